@@ -1,0 +1,83 @@
+//! Writes the C header to OUT_DIR, and gives cargo's own shared library the name that loaders look for.
+//!
+//! cbindgen orders a file's items by kind; the header is to be read from top to bottom, handle by handle. So cbindgen
+//! runs once per file of `src/ffi`, in the order below, and each part begins with that file's own introduction.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use cbindgen::{Builder, Config};
+
+const PARTS: [&str; 11] =
+    ["types", "library", "config", "key", "cache", "callback", "dict", "purview", "memo", "subsystem", "mice"];
+
+fn main() {
+    let root = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
+    println!("cargo::rerun-if-changed=src/ffi");
+    println!("cargo::rerun-if-changed=cbindgen.toml");
+    let config = Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml is readable");
+    let parts = PARTS.map(|part| section(&root.join(format!("src/ffi/{part}.rs")), &config));
+    let head = fs::read_to_string(root.join("src/ffi/header.h")).expect("src/ffi/header.h is readable");
+    println!("cargo::rerun-if-changed=src/ffi/header.h");
+    let header = head
+        .replace("@MAJOR@", &variable("CARGO_PKG_VERSION_MAJOR"))
+        .replace("@MINOR@", &variable("CARGO_PKG_VERSION_MINOR"))
+        .replace("@PATCH@", &variable("CARGO_PKG_VERSION_PATCH"))
+        .replace("@PARTS@\n", &parts.concat());
+    let path = Path::new(&variable("OUT_DIR")).join("phicache.h");
+    fs::write(&path, header).expect("OUT_DIR is writable");
+    println!("cargo::rustc-env=PHICACHE_HEADER={}", path.display());
+
+    if variable("CARGO_CFG_TARGET_OS") == "linux" {
+        let soname =
+            format!("libphicache.so.{}.{}", variable("CARGO_PKG_VERSION_MAJOR"), variable("CARGO_PKG_VERSION_MINOR"));
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,{soname}");
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    }
+}
+
+/// One file's part of the header: its introduction, then what it declares.
+fn section(source: &Path, config: &Config) -> String {
+    let text = fs::read_to_string(source).expect("the sources are readable");
+    let mut lines = text.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim_start);
+    let title = lines.next().unwrap_or_default();
+    let rule = "-".repeat(116 - title.chars().count());
+    let introduction: String = lines.map(|line| format!(" * {line}").trim_end().to_owned() + "\n").collect();
+    let mut declarations = Vec::new();
+    Builder::new()
+        .with_src(source)
+        .with_config(config.clone())
+        .generate()
+        .expect("cbindgen understands src/ffi")
+        .write(&mut declarations);
+    let declarations = String::from_utf8(declarations).expect("cbindgen writes UTF-8");
+    format!("\n/* {title} {rule}\n{introduction} */\n\n{}\n", tidy(declarations.trim()))
+}
+
+/// Puts comments of one line on one line, and negative constants between parentheses.
+fn tidy(declarations: &str) -> String {
+    let lines: Vec<&str> = declarations.lines().collect();
+    let mut tidy = Vec::new();
+    let mut at = 0;
+    while at < lines.len() {
+        let words: Vec<&str> = lines[at].split(' ').collect();
+        match (lines[at].trim(), lines.get(at + 2).map(|line| line.trim())) {
+            ("/**", Some("*/")) => {
+                let indent = lines[at].len() - lines[at].trim_start().len();
+                let text = lines[at + 1].trim().trim_start_matches("* ");
+                tidy.push(format!("{:indent$}/** {text} */", ""));
+                at += 2;
+            }
+            _ => match words[..] {
+                ["#define", name, value] if value.starts_with('-') => tidy.push(format!("#define {name} ({value})")),
+                _ => tidy.push(lines[at].to_owned()),
+            },
+        }
+        at += 1;
+    }
+    tidy.join("\n")
+}
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"))
+}

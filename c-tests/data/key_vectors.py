@@ -1,0 +1,103 @@
+"""Writes key_vectors.txt: the canonical key encoding, implemented a second time from docs/keys.md alone.
+
+    python3 key_vectors.py > key_vectors.txt
+"""
+import struct
+
+u32 = lambda n: struct.pack('<I', n)
+u64 = lambda n: struct.pack('<Q', n)
+
+
+class Direction(int):
+    pass
+
+
+class Nodes(int):
+    pass
+
+
+class Keyword:
+    def __init__(self, name, value):
+        self.name, self.value = name, value
+
+
+def element(x, typed):
+    if x is None:
+        return b'\x00'
+    if isinstance(x, bool):
+        return (b'\x02' if x else b'\x01') if typed else element(int(x), typed)
+    if isinstance(x, Direction):
+        return b'\x08' + bytes([x])
+    if isinstance(x, Nodes):
+        return b'\x09' + u64(x)
+    if isinstance(x, int):
+        return b'\x03' + struct.pack('<q', x) if x < 2**63 else b'\x04' + u64(x)
+    if isinstance(x, float):
+        if not typed and x == x and abs(x) != float('inf') and x == int(x) and -2**63 <= int(x) < 2**64:
+            return element(int(x), typed)
+        if x != x:
+            return b'\x05' + u64(0x7FF8000000000000)
+        return b'\x05' + struct.pack('<d', x + 0.0)
+    if isinstance(x, bytes):
+        return b'\x06' + u32(len(x)) + x
+    if isinstance(x, str):
+        return b'\x07' + u32(len(x.encode())) + x.encode()
+    if isinstance(x, tuple):
+        return b'\x0a' + u32(len(x)) + b''.join(element(i, typed) for i in x)
+    if isinstance(x, list):  # a set, in the order in which a program adds its items
+        items = sorted({element(i, typed) for i in x})
+        return b'\x0b' + u32(len(items)) + b''.join(items)
+    if isinstance(x, Keyword):
+        return b'\x0c' + u32(len(x.name.encode())) + x.name.encode() + element(x.value, typed)
+    raise TypeError(x)
+
+
+def key(arguments, typed):
+    positional = [a for a in arguments if not isinstance(a, Keyword)]
+    named = sorted((a for a in arguments if isinstance(a, Keyword)), key=lambda a: a.name.encode())
+    return (b'\xe1' if typed else b'\xa1') + b''.join(element(a, typed) for a in positional + named)
+
+
+def operations(x):
+    if x is None:
+        return ['none']
+    if isinstance(x, bool):
+        return ['bool:%d' % x]
+    if isinstance(x, Direction):
+        return ['direction:%d' % x]
+    if isinstance(x, Nodes):
+        return ['nodes:%x' % x]
+    if isinstance(x, int):
+        return [('int:%d' if x < 2**63 else 'uint:%d') % x]
+    if isinstance(x, float):
+        return ['double:%016x' % struct.unpack('<Q', struct.pack('<d', x))]
+    if isinstance(x, bytes):
+        return ['bytes:' + x.hex()]
+    if isinstance(x, str):
+        return ['string:' + x.encode().hex()]
+    if isinstance(x, Keyword):
+        return ['kw:' + x.name.encode().hex()] + operations(x.value)
+    begin, end = ('(', ')') if isinstance(x, tuple) else ('{', '}')
+    return [begin] + [o for i in x for o in operations(i)] + [end]
+
+
+LISTS = [
+    [], [None], [()], [[]], [''], [b''], [False], [True], [0], [1], [-1], [3], [3.0], [-0.0], [0.0], [0.1],
+    [2**53], [2**53 + 1], [float(2**53)], [2**63 - 1], [-2**63], [float(-2**63)], [2**63], [2**64 - 1], [float(2**63)],
+    [1e300], [float(2**64)], [float('inf')], [float('-inf')], [float('nan')], [5e-324], [-1.5],
+    ['a'], [b'a'], ['\x00'], ['φ is "phi"'], ['x' * 300], [bytes(range(256))],
+    [Direction(0)], [Direction(1)], [Direction(2)], [Nodes(0)], [Nodes(1)], [Nodes(0b10110)], [Nodes(2**64 - 1)],
+    [(1, 2)], [1, 2], [(1,), 2], [1, (2,)], [((1, 2),)], [((), ((),))], [('a', b'a', None, True, 1, 1.0)],
+    [[3, 1, 2]], [[1, 2, 3, 2, 1]], [[1, 1.0, True]], [[0, False, -0.0, 0.0]], [['b', 'a', b'a']],
+    [[(2, 1), (1, 2), (1, 2)]], [[[2, 1], [1, 2]]], [([1, 0], (0, 1))],
+    [Keyword('k', 1)], [1, Keyword('b', 2), Keyword('a', 3)], [1, Keyword('a', 3), Keyword('b', 2)],
+    [Keyword('mechanism', (0, 1)), Keyword('', None), Keyword('ab', True), Keyword('b', 1.0)], [Keyword('k', [2.0, 1])],
+    [None, Direction(0), Nodes(5), False], ['cause_repertoire', Direction(0), Nodes(3), Nodes(6)],
+    ['mice', Direction(1), Nodes(1), (Nodes(6), Nodes(2))],
+]
+
+print('# Written by key_vectors.py from docs/keys.md. typed|untyped, key in hex, operations.')
+for arguments in LISTS:
+    for typed in (False, True):
+        words = ['typed' if typed else 'untyped', key(arguments, typed).hex()]
+        print(' '.join(words + [o for a in arguments for o in operations(a)]))

@@ -1,0 +1,92 @@
+//! The plain cache: bytes by bytes, within the memory limit. And the one that all holders of an identity share.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use once_cell::sync::Lazy;
+use parking_lot::Mutex;
+
+use super::Options;
+use super::entries::{Entries, Policy};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::key::Fingerprint;
+use crate::store::Shared;
+
+/// Keeps whatever it is given.
+pub struct Plain;
+
+impl Policy for Plain {}
+
+/// PyPhi's `DictCache`.
+pub type DictCache = Entries<Plain>;
+
+impl DictCache {
+    /// An empty cache.
+    pub fn dict(config: Arc<Config>, options: Options) -> Result<Shared<Self>> {
+        Shared::try_new(Entries::new(Plain, config, options)?)
+    }
+}
+
+/// What a shared cache belongs to: the identity of a system, and the role of the values.
+type Identity = (Fingerprint, String);
+
+/// A shared cache and the number of its holders.
+type Held = (Shared<DictCache>, usize);
+
+static HELD: Lazy<Mutex<HashMap<Identity, Held>>> = Lazy::new(Default::default);
+
+/// A share in the cache of an identity; the last one to go takes the cache along.
+pub struct Holder {
+    identity: Identity,
+}
+
+/// The cache that all callers with this fingerprint and role share. Its holders agree on configuration and options.
+pub fn shared(
+    config: Arc<Config>,
+    options: Options,
+    fingerprint: Fingerprint,
+    role: &str,
+) -> Result<(Shared<DictCache>, Holder)> {
+    let identity = (fingerprint, role.to_owned());
+    let holder = Holder { identity: identity.clone() };
+    let mut held = HELD.lock();
+    let cache = match held.entry(identity) {
+        Entry::Occupied(mut entry) => {
+            let (cache, holders) = entry.get_mut();
+            let same = Arc::ptr_eq(cache.config(), &config)
+                && cache.max_bytes() == options.max_bytes.unwrap_or(u64::MAX)
+                && cache.name() == options.name.as_deref();
+            if !same {
+                std::mem::forget(holder);
+                return Err(Error::invalid(format!(
+                    "the shared cache \"{role}\" exists with another configuration, name or limit; its holders agree"
+                )));
+            }
+            *holders += 1;
+            cache.clone()
+        }
+        Entry::Vacant(place) => match DictCache::dict(config, options) {
+            Ok(cache) => place.insert((cache, 1)).0.clone(),
+            Err(error) => {
+                std::mem::forget(holder);
+                return Err(error);
+            }
+        },
+    };
+    Ok((cache, holder))
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let mut held = HELD.lock();
+        let Some((_, holders)) = held.get_mut(&self.identity) else { return };
+        *holders -= 1;
+        if *holders == 0 {
+            let last = held.remove(&self.identity);
+            drop(held);
+            drop(last);
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The mechanism that all in-process caches share: look up, compute, admit, store, count.
+//!
+//! What makes a cache type special is its [`Policy`]: which values it refuses, what it inherits, what clearing means.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::counters::{Counters, Info, Stats};
+use super::memo::Prefixes;
+use super::{Options, Origin, Refusal, Stored, Value};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::registry::Name;
+use crate::store::{Draft, Fresh, Inserted, Pinned, Table, gauge, weight};
+
+/// What one type of cache does differently.
+pub trait Policy {
+    /// Fails for bytes that no value of this cache can be.
+    fn check(&self, _value: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
+    /// Why this value is not kept, apart from memory.
+    fn refuses(&self, _value: &[u8], _config: &Config) -> Option<Refusal> {
+        None
+    }
+
+    /// The value that a key has from elsewhere, when the cache itself has none.
+    #[inline]
+    fn inherited(&self, _key: &[u8]) -> Option<Pinned> {
+        None
+    }
+
+    /// How many keys have a value from elsewhere, and none in `own`.
+    fn inherited_len(&self, _own: &Table) -> u64 {
+        0
+    }
+
+    /// Takes everything out of `own`.
+    fn clear(&self, own: &Table) -> Result<()> {
+        own.clear();
+        Ok(())
+    }
+}
+
+/// A cache in this process.
+pub struct Entries<P> {
+    table: Table,
+    policy: P,
+    config: Arc<Config>,
+    max_bytes: u64,
+    counters: Counters,
+    prefixes: Prefixes,
+    name: Option<Name>,
+}
+
+impl<P: Policy> Entries<P> {
+    /// An empty cache. Allocates nothing, unless it has a name.
+    pub fn new(policy: P, config: Arc<Config>, options: Options) -> Result<Self> {
+        Ok(Entries {
+            table: Table::new(),
+            policy,
+            config,
+            max_bytes: options.max_bytes.unwrap_or(u64::MAX),
+            counters: Counters::default(),
+            prefixes: Prefixes::default(),
+            name: options.name.map(Name::register).transpose()?,
+        })
+    }
+
+    /// The value of `key`; counts a hit or a miss.
+    #[inline]
+    pub fn get(&self, key: &[u8]) -> Option<Value> {
+        let found = self.peek(key);
+        self.counters.lookup(found.is_some());
+        found
+    }
+
+    /// Copies the value of `key` into a buffer and tells its length; counts a hit or a miss, and nothing where the buffer
+    /// is too small.
+    pub fn get_into(&self, key: &[u8], buffer: &mut [u8]) -> Result<Option<usize>> {
+        let mut copy = |value: &[u8]| {
+            let capacity = buffer.len();
+            let room = buffer.get_mut(..value.len()).ok_or(Error::BufferTooSmall { needed: value.len(), capacity })?;
+            room.copy_from_slice(value);
+            Ok(value.len())
+        };
+        let own = self.table.read(key, &mut copy);
+        let copied = own.or_else(|| self.policy.inherited(key).map(|entry| copy(entry.value()))).transpose()?;
+        self.counters.lookup(copied.is_some());
+        Ok(copied)
+    }
+
+    /// The value of `key`; counts nothing.
+    #[inline]
+    fn peek(&self, key: &[u8]) -> Option<Value> {
+        if let Some(entry) = self.table.get(key) {
+            return Some(Value { entry, origin: Origin::Hit });
+        }
+        self.policy.inherited(key).map(|entry| Value { entry, origin: Origin::Parent })
+    }
+
+    /// Whether `key` has a value; counts nothing.
+    pub fn contains(&self, key: &[u8]) -> bool {
+        self.table.contains(key) || self.policy.inherited(key).is_some()
+    }
+
+    /// Stores a value, over the one that the key may have; a refusal leaves that as it was.
+    pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
+        self.policy.check(value)?;
+        let refusal = self.policy.refuses(value, &self.config);
+        self.set_with(key, value.len(), refusal, |draft| draft.write(value))
+    }
+
+    /// Stores a value of `len` bytes that `write` puts into the entry, unless there is a refusal or no room: then
+    /// nothing is written.
+    pub(super) fn set_with(
+        &self,
+        key: &[u8],
+        len: usize,
+        refusal: Option<Refusal>,
+        write: impl FnOnce(&mut Draft) -> Result<()>,
+    ) -> Result<Stored> {
+        if let Some(reason) = refusal.or_else(|| self.no_room(weight(key.len(), len), gauge::UNLIMITED)) {
+            self.counters.refuse(reason);
+            return Ok(Err(reason));
+        }
+        let mut draft = Draft::new(key);
+        write(&mut draft)?;
+        match self.insert(draft.finish()?).1 {
+            Origin::NotStored(None) => Err(Error::OutOfMemory(len)),
+            Origin::NotStored(Some(reason)) => Ok(Err(reason)),
+            _ => Ok(Ok(())),
+        }
+    }
+
+    /// The value of `key`; on a miss `compute` writes it, and it is stored if it may be.
+    ///
+    /// No lock is held while `compute` runs, so it may use this cache for other keys. When it fails, nothing is stored
+    /// and its error comes back.
+    #[inline]
+    pub fn memoize(&self, key: &[u8], compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
+        self.memoize_within(key, gauge::UNLIMITED, compute)
+    }
+
+    /// As [`Entries::memoize`], with a maximum memory of the caller's that counts beside the cache's own.
+    #[inline]
+    pub fn memoize_within(
+        &self,
+        key: &[u8],
+        maximum: f64,
+        compute: impl FnOnce(&mut Draft) -> Result<()>,
+    ) -> Result<Value> {
+        match self.get(key) {
+            Some(value) => Ok(value),
+            None => self.compute(key, maximum, compute),
+        }
+    }
+
+    /// What [`Entries::memoize_within`] does after a miss that was counted.
+    pub fn compute(&self, key: &[u8], maximum: f64, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
+        let mut draft = Draft::new(key);
+        let started = Instant::now();
+        compute(&mut draft).inspect_err(|_| self.counters.failure())?;
+        self.counters.computation(started.elapsed());
+        self.policy.check(draft.value())?;
+        let fresh = draft.finish()?;
+        let entry = fresh.entry();
+        let refusal = self.policy.refuses(entry.value(), &self.config);
+        let (entry, origin) = match refusal.or_else(|| self.no_room(entry.weight(), maximum)) {
+            None => self.insert(fresh),
+            Some(reason) => {
+                self.counters.refuse(reason);
+                (fresh.into_pinned(), Origin::NotStored(Some(reason)))
+            }
+        };
+        Ok(Value { entry, origin })
+    }
+
+    fn insert(&self, fresh: Fresh) -> (Pinned, Origin) {
+        let (entry, inserted) = self.table.insert(fresh, self.max_bytes);
+        let origin = match inserted {
+            Inserted::New | Inserted::Replaced => {
+                self.counters.store();
+                Origin::Computed
+            }
+            Inserted::OverCapacity => {
+                self.counters.refuse(Refusal::Capacity);
+                Origin::NotStored(Some(Refusal::Capacity))
+            }
+            Inserted::NoMemory => Origin::NotStored(None),
+        };
+        (entry, origin)
+    }
+
+    /// Why there is no room for `bytes` more.
+    #[inline]
+    pub(super) fn no_room(&self, bytes: u64, maximum: f64) -> Option<Refusal> {
+        let admitted = gauge::admits(bytes, self.config.maximum_memory())
+            && (maximum == gauge::UNLIMITED || gauge::admits(bytes, maximum));
+        (!admitted).then_some(Refusal::Memory)
+    }
+
+    /// Takes a value out; says whether the cache had one of its own.
+    pub fn remove(&self, key: &[u8]) -> bool {
+        self.table.remove(key)
+    }
+
+    /// Takes everything out and begins to count anew.
+    pub fn clear(&self) -> Result<()> {
+        self.policy.clear(&self.table)?;
+        self.counters.reset();
+        Ok(())
+    }
+
+    /// The number of values, inherited ones included.
+    pub fn size(&self) -> u64 {
+        self.table.len() + self.policy.inherited_len(&self.table)
+    }
+
+    /// Hits, misses, size.
+    pub fn info(&self) -> Info {
+        self.counters.info(self.size())
+    }
+
+    /// All that is counted.
+    pub fn stats(&self) -> Stats {
+        self.counters.stats(self.size(), self.table.bytes())
+    }
+
+    /// The configuration it was made with.
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// The name it has in the registry.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_ref().map(Name::as_str)
+    }
+
+    pub(super) fn max_bytes(&self) -> u64 {
+        self.max_bytes
+    }
+
+    pub(super) fn policy(&self) -> &P {
+        &self.policy
+    }
+
+    pub(super) fn table(&self) -> &Table {
+        &self.table
+    }
+
+    pub(super) fn prefixes(&self) -> &Prefixes {
+        &self.prefixes
+    }
+}

@@ -1,0 +1,150 @@
+//! A function with its cache (PyPhi's `cache` decorator), and a method that uses its object's cache (PyPhi's `method`).
+//!
+//! Neither knows the function itself: the caller hands over what computes, at each call.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use parking_lot::Mutex;
+
+use super::{Cache, DictCache, Info, Options, Origin, Refusal, Value};
+use crate::config::{Config, check_maximum};
+use crate::error::{Error, Result};
+use crate::key::KeyBuilder;
+use crate::store::Draft;
+
+/// The prefixes that memos have taken on one cache.
+#[derive(Default)]
+pub struct Prefixes(Mutex<Vec<Option<String>>>);
+
+/// A prefix on a cache that belongs to one memo as long as this lives.
+pub struct Claim {
+    cache: Cache,
+    prefix: Option<String>,
+}
+
+impl Claim {
+    fn new(cache: Cache, prefix: Option<String>) -> Result<Self> {
+        let mut taken = cache.prefixes().0.lock();
+        if taken.contains(&prefix) {
+            let name = prefix.map_or("no prefix".into(), |prefix| format!("prefix \"{prefix}\""));
+            return Err(Error::invalid(format!(
+                "another memo on this cache has {name}; two would read each other's values"
+            )));
+        }
+        taken.push(prefix.clone());
+        drop(taken);
+        Ok(Claim { cache, prefix })
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut taken = self.cache.prefixes().0.lock();
+        if let Some(place) = taken.iter().position(|prefix| *prefix == self.prefix) {
+            taken.swap_remove(place);
+        }
+    }
+}
+
+/// A function with its cache.
+pub struct Memo {
+    claim: Claim,
+    /// The cache is this memo's own, so its keys need no prefix.
+    private: bool,
+    typed: bool,
+    maximum: f64,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+impl Memo {
+    /// A memo on `cache`, or on one of its own. It stores up to `maximum` per cent of memory; none is what `config` says.
+    pub fn new(
+        config: Arc<Config>,
+        maximum: Option<f64>,
+        typed: bool,
+        cache: Option<Cache>,
+        prefix: Option<String>,
+    ) -> Result<Self> {
+        let maximum = maximum.map(check_maximum).transpose()?;
+        let private = cache.is_none();
+        let cache = match cache {
+            Some(cache) => cache,
+            None => {
+                // A memo's maximum takes the place of the configuration's.
+                let config = match maximum {
+                    Some(maximum) => Arc::new(config.with_maximum_memory(maximum)?),
+                    None => config,
+                };
+                Cache::Dict(DictCache::dict(config, Options::default())?)
+            }
+        };
+        Ok(Memo {
+            claim: Claim::new(cache, prefix)?,
+            private,
+            typed,
+            maximum: maximum.unwrap_or(crate::store::gauge::UNLIMITED),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+        })
+    }
+
+    /// The function's value for these arguments.
+    pub fn call(&self, args: &mut KeyBuilder, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
+        let key = match self.private {
+            true => args.key(self.typed)?,
+            false => args.key_with_prefix(self.typed, self.claim.prefix.as_deref())?,
+        };
+        let mut computed = false;
+        let result = self.claim.cache.memoize_within(key, self.maximum, |draft| {
+            computed = true;
+            self.misses.fetch_add(1, Relaxed);
+            compute(draft)
+        });
+        if result.is_ok() && !computed {
+            self.hits.fetch_add(1, Relaxed);
+        }
+        result
+    }
+
+    /// The memo's own hits and misses, and its cache's size.
+    pub fn info(&self) -> Info {
+        Info { hits: self.hits.load(Relaxed), misses: self.misses.load(Relaxed), size: self.claim.cache.size() }
+    }
+
+    /// Clears the cache, and the memo's own counts.
+    pub fn clear(&self) -> Result<()> {
+        self.claim.cache.clear()?;
+        self.hits.store(0, Relaxed);
+        self.misses.store(0, Relaxed);
+        Ok(())
+    }
+}
+
+/// What binds a method's values to its name, in the cache of whatever object it is called on.
+pub struct Method {
+    /// Stands in front of the arguments.
+    pub prefix: Option<String>,
+    /// Whether it goes straight through while repertoire caching is off.
+    pub repertoire: bool,
+}
+
+impl Method {
+    /// The method's value for these arguments, in the object's `cache`.
+    pub fn call(
+        &self,
+        cache: &Cache,
+        args: &mut KeyBuilder,
+        compute: impl FnOnce(&mut Draft) -> Result<()>,
+    ) -> Result<Value> {
+        let key = args.key_with_prefix(false, self.prefix.as_deref())?;
+        if self.repertoire && !cache.config().repertoires() {
+            let mut draft = Draft::new(key);
+            compute(&mut draft)?;
+            let entry = draft.finish()?.into_pinned();
+            return Ok(Value { entry, origin: Origin::NotStored(Some(Refusal::Disabled)) });
+        }
+        cache.memoize(key, compute)
+    }
+}

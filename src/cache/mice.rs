@@ -1,0 +1,256 @@
+//! The MICE cache of a subsystem, and what a cut subsystem inherits from its uncut parent.
+//!
+//! A child is a live view: it looks into its ancestors' tables and copies nothing, so making one costs the same whatever
+//! the parent holds. What an ancestor clears must not vanish from children that exist: it moves into a [`Kept`], which
+//! they hold and the ancestor does not.
+//!
+//! ```text
+//! ancestor:  table ──clear──> Kept 1 ──next──> Kept 2 ──next──> tail (nothing cleared into it yet)
+//!                             ^ held by children made           ^ held by the ancestor,
+//!                               before the first clear            and by children made since
+//! ```
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use once_cell::sync::OnceCell;
+use parking_lot::Mutex;
+
+use super::entries::{Entries, Policy};
+use super::{Options, Refusal, Stored};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::iit::{Mice, Subsystem};
+use crate::store::{Pinned, Shared, Table};
+
+/// A chain of parents is at most this long.
+const ANCESTORS_MAX: usize = 64;
+
+/// What an ancestor held when it was cleared, for the children it had then.
+#[derive(Default)]
+struct Kept {
+    table: OnceCell<Table>,
+    /// Set before `table`.
+    next: OnceCell<Shared<Kept>>,
+}
+
+/// A cache to inherit from, and what it has cleared since the child was made.
+struct Ancestor {
+    cache: Shared<MiceCache>,
+    kept: Shared<Kept>,
+}
+
+/// The place of a MICE cache among others.
+pub struct Lineage {
+    subsystem: Subsystem,
+    /// Nearest first.
+    ancestors: Vec<Ancestor>,
+    /// A cleared child inherits no more.
+    detached: AtomicBool,
+    /// Where entries go when this cache is cleared; none while it has had no child.
+    tail: Mutex<Option<Shared<Kept>>>,
+    /// Odd while entries are on their way to the tail.
+    moving: AtomicU64,
+    /// The number of inherited entries, and the changes up to which it is right.
+    counted: Mutex<Option<(u64, u64)>>,
+}
+
+/// PyPhi's `DictMICECache`.
+pub type MiceCache = Entries<Lineage>;
+
+impl Ancestor {
+    /// The entry that this ancestor has, or had before it was cleared; the newest, where there were several.
+    #[inline]
+    fn find(&self, key: &[u8]) -> Option<Pinned> {
+        let lineage = self.cache.policy();
+        let before = lineage.moving.load(Ordering::Acquire);
+        let found = self.look(key);
+        if found.is_some() || (before.is_multiple_of(2) && lineage.moving.load(Ordering::Acquire) == before) {
+            return found;
+        }
+        // Entries were on their way while we looked; they have arrived when the lock is ours.
+        let _settled = lineage.tail.lock();
+        self.look(key)
+    }
+
+    #[inline]
+    fn look(&self, key: &[u8]) -> Option<Pinned> {
+        self.cache.table().get(key).or_else(|| self.kept().filter_map(|table| table.get(key)).last())
+    }
+
+    /// What was cleared, oldest first.
+    fn kept(&self) -> impl Iterator<Item = &Table> {
+        let mut next = Some(&self.kept);
+        std::iter::from_fn(move || {
+            let kept = next?;
+            next = kept.next.get();
+            kept.table.get()
+        })
+    }
+}
+
+impl Policy for Lineage {
+    fn check(&self, value: &[u8]) -> Result<()> {
+        Mice::read_checked(value).map(drop)
+    }
+
+    fn refuses(&self, value: &[u8], _config: &Config) -> Option<Refusal> {
+        self.refuses_phi(Mice::read(value).map_or(0.0, |mice| mice.phi))
+    }
+
+    #[inline]
+    fn inherited(&self, key: &[u8]) -> Option<Pinned> {
+        if self.ancestors.is_empty() || self.detached.load(Ordering::Acquire) {
+            return None;
+        }
+        let found = self.ancestors.iter().find_map(|ancestor| ancestor.find(key));
+        found.filter(|entry| self.keeps(entry))
+    }
+
+    fn inherited_len(&self, own: &Table) -> u64 {
+        if self.ancestors.is_empty() || self.detached.load(Ordering::Acquire) {
+            return 0;
+        }
+        let mut counted = self.counted.lock();
+        // Each count grows only, so an equal sum means that none has changed.
+        let changes =
+            self.ancestors.iter().map(|ancestor| ancestor.cache.table().changes()).sum::<u64>() + own.changes();
+        if let Some((_, len)) = counted.filter(|(at, _)| *at == changes) {
+            return len;
+        }
+        let len = self.count(own);
+        *counted = Some((changes, len));
+        len
+    }
+
+    fn clear(&self, own: &Table) -> Result<()> {
+        let mut tail = self.tail.lock();
+        if let Some(kept) = tail.as_ref() {
+            let next = Shared::try_new(Kept::default())?;
+            self.moving.fetch_add(1, Ordering::AcqRel);
+            let taken = own.split_off().map(|taken| {
+                // Nobody else sets these: the tail's lock is ours, and a Kept is the tail once.
+                let _ = kept.next.set(next.clone());
+                let _ = kept.table.set(taken);
+            });
+            self.moving.fetch_add(1, Ordering::AcqRel);
+            taken?;
+            *tail = Some(next);
+        } else {
+            own.clear();
+        }
+        drop(tail);
+        self.detached.store(true, Ordering::Release);
+        Ok(())
+    }
+}
+
+impl Lineage {
+    fn refuses_phi(&self, phi: f64) -> Option<Refusal> {
+        if self.subsystem.cut().is_some() {
+            Some(Refusal::Cut)
+        } else if phi > 0.0 {
+            None
+        } else {
+            Some(Refusal::Phi)
+        }
+    }
+
+    /// Whether an ancestor's record holds under the cut.
+    #[inline]
+    fn keeps(&self, entry: &Pinned) -> bool {
+        let mice = Mice::read(entry.value());
+        mice.is_ok_and(|mice| !self.subsystem.damages(mice.direction, mice.mechanism, mice.purview))
+    }
+
+    /// Counts the keys that are inherited: each in the nearest place that has it, unless the cut damages it there.
+    fn count(&self, own: &Table) -> u64 {
+        let mut nearer = vec![own];
+        let mut len = 0;
+        for ancestor in &self.ancestors {
+            let mut kept: Vec<&Table> = ancestor.kept().collect();
+            kept.push(ancestor.cache.table());
+            for table in kept.into_iter().rev() {
+                table.for_each(|entry| {
+                    let hidden = nearer.iter().any(|table| table.contains(entry.key()));
+                    len += u64::from(!hidden && self.keeps(entry));
+                });
+                nearer.push(table);
+            }
+        }
+        len
+    }
+
+    /// Where this cache will put what it clears, for a child to hold.
+    fn hold_tail(&self) -> Result<Shared<Kept>> {
+        let mut tail = self.tail.lock();
+        if tail.is_none() {
+            *tail = Some(Shared::try_new(Kept::default())?);
+        }
+        tail.clone().ok_or(Error::OutOfMemory(0))
+    }
+}
+
+impl MiceCache {
+    /// An empty cache for `subsystem`, which inherits from `parent`: a cache of the same system, uncut.
+    pub fn mice(
+        config: Arc<Config>,
+        options: Options,
+        subsystem: &Subsystem,
+        parent: Option<&Shared<MiceCache>>,
+    ) -> Result<Shared<Self>> {
+        let lineage = Lineage {
+            subsystem: subsystem.clone(),
+            ancestors: parent.map_or(Ok(Vec::new()), |parent| ancestors(subsystem, parent))?,
+            detached: AtomicBool::new(false),
+            tail: Mutex::new(None),
+            moving: AtomicU64::new(0),
+            counted: Mutex::new(None),
+        };
+        Shared::try_new(Entries::new(lineage, config, options)?)
+    }
+
+    /// What `set` would answer for a MICE with this φ, before the caller makes one.
+    pub fn would_store(&self, phi: f64) -> Stored {
+        match self.policy().refuses_phi(phi).or_else(|| self.no_room(0, crate::store::gauge::UNLIMITED)) {
+            Some(reason) => Err(reason),
+            None => Ok(()),
+        }
+    }
+
+    /// Stores a MICE. What refuses it is asked before anything is written: cut, φ, memory, in that order.
+    pub fn set_mice(&self, key: &[u8], mice: &Mice) -> Result<Stored> {
+        mice.check()?;
+        self.set_with(key, mice.record_len(), self.policy().refuses_phi(mice.phi), |draft| {
+            mice.write(draft.reserve(mice.record_len())?);
+            Ok(())
+        })
+    }
+
+    /// The subsystem that the cache belongs to.
+    pub fn subsystem(&self) -> &Subsystem {
+        &self.policy().subsystem
+    }
+}
+
+/// The ancestors that a cache of `subsystem` gets from `parent`.
+fn ancestors(subsystem: &Subsystem, parent: &Shared<MiceCache>) -> Result<Vec<Ancestor>> {
+    let lineage = parent.policy();
+    if lineage.subsystem.cut().is_some() {
+        return Err(Error::invalid("the parent's subsystem is cut; only an uncut one has MICE to inherit"));
+    }
+    if lineage.subsystem.fingerprint() != subsystem.fingerprint() {
+        return Err(Error::invalid(
+            "the parent belongs to another system; network, context, state and nodes must be the same",
+        ));
+    }
+    let farther: &[Ancestor] = if lineage.detached.load(Ordering::Acquire) { &[] } else { &lineage.ancestors };
+    if farther.len() >= ANCESTORS_MAX {
+        return Err(Error::invalid(format!("more than {ANCESTORS_MAX} parents one behind the other")));
+    }
+    let mut all = Vec::new();
+    all.try_reserve_exact(farther.len() + 1).map_err(|_| Error::OutOfMemory(size_of::<Ancestor>()))?;
+    all.push(Ancestor { cache: parent.clone(), kept: lineage.hold_tail()? });
+    all.extend(farther.iter().map(|a| Ancestor { cache: a.cache.clone(), kept: a.kept.clone() }));
+    Ok(all)
+}

@@ -1,0 +1,179 @@
+//! The cache types, and functions with a cache.
+//!
+//! | file | its one idea |
+//! |---|---|
+//! | `entries.rs` | the mechanism that all in-process caches share: look up, compute, admit, store, count |
+//! | `counters.rs` | what a cache counts |
+//! | `dict.rs` | the plain cache, and the one that equal fingerprints share |
+//! | `purview.rs` | lists of purviews, by direction and mechanism |
+//! | `mice.rs` | MICE, which a cut subsystem inherits from its uncut parent |
+//! | `memo.rs` | a function with its cache; a method that uses its object's cache |
+//!
+//! To add a cache type, write its [`Policy`]: what it refuses, what it inherits, what clearing means.
+
+mod counters;
+mod dict;
+mod entries;
+mod memo;
+mod mice;
+mod purview;
+
+pub use counters::{Info, Stats};
+pub use dict::{DictCache, Holder, shared};
+pub use entries::{Entries, Policy};
+pub use memo::{Claim, Memo, Method};
+pub use mice::MiceCache;
+pub use purview::PurviewCache;
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::error::Result;
+use crate::store::{Draft, Pinned, Shared};
+
+/// Why a value was not stored: a normal outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The subsystem is cut.
+    Cut,
+    /// φ is not positive.
+    Phi,
+    /// The memory limit is reached.
+    Memory,
+    /// Caching of this kind is switched off.
+    Disabled,
+    /// The cache holds as many bytes as it may.
+    Capacity,
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// It was in the cache.
+    Hit,
+    /// It was computed by this call, and stored.
+    Computed,
+    /// It was inherited from the cache's parent.
+    Parent,
+    /// It was computed by this call and not stored; the reason, or none when no memory was left for the table.
+    NotStored(Option<Refusal>),
+}
+
+/// A pinned value and where it came from.
+pub struct Value {
+    /// The entry.
+    pub entry: Pinned,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// What a store answers: nothing, or why it was refused.
+pub type Stored = std::result::Result<(), Refusal>;
+
+/// What a cache may be given when it is made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Its name in the registry.
+    pub name: Option<String>,
+    /// The most bytes it may hold.
+    pub max_bytes: Option<u64>,
+}
+
+/// Any cache: what memos and methods work on.
+#[derive(Clone)]
+pub enum Cache {
+    /// A plain cache.
+    Dict(Shared<DictCache>),
+    /// A purview cache.
+    Purview(Shared<PurviewCache>),
+    /// A MICE cache.
+    Mice(Shared<MiceCache>),
+}
+
+/// The same expression for whichever cache it is.
+macro_rules! each {
+    ($self:expr, $cache:ident => $expression:expr) => {
+        match $self {
+            Cache::Dict($cache) => $expression,
+            Cache::Purview($cache) => $expression,
+            Cache::Mice($cache) => $expression,
+        }
+    };
+}
+
+impl Cache {
+    /// The value of `key`; counts a hit or a miss.
+    pub fn get(&self, key: &[u8]) -> Option<Value> {
+        each!(self, cache => cache.get(key))
+    }
+
+    /// Copies the value of `key` into a buffer and tells its length; counts as [`Cache::get`] does.
+    pub fn get_into(&self, key: &[u8], buffer: &mut [u8]) -> Result<Option<usize>> {
+        each!(self, cache => cache.get_into(key, buffer))
+    }
+
+    /// Whether `key` has a value; counts nothing.
+    pub fn contains(&self, key: &[u8]) -> bool {
+        each!(self, cache => cache.contains(key))
+    }
+
+    /// Stores a value.
+    pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
+        each!(self, cache => cache.set(key, value))
+    }
+
+    /// The value of `key`, computed on a miss.
+    pub fn memoize(&self, key: &[u8], compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
+        each!(self, cache => cache.memoize(key, compute))
+    }
+
+    /// As [`Cache::memoize`], with a maximum memory of the caller's that counts beside the cache's own.
+    pub fn memoize_within(
+        &self,
+        key: &[u8],
+        maximum: f64,
+        compute: impl FnOnce(&mut Draft) -> Result<()>,
+    ) -> Result<Value> {
+        each!(self, cache => cache.memoize_within(key, maximum, compute))
+    }
+
+    /// Computes and stores after a miss that was counted.
+    pub fn compute(&self, key: &[u8], compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
+        each!(self, cache => cache.compute(key, crate::store::gauge::UNLIMITED, compute))
+    }
+
+    /// Takes a value out; says whether there was one.
+    pub fn remove(&self, key: &[u8]) -> bool {
+        each!(self, cache => cache.remove(key))
+    }
+
+    /// Takes everything out and begins to count anew.
+    pub fn clear(&self) -> Result<()> {
+        each!(self, cache => cache.clear())
+    }
+
+    /// The number of values.
+    pub fn size(&self) -> u64 {
+        each!(self, cache => cache.size())
+    }
+
+    /// Hits, misses, size.
+    pub fn info(&self) -> Info {
+        each!(self, cache => cache.info())
+    }
+
+    /// All that is counted.
+    pub fn stats(&self) -> Stats {
+        each!(self, cache => cache.stats())
+    }
+
+    /// The configuration it was made with.
+    pub fn config(&self) -> &Arc<Config> {
+        each!(self, cache => cache.config())
+    }
+
+    /// The prefixes that memos have taken here.
+    fn prefixes(&self) -> &memo::Prefixes {
+        each!(self, cache => cache.prefixes())
+    }
+}

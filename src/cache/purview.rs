@@ -1,0 +1,60 @@
+//! The purview cache of a network: for a direction and a mechanism, the list of purviews that come into question.
+
+use std::sync::Arc;
+
+use super::entries::{Entries, Policy};
+use super::{Options, Refusal};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::iit::{Direction, NodeSet};
+use crate::key::{Element, KeyWriter};
+use crate::store::Shared;
+
+/// Keeps lists of masks, while purview caching is on.
+pub struct Purviews;
+
+impl Policy for Purviews {
+    fn check(&self, value: &[u8]) -> Result<()> {
+        match value.len() % size_of::<u64>() {
+            0 => Ok(()),
+            _ => Err(Error::invalid(format!(
+                "{} bytes; a list of purviews is one mask of 8 bytes for each",
+                value.len()
+            ))),
+        }
+    }
+
+    fn refuses(&self, _value: &[u8], config: &Config) -> Option<Refusal> {
+        (!config.purviews()).then_some(Refusal::Disabled)
+    }
+}
+
+/// PyPhi's `PurviewCache`.
+pub type PurviewCache = Entries<Purviews>;
+
+/// A key of a purview cache.
+pub struct PurviewKey([u8; 16], usize);
+
+impl std::ops::Deref for PurviewKey {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.0[..self.1]
+    }
+}
+
+impl PurviewCache {
+    /// An empty cache.
+    pub fn purview(config: Arc<Config>, options: Options) -> Result<Shared<Self>> {
+        Shared::try_new(Entries::new(Purviews, config, options)?)
+    }
+
+    /// The key (direction, mechanism).
+    pub fn key(direction: Direction, mechanism: NodeSet) -> Result<PurviewKey> {
+        let mut buffer = [0; 16];
+        let mut key = KeyWriter::new(&mut buffer);
+        key.element(Element::Direction(direction as u8));
+        key.element(Element::Nodes(mechanism.0));
+        let len = key.finish()?;
+        Ok(PurviewKey(buffer, len))
+    }
+}

@@ -1,0 +1,275 @@
+//! Configuration: defaults, then the environment, then setters.
+//!
+//! A configuration is shared by the caches made with it. Its percentages and switches act on them at once; the
+//! connection settings are read when a cache is made.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use once_cell::sync::OnceCell;
+use parking_lot::RwLock;
+
+use crate::error::{Error, Result};
+use crate::store::gauge::UNLIMITED;
+
+/// The variables of the environment that are read, once, at the first use of a configuration.
+pub mod variable {
+    /// The maximum memory, in per cent.
+    pub const MAXIMUM_MEMORY: &str = "PHICACHE_MAXIMUM_CACHE_MEMORY_PERCENTAGE";
+    /// Whether repertoires are cached.
+    pub const REPERTOIRES: &str = "PHICACHE_CACHE_REPERTOIRES";
+    /// Whether potential purviews are cached.
+    pub const PURVIEWS: &str = "PHICACHE_CACHE_POTENTIAL_PURVIEWS";
+    /// Whether MICE are kept in Redis.
+    pub const REDIS: &str = "PHICACHE_REDIS_CACHE";
+    /// Where the Redis server is.
+    pub const REDIS_URL: &str = "PHICACHE_REDIS_URL";
+    /// What all our keys in Redis begin with.
+    pub const REDIS_NAMESPACE: &str = "PHICACHE_REDIS_NAMESPACE";
+}
+
+/// What a cache needs to know of its surroundings.
+#[derive(Debug)]
+pub struct Config {
+    maximum_memory: AtomicU64,
+    repertoires: AtomicBool,
+    purviews: AtomicBool,
+    redis: AtomicBool,
+    connection: RwLock<Connection>,
+}
+
+/// How to reach a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Connection {
+    url: String,
+    namespace: String,
+}
+
+impl Config {
+    /// A configuration of its own: the defaults and what the environment said.
+    pub fn new() -> Result<Arc<Self>> {
+        static ENVIRONMENT: OnceCell<Config> = OnceCell::new();
+        let found = ENVIRONMENT.get_or_try_init(|| Self::read(|name| std::env::var_os(name)?.into_string().ok()))?;
+        Ok(Arc::new(found.copy()))
+    }
+
+    /// The configuration of this process, which caches get that are made with none.
+    pub fn process() -> Result<Arc<Self>> {
+        static PROCESS: OnceCell<Arc<Config>> = OnceCell::new();
+        PROCESS.get_or_try_init(Self::new).cloned()
+    }
+
+    /// The defaults, and over them what `get` gives for each variable. An empty variable counts as unset.
+    fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let config = Config {
+            maximum_memory: AtomicU64::new(50.0f64.to_bits()),
+            repertoires: AtomicBool::new(true),
+            purviews: AtomicBool::new(true),
+            redis: AtomicBool::new(false),
+            connection: RwLock::new(Connection {
+                url: "redis://127.0.0.1:6379/0".into(),
+                namespace: "phicache".into(),
+            }),
+        };
+        let set = |name: &str, apply: &dyn Fn(&str) -> Result<()>| match get(name).filter(|text| !text.is_empty()) {
+            None => Ok(()),
+            Some(text) => apply(&text).map_err(|error| Error::Configuration(format!("{name}: {error}").into())),
+        };
+        set(variable::MAXIMUM_MEMORY, &|text| {
+            let percent = text.trim().parse::<f64>();
+            config.set_maximum_memory(percent.map_err(|_| Error::invalid(format!("\"{text}\" is no number")))?)
+        })?;
+        set(variable::REPERTOIRES, &|text| switch(text).map(|on| config.set_repertoires(on)))?;
+        set(variable::PURVIEWS, &|text| switch(text).map(|on| config.set_purviews(on)))?;
+        set(variable::REDIS, &|text| switch(text).map(|on| config.set_redis(on)))?;
+        set(variable::REDIS_URL, &|text| config.set_redis_url(text))?;
+        set(variable::REDIS_NAMESPACE, &|text| config.set_redis_namespace(text))?;
+        Ok(config)
+    }
+
+    fn copy(&self) -> Self {
+        Config {
+            maximum_memory: AtomicU64::new(self.maximum_memory.load(Relaxed)),
+            repertoires: AtomicBool::new(self.repertoires()),
+            purviews: AtomicBool::new(self.purviews()),
+            redis: AtomicBool::new(self.redis()),
+            connection: RwLock::new(self.connection.read().clone()),
+        }
+    }
+
+    /// The part of the memory that the process may use, in per cent, up to which caches store; [`UNLIMITED`] for all.
+    #[inline]
+    pub fn maximum_memory(&self) -> f64 {
+        f64::from_bits(self.maximum_memory.load(Relaxed))
+    }
+
+    /// Sets the maximum, at once for all caches that use this configuration.
+    pub fn set_maximum_memory(&self, percent: f64) -> Result<()> {
+        self.maximum_memory.store(check_maximum(percent)?.to_bits(), Relaxed);
+        Ok(())
+    }
+
+    /// A copy with another maximum.
+    pub fn with_maximum_memory(&self, percent: f64) -> Result<Self> {
+        let copy = self.copy();
+        copy.set_maximum_memory(percent)?;
+        Ok(copy)
+    }
+
+    /// Whether methods flagged as repertoires use their caches.
+    pub fn repertoires(&self) -> bool {
+        self.repertoires.load(Relaxed)
+    }
+
+    /// Switches repertoire caching.
+    pub fn set_repertoires(&self, enabled: bool) {
+        self.repertoires.store(enabled, Relaxed);
+    }
+
+    /// Whether purview caches store.
+    pub fn purviews(&self) -> bool {
+        self.purviews.load(Relaxed)
+    }
+
+    /// Switches purview caching.
+    pub fn set_purviews(&self, enabled: bool) {
+        self.purviews.store(enabled, Relaxed);
+    }
+
+    /// Whether MICE caches that choose by configuration choose Redis.
+    pub fn redis(&self) -> bool {
+        self.redis.load(Relaxed)
+    }
+
+    /// Switches Redis.
+    pub fn set_redis(&self, enabled: bool) {
+        self.redis.store(enabled, Relaxed);
+    }
+
+    /// Where the server is, with the password masked.
+    pub fn redis_url_masked(&self) -> String {
+        mask(&self.connection.read().url)
+    }
+
+    /// Sets where the server is.
+    pub fn set_redis_url(&self, url: &str) -> Result<()> {
+        const SCHEMES: [&str; 5] = ["redis://", "rediss://", "redis+unix://", "unix://", "valkey://"];
+        // The text may hold a password, so no message repeats it.
+        if !SCHEMES.iter().any(|scheme| url.len() > scheme.len() && url.starts_with(scheme)) {
+            return Err(Error::invalid(format!("a Redis URL begins with one of {}", SCHEMES.join(", "))));
+        }
+        self.connection.write().url = url.to_owned();
+        Ok(())
+    }
+
+    /// What all our keys in Redis begin with.
+    pub fn redis_namespace(&self) -> String {
+        self.connection.read().namespace.clone()
+    }
+
+    /// Sets the namespace.
+    pub fn set_redis_namespace(&self, name: &str) -> Result<()> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+        if name.is_empty() || name.len() > 64 || !name.bytes().all(allowed) {
+            return Err(Error::invalid(format!("namespace \"{name}\"; expected 1 to 64 of A-Z a-z 0-9 _ . -")));
+        }
+        self.connection.write().namespace = name.to_owned();
+        Ok(())
+    }
+}
+
+/// A maximum is 0 to 100 per cent, or unlimited.
+pub(crate) fn check_maximum(percent: f64) -> Result<f64> {
+    match (0.0..=100.0).contains(&percent) || percent == UNLIMITED {
+        true => Ok(percent),
+        false => {
+            Err(Error::invalid(format!("a maximum of {percent} %; expected 0 to 100, or {UNLIMITED} (unlimited)")))
+        }
+    }
+}
+
+fn switch(text: &str) -> Result<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err(Error::invalid(format!("\"{text}\" is no switch; expected 1, 0, true, false, yes, no, on or off"))),
+    }
+}
+
+/// A URL with its password, in the authority or in the query, replaced by three stars.
+fn mask(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let authority = match authority.rsplit_once('@') {
+        Some((user, host)) => match user.split_once(':') {
+            Some((user, _)) => format!("{user}:***@{host}"),
+            None => format!("{user}@{host}"),
+        },
+        None => authority.to_owned(),
+    };
+    let (path, query) = tail.split_once('?').map_or((tail, None), |(path, query)| (path, Some(query)));
+    let query = query.map(|query| {
+        let parts = query.split('&').map(|part| match part.split_once('=') {
+            Some((name @ ("pass" | "password"), _)) => format!("{name}=***"),
+            _ => part.to_owned(),
+        });
+        format!("?{}", parts.collect::<Vec<_>>().join("&"))
+    });
+    format!("{scheme}://{authority}{path}{}", query.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Config> {
+        Config::read(|name| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string()))
+    }
+
+    #[test]
+    fn defaults_then_environment_then_setters() {
+        let config = read(&[]).unwrap();
+        assert_eq!((config.maximum_memory(), config.repertoires(), config.purviews()), (50.0, true, true));
+        assert!(!config.redis());
+        let config = read(&[
+            (variable::MAXIMUM_MEMORY, "12.5"),
+            (variable::REPERTOIRES, "Off"),
+            (variable::PURVIEWS, "0"),
+            (variable::REDIS, "yes"),
+            (variable::REDIS_URL, ""),
+            (variable::REDIS_NAMESPACE, "lab-7"),
+        ])
+        .unwrap();
+        assert_eq!((config.maximum_memory(), config.repertoires(), config.purviews()), (12.5, false, false));
+        assert_eq!((config.redis(), config.redis_namespace()), (true, "lab-7".into()));
+        config.set_maximum_memory(UNLIMITED).unwrap();
+        assert_eq!(config.maximum_memory(), UNLIMITED);
+    }
+
+    #[test]
+    fn an_invalid_variable_is_named() {
+        for (name, value) in [
+            (variable::MAXIMUM_MEMORY, "half"),
+            (variable::MAXIMUM_MEMORY, "101"),
+            (variable::MAXIMUM_MEMORY, "nan"),
+            (variable::REPERTOIRES, "maybe"),
+            (variable::REDIS_NAMESPACE, "a:b"),
+            (variable::REDIS_URL, "http://secret@host"),
+        ] {
+            let message = read(&[(name, value)]).unwrap_err().to_string();
+            assert!(message.contains(name) && !message.contains("secret"), "{message}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_masked() {
+        for (url, masked) in [
+            ("redis://:secret@host:1/2", "redis://:***@host:1/2"),
+            ("rediss://me:sec:r@et@host/0#insecure", "rediss://me:***@host/0#insecure"),
+            ("redis://host", "redis://host"),
+            ("unix:///tmp/r.sock?db=1&pass=secret", "unix:///tmp/r.sock?db=1&pass=***"),
+        ] {
+            assert_eq!(mask(url), masked);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! No panic crosses the border: every exported function runs inside [`guard`] (or [`plain`], where nothing can fail),
+//! which turns errors into statuses and keeps this thread's last message.
+
+use std::cell::UnsafeCell;
+use std::ffi::c_char;
+use std::fmt::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::types::*;
+use crate::error::{Error, Result};
+
+/// Bytes of a message, its final NUL included; longer ones are cut.
+const MESSAGE: usize = 512;
+
+struct Message(UnsafeCell<[u8; MESSAGE]>);
+
+thread_local! {
+    // Without a destructor: a message may be asked for while its thread ends.
+    static LAST: Message = const { Message(UnsafeCell::new([0; MESSAGE])) };
+}
+
+/// Runs the body of an exported function.
+#[inline]
+pub(super) fn guard(function: &'static str, body: impl FnOnce() -> Result<phicache_status>) -> phicache_status {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(status)) => status,
+        Ok(Err(error)) => failed(function, &error),
+        Err(panic) => panicked(function, panic.downcast_ref::<&str>().copied().unwrap_or("no message")),
+    }
+}
+
+/// Runs the body of an exported function that answers `fallback` if the library fails.
+#[inline]
+pub(super) fn plain<T>(function: &'static str, fallback: T, body: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
+        panicked(function, "no message");
+        fallback
+    })
+}
+
+#[cold]
+fn failed(function: &str, error: &Error) -> phicache_status {
+    keep(format_args!("{function}: {error}"));
+    match error {
+        Error::InvalidArgument(_) => PHICACHE_ERROR_INVALID_ARGUMENT,
+        Error::InvalidHandle(_) => PHICACHE_ERROR_INVALID_HANDLE,
+        Error::Callback(_) => PHICACHE_ERROR_CALLBACK,
+        Error::Recursion(_) => PHICACHE_ERROR_RECURSION,
+        Error::BufferTooSmall { .. } => PHICACHE_ERROR_BUFFER_TOO_SMALL,
+        Error::OutOfMemory(_) => PHICACHE_ERROR_OUT_OF_MEMORY,
+        Error::Unsupported(_) => PHICACHE_ERROR_UNSUPPORTED,
+        Error::Configuration(_) => PHICACHE_ERROR_CONFIGURATION,
+        Error::NameInUse(_) => PHICACHE_ERROR_NAME_IN_USE,
+        Error::Damaged(_) => PHICACHE_ERROR_DAMAGED,
+    }
+}
+
+#[cold]
+fn panicked(function: &str, message: &str) -> phicache_status {
+    keep(format_args!("{function}: the library panicked: {message}"));
+    PHICACHE_ERROR_PANIC
+}
+
+fn keep(text: fmt::Arguments<'_>) {
+    LAST.with(|last| {
+        // SAFETY: only this thread reaches its buffer, and only here and in `last_error`, neither of which calls out
+        // while it looks at it.
+        let buffer = unsafe { &mut *last.0.get() };
+        let mut writer = Cut { buffer, len: 0 };
+        let _ = writer.write_fmt(text);
+        let len = writer.len;
+        buffer[len] = 0;
+    });
+}
+
+/// The last message of this thread, NUL-terminated.
+pub(super) fn last_error() -> *const c_char {
+    LAST.with(|last| last.0.get().cast())
+}
+
+/// Writes until the buffer is full, and cuts between characters.
+struct Cut<'b> {
+    buffer: &'b mut [u8; MESSAGE],
+    len: usize,
+}
+
+impl Write for Cut<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = MESSAGE - 1 - self.len;
+        let mut take = text.len().min(room);
+        while !text.is_char_boundary(take) {
+            take -= 1;
+        }
+        // A NUL inside a message would end it for C.
+        for (to, from) in self.buffer[self.len..].iter_mut().zip(&text.as_bytes()[..take]) {
+            *to = if *from == 0 { b'?' } else { *from };
+        }
+        self.len += take;
+        if take < text.len() { Err(fmt::Error) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message() -> String {
+        // SAFETY: the buffer always ends in a NUL.
+        unsafe { std::ffi::CStr::from_ptr(last_error()) }.to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_panic_becomes_a_status_and_its_message_is_kept() {
+        let status = guard("phicache_f", || panic!("on purpose"));
+        assert_eq!(
+            (status, message().as_str()),
+            (PHICACHE_ERROR_PANIC, "phicache_f: the library panicked: on purpose")
+        );
+        assert_eq!(plain("phicache_g", 7, || panic!("on purpose")), 7);
+    }
+
+    #[test]
+    fn long_messages_are_cut_between_characters() {
+        guard("phicache_f", || Err(Error::invalid("φ".repeat(1000))));
+        let message = message();
+        assert!(message.len() >= MESSAGE - 2 && message.ends_with('φ'), "{message}");
+        guard("phicache_f", || Err(Error::invalid("a\0b")));
+        assert_eq!(super::tests::message(), "phicache_f: a?b");
+    }
+}

@@ -1,0 +1,332 @@
+//! Any cache
+//!
+//! `phicache_cache` is what every cache can be seen as: the same handle under another type, from
+//! `phicache_…_cache_as_cache`. All functions may be called from any thread at once. A cache is freed by its own type's
+//! function only.
+
+use std::ffi::{c_char, c_void};
+
+use super::boundary::guard;
+use super::callback::Computation;
+use super::handle::{get, handle};
+use super::output::{optional, out};
+use super::types::*;
+use crate::cache::{Cache, Holder};
+use crate::error::{Error, Result};
+
+/// What stands behind the handle of a cache of any type.
+pub(super) struct CacheHandle {
+    pub(super) cache: Cache,
+    /// A share in a cache that others hold too.
+    _holder: Option<Holder>,
+}
+handle!(CacheHandle, "cache", b"phi-cach");
+
+impl CacheHandle {
+    pub(super) fn new(cache: Cache, holder: Option<Holder>) -> Self {
+        CacheHandle { cache, _holder: holder }
+    }
+}
+
+/// The cache behind a view.
+#[inline]
+pub(super) fn any<'c>(cache: *mut phicache_cache) -> Result<&'c Cache> {
+    get::<CacheHandle, _>(cache, "cache").map(|handle| &handle.cache)
+}
+
+/// The error of a function that was handed another type of cache.
+#[cold]
+pub(super) fn wrong(expected: &str) -> Error {
+    Error::InvalidHandle(format!("cache is no {expected}: it is another type of cache").into())
+}
+
+/// Looks a key up; counts a hit or a miss.
+///
+/// @param cache  Any cache.
+/// @param key    The key.
+/// @param out    The value, pinned until `phicache_value_release`; zero on a miss.
+/// @return OK or MISS.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_cache_get(
+    cache: *mut phicache_cache,
+    key: phicache_bytes,
+    out: *mut phicache_value,
+) -> phicache_status {
+    guard("phicache_cache_get", || verb::get(any(cache), key, out))
+}
+
+/// Looks a key up and copies its value; counts a hit or a miss, and nothing when the buffer is too small.
+///
+/// @param cache     Any cache.
+/// @param key       The key.
+/// @param buffer    [nullable] Where the value is copied to; may be NULL if `capacity` is 0.
+/// @param capacity  Bytes of the buffer.
+/// @param out_len   The value's length, also when it does not fit; 0 on a miss.
+/// @return OK, MISS, or ERROR_BUFFER_TOO_SMALL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_cache_get_into(
+    cache: *mut phicache_cache,
+    key: phicache_bytes,
+    buffer: *mut u8,
+    capacity: usize,
+    out_len: *mut usize,
+) -> phicache_status {
+    guard("phicache_cache_get_into", || verb::get_into(any(cache), key, buffer, capacity, out_len))
+}
+
+/// Tells whether a key has a value; counts nothing.
+///
+/// @param cache  Any cache.
+/// @param key    The key.
+/// @return OK or MISS.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_cache_contains(cache: *mut phicache_cache, key: phicache_bytes) -> phicache_status {
+    guard("phicache_cache_contains", || verb::contains(any(cache), key))
+}
+
+/// Stores a copy of a value, over the one that the key may have. An empty value is a value.
+///
+/// @param cache  Any cache.
+/// @param key    The key.
+/// @param value  The value.
+/// @return OK, or why the value was refused: then the key keeps the value it had.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_cache_set(
+    cache: *mut phicache_cache,
+    key: phicache_bytes,
+    value: phicache_bytes,
+) -> phicache_status {
+    guard("phicache_cache_set", || verb::set(any(cache), key, value))
+}
+
+/// Looks a key up, and on a miss lets `compute` write its value straight into a new entry.
+///
+/// The value comes back also when it could not be stored: `out->origin` tells. Counts a hit or a miss.
+///
+/// @param cache          Any cache.
+/// @param key            The key.
+/// @param compute        Computes the value.
+/// @param user_data      [nullable] Handed to `compute`.
+/// @param call_data      [nullable] Handed to `compute`.
+/// @param out            The value, pinned until `phicache_value_release`.
+/// @param callback_code  [nullable] What `compute` returned, when that was not 0.
+/// @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_cache_memoize(
+    cache: *mut phicache_cache,
+    key: phicache_bytes,
+    compute: phicache_compute,
+    user_data: *mut c_void,
+    call_data: *mut c_void,
+    out: *mut phicache_value,
+    callback_code: *mut i32,
+) -> phicache_status {
+    guard("phicache_cache_memoize", || {
+        let code = optional(callback_code, "callback_code")?;
+        let out = self::out(out, "out")?;
+        let compute = Computation::new(compute, user_data, call_data, "phicache_cache_memoize");
+        verb::memoize(any(cache), key, compute, out, code)
+    })
+}
+
+/// Takes a value out; its pins stay valid.
+///
+/// @param cache  Any cache.
+/// @param key    The key.
+/// @return OK, or MISS when there was none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_cache_remove(cache: *mut phicache_cache, key: phicache_bytes) -> phicache_status {
+    guard("phicache_cache_remove", || verb::remove(any(cache), key))
+}
+
+/// Takes all values out and sets the counts to zero; pins stay valid.
+///
+/// @param cache  Any cache.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_cache_clear(cache: *mut phicache_cache) -> phicache_status {
+    guard("phicache_cache_clear", || verb::clear(any(cache)))
+}
+
+/// The number of values.
+///
+/// @param cache     Any cache.
+/// @param out_size  The number.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_cache_size(cache: *mut phicache_cache, out_size: *mut u64) -> phicache_status {
+    guard("phicache_cache_size", || verb::size(any(cache), out_size))
+}
+
+/// Hits, misses and size.
+///
+/// @param cache  Any cache.
+/// @param out    The figures.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_cache_info(cache: *mut phicache_cache, out: *mut phicache_info) -> phicache_status {
+    guard("phicache_cache_info", || verb::info(any(cache), out))
+}
+
+/// All figures.
+///
+/// @param cache  Any cache.
+/// @param out    The figures; `struct_size` is set by the caller.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_cache_stats(cache: *mut phicache_cache, out: *mut phicache_stats) -> phicache_status {
+    guard("phicache_cache_stats", || verb::stats(any(cache), out))
+}
+
+/// The key of a call: the prefix, then the arguments, untyped. (PyPhi's `DictCache.key`.)
+///
+/// @param cache   Any cache.
+/// @param prefix  [nullable] The prefix; NULL is "none", which PyPhi's caches have too.
+/// @param args    The arguments.
+/// @param out     The key's bytes, lent until `args` is used again or freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_cache_key(
+    cache: *mut phicache_cache,
+    prefix: *const c_char,
+    args: *mut phicache_key,
+    out: *mut phicache_bytes,
+) -> phicache_status {
+    guard("phicache_cache_key", || verb::key(any(cache), prefix, args, out))
+}
+
+/// What the functions of all cache types do, once they know the cache.
+pub(super) mod verb {
+    use super::super::handle;
+    use super::super::input::{array_mut, bytes, optional_text};
+    use super::super::key::{builder, lend};
+    use super::super::output::{found, growing, length, stored};
+    use super::*;
+    use crate::cache::Value;
+
+    #[inline]
+    pub(in crate::ffi) fn get(
+        cache: Result<&Cache>,
+        key: phicache_bytes,
+        out: *mut phicache_value,
+    ) -> Result<phicache_status> {
+        let out = self::out(out, "out")?;
+        let found = cache?.get(bytes(key, "key")?);
+        Ok(found.map_or(PHICACHE_MISS, |value| {
+            out.fill(value);
+            PHICACHE_OK
+        }))
+    }
+
+    pub(in crate::ffi) fn get_into(
+        cache: Result<&Cache>,
+        key: phicache_bytes,
+        buffer: *mut u8,
+        capacity: usize,
+        out_len: *mut usize,
+    ) -> Result<phicache_status> {
+        let out_len = out(out_len, "out_len")?;
+        let buffer = array_mut(buffer, capacity, "buffer")?;
+        match cache?.get_into(bytes(key, "key")?, buffer).transpose() {
+            Some(copied) => length(copied, out_len),
+            None => Ok(PHICACHE_MISS),
+        }
+    }
+
+    pub(in crate::ffi) fn contains(cache: Result<&Cache>, key: phicache_bytes) -> Result<phicache_status> {
+        Ok(found(cache?.contains(bytes(key, "key")?)))
+    }
+
+    pub(in crate::ffi) fn set(
+        cache: Result<&Cache>,
+        key: phicache_bytes,
+        value: phicache_bytes,
+    ) -> Result<phicache_status> {
+        cache?.set(bytes(key, "key")?, bytes(value, "value")?).map(stored)
+    }
+
+    #[inline]
+    pub(in crate::ffi) fn memoize(
+        cache: Result<&Cache>,
+        key: phicache_bytes,
+        compute: Result<Computation>,
+        out: &mut phicache_value,
+        code: Option<&mut i32>,
+    ) -> Result<phicache_status> {
+        out.fill(memoized(cache?, bytes(key, "key")?, compute?, code)?);
+        Ok(PHICACHE_OK)
+    }
+
+    /// The value of a key, computed on a miss.
+    #[inline]
+    pub(in crate::ffi) fn memoized(
+        cache: &Cache,
+        key: &[u8],
+        compute: Computation,
+        code: Option<&mut i32>,
+    ) -> Result<Value> {
+        if let Some(value) = cache.get(key) {
+            return Ok(value);
+        }
+        // The callback may free the handle: this share keeps the cache alive while it runs.
+        let cache = cache.clone();
+        Computation::code(cache.compute(key, |draft| compute.run(draft)), code)
+    }
+
+    pub(in crate::ffi) fn remove(cache: Result<&Cache>, key: phicache_bytes) -> Result<phicache_status> {
+        Ok(found(cache?.remove(bytes(key, "key")?)))
+    }
+
+    pub(in crate::ffi) fn clear(cache: Result<&Cache>) -> Result<phicache_status> {
+        cache?.clear().map(|()| PHICACHE_OK)
+    }
+
+    pub(in crate::ffi) fn size(cache: Result<&Cache>, out_size: *mut u64) -> Result<phicache_status> {
+        let out = out(out_size, "out_size")?;
+        *out = cache?.size();
+        Ok(PHICACHE_OK)
+    }
+
+    pub(in crate::ffi) fn info(cache: Result<&Cache>, out: *mut phicache_info) -> Result<phicache_status> {
+        let out = self::out(out, "out")?;
+        *out = cache?.info().into();
+        Ok(PHICACHE_OK)
+    }
+
+    pub(in crate::ffi) fn stats(cache: Result<&Cache>, out: *mut phicache_stats) -> Result<phicache_status> {
+        let out = growing(out, "out")?;
+        out.fill(cache?.stats().into());
+        Ok(PHICACHE_OK)
+    }
+
+    pub(in crate::ffi) fn key(
+        cache: Result<&Cache>,
+        prefix: *const c_char,
+        args: *mut phicache_key,
+        out: *mut phicache_bytes,
+    ) -> Result<phicache_status> {
+        let out = self::out(out, "out")?;
+        cache?;
+        let prefix = optional_text(prefix, "prefix")?;
+        *out = lend(builder(args, "args")?.key_with_prefix(false, prefix)?);
+        Ok(PHICACHE_OK)
+    }
+
+    pub(in crate::ffi) fn as_cache(
+        cache: Result<&Cache>,
+        handle: *mut phicache_cache,
+        out: *mut *mut phicache_cache,
+    ) -> Result<phicache_status> {
+        let out = self::out(out, "out")?;
+        cache?;
+        *out = handle;
+        Ok(PHICACHE_OK)
+    }
+
+    /// Frees a handle that `which` finds to be of its type.
+    pub(in crate::ffi) fn free<O>(
+        cache: *mut phicache_cache,
+        which: impl Fn(*mut O) -> Result<&'static Cache>,
+    ) -> Result<phicache_status> {
+        if !cache.is_null() {
+            which(cache.cast())?;
+            drop(handle::free::<CacheHandle, _>(cache, "cache")?);
+        }
+        Ok(PHICACHE_OK)
+    }
+}

@@ -1,0 +1,183 @@
+//! Calling a compute callback, and the functions with which it writes its value.
+
+use std::ffi::c_void;
+use std::mem;
+
+use super::boundary::guard;
+use super::handle::null;
+use super::input;
+use super::output::out;
+use super::types::*;
+use crate::error::{Error, Result};
+use crate::iit::RECORD_HEADER;
+use crate::store::Draft;
+
+const MARK: u64 = u64::from_le_bytes(*b"phi-resu");
+
+/// What stands behind a `phicache_result` while its callback runs.
+struct Writing<'d, 'k> {
+    mark: u64,
+    draft: &'d mut Draft<'k>,
+    /// What the last reservation failed with: a callback that overlooks it must not have its value cached.
+    failed: Option<Error>,
+    /// The value is a MICE record, to be sealed.
+    record: bool,
+}
+
+/// A compute callback and its two pointers.
+#[derive(Clone, Copy)]
+pub(super) struct Computation {
+    function: unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, phicache_bytes, *mut phicache_result) -> i32,
+    user_data: *mut c_void,
+    call_data: *mut c_void,
+    /// The exported function that calls it, for messages.
+    caller: &'static str,
+}
+
+impl Computation {
+    pub(super) fn new(
+        compute: phicache_compute,
+        user_data: *mut c_void,
+        call_data: *mut c_void,
+        caller: &'static str,
+    ) -> Result<Self> {
+        let function = compute.ok_or_else(|| null("compute"))?;
+        Ok(Computation { function, user_data, call_data, caller })
+    }
+
+    /// Lets the callback write the value of the draft's key.
+    pub(super) fn run(&self, draft: &mut Draft) -> Result<()> {
+        let key = phicache_bytes { data: draft.key().as_ptr(), len: draft.key().len() };
+        let mut writing = Writing { mark: MARK, draft, failed: None, record: false };
+        let unwound = Unwound(self.caller);
+        // SAFETY: the function is what the caller says it is, by the header's conventions.
+        let code = unsafe {
+            (self.function)(self.user_data, self.call_data, key, (&raw mut writing).cast::<phicache_result>())
+        };
+        mem::forget(unwound);
+        writing.mark = 0;
+        if code != 0 {
+            return Err(Error::Callback(code));
+        }
+        if let Some(error) = writing.failed {
+            return Err(error);
+        }
+        if writing.record {
+            crate::iit::mice::seal(writing.draft.value_mut());
+        }
+        Ok(())
+    }
+
+    /// Keeps the code of a callback that failed for its caller.
+    pub(super) fn code<T>(result: Result<T>, callback_code: Option<&mut i32>) -> Result<T> {
+        if let (Err(Error::Callback(code)), Some(out)) = (&result, callback_code) {
+            *out = *code;
+        }
+        result
+    }
+}
+
+/// Ends the process when an exception leaves a callback: our frames cannot be passed by one.
+pub(super) struct Unwound(pub(super) &'static str);
+
+impl Drop for Unwound {
+    fn drop(&mut self) {
+        eprintln!("phicache: an exception left the callback of {}; callbacks must return", self.0);
+        std::process::abort();
+    }
+}
+
+fn writing<'a>(result: *mut phicache_result) -> Result<&'a mut Writing<'a, 'a>> {
+    if result.is_null() {
+        return Err(null("result"));
+    }
+    let writing = result.cast::<Writing>();
+    // SAFETY: by the header's conventions it is the result of a callback that is running, which uses it alone.
+    match writing.is_aligned() && unsafe { (*writing).mark } == MARK {
+        // SAFETY: as above.
+        true => Ok(unsafe { &mut *writing }),
+        false => Err(Error::InvalidHandle("result is no live phicache_result: its callback has returned".into())),
+    }
+}
+
+impl Writing<'_, '_> {
+    fn reserve(&mut self, len: usize) -> Result<&mut [u8]> {
+        self.record = false;
+        self.failed = None;
+        match self.draft.reserve(len) {
+            Ok(bytes) => Ok(bytes),
+            Err(error) => {
+                self.failed = Some(error.clone());
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Reserves the value's bytes inside the entry and lends them for writing: zero-filled, at 16-byte alignment.
+///
+/// Calling it again starts over; a callback that never calls it makes an empty value. Write before the callback
+/// returns. When reserving fails, the call that computes fails with the same status, whatever the callback returns.
+///
+/// @param result  The callback's result.
+/// @param len     The number of bytes.
+/// @param out     The first byte.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_result_reserve(
+    result: *mut phicache_result,
+    len: usize,
+    out: *mut *mut u8,
+) -> phicache_status {
+    guard("phicache_result_reserve", || {
+        let out = self::out(out, "out")?;
+        *out = writing(result)?.reserve(len)?.as_mut_ptr();
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Keeps the first `len` bytes of what was reserved; the rest will not be stored.
+///
+/// @param result  The callback's result.
+/// @param len     The number of bytes to keep, at most what was reserved.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_result_truncate(result: *mut phicache_result, len: usize) -> phicache_status {
+    guard("phicache_result_truncate", || {
+        let writing = writing(result)?;
+        if writing.record {
+            return Err(Error::invalid("the value is a MICE; its length is that of its payload"));
+        }
+        writing.draft.truncate(len)?;
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Makes the value a MICE record, as MICE caches keep them.
+///
+/// The payload is copied from `mice`, or, where its `data` is NULL, reserved zero-filled with the given length for
+/// writing. Calling it again starts over.
+///
+/// @param result       The callback's result.
+/// @param mice         The MICE.
+/// @param out_payload  [nullable] The payload's first byte inside the entry, to be written before the callback returns.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_result_mice(
+    result: *mut phicache_result,
+    mice: *const phicache_mice,
+    out_payload: *mut *mut u8,
+) -> phicache_status {
+    guard("phicache_result_mice", || {
+        let out_payload = super::output::optional(out_payload, "out_payload")?;
+        let (mice, payload_len) = input::mice_to_write(mice)?;
+        let writing = writing(result)?;
+        let record = writing.reserve(RECORD_HEADER.saturating_add(payload_len))?;
+        mice.write_head(record);
+        record[40..48].copy_from_slice(&(payload_len as u64).to_le_bytes());
+        let payload = &mut record[RECORD_HEADER..];
+        payload[..mice.payload.len()].copy_from_slice(mice.payload);
+        if let Some(out) = out_payload {
+            *out = payload.as_mut_ptr();
+        }
+        writing.record = true;
+        Ok(PHICACHE_OK)
+    })
+}

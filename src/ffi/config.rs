@@ -1,0 +1,249 @@
+//! Configuration
+//!
+//! Settings come from defaults, then the environment (`PHICACHE_…`, read once, at the first use), then setters. A cache
+//! takes a configuration when it is made and keeps a share in it: percentages and switches act on it at once, connection
+//! settings are read when the cache is made. Wherever a configuration may be NULL, that is the process default, which
+//! setters change for every cache made with it. A configuration may be used from any thread.
+//!
+//! | setting | default | variable |
+//! |---|---|---|
+//! | maximum memory, in per cent | 50 | `PHICACHE_MAXIMUM_CACHE_MEMORY_PERCENTAGE` |
+//! | cache repertoires | 1 | `PHICACHE_CACHE_REPERTOIRES` |
+//! | cache potential purviews | 1 | `PHICACHE_CACHE_POTENTIAL_PURVIEWS` |
+//! | keep MICE in Redis | 0 | `PHICACHE_REDIS_CACHE` |
+//! | Redis URL | `redis://127.0.0.1:6379/0` | `PHICACHE_REDIS_URL` |
+//! | Redis namespace | `phicache` | `PHICACHE_REDIS_NAMESPACE` |
+//!
+//! An invalid variable makes the first use fail with ERROR_CONFIGURATION, and the message names it; an empty one counts
+//! as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off.
+
+use std::ffi::c_char;
+
+use super::boundary::guard;
+use super::handle::{create, free};
+use super::input::{ConfigHandle, array_mut, config, text};
+use super::output::{length, out};
+use super::types::*;
+use crate::config::Config;
+use crate::error::{Error, Result};
+
+/// Makes a configuration of its own: the defaults, and what the environment says.
+///
+/// @param out  The configuration, to be freed by `phicache_config_free`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn phicache_config_new(out: *mut *mut phicache_config) -> phicache_status {
+    guard("phicache_config_new", || {
+        let out = self::out(out, "out")?;
+        *out = create(ConfigHandle(Config::new()?))?;
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Frees a configuration; caches made with it keep their share.
+///
+/// @param config  [nullable] The configuration.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_free(config: *mut phicache_config) -> phicache_status {
+    guard("phicache_config_free", || free::<ConfigHandle, _>(config, "config").map(|_| PHICACHE_OK))
+}
+
+/// Sets the part of the memory that this process may use up to which caches store.
+///
+/// @param config   [nullable] The configuration; NULL is the process default.
+/// @param percent  0 to 100; 0 stores nothing. `PHICACHE_MEMORY_UNLIMITED` lifts the limit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_set_maximum_memory_percent(
+    config: *mut phicache_config,
+    percent: f64,
+) -> phicache_status {
+    guard("phicache_config_set_maximum_memory_percent", || {
+        self::config(config)?.set_maximum_memory(percent)?;
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Tells the maximum memory.
+///
+/// @param config       [nullable] The configuration; NULL is the process default.
+/// @param out_percent  0 to 100, or `PHICACHE_MEMORY_UNLIMITED`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_get_maximum_memory_percent(
+    config: *mut phicache_config,
+    out_percent: *mut f64,
+) -> phicache_status {
+    guard("phicache_config_get_maximum_memory_percent", || {
+        let out = out(out_percent, "out_percent")?;
+        *out = self::config(config)?.maximum_memory();
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Switches repertoire caching: while off, methods flagged as repertoires go straight through.
+///
+/// @param config   [nullable] The configuration; NULL is the process default.
+/// @param enabled  Nonzero is on.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_set_cache_repertoires(
+    config: *mut phicache_config,
+    enabled: i32,
+) -> phicache_status {
+    guard("phicache_config_set_cache_repertoires", || set(config, |config| config.set_repertoires(enabled != 0)))
+}
+
+/// Tells whether repertoires are cached.
+///
+/// @param config       [nullable] The configuration; NULL is the process default.
+/// @param out_enabled  1 or 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_get_cache_repertoires(
+    config: *mut phicache_config,
+    out_enabled: *mut i32,
+) -> phicache_status {
+    guard("phicache_config_get_cache_repertoires", || get(config, out_enabled, Config::repertoires))
+}
+
+/// Switches purview caching: while off, purview caches store nothing.
+///
+/// @param config   [nullable] The configuration; NULL is the process default.
+/// @param enabled  Nonzero is on.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_set_cache_potential_purviews(
+    config: *mut phicache_config,
+    enabled: i32,
+) -> phicache_status {
+    guard("phicache_config_set_cache_potential_purviews", || set(config, |config| config.set_purviews(enabled != 0)))
+}
+
+/// Tells whether potential purviews are cached.
+///
+/// @param config       [nullable] The configuration; NULL is the process default.
+/// @param out_enabled  1 or 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_get_cache_potential_purviews(
+    config: *mut phicache_config,
+    out_enabled: *mut i32,
+) -> phicache_status {
+    guard("phicache_config_get_cache_potential_purviews", || get(config, out_enabled, Config::purviews))
+}
+
+/// Switches Redis for MICE caches that choose by configuration.
+///
+/// @param config   [nullable] The configuration; NULL is the process default.
+/// @param enabled  Nonzero is on.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_set_redis_cache(
+    config: *mut phicache_config,
+    enabled: i32,
+) -> phicache_status {
+    guard("phicache_config_set_redis_cache", || set(config, |config| config.set_redis(enabled != 0)))
+}
+
+/// Tells whether MICE are kept in Redis.
+///
+/// @param config       [nullable] The configuration; NULL is the process default.
+/// @param out_enabled  1 or 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_get_redis_cache(
+    config: *mut phicache_config,
+    out_enabled: *mut i32,
+) -> phicache_status {
+    guard("phicache_config_get_redis_cache", || get(config, out_enabled, Config::redis))
+}
+
+/// Sets where the Redis server is.
+///
+/// @param config  [nullable] The configuration; NULL is the process default.
+/// @param url     Such as `redis://user:password@host:6379/0`, `rediss://…` for TLS, `unix:///path`. Messages never
+///                repeat it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_set_redis_url(
+    config: *mut phicache_config,
+    url: *const c_char,
+) -> phicache_status {
+    guard("phicache_config_set_redis_url", || {
+        self::config(config)?.set_redis_url(text(url, "url")?)?;
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Tells where the Redis server is, with the password masked.
+///
+/// @param config    [nullable] The configuration; NULL is the process default.
+/// @param buffer    [nullable] Where the text is written, with a NUL; may be NULL if `capacity` is 0.
+/// @param capacity  Bytes of the buffer.
+/// @param out_len   Bytes of the text without its NUL, also when it does not fit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_get_redis_url(
+    config: *mut phicache_config,
+    buffer: *mut c_char,
+    capacity: usize,
+    out_len: *mut usize,
+) -> phicache_status {
+    guard("phicache_config_get_redis_url", || get_text(config, buffer, capacity, out_len, Config::redis_url_masked))
+}
+
+/// Sets what all keys of this library in Redis begin with.
+///
+/// @param config  [nullable] The configuration; NULL is the process default.
+/// @param name    1 to 64 of `A-Z a-z 0-9 _ . -`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_set_redis_namespace(
+    config: *mut phicache_config,
+    name: *const c_char,
+) -> phicache_status {
+    guard("phicache_config_set_redis_namespace", || {
+        self::config(config)?.set_redis_namespace(text(name, "name")?)?;
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Tells the namespace.
+///
+/// @param config    [nullable] The configuration; NULL is the process default.
+/// @param buffer    [nullable] Where the text is written, with a NUL; may be NULL if `capacity` is 0.
+/// @param capacity  Bytes of the buffer.
+/// @param out_len   Bytes of the text without its NUL, also when it does not fit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_get_redis_namespace(
+    config: *mut phicache_config,
+    buffer: *mut c_char,
+    capacity: usize,
+    out_len: *mut usize,
+) -> phicache_status {
+    guard("phicache_config_get_redis_namespace", || {
+        get_text(config, buffer, capacity, out_len, Config::redis_namespace)
+    })
+}
+
+fn set(config: *mut phicache_config, apply: impl FnOnce(&Config)) -> Result<phicache_status> {
+    apply(&*self::config(config)?);
+    Ok(PHICACHE_OK)
+}
+
+fn get(config: *mut phicache_config, out: *mut i32, ask: impl FnOnce(&Config) -> bool) -> Result<phicache_status> {
+    let out = self::out(out, "out_enabled")?;
+    *out = ask(&*self::config(config)?).into();
+    Ok(PHICACHE_OK)
+}
+
+fn get_text(
+    config: *mut phicache_config,
+    buffer: *mut c_char,
+    capacity: usize,
+    out_len: *mut usize,
+    ask: impl FnOnce(&Config) -> String,
+) -> Result<phicache_status> {
+    let out_len = out(out_len, "out_len")?;
+    let buffer = array_mut(buffer.cast::<u8>(), capacity, "buffer")?;
+    let text = ask(&*self::config(config)?);
+    let written = match buffer.get_mut(..text.len() + 1) {
+        Some(room) => {
+            room[..text.len()].copy_from_slice(text.as_bytes());
+            room[text.len()] = 0;
+            Ok(text.len())
+        }
+        None => Err(Error::BufferTooSmall { needed: text.len(), capacity: buffer.len().saturating_sub(1) }),
+    };
+    length(written, out_len)
+}

@@ -1,0 +1,162 @@
+//! Handles: pointers to slots that are never returned to the allocator, each with a mark that says what lives in it.
+//!
+//! Because a slot stays readable for ever, a handle that was freed, or one of another type, is told from a live one: it
+//! answers INVALID_HANDLE, until its slot is used again. Taking and giving back a slot never waits, so that finalizers
+//! of other languages may free handles from anywhere: if two threads meet, one takes a fresh slot.
+
+use std::alloc::{Layout, alloc};
+use std::cell::UnsafeCell;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::error::{Error, Result};
+
+/// What may stand behind a handle.
+pub(super) trait Handle: Sized + 'static {
+    /// What the slots of this type are marked with.
+    const MARK: u64;
+    /// What messages call it.
+    const NAME: &'static str;
+    /// The slots of this type that are free.
+    fn slots() -> &'static Slots<Self>;
+}
+
+#[repr(C)]
+pub(super) struct Slot<T> {
+    /// The type's mark while the handle is live, 0 when it was freed.
+    mark: AtomicU64,
+    value: UnsafeCell<Option<T>>,
+    next: UnsafeCell<*mut Slot<T>>,
+}
+
+/// A list of free slots.
+pub(super) struct Slots<T>(Mutex<FreeList<T>>);
+
+struct FreeList<T>(*mut Slot<T>);
+
+// SAFETY: the list's slots are free, so nobody else looks at them, and the mutex guards the list.
+unsafe impl<T> Send for FreeList<T> {}
+
+impl<T> Slots<T> {
+    pub(super) const fn new() -> Self {
+        Slots(Mutex::new(FreeList(ptr::null_mut())))
+    }
+
+    fn take(&self) -> Option<NonNull<Slot<T>>> {
+        let mut free = self.0.try_lock()?;
+        let slot = NonNull::new(free.0)?;
+        // SAFETY: slots in the list are alive, as all slots are, and belong to whoever holds the lock.
+        free.0 = unsafe { *slot.as_ref().next.get() };
+        Some(slot)
+    }
+
+    fn give_back(&self, slot: &Slot<T>) {
+        // A slot that is not given back is lost: a few bytes, rather than a wait in a finalizer.
+        if let Some(mut free) = (0..64).find_map(|_| self.0.try_lock()) {
+            // SAFETY: the slot was freed by this thread, so nobody else uses its link.
+            unsafe { *slot.next.get() = free.0 };
+            free.0 = ptr::from_ref(slot).cast_mut();
+        }
+    }
+}
+
+/// Puts a value behind a new handle. `O` is the incomplete type that C sees.
+pub(super) fn create<T: Handle, O>(value: T) -> Result<*mut O> {
+    let slot = match T::slots().take() {
+        Some(slot) => slot,
+        None => {
+            let layout = Layout::new::<Slot<T>>();
+            // SAFETY: a slot is not empty.
+            let slot = NonNull::new(unsafe { alloc(layout) }.cast::<Slot<T>>());
+            let slot = slot.ok_or(Error::OutOfMemory(layout.size()))?;
+            let empty =
+                Slot { mark: AtomicU64::new(0), value: UnsafeCell::new(None), next: UnsafeCell::new(ptr::null_mut()) };
+            // SAFETY: the memory is ours, aligned and large enough.
+            unsafe { slot.write(empty) };
+            slot
+        }
+    };
+    // SAFETY: the slot is free and this thread's alone until the mark is set.
+    unsafe {
+        *slot.as_ref().value.get() = Some(value);
+        slot.as_ref().mark.store(T::MARK, Ordering::Release);
+    }
+    Ok(slot.as_ptr().cast())
+}
+
+/// The value behind a handle; `name` is the parameter's.
+#[inline]
+pub(super) fn get<'h, T: Handle, O>(handle: *const O, name: &str) -> Result<&'h T> {
+    let slot = slot::<T, O>(handle, name)?;
+    // SAFETY: the mark says that a value lives here; that nobody frees it meanwhile is the header's convention.
+    unsafe { &*slot.value.get() }.as_ref().ok_or_else(|| invalid::<T>(name, 0))
+}
+
+/// The value behind a handle that only one thread may use at a time.
+#[inline]
+pub(super) fn get_mut<'h, T: Handle, O>(handle: *mut O, name: &str) -> Result<&'h mut T> {
+    let slot = slot::<T, O>(handle, name)?;
+    // SAFETY: as in `get`; that only one thread uses it at a time is the header's convention for this handle.
+    unsafe { &mut *slot.value.get() }.as_mut().ok_or_else(|| invalid::<T>(name, 0))
+}
+
+/// Takes the value from behind a handle, which is freed; nothing for NULL.
+pub(super) fn free<T: Handle, O>(handle: *mut O, name: &str) -> Result<Option<T>> {
+    if handle.is_null() {
+        return Ok(None);
+    }
+    let slot = slot::<T, O>(handle, name)?;
+    if slot.mark.compare_exchange(T::MARK, 0, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+        return Err(invalid::<T>(name, 0));
+    }
+    // SAFETY: this thread has taken the mark away, so the value is its own.
+    let value = unsafe { (*slot.value.get()).take() };
+    T::slots().give_back(slot);
+    Ok(value)
+}
+
+#[inline]
+fn slot<'h, T: Handle, O>(handle: *const O, name: &str) -> Result<&'h Slot<T>> {
+    if handle.is_null() {
+        return Err(null(name));
+    }
+    if !handle.cast::<Slot<T>>().is_aligned() {
+        return Err(invalid::<T>(name, 0));
+    }
+    // SAFETY: by the header's conventions a handle comes from this library, and slots stay for ever; all slots begin
+    // with their mark, whatever their type.
+    let mark = unsafe { &*handle.cast::<AtomicU64>() }.load(Ordering::Acquire);
+    if mark != T::MARK {
+        return Err(invalid::<T>(name, mark));
+    }
+    // SAFETY: the mark says which type of slot it is.
+    Ok(unsafe { &*handle.cast::<Slot<T>>() })
+}
+
+#[cold]
+pub(super) fn null(name: &str) -> Error {
+    Error::invalid(format!("{name} is NULL"))
+}
+
+#[cold]
+fn invalid<T: Handle>(name: &str, mark: u64) -> Error {
+    let found = if mark == 0 { "it was freed" } else { "it is another handle, or none" };
+    Error::InvalidHandle(format!("{name} is no live {}: {found}", T::NAME).into())
+}
+
+/// Declares what stands behind a handle: the type, its name in messages, and eight letters for its mark.
+macro_rules! handle {
+    ($type:ty, $name:literal, $mark:literal) => {
+        impl $crate::ffi::handle::Handle for $type {
+            const MARK: u64 = u64::from_le_bytes(*$mark);
+            const NAME: &'static str = $name;
+            fn slots() -> &'static $crate::ffi::handle::Slots<Self> {
+                static SLOTS: $crate::ffi::handle::Slots<$type> = $crate::ffi::handle::Slots::new();
+                &SLOTS
+            }
+        }
+    };
+}
+pub(super) use handle;

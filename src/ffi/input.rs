@@ -1,0 +1,168 @@
+//! Parameters on the way in: checked, and turned into what safe code works with.
+
+use std::ffi::{CStr, c_char};
+use std::slice;
+use std::sync::Arc;
+
+use super::handle::{get, handle, null};
+use super::types::*;
+use crate::cache::Options;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::iit::{Direction, Mice, NodeSet};
+use crate::key::{Fingerprint, Layout};
+
+pub(super) struct ConfigHandle(pub(super) Arc<Config>);
+handle!(ConfigHandle, "phicache_config", b"phi-conf");
+
+/// Lent bytes.
+#[inline]
+pub(super) fn bytes<'a>(bytes: phicache_bytes, name: &str) -> Result<&'a [u8]> {
+    array(bytes.data, bytes.len, name)
+}
+
+/// A lent array; with a length of 0 the pointer may be anything.
+#[inline]
+pub(super) fn array<'a, T>(data: *const T, len: usize, name: &str) -> Result<&'a [T]> {
+    if len == 0 {
+        return Ok(&[]);
+    }
+    check_array(data, len, name)?;
+    // SAFETY: not NULL, aligned, and of a possible size; that it is alive for the call is the header's convention.
+    Ok(unsafe { slice::from_raw_parts(data, len) })
+}
+
+/// A lent array to write to.
+#[inline]
+pub(super) fn array_mut<'a, T>(data: *mut T, len: usize, name: &str) -> Result<&'a mut [T]> {
+    if len == 0 {
+        return Ok(&mut []);
+    }
+    check_array(data, len, name)?;
+    // SAFETY: as in `array`; that nobody else uses it during the call is the header's convention.
+    Ok(unsafe { slice::from_raw_parts_mut(data, len) })
+}
+
+#[inline]
+fn check_array<T>(data: *const T, len: usize, name: &str) -> Result<()> {
+    if data.is_null() {
+        return Err(Error::invalid(format!("{name} is NULL with a length of {len}")));
+    }
+    if len > isize::MAX as usize / size_of::<T>().max(1) {
+        return Err(Error::invalid(format!("{name} has an impossible length of {len}")));
+    }
+    if !data.is_aligned() {
+        return Err(Error::invalid(format!("{name} is not aligned to {} bytes", align_of::<T>())));
+    }
+    Ok(())
+}
+
+/// NUL-terminated text, or nothing for NULL.
+pub(super) fn optional_text<'a>(text: *const c_char, name: &str) -> Result<Option<&'a str>> {
+    if text.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: not NULL; that it ends in a NUL is the header's convention.
+    let text = unsafe { CStr::from_ptr(text) };
+    text.to_str().map(Some).map_err(|_| Error::invalid(format!("{name} is not valid UTF-8")))
+}
+
+/// NUL-terminated text.
+pub(super) fn text<'a>(text: *const c_char, name: &str) -> Result<&'a str> {
+    optional_text(text, name)?.ok_or_else(|| null(name))
+}
+
+/// A configuration; NULL is that of the process.
+pub(super) fn config(config: *const phicache_config) -> Result<Arc<Config>> {
+    if config.is_null() {
+        return Config::process();
+    }
+    get::<ConfigHandle, _>(config, "config").map(|config| config.0.clone())
+}
+
+/// A struct that may be shorter than ours, when the caller was compiled with an older header: what it lacks is zero.
+fn growing<T: Copy>(given: *const T, name: &str) -> Result<T> {
+    if given.is_null() {
+        return Err(null(name));
+    }
+    let size = struct_size(given.cast(), name)?;
+    let mut whole = std::mem::MaybeUninit::<T>::zeroed();
+    // SAFETY: the caller's struct has `size` bytes, and ours takes no more than it has; all fields may be zero.
+    unsafe {
+        whole.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(given.cast(), size.min(size_of::<T>()));
+        Ok(whole.assume_init())
+    }
+}
+
+/// The size that a growing struct says it has.
+pub(super) fn struct_size(given: *const u8, name: &str) -> Result<usize> {
+    // SAFETY: growing structs begin with their size.
+    let size = unsafe { given.cast::<usize>().read_unaligned() };
+    match size {
+        16..=4096 => Ok(size),
+        _ => Err(Error::invalid(format!("{name}->struct_size is {size}; set it to sizeof of the struct"))),
+    }
+}
+
+/// What a cache is given; NULL is the default.
+pub(super) fn options(options: *const phicache_cache_options) -> Result<Options> {
+    if options.is_null() {
+        return Ok(Options::default());
+    }
+    let given = growing(options, "options")?;
+    Ok(Options {
+        name: optional_text(given.name, "options->name")?.map(str::to_owned),
+        max_bytes: (given.max_bytes > 0).then_some(given.max_bytes),
+    })
+}
+
+/// A MICE to store.
+pub(super) fn mice<'a>(mice: *const phicache_mice) -> Result<Mice<'a>> {
+    let given = growing(mice, "mice")?;
+    let mice = Mice { payload: bytes(given.payload, "mice->payload")?, ..head(&given)? };
+    mice.check()?;
+    Ok(mice)
+}
+
+/// A MICE to write, and the length of its payload, whose bytes may come later: then the one returned is empty.
+pub(super) fn mice_to_write<'a>(pointer: *const phicache_mice) -> Result<(Mice<'a>, usize)> {
+    let given = growing(pointer, "mice")?;
+    if !given.payload.data.is_null() {
+        return mice(pointer).map(|mice| (mice, given.payload.len));
+    }
+    let mice = head(&given)?;
+    mice.check()?;
+    Ok((mice, given.payload.len))
+}
+
+fn head<'a>(given: &phicache_mice) -> Result<Mice<'a>> {
+    Ok(Mice {
+        direction: Direction::from_number(given.direction)?,
+        mechanism: NodeSet(given.mechanism),
+        purview: NodeSet(given.purview),
+        phi: given.phi,
+        payload: &[],
+    })
+}
+
+/// A list of node sets; NULL is none, if its length is 0.
+pub(super) fn node_sets<'a>(masks: *const u64, count: usize, name: &str) -> Result<Option<&'a [NodeSet]>> {
+    match (masks.is_null(), count) {
+        (true, 0) => Ok(None),
+        _ => array(masks.cast(), count, name).map(Some),
+    }
+}
+
+/// How a matrix lies in memory.
+pub(super) fn layout(layout: i32) -> Result<Layout> {
+    match layout {
+        PHICACHE_ROW_MAJOR => Ok(Layout::RowMajor),
+        PHICACHE_COLUMN_MAJOR => Ok(Layout::ColumnMajor),
+        _ => Err(Error::invalid(format!("layout {layout}; expected 0 (row-major) or 1 (column-major)"))),
+    }
+}
+
+/// A fingerprint.
+pub(super) fn fingerprint(fingerprint: *const phicache_fingerprint, name: &str) -> Result<Fingerprint> {
+    array(fingerprint, 1, name).map_err(|_| null(name)).map(|given| Fingerprint(given[0].bytes))
+}

@@ -1,0 +1,302 @@
+//! Keys and fingerprints
+//!
+//! Any bytes are a key. Keys made here follow the canonical encoding, version 1 (`docs/keys.md`), so that C, C++ and
+//! Julia make the same bytes: no two different argument lists have the same key, equal ones have. Untyped, `3`, `3.0`
+//! and, for 1, `true` are equal, as in Python; typed, they are not. A key builder is for one thread at a time.
+
+use std::ffi::c_char;
+
+use super::boundary::guard;
+use super::handle::{create, free, get_mut, handle};
+use super::input::{array, array_mut, bytes, layout, node_sets, optional_text, text};
+use super::output::{length, out};
+use super::types::*;
+use crate::error::{Error, Result};
+use crate::iit::{Direction, NodeSet};
+use crate::key::{self, Element, KeyBuilder};
+
+pub(super) struct KeyHandle(pub(super) KeyBuilder);
+handle!(KeyHandle, "phicache_key", b"phi-keyb");
+
+/// Makes an empty argument list.
+///
+/// @param out  The builder, to be freed by `phicache_key_free`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn phicache_key_new(out: *mut *mut phicache_key) -> phicache_status {
+    guard("phicache_key_new", || {
+        let out = self::out(out, "out")?;
+        *out = create(KeyHandle(KeyBuilder::new()))?;
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Frees a builder, and the keys it lent.
+///
+/// @param key  [nullable] The builder.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_free(key: *mut phicache_key) -> phicache_status {
+    guard("phicache_key_free", || free::<KeyHandle, _>(key, "key").map(|_| PHICACHE_OK))
+}
+
+/// Forgets the arguments and keeps the memory: a builder that is used again allocates nothing.
+///
+/// @param key  The builder.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_reset(key: *mut phicache_key) -> phicache_status {
+    guard("phicache_key_reset", || {
+        change(key, |key| {
+            key.reset();
+            Ok(())
+        })
+    })
+}
+
+/// Adds "none", the absent value.
+///
+/// @param key  The builder.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_none(key: *mut phicache_key) -> phicache_status {
+    guard("phicache_key_add_none", || change(key, |key| key.add(Element::None)))
+}
+
+/// Adds a truth value; untyped, it equals 0 or 1.
+///
+/// @param key    The builder.
+/// @param value  Nonzero is true.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_bool(key: *mut phicache_key, value: i32) -> phicache_status {
+    guard("phicache_key_add_bool", || change(key, |key| key.add(Element::Bool(value != 0))))
+}
+
+/// Adds a signed integer.
+///
+/// @param key    The builder.
+/// @param value  The integer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_int(key: *mut phicache_key, value: i64) -> phicache_status {
+    guard("phicache_key_add_int", || change(key, |key| key.add(Element::Int(value))))
+}
+
+/// Adds an unsigned integer; it equals the signed one of the same value.
+///
+/// @param key    The builder.
+/// @param value  The integer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_uint(key: *mut phicache_key, value: u64) -> phicache_status {
+    guard("phicache_key_add_uint", || change(key, |key| key.add(Element::Uint(value))))
+}
+
+/// Adds a double. -0.0 equals 0.0, and all NaNs are one. Untyped, it equals the integer that it is exactly.
+///
+/// @param key    The builder.
+/// @param value  The double.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_double(key: *mut phicache_key, value: f64) -> phicache_status {
+    guard("phicache_key_add_double", || change(key, |key| key.add(Element::Double(value))))
+}
+
+/// Adds bytes.
+///
+/// @param key    The builder.
+/// @param value  The bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_bytes(key: *mut phicache_key, value: phicache_bytes) -> phicache_status {
+    guard("phicache_key_add_bytes", || change(key, |key| key.add(Element::Bytes(bytes(value, "value")?))))
+}
+
+/// Adds text; it never equals bytes.
+///
+/// @param key   The builder.
+/// @param utf8  The text in UTF-8, which may hold NULs.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_string(key: *mut phicache_key, utf8: phicache_bytes) -> phicache_status {
+    guard("phicache_key_add_string", || {
+        change(key, |key| {
+            let text = std::str::from_utf8(bytes(utf8, "utf8")?);
+            key.add(Element::String(text.map_err(|_| Error::invalid("utf8 is not valid UTF-8"))?))
+        })
+    })
+}
+
+/// Adds a direction.
+///
+/// @param key        The builder.
+/// @param direction  `PHICACHE_CAUSE`, `PHICACHE_EFFECT` or `PHICACHE_BIDIRECTIONAL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_direction(key: *mut phicache_key, direction: i32) -> phicache_status {
+    guard("phicache_key_add_direction", || {
+        change(key, |key| key.add(Element::Direction(u8::try_from(direction).unwrap_or(u8::MAX))))
+    })
+}
+
+/// Adds a node set.
+///
+/// @param key    The builder.
+/// @param nodes  The set: bit k is node k.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_nodes(key: *mut phicache_key, nodes: u64) -> phicache_status {
+    guard("phicache_key_add_nodes", || change(key, |key| key.add(Element::Nodes(nodes))))
+}
+
+/// Begins a tuple: what is added until `phicache_key_end_tuple` are its items, in order. At most 64 deep.
+///
+/// @param key  The builder.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_begin_tuple(key: *mut phicache_key) -> phicache_status {
+    guard("phicache_key_begin_tuple", || change(key, KeyBuilder::begin_tuple))
+}
+
+/// Ends the tuple.
+///
+/// @param key  The builder.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_end_tuple(key: *mut phicache_key) -> phicache_status {
+    guard("phicache_key_end_tuple", || change(key, KeyBuilder::end_tuple))
+}
+
+/// Begins a set: its items have no order, and equal ones count once.
+///
+/// @param key  The builder.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_begin_set(key: *mut phicache_key) -> phicache_status {
+    guard("phicache_key_begin_set", || change(key, KeyBuilder::begin_set))
+}
+
+/// Ends the set.
+///
+/// @param key  The builder.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_end_set(key: *mut phicache_key) -> phicache_status {
+    guard("phicache_key_end_set", || change(key, KeyBuilder::end_set))
+}
+
+/// Names the argument that is added next. Arguments with names come last, in any order, each name once.
+///
+/// @param key   The builder.
+/// @param name  The name.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_keyword(key: *mut phicache_key, name: *const c_char) -> phicache_status {
+    guard("phicache_key_add_keyword", || change(key, |key| key.add_keyword(text(name, "name")?)))
+}
+
+/// The key of the arguments so far.
+///
+/// @param key    The builder.
+/// @param typed  Nonzero: numbers of different types are different.
+/// @param out    The key's bytes, lent until the builder is used again or freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_bytes(
+    key: *mut phicache_key,
+    typed: i32,
+    out: *mut phicache_bytes,
+) -> phicache_status {
+    guard("phicache_key_bytes", || {
+        let out = self::out(out, "out")?;
+        *out = lend(builder(key, "key")?.key(typed != 0)?);
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Writes the key (prefix, direction, mechanism, purview): what a builder makes of them, untyped, in a few nanoseconds.
+///
+/// @param prefix     [nullable] The prefix; NULL is "none".
+/// @param direction  `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
+/// @param mechanism  The mechanism, as a node set.
+/// @param purview    The purview, as a node set.
+/// @param buffer     [nullable] Where the key is written; may be NULL if `capacity` is 0.
+/// @param capacity   Bytes of the buffer; `PHICACHE_KEY_BUFFER` will do.
+/// @param out_len    The key's length, also when it does not fit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_repertoire(
+    prefix: *const c_char,
+    direction: i32,
+    mechanism: u64,
+    purview: u64,
+    buffer: *mut u8,
+    capacity: usize,
+    out_len: *mut usize,
+) -> phicache_status {
+    guard("phicache_key_repertoire", || {
+        let out_len = out(out_len, "out_len")?;
+        let buffer = array_mut(buffer, capacity, "buffer")?;
+        let prefix = optional_text(prefix, "prefix")?;
+        let direction = Direction::from_number(direction)?;
+        length(key::repertoire(buffer, prefix, direction, NodeSet(mechanism), NodeSet(purview)), out_len)
+    })
+}
+
+/// Writes the key (prefix, direction, mechanism, candidate purviews), that of PyPhi's `find_mice`.
+///
+/// @param prefix     [nullable] The prefix; NULL is "none".
+/// @param direction  `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
+/// @param mechanism  The mechanism, as a node set.
+/// @param purviews   [nullable] The candidates, in an order that matters; NULL with a count of 0 is no list, which is not
+///                   the same as an empty one.
+/// @param count      How many.
+/// @param buffer     [nullable] Where the key is written; may be NULL if `capacity` is 0.
+/// @param capacity   Bytes of the buffer; `PHICACHE_KEY_BUFFER` and 9 more for each candidate will do.
+/// @param out_len    The key's length, also when it does not fit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_mice(
+    prefix: *const c_char,
+    direction: i32,
+    mechanism: u64,
+    purviews: *const u64,
+    count: usize,
+    buffer: *mut u8,
+    capacity: usize,
+    out_len: *mut usize,
+) -> phicache_status {
+    guard("phicache_key_mice", || {
+        let out_len = out(out_len, "out_len")?;
+        let buffer = array_mut(buffer, capacity, "buffer")?;
+        let prefix = optional_text(prefix, "prefix")?;
+        let direction = Direction::from_number(direction)?;
+        let purviews = node_sets(purviews, count, "purviews")?;
+        length(key::mice(buffer, prefix, direction, NodeSet(mechanism), purviews), out_len)
+    })
+}
+
+/// The identity of a network, and of the way its results are computed.
+///
+/// @param tpm          The transition probabilities, state by node: 2^nodes rows, the row of the state whose node k is
+///                     bit k of the row's number, and one column for each node. NaN is an error.
+/// @param nodes        The number of nodes, 1 to 64 (and so few that the TPM can exist).
+/// @param layout       `PHICACHE_ROW_MAJOR` or `PHICACHE_COLUMN_MAJOR`.
+/// @param connections  For each node the set of nodes it is connected to.
+/// @param context      How results are computed: algorithm, measure, settings, version of the payloads. Not empty: two
+///                     programs that compute differently must never read each other's values.
+/// @param out          The fingerprint.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_network_fingerprint(
+    tpm: *const f64,
+    nodes: usize,
+    layout: i32,
+    connections: *const u64,
+    context: phicache_bytes,
+    out: *mut phicache_fingerprint,
+) -> phicache_status {
+    guard("phicache_network_fingerprint", || {
+        let out = self::out(out, "out")?;
+        let tpm = array(tpm, key::states(nodes)? * nodes, "tpm")?;
+        let connections: &[NodeSet] = array(connections.cast(), nodes, "connections")?;
+        out.bytes = key::network(tpm, self::layout(layout)?, connections, bytes(context, "context")?)?.0;
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// The builder behind a handle.
+pub(super) fn builder<'k>(key: *mut phicache_key, name: &str) -> Result<&'k mut KeyBuilder> {
+    get_mut::<KeyHandle, _>(key, name).map(|handle| &mut handle.0)
+}
+
+/// Lends a key to C.
+pub(super) fn lend(key: &[u8]) -> phicache_bytes {
+    phicache_bytes { data: key.as_ptr(), len: key.len() }
+}
+
+fn change(key: *mut phicache_key, apply: impl FnOnce(&mut KeyBuilder) -> Result<()>) -> Result<phicache_status> {
+    apply(builder(key, "key")?)?;
+    Ok(PHICACHE_OK)
+}

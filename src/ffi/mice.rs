@@ -1,0 +1,339 @@
+//! MICE cache
+//!
+//! PyPhi's `MICECache`: the maximally irreducible causes and effects of one subsystem. It stores only while the subsystem
+//! is uncut, φ is positive, and memory is not full, and answers which of these refused it, in this order.
+//!
+//! A cache may have a parent: a cache of the same system, uncut. What the child lacks it looks up there, and returns it if
+//! its own cut does not damage it. That is a live view: making a child copies nothing and costs the same whatever the
+//! parent holds; what the parent stores later is seen; what the parent clears, or frees by freeing its handle, children
+//! that exist keep. Clearing a child detaches it for good. Inheriting moves no count of the parent.
+//!
+//! Keys are any bytes; `phicache_key_mice` writes the standard one. Values are records (`docs/mice-format.md`). All
+//! functions may be called from any thread at once.
+
+use std::ffi::c_void;
+
+use super::boundary::guard;
+use super::cache::{CacheHandle, verb, wrong};
+use super::callback::Computation;
+use super::handle::{create, get};
+use super::input::{self, array_mut, bytes, config, options};
+use super::output::{growing, length, optional, out, stored};
+use super::subsystem::subsystem;
+use super::types::*;
+use crate::cache::{Cache, MiceCache, Value};
+use crate::error::{Error, Result};
+use crate::iit::Mice;
+use crate::store::Shared;
+
+#[inline]
+fn own<'c>(cache: *mut phicache_mice_cache, name: &str) -> Result<&'c Shared<MiceCache>> {
+    match &get::<CacheHandle, _>(cache, name)?.cache {
+        Cache::Mice(cache) => Ok(cache),
+        _ => Err(wrong("phicache_mice_cache")),
+    }
+}
+
+#[inline]
+fn mice<'c>(cache: *mut phicache_mice_cache) -> Result<&'c Cache> {
+    own(cache, "cache")?;
+    get::<CacheHandle, _>(cache, "cache").map(|handle| &handle.cache)
+}
+
+/// Makes an empty cache: in this process, or in Redis where the configuration says so.
+///
+/// @param config     [nullable] The configuration; NULL is the process default.
+/// @param options    [nullable] Name and limit; NULL is neither.
+/// @param subsystem  Whose MICE they are; it may be freed afterwards.
+/// @param parent     [nullable] A cache of the same system, uncut, to inherit from; it may be freed afterwards.
+/// @param out        The cache, to be freed by `phicache_mice_cache_free`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn phicache_mice_cache_new(
+    config: *mut phicache_config,
+    options: *const phicache_cache_options,
+    subsystem: *mut phicache_subsystem,
+    parent: *mut phicache_mice_cache,
+    out: *mut *mut phicache_mice_cache,
+) -> phicache_status {
+    guard("phicache_mice_cache_new", || match self::config(config)?.redis() {
+        true => Err(Error::Unsupported(NO_REDIS)),
+        false => make(config, options, subsystem, parent, out),
+    })
+}
+
+/// Makes an empty cache in this process.
+///
+/// @param config     [nullable] The configuration; NULL is the process default.
+/// @param options    [nullable] Name and limit; NULL is neither.
+/// @param subsystem  Whose MICE they are; it may be freed afterwards.
+/// @param parent     [nullable] A cache of the same system, uncut, to inherit from; it may be freed afterwards.
+/// @param out        The cache, to be freed by `phicache_mice_cache_free`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn phicache_dict_mice_cache_new(
+    config: *mut phicache_config,
+    options: *const phicache_cache_options,
+    subsystem: *mut phicache_subsystem,
+    parent: *mut phicache_mice_cache,
+    out: *mut *mut phicache_mice_cache,
+) -> phicache_status {
+    guard("phicache_dict_mice_cache_new", || make(config, options, subsystem, parent, out))
+}
+
+const NO_REDIS: &str = "this version keeps no MICE in Redis; switch it off by phicache_config_set_redis_cache";
+
+fn make(
+    config: *mut phicache_config,
+    options: *const phicache_cache_options,
+    subsystem: *mut phicache_subsystem,
+    parent: *mut phicache_mice_cache,
+    out: *mut *mut phicache_mice_cache,
+) -> Result<phicache_status> {
+    let out = self::out(out, "out")?;
+    let subsystem = self::subsystem(subsystem)?;
+    let parent = if parent.is_null() { None } else { Some(own(parent, "parent")?) };
+    let cache = MiceCache::mice(self::config(config)?, self::options(options)?, subsystem, parent)?;
+    *out = create(CacheHandle::new(Cache::Mice(cache), None))?;
+    Ok(PHICACHE_OK)
+}
+
+/// Frees a cache. Pins stay valid, and children keep what they inherit.
+///
+/// @param cache  [nullable] The cache.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_mice_cache_free(cache: *mut phicache_mice_cache) -> phicache_status {
+    guard("phicache_mice_cache_free", || verb::free(cache.cast(), mice))
+}
+
+/// Looks a MICE up, its parents included; counts a hit or a miss.
+///
+/// @param cache     The cache.
+/// @param key       The key.
+/// @param out_mice  The MICE; `struct_size` is set by the caller. Its payload is valid until `out` is released.
+/// @param out       The record, pinned until `phicache_value_release`; zero on a miss.
+/// @return OK or MISS.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_mice_cache_get(
+    cache: *mut phicache_mice_cache,
+    key: phicache_bytes,
+    out_mice: *mut phicache_mice,
+    out: *mut phicache_value,
+) -> phicache_status {
+    guard("phicache_mice_cache_get", || {
+        let out = Record::new(out_mice, out)?;
+        match own(cache, "cache")?.get(bytes(key, "key")?) {
+            Some(value) => out.fill(value),
+            None => Ok(PHICACHE_MISS),
+        }
+    })
+}
+
+/// Stores a copy of a MICE, unless cut, φ or memory refuse it.
+///
+/// @param cache  The cache.
+/// @param key    The key.
+/// @param mice   The MICE; `struct_size` is set by the caller.
+/// @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_mice_cache_set(
+    cache: *mut phicache_mice_cache,
+    key: phicache_bytes,
+    mice: *const phicache_mice,
+) -> phicache_status {
+    guard("phicache_mice_cache_set", || {
+        own(cache, "cache")?.set_mice(bytes(key, "key")?, &input::mice(mice)?).map(stored)
+    })
+}
+
+/// What `phicache_mice_cache_set` would answer for a MICE with this φ: ask before you put a payload together.
+///
+/// @param cache  The cache.
+/// @param phi    The φ; NaN is an error.
+/// @return OK, REFUSED_CUT, REFUSED_PHI or REFUSED_MEMORY. Counts nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_mice_cache_would_store(cache: *mut phicache_mice_cache, phi: f64) -> phicache_status {
+    guard("phicache_mice_cache_would_store", || {
+        let cache = own(cache, "cache")?;
+        if phi.is_nan() {
+            return Err(Error::invalid("phi is NaN; expected a number"));
+        }
+        Ok(stored(cache.would_store(phi)))
+    })
+}
+
+/// Looks a MICE up, its parents included, and on a miss lets `compute` write it by `phicache_result_mice`.
+///
+/// The MICE comes back also when it could not be stored: `out->origin` tells. Counts a hit or a miss.
+///
+/// @param cache          The cache.
+/// @param key            The key.
+/// @param compute        Computes the MICE.
+/// @param user_data      [nullable] Handed to `compute`.
+/// @param call_data      [nullable] Handed to `compute`.
+/// @param out_mice       The MICE; `struct_size` is set by the caller. Its payload is valid until `out` is released.
+/// @param out            The record, pinned until `phicache_value_release`.
+/// @param callback_code  [nullable] What `compute` returned, when that was not 0.
+/// @return OK; ERROR_CALLBACK when `compute` did not return 0; ERROR_DAMAGED when it wrote no MICE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_mice_cache_memoize(
+    cache: *mut phicache_mice_cache,
+    key: phicache_bytes,
+    compute: phicache_compute,
+    user_data: *mut c_void,
+    call_data: *mut c_void,
+    out_mice: *mut phicache_mice,
+    out: *mut phicache_value,
+    callback_code: *mut i32,
+) -> phicache_status {
+    guard("phicache_mice_cache_memoize", || {
+        let code = optional(callback_code, "callback_code")?;
+        let out = Record::new(out_mice, out)?;
+        let compute = Computation::new(compute, user_data, call_data, "phicache_mice_cache_memoize")?;
+        out.fill(verb::memoized(mice(cache)?, bytes(key, "key")?, compute, code)?)
+    })
+}
+
+/// The two outputs of a MICE.
+struct Record<'a> {
+    mice: super::output::Growing<phicache_mice>,
+    value: &'a mut phicache_value,
+}
+
+impl Record<'_> {
+    fn new(mice: *mut phicache_mice, value: *mut phicache_value) -> Result<Self> {
+        let value = out(value, "out")?;
+        Ok(Record { mice: growing(mice, "out_mice")?, value })
+    }
+
+    fn fill(self, value: Value) -> Result<phicache_status> {
+        self.mice.fill(Mice::read(value.entry.value())?.into());
+        self.value.fill(value);
+        Ok(PHICACHE_OK)
+    }
+}
+
+/// Tells whether a key has a MICE, inherited ones included; counts nothing.
+///
+/// @param cache  The cache.
+/// @param key    The key.
+/// @return OK or MISS.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_mice_cache_contains(
+    cache: *mut phicache_mice_cache,
+    key: phicache_bytes,
+) -> phicache_status {
+    guard("phicache_mice_cache_contains", || verb::contains(mice(cache), key))
+}
+
+/// Takes a MICE of the cache's own out; its pins stay valid. Children no longer see it.
+///
+/// @param cache  The cache.
+/// @param key    The key.
+/// @return OK, or MISS when it had none of its own.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_mice_cache_remove(
+    cache: *mut phicache_mice_cache,
+    key: phicache_bytes,
+) -> phicache_status {
+    guard("phicache_mice_cache_remove", || verb::remove(mice(cache), key))
+}
+
+/// Takes all values out and sets the counts to zero; pins stay valid.
+///
+/// @param cache  The cache.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_mice_cache_clear(cache: *mut phicache_mice_cache) -> phicache_status {
+    guard("phicache_mice_cache_clear", || verb::clear(mice(cache)))
+}
+
+/// The number of values.
+///
+/// @param cache     The cache.
+/// @param out_size  The number.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_mice_cache_size(
+    cache: *mut phicache_mice_cache,
+    out_size: *mut u64,
+) -> phicache_status {
+    guard("phicache_mice_cache_size", || verb::size(mice(cache), out_size))
+}
+
+/// Hits, misses and size.
+///
+/// @param cache  The cache.
+/// @param out    The figures.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_mice_cache_info(
+    cache: *mut phicache_mice_cache,
+    out: *mut phicache_info,
+) -> phicache_status {
+    guard("phicache_mice_cache_info", || verb::info(mice(cache), out))
+}
+
+/// All figures.
+///
+/// @param cache  The cache.
+/// @param out    The figures; `struct_size` is set by the caller.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_mice_cache_stats(
+    cache: *mut phicache_mice_cache,
+    out: *mut phicache_stats,
+) -> phicache_status {
+    guard("phicache_mice_cache_stats", || verb::stats(mice(cache), out))
+}
+
+/// The cache as what memos and methods work on. No new ownership: the view lives as long as the cache.
+///
+/// @param cache  The cache.
+/// @param out    The view.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_mice_cache_as_cache(
+    cache: *mut phicache_mice_cache,
+    out: *mut *mut phicache_cache,
+) -> phicache_status {
+    guard("phicache_mice_cache_as_cache", || verb::as_cache(mice(cache), cache.cast(), out))
+}
+
+/// Writes a MICE as the record that caches keep (`docs/mice-format.md`).
+///
+/// @param mice      The MICE; `struct_size` is set by the caller.
+/// @param buffer    [nullable] Where the record is written; may be NULL if `capacity` is 0.
+/// @param capacity  Bytes of the buffer: 64 and the payload's.
+/// @param out_len   The record's length, also when it does not fit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_mice_encode(
+    mice: *const phicache_mice,
+    buffer: *mut u8,
+    capacity: usize,
+    out_len: *mut usize,
+) -> phicache_status {
+    guard("phicache_mice_encode", || {
+        let out_len = out(out_len, "out_len")?;
+        let buffer = array_mut(buffer, capacity, "buffer")?;
+        let mice = input::mice(mice)?;
+        let needed = mice.record_len();
+        let written = match buffer.get_mut(..needed) {
+            Some(record) => {
+                mice.write(record);
+                Ok(needed)
+            }
+            None => Err(Error::BufferTooSmall { needed, capacity }),
+        };
+        length(written, out_len)
+    })
+}
+
+/// Reads a record, whose version and checksum are verified.
+///
+/// @param record  The record.
+/// @param out     The MICE; `struct_size` is set by the caller. Its payload points into `record`.
+/// @return OK, or ERROR_DAMAGED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_mice_decode(record: phicache_bytes, out: *mut phicache_mice) -> phicache_status {
+    guard("phicache_mice_decode", || {
+        let out = growing(out, "out")?;
+        out.fill(Mice::read_checked(bytes(record, "record")?)?.into());
+        Ok(PHICACHE_OK)
+    })
+}

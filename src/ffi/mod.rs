@@ -1,0 +1,36 @@
+//! The C face: one file per handle, mirroring `src/cache`. Each function checks, calls, translates.
+//!
+//! This is the border. What C promises (that a pointer points to what its type says, that nobody frees a handle while
+//! another thread is inside it) cannot be checked here; the header states it, and the helpers in `input.rs` and
+//! `handle.rs` rely on it, once, so that the functions themselves hold no `unsafe`. Everything that can be checked is:
+//! NULL, lengths, marks of handles, UTF-8.
+//!
+//! | file | its one idea |
+//! |---|---|
+//! | `types.rs` | the types and constants of the header |
+//! | `boundary.rs` | no panic crosses; errors become statuses and this thread's last message |
+//! | `handle.rs` | slots that are never returned, and marks that tell a live handle from a freed or wrong one |
+//! | `input.rs`, `output.rs` | checked parameters on the way in, values on the way out |
+//! | `callback.rs` | calling a compute callback, and the result it writes |
+//! | all others | the functions of one handle |
+
+#![allow(non_camel_case_types)]
+// A function's safety is the header's conventions, stated there once.
+#![allow(clippy::missing_safety_doc)]
+
+mod boundary;
+mod callback;
+mod handle;
+mod input;
+mod output;
+
+pub mod cache;
+pub mod config;
+pub mod dict;
+pub mod key;
+pub mod library;
+pub mod memo;
+pub mod mice;
+pub mod purview;
+pub mod subsystem;
+pub mod types;

@@ -1,0 +1,166 @@
+//! Values on the way out. Every output is zero before anything else happens, so that it is zero on an error.
+
+use std::ffi::c_void;
+use std::ptr::{self, NonNull};
+
+use super::handle::null;
+use super::input::struct_size;
+use super::types::*;
+use crate::cache::{Info, Origin, Refusal, Stats, Stored, Value};
+use crate::error::{Error, Result};
+use crate::iit::Mice;
+use crate::store::Pinned;
+
+/// An output, checked and zeroed.
+#[inline]
+pub(super) fn out<'a, T>(out: *mut T, name: &str) -> Result<&'a mut T> {
+    if out.is_null() {
+        return Err(null(name));
+    }
+    if !out.is_aligned() {
+        return Err(Error::invalid(format!("{name} is not aligned to {} bytes", align_of::<T>())));
+    }
+    // SAFETY: all outputs are plain C data, for which zero is a value; that it points to one is the header's convention.
+    unsafe {
+        out.write_bytes(0, 1);
+        Ok(&mut *out)
+    }
+}
+
+/// An output that may be NULL.
+#[inline]
+pub(super) fn optional<'a, T>(pointer: *mut T, name: &str) -> Result<Option<&'a mut T>> {
+    if pointer.is_null() { Ok(None) } else { out(pointer, name).map(Some) }
+}
+
+/// An output struct that may grow: all but its size is zeroed, and `fill` writes as much as the caller knows.
+pub(super) struct Growing<T> {
+    pointer: *mut T,
+    size: usize,
+}
+
+pub(super) fn growing<T: Copy>(pointer: *mut T, name: &str) -> Result<Growing<T>> {
+    if pointer.is_null() {
+        return Err(null(name));
+    }
+    let size = struct_size(pointer.cast(), name)?;
+    // SAFETY: the caller says that its struct has `size` bytes; the first field stays.
+    unsafe { pointer.cast::<u8>().add(size_of::<usize>()).write_bytes(0, size - size_of::<usize>()) };
+    Ok(Growing { pointer, size })
+}
+
+impl<T: Copy> Growing<T> {
+    pub(super) fn fill(self, value: T) {
+        let skip = size_of::<usize>();
+        let len = self.size.min(size_of::<T>()) - skip;
+        // SAFETY: no more is written than both structs have, and the size itself stays the caller's.
+        unsafe {
+            let from = ptr::from_ref(&value).cast::<u8>().add(skip);
+            self.pointer.cast::<u8>().add(skip).copy_from_nonoverlapping(from, len);
+        }
+    }
+}
+
+impl phicache_value {
+    /// Hands a value out, pinned.
+    #[inline]
+    pub(super) fn fill(&mut self, value: Value) {
+        let bytes = value.entry.value();
+        self.data = bytes.as_ptr();
+        self.len = bytes.len();
+        self.origin = origin(value.origin);
+        self.pin = value.entry.into_raw();
+    }
+
+    /// Takes a value back, and zeroes the struct.
+    #[inline]
+    pub(super) fn release(&mut self) {
+        if let Some(pin) = NonNull::new(std::mem::replace(&mut self.pin, ptr::null_mut::<c_void>())) {
+            // SAFETY: the pin came from `fill`; that only one copy of the struct is released is the header's convention.
+            drop(unsafe { Pinned::from_raw(pin) });
+        }
+        *self = phicache_value { data: ptr::null(), len: 0, pin: ptr::null_mut(), origin: 0, reserved: 0 };
+    }
+}
+
+#[inline]
+fn origin(origin: Origin) -> u32 {
+    match origin {
+        Origin::Hit => PHICACHE_ORIGIN_HIT,
+        Origin::Computed => PHICACHE_ORIGIN_COMPUTED,
+        Origin::Parent => PHICACHE_ORIGIN_PARENT,
+        Origin::NotStored(None) => PHICACHE_ORIGIN_NOT_STORED,
+        Origin::NotStored(Some(reason)) => PHICACHE_ORIGIN_NOT_STORED + refusal(reason) as u32,
+    }
+}
+
+/// The status of a refusal.
+pub(super) fn refusal(reason: Refusal) -> phicache_status {
+    match reason {
+        Refusal::Cut => PHICACHE_REFUSED_CUT,
+        Refusal::Phi => PHICACHE_REFUSED_PHI,
+        Refusal::Memory => PHICACHE_REFUSED_MEMORY,
+        Refusal::Disabled => PHICACHE_REFUSED_DISABLED,
+        Refusal::Capacity => PHICACHE_REFUSED_CAPACITY,
+    }
+}
+
+/// The status of a store.
+pub(super) fn stored(stored: Stored) -> phicache_status {
+    stored.map_or_else(refusal, |()| PHICACHE_OK)
+}
+
+/// The status of a question whether something was found.
+pub(super) fn found(found: bool) -> phicache_status {
+    if found { PHICACHE_OK } else { PHICACHE_MISS }
+}
+
+impl From<Info> for phicache_info {
+    fn from(info: Info) -> Self {
+        phicache_info { hits: info.hits, misses: info.misses, size: info.size }
+    }
+}
+
+impl From<Stats> for phicache_stats {
+    fn from(stats: Stats) -> Self {
+        let refused = |reason: Refusal| stats.refused[reason as usize];
+        phicache_stats {
+            struct_size: size_of::<Self>(),
+            hits: stats.info.hits,
+            misses: stats.info.misses,
+            size: stats.info.size,
+            bytes: stats.bytes,
+            stores: stats.stores,
+            refused_cut: refused(Refusal::Cut),
+            refused_phi: refused(Refusal::Phi),
+            refused_memory: refused(Refusal::Memory),
+            refused_disabled: refused(Refusal::Disabled),
+            refused_capacity: refused(Refusal::Capacity),
+            errors: stats.errors,
+            compute_ns: stats.compute_ns,
+            saved_ns: stats.saved_ns,
+        }
+    }
+}
+
+impl From<Mice<'_>> for phicache_mice {
+    fn from(mice: Mice<'_>) -> Self {
+        phicache_mice {
+            struct_size: size_of::<Self>(),
+            direction: mice.direction as i32,
+            reserved: 0,
+            mechanism: mice.mechanism.0,
+            purview: mice.purview.0,
+            phi: mice.phi,
+            payload: phicache_bytes { data: mice.payload.as_ptr(), len: mice.payload.len() },
+        }
+    }
+}
+
+/// The length of what was written, or of what a buffer would need.
+pub(super) fn length(written: Result<usize>, out_len: &mut usize) -> Result<phicache_status> {
+    if let Ok(len) | Err(Error::BufferTooSmall { needed: len, .. }) = &written {
+        *out_len = *len;
+    }
+    written.map(|_| PHICACHE_OK)
+}

@@ -1,0 +1,218 @@
+//! Purview cache
+//!
+//! PyPhi's `PurviewCache`: for a direction and a mechanism of a network, the list of purviews that come into question, as
+//! node sets in an order that is kept. It stores only while purview caching is on. All functions may be called from any
+//! thread at once.
+
+use std::ffi::c_void;
+
+use super::boundary::guard;
+use super::cache::{CacheHandle, verb, wrong};
+use super::callback::Computation;
+use super::handle::{create, get};
+use super::input::{array, config, options};
+use super::output::{found, optional, out, stored};
+use super::types::*;
+use crate::cache::{Cache, PurviewCache, Value};
+use crate::error::Result;
+use crate::iit::{Direction, NodeSet};
+
+#[inline]
+fn purview<'c>(cache: *mut phicache_purview_cache) -> Result<&'c Cache> {
+    match &get::<CacheHandle, _>(cache, "cache")?.cache {
+        cache @ Cache::Purview(_) => Ok(cache),
+        _ => Err(wrong("phicache_purview_cache")),
+    }
+}
+
+/// Makes an empty cache.
+///
+/// @param config   [nullable] The configuration; NULL is the process default.
+/// @param options  [nullable] Name and limit; NULL is neither.
+/// @param out      The cache, to be freed by `phicache_purview_cache_free`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn phicache_purview_cache_new(
+    config: *mut phicache_config,
+    options: *const phicache_cache_options,
+    out: *mut *mut phicache_purview_cache,
+) -> phicache_status {
+    guard("phicache_purview_cache_new", || {
+        let out = self::out(out, "out")?;
+        let cache = PurviewCache::purview(self::config(config)?, self::options(options)?)?;
+        *out = create(CacheHandle::new(Cache::Purview(cache), None))?;
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Frees a cache. Pins stay valid.
+///
+/// @param cache  [nullable] The cache.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_purview_cache_free(cache: *mut phicache_purview_cache) -> phicache_status {
+    guard("phicache_purview_cache_free", || verb::free(cache.cast(), purview))
+}
+
+/// Looks the purviews of a mechanism up; counts a hit or a miss.
+///
+/// @param cache         The cache.
+/// @param direction     `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
+/// @param mechanism     The mechanism, as a node set.
+/// @param out_purviews  The purviews, valid until `out` is released; NULL on a miss.
+/// @param out_count     How many.
+/// @param out           What keeps them: release it by `phicache_value_release`.
+/// @return OK or MISS.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_purview_cache_get(
+    cache: *mut phicache_purview_cache,
+    direction: i32,
+    mechanism: u64,
+    out_purviews: *mut *const u64,
+    out_count: *mut usize,
+    out: *mut phicache_value,
+) -> phicache_status {
+    guard("phicache_purview_cache_get", || {
+        let out = List::new(out_purviews, out_count, out)?;
+        let key = PurviewCache::key(Direction::from_number(direction)?, NodeSet(mechanism))?;
+        Ok(found(purview(cache)?.get(&key).map(|value| out.fill(value)).is_some()))
+    })
+}
+
+/// Stores a copy of the purviews of a mechanism, if purview caching is on.
+///
+/// @param cache      The cache.
+/// @param direction  `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
+/// @param mechanism  The mechanism, as a node set.
+/// @param purviews   [nullable] The purviews; may be NULL if `count` is 0: an empty list is a value.
+/// @param count      How many.
+/// @return OK, or why the value was refused: then the mechanism keeps the purviews it had.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_purview_cache_set(
+    cache: *mut phicache_purview_cache,
+    direction: i32,
+    mechanism: u64,
+    purviews: *const u64,
+    count: usize,
+) -> phicache_status {
+    guard("phicache_purview_cache_set", || {
+        let cache = purview(cache)?;
+        let key = PurviewCache::key(Direction::from_number(direction)?, NodeSet(mechanism))?;
+        array(purviews, count, "purviews")?;
+        // The same memory seen as bytes.
+        let bytes = array(purviews.cast::<u8>(), count * size_of::<u64>(), "purviews")?;
+        cache.set(&key, bytes).map(stored)
+    })
+}
+
+/// Looks the purviews of a mechanism up, and on a miss lets `compute` write them: `uint64_t` masks, one after the other.
+///
+/// @param cache          The cache.
+/// @param direction      `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
+/// @param mechanism      The mechanism, as a node set.
+/// @param compute        Computes the purviews; a number of bytes that is no multiple of 8 is an error.
+/// @param user_data      [nullable] Handed to `compute`.
+/// @param call_data      [nullable] Handed to `compute`.
+/// @param out_purviews   The purviews, valid until `out` is released.
+/// @param out_count      How many.
+/// @param out            What keeps them: release it by `phicache_value_release`.
+/// @param callback_code  [nullable] What `compute` returned, when that was not 0.
+/// @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_purview_cache_memoize(
+    cache: *mut phicache_purview_cache,
+    direction: i32,
+    mechanism: u64,
+    compute: phicache_compute,
+    user_data: *mut c_void,
+    call_data: *mut c_void,
+    out_purviews: *mut *const u64,
+    out_count: *mut usize,
+    out: *mut phicache_value,
+    callback_code: *mut i32,
+) -> phicache_status {
+    guard("phicache_purview_cache_memoize", || {
+        let code = optional(callback_code, "callback_code")?;
+        let out = List::new(out_purviews, out_count, out)?;
+        let compute = Computation::new(compute, user_data, call_data, "phicache_purview_cache_memoize")?;
+        let key = PurviewCache::key(Direction::from_number(direction)?, NodeSet(mechanism))?;
+        out.fill(verb::memoized(purview(cache)?, &key, compute, code)?);
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// The three outputs of a list of purviews.
+struct List<'a> {
+    purviews: &'a mut *const u64,
+    count: &'a mut usize,
+    value: &'a mut phicache_value,
+}
+
+impl List<'_> {
+    fn new(purviews: *mut *const u64, count: *mut usize, value: *mut phicache_value) -> Result<Self> {
+        let value = out(value, "out")?;
+        let count = out(count, "out_count")?;
+        Ok(List { purviews: out(purviews, "out_purviews")?, count, value })
+    }
+
+    fn fill(self, value: Value) {
+        self.value.fill(value);
+        *self.purviews = self.value.data.cast();
+        *self.count = self.value.len / size_of::<u64>();
+    }
+}
+
+/// Takes all values out and sets the counts to zero; pins stay valid.
+///
+/// @param cache  The cache.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_purview_cache_clear(cache: *mut phicache_purview_cache) -> phicache_status {
+    guard("phicache_purview_cache_clear", || verb::clear(purview(cache)))
+}
+
+/// The number of values.
+///
+/// @param cache     The cache.
+/// @param out_size  The number.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_purview_cache_size(
+    cache: *mut phicache_purview_cache,
+    out_size: *mut u64,
+) -> phicache_status {
+    guard("phicache_purview_cache_size", || verb::size(purview(cache), out_size))
+}
+
+/// Hits, misses and size.
+///
+/// @param cache  The cache.
+/// @param out    The figures.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_purview_cache_info(
+    cache: *mut phicache_purview_cache,
+    out: *mut phicache_info,
+) -> phicache_status {
+    guard("phicache_purview_cache_info", || verb::info(purview(cache), out))
+}
+
+/// All figures.
+///
+/// @param cache  The cache.
+/// @param out    The figures; `struct_size` is set by the caller.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_purview_cache_stats(
+    cache: *mut phicache_purview_cache,
+    out: *mut phicache_stats,
+) -> phicache_status {
+    guard("phicache_purview_cache_stats", || verb::stats(purview(cache), out))
+}
+
+/// The cache as what memos and methods work on. No new ownership: the view lives as long as the cache.
+///
+/// @param cache  The cache.
+/// @param out    The view.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_purview_cache_as_cache(
+    cache: *mut phicache_purview_cache,
+    out: *mut *mut phicache_cache,
+) -> phicache_status {
+    guard("phicache_purview_cache_as_cache", || verb::as_cache(purview(cache), cache.cast(), out))
+}

@@ -1,0 +1,146 @@
+//! A cut: for each node, the mask of the targets to which its connection is severed.
+//!
+//! A bipartition, a matrix and PyPhi's K-partition are ways to make one; everything else sees only the masks. A cut that
+//! severs nothing is still a cut.
+
+use super::nodes::{Direction, NODES_MAX, NodeSet};
+use crate::error::{Error, Result};
+use crate::key::Layout;
+
+/// The severed connections of a network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    size: usize,
+    severed: [NodeSet; NODES_MAX],
+}
+
+impl Cut {
+    /// A cut of a network of `size` nodes that severs nothing.
+    fn nothing(size: usize) -> Result<Self> {
+        if size == 0 || size > NODES_MAX {
+            return Err(Error::invalid(format!("{size} nodes; expected 1 to {NODES_MAX}")));
+        }
+        Ok(Cut { size, severed: [NodeSet(0); NODES_MAX] })
+    }
+
+    /// The cut with these severed targets, one mask for each node.
+    pub fn from_masks(severed: &[NodeSet]) -> Result<Self> {
+        let mut cut = Self::nothing(severed.len())?;
+        for (node, targets) in severed.iter().enumerate() {
+            cut.check(*targets, || format!("the severed targets of node {node}"))?;
+            cut.severed[node] = *targets;
+        }
+        Ok(cut)
+    }
+
+    /// All connections from the nodes `from` to the nodes `to` are severed.
+    pub fn bipartition(size: usize, from: NodeSet, to: NodeSet) -> Result<Self> {
+        let mut cut = Self::nothing(size)?;
+        cut.check(from, || "the part where connections start".into())?;
+        cut.check(to, || "the part where connections end".into())?;
+        if from.meets(to) {
+            return Err(Error::invalid(format!("the parts {:#x} and {:#x} of a bipartition overlap", from.0, to.0)));
+        }
+        cut.sever(from, to);
+        Ok(cut)
+    }
+
+    /// The connection from row to column is severed where `matrix`, of `size` x `size`, is not zero.
+    pub fn from_matrix(size: usize, matrix: &[u8], layout: Layout) -> Result<Self> {
+        let mut cut = Self::nothing(size)?;
+        if matrix.len() != size * size {
+            return Err(Error::invalid(format!("a matrix of {} entries; expected {size} x {size}", matrix.len())));
+        }
+        for from in 0..size {
+            for to in 0..size {
+                let place = match layout {
+                    Layout::RowMajor => from * size + to,
+                    Layout::ColumnMajor => to * size + from,
+                };
+                if matrix[place] != 0 {
+                    cut.severed[from].0 |= 1 << to;
+                }
+            }
+        }
+        Ok(cut)
+    }
+
+    /// PyPhi's cut by a K-partition: in each part, the nodes where connections start (the purview for a cause, the
+    /// mechanism for an effect) are severed from all nodes of the partition where the part's own do not end.
+    pub fn partition(size: usize, direction: Direction, parts: &[(NodeSet, NodeSet)]) -> Result<Self> {
+        let mut cut = Self::nothing(size)?;
+        let mut nodes = NodeSet(0);
+        for (mechanism, purview) in parts {
+            cut.check(*mechanism, || "a mechanism of the partition".into())?;
+            cut.check(*purview, || "a purview of the partition".into())?;
+            nodes.0 |= mechanism.0 | purview.0;
+        }
+        for (mechanism, purview) in parts {
+            let (from, to) = direction.order(*mechanism, *purview);
+            cut.sever(from, NodeSet(nodes.0 & !to.0));
+        }
+        Ok(cut)
+    }
+
+    fn sever(&mut self, from: NodeSet, to: NodeSet) {
+        from.indices().for_each(|node| self.severed[node].0 |= to.0);
+    }
+
+    fn check(&self, nodes: NodeSet, what: impl Fn() -> String) -> Result<()> {
+        match nodes.is_subset(NodeSet::first(self.size)) {
+            true => Ok(()),
+            false => Err(Error::invalid(format!("{} {:#x} passes the {} nodes", what(), nodes.0, self.size))),
+        }
+    }
+
+    /// The number of nodes of the network.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// For each node, the targets to which its connection is severed.
+    pub fn severed(&self) -> &[NodeSet] {
+        &self.severed[..self.size]
+    }
+
+    /// The targets within `to` from which `node` is severed.
+    #[inline]
+    pub(super) fn row(&self, node: usize, to: NodeSet) -> NodeSet {
+        self.severed[node % NODES_MAX].and(to)
+    }
+
+    /// Whether a MICE of this mechanism over this purview may differ under the cut: it severs a connection within the
+    /// mechanism, or one from purview to mechanism (cause) or from mechanism to purview (effect).
+    #[inline]
+    pub fn damages(&self, direction: Direction, mechanism: NodeSet, purview: NodeSet) -> bool {
+        let (from, to) = direction.order(mechanism, purview);
+        mechanism.indices().any(|node| self.severed[node].meets(mechanism))
+            || from.indices().any(|node| self.severed[node].meets(to))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_ways_make_the_same_cut() {
+        let cut = Cut::bipartition(3, NodeSet(0b001), NodeSet(0b110)).unwrap();
+        assert_eq!(cut.severed(), [NodeSet(0b110), NodeSet(0), NodeSet(0)]);
+        assert_eq!(Cut::from_matrix(3, &[0, 1, 1, 0, 0, 0, 0, 0, 0], Layout::RowMajor).unwrap(), cut);
+        assert_eq!(Cut::from_matrix(3, &[0, 0, 0, 1, 0, 0, 1, 0, 0], Layout::ColumnMajor).unwrap(), cut);
+        assert_eq!(Cut::from_masks(cut.severed()).unwrap(), cut);
+        let parts = [(NodeSet(0b001), NodeSet(0b001)), (NodeSet(0b110), NodeSet(0b110))];
+        let both = Cut::partition(3, Direction::Effect, &parts).unwrap();
+        assert_eq!(both.severed(), [NodeSet(0b110), NodeSet(0b001), NodeSet(0b001)]);
+    }
+
+    #[test]
+    fn nodes_beyond_the_network_and_overlapping_parts_are_refused() {
+        assert!(Cut::bipartition(2, NodeSet(0b100), NodeSet(1)).is_err());
+        assert!(Cut::bipartition(2, NodeSet(0b11), NodeSet(1)).is_err());
+        assert!(Cut::from_masks(&[]).is_err() && Cut::from_masks(&[NodeSet(0); 65]).is_err());
+        assert!(Cut::from_masks(&[NodeSet(2)]).is_err());
+        assert!(Cut::from_matrix(2, &[0; 3], Layout::RowMajor).is_err());
+    }
+}

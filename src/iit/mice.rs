@@ -1,0 +1,149 @@
+//! A maximally irreducible cause or effect (MICE) as bytes: version 1 of the record.
+//!
+//! ```text
+//!  0  "phiMICE" and the version, 1      32  φ, a double
+//!  8  direction, and seven zero bytes   40  length of the payload
+//! 16  mechanism                         48  checksum: 16 bytes of BLAKE3 of all the others
+//! 24  purview                           64  payload
+//! ```
+//!
+//! Numbers are little-endian. The record of an entry starts at 16-byte alignment, and so does its payload.
+
+use super::nodes::{Direction, NodeSet};
+use crate::error::{Error, Result};
+
+/// Bytes of a record before its payload.
+pub const RECORD_HEADER: usize = 64;
+
+const MAGIC: [u8; 7] = *b"phiMICE";
+const VERSION: u8 = 1;
+const CHECKSUM: std::ops::Range<usize> = 48..64;
+
+/// A mechanism's maximally irreducible cause or effect.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Mice<'p> {
+    /// Cause or effect.
+    pub direction: Direction,
+    /// The mechanism.
+    pub mechanism: NodeSet,
+    /// The purview with the largest φ.
+    pub purview: NodeSet,
+    /// That φ; never NaN.
+    pub phi: f64,
+    /// What else the caller keeps: repertoires, the partition.
+    pub payload: &'p [u8],
+}
+
+impl<'p> Mice<'p> {
+    /// Refuses what no record can hold.
+    pub fn check(&self) -> Result<()> {
+        match self.phi.is_nan() {
+            true => Err(Error::invalid("φ is NaN; expected a number")),
+            false => Ok(()),
+        }
+    }
+
+    /// The length of the record.
+    pub fn record_len(&self) -> usize {
+        RECORD_HEADER + self.payload.len()
+    }
+
+    /// Writes everything but payload and checksum.
+    pub fn write_head(&self, record: &mut [u8]) {
+        let mut head = [0u8; CHECKSUM.start];
+        head[..7].copy_from_slice(&MAGIC);
+        head[7] = VERSION;
+        head[8] = self.direction as u8;
+        head[16..24].copy_from_slice(&self.mechanism.0.to_le_bytes());
+        head[24..32].copy_from_slice(&self.purview.0.to_le_bytes());
+        head[32..40].copy_from_slice(&self.phi.to_le_bytes());
+        head[40..48].copy_from_slice(&(self.payload.len() as u64).to_le_bytes());
+        record[..CHECKSUM.start].copy_from_slice(&head);
+    }
+
+    /// Writes the record into `record`, which has its length.
+    pub fn write(&self, record: &mut [u8]) {
+        self.write_head(record);
+        record[RECORD_HEADER..].copy_from_slice(self.payload);
+        seal(record);
+    }
+
+    /// Reads a record whose checksum is known to be right: one that this process wrote.
+    #[inline]
+    pub fn read(record: &'p [u8]) -> Result<Self> {
+        let number = |at: usize| record[at..at + 8].try_into().map(u64::from_le_bytes).unwrap_or(0);
+        if record.len() < RECORD_HEADER || record[..7] != MAGIC {
+            return Err(Error::Damaged(format!("{} bytes that are no MICE record", record.len()).into()));
+        }
+        if record[7] != VERSION {
+            return Err(Error::Damaged(format!("a MICE record of version {}; this is {VERSION}", record[7]).into()));
+        }
+        let payload = &record[RECORD_HEADER..];
+        if number(40) != payload.len() as u64 || record[8] > 1 || record[9..16] != [0; 7] {
+            return Err(Error::Damaged("a MICE record whose direction or length is damaged".into()));
+        }
+        Ok(Mice {
+            direction: if record[8] == 0 { Direction::Cause } else { Direction::Effect },
+            mechanism: NodeSet(number(16)),
+            purview: NodeSet(number(24)),
+            phi: f64::from_bits(number(32)),
+            payload,
+        })
+    }
+
+    /// Reads a record from anywhere.
+    pub fn read_checked(record: &'p [u8]) -> Result<Self> {
+        let mice = Self::read(record)?;
+        if record[CHECKSUM] != checksum(record) || mice.phi.is_nan() {
+            return Err(Error::Damaged("a MICE record whose checksum does not fit its bytes".into()));
+        }
+        Ok(mice)
+    }
+}
+
+/// Writes the checksum of a record whose other bytes are final.
+pub(crate) fn seal(record: &mut [u8]) {
+    let sum = checksum(record);
+    record[CHECKSUM].copy_from_slice(&sum);
+}
+
+fn checksum(record: &[u8]) -> [u8; CHECKSUM.end - CHECKSUM.start] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&record[..CHECKSUM.start]).update(&record[CHECKSUM.end..]);
+    let mut sum = [0; CHECKSUM.end - CHECKSUM.start];
+    hasher.finalize_xof().fill(&mut sum);
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Vec<u8> {
+        let mice = Mice {
+            direction: Direction::Effect,
+            mechanism: NodeSet(0b101),
+            purview: NodeSet(u64::MAX),
+            phi: 0.25,
+            payload: b"repertoire",
+        };
+        let mut record = vec![0xFF; mice.record_len()];
+        mice.write(&mut record);
+        assert_eq!(Mice::read_checked(&record).unwrap(), mice);
+        record
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_other_length_is_noticed() {
+        let good = record();
+        for bit in 0..good.len() * 8 {
+            let mut bad = good.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert!(matches!(Mice::read_checked(&bad), Err(Error::Damaged(_))), "bit {bit}");
+        }
+        for len in 0..good.len() {
+            assert!(Mice::read_checked(&good[..len]).is_err());
+        }
+        assert!(Mice::read_checked(&[&good[..], b"x"].concat()).is_err());
+    }
+}

@@ -1,0 +1,20 @@
+//! The terms of integrated information theory that caching depends on: which nodes, which direction, which cut.
+//!
+//! | file | its one idea |
+//! |---|---|
+//! | `nodes.rs` | a set of nodes as a mask, and the two directions |
+//! | `cut.rs` | a cut as one mask of severed targets per node, and what it damages |
+//! | `subsystem.rs` | a system's identity, its cut or none, and keys that carry only the part of a cut that matters |
+//! | `mice.rs` | a maximally irreducible cause or effect as bytes, with version and checksum |
+//!
+//! Nothing here computes φ: that is the caller's work, which the caches save.
+
+mod cut;
+pub(crate) mod mice;
+mod nodes;
+mod subsystem;
+
+pub use cut::Cut;
+pub use mice::{Mice, RECORD_HEADER};
+pub use nodes::{Direction, NODES_MAX, NodeSet};
+pub use subsystem::Subsystem;

@@ -1,0 +1,175 @@
+//! A subsystem: the identity of the uncut system, and the cut under which it is looked at, or none.
+
+use super::cut::Cut;
+use super::nodes::{Direction, NODES_MAX, NodeSet};
+use crate::error::{Error, Result};
+use crate::key::{Element, Fingerprint, KeyWriter};
+
+/// A candidate system of a network in a state.
+#[derive(Debug, Clone)]
+pub struct Subsystem {
+    fingerprint: Fingerprint,
+    size: usize,
+    nodes: NodeSet,
+    /// For each node its targets in the network; all, where the caller does not say.
+    connections: [NodeSet; NODES_MAX],
+    cut: Option<Cut>,
+}
+
+impl Subsystem {
+    /// The subsystem of these nodes of `network`, which is in `state`, under `cut`.
+    ///
+    /// The network's connections are optional: with them, a cut-scoped key leaves out severed connections that never
+    /// existed, so that more cuts share their results.
+    pub fn new(
+        network: &Fingerprint,
+        state: &[i32],
+        nodes: NodeSet,
+        connections: Option<&[NodeSet]>,
+        cut: Option<Cut>,
+    ) -> Result<Self> {
+        let size = state.len();
+        if size == 0 || size > NODES_MAX {
+            return Err(Error::invalid(format!("a state of {size} nodes; expected 1 to {NODES_MAX}")));
+        }
+        if let Some((node, value)) = state.iter().enumerate().find(|(_, value)| **value < 0) {
+            return Err(Error::invalid(format!("node {node} is in state {value}; states are not negative")));
+        }
+        if nodes.is_empty() || !nodes.is_subset(NodeSet::first(size)) {
+            return Err(Error::invalid(format!("nodes {:#x}; expected some of the network's {size} nodes", nodes.0)));
+        }
+        let mut all = [NodeSet::first(size); NODES_MAX];
+        if let Some(given) = connections {
+            // The masks of a cut and of connections obey the same rule.
+            all[..size].copy_from_slice(Cut::from_masks(given)?.severed());
+        }
+        let fingerprint = crate::key::subsystem(network, state, nodes);
+        Subsystem { fingerprint, size, nodes, connections: all, cut: None }.under(cut)
+    }
+
+    /// The same system under another cut, or uncut.
+    pub fn under(&self, cut: Option<Cut>) -> Result<Self> {
+        if let Some(cut) = cut.as_ref().filter(|cut| cut.size() != self.size) {
+            return Err(Error::invalid(format!("a cut of {} nodes; the network has {}", cut.size(), self.size)));
+        }
+        Ok(Subsystem { cut, ..self.clone() })
+    }
+
+    /// The identity of the uncut system: network and context, state, nodes.
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    /// The number of nodes of the network.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The nodes of the subsystem.
+    pub fn nodes(&self) -> NodeSet {
+        self.nodes
+    }
+
+    /// The cut, if there is one.
+    pub fn cut(&self) -> Option<&Cut> {
+        self.cut.as_ref()
+    }
+
+    /// Whether a MICE of the uncut system may differ here.
+    #[inline]
+    pub fn damages(&self, direction: Direction, mechanism: NodeSet, purview: NodeSet) -> bool {
+        self.cut.as_ref().is_some_and(|cut| cut.damages(direction, mechanism, purview))
+    }
+
+    /// Writes the cut-scoped key of what is computed from a mechanism and a purview: (prefix, direction, mechanism,
+    /// purview), and the severed connections between the two where there are any. All cuts of a system that sever
+    /// the same ones have one key, and so have the uncut system and all cuts that sever none.
+    #[inline]
+    pub fn key(
+        &self,
+        buffer: &mut [u8],
+        prefix: Option<&str>,
+        direction: Direction,
+        mechanism: NodeSet,
+        purview: NodeSet,
+    ) -> Result<usize> {
+        let mut key = KeyWriter::new(buffer);
+        key.head(prefix, direction, mechanism);
+        key.element(Element::Nodes(purview.0));
+        if let Some(cut) = &self.cut {
+            let (from, to) = direction.order(mechanism, purview);
+            let severed = |node: usize| cut.row(node, to).and(self.connections[node]);
+            let rows = || from.indices().map(|node| (node, severed(node))).filter(|(_, targets)| !targets.is_empty());
+            let count = rows().count();
+            if count > 0 {
+                key.pieces(count, rows().map(|(node, targets)| row_bytes(node, targets)));
+            }
+        }
+        key.finish()
+    }
+}
+
+/// A node and the targets from which it is severed.
+fn row_bytes(node: usize, targets: NodeSet) -> [u8; 9] {
+    let mut bytes = [node as u8; 9];
+    bytes[1..].copy_from_slice(&targets.0.to_le_bytes());
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::repertoire;
+
+    fn key(subsystem: &Subsystem, direction: Direction, mechanism: u64, purview: u64) -> Vec<u8> {
+        let mut buffer = [0; 768];
+        let len = subsystem.key(&mut buffer, Some("r"), direction, NodeSet(mechanism), NodeSet(purview)).unwrap();
+        buffer[..len].to_vec()
+    }
+
+    fn uncut(connections: Option<&[NodeSet]>) -> Subsystem {
+        Subsystem::new(&Fingerprint([1; 32]), &[0, 1, 0], NodeSet(7), connections, None).unwrap()
+    }
+
+    fn bipartition(subsystem: &Subsystem, from: u64, to: u64) -> Subsystem {
+        subsystem.under(Some(Cut::bipartition(3, NodeSet(from), NodeSet(to)).unwrap())).unwrap()
+    }
+
+    #[test]
+    fn a_key_carries_only_the_severed_connections_between_mechanism_and_purview() {
+        let system = uncut(None);
+        let (a, b) = (bipartition(&system, 0b001, 0b110), bipartition(&system, 0b011, 0b100));
+        // Effect of node 0 on node 2: both cuts sever 0 -> 2 and nothing else that matters.
+        assert_eq!(key(&a, Direction::Effect, 1, 4), key(&b, Direction::Effect, 1, 4));
+        assert_ne!(key(&a, Direction::Effect, 1, 4), key(&system, Direction::Effect, 1, 4));
+        // Effect of node 0 on node 1: only the first cut severs 0 -> 1.
+        assert_ne!(key(&a, Direction::Effect, 1, 2), key(&b, Direction::Effect, 1, 2));
+        // Cause of node 0 in node 2: no cut severs 2 -> 0.
+        assert_eq!(key(&a, Direction::Cause, 1, 4), key(&system, Direction::Cause, 1, 4));
+        let mut plain = [0; 64];
+        let len = repertoire(&mut plain, Some("r"), Direction::Cause, NodeSet(1), NodeSet(4)).unwrap();
+        assert_eq!(key(&system, Direction::Cause, 1, 4), plain[..len]);
+    }
+
+    #[test]
+    fn connections_that_never_existed_are_left_out() {
+        let system = uncut(Some(&[NodeSet(0b010), NodeSet(0b100), NodeSet(0b001)]));
+        let cut = bipartition(&system, 0b001, 0b110);
+        assert_eq!(key(&cut, Direction::Effect, 1, 4), key(&system, Direction::Effect, 1, 4));
+        assert_ne!(key(&cut, Direction::Effect, 1, 2), key(&system, Direction::Effect, 1, 2));
+        // The damage rule does not look at them.
+        assert!(cut.damages(Direction::Effect, NodeSet(1), NodeSet(4)));
+    }
+
+    #[test]
+    fn different_severed_connections_never_share_a_key() {
+        let system = uncut(None);
+        let mut seen = std::collections::HashMap::new();
+        for masks in 0..512u64 {
+            let rows = [0, 3, 6].map(|shift| NodeSet(masks >> shift & 7));
+            let cut = system.under(Some(Cut::from_masks(&rows).unwrap())).unwrap();
+            let other = seen.insert(key(&cut, Direction::Cause, 7, 7), masks);
+            assert_eq!(other, None, "{masks}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! An argument list on its way to a key: `f(1, "a", k=2)`.
+//!
+//! The builder keeps both encodings at once, typed and untyped, so that whoever uses the arguments (a memo, say)
+//! chooses between them. Reset and used again, it allocates nothing once its buffers have grown.
+
+use super::element::{Element, KEYWORD, SET, TUPLE, VERSION_TYPED, VERSION_UNTYPED, sized};
+use super::encoding::Encoding;
+use crate::error::{Error, Result};
+
+/// Tuples and sets nest at most this deep.
+const DEPTH_MAX: usize = 64;
+
+/// A keyword argument: where its name and its end stand in both encodings, typed first.
+#[derive(Clone, Copy)]
+struct Keyword {
+    start: [usize; 2],
+    name_len: usize,
+}
+
+/// Builds the key of an argument list.
+///
+/// A call that fails leaves the builder as it was. Positional arguments come first, then keyword arguments, in any
+/// order, each name once.
+pub struct KeyBuilder {
+    encodings: [Encoding; 2],
+    keywords: Vec<Keyword>,
+    /// A keyword waits for its value.
+    pending: bool,
+    key: Vec<u8>,
+}
+
+impl Default for KeyBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl KeyBuilder {
+    /// An empty argument list. Allocates nothing.
+    pub fn new() -> Self {
+        KeyBuilder {
+            encodings: [Encoding::new(true), Encoding::new(false)],
+            keywords: Vec::new(),
+            pending: false,
+            key: Vec::new(),
+        }
+    }
+
+    /// Forgets the arguments and keeps the memory.
+    pub fn reset(&mut self) {
+        self.encodings.iter_mut().for_each(Encoding::reset);
+        self.keywords.clear();
+        self.pending = false;
+    }
+
+    /// Adds one argument, or one item of the tuple or set that is open.
+    pub fn add(&mut self, element: Element<'_>) -> Result<()> {
+        if let Element::Direction(number @ 3..) = element {
+            return Err(Error::invalid(format!(
+                "direction {number}; expected 0 (cause), 1 (effect) or 2 (bidirectional)"
+            )));
+        }
+        self.check_place()?;
+        self.encodings.iter_mut().try_for_each(|encoding| encoding.reserve(element.len(encoding.typed)))?;
+        self.encodings.iter_mut().for_each(|encoding| encoding.push(element));
+        self.pending = false;
+        Ok(())
+    }
+
+    /// Begins a tuple: what is added until `end_tuple` are its items.
+    pub fn begin_tuple(&mut self) -> Result<()> {
+        self.begin(TUPLE)
+    }
+
+    /// Ends the tuple.
+    pub fn end_tuple(&mut self) -> Result<()> {
+        self.end(TUPLE)
+    }
+
+    /// Begins a set: its items have no order, and equal ones count once.
+    pub fn begin_set(&mut self) -> Result<()> {
+        self.begin(SET)
+    }
+
+    /// Ends the set.
+    pub fn end_set(&mut self) -> Result<()> {
+        self.end(SET)
+    }
+
+    /// Names the argument that is added next.
+    pub fn add_keyword(&mut self, name: &str) -> Result<()> {
+        if self.encodings[0].depth() > 0 {
+            return Err(Error::invalid(format!("keyword \"{name}\" inside a tuple or set; only arguments have names")));
+        }
+        if self.pending {
+            return Err(Error::invalid(format!("keyword \"{name}\" follows a keyword that has no value yet")));
+        }
+        if self.keywords.iter().any(|keyword| self.name(keyword) == name.as_bytes()) {
+            return Err(Error::invalid(format!("keyword \"{name}\" was given before")));
+        }
+        self.keywords.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Keyword>()))?;
+        self.encodings.iter_mut().try_for_each(|encoding| encoding.reserve(5 + name.len()))?;
+        let start = [self.encodings[0].bytes.len(), self.encodings[1].bytes.len()];
+        self.keywords.push(Keyword { start, name_len: name.len() });
+        for encoding in &mut self.encodings {
+            encoding.push_raw(&sized(KEYWORD, name.len()));
+            encoding.push_raw(name.as_bytes());
+        }
+        self.pending = true;
+        Ok(())
+    }
+
+    /// The key of the arguments so far.
+    pub fn key(&mut self, typed: bool) -> Result<&[u8]> {
+        self.finish(typed, None)
+    }
+
+    /// The key of the arguments behind a prefix, which is one more argument in front of them, or none in its place.
+    pub fn key_with_prefix(&mut self, typed: bool, prefix: Option<&str>) -> Result<&[u8]> {
+        self.finish(typed, Some(prefix.map_or(Element::None, Element::String)))
+    }
+
+    fn begin(&mut self, tag: u8) -> Result<()> {
+        self.check_place()?;
+        if self.encodings[0].depth() == DEPTH_MAX {
+            return Err(Error::invalid(format!("tuples and sets nest at most {DEPTH_MAX} deep")));
+        }
+        self.encodings.iter_mut().try_for_each(|encoding| encoding.reserve(5))?;
+        self.encodings.iter_mut().for_each(|encoding| encoding.begin(tag));
+        self.pending = false;
+        Ok(())
+    }
+
+    fn end(&mut self, tag: u8) -> Result<()> {
+        if !self.encodings[0].is_open(tag) {
+            let what = if tag == TUPLE { "tuple" } else { "set" };
+            return Err(Error::invalid(format!("the end of a {what}, where none is the innermost thing open")));
+        }
+        self.encodings.iter_mut().try_for_each(Encoding::reserve_end)?;
+        self.encodings.iter_mut().for_each(Encoding::end);
+        Ok(())
+    }
+
+    fn check_place(&self) -> Result<()> {
+        if self.encodings[0].depth() == 0 && !self.keywords.is_empty() && !self.pending {
+            return Err(Error::invalid("an argument without a name behind one that has a name"));
+        }
+        Ok(())
+    }
+
+    fn name(&self, keyword: &Keyword) -> &[u8] {
+        let start = keyword.start[0] + 5;
+        &self.encodings[0].bytes[start..start + keyword.name_len]
+    }
+
+    fn finish(&mut self, typed: bool, prefix: Option<Element<'_>>) -> Result<&[u8]> {
+        if self.pending {
+            return Err(Error::invalid("the last keyword has no value yet"));
+        }
+        if self.encodings[0].depth() > 0 {
+            return Err(Error::invalid(format!("{} tuples or sets have no end yet", self.encodings[0].depth())));
+        }
+        let which = usize::from(!typed);
+        let bytes = &self.encodings[which].bytes;
+        let prefix_len = prefix.map_or(0, |prefix| prefix.len(typed));
+        self.key.clear();
+        self.key.try_reserve(1 + prefix_len + bytes.len()).map_err(|_| Error::OutOfMemory(bytes.len()))?;
+        self.key.push(if typed { VERSION_TYPED } else { VERSION_UNTYPED });
+        if let Some(prefix) = prefix {
+            prefix.encode(typed, |piece| self.key.extend_from_slice(piece));
+        }
+        let positional = self.keywords.first().map_or(bytes.len(), |keyword| keyword.start[which]);
+        self.key.extend_from_slice(&bytes[..positional]);
+        // Few arguments have names: find the next name in order, again and again, rather than sort a copy.
+        let mut last: Option<&[u8]> = None;
+        for _ in 0..self.keywords.len() {
+            let later = |keyword: &&Keyword| last.is_none_or(|last| self.name(keyword) > last);
+            let Some(next) = self.keywords.iter().filter(later).min_by_key(|keyword| self.name(keyword)) else { break };
+            let end = self.keywords.iter().map(|keyword| keyword.start[which]).find(|start| *start > next.start[which]);
+            self.key.extend_from_slice(&bytes[next.start[which]..end.unwrap_or(bytes.len())]);
+            last = Some(self.name(next));
+        }
+        Ok(&self.key)
+    }
+}

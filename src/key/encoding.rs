@@ -1,0 +1,149 @@
+//! Elements, tuples and sets appended one after the other to one buffer, in one of the two ways to tell numbers apart.
+
+use super::element::{Element, SET, TUPLE, sized};
+use crate::error::{Error, Result};
+use crate::store::KEY_MAX;
+
+/// A tuple or a set that has begun.
+struct Open {
+    tag: u8,
+    /// Where its tag stands.
+    at: usize,
+    /// Items so far.
+    count: usize,
+    /// How many starts of items there were before its own.
+    starts: usize,
+}
+
+/// The bytes of a list of elements.
+#[derive(Default)]
+pub(super) struct Encoding {
+    pub(super) typed: bool,
+    pub(super) bytes: Vec<u8>,
+    open: Vec<Open>,
+    /// Where the items of the open sets start, innermost set last.
+    starts: Vec<usize>,
+    scratch: Vec<u8>,
+}
+
+impl Encoding {
+    pub(super) fn new(typed: bool) -> Self {
+        Encoding { typed, ..Default::default() }
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.bytes.clear();
+        self.open.clear();
+        self.starts.clear();
+    }
+
+    pub(super) fn depth(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Makes sure that whatever appends `len` bytes next, as one item, needs no memory.
+    pub(super) fn reserve(&mut self, len: usize) -> Result<()> {
+        let whole = self.bytes.len().checked_add(len).filter(|whole| *whole < KEY_MAX);
+        whole.ok_or_else(|| Error::invalid(format!("the key would pass {KEY_MAX} bytes")))?;
+        let room = self.bytes.try_reserve(len).and_then(|()| self.starts.try_reserve(1));
+        room.and_then(|()| self.open.try_reserve(1)).map_err(|_| Error::OutOfMemory(len))
+    }
+
+    /// Appends one element; room is reserved.
+    pub(super) fn push(&mut self, element: Element<'_>) {
+        self.begin_item();
+        let bytes = &mut self.bytes;
+        element.encode(self.typed, |piece| bytes.extend_from_slice(piece));
+    }
+
+    /// Appends bytes that are no item of their own; room is reserved.
+    pub(super) fn push_raw(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Begins a tuple or a set; room for its tag is reserved.
+    pub(super) fn begin(&mut self, tag: u8) {
+        self.begin_item();
+        self.open.push(Open { tag, at: self.bytes.len(), count: 0, starts: self.starts.len() });
+        self.bytes.extend_from_slice(&sized(tag, 0));
+    }
+
+    fn begin_item(&mut self) {
+        if let Some(open) = self.open.last_mut() {
+            open.count += 1;
+            if open.tag == SET {
+                self.starts.push(self.bytes.len());
+            }
+        }
+    }
+
+    /// Whether the innermost open thing is of this kind.
+    pub(super) fn is_open(&self, tag: u8) -> bool {
+        self.open.last().is_some_and(|open| open.tag == tag)
+    }
+
+    /// Makes sure that `end` needs no memory.
+    pub(super) fn reserve_end(&mut self) -> Result<()> {
+        let len = self.open.last().map_or(0, |open| self.bytes.len() - open.at);
+        self.scratch.clear();
+        self.scratch.try_reserve(len).map_err(|_| Error::OutOfMemory(len))
+    }
+
+    /// Ends the innermost tuple or set; `reserve_end` came before.
+    pub(super) fn end(&mut self) {
+        let Some(open) = self.open.pop() else { return };
+        let count = if open.tag == TUPLE { open.count } else { self.sort(open.at + 5, open.starts) };
+        self.bytes[open.at..open.at + 5].copy_from_slice(&sized(open.tag, count));
+    }
+
+    /// Orders the items of a set, which start at `self.starts[starts..]`, by their bytes, and drops repeated ones.
+    fn sort(&mut self, first: usize, starts: usize) -> usize {
+        self.scratch.clear();
+        self.scratch.extend_from_slice(&self.bytes[first..]);
+        let end = self.bytes.len();
+        let items = &mut self.starts[starts..];
+        // An item ends where the next one starts; that must be known before they are moved, so items are found by
+        // reading: each says its own length.
+        let item = |start: usize| {
+            let bytes = &self.scratch[start - first..end - first];
+            &bytes[..element_len(bytes)]
+        };
+        items.sort_unstable_by(|a, b| item(*a).cmp(item(*b)));
+        self.bytes.truncate(first);
+        let mut count = 0;
+        let mut last: Option<&[u8]> = None;
+        for start in items.iter() {
+            let bytes = item(*start);
+            if last != Some(bytes) {
+                self.bytes.extend_from_slice(bytes);
+                count += 1;
+            }
+            last = Some(bytes);
+        }
+        self.starts.truncate(starts);
+        count
+    }
+}
+
+/// The length of the element that `bytes` begins with. They were written here, so they are well formed.
+fn element_len(bytes: &[u8]) -> usize {
+    use super::element::{BYTES, DIRECTION, DOUBLE, INTEGER, INTEGER_ABOVE_I64, NODES, STRING};
+    let sized = |at: usize| u32::from_le_bytes([bytes[at + 1], bytes[at + 2], bytes[at + 3], bytes[at + 4]]) as usize;
+    let mut at = 0;
+    // Items still to be passed; a tuple or a set adds its own.
+    let mut items = 1;
+    while items > 0 {
+        items -= 1;
+        match bytes[at] {
+            INTEGER | INTEGER_ABOVE_I64 | DOUBLE | NODES => at += 9,
+            DIRECTION => at += 2,
+            BYTES | STRING => at += 5 + sized(at),
+            TUPLE | SET => {
+                items += sized(at);
+                at += 5;
+            }
+            _ => at += 1,
+        }
+    }
+    at
+}

@@ -1,0 +1,148 @@
+//! Fingerprints: BLAKE3-256 of everything a cached result depends on.
+//!
+//! Two programs that share a Redis, or two holders of a shared cache, read each other's values when their fingerprints
+//! are equal; so the context, which says how results were computed, is part of it and cannot be left out.
+
+use crate::error::{Error, Result};
+use crate::iit::{NODES_MAX, NodeSet};
+
+/// The identity of a network or of a subsystem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub [u8; 32]);
+
+/// How a matrix lies in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// Row after row, as in C and NumPy.
+    RowMajor,
+    /// Column after column, as in Julia and Fortran.
+    ColumnMajor,
+}
+
+const NETWORK: &str = "phicache 2026-11 network fingerprint 1";
+const SUBSYSTEM: &str = "phicache 2026-11 subsystem fingerprint 1";
+
+/// The identity of a network: its transition probabilities state by node, its connections, and the context in which
+/// results about it are computed. `tpm` has one row for each state, the row of the state whose node k is bit k of the
+/// row's number, and one column for each node.
+pub fn network(tpm: &[f64], layout: Layout, connections: &[NodeSet], context: &[u8]) -> Result<Fingerprint> {
+    let nodes = connections.len();
+    if context.is_empty() {
+        return Err(Error::invalid(
+            "the context is empty; it must say how results are computed (algorithm, measure, settings, version)",
+        ));
+    }
+    let rows = states(nodes)?;
+    if tpm.len() != rows * nodes {
+        return Err(Error::invalid(format!(
+            "a TPM of {} numbers; {nodes} nodes have {rows} states x {nodes} nodes",
+            tpm.len()
+        )));
+    }
+    let all = NodeSet::first(nodes);
+    let mut hasher = blake3::Hasher::new_derive_key(NETWORK);
+    hasher.update(&(nodes as u64).to_le_bytes());
+    let mut block = [0u8; 64 * 8];
+    for row in 0..rows {
+        for node in 0..nodes {
+            let place = match layout {
+                Layout::RowMajor => row * nodes + node,
+                Layout::ColumnMajor => node * rows + row,
+            };
+            let probability = tpm[place];
+            if probability.is_nan() {
+                return Err(Error::invalid(format!("the TPM is NaN at state {row}, node {node}")));
+            }
+            // -0.0 + 0.0 is 0.0: one zero.
+            block[node * 8..][..8].copy_from_slice(&(probability + 0.0).to_le_bytes());
+        }
+        hasher.update(&block[..nodes * 8]);
+    }
+    for (node, targets) in connections.iter().enumerate() {
+        if !targets.is_subset(all) {
+            return Err(Error::invalid(format!(
+                "node {node} is connected to {:#x}, beyond the network's {nodes} nodes",
+                targets.0
+            )));
+        }
+        hasher.update(&targets.0.to_le_bytes());
+    }
+    hasher.update(&(context.len() as u64).to_le_bytes());
+    hasher.update(context);
+    Ok(Fingerprint(*hasher.finalize().as_bytes()))
+}
+
+/// The number of rows of the TPM of so many nodes.
+pub fn states(nodes: usize) -> Result<usize> {
+    if nodes == 0 || nodes > NODES_MAX {
+        return Err(Error::invalid(format!("{nodes} nodes; expected 1 to {NODES_MAX}")));
+    }
+    let bytes = 1usize.checked_shl(nodes as u32).and_then(|rows| rows.checked_mul(nodes * 8));
+    match bytes {
+        Some(bytes) if nodes < 60 && bytes <= isize::MAX as usize => Ok(1 << nodes),
+        _ => Err(Error::invalid(format!("a TPM of {nodes} nodes exceeds the address space"))),
+    }
+}
+
+/// The identity of a subsystem: that of its network, the network's state, and its nodes. A cut is no part of it.
+pub(crate) fn subsystem(network: &Fingerprint, state: &[i32], nodes: NodeSet) -> Fingerprint {
+    let mut hasher = blake3::Hasher::new_derive_key(SUBSYSTEM);
+    hasher.update(&network.0);
+    hasher.update(&(state.len() as u64).to_le_bytes());
+    for node in state {
+        hasher.update(&node.to_le_bytes());
+    }
+    hasher.update(&nodes.0.to_le_bytes());
+    Fingerprint(*hasher.finalize().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TPM: [f64; 8] = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7];
+    const CONNECTIONS: [NodeSet; 2] = [NodeSet(0b10), NodeSet(0b01)];
+
+    fn of(tpm: &[f64], context: &[u8]) -> Fingerprint {
+        network(tpm, Layout::RowMajor, &CONNECTIONS, context).unwrap()
+    }
+
+    #[test]
+    fn layout_and_sign_of_zero_do_not_matter_and_everything_else_does() {
+        let base = of(&TPM, b"L1");
+        let columns = [0.0, 0.2, 0.4, 0.6, 0.1, 0.3, 0.5, 0.7];
+        assert_eq!(network(&columns, Layout::ColumnMajor, &CONNECTIONS, b"L1").unwrap(), base);
+        let mut negative = TPM;
+        negative[0] = -0.0;
+        assert_eq!(of(&negative, b"L1"), base);
+        negative[0] = f64::MIN_POSITIVE;
+        assert_ne!(of(&negative, b"L1"), base);
+        assert_ne!(of(&TPM, b"EMD"), base);
+        assert_ne!(network(&TPM, Layout::RowMajor, &[NodeSet(0b11), NodeSet(0b01)], b"L1").unwrap(), base);
+    }
+
+    #[test]
+    fn what_cannot_be_a_network_is_refused() {
+        let nan = [f64::NAN; 8];
+        for (tpm, connections, context) in [
+            (&TPM[..], &CONNECTIONS[..], &b""[..]),
+            (&TPM[..7], &CONNECTIONS[..], b"L1"),
+            (&nan[..], &CONNECTIONS[..], b"L1"),
+            (&[][..], &[][..], b"L1"),
+            (&TPM[..], &[NodeSet(0b100), NodeSet(1)][..], b"L1"),
+            (&TPM[..], &[NodeSet(0); 65][..], b"L1"),
+        ] {
+            assert!(network(tpm, Layout::RowMajor, connections, context).is_err());
+        }
+    }
+
+    #[test]
+    fn subsystems_differ_by_network_state_and_nodes() {
+        let network = of(&TPM, b"L1");
+        let base = subsystem(&network, &[0, 1], NodeSet(3));
+        assert_ne!(subsystem(&of(&TPM, b"EMD"), &[0, 1], NodeSet(3)), base);
+        assert_ne!(subsystem(&network, &[1, 0], NodeSet(3)), base);
+        assert_ne!(subsystem(&network, &[0, 1], NodeSet(1)), base);
+        assert_eq!(subsystem(&network, &[0, 1], NodeSet(3)), base);
+    }
+}

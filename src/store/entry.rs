@@ -1,0 +1,349 @@
+//! An entry: one block of memory that holds a header, the key's bytes, and the value's bytes at 16-byte alignment.
+//!
+//! ```text
+//! | header, 32 bytes | key | padding to 16 | value |
+//! ```
+//!
+//! An entry is written by one owner, as a [`Draft`], and never changes afterwards: replacing a value makes a new entry.
+//! Whoever holds a [`Pinned`] keeps the block alive, so readers may use its bytes in place for as long as they like.
+
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
+use std::ffi::c_void;
+use std::ptr::NonNull;
+use std::slice;
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
+
+use super::account::{Account, chunk};
+use super::shared::Shared;
+use crate::error::{Error, Result};
+
+/// Values start at a multiple of this, so that an array of any plain C type may be read in place.
+const ALIGN: usize = 16;
+
+/// Keys are at most this long.
+pub const KEY_MAX: usize = i32::MAX as usize;
+
+#[repr(C, align(16))]
+struct Header {
+    /// Who holds the block: the table, and each pin.
+    owners: AtomicUsize,
+    /// Where the block is charged; none until a table takes it.
+    account: Option<Shared<Account>>,
+    value_len: usize,
+    key_len: u32,
+    /// From the start of the block to the value.
+    value_offset: u32,
+}
+
+const HEADER: usize = size_of::<Header>();
+
+/// Where the value starts in a block, and the block's size; none when they exceed the address space.
+fn shape(key_len: usize, value_len: usize) -> Option<(usize, Layout)> {
+    let offset = (HEADER + key_len + ALIGN - 1) & !(ALIGN - 1);
+    let layout = Layout::from_size_align(offset.checked_add(value_len)?, ALIGN).ok()?;
+    Some((offset, layout))
+}
+
+/// The bytes that an entry with these lengths takes in the heap.
+pub fn weight(key_len: usize, value_len: usize) -> u64 {
+    shape(key_len, value_len).map_or(u64::MAX, |(_, layout)| chunk(layout.size()))
+}
+
+/// A finished entry, kept alive by this pin. Its key and value never change.
+///
+/// Invariant: `header` starts a block whose `owners` counts this pin.
+pub struct Pinned {
+    header: NonNull<Header>,
+}
+
+// SAFETY: the bytes are never written after an entry is finished, and the counter is atomic.
+unsafe impl Send for Pinned {}
+// SAFETY: as above.
+unsafe impl Sync for Pinned {}
+
+impl Pinned {
+    fn header(&self) -> &Header {
+        // SAFETY: the invariant: our count keeps the block alive, and nobody writes to the header but its counter.
+        unsafe { self.header.as_ref() }
+    }
+
+    /// The key's bytes.
+    #[inline]
+    pub fn key(&self) -> &[u8] {
+        let len = self.header().key_len as usize;
+        // SAFETY: `key_len` bytes follow the header in the same block, initialized when the draft was made.
+        unsafe { slice::from_raw_parts(self.header.as_ptr().cast::<u8>().add(HEADER), len) }
+    }
+
+    /// The value's bytes, at 16-byte alignment.
+    #[inline]
+    pub fn value(&self) -> &[u8] {
+        let header = self.header();
+        // SAFETY: `value_len` bytes stand at `value_offset` in the same block, zeroed or written before it was finished.
+        unsafe {
+            let start = self.header.as_ptr().cast::<u8>().add(header.value_offset as usize);
+            slice::from_raw_parts(start, header.value_len)
+        }
+    }
+
+    /// The bytes that this entry takes in the heap.
+    pub fn weight(&self) -> u64 {
+        weight(self.header().key_len as usize, self.header().value_len)
+    }
+
+    /// Turns the pin into a pointer for a caller to keep; [`Pinned::from_raw`] takes it back.
+    pub fn into_raw(self) -> *mut c_void {
+        let raw = self.header.as_ptr().cast();
+        std::mem::forget(self);
+        raw
+    }
+
+    /// Takes a pin back.
+    ///
+    /// # Safety
+    /// `raw` came from [`Pinned::into_raw`] and is taken back once.
+    pub unsafe fn from_raw(raw: NonNull<c_void>) -> Self {
+        Pinned { header: raw.cast() }
+    }
+}
+
+impl Clone for Pinned {
+    #[inline]
+    fn clone(&self) -> Self {
+        // Relaxed is enough: a new owner is made from one that exists.
+        self.header().owners.fetch_add(1, Ordering::Relaxed);
+        Pinned { header: self.header }
+    }
+}
+
+impl Drop for Pinned {
+    #[inline]
+    fn drop(&mut self) {
+        if self.header().owners.fetch_sub(1, Ordering::Release) == 1 {
+            // What other owners read happens before the block is freed.
+            fence(Ordering::Acquire);
+            // SAFETY: we were the last owner.
+            unsafe { free(self.header) };
+        }
+    }
+}
+
+/// Takes a block off its account and gives its memory back.
+///
+/// # Safety
+/// Nobody else points to the block any more.
+#[cold]
+unsafe fn free(header: NonNull<Header>) {
+    // SAFETY: the block is alive and ours alone.
+    let (account, key_len, value_len) = unsafe {
+        let header = &mut *header.as_ptr();
+        (header.account.take(), header.key_len as usize, header.value_len)
+    };
+    let Some((_, layout)) = shape(key_len, value_len) else { return };
+    if let Some(account) = account {
+        account.discharge(chunk(layout.size()));
+    }
+    // SAFETY: every block is allocated with the layout of its lengths.
+    unsafe { dealloc(header.as_ptr().cast(), layout) };
+}
+
+/// An entry that is being written: it belongs to one computation, and no table knows it yet.
+pub struct Draft<'k> {
+    key: &'k [u8],
+    /// The block as it was reserved, and how much of its value is kept.
+    block: Option<(Pinned, usize)>,
+}
+
+impl<'k> Draft<'k> {
+    /// A draft for `key`, with an empty value. Allocates nothing.
+    pub fn new(key: &'k [u8]) -> Self {
+        Draft { key, block: None }
+    }
+
+    /// The key that the value is for.
+    pub fn key(&self) -> &'k [u8] {
+        self.key
+    }
+
+    /// Makes the value `len` zero bytes and lends them for writing; what was reserved before is gone.
+    pub fn reserve(&mut self, len: usize) -> Result<&mut [u8]> {
+        self.block = None;
+        let block = self.block.insert((allocate(self.key, len, alloc_zeroed)?, len));
+        // SAFETY: the block is fresh and only this draft points to it, so its value may be borrowed mutably; it is
+        // initialized, with zeros.
+        Ok(unsafe { value_mut(&mut block.0) })
+    }
+
+    /// Makes the value a copy of `value`.
+    pub fn write(&mut self, value: &[u8]) -> Result<()> {
+        self.block = None;
+        let (pinned, _) = self.block.insert((allocate(self.key, value.len(), alloc)?, value.len()));
+        // SAFETY: the block is fresh, only this draft points to it, and it has room for the value at its offset.
+        unsafe {
+            let offset = pinned.header().value_offset as usize;
+            let start = pinned.header.as_ptr().cast::<u8>().add(offset);
+            start.copy_from_nonoverlapping(value.as_ptr(), value.len());
+        }
+        Ok(())
+    }
+
+    /// Keeps the first `len` bytes of the value. The bytes do not move before the draft is finished.
+    pub fn truncate(&mut self, len: usize) -> Result<()> {
+        let reserved = self.value().len();
+        if len > reserved {
+            return Err(Error::invalid(format!(
+                "a value of {reserved} reserved bytes cannot be cut to {len}; reserve more first"
+            )));
+        }
+        if let Some((_, kept)) = &mut self.block {
+            *kept = len;
+        }
+        Ok(())
+    }
+
+    /// The value as it stands, to write on.
+    pub fn value_mut(&mut self) -> &mut [u8] {
+        match &mut self.block {
+            None => &mut [],
+            // SAFETY: only this draft points to the block, and its value is initialized.
+            Some((pinned, kept)) => unsafe { &mut value_mut(pinned)[..*kept] },
+        }
+    }
+
+    /// The value as it stands.
+    pub fn value(&self) -> &[u8] {
+        self.block.as_ref().map_or(&[], |(pinned, kept)| &pinned.value()[..*kept])
+    }
+
+    /// Ends the writing: the entry is final, in a block no larger than it needs.
+    pub fn finish(mut self) -> Result<Fresh> {
+        match self.block.take() {
+            None => Ok(Fresh(allocate(self.key, 0, alloc)?)),
+            Some((pinned, kept)) if kept < pinned.value().len() => Ok(Fresh(shrink(pinned, kept)?)),
+            Some((pinned, _)) => Ok(Fresh(pinned)),
+        }
+    }
+}
+
+/// A finished entry that only its maker holds: what a table takes in.
+pub struct Fresh(Pinned);
+
+impl Fresh {
+    /// The entry, to read.
+    pub fn entry(&self) -> &Pinned {
+        &self.0
+    }
+
+    /// The entry as its maker's pin, kept by no table.
+    pub fn into_pinned(self) -> Pinned {
+        self.0
+    }
+
+    /// Charges the entry to `account`, where it stays until it is freed. Says whether `limit` allowed it.
+    pub(super) fn charge(&mut self, account: &Shared<Account>, limit: u64) -> bool {
+        if !account.charge(self.0.weight(), limit) {
+            return false;
+        }
+        // SAFETY: a Fresh is the only owner of its block.
+        unsafe { self.0.header.as_mut() }.account = Some(account.clone());
+        true
+    }
+}
+
+/// A new block for `key` and a value of `value_len` bytes that are left as `allocator` gives them.
+fn allocate(key: &[u8], value_len: usize, allocator: unsafe fn(Layout) -> *mut u8) -> Result<Pinned> {
+    if key.len() > KEY_MAX {
+        return Err(Error::invalid(format!("a key of {} bytes; at most {KEY_MAX} are allowed", key.len())));
+    }
+    let (offset, layout) = shape(key.len(), value_len).ok_or(Error::OutOfMemory(value_len))?;
+    // SAFETY: the layout holds a header, so it is not empty.
+    let block = NonNull::new(unsafe { allocator(layout) }).ok_or(Error::OutOfMemory(layout.size()))?;
+    let header = block.cast::<Header>();
+    // SAFETY: the block is fresh, aligned for a header, and has room for the header and the key behind it.
+    unsafe {
+        header.write(Header {
+            owners: AtomicUsize::new(1),
+            account: None,
+            value_len,
+            key_len: key.len() as u32,
+            value_offset: offset as u32,
+        });
+        block.add(HEADER).copy_from_nonoverlapping(NonNull::from(key).cast(), key.len());
+    }
+    Ok(Pinned { header })
+}
+
+/// The value of a block that nobody else reads.
+///
+/// # Safety
+/// `pinned` is the block's only owner, and the value is initialized.
+unsafe fn value_mut(pinned: &mut Pinned) -> &mut [u8] {
+    let (offset, len) = (pinned.header().value_offset as usize, pinned.header().value_len);
+    // SAFETY: as for `Pinned::value`, and the caller promises that nobody else looks.
+    unsafe { slice::from_raw_parts_mut(pinned.header.as_ptr().cast::<u8>().add(offset), len) }
+}
+
+/// Moves an entry that nobody else holds into a block that fits a value of `kept` bytes.
+fn shrink(pinned: Pinned, kept: usize) -> Result<Pinned> {
+    let (key_len, reserved) = (pinned.header().key_len as usize, pinned.header().value_len);
+    let (Some((_, old)), Some((_, new))) = (shape(key_len, reserved), shape(key_len, kept)) else {
+        return Err(Error::OutOfMemory(reserved));
+    };
+    // SAFETY: the block was allocated with `old`, nobody else points to it, and the new size is not zero.
+    let block = unsafe { realloc(pinned.header.as_ptr().cast(), old, new.size()) };
+    let mut header = NonNull::new(block.cast::<Header>()).ok_or(Error::OutOfMemory(new.size()))?;
+    std::mem::forget(pinned);
+    // SAFETY: realloc moved the header along.
+    unsafe { header.as_mut() }.value_len = kept;
+    Ok(Pinned { header })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_takes_32_bytes_and_values_are_aligned() {
+        assert_eq!(HEADER, 32);
+        for key_len in 0..40 {
+            let key = vec![7u8; key_len];
+            let mut draft = Draft::new(&key);
+            draft.reserve(24).unwrap().fill(9);
+            let entry = draft.finish().unwrap().into_pinned();
+            assert_eq!(entry.value().as_ptr() as usize % 16, 0);
+            assert_eq!((entry.key(), entry.value()), (&key[..], &[9u8; 24][..]));
+        }
+    }
+
+    #[test]
+    fn a_draft_starts_over_truncates_and_may_stay_empty() {
+        assert!(Draft::new(b"k").finish().unwrap().entry().value().is_empty());
+        let mut draft = Draft::new(b"k");
+        draft.reserve(4).unwrap().copy_from_slice(b"abcd");
+        assert_eq!(draft.reserve(100_000).unwrap()[..4], [0; 4]);
+        draft.reserve(6).unwrap().copy_from_slice(b"abcdef");
+        draft.truncate(3).unwrap();
+        assert!(draft.truncate(4).is_err());
+        let entry = draft.finish().unwrap().into_pinned();
+        assert_eq!(entry.value(), b"abc");
+        assert_eq!(entry.weight(), weight(1, 3));
+    }
+
+    #[test]
+    fn impossible_lengths_are_an_error() {
+        assert!(matches!(Draft::new(b"k").reserve(usize::MAX), Err(Error::OutOfMemory(_))));
+        assert!(matches!(Draft::new(b"k").reserve(isize::MAX as usize - 8), Err(Error::OutOfMemory(_))));
+    }
+
+    #[test]
+    fn a_pin_survives_the_way_through_a_pointer() {
+        let mut draft = Draft::new(b"key");
+        draft.write(b"value").unwrap();
+        let pin = draft.finish().unwrap().into_pinned();
+        let other = pin.clone();
+        let raw = NonNull::new(pin.into_raw()).unwrap();
+        drop(other);
+        // SAFETY: the pointer is taken back once.
+        assert_eq!(unsafe { Pinned::from_raw(raw) }.value(), b"value");
+    }
+}

@@ -1,0 +1,245 @@
+//! How full is the memory that this process may use?
+//!
+//! Reading the resident size costs microseconds, a store nanoseconds; so the gauge samples, and between two samples it
+//! adds what the caches themselves have taken since. A sample is taken when that is a quarter per cent of the memory,
+//! every 4,096 admissions, and every 1,024 refusals.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use once_cell::sync::OnceCell;
+
+use super::account::held;
+
+/// A maximum that admits everything.
+pub const UNLIMITED: f64 = -1.0;
+
+const ADMISSIONS_PER_SAMPLE: u32 = 4096;
+const REFUSALS_PER_SAMPLE: u32 = 1024;
+
+/// The memory of the process as it was found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Usage {
+    /// Bytes of physical memory that the process occupies.
+    pub resident: u64,
+    /// Bytes it may occupy: the least of the physical memory and the limits of its control groups.
+    pub limit: u64,
+    /// Bytes of physical memory of the machine.
+    pub physical: u64,
+    /// Bytes held by all caches of the process.
+    pub held: u64,
+}
+
+impl Usage {
+    /// The resident size as a percentage of what the process may use.
+    pub fn percent(&self) -> f64 {
+        self.resident as f64 / self.limit as f64 * 100.0
+    }
+}
+
+/// Measures now.
+pub fn usage() -> Usage {
+    let physical = physical();
+    let limit = physical.min(group_limit().unwrap_or(u64::MAX)).max(1);
+    GAUGE.limit.store(limit, Relaxed);
+    let (resident, held) = GAUGE.sample();
+    Usage { resident, limit, physical, held }
+}
+
+/// Whether the process occupies more than `maximum` per cent of what it may use, measured now.
+pub fn is_full(maximum: f64) -> bool {
+    maximum >= 0.0 && (maximum == 0.0 || usage().percent() > maximum)
+}
+
+/// Whether a cache that may fill the memory up to `maximum` per cent may take `bytes` more.
+#[inline]
+pub fn admits(bytes: u64, maximum: f64) -> bool {
+    if maximum <= 0.0 {
+        return maximum < 0.0;
+    }
+    GAUGE.admits(bytes, maximum)
+}
+
+/// The last sample. Its numbers are approximate under threads, so they are written without locks.
+struct Gauge {
+    limit: AtomicU64,
+    resident: AtomicU64,
+    held: AtomicU64,
+    admissions: AtomicU32,
+    refusals: AtomicU32,
+}
+
+static GAUGE: Gauge = Gauge {
+    limit: AtomicU64::new(0),
+    resident: AtomicU64::new(0),
+    held: AtomicU64::new(0),
+    admissions: AtomicU32::new(0),
+    refusals: AtomicU32::new(0),
+};
+
+impl Gauge {
+    fn admits(&self, bytes: u64, maximum: f64) -> bool {
+        let limit = match self.limit.load(Relaxed) {
+            0 => usage().limit,
+            limit => limit,
+        };
+        let grown = held() as i64 - self.held.load(Relaxed) as i64;
+        if count(&self.admissions) >= ADMISSIONS_PER_SAMPLE || grown.unsigned_abs() > limit / 400 {
+            self.sample();
+        }
+        let allowed = (limit as f64 * (maximum / 100.0)) as u64;
+        if self.estimate().saturating_add(bytes) <= allowed {
+            return true;
+        }
+        if count(&self.refusals) < REFUSALS_PER_SAMPLE {
+            return false;
+        }
+        self.sample();
+        self.estimate().saturating_add(bytes) <= allowed
+    }
+
+    /// The resident size, as far as the caches have moved it since the last sample.
+    fn estimate(&self) -> u64 {
+        let grown = held() as i64 - self.held.load(Relaxed) as i64;
+        self.resident.load(Relaxed).saturating_add_signed(grown)
+    }
+
+    fn sample(&self) -> (u64, u64) {
+        let (resident, held) = (resident(), held());
+        self.resident.store(resident, Relaxed);
+        self.held.store(held, Relaxed);
+        self.admissions.store(0, Relaxed);
+        self.refusals.store(0, Relaxed);
+        (resident, held)
+    }
+}
+
+/// Adds one without a locked instruction: a lost count only delays a sample.
+fn count(counter: &AtomicU32) -> u32 {
+    let next = counter.load(Relaxed) + 1;
+    counter.store(next, Relaxed);
+    next
+}
+
+fn physical() -> u64 {
+    static PHYSICAL: OnceCell<u64> = OnceCell::new();
+    *PHYSICAL.get_or_init(|| {
+        let Ok(mut system) = sysinfo::System::new() else { return u64::MAX };
+        system.refresh_memory();
+        system.total_memory()
+    })
+}
+
+/// The resident size of this process in bytes. The file is opened each time: an open one would tell a forked child its
+/// parent's size.
+#[cfg(target_os = "linux")]
+fn resident() -> u64 {
+    let mut text = [0u8; 128];
+    let read = File::open("/proc/self/statm").and_then(|mut file| file.read(&mut text)).unwrap_or(0);
+    let pages = std::str::from_utf8(&text[..read]).ok().and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());
+    // SAFETY: sysconf only reads.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    pages.unwrap_or(0) * u64::try_from(page).unwrap_or(4096)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn resident() -> u64 {
+    let Ok(pid) = sysinfo::get_current_pid() else { return 0 };
+    let Ok(mut system) = sysinfo::System::new() else { return 0 };
+    system.refresh_processes(sysinfo::ProcessesToUpdate::Some(&[pid]), true);
+    system.process(pid).map_or(0, |process| process.memory())
+}
+
+/// The least limit of the control groups that this process is in, their ancestors included.
+fn group_limit() -> Option<u64> {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+    least_limit(&groups, &mounts, |path| std::fs::read_to_string(path).ok())
+}
+
+/// The least memory limit that `read` finds on the way from the process's own groups up to where they are mounted.
+fn least_limit(groups: &str, mounts: &str, read: impl Fn(&Path) -> Option<String>) -> Option<u64> {
+    let mut least = None;
+    for line in groups.lines() {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (Some(controllers), Some(group)) = (fields.next(), fields.next()) else { continue };
+        let (kind, file) = match controllers {
+            "" => ("cgroup2", "memory.max"),
+            names if names.split(',').any(|name| name == "memory") => ("cgroup", "memory.limit_in_bytes"),
+            _ => continue,
+        };
+        for (root, mounted) in mounts.lines().filter_map(|line| group_mount(line, kind)) {
+            let below = Path::new(group).strip_prefix(root).unwrap_or(Path::new(""));
+            let own = mounted.join(below);
+            for folder in own.ancestors().take_while(|folder| folder.starts_with(&mounted)) {
+                let limit = read(&folder.join(file)).and_then(|text| text.trim().parse::<u64>().ok());
+                least = [least, limit].into_iter().flatten().min();
+            }
+        }
+    }
+    least
+}
+
+/// The root and the place of a mount of control groups, if this line of mountinfo is one of that kind.
+fn group_mount<'l>(line: &'l str, kind: &str) -> Option<(&'l str, PathBuf)> {
+    let (before, after) = line.split_once(" - ")?;
+    let mut tail = after.split(' ');
+    let (filesystem, options) = (tail.next()?, tail.nth(1)?);
+    if filesystem != kind || (kind == "cgroup" && !options.split(',').any(|option| option == "memory")) {
+        return None;
+    }
+    let mut head = before.split(' ').skip(3);
+    Some((head.next()?, PathBuf::from(head.next()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_resident_size_is_that_of_this_process() {
+        let before = usage();
+        let grown = vec![1u8; 64 << 20];
+        let after = usage();
+        assert!(after.resident >= before.resident + (60 << 20), "{before:?} {after:?} {}", grown[4096]);
+        assert!(after.limit <= after.physical && after.percent() > 0.0 && after.percent() < 100.0);
+    }
+
+    #[test]
+    fn a_maximum_of_zero_admits_nothing_and_unlimited_everything() {
+        assert!(!admits(1, 0.0) && is_full(0.0));
+        assert!(admits(u64::MAX, UNLIMITED) && !is_full(UNLIMITED));
+        assert!(admits(1, 100.0) && !is_full(100.0));
+        assert!(!admits(1, 1e-6) && is_full(1e-6));
+        assert!(!admits(u64::MAX / 2, 100.0));
+    }
+
+    #[test]
+    fn the_least_limit_of_all_ancestors_counts() {
+        let read = |files: &'static [(&'static str, &'static str)]| {
+            move |path: &Path| {
+                let found = files.iter().find(|(name, _)| Path::new(name) == path);
+                found.map(|(_, text)| text.to_string())
+            }
+        };
+        let unified = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n";
+        let files: &[_] = &[
+            ("/sys/fs/cgroup/a/b/memory.max", "max\n"),
+            ("/sys/fs/cgroup/a/memory.max", "2147483648\n"),
+            ("/sys/fs/cgroup/memory.max", "4294967296\n"),
+        ];
+        assert_eq!(least_limit("0::/a/b\n", unified, read(files)), Some(2 << 30));
+        assert_eq!(least_limit("0::/elsewhere\n", unified, read(files)), Some(4 << 30));
+        assert_eq!(least_limit("0::/a/b\n", unified, |_| None), None);
+
+        let legacy = "33 25 0:29 /docker/1 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n\
+                      34 25 0:30 /docker/1 /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n";
+        let files: &[_] = &[
+            ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "1073741824\n"),
+            ("/sys/fs/cgroup/memory/job/memory.limit_in_bytes", "9223372036854771712\n"),
+        ];
+        assert_eq!(least_limit("5:memory:/docker/1/job\n4:cpu:/docker/1\n", legacy, read(files)), Some(1 << 30));
+    }
+}

@@ -1,0 +1,98 @@
+//! A counted pointer, like `Arc` without weak references, whose allocation reports failure.
+//!
+//! `Arc::new` aborts the process when memory is out; a library in a job that has run for days answers with a status.
+
+use std::alloc::{Layout, alloc, dealloc};
+use std::ops::Deref;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
+
+use crate::error::{Error, Result};
+
+struct Block<T> {
+    owners: AtomicUsize,
+    value: T,
+}
+
+/// Shared ownership of a `T`.
+///
+/// Invariant: `block` points to a live `Block<T>` whose `owners` counts the `Shared` that point to it.
+pub struct Shared<T> {
+    block: NonNull<Block<T>>,
+}
+
+// SAFETY: as for Arc: owners on several threads share `&T`, and the last one drops the T.
+unsafe impl<T: Send + Sync> Send for Shared<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    /// Moves `value` into shared memory; hands [`Error::OutOfMemory`] back when there is none.
+    pub fn try_new(value: T) -> Result<Self> {
+        let layout = Layout::new::<Block<T>>();
+        // SAFETY: a Block holds a counter, so its layout is not empty.
+        let block = unsafe { alloc(layout) }.cast::<Block<T>>();
+        let block = NonNull::new(block).ok_or(Error::OutOfMemory(layout.size()))?;
+        // SAFETY: the memory is ours, aligned and large enough.
+        unsafe { block.write(Block { owners: AtomicUsize::new(1), value }) };
+        Ok(Shared { block })
+    }
+
+    /// Whether both point to the same value.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.block == other.block
+    }
+
+    fn block(&self) -> &Block<T> {
+        // SAFETY: the invariant: our own count keeps the block alive.
+        unsafe { self.block.as_ref() }
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        // Relaxed is enough: a new owner is made from one that exists. The count cannot overflow: each owner takes
+        // eight bytes of an address space that is smaller than the counter.
+        self.block().owners.fetch_add(1, Ordering::Relaxed);
+        Shared { block: self.block }
+    }
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.block().value
+    }
+}
+
+impl<T> Drop for Shared<T> {
+    fn drop(&mut self) {
+        if self.block().owners.fetch_sub(1, Ordering::Release) != 1 {
+            return;
+        }
+        // What the other owners did to the value happens before it is dropped.
+        fence(Ordering::Acquire);
+        // SAFETY: we were the last owner, so nothing else points to the block.
+        unsafe {
+            self.block.as_ptr().drop_in_place();
+            dealloc(self.block.as_ptr().cast(), Layout::new::<Block<T>>());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_owner_drops_the_value() {
+        let inner = Shared::try_new(7).unwrap();
+        let outer = Shared::try_new(inner.clone()).unwrap();
+        let other = outer.clone();
+        drop(outer);
+        assert_eq!(**other, 7);
+        assert_eq!(inner.block().owners.load(Ordering::Relaxed), 2);
+        drop(other);
+        assert_eq!(inner.block().owners.load(Ordering::Relaxed), 1);
+    }
+}
