@@ -53,7 +53,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** The version of this header; a program may compare it with phicache_version_number(). */
+/** The version of this header; a program may compare it with `phicache_version_number`. */
 #define PHICACHE_VERSION_MAJOR @MAJOR@
 #define PHICACHE_VERSION_MINOR @MINOR@
 #define PHICACHE_VERSION_PATCH @PATCH@

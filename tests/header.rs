@@ -1,0 +1,105 @@
+//! The committed header is what the sources say, and every exported function keeps to the border's rules.
+
+use std::fs;
+use std::path::Path;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join(path)).unwrap()
+}
+
+#[test]
+fn the_committed_header_is_current() {
+    let generated = fs::read_to_string(env!("PHICACHE_HEADER")).unwrap();
+    assert!(generated == read("include/phicache.h"), "include/phicache.h is stale; `make header` renews it");
+}
+
+/// The exported functions, each with what stands from its name to the end of its file.
+fn exported() -> Vec<(String, String)> {
+    let mut functions = Vec::new();
+    for entry in fs::read_dir(Path::new(ROOT).join("src/ffi")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(path).unwrap();
+            for part in text.split("#[unsafe(no_mangle)]").skip(1) {
+                let name = part.split_once("fn ").unwrap().1.split('(').next().unwrap();
+                functions.push((name.to_owned(), part.to_owned()));
+            }
+        }
+    }
+    functions
+}
+
+#[test]
+fn every_exported_function_runs_inside_the_boundary_under_its_own_name() {
+    // What returns constants only has nothing that could fail.
+    let constant = ["phicache_version", "phicache_version_number", "phicache_features", "phicache_status_name"];
+    for (name, text) in exported() {
+        let body = text.split_once('{').unwrap().1;
+        let body = &body[..body.find("\n}").unwrap()];
+        let guarded = ["guard", "plain"].iter().any(|border| {
+            let call = body.find(&format!("{border}("));
+            call.is_some_and(|at| body[at + border.len() + 1..].trim_start().starts_with(&format!("\"{name}\"")))
+        });
+        assert!(guarded || constant.contains(&name.as_str()), "{name} does not run inside guard(\"{name}\", …)");
+    }
+}
+
+#[test]
+fn the_header_declares_every_exported_function_and_describes_every_parameter() {
+    let whole = read("include/phicache.h");
+    // The introduction has an example, which calls some.
+    let header = &whole[whole.find("#ifndef PHICACHE_H").unwrap()..];
+    let mut functions = 0;
+    for (name, _) in exported().iter().filter(|(name, _)| name != "phicache_test_panic") {
+        let declared = [' ', '*'].iter().find_map(|before| header.find(&format!("{before}{name}(")));
+        let at = declared.unwrap_or_else(|| panic!("the header lacks {name}"));
+        let comment = &header[header[..at].rfind("/**").unwrap()..at];
+        let parameters = header[at..].split_once('(').unwrap().1.split_once(");").unwrap().0;
+        for parameter in parameters.split(',').map(str::trim).filter(|parameter| *parameter != "void") {
+            let parameter = parameter.rsplit([' ', '*']).next().unwrap();
+            assert!(comment.contains(&format!("@param {parameter} ")), "{name}: {parameter} is not described");
+        }
+        functions += 1;
+    }
+    assert!(functions > 80, "{functions} functions");
+    assert!(!header.contains("phicache_test_panic"));
+}
+
+#[test]
+fn versions_agree() {
+    let header = read("include/phicache.h");
+    for (part, version) in [
+        ("MAJOR", env!("CARGO_PKG_VERSION_MAJOR")),
+        ("MINOR", env!("CARGO_PKG_VERSION_MINOR")),
+        ("PATCH", env!("CARGO_PKG_VERSION_PATCH")),
+    ] {
+        assert!(header.contains(&format!("#define PHICACHE_VERSION_{part} {version}\n")));
+    }
+    assert!(read("julia/PhiCache/Project.toml").contains(&format!("version = \"{}\"", env!("CARGO_PKG_VERSION"))));
+    assert!(read("CHANGELOG.md").contains(&format!("## {}", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn status_numbers_are_used_once_and_named() {
+    use phicache::ffi::library::phicache_status_name;
+    let header = read("include/phicache.h");
+    let mut numbers = std::collections::HashSet::new();
+    let mut statuses = 0;
+    for line in header.lines().filter_map(|line| line.strip_prefix("#define PHICACHE_")) {
+        let (name, value) = line.split_once(' ').unwrap_or((line, ""));
+        let is_status = ["OK", "MISS", "LEASE", "BUSY", "TIMEOUT"].contains(&name)
+            || name.starts_with("REFUSED_")
+            || name.starts_with("ERROR_");
+        if is_status {
+            let number: i32 = value.trim_matches(['(', ')']).parse().unwrap();
+            assert!(numbers.insert(number), "{name} = {number} stands twice");
+            // SAFETY: names are static and NUL-terminated.
+            let told = unsafe { std::ffi::CStr::from_ptr(phicache_status_name(number)) };
+            assert_eq!(told.to_str(), Ok(name));
+            statuses += 1;
+        }
+    }
+    assert_eq!(statuses, 23);
+}
