@@ -1,0 +1,229 @@
+//! The plain cache, the purview cache, memos and methods: PyPhi's rules, and what stands beyond them.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use phicache::cache::{Cache, DictCache, Memo, Method, Options, Origin, PurviewCache, Refusal, shared};
+use phicache::config::Config;
+use phicache::error::Error;
+use phicache::iit::{Direction, NodeSet};
+use phicache::key::{Element, Fingerprint, KeyBuilder};
+use phicache::store::Shared;
+
+fn config() -> Arc<Config> {
+    Config::new().unwrap()
+}
+
+fn dict() -> Shared<DictCache> {
+    DictCache::dict(config(), Options::default()).unwrap()
+}
+
+fn args(numbers: &[f64]) -> KeyBuilder {
+    let mut key = KeyBuilder::new();
+    numbers.iter().for_each(|number| key.add(Element::Double(*number)).unwrap());
+    key
+}
+
+#[test]
+fn gets_are_counted_sets_are_not_and_clear_resets() {
+    let cache = dict();
+    assert!(cache.get(b"k").is_none());
+    assert_eq!(cache.set(b"k", b"v").unwrap(), Ok(()));
+    assert_eq!(cache.set(b"k", b"").unwrap(), Ok(()));
+    assert_eq!(cache.get(b"k").unwrap().entry.value(), b"");
+    assert!(cache.contains(b"k") && !cache.contains(b"other"));
+    let info = cache.info();
+    assert_eq!((info.hits, info.misses, info.size), (1, 1, 1));
+    cache.clear().unwrap();
+    let stats = cache.stats();
+    assert_eq!((stats.info.hits, stats.info.misses, stats.info.size, stats.stores), (0, 0, 0, 0));
+}
+
+#[test]
+fn a_copy_into_a_short_buffer_tells_the_length_and_counts_nothing() {
+    let cache = dict();
+    cache.set(b"k", b"value").unwrap().unwrap();
+    let mut buffer = [0; 4];
+    assert_eq!(cache.get_into(b"k", &mut buffer), Err(Error::BufferTooSmall { needed: 5, capacity: 4 }));
+    assert_eq!(cache.info().hits, 0);
+    let mut buffer = [0; 8];
+    assert_eq!(cache.get_into(b"k", &mut buffer), Ok(Some(5)));
+    assert_eq!((&buffer[..5], cache.info().hits), (&b"value"[..], 1));
+    assert_eq!(cache.get_into(b"none", &mut buffer), Ok(None));
+}
+
+#[test]
+fn the_memory_limit_refuses_and_leaves_what_was() {
+    let config = config();
+    let cache = DictCache::dict(config.clone(), Options::default()).unwrap();
+    cache.set(b"k", b"old").unwrap().unwrap();
+    config.set_maximum_memory(0.0).unwrap();
+    assert_eq!(cache.set(b"k", b"new").unwrap(), Err(Refusal::Memory));
+    let value = cache.memoize(b"other", |draft| draft.write(b"computed")).unwrap();
+    assert_eq!((value.entry.value(), value.origin), (&b"computed"[..], Origin::NotStored(Some(Refusal::Memory))));
+    assert_eq!((cache.get(b"k").unwrap().entry.value(), cache.size()), (&b"old"[..], 1));
+    assert_eq!(cache.stats().refused[Refusal::Memory as usize], 2);
+    config.set_maximum_memory(1e-6).unwrap();
+    assert_eq!(cache.set(b"k", b"new").unwrap(), Err(Refusal::Memory));
+    config.set_maximum_memory(-1.0).unwrap();
+    assert_eq!(cache.set(b"k", b"new").unwrap(), Ok(()));
+    assert!(config.set_maximum_memory(f64::NAN).is_err() && config.set_maximum_memory(100.5).is_err());
+}
+
+#[test]
+fn max_bytes_refuses_and_is_never_passed() {
+    let options = Options { max_bytes: Some(4096), ..Default::default() };
+    let cache = DictCache::dict(config(), options).unwrap();
+    let refused = (0..100u32).filter(|i| cache.set(&i.to_le_bytes(), &[0; 64]).unwrap().is_err()).count();
+    assert!(refused > 0 && cache.stats().bytes <= 4096, "{refused} refused, {} bytes", cache.stats().bytes);
+    assert_eq!(cache.stats().refused[Refusal::Capacity as usize], refused as u64);
+}
+
+#[test]
+fn a_failed_computation_is_handed_back_and_cached_nowhere() {
+    let cache = dict();
+    let failed = cache.memoize(b"k", |draft| {
+        draft.write(b"half")?;
+        Err(Error::Callback(7))
+    });
+    assert!(matches!(failed, Err(Error::Callback(7))));
+    assert!(!cache.contains(b"k"));
+    assert_eq!(cache.stats().errors, 1);
+    let value = cache.memoize(b"k", |draft| draft.write(b"whole")).unwrap();
+    assert_eq!((value.entry.value(), value.origin), (&b"whole"[..], Origin::Computed));
+}
+
+#[test]
+fn a_computation_may_ask_for_other_keys() {
+    fn fibonacci(cache: &DictCache, n: u64) -> u64 {
+        let value = cache.memoize(&n.to_le_bytes(), |draft| {
+            let value = if n < 2 { n } else { fibonacci(cache, n - 1) + fibonacci(cache, n - 2) };
+            draft.write(&value.to_le_bytes())
+        });
+        u64::from_le_bytes(value.unwrap().entry.value().try_into().unwrap())
+    }
+    let cache = dict();
+    assert_eq!(fibonacci(&cache, 90), 2880067194370816120);
+    let info = cache.info();
+    assert_eq!((info.hits, info.misses, info.size), (88, 91, 91));
+    assert!(cache.stats().saved_ns > 0);
+}
+
+#[test]
+fn holders_of_an_identity_share_one_cache_until_the_last_is_gone() {
+    let (config, one) = (config(), Fingerprint([1; 32]));
+    let get = |fingerprint, role| shared(config.clone(), Options::default(), fingerprint, role).unwrap();
+    let (cache_a, holder_a) = get(one, "repertoires");
+    let (cache_b, holder_b) = get(one, "repertoires");
+    let (other_role, _c) = get(one, "single nodes");
+    let (other_system, _d) = get(Fingerprint([2; 32]), "repertoires");
+    assert!(cache_a.is_same(&cache_b) && !cache_a.is_same(&other_role) && !cache_a.is_same(&other_system));
+    assert!(shared(Config::new().unwrap(), Options::default(), one, "repertoires").is_err());
+    cache_a.set(b"k", b"v").unwrap().unwrap();
+    drop(holder_a);
+    let (cache_c, holder_c) = get(one, "repertoires");
+    assert!(cache_c.contains(b"k"));
+    drop((holder_b, holder_c));
+    assert!(!get(one, "repertoires").0.contains(b"k"));
+}
+
+#[test]
+fn a_name_belongs_to_one_live_cache() {
+    let named = |name: &str| DictCache::dict(config(), Options { name: Some(name.into()), max_bytes: None });
+    let first = named("the name").unwrap();
+    assert!(matches!(named("the name"), Err(Error::NameInUse(_))));
+    drop(first);
+    assert!(named("the name").is_ok());
+    assert!(named("").is_err() && named(&"n".repeat(64)).is_err());
+}
+
+#[test]
+fn purviews_are_stored_only_while_they_are_switched_on() {
+    let config = config();
+    let cache = PurviewCache::purview(config.clone(), Options::default()).unwrap();
+    let key = PurviewCache::key(Direction::Cause, NodeSet(1)).unwrap();
+    assert!(cache.set(&key, &[0; 7]).is_err());
+    config.set_purviews(false);
+    assert_eq!(cache.set(&key, &[0; 16]).unwrap(), Err(Refusal::Disabled));
+    config.set_purviews(true);
+    assert_eq!(cache.set(&key, &[0; 16]).unwrap(), Ok(()));
+    assert!(cache.get(&key).is_some());
+    assert_ne!(*key, *PurviewCache::key(Direction::Effect, NodeSet(1)).unwrap());
+}
+
+/// Calls a memo of `f(x) = bits of x` and tells whether it computed.
+fn call(memo: &Memo, numbers: &mut KeyBuilder) -> bool {
+    let computed = Cell::new(false);
+    let compute = |draft: &mut phicache::store::Draft| {
+        computed.set(true);
+        draft.write(b"value")
+    };
+    assert_eq!(memo.call(numbers, compute).unwrap().entry.value(), b"value");
+    computed.get()
+}
+
+#[test]
+fn a_memo_counts_for_itself_and_tells_types_apart_if_it_is_typed() {
+    let untyped = Memo::new(config(), None, false, None, None).unwrap();
+    let typed = Memo::new(config(), None, true, None, None).unwrap();
+    let mut integer = KeyBuilder::new();
+    integer.add(Element::Int(3)).unwrap();
+    for (memo, differs) in [(&untyped, false), (&typed, true)] {
+        assert!(call(memo, &mut integer));
+        assert!(!call(memo, &mut integer));
+        assert_eq!(call(memo, &mut args(&[3.0])), differs);
+        memo.clear().unwrap();
+        assert_eq!((memo.info().hits, memo.info().misses, memo.info().size), (0, 0, 0));
+        assert!(call(memo, &mut integer));
+        assert_eq!((memo.info().hits, memo.info().misses, memo.info().size), (0, 1, 1));
+    }
+}
+
+#[test]
+fn a_memos_maximum_of_zero_stores_nothing() {
+    let memo = Memo::new(config(), Some(0.0), false, None, None).unwrap();
+    assert!(call(&memo, &mut args(&[1.0])) && call(&memo, &mut args(&[1.0])));
+    assert_eq!((memo.info().hits, memo.info().misses, memo.info().size), (0, 2, 0));
+    for maximum in [-2.0, 100.1, f64::NAN] {
+        assert!(Memo::new(config(), Some(maximum), false, None, None).is_err());
+    }
+    let strict = config();
+    strict.set_maximum_memory(0.0).unwrap();
+    let memo = Memo::new(strict.clone(), Some(-1.0), false, None, None).unwrap();
+    assert!(call(&memo, &mut args(&[1.0])) && !call(&memo, &mut args(&[1.0])));
+    let memo = Memo::new(strict, None, false, None, None).unwrap();
+    assert!(call(&memo, &mut args(&[1.0])) && call(&memo, &mut args(&[1.0])));
+}
+
+#[test]
+fn memos_on_one_cache_are_kept_apart_by_their_prefixes() {
+    let cache = Cache::Dict(dict());
+    let new = |prefix: Option<&str>| Memo::new(config(), None, false, Some(cache.clone()), prefix.map(str::to_owned));
+    let (a, b, none) = (new(Some("a")).unwrap(), new(Some("b")).unwrap(), new(None).unwrap());
+    assert!(new(Some("a")).is_err() && new(None).is_err());
+    for memo in [&a, &b, &none] {
+        assert!(call(memo, &mut args(&[1.0])));
+        assert_eq!(memo.info().misses, 1);
+    }
+    assert_eq!(a.info().size, 3);
+    drop(a);
+    let again = new(Some("a")).unwrap();
+    assert!(!call(&again, &mut args(&[1.0])));
+}
+
+#[test]
+fn repertoire_methods_go_straight_through_while_repertoire_caching_is_off() {
+    let config = config();
+    let cache = Cache::Dict(DictCache::dict(config.clone(), Options::default()).unwrap());
+    let repertoire = Method { prefix: Some("cause_repertoire".into()), repertoire: true };
+    let other = Method { prefix: None, repertoire: false };
+    let call = |method: &Method| method.call(&cache, &mut args(&[1.0]), |draft| draft.write(b"v")).unwrap().origin;
+    config.set_repertoires(false);
+    assert_eq!(call(&repertoire), Origin::NotStored(Some(Refusal::Disabled)));
+    assert_eq!((call(&other), call(&other)), (Origin::Computed, Origin::Hit));
+    assert_eq!((cache.info().misses, cache.size()), (1, 1));
+    config.set_repertoires(true);
+    assert_eq!((call(&repertoire), call(&repertoire)), (Origin::Computed, Origin::Hit));
+    let key = args(&[1.0]).key_with_prefix(false, Some("cause_repertoire")).unwrap().to_vec();
+    assert!(cache.contains(&key));
+}
