@@ -8,8 +8,21 @@ use std::{env, fs};
 
 use cbindgen::{Builder, Config};
 
-const PARTS: [&str; 11] =
-    ["types", "library", "config", "key", "cache", "callback", "dict", "purview", "memo", "subsystem", "mice"];
+const PARTS: [&str; 13] = [
+    "types",
+    "library",
+    "config",
+    "key",
+    "cache",
+    "callback",
+    "dict",
+    "purview",
+    "memo",
+    "subsystem",
+    "mice",
+    "lease",
+    "registry",
+];
 
 fn main() {
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR"));

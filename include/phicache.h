@@ -99,16 +99,16 @@ extern "C" {
 /** Not stored: the cache holds as many bytes as it may. */
 #define PHICACHE_REFUSED_CAPACITY 6
 
-/** Reserved: the value was cleared or removed while it was computed. */
+/** Not stored: the key was removed, or the cache cleared, while the value was computed. */
 #define PHICACHE_REFUSED_CLEARED 7
 
-/** Reserved: the caller is to compute the value. */
+/** The caller is to compute the value. */
 #define PHICACHE_LEASE 8
 
-/** Reserved: another computes the value. */
+/** Another computes the value. */
 #define PHICACHE_BUSY 9
 
-/** Reserved: the time is up. */
+/** The time is up. */
 #define PHICACHE_TIMEOUT 10
 
 /** An argument is NULL, out of range, or does not fit the others. */
@@ -120,7 +120,7 @@ extern "C" {
 /** The compute callback returned a code other than 0. */
 #define PHICACHE_ERROR_CALLBACK (-3)
 
-/** Reserved: a computation asked for the key that it computes. */
+/** A computation asked for the key that it computes. */
 #define PHICACHE_ERROR_RECURSION (-4)
 
 /** The answer is longer than the buffer; the needed length is given. */
@@ -153,7 +153,7 @@ extern "C" {
 /** This call computed the value, and it was stored. */
 #define PHICACHE_ORIGIN_COMPUTED 2
 
-/** Reserved: another thread computed the value while this one waited. */
+/** Another thread computed the value while this one waited. */
 #define PHICACHE_ORIGIN_WAITED 3
 
 /** The value was inherited from the cache's parent. */
@@ -170,6 +170,15 @@ extern "C" {
 
 /** Both; in keys only. */
 #define PHICACHE_BIDIRECTIONAL 2
+
+/** A dict cache. */
+#define PHICACHE_KIND_DICT 1
+
+/** A purview cache. */
+#define PHICACHE_KIND_PURVIEW 2
+
+/** A MICE cache. */
+#define PHICACHE_KIND_MICE 3
 
 /** A matrix that lies row after row, as in C. */
 #define PHICACHE_ROW_MAJOR 0
@@ -200,6 +209,9 @@ typedef struct phicache_dict_cache phicache_dict_cache;
 
 /** An argument list on its way to a key. */
 typedef struct phicache_key phicache_key;
+
+/** The duty to compute a value, without a callback. */
+typedef struct phicache_lease phicache_lease;
 
 /** PyPhi's `cache` decorator: a function with its cache. */
 typedef struct phicache_memo phicache_memo;
@@ -285,6 +297,10 @@ typedef struct phicache_stats {
     uint64_t refused_disabled;
     /** Values refused because the cache held as many bytes as it may. */
     uint64_t refused_capacity;
+    /** Values that were computed while their key was removed or the cache cleared, and so not stored. */
+    uint64_t refused_cleared;
+    /** Hits for which a caller waited until another had computed the value. */
+    uint64_t waits;
     /** Computations that failed. */
     uint64_t errors;
     /** Nanoseconds spent in computations that succeeded. */
@@ -342,6 +358,20 @@ typedef struct phicache_fingerprint {
     /** The bytes. */
     uint8_t bytes[32];
 } phicache_fingerprint;
+
+/** A named cache. Grows at its end. */
+typedef struct phicache_registry_item {
+    /** `sizeof(phicache_registry_item)`, set by the caller in the first item of a list. */
+    size_t struct_size;
+    /** The cache's name, NUL-terminated. */
+    char name[64];
+    /** One of `PHICACHE_KIND_…`. */
+    int32_t kind;
+    /** Zero. */
+    uint32_t reserved;
+    /** Hits, misses and size. */
+    struct phicache_info info;
+} phicache_registry_item;
 
 /**
  * Computes the value of `key` and writes it into `result` by `phicache_result_reserve`.
@@ -1721,6 +1751,131 @@ phicache_status phicache_mice_encode(const phicache_mice *mice, uint8_t *buffer,
  * @return OK, or ERROR_DAMAGED.
  */
 phicache_status phicache_mice_decode(phicache_bytes record, phicache_mice *out);
+
+/* Single flight without callbacks -------------------------------------------------------------------------------------
+ *
+ * Of several callers that ask for a missing key one computes. `memoize` lets the others wait; here nobody blocks who does
+ * not want to: `phicache_cache_begin` answers with the value, or with a lease (the caller computes, and completes or
+ * abandons it), or that another is busy; then wait for a while, or do something else and begin again.
+ *
+ * Who computes is an owner: 0 is the calling thread, other numbers are tasks of the caller's own. An owner that begins a
+ * key which it computes already is told so (ERROR_RECURSION). Any thread may complete a lease. A lease of owner 0 that is
+ * neither completed nor abandoned when its thread ends is abandoned then. After fork, the child's caches know nothing of
+ * computations that other threads had begun.
+ */
+
+/**
+ * Looks a key up, and says who computes its value when it has none.
+ *
+ * @param cache      Any cache.
+ * @param key        The key.
+ * @param owner      Who asks: 0 for this thread, or the number of a task.
+ * @param out        With OK, the value, pinned until `phicache_value_release`.
+ * @param out_lease  With LEASE, the duty to compute the value: complete or abandon it.
+ * @return OK, which counts a hit; LEASE, which counts a miss; BUSY, which counts nothing; ERROR_RECURSION when this owner
+ *         computes the key already.
+ */
+phicache_status phicache_cache_begin(phicache_cache *cache,
+                                     phicache_bytes key,
+                                     uint64_t owner,
+                                     phicache_value *out,
+                                     phicache_lease **out_lease);
+
+/**
+ * Waits for whoever computes a key.
+ *
+ * @param cache         Any cache.
+ * @param key           The key.
+ * @param owner         Who waits: 0 for this thread, or the number of a task.
+ * @param milliseconds  How long at most; 0 only looks.
+ * @param out           With OK, the value, pinned until `phicache_value_release`.
+ * @return OK, which counts a hit; TIMEOUT; MISS when nobody computes it any more: begin again; BUSY when the one who
+ *         computes it waits for this owner, so that waiting would never end: compute the value without a lease.
+ */
+phicache_status phicache_cache_wait(phicache_cache *cache,
+                                    phicache_bytes key,
+                                    uint64_t owner,
+                                    uint32_t milliseconds,
+                                    phicache_value *out);
+
+/**
+ * Reserves the value's bytes and lends them for writing: zero-filled, at 16-byte alignment. Again means start over.
+ *
+ * @param lease  The lease.
+ * @param len    The number of bytes.
+ * @param out    The first byte, valid until the lease is reserved again, completed or abandoned.
+ */
+phicache_status phicache_lease_reserve(phicache_lease *lease, size_t len, uint8_t **out);
+
+/**
+ * Keeps the first `len` bytes of what was reserved.
+ *
+ * @param lease  The lease.
+ * @param len    The number of bytes to keep, at most what was reserved.
+ */
+phicache_status phicache_lease_truncate(phicache_lease *lease, size_t len);
+
+/**
+ * Hands the value to the cache, which stores it if it may, and to all who wait. The lease is gone, also on an error.
+ *
+ * @param lease  The lease.
+ * @param out    [nullable] The value, pinned until `phicache_value_release`; `out->origin` tells whether it was stored.
+ */
+phicache_status phicache_lease_complete(phicache_lease *lease, phicache_value *out);
+
+/**
+ * Gives a lease up: those who wait begin again.
+ *
+ * @param lease  [nullable] The lease.
+ */
+phicache_status phicache_lease_abandon(phicache_lease *lease);
+
+/* Registry ------------------------------------------------------------------------------------------------------------
+ *
+ * The live caches that were given a name, from every thread. A cache leaves the registry when its handle is freed.
+ */
+
+/**
+ * Lists the named caches in order of their names.
+ *
+ * @param items      [nullable] Where they are written; may be NULL if `capacity` is 0. `struct_size` of the first item is
+ *                   set by the caller, and says how far apart items are.
+ * @param capacity   How many items fit.
+ * @param out_count  How many caches there are, also when they do not fit; caches that others make or free meanwhile may
+ *                   change that.
+ */
+phicache_status phicache_registry_list(phicache_registry_item *items,
+                                       size_t capacity,
+                                       size_t *out_count);
+
+/**
+ * Hits, misses and size of a named cache.
+ *
+ * @param name  The name; that of no live cache is an error.
+ * @param out   The figures.
+ */
+phicache_status phicache_registry_info(const char *name, phicache_info *out);
+
+/**
+ * All figures of a named cache.
+ *
+ * @param name  The name; that of no live cache is an error.
+ * @param out   The figures; `struct_size` is set by the caller.
+ */
+phicache_status phicache_registry_stats(const char *name, phicache_stats *out);
+
+/**
+ * Takes all values out of a named cache and sets its counts to zero.
+ *
+ * @param name  The name; that of no live cache is an error.
+ */
+phicache_status phicache_registry_clear(const char *name);
+
+/**
+ * Takes all values out of all named caches and sets their counts to zero. The first error is the answer; the others are
+ * cleared all the same.
+ */
+phicache_status phicache_registry_clear_all(void);
 
 #ifdef __cplusplus
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use once_cell::sync::OnceCell;
-use parking_lot::RwLock;
 
 use crate::error::{Error, Result};
 use crate::store::gauge::UNLIMITED;
+use crate::store::lock::RwLock;
 
 /// The variables of the environment that are read, once, at the first use of a configuration.
 pub mod variable {
@@ -29,7 +29,6 @@ pub mod variable {
 }
 
 /// What a cache needs to know of its surroundings.
-#[derive(Debug)]
 pub struct Config {
     maximum_memory: AtomicU64,
     repertoires: AtomicBool,
@@ -39,7 +38,7 @@ pub struct Config {
 }
 
 /// How to reach a server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Default)]
 struct Connection {
     url: String,
     namespace: String,
@@ -256,7 +255,7 @@ mod tests {
             (variable::REDIS_NAMESPACE, "a:b"),
             (variable::REDIS_URL, "http://secret@host"),
         ] {
-            let message = read(&[(name, value)]).unwrap_err().to_string();
+            let message = read(&[(name, value)]).err().unwrap().to_string();
             assert!(message.contains(name) && !message.contains("secret"), "{message}");
         }
     }

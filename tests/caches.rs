@@ -8,6 +8,7 @@ use phicache::config::Config;
 use phicache::error::Error;
 use phicache::iit::{Direction, NodeSet};
 use phicache::key::{Element, Fingerprint, KeyBuilder};
+use phicache::registry::{self, Name};
 use phicache::store::Shared;
 
 fn config() -> Arc<Config> {
@@ -72,7 +73,7 @@ fn the_memory_limit_refuses_and_leaves_what_was() {
 
 #[test]
 fn max_bytes_refuses_and_is_never_passed() {
-    let options = Options { max_bytes: Some(4096), ..Default::default() };
+    let options = Options { max_bytes: Some(4096) };
     let cache = DictCache::dict(config(), options).unwrap();
     let refused = (0..100u32).filter(|i| cache.set(&i.to_le_bytes(), &[0; 64]).unwrap().is_err()).count();
     assert!(refused > 0 && cache.stats().bytes <= 4096, "{refused} refused, {} bytes", cache.stats().bytes);
@@ -129,12 +130,17 @@ fn holders_of_an_identity_share_one_cache_until_the_last_is_gone() {
 
 #[test]
 fn a_name_belongs_to_one_live_cache() {
-    let named = |name: &str| DictCache::dict(config(), Options { name: Some(name.into()), max_bytes: None });
-    let first = named("the name").unwrap();
-    assert!(matches!(named("the name"), Err(Error::NameInUse(_))));
+    let (a, b) = (Cache::Dict(dict()), Cache::Dict(dict()));
+    let first = Name::register("the name", &a).unwrap();
+    let again = Name::register("the name", &a).unwrap();
+    assert!(matches!(Name::register("the name", &b), Err(Error::NameInUse(_))));
     drop(first);
-    assert!(named("the name").is_ok());
-    assert!(named("").is_err() && named(&"n".repeat(64)).is_err());
+    assert!(registry::find("the name").unwrap().is_same(&a));
+    drop(again);
+    assert!(registry::find("the name").is_err());
+    let _b = Name::register("the name", &b).unwrap();
+    assert!(registry::all().iter().any(|(name, cache)| name == "the name" && cache.is_same(&b)));
+    assert!(Name::register("", &a).is_err() && Name::register(&"n".repeat(64), &a).is_err());
 }
 
 #[test]

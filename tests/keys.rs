@@ -198,7 +198,7 @@ fn call() -> impl Strategy<Value = Call> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 250, ..Default::default() })]
 
     /// Over many pairs in one list, so that the few equal ones occur.
     #[test]

@@ -27,6 +27,8 @@ pub struct Stats {
     pub stores: u64,
     /// Values refused, by reason in the order of [`Refusal`].
     pub refused: [u64; REFUSALS],
+    /// Hits for which a caller waited until another had computed the value.
+    pub waits: u64,
     /// Computations that failed.
     pub errors: u64,
     /// Nanoseconds spent in computations that succeeded.
@@ -36,7 +38,7 @@ pub struct Stats {
 }
 
 /// The number of reasons for a refusal.
-pub(super) const REFUSALS: usize = Refusal::Capacity as usize + 1;
+pub(super) const REFUSALS: usize = Refusal::Cleared as usize + 1;
 
 /// The counters behind [`Stats`].
 #[derive(Default)]
@@ -45,6 +47,7 @@ pub struct Counters {
     misses: AtomicU64,
     stores: AtomicU64,
     refused: [AtomicU64; REFUSALS],
+    waits: AtomicU64,
     errors: AtomicU64,
     computations: AtomicU64,
     compute_ns: AtomicU64,
@@ -65,6 +68,10 @@ impl Counters {
         self.refused[reason as usize].fetch_add(1, Relaxed);
     }
 
+    pub(super) fn wait(&self) {
+        self.waits.fetch_add(1, Relaxed);
+    }
+
     pub(super) fn failure(&self) {
         self.errors.fetch_add(1, Relaxed);
     }
@@ -75,7 +82,8 @@ impl Counters {
     }
 
     pub(super) fn reset(&self) {
-        let counters = [&self.hits, &self.misses, &self.stores, &self.errors, &self.computations, &self.compute_ns];
+        let counters =
+            [&self.hits, &self.misses, &self.stores, &self.waits, &self.errors, &self.computations, &self.compute_ns];
         counters.into_iter().chain(&self.refused).for_each(|counter| counter.store(0, Relaxed));
     }
 
@@ -91,6 +99,7 @@ impl Counters {
             bytes,
             stores: self.stores.load(Relaxed),
             refused: std::array::from_fn(|reason| self.refused[reason].load(Relaxed)),
+            waits: self.waits.load(Relaxed),
             errors: self.errors.load(Relaxed),
             compute_ns,
             saved_ns: (info.hits as u128 * compute_ns as u128 / computations.max(1) as u128) as u64,

@@ -4,15 +4,13 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use once_cell::sync::Lazy;
-use parking_lot::Mutex;
-
 use super::Options;
 use super::entries::{Entries, Policy};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::key::Fingerprint;
 use crate::store::Shared;
+use crate::store::lock::Mutex;
 
 /// Keeps whatever it is given.
 pub struct Plain;
@@ -25,7 +23,7 @@ pub type DictCache = Entries<Plain>;
 impl DictCache {
     /// An empty cache.
     pub fn dict(config: Arc<Config>, options: Options) -> Result<Shared<Self>> {
-        Shared::try_new(Entries::new(Plain, config, options)?)
+        Shared::try_new(Entries::new(Plain, config, options))
     }
 }
 
@@ -35,7 +33,7 @@ type Identity = (Fingerprint, String);
 /// A shared cache and the number of its holders.
 type Held = (Shared<DictCache>, usize);
 
-static HELD: Lazy<Mutex<HashMap<Identity, Held>>> = Lazy::new(Default::default);
+static HELD: Mutex<Option<HashMap<Identity, Held>>> = Mutex::new(None);
 
 /// A share in the cache of an identity; the last one to go takes the cache along.
 pub struct Holder {
@@ -52,16 +50,15 @@ pub fn shared(
     let identity = (fingerprint, role.to_owned());
     let holder = Holder { identity: identity.clone() };
     let mut held = HELD.lock();
-    let cache = match held.entry(identity) {
+    let cache = match held.get_or_insert_with(HashMap::new).entry(identity) {
         Entry::Occupied(mut entry) => {
             let (cache, holders) = entry.get_mut();
-            let same = Arc::ptr_eq(cache.config(), &config)
-                && cache.max_bytes() == options.max_bytes.unwrap_or(u64::MAX)
-                && cache.name() == options.name.as_deref();
+            let same =
+                Arc::ptr_eq(cache.config(), &config) && cache.max_bytes() == options.max_bytes.unwrap_or(u64::MAX);
             if !same {
                 std::mem::forget(holder);
                 return Err(Error::invalid(format!(
-                    "the shared cache \"{role}\" exists with another configuration, name or limit; its holders agree"
+                    "the shared cache \"{role}\" exists with another configuration or limit; its holders agree"
                 )));
             }
             *holders += 1;
@@ -81,10 +78,11 @@ pub fn shared(
 impl Drop for Holder {
     fn drop(&mut self) {
         let mut held = HELD.lock();
-        let Some((_, holders)) = held.get_mut(&self.identity) else { return };
+        let Some(caches) = held.as_mut() else { return };
+        let Some((_, holders)) = caches.get_mut(&self.identity) else { return };
         *holders -= 1;
         if *holders == 0 {
-            let last = held.remove(&self.identity);
+            let last = caches.remove(&self.identity);
             drop(held);
             drop(last);
         }

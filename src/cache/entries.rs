@@ -3,15 +3,15 @@
 //! What makes a cache type special is its [`Policy`]: which values it refuses, what it inherits, what clearing means.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::counters::{Counters, Info, Stats};
+use super::lease::Waited;
 use super::memo::Prefixes;
 use super::{Options, Origin, Refusal, Stored, Value};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::registry::Name;
-use crate::store::{Draft, Fresh, Inserted, Pinned, Table, gauge, weight};
+use crate::store::{Begin, Draft, Flight, Flights, Fresh, Inserted, Owner, Pinned, Shared, Table, Wait, gauge, weight};
 
 /// What one type of cache does differently.
 pub trait Policy {
@@ -50,22 +50,22 @@ pub struct Entries<P> {
     config: Arc<Config>,
     max_bytes: u64,
     counters: Counters,
+    flights: Flights,
     prefixes: Prefixes,
-    name: Option<Name>,
 }
 
 impl<P: Policy> Entries<P> {
-    /// An empty cache. Allocates nothing, unless it has a name.
-    pub fn new(policy: P, config: Arc<Config>, options: Options) -> Result<Self> {
-        Ok(Entries {
+    /// An empty cache. Allocates nothing.
+    pub fn new(policy: P, config: Arc<Config>, options: Options) -> Self {
+        Entries {
             table: Table::new(),
             policy,
             config,
             max_bytes: options.max_bytes.unwrap_or(u64::MAX),
             counters: Counters::default(),
+            flights: Flights::default(),
             prefixes: Prefixes::default(),
-            name: options.name.map(Name::register).transpose()?,
-        })
+        }
     }
 
     /// The value of `key`; counts a hit or a miss.
@@ -127,17 +127,24 @@ impl<P: Policy> Entries<P> {
         }
         let mut draft = Draft::new(key);
         write(&mut draft)?;
-        match self.insert(draft.finish()?).1 {
+        match self.insert(draft.finish()?, true).1 {
             Origin::NotStored(None) => Err(Error::OutOfMemory(len)),
             Origin::NotStored(Some(reason)) => Ok(Err(reason)),
             _ => Ok(Ok(())),
         }
     }
 
+    /// The value of `key`, if there is one: counts a hit, or nothing.
+    #[inline]
+    pub fn hit(&self, key: &[u8]) -> Option<Value> {
+        self.peek(key).inspect(|_| self.counters.lookup(true))
+    }
+
     /// The value of `key`; on a miss `compute` writes it, and it is stored if it may be.
     ///
-    /// No lock is held while `compute` runs, so it may use this cache for other keys. When it fails, nothing is stored
-    /// and its error comes back.
+    /// Of several threads that ask for a missing key one computes; the others wait and count a hit. No lock is held while
+    /// `compute` runs, so it may use this cache for other keys. When it fails, nothing is stored and its error comes back
+    /// to its own caller; another of those who wait may try.
     #[inline]
     pub fn memoize(&self, key: &[u8], compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
         self.memoize_within(key, gauge::UNLIMITED, compute)
@@ -151,39 +158,114 @@ impl<P: Policy> Entries<P> {
         maximum: f64,
         compute: impl FnOnce(&mut Draft) -> Result<()>,
     ) -> Result<Value> {
-        match self.get(key) {
+        match self.hit(key) {
             Some(value) => Ok(value),
-            None => self.compute(key, maximum, compute),
+            None => self.resolve(key, maximum, compute),
         }
     }
 
-    /// What [`Entries::memoize_within`] does after a miss that was counted.
-    pub fn compute(&self, key: &[u8], maximum: f64, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
+    /// The value of a key that had none a moment ago, computed by this caller or by another.
+    pub fn resolve(&self, key: &[u8], maximum: f64, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
+        let owner = Owner::this_thread();
+        loop {
+            let flight = match self.begin(key, owner)? {
+                Begin::Found(value) => return Ok(value),
+                Begin::Lease(flight) => return self.compute(key, maximum, InTheAir::leased(self, flight), compute),
+                Begin::Busy(flight) => flight,
+            };
+            match Flight::wait(&flight, owner, None)? {
+                Wait::Value(entry) => return Ok(self.waited(entry)),
+                Wait::Failed | Wait::TimeOut => {}
+                Wait::Circle => {
+                    self.counters.lookup(false);
+                    return self.compute(key, maximum, InTheAir::joined(self, flight, owner)?, compute);
+                }
+            }
+        }
+    }
+
+    fn compute(
+        &self,
+        key: &[u8],
+        maximum: f64,
+        flight: InTheAir<'_, P>,
+        compute: impl FnOnce(&mut Draft) -> Result<()>,
+    ) -> Result<Value> {
         let mut draft = Draft::new(key);
         let started = Instant::now();
         compute(&mut draft).inspect_err(|_| self.counters.failure())?;
-        self.counters.computation(started.elapsed());
+        self.land(&flight.flight, draft, started.elapsed(), maximum)
+    }
+
+    /// Says who computes `key`; counts a hit where it has a value, a miss where the caller is to compute.
+    pub(super) fn begin(&self, key: &[u8], owner: Owner) -> Result<Begin<Value>> {
+        let begun = self.flights.begin(key, owner, || self.peek(key))?;
+        match begun {
+            Begin::Found(_) => self.counters.lookup(true),
+            Begin::Lease(_) => self.counters.lookup(false),
+            Begin::Busy(_) => {}
+        }
+        Ok(begun)
+    }
+
+    /// Waits for whoever computes `key`.
+    pub(super) fn wait(&self, key: &[u8], owner: Owner, deadline: Instant) -> Result<Waited> {
+        let Some(flight) = self.flights.find(key) else {
+            return Ok(self.hit(key).map_or(Waited::Nobody, Waited::Value));
+        };
+        Ok(match Flight::wait(&flight, owner, Some(deadline))? {
+            Wait::Value(entry) => Waited::Value(self.waited(entry)),
+            Wait::Failed => Waited::Nobody,
+            Wait::TimeOut => Waited::TimeOut,
+            Wait::Circle => Waited::Circle,
+        })
+    }
+
+    fn waited(&self, entry: Pinned) -> Value {
+        self.counters.lookup(true);
+        self.counters.wait();
+        Value { entry, origin: Origin::Waited }
+    }
+
+    /// Ends a computation with a value, which is stored if it may be and handed to all who wait.
+    pub(super) fn land_timed(&self, flight: &Shared<Flight>, draft: Draft, took: Duration) -> Result<Value> {
+        let landed = self.land(flight, draft, took, gauge::UNLIMITED);
+        landed.inspect_err(|_| self.fail(flight))
+    }
+
+    /// Ends a computation without a value.
+    pub(super) fn fail(&self, flight: &Shared<Flight>) {
+        self.flights.fail(flight);
+    }
+
+    fn land(&self, flight: &Shared<Flight>, draft: Draft, took: Duration, maximum: f64) -> Result<Value> {
+        self.counters.computation(took);
         self.policy.check(draft.value())?;
         let fresh = draft.finish()?;
         let entry = fresh.entry();
         let refusal = self.policy.refuses(entry.value(), &self.config);
-        let (entry, origin) = match refusal.or_else(|| self.no_room(entry.weight(), maximum)) {
-            None => self.insert(fresh),
-            Some(reason) => {
-                self.counters.refuse(reason);
-                (fresh.into_pinned(), Origin::NotStored(Some(reason)))
+        let refusal = refusal.or_else(|| self.no_room(entry.weight(), maximum));
+        let (entry, origin) = self.flights.land(flight, |doomed| {
+            match refusal.or(doomed.then_some(Refusal::Cleared)) {
+                // A value that came meanwhile stays: it was there first.
+                None => self.insert(fresh, false),
+                Some(reason) => {
+                    self.counters.refuse(reason);
+                    (fresh.into_pinned(), Origin::NotStored(Some(reason)))
+                }
             }
-        };
+        });
         Ok(Value { entry, origin })
     }
 
-    fn insert(&self, fresh: Fresh) -> (Pinned, Origin) {
-        let (entry, inserted) = self.table.insert(fresh, self.max_bytes);
+    fn insert(&self, fresh: Fresh, replace: bool) -> (Pinned, Origin) {
+        let (entry, inserted) = self.table.insert(fresh, replace, self.max_bytes);
         let origin = match inserted {
             Inserted::New | Inserted::Replaced => {
                 self.counters.store();
                 Origin::Computed
             }
+            Inserted::Kept => Origin::Computed,
             Inserted::OverCapacity => {
                 self.counters.refuse(Refusal::Capacity);
                 Origin::NotStored(Some(Refusal::Capacity))
@@ -203,11 +285,13 @@ impl<P: Policy> Entries<P> {
 
     /// Takes a value out; says whether the cache had one of its own.
     pub fn remove(&self, key: &[u8]) -> bool {
+        self.flights.doom(key);
         self.table.remove(key)
     }
 
     /// Takes everything out and begins to count anew.
     pub fn clear(&self) -> Result<()> {
+        self.flights.doom_all();
         self.policy.clear(&self.table)?;
         self.counters.reset();
         Ok(())
@@ -233,11 +317,6 @@ impl<P: Policy> Entries<P> {
         &self.config
     }
 
-    /// The name it has in the registry.
-    pub fn name(&self) -> Option<&str> {
-        self.name.as_ref().map(Name::as_str)
-    }
-
     pub(super) fn max_bytes(&self) -> u64 {
         self.max_bytes
     }
@@ -252,5 +331,34 @@ impl<P: Policy> Entries<P> {
 
     pub(super) fn prefixes(&self) -> &Prefixes {
         &self.prefixes
+    }
+}
+
+/// A computation that this thread is busy with. However it ends, the flight does.
+struct InTheAir<'c, P: Policy> {
+    cache: &'c Entries<P>,
+    flight: Shared<Flight>,
+    /// Who computes beside the flight's owner, because it could not wait.
+    joined: Option<Owner>,
+}
+
+impl<'c, P: Policy> InTheAir<'c, P> {
+    fn leased(cache: &'c Entries<P>, flight: Shared<Flight>) -> Self {
+        InTheAir { cache, flight, joined: None }
+    }
+
+    fn joined(cache: &'c Entries<P>, flight: Shared<Flight>, owner: Owner) -> Result<Self> {
+        flight.join(owner)?;
+        Ok(InTheAir { cache, flight, joined: Some(owner) })
+    }
+}
+
+impl<P: Policy> Drop for InTheAir<'_, P> {
+    fn drop(&mut self) {
+        match self.joined {
+            Some(owner) => self.flight.leave(owner),
+            // Failing a flight that has landed changes nothing.
+            None => self.cache.fail(&self.flight),
+        }
     }
 }

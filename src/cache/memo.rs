@@ -5,13 +5,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use parking_lot::Mutex;
-
 use super::{Cache, DictCache, Info, Options, Origin, Refusal, Value};
 use crate::config::{Config, check_maximum};
 use crate::error::{Error, Result};
 use crate::key::KeyBuilder;
 use crate::store::Draft;
+use crate::store::lock::Mutex;
 
 /// The prefixes that memos have taken on one cache.
 #[derive(Default)]

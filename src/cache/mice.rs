@@ -14,13 +14,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use once_cell::sync::OnceCell;
-use parking_lot::Mutex;
 
 use super::entries::{Entries, Policy};
 use super::{Options, Refusal, Stored};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::iit::{Mice, Subsystem};
+use crate::store::lock::Mutex;
 use crate::store::{Pinned, Shared, Table};
 
 /// A chain of parents is at most this long.
@@ -207,7 +207,7 @@ impl MiceCache {
             moving: AtomicU64::new(0),
             counted: Mutex::new(None),
         };
-        Shared::try_new(Entries::new(lineage, config, options)?)
+        Shared::try_new(Entries::new(lineage, config, options))
     }
 
     /// What `set` would answer for a MICE with this φ, before the caller makes one.

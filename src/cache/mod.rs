@@ -7,6 +7,7 @@
 //! | `dict.rs` | the plain cache, and the one that equal fingerprints share |
 //! | `purview.rs` | lists of purviews, by direction and mechanism |
 //! | `mice.rs` | MICE, which a cut subsystem inherits from its uncut parent |
+//! | `lease.rs` | computing a value without a callback: begin, complete or abandon, wait |
 //! | `memo.rs` | a function with its cache; a method that uses its object's cache |
 //!
 //! To add a cache type, write its [`Policy`]: what it refuses, what it inherits, what clearing means.
@@ -14,6 +15,7 @@
 mod counters;
 mod dict;
 mod entries;
+mod lease;
 mod memo;
 mod mice;
 mod purview;
@@ -21,15 +23,17 @@ mod purview;
 pub use counters::{Info, Stats};
 pub use dict::{DictCache, Holder, shared};
 pub use entries::{Entries, Policy};
+pub use lease::{Lease, Started, Waited};
 pub use memo::{Claim, Memo, Method};
 pub use mice::MiceCache;
 pub use purview::PurviewCache;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::error::Result;
-use crate::store::{Draft, Pinned, Shared};
+use crate::store::{Begin, Draft, Flight, Owner, Pinned, Shared};
 
 /// Why a value was not stored: a normal outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +48,8 @@ pub enum Refusal {
     Disabled,
     /// The cache holds as many bytes as it may.
     Capacity,
+    /// The key was removed, or the cache cleared, while the value was computed.
+    Cleared,
 }
 
 /// Where a value came from.
@@ -53,6 +59,8 @@ pub enum Origin {
     Hit,
     /// It was computed by this call, and stored.
     Computed,
+    /// It was computed by another, for whom this call waited.
+    Waited,
     /// It was inherited from the cache's parent.
     Parent,
     /// It was computed by this call and not stored; the reason, or none when no memory was left for the table.
@@ -71,10 +79,8 @@ pub struct Value {
 pub type Stored = std::result::Result<(), Refusal>;
 
 /// What a cache may be given when it is made.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Its name in the registry.
-    pub name: Option<String>,
     /// The most bytes it may hold.
     pub max_bytes: Option<u64>,
 }
@@ -137,9 +143,45 @@ impl Cache {
         each!(self, cache => cache.memoize_within(key, maximum, compute))
     }
 
-    /// Computes and stores after a miss that was counted.
-    pub fn compute(&self, key: &[u8], compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
-        each!(self, cache => cache.compute(key, crate::store::gauge::UNLIMITED, compute))
+    /// The value of `key`, if there is one: counts a hit, or nothing.
+    #[inline]
+    pub fn hit(&self, key: &[u8]) -> Option<Value> {
+        each!(self, cache => cache.hit(key))
+    }
+
+    /// The value of a key that had none a moment ago, computed by this caller or by another.
+    pub fn resolve(&self, key: &[u8], compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
+        each!(self, cache => cache.resolve(key, crate::store::gauge::UNLIMITED, compute))
+    }
+
+    /// Says who computes `key`; counts a hit where it has a value, a miss where the caller is to compute.
+    fn begin(&self, key: &[u8], owner: Owner) -> Result<Begin<Value>> {
+        each!(self, cache => cache.begin(key, owner))
+    }
+
+    /// Waits for whoever computes `key`.
+    fn wait(&self, key: &[u8], owner: Owner, deadline: Instant) -> Result<Waited> {
+        each!(self, cache => cache.wait(key, owner, deadline))
+    }
+
+    /// Ends a computation with a value.
+    fn land(&self, flight: &Shared<Flight>, draft: Draft, took: Duration) -> Result<Value> {
+        each!(self, cache => cache.land_timed(flight, draft, took))
+    }
+
+    /// Ends a computation without one.
+    fn fail(&self, flight: &Shared<Flight>) {
+        each!(self, cache => cache.fail(flight));
+    }
+
+    /// Whether both are the same cache.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Cache::Dict(a), Cache::Dict(b)) => a.is_same(b),
+            (Cache::Purview(a), Cache::Purview(b)) => a.is_same(b),
+            (Cache::Mice(a), Cache::Mice(b)) => a.is_same(b),
+            _ => false,
+        }
     }
 
     /// Takes a value out; says whether there was one.

@@ -45,7 +45,7 @@ impl std::ops::Deref for PurviewKey {
 impl PurviewCache {
     /// An empty cache.
     pub fn purview(config: Arc<Config>, options: Options) -> Result<Shared<Self>> {
-        Shared::try_new(Entries::new(Purviews, config, options)?)
+        Shared::try_new(Entries::new(Purviews, config, options))
     }
 
     /// The key (direction, mechanism).

@@ -13,18 +13,22 @@ use super::output::{optional, out};
 use super::types::*;
 use crate::cache::{Cache, Holder};
 use crate::error::{Error, Result};
+use crate::registry::Name;
 
 /// What stands behind the handle of a cache of any type.
 pub(super) struct CacheHandle {
     pub(super) cache: Cache,
+    /// A share in the cache's name.
+    _name: Option<Name>,
     /// A share in a cache that others hold too.
     _holder: Option<Holder>,
 }
 handle!(CacheHandle, "cache", b"phi-cach");
 
 impl CacheHandle {
-    pub(super) fn new(cache: Cache, holder: Option<Holder>) -> Self {
-        CacheHandle { cache, _holder: holder }
+    pub(super) fn new(cache: Cache, name: Option<&str>, holder: Option<Holder>) -> Result<Self> {
+        let name = name.map(|name| Name::register(name, &cache)).transpose()?;
+        Ok(CacheHandle { cache, _name: name, _holder: holder })
     }
 }
 
@@ -260,12 +264,12 @@ pub(super) mod verb {
         compute: Computation,
         code: Option<&mut i32>,
     ) -> Result<Value> {
-        if let Some(value) = cache.get(key) {
+        if let Some(value) = cache.hit(key) {
             return Ok(value);
         }
         // The callback may free the handle: this share keeps the cache alive while it runs.
         let cache = cache.clone();
-        Computation::code(cache.compute(key, |draft| compute.run(draft)), code)
+        Computation::code(cache.resolve(key, |draft| compute.run(draft)), code)
     }
 
     pub(in crate::ffi) fn remove(cache: Result<&Cache>, key: phicache_bytes) -> Result<phicache_status> {

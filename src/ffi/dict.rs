@@ -37,8 +37,9 @@ pub unsafe extern "C" fn phicache_dict_cache_new(
 ) -> phicache_status {
     guard("phicache_dict_cache_new", || {
         let out = self::out(out, "out")?;
-        let cache = DictCache::dict(self::config(config)?, self::options(options)?)?;
-        *out = create(CacheHandle::new(Cache::Dict(cache), None))?;
+        let (options, name) = self::options(options)?;
+        let cache = DictCache::dict(self::config(config)?, options)?;
+        *out = create(CacheHandle::new(Cache::Dict(cache), name, None)?)?;
         Ok(PHICACHE_OK)
     })
 }
@@ -63,9 +64,9 @@ pub unsafe extern "C" fn phicache_dict_cache_shared(
     guard("phicache_dict_cache_shared", || {
         let out = self::out(out, "out")?;
         let fingerprint = self::fingerprint(fingerprint, "fingerprint")?;
-        let (config, options) = (self::config(config)?, self::options(options)?);
-        let (cache, holder) = shared(config, options, fingerprint, text(role, "role")?)?;
-        *out = create(CacheHandle::new(Cache::Dict(cache), Some(holder)))?;
+        let (options, name) = self::options(options)?;
+        let (cache, holder) = shared(self::config(config)?, options, fingerprint, text(role, "role")?)?;
+        *out = create(CacheHandle::new(Cache::Dict(cache), name, Some(holder))?)?;
         Ok(PHICACHE_OK)
     })
 }

@@ -9,9 +9,8 @@ use std::cell::UnsafeCell;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::Mutex;
-
 use crate::error::{Error, Result};
+use crate::store::lock::Mutex;
 
 /// What may stand behind a handle.
 pub(super) trait Handle: Sized + 'static {
@@ -38,6 +37,12 @@ struct FreeList<T>(*mut Slot<T>);
 
 // SAFETY: the list's slots are free, so nobody else looks at them, and the mutex guards the list.
 unsafe impl<T> Send for FreeList<T> {}
+
+impl<T> Default for FreeList<T> {
+    fn default() -> Self {
+        FreeList(ptr::null_mut())
+    }
+}
 
 impl<T> Slots<T> {
     pub(super) const fn new() -> Self {

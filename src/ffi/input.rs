@@ -104,16 +104,14 @@ pub(super) fn struct_size(given: *const u8, name: &str) -> Result<usize> {
     }
 }
 
-/// What a cache is given; NULL is the default.
-pub(super) fn options(options: *const phicache_cache_options) -> Result<Options> {
+/// What a cache is given, and the name it gets; NULL is the default, without a name.
+pub(super) fn options<'a>(options: *const phicache_cache_options) -> Result<(Options, Option<&'a str>)> {
     if options.is_null() {
-        return Ok(Options::default());
+        return Ok((Options::default(), None));
     }
     let given = growing(options, "options")?;
-    Ok(Options {
-        name: optional_text(given.name, "options->name")?.map(str::to_owned),
-        max_bytes: (given.max_bytes > 0).then_some(given.max_bytes),
-    })
+    let max_bytes = (given.max_bytes > 0).then_some(given.max_bytes);
+    Ok((Options { max_bytes }, optional_text(given.name, "options->name")?))
 }
 
 /// A MICE to store.

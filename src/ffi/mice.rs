@@ -93,8 +93,9 @@ fn make(
     let out = self::out(out, "out")?;
     let subsystem = self::subsystem(subsystem)?;
     let parent = if parent.is_null() { None } else { Some(own(parent, "parent")?) };
-    let cache = MiceCache::mice(self::config(config)?, self::options(options)?, subsystem, parent)?;
-    *out = create(CacheHandle::new(Cache::Mice(cache), None))?;
+    let (options, name) = self::options(options)?;
+    let cache = MiceCache::mice(self::config(config)?, options, subsystem, parent)?;
+    *out = create(CacheHandle::new(Cache::Mice(cache), name, None)?)?;
     Ok(PHICACHE_OK)
 }
 

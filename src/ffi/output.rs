@@ -88,6 +88,7 @@ fn origin(origin: Origin) -> u32 {
     match origin {
         Origin::Hit => PHICACHE_ORIGIN_HIT,
         Origin::Computed => PHICACHE_ORIGIN_COMPUTED,
+        Origin::Waited => PHICACHE_ORIGIN_WAITED,
         Origin::Parent => PHICACHE_ORIGIN_PARENT,
         Origin::NotStored(None) => PHICACHE_ORIGIN_NOT_STORED,
         Origin::NotStored(Some(reason)) => PHICACHE_ORIGIN_NOT_STORED + refusal(reason) as u32,
@@ -102,6 +103,7 @@ pub(super) fn refusal(reason: Refusal) -> phicache_status {
         Refusal::Memory => PHICACHE_REFUSED_MEMORY,
         Refusal::Disabled => PHICACHE_REFUSED_DISABLED,
         Refusal::Capacity => PHICACHE_REFUSED_CAPACITY,
+        Refusal::Cleared => PHICACHE_REFUSED_CLEARED,
     }
 }
 
@@ -136,6 +138,8 @@ impl From<Stats> for phicache_stats {
             refused_memory: refused(Refusal::Memory),
             refused_disabled: refused(Refusal::Disabled),
             refused_capacity: refused(Refusal::Capacity),
+            refused_cleared: refused(Refusal::Cleared),
+            waits: stats.waits,
             errors: stats.errors,
             compute_ns: stats.compute_ns,
             saved_ns: stats.saved_ns,

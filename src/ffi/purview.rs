@@ -39,8 +39,9 @@ pub unsafe extern "C" fn phicache_purview_cache_new(
 ) -> phicache_status {
     guard("phicache_purview_cache_new", || {
         let out = self::out(out, "out")?;
-        let cache = PurviewCache::purview(self::config(config)?, self::options(options)?)?;
-        *out = create(CacheHandle::new(Cache::Purview(cache), None))?;
+        let (options, name) = self::options(options)?;
+        let cache = PurviewCache::purview(self::config(config)?, options)?;
+        *out = create(CacheHandle::new(Cache::Purview(cache), name, None)?)?;
         Ok(PHICACHE_OK)
     })
 }

@@ -22,13 +22,13 @@ pub const PHICACHE_REFUSED_MEMORY: i32 = 4;
 pub const PHICACHE_REFUSED_DISABLED: i32 = 5;
 /// Not stored: the cache holds as many bytes as it may.
 pub const PHICACHE_REFUSED_CAPACITY: i32 = 6;
-/// Reserved: the value was cleared or removed while it was computed.
+/// Not stored: the key was removed, or the cache cleared, while the value was computed.
 pub const PHICACHE_REFUSED_CLEARED: i32 = 7;
-/// Reserved: the caller is to compute the value.
+/// The caller is to compute the value.
 pub const PHICACHE_LEASE: i32 = 8;
-/// Reserved: another computes the value.
+/// Another computes the value.
 pub const PHICACHE_BUSY: i32 = 9;
-/// Reserved: the time is up.
+/// The time is up.
 pub const PHICACHE_TIMEOUT: i32 = 10;
 
 /// An argument is NULL, out of range, or does not fit the others.
@@ -37,7 +37,7 @@ pub const PHICACHE_ERROR_INVALID_ARGUMENT: i32 = -1;
 pub const PHICACHE_ERROR_INVALID_HANDLE: i32 = -2;
 /// The compute callback returned a code other than 0.
 pub const PHICACHE_ERROR_CALLBACK: i32 = -3;
-/// Reserved: a computation asked for the key that it computes.
+/// A computation asked for the key that it computes.
 pub const PHICACHE_ERROR_RECURSION: i32 = -4;
 /// The answer is longer than the buffer; the needed length is given.
 pub const PHICACHE_ERROR_BUFFER_TOO_SMALL: i32 = -5;
@@ -60,7 +60,7 @@ pub const PHICACHE_ERROR_DAMAGED: i32 = -12;
 pub const PHICACHE_ORIGIN_HIT: u32 = 1;
 /// This call computed the value, and it was stored.
 pub const PHICACHE_ORIGIN_COMPUTED: u32 = 2;
-/// Reserved: another thread computed the value while this one waited.
+/// Another thread computed the value while this one waited.
 pub const PHICACHE_ORIGIN_WAITED: u32 = 3;
 /// The value was inherited from the cache's parent.
 pub const PHICACHE_ORIGIN_PARENT: u32 = 4;
@@ -73,6 +73,13 @@ pub const PHICACHE_CAUSE: i32 = 0;
 pub const PHICACHE_EFFECT: i32 = 1;
 /// Both; in keys only.
 pub const PHICACHE_BIDIRECTIONAL: i32 = 2;
+
+/// A dict cache.
+pub const PHICACHE_KIND_DICT: i32 = 1;
+/// A purview cache.
+pub const PHICACHE_KIND_PURVIEW: i32 = 2;
+/// A MICE cache.
+pub const PHICACHE_KIND_MICE: i32 = 3;
 
 /// A matrix that lies row after row, as in C.
 pub const PHICACHE_ROW_MAJOR: i32 = 0;
@@ -116,6 +123,7 @@ pub struct phicache_value {
 }
 
 /// What PyPhi's caches tell: lookups that found a value, lookups that found none, values held now.
+#[derive(Clone, Copy)]
 #[repr(C)]
 pub struct phicache_info {
     /// Lookups that found a value.
@@ -153,6 +161,10 @@ pub struct phicache_stats {
     pub refused_disabled: u64,
     /// Values refused because the cache held as many bytes as it may.
     pub refused_capacity: u64,
+    /// Values that were computed while their key was removed or the cache cleared, and so not stored.
+    pub refused_cleared: u64,
+    /// Hits for which a caller waited until another had computed the value.
+    pub waits: u64,
     /// Computations that failed.
     pub errors: u64,
     /// Nanoseconds spent in computations that succeeded.
@@ -211,6 +223,22 @@ pub struct phicache_mice {
     pub payload: phicache_bytes,
 }
 
+/// A named cache. Grows at its end.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct phicache_registry_item {
+    /// `sizeof(phicache_registry_item)`, set by the caller in the first item of a list.
+    pub struct_size: usize,
+    /// The cache's name, NUL-terminated.
+    pub name: [c_char; 64],
+    /// One of `PHICACHE_KIND_…`.
+    pub kind: i32,
+    /// Zero.
+    pub reserved: u32,
+    /// Hits, misses and size.
+    pub info: phicache_info,
+}
+
 /// The identity of a network or of a subsystem: BLAKE3-256.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -237,6 +265,8 @@ pub struct phicache_memo;
 pub struct phicache_method;
 /// A candidate system of a network in a state, under a cut or none.
 pub struct phicache_subsystem;
+/// The duty to compute a value, without a callback.
+pub struct phicache_lease;
 /// Where a compute callback writes its value; lives as long as the callback runs.
 pub struct phicache_result;
 

@@ -8,6 +8,7 @@
 //! Whoever holds a [`Pinned`] keeps the block alive, so readers may use its bytes in place for as long as they like.
 
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
+use std::borrow::Cow;
 use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::slice;
@@ -149,26 +150,26 @@ unsafe fn free(header: NonNull<Header>) {
 
 /// An entry that is being written: it belongs to one computation, and no table knows it yet.
 pub struct Draft<'k> {
-    key: &'k [u8],
+    key: Cow<'k, [u8]>,
     /// The block as it was reserved, and how much of its value is kept.
     block: Option<(Pinned, usize)>,
 }
 
 impl<'k> Draft<'k> {
     /// A draft for `key`, with an empty value. Allocates nothing.
-    pub fn new(key: &'k [u8]) -> Self {
-        Draft { key, block: None }
+    pub fn new(key: impl Into<Cow<'k, [u8]>>) -> Self {
+        Draft { key: key.into(), block: None }
     }
 
     /// The key that the value is for.
-    pub fn key(&self) -> &'k [u8] {
-        self.key
+    pub fn key(&self) -> &[u8] {
+        &self.key
     }
 
     /// Makes the value `len` zero bytes and lends them for writing; what was reserved before is gone.
     pub fn reserve(&mut self, len: usize) -> Result<&mut [u8]> {
         self.block = None;
-        let block = self.block.insert((allocate(self.key, len, alloc_zeroed)?, len));
+        let block = self.block.insert((allocate(&self.key, len, alloc_zeroed)?, len));
         // SAFETY: the block is fresh and only this draft points to it, so its value may be borrowed mutably; it is
         // initialized, with zeros.
         Ok(unsafe { value_mut(&mut block.0) })
@@ -177,7 +178,7 @@ impl<'k> Draft<'k> {
     /// Makes the value a copy of `value`.
     pub fn write(&mut self, value: &[u8]) -> Result<()> {
         self.block = None;
-        let (pinned, _) = self.block.insert((allocate(self.key, value.len(), alloc)?, value.len()));
+        let (pinned, _) = self.block.insert((allocate(&self.key, value.len(), alloc)?, value.len()));
         // SAFETY: the block is fresh, only this draft points to it, and it has room for the value at its offset.
         unsafe {
             let offset = pinned.header().value_offset as usize;
@@ -218,7 +219,7 @@ impl<'k> Draft<'k> {
     /// Ends the writing: the entry is final, in a block no larger than it needs.
     pub fn finish(mut self) -> Result<Fresh> {
         match self.block.take() {
-            None => Ok(Fresh(allocate(self.key, 0, alloc)?)),
+            None => Ok(Fresh(allocate(&self.key, 0, alloc)?)),
             Some((pinned, kept)) if kept < pinned.value().len() => Ok(Fresh(shrink(pinned, kept)?)),
             Some((pinned, _)) => Ok(Fresh(pinned)),
         }
@@ -317,8 +318,8 @@ mod tests {
 
     #[test]
     fn a_draft_starts_over_truncates_and_may_stay_empty() {
-        assert!(Draft::new(b"k").finish().unwrap().entry().value().is_empty());
-        let mut draft = Draft::new(b"k");
+        assert!(Draft::new(&b"k"[..]).finish().unwrap().entry().value().is_empty());
+        let mut draft = Draft::new(&b"k"[..]);
         draft.reserve(4).unwrap().copy_from_slice(b"abcd");
         assert_eq!(draft.reserve(100_000).unwrap()[..4], [0; 4]);
         draft.reserve(6).unwrap().copy_from_slice(b"abcdef");
@@ -331,13 +332,13 @@ mod tests {
 
     #[test]
     fn impossible_lengths_are_an_error() {
-        assert!(matches!(Draft::new(b"k").reserve(usize::MAX), Err(Error::OutOfMemory(_))));
-        assert!(matches!(Draft::new(b"k").reserve(isize::MAX as usize - 8), Err(Error::OutOfMemory(_))));
+        assert!(matches!(Draft::new(&b"k"[..]).reserve(usize::MAX), Err(Error::OutOfMemory(_))));
+        assert!(matches!(Draft::new(&b"k"[..]).reserve(isize::MAX as usize - 8), Err(Error::OutOfMemory(_))));
     }
 
     #[test]
     fn a_pin_survives_the_way_through_a_pointer() {
-        let mut draft = Draft::new(b"key");
+        let mut draft = Draft::new(&b"key"[..]);
         draft.write(b"value").unwrap();
         let pin = draft.finish().unwrap().into_pinned();
         let other = pin.clone();

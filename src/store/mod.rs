@@ -7,6 +7,8 @@
 //! | `account.rs` | the bytes one cache holds, exact, and their sum over the process |
 //! | `gauge.rs` | how full the memory is that this process may use, sampled |
 //! | `hash.rs` | the keyed hash, seeded once per process |
+//! | `flight.rs` | of all who ask for a missing key, one computes; nobody waits for ever |
+//! | `lock.rs` | locks that survive a fork |
 //! | `shared.rs` | a counted pointer whose allocation may fail without an abort |
 //!
 //! The store knows bytes only: no key encoding, no statistics, no C. All other layers are safe code above it.
@@ -15,12 +17,15 @@
 
 mod account;
 mod entry;
+mod flight;
 pub mod gauge;
 mod hash;
+pub mod lock;
 mod shared;
 mod table;
 
 pub use account::Account;
 pub use entry::{Draft, Fresh, KEY_MAX, Pinned, weight};
+pub use flight::{Begin, Flight, Flights, Owner, Wait};
 pub use shared::Shared;
 pub use table::{Inserted, Table};

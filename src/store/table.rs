@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::HashTable;
 use once_cell::sync::OnceCell;
-use parking_lot::RwLock;
 
 use super::account::{Account, chunk};
 use super::entry::{Fresh, Pinned};
 use super::hash::hash;
+use super::lock::RwLock;
 use super::shared::Shared;
 use crate::error::Result;
 
@@ -78,6 +78,8 @@ pub enum Inserted {
     New,
     /// The key had another value before.
     Replaced,
+    /// The key has another value, and keeps it.
+    Kept,
     /// The table would hold more bytes than it may; nothing changed.
     OverCapacity,
     /// There is no memory for a larger table; nothing changed.
@@ -88,14 +90,13 @@ pub enum Inserted {
 #[derive(Default)]
 pub struct Table {
     shards: OnceCell<Shared<Shards>>,
-    len: AtomicU64,
     changes: AtomicU64,
 }
 
 impl Table {
     /// A table without entries. Allocates nothing.
     pub const fn new() -> Self {
-        Table { shards: OnceCell::new(), len: AtomicU64::new(0), changes: AtomicU64::new(0) }
+        Table { shards: OnceCell::new(), changes: AtomicU64::new(0) }
     }
 
     /// The entry of `key`, pinned.
@@ -119,15 +120,18 @@ impl Table {
         shards.of(hash).read().find(hash, |entry| entry.key() == key).map(|entry| look(entry.value()))
     }
 
-    /// Takes an entry in, over the one its key may have, unless the table would come to hold more than `limit` bytes.
-    /// Whatever happens, the maker gets the entry back, pinned.
-    pub fn insert(&self, mut fresh: Fresh, limit: u64) -> (Pinned, Inserted) {
+    /// Takes an entry in, unless the table would come to hold more than `limit` bytes. Where the key has an entry already,
+    /// `replace` says which of the two stays. Whatever happens, the maker gets the new entry back, pinned.
+    pub fn insert(&self, mut fresh: Fresh, replace: bool, limit: u64) -> (Pinned, Inserted) {
         let Ok(shards) = self.shards.get_or_try_init(|| Shards::try_new(Shared::try_new(Account::default())?)) else {
             return (fresh.into_pinned(), Inserted::NoMemory);
         };
         let hash = hash(fresh.entry().key());
         let mut entries = shards.of(hash).write();
         if let Some(place) = entries.find_mut(hash, |entry| entry.key() == fresh.entry().key()) {
+            if !replace {
+                return (fresh.into_pinned(), Inserted::Kept);
+            }
             if !fresh.charge(&shards.account, limit) {
                 return (fresh.into_pinned(), Inserted::OverCapacity);
             }
@@ -147,7 +151,6 @@ impl Table {
         }
         let pinned = fresh.into_pinned();
         entries.insert_unique(hash, pinned.clone(), |entry| self::hash(entry.key()));
-        self.len.fetch_add(1, Ordering::Relaxed);
         self.changes.fetch_add(1, Ordering::Release);
         (pinned, Inserted::New)
     }
@@ -159,7 +162,6 @@ impl Table {
         let mut entries = shards.of(hash).write();
         let Ok(place) = entries.find_entry(hash, |entry| entry.key() == key) else { return false };
         let (removed, _) = place.remove();
-        self.len.fetch_sub(1, Ordering::Relaxed);
         drop(entries);
         drop(removed);
         self.changes.fetch_add(1, Ordering::Release);
@@ -170,9 +172,7 @@ impl Table {
     pub fn clear(&self) {
         let Some(shards) = self.shards.get() else { return };
         for shard in &shards.shards {
-            let entries = shards.take(shard);
-            self.len.fetch_sub(entries.len() as u64, Ordering::Relaxed);
-            drop(entries);
+            drop(shards.take(shard));
         }
         self.changes.fetch_add(1, Ordering::Release);
     }
@@ -184,8 +184,6 @@ impl Table {
         let own = taken.shards.get_or_try_init(|| Shards::try_new(shards.account.clone()))?;
         for (from, to) in shards.shards.iter().zip(&own.shards) {
             let entries = mem::take(&mut *from.0.write());
-            self.len.fetch_sub(entries.len() as u64, Ordering::Relaxed);
-            taken.len.fetch_add(entries.len() as u64, Ordering::Relaxed);
             *to.0.write() = entries;
         }
         self.changes.fetch_add(1, Ordering::Release);
@@ -202,7 +200,8 @@ impl Table {
 
     /// The number of entries.
     pub fn len(&self) -> u64 {
-        self.len.load(Ordering::Relaxed)
+        let shards = self.shards.get();
+        shards.map_or(0, |shards| shards.shards.iter().map(|shard| shard.0.read().len() as u64).sum())
     }
 
     /// Whether there is no entry.
@@ -261,7 +260,7 @@ mod tests {
         table.clear();
         assert_eq!((table.len(), table.bytes()), (0, 0));
         for i in 0..1000u32 {
-            table.insert(fresh(&i.to_le_bytes(), b"value"), u64::MAX);
+            table.insert(fresh(&i.to_le_bytes(), b"value"), true, u64::MAX);
         }
         assert_eq!(table.len(), 1000);
         assert!(table.bytes() > 1000 * 64);
@@ -272,9 +271,9 @@ mod tests {
     #[test]
     fn bytes_are_the_sum_of_entries_and_tables_and_pins_stay_charged() {
         let table = Table::new();
-        let (pin, _) = table.insert(fresh(b"k", &[1; 100]), u64::MAX);
+        let (pin, _) = table.insert(fresh(b"k", &[1; 100]), true, u64::MAX);
         let one = table.bytes();
-        table.insert(fresh(b"k", &[2; 100]), u64::MAX);
+        table.insert(fresh(b"k", &[2; 100]), true, u64::MAX);
         assert_eq!(table.bytes(), one + pin.weight());
         assert_eq!(pin.value(), [1; 100]);
         drop(pin);
@@ -287,17 +286,26 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_is_not_to_be_replaced_stays() {
+        let table = Table::new();
+        table.insert(fresh(b"k", b"first"), true, u64::MAX);
+        let (own, inserted) = table.insert(fresh(b"k", b"second"), false, u64::MAX);
+        assert_eq!((own.value(), inserted), (&b"second"[..], Inserted::Kept));
+        assert_eq!(table.get(b"k").unwrap().value(), b"first");
+    }
+
+    #[test]
     fn a_limit_is_never_passed_and_a_refused_overwrite_keeps_the_old_value() {
         let table = Table::new();
         let limit = 20_000;
         let mut refused = 0;
         for i in 0..1000u32 {
-            let (_, inserted) = table.insert(fresh(&i.to_le_bytes(), &[0; 32]), limit);
+            let (_, inserted) = table.insert(fresh(&i.to_le_bytes(), &[0; 32]), true, limit);
             refused += u32::from(inserted == Inserted::OverCapacity);
             assert!(table.bytes() <= limit, "{} bytes", table.bytes());
         }
         assert!(refused > 0 && table.len() > 100);
-        let (_, inserted) = table.insert(fresh(&0u32.to_le_bytes(), &[1; 30_000]), limit);
+        let (_, inserted) = table.insert(fresh(&0u32.to_le_bytes(), &[1; 30_000]), true, limit);
         assert_eq!(inserted, Inserted::OverCapacity);
         assert_eq!(table.get(&0u32.to_le_bytes()).unwrap().value(), [0; 32]);
     }
@@ -306,7 +314,7 @@ mod tests {
     fn split_off_moves_entries_and_keeps_the_account() {
         let table = Table::new();
         for i in 0..100u32 {
-            table.insert(fresh(&i.to_le_bytes(), b"v"), u64::MAX);
+            table.insert(fresh(&i.to_le_bytes(), b"v"), true, u64::MAX);
         }
         let bytes = table.bytes();
         let taken = table.split_off().unwrap();

@@ -1,0 +1,152 @@
+//! Computing a value without a callback: begin, then complete or abandon; or wait, for as long as one likes.
+//!
+//! For event loops, and for languages in which a foreign call must not block. Nothing here waits but [`Lease::wait`], and
+//! that until its deadline.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::{Cache, Origin, Refusal, Value};
+use crate::error::{Error, Result};
+use crate::store::{Begin, Draft, Flight, Owner, Shared};
+
+/// The duty to compute a value.
+pub struct Lease {
+    held: Shared<Held>,
+    draft: Draft<'static>,
+    started: Instant,
+}
+
+/// What a lease and the thread that began it both know.
+struct Held {
+    cache: Cache,
+    flight: Shared<Flight>,
+    ended: AtomicBool,
+}
+
+impl Held {
+    /// Whether it is this caller that ends it.
+    fn end(&self) -> bool {
+        !self.ended.swap(true, Ordering::AcqRel)
+    }
+
+    fn abandon(&self) {
+        if self.end() {
+            self.cache.fail(&self.flight);
+        }
+    }
+}
+
+/// The leases that a thread has begun: those that are left when it ends are abandoned.
+#[derive(Default)]
+struct OfThread(Vec<Shared<Held>>);
+
+impl Drop for OfThread {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|held| held.abandon());
+    }
+}
+
+thread_local!(static OWN: RefCell<OfThread> = RefCell::default());
+
+/// The answer to [`Lease::begin`].
+pub enum Started {
+    /// The key has a value.
+    Found(Value),
+    /// The caller is to compute it.
+    Lease(Lease),
+    /// Another computes it.
+    Busy,
+}
+
+/// The answer to [`Lease::wait`].
+pub enum Waited {
+    /// The key has a value.
+    Value(Value),
+    /// Nobody computes it any more: begin again.
+    Nobody,
+    /// The time is up.
+    TimeOut,
+    /// Waiting would close a circle: the one who computes it waits for this owner.
+    Circle,
+}
+
+/// The owner of this number: 0 is the thread that asks.
+fn owner(number: u64) -> Owner {
+    if number == 0 { Owner::this_thread() } else { Owner::Task(number) }
+}
+
+impl Lease {
+    /// Says who computes `key`.
+    pub fn begin(cache: &Cache, key: &[u8], number: u64) -> Result<Started> {
+        let flight = match cache.begin(key, owner(number))? {
+            Begin::Found(value) => return Ok(Started::Found(value)),
+            Begin::Busy(_) => return Ok(Started::Busy),
+            Begin::Lease(flight) => flight,
+        };
+        match Self::new(cache, flight.clone(), number) {
+            Ok(lease) => Ok(Started::Lease(lease)),
+            Err(error) => {
+                cache.fail(&flight);
+                Err(error)
+            }
+        }
+    }
+
+    fn new(cache: &Cache, flight: Shared<Flight>, number: u64) -> Result<Self> {
+        let mut key = Vec::new();
+        key.try_reserve_exact(flight.key().len()).map_err(|_| Error::OutOfMemory(flight.key().len()))?;
+        key.extend_from_slice(flight.key());
+        let held = Shared::try_new(Held { cache: cache.clone(), flight, ended: AtomicBool::new(false) })?;
+        if number == 0 {
+            let noted = OWN.try_with(|own| {
+                let leases = &mut own.borrow_mut().0;
+                leases.retain(|held| !held.ended.load(Ordering::Acquire));
+                leases.try_reserve(1).map_err(|_| Error::OutOfMemory(0))?;
+                leases.push(held.clone());
+                Ok(())
+            });
+            // A thread whose locals are gone is ending: it cannot keep a lease.
+            noted.unwrap_or_else(|_| Err(Error::invalid("the thread is ending; it cannot begin a computation")))?;
+        }
+        Ok(Lease { held, draft: Draft::new(key), started: Instant::now() })
+    }
+
+    /// Makes the value `len` zero bytes and lends them for writing; what was reserved before is gone.
+    pub fn reserve(&mut self, len: usize) -> Result<&mut [u8]> {
+        self.draft.reserve(len)
+    }
+
+    /// Keeps the first `len` bytes of the value.
+    pub fn truncate(&mut self, len: usize) -> Result<()> {
+        self.draft.truncate(len)
+    }
+
+    /// The value as it stands, to write on.
+    pub fn value_mut(&mut self) -> &mut [u8] {
+        self.draft.value_mut()
+    }
+
+    /// Hands the value to the cache, and to all who wait. A lease that was abandoned meanwhile, because its thread ended,
+    /// keeps its value to itself.
+    pub fn complete(mut self) -> Result<Value> {
+        let draft = std::mem::replace(&mut self.draft, Draft::new(&b""[..]));
+        if self.held.end() {
+            return self.held.cache.land(&self.held.flight, draft, self.started.elapsed());
+        }
+        let entry = draft.finish()?.into_pinned();
+        Ok(Value { entry, origin: Origin::NotStored(Some(Refusal::Cleared)) })
+    }
+
+    /// Waits for whoever computes `key`, at most for `time`.
+    pub fn wait(cache: &Cache, key: &[u8], number: u64, time: Duration) -> Result<Waited> {
+        cache.wait(key, owner(number), Instant::now() + time)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.held.abandon();
+    }
+}

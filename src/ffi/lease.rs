@@ -1,0 +1,146 @@
+//! Single flight without callbacks
+//!
+//! Of several callers that ask for a missing key one computes. `memoize` lets the others wait; here nobody blocks who does
+//! not want to: `phicache_cache_begin` answers with the value, or with a lease (the caller computes, and completes or
+//! abandons it), or that another is busy; then wait for a while, or do something else and begin again.
+//!
+//! Who computes is an owner: 0 is the calling thread, other numbers are tasks of the caller's own. An owner that begins a
+//! key which it computes already is told so (ERROR_RECURSION). Any thread may complete a lease. A lease of owner 0 that is
+//! neither completed nor abandoned when its thread ends is abandoned then. After fork, the child's caches know nothing of
+//! computations that other threads had begun.
+
+use std::time::Duration;
+
+use super::boundary::guard;
+use super::cache::any;
+use super::handle::{create, free, get_mut, handle, null};
+use super::input::bytes;
+use super::output::{optional, out};
+use super::types::*;
+use crate::cache::{Lease, Started, Waited};
+
+handle!(Lease, "phicache_lease", b"phi-leas");
+
+/// Looks a key up, and says who computes its value when it has none.
+///
+/// @param cache      Any cache.
+/// @param key        The key.
+/// @param owner      Who asks: 0 for this thread, or the number of a task.
+/// @param out        With OK, the value, pinned until `phicache_value_release`.
+/// @param out_lease  With LEASE, the duty to compute the value: complete or abandon it.
+/// @return OK, which counts a hit; LEASE, which counts a miss; BUSY, which counts nothing; ERROR_RECURSION when this owner
+///         computes the key already.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_cache_begin(
+    cache: *mut phicache_cache,
+    key: phicache_bytes,
+    owner: u64,
+    out: *mut phicache_value,
+    out_lease: *mut *mut phicache_lease,
+) -> phicache_status {
+    guard("phicache_cache_begin", || {
+        let out = self::out(out, "out")?;
+        let out_lease = self::out(out_lease, "out_lease")?;
+        Ok(match Lease::begin(any(cache)?, bytes(key, "key")?, owner)? {
+            Started::Found(value) => {
+                out.fill(value);
+                PHICACHE_OK
+            }
+            Started::Lease(lease) => {
+                *out_lease = create(lease)?;
+                PHICACHE_LEASE
+            }
+            Started::Busy => PHICACHE_BUSY,
+        })
+    })
+}
+
+/// Waits for whoever computes a key.
+///
+/// @param cache         Any cache.
+/// @param key           The key.
+/// @param owner         Who waits: 0 for this thread, or the number of a task.
+/// @param milliseconds  How long at most; 0 only looks.
+/// @param out           With OK, the value, pinned until `phicache_value_release`.
+/// @return OK, which counts a hit; TIMEOUT; MISS when nobody computes it any more: begin again; BUSY when the one who
+///         computes it waits for this owner, so that waiting would never end: compute the value without a lease.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_cache_wait(
+    cache: *mut phicache_cache,
+    key: phicache_bytes,
+    owner: u64,
+    milliseconds: u32,
+    out: *mut phicache_value,
+) -> phicache_status {
+    guard("phicache_cache_wait", || {
+        let out = self::out(out, "out")?;
+        let cache = any(cache)?.clone();
+        let time = Duration::from_millis(milliseconds.into());
+        Ok(match Lease::wait(&cache, bytes(key, "key")?, owner, time)? {
+            Waited::Value(value) => {
+                out.fill(value);
+                PHICACHE_OK
+            }
+            Waited::Nobody => PHICACHE_MISS,
+            Waited::TimeOut => PHICACHE_TIMEOUT,
+            Waited::Circle => PHICACHE_BUSY,
+        })
+    })
+}
+
+/// Reserves the value's bytes and lends them for writing: zero-filled, at 16-byte alignment. Again means start over.
+///
+/// @param lease  The lease.
+/// @param len    The number of bytes.
+/// @param out    The first byte, valid until the lease is reserved again, completed or abandoned.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_lease_reserve(
+    lease: *mut phicache_lease,
+    len: usize,
+    out: *mut *mut u8,
+) -> phicache_status {
+    guard("phicache_lease_reserve", || {
+        let out = self::out(out, "out")?;
+        *out = get_mut::<Lease, _>(lease, "lease")?.reserve(len)?.as_mut_ptr();
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Keeps the first `len` bytes of what was reserved.
+///
+/// @param lease  The lease.
+/// @param len    The number of bytes to keep, at most what was reserved.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_lease_truncate(lease: *mut phicache_lease, len: usize) -> phicache_status {
+    guard("phicache_lease_truncate", || {
+        get_mut::<Lease, _>(lease, "lease")?.truncate(len)?;
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Hands the value to the cache, which stores it if it may, and to all who wait. The lease is gone, also on an error.
+///
+/// @param lease  The lease.
+/// @param out    [nullable] The value, pinned until `phicache_value_release`; `out->origin` tells whether it was stored.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_lease_complete(
+    lease: *mut phicache_lease,
+    out: *mut phicache_value,
+) -> phicache_status {
+    guard("phicache_lease_complete", || {
+        let out = optional(out, "out")?;
+        let value = free::<Lease, _>(lease, "lease")?.ok_or_else(|| null("lease"))?.complete()?;
+        if let Some(out) = out {
+            out.fill(value);
+        }
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Gives a lease up: those who wait begin again.
+///
+/// @param lease  [nullable] The lease.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_lease_abandon(lease: *mut phicache_lease) -> phicache_status {
+    guard("phicache_lease_abandon", || free::<Lease, _>(lease, "lease").map(|_| PHICACHE_OK))
+}

@@ -1,0 +1,112 @@
+//! Registry
+//!
+//! The live caches that were given a name, from every thread. A cache leaves the registry when its handle is freed.
+
+use std::ffi::c_char;
+
+use super::boundary::guard;
+use super::handle::null;
+use super::input::{struct_size, text};
+use super::output::{growing, out};
+use super::types::*;
+use crate::cache::Cache;
+use crate::error::{Error, Result};
+use crate::registry;
+
+/// Lists the named caches in order of their names.
+///
+/// @param items      [nullable] Where they are written; may be NULL if `capacity` is 0. `struct_size` of the first item is
+///                   set by the caller, and says how far apart items are.
+/// @param capacity   How many items fit.
+/// @param out_count  How many caches there are, also when they do not fit; caches that others make or free meanwhile may
+///                   change that.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_registry_list(
+    items: *mut phicache_registry_item,
+    capacity: usize,
+    out_count: *mut usize,
+) -> phicache_status {
+    guard("phicache_registry_list", || {
+        let out_count = out(out_count, "out_count")?;
+        if items.is_null() && capacity > 0 {
+            return Err(null("items"));
+        }
+        let apart = if capacity == 0 { 0 } else { struct_size(items.cast(), "items")? };
+        let caches = registry::all();
+        *out_count = caches.len();
+        if caches.len() > capacity {
+            return Err(Error::BufferTooSmall { needed: caches.len(), capacity });
+        }
+        for (at, (name, cache)) in caches.iter().enumerate() {
+            let place = items.cast::<u8>().wrapping_add(at * apart).cast::<phicache_registry_item>();
+            // SAFETY: by the header's conventions there is room for `capacity` items of this size.
+            unsafe { place.cast::<usize>().write(apart) };
+            growing(place, "items")?.fill(item(name, cache));
+        }
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Hits, misses and size of a named cache.
+///
+/// @param name  The name; that of no live cache is an error.
+/// @param out   The figures.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_registry_info(name: *const c_char, out: *mut phicache_info) -> phicache_status {
+    guard("phicache_registry_info", || {
+        let out = self::out(out, "out")?;
+        *out = find(name)?.info().into();
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// All figures of a named cache.
+///
+/// @param name  The name; that of no live cache is an error.
+/// @param out   The figures; `struct_size` is set by the caller.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_registry_stats(name: *const c_char, out: *mut phicache_stats) -> phicache_status {
+    guard("phicache_registry_stats", || {
+        let out = growing(out, "out")?;
+        out.fill(find(name)?.stats().into());
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Takes all values out of a named cache and sets its counts to zero.
+///
+/// @param name  The name; that of no live cache is an error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_registry_clear(name: *const c_char) -> phicache_status {
+    guard("phicache_registry_clear", || find(name)?.clear().map(|()| PHICACHE_OK))
+}
+
+/// Takes all values out of all named caches and sets their counts to zero. The first error is the answer; the others are
+/// cleared all the same.
+#[unsafe(no_mangle)]
+pub extern "C" fn phicache_registry_clear_all() -> phicache_status {
+    guard("phicache_registry_clear_all", || {
+        let cleared: Vec<_> = registry::all().into_iter().map(|(_, cache)| cache.clear()).collect();
+        cleared.into_iter().collect::<Result<()>>().map(|()| PHICACHE_OK)
+    })
+}
+
+fn find(name: *const c_char) -> Result<Cache> {
+    registry::find(text(name, "name")?)
+}
+
+fn item(name: &str, cache: &Cache) -> phicache_registry_item {
+    let mut bytes = [0; registry::NAME_MAX + 1];
+    bytes.iter_mut().zip(name.bytes()).for_each(|(place, byte)| *place = byte as c_char);
+    phicache_registry_item {
+        struct_size: size_of::<phicache_registry_item>(),
+        name: bytes,
+        kind: match cache {
+            Cache::Dict(_) => PHICACHE_KIND_DICT,
+            Cache::Purview(_) => PHICACHE_KIND_PURVIEW,
+            Cache::Mice(_) => PHICACHE_KIND_MICE,
+        },
+        reserved: 0,
+        info: cache.info().into(),
+    }
+}

@@ -1,0 +1,294 @@
+//! Single flight: of all who ask for the same missing key, one computes; and nobody waits for ever.
+//!
+//! A computation that is going on is a [`Flight`], listed by its key in the cache's [`Flights`]. Whoever finds one there
+//! waits for it to land, with a value or a failure. Three rules keep that from hanging:
+//!
+//! * An owner (a thread, or a task) that asks for a key it computes itself is told so, and does not wait.
+//! * An owner that would wait, directly or through others, for itself computes instead. Each wait is announced before it
+//!   begins, under one lock, so the last of a circle sees it whole.
+//! * A flight whose owner gives up, panics, ends its thread or vanishes in a fork has failed; its waiters begin again.
+//!
+//! A flight that is doomed, because its key was removed or the cache cleared meanwhile, still lands for those who wait,
+//! but is no longer listed, and its value is not stored.
+
+use std::collections::HashMap;
+use std::sync::Condvar;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use hashbrown::HashTable;
+
+use super::entry::Pinned;
+use super::hash::hash;
+use super::lock::{Mutex, process};
+use super::shared::Shared;
+use crate::error::{Error, Result};
+
+/// Nobody sleeps longer than this in one go: wrappers of other languages must notice interrupts.
+const SLICE: Duration = Duration::from_millis(100);
+
+/// Who computes or waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// A thread of this process.
+    Thread(u64),
+    /// A task of the caller's, by the caller's number.
+    Task(u64),
+}
+
+impl Owner {
+    /// The thread that asks.
+    pub fn this_thread() -> Self {
+        use std::cell::Cell;
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        thread_local!(static OWN: Cell<u64> = const { Cell::new(0) });
+        OWN.with(|own| {
+            if own.get() == 0 {
+                own.set(NEXT.fetch_add(1, Ordering::Relaxed));
+            }
+            Owner::Thread(own.get())
+        })
+    }
+}
+
+/// How a flight ended.
+#[derive(Default)]
+enum Landing {
+    #[default]
+    InTheAir,
+    Value(Pinned),
+    Failed,
+}
+
+#[derive(Default)]
+struct State {
+    landing: Landing,
+    doomed: bool,
+    /// Those who compute too, because waiting would have closed a circle.
+    others: Vec<Owner>,
+}
+
+/// A computation that is going on.
+pub struct Flight {
+    key: Box<[u8]>,
+    owner: Owner,
+    /// In a child of this process its owner has vanished.
+    process: u32,
+    state: Mutex<State>,
+    landed: Condvar,
+}
+
+impl Flight {
+    fn try_new(key: &[u8], owner: Owner) -> Result<Shared<Self>> {
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(key.len()).map_err(|_| Error::OutOfMemory(key.len()))?;
+        copy.extend_from_slice(key);
+        Shared::try_new(Flight {
+            key: copy.into_boxed_slice(),
+            owner,
+            process: process(),
+            state: Mutex::default(),
+            landed: Condvar::new(),
+        })
+    }
+
+    /// The key that is computed.
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    fn is_computed_by(&self, owner: Owner) -> bool {
+        self.owner == owner || self.state.lock().others.contains(&owner)
+    }
+}
+
+/// The answer to who computes a key.
+pub enum Begin<T> {
+    /// Nobody need: it has a value.
+    Found(T),
+    /// The caller, who lands the flight.
+    Lease(Shared<Flight>),
+    /// Another.
+    Busy(Shared<Flight>),
+}
+
+/// The end of a wait.
+pub enum Wait {
+    /// The value that the other has computed.
+    Value(Pinned),
+    /// The other has failed: begin again.
+    Failed,
+    /// The time is up.
+    TimeOut,
+    /// Waiting would close a circle.
+    Circle,
+}
+
+/// The computations that are going on in one cache.
+#[derive(Default)]
+pub struct Flights {
+    list: Mutex<HashTable<Shared<Flight>>>,
+}
+
+impl Flights {
+    /// Says who computes `key`. `look` finds its value, if there is one: it is asked once nobody can store unseen.
+    pub fn begin<T>(&self, key: &[u8], owner: Owner, look: impl FnOnce() -> Option<T>) -> Result<Begin<T>> {
+        let hash = hash(key);
+        let mut list = self.list.lock();
+        if let Some(found) = look() {
+            return Ok(Begin::Found(found));
+        }
+        let known = list.find_mut(hash, |flight| *flight.key == *key);
+        if let Some(flight) = known {
+            if flight.process == process() {
+                return match flight.is_computed_by(owner) {
+                    true => Err(recursion(key)),
+                    false => Ok(Begin::Busy(flight.clone())),
+                };
+            }
+            *flight = Flight::try_new(key, owner)?;
+            return Ok(Begin::Lease(flight.clone()));
+        }
+        list.try_reserve(1, |flight| self::hash(&flight.key)).map_err(|_| Error::OutOfMemory(0))?;
+        let flight = Flight::try_new(key, owner)?;
+        list.insert_unique(hash, flight.clone(), |flight| self::hash(&flight.key));
+        Ok(Begin::Lease(flight))
+    }
+
+    /// The computation of `key` that is going on.
+    pub fn find(&self, key: &[u8]) -> Option<Shared<Flight>> {
+        let list = self.list.lock();
+        list.find(hash(key), |flight| *flight.key == *key).filter(|flight| flight.process == process()).cloned()
+    }
+
+    /// Ends a computation with a value: stored by `store`, unless the flight is doomed, and handed to all who wait.
+    pub fn land<R>(&self, flight: &Shared<Flight>, store: impl FnOnce(bool) -> (Pinned, R)) -> (Pinned, R) {
+        let mut list = self.list.lock();
+        let doomed = flight.state.lock().doomed;
+        // Under the lock of the list, so that whoever begins next finds either the flight or the value.
+        let (entry, result) = store(doomed);
+        remove(&mut list, flight);
+        drop(list);
+        finish(flight, Landing::Value(entry.clone()));
+        (entry, result)
+    }
+
+    /// Ends a computation without a value.
+    pub fn fail(&self, flight: &Shared<Flight>) {
+        remove(&mut self.list.lock(), flight);
+        finish(flight, Landing::Failed);
+    }
+
+    /// Takes every flight off the list: what lands from now on is not stored.
+    pub fn doom_all(&self) {
+        let flights = std::mem::take(&mut *self.list.lock());
+        flights.iter().for_each(|flight| flight.state.lock().doomed = true);
+    }
+
+    /// Takes the flight of `key` off the list.
+    pub fn doom(&self, key: &[u8]) {
+        let mut list = self.list.lock();
+        if let Ok(flight) = list.find_entry(hash(key), |flight| *flight.key == *key) {
+            flight.get().state.lock().doomed = true;
+            flight.remove();
+        }
+    }
+}
+
+fn remove(list: &mut HashTable<Shared<Flight>>, flight: &Shared<Flight>) {
+    if let Ok(entry) = list.find_entry(hash(&flight.key), |other| other.is_same(flight)) {
+        entry.remove();
+    }
+}
+
+/// The first landing counts: in a broken circle there may be several.
+fn finish(flight: &Flight, landing: Landing) {
+    let mut state = flight.state.lock();
+    if matches!(state.landing, Landing::InTheAir) {
+        state.landing = landing;
+    }
+    drop(state);
+    flight.landed.notify_all();
+}
+
+fn recursion(key: &[u8]) -> Error {
+    let shown = key.iter().take(64).map(|byte| format!("{byte:02x}")).collect::<String>();
+    let more = if key.len() > 64 { "…" } else { "" };
+    Error::Recursion(format!("the computation of key {shown}{more} asks for this key itself").into())
+}
+
+/// What each owner waits for, over all caches of the process.
+static WAITS: Mutex<Option<HashMap<Owner, Shared<Flight>>>> = Mutex::new(None);
+
+/// An announced wait.
+struct Announced(Owner);
+
+impl Announced {
+    /// Announces that `owner` will wait for `flight`, unless that would close a circle.
+    fn new(owner: Owner, flight: &Shared<Flight>) -> Result<Option<Self>> {
+        let mut waits = WAITS.lock();
+        let waits = waits.get_or_insert_with(HashMap::new);
+        let mut ahead = vec![flight.clone()];
+        let mut seen = Vec::new();
+        while let Some(flight) = ahead.pop() {
+            let others = flight.state.lock().others.clone();
+            for computing in others.into_iter().chain([flight.owner]) {
+                if computing == owner {
+                    return Ok(None);
+                }
+                if !seen.contains(&computing) {
+                    seen.push(computing);
+                    ahead.extend(waits.get(&computing).cloned());
+                }
+            }
+        }
+        waits.try_reserve(1).map_err(|_| Error::OutOfMemory(0))?;
+        waits.insert(owner, flight.clone());
+        Ok(Some(Announced(owner)))
+    }
+}
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        let waited = WAITS.lock().as_mut().and_then(|waits| waits.remove(&self.0));
+        drop(waited);
+    }
+}
+
+impl Flight {
+    /// Waits until the flight lands, or `deadline` comes.
+    pub fn wait(flight: &Shared<Self>, owner: Owner, deadline: Option<Instant>) -> Result<Wait> {
+        let Some(_announced) = Announced::new(owner, flight)? else { return Ok(Wait::Circle) };
+        let mut state = flight.state.lock();
+        loop {
+            match &state.landing {
+                Landing::Value(entry) => return Ok(Wait::Value(entry.clone())),
+                Landing::Failed => return Ok(Wait::Failed),
+                Landing::InTheAir => {}
+            }
+            let left = deadline.map_or(SLICE, |deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                return Ok(Wait::TimeOut);
+            }
+            let woken = flight.landed.wait_timeout(state, left.min(SLICE));
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Lets `owner` compute too, since it cannot wait.
+    pub fn join(&self, owner: Owner) -> Result<()> {
+        let mut state = self.state.lock();
+        state.others.try_reserve(1).map_err(|_| Error::OutOfMemory(0))?;
+        state.others.push(owner);
+        Ok(())
+    }
+
+    /// Ends what [`Flight::join`] began.
+    pub fn leave(&self, owner: Owner) {
+        let mut state = self.state.lock();
+        if let Some(place) = state.others.iter().position(|other| *other == owner) {
+            state.others.swap_remove(place);
+        }
+    }
+}

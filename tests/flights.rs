@@ -1,0 +1,323 @@
+//! Single flight: compute once, hand failures to their own callers, and never hang.
+
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Barrier, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use phicache::cache::{Cache, DictCache, Lease, Options, Origin, Refusal, Started, Waited};
+use phicache::config::Config;
+use phicache::error::Error;
+
+fn cache() -> Cache {
+    Cache::Dict(DictCache::dict(Config::new().unwrap(), Options::default()).unwrap())
+}
+
+/// Fails the test, rather than hang, when `work` takes longer than a minute.
+fn within_a_minute(work: impl FnOnce() + Send + 'static) {
+    let (done, end) = mpsc::channel();
+    let worker = thread::spawn(move || {
+        work();
+        done.send(()).unwrap();
+    });
+    match end.recv_timeout(Duration::from_secs(60)) {
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs"),
+        _ => worker.join().unwrap(),
+    }
+}
+
+fn value(cache: &Cache, key: &[u8], text: &'static [u8]) -> Origin {
+    let value = cache.resolve(key, |draft| draft.write(text)).unwrap();
+    assert_eq!(value.entry.value(), text);
+    value.origin
+}
+
+#[test]
+fn of_many_threads_one_computes_and_all_get_its_value() {
+    within_a_minute(|| {
+        let cache = cache();
+        let (computed, start) = (AtomicU64::new(0), Barrier::new(16));
+        let addresses: Vec<usize> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..16)
+                .map(|_| {
+                    scope.spawn(|| {
+                        start.wait();
+                        let value = cache.memoize(b"k", |draft| {
+                            computed.fetch_add(1, SeqCst);
+                            thread::sleep(Duration::from_millis(50));
+                            draft.write(b"value")
+                        });
+                        value.unwrap().entry.value().as_ptr() as usize
+                    })
+                })
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(computed.load(SeqCst), 1);
+        assert!(addresses.iter().all(|address| *address == addresses[0]));
+        let stats = cache.stats();
+        assert_eq!((stats.info.misses, stats.info.hits), (1, 15));
+        assert!(stats.waits <= 15 && stats.waits > 0);
+    });
+}
+
+#[test]
+fn a_failure_goes_to_its_own_caller_and_another_tries() {
+    within_a_minute(|| {
+        let cache = cache();
+        let (tries, start) = (AtomicU64::new(0), Barrier::new(8));
+        let failures: usize = thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(|| {
+                        start.wait();
+                        let value = cache.memoize(b"k", |draft| {
+                            let this = tries.fetch_add(1, SeqCst);
+                            thread::sleep(Duration::from_millis(20));
+                            if this < 3 { Err(Error::Callback(this as i32)) } else { draft.write(b"value") }
+                        });
+                        match value {
+                            Ok(value) => {
+                                assert_eq!(value.entry.value(), b"value");
+                                0
+                            }
+                            Err(Error::Callback(_)) => 1,
+                            Err(error) => panic!("{error}"),
+                        }
+                    })
+                })
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!((failures, tries.load(SeqCst), cache.stats().errors), (3, 4, 3));
+        assert_eq!((cache.info().misses, cache.info().hits), (4, 4));
+    });
+}
+
+#[test]
+fn asking_for_ones_own_key_is_an_error_that_names_it() {
+    let cache = cache();
+    let result = cache.memoize(b"\xAB\xCD", |draft| {
+        let inner = cache.memoize(b"other", |draft| {
+            let own = cache.memoize(b"\xAB\xCD", |_| panic!("not computed twice")).err().unwrap();
+            assert!(matches!(&own, Error::Recursion(text) if text.contains("abcd")), "{own}");
+            draft.write(b"inner")
+        });
+        inner?;
+        draft.write(b"outer")
+    });
+    assert_eq!(result.unwrap().entry.value(), b"outer");
+    assert_eq!(cache.size(), 2);
+}
+
+#[test]
+fn two_threads_that_would_wait_for_each_other_compute() {
+    within_a_minute(|| {
+        let cache = cache();
+        let both = Barrier::new(2);
+        let run = |own: &'static [u8], other: &'static [u8]| {
+            let value = cache.memoize(own, |draft| {
+                both.wait();
+                let other = cache.memoize(other, |draft| draft.write(b"leaf"))?;
+                assert!(!other.entry.value().is_empty());
+                draft.write(b"root")
+            });
+            assert!(!value.unwrap().entry.value().is_empty());
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| run(b"a", b"b"));
+            scope.spawn(|| run(b"b", b"a"));
+        });
+        assert_eq!(cache.size(), 2);
+    });
+}
+
+#[test]
+fn circles_through_many_threads_and_caches_end() {
+    within_a_minute(|| {
+        const THREADS: usize = 8;
+        let caches: Vec<Cache> = (0..3).map(|_| cache()).collect();
+        for round in 0..50u64 {
+            let start = Barrier::new(THREADS);
+            thread::scope(|scope| {
+                for thread in 0..THREADS {
+                    let (start, caches) = (&start, &caches);
+                    scope.spawn(move || {
+                        // Each computes its own key and asks for the next one's, and so on around.
+                        fn ask(caches: &[Cache], round: u64, at: usize, depth: usize, start: Option<&Barrier>) {
+                            let key = [round.to_le_bytes(), (at as u64).to_le_bytes()].concat();
+                            let value = caches[at % caches.len()].memoize(&key, |draft| {
+                                start.inspect(|start| drop(start.wait()));
+                                if depth > 0 {
+                                    ask(caches, round, (at + 1) % THREADS, depth - 1, None);
+                                }
+                                draft.write(&(at as u64).to_le_bytes())
+                            });
+                            match value {
+                                Ok(value) => assert_eq!(value.entry.value(), (at as u64).to_le_bytes()),
+                                Err(Error::Recursion(_)) => {}
+                                Err(error) => panic!("{error}"),
+                            }
+                        }
+                        ask(caches, round, thread, THREADS - 1, Some(start));
+                    });
+                }
+            });
+        }
+        assert_eq!(caches.iter().map(Cache::size).sum::<u64>(), 50 * THREADS as u64);
+    });
+}
+
+#[test]
+fn clear_and_remove_win_over_computations_that_began_before() {
+    within_a_minute(|| {
+        let removals: [fn(&Cache); 2] = [|cache| cache.clear().unwrap(), |cache| assert!(!cache.remove(b"k"))];
+        for remove in removals {
+            let cache = cache();
+            let (computing, go) = (Barrier::new(2), Barrier::new(2));
+            thread::scope(|scope| {
+                let old = scope.spawn(|| {
+                    let value = cache.memoize(b"k", |draft| {
+                        computing.wait();
+                        go.wait();
+                        draft.write(b"old")
+                    });
+                    value.unwrap()
+                });
+                computing.wait();
+                let waiter = scope.spawn(|| Lease::wait(&cache, b"k", 7, Duration::from_secs(30)).unwrap());
+                thread::sleep(Duration::from_millis(50));
+                remove(&cache);
+                // Whoever asks after the removal computes anew.
+                assert_eq!(value(&cache, b"k", b"new"), Origin::Computed);
+                go.wait();
+                let old = old.join().unwrap();
+                assert_eq!(old.entry.value(), b"old");
+                assert_eq!(old.origin, Origin::NotStored(Some(Refusal::Cleared)));
+                assert!(matches!(waiter.join().unwrap(), Waited::Value(value) if value.entry.value() == b"old"));
+            });
+            assert_eq!(cache.get(b"k").unwrap().entry.value(), b"new");
+        }
+    });
+}
+
+#[test]
+fn a_computation_that_panics_frees_those_who_wait() {
+    within_a_minute(|| {
+        let cache = cache();
+        let computing = Barrier::new(2);
+        thread::scope(|scope| {
+            let panicking = scope.spawn(|| {
+                let _ = cache.memoize(b"k", |_| {
+                    computing.wait();
+                    thread::sleep(Duration::from_millis(20));
+                    panic!("on purpose")
+                });
+            });
+            computing.wait();
+            assert_eq!(value(&cache, b"k", b"value"), Origin::Computed);
+            assert!(panicking.join().is_err());
+        });
+    });
+}
+
+fn begun(cache: &Cache, key: &[u8], owner: u64) -> Lease {
+    match Lease::begin(cache, key, owner).unwrap() {
+        Started::Lease(lease) => lease,
+        Started::Found(_) => panic!("the key has a value"),
+        Started::Busy => panic!("another computes it"),
+    }
+}
+
+#[test]
+fn a_lease_completes_or_is_abandoned_and_owners_are_told_apart() {
+    let cache = cache();
+    let mut lease = begun(&cache, b"k", 1);
+    assert!(matches!(Lease::begin(&cache, b"k", 1), Err(Error::Recursion(_))));
+    assert!(matches!(Lease::begin(&cache, b"k", 2).unwrap(), Started::Busy));
+    assert!(matches!(Lease::begin(&cache, b"k", 0).unwrap(), Started::Busy));
+    assert!(matches!(Lease::wait(&cache, b"k", 2, Duration::ZERO).unwrap(), Waited::TimeOut));
+    assert!(matches!(Lease::wait(&cache, b"k", 1, Duration::from_secs(9)).unwrap(), Waited::Circle));
+    lease.reserve(5).unwrap().copy_from_slice(b"value");
+    lease.truncate(3).unwrap();
+    let completed = lease.complete().unwrap();
+    assert_eq!((completed.entry.value(), completed.origin), (&b"val"[..], Origin::Computed));
+    assert!(matches!(Lease::begin(&cache, b"k", 1).unwrap(), Started::Found(value) if value.origin == Origin::Hit));
+    drop(begun(&cache, b"abandoned", 1));
+    assert!(matches!(Lease::wait(&cache, b"abandoned", 2, Duration::from_secs(9)).unwrap(), Waited::Nobody));
+    drop(begun(&cache, b"abandoned", 2));
+    let info = cache.info();
+    assert_eq!((info.hits, info.misses, info.size), (1, 3, 1));
+}
+
+#[test]
+fn a_thread_that_ends_abandons_its_own_leases_but_not_those_of_tasks() {
+    within_a_minute(|| {
+        let cache = Arc::new(cache());
+        let theirs = cache.clone();
+        let (own, task) =
+            thread::spawn(move || (begun(&theirs, b"own", 0), begun(&theirs, b"task", 5))).join().unwrap();
+        assert!(matches!(Lease::wait(&cache, b"own", 0, Duration::from_secs(9)).unwrap(), Waited::Nobody));
+        assert!(matches!(Lease::wait(&cache, b"task", 0, Duration::ZERO).unwrap(), Waited::TimeOut));
+        assert_eq!(value(&cache, b"own", b"value"), Origin::Computed);
+        assert_eq!(own.complete().unwrap().origin, Origin::NotStored(Some(Refusal::Cleared)));
+        assert_eq!(task.complete().unwrap().origin, Origin::Computed);
+        assert_eq!(cache.get(b"own").unwrap().entry.value(), b"value");
+    });
+}
+
+#[test]
+fn every_value_and_every_count_is_right_under_threads() {
+    within_a_minute(|| {
+        const THREADS: u64 = 16;
+        const KEYS: u64 = 500;
+        const ROUNDS: u64 = 3000;
+        let cache = cache();
+        let (computed, failed) = (AtomicU64::new(0), AtomicU64::new(0));
+        thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let (cache, computed, failed) = (&cache, &computed, &failed);
+                scope.spawn(move || {
+                    let mut random = thread + 1;
+                    for _ in 0..ROUNDS {
+                        random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                        let key = (random >> 33) % KEYS;
+                        let fails = random >> 60 == 0;
+                        let value = cache.memoize(&key.to_le_bytes(), |draft| {
+                            if fails {
+                                failed.fetch_add(1, SeqCst);
+                                return Err(Error::Callback(1));
+                            }
+                            computed.fetch_add(1, SeqCst);
+                            draft.reserve(64)?.fill(key as u8);
+                            Ok(())
+                        });
+                        match value {
+                            Ok(value) => assert!(value.entry.value() == [key as u8; 64]),
+                            Err(error) => assert_eq!(error, Error::Callback(1)),
+                        }
+                    }
+                });
+            }
+        });
+        let stats = cache.stats();
+        assert_eq!((computed.load(SeqCst), stats.stores, stats.info.size), (KEYS, KEYS, KEYS));
+        assert_eq!(stats.errors, failed.load(SeqCst));
+        assert_eq!(stats.info.misses, KEYS + failed.load(SeqCst));
+        assert_eq!(stats.info.hits + stats.info.misses, THREADS * ROUNDS);
+    });
+}
+
+#[test]
+fn a_computation_may_be_ten_thousand_keys_deep() {
+    fn deep(cache: &Cache, depth: u64) -> u64 {
+        let value = cache.memoize(&depth.to_le_bytes(), |draft| {
+            let below = if depth == 0 { 0 } else { deep(cache, depth - 1) };
+            draft.write(&(below + 1).to_le_bytes())
+        });
+        u64::from_le_bytes(value.unwrap().entry.value().try_into().unwrap())
+    }
+    let depth = if cfg!(debug_assertions) { 2_000 } else { 10_000 };
+    let work = move || assert_eq!(deep(&cache(), depth), depth + 1);
+    thread::Builder::new().stack_size(8 << 20).spawn(work).unwrap().join().unwrap();
+}
