@@ -147,7 +147,9 @@ fn circles_through_many_threads_and_caches_end() {
                         fn ask(caches: &[Cache], round: u64, at: usize, depth: usize, start: Option<&Barrier>) {
                             let key = [round.to_le_bytes(), (at as u64).to_le_bytes()].concat();
                             let value = caches[at % caches.len()].memoize(&key, |draft| {
-                                start.inspect(|start| drop(start.wait()));
+                                if let Some(start) = start {
+                                    start.wait();
+                                }
                                 if depth > 0 {
                                     ask(caches, round, (at + 1) % THREADS, depth - 1, None);
                                 }

@@ -165,36 +165,47 @@ impl<P: Policy> Entries<P> {
     }
 
     /// The value of a key that had none a moment ago, computed by this caller or by another.
+    ///
+    /// Computations nest, thousands deep; so what stands on the stack while one runs is only what it needs, and all else
+    /// is kept out of this function's frame.
+    #[inline(always)]
     pub fn resolve(&self, key: &[u8], maximum: f64, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
+        match self.ask(key)? {
+            Answer::Found(value) => Ok(value),
+            Answer::Compute(flight) => {
+                let mut draft = Draft::new(key);
+                let computed = compute(&mut draft);
+                self.finish(flight, draft, computed, maximum)
+            }
+        }
+    }
+
+    /// Finds out who computes `key`, and waits if it is another.
+    #[inline(never)]
+    fn ask(&self, key: &[u8]) -> Result<Answer<'_, P>> {
         let owner = Owner::this_thread();
         loop {
             let flight = match self.begin(key, owner)? {
-                Begin::Found(value) => return Ok(value),
-                Begin::Lease(flight) => return self.compute(key, maximum, InTheAir::leased(self, flight), compute),
+                Begin::Found(value) => return Ok(Answer::Found(value)),
+                Begin::Lease(flight) => return Ok(Answer::Compute(InTheAir::new(self, flight, None))),
                 Begin::Busy(flight) => flight,
             };
             match Flight::wait(&flight, owner, None)? {
-                Wait::Value(entry) => return Ok(self.waited(entry)),
+                Wait::Value(entry) => return Ok(Answer::Found(self.waited(entry))),
                 Wait::Failed | Wait::TimeOut => {}
                 Wait::Circle => {
                     self.counters.lookup(false);
-                    return self.compute(key, maximum, InTheAir::joined(self, flight, owner)?, compute);
+                    flight.join(owner)?;
+                    return Ok(Answer::Compute(InTheAir::new(self, flight, Some(owner))));
                 }
             }
         }
     }
 
-    fn compute(
-        &self,
-        key: &[u8],
-        maximum: f64,
-        flight: InTheAir<'_, P>,
-        compute: impl FnOnce(&mut Draft) -> Result<()>,
-    ) -> Result<Value> {
-        let mut draft = Draft::new(key);
-        let started = Instant::now();
-        compute(&mut draft).inspect_err(|_| self.counters.failure())?;
-        self.land(&flight.flight, draft, started.elapsed(), maximum)
+    #[inline(never)]
+    fn finish(&self, flight: InTheAir<'_, P>, draft: Draft, computed: Result<()>, maximum: f64) -> Result<Value> {
+        computed.inspect_err(|_| self.counters.failure())?;
+        self.land(&flight.flight, draft, flight.started.elapsed(), maximum)
     }
 
     /// Says who computes `key`; counts a hit where it has a value, a miss where the caller is to compute.
@@ -334,22 +345,26 @@ impl<P: Policy> Entries<P> {
     }
 }
 
+/// Who computes a key.
+enum Answer<'c, P: Policy> {
+    /// Nobody any more.
+    Found(Value),
+    /// This caller.
+    Compute(InTheAir<'c, P>),
+}
+
 /// A computation that this thread is busy with. However it ends, the flight does.
 struct InTheAir<'c, P: Policy> {
     cache: &'c Entries<P>,
     flight: Shared<Flight>,
+    started: Instant,
     /// Who computes beside the flight's owner, because it could not wait.
     joined: Option<Owner>,
 }
 
 impl<'c, P: Policy> InTheAir<'c, P> {
-    fn leased(cache: &'c Entries<P>, flight: Shared<Flight>) -> Self {
-        InTheAir { cache, flight, joined: None }
-    }
-
-    fn joined(cache: &'c Entries<P>, flight: Shared<Flight>, owner: Owner) -> Result<Self> {
-        flight.join(owner)?;
-        Ok(InTheAir { cache, flight, joined: Some(owner) })
+    fn new(cache: &'c Entries<P>, flight: Shared<Flight>, joined: Option<Owner>) -> Self {
+        InTheAir { cache, flight, started: Instant::now(), joined }
     }
 }
 

@@ -4,17 +4,18 @@
 //! that until its deadline.
 
 use std::cell::RefCell;
+use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Cache, Origin, Refusal, Value};
 use crate::error::{Error, Result};
-use crate::store::{Begin, Draft, Flight, Owner, Shared};
+use crate::store::{Begin, Block, Draft, Flight, Owner, Shared};
 
 /// The duty to compute a value.
 pub struct Lease {
     held: Shared<Held>,
-    draft: Draft<'static>,
+    block: Block,
     started: Instant,
 }
 
@@ -72,15 +73,10 @@ pub enum Waited {
     Circle,
 }
 
-/// The owner of this number: 0 is the thread that asks.
-fn owner(number: u64) -> Owner {
-    if number == 0 { Owner::this_thread() } else { Owner::Task(number) }
-}
-
 impl Lease {
     /// Says who computes `key`.
     pub fn begin(cache: &Cache, key: &[u8], number: u64) -> Result<Started> {
-        let flight = match cache.begin(key, owner(number))? {
+        let flight = match cache.begin(key, Owner::from_number(number))? {
             Begin::Found(value) => return Ok(Started::Found(value)),
             Begin::Busy(_) => return Ok(Started::Busy),
             Begin::Lease(flight) => flight,
@@ -95,9 +91,6 @@ impl Lease {
     }
 
     fn new(cache: &Cache, flight: Shared<Flight>, number: u64) -> Result<Self> {
-        let mut key = Vec::new();
-        key.try_reserve_exact(flight.key().len()).map_err(|_| Error::OutOfMemory(flight.key().len()))?;
-        key.extend_from_slice(flight.key());
         let held = Shared::try_new(Held { cache: cache.clone(), flight, ended: AtomicBool::new(false) })?;
         if number == 0 {
             let noted = OWN.try_with(|own| {
@@ -110,28 +103,31 @@ impl Lease {
             // A thread whose locals are gone is ending: it cannot keep a lease.
             noted.unwrap_or_else(|_| Err(Error::invalid("the thread is ending; it cannot begin a computation")))?;
         }
-        Ok(Lease { held, draft: Draft::new(key), started: Instant::now() })
+        Ok(Lease { held, block: Block::default(), started: Instant::now() })
     }
 
     /// Makes the value `len` zero bytes and lends them for writing; what was reserved before is gone.
     pub fn reserve(&mut self, len: usize) -> Result<&mut [u8]> {
-        self.draft.reserve(len)
+        self.draft(|draft| draft.reserve(len).map(drop))?;
+        Ok(self.block.value_mut())
     }
 
     /// Keeps the first `len` bytes of the value.
     pub fn truncate(&mut self, len: usize) -> Result<()> {
-        self.draft.truncate(len)
+        self.draft(|draft| draft.truncate(len))
     }
 
-    /// The value as it stands, to write on.
-    pub fn value_mut(&mut self) -> &mut [u8] {
-        self.draft.value_mut()
+    fn draft(&mut self, change: impl FnOnce(&mut Draft) -> Result<()>) -> Result<()> {
+        let mut draft = Draft::resume(self.held.flight.key(), mem::take(&mut self.block));
+        let changed = change(&mut draft);
+        self.block = draft.pause();
+        changed
     }
 
     /// Hands the value to the cache, and to all who wait. A lease that was abandoned meanwhile, because its thread ended,
     /// keeps its value to itself.
     pub fn complete(mut self) -> Result<Value> {
-        let draft = std::mem::replace(&mut self.draft, Draft::new(&b""[..]));
+        let draft = Draft::resume(self.held.flight.key(), mem::take(&mut self.block));
         if self.held.end() {
             return self.held.cache.land(&self.held.flight, draft, self.started.elapsed());
         }
@@ -141,7 +137,7 @@ impl Lease {
 
     /// Waits for whoever computes `key`, at most for `time`.
     pub fn wait(cache: &Cache, key: &[u8], number: u64, time: Duration) -> Result<Waited> {
-        cache.wait(key, owner(number), Instant::now() + time)
+        cache.wait(key, Owner::from_number(number), Instant::now() + time)
     }
 }
 

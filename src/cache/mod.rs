@@ -150,6 +150,7 @@ impl Cache {
     }
 
     /// The value of a key that had none a moment ago, computed by this caller or by another.
+    #[inline(always)]
     pub fn resolve(&self, key: &[u8], compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
         each!(self, cache => cache.resolve(key, crate::store::gauge::UNLIMITED, compute))
     }

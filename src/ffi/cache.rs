@@ -244,7 +244,7 @@ pub(super) mod verb {
         cache?.set(bytes(key, "key")?, bytes(value, "value")?).map(stored)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(in crate::ffi) fn memoize(
         cache: Result<&Cache>,
         key: phicache_bytes,
@@ -257,7 +257,7 @@ pub(super) mod verb {
     }
 
     /// The value of a key, computed on a miss.
-    #[inline]
+    #[inline(always)]
     pub(in crate::ffi) fn memoized(
         cache: &Cache,
         key: &[u8],

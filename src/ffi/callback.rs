@@ -18,8 +18,8 @@ const MARK: u64 = u64::from_le_bytes(*b"phi-resu");
 struct Writing<'d, 'k> {
     mark: u64,
     draft: &'d mut Draft<'k>,
-    /// What the last reservation failed with: a callback that overlooks it must not have its value cached.
-    failed: Option<Error>,
+    /// The bytes that the last reservation failed to get: a callback that overlooks it must not have its value cached.
+    failed: Option<usize>,
     /// The value is a MICE record, to be sealed.
     record: bool,
 }
@@ -46,6 +46,7 @@ impl Computation {
     }
 
     /// Lets the callback write the value of the draft's key.
+    #[inline(always)]
     pub(super) fn run(&self, draft: &mut Draft) -> Result<()> {
         let key = phicache_bytes { data: draft.key().as_ptr(), len: draft.key().len() };
         let mut writing = Writing { mark: MARK, draft, failed: None, record: false };
@@ -59,8 +60,8 @@ impl Computation {
         if code != 0 {
             return Err(Error::Callback(code));
         }
-        if let Some(error) = writing.failed {
-            return Err(error);
+        if let Some(bytes) = writing.failed {
+            return Err(Error::OutOfMemory(bytes));
         }
         if writing.record {
             crate::iit::mice::seal(writing.draft.value_mut());
@@ -104,13 +105,7 @@ impl Writing<'_, '_> {
     fn reserve(&mut self, len: usize) -> Result<&mut [u8]> {
         self.record = false;
         self.failed = None;
-        match self.draft.reserve(len) {
-            Ok(bytes) => Ok(bytes),
-            Err(error) => {
-                self.failed = Some(error.clone());
-                Err(error)
-            }
-        }
+        self.draft.reserve(len).inspect_err(|_| self.failed = Some(len))
     }
 }
 

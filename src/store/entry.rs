@@ -8,7 +8,6 @@
 //! Whoever holds a [`Pinned`] keeps the block alive, so readers may use its bytes in place for as long as they like.
 
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
-use std::borrow::Cow;
 use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::slice;
@@ -148,37 +147,60 @@ unsafe fn free(header: NonNull<Header>) {
     unsafe { dealloc(header.as_ptr().cast(), layout) };
 }
 
+/// The block of an entry that is being written as it was reserved, and how much of its value is kept; none before
+/// anything is reserved.
+#[derive(Default)]
+pub struct Block(Option<(Pinned, usize)>);
+
+impl Block {
+    /// The value as it stands, to write on.
+    pub fn value_mut(&mut self) -> &mut [u8] {
+        match &mut self.0 {
+            None => &mut [],
+            // SAFETY: only this draft's block points to it, and its value is initialized.
+            Some((pinned, kept)) => unsafe { &mut value_mut(pinned)[..*kept] },
+        }
+    }
+}
+
 /// An entry that is being written: it belongs to one computation, and no table knows it yet.
 pub struct Draft<'k> {
-    key: Cow<'k, [u8]>,
-    /// The block as it was reserved, and how much of its value is kept.
-    block: Option<(Pinned, usize)>,
+    key: &'k [u8],
+    block: Block,
 }
 
 impl<'k> Draft<'k> {
     /// A draft for `key`, with an empty value. Allocates nothing.
-    pub fn new(key: impl Into<Cow<'k, [u8]>>) -> Self {
-        Draft { key: key.into(), block: None }
+    pub fn new(key: &'k [u8]) -> Self {
+        Draft { key, block: Block(None) }
+    }
+
+    /// Goes on with what another draft of the same key left.
+    pub fn resume(key: &'k [u8], block: Block) -> Self {
+        Draft { key, block }
+    }
+
+    /// Leaves the block for another draft to go on with.
+    pub fn pause(self) -> Block {
+        self.block
     }
 
     /// The key that the value is for.
-    pub fn key(&self) -> &[u8] {
-        &self.key
+    pub fn key(&self) -> &'k [u8] {
+        self.key
     }
 
     /// Makes the value `len` zero bytes and lends them for writing; what was reserved before is gone.
     pub fn reserve(&mut self, len: usize) -> Result<&mut [u8]> {
-        self.block = None;
-        let block = self.block.insert((allocate(&self.key, len, alloc_zeroed)?, len));
-        // SAFETY: the block is fresh and only this draft points to it, so its value may be borrowed mutably; it is
-        // initialized, with zeros.
-        Ok(unsafe { value_mut(&mut block.0) })
+        self.block.0 = None;
+        self.block.0 = Some((allocate(self.key, len, alloc_zeroed)?, len));
+        Ok(self.block.value_mut())
     }
 
     /// Makes the value a copy of `value`.
     pub fn write(&mut self, value: &[u8]) -> Result<()> {
-        self.block = None;
-        let (pinned, _) = self.block.insert((allocate(&self.key, value.len(), alloc)?, value.len()));
+        self.block.0 = None;
+        let (pinned, _) = self.block.0.insert((allocate(self.key, value.len(), alloc)?, value.len()));
         // SAFETY: the block is fresh, only this draft points to it, and it has room for the value at its offset.
         unsafe {
             let offset = pinned.header().value_offset as usize;
@@ -196,7 +218,7 @@ impl<'k> Draft<'k> {
                 "a value of {reserved} reserved bytes cannot be cut to {len}; reserve more first"
             )));
         }
-        if let Some((_, kept)) = &mut self.block {
+        if let Some((_, kept)) = &mut self.block.0 {
             *kept = len;
         }
         Ok(())
@@ -204,22 +226,18 @@ impl<'k> Draft<'k> {
 
     /// The value as it stands, to write on.
     pub fn value_mut(&mut self) -> &mut [u8] {
-        match &mut self.block {
-            None => &mut [],
-            // SAFETY: only this draft points to the block, and its value is initialized.
-            Some((pinned, kept)) => unsafe { &mut value_mut(pinned)[..*kept] },
-        }
+        self.block.value_mut()
     }
 
     /// The value as it stands.
     pub fn value(&self) -> &[u8] {
-        self.block.as_ref().map_or(&[], |(pinned, kept)| &pinned.value()[..*kept])
+        self.block.0.as_ref().map_or(&[], |(pinned, kept)| &pinned.value()[..*kept])
     }
 
     /// Ends the writing: the entry is final, in a block no larger than it needs.
-    pub fn finish(mut self) -> Result<Fresh> {
-        match self.block.take() {
-            None => Ok(Fresh(allocate(&self.key, 0, alloc)?)),
+    pub fn finish(self) -> Result<Fresh> {
+        match self.block.0 {
+            None => Ok(Fresh(allocate(self.key, 0, alloc)?)),
             Some((pinned, kept)) if kept < pinned.value().len() => Ok(Fresh(shrink(pinned, kept)?)),
             Some((pinned, _)) => Ok(Fresh(pinned)),
         }
@@ -318,8 +336,8 @@ mod tests {
 
     #[test]
     fn a_draft_starts_over_truncates_and_may_stay_empty() {
-        assert!(Draft::new(&b"k"[..]).finish().unwrap().entry().value().is_empty());
-        let mut draft = Draft::new(&b"k"[..]);
+        assert!(Draft::new(b"k").finish().unwrap().entry().value().is_empty());
+        let mut draft = Draft::new(b"k");
         draft.reserve(4).unwrap().copy_from_slice(b"abcd");
         assert_eq!(draft.reserve(100_000).unwrap()[..4], [0; 4]);
         draft.reserve(6).unwrap().copy_from_slice(b"abcdef");
@@ -332,13 +350,13 @@ mod tests {
 
     #[test]
     fn impossible_lengths_are_an_error() {
-        assert!(matches!(Draft::new(&b"k"[..]).reserve(usize::MAX), Err(Error::OutOfMemory(_))));
-        assert!(matches!(Draft::new(&b"k"[..]).reserve(isize::MAX as usize - 8), Err(Error::OutOfMemory(_))));
+        assert!(matches!(Draft::new(b"k").reserve(usize::MAX), Err(Error::OutOfMemory(_))));
+        assert!(matches!(Draft::new(b"k").reserve(isize::MAX as usize - 8), Err(Error::OutOfMemory(_))));
     }
 
     #[test]
     fn a_pin_survives_the_way_through_a_pointer() {
-        let mut draft = Draft::new(&b"key"[..]);
+        let mut draft = Draft::new(b"key");
         draft.write(b"value").unwrap();
         let pin = draft.finish().unwrap().into_pinned();
         let other = pin.clone();

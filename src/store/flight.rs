@@ -11,9 +11,11 @@
 //! A flight that is doomed, because its key was removed or the cache cleared meanwhile, still lands for those who wait,
 //! but is no longer listed, and its value is not stored.
 
+use std::cell::Cell;
 use std::collections::HashMap;
-use std::sync::Condvar;
-use std::sync::PoisonError;
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, PoisonError};
 use std::time::{Duration, Instant};
 
 use hashbrown::HashTable;
@@ -27,28 +29,32 @@ use crate::error::{Error, Result};
 /// Nobody sleeps longer than this in one go: wrappers of other languages must notice interrupts.
 const SLICE: Duration = Duration::from_millis(100);
 
-/// Who computes or waits.
+/// Who computes or waits: a thread of this process, or a task of the caller's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Owner {
-    /// A thread of this process.
-    Thread(u64),
-    /// A task of the caller's, by the caller's number.
-    Task(u64),
+pub struct Owner {
+    is_task: bool,
+    number: NonZeroU64,
 }
 
 impl Owner {
     /// The thread that asks.
     pub fn this_thread() -> Self {
-        use std::cell::Cell;
-        use std::sync::atomic::{AtomicU64, Ordering};
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        thread_local!(static OWN: Cell<u64> = const { Cell::new(0) });
-        OWN.with(|own| {
-            if own.get() == 0 {
-                own.set(NEXT.fetch_add(1, Ordering::Relaxed));
-            }
-            Owner::Thread(own.get())
-        })
+        thread_local!(static OWN: Cell<Option<NonZeroU64>> = const { Cell::new(None) });
+        let number = OWN.with(|own| {
+            own.get().unwrap_or_else(|| {
+                // A counter of 64 bits does not come round to zero.
+                let number = NonZeroU64::new(NEXT.fetch_add(1, Ordering::Relaxed)).unwrap_or(NonZeroU64::MAX);
+                own.set(Some(number));
+                number
+            })
+        });
+        Owner { is_task: false, number }
+    }
+
+    /// The task of this number; 0 is the thread that asks.
+    pub fn from_number(number: u64) -> Self {
+        NonZeroU64::new(number).map_or_else(Self::this_thread, |number| Owner { is_task: true, number })
     }
 }
 

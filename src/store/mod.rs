@@ -25,7 +25,7 @@ mod shared;
 mod table;
 
 pub use account::Account;
-pub use entry::{Draft, Fresh, KEY_MAX, Pinned, weight};
+pub use entry::{Block, Draft, Fresh, KEY_MAX, Pinned, weight};
 pub use flight::{Begin, Flight, Flights, Owner, Wait};
 pub use shared::Shared;
 pub use table::{Inserted, Table};
