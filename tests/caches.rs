@@ -9,14 +9,13 @@ use phicache::error::Error;
 use phicache::iit::{Direction, NodeSet};
 use phicache::key::{Element, Fingerprint, KeyBuilder};
 use phicache::registry::{self, Name};
-use phicache::store::Shared;
 
 fn config() -> Arc<Config> {
     Config::new().unwrap()
 }
 
-fn dict() -> Shared<DictCache> {
-    DictCache::dict(config(), Options::default()).unwrap()
+fn dict() -> Cache {
+    DictCache::dict(config(), Options::default()).unwrap().into()
 }
 
 fn args(numbers: &[f64]) -> KeyBuilder {
@@ -56,7 +55,7 @@ fn a_copy_into_a_short_buffer_tells_the_length_and_counts_nothing() {
 #[test]
 fn the_memory_limit_refuses_and_leaves_what_was() {
     let config = config();
-    let cache = DictCache::dict(config.clone(), Options::default()).unwrap();
+    let cache = Cache::from(DictCache::dict(config.clone(), Options::default()).unwrap());
     cache.set(b"k", b"old").unwrap().unwrap();
     config.set_maximum_memory(0.0).unwrap();
     assert_eq!(cache.set(b"k", b"new").unwrap(), Err(Refusal::Memory));
@@ -96,7 +95,7 @@ fn a_failed_computation_is_handed_back_and_cached_nowhere() {
 
 #[test]
 fn a_computation_may_ask_for_other_keys() {
-    fn fibonacci(cache: &DictCache, n: u64) -> u64 {
+    fn fibonacci(cache: &Cache, n: u64) -> u64 {
         let value = cache.memoize(&n.to_le_bytes(), |draft| {
             let value = if n < 2 { n } else { fibonacci(cache, n - 1) + fibonacci(cache, n - 2) };
             draft.write(&value.to_le_bytes())
@@ -130,7 +129,7 @@ fn holders_of_an_identity_share_one_cache_until_the_last_is_gone() {
 
 #[test]
 fn a_name_belongs_to_one_live_cache() {
-    let (a, b) = (Cache::Dict(dict()), Cache::Dict(dict()));
+    let (a, b) = (dict(), dict());
     let first = Name::register("the name", &a).unwrap();
     let again = Name::register("the name", &a).unwrap();
     assert!(matches!(Name::register("the name", &b), Err(Error::NameInUse(_))));
@@ -203,7 +202,7 @@ fn a_memos_maximum_of_zero_stores_nothing() {
 
 #[test]
 fn memos_on_one_cache_are_kept_apart_by_their_prefixes() {
-    let cache = Cache::Dict(dict());
+    let cache = dict();
     let new = |prefix: Option<&str>| Memo::new(config(), None, false, Some(cache.clone()), prefix.map(str::to_owned));
     let (a, b, none) = (new(Some("a")).unwrap(), new(Some("b")).unwrap(), new(None).unwrap());
     assert!(new(Some("a")).is_err() && new(None).is_err());

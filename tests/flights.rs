@@ -27,7 +27,7 @@ fn within_a_minute(work: impl FnOnce() + Send + 'static) {
 }
 
 fn value(cache: &Cache, key: &[u8], text: &'static [u8]) -> Origin {
-    let value = cache.resolve(key, |draft| draft.write(text)).unwrap();
+    let value = cache.memoize(key, |draft| draft.write(text)).unwrap();
     assert_eq!(value.entry.value(), text);
     value.origin
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use phicache::cache::{MiceCache, Options, Origin, Refusal};
+use phicache::cache::{Cache, MiceCache, Options, Origin, Refusal};
 use phicache::config::Config;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
@@ -74,7 +74,7 @@ fn cut_then_phi_then_memory_refuse() {
 fn only_records_are_values() {
     let cache = cache(&system(), None);
     assert!(cache.set(b"k", b"no record").is_err());
-    assert!(cache.memoize(b"k", |draft| draft.write(b"no record")).is_err());
+    assert!(Cache::from(cache.clone()).memoize(b"k", |draft| draft.write(b"no record")).is_err());
     assert_eq!(cache.size(), 0);
 }
 
@@ -204,7 +204,7 @@ fn children_keep_what_they_inherit_while_the_parent_is_cleared_over_and_over() {
 
 #[test]
 fn memoized_mice_come_back_also_when_they_are_refused() {
-    let child = cache(&cut(), Some(&filled()));
+    let child = Cache::from(cache(&cut(), Some(&filled())));
     let record = |draft: &mut phicache::store::Draft| {
         let mice = mice(1, 2, 0.125);
         mice.write(draft.reserve(mice.record_len())?);

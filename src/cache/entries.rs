@@ -1,17 +1,15 @@
-//! The mechanism that all in-process caches share: look up, compute, admit, store, count.
+//! The mechanism that all in-process caches share: look up, admit, store, count.
 //!
 //! What makes a cache type special is its [`Policy`]: which values it refuses, what it inherits, what clearing means.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use super::counters::{Counters, Info, Stats};
-use super::lease::Waited;
 use super::memo::Prefixes;
 use super::{Options, Origin, Refusal, Stored, Value};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::store::{Begin, Draft, Flight, Flights, Fresh, Inserted, Owner, Pinned, Shared, Table, Wait, gauge, weight};
+use crate::store::{Begin, Draft, Flight, Flights, Fresh, Inserted, Owner, Pinned, Shared, Table, gauge, weight};
 
 /// What one type of cache does differently.
 pub trait Policy {
@@ -140,74 +138,6 @@ impl<P: Policy> Entries<P> {
         self.peek(key).inspect(|_| self.counters.lookup(true))
     }
 
-    /// The value of `key`; on a miss `compute` writes it, and it is stored if it may be.
-    ///
-    /// Of several threads that ask for a missing key one computes; the others wait and count a hit. No lock is held while
-    /// `compute` runs, so it may use this cache for other keys. When it fails, nothing is stored and its error comes back
-    /// to its own caller; another of those who wait may try.
-    #[inline]
-    pub fn memoize(&self, key: &[u8], compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
-        self.memoize_within(key, gauge::UNLIMITED, compute)
-    }
-
-    /// As [`Entries::memoize`], with a maximum memory of the caller's that counts beside the cache's own.
-    #[inline]
-    pub fn memoize_within(
-        &self,
-        key: &[u8],
-        maximum: f64,
-        compute: impl FnOnce(&mut Draft) -> Result<()>,
-    ) -> Result<Value> {
-        match self.hit(key) {
-            Some(value) => Ok(value),
-            None => self.resolve(key, maximum, compute),
-        }
-    }
-
-    /// The value of a key that had none a moment ago, computed by this caller or by another.
-    ///
-    /// Computations nest, thousands deep; so what stands on the stack while one runs is only what it needs, and all else
-    /// is kept out of this function's frame.
-    #[inline(always)]
-    pub fn resolve(&self, key: &[u8], maximum: f64, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
-        match self.ask(key)? {
-            Answer::Found(value) => Ok(value),
-            Answer::Compute(flight) => {
-                let mut draft = Draft::new(key);
-                let computed = compute(&mut draft);
-                self.finish(flight, draft, computed, maximum)
-            }
-        }
-    }
-
-    /// Finds out who computes `key`, and waits if it is another.
-    #[inline(never)]
-    fn ask(&self, key: &[u8]) -> Result<Answer<'_, P>> {
-        let owner = Owner::this_thread();
-        loop {
-            let flight = match self.begin(key, owner)? {
-                Begin::Found(value) => return Ok(Answer::Found(value)),
-                Begin::Lease(flight) => return Ok(Answer::Compute(InTheAir::new(self, flight, None))),
-                Begin::Busy(flight) => flight,
-            };
-            match Flight::wait(&flight, owner, None)? {
-                Wait::Value(entry) => return Ok(Answer::Found(self.waited(entry))),
-                Wait::Failed | Wait::TimeOut => {}
-                Wait::Circle => {
-                    self.counters.lookup(false);
-                    flight.join(owner)?;
-                    return Ok(Answer::Compute(InTheAir::new(self, flight, Some(owner))));
-                }
-            }
-        }
-    }
-
-    #[inline(never)]
-    fn finish(&self, flight: InTheAir<'_, P>, draft: Draft, computed: Result<()>, maximum: f64) -> Result<Value> {
-        computed.inspect_err(|_| self.counters.failure())?;
-        self.land(&flight.flight, draft, flight.started.elapsed(), maximum)
-    }
-
     /// Says who computes `key`; counts a hit where it has a value, a miss where the caller is to compute.
     pub(super) fn begin(&self, key: &[u8], owner: Owner) -> Result<Begin<Value>> {
         let begun = self.flights.begin(key, owner, || self.peek(key))?;
@@ -219,29 +149,21 @@ impl<P: Policy> Entries<P> {
         Ok(begun)
     }
 
-    /// Waits for whoever computes `key`.
-    pub(super) fn wait(&self, key: &[u8], owner: Owner, deadline: Instant) -> Result<Waited> {
-        let Some(flight) = self.flights.find(key) else {
-            return Ok(self.hit(key).map_or(Waited::Nobody, Waited::Value));
-        };
-        Ok(match Flight::wait(&flight, owner, Some(deadline))? {
-            Wait::Value(entry) => Waited::Value(self.waited(entry)),
-            Wait::Failed => Waited::Nobody,
-            Wait::TimeOut => Waited::TimeOut,
-            Wait::Circle => Waited::Circle,
-        })
+    /// The computation of `key` that is going on.
+    pub(super) fn flight(&self, key: &[u8]) -> Option<Shared<Flight>> {
+        self.flights.find(key)
     }
 
-    fn waited(&self, entry: Pinned) -> Value {
+    /// The value that another has computed, for a caller that waited: counts a hit and a wait.
+    pub(super) fn waited(&self, entry: Pinned) -> Value {
         self.counters.lookup(true);
         self.counters.wait();
         Value { entry, origin: Origin::Waited }
     }
 
-    /// Ends a computation with a value, which is stored if it may be and handed to all who wait.
-    pub(super) fn land_timed(&self, flight: &Shared<Flight>, draft: Draft, took: Duration) -> Result<Value> {
-        let landed = self.land(flight, draft, took, gauge::UNLIMITED);
-        landed.inspect_err(|_| self.fail(flight))
+    /// Counts a miss of a caller that computes without a lease.
+    pub(super) fn miss(&self) {
+        self.counters.lookup(false);
     }
 
     /// Ends a computation without a value.
@@ -249,8 +171,14 @@ impl<P: Policy> Entries<P> {
         self.flights.fail(flight);
     }
 
-    fn land(&self, flight: &Shared<Flight>, draft: Draft, took: Duration, maximum: f64) -> Result<Value> {
-        self.counters.computation(took);
+    /// Counts a computation that failed.
+    pub(super) fn failure(&self) {
+        self.counters.failure();
+    }
+
+    /// Ends a computation with a value, which is stored if it may be and handed to all who wait.
+    pub(super) fn land(&self, flight: &Shared<Flight>, draft: Draft, maximum: f64) -> Result<Value> {
+        self.counters.computation(flight.age());
         self.policy.check(draft.value())?;
         let fresh = draft.finish()?;
         let entry = fresh.entry();
@@ -342,38 +270,5 @@ impl<P: Policy> Entries<P> {
 
     pub(super) fn prefixes(&self) -> &Prefixes {
         &self.prefixes
-    }
-}
-
-/// Who computes a key.
-enum Answer<'c, P: Policy> {
-    /// Nobody any more.
-    Found(Value),
-    /// This caller.
-    Compute(InTheAir<'c, P>),
-}
-
-/// A computation that this thread is busy with. However it ends, the flight does.
-struct InTheAir<'c, P: Policy> {
-    cache: &'c Entries<P>,
-    flight: Shared<Flight>,
-    started: Instant,
-    /// Who computes beside the flight's owner, because it could not wait.
-    joined: Option<Owner>,
-}
-
-impl<'c, P: Policy> InTheAir<'c, P> {
-    fn new(cache: &'c Entries<P>, flight: Shared<Flight>, joined: Option<Owner>) -> Self {
-        InTheAir { cache, flight, started: Instant::now(), joined }
-    }
-}
-
-impl<P: Policy> Drop for InTheAir<'_, P> {
-    fn drop(&mut self) {
-        match self.joined {
-            Some(owner) => self.flight.leave(owner),
-            // Failing a flight that has landed changes nothing.
-            None => self.cache.fail(&self.flight),
-        }
     }
 }

@@ -10,13 +10,12 @@ use std::time::{Duration, Instant};
 
 use super::{Cache, Origin, Refusal, Value};
 use crate::error::{Error, Result};
-use crate::store::{Begin, Block, Draft, Flight, Owner, Shared};
+use crate::store::{Begin, Block, Draft, Flight, Owner, Shared, Wait, gauge};
 
 /// The duty to compute a value.
 pub struct Lease {
     held: Shared<Held>,
     block: Block,
-    started: Instant,
 }
 
 /// What a lease and the thread that began it both know.
@@ -76,7 +75,7 @@ pub enum Waited {
 impl Lease {
     /// Says who computes `key`.
     pub fn begin(cache: &Cache, key: &[u8], number: u64) -> Result<Started> {
-        let flight = match cache.begin(key, Owner::from_number(number))? {
+        let flight = match cache.begin(key, Owner::from_number(number)?)? {
             Begin::Found(value) => return Ok(Started::Found(value)),
             Begin::Busy(_) => return Ok(Started::Busy),
             Begin::Lease(flight) => flight,
@@ -103,7 +102,7 @@ impl Lease {
             // A thread whose locals are gone is ending: it cannot keep a lease.
             noted.unwrap_or_else(|_| Err(Error::invalid("the thread is ending; it cannot begin a computation")))?;
         }
-        Ok(Lease { held, block: Block::default(), started: Instant::now() })
+        Ok(Lease { held, block: Block::default() })
     }
 
     /// Makes the value `len` zero bytes and lends them for writing; what was reserved before is gone.
@@ -129,7 +128,9 @@ impl Lease {
     pub fn complete(mut self) -> Result<Value> {
         let draft = Draft::resume(self.held.flight.key(), mem::take(&mut self.block));
         if self.held.end() {
-            return self.held.cache.land(&self.held.flight, draft, self.started.elapsed());
+            let Held { cache, flight, .. } = &*self.held;
+            let landed = cache.land(flight, draft, gauge::UNLIMITED);
+            return landed.inspect_err(|_| cache.fail(flight));
         }
         let entry = draft.finish()?.into_pinned();
         Ok(Value { entry, origin: Origin::NotStored(Some(Refusal::Cleared)) })
@@ -137,7 +138,15 @@ impl Lease {
 
     /// Waits for whoever computes `key`, at most for `time`.
     pub fn wait(cache: &Cache, key: &[u8], number: u64, time: Duration) -> Result<Waited> {
-        cache.wait(key, Owner::from_number(number), Instant::now() + time)
+        let Some(flight) = cache.flight(key) else {
+            return Ok(cache.hit(key).map_or(Waited::Nobody, Waited::Value));
+        };
+        Ok(match Flight::wait(&flight, Owner::from_number(number)?, Some(Instant::now() + time))? {
+            Wait::Value(entry) => Waited::Value(cache.waited(entry)),
+            Wait::Failed => Waited::Nobody,
+            Wait::TimeOut => Waited::TimeOut,
+            Wait::Circle => Waited::Circle,
+        })
     }
 }
 

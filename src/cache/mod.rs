@@ -2,7 +2,8 @@
 //!
 //! | file | its one idea |
 //! |---|---|
-//! | `entries.rs` | the mechanism that all in-process caches share: look up, compute, admit, store, count |
+//! | `entries.rs` | the mechanism that all in-process caches share: look up, admit, store, count |
+//! | `memoize.rs` | looking up, and computing on a miss, once |
 //! | `counters.rs` | what a cache counts |
 //! | `dict.rs` | the plain cache, and the one that equal fingerprints share |
 //! | `purview.rs` | lists of purviews, by direction and mechanism |
@@ -17,6 +18,7 @@ mod dict;
 mod entries;
 mod lease;
 mod memo;
+mod memoize;
 mod mice;
 mod purview;
 
@@ -29,7 +31,6 @@ pub use mice::MiceCache;
 pub use purview::PurviewCache;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::error::Result;
@@ -128,31 +129,10 @@ impl Cache {
         each!(self, cache => cache.set(key, value))
     }
 
-    /// The value of `key`, computed on a miss.
-    pub fn memoize(&self, key: &[u8], compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
-        each!(self, cache => cache.memoize(key, compute))
-    }
-
-    /// As [`Cache::memoize`], with a maximum memory of the caller's that counts beside the cache's own.
-    pub fn memoize_within(
-        &self,
-        key: &[u8],
-        maximum: f64,
-        compute: impl FnOnce(&mut Draft) -> Result<()>,
-    ) -> Result<Value> {
-        each!(self, cache => cache.memoize_within(key, maximum, compute))
-    }
-
     /// The value of `key`, if there is one: counts a hit, or nothing.
-    #[inline]
+    #[inline(never)]
     pub fn hit(&self, key: &[u8]) -> Option<Value> {
         each!(self, cache => cache.hit(key))
-    }
-
-    /// The value of a key that had none a moment ago, computed by this caller or by another.
-    #[inline(always)]
-    pub fn resolve(&self, key: &[u8], compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
-        each!(self, cache => cache.resolve(key, crate::store::gauge::UNLIMITED, compute))
     }
 
     /// Says who computes `key`; counts a hit where it has a value, a miss where the caller is to compute.
@@ -160,19 +140,34 @@ impl Cache {
         each!(self, cache => cache.begin(key, owner))
     }
 
-    /// Waits for whoever computes `key`.
-    fn wait(&self, key: &[u8], owner: Owner, deadline: Instant) -> Result<Waited> {
-        each!(self, cache => cache.wait(key, owner, deadline))
+    /// The computation of `key` that is going on.
+    fn flight(&self, key: &[u8]) -> Option<Shared<Flight>> {
+        each!(self, cache => cache.flight(key))
+    }
+
+    /// The value that another has computed, for a caller that waited.
+    fn waited(&self, entry: Pinned) -> Value {
+        each!(self, cache => cache.waited(entry))
+    }
+
+    /// Counts a miss of a caller that computes without a lease.
+    fn miss(&self) {
+        each!(self, cache => cache.miss());
     }
 
     /// Ends a computation with a value.
-    fn land(&self, flight: &Shared<Flight>, draft: Draft, took: Duration) -> Result<Value> {
-        each!(self, cache => cache.land_timed(flight, draft, took))
+    fn land(&self, flight: &Shared<Flight>, draft: Draft, maximum: f64) -> Result<Value> {
+        each!(self, cache => cache.land(flight, draft, maximum))
     }
 
     /// Ends a computation without one.
     fn fail(&self, flight: &Shared<Flight>) {
         each!(self, cache => cache.fail(flight));
+    }
+
+    /// Counts a computation that failed.
+    fn failure(&self) {
+        each!(self, cache => cache.failure());
     }
 
     /// Whether both are the same cache.
@@ -218,5 +213,23 @@ impl Cache {
     /// The prefixes that memos have taken here.
     fn prefixes(&self) -> &memo::Prefixes {
         each!(self, cache => cache.prefixes())
+    }
+}
+
+impl From<Shared<DictCache>> for Cache {
+    fn from(cache: Shared<DictCache>) -> Self {
+        Cache::Dict(cache)
+    }
+}
+
+impl From<Shared<PurviewCache>> for Cache {
+    fn from(cache: Shared<PurviewCache>) -> Self {
+        Cache::Purview(cache)
+    }
+}
+
+impl From<Shared<MiceCache>> for Cache {
+    fn from(cache: Shared<MiceCache>) -> Self {
+        Cache::Mice(cache)
     }
 }

@@ -9,7 +9,8 @@ use std::ffi::{c_char, c_void};
 use super::boundary::guard;
 use super::callback::Computation;
 use super::handle::{get, handle};
-use super::output::{optional, out};
+use super::input::bytes;
+use super::output::out;
 use super::types::*;
 use crate::cache::{Cache, Holder};
 use crate::error::{Error, Result};
@@ -126,10 +127,11 @@ pub unsafe extern "C" fn phicache_cache_memoize(
     callback_code: *mut i32,
 ) -> phicache_status {
     guard("phicache_cache_memoize", || {
-        let code = optional(callback_code, "callback_code")?;
         let out = self::out(out, "out")?;
-        let compute = Computation::new(compute, user_data, call_data, "phicache_cache_memoize");
-        verb::memoize(any(cache), key, compute, out, code)
+        let compute = Computation::new(compute, user_data, call_data, callback_code, "phicache_cache_memoize")?;
+        let (cache, key) = (any(cache)?, bytes(key, "key")?);
+        out.fill(cache.memoize(key, |draft| compute.run(draft))?);
+        Ok(PHICACHE_OK)
     })
 }
 
@@ -197,11 +199,10 @@ pub unsafe extern "C" fn phicache_cache_key(
 /// What the functions of all cache types do, once they know the cache.
 pub(super) mod verb {
     use super::super::handle;
-    use super::super::input::{array_mut, bytes, optional_text};
+    use super::super::input::{array_mut, optional_text};
     use super::super::key::{builder, lend};
     use super::super::output::{found, growing, length, stored};
     use super::*;
-    use crate::cache::Value;
 
     #[inline]
     pub(in crate::ffi) fn get(
@@ -242,34 +243,6 @@ pub(super) mod verb {
         value: phicache_bytes,
     ) -> Result<phicache_status> {
         cache?.set(bytes(key, "key")?, bytes(value, "value")?).map(stored)
-    }
-
-    #[inline(always)]
-    pub(in crate::ffi) fn memoize(
-        cache: Result<&Cache>,
-        key: phicache_bytes,
-        compute: Result<Computation>,
-        out: &mut phicache_value,
-        code: Option<&mut i32>,
-    ) -> Result<phicache_status> {
-        out.fill(memoized(cache?, bytes(key, "key")?, compute?, code)?);
-        Ok(PHICACHE_OK)
-    }
-
-    /// The value of a key, computed on a miss.
-    #[inline(always)]
-    pub(in crate::ffi) fn memoized(
-        cache: &Cache,
-        key: &[u8],
-        compute: Computation,
-        code: Option<&mut i32>,
-    ) -> Result<Value> {
-        if let Some(value) = cache.hit(key) {
-            return Ok(value);
-        }
-        // The callback may free the handle: this share keeps the cache alive while it runs.
-        let cache = cache.clone();
-        Computation::code(cache.resolve(key, |draft| compute.run(draft)), code)
     }
 
     pub(in crate::ffi) fn remove(cache: Result<&Cache>, key: phicache_bytes) -> Result<phicache_status> {

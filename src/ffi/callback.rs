@@ -6,7 +6,7 @@ use std::mem;
 use super::boundary::guard;
 use super::handle::null;
 use super::input;
-use super::output::out;
+use super::output::{optional, out};
 use super::types::*;
 use crate::error::{Error, Result};
 use crate::iit::RECORD_HEADER;
@@ -24,30 +24,32 @@ struct Writing<'d, 'k> {
     record: bool,
 }
 
-/// A compute callback and its two pointers.
-#[derive(Clone, Copy)]
-pub(super) struct Computation {
+/// A compute callback, its two pointers, and where its code goes.
+pub(super) struct Computation<'c> {
     function: unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, phicache_bytes, *mut phicache_result) -> i32,
     user_data: *mut c_void,
     call_data: *mut c_void,
+    code: Option<&'c mut i32>,
     /// The exported function that calls it, for messages.
     caller: &'static str,
 }
 
-impl Computation {
+impl<'c> Computation<'c> {
     pub(super) fn new(
         compute: phicache_compute,
         user_data: *mut c_void,
         call_data: *mut c_void,
+        callback_code: *mut i32,
         caller: &'static str,
     ) -> Result<Self> {
+        let code = optional(callback_code, "callback_code")?;
         let function = compute.ok_or_else(|| null("compute"))?;
-        Ok(Computation { function, user_data, call_data, caller })
+        Ok(Computation { function, user_data, call_data, code, caller })
     }
 
     /// Lets the callback write the value of the draft's key.
     #[inline(always)]
-    pub(super) fn run(&self, draft: &mut Draft) -> Result<()> {
+    pub(super) fn run(self, draft: &mut Draft) -> Result<()> {
         let key = phicache_bytes { data: draft.key().as_ptr(), len: draft.key().len() };
         let mut writing = Writing { mark: MARK, draft, failed: None, record: false };
         let unwound = Unwound(self.caller);
@@ -58,6 +60,9 @@ impl Computation {
         mem::forget(unwound);
         writing.mark = 0;
         if code != 0 {
+            if let Some(out) = self.code {
+                *out = code;
+            }
             return Err(Error::Callback(code));
         }
         if let Some(bytes) = writing.failed {
@@ -67,14 +72,6 @@ impl Computation {
             crate::iit::mice::seal(writing.draft.value_mut());
         }
         Ok(())
-    }
-
-    /// Keeps the code of a callback that failed for its caller.
-    pub(super) fn code<T>(result: Result<T>, callback_code: Option<&mut i32>) -> Result<T> {
-        if let (Err(Error::Callback(code)), Some(out)) = (&result, callback_code) {
-            *out = *code;
-        }
-        result
     }
 }
 
@@ -161,7 +158,7 @@ pub unsafe extern "C" fn phicache_result_mice(
     out_payload: *mut *mut u8,
 ) -> phicache_status {
     guard("phicache_result_mice", || {
-        let out_payload = super::output::optional(out_payload, "out_payload")?;
+        let out_payload = optional(out_payload, "out_payload")?;
         let (mice, payload_len) = input::mice_to_write(mice)?;
         let writing = writing(result)?;
         let record = writing.reserve(RECORD_HEADER.saturating_add(payload_len))?;

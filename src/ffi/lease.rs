@@ -25,7 +25,7 @@ handle!(Lease, "phicache_lease", b"phi-leas");
 ///
 /// @param cache      Any cache.
 /// @param key        The key.
-/// @param owner      Who asks: 0 for this thread, or the number of a task.
+/// @param owner      Who asks: 0 for this thread, or the number of a task, below 2^63.
 /// @param out        With OK, the value, pinned until `phicache_value_release`.
 /// @param out_lease  With LEASE, the duty to compute the value: complete or abandon it.
 /// @return OK, which counts a hit; LEASE, which counts a miss; BUSY, which counts nothing; ERROR_RECURSION when this owner

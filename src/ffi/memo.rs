@@ -12,7 +12,7 @@ use super::callback::{Computation, Unwound};
 use super::handle::{create, free, get, handle, null};
 use super::input::{config, optional_text};
 use super::key::builder;
-use super::output::{optional, out};
+use super::output::out;
 use super::types::*;
 use crate::cache::{Memo, Method};
 use crate::error::{Error, Result};
@@ -129,13 +129,13 @@ pub unsafe extern "C" fn phicache_memo_call(
     callback_code: *mut i32,
 ) -> phicache_status {
     guard("phicache_memo_call", || {
-        let code = optional(callback_code, "callback_code")?;
         let out = self::out(out, "out")?;
         let memo = bound_memo(memo)?.clone();
         let args = builder(args, "args")?;
         let function = &memo.function;
-        let compute = Computation::new(function.compute, function.user_data, call_data, "phicache_memo_call")?;
-        out.fill(Computation::code(memo.what.call(args, |draft| compute.run(draft)), code)?);
+        let compute =
+            Computation::new(function.compute, function.user_data, call_data, callback_code, "phicache_memo_call")?;
+        out.fill(memo.what.call(args, |draft| compute.run(draft))?);
         Ok(PHICACHE_OK)
     })
 }
@@ -245,14 +245,14 @@ pub unsafe extern "C" fn phicache_method_call(
     callback_code: *mut i32,
 ) -> phicache_status {
     guard("phicache_method_call", || {
-        let code = optional(callback_code, "callback_code")?;
         let out = self::out(out, "out")?;
         let method = get::<MethodHandle, _>(method, "method")?.0.clone();
         let cache = any(cache)?.clone();
         let args = builder(args, "args")?;
         let function = &method.function;
-        let compute = Computation::new(function.compute, function.user_data, object, "phicache_method_call")?;
-        out.fill(Computation::code(method.what.call(&cache, args, |draft| compute.run(draft)), code)?);
+        let compute =
+            Computation::new(function.compute, function.user_data, object, callback_code, "phicache_method_call")?;
+        out.fill(method.what.call(&cache, args, |draft| compute.run(draft))?);
         Ok(PHICACHE_OK)
     })
 }

@@ -185,6 +185,11 @@ impl<'k> Draft<'k> {
         self.block
     }
 
+    /// Moves the draft out, and leaves an empty one.
+    pub fn take(&mut self) -> Self {
+        Draft { key: self.key, block: Block(self.block.0.take()) }
+    }
+
     /// The key that the value is for.
     pub fn key(&self) -> &'k [u8] {
         self.key

@@ -31,30 +31,31 @@ const SLICE: Duration = Duration::from_millis(100);
 
 /// Who computes or waits: a thread of this process, or a task of the caller's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Owner {
-    is_task: bool,
-    number: NonZeroU64,
-}
+pub struct Owner(NonZeroU64);
 
 impl Owner {
+    /// Numbers with this bit are threads'. They are counted from 1, so that the bit is free.
+    const THREAD: NonZeroU64 = NonZeroU64::new(1 << 63).unwrap();
+
     /// The thread that asks.
     pub fn this_thread() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        thread_local!(static OWN: Cell<Option<NonZeroU64>> = const { Cell::new(None) });
-        let number = OWN.with(|own| {
-            own.get().unwrap_or_else(|| {
-                // A counter of 64 bits does not come round to zero.
-                let number = NonZeroU64::new(NEXT.fetch_add(1, Ordering::Relaxed)).unwrap_or(NonZeroU64::MAX);
-                own.set(Some(number));
-                number
-            })
-        });
-        Owner { is_task: false, number }
+        thread_local!(static OWN: Cell<u64> = const { Cell::new(0) });
+        OWN.with(|own| {
+            if own.get() == 0 {
+                own.set(NEXT.fetch_add(1, Ordering::Relaxed));
+            }
+            Owner(Self::THREAD | own.get())
+        })
     }
 
     /// The task of this number; 0 is the thread that asks.
-    pub fn from_number(number: u64) -> Self {
-        NonZeroU64::new(number).map_or_else(Self::this_thread, |number| Owner { is_task: true, number })
+    pub fn from_number(number: u64) -> Result<Self> {
+        match NonZeroU64::new(number) {
+            None => Ok(Self::this_thread()),
+            Some(number) if number < Self::THREAD => Ok(Owner(number)),
+            Some(number) => Err(Error::invalid(format!("owner {number}; the numbers of tasks are below 2^63"))),
+        }
     }
 }
 
@@ -79,6 +80,7 @@ struct State {
 pub struct Flight {
     key: Box<[u8]>,
     owner: Owner,
+    started: Instant,
     /// In a child of this process its owner has vanished.
     process: u32,
     state: Mutex<State>,
@@ -93,6 +95,7 @@ impl Flight {
         Shared::try_new(Flight {
             key: copy.into_boxed_slice(),
             owner,
+            started: Instant::now(),
             process: process(),
             state: Mutex::default(),
             landed: Condvar::new(),
@@ -102,6 +105,11 @@ impl Flight {
     /// The key that is computed.
     pub fn key(&self) -> &[u8] {
         &self.key
+    }
+
+    /// The time since it began.
+    pub fn age(&self) -> Duration {
+        self.started.elapsed()
     }
 
     fn is_computed_by(&self, owner: Owner) -> bool {
