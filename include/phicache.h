@@ -171,6 +171,12 @@ extern "C" {
 /** Both; in keys only. */
 #define PHICACHE_BIDIRECTIONAL 2
 
+/** In `phicache_features`: built with Redis. */
+#define PHICACHE_FEATURE_REDIS 1
+
+/** In `phicache_features`: built with TLS for Redis. */
+#define PHICACHE_FEATURE_TLS 2
+
 /** A dict cache. */
 #define PHICACHE_KIND_DICT 1
 
@@ -1611,6 +1617,22 @@ phicache_status phicache_dict_mice_cache_new(phicache_config *config,
                                              phicache_subsystem *subsystem,
                                              phicache_mice_cache *parent,
                                              phicache_mice_cache **out);
+
+/**
+ * Makes a cache in Redis. This version is built without, and answers ERROR_UNSUPPORTED.
+ *
+ * @param config     [nullable] The configuration; NULL is the process default.
+ * @param options    [nullable] Name and limit; NULL is neither.
+ * @param subsystem  Whose MICE they are; it may be freed afterwards.
+ * @param parent     [nullable] A cache of the same system, uncut, to inherit from; it may be freed afterwards.
+ * @param out        The cache, to be freed by `phicache_mice_cache_free`.
+ */
+PHICACHE_MUST_USE
+phicache_status phicache_redis_mice_cache_new(phicache_config *config,
+                                              const phicache_cache_options *options,
+                                              phicache_subsystem *subsystem,
+                                              phicache_mice_cache *parent,
+                                              phicache_mice_cache **out);
 
 /**
  * Frees a cache. Pins stay valid, and children keep what they inherit.

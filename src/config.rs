@@ -3,6 +3,7 @@
 //! A configuration is shared by the caches made with it. Its percentages and switches act on them at once; the
 //! connection settings are read when a cache is made.
 
+use std::ffi::OsString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
@@ -48,7 +49,7 @@ impl Config {
     /// A configuration of its own: the defaults and what the environment said.
     pub fn new() -> Result<Arc<Self>> {
         static ENVIRONMENT: OnceCell<Config> = OnceCell::new();
-        let found = ENVIRONMENT.get_or_try_init(|| Self::read(|name| std::env::var_os(name)?.into_string().ok()))?;
+        let found = ENVIRONMENT.get_or_try_init(|| Self::read(|name| std::env::var_os(name)))?;
         Ok(Arc::new(found.copy()))
     }
 
@@ -59,7 +60,7 @@ impl Config {
     }
 
     /// The defaults, and over them what `get` gives for each variable. An empty variable counts as unset.
-    fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self> {
+    fn read(get: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
         let config = Config {
             maximum_memory: AtomicU64::new(50.0f64.to_bits()),
             repertoires: AtomicBool::new(true),
@@ -70,9 +71,10 @@ impl Config {
                 namespace: "phicache".into(),
             }),
         };
-        let set = |name: &str, apply: &dyn Fn(&str) -> Result<()>| match get(name).filter(|text| !text.is_empty()) {
-            None => Ok(()),
-            Some(text) => apply(&text).map_err(|error| Error::Configuration(format!("{name}: {error}").into())),
+        let set = |name: &str, apply: &dyn Fn(&str) -> Result<()>| {
+            let Some(text) = get(name).filter(|text| !text.is_empty()) else { return Ok(()) };
+            let applied = text.to_str().ok_or_else(|| Error::invalid("not valid UTF-8")).and_then(apply);
+            applied.map_err(|error| Error::Configuration(format!("{name}: {error}").into()))
         };
         set(variable::MAXIMUM_MEMORY, &|text| {
             let percent = text.trim().parse::<f64>();
@@ -222,7 +224,7 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Config> {
-        Config::read(|name| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string()))
+        Config::read(|name| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into()))
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use phicache::cache::{Cache, DictCache, Memo, Method, Options, Origin, PurviewCache, Refusal, shared};
+use phicache::cache::{Asked, Cache, DictCache, Memo, Method, Options, Origin, PurviewCache, Refusal, shared};
 use phicache::config::Config;
 use phicache::error::Error;
 use phicache::iit::{Direction, NodeSet};
@@ -163,7 +163,11 @@ fn call(memo: &Memo, numbers: &mut KeyBuilder) -> bool {
         computed.set(true);
         draft.write(b"value")
     };
-    assert_eq!(memo.call(numbers, compute).unwrap().entry.value(), b"value");
+    let value = match memo.ask(numbers).unwrap() {
+        Asked::Found(value) => value,
+        Asked::Compute(flight) => memo.compute(flight, compute).unwrap(),
+    };
+    assert_eq!(value.entry.value(), b"value");
     computed.get()
 }
 
@@ -222,7 +226,9 @@ fn repertoire_methods_go_straight_through_while_repertoire_caching_is_off() {
     let cache = Cache::Dict(DictCache::dict(config.clone(), Options::default()).unwrap());
     let repertoire = Method { prefix: Some("cause_repertoire".into()), repertoire: true };
     let other = Method { prefix: None, repertoire: false };
-    let call = |method: &Method| method.call(&cache, &mut args(&[1.0]), |draft| draft.write(b"v")).unwrap().origin;
+    let call = |method: &Method| {
+        method.ask(&cache, &mut args(&[1.0])).unwrap().or_compute(|draft| draft.write(b"v")).unwrap().origin
+    };
     config.set_repertoires(false);
     assert_eq!(call(&repertoire), Origin::NotStored(Some(Refusal::Disabled)));
     assert_eq!((call(&other), call(&other)), (Origin::Computed, Origin::Hit));

@@ -48,15 +48,13 @@ pub fn shared(
     role: &str,
 ) -> Result<(Shared<DictCache>, Holder)> {
     let identity = (fingerprint, role.to_owned());
-    let holder = Holder { identity: identity.clone() };
     let mut held = HELD.lock();
-    let cache = match held.get_or_insert_with(HashMap::new).entry(identity) {
+    let cache = match held.get_or_insert_with(HashMap::new).entry(identity.clone()) {
         Entry::Occupied(mut entry) => {
             let (cache, holders) = entry.get_mut();
             let same =
                 Arc::ptr_eq(cache.config(), &config) && cache.max_bytes() == options.max_bytes.unwrap_or(u64::MAX);
             if !same {
-                std::mem::forget(holder);
                 return Err(Error::invalid(format!(
                     "the shared cache \"{role}\" exists with another configuration or limit; its holders agree"
                 )));
@@ -64,15 +62,9 @@ pub fn shared(
             *holders += 1;
             cache.clone()
         }
-        Entry::Vacant(place) => match DictCache::dict(config, options) {
-            Ok(cache) => place.insert((cache, 1)).0.clone(),
-            Err(error) => {
-                std::mem::forget(holder);
-                return Err(error);
-            }
-        },
+        Entry::Vacant(place) => place.insert((DictCache::dict(config, options)?, 1)).0.clone(),
     };
-    Ok((cache, holder))
+    Ok((cache, Holder { identity }))
 }
 
 impl Drop for Holder {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::{Cache, DictCache, Info, Options, Origin, Refusal, Value};
+use super::{Asked, Cache, DictCache, InTheAir, Info, Options, Origin, Refusal, Value};
 use crate::config::{Config, check_maximum};
 use crate::error::{Error, Result};
 use crate::key::KeyBuilder;
@@ -89,22 +89,22 @@ impl Memo {
         })
     }
 
-    /// The function's value for these arguments.
-    pub fn call(&self, args: &mut KeyBuilder, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
+    /// Looks the arguments up; counts a hit or a miss. What is to be computed is computed by [`Memo::compute`].
+    pub fn ask(&self, args: &mut KeyBuilder) -> Result<Asked> {
         let key = match self.private {
             true => args.key(self.typed)?,
             false => args.key_with_prefix(self.typed, self.claim.prefix.as_deref())?,
         };
-        let mut computed = false;
-        let result = self.claim.cache.memoize_within(key, self.maximum, |draft| {
-            computed = true;
-            self.misses.fetch_add(1, Relaxed);
-            compute(draft)
-        });
-        if result.is_ok() && !computed {
-            self.hits.fetch_add(1, Relaxed);
-        }
-        result
+        let asked = self.claim.cache.ask(key)?;
+        let counter = if matches!(asked, Asked::Found(_)) { &self.hits } else { &self.misses };
+        counter.fetch_add(1, Relaxed);
+        Ok(asked)
+    }
+
+    /// Computes what [`Memo::ask`] did not find.
+    #[inline(always)]
+    pub fn compute(&self, flight: InTheAir, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
+        flight.compute(self.maximum, compute)
     }
 
     /// The memo's own hits and misses, and its cache's size.
@@ -129,21 +129,40 @@ pub struct Method {
     pub repertoire: bool,
 }
 
+/// The answer to a caller of a method.
+pub enum AskedMethod {
+    /// What the object's cache says.
+    Asked(Asked),
+    /// Repertoires are not cached: the caller computes the value of this key for itself.
+    Straight(Vec<u8>),
+}
+
 impl Method {
-    /// The method's value for these arguments, in the object's `cache`.
-    pub fn call(
-        &self,
-        cache: &Cache,
-        args: &mut KeyBuilder,
-        compute: impl FnOnce(&mut Draft) -> Result<()>,
-    ) -> Result<Value> {
+    /// Looks the arguments up in the object's `cache`.
+    pub fn ask(&self, cache: &Cache, args: &mut KeyBuilder) -> Result<AskedMethod> {
         let key = args.key_with_prefix(false, self.prefix.as_deref())?;
-        if self.repertoire && !cache.config().repertoires() {
-            let mut draft = Draft::new(key);
-            compute(&mut draft)?;
-            let entry = draft.finish()?.into_pinned();
-            return Ok(Value { entry, origin: Origin::NotStored(Some(Refusal::Disabled)) });
+        if !self.repertoire || cache.config().repertoires() {
+            return cache.ask(key).map(AskedMethod::Asked);
         }
-        cache.memoize(key, compute)
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(key.len()).map_err(|_| Error::OutOfMemory(key.len()))?;
+        copy.extend_from_slice(key);
+        Ok(AskedMethod::Straight(copy))
+    }
+}
+
+impl AskedMethod {
+    /// The value, computed if it has to be.
+    #[inline(always)]
+    pub fn or_compute(self, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
+        match self {
+            AskedMethod::Asked(asked) => asked.or_compute(compute),
+            AskedMethod::Straight(key) => {
+                let mut draft = Draft::new(&key);
+                compute(&mut draft)?;
+                let entry = draft.finish()?.into_pinned();
+                Ok(Value { entry, origin: Origin::NotStored(Some(Refusal::Disabled)) })
+            }
+        }
     }
 }

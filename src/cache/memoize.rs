@@ -4,49 +4,16 @@ use super::{Cache, Value};
 use crate::error::Result;
 use crate::store::{Begin, Draft, Flight, Owner, Shared, Wait, gauge};
 
-impl Cache {
-    /// The value of `key`; on a miss `compute` writes it, and it is stored if it may be.
-    ///
-    /// Of several threads that ask for a missing key one computes; the others wait and count a hit. No lock is held while
-    /// `compute` runs, so it may use this cache for other keys. When it fails, nothing is stored and its error comes back
-    /// to its own caller; another of those who wait may try.
-    #[inline(always)]
-    pub fn memoize(&self, key: &[u8], compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
-        self.memoize_within(key, gauge::UNLIMITED, compute)
-    }
-
-    /// As [`Cache::memoize`], with a maximum memory of the caller's that counts beside the cache's own.
-    ///
-    /// Computations nest, thousands deep; so what stands on the stack while one runs is only what it needs, and all else
-    /// is kept out of this function's frame.
-    #[inline(always)]
-    pub fn memoize_within(
-        &self,
-        key: &[u8],
-        maximum: f64,
-        compute: impl FnOnce(&mut Draft) -> Result<()>,
-    ) -> Result<Value> {
-        if let Some(value) = self.hit(key) {
-            return Ok(value);
-        }
-        // All of it behind references: moving a value would take its room on the stack twice.
-        let mut flight = None;
-        if let Some(value) = ask(self, key, &mut flight)? {
-            return Ok(value);
-        }
-        let mut draft = Draft::new(key);
-        match compute(&mut draft) {
-            Ok(()) => finish(&mut flight, &mut draft, maximum),
-            Err(error) => {
-                self.failure();
-                Err(error)
-            }
-        }
-    }
+/// The answer to a caller who asks for a key and is willing to compute.
+pub enum Asked {
+    /// The value, from the cache or from another who computed it meanwhile.
+    Found(Value),
+    /// The caller is to compute it.
+    Compute(InTheAir),
 }
 
-/// A computation that this thread is busy with. However it ends, the flight does.
-struct InTheAir {
+/// A computation that this thread is busy with. However it ends, those who wait for it go on.
+pub struct InTheAir {
     /// Keeps the cache alive: the computation may free the caller's handle to it.
     cache: Cache,
     flight: Shared<Flight>,
@@ -54,9 +21,81 @@ struct InTheAir {
     joined: Option<Owner>,
 }
 
+impl Cache {
+    /// The value of `key`; on a miss `compute` writes it, and it is stored if it may be.
+    ///
+    /// Of several threads that ask for a missing key one computes; the others wait and count a hit. No lock is held while
+    /// `compute` runs, so it may use this cache for other keys. When it fails, nothing is stored and its error comes back
+    /// to its own caller; another of those who wait may try.
+    pub fn memoize(&self, key: &[u8], compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
+        self.ask(key)?.or_compute(compute)
+    }
+
+    /// Looks `key` up, and finds out who computes it when it has no value; waits if that is another.
+    pub fn ask(&self, key: &[u8]) -> Result<Asked> {
+        match self.hit(key) {
+            Some(value) => Ok(Asked::Found(value)),
+            None => self.ask_again(key),
+        }
+    }
+
+    #[inline(never)]
+    fn ask_again(&self, key: &[u8]) -> Result<Asked> {
+        let owner = Owner::this_thread();
+        loop {
+            let flight = match self.begin(key, owner)? {
+                Begin::Found(value) => return Ok(Asked::Found(value)),
+                Begin::Lease(flight) => {
+                    return Ok(Asked::Compute(InTheAir { cache: self.clone(), flight, joined: None }));
+                }
+                Begin::Busy(flight) => flight,
+            };
+            match Flight::wait(&flight, owner, None)? {
+                Wait::Value(entry) => return Ok(Asked::Found(self.waited(entry))),
+                Wait::Failed | Wait::TimeOut => {}
+                Wait::Circle => {
+                    self.miss();
+                    flight.join(owner)?;
+                    return Ok(Asked::Compute(InTheAir { cache: self.clone(), flight, joined: Some(owner) }));
+                }
+            }
+        }
+    }
+}
+
+impl Asked {
+    /// The value, computed if it has to be.
+    #[inline(always)]
+    pub fn or_compute(self, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
+        match self {
+            Asked::Found(value) => Ok(value),
+            Asked::Compute(flight) => flight.compute(gauge::UNLIMITED, compute),
+        }
+    }
+}
+
 impl InTheAir {
-    fn new(cache: &Cache, flight: Shared<Flight>, joined: Option<Owner>) -> Self {
-        InTheAir { cache: cache.clone(), flight, joined }
+    /// Lets `compute` write the value, and stores it, if the memory is not full to `maximum` per cent, to which the
+    /// cache's own maximum comes.
+    ///
+    /// The key is the flight's own copy: what the caller asked with may change while `compute` runs. Computations nest,
+    /// thousands deep; so what stands on the stack meanwhile is only what it needs, and all else is kept out of this
+    /// function's frame.
+    #[inline(always)]
+    pub fn compute(self, maximum: f64, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
+        let mut draft = Draft::new(self.flight.key());
+        match compute(&mut draft) {
+            Ok(()) => self.finish(&mut draft, maximum),
+            Err(error) => {
+                self.cache.failure();
+                Err(error)
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn finish(&self, draft: &mut Draft, maximum: f64) -> Result<Value> {
+        self.cache.land(&self.flight, draft.take(), maximum)
     }
 }
 
@@ -68,37 +107,4 @@ impl Drop for InTheAir {
             None => self.cache.fail(&self.flight),
         }
     }
-}
-
-/// Finds out who computes `key`, and waits if it is another. Without a value, the caller is in the air.
-#[inline(never)]
-fn ask(cache: &Cache, key: &[u8], in_the_air: &mut Option<InTheAir>) -> Result<Option<Value>> {
-    let owner = Owner::this_thread();
-    loop {
-        let flight = match cache.begin(key, owner)? {
-            Begin::Found(value) => return Ok(Some(value)),
-            Begin::Lease(flight) => {
-                *in_the_air = Some(InTheAir::new(cache, flight, None));
-                return Ok(None);
-            }
-            Begin::Busy(flight) => flight,
-        };
-        match Flight::wait(&flight, owner, None)? {
-            Wait::Value(entry) => return Ok(Some(cache.waited(entry))),
-            Wait::Failed | Wait::TimeOut => {}
-            Wait::Circle => {
-                cache.miss();
-                flight.join(owner)?;
-                *in_the_air = Some(InTheAir::new(cache, flight, Some(owner)));
-                return Ok(None);
-            }
-        }
-    }
-}
-
-/// Stores what was computed.
-#[inline(never)]
-fn finish(in_the_air: &mut Option<InTheAir>, draft: &mut Draft, maximum: f64) -> Result<Value> {
-    let Some(flight) = in_the_air.take() else { unreachable!("a computation has a flight") };
-    flight.cache.land(&flight.flight, draft.take(), maximum)
 }

@@ -26,7 +26,8 @@ pub use counters::{Info, Stats};
 pub use dict::{DictCache, Holder, shared};
 pub use entries::{Entries, Policy};
 pub use lease::{Lease, Started, Waited};
-pub use memo::{Claim, Memo, Method};
+pub use memo::{AskedMethod, Claim, Memo, Method};
+pub use memoize::{Asked, InTheAir};
 pub use mice::MiceCache;
 pub use purview::PurviewCache;
 

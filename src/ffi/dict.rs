@@ -167,7 +167,7 @@ pub unsafe extern "C" fn phicache_dict_cache_memoize(
         let out = self::out(out, "out")?;
         let compute = Computation::new(compute, user_data, call_data, callback_code, "phicache_dict_cache_memoize")?;
         let (cache, key) = (dict(cache)?, bytes(key, "key")?);
-        out.fill(cache.memoize(key, |draft| compute.run(draft))?);
+        out.fill(cache.ask(key)?.or_compute(|draft| compute.run(draft))?);
         Ok(PHICACHE_OK)
     })
 }

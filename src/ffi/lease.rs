@@ -39,8 +39,9 @@ pub unsafe extern "C" fn phicache_cache_begin(
     out_lease: *mut *mut phicache_lease,
 ) -> phicache_status {
     guard("phicache_cache_begin", || {
-        let out = self::out(out, "out")?;
-        let out_lease = self::out(out_lease, "out_lease")?;
+        // Both are zeroed, also when one is NULL.
+        let outs = (self::out(out, "out"), self::out(out_lease, "out_lease"));
+        let (out, out_lease) = (outs.0?, outs.1?);
         Ok(match Lease::begin(any(cache)?, bytes(key, "key")?, owner)? {
             Started::Found(value) => {
                 out.fill(value);

@@ -14,7 +14,7 @@ use super::input::{config, optional_text};
 use super::key::builder;
 use super::output::out;
 use super::types::*;
-use crate::cache::{Memo, Method};
+use crate::cache::{Asked, Memo, Method};
 use crate::error::{Error, Result};
 use crate::store::Shared;
 
@@ -130,12 +130,15 @@ pub unsafe extern "C" fn phicache_memo_call(
 ) -> phicache_status {
     guard("phicache_memo_call", || {
         let out = self::out(out, "out")?;
+        // The callback may free the memo: this share keeps it alive while it runs.
         let memo = bound_memo(memo)?.clone();
-        let args = builder(args, "args")?;
-        let function = &memo.function;
-        let compute =
-            Computation::new(function.compute, function.user_data, call_data, callback_code, "phicache_memo_call")?;
-        out.fill(memo.what.call(args, |draft| compute.run(draft))?);
+        let Function { compute, user_data, .. } = memo.function;
+        let compute = Computation::new(compute, user_data, call_data, callback_code, "phicache_memo_call")?;
+        // The callback may also change the arguments: nothing of them is used once they were asked for.
+        out.fill(match memo.what.ask(builder(args, "args")?)? {
+            Asked::Found(value) => value,
+            Asked::Compute(flight) => memo.what.compute(flight, |draft| compute.run(draft))?,
+        });
         Ok(PHICACHE_OK)
     })
 }
@@ -173,8 +176,8 @@ pub unsafe extern "C" fn phicache_memo_wrapped(
     out_user_data: *mut *mut c_void,
 ) -> phicache_status {
     guard("phicache_memo_wrapped", || {
-        let out_compute = out(out_compute, "out_compute")?;
-        let out_user_data = out(out_user_data, "out_user_data")?;
+        let outs = (out(out_compute, "out_compute"), out(out_user_data, "out_user_data"));
+        let (out_compute, out_user_data) = (outs.0?, outs.1?);
         let function = &bound_memo(memo)?.function;
         (*out_compute, *out_user_data) = (function.compute, function.user_data);
         Ok(PHICACHE_OK)
@@ -246,13 +249,12 @@ pub unsafe extern "C" fn phicache_method_call(
 ) -> phicache_status {
     guard("phicache_method_call", || {
         let out = self::out(out, "out")?;
+        // The callback may free the method: this share keeps it alive while it runs.
         let method = get::<MethodHandle, _>(method, "method")?.0.clone();
-        let cache = any(cache)?.clone();
-        let args = builder(args, "args")?;
-        let function = &method.function;
-        let compute =
-            Computation::new(function.compute, function.user_data, object, callback_code, "phicache_method_call")?;
-        out.fill(method.what.call(&cache, args, |draft| compute.run(draft))?);
+        let Function { compute, user_data, .. } = method.function;
+        let compute = Computation::new(compute, user_data, object, callback_code, "phicache_method_call")?;
+        let asked = method.what.ask(any(cache)?, builder(args, "args")?)?;
+        out.fill(asked.or_compute(|draft| compute.run(draft))?);
         Ok(PHICACHE_OK)
     })
 }

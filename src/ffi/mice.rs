@@ -56,9 +56,12 @@ pub unsafe extern "C" fn phicache_mice_cache_new(
     parent: *mut phicache_mice_cache,
     out: *mut *mut phicache_mice_cache,
 ) -> phicache_status {
-    guard("phicache_mice_cache_new", || match self::config(config)?.redis() {
-        true => Err(Error::Unsupported(NO_REDIS)),
-        false => make(config, options, subsystem, parent, out),
+    guard("phicache_mice_cache_new", || {
+        let out = self::out(out, "out")?;
+        match self::config(config)?.redis() {
+            true => Err(Error::Unsupported(NO_REDIS)),
+            false => make(config, options, subsystem, parent, out),
+        }
     })
 }
 
@@ -78,19 +81,46 @@ pub unsafe extern "C" fn phicache_dict_mice_cache_new(
     parent: *mut phicache_mice_cache,
     out: *mut *mut phicache_mice_cache,
 ) -> phicache_status {
-    guard("phicache_dict_mice_cache_new", || make(config, options, subsystem, parent, out))
+    guard("phicache_dict_mice_cache_new", || make(config, options, subsystem, parent, self::out(out, "out")?))
 }
 
-const NO_REDIS: &str = "this version keeps no MICE in Redis; switch it off by phicache_config_set_redis_cache";
+/// Makes a cache in Redis. This version is built without, and answers ERROR_UNSUPPORTED.
+///
+/// @param config     [nullable] The configuration; NULL is the process default.
+/// @param options    [nullable] Name and limit; NULL is neither.
+/// @param subsystem  Whose MICE they are; it may be freed afterwards.
+/// @param parent     [nullable] A cache of the same system, uncut, to inherit from; it may be freed afterwards.
+/// @param out        The cache, to be freed by `phicache_mice_cache_free`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn phicache_redis_mice_cache_new(
+    config: *mut phicache_config,
+    options: *const phicache_cache_options,
+    subsystem: *mut phicache_subsystem,
+    parent: *mut phicache_mice_cache,
+    out: *mut *mut phicache_mice_cache,
+) -> phicache_status {
+    guard("phicache_redis_mice_cache_new", || {
+        self::out(out, "out")?;
+        self::config(config)?;
+        self::options(options)?;
+        self::subsystem(subsystem)?;
+        if !parent.is_null() {
+            own(parent, "parent")?;
+        }
+        Err(Error::Unsupported(NO_REDIS))
+    })
+}
+
+const NO_REDIS: &str = "this version keeps no MICE in Redis; switch that off by phicache_config_set_redis_cache";
 
 fn make(
     config: *mut phicache_config,
     options: *const phicache_cache_options,
     subsystem: *mut phicache_subsystem,
     parent: *mut phicache_mice_cache,
-    out: *mut *mut phicache_mice_cache,
+    out: &mut *mut phicache_mice_cache,
 ) -> Result<phicache_status> {
-    let out = self::out(out, "out")?;
     let subsystem = self::subsystem(subsystem)?;
     let parent = if parent.is_null() { None } else { Some(own(parent, "parent")?) };
     let (options, name) = self::options(options)?;
@@ -191,7 +221,7 @@ pub unsafe extern "C" fn phicache_mice_cache_memoize(
         let out = Record::new(out_mice, out)?;
         let compute = Computation::new(compute, user_data, call_data, callback_code, "phicache_mice_cache_memoize")?;
         let (cache, key) = (mice(cache)?, bytes(key, "key")?);
-        out.fill(cache.memoize(key, |draft| compute.run(draft))?)
+        out.fill(cache.ask(key)?.or_compute(|draft| compute.run(draft))?)
     })
 }
 
@@ -203,8 +233,9 @@ struct Record<'a> {
 
 impl Record<'_> {
     fn new(mice: *mut phicache_mice, value: *mut phicache_value) -> Result<Self> {
-        let value = out(value, "out")?;
-        Ok(Record { mice: growing(mice, "out_mice")?, value })
+        // Both are zeroed, also when one is NULL.
+        let outs = (growing(mice, "out_mice"), out(value, "out"));
+        Ok(Record { mice: outs.0?, value: outs.1? })
     }
 
     fn fill(self, value: Value) -> Result<phicache_status> {

@@ -135,7 +135,7 @@ pub unsafe extern "C" fn phicache_purview_cache_memoize(
         let out = List::new(out_purviews, out_count, out)?;
         let compute = Computation::new(compute, user_data, call_data, callback_code, "phicache_purview_cache_memoize")?;
         let key = PurviewCache::key(Direction::from_number(direction)?, NodeSet(mechanism))?;
-        out.fill(purview(cache)?.memoize(&key, |draft| compute.run(draft))?);
+        out.fill(purview(cache)?.ask(&key)?.or_compute(|draft| compute.run(draft))?);
         Ok(PHICACHE_OK)
     })
 }
@@ -149,9 +149,9 @@ struct List<'a> {
 
 impl List<'_> {
     fn new(purviews: *mut *const u64, count: *mut usize, value: *mut phicache_value) -> Result<Self> {
-        let value = out(value, "out")?;
-        let count = out(count, "out_count")?;
-        Ok(List { purviews: out(purviews, "out_purviews")?, count, value })
+        // All of them are zeroed, also when one is NULL.
+        let outs = (out(purviews, "out_purviews"), out(count, "out_count"), out(value, "out"));
+        Ok(List { purviews: outs.0?, count: outs.1?, value: outs.2? })
     }
 
     fn fill(self, value: Value) {

@@ -74,6 +74,11 @@ pub const PHICACHE_EFFECT: i32 = 1;
 /// Both; in keys only.
 pub const PHICACHE_BIDIRECTIONAL: i32 = 2;
 
+/// In `phicache_features`: built with Redis.
+pub const PHICACHE_FEATURE_REDIS: u32 = 1;
+/// In `phicache_features`: built with TLS for Redis.
+pub const PHICACHE_FEATURE_TLS: u32 = 2;
+
 /// A dict cache.
 pub const PHICACHE_KIND_DICT: i32 = 1;
 /// A purview cache.
