@@ -1,0 +1,28 @@
+// The whole analysis of a network: the cause-effect structure of the uncut subsystem, then every system cut.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "system.hpp"
+
+namespace iit {
+
+struct EvaluatedCut {
+    Cut cut;
+    double phi = 0;  // the uncut structure's sum of small phi minus that of the structure under the cut
+};
+
+struct Result {
+    std::vector<Mice> mice;  // cause and effect of every mechanism, mechanisms by size
+    std::vector<EvaluatedCut> cuts;
+    double phi = 0;
+    double seconds = 0;
+    Computed computed;
+    std::vector<CacheUse> caches;
+};
+
+Result analyse(const Network& network, Reuse reuse);
+
+}  // namespace iit

@@ -1,0 +1,120 @@
+#include "caches.hpp"
+
+#include <optional>
+
+namespace iit {
+namespace {
+
+// Only distances between repertoires of few states are remembered: those come again and again, whereas hardly any two
+// large repertoires are equal. (The L1 measure is in fact cheaper to compute than to look up; an earth mover's distance,
+// PyPhi's default, is not.)
+constexpr std::size_t kMostStates = 4;
+constexpr std::uint64_t kMostDistanceBytes = 64 << 20;
+
+// How the results are computed: programs that compute otherwise must not read them.
+constexpr const char* kContext = "phicache examples/iit, version 1: L1, bipartitions, six decimals";
+
+void add_counts(CacheUse& use, std::uint64_t hits, std::uint64_t misses) {
+    ++use.caches;
+    use.hits += hits;
+    use.misses += misses;
+}
+
+template <class Cache>
+void add_contents(CacheUse& use, const Cache& cache) {
+    const phicache_stats stats = cache.stats();
+    use.size += stats.size;
+    use.bytes += stats.bytes;
+}
+
+template <class Cache>
+void add(CacheUse& use, const Cache& cache) {
+    const phicache_info info = cache.info();
+    add_counts(use, info.hits, info.misses);
+    add_contents(use, cache);
+}
+
+double distance_between(phicache::bytes a, phicache::bytes b) {
+    return distance(reinterpret_cast<const double*>(a.data()), reinterpret_cast<const double*>(b.data()),
+                    a.size() / sizeof(double));
+}
+
+// The targets of every node, as far as they depend on it: severing other connections changes nothing.
+std::vector<phicache::node_set> targets(const Network& network) {
+    std::vector<NodeSet> masks(network.nodes.size());
+    for (int node = 0; node < network.size(); ++node) {
+        for_each_node(network.nodes[static_cast<std::size_t>(node)].inputs,
+                      [&](int input) { masks[static_cast<std::size_t>(input)] |= single(node); });
+    }
+    std::vector<phicache::node_set> sets;
+    for (NodeSet mask : masks) sets.push_back(to_phicache(mask));
+    return sets;
+}
+
+phicache::subsystem uncut_subsystem(const Network& network) {
+    const std::vector<phicache::node_set> connections = targets(network);
+    std::vector<std::int32_t> state;
+    for (int node = 0; node < network.size(); ++node) state.push_back((network.state & single(node)) ? 1 : 0);
+    const auto identity = phicache::fingerprint::of_network(network.tpm, connections, kContext);
+    return phicache::subsystem(identity, state, to_phicache(network.all()), connections);
+}
+
+phicache::cut severed_by(const Network& network, const Cut& cut) {
+    return phicache::cut::bipartition(network.nodes.size(), to_phicache(cut.from), to_phicache(cut.to));
+}
+
+}  // namespace
+
+NetworkCaches::NetworkCaches()
+    : distance_store_(phicache::cache_options{"", kMostDistanceBytes}),
+      distance_(distance_between, phicache::memo_options{phicache::memory_configured, phicache::typing::untyped,
+                                                          distance_store_.view(), "distance"}) {}
+
+double NetworkCaches::distance(const double* a, const double* b, std::size_t size) const {
+    if (size > kMostStates) return iit::distance(a, b, size);
+    return distance_(phicache::bytes(a, size * sizeof(double)), phicache::bytes(b, size * sizeof(double)));
+}
+
+void NetworkCaches::add_to(CachesUse& use) const {
+    add(use.purviews, purviews);
+    const phicache_info info = distance_.info();
+    add_counts(use.distances, info.hits, info.misses);
+    add_contents(use.distances, distance_store_);
+}
+
+void RepertoireCaches::add_to(CachesUse& use) const {
+    add(use.single_nodes, single_nodes);
+    add(use.repertoires, repertoires);
+    add(use.small_phi, small_phi);
+}
+
+SystemCaches::SystemCaches(const Network& network)
+    : repertoires(std::make_shared<RepertoireCaches>()),
+      mice(nullptr),
+      subsystem_(uncut_subsystem(network)),
+      cut_(false),
+      shares_repertoires_(false) {
+    mice = phicache::mice_cache::dict(subsystem_);
+}
+
+SystemCaches::SystemCaches(const SystemCaches& uncut, const Network& network, const Cut& cut, Reuse reuse)
+    : repertoires(reuse == Reuse::cuts ? uncut.repertoires : std::make_shared<RepertoireCaches>()),
+      mice(nullptr),
+      subsystem_(uncut.subsystem_.under(severed_by(network, cut))),
+      cut_(true),
+      shares_repertoires_(reuse == Reuse::cuts) {
+    mice = phicache::mice_cache::dict(subsystem_, &uncut.mice);
+}
+
+phicache::key_bytes SystemCaches::key(Direction direction, NodeSet mechanism, NodeSet purview) const {
+    return subsystem_.key(nullptr, to_phicache(direction), to_phicache(mechanism), to_phicache(purview));
+}
+
+void SystemCaches::add_to(CachesUse& use) const {
+    if (!shares_repertoires_) repertoires->add_to(use);
+    const phicache_info info = mice.info();
+    add_counts(use.mice, info.hits, info.misses);
+    if (!cut_) add_contents(use.mice, mice);
+}
+
+}  // namespace iit

@@ -1,0 +1,64 @@
+// iit: integrated information of a small network, computed with and without phicache.
+
+#include <exception>
+#include <iostream>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "analysis.hpp"
+#include "network.hpp"
+#include "options.hpp"
+#include "report.hpp"
+
+namespace {
+
+int run(const std::vector<std::string>& arguments) {
+    const iit::Options options = iit::parse_options(arguments);
+    if (options.help) {
+        std::cout << iit::usage();
+        return 0;
+    }
+    iit::Network network;
+    try {
+        network = iit::read_network(options.network);
+    } catch (const iit::InputError& error) {
+        throw iit::InputError(options.network + ": " + error.what());
+    }
+    std::vector<iit::Run> runs;
+    for (iit::Reuse reuse : options.runs) runs.push_back({reuse, iit::analyse(network, reuse)});
+    if (options.json) {
+        iit::print_json(std::cout, runs.front());
+    } else {
+        iit::print_text(std::cout, options.network, network, runs);
+    }
+    std::cout.flush();
+    if (!std::cout) throw std::runtime_error("cannot write to standard output");
+    return 0;
+}
+
+// One line on standard error, whatever the message quotes.
+int fail(int status, std::string what) {
+    for (char& c : what) {
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+    }
+    std::cerr << "iit: " << what << "\n";
+    return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return run(std::vector<std::string>(argv + 1, argv + argc));
+    } catch (const iit::UsageError& error) {
+        return fail(2, error.what());
+    } catch (const iit::InputError& error) {
+        return fail(2, error.what());
+    } catch (const std::bad_alloc&) {
+        return fail(1, "out of memory");
+    } catch (const std::exception& error) {
+        return fail(1, error.what());
+    }
+}

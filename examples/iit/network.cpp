@@ -1,0 +1,180 @@
+// From JSON text to a Network: everything that can be wrong with an input is found here.
+
+#include "network.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+#include "json.hpp"
+
+namespace iit {
+namespace {
+
+std::string at(const char* key, std::size_t index) { return std::string(key) + "[" + std::to_string(index) + "]"; }
+
+std::string at(const char* key, std::size_t row, std::size_t column) {
+    return at(key, row) + "[" + std::to_string(column) + "]";
+}
+
+const json::Array& array(const json::Value* value, const std::string& what) {
+    const json::Array* elements = value ? value->as<json::Array>() : nullptr;
+    if (!elements) throw InputError(value ? what + " is not a list" : what + " is missing");
+    return *elements;
+}
+
+bool zero_or_one(const json::Value& value, const std::string& what) {
+    const double* number = value.as<double>();
+    if (!number || (*number != 0 && *number != 1)) throw InputError(what + " is neither 0 nor 1");
+    return *number == 1;
+}
+
+double probability(const json::Value& value, const std::string& what) {
+    const double* number = value.as<double>();
+    if (!number) throw InputError(what + " is not a number");
+    if (!(*number >= 0 && *number <= 1)) throw InputError(what + " is not a probability between 0 and 1");
+    return *number;
+}
+
+// A row of a table: a list of exactly `length` elements.
+const json::Array& row(const json::Array& table, const char* key, std::size_t index, std::size_t length) {
+    const json::Array& elements = array(&table[index], at(key, index));
+    if (elements.size() != length) {
+        throw InputError(at(key, index) + " has " + std::to_string(elements.size()) + " elements, not " +
+                         std::to_string(length));
+    }
+    return elements;
+}
+
+std::size_t check_size(const json::Object& input, std::size_t size) {
+    if (size == 0) throw InputError("state is empty: a network has at least one node");
+    if (size > 64) throw InputError("the network has " + std::to_string(size) + " nodes: at most 64 are possible");
+    if (size > kMostNodes) {
+        throw InputError("the network has " + std::to_string(size) + " nodes: an analysis of more than " +
+                         std::to_string(kMostNodes) + " would never end");
+    }
+    if (const json::Value* stated = json::find(input, "size")) {
+        const double* number = stated->as<double>();
+        if (!number || *number != static_cast<double>(size)) throw InputError("size is not the number of nodes in state");
+    }
+    if (const json::Value* nodes = json::find(input, "nodes")) {
+        if (array(nodes, "nodes").size() != size) throw InputError("nodes does not name all nodes of the network");
+    }
+    return size;
+}
+
+// For each node, the nodes that are connected to it.
+std::vector<NodeSet> read_connections(const json::Object& input, std::size_t size) {
+    const json::Value* given = json::find(input, "cm");
+    if (!given) return std::vector<NodeSet>(size, first_nodes(static_cast<int>(size)));
+    const json::Array& rows = array(given, "cm");
+    if (rows.size() != size) throw InputError("cm has " + std::to_string(rows.size()) + " rows, not " + std::to_string(size));
+    std::vector<NodeSet> connected(size);
+    for (std::size_t i = 0; i < size; ++i) {
+        const json::Array& targets = row(rows, "cm", i, size);
+        for (std::size_t j = 0; j < size; ++j) {
+            if (zero_or_one(targets[j], at("cm", i, j))) connected[j] |= single(static_cast<int>(i));
+        }
+    }
+    return connected;
+}
+
+std::vector<double> read_tpm(const json::Object& input, std::size_t size) {
+    const json::Array& rows = array(json::find(input, "tpm"), "tpm");
+    const std::size_t expected = std::size_t{1} << size;
+    if (rows.size() != expected) {
+        throw InputError("tpm has " + std::to_string(rows.size()) + " rows: " + std::to_string(size) + " nodes need " +
+                         std::to_string(expected));
+    }
+    std::vector<double> tpm;
+    tpm.reserve(expected * size);
+    for (std::size_t i = 0; i < expected; ++i) {
+        const json::Array& probabilities = row(rows, "tpm", i, size);
+        for (std::size_t j = 0; j < size; ++j) tpm.push_back(probability(probabilities[j], at("tpm", i, j)));
+    }
+    return tpm;
+}
+
+// The node's column of the state-by-node table, averaged over everything that is not connected to the node.
+std::vector<double> probabilities_on(const std::vector<double>& tpm, std::size_t size, std::size_t node, NodeSet connected) {
+    const NodeSet others = first_nodes(static_cast<int>(size)) & ~connected;
+    std::vector<double> table;
+    table.reserve(states(connected));
+    NodeSet input = 0;
+    do {
+        double sum = 0;
+        NodeSet other = 0;
+        do {
+            sum += tpm[(input | other) * size + node];
+            other = next_subset(other, others);
+        } while (other != 0);
+        table.push_back(sum / static_cast<double>(states(others)));
+        input = next_subset(input, connected);
+    } while (input != 0);
+    return table;
+}
+
+// Whether the state of the input of that rank makes a difference anywhere in the table.
+bool depends_on(const std::vector<double>& table, NodeSet rank) {
+    for (NodeSet state = 0; state < table.size(); ++state) {
+        if (table[state] != table[state | rank]) return true;
+    }
+    return false;
+}
+
+Node make_node(const std::vector<double>& tpm, std::size_t size, std::size_t index, NodeSet connected, bool on_now) {
+    const std::vector<double> table = probabilities_on(tpm, size, index, connected);
+    Node node;
+    node.connected = connected;
+    for_each_node(connected, [&](int input) {
+        if (depends_on(table, rank_within(single(input), connected))) node.inputs |= single(input);
+    });
+    const NodeSet ranks = rank_within(node.inputs, connected);
+    NodeSet state = 0;
+    do {
+        node.on.push_back(table[state]);
+        node.current.push_back(on_now ? table[state] : 1 - table[state]);
+        state = next_subset(state, ranks);
+    } while (state != 0);
+    return node;
+}
+
+}  // namespace
+
+Network parse_network(const std::string& text) {
+    json::Value document;
+    try {
+        document = json::parse(text);
+    } catch (const json::ParseError& error) {
+        throw InputError(std::string("not JSON: ") + error.what());
+    }
+    const json::Object* input = document.as<json::Object>();
+    if (!input) throw InputError("not a JSON object");
+
+    Network network;
+    const json::Array& state = array(json::find(*input, "state"), "state");
+    const std::size_t size = check_size(*input, state.size());
+    for (std::size_t i = 0; i < size; ++i) {
+        if (zero_or_one(state[i], at("state", i))) network.state |= single(static_cast<int>(i));
+    }
+    const std::vector<NodeSet> connected = read_connections(*input, size);
+    network.tpm = read_tpm(*input, size);
+    for (std::size_t i = 0; i < size; ++i) {
+        const bool on_now = (network.state & single(static_cast<int>(i))) != 0;
+        network.nodes.push_back(make_node(network.tpm, size, i, connected[i], on_now));
+    }
+    return network;
+}
+
+Network read_network(const std::string& path) {
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
+    if (!file) throw InputError(std::string("cannot be opened: ") + std::strerror(errno));
+    std::string text;
+    char block[1 << 16];
+    while (std::size_t length = std::fread(block, 1, sizeof block, file.get())) text.append(block, length);
+    if (std::ferror(file.get())) throw InputError(std::string("cannot be read: ") + std::strerror(errno));
+    return parse_network(text);
+}
+
+}  // namespace iit

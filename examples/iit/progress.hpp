@@ -1,0 +1,34 @@
+// A progress bar on standard error: only on a terminal, and only once the work has taken a second.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+
+namespace iit {
+
+class Progress {
+  public:
+    // `label` says what is being done, `total` how many steps it takes.
+    Progress(std::string label, std::size_t total);
+    ~Progress();  // wipes the bar away
+
+    Progress(const Progress&) = delete;
+    Progress& operator=(const Progress&) = delete;
+
+    void step();
+
+  private:
+    using Clock = std::chrono::steady_clock;
+
+    void draw();
+
+    std::string label_;
+    std::size_t total_;
+    std::size_t done_ = 0;
+    bool terminal_;
+    bool drawn_ = false;
+    Clock::time_point next_;
+};
+
+}  // namespace iit

@@ -1,0 +1,34 @@
+// Cause and effect repertoires: steps 1 and 2 of the algorithm, without any memory of earlier answers.
+//
+// A repertoire over a purview P is an array of 2^|P| doubles; bit r of an index is the state of the purview node of
+// rank r. Everything here writes into arrays of the caller.
+#pragma once
+
+#include <cstddef>
+
+#include "cut.hpp"
+#include "network.hpp"
+
+namespace iit {
+
+// P(current state of `node` | previous state), as a function of the 2^|purview| states of the purview.
+void single_node_cause(const Network& network, const Connections& connections, int node, NodeSet purview, double* out);
+
+// P(next state of `node` | current state of the mechanism), for the states OFF and ON: two numbers.
+void single_node_effect(const Network& network, const Connections& connections, NodeSet mechanism, int node, double* out);
+
+// Scales an array to sum 1; one that is zero throughout stays as it is.
+void normalize(double* values, std::size_t size);
+
+// A repertoire over `whole` from those over two parts of it that have no node in common.
+void multiply(NodeSet whole, const double* first, NodeSet first_part, const double* second, NodeSet second_part,
+              double* out);
+
+// The sum of absolute differences, rounded as round_phi does.
+double distance(const double* a, const double* b, std::size_t size);
+
+// Rounds to six decimals. Values within 1e-12 of the middle between two are taken as lying in the middle (and go to the
+// even neighbour), so that the last bits of a sum never decide.
+double round_phi(double value);
+
+}  // namespace iit

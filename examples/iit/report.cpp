@@ -1,0 +1,169 @@
+#include "report.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <ostream>
+
+namespace iit {
+namespace {
+
+template <class... Arguments>
+std::string format(const char* pattern, Arguments... arguments) {
+    char line[256];
+    std::snprintf(line, sizeof line, pattern, arguments...);
+    return line;
+}
+
+// "0,2,3", or a dash for no nodes.
+std::string names(NodeSet nodes) {
+    std::string list;
+    for_each_node(nodes, [&](int node) { list += (list.empty() ? "" : ",") + std::to_string(node); });
+    return list.empty() ? "-" : list;
+}
+
+// 1234567 as "1,234,567".
+std::string grouped(std::uint64_t number) {
+    std::string digits = std::to_string(number);
+    for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
+    return digits;
+}
+
+// Phi with as many of its six decimals as it has; adding 0 turns -0 into 0.
+std::string phi_text(double phi) {
+    std::string text = format("%.6f", phi + 0.0);
+    text.erase(std::max(text.find_last_not_of('0') + 1, text.find('.') + 2));
+    return text;
+}
+
+const char* name_of(Reuse reuse) {
+    switch (reuse) {
+        case Reuse::none: return "no caches";
+        case Reuse::parent: return "dict, reuse parent";
+        case Reuse::cuts: return "dict, reuse cuts";
+    }
+    return "";
+}
+
+void print_structure(std::ostream& out, const Result& result) {
+    out << "\nmechanism        cause purview     phi       effect purview    phi       concept\n";
+    for (std::size_t i = 0; i + 1 < result.mice.size(); i += 2) {
+        const Mice& cause = result.mice[i];
+        const Mice& effect = result.mice[i + 1];
+        const double phi = std::min(cause.phi, effect.phi);
+        out << format("%-16s %-17s %-9s %-17s %-9s %s\n", names(cause.mechanism).c_str(), names(cause.purview).c_str(),
+                      phi_text(cause.phi).c_str(), names(effect.purview).c_str(), phi_text(effect.phi).c_str(),
+                      phi > 0 ? phi_text(phi).c_str() : "-");
+    }
+}
+
+void print_phi(std::ostream& out, const Result& result) {
+    out << "\nphi = " << phi_text(result.phi);
+    if (result.cuts.empty()) {
+        out << " (a single node cannot be cut)\n";
+        return;
+    }
+    auto smallest = std::min_element(result.cuts.begin(), result.cuts.end(),
+                                     [](const EvaluatedCut& a, const EvaluatedCut& b) { return a.phi < b.phi; });
+    out << ", the smallest of " << result.cuts.size() << " cuts (" << phi_text(smallest->phi) << " without the connections from "
+        << names(smallest->cut.from) << " to " << names(smallest->cut.to) << ")\n";
+}
+
+void print_caches(std::ostream& out, const Run& run) {
+    out << "\n" << name_of(run.reuse) << ": " << format("%.3f s", run.result.seconds) << "\n";
+    if (run.reuse == Reuse::none) return;
+    out << "  cache          caches        hits      misses   hits of all     entries        bytes\n";
+    for (const CacheUse& use : run.result.caches) {
+        const std::uint64_t asked = use.hits + use.misses;
+        const double share = asked ? 100.0 * static_cast<double>(use.hits) / static_cast<double>(asked) : 0;
+        out << format("  %-13s %7s %11s %11s %11.1f %% %11s %12s\n", use.name.c_str(), grouped(use.caches).c_str(),
+                      grouped(use.hits).c_str(), grouped(use.misses).c_str(), share, grouped(use.size).c_str(),
+                      grouped(use.bytes).c_str());
+    }
+}
+
+// How many times more `before` is than `after`.
+std::string times(double before, double after) { return after > 0 ? format("%.2f", before / after) : std::string("-"); }
+
+void print_savings(std::ostream& out, const std::vector<Run>& runs) {
+    out << "\ncomputed               repertoires   of single nodes   small-phi searches   seconds\n";
+    for (const Run& run : runs) {
+        const Computed& computed = run.result.computed;
+        out << format("  %-18s %13s %17s %20s %9.3f\n", name_of(run.reuse), grouped(computed.repertoires).c_str(),
+                      grouped(computed.single_node_repertoires).c_str(), grouped(computed.small_phi_searches).c_str(),
+                      run.result.seconds);
+    }
+    if (runs.size() < 2) return;
+    out << "\nsaved: times fewer     repertoires   of single nodes   small-phi searches   seconds\n";
+    for (std::size_t later = 1; later < runs.size(); ++later) {
+        for (std::size_t earlier = 0; earlier < later; ++earlier) {
+            const Result& before = runs[earlier].result;
+            const Result& after = runs[later].result;
+            auto fewer = [&](std::uint64_t Computed::*count) {
+                return times(static_cast<double>(before.computed.*count), static_cast<double>(after.computed.*count));
+            };
+            out << "  " << name_of(runs[later].reuse) << " against " << name_of(runs[earlier].reuse) << "\n"
+                << format("  %-18s %13s %17s %20s %9s\n", "", fewer(&Computed::repertoires).c_str(),
+                          fewer(&Computed::single_node_repertoires).c_str(), fewer(&Computed::small_phi_searches).c_str(),
+                          times(before.seconds, after.seconds).c_str());
+        }
+    }
+}
+
+// The largest difference of any phi between two analyses of one network.
+double disagreement(const Result& a, const Result& b) {
+    double largest = 0;
+    for (std::size_t i = 0; i < a.mice.size(); ++i) largest = std::max(largest, std::abs(a.mice[i].phi - b.mice[i].phi));
+    for (std::size_t i = 0; i < a.cuts.size(); ++i) largest = std::max(largest, std::abs(a.cuts[i].phi - b.cuts[i].phi));
+    return largest;
+}
+
+std::string json_nodes(NodeSet nodes) { return nodes == 0 ? "[]" : "[" + names(nodes) + "]"; }
+
+}  // namespace
+
+void print_text(std::ostream& out, const std::string& path, const Network& network, const std::vector<Run>& runs) {
+    out << path << ": " << network.size() << (network.size() == 1 ? " node" : " nodes") << ", ON now: " << names(network.state)
+        << "\n";
+    const Result& result = runs.front().result;
+    print_structure(out, result);
+    print_phi(out, result);
+    for (const Run& run : runs) print_caches(out, run);
+    print_savings(out, runs);
+    if (runs.size() < 2) return;
+    double largest = 0;
+    for (const Run& run : runs) largest = std::max(largest, disagreement(result, run.result));
+    out << "\nlargest difference of any phi between these runs: " << phi_text(largest) << "\n";
+}
+
+void print_json(std::ostream& out, const Run& run) {
+    const Result& result = run.result;
+    const char* separator = "";
+    out << "{\"mice\": [";
+    for (const Mice& mice : result.mice) {
+        out << separator << "\n  {\"direction\": \"" << (mice.direction == Direction::cause ? "CAUSE" : "EFFECT")
+            << "\", \"mechanism\": " << json_nodes(mice.mechanism) << ", \"purview\": " << json_nodes(mice.purview)
+            << ", \"phi\": " << phi_text(mice.phi) << "}";
+        separator = ",";
+    }
+    out << "],\n \"cuts\": [";
+    separator = "";
+    for (const EvaluatedCut& evaluated : result.cuts) {
+        out << separator << "\n  {\"from\": " << json_nodes(evaluated.cut.from) << ", \"to\": " << json_nodes(evaluated.cut.to)
+            << ", \"phi\": " << phi_text(evaluated.phi) << "}";
+        separator = ",";
+    }
+    out << "],\n \"phi\": " << phi_text(result.phi) << ",\n \"seconds\": " << format("%.6f", result.seconds)
+        << ",\n \"computed\": {\"repertoires\": " << result.computed.repertoires
+        << ", \"single_node_repertoires\": " << result.computed.single_node_repertoires
+        << ", \"small_phi_searches\": " << result.computed.small_phi_searches << "},\n \"cache\": {";
+    separator = "";
+    for (const CacheUse& use : result.caches) {
+        out << separator << "\n  \"" << use.name << "\": {\"caches\": " << use.caches << ", \"hits\": " << use.hits
+            << ", \"misses\": " << use.misses << ", \"size\": " << use.size << ", \"bytes\": " << use.bytes << "}";
+        separator = ",";
+    }
+    out << "}}\n";
+}
+
+}  // namespace iit

@@ -1,0 +1,37 @@
+"""Running the program under test: used by the test scripts beside this file."""
+
+import json
+import subprocess
+
+MODES = {
+    "none": ["--cache", "none"],
+    "parent": ["--cache", "dict", "--reuse", "parent"],
+    "cuts": ["--cache", "dict", "--reuse", "cuts"],
+}
+CACHES = {"repertoires", "single_nodes", "mice", "purviews", "distances"}
+
+
+def analyse(program, network, mode):
+    """The program's JSON report on a network file, cached as `mode` says."""
+    done = subprocess.run([program, network, "--json"] + MODES[mode], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if done.returncode != 0 or done.stderr:
+        raise SystemExit(f"{network}, {mode}: exit status {done.returncode}: {done.stderr.decode()}")
+    return json.loads(done.stdout)
+
+
+class Checks:
+    """Counts what was checked, prints what was wrong, and says the outcome."""
+
+    def __init__(self):
+        self.done = 0
+        self.wrong = 0
+
+    def __call__(self, right, *what):
+        self.done += 1
+        if not right:
+            self.wrong += 1
+            print("WRONG:", *what)
+
+    def finish(self):
+        print(f"{self.done} checks, {self.wrong} wrong")
+        raise SystemExit(1 if self.wrong or not self.done else 0)
