@@ -1,0 +1,148 @@
+"""Writes a C test that calls every function of phicache.h with NULL for each pointer parameter in turn.
+
+usage: generate_null_test.py phicache.h OUTPUT.c
+
+A parameter tagged [nullable] in its description takes NULL; any other answers ERROR_INVALID_ARGUMENT, and leaves the
+call's outputs zero. The other arguments are those of null_arguments.h: a parameter for which the tables below have none
+ends the generator, so that a new function cannot stay untested.
+"""
+import re
+import sys
+
+# Arguments by "type name", else by type. A pair is an output: the argument, and how it is freed when the call succeeds.
+ARGUMENTS = {
+    'char * buffer': '(char *)out.buffer', 'uint8_t * buffer': 'out.buffer', 'int32_t * indices': 'out.indices',
+    'const int32_t * indices': 'in.indices', 'const int32_t * state': 'in.state',
+    'const char * url': '"redis://host"', 'const char *': '"name"',
+    'const double * tpm': 'in.tpm', 'const uint64_t *': 'in.masks', 'const uint8_t * matrix': 'in.matrix',
+    'const phicache_cache_options *': '&in.options', 'const phicache_fingerprint *': '&in.fingerprint',
+    'const phicache_mice *': '&in.mice',
+    'phicache_config *': 'in.config', 'phicache_key *': 'in.key', 'phicache_cache *': 'in.view',
+    'phicache_dict_cache *': 'in.dict', 'phicache_purview_cache *': 'in.purview',
+    'phicache_mice_cache *': 'in.mice_cache', 'phicache_memo *': 'in.memo', 'phicache_method *': 'in.method',
+    'phicache_subsystem *': 'in.subsystem', 'phicache_lease *': 'in.lease', 'phicache_result *': 'result',
+    'phicache_registry_item *': '&out.item',
+    'phicache_compute compute': 'compute_empty', 'phicache_drop drop': 'drop_nothing', 'void *': '&in',
+    'phicache_bytes record': 'in.record', 'phicache_bytes': 'text("bytes")',
+    'double': '50.0', 'int32_t': '0', 'int64_t': '0', 'uint64_t from': '1', 'uint64_t to': '2',
+    'uint64_t nodes': '3', 'uint64_t': '1', 'uint32_t': '0',
+    'size_t capacity': '64', 'size_t len': '0', 'size_t size': '2', 'size_t nodes': '2', 'size_t': '1',
+}
+OUTPUTS = {
+    'phicache_value *': '&out.value', 'phicache_bytes *': '&out.lent', 'phicache_info *': '&out.info',
+    'phicache_stats *': '&out.stats', 'phicache_memory *': '&out.memory', 'phicache_mice *': '&out.mice',
+    'phicache_fingerprint *': '&out.fingerprint', 'phicache_compute *': '&out.compute', 'void **': '&out.user_data',
+    'const uint64_t **': '&out.purviews', 'uint8_t **': '&out.room', 'double *': '&out.real', 'size_t *': '&out.len',
+    'uint64_t * out_severed': 'out.severed', 'uint64_t *': '&out.number', 'int32_t * callback_code': '&out.code',
+    'int32_t *': '&out.answered',
+    **{f'phicache_{noun} **': f'(phicache_{noun} **)&out.handle'
+       for noun in 'config key cache dict_cache purview_cache mice_cache memo method subsystem lease'.split()},
+}
+GROWING = {'phicache_stats *', 'phicache_memory *', 'phicache_mice *'}
+SPECIAL = {('phicache_mice_cache_memoize', 'compute'): 'compute_mice', ('phicache_registry_list', 'capacity'): '1'}
+SIZES = {'out.severed': 'sizeof out.severed'}
+
+FUNCTION = re.compile(r'/\*\*((?:(?!\*/).)*)\*/\s*(?:PHICACHE_MUST_USE\s+)?(phicache_status|void)\s+(phicache_\w+)\s*'
+                      r'\(([^;]*)\);', re.S)
+
+
+class Parameter:
+    def __init__(self, text, described):
+        self.type, self.name = re.fullmatch(r'(.*?)(\w+)', ' '.join(text.split())).groups()
+        self.type = re.sub(r'\s*(\*+)$', r' \1', self.type.strip())
+        self.nullable = re.search(rf'@param {self.name}\s+\[nullable\]', described) is not None
+        self.is_pointer = self.type.endswith('*') or self.type in ('phicache_compute', 'phicache_drop')
+        self.is_output = self.name.startswith('out') or self.name == 'callback_code'
+
+    def argument(self, function):
+        special = SPECIAL.get((function, self.name))
+        table = OUTPUTS if self.is_output else ARGUMENTS
+        found = special or table.get(f'{self.type} {self.name}') or table.get(self.type)
+        if found is None:
+            sys.exit(f'{function}: add an argument for "{self.type} {self.name}" to {sys.argv[0]}')
+        return found
+
+
+def call(function, parameters, null):
+    """The call with NULL for one parameter; a length that follows it is 0 where NULL is allowed."""
+    arguments, before = [], None
+    for parameter in parameters:
+        empty = before is null and null.nullable and parameter.type == 'size_t'
+        argument = 'NULL' if parameter is null else '0' if empty else parameter.argument(function)
+        arguments.append(argument)
+        before = parameter
+    return f'{function}({", ".join(arguments)})'
+
+
+def undo(function, parameters, null):
+    """Frees what a call that succeeded has made."""
+    types = {p.type for p in parameters if p is not null}
+    lines = ['phicache_value_release(&out.value);'] if 'phicache_value *' in types else []
+    made = [t for t in types if t.startswith('phicache_') and t.endswith('**')]
+    if made and re.search(r'_(new|shared|cut)$', function):
+        handle = made[0][:-len(' **')]
+        lines.append(f'CHECK_OK({handle}_free(({handle} *)out.handle));')
+    return lines
+
+
+def blocks(result, function, parameters):
+    for null in (p for p in parameters if p.is_pointer):
+        made = call(function, parameters, null)
+        if result == 'void':
+            yield [f'{made};']
+            continue
+        names = f'"{function}", "{null.name}"'
+        lines = ['prepare();', f'status = {made};']
+        if null.nullable:
+            yield lines + [f'check_null_taken({names}, status);'] + undo(function, parameters, null)
+            continue
+        lines.append(f'check_null_refused({names}, status);')
+        for p in parameters:
+            if p.is_output and p is not null:
+                argument = p.argument(function)
+                place = re.sub(r'^\(.*?\)', '', argument)
+                size = SIZES.get(argument, f'sizeof *({place})')
+                skip = 'sizeof(size_t)' if p.type in GROWING else '0'
+                lines.append(f'check_zero({names}, "{p.name}", {place}, {skip}, {size});')
+        yield lines
+
+
+def main():
+    header, output = sys.argv[1:]
+    functions = []
+    for described, result, function, parameters in FUNCTION.findall(open(header, encoding='utf-8').read()):
+        parameters = [] if parameters.strip() == 'void' else [Parameter(p, described) for p in parameters.split(',')]
+        if any(p.is_pointer for p in parameters):
+            functions.append((result, function, parameters))
+    if len(functions) < 50:
+        sys.exit(f'{header}: only {len(functions)} functions with pointers found; has its form changed?')
+
+    inside = [f for f in functions if any(p.type == 'phicache_result *' for p in f[2])]
+    text = ['/* Written by generate_null_test.py from phicache.h. */', '#include "null_arguments.h"', '']
+    for result, function, parameters in functions:
+        within = (result, function, parameters) in inside
+        signature = ('int32_t test_{}(void *user_data, void *call_data, phicache_bytes key, phicache_result *result)'
+                     if within else 'void test_{}(void)')
+        text.append('static ' + signature.format(function) + ' {')
+        if result != 'void':
+            text.append('    phicache_status status;')
+        if within:
+            text.append('    (void)user_data;\n    (void)call_data;\n    (void)key;\n    (void)result;')
+        for lines in blocks(result, function, parameters):
+            text += ['    ' + line for line in lines]
+        text += ['    return 0;', '}', ''] if within else ['}', '']
+    text += ['int main(void) {', '    make_arguments();']
+    for entry in functions:
+        function = entry[1]
+        if entry in inside:
+            text += [f'    CHECK_OK(phicache_dict_cache_memoize(in.dict, text("k"), test_{function}, NULL, NULL, '
+                     '&out.value, NULL));', '    phicache_value_release(&out.value);']
+        else:
+            text.append(f'    test_{function}();')
+    text += ['    free_arguments();', '    return check_report();', '}', '']
+    with open(output, 'w', encoding='utf-8') as file:
+        file.write('\n'.join(text))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,149 @@
+/* null_arguments.h: a right argument for every parameter of the API, for the generated test of NULL pointers.
+ *
+ * generate_null_test.py writes one call per function and pointer parameter, with NULL for that parameter and these
+ * for all others; what it cannot find here by type or name it refuses to generate.
+ */
+#ifndef PHICACHE_NULL_ARGUMENTS_H
+#define PHICACHE_NULL_ARGUMENTS_H
+
+#include "sample.h"
+
+/* What goes in. */
+static struct {
+    phicache_config *config;
+    phicache_key *key;
+    phicache_dict_cache *dict;
+    phicache_purview_cache *purview;
+    phicache_mice_cache *mice_cache;
+    phicache_cache *view;
+    phicache_memo *memo;
+    phicache_method *method;
+    phicache_subsystem *subsystem;
+    phicache_lease *lease;
+    phicache_cache_options options;
+    phicache_mice mice;
+    phicache_fingerprint fingerprint;
+    phicache_bytes record;
+    uint8_t record_bytes[64];
+    double tpm[8];
+    int32_t state[2], indices[1];
+    uint64_t masks[2];
+    uint8_t matrix[4];
+} in;
+
+/* What comes out; everything here is overwritten before a call. */
+typedef struct {
+    void *handle, *user_data;
+    phicache_compute compute;
+    phicache_value value;
+    phicache_bytes lent;
+    phicache_info info;
+    phicache_stats stats;
+    phicache_memory memory;
+    phicache_mice mice;
+    phicache_registry_item item;
+    phicache_fingerprint fingerprint;
+    const uint64_t *purviews;
+    uint64_t severed[2], number;
+    double real;
+    size_t len;
+    int32_t code, answered, indices[64];
+    uint8_t *room;
+    uint8_t buffer[1024];
+} outputs;
+
+static outputs out;
+
+static inline int32_t compute_empty(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
+    (void)user_data;
+    (void)call_data;
+    (void)key;
+    (void)result;
+    return 0;
+}
+
+static inline int32_t compute_mice(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
+    (void)user_data;
+    (void)call_data;
+    (void)key;
+    return phicache_result_mice(result, &in.mice, NULL);
+}
+
+static inline void drop_nothing(void *user_data) { (void)user_data; }
+
+static inline void make_arguments(void) {
+    size_t len = 0;
+    in.options.struct_size = sizeof in.options;
+    in.mice.struct_size = sizeof in.mice;
+    in.mice.phi = 1.0;
+    in.masks[0] = 2;
+    in.masks[1] = 1;
+    CHECK_OK(phicache_mice_encode(&in.mice, in.record_bytes, sizeof in.record_bytes, &len));
+    in.record = bytes(in.record_bytes, len);
+    CHECK_OK(phicache_config_new(&in.config));
+    CHECK_OK(phicache_key_new(&in.key));
+    CHECK_OK(phicache_dict_cache_new(NULL, NULL, &in.dict));
+    CHECK_OK(phicache_dict_cache_as_cache(in.dict, &in.view));
+    CHECK_OK(phicache_purview_cache_new(NULL, NULL, &in.purview));
+    CHECK_OK(phicache_subsystem_new(&in.fingerprint, 2, in.state, 3, NULL, NULL, &in.subsystem));
+    CHECK_OK(phicache_dict_mice_cache_new(NULL, NULL, in.subsystem, NULL, &in.mice_cache));
+    CHECK_OK(phicache_memo_new(NULL, compute_empty, NULL, NULL, 50.0, 0, NULL, NULL, &in.memo));
+    CHECK_OK(phicache_method_new(NULL, 0, compute_empty, NULL, NULL, &in.method));
+}
+
+static inline void free_arguments(void) {
+    CHECK_OK(phicache_lease_abandon(in.lease));
+    CHECK_OK(phicache_method_free(in.method));
+    CHECK_OK(phicache_memo_free(in.memo));
+    CHECK_OK(phicache_mice_cache_free(in.mice_cache));
+    CHECK_OK(phicache_subsystem_free(in.subsystem));
+    CHECK_OK(phicache_purview_cache_free(in.purview));
+    CHECK_OK(phicache_dict_cache_free(in.dict));
+    CHECK_OK(phicache_key_free(in.key));
+    CHECK_OK(phicache_config_free(in.config));
+}
+
+/* Before a call: the caches are empty, the lease is new, and outputs hold what no call leaves there on an error. */
+static inline void prepare(void) {
+    phicache_value value;
+    (void)phicache_lease_abandon(in.lease); /* the last call may have completed it */
+    CHECK_OK(phicache_dict_cache_clear(in.dict));
+    CHECK_OK(phicache_purview_cache_clear(in.purview));
+    CHECK_OK(phicache_mice_cache_clear(in.mice_cache));
+    CHECK_OK(phicache_key_reset(in.key));
+    CHECK_STATUS(phicache_cache_begin(in.view, text("leased"), 1, &value, &in.lease), PHICACHE_LEASE);
+    memset(&out, 0xEE, sizeof out);
+    out.stats.struct_size = sizeof out.stats;
+    out.memory.struct_size = sizeof out.memory;
+    out.mice.struct_size = sizeof out.mice;
+    out.item.struct_size = sizeof out.item;
+}
+
+static inline void check_null_refused(const char *function, const char *parameter, phicache_status status) {
+    if (status != PHICACHE_ERROR_INVALID_ARGUMENT)
+        fprintf(stderr, "%s with %s NULL is %s\n", function, parameter, phicache_status_name(status));
+    else
+        check_contains(function, 0, "the message", phicache_last_error(), parameter);
+    check_count(status == PHICACHE_ERROR_INVALID_ARGUMENT);
+}
+
+/* A [nullable] parameter: NULL is no invalid argument. */
+static inline void check_null_taken(const char *function, const char *parameter, phicache_status status) {
+    const int taken = status >= 0 || status == PHICACHE_ERROR_BUFFER_TOO_SMALL;
+    if (!taken)
+        fprintf(stderr, "%s with %s NULL is %s: %s\n", function, parameter, phicache_status_name(status),
+                phicache_last_error());
+    check_count(taken);
+}
+
+/* On an error, an output is zero; of structs that grow, all but the size. */
+static inline void check_zero(const char *function, const char *null, const char *parameter, const void *output,
+                              size_t skip, size_t size) {
+    const uint8_t *all = (const uint8_t *)output;
+    size_t i;
+    for (i = skip; i < size && all[i] == 0; i++) {}
+    if (i < size) fprintf(stderr, "%s with %s NULL leaves %s unset\n", function, null, parameter);
+    check_count(i == size);
+}
+
+#endif /* PHICACHE_NULL_ARGUMENTS_H */

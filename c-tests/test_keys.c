@@ -1,0 +1,332 @@
+/* test_keys.c: the key builder against the test vectors of docs/keys.md, the standard keys, and fingerprints. */
+#include "sample.h"
+
+static phicache_key *new_key(void) {
+    phicache_key *key = NULL;
+    CHECK_OK(phicache_key_new(&key));
+    return key;
+}
+
+/* A vector's key, and how its operations are read. */
+static size_t from_hex(const char *hex, size_t digits, uint8_t *out) {
+    size_t i;
+    for (i = 0; i + 1 < digits; i += 2) {
+        const char pair[3] = {hex[i], hex[i + 1], '\0'};
+        out[i / 2] = (uint8_t)strtoul(pair, NULL, 16);
+    }
+    return digits / 2;
+}
+
+static phicache_status add_double_of_bits(phicache_key *key, uint64_t bits) {
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return phicache_key_add_double(key, value);
+}
+
+static phicache_status add(phicache_key *key, const char *operation) {
+    static uint8_t data[4096];
+    const char *value = strchr(operation, ':');
+    const size_t name = value == NULL ? strlen(operation) : (size_t)(value - operation);
+    size_t len;
+    if (strcmp(operation, "none") == 0) return phicache_key_add_none(key);
+    if (strcmp(operation, "(") == 0) return phicache_key_begin_tuple(key);
+    if (strcmp(operation, ")") == 0) return phicache_key_end_tuple(key);
+    if (strcmp(operation, "{") == 0) return phicache_key_begin_set(key);
+    if (strcmp(operation, "}") == 0) return phicache_key_end_set(key);
+    if (!CHECK(value != NULL) || !CHECK(strlen(operation) < 2 * sizeof data)) return -1;
+    value++;
+#define IS(word) (name == strlen(word) && strncmp(operation, word, name) == 0)
+    if (IS("bool")) return phicache_key_add_bool(key, (int32_t)strtol(value, NULL, 10));
+    if (IS("int")) return phicache_key_add_int(key, (int64_t)strtoll(value, NULL, 10));
+    if (IS("uint")) return phicache_key_add_uint(key, (uint64_t)strtoull(value, NULL, 10));
+    if (IS("double")) return add_double_of_bits(key, (uint64_t)strtoull(value, NULL, 16));
+    if (IS("direction")) return phicache_key_add_direction(key, (int32_t)strtol(value, NULL, 10));
+    if (IS("nodes")) return phicache_key_add_nodes(key, (uint64_t)strtoull(value, NULL, 16));
+    len = from_hex(value, strlen(value), data);
+    if (IS("bytes")) return phicache_key_add_bytes(key, bytes(data, len));
+    if (IS("string")) return phicache_key_add_string(key, bytes(data, len));
+    if (IS("kw")) {
+        data[len] = '\0';
+        return phicache_key_add_keyword(key, (const char *)data);
+    }
+#undef IS
+    CHECK_TEXT(operation, "an operation of docs/keys.md");
+    return -1;
+}
+
+static void check_vector(phicache_key *key, char *line) {
+    static uint8_t expected[8192];
+    const char *typed = strtok(line, " \n"), *hex = strtok(NULL, " \n"), *operation;
+    phicache_bytes made;
+    size_t len;
+    if (!CHECK(typed != NULL && hex != NULL && strlen(hex) < 2 * sizeof expected)) return;
+    len = from_hex(hex, strlen(hex), expected);
+    CHECK_OK(phicache_key_reset(key));
+    while ((operation = strtok(NULL, " \n")) != NULL) CHECK_OK(add(key, operation));
+    CHECK_OK(phicache_key_bytes(key, strcmp(typed, "typed") == 0, &made));
+    CHECK_BYTES(made.data, made.len, expected, len);
+}
+
+static void the_builder_makes_the_bytes_of_every_vector(void) {
+    static char line[1 << 16];
+    FILE *file = fopen(PHICACHE_SOURCE_DIR "/c-tests/data/key_vectors.txt", "r");
+    phicache_key *key = new_key();
+    unsigned vectors = 0;
+    REQUIRE(file != NULL);
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (line[0] == '#') continue;
+        check_vector(key, line);
+        vectors++;
+    }
+    CHECK(vectors >= 100);
+    fclose(file);
+    CHECK_OK(phicache_key_free(key));
+    CHECK_OK(phicache_key_free(NULL));
+}
+
+static void check_key(phicache_key *key, const char *hex) {
+    static uint8_t expected[256];
+    phicache_bytes made = {(const uint8_t *)"#", 1};
+    CHECK_OK(phicache_key_bytes(key, 0, &made));
+    CHECK_BYTES(made.data, made.len, expected, from_hex(hex, strlen(hex), expected));
+}
+
+static void a_call_that_fails_leaves_the_builder_as_it_was(void) {
+    phicache_key *key = new_key();
+    CHECK_OK(phicache_key_add_nodes(key, 5));
+    CHECK_STATUS(phicache_key_add_direction(key, 3), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_add_direction(key, -1), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_add_direction(key, 256), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_add_bytes(key, no_address()), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_add_bytes(key, too_long()), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_add_string(key, no_address()), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_add_string(key, text("\xc3")), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_add_keyword(key, "\xff"), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_end_tuple(key), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_end_set(key), PHICACHE_ERROR_INVALID_ARGUMENT);
+    check_key(key, "a1090500000000000000");
+    CHECK_OK(phicache_key_free(key));
+}
+
+static void tuples_and_sets_end_as_they_began_before_there_is_a_key(void) {
+    phicache_key *key = new_key();
+    phicache_bytes made;
+    int depth;
+    CHECK_OK(phicache_key_begin_tuple(key));
+    CHECK_OK(phicache_key_begin_set(key));
+    CHECK_STATUS(phicache_key_end_tuple(key), PHICACHE_ERROR_INVALID_ARGUMENT);
+    made.len = 99;
+    CHECK_STATUS(phicache_key_bytes(key, 0, &made), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK(made.data == NULL && made.len == 0);
+    CHECK_OK(phicache_key_end_set(key));
+    CHECK_STATUS(phicache_key_end_set(key), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_OK(phicache_key_end_tuple(key));
+    check_key(key, "a10a010000000b00000000");
+    CHECK_OK(phicache_key_reset(key));
+    for (depth = 0; depth < 64; depth++) CHECK_OK(phicache_key_begin_tuple(key));
+    CHECK_STATUS(phicache_key_begin_tuple(key), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_begin_set(key), PHICACHE_ERROR_INVALID_ARGUMENT);
+    for (depth = 0; depth < 64; depth++) CHECK_OK(phicache_key_end_tuple(key));
+    CHECK_OK(phicache_key_bytes(key, 0, &made));
+    CHECK_UINT(made.len, 1 + 64 * 5);
+    CHECK_OK(phicache_key_free(key));
+}
+
+static void keywords_come_last_once_each_with_a_value_and_in_any_order(void) {
+    phicache_key *key = new_key(), *other = new_key();
+    phicache_bytes made, same;
+    CHECK_OK(phicache_key_add_int(key, 1));
+    CHECK_OK(phicache_key_add_keyword(key, "beta"));
+    CHECK_STATUS(phicache_key_bytes(key, 0, &made), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_add_keyword(key, "gamma"), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_OK(phicache_key_begin_tuple(key));
+    CHECK_STATUS(phicache_key_add_keyword(key, "inside"), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_OK(phicache_key_end_tuple(key));
+    CHECK_STATUS(phicache_key_add_keyword(key, "beta"), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_add_int(key, 2), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_OK(phicache_key_add_keyword(key, "alpha"));
+    CHECK_OK(phicache_key_add_int(key, 2));
+
+    CHECK_OK(phicache_key_add_double(other, 1.0));
+    CHECK_OK(phicache_key_add_keyword(other, "alpha"));
+    CHECK_OK(phicache_key_add_uint(other, 2));
+    CHECK_OK(phicache_key_add_keyword(other, "beta"));
+    CHECK_OK(phicache_key_begin_tuple(other));
+    CHECK_OK(phicache_key_end_tuple(other));
+    CHECK_OK(phicache_key_bytes(key, 0, &made));
+    CHECK_OK(phicache_key_bytes(other, 0, &same));
+    CHECK_BYTES(made.data, made.len, same.data, same.len);
+    CHECK_OK(phicache_key_bytes(key, 1, &made));
+    CHECK_OK(phicache_key_bytes(other, 1, &same));
+    CHECK(made.len != same.len || memcmp(made.data, same.data, made.len) != 0);
+    CHECK_OK(phicache_key_free(key));
+    CHECK_OK(phicache_key_free(other));
+}
+
+static void reset_forgets_everything(void) {
+    phicache_key *key = new_key();
+    CHECK_OK(phicache_key_begin_set(key));
+    CHECK_OK(phicache_key_add_string(key, text("half")));
+    CHECK_OK(phicache_key_reset(key));
+    check_key(key, "a1");
+    CHECK_OK(phicache_key_add_keyword(key, "k"));
+    CHECK_OK(phicache_key_reset(key));
+    CHECK_OK(phicache_key_add_keyword(key, "k"));
+    CHECK_OK(phicache_key_add_none(key));
+    check_key(key, "a10c010000006b00");
+    CHECK_OK(phicache_key_free(key));
+}
+
+/* What a builder makes of (prefix, direction, mechanism), to be continued. */
+static phicache_key *standard_key(const char *prefix, int32_t direction, uint64_t mechanism) {
+    phicache_key *key = new_key();
+    if (prefix == NULL) CHECK_OK(phicache_key_add_none(key));
+    else CHECK_OK(phicache_key_add_string(key, text(prefix)));
+    CHECK_OK(phicache_key_add_direction(key, direction));
+    CHECK_OK(phicache_key_add_nodes(key, mechanism));
+    return key;
+}
+
+static void check_and_free(phicache_key *key, const uint8_t *made, size_t len) {
+    phicache_bytes expected;
+    CHECK_OK(phicache_key_bytes(key, 0, &expected));
+    CHECK_BYTES(made, len, expected.data, expected.len);
+    CHECK_OK(phicache_key_free(key));
+}
+
+static void the_standard_keys_are_the_builders(void) {
+    const char *prefixes[3] = {NULL, "", "cause_repertoire"};
+    const uint64_t candidates[3] = {4, 1, 6};
+    uint8_t buffer[PHICACHE_KEY_BUFFER];
+    phicache_key *key;
+    size_t len = 0, i, count;
+    int32_t direction;
+    for (i = 0; i < 3; i++)
+        for (direction = 0; direction < 2; direction++) {
+            CHECK_OK(phicache_key_repertoire(prefixes[i], direction, 5, UINT64_MAX, buffer, sizeof buffer, &len));
+            key = standard_key(prefixes[i], direction, 5);
+            CHECK_OK(phicache_key_add_nodes(key, UINT64_MAX));
+            check_and_free(key, buffer, len);
+
+            CHECK_OK(phicache_key_mice(prefixes[i], direction, 5, NULL, 0, buffer, sizeof buffer, &len));
+            key = standard_key(prefixes[i], direction, 5);
+            CHECK_OK(phicache_key_add_none(key));
+            check_and_free(key, buffer, len);
+
+            for (count = 0; count <= 3; count++) {
+                size_t candidate;
+                CHECK_OK(phicache_key_mice(prefixes[i], direction, 5, candidates, count, buffer, sizeof buffer, &len));
+                key = standard_key(prefixes[i], direction, 5);
+                CHECK_OK(phicache_key_begin_tuple(key));
+                for (candidate = 0; candidate < count; candidate++)
+                    CHECK_OK(phicache_key_add_nodes(key, candidates[candidate]));
+                CHECK_OK(phicache_key_end_tuple(key));
+                check_and_free(key, buffer, len);
+            }
+        }
+}
+
+static void standard_keys_say_how_long_they_are(void) {
+    const uint64_t candidates[1] = {4};
+    uint8_t buffer[PHICACHE_KEY_BUFFER];
+    size_t len = 0, needed = 0;
+    CHECK_OK(phicache_key_repertoire("p", PHICACHE_CAUSE, 1, 2, buffer, sizeof buffer, &len));
+    CHECK_OK(phicache_key_repertoire("p", PHICACHE_CAUSE, 1, 2, buffer, len, &needed));
+    CHECK_STATUS(phicache_key_repertoire("p", PHICACHE_CAUSE, 1, 2, buffer, len - 1, &needed),
+                 PHICACHE_ERROR_BUFFER_TOO_SMALL);
+    CHECK_UINT(needed, len);
+    CHECK_STATUS(phicache_key_repertoire("p", PHICACHE_CAUSE, 1, 2, NULL, 0, &needed),
+                 PHICACHE_ERROR_BUFFER_TOO_SMALL);
+    CHECK_UINT(needed, len);
+    CHECK_STATUS(phicache_key_repertoire("p", PHICACHE_CAUSE, 1, 2, NULL, 1, &needed),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_UINT(needed, 0);
+    CHECK_STATUS(phicache_key_mice("p", PHICACHE_CAUSE, 1, candidates, 1, NULL, 0, &needed),
+                 PHICACHE_ERROR_BUFFER_TOO_SMALL);
+    CHECK(needed > 0);
+    CHECK_STATUS(phicache_key_repertoire("p", PHICACHE_BIDIRECTIONAL, 1, 2, buffer, sizeof buffer, &needed),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_mice("p", -1, 1, NULL, 0, buffer, sizeof buffer, &needed),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_mice("p", PHICACHE_CAUSE, 1, NULL, 1, buffer, sizeof buffer, &needed),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_mice("p", PHICACHE_CAUSE, 1, candidates, SIZE_MAX, buffer, sizeof buffer, &needed),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_mice("\xff", PHICACHE_CAUSE, 1, NULL, 0, buffer, sizeof buffer, &needed),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_UINT(needed, 0);
+}
+
+/* A network of two nodes: rows are states, columns nodes. */
+static const double TPM[8] = {0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7};
+static const uint64_t CONNECTIONS[2] = {2, 1};
+
+static phicache_fingerprint fingerprint_of(const double *tpm, int32_t layout, const uint64_t *connections,
+                                           const char *context) {
+    phicache_fingerprint fingerprint;
+    memset(&fingerprint, 0, sizeof fingerprint);
+    CHECK_OK(phicache_network_fingerprint(tpm, 2, layout, connections, text(context), &fingerprint));
+    return fingerprint;
+}
+
+static int equal(phicache_fingerprint one, phicache_fingerprint other) {
+    return memcmp(one.bytes, other.bytes, sizeof one.bytes) == 0;
+}
+
+static void a_fingerprint_tells_networks_and_contexts_apart(void) {
+    const phicache_fingerprint base = fingerprint_of(TPM, PHICACHE_ROW_MAJOR, CONNECTIONS, "L1");
+    const double columns[8] = {0.0, 0.2, 0.4, 0.6, 0.1, 0.3, 0.5, 0.7};
+    const uint64_t others[2] = {3, 1};
+    double changed[8];
+    CHECK(equal(fingerprint_of(columns, PHICACHE_COLUMN_MAJOR, CONNECTIONS, "L1"), base));
+    CHECK(!equal(fingerprint_of(columns, PHICACHE_ROW_MAJOR, CONNECTIONS, "L1"), base));
+    CHECK(!equal(fingerprint_of(TPM, PHICACHE_ROW_MAJOR, others, "L1"), base));
+    CHECK(!equal(fingerprint_of(TPM, PHICACHE_ROW_MAJOR, CONNECTIONS, "EMD"), base));
+    memcpy(changed, TPM, sizeof changed);
+    changed[0] = -0.0;
+    CHECK(equal(fingerprint_of(changed, PHICACHE_ROW_MAJOR, CONNECTIONS, "L1"), base));
+    changed[0] = 1e-300;
+    CHECK(!equal(fingerprint_of(changed, PHICACHE_ROW_MAJOR, CONNECTIONS, "L1"), base));
+}
+
+static void what_cannot_be_a_network_has_no_fingerprint(void) {
+    const uint64_t outside[2] = {4, 1};
+    const size_t sizes[4] = {0, 60, 65, SIZE_MAX};
+    phicache_fingerprint fingerprint;
+    phicache_fingerprint zero;
+    double with_nan[8];
+    size_t i;
+    memset(&zero, 0, sizeof zero);
+    memset(&fingerprint, 0xEE, sizeof fingerprint);
+    memcpy(with_nan, TPM, sizeof with_nan);
+    with_nan[7] = NAN;
+    CHECK_STATUS(phicache_network_fingerprint(TPM, 2, PHICACHE_ROW_MAJOR, CONNECTIONS, text(""), &fingerprint),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK(equal(fingerprint, zero));
+    CHECK_STATUS(phicache_network_fingerprint(TPM, 2, 2, CONNECTIONS, text("L1"), &fingerprint),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_network_fingerprint(with_nan, 2, PHICACHE_ROW_MAJOR, CONNECTIONS, text("L1"), &fingerprint),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_network_fingerprint(TPM, 2, PHICACHE_ROW_MAJOR, outside, text("L1"), &fingerprint),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_network_fingerprint(TPM, 2, PHICACHE_ROW_MAJOR, CONNECTIONS, no_address(), &fingerprint),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    for (i = 0; i < 4; i++)
+        CHECK_STATUS(phicache_network_fingerprint(TPM, sizes[i], PHICACHE_ROW_MAJOR, CONNECTIONS, text("L1"),
+                                                  &fingerprint),
+                     PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK(equal(fingerprint, zero));
+}
+
+int main(void) {
+    RUN(the_builder_makes_the_bytes_of_every_vector);
+    RUN(a_call_that_fails_leaves_the_builder_as_it_was);
+    RUN(tuples_and_sets_end_as_they_began_before_there_is_a_key);
+    RUN(keywords_come_last_once_each_with_a_value_and_in_any_order);
+    RUN(reset_forgets_everything);
+    RUN(the_standard_keys_are_the_builders);
+    RUN(standard_keys_say_how_long_they_are);
+    RUN(a_fingerprint_tells_networks_and_contexts_apart);
+    RUN(what_cannot_be_a_network_has_no_fingerprint);
+    return check_report();
+}

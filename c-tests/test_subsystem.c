@@ -1,0 +1,332 @@
+/* test_subsystem.c: cuts and how they are made, what they damage, subsystems and their cut-scoped keys. */
+#include "sample.h"
+
+static const phicache_fingerprint NETWORK = {{1, 2, 3}};
+static const int32_t STATE[3] = {1, 0, 0};
+
+static phicache_subsystem *new_subsystem(uint64_t nodes, const uint64_t *connections, const uint64_t *severed) {
+    phicache_subsystem *subsystem = NULL;
+    CHECK_OK(phicache_subsystem_new(&NETWORK, 3, STATE, nodes, connections, severed, &subsystem));
+    return subsystem;
+}
+
+static void check_fingerprints_equal(phicache_subsystem *one, phicache_subsystem *other, int expected) {
+    phicache_fingerprint first, second;
+    memset(&first, 0, sizeof first);
+    memset(&second, 0, sizeof second);
+    CHECK_OK(phicache_subsystem_fingerprint(one, &first));
+    CHECK_OK(phicache_subsystem_fingerprint(other, &second));
+    CHECK_INT(memcmp(&first, &second, sizeof first) == 0, expected);
+}
+
+static void a_bipartition_severs_from_one_part_to_the_other(void) {
+    const uint64_t expected[4] = {10, 0, 10, 0};
+    uint64_t severed[4];
+    memset(severed, 0xEE, sizeof severed);
+    CHECK_OK(phicache_cut_bipartition(4, 5, 10, severed));
+    CHECK_BYTES(severed, sizeof severed, expected, sizeof expected);
+    CHECK_OK(phicache_cut_bipartition(4, 0, 15, severed));
+    CHECK(severed[0] == 0 && severed[1] == 0 && severed[2] == 0 && severed[3] == 0);
+}
+
+static void a_matrix_says_each_connection_in_either_layout(void) {
+    const uint8_t matrix[9] = {0, 1, 7, 0, 0, 0, 255, 0, 0}; /* 0 -> 1, 0 -> 2, 2 -> 0 */
+    const uint64_t rows[3] = {6, 0, 1}, columns[3] = {4, 1, 1};
+    uint64_t severed[3];
+    CHECK_OK(phicache_cut_matrix(3, matrix, PHICACHE_ROW_MAJOR, severed));
+    CHECK_BYTES(severed, sizeof severed, rows, sizeof rows);
+    CHECK_OK(phicache_cut_matrix(3, matrix, PHICACHE_COLUMN_MAJOR, severed));
+    CHECK_BYTES(severed, sizeof severed, columns, sizeof columns);
+    CHECK_STATUS(phicache_cut_matrix(3, matrix, 2, severed), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK(severed[0] == 0 && severed[1] == 0 && severed[2] == 0);
+}
+
+static void a_partition_of_64_nodes_fits(void) {
+    uint64_t severed[64];
+    const uint64_t mechanisms[2] = {UINT64_C(1) << 63, 1}, purviews[2] = {1, UINT64_C(1) << 63};
+    CHECK_OK(phicache_cut_partition(64, PHICACHE_EFFECT, mechanisms, purviews, 2, severed));
+    CHECK_UINT(severed[63], UINT64_C(1) << 63);
+    CHECK_UINT(severed[0], 1);
+    CHECK_UINT(severed[1], 0);
+    CHECK_OK(phicache_cut_bipartition(64, UINT64_MAX - 1, 1, severed));
+    CHECK_UINT(severed[63], 1);
+}
+
+static void what_cannot_be_a_cut_is_an_error_and_leaves_zeros(void) {
+    uint64_t severed[2];
+    const uint64_t parts[1] = {1}, outside[1] = {4};
+    const uint8_t matrix[4] = {0, 1, 0, 0};
+    size_t size;
+    memset(severed, 0xEE, sizeof severed);
+    CHECK_STATUS(phicache_cut_bipartition(2, 3, 1, severed), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK(severed[0] == 0 && severed[1] == 0);
+    CHECK_STATUS(phicache_cut_bipartition(2, 4, 1, severed), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_cut_bipartition(2, 1, 4, severed), PHICACHE_ERROR_INVALID_ARGUMENT);
+    for (size = 0; size < 3; size++) {
+        const size_t wrong[3] = {0, 65, SIZE_MAX};
+        CHECK_STATUS(phicache_cut_bipartition(wrong[size], 1, 2, severed), PHICACHE_ERROR_INVALID_ARGUMENT);
+        CHECK_STATUS(phicache_cut_matrix(wrong[size], matrix, PHICACHE_ROW_MAJOR, severed),
+                     PHICACHE_ERROR_INVALID_ARGUMENT);
+        CHECK_STATUS(phicache_cut_partition(wrong[size], PHICACHE_CAUSE, parts, parts, 1, severed),
+                     PHICACHE_ERROR_INVALID_ARGUMENT);
+    }
+    CHECK_STATUS(phicache_cut_partition(2, 2, parts, parts, 1, severed), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_cut_partition(2, PHICACHE_CAUSE, outside, parts, 1, severed),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_cut_partition(2, PHICACHE_CAUSE, parts, outside, 1, severed),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_cut_partition(2, PHICACHE_CAUSE, parts, parts, 0, severed), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_cut_partition(2, PHICACHE_CAUSE, parts, parts, SIZE_MAX, severed),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+}
+
+static int32_t damages(const uint64_t *severed, int32_t direction, uint64_t mechanism, uint64_t purview) {
+    int32_t damaged = 77;
+    CHECK_OK(phicache_cut_damages(3, severed, direction, mechanism, purview, &damaged));
+    return damaged;
+}
+
+/* The whole table of PyPhi's answers is what the program `damage` replays. */
+static void a_cut_damages_by_splitting_the_mechanism_or_the_connections_that_matter(void) {
+    const uint64_t severed[3] = {4, 0, 0}; /* 0 -> 2 */
+    const uint64_t nothing[3] = {0, 0, 0};
+    CHECK_INT(damages(severed, PHICACHE_EFFECT, 1, 4), 1);
+    CHECK_INT(damages(severed, PHICACHE_CAUSE, 1, 4), 0);
+    CHECK_INT(damages(severed, PHICACHE_CAUSE, 4, 1), 1);
+    CHECK_INT(damages(severed, PHICACHE_EFFECT, 4, 1), 0);
+    CHECK_INT(damages(severed, PHICACHE_CAUSE, 5, 2), 1);
+    CHECK_INT(damages(severed, PHICACHE_EFFECT, 2, 5), 0);
+    CHECK_INT(damages(severed, PHICACHE_CAUSE, 5, 0), 1);
+    CHECK_INT(damages(severed, PHICACHE_CAUSE, 0, 5), 0);
+    CHECK_INT(damages(NULL, PHICACHE_CAUSE, 7, 7), 0);
+    CHECK_INT(damages(nothing, PHICACHE_CAUSE, 7, 7), 0);
+}
+
+static void wrong_questions_about_damage_are_errors(void) {
+    const uint64_t severed[3] = {4, 0, 0}, outside[3] = {8, 0, 0};
+    int32_t damaged = 77;
+    CHECK_STATUS(phicache_cut_damages(3, severed, 2, 1, 4, &damaged), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_INT(damaged, 0);
+    CHECK_STATUS(phicache_cut_damages(0, severed, PHICACHE_CAUSE, 1, 4, &damaged), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_cut_damages(65, NULL, PHICACHE_CAUSE, 1, 4, &damaged), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_cut_damages(3, outside, PHICACHE_CAUSE, 1, 4, &damaged), PHICACHE_ERROR_INVALID_ARGUMENT);
+}
+
+static void a_subsystem_knows_its_nodes_and_its_cut(void) {
+    const uint64_t severed[3] = {6, 0, 0}, nothing[3] = {0, 0, 0};
+    phicache_subsystem *uncut = new_subsystem(7, NULL, NULL), *cut = new_subsystem(7, NULL, severed);
+    phicache_subsystem *barely = NULL, *again = NULL;
+    uint64_t nodes = 99;
+    int32_t is_cut = 77, damaged = 77;
+    CHECK_OK(phicache_subsystem_nodes(uncut, &nodes));
+    CHECK_UINT(nodes, 7);
+    CHECK_OK(phicache_subsystem_is_cut(uncut, &is_cut));
+    CHECK_INT(is_cut, 0);
+    CHECK_OK(phicache_subsystem_is_cut(cut, &is_cut));
+    CHECK_INT(is_cut, 1);
+    CHECK_OK(phicache_subsystem_damages(uncut, PHICACHE_EFFECT, 1, 2, &damaged));
+    CHECK_INT(damaged, 0);
+    CHECK_OK(phicache_subsystem_damages(cut, PHICACHE_EFFECT, 1, 2, &damaged));
+    CHECK_INT(damaged, 1);
+    CHECK_STATUS(phicache_subsystem_damages(cut, 2, 1, 2, &damaged), PHICACHE_ERROR_INVALID_ARGUMENT);
+
+    CHECK_OK(phicache_subsystem_cut(uncut, nothing, &barely));
+    CHECK_OK(phicache_subsystem_is_cut(barely, &is_cut));
+    CHECK_INT(is_cut, 1);
+    CHECK_OK(phicache_subsystem_cut(cut, NULL, &again));
+    CHECK_OK(phicache_subsystem_is_cut(again, &is_cut));
+    CHECK_INT(is_cut, 0);
+    CHECK_OK(phicache_subsystem_free(uncut));
+    CHECK_OK(phicache_subsystem_damages(again, PHICACHE_EFFECT, 1, 2, &damaged));
+    CHECK_INT(damaged, 0);
+    CHECK_OK(phicache_subsystem_free(cut));
+    CHECK_OK(phicache_subsystem_free(barely));
+    CHECK_OK(phicache_subsystem_free(again));
+    CHECK_OK(phicache_subsystem_free(NULL));
+}
+
+static void all_cuts_of_a_system_have_one_fingerprint_and_other_systems_others(void) {
+    const uint64_t severed[3] = {6, 0, 0};
+    const int32_t other_state[3] = {0, 0, 0};
+    phicache_fingerprint other_network = NETWORK;
+    phicache_subsystem *base = new_subsystem(7, NULL, NULL), *other = new_subsystem(7, NULL, severed);
+    check_fingerprints_equal(base, other, 1);
+    CHECK_OK(phicache_subsystem_free(other));
+    other = new_subsystem(3, NULL, NULL);
+    check_fingerprints_equal(base, other, 0);
+    CHECK_OK(phicache_subsystem_free(other));
+    CHECK_OK(phicache_subsystem_new(&NETWORK, 3, other_state, 7, NULL, NULL, &other));
+    check_fingerprints_equal(base, other, 0);
+    CHECK_OK(phicache_subsystem_free(other));
+    other_network.bytes[31] = 1;
+    CHECK_OK(phicache_subsystem_new(&other_network, 3, STATE, 7, NULL, NULL, &other));
+    check_fingerprints_equal(base, other, 0);
+    CHECK_OK(phicache_subsystem_free(other));
+    CHECK_OK(phicache_subsystem_free(base));
+}
+
+static void what_cannot_be_a_subsystem_is_an_error(void) {
+    const int32_t negative[3] = {0, -1, 0};
+    const uint64_t outside[3] = {8, 0, 0};
+    phicache_subsystem *base = new_subsystem(7, NULL, NULL), *subsystem = base;
+    CHECK_STATUS(phicache_subsystem_new(&NETWORK, 3, STATE, 0, NULL, NULL, &subsystem),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK(subsystem == NULL);
+    CHECK_STATUS(phicache_subsystem_new(&NETWORK, 3, STATE, 8, NULL, NULL, &subsystem),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_subsystem_new(&NETWORK, 0, STATE, 1, NULL, NULL, &subsystem),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_subsystem_new(&NETWORK, 65, STATE, 1, NULL, NULL, &subsystem),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "64");
+    CHECK_STATUS(phicache_subsystem_new(&NETWORK, 3, negative, 7, NULL, NULL, &subsystem),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_subsystem_new(&NETWORK, 3, STATE, 7, outside, NULL, &subsystem),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_subsystem_new(&NETWORK, 3, STATE, 7, NULL, outside, &subsystem),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    subsystem = base;
+    CHECK_STATUS(phicache_subsystem_cut(base, outside, &subsystem), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK(subsystem == NULL);
+    CHECK_OK(phicache_subsystem_free(base));
+}
+
+/* A cut-scoped key, as text that can be compared. */
+typedef struct {
+    uint8_t bytes[PHICACHE_KEY_BUFFER];
+    size_t len;
+} scoped_key;
+
+static scoped_key key_of(phicache_subsystem *subsystem, int32_t direction, uint64_t mechanism, uint64_t purview) {
+    scoped_key key;
+    memset(&key, 0, sizeof key);
+    CHECK_OK(phicache_subsystem_key(subsystem, "phi", direction, mechanism, purview, key.bytes, sizeof key.bytes,
+                                    &key.len));
+    return key;
+}
+
+static int same(scoped_key one, scoped_key other) {
+    return one.len == other.len && memcmp(one.bytes, other.bytes, one.len) == 0;
+}
+
+static void a_cut_scoped_key_carries_only_the_severed_connections_that_matter(void) {
+    const uint64_t first_cut[3] = {6, 0, 0}, second_cut[3] = {4, 4, 0};
+    phicache_subsystem *uncut = new_subsystem(7, NULL, NULL);
+    phicache_subsystem *first = new_subsystem(7, NULL, first_cut), *second = new_subsystem(7, NULL, second_cut);
+    scoped_key plain;
+    /* Both sever 0 -> 2. */
+    CHECK(same(key_of(first, PHICACHE_EFFECT, 1, 4), key_of(second, PHICACHE_EFFECT, 1, 4)));
+    CHECK(!same(key_of(first, PHICACHE_EFFECT, 1, 4), key_of(uncut, PHICACHE_EFFECT, 1, 4)));
+    CHECK(same(key_of(first, PHICACHE_CAUSE, 4, 1), key_of(second, PHICACHE_CAUSE, 4, 1)));
+    /* Only the first severs 0 -> 1, only the second 1 -> 2. */
+    CHECK(!same(key_of(first, PHICACHE_EFFECT, 1, 2), key_of(second, PHICACHE_EFFECT, 1, 2)));
+    CHECK(same(key_of(second, PHICACHE_EFFECT, 1, 2), key_of(uncut, PHICACHE_EFFECT, 1, 2)));
+    CHECK(!same(key_of(first, PHICACHE_EFFECT, 3, 4), key_of(second, PHICACHE_EFFECT, 3, 4)));
+    /* What a cut leaves alone has the plain key; a split mechanism alone does not matter to a repertoire. */
+    memset(&plain, 0, sizeof plain);
+    CHECK_OK(phicache_key_repertoire("phi", PHICACHE_CAUSE, 5, 2, plain.bytes, sizeof plain.bytes, &plain.len));
+    CHECK(same(key_of(first, PHICACHE_CAUSE, 5, 2), plain));
+    CHECK(same(key_of(uncut, PHICACHE_CAUSE, 5, 2), plain));
+    CHECK_OK(phicache_subsystem_free(uncut));
+    CHECK_OK(phicache_subsystem_free(first));
+    CHECK_OK(phicache_subsystem_free(second));
+}
+
+static void severed_connections_that_never_existed_are_left_out(void) {
+    const uint64_t ring[3] = {2, 4, 1}, severed[3] = {6, 0, 0};
+    phicache_subsystem *uncut = new_subsystem(7, ring, NULL), *cut = new_subsystem(7, ring, severed);
+    int32_t damaged = 0;
+    CHECK(same(key_of(cut, PHICACHE_EFFECT, 1, 4), key_of(uncut, PHICACHE_EFFECT, 1, 4)));
+    CHECK(!same(key_of(cut, PHICACHE_EFFECT, 1, 2), key_of(uncut, PHICACHE_EFFECT, 1, 2)));
+    CHECK_OK(phicache_subsystem_damages(cut, PHICACHE_EFFECT, 1, 4, &damaged));
+    CHECK_INT(damaged, 1);
+    CHECK_OK(phicache_subsystem_free(uncut));
+    CHECK_OK(phicache_subsystem_free(cut));
+}
+
+static void the_promised_buffer_holds_the_longest_key(void) {
+    uint64_t all_severed[64];
+    int32_t state[64];
+    char prefix[65];
+    uint8_t buffer[PHICACHE_KEY_BUFFER];
+    size_t len = 0, needed = 0, i;
+    phicache_subsystem *subsystem = NULL;
+    for (i = 0; i < 64; i++) {
+        all_severed[i] = UINT64_MAX;
+        state[i] = 0;
+    }
+    memset(prefix, 'p', 64);
+    prefix[64] = '\0';
+    REQUIRE_OK(phicache_subsystem_new(&NETWORK, 64, state, UINT64_MAX, NULL, all_severed, &subsystem));
+    CHECK_OK(phicache_subsystem_key(subsystem, prefix, PHICACHE_CAUSE, UINT64_MAX, UINT64_MAX, buffer, sizeof buffer,
+                                    &len));
+    CHECK(len > 512);
+    CHECK_STATUS(phicache_subsystem_key(subsystem, prefix, PHICACHE_CAUSE, UINT64_MAX, UINT64_MAX, buffer, len - 1,
+                                        &needed),
+                 PHICACHE_ERROR_BUFFER_TOO_SMALL);
+    CHECK_UINT(needed, len);
+    CHECK_STATUS(phicache_subsystem_key(subsystem, NULL, PHICACHE_CAUSE, 1, 1, NULL, 0, &needed),
+                 PHICACHE_ERROR_BUFFER_TOO_SMALL);
+    CHECK(needed > 0 && needed < 64);
+    CHECK_STATUS(phicache_subsystem_key(subsystem, NULL, PHICACHE_CAUSE, 1, 1, NULL, 9, &needed),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_UINT(needed, 0);
+    CHECK_STATUS(phicache_subsystem_key(subsystem, "\xff", PHICACHE_CAUSE, 1, 1, buffer, sizeof buffer, &needed),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_subsystem_key(subsystem, NULL, 2, 1, 1, buffer, sizeof buffer, &needed),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_OK(phicache_subsystem_free(subsystem));
+}
+
+static void shared_caches_are_one_per_fingerprint_and_role(void) {
+    const uint64_t severed[3] = {6, 0, 0};
+    phicache_subsystem *uncut = new_subsystem(7, NULL, NULL), *cut = new_subsystem(7, NULL, severed);
+    phicache_fingerprint identity, of_cut;
+    phicache_dict_cache *one = NULL, *same_one = NULL, *other_role = NULL;
+    phicache_config *config = new_unlimited();
+    phicache_value value;
+    CHECK_OK(phicache_subsystem_fingerprint(uncut, &identity));
+    CHECK_OK(phicache_subsystem_fingerprint(cut, &of_cut));
+    REQUIRE_OK(phicache_dict_cache_shared(NULL, NULL, &identity, "repertoire", &one));
+    REQUIRE_OK(phicache_dict_cache_shared(NULL, NULL, &of_cut, "repertoire", &same_one));
+    REQUIRE_OK(phicache_dict_cache_shared(NULL, NULL, &identity, "single_node", &other_role));
+    CHECK(one != same_one);
+    CHECK_OK(phicache_dict_cache_set(one, text("key"), text("value")));
+    CHECK_OK(phicache_dict_cache_contains(same_one, text("key")));
+    CHECK_STATUS(phicache_dict_cache_contains(other_role, text("key")), PHICACHE_MISS);
+    CHECK_OK(phicache_dict_cache_free(one));
+    CHECK_STATUS(phicache_dict_cache_contains(one, text("key")), PHICACHE_ERROR_INVALID_HANDLE);
+    CHECK_OK(phicache_dict_cache_get(same_one, text("key"), &value));
+    CHECK_VALUE(value, "value");
+    phicache_value_release(&value);
+    one = NULL;
+    CHECK_STATUS(phicache_dict_cache_shared(config, NULL, &identity, "repertoire", &one),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK(one == NULL);
+    CHECK_OK(phicache_dict_cache_free(same_one));
+    /* The last holder took it along: a new one is empty, and may have another configuration. */
+    CHECK_OK(phicache_dict_cache_shared(config, NULL, &identity, "repertoire", &one));
+    CHECK_STATUS(phicache_dict_cache_contains(one, text("key")), PHICACHE_MISS);
+    CHECK_OK(phicache_dict_cache_free(one));
+    CHECK_OK(phicache_dict_cache_free(other_role));
+    CHECK_OK(phicache_config_free(config));
+    CHECK_OK(phicache_subsystem_free(uncut));
+    CHECK_OK(phicache_subsystem_free(cut));
+}
+
+int main(void) {
+    RUN(a_bipartition_severs_from_one_part_to_the_other);
+    RUN(a_matrix_says_each_connection_in_either_layout);
+    RUN(a_partition_of_64_nodes_fits);
+    RUN(what_cannot_be_a_cut_is_an_error_and_leaves_zeros);
+    RUN(a_cut_damages_by_splitting_the_mechanism_or_the_connections_that_matter);
+    RUN(wrong_questions_about_damage_are_errors);
+    RUN(a_subsystem_knows_its_nodes_and_its_cut);
+    RUN(all_cuts_of_a_system_have_one_fingerprint_and_other_systems_others);
+    RUN(what_cannot_be_a_subsystem_is_an_error);
+    RUN(a_cut_scoped_key_carries_only_the_severed_connections_that_matter);
+    RUN(severed_connections_that_never_existed_are_left_out);
+    RUN(the_promised_buffer_holds_the_longest_key);
+    RUN(shared_caches_are_one_per_fingerprint_and_role);
+    return check_report();
+}
