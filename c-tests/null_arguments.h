@@ -127,9 +127,11 @@ static inline void check_null_refused(const char *function, const char *paramete
     check_count(status == PHICACHE_ERROR_INVALID_ARGUMENT);
 }
 
-/* A [nullable] parameter: NULL is no invalid argument. */
+/* A [nullable] parameter: NULL is no invalid argument. A library built without what the function needs says so, but only
+ * after it has looked at the parameters. */
 static inline void check_null_taken(const char *function, const char *parameter, phicache_status status) {
-    const int taken = status >= 0 || status == PHICACHE_ERROR_BUFFER_TOO_SMALL;
+    const int taken =
+        status >= 0 || status == PHICACHE_ERROR_BUFFER_TOO_SMALL || status == PHICACHE_ERROR_UNSUPPORTED;
     if (!taken)
         fprintf(stderr, "%s with %s NULL is %s: %s\n", function, parameter, phicache_status_name(status),
                 phicache_last_error());

@@ -10,7 +10,7 @@ use super::boundary::guard;
 use super::callback::Computation;
 use super::handle::{get, handle};
 use super::input::bytes;
-use super::output::out;
+use super::output::{optional, out};
 use super::types::*;
 use crate::cache::{Cache, Holder};
 use crate::error::{Error, Result};
@@ -127,8 +127,9 @@ pub unsafe extern "C" fn phicache_cache_memoize(
     callback_code: *mut i32,
 ) -> phicache_status {
     guard("phicache_cache_memoize", || {
+        let code = optional(callback_code, "callback_code")?;
         let out = self::out(out, "out")?;
-        let compute = Computation::new(compute, user_data, call_data, callback_code, "phicache_cache_memoize")?;
+        let compute = Computation::new(compute, user_data, call_data, code, "phicache_cache_memoize")?;
         let (cache, key) = (any(cache)?, bytes(key, "key")?);
         out.fill(cache.ask(key)?.or_compute(|draft| compute.run(draft))?);
         Ok(PHICACHE_OK)

@@ -39,10 +39,9 @@ impl<'c> Computation<'c> {
         compute: phicache_compute,
         user_data: *mut c_void,
         call_data: *mut c_void,
-        callback_code: *mut i32,
+        code: Option<&'c mut i32>,
         caller: &'static str,
     ) -> Result<Self> {
-        let code = optional(callback_code, "callback_code")?;
         let function = compute.ok_or_else(|| null("compute"))?;
         Ok(Computation { function, user_data, call_data, code, caller })
     }

@@ -10,7 +10,7 @@ use super::cache::{CacheHandle, verb, wrong};
 use super::callback::Computation;
 use super::handle::{create, get};
 use super::input::{bytes, config, fingerprint, options, text};
-use super::output::out;
+use super::output::{optional, out};
 use super::types::*;
 use crate::cache::{Cache, DictCache, shared};
 use crate::error::Result;
@@ -164,8 +164,9 @@ pub unsafe extern "C" fn phicache_dict_cache_memoize(
     callback_code: *mut i32,
 ) -> phicache_status {
     guard("phicache_dict_cache_memoize", || {
+        let code = optional(callback_code, "callback_code")?;
         let out = self::out(out, "out")?;
-        let compute = Computation::new(compute, user_data, call_data, callback_code, "phicache_dict_cache_memoize")?;
+        let compute = Computation::new(compute, user_data, call_data, code, "phicache_dict_cache_memoize")?;
         let (cache, key) = (dict(cache)?, bytes(key, "key")?);
         out.fill(cache.ask(key)?.or_compute(|draft| compute.run(draft))?);
         Ok(PHICACHE_OK)

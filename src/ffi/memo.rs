@@ -12,7 +12,7 @@ use super::callback::{Computation, Unwound};
 use super::handle::{create, free, get, handle, null};
 use super::input::{config, optional_text};
 use super::key::builder;
-use super::output::out;
+use super::output::{optional, out};
 use super::types::*;
 use crate::cache::{Asked, Memo, Method};
 use crate::error::{Error, Result};
@@ -129,11 +129,12 @@ pub unsafe extern "C" fn phicache_memo_call(
     callback_code: *mut i32,
 ) -> phicache_status {
     guard("phicache_memo_call", || {
+        let code = optional(callback_code, "callback_code")?;
         let out = self::out(out, "out")?;
         // The callback may free the memo: this share keeps it alive while it runs.
         let memo = bound_memo(memo)?.clone();
         let Function { compute, user_data, .. } = memo.function;
-        let compute = Computation::new(compute, user_data, call_data, callback_code, "phicache_memo_call")?;
+        let compute = Computation::new(compute, user_data, call_data, code, "phicache_memo_call")?;
         // The callback may also change the arguments: nothing of them is used once they were asked for.
         out.fill(match memo.what.ask(builder(args, "args")?)? {
             Asked::Found(value) => value,
@@ -248,11 +249,12 @@ pub unsafe extern "C" fn phicache_method_call(
     callback_code: *mut i32,
 ) -> phicache_status {
     guard("phicache_method_call", || {
+        let code = optional(callback_code, "callback_code")?;
         let out = self::out(out, "out")?;
         // The callback may free the method: this share keeps it alive while it runs.
         let method = get::<MethodHandle, _>(method, "method")?.0.clone();
         let Function { compute, user_data, .. } = method.function;
-        let compute = Computation::new(compute, user_data, object, callback_code, "phicache_method_call")?;
+        let compute = Computation::new(compute, user_data, object, code, "phicache_method_call")?;
         let asked = method.what.ask(any(cache)?, builder(args, "args")?)?;
         out.fill(asked.or_compute(|draft| compute.run(draft))?);
         Ok(PHICACHE_OK)

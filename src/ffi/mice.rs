@@ -18,7 +18,7 @@ use super::cache::{CacheHandle, verb, wrong};
 use super::callback::Computation;
 use super::handle::{create, get};
 use super::input::{self, array_mut, bytes, config, options};
-use super::output::{growing, length, out, stored};
+use super::output::{growing, length, optional, out, stored};
 use super::subsystem::subsystem;
 use super::types::*;
 use crate::cache::{Cache, MiceCache, Value};
@@ -218,8 +218,9 @@ pub unsafe extern "C" fn phicache_mice_cache_memoize(
     callback_code: *mut i32,
 ) -> phicache_status {
     guard("phicache_mice_cache_memoize", || {
+        let code = optional(callback_code, "callback_code")?;
         let out = Record::new(out_mice, out)?;
-        let compute = Computation::new(compute, user_data, call_data, callback_code, "phicache_mice_cache_memoize")?;
+        let compute = Computation::new(compute, user_data, call_data, code, "phicache_mice_cache_memoize")?;
         let (cache, key) = (mice(cache)?, bytes(key, "key")?);
         out.fill(cache.ask(key)?.or_compute(|draft| compute.run(draft))?)
     })

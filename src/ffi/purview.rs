@@ -11,7 +11,7 @@ use super::cache::{CacheHandle, verb, wrong};
 use super::callback::Computation;
 use super::handle::{create, get};
 use super::input::{array, config, options};
-use super::output::{found, out, stored};
+use super::output::{found, optional, out, stored};
 use super::types::*;
 use crate::cache::{Cache, PurviewCache, Value};
 use crate::error::Result;
@@ -132,8 +132,9 @@ pub unsafe extern "C" fn phicache_purview_cache_memoize(
     callback_code: *mut i32,
 ) -> phicache_status {
     guard("phicache_purview_cache_memoize", || {
+        let code = optional(callback_code, "callback_code")?;
         let out = List::new(out_purviews, out_count, out)?;
-        let compute = Computation::new(compute, user_data, call_data, callback_code, "phicache_purview_cache_memoize")?;
+        let compute = Computation::new(compute, user_data, call_data, code, "phicache_purview_cache_memoize")?;
         let key = PurviewCache::key(Direction::from_number(direction)?, NodeSet(mechanism))?;
         out.fill(purview(cache)?.ask(&key)?.or_compute(|draft| compute.run(draft))?);
         Ok(PHICACHE_OK)
