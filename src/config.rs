@@ -38,6 +38,28 @@ pub struct Config {
     connection: RwLock<Connection>,
 }
 
+/// The values of a configuration at one moment.
+#[derive(Clone)]
+struct Settings {
+    maximum_memory: f64,
+    repertoires: bool,
+    purviews: bool,
+    redis: bool,
+    connection: Connection,
+}
+
+impl From<Settings> for Config {
+    fn from(settings: Settings) -> Self {
+        Config {
+            maximum_memory: AtomicU64::new(settings.maximum_memory.to_bits()),
+            repertoires: AtomicBool::new(settings.repertoires),
+            purviews: AtomicBool::new(settings.purviews),
+            redis: AtomicBool::new(settings.redis),
+            connection: RwLock::new(settings.connection),
+        }
+    }
+}
+
 /// How to reach a server.
 #[derive(Clone, Default)]
 struct Connection {
@@ -48,9 +70,10 @@ struct Connection {
 impl Config {
     /// A configuration of its own: the defaults and what the environment said.
     pub fn new() -> Result<Arc<Self>> {
-        static ENVIRONMENT: OnceCell<Config> = OnceCell::new();
-        let found = ENVIRONMENT.get_or_try_init(|| Self::read(|name| std::env::var_os(name)))?;
-        Ok(Arc::new(found.copy()))
+        static ENVIRONMENT: OnceCell<Settings> = OnceCell::new();
+        let found =
+            ENVIRONMENT.get_or_try_init(|| Self::read(|name| std::env::var_os(name)).map(|read| read.settings()))?;
+        Ok(Arc::new(found.clone().into()))
     }
 
     /// The configuration of this process, which caches get that are made with none.
@@ -61,16 +84,9 @@ impl Config {
 
     /// The defaults, and over them what `get` gives for each variable. An empty variable counts as unset.
     fn read(get: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
-        let config = Config {
-            maximum_memory: AtomicU64::new(50.0f64.to_bits()),
-            repertoires: AtomicBool::new(true),
-            purviews: AtomicBool::new(true),
-            redis: AtomicBool::new(false),
-            connection: RwLock::new(Connection {
-                url: "redis://127.0.0.1:6379/0".into(),
-                namespace: "phicache".into(),
-            }),
-        };
+        let connection = Connection { url: "redis://127.0.0.1:6379/0".into(), namespace: "phicache".into() };
+        let config: Config =
+            Settings { maximum_memory: 50.0, repertoires: true, purviews: true, redis: false, connection }.into();
         let set = |name: &str, apply: &dyn Fn(&str) -> Result<()>| {
             let Some(text) = get(name).filter(|text| !text.is_empty()) else { return Ok(()) };
             let applied = text.to_str().ok_or_else(|| Error::invalid("not valid UTF-8")).and_then(apply);
@@ -88,13 +104,13 @@ impl Config {
         Ok(config)
     }
 
-    fn copy(&self) -> Self {
-        Config {
-            maximum_memory: AtomicU64::new(self.maximum_memory.load(Relaxed)),
-            repertoires: AtomicBool::new(self.repertoires()),
-            purviews: AtomicBool::new(self.purviews()),
-            redis: AtomicBool::new(self.redis()),
-            connection: RwLock::new(self.connection.read().clone()),
+    fn settings(&self) -> Settings {
+        Settings {
+            maximum_memory: self.maximum_memory(),
+            repertoires: self.repertoires(),
+            purviews: self.purviews(),
+            redis: self.redis(),
+            connection: self.connection.read().clone(),
         }
     }
 
@@ -112,9 +128,7 @@ impl Config {
 
     /// A copy with another maximum.
     pub fn with_maximum_memory(&self, percent: f64) -> Result<Self> {
-        let copy = self.copy();
-        copy.set_maximum_memory(percent)?;
-        Ok(copy)
+        Ok(Settings { maximum_memory: check_maximum(percent)?, ..self.settings() }.into())
     }
 
     /// Whether methods flagged as repertoires use their caches.

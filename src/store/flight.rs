@@ -11,18 +11,20 @@
 //! A flight that is doomed, because its key was removed or the cache cleared meanwhile, still lands for those who wait,
 //! but is no longer listed, and its value is not stored.
 
+#[cfg(shuttle)]
+use shuttle::thread_local;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::num::NonZeroU64;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, PoisonError};
 use std::time::{Duration, Instant};
 
 use hashbrown::HashTable;
 
 use super::entry::Pinned;
 use super::hash::hash;
-use super::lock::{Mutex, process};
+use super::lock::{Condvar, Mutex, process};
 use super::shared::Shared;
 use crate::error::{Error, Result};
 
@@ -40,7 +42,7 @@ impl Owner {
     /// The thread that asks.
     pub fn this_thread() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        thread_local!(static OWN: Cell<u64> = const { Cell::new(0) });
+        thread_local!(static OWN: Cell<u64> = Cell::new(0));
         OWN.with(|own| {
             if own.get() == 0 {
                 own.set(NEXT.fetch_add(1, Ordering::Relaxed));
@@ -232,8 +234,15 @@ fn recursion(key: &[u8]) -> Error {
     Error::Recursion(format!("the computation of key {shown}{more} asks for this key itself").into())
 }
 
-/// What each owner waits for, over all caches of the process.
-static WAITS: Mutex<Option<HashMap<Owner, Shared<Flight>>>> = Mutex::new(None);
+/// What each owner waits for: over all caches of the process, in one place.
+type Waits = Option<HashMap<Owner, Shared<Flight>>>;
+
+#[cfg(not(shuttle))]
+static WAITS: Mutex<Waits> = Mutex::new(None);
+#[cfg(shuttle)]
+shuttle::lazy_static::lazy_static! {
+    static ref WAITS: Mutex<Waits> = Mutex::new(None);
+}
 
 /// An announced wait.
 struct Announced(Owner);

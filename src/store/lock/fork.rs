@@ -1,0 +1,239 @@
+//! The locks of the library as it is built: the standard library's, mended after a fork.
+
+use std::cell::UnsafeCell;
+use std::mem;
+use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{self, Once, PoisonError, TryLockError};
+
+pub use std::sync::{Condvar, MutexGuard};
+use std::sync::{RwLockReadGuard, RwLockWriteGuard};
+
+/// Which process this is: grows by one in each child. 0 is no process.
+static PROCESS: AtomicU32 = AtomicU32::new(1);
+
+/// The number of this process among its ancestors.
+#[inline]
+pub fn process() -> u32 {
+    PROCESS.load(Ordering::Relaxed)
+}
+
+extern "C" fn in_child() {
+    PROCESS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Asks to be told of forks. Handlers of forks are registered with the first lock that is used, not when the library is
+/// loaded, and stay: the library is never unloaded.
+fn watch_forks() {
+    static WATCHING: Once = Once::new();
+    // SAFETY: the handler is a plain function that stays, and does nothing that is forbidden in a child.
+    WATCHING.call_once(|| unsafe {
+        libc::pthread_atfork(None, None, Some(in_child));
+    });
+}
+
+/// A lock of the standard library.
+trait Lock: Sized {
+    /// A new lock around what this one guards, if that is intact; the default otherwise. Nobody of this process holds it.
+    fn renew(&mut self) -> Self;
+    /// Whether somebody holds it.
+    fn is_held(&self) -> bool;
+}
+
+impl<T: Default> Lock for sync::Mutex<T> {
+    fn renew(&mut self) -> Self {
+        sync::Mutex::default()
+    }
+
+    fn is_held(&self) -> bool {
+        matches!(self.try_lock(), Err(TryLockError::WouldBlock))
+    }
+}
+
+impl<T: Default> Lock for sync::RwLock<T> {
+    fn renew(&mut self) -> Self {
+        let held_by_writer = matches!(self.try_read(), Err(TryLockError::WouldBlock));
+        if held_by_writer {
+            return sync::RwLock::default();
+        }
+        sync::RwLock::new(mem::take(self.get_mut().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    fn is_held(&self) -> bool {
+        matches!(self.try_write(), Err(TryLockError::WouldBlock))
+    }
+}
+
+/// A lock and the process in which it was last looked at.
+struct Settled<L> {
+    process: AtomicU32,
+    lock: UnsafeCell<L>,
+}
+
+// SAFETY: the cell is written only in `settle`, when no thread of this process has a reference to the lock: each gets one
+// only after the lock has been settled in this process, and settling is serialized.
+unsafe impl<L: Send + Sync> Sync for Settled<L> {}
+
+impl<L: Lock> Settled<L> {
+    #[inline]
+    fn lock(&self) -> &L {
+        if self.process.load(Ordering::Acquire) != process() {
+            self.settle();
+        }
+        // SAFETY: settled in this process, so it is not written any more.
+        unsafe { &*self.lock.get() }
+    }
+
+    #[cold]
+    fn settle(&self) {
+        watch_forks();
+        let _turn = Turn::take();
+        if self.process.load(Ordering::Acquire) == process() {
+            return;
+        }
+        // SAFETY: it is our turn, and no thread of this process has a reference yet.
+        unsafe {
+            let lock = &mut *self.lock.get();
+            if self.process.load(Ordering::Relaxed) != 0 && lock.is_held() {
+                let fresh = lock.renew();
+                ptr::write(self.lock.get(), fresh);
+            }
+        }
+        self.process.store(process(), Ordering::Release);
+    }
+}
+
+/// One thread at a time settles; one that has vanished does not count.
+struct Turn;
+
+static TURN: AtomicU32 = AtomicU32::new(0);
+
+impl Turn {
+    fn take() -> Self {
+        let own = process();
+        loop {
+            match TURN.compare_exchange(0, own, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return Turn,
+                Err(other) if other == own => std::thread::yield_now(),
+                // Left behind by a thread of the parent process.
+                Err(other) => {
+                    let _ = TURN.compare_exchange(other, 0, Ordering::Acquire, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        TURN.store(0, Ordering::Release);
+    }
+}
+
+/// A mutex that survives a fork.
+pub struct Mutex<T>(Settled<sync::Mutex<T>>);
+
+impl<T: Default> Mutex<T> {
+    /// A mutex around `value`.
+    pub const fn new(value: T) -> Self {
+        Mutex(Settled { process: AtomicU32::new(0), lock: UnsafeCell::new(sync::Mutex::new(value)) })
+    }
+
+    /// Locks it.
+    #[inline]
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Locks it, if nobody else holds it.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.0.lock().try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+}
+
+impl<T: Default> Default for Mutex<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+/// A lock for many readers or one writer that survives a fork.
+pub struct RwLock<T>(Settled<sync::RwLock<T>>);
+
+impl<T: Default> RwLock<T> {
+    /// A lock around `value`.
+    pub const fn new(value: T) -> Self {
+        RwLock(Settled { process: AtomicU32::new(0), lock: UnsafeCell::new(sync::RwLock::new(value)) })
+    }
+
+    /// Locks it for reading.
+    #[inline]
+    pub fn read(&self) -> RwLockReadGuard<'_, T> {
+        self.0.lock().read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Locks it for writing.
+    #[inline]
+    pub fn write(&self) -> RwLockWriteGuard<'_, T> {
+        self.0.lock().write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Default> Default for RwLock<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+#[cfg(all(test, not(miri)))]
+mod tests {
+    use super::*;
+
+    /// Runs `child` in a forked process and tells whether it came back within ten seconds with true.
+    fn forked(child: impl FnOnce() -> bool) -> bool {
+        // SAFETY: the child only uses locks, and leaves by _exit; the alarm ends one that hangs.
+        unsafe {
+            match libc::fork() {
+                0 => {
+                    libc::alarm(10);
+                    libc::_exit(i32::from(!child()))
+                }
+                pid => {
+                    let mut status = 0;
+                    assert_eq!(libc::waitpid(pid, &mut status, 0), pid);
+                    status == 0
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn locks_of_vanished_threads_are_free_in_a_child() {
+        static MUTEX: Mutex<u32> = Mutex::new(7);
+        static WRITTEN: RwLock<u32> = RwLock::new(7);
+        static READ: RwLock<u32> = RwLock::new(7);
+        static FREE: Mutex<u32> = Mutex::new(7);
+        drop(FREE.lock());
+        let (ready, wait) = std::sync::mpsc::channel();
+        let (done, end) = std::sync::mpsc::channel::<()>();
+        let holder = std::thread::spawn(move || {
+            let guards = (MUTEX.lock(), WRITTEN.write(), READ.read());
+            ready.send(()).unwrap();
+            end.recv().unwrap();
+            drop(guards);
+        });
+        wait.recv().unwrap();
+        assert!(MUTEX.try_lock().is_none());
+        assert!(forked(|| {
+            // Half changed, perhaps: forgotten. Only read, or free: kept.
+            *MUTEX.lock() == 0 && *WRITTEN.write() == 0 && *READ.write() == 7 && *FREE.lock() == 7
+        }));
+        done.send(()).unwrap();
+        holder.join().unwrap();
+        assert_eq!((*MUTEX.lock(), *WRITTEN.read()), (7, 7));
+    }
+}

@@ -1,0 +1,226 @@
+//! Single flight and the table under a model checker, which tries thousands of orders in which threads may run.
+//!
+//!     RUSTFLAGS="--cfg shuttle" cargo test --release --test shuttle
+//!
+//! SHUTTLE_ROUNDS sets how many orders each test tries.
+
+#![cfg(shuttle)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+use phicache::cache::{Cache, DictCache, Lease, MiceCache, Options, Origin, Refusal, Started, Waited};
+use phicache::config::Config;
+use phicache::error::Error;
+use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
+use phicache::key::Fingerprint;
+use shuttle::thread;
+
+fn check(model: impl Fn() + Send + Sync + 'static) {
+    let rounds = std::env::var("SHUTTLE_ROUNDS").map_or(2000, |rounds| rounds.parse().unwrap());
+    let model = Arc::new(model);
+    let random = model.clone();
+    shuttle::check_random(move || random(), rounds);
+    shuttle::check_pct(move || model(), rounds, 3);
+}
+
+fn cache() -> Cache {
+    let config = Config::new().unwrap();
+    config.set_maximum_memory(-1.0).unwrap();
+    DictCache::dict(config, Options::default()).unwrap().into()
+}
+
+#[test]
+fn one_computes_and_a_failure_lets_another_try() {
+    check(|| {
+        let cache = cache();
+        let tries = Arc::new(AtomicUsize::new(0));
+        let threads: Vec<_> = (0..3)
+            .map(|_| {
+                let (cache, tries) = (cache.clone(), tries.clone());
+                thread::spawn(move || {
+                    let value = cache.memoize(b"k", |draft| {
+                        let this = tries.fetch_add(1, SeqCst);
+                        thread::yield_now();
+                        if this == 0 { Err(Error::Callback(9)) } else { draft.write(b"value") }
+                    });
+                    match value {
+                        Ok(value) => {
+                            assert_eq!(value.entry.value(), b"value");
+                            0
+                        }
+                        Err(error) => {
+                            assert_eq!(error, Error::Callback(9));
+                            1
+                        }
+                    }
+                })
+            })
+            .collect();
+        let failures: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+        assert_eq!((failures, tries.load(SeqCst)), (1, 2));
+        let stats = cache.stats();
+        assert_eq!((stats.info.misses, stats.info.hits, stats.info.size, stats.stores), (2, 1, 1, 1));
+    });
+}
+
+#[test]
+fn circles_end() {
+    check(|| {
+        let (a, b) = (cache(), cache());
+        let ask = |own: &Cache, other: &Cache| {
+            let (own, other) = (own.clone(), other.clone());
+            move || {
+                let value = own.memoize(b"k", |draft| {
+                    other.memoize(b"k", |draft| draft.write(b"leaf"))?;
+                    draft.write(b"root")
+                });
+                assert!(!value.unwrap().entry.value().is_empty());
+            }
+        };
+        let threads = [thread::spawn(ask(&a, &b)), thread::spawn(ask(&b, &a))];
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!((a.size(), b.size()), (1, 1));
+    });
+}
+
+#[test]
+fn circles_of_three_end() {
+    check(|| {
+        let cache = cache();
+        let threads: Vec<_> = (0..3u8)
+            .map(|own| {
+                let cache = cache.clone();
+                thread::spawn(move || {
+                    let value = cache.memoize(&[own], |draft| {
+                        let next = cache.memoize(&[(own + 1) % 3], |draft| draft.write(b"leaf"))?;
+                        assert!(!next.entry.value().is_empty());
+                        draft.write(b"root")
+                    });
+                    assert!(!value.unwrap().entry.value().is_empty());
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(cache.size(), 3);
+    });
+}
+
+#[test]
+fn what_was_begun_before_a_clear_is_never_seen_after_it() {
+    check(|| {
+        let cache = cache();
+        let began = Arc::new(AtomicUsize::new(0));
+        let computing = {
+            let (cache, began) = (cache.clone(), began.clone());
+            thread::spawn(move || {
+                let value = cache.memoize(b"k", |draft| {
+                    began.store(1, SeqCst);
+                    thread::yield_now();
+                    draft.write(b"value")
+                });
+                assert_eq!(value.unwrap().entry.value(), b"value");
+            })
+        };
+        thread::yield_now();
+        let had_begun = began.load(SeqCst) == 1;
+        cache.clear().unwrap();
+        computing.join().unwrap();
+        assert!(!(had_begun && cache.contains(b"k")));
+    });
+}
+
+#[test]
+fn a_doomed_computation_stores_nothing() {
+    check(|| {
+        let cache = cache();
+        let Started::Lease(lease) = Lease::begin(&cache, b"k", 1).unwrap() else { panic!("the key is new") };
+        let waiting = {
+            let cache = cache.clone();
+            thread::spawn(move || match Lease::wait(&cache, b"k", 2, Duration::from_secs(60)).unwrap() {
+                Waited::Value(value) => assert_eq!(value.entry.value(), b""),
+                Waited::Nobody => {}
+                Waited::TimeOut | Waited::Circle => panic!("nobody else waits"),
+            })
+        };
+        let removing = {
+            let cache = cache.clone();
+            thread::spawn(move || {
+                cache.remove(b"k");
+            })
+        };
+        removing.join().unwrap();
+        assert_eq!(lease.complete().unwrap().origin, Origin::NotStored(Some(Refusal::Cleared)));
+        assert!(!cache.contains(b"k"));
+        waiting.join().unwrap();
+    });
+}
+
+#[test]
+fn an_abandoned_lease_frees_those_who_wait() {
+    check(|| {
+        let cache = cache();
+        let Started::Lease(lease) = Lease::begin(&cache, b"k", 1).unwrap() else { panic!("the key is new") };
+        let waiting = {
+            let cache = cache.clone();
+            thread::spawn(move || cache.memoize(b"k", |draft| draft.write(b"value")).unwrap().origin)
+        };
+        drop(lease);
+        assert_eq!(waiting.join().unwrap(), Origin::Computed);
+    });
+}
+
+#[test]
+fn pins_stay_whole_while_entries_are_replaced_and_removed() {
+    check(|| {
+        let cache = cache();
+        cache.set(b"k", &[0; 32]).unwrap().unwrap();
+        let writing = {
+            let cache = cache.clone();
+            thread::spawn(move || {
+                cache.set(b"k", &[1; 32]).unwrap().unwrap();
+                cache.remove(b"k");
+                cache.set(b"k", &[2; 32]).unwrap().unwrap();
+            })
+        };
+        let reading = {
+            let cache = cache.clone();
+            thread::spawn(move || {
+                let pins: Vec<_> = (0..3).filter_map(|_| cache.get(b"k")).collect();
+                thread::yield_now();
+                for pin in &pins {
+                    let bytes = pin.entry.value();
+                    assert!(bytes.len() == 32 && bytes.iter().all(|byte| *byte == bytes[0]));
+                }
+            })
+        };
+        writing.join().unwrap();
+        reading.join().unwrap();
+        assert_eq!(cache.get(b"k").unwrap().entry.value(), [2; 32]);
+    });
+}
+
+#[test]
+fn an_inherited_entry_never_vanishes_while_the_parent_is_cleared() {
+    check(|| {
+        let config = Config::new().unwrap();
+        config.set_maximum_memory(-1.0).unwrap();
+        let system = Subsystem::new(&Fingerprint([1; 32]), &[1, 0], NodeSet(3), None, None).unwrap();
+        let cut = system.under(Some(Cut::bipartition(2, NodeSet(1), NodeSet(2)).unwrap())).unwrap();
+        let make = |system, parent| MiceCache::mice(config.clone(), Options::default(), system, parent).unwrap();
+        let parent = make(&system, None);
+        let mice =
+            Mice { direction: Direction::Cause, mechanism: NodeSet(1), purview: NodeSet(1), phi: 0.5, payload: b"" };
+        parent.set_mice(b"k", &mice).unwrap().unwrap();
+        let child = make(&cut, Some(&parent));
+        let clearing = thread::spawn(move || {
+            parent.clear().unwrap();
+            parent.clear().unwrap();
+        });
+        assert!(child.get(b"k").is_some());
+        assert!(child.get(b"k").is_some());
+        clearing.join().unwrap();
+        assert_eq!((child.size(), child.get(b"k").is_some()), (1, true));
+    });
+}
