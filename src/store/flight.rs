@@ -11,8 +11,6 @@
 //! A flight that is doomed, because its key was removed or the cache cleared meanwhile, still lands for those who wait,
 //! but is no longer listed, and its value is not stored.
 
-#[cfg(shuttle)]
-use shuttle::thread_local;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::num::NonZeroU64;
@@ -42,7 +40,10 @@ impl Owner {
     /// The thread that asks.
     pub fn this_thread() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        thread_local!(static OWN: Cell<u64> = Cell::new(0));
+        #[cfg(not(shuttle))]
+        thread_local!(static OWN: Cell<u64> = const { Cell::new(0) });
+        #[cfg(shuttle)]
+        shuttle::thread_local!(static OWN: Cell<u64> = Cell::new(0));
         OWN.with(|own| {
             if own.get() == 0 {
                 own.set(NEXT.fetch_add(1, Ordering::Relaxed));
@@ -198,8 +199,12 @@ impl Flights {
 
     /// Takes every flight off the list: what lands from now on is not stored.
     pub fn doom_all(&self) {
-        let flights = std::mem::take(&mut *self.list.lock());
-        flights.iter().for_each(|flight| flight.state.lock().doomed = true);
+        let mut list = self.list.lock();
+        // Under the lock of the list: a flight that lands at this moment has stored its value already, or sees its doom.
+        list.iter().for_each(|flight| flight.state.lock().doomed = true);
+        let doomed = std::mem::take(&mut *list);
+        drop(list);
+        drop(doomed);
     }
 
     /// Takes the flight of `key` off the list.
