@@ -103,12 +103,6 @@ impl Cut {
         &self.severed[..self.size]
     }
 
-    /// The targets within `to` from which `node` is severed.
-    #[inline]
-    pub(super) fn row(&self, node: usize, to: NodeSet) -> NodeSet {
-        self.severed[node % NODES_MAX].and(to)
-    }
-
     /// Whether a MICE of this mechanism over this purview may differ under the cut: it severs a connection within the
     /// mechanism, or one from purview to mechanism (cause) or from mechanism to purview (effect).
     #[inline]

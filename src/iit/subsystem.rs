@@ -3,7 +3,7 @@
 use super::cut::Cut;
 use super::nodes::{Direction, NODES_MAX, NodeSet};
 use crate::error::{Error, Result};
-use crate::key::{Element, Fingerprint, KeyWriter};
+use crate::key::{Fingerprint, KeyWriter};
 
 /// A candidate system of a network in a state.
 #[derive(Debug, Clone)]
@@ -14,6 +14,10 @@ pub struct Subsystem {
     /// For each node its targets in the network; all, where the caller does not say.
     connections: [NodeSet; NODES_MAX],
     cut: Option<Cut>,
+    /// For each node the connections that exist and are severed: what keys carry.
+    severed: [NodeSet; NODES_MAX],
+    /// The nodes that have such.
+    severed_from: NodeSet,
 }
 
 impl Subsystem {
@@ -44,7 +48,9 @@ impl Subsystem {
             all[..size].copy_from_slice(Cut::from_masks(given)?.severed());
         }
         let fingerprint = crate::key::subsystem(network, state, nodes);
-        Subsystem { fingerprint, size, nodes, connections: all, cut: None }.under(cut)
+        let severed = [NodeSet(0); NODES_MAX];
+        Subsystem { fingerprint, size, nodes, connections: all, cut: None, severed, severed_from: NodeSet(0) }
+            .under(cut)
     }
 
     /// The same system under another cut, or uncut.
@@ -52,7 +58,13 @@ impl Subsystem {
         if let Some(cut) = cut.as_ref().filter(|cut| cut.size() != self.size) {
             return Err(Error::invalid(format!("a cut of {} nodes; the network has {}", cut.size(), self.size)));
         }
-        Ok(Subsystem { cut, ..self.clone() })
+        let mut other = Subsystem { severed: [NodeSet(0); NODES_MAX], severed_from: NodeSet(0), ..self.clone() };
+        for (node, targets) in cut.iter().flat_map(|cut| cut.severed().iter().enumerate()) {
+            other.severed[node] = targets.and(self.connections[node]);
+            other.severed_from.0 |= u64::from(!other.severed[node].is_empty()) << node;
+        }
+        other.cut = cut;
+        Ok(other)
     }
 
     /// The identity of the uncut system: network and context, state, nodes.
@@ -94,16 +106,13 @@ impl Subsystem {
         purview: NodeSet,
     ) -> Result<usize> {
         let mut key = KeyWriter::new(buffer);
-        key.head(prefix, direction, mechanism);
-        key.element(Element::Nodes(purview.0));
-        if let Some(cut) = &self.cut {
-            let (from, to) = direction.order(mechanism, purview);
-            let severed = |node: usize| cut.row(node, to).and(self.connections[node]);
-            let rows = || from.indices().map(|node| (node, severed(node))).filter(|(_, targets)| !targets.is_empty());
-            let count = rows().count();
-            if count > 0 {
-                key.pieces(count, rows().map(|(node, targets)| row_bytes(node, targets)));
-            }
+        key.head_with_purview(prefix, direction, mechanism, purview);
+        let (from, to) = direction.order(mechanism, purview);
+        let rows = || from.and(self.severed_from).indices().map(|node| (node, self.severed[node % NODES_MAX].and(to)));
+        let rows = || rows().filter(|(_, targets)| !targets.is_empty());
+        let count = rows().count();
+        if count > 0 {
+            key.pieces(count, rows().map(|(node, targets)| row_bytes(node, targets)));
         }
         key.finish()
     }

@@ -1,6 +1,6 @@
 //! The common keys, written straight into a caller's buffer: the same bytes that a builder makes, in a few nanoseconds.
 
-use super::element::{BYTES, Element, NONE, TUPLE, VERSION_UNTYPED, sized};
+use super::element::{BYTES, DIRECTION, Element, NODES, NONE, STRING, TUPLE, VERSION_UNTYPED, sized};
 use crate::error::{Error, Result};
 use crate::iit::{Direction, NodeSet};
 
@@ -35,9 +35,37 @@ impl<'b> KeyWriter<'b> {
     /// Appends prefix, direction and mechanism, with which all standard keys begin.
     #[inline]
     pub fn head(&mut self, prefix: Option<&str>, direction: Direction, mechanism: NodeSet) {
-        self.element(prefix.map_or(Element::None, Element::String));
-        self.element(Element::Direction(direction as u8));
-        self.element(Element::Nodes(mechanism.0));
+        self.prefix(prefix);
+        let mut bytes = [DIRECTION, direction as u8, NODES, 0, 0, 0, 0, 0, 0, 0, 0];
+        bytes[3..].copy_from_slice(&mechanism.0.to_le_bytes());
+        self.put(&bytes);
+    }
+
+    /// Appends prefix, direction, mechanism and purview.
+    #[inline]
+    pub fn head_with_purview(
+        &mut self,
+        prefix: Option<&str>,
+        direction: Direction,
+        mechanism: NodeSet,
+        purview: NodeSet,
+    ) {
+        self.prefix(prefix);
+        let mut bytes = [DIRECTION, direction as u8, NODES, 0, 0, 0, 0, 0, 0, 0, 0, NODES, 0, 0, 0, 0, 0, 0, 0, 0];
+        bytes[3..11].copy_from_slice(&mechanism.0.to_le_bytes());
+        bytes[12..].copy_from_slice(&purview.0.to_le_bytes());
+        self.put(&bytes);
+    }
+
+    #[inline]
+    fn prefix(&mut self, prefix: Option<&str>) {
+        match prefix {
+            None => self.put(&[NONE]),
+            Some(prefix) => {
+                self.put(&sized(STRING, prefix.len()));
+                self.put(prefix.as_bytes());
+            }
+        }
     }
 
     /// Appends a bytes element made of `count` pieces of `N` bytes.
@@ -66,8 +94,7 @@ pub fn repertoire(
     purview: NodeSet,
 ) -> Result<usize> {
     let mut key = KeyWriter::new(buffer);
-    key.head(prefix, direction, mechanism);
-    key.element(Element::Nodes(purview.0));
+    key.head_with_purview(prefix, direction, mechanism, purview);
     key.finish()
 }
 
