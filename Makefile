@@ -1,0 +1,66 @@
+# The commands of the house. Each does its whole set-up: on a fresh Debian with a Rust toolchain, gcc, g++, make and
+# python3, cmake and Julia are found or fetched by the scripts in make/, which say what they do.
+#
+#   make demo      builds the example, and computes the integrated information of a network with and without caches
+#   make test      checks everything: formatting, lints, Rust, C, C++ and Julia tests, consumers of the package
+#   make build     the shared and the static library, the example, the C and C++ tests (what make alone does)
+#   make install   into PREFIX (default /usr/local), below DESTDIR where one is given; builds only what is not there
+#   make header    include/phicache.h from the Rust sources
+#   make symbols   c-tests/package/exported_symbols.txt from the library, after a change of the ABI on purpose
+#   make clean     removes what was built; the tools that were fetched stay (make distclean removes them too)
+
+BUILD ?= build
+PREFIX ?= /usr/local
+CARGO ?= cargo
+PYTHON ?= python3
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := build
+
+NETWORK ?= examples/iit/networks/random-5-3.json
+
+.PHONY: demo test build configure install header symbols clean distclean toolchain
+
+demo: configure
+	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target iit -j $(JOBS)
+	@echo
+	$(BUILD)/examples/iit $(NETWORK)
+
+test: toolchain
+	@$(PYTHON) -B make/run_tests.py $(BUILD) $(JOBS)
+
+build: configure
+	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) -j $(JOBS)
+
+configure: toolchain
+	@$(FIND_CMAKE); "$$cmake" -S . -B $(BUILD) -DPHICACHE_CARGO_TARGET_DIR="$$CARGO_TARGET_DIR" \
+	    -DCMAKE_INSTALL_PREFIX="$(PREFIX)"
+
+install:
+	@test -e $(BUILD)/libphicache.so || $(MAKE) build
+	@$(FIND_CMAKE); "$$cmake" --install $(BUILD) --prefix "$(PREFIX)"
+
+header: toolchain
+	@mkdir -p include
+	cp "$$($(PYTHON) -B make/generated_header.py $(CARGO))" include/phicache.h
+
+symbols: configure
+	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target phicache_symbols -j $(JOBS)
+
+clean:
+	rm -rf $(filter-out $(BUILD)/julia $(BUILD)/tools,$(wildcard $(BUILD)/*)) "$$CARGO_TARGET_DIR"
+
+distclean: clean
+	rm -rf $(BUILD)
+
+# What only the user can install.
+toolchain:
+	@for program in $(CARGO) cc c++ $(PYTHON); do \
+	    command -v $$program > /dev/null || { \
+	        echo "$$program is missing. phicache needs a Rust toolchain (rustup), gcc, g++, make and python3;" \
+	             "on Debian: apt-get install gcc g++ make python3" >&2; exit 1; }; \
+	done
+
+FIND_CMAKE = cmake=$$($(PYTHON) -B make/find_tool.py cmake $(BUILD)) || exit 1

@@ -1,0 +1,40 @@
+/// What check.h lacks for C++: that a call throws phicache::error with a status, and a few ways of looking at values.
+#ifndef PHICACHE_CHECK_HPP
+#define PHICACHE_CHECK_HPP
+
+#include "check.h"
+#include "phicache.hpp"
+
+template <class Call>
+bool check_error(const char* file, int line, const char* text, phicache::status expected, Call&& call) {
+    try {
+        call();
+        std::fprintf(stderr, "%s:%d: %s does not throw, expected %s\n", file, line, text, phicache::name(expected));
+    } catch (const phicache::error& error) {
+        if (error.code() == expected && error.what()[0] != '\0') return check_count(1) != 0;
+        std::fprintf(stderr, "%s:%d: %s throws %s: \"%s\", expected %s with a message\n", file, line, text,
+                     phicache::name(error.code()), error.what(), phicache::name(expected));
+    }
+    return check_count(0) != 0;
+}
+
+/// The call throws phicache::error with this status, and says why.
+#define CHECK_ERROR(expected, ...) \
+    check_error(__FILE__, __LINE__, #__VA_ARGS__, (expected), [&] { (void)(__VA_ARGS__); })
+
+/// Stands behind a call that throws, inside its try block.
+#define CHECK_HAS_THROWN() check_true(__FILE__, __LINE__, "that the call above throws", 0)
+
+/// The bytes are these characters.
+#define CHECK_CHARS(actual, expected) CHECK_TEXT(std::string(phicache::bytes(actual).text()).c_str(), (expected))
+
+inline void check_info(const char* file, int line, const phicache_info& info, uint64_t hits, uint64_t misses,
+                       uint64_t size) {
+    check_uint(file, line, "hits", info.hits, hits);
+    check_uint(file, line, "misses", info.misses, misses);
+    check_uint(file, line, "size", info.size, size);
+}
+
+#define CHECK_INFO(cache, hits, misses, size) check_info(__FILE__, __LINE__, (cache).info(), (hits), (misses), (size))
+
+#endif  // PHICACHE_CHECK_HPP

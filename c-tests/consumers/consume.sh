@@ -1,0 +1,70 @@
+#!/bin/sh
+# Builds the user's two programs in one of the ways a user may, in an empty folder, and runs them.
+#
+#   consume.sh WAY KIND
+#
+# WAY   subdirectory, fetchcontent: with the sources; cmake, pkg-config, flags: with an install
+# KIND  shared or static: what the programs are linked with (with the sources: both are)
+# From the environment: SOURCE_DIR, FOLDER (made anew), PREFIX (the install), VERSION, CC, CXX, CMAKE, PKG_CONFIG,
+# CARGO_TARGET (so that cargo need not start anew).
+set -eu
+way=$1 kind=$2
+here=$(cd "$(dirname "$0")" && pwd)
+rm -rf "$FOLDER"
+mkdir -p "$FOLDER"
+cd "$FOLDER"
+export CC CXX
+
+with_cmake() { # with_cmake PROJECT OPTION...
+    project=$1
+    shift
+    "$CMAKE" -S "$here/$project" -B . -DCMAKE_BUILD_TYPE=Release "$@" > configure.log || { cat configure.log; exit 1; }
+    "$CMAKE" --build . > build.log || { cat build.log; exit 1; }
+}
+
+with_compiler() { # with_compiler COMPILE_FLAGS LINK_FLAGS, both of them words
+    "$CC" -std=c99 $1 "$here/program.c" -o program_c $2
+    "$CXX" -std=c++17 $1 "$here/program.cpp" "$here/unit.cpp" -o program_cpp $2
+}
+
+case $way in
+subdirectory | fetchcontent)
+    with_cmake $way "-DPHICACHE_SOURCE_DIR=$SOURCE_DIR" "-DPHICACHE_CARGO_TARGET_DIR=$CARGO_TARGET" ;;
+cmake)
+    with_cmake installed "-DCMAKE_PREFIX_PATH=$PREFIX" -DKIND=$kind "-DPHICACHE_VERSION=$VERSION" ;;
+pkg-config)
+    PKG_CONFIG_PATH=$(dirname "$(find "$PREFIX" -name phicache.pc)")
+    export PKG_CONFIG_PATH
+    test "$("$PKG_CONFIG" --modversion phicache)" = "$VERSION"
+    if [ $kind = static ]; then
+        with_compiler "$("$PKG_CONFIG" --cflags phicache)" "-static $("$PKG_CONFIG" --static --libs phicache)"
+    else
+        with_compiler "$("$PKG_CONFIG" --cflags phicache)" "$("$PKG_CONFIG" --libs phicache)"
+    fi ;;
+flags)
+    lib=$(dirname "$(find "$PREFIX" -name libphicache.a)")
+    if [ $kind = static ]; then
+        with_compiler "-I$PREFIX/include" "$lib/libphicache.a -lpthread -ldl -lm"
+    else
+        with_compiler "-I$PREFIX/include" "-L$lib -lphicache"
+    fi ;;
+*)
+    echo "no such way: $way" >&2
+    exit 2 ;;
+esac
+
+# CMake leaves the way to the library in the programs; whoever links by hand says it when starting them.
+if [ $way = pkg-config ] || [ $way = flags ]; then
+    LD_LIBRARY_PATH=$(dirname "$(find "$PREFIX" -name libphicache.so)")
+    export LD_LIBRARY_PATH
+fi
+./program_c
+./program_cpp
+
+uses_shared() { readelf -dW "$1" | grep -q 'NEEDED.*libphicache\.so'; }
+case $way in cmake | pkg-config | flags)
+    for program in program_c program_cpp; do
+        if [ $kind = shared ]; then uses_shared $program; else ! uses_shared $program; fi ||
+            { echo "$program is not linked with the $kind library"; exit 1; }
+    done ;;
+esac

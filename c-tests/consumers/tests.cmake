@@ -1,0 +1,82 @@
+# Every way of using phicache, each with every compiler that is here. consume.sh shows the commands.
+
+set(installed "${CMAKE_CURRENT_BINARY_DIR}/consumers/installed")
+set(moved "${CMAKE_CURRENT_BINARY_DIR}/consumers/moved")
+
+# Two installs: one stays where it was made, the other is moved, so that nothing can lean on where it was.
+add_test(NAME consumer.install
+         COMMAND sh -ec "rm -rf \"$1\"; \"$2\" --install \"$3\" --prefix \"$1\"" -
+                 "${installed}" "${CMAKE_COMMAND}" "${CMAKE_BINARY_DIR}")
+set_tests_properties(consumer.install PROPERTIES FIXTURES_SETUP installed)
+add_test(NAME consumer.move
+         COMMAND sh -ec "rm -rf \"$1\" \"$2\"; \"$3\" --install \"$4\" --prefix \"$1\"; mv \"$1\" \"$2\"" -
+                 "${moved}.before" "${moved}" "${CMAKE_COMMAND}" "${CMAKE_BINARY_DIR}")
+set_tests_properties(consumer.move PROPERTIES FIXTURES_SETUP moved)
+
+find_program(PHICACHE_PKG_CONFIG pkg-config)
+
+function(phicache_add_consumer name prefix way kind)
+  if(way STREQUAL pkg-config AND NOT PHICACHE_PKG_CONFIG)
+    phicache_add_skipped(${name} "pkg-config is missing")
+    return()
+  endif()
+  add_test(NAME ${name} COMMAND sh "${CMAKE_CURRENT_SOURCE_DIR}/consumers/consume.sh" ${way} ${kind})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 900)
+  set_property(TEST ${name} PROPERTY ENVIRONMENT
+               "SOURCE_DIR=${PROJECT_SOURCE_DIR}" "FOLDER=${CMAKE_CURRENT_BINARY_DIR}/consumers/${name}"
+               "PREFIX=${prefix}" "VERSION=${PROJECT_VERSION}" "CC=${cc}" "CXX=${cxx}" "CMAKE=${CMAKE_COMMAND}"
+               "PKG_CONFIG=${PHICACHE_PKG_CONFIG}" "CARGO_TARGET=${PHICACHE_CARGO_TARGET_DIR}")
+endfunction()
+
+foreach(compiler ${phicache_compilers})
+  string(REPLACE ":" ";" compiler ${compiler})
+  list(GET compiler 0 compiler_name)
+  list(GET compiler 1 cc)
+  list(GET compiler 2 cxx)
+  foreach(way subdirectory fetchcontent)
+    phicache_add_consumer(consumer.${way}.${compiler_name} "" ${way} both)
+    set_tests_properties(consumer.${way}.${compiler_name} PROPERTIES RESOURCE_LOCK cargo)
+  endforeach()
+  foreach(kind shared static)
+    foreach(way cmake pkg-config flags)
+      phicache_add_consumer(consumer.installed.${way}-${kind}.${compiler_name} "${installed}" ${way} ${kind})
+      set_tests_properties(consumer.installed.${way}-${kind}.${compiler_name} PROPERTIES FIXTURES_REQUIRED installed)
+    endforeach()
+    foreach(way cmake pkg-config)
+      phicache_add_consumer(consumer.moved.${way}-${kind}.${compiler_name} "${moved}" ${way} ${kind})
+      set_tests_properties(consumer.moved.${way}-${kind}.${compiler_name} PROPERTIES FIXTURES_REQUIRED moved)
+    endforeach()
+  endforeach()
+endforeach()
+
+# What find_package makes of components, versions and BUILD_SHARED_LIBS.
+function(phicache_add_choice name expected)
+  add_test(NAME consumer.choice.${name}
+           COMMAND ${CMAKE_COMMAND} -S "${CMAKE_CURRENT_SOURCE_DIR}/consumers/choices"
+                   -B "${CMAKE_CURRENT_BINARY_DIR}/consumers/choice.${name}" "-DCMAKE_PREFIX_PATH=${installed}"
+                   -DPHICACHE_VERSION=${PROJECT_VERSION} -DEXPECTED=${expected} ${ARGN})
+  set_tests_properties(consumer.choice.${name} PROPERTIES FIXTURES_REQUIRED installed)
+endfunction()
+phicache_add_choice(none shared)
+phicache_add_choice(shared shared -DCOMPONENTS=shared -DBUILD_SHARED_LIBS=OFF)
+phicache_add_choice(static static -DCOMPONENTS=static)
+phicache_add_choice(static_libraries static -DBUILD_SHARED_LIBS=OFF)
+
+# A panic comes back as a status in hosts that bring an unwinder of their own. In C and C++ the programs above show it.
+set(installed_library "${installed}/${phicache_libdir}/libphicache.so")
+add_test(NAME consumer.panic.python
+         COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/consumers/panic.py" "${installed_library}")
+set_tests_properties(consumer.panic.python PROPERTIES FIXTURES_REQUIRED installed)
+if(PHICACHE_JULIA)
+  add_test(NAME consumer.panic.julia
+           COMMAND ${PHICACHE_JULIA} --startup-file=no "${CMAKE_CURRENT_SOURCE_DIR}/consumers/panic.jl"
+                   "${installed_library}")
+  set_tests_properties(consumer.panic.julia PROPERTIES FIXTURES_REQUIRED installed)
+else()
+  phicache_add_skipped(consumer.panic.julia "Julia is missing")
+endif()
+
+add_test(NAME consumer.two_rust_libraries
+         COMMAND sh "${CMAKE_CURRENT_SOURCE_DIR}/consumers/two_rust_libraries/run.sh"
+                 "${CMAKE_CURRENT_BINARY_DIR}/consumers/two_rust_libraries" "${installed}" "${CMAKE_C_COMPILER}")
+set_tests_properties(consumer.two_rust_libraries PROPERTIES FIXTURES_REQUIRED installed)

@@ -1,0 +1,58 @@
+/// refused.cpp: what phicache.hpp must not compile. Each case is one mistake, and the message that names it.
+#include <map>
+#include <phicache.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+struct owns_memory {
+    std::string text;
+};
+struct no_element {};
+struct analysis {
+    phicache::dict_cache cache;
+    int phi(int n) { return n; }
+};
+
+void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice);
+void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice) {
+    [[maybe_unused]] const int number = 1;
+    [[maybe_unused]] const phicache::direction cause = phicache::direction::cause;
+    (void)cache, (void)purviews, (void)mice;
+#if CASE == 0
+    cache.set("key", number);
+    (void)cache.get<int>("key");
+#elif CASE == 1  // no pointer and no view
+    cache.set("key", &number);
+#elif CASE == 2  // no pointer and no view
+    cache.set("key", owns_memory{"text"});
+#elif CASE == 3  // no pointer and no view
+    (void)cache.get<std::string_view>("key");
+#elif CASE == 4  // no pointers
+    (void)cache.get<std::vector<const char*>>("key");
+#elif CASE == 5  // takes nothing, or a result&
+    cache.memoize("key", [](int n) { return n; });
+#elif CASE == 6  // returns nothing, or expected<void>
+    cache.memoize("key", [](phicache::result&) { return 1; });
+#elif CASE == 7  // values or constant references
+    phicache::memo memo{[](std::vector<double>& changed) { return changed.size(); }};
+    (void)memo;
+#elif CASE == 8  // write add_to_key
+    phicache::key().add(no_element());
+#elif CASE == 9  // a map has no order
+    phicache::key().add(std::map<int, int>());
+#elif CASE == 10  // at most 64 bits
+    phicache::key().add(1.0L);
+#elif CASE == 11  // of node_set or of 64-bit masks
+    purviews.memoize(cause, {0}, [] { return std::vector<int>{1}; });
+#elif CASE == 12  // returns a phicache::mice
+    mice.memoize("key", [] { return 0.5; });
+#elif CASE == 13  // no matching
+    cache.get(number);
+#elif CASE == 14  // deleted
+    phicache::dict_cache copy = cache;
+    (void)copy;
+#elif CASE == 15  // no pointer and no view
+    (void)cache.get("key")->view<const char*>();
+#endif
+}

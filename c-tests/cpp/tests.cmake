@@ -1,0 +1,30 @@
+# phicache.hpp where one program of one standard does not show it: in two units, without exceptions, with a library of
+# another version, and what it must refuse to compile. Each with every compiler that is here; compile_and_run.sh shows
+# the commands.
+
+function(phicache_add_face_test name cxx)
+  add_test(NAME cpp.${name} COMMAND sh "${CMAKE_CURRENT_SOURCE_DIR}/cpp/compile_and_run.sh" ${ARGN})
+  set_tests_properties(cpp.${name} PROPERTIES TIMEOUT 300)
+  set_property(TEST cpp.${name} PROPERTY ENVIRONMENT
+               "CXX=${cxx}" "INCLUDE=${PROJECT_SOURCE_DIR}/include" "TESTS=${CMAKE_CURRENT_SOURCE_DIR}"
+               "LIBRARY=$<TARGET_FILE:phicache_shared>" "FOLDER=${CMAKE_CURRENT_BINARY_DIR}/cpp/${name}")
+endfunction()
+
+foreach(compiler ${phicache_compilers})
+  string(REPLACE ":" ";" compiler ${compiler})
+  list(GET compiler 0 name)
+  list(GET compiler 2 cxx)
+  # unit and flags, unit and flags, …
+  phicache_add_face_test(two_units.c++17.${name} ${cxx} run first.cpp -std=c++17 second.cpp -std=c++17)
+  phicache_add_face_test(two_units.c++20.${name} ${cxx} run first.cpp -std=c++20 second.cpp -std=c++20)
+  phicache_add_face_test(two_units.both.${name} ${cxx} run first.cpp -std=c++17 second.cpp -std=c++20)
+  foreach(standard c++17 c++20)
+    phicache_add_face_test(no_exceptions.${standard}.${name} ${cxx}
+                           run no_exceptions.cpp "-std=${standard} -fno-exceptions -fno-rtti")
+    phicache_add_face_test(other_version.${standard}.${name} ${cxx} run other_version.cpp -std=${standard})
+    phicache_add_face_test(refused.${standard}.${name} ${cxx} refuse refused.cpp -std=${standard})
+    phicache_add_face_test(macros.${standard}.${name} ${cxx} macros -std=${standard})
+  endforeach()
+  phicache_add_face_test(mixed_exceptions.${name} ${cxx}
+                         run mixed.cpp -std=c++17 mixed_without.cpp "-std=c++17 -fno-exceptions")
+endforeach()

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Checks what the static archive is: archive.sh ARCHIVE SYMBOL_LIST
+set -u
+archive=$1 symbols=$2
+failed=0
+
+if objdump -h "$archive" | grep -qE '\.llvm(bc|cmd)'; then
+    echo "FAILED it carries LLVM bitcode"
+    failed=1
+else
+    echo "ok     it carries no LLVM bitcode"
+fi
+
+# Everything but the mark, which only the relinked library has, and nothing of our prefix besides.
+if nm -g --defined-only "$archive" 2>/dev/null | awk '$2 != "" && $3 ~ /^phicache_/ { print $3 }' | LC_ALL=C sort -u |
+    diff "$symbols" - | grep -v phicache_relinked | grep '^[<>]'; then
+    echo "FAILED its functions are not those of $(basename "$symbols")"
+    failed=1
+else
+    echo "ok     it has the functions that the shared library exports"
+fi
+exit $failed

@@ -1,0 +1,37 @@
+# Tests of the files that users get: the shared library, the archive, the headers.
+
+set(symbol_list "${CMAKE_CURRENT_SOURCE_DIR}/package/exported_symbols.txt")
+add_test(NAME package.shared_library
+         COMMAND sh "${CMAKE_CURRENT_SOURCE_DIR}/package/shared_library.sh" $<TARGET_FILE:phicache_shared>
+                 libphicache.so.${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR} "${symbol_list}")
+add_test(NAME package.archive
+         COMMAND sh "${CMAKE_CURRENT_SOURCE_DIR}/package/archive.sh" "${phicache_archive}" "${symbol_list}")
+
+# make symbols: after a change of the ABI on purpose.
+add_custom_target(phicache_symbols
+                  COMMAND sh "${CMAKE_CURRENT_SOURCE_DIR}/package/list_symbols.sh" $<TARGET_FILE:phicache_shared>
+                          > "${symbol_list}"
+                  DEPENDS phicache_shared VERBATIM)
+
+# Each header compiles alone, as every standard, without a warning.
+foreach(compiler ${phicache_compilers})
+  string(REPLACE ":" ";" compiler ${compiler})
+  list(GET compiler 0 name)
+  list(GET compiler 1 cc)
+  list(GET compiler 2 cxx)
+  foreach(standard c99 c11 c17)
+    add_test(NAME header.${standard}.${name}
+             COMMAND ${cc} -std=${standard} -x c -fsyntax-only ${phicache_warnings}
+                     "${PROJECT_SOURCE_DIR}/include/phicache.h")
+  endforeach()
+  foreach(standard c++11 c++17 c++20)
+    add_test(NAME header.${standard}.${name}
+             COMMAND ${cxx} -std=${standard} -x c++ -fsyntax-only ${phicache_warnings}
+                     "${PROJECT_SOURCE_DIR}/include/phicache.h")
+  endforeach()
+  foreach(standard c++17 c++20)
+    add_test(NAME header_hpp.${standard}.${name}
+             COMMAND ${cxx} -std=${standard} -x c++ -fsyntax-only ${phicache_warnings}
+                     "${PROJECT_SOURCE_DIR}/include/phicache.hpp")
+  endforeach()
+endforeach()

@@ -1,0 +1,237 @@
+/// test_cache.cpp: dict_cache and the view `cache`: lookups, outcomes, figures, sharing, ownership.
+/// (What functions given to memoize may do is in test_memoize.cpp, how types become bytes in test_values.cpp.)
+#include <string>
+#include <utility>
+
+#include "check.hpp"
+
+using phicache::cache_options;
+using phicache::dict_cache;
+using phicache::outcome;
+using phicache::status;
+
+namespace {
+
+phicache::fingerprint identity_of(const char* context) {
+    const std::vector<double> tpm{0, 1};
+    return phicache::fingerprint::of_network(tpm, {phicache::node_set{0}}, context);
+}
+
+void a_miss_is_an_empty_optional_and_counts() {
+    dict_cache cache;
+    CHECK(!cache.get("key").has_value());
+    CHECK(!cache.get<double>("key").has_value());
+    CHECK(!cache.get<std::string>("key").has_value());
+    CHECK_INFO(cache, 0, 3, 0);
+}
+
+void what_was_set_is_found_and_counts() {
+    dict_cache cache;
+    CHECK(cache.set("key", 0.5) == status::ok);
+    CHECK(cache.get<double>("key") == 0.5);
+    CHECK(cache.set("key", 1.5).stored());
+    CHECK(cache.get<double>("key") == 1.5);
+    CHECK(cache.get("key").has_value());
+    CHECK_INFO(cache, 3, 0, 1);
+    CHECK_UINT(cache.size(), 1);
+    CHECK_UINT(cache.stats().stores, 2);
+    CHECK(cache.stats().bytes > sizeof(double));
+}
+
+void asking_whether_a_key_is_there_counts_nothing() {
+    dict_cache cache;
+    cache.set("key", 1);
+    CHECK(cache.contains("key"));
+    CHECK(!cache.contains("other"));
+    CHECK_INFO(cache, 0, 0, 1);
+}
+
+void remove_tells_whether_there_was_an_entry() {
+    dict_cache cache;
+    cache.set("key", 1);
+    CHECK(cache.remove("key"));
+    CHECK(!cache.remove("key"));
+    CHECK(!cache.contains("key"));
+}
+
+void clear_forgets_entries_and_counts() {
+    dict_cache cache;
+    cache.set("key", 1);
+    cache.get("key");
+    cache.get("other");
+    cache.clear();
+    CHECK_INFO(cache, 0, 0, 0);
+    CHECK(!cache.contains("key"));
+}
+
+void a_full_cache_refuses_and_keeps_the_older_value() {
+    dict_cache cache(cache_options{{}, 4096});
+    CHECK(cache.set("key", 1).stored());
+    const outcome refused = cache.set("key", std::string(8192, 'x'));
+    CHECK(!refused);
+    CHECK(!refused.stored());
+    CHECK(refused.code() == status::refused_capacity);
+    CHECK(refused == status::refused_capacity && status::refused_capacity == refused);
+    CHECK(refused != status::ok && status::ok != refused);
+    CHECK(refused != cache.set("other", 2));
+    CHECK_TEXT(phicache::name(refused.code()), "REFUSED_CAPACITY");
+    CHECK(cache.get<int>("key") == 1);
+    CHECK_UINT(cache.stats().refused_capacity, 1);
+}
+
+void a_maximum_of_zero_percent_stores_nothing() {
+    phicache::config none;
+    none.settings().set_maximum_memory_percent(0);
+    dict_cache cache(none);
+    CHECK(cache.set("key", 1) == status::refused_memory);
+    const phicache::value made = cache.memoize("key", [] { return 7; });
+    CHECK_INT(made.as<int>(), 7);
+    CHECK(made.refusal() == status::refused_memory);
+    CHECK_UINT(cache.size(), 0);
+    none.settings().set_maximum_memory_percent(phicache::memory_unlimited);
+    CHECK(cache.set("key", 1) == status::ok);
+}
+
+void a_cache_keeps_its_configuration_alive() {
+    std::optional<phicache::config> own(std::in_place);
+    own->settings().set_maximum_memory_percent(0);
+    dict_cache cache(*own);
+    own.reset();
+    CHECK(cache.set("key", 1) == status::refused_memory);
+}
+
+void a_name_is_for_one_live_cache() {
+    std::optional<dict_cache> first(std::in_place, cache_options{"a name of its own"});
+    CHECK_ERROR(status::error_name_in_use, dict_cache(cache_options{"a name of its own"}));
+    CHECK(dict_cache::try_make({"a name of its own"}).code() == status::error_name_in_use);
+    first.reset();
+    CHECK(dict_cache::try_make({"a name of its own"}).has_value());
+}
+
+void a_bad_key_is_an_error_with_the_library_message() {
+    dict_cache cache;
+    try {
+        cache.get(phicache::bytes(nullptr, 1));
+        CHECK_HAS_THROWN();
+    } catch (const phicache::error& error) {
+        CHECK(error.code() == status::error_invalid_argument);
+        CHECK_INT(error.callback_code(), 0);
+        CHECK_CONTAINS(error.what(), "key");
+    }
+    const auto found = cache.try_get(phicache::bytes(nullptr, 1));
+    CHECK(!found);
+    CHECK(found.code() == status::error_invalid_argument);
+    CHECK_CONTAINS(found.error().what(), "key");
+}
+
+void try_forms_answer_as_the_others_do() {
+    dict_cache cache;
+    CHECK(cache.try_set("key", 2.5)->stored());
+    CHECK(cache.try_get("key").value()->as<double>() == 2.5);
+    CHECK(cache.try_get<double>("key").value() == 2.5);
+    CHECK(!cache.try_get<double>("other").value().has_value());
+    CHECK(cache.try_get("other").code() == status::ok);
+    CHECK(*cache.try_contains("key"));
+    CHECK_UINT(*cache.try_size(), 1);
+    CHECK_UINT(cache.try_info()->hits, 2);
+    CHECK_UINT(cache.try_stats()->misses, 2);
+    CHECK(*cache.try_remove("key"));
+    CHECK(cache.try_clear().has_value());
+    CHECK(cache.try_view().has_value());
+}
+
+void a_view_is_the_same_cache() {
+    dict_cache cache;
+    phicache::cache view = cache;
+    CHECK(view.set("key", 1).stored());
+    CHECK(cache.get<int>("key") == 1);
+    dict_cache elsewhere = std::move(cache);
+    CHECK(view.get<int>("key") == 1);
+    CHECK_INFO(view, 2, 0, 1);
+    CHECK_INT(view.memoize<int>("other", [] { return 2; }), 2);
+    CHECK(view.contains("other") && view.remove("other"));
+    view.clear();
+    CHECK_UINT(elsewhere.size(), 0);
+}
+
+void equal_fingerprints_and_roles_share_one_cache() {
+    std::optional<dict_cache> first(dict_cache::shared(identity_of("one"), "repertoires"));
+    dict_cache second = dict_cache::shared(identity_of("one"), "repertoires");
+    dict_cache other_role = dict_cache::shared(identity_of("one"), std::string("small phi"));
+    dict_cache other_network = dict_cache::shared(identity_of("two"), "repertoires");
+    first->set("key", 1);
+    first.reset();
+    CHECK(second.get<int>("key") == 1);
+    CHECK(!other_role.contains("key"));
+    CHECK(!other_network.contains("key"));
+    CHECK(dict_cache::try_shared(identity_of("one"), nullptr).code() == status::error_invalid_argument);
+}
+
+void a_moved_from_cache_refuses_every_call() {
+    dict_cache cache;
+    cache.set("key", 1);
+    dict_cache moved = std::move(cache);
+    CHECK(moved.get<int>("key") == 1);
+    CHECK(!cache);
+    CHECK(moved ? true : false);
+    CHECK(cache.handle() == nullptr);
+    CHECK_ERROR(status::error_invalid_argument, cache.get("key"));
+    CHECK_ERROR(status::error_invalid_argument, cache.get<int>("key"));
+    CHECK_ERROR(status::error_invalid_argument, cache.set("key", 1));
+    CHECK_ERROR(status::error_invalid_argument, cache.contains("key"));
+    CHECK_ERROR(status::error_invalid_argument, cache.remove("key"));
+    CHECK_ERROR(status::error_invalid_argument, cache.clear());
+    CHECK_ERROR(status::error_invalid_argument, cache.size());
+    CHECK_ERROR(status::error_invalid_argument, cache.info());
+    CHECK_ERROR(status::error_invalid_argument, cache.stats());
+    CHECK_ERROR(status::error_invalid_argument, cache.view());
+    CHECK_ERROR(status::error_invalid_argument, cache.memoize("key", [] { return 1; }));
+    CHECK_ERROR(status::error_invalid_argument, cache.key_of(phicache::key()));
+    cache = std::move(moved);
+    CHECK(cache.get<int>("key") == 1);
+    dict_cache& same = cache;
+    cache = std::move(same);
+    CHECK(cache.get<int>("key") == 1);
+    cache.reset();
+    CHECK(!cache);
+    cache.reset();
+}
+
+void a_handle_goes_to_c_and_comes_back() {
+    dict_cache cache;
+    cache.set("key", 1);
+    phicache_dict_cache* raw = cache.release();
+    CHECK(!cache);
+    CHECK_STATUS(phicache_dict_cache_contains(raw, phicache::bytes("key")), PHICACHE_OK);
+    const dict_cache back(raw);
+    CHECK(back.handle() == raw);
+    CHECK(back.contains("key"));
+}
+
+void assigning_over_a_cache_frees_it() {
+    dict_cache cache(cache_options{"freed by assignment"});
+    cache = dict_cache();
+    CHECK(dict_cache::try_make({"freed by assignment"}).has_value());
+}
+
+}  // namespace
+
+int main() {
+    RUN(a_miss_is_an_empty_optional_and_counts);
+    RUN(what_was_set_is_found_and_counts);
+    RUN(asking_whether_a_key_is_there_counts_nothing);
+    RUN(remove_tells_whether_there_was_an_entry);
+    RUN(clear_forgets_entries_and_counts);
+    RUN(a_full_cache_refuses_and_keeps_the_older_value);
+    RUN(a_maximum_of_zero_percent_stores_nothing);
+    RUN(a_cache_keeps_its_configuration_alive);
+    RUN(a_name_is_for_one_live_cache);
+    RUN(a_bad_key_is_an_error_with_the_library_message);
+    RUN(try_forms_answer_as_the_others_do);
+    RUN(a_view_is_the_same_cache);
+    RUN(equal_fingerprints_and_roles_share_one_cache);
+    RUN(a_moved_from_cache_refuses_every_call);
+    RUN(a_handle_goes_to_c_and_comes_back);
+    RUN(assigning_over_a_cache_frees_it);
+    return check_report();
+}

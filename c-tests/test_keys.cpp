@@ -1,0 +1,305 @@
+/// test_keys.cpp: key builders, the standard keys, fingerprints: the same bytes as in every other language.
+#include <array>
+#include <cstdlib>
+#include <fstream>
+#include <limits>
+#include <list>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <tuple>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "check.hpp"
+
+using phicache::bytes;
+using phicache::direction;
+using phicache::key;
+using phicache::key_bytes;
+using phicache::node_set;
+using phicache::status;
+using phicache::typing;
+
+namespace library {
+
+/// A type of a user's, with an encoding of its own.
+struct partition {
+    std::vector<node_set> parts;
+    bool ordered;
+};
+void add_to_key(key& to, const partition& from) {
+    if (from.ordered) {
+        to.add(from.parts);
+    } else {
+        to.begin_set();
+        for (node_set part : from.parts) to.add(part);
+        to.end_set();
+    }
+}
+
+}  // namespace library
+
+namespace {
+
+enum class measure : std::uint8_t { l1 = 3 };
+
+std::string from_hex(const std::string& digits) {
+    std::string decoded;
+    for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
+        decoded += static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16));
+    }
+    return decoded;
+}
+
+void perform(key& to, const std::string& operation) {
+    const std::size_t colon = operation.find(':');
+    const std::string name = operation.substr(0, colon);
+    const std::string word = colon == std::string::npos ? "" : operation.substr(colon + 1);
+    const auto number = [&] { return static_cast<std::uint64_t>(std::stoull(word, nullptr, 16)); };
+    if (name == "none") to.add(nullptr);
+    else if (name == "bool") to.add(word == "1");
+    else if (name == "int") to.add(static_cast<std::int64_t>(std::stoll(word)));
+    else if (name == "uint") to.add(static_cast<std::uint64_t>(std::stoull(word)));
+    else if (name == "double") {
+        const std::uint64_t bits = number();
+        double value;
+        std::memcpy(&value, &bits, sizeof value);
+        to.add(value);
+    }
+    else if (name == "bytes") to.add(bytes(from_hex(word)));
+    else if (name == "string") to.add(from_hex(word));
+    else if (name == "direction") to.add(static_cast<direction>(std::stoi(word)));
+    else if (name == "nodes") to.add(node_set::from_mask(number()));
+    else if (name == "kw") to.keyword(from_hex(word));
+    else if (name == "(") to.begin_tuple();
+    else if (name == ")") to.end_tuple();
+    else if (name == "{") to.begin_set();
+    else if (name == "}") to.end_set();
+    else CHECK_TEXT(operation.c_str(), "an operation of key_vectors.txt");
+}
+
+void the_test_vectors_agree() {
+    std::ifstream file(PHICACHE_SOURCE_DIR "/c-tests/data/key_vectors.txt");
+    key built;
+    int vectors = 0;
+    for (std::string line; std::getline(file, line);) {
+        if (line.empty() || line[0] == '#') continue;
+        std::istringstream words(line);
+        std::string kind, expected, operation;
+        words >> kind >> expected;
+        built.reset();
+        while (words >> operation) perform(built, operation);
+        const std::string wanted = from_hex(expected);
+        const bytes encoded = built.encode(kind == "typed" ? typing::typed : typing::untyped);
+        if (!CHECK_BYTES(encoded.data(), encoded.size(), wanted.data(), wanted.size()))
+            std::fprintf(stderr, "    in: %s\n", line.c_str());
+        ++vectors;
+    }
+    CHECK(vectors > 100);
+}
+
+/// A second way of saying the same makes the same key.
+template <class Build>
+void check_same(int line, key&& by_type, Build&& by_hand) {
+    key built;
+    by_hand(built);
+    const bytes a = by_type.encode(), b = built.encode();
+    if (!CHECK_BYTES(a.data(), a.size(), b.data(), b.size()))
+        std::fprintf(stderr, "    in the check of line %d\n", line);
+    const bytes typed_a = by_type.encode(typing::typed), typed_b = built.encode(typing::typed);
+    if (!CHECK(typed_a == typed_b)) std::fprintf(stderr, "    in the check of line %d\n", line);
+}
+#define CHECK_SAME(by_type, ...) check_same(__LINE__, (by_type), [](key & k) { k __VA_ARGS__; })
+
+void every_type_has_its_element() {
+    CHECK_SAME(key::of(std::nullopt), .add(nullptr));
+    CHECK_SAME(key::of(short{-3}, char{3}, 3u), .add(std::int64_t{-3}).add(std::int64_t{3}).add(std::uint64_t{3}));
+    CHECK_SAME(key::of(measure::l1), .add(std::uint64_t{3}));
+    CHECK_SAME(key::of(0.5f), .add(0.5));
+    CHECK_SAME(key::of("text"), .add(std::string("text")));
+    CHECK_SAME(key::of(std::string_view("text")), .add("text"));
+    CHECK_SAME(key::of(std::optional<int>(), std::optional<int>(4)), .add(nullptr).add(4));
+    CHECK_SAME(key::of(std::make_tuple(1, "a", 0.5)), .begin_tuple().add(1).add("a").add(0.5).end_tuple());
+    CHECK_SAME(key::of(std::make_pair(1, 2)), .begin_tuple().add(1).add(2).end_tuple());
+    CHECK_SAME(key::of(std::tuple<>()), .begin_tuple().end_tuple());
+    CHECK_SAME(key::of(std::vector<double>{1, 2}), .begin_tuple().add(1.0).add(2.0).end_tuple());
+    CHECK_SAME(key::of(std::array<int, 2>{1, 2}, std::list<int>{3}),
+               .begin_tuple().add(1).add(2).end_tuple().begin_tuple().add(3).end_tuple());
+    CHECK_SAME(key::of(std::vector<bool>{true, false}), .begin_tuple().add(true).add(false).end_tuple());
+    CHECK_SAME(key::of(std::set<int>{2, 1}), .begin_set().add(2).add(1).end_set());
+    CHECK_SAME(key::of(std::unordered_set<std::string>{"b", "a"}), .begin_set().add("a").add("b").end_set());
+    CHECK_SAME(key::of(std::vector<std::vector<node_set>>{{{0}, {1}}, {}}), .begin_tuple()
+                                                                                .begin_tuple()
+                                                                                .add(node_set{0})
+                                                                                .add(node_set{1})
+                                                                                .end_tuple()
+                                                                                .begin_tuple()
+                                                                                .end_tuple()
+                                                                                .end_tuple());
+    CHECK_SAME(key::of(library::partition{{{0}, {1}}, true}),
+               .begin_tuple().add(node_set{0}).add(node_set{1}).end_tuple());
+    CHECK_SAME(key::of(std::vector<library::partition>{{{{1}, {0}}, false}}),
+               .begin_tuple().begin_set().add(node_set{0}).add(node_set{1}).end_set().end_tuple());
+}
+
+void different_types_of_one_value_differ_where_they_should() {
+    CHECK(key::of(3).encode() == key::of(3.0).encode());
+    CHECK(key::of(true).encode() == key::of(1).encode());
+    CHECK(key::of(3).encode(typing::typed) != key::of(3.0).encode(typing::typed));
+    CHECK(key::of(true).encode(typing::typed) != key::of(1).encode(typing::typed));
+    CHECK(key::of("3").encode() != key::of(3).encode());
+    CHECK(key::of("ab").encode() != key::of(bytes("ab")).encode());
+    CHECK(key::of(node_set{0}).encode() != key::of(1).encode());
+    CHECK(key::of(direction::cause).encode() != key::of(0).encode());
+    CHECK(key::of(std::make_tuple(1, 2), 3).encode() != key::of(1, std::make_tuple(2, 3)).encode());
+    CHECK(key::of(-0.0).encode() == key::of(0.0).encode());
+    CHECK(key::of(std::numeric_limits<std::int64_t>::max()).encode() != key::of(9223372036854775807.0).encode());
+}
+
+void keyword_arguments_have_no_order() {
+    CHECK(key::of(1).add_keyword("a", 2).add_keyword("b", 3).encode() ==
+          key::of(1).add_keyword("b", 3).add_keyword("a", 2).encode());
+    CHECK(key::of(1).add_keyword("a", 2).encode() != key::of(1).add_keyword("b", 2).encode());
+    CHECK(key::of(1).add_keyword("a", 2).encode() != key::of(1, 2).encode());
+}
+
+void a_builder_is_used_again() {
+    key built;
+    for (int i = 0; i < 100; ++i) {
+        built.reset().add(i).add("text");
+        CHECK(built.encode() == key::of(i, "text").encode());
+    }
+}
+
+void a_bad_element_fails_the_key_until_reset() {
+    key built;
+    built.add(1).add(std::string("\xff")).add(2);
+    CHECK(built.check().code() == status::error_invalid_argument);
+    CHECK(built.try_encode().code() == status::error_invalid_argument);
+    CHECK_CONTAINS(built.try_encode().error().what(), "UTF-8");
+    CHECK_ERROR(status::error_invalid_argument, built.encode());
+    phicache::dict_cache cache;
+    CHECK_ERROR(status::error_invalid_argument, cache.get(built));
+    CHECK_ERROR(status::error_invalid_argument, cache.key_of(built));
+    CHECK(built.reset().add(1).encode() == key::of(1).encode());
+    CHECK(built.check().has_value());
+    CHECK_CONTAINS(key().add("\xff").end_tuple().try_encode().error().what(), "UTF-8");
+    CHECK_ERROR(status::error_invalid_argument, key().end_tuple().encode());
+    CHECK_ERROR(status::error_invalid_argument, key().begin_tuple().encode());
+    CHECK_ERROR(status::error_invalid_argument, key().begin_set().end_tuple().encode());
+    CHECK_ERROR(status::error_invalid_argument, key().keyword("a").encode());
+    CHECK_ERROR(status::error_invalid_argument, key().add_keyword("a", 1).add_keyword("a", 1).encode());
+    CHECK_ERROR(status::error_invalid_argument, key().add(static_cast<direction>(3)).encode());
+}
+
+void a_key_stands_where_a_key_is_expected() {
+    phicache::dict_cache cache;
+    cache.set(key::of(1, "a"), 0.5);
+    CHECK(cache.get<double>(key::of(1.0, "a")) == 0.5);
+    CHECK(!cache.contains(key::of(1, "b")));
+    const key args = key::of(1);
+    CHECK(cache.key_of(args) == key::of(nullptr, 1).encode() || cache.key_of(args) == key::of(1).encode());
+    CHECK(cache.key_of(args, "prefix") == key::of("prefix", 1).encode());
+    CHECK(cache.key_of(args, "prefix") != cache.key_of(args, "other"));
+}
+
+void a_moved_key_leaves_one_that_fails() {
+    key first = key::of(1);
+    const key second = std::move(first);
+    CHECK(second.encode() == key::of(1).encode());
+    CHECK(!first);
+    CHECK_ERROR(status::error_invalid_argument, first.encode());
+    CHECK_ERROR(status::error_invalid_argument, first.reset().add(1).encode());
+}
+
+void the_standard_keys_are_what_a_builder_makes() {
+    CHECK(bytes(phicache::repertoire_key("cause_repertoire", direction::cause, {0, 2}, {1})) ==
+          key::of("cause_repertoire", direction::cause, node_set{0, 2}, node_set{1}).encode());
+    CHECK(bytes(phicache::repertoire_key(nullptr, direction::effect, {}, {63})) ==
+          key::of(nullptr, direction::effect, node_set{}, node_set{63}).encode());
+    CHECK(*phicache::try_repertoire_key(std::string("p"), direction::cause, {0}, {1}) ==
+          bytes(phicache::repertoire_key("p", direction::cause, {0}, {1})));
+    CHECK_ERROR(status::error_invalid_argument, phicache::repertoire_key(nullptr, static_cast<direction>(9), {}, {}));
+    CHECK(phicache::try_repertoire_key("\xff", direction::cause, {}, {}).code() == status::error_invalid_argument);
+}
+
+void mice_keys_tell_no_candidates_from_an_empty_list() {
+    const key_bytes none = phicache::mice_key(nullptr, direction::cause, {0});
+    const key_bytes empty = phicache::mice_key(nullptr, direction::cause, {0}, std::vector<node_set>());
+    const key_bytes two = phicache::mice_key(nullptr, direction::cause, {0}, std::vector<node_set>{{0}, {1}});
+    const key_bytes swapped = phicache::mice_key(nullptr, direction::cause, {0}, std::vector<node_set>{{1}, {0}});
+    CHECK(bytes(none) != empty);
+    CHECK(bytes(empty) != two);
+    CHECK(bytes(two) != swapped);
+    CHECK(bytes(two) == *phicache::try_mice_key(nullptr, direction::cause, {0}, std::vector<node_set>{{0}, {1}}));
+    CHECK(phicache::try_mice_key(nullptr, static_cast<direction>(7), {0}).code() == status::error_invalid_argument);
+}
+
+void long_keys_move_and_copy_as_short_ones_do() {
+    const std::vector<node_set> many(1000, node_set{1, 2, 3});
+    for (std::size_t count : {std::size_t{1}, std::size_t{1000}}) {
+        const phicache::span<const node_set> candidates(many.data(), count);
+        const key_bytes original = phicache::mice_key("prefix", direction::effect, {0}, candidates);
+        CHECK(original.size() > count * 8);
+        CHECK((original.size() > PHICACHE_KEY_BUFFER) == (count == 1000));
+        key_bytes copy = original;
+        CHECK(bytes(copy) == original);
+        key_bytes moved = std::move(copy);
+        CHECK(bytes(moved) == original);
+        copy = moved;
+        CHECK(bytes(copy) == original);
+        key_bytes other = phicache::repertoire_key("other", direction::cause, {0}, {1});
+        other = std::move(moved);
+        CHECK(bytes(other) == original);
+        other = phicache::repertoire_key("other", direction::cause, {0}, {1});
+        CHECK(bytes(other) == phicache::repertoire_key("other", direction::cause, {0}, {1}));
+        key_bytes& same = copy;
+        copy = same;
+        CHECK(bytes(copy) == original);
+        copy = std::move(same);
+        CHECK(bytes(copy) == original);
+    }
+    CHECK_UINT(key_bytes().size(), 0);
+}
+
+void fingerprints_tell_networks_and_contexts_apart() {
+    const std::vector<double> tpm{0, 0, 1, 0, 0, 1, 1, 1};
+    const std::vector<double> columns{0, 1, 0, 1, 0, 0, 1, 1};
+    const std::vector<node_set> connections{{1}, {0}};
+    const auto one = phicache::fingerprint::of_network(tpm, connections, "L1");
+    CHECK(one == phicache::fingerprint::of_network(tpm, connections, "L1"));
+    CHECK(one == phicache::fingerprint::of_network(columns, connections, "L1", phicache::layout::column_major));
+    CHECK(one != phicache::fingerprint::of_network(tpm, connections, "EMD"));
+    CHECK(one != phicache::fingerprint::of_network(columns, connections, "L1"));
+    CHECK((one != phicache::fingerprint::of_network(tpm, {node_set{0, 1}, node_set{0}}, "L1")));
+    CHECK_UINT(one.hex().size(), 64);
+    CHECK(one.hex() != phicache::fingerprint().hex());
+    CHECK_ERROR(status::error_invalid_argument, phicache::fingerprint::of_network({0, 1, 0}, connections, "L1"));
+    CHECK_ERROR(status::error_invalid_argument, phicache::fingerprint::of_network({}, {}, "L1"));
+    CHECK_ERROR(status::error_invalid_argument, phicache::fingerprint::of_network(tpm, connections, ""));
+    CHECK_ERROR(status::error_invalid_argument,
+                phicache::fingerprint::of_network({0, std::numeric_limits<double>::quiet_NaN()}, {node_set{0}}, "L1"));
+    CHECK_ERROR(status::error_invalid_argument,
+                phicache::fingerprint::of_network(tpm, std::vector<node_set>(60), "L1"));
+}
+
+}  // namespace
+
+int main() {
+    RUN(the_test_vectors_agree);
+    RUN(every_type_has_its_element);
+    RUN(different_types_of_one_value_differ_where_they_should);
+    RUN(keyword_arguments_have_no_order);
+    RUN(a_builder_is_used_again);
+    RUN(a_bad_element_fails_the_key_until_reset);
+    RUN(a_key_stands_where_a_key_is_expected);
+    RUN(a_moved_key_leaves_one_that_fails);
+    RUN(the_standard_keys_are_what_a_builder_makes);
+    RUN(mice_keys_tell_no_candidates_from_an_empty_list);
+    RUN(long_keys_move_and_copy_as_short_ones_do);
+    RUN(fingerprints_tell_networks_and_contexts_apart);
+    return check_report();
+}

@@ -1,0 +1,259 @@
+/// test_memoize.cpp: what a function given to memoize may return, throw, and do.
+#include <atomic>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "check.hpp"
+
+using phicache::bytes;
+using phicache::dict_cache;
+using phicache::expected;
+using phicache::failure;
+using phicache::result;
+using phicache::status;
+using phicache::value;
+
+namespace {
+
+void it_computes_once_and_finds_afterwards() {
+    dict_cache cache;
+    int calls = 0;
+    for (int i = 0; i < 3; ++i) CHECK_INT(cache.memoize<int>("key", [&] { return 10 + ++calls; }), 11);
+    CHECK_INT(calls, 1);
+    CHECK_INFO(cache, 2, 1, 1);
+}
+
+void a_function_returns_whatever_can_be_stored() {
+    dict_cache cache;
+    CHECK_NEAR(cache.memoize<double>("double", [] { return 0.5; }), 0.5, 0.0);
+    CHECK(cache.memoize<std::vector<double>>("vector", [] {
+        return std::vector<double>{1, 2};
+    }) == std::vector<double>({1, 2}));
+    CHECK(cache.memoize<std::string>("string", [] { return std::string("words"); }) == "words");
+    CHECK(cache.memoize<std::string>("literal", [] { return "literal"; }) == "literal");
+    CHECK(cache.memoize<std::string>("view", [] { return std::string_view("a view").substr(2); }) == "view");
+    const std::string kept = "by reference";
+    CHECK(cache.memoize<std::string>("reference", [&]() -> const std::string& { return kept; }) == kept);
+    CHECK(cache.memoize<std::string>("value", [&] { return *cache.get("string"); }) == "words");
+    CHECK_NEAR(cache.memoize<double>("expected", []() -> expected<double> { return 2.5; }), 2.5, 0.0);
+    CHECK_INT(cache.memoize("function", +[] { return 3; }).as<int>(), 3);
+    CHECK_UINT(cache.size(), 9);
+}
+
+void a_function_writes_in_place() {
+    dict_cache cache;
+    const value made = cache.memoize("key", [](result& out) {
+        const phicache::span<double> room = out.reserve<double>(1000);
+        CHECK_NEAR(room[999], 0.0, 0.0);
+        room[0] = 1;
+        room[1] = 2;
+        out.truncate(2 * sizeof(double));
+    });
+    CHECK(made.as<std::vector<double>>() == std::vector<double>({1, 2}));
+    CHECK_UINT(cache.get("key")->size(), 16);
+
+    CHECK_CHARS(cache.memoize("written", [](result& out) { out.write("first"); out.write("second"); }), "second");
+    CHECK_UINT(cache.memoize("empty", [](result&) {}).size(), 0);
+    CHECK_INT(cache.memoize<int>("checked",
+                                 [](result& out) -> expected<void> { return out.try_write(phicache::bytes_of(5)); }),
+              5);
+}
+
+void a_reservation_that_cannot_be_is_an_error() {
+    dict_cache cache;
+    const std::size_t half = static_cast<std::size_t>(-1) / 2;
+    CHECK_ERROR(status::error_invalid_argument, cache.memoize("key", [&](result& out) { out.reserve<double>(half); }));
+    CHECK_ERROR(status::error_invalid_argument, cache.memoize("key", [](result& out) {
+        out.reserve(1);
+        out.truncate(2);
+    }));
+    CHECK(cache.try_memoize("key", [&](result& out) -> expected<void> {
+                   const auto room = out.try_reserve<double>(half);
+                   if (!room) return room.error();
+                   return {};
+               }).code() == status::error_invalid_argument);
+    CHECK(!cache.contains("key"));
+}
+
+struct unusual {
+    std::shared_ptr<int> identity;
+};
+
+void what_a_function_throws_comes_out_unchanged() {
+    dict_cache cache;
+    const auto identity = std::make_shared<int>(0);
+    try {
+        cache.memoize("key", [&]() -> int { throw unusual{identity}; });
+        CHECK_HAS_THROWN();
+    } catch (const unusual& caught) {
+        CHECK(caught.identity == identity);
+    }
+    CHECK_INT(identity.use_count(), 1);
+    try {
+        cache.memoize<double>("key", []() -> double { throw std::out_of_range("no such state"); });
+        CHECK_HAS_THROWN();
+    } catch (const std::out_of_range& caught) {
+        CHECK_TEXT(caught.what(), "no such state");
+    }
+    try {
+        (void)cache.try_memoize("key", [](result& out) { out.reserve(8); throw 17; });
+        CHECK_HAS_THROWN();
+    } catch (int caught) {
+        CHECK_INT(caught, 17);
+    }
+    CHECK(!cache.contains("key"));
+    CHECK_INT(cache.memoize<int>("key", [] { return 1; }), 1);
+}
+
+void a_function_fails_without_throwing() {
+    dict_cache cache;
+    const expected<value> made = cache.try_memoize("key", []() -> expected<double> { return failure::callback(-42); });
+    CHECK(made.code() == status::error_callback);
+    CHECK_INT(made.error().callback_code(), -42);
+    CHECK_CONTAINS(made.error().what(), "-42");
+    try {
+        cache.memoize("key", []() -> expected<double> { return failure::callback(7); });
+        CHECK_HAS_THROWN();
+    } catch (const phicache::error& error) {
+        CHECK(error.code() == status::error_callback);
+        CHECK_INT(error.callback_code(), 7);
+    }
+    CHECK(!cache.contains("key"));
+}
+
+void a_failure_of_the_library_keeps_its_status_and_text() {
+    dict_cache cache;
+    const auto asks_badly = [&]() -> expected<double> {
+        const auto found = cache.try_get<double>(bytes(nullptr, 1));
+        if (!found) return found.error();
+        return **found;
+    };
+    const expected<value> made = cache.try_memoize("key", asks_badly);
+    CHECK(made.code() == status::error_invalid_argument);
+    CHECK_CONTAINS(made.error().what(), "get_into");
+    CHECK_ERROR(status::error_invalid_argument,
+                cache.memoize("key", [&] { return *cache.get<double>(bytes(nullptr, 1)); }));
+}
+
+double fibonacci(dict_cache& cache, int n) {
+    return cache.memoize<double>(phicache::bytes_of(n), [&] {
+        return n < 2 ? n : fibonacci(cache, n - 1) + fibonacci(cache, n - 2);
+    });
+}
+
+void a_function_may_use_its_cache_for_other_keys() {
+    dict_cache cache;
+    CHECK_NEAR(fibonacci(cache, 60), 1548008755920.0, 0.0);
+    CHECK_INFO(cache, 58, 61, 61);
+}
+
+void asking_for_the_key_being_computed_is_an_error() {
+    dict_cache cache;
+    CHECK_ERROR(status::error_recursion,
+                cache.memoize("key", [&] { return cache.memoize<int>("key", [] { return 1; }); }));
+    CHECK_INT(cache.memoize<int>("key", [&] {
+        return cache.try_memoize<int>("key", [] { return 1; }).code() == status::error_recursion ? 7 : 8;
+    }), 7);
+}
+
+double depth(dict_cache& cache, int n) {
+    return n == 0 ? 0 : cache.memoize<double>(phicache::bytes_of(n), [&] { return 1 + depth(cache, n - 1); });
+}
+
+void computations_nest_thousands_deep() {
+    dict_cache cache;
+    CHECK_NEAR(depth(cache, 5000), 5000.0, 0.0);
+    CHECK_UINT(cache.size(), 5000);
+}
+
+void an_exception_passes_through_nested_calls() {
+    dict_cache cache;
+    try {
+        cache.memoize("outer", [&] {
+            cache.memoize("good", [] { return 1; });
+            return cache.memoize<int>("inner", []() -> int { throw std::logic_error("from inside"); });
+        });
+        CHECK_HAS_THROWN();
+    } catch (const std::logic_error& caught) {
+        CHECK_TEXT(caught.what(), "from inside");
+    }
+    CHECK(cache.contains("good") && !cache.contains("inner") && !cache.contains("outer"));
+    CHECK_INT(cache.memoize<int>("outer", [&] {
+        try {
+            return cache.memoize<int>("inner", []() -> int { throw 5; });
+        } catch (int caught) {
+            return caught + 1;
+        }
+    }), 6);
+}
+
+void a_function_may_free_its_cache() {
+    dict_cache cache;
+    const value made = cache.memoize("key", [&] { return cache.reset(), 5; });
+    CHECK_INT(made.as<int>(), 5);
+    CHECK(!cache);
+}
+
+void a_value_too_large_to_keep_is_returned() {
+    dict_cache cache(phicache::cache_options{{}, 256});
+    int calls = 0;
+    for (int i = 0; i < 2; ++i)
+        CHECK_UINT(cache.memoize("key", [&] { return ++calls, std::string(1000, 'x'); }).size(), 1000);
+    CHECK_INT(calls, 2);
+    CHECK_UINT(cache.size(), 0);
+}
+
+void move_only_and_mutable_functions_are_called_where_they_stand() {
+    dict_cache cache;
+    auto moved = [state = std::make_unique<int>(4)]() mutable { return ++*state; };
+    CHECK_INT(cache.memoize<int>("key", moved), 5);
+    CHECK_INT(cache.memoize<int>("key", std::move(moved)), 5);
+    CHECK_INT(moved(), 6);
+}
+
+void threads_agree_on_one_value() {
+    dict_cache cache;
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t) {
+        threads.emplace_back([&, t] {
+            for (int i = 0; i < 2000; ++i) {
+                const int key = (i * 7 + t) % 100;
+                try {
+                    const auto square = [&] { if (i % 10 == 0) throw t; return key * key; };
+                    if (cache.memoize<int>(phicache::bytes_of(key), square) != key * key) ++wrong;
+                } catch (int caught) {
+                    if (caught != t) ++wrong;
+                }
+            }
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    CHECK_INT(wrong.load(), 0);
+    CHECK_UINT(cache.size(), 100);
+    CHECK(cache.stats().errors <= 800);
+}
+
+}  // namespace
+
+int main() {
+    RUN(it_computes_once_and_finds_afterwards);
+    RUN(a_function_returns_whatever_can_be_stored);
+    RUN(a_function_writes_in_place);
+    RUN(a_reservation_that_cannot_be_is_an_error);
+    RUN(what_a_function_throws_comes_out_unchanged);
+    RUN(a_function_fails_without_throwing);
+    RUN(a_failure_of_the_library_keeps_its_status_and_text);
+    RUN(a_function_may_use_its_cache_for_other_keys);
+    RUN(asking_for_the_key_being_computed_is_an_error);
+    RUN(computations_nest_thousands_deep);
+    RUN(an_exception_passes_through_nested_calls);
+    RUN(a_function_may_free_its_cache);
+    RUN(a_value_too_large_to_keep_is_returned);
+    RUN(move_only_and_mutable_functions_are_called_where_they_stand);
+    RUN(threads_agree_on_one_value);
+    return check_report();
+}

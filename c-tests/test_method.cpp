@@ -1,0 +1,144 @@
+/// test_method.cpp: member functions that keep their values in a cache of their object's.
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "check.hpp"
+
+using phicache::dict_cache;
+using phicache::method;
+using phicache::method_kind;
+using phicache::node_set;
+using phicache::result;
+using phicache::status;
+
+namespace {
+
+struct analysis {
+    double factor = 1;
+    dict_cache cache{};
+    mutable int calls = 0;
+
+    double small_phi(node_set mechanism, node_set purview) {
+        ++calls;
+        return factor * static_cast<double>(mechanism.size() + purview.size());
+    }
+    std::string describe(int level) const noexcept { return ++calls, "level " + std::to_string(level); }
+    int fails(int) { throw std::runtime_error("no such level"); }
+};
+
+static_assert(
+    std::is_same_v<decltype(method("p", &analysis::small_phi)), method<double(analysis&, node_set, node_set)>>);
+static_assert(std::is_same_v<decltype(method("p", &analysis::describe)), method<std::string(const analysis&, int)>>);
+
+void a_member_function_is_called_once_for_each_object() {
+    const method small_phi{"small_phi", &analysis::small_phi};
+    analysis one{1}, two{2};
+    for (int i = 0; i < 2; ++i) {
+        CHECK_NEAR(small_phi(one.cache, one, {0}, {1, 2}), 3.0, 0.0);
+        CHECK_NEAR(small_phi(two.cache, two, {0}, {1, 2}), 6.0, 0.0);
+    }
+    CHECK_INT(one.calls, 1);
+    CHECK_INT(two.calls, 1);
+    CHECK_INFO(one.cache, 1, 1, 1);
+    CHECK(one.cache.contains(one.cache.key_of(phicache::key::of(node_set{0}, node_set{1, 2}), "small_phi")));
+}
+
+void methods_of_one_cache_differ_by_prefix() {
+    const method first{"first", [](analysis& object, int n) { return ++object.calls, n + 1; }};
+    const method second{std::string("second"), [](analysis& object, int n) { return ++object.calls, n + 2; }};
+    analysis object;
+    CHECK_INT(first(object.cache, object, 1), 2);
+    CHECK_INT(second(object.cache, object, 1), 3);
+    CHECK_INT(first.call(object.cache, object, 1), 2);
+    CHECK_INT(*second.try_call(object.cache, object, 1), 3);
+    CHECK_INT(object.calls, 2);
+}
+
+void constant_objects_and_methods_that_write_in_place() {
+    const method describe{nullptr, &analysis::describe};
+    const analysis object;
+    CHECK_TEXT(describe(object.cache, object, 3).c_str(), "level 3");
+    CHECK_TEXT(describe(object.cache, object, 3).c_str(), "level 3");
+    CHECK_INT(object.calls, 1);
+    const method<void(result&, const analysis&, int)> fill{"fill", [](result& out, const analysis& self, int n) {
+        ++self.calls;
+        out.reserve<int>(1)[0] = n;
+    }};
+    CHECK_INT(fill(object.cache, object, 9).as<int>(), 9);
+    CHECK_INT(fill.call_pinned(object.cache, object, 9).as<int>(), 9);
+    CHECK_INT(object.calls, 2);
+}
+
+void a_repertoire_method_goes_straight_through_while_that_is_off() {
+    phicache::config config;
+    analysis object;
+    object.cache = dict_cache(config);
+    const method repertoire{"r", &analysis::small_phi, method_kind::repertoire};
+    const method other{"o", &analysis::small_phi};
+    config.settings().set_cache_repertoires(false);
+    CHECK_NEAR(repertoire(object.cache, object, {0}, {1}), 2.0, 0.0);
+    CHECK_NEAR(repertoire(object.cache, object, {0}, {1}), 2.0, 0.0);
+    CHECK_INT(object.calls, 2);
+    CHECK(repertoire.call_pinned(object.cache, object, {0}, {1}).refusal() == status::refused_disabled);
+    CHECK_INFO(object.cache, 0, 0, 0);
+    object.calls = 0;
+    other(object.cache, object, {0}, {1});
+    other(object.cache, object, {0}, {1});
+    CHECK_INT(object.calls, 1);
+    config.settings().set_cache_repertoires(true);
+    repertoire(object.cache, object, {0}, {1});
+    repertoire(object.cache, object, {0}, {1});
+    CHECK_INT(object.calls, 2);
+}
+
+void what_a_method_throws_comes_out() {
+    const method fails{"fails", &analysis::fails};
+    analysis object;
+    try {
+        fails(object.cache, object, 1);
+        CHECK_HAS_THROWN();
+    } catch (const std::runtime_error& caught) {
+        CHECK_TEXT(caught.what(), "no such level");
+    }
+    CHECK_UINT(object.cache.size(), 0);
+}
+
+void a_method_calls_itself() {
+    struct counting {
+        const method<double(counting&, int)>* self = nullptr;
+        dict_cache cache{};
+        double fibonacci(int n) {
+            return n < 2 ? n : (*self)(cache, *this, n - 1) + (*self)(cache, *this, n - 2);
+        }
+    };
+    const method fibonacci{"fibonacci", &counting::fibonacci};
+    counting object{&fibonacci};
+    CHECK_NEAR(fibonacci(object.cache, object, 50), 12586269025.0, 0.0);
+    CHECK_UINT(object.cache.size(), 51);
+}
+
+void moved_from_methods_and_caches_are_errors() {
+    method small_phi{"small_phi", &analysis::small_phi};
+    analysis object;
+    const method moved = std::move(small_phi);
+    CHECK_ERROR(status::error_invalid_argument, small_phi(object.cache, object, {0}, {1}));
+    CHECK_NEAR(moved(object.cache, object, {0}, {1}), 2.0, 0.0);
+    const dict_cache elsewhere = std::move(object.cache);
+    CHECK_ERROR(status::error_invalid_argument, moved(object.cache, object, {0}, {1}));
+    CHECK_NEAR(moved(elsewhere, object, {0}, {1}), 2.0, 0.0);
+    CHECK_INT(object.calls, 1);
+}
+
+}  // namespace
+
+int main() {
+    RUN(a_member_function_is_called_once_for_each_object);
+    RUN(methods_of_one_cache_differ_by_prefix);
+    RUN(constant_objects_and_methods_that_write_in_place);
+    RUN(a_repertoire_method_goes_straight_through_while_that_is_off);
+    RUN(what_a_method_throws_comes_out);
+    RUN(a_method_calls_itself);
+    RUN(moved_from_methods_and_caches_are_errors);
+    return check_report();
+}

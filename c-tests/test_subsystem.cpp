@@ -1,0 +1,143 @@
+/// test_subsystem.cpp: cuts, subsystems, and the keys that cuts share.
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "check.hpp"
+
+using phicache::bytes;
+using phicache::cut;
+using phicache::direction;
+using phicache::fingerprint;
+using phicache::node_set;
+using phicache::status;
+using phicache::subsystem;
+
+namespace {
+
+const std::vector<node_set> ring{{1}, {2}, {0}};
+
+fingerprint network() {
+    return fingerprint::of_network(std::vector<double>(24, 0.5), ring, "test_subsystem");
+}
+subsystem whole() { return subsystem(network(), {1, 0, 0}, {0, 1, 2}); }
+
+void the_makers_of_cuts_agree() {
+    const cut parts = cut::bipartition(3, {0}, {1, 2});
+    CHECK_UINT(parts.size(), 3);
+    CHECK((parts.severed(0) == node_set{1, 2}));
+    CHECK(parts.severed(1).empty() && parts.severed(2).empty());
+    CHECK(parts == cut::from_masks(std::vector<node_set>{{1, 2}, {}, {}}));
+    CHECK(parts == cut::matrix(3, std::vector<std::uint8_t>{0, 1, 1, 0, 0, 0, 0, 0, 0}));
+    CHECK(parts ==
+          cut::matrix(3, std::vector<std::uint8_t>{0, 0, 0, 1, 0, 0, 1, 0, 0}, phicache::layout::column_major));
+    CHECK(parts != cut::bipartition(3, {1, 2}, {0}));
+    CHECK(parts != cut::bipartition(4, {0}, {1, 2}));
+    const std::vector<node_set> mechanisms{{0}, {1}}, purviews{{1}, {0}};
+    const cut pieces = cut::partition(2, direction::effect, mechanisms, purviews);
+    CHECK(pieces == cut::from_masks(std::vector<node_set>{{0}, {1}}));
+    CHECK_UINT(cut::bipartition(64, {63}, {0}).severed(63).mask(), 1);
+}
+
+void what_is_no_cut_is_an_error() {
+    CHECK_ERROR(status::error_invalid_argument, cut::bipartition(0, {}, {}));
+    CHECK_ERROR(status::error_invalid_argument, cut::bipartition(65, {0}, {1}));
+    CHECK_ERROR(status::error_invalid_argument, cut::bipartition(2, {0}, {2}));
+    CHECK_ERROR(status::error_invalid_argument, cut::matrix(3, std::vector<std::uint8_t>(8)));
+    CHECK_ERROR(status::error_invalid_argument, cut::matrix(std::size_t{1} << 33, {}));
+    CHECK_ERROR(status::error_invalid_argument, cut::from_masks(std::vector<node_set>(65)));
+    CHECK_ERROR(status::error_invalid_argument, cut::from_masks({}));
+    CHECK_ERROR(status::error_invalid_argument, cut::from_masks({node_set{0}, node_set{5}}));
+    CHECK_ERROR(status::error_invalid_argument, cut::partition(2, direction::cause, {node_set{0}}, {}));
+    CHECK(cut::try_bipartition(65, {0}, {1}).code() == status::error_invalid_argument);
+    CHECK(cut::try_partition(2, static_cast<direction>(4), {node_set{0}}, {node_set{1}}).code() ==
+          status::error_invalid_argument);
+}
+
+void a_cut_damages_what_it_severs() {
+    const cut severed = cut::bipartition(3, {0}, {1});
+    CHECK(severed.damages(direction::effect, {0}, {1}));
+    CHECK(!severed.damages(direction::cause, {0}, {1}));
+    CHECK(severed.damages(direction::cause, {1}, {0}));
+    CHECK(severed.damages(direction::cause, {0, 1}, {2}));
+    CHECK(!severed.damages(direction::effect, {2}, {0, 1}));
+    CHECK(!severed.damages(direction::effect, {0, 2}, {}));
+    CHECK(severed.damages(direction::effect, {0, 1}, {}));
+    CHECK_ERROR(status::error_invalid_argument, severed.damages(static_cast<direction>(9), {0}, {1}));
+    const subsystem under = whole().under(severed);
+    CHECK(under.damages(direction::effect, {0}, {1}));
+    CHECK(!under.damages(direction::effect, {1}, {0}));
+    CHECK(!whole().damages(direction::effect, {0}, {1}));
+}
+
+void a_subsystem_is_its_identity_and_its_cut() {
+    const subsystem uncut = whole();
+    const subsystem severed = uncut.under(cut::bipartition(3, {0}, {1, 2}));
+    const subsystem barely = uncut.under(cut::from_masks(std::vector<node_set>(3)));
+    CHECK_UINT(uncut.size(), 3);
+    CHECK_UINT(severed.size(), 3);
+    CHECK((uncut.nodes() == node_set{0, 1, 2}));
+    CHECK(!uncut.is_cut());
+    CHECK(severed.is_cut());
+    CHECK(barely.is_cut());
+    CHECK(!severed.under(std::nullopt).is_cut());
+    CHECK(severed.identity() == uncut.identity());
+    CHECK(uncut.identity() != network());
+    CHECK(uncut.identity() == subsystem(network(), {1, 0, 0}, {0, 1, 2}, ring).identity());
+    CHECK(uncut.identity() != subsystem(network(), {0, 0, 0}, {0, 1, 2}).identity());
+    CHECK(uncut.identity() != subsystem(network(), {1, 0, 0}, {0, 1}).identity());
+    CHECK(subsystem(network(), {1, 0, 0}, {0, 1}, {}, cut::bipartition(3, {0}, {1})).is_cut());
+}
+
+void parts_of_different_sizes_are_errors() {
+    CHECK_ERROR(status::error_invalid_argument, subsystem(network(), {}, {0}));
+    CHECK_ERROR(status::error_invalid_argument, subsystem(network(), {1, 0, 0}, {}));
+    CHECK_ERROR(status::error_invalid_argument, subsystem(network(), {1, 0, 0}, {3}));
+    CHECK_ERROR(status::error_invalid_argument, subsystem(network(), {1, 0}, {0}, ring));
+    CHECK_ERROR(status::error_invalid_argument,
+                subsystem(network(), {1, 0, 0}, {0}, {}, cut::bipartition(4, {0}, {1})));
+    CHECK_ERROR(status::error_invalid_argument, whole().under(cut::bipartition(4, {0}, {1})));
+    CHECK_ERROR(status::error_invalid_argument, whole().under(cut::bipartition(2, {0}, {1})));
+}
+
+void cuts_share_the_keys_of_what_they_leave_alone() {
+    const subsystem uncut = whole();
+    const subsystem one = uncut.under(cut::bipartition(3, {0}, {1, 2}));
+    const subsystem other = uncut.under(cut::bipartition(3, {0, 2}, {1}));
+    const auto same = [](const phicache::key_bytes& a, const phicache::key_bytes& b) { return bytes(a) == b; };
+    CHECK(
+        same(uncut.key("r", direction::effect, {1}, {0}), phicache::repertoire_key("r", direction::effect, {1}, {0})));
+    CHECK(same(uncut.key("r", direction::effect, {1}, {0}), one.key("r", direction::effect, {1}, {0})));
+    CHECK(!same(uncut.key("r", direction::effect, {0}, {1}), one.key("r", direction::effect, {0}, {1})));
+    CHECK(same(one.key("r", direction::effect, {0}, {1}), other.key("r", direction::effect, {0}, {1})));
+    CHECK(!same(one.key("r", direction::effect, {0}, {2}), other.key("r", direction::effect, {0}, {2})));
+    CHECK(same(one.key("r", direction::cause, {1}, {0}), *one.try_key("r", direction::cause, {1}, {0})));
+    CHECK(one.try_key("r", static_cast<direction>(8), {1}, {0}).code() == status::error_invalid_argument);
+    const subsystem known = subsystem(network(), {1, 0, 0}, {0, 1, 2}, ring).under(cut::bipartition(3, {0}, {2}));
+    CHECK(same(known.key("r", direction::effect, {0}, {2}), uncut.key("r", direction::effect, {0}, {2})));
+}
+
+void a_moved_from_subsystem_refuses_every_call() {
+    subsystem first = whole();
+    const subsystem second = std::move(first);
+    CHECK((second.nodes() == node_set{0, 1, 2}));
+    CHECK_ERROR(status::error_invalid_argument, first.nodes());
+    CHECK_ERROR(status::error_invalid_argument, first.identity());
+    CHECK_ERROR(status::error_invalid_argument, first.is_cut());
+    CHECK_ERROR(status::error_invalid_argument, first.under(std::nullopt));
+    CHECK_ERROR(status::error_invalid_argument, first.damages(direction::cause, {0}, {1}));
+    CHECK_ERROR(status::error_invalid_argument, first.key("r", direction::cause, {0}, {1}));
+}
+
+}  // namespace
+
+int main() {
+    RUN(the_makers_of_cuts_agree);
+    RUN(what_is_no_cut_is_an_error);
+    RUN(a_cut_damages_what_it_severs);
+    RUN(a_subsystem_is_its_identity_and_its_cut);
+    RUN(parts_of_different_sizes_are_errors);
+    RUN(cuts_share_the_keys_of_what_they_leave_alone);
+    RUN(a_moved_from_subsystem_refuses_every_call);
+    return check_report();
+}

@@ -1,0 +1,55 @@
+# The static archive, made by cargo, and its native libraries, which rustc names.
+#
+# Sets phicache_archive (the file) and phicache_native_libraries (linker flags); adds the target phicache_static, and
+# the target phicache_archive that others can wait for.
+
+find_program(PHICACHE_CARGO cargo HINTS $ENV{CARGO_HOME}/bin $ENV{HOME}/.cargo/bin)
+if(NOT PHICACHE_CARGO)
+  message(FATAL_ERROR "phicache needs cargo, which is not on the PATH: install a Rust toolchain with rustup "
+                      "(rust-version in Cargo.toml says how new), or set PHICACHE_CARGO.")
+endif()
+
+set(cargo_archive "${PHICACHE_CARGO_TARGET_DIR}/release/libphicache.a")
+set(native_list "${PHICACHE_CARGO_TARGET_DIR}/native-static-libs.txt")
+# CMake sets CC and CXX while it configures, but not while it builds: with them, cargo would build twice.
+set(cargo_command
+    ${CMAKE_COMMAND} -E env --unset=CARGO_BUILD_TARGET --unset=CC --unset=CXX
+    ${PHICACHE_CARGO} rustc --manifest-path ${PROJECT_SOURCE_DIR}/Cargo.toml --target-dir ${PHICACHE_CARGO_TARGET_DIR}
+    --locked --release --lib --crate-type staticlib ${PHICACHE_CARGO_FLAGS}
+    -- --print native-static-libs=${native_list})
+
+# The exported targets carry the native libraries, so they must be known when CMake generates: the archive is built
+# here once, and the same command at build time finds it fresh or brings it up to date.
+message(STATUS "phicache: building the archive with cargo, which also names its native libraries")
+execute_process(COMMAND ${cargo_command} RESULT_VARIABLE cargo_failed)
+if(cargo_failed)
+  message(FATAL_ERROR "cargo could not build phicache; what it said is above. A first build needs Rust's crate "
+                      "registry, or the crates at hand (cargo vendor).")
+endif()
+file(READ "${native_list}" native_flags)
+separate_arguments(phicache_native_libraries UNIX_COMMAND "${native_flags}")
+# The compiler driver brings libgcc_s by itself, and under -static, where there is none, its static counterpart.
+list(REMOVE_ITEM phicache_native_libraries -lgcc_s)
+
+add_custom_target(phicache_cargo COMMAND ${cargo_command} BYPRODUCTS "${cargo_archive}"
+                  COMMENT "cargo: libphicache.a" VERBATIM USES_TERMINAL)
+
+# The standard library's objects come with LLVM bitcode for link-time optimization in Rust. To a C program it is dead
+# weight, a third of the archive, and two archives that carry it can collide in one program.
+set(phicache_archive "${PROJECT_BINARY_DIR}/libphicache.a")
+if(CMAKE_OBJCOPY)
+  set(copy_archive ${CMAKE_OBJCOPY} --remove-section=.llvmbc --remove-section=.llvmcmd)
+else()
+  set(copy_archive ${CMAKE_COMMAND} -E copy)
+endif()
+add_custom_command(OUTPUT "${phicache_archive}" COMMAND ${copy_archive} "${cargo_archive}" "${phicache_archive}"
+                   DEPENDS phicache_cargo "${cargo_archive}" COMMENT "libphicache.a without bitcode" VERBATIM)
+add_custom_target(phicache_archive ALL DEPENDS "${phicache_archive}")
+
+add_library(phicache_static INTERFACE)
+set_target_properties(phicache_static PROPERTIES EXPORT_NAME static)
+add_dependencies(phicache_static phicache_archive)
+target_link_libraries(phicache_static INTERFACE
+                      $<BUILD_INTERFACE:${phicache_archive}>
+                      $<INSTALL_INTERFACE:$<INSTALL_PREFIX>/${phicache_libdir}/libphicache.a>
+                      ${phicache_native_libraries})

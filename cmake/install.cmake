@@ -1,0 +1,31 @@
+# What an install holds: headers, both libraries, a CMake package and a pkg-config file, all of which still work when
+# the whole tree is moved. Install components: runtime (the shared library) and development (the rest).
+
+include(CMakePackageConfigHelpers)
+
+set(package_dir "${phicache_libdir}/cmake/phicache")
+install(DIRECTORY include/ DESTINATION "${phicache_includedir}" COMPONENT development
+        FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
+install(FILES "${phicache_archive}" DESTINATION "${phicache_libdir}" COMPONENT development)
+
+# One export for each kind of library, so that a distribution may ship either without the other.
+foreach(kind shared static)
+  install(TARGETS phicache_${kind} EXPORT phicache_${kind}
+          LIBRARY DESTINATION "${phicache_libdir}" COMPONENT runtime NAMELINK_COMPONENT development)
+  install(EXPORT phicache_${kind} FILE phicache-${kind}.cmake NAMESPACE phicache:: DESTINATION "${package_dir}"
+          COMPONENT development)
+endforeach()
+
+configure_package_config_file(cmake/phicacheConfig.cmake.in phicacheConfig.cmake
+                              INSTALL_DESTINATION "${package_dir}" NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file(phicacheConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES "${CMAKE_CURRENT_BINARY_DIR}/phicacheConfig.cmake"
+              "${CMAKE_CURRENT_BINARY_DIR}/phicacheConfigVersion.cmake"
+        DESTINATION "${package_dir}" COMPONENT development)
+
+file(RELATIVE_PATH prefix_from_pcfiledir "/${phicache_libdir}/pkgconfig" "/")
+string(REGEX REPLACE "/$" "" prefix_from_pcfiledir "${prefix_from_pcfiledir}")
+string(REPLACE ";" " " phicache_native_flags "${phicache_native_libraries}")
+configure_file(cmake/phicache.pc.in phicache.pc @ONLY)
+install(FILES "${CMAKE_CURRENT_BINARY_DIR}/phicache.pc" DESTINATION "${phicache_libdir}/pkgconfig"
+        COMPONENT development)

@@ -1,0 +1,220 @@
+/// @file bytes.hpp
+/// Bytes going in, a span for typed views, and the rules by which C++ types become bytes and come back.
+#ifndef PHICACHE_HPP_BEGIN
+#error "include phicache.hpp"
+#endif
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+PHICACHE_HPP_BEGIN
+
+namespace detail {
+
+template <class T>
+using remove_cvref = std::remove_cv_t<std::remove_reference_t<T>>;
+
+template <class>
+inline constexpr bool always_false = false;
+
+/// What may be copied as bytes and means the same afterwards: trivially copyable, and not an address.
+template <class T>
+inline constexpr bool is_plain =
+    std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> && !std::is_member_pointer_v<T> && !std::is_null_pointer_v<T>;
+
+/// The element type of a contiguous range (std::vector, std::string, std::span, an array …); void for anything else.
+template <class R, class = void>
+struct element {
+    using type = void;
+};
+template <class R>
+struct element<R, std::void_t<decltype(std::data(std::declval<const R&>())), decltype(std::size(std::declval<const R&>()))>> {
+    using type = std::remove_cv_t<std::remove_pointer_t<decltype(std::data(std::declval<const R&>()))>>;
+};
+template <class R>
+using element_t = typename element<R>::type;
+
+/// A contiguous range whose elements are plain.
+template <class R>
+inline constexpr bool is_plain_range = is_plain<element_t<R>>;
+template <class R>
+inline constexpr bool is_char_array = std::is_array_v<R> && std::is_same_v<element_t<R>, char>;
+
+template <class T>
+struct is_std_array : std::false_type {};
+template <class T, std::size_t N>
+struct is_std_array<std::array<T, N>> : std::true_type {};
+
+/// What owns its bytes and nothing else: not std::string_view or std::span, which are trivially copyable too.
+template <class T>
+inline constexpr bool is_plain_object =
+    is_plain<T> && !std::is_array_v<T> && (std::is_void_v<element_t<T>> || is_std_array<T>::value);
+
+}  // namespace detail
+
+template <class T>
+class span;
+
+/// Bytes borrowed for a call: a key or a value going in. Made implicitly from text, from any contiguous range of
+/// trivially copyable elements (std::string_view, std::vector<double>, std::span, std::array, …) and from pinned values;
+/// `bytes_of(object)` makes it from one object. Where elements have padding, it is part of the bytes: a key made of such
+/// elements does not find itself again.
+class bytes {
+public:
+    constexpr bytes() noexcept = default;
+    /// `size` bytes at `data`; `data` may be null when `size` is 0.
+    bytes(const void* data, std::size_t size) noexcept : raw_{static_cast<const std::uint8_t*>(data), size} {}
+    /// NUL-terminated text, without its NUL.
+    bytes(const char* text) noexcept : bytes(text, std::strlen(text)) {}
+    constexpr bytes(phicache_bytes raw) noexcept : raw_(raw) {}
+    /// The elements of a contiguous range.
+    template <class Range, std::enable_if_t<detail::is_plain_range<Range> && !detail::is_char_array<Range>, int> = 0>
+    bytes(const Range& range) noexcept : bytes(std::data(range), std::size(range) * sizeof(detail::element_t<Range>)) {}
+
+    constexpr const std::uint8_t* data() const noexcept { return raw_.data; }
+    constexpr std::size_t size() const noexcept { return raw_.len; }
+    constexpr bool empty() const noexcept { return raw_.len == 0; }
+    constexpr const std::uint8_t* begin() const noexcept { return raw_.data; }
+    constexpr const std::uint8_t* end() const noexcept { return raw_.data + raw_.len; }
+    /// The same bytes as characters.
+    std::string_view text() const noexcept { return {reinterpret_cast<const char*>(raw_.data), raw_.len}; }
+    /// The same bytes as an array of T: their number must be a multiple of T's size, their address aligned for it.
+    template <class T>
+    span<const T> view() const;
+    /// @copydoc view
+    template <class T>
+    expected<span<const T>> try_view() const noexcept;
+    constexpr operator phicache_bytes() const noexcept { return raw_; }
+
+    friend bool operator==(bytes a, bytes b) noexcept { return a.text() == b.text(); }
+    friend bool operator!=(bytes a, bytes b) noexcept { return !(a == b); }
+
+private:
+    phicache_bytes raw_{nullptr, 0};
+};
+
+/// The bytes of one trivially copyable object that is no pointer and no view; the object must outlive the call.
+template <class T>
+bytes bytes_of(const T& object) noexcept {
+    static_assert(detail::is_plain_object<T>, "only a trivially copyable object that is no pointer and no view is its own bytes");
+    return bytes(std::addressof(object), sizeof(T));
+}
+
+/// Elements that lie one after another and belong to somebody else: C++20's std::span, to which it converts.
+template <class T>
+class span {
+public:
+    using element_type = T;
+    using value_type = std::remove_cv_t<T>;
+
+    constexpr span() noexcept = default;
+    constexpr span(T* data, std::size_t size) noexcept : data_(data), size_(size) {}
+    /// A container's elements; the container must outlive the view.
+    template <class Range, std::enable_if_t<!std::is_same_v<detail::remove_cvref<Range>, span> &&
+                                                std::is_convertible_v<decltype(std::data(std::declval<Range&>())), T*>,
+                                            int> = 0>
+    constexpr span(Range&& range) noexcept : span(std::data(range), std::size(range)) {}
+    /// A list written in the call, `f({a, b})`; only for elements that are not changed.
+    template <class U = T, std::enable_if_t<std::is_const_v<U>, int> = 0>
+    constexpr span(std::initializer_list<value_type> list) noexcept : span(list.begin(), list.size()) {}
+
+    constexpr T* data() const noexcept { return data_; }
+    constexpr std::size_t size() const noexcept { return size_; }
+    constexpr bool empty() const noexcept { return size_ == 0; }
+    constexpr T* begin() const noexcept { return data_; }
+    constexpr T* end() const noexcept { return data_ + size_; }
+    constexpr T& operator[](std::size_t index) const noexcept { return data_[index]; }
+
+private:
+    T* data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+/// Text for C, borrowed for the call: UTF-8, ending at its first NUL. Null where the C header allows it.
+class text {
+public:
+    constexpr text(std::nullptr_t = nullptr) noexcept {}
+    constexpr text(const char* chars) noexcept : chars_(chars) {}
+    text(const std::string& string) noexcept : chars_(string.c_str()) {}
+    constexpr const char* c_str() const noexcept { return chars_; }
+
+private:
+    const char* chars_ = nullptr;
+};
+
+namespace detail {
+
+/// The bytes of a value given to a store: a range's elements, text, or an object's own.
+template <class T>
+bytes to_bytes(const T& value) noexcept {
+    if constexpr (std::is_convertible_v<const T&, bytes>) {
+        return value;
+    } else {
+        return bytes_of(value);
+    }
+}
+
+inline failure wrong_size() noexcept {
+    return failure(status::error_invalid_argument, "the stored value has another size than the type asked for");
+}
+
+/// Reads stored bytes as a T: a trivially copyable object, a std::vector of such, or a string.
+template <class T, class = void>
+struct reader {
+    static_assert(is_plain_object<T>, "a value is read as a trivially copyable object that is no pointer and no view, as a "
+                                      "std::vector of such objects, or as a std::string");
+    static expected<T> read(bytes stored) {
+        static_assert(std::is_default_constructible_v<T>, "a type to be read needs a default constructor");
+        if (stored.size() != sizeof(T)) return wrong_size();
+        T object;
+        std::memcpy(std::addressof(object), stored.data(), sizeof(T));
+        return object;
+    }
+};
+
+/// Vectors and strings: as many elements as there are bytes for.
+template <class T>
+struct sequence_reader {
+    using E = typename T::value_type;
+    static_assert(is_plain<E>, "the elements must be trivially copyable and no pointers");
+    static expected<T> read(bytes stored) {
+        if (stored.size() % sizeof(E) != 0) return wrong_size();
+        T elements(stored.size() / sizeof(E), E());
+        if (!stored.empty()) std::memcpy(elements.data(), stored.data(), stored.size());
+        return elements;
+    }
+};
+template <class E, class A>
+struct reader<std::vector<E, A>> : sequence_reader<std::vector<E, A>> {};
+template <class C, class Tr, class A>
+struct reader<std::basic_string<C, Tr, A>> : sequence_reader<std::basic_string<C, Tr, A>> {};
+
+}  // namespace detail
+
+template <class T>
+expected<span<const T>> bytes::try_view() const noexcept {
+    static_assert(detail::is_plain_object<T>, "a view needs a trivially copyable type that is no pointer and no view");
+    if (size() % sizeof(T) != 0) return detail::wrong_size();
+    if (reinterpret_cast<std::uintptr_t>(data()) % alignof(T) != 0) {
+        return failure(status::error_invalid_argument, "the bytes are not aligned for the type asked for");
+    }
+    return span<const T>(reinterpret_cast<const T*>(data()), size() / sizeof(T));
+}
+template <class T>
+span<const T> bytes::view() const {
+    return try_view<T>().value();
+}
+
+PHICACHE_HPP_END
+
+#if defined(__cpp_lib_ranges)
+template <class T>
+inline constexpr bool std::ranges::enable_borrowed_range<phicache::span<T>> = true;
+#endif

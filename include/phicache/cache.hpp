@@ -1,0 +1,358 @@
+/// @file cache.hpp
+/// The caches of bytes by key: `dict_cache`, which owns its entries, and `cache`, a view of any cache.
+#ifndef PHICACHE_HPP_BEGIN
+#error "include phicache.hpp"
+#endif
+
+PHICACHE_HPP_BEGIN
+
+/// What a cache is made with besides its configuration.
+struct cache_options {
+    std::string name{};           ///< Its name in the registry; a second live cache of that name is an error. Empty: none.
+    std::uint64_t max_bytes = 0;  ///< Stores beyond this are refused; 0: no limit but the memory's.
+};
+
+namespace detail {
+
+/// The options for C, which borrows the name.
+inline phicache_cache_options to_c(const cache_options& options) noexcept {
+    phicache_cache_options raw{};
+    raw.struct_size = sizeof raw;
+    raw.name = options.name.empty() ? nullptr : options.name.c_str();
+    raw.max_bytes = options.max_bytes;
+    return raw;
+}
+
+// The C functions by verb, so that each verb is written once below: the handle's type picks the function.
+#define PHICACHE_HPP_ACCOUNT_VERBS(noun)                                                                       \
+    inline phicache_status c_clear(phicache_##noun* cache) noexcept {                                          \
+        return phicache_##noun##_clear(cache);                                                                 \
+    }                                                                                                          \
+    inline phicache_status c_size(phicache_##noun* cache, std::uint64_t* out) noexcept {                       \
+        return phicache_##noun##_size(cache, out);                                                             \
+    }                                                                                                          \
+    inline phicache_status c_info(phicache_##noun* cache, phicache_info* out) noexcept {                       \
+        return phicache_##noun##_info(cache, out);                                                             \
+    }                                                                                                          \
+    inline phicache_status c_stats(phicache_##noun* cache, phicache_stats* out) noexcept {                     \
+        return phicache_##noun##_stats(cache, out);                                                            \
+    }
+#define PHICACHE_HPP_KEY_VERBS(noun)                                                                           \
+    inline phicache_status c_contains(phicache_##noun* cache, phicache_bytes key) noexcept {                   \
+        return phicache_##noun##_contains(cache, key);                                                         \
+    }                                                                                                          \
+    inline phicache_status c_remove(phicache_##noun* cache, phicache_bytes key) noexcept {                     \
+        return phicache_##noun##_remove(cache, key);                                                           \
+    }
+#define PHICACHE_HPP_VALUE_VERBS(noun)                                                                         \
+    inline phicache_status c_get(phicache_##noun* cache, phicache_bytes key, phicache_value* out) noexcept {   \
+        return phicache_##noun##_get(cache, key, out);                                                         \
+    }                                                                                                          \
+    inline phicache_status c_get_into(phicache_##noun* cache, phicache_bytes key, void* room, std::size_t size, std::size_t* len) noexcept { \
+        return phicache_##noun##_get_into(cache, key, static_cast<std::uint8_t*>(room), size, len);            \
+    }                                                                                                          \
+    inline phicache_status c_set(phicache_##noun* cache, phicache_bytes key, phicache_bytes value) noexcept {  \
+        return phicache_##noun##_set(cache, key, value);                                                       \
+    }                                                                                                          \
+    inline phicache_status c_memoize(phicache_##noun* cache, phicache_bytes key, phicache_compute compute, void* data, phicache_value* out) noexcept { \
+        return phicache_##noun##_memoize(cache, key, compute, data, nullptr, out, nullptr);                       \
+    }                                                                                                          \
+    inline phicache_status c_key(phicache_##noun* cache, const char* prefix, phicache_key* args, phicache_bytes* out) noexcept { \
+        return phicache_##noun##_key(cache, prefix, args, out);                                                \
+    }
+PHICACHE_HPP_ACCOUNT_VERBS(cache)
+PHICACHE_HPP_ACCOUNT_VERBS(dict_cache)
+PHICACHE_HPP_ACCOUNT_VERBS(purview_cache)
+PHICACHE_HPP_ACCOUNT_VERBS(mice_cache)
+PHICACHE_HPP_KEY_VERBS(cache)
+PHICACHE_HPP_KEY_VERBS(dict_cache)
+PHICACHE_HPP_KEY_VERBS(mice_cache)
+PHICACHE_HPP_VALUE_VERBS(cache)
+PHICACHE_HPP_VALUE_VERBS(dict_cache)
+#undef PHICACHE_HPP_ACCOUNT_VERBS
+#undef PHICACHE_HPP_KEY_VERBS
+#undef PHICACHE_HPP_VALUE_VERBS
+
+/// A status of a call whose normal outcomes are OK and MISS: whether it was OK.
+inline expected<bool> found(phicache_status code) noexcept {
+    if (code < 0) return failure(code);
+    return code == PHICACHE_OK;
+}
+
+/// A status of a store: stored, or the refusal.
+inline expected<outcome> stored(phicache_status code) noexcept {
+    if (code < 0) return failure(code);
+    return outcome(code);
+}
+
+}  // namespace detail
+
+/// What every cache tells about itself.
+template <class Cache>
+class accounting {
+public:
+    /// Removes all entries and resets the counts. Pinned values stay valid.
+    void clear() { try_clear().value(); }
+    /// @copydoc clear
+    expected<void> try_clear() { return detail::checked(detail::c_clear(raw())); }
+
+    /// The number of entries.
+    std::uint64_t size() const { return try_size().value(); }
+    /// @copydoc size
+    expected<std::uint64_t> try_size() const {
+        std::uint64_t count = 0;
+        if (const phicache_status code = detail::c_size(raw(), &count); code < 0) return failure(code);
+        return count;
+    }
+
+    /// Hits, misses and entries.
+    phicache_info info() const { return try_info().value(); }
+    /// @copydoc info
+    expected<phicache_info> try_info() const {
+        phicache_info figures{};
+        if (const phicache_status code = detail::c_info(raw(), &figures); code < 0) return failure(code);
+        return figures;
+    }
+
+    /// All figures: bytes, stores, refusals by reason, time spent computing …, as the C header describes them.
+    phicache_stats stats() const { return try_stats().value(); }
+    /// @copydoc stats
+    expected<phicache_stats> try_stats() const {
+        phicache_stats figures{};
+        figures.struct_size = sizeof figures;
+        if (const phicache_status code = detail::c_stats(raw(), &figures); code < 0) return failure(code);
+        return figures;
+    }
+
+protected:
+    auto raw() const noexcept { return static_cast<const Cache&>(*this).handle(); }
+};
+
+/// What every cache with byte keys can do beside looking up and storing.
+template <class Cache>
+class keyed : public accounting<Cache> {
+public:
+    /// Whether the key has a value; counts neither hit nor miss.
+    bool contains(bytes key) const { return try_contains(key).value(); }
+    /// @copydoc contains
+    expected<bool> try_contains(bytes key) const { return detail::found(detail::c_contains(this->raw(), key)); }
+
+    /// Removes the key's entry; false when there was none. Pinned values stay valid.
+    bool remove(bytes key) { return try_remove(key).value(); }
+    /// @copydoc remove
+    expected<bool> try_remove(bytes key) { return detail::found(detail::c_remove(this->raw(), key)); }
+};
+
+/// Lookup, store and memoization where values are bytes: what `dict_cache` and `cache` have in common.
+template <class Cache>
+class byte_cache : public keyed<Cache> {
+public:
+    /// The key's value, pinned in place; nothing on a miss.
+    std::optional<value> get(bytes key) const {
+        std::optional<value> found;
+        detail::require(look_up(key, found));
+        return found;
+    }
+    /// @copydoc get
+    expected<std::optional<value>> try_get(bytes key) const {
+        expected<std::optional<value>> found(std::in_place);
+        if (const phicache_status code = look_up(key, *found); code < 0) found = failure(code);
+        return found;
+    }
+
+    /// The key's value as a T (trivially copyable, std::vector or std::string), copied; nothing on a miss. For a
+    /// trivially copyable T this is the fastest lookup there is. A value of another size is an error.
+    template <class T>
+    std::optional<T> get(bytes key) const {
+        std::optional<T> found;
+        if (const phicache_status code = look_up(key, found); code < 0) detail::raise(copy_failure(code));
+        return found;
+    }
+    /// @copydoc get
+    template <class T>
+    expected<std::optional<T>> try_get(bytes key) const {
+        expected<std::optional<T>> found(std::in_place);
+        if (const phicache_status code = look_up(key, *found); code < 0) found = copy_failure(code);
+        return found;
+    }
+
+    /// Stores a copy of the content (whatever makes `bytes`, or a trivially copyable object) under the key, over an older
+    /// value. A refusal keeps the older value.
+    template <class Content>
+    outcome set(bytes key, const Content& content) {
+        return try_set(key, content).value();
+    }
+    /// @copydoc set
+    template <class Content>
+    expected<outcome> try_set(bytes key, const Content& content) {
+        return detail::stored(detail::c_set(this->raw(), key, detail::to_bytes(content)));
+    }
+
+    /// The key's value, pinned; on a miss `compute` makes it. `compute` takes nothing and returns the content (as `set`
+    /// takes it, or an `expected` of it), or takes a `result&` and writes there. It runs once however many threads ask,
+    /// with no lock held; it may use this cache for other keys, but asking for its own is `status::error_recursion`. What it throws comes
+    /// out unchanged, and nothing is cached. A value that cannot be kept is returned all the same: see `value::refusal`.
+    template <class Compute>
+    value memoize(bytes key, Compute&& compute) {
+        value made;
+        Loan<Compute> loan{compute};
+        const phicache_status code = borrow(key, loan, made);
+        if (code < 0) detail::raise(loan.after.settle(code));
+        return made;
+    }
+    /// @copydoc memoize
+    template <class Compute>
+    expected<value> try_memoize(bytes key, Compute&& compute) {
+        expected<value> made(std::in_place);
+        Loan<Compute> loan{compute};
+        const phicache_status code = borrow(key, loan, *made);
+        if (code < 0) made = loan.after.settle(code);
+        return made;
+    }
+    /// The same, the value copied as a T.
+    template <class T, class Compute>
+    T memoize(bytes key, Compute&& compute) {
+        return memoize(key, compute).template as<T>();
+    }
+    /// The same, the value copied as a T.
+    template <class T, class Compute>
+    expected<T> try_memoize(bytes key, Compute&& compute) {
+        const expected<value> made = try_memoize(key, compute);
+        if (!made) return made.error();
+        return made->template try_as<T>();
+    }
+
+    /// The key of these arguments in this cache, PyPhi's `cache.key(args, prefix)`: borrowed until `args` changes. The
+    /// prefix may be null.
+    bytes key_of(const key& args, text prefix = nullptr) const { return try_key_of(args, prefix).value(); }
+    /// @copydoc key_of
+    expected<bytes> try_key_of(const key& args, text prefix = nullptr) const {
+        if (const expected<void> good = args.check(); !good) return good.error();
+        phicache_bytes encoded{};
+        const phicache_status code = detail::c_key(this->raw(), prefix.c_str(), args.handle(), &encoded);
+        if (code < 0) return failure(code);
+        return bytes(encoded);
+    }
+
+private:
+    template <class Compute>
+    using Loan = detail::loan<detail::write_bytes, std::remove_reference_t<Compute>>;
+
+    // C writes where the caller will read: no value is copied on a hit. Left to themselves, compilers inline this or not
+    // by the weather.
+    [[gnu::always_inline]] inline phicache_status look_up(bytes key, std::optional<value>& found) const {
+        const phicache_status code = detail::c_get(this->raw(), key, found.emplace().out());
+        if (code != PHICACHE_OK) found.reset();
+        return code;
+    }
+    template <class T>
+    [[gnu::always_inline]] inline phicache_status look_up(bytes key, std::optional<T>& found) const {
+        if constexpr (detail::is_plain_object<T>) {
+            static_assert(std::is_default_constructible_v<T>, "a type to be read needs a default constructor");
+            std::size_t len = 0;
+            phicache_status code =
+                detail::c_get_into(this->raw(), key, std::addressof(found.emplace()), sizeof(T), &len);
+            if (code == PHICACHE_OK && len != sizeof(T)) code = PHICACHE_ERROR_BUFFER_TOO_SMALL;
+            if (code != PHICACHE_OK) found.reset();
+            return code;
+        } else {
+            value pinned;
+            const phicache_status code = detail::c_get(this->raw(), key, pinned.out());
+            if (code != PHICACHE_OK) return code;
+            expected<T> copy = pinned.try_as<T>();
+            if (!copy) return PHICACHE_ERROR_BUFFER_TOO_SMALL;
+            found = std::move(*copy);
+            return code;
+        }
+    }
+    /// Why a value could not be copied as the type asked for.
+    static failure copy_failure(phicache_status code) noexcept {
+        return code == PHICACHE_ERROR_BUFFER_TOO_SMALL ? detail::wrong_size() : failure(code);
+    }
+    template <class Lent>
+    phicache_status borrow(bytes key, Lent& loan, value& made) {
+        return detail::c_memoize(this->raw(), key, &Lent::compute, &loan, made.out());
+    }
+};
+
+/// A view of any cache with all verbs; owns nothing, and is valid while that cache lives. Every cache converts to it.
+class cache : public byte_cache<cache> {
+public:
+    explicit cache(phicache_cache* raw) noexcept : raw_(raw) {}
+    phicache_cache* handle() const noexcept { return raw_; }
+
+    /// Looks a key up without ever waiting or calling back: `status::ok` and the value; `status::lease` and the duty to
+    /// compute it; or `status::busy` when another computes it. `owner` is who asks: 0 is this thread, other numbers (below
+    /// 2^63) are tasks. An owner that computes the key already gets `status::error_recursion`.
+    turn begin(bytes key, std::uint64_t owner = 0) { return try_begin(key, owner).value(); }
+    /// @copydoc begin
+    expected<turn> try_begin(bytes key, std::uint64_t owner = 0) {
+        turn answer;
+        phicache_lease* duty = nullptr;
+        const phicache_status code = phicache_cache_begin(raw_, key, owner, answer.found.out(), &duty);
+        if (code < 0) return failure(code);
+        answer.code = static_cast<status>(code);
+        answer.duty = lease(duty);
+        return answer;
+    }
+
+    /// Waits at most so many milliseconds for whoever computes a key: `status::ok` and the value; `status::timeout`;
+    /// `status::miss` when nobody computes it any more: begin again; `status::busy` when waiting would never end, because
+    /// the one who computes waits for this owner: compute without a lease.
+    turn wait(bytes key, std::uint32_t milliseconds, std::uint64_t owner = 0) {
+        return try_wait(key, milliseconds, owner).value();
+    }
+    /// @copydoc wait
+    expected<turn> try_wait(bytes key, std::uint32_t milliseconds, std::uint64_t owner = 0) {
+        turn answer;
+        const phicache_status code = phicache_cache_wait(raw_, key, owner, milliseconds, answer.found.out());
+        if (code < 0) return failure(code);
+        answer.code = static_cast<status>(code);
+        return answer;
+    }
+
+private:
+    phicache_cache* raw_;
+};
+
+/// PyPhi's DictCache: an in-process cache from byte keys to byte values.
+class dict_cache : public owner<phicache_dict_cache, phicache_dict_cache_free>, public byte_cache<dict_cache> {
+public:
+    using owner::owner;
+    /// A cache with the process's configuration, or another. Allocates no table before the first entry.
+    explicit dict_cache(const cache_options& options = {}, config_ref settings = {})
+        : dict_cache(try_make(options, settings).value()) {}
+    explicit dict_cache(config_ref settings) : dict_cache(cache_options{}, settings) {}
+    static expected<dict_cache> try_make(const cache_options& options = {}, config_ref settings = {}) {
+        return detail::create<dict_cache>([&](phicache_dict_cache** out) {
+            const phicache_cache_options raw = detail::to_c(options);
+            return phicache_dict_cache_new(settings.handle(), &raw, out);
+        });
+    }
+
+    /// The one cache that all holders of this fingerprint and role share; freed with its last holder. Holders must agree
+    /// on options and configuration.
+    static dict_cache shared(const fingerprint& identity, text role, const cache_options& options = {}, config_ref settings = {}) {
+        return try_shared(identity, role, options, settings).value();
+    }
+    /// @copydoc shared
+    static expected<dict_cache> try_shared(const fingerprint& identity, text role, const cache_options& options = {},
+                                           config_ref settings = {}) {
+        return detail::create<dict_cache>([&](phicache_dict_cache** out) {
+            const phicache_cache_options raw = detail::to_c(options);
+            return phicache_dict_cache_shared(settings.handle(), &raw, &identity.raw(), role.c_str(), out);
+        });
+    }
+
+    /// The view of this cache; valid while it lives, also after a move.
+    operator cache() const { return view(); }
+    cache view() const { return try_view().value(); }
+    /// @copydoc view
+    expected<cache> try_view() const {
+        phicache_cache* raw = nullptr;
+        if (const phicache_status code = phicache_dict_cache_as_cache(handle(), &raw); code < 0) return failure(code);
+        return cache(raw);
+    }
+};
+
+PHICACHE_HPP_END

@@ -1,0 +1,181 @@
+/// @file compute.hpp
+/// The way of a caller's function through C and back: what it may return, where it may write, and what it may throw.
+#ifndef PHICACHE_HPP_BEGIN
+#error "include phicache.hpp"
+#endif
+
+#include <exception>
+
+PHICACHE_HPP_BEGIN
+
+namespace detail {
+
+inline failure too_many() noexcept { return failure(status::error_invalid_argument, "more elements than memory could hold"); }
+
+inline phicache_status c_reserve(phicache_result* room, std::size_t size, std::uint8_t** out) noexcept {
+    return phicache_result_reserve(room, size, out);
+}
+inline phicache_status c_reserve(phicache_lease* room, std::size_t size, std::uint8_t** out) noexcept {
+    return phicache_lease_reserve(room, size, out);
+}
+inline phicache_status c_truncate(phicache_result* room, std::size_t size) noexcept {
+    return phicache_result_truncate(room, size);
+}
+inline phicache_status c_truncate(phicache_lease* room, std::size_t size) noexcept {
+    return phicache_lease_truncate(room, size);
+}
+
+}  // namespace detail
+
+/// Writing a value where the cache will keep it: what `result` and `lease` have in common.
+template <class Room>
+class writable {
+public:
+    /// Room for `count` elements, zero-filled, which become the cache's own; reserving again starts over.
+    template <class T = std::uint8_t>
+    span<T> reserve(std::size_t count) {
+        return try_reserve<T>(count).value();
+    }
+    /// @copydoc reserve
+    template <class T = std::uint8_t>
+    expected<span<T>> try_reserve(std::size_t count) {
+        static_assert(detail::is_plain_object<T> && alignof(T) <= 16, "elements must be trivially copyable, of at most 16-byte alignment");
+        if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) return detail::too_many();
+        std::uint8_t* first = nullptr;
+        if (const phicache_status code = detail::c_reserve(raw(), count * sizeof(T), &first); code < 0) return failure(code);
+        return span<T>(reinterpret_cast<T*>(first), count);
+    }
+    /// Keeps only the first `size` bytes of what was reserved.
+    void truncate(std::size_t size) { try_truncate(size).value(); }
+    /// @copydoc truncate
+    expected<void> try_truncate(std::size_t size) { return detail::checked(detail::c_truncate(raw(), size)); }
+    /// Makes a copy of the content (as `dict_cache::set` takes it) the value.
+    template <class Content>
+    void write(const Content& content) {
+        try_write(content).value();
+    }
+    /// @copydoc write
+    template <class Content>
+    expected<void> try_write(const Content& content) {
+        const bytes source = detail::to_bytes(content);
+        const expected<span<std::uint8_t>> room = try_reserve(source.size());
+        if (!room) return room.error();
+        if (!source.empty()) std::memcpy(room->data(), source.data(), source.size());
+        return {};
+    }
+
+protected:
+    auto raw() const noexcept { return static_cast<const Room&>(*this).handle(); }
+};
+
+/// Where a function given to `memoize`, `memo` or `method` may write its value in place; valid until it returns.
+class result : public writable<result> {
+public:
+    explicit result(phicache_result* raw) noexcept : raw_(raw) {}
+    result(const result&) = delete;
+    result& operator=(const result&) = delete;
+    phicache_result* handle() const noexcept { return raw_; }
+
+private:
+    phicache_result* raw_;
+};
+
+namespace detail {
+
+template <class T>
+struct is_expected : std::false_type {};
+template <class T>
+struct is_expected<expected<T>> : std::true_type {};
+
+/// Stores what a function returned as the bytes of a value; other caches have rules of their own.
+struct write_bytes {
+    template <class T>
+    static expected<void> write(result& out, const T& returned) {
+        return out.try_write(returned);
+    }
+};
+
+/// What a caller's function left behind when it did not succeed; lives in the frame of the call.
+class aftermath {
+public:
+    /// Runs `function()` or `function(result&)` and stores what it returns by `Writer`'s rule. What goes wrong is kept
+    /// here, and C gets a code; no exception passes.
+    template <class Writer, class Function>
+    std::int32_t run(phicache_result* raw, Function&& function) noexcept {
+        result out(raw);
+#if PHICACHE_HPP_EXCEPTIONS
+        try {
+            return keep(produce<Writer>(out, function));
+        } catch (...) {
+            thrown_ = std::current_exception();
+            return 1;
+        }
+#else
+        return keep(produce<Writer>(out, function));
+#endif
+    }
+
+    /// After C has answered with an error: rethrows what the function threw, or tells why the call failed.
+    failure settle(phicache_status code) {
+#if PHICACHE_HPP_EXCEPTIONS
+        if (thrown_) std::rethrow_exception(std::move(thrown_));
+#endif
+        if (code == PHICACHE_ERROR_CALLBACK && failed_.code() != status::ok) return failed_;
+        return failure(code);
+    }
+
+private:
+    std::int32_t keep(const expected<void>& done) noexcept {
+        if (done) return 0;
+        failed_ = done.error().kept();
+        return failed_.callback_code() != 0 ? failed_.callback_code() : 1;
+    }
+
+    template <class Writer, class Function>
+    static expected<void> produce(result& out, Function& function) {
+        if constexpr (std::is_invocable_v<Function&, result&>) {
+            using Returned = std::invoke_result_t<Function&, result&>;
+            if constexpr (std::is_same_v<Returned, expected<void>>) {
+                return function(out);
+            } else {
+                static_assert(std::is_void_v<Returned>, "a function that takes a result& writes there; it returns nothing, or expected<void>");
+                function(out);
+                return {};
+            }
+        } else {
+            static_assert(std::is_invocable_v<Function&>, "the function takes nothing, or a result&");
+            return store<Writer>(out, function());
+        }
+    }
+
+    template <class Writer, class Returned>
+    static expected<void> store(result& out, const Returned& returned) {
+        if constexpr (is_expected<Returned>::value) {
+            if (!returned) return returned.error();
+            return store<Writer>(out, *returned);
+        } else {
+            return Writer::write(out, returned);
+        }
+    }
+
+    failure failed_{PHICACHE_OK};
+#if PHICACHE_HPP_EXCEPTIONS
+    std::exception_ptr thrown_;
+#endif
+};
+
+/// A function lent to one `memoize` call.
+template <class Writer, class Function>
+struct loan {
+    Function& function;
+    aftermath after{};
+
+    static std::int32_t compute(void* user_data, void*, phicache_bytes, phicache_result* raw) noexcept {
+        loan& self = *static_cast<loan*>(user_data);
+        return self.after.template run<Writer>(raw, self.function);
+    }
+};
+
+}  // namespace detail
+
+PHICACHE_HPP_END

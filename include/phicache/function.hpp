@@ -1,0 +1,388 @@
+/// @file function.hpp
+/// Functions with a cache: `memo` (PyPhi's cache decorator) and `method` (its method decorator).
+#ifndef PHICACHE_HPP_BEGIN
+#error "include phicache.hpp"
+#endif
+
+#include <functional>
+#include <new>
+
+PHICACHE_HPP_BEGIN
+
+namespace detail {
+
+/// The signature with which a function, function pointer or lambda is called.
+template <class F>
+struct signature : signature<decltype(&F::operator())> {};
+template <class R, class... A>
+struct signature<R (*)(A...)> {
+    using type = R(A...);
+};
+template <class R, class... A>
+struct signature<R (*)(A...) noexcept> : signature<R (*)(A...)> {};
+template <class C, class R, class... A>
+struct signature<R (C::*)(A...)> : signature<R (*)(A...)> {};
+template <class C, class R, class... A>
+struct signature<R (C::*)(A...) const> : signature<R (*)(A...)> {};
+template <class C, class R, class... A>
+struct signature<R (C::*)(A...) noexcept> : signature<R (*)(A...)> {};
+template <class C, class R, class... A>
+struct signature<R (C::*)(A...) const noexcept> : signature<R (*)(A...)> {};
+
+/// The signature of a method: for a member function, its object comes first.
+template <class F>
+struct method_signature : signature<F> {};
+template <class C, class R, class... A>
+struct method_signature<R (C::*)(A...)> : signature<R (*)(C&, A...)> {};
+template <class C, class R, class... A>
+struct method_signature<R (C::*)(A...) const> : signature<R (*)(const C&, A...)> {};
+template <class C, class R, class... A>
+struct method_signature<R (C::*)(A...) noexcept> : signature<R (*)(C&, A...)> {};
+template <class C, class R, class... A>
+struct method_signature<R (C::*)(A...) const noexcept> : signature<R (*)(const C&, A...)> {};
+
+/// What a caller gets for what a function returns: the type itself, an owner instead of a view.
+template <class R>
+struct answer {
+    using type = remove_cvref<R>;
+};
+template <class R>
+struct answer<expected<R>> : answer<R> {};
+template <>
+struct answer<std::string_view> {
+    using type = std::string;
+};
+template <>
+struct answer<const char*> {
+    using type = std::string;
+};
+
+/// An argument as it goes into the key: by constant reference.
+template <class A>
+struct argument {
+    static_assert(!std::is_rvalue_reference_v<A> &&
+                      (!std::is_lvalue_reference_v<A> || std::is_const_v<std::remove_reference_t<A>>),
+                  "the arguments of a memoized function are values or constant references");
+    using type = const remove_cvref<A>&;
+};
+template <class A>
+using argument_t = typename argument<A>::type;
+
+/// A function's shape: does it write in place, what does its caller get, what does it take.
+template <bool InPlace, class Answer, class... A>
+struct shape {};
+template <class Signature>
+struct shape_of;
+template <class R, class... A>
+struct shape_of<R(A...)> {
+    using type = shape<false, typename answer<R>::type, A...>;
+};
+template <class R, class... A>
+struct shape_of<R(result&, A...)> {
+    using type = shape<true, value, A...>;
+};
+
+/// A key builder of this thread, lent for one call: nested calls get others, and in the steady state none is made.
+class borrowed_key {
+public:
+    borrowed_key() : key_(take()) {}
+    ~borrowed_key() {
+        shelf& keys = thread_shelf();
+        if (keys.open && key_ && keys.count < shelf::capacity) keys.idle[keys.count++] = key_.release();
+    }
+    borrowed_key(const borrowed_key&) = delete;
+    borrowed_key& operator=(const borrowed_key&) = delete;
+    key& operator*() noexcept { return key_; }
+
+private:
+    struct shelf {
+        static constexpr int capacity = 8;
+        phicache_key* idle[capacity] = {};
+        int count = 0;
+        bool open = true;
+        ~shelf() {
+            open = false;  // what still calls while its thread ends finds nothing here and leaves nothing
+            while (count > 0) phicache_key_free(idle[--count]);
+        }
+    };
+    static shelf& thread_shelf() noexcept {
+        static thread_local shelf keys;
+        return keys;
+    }
+    static key take() {
+        shelf& keys = thread_shelf();
+        if (keys.count == 0) return key();
+        key taken(keys.idle[--keys.count]);
+        taken.reset();
+        return taken;
+    }
+
+    key key_;
+};
+
+/// One call of a memoized function: its arguments, and what went wrong in it.
+template <class... References>
+struct call_frame {
+    std::tuple<References...> arguments;
+    aftermath after{};
+};
+
+/// The C side of a function object F: F stands behind user_data, the call's frame behind call_data.
+template <class F, bool InPlace, class Frame>
+struct bridge {
+    static std::int32_t compute(void* user_data, void* call_data, phicache_bytes, phicache_result* raw) noexcept {
+        if (call_data == nullptr) return -1;  // called through the C handle, from where no arguments come
+        F& function = *static_cast<F*>(user_data);
+        Frame& frame = *static_cast<Frame*>(call_data);
+        if constexpr (InPlace) {
+            return frame.after.template run<write_bytes>(raw, [&](result& out) -> decltype(auto) {
+                return std::apply([&](auto&... given) -> decltype(auto) { return std::invoke(function, out, given...); },
+                                  frame.arguments);
+            });
+        } else {
+            return frame.after.template run<write_bytes>(raw, [&]() -> decltype(auto) {
+                return std::apply([&](auto&... given) -> decltype(auto) { return std::invoke(function, given...); },
+                                  frame.arguments);
+            });
+        }
+    }
+    static void drop(void* user_data) noexcept { delete static_cast<F*>(user_data); }
+};
+
+/// Gives a function to C: `make(user_data, handle**)` registers it, and from then on C drops it.
+template <class Handle, class F, class Make>
+phicache_status give(F&& function, Handle** handle, Make&& make) {
+    using Stored = std::decay_t<F>;
+    Stored* stored = new (std::nothrow) Stored(std::forward<F>(function));
+    if (stored == nullptr) return PHICACHE_ERROR_OUT_OF_MEMORY;
+    return make(stored, handle);
+}
+
+/// The calls of a memo, whose shape names its arguments.
+template <class Shape>
+class memo_calls;
+template <bool InPlace, class Answer, class... A>
+class memo_calls<shape<InPlace, Answer, A...>> : public owner<phicache_memo, phicache_memo_free> {
+public:
+    /// The function's value for these arguments, from the cache or computed.
+    Answer operator()(argument_t<A>... arguments) const { return call(arguments...); }
+    /// The same.
+    Answer call(argument_t<A>... arguments) const {
+        if constexpr (std::is_same_v<Answer, value>) {
+            return call_pinned(arguments...);
+        } else {
+            return call_pinned(arguments...).template as<Answer>();
+        }
+    }
+    /// The same.
+    expected<Answer> try_call(argument_t<A>... arguments) const {
+        if constexpr (std::is_same_v<Answer, value>) {
+            return try_call_pinned(arguments...);
+        } else {
+            const expected<value> made = try_call_pinned(arguments...);
+            if (!made) return made.error();
+            return made->template try_as<Answer>();
+        }
+    }
+    /// The same, not copied: the cache's own bytes.
+    value call_pinned(argument_t<A>... arguments) const {
+        return try_call_pinned(arguments...).value();
+    }
+    /// @copydoc call_pinned
+    expected<value> try_call_pinned(argument_t<A>... arguments) const {
+        expected<value> made(std::in_place);
+        borrowed_key key;
+        ((*key).add(arguments), ...);
+        if (const expected<void> good = (*key).check(); !good) {
+            made = good.error();
+            return made;
+        }
+        frame call{{arguments...}};
+        const phicache_status code =
+            phicache_memo_call(this->handle(), (*key).handle(), &call, made->out(), nullptr);
+        if (code < 0) made = call.after.settle(code);
+        return made;
+    }
+
+protected:
+    using owner::owner;
+    using frame = call_frame<argument_t<A>...>;
+    template <class F>
+    using bridge_of = bridge<F, InPlace, frame>;
+};
+
+/// The calls of a method; the object comes first.
+template <class Shape>
+class method_calls;
+template <bool InPlace, class Answer, class Object, class... A>
+class method_calls<shape<InPlace, Answer, Object&, A...>> : public owner<phicache_method, phicache_method_free> {
+public:
+    /// The method's value for these arguments, from the object's cache or computed by the object.
+    Answer operator()(cache store, Object& object, argument_t<A>... arguments) const { return call(store, object, arguments...); }
+    /// The same.
+    Answer call(cache store, Object& object, argument_t<A>... arguments) const {
+        if constexpr (std::is_same_v<Answer, value>) {
+            return call_pinned(store, object, arguments...);
+        } else {
+            return call_pinned(store, object, arguments...).template as<Answer>();
+        }
+    }
+    /// The same.
+    expected<Answer> try_call(cache store, Object& object, argument_t<A>... arguments) const {
+        if constexpr (std::is_same_v<Answer, value>) {
+            return try_call_pinned(store, object, arguments...);
+        } else {
+            const expected<value> made = try_call_pinned(store, object, arguments...);
+            if (!made) return made.error();
+            return made->template try_as<Answer>();
+        }
+    }
+    /// The same, not copied: the cache's own bytes.
+    value call_pinned(cache store, Object& object, argument_t<A>... arguments) const {
+        return try_call_pinned(store, object, arguments...).value();
+    }
+    /// @copydoc call_pinned
+    expected<value> try_call_pinned(cache store, Object& object, argument_t<A>... arguments) const {
+        expected<value> made(std::in_place);
+        borrowed_key key;
+        ((*key).add(arguments), ...);
+        if (const expected<void> good = (*key).check(); !good) {
+            made = good.error();
+            return made;
+        }
+        frame call{{object, arguments...}};
+        const phicache_status code =
+            phicache_method_call(this->handle(), store.handle(), &call, (*key).handle(), made->out(), nullptr);
+        if (code < 0) made = call.after.settle(code);
+        return made;
+    }
+
+protected:
+    using owner::owner;
+    using frame = call_frame<Object&, argument_t<A>...>;
+    template <class F>
+    using bridge_of = bridge<F, InPlace, frame>;
+};
+
+}  // namespace detail
+
+/// How a memo caches.
+struct memo_options {
+    double maximum_memory_percent = memory_configured;  ///< 0 to 100, `memory_unlimited`, or as configured.
+    typing types = typing::untyped;                     ///< Whether 3 and 3.0 are different arguments.
+    std::optional<cache> store{};  ///< A cache of the caller's, which may be gone before the memo; otherwise a private one.
+    std::string prefix{};          ///< Distinguishes the memos of one store.
+};
+
+/// PyPhi's `cache` decorator: a pure function with its cache.
+///
+/// @code
+/// phicache::memo distance{[](const std::vector<double>& p, const std::vector<double>& q) { return l1(p, q); }};
+/// double d = distance(p, q);
+/// @endcode
+///
+/// The arguments become the key, as `key::add` encodes them; the value is whatever `dict_cache::set` takes. A function
+/// whose first parameter is a `result&` writes its value there, and its memo returns the pinned `value`. The function is
+/// called by any thread that misses, at once for different arguments, and may call its own memo for other arguments.
+template <class Signature>
+class memo : public detail::memo_calls<typename detail::shape_of<Signature>::type> {
+    using base = detail::memo_calls<typename detail::shape_of<Signature>::type>;
+
+public:
+    /// Takes the function, and frees it after the last call.
+    template <class F, class = std::enable_if_t<!std::is_same_v<std::decay_t<F>, memo>>>
+    explicit memo(F&& function, const memo_options& options = {}, config_ref settings = {})
+        : memo(try_make(std::forward<F>(function), options, settings).value()) {}
+    template <class F>
+    static expected<memo> try_make(F&& function, const memo_options& options = {}, config_ref settings = {}) {
+        using Stored = std::decay_t<F>;
+        using Bridge = typename base::template bridge_of<Stored>;
+        if (const expected<void> version = try_check_version(); !version) return version.error();
+        phicache_memo* handle = nullptr;
+        const phicache_status code = detail::give(std::forward<F>(function), &handle, [&](void* stored, phicache_memo** out) {
+            return phicache_memo_new(settings.handle(), &Bridge::compute, stored, &Bridge::drop,
+                                     options.maximum_memory_percent, static_cast<std::int32_t>(options.types),
+                                     options.store ? options.store->handle() : nullptr,
+                                     options.prefix.empty() ? nullptr : options.prefix.c_str(), out);
+        });
+        if (code < 0) return failure(code);
+        return memo(handle, [](void* stored) { return std::function<Signature>(std::ref(*static_cast<Stored*>(stored))); });
+    }
+
+    /// The memo's own hits and misses, and the entries of its cache.
+    phicache_info info() const { return try_info().value(); }
+    /// @copydoc info
+    expected<phicache_info> try_info() const {
+        phicache_info figures{};
+        if (const phicache_status code = phicache_memo_info(this->handle(), &figures); code < 0) return failure(code);
+        return figures;
+    }
+
+    /// Clears the memo's cache, and the counts.
+    void clear() { try_clear().value(); }
+    /// @copydoc clear
+    expected<void> try_clear() { return detail::checked(phicache_memo_clear(this->handle())); }
+
+    /// The bare function, which neither asks nor fills the cache; valid while the memo lives.
+    std::function<Signature> wrapped() const { return try_wrapped().value(); }
+    /// @copydoc wrapped
+    expected<std::function<Signature>> try_wrapped() const {
+        phicache_compute compute = nullptr;
+        void* stored = nullptr;
+        if (const phicache_status code = phicache_memo_wrapped(this->handle(), &compute, &stored); code < 0) return failure(code);
+        return bare_(stored);
+    }
+
+private:
+    using bare = std::function<Signature> (*)(void*);
+    memo(phicache_memo* handle, bare unwrap) noexcept : base(handle), bare_(unwrap) {}
+
+    bare bare_;
+};
+
+template <class F>
+memo(F&&, const memo_options& = {}, config_ref = {}) -> memo<typename detail::signature<std::decay_t<F>>::type>;
+
+/// What kind of method: a `repertoire` method goes straight through while its cache's configuration has repertoire
+/// caching off.
+enum class method_kind : std::uint32_t { plain = 0, repertoire = PHICACHE_METHOD_REPERTOIRE };
+
+/// PyPhi's `method` decorator: a member function, or a function whose first argument is the object, that keeps its values
+/// in a cache of the object's. The key is the prefix and the arguments; the object is not part of it.
+///
+/// @code
+/// const phicache::method small_phi{"small_phi", &subsystem_analysis::small_phi};
+/// double phi = small_phi(analysis.cache, analysis, mechanism, purview);
+/// @endcode
+///
+/// Everything else is as for `memo`.
+template <class Signature>
+class method : public detail::method_calls<typename detail::shape_of<Signature>::type> {
+    using base = detail::method_calls<typename detail::shape_of<Signature>::type>;
+
+public:
+    /// The prefix distinguishes the methods of one cache, and may be null.
+    template <class F>
+    method(text prefix, F&& function, method_kind kind = method_kind::plain)
+        : method(try_make(prefix, std::forward<F>(function), kind).value()) {}
+    template <class F>
+    static expected<method> try_make(text prefix, F&& function, method_kind kind = method_kind::plain) {
+        using Bridge = typename base::template bridge_of<std::decay_t<F>>;
+        if (const expected<void> version = try_check_version(); !version) return version.error();
+        phicache_method* handle = nullptr;
+        const phicache_status code = detail::give(std::forward<F>(function), &handle, [&](void* stored, phicache_method** out) {
+            return phicache_method_new(prefix.c_str(), static_cast<std::uint32_t>(kind), &Bridge::compute, stored,
+                                       &Bridge::drop, out);
+        });
+        if (code < 0) return failure(code);
+        return method(handle);
+    }
+
+private:
+    explicit method(phicache_method* handle) noexcept : base(handle) {}
+};
+
+template <class F>
+method(text, F&&, method_kind = method_kind::plain) -> method<typename detail::method_signature<std::decay_t<F>>::type>;
+
+PHICACHE_HPP_END

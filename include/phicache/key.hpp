@@ -1,0 +1,333 @@
+/// @file key.hpp
+/// Keys from typed arguments (the encoding of docs/keys.md, equal bytes in every language), and fingerprints.
+#ifndef PHICACHE_HPP_BEGIN
+#error "include phicache.hpp"
+#endif
+
+#include <limits>
+#include <tuple>
+
+PHICACHE_HPP_BEGIN
+
+/// Whether 3, 3.0 and true-as-1 make one key (`untyped`, as Python's == says) or several.
+enum class typing : std::int32_t { untyped = 0, typed = 1 };
+
+class key;
+
+namespace detail {
+
+template <class T>
+struct is_optional : std::false_type {};
+template <class T>
+struct is_optional<std::optional<T>> : std::true_type {};
+
+template <class T, class = void>
+struct is_range : std::false_type {};
+template <class T>
+struct is_range<T, std::void_t<decltype(std::begin(std::declval<const T&>())), decltype(std::end(std::declval<const T&>()))>>
+    : std::true_type {};
+
+template <class T, class = void>
+struct is_tuple : std::false_type {};
+template <class T>
+struct is_tuple<T, std::void_t<decltype(std::tuple_size<T>::value)>> : std::true_type {};
+
+/// Standard sets have a key_type, maps a mapped_type too.
+template <class T, class = void>
+struct is_associative : std::false_type {};
+template <class T>
+struct is_associative<T, std::void_t<typename T::key_type>> : std::true_type {};
+template <class T, class = void>
+struct is_map : std::false_type {};
+template <class T>
+struct is_map<T, std::void_t<typename T::mapped_type>> : std::true_type {};
+
+template <class T, class = void>
+struct has_own_encoding : std::false_type {};
+template <class T>
+struct has_own_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<const T&>()))>> : std::true_type {};
+
+}  // namespace detail
+
+/// Builds a key from typed elements; `reset()` makes it ready for the next, without allocating once it has grown.
+/// Converts to `bytes`, so that it can stand wherever a key is expected. An element that cannot be added (text that is not
+/// UTF-8, a tuple that was never begun) makes the whole key fail: the error comes when its bytes are asked for.
+class key : public owner<phicache_key, phicache_key_free> {
+public:
+    using owner::owner;
+    /// An empty key.
+    key() noexcept : owner(nullptr) {
+        if (expected<key> made = try_make()) {
+            static_cast<owner&>(*this) = std::move(*made);
+        } else {
+            failure_ = made.error();
+        }
+    }
+    static expected<key> try_make() {
+        return detail::create<key>([](phicache_key** out) { return phicache_key_new(out); });
+    }
+    /// A key of these elements.
+    template <class... Elements>
+    static key of(const Elements&... elements) {
+        key made;
+        (made.add(elements), ...);
+        return made;
+    }
+
+    /// Forgets all elements, and a failure.
+    key& reset() noexcept {
+        failure_ = failure(phicache_key_reset(handle()));
+        return *this;
+    }
+
+    /// Appends one element: nullptr or std::nullopt (none), bool, an integer or enum, a double or float, text,
+    /// `bytes`, `direction`, `node_set`, std::optional (none, or what it holds), a std::set or std::unordered_set (set), a
+    /// std::tuple, std::pair or any other range (tuple), each to any depth. A type of one's own is appended by a function
+    /// `void add_to_key(phicache::key&, const T&)` in its namespace.
+    template <class T>
+    key& add(const T& element) {
+        using U = std::decay_t<T>;
+        if constexpr (detail::has_own_encoding<U>::value) {
+            add_to_key(*this, element);
+        } else if constexpr (std::is_same_v<U, std::nullptr_t> || std::is_same_v<U, std::nullopt_t>) {
+            step([&] { return phicache_key_add_none(handle()); });
+        } else if constexpr (std::is_same_v<U, bool>) {
+            step([&] { return phicache_key_add_bool(handle(), element); });
+        } else if constexpr (std::is_same_v<U, direction>) {
+            step([&] { return phicache_key_add_direction(handle(), static_cast<std::int32_t>(element)); });
+        } else if constexpr (std::is_same_v<U, node_set>) {
+            step([&] { return phicache_key_add_nodes(handle(), element.mask()); });
+        } else if constexpr (std::is_same_v<U, bytes>) {
+            step([&] { return phicache_key_add_bytes(handle(), element); });
+        } else if constexpr (std::is_enum_v<U>) {
+            add(static_cast<std::underlying_type_t<U>>(element));
+        } else if constexpr (std::is_integral_v<U> && std::is_signed_v<U>) {
+            static_assert(sizeof(U) <= 8, "integers have at most 64 bits");
+            step([&] { return phicache_key_add_int(handle(), element); });
+        } else if constexpr (std::is_integral_v<U>) {
+            static_assert(sizeof(U) <= 8, "integers have at most 64 bits");
+            step([&] { return phicache_key_add_uint(handle(), element); });
+        } else if constexpr (std::is_floating_point_v<U>) {
+            static_assert(sizeof(U) <= 8, "floating-point numbers have at most 64 bits");
+            step([&] { return phicache_key_add_double(handle(), element); });
+        } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
+            const std::string_view utf8 = element;
+            step([&] { return phicache_key_add_string(handle(), bytes(utf8)); });
+        } else if constexpr (detail::is_optional<U>::value) {
+            element ? add(*element) : add(nullptr);
+        } else if constexpr (detail::is_map<U>::value) {
+            static_assert(detail::always_false<T>, "a map has no order of its own: add its pairs");
+        } else if constexpr (detail::is_associative<U>::value) {
+            begin_set().add_each(element).end_set();
+        } else if constexpr (detail::is_range<T>::value) {
+            begin_tuple().add_each(element).end_tuple();
+        } else if constexpr (detail::is_tuple<U>::value) {
+            begin_tuple();
+            std::apply([&](const auto&... parts) { (add(parts), ...); }, element);
+            end_tuple();
+        } else {
+            static_assert(detail::always_false<T>, "no element of a key; write add_to_key(phicache::key&, const T&)");
+        }
+        return *this;
+    }
+
+    /// Names the argument that is added next. Arguments with names come last, in any order, each name once.
+    key& keyword(text name) {
+        return step([&] { return phicache_key_add_keyword(handle(), name.c_str()); });
+    }
+    /// Appends an argument with a name: `keyword(name).add(element)`.
+    template <class T>
+    key& add_keyword(text name, const T& element) {
+        return keyword(name).add(element);
+    }
+
+    /// What is added until `end_tuple` forms one element.
+    key& begin_tuple() { return step([&] { return phicache_key_begin_tuple(handle()); }); }
+    key& end_tuple() { return step([&] { return phicache_key_end_tuple(handle()); }); }
+    /// What is added until `end_set` forms one element whose order does not matter.
+    key& begin_set() { return step([&] { return phicache_key_begin_set(handle()); }); }
+    key& end_set() { return step([&] { return phicache_key_end_set(handle()); }); }
+
+    /// The key's bytes, borrowed until the key changes; or why there are none.
+    expected<bytes> try_encode(typing types = typing::untyped) const {
+        if (failure_.code() != status::ok) return failure_;
+        phicache_bytes encoded{};
+        if (const phicache_status code = phicache_key_bytes(handle(), static_cast<std::int32_t>(types), &encoded); code < 0) {
+            return failure(code);
+        }
+        return bytes(encoded);
+    }
+    /// @copydoc try_encode
+    bytes encode(typing types = typing::untyped) const { return try_encode(types).value(); }
+    /// The untyped bytes, where a key is expected.
+    operator bytes() const { return encode(); }
+
+    /// Success, or what was wrong with an element.
+    expected<void> check() const noexcept {
+        if (failure_.code() != status::ok) return failure_;
+        return {};
+    }
+
+private:
+    template <class Step>
+    key& step(Step&& append) {
+        if (failure_.code() == status::ok) {
+            if (const phicache_status code = append(); code < 0) failure_ = failure(code);
+        }
+        return *this;
+    }
+    template <class Range>
+    key& add_each(const Range& range) {
+        // A proxy, as std::vector<bool> has them, is added as what it stands for.
+        using Element = typename std::iterator_traits<decltype(std::begin(range))>::value_type;
+        for (auto&& element : range) add<Element>(element);
+        return *this;
+    }
+
+    failure failure_{PHICACHE_OK};
+};
+
+/// The bytes of a key, held by value: on the stack unless they are long. Converts to `bytes`.
+class key_bytes {
+public:
+    key_bytes() noexcept {}
+    key_bytes(const key_bytes& other) : size_(other.size_), long_(other.long_) { copy_short(other); }
+    key_bytes(key_bytes&& other) noexcept : size_(other.size_), long_(std::move(other.long_)) { copy_short(other); }
+    key_bytes& operator=(const key_bytes& other) { return *this = key_bytes(other); }
+    key_bytes& operator=(key_bytes&& other) noexcept {
+        if (this != &other) {
+            size_ = other.size_;
+            long_ = std::move(other.long_);
+            copy_short(other);
+        }
+        return *this;
+    }
+
+    const std::uint8_t* data() const noexcept { return size_ > sizeof short_ ? long_.data() : short_; }
+    std::size_t size() const noexcept { return size_; }
+
+    /// What `write(buffer, capacity, &length)`, a C function, writes.
+    template <class Write>
+    static key_bytes from(const Write& write) {
+        key_bytes key;
+        detail::require(key.fill(write));
+        return key;
+    }
+    /// @copydoc from
+    template <class Write>
+    static expected<key_bytes> try_from(const Write& write) {
+        key_bytes key;
+        if (const phicache_status code = key.fill(write); code < 0) return failure(code);
+        return key;
+    }
+
+private:
+    template <class Write>
+    phicache_status fill(const Write& write) {
+        phicache_status code = write(short_, sizeof short_, &size_);
+        if (code == PHICACHE_ERROR_BUFFER_TOO_SMALL) {
+            long_.resize(size_);
+            code = write(long_.data(), long_.size(), &size_);
+        }
+        return code;
+    }
+    void copy_short(const key_bytes& other) noexcept {
+        if (size_ <= sizeof short_ && this != &other) std::memcpy(short_, other.short_, size_);
+    }
+
+    std::size_t size_ = 0;
+    std::vector<std::uint8_t> long_;
+    std::uint8_t short_[PHICACHE_KEY_BUFFER];
+};
+
+namespace detail {
+
+inline auto repertoire_writer(text prefix, direction dir, node_set mechanism, node_set purview) noexcept {
+    return [=](std::uint8_t* buffer, std::size_t capacity, std::size_t* len) {
+        return phicache_key_repertoire(prefix.c_str(), static_cast<std::int32_t>(dir), mechanism.mask(), purview.mask(),
+                                       buffer, capacity, len);
+    };
+}
+
+/// No list and an empty list are different keys: an empty list has an address.
+inline auto mice_writer(text prefix, direction dir, node_set mechanism, std::optional<span<const node_set>> purviews) noexcept {
+    return [=](std::uint8_t* buffer, std::size_t capacity, std::size_t* len) {
+        static constexpr std::uint64_t none = 0;
+        const std::uint64_t* list = !purviews ? nullptr : purviews->empty() ? &none : masks(*purviews);
+        return phicache_key_mice(prefix.c_str(), static_cast<std::int32_t>(dir), mechanism.mask(), list,
+                                 purviews ? purviews->size() : 0, buffer, capacity, len);
+    };
+}
+
+}  // namespace detail
+
+/// The key (prefix, direction, mechanism, purview) of a repertoire, written without a builder; the prefix may be null.
+inline key_bytes repertoire_key(text prefix, direction dir, node_set mechanism, node_set purview) {
+    return key_bytes::from(detail::repertoire_writer(prefix, dir, mechanism, purview));
+}
+/// @copydoc repertoire_key
+inline expected<key_bytes> try_repertoire_key(text prefix, direction dir, node_set mechanism, node_set purview) {
+    return key_bytes::try_from(detail::repertoire_writer(prefix, dir, mechanism, purview));
+}
+
+/// The key of PyPhi's find_mice: (prefix, direction, mechanism), and the candidate purviews where there are any. An empty
+/// list of candidates is not the same as none, and their order counts.
+inline key_bytes mice_key(text prefix, direction dir, node_set mechanism, std::optional<span<const node_set>> purviews = {}) {
+    return key_bytes::from(detail::mice_writer(prefix, dir, mechanism, purviews));
+}
+/// @copydoc mice_key
+inline expected<key_bytes> try_mice_key(text prefix, direction dir, node_set mechanism,
+                                        std::optional<span<const node_set>> purviews = {}) {
+    return key_bytes::try_from(detail::mice_writer(prefix, dir, mechanism, purviews));
+}
+
+/// In which order a matrix lies in memory.
+enum class layout : std::int32_t { row_major = PHICACHE_ROW_MAJOR, column_major = PHICACHE_COLUMN_MAJOR };
+
+/// The identity of a network and of how results are computed: 32 bytes that name it on a server and in shared caches.
+class fingerprint {
+public:
+    constexpr fingerprint() noexcept = default;
+    constexpr explicit fingerprint(const phicache_fingerprint& raw) noexcept : raw_(raw) {}
+
+    /// Of a network of `connections.size()` nodes with a state-by-node `tpm` (2^nodes rows in the order of the state with
+    /// bit k for node k) and the targets of each node. `context` says how results are computed (algorithm, measure,
+    /// settings, version of what is stored): programs with equal fingerprints read each other's values.
+    static fingerprint of_network(span<const double> tpm, span<const node_set> connections, bytes context,
+                                  layout order = layout::row_major) {
+        return try_of_network(tpm, connections, context, order).value();
+    }
+    /// @copydoc of_network
+    static expected<fingerprint> try_of_network(span<const double> tpm, span<const node_set> connections, bytes context,
+                                                layout order = layout::row_major) {
+        const std::size_t nodes = connections.size();
+        if (nodes == 0 || nodes > 40 || tpm.size() != nodes << nodes) {
+            return failure(status::error_invalid_argument, "a TPM of n nodes has n columns and 2^n rows");
+        }
+        fingerprint made;
+        const phicache_status code = phicache_network_fingerprint(
+            tpm.data(), nodes, static_cast<std::int32_t>(order), detail::masks(connections), context, &made.raw_);
+        if (code < 0) return failure(code);
+        return made;
+    }
+
+    constexpr const phicache_fingerprint& raw() const noexcept { return raw_; }
+    /// As 64 hexadecimal digits.
+    std::string hex() const {
+        std::string digits;
+        for (const std::uint8_t byte : raw_.bytes) {
+            digits += "0123456789abcdef"[byte >> 4];
+            digits += "0123456789abcdef"[byte & 15];
+        }
+        return digits;
+    }
+    friend bool operator==(const fingerprint& a, const fingerprint& b) noexcept {
+        return std::memcmp(a.raw_.bytes, b.raw_.bytes, sizeof a.raw_.bytes) == 0;
+    }
+    friend bool operator!=(const fingerprint& a, const fingerprint& b) noexcept { return !(a == b); }
+
+private:
+    phicache_fingerprint raw_{};
+};
+
+PHICACHE_HPP_END

@@ -1,0 +1,135 @@
+/// @file purviews.hpp
+/// PyPhi's PurviewCache: the potential purviews of a mechanism, once per network.
+#ifndef PHICACHE_HPP_BEGIN
+#error "include phicache.hpp"
+#endif
+
+PHICACHE_HPP_BEGIN
+
+/// A list of purviews in the cache's own memory, pinned as a `value` is; its order is the order it was stored in.
+class purview_list {
+public:
+    purview_list() noexcept = default;
+    explicit purview_list(value pinned) noexcept : pinned_(std::move(pinned)) {}
+
+    const node_set* data() const noexcept { return reinterpret_cast<const node_set*>(pinned_.data()); }
+    std::size_t size() const noexcept { return pinned_.size() / sizeof(node_set); }
+    bool empty() const noexcept { return size() == 0; }
+    const node_set* begin() const noexcept { return data(); }
+    const node_set* end() const noexcept { return data() + size(); }
+    node_set operator[](std::size_t index) const noexcept { return data()[index]; }
+    /// A copy.
+    std::vector<node_set> copy() const { return std::vector<node_set>(begin(), end()); }
+    /// Where the list came from, and whether it could be kept.
+    const value& pinned() const noexcept { return pinned_; }
+
+private:
+    friend class purview_cache;
+
+    value pinned_;
+};
+
+namespace detail {
+
+/// Stores a contiguous range of node sets, or of masks.
+struct write_masks {
+    template <class T>
+    static expected<void> write(result& out, const T& returned) {
+        static_assert(std::is_same_v<element_t<T>, node_set> || std::is_same_v<element_t<T>, std::uint64_t>,
+                      "the function returns a std::vector (or the like) of node_set or of 64-bit masks");
+        return out.try_write(returned);
+    }
+};
+
+}  // namespace detail
+
+/// From (direction, mechanism) to a list of purviews. It belongs to a network. Stores only while its configuration
+/// switches the caching of potential purviews on.
+class purview_cache : public owner<phicache_purview_cache, phicache_purview_cache_free>, public accounting<purview_cache> {
+public:
+    using owner::owner;
+    explicit purview_cache(const cache_options& options = {}, config_ref settings = {})
+        : purview_cache(try_make(options, settings).value()) {}
+    explicit purview_cache(config_ref settings) : purview_cache(cache_options{}, settings) {}
+    static expected<purview_cache> try_make(const cache_options& options = {}, config_ref settings = {}) {
+        return detail::create<purview_cache>([&](phicache_purview_cache** out) {
+            const phicache_cache_options raw = detail::to_c(options);
+            return phicache_purview_cache_new(settings.handle(), &raw, out);
+        });
+    }
+
+    /// The mechanism's purviews, pinned; nothing on a miss.
+    std::optional<purview_list> get(direction dir, node_set mechanism) const {
+        std::optional<purview_list> found;
+        detail::require(look_up(dir, mechanism, found));
+        return found;
+    }
+    /// @copydoc get
+    expected<std::optional<purview_list>> try_get(direction dir, node_set mechanism) const {
+        expected<std::optional<purview_list>> found(std::in_place);
+        if (const phicache_status code = look_up(dir, mechanism, *found); code < 0) found = failure(code);
+        return found;
+    }
+
+    /// Stores a list, which may be empty; refused (`status::refused_disabled`) while this caching is switched off.
+    outcome set(direction dir, node_set mechanism, span<const node_set> purviews) {
+        return try_set(dir, mechanism, purviews).value();
+    }
+    /// @copydoc set
+    expected<outcome> try_set(direction dir, node_set mechanism, span<const node_set> purviews) {
+        return detail::stored(phicache_purview_cache_set(handle(), static_cast<std::int32_t>(dir), mechanism.mask(),
+                                                         detail::masks(purviews), purviews.size()));
+    }
+
+    /// The mechanism's purviews; on a miss `compute` makes them: it returns a vector of `node_set`, or takes a `result&`
+    /// and writes masks there. Otherwise as `dict_cache::memoize`.
+    template <class Compute>
+    purview_list memoize(direction dir, node_set mechanism, Compute&& compute) {
+        purview_list made;
+        Loan<Compute> loan{compute};
+        const phicache_status code = borrow(dir, mechanism, loan, made);
+        if (code < 0) detail::raise(loan.after.settle(code));
+        return made;
+    }
+    /// @copydoc memoize
+    template <class Compute>
+    expected<purview_list> try_memoize(direction dir, node_set mechanism, Compute&& compute) {
+        expected<purview_list> made(std::in_place);
+        Loan<Compute> loan{compute};
+        const phicache_status code = borrow(dir, mechanism, loan, *made);
+        if (code < 0) made = loan.after.settle(code);
+        return made;
+    }
+
+    /// The view of this cache; valid while it lives, also after a move.
+    operator cache() const { return view(); }
+    cache view() const { return try_view().value(); }
+    /// @copydoc view
+    expected<cache> try_view() const {
+        phicache_cache* raw = nullptr;
+        if (const phicache_status code = phicache_purview_cache_as_cache(handle(), &raw); code < 0) return failure(code);
+        return cache(raw);
+    }
+
+private:
+    template <class Compute>
+    using Loan = detail::loan<detail::write_masks, std::remove_reference_t<Compute>>;
+
+    phicache_status look_up(direction dir, node_set mechanism, std::optional<purview_list>& found) const {
+        const std::uint64_t* masks = nullptr;
+        std::size_t count = 0;
+        const phicache_status code = phicache_purview_cache_get(handle(), static_cast<std::int32_t>(dir), mechanism.mask(),
+                                                                &masks, &count, found.emplace().pinned_.out());
+        if (code != PHICACHE_OK) found.reset();
+        return code;
+    }
+    template <class Lent>
+    phicache_status borrow(direction dir, node_set mechanism, Lent& loan, purview_list& made) {
+        const std::uint64_t* masks = nullptr;
+        std::size_t count = 0;
+        return phicache_purview_cache_memoize(handle(), static_cast<std::int32_t>(dir), mechanism.mask(), &Lent::compute,
+                                              &loan, nullptr, &masks, &count, made.pinned_.out(), nullptr);
+    }
+};
+
+PHICACHE_HPP_END

@@ -1,0 +1,208 @@
+/// @file subsystem.hpp
+/// Cuts, and the subsystems that they are made in.
+#ifndef PHICACHE_HPP_BEGIN
+#error "include phicache.hpp"
+#endif
+
+PHICACHE_HPP_BEGIN
+
+/// Which connections of a network of 1 to 64 nodes are severed: for each node its severed targets. A cut that severs
+/// nothing is still a cut; no cut is an empty std::optional.
+class cut {
+public:
+    /// Severs the connections that each node's mask names.
+    static cut from_masks(span<const node_set> severed) { return try_from_masks(severed).value(); }
+    /// @copydoc from_masks
+    static expected<cut> try_from_masks(span<const node_set> severed) {
+        cut made(severed.size());
+        if (made.size_ == 0) return bad_size();
+        for (std::size_t node = 0; node < made.size_; ++node) {
+            if (!severed[node].is_subset_of(node_set::first(made.size_))) return bad_size();
+            made.severed_[node] = severed[node];
+        }
+        return made;
+    }
+    /// Severs all connections from the nodes of `from` to those of `to`.
+    static cut bipartition(std::size_t size, node_set from, node_set to) {
+        return try_bipartition(size, from, to).value();
+    }
+    /// @copydoc bipartition
+    static expected<cut> try_bipartition(std::size_t size, node_set from, node_set to) {
+        return make(size, [&](std::uint64_t* out) {
+            return phicache_cut_bipartition(size, from.mask(), to.mask(), out);
+        });
+    }
+    /// PyPhi's KCut as a size×size matrix: what is not 0 in row i and column j severs the connection from i to j.
+    static cut matrix(std::size_t size, span<const std::uint8_t> severed, layout order = layout::row_major) {
+        return try_matrix(size, severed, order).value();
+    }
+    /// @copydoc matrix
+    static expected<cut> try_matrix(std::size_t size, span<const std::uint8_t> severed, layout order = layout::row_major) {
+        if (size > 64 || severed.size() != size * size) return bad_size();
+        return make(size, [&](std::uint64_t* out) {
+            return phicache_cut_matrix(size, severed.data(), static_cast<std::int32_t>(order), out);
+        });
+    }
+    /// PyPhi's K-partition: part k joins `mechanisms[k]` and `purviews[k]`; connections between different parts are
+    /// severed, in the direction's order.
+    static cut partition(std::size_t size, direction dir, span<const node_set> mechanisms, span<const node_set> purviews) {
+        return try_partition(size, dir, mechanisms, purviews).value();
+    }
+    /// @copydoc partition
+    static expected<cut> try_partition(std::size_t size, direction dir, span<const node_set> mechanisms,
+                                       span<const node_set> purviews) {
+        if (mechanisms.size() != purviews.size()) {
+            return failure(status::error_invalid_argument, "a partition needs as many mechanisms as purviews");
+        }
+        return make(size, [&](std::uint64_t* out) {
+            return phicache_cut_partition(size, static_cast<std::int32_t>(dir), detail::masks(mechanisms),
+                                          detail::masks(purviews), mechanisms.size(), out);
+        });
+    }
+
+    /// The number of nodes of the network.
+    std::size_t size() const noexcept { return size_; }
+    /// The targets from which `node` is severed.
+    node_set severed(std::size_t node) const noexcept { return severed_[node]; }
+    /// One mask for each node, for C.
+    const std::uint64_t* data() const noexcept { return detail::masks(severed_); }
+
+    /// Whether a MICE of the uncut system may differ under this cut: the cut severs a connection within the mechanism, or
+    /// between mechanism and purview in the direction's order.
+    bool damages(direction dir, node_set mechanism, node_set purview) const {
+        return try_damages(dir, mechanism, purview).value();
+    }
+    /// @copydoc damages
+    expected<bool> try_damages(direction dir, node_set mechanism, node_set purview) const {
+        std::int32_t damaged = 0;
+        const phicache_status code = phicache_cut_damages(size_, data(), static_cast<std::int32_t>(dir),
+                                                          mechanism.mask(), purview.mask(), &damaged);
+        if (code < 0) return failure(code);
+        return damaged != 0;
+    }
+
+    friend bool operator==(const cut& a, const cut& b) noexcept { return a.size_ == b.size_ && a.severed_ == b.severed_; }
+    friend bool operator!=(const cut& a, const cut& b) noexcept { return !(a == b); }
+
+private:
+    explicit cut(std::size_t size) noexcept : size_(size <= 64 ? size : 0) {}
+    static failure bad_size() noexcept {
+        return failure(status::error_invalid_argument, "a cut has 1 to 64 nodes, a row for each, and severs nothing beyond them");
+    }
+    template <class Make>
+    static expected<cut> make(std::size_t size, Make&& fill) {
+        cut made(size);
+        if (made.size_ == 0) return bad_size();
+        std::uint64_t masks[64] = {};
+        if (const phicache_status code = fill(masks); code < 0) return failure(code);
+        for (std::size_t node = 0; node < size; ++node) made.severed_[node] = node_set::from_mask(masks[node]);
+        return made;
+    }
+
+    std::size_t size_;
+    std::array<node_set, 64> severed_{};
+};
+
+namespace detail {
+
+inline auto scoped_key_writer(phicache_subsystem* system, text prefix, direction dir, node_set mechanism, node_set purview) noexcept {
+    return [=](std::uint8_t* buffer, std::size_t capacity, std::size_t* len) {
+        return phicache_subsystem_key(system, prefix.c_str(), static_cast<std::int32_t>(dir), mechanism.mask(),
+                                      purview.mask(), buffer, capacity, len);
+    };
+}
+
+}  // namespace detail
+
+/// A candidate system of a network in a state, uncut or under a cut. Never changes, so any number of threads may use it.
+class subsystem : public owner<phicache_subsystem, phicache_subsystem_free> {
+public:
+    /// Takes over a handle of C's; `size` is the number of nodes of its network.
+    subsystem(phicache_subsystem* handle, std::size_t size) noexcept : owner(handle), size_(size) {}
+    /// The subsystem `nodes` of a network in `state` (one entry for each node). The network's connections (the targets of
+    /// each node) are optional: with them cut-scoped keys leave out severed connections that never existed.
+    subsystem(const fingerprint& network, span<const std::int32_t> state, node_set nodes,
+              span<const node_set> connections = {}, const std::optional<cut>& severed = {})
+        : subsystem(try_make(network, state, nodes, connections, severed).value()) {}
+    static expected<subsystem> try_make(const fingerprint& network, span<const std::int32_t> state, node_set nodes,
+                                        span<const node_set> connections = {}, const std::optional<cut>& severed = {}) {
+        if (!connections.empty() && connections.size() != state.size()) return bad_size();
+        if (severed && severed->size() != state.size()) return bad_size();
+        const auto make = [&](phicache_subsystem** out) {
+            return phicache_subsystem_new(&network.raw(), state.size(), state.data(), nodes.mask(),
+                                          connections.empty() ? nullptr : detail::masks(connections),
+                                          severed ? severed->data() : nullptr, out);
+        };
+        return detail::create<subsystem>(make, state.size());
+    }
+
+    /// The same system under another cut, or uncut.
+    subsystem under(const std::optional<cut>& severed) const { return try_under(severed).value(); }
+    /// @copydoc under
+    expected<subsystem> try_under(const std::optional<cut>& severed) const {
+        if (*this && severed && severed->size() != size_) return bad_size();
+        const auto make = [&](phicache_subsystem** out) {
+            return phicache_subsystem_cut(handle(), severed ? severed->data() : nullptr, out);
+        };
+        return detail::create<subsystem>(make, size_);
+    }
+
+    /// The identity of the uncut system: network and context, state, nodes.
+    fingerprint identity() const { return try_identity().value(); }
+    /// @copydoc identity
+    expected<fingerprint> try_identity() const {
+        phicache_fingerprint raw{};
+        if (const phicache_status code = phicache_subsystem_fingerprint(handle(), &raw); code < 0) return failure(code);
+        return fingerprint(raw);
+    }
+    /// The number of nodes of the network.
+    std::size_t size() const noexcept { return size_; }
+    /// The nodes of the subsystem.
+    node_set nodes() const { return try_nodes().value(); }
+    /// @copydoc nodes
+    expected<node_set> try_nodes() const {
+        std::uint64_t mask = 0;
+        if (const phicache_status code = phicache_subsystem_nodes(handle(), &mask); code < 0) return failure(code);
+        return node_set::from_mask(mask);
+    }
+    /// Whether there is a cut, be it one that severs nothing.
+    bool is_cut() const { return try_is_cut().value(); }
+    /// @copydoc is_cut
+    expected<bool> try_is_cut() const {
+        std::int32_t answer = 0;
+        if (const phicache_status code = phicache_subsystem_is_cut(handle(), &answer); code < 0) return failure(code);
+        return answer != 0;
+    }
+    /// Whether a MICE of the uncut system may differ here.
+    bool damages(direction dir, node_set mechanism, node_set purview) const {
+        return try_damages(dir, mechanism, purview).value();
+    }
+    /// @copydoc damages
+    expected<bool> try_damages(direction dir, node_set mechanism, node_set purview) const {
+        std::int32_t damaged = 0;
+        const phicache_status code = phicache_subsystem_damages(handle(), static_cast<std::int32_t>(dir),
+                                                                mechanism.mask(), purview.mask(), &damaged);
+        if (code < 0) return failure(code);
+        return damaged != 0;
+    }
+
+    /// The cut-scoped key of what is computed from a mechanism and a purview: (prefix, direction, mechanism, purview), and
+    /// the severed connections between the two where there are any. All cuts that sever the same ones share the key, so
+    /// that one cache serves them all. The prefix may be null.
+    key_bytes key(text prefix, direction dir, node_set mechanism, node_set purview) const {
+        return key_bytes::from(detail::scoped_key_writer(handle(), prefix, dir, mechanism, purview));
+    }
+    /// @copydoc key
+    expected<key_bytes> try_key(text prefix, direction dir, node_set mechanism, node_set purview) const {
+        return key_bytes::try_from(detail::scoped_key_writer(handle(), prefix, dir, mechanism, purview));
+    }
+
+private:
+    static failure bad_size() noexcept {
+        return failure(status::error_invalid_argument, "state, connections and cut must be of one network: of equal size");
+    }
+
+    std::size_t size_;
+};
+
+PHICACHE_HPP_END

@@ -1,0 +1,74 @@
+"""
+Memory-limited caching for integrated information theory: the Julia face of the phicache library.
+
+    using PhiCache
+    cache = DictCache{Vector{Float64}}()
+    repertoire = get!(cache, ("cause", NodeSet(1, 3), NodeSet(2))) do
+        compute_repertoire()                  # runs on a miss only
+    end
+
+The map of the package; each file holds one idea, and uses only those above it:
+
+| file            | what lives there                                                      |
+|-----------------|-----------------------------------------------------------------------|
+| `library.jl`    | finding and checking the shared library; calling its functions        |
+| `status.jl`     | what a call answers, and `PhiCacheError`                              |
+| `handle.jl`     | what the library gives and takes back: `close`, finalizers            |
+| `nodes.jl`      | `NodeSet` and `Direction`                                             |
+| `config.jl`     | `Config` and the process default                                      |
+| `memory.jl`     | how much memory the process uses and may use                          |
+| `keys.jl`       | `KeyBuilder`: Julia values as canonical keys                          |
+| `values.jl`     | Julia values as bytes, and bytes as Julia values                      |
+| `views.jl`      | `ValueView`: a cache's own bytes as an array                          |
+| `cache.jl`      | what all caches can do                                                |
+| `dict.jl`       | `DictCache`                                                           |
+| `flight.jl`     | who computes a missing value, and how others wait for it              |
+| `compute.jl`    | how a missing value gets into a cache: `get!`                         |
+| `inplace.jl`    | `memoize!`: a computation that writes straight into the entry         |
+| `purview.jl`    | `PurviewCache`                                                        |
+| `memo.jl`       | `Memo`: a function with its cache                                     |
+| `macro.jl`      | `@phicache`: `Memo` around a function's definition                    |
+| `method.jl`     | `CachedMethod`: a function that uses its object's cache               |
+| `subsystem.jl`  | `Fingerprint`, `Cut`, `Subsystem`                                     |
+| `mice.jl`       | `Mice` and `MICECache`                                                |
+| `registry.jl`   | all caches that have a name                                           |
+"""
+module PhiCache
+
+import Libdl
+import Serialization
+
+export AbstractCache, DictCache, PurviewCache, MICECache, Mice
+export Memo, CachedMethod, @phicache, info, stats, original
+export NodeSet, Direction, CAUSE, EFFECT, BIDIRECTIONAL, mask
+export Config, default_config, memory_full, memory_percent, memory_usage
+export KeyBuilder, add!, encode_key, encode_typed_key, repertoire_key, mice_key
+export set!, withvalue, ValueView, memoize!
+export Fingerprint, Cut, Subsystem, damages, cut_scoped_key, fingerprint, iscut, nodes, would_store
+export named_caches, Status, PhiCacheError
+
+include("library.jl")
+include("status.jl")
+include("handle.jl")
+include("nodes.jl")
+include("config.jl")
+include("memory.jl")
+include("keys.jl")
+include("values.jl")
+include("views.jl")
+include("cache.jl")
+include("dict.jl")
+include("flight.jl")
+include("compute.jl")
+include("inplace.jl")
+include("purview.jl")
+include("memo.jl")
+include("macro.jl")
+include("method.jl")
+include("subsystem.jl")
+include("mice.jl")
+include("registry.jl")
+
+__init__() = load_library()
+
+end

@@ -1,0 +1,90 @@
+# Settings that caches share.
+
+"""
+    Config(; settings...)
+
+Settings for caches: the library's defaults, then the environment (`PHICACHE_...`), then the keyword arguments, which
+are the properties of a `Config`, and may be read and set at any time:
+
+* `maximum_memory_percent`: how much of the memory that the process may use it may occupy before caches stop storing
+  (0 to 100; `PhiCache.UNLIMITED` lifts the limit);
+* `cache_repertoires`, `cache_potential_purviews`: switches;
+* `redis_cache`, `redis_url` (its password masked when read), `redis_namespace`: read when a cache is made.
+
+Caches take one as `config=`; without it they use `default_config()`.
+"""
+mutable struct Config <: Handle
+    pointer::Ptr{Cvoid}
+    live::Threads.Atomic{Bool}
+
+    function Config(; settings...)
+        config = collected(new(new_handle(out -> @c phicache_config_new(out::Ptr{Ptr{Cvoid}})::Int32),
+                               Threads.Atomic{Bool}(true)))
+        foreach(setting -> setproperty!(config, setting...), pairs(settings))
+        return config
+    end
+end
+
+free_handle(::Type{Config}, pointer) = @c phicache_config_free(pointer::Ptr{Cvoid})::Int32
+
+# The library's own: NULL in C.
+struct DefaultConfig end
+
+Base.cconvert(::Type{Ptr{Cvoid}}, ::DefaultConfig) = C_NULL
+
+const AnyConfig = Union{Config,DefaultConfig}
+
+"""
+    default_config()
+
+The settings of this process, with the properties of a [`Config`](@ref).
+"""
+default_config() = DefaultConfig()
+
+"A maximum memory that lifts the limit."
+const UNLIMITED = -1.0
+
+const SETTINGS = (:maximum_memory_percent, :cache_repertoires, :cache_potential_purviews, :redis_cache, :redis_url,
+                  :redis_namespace)
+
+Base.propertynames(::AnyConfig, private::Bool=false) = SETTINGS
+Base.show(io::IO, config::AnyConfig) = print(io, config isa Config ? "Config(" : "default_config(",
+    config isa Config && !isopen(config) ? "closed" :
+    join(("$name=$(repr(getproperty(config, name)))" for name in SETTINGS), ", "), ")")
+
+Base.getproperty(config::AnyConfig, name::Symbol) =
+    name in (:pointer, :live) ? getfield(config, name) : setting(config, Val(name))
+Base.setproperty!(config::AnyConfig, name::Symbol, value) =
+    name in (:pointer, :live) ? setfield!(config, name, value) : setting!(config, Val(name), value)
+
+setting(::AnyConfig, ::Val{name}) where {name} = no_setting(name)
+setting!(::AnyConfig, ::Val{name}, value) where {name} = no_setting(name)
+no_setting(name) = throw(ArgumentError("no setting \"$name\"; expected one of $(join(SETTINGS, ", "))"))
+
+function setting(config::AnyConfig, ::Val{:maximum_memory_percent})
+    percent = Ref(0.0)
+    check(@c phicache_config_get_maximum_memory_percent(config::Ptr{Cvoid}, percent::Ptr{Cdouble})::Int32)
+    return percent[]
+end
+
+setting!(config::AnyConfig, ::Val{:maximum_memory_percent}, percent) =
+    (check(@c phicache_config_set_maximum_memory_percent(config::Ptr{Cvoid}, percent::Cdouble)::Int32); percent)
+
+# A `get` and a `set` for each switch and each text.
+for name in (:cache_repertoires, :cache_potential_purviews, :redis_cache)
+    @eval function setting(config::AnyConfig, ::Val{$(QuoteNode(name))})
+        enabled = Ref(Int32(0))
+        check(@c $(Symbol(:phicache_config_get_, name))(config::Ptr{Cvoid}, enabled::Ptr{Int32})::Int32)
+        return enabled[] != 0
+    end
+    @eval setting!(config::AnyConfig, ::Val{$(QuoteNode(name))}, enabled::Bool) =
+        (check(@c $(Symbol(:phicache_config_set_, name))(config::Ptr{Cvoid}, enabled::Int32)::Int32); enabled)
+end
+
+for name in (:redis_url, :redis_namespace)
+    @eval setting(config::AnyConfig, ::Val{$(QuoteNode(name))}) =
+        String(written(256, (buffer, capacity, len) -> @c $(Symbol(:phicache_config_get_, name))(
+            config::Ptr{Cvoid}, buffer::Ptr{UInt8}, capacity::Csize_t, len::Ptr{Csize_t})::Int32))
+    @eval setting!(config::AnyConfig, ::Val{$(QuoteNode(name))}, text::AbstractString) =
+        (check(@c $(Symbol(:phicache_config_set_, name))(config::Ptr{Cvoid}, text::Cstring)::Int32); text)
+end

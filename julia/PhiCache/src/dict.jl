@@ -1,0 +1,75 @@
+# The cache of any values by any keys: PyPhi's DictCache.
+
+"""
+    DictCache{V}(; config=default_config(), name=nothing, max_bytes=0)
+    DictCache(; ...)
+
+A memory-limited cache in this process. `V` says how values are stored:
+
+* `Vector{T}`, `T` a bits type (such as `Vector{Float64}`), `String`, or a bits type: the plain bytes, as C and C++ have
+  them;
+* `Array{T,N}`: the elements as in C, then the sizes;
+* `Any`, the default: any Julia value, serialized. Convenient, slower, and for Julia only.
+
+`name` is one that no other live cache has; `max_bytes` limits what the cache holds, overhead included (0: only memory
+does).
+
+`DictCache{V}(fingerprint, role)` is one that all holders of an equal fingerprint share.
+"""
+mutable struct DictCache{V} <: AbstractCache{V}
+    pointer::Ptr{Cvoid}
+    view::Ptr{CView}
+    live::Threads.Atomic{Bool}
+    config::AnyConfig
+    identity::Any
+    # The memos that keep their values here, so that no two use one prefix.
+    memos::Vector{WeakRef}
+
+    function DictCache{V}(pointer::Ptr{Cvoid}, config::AnyConfig, identity=pointer) where {V}
+        view = new_handle(out -> @c phicache_dict_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)
+        return collected(new{V}(pointer, view, Threads.Atomic{Bool}(true), config, identity, WeakRef[]))
+    end
+end
+
+function DictCache{V}(; config::AnyConfig=default_config(), name=nothing, max_bytes::Integer=0) where {V}
+    check_storable(V)
+    pointer = new_cache(name, max_bytes) do options, out
+        @c phicache_dict_cache_new(config::Ptr{Cvoid}, options::Ptr{COptions}, out::Ptr{Ptr{Cvoid}})::Int32
+    end
+    return DictCache{V}(pointer, config)
+end
+
+DictCache(; options...) = DictCache{Any}(; options...)
+
+free_handle(::Type{<:DictCache}, pointer) = @c phicache_dict_cache_free(pointer::Ptr{Cvoid})::Int32
+
+"""
+    withvalue(f, cache::DictCache, key[, T])
+
+Calls `f` with the value of `key` as a read-only array of `T` in the cache's own memory, without copying: `f` gets a
+[`ValueView`](@ref), valid and unchanged until `f` returns, whatever happens to the cache meanwhile. Gives what `f`
+returns, or `nothing` on a miss.
+
+Without `T`, the cache must hold arrays, and the view has their shape.
+
+    withvalue(cache, key, Float64) do repertoire
+        sum(repertoire)
+    end
+"""
+withvalue(f, cache::DictCache{Array{T,N}}, key) where {T,N} = with_array(f, cache, key, Array{T,N})
+
+function withvalue(f, cache::DictCache{V}, key, ::Type{T}) where {V,T}
+    V === Any && throw(ArgumentError("a DictCache{Any} holds serialized values, which cannot be viewed; make the " *
+                                     "cache a DictCache{Vector{$T}}"))
+    is_bits(T) || throw(ArgumentError("values cannot be viewed as arrays of $T; expected a bits type"))
+    return with_array(f, cache, key, Vector{T})
+end
+
+function with_array(f, cache, key, ::Type{Array{T,N}}) where {T,N}
+    found = with_key(cache, key) do key
+        with_bytes(cache, key) do bytes
+            with_view(f, bytes.data, array_size(Array{T,N}, bytes), T)
+        end
+    end
+    return found === nothing ? nothing : something(found)
+end

@@ -1,0 +1,93 @@
+# The shared library: where it is, whether it is the right one, and how its functions are called.
+
+# The version of the package stands in Project.toml only.
+const PROJECT_FILE = joinpath(@__DIR__, "..", "Project.toml")
+include_dependency(PROJECT_FILE)
+const PACKAGE_VERSION = VersionNumber(match(r"^version *= *\"(.*)\""m, read(PROJECT_FILE, String))[1])
+
+# The names of all functions that the package calls, collected while its sources are read, and where they are.
+const FUNCTION_NAMES = Symbol[]
+const FUNCTION_POINTERS = Ptr{Cvoid}[]
+
+# `@c name(argument::CType, ...)::CType` calls a function of the library. An argument may be anything that converts to
+# its C type, and is kept from the garbage collector during the call: no other code takes pointers to Julia objects.
+macro c(expression)
+    call, result = expression.args
+    name, arguments = call.args[1], call.args[2:end]
+    index = findfirst(==(name), FUNCTION_NAMES)
+    if index === nothing
+        push!(FUNCTION_NAMES, name)
+        index = length(FUNCTION_NAMES)
+    end
+    pointer = :(@inbounds $(GlobalRef(PhiCache, :FUNCTION_POINTERS))[$index])
+    return esc(:(@ccall $(Expr(:(::), Expr(:call, Expr(:$, pointer), arguments...), result))))
+end
+
+# A name as the system's loader knows it, and a file in the package's own folder, which a packager may fill.
+const LIBRARY_FILE = "libphicache." * Libdl.dlext
+const LIBRARY_SONAME = Sys.isapple() ? "libphicache.0.$(PACKAGE_VERSION.minor).dylib" :
+                       "libphicache.so.$(PACKAGE_VERSION.major).$(PACKAGE_VERSION.minor)"
+const LIBRARY_IN_PACKAGE = normpath(joinpath(@__DIR__, "..", "deps", LIBRARY_FILE))
+
+const LIBRARY = Ref{Ptr{Cvoid}}(C_NULL)
+const LIBRARY_PATH = Ref("")
+
+function load_library()
+    library = open_library()
+    path = Libdl.dlpath(library)
+    check_library(library, path)
+    LIBRARY[] = library
+    LIBRARY_PATH[] = path
+    resize!(FUNCTION_POINTERS, length(FUNCTION_NAMES))
+    for (index, name) in enumerate(FUNCTION_NAMES)
+        pointer = Libdl.dlsym(library, name; throw_error=false)
+        pointer === nothing && error("PhiCache: $path has no function $name; is it of another version?")
+        FUNCTION_POINTERS[index] = pointer
+    end
+end
+
+# PHICACHE_LIBRARY, then the package's own folder, then the system. What is named but not there is an error, not a
+# reason to look further.
+function open_library()
+    chosen = get(ENV, "PHICACHE_LIBRARY", "")
+    if !isempty(chosen)
+        isfile(chosen) || error("PhiCache: PHICACHE_LIBRARY is \"$chosen\", which is no file")
+        return Libdl.dlopen(abspath(chosen))
+    end
+    isfile(LIBRARY_IN_PACKAGE) && return Libdl.dlopen(LIBRARY_IN_PACKAGE)
+    for name in (LIBRARY_SONAME, LIBRARY_FILE)
+        library = Libdl.dlopen(name; throw_error=false)
+        library === nothing || return library
+    end
+    error("PhiCache: the phicache library is not found: PHICACHE_LIBRARY is not set, $LIBRARY_IN_PACKAGE does not " *
+          "exist, and the system knows neither $LIBRARY_SONAME nor $LIBRARY_FILE")
+end
+
+function check_library(library, path)
+    # Julia's own unwinder stands in the way of the one that Rust's panics need: with a library that does not bring its
+    # own, as cargo's does not, a caught panic ends the process.
+    Libdl.dlsym(library, :phicache_relinked; throw_error=false) === nothing &&
+        error("PhiCache: $path does not contain its own unwinder, which it needs inside Julia; use the library that " *
+              "`make` or the CMake package builds, not cargo's")
+    function_pointer = Libdl.dlsym(library, :phicache_version_number)
+    number = ccall(function_pointer, UInt32, ())
+    version = VersionNumber(number >> 16, number >> 8 & 0xff, number & 0xff)
+    # While the major version is 0, a minor version may change anything.
+    compatible = version.major == PACKAGE_VERSION.major && version.minor == PACKAGE_VERSION.minor
+    compatible || error("PhiCache: $path is version $version; this package is $PACKAGE_VERSION and needs " *
+                        "$(PACKAGE_VERSION.major).$(PACKAGE_VERSION.minor)")
+end
+
+"""
+    PhiCache.library_version() -> VersionNumber
+
+The version of the shared library.
+"""
+library_version() = VersionNumber(unsafe_string(@c phicache_version()::Cstring))
+
+"""
+    PhiCache.library_path() -> String
+
+The file that the shared library was loaded from.
+"""
+library_path() = LIBRARY_PATH[]

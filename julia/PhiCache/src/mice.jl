@@ -1,0 +1,133 @@
+# Maximally irreducible causes and effects, and their cache, which a cut subsystem inherits: PyPhi's MICECache.
+
+"""
+    Mice(direction, mechanism, purview, phi, payload=nothing)
+
+A mechanism's maximally irreducible cause or effect: the purview of largest small phi, that phi, and what else the
+caller keeps (repertoires, the partition).
+"""
+struct Mice{P}
+    direction::Direction
+    mechanism::NodeSet
+    purview::NodeSet
+    phi::Float64
+    payload::P
+end
+
+Mice(direction::Direction, mechanism, purview, phi::Real, payload=nothing) =
+    Mice{typeof(payload)}(direction, NodeSet(mechanism), NodeSet(purview), phi, payload)
+
+Base.convert(::Type{Mice{P}}, mice::Mice{P}) where {P} = mice
+Base.convert(::Type{Mice{P}}, mice::Mice) where {P} =
+    Mice{P}(mice.direction, mice.mechanism, mice.purview, mice.phi, convert(P, mice.payload))
+
+Base.:(==)(a::Mice, b::Mice) =
+    a.direction == b.direction && a.mechanism == b.mechanism && a.purview == b.purview && a.phi == b.phi &&
+    a.payload == b.payload
+Base.hash(mice::Mice, seed::UInt) = hash((mice.direction, mice.mechanism, mice.purview, mice.phi, mice.payload), seed)
+
+"""
+    MICECache{P}(subsystem; parent=nothing, config=default_config(), name=nothing, max_bytes=0, kind=:configured)
+    MICECache(subsystem; ...)
+
+The [`Mice`](@ref) of a subsystem, with payloads of type `P` (stored as in a [`DictCache`](@ref); `Any`, the default, is
+any Julia value). [`mice_key`](@ref) makes the standard keys.
+
+Only MICE of an uncut subsystem with positive phi are stored, while memory lasts; `set!` tells which of these refused
+one, and `would_store` tells beforehand. A cache of a cut subsystem may have a `parent`, a cache of the same system
+uncut: what it lacks it takes from there, if its cut does not damage it. That is a live view, which copies nothing;
+the parent may be closed.
+
+`kind` is `:dict` for a cache in this process, `:configured` for what the configuration says.
+"""
+mutable struct MICECache{P} <: AbstractCache{Mice{P}}
+    pointer::Ptr{Cvoid}
+    view::Ptr{CView}
+    live::Threads.Atomic{Bool}
+    config::AnyConfig
+    identity::Any
+
+    function MICECache{P}(subsystem::Subsystem; parent::Union{Nothing,MICECache}=nothing,
+                          config::AnyConfig=default_config(), name=nothing, max_bytes::Integer=0,
+                          kind::Symbol=:configured) where {P}
+        check_storable(P)
+        kind in (:configured, :dict) || throw(ArgumentError("kind=:$kind; expected :configured or :dict"))
+        parent isa Union{Nothing,MICECache{P}} || throw(ArgumentError("a parent with other payloads than $P"))
+        inherited = parent === nothing ? C_NULL : parent
+        pointer = new_cache(name, max_bytes) do options, out
+            kind == :dict ?
+                (@c phicache_dict_mice_cache_new(
+                    config::Ptr{Cvoid}, options::Ptr{COptions}, subsystem::Ptr{Cvoid}, inherited::Ptr{Cvoid},
+                    out::Ptr{Ptr{Cvoid}})::Int32) :
+                (@c phicache_mice_cache_new(
+                    config::Ptr{Cvoid}, options::Ptr{COptions}, subsystem::Ptr{Cvoid}, inherited::Ptr{Cvoid},
+                    out::Ptr{Ptr{Cvoid}})::Int32)
+        end
+        view = new_handle(out -> @c phicache_mice_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)
+        return collected(new{P}(pointer, view, Threads.Atomic{Bool}(true), config, pointer))
+    end
+end
+
+MICECache(subsystem::Subsystem; options...) = MICECache{Any}(subsystem; options...)
+
+free_handle(::Type{<:MICECache}, pointer) = @c phicache_mice_cache_free(pointer::Ptr{Cvoid})::Int32
+
+# What C calls `phicache_mice`.
+struct CMice
+    struct_size::Csize_t
+    direction::Int32
+    reserved::UInt32
+    mechanism::UInt64
+    purview::UInt64
+    phi::Cdouble
+    payload::CBytes
+end
+
+CMice() = CMice(sizeof(CMice), 0, 0, 0, 0, 0, CBytes(C_NULL, 0))
+CMice(mice::Mice, payload::CBytes) = CMice(sizeof(CMice), Int32(mice.direction), 0, mask(mice.mechanism),
+                                           mask(mice.purview), mice.phi, payload)
+
+Mice{P}(found::CMice) where {P} = Mice{P}(Direction(found.direction), NodeSet(mask=found.mechanism),
+                                          NodeSet(mask=found.purview), found.phi, decode(P, found.payload))
+
+function lookup(cache::MICECache{P}, key) where {P}
+    found = Ref(CMice())
+    return with_pinned(_ -> Mice{P}(found[]), value -> @c phicache_mice_cache_get(
+        cache::Ptr{Cvoid}, key::CBytes, found::Ptr{CMice}, value::Ptr{CValue})::Int32)
+end
+
+# The record that the cache keeps.
+function to_bytes(::MICECache{P}, mice::Mice) where {P}
+    payload = Base.cconvert(CBytes, encode(P, mice.payload))
+    GC.@preserve payload begin
+        given = Ref(CMice(mice, Base.unsafe_convert(CBytes, payload)))
+        return written(1024, (buffer, capacity, len) -> @c phicache_mice_encode(
+            given::Ptr{CMice}, buffer::Ptr{UInt8}, capacity::Csize_t, len::Ptr{Csize_t})::Int32)
+    end
+end
+
+function from_bytes(::MICECache{P}, record) where {P}
+    found = Ref(CMice())
+    check(@c phicache_mice_decode(record::CBytes, found::Ptr{CMice})::Int32)
+    return Mice{P}(found[])
+end
+
+function store(cache::MICECache{P}, key, mice::Mice) where {P}
+    # Most MICE are refused, for the cut or for phi, which stay as they are: their payload need not be serialized. (A
+    # refusal for memory may be over a moment later.)
+    refused = would_store(cache, mice.phi) in (REFUSED_CUT, REFUSED_PHI)
+    payload = Base.cconvert(CBytes, refused ? UInt8[] : encode(P, mice.payload))
+    GC.@preserve payload begin
+        given = Ref(CMice(mice, Base.unsafe_convert(CBytes, payload)))
+        return check(@c phicache_mice_cache_set(cache::Ptr{Cvoid}, key::CBytes, given::Ptr{CMice})::Int32)
+    end
+end
+
+"""
+    would_store(cache::MICECache, phi) -> Status
+
+What `set!` would answer for a MICE of this phi: `PhiCache.OK`, `PhiCache.REFUSED_CUT`, `PhiCache.REFUSED_PHI` or
+`PhiCache.REFUSED_MEMORY`. Counts nothing.
+"""
+would_store(cache::MICECache, phi::Real) =
+    check(@c phicache_mice_cache_would_store(cache::Ptr{Cvoid}, phi::Cdouble)::Int32)

@@ -1,0 +1,64 @@
+# Sets of nodes, and the direction in which a mechanism constrains them.
+
+"""
+    Direction
+
+`CAUSE`, `EFFECT`, or `BIDIRECTIONAL` (in keys only).
+"""
+@enum Direction::Int32 CAUSE = 0 EFFECT = 1 BIDIRECTIONAL = 2
+
+@doc "Towards the past: how a mechanism constrains the past state of its purview." CAUSE
+@doc "Towards the future: how a mechanism constrains the future state of its purview." EFFECT
+@doc "Both directions; in keys only." BIDIRECTIONAL
+
+"""
+    NodeSet(nodes...)
+    NodeSet(nodes)
+    NodeSet(; mask)
+
+A set of nodes of a network, numbered from 1 to 64 as Julia's indices are. `mask(set)` has bit k - 1 for node k: Julia's
+node 1 is C's node 0. In keys, and in the eyes of other languages, it is that mask.
+
+```jldoctest
+julia> NodeSet(1, 3) == NodeSet([3, 1]) == NodeSet(mask=0b101)
+true
+```
+"""
+struct NodeSet <: AbstractSet{Int}
+    mask::UInt64
+    NodeSet(::Val{:mask}, mask::UInt64) = new(mask)
+end
+
+NodeSet(; mask::Integer=0) = NodeSet(Val(:mask), UInt64(mask))
+NodeSet(node::Integer, nodes::Integer...) = NodeSet((node, nodes...))
+NodeSet(set::NodeSet) = set
+NodeSet(nodes) = NodeSet(Val(:mask), foldl((mask, node) -> mask | bit(node), nodes; init=UInt64(0)))
+
+Base.convert(::Type{NodeSet}, nodes::Union{AbstractVector{<:Integer},AbstractSet{<:Integer},Tuple{Vararg{Integer}}}) =
+    NodeSet(nodes)
+Base.convert(::Type{NodeSet}, set::NodeSet) = set
+
+function bit(node::Integer)
+    1 <= node <= 64 || throw(ArgumentError("node $node; expected 1 to 64"))
+    return UInt64(1) << (node - 1)
+end
+
+"""
+    mask(set::NodeSet) -> UInt64
+
+The set as C has it: bit k - 1 is Julia's node k.
+"""
+mask(set::NodeSet) = set.mask
+
+Base.length(set::NodeSet) = count_ones(set.mask)
+Base.isempty(set::NodeSet) = set.mask == 0
+Base.in(node::Integer, set::NodeSet) = 1 <= node <= 64 && set.mask & bit(node) != 0
+Base.iterate(set::NodeSet, rest::UInt64=set.mask) =
+    rest == 0 ? nothing : (trailing_zeros(rest) + 1, rest & (rest - 1))
+Base.:(==)(a::NodeSet, b::NodeSet) = a.mask == b.mask
+Base.issubset(a::NodeSet, b::NodeSet) = a.mask & ~b.mask == 0
+Base.union(a::NodeSet, b::NodeSet) = NodeSet(mask=a.mask | b.mask)
+Base.intersect(a::NodeSet, b::NodeSet) = NodeSet(mask=a.mask & b.mask)
+Base.setdiff(a::NodeSet, b::NodeSet) = NodeSet(mask=a.mask & ~b.mask)
+Base.symdiff(a::NodeSet, b::NodeSet) = NodeSet(mask=xor(a.mask, b.mask))
+Base.show(io::IO, set::NodeSet) = print(io, "NodeSet(", join(set, ", "), ")")

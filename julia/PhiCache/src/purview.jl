@@ -1,0 +1,38 @@
+# A network's potential purviews: PyPhi's PurviewCache.
+
+"""
+    PurviewCache(; config=default_config(), name=nothing, max_bytes=0)
+
+The potential purviews of a network: lists of node sets by direction and mechanism.
+
+    cache[CAUSE, NodeSet(1, 2)] = [NodeSet(1), NodeSet(1, 2)]
+    get!(cache, (CAUSE, mechanism)) do ... end
+
+Nothing is stored while `cache_potential_purviews` is off in the configuration.
+"""
+mutable struct PurviewCache <: AbstractCache{Vector{NodeSet}}
+    pointer::Ptr{Cvoid}
+    view::Ptr{CView}
+    live::Threads.Atomic{Bool}
+    config::AnyConfig
+    identity::Any
+
+    function PurviewCache(; config::AnyConfig=default_config(), name=nothing, max_bytes::Integer=0)
+        pointer = new_cache(name, max_bytes) do options, out
+            @c phicache_purview_cache_new(config::Ptr{Cvoid}, options::Ptr{COptions}, out::Ptr{Ptr{Cvoid}})::Int32
+        end
+        view = new_handle(out -> @c phicache_purview_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)
+        return collected(new(pointer, view, Threads.Atomic{Bool}(true), config, pointer))
+    end
+end
+
+free_handle(::Type{PurviewCache}, pointer) = @c phicache_purview_cache_free(pointer::Ptr{Cvoid})::Int32
+
+# The key of a direction and a mechanism is that of these two arguments.
+function with_key(f, ::PurviewCache, (direction, mechanism)::Tuple{Direction,Any})
+    direction == BIDIRECTIONAL && throw(ArgumentError("purviews are those of CAUSE or of EFFECT"))
+    return with_key(f, (direction, NodeSet(mechanism)))
+end
+
+with_key(f, ::PurviewCache, key) = throw(ArgumentError(
+    "a $(typeof(key)) is no key of a purview cache; expected (direction, mechanism)"))

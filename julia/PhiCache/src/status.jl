@@ -1,0 +1,62 @@
+# What a call answers, and the error that its negative answers become.
+
+"""
+    Status(code)
+
+What a call of the library answers: `PhiCache.OK`, a normal outcome such as `PhiCache.MISS` or
+`PhiCache.REFUSED_MEMORY` (positive), or an error (negative). A code that this version does not know is a `Status` all
+the same.
+"""
+struct Status
+    code::Int32
+end
+
+for (name, code) in (
+    :OK => 0, :MISS => 1, :REFUSED_CUT => 2, :REFUSED_PHI => 3, :REFUSED_MEMORY => 4, :REFUSED_DISABLED => 5,
+    :REFUSED_CAPACITY => 6, :REFUSED_CLEARED => 7, :LEASE => 8, :BUSY => 9, :TIMEOUT => 10,
+    :ERROR_INVALID_ARGUMENT => -1, :ERROR_INVALID_HANDLE => -2, :ERROR_CALLBACK => -3, :ERROR_RECURSION => -4,
+    :ERROR_BUFFER_TOO_SMALL => -5, :ERROR_OUT_OF_MEMORY => -6, :ERROR_REDIS => -7, :ERROR_UNSUPPORTED => -8,
+    :ERROR_PANIC => -9, :ERROR_CONFIGURATION => -10, :ERROR_NAME_IN_USE => -11, :ERROR_DAMAGED => -12)
+    @eval const $name = Status($code)
+end
+
+function Base.show(io::IO, status::Status)
+    name = unsafe_string(@c phicache_status_name(status.code::Int32)::Cstring)
+    print(io, "Status(", name == "UNKNOWN" ? status.code : name, ")")
+end
+
+"""
+    PhiCacheError(status, message)
+
+The library could not do what it was asked to. `status` says what kind of error it is (such as
+`PhiCache.ERROR_NAME_IN_USE`), `message` what was wrong and what was expected.
+"""
+struct PhiCacheError <: Exception
+    status::Status
+    message::String
+end
+
+Base.showerror(io::IO, exception::PhiCacheError) =
+    print(io, "PhiCacheError: ", exception.message, " (", exception.status, ")")
+
+# Errors are thrown; everything else, known or not, is for the caller. The message is this thread's last: read it before
+# anything can switch tasks.
+function check(code::Int32)
+    code < 0 && fail(code)
+    return Status(code)
+end
+
+@noinline fail(code) = throw(PhiCacheError(Status(code), unsafe_string(@c phicache_last_error()::Cstring)))
+
+# The bytes that `write(buffer, capacity, len)` writes, into a buffer of `capacity` bytes or, where they do not fit,
+# of as many as they need. (Text comes with a NUL, which its length leaves out.)
+function written(capacity, write)
+    buffer, len = Vector{UInt8}(undef, capacity), Ref(Csize_t(0))
+    code = write(buffer, length(buffer), len)
+    if Status(code) == ERROR_BUFFER_TOO_SMALL
+        resize!(buffer, len[] + 1)
+        code = write(buffer, length(buffer), len)
+    end
+    check(code)
+    return resize!(buffer, len[])
+end

@@ -1,0 +1,231 @@
+# Which system a result belongs to: fingerprints, cuts, subsystems.
+
+"""
+    Fingerprint(tpm, connections, context)
+
+The identity of a network, and of the way in which results about it are computed.
+
+* `tpm`: transition probabilities, state by node: a matrix of 2^n rows, where the row of a state has the number 1 plus
+  the sum of 2^(k-1) for each node k that is on, and of a column for each of the n nodes.
+* `connections`: for each node the `NodeSet` it is connected to, or an n by n matrix (row to column; zero is none).
+* `context`: text or bytes that say how results are computed (algorithm, measure, settings, version). It may not be
+  empty: two programs that compute differently must never read each other's values.
+
+`Vector{UInt8}(fingerprint)` gives its 32 bytes.
+"""
+struct Fingerprint
+    bytes::NTuple{32,UInt8}
+end
+
+function Fingerprint(tpm::AbstractMatrix{<:Real}, connections, context)
+    size = Base.size(tpm, 2)
+    masks = connection_masks(connections, size)
+    Base.size(tpm, 1) == Int128(1) << min(size, 100) || throw(DimensionMismatch(
+        "a TPM of $(Base.size(tpm, 1)) rows for $size nodes; expected 2^$size"))
+    probabilities = convert(Matrix{Float64}, tpm)
+    out = Ref(Fingerprint(ntuple(_ -> 0x00, 32)))
+    check(@c phicache_network_fingerprint(
+        probabilities::Ptr{Cdouble}, size::Csize_t, COLUMN_MAJOR::Int32, masks::Ptr{UInt64}, raw_key(context)::CBytes,
+        out::Ptr{Fingerprint})::Int32)
+    return out[]
+end
+
+const COLUMN_MAJOR = Int32(1)
+
+Base.Vector{UInt8}(fingerprint::Fingerprint) = collect(fingerprint.bytes)
+Base.show(io::IO, fingerprint::Fingerprint) =
+    print(io, "Fingerprint(", bytes2hex(Vector{UInt8}(fingerprint)[1:4]), "…)")
+
+# For each node the mask of those it is connected to.
+function connection_masks(connections, size)
+    masks = node_masks(connections)
+    length(masks) == size || throw(DimensionMismatch("connections of $(length(masks)) nodes; the network has $size"))
+    return masks
+end
+
+node_masks(sets::AbstractVector) = UInt64[mask(NodeSet(set)) for set in sets]
+
+function node_masks(matrix::AbstractMatrix)
+    check_square(matrix)
+    return UInt64[mask(NodeSet(findall(!iszero, row))) for row in eachrow(matrix)]
+end
+
+check_square(matrix) = size(matrix, 1) == size(matrix, 2) ||
+    throw(DimensionMismatch("a matrix of $(join(size(matrix), " by ")); expected a square one"))
+
+"""
+    Cut(size, from => to)
+    Cut(matrix)
+    Cut(size, direction, parts)
+
+The severed connections of a network of `size` nodes (up to 64).
+
+* `from => to`: all connections from one set of nodes to the other;
+* a square matrix: those whose entry (row to column) is not zero;
+* PyPhi's K-partition: `parts` are pairs `mechanism => purview`.
+
+`cut.severed` has for each node the `NodeSet` it is severed from. A cut that severs nothing is still a cut; no cut is
+`nothing`.
+"""
+struct Cut
+    severed::Vector{NodeSet}
+
+    Cut(severed::Vector{NodeSet}) = new(severed)
+end
+
+function Cut(size::Integer, (from, to)::Pair)
+    return cut(size, severed -> @c phicache_cut_bipartition(
+        size::Csize_t, mask(NodeSet(from))::UInt64, mask(NodeSet(to))::UInt64, severed::Ptr{NodeSet})::Int32)
+end
+
+function Cut(matrix::AbstractMatrix)
+    check_square(matrix)
+    entries = UInt8[!iszero(entry) for entry in matrix]
+    return cut(size(matrix, 1), severed -> @c phicache_cut_matrix(
+        size(matrix, 1)::Csize_t, entries::Ptr{UInt8}, COLUMN_MAJOR::Int32, severed::Ptr{NodeSet})::Int32)
+end
+
+function Cut(size::Integer, direction::Direction, parts)
+    mechanisms = UInt64[mask(NodeSet(first(part))) for part in parts]
+    purviews = UInt64[mask(NodeSet(last(part))) for part in parts]
+    return cut(size, severed -> @c phicache_cut_partition(
+        size::Csize_t, Int32(direction)::Int32, mechanisms::Ptr{UInt64}, purviews::Ptr{UInt64},
+        length(mechanisms)::Csize_t, severed::Ptr{NodeSet})::Int32)
+end
+
+# The cut of which `sever(severed)` fills in the rows.
+function cut(size, sever)
+    1 <= size <= 64 || throw(ArgumentError("$size nodes; expected 1 to 64"))
+    severed = fill(NodeSet(), size)
+    check(sever(severed))
+    return Cut(severed)
+end
+
+Base.:(==)(a::Cut, b::Cut) = a.severed == b.severed
+Base.hash(cut::Cut, seed::UInt) = hash(cut.severed, seed)
+
+"""
+    Subsystem(network::Fingerprint, state, nodes; connections=nothing, cut=nothing)
+    Subsystem(subsystem, cut)
+
+The `nodes` of a network in a `state` (one number for each node of the network), under a [`Cut`](@ref) or none; or the
+same system under another cut. `connections`, as for [`Fingerprint`](@ref), let cut-scoped keys leave out severed
+connections that never existed.
+"""
+mutable struct Subsystem <: Handle
+    pointer::Ptr{Cvoid}
+    live::Threads.Atomic{Bool}
+    # The number of nodes of the network: how many masks C reads.
+    size::Int
+
+    Subsystem(pointer::Ptr{Cvoid}, size::Int) = collected(new(pointer, Threads.Atomic{Bool}(true), size))
+end
+
+function Subsystem(network::Fingerprint, state, nodes; connections=nothing, cut=nothing)
+    states = convert(Vector{Int32}, collect(state))
+    size = length(states)
+    masks = connections === nothing ? nothing : connection_masks(connections, size)
+    pointer = new_handle(out -> @c phicache_subsystem_new(
+        Ref(network)::Ptr{Fingerprint}, size::Csize_t, states::Ptr{Int32}, mask(NodeSet(nodes))::UInt64,
+        optional_array(masks)::Ptr{UInt64}, severed(cut, size)::Ptr{NodeSet}, out::Ptr{Ptr{Cvoid}})::Int32)
+    return Subsystem(pointer, size)
+end
+
+function Subsystem(subsystem::Subsystem, cut::Union{Nothing,Cut})
+    pointer = new_handle(out -> @c phicache_subsystem_cut(
+        subsystem::Ptr{Cvoid}, severed(cut, subsystem.size)::Ptr{NodeSet}, out::Ptr{Ptr{Cvoid}})::Int32)
+    return Subsystem(pointer, subsystem.size)
+end
+
+free_handle(::Type{Subsystem}, pointer) = @c phicache_subsystem_free(pointer::Ptr{Cvoid})::Int32
+
+# The rows of a cut as C reads them; no cut is NULL.
+severed(::Nothing, size) = C_NULL
+
+function severed(cut::Cut, size)
+    length(cut.severed) == size ||
+        throw(DimensionMismatch("a cut of $(length(cut.severed)) nodes; the network has $size"))
+    return cut.severed
+end
+
+"""
+    fingerprint(subsystem) -> Fingerprint
+
+The identity of the uncut system: network and context, state, nodes. All cuts of a system have the same.
+"""
+function fingerprint(subsystem::Subsystem)
+    out = Ref(Fingerprint(ntuple(_ -> 0x00, 32)))
+    check(@c phicache_subsystem_fingerprint(subsystem::Ptr{Cvoid}, out::Ptr{Fingerprint})::Int32)
+    return out[]
+end
+
+"""
+    nodes(subsystem) -> NodeSet
+"""
+function nodes(subsystem::Subsystem)
+    out = Ref(NodeSet())
+    check(@c phicache_subsystem_nodes(subsystem::Ptr{Cvoid}, out::Ptr{NodeSet})::Int32)
+    return out[]
+end
+
+"""
+    iscut(subsystem) -> Bool
+
+Whether the system is looked at under a cut, be it one that severs nothing.
+"""
+function iscut(subsystem::Subsystem)
+    out = Ref(Int32(0))
+    check(@c phicache_subsystem_is_cut(subsystem::Ptr{Cvoid}, out::Ptr{Int32})::Int32)
+    return out[] != 0
+end
+
+"""
+    damages(cut, direction, mechanism, purview) -> Bool
+    damages(subsystem, direction, mechanism, purview) -> Bool
+
+Whether a MICE of the uncut system may be another one under this cut: the cut severs a connection within the mechanism,
+or one from purview to mechanism (`CAUSE`) or from mechanism to purview (`EFFECT`).
+"""
+function damages(cut::Cut, direction::Direction, mechanism, purview)
+    out = Ref(Int32(0))
+    check(@c phicache_cut_damages(
+        length(cut.severed)::Csize_t, cut.severed::Ptr{NodeSet}, Int32(direction)::Int32,
+        mask(NodeSet(mechanism))::UInt64, mask(NodeSet(purview))::UInt64, out::Ptr{Int32})::Int32)
+    return out[] != 0
+end
+
+function damages(subsystem::Subsystem, direction::Direction, mechanism, purview)
+    out = Ref(Int32(0))
+    check(@c phicache_subsystem_damages(
+        subsystem::Ptr{Cvoid}, Int32(direction)::Int32, mask(NodeSet(mechanism))::UInt64,
+        mask(NodeSet(purview))::UInt64, out::Ptr{Int32})::Int32)
+    return out[] != 0
+end
+
+"""
+    cut_scoped_key(subsystem, prefix, direction, mechanism, purview) -> Vector{UInt8}
+
+The key of what is computed from a mechanism and a purview: [`repertoire_key`](@ref), and the severed connections
+between the two where there are any. With such keys all cuts of a system share one cache.
+"""
+cut_scoped_key(subsystem::Subsystem, prefix, direction::Direction, mechanism, purview) =
+    written(768, (buffer, capacity, len) -> @c phicache_subsystem_key(
+        subsystem::Ptr{Cvoid}, optional_text(prefix)::Cstring, Int32(direction)::Int32,
+        mask(NodeSet(mechanism))::UInt64, mask(NodeSet(purview))::UInt64,
+        buffer::Ptr{UInt8}, capacity::Csize_t, len::Ptr{Csize_t})::Int32)
+
+"""
+    DictCache{V}(fingerprint, role; config=default_config(), name=nothing, max_bytes=0)
+
+A handle to the cache that all holders of this fingerprint share in this role, such as `"repertoires"`. Holders agree on
+`V` and on the options; the cache goes with its last holder.
+"""
+function DictCache{V}(fingerprint::Fingerprint, role::AbstractString; config::AnyConfig=default_config(), name=nothing,
+                      max_bytes::Integer=0) where {V}
+    check_storable(V)
+    pointer = new_cache(name, max_bytes) do options, out
+        @c phicache_dict_cache_shared(config::Ptr{Cvoid}, options::Ptr{COptions}, Ref(fingerprint)::Ptr{Fingerprint},
+                                      String(role)::Cstring, out::Ptr{Ptr{Cvoid}})::Int32
+    end
+    return DictCache{V}(pointer, config, (fingerprint, String(role)))
+end

@@ -1,0 +1,89 @@
+# Julia values as bytes, and bytes as Julia values. The type parameter of a cache says how:
+#
+# | type                             | bytes                                                                    |
+# |----------------------------------|--------------------------------------------------------------------------|
+# | `Vector{T}`, T a bits type       | the elements, one after the other: C's array of T                        |
+# | `Array{T,N}`, N not 1            | the elements, column by column, then the N sizes as UInt64               |
+# | `String`                         | its UTF-8 bytes                                                          |
+# | a bits type                      | its bytes, as in C                                                       |
+# | `Any`                            | Julia's serialization: any value, but for this Julia and for Julia only  |
+
+# What C calls `phicache_value`: bytes that are pinned until they are released.
+struct CValue
+    data::Ptr{UInt8}
+    len::Csize_t
+    pin::Ptr{Cvoid}
+    origin::UInt32
+    reserved::UInt32
+end
+CValue() = CValue(C_NULL, 0, C_NULL, 0, 0)
+
+is_storable(::Type{T}) where {T} = T === Any || T === String || is_bits(T) || is_bits_array(T)
+is_bits(T) = isbitstype(T) && sizeof(T) > 0
+is_bits_array(T) = T <: Array && isconcretetype(T) && is_bits(eltype(T))
+
+check_storable(T) = is_storable(T) || throw(ArgumentError(
+    "a cache cannot hold values of type $T; expected an Array of a bits type, String, a bits type, or Any"))
+
+# Something that has the bytes of a value, for a parameter of type CBytes.
+encode(::Type{String}, value) = convert(String, value)
+encode(::Type{Vector{T}}, value) where {T} = convert(Vector{T}, value)
+encode(::Type{T}, value) where {T} = Ref{T}(convert(T, value))
+
+function encode(::Type{Array{T,N}}, value) where {T,N}
+    array = convert(Array{T,N}, value)
+    bytes = IOBuffer(sizehint=sizeof(array) + 8N)
+    write(bytes, array, map(htol ∘ UInt64, size(array))...)
+    return take!(bytes)
+end
+
+function encode(::Type{Any}, value)
+    bytes = IOBuffer()
+    Serialization.serialize(bytes, value)
+    return take!(bytes)
+end
+
+Base.cconvert(::Type{CBytes}, bits::Base.RefValue) = bits
+Base.unsafe_convert(::Type{CBytes}, bits::Base.RefValue{T}) where {T} =
+    CBytes(Ptr{UInt8}(Base.unsafe_convert(Ptr{T}, bits)), sizeof(T))
+
+# A copy of a value that is pinned meanwhile.
+decode(::Type{String}, bytes::CBytes) = unsafe_string(bytes.data, bytes.len)
+
+function decode(::Type{Array{T,N}}, bytes::CBytes) where {T,N}
+    array = Array{T,N}(undef, array_size(Array{T,N}, bytes))
+    GC.@preserve array unsafe_copyto!(pointer(array), Ptr{T}(bytes.data), length(array))
+    return array
+end
+
+function decode(::Type{T}, bytes::CBytes) where {T}
+    bytes.len == sizeof(T) || wrong_length(T, bytes)
+    return unsafe_load(Ptr{T}(bytes.data))
+end
+
+decode(::Type{Any}, bytes::CBytes) =
+    Serialization.deserialize(IOBuffer(unsafe_wrap(Array, bytes.data, bytes.len)))
+
+# Behind the elements of an array stand its sizes; those of a vector follow from its length.
+sizes_length(N) = N == 1 ? 0 : 8N
+
+write_sizes(::Ptr, ::Tuple{Int}) = nothing
+write_sizes(to::Ptr, size) = foreach(k -> unsafe_store!(Ptr{UInt64}(to), htol(UInt64(size[k])), k), 1:length(size))
+
+# The size of the array that a value is.
+function array_size(::Type{Vector{T}}, bytes::CBytes) where {T}
+    count, rest = divrem(bytes.len, sizeof(T))
+    rest == 0 || wrong_length(Vector{T}, bytes)
+    return (Int(count),)
+end
+
+function array_size(::Type{Array{T,N}}, bytes::CBytes) where {T,N}
+    bytes.len >= 8N || wrong_length(Array{T,N}, bytes)
+    sizes = Ptr{UInt64}(bytes.data + (bytes.len - 8N))
+    size = ntuple(k -> Int(ltoh(unsafe_load(sizes, k)) & typemax(Int)), N)
+    # In wide integers, lest damaged sizes overflow.
+    foldl(*, size; init=Int128(sizeof(T))) == bytes.len - 8N || wrong_length(Array{T,N}, bytes)
+    return size
+end
+
+@noinline wrong_length(T, bytes) = throw(PhiCacheError(ERROR_DAMAGED, "a value of $(bytes.len) bytes is no $T"))

@@ -1,0 +1,51 @@
+# close, finalizers, and handles that were closed.
+
+@testset "close may come twice, and everything afterwards is an error" begin system = Subsystem(Fingerprint(rand(4,
+2), trues(2, 2), "handles"), [0, 0], 1:2) handles = [DictCache(), PurviewCache(), MICECache(system), Config(),
+KeyBuilder(), system] for handle in handles @test isopen(handle) @test close(handle) === nothing === close(handle)
+@test !isopen(handle) @test occursin(r"closed|Builder|Subsystem", repr(handle)) end dict, purview, mice, config,
+builder, _ = handles for use in (() -> dict["key"], () -> dict["key"] = 1, () -> haskey(dict, "key"), () ->
+length(dict), () -> empty!(dict), () -> get!(() -> 1, dict, "key"), () -> info(dict), () -> purview[CAUSE,
+NodeSet(1)], () -> mice["key"], () -> config.redis_cache, () -> DictCache(config=config), () -> add!(builder, 1), ()
+-> nodes(system), () -> MICECache(system), () -> Memo(identity, cache=dict)(1)) @test status_of(use) ==
+PhiCache.ERROR_INVALID_HANDLE end end
+
+@testset "only one of many closes frees" begin
+    for _ in 1:200
+        cache = DictCache()
+        foreach(fetch, [Threads.@spawn(close(cache)) for _ in 1:4])
+        @test !isopen(cache)
+    end
+end
+
+@testset "the garbage collector frees what is not closed" begin
+    function leave()
+        for n in 1:50
+            cache = DictCache{Vector{UInt8}}(name="leave-$n")
+            cache["key"] = zeros(UInt8, 10_000)
+        end
+    end
+    before = memory_usage().held
+    leave()
+    @test memory_usage().held > before
+    for _ in 1:3
+        GC.gc()
+    end
+    @test memory_usage().held <= before + 20_000
+    close(DictCache(name="leave-1"))
+end
+
+@testset "a configuration outlives its handle" begin
+    config = Config(maximum_memory_percent=0)
+    cache = DictCache{Int}(config=config)
+    close(config)
+    @test set!(cache, "key", 1) == PhiCache.REFUSED_MEMORY
+end
+
+@testset "freeing from inside one's own computation" begin
+    cache = DictCache{Int}()
+    @test get!(() -> (close(cache); 1), cache, "key") == 1 && !isopen(cache)
+    arrays = DictCache{Vector{Int}}()
+    @test memoize!(entry -> (entry[1] = 1; close(arrays)), arrays, "key", 1) == [1]
+    @test !isopen(arrays)
+end

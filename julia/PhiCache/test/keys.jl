@@ -1,0 +1,179 @@
+# Keys: the vectors that all languages read, and Julia's own rules.
+
+# A set as the vectors have them: with repeated items, which Julia's sets do not have.
+struct Items <: AbstractSet{Any}
+    items::Vector{Any}
+end
+Base.iterate(set::Items, state...) = iterate(set.items, state...)
+Base.length(set::Items) = length(set.items)
+
+from_hex(hex) = hex2bytes(hex)
+text_from_hex(hex) = String(from_hex(hex))
+
+function element_of(operation)
+    kind, value = occursin(':', operation) ? split(operation, ':', limit=2) : (operation, "")
+    kind == "none" && return nothing
+    kind == "bool" && return value == "1"
+    kind == "int" && return parse(Int64, value)
+    kind == "uint" && return parse(UInt64, value)
+    kind == "double" && return reinterpret(Float64, parse(UInt64, value, base=16))
+    kind == "bytes" && return from_hex(value)
+    kind == "string" && return text_from_hex(value)
+    kind == "direction" && return Direction(parse(Int, value))
+    kind == "nodes" && return NodeSet(mask=parse(UInt64, value, base=16))
+    error("no operation: $operation")
+end
+
+# The arguments that a vector's operations describe, one after the other: (keyword or nothing, value).
+function arguments_of(operations)
+    finished, open, keyword = [], [], nothing
+    add(value) = isempty(open) ? (push!(finished, (keyword, value)); keyword = nothing) : push!(last(open)[2], value)
+    for operation in operations
+        if operation in ("(", "{")
+            push!(open, (operation, []))
+        elseif operation in (")", "}")
+            kind, items = pop!(open)
+            add(kind == "(" ? Tuple(items) : Items(items))
+        elseif startswith(operation, "kw:")
+            keyword = Symbol(text_from_hex(operation[4:end]))
+        else
+            add(element_of(operation))
+        end
+    end
+    return finished
+end
+
+@testset "the vectors that all languages read" begin
+    builder = KeyBuilder()
+    count = 0
+    for line in eachline(joinpath(DATA, "key_vectors.txt"))
+        startswith(line, '#') && continue
+        kind, hex = split(line)
+        empty!(builder)
+        for (keyword, value) in arguments_of(split(line)[3:end])
+            keyword === nothing ? add!(builder, value) : add!(builder; keyword => value)
+        end
+        key = Vector{UInt8}(builder; typed=kind == "typed")
+        key == from_hex(hex) || println("differs: ", line)
+        @test key == from_hex(hex)
+        count += 1
+    end
+    @test count > 50
+end
+
+@testset "equal numbers are equal, unless typed" begin
+    @test encode_key(3) == encode_key(3.0) == encode_key(Int8(3)) == encode_key(0x03) == encode_key(3.0f0)
+    @test encode_key(true) == encode_key(1)
+    @test encode_key(-0.0) == encode_key(0)
+    @test encode_key(NaN) == encode_key(-NaN)
+    @test encode_key(2^53 + 1) != encode_key(2.0^53)
+    @test encode_key(typemax(UInt64)) == encode_key(Int128(typemax(UInt64)))
+    @test length(Set([encode_typed_key(3), encode_typed_key(3.0)])) == 2
+    @test encode_typed_key(true) != encode_typed_key(1)
+    @test encode_typed_key(((1.0,),)) != encode_typed_key(((1,),))
+    @test_throws InexactError encode_key(Int128(2)^64)
+    @test_throws InexactError encode_key(big(2)^70)
+    @test_throws InexactError encode_key(-big(2)^70)
+end
+
+@testset "different arguments have different keys" begin different = [(), (nothing,), (0,), (1,), ("",), ("a",),
+(UInt8[],), ((),), (Set(),), ("a", "b"), ("ab",), (("a", "b"),), (Set(["a", "b"]),), (:a,), (NodeSet(),),
+(NodeSet(1),), (NodeSet(2),), (CAUSE,), (EFFECT,), (BIDIRECTIONAL,), (codeunits("a"),), ([1 2; 3 4],), ([1, 2, 3,
+4],), ([1 3; 2 4],), ((1, 2),), (1, 2), (0.5,), (NaN,), (Inf,), (-Inf,), (typemin(Int64),), (typemax(UInt64),)] @test
+allunique([encode_key(arguments...) for arguments in different]) @test allunique([encode_typed_key(arguments...) for
+arguments in different]) @test encode_key(x=1) != encode_key(1) != encode_key(y=1) end
+
+@testset "equal arguments have equal keys" begin
+    @test encode_key(Set([1, 2, 3])) == encode_key(Set([3, 2, 1]))
+    @test encode_key(1; a=2, b=3) == encode_key(1; b=3, a=2)
+    @test encode_key(SubString("abc", 1, 2)) == encode_key("ab")
+    @test encode_key([1, 2]) == encode_key((1, 2)) == encode_key(1:2) == encode_key([1.0, 2.0])
+    @test encode_key(Union{Nothing,Int}[nothing, 1]) == encode_key((nothing, 1))
+    @test encode_key(codeunits("ab")) == encode_key(b"ab") == encode_key(Vector{UInt8}("ab"))
+    @test encode_key([[1, 2], [3]]) == encode_key(((1, 2), (3,)))
+end
+
+@enum Measure EMD = 3 L1 = 7
+struct Partition
+    parts::Vector{NodeSet}
+end
+PhiCache.add!(key::KeyBuilder, partition::Partition) = add!(key, ("Partition", partition.parts))
+struct Unknown end
+
+@testset "more types can be parts of keys, and others are refused by name" begin
+    @test encode_key(L1) == encode_key(7)
+    @test encode_key(Partition([NodeSet(1)])) == encode_key(("Partition", (NodeSet(1),)))
+    exception = try encode_key((1, Unknown())) catch exception; exception end
+    @test exception isa ArgumentError && occursin("Unknown is no part of a key", exception.msg)
+    @test_throws ArgumentError encode_key(1 + 2im)
+    # A builder that was left half done is not used again.
+    @test encode_key(1) == encode_key(1)
+    @test status_of(() -> encode_key(String([0xff]))) == PhiCache.ERROR_INVALID_ARGUMENT
+end
+
+@testset "a builder is reused" begin
+    builder = KeyBuilder()
+    for n in 1:3
+        empty!(builder)
+        add!(builder, "prefix", n; k=2.5)
+        @test Vector{UInt8}(builder) == encode_key("prefix", n; k=2.5)
+        @test Vector{UInt8}(builder; typed=true) == encode_typed_key("prefix", n; k=2.5)
+    end
+    @test status_of(() -> add!(builder, 1)) == PhiCache.ERROR_INVALID_ARGUMENT
+    @test status_of(() -> add!(builder; k=1)) == PhiCache.ERROR_INVALID_ARGUMENT
+    cache = DictCache{Int}()
+    cache[builder] = 5
+    @test cache[encode_key("prefix", 3; k=2.5)] == 5
+end
+
+@testset "the standard keys are those of their arguments" begin
+    prefix = "p"^200
+    for name in (nothing, "cause", prefix), direction in (CAUSE, EFFECT), mechanism in (NodeSet(), NodeSet(1, 64))
+        purview = NodeSet(rand(1:64, 5))
+        @test repertoire_key(name, direction, mechanism, purview) == encode_key(name, direction, mechanism, purview)
+        @test mice_key(name, direction, mechanism) == encode_key(name, direction, mechanism, nothing)
+        for purviews in (NodeSet[], [purview], [purview, NodeSet(), purview])
+            @test mice_key(name, direction, mechanism, purviews) == encode_key(name, direction, mechanism, purviews)
+        end
+    end
+    @test repertoire_key("r", CAUSE, [1, 2], 3) == repertoire_key("r", CAUSE, NodeSet(1, 2), NodeSet(3))
+    @test status_of(() -> repertoire_key("r", BIDIRECTIONAL, 1, 2)) == PhiCache.ERROR_INVALID_ARGUMENT
+end
+
+@testset "a key is text, bytes or a tuple" begin
+    cache = DictCache{Int}()
+    cache["text"] = 1
+    @test cache[b"text"] == cache[Vector{UInt8}("text")] == cache[SubString("text!", 1, 4)] == 1
+    cache[("a", 1)] = 2
+    @test cache["a", 1] == cache[encode_key("a", 1)] == cache[("a", 1.0)] == 2
+    cache[""] = 3
+    @test cache[UInt8[]] == 3
+    for key in (1, nothing, :symbol, [1, 2])
+        @test_throws ArgumentError cache[key]
+        @test_throws ArgumentError cache[key] = 1
+    end
+end
+
+# What a key keeps of a value: numbers by value, everything else by type too, sets without order.
+meaning(@nospecialize x) =
+    x isa Real ? Any["number", Float64(x)] :
+    x isa Tuple ? Any["tuple", map(meaning, Any[x...])...] :
+    x isa Set ? Any["set", Set(map(meaning, Any[x...]))] :
+    Any[string(typeof(x)), x]
+
+@testset "random arguments agree only when they are equal" begin
+    random(depth) = rand((() -> nothing, () -> rand(Bool), () -> rand(-2:2), () -> rand((0.0, 1.0, 0.5, -1.0)),
+                          () -> randstring("ab", rand(0:2)), () -> rand(b"ab", rand(0:2)), () -> NodeSet(rand(1:3)),
+                          () -> rand((CAUSE, EFFECT)),
+                          () -> depth == 0 ? () : Tuple(random(depth - 1) for _ in 1:rand(0:2)),
+                          () -> depth == 0 ? Set() : Set(Any[random(depth - 1) for _ in 1:rand(0:2)])))()
+    # Vectors of any type are tuples in keys; the compiler need not see each.
+    arguments = [Any[random(2) for _ in 1:rand(1:2)] for _ in 1:400]
+    keys = Dict()
+    for list in arguments
+        push!(get!(() -> Set(), keys, meaning(Tuple(list))), encode_key(list))
+    end
+    @test all(==(1) ∘ length, values(keys))
+    @test length(reduce(union, values(keys))) == length(keys)
+    @test 100 < length(keys) < length(arguments)
+end

@@ -1,0 +1,91 @@
+@testset "a function is computed once for each argument list" begin
+    calls = 0
+    square = Memo(x -> (calls += 1; x^2))
+    @test [square(3), square(3), square(4)] == [9, 9, 16]
+    @test calls == 2
+    @test info(square) == (hits=1, misses=2, size=2)
+    @test original(square)(3) == 9 && calls == 3
+    @test empty!(square) === square && info(square) == (hits=0, misses=0, size=0)
+    @test square(3) == 9 && calls == 4
+    @test info(Memo(identity)) == (hits=0, misses=0, size=0)
+    @test isempty(info(empty!(Memo(identity)))) == false
+end
+
+@testset "keyword arguments, arrays and node sets are arguments" begin
+    seen = []
+    f = Memo((arguments...; keywords...) -> (push!(seen, (arguments, keywords)); length(seen)))
+    @test f(1; a=1, b=2) == f(1; b=2, a=1) == 1
+    @test f(1; a=1) == 2
+    @test f([0.5, 0.5], [1.0, 0.0]) == f([0.5, 0.5], [1.0, 0.0]) == 3
+    @test f([0.5, 0.5], [0.0, 1.0]) == 4
+    @test f(NodeSet(1), CAUSE) == 5 == f(NodeSet(1), CAUSE)
+    @test f() == f() == 6
+    @test_throws ArgumentError f(sin)
+end
+
+@testset "typed or not" begin
+    untyped, typed = Memo(typeof), Memo(typeof, typed=true)
+    @test untyped(3) == untyped(3.0) == Int
+    @test typed(3) == Int && typed(3.0) == Float64 && typed(true) == Bool
+end
+
+@testset "values have the type that it returns" begin
+    halves = Memo(x -> [x / 2], returns=Vector{Float64})
+    @test @inferred(halves(3)) == [1.5] == @inferred(halves(3))
+    @test valtype(halves) == Vector{Float64}
+    @test_throws ArgumentError Memo(identity, returns=Vector{Any})
+    @test Memo(x -> x, returns=Float64)(3) === 3.0
+end
+
+@testset "an exception comes out unchanged, and counts a miss" begin
+    thrown = ErrorException("mine")
+    fails = Memo(_ -> throw(thrown))
+    for _ in 1:2
+        @test (try fails(1) catch exception; exception end) === thrown
+    end
+    @test info(fails) == (hits=0, misses=2, size=0)
+end
+
+@testset "memory limits" begin
+    never = Memo(identity, maximum_memory_percent=0)
+    @test never(1) == never(1) == 1 && info(never) == (hits=0, misses=2, size=0)
+    always = Memo(identity, maximum_memory_percent=PhiCache.UNLIMITED, config=Config(maximum_memory_percent=0))
+    @test always(1) == always(1) == 1 && info(always) == (hits=1, misses=1, size=1)
+    configured = Memo(identity, config=Config(maximum_memory_percent=0))
+    @test configured(1) == 1 && info(configured).size == 0
+    cache = DictCache()
+    on_a_cache = Memo(identity, cache=cache, maximum_memory_percent=0)
+    @test on_a_cache(1) == 1 && isempty(cache)
+end
+
+@testset "memos on one cache have prefixes" begin
+    cache = DictCache{Int}()
+    double, triple = Memo(x -> 2x, cache=cache, prefix="double"), Memo(x -> 3x, cache=cache, prefix="triple")
+    bare = Memo(x -> 4x, cache=cache)
+    @test (double(5), triple(5), bare(5)) == (10, 15, 20)
+    @test (double(5), triple(5), bare(5)) == (10, 15, 20)
+    @test info(double) == info(triple) == (hits=1, misses=1, size=3)
+    @test cache["double", 5] == 10
+    for prefix in ("double", nothing)
+        @test status_of(() -> Memo(x -> 5x, cache=cache, prefix=prefix)) == PhiCache.ERROR_INVALID_ARGUMENT
+    end
+    empty!(double)
+    @test isempty(cache) && info(triple).hits == 1
+    @test_throws ArgumentError Memo(identity, cache=cache, returns=String)
+end
+
+@testset "a prefix is free again when its memo is gone" begin
+    cache = DictCache{Int}()
+    make() = (Memo(x -> 2x, cache=cache, prefix="p")(1); nothing)
+    make()
+    GC.gc()
+    GC.gc()
+    @test Memo(x -> 2x, cache=cache, prefix="p")(1) == 2
+end
+
+@testset "a memo may be recursive, print and switch tasks" begin
+    fibonacci = Memo(n -> (yield(); n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2)), returns=Int)
+    @test fibonacci(60) == 1548008755920
+    tasks = [@async(fibonacci(n)) for n in 61:70]
+    @test fetch(last(tasks)) == 190392490709135
+end

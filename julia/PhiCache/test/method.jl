@@ -1,0 +1,49 @@
+struct System
+    factor::Int
+    cache::DictCache{Vector{Float64}}
+    calls::Base.RefValue{Int}
+end
+System(factor, config=Config()) = System(factor, DictCache{Vector{Float64}}(config=config), Ref(0))
+
+scaled(system, x; shift=0) = (system.calls[] += 1; [system.factor * x + shift])
+
+@testset "a method uses its object's cache" begin
+    method = CachedMethod(scaled; prefix="scaled")
+    two, three = System(2), System(3)
+    @test method(two.cache, two, 5) == [10] == method(two.cache, two, 5)
+    @test method(three.cache, three, 5) == [15]
+    @test method(two.cache, two, 5; shift=1) == [11]
+    @test two.calls[] == 2 && three.calls[] == 1
+    @test info(two.cache) == (hits=1, misses=2, size=2)
+    @test two.cache["scaled", 5] == [10]
+    @test original(method) === scaled
+    @test @inferred(method(two.cache, two, 5)) == [10]
+end
+
+@testset "methods of different prefixes share a cache" begin
+    system = System(2)
+    plus = CachedMethod((s, x) -> [s.factor + x]; prefix="plus")
+    minus = CachedMethod((s, x) -> [s.factor - x]; prefix="minus")
+    @test plus(system.cache, system, 1) == [3] && minus(system.cache, system, 1) == [1]
+    @test CachedMethod((s, x) -> [0.0])(system.cache, system, 1) == [0]
+    @test length(system.cache) == 3
+end
+
+@testset "a repertoire method goes straight through while repertoire caching is off" begin
+    config = Config(cache_repertoires=false)
+    system = System(2, config)
+    repertoire = CachedMethod(scaled; prefix="repertoire", repertoire=true)
+    other = CachedMethod(scaled; prefix="other")
+    @test repertoire(system.cache, system, 1) == repertoire(system.cache, system, 1) == [2]
+    @test system.calls[] == 2 && info(system.cache) == (hits=0, misses=0, size=0)
+    @test other(system.cache, system, 1) == other(system.cache, system, 1) == [2] && system.calls[] == 3
+    config.cache_repertoires = true
+    @test repertoire(system.cache, system, 1) == repertoire(system.cache, system, 1) == [2] && system.calls[] == 4
+end
+
+@testset "an exception comes out unchanged" begin
+    system, thrown = System(2), ErrorException("mine")
+    fails = CachedMethod((_, _) -> throw(thrown))
+    @test (try fails(system.cache, system, 1) catch exception; exception end) === thrown
+    @test isempty(system.cache)
+end

@@ -1,0 +1,40 @@
+# A package that defines memos at its top level, and uses them while it is precompiled.
+
+@testset "memos live on in a package that was precompiled" begin
+    mktempdir() do depot
+        folder = joinpath(depot, "UsesPhiCache")
+        mkpath(joinpath(folder, "src"))
+        write(joinpath(folder, "Project.toml"), """
+            name = "UsesPhiCache"
+            uuid = "d4f6f9c4-7a9f-4c5e-8c3b-0b8d1f6b6a11"
+            [deps]
+            PhiCache = "$(Base.identify_package("PhiCache").uuid)"
+            """)
+        write(joinpath(folder, "src", "UsesPhiCache.jl"), """
+            module UsesPhiCache
+            using PhiCache
+            @phicache double(x)::Int = 2x
+            const while_precompiling = (double(1), double(1), info(double))
+            const made_too_early = DictCache()
+            end
+            """)
+        program = """
+            using UsesPhiCache, PhiCache
+            @assert UsesPhiCache.while_precompiling == (2, 2, (hits=1, misses=1, size=1))
+            @assert UsesPhiCache.double(4) == UsesPhiCache.double(4) == 8
+            @assert info(UsesPhiCache.double).size == 1
+            try
+                UsesPhiCache.made_too_early["key"]
+            catch exception
+                @assert exception isa PhiCacheError && occursin("precompiled", exception.message)
+                print("all well")
+            end
+            """
+        # The depot is a new one, so that the package is precompiled here, and in a process that ends before this one.
+        command = setenv(julia("-e", program), merge(ENV, Dict(
+            "JULIA_LOAD_PATH" => join([folder, PACKAGE, "@stdlib"], Sys.iswindows() ? ';' : ':'),
+            "JULIA_DEPOT_PATH" => depot)))
+        @test read(command, String) == "all well"
+        @test isdir(joinpath(depot, "compiled"))
+    end
+end

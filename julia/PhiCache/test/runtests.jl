@@ -1,0 +1,42 @@
+# The tests of PhiCache.jl, one file per idea. Run them with several threads:
+#
+#   PHICACHE_LIBRARY=build/libphicache.so JULIA_NUM_THREADS=4 \
+#       julia --project=julia/PhiCache julia/PhiCache/test/runtests.jl [file...]
+
+using PhiCache
+using Random
+using Test
+
+const FILES = ["library", "nodes", "config", "keys", "values", "dict", "views", "compute", "inplace", "purview", "memo",
+               "macro", "method", "subsystem", "mice", "registry", "handles", "threads", "precompile", "example"]
+
+# The package, the repository, and its data.
+const PACKAGE = normpath(joinpath(@__DIR__, ".."))
+const ROOT = normpath(joinpath(PACKAGE, "..", ".."))
+const DATA = joinpath(ROOT, "c-tests", "data")
+
+# Another run of Julia with this project and these options.
+julia(arguments...) = `$(Base.julia_cmd()) --startup-file=no --project=$PACKAGE $arguments`
+
+# The status of the PhiCacheError that `f` throws.
+function status_of(f)
+    try
+        f()
+    catch exception
+        return exception isa PhiCacheError ? exception.status : exception
+    end
+    return nothing
+end
+
+seed = parse(UInt32, get(ENV, "PHICACHE_TEST_SEED", string(rand(UInt32))))
+println("PhiCache ", PhiCache.library_version(), " from ", PhiCache.library_path(), ", Julia ", VERSION, ", ",
+        Threads.nthreads(), " threads, PHICACHE_TEST_SEED=", seed)
+Random.seed!(seed)
+
+@testset "PhiCache" begin
+    for file in (isempty(ARGS) ? FILES : ARGS)
+        @testset "$file" begin
+            include("$file.jl")
+        end
+    end
+end

@@ -1,0 +1,89 @@
+# Fingerprints, cuts and subsystems.
+
+connected(n) = trues(n, n)
+
+@testset "a fingerprint is that of network and context" begin
+    tpm = rand(8, 3)
+    base = Fingerprint(tpm, connected(3), "L1")
+    @test base == Fingerprint(copy(tpm), [NodeSet(1:3) for _ in 1:3], b"L1")
+    @test length(Vector{UInt8}(base)) == 32
+    @test base != Fingerprint(tpm, connected(3), "EMD")
+    @test base != Fingerprint(tpm[:, [2, 1, 3]], connected(3), "L1")
+    @test base != Fingerprint(tpm, Bool[1 1 1; 1 1 1; 1 1 0], "L1")
+    # Rows are where connections start.
+    @test Fingerprint(tpm, [0 1 0; 0 0 0; 0 0 0], "L1") == Fingerprint(tpm, [NodeSet(2), NodeSet(), NodeSet()], "L1")
+    @test Fingerprint([0 0; 0 1; 1 0; 1 1], connected(2), "L1") ==
+          Fingerprint([0.0 -0.0; 0 1; 1 0; 1 1], connected(2), "L1")
+    @test_throws DimensionMismatch Fingerprint(tpm[1:7, :], connected(3), "L1")
+    @test_throws DimensionMismatch Fingerprint(tpm, connected(2), "L1")
+    @test_throws DimensionMismatch Fingerprint(tpm, trues(3, 2), "L1")
+    @test status_of(() -> Fingerprint(tpm, connected(3), "")) == PhiCache.ERROR_INVALID_ARGUMENT
+    @test status_of(() -> Fingerprint(fill(NaN, 8, 3), connected(3), "L1")) == PhiCache.ERROR_INVALID_ARGUMENT
+end
+
+@testset "a cut is made of a bipartition, a matrix, or a partition" begin
+    cut = Cut(3, NodeSet(1) => NodeSet(2, 3))
+    @test cut.severed == [NodeSet(2, 3), NodeSet(), NodeSet()]
+    @test cut == Cut([0 1 1; 0 0 0; 0 0 0]) && hash(cut) == hash(Cut(Bool[0 1 1; 0 0 0; 0 0 0]))
+    @test cut == Cut(3, 1 => [2, 3])
+    @test Cut(3, EFFECT, [NodeSet(1) => NodeSet(1), NodeSet(2, 3) => NodeSet(2, 3)]).severed ==
+          [NodeSet(2, 3), NodeSet(1), NodeSet(1)]
+    @test_throws DimensionMismatch Cut(trues(2, 3))
+    @test status_of(() -> Cut(2, NodeSet(3) => NodeSet(1))) == PhiCache.ERROR_INVALID_ARGUMENT
+    @test status_of(() -> Cut(2, NodeSet(1) => NodeSet(1, 2))) == PhiCache.ERROR_INVALID_ARGUMENT
+    @test_throws ArgumentError Cut(65, NodeSet(1) => NodeSet(2))
+    @test_throws ArgumentError Cut(0, NodeSet() => NodeSet())
+end
+
+@testset "damage by cuts agrees with PyPhi's" begin
+    node_list(text) = text == "-" ? NodeSet() : NodeSet(parse.(Int, split(text, ',')) .+ 1)
+    rows = split(read(`gzip -dc $(joinpath(DATA, "damaged_by_cut.txt.gz"))`, String), '\n', keepempty=false)
+    columns = Dict(name => k for (k, name) in enumerate(split(split(rows[1], ": ")[2])))
+    differences, damaged_rows = 0, 0
+    for row in rows[2:end]
+        field(name) = split(row)[columns[name]]
+        severed = [NodeSet(mask=parse(UInt64, text, base=16)) for text in split(field("cut_rows_hex"), ',')]
+        direction = field("direction") == "CAUSE" ? CAUSE : EFFECT
+        expected = field("damaged") == "1"
+        damaged_rows += expected
+        cut = Cut(severed)
+        differences += damages(cut, direction, node_list(field("mechanism")), node_list(field("purview"))) != expected
+    end
+    @test length(rows) > 10_000 && damaged_rows > 1000
+    @test differences == 0
+end
+
+@testset "a subsystem has an identity, nodes, and a cut or none" begin
+    network = Fingerprint(rand(8, 3), connected(3), "L1")
+    system = Subsystem(network, [1, 0, 1], NodeSet(1, 2, 3))
+    cut = Cut(3, NodeSet(1) => NodeSet(2, 3))
+    under = Subsystem(system, cut)
+    @test nodes(system) == NodeSet(1, 2, 3)
+    @test !iscut(system) && iscut(under) && !iscut(Subsystem(under, nothing))
+    @test iscut(Subsystem(system, Cut(falses(3, 3))))
+    @test fingerprint(system) == fingerprint(under) == fingerprint(Subsystem(network, (1, 0, 1), 1:3; cut=cut))
+    @test fingerprint(system) != fingerprint(Subsystem(network, [0, 0, 1], 1:3))
+    @test fingerprint(system) != fingerprint(Subsystem(network, [1, 0, 1], [1, 2]))
+    @test !damages(system, EFFECT, NodeSet(1), NodeSet(2))
+    @test damages(under, EFFECT, NodeSet(1), NodeSet(2)) == damages(cut, EFFECT, NodeSet(1), NodeSet(2)) == true
+    @test !damages(under, CAUSE, NodeSet(1), NodeSet(2))
+    @test_throws DimensionMismatch Subsystem(system, Cut(2, NodeSet(1) => NodeSet(2)))
+    @test_throws DimensionMismatch Subsystem(network, [1, 0, 1], 1:3; connections=connected(2))
+    @test status_of(() -> Subsystem(network, [1, 0, 1], NodeSet())) == PhiCache.ERROR_INVALID_ARGUMENT
+    @test status_of(() -> Subsystem(network, [1, 0, 1], NodeSet(4))) == PhiCache.ERROR_INVALID_ARGUMENT
+    @test status_of(() -> damages(system, BIDIRECTIONAL, 1, 2)) == PhiCache.ERROR_INVALID_ARGUMENT
+end
+
+@testset "a cut-scoped key carries what is severed between mechanism and purview" begin
+    network = Fingerprint(rand(8, 3), connected(3), "L1")
+    system = Subsystem(network, [0, 0, 0], 1:3)
+    a, b = Subsystem(system, Cut(3, 1 => [2, 3])), Subsystem(system, Cut(3, [1, 2] => 3))
+    key(subsystem, direction, mechanism, purview) = cut_scoped_key(subsystem, "r", direction, mechanism, purview)
+    @test key(a, EFFECT, 1, 3) == key(b, EFFECT, 1, 3) != key(system, EFFECT, 1, 3)
+    @test key(a, EFFECT, 1, 2) != key(b, EFFECT, 1, 2)
+    @test key(a, CAUSE, 1, 3) == key(system, CAUSE, 1, 3) == repertoire_key("r", CAUSE, 1, 3)
+    ring = Subsystem(network, [0, 0, 0], 1:3; connections=[0 1 0; 0 0 1; 1 0 0])
+    cut_ring = Subsystem(ring, Cut(3, 1 => [2, 3]))
+    @test key(cut_ring, EFFECT, 1, 3) == key(ring, EFFECT, 1, 3)
+    @test key(cut_ring, EFFECT, 1, 2) != key(ring, EFFECT, 1, 2)
+end

@@ -1,0 +1,91 @@
+# Julia values as bytes, and back.
+
+struct Point
+    x::Float64
+    y::Int32
+end
+
+# What a cache of values of this type gives back.
+function round_trip(::Type{V}, value) where {V}
+    cache = DictCache{V}()
+    cache["key"] = value
+    found = cache["key"]
+    @test found isa V
+    return found
+end
+
+@testset "values come back as they were" begin
+    for value in (Float64[], [0.25, 0.75], rand(1000))
+        @test round_trip(Vector{Float64}, value) == value
+    end
+    @test round_trip(Vector{UInt8}, b"bytes") == b"bytes"
+    @test round_trip(Vector{Point}, [Point(1, 2), Point(3, 4)]) == [Point(1, 2), Point(3, 4)]
+    @test round_trip(Vector{NodeSet}, [NodeSet(1), NodeSet()]) == [NodeSet(1), NodeSet()]
+    @test round_trip(Vector{ComplexF32}, [1.0f0im, 2]) == [1.0f0im, 2]
+    for text in ("", "φ", "a\0b", SubString("hello", 2, 3))
+        @test round_trip(String, text) == text
+    end
+    for value in (1.5, 7, true, 'φ', Point(1, 2), (1, 2.5), NodeSet(3), CAUSE)
+        @test round_trip(typeof(value), value) == value
+    end
+    for value in (nothing, missing, 1.5, "text", :symbol, [1 2; 3 4], Dict("a" => [1, 2]), Any[1, "b"], NodeSet(1, 2),
+                  sum, big(2)^100, Mice(CAUSE, 1, 2, 0.5, [1.0]))
+        @test isequal(round_trip(Any, value), value)
+    end
+end
+
+@testset "arrays keep their shape" begin
+    for size in ((2, 3), (0, 5), (2, 3, 4), ())
+        value = rand(size...)
+        value isa Array || (value = fill(value))
+        @test round_trip(Array{Float64,length(size)}, value) == value
+    end
+    @test round_trip(Matrix{Float64}, [1 2; 3 4]) == [1 2; 3 4]
+    @test round_trip(Matrix{Float64}, transpose([1 2; 3 4])) == [1 3; 2 4]
+    @test round_trip(Matrix{Bool}, BitMatrix([true false])) == [true false]
+    # The elements come first, as C reads them.
+    cache = DictCache{Matrix{Float64}}()
+    cache["key"] = [1.0 3.0; 2.0 4.0]
+    @test withvalue(view -> collect(view[1:4]), cache, "key", Float64) == [1, 2, 3, 4]
+end
+
+@testset "values are converted to the cache's type, or refused" begin
+    @test round_trip(Vector{Float64}, 1:3) == [1.0, 2.0, 3.0]
+    @test round_trip(Vector{Float64}, view([1.0, 2.0, 3.0], 2:3)) == [2.0, 3.0]
+    @test round_trip(Float64, 3) === 3.0
+    cache = DictCache{Vector{Float64}}()
+    @test_throws MethodError cache["key"] = "text"
+    @test_throws InexactError DictCache{Int}()["key"] = 1.5
+    @test !haskey(cache, "key")
+end
+
+@testset "a cache of values that have no bytes is refused" begin
+    for T in (Vector{Any}, Vector{String}, Vector, Array{Float64}, Real, Symbol, Nothing, Vector{Nothing},
+              Union{Nothing,Float64}, Dict{Int,Int})
+        @test_throws ArgumentError DictCache{T}()
+    end
+end
+
+@testset "bytes of another length are an error" begin
+    name = "values-$(rand(UInt64))"
+    fingerprint = Fingerprint([0.0 0.0; 0.0 1.0; 1.0 0.0; 1.0 1.0], trues(2, 2), name)
+    bytes, doubles = DictCache{Vector{UInt8}}(fingerprint, "r"), DictCache{Vector{Float64}}(fingerprint, "r")
+    number, matrix = DictCache{Float64}(fingerprint, "r"), DictCache{Matrix{Float64}}(fingerprint, "r")
+    bytes["key"] = zeros(UInt8, 12)
+    for cache in (doubles, number, matrix)
+        @test status_of(() -> cache["key"]) == PhiCache.ERROR_DAMAGED
+    end
+    @test status_of(() -> withvalue(sum, doubles, "key")) == PhiCache.ERROR_DAMAGED
+    # Sizes whose product overflows.
+    bytes["key"] = reinterpret(UInt8, [typemax(UInt64), UInt64(1) << 61])
+    @test status_of(() -> matrix["key"]) == PhiCache.ERROR_DAMAGED
+end
+
+@testset "what comes out is a copy" begin
+    cache = DictCache{Vector{Float64}}()
+    value = [1.0, 2.0]
+    cache["key"] = value
+    value[1] = 5
+    cache["key"][2] = 7
+    @test cache["key"] == [1.0, 2.0]
+end

@@ -1,0 +1,64 @@
+using LinearAlgebra
+
+@testset "a view is the cache's own memory" begin
+    cache = DictCache{Vector{Float64}}()
+    value = rand(1000)
+    cache["key"] = value
+    @test withvalue(sum, cache, "key") ≈ sum(value)
+    @test withvalue(copy, cache, "key", Float64) == value
+    @test withvalue(view -> dot(view, value), cache, "key") ≈ dot(value, value)
+    @test withvalue(view -> UInt(pointer(view)) % 16, cache, "key") == 0
+    @test withvalue(view -> reinterpret(UInt64, collect(view)), cache, "key") == reinterpret(UInt64, value)
+    @test withvalue(length, cache, "key", UInt8) == 8000
+    address() = withvalue(view -> UInt(pointer(view)), cache, "key")
+    @test address() == address()
+    @test withvalue(sum, cache, "none") === nothing
+    @test info(cache).misses == 1
+end
+
+@testset "a view of a matrix has its shape, and works in linear algebra" begin
+    cache = DictCache{Matrix{Float64}}()
+    a, x = rand(3, 4), rand(4)
+    cache["key"] = a
+    @test withvalue(size, cache, "key") == (3, 4)
+    @test withvalue(view -> view * x, cache, "key") ≈ a * x
+    @test withvalue(view -> view[2, 3], cache, "key") == a[2, 3]
+    @test withvalue(collect, cache, "key") == a
+    @test withvalue(strides, cache, "key") == (1, 3)
+end
+
+@testset "a view stays valid whatever happens to the cache" begin
+    cache = DictCache{Vector{Float64}}()
+    cache["key"] = fill(1.0, 100_000)
+    withvalue(cache, "key") do view
+        cache["key"] = fill(2.0, 100_000)
+        @test all(==(1.0), view)
+        empty!(cache)
+        @test all(==(1.0), view)
+        close(cache)
+        GC.gc()
+        @test all(==(1.0), view)
+    end
+end
+
+@testset "a view is read-only, and empty after its block" begin
+    cache = DictCache{Vector{Float64}}()
+    cache["key"] = [1.0, 2.0]
+    escaped = withvalue(cache, "key") do view
+        @test_throws ArgumentError view[1] = 5.0
+        @test_throws BoundsError view[3]
+        view
+    end
+    @test isempty(escaped)
+    @test_throws BoundsError escaped[1]
+    @test cache["key"] == [1.0, 2.0]
+end
+
+@testset "what the block throws comes out, and the value is released" begin
+    cache = DictCache{Vector{UInt8}}()
+    cache["key"] = zeros(UInt8, 1_000_000)
+    held = memory_usage().held
+    @test_throws ErrorException("mine") withvalue(_ -> error("mine"), cache, "key")
+    empty!(cache)
+    @test memory_usage().held <= held - 1_000_000
+end

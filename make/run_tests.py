@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""Runs every check of the project, one after another, and counts: run_tests.py BUILD JOBS
+
+Formatting and lints count as one test each; the rest is counted by its own runner, cargo test or CTest. A failure does
+not keep the later ones from running. The last line is the sum; the exit status is 0 when nothing failed.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import find_julia
+import find_tool
+
+
+class Counts:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def __str__(self):
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def run(*command):
+    """Runs `command`, showing what it prints as it comes; gives (whether it succeeded, what it printed)."""
+    print("\n$ " + " ".join(map(str, command)), flush=True)
+    lines = []
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, errors="replace") as process:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lines.append(line)
+    return process.returncode == 0, "".join(lines)
+
+
+def as_one(succeeded, output):
+    """A check that is one test."""
+    counts = Counts()
+    counts.passed, counts.failed = int(succeeded), int(not succeeded)
+    return counts
+
+
+def as_cargo_counts(succeeded, output):
+    counts = Counts()
+    for result in re.findall(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", output, re.MULTILINE):
+        passed, failed, ignored = map(int, result)
+        counts.passed += passed
+        counts.failed += failed
+        counts.skipped += ignored
+    return counts
+
+
+def as_ctest_counts(report):
+    """Counts from the report that CTest wrote: its closing words differ from version to version."""
+    def count(succeeded, output):
+        counts = Counts()
+        if report.exists():
+            for test in ElementTree.parse(report).getroot().iter("testcase"):
+                skipped = test.find("skipped")
+                if test.get("status") == "run":
+                    counts.passed += 1
+                elif skipped is not None and skipped.get("message", "").startswith("SKIP_RETURN_CODE"):
+                    counts.skipped += 1
+                else:  # it failed, or its program is not there
+                    counts.failed += 1
+        return counts
+    return count
+
+
+def check(count, *command):
+    """Runs `command` and counts its tests; a runner that failed before it could count is one failure."""
+    started = time.monotonic()
+    succeeded, output = run(*command)
+    counts = count(succeeded, output)
+    if not succeeded and counts.failed == 0:
+        counts.failed = 1
+    if succeeded and counts.passed == 0:
+        print(f"{command[0]} ran no test.")
+        counts.failed += 1
+    print(f"({time.monotonic() - started:.0f} s)", flush=True)
+    return counts
+
+
+def component(name, *command):
+    """A check by a part of the Rust toolchain that a minimal one lacks."""
+    if subprocess.run([CARGO, name, "--version"], stdin=subprocess.DEVNULL, capture_output=True).returncode == 0:
+        return check(as_one, *command)
+    package = {"fmt": "rustfmt"}.get(name, name)
+    print(f"\nSKIPPED: cargo {name} is missing. To have it: rustup component add {package}", flush=True)
+    counts = Counts()
+    counts.skipped = 1
+    return counts
+
+
+def rust_checks():
+    yield component("fmt", CARGO, "fmt", "--check")
+    yield component("clippy", CARGO, "clippy", "--all-targets", "--quiet", "--", "-D", "warnings")
+    yield check(as_cargo_counts, CARGO, "test", "--no-fail-fast")
+
+
+def c_checks(build, jobs):
+    """CMake's build, and every test of C, C++ and Julia and of the package, which CTest runs."""
+    cmake = find_tool.find("cmake", build)
+    pkg_config = find_tool.find("pkg-config", build)
+    julia = find_julia.find(build)
+    if cmake is None:
+        yield as_one(False, "")
+        return
+    configure = [cmake, "-S", ".", "-B", build, f"-DPHICACHE_CARGO_TARGET_DIR={os.environ['CARGO_TARGET_DIR']}",
+                 f"-DPHICACHE_PKG_CONFIG={pkg_config or ''}", f"-DPHICACHE_JULIA={julia or ''}"]
+    for step in configure, [cmake, "--build", build, "-j", jobs]:
+        succeeded, _ = run(*step)
+        if not succeeded:
+            yield as_one(False, "")
+            return
+    ctest = Path(cmake).with_name("ctest")
+    report = build / "ctest.xml"
+    report.unlink(missing_ok=True)
+    yield check(as_ctest_counts(report), ctest, "--test-dir", build, "-j", jobs, "--output-on-failure",
+                "--output-junit", report)
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    build, jobs = Path(sys.argv[1]).resolve(), sys.argv[2]
+    os.environ.setdefault("CARGO_TARGET_DIR", str(Path("target").resolve()))
+    counts = Counts()
+    for part in rust_checks(), c_checks(build, jobs):
+        for result in part:
+            counts.add(result)
+    print(f"\n{counts}")
+    sys.exit(counts.failed != 0)
+
+
+CARGO = os.environ.get("CARGO") or shutil.which("cargo") or "cargo"
+
+if __name__ == "__main__":
+    main()
