@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use once_cell::sync::OnceCell;
 
 use crate::error::{Error, Result};
-use crate::store::gauge::UNLIMITED;
+use crate::store::gauge::{self, UNLIMITED};
 use crate::store::lock::RwLock;
 
 /// The variables of the environment that are read, once, at the first use of a configuration.
@@ -71,6 +71,8 @@ impl Config {
     /// A configuration of its own: the defaults and what the environment said.
     pub fn new() -> Result<Arc<Self>> {
         static ENVIRONMENT: OnceCell<Settings> = OnceCell::new();
+        // Measured here once, because finding the limits takes memory, which a store must do without.
+        gauge::prepare();
         let found =
             ENVIRONMENT.get_or_try_init(|| Self::read(|name| std::env::var_os(name)).map(|read| read.settings()))?;
         Ok(Arc::new(found.clone().into()))

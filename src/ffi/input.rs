@@ -85,7 +85,7 @@ fn growing<T: Copy>(given: *const T, name: &str) -> Result<T> {
     if given.is_null() {
         return Err(null(name));
     }
-    let size = struct_size(given.cast(), name)?;
+    let size = struct_size(given, name)?;
     let mut whole = std::mem::MaybeUninit::<T>::zeroed();
     // SAFETY: the caller's struct has `size` bytes, and ours takes no more than it has; all fields may be zero.
     unsafe {
@@ -94,13 +94,15 @@ fn growing<T: Copy>(given: *const T, name: &str) -> Result<T> {
     }
 }
 
-/// The size that a growing struct says it has.
-pub(super) fn struct_size(given: *const u8, name: &str) -> Result<usize> {
+/// The size that a growing struct says it has: no less than in the first version, which is this one, and no more than any
+/// version will have.
+pub(super) fn struct_size<T>(given: *const T, name: &str) -> Result<usize> {
+    let first = size_of::<T>();
     // SAFETY: growing structs begin with their size.
     let size = unsafe { given.cast::<usize>().read_unaligned() };
-    match size {
-        16..=4096 => Ok(size),
-        _ => Err(Error::invalid(format!("{name}->struct_size is {size}; set it to sizeof of the struct"))),
+    match size >= first && size <= 4096 {
+        true => Ok(size),
+        false => Err(Error::invalid(format!("{name}->struct_size is {size}; set it to sizeof of the struct, {first}"))),
     }
 }
 

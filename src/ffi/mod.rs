@@ -19,7 +19,7 @@
 #![allow(clippy::missing_safety_doc)]
 
 mod boundary;
-mod callback;
+pub mod callback;
 mod handle;
 mod input;
 mod output;

@@ -48,6 +48,13 @@ pub fn usage() -> Usage {
     Usage { resident, limit, physical, held }
 }
 
+/// Measures for the first time, so that no store has to.
+pub fn prepare() {
+    if GAUGE.limit.load(Relaxed) == 0 {
+        usage();
+    }
+}
+
 /// Whether the process occupies more than `maximum` per cent of what it may use, measured now.
 pub fn is_full(maximum: f64) -> bool {
     maximum >= 0.0 && (maximum == 0.0 || usage().percent() > maximum)

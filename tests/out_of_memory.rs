@@ -1,0 +1,226 @@
+//! Running out of memory is a status: whichever allocation fails, the call says so, nothing is lost, and the next try works.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::mem::zeroed;
+use std::ptr::{null, null_mut};
+
+use phicache::ffi::callback::phicache_result_reserve;
+use phicache::ffi::dict::*;
+use phicache::ffi::key::*;
+use phicache::ffi::library::phicache_value_release;
+use phicache::ffi::mice::*;
+use phicache::ffi::subsystem::*;
+use phicache::ffi::types::*;
+
+/// Fails one allocation of the thread that asked for it.
+struct Failing;
+
+thread_local!(static LEFT: Cell<Option<u32>> = const { Cell::new(None) });
+
+fn fails() -> bool {
+    LEFT.with(|left| {
+        let now = left.get();
+        left.set(now.and_then(|now| now.checked_sub(1)));
+        now == Some(0)
+    })
+}
+
+// SAFETY: everything that does not fail is the system's.
+unsafe impl GlobalAlloc for Failing {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as the caller promises.
+        if fails() { null_mut() } else { unsafe { System.alloc(layout) } }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as the caller promises.
+        if fails() { null_mut() } else { unsafe { System.alloc_zeroed(layout) } }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: as the caller promises.
+        if fails() { null_mut() } else { unsafe { System.realloc(block, layout, size) } }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Failing = Failing;
+
+/// Runs `call` with its first allocation failing, then with its second, and so on, until none fails any more; `undo` takes
+/// back what a call that succeeded has done. Tells how many allocations it took.
+fn every_allocation(what: &str, mut call: impl FnMut() -> phicache_status, mut undo: impl FnMut()) -> u32 {
+    for n in 0..1000 {
+        LEFT.with(|left| left.set(Some(n)));
+        let status = call();
+        let untouched = LEFT.with(|left| left.take()).is_some();
+        assert!(
+            status >= 0 || status == PHICACHE_ERROR_OUT_OF_MEMORY,
+            "{what} with allocation {n} failing answers {status}"
+        );
+        if status >= 0 {
+            undo();
+        }
+        if untouched {
+            assert!(status >= 0, "{what} answers {status} though no allocation failed");
+            return n;
+        }
+    }
+    panic!("{what} takes more than 1000 allocations");
+}
+
+fn bytes(text: &[u8]) -> phicache_bytes {
+    phicache_bytes { data: text.as_ptr(), len: text.len() }
+}
+
+unsafe extern "C-unwind" fn compute(
+    _: *mut c_void,
+    _: *mut c_void,
+    _: phicache_bytes,
+    result: *mut phicache_result,
+) -> i32 {
+    let mut out = null_mut();
+    // A callback that overlooks a failed reservation must not have its value cached.
+    // SAFETY: the result is the library's.
+    unsafe { phicache_result_reserve(result, 100, &mut out) };
+    0
+}
+
+#[test]
+fn whichever_allocation_fails_the_call_says_so_and_the_next_try_works() {
+    // SAFETY: all arguments are what the header asks for.
+    unsafe {
+        let mut cache = null_mut();
+        // The process's configuration may end the process; it is made first.
+        assert_eq!(phicache_dict_cache_new(null_mut(), null(), &mut cache), PHICACHE_OK);
+
+        let made = Cell::new(null_mut());
+        let mut allocations = every_allocation(
+            "new",
+            || {
+                let mut cache = null_mut();
+                let status = phicache_dict_cache_new(null_mut(), null(), &mut cache);
+                made.set(cache);
+                status
+            },
+            || assert_eq!(phicache_dict_cache_free(made.get()), PHICACHE_OK),
+        );
+
+        let mut size = 0;
+        for round in 0..40u32 {
+            let key = round.to_le_bytes();
+            allocations += every_allocation(
+                "set",
+                || phicache_dict_cache_set(cache, bytes(&key), bytes(&[7; 50])),
+                || assert_eq!(phicache_dict_cache_contains(cache, bytes(&key)), PHICACHE_OK),
+            );
+            assert_eq!((phicache_dict_cache_size(cache, &mut size), size), (PHICACHE_OK, round as u64 + 1));
+        }
+
+        let mut value: phicache_value = zeroed();
+        allocations += every_allocation(
+            "memoize",
+            || {
+                phicache_dict_cache_memoize(
+                    cache,
+                    bytes(b"k"),
+                    Some(compute),
+                    null_mut(),
+                    null_mut(),
+                    &mut value,
+                    null_mut(),
+                )
+            },
+            || assert_eq!(phicache_dict_cache_remove(cache, bytes(b"k")), PHICACHE_OK),
+        );
+        assert_eq!(value.len, 100);
+        phicache_value_release(&mut value);
+
+        allocations += every_allocation("get", || phicache_dict_cache_get(cache, bytes(b"none"), &mut value), || {});
+
+        let mut expected = Vec::new();
+        for _ in 0..2 {
+            allocations += every_allocation(
+                "key",
+                || {
+                    let mut key = null_mut();
+                    let mut status = phicache_key_new(&mut key);
+                    let mut encoded = bytes(b"");
+                    let mut step = |next: phicache_status| status = if status < 0 { status } else { next };
+                    if !key.is_null() {
+                        step(phicache_key_add_string(key, bytes(b"repertoire")));
+                        step(phicache_key_begin_set(key));
+                        (0..20).for_each(|n| step(phicache_key_add_int(key, n)));
+                        step(phicache_key_end_set(key));
+                        step(phicache_key_add_keyword(key, c"name".as_ptr()));
+                        step(phicache_key_add_double(key, 0.5));
+                        step(phicache_key_bytes(key, 0, &mut encoded));
+                    }
+                    if status == PHICACHE_OK {
+                        let left = LEFT.with(|left| left.take());
+                        let encoded = std::slice::from_raw_parts(encoded.data, encoded.len).to_vec();
+                        assert!(expected.is_empty() || expected == encoded);
+                        expected = encoded;
+                        LEFT.with(|now| now.set(left));
+                    }
+                    phicache_key_free(key);
+                    status
+                },
+                || {},
+            );
+        }
+
+        let network = phicache_fingerprint { bytes: [1; 32] };
+        let state = [0i32, 1, 0];
+        let made = Cell::new(null_mut());
+        let subsystem = || {
+            let mut subsystem = null_mut();
+            let status = phicache_subsystem_new(&network, 3, state.as_ptr(), 7, null(), null(), &mut subsystem);
+            made.set(subsystem);
+            status
+        };
+        allocations += every_allocation("subsystem", subsystem, || {
+            assert_eq!(phicache_subsystem_free(made.get()), PHICACHE_OK);
+        });
+        assert_eq!(subsystem(), PHICACHE_OK);
+
+        let (mut parent, child) = (null_mut(), Cell::new(null_mut()));
+        assert_eq!(phicache_mice_cache_new(null_mut(), null(), made.get(), null_mut(), &mut parent), PHICACHE_OK);
+        let mice = phicache_mice {
+            struct_size: size_of::<phicache_mice>(),
+            direction: PHICACHE_CAUSE,
+            reserved: 0,
+            mechanism: 1,
+            purview: 2,
+            phi: 0.5,
+            payload: bytes(b"payload"),
+        };
+        allocations += every_allocation("mice set", || phicache_mice_cache_set(parent, bytes(b"k"), &mice), || {});
+        allocations += every_allocation(
+            "a child",
+            || {
+                let mut made_child = null_mut();
+                let status = phicache_mice_cache_new(null_mut(), null(), made.get(), parent, &mut made_child);
+                child.set(made_child);
+                status
+            },
+            || assert_eq!(phicache_mice_cache_free(child.get()), PHICACHE_OK),
+        );
+        let mut living = null_mut();
+        assert_eq!(phicache_mice_cache_new(null_mut(), null(), made.get(), parent, &mut living), PHICACHE_OK);
+        allocations += every_allocation("mice clear", || phicache_mice_cache_clear(parent), || {});
+        assert_eq!(phicache_mice_cache_contains(living, bytes(b"k")), PHICACHE_OK);
+
+        assert!(allocations > 50, "only {allocations} allocations: the test does not reach what it should");
+        phicache_mice_cache_free(living);
+        phicache_mice_cache_free(parent);
+        phicache_subsystem_free(made.get());
+        phicache_dict_cache_free(cache);
+    }
+}
