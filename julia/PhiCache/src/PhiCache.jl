@@ -7,6 +7,10 @@ Memory-limited caching for integrated information theory: the Julia face of the 
         compute_repertoire()                  # runs on a miss only
     end
 
+The shared library is the file that the environment variable `PHICACHE_LIBRARY` names, or else `deps/libphicache.so` in
+the package's own folder (where a packager may put it, or a link to it), or else the system's. It must be the one that
+the project's CMake build makes, of the package's minor version.
+
 The map of the package; each file holds one idea, and uses only those above it:
 
 | file            | what lives there                                                      |

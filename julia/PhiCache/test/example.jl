@@ -1,4 +1,16 @@
-@testset "the quickstart runs, and says what it should" begin
-    output = read(julia(joinpath(ROOT, "examples", "quickstart.jl")), String)
-    @test occursin("hits", output)
+@testset "the quickstart says what it should" begin
+    lines = split(read(julia(joinpath(ROOT, "examples", "quickstart.jl")), String), '\n', keepempty=false)
+    # The second call computes nothing.
+    @test count(line -> startswith(line, "computing"), lines) == 1
+    @test lines[2:4] == ["[0.5, 0.5]", "they sum to 1.0", "distance: 1.0, (hits = 1, misses = 1, size = 1)"]
+    @test lines[5] == "stored? Status(REFUSED_MEMORY)"
+    @test lines[6] == "repertoires: (hits = 2, misses = 1, size = 1)"
+end
+
+@testset "the README's examples run" begin
+    blocks = [match[1] for match in eachmatch(r"```julia\n(.*?)```"s, read(joinpath(ROOT, "README.md"), String))]
+    @test !isempty(blocks)
+    for block in blocks
+        @test success(julia("-e", block))
+    end
 end

@@ -1,14 +1,22 @@
 # close, finalizers, and handles that were closed.
 
-@testset "close may come twice, and everything afterwards is an error" begin system = Subsystem(Fingerprint(rand(4,
-2), trues(2, 2), "handles"), [0, 0], 1:2) handles = [DictCache(), PurviewCache(), MICECache(system), Config(),
-KeyBuilder(), system] for handle in handles @test isopen(handle) @test close(handle) === nothing === close(handle)
-@test !isopen(handle) @test occursin(r"closed|Builder|Subsystem", repr(handle)) end dict, purview, mice, config,
-builder, _ = handles for use in (() -> dict["key"], () -> dict["key"] = 1, () -> haskey(dict, "key"), () ->
-length(dict), () -> empty!(dict), () -> get!(() -> 1, dict, "key"), () -> info(dict), () -> purview[CAUSE,
-NodeSet(1)], () -> mice["key"], () -> config.redis_cache, () -> DictCache(config=config), () -> add!(builder, 1), ()
--> nodes(system), () -> MICECache(system), () -> Memo(identity, cache=dict)(1)) @test status_of(use) ==
-PhiCache.ERROR_INVALID_HANDLE end end
+@testset "close may come twice, and everything afterwards is an error" begin
+    system = Subsystem(Fingerprint(rand(4, 2), trues(2, 2), "handles"), [0, 0], 1:2)
+    handles = (DictCache(), PurviewCache(), MICECache(system), Config(), KeyBuilder(), system)
+    for handle in handles
+        @test isopen(handle)
+        @test close(handle) === nothing === close(handle)
+        @test !isopen(handle)
+    end
+    dict, purview, mice, config, builder, _ = handles
+    @test all(handle -> endswith(repr(handle), "(closed)"), (dict, purview, mice, config))
+    for use in (() -> dict["key"], () -> dict["key"] = 1, () -> haskey(dict, "key"), () -> length(dict),
+                () -> empty!(dict), () -> get!(() -> 1, dict, "key"), () -> info(dict),
+                () -> Memo(identity, cache=dict)(1), () -> purview[CAUSE, NodeSet(1)], () -> mice["key"], () -> config.redis_cache,
+                () -> DictCache(config=config), () -> add!(builder, 1), () -> nodes(system), () -> MICECache(system))
+        @test status_of(use) == PhiCache.ERROR_INVALID_HANDLE
+    end
+end
 
 @testset "only one of many closes frees" begin
     for _ in 1:200

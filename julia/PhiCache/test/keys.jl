@@ -76,12 +76,15 @@ end
     @test_throws InexactError encode_key(-big(2)^70)
 end
 
-@testset "different arguments have different keys" begin different = [(), (nothing,), (0,), (1,), ("",), ("a",),
-(UInt8[],), ((),), (Set(),), ("a", "b"), ("ab",), (("a", "b"),), (Set(["a", "b"]),), (:a,), (NodeSet(),),
-(NodeSet(1),), (NodeSet(2),), (CAUSE,), (EFFECT,), (BIDIRECTIONAL,), (codeunits("a"),), ([1 2; 3 4],), ([1, 2, 3,
-4],), ([1 3; 2 4],), ((1, 2),), (1, 2), (0.5,), (NaN,), (Inf,), (-Inf,), (typemin(Int64),), (typemax(UInt64),)] @test
-allunique([encode_key(arguments...) for arguments in different]) @test allunique([encode_typed_key(arguments...) for
-arguments in different]) @test encode_key(x=1) != encode_key(1) != encode_key(y=1) end
+@testset "different arguments have different keys" begin
+    different = [(), (nothing,), (0,), (1,), ("",), ("a",), (UInt8[],), ((),), (Set(),), ("a", "b"), ("ab",),
+                 (("a", "b"),), (Set(["a", "b"]),), (:a,), (NodeSet(),), (NodeSet(1),), (NodeSet(2),), (CAUSE,),
+                 (EFFECT,), (BIDIRECTIONAL,), (codeunits("a"),), ([1 2; 3 4],), ([1, 2, 3, 4],), ([1 3; 2 4],),
+                 ((1, 2),), (1, 2), (0.5,), (NaN,), (Inf,), (-Inf,), (typemin(Int64),), (typemax(UInt64),)]
+    @test allunique([encode_key(arguments...) for arguments in different])
+    @test allunique([encode_typed_key(arguments...) for arguments in different])
+    @test encode_key(x=1) != encode_key(1) != encode_key(y=1)
+end
 
 @testset "equal arguments have equal keys" begin
     @test encode_key(Set([1, 2, 3])) == encode_key(Set([3, 2, 1]))
