@@ -727,6 +727,15 @@ phicache_status phicache_key_begin_tuple(phicache_key *key);
 phicache_status phicache_key_end_tuple(phicache_key *key);
 
 /**
+ * Adds a tuple of doubles, such as a repertoire: what begin, the doubles one by one, and end make.
+ *
+ * @param key     The builder.
+ * @param values  [nullable] The doubles; may be NULL if `count` is 0.
+ * @param count   How many.
+ */
+phicache_status phicache_key_add_doubles(phicache_key *key, const double *values, size_t count);
+
+/**
  * Begins a set: its items have no order, and equal ones count once.
  *
  * @param key  The builder.

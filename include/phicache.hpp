@@ -10,18 +10,17 @@
 /// Conventions, everywhere:
 /// - **Ownership.** Handles (`dict_cache`, `memo`, …) own, move and do not copy; `handle()` shows the C handle,
 ///   `release()` gives it up. A call on a moved-from object fails with `status::error_invalid_argument`. Bytes going in
-///   (`bytes`, `span`) are borrowed for the call. Values coming out (`value`, `purview_list`, `pinned_mice`) are pinned:
-///   valid and unchanged until destroyed, whatever happens to the cache meanwhile.
+///   (`bytes`, `span`) are borrowed for the call. Values coming out (`value`, `purview_list`, `pinned_mice`) are
+///   pinned: valid and unchanged until destroyed, whatever happens to the cache meanwhile.
 /// - **Outcomes.** A miss is an empty `std::optional`; a refused store is an `outcome`; neither is an error.
-/// - **Errors.** A call throws `error`, which keeps the status. Its `try_…` form returns an `expected` instead and never
-///   throws for phicache. What your own function throws inside `memoize`, `memo` or `method` comes out unchanged, and
-///   nothing is cached. Under `-fno-exceptions` use the `try_…` forms: an error in any other ends the program with one
-///   line.
-/// - **Threads.** Every cache, memo and method may be used from any thread at once. A `key`, a `value` or an `options`
-///   object is used by one thread at a time. Moving or destroying a handle while another thread uses it is an error of
-///   the caller's.
-/// - **Units.** All names live in `phicache`, in an inline namespace that differs under `-fno-exceptions`: both kinds of
-///   translation unit link into one program, but do not pass these types to each other. No macro is left defined.
+/// - **Errors.** A call throws `error`, which keeps the status. Its `try_…` form returns an `expected` instead and
+///   throws nothing of phicache's. What your own function throws inside `memoize`, `memo` or `method` comes out
+///   unchanged, and nothing is cached. Under `-fno-exceptions` use the `try_…` forms: an error in any other ends the
+///   program with one line.
+/// - **Threads.** Every cache, memo, method and subsystem may be used from any thread at once; a `key`, a `value` and
+///   a `lease` by one thread at a time. Moving or destroying an object that another thread uses is the caller's error.
+/// - **Units.** All names live in `phicache`, in an inline namespace that differs under `-fno-exceptions`: units of both
+///   kinds link into one program, but cannot pass these types to each other. No macro is left defined.
 ///
 /// The files below build on each other from top to bottom, one idea each; only this one is meant to be included.
 #ifndef PHICACHE_HPP

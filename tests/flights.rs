@@ -253,6 +253,24 @@ fn a_lease_completes_or_is_abandoned_and_owners_are_told_apart() {
 }
 
 #[test]
+fn tasks_that_wait_a_little_at_a_time_see_their_circle() {
+    let cache = cache();
+    let (a, b) = (begun(&cache, b"a", 1), begun(&cache, b"b", 2));
+    let poll = |key: &[u8], owner| Lease::wait(&cache, key, owner, Duration::ZERO).unwrap();
+    assert!(matches!(poll(b"b", 1), Waited::TimeOut));
+    assert!(matches!(poll(b"a", 2), Waited::Circle));
+    // Whoever begins something else waits no more.
+    drop(begun(&cache, b"c", 1));
+    assert!(matches!(poll(b"a", 2), Waited::TimeOut));
+    assert!(matches!(poll(b"b", 1), Waited::Circle));
+    // What has landed is waited for by nobody.
+    assert_eq!(a.complete().unwrap().origin, Origin::Computed);
+    assert!(matches!(poll(b"b", 1), Waited::TimeOut));
+    drop(b);
+    assert!(matches!(poll(b"b", 1), Waited::Nobody));
+}
+
+#[test]
 fn a_thread_that_ends_abandons_its_own_leases_but_not_those_of_tasks() {
     within_a_minute(|| {
         let cache = Arc::new(cache());

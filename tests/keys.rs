@@ -261,6 +261,22 @@ fn what_is_no_argument_list_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn doubles_at_once_are_a_tuple_of_doubles() {
+    let values = [0.25, -0.0, 3.0, f64::NAN];
+    let (mut one, mut other) = (KeyBuilder::new(), KeyBuilder::new());
+    one.add_doubles(&values).unwrap();
+    one.add_doubles(&[]).unwrap();
+    other.begin_tuple().unwrap();
+    values.iter().for_each(|value| other.add(Element::Double(*value)).unwrap());
+    other.end_tuple().unwrap();
+    other.begin_tuple().unwrap();
+    other.end_tuple().unwrap();
+    for typed in [false, true] {
+        assert_eq!(one.key(typed).unwrap(), other.key(typed).unwrap());
+    }
+}
+
+#[test]
 fn a_prefix_is_one_more_argument_in_front() {
     let mut key = KeyBuilder::new();
     key.add(Element::Int(7)).unwrap();

@@ -26,8 +26,8 @@ inline constexpr bool always_false = false;
 
 /// What may be copied as bytes and means the same afterwards: trivially copyable, and not an address.
 template <class T>
-inline constexpr bool is_plain =
-    std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> && !std::is_member_pointer_v<T> && !std::is_null_pointer_v<T>;
+inline constexpr bool is_plain = std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> &&
+                                 !std::is_member_pointer_v<T> && !std::is_null_pointer_v<T>;
 
 /// The element type of a contiguous range (std::vector, std::string, std::span, an array …); void for anything else.
 template <class R, class = void>
@@ -35,7 +35,8 @@ struct element {
     using type = void;
 };
 template <class R>
-struct element<R, std::void_t<decltype(std::data(std::declval<const R&>())), decltype(std::size(std::declval<const R&>()))>> {
+struct element<
+    R, std::void_t<decltype(std::data(std::declval<const R&>())), decltype(std::size(std::declval<const R&>()))>> {
     using type = std::remove_cv_t<std::remove_pointer_t<decltype(std::data(std::declval<const R&>()))>>;
 };
 template <class R>
@@ -63,9 +64,9 @@ template <class T>
 class span;
 
 /// Bytes borrowed for a call: a key or a value going in. Made implicitly from text, from any contiguous range of
-/// trivially copyable elements (std::string_view, std::vector<double>, std::span, std::array, …) and from pinned values;
-/// `bytes_of(object)` makes it from one object. Where elements have padding, it is part of the bytes: a key made of such
-/// elements does not find itself again.
+/// trivially copyable elements (std::string_view, std::vector<double>, std::span, std::array, …) and from pinned
+/// values; `bytes_of(object)` makes it from one object. Where elements have padding, it is part of the bytes: a key
+/// made of such elements does not find itself again.
 class bytes {
 public:
     constexpr bytes() noexcept = default;
@@ -103,7 +104,8 @@ private:
 /// The bytes of one trivially copyable object that is no pointer and no view; the object must outlive the call.
 template <class T>
 bytes bytes_of(const T& object) noexcept {
-    static_assert(detail::is_plain_object<T>, "only a trivially copyable object that is no pointer and no view is its own bytes");
+    static_assert(detail::is_plain_object<T>,
+                  "only a trivially copyable object that is no pointer and no view is its own bytes");
     return bytes(std::addressof(object), sizeof(T));
 }
 
@@ -168,8 +170,9 @@ inline failure wrong_size() noexcept {
 /// Reads stored bytes as a T: a trivially copyable object, a std::vector of such, or a string.
 template <class T, class = void>
 struct reader {
-    static_assert(is_plain_object<T>, "a value is read as a trivially copyable object that is no pointer and no view, as a "
-                                      "std::vector of such objects, or as a std::string");
+    static_assert(is_plain_object<T>,
+                  "a value is read as a trivially copyable object that is no pointer and no view, as a "
+                  "std::vector of such objects, or as a std::string");
     static expected<T> read(bytes stored) {
         static_assert(std::is_default_constructible_v<T>, "a type to be read needs a default constructor");
         if (stored.size() != sizeof(T)) return wrong_size();

@@ -8,7 +8,7 @@ PHICACHE_HPP_BEGIN
 
 /// What a cache is made with besides its configuration.
 struct cache_options {
-    std::string name{};           ///< Its name in the registry; a second live cache of that name is an error. Empty: none.
+    std::string name{};  ///< Its name in the registry; a second live cache of that name is an error. Empty: none.
     std::uint64_t max_bytes = 0;  ///< Stores beyond this are refused; 0: no limit but the memory's.
 };
 
@@ -25,9 +25,7 @@ inline phicache_cache_options to_c(const cache_options& options) noexcept {
 
 // The C functions by verb, so that each verb is written once below: the handle's type picks the function.
 #define PHICACHE_HPP_ACCOUNT_VERBS(noun)                                                                       \
-    inline phicache_status c_clear(phicache_##noun* cache) noexcept {                                          \
-        return phicache_##noun##_clear(cache);                                                                 \
-    }                                                                                                          \
+    inline phicache_status c_clear(phicache_##noun* cache) noexcept { return phicache_##noun##_clear(cache); } \
     inline phicache_status c_size(phicache_##noun* cache, std::uint64_t* out) noexcept {                       \
         return phicache_##noun##_size(cache, out);                                                             \
     }                                                                                                          \
@@ -37,28 +35,31 @@ inline phicache_cache_options to_c(const cache_options& options) noexcept {
     inline phicache_status c_stats(phicache_##noun* cache, phicache_stats* out) noexcept {                     \
         return phicache_##noun##_stats(cache, out);                                                            \
     }
-#define PHICACHE_HPP_KEY_VERBS(noun)                                                                           \
-    inline phicache_status c_contains(phicache_##noun* cache, phicache_bytes key) noexcept {                   \
-        return phicache_##noun##_contains(cache, key);                                                         \
-    }                                                                                                          \
-    inline phicache_status c_remove(phicache_##noun* cache, phicache_bytes key) noexcept {                     \
-        return phicache_##noun##_remove(cache, key);                                                           \
+#define PHICACHE_HPP_KEY_VERBS(noun)                                                         \
+    inline phicache_status c_contains(phicache_##noun* cache, phicache_bytes key) noexcept { \
+        return phicache_##noun##_contains(cache, key);                                       \
+    }                                                                                        \
+    inline phicache_status c_remove(phicache_##noun* cache, phicache_bytes key) noexcept {   \
+        return phicache_##noun##_remove(cache, key);                                         \
     }
-#define PHICACHE_HPP_VALUE_VERBS(noun)                                                                         \
-    inline phicache_status c_get(phicache_##noun* cache, phicache_bytes key, phicache_value* out) noexcept {   \
-        return phicache_##noun##_get(cache, key, out);                                                         \
-    }                                                                                                          \
-    inline phicache_status c_get_into(phicache_##noun* cache, phicache_bytes key, void* room, std::size_t size, std::size_t* len) noexcept { \
-        return phicache_##noun##_get_into(cache, key, static_cast<std::uint8_t*>(room), size, len);            \
-    }                                                                                                          \
-    inline phicache_status c_set(phicache_##noun* cache, phicache_bytes key, phicache_bytes value) noexcept {  \
-        return phicache_##noun##_set(cache, key, value);                                                       \
-    }                                                                                                          \
-    inline phicache_status c_memoize(phicache_##noun* cache, phicache_bytes key, phicache_compute compute, void* data, phicache_value* out) noexcept { \
-        return phicache_##noun##_memoize(cache, key, compute, data, nullptr, out, nullptr);                       \
-    }                                                                                                          \
-    inline phicache_status c_key(phicache_##noun* cache, const char* prefix, phicache_key* args, phicache_bytes* out) noexcept { \
-        return phicache_##noun##_key(cache, prefix, args, out);                                                \
+#define PHICACHE_HPP_VALUE_VERBS(noun)                                                                                 \
+    inline phicache_status c_get(phicache_##noun* cache, phicache_bytes key, phicache_value* out) noexcept {           \
+        return phicache_##noun##_get(cache, key, out);                                                                 \
+    }                                                                                                                  \
+    inline phicache_status c_get_into(phicache_##noun* cache, phicache_bytes key, void* room, std::size_t size,        \
+                                      std::size_t* len) noexcept {                                                     \
+        return phicache_##noun##_get_into(cache, key, static_cast<std::uint8_t*>(room), size, len);                    \
+    }                                                                                                                  \
+    inline phicache_status c_set(phicache_##noun* cache, phicache_bytes key, phicache_bytes value) noexcept {          \
+        return phicache_##noun##_set(cache, key, value);                                                               \
+    }                                                                                                                  \
+    inline phicache_status c_memoize(phicache_##noun* cache, phicache_bytes key, phicache_compute compute, void* data, \
+                                     phicache_value* out) noexcept {                                                   \
+        return phicache_##noun##_memoize(cache, key, compute, data, nullptr, out, nullptr);                            \
+    }                                                                                                                  \
+    inline phicache_status c_key(phicache_##noun* cache, const char* prefix, phicache_key* args,                       \
+                                 phicache_bytes* out) noexcept {                                                       \
+        return phicache_##noun##_key(cache, prefix, args, out);                                                        \
     }
 PHICACHE_HPP_ACCOUNT_VERBS(cache)
 PHICACHE_HPP_ACCOUNT_VERBS(dict_cache)
@@ -176,8 +177,8 @@ public:
         return found;
     }
 
-    /// Stores a copy of the content (whatever makes `bytes`, or a trivially copyable object) under the key, over an older
-    /// value. A refusal keeps the older value.
+    /// Stores a copy of the content (whatever makes `bytes`, or a trivially copyable object) under the key, over an
+    /// older value. A refusal keeps the older value.
     template <class Content>
     outcome set(bytes key, const Content& content) {
         return try_set(key, content).value();
@@ -190,8 +191,9 @@ public:
 
     /// The key's value, pinned; on a miss `compute` makes it. `compute` takes nothing and returns the content (as `set`
     /// takes it, or an `expected` of it), or takes a `result&` and writes there. It runs once however many threads ask,
-    /// with no lock held; it may use this cache for other keys, but asking for its own is `status::error_recursion`. What it throws comes
-    /// out unchanged, and nothing is cached. A value that cannot be kept is returned all the same: see `value::refusal`.
+    /// with no lock held; it may use this cache for other keys, but asking for its own is `status::error_recursion`.
+    /// What it throws comes out unchanged, and nothing is cached. A value that cannot be kept is returned all the same:
+    /// see `value::refusal`.
     template <class Compute>
     value memoize(bytes key, Compute&& compute) {
         value made;
@@ -238,8 +240,8 @@ private:
     template <class Compute>
     using Loan = detail::loan<detail::write_bytes, std::remove_reference_t<Compute>>;
 
-    // C writes where the caller will read: no value is copied on a hit. Left to themselves, compilers inline this or not
-    // by the weather.
+    // C writes where the caller will read: no value is copied on a hit. Left to themselves, compilers inline this or
+    // not by the weather.
     [[gnu::always_inline]] inline phicache_status look_up(bytes key, std::optional<value>& found) const {
         const phicache_status code = detail::c_get(this->raw(), key, found.emplace().out());
         if (code != PHICACHE_OK) found.reset();
@@ -282,8 +284,8 @@ public:
     phicache_cache* handle() const noexcept { return raw_; }
 
     /// Looks a key up without ever waiting or calling back: `status::ok` and the value; `status::lease` and the duty to
-    /// compute it; or `status::busy` when another computes it. `owner` is who asks: 0 is this thread, other numbers (below
-    /// 2^63) are tasks. An owner that computes the key already gets `status::error_recursion`.
+    /// compute it; or `status::busy` when another computes it. `owner` is who asks: 0 is this thread, other numbers
+    /// (below 2^63) are tasks. An owner that computes the key already gets `status::error_recursion`.
     turn begin(bytes key, std::uint64_t owner = 0) { return try_begin(key, owner).value(); }
     /// @copydoc begin
     expected<turn> try_begin(bytes key, std::uint64_t owner = 0) {
@@ -297,8 +299,8 @@ public:
     }
 
     /// Waits at most so many milliseconds for whoever computes a key: `status::ok` and the value; `status::timeout`;
-    /// `status::miss` when nobody computes it any more: begin again; `status::busy` when waiting would never end, because
-    /// the one who computes waits for this owner: compute without a lease.
+    /// `status::miss` when nobody computes it any more: begin again; `status::busy` when waiting would never end,
+    /// because the one who computes waits for this owner: compute without a lease.
     turn wait(bytes key, std::uint32_t milliseconds, std::uint64_t owner = 0) {
         return try_wait(key, milliseconds, owner).value();
     }
@@ -330,9 +332,10 @@ public:
         });
     }
 
-    /// The one cache that all holders of this fingerprint and role share; freed with its last holder. Holders must agree
-    /// on options and configuration.
-    static dict_cache shared(const fingerprint& identity, text role, const cache_options& options = {}, config_ref settings = {}) {
+    /// The one cache that all holders of this fingerprint and role share; freed with its last holder. Holders must
+    /// agree on options and configuration.
+    static dict_cache shared(const fingerprint& identity, text role, const cache_options& options = {},
+                             config_ref settings = {}) {
         return try_shared(identity, role, options, settings).value();
     }
     /// @copydoc shared

@@ -10,7 +10,9 @@ PHICACHE_HPP_BEGIN
 
 namespace detail {
 
-inline failure too_many() noexcept { return failure(status::error_invalid_argument, "more elements than memory could hold"); }
+inline failure too_many() noexcept {
+    return failure(status::error_invalid_argument, "more elements than memory could hold");
+}
 
 inline phicache_status c_reserve(phicache_result* room, std::size_t size, std::uint8_t** out) noexcept {
     return phicache_result_reserve(room, size, out);
@@ -39,10 +41,12 @@ public:
     /// @copydoc reserve
     template <class T = std::uint8_t>
     expected<span<T>> try_reserve(std::size_t count) {
-        static_assert(detail::is_plain_object<T> && alignof(T) <= 16, "elements must be trivially copyable, of at most 16-byte alignment");
+        static_assert(detail::is_plain_object<T> && alignof(T) <= 16,
+                      "elements must be trivially copyable, of at most 16-byte alignment");
         if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) return detail::too_many();
         std::uint8_t* first = nullptr;
-        if (const phicache_status code = detail::c_reserve(raw(), count * sizeof(T), &first); code < 0) return failure(code);
+        if (const phicache_status code = detail::c_reserve(raw(), count * sizeof(T), &first); code < 0)
+            return failure(code);
         return span<T>(reinterpret_cast<T*>(first), count);
     }
     /// Keeps only the first `size` bytes of what was reserved.
@@ -138,7 +142,8 @@ private:
             if constexpr (std::is_same_v<Returned, expected<void>>) {
                 return function(out);
             } else {
-                static_assert(std::is_void_v<Returned>, "a function that takes a result& writes there; it returns nothing, or expected<void>");
+                static_assert(std::is_void_v<Returned>,
+                              "a function that takes a result& writes there; it returns nothing, or expected<void>");
                 function(out);
                 return {};
             }

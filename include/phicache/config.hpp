@@ -13,9 +13,9 @@ inline constexpr double memory_configured = PHICACHE_MEMORY_CONFIGURED;
 
 class config;
 
-/// A configuration that somebody else owns: `config_ref()` is the process's own, with the defaults, then the environment
-/// (`PHICACHE_…`), then what was set through it. Percentages and switches act at once on all caches that use the
-/// configuration, from any thread; connection settings are read when a cache is made.
+/// A configuration that somebody else owns. `config_ref()` is the process's own: defaults, then the environment
+/// (`PHICACHE_…` variables), then what was set through it. Percentages and switches act at once on all caches that use
+/// it, from any thread; connection settings are read when a cache is made.
 class config_ref {
 public:
     /// The process's configuration.
@@ -25,10 +25,12 @@ public:
     /// A C handle; null is the process's configuration.
     constexpr explicit config_ref(phicache_config* handle) noexcept : handle_(handle) {}
 
-    /// The share of the memory it may use, in percent, that the process may hold before stores are refused: 0 to 100, or
-    /// `memory_unlimited`.
+    /// The share of the memory it may use, in percent, that the process may hold before stores are refused: 0 to 100,
+    /// or `memory_unlimited`.
     double maximum_memory_percent() const { return try_maximum_memory_percent().value(); }
-    expected<double> try_maximum_memory_percent() const { return read<double, double>(phicache_config_get_maximum_memory_percent); }
+    expected<double> try_maximum_memory_percent() const {
+        return read<double, double>(phicache_config_get_maximum_memory_percent);
+    }
     void set_maximum_memory_percent(double percent) const { try_set_maximum_memory_percent(percent).value(); }
     expected<void> try_set_maximum_memory_percent(double percent) const {
         return detail::checked(phicache_config_set_maximum_memory_percent(handle_, percent));
@@ -36,7 +38,9 @@ public:
 
     /// Whether repertoire methods cache.
     bool cache_repertoires() const { return try_cache_repertoires().value(); }
-    expected<bool> try_cache_repertoires() const { return read<bool, std::int32_t>(phicache_config_get_cache_repertoires); }
+    expected<bool> try_cache_repertoires() const {
+        return read<bool, std::int32_t>(phicache_config_get_cache_repertoires);
+    }
     void set_cache_repertoires(bool enabled) const { try_set_cache_repertoires(enabled).value(); }
     expected<void> try_set_cache_repertoires(bool enabled) const {
         return detail::checked(phicache_config_set_cache_repertoires(handle_, enabled));
@@ -44,7 +48,9 @@ public:
 
     /// Whether purview caches store.
     bool cache_potential_purviews() const { return try_cache_potential_purviews().value(); }
-    expected<bool> try_cache_potential_purviews() const { return read<bool, std::int32_t>(phicache_config_get_cache_potential_purviews); }
+    expected<bool> try_cache_potential_purviews() const {
+        return read<bool, std::int32_t>(phicache_config_get_cache_potential_purviews);
+    }
     void set_cache_potential_purviews(bool enabled) const { try_set_cache_potential_purviews(enabled).value(); }
     expected<void> try_set_cache_potential_purviews(bool enabled) const {
         return detail::checked(phicache_config_set_cache_potential_purviews(handle_, enabled));

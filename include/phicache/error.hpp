@@ -29,7 +29,7 @@ enum class status : std::int32_t {
     timeout = PHICACHE_TIMEOUT,
     error_invalid_argument = PHICACHE_ERROR_INVALID_ARGUMENT,
     error_invalid_handle = PHICACHE_ERROR_INVALID_HANDLE,
-    error_callback = PHICACHE_ERROR_CALLBACK,  ///< The caller's function failed; see `callback_code()`.
+    error_callback = PHICACHE_ERROR_CALLBACK,    ///< The caller's function failed; see `callback_code()`.
     error_recursion = PHICACHE_ERROR_RECURSION,  ///< A computation asked for the key that it computes.
     error_buffer_too_small = PHICACHE_ERROR_BUFFER_TOO_SMALL,
     error_out_of_memory = PHICACHE_ERROR_OUT_OF_MEMORY,

@@ -136,8 +136,9 @@ struct bridge {
         Frame& frame = *static_cast<Frame*>(call_data);
         if constexpr (InPlace) {
             return frame.after.template run<write_bytes>(raw, [&](result& out) -> decltype(auto) {
-                return std::apply([&](auto&... given) -> decltype(auto) { return std::invoke(function, out, given...); },
-                                  frame.arguments);
+                return std::apply(
+                    [&](auto&... given) -> decltype(auto) { return std::invoke(function, out, given...); },
+                    frame.arguments);
             });
         } else {
             return frame.after.template run<write_bytes>(raw, [&]() -> decltype(auto) {
@@ -151,11 +152,11 @@ struct bridge {
 
 /// Gives a function to C: `make(user_data, handle**)` registers it, and from then on C drops it.
 template <class Handle, class F, class Make>
-phicache_status give(F&& function, Handle** handle, Make&& make) {
+expected<void> give(F&& function, Handle** handle, Make&& make) {
     using Stored = std::decay_t<F>;
     Stored* stored = new (std::nothrow) Stored(std::forward<F>(function));
-    if (stored == nullptr) return PHICACHE_ERROR_OUT_OF_MEMORY;
-    return make(stored, handle);
+    if (stored == nullptr) return failure(status::error_out_of_memory, "no memory for the function");
+    return checked(make(stored, handle));
 }
 
 /// The calls of a memo, whose shape names its arguments.
@@ -185,9 +186,7 @@ public:
         }
     }
     /// The same, not copied: the cache's own bytes.
-    value call_pinned(argument_t<A>... arguments) const {
-        return try_call_pinned(arguments...).value();
-    }
+    value call_pinned(argument_t<A>... arguments) const { return try_call_pinned(arguments...).value(); }
     /// @copydoc call_pinned
     expected<value> try_call_pinned(argument_t<A>... arguments) const {
         expected<value> made(std::in_place);
@@ -198,8 +197,7 @@ public:
             return made;
         }
         frame call{{arguments...}};
-        const phicache_status code =
-            phicache_memo_call(this->handle(), (*key).handle(), &call, made->out(), nullptr);
+        const phicache_status code = phicache_memo_call(this->handle(), (*key).handle(), &call, made->out(), nullptr);
         if (code < 0) made = call.after.settle(code);
         return made;
     }
@@ -218,7 +216,9 @@ template <bool InPlace, class Answer, class Object, class... A>
 class method_calls<shape<InPlace, Answer, Object&, A...>> : public owner<phicache_method, phicache_method_free> {
 public:
     /// The method's value for these arguments, from the object's cache or computed by the object.
-    Answer operator()(cache store, Object& object, argument_t<A>... arguments) const { return call(store, object, arguments...); }
+    Answer operator()(cache store, Object& object, argument_t<A>... arguments) const {
+        return call(store, object, arguments...);
+    }
     /// The same.
     Answer call(cache store, Object& object, argument_t<A>... arguments) const {
         if constexpr (std::is_same_v<Answer, value>) {
@@ -270,8 +270,9 @@ protected:
 struct memo_options {
     double maximum_memory_percent = memory_configured;  ///< 0 to 100, `memory_unlimited`, or as configured.
     typing types = typing::untyped;                     ///< Whether 3 and 3.0 are different arguments.
-    std::optional<cache> store{};  ///< A cache of the caller's, which may be gone before the memo; otherwise a private one.
-    std::string prefix{};          ///< Distinguishes the memos of one store.
+    std::optional<cache>
+        store{};           ///< A cache of the caller's, which may be gone before the memo; otherwise a private one.
+    std::string prefix{};  ///< Distinguishes the memos of one store.
 };
 
 /// PyPhi's `cache` decorator: a pure function with its cache.
@@ -282,8 +283,12 @@ struct memo_options {
 /// @endcode
 ///
 /// The arguments become the key, as `key::add` encodes them; the value is whatever `dict_cache::set` takes. A function
-/// whose first parameter is a `result&` writes its value there, and its memo returns the pinned `value`. The function is
-/// called by any thread that misses, at once for different arguments, and may call its own memo for other arguments.
+/// whose first parameter is a `result&` writes its value there, and its memo returns the pinned `value`. The function
+/// is called by any thread that misses, at once for different arguments, and may call its own memo for other arguments.
+///
+/// A range of numbers is added to the key number by number, so that it is the key that Julia and C make of them. Where
+/// that is too slow, declare the parameter as `phicache::bytes`: an array's bytes are one element, whatever its length
+/// (then -0.0 and 0.0 are different arguments); `bytes::view` shows them as numbers again.
 template <class Signature>
 class memo : public detail::memo_calls<typename detail::shape_of<Signature>::type> {
     using base = detail::memo_calls<typename detail::shape_of<Signature>::type>;
@@ -299,14 +304,16 @@ public:
         using Bridge = typename base::template bridge_of<Stored>;
         if (const expected<void> version = try_check_version(); !version) return version.error();
         phicache_memo* handle = nullptr;
-        const phicache_status code = detail::give(std::forward<F>(function), &handle, [&](void* stored, phicache_memo** out) {
-            return phicache_memo_new(settings.handle(), &Bridge::compute, stored, &Bridge::drop,
-                                     options.maximum_memory_percent, static_cast<std::int32_t>(options.types),
-                                     options.store ? options.store->handle() : nullptr,
-                                     options.prefix.empty() ? nullptr : options.prefix.c_str(), out);
-        });
-        if (code < 0) return failure(code);
-        return memo(handle, [](void* stored) { return std::function<Signature>(std::ref(*static_cast<Stored*>(stored))); });
+        const expected<void> given =
+            detail::give(std::forward<F>(function), &handle, [&](void* stored, phicache_memo** out) {
+                return phicache_memo_new(settings.handle(), &Bridge::compute, stored, &Bridge::drop,
+                                         options.maximum_memory_percent, static_cast<std::int32_t>(options.types),
+                                         options.store ? options.store->handle() : nullptr,
+                                         options.prefix.empty() ? nullptr : options.prefix.c_str(), out);
+            });
+        if (!given) return given.error();
+        return memo(handle,
+                    [](void* stored) { return std::function<Signature>(std::ref(*static_cast<Stored*>(stored))); });
     }
 
     /// The memo's own hits and misses, and the entries of its cache.
@@ -329,7 +336,8 @@ public:
     expected<std::function<Signature>> try_wrapped() const {
         phicache_compute compute = nullptr;
         void* stored = nullptr;
-        if (const phicache_status code = phicache_memo_wrapped(this->handle(), &compute, &stored); code < 0) return failure(code);
+        if (const phicache_status code = phicache_memo_wrapped(this->handle(), &compute, &stored); code < 0)
+            return failure(code);
         return bare_(stored);
     }
 
@@ -347,8 +355,8 @@ memo(F&&, const memo_options& = {}, config_ref = {}) -> memo<typename detail::si
 /// caching off.
 enum class method_kind : std::uint32_t { plain = 0, repertoire = PHICACHE_METHOD_REPERTOIRE };
 
-/// PyPhi's `method` decorator: a member function, or a function whose first argument is the object, that keeps its values
-/// in a cache of the object's. The key is the prefix and the arguments; the object is not part of it.
+/// PyPhi's `method` decorator: a member function, or a function whose first argument is the object, that keeps its
+/// values in a cache of the object's. The key is the prefix and the arguments; the object is not part of it.
 ///
 /// @code
 /// const phicache::method small_phi{"small_phi", &subsystem_analysis::small_phi};
@@ -370,11 +378,12 @@ public:
         using Bridge = typename base::template bridge_of<std::decay_t<F>>;
         if (const expected<void> version = try_check_version(); !version) return version.error();
         phicache_method* handle = nullptr;
-        const phicache_status code = detail::give(std::forward<F>(function), &handle, [&](void* stored, phicache_method** out) {
-            return phicache_method_new(prefix.c_str(), static_cast<std::uint32_t>(kind), &Bridge::compute, stored,
-                                       &Bridge::drop, out);
-        });
-        if (code < 0) return failure(code);
+        const expected<void> given =
+            detail::give(std::forward<F>(function), &handle, [&](void* stored, phicache_method** out) {
+                return phicache_method_new(prefix.c_str(), static_cast<std::uint32_t>(kind), &Bridge::compute, stored,
+                                           &Bridge::drop, out);
+            });
+        if (!given) return given.error();
         return method(handle);
     }
 

@@ -24,7 +24,8 @@ struct is_optional<std::optional<T>> : std::true_type {};
 template <class T, class = void>
 struct is_range : std::false_type {};
 template <class T>
-struct is_range<T, std::void_t<decltype(std::begin(std::declval<const T&>())), decltype(std::end(std::declval<const T&>()))>>
+struct is_range<
+    T, std::void_t<decltype(std::begin(std::declval<const T&>())), decltype(std::end(std::declval<const T&>()))>>
     : std::true_type {};
 
 template <class T, class = void>
@@ -45,13 +46,14 @@ struct is_map<T, std::void_t<typename T::mapped_type>> : std::true_type {};
 template <class T, class = void>
 struct has_own_encoding : std::false_type {};
 template <class T>
-struct has_own_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<const T&>()))>> : std::true_type {};
+struct has_own_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<const T&>()))>>
+    : std::true_type {};
 
 }  // namespace detail
 
 /// Builds a key from typed elements; `reset()` makes it ready for the next, without allocating once it has grown.
-/// Converts to `bytes`, so that it can stand wherever a key is expected. An element that cannot be added (text that is not
-/// UTF-8, a tuple that was never begun) makes the whole key fail: the error comes when its bytes are asked for.
+/// Converts to `bytes`, so that it can stand wherever a key is expected. An element that cannot be added (text that is
+/// not UTF-8, a tuple that was never begun) makes the whole key fail: the error comes when its bytes are asked for.
 class key : public owner<phicache_key, phicache_key_free> {
 public:
     using owner::owner;
@@ -81,9 +83,9 @@ public:
     }
 
     /// Appends one element: nullptr or std::nullopt (none), bool, an integer or enum, a double or float, text,
-    /// `bytes`, `direction`, `node_set`, std::optional (none, or what it holds), a std::set or std::unordered_set (set), a
-    /// std::tuple, std::pair or any other range (tuple), each to any depth. A type of one's own is appended by a function
-    /// `void add_to_key(phicache::key&, const T&)` in its namespace.
+    /// `bytes`, `direction`, `node_set`, std::optional (none, or what it holds), a std::set or std::unordered_set
+    /// (set), a std::tuple, std::pair or any other range (tuple), each to any depth. A type of one's own is appended by
+    /// a function `void add_to_key(phicache::key&, const T&)` in its namespace.
     template <class T>
     key& add(const T& element) {
         using U = std::decay_t<T>;
@@ -142,17 +144,26 @@ public:
     }
 
     /// What is added until `end_tuple` forms one element.
-    key& begin_tuple() { return step([&] { return phicache_key_begin_tuple(handle()); }); }
-    key& end_tuple() { return step([&] { return phicache_key_end_tuple(handle()); }); }
+    key& begin_tuple() {
+        return step([&] { return phicache_key_begin_tuple(handle()); });
+    }
+    key& end_tuple() {
+        return step([&] { return phicache_key_end_tuple(handle()); });
+    }
     /// What is added until `end_set` forms one element whose order does not matter.
-    key& begin_set() { return step([&] { return phicache_key_begin_set(handle()); }); }
-    key& end_set() { return step([&] { return phicache_key_end_set(handle()); }); }
+    key& begin_set() {
+        return step([&] { return phicache_key_begin_set(handle()); });
+    }
+    key& end_set() {
+        return step([&] { return phicache_key_end_set(handle()); });
+    }
 
     /// The key's bytes, borrowed until the key changes; or why there are none.
     expected<bytes> try_encode(typing types = typing::untyped) const {
         if (failure_.code() != status::ok) return failure_;
         phicache_bytes encoded{};
-        if (const phicache_status code = phicache_key_bytes(handle(), static_cast<std::int32_t>(types), &encoded); code < 0) {
+        if (const phicache_status code = phicache_key_bytes(handle(), static_cast<std::int32_t>(types), &encoded);
+            code < 0) {
             return failure(code);
         }
         return bytes(encoded);
@@ -250,7 +261,8 @@ inline auto repertoire_writer(text prefix, direction dir, node_set mechanism, no
 }
 
 /// No list and an empty list are different keys: an empty list has an address.
-inline auto mice_writer(text prefix, direction dir, node_set mechanism, std::optional<span<const node_set>> purviews) noexcept {
+inline auto mice_writer(text prefix, direction dir, node_set mechanism,
+                        std::optional<span<const node_set>> purviews) noexcept {
     return [=](std::uint8_t* buffer, std::size_t capacity, std::size_t* len) {
         static constexpr std::uint64_t none = 0;
         const std::uint64_t* list = !purviews ? nullptr : purviews->empty() ? &none : masks(*purviews);
@@ -270,9 +282,10 @@ inline expected<key_bytes> try_repertoire_key(text prefix, direction dir, node_s
     return key_bytes::try_from(detail::repertoire_writer(prefix, dir, mechanism, purview));
 }
 
-/// The key of PyPhi's find_mice: (prefix, direction, mechanism), and the candidate purviews where there are any. An empty
-/// list of candidates is not the same as none, and their order counts.
-inline key_bytes mice_key(text prefix, direction dir, node_set mechanism, std::optional<span<const node_set>> purviews = {}) {
+/// The key of PyPhi's find_mice: (prefix, direction, mechanism), and the candidate purviews where there are any. An
+/// empty list of candidates is not the same as none, and their order counts.
+inline key_bytes mice_key(text prefix, direction dir, node_set mechanism,
+                          std::optional<span<const node_set>> purviews = {}) {
     return key_bytes::from(detail::mice_writer(prefix, dir, mechanism, purviews));
 }
 /// @copydoc mice_key
@@ -290,9 +303,9 @@ public:
     constexpr fingerprint() noexcept = default;
     constexpr explicit fingerprint(const phicache_fingerprint& raw) noexcept : raw_(raw) {}
 
-    /// Of a network of `connections.size()` nodes with a state-by-node `tpm` (2^nodes rows in the order of the state with
-    /// bit k for node k) and the targets of each node. `context` says how results are computed (algorithm, measure,
-    /// settings, version of what is stored): programs with equal fingerprints read each other's values.
+    /// Of a network of `connections.size()` nodes with a state-by-node `tpm` (2^nodes rows in the order of the state
+    /// with bit k for node k) and the targets of each node. `context` says how results are computed (algorithm,
+    /// measure, settings, version of what is stored): programs with equal fingerprints read each other's values.
     static fingerprint of_network(span<const double> tpm, span<const node_set> connections, bytes context,
                                   layout order = layout::row_major) {
         return try_of_network(tpm, connections, context, order).value();
@@ -305,8 +318,8 @@ public:
             return failure(status::error_invalid_argument, "a TPM of n nodes has n columns and 2^n rows");
         }
         fingerprint made;
-        const phicache_status code = phicache_network_fingerprint(
-            tpm.data(), nodes, static_cast<std::int32_t>(order), detail::masks(connections), context, &made.raw_);
+        const phicache_status code = phicache_network_fingerprint(tpm.data(), nodes, static_cast<std::int32_t>(order),
+                                                                  detail::masks(connections), context, &made.raw_);
         if (code < 0) return failure(code);
         return made;
     }

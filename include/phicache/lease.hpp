@@ -11,21 +11,23 @@ PHICACHE_HPP_BEGIN
 class lease : public owner<phicache_lease, phicache_lease_abandon>, public writable<lease> {
 public:
     using owner::owner;
-    /// Hands the value to the cache, which stores it if it may, and to all who wait. The lease is gone, also on an error.
+    /// Hands the value to the cache, which stores it if it may, and to all who wait. The lease is gone, also on an
+    /// error.
     value complete() { return try_complete().value(); }
     /// @copydoc complete
     expected<value> try_complete() {
         expected<value> made(std::in_place);
-        if (const phicache_status code = phicache_lease_complete(release(), made->out()); code < 0) made = failure(code);
+        if (const phicache_status code = phicache_lease_complete(release(), made->out()); code < 0)
+            made = failure(code);
         return made;
     }
 };
 
 /// What `cache::begin` and `cache::wait` answer.
 struct turn {
-    status code = status::miss;     ///< `ok`, or what is to be done.
-    value found{};                  ///< With `status::ok`: the value.
-    lease duty = lease(nullptr);    ///< With `status::lease`: the duty to compute it.
+    status code = status::miss;   ///< `ok`, or what is to be done.
+    value found{};                ///< With `status::ok`: the value.
+    lease duty = lease(nullptr);  ///< With `status::lease`: the duty to compute it.
 };
 
 PHICACHE_HPP_END

@@ -7,7 +7,8 @@
 PHICACHE_HPP_BEGIN
 
 /// A mechanism's maximally irreducible cause or effect. The payload is whatever else the caller keeps (repertoires, the
-/// partition): anything that `dict_cache::set` takes; `mice<>` borrows bytes, `mice<std::vector<double>>` owns its numbers.
+/// partition): anything that `dict_cache::set` takes; `mice<>` borrows bytes, `mice<std::vector<double>>` owns its
+/// numbers.
 template <class Payload = bytes>
 struct mice {
     direction dir = direction::cause;
@@ -19,7 +20,7 @@ struct mice {
 
 template <class Payload>
 mice(direction, node_set, node_set, double, Payload) -> mice<Payload>;
-mice(direction, node_set, node_set, double)->mice<>;
+mice(direction, node_set, node_set, double) -> mice<>;
 
 namespace detail {
 
@@ -58,11 +59,12 @@ struct write_mice {
 
 }  // namespace detail
 
-/// For a function that takes a `result&`: makes its value a record (whose own payload is not looked at) and lends room for
-/// a payload of `count` elements, zero-filled, to be written before the function returns.
+/// For a function that takes a `result&`: makes its value a record (whose own payload is not looked at) and lends room
+/// for a payload of `count` elements, zero-filled, to be written before the function returns.
 template <class T, class Payload>
 expected<span<T>> try_reserve_mice(result& out, const mice<Payload>& record, std::size_t count) {
-    static_assert(detail::is_plain_object<T> && alignof(T) <= 16, "elements must be trivially copyable, of at most 16-byte alignment");
+    static_assert(detail::is_plain_object<T> && alignof(T) <= 16,
+                  "elements must be trivially copyable, of at most 16-byte alignment");
     if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) return detail::too_many();
     phicache_mice raw = detail::to_c(record);
     raw.payload = {nullptr, count * sizeof(T)};
@@ -153,9 +155,9 @@ private:
     phicache_mice raw_ = empty();
 };
 
-/// PyPhi's MICE caches: the records of one subsystem by key (`mice_key`, or bytes of one's own). A child asks its parent
-/// on a miss, and gets the record if the child's cut does not damage it; it costs nothing to make, and keeps the parent's
-/// records when the parent is gone.
+/// PyPhi's MICE caches: the records of one subsystem by key (`mice_key`, or bytes of one's own). A child asks its
+/// parent on a miss, and gets the record if the child's cut does not damage it; it costs nothing to make, and keeps the
+/// parent's records when the parent is gone.
 class mice_cache : public owner<phicache_mice_cache, phicache_mice_cache_free>, public keyed<mice_cache> {
 public:
     using owner::owner;
@@ -168,8 +170,8 @@ public:
         return make(phicache_mice_cache_new, system, parent, options, settings);
     }
     /// PyPhi's DictMICECache: in this process, whatever is configured.
-    static mice_cache dict(const subsystem& system, const mice_cache* parent = nullptr, const cache_options& options = {},
-                           config_ref settings = {}) {
+    static mice_cache dict(const subsystem& system, const mice_cache* parent = nullptr,
+                           const cache_options& options = {}, config_ref settings = {}) {
         return try_dict(system, parent, options, settings).value();
     }
     /// @copydoc dict
@@ -178,8 +180,8 @@ public:
         return make(phicache_dict_mice_cache_new, system, parent, options, settings);
     }
     /// PyPhi's RedisMICECache: on the configured server.
-    static mice_cache redis(const subsystem& system, const mice_cache* parent = nullptr, const cache_options& options = {},
-                            config_ref settings = {}) {
+    static mice_cache redis(const subsystem& system, const mice_cache* parent = nullptr,
+                            const cache_options& options = {}, config_ref settings = {}) {
         return try_redis(system, parent, options, settings).value();
     }
     /// @copydoc redis
@@ -220,8 +222,8 @@ public:
         return detail::stored(phicache_mice_cache_set(handle(), key, &raw));
     }
 
-    /// The key's record; on a miss `compute` makes it: it returns a `mice`, or takes a `result&` and uses `reserve_mice`. The
-    /// record is returned also when its store is refused. Otherwise as `dict_cache::memoize`.
+    /// The key's record; on a miss `compute` makes it: it returns a `mice`, or takes a `result&` and uses
+    /// `reserve_mice`. The record is returned also when its store is refused. Otherwise as `dict_cache::memoize`.
     template <class Compute>
     pinned_mice memoize(bytes key, Compute&& compute) {
         pinned_mice made;
@@ -262,8 +264,8 @@ private:
     }
     template <class Lent>
     phicache_status borrow(bytes key, Lent& loan, pinned_mice& made) {
-        return phicache_mice_cache_memoize(handle(), key, &Lent::compute, &loan, nullptr, &made.raw_, made.pinned_.out(),
-                                           nullptr);
+        return phicache_mice_cache_memoize(handle(), key, &Lent::compute, &loan, nullptr, &made.raw_,
+                                           made.pinned_.out(), nullptr);
     }
     template <class New>
     static expected<mice_cache> make(New make_new, const subsystem& system, const mice_cache* parent,
@@ -273,7 +275,8 @@ private:
         }
         return detail::create<mice_cache>([&](phicache_mice_cache** out) {
             const phicache_cache_options raw = detail::to_c(options);
-            return make_new(settings.handle(), &raw, system.handle(), parent != nullptr ? parent->handle() : nullptr, out);
+            return make_new(settings.handle(), &raw, system.handle(), parent != nullptr ? parent->handle() : nullptr,
+                            out);
         });
     }
 };

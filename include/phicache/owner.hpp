@@ -18,7 +18,9 @@ inline bool version_matches() noexcept {
 /// Fails when the loaded library cannot serve this header. Every constructor asks.
 inline expected<void> try_check_version() {
     static const bool matches = version_matches();
-    if (!matches) return failure(status::error_unsupported, "the phicache library that was loaded has another version than phicache.hpp");
+    if (!matches)
+        return failure(status::error_unsupported,
+                       "the phicache library that was loaded has another version than phicache.hpp");
     return {};
 }
 

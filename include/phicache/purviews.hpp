@@ -45,7 +45,8 @@ struct write_masks {
 
 /// From (direction, mechanism) to a list of purviews. It belongs to a network. Stores only while its configuration
 /// switches the caching of potential purviews on.
-class purview_cache : public owner<phicache_purview_cache, phicache_purview_cache_free>, public accounting<purview_cache> {
+class purview_cache : public owner<phicache_purview_cache, phicache_purview_cache_free>,
+                      public accounting<purview_cache> {
 public:
     using owner::owner;
     explicit purview_cache(const cache_options& options = {}, config_ref settings = {})
@@ -81,8 +82,8 @@ public:
                                                          detail::masks(purviews), purviews.size()));
     }
 
-    /// The mechanism's purviews; on a miss `compute` makes them: it returns a vector of `node_set`, or takes a `result&`
-    /// and writes masks there. Otherwise as `dict_cache::memoize`.
+    /// The mechanism's purviews; on a miss `compute` makes them: it returns a vector of `node_set`, or takes a
+    /// `result&` and writes masks there. Otherwise as `dict_cache::memoize`.
     template <class Compute>
     purview_list memoize(direction dir, node_set mechanism, Compute&& compute) {
         purview_list made;
@@ -107,7 +108,8 @@ public:
     /// @copydoc view
     expected<cache> try_view() const {
         phicache_cache* raw = nullptr;
-        if (const phicache_status code = phicache_purview_cache_as_cache(handle(), &raw); code < 0) return failure(code);
+        if (const phicache_status code = phicache_purview_cache_as_cache(handle(), &raw); code < 0)
+            return failure(code);
         return cache(raw);
     }
 
@@ -118,8 +120,8 @@ private:
     phicache_status look_up(direction dir, node_set mechanism, std::optional<purview_list>& found) const {
         const std::uint64_t* masks = nullptr;
         std::size_t count = 0;
-        const phicache_status code = phicache_purview_cache_get(handle(), static_cast<std::int32_t>(dir), mechanism.mask(),
-                                                                &masks, &count, found.emplace().pinned_.out());
+        const phicache_status code = phicache_purview_cache_get(
+            handle(), static_cast<std::int32_t>(dir), mechanism.mask(), &masks, &count, found.emplace().pinned_.out());
         if (code != PHICACHE_OK) found.reset();
         return code;
     }
@@ -127,8 +129,9 @@ private:
     phicache_status borrow(direction dir, node_set mechanism, Lent& loan, purview_list& made) {
         const std::uint64_t* masks = nullptr;
         std::size_t count = 0;
-        return phicache_purview_cache_memoize(handle(), static_cast<std::int32_t>(dir), mechanism.mask(), &Lent::compute,
-                                              &loan, nullptr, &masks, &count, made.pinned_.out(), nullptr);
+        return phicache_purview_cache_memoize(handle(), static_cast<std::int32_t>(dir), mechanism.mask(),
+                                              &Lent::compute, &loan, nullptr, &masks, &count, made.pinned_.out(),
+                                              nullptr);
     }
 };
 

@@ -28,16 +28,16 @@ public:
     }
     /// @copydoc bipartition
     static expected<cut> try_bipartition(std::size_t size, node_set from, node_set to) {
-        return make(size, [&](std::uint64_t* out) {
-            return phicache_cut_bipartition(size, from.mask(), to.mask(), out);
-        });
+        return make(size,
+                    [&](std::uint64_t* out) { return phicache_cut_bipartition(size, from.mask(), to.mask(), out); });
     }
     /// PyPhi's KCut as a size×size matrix: what is not 0 in row i and column j severs the connection from i to j.
     static cut matrix(std::size_t size, span<const std::uint8_t> severed, layout order = layout::row_major) {
         return try_matrix(size, severed, order).value();
     }
     /// @copydoc matrix
-    static expected<cut> try_matrix(std::size_t size, span<const std::uint8_t> severed, layout order = layout::row_major) {
+    static expected<cut> try_matrix(std::size_t size, span<const std::uint8_t> severed,
+                                    layout order = layout::row_major) {
         if (size > 64 || severed.size() != size * size) return bad_size();
         return make(size, [&](std::uint64_t* out) {
             return phicache_cut_matrix(size, severed.data(), static_cast<std::int32_t>(order), out);
@@ -45,7 +45,8 @@ public:
     }
     /// PyPhi's K-partition: part k joins `mechanisms[k]` and `purviews[k]`; connections between different parts are
     /// severed, in the direction's order.
-    static cut partition(std::size_t size, direction dir, span<const node_set> mechanisms, span<const node_set> purviews) {
+    static cut partition(std::size_t size, direction dir, span<const node_set> mechanisms,
+                         span<const node_set> purviews) {
         return try_partition(size, dir, mechanisms, purviews).value();
     }
     /// @copydoc partition
@@ -67,8 +68,8 @@ public:
     /// One mask for each node, for C.
     const std::uint64_t* data() const noexcept { return detail::masks(severed_); }
 
-    /// Whether a MICE of the uncut system may differ under this cut: the cut severs a connection within the mechanism, or
-    /// between mechanism and purview in the direction's order.
+    /// Whether a MICE of the uncut system may differ under this cut: the cut severs a connection within the mechanism,
+    /// or between mechanism and purview in the direction's order.
     bool damages(direction dir, node_set mechanism, node_set purview) const {
         return try_damages(dir, mechanism, purview).value();
     }
@@ -81,13 +82,16 @@ public:
         return damaged != 0;
     }
 
-    friend bool operator==(const cut& a, const cut& b) noexcept { return a.size_ == b.size_ && a.severed_ == b.severed_; }
+    friend bool operator==(const cut& a, const cut& b) noexcept {
+        return a.size_ == b.size_ && a.severed_ == b.severed_;
+    }
     friend bool operator!=(const cut& a, const cut& b) noexcept { return !(a == b); }
 
 private:
     explicit cut(std::size_t size) noexcept : size_(size <= 64 ? size : 0) {}
     static failure bad_size() noexcept {
-        return failure(status::error_invalid_argument, "a cut has 1 to 64 nodes, a row for each, and severs nothing beyond them");
+        return failure(status::error_invalid_argument,
+                       "a cut has 1 to 64 nodes, a row for each, and severs nothing beyond them");
     }
     template <class Make>
     static expected<cut> make(std::size_t size, Make&& fill) {
@@ -105,7 +109,8 @@ private:
 
 namespace detail {
 
-inline auto scoped_key_writer(phicache_subsystem* system, text prefix, direction dir, node_set mechanism, node_set purview) noexcept {
+inline auto scoped_key_writer(phicache_subsystem* system, text prefix, direction dir, node_set mechanism,
+                              node_set purview) noexcept {
     return [=](std::uint8_t* buffer, std::size_t capacity, std::size_t* len) {
         return phicache_subsystem_key(system, prefix.c_str(), static_cast<std::int32_t>(dir), mechanism.mask(),
                                       purview.mask(), buffer, capacity, len);
@@ -114,13 +119,14 @@ inline auto scoped_key_writer(phicache_subsystem* system, text prefix, direction
 
 }  // namespace detail
 
-/// A candidate system of a network in a state, uncut or under a cut. Never changes, so any number of threads may use it.
+/// A candidate system of a network in a state, uncut or under a cut. Never changes, so any number of threads may use
+/// it.
 class subsystem : public owner<phicache_subsystem, phicache_subsystem_free> {
 public:
     /// Takes over a handle of C's; `size` is the number of nodes of its network.
     subsystem(phicache_subsystem* handle, std::size_t size) noexcept : owner(handle), size_(size) {}
-    /// The subsystem `nodes` of a network in `state` (one entry for each node). The network's connections (the targets of
-    /// each node) are optional: with them cut-scoped keys leave out severed connections that never existed.
+    /// The subsystem `nodes` of a network in `state` (one entry for each node). The network's connections (the targets
+    /// of each node) are optional: with them cut-scoped keys leave out severed connections that never existed.
     subsystem(const fingerprint& network, span<const std::int32_t> state, node_set nodes,
               span<const node_set> connections = {}, const std::optional<cut>& severed = {})
         : subsystem(try_make(network, state, nodes, connections, severed).value()) {}
@@ -186,9 +192,9 @@ public:
         return damaged != 0;
     }
 
-    /// The cut-scoped key of what is computed from a mechanism and a purview: (prefix, direction, mechanism, purview), and
-    /// the severed connections between the two where there are any. All cuts that sever the same ones share the key, so
-    /// that one cache serves them all. The prefix may be null.
+    /// The cut-scoped key of what is computed from a mechanism and a purview: (prefix, direction, mechanism, purview),
+    /// and the severed connections between the two where there are any. All cuts that sever the same ones share the
+    /// key, so that one cache serves them all. The prefix may be null.
     key_bytes key(text prefix, direction dir, node_set mechanism, node_set purview) const {
         return key_bytes::from(detail::scoped_key_writer(handle(), prefix, dir, mechanism, purview));
     }
@@ -199,7 +205,8 @@ public:
 
 private:
     static failure bad_size() noexcept {
-        return failure(status::error_invalid_argument, "state, connections and cut must be of one network: of equal size");
+        return failure(status::error_invalid_argument,
+                       "state, connections and cut must be of one network: of equal size");
     }
 
     std::size_t size_;

@@ -9,15 +9,15 @@ PHICACHE_HPP_BEGIN
 /// Where a value came from.
 enum class origin : std::uint32_t {
     hit = PHICACHE_ORIGIN_HIT,
-    computed = PHICACHE_ORIGIN_COMPUTED,  ///< By this call.
-    waited = PHICACHE_ORIGIN_WAITED,      ///< By another thread, for which this call waited.
-    parent = PHICACHE_ORIGIN_PARENT,      ///< Inherited from a MICE cache's parent.
+    computed = PHICACHE_ORIGIN_COMPUTED,      ///< By this call.
+    waited = PHICACHE_ORIGIN_WAITED,          ///< By another thread, for which this call waited.
+    parent = PHICACHE_ORIGIN_PARENT,          ///< Inherited from a MICE cache's parent.
     not_stored = PHICACHE_ORIGIN_NOT_STORED,  ///< Computed by this call, and not kept: see `value::refusal()`.
 };
 
 /// A cache's own bytes, pinned: valid and unchanged until this object is destroyed, even when the entry is overwritten
-/// or the cache cleared or freed. Aligned for any type of at most 16-byte alignment. Move-only; a default-constructed or
-/// moved-from value is empty. One thread at a time; it may be destroyed on another thread than it came from.
+/// or the cache cleared or freed. Aligned for any type of at most 16-byte alignment. Move-only; a default-constructed
+/// or moved-from value is empty. One thread at a time; it may be destroyed on another thread than it came from.
 class value {
 public:
     value() noexcept : raw_{} {}

@@ -144,8 +144,10 @@ impl<P: Policy> Entries<P> {
         match begun {
             Begin::Found(_) => self.counters.lookup(true),
             Begin::Lease(_) => self.counters.lookup(false),
-            Begin::Busy(_) => {}
+            // It may have waited for this one before, and goes on doing so.
+            Begin::Busy(_) => return Ok(begun),
         }
+        Flight::stop_waiting(owner);
         Ok(begun)
     }
 

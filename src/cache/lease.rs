@@ -33,6 +33,7 @@ impl Held {
 
     fn abandon(&self) {
         if self.end() {
+            self.cache.failure();
             self.cache.fail(&self.flight);
         }
     }
@@ -75,7 +76,12 @@ pub enum Waited {
 impl Lease {
     /// Says who computes `key`.
     pub fn begin(cache: &Cache, key: &[u8], number: u64) -> Result<Started> {
-        let flight = match cache.begin(key, Owner::from_number(number)?)? {
+        let owner = Owner::from_number(number)?;
+        if let Some(value) = cache.hit(key) {
+            Flight::stop_waiting(owner);
+            return Ok(Started::Found(value));
+        }
+        let flight = match cache.begin(key, owner)? {
             Begin::Found(value) => return Ok(Started::Found(value)),
             Begin::Busy(_) => return Ok(Started::Busy),
             Begin::Lease(flight) => flight,

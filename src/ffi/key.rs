@@ -155,6 +155,20 @@ pub unsafe extern "C" fn phicache_key_end_tuple(key: *mut phicache_key) -> phica
     guard("phicache_key_end_tuple", || change(key, KeyBuilder::end_tuple))
 }
 
+/// Adds a tuple of doubles, such as a repertoire: what begin, the doubles one by one, and end make.
+///
+/// @param key     The builder.
+/// @param values  [nullable] The doubles; may be NULL if `count` is 0.
+/// @param count   How many.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_doubles(
+    key: *mut phicache_key,
+    values: *const f64,
+    count: usize,
+) -> phicache_status {
+    guard("phicache_key_add_doubles", || change(key, |key| key.add_doubles(array(values, count, "values")?)))
+}
+
 /// Begins a set: its items have no order, and equal ones count once.
 ///
 /// @param key  The builder.

@@ -77,6 +77,21 @@ impl KeyBuilder {
         self.end(TUPLE)
     }
 
+    /// Adds a tuple of doubles, such as a repertoire.
+    pub fn add_doubles(&mut self, values: &[f64]) -> Result<()> {
+        self.check_place()?;
+        self.check_depth()?;
+        self.encodings.iter_mut().try_for_each(|encoding| encoding.reserve(5 + 9 * values.len()))?;
+        for encoding in &mut self.encodings {
+            encoding.begin(TUPLE);
+            values.iter().for_each(|value| encoding.push(Element::Double(*value)));
+            encoding.reserve_end()?;
+            encoding.end();
+        }
+        self.pending = false;
+        Ok(())
+    }
+
     /// Begins a set: its items have no order, and equal ones count once.
     pub fn begin_set(&mut self) -> Result<()> {
         self.begin(SET)
@@ -122,9 +137,7 @@ impl KeyBuilder {
 
     fn begin(&mut self, tag: u8) -> Result<()> {
         self.check_place()?;
-        if self.encodings[0].depth() == DEPTH_MAX {
-            return Err(Error::invalid(format!("tuples and sets nest at most {DEPTH_MAX} deep")));
-        }
+        self.check_depth()?;
         self.encodings.iter_mut().try_for_each(|encoding| encoding.reserve(5))?;
         self.encodings.iter_mut().for_each(|encoding| encoding.begin(tag));
         self.pending = false;
@@ -146,6 +159,13 @@ impl KeyBuilder {
             return Err(Error::invalid("an argument without a name behind one that has a name"));
         }
         Ok(())
+    }
+
+    fn check_depth(&self) -> Result<()> {
+        match self.encodings[0].depth() {
+            DEPTH_MAX => Err(Error::invalid(format!("tuples and sets nest at most {DEPTH_MAX} deep"))),
+            _ => Ok(()),
+        }
     }
 
     fn name(&self, keyword: &Keyword) -> &[u8] {

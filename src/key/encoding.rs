@@ -84,7 +84,8 @@ impl Encoding {
 
     /// Makes sure that `end` needs no memory.
     pub(super) fn reserve_end(&mut self) -> Result<()> {
-        let len = self.open.last().map_or(0, |open| self.bytes.len() - open.at);
+        let set = self.open.last().filter(|open| open.tag == SET);
+        let len = set.map_or(0, |open| self.bytes.len() - open.at);
         self.scratch.clear();
         self.scratch.try_reserve(len).map_err(|_| Error::OutOfMemory(len))
     }

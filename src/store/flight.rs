@@ -15,7 +15,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hashbrown::HashTable;
@@ -77,6 +77,8 @@ struct State {
     doomed: bool,
     /// Those who compute too, because waiting would have closed a circle.
     others: Vec<Owner>,
+    /// Those who were announced to wait, and may be so still.
+    waiting: Vec<Owner>,
 }
 
 /// A computation that is going on.
@@ -224,13 +226,16 @@ fn remove(list: &mut HashTable<Shared<Flight>>, flight: &Shared<Flight>) {
 }
 
 /// The first landing counts: in a broken circle there may be several.
-fn finish(flight: &Flight, landing: Landing) {
+fn finish(flight: &Shared<Flight>, landing: Landing) {
     let mut state = flight.state.lock();
     if matches!(state.landing, Landing::InTheAir) {
         state.landing = landing;
     }
+    let waiting = std::mem::take(&mut state.waiting);
     drop(state);
     flight.landed.notify_all();
+    // Nobody waits for what has landed, also not those who come back later to ask.
+    waiting.into_iter().for_each(|owner| withdraw(owner, Some(flight)));
 }
 
 fn recursion(key: &[u8]) -> Error {
@@ -249,59 +254,84 @@ shuttle::lazy_static::lazy_static! {
     static ref WAITS: Mutex<Waits> = Mutex::new(None);
 }
 
-/// An announced wait.
-struct Announced(Owner);
+/// How many announcements there are, so that those who stop waiting need not look where there are none.
+static ANNOUNCED: AtomicUsize = AtomicUsize::new(0);
 
-impl Announced {
-    /// Announces that `owner` will wait for `flight`, unless that would close a circle.
-    fn new(owner: Owner, flight: &Shared<Flight>) -> Result<Option<Self>> {
-        let mut waits = WAITS.lock();
-        let waits = waits.get_or_insert_with(HashMap::new);
-        let mut ahead = vec![flight.clone()];
-        let mut seen = Vec::new();
-        while let Some(flight) = ahead.pop() {
-            let others = flight.state.lock().others.clone();
-            for computing in others.into_iter().chain([flight.owner]) {
-                if computing == owner {
-                    return Ok(None);
-                }
-                if !seen.contains(&computing) {
-                    seen.push(computing);
-                    ahead.extend(waits.get(&computing).cloned());
-                }
+/// Announces that `owner` waits for `flight`, unless that would close a circle. Says whether it was announced.
+fn announce(owner: Owner, flight: &Shared<Flight>) -> Result<bool> {
+    let mut waits = WAITS.lock();
+    let waits = waits.get_or_insert_with(HashMap::new);
+    let mut ahead = vec![flight.clone()];
+    let mut seen = Vec::new();
+    while let Some(flight) = ahead.pop() {
+        let others = flight.state.lock().others.clone();
+        for computing in others.into_iter().chain([flight.owner]) {
+            if computing == owner {
+                return Ok(false);
+            }
+            if !seen.contains(&computing) {
+                seen.push(computing);
+                ahead.extend(waits.get(&computing).cloned());
             }
         }
-        waits.try_reserve(1).map_err(|_| Error::OutOfMemory(0))?;
-        waits.insert(owner, flight.clone());
-        Ok(Some(Announced(owner)))
     }
+    waits.try_reserve(1).map_err(|_| Error::OutOfMemory(0))?;
+    let mut state = flight.state.lock();
+    if matches!(state.landing, Landing::InTheAir) && !state.waiting.contains(&owner) {
+        state.waiting.try_reserve(1).map_err(|_| Error::OutOfMemory(0))?;
+        state.waiting.push(owner);
+    }
+    drop(state);
+    waits.insert(owner, flight.clone());
+    ANNOUNCED.store(waits.len(), Ordering::Relaxed);
+    Ok(true)
 }
 
-impl Drop for Announced {
-    fn drop(&mut self) {
-        let waited = WAITS.lock().as_mut().and_then(|waits| waits.remove(&self.0));
-        drop(waited);
+/// Takes back what `owner` was announced to wait for: all of it, or this flight.
+fn withdraw(owner: Owner, flight: Option<&Shared<Flight>>) {
+    if ANNOUNCED.load(Ordering::Relaxed) == 0 {
+        return;
+    }
+    let mut waits = WAITS.lock();
+    let Some(waits) = waits.as_mut() else { return };
+    let meant = waits.get(&owner).is_some_and(|known| flight.is_none_or(|flight| known.is_same(flight)));
+    if meant {
+        waits.remove(&owner);
+        ANNOUNCED.store(waits.len(), Ordering::Relaxed);
     }
 }
 
 impl Flight {
-    /// Waits until the flight lands, or `deadline` comes.
+    /// Waits until the flight lands, or `deadline` comes. After that the owner counts as waiting until it waits again, or
+    /// says that it has stopped.
     pub fn wait(flight: &Shared<Self>, owner: Owner, deadline: Option<Instant>) -> Result<Wait> {
-        let Some(_announced) = Announced::new(owner, flight)? else { return Ok(Wait::Circle) };
+        if !announce(owner, flight)? {
+            return Ok(Wait::Circle);
+        }
         let mut state = flight.state.lock();
-        loop {
+        let landed = loop {
             match &state.landing {
-                Landing::Value(entry) => return Ok(Wait::Value(entry.clone())),
-                Landing::Failed => return Ok(Wait::Failed),
+                Landing::Value(entry) => break Wait::Value(entry.clone()),
+                Landing::Failed => break Wait::Failed,
                 Landing::InTheAir => {}
             }
             let left = deadline.map_or(SLICE, |deadline| deadline.saturating_duration_since(Instant::now()));
             if left.is_zero() {
+                // It comes back, or begins something else: until then it waits still, so that circles of those who wait
+                // a little at a time are seen too.
                 return Ok(Wait::TimeOut);
             }
             let woken = flight.landed.wait_timeout(state, left.min(SLICE));
             state = woken.unwrap_or_else(PoisonError::into_inner).0;
-        }
+        };
+        drop(state);
+        withdraw(owner, Some(flight));
+        Ok(landed)
+    }
+
+    /// Tells that `owner` does something else now, and waits for nothing.
+    pub fn stop_waiting(owner: Owner) {
+        withdraw(owner, None);
     }
 
     /// Lets `owner` compute too, since it cannot wait.

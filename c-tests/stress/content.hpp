@@ -1,0 +1,40 @@
+// content.hpp: what the caches hold. A value follows from the number of its key, so that anyone can check it byte by
+// byte; in front stands a stamp that tells when its computation began. Some values are empty, and have no stamp.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace stress {
+
+constexpr unsigned shared_keys = 1000;      // 0 to 999 belong to all threads
+constexpr unsigned own_keys = 16;           // behind them each thread has some of its own
+constexpr unsigned most_threads = 64;
+constexpr unsigned all_keys = shared_keys + own_keys * most_threads;
+
+// How often the cache had been cleared, and the key been removed, when the computation was seen to run.
+struct Stamp {
+    std::uint64_t clears, removals;
+};
+
+// Of a value that was set, and may appear at any time.
+constexpr Stamp timeless{UINT64_MAX, UINT64_MAX};
+
+class Content {
+public:
+    // Values are whole numbers of `unit` bytes.
+    explicit Content(std::size_t unit) : unit_(unit) {}
+
+    std::size_t length(unsigned key) const;
+    void write(std::uint8_t *room, unsigned key, Stamp stamp) const;
+    // Whether these are the bytes of this key's value, and not older than `oldest`.
+    bool check(const char *cache, const std::uint8_t *data, std::size_t len, unsigned key, Stamp oldest) const;
+
+private:
+    std::size_t unit_;
+};
+
+// No value is longer.
+constexpr std::size_t longest_value = 24 + 1300;
+
+}  // namespace stress

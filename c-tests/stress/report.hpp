@@ -1,0 +1,28 @@
+// report.hpp: what the stress program finds wrong. May be used from any thread.
+#pragma once
+
+#include <cstdint>
+
+namespace stress {
+
+// Prints one line, and counts it; the twentieth ends the program.
+[[gnu::format(printf, 1, 2)]] void fail(const char *format, ...);
+
+std::uint64_t failures();
+
+// Counted, so that a run which looked at nothing is no success.
+inline thread_local std::uint64_t checks_of_thread = 0;
+
+// `expect(holds, ...)` prints what follows like printf when `holds` is false.
+template <class... Arguments>
+bool expect(bool holds, const char *format, Arguments... arguments) {
+    ++checks_of_thread;
+    if (!holds) fail(format, arguments...);
+    return holds;
+}
+
+// Adds this thread's checks to those of the program.
+void add_checks();
+std::uint64_t checks();
+
+}  // namespace stress
