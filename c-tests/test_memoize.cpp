@@ -163,10 +163,10 @@ double depth(dict_cache& cache, int n) {
     return n == 0 ? 0 : cache.memoize<double>(phicache::bytes_of(n), [&] { return 1 + depth(cache, n - 1); });
 }
 
-void computations_nest_thousands_deep() {
+void computations_nest_a_thousand_deep() {
     dict_cache cache;
-    CHECK_NEAR(depth(cache, 5000), 5000.0, 0.0);
-    CHECK_UINT(cache.size(), 5000);
+    CHECK_NEAR(depth(cache, 1000), 1000.0, 0.0);
+    CHECK_UINT(cache.size(), 1000);
 }
 
 void an_exception_passes_through_nested_calls() {
@@ -249,7 +249,7 @@ int main() {
     RUN(a_failure_of_the_library_keeps_its_status_and_text);
     RUN(a_function_may_use_its_cache_for_other_keys);
     RUN(asking_for_the_key_being_computed_is_an_error);
-    RUN(computations_nest_thousands_deep);
+    RUN(computations_nest_a_thousand_deep);
     RUN(an_exception_passes_through_nested_calls);
     RUN(a_function_may_free_its_cache);
     RUN(a_value_too_large_to_keep_is_returned);
