@@ -14,7 +14,7 @@ ARGUMENTS = {
     'char * buffer': '(char *)out.buffer', 'uint8_t * buffer': 'out.buffer', 'int32_t * indices': 'out.indices',
     'const int32_t * indices': 'in.indices', 'const int32_t * state': 'in.state',
     'const char * url': '"redis://host"', 'const char *': '"name"',
-    'const double * tpm': 'in.tpm', 'const uint64_t *': 'in.masks', 'const uint8_t * matrix': 'in.matrix',
+    'const double *': 'in.tpm', 'const uint64_t *': 'in.masks', 'const uint8_t * matrix': 'in.matrix',
     'const phicache_cache_options *': '&in.options', 'const phicache_fingerprint *': '&in.fingerprint',
     'const phicache_mice *': '&in.mice',
     'phicache_config *': 'in.config', 'phicache_key *': 'in.key', 'phicache_cache *': 'in.view',

@@ -85,7 +85,8 @@ fn growing<T: Copy>(given: *const T, name: &str) -> Result<T> {
     if given.is_null() {
         return Err(null(name));
     }
-    let size = struct_size(given, name)?;
+    // No less than in the first version, which is this one.
+    let size = struct_size(given, size_of::<T>(), name)?;
     let mut whole = std::mem::MaybeUninit::<T>::zeroed();
     // SAFETY: the caller's struct has `size` bytes, and ours takes no more than it has; all fields may be zero.
     unsafe {
@@ -94,15 +95,16 @@ fn growing<T: Copy>(given: *const T, name: &str) -> Result<T> {
     }
 }
 
-/// The size that a growing struct says it has: no less than in the first version, which is this one, and no more than any
-/// version will have.
-pub(super) fn struct_size<T>(given: *const T, name: &str) -> Result<usize> {
-    let first = size_of::<T>();
+/// The size that a growing struct says it has: at least `least`, and no more than any version will have.
+pub(super) fn struct_size<T>(given: *const T, least: usize, name: &str) -> Result<usize> {
     // SAFETY: growing structs begin with their size.
     let size = unsafe { given.cast::<usize>().read_unaligned() };
-    match size >= first && size <= 4096 {
+    match size >= least && size <= 4096 {
         true => Ok(size),
-        false => Err(Error::invalid(format!("{name}->struct_size is {size}; set it to sizeof of the struct, {first}"))),
+        false => Err(Error::invalid(format!(
+            "{name}->struct_size is {size}; set it to sizeof of the struct, {}",
+            size_of::<T>()
+        ))),
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn growing<T: Copy>(pointer: *mut T, name: &str) -> Result<Growing<T>
     if pointer.is_null() {
         return Err(null(name));
     }
-    let size = struct_size(pointer, name)?;
+    let size = struct_size(pointer, 2 * size_of::<usize>(), name)?;
     // SAFETY: the caller says that its struct has `size` bytes; the first field stays.
     unsafe { pointer.cast::<u8>().add(size_of::<usize>()).write_bytes(0, size - size_of::<usize>()) };
     Ok(Growing { pointer, size })

@@ -31,7 +31,7 @@ pub unsafe extern "C" fn phicache_registry_list(
         if items.is_null() && capacity > 0 {
             return Err(null("items"));
         }
-        let apart = if capacity == 0 { 0 } else { struct_size(items, "items")? };
+        let apart = if capacity == 0 { 0 } else { struct_size(items, size_of::<phicache_registry_item>(), "items")? };
         let caches = registry::all();
         *out_count = caches.len();
         if caches.len() > capacity {

@@ -1,0 +1,171 @@
+#include <thread>
+
+#include "phases.hpp"
+#include "report.hpp"
+
+namespace stress {
+
+namespace {
+
+constexpr unsigned all_calls = 24000;  // of all threads together, apart from those that computations make
+
+// Keys that only their thread sets, removes and looks up: it finds what it left, whatever the others do.
+class OwnKeys {
+public:
+    explicit OwnKeys(Worker &worker) : worker_(worker) {}
+
+    void change(const std::shared_ptr<Cache> &cache) {
+        const unsigned which = worker_.random.below(own_keys), key = shared_keys + worker_.number() * own_keys + which;
+        const Stamp stamp{++last_, worker_.number()};
+        worker_.doing("set, get and remove", *cache, key);
+        if (worker_.random.chance(300)) {
+            const phicache_status expected = there_[which] ? PHICACHE_OK : PHICACHE_MISS;
+            const phicache_status removed = phicache_cache_remove(cache->view(), cache->key(key));
+            expect(removed == expected, "%s, key %u: remove is %s", cache->name(), key, phicache_status_name(removed));
+            there_[which] = false;
+        } else {
+            const phicache_status set = cache->set(key, stamp);
+            expect(set == PHICACHE_OK, "%s, key %u: set is %s", cache->name(), key, phicache_status_name(set));
+            worker_.tally(*cache).sets++;
+            there_[which] = true;
+        }
+        const phicache_status contains = phicache_cache_contains(cache->view(), cache->key(key));
+        expect((contains == PHICACHE_OK) == there_[which], "%s, key %u: contains is %s", cache->name(), key,
+               phicache_status_name(contains));
+        phicache_value value{};
+        const phicache_status got = cache->get(key, &value);
+        if (expect((got == PHICACHE_OK) == there_[which], "%s, key %u: get is %s", cache->name(), key,
+                   phicache_status_name(got)) &&
+            got == PHICACHE_OK && there_[which])
+            cache->check({value.data, value.len}, key, stamp);
+        phicache_value_release(&value);
+        Tally &tally = worker_.tally(*cache);
+        ++(got == PHICACHE_OK ? tally.hits : tally.misses);
+    }
+    unsigned left() const {
+        unsigned count = 0;
+        for (const bool there : there_) count += there;
+        return count;
+    }
+
+private:
+    Worker &worker_;
+    std::uint64_t last_ = 0;
+    std::array<bool, own_keys> there_{};
+};
+
+struct Caches {
+    std::shared_ptr<Cache> dict, limited, purviews, parent, cut, copy, memo;
+};
+
+constexpr std::uint64_t limit = 150000;
+
+std::uint64_t number(std::uint64_t count) { return count; }
+
+void check_count(const Cache &cache, const char *what, std::uint64_t actual, std::uint64_t expected) {
+    expect(actual == expected, "%s: %s are %llu, counted from outside %llu", cache.name(), what,
+           static_cast<unsigned long long>(actual), static_cast<unsigned long long>(number(expected)));
+}
+
+// What the cache says of itself against what its callers saw.
+void check_counts(const Cache &cache, const Tally &seen, std::uint64_t size) {
+    std::uint64_t refused = 0;
+    for (const std::uint64_t count : seen.refused) refused += count;
+    phicache_info info{};
+    expect(cache.info(&info) == PHICACHE_OK, "%s: no info", cache.name());
+    check_count(cache, "hits", info.hits, seen.hits + seen.waited);
+    check_count(cache, "misses", info.misses, seen.misses + seen.begun + seen.callbacks);
+    check_count(cache, "values", info.size, size);
+    if (cache.view() == nullptr) return;
+    phicache_stats stats{};
+    stats.struct_size = sizeof stats;
+    expect(phicache_cache_stats(cache.view(), &stats) == PHICACHE_OK, "%s: no stats", cache.name());
+    check_count(cache, "hits in the stats", stats.hits, info.hits);
+    check_count(cache, "misses in the stats", stats.misses, info.misses);
+    check_count(cache, "waits", stats.waits, seen.waited);
+    check_count(cache, "errors", stats.errors, seen.failed);
+    check_count(cache, "refusals by cut", stats.refused_cut, seen.refused[PHICACHE_REFUSED_CUT]);
+    check_count(cache, "refusals by phi", stats.refused_phi, seen.refused[PHICACHE_REFUSED_PHI]);
+    check_count(cache, "refusals by capacity", stats.refused_capacity, seen.refused[PHICACHE_REFUSED_CAPACITY]);
+    check_count(cache, "refusals in all",
+                stats.refused_cut + stats.refused_phi + stats.refused_memory + stats.refused_disabled +
+                    stats.refused_capacity + stats.refused_cleared,
+                refused);
+    expect((stats.compute_ns > 0) == (seen.computed + refused > 0), "%s: %llu ns of computing", cache.name(),
+           static_cast<unsigned long long>(stats.compute_ns));
+}
+
+// Each cache's number of values, from what its callers saw; in the order of their places.
+void check_all(Phase &phase, const Caches &caches, const std::array<Tally, places> &seen, std::uint64_t own) {
+    std::array<std::uint64_t, places> sizes{};
+    std::uint64_t inherited_by_cut = 0, inherited_by_copy = 0;
+    for (unsigned key = 0; key < shared_keys; key++) {
+        for (const std::shared_ptr<Cache> &cache : phase.caches) sizes[cache->place()] += phase.kept[cache->place()][key] > 0;
+        const bool in_parent = phase.kept[caches.parent->place()][key] > 0;
+        inherited_by_cut += in_parent && !damaged(key);
+        inherited_by_copy += in_parent && phase.kept[caches.copy->place()][key] == 0;
+    }
+    // Without sets the number of stores is the number of values: what lost the race in a circle is not stored.
+    for (const std::shared_ptr<Cache> &cache : phase.caches) {
+        if (cache->view() == nullptr) continue;
+        phicache_stats stats{};
+        stats.struct_size = sizeof stats;
+        phicache_cache_stats(cache->view(), &stats);
+        check_count(*cache, "stores", stats.stores, sizes[cache->place()] + seen[cache->place()].sets);
+    }
+    sizes[caches.dict->place()] += own;
+    sizes[caches.cut->place()] += inherited_by_cut;
+    sizes[caches.copy->place()] += inherited_by_copy;
+    for (const std::shared_ptr<Cache> &cache : phase.caches)
+        check_counts(*cache, seen[cache->place()], sizes[cache->place()]);
+}
+
+void check_bytes(const Caches &caches) {
+    phicache_stats stats{};
+    stats.struct_size = sizeof stats;
+    phicache_cache_stats(caches.limited->view(), &stats);
+    expect(stats.bytes <= limit, "%s: %llu bytes, allowed %llu", caches.limited->name(),
+           static_cast<unsigned long long>(stats.bytes), static_cast<unsigned long long>(limit));
+}
+
+}  // namespace
+
+void counted(unsigned threads, std::uint64_t seed, bool circles) {
+    const Unlimited config;
+    Phase phase;
+    phase.circles = circles;
+    Caches caches;
+    caches.dict = make_dict(config.handle(), "counted.dict", 0);
+    caches.limited = make_dict(config.handle(), "counted.limited", 1, limit);
+    caches.purviews = make_purview(config.handle(), "counted.purviews", 2);
+    caches.parent = make_mice(config.handle(), "counted.parent", 3, Cut::none, nullptr);
+    caches.cut = make_mice(config.handle(), "counted.cut", 4, Cut::severed, caches.parent.get());
+    caches.copy = make_mice(config.handle(), "counted.copy", 5, Cut::none, caches.parent.get());
+    caches.memo = make_memo(config.handle(), "a memo", 6, &Worker::compute);
+    phase.caches = {caches.dict, caches.limited, caches.purviews, caches.parent, caches.cut, caches.copy, caches.memo};
+
+    std::atomic<std::uint64_t> own{0};
+    const auto seen = run_workers(phase, threads, seed, [&](Worker &worker) {
+        OwnKeys keys(worker);
+        for (unsigned call = 0; call < all_calls / threads; call++) {
+            const unsigned dice = worker.random.below(100);
+            if (dice < 60) worker.ask(worker.any_cache(), worker.any_key());
+            else if (dice < 75) worker.look(worker.any_viewed_cache(), worker.any_key());
+            else if (dice < 80) worker.look_into_buffer(*worker.any_viewed_cache(), worker.any_key());
+            else if (dice < 86) worker.begin(worker.any_viewed_cache(), worker.any_key());
+            else if (dice < 90) worker.wait(worker.any_viewed_cache(), worker.any_key());
+            else if (dice < 94) worker.release_some_pin();
+            else keys.change(caches.dict);
+        }
+        own += keys.left();
+        // A thread that ends gives its leases up; so all end together, when there are none.
+        --phase.workers_left;
+        while (phase.workers_left > 0 || phase.leases_out > 0)
+            if (!worker.end_some_lease()) std::this_thread::yield();
+        ++phase.workers_left;
+    });
+    check_all(phase, caches, seen, own);
+    check_bytes(caches);
+}
+
+}  // namespace stress
