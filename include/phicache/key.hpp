@@ -28,6 +28,13 @@ struct is_range<
     T, std::void_t<decltype(std::begin(std::declval<const T&>())), decltype(std::end(std::declval<const T&>()))>>
     : std::true_type {};
 
+/// Doubles one behind the other, as in a std::vector: they go into a key at once.
+template <class T, class = void>
+struct is_doubles : std::false_type {};
+template <class T>
+struct is_doubles<T, std::void_t<decltype(std::data(std::declval<const T&>())), decltype(std::size(std::declval<const T&>()))>>
+    : std::is_same<decltype(std::data(std::declval<const T&>())), const double*> {};
+
 template <class T, class = void>
 struct is_tuple : std::false_type {};
 template <class T>
@@ -121,6 +128,10 @@ public:
             static_assert(detail::always_false<T>, "a map has no order of its own: add its pairs");
         } else if constexpr (detail::is_associative<U>::value) {
             begin_set().add_each(element).end_set();
+        } else if constexpr (detail::is_doubles<T>::value) {
+            step([&] { return phicache_key_add_doubles(handle(), std::data(element), std::size(element)); });
+        } else if constexpr (detail::is_doubles<T>::value) {
+            step([&] { return phicache_key_add_doubles(handle(), std::data(element), std::size(element)); });
         } else if constexpr (detail::is_range<T>::value) {
             begin_tuple().add_each(element).end_tuple();
         } else if constexpr (detail::is_tuple<U>::value) {

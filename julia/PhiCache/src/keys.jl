@@ -72,6 +72,10 @@ function add!(key::KeyBuilder, value::Union{Tuple,AbstractVector})
     return element(key, @c phicache_key_end_tuple(key::Ptr{Cvoid})::Int32)
 end
 
+# The same tuple in one call.
+add!(key::KeyBuilder, value::Vector{Float64}) =
+    element(key, @c phicache_key_add_doubles(key::Ptr{Cvoid}, value::Ptr{Float64}, length(value)::Csize_t)::Int32)
+
 function add!(key::KeyBuilder, value::AbstractSet)
     check(@c phicache_key_begin_set(key::Ptr{Cvoid})::Int32)
     add_each!(key, value)
