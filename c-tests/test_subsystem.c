@@ -118,6 +118,9 @@ static void a_subsystem_knows_its_nodes_and_its_cut(void) {
     phicache_subsystem *barely = NULL, *again = NULL;
     uint64_t nodes = 99;
     int32_t is_cut = 77, damaged = 77;
+    size_t size = 99;
+    CHECK_OK(phicache_subsystem_size(uncut, &size));
+    CHECK_UINT(size, 3);
     CHECK_OK(phicache_subsystem_nodes(uncut, &nodes));
     CHECK_UINT(nodes, 7);
     CHECK_OK(phicache_subsystem_is_cut(uncut, &is_cut));

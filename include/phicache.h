@@ -57,7 +57,7 @@
 #define PHICACHE_VERSION_MAJOR 0
 #define PHICACHE_VERSION_MINOR 1
 #define PHICACHE_VERSION_PATCH 0
-#define PHICACHE_VERSION_NUMBER ((uint32_t)PHICACHE_VERSION_MAJOR << 16 | PHICACHE_VERSION_MINOR << 8 | PHICACHE_VERSION_PATCH)
+#define PHICACHE_VERSION_NUMBER (PHICACHE_VERSION_MAJOR * 65536u + PHICACHE_VERSION_MINOR * 256u + PHICACHE_VERSION_PATCH)
 
 /* A constructor whose status nobody looks at. */
 #ifndef PHICACHE_MUST_USE
@@ -1523,6 +1523,14 @@ phicache_status phicache_subsystem_free(phicache_subsystem *subsystem);
  * @param out        The fingerprint.
  */
 phicache_status phicache_subsystem_fingerprint(phicache_subsystem *subsystem, phicache_fingerprint *out);
+
+/**
+ * The number of nodes of a subsystem's network: how many node sets a cut of it has.
+ *
+ * @param subsystem  The subsystem.
+ * @param out_size   The number.
+ */
+phicache_status phicache_subsystem_size(phicache_subsystem *subsystem, size_t *out_size);
 
 /**
  * The nodes of a subsystem.

@@ -294,7 +294,6 @@ fn a_prefix_is_one_more_argument_in_front() {
 
 #[test]
 fn the_standard_keys_are_what_the_builder_makes() {
-    use phicache::iit::{Direction, NodeSet};
     use phicache::key::{mice, repertoire};
     let mut key = KeyBuilder::new();
     let mut buffer = [0; 128];
@@ -305,16 +304,16 @@ fn the_standard_keys_are_what_the_builder_makes() {
         key.add(Element::Nodes(5)).unwrap();
         let head = key.key(false).unwrap().to_vec();
         key.add(Element::Nodes(6)).unwrap();
-        let len = repertoire(&mut buffer, prefix, Direction::Effect, NodeSet(5), NodeSet(6)).unwrap();
+        let len = repertoire(&mut buffer, prefix, 1, 5, 6).unwrap();
         assert_eq!(key.key(false).unwrap(), &buffer[..len]);
 
-        let len = mice(&mut buffer, prefix, Direction::Effect, NodeSet(5), None).unwrap();
+        let len = mice(&mut buffer, prefix, 1, 5, None).unwrap();
         assert_eq!(&buffer[..len], [&head[..], &[0]].concat());
-        let empty = mice(&mut buffer, prefix, Direction::Effect, NodeSet(5), Some(&[])).unwrap();
+        let empty = mice(&mut buffer, prefix, 1, 5, Some(&[])).unwrap();
         assert_eq!(&buffer[..empty], [&head[..], &[0x0A, 0, 0, 0, 0]].concat());
-        let ordered = [NodeSet(2), NodeSet(1)];
-        let len = mice(&mut buffer, prefix, Direction::Effect, NodeSet(5), Some(&ordered)).unwrap();
+        let ordered = [2, 1];
+        let len = mice(&mut buffer, prefix, 1, 5, Some(&ordered)).unwrap();
         assert_eq!((buffer[empty], buffer[empty + 1], len), (9, 2, empty + 18));
-        assert!(mice(&mut buffer[..len - 1], prefix, Direction::Effect, NodeSet(5), Some(&ordered)).is_err());
+        assert!(mice(&mut buffer[..len - 1], prefix, 1, 5, Some(&ordered)).is_err());
     }
 }

@@ -147,11 +147,11 @@ fn head<'a>(given: &phicache_mice) -> Result<Mice<'a>> {
     })
 }
 
-/// A list of node sets; NULL is none, if its length is 0.
-pub(super) fn node_sets<'a>(masks: *const u64, count: usize, name: &str) -> Result<Option<&'a [NodeSet]>> {
-    match (masks.is_null(), count) {
+/// A lent array, or nothing for NULL if its length is 0.
+pub(super) fn optional_array<'a, T>(data: *const T, len: usize, name: &str) -> Result<Option<&'a [T]>> {
+    match (data.is_null(), len) {
         (true, 0) => Ok(None),
-        _ => array(masks.cast(), count, name).map(Some),
+        _ => array(data, len, name).map(Some),
     }
 }
 

@@ -8,11 +8,11 @@ use std::ffi::c_char;
 
 use super::boundary::guard;
 use super::handle::{create, free, get_mut, handle};
-use super::input::{array, array_mut, bytes, layout, node_sets, optional_text, text};
+use super::input::{array, array_mut, bytes, layout, optional_array, optional_text, text};
 use super::output::{length, out};
 use super::types::*;
 use crate::error::{Error, Result};
-use crate::iit::{Direction, NodeSet};
+use crate::iit::Direction;
 use crate::key::{self, Element, KeyBuilder};
 
 pub(super) struct KeyHandle(pub(super) KeyBuilder);
@@ -236,7 +236,7 @@ pub unsafe extern "C" fn phicache_key_repertoire(
         let buffer = array_mut(buffer, capacity, "buffer")?;
         let prefix = optional_text(prefix, "prefix")?;
         let direction = Direction::from_number(direction)?;
-        length(key::repertoire(buffer, prefix, direction, NodeSet(mechanism), NodeSet(purview)), out_len)
+        length(key::repertoire(buffer, prefix, direction as u8, mechanism, purview), out_len)
     })
 }
 
@@ -267,8 +267,8 @@ pub unsafe extern "C" fn phicache_key_mice(
         let buffer = array_mut(buffer, capacity, "buffer")?;
         let prefix = optional_text(prefix, "prefix")?;
         let direction = Direction::from_number(direction)?;
-        let purviews = node_sets(purviews, count, "purviews")?;
-        length(key::mice(buffer, prefix, direction, NodeSet(mechanism), purviews), out_len)
+        let purviews = optional_array(purviews, count, "purviews")?;
+        length(key::mice(buffer, prefix, direction as u8, mechanism, purviews), out_len)
     })
 }
 
@@ -294,7 +294,7 @@ pub unsafe extern "C" fn phicache_network_fingerprint(
     guard("phicache_network_fingerprint", || {
         let out = self::out(out, "out")?;
         let tpm = array(tpm, key::states(nodes)? * nodes, "tpm")?;
-        let connections: &[NodeSet] = array(connections.cast(), nodes, "connections")?;
+        let connections = array(connections, nodes, "connections")?;
         out.bytes = key::network(tpm, self::layout(layout)?, connections, bytes(context, "context")?)?.0;
         Ok(PHICACHE_OK)
     })

@@ -10,7 +10,7 @@ use std::ffi::c_char;
 
 use super::boundary::guard;
 use super::handle::{create, free, get, handle};
-use super::input::{array, array_mut, fingerprint, layout, node_sets, optional_text};
+use super::input::{array, array_mut, fingerprint, layout, optional_text};
 use super::output::{length, out};
 use super::types::*;
 use crate::error::{Error, Result};
@@ -146,7 +146,10 @@ pub unsafe extern "C" fn phicache_subsystem_new(
         let out = self::out(out, "out")?;
         let network = fingerprint(network, "network")?;
         let state = array(state, check_size(size)?, "state")?;
-        let connections = if connections.is_null() { None } else { node_sets(connections, size, "connections")? };
+        let connections = match connections.is_null() {
+            true => None,
+            false => Some(array(connections.cast::<NodeSet>(), size, "connections")?),
+        };
         let cut = cut(severed, size)?;
         *out = create(SubsystemHandle(Subsystem::new(&network, state, NodeSet(nodes), connections, cut)?))?;
         Ok(PHICACHE_OK)
@@ -193,6 +196,22 @@ pub unsafe extern "C" fn phicache_subsystem_fingerprint(
     guard("phicache_subsystem_fingerprint", || {
         let out = self::out(out, "out")?;
         out.bytes = self::subsystem(subsystem)?.fingerprint().0;
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// The number of nodes of a subsystem's network: how many node sets a cut of it has.
+///
+/// @param subsystem  The subsystem.
+/// @param out_size   The number.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_subsystem_size(
+    subsystem: *mut phicache_subsystem,
+    out_size: *mut usize,
+) -> phicache_status {
+    guard("phicache_subsystem_size", || {
+        let out = out(out_size, "out_size")?;
+        *out = self::subsystem(subsystem)?.size();
         Ok(PHICACHE_OK)
     })
 }

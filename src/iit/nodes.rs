@@ -2,8 +2,7 @@
 
 use crate::error::{Error, Result};
 
-/// The most nodes a network may have here.
-pub const NODES_MAX: usize = 64;
+pub use crate::key::NODES_MAX;
 
 /// A set of nodes; bit k is node k.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -47,7 +47,7 @@ impl Subsystem {
             // The masks of a cut and of connections obey the same rule.
             all[..size].copy_from_slice(Cut::from_masks(given)?.severed());
         }
-        let fingerprint = crate::key::subsystem(network, state, nodes);
+        let fingerprint = crate::key::subsystem(network, state, nodes.0);
         let severed = [NodeSet(0); NODES_MAX];
         Subsystem { fingerprint, size, nodes, connections: all, cut: None, severed, severed_from: NodeSet(0) }
             .under(cut)
@@ -106,7 +106,7 @@ impl Subsystem {
         purview: NodeSet,
     ) -> Result<usize> {
         let mut key = KeyWriter::new(buffer);
-        key.head_with_purview(prefix, direction, mechanism, purview);
+        key.head_with_purview(prefix, direction as u8, mechanism.0, purview.0);
         let (from, to) = direction.order(mechanism, purview);
         let rows = || from.and(self.severed_from).indices().map(|node| (node, self.severed[node % NODES_MAX].and(to)));
         let rows = || rows().filter(|(_, targets)| !targets.is_empty());
@@ -156,7 +156,7 @@ mod tests {
         // Cause of node 0 in node 2: no cut severs 2 -> 0.
         assert_eq!(key(&a, Direction::Cause, 1, 4), key(&system, Direction::Cause, 1, 4));
         let mut plain = [0; 64];
-        let len = repertoire(&mut plain, Some("r"), Direction::Cause, NodeSet(1), NodeSet(4)).unwrap();
+        let len = repertoire(&mut plain, Some("r"), Direction::Cause as u8, 1, 4).unwrap();
         assert_eq!(key(&system, Direction::Cause, 1, 4), plain[..len]);
     }
 

@@ -4,7 +4,9 @@
 //! are equal; so the context, which says how results were computed, is part of it and cannot be left out.
 
 use crate::error::{Error, Result};
-use crate::iit::{NODES_MAX, NodeSet};
+
+/// The most nodes that a node set can hold, and so the most that a network may have.
+pub const NODES_MAX: usize = u64::BITS as usize;
 
 /// The identity of a network or of a subsystem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,7 +27,7 @@ const SUBSYSTEM: &str = "phicache 2026-11 subsystem fingerprint 1";
 /// The identity of a network: its transition probabilities state by node, its connections, and the context in which
 /// results about it are computed. `tpm` has one row for each state, the row of the state whose node k is bit k of the
 /// row's number, and one column for each node.
-pub fn network(tpm: &[f64], layout: Layout, connections: &[NodeSet], context: &[u8]) -> Result<Fingerprint> {
+pub fn network(tpm: &[f64], layout: Layout, connections: &[u64], context: &[u8]) -> Result<Fingerprint> {
     let nodes = connections.len();
     if context.is_empty() {
         return Err(Error::invalid(
@@ -39,7 +41,7 @@ pub fn network(tpm: &[f64], layout: Layout, connections: &[NodeSet], context: &[
             tpm.len()
         )));
     }
-    let all = NodeSet::first(nodes);
+    let all = u64::MAX >> (NODES_MAX - nodes);
     let mut hasher = blake3::Hasher::new_derive_key(NETWORK);
     hasher.update(&(nodes as u64).to_le_bytes());
     let mut block = [0u8; 64 * 8];
@@ -59,13 +61,13 @@ pub fn network(tpm: &[f64], layout: Layout, connections: &[NodeSet], context: &[
         hasher.update(&block[..nodes * 8]);
     }
     for (node, targets) in connections.iter().enumerate() {
-        if !targets.is_subset(all) {
+        if targets & !all != 0 {
             return Err(Error::invalid(format!(
                 "node {node} is connected to {:#x}, beyond the network's {nodes} nodes",
-                targets.0
+                targets
             )));
         }
-        hasher.update(&targets.0.to_le_bytes());
+        hasher.update(&targets.to_le_bytes());
     }
     hasher.update(&(context.len() as u64).to_le_bytes());
     hasher.update(context);
@@ -85,14 +87,14 @@ pub fn states(nodes: usize) -> Result<usize> {
 }
 
 /// The identity of a subsystem: that of its network, the network's state, and its nodes. A cut is no part of it.
-pub(crate) fn subsystem(network: &Fingerprint, state: &[i32], nodes: NodeSet) -> Fingerprint {
+pub(crate) fn subsystem(network: &Fingerprint, state: &[i32], nodes: u64) -> Fingerprint {
     let mut hasher = blake3::Hasher::new_derive_key(SUBSYSTEM);
     hasher.update(&network.0);
     hasher.update(&(state.len() as u64).to_le_bytes());
     for node in state {
         hasher.update(&node.to_le_bytes());
     }
-    hasher.update(&nodes.0.to_le_bytes());
+    hasher.update(&nodes.to_le_bytes());
     Fingerprint(*hasher.finalize().as_bytes())
 }
 
@@ -101,7 +103,7 @@ mod tests {
     use super::*;
 
     const TPM: [f64; 8] = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7];
-    const CONNECTIONS: [NodeSet; 2] = [NodeSet(0b10), NodeSet(0b01)];
+    const CONNECTIONS: [u64; 2] = [0b10, 0b01];
 
     fn of(tpm: &[f64], context: &[u8]) -> Fingerprint {
         network(tpm, Layout::RowMajor, &CONNECTIONS, context).unwrap()
@@ -118,7 +120,7 @@ mod tests {
         negative[0] = f64::MIN_POSITIVE;
         assert_ne!(of(&negative, b"L1"), base);
         assert_ne!(of(&TPM, b"EMD"), base);
-        assert_ne!(network(&TPM, Layout::RowMajor, &[NodeSet(0b11), NodeSet(0b01)], b"L1").unwrap(), base);
+        assert_ne!(network(&TPM, Layout::RowMajor, &[0b11, 0b01], b"L1").unwrap(), base);
     }
 
     #[test]
@@ -129,8 +131,8 @@ mod tests {
             (&TPM[..7], &CONNECTIONS[..], b"L1"),
             (&nan[..], &CONNECTIONS[..], b"L1"),
             (&[][..], &[][..], b"L1"),
-            (&TPM[..], &[NodeSet(0b100), NodeSet(1)][..], b"L1"),
-            (&TPM[..], &[NodeSet(0); 65][..], b"L1"),
+            (&TPM[..], &[0b100, 1][..], b"L1"),
+            (&TPM[..], &[0u64; 65][..], b"L1"),
         ] {
             assert!(network(tpm, Layout::RowMajor, connections, context).is_err());
         }
@@ -139,10 +141,10 @@ mod tests {
     #[test]
     fn subsystems_differ_by_network_state_and_nodes() {
         let network = of(&TPM, b"L1");
-        let base = subsystem(&network, &[0, 1], NodeSet(3));
-        assert_ne!(subsystem(&of(&TPM, b"EMD"), &[0, 1], NodeSet(3)), base);
-        assert_ne!(subsystem(&network, &[1, 0], NodeSet(3)), base);
-        assert_ne!(subsystem(&network, &[0, 1], NodeSet(1)), base);
-        assert_eq!(subsystem(&network, &[0, 1], NodeSet(3)), base);
+        let base = subsystem(&network, &[0, 1], 3);
+        assert_ne!(subsystem(&of(&TPM, b"EMD"), &[0, 1], 3), base);
+        assert_ne!(subsystem(&network, &[1, 0], 3), base);
+        assert_ne!(subsystem(&network, &[0, 1], 1), base);
+        assert_eq!(subsystem(&network, &[0, 1], 3), base);
     }
 }

@@ -19,5 +19,5 @@ mod standard;
 pub use builder::KeyBuilder;
 pub use element::{Element, VERSION_TYPED, VERSION_UNTYPED};
 pub(crate) use fingerprint::subsystem;
-pub use fingerprint::{Fingerprint, Layout, network, states};
+pub use fingerprint::{Fingerprint, Layout, NODES_MAX, network, states};
 pub use standard::{KeyWriter, mice, repertoire};

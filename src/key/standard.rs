@@ -1,8 +1,9 @@
 //! The common keys, written straight into a caller's buffer: the same bytes that a builder makes, in a few nanoseconds.
+//!
+//! Directions and node sets are plain numbers here: what they mean is known further up, in `iit`.
 
 use super::element::{BYTES, DIRECTION, Element, NODES, NONE, STRING, TUPLE, VERSION_UNTYPED, sized};
 use crate::error::{Error, Result};
-use crate::iit::{Direction, NodeSet};
 
 /// Writes an untyped key into a buffer, and counts what does not fit.
 pub struct KeyWriter<'b> {
@@ -34,26 +35,20 @@ impl<'b> KeyWriter<'b> {
 
     /// Appends prefix, direction and mechanism, with which all standard keys begin.
     #[inline]
-    pub fn head(&mut self, prefix: Option<&str>, direction: Direction, mechanism: NodeSet) {
+    pub fn head(&mut self, prefix: Option<&str>, direction: u8, mechanism: u64) {
         self.prefix(prefix);
-        let mut bytes = [DIRECTION, direction as u8, NODES, 0, 0, 0, 0, 0, 0, 0, 0];
-        bytes[3..].copy_from_slice(&mechanism.0.to_le_bytes());
+        let mut bytes = [DIRECTION, direction, NODES, 0, 0, 0, 0, 0, 0, 0, 0];
+        bytes[3..].copy_from_slice(&mechanism.to_le_bytes());
         self.put(&bytes);
     }
 
     /// Appends prefix, direction, mechanism and purview.
     #[inline]
-    pub fn head_with_purview(
-        &mut self,
-        prefix: Option<&str>,
-        direction: Direction,
-        mechanism: NodeSet,
-        purview: NodeSet,
-    ) {
+    pub fn head_with_purview(&mut self, prefix: Option<&str>, direction: u8, mechanism: u64, purview: u64) {
         self.prefix(prefix);
-        let mut bytes = [DIRECTION, direction as u8, NODES, 0, 0, 0, 0, 0, 0, 0, 0, NODES, 0, 0, 0, 0, 0, 0, 0, 0];
-        bytes[3..11].copy_from_slice(&mechanism.0.to_le_bytes());
-        bytes[12..].copy_from_slice(&purview.0.to_le_bytes());
+        let mut bytes = [DIRECTION, direction, NODES, 0, 0, 0, 0, 0, 0, 0, 0, NODES, 0, 0, 0, 0, 0, 0, 0, 0];
+        bytes[3..11].copy_from_slice(&mechanism.to_le_bytes());
+        bytes[12..].copy_from_slice(&purview.to_le_bytes());
         self.put(&bytes);
     }
 
@@ -89,9 +84,9 @@ impl<'b> KeyWriter<'b> {
 pub fn repertoire(
     buffer: &mut [u8],
     prefix: Option<&str>,
-    direction: Direction,
-    mechanism: NodeSet,
-    purview: NodeSet,
+    direction: u8,
+    mechanism: u64,
+    purview: u64,
 ) -> Result<usize> {
     let mut key = KeyWriter::new(buffer);
     key.head_with_purview(prefix, direction, mechanism, purview);
@@ -103,9 +98,9 @@ pub fn repertoire(
 pub fn mice(
     buffer: &mut [u8],
     prefix: Option<&str>,
-    direction: Direction,
-    mechanism: NodeSet,
-    purviews: Option<&[NodeSet]>,
+    direction: u8,
+    mechanism: u64,
+    purviews: Option<&[u64]>,
 ) -> Result<usize> {
     let mut key = KeyWriter::new(buffer);
     key.head(prefix, direction, mechanism);
@@ -113,7 +108,7 @@ pub fn mice(
         None => key.put(&[NONE]),
         Some(purviews) => {
             key.put(&sized(TUPLE, purviews.len()));
-            purviews.iter().for_each(|purview| key.element(Element::Nodes(purview.0)));
+            purviews.iter().for_each(|purview| key.element(Element::Nodes(*purview)));
         }
     }
     key.finish()
