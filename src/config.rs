@@ -7,10 +7,10 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use once_cell::sync::OnceCell;
+use once_cell::race::OnceBox;
 
 use crate::error::{Error, Result};
-use crate::store::gauge::{self, UNLIMITED};
+use crate::store::gauge::UNLIMITED;
 use crate::store::lock::RwLock;
 
 /// The variables of the environment that are read, once, at the first use of a configuration.
@@ -70,18 +70,21 @@ struct Connection {
 impl Config {
     /// A configuration of its own: the defaults and what the environment said.
     pub fn new() -> Result<Arc<Self>> {
-        static ENVIRONMENT: OnceCell<Settings> = OnceCell::new();
-        // Measured here once, because finding the limits takes memory, which a store must do without.
-        gauge::prepare();
-        let found =
-            ENVIRONMENT.get_or_try_init(|| Self::read(|name| std::env::var_os(name)).map(|read| read.settings()))?;
-        Ok(Arc::new(found.clone().into()))
+        // Done here once, because it takes memory, which a store must do without.
+        crate::store::prepare();
+        Ok(Arc::new(Self::environment()?.clone().into()))
     }
 
     /// The configuration of this process, which caches get that are made with none.
     pub fn process() -> Result<Arc<Self>> {
-        static PROCESS: OnceCell<Arc<Config>> = OnceCell::new();
-        PROCESS.get_or_try_init(Self::new).cloned()
+        static PROCESS: OnceBox<Arc<Config>> = OnceBox::new();
+        PROCESS.get_or_try_init(|| Self::new().map(Box::new)).cloned()
+    }
+
+    /// What the environment says; read until it says something valid, and then no more.
+    fn environment() -> Result<&'static Settings> {
+        static ENVIRONMENT: OnceBox<Settings> = OnceBox::new();
+        ENVIRONMENT.get_or_try_init(|| Ok(Box::new(Self::read(|name| std::env::var_os(name))?.settings())))
     }
 
     /// The defaults, and over them what `get` gives for each variable. An empty variable counts as unset.

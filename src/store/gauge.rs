@@ -9,8 +9,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use once_cell::sync::OnceCell;
-
 use super::account::held;
 
 /// A maximum that admits everything.
@@ -131,12 +129,17 @@ fn count(counter: &AtomicU32) -> u32 {
 }
 
 fn physical() -> u64 {
-    static PHYSICAL: OnceCell<u64> = OnceCell::new();
-    *PHYSICAL.get_or_init(|| {
-        let Ok(mut system) = sysinfo::System::new() else { return u64::MAX };
+    static PHYSICAL: AtomicU64 = AtomicU64::new(0);
+    let known = PHYSICAL.load(Relaxed);
+    if known != 0 {
+        return known;
+    }
+    let found = sysinfo::System::new().map_or(u64::MAX, |mut system| {
         system.refresh_memory();
         system.total_memory()
-    })
+    });
+    PHYSICAL.store(found, Relaxed);
+    found
 }
 
 /// The resident size of this process in bytes. The file is opened each time: an open one would tell a forked child its

@@ -2,10 +2,11 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use once_cell::sync::OnceCell;
+use once_cell::race::OnceBox;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 
-static SECRETS: OnceCell<RapidSecrets> = OnceCell::new();
+/// Filled by whoever is first, without waiting for another who tries.
+static SECRETS: OnceBox<RapidSecrets> = OnceBox::new();
 
 /// The hash of a key in this process. Never stored, sent or compared between processes.
 #[inline]
@@ -14,7 +15,12 @@ pub fn hash(key: &[u8]) -> u64 {
 }
 
 #[cold]
-fn secrets() -> RapidSecrets {
+fn secrets() -> Box<RapidSecrets> {
     // The standard library's hasher takes its keys from the system's random source.
-    RapidSecrets::seed(RandomState::new().hash_one(0u64))
+    Box::new(RapidSecrets::seed(RandomState::new().hash_one(0u64)))
+}
+
+/// Seeds the hash now, so that no store has to.
+pub fn prepare() {
+    SECRETS.get_or_init(secrets);
 }

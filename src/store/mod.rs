@@ -29,3 +29,9 @@ pub use entry::{Block, Draft, Fresh, KEY_MAX, Pinned, weight};
 pub use flight::{Begin, Flight, Flights, Owner, Wait};
 pub use shared::Shared;
 pub use table::{Inserted, Table};
+
+/// Measures the memory and seeds the hash, once, so that no store has to: both take memory.
+pub fn prepare() {
+    gauge::prepare();
+    hash::prepare();
+}

@@ -4,8 +4,8 @@
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::ops::Deref;
-use std::ptr::NonNull;
-use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
 
 use crate::error::{Error, Result};
 
@@ -80,6 +80,69 @@ impl<T> Drop for Shared<T> {
     }
 }
 
+/// A place for a [`Shared`] that is filled once and stays.
+///
+/// Nobody waits for whoever fills it: two threads that try at once both make a value, and one of them is kept. So a fork
+/// in the middle leaves nothing behind for which the child would wait.
+pub struct SharedCell<T> {
+    /// Null, or a block of which one owner is this cell.
+    block: AtomicPtr<Block<T>>,
+}
+
+// SAFETY: as for Shared, of which the cell holds one.
+unsafe impl<T: Send + Sync> Send for SharedCell<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync> Sync for SharedCell<T> {}
+
+impl<T> SharedCell<T> {
+    /// An empty place.
+    pub const fn new() -> Self {
+        SharedCell { block: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    /// What is there.
+    #[inline]
+    pub fn get(&self) -> Option<&T> {
+        let block = NonNull::new(self.block.load(Ordering::Acquire))?;
+        // SAFETY: the cell owns the block, and keeps it as long as it lives.
+        Some(&unsafe { block.as_ref() }.value)
+    }
+
+    /// What is there, or what `make` puts there.
+    #[inline]
+    pub fn get_or_try_init(&self, make: impl FnOnce() -> Result<Shared<T>>) -> Result<&T> {
+        match self.get() {
+            Some(value) => Ok(value),
+            None => self.fill(make()?),
+        }
+    }
+
+    #[cold]
+    fn fill(&self, value: Shared<T>) -> Result<&T> {
+        let block = value.block.as_ptr();
+        let filled = self.block.compare_exchange(ptr::null_mut(), block, Ordering::AcqRel, Ordering::Acquire);
+        if filled.is_ok() {
+            // Its count is the cell's now.
+            std::mem::forget(value);
+        }
+        self.get().ok_or(Error::OutOfMemory(0))
+    }
+}
+
+impl<T> Default for SharedCell<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Drop for SharedCell<T> {
+    fn drop(&mut self) {
+        if let Some(block) = NonNull::new(*self.block.get_mut()) {
+            drop(Shared { block });
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +157,24 @@ mod tests {
         assert_eq!(inner.block().owners.load(Ordering::Relaxed), 2);
         drop(other);
         assert_eq!(inner.block().owners.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_cell_is_filled_once_whoever_is_first() {
+        let cell = SharedCell::new();
+        assert!(cell.get().is_none());
+        assert_eq!(cell.get_or_try_init(|| Err(Error::OutOfMemory(7))), Err(Error::OutOfMemory(7)));
+        let firsts: Vec<u32> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|n| {
+                    scope.spawn({
+                        let cell = &cell;
+                        move || *cell.get_or_try_init(|| Shared::try_new(n)).unwrap()
+                    })
+                })
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(firsts.iter().all(|first| Some(first) == cell.get()));
     }
 }

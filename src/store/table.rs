@@ -7,13 +7,12 @@ use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::HashTable;
-use once_cell::sync::OnceCell;
 
 use super::account::{Account, chunk};
 use super::entry::{Fresh, Pinned};
 use super::hash::hash;
 use super::lock::RwLock;
-use super::shared::Shared;
+use super::shared::{Shared, SharedCell};
 use crate::error::Result;
 
 /// Enough that two threads rarely meet in one; a power of two.
@@ -89,14 +88,14 @@ pub enum Inserted {
 /// Entries by key.
 #[derive(Default)]
 pub struct Table {
-    shards: OnceCell<Shared<Shards>>,
+    shards: SharedCell<Shards>,
     changes: AtomicU64,
 }
 
 impl Table {
     /// A table without entries. Allocates nothing.
     pub const fn new() -> Self {
-        Table { shards: OnceCell::new(), changes: AtomicU64::new(0) }
+        Table { shards: SharedCell::new(), changes: AtomicU64::new(0) }
     }
 
     /// The entry of `key`, pinned.

@@ -3,8 +3,8 @@
 use std::cell::UnsafeCell;
 use std::mem;
 use std::ptr;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{self, Once, PoisonError, TryLockError};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{self, PoisonError, TryLockError};
 
 pub use std::sync::{Condvar, MutexGuard};
 use std::sync::{RwLockReadGuard, RwLockWriteGuard};
@@ -22,14 +22,14 @@ extern "C" fn in_child() {
     PROCESS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Asks to be told of forks. Handlers of forks are registered with the first lock that is used, not when the library is
-/// loaded, and stay: the library is never unloaded.
+/// Asks to be told of forks. The handler is registered with the first lock that is used, not when the library is loaded,
+/// and stays: the library is never unloaded.
 fn watch_forks() {
-    static WATCHING: Once = Once::new();
-    // SAFETY: the handler is a plain function that stays, and does nothing that is forbidden in a child.
-    WATCHING.call_once(|| unsafe {
-        libc::pthread_atfork(None, None, Some(in_child));
-    });
+    static WATCHING: AtomicBool = AtomicBool::new(false);
+    if !WATCHING.swap(true, Ordering::Relaxed) {
+        // SAFETY: the handler is a plain function that stays, and does nothing that is forbidden in a child.
+        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    }
 }
 
 /// A lock of the standard library.
