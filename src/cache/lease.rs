@@ -5,36 +5,36 @@
 
 use std::cell::RefCell;
 use std::mem;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Cache, Origin, Refusal, Value};
 use crate::error::{Error, Result};
+use crate::store::lock::Mutex;
 use crate::store::{Begin, Block, Draft, Flight, Owner, Shared, Wait, gauge};
 
 /// The duty to compute a value.
 pub struct Lease {
     held: Shared<Held>,
+    flight: Shared<Flight>,
     block: Block,
+    /// The bytes that the last reservation failed to get: a caller that overlooks it must not have its value cached.
+    failed: Option<usize>,
 }
 
-/// What a lease and the thread that began it both know.
-struct Held {
-    cache: Cache,
-    flight: Shared<Flight>,
-    ended: AtomicBool,
-}
+/// What a lease and the thread that began it both know: the cache, until the first of them ends the computation.
+#[derive(Default)]
+struct Held(Mutex<Option<(Cache, Shared<Flight>)>>);
 
 impl Held {
-    /// Whether it is this caller that ends it.
-    fn end(&self) -> bool {
-        !self.ended.swap(true, Ordering::AcqRel)
+    /// The cache, if it is this caller that ends the computation.
+    fn end(&self) -> Option<(Cache, Shared<Flight>)> {
+        self.0.lock().take()
     }
 
     fn abandon(&self) {
-        if self.end() {
-            self.cache.failure();
-            self.cache.fail(&self.flight);
+        if let Some((cache, flight)) = self.end() {
+            cache.failure();
+            cache.fail(&flight);
         }
     }
 }
@@ -96,11 +96,11 @@ impl Lease {
     }
 
     fn new(cache: &Cache, flight: Shared<Flight>, number: u64) -> Result<Self> {
-        let held = Shared::try_new(Held { cache: cache.clone(), flight, ended: AtomicBool::new(false) })?;
+        let held = Shared::try_new(Held(Mutex::new(Some((cache.clone(), flight.clone())))))?;
         if number == 0 {
             let noted = OWN.try_with(|own| {
                 let leases = &mut own.borrow_mut().0;
-                leases.retain(|held| !held.ended.load(Ordering::Acquire));
+                leases.retain(|held| held.0.lock().is_some());
                 leases.try_reserve(1).map_err(|_| Error::OutOfMemory(0))?;
                 leases.push(held.clone());
                 Ok(())
@@ -108,12 +108,14 @@ impl Lease {
             // A thread whose locals are gone is ending: it cannot keep a lease.
             noted.unwrap_or_else(|_| Err(Error::invalid("the thread is ending; it cannot begin a computation")))?;
         }
-        Ok(Lease { held, block: Block::default() })
+        Ok(Lease { held, flight, block: Block::default(), failed: None })
     }
 
     /// Makes the value `len` zero bytes and lends them for writing; what was reserved before is gone.
     pub fn reserve(&mut self, len: usize) -> Result<&mut [u8]> {
-        self.draft(|draft| draft.reserve(len).map(drop))?;
+        let reserved = self.draft(|draft| draft.reserve(len).map(drop));
+        self.failed = reserved.is_err().then_some(len);
+        reserved?;
         Ok(self.block.value_mut())
     }
 
@@ -123,7 +125,7 @@ impl Lease {
     }
 
     fn draft(&mut self, change: impl FnOnce(&mut Draft) -> Result<()>) -> Result<()> {
-        let mut draft = Draft::resume(self.held.flight.key(), mem::take(&mut self.block));
+        let mut draft = Draft::resume(self.flight.key(), mem::take(&mut self.block));
         let changed = change(&mut draft);
         self.block = draft.pause();
         changed
@@ -132,11 +134,13 @@ impl Lease {
     /// Hands the value to the cache, and to all who wait. A lease that was abandoned meanwhile, because its thread ended,
     /// keeps its value to itself.
     pub fn complete(mut self) -> Result<Value> {
-        let draft = Draft::resume(self.held.flight.key(), mem::take(&mut self.block));
-        if self.held.end() {
-            let Held { cache, flight, .. } = &*self.held;
-            let landed = cache.land(flight, draft, gauge::UNLIMITED);
-            return landed.inspect_err(|_| cache.fail(flight));
+        if let Some(bytes) = self.failed {
+            return Err(Error::OutOfMemory(bytes));
+        }
+        let draft = Draft::resume(self.flight.key(), mem::take(&mut self.block));
+        if let Some((cache, flight)) = self.held.end() {
+            let landed = cache.land(&flight, draft, gauge::UNLIMITED);
+            return landed.inspect_err(|_| cache.fail(&flight));
         }
         let entry = draft.finish()?.into_pinned();
         Ok(Value { entry, origin: Origin::NotStored(Some(Refusal::Cleared)) })
@@ -144,10 +148,11 @@ impl Lease {
 
     /// Waits for whoever computes `key`, at most for `time`.
     pub fn wait(cache: &Cache, key: &[u8], number: u64, time: Duration) -> Result<Waited> {
+        let owner = Owner::from_number(number)?;
         let Some(flight) = cache.flight(key) else {
             return Ok(cache.hit(key).map_or(Waited::Nobody, Waited::Value));
         };
-        Ok(match Flight::wait(&flight, Owner::from_number(number)?, Some(Instant::now() + time))? {
+        Ok(match Flight::wait(&flight, owner, Some(Instant::now() + time))? {
             Wait::Value(entry) => Waited::Value(cache.waited(entry)),
             Wait::Failed => Waited::Nobody,
             Wait::TimeOut => Waited::TimeOut,

@@ -22,7 +22,7 @@ use std::ffi::c_char;
 use super::boundary::guard;
 use super::handle::{create, free};
 use super::input::{ConfigHandle, array_mut, config, text};
-use super::output::{length, out};
+use super::output::out;
 use super::types::*;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -237,13 +237,13 @@ fn get_text(
     let out_len = out(out_len, "out_len")?;
     let buffer = array_mut(buffer.cast::<u8>(), capacity, "buffer")?;
     let text = ask(&*self::config(config)?);
-    let written = match buffer.get_mut(..text.len() + 1) {
-        Some(room) => {
-            room[..text.len()].copy_from_slice(text.as_bytes());
-            room[text.len()] = 0;
-            Ok(text.len())
-        }
-        None => Err(Error::BufferTooSmall { needed: text.len(), capacity: buffer.len().saturating_sub(1) }),
+    *out_len = text.len();
+    let capacity = buffer.len();
+    let Some(room) = buffer.get_mut(..text.len() + 1) else {
+        buffer.fill(0);
+        return Err(Error::BufferTooSmall { needed: text.len() + 1, capacity });
     };
-    length(written, out_len)
+    room[..text.len()].copy_from_slice(text.as_bytes());
+    room[text.len()] = 0;
+    Ok(PHICACHE_OK)
 }

@@ -126,7 +126,13 @@ pub unsafe extern "C" fn phicache_key_add_string(key: *mut phicache_key, utf8: p
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_key_add_direction(key: *mut phicache_key, direction: i32) -> phicache_status {
     guard("phicache_key_add_direction", || {
-        change(key, |key| key.add(Element::Direction(u8::try_from(direction).unwrap_or(u8::MAX))))
+        change(key, |key| {
+            let number = u8::try_from(direction).ok().filter(|number| *number <= PHICACHE_BIDIRECTIONAL as u8);
+            let number = number.ok_or_else(|| {
+                Error::invalid(format!("direction {direction}; expected 0 (cause), 1 (effect) or 2 (bidirectional)"))
+            });
+            key.add(Element::Direction(number?))
+        })
     })
 }
 

@@ -44,8 +44,16 @@ impl Subsystem {
         }
         let mut all = [NodeSet::first(size); NODES_MAX];
         if let Some(given) = connections {
-            // The masks of a cut and of connections obey the same rule.
-            all[..size].copy_from_slice(Cut::from_masks(given)?.severed());
+            if let Some((node, targets)) = given.iter().enumerate().find(|(_, targets)| !targets.is_subset(all[0])) {
+                return Err(Error::invalid(format!(
+                    "node {node} is connected to {:#x}, beyond the {size} nodes",
+                    targets.0
+                )));
+            }
+            if given.len() != size {
+                return Err(Error::invalid(format!("connections of {} nodes; the network has {size}", given.len())));
+            }
+            all[..size].copy_from_slice(given);
         }
         let fingerprint = crate::key::subsystem(network, state, nodes.0);
         let severed = [NodeSet(0); NODES_MAX];

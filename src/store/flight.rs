@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use hashbrown::HashTable;
 
-use super::entry::Pinned;
+use super::entry::{KEY_MAX, Pinned};
 use super::hash::hash;
 use super::lock::{Condvar, Mutex, process};
 use super::shared::Shared;
@@ -153,6 +153,9 @@ pub struct Flights {
 impl Flights {
     /// Says who computes `key`. `look` finds its value, if there is one: it is asked once nobody can store unseen.
     pub fn begin<T>(&self, key: &[u8], owner: Owner, look: impl FnOnce() -> Option<T>) -> Result<Begin<T>> {
+        if key.len() > KEY_MAX {
+            return Err(Error::invalid(format!("a key of {} bytes; at most {KEY_MAX} are allowed", key.len())));
+        }
         let hash = hash(key);
         let mut list = self.list.lock();
         if let Some(found) = look() {
@@ -169,7 +172,8 @@ impl Flights {
             *flight = Flight::try_new(key, owner)?;
             return Ok(Begin::Lease(flight.clone()));
         }
-        list.try_reserve(1, |flight| self::hash(&flight.key)).map_err(|_| Error::OutOfMemory(0))?;
+        list.try_reserve(1, |flight| self::hash(&flight.key))
+            .map_err(|_| Error::OutOfMemory(size_of::<Shared<Flight>>()))?;
         let flight = Flight::try_new(key, owner)?;
         list.insert_unique(hash, flight.clone(), |flight| self::hash(&flight.key));
         Ok(Begin::Lease(flight))
@@ -275,10 +279,10 @@ fn announce(owner: Owner, flight: &Shared<Flight>) -> Result<bool> {
             }
         }
     }
-    waits.try_reserve(1).map_err(|_| Error::OutOfMemory(0))?;
+    waits.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Shared<Flight>>()))?;
     let mut state = flight.state.lock();
     if matches!(state.landing, Landing::InTheAir) && !state.waiting.contains(&owner) {
-        state.waiting.try_reserve(1).map_err(|_| Error::OutOfMemory(0))?;
+        state.waiting.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Shared<Flight>>()))?;
         state.waiting.push(owner);
     }
     drop(state);
@@ -337,7 +341,7 @@ impl Flight {
     /// Lets `owner` compute too, since it cannot wait.
     pub fn join(&self, owner: Owner) -> Result<()> {
         let mut state = self.state.lock();
-        state.others.try_reserve(1).map_err(|_| Error::OutOfMemory(0))?;
+        state.others.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Shared<Flight>>()))?;
         state.others.push(owner);
         Ok(())
     }

@@ -2,7 +2,8 @@
 //!
 //! Reading the resident size costs microseconds, a store nanoseconds; so the gauge samples, and between two samples it
 //! adds what the caches themselves have taken since. A sample is taken when that is a quarter per cent of the memory,
-//! every 4,096 admissions, and every 1,024 refusals.
+//! every 4,096 admissions, every 1,024 refusals, and when the last is older than a second, which is looked at in every
+//! eighth question.
 
 use std::fs::File;
 use std::io::Read;
@@ -16,6 +17,7 @@ pub const UNLIMITED: f64 = -1.0;
 
 const ADMISSIONS_PER_SAMPLE: u32 = 4096;
 const REFUSALS_PER_SAMPLE: u32 = 1024;
+const QUESTIONS_PER_LOOK: u32 = 8;
 
 /// The memory of the process as it was found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -72,6 +74,8 @@ struct Gauge {
     limit: AtomicU64,
     resident: AtomicU64,
     held: AtomicU64,
+    /// When it was taken.
+    second: AtomicU64,
     admissions: AtomicU32,
     refusals: AtomicU32,
 }
@@ -80,6 +84,7 @@ static GAUGE: Gauge = Gauge {
     limit: AtomicU64::new(0),
     resident: AtomicU64::new(0),
     held: AtomicU64::new(0),
+    second: AtomicU64::new(0),
     admissions: AtomicU32::new(0),
     refusals: AtomicU32::new(0),
 };
@@ -91,7 +96,9 @@ impl Gauge {
             limit => limit,
         };
         let grown = held() as i64 - self.held.load(Relaxed) as i64;
-        if count(&self.admissions) >= ADMISSIONS_PER_SAMPLE || grown.unsigned_abs() > limit / 400 {
+        let asked = count(&self.admissions);
+        let stale = asked % QUESTIONS_PER_LOOK == 0 && seconds() != self.second.load(Relaxed);
+        if stale || asked >= ADMISSIONS_PER_SAMPLE || grown.unsigned_abs() > limit / 400 {
             self.sample();
         }
         let allowed = (limit as f64 * (maximum / 100.0)) as u64;
@@ -115,6 +122,7 @@ impl Gauge {
         let (resident, held) = (resident(), held());
         self.resident.store(resident, Relaxed);
         self.held.store(held, Relaxed);
+        self.second.store(seconds(), Relaxed);
         self.admissions.store(0, Relaxed);
         self.refusals.store(0, Relaxed);
         (resident, held)
@@ -126,6 +134,20 @@ fn count(counter: &AtomicU32) -> u32 {
     let next = counter.load(Relaxed) + 1;
     counter.store(next, Relaxed);
     next
+}
+
+/// The seconds of a clock that is cheap to read.
+#[cfg(target_os = "linux")]
+fn seconds() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the clock exists on Linux, and writes to `now`.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut now) };
+    now.tv_sec as u64
+}
+
+#[cfg(not(target_os = "linux"))]
+fn seconds() -> u64 {
+    std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_secs())
 }
 
 fn physical() -> u64 {

@@ -18,6 +18,9 @@ use crate::error::Result;
 /// Enough that two threads rarely meet in one; a power of two.
 const SHARDS: usize = 16;
 
+/// No first hash table of a shard takes more bytes than this.
+const FIRST_TABLE: u64 = 256;
+
 type Entries = HashTable<Pinned>;
 
 /// One lock per cache line.
@@ -122,6 +125,11 @@ impl Table {
     /// Takes an entry in, unless the table would come to hold more than `limit` bytes. Where the key has an entry already,
     /// `replace` says which of the two stays. Whatever happens, the maker gets the new entry back, pinned.
     pub fn insert(&self, mut fresh: Fresh, replace: bool, limit: u64) -> (Pinned, Inserted) {
+        // The first entry brings the shards and a table along.
+        let least = if self.shards.get().is_none() { Shards::own_bytes() + FIRST_TABLE } else { 0 };
+        if least.saturating_add(fresh.entry().weight()) > limit {
+            return (fresh.into_pinned(), Inserted::OverCapacity);
+        }
         let Ok(shards) = self.shards.get_or_try_init(|| Shards::try_new(Shared::try_new(Account::default())?)) else {
             return (fresh.into_pinned(), Inserted::NoMemory);
         };
@@ -226,8 +234,8 @@ impl Shards {
             return Inserted::New;
         }
         let before = table_bytes(entries);
-        // A table that grows doubles; the first one is small.
-        let growth = before.max(256);
+        // A table that grows doubles.
+        let growth = before.max(FIRST_TABLE);
         if self.account.bytes().saturating_add(growth).saturating_add(weight) > limit {
             return Inserted::OverCapacity;
         }
@@ -307,6 +315,20 @@ mod tests {
         let (_, inserted) = table.insert(fresh(&0u32.to_le_bytes(), &[1; 30_000]), true, limit);
         assert_eq!(inserted, Inserted::OverCapacity);
         assert_eq!(table.get(&0u32.to_le_bytes()).unwrap().value(), [0; 32]);
+    }
+
+    #[test]
+    fn a_limit_too_low_for_one_entry_leaves_an_empty_table_empty() {
+        let table = Table::new();
+        for limit in 0..2000 {
+            let (_, inserted) = table.insert(fresh(b"k", b"v"), true, limit);
+            assert!(table.bytes() <= limit);
+            if inserted == Inserted::New {
+                return;
+            }
+            assert_eq!((inserted, table.bytes()), (Inserted::OverCapacity, 0));
+        }
+        panic!("nothing fits into 2000 bytes");
     }
 
     #[test]
