@@ -39,12 +39,14 @@
  *
  * Handles may be used from any thread at once, except key builders, which are for one thread at a time; a handle is freed
  * when no other thread is inside it (from inside one's own callback it may be). Values may be released from any thread.
- * After fork, a child of a process whose other threads were not using caches at that moment may use them.
+ * After fork the child may use its caches: a part that another thread was changing at that moment is empty, and computations
+ * that were going on are forgotten.
  *
  * Memory
  *
  * The size of a cache includes its own overhead: 32 bytes and some padding for each entry, and the table. Running out of
- * memory is PHICACHE_ERROR_OUT_OF_MEMORY in all functions of caches and keys; making a configuration may end the process.
+ * memory is PHICACHE_ERROR_OUT_OF_MEMORY in all functions of caches and keys. The process may end for lack of memory where a
+ * configuration is made, where a caller waits for another's computation, and where the text of another error is put together.
  */
 
 #ifndef PHICACHE_H
@@ -150,7 +152,7 @@ extern "C" {
 /** The value was in the cache. */
 #define PHICACHE_ORIGIN_HIT 1
 
-/** This call computed the value, and it was stored. */
+/** This call computed the value, and it was stored, unless the key got another value meanwhile: then that stays. */
 #define PHICACHE_ORIGIN_COMPUTED 2
 
 /** Another thread computed the value while this one waited. */
@@ -337,7 +339,10 @@ typedef struct phicache_cache_options {
     size_t struct_size;
     /** A name of 1 to 63 bytes, which no other live cache has; NULL for none. */
     const char *name;
-    /** The most bytes the cache may hold, overhead included; 0 for no limit beside the memory's. */
+    /**
+     * The most bytes the cache may hold, overhead included; 0 for no limit beside the memory's. A value that replaces
+     * another needs room beside it.
+     */
     uint64_t max_bytes;
 } phicache_cache_options;
 
@@ -384,8 +389,9 @@ typedef struct phicache_registry_item {
  *
  * `user_data` was given together with the function, `call_data` with the call. Return 0, or a code of your own: then
  * nothing is cached, and the code comes back to the caller unchanged. The callback runs on the caller's thread, under
- * no lock, and may call the library, also for other keys of the same cache. It must return: an exception or a longjmp
- * that leaves it ends the process.
+ * no lock, and may call the library, also for other keys of the same cache. It must return: an exception that leaves it
+ * ends the process with one line that names the function, and leaving it by longjmp or by ending the thread is undefined.
+ * `result` is gone when it has returned.
  */
 typedef int32_t (*phicache_compute)(void *user_data,
                                     void *call_data,
@@ -615,7 +621,7 @@ phicache_status phicache_config_get_redis_namespace(phicache_config *config,
 
 /* Keys and fingerprints -----------------------------------------------------------------------------------------------
  *
- * Any bytes are a key. Keys made here follow the canonical encoding, version 1 (`docs/keys.md`), so that C, C++ and
+ * Any bytes are a key, up to 2^31 - 1 of them. Keys made here follow the canonical encoding, version 1 (`docs/keys.md`), so that C, C++ and
  * Julia make the same bytes: no two different argument lists have the same key, equal ones have. Untyped, `3`, `3.0`
  * and, for 1, `true` are equal, as in Python; typed, they are not. A key builder is for one thread at a time.
  */
@@ -860,7 +866,7 @@ phicache_status phicache_cache_get_into(phicache_cache *cache,
                                         size_t *out_len);
 
 /**
- * Tells whether a key has a value; counts nothing.
+ * Tells whether a key has a value; counts nothing. OK, which says yes, is 0.
  *
  * @param cache  Any cache.
  * @param key    The key.
@@ -952,6 +958,8 @@ phicache_status phicache_cache_key(phicache_cache *cache, const char *prefix, ph
 
 /* Calling a compute callback, and the functions with which it writes its value. ---------------------------------------
  */
+
+extern int32_t _Unwind_Backtrace(int32_t (*trace)(void*, void*), void *argument);
 
 /**
  * Reserves the value's bytes inside the entry and lends them for writing: zero-filled, at 16-byte alignment.
@@ -1054,7 +1062,7 @@ phicache_status phicache_dict_cache_get_into(phicache_dict_cache *cache,
                                              size_t *out_len);
 
 /**
- * Tells whether a key has a value; counts nothing.
+ * Tells whether a key has a value; counts nothing. OK, which says yes, is 0.
  *
  * @param cache  The cache.
  * @param key    The key.
@@ -1505,6 +1513,7 @@ phicache_status phicache_subsystem_new(const phicache_fingerprint *network,
  * @param severed    [nullable] The cut, one node set for each node of the network; NULL is no cut.
  * @param out        The new subsystem, to be freed by `phicache_subsystem_free`.
  */
+PHICACHE_MUST_USE
 phicache_status phicache_subsystem_cut(phicache_subsystem *subsystem,
                                        const uint64_t *severed,
                                        phicache_subsystem **out);
@@ -1597,7 +1606,7 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  * A cache may have a parent: a cache of the same system, uncut. What the child lacks it looks up there, and returns it if
  * its own cut does not damage it. That is a live view: making a child copies nothing and costs the same whatever the
  * parent holds; what the parent stores later is seen; what the parent clears, or frees by freeing its handle, children
- * that exist keep. Clearing a child detaches it for good. Inheriting moves no count of the parent.
+ * that exist keep. At most 64 parents stand one behind the other. Clearing a child detaches it for good. Inheriting moves no count of the parent.
  *
  * Keys are any bytes; `phicache_key_mice` writes the standard one. Values are records (`docs/mice-format.md`). All
  * functions may be called from any thread at once.
@@ -1716,7 +1725,7 @@ phicache_status phicache_mice_cache_memoize(phicache_mice_cache *cache,
                                             int32_t *callback_code);
 
 /**
- * Tells whether a key has a MICE, inherited ones included; counts nothing.
+ * Tells whether a key has a MICE, inherited ones included; counts nothing. OK, which says yes, is 0.
  *
  * @param cache  The cache.
  * @param key    The key.
@@ -1799,8 +1808,9 @@ phicache_status phicache_mice_decode(phicache_bytes record, phicache_mice *out);
  *
  * Who computes is an owner: 0 is the calling thread, other numbers are tasks of the caller's own. An owner that begins a
  * key which it computes already is told so (ERROR_RECURSION). Any thread may complete a lease. A lease of owner 0 that is
- * neither completed nor abandoned when its thread ends is abandoned then. After fork, the child's caches know nothing of
- * computations that other threads had begun.
+ * neither completed nor abandoned when its thread ends is abandoned then; its handle remains to be completed or abandoned,
+ * and a value that comes now is not stored (REFUSED_CLEARED). `memoize` waits as owner 0: do not call it for a key that a
+ * task of the same thread computes. After fork, the child's caches know nothing of computations that had begun.
  */
 
 /**
@@ -1856,6 +1866,8 @@ phicache_status phicache_lease_truncate(phicache_lease *lease, size_t len);
 
 /**
  * Hands the value to the cache, which stores it if it may, and to all who wait. The lease is gone, also on an error.
+ *
+ * When its last reservation failed, there is no value: that is ERROR_OUT_OF_MEMORY, and those who wait begin again.
  *
  * @param lease  The lease.
  * @param out    [nullable] The value, pinned until `phicache_value_release`; `out->origin` tells whether it was stored.

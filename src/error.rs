@@ -43,6 +43,14 @@ impl Error {
     }
 }
 
+/// A copy of a text, whose allocation may fail.
+pub fn try_owned(text: &str) -> Result<String> {
+    let mut copy = String::new();
+    copy.try_reserve_exact(text.len()).map_err(|_| Error::OutOfMemory(text.len()))?;
+    copy.push_str(text);
+    Ok(copy)
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -112,13 +112,14 @@ fn a_computation_may_ask_for_other_keys() {
 #[test]
 fn holders_of_an_identity_share_one_cache_until_the_last_is_gone() {
     let (config, one) = (config(), Fingerprint([1; 32]));
-    let get = |fingerprint, role| shared(config.clone(), Options::default(), fingerprint, role).unwrap();
+    let get = |fingerprint, role| shared(config.clone(), Options::default(), None, fingerprint, role).unwrap();
     let (cache_a, holder_a) = get(one, "repertoires");
     let (cache_b, holder_b) = get(one, "repertoires");
     let (other_role, _c) = get(one, "single nodes");
     let (other_system, _d) = get(Fingerprint([2; 32]), "repertoires");
     assert!(cache_a.is_same(&cache_b) && !cache_a.is_same(&other_role) && !cache_a.is_same(&other_system));
-    assert!(shared(Config::new().unwrap(), Options::default(), one, "repertoires").is_err());
+    assert!(shared(Config::new().unwrap(), Options::default(), None, one, "repertoires").is_err());
+    assert!(shared(config.clone(), Options::default(), Some("name"), one, "repertoires").is_err());
     cache_a.set(b"k", b"v").unwrap().unwrap();
     drop(holder_a);
     let (cache_c, holder_c) = get(one, "repertoires");
@@ -138,7 +139,7 @@ fn a_name_belongs_to_one_live_cache() {
     drop(again);
     assert!(registry::find("the name").is_err());
     let _b = Name::register("the name", &b).unwrap();
-    assert!(registry::all().iter().any(|(name, cache)| name == "the name" && cache.is_same(&b)));
+    assert!(registry::all().unwrap().iter().any(|(name, cache)| name == "the name" && cache.is_same(&b)));
     assert!(Name::register("", &a).is_err() && Name::register(&"n".repeat(64), &a).is_err());
 }
 

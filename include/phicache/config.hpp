@@ -132,7 +132,7 @@ inline expected<double> try_memory_percent() {
 /// @copydoc try_memory_percent
 inline double memory_percent() { return try_memory_percent().value(); }
 
-/// Whether the process holds at least the configured share of the memory it may use.
+/// Whether the process holds more than the configured share of the memory it may use.
 inline expected<bool> try_memory_full(config_ref settings = {}) {
     std::int32_t full = 0;
     if (const phicache_status code = phicache_memory_full(settings.handle(), &full); code < 0) return failure(code);

@@ -130,8 +130,6 @@ public:
             begin_set().add_each(element).end_set();
         } else if constexpr (detail::is_doubles<T>::value) {
             step([&] { return phicache_key_add_doubles(handle(), std::data(element), std::size(element)); });
-        } else if constexpr (detail::is_doubles<T>::value) {
-            step([&] { return phicache_key_add_doubles(handle(), std::data(element), std::size(element)); });
         } else if constexpr (detail::is_range<T>::value) {
             begin_tuple().add_each(element).end_tuple();
         } else if constexpr (detail::is_tuple<U>::value) {

@@ -1,13 +1,11 @@
 //! The plain cache: bytes by bytes, within the memory limit. And the one that all holders of an identity share.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use super::Options;
 use super::entries::{Entries, Policy};
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, try_owned};
 use crate::key::Fingerprint;
 use crate::store::Shared;
 use crate::store::lock::Mutex;
@@ -28,53 +26,64 @@ impl DictCache {
 }
 
 /// What a shared cache belongs to: the identity of a system, and the role of the values.
-type Identity = (Fingerprint, String);
+struct Held {
+    fingerprint: Fingerprint,
+    role: String,
+    /// What its holders call it.
+    name: Option<String>,
+    cache: Shared<DictCache>,
+    holders: usize,
+}
 
-/// A shared cache and the number of its holders.
-type Held = (Shared<DictCache>, usize);
-
-static HELD: Mutex<Option<HashMap<Identity, Held>>> = Mutex::new(None);
+/// Few, since there is one for each role of each system that is worked on.
+static HELD: Mutex<Vec<Held>> = Mutex::new(Vec::new());
 
 /// A share in the cache of an identity; the last one to go takes the cache along.
 pub struct Holder {
-    identity: Identity,
+    cache: Shared<DictCache>,
 }
 
-/// The cache that all callers with this fingerprint and role share. Its holders agree on configuration and options.
+/// The cache that all callers with this fingerprint and role share. Its holders agree on configuration, options and name.
 pub fn shared(
     config: Arc<Config>,
     options: Options,
+    name: Option<&str>,
     fingerprint: Fingerprint,
     role: &str,
 ) -> Result<(Shared<DictCache>, Holder)> {
-    let identity = (fingerprint, role.to_owned());
     let mut held = HELD.lock();
-    let cache = match held.get_or_insert_with(HashMap::new).entry(identity.clone()) {
-        Entry::Occupied(mut entry) => {
-            let (cache, holders) = entry.get_mut();
-            let same =
-                Arc::ptr_eq(cache.config(), &config) && cache.max_bytes() == options.max_bytes.unwrap_or(u64::MAX);
+    let known = held.iter_mut().find(|held| held.fingerprint == fingerprint && held.role == role);
+    let cache = match known {
+        Some(known) => {
+            let same = Arc::ptr_eq(known.cache.config(), &config)
+                && known.cache.max_bytes() == options.max_bytes.unwrap_or(u64::MAX)
+                && known.name.as_deref() == name;
             if !same {
                 return Err(Error::invalid(format!(
-                    "the shared cache \"{role}\" exists with another configuration or limit; its holders agree"
+                    "the shared cache \"{role}\" exists with another configuration, limit or name; its holders agree"
                 )));
             }
-            *holders += 1;
-            cache.clone()
+            known.holders += 1;
+            known.cache.clone()
         }
-        Entry::Vacant(place) => place.insert((DictCache::dict(config, options)?, 1)).0.clone(),
+        None => {
+            held.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Held>()))?;
+            let cache = DictCache::dict(config, options)?;
+            let (role, name) = (try_owned(role)?, name.map(try_owned).transpose()?);
+            held.push(Held { fingerprint, role, name, cache: cache.clone(), holders: 1 });
+            cache
+        }
     };
-    Ok((cache, Holder { identity }))
+    Ok((cache.clone(), Holder { cache }))
 }
 
 impl Drop for Holder {
     fn drop(&mut self) {
         let mut held = HELD.lock();
-        let Some(caches) = held.as_mut() else { return };
-        let Some((_, holders)) = caches.get_mut(&self.identity) else { return };
-        *holders -= 1;
-        if *holders == 0 {
-            let last = caches.remove(&self.identity);
+        let Some(at) = held.iter().position(|held| held.cache.is_same(&self.cache)) else { return };
+        held[at].holders -= 1;
+        if held[at].holders == 0 {
+            let last = held.swap_remove(at);
             drop(held);
             drop(last);
         }

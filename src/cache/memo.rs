@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::{Asked, Cache, DictCache, InTheAir, Info, Options, Origin, Refusal, Value};
 use crate::config::{Config, check_maximum};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, try_owned};
 use crate::key::KeyBuilder;
 use crate::store::Draft;
 use crate::store::lock::Mutex;
@@ -31,7 +31,8 @@ impl Claim {
                 "another memo on this cache has {name}; two would read each other's values"
             )));
         }
-        taken.push(prefix.clone());
+        taken.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Option<String>>()))?;
+        taken.push(prefix.as_deref().map(try_owned).transpose()?);
         drop(taken);
         Ok(Claim { cache, prefix })
     }

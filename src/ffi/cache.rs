@@ -79,7 +79,7 @@ pub unsafe extern "C" fn phicache_cache_get_into(
     guard("phicache_cache_get_into", || verb::get_into(any(cache), key, buffer, capacity, out_len))
 }
 
-/// Tells whether a key has a value; counts nothing.
+/// Tells whether a key has a value; counts nothing. OK, which says yes, is 0.
 ///
 /// @param cache  Any cache.
 /// @param key    The key.

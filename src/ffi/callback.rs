@@ -2,6 +2,7 @@
 
 use std::ffi::c_void;
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::boundary::guard;
 use super::handle::null;
@@ -43,6 +44,7 @@ impl<'c> Computation<'c> {
         caller: &'static str,
     ) -> Result<Self> {
         let function = compute.ok_or_else(|| null("compute"))?;
+        ready_unwinder();
         Ok(Computation { function, user_data, call_data, code, caller })
     }
 
@@ -72,6 +74,26 @@ impl<'c> Computation<'c> {
         }
         Ok(())
     }
+}
+
+/// Readies the unwinder that this library was linked with. Where that is a copy of its own, it fills its tables when it
+/// first walks a stack; an exception that another copy throws must find them filled, to reach [`Unwound`] and its line.
+pub(super) fn ready_unwinder() {
+    static READY: AtomicBool = AtomicBool::new(false);
+    if !READY.load(Ordering::Relaxed) && !READY.swap(true, Ordering::Relaxed) {
+        // SAFETY: walks no further than this frame.
+        unsafe { _Unwind_Backtrace(stop, std::ptr::null_mut()) };
+    }
+}
+
+extern "C" fn stop(_context: *mut c_void, _argument: *mut c_void) -> i32 {
+    /// What tells the unwinder to walk no further: the end of the stack.
+    const END_OF_STACK: i32 = 5;
+    END_OF_STACK
+}
+
+unsafe extern "C" {
+    fn _Unwind_Backtrace(trace: extern "C" fn(*mut c_void, *mut c_void) -> i32, argument: *mut c_void) -> i32;
 }
 
 /// Ends the process when an exception leaves a callback: our frames cannot be passed by one.

@@ -65,7 +65,7 @@ pub unsafe extern "C" fn phicache_dict_cache_shared(
         let out = self::out(out, "out")?;
         let fingerprint = self::fingerprint(fingerprint, "fingerprint")?;
         let (options, name) = self::options(options)?;
-        let (cache, holder) = shared(self::config(config)?, options, fingerprint, text(role, "role")?)?;
+        let (cache, holder) = shared(self::config(config)?, options, name, fingerprint, text(role, "role")?)?;
         *out = create(CacheHandle::new(Cache::Dict(cache), name, Some(holder))?)?;
         Ok(PHICACHE_OK)
     })
@@ -113,7 +113,7 @@ pub unsafe extern "C" fn phicache_dict_cache_get_into(
     guard("phicache_dict_cache_get_into", || verb::get_into(dict(cache), key, buffer, capacity, out_len))
 }
 
-/// Tells whether a key has a value; counts nothing.
+/// Tells whether a key has a value; counts nothing. OK, which says yes, is 0.
 ///
 /// @param cache  The cache.
 /// @param key    The key.

@@ -39,12 +39,14 @@
  *
  * Handles may be used from any thread at once, except key builders, which are for one thread at a time; a handle is freed
  * when no other thread is inside it (from inside one's own callback it may be). Values may be released from any thread.
- * After fork, a child of a process whose other threads were not using caches at that moment may use them.
+ * After fork the child may use its caches: a part that another thread was changing at that moment is empty, and computations
+ * that were going on are forgotten.
  *
  * Memory
  *
  * The size of a cache includes its own overhead: 32 bytes and some padding for each entry, and the table. Running out of
- * memory is PHICACHE_ERROR_OUT_OF_MEMORY in all functions of caches and keys; making a configuration may end the process.
+ * memory is PHICACHE_ERROR_OUT_OF_MEMORY in all functions of caches and keys. The process may end for lack of memory where a
+ * configuration is made, where a caller waits for another's computation, and where the text of another error is put together.
  */
 
 #ifndef PHICACHE_H

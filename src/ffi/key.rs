@@ -1,6 +1,6 @@
 //! Keys and fingerprints
 //!
-//! Any bytes are a key. Keys made here follow the canonical encoding, version 1 (`docs/keys.md`), so that C, C++ and
+//! Any bytes are a key, up to 2^31 - 1 of them. Keys made here follow the canonical encoding, version 1 (`docs/keys.md`), so that C, C++ and
 //! Julia make the same bytes: no two different argument lists have the same key, equal ones have. Untyped, `3`, `3.0`
 //! and, for 1, `true` are equal, as in Python; typed, they are not. A key builder is for one thread at a time.
 

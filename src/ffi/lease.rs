@@ -6,8 +6,9 @@
 //!
 //! Who computes is an owner: 0 is the calling thread, other numbers are tasks of the caller's own. An owner that begins a
 //! key which it computes already is told so (ERROR_RECURSION). Any thread may complete a lease. A lease of owner 0 that is
-//! neither completed nor abandoned when its thread ends is abandoned then. After fork, the child's caches know nothing of
-//! computations that other threads had begun.
+//! neither completed nor abandoned when its thread ends is abandoned then; its handle remains to be completed or abandoned,
+//! and a value that comes now is not stored (REFUSED_CLEARED). `memoize` waits as owner 0: do not call it for a key that a
+//! task of the same thread computes. After fork, the child's caches know nothing of computations that had begun.
 
 use std::time::Duration;
 
@@ -120,6 +121,8 @@ pub unsafe extern "C" fn phicache_lease_truncate(lease: *mut phicache_lease, len
 }
 
 /// Hands the value to the cache, which stores it if it may, and to all who wait. The lease is gone, also on an error.
+///
+/// When its last reservation failed, there is no value: that is ERROR_OUT_OF_MEMORY, and those who wait begin again.
 ///
 /// @param lease  The lease.
 /// @param out    [nullable] The value, pinned until `phicache_value_release`; `out->origin` tells whether it was stored.

@@ -8,14 +8,14 @@ use std::ffi::{c_char, c_void};
 
 use super::boundary::guard;
 use super::cache::any;
-use super::callback::{Computation, Unwound};
+use super::callback::{Computation, Unwound, ready_unwinder};
 use super::handle::{create, free, get, handle, null};
 use super::input::{config, optional_text};
 use super::key::builder;
 use super::output::{optional, out};
 use super::types::*;
 use crate::cache::{Asked, Memo, Method};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, try_owned};
 use crate::store::Shared;
 
 /// A method that goes straight through while repertoire caching is off in its cache's configuration.
@@ -58,6 +58,7 @@ handle!(MethodHandle, "phicache_method", b"phi-meth");
 
 fn bind<M>(function: Function, what: impl FnOnce() -> Result<M>) -> Result<Shared<Bound<M>>> {
     function.compute.ok_or_else(|| null("compute"))?;
+    ready_unwinder();
     Shared::try_new(Bound { what: what()?, function })
 }
 
@@ -96,7 +97,7 @@ pub unsafe extern "C" fn phicache_memo_new(
         let memo = bind(function, || {
             let maximum = (maximum_memory_percent != PHICACHE_MEMORY_CONFIGURED).then_some(maximum_memory_percent);
             let cache = if cache.is_null() { None } else { Some(any(cache)?.clone()) };
-            let prefix = optional_text(prefix, "prefix")?.map(str::to_owned);
+            let prefix = optional_text(prefix, "prefix")?.map(try_owned).transpose()?;
             Memo::new(self::config(config)?, maximum, typed != 0, cache, prefix)
         })?;
         *out = create(MemoHandle(memo))?;
@@ -211,7 +212,7 @@ pub unsafe extern "C" fn phicache_method_new(
             if flags & !PHICACHE_METHOD_REPERTOIRE != 0 {
                 return Err(Error::invalid(format!("flags {flags:#x}; expected 0 or PHICACHE_METHOD_REPERTOIRE (1)")));
             }
-            let prefix = optional_text(prefix, "prefix")?.map(str::to_owned);
+            let prefix = optional_text(prefix, "prefix")?.map(try_owned).transpose()?;
             Ok(Method { prefix, repertoire: flags & PHICACHE_METHOD_REPERTOIRE != 0 })
         })?;
         *out = create(MethodHandle(method))?;

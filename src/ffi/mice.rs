@@ -6,7 +6,7 @@
 //! A cache may have a parent: a cache of the same system, uncut. What the child lacks it looks up there, and returns it if
 //! its own cut does not damage it. That is a live view: making a child copies nothing and costs the same whatever the
 //! parent holds; what the parent stores later is seen; what the parent clears, or frees by freeing its handle, children
-//! that exist keep. Clearing a child detaches it for good. Inheriting moves no count of the parent.
+//! that exist keep. At most 64 parents stand one behind the other. Clearing a child detaches it for good. Inheriting moves no count of the parent.
 //!
 //! Keys are any bytes; `phicache_key_mice` writes the standard one. Values are records (`docs/mice-format.md`). All
 //! functions may be called from any thread at once.
@@ -246,7 +246,7 @@ impl Record<'_> {
     }
 }
 
-/// Tells whether a key has a MICE, inherited ones included; counts nothing.
+/// Tells whether a key has a MICE, inherited ones included; counts nothing. OK, which says yes, is 0.
 ///
 /// @param cache  The cache.
 /// @param key    The key.

@@ -32,7 +32,7 @@ pub unsafe extern "C" fn phicache_registry_list(
             return Err(null("items"));
         }
         let apart = if capacity == 0 { 0 } else { struct_size(items, size_of::<phicache_registry_item>(), "items")? };
-        let caches = registry::all();
+        let caches = registry::all()?;
         *out_count = caches.len();
         if caches.len() > capacity {
             return Err(Error::BufferTooSmall { needed: caches.len(), capacity });
@@ -86,8 +86,13 @@ pub unsafe extern "C" fn phicache_registry_clear(name: *const c_char) -> phicach
 #[unsafe(no_mangle)]
 pub extern "C" fn phicache_registry_clear_all() -> phicache_status {
     guard("phicache_registry_clear_all", || {
-        let cleared: Vec<_> = registry::all().into_iter().map(|(_, cache)| cache.clear()).collect();
-        cleared.into_iter().collect::<Result<()>>().map(|()| PHICACHE_OK)
+        let mut first = Ok(PHICACHE_OK);
+        for (_, cache) in registry::all()? {
+            if let Err(error) = cache.clear() {
+                first = first.and(Err(error));
+            }
+        }
+        first
     })
 }
 

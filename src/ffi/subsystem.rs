@@ -162,6 +162,7 @@ pub unsafe extern "C" fn phicache_subsystem_new(
 /// @param severed    [nullable] The cut, one node set for each node of the network; NULL is no cut.
 /// @param out        The new subsystem, to be freed by `phicache_subsystem_free`.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn phicache_subsystem_cut(
     subsystem: *mut phicache_subsystem,
     severed: *const u64,

@@ -58,7 +58,7 @@ pub const PHICACHE_ERROR_DAMAGED: i32 = -12;
 
 /// The value was in the cache.
 pub const PHICACHE_ORIGIN_HIT: u32 = 1;
-/// This call computed the value, and it was stored.
+/// This call computed the value, and it was stored, unless the key got another value meanwhile: then that stays.
 pub const PHICACHE_ORIGIN_COMPUTED: u32 = 2;
 /// Another thread computed the value while this one waited.
 pub const PHICACHE_ORIGIN_WAITED: u32 = 3;
@@ -204,7 +204,8 @@ pub struct phicache_cache_options {
     pub struct_size: usize,
     /// A name of 1 to 63 bytes, which no other live cache has; NULL for none.
     pub name: *const c_char,
-    /// The most bytes the cache may hold, overhead included; 0 for no limit beside the memory's.
+    /// The most bytes the cache may hold, overhead included; 0 for no limit beside the memory's. A value that replaces
+    /// another needs room beside it.
     pub max_bytes: u64,
 }
 
@@ -279,8 +280,9 @@ pub struct phicache_result;
 ///
 /// `user_data` was given together with the function, `call_data` with the call. Return 0, or a code of your own: then
 /// nothing is cached, and the code comes back to the caller unchanged. The callback runs on the caller's thread, under
-/// no lock, and may call the library, also for other keys of the same cache. It must return: an exception or a longjmp
-/// that leaves it ends the process.
+/// no lock, and may call the library, also for other keys of the same cache. It must return: an exception that leaves it
+/// ends the process with one line that names the function, and leaving it by longjmp or by ending the thread is undefined.
+/// `result` is gone when it has returned.
 pub type phicache_compute = Option<
     unsafe extern "C-unwind" fn(
         user_data: *mut c_void,

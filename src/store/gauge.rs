@@ -97,7 +97,7 @@ impl Gauge {
         };
         let grown = held() as i64 - self.held.load(Relaxed) as i64;
         let asked = count(&self.admissions);
-        let stale = asked % QUESTIONS_PER_LOOK == 0 && seconds() != self.second.load(Relaxed);
+        let stale = asked.is_multiple_of(QUESTIONS_PER_LOOK) && seconds() != self.second.load(Relaxed);
         if stale || asked >= ADMISSIONS_PER_SAMPLE || grown.unsigned_abs() > limit / 400 {
             self.sample();
         }

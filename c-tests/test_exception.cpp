@@ -1,0 +1,61 @@
+// An exception that leaves a raw C callback ends the process with one line that names the function.
+
+#include <csignal>
+#include <cstdio>
+#include <stdexcept>
+#include <string>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "phicache.h"
+
+namespace {
+
+std::int32_t throwing(void*, void*, phicache_bytes, phicache_result*) { throw std::runtime_error("on purpose"); }
+void throwing_drop(void*) { throw std::runtime_error("on purpose"); }
+
+void memoize() {
+    phicache_dict_cache* cache = nullptr;
+    phicache_value value;
+    const phicache_bytes key = {nullptr, 0};
+    if (phicache_dict_cache_new(nullptr, nullptr, &cache) == PHICACHE_OK)
+        phicache_dict_cache_memoize(cache, key, throwing, nullptr, nullptr, &value, nullptr);
+}
+
+void drop() {
+    phicache_memo* memo = nullptr;
+    if (phicache_memo_new(nullptr, throwing, nullptr, throwing_drop, 50, 0, nullptr, nullptr, &memo) == PHICACHE_OK)
+        phicache_memo_free(memo);
+}
+
+// What a child that runs `work` prints on standard error before SIGABRT ends it.
+std::string last_words(void (*work)()) {
+    int ends[2];
+    if (pipe(ends) != 0) return "no pipe";
+    const pid_t child = fork();
+    if (child == 0) {
+        dup2(ends[1], 2);
+        work();
+        _exit(0);
+    }
+    close(ends[1]);
+    std::string words;
+    char piece[256];
+    for (ssize_t got; (got = read(ends[0], piece, sizeof piece)) > 0;) words.append(piece, static_cast<std::size_t>(got));
+    close(ends[0]);
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT ? words : "no abort: " + words;
+}
+
+}  // namespace
+
+int main() {
+    const std::string memoized = last_words(memoize), dropped = last_words(drop);
+    std::printf("%s%s", memoized.c_str(), dropped.c_str());
+    CHECK(memoized.find("phicache_dict_cache_memoize") != std::string::npos);
+    CHECK(dropped.find("phicache_drop") != std::string::npos);
+    CHECK(memoized.find('\n') == memoized.size() - 1);
+    return check_report();
+}
