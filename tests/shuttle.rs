@@ -158,6 +158,41 @@ fn a_doomed_computation_stores_nothing() {
 }
 
 #[test]
+fn a_value_of_a_broken_circle_that_comes_late_is_not_stored_after_a_removal() {
+    check(|| {
+        let (a, b) = (cache(), cache());
+        let removed = Arc::new(AtomicUsize::new(0));
+        let ask = |own: &Cache, other: &Cache| {
+            let (own, other, removed) = (own.clone(), other.clone(), removed.clone());
+            move || {
+                let value = own.memoize(b"k", |draft| {
+                    let inner = other.memoize(b"k", |draft| {
+                        let began_after = removed.load(SeqCst) as u8;
+                        thread::yield_now();
+                        draft.write(&[began_after])
+                    });
+                    draft.write(&[inner?.entry.value()[0]])
+                });
+                drop(value.unwrap());
+            }
+        };
+        let threads = [thread::spawn(ask(&a, &b)), thread::spawn(ask(&b, &a))];
+        a.remove(b"k");
+        b.remove(b"k");
+        removed.store(1, SeqCst);
+        a.remove(b"k");
+        b.remove(b"k");
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        // What is there now was begun after the first removals had ended, or not before the last ones began.
+        for cache in [&a, &b] {
+            if let Some(value) = cache.get(b"k") {
+                assert_eq!(value.entry.value(), [1]);
+            }
+        }
+    });
+}
+
+#[test]
 fn an_abandoned_lease_frees_those_who_wait() {
     check(|| {
         let cache = cache();

@@ -9,7 +9,7 @@ use super::memo::Prefixes;
 use super::{Options, Origin, Refusal, Stored, Value};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::store::{Begin, Draft, Flight, Flights, Fresh, Inserted, Owner, Pinned, Shared, Table, gauge, weight};
+use crate::store::{Begin, Draft, Flight, Flights, Fresh, Inserted, May, Owner, Pinned, Shared, Table, gauge, weight};
 
 /// What one type of cache does differently.
 pub trait Policy {
@@ -186,14 +186,15 @@ impl<P: Policy> Entries<P> {
         let entry = fresh.entry();
         let refusal = self.policy.refuses(entry.value(), &self.config);
         let refusal = refusal.or_else(|| self.no_room(entry.weight(), maximum));
-        let (entry, origin) = self.flights.land(flight, |doomed| {
-            match refusal.or(doomed.then_some(Refusal::Cleared)) {
-                // A value that came meanwhile stays: it was there first.
-                None => self.insert(fresh, false),
+        let (entry, origin) = self.flights.land(flight, |may| {
+            match refusal.or((may == May::Doomed).then_some(Refusal::Cleared)) {
                 Some(reason) => {
                     self.counters.refuse(reason);
                     (fresh.into_pinned(), Origin::NotStored(Some(reason)))
                 }
+                None if may == May::Late => (fresh.into_pinned(), Origin::Computed),
+                // A value that came meanwhile stays: it was there first.
+                None => self.insert(fresh, false),
             }
         });
         Ok(Value { entry, origin })

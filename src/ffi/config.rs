@@ -240,7 +240,6 @@ fn get_text(
     *out_len = text.len();
     let capacity = buffer.len();
     let Some(room) = buffer.get_mut(..text.len() + 1) else {
-        buffer.fill(0);
         return Err(Error::BufferTooSmall { needed: text.len() + 1, capacity });
     };
     room[..text.len()].copy_from_slice(text.as_bytes());

@@ -81,6 +81,27 @@ struct State {
     waiting: Vec<Owner>,
 }
 
+/// Whether a value may be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum May {
+    /// It may.
+    Store,
+    /// Its key was removed, or the cache cleared, since it was begun.
+    Doomed,
+    /// Another who computed it too was first: what has become of the key since is not known any more.
+    Late,
+}
+
+impl State {
+    fn may(&self) -> May {
+        match self.landing {
+            _ if self.doomed => May::Doomed,
+            Landing::InTheAir => May::Store,
+            _ => May::Late,
+        }
+    }
+}
+
 /// A computation that is going on.
 pub struct Flight {
     key: Box<[u8]>,
@@ -185,12 +206,12 @@ impl Flights {
         list.find(hash(key), |flight| *flight.key == *key).filter(|flight| flight.process == process()).cloned()
     }
 
-    /// Ends a computation with a value: stored by `store`, unless the flight is doomed, and handed to all who wait.
-    pub fn land<R>(&self, flight: &Shared<Flight>, store: impl FnOnce(bool) -> (Pinned, R)) -> (Pinned, R) {
+    /// Ends a computation with a value, which is handed to all who wait. `store` stores it, if it may.
+    pub fn land<R>(&self, flight: &Shared<Flight>, store: impl FnOnce(May) -> (Pinned, R)) -> (Pinned, R) {
         let mut list = self.list.lock();
-        let doomed = flight.state.lock().doomed;
+        let may = flight.state.lock().may();
         // Under the lock of the list, so that whoever begins next finds either the flight or the value.
-        let (entry, result) = store(doomed);
+        let (entry, result) = store(may);
         remove(&mut list, flight);
         drop(list);
         finish(flight, Landing::Value(entry.clone()));

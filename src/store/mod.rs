@@ -26,7 +26,7 @@ mod table;
 
 pub use account::Account;
 pub use entry::{Block, Draft, Fresh, KEY_MAX, Pinned, weight};
-pub use flight::{Begin, Flight, Flights, Owner, Wait};
+pub use flight::{Begin, Flight, Flights, May, Owner, Wait};
 pub use shared::Shared;
 pub use table::{Inserted, Table};
 
