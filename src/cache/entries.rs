@@ -168,9 +168,14 @@ impl<P: Policy> Entries<P> {
         self.counters.lookup(false);
     }
 
-    /// Ends a computation without a value.
+    /// Ends the owner's computation, without a value if it has not landed.
     pub(super) fn fail(&self, flight: &Shared<Flight>) {
         self.flights.fail(flight);
+    }
+
+    /// Ends the computation of one who had joined.
+    pub(super) fn leave(&self, flight: &Shared<Flight>, owner: Owner) {
+        self.flights.leave(flight, owner);
     }
 
     /// Counts a computation that failed.

@@ -53,9 +53,9 @@ impl Cache {
             match Flight::wait(&flight, owner, None)? {
                 Wait::Value(entry) => return Ok(Asked::Found(self.waited(entry))),
                 Wait::Failed | Wait::TimeOut => {}
+                Wait::Circle if !flight.join(owner)? => {}
                 Wait::Circle => {
                     self.miss();
-                    flight.join(owner)?;
                     return Ok(Asked::Compute(InTheAir { cache: self.clone(), flight, joined: Some(owner) }));
                 }
             }
@@ -102,7 +102,7 @@ impl InTheAir {
 impl Drop for InTheAir {
     fn drop(&mut self) {
         match self.joined {
-            Some(owner) => self.flight.leave(owner),
+            Some(owner) => self.cache.leave(&self.flight, owner),
             // Failing a flight that has landed changes nothing.
             None => self.cache.fail(&self.flight),
         }

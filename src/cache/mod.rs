@@ -166,6 +166,11 @@ impl Cache {
         each!(self, cache => cache.fail(flight));
     }
 
+    /// Ends the computation of one who had joined.
+    fn leave(&self, flight: &Shared<Flight>, owner: Owner) {
+        each!(self, cache => cache.leave(flight, owner));
+    }
+
     /// Counts a computation that failed.
     fn failure(&self) {
         each!(self, cache => cache.failure());

@@ -75,6 +75,8 @@ enum Landing {
 struct State {
     landing: Landing,
     doomed: bool,
+    /// The owner has ended its computation.
+    owner_gone: bool,
     /// Those who compute too, because waiting would have closed a circle.
     others: Vec<Owner>,
     /// Those who were announced to wait, and may be so still.
@@ -139,7 +141,8 @@ impl Flight {
     }
 
     fn is_computed_by(&self, owner: Owner) -> bool {
-        self.owner == owner || self.state.lock().others.contains(&owner)
+        let state = self.state.lock();
+        (self.owner == owner && !state.owner_gone) || state.others.contains(&owner)
     }
 }
 
@@ -218,10 +221,32 @@ impl Flights {
         (entry, result)
     }
 
-    /// Ends a computation without a value.
+    /// Ends the owner's computation, without a value if it has not landed.
     pub fn fail(&self, flight: &Shared<Flight>) {
-        remove(&mut self.list.lock(), flight);
-        finish(flight, Landing::Failed);
+        self.end(flight, |state| state.owner_gone = true);
+    }
+
+    /// Ends the computation of one who had joined.
+    pub fn leave(&self, flight: &Shared<Flight>, owner: Owner) {
+        self.end(flight, |state| {
+            if let Some(place) = state.others.iter().position(|other| *other == owner) {
+                state.others.swap_remove(place);
+            }
+        });
+    }
+
+    /// The flight has failed when the last of those who compute gives up.
+    fn end(&self, flight: &Shared<Flight>, change: impl FnOnce(&mut State)) {
+        let mut list = self.list.lock();
+        let mut state = flight.state.lock();
+        change(&mut state);
+        let last = state.owner_gone && state.others.is_empty();
+        drop(state);
+        if last {
+            remove(&mut list, flight);
+            drop(list);
+            finish(flight, Landing::Failed);
+        }
     }
 
     /// Takes every flight off the list: what lands from now on is not stored.
@@ -289,8 +314,11 @@ fn announce(owner: Owner, flight: &Shared<Flight>) -> Result<bool> {
     let mut ahead = vec![flight.clone()];
     let mut seen = Vec::new();
     while let Some(flight) = ahead.pop() {
-        let others = flight.state.lock().others.clone();
-        for computing in others.into_iter().chain([flight.owner]) {
+        let state = flight.state.lock();
+        let mut computers = state.others.clone();
+        computers.extend((!state.owner_gone).then_some(flight.owner));
+        drop(state);
+        for computing in computers {
             if computing == owner {
                 return Ok(false);
             }
@@ -359,19 +387,14 @@ impl Flight {
         withdraw(owner, None);
     }
 
-    /// Lets `owner` compute too, since it cannot wait.
-    pub fn join(&self, owner: Owner) -> Result<()> {
+    /// Lets `owner` compute too, since it cannot wait; or says that the flight has landed meanwhile.
+    pub fn join(&self, owner: Owner) -> Result<bool> {
         let mut state = self.state.lock();
-        state.others.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Shared<Flight>>()))?;
-        state.others.push(owner);
-        Ok(())
-    }
-
-    /// Ends what [`Flight::join`] began.
-    pub fn leave(&self, owner: Owner) {
-        let mut state = self.state.lock();
-        if let Some(place) = state.others.iter().position(|other| *other == owner) {
-            state.others.swap_remove(place);
+        let in_the_air = matches!(state.landing, Landing::InTheAir);
+        if in_the_air {
+            state.others.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Owner>()))?;
+            state.others.push(owner);
         }
+        Ok(in_the_air)
     }
 }
