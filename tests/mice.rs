@@ -190,6 +190,7 @@ fn children_keep_what_they_inherit_while_the_parent_is_cleared_over_and_over() {
             scope.spawn(|| {
                 while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                     assert!(phi(child, b"kept").is_some(), "an inherited entry vanished");
+                    assert_eq!(child.size(), 1, "an inherited entry was not counted");
                 }
             });
         }
@@ -197,6 +198,7 @@ fn children_keep_what_they_inherit_while_the_parent_is_cleared_over_and_over() {
             parent.clear().unwrap();
             parent.set_mice(b"kept", &mice(2, 4, 1.0 + f64::from(round))).unwrap().unwrap();
         }
+        parent.clear().unwrap();
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });
     assert!(children.iter().all(|child| child.size() == 1));

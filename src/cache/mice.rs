@@ -112,6 +112,8 @@ impl Policy for Lineage {
             return 0;
         }
         let mut counted = self.counted.lock();
+        // While these are ours no ancestor is being cleared: nothing is on its way from one place to another.
+        let _settled: Vec<_> = self.ancestors.iter().map(|ancestor| ancestor.cache.policy().tail.lock()).collect();
         // Each count grows only, so an equal sum means that none has changed.
         let changes =
             self.ancestors.iter().map(|ancestor| ancestor.cache.table().changes()).sum::<u64>() + own.changes();
