@@ -3,6 +3,9 @@
 #
 #   make demo      builds the example, and computes the integrated information of a network with and without caches
 #   make test      checks everything: formatting, lints, Rust, C, C++ and Julia tests, consumers of the package
+#   make stress    everything at once, from up to 64 threads, for SECONDS (60); THREADS and SEED may be given
+#   make sanitize  the C and C++ tests, and SECONDS of stress, under the address, undefined-behaviour and thread sanitizers
+#   make memcheck  the C tests under valgrind
 #   make build     the shared and the static library, the example, the C and C++ tests (what make alone does)
 #   make install   into PREFIX (default /usr/local), below DESTDIR where one is given; builds only what is not there
 #   make header    include/phicache.h from the Rust sources
@@ -21,7 +24,9 @@ MAKEFLAGS += --no-print-directory
 
 NETWORK ?= examples/iit/networks/random-5-3.json
 
-.PHONY: demo test build configure install header symbols clean distclean toolchain
+SECONDS ?= 60
+
+.PHONY: demo test stress sanitize memcheck build configure install header symbols clean distclean toolchain
 
 demo: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target iit -j $(JOBS)
@@ -30,6 +35,16 @@ demo: configure
 
 test: toolchain
 	@$(PYTHON) -B make/run_tests.py $(BUILD) $(JOBS)
+
+stress: configure
+	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target stress -j $(JOBS)
+	$(BUILD)/c-tests/stress --seconds $(SECONDS) $(THREADS:%=--threads %) $(SEED:%=--seed %)
+
+sanitize: toolchain
+	@SECONDS=$(SECONDS) $(PYTHON) -B make/run_tests.py $(BUILD) $(JOBS) sanitize
+
+memcheck: build
+	@$(PYTHON) -B make/run_tests.py $(BUILD) $(JOBS) memcheck
 
 build: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) -j $(JOBS)

@@ -9,13 +9,13 @@ if(NOT PHICACHE_CARGO)
                       "(rust-version in Cargo.toml says how new), or set PHICACHE_CARGO.")
 endif()
 
-set(cargo_archive "${PHICACHE_CARGO_TARGET_DIR}/release/libphicache.a")
+set(cargo_archive "${PHICACHE_CARGO_TARGET_DIR}/${phicache_cargo_folder}release/libphicache.a")
 set(native_list "${PHICACHE_CARGO_TARGET_DIR}/native-static-libs.txt")
 # CMake sets CC and CXX while it configures, but not while it builds: with them, cargo would build twice.
 set(cargo_command
-    ${CMAKE_COMMAND} -E env --unset=CARGO_BUILD_TARGET --unset=CC --unset=CXX
+    ${CMAKE_COMMAND} -E env --unset=CARGO_BUILD_TARGET --unset=CC --unset=CXX ${phicache_cargo_environment}
     ${PHICACHE_CARGO} rustc --manifest-path ${PROJECT_SOURCE_DIR}/Cargo.toml --target-dir ${PHICACHE_CARGO_TARGET_DIR}
-    --locked --release --lib --crate-type staticlib ${PHICACHE_CARGO_FLAGS}
+    --locked --release --lib --crate-type staticlib ${phicache_cargo_sanitized} ${PHICACHE_CARGO_FLAGS}
     -- --print native-static-libs=${native_list})
 
 # The exported targets carry the native libraries, so they must be known when CMake generates: the archive is built

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Runs every check of the project, one after another, and counts: run_tests.py BUILD JOBS
+"""Runs every check of the project, one after another, and counts: run_tests.py BUILD JOBS [GROUP]
+
+GROUP is test, or one of the longer ones that are run apart: sanitize, memcheck.
 
 Formatting and lints count as one test each; the rest is counted by its own runner, cargo test or CTest. A failure does
 not keep the later ones from running. The last line is the sum; the exit status is 0 when nothing failed.
@@ -91,18 +93,22 @@ def check(count, *command):
     return counts
 
 
-def component(name, *command):
-    """A check by a part of the Rust toolchain that a minimal one lacks."""
-    if subprocess.run([CARGO, name, "--version"], stdin=subprocess.DEVNULL, capture_output=True).returncode == 0:
-        return check(as_one, *command)
-    package = {"fmt": "rustfmt"}.get(name, name)
-    print(f"\nSKIPPED: cargo {name} is missing. To have it: rustup component add {package}", flush=True)
+def skipped(reason):
+    print(f"\nSKIPPED: {reason}", flush=True)
     counts = Counts()
     counts.skipped = 1
     return counts
 
 
-def rust_checks():
+def component(name, *command):
+    """A check by a part of the Rust toolchain that a minimal one lacks."""
+    if subprocess.run([CARGO, name, "--version"], stdin=subprocess.DEVNULL, capture_output=True).returncode == 0:
+        return check(as_one, *command)
+    package = {"fmt": "rustfmt"}.get(name, name)
+    return skipped(f"cargo {name} is missing. To have it: rustup component add {package}")
+
+
+def rust_checks(build, jobs):
     yield component("fmt", CARGO, "fmt", "--check")
     yield component("clippy", CARGO, "clippy", "--all-targets", "--quiet", "--", "-D", "warnings")
     yield check(as_cargo_counts, CARGO, "test", "--no-fail-fast")
@@ -111,17 +117,9 @@ def rust_checks():
                 "--target-dir", str(Path(os.environ["CARGO_TARGET_DIR"]) / "shuttle"))
 
 
-def c_checks(build, jobs):
-    """CMake's build, and every test of C, C++ and Julia and of the package, which CTest runs."""
-    cmake = find_tool.find("cmake", build)
-    pkg_config = find_tool.find("pkg-config", build)
-    julia = find_julia.find(build)
-    if cmake is None:
-        yield as_one(False, "")
-        return
-    configure = [cmake, "-S", ".", "-B", build, f"-DPHICACHE_CARGO_TARGET_DIR={os.environ['CARGO_TARGET_DIR']}",
-                 f"-DPHICACHE_PKG_CONFIG={pkg_config or ''}", f"-DPHICACHE_JULIA={julia or ''}"]
-    for step in configure, [cmake, "--build", build, "-j", jobs]:
+def cmake_checks(cmake, jobs, build, options, only=()):
+    """CMake's build with these options, and its tests, or those chosen, which CTest runs."""
+    for step in [cmake, "-S", ".", "-B", build, *options], [cmake, "--build", build, "-j", jobs]:
         succeeded, _ = run(*step)
         if not succeeded:
             yield as_one(False, "")
@@ -130,17 +128,76 @@ def c_checks(build, jobs):
     report = build / "ctest.xml"
     report.unlink(missing_ok=True)
     yield check(as_ctest_counts(report), ctest, "--test-dir", build, "-j", jobs, "--output-on-failure",
-                "--output-junit", report)
+                "--output-junit", report, *only)
+
+
+def c_checks(build, jobs):
+    """Every test of C, C++ and Julia and of the package; then those of C and C++ again under sanitizers."""
+    cmake = find_tool.find("cmake", build)
+    pkg_config = find_tool.find("pkg-config", build)
+    julia = find_julia.find(build)
+    if cmake is None:
+        yield as_one(False, "")
+        return
+    target = f"-DPHICACHE_CARGO_TARGET_DIR={os.environ['CARGO_TARGET_DIR']}"
+    yield from cmake_checks(cmake, jobs, build, [target, f"-DPHICACHE_PKG_CONFIG={pkg_config or ''}",
+                                                 f"-DPHICACHE_JULIA={julia or ''}"])
+    # The library itself is the same archive; make sanitize instruments that too.
+    if has_sanitizer("address,undefined"):
+        yield from cmake_checks(cmake, jobs, build / "sanitize", [target, "-DPHICACHE_SANITIZE=address,undefined"])
+    else:
+        yield skipped("this c++ has no -fsanitize=address,undefined")
+
+
+def has_sanitizer(sanitizer):
+    """Whether the compiler can make programs for it."""
+    program = subprocess.run(["c++", f"-fsanitize={sanitizer}", "-x", "c++", "-", "-o", "/dev/null"],
+                             input="int main() {}", text=True, capture_output=True)
+    return program.returncode == 0
+
+
+def sanitizer_checks(build, jobs):
+    """The long form: Rust, C and C++ instrumented, by one sanitizer after the other, and a minute of stress under each."""
+    cmake = find_tool.find("cmake", build)
+    if cmake is None:
+        yield as_one(False, "")
+        return
+    about_threads = "^(stress|threads|flight|lease|fork|registry|memo|memoize|mice|recursion)\\."
+    for sanitizer, only in ("address,undefined", ()), ("thread", ("-R", about_threads)):
+        if not has_sanitizer(sanitizer):
+            yield skipped(f"this c++ has no -fsanitize={sanitizer}")
+            continue
+        name = sanitizer.split(",")[0]
+        folder = build / f"sanitize-{name}"
+        options = [f"-DPHICACHE_CARGO_TARGET_DIR={Path(os.environ['CARGO_TARGET_DIR']) / name}",
+                   f"-DPHICACHE_SANITIZE={sanitizer}", "-DPHICACHE_SANITIZE_RUST=ON"]
+        yield from cmake_checks(cmake, jobs, folder, options, only)
+        yield check(as_one, folder / "c-tests" / "stress", "--seconds", os.environ.get("SECONDS", "60"))
+
+
+def memcheck_checks(build, jobs):
+    """The C tests, in the build that is there, under valgrind, which also sees what happens inside the library."""
+    valgrind = shutil.which("valgrind")
+    if valgrind is None:
+        yield skipped("valgrind is missing. To have it: apt-get install valgrind")
+        return
+    for program in sorted((build / "c-tests").glob("*.c11")):
+        # Children of a fork end without giving back what is their parents'.
+        yield check(as_one, valgrind, "--quiet", "--error-exitcode=9", "--leak-check=full", "--show-leak-kinds=definite",
+                    "--errors-for-leak-kinds=definite", "--child-silent-after-fork=yes", program)
+
+
+GROUPS = {"test": (rust_checks, c_checks), "sanitize": (sanitizer_checks,), "memcheck": (memcheck_checks,)}
 
 
 def main():
-    if len(sys.argv) != 3:
+    if len(sys.argv) not in (3, 4) or (sys.argv[3:] or ["test"])[0] not in GROUPS:
         sys.exit(__doc__)
-    build, jobs = Path(sys.argv[1]).resolve(), sys.argv[2]
+    build, jobs, group = Path(sys.argv[1]).resolve(), sys.argv[2], (sys.argv[3:] or ["test"])[0]
     os.environ.setdefault("CARGO_TARGET_DIR", str(Path("target").resolve()))
     counts = Counts()
-    for part in rust_checks(), c_checks(build, jobs):
-        for result in part:
+    for checks in GROUPS[group]:
+        for result in checks(build, jobs):
             counts.add(result)
     print(f"\n{counts}")
     sys.exit(counts.failed != 0)

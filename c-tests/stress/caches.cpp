@@ -85,7 +85,7 @@ bool Cache::may_refuse(phicache_status reason) const { return reason == PHICACHE
 
 phicache_status Cache::clear() {
     const std::uint64_t number = before_clear();
-    const phicache_status status = phicache_cache_clear(view_);
+    const phicache_status status = clear_handle();
     after_clear(number);
     return status;
 }
@@ -118,8 +118,12 @@ public:
         require(phicache_dict_cache_new(config, &with, &handle_), name);
         require(phicache_dict_cache_as_cache(handle_, &view_), name);
     }
-    ~Dict() override { expect(phicache_dict_cache_free(handle_) == PHICACHE_OK, "%s cannot be freed", name()); }
+    ~Dict() override { close(); }
 
+    void close() final {
+        expect(phicache_dict_cache_free(handle_) == PHICACHE_OK, "%s cannot be freed", name());
+        handle_ = nullptr;
+    }
     phicache_status memoize(unsigned key, phicache_compute compute, void *call_data, phicache_value *out,
                             std::int32_t *callback_code) override {
         return phicache_dict_cache_memoize(handle_, this->key(key), compute, nullptr, call_data, out, callback_code);
@@ -166,8 +170,12 @@ public:
         require(phicache_purview_cache_new(config, &with, &handle_), name);
         require(phicache_purview_cache_as_cache(handle_, &view_), name);
     }
-    ~Purviews() override { expect(phicache_purview_cache_free(handle_) == PHICACHE_OK, "%s cannot be freed", name()); }
+    ~Purviews() override { close(); }
 
+    void close() final {
+        expect(phicache_purview_cache_free(handle_) == PHICACHE_OK, "%s cannot be freed", name());
+        handle_ = nullptr;
+    }
     phicache_status memoize(unsigned key, phicache_compute compute, void *call_data, phicache_value *out,
                             std::int32_t *callback_code) override {
         const std::uint64_t *masks = nullptr;
@@ -237,8 +245,12 @@ public:
                 name);
         require(phicache_mice_cache_as_cache(handle_, &view_), name);
     }
-    ~Mice() override { expect(phicache_mice_cache_free(handle_) == PHICACHE_OK, "%s cannot be freed", name()); }
+    ~Mice() override { close(); }
 
+    void close() final {
+        expect(phicache_mice_cache_free(handle_) == PHICACHE_OK, "%s cannot be freed", name());
+        handle_ = nullptr;
+    }
     phicache_status memoize(unsigned key, phicache_compute compute, void *call_data, phicache_value *out,
                             std::int32_t *callback_code) override {
         phicache_mice mice = none();
@@ -329,8 +341,12 @@ public:
         require(phicache_memo_new(config, compute, nullptr, nullptr, PHICACHE_MEMORY_CONFIGURED, 0, nullptr, nullptr, &handle_),
                 name);
     }
-    ~Memo() override { expect(phicache_memo_free(handle_) == PHICACHE_OK, "%s cannot be freed", name()); }
+    ~Memo() override { close(); }
 
+    void close() final {
+        expect(phicache_memo_free(handle_) == PHICACHE_OK, "%s cannot be freed", name());
+        handle_ = nullptr;
+    }
     phicache_status memoize(unsigned key, phicache_compute, void *call_data, phicache_value *out,
                             std::int32_t *callback_code) override {
         return phicache_memo_call(handle_, arguments(key), call_data, out, callback_code);
@@ -340,6 +356,7 @@ public:
     phicache_status info(phicache_info *out) const override { return phicache_memo_info(handle_, out); }
 
 private:
+    phicache_status clear_handle() override { return phicache_memo_clear(handle_); }
     static phicache_key *arguments(unsigned key) {
         phicache_key *args = builder();
         require(phicache_key_add_uint(args, key), "an argument");

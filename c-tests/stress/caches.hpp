@@ -23,6 +23,8 @@ public:
     // Null for a memo, whose cache nobody else can see.
     phicache_cache *view() const { return view_; }
     phicache_bytes key(unsigned key) const;
+    // Frees the handle. What its values should be is still known.
+    virtual void close() = 0;
 
     virtual phicache_status memoize(unsigned key, phicache_compute compute, void *call_data, phicache_value *out,
                                     std::int32_t *callback_code) = 0;
@@ -40,7 +42,7 @@ public:
     // Whether a value may be refused for its bytes, or as a purview list: by limits that come and go.
     virtual bool may_refuse(phicache_status reason) const;
 
-    // `clear` and `remove` as they are called in the midst of computations.
+    // In the midst of computations.
     phicache_status clear();
     phicache_status remove(unsigned key);
     // For another way of clearing: what stands between these two.
@@ -52,6 +54,8 @@ public:
     Stamp oldest(unsigned key) const;
 
 protected:
+    virtual phicache_status clear_handle() { return phicache_cache_clear(view_); }
+
     Cache(std::string name, unsigned place, std::size_t unit, const std::vector<std::string> &keys);
 
     Content content_;

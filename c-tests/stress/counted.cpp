@@ -1,5 +1,4 @@
-#include <thread>
-
+#include "counts.hpp"
 #include "phases.hpp"
 #include "report.hpp"
 
@@ -60,42 +59,7 @@ struct Caches {
 
 constexpr std::uint64_t limit = 150000;
 
-std::uint64_t number(std::uint64_t count) { return count; }
-
-void check_count(const Cache &cache, const char *what, std::uint64_t actual, std::uint64_t expected) {
-    expect(actual == expected, "%s: %s are %llu, counted from outside %llu", cache.name(), what,
-           static_cast<unsigned long long>(actual), static_cast<unsigned long long>(number(expected)));
-}
-
-// What the cache says of itself against what its callers saw.
-void check_counts(const Cache &cache, const Tally &seen, std::uint64_t size) {
-    std::uint64_t refused = 0;
-    for (const std::uint64_t count : seen.refused) refused += count;
-    phicache_info info{};
-    expect(cache.info(&info) == PHICACHE_OK, "%s: no info", cache.name());
-    check_count(cache, "hits", info.hits, seen.hits + seen.waited);
-    check_count(cache, "misses", info.misses, seen.misses + seen.begun + seen.callbacks);
-    check_count(cache, "values", info.size, size);
-    if (cache.view() == nullptr) return;
-    phicache_stats stats{};
-    stats.struct_size = sizeof stats;
-    expect(phicache_cache_stats(cache.view(), &stats) == PHICACHE_OK, "%s: no stats", cache.name());
-    check_count(cache, "hits in the stats", stats.hits, info.hits);
-    check_count(cache, "misses in the stats", stats.misses, info.misses);
-    check_count(cache, "waits", stats.waits, seen.waited);
-    check_count(cache, "errors", stats.errors, seen.failed);
-    check_count(cache, "refusals by cut", stats.refused_cut, seen.refused[PHICACHE_REFUSED_CUT]);
-    check_count(cache, "refusals by phi", stats.refused_phi, seen.refused[PHICACHE_REFUSED_PHI]);
-    check_count(cache, "refusals by capacity", stats.refused_capacity, seen.refused[PHICACHE_REFUSED_CAPACITY]);
-    check_count(cache, "refusals in all",
-                stats.refused_cut + stats.refused_phi + stats.refused_memory + stats.refused_disabled +
-                    stats.refused_capacity + stats.refused_cleared,
-                refused);
-    expect((stats.compute_ns > 0) == (seen.computed + refused > 0), "%s: %llu ns of computing", cache.name(),
-           static_cast<unsigned long long>(stats.compute_ns));
-}
-
-// Each cache's number of values, from what its callers saw; in the order of their places.
+// Each cache's number of values follows from what its callers saw.
 void check_all(Phase &phase, const Caches &caches, const std::array<Tally, places> &seen, std::uint64_t own) {
     std::array<std::uint64_t, places> sizes{};
     std::uint64_t inherited_by_cut = 0, inherited_by_copy = 0;
@@ -105,19 +69,15 @@ void check_all(Phase &phase, const Caches &caches, const std::array<Tally, place
         inherited_by_cut += in_parent && !damaged(key);
         inherited_by_copy += in_parent && phase.kept[caches.copy->place()][key] == 0;
     }
-    // Without sets the number of stores is the number of values: what lost the race in a circle is not stored.
     for (const std::shared_ptr<Cache> &cache : phase.caches) {
-        if (cache->view() == nullptr) continue;
-        phicache_stats stats{};
-        stats.struct_size = sizeof stats;
-        phicache_cache_stats(cache->view(), &stats);
-        check_count(*cache, "stores", stats.stores, sizes[cache->place()] + seen[cache->place()].sets);
+        // Without sets the number of stores is the number of values: what lost the race in a circle is not stored.
+        const unsigned place = cache->place();
+        const std::uint64_t stores = sizes[place] + seen[place].sets;
+        if (cache == caches.dict) sizes[place] += own;
+        if (cache == caches.cut) sizes[place] += inherited_by_cut;
+        if (cache == caches.copy) sizes[place] += inherited_by_copy;
+        check_counts(*cache, seen[place], sizes[place], stores);
     }
-    sizes[caches.dict->place()] += own;
-    sizes[caches.cut->place()] += inherited_by_cut;
-    sizes[caches.copy->place()] += inherited_by_copy;
-    for (const std::shared_ptr<Cache> &cache : phase.caches)
-        check_counts(*cache, seen[cache->place()], sizes[cache->place()]);
 }
 
 void check_bytes(const Caches &caches) {
@@ -145,6 +105,7 @@ void counted(unsigned threads, std::uint64_t seed, bool circles) {
     phase.caches = {caches.dict, caches.limited, caches.purviews, caches.parent, caches.cut, caches.copy, caches.memo};
 
     std::atomic<std::uint64_t> own{0};
+    std::atomic<unsigned> workers_left{threads};
     const auto seen = run_workers(phase, threads, seed, [&](Worker &worker) {
         OwnKeys keys(worker);
         for (unsigned call = 0; call < all_calls / threads; call++) {
@@ -159,10 +120,9 @@ void counted(unsigned threads, std::uint64_t seed, bool circles) {
         }
         own += keys.left();
         // A thread that ends gives its leases up; so all end together, when there are none.
-        --phase.workers_left;
-        while (phase.workers_left > 0 || phase.leases_out > 0)
-            if (!worker.end_some_lease()) std::this_thread::yield();
-        ++phase.workers_left;
+        --workers_left;
+        while (workers_left > 0 || phase.leases_out > 0)
+            if (!worker.end_some_lease()) worker.rest();
     });
     check_all(phase, caches, seen, own);
     check_bytes(caches);

@@ -7,6 +7,14 @@
 
 namespace stress {
 
+namespace {
+
+Tally in_all;
+
+}  // namespace
+
+const Tally &seen_in_all() { return in_all; }
+
 Unlimited::Unlimited() {
     if (phicache_config_new(&handle_) != PHICACHE_OK ||
         phicache_config_set_maximum_memory_percent(handle_, PHICACHE_MEMORY_UNLIMITED) != PHICACHE_OK)
@@ -21,14 +29,12 @@ std::array<Tally, places> run_workers(Phase &phase, unsigned threads, std::uint6
     std::array<Tally, places> all{};
     std::mutex lock;
     std::atomic<unsigned> ready{0};
-    phase.workers_left = threads;
     const auto run = [&](unsigned number) {
         Worker worker(phase, number, seed ^ (number + 1) * 0x9E3779B97F4A7C15u);
         ++ready;
         while (ready < threads + servants) std::this_thread::yield();
         if (number < threads) {
             work(worker);
-            --phase.workers_left;
         } else {
             worker.serve();
         }
@@ -43,6 +49,7 @@ std::array<Tally, places> run_workers(Phase &phase, unsigned threads, std::uint6
     while (phase.leases_out > 0 || phase.exchange.pins.size() > 0) std::this_thread::yield();
     phase.over = true;
     for (std::thread &other : others) other.join();
+    for (const Tally &tally : all) in_all += tally;
     return all;
 }
 

@@ -27,9 +27,16 @@ private:
 std::array<Tally, places> run_workers(Phase &phase, unsigned threads, std::uint64_t seed,
                                       const std::function<void(Worker &)> &work);
 
+// The same over all phases so far, and over all caches of a phase.
+const Tally &seen_in_all();
+
 // Failing, slow, nested and circular computations, leases, lookups: all counts are exact at the end. Without circles no
 // key is computed twice.
 void counted(unsigned threads, std::uint64_t seed, bool circles);
+
+// Threads that meet in circles on purpose, through several caches. Where values are removed in the midst of it, none comes
+// too late; otherwise all counts are exact.
+void circles(unsigned threads, std::uint64_t seed, bool removals);
 
 // All that, while caches are cleared, emptied, switched off and made: no value is wrong or comes too late.
 void upheaval(unsigned threads, std::uint64_t seed);

@@ -19,8 +19,6 @@ std::uint64_t new_owner() {
     return ++last;
 }
 
-void pause(unsigned microseconds) { std::this_thread::sleep_for(std::chrono::microseconds(microseconds)); }
-
 }  // namespace
 
 struct Worker::Computation {
@@ -38,6 +36,7 @@ Tally &Tally::operator+=(const Tally &other) {
     misses += other.misses;
     begun += other.begun;
     computed += other.computed;
+    again += other.again;
     failed += other.failed;
     recursions += other.recursions;
     callbacks += other.callbacks;
@@ -126,8 +125,9 @@ std::int32_t Worker::compute(Computation &computation, phicache_bytes key, phica
     tally(cache).callbacks++;
     computing_.emplace_back(&cache, computation.key);
     const Stamp stamp = cache.now(computation.key);
-    if (random.chance(100)) pause(20 + random.below(300));
-    if (computation.depth < deepest && random.chance(300)) ask_for_others(cache, computation.key, computation.depth);
+    if (random.chance(100)) rest(20 + random.below(300));
+    if (phase_.within) phase_.within(*this, computation.key, computation.depth);
+    else if (computation.depth < deepest && random.chance(300)) ask_for_others(cache, computation.key, computation.depth);
     if (random.chance(80)) {
         // Nobody else ever sees this code.
         computation.code = static_cast<std::int32_t>(number_ + 1) << 24 | (++last_code_ & 0xFFFFFF);
@@ -170,6 +170,7 @@ void Worker::computed(const Cache &cache, unsigned key, const phicache_value &va
         tally(cache).computed++;
         const unsigned before = phase_.kept[cache.place()][key].fetch_add(1);
         expect(before == 0 || phase_.circles || phase_.upheaval, "%s, key %u: computed again", cache.name(), key);
+        if (before > 0 && !phase_.upheaval) tally(cache).again++;
         return;
     }
     const phicache_status reason =
@@ -180,9 +181,9 @@ void Worker::computed(const Cache &cache, unsigned key, const phicache_value &va
 }
 
 bool Worker::may_refuse(const Cache &cache, unsigned key, phicache_status reason) const {
+    if (reason == PHICACHE_REFUSED_CLEARED) return phase_.upheaval;
     const phicache_status always = cache.refusal(key);
     if (always != PHICACHE_OK) return reason == always;
-    if (reason == PHICACHE_REFUSED_CLEARED) return phase_.upheaval;
     return cache.may_refuse(reason) && (phase_.upheaval || reason == PHICACHE_REFUSED_CAPACITY);
 }
 
@@ -297,6 +298,7 @@ bool Worker::end_some_lease() {
     const Cache &cache = *begun->cache;
     if (random.chance(150)) {
         doing("abandoning a lease", cache, begun->key);
+        tally(cache).failed++;
         expect(phicache_lease_abandon(begun->lease) == PHICACHE_OK, "%s, key %u: abandon fails", cache.name(), begun->key);
     } else {
         doing("completing a lease", cache, begun->key);
@@ -321,10 +323,35 @@ bool Worker::end_some_lease() {
 void Worker::serve() {
     while (!phase_.over) {
         const bool ended = end_some_lease(), released = random.chance(500) && release_some_pin();
-        if (ended || released) continue;
-        watched_.enter("its rest", "the program", 0);
-        pause(50);
+        if (!ended && !released) rest();
     }
+}
+
+void Worker::rest(unsigned microseconds) {
+    watched_.enter("its rest", "the program", 0);
+    std::this_thread::sleep_for(std::chrono::microseconds(microseconds));
+}
+
+// ---- upheaval
+
+void Worker::set(Cache &cache, unsigned key) {
+    doing("set", cache, key);
+    const phicache_status status = cache.set(key, timeless);
+    expect(status == PHICACHE_OK || (status > 0 && may_refuse(cache, key, status)), "%s, key %u: set is %s", cache.name(),
+           key, phicache_status_name(status));
+}
+
+void Worker::remove(Cache &cache, unsigned key) {
+    doing("remove", cache, key);
+    const phicache_status status = cache.remove(key);
+    expect(status == PHICACHE_OK || status == PHICACHE_MISS, "%s, key %u: remove is %s", cache.name(), key,
+           phicache_status_name(status));
+}
+
+void Worker::clear(Cache &cache) {
+    doing("clear", cache, 0);
+    const phicache_status status = cache.clear();
+    expect(status == PHICACHE_OK, "%s: clear is %s", cache.name(), phicache_status_name(status));
 }
 
 }  // namespace stress

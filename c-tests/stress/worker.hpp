@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <set>
 #include <utility>
 
@@ -9,6 +10,8 @@
 #include "watchdog.hpp"
 
 namespace stress {
+
+class Worker;
 
 // What the threads of a phase share. Places of caches are below `places`.
 constexpr unsigned places = 16;
@@ -18,9 +21,11 @@ struct Phase {
     bool circles = false;
     // Caches are cleared, switched off, freed: values may be refused, and thread's leases end with their thread.
     bool upheaval = false;
+    // When set: what each computation does, instead of asking for others at random.
+    std::function<void(Worker &, unsigned key, unsigned depth)> within;
     std::vector<std::shared_ptr<Cache>> caches;
     Exchange exchange;
-    std::atomic<unsigned> leases_out{0}, workers_left{0};
+    std::atomic<unsigned> leases_out{0};
     std::atomic<bool> over{false};
     // How often each key was computed and kept.
     std::array<std::array<std::atomic<unsigned>, all_keys>, places> kept{};
@@ -33,7 +38,8 @@ struct Tally {
     std::uint64_t misses = 0;    // lookups that found nothing and computed nothing
     std::uint64_t begun = 0;     // leases
     std::uint64_t computed = 0;  // kept
-    std::uint64_t failed = 0;
+    std::uint64_t again = 0;     // computed in a circle by more than one
+    std::uint64_t failed = 0;    // leases that were abandoned too
     std::uint64_t recursions = 0;
     std::uint64_t callbacks = 0;
     std::uint64_t sets = 0;
@@ -71,6 +77,12 @@ public:
     bool release_some_pin();
     // Works for the others until the phase is over.
     void serve();
+    void rest(unsigned microseconds = 50);
+
+    // Upheaval.
+    void set(Cache &cache, unsigned key);
+    void remove(Cache &cache, unsigned key);
+    void clear(Cache &cache);
 
     void doing(const char *what, const Cache &cache, unsigned key) { watched_.enter(what, cache.name(), key); }
     Tally &tally(const Cache &cache) { return tallies_[cache.place()]; }

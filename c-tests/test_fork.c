@@ -1,0 +1,406 @@
+/* test_fork.c: a child of a process whose other threads were in the midst of using caches may use them: it finds right
+ * values or none, computes what it lacks, and never hangs. The parent notices nothing. */
+#define _POSIX_C_SOURCE 200809L /* fork, alarm, nanosleep */
+
+#include "sample.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { KEYS = 64, SECONDS = 20, FORKS = 150 };
+
+#ifdef PHICACHE_SANITIZED /* whose allocators may hang in a child of a busy process */
+enum { BUSY_PROCESSES_FORK = 0 };
+#else
+enum { BUSY_PROCESSES_FORK = 1 };
+#endif
+
+static phicache_config *config;
+static phicache_dict_cache *dict;
+static phicache_purview_cache *purviews;
+static phicache_mice_cache *parent;
+static phicache_subsystem *uncut;
+static phicache_cache *views[3];
+
+static void pause_microseconds(long microseconds) {
+    struct timespec time;
+    time.tv_sec = 0;
+    time.tv_nsec = microseconds * 1000;
+    nanosleep(&time, NULL);
+}
+
+/* The value of key number k in each cache: a record or masks that hold k. */
+static phicache_status write_value(phicache_result *result, int which, uint64_t k) {
+    uint64_t masks[4] = {0, 0, 0, 0};
+    uint8_t *room = NULL;
+    phicache_mice mice;
+    phicache_status status;
+    int i;
+    for (i = 0; i < 4; i++) masks[i] = k;
+    if (which < 2) {
+        status = phicache_result_reserve(result, sizeof masks, &room);
+        if (status == PHICACHE_OK) memcpy(room, masks, sizeof masks);
+        return status;
+    }
+    memset(&mice, 0, sizeof mice);
+    mice.struct_size = sizeof mice;
+    mice.mechanism = 1;
+    mice.purview = 1;
+    mice.phi = 0.5;
+    mice.payload = bytes(masks, sizeof masks);
+    return phicache_result_mice(result, &mice, NULL);
+}
+
+static int is_value(int which, const phicache_value *value, uint64_t k) {
+    phicache_bytes payload = bytes(value->data, value->len);
+    phicache_mice mice;
+    uint64_t masks[4];
+    int i, same = 1;
+    memset(&mice, 0, sizeof mice);
+    mice.struct_size = sizeof mice;
+    if (which == 2 && phicache_mice_decode(payload, &mice) != PHICACHE_OK) return 0;
+    if (which == 2) payload = mice.payload;
+    if (payload.len != sizeof masks) return 0;
+    memcpy(masks, payload.data, sizeof masks);
+    for (i = 0; i < 4; i++) same = same && masks[i] == k;
+    return same;
+}
+
+typedef struct {
+    int which;
+    uint64_t key;
+} question;
+
+static int32_t compute_question(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
+    const question *asked = (const question *)call_data;
+    (void)user_data;
+    (void)key;
+    if (asked->key % 8 == 0) pause_microseconds(200);
+    return write_value(result, asked->which, asked->key) == PHICACHE_OK ? 0 : -1;
+}
+
+/* Whether the cache gives the right value, whoever computes it. */
+static int ask(int which, uint64_t k) {
+    question asked;
+    phicache_value value = {NULL, 0, NULL, 0, 0};
+    int right;
+    asked.which = which;
+    asked.key = k;
+    right = phicache_cache_memoize(views[which], bytes(&k, 8), compute_question, NULL, &asked, &value, NULL) ==
+                PHICACHE_OK &&
+            is_value(which, &value, k);
+    phicache_value_release(&value);
+    return right;
+}
+
+/* Every kind of call, on the caches that all share and on some that come and go. Returns how many went wrong. */
+static unsigned use_caches(uint64_t *state, unsigned rounds) {
+    unsigned wrong = 0;
+    while (rounds-- > 0) {
+        phicache_value value = {NULL, 0, NULL, 0, 0};
+        phicache_lease *lease = NULL;
+        phicache_status status;
+        uint64_t k;
+        int which;
+        *state = *state * UINT64_C(6364136223846793005) + 1442695040888963407u;
+        k = (*state >> 33) % KEYS;
+        which = (int)((*state >> 40) % 3);
+        switch ((*state >> 50) % 16) {
+            case 0: wrong += phicache_cache_remove(views[which], bytes(&k, 8)) < 0; break;
+            case 1: wrong += k < 8 && phicache_cache_clear(views[which]) != PHICACHE_OK; break;
+            case 2:
+                status = phicache_cache_begin(views[which], bytes(&k, 8), 0, &value, &lease);
+                wrong += status < 0;
+                wrong += status == PHICACHE_OK && !is_value(which, &value, k);
+                phicache_value_release(&value);
+                wrong += phicache_lease_abandon(lease) != PHICACHE_OK;
+                break;
+            case 3: {
+                phicache_cache_options options;
+                phicache_mice_cache *child = NULL;
+                phicache_dict_cache *short_lived = NULL;
+                char name[32];
+                memset(&options, 0, sizeof options);
+                options.struct_size = sizeof options;
+                options.name = name;
+                snprintf(name, sizeof name, "short-lived %d of %ld", (int)(*state >> 55), (long)getpid());
+                status = phicache_dict_cache_new(config, &options, &short_lived);
+                wrong += status != PHICACHE_OK && status != PHICACHE_ERROR_NAME_IN_USE;
+                if (short_lived != NULL)
+                    wrong += phicache_dict_cache_set(short_lived, bytes(&k, 8), bytes(&k, 8)) != PHICACHE_OK;
+                wrong += phicache_dict_cache_free(short_lived) != PHICACHE_OK;
+                wrong += phicache_dict_mice_cache_new(config, NULL, uncut, parent, &child) != PHICACHE_OK;
+                wrong += phicache_mice_cache_contains(child, bytes(&k, 8)) < 0;
+                wrong += phicache_mice_cache_free(child) != PHICACHE_OK;
+                break;
+            }
+            case 4:
+                wrong += phicache_cache_wait(views[which], bytes(&k, 8), 0, 1, &value) < 0;
+                phicache_value_release(&value);
+                break;
+            case 5:
+            case 6:
+            case 7:
+                status = phicache_cache_get(views[which], bytes(&k, 8), &value);
+                wrong += status < 0 || (status == PHICACHE_OK && !is_value(which, &value, k));
+                phicache_value_release(&value);
+                break;
+            default: wrong += !ask(which, k);
+        }
+    }
+    return wrong;
+}
+
+/* Runs `work` in a forked child: whether it came back in time and answered that nothing was wrong. */
+static int right_in_child(unsigned (*work)(void *), void *argument) {
+    int status = -1;
+    pid_t child;
+    fflush(NULL);
+    child = fork();
+    if (child == 0) {
+        alarm(SECONDS); /* ends a child that hangs */
+        _exit(work(argument) == 0 ? 0 : 1);
+    }
+    if (child < 0) return 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    if (WIFSIGNALED(status))
+        fprintf(stderr, "a child %s\n", WTERMSIG(status) == SIGALRM ? "hangs" : "is killed by a signal");
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void make_caches(void) {
+    const phicache_fingerprint network = {{7}};
+    const int32_t state[2] = {0, 0};
+    config = new_unlimited();
+    CHECK_OK(phicache_dict_cache_new(config, NULL, &dict));
+    CHECK_OK(phicache_purview_cache_new(config, NULL, &purviews));
+    CHECK_OK(phicache_subsystem_new(&network, 2, state, 3, NULL, NULL, &uncut));
+    CHECK_OK(phicache_dict_mice_cache_new(config, NULL, uncut, NULL, &parent));
+    CHECK_OK(phicache_dict_cache_as_cache(dict, &views[0]));
+    CHECK_OK(phicache_purview_cache_as_cache(purviews, &views[1]));
+    CHECK_OK(phicache_mice_cache_as_cache(parent, &views[2]));
+}
+
+static void free_caches(void) {
+    CHECK_OK(phicache_dict_cache_free(dict));
+    CHECK_OK(phicache_purview_cache_free(purviews));
+    CHECK_OK(phicache_mice_cache_free(parent));
+    CHECK_OK(phicache_subsystem_free(uncut));
+    CHECK_OK(phicache_config_free(config));
+}
+
+/* ---- threads in the midst of everything */
+
+static int stop;
+
+static void *use_until_stopped(void *argument) {
+    uint64_t state = (uint64_t)(uintptr_t)argument;
+    unsigned wrong = 0;
+    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) wrong += use_caches(&state, 50);
+    CHECK_UINT(wrong, 0);
+    return NULL;
+}
+
+static void *use_in_child(void *argument) {
+    uint64_t state = (uint64_t)(uintptr_t)argument;
+    return use_caches(&state, 300) == 0 ? NULL : &stop;
+}
+
+/* The child asks for every key, and then uses the caches from threads of its own. */
+static unsigned ask_for_everything(void *argument) {
+    static phicache_registry_item names[16];
+    pthread_t threads[2];
+    uint64_t k;
+    unsigned wrong = 0;
+    int i;
+    size_t count;
+    (void)argument;
+    for (i = 0; i < 3; i++)
+        for (k = 0; k < KEYS; k++) wrong += !ask(i, k);
+    names[0].struct_size = sizeof names[0];
+    wrong += phicache_registry_list(names, 16, &count) != PHICACHE_OK;
+    for (i = 0; i < 2; i++)
+        if (pthread_create(&threads[i], NULL, use_in_child, (void *)(uintptr_t)(i + 1)) != 0) return 1;
+    for (i = 0; i < 2; i++) {
+        void *answer = &stop;
+        pthread_join(threads[i], &answer);
+        wrong += answer != NULL;
+    }
+    for (i = 0; i < 3; i++) {
+        uint64_t size = 99;
+        wrong += phicache_cache_clear(views[i]) != PHICACHE_OK;
+        wrong += phicache_cache_size(views[i], &size) != PHICACHE_OK || size != 0;
+    }
+    return wrong;
+}
+
+static void children_of_a_busy_process_use_its_caches(void) {
+    pthread_t threads[4];
+    int i, right = 1;
+    make_caches();
+    stop = 0;
+    for (i = 0; i < 4; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, use_until_stopped, (void *)(uintptr_t)(i + 11)) == 0);
+    for (i = 0; i < FORKS && right; i++) {
+        right = CHECK(right_in_child(ask_for_everything, NULL));
+        pause_microseconds(100);
+    }
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+    for (i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+    free_caches();
+}
+
+/* ---- the first use of a cache, which makes its table */
+
+static phicache_dict_cache *fresh;
+
+static void *use_fresh_caches(void *argument) {
+    uint64_t k = 1;
+    (void)argument;
+    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+        phicache_dict_cache *cache = NULL;
+        if (phicache_dict_cache_new(config, NULL, &cache) != PHICACHE_OK) break;
+        __atomic_store_n(&fresh, cache, __ATOMIC_RELEASE);
+        CHECK_OK(phicache_dict_cache_set(cache, bytes(&k, 8), bytes(&k, 8)));
+        __atomic_store_n(&fresh, (phicache_dict_cache *)NULL, __ATOMIC_RELEASE);
+        CHECK_OK(phicache_dict_cache_free(cache));
+    }
+    return NULL;
+}
+
+static unsigned use_fresh_cache(void *argument) {
+    phicache_dict_cache *cache = __atomic_load_n(&fresh, __ATOMIC_ACQUIRE);
+    uint64_t k = 2;
+    (void)argument;
+    return cache != NULL && (phicache_dict_cache_set(cache, bytes(&k, 8), bytes(&k, 8)) != PHICACHE_OK ||
+                             phicache_dict_cache_contains(cache, bytes(&k, 8)) != PHICACHE_OK);
+}
+
+static void a_cache_may_be_at_its_very_first_value(void) {
+    pthread_t thread;
+    int i, right = 1;
+    config = new_unlimited();
+    stop = 0;
+    REQUIRE(pthread_create(&thread, NULL, use_fresh_caches, NULL) == 0);
+    for (i = 0; i < 4 * FORKS && right; i++) {
+        right = CHECK(right_in_child(use_fresh_cache, NULL));
+        pause_microseconds(50);
+    }
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+    pthread_join(thread, NULL);
+    CHECK_OK(phicache_config_free(config));
+}
+
+/* ---- computations that had begun */
+
+static int computing, go_on;
+
+static int32_t compute_until_told(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
+    (void)user_data;
+    (void)call_data;
+    (void)key;
+    __atomic_store_n(&computing, 1, __ATOMIC_RELEASE);
+    while (!__atomic_load_n(&go_on, __ATOMIC_ACQUIRE)) pause_microseconds(100);
+    return write_value(result, 0, 1) == PHICACHE_OK ? 0 : -1;
+}
+
+static void *compute_one(void *argument) {
+    uint64_t k = 1;
+    phicache_value value;
+    (void)argument;
+    CHECK_OK(phicache_cache_memoize(views[0], bytes(&k, 8), compute_until_told, NULL, NULL, &value, NULL));
+    CHECK(is_value(0, &value, 1));
+    phicache_value_release(&value);
+    return NULL;
+}
+
+static void *wait_for_one(void *argument) {
+    (void)argument;
+    CHECK(ask(0, 1));
+    return NULL;
+}
+
+/* Key 1 is computed, and waited for, by threads that the child lacks; key 2 is leased to one of them. */
+static unsigned compute_what_vanished_threads_had_begun(void *argument) {
+    phicache_value value = {NULL, 0, NULL, 0, 0};
+    phicache_lease *lease = NULL;
+    uint64_t one = 1, two = 2;
+    (void)argument;
+    if (phicache_cache_wait(views[0], bytes(&one, 8), 0, 1000, &value) != PHICACHE_MISS) return 1;
+    if (phicache_cache_begin(views[0], bytes(&two, 8), 0, &value, &lease) != PHICACHE_LEASE) return 1;
+    if (phicache_lease_abandon(lease) != PHICACHE_OK) return 1;
+    return !ask(0, 1) || !ask(0, 2) || phicache_cache_contains(views[0], bytes(&one, 8)) != PHICACHE_OK;
+}
+
+static void what_vanished_threads_had_begun_is_begun_again(void) {
+    pthread_t computer, waiter;
+    phicache_lease *lease = NULL;
+    phicache_value value;
+    uint64_t two = 2;
+    make_caches();
+    computing = go_on = 0;
+    REQUIRE(pthread_create(&computer, NULL, compute_one, NULL) == 0);
+    while (!__atomic_load_n(&computing, __ATOMIC_ACQUIRE)) pause_microseconds(100);
+    REQUIRE(pthread_create(&waiter, NULL, wait_for_one, NULL) == 0);
+    CHECK_STATUS(phicache_cache_begin(views[0], bytes(&two, 8), 5, &value, &lease), PHICACHE_LEASE);
+    pause_microseconds(30000);
+    CHECK(right_in_child(compute_what_vanished_threads_had_begun, NULL));
+    __atomic_store_n(&go_on, 1, __ATOMIC_RELEASE);
+    pthread_join(computer, NULL);
+    pthread_join(waiter, NULL);
+    CHECK_OK(phicache_lease_abandon(lease));
+    CHECK_STATUS(phicache_cache_contains(views[0], bytes(&two, 8)), PHICACHE_MISS);
+    free_caches();
+}
+
+/* ---- fork by a computation, which then ends in both processes */
+
+static int forked_child;
+
+static int32_t compute_and_fork(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
+    pid_t *child = (pid_t *)call_data;
+    (void)user_data;
+    (void)key;
+    fflush(NULL);
+    *child = fork();
+    if (*child == 0) {
+        forked_child = 1;
+        alarm(SECONDS);
+    }
+    return write_value(result, 0, 1) == PHICACHE_OK ? 0 : -1;
+}
+
+static void a_computation_that_forks_ends_in_both_processes(void) {
+    const unsigned long failed = check_count_failed;
+    phicache_value value;
+    phicache_lease *own = NULL;
+    uint64_t one = 1, two = 2;
+    pid_t child = -1;
+    int status = -1;
+    make_caches();
+    CHECK_STATUS(phicache_cache_begin(views[0], bytes(&two, 8), 0, &value, &own), PHICACHE_LEASE);
+    CHECK_OK(phicache_cache_memoize(views[0], bytes(&one, 8), compute_and_fork, NULL, &child, &value, NULL));
+    CHECK(is_value(0, &value, 1));
+    phicache_value_release(&value);
+    CHECK_STATUS(phicache_cache_contains(views[0], bytes(&one, 8)), PHICACHE_OK);
+    CHECK_OK(phicache_lease_complete(own, NULL)); /* of a thread that lives in both */
+    CHECK(ask(0, 3));
+    free_caches();
+    if (forked_child) _exit(check_count_failed != failed);
+    CHECK(child > 0 && waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+int main(void) {
+    RUN(what_vanished_threads_had_begun_is_begun_again);
+    RUN(a_computation_that_forks_ends_in_both_processes);
+    if (BUSY_PROCESSES_FORK) {
+        RUN(a_cache_may_be_at_its_very_first_value);
+        RUN(children_of_a_busy_process_use_its_caches);
+    }
+    return check_report();
+}
