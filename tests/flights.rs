@@ -133,6 +133,37 @@ fn two_threads_that_would_wait_for_each_other_compute() {
 }
 
 #[test]
+fn a_late_value_of_a_broken_circle_shares_the_fate_of_the_first() {
+    within_a_minute(|| {
+        let full = Options { max_bytes: Some(1) };
+        let cache = Cache::Dict(DictCache::dict(Config::new().unwrap(), full).unwrap());
+        let both = Barrier::new(2);
+        let run = |own: &'static [u8], other: &'static [u8]| {
+            let origin = |key: &[u8], compute: &dyn Fn()| {
+                let value = cache.memoize(key, |draft| {
+                    compute();
+                    draft.write(b"value")
+                });
+                value.unwrap().origin
+            };
+            let refused = Origin::NotStored(Some(Refusal::Capacity));
+            let outer = origin(own, &|| {
+                both.wait();
+                let inner = origin(other, &|| ());
+                assert!(inner == refused || inner == Origin::Waited);
+            });
+            assert_eq!(outer, refused);
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| run(b"a", b"b"));
+            scope.spawn(|| run(b"b", b"a"));
+        });
+        // Both keys were computed by their owners; the circle made one of them be computed by the other thread too.
+        assert_eq!((cache.size(), cache.stats().refused[Refusal::Capacity as usize]), (0, 3));
+    });
+}
+
+#[test]
 fn circles_through_many_threads_and_caches_end() {
     within_a_minute(|| {
         const THREADS: usize = 8;

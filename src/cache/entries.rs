@@ -125,7 +125,8 @@ impl<P: Policy> Entries<P> {
         }
         let mut draft = Draft::new(key);
         write(&mut draft)?;
-        match self.insert(draft.finish()?, true).1 {
+        let (_, inserted) = self.insert(draft.finish()?, true);
+        match self.origin(inserted) {
             Origin::NotStored(None) => Err(Error::OutOfMemory(len)),
             Origin::NotStored(Some(reason)) => Ok(Err(reason)),
             _ => Ok(Ok(())),
@@ -191,35 +192,48 @@ impl<P: Policy> Entries<P> {
         let entry = fresh.entry();
         let refusal = self.policy.refuses(entry.value(), &self.config);
         let refusal = refusal.or_else(|| self.no_room(entry.weight(), maximum));
-        let (entry, origin) = self.flights.land(flight, |may| {
-            match refusal.or((may == May::Doomed).then_some(Refusal::Cleared)) {
-                Some(reason) => {
-                    self.counters.refuse(reason);
-                    (fresh.into_pinned(), Origin::NotStored(Some(reason)))
-                }
-                None if may == May::Late => (fresh.into_pinned(), Origin::Computed),
+        let mut refused = None;
+        let (entry, inserted) = self.flights.land(flight, |may| {
+            refused = refusal.or((may == May::Doomed).then_some(Refusal::Cleared));
+            match may {
+                _ if refused.is_some() => (fresh.into_pinned(), None),
+                // It shares the fate of the one that was first.
+                May::Late(first) => (fresh.into_pinned(), first),
                 // A value that came meanwhile stays: it was there first.
-                None => self.insert(fresh, false),
+                _ => {
+                    let (entry, inserted) = self.insert(fresh, false);
+                    (entry, Some(inserted))
+                }
             }
         });
+        let origin = match (refused, inserted) {
+            (None, Some(inserted)) => self.origin(inserted),
+            // The first was refused, for memory: nothing else refuses one value of a key and not another.
+            (reason, _) => self.refused(reason.unwrap_or(Refusal::Memory)),
+        };
         Ok(Value { entry, origin })
     }
 
-    fn insert(&self, fresh: Fresh, replace: bool) -> (Pinned, Origin) {
+    fn insert(&self, fresh: Fresh, replace: bool) -> (Pinned, Inserted) {
         let (entry, inserted) = self.table.insert(fresh, replace, self.max_bytes);
-        let origin = match inserted {
-            Inserted::New | Inserted::Replaced => {
-                self.counters.store();
-                Origin::Computed
-            }
-            Inserted::Kept => Origin::Computed,
-            Inserted::OverCapacity => {
-                self.counters.refuse(Refusal::Capacity);
-                Origin::NotStored(Some(Refusal::Capacity))
-            }
+        if matches!(inserted, Inserted::New | Inserted::Replaced) {
+            self.counters.store();
+        }
+        (entry, inserted)
+    }
+
+    /// What the maker of a value is told of it.
+    fn origin(&self, inserted: Inserted) -> Origin {
+        match inserted {
+            Inserted::New | Inserted::Replaced | Inserted::Kept => Origin::Computed,
+            Inserted::OverCapacity => self.refused(Refusal::Capacity),
             Inserted::NoMemory => Origin::NotStored(None),
-        };
-        (entry, origin)
+        }
+    }
+
+    fn refused(&self, reason: Refusal) -> Origin {
+        self.counters.refuse(reason);
+        Origin::NotStored(Some(reason))
     }
 
     /// Why there is no room for `bytes` more.

@@ -1,13 +1,13 @@
 //! Handles: pointers to slots that are never returned to the allocator, each with a mark that says what lives in it.
 //!
 //! Because a slot stays readable for ever, a handle that was freed, or one of another type, is told from a live one: it
-//! answers INVALID_HANDLE, until its slot is used again. Taking and giving back a slot never waits, so that finalizers
-//! of other languages may free handles from anywhere: if two threads meet, one takes a fresh slot.
+//! answers INVALID_HANDLE, until its slot is used again. Giving a slot back never waits, so that finalizers of other
+//! languages may free handles from anywhere.
 
 use std::alloc::{Layout, alloc};
 use std::cell::UnsafeCell;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
 use crate::store::lock::Mutex;
@@ -30,8 +30,11 @@ pub(super) struct Slot<T> {
     next: UnsafeCell<*mut Slot<T>>,
 }
 
-/// A list of free slots.
-pub(super) struct Slots<T>(Mutex<FreeList<T>>);
+/// The free slots: those that were given back, and those of them that whoever makes handles has taken over.
+pub(super) struct Slots<T> {
+    free: Mutex<FreeList<T>>,
+    returned: AtomicPtr<Slot<T>>,
+}
 
 struct FreeList<T>(*mut Slot<T>);
 
@@ -46,11 +49,14 @@ impl<T> Default for FreeList<T> {
 
 impl<T> Slots<T> {
     pub(super) const fn new() -> Self {
-        Slots(Mutex::new(FreeList(ptr::null_mut())))
+        Slots { free: Mutex::new(FreeList(ptr::null_mut())), returned: AtomicPtr::new(ptr::null_mut()) }
     }
 
     fn take(&self) -> Option<NonNull<Slot<T>>> {
-        let mut free = self.0.try_lock()?;
+        let mut free = self.free.lock();
+        if free.0.is_null() {
+            free.0 = self.returned.swap(ptr::null_mut(), Ordering::Acquire);
+        }
         let slot = NonNull::new(free.0)?;
         // SAFETY: slots in the list are alive, as all slots are, and belong to whoever holds the lock.
         free.0 = unsafe { *slot.as_ref().next.get() };
@@ -58,11 +64,16 @@ impl<T> Slots<T> {
     }
 
     fn give_back(&self, slot: &Slot<T>) {
-        // A slot that is not given back is lost: a few bytes, rather than a wait in a finalizer.
-        if let Some(mut free) = (0..64).find_map(|_| self.0.try_lock()) {
-            // SAFETY: the slot was freed by this thread, so nobody else uses its link.
-            unsafe { *slot.next.get() = free.0 };
-            free.0 = ptr::from_ref(slot).cast_mut();
+        let mut first = self.returned.load(Ordering::Relaxed);
+        loop {
+            // SAFETY: the slot was freed by this thread, so nobody else uses its link before it is in the list.
+            unsafe { *slot.next.get() = first };
+            // Slots leave this list only all at once, so it does not matter what stands behind the first by now.
+            let slot = ptr::from_ref(slot).cast_mut();
+            match self.returned.compare_exchange_weak(first, slot, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => first = now,
+            }
         }
     }
 }

@@ -24,6 +24,7 @@ use super::entry::{KEY_MAX, Pinned};
 use super::hash::hash;
 use super::lock::{Condvar, Mutex, process};
 use super::shared::Shared;
+use super::table::Inserted;
 use crate::error::{Error, Result};
 
 /// Nobody sleeps longer than this in one go: wrappers of other languages must notice interrupts.
@@ -67,7 +68,8 @@ impl Owner {
 enum Landing {
     #[default]
     InTheAir,
-    Value(Pinned),
+    /// With what the table made of it; none where it was not offered one.
+    Value(Pinned, Option<Inserted>),
     Failed,
 }
 
@@ -90,8 +92,9 @@ pub enum May {
     Store,
     /// Its key was removed, or the cache cleared, since it was begun.
     Doomed,
-    /// Another who computed it too was first: what has become of the key since is not known any more.
-    Late,
+    /// Another who computed it too was first; this is what the table made of that one's value. What has become of the key
+    /// since is not known any more.
+    Late(Option<Inserted>),
 }
 
 impl State {
@@ -99,7 +102,8 @@ impl State {
         match self.landing {
             _ if self.doomed => May::Doomed,
             Landing::InTheAir => May::Store,
-            _ => May::Late,
+            Landing::Value(_, inserted) => May::Late(inserted),
+            Landing::Failed => May::Late(None),
         }
     }
 }
@@ -209,16 +213,22 @@ impl Flights {
         list.find(hash(key), |flight| *flight.key == *key).filter(|flight| flight.process == process()).cloned()
     }
 
-    /// Ends a computation with a value, which is handed to all who wait. `store` stores it, if it may.
-    pub fn land<R>(&self, flight: &Shared<Flight>, store: impl FnOnce(May) -> (Pinned, R)) -> (Pinned, R) {
+    /// Ends a computation with a value, which is handed to all who wait. `store` offers it to the table, if it may.
+    pub fn land(
+        &self,
+        flight: &Shared<Flight>,
+        store: impl FnOnce(May) -> (Pinned, Option<Inserted>),
+    ) -> (Pinned, Option<Inserted>) {
         let mut list = self.list.lock();
         let may = flight.state.lock().may();
-        // Under the lock of the list, so that whoever begins next finds either the flight or the value.
-        let (entry, result) = store(may);
+        // Under the lock of the list, so that whoever begins next finds either the flight or the value, and whoever lands
+        // next finds this landing.
+        let (entry, inserted) = store(may);
         remove(&mut list, flight);
+        let waiting = settle(flight, Landing::Value(entry.clone(), inserted));
         drop(list);
-        finish(flight, Landing::Value(entry.clone()));
-        (entry, result)
+        wake(flight, waiting);
+        (entry, inserted)
     }
 
     /// Ends the owner's computation, without a value if it has not landed.
@@ -244,8 +254,9 @@ impl Flights {
         drop(state);
         if last {
             remove(&mut list, flight);
+            let waiting = settle(flight, Landing::Failed);
             drop(list);
-            finish(flight, Landing::Failed);
+            wake(flight, waiting);
         }
     }
 
@@ -275,16 +286,18 @@ fn remove(list: &mut HashTable<Shared<Flight>>, flight: &Shared<Flight>) {
     }
 }
 
-/// The first landing counts: in a broken circle there may be several.
-fn finish(flight: &Shared<Flight>, landing: Landing) {
+/// The first landing counts: in a broken circle there may be several. Answers who waited.
+fn settle(flight: &Flight, landing: Landing) -> Vec<Owner> {
     let mut state = flight.state.lock();
     if matches!(state.landing, Landing::InTheAir) {
         state.landing = landing;
     }
-    let waiting = std::mem::take(&mut state.waiting);
-    drop(state);
+    std::mem::take(&mut state.waiting)
+}
+
+/// Nobody waits for what has landed, also not those who come back later to ask.
+fn wake(flight: &Shared<Flight>, waiting: Vec<Owner>) {
     flight.landed.notify_all();
-    // Nobody waits for what has landed, also not those who come back later to ask.
     waiting.into_iter().for_each(|owner| withdraw(owner, Some(flight)));
 }
 
@@ -364,7 +377,7 @@ impl Flight {
         let mut state = flight.state.lock();
         let landed = loop {
             match &state.landing {
-                Landing::Value(entry) => break Wait::Value(entry.clone()),
+                Landing::Value(entry, _) => break Wait::Value(entry.clone()),
                 Landing::Failed => break Wait::Failed,
                 Landing::InTheAir => {}
             }
