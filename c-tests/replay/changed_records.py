@@ -28,7 +28,7 @@ def more(number):
 
 # Which lines, by a regular expression; which field of them; and what it becomes.
 CHANGES_OF_A_TRACE = [
-    ('a miss that was a hit', r'G 2 .* m - ', 3, lambda _: 'h', {4: '1'}),
+    ('a miss that was a hit', r'G 2 .* m - ', 3, lambda _: 'h', {4: '0'}),
     ('a hit that was a miss', r'G 2 .* h ', 3, lambda _: 'm', {4: '-'}),
     ('another value', r'G 2 .* h [1-9]', 4, lambda _: '0', {}),
     ('hits after a get', r'G ', 5, more, {}),
