@@ -49,13 +49,17 @@ bool WRAP(WAIT)(void *condition, void *lock, uint64_t seconds, uint32_t nanoseco
 
 /* Counted pointers: owners give their count back with "release", and the last one takes all that they did by a fence,
  * which the sanitizer does not know. So whoever takes a counter to zero acquires it. */
-uint64_t __real___tsan_atomic64_fetch_sub(volatile uint64_t *counter, uint64_t value, int order);
-uint64_t __wrap___tsan_atomic64_fetch_sub(volatile uint64_t *counter, uint64_t value, int order);
-uint64_t __wrap___tsan_atomic64_fetch_sub(volatile uint64_t *counter, uint64_t value, int order) {
-    const uint64_t before = __real___tsan_atomic64_fetch_sub(counter, value, order);
-    if (before == value) __tsan_acquire((void *)counter);
-    return before;
-}
+#define PHICACHE_COUNTER(bits)                                                                                  \
+    uint##bits##_t __real___tsan_atomic##bits##_fetch_sub(volatile uint##bits##_t *, uint##bits##_t, int);       \
+    uint##bits##_t __wrap___tsan_atomic##bits##_fetch_sub(volatile uint##bits##_t *, uint##bits##_t, int);       \
+    uint##bits##_t __wrap___tsan_atomic##bits##_fetch_sub(volatile uint##bits##_t *counter, uint##bits##_t value, \
+                                                          int order) {                                          \
+        const uint##bits##_t before = __real___tsan_atomic##bits##_fetch_sub(counter, value, order);             \
+        if (before == value) __tsan_acquire((void *)counter);                                                   \
+        return before;                                                                                          \
+    }
+PHICACHE_COUNTER(32)
+PHICACHE_COUNTER(64)
 
 /* What Rust's compiler calls instead of memcpy and its kin; gcc's runtime watches those under their own names. */
 void *__tsan_memcpy(void *to, const void *from, size_t size);

@@ -18,5 +18,6 @@ foreach(slow_way LOCK:mutex5futex[A-Za-z0-9_]*lock_contended READ:rwlock5futex[A
   target_compile_definitions(phicache_shared PRIVATE ${name}=${CMAKE_MATCH_1})
   target_link_options(phicache_shared PRIVATE LINKER:--wrap=${CMAKE_MATCH_1})
 endforeach()
-target_link_options(phicache_shared PRIVATE LINKER:--wrap=__tsan_atomic64_fetch_sub)
+target_link_options(phicache_shared PRIVATE LINKER:--wrap=__tsan_atomic32_fetch_sub
+                    LINKER:--wrap=__tsan_atomic64_fetch_sub)
 target_sources(phicache_shared PRIVATE cmake/thread_sanitizer.c)

@@ -15,6 +15,7 @@ use phicache::config::Config;
 use phicache::error::Error;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
+use phicache::store::Section;
 use shuttle::thread;
 
 fn check(model: impl Fn() + Send + Sync + 'static) {
@@ -233,6 +234,72 @@ fn pins_stay_whole_while_entries_are_replaced_and_removed() {
         writing.join().unwrap();
         reading.join().unwrap();
         assert_eq!(cache.get(b"k").unwrap().entry.value(), [2; 32]);
+    });
+}
+
+#[test]
+fn what_a_section_finds_stays_whole_until_it_ends() {
+    check(|| {
+        let cache = cache();
+        for key in 0..3u8 {
+            cache.set(&[key], &[key; 32]).unwrap().unwrap();
+        }
+        let writing = {
+            let cache = cache.clone();
+            thread::spawn(move || {
+                cache.set(&[1], &[101; 32]).unwrap().unwrap();
+                // The table grows.
+                for key in 3..9u8 {
+                    cache.set(&[key], &[key; 32]).unwrap().unwrap();
+                }
+                cache.remove(&[1]);
+                cache.clear().unwrap();
+            })
+        };
+        let reading = {
+            let cache = cache.clone();
+            thread::spawn(move || {
+                let section = Section::enter();
+                let found = cache.look(&section, &[1]);
+                // Never missing while the table grows, unless it was taken out.
+                let other = cache.look(&section, &[2]);
+                assert!(other.is_some() || cache.size() == 0);
+                let pin = cache.get(&[1]);
+                thread::yield_now();
+                for value in [found, pin.as_ref().map(|pin| pin.entry.value())].into_iter().flatten() {
+                    assert!(value == [1; 32] || value == [101; 32], "{value:?}");
+                }
+                assert!(other.is_none_or(|value| value == [2; 32]));
+                drop(section);
+                assert!(pin.is_none_or(|pin| pin.entry.value()[0] % 100 == 1));
+            })
+        };
+        writing.join().unwrap();
+        reading.join().unwrap();
+        assert_eq!(cache.size(), 0);
+    });
+}
+
+#[test]
+fn what_nobody_looks_at_is_freed() {
+    check(|| {
+        let cache = cache();
+        let writing = |first: u8| {
+            let cache = cache.clone();
+            move || {
+                for key in first..first + 3 {
+                    cache.set(&[key], &[key; 32]).unwrap().unwrap();
+                    let pin = cache.get(&[key]);
+                    cache.set(&[key], &[0; 32]).unwrap().unwrap();
+                    cache.remove(&[key]);
+                    assert!(pin.is_some_and(|pin| pin.entry.value() == [key; 32]));
+                }
+            }
+        };
+        let threads = [thread::spawn(writing(0)), thread::spawn(writing(3))];
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        cache.clear().unwrap();
+        assert_eq!(cache.stats().bytes, 0);
     });
 }
 

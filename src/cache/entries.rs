@@ -9,7 +9,10 @@ use super::memo::Prefixes;
 use super::{Options, Origin, Refusal, Stored, Value};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::store::{Begin, Draft, Flight, Flights, Fresh, Inserted, May, Owner, Pinned, Shared, Table, gauge, weight};
+use crate::store::{
+    Begin, Draft, EntryRef, Flight, Flights, Fresh, Hashed, Inserted, May, Owner, Pinned, Section, Shared, Table,
+    gauge, weight,
+};
 
 /// What one type of cache does differently.
 pub trait Policy {
@@ -24,8 +27,8 @@ pub trait Policy {
     }
 
     /// The value that a key has from elsewhere, when the cache itself has none.
-    #[inline]
-    fn inherited(&self, _key: &[u8]) -> Option<Pinned> {
+    #[inline(always)]
+    fn inherited<'s>(&self, _section: &'s Section, _key: &Hashed) -> Option<EntryRef<'s>> {
         None
     }
 
@@ -41,15 +44,35 @@ pub trait Policy {
     }
 }
 
-/// A cache in this process.
+/// A cache in this process. What a lookup needs stands first, and together.
+#[repr(C)]
 pub struct Entries<P> {
     table: Table,
+    counters: Counters,
     policy: P,
     config: Arc<Config>,
     max_bytes: u64,
-    counters: Counters,
     flights: Flights,
     prefixes: Prefixes,
+}
+
+/// How many lookups of a batch are under way at once.
+const BATCH: usize = 16;
+
+/// A value as long as a section lasts, and where it came from.
+pub struct Found<'s> {
+    /// The entry.
+    pub entry: EntryRef<'s>,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+impl Found<'_> {
+    /// Keeps the value beyond the section.
+    #[inline(always)]
+    pub fn pin(&self, section: &Section) -> Value {
+        Value { entry: section.pin(self.entry), origin: self.origin }
+    }
 }
 
 impl<P: Policy> Entries<P> {
@@ -57,50 +80,102 @@ impl<P: Policy> Entries<P> {
     pub fn new(policy: P, config: Arc<Config>, options: Options) -> Self {
         Entries {
             table: Table::new(),
+            counters: Counters::new(Section::enter().record()),
             policy,
             config,
             max_bytes: options.max_bytes.unwrap_or(u64::MAX),
-            counters: Counters::default(),
             flights: Flights::default(),
             prefixes: Prefixes::default(),
         }
     }
 
     /// The value of `key`; counts a hit or a miss.
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, key: &[u8]) -> Option<Value> {
-        let found = self.peek(key);
-        self.counters.lookup(found.is_some());
-        found
+        let section = Section::enter();
+        let found = self.find(&section, &key.into());
+        self.counters.lookup(section.record(), found.is_some());
+        found.map(|found| found.pin(&section))
+    }
+
+    /// The value of `key`, as long as the section lasts; counts a hit or a miss.
+    #[inline(always)]
+    pub fn look<'s>(&self, section: &'s Section, key: &[u8]) -> Option<&'s [u8]> {
+        let found = self.find(section, &key.into());
+        self.counters.lookup(section.record(), found.is_some());
+        found.map(|found| found.entry.value())
+    }
+
+    /// What `look` makes of the value of `key`, in place; counts a hit or a miss, and nothing where it fails. `look` must
+    /// be short and must not call back.
+    #[inline(always)]
+    pub fn read<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Result<R>) -> Result<Option<R>> {
+        let section = Section::enter();
+        let seen = self.find(&section, &key.into()).map(|found| look(found.entry.value())).transpose()?;
+        self.counters.lookup(section.record(), seen.is_some());
+        Ok(seen)
     }
 
     /// Copies the value of `key` into a buffer and tells its length; counts a hit or a miss, and nothing where the buffer
     /// is too small.
     pub fn get_into(&self, key: &[u8], buffer: &mut [u8]) -> Result<Option<usize>> {
-        let mut copy = |value: &[u8]| {
+        self.read(key, |value| {
             let capacity = buffer.len();
             let room = buffer.get_mut(..value.len()).ok_or(Error::BufferTooSmall { needed: value.len(), capacity })?;
             room.copy_from_slice(value);
             Ok(value.len())
-        };
-        let own = self.table.read(key, &mut copy);
-        let copied = own.or_else(|| self.policy.inherited(key).map(|entry| copy(entry.value()))).transpose()?;
-        self.counters.lookup(copied.is_some());
-        Ok(copied)
+        })
+    }
+
+    /// The values of many keys: `found` is told of each that is there, by its place. Counts a hit or a miss for each.
+    #[inline(always)]
+    pub fn get_many<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k [u8]>,
+        mut found: impl FnMut(usize, &Section, Found<'_>),
+    ) {
+        let section = Section::enter();
+        let mut keys = keys.peekable();
+        let mut done = 0;
+        while keys.peek().is_some() {
+            // So many memory accesses are under way at once.
+            let mut batch = [const { Hashed::of_nothing() }; BATCH];
+            let mut len = 0;
+            for (place, key) in batch.iter_mut().zip(&mut keys) {
+                *place = key.into();
+                self.table.fetch_bucket(&section, place);
+                len += 1;
+            }
+            batch[..len].iter().for_each(|key| self.table.fetch_entry(&section, key));
+            for key in &batch[..len] {
+                let value = self.find(&section, key);
+                self.counters.lookup(section.record(), value.is_some());
+                if let Some(value) = value {
+                    found(done, &section, value);
+                }
+                done += 1;
+            }
+        }
+    }
+
+    /// The value of a key, as long as the section lasts; counts nothing.
+    #[inline(always)]
+    fn find<'s>(&self, section: &'s Section, key: &Hashed) -> Option<Found<'s>> {
+        match self.table.find(section, key) {
+            Some(entry) => Some(Found { entry, origin: Origin::Hit }),
+            None => self.policy.inherited(section, key).map(|entry| Found { entry, origin: Origin::Parent }),
+        }
     }
 
     /// The value of `key`; counts nothing.
-    #[inline]
     fn peek(&self, key: &[u8]) -> Option<Value> {
-        if let Some(entry) = self.table.get(key) {
-            return Some(Value { entry, origin: Origin::Hit });
-        }
-        self.policy.inherited(key).map(|entry| Value { entry, origin: Origin::Parent })
+        let section = Section::enter();
+        self.find(&section, &key.into()).map(|found| found.pin(&section))
     }
 
     /// Whether `key` has a value; counts nothing.
     pub fn contains(&self, key: &[u8]) -> bool {
-        self.table.contains(key) || self.policy.inherited(key).is_some()
+        self.find(&Section::enter(), &key.into()).is_some()
     }
 
     /// Stores a value, over the one that the key may have; a refusal leaves that as it was.
@@ -134,17 +209,24 @@ impl<P: Policy> Entries<P> {
     }
 
     /// The value of `key`, if there is one: counts a hit, or nothing.
-    #[inline]
+    #[inline(always)]
     pub fn hit(&self, key: &[u8]) -> Option<Value> {
-        self.peek(key).inspect(|_| self.counters.lookup(true))
+        let section = Section::enter();
+        let found = self.find(&section, &key.into())?;
+        self.counters.lookup(section.record(), true);
+        Some(found.pin(&section))
+    }
+
+    fn count(&self, hit: bool) {
+        self.counters.lookup(Section::enter().record(), hit);
     }
 
     /// Says who computes `key`; counts a hit where it has a value, a miss where the caller is to compute.
     pub(super) fn begin(&self, key: &[u8], owner: Owner) -> Result<Begin<Value>> {
         let begun = self.flights.begin(key, owner, || self.peek(key))?;
         match begun {
-            Begin::Found(_) => self.counters.lookup(true),
-            Begin::Lease(_) => self.counters.lookup(false),
+            Begin::Found(_) => self.count(true),
+            Begin::Lease(_) => self.count(false),
             // It may have waited for this one before, and goes on doing so.
             Begin::Busy(_) => return Ok(begun),
         }
@@ -159,14 +241,14 @@ impl<P: Policy> Entries<P> {
 
     /// The value that another has computed, for a caller that waited: counts a hit and a wait.
     pub(super) fn waited(&self, entry: Pinned) -> Value {
-        self.counters.lookup(true);
+        self.count(true);
         self.counters.wait();
         Value { entry, origin: Origin::Waited }
     }
 
     /// Counts a miss of a caller that computes without a lease.
     pub(super) fn miss(&self) {
-        self.counters.lookup(false);
+        self.count(false);
     }
 
     /// Ends the owner's computation, without a value if it has not landed.

@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::iit::{Mice, Subsystem};
 use crate::store::lock::Mutex;
-use crate::store::{Pinned, Shared, Table};
+use crate::store::{EntryRef, Hashed, Section, Shared, Table};
 
 /// A chain of parents is at most this long.
 const ANCESTORS_MAX: usize = 64;
@@ -60,22 +60,23 @@ pub type MiceCache = Entries<Lineage>;
 
 impl Ancestor {
     /// The entry that this ancestor has, or had before it was cleared; the newest, where there were several.
-    #[inline]
-    fn find(&self, key: &[u8]) -> Option<Pinned> {
+    #[inline(always)]
+    fn find<'s>(&self, section: &'s Section, key: &Hashed) -> Option<EntryRef<'s>> {
         let lineage = self.cache.policy();
         let before = lineage.moving.load(Ordering::Acquire);
-        let found = self.look(key);
+        let found = self.look(section, key);
         if found.is_some() || (before.is_multiple_of(2) && lineage.moving.load(Ordering::Acquire) == before) {
             return found;
         }
         // Entries were on their way while we looked; they have arrived when the lock is ours.
         let _settled = lineage.tail.lock();
-        self.look(key)
+        self.look(section, key)
     }
 
-    #[inline]
-    fn look(&self, key: &[u8]) -> Option<Pinned> {
-        self.cache.table().get(key).or_else(|| self.kept().filter_map(|table| table.get(key)).last())
+    #[inline(always)]
+    fn look<'s>(&self, section: &'s Section, key: &Hashed) -> Option<EntryRef<'s>> {
+        let kept = || self.kept().filter_map(|table| table.find(section, key)).last();
+        self.cache.table().find(section, key).or_else(kept)
     }
 
     /// What was cleared, oldest first.
@@ -98,13 +99,13 @@ impl Policy for Lineage {
         self.refuses_phi(Mice::read(value).map_or(0.0, |mice| mice.phi))
     }
 
-    #[inline]
-    fn inherited(&self, key: &[u8]) -> Option<Pinned> {
+    #[inline(always)]
+    fn inherited<'s>(&self, section: &'s Section, key: &Hashed) -> Option<EntryRef<'s>> {
         if self.ancestors.is_empty() || self.detached.load(Ordering::Acquire) {
             return None;
         }
-        let found = self.ancestors.iter().find_map(|ancestor| ancestor.find(key));
-        found.filter(|entry| self.keeps(entry))
+        let found = self.ancestors.iter().find_map(|ancestor| ancestor.find(section, key));
+        found.filter(|entry| self.keeps(*entry))
     }
 
     fn inherited_len(&self, own: &Table) -> u64 {
@@ -114,6 +115,9 @@ impl Policy for Lineage {
         let mut counted = self.counted.lock();
         // While these are ours no ancestor is being cleared: nothing is on its way from one place to another.
         let _settled: Vec<_> = self.ancestors.iter().map(|ancestor| ancestor.cache.policy().tail.lock()).collect();
+        // And nothing comes that would hide what was looked at already. Locks are taken along the line of ancestors, which
+        // has no circles.
+        let _still: Vec<_> = self.ancestors.iter().map(|ancestor| ancestor.cache.table().still()).collect();
         // Each count grows only, so an equal sum means that none has changed.
         let changes =
             self.ancestors.iter().map(|ancestor| ancestor.cache.table().changes()).sum::<u64>() + own.changes();
@@ -160,21 +164,23 @@ impl Lineage {
 
     /// Whether an ancestor's record holds under the cut.
     #[inline]
-    fn keeps(&self, entry: &Pinned) -> bool {
+    fn keeps(&self, entry: EntryRef) -> bool {
         let mice = Mice::read(entry.value());
         mice.is_ok_and(|mice| !self.subsystem.damages(mice.direction, mice.mechanism, mice.purview))
     }
 
     /// Counts the keys that are inherited: each in the nearest place that has it, unless the cut damages it there.
     fn count(&self, own: &Table) -> u64 {
+        let section = Section::enter();
         let mut nearer = vec![own];
         let mut len = 0;
         for ancestor in &self.ancestors {
             let mut kept: Vec<&Table> = ancestor.kept().collect();
             kept.push(ancestor.cache.table());
             for table in kept.into_iter().rev() {
-                table.for_each(|entry| {
-                    let hidden = nearer.iter().any(|table| table.contains(entry.key()));
+                table.for_each(&section, |entry| {
+                    let key = entry.key().into();
+                    let hidden = nearer.iter().any(|table| table.find(&section, &key).is_some());
                     len += u64::from(!hidden && self.keeps(entry));
                 });
                 nearer.push(table);

@@ -24,7 +24,7 @@ mod purview;
 
 pub use counters::{Info, Stats};
 pub use dict::{DictCache, Holder, shared};
-pub use entries::{Entries, Policy};
+pub use entries::{Entries, Found, Policy};
 pub use lease::{Lease, Started, Waited};
 pub use memo::{AskedMethod, Claim, Memo, Method};
 pub use memoize::{Asked, InTheAir};
@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::error::Result;
-use crate::store::{Begin, Draft, Flight, Owner, Pinned, Shared};
+use crate::store::{Begin, Draft, Flight, Owner, Pinned, Section, Shared};
 
 /// Why a value was not stored: a normal outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,13 +111,27 @@ macro_rules! each {
 
 impl Cache {
     /// The value of `key`; counts a hit or a miss.
+    #[inline(always)]
     pub fn get(&self, key: &[u8]) -> Option<Value> {
         each!(self, cache => cache.get(key))
     }
 
     /// Copies the value of `key` into a buffer and tells its length; counts as [`Cache::get`] does.
+    #[inline(always)]
     pub fn get_into(&self, key: &[u8], buffer: &mut [u8]) -> Result<Option<usize>> {
         each!(self, cache => cache.get_into(key, buffer))
+    }
+
+    /// The value of `key`, as long as the section lasts; counts a hit or a miss.
+    #[inline(always)]
+    pub fn look<'s>(&self, section: &'s Section, key: &[u8]) -> Option<&'s [u8]> {
+        each!(self, cache => cache.look(section, key))
+    }
+
+    /// The values of many keys: `found` is told of each that is there, by its place. Counts a hit or a miss for each.
+    #[inline(always)]
+    pub fn get_many<'k>(&self, keys: impl Iterator<Item = &'k [u8]>, found: impl FnMut(usize, &Section, Found<'_>)) {
+        each!(self, cache => cache.get_many(keys, found));
     }
 
     /// Whether `key` has a value; counts nothing.

@@ -20,7 +20,7 @@ thread_local! {
 }
 
 /// Runs the body of an exported function.
-#[inline]
+#[inline(always)]
 pub(super) fn guard(function: &'static str, body: impl FnOnce() -> Result<phicache_status>) -> phicache_status {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(status)) => status,
@@ -30,7 +30,7 @@ pub(super) fn guard(function: &'static str, body: impl FnOnce() -> Result<phicac
 }
 
 /// Runs the body of an exported function that answers `fallback` if the library fails.
-#[inline]
+#[inline(always)]
 pub(super) fn plain<T>(function: &'static str, fallback: T, body: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
         panicked(function, "no message");

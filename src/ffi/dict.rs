@@ -15,7 +15,7 @@ use super::types::*;
 use crate::cache::{Cache, DictCache, shared};
 use crate::error::Result;
 
-#[inline]
+#[inline(always)]
 fn dict<'c>(cache: *mut phicache_dict_cache) -> Result<&'c Cache> {
     match &get::<CacheHandle, _>(cache, "cache")?.cache {
         cache @ Cache::Dict(_) => Ok(cache),
@@ -91,7 +91,7 @@ pub unsafe extern "C" fn phicache_dict_cache_get(
     key: phicache_bytes,
     out: *mut phicache_value,
 ) -> phicache_status {
-    guard("phicache_dict_cache_get", || verb::get(dict(cache), key, out))
+    guard("phicache_dict_cache_get", || verb::get(|| dict(cache), key, out))
 }
 
 /// Looks a key up and copies its value; counts a hit or a miss, and nothing when the buffer is too small.
@@ -110,7 +110,7 @@ pub unsafe extern "C" fn phicache_dict_cache_get_into(
     capacity: usize,
     out_len: *mut usize,
 ) -> phicache_status {
-    guard("phicache_dict_cache_get_into", || verb::get_into(dict(cache), key, buffer, capacity, out_len))
+    guard("phicache_dict_cache_get_into", || verb::get_into(|| dict(cache), key, buffer, capacity, out_len))
 }
 
 /// Tells whether a key has a value; counts nothing. OK, which says yes, is 0.

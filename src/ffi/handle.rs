@@ -103,8 +103,8 @@ pub(super) fn create<T: Handle, O>(value: T) -> Result<*mut O> {
 }
 
 /// The value behind a handle; `name` is the parameter's.
-#[inline]
-pub(super) fn get<'h, T: Handle, O>(handle: *const O, name: &str) -> Result<&'h T> {
+#[inline(always)]
+pub(super) fn get<'h, T: Handle, O>(handle: *const O, name: &'static str) -> Result<&'h T> {
     let slot = slot::<T, O>(handle, name)?;
     // SAFETY: the mark says that a value lives here; that nobody frees it meanwhile is the header's convention.
     unsafe { &*slot.value.get() }.as_ref().ok_or_else(|| invalid::<T>(name, 0))
@@ -112,14 +112,14 @@ pub(super) fn get<'h, T: Handle, O>(handle: *const O, name: &str) -> Result<&'h 
 
 /// The value behind a handle that only one thread may use at a time.
 #[inline]
-pub(super) fn get_mut<'h, T: Handle, O>(handle: *mut O, name: &str) -> Result<&'h mut T> {
+pub(super) fn get_mut<'h, T: Handle, O>(handle: *mut O, name: &'static str) -> Result<&'h mut T> {
     let slot = slot::<T, O>(handle, name)?;
     // SAFETY: as in `get`; that only one thread uses it at a time is the header's convention for this handle.
     unsafe { &mut *slot.value.get() }.as_mut().ok_or_else(|| invalid::<T>(name, 0))
 }
 
 /// Takes the value from behind a handle, which is freed; nothing for NULL.
-pub(super) fn free<T: Handle, O>(handle: *mut O, name: &str) -> Result<Option<T>> {
+pub(super) fn free<T: Handle, O>(handle: *mut O, name: &'static str) -> Result<Option<T>> {
     if handle.is_null() {
         return Ok(None);
     }
@@ -133,8 +133,8 @@ pub(super) fn free<T: Handle, O>(handle: *mut O, name: &str) -> Result<Option<T>
     Ok(value)
 }
 
-#[inline]
-fn slot<'h, T: Handle, O>(handle: *const O, name: &str) -> Result<&'h Slot<T>> {
+#[inline(always)]
+fn slot<'h, T: Handle, O>(handle: *const O, name: &'static str) -> Result<&'h Slot<T>> {
     if handle.is_null() {
         return Err(null(name));
     }
@@ -152,12 +152,14 @@ fn slot<'h, T: Handle, O>(handle: *const O, name: &str) -> Result<&'h Slot<T>> {
 }
 
 #[cold]
-pub(super) fn null(name: &str) -> Error {
+#[inline(never)]
+pub(super) fn null(name: &'static str) -> Error {
     Error::invalid(format!("{name} is NULL"))
 }
 
 #[cold]
-fn invalid<T: Handle>(name: &str, mark: u64) -> Error {
+#[inline(never)]
+fn invalid<T: Handle>(name: &'static str, mark: u64) -> Error {
     let found = if mark == 0 { "it was freed" } else { "it is another handle, or none" };
     Error::InvalidHandle(format!("{name} is no live {}: {found}", T::NAME).into())
 }

@@ -27,7 +27,7 @@ use crate::iit::Mice;
 use crate::store::Shared;
 
 #[inline]
-fn own<'c>(cache: *mut phicache_mice_cache, name: &str) -> Result<&'c Shared<MiceCache>> {
+fn own<'c>(cache: *mut phicache_mice_cache, name: &'static str) -> Result<&'c Shared<MiceCache>> {
     match &get::<CacheHandle, _>(cache, name)?.cache {
         Cache::Mice(cache) => Ok(cache),
         _ => Err(wrong("phicache_mice_cache")),
@@ -219,10 +219,12 @@ pub unsafe extern "C" fn phicache_mice_cache_memoize(
 ) -> phicache_status {
     guard("phicache_mice_cache_memoize", || {
         let code = optional(callback_code, "callback_code")?;
-        let out = Record::new(out_mice, out)?;
+        Record::new(out_mice, out)?;
         let compute = Computation::new(compute, user_data, call_data, code, "phicache_mice_cache_memoize")?;
         let (cache, key) = (mice(cache)?, bytes(key, "key")?);
-        out.fill(cache.ask(key)?.or_compute(|draft| compute.run(draft))?)
+        let value = cache.ask(key)?.or_compute(|draft| compute.run(draft))?;
+        // Made again, so that less stands on the stack while values are computed.
+        Record::new(out_mice, out)?.fill(value)
     })
 }
 

@@ -12,13 +12,13 @@ use crate::iit::Mice;
 use crate::store::Pinned;
 
 /// An output, checked and zeroed.
-#[inline]
-pub(super) fn out<'a, T>(out: *mut T, name: &str) -> Result<&'a mut T> {
+#[inline(always)]
+pub(super) fn out<'a, T>(out: *mut T, name: &'static str) -> Result<&'a mut T> {
     if out.is_null() {
         return Err(null(name));
     }
     if !out.is_aligned() {
-        return Err(Error::invalid(format!("{name} is not aligned to {} bytes", align_of::<T>())));
+        return Err(not_aligned(name, align_of::<T>()));
     }
     // SAFETY: all outputs are plain C data, for which zero is a value; that it points to one is the header's convention.
     unsafe {
@@ -27,9 +27,23 @@ pub(super) fn out<'a, T>(out: *mut T, name: &str) -> Result<&'a mut T> {
     }
 }
 
+/// Many outputs, checked and zeroed.
+pub(super) fn outs<'a, T>(out: *mut T, count: usize, name: &'static str) -> Result<&'a mut [T]> {
+    let outs = super::input::array_mut(out, count, name)?;
+    // SAFETY: all outputs are plain C data, for which zero is a value.
+    unsafe { outs.as_mut_ptr().write_bytes(0, outs.len()) };
+    Ok(outs)
+}
+
+#[cold]
+#[inline(never)]
+fn not_aligned(name: &'static str, align: usize) -> Error {
+    Error::invalid(format!("{name} is not aligned to {align} bytes"))
+}
+
 /// An output that may be NULL.
 #[inline]
-pub(super) fn optional<'a, T>(pointer: *mut T, name: &str) -> Result<Option<&'a mut T>> {
+pub(super) fn optional<'a, T>(pointer: *mut T, name: &'static str) -> Result<Option<&'a mut T>> {
     if pointer.is_null() { Ok(None) } else { out(pointer, name).map(Some) }
 }
 
@@ -39,7 +53,7 @@ pub(super) struct Growing<T> {
     size: usize,
 }
 
-pub(super) fn growing<T: Copy>(pointer: *mut T, name: &str) -> Result<Growing<T>> {
+pub(super) fn growing<T: Copy>(pointer: *mut T, name: &'static str) -> Result<Growing<T>> {
     if pointer.is_null() {
         return Err(null(name));
     }
@@ -63,7 +77,7 @@ impl<T: Copy> Growing<T> {
 
 impl phicache_value {
     /// Hands a value out, pinned.
-    #[inline]
+    #[inline(always)]
     pub(super) fn fill(&mut self, value: Value) {
         let bytes = value.entry.value();
         self.data = bytes.as_ptr();
@@ -73,17 +87,17 @@ impl phicache_value {
     }
 
     /// Takes a value back, and zeroes the struct.
-    #[inline]
+    #[inline(always)]
     pub(super) fn release(&mut self) {
         if let Some(pin) = NonNull::new(std::mem::replace(&mut self.pin, ptr::null_mut::<c_void>())) {
             // SAFETY: the pin came from `fill`; that only one copy of the struct is released is the header's convention.
-            drop(unsafe { Pinned::from_raw(pin) });
+            unsafe { Pinned::drop_raw(pin) };
         }
         *self = phicache_value { data: ptr::null(), len: 0, pin: ptr::null_mut(), origin: 0, reserved: 0 };
     }
 }
 
-#[inline]
+#[inline(always)]
 fn origin(origin: Origin) -> u32 {
     match origin {
         Origin::Hit => PHICACHE_ORIGIN_HIT,

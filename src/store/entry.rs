@@ -5,16 +5,18 @@
 //! ```
 //!
 //! An entry is written by one owner, as a [`Draft`], and never changes afterwards: replacing a value makes a new entry.
-//! Whoever holds a [`Pinned`] keeps the block alive, so readers may use its bytes in place for as long as they like.
+//! A reader looks at it as an [`EntryRef`] while its section lasts, and keeps it longer as a [`Pinned`].
 
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
 use std::ffi::c_void;
-use std::ptr::NonNull;
+use std::marker::PhantomData;
+use std::ptr::{self, NonNull};
 use std::slice;
-use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use super::account::{Account, chunk};
+use super::lock::atomic::{AtomicU32, Ordering, fence};
 use super::shared::Shared;
+use super::thread::PinSlot;
 use crate::error::{Error, Result};
 
 /// Values start at a multiple of this, so that an array of any plain C type may be read in place.
@@ -24,76 +26,169 @@ const ALIGN: usize = 16;
 pub const KEY_MAX: usize = i32::MAX as usize;
 
 #[repr(C, align(16))]
-struct Header {
-    /// Who holds the block: the table, and each pin.
-    owners: AtomicUsize,
+pub(super) struct Header {
+    /// The shares in the block: the table's or its maker's, and one for each counted pin.
+    shares: AtomicU32,
+    key_len: u32,
+    value_len: usize,
     /// Where the block is charged; none until a table takes it.
     account: Option<Shared<Account>>,
-    value_len: usize,
-    key_len: u32,
-    /// From the start of the block to the value.
-    value_offset: u32,
+    /// The next on the pile of entries that were taken out of tables.
+    pub(super) next: *mut Header,
 }
 
 const HEADER: usize = size_of::<Header>();
 
-/// Where the value starts in a block, and the block's size; none when they exceed the address space.
-fn shape(key_len: usize, value_len: usize) -> Option<(usize, Layout)> {
-    let offset = (HEADER + key_len + ALIGN - 1) & !(ALIGN - 1);
-    let layout = Layout::from_size_align(offset.checked_add(value_len)?, ALIGN).ok()?;
-    Some((offset, layout))
+/// An entry that comes to so many shares is never freed.
+const FOR_EVER: u32 = 3 << 30;
+
+/// Where the value starts in a block.
+#[inline]
+fn value_offset(key_len: usize) -> usize {
+    (HEADER + key_len + ALIGN - 1) & !(ALIGN - 1)
+}
+
+/// A block's size; none when it exceeds the address space.
+fn layout(key_len: usize, value_len: usize) -> Option<Layout> {
+    Layout::from_size_align(value_offset(key_len).checked_add(value_len)?, ALIGN).ok()
 }
 
 /// The bytes that an entry with these lengths takes in the heap.
 pub fn weight(key_len: usize, value_len: usize) -> u64 {
-    shape(key_len, value_len).map_or(u64::MAX, |(_, layout)| chunk(layout.size()))
+    layout(key_len, value_len).map_or(u64::MAX, |layout| chunk(layout.size()))
+}
+
+/// A finished entry, to be read for as long as something keeps it alive: a section, a pin, a table's lock.
+#[derive(Clone, Copy)]
+pub struct EntryRef<'s> {
+    header: NonNull<Header>,
+    _alive: PhantomData<&'s ()>,
+}
+
+impl<'s> EntryRef<'s> {
+    /// # Safety
+    /// `header` starts a finished entry that lives for `'s`.
+    #[inline(always)]
+    pub(super) unsafe fn new(header: *mut Header) -> Self {
+        // SAFETY: the caller's promise.
+        EntryRef { header: unsafe { NonNull::new_unchecked(header) }, _alive: PhantomData }
+    }
+
+    #[inline(always)]
+    pub(super) fn as_ptr(self) -> *mut Header {
+        self.header.as_ptr()
+    }
+
+    #[inline(always)]
+    fn key_len(self) -> usize {
+        // SAFETY: the entry lives, and its lengths never change.
+        unsafe { (*self.as_ptr()).key_len as usize }
+    }
+
+    #[inline(always)]
+    fn value_len(self) -> usize {
+        // SAFETY: as above.
+        unsafe { (*self.as_ptr()).value_len }
+    }
+
+    /// The key's bytes.
+    #[inline(always)]
+    pub fn key(self) -> &'s [u8] {
+        // SAFETY: `key_len` bytes follow the header in the same block, initialized when the draft was made.
+        unsafe { slice::from_raw_parts(self.as_ptr().cast::<u8>().add(HEADER), self.key_len()) }
+    }
+
+    /// The value's bytes, at 16-byte alignment.
+    #[inline(always)]
+    pub fn value(self) -> &'s [u8] {
+        // SAFETY: `value_len` bytes stand there in the same block, zeroed or written before it was finished.
+        unsafe {
+            let start = self.as_ptr().cast::<u8>().add(value_offset(self.key_len()));
+            slice::from_raw_parts(start, self.value_len())
+        }
+    }
+
+    /// The bytes that this entry takes in the heap.
+    pub fn weight(self) -> u64 {
+        weight(self.key_len(), self.value_len())
+    }
+
+    #[inline]
+    fn shares(&self) -> &AtomicU32 {
+        // SAFETY: the entry lives.
+        unsafe { &(*self.as_ptr()).shares }
+    }
 }
 
 /// A finished entry, kept alive by this pin. Its key and value never change.
 ///
-/// Invariant: `header` starts a block whose `owners` counts this pin.
+/// Invariant: `slot` names the entry, or, where it is null, one share in it is this pin's.
 pub struct Pinned {
     header: NonNull<Header>,
+    slot: *const PinSlot,
 }
 
-// SAFETY: the bytes are never written after an entry is finished, and the counter is atomic.
+// SAFETY: the bytes are never written after an entry is finished; slots and shares are atomic.
 unsafe impl Send for Pinned {}
 // SAFETY: as above.
 unsafe impl Sync for Pinned {}
 
 impl Pinned {
-    fn header(&self) -> &Header {
-        // SAFETY: the invariant: our count keeps the block alive, and nobody writes to the header but its counter.
-        unsafe { self.header.as_ref() }
+    /// A pin that a slot keeps, in which the entry has just been written.
+    #[inline(always)]
+    pub(super) fn in_slot(entry: EntryRef<'_>, slot: &'static PinSlot) -> Self {
+        Pinned { header: entry.header, slot }
+    }
+
+    /// A pin that takes a share of its own.
+    pub(super) fn counted(entry: EntryRef<'_>) -> Self {
+        // Relaxed is enough: whatever keeps the entry alive now does so until the share is there.
+        let before = entry.shares().fetch_add(1, Ordering::Relaxed);
+        if before >= FOR_EVER {
+            entry.shares().store(FOR_EVER, Ordering::Relaxed);
+        }
+        Pinned { header: entry.header, slot: ptr::null() }
+    }
+
+    /// A pin from a share that somebody held otherwise.
+    ///
+    /// # Safety
+    /// The share was the caller's, and is this pin's now.
+    pub(super) unsafe fn share(header: *mut Header) -> Self {
+        // SAFETY: the caller's promise.
+        Pinned { header: unsafe { NonNull::new_unchecked(header) }, slot: ptr::null() }
+    }
+
+    /// The entry, to read.
+    #[inline(always)]
+    pub fn entry(&self) -> EntryRef<'_> {
+        EntryRef { header: self.header, _alive: PhantomData }
     }
 
     /// The key's bytes.
-    #[inline]
     pub fn key(&self) -> &[u8] {
-        let len = self.header().key_len as usize;
-        // SAFETY: `key_len` bytes follow the header in the same block, initialized when the draft was made.
-        unsafe { slice::from_raw_parts(self.header.as_ptr().cast::<u8>().add(HEADER), len) }
+        self.entry().key()
     }
 
     /// The value's bytes, at 16-byte alignment.
     #[inline]
     pub fn value(&self) -> &[u8] {
-        let header = self.header();
-        // SAFETY: `value_len` bytes stand at `value_offset` in the same block, zeroed or written before it was finished.
-        unsafe {
-            let start = self.header.as_ptr().cast::<u8>().add(header.value_offset as usize);
-            slice::from_raw_parts(start, header.value_len)
-        }
+        self.entry().value()
     }
 
     /// The bytes that this entry takes in the heap.
     pub fn weight(&self) -> u64 {
-        weight(self.header().key_len as usize, self.header().value_len)
+        self.entry().weight()
     }
 
-    /// Turns the pin into a pointer for a caller to keep; [`Pinned::from_raw`] takes it back.
+    /// Turns the pin into a pointer for a caller to keep; [`Pinned::from_raw`] takes it back. The slot, or the entry with
+    /// the lowest bit set.
+    #[inline]
     pub fn into_raw(self) -> *mut c_void {
-        let raw = self.header.as_ptr().cast();
+        let raw = match self.slot.is_null() {
+            false => self.slot.cast_mut().cast(),
+            true => self.header.as_ptr().cast::<c_void>().map_addr(|address| address | 1),
+        };
         std::mem::forget(self);
         raw
     }
@@ -103,28 +198,72 @@ impl Pinned {
     /// # Safety
     /// `raw` came from [`Pinned::into_raw`] and is taken back once.
     pub unsafe fn from_raw(raw: NonNull<c_void>) -> Self {
-        Pinned { header: raw.cast() }
+        // SAFETY: the caller's promise; slots are never freed, and name their entry until the pin is dropped.
+        unsafe {
+            match counted(raw) {
+                Some(header) => Self::share(header.as_ptr()),
+                None => {
+                    let slot = raw.as_ptr().cast::<PinSlot>();
+                    Pinned { header: NonNull::new_unchecked((*slot).load(Ordering::Relaxed)), slot }
+                }
+            }
+        }
+    }
+
+    /// Takes a pin back and drops it.
+    ///
+    /// # Safety
+    /// As for [`Pinned::from_raw`].
+    #[inline(always)]
+    pub unsafe fn drop_raw(raw: NonNull<c_void>) {
+        match counted(raw) {
+            Some(header) => give_up(header),
+            // SAFETY: the caller's promise; slots are never freed.
+            None => unsafe { (*raw.as_ptr().cast::<PinSlot>()).store(ptr::null_mut(), Ordering::Release) },
+        }
+    }
+}
+
+/// The entry of a pin that is counted, from what [`Pinned::into_raw`] made of it.
+#[inline(always)]
+fn counted(raw: NonNull<c_void>) -> Option<NonNull<Header>> {
+    match raw.addr().get() & 1 {
+        0 => None,
+        _ => NonNull::new(raw.as_ptr().map_addr(|address| address & !1).cast()),
     }
 }
 
 impl Clone for Pinned {
     #[inline]
     fn clone(&self) -> Self {
-        // Relaxed is enough: a new owner is made from one that exists.
-        self.header().owners.fetch_add(1, Ordering::Relaxed);
-        Pinned { header: self.header }
+        Self::counted(self.entry())
     }
 }
 
 impl Drop for Pinned {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        if self.header().owners.fetch_sub(1, Ordering::Release) == 1 {
-            // What other owners read happens before the block is freed.
-            fence(Ordering::Acquire);
-            // SAFETY: we were the last owner.
-            unsafe { free(self.header) };
+        // SAFETY: slots are never freed.
+        match unsafe { self.slot.as_ref() } {
+            Some(slot) => slot.store(ptr::null_mut(), Ordering::Release),
+            None => give_up(self.header),
         }
+    }
+}
+
+/// Gives up a share; the last one takes the block along.
+fn give_up(header: NonNull<Header>) {
+    // SAFETY: the share keeps the block alive.
+    let shares = unsafe { &(*header.as_ptr()).shares };
+    match shares.fetch_sub(1, Ordering::Release) {
+        1 => {
+            // What others read happens before the block is freed.
+            fence(Ordering::Acquire);
+            // SAFETY: this was the last share; slots named the block only while the table had one.
+            unsafe { free(header) };
+        }
+        FOR_EVER.. => shares.store(FOR_EVER, Ordering::Relaxed),
+        _ => {}
     }
 }
 
@@ -132,16 +271,20 @@ impl Drop for Pinned {
 ///
 /// # Safety
 /// Nobody else points to the block any more.
-#[cold]
 unsafe fn free(header: NonNull<Header>) {
     // SAFETY: the block is alive and ours alone.
     let (account, key_len, value_len) = unsafe {
         let header = &mut *header.as_ptr();
         (header.account.take(), header.key_len as usize, header.value_len)
     };
-    let Some((_, layout)) = shape(key_len, value_len) else { return };
+    let Some(layout) = layout(key_len, value_len) else { return };
     if let Some(account) = account {
         account.discharge(chunk(layout.size()));
+    }
+    #[cfg(shuttle)]
+    // SAFETY: the block is ours alone; whoever reads it still is to see that.
+    unsafe {
+        header.as_ptr().cast::<u8>().add(HEADER).write_bytes(0xDD, layout.size() - HEADER);
     }
     // SAFETY: every block is allocated with the layout of its lengths.
     unsafe { dealloc(header.as_ptr().cast(), layout) };
@@ -208,8 +351,7 @@ impl<'k> Draft<'k> {
         let (pinned, _) = self.block.0.insert((allocate(self.key, value.len(), alloc)?, value.len()));
         // SAFETY: the block is fresh, only this draft points to it, and it has room for the value at its offset.
         unsafe {
-            let offset = pinned.header().value_offset as usize;
-            let start = pinned.header.as_ptr().cast::<u8>().add(offset);
+            let start = pinned.header.as_ptr().cast::<u8>().add(value_offset(self.key.len()));
             start.copy_from_nonoverlapping(value.as_ptr(), value.len());
         }
         Ok(())
@@ -263,13 +405,21 @@ impl Fresh {
         self.0
     }
 
+    /// A share in the entry for a table, whose pointer to it is published after this.
+    pub(super) fn share_with_table(&self) -> *mut Header {
+        let header = self.0.header.as_ptr();
+        // SAFETY: a Fresh is the only owner of its block: nobody else counts.
+        unsafe { (*header).shares.store(2, Ordering::Relaxed) };
+        header
+    }
+
     /// Charges the entry to `account`, where it stays until it is freed. Says whether `limit` allowed it.
-    pub(super) fn charge(&mut self, account: &Shared<Account>, limit: u64) -> bool {
+    pub(super) fn charge(&mut self, account: Shared<Account>, limit: u64) -> bool {
         if !account.charge(self.0.weight(), limit) {
             return false;
         }
         // SAFETY: a Fresh is the only owner of its block.
-        unsafe { self.0.header.as_mut() }.account = Some(account.clone());
+        unsafe { self.0.header.as_mut() }.account = Some(account);
         true
     }
 }
@@ -279,22 +429,22 @@ fn allocate(key: &[u8], value_len: usize, allocator: unsafe fn(Layout) -> *mut u
     if key.len() > KEY_MAX {
         return Err(Error::invalid(format!("a key of {} bytes; at most {KEY_MAX} are allowed", key.len())));
     }
-    let (offset, layout) = shape(key.len(), value_len).ok_or(Error::OutOfMemory(value_len))?;
+    let layout = layout(key.len(), value_len).ok_or(Error::OutOfMemory(value_len))?;
     // SAFETY: the layout holds a header, so it is not empty.
     let block = NonNull::new(unsafe { allocator(layout) }).ok_or(Error::OutOfMemory(layout.size()))?;
     let header = block.cast::<Header>();
     // SAFETY: the block is fresh, aligned for a header, and has room for the header and the key behind it.
     unsafe {
         header.write(Header {
-            owners: AtomicUsize::new(1),
-            account: None,
-            value_len,
+            shares: AtomicU32::new(1),
             key_len: key.len() as u32,
-            value_offset: offset as u32,
+            value_len,
+            account: None,
+            next: ptr::null_mut(),
         });
         block.add(HEADER).copy_from_nonoverlapping(NonNull::from(key).cast(), key.len());
     }
-    Ok(Pinned { header })
+    Ok(Pinned { header, slot: ptr::null() })
 }
 
 /// The value of a block that nobody else reads.
@@ -302,15 +452,15 @@ fn allocate(key: &[u8], value_len: usize, allocator: unsafe fn(Layout) -> *mut u
 /// # Safety
 /// `pinned` is the block's only owner, and the value is initialized.
 unsafe fn value_mut(pinned: &mut Pinned) -> &mut [u8] {
-    let (offset, len) = (pinned.header().value_offset as usize, pinned.header().value_len);
-    // SAFETY: as for `Pinned::value`, and the caller promises that nobody else looks.
+    let (offset, len) = (value_offset(pinned.entry().key_len()), pinned.entry().value_len());
+    // SAFETY: as for `EntryRef::value`, and the caller promises that nobody else looks.
     unsafe { slice::from_raw_parts_mut(pinned.header.as_ptr().cast::<u8>().add(offset), len) }
 }
 
 /// Moves an entry that nobody else holds into a block that fits a value of `kept` bytes.
 fn shrink(pinned: Pinned, kept: usize) -> Result<Pinned> {
-    let (key_len, reserved) = (pinned.header().key_len as usize, pinned.header().value_len);
-    let (Some((_, old)), Some((_, new))) = (shape(key_len, reserved), shape(key_len, kept)) else {
+    let (key_len, reserved) = (pinned.entry().key_len(), pinned.entry().value_len());
+    let (Some(old), Some(new)) = (layout(key_len, reserved), layout(key_len, kept)) else {
         return Err(Error::OutOfMemory(reserved));
     };
     // SAFETY: the block was allocated with `old`, nobody else points to it, and the new size is not zero.
@@ -319,7 +469,7 @@ fn shrink(pinned: Pinned, kept: usize) -> Result<Pinned> {
     std::mem::forget(pinned);
     // SAFETY: realloc moved the header along.
     unsafe { header.as_mut() }.value_len = kept;
-    Ok(Pinned { header })
+    Ok(Pinned { header, slot: ptr::null() })
 }
 
 #[cfg(test)]

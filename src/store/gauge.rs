@@ -39,8 +39,9 @@ impl Usage {
     }
 }
 
-/// Measures now.
+/// Measures now, what can be freed being freed before.
 pub fn usage() -> Usage {
+    super::reclaim::flush();
     let physical = physical();
     let limit = physical.min(group_limit().unwrap_or(u64::MAX)).max(1);
     GAUGE.limit.store(limit, Relaxed);

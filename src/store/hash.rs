@@ -8,9 +8,31 @@ use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 /// Filled by whoever is first, without waiting for another who tries.
 static SECRETS: OnceBox<RapidSecrets> = OnceBox::new();
 
-/// The hash of a key in this process. Never stored, sent or compared between processes.
+/// A key and its hash, which is never stored, sent or compared between processes.
+#[derive(Clone, Copy)]
+pub struct Hashed<'k> {
+    /// The key.
+    pub key: &'k [u8],
+    pub(super) hash: u64,
+}
+
+impl Hashed<'static> {
+    /// To fill places with that get a key later.
+    pub const fn of_nothing() -> Self {
+        Hashed { key: &[], hash: 0 }
+    }
+}
+
+impl<'k> From<&'k [u8]> for Hashed<'k> {
+    #[inline(always)]
+    fn from(key: &'k [u8]) -> Self {
+        Hashed { key, hash: hash(key) }
+    }
+}
+
+/// The hash of a key in this process.
 #[inline]
-pub fn hash(key: &[u8]) -> u64 {
+pub(super) fn hash(key: &[u8]) -> u64 {
     rapidhash_v3_seeded(key, SECRETS.get_or_init(secrets))
 }
 

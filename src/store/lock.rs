@@ -11,6 +11,18 @@
 //! The locks inside are the standard library's: on Linux one word each, without the process-wide queues that others keep
 //! and that a fork could catch in the middle of a change.
 
+/// The atomics of what the model checker looks at.
+#[cfg(shuttle)]
+pub use shuttle::sync::atomic;
+/// The atomics of what the model checker looks at.
+#[cfg(not(shuttle))]
+pub use std::sync::atomic;
+
+#[cfg(shuttle)]
+pub use shuttle::thread::yield_now;
+#[cfg(not(shuttle))]
+pub use std::thread::yield_now;
+
 #[cfg(not(shuttle))]
 mod fork;
 #[cfg(shuttle)]

@@ -3,7 +3,11 @@
 //! | file | its one idea |
 //! |---|---|
 //! | `entry.rs` | one allocation holds header, key and value; whoever holds a [`Pinned`] keeps it alive |
-//! | `table.rs` | finds entries by key: shards, made with the first entry |
+//! | `table.rs` | finds entries by key: readers without locks, one writer at a time |
+//! | `segment.rs` | a part of a table: buckets of one cache line each |
+//! | `section.rs` | reading without locks, and pins that cost a plain store |
+//! | `thread.rs` | what each thread tells those who free memory |
+//! | `reclaim.rs` | frees what was taken out, once nobody can be looking at it |
 //! | `account.rs` | the bytes one cache holds, exact, and their sum over the process |
 //! | `gauge.rs` | how full the memory is that this process may use, sampled |
 //! | `hash.rs` | the keyed hash, seeded once per process |
@@ -12,8 +16,7 @@
 //! | `shared.rs` | a counted pointer whose allocation may fail without an abort |
 //!
 //! The store knows bytes only: no key encoding, no statistics, no C. All other layers are safe code above it.
-//! What a reader sees is [`Table::get`], which returns a [`Pinned`]: callers can tell neither how the table is
-//! locked nor how the pin is kept, so both may change without them.
+//! What a reader sees is [`Section`], in which [`Table::find`] finds entries, and [`Pinned`], by which it keeps one.
 
 mod account;
 mod entry;
@@ -21,14 +24,21 @@ mod flight;
 pub mod gauge;
 mod hash;
 pub mod lock;
+mod reclaim;
+pub mod section;
+mod segment;
 mod shared;
 mod table;
+mod thread;
 
 pub use account::Account;
-pub use entry::{Block, Draft, Fresh, KEY_MAX, Pinned, weight};
+pub use entry::{Block, Draft, EntryRef, Fresh, KEY_MAX, Pinned, weight};
 pub use flight::{Begin, Flight, Flights, May, Owner, Wait};
-pub use shared::Shared;
+pub use hash::Hashed;
+pub use section::Section;
+pub use shared::{Shared, SharedCell};
 pub use table::{Inserted, Table};
+pub use thread::Record;
 
 /// Measures the memory and seeds the hash, once, so that no store has to: both take memory.
 pub fn prepare() {

@@ -108,6 +108,13 @@ impl<T> SharedCell<T> {
         Some(&unsafe { block.as_ref() }.value)
     }
 
+    /// A share in what is there.
+    pub fn share(&self) -> Option<Shared<T>> {
+        let block = NonNull::new(self.block.load(Ordering::Acquire))?;
+        // SAFETY: the cell keeps the block alive; its share is not given away, but another made from it.
+        Some(std::mem::ManuallyDrop::new(Shared { block }).deref().clone())
+    }
+
     /// What is there, or what `make` puts there.
     #[inline]
     pub fn get_or_try_init(&self, make: impl FnOnce() -> Result<Shared<T>>) -> Result<&T> {

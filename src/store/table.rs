@@ -1,76 +1,37 @@
-//! Finds entries by key: a hash table in shards, each behind its own lock.
+//! Finds entries by key: readers without locks, one writer at a time.
 //!
-//! A table without entries owns no memory: the shards come with the first entry, since a run makes hundreds of caches
-//! that stay nearly empty. No lock is ever held while code of a caller runs or while an entry's memory is freed.
+//! ```text
+//! table ──> directory ──> segment        the lowest bits of a hash choose the segment,
+//!                    ╰──> segment        others the bucket in it
+//! ```
+//!
+//! A table without entries owns no memory: a run makes hundreds of caches that stay nearly empty. A small one has a single
+//! segment, which is replaced by one of twice the size when it is full; one of full size is split in two, so that no
+//! insertion ever waits for more than one segment to be copied. A directory never changes: growing makes another, and a
+//! store of one word puts it in place, so that readers, and a child after a fork, find either the old state or the new.
 
-use std::mem;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use hashbrown::HashTable;
+use std::alloc::{Layout, alloc, dealloc};
+use std::ptr;
 
 use super::account::{Account, chunk};
-use super::entry::{Fresh, Pinned};
-use super::hash::hash;
-use super::lock::RwLock;
+use super::entry::{EntryRef, Fresh, Pinned};
+use super::hash::Hashed;
+use super::lock::atomic::{AtomicPtr, AtomicU64, Ordering};
+use super::lock::{Mutex, MutexGuard};
+use super::reclaim::{self, Husk, Pile, Pins, retire_entry, retire_husk};
+use super::section::Section;
+use super::segment::{self, Bucket, Segment};
 use super::shared::{Shared, SharedCell};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
-/// Enough that two threads rarely meet in one; a power of two.
-const SHARDS: usize = 16;
+/// Buckets of a segment of full size.
+const BUCKETS: usize = if cfg!(shuttle) { 2 } else { 1024 };
 
-/// No first hash table of a shard takes more bytes than this.
-const FIRST_TABLE: u64 = 256;
-
-type Entries = HashTable<Pinned>;
-
-/// One lock per cache line.
-#[repr(align(64))]
+/// What the one who writes knows.
 #[derive(Default)]
-struct Shard(RwLock<Entries>);
-
-struct Shards {
-    shards: [Shard; SHARDS],
-    account: Shared<Account>,
-}
-
-impl Shards {
-    fn try_new(account: Shared<Account>) -> Result<Shared<Self>> {
-        let shards = Shared::try_new(Shards { shards: Default::default(), account })?;
-        shards.account.charge(Self::own_bytes(), u64::MAX);
-        Ok(shards)
-    }
-
-    fn own_bytes() -> u64 {
-        chunk(size_of::<Self>())
-    }
-
-    /// The hash table inside a shard uses the highest and the lowest bits of the hash; the shard takes others.
-    fn of(&self, hash: u64) -> &RwLock<Entries> {
-        &self.shards[(hash >> 40) as usize % SHARDS].0
-    }
-
-    /// Takes everything out of one shard, and the memory of its table off the account.
-    fn take(&self, shard: &Shard) -> Entries {
-        let entries = mem::take(&mut *shard.0.write());
-        self.account.discharge(table_bytes(&entries));
-        entries
-    }
-}
-
-impl Drop for Shards {
-    fn drop(&mut self) {
-        for shard in &self.shards {
-            drop(self.take(shard));
-        }
-        self.account.discharge(Self::own_bytes());
-    }
-}
-
-fn table_bytes(entries: &Entries) -> u64 {
-    match entries.allocation_size() {
-        0 => 0,
-        size => chunk(size),
-    }
+struct Writer {
+    /// False, the default, when a writer has vanished in a fork, in the middle of something.
+    settled: bool,
 }
 
 /// What became of an insertion.
@@ -89,126 +50,187 @@ pub enum Inserted {
 }
 
 /// Entries by key.
-#[derive(Default)]
 pub struct Table {
-    shards: SharedCell<Shards>,
+    directory: AtomicPtr<Directory>,
+    len: AtomicU64,
     changes: AtomicU64,
+    account: SharedCell<Account>,
+    writer: Mutex<Writer>,
 }
 
 impl Table {
     /// A table without entries. Allocates nothing.
     pub const fn new() -> Self {
-        Table { shards: SharedCell::new(), changes: AtomicU64::new(0) }
+        Table {
+            directory: AtomicPtr::new(ptr::null_mut()),
+            len: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
+            account: SharedCell::new(),
+            writer: Mutex::new(Writer { settled: true }),
+        }
     }
 
-    /// The entry of `key`, pinned.
-    #[inline]
-    pub fn get(&self, key: &[u8]) -> Option<Pinned> {
-        let shards = self.shards.get()?;
-        let hash = hash(key);
-        shards.of(hash).read().find(hash, |entry| entry.key() == key).cloned()
+    /// The entry of a key, as long as the section lasts.
+    #[inline(always)]
+    pub fn find<'s>(&self, _section: &'s Section, key: &Hashed) -> Option<EntryRef<'s>> {
+        let directory = self.directory.load(Ordering::Acquire);
+        if directory.is_null() {
+            return None;
+        }
+        // SAFETY: what the section finds lives as long as it lasts: the directory, its segments, their entries.
+        unsafe {
+            let way = Directory::way(directory, key.hash);
+            segment::find(way.buckets, (*directory).bucket_mask, key)
+        }
     }
 
-    /// Whether `key` has an entry.
-    pub fn contains(&self, key: &[u8]) -> bool {
-        self.read(key, |_| ()).is_some()
+    /// Begins to fetch what [`Table::find`] will need first.
+    #[inline(always)]
+    pub fn fetch_bucket(&self, _section: &Section, key: &Hashed) {
+        let directory = self.directory.load(Ordering::Acquire);
+        if !directory.is_null() {
+            // SAFETY: as for `find`.
+            unsafe {
+                segment::ahead::bucket(Directory::way(directory, key.hash).buckets, (*directory).bucket_mask, key)
+            };
+        }
     }
 
-    /// What `look` makes of the value of `key`, in place. `look` must be short and must not call back into the table.
-    #[inline]
-    pub fn read<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> R) -> Option<R> {
-        let shards = self.shards.get()?;
-        let hash = hash(key);
-        shards.of(hash).read().find(hash, |entry| entry.key() == key).map(|entry| look(entry.value()))
+    /// Begins to fetch what [`Table::find`] will need then.
+    #[inline(always)]
+    pub fn fetch_entry(&self, _section: &Section, key: &Hashed) {
+        let directory = self.directory.load(Ordering::Acquire);
+        if !directory.is_null() {
+            // SAFETY: as for `find`.
+            unsafe {
+                segment::ahead::entry(Directory::way(directory, key.hash).buckets, (*directory).bucket_mask, key)
+            };
+        }
     }
 
     /// Takes an entry in, unless the table would come to hold more than `limit` bytes. Where the key has an entry already,
     /// `replace` says which of the two stays. Whatever happens, the maker gets the new entry back, pinned.
     pub fn insert(&self, mut fresh: Fresh, replace: bool, limit: u64) -> (Pinned, Inserted) {
-        // The first entry brings the shards and a table along.
-        let least = if self.shards.get().is_none() { Shards::own_bytes() + FIRST_TABLE } else { 0 };
-        if least.saturating_add(fresh.entry().weight()) > limit {
-            return (fresh.into_pinned(), Inserted::OverCapacity);
-        }
-        let Ok(shards) = self.shards.get_or_try_init(|| Shards::try_new(Shared::try_new(Account::default())?)) else {
-            return (fresh.into_pinned(), Inserted::NoMemory);
+        let inserted = match self.try_insert(&mut fresh, replace, limit) {
+            // What was let go may have been counted still.
+            Inserted::OverCapacity if reclaim::is_anything_retired() => {
+                reclaim::flush();
+                self.try_insert(&mut fresh, replace, limit)
+            }
+            inserted => inserted,
         };
-        let hash = hash(fresh.entry().key());
-        let mut entries = shards.of(hash).write();
-        if let Some(place) = entries.find_mut(hash, |entry| entry.key() == fresh.entry().key()) {
+        (fresh.into_pinned(), inserted)
+    }
+
+    fn try_insert(&self, fresh: &mut Fresh, replace: bool, limit: u64) -> Inserted {
+        let key = Hashed::from(fresh.entry().key());
+        let hash = key.hash;
+        let writing = self.write();
+        let known = |part: &mut Part| part.segment.find(&key);
+        if let Some((place, old)) = self.part(hash).and_then(known) {
             if !replace {
-                return (fresh.into_pinned(), Inserted::Kept);
+                return Inserted::Kept;
             }
-            if !fresh.charge(&shards.account, limit) {
-                return (fresh.into_pinned(), Inserted::OverCapacity);
+            if !self.account.share().is_some_and(|account| fresh.charge(account, limit)) {
+                return Inserted::OverCapacity;
             }
-            let pinned = fresh.into_pinned();
-            let replaced = mem::replace(place, pinned.clone());
-            drop(entries);
-            drop(replaced);
+            if let Some(part) = self.part(hash) {
+                part.segment.replace(place, fresh.share_with_table(), hash);
+            }
             self.changes.fetch_add(1, Ordering::Release);
-            return (pinned, Inserted::Replaced);
+            drop(writing);
+            // SAFETY: the entry has just left the table.
+            unsafe { retire_entry(old) };
+            return Inserted::Replaced;
         }
-        match shards.make_room(&mut entries, fresh.entry().weight(), limit) {
-            Inserted::New => {}
-            refused => return (fresh.into_pinned(), refused),
+        match self.make_room(hash, fresh.entry().weight(), limit) {
+            Ok(true) => {}
+            Ok(false) => return Inserted::OverCapacity,
+            Err(_) => return Inserted::NoMemory,
         }
-        if !fresh.charge(&shards.account, limit) {
-            return (fresh.into_pinned(), Inserted::OverCapacity);
+        let (Some(part), Some(account)) = (self.part(hash), self.account.share()) else { return Inserted::NoMemory };
+        if !fresh.charge(account, limit) {
+            return Inserted::OverCapacity;
         }
-        let pinned = fresh.into_pinned();
-        entries.insert_unique(hash, pinned.clone(), |entry| self::hash(entry.key()));
+        part.segment.insert(fresh.share_with_table(), hash);
+        self.len.fetch_add(1, Ordering::Relaxed);
         self.changes.fetch_add(1, Ordering::Release);
-        (pinned, Inserted::New)
+        Inserted::New
     }
 
     /// Takes the entry of `key` out; says whether there was one.
     pub fn remove(&self, key: &[u8]) -> bool {
-        let Some(shards) = self.shards.get() else { return false };
-        let hash = hash(key);
-        let mut entries = shards.of(hash).write();
-        let Ok(place) = entries.find_entry(hash, |entry| entry.key() == key) else { return false };
-        let (removed, _) = place.remove();
-        drop(entries);
-        drop(removed);
+        let key = Hashed::from(key);
+        let writing = self.write();
+        let Some(part) = self.part(key.hash) else { return false };
+        let Some((place, entry)) = part.segment.find(&key) else { return false };
+        part.segment.remove(place, key.hash);
+        self.len.fetch_sub(1, Ordering::Relaxed);
         self.changes.fetch_add(1, Ordering::Release);
+        drop(writing);
+        // SAFETY: the entry has just left the table.
+        unsafe { retire_entry(entry) };
         true
     }
 
     /// Takes all entries out.
     pub fn clear(&self) {
-        let Some(shards) = self.shards.get() else { return };
-        for shard in &shards.shards {
-            drop(shards.take(shard));
-        }
-        self.changes.fetch_add(1, Ordering::Release);
+        let directory = self.take();
+        self.retire(directory);
     }
 
     /// Moves all entries into a table of their own, on the same account.
     pub fn split_off(&self) -> Result<Table> {
         let taken = Table::new();
-        let Some(shards) = self.shards.get() else { return Ok(taken) };
-        let own = taken.shards.get_or_try_init(|| Shards::try_new(shards.account.clone()))?;
-        for (from, to) in shards.shards.iter().zip(&own.shards) {
-            let entries = mem::take(&mut *from.0.write());
-            *to.0.write() = entries;
+        if let Some(account) = self.account.share() {
+            taken.account.get_or_try_init(|| Ok(account))?;
         }
+        let writing = self.write();
+        taken.len.store(self.len.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+        taken.directory.store(self.directory.swap(ptr::null_mut(), Ordering::AcqRel), Ordering::Release);
         self.changes.fetch_add(1, Ordering::Release);
+        drop(writing);
         Ok(taken)
     }
 
-    /// Shows every entry to `see`, which must be short and must not call back into the table.
-    pub fn for_each(&self, mut see: impl FnMut(&Pinned)) {
-        let Some(shards) = self.shards.get() else { return };
-        for shard in &shards.shards {
-            shard.0.read().iter().for_each(&mut see);
+    fn take(&self) -> *mut Directory {
+        let _writing = self.write();
+        self.len.store(0, Ordering::Relaxed);
+        self.changes.fetch_add(1, Ordering::Release);
+        self.directory.swap(ptr::null_mut(), Ordering::AcqRel)
+    }
+
+    fn retire(&self, directory: *mut Directory) {
+        if !directory.is_null() {
+            let bytes = self.account.get().map_or(0, Account::bytes);
+            // SAFETY: the directory has just left the table, with all it leads to.
+            unsafe { retire_husk(directory.cast(), bytes, Directory::bury_all) };
         }
+    }
+
+    /// Shows every entry to `see`.
+    pub fn for_each(&self, _section: &Section, mut see: impl FnMut(EntryRef)) {
+        let directory = self.directory.load(Ordering::Acquire);
+        if directory.is_null() {
+            return;
+        }
+        // SAFETY: what the section finds lives as long as it lasts.
+        for way in unsafe { Directory::distinct(directory) } {
+            // SAFETY: as above.
+            let entries = segment::entries(unsafe { way.buckets() });
+            // SAFETY: as above.
+            entries.for_each(|entry| see(unsafe { EntryRef::new(entry) }));
+        }
+    }
+
+    /// Keeps the table as it is until this is dropped; readers go on.
+    pub fn still(&self) -> impl Drop + '_ {
+        self.write()
     }
 
     /// The number of entries.
     pub fn len(&self) -> u64 {
-        let shards = self.shards.get();
-        shards.map_or(0, |shards| shards.shards.iter().map(|shard| shard.0.read().len() as u64).sum())
+        self.len.load(Ordering::Relaxed)
     }
 
     /// Whether there is no entry.
@@ -221,31 +243,289 @@ impl Table {
         self.changes.load(Ordering::Acquire)
     }
 
-    /// The bytes held: entries, pinned ones that were taken out included, and the tables.
+    /// The bytes held: entries, pinned ones that were taken out included, and what it takes to find them.
     pub fn bytes(&self) -> u64 {
-        self.shards.get().map_or(0, |shards| shards.account.bytes())
+        reclaim::flush();
+        self.account.get().map_or(0, Account::bytes)
+    }
+
+    /// Lets this thread change the table, and no other.
+    fn write(&self) -> MutexGuard<'_, Writer> {
+        let mut writer = self.writer.lock();
+        if !writer.settled {
+            // Another was at it when the process was forked. What it left is whole, but may be miscounted.
+            let mut len = 0;
+            let directory = self.directory.load(Ordering::Acquire);
+            if !directory.is_null() {
+                // SAFETY: we are the one who writes.
+                for way in unsafe { Directory::distinct(directory) } {
+                    // SAFETY: as above.
+                    let segment = unsafe { &mut (*way.part).segment };
+                    segment.recount();
+                    len += segment.len() as u64;
+                }
+            }
+            self.len.store(len, Ordering::Relaxed);
+            writer.settled = true;
+        }
+        writer
+    }
+
+    /// The part for a hash. Only for the one who writes, and one at a time.
+    #[expect(clippy::mut_from_ref, reason = "the writer's lock makes it exclusive")]
+    fn part(&self, hash: u64) -> Option<&mut Part> {
+        let directory = self.directory.load(Ordering::Acquire);
+        if directory.is_null() {
+            return None;
+        }
+        // SAFETY: nobody else changes the directory, and readers look at buckets only, which are atomic.
+        unsafe { Some(&mut *Directory::way(directory, hash).part) }
+    }
+
+    /// Sees to it that one more entry of `weight` with this hash finds room; false where the limit forbids that.
+    fn make_room(&self, hash: u64, weight: u64, limit: u64) -> Result<bool> {
+        let old = self.directory.load(Ordering::Acquire);
+        let fits = |growth: u64| {
+            let held = self.account.get().map_or(0, Account::bytes);
+            held.saturating_add(growth).saturating_add(weight) <= limit
+        };
+        let Some(part) = self.part(hash) else {
+            if !fits(Part::bytes(1) + Directory::bytes(1)) {
+                return Ok(false);
+            }
+            self.account.get_or_try_init(|| Shared::try_new(Account::default()))?;
+            let account = self.account.share().ok_or(Error::OutOfMemory(0))?;
+            let way = Part::try_new(Segment::try_new(1)?, 0, account.clone())?;
+            let first = Directory::try_new(1, 0, account, |_| way).inspect_err(|_| way.free())?;
+            self.directory.store(first, Ordering::Release);
+            return Ok(true);
+        };
+        if !part.segment.is_full() {
+            return Ok(true);
+        }
+        // SAFETY: the directory is alive while we write.
+        let (ways, bucket_mask, account) =
+            unsafe { (Directory::ways(old), (*old).bucket_mask, (*old).account.clone()) };
+        let full: *mut Part = part;
+        let new = if bucket_mask + 1 < BUCKETS {
+            let buckets = (bucket_mask + 1) * 2;
+            if !fits(Part::bytes(buckets) + Directory::bytes(1)) {
+                return Ok(false);
+            }
+            let way = Part::try_new(part.segment.grown()?, 0, account.clone())?;
+            Directory::try_new(1, buckets - 1, account, |_| way).inspect_err(|_| way.free())?
+        } else {
+            let depth = part.depth;
+            let len = if 1 << depth == ways.len() { ways.len() * 2 } else { ways.len() };
+            if !fits(2 * Part::bytes(BUCKETS) + Directory::bytes(len)) {
+                return Ok(false);
+            }
+            let [low, high] = part.segment.split(depth)?;
+            let low = Part::try_new(low, depth + 1, account.clone())?;
+            let high = Part::try_new(high, depth + 1, account.clone()).inspect_err(|_| low.free())?;
+            let way = |at: usize| match ways[at & (ways.len() - 1)] {
+                way if !ptr::eq(way.part, full) => way,
+                _ => [low, high][at >> depth & 1],
+            };
+            let freed = |_: &Error| [low, high].into_iter().for_each(Way::free);
+            Directory::try_new(len, bucket_mask, account, way).inspect_err(freed)?
+        };
+        self.directory.store(new, Ordering::Release);
+        // SAFETY: nothing leads to these any more; their entries are in the new parts.
+        unsafe {
+            retire_husk(full.cast(), Segment::bytes(bucket_mask + 1) as u64, Part::bury);
+            retire_husk(old.cast(), Directory::bytes(ways.len()), Directory::bury);
+        }
+        Ok(true)
     }
 }
 
-impl Shards {
-    /// Makes sure that one more entry of `weight` fits into `entries`; answers New when it does.
-    fn make_room(&self, entries: &mut Entries, weight: u64, limit: u64) -> Inserted {
-        if entries.len() < entries.capacity() {
-            return Inserted::New;
+impl Default for Table {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        let directory = *self.directory.get_mut();
+        self.retire(directory);
+    }
+}
+
+// SAFETY: what the table leads to is changed under its lock only, by stores that readers may see at any moment.
+unsafe impl Send for Table {}
+// SAFETY: as above.
+unsafe impl Sync for Table {}
+
+/// A segment, and how many bits of a hash all its entries have in common.
+#[repr(C)]
+struct Part {
+    husk: Husk,
+    depth: u32,
+    segment: Segment,
+    account: Shared<Account>,
+}
+
+/// The way from a directory to a segment.
+#[derive(Clone, Copy)]
+struct Way {
+    /// What readers need of the part.
+    buckets: *const Bucket,
+    part: *mut Part,
+}
+
+impl Way {
+    /// # Safety
+    /// The part is alive for `'s`.
+    unsafe fn buckets<'s>(self) -> &'s [Bucket] {
+        // SAFETY: the caller's promise.
+        unsafe { (*self.part).segment.buckets() }
+    }
+
+    /// Frees a part that was never reached.
+    fn free(self) {
+        // SAFETY: it was made by `try_new`, and nobody else knows it.
+        drop(unsafe { Box::from_raw(self.part) });
+    }
+}
+
+impl Part {
+    fn bytes(buckets: usize) -> u64 {
+        chunk(size_of::<Part>()) + chunk(Segment::bytes(buckets))
+    }
+
+    fn try_new(segment: Segment, depth: u32, account: Shared<Account>) -> Result<Way> {
+        account.charge(Self::bytes(segment.buckets().len()), u64::MAX);
+        let buckets = segment.buckets().as_ptr();
+        let part = try_box(Part { husk: Husk::new(), depth, segment, account })?;
+        Ok(Way { buckets, part: Box::into_raw(part) })
+    }
+
+    /// Frees a part whose entries are elsewhere.
+    unsafe fn bury(husk: *mut Husk, _pins: &Pins, _pile: &mut Pile) {
+        // SAFETY: the husk is the first field of a part that was boxed, and which nobody reaches any more.
+        drop(unsafe { Box::from_raw(husk.cast::<Part>()) });
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.account.discharge(Self::bytes(self.segment.buckets().len()));
+    }
+}
+
+/// All segments of a table: never changed, only replaced. The ways follow in the same block.
+#[repr(C)]
+struct Directory {
+    husk: Husk,
+    /// The number of ways, less one.
+    mask: usize,
+    /// The number of buckets of each segment, less one: all have the same size.
+    bucket_mask: usize,
+    account: Shared<Account>,
+    ways: [Way; 0],
+}
+
+impl Directory {
+    fn layout(ways: usize) -> Layout {
+        let ways = Layout::array::<Way>(ways).unwrap_or(Layout::new::<Way>());
+        Layout::new::<Directory>().extend(ways).map_or(ways, |(layout, _)| layout)
+    }
+
+    fn bytes(ways: usize) -> u64 {
+        chunk(Self::layout(ways).size())
+    }
+
+    fn try_new(
+        ways: usize,
+        bucket_mask: usize,
+        account: Shared<Account>,
+        way: impl Fn(usize) -> Way,
+    ) -> Result<*mut Self> {
+        let layout = Self::layout(ways);
+        // SAFETY: the layout is not empty.
+        let block = unsafe { alloc(layout) }.cast::<Directory>();
+        if block.is_null() {
+            return Err(Error::OutOfMemory(layout.size()));
         }
-        let before = table_bytes(entries);
-        // A table that grows doubles.
-        let growth = before.max(FIRST_TABLE);
-        if self.account.bytes().saturating_add(growth).saturating_add(weight) > limit {
-            return Inserted::OverCapacity;
+        account.charge(Self::bytes(ways), u64::MAX);
+        // SAFETY: the block is ours, and has room for the directory and so many ways behind it.
+        unsafe {
+            block.write(Directory { husk: Husk::new(), mask: ways - 1, bucket_mask, account, ways: [] });
+            let first = (&raw mut (*block).ways).cast::<Way>();
+            (0..ways).for_each(|at| first.add(at).write(way(at)));
         }
-        if entries.try_reserve(1, |entry| hash(entry.key())).is_err() {
-            return Inserted::NoMemory;
+        Ok(block)
+    }
+
+    /// # Safety
+    /// The directory is alive.
+    #[inline(always)]
+    unsafe fn way(directory: *mut Self, hash: u64) -> Way {
+        // SAFETY: the caller's promise; the mask keeps the place inside.
+        unsafe { *(&raw const (*directory).ways).cast::<Way>().add(hash as usize & (*directory).mask) }
+    }
+
+    /// # Safety
+    /// The directory is alive for `'s`.
+    unsafe fn ways<'s>(directory: *mut Self) -> &'s [Way] {
+        // SAFETY: the caller's promise; so many ways follow.
+        unsafe { std::slice::from_raw_parts((&raw const (*directory).ways).cast(), (*directory).mask + 1) }
+    }
+
+    /// Each segment once: several ways lead to one that has fewer bits in common than the directory has. The last to be
+    /// given is the first of its ways, so that it may be freed then.
+    ///
+    /// # Safety
+    /// The directory and its parts are alive for `'s`.
+    unsafe fn distinct<'s>(directory: *mut Self) -> impl Iterator<Item = Way> + 's {
+        // SAFETY: the caller's promise.
+        let ways = unsafe { Self::ways(directory) };
+        // SAFETY: as above.
+        ways.iter().enumerate().rev().filter(|(at, way)| at >> unsafe { (*way.part).depth } == 0).map(|(_, way)| *way)
+    }
+
+    /// Frees a directory whose segments others lead to.
+    unsafe fn bury(husk: *mut Husk, _pins: &Pins, _pile: &mut Pile) {
+        let directory = husk.cast::<Directory>();
+        // SAFETY: the husk is the first field of a directory that nobody reaches any more.
+        unsafe {
+            let ways = (*directory).mask + 1;
+            (*directory).account.discharge(Self::bytes(ways));
+            directory.drop_in_place();
+            dealloc(directory.cast(), Self::layout(ways));
         }
-        let after = table_bytes(entries);
-        self.account.charge(after, u64::MAX);
-        self.account.discharge(before);
-        Inserted::New
+    }
+
+    /// Frees a directory with its segments and their entries.
+    unsafe fn bury_all(husk: *mut Husk, pins: &Pins, pile: &mut Pile) {
+        let directory = husk.cast::<Directory>();
+        // SAFETY: nobody reaches any of this any more.
+        unsafe {
+            for way in Self::distinct(directory) {
+                for entry in segment::entries(way.buckets()) {
+                    pins.free(entry, pile);
+                }
+                drop(Box::from_raw(way.part));
+            }
+            Self::bury(husk, pins, pile);
+        }
+    }
+}
+
+/// Boxes a value; without an abort when there is no memory.
+fn try_box<T>(value: T) -> Result<Box<T>> {
+    let layout = Layout::new::<T>();
+    // SAFETY: what is boxed here is not empty.
+    let place = unsafe { alloc(layout) }.cast::<T>();
+    if place.is_null() {
+        return Err(Error::OutOfMemory(layout.size()));
+    }
+    // SAFETY: the memory is ours, aligned and large enough, and a Box frees it with this layout.
+    unsafe {
+        place.write(value);
+        Ok(Box::from_raw(place))
     }
 }
 
@@ -254,6 +534,11 @@ mod tests {
     use super::super::entry::Draft;
     use super::*;
 
+    fn get(table: &Table, key: &[u8]) -> Option<Pinned> {
+        let section = Section::enter();
+        table.find(&section, &key.into()).map(|entry| section.pin(entry))
+    }
+
     fn fresh(key: &[u8], value: &[u8]) -> Fresh {
         let mut draft = Draft::new(key);
         draft.write(value).unwrap();
@@ -261,9 +546,9 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_table_holds_no_memory_and_a_cleared_one_only_its_shards() {
+    fn an_empty_table_holds_no_memory_and_a_cleared_one_neither() {
         let table = Table::new();
-        assert!(table.get(b"k").is_none() && !table.remove(b"k"));
+        assert!(get(&table, b"k").is_none() && !table.remove(b"k"));
         table.clear();
         assert_eq!((table.len(), table.bytes()), (0, 0));
         for i in 0..1000u32 {
@@ -272,7 +557,7 @@ mod tests {
         assert_eq!(table.len(), 1000);
         assert!(table.bytes() > 1000 * 64);
         table.clear();
-        assert_eq!((table.len(), table.bytes()), (0, Shards::own_bytes()));
+        assert_eq!((table.len(), table.bytes()), (0, 0));
     }
 
     #[test]
@@ -285,7 +570,7 @@ mod tests {
         assert_eq!(pin.value(), [1; 100]);
         drop(pin);
         assert_eq!(table.bytes(), one);
-        let last = table.get(b"k").unwrap();
+        let last = get(&table, b"k").unwrap();
         table.remove(b"k");
         assert_eq!(table.bytes(), one);
         drop(table);
@@ -298,7 +583,7 @@ mod tests {
         table.insert(fresh(b"k", b"first"), true, u64::MAX);
         let (own, inserted) = table.insert(fresh(b"k", b"second"), false, u64::MAX);
         assert_eq!((own.value(), inserted), (&b"second"[..], Inserted::Kept));
-        assert_eq!(table.get(b"k").unwrap().value(), b"first");
+        assert_eq!(get(&table, b"k").unwrap().value(), b"first");
     }
 
     #[test]
@@ -314,7 +599,7 @@ mod tests {
         assert!(refused > 0 && table.len() > 100);
         let (_, inserted) = table.insert(fresh(&0u32.to_le_bytes(), &[1; 30_000]), true, limit);
         assert_eq!(inserted, Inserted::OverCapacity);
-        assert_eq!(table.get(&0u32.to_le_bytes()).unwrap().value(), [0; 32]);
+        assert_eq!(get(&table, &0u32.to_le_bytes()).unwrap().value(), [0; 32]);
     }
 
     #[test]
@@ -340,8 +625,8 @@ mod tests {
         let bytes = table.bytes();
         let taken = table.split_off().unwrap();
         assert_eq!((table.len(), taken.len()), (0, 100));
-        assert_eq!(table.bytes(), bytes + Shards::own_bytes());
+        assert_eq!(table.bytes(), bytes);
         drop(taken);
-        assert_eq!(table.bytes(), Shards::own_bytes());
+        assert_eq!(table.bytes(), 0);
     }
 }

@@ -1,0 +1,369 @@
+//! Freeing what was taken out of tables, once nobody can be looking at it any more.
+//!
+//! Whoever takes something out of a table puts it on the pile of its own thread. Now and then a pile is sorted:
+//!
+//! 1. A barrier makes every thread's record current: a reader has either written its epoch, or will not find what is gone.
+//! 2. What was retired before the oldest section began is out of reach of all sections.
+//! 3. Of that, what no slot of any record names is freed; what is pinned stays on the pile.
+//!
+//! Nobody waits for readers: what cannot be freed now is looked at again the next time.
+
+use std::ptr;
+
+use super::entry::{EntryRef, Header, Pinned};
+use super::lock::atomic::Ordering;
+use super::thread::{Record, global, with};
+
+/// A pile is sorted when so many things, or so many bytes, lie on it.
+const THINGS: usize = if cfg!(shuttle) { 1 } else { 64 };
+const BYTES: u64 = 64 << 10;
+
+/// The first field of whatever is retired besides entries: parts of tables.
+pub(super) struct Husk {
+    next: *mut Husk,
+    bytes: u64,
+    bury: Bury,
+}
+
+/// Frees a husk, and what it holds that is not pinned; the rest goes on the pile.
+pub(super) type Bury = unsafe fn(*mut Husk, &Pins, &mut Pile);
+
+impl Husk {
+    pub(super) const fn new() -> Self {
+        Husk { next: ptr::null_mut(), bytes: 0, bury: |_, _, _| () }
+    }
+}
+
+/// Entries and husks, linked through themselves: a pile takes no memory, and two become one at once.
+pub(super) struct Pile {
+    entries: Chain<Header>,
+    husks: Chain<Husk>,
+    things: usize,
+    bytes: u64,
+}
+
+impl Pile {
+    const fn new() -> Self {
+        Pile { entries: Chain::new(), husks: Chain::new(), things: 0, bytes: 0 }
+    }
+
+    fn take(&mut self) -> Pile {
+        std::mem::replace(self, Pile::new())
+    }
+
+    /// Puts an entry on the pile.
+    ///
+    /// # Safety
+    /// The entry is in no table any more, and on no other pile; the table's share in it is the pile's now.
+    pub(super) unsafe fn push_entry(&mut self, entry: *mut Header) {
+        // SAFETY: the table's share keeps the entry alive.
+        unsafe {
+            self.entries.push(entry);
+            self.bytes += EntryRef::new(entry).weight();
+        }
+        self.things += 1;
+    }
+
+    /// # Safety
+    /// The husk is alive and on no other pile.
+    unsafe fn push_husk(&mut self, husk: *mut Husk) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.husks.push(husk);
+            self.bytes += (*husk).bytes;
+        }
+        self.things += 1;
+    }
+
+    fn append(&mut self, other: Pile) {
+        self.entries.append(other.entries);
+        self.husks.append(other.husks);
+        self.things += other.things;
+        self.bytes += other.bytes;
+    }
+
+    fn is_empty(&self) -> bool {
+        self.things == 0
+    }
+}
+
+/// What can be linked into a chain.
+trait Link: Sized {
+    fn next(&mut self) -> &mut *mut Self;
+}
+
+impl Link for Header {
+    fn next(&mut self) -> &mut *mut Self {
+        &mut self.next
+    }
+}
+
+impl Link for Husk {
+    fn next(&mut self) -> &mut *mut Self {
+        &mut self.next
+    }
+}
+
+/// Things linked one to the next. All are alive, and on this chain alone.
+struct Chain<T> {
+    first: *mut T,
+    last: *mut T,
+}
+
+impl<T: Link> Chain<T> {
+    const fn new() -> Self {
+        Chain { first: ptr::null_mut(), last: ptr::null_mut() }
+    }
+
+    /// # Safety
+    /// The thing is alive and on no other chain.
+    unsafe fn push(&mut self, thing: *mut T) {
+        // SAFETY: the caller's promise.
+        unsafe { *T::next(&mut *thing) = self.first };
+        if self.first.is_null() {
+            self.last = thing;
+        }
+        self.first = thing;
+    }
+
+    fn append(&mut self, other: Self) {
+        if other.first.is_null() {
+            return;
+        }
+        if self.last.is_null() {
+            self.first = other.first;
+        } else {
+            // SAFETY: what is on the chain is alive.
+            unsafe { *T::next(&mut *self.last) = other.first };
+        }
+        self.last = other.last;
+    }
+
+    fn pop(&mut self) -> Option<*mut T> {
+        let thing = self.first;
+        if thing.is_null() {
+            return None;
+        }
+        // SAFETY: what is on the chain is alive.
+        self.first = unsafe { *T::next(&mut *thing) };
+        if self.first.is_null() {
+            self.last = ptr::null_mut();
+        }
+        Some(thing)
+    }
+}
+
+/// What a thread has retired.
+pub(super) struct Retired {
+    /// Since the pile was sorted.
+    fresh: Pile,
+    /// What could not be freed then, and the epoch that all sections must have begun in, or after.
+    waiting: Pile,
+    stamp: u64,
+}
+
+// SAFETY: what is on a pile belongs to the pile, and may be freed by any thread.
+unsafe impl Send for Retired {}
+
+impl Retired {
+    pub(super) const fn new() -> Self {
+        Retired { fresh: Pile::new(), waiting: Pile::new(), stamp: 0 }
+    }
+}
+
+impl Default for Retired {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Retires an entry.
+///
+/// # Safety
+/// The entry was just taken out of its table, whose share in it is handed over.
+pub(super) unsafe fn retire_entry(entry: *mut Header) {
+    // SAFETY: the caller's promise.
+    retire(|pile| unsafe { pile.push_entry(entry) });
+}
+
+/// Retires a part of a table that takes about `bytes`, with what it holds.
+///
+/// # Safety
+/// `husk` is the first field of what `bury` frees, and no table leads to it any more.
+pub(super) unsafe fn retire_husk(husk: *mut Husk, bytes: u64, bury: Bury) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*husk).bytes = bytes;
+        (*husk).bury = bury;
+        retire(|pile| pile.push_husk(husk));
+    }
+}
+
+fn retire(push: impl FnOnce(&mut Pile)) {
+    with(|record| {
+        let mut retired = record.retired.lock();
+        push(&mut retired.fresh);
+        let bytes = retired.fresh.bytes + retired.waiting.bytes;
+        record.retired_bytes.store(bytes.max(1), Ordering::Relaxed);
+        let full = retired.fresh.things >= THINGS || retired.fresh.bytes >= BYTES;
+        drop(retired);
+        if full {
+            sort(record);
+        }
+    });
+}
+
+/// Whether something waits to be freed.
+pub(super) fn is_anything_retired() -> bool {
+    global().records().any(|record| record.retired_bytes.load(Ordering::Relaxed) != 0)
+}
+
+/// Frees what can be freed, whoever has retired it.
+pub(super) fn flush() {
+    let retired = |record: &&Record| record.retired_bytes.load(Ordering::Relaxed) != 0;
+    global().records().filter(retired).for_each(sort);
+}
+
+/// Sorts the pile of a record.
+#[cold]
+fn sort(record: &'static Record) {
+    let global = global();
+    global.settle();
+    let mut retired = record.retired.lock();
+    let (fresh, waiting, stamp) = (retired.fresh.take(), retired.waiting.take(), retired.stamp);
+    drop(retired);
+    // Everything on the piles has left its table before this.
+    let now = global.epoch.fetch_add(1, Ordering::AcqRel) + 1;
+    let known = barrier::heavy();
+    let sections = global.records().map(|record| record.epoch.load(Ordering::Acquire)).filter(|epoch| *epoch != 0);
+    let oldest = if known { sections.min().unwrap_or(u64::MAX) } else { 0 };
+    let (mut ready, mut left) = (Pile::new(), Pile::new());
+    for (pile, since) in [(waiting, stamp), (fresh, now)] {
+        if since <= oldest { &mut ready } else { &mut left }.append(pile);
+    }
+    // After the sections: a pin that began in one of them is seen.
+    if !ready.is_empty() {
+        let pins = Pins::of_all();
+        while let Some(husk) = ready.husks.pop() {
+            // SAFETY: no section can reach the husk, and it belongs to this pile.
+            unsafe { ((*husk).bury)(husk, &pins, &mut left) };
+        }
+        while let Some(entry) = ready.entries.pop() {
+            // SAFETY: as above.
+            unsafe { pins.free(entry, &mut left) };
+        }
+    }
+    let mut retired = record.retired.lock();
+    if !left.is_empty() {
+        retired.waiting.append(left);
+        retired.stamp = now;
+    }
+    let bytes = retired.fresh.bytes + retired.waiting.bytes;
+    let nothing = retired.fresh.is_empty() && retired.waiting.is_empty();
+    record.retired_bytes.store(if nothing { 0 } else { bytes.max(1) }, Ordering::Relaxed);
+}
+
+/// The entries that slots name.
+pub(super) struct Pins {
+    /// In order; none when there was no memory for the list.
+    sorted: Option<Vec<*mut Header>>,
+}
+
+impl Pins {
+    fn of_all() -> Self {
+        let mut sorted = Vec::new();
+        for pin in Self::each() {
+            if sorted.try_reserve(1).is_err() {
+                return Pins { sorted: None };
+            }
+            sorted.push(pin);
+        }
+        sorted.sort_unstable();
+        Pins { sorted: Some(sorted) }
+    }
+
+    fn each() -> impl Iterator<Item = *mut Header> {
+        let slots = global().records().flat_map(|record| &record.slots);
+        slots.map(|slot| slot.load(Ordering::Acquire)).filter(|pin| !pin.is_null())
+    }
+
+    fn name(&self, entry: *mut Header) -> bool {
+        match &self.sorted {
+            Some(sorted) if sorted.is_empty() => false,
+            Some(sorted) => sorted.binary_search(&entry).is_ok(),
+            None => Self::each().any(|pin| pin == entry),
+        }
+    }
+
+    /// Gives up the table's share in an entry, which frees it unless its pins are counted; one that a slot names goes on
+    /// the pile.
+    ///
+    /// # Safety
+    /// The entry was in a table, to which no section can lead any more, and is on no pile.
+    pub(super) unsafe fn free(&self, entry: *mut Header, pile: &mut Pile) {
+        if self.name(entry) {
+            // SAFETY: the caller's promise.
+            unsafe { pile.push_entry(entry) };
+        } else {
+            // SAFETY: the table's share.
+            drop(unsafe { Pinned::share(entry) });
+        }
+    }
+}
+
+/// The two halves of a barrier: a light one that readers pass all the time, and a heavy one for those who free.
+///
+/// Linux can make all threads of a process pass a barrier at one thread's wish, so that readers need none of their own.
+/// Where that is forbidden, readers take a full one each time.
+pub(super) mod barrier {
+    use super::*;
+    use crate::store::lock::atomic::{compiler_fence, fence};
+
+    const UNKNOWN: u32 = 0;
+    const MEMBARRIER: u32 = 1;
+    const FENCE: u32 = 2;
+
+    /// Finds out which kind there is; before that, readers take the full one.
+    pub(in crate::store) fn prepare() {
+        let kind = &global().barrier;
+        if kind.load(Ordering::Relaxed) == UNKNOWN {
+            kind.store(if register() { MEMBARRIER } else { FENCE }, Ordering::Release);
+        }
+    }
+
+    #[inline(always)]
+    pub(in crate::store) fn light() {
+        if global().barrier.load(Ordering::Relaxed) == MEMBARRIER {
+            compiler_fence(Ordering::SeqCst);
+        } else {
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    /// Says whether all threads have passed it.
+    pub(super) fn heavy() -> bool {
+        fence(Ordering::SeqCst);
+        match global().barrier.load(Ordering::Acquire) {
+            MEMBARRIER => command(PRIVATE_EXPEDITED) || (register() && command(PRIVATE_EXPEDITED)),
+            _ => true,
+        }
+    }
+
+    const PRIVATE_EXPEDITED: libc::c_long = 1 << 3;
+    const REGISTER_PRIVATE_EXPEDITED: libc::c_long = 1 << 4;
+
+    fn register() -> bool {
+        command(REGISTER_PRIVATE_EXPEDITED)
+    }
+
+    #[cfg(all(target_os = "linux", not(shuttle)))]
+    fn command(command: libc::c_long) -> bool {
+        // SAFETY: the call takes two numbers and changes no memory of ours.
+        unsafe { libc::syscall(libc::SYS_membarrier, command, 0 as libc::c_long) == 0 }
+    }
+
+    #[cfg(not(all(target_os = "linux", not(shuttle))))]
+    fn command(_command: libc::c_long) -> bool {
+        false
+    }
+}
