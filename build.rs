@@ -8,12 +8,13 @@ use std::{env, fs};
 
 use cbindgen::{Builder, Config};
 
-const PARTS: [&str; 13] = [
+const PARTS: [&str; 14] = [
     "types",
     "library",
     "config",
     "key",
     "cache",
+    "read",
     "callback",
     "dict",
     "purview",
@@ -49,13 +50,22 @@ fn main() {
     }
 }
 
-/// One file's part of the header: its introduction, then what it declares.
+/// One file's part of the header: its introduction, in which code is indented, then what it declares.
 fn section(source: &Path, config: &Config) -> String {
     let text = fs::read_to_string(source).expect("the sources are readable");
-    let mut lines = text.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim_start);
-    let title = lines.next().unwrap_or_default();
+    let mut lines = text.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim_end);
+    let title = lines.next().unwrap_or_default().trim_start();
     let rule = "-".repeat(116 - title.chars().count());
-    let introduction: String = lines.map(|line| format!(" * {line}").trim_end().to_owned() + "\n").collect();
+    let mut introduction = String::new();
+    let mut is_code = false;
+    for line in lines {
+        if line.starts_with(" ```") {
+            is_code = !is_code;
+        } else {
+            let line = format!(" *{}{line}", if is_code { "    " } else { "" });
+            introduction += &(line.trim_end().to_owned() + "\n");
+        }
+    }
     let mut declarations = Vec::new();
     Builder::new()
         .with_src(source)

@@ -73,6 +73,7 @@ static inline void drop_nothing(void *user_data) { (void)user_data; }
 
 static inline void make_arguments(void) {
     size_t len = 0;
+    CHECK_OK(phicache_read_begin()); /* for what reads in place */
     in.options.struct_size = sizeof in.options;
     in.mice.struct_size = sizeof in.mice;
     in.mice.phi = 1.0;

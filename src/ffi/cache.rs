@@ -34,7 +34,7 @@ impl CacheHandle {
 }
 
 /// The cache behind a view.
-#[inline]
+#[inline(always)]
 pub(super) fn any<'c>(cache: *mut phicache_cache) -> Result<&'c Cache> {
     get::<CacheHandle, _>(cache, "cache").map(|handle| &handle.cache)
 }
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn phicache_cache_get(
     key: phicache_bytes,
     out: *mut phicache_value,
 ) -> phicache_status {
-    guard("phicache_cache_get", || verb::get(any(cache), key, out))
+    guard("phicache_cache_get", || verb::get(|| any(cache), key, out))
 }
 
 /// Looks a key up and copies its value; counts a hit or a miss, and nothing when the buffer is too small.
@@ -76,7 +76,7 @@ pub unsafe extern "C" fn phicache_cache_get_into(
     capacity: usize,
     out_len: *mut usize,
 ) -> phicache_status {
-    guard("phicache_cache_get_into", || verb::get_into(any(cache), key, buffer, capacity, out_len))
+    guard("phicache_cache_get_into", || verb::get_into(|| any(cache), key, buffer, capacity, out_len))
 }
 
 /// Tells whether a key has a value; counts nothing. OK, which says yes, is 0.
@@ -205,22 +205,23 @@ pub(super) mod verb {
     use super::super::output::{found, growing, length, stored};
     use super::*;
 
-    #[inline]
-    pub(in crate::ffi) fn get(
-        cache: Result<&Cache>,
+    #[inline(always)]
+    pub(in crate::ffi) fn get<'c>(
+        cache: impl FnOnce() -> Result<&'c Cache>,
         key: phicache_bytes,
         out: *mut phicache_value,
     ) -> Result<phicache_status> {
         let out = self::out(out, "out")?;
-        let found = cache?.get(bytes(key, "key")?);
+        let found = cache()?.get(bytes(key, "key")?);
         Ok(found.map_or(PHICACHE_MISS, |value| {
             out.fill(value);
             PHICACHE_OK
         }))
     }
 
-    pub(in crate::ffi) fn get_into(
-        cache: Result<&Cache>,
+    #[inline(always)]
+    pub(in crate::ffi) fn get_into<'c>(
+        cache: impl FnOnce() -> Result<&'c Cache>,
         key: phicache_bytes,
         buffer: *mut u8,
         capacity: usize,
@@ -228,7 +229,7 @@ pub(super) mod verb {
     ) -> Result<phicache_status> {
         let out_len = out(out_len, "out_len")?;
         let buffer = array_mut(buffer, capacity, "buffer")?;
-        match cache?.get_into(bytes(key, "key")?, buffer).transpose() {
+        match cache()?.get_into(bytes(key, "key")?, buffer).transpose() {
             Some(copied) => length(copied, out_len),
             None => Ok(PHICACHE_MISS),
         }

@@ -16,14 +16,24 @@ pub(super) struct ConfigHandle(pub(super) Arc<Config>);
 handle!(ConfigHandle, "phicache_config", b"phi-conf");
 
 /// Lent bytes.
-#[inline]
-pub(super) fn bytes<'a>(bytes: phicache_bytes, name: &str) -> Result<&'a [u8]> {
+#[inline(always)]
+pub(super) fn bytes<'a>(bytes: phicache_bytes, name: &'static str) -> Result<&'a [u8]> {
     array(bytes.data, bytes.len, name)
 }
 
+/// Lent bytes that were checked before, one by one.
+#[inline(always)]
+pub(super) fn lent_bytes(bytes: &phicache_bytes) -> &[u8] {
+    match bytes.len {
+        0 => &[],
+        // SAFETY: checked; that they are alive for the call is the header's convention.
+        len => unsafe { slice::from_raw_parts(bytes.data, len) },
+    }
+}
+
 /// A lent array; with a length of 0 the pointer may be anything.
-#[inline]
-pub(super) fn array<'a, T>(data: *const T, len: usize, name: &str) -> Result<&'a [T]> {
+#[inline(always)]
+pub(super) fn array<'a, T>(data: *const T, len: usize, name: &'static str) -> Result<&'a [T]> {
     if len == 0 {
         return Ok(&[]);
     }
@@ -33,8 +43,8 @@ pub(super) fn array<'a, T>(data: *const T, len: usize, name: &str) -> Result<&'a
 }
 
 /// A lent array to write to.
-#[inline]
-pub(super) fn array_mut<'a, T>(data: *mut T, len: usize, name: &str) -> Result<&'a mut [T]> {
+#[inline(always)]
+pub(super) fn array_mut<'a, T>(data: *mut T, len: usize, name: &'static str) -> Result<&'a mut [T]> {
     if len == 0 {
         return Ok(&mut []);
     }
@@ -43,22 +53,26 @@ pub(super) fn array_mut<'a, T>(data: *mut T, len: usize, name: &str) -> Result<&
     Ok(unsafe { slice::from_raw_parts_mut(data, len) })
 }
 
-#[inline]
-fn check_array<T>(data: *const T, len: usize, name: &str) -> Result<()> {
-    if data.is_null() {
-        return Err(Error::invalid(format!("{name} is NULL with a length of {len}")));
+#[inline(always)]
+fn check_array<T>(data: *const T, len: usize, name: &'static str) -> Result<()> {
+    if !data.is_null() && len <= isize::MAX as usize / size_of::<T>().max(1) && data.is_aligned() {
+        return Ok(());
     }
-    if len > isize::MAX as usize / size_of::<T>().max(1) {
-        return Err(Error::invalid(format!("{name} has an impossible length of {len}")));
-    }
-    if !data.is_aligned() {
-        return Err(Error::invalid(format!("{name} is not aligned to {} bytes", align_of::<T>())));
-    }
-    Ok(())
+    Err(no_array(data.is_null(), data.is_aligned(), len, align_of::<T>(), name))
+}
+
+#[cold]
+#[inline(never)]
+fn no_array(null: bool, aligned: bool, len: usize, align: usize, name: &'static str) -> Error {
+    Error::invalid(match (null, aligned) {
+        (true, _) => format!("{name} is NULL with a length of {len}"),
+        (_, true) => format!("{name} has an impossible length of {len}"),
+        (_, false) => format!("{name} is not aligned to {align} bytes"),
+    })
 }
 
 /// NUL-terminated text, or nothing for NULL.
-pub(super) fn optional_text<'a>(text: *const c_char, name: &str) -> Result<Option<&'a str>> {
+pub(super) fn optional_text<'a>(text: *const c_char, name: &'static str) -> Result<Option<&'a str>> {
     if text.is_null() {
         return Ok(None);
     }
@@ -68,7 +82,7 @@ pub(super) fn optional_text<'a>(text: *const c_char, name: &str) -> Result<Optio
 }
 
 /// NUL-terminated text.
-pub(super) fn text<'a>(text: *const c_char, name: &str) -> Result<&'a str> {
+pub(super) fn text<'a>(text: *const c_char, name: &'static str) -> Result<&'a str> {
     optional_text(text, name)?.ok_or_else(|| null(name))
 }
 
@@ -81,7 +95,7 @@ pub(super) fn config(config: *const phicache_config) -> Result<Arc<Config>> {
 }
 
 /// A struct that may be shorter than ours, when the caller was compiled with an older header: what it lacks is zero.
-fn growing<T: Copy>(given: *const T, name: &str) -> Result<T> {
+fn growing<T: Copy>(given: *const T, name: &'static str) -> Result<T> {
     if given.is_null() {
         return Err(null(name));
     }
@@ -96,7 +110,7 @@ fn growing<T: Copy>(given: *const T, name: &str) -> Result<T> {
 }
 
 /// The size that a growing struct says it has: at least `least`, and no more than any version will have.
-pub(super) fn struct_size<T>(given: *const T, least: usize, name: &str) -> Result<usize> {
+pub(super) fn struct_size<T>(given: *const T, least: usize, name: &'static str) -> Result<usize> {
     // SAFETY: growing structs begin with their size.
     let size = unsafe { given.cast::<usize>().read_unaligned() };
     match size >= least && size <= 4096 {
@@ -148,7 +162,7 @@ fn head<'a>(given: &phicache_mice) -> Result<Mice<'a>> {
 }
 
 /// A lent array, or nothing for NULL if its length is 0.
-pub(super) fn optional_array<'a, T>(data: *const T, len: usize, name: &str) -> Result<Option<&'a [T]>> {
+pub(super) fn optional_array<'a, T>(data: *const T, len: usize, name: &'static str) -> Result<Option<&'a [T]>> {
     match (data.is_null(), len) {
         (true, 0) => Ok(None),
         _ => array(data, len, name).map(Some),
@@ -165,6 +179,6 @@ pub(super) fn layout(layout: i32) -> Result<Layout> {
 }
 
 /// A fingerprint.
-pub(super) fn fingerprint(fingerprint: *const phicache_fingerprint, name: &str) -> Result<Fingerprint> {
+pub(super) fn fingerprint(fingerprint: *const phicache_fingerprint, name: &'static str) -> Result<Fingerprint> {
     array(fingerprint, 1, name).map_err(|_| null(name)).map(|given| Fingerprint(given[0].bytes))
 }

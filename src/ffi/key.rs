@@ -307,7 +307,7 @@ pub unsafe extern "C" fn phicache_network_fingerprint(
 }
 
 /// The builder behind a handle.
-pub(super) fn builder<'k>(key: *mut phicache_key, name: &str) -> Result<&'k mut KeyBuilder> {
+pub(super) fn builder<'k>(key: *mut phicache_key, name: &'static str) -> Result<&'k mut KeyBuilder> {
     get_mut::<KeyHandle, _>(key, name).map(|handle| &mut handle.0)
 }
 

@@ -1,0 +1,155 @@
+/* test_read.c: reading in place, in a section, and many keys at once. */
+#include "sample.h"
+
+enum { KEYS = 1000 };
+
+static phicache_dict_cache *dict;
+static phicache_cache *cache;
+static uint32_t numbers[KEYS];
+
+static void make_cache(void) {
+    uint32_t i;
+    REQUIRE_OK(phicache_dict_cache_new(NULL, NULL, &dict));
+    REQUIRE_OK(phicache_dict_cache_as_cache(dict, &cache));
+    for (i = 0; i < KEYS; i++) {
+        numbers[i] = i;
+        if (i % 3 != 0) CHECK_OK(phicache_dict_cache_set(dict, bytes(&numbers[i], 4), bytes(&numbers[i], 4)));
+    }
+}
+
+static void free_cache(void) { CHECK_OK(phicache_dict_cache_free(dict)); }
+
+static void outside_a_section_nothing_is_read(void) {
+    phicache_bytes got = text("old");
+    make_cache();
+    CHECK_STATUS(phicache_cache_read(cache, bytes(&numbers[1], 4), &got), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK(got.data == NULL && got.len == 0);
+    CHECK_CONTAINS(phicache_last_error(), "section");
+    CHECK_STATUS(phicache_read_end(), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_OK(phicache_read_begin());
+    CHECK_OK(phicache_read_begin());
+    CHECK_OK(phicache_read_end());
+    CHECK_OK(phicache_cache_read(cache, bytes(&numbers[1], 4), &got));
+    CHECK_OK(phicache_read_end());
+    CHECK_STATUS(phicache_cache_read(cache, bytes(&numbers[1], 4), &got), PHICACHE_ERROR_INVALID_ARGUMENT);
+    free_cache();
+}
+
+static void what_a_section_has_read_stays_until_it_ends(void) {
+    phicache_bytes got, replaced;
+    uint32_t i;
+    make_cache();
+    CHECK_OK(phicache_dict_cache_set(dict, text("k"), text("first value")));
+    CHECK_OK(phicache_dict_cache_set(dict, text("empty"), text("")));
+    CHECK_OK(phicache_read_begin());
+    CHECK_OK(phicache_cache_read(cache, text("empty"), &got));
+    CHECK(got.data != NULL && got.len == 0);
+    CHECK_OK(phicache_cache_read(cache, text("k"), &got));
+    CHECK((uintptr_t)got.data % 16 == 0);
+    for (i = 0; i < 500; i++) CHECK_OK(phicache_dict_cache_set(dict, text("k"), bytes(&i, 4)));
+    CHECK_OK(phicache_cache_read(cache, text("k"), &replaced));
+    CHECK_BYTES(replaced.data, replaced.len, "\xF3\x01\0\0", 4);
+    CHECK_OK(phicache_dict_cache_clear(dict));
+    CHECK_STATUS(phicache_cache_read(cache, text("k"), &got), PHICACHE_MISS);
+    CHECK(got.data == NULL);
+    free_cache();
+    CHECK_BYTES(replaced.data, replaced.len, "\xF3\x01\0\0", 4);
+    CHECK_OK(phicache_read_end());
+}
+
+static void reading_counts_as_getting_does(void) {
+    phicache_info info;
+    phicache_bytes got;
+    make_cache();
+    CHECK_OK(phicache_read_begin());
+    CHECK_OK(phicache_cache_read(cache, bytes(&numbers[1], 4), &got));
+    CHECK_STATUS(phicache_cache_read(cache, bytes(&numbers[0], 4), &got), PHICACHE_MISS);
+    CHECK_OK(phicache_read_end());
+    CHECK_OK(phicache_cache_info(cache, &info));
+    CHECK_UINT(info.hits, 1);
+    CHECK_UINT(info.misses, 1);
+    free_cache();
+}
+
+static void many_keys_are_looked_up_in_order(void) {
+    static phicache_bytes keys[KEYS], lent[KEYS];
+    static phicache_value pinned[KEYS];
+    size_t counts[] = {0, 1, 15, 16, 17, 62, 63, 64, KEYS}, found, expected, n, i;
+    phicache_info info;
+    make_cache();
+    for (i = 0; i < KEYS; i++) keys[i] = bytes(&numbers[i], 4);
+    CHECK_OK(phicache_read_begin());
+    for (n = 0; n < sizeof counts / sizeof *counts; n++) {
+        CHECK_OK(phicache_cache_clear(cache));
+        free_cache();
+        make_cache();
+        memset(lent, 0xEE, sizeof lent);
+        memset(pinned, 0xEE, sizeof pinned);
+        CHECK_OK(phicache_cache_read_many(cache, keys, counts[n], lent, &found));
+        expected = 0;
+        for (i = 0; i < counts[n]; i++) {
+            expected += i % 3 != 0;
+            if (i % 3 != 0) CHECK_BYTES(lent[i].data, lent[i].len, &numbers[i], 4);
+            else CHECK(lent[i].data == NULL && lent[i].len == 0);
+        }
+        CHECK_UINT(found, expected);
+        CHECK_OK(phicache_cache_get_many(cache, keys, counts[n], pinned, NULL));
+        CHECK_OK(phicache_cache_info(cache, &info));
+        CHECK_UINT(info.hits, 2 * expected);
+        CHECK_UINT(info.misses, 2 * (counts[n] - expected));
+        CHECK_OK(phicache_cache_clear(cache));
+        for (i = 0; i < counts[n]; i++) {
+            if (i % 3 != 0) CHECK_BYTES(pinned[i].data, pinned[i].len, &numbers[i], 4);
+            else CHECK_NO_VALUE(pinned[i]);
+            phicache_value_release(&pinned[i]);
+        }
+    }
+    CHECK_OK(phicache_read_end());
+    free_cache();
+}
+
+static void slices_that_cannot_be_are_errors_and_leave_nothing(void) {
+    phicache_bytes keys[2], lent[2];
+    phicache_value pinned[2];
+    size_t found = 7;
+    make_cache();
+    keys[0] = bytes(&numbers[1], 4);
+    keys[1] = no_address();
+    memset(pinned, 0xEE, sizeof pinned);
+    CHECK_STATUS(phicache_cache_get_many(cache, keys, 2, pinned, &found), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_UINT(found, 0);
+    CHECK_NO_VALUE(pinned[0]);
+    CHECK_STATUS(phicache_cache_get_many(cache, NULL, 2, pinned, &found), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_cache_read_many(cache, keys, 1, lent, &found), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_OK(phicache_cache_get_many(cache, NULL, 0, NULL, &found));
+    free_cache();
+}
+
+/* More pins than a thread has slots, released in another order. */
+static void very_many_pins_hold(void) {
+    static phicache_value pinned[10 * KEYS];
+    size_t i, at;
+    make_cache();
+    for (i = 0; i < 10 * KEYS; i++) {
+        const uint32_t number = (uint32_t)(i % 999 / 3 * 3 + 1);
+        CHECK_OK(phicache_cache_get(cache, bytes(&number, 4), &pinned[i]));
+    }
+    free_cache();
+    for (i = 0; i < 10 * KEYS; i++) {
+        uint32_t number;
+        at = i * 7919 % (10 * KEYS);
+        number = (uint32_t)(at % 999 / 3 * 3 + 1);
+        CHECK_BYTES(pinned[at].data, pinned[at].len, &number, 4);
+        phicache_value_release(&pinned[at]);
+    }
+}
+
+int main(void) {
+    RUN(outside_a_section_nothing_is_read);
+    RUN(what_a_section_has_read_stays_until_it_ends);
+    RUN(reading_counts_as_getting_does);
+    RUN(many_keys_are_looked_up_in_order);
+    RUN(slices_that_cannot_be_are_errors_and_leave_nothing);
+    RUN(very_many_pins_hold);
+    return check_report();
+}
