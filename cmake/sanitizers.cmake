@@ -46,6 +46,8 @@ if(PHICACHE_SANITIZE_RUST)
   set(phicache_cargo_sanitized --target ${CMAKE_MATCH_1})
   string(REGEX REPLACE ",.*" "" sanitizer "${PHICACHE_SANITIZE}")
   # The standard library comes compiled without; cmake/thread_sanitizer.cmake says what that takes.
+  # With a block of its own for each entry, so that a use after it was freed is seen.
   set(phicache_cargo_environment
-      RUSTC_BOOTSTRAP=1 "RUSTFLAGS=-Zsanitizer=${sanitizer} -Cunsafe-allow-abi-mismatch=sanitizer")
+      RUSTC_BOOTSTRAP=1
+      "RUSTFLAGS=-Zsanitizer=${sanitizer} -Cunsafe-allow-abi-mismatch=sanitizer --cfg phicache_separate_blocks")
 endif()

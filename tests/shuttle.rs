@@ -271,6 +271,8 @@ fn what_a_section_finds_stays_whole_until_it_ends() {
                 }
                 assert!(other.is_none_or(|value| value == [2; 32]));
                 drop(section);
+                // Frees what can be freed.
+                cache.stats();
                 assert!(pin.is_none_or(|pin| pin.entry.value()[0] % 100 == 1));
             })
         };
@@ -278,6 +280,51 @@ fn what_a_section_finds_stays_whole_until_it_ends() {
         reading.join().unwrap();
         assert_eq!(cache.size(), 0);
     });
+}
+
+#[test]
+fn what_is_stored_while_a_cache_is_cleared_stays_whole() {
+    check(|| {
+        let cache = cache();
+        let writing = |key: u8| {
+            let cache = cache.clone();
+            thread::spawn(move || cache.set(&[key], &[key; 32]).unwrap().unwrap())
+        };
+        let threads = [writing(0), writing(1)];
+        cache.clear().unwrap();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        // Frees what can be freed.
+        cache.stats();
+        let found = (0..2).filter_map(|key| cache.get(&[key])).inspect(|value| {
+            let bytes = value.entry.value();
+            assert!(bytes.len() == 32 && bytes.iter().all(|byte| *byte == bytes[0]));
+        });
+        assert_eq!(found.count() as u64, cache.size());
+    });
+}
+
+#[test]
+fn pins_of_either_kind_hold_while_the_cache_is_cleared_and_freed() {
+    for counted in [false, true] {
+        check(move || {
+            let cache = cache();
+            cache.set(&[9], &[9; 32]).unwrap().unwrap();
+            let mut pins: Vec<_> = (0..3).map(|_| cache.get(&[9]).unwrap()).collect();
+            // Two are in slots, the third is counted.
+            let kept = if counted { pins.split_off(2) } else { pins.drain(..1).collect() };
+            drop(pins);
+            let clearing = thread::spawn(move || {
+                cache.clear().unwrap();
+                cache.stats();
+                drop(cache);
+            });
+            let another = kept[0].entry.clone();
+            clearing.join().unwrap();
+            assert!(kept.iter().all(|pin| pin.entry.value() == [9; 32]));
+            drop(kept);
+            assert_eq!(another.value(), [9; 32]);
+        });
+    }
 }
 
 #[test]

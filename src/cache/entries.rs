@@ -198,7 +198,7 @@ impl<P: Policy> Entries<P> {
             self.counters.refuse(reason);
             return Ok(Err(reason));
         }
-        let mut draft = Draft::new(key);
+        let mut draft = Draft::new(key, Some(&self.table));
         write(&mut draft)?;
         let (_, inserted) = self.insert(draft.finish()?, true);
         match self.origin(inserted) {

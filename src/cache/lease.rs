@@ -125,7 +125,9 @@ impl Lease {
     }
 
     fn draft(&mut self, change: impl FnOnce(&mut Draft) -> Result<()>) -> Result<()> {
-        let mut draft = Draft::resume(self.flight.key(), mem::take(&mut self.block));
+        let held = self.held.0.lock();
+        let table = held.as_ref().map(|(cache, _)| cache.table());
+        let mut draft = Draft::resume(self.flight.key(), table, mem::take(&mut self.block));
         let changed = change(&mut draft);
         self.block = draft.pause();
         changed
@@ -137,12 +139,13 @@ impl Lease {
         if let Some(bytes) = self.failed {
             return Err(Error::OutOfMemory(bytes));
         }
-        let draft = Draft::resume(self.flight.key(), mem::take(&mut self.block));
+        let block = mem::take(&mut self.block);
         if let Some((cache, flight)) = self.held.end() {
+            let draft = Draft::resume(self.flight.key(), Some(cache.table()), block);
             let landed = cache.land(&flight, draft, gauge::UNLIMITED);
             return landed.inspect_err(|_| cache.fail(&flight));
         }
-        let entry = draft.finish()?.into_pinned();
+        let entry = Draft::resume(self.flight.key(), None, block).finish()?.into_pinned();
         Ok(Value { entry, origin: Origin::NotStored(Some(Refusal::Cleared)) })
     }
 

@@ -159,7 +159,7 @@ impl AskedMethod {
         match self {
             AskedMethod::Asked(asked) => asked.or_compute(compute),
             AskedMethod::Straight(key) => {
-                let mut draft = Draft::new(&key);
+                let mut draft = Draft::new(&key, None);
                 compute(&mut draft)?;
                 let entry = draft.finish()?.into_pinned();
                 Ok(Value { entry, origin: Origin::NotStored(Some(Refusal::Disabled)) })

@@ -83,7 +83,7 @@ impl InTheAir {
     /// function's frame.
     #[inline(always)]
     pub fn compute(self, maximum: f64, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
-        let mut draft = Draft::new(self.flight.key());
+        let mut draft = Draft::new(self.flight.key(), Some(self.cache.table()));
         match compute(&mut draft) {
             Ok(()) => self.finish(&mut draft, maximum),
             Err(error) => {

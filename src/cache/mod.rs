@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::error::Result;
-use crate::store::{Begin, Draft, Flight, Owner, Pinned, Section, Shared};
+use crate::store::{Begin, Draft, Flight, Owner, Pinned, Section, Shared, Table};
 
 /// Why a value was not stored: a normal outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -228,6 +228,11 @@ impl Cache {
     /// The configuration it was made with.
     pub fn config(&self) -> &Arc<Config> {
         each!(self, cache => cache.config())
+    }
+
+    /// Where its values are.
+    fn table(&self) -> &Table {
+        each!(self, cache => cache.table())
     }
 
     /// The prefixes that memos have taken here.

@@ -1,61 +1,118 @@
 //! An entry: one block of memory that holds a header, the key's bytes, and the value's bytes at 16-byte alignment.
 //!
 //! ```text
-//! | header, 32 bytes | key | padding to 16 | value |
+//! | header, 24 bytes | key | padding to 16 | value |
 //! ```
 //!
 //! An entry is written by one owner, as a [`Draft`], and never changes afterwards: replacing a value makes a new entry.
 //! A reader looks at it as an [`EntryRef`] while its section lasts, and keeps it longer as a [`Pinned`].
 
-use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
 use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::slice;
 
-use super::account::{Account, chunk};
-use super::lock::atomic::{AtomicU32, Ordering, fence};
+use super::arena::{self, Arena, Chunk, UNIT};
+use super::lock::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
+use super::reclaim::{Pile, Pins};
 use super::shared::Shared;
+use super::table::Table;
 use super::thread::PinSlot;
 use crate::error::{Error, Result};
-
-/// Values start at a multiple of this, so that an array of any plain C type may be read in place.
-const ALIGN: usize = 16;
 
 /// Keys are at most this long.
 pub const KEY_MAX: usize = i32::MAX as usize;
 
-#[repr(C, align(16))]
+#[repr(C)]
 pub(super) struct Header {
-    /// The shares in the block: the table's or its maker's, and one for each counted pin.
+    /// The number of counted shares: the maker's, those of pins, that of the pile of what was taken out. And two flags.
     shares: AtomicU32,
     key_len: u32,
-    value_len: usize,
-    /// Where the block is charged; none until a table takes it.
-    account: Option<Shared<Account>>,
-    /// The next on the pile of entries that were taken out of tables.
+    /// How far the block stands from the start of its chunk.
+    units: u32,
+    /// `LARGE`: the chunk tells.
+    value_len: u32,
+    /// The next on the pile of entries that were taken out of tables, or among the free blocks.
     pub(super) next: *mut Header,
 }
 
 const HEADER: usize = size_of::<Header>();
 
+/// The table has the entry: a share that is not counted, in the chunk neither.
+const IN_TABLE: u32 = 1 << 31;
+/// The entry is on the account, until it is freed.
+const CHARGED: u32 = 1 << 30;
+const COUNT: u32 = CHARGED - 1;
 /// An entry that comes to so many shares is never freed.
-const FOR_EVER: u32 = 3 << 30;
+const FOR_EVER: u32 = 1 << 29;
+
+/// A value of this length, or more.
+const LARGE: u32 = u32::MAX;
 
 /// Where the value starts in a block.
-#[inline]
+#[inline(always)]
 fn value_offset(key_len: usize) -> usize {
-    (HEADER + key_len + ALIGN - 1) & !(ALIGN - 1)
+    (HEADER + key_len + UNIT - 1) & !(UNIT - 1)
 }
 
-/// A block's size; none when it exceeds the address space.
-fn layout(key_len: usize, value_len: usize) -> Option<Layout> {
-    Layout::from_size_align(value_offset(key_len).checked_add(value_len)?, ALIGN).ok()
-}
-
-/// The bytes that an entry with these lengths takes in the heap.
+/// The memory that an entry with these lengths takes.
 pub fn weight(key_len: usize, value_len: usize) -> u64 {
-    layout(key_len, value_len).map_or(u64::MAX, |layout| chunk(layout.size()))
+    arena::weight(value_offset(key_len).saturating_add(value_len))
+}
+
+impl Header {
+    /// The chunk of a block.
+    pub(super) fn chunk(block: NonNull<Header>) -> *mut Chunk {
+        // SAFETY: the block is in a chunk that is alive, and its place never changes.
+        unsafe { block.byte_sub(block.as_ref().units as usize * UNIT).as_ptr().cast() }
+    }
+
+    /// The bytes of a block.
+    ///
+    /// # Safety
+    /// The block is in a chunk that is alive.
+    pub(super) unsafe fn bytes(block: *mut Header) -> usize {
+        // SAFETY: the lengths of a block stay when it is freed.
+        let entry = unsafe { EntryRef::new(block) };
+        value_offset(entry.key_len()) + entry.value_len()
+    }
+
+    /// Takes the table's share from an entry, if it has one, whose chunk the table has let go. One that a slot names goes on
+    /// the pile. Tells the weight of what stays.
+    ///
+    /// # Safety
+    /// No section can reach the entry any more, and the caller has a share in the chunk.
+    pub(super) unsafe fn leave_table(block: *mut Header, pins: &Pins, pile: &mut Pile) -> u64 {
+        // SAFETY: the chunk is alive.
+        unsafe {
+            let shares = &(*block).shares;
+            if shares.load(Ordering::Acquire) & IN_TABLE == 0 {
+                return 0;
+            }
+            let weight = EntryRef::new(block).weight();
+            if pins.name(block) {
+                Self::count_table(block);
+                pile.push_entry(block);
+                return weight;
+            }
+            match shares.fetch_sub(IN_TABLE, Ordering::AcqRel) & COUNT {
+                0 => 0,
+                _ => weight,
+            }
+        }
+    }
+
+    /// Makes the table's share a counted one, for one who has taken the entry out.
+    ///
+    /// # Safety
+    /// The table had the entry, and nobody else does this.
+    pub(super) unsafe fn count_table(block: *mut Header) {
+        // SAFETY: the table's share keeps the entry alive, and with it the chunk.
+        unsafe {
+            (*Self::chunk(NonNull::new_unchecked(block))).share();
+            (*block).shares.fetch_sub(IN_TABLE - 1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// A finished entry, to be read for as long as something keeps it alive: a section, a pin, a table's lock.
@@ -88,7 +145,16 @@ impl<'s> EntryRef<'s> {
     #[inline(always)]
     fn value_len(self) -> usize {
         // SAFETY: as above.
-        unsafe { (*self.as_ptr()).value_len }
+        match unsafe { (*self.as_ptr()).value_len } {
+            LARGE => self.large_value_len(),
+            len => len as usize,
+        }
+    }
+
+    #[cold]
+    fn large_value_len(self) -> usize {
+        // SAFETY: the entry keeps its chunk alive, in which it is alone.
+        unsafe { Chunk::single_block(Header::chunk(self.header)) - value_offset(self.key_len()) }
     }
 
     /// The key's bytes.
@@ -142,10 +208,12 @@ impl Pinned {
 
     /// A pin that takes a share of its own.
     pub(super) fn counted(entry: EntryRef<'_>) -> Self {
-        // Relaxed is enough: whatever keeps the entry alive now does so until the share is there.
-        let before = entry.shares().fetch_add(1, Ordering::Relaxed);
-        if before >= FOR_EVER {
-            entry.shares().store(FOR_EVER, Ordering::Relaxed);
+        static FOR_EVERS: PinSlot = AtomicPtr::new(ptr::null_mut());
+        // SAFETY: whatever keeps the entry alive now, and its chunk, does so until the shares are there.
+        unsafe { (*Header::chunk(entry.header)).share() };
+        if entry.shares().fetch_add(1, Ordering::Relaxed) & COUNT >= FOR_EVER {
+            // This share is never given back: the slot names nothing, and who empties it changes nothing.
+            return Pinned { header: entry.header, slot: &FOR_EVERS };
         }
         Pinned { header: entry.header, slot: ptr::null() }
     }
@@ -181,7 +249,7 @@ impl Pinned {
         self.entry().weight()
     }
 
-    /// Turns the pin into a pointer for a caller to keep; [`Pinned::from_raw`] takes it back. The slot, or the entry with
+    /// Turns the pin into a pointer for a caller to keep; [`Pinned::drop_raw`] takes it back. The slot, or the entry with
     /// the lowest bit set.
     #[inline]
     pub fn into_raw(self) -> *mut c_void {
@@ -193,27 +261,10 @@ impl Pinned {
         raw
     }
 
-    /// Takes a pin back.
-    ///
-    /// # Safety
-    /// `raw` came from [`Pinned::into_raw`] and is taken back once.
-    pub unsafe fn from_raw(raw: NonNull<c_void>) -> Self {
-        // SAFETY: the caller's promise; slots are never freed, and name their entry until the pin is dropped.
-        unsafe {
-            match counted(raw) {
-                Some(header) => Self::share(header.as_ptr()),
-                None => {
-                    let slot = raw.as_ptr().cast::<PinSlot>();
-                    Pinned { header: NonNull::new_unchecked((*slot).load(Ordering::Relaxed)), slot }
-                }
-            }
-        }
-    }
-
     /// Takes a pin back and drops it.
     ///
     /// # Safety
-    /// As for [`Pinned::from_raw`].
+    /// `raw` came from [`Pinned::into_raw`] and is taken back once.
     #[inline(always)]
     pub unsafe fn drop_raw(raw: NonNull<c_void>) {
         match counted(raw) {
@@ -251,43 +302,41 @@ impl Drop for Pinned {
     }
 }
 
-/// Gives up a share; the last one takes the block along.
+/// Gives up a counted share; the last one takes the entry along, if it is in no table.
 fn give_up(header: NonNull<Header>) {
-    // SAFETY: the share keeps the block alive.
-    let shares = unsafe { &(*header.as_ptr()).shares };
-    match shares.fetch_sub(1, Ordering::Release) {
-        1 => {
-            // What others read happens before the block is freed.
-            fence(Ordering::Acquire);
-            // SAFETY: this was the last share; slots named the block only while the table had one.
-            unsafe { free(header) };
+    let chunk = Header::chunk(header);
+    // SAFETY: the share keeps the block alive, and our share in the chunk that.
+    unsafe {
+        match header.as_ref().shares.fetch_sub(1, Ordering::Release) {
+            before if before & (COUNT | IN_TABLE) == 1 => {
+                // What others read happens before the block is used again.
+                fence(Ordering::Acquire);
+                free(header, chunk, before & CHARGED != 0);
+            }
+            _ => {}
         }
-        FOR_EVER.. => shares.store(FOR_EVER, Ordering::Relaxed),
-        _ => {}
+        Chunk::give_up(chunk);
     }
 }
 
-/// Takes a block off its account and gives its memory back.
+/// Takes an entry off its account and its block back.
 ///
 /// # Safety
-/// Nobody else points to the block any more.
-unsafe fn free(header: NonNull<Header>) {
-    // SAFETY: the block is alive and ours alone.
-    let (account, key_len, value_len) = unsafe {
-        let header = &mut *header.as_ptr();
-        (header.account.take(), header.key_len as usize, header.value_len)
-    };
-    let Some(layout) = layout(key_len, value_len) else { return };
-    if let Some(account) = account {
-        account.discharge(chunk(layout.size()));
-    }
-    #[cfg(shuttle)]
-    // SAFETY: the block is ours alone; whoever reads it still is to see that.
+/// Nobody else has a share in the entry; the caller has one in the chunk.
+unsafe fn free(header: NonNull<Header>, chunk: *mut Chunk, charged: bool) {
+    // SAFETY: the chunk is alive.
     unsafe {
-        header.as_ptr().cast::<u8>().add(HEADER).write_bytes(0xDD, layout.size() - HEADER);
+        let bytes = Header::bytes(header.as_ptr());
+        if charged && let Some(account) = (*chunk).account() {
+            account.discharge(arena::weight(bytes));
+        }
+        #[cfg(shuttle)]
+        // Whoever reads it still is to see that.
+        header.as_ptr().cast::<u8>().add(HEADER).write_bytes(0xDD, bytes - HEADER);
+        // Neither charged nor shared; a walk through the chunk meets it as free.
+        header.as_ref().shares.store(0, Ordering::Relaxed);
+        Chunk::put_back(chunk, header.as_ptr(), bytes);
     }
-    // SAFETY: every block is allocated with the layout of its lengths.
-    unsafe { dealloc(header.as_ptr().cast(), layout) };
 }
 
 /// The block of an entry that is being written as it was reserved, and how much of its value is kept; none before
@@ -309,18 +358,20 @@ impl Block {
 /// An entry that is being written: it belongs to one computation, and no table knows it yet.
 pub struct Draft<'k> {
     key: &'k [u8],
+    /// For which table; none for a value that is kept nowhere.
+    table: Option<&'k Table>,
     block: Block,
 }
 
 impl<'k> Draft<'k> {
-    /// A draft for `key`, with an empty value. Allocates nothing.
-    pub fn new(key: &'k [u8]) -> Self {
-        Draft { key, block: Block(None) }
+    /// A draft for `key` in `table`, if in any, with an empty value. Allocates nothing.
+    pub fn new(key: &'k [u8], table: Option<&'k Table>) -> Self {
+        Self::resume(key, table, Block(None))
     }
 
     /// Goes on with what another draft of the same key left.
-    pub fn resume(key: &'k [u8], block: Block) -> Self {
-        Draft { key, block }
+    pub fn resume(key: &'k [u8], table: Option<&'k Table>, block: Block) -> Self {
+        Draft { key, table, block }
     }
 
     /// Leaves the block for another draft to go on with.
@@ -330,7 +381,7 @@ impl<'k> Draft<'k> {
 
     /// Moves the draft out, and leaves an empty one.
     pub fn take(&mut self) -> Self {
-        Draft { key: self.key, block: Block(self.block.0.take()) }
+        Draft { key: self.key, table: self.table, block: Block(self.block.0.take()) }
     }
 
     /// The key that the value is for.
@@ -341,20 +392,27 @@ impl<'k> Draft<'k> {
     /// Makes the value `len` zero bytes and lends them for writing; what was reserved before is gone.
     pub fn reserve(&mut self, len: usize) -> Result<&mut [u8]> {
         self.block.0 = None;
-        self.block.0 = Some((allocate(self.key, len, alloc_zeroed)?, len));
+        let mut pinned = self.allocate(len)?;
+        // SAFETY: the block is fresh, only this draft points to it, and it has room for the value at its offset.
+        unsafe { value_start(&mut pinned).write_bytes(0, len) };
+        self.block.0 = Some((pinned, len));
         Ok(self.block.value_mut())
     }
 
     /// Makes the value a copy of `value`.
     pub fn write(&mut self, value: &[u8]) -> Result<()> {
         self.block.0 = None;
-        let (pinned, _) = self.block.0.insert((allocate(self.key, value.len(), alloc)?, value.len()));
-        // SAFETY: the block is fresh, only this draft points to it, and it has room for the value at its offset.
-        unsafe {
-            let start = pinned.header.as_ptr().cast::<u8>().add(value_offset(self.key.len()));
-            start.copy_from_nonoverlapping(value.as_ptr(), value.len());
-        }
+        let mut pinned = self.allocate(value.len())?;
+        // SAFETY: as in `reserve`.
+        unsafe { value_start(&mut pinned).copy_from_nonoverlapping(value.as_ptr(), value.len()) };
+        self.block.0 = Some((pinned, value.len()));
         Ok(())
+    }
+
+    /// A new block for the key and a value of `len` bytes, which are not written yet.
+    fn allocate(&self, len: usize) -> Result<Pinned> {
+        let arena = self.table.map(Table::arena).transpose()?;
+        allocate(self.key, len, arena.as_deref())
     }
 
     /// Keeps the first `len` bytes of the value. The bytes do not move before the draft is finished.
@@ -384,8 +442,11 @@ impl<'k> Draft<'k> {
     /// Ends the writing: the entry is final, in a block no larger than it needs.
     pub fn finish(self) -> Result<Fresh> {
         match self.block.0 {
-            None => Ok(Fresh(allocate(self.key, 0, alloc)?)),
-            Some((pinned, kept)) if kept < pinned.value().len() => Ok(Fresh(shrink(pinned, kept)?)),
+            None => self.allocate(0).map(Fresh),
+            Some((pinned, kept)) if kept < pinned.value().len() => {
+                let arena = self.table.map(Table::arena).transpose()?;
+                copy(&pinned, kept, arena.as_deref()).map(Fresh)
+            }
             Some((pinned, _)) => Ok(Fresh(pinned)),
         }
     }
@@ -405,46 +466,63 @@ impl Fresh {
         self.0
     }
 
-    /// A share in the entry for a table, whose pointer to it is published after this.
-    pub(super) fn share_with_table(&self) -> *mut Header {
-        let header = self.0.header.as_ptr();
-        // SAFETY: a Fresh is the only owner of its block: nobody else counts.
-        unsafe { (*header).shares.store(2, Ordering::Relaxed) };
-        header
+    /// Moves the entry to where a table that uses `arena` may take it in, if it is elsewhere: the table may have been
+    /// cleared since it was begun.
+    pub(super) fn move_to(&mut self, arena: &Shared<Arena>) -> Result<()> {
+        // SAFETY: our share keeps the chunk alive.
+        if !unsafe { (*Header::chunk(self.0.header)).is_attached_to(arena) } {
+            self.0 = copy(&self.0, self.0.value().len(), Some(arena))?;
+        }
+        Ok(())
     }
 
-    /// Charges the entry to `account`, where it stays until it is freed. Says whether `limit` allowed it.
-    pub(super) fn charge(&mut self, account: Shared<Account>, limit: u64) -> bool {
-        if !account.charge(self.0.weight(), limit) {
-            return false;
+    /// Charges the entry, until it is freed, if `limit` allows that; and shares it with a table, whose pointer to it is
+    /// published after this. None where the limit forbids it.
+    pub(super) fn enter_table(&mut self, arena: &Arena, limit: u64) -> Option<*mut Header> {
+        let weight = self.0.weight();
+        if !arena.account.charge(weight, limit) {
+            return None;
         }
-        // SAFETY: a Fresh is the only owner of its block.
-        unsafe { self.0.header.as_mut() }.account = Some(account);
-        true
+        arena.in_table.store(arena.in_table.load(Ordering::Relaxed) + weight, Ordering::Relaxed);
+        let header = self.0.header.as_ptr();
+        // SAFETY: a Fresh is the only owner of its block: nobody else counts.
+        unsafe { (*header).shares.store(IN_TABLE | CHARGED | 1, Ordering::Relaxed) };
+        Some(header)
     }
 }
 
-/// A new block for `key` and a value of `value_len` bytes that are left as `allocator` gives them.
-fn allocate(key: &[u8], value_len: usize, allocator: unsafe fn(Layout) -> *mut u8) -> Result<Pinned> {
+/// A new block for `key` and a value of `value_len` bytes that are not written yet.
+fn allocate(key: &[u8], value_len: usize, arena: Option<&Shared<Arena>>) -> Result<Pinned> {
     if key.len() > KEY_MAX {
         return Err(Error::invalid(format!("a key of {} bytes; at most {KEY_MAX} are allowed", key.len())));
     }
-    let layout = layout(key.len(), value_len).ok_or(Error::OutOfMemory(value_len))?;
-    // SAFETY: the layout holds a header, so it is not empty.
-    let block = NonNull::new(unsafe { allocator(layout) }).ok_or(Error::OutOfMemory(layout.size()))?;
-    let header = block.cast::<Header>();
-    // SAFETY: the block is fresh, aligned for a header, and has room for the header and the key behind it.
-    unsafe {
-        header.write(Header {
-            shares: AtomicU32::new(1),
-            key_len: key.len() as u32,
-            value_len,
-            account: None,
-            next: ptr::null_mut(),
-        });
-        block.add(HEADER).copy_from_nonoverlapping(NonNull::from(key).cast(), key.len());
-    }
+    let bytes = value_offset(key.len()).checked_add(value_len).ok_or(Error::OutOfMemory(value_len))?;
+    let header = Arena::block(arena, bytes, |block, chunk| {
+        let units = (block.addr().get() - chunk.addr()) / UNIT;
+        // SAFETY: the block is fresh, and has room for the header.
+        unsafe {
+            block.write(Header {
+                shares: AtomicU32::new(1),
+                key_len: key.len() as u32,
+                units: units as u32,
+                value_len: u32::try_from(value_len).unwrap_or(LARGE),
+                next: ptr::null_mut(),
+            });
+        }
+    })?;
+    // SAFETY: the block has room for the key behind the header.
+    unsafe { header.cast::<u8>().add(HEADER).copy_from_nonoverlapping(NonNull::from(key).cast(), key.len()) };
     Ok(Pinned { header, slot: ptr::null() })
+}
+
+/// The start of the value of a block that nobody else reads.
+///
+/// # Safety
+/// `pinned` is the block's only owner.
+unsafe fn value_start(pinned: &mut Pinned) -> *mut u8 {
+    let offset = value_offset(pinned.entry().key_len());
+    // SAFETY: the value stands there in the same block.
+    unsafe { pinned.header.as_ptr().cast::<u8>().add(offset) }
 }
 
 /// The value of a block that nobody else reads.
@@ -452,24 +530,17 @@ fn allocate(key: &[u8], value_len: usize, allocator: unsafe fn(Layout) -> *mut u
 /// # Safety
 /// `pinned` is the block's only owner, and the value is initialized.
 unsafe fn value_mut(pinned: &mut Pinned) -> &mut [u8] {
-    let (offset, len) = (value_offset(pinned.entry().key_len()), pinned.entry().value_len());
+    let len = pinned.entry().value_len();
     // SAFETY: as for `EntryRef::value`, and the caller promises that nobody else looks.
-    unsafe { slice::from_raw_parts_mut(pinned.header.as_ptr().cast::<u8>().add(offset), len) }
+    unsafe { slice::from_raw_parts_mut(value_start(pinned), len) }
 }
 
-/// Moves an entry that nobody else holds into a block that fits a value of `kept` bytes.
-fn shrink(pinned: Pinned, kept: usize) -> Result<Pinned> {
-    let (key_len, reserved) = (pinned.entry().key_len(), pinned.entry().value_len());
-    let (Some(old), Some(new)) = (layout(key_len, reserved), layout(key_len, kept)) else {
-        return Err(Error::OutOfMemory(reserved));
-    };
-    // SAFETY: the block was allocated with `old`, nobody else points to it, and the new size is not zero.
-    let block = unsafe { realloc(pinned.header.as_ptr().cast(), old, new.size()) };
-    let mut header = NonNull::new(block.cast::<Header>()).ok_or(Error::OutOfMemory(new.size()))?;
-    std::mem::forget(pinned);
-    // SAFETY: realloc moved the header along.
-    unsafe { header.as_mut() }.value_len = kept;
-    Ok(Pinned { header, slot: ptr::null() })
+/// The same entry, with the first `kept` bytes of its value, in a block of its own size.
+fn copy(pinned: &Pinned, kept: usize, arena: Option<&Shared<Arena>>) -> Result<Pinned> {
+    let mut new = allocate(pinned.key(), kept, arena)?;
+    // SAFETY: the block is fresh, and has room for so many bytes.
+    unsafe { value_start(&mut new).copy_from_nonoverlapping(pinned.value().as_ptr(), kept) };
+    Ok(new)
 }
 
 #[cfg(test)]
@@ -477,11 +548,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_header_takes_32_bytes_and_values_are_aligned() {
-        assert_eq!(HEADER, 32);
+    fn the_header_takes_24_bytes_and_values_are_aligned() {
+        assert_eq!(HEADER, 24);
         for key_len in 0..40 {
             let key = vec![7u8; key_len];
-            let mut draft = Draft::new(&key);
+            let mut draft = Draft::new(&key, None);
             draft.reserve(24).unwrap().fill(9);
             let entry = draft.finish().unwrap().into_pinned();
             assert_eq!(entry.value().as_ptr() as usize % 16, 0);
@@ -491,8 +562,8 @@ mod tests {
 
     #[test]
     fn a_draft_starts_over_truncates_and_may_stay_empty() {
-        assert!(Draft::new(b"k").finish().unwrap().entry().value().is_empty());
-        let mut draft = Draft::new(b"k");
+        assert!(Draft::new(b"k", None).finish().unwrap().entry().value().is_empty());
+        let mut draft = Draft::new(b"k", None);
         draft.reserve(4).unwrap().copy_from_slice(b"abcd");
         assert_eq!(draft.reserve(100_000).unwrap()[..4], [0; 4]);
         draft.reserve(6).unwrap().copy_from_slice(b"abcdef");
@@ -505,19 +576,17 @@ mod tests {
 
     #[test]
     fn impossible_lengths_are_an_error() {
-        assert!(matches!(Draft::new(b"k").reserve(usize::MAX), Err(Error::OutOfMemory(_))));
-        assert!(matches!(Draft::new(b"k").reserve(isize::MAX as usize - 8), Err(Error::OutOfMemory(_))));
+        assert!(matches!(Draft::new(b"k", None).reserve(usize::MAX), Err(Error::OutOfMemory(_))));
+        assert!(matches!(Draft::new(b"k", None).reserve(isize::MAX as usize - 8), Err(Error::OutOfMemory(_))));
     }
 
     #[test]
-    fn a_pin_survives_the_way_through_a_pointer() {
-        let mut draft = Draft::new(b"key");
-        draft.write(b"value").unwrap();
-        let pin = draft.finish().unwrap().into_pinned();
-        let other = pin.clone();
-        let raw = NonNull::new(pin.into_raw()).unwrap();
-        drop(other);
-        // SAFETY: the pointer is taken back once.
-        assert_eq!(unsafe { Pinned::from_raw(raw) }.value(), b"value");
+    fn a_large_value_knows_its_length() {
+        for len in [1 << 16, (1 << 20) + 7, 5 << 20] {
+            let mut draft = Draft::new(b"key", None);
+            draft.reserve(len).unwrap()[len - 1] = 7;
+            let entry = draft.finish().unwrap().into_pinned();
+            assert_eq!((entry.value().len(), entry.value()[len - 1]), (len, 7));
+        }
     }
 }

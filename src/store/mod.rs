@@ -2,7 +2,8 @@
 //!
 //! | file | its one idea |
 //! |---|---|
-//! | `entry.rs` | one allocation holds header, key and value; whoever holds a [`Pinned`] keeps it alive |
+//! | `entry.rs` | one block holds header, key and value; whoever holds a [`Pinned`] keeps it alive |
+//! | `arena.rs` | where the entries of one table live: chunks of memory, given back all at once |
 //! | `table.rs` | finds entries by key: readers without locks, one writer at a time |
 //! | `segment.rs` | a part of a table: buckets of one cache line each |
 //! | `section.rs` | reading without locks, and pins that cost a plain store |
@@ -19,6 +20,7 @@
 //! What a reader sees is [`Section`], in which [`Table::find`] finds entries, and [`Pinned`], by which it keeps one.
 
 mod account;
+mod arena;
 mod entry;
 mod flight;
 pub mod gauge;

@@ -54,9 +54,9 @@ impl Pile {
     /// Puts an entry on the pile.
     ///
     /// # Safety
-    /// The entry is in no table any more, and on no other pile; the table's share in it is the pile's now.
+    /// The entry is in no table any more, and on no other pile; a counted share in it is the pile's now.
     pub(super) unsafe fn push_entry(&mut self, entry: *mut Header) {
-        // SAFETY: the table's share keeps the entry alive.
+        // SAFETY: the share keeps the entry alive.
         unsafe {
             self.entries.push(entry);
             self.bytes += EntryRef::new(entry).weight();
@@ -183,7 +183,10 @@ impl Default for Retired {
 /// The entry was just taken out of its table, whose share in it is handed over.
 pub(super) unsafe fn retire_entry(entry: *mut Header) {
     // SAFETY: the caller's promise.
-    retire(|pile| unsafe { pile.push_entry(entry) });
+    retire(|pile| unsafe {
+        Header::count_table(entry);
+        pile.push_entry(entry);
+    });
 }
 
 /// Retires a part of a table that takes about `bytes`, with what it holds.
@@ -249,8 +252,14 @@ fn sort(record: &'static Record) {
             unsafe { ((*husk).bury)(husk, &pins, &mut left) };
         }
         while let Some(entry) = ready.entries.pop() {
-            // SAFETY: as above.
-            unsafe { pins.free(entry, &mut left) };
+            // SAFETY: as above; the pile's share, which is the last but for counted pins, or goes on another pile.
+            unsafe {
+                if pins.name(entry) {
+                    left.push_entry(entry);
+                } else {
+                    drop(Pinned::share(entry));
+                }
+            }
         }
     }
     let mut retired = record.retired.lock();
@@ -287,7 +296,8 @@ impl Pins {
         slots.map(|slot| slot.load(Ordering::Acquire)).filter(|pin| !pin.is_null())
     }
 
-    fn name(&self, entry: *mut Header) -> bool {
+    /// Whether a slot names this entry.
+    pub(super) fn name(&self, entry: *mut Header) -> bool {
         match &self.sorted {
             Some(sorted) if sorted.is_empty() => false,
             Some(sorted) => sorted.binary_search(&entry).is_ok(),
@@ -295,18 +305,15 @@ impl Pins {
         }
     }
 
-    /// Gives up the table's share in an entry, which frees it unless its pins are counted; one that a slot names goes on
-    /// the pile.
-    ///
-    /// # Safety
-    /// The entry was in a table, to which no section can lead any more, and is on no pile.
-    pub(super) unsafe fn free(&self, entry: *mut Header, pile: &mut Pile) {
-        if self.name(entry) {
-            // SAFETY: the caller's promise.
-            unsafe { pile.push_entry(entry) };
-        } else {
-            // SAFETY: the table's share.
-            drop(unsafe { Pinned::share(entry) });
+    /// Whether a slot names an entry in these bytes.
+    pub(super) fn name_any_in(&self, start: *mut u8, len: usize) -> bool {
+        let end = start.wrapping_add(len);
+        match &self.sorted {
+            Some(sorted) => {
+                let first = sorted.partition_point(|pin| pin.cast::<u8>() < start);
+                sorted.get(first).is_some_and(|pin| pin.cast::<u8>() < end)
+            }
+            None => Self::each().any(|pin| (start..end).contains(&pin.cast())),
         }
     }
 }

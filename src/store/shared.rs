@@ -3,6 +3,8 @@
 //! `Arc::new` aborts the process when memory is out; a library in a job that has run for days answers with a status.
 
 use std::alloc::{Layout, alloc, dealloc};
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
@@ -108,11 +110,11 @@ impl<T> SharedCell<T> {
         Some(&unsafe { block.as_ref() }.value)
     }
 
-    /// A share in what is there.
-    pub fn share(&self) -> Option<Shared<T>> {
+    /// What is there, to be shared.
+    #[inline]
+    pub fn lend(&self) -> Option<Lent<'_, T>> {
         let block = NonNull::new(self.block.load(Ordering::Acquire))?;
-        // SAFETY: the cell keeps the block alive; its share is not given away, but another made from it.
-        Some(std::mem::ManuallyDrop::new(Shared { block }).deref().clone())
+        Some(Lent { shared: ManuallyDrop::new(Shared { block }), _cell: PhantomData })
     }
 
     /// What is there, or what `make` puts there.
@@ -133,6 +135,19 @@ impl<T> SharedCell<T> {
             std::mem::forget(value);
         }
         self.get().ok_or(Error::OutOfMemory(0))
+    }
+}
+
+/// What stands in a [`SharedCell`], with the cell's own share: it is not given up.
+pub struct Lent<'c, T> {
+    shared: ManuallyDrop<Shared<T>>,
+    _cell: PhantomData<&'c SharedCell<T>>,
+}
+
+impl<T> Deref for Lent<'_, T> {
+    type Target = Shared<T>;
+    fn deref(&self) -> &Shared<T> {
+        &self.shared
     }
 }
 

@@ -14,14 +14,15 @@ use std::alloc::{Layout, alloc, dealloc};
 use std::ptr;
 
 use super::account::{Account, chunk};
-use super::entry::{EntryRef, Fresh, Pinned};
+use super::arena::{Arena, Detached};
+use super::entry::{EntryRef, Fresh, Header, Pinned};
 use super::hash::Hashed;
 use super::lock::atomic::{AtomicPtr, AtomicU64, Ordering};
 use super::lock::{Mutex, MutexGuard};
 use super::reclaim::{self, Husk, Pile, Pins, retire_entry, retire_husk};
 use super::section::Section;
 use super::segment::{self, Bucket, Segment};
-use super::shared::{Shared, SharedCell};
+use super::shared::{Lent, Shared, SharedCell};
 use crate::error::{Error, Result};
 
 /// Buckets of a segment of full size.
@@ -54,7 +55,7 @@ pub struct Table {
     directory: AtomicPtr<Directory>,
     len: AtomicU64,
     changes: AtomicU64,
-    account: SharedCell<Account>,
+    arena: SharedCell<Arena>,
     writer: Mutex<Writer>,
 }
 
@@ -65,7 +66,7 @@ impl Table {
             directory: AtomicPtr::new(ptr::null_mut()),
             len: AtomicU64::new(0),
             changes: AtomicU64::new(0),
-            account: SharedCell::new(),
+            arena: SharedCell::new(),
             writer: Mutex::new(Writer { settled: true }),
         }
     }
@@ -131,12 +132,15 @@ impl Table {
             if !replace {
                 return Inserted::Kept;
             }
-            if !self.account.share().is_some_and(|account| fresh.charge(account, limit)) {
+            let Ok(arena) = self.arena() else { return Inserted::NoMemory };
+            if fresh.move_to(&arena).is_err() {
+                return Inserted::NoMemory;
+            }
+            let (Some(part), Some(entry)) = (self.part(hash), fresh.enter_table(&arena, limit)) else {
                 return Inserted::OverCapacity;
-            }
-            if let Some(part) = self.part(hash) {
-                part.segment.replace(place, fresh.share_with_table(), hash);
-            }
+            };
+            part.segment.replace(place, entry, hash);
+            self.leave(&arena, old);
             self.changes.fetch_add(1, Ordering::Release);
             drop(writing);
             // SAFETY: the entry has just left the table.
@@ -148,11 +152,14 @@ impl Table {
             Ok(false) => return Inserted::OverCapacity,
             Err(_) => return Inserted::NoMemory,
         }
-        let (Some(part), Some(account)) = (self.part(hash), self.account.share()) else { return Inserted::NoMemory };
-        if !fresh.charge(account, limit) {
-            return Inserted::OverCapacity;
+        let Ok(arena) = self.arena() else { return Inserted::NoMemory };
+        if fresh.move_to(&arena).is_err() {
+            return Inserted::NoMemory;
         }
-        part.segment.insert(fresh.share_with_table(), hash);
+        let (Some(part), Some(entry)) = (self.part(hash), fresh.enter_table(&arena, limit)) else {
+            return Inserted::OverCapacity;
+        };
+        part.segment.insert(entry, hash);
         self.len.fetch_add(1, Ordering::Relaxed);
         self.changes.fetch_add(1, Ordering::Release);
         Inserted::New
@@ -165,6 +172,9 @@ impl Table {
         let Some(part) = self.part(key.hash) else { return false };
         let Some((place, entry)) = part.segment.find(&key) else { return false };
         part.segment.remove(place, key.hash);
+        if let Some(arena) = self.arena.get() {
+            self.leave(arena, entry);
+        }
         self.len.fetch_sub(1, Ordering::Relaxed);
         self.changes.fetch_add(1, Ordering::Release);
         drop(writing);
@@ -175,37 +185,54 @@ impl Table {
 
     /// Takes all entries out.
     pub fn clear(&self) {
-        let directory = self.take();
-        self.retire(directory);
+        Self::retire(self.take().0);
     }
 
     /// Moves all entries into a table of their own, on the same account.
     pub fn split_off(&self) -> Result<Table> {
         let taken = Table::new();
-        if let Some(account) = self.account.share() {
-            taken.account.get_or_try_init(|| Ok(account))?;
-        }
-        let writing = self.write();
-        taken.len.store(self.len.swap(0, Ordering::Relaxed), Ordering::Relaxed);
-        taken.directory.store(self.directory.swap(ptr::null_mut(), Ordering::AcqRel), Ordering::Release);
-        self.changes.fetch_add(1, Ordering::Release);
-        drop(writing);
+        let (directory, len) = self.take();
+        taken.len.store(len, Ordering::Relaxed);
+        taken.directory.store(directory, Ordering::Release);
         Ok(taken)
     }
 
-    fn take(&self) -> *mut Directory {
+    /// Takes the directory, with all entries and the memory they stand in.
+    fn take(&self) -> (*mut Directory, u64) {
         let _writing = self.write();
-        self.len.store(0, Ordering::Relaxed);
         self.changes.fetch_add(1, Ordering::Release);
-        self.directory.swap(ptr::null_mut(), Ordering::AcqRel)
+        let len = self.len.swap(0, Ordering::Relaxed);
+        let directory = self.directory.swap(ptr::null_mut(), Ordering::AcqRel);
+        if let (Some(arena), false) = (self.arena.get(), directory.is_null()) {
+            // SAFETY: the directory is ours now; readers do not look at its chunks.
+            unsafe { (*directory).chunks = arena.detach() };
+        }
+        (directory, len)
     }
 
-    fn retire(&self, directory: *mut Directory) {
+    fn retire(directory: *mut Directory) {
         if !directory.is_null() {
-            let bytes = self.account.get().map_or(0, Account::bytes);
             // SAFETY: the directory has just left the table, with all it leads to.
-            unsafe { retire_husk(directory.cast(), bytes, Directory::bury_all) };
+            unsafe { retire_husk(directory.cast(), (*directory).chunks.weight(), Directory::bury_all) };
         }
+    }
+
+    /// Where entries for this table are made.
+    #[inline]
+    pub(super) fn arena(&self) -> Result<Lent<'_, Arena>> {
+        if let Some(arena) = self.arena.lend() {
+            return Ok(arena);
+        }
+        let account = Shared::try_new(Account::default())?;
+        self.arena.get_or_try_init(|| Arena::try_new(account))?;
+        self.arena.lend().ok_or(Error::OutOfMemory(0))
+    }
+
+    /// Takes an entry that leaves the table off what the arena knows to be in it. Only for the one who writes.
+    fn leave(&self, arena: &Arena, entry: *mut Header) {
+        // SAFETY: the table's share keeps the entry alive.
+        let weight = unsafe { EntryRef::new(entry) }.weight();
+        arena.in_table.store(arena.in_table.load(Ordering::Relaxed) - weight, Ordering::Relaxed);
     }
 
     /// Shows every entry to `see`.
@@ -246,7 +273,7 @@ impl Table {
     /// The bytes held: entries, pinned ones that were taken out included, and what it takes to find them.
     pub fn bytes(&self) -> u64 {
         reclaim::flush();
-        self.account.get().map_or(0, Account::bytes)
+        self.arena.get().map_or(0, |arena| arena.account.bytes())
     }
 
     /// Lets this thread change the table, and no other.
@@ -286,15 +313,14 @@ impl Table {
     fn make_room(&self, hash: u64, weight: u64, limit: u64) -> Result<bool> {
         let old = self.directory.load(Ordering::Acquire);
         let fits = |growth: u64| {
-            let held = self.account.get().map_or(0, Account::bytes);
+            let held = self.arena.get().map_or(0, |arena| arena.account.bytes());
             held.saturating_add(growth).saturating_add(weight) <= limit
         };
         let Some(part) = self.part(hash) else {
             if !fits(Part::bytes(1) + Directory::bytes(1)) {
                 return Ok(false);
             }
-            self.account.get_or_try_init(|| Shared::try_new(Account::default()))?;
-            let account = self.account.share().ok_or(Error::OutOfMemory(0))?;
+            let account = self.arena()?.account.clone();
             let way = Part::try_new(Segment::try_new(1)?, 0, account.clone())?;
             let first = Directory::try_new(1, 0, account, |_| way).inspect_err(|_| way.free())?;
             self.directory.store(first, Ordering::Release);
@@ -348,8 +374,14 @@ impl Default for Table {
 
 impl Drop for Table {
     fn drop(&mut self) {
-        let directory = *self.directory.get_mut();
-        self.retire(directory);
+        let (directory, _) = self.take();
+        if directory.is_null() {
+            // What stands in the arena was never in the table.
+            if let Some(arena) = self.arena.get() {
+                arena.detach().give_up_unused();
+            }
+        }
+        Self::retire(directory);
     }
 }
 
@@ -424,6 +456,8 @@ struct Directory {
     /// The number of buckets of each segment, less one: all have the same size.
     bucket_mask: usize,
     account: Shared<Account>,
+    /// Once it has left the table: the memory of its entries.
+    chunks: Detached,
     ways: [Way; 0],
 }
 
@@ -452,7 +486,8 @@ impl Directory {
         account.charge(Self::bytes(ways), u64::MAX);
         // SAFETY: the block is ours, and has room for the directory and so many ways behind it.
         unsafe {
-            block.write(Directory { husk: Husk::new(), mask: ways - 1, bucket_mask, account, ways: [] });
+            let chunks = Detached::NOTHING;
+            block.write(Directory { husk: Husk::new(), mask: ways - 1, bucket_mask, account, chunks, ways: [] });
             let first = (&raw mut (*block).ways).cast::<Way>();
             (0..ways).for_each(|at| first.add(at).write(way(at)));
         }
@@ -504,11 +539,9 @@ impl Directory {
         // SAFETY: nobody reaches any of this any more.
         unsafe {
             for way in Self::distinct(directory) {
-                for entry in segment::entries(way.buckets()) {
-                    pins.free(entry, pile);
-                }
                 drop(Box::from_raw(way.part));
             }
+            std::mem::replace(&mut (*directory).chunks, Detached::NOTHING).give_up(pins, pile);
             Self::bury(husk, pins, pile);
         }
     }
@@ -540,7 +573,7 @@ mod tests {
     }
 
     fn fresh(key: &[u8], value: &[u8]) -> Fresh {
-        let mut draft = Draft::new(key);
+        let mut draft = Draft::new(key, None);
         draft.write(value).unwrap();
         draft.finish().unwrap()
     }
