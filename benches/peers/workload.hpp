@@ -1,0 +1,82 @@
+// workload.hpp: keys and values: made from their numbers, so that every contender gets the same.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "peer.h"
+
+namespace bench {
+
+// A table's shape: how many entries, and how long their keys and values are.
+struct Shape {
+    std::size_t entries, key_len, value_len;
+};
+
+// Numbers that look random and are always the same.
+class Random {
+public:
+    explicit Random(std::uint64_t seed) : state_(seed) {}
+    std::uint64_t next();
+    // One of 0 … limit - 1.
+    std::uint64_t below(std::uint64_t limit);
+    // 0 <= number < 1.
+    double fraction();
+
+private:
+    std::uint64_t state_;
+};
+
+// Numbers from 0 to `count` - 1, the k-th most frequent with a probability that falls as 1 / k^0.99.
+class Zipf {
+public:
+    explicit Zipf(std::size_t count);
+    std::size_t pick(Random &random) const;
+
+private:
+    std::vector<double> below_;
+};
+
+// The buffers of one thread: a value to write and room for a copy.
+class Scratch {
+public:
+    explicit Scratch(std::size_t value_len);
+    std::uint8_t *value() const { return value_.get(); }
+    std::uint8_t *buffer() const { return buffer_.get(); }
+
+private:
+    std::unique_ptr<std::uint8_t[]> value_, buffer_;
+};
+
+// Keys one after the other in the order in which they are asked for, so that fetching them costs everybody little.
+class Stream {
+public:
+    // The entries of a table, one by one.
+    static Stream all(const Shape &shape);
+    // Entries of a table at random, all alike or few of them most often.
+    static Stream hits(const Shape &shape, std::size_t length, std::uint64_t seed, const Zipf *zipf = nullptr);
+    // Keys that the table does not have.
+    static Stream misses(const Shape &shape, std::size_t length);
+
+    // Makes one access in `each` a write.
+    void mix_writes(std::size_t each, std::uint64_t seed);
+
+    std::size_t length() const { return words_.size(); }
+    bench_work work(std::size_t from, std::size_t count, const Scratch &scratch) const;
+    // What a loop that reads this part must answer.
+    std::uint64_t expected(std::size_t from, std::size_t count) const;
+
+private:
+    explicit Stream(const Shape &shape) : shape_(shape) {}
+    void push(std::uint64_t number);
+    void finish();
+
+    Shape shape_;
+    std::vector<std::uint8_t> keys_;
+    std::vector<std::uint64_t> words_;
+    std::vector<std::uint8_t> writes_;
+    bool found_ = true;
+};
+
+}  // namespace bench

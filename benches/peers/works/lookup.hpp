@@ -1,0 +1,48 @@
+// lookup.hpp: contenders with filled tables, and loops measured on them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "works.hpp"
+
+namespace bench {
+
+// The peers that take part, each with a table of its own.
+class Tables {
+public:
+    // Makes and fills the tables. Throws std::runtime_error when one does not take all.
+    Tables(const Session &session, const Shape &shape);
+    ~Tables();
+    Tables(const Tables &) = delete;
+    Tables &operator=(const Tables &) = delete;
+
+    const Shape shape;
+
+    struct Contender {
+        const bench_peer *peer;
+        void *map;
+    };
+    const std::vector<Contender> &contenders() const { return contenders_; }
+
+private:
+    std::vector<Contender> contenders_;
+};
+
+// Where a peer keeps a loop.
+using Choose = bench_loop (*)(const bench_peer &peer);
+
+// Measures one loop of all who have it, on one core, interleaved; checks first that all answer what they must.
+void measure_loop(Session &session, const Tables &tables, const std::string &work, const std::string &form,
+                  Choose choose, const Stream &stream);
+
+// Reads and, one time in twenty, writes, by two threads at once.
+void measure_mixed(Session &session, const Tables &tables);
+
+// Throws std::runtime_error when a contender did not answer what it must.
+void check(const bench_peer &peer, const std::string &work, std::uint64_t answer, std::uint64_t expected);
+
+// How many accesses to draw: enough to reach all entries, few enough that the keys themselves stay near.
+std::size_t stream_length(const Shape &shape);
+
+}  // namespace bench
