@@ -6,6 +6,9 @@
 #   make stress    everything at once, from up to 64 threads, for SECONDS (60); THREADS and SEED may be given
 #   make sanitize  the C and C++ tests, and SECONDS of stress, under the address, undefined-behaviour and thread sanitizers
 #   make memcheck  the C tests under valgrind
+#   make bench     phicache beside what one would use instead: runs benches/peers (some ten minutes), and writes
+#                  docs/performance-peers.md; with QUICK=1 it only prints the small tables, in a minute
+#   make bench-instructions  instructions of each operation, counted by valgrind
 #   make build     the shared and the static library, the example, the C and C++ tests (what make alone does)
 #   make install   into PREFIX (default /usr/local), below DESTDIR where one is given; builds only what is not there
 #   make header    include/phicache.h from the Rust sources
@@ -26,7 +29,9 @@ NETWORK ?= examples/iit/networks/random-5-3.json
 
 SECONDS ?= 60
 
-.PHONY: demo test stress sanitize memcheck build configure install header symbols clean distclean toolchain
+BENCH = $(BUILD)/bench
+
+.PHONY: demo test stress sanitize memcheck bench bench-peers bench-instructions build configure install header symbols clean distclean toolchain
 
 demo: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target iit -j $(JOBS)
@@ -45,6 +50,26 @@ sanitize: toolchain
 
 memcheck: build
 	@$(PYTHON) -B make/run_tests.py $(BUILD) $(JOBS) memcheck
+
+bench: bench-peers
+ifdef QUICK
+	$(BENCH)/peers --quick
+else
+	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target replay -j $(JOBS)
+	$(BENCH)/peers --json $(BENCH)/figures.json
+	gzip -dc c-tests/data/*.trace.gz | $(BUILD)/c-tests/replay --time > $(BENCH)/replay.txt
+	$(PYTHON) -B docs/performance-peers.py $(BENCH)/figures.json $(BENCH)/replay.txt
+endif
+
+bench-peers: configure
+	@boost=$$($(PYTHON) -B make/find_peers.py $(CARGO)) || exit 1; $(FIND_CMAKE); \
+	    "$$cmake" -S benches/peers -B $(BENCH) -DPHICACHE_CARGO_TARGET_DIR="$$CARGO_TARGET_DIR" \
+	    -DBENCH_RUST_TARGET="$$CARGO_TARGET_DIR/peers" -DBENCH_BOOST_INCLUDES="$$boost" && \
+	    "$$cmake" --build $(BENCH) --target peers -j $(JOBS)
+
+bench-instructions: configure
+	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target phicache_shared -j $(JOBS)
+	@$(PYTHON) -B make/count_instructions.py $(BUILD)
 
 build: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) -j $(JOBS)

@@ -6,6 +6,11 @@
 // faster; their median, 10th and 90th percentile. Exit status: 0, 1 when something could not be measured or a contender gave
 // a wrong value, 2 for a wrong command line.
 #include <phicache.h>
+#ifdef BENCH_BOOST
+#include <boost/version.hpp>
+#else
+#define BOOST_LIB_VERSION ""
+#endif
 
 #include <algorithm>
 #include <cstdio>
@@ -68,6 +73,16 @@ std::string processor() {
     return "unknown processor";
 }
 
+// All peers' tables lie in memory at once; where that is too little, they get fewer entries.
+void fit_into_memory(Options &options, std::size_t peers) {
+    const Shape shape = large(options);
+    const std::size_t entry = shape.key_len + shape.value_len + 250, room = static_cast<std::size_t>(available()) / 2;
+    if (options.large * entry * peers <= room) return;
+    options.large = room / (entry * peers);
+    std::printf("the large table has %zu entries: all of them together are to take no more than half of the memory\n",
+                options.large);
+}
+
 int run(const Options &options) {
     const std::string machine = processor();
     const int core = cores().back();
@@ -78,6 +93,7 @@ int run(const Options &options) {
     if (phicache_config_set_maximum_memory_percent(nullptr, 100) != PHICACHE_OK)
         throw std::runtime_error(phicache_last_error());
     Session session{take_part(options), options, {}};
+    fit_into_memory(session.options, session.peers.size());
     for (const Work &work : WORKS) {
         const auto &only = options.only;
         const bool named = std::find(only.begin(), only.end(), work.name) != only.end();
@@ -86,7 +102,8 @@ int run(const Options &options) {
     if (!options.json.empty())
         session.report.write_json(options.json, "{\"cpu\": \"" + machine + "\", \"cores\": " +
                                                     std::to_string(cores().size()) + ", \"phicache\": \"" +
-                                                    phicache_version() + "\", \"compiler\": \"" BENCH_COMPILER "\"}");
+                                                    phicache_version() + "\", \"compiler\": \"" BENCH_COMPILER
+                                                    "\", \"boost\": \"" BOOST_LIB_VERSION "\"}");
     return 0;
 }
 

@@ -62,7 +62,7 @@ static PEERS: [Peer; 8] = [
     peer::<maps::SccIndex>(c"scc::HashIndex"),
     peer::<maps::Quick>(c"quick_cache"),
     peer::<maps::Moka>(c"moka"),
-    peer::<maps::Shards>(c"64 RwLock<hashbrown>"),
+    peer::<maps::Shards>(c"64 RwLock shards"),
     END,
 ];
 

@@ -47,6 +47,11 @@ pub trait Map: Sync {
     }
 }
 
+/// One of the loops.
+trait Operation {
+    fn run<M: Map>(map: &M, work: &Work) -> u64;
+}
+
 /// All loops of one map.
 pub struct Loops {
     pub make: extern "C" fn() -> *mut c_void,
@@ -62,16 +67,30 @@ pub const fn loops_of<M: Map>() -> Loops {
     Loops {
         make: make::<M>,
         free: free::<M>,
-        insert: insert::<M>,
-        hit: [Some(counted::<M, false>), Some(in_place::<M, false>), Some(copied::<M, false>)],
-        dependent: [Some(counted::<M, true>), Some(in_place::<M, true>), Some(copied::<M, true>)],
-        memoize: memoize::<M>,
-        mixed: if M::SETS_IN_ONE_STEP {
-            [Some(mixed_counted::<M>), Some(mixed_in_place::<M>), None]
-        } else {
-            [None; 3]
+        insert: enter::<M, Insert>,
+        hit: [Some(enter::<M, Counted<false>>), Some(enter::<M, InPlace<false>>), Some(enter::<M, Copied<false>>)],
+        dependent: [Some(enter::<M, Counted<true>>), Some(enter::<M, InPlace<true>>), Some(enter::<M, Copied<true>>)],
+        memoize: enter::<M, Memoize>,
+        mixed: match M::SETS_IN_ONE_STEP {
+            true => [Some(enter::<M, MixedCounted>), Some(enter::<M, MixedInPlace>), None],
+            false => [None; 3],
         },
     }
+}
+
+extern "C" fn make<M: Map>() -> *mut c_void {
+    Box::into_raw(Box::new(M::make())).cast()
+}
+
+unsafe extern "C" fn free<M: Map>(map: *mut c_void) {
+    // SAFETY: the harness hands back what `make` gave, once.
+    drop(unsafe { Box::from_raw(map.cast::<M>()) });
+}
+
+unsafe extern "C" fn enter<M: Map, O: Operation>(map: *mut c_void, work: *const Work) -> u64 {
+    // SAFETY: the harness hands back what `make` gave, and work that outlives the call.
+    let (map, work) = unsafe { (&*map.cast::<M>(), &*work) };
+    O::run(map, work)
 }
 
 fn word(value: &[u8]) -> u64 {
@@ -90,6 +109,12 @@ impl Work {
             self.value.cast::<u64>().write_unaligned(*self.words.add(place));
             Arc::from(from_raw_parts(self.value, self.value_len))
         }
+    }
+
+    /// Sets a key; what is read is nothing.
+    fn set<M: Map>(&self, map: &M, place: usize) -> u64 {
+        map.set(self.key(place), self.fresh(place));
+        0
     }
 
     fn writes(&self, place: usize) -> bool {
@@ -124,65 +149,73 @@ impl Work {
     }
 }
 
-extern "C" fn make<M: Map>() -> *mut c_void {
-    Box::into_raw(Box::new(M::make())).cast()
-}
+struct Insert;
 
-// SAFETY of all that follow: the harness hands back what `make` gave, and valid work.
-
-unsafe extern "C" fn free<M: Map>(map: *mut c_void) {
-    drop(unsafe { Box::from_raw(map.cast::<M>()) });
-}
-
-unsafe extern "C" fn insert<M: Map>(map: *mut c_void, work: *const Work) -> u64 {
-    let (map, work) = unsafe { (&*map.cast::<M>(), &*work) };
-    (0..work.count).for_each(|place| map.set(work.key(place), work.fresh(place)));
-    work.count as u64
-}
-
-unsafe extern "C" fn counted<M: Map, const DEPENDENT: bool>(map: *mut c_void, work: *const Work) -> u64 {
-    let (map, work) = unsafe { (&*map.cast::<M>(), &*work) };
-    work.sum::<DEPENDENT>(0, work.count, |_, key| map.counted(key).map_or(0, |value| word(&value)))
-}
-
-unsafe extern "C" fn in_place<M: Map, const DEPENDENT: bool>(map: *mut c_void, work: *const Work) -> u64 {
-    let (map, work) = unsafe { (&*map.cast::<M>(), &*work) };
-    work.sum_in_sections::<DEPENDENT, M>(map, |section, _, key| map.in_place(section, key, word).unwrap_or(0))
-}
-
-unsafe extern "C" fn copied<M: Map, const DEPENDENT: bool>(map: *mut c_void, work: *const Work) -> u64 {
-    let (map, work) = unsafe { (&*map.cast::<M>(), &*work) };
-    work.sum::<DEPENDENT>(0, work.count, |_, key| {
-        // SAFETY: the buffer holds any value, and is this thread's.
-        let copy = |value: &[u8]| unsafe { work.buffer.copy_from_nonoverlapping(value.as_ptr(), value.len()) };
-        // SAFETY: a value is at least a word long.
-        map.in_place(&map.section(), key, copy).map_or(0, |()| unsafe { work.buffer.cast::<u64>().read_unaligned() })
-    })
-}
-
-unsafe extern "C" fn memoize<M: Map>(map: *mut c_void, work: *const Work) -> u64 {
-    let (map, work) = unsafe { (&*map.cast::<M>(), &*work) };
-    work.sum::<false>(0, work.count, |place, key| word(&map.memoize(key, || work.fresh(place))))
-}
-
-unsafe extern "C" fn mixed_counted<M: Map>(map: *mut c_void, work: *const Work) -> u64 {
-    let (map, work) = unsafe { (&*map.cast::<M>(), &*work) };
-    work.sum::<false>(0, work.count, |place, key| {
-        if work.writes(place) {
-            map.set(key, work.fresh(place));
-            return 0;
+impl Operation for Insert {
+    fn run<M: Map>(map: &M, work: &Work) -> u64 {
+        for place in 0..work.count {
+            work.set(map, place);
         }
-        map.counted(key).map_or(0, |value| word(&value))
-    })
+        work.count as u64
+    }
 }
 
-unsafe extern "C" fn mixed_in_place<M: Map>(map: *mut c_void, work: *const Work) -> u64 {
-    let (map, work) = unsafe { (&*map.cast::<M>(), &*work) };
-    work.sum_in_sections::<false, M>(map, |section, place, key| {
-        if work.writes(place) {
-            map.set(key, work.fresh(place));
-            return 0;
-        }
-        map.in_place(section, key, word).unwrap_or(0)
-    })
+struct Counted<const DEPENDENT: bool>;
+
+impl<const DEPENDENT: bool> Operation for Counted<DEPENDENT> {
+    fn run<M: Map>(map: &M, work: &Work) -> u64 {
+        work.sum::<DEPENDENT>(0, work.count, |_, key| map.counted(key).map_or(0, |value| word(&value)))
+    }
+}
+
+struct InPlace<const DEPENDENT: bool>;
+
+impl<const DEPENDENT: bool> Operation for InPlace<DEPENDENT> {
+    fn run<M: Map>(map: &M, work: &Work) -> u64 {
+        work.sum_in_sections::<DEPENDENT, M>(map, |section, _, key| map.in_place(section, key, word).unwrap_or(0))
+    }
+}
+
+struct Copied<const DEPENDENT: bool>;
+
+impl<const DEPENDENT: bool> Operation for Copied<DEPENDENT> {
+    fn run<M: Map>(map: &M, work: &Work) -> u64 {
+        work.sum::<DEPENDENT>(0, work.count, |_, key| {
+            // SAFETY: the buffer holds any value, and is this thread's.
+            let copy = |value: &[u8]| unsafe { work.buffer.copy_from_nonoverlapping(value.as_ptr(), value.len()) };
+            // SAFETY: a value is at least a word long.
+            map.in_place(&map.section(), key, copy)
+                .map_or(0, |()| unsafe { work.buffer.cast::<u64>().read_unaligned() })
+        })
+    }
+}
+
+struct Memoize;
+
+impl Operation for Memoize {
+    fn run<M: Map>(map: &M, work: &Work) -> u64 {
+        work.sum::<false>(0, work.count, |place, key| word(&map.memoize(key, || work.fresh(place))))
+    }
+}
+
+struct MixedCounted;
+
+impl Operation for MixedCounted {
+    fn run<M: Map>(map: &M, work: &Work) -> u64 {
+        work.sum::<false>(0, work.count, |place, key| match work.writes(place) {
+            true => work.set(map, place),
+            false => map.counted(key).map_or(0, |value| word(&value)),
+        })
+    }
+}
+
+struct MixedInPlace;
+
+impl Operation for MixedInPlace {
+    fn run<M: Map>(map: &M, work: &Work) -> u64 {
+        work.sum_in_sections::<false, M>(map, |section, place, key| match work.writes(place) {
+            true => work.set(map, place),
+            false => map.in_place(section, key, word).unwrap_or(0),
+        })
+    }
 }

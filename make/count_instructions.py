@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""Counts the instructions of each of phicache's operations, which, unlike nanoseconds, are the same again on any day.
+
+    count_instructions.py BUILD
+
+Compiles benches/instructions.cpp against the shared library in BUILD and runs each of its works under valgrind's callgrind
+with two lengths; the difference is free of everything but the operation and the loop around it. valgrind comes from the
+PATH or from apt.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from find_tool import by_apt, say
+
+TOP = Path(__file__).resolve().parent.parent
+SHORT, LONG = 20_000, 40_000
+
+
+def executed(program, work, count, folder):
+    report = folder / "callgrind.out"
+    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={report}", program, work, str(count)]
+    run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if run.returncode != 0:
+        say(run.stderr.strip())
+        sys.exit(f"{work}: the run under valgrind failed")
+    return int(re.search(r"^(?:summary|totals): (\d+)", report.read_text(), re.MULTILINE).group(1))
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    build = Path(sys.argv[1]).resolve()
+    if not shutil.which("valgrind") and not by_apt("valgrind"):
+        sys.exit("valgrind is missing, and could not be fetched. Install it (as root: apt-get install valgrind), "
+                 "and run make again.")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        program = folder / "instructions"
+        subprocess.run(["c++", "-std=c++17", "-O2", f"-I{TOP / 'include'}", TOP / "benches/instructions.cpp", "-o", program,
+                        f"-L{build}", f"-Wl,-rpath,{build}", "-lphicache"], check=True)
+        works = subprocess.run([program], check=True, capture_output=True, text=True).stdout.splitlines()
+        print(f"{'instructions of one operation':34}{'':8}without the loop")
+        loop = None
+        for work in works:
+            each = (executed(program, work, LONG, folder) - executed(program, work, SHORT, folder)) / (LONG - SHORT)
+            loop = each if loop is None else loop
+            print(f"{work:34}{each:8.1f}{each - loop:10.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""Fetches what the side-by-side benchmark (benches/peers) is built with, and prints the include folders of Boost.
+
+    find_peers.py CARGO
+
+The C++ peers are Debian's packages, by apt-get, which needs root. Boost is taken from the system where it is new enough to
+have a concurrent map (1.83; Debian 12 has 1.74 and 1.81), otherwise its headers come with a crate, by cargo. What cannot be
+had is named in one message, and the exit status is 1; only Boost may be missing.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from find_tool import by_apt, say
+
+PEERS = Path(__file__).resolve().parent.parent / "benches/peers"
+INCLUDES = [Path("/usr/include"), Path("/usr/local/include")]
+
+PACKAGES = [
+    ("libabsl-dev", "absl/container/flat_hash_map.h"),
+    ("libtbb-dev", "tbb/concurrent_hash_map.h"),
+    ("libcuckoo-dev", "libcuckoo/cuckoohash_map.hh"),
+    ("libglib2.0-dev", "glib-2.0/glib.h"),
+]
+BOOST = "boost/unordered/concurrent_flat_map.hpp"
+
+
+def has(header):
+    return any((folder / header).exists() for folder in INCLUDES)
+
+
+def boost_of_crates(cargo):
+    """The include folders of the crates that carry Boost's headers; none where cargo cannot get them."""
+    command = [cargo, "metadata", "--locked", "--format-version", "1", "--features", "boost-headers",
+               "--manifest-path", str(PEERS / "rust/Cargo.toml")]
+    run = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    if run.returncode != 0:
+        return []
+    folders = [Path(package["manifest_path"]).parent / "include" for package in json.loads(run.stdout)["packages"]
+               if package["name"].startswith("boost_")]
+    return [str(folder) for folder in folders if folder.is_dir()]
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    missing = [package for package, header in PACKAGES if not has(header) and not (by_apt(package) and has(header))]
+    if missing:
+        say(f"The benchmark's peers are missing, and could not be fetched. Install them (as root: apt-get install "
+            f"{' '.join(missing)}), and run make again.")
+        sys.exit(1)
+    folders = [] if has(BOOST) else boost_of_crates(sys.argv[1])
+    if has(BOOST):
+        folders = [str(folder) for folder in INCLUDES if (folder / BOOST).exists()]
+    if not folders:
+        say("Boost 1.83 or newer cannot be had; the benchmark leaves its maps out.")
+    print(";".join(folders))
+
+
+if __name__ == "__main__":
+    main()
