@@ -8,7 +8,7 @@ use std::hint::black_box;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use phicache::iit::{Cut, Direction, NodeSet, Subsystem};
 use phicache::key::{Element, Fingerprint, KeyBuilder, repertoire};
-use phicache::store::{Draft, Table, gauge, hash};
+use phicache::store::{Draft, Hashed, Section, Table, gauge};
 
 /// The real load: what recorded runs of PyPhi look like.
 const ENTRIES: u64 = 2_000;
@@ -46,7 +46,8 @@ fn numbers() -> impl FnMut() -> u64 {
 fn hashes(criterion: &mut Criterion) {
     for len in [16, 40, 256] {
         let key = vec![7u8; len];
-        criterion.bench_function(&format!("hash of {len} bytes"), |bench| bench.iter(|| hash(black_box(&key))));
+        criterion
+            .bench_function(&format!("hash of {len} bytes"), |bench| bench.iter(|| Hashed::from(black_box(&key[..]))));
     }
 }
 
@@ -54,10 +55,24 @@ fn tables(criterion: &mut Criterion) {
     let table = filled();
     let mut next = numbers();
     criterion.bench_function("table: hit, pinned and released", |bench| {
-        bench.iter(|| table.get(&key(next())).map(|pinned| pinned.value()[0]))
+        bench.iter(|| {
+            let section = Section::enter();
+            let key = key(next());
+            table.find(&section, &Hashed::from(&key[..])).map(|entry| section.pin(entry).value()[0])
+        })
     });
-    criterion.bench_function("table: hit, in place", |bench| bench.iter(|| table.read(&key(next()), |value| value[0])));
-    criterion.bench_function("table: miss", |bench| bench.iter(|| table.contains(&key(ENTRIES + next()))));
+    criterion.bench_function("table: hit, in place", |bench| {
+        bench.iter(|| {
+            let key = key(next());
+            table.find(&Section::enter(), &Hashed::from(&key[..])).map(|entry| entry.value()[0])
+        })
+    });
+    criterion.bench_function("table: miss", |bench| {
+        bench.iter(|| {
+            let key = key(ENTRIES + next());
+            table.find(&Section::enter(), &Hashed::from(&key[..])).is_none()
+        })
+    });
     criterion.bench_function("table: replace", |bench| bench.iter(|| insert(&table, next())));
     criterion.bench_function("table: 2,000 inserts from empty", |bench| {
         bench.iter_batched(

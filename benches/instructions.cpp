@@ -15,6 +15,7 @@ using namespace bench;
 
 // The real load: what recorded runs of PyPhi look like.
 constexpr std::size_t ENTRIES = 2'000, KEY_LEN = 16, VALUE_LEN = 64;
+constexpr std::size_t BATCH = 50;
 const std::uint8_t VALUE[VALUE_LEN] = {};
 
 struct Key {
@@ -31,8 +32,10 @@ struct World {
     Subsystem uncut = new_subsystem(false), cut = new_subsystem(true);
     Mice parent = new_mice(uncut.get(), nullptr), closed = new_mice(cut.get(), nullptr);
     Mice child = new_mice(cut.get(), parent.get());
+    phicache_cache *view = nullptr;
 
     World() {
+        expect(PHICACHE_OK, phicache_dict_cache_as_cache(dict.get(), &view));
         const Config tight = new_config(0.0001);
         full = new_dict(tight.get());
         for (std::uint64_t number = 0; number < ENTRIES; number++) {
@@ -67,6 +70,22 @@ const Work WORKS[] = {
          phicache_value value;
          expect(PHICACHE_OK, phicache_dict_cache_get(world.dict.get(), world.keys[place].bytes(), &value));
          phicache_value_release(&value);
+     }},
+    {"hit in place, section of 50",
+     [](World &world, std::size_t place) {
+         phicache_bytes value;
+         if (place % BATCH == 0) expect(PHICACHE_OK, phicache_read_begin());
+         expect(PHICACHE_OK, phicache_cache_read(world.view, world.keys[place].bytes(), &value));
+         if (place % BATCH == BATCH - 1) expect(PHICACHE_OK, phicache_read_end());
+     }},
+    {"get_many of 50, and release",
+     [](World &world, std::size_t place) {
+         static phicache_bytes keys[BATCH];
+         phicache_value values[BATCH];
+         keys[place % BATCH] = world.keys[place].bytes();
+         if (place % BATCH != BATCH - 1) return;
+         expect(PHICACHE_OK, phicache_cache_get_many(world.view, keys, BATCH, values, nullptr));
+         for (phicache_value &value : values) phicache_value_release(&value);
      }},
     {"get_into",
      [](World &world, std::size_t place) {

@@ -32,16 +32,21 @@ inline const std::uint8_t *value_at(const bench_work &work, std::size_t place) {
     return work.value;
 }
 
-// Sums what `read` makes of all keys. Dependent: where the next key lies is known only when the last value was read.
+// Sums what `read` makes of some keys. Dependent: where the next key lies is known only when the last value was read.
 template <bool Dependent, class Read>
-std::uint64_t sum(const bench_work &work, Read &&read) {
+std::uint64_t sum_part(const bench_work &work, std::size_t from, std::size_t to, Read &&read) {
     std::uint64_t sum = 0, last = 0;
-    for (std::size_t place = 0; place < work.count; place++) {
+    for (std::size_t place = from; place < to; place++) {
         const std::size_t shift = Dependent ? last >> 63 : 0;
         last = read(place, key_at(work, place + shift));
         sum += last;
     }
     return sum;
+}
+
+template <bool Dependent, class Read>
+std::uint64_t sum(const bench_work &work, Read &&read) {
+    return sum_part<Dependent>(work, 0, work.count, read);
 }
 
 template <class Map>
@@ -125,6 +130,7 @@ struct Loops {
                 {counted<false>, in_place<false>, copied<false>},
                 {counted<true>, in_place<true>, copied<true>},
                 memoize,
+                {},
                 {several ? mixed<false> : nullptr, several ? mixed<true> : nullptr, nullptr}};
     }
 };

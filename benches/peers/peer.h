@@ -38,7 +38,7 @@ enum bench_form {
 };
 
 /* Reads that share one section, in maps whose sections hold nobody up. */
-enum { BENCH_SECTION = 64 };
+enum { BENCH_SECTION = 64, BENCH_BATCH = 64 };
 
 typedef struct bench_peer {
     const char *name;
@@ -49,6 +49,7 @@ typedef struct bench_peer {
     bench_loop hit[BENCH_FORMS];      /* NULL where the peer does not have the form */
     bench_loop dependent[BENCH_FORMS]; /* the place of the next key depends on the word just read */
     bench_loop memoize;               /* counted: get, or compute and store */
+    bench_loop batch[BENCH_FORMS];    /* hits, BENCH_BATCH at a time in one call; NULL where there is no such */
     bench_loop mixed[BENCH_FORMS];    /* reads and writes; NULL where several threads may not */
 } bench_peer;
 

@@ -1,6 +1,7 @@
 // phicache, called through its C ABI for every single operation, as a user calls it.
 #include <phicache.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "../loops.hpp"
@@ -10,6 +11,12 @@ namespace {
 using namespace bench;
 
 phicache_dict_cache *cache_of(void *map) { return static_cast<phicache_dict_cache *>(map); }
+
+phicache_cache *view_of(void *map) {
+    phicache_cache *view = nullptr;
+    phicache_dict_cache_as_cache(cache_of(map), &view);
+    return view;
+}
 
 phicache_bytes bytes(std::string_view text) {
     return {reinterpret_cast<const std::uint8_t *>(text.data()), text.size()};
@@ -79,25 +86,97 @@ std::uint64_t memoize(void *map, const bench_work *work) {
     });
 }
 
-std::uint64_t mixed(void *map, const bench_work *work) {
+// Calls `part(from, to)` for so many keys at a time, in a read section each, and sums what it answers.
+template <class Part>
+std::uint64_t sum_in_sections(const bench_work &work, Part &&part) {
+    std::uint64_t sum = 0;
+    for (std::size_t from = 0; from < work.count; from += BENCH_SECTION) {
+        phicache_read_begin();
+        sum += part(from, std::min<std::size_t>(from + BENCH_SECTION, work.count));
+        phicache_read_end();
+    }
+    return sum;
+}
+
+std::uint64_t read_in_place(phicache_cache *cache, std::string_view key) {
+    phicache_bytes value;
+    return phicache_cache_read(cache, bytes(key), &value) == PHICACHE_OK ? word_of(value.data) : 0;
+}
+
+template <bool Dependent>
+std::uint64_t in_place(void *map, const bench_work *work) {
+    phicache_cache *const cache = view_of(map);
+    return sum_in_sections(*work, [&](std::size_t from, std::size_t to) {
+        return sum_part<Dependent>(*work, from, to,
+                                   [&](std::size_t, std::string_view key) { return read_in_place(cache, key); });
+    });
+}
+
+// The keys of a batch.
+struct Batch {
+    phicache_bytes keys[BENCH_BATCH];
+
+    Batch(const bench_work &work, std::size_t from, std::size_t to) {
+        for (std::size_t place = from; place < to; place++) keys[place - from] = bytes(key_at(work, place));
+    }
+};
+
+std::uint64_t batch_pinned(void *map, const bench_work *work) {
+    phicache_cache *const cache = view_of(map);
+    std::uint64_t sum = 0;
+    for (std::size_t from = 0; from < work->count; from += BENCH_BATCH) {
+        const std::size_t to = std::min<std::size_t>(from + BENCH_BATCH, work->count);
+        const Batch batch(*work, from, to);
+        phicache_value values[BENCH_BATCH];
+        phicache_cache_get_many(cache, batch.keys, to - from, values, nullptr);
+        for (std::size_t i = 0; i < to - from; i++) {
+            sum += values[i].data ? word_of(values[i].data) : 0;
+            phicache_value_release(&values[i]);
+        }
+    }
+    return sum;
+}
+
+std::uint64_t batch_in_place(void *map, const bench_work *work) {
+    static_assert(static_cast<int>(BENCH_BATCH) == static_cast<int>(BENCH_SECTION));
+    phicache_cache *const cache = view_of(map);
+    return sum_in_sections(*work, [&](std::size_t from, std::size_t to) {
+        const Batch batch(*work, from, to);
+        phicache_bytes values[BENCH_BATCH];
+        phicache_cache_read_many(cache, batch.keys, to - from, values, nullptr);
+        std::uint64_t sum = 0;
+        for (std::size_t i = 0; i < to - from; i++) sum += values[i].data ? word_of(values[i].data) : 0;
+        return sum;
+    });
+}
+
+std::uint64_t mixed_pinned(void *map, const bench_work *work) {
     return sum<false>(*work, [&](std::size_t place, std::string_view key) -> std::uint64_t {
         if (work->writes[place]) return set_at(map, *work, place), 0;
         return read_pinned(map, key);
     });
 }
 
-// Read sections: until phicache has them, the nearest to a read in place is a pin and its release. With
-// phicache_read_begin, phicache_cache_read and phicache_read_end, `in_place` and `mixed_in_place` become loops of their
-// own with one section around BENCH_SECTION reads.
+std::uint64_t mixed_in_place(void *map, const bench_work *work) {
+    phicache_cache *const cache = view_of(map);
+    return sum_in_sections(*work, [&](std::size_t from, std::size_t to) {
+        return sum_part<false>(*work, from, to, [&](std::size_t place, std::string_view key) -> std::uint64_t {
+            if (work->writes[place]) return set_at(map, *work, place), 0;
+            return read_in_place(cache, key);
+        });
+    });
+}
+
 const bench_peer peers[] = {{"phicache",
                              1,
                              make,
                              free,
                              insert,
-                             {pinned<false>, pinned<false>, copied<false>},
-                             {pinned<true>, pinned<true>, copied<true>},
+                             {pinned<false>, in_place<false>, copied<false>},
+                             {pinned<true>, in_place<true>, copied<true>},
                              memoize,
-                             {mixed, mixed, nullptr}},
+                             {batch_pinned, batch_in_place, nullptr},
+                             {mixed_pinned, mixed_in_place, nullptr}},
                             {}};
 
 }  // namespace

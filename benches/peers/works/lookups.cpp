@@ -20,6 +20,13 @@ bench_loop dependent_in_place(const bench_peer &peer) { return peer.dependent[BE
 bench_loop dependent_copied(const bench_peer &peer) { return peer.dependent[BENCH_COPIED]; }
 bench_loop memoize(const bench_peer &peer) { return peer.memoize; }
 
+bench_loop batch_pinned(const bench_peer &peer) {
+    return peer.batch[BENCH_COUNTED] ? peer.batch[BENCH_COUNTED] : hit_in_place(peer);
+}
+bench_loop batch_in_place(const bench_peer &peer) {
+    return peer.batch[BENCH_IN_PLACE] ? peer.batch[BENCH_IN_PLACE] : hit_in_place(peer);
+}
+
 constexpr Choose HITS[BENCH_FORMS] = {hit_counted, hit_in_place, hit_copied};
 constexpr Choose DEPENDENT[BENCH_FORMS] = {dependent_counted, dependent_in_place, dependent_copied};
 
@@ -36,6 +43,9 @@ void measure_reads(Session &session, const Tables &tables) {
         measure_loop(session, tables, "dependent hit", FORMS[form], DEPENDENT[form], hits);
     measure_loop(session, tables, "miss", "", hit_counted, Stream::misses(tables.shape, length));
     measure_loop(session, tables, "memoize on a hit", "counted", memoize, hits);
+    // phicache's batches beside the single reads in place of those who have none.
+    measure_loop(session, tables, "batch of 64 against in place", "pinned", batch_pinned, hits);
+    measure_loop(session, tables, "batch of 64 against in place", "in place", batch_in_place, hits);
 }
 
 // Tables that fit into a core's cache are filled again and again in this process; the large one is a work of its own.

@@ -22,6 +22,7 @@ pub struct Peer {
     hit: [Option<Loop>; FORMS],
     dependent: [Option<Loop>; FORMS],
     memoize: Option<Loop>,
+    batch: [Option<Loop>; FORMS],
     mixed: [Option<Loop>; FORMS],
 }
 
@@ -39,6 +40,7 @@ const fn peer<M: Map>(name: &'static CStr) -> Peer {
         hit: loops.hit,
         dependent: loops.dependent,
         memoize: Some(loops.memoize),
+        batch: [None; FORMS],
         mixed: loops.mixed,
     }
 }
@@ -52,6 +54,7 @@ const END: Peer = Peer {
     hit: [None; FORMS],
     dependent: [None; FORMS],
     memoize: None,
+    batch: [None; FORMS],
     mixed: [None; FORMS],
 };
 
