@@ -23,7 +23,7 @@ fn key(number: u64) -> [u8; 16] {
 
 fn insert(table: &Table, number: u64) {
     let key = key(number);
-    let mut draft = Draft::new(&key);
+    let mut draft = Draft::new(&key, Some(table));
     draft.write(&VALUE).expect("memory for a value");
     table.insert(draft.finish().expect("memory for an entry"), true, u64::MAX);
 }

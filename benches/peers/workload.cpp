@@ -44,25 +44,29 @@ Scratch::Scratch(std::size_t value_len) : value_(new std::uint8_t[value_len]), b
     std::memset(buffer_.get(), 0, value_len);
 }
 
+// All memory at once: large blocks that are freed change how malloc treats others, and so what a map is seen to take. There
+// is room for one key more, whose place a dependent loop computes at its end.
+Stream::Stream(const Shape &shape, std::size_t length) : shape_(shape) {
+    keys_.reserve((length + 1) * shape.key_len);
+    words_.reserve(length);
+}
+
 Stream Stream::all(const Shape &shape) {
-    Stream stream(shape);
+    Stream stream(shape, shape.entries);
     for (std::uint64_t number = 0; number < shape.entries; number++) stream.push(number);
-    stream.finish();
     return stream;
 }
 
 Stream Stream::hits(const Shape &shape, std::size_t length, std::uint64_t seed, const Zipf *zipf) {
-    Stream stream(shape);
+    Stream stream(shape, length);
     Random random(seed);
     for (std::size_t i = 0; i < length; i++) stream.push(zipf ? zipf->pick(random) : random.below(shape.entries));
-    stream.finish();
     return stream;
 }
 
 Stream Stream::misses(const Shape &shape, std::size_t length) {
-    Stream stream(shape);
+    Stream stream(shape, length);
     for (std::size_t i = 0; i < length; i++) stream.push(shape.entries + i);
-    stream.finish();
     stream.found_ = false;
     return stream;
 }
@@ -76,9 +80,6 @@ void Stream::push(std::uint64_t number) {
     }
     words_.push_back(word(number));
 }
-
-// A dependent loop computes the place of one key more than it could ever ask for.
-void Stream::finish() { keys_.resize(keys_.size() + shape_.key_len); }
 
 void Stream::mix_writes(std::size_t each, std::uint64_t seed) {
     Random random(seed);

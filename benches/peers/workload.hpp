@@ -68,9 +68,8 @@ public:
     std::uint64_t expected(std::size_t from, std::size_t count) const;
 
 private:
-    explicit Stream(const Shape &shape) : shape_(shape) {}
+    Stream(const Shape &shape, std::size_t length);
     void push(std::uint64_t number);
-    void finish();
 
     Shape shape_;
     std::vector<std::uint8_t> keys_;
