@@ -14,19 +14,19 @@
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::{self, NonNull};
 
-use super::account::Account;
+use super::account::{Account, heap_bytes};
 use super::entry::Header;
 use super::lock::Mutex;
 use super::lock::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use super::reclaim::{Pile, Pins};
-use super::shared::Shared;
+use super::shared::{Shared, try_box};
 use crate::error::{Error, Result};
 
 /// Blocks are multiples of this, and aligned to it.
 pub(super) const UNIT: usize = 16;
 
 /// The first chunk of a table; each further one is twice as large, up to the last.
-const FIRST_CHUNK: usize = if cfg!(shuttle) { 256 } else { 1 << 10 };
+const FIRST_CHUNK: usize = if cfg!(shuttle) { 256 } else { 512 };
 const LAST_CHUNK: usize = if cfg!(shuttle) { 512 } else { 1 << 20 };
 
 /// Larger blocks have a chunk of their own. So have all where a memory checker is to see each of them.
@@ -186,9 +186,14 @@ impl Chunk {
                 Self::give_up(chunk);
                 return;
             }
-            let free = &mut inner.free[class(bytes).1];
-            (*block).next = *free;
-            *free = block;
+            if inner.free.is_none() {
+                inner.free = try_box([ptr::null_mut(); CLASSES]).ok();
+            }
+            // Where there is no memory for the lists, the block waits for its chunk to go.
+            if let Some(free) = inner.free.as_mut().map(|free| &mut free[class(bytes).1]) {
+                (*block).next = *free;
+                *free = block;
+            }
         }
     }
 }
@@ -207,8 +212,8 @@ struct Inner {
     carving: *mut Chunk,
     /// The size of the next.
     next_size: usize,
-    /// Blocks to be used again, by class.
-    free: [*mut Header; CLASSES],
+    /// Blocks to be used again, by class. It comes with the first of them.
+    free: Option<Box<[*mut Header; CLASSES]>>,
 }
 
 // SAFETY: the chunks belong to the arena, whose lock guards all of this.
@@ -216,12 +221,7 @@ unsafe impl Send for Inner {}
 
 impl Default for Inner {
     fn default() -> Self {
-        Inner {
-            chunks: ptr::null_mut(),
-            carving: ptr::null_mut(),
-            next_size: FIRST_CHUNK,
-            free: [ptr::null_mut(); CLASSES],
-        }
+        Inner { chunks: ptr::null_mut(), carving: ptr::null_mut(), next_size: FIRST_CHUNK, free: None }
     }
 }
 
@@ -262,6 +262,11 @@ impl Arena {
         Shared::try_new(Arena { account, in_table: AtomicU64::new(0), inner: Mutex::default() })
     }
 
+    /// What a table with entries has beside them and its directory: an arena, an account, the header of a chunk.
+    pub(super) fn bytes() -> u64 {
+        heap_bytes(size_of::<Self>()) + heap_bytes(size_of::<Account>()) + CHUNK_HEADER as u64
+    }
+
     /// A block for so many bytes, with a share in its chunk. `begin` writes the header while nobody else can see it.
     pub(super) fn block(
         arena: Option<&Shared<Arena>>,
@@ -281,9 +286,12 @@ impl Arena {
         let large = bytes > LARGE;
         let (size, class) = if large { (bytes, 0) } else { class(bytes) };
         let mut inner = arena.inner.lock();
-        if !large && let Some(block) = NonNull::new(inner.free[class]) {
+        if !large
+            && let Some(free) = inner.free.as_mut().map(|free| &mut free[class])
+            && let Some(block) = NonNull::new(*free)
+        {
             // SAFETY: free blocks are alive, and in this list alone.
-            inner.free[class] = unsafe { block.as_ref() }.next;
+            *free = unsafe { block.as_ref() }.next;
             let chunk = Header::chunk(block);
             // SAFETY: the chunk is attached, so it is alive.
             unsafe { (*chunk).share() };

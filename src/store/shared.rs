@@ -165,6 +165,21 @@ impl<T> Drop for SharedCell<T> {
     }
 }
 
+/// Boxes a value; without an abort when there is no memory.
+pub(super) fn try_box<T>(value: T) -> Result<Box<T>> {
+    let layout = Layout::new::<T>();
+    // SAFETY: what is boxed here is not empty.
+    let place = unsafe { alloc(layout) }.cast::<T>();
+    if place.is_null() {
+        return Err(Error::OutOfMemory(layout.size()));
+    }
+    // SAFETY: the memory is ours, aligned and large enough, and a Box frees it with this layout.
+    unsafe {
+        place.write(value);
+        Ok(Box::from_raw(place))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,7 +13,7 @@
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr;
 
-use super::account::{Account, chunk};
+use super::account::{Account, heap_bytes};
 use super::arena::{Arena, Detached};
 use super::entry::{EntryRef, Fresh, Header, Pinned};
 use super::hash::Hashed;
@@ -22,7 +22,7 @@ use super::lock::{Mutex, MutexGuard};
 use super::reclaim::{self, Husk, Pile, Pins, retire_entry, retire_husk};
 use super::section::Section;
 use super::segment::{self, Bucket, Segment};
-use super::shared::{Lent, Shared, SharedCell};
+use super::shared::{Lent, Shared, SharedCell, try_box};
 use crate::error::{Error, Result};
 
 /// Buckets of a segment of full size.
@@ -424,7 +424,7 @@ impl Way {
 
 impl Part {
     fn bytes(buckets: usize) -> u64 {
-        chunk(size_of::<Part>()) + chunk(Segment::bytes(buckets))
+        heap_bytes(size_of::<Part>()) + heap_bytes(Segment::bytes(buckets))
     }
 
     fn try_new(segment: Segment, depth: u32, account: Shared<Account>) -> Result<Way> {
@@ -467,8 +467,9 @@ impl Directory {
         Layout::new::<Directory>().extend(ways).map_or(ways, |(layout, _)| layout)
     }
 
+    /// What it takes, and what every table with entries has besides.
     fn bytes(ways: usize) -> u64 {
-        chunk(Self::layout(ways).size())
+        heap_bytes(Self::layout(ways).size()) + Arena::bytes()
     }
 
     fn try_new(
@@ -544,21 +545,6 @@ impl Directory {
             std::mem::replace(&mut (*directory).chunks, Detached::NOTHING).give_up(pins, pile);
             Self::bury(husk, pins, pile);
         }
-    }
-}
-
-/// Boxes a value; without an abort when there is no memory.
-fn try_box<T>(value: T) -> Result<Box<T>> {
-    let layout = Layout::new::<T>();
-    // SAFETY: what is boxed here is not empty.
-    let place = unsafe { alloc(layout) }.cast::<T>();
-    if place.is_null() {
-        return Err(Error::OutOfMemory(layout.size()));
-    }
-    // SAFETY: the memory is ours, aligned and large enough, and a Box frees it with this layout.
-    unsafe {
-        place.write(value);
-        Ok(Box::from_raw(place))
     }
 }
 
