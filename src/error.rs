@@ -31,6 +31,8 @@ pub enum Error {
     NameInUse(Cow<'static, str>),
     /// Bytes that should be a record are not, or are damaged.
     Damaged(Cow<'static, str>),
+    /// A Redis server could not be asked, or refused; the text says what was tried, where, and why it failed.
+    Redis(Cow<'static, str>),
 }
 
 /// The result of everything that can fail.
@@ -58,7 +60,8 @@ impl fmt::Display for Error {
             | Error::InvalidHandle(text)
             | Error::Configuration(text)
             | Error::Recursion(text)
-            | Error::Damaged(text) => f.write_str(text),
+            | Error::Damaged(text)
+            | Error::Redis(text) => f.write_str(text),
             Error::NameInUse(name) => write!(f, "a live cache is named \"{name}\" already"),
             Error::Callback(code) => write!(f, "the compute callback returned {code}; nothing was cached"),
             Error::BufferTooSmall { needed, capacity } => {

@@ -8,6 +8,7 @@
 //! | [`cache`] | the cache types, and functions with a cache |
 //! | [`iit`] | node sets, directions, cuts, subsystems, MICE records |
 //! | [`key`] | the canonical key encoding and the fingerprint |
+//! | [`redis`] | all that speaks to a server |
 //! | [`store`] | the in-process table, its entries, and the memory gauge |
 //! | [`registry`] | the names of live caches |
 //! | [`config`], [`error`] | what every layer may use |
@@ -20,5 +21,7 @@ pub mod error;
 pub mod ffi;
 pub mod iit;
 pub mod key;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod registry;
 pub mod store;

@@ -52,6 +52,7 @@ fn failed(function: &str, error: &Error) -> phicache_status {
         Error::Configuration(_) => PHICACHE_ERROR_CONFIGURATION,
         Error::NameInUse(_) => PHICACHE_ERROR_NAME_IN_USE,
         Error::Damaged(_) => PHICACHE_ERROR_DAMAGED,
+        Error::Redis(_) => PHICACHE_ERROR_REDIS,
     }
 }
 

@@ -1,0 +1,233 @@
+//! Many keys in one round trip: to one server as one pipeline, to a cluster as one pipeline per node, all sent before any
+//! is read.
+//!
+//! Part of a batch may fail, for example when one node of a cluster is down. What could be done was done, what was found is
+//! given, and the failure beside it says why the rest is not.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ::redis::{RedisResult, Value};
+
+use super::cluster::{Cluster, slot_of};
+use super::connection::Connection;
+use super::failure::{Answer, Cause, Failure};
+use super::node::{Node, Operation, Session};
+use super::server::{Layout, Server, Store, queue_set};
+
+/// Keys of one command at most: a server does nothing else while it answers one.
+const COMMAND: usize = 1000;
+
+/// Bytes that are packed before they are sent.
+const PACKED: usize = 1 << 20;
+
+/// What a batch found.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The value of each key, in their order.
+    pub values: Vec<Option<Vec<u8>>>,
+    /// Why some are missing that may be there.
+    pub failure: Option<Failure>,
+}
+
+/// How the keys of one slot are asked for, and how the replies are read.
+pub(super) trait Exchange {
+    /// Packs the commands for these keys, given by their numbers.
+    fn ask(&self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()>;
+    /// Reads all replies to them. What was learned from replies that came before a failure may be learned again.
+    fn learn(&mut self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()>;
+}
+
+impl Server {
+    /// The values of many keys.
+    pub fn get_many(&self, keys: &[&[u8]]) -> Batch {
+        let mut get = Get { keys, values: vec![None; keys.len()] };
+        let failure = self.exchange("MGET", keys, &mut get).err();
+        Batch { values: get.values, failure }
+    }
+
+    /// Stores many values, whether their keys are new or not. If some cannot be stored, the others are.
+    pub fn set_many(&self, pairs: &[(&[u8], &[u8])], store: Store) -> Answer<()> {
+        let longest = pairs.iter().map(|(key, value)| key.len().max(value.len())).max();
+        self.check_size("SET", longest.unwrap_or(0))?;
+        let keys: Vec<&[u8]> = pairs.iter().map(|&(key, _)| key).collect();
+        self.exchange("SET", &keys, &mut Set { pairs, store })
+    }
+
+    /// One round trip for all keys.
+    pub(super) fn exchange(&self, name: &'static str, keys: &[&[u8]], exchange: &mut dyn Exchange) -> Answer<()> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let operation = self.operation(name, true);
+        match &self.layout {
+            Layout::Single(node) => {
+                let all: Vec<usize> = (0..keys.len()).collect();
+                node.call(operation, |connection| talk(connection, &all, exchange))
+            }
+            Layout::Cluster(cluster) => in_cluster(cluster, operation, keys, exchange),
+        }
+    }
+}
+
+/// Asks and learns, at one node.
+fn talk(connection: &mut Connection, keys: &[usize], exchange: &mut dyn Exchange) -> RedisResult<()> {
+    exchange.ask(connection, keys)?;
+    connection.send()?;
+    exchange.learn(connection, keys)
+}
+
+/// The keys of a batch that are in one slot, by their numbers.
+type Part = (u16, Vec<usize>);
+
+fn in_cluster(cluster: &Cluster, operation: Operation, keys: &[&[u8]], exchange: &mut dyn Exchange) -> Answer<()> {
+    let mut by_slot: HashMap<u16, Vec<usize>> = HashMap::new();
+    for (number, key) in keys.iter().enumerate() {
+        by_slot.entry(slot_of(key)).or_default().push(number);
+    }
+    let mut result = Ok(());
+    let mut again = Vec::new();
+    let mut by_node: Vec<(Arc<Node>, Vec<Part>)> = Vec::new();
+    for (slot, numbers) in by_slot {
+        match cluster.owner(slot, operation) {
+            Ok(owner) => match by_node.iter_mut().find(|(node, _)| Arc::ptr_eq(node, &owner)) {
+                Some((_, parts)) => parts.push((slot, numbers)),
+                None => by_node.push((owner, vec![(slot, numbers)])),
+            },
+            Err(failure) => result = result.and(Err(failure)),
+        }
+    }
+
+    let mut asked: Vec<(Session<'_>, RedisResult<()>, &[Part])> = Vec::new();
+    for (node, parts) in &by_node {
+        if operation.deadline.left().is_err() {
+            break;
+        }
+        match node.open(operation) {
+            Ok(mut session) => {
+                let sent = ask_all(&mut session.connection, parts, exchange);
+                asked.push((session, sent, parts));
+            }
+            Err(failure) => settle(failure, parts, &mut again, &mut result),
+        }
+    }
+    for (mut session, sent, parts) in asked {
+        if sent.is_ok() && operation.deadline.left().is_err() {
+            session.abandon();
+            continue;
+        }
+        let mut missing = Vec::new();
+        let mut learned = sent;
+        for part in parts {
+            if let Err(error) = exchange.learn(&mut session.connection, &part.1) {
+                learned = learned.and(Err(error));
+                missing.push(part.clone());
+            }
+        }
+        if let Err(failure) = session.close(learned) {
+            settle(failure, &missing, &mut again, &mut result);
+        }
+    }
+    for (slot, numbers) in again {
+        result = result.and(cluster.call(slot, operation, |connection| talk(connection, &numbers, exchange)));
+    }
+    result
+}
+
+fn ask_all(connection: &mut Connection, parts: &[Part], exchange: &dyn Exchange) -> RedisResult<()> {
+    for (_, keys) in parts {
+        exchange.ask(connection, keys)?;
+    }
+    connection.send()
+}
+
+/// What failed at a node is tried once more where the cluster finds a way: keys move, connections die while they are idle,
+/// nodes are replaced. A node that was silent until the deadline, or that refused, is not asked again.
+fn settle(failure: Failure, parts: &[Part], again: &mut Vec<Part>, result: &mut Answer<()>) {
+    match failure.cause {
+        Cause::TimedOut { .. } | Cause::Refused { .. } | Cause::Invalid(_) => {
+            if result.is_ok() {
+                *result = Err(failure);
+            }
+        }
+        _ => again.extend_from_slice(parts),
+    }
+}
+
+/// MGET.
+struct Get<'k> {
+    keys: &'k [&'k [u8]],
+    values: Vec<Option<Vec<u8>>>,
+}
+
+impl Exchange for Get<'_> {
+    fn ask(&self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()> {
+        for keys in keys.chunks(COMMAND) {
+            connection.queue_all([&b"MGET"[..]].into_iter().chain(keys.iter().map(|&number| self.keys[number])));
+        }
+        Ok(())
+    }
+
+    fn learn(&mut self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()> {
+        let mut result = Ok(());
+        for keys in keys.chunks(COMMAND) {
+            let read = connection.receive_values(keys.len(), |at, value| self.values[keys[at]] = value);
+            result = result.and(read);
+        }
+        result
+    }
+}
+
+/// SET of each.
+struct Set<'p> {
+    pairs: &'p [(&'p [u8], &'p [u8])],
+    store: Store,
+}
+
+impl Exchange for Set<'_> {
+    fn ask(&self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()> {
+        for &number in keys {
+            let (key, value) = self.pairs[number];
+            queue_set(connection, key, value, self.store);
+            if connection.queued() > PACKED {
+                connection.send()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn learn(&mut self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()> {
+        let mut result = Ok(());
+        for _ in keys {
+            result = result.and(connection.receive().map(drop));
+        }
+        result
+    }
+}
+
+/// UNLINK.
+pub(super) struct Unlink<'k> {
+    pub(super) keys: &'k [&'k [u8]],
+    pub(super) removed: u64,
+}
+
+impl Exchange for Unlink<'_> {
+    fn ask(&self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()> {
+        for keys in keys.chunks(COMMAND) {
+            connection.queue_all([&b"UNLINK"[..]].into_iter().chain(keys.iter().map(|&number| self.keys[number])));
+        }
+        Ok(())
+    }
+
+    fn learn(&mut self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()> {
+        let mut result = Ok(());
+        for _ in keys.chunks(COMMAND) {
+            match connection.receive() {
+                Ok(Value::Int(removed)) => self.removed += removed as u64,
+                Ok(_) => return connection.garbled("no number of removed keys".into()),
+                Err(error) => result = result.and(Err(error)),
+            }
+        }
+        result
+    }
+}

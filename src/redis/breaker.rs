@@ -1,0 +1,169 @@
+//! A server that fails is left alone for a while: a dead one costs one timeout, and then nothing until it is time to try
+//! it again.
+//!
+//! The breaker is closed as long as operations succeed. The first that fails opens it; while it is open, operations are
+//! skipped. When the wait is over, one operation goes through as a probe, and all others are still skipped: if it
+//! succeeds, the breaker closes; if it fails, the wait doubles, up to the longest. A wait begins with the first of the
+//! backoff or with what the failure took, whichever is longer, so that even a server that lets every probe time out
+//! holds a thread for ever smaller a part of its time. Each wait is shortened at random by up to half, so that many
+//! workers do not come back all at once.
+//!
+//! It takes no lock on the way, so a fork finds it intact; a probe that vanishes with its thread is given up when its
+//! time has passed.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use super::endpoint::Backoff;
+
+/// Lets operations through, or not.
+pub struct Breaker {
+    backoff: Backoff,
+    born: Instant,
+    /// Microseconds since its birth from which a probe may go; 0 is closed.
+    reopens: AtomicU64,
+    /// How often in a row it was opened without closing in between.
+    streak: AtomicU32,
+    /// Varies the waits.
+    random: RandomState,
+}
+
+/// How an operation came through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// The server was well.
+    Closed,
+    /// This operation finds out whether it is again.
+    Probe,
+}
+
+impl Breaker {
+    /// A closed breaker.
+    pub fn new(backoff: Backoff) -> Self {
+        Breaker {
+            backoff,
+            born: Instant::now(),
+            reopens: AtomicU64::new(0),
+            streak: AtomicU32::new(0),
+            random: RandomState::new(),
+        }
+    }
+
+    /// Lets an operation through that takes at most `timeout`, or says how long nothing will be let through.
+    pub fn pass(&self, timeout: Duration) -> Result<Pass, Duration> {
+        let reopens = self.reopens.load(Relaxed);
+        if reopens == 0 {
+            return Ok(Pass::Closed);
+        }
+        let now = self.now();
+        let closed_until = |time: u64| Err(Duration::from_micros(time.saturating_sub(now)));
+        if now < reopens {
+            return closed_until(reopens);
+        }
+        let given_up = now + microseconds(timeout + self.backoff.first);
+        match self.reopens.compare_exchange(reopens, given_up, Relaxed, Relaxed) {
+            Ok(_) => Ok(Pass::Probe),
+            Err(0) => Ok(Pass::Closed),
+            Err(other) => closed_until(other),
+        }
+    }
+
+    /// The server answered.
+    pub fn succeeded(&self) {
+        if self.reopens.load(Relaxed) != 0 {
+            self.streak.store(0, Relaxed);
+            self.reopens.store(0, Relaxed);
+        }
+    }
+
+    /// The server did not answer an operation that came through so and took so long.
+    pub fn failed(&self, pass: Pass, took: Duration) {
+        // Of many that fail together, as those do that were under way, one opens it.
+        if pass == Pass::Closed && self.reopens.load(Relaxed) != 0 {
+            return;
+        }
+        let streak = self.streak.fetch_add(1, Relaxed).min(31);
+        let doubled = self.backoff.first.max(took).saturating_mul(1 << streak).min(self.backoff.longest);
+        let now = self.now();
+        let shortened = doubled.mul_f64(1.0 - (self.random.hash_one(now) % 1024) as f64 / 2048.0);
+        self.reopens.store((now + microseconds(shortened)).max(1), Relaxed);
+    }
+
+    /// How long nothing is let through; none when it is closed.
+    pub fn open_for(&self) -> Option<Duration> {
+        match self.reopens.load(Relaxed) {
+            0 => None,
+            reopens => Some(Duration::from_micros(reopens.saturating_sub(self.now()))),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        microseconds(self.born.elapsed())
+    }
+}
+
+fn microseconds(duration: Duration) -> u64 {
+    duration.as_micros() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread::sleep;
+
+    const QUICK: Backoff = Backoff { first: Duration::from_millis(20), longest: Duration::from_millis(80) };
+    const TIMEOUT: Duration = Duration::from_millis(10);
+
+    fn wait(breaker: &Breaker) -> Duration {
+        breaker.open_for().expect("it is open")
+    }
+
+    #[test]
+    fn a_failure_opens_it_and_one_probe_goes_through_when_the_wait_is_over() {
+        let breaker = Breaker::new(QUICK);
+        assert_eq!(breaker.pass(TIMEOUT), Ok(Pass::Closed));
+        breaker.failed(Pass::Closed, Duration::ZERO);
+        let left = breaker.pass(TIMEOUT).unwrap_err();
+        assert!(left <= QUICK.first, "{left:?}");
+        sleep(QUICK.first);
+        assert_eq!(breaker.pass(TIMEOUT), Ok(Pass::Probe));
+        assert!(breaker.pass(TIMEOUT).is_err());
+        breaker.succeeded();
+        assert_eq!(breaker.pass(TIMEOUT), Ok(Pass::Closed));
+        assert_eq!(breaker.open_for(), None);
+    }
+
+    #[test]
+    fn waits_double_up_to_the_longest_and_begin_with_what_the_failure_took() {
+        let breaker = Breaker::new(QUICK);
+        for longest in [20, 40, 80, 80, 80] {
+            breaker.failed(Pass::Probe, Duration::ZERO);
+            let wait = wait(&breaker);
+            let longest = Duration::from_millis(longest);
+            assert!(wait <= longest && wait + Duration::from_millis(5) > longest / 2, "{wait:?} of {longest:?}");
+        }
+        let breaker = Breaker::new(QUICK);
+        breaker.failed(Pass::Closed, Duration::from_millis(70));
+        assert!(wait(&breaker) > Duration::from_millis(30));
+    }
+
+    #[test]
+    fn many_that_fail_together_open_it_once() {
+        let breaker = Breaker::new(QUICK);
+        for _ in 0..64 {
+            breaker.failed(Pass::Closed, Duration::ZERO);
+        }
+        assert!(wait(&breaker) <= QUICK.first);
+    }
+
+    #[test]
+    fn a_probe_that_never_comes_back_is_given_up() {
+        let breaker = Breaker::new(QUICK);
+        breaker.failed(Pass::Closed, Duration::ZERO);
+        sleep(QUICK.first);
+        assert_eq!(breaker.pass(TIMEOUT), Ok(Pass::Probe));
+        sleep(TIMEOUT + QUICK.first + Duration::from_millis(1));
+        assert_eq!(breaker.pass(TIMEOUT), Ok(Pass::Probe));
+    }
+}

@@ -1,0 +1,297 @@
+//! A cluster: which of its nodes has a key, and where to look when that changes.
+//!
+//! The redis crate's own cluster connection is not used: it opens its connections itself, with a timeout per read; it
+//! sleeps between attempts; it asks one slot after the other for a batch; and when sending to one node fails, replies of
+//! the others are left in its connections and read as the answers to what is asked next. Its reading of redirections is.
+//!
+//! The map of slots is asked for at the first use, and again when a node says that a key has moved, or fails. Each node has
+//! its own breaker: when one dies, the keys of the others stay in reach.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use ::redis::{RedisResult, Value};
+
+use super::connection::Connection;
+use super::endpoint::Address;
+use super::failure::{Answer, Cause, Failure};
+use super::node::{Access, Node, Operation};
+use crate::store::lock::RwLock;
+
+/// The number of slots of every cluster.
+const SLOTS: u16 = 16384;
+
+/// How often a key is followed from node to node.
+const REDIRECTIONS: u32 = 5;
+
+/// How often the map is asked for at most.
+const REFRESH: Duration = Duration::from_millis(100);
+
+/// A wait for a slot that is moving at this moment.
+const MOVING: Duration = Duration::from_millis(10);
+
+/// The nodes of a cluster.
+pub struct Cluster {
+    access: Arc<Access>,
+    /// The nodes that were listed.
+    seeds: Vec<Arc<Node>>,
+    map: RwLock<Map>,
+    born: Instant,
+    /// Microseconds since its birth when the map may be asked for again.
+    refresh: AtomicU64,
+}
+
+/// Which node has which slot. Empty at first, and in a child of a fork that caught it while it was written.
+#[derive(Default)]
+struct Map {
+    nodes: Vec<Arc<Node>>,
+    /// For each slot the number of its node; as many as there are slots, or none.
+    owners: Vec<u16>,
+}
+
+impl Cluster {
+    /// A cluster of which some nodes are known.
+    pub fn new(access: Arc<Access>) -> Self {
+        let seeds = access.endpoint.addresses.iter();
+        let seeds = seeds.map(|address| Arc::new(Node::new(address.clone(), access.clone()))).collect();
+        Cluster { access, seeds, map: RwLock::default(), born: Instant::now(), refresh: AtomicU64::new(0) }
+    }
+
+    /// The nodes that have slots.
+    pub fn nodes(&self, operation: Operation) -> Answer<Vec<Arc<Node>>> {
+        if self.map.read().nodes.is_empty() {
+            self.ask_for_map(operation)?;
+        }
+        match self.map.read().nodes.clone() {
+            none if none.is_empty() => Err(self.down(operation, "no node of the cluster has slots".into())),
+            nodes => Ok(nodes),
+        }
+    }
+
+    /// All nodes that are known, whether they have slots or not.
+    pub fn known(&self) -> Vec<Arc<Node>> {
+        let map = self.map.read();
+        let listed = self.seeds.iter().filter(|seed| map.nodes.iter().all(|node| node.address() != seed.address()));
+        map.nodes.iter().chain(listed).cloned().collect()
+    }
+
+    /// The node that has `slot`.
+    pub fn owner(&self, slot: u16, operation: Operation) -> Answer<Arc<Node>> {
+        if let Some(node) = self.map.read().owner(slot) {
+            return Ok(node);
+        }
+        self.ask_for_map(operation)?;
+        let owner = self.map.read().owner(slot);
+        owner.ok_or_else(|| self.down(operation, format!("no node of the cluster has slot {slot}")))
+    }
+
+    fn down(&self, operation: Operation, text: String) -> Failure {
+        let cause = Cause::Refused { code: "CLUSTERDOWN".into(), text };
+        Failure { operation: operation.name, server: self.seeds[0].name().clone(), cause }
+    }
+
+    /// Does what `speak` does at the node that has `slot`, wherever that is by now.
+    pub fn call<T>(
+        &self,
+        slot: u16,
+        operation: Operation,
+        mut speak: impl FnMut(&mut Connection) -> RedisResult<T>,
+    ) -> Answer<T> {
+        let mut node = self.owner(slot, operation)?;
+        let mut ask = false;
+        let mut tries = 0;
+        loop {
+            let result = node.call(operation, |connection| {
+                if ask {
+                    connection.queue(&[b"ASKING"]);
+                    connection.send()?;
+                    connection.receive()?;
+                }
+                speak(connection)
+            });
+            let Err(failure) = result else { return result };
+            tries += 1;
+            if tries > REDIRECTIONS || operation.deadline.left().is_err() {
+                return Err(failure);
+            }
+            match &failure.cause {
+                Cause::Elsewhere { node: at, asking } => {
+                    ask = *asking;
+                    if !ask {
+                        self.refresh(operation);
+                    }
+                    match self.node_at(at, &node) {
+                        Some(other) => node = other,
+                        None => return Err(failure),
+                    }
+                }
+                Cause::Refused { code, .. } if code == "TRYAGAIN" => std::thread::sleep(MOVING),
+                // The node may have been replaced.
+                _ if failure.is_outage() => {
+                    self.refresh(operation);
+                    match self.map.read().owner(slot) {
+                        Some(other) if !Arc::ptr_eq(&other, &node) => (node, ask) = (other, false),
+                        _ => return Err(failure),
+                    }
+                }
+                _ => return Err(failure),
+            }
+        }
+    }
+
+    /// Asks for the map, if nobody did just now. That it cannot be had is no failure: the old one is still there.
+    fn refresh(&self, operation: Operation) {
+        let now = self.born.elapsed().as_micros() as u64;
+        let due = self.refresh.load(Relaxed);
+        let next = now + REFRESH.as_micros() as u64;
+        if now >= due && self.refresh.compare_exchange(due, next, Relaxed, Relaxed).is_ok() {
+            let _ = self.ask_for_map(operation);
+        }
+    }
+
+    /// Asks one node after the other; each gets its share of the time.
+    fn ask_for_map(&self, operation: Operation) -> Answer<()> {
+        let nodes = self.known();
+        let mut result = None;
+        for (asked, node) in nodes.iter().enumerate() {
+            let Ok(deadline) = operation.deadline.part(nodes.len() - asked - 1) else { break };
+            let operation = Operation { deadline, repeatable: true, ..operation };
+            let answer = node.call(operation, |connection| {
+                connection.queue(&[b"CLUSTER", b"SLOTS"]);
+                connection.send()?;
+                let slots = connection.receive()?;
+                match read_slots(&slots, node.address()) {
+                    Some(ranges) => Ok(ranges),
+                    None => connection.garbled("its map of the cluster cannot be read".into()),
+                }
+            });
+            match answer {
+                Ok(ranges) => {
+                    self.draw(&ranges);
+                    return Ok(());
+                }
+                Err(failure) => result = Some(failure),
+            }
+        }
+        Err(result.unwrap_or_else(|| Failure {
+            operation: operation.name,
+            server: self.seeds[0].name().clone(),
+            cause: Cause::TimedOut { after: operation.deadline.allowed(), during: "asking for the map of the cluster" },
+        }))
+    }
+
+    /// Draws a new map. Nodes that stay keep their connections.
+    fn draw(&self, ranges: &[(u16, u16, Address)]) {
+        let known = self.known();
+        let mut map = Map { nodes: Vec::new(), owners: vec![u16::MAX; SLOTS.into()] };
+        for (first, last, address) in ranges {
+            let number = map.nodes.iter().position(|node| node.address() == address).unwrap_or_else(|| {
+                map.nodes.push(self.node(&known, address));
+                map.nodes.len() - 1
+            });
+            map.owners[usize::from(*first)..=usize::from(*last)].fill(number as u16);
+        }
+        *self.map.write() = map;
+    }
+
+    /// A node that is known, or a new one.
+    fn node(&self, known: &[Arc<Node>], address: &Address) -> Arc<Node> {
+        let found = known.iter().find(|node| node.address() == address);
+        found.cloned().unwrap_or_else(|| Arc::new(Node::new(address.clone(), self.access.clone())))
+    }
+
+    /// The node that `from` named: `host:port`, without a host when it is the same one.
+    fn node_at(&self, name: &str, from: &Node) -> Option<Arc<Node>> {
+        let (host, port) = name.rsplit_once(':')?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        Some(self.node(&self.known(), &on_host(host, port.parse().ok()?, from.address())))
+    }
+}
+
+impl Map {
+    fn owner(&self, slot: u16) -> Option<Arc<Node>> {
+        let number = *self.owners.get(usize::from(slot))?;
+        self.nodes.get(usize::from(number)).cloned()
+    }
+}
+
+/// Nodes that do not know their own name leave it out, or say `?`; they are where they were asked.
+fn on_host(host: &str, port: u16, asked: &Address) -> Address {
+    match asked {
+        Address::Tcp(same, _) if host.is_empty() || host == "?" => Address::Tcp(same.clone(), port),
+        _ => Address::Tcp(host.to_owned(), port),
+    }
+}
+
+/// What CLUSTER SLOTS says: first and last slot of each range, and its primary.
+fn read_slots(value: &Value, asked: &Address) -> Option<Vec<(u16, u16, Address)>> {
+    let Value::Array(ranges) = value else { return None };
+    let slot = |value: &Value| match value {
+        Value::Int(slot) => u16::try_from(*slot).ok().filter(|&slot| slot < SLOTS),
+        _ => None,
+    };
+    let range = |value: &Value| {
+        let Value::Array(fields) = value else { return None };
+        let [first, last, Value::Array(primary), ..] = &fields[..] else { return None };
+        let (host, port) = match &primary[..] {
+            [Value::BulkString(host), Value::Int(port), ..] => (std::str::from_utf8(host).ok()?, *port),
+            [Value::Nil, Value::Int(port), ..] => ("", *port),
+            _ => return None,
+        };
+        let (first, last) = (slot(first)?, slot(last)?);
+        (first <= last).then_some((first, last, on_host(host, u16::try_from(port).ok()?, asked)))
+    };
+    ranges.iter().map(range).collect()
+}
+
+/// The slot of a key: of what stands between its first `{` and the next `}`, if that is something; else of all of it.
+pub fn slot_of(key: &[u8]) -> u16 {
+    let tag = key.iter().position(|&byte| byte == b'{').and_then(|open| {
+        let rest = &key[open + 1..];
+        rest.iter().position(|&byte| byte == b'}').filter(|&len| len > 0).map(|len| &rest[..len])
+    });
+    crc16(tag.unwrap_or(key)) % SLOTS
+}
+
+/// CRC-16 with the polynomial 0x1021, from 0 (XMODEM).
+fn crc16(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0, |crc, &byte| {
+        (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| (crc << 1) ^ if crc & 0x8000 == 0 { 0 } else { 0x1021 })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_those_of_the_specification() {
+        assert_eq!(crc16(b"123456789"), 0x31C3);
+        // As CLUSTER KEYSLOT answers.
+        for (key, slot) in [("foo", 12182), ("", 0), ("{user1000}.following", 3443), ("foo{}{bar}", 8363)] {
+            assert_eq!(slot_of(key.as_bytes()), slot, "{key}");
+        }
+        assert_eq!(slot_of(b"{user1000}.following"), slot_of(b"x{user1000}y{z}"));
+        assert_eq!(slot_of(b"foo{{bar}}zap"), slot_of(b"{bar"));
+    }
+
+    #[test]
+    fn a_map_is_read_and_one_that_makes_no_sense_is_not() {
+        let asked = Address::Tcp("here".into(), 1);
+        let text = |text: &str| Value::BulkString(text.into());
+        let range = |first, last, host, port| {
+            let primary = Value::Array(vec![host, Value::Int(port), text("id")]);
+            Value::Array(vec![Value::Int(first), Value::Int(last), primary, Value::Array(vec![text("replica")])])
+        };
+        let map =
+            Value::Array(vec![range(0, 9, text("a"), 7), range(10, 16383, text(""), 8), range(3, 3, Value::Nil, 9)]);
+        let at = |host: &str, port| Address::Tcp(host.into(), port);
+        let expected = [(0, 9, at("a", 7)), (10, 16383, at("here", 8)), (3, 3, at("here", 9))];
+        assert_eq!(read_slots(&map, &asked).unwrap(), expected);
+        for bad in [range(0, 16384, text("a"), 7), range(-1, 2, text("a"), 7), range(5, 2, text("a"), 7), Value::Nil] {
+            assert_eq!(read_slots(&Value::Array(vec![bad]), &asked), None);
+        }
+        assert_eq!(read_slots(&Value::Okay, &asked), None);
+    }
+}

@@ -1,0 +1,272 @@
+//! One connection to one server: commands are packed by the redis crate and sent with one `send`; replies are read as
+//! `reply.rs` says. It is a `ConnectionLike` of the crate, so that its commands and conversions work on it.
+//!
+//! A reply never answers another question. The connection counts what it asked and what it was told, and remembers the
+//! first fault; once something is missing, late, left over or garbled, every further use is refused, and
+//! [`is_settled`](Connection::is_settled) tells the pool to let it go.
+
+use std::io::{ErrorKind as IoKind, Write};
+use std::time::Instant;
+
+use ::redis::{Cmd, ConnectionLike, ErrorKind, RedisError, RedisResult, Value};
+
+use super::endpoint::Endpoint;
+use super::reply::{Fault, Found, Inbox, Parsed, Place};
+use super::socket::Deadline;
+use super::stream::Stream;
+use crate::store::lock::process;
+
+/// Buffers that grew beyond this go back to the system after use.
+const KEPT: usize = 1 << 20;
+
+/// A connection, used by one thread at a time.
+pub struct Connection {
+    stream: Stream,
+    /// One command, and all commands not yet sent. Both keep their memory from one operation to the next.
+    command: Cmd,
+    outbox: Vec<u8>,
+    inbox: Inbox,
+    /// Replies that have not been read yet.
+    awaited: usize,
+    /// How many bytes had come when this operation began.
+    before: u64,
+    database: u32,
+    during: &'static str,
+    fault: Option<Fault>,
+    process: u32,
+    /// When it was last used.
+    used: Instant,
+}
+
+impl Connection {
+    /// A connection over `stream`, which belongs to this process.
+    pub fn new(stream: Stream, deadline: Deadline) -> Self {
+        Connection {
+            stream,
+            command: Cmd::new(),
+            outbox: Vec::new(),
+            inbox: Inbox::default(),
+            awaited: 0,
+            before: 0,
+            database: 0,
+            during: "",
+            fault: None,
+            process: process(),
+            used: deadline.began(),
+        }
+    }
+
+    /// Logs in and selects the database, as far as there is need to; in one round trip.
+    pub fn log_in(&mut self, endpoint: &Endpoint) -> RedisResult<()> {
+        let password = endpoint.password.as_ref().map(|password| password.reveal().as_bytes());
+        match (&endpoint.user, password) {
+            (Some(user), password) => self.queue(&[b"AUTH", user.as_bytes(), password.unwrap_or_default()]),
+            (None, Some(password)) => self.queue(&[b"AUTH", password]),
+            (None, None) => {}
+        }
+        if endpoint.database != 0 {
+            self.queue(&[b"SELECT", endpoint.database.to_string().as_bytes()]);
+        }
+        self.database = endpoint.database;
+        if self.awaited == 0 {
+            return Ok(());
+        }
+        self.send()?;
+        self.during = "logging in";
+        let mut refused = Ok(());
+        while self.awaited > 0 {
+            refused = refused.and(self.receive().map(drop));
+        }
+        refused
+    }
+
+    /// A new operation begins, to be over by the deadline.
+    pub fn begin(&mut self, deadline: Deadline) {
+        self.stream.set_deadline(deadline);
+        self.used = deadline.began();
+        self.before = self.inbox.received();
+    }
+
+    /// Packs a command; it is sent with the next [`send`](Self::send).
+    pub fn queue(&mut self, words: &[&[u8]]) {
+        self.queue_all(words.iter().copied());
+    }
+
+    /// Packs a command of any number of words.
+    pub fn queue_all<'w>(&mut self, words: impl Iterator<Item = &'w [u8]>) {
+        self.command.clear();
+        for word in words {
+            self.command.arg(word);
+        }
+        self.command.write_packed_command(&mut self.outbox);
+        self.awaited += 1;
+    }
+
+    /// Bytes that wait to be sent.
+    pub fn queued(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// Sends what is packed.
+    pub fn send(&mut self) -> RedisResult<()> {
+        let sent = match self.fault {
+            Some(_) => return Err(broken()),
+            None => self.stream.write_all(&self.outbox).and_then(|()| self.stream.flush()),
+        };
+        self.outbox.clear();
+        if self.outbox.capacity() > KEPT {
+            (self.outbox, self.command) = Default::default();
+        }
+        self.during = "sending";
+        self.settle(sent.map_err(Fault::Io))?;
+        self.during = "waiting for the reply";
+        Ok(())
+    }
+
+    /// Reads one reply; a refusal of the server is an error.
+    pub fn receive(&mut self) -> RedisResult<Value> {
+        let value = self.read(Inbox::reply)?;
+        self.awaited -= 1;
+        value.extract_error()
+    }
+
+    /// Reads one reply, which should be a value or none; tells which.
+    pub fn receive_value(&mut self, place: &mut dyn Place) -> RedisResult<bool> {
+        let found = self.receive_one(place)?;
+        self.awaited -= 1;
+        self.expect_value(found)
+    }
+
+    /// Reads one reply, which should be `count` values, and gives each to `each` with its number.
+    pub fn receive_values(&mut self, count: usize, mut each: impl FnMut(usize, Option<Vec<u8>>)) -> RedisResult<()> {
+        let head = self.read(Inbox::array)?;
+        match head {
+            Ok(len) if len == count => {}
+            Ok(len) => return self.garbled(format!("{len} values, where {count} were asked for")),
+            Err(value) => {
+                self.awaited -= 1;
+                return self.expect_value(Found::Other(value)).map(drop);
+            }
+        }
+        for number in 0..count {
+            let mut bytes = Vec::new();
+            let found = self.receive_one(&mut bytes)?;
+            each(number, self.expect_value(found)?.then_some(bytes));
+        }
+        self.awaited -= 1;
+        Ok(())
+    }
+
+    /// What the connection was doing, for a message.
+    pub fn during(&self) -> &'static str {
+        self.during
+    }
+
+    /// What broke it.
+    pub fn fault(&self) -> Option<&Fault> {
+        self.fault.as_ref()
+    }
+
+    /// Takes the reason for which there was no place for a value.
+    pub fn take_fault(&mut self) -> Option<Fault> {
+        self.fault.take()
+    }
+
+    /// Whether the peer had gone before it said anything in this operation, as one has that was restarted meanwhile.
+    pub fn was_stale(&self) -> bool {
+        let gone = |kind| matches!(kind, IoKind::UnexpectedEof | IoKind::ConnectionReset | IoKind::BrokenPipe);
+        self.inbox.received() == self.before && matches!(&self.fault, Some(Fault::Io(error)) if gone(error.kind()))
+    }
+
+    /// Whether every question has its answer, and nothing is left over.
+    pub fn is_settled(&self) -> bool {
+        self.fault.is_none() && self.awaited == 0 && self.inbox.is_empty() && self.outbox.is_empty()
+    }
+
+    /// Whether it belongs to this process, and not to an ancestor.
+    pub fn is_ours(&self) -> bool {
+        self.process == process()
+    }
+
+    /// When its last operation began.
+    pub fn used(&self) -> Instant {
+        self.used
+    }
+
+    /// Whether the peer has neither gone nor said anything since.
+    pub fn is_quiet(&mut self) -> bool {
+        self.stream.is_quiet()
+    }
+
+    fn receive_one(&mut self, place: &mut dyn Place) -> RedisResult<Found> {
+        self.read(|inbox, stream| inbox.value(stream, place))
+    }
+
+    fn expect_value(&mut self, found: Found) -> RedisResult<bool> {
+        match found {
+            Found::Value => Ok(true),
+            Found::Nothing => Ok(false),
+            Found::Other(Value::ServerError(error)) => Err(error.into()),
+            Found::Other(_) => self.garbled("a reply of another kind than was asked for".into()),
+        }
+    }
+
+    fn read<T>(&mut self, read: impl FnOnce(&mut Inbox, &mut Stream) -> Parsed<T>) -> RedisResult<T> {
+        if self.fault.is_some() {
+            return Err(broken());
+        }
+        if self.awaited == 0 {
+            return self.garbled("a reply that nobody asked for".into());
+        }
+        let got = read(&mut self.inbox, &mut self.stream);
+        self.settle(got)
+    }
+
+    /// Marks the connection as one that understood nothing.
+    pub fn garbled<T>(&mut self, text: String) -> RedisResult<T> {
+        self.settle(Err(Fault::Garbage(text)))
+    }
+
+    /// Remembers a fault. What the crate sees instead says only that there was one.
+    fn settle<T>(&mut self, result: Parsed<T>) -> RedisResult<T> {
+        result.map_err(|fault| {
+            self.fault = Some(fault);
+            broken()
+        })
+    }
+}
+
+fn broken() -> RedisError {
+    (ErrorKind::Io, "the connection broke").into()
+}
+
+impl ConnectionLike for Connection {
+    fn req_packed_command(&mut self, command: &[u8]) -> RedisResult<Value> {
+        self.req_packed_commands(command, 0, 1).map(|mut values| values.remove(0))
+    }
+
+    fn req_packed_commands(&mut self, commands: &[u8], offset: usize, count: usize) -> RedisResult<Vec<Value>> {
+        self.outbox.extend_from_slice(commands);
+        self.awaited += offset + count;
+        self.send()?;
+        let mut refused = Ok(());
+        for _ in 0..offset {
+            refused = refused.and(self.receive().map(drop));
+        }
+        let values: Vec<_> = (0..count).map(|_| self.receive()).collect();
+        refused?;
+        values.into_iter().collect()
+    }
+
+    fn get_db(&self) -> i64 {
+        self.database.into()
+    }
+
+    fn check_connection(&mut self) -> bool {
+        ::redis::cmd("PING").exec(self).is_ok()
+    }
+
+    fn is_open(&self) -> bool {
+        self.fault.is_none()
+    }
+}

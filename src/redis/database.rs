@@ -1,0 +1,72 @@
+//! The whole database, as PyPhi treats it: everything in it is ours. In a cluster, all nodes.
+
+use std::collections::HashMap;
+
+use ::redis::RedisResult;
+
+use super::connection::Connection;
+use super::failure::Answer;
+use super::server::Server;
+
+/// What the server itself counted since its statistics were reset, for all its clients and databases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keyspace {
+    /// Lookups that found a key.
+    pub hits: u64,
+    /// Lookups that found none.
+    pub misses: u64,
+}
+
+impl Server {
+    /// Removes every key of the database, ours or not. The server frees the memory behind our back.
+    pub fn flush_database(&self) -> Answer<()> {
+        self.everywhere("FLUSHDB", |connection| ::redis::cmd("FLUSHDB").arg("ASYNC").exec(connection))?;
+        Ok(())
+    }
+
+    /// The number of keys in the database, ours or not.
+    pub fn database_size(&self) -> Answer<u64> {
+        let sizes = self.everywhere("DBSIZE", |connection| ::redis::cmd("DBSIZE").query::<u64>(connection))?;
+        Ok(sizes.iter().sum())
+    }
+
+    /// Sets the server's own counters to zero.
+    pub fn reset_statistics(&self) -> Answer<()> {
+        self.everywhere("CONFIG RESETSTAT", |connection| ::redis::cmd("CONFIG").arg("RESETSTAT").exec(connection))?;
+        Ok(())
+    }
+
+    /// The server's own counters.
+    pub fn statistics(&self) -> Answer<Keyspace> {
+        let texts =
+            self.everywhere("INFO", |connection| ::redis::cmd("INFO").arg("stats").query::<String>(connection))?;
+        Ok(texts.iter().map(|text| read_statistics(text)).fold(Keyspace::default(), |sum, node| Keyspace {
+            hits: sum.hits + node.hits,
+            misses: sum.misses + node.misses,
+        }))
+    }
+
+    /// What `speak` gives for each process that holds keys.
+    fn everywhere<T>(&self, name: &'static str, speak: impl Fn(&mut Connection) -> RedisResult<T>) -> Answer<Vec<T>> {
+        let operation = self.operation(name, true);
+        self.nodes(operation)?.iter().map(|node| node.call(operation, &speak)).collect()
+    }
+}
+
+fn read_statistics(text: &str) -> Keyspace {
+    let fields: HashMap<&str, &str> = text.lines().filter_map(|line| line.split_once(':')).collect();
+    let count = |name| fields.get(name).and_then(|number| number.parse().ok()).unwrap_or(0);
+    Keyspace { hits: count("keyspace_hits"), misses: count("keyspace_misses") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counters_are_found_among_the_others() {
+        let text = "# Stats\r\nkeyspace_hits:12\r\ntotal_reads_processed:3\r\nkeyspace_misses:5\r\n";
+        assert_eq!(read_statistics(text), Keyspace { hits: 12, misses: 5 });
+        assert_eq!(read_statistics(""), Keyspace::default());
+    }
+}

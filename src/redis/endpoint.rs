@@ -1,0 +1,401 @@
+//! Where a server is and how to speak to it: a URL, taken apart.
+//!
+//! | form | meaning |
+//! |---|---|
+//! | `redis://[user[:password]@]host[:port][/database]` | TCP; `valkey://` is the same |
+//! | `rediss://…` | TLS over TCP; `valkeys://` is the same |
+//! | `redis://…@host:port,host:port,…` | the nodes of a cluster, or some of them; `?cluster=yes` says so of a single one |
+//! | `unix://[user[:password]@]/path[?db=1]` | a unix socket; `redis+unix://` is the same |
+//!
+//! After a `?` may follow, joined by `&`: `db`, `user`, `pass` (or `password`), `timeout_ms`, `cluster`, and for TLS `ca`,
+//! `cert` and `key` (files in PEM) and `verify=no`, which `#insecure` at the end says as well. User, password, path and
+//! these values may be percent-encoded. No message of this file repeats a URL: it may hold a password.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+
+/// The port of a URL that names none.
+const PORT: u16 = 6379;
+
+/// Where a server, or a cluster of servers, is and how to speak to it.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// The server, or the known nodes of a cluster: at least one.
+    pub addresses: Vec<Address>,
+    /// Whether the server is a cluster.
+    pub cluster: bool,
+    /// Who logs in; none is the server's default user.
+    pub user: Option<String>,
+    /// With what.
+    pub password: Option<Secret>,
+    /// The number of the database.
+    pub database: u32,
+    /// TLS, or none.
+    pub tls: Option<Tls>,
+    /// What one operation may take, connecting and logging in included.
+    pub timeout: Duration,
+    /// How long a server that fails is left alone.
+    pub backoff: Backoff,
+}
+
+/// Where one server listens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// A host, by name or number, and a port.
+    Tcp(String, u16),
+    /// A unix socket.
+    Unix(PathBuf),
+}
+
+/// What TLS checks, and with which files, all in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The authorities that may have signed the server's certificate; none is the system's.
+    pub ca: Option<PathBuf>,
+    /// The certificate that we show.
+    pub certificate: Option<PathBuf>,
+    /// Its key.
+    pub key: Option<PathBuf>,
+    /// Whether the server's certificate is checked.
+    pub verify: bool,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Tls { ca: None, certificate: None, key: None, verify: true }
+    }
+}
+
+/// The time between attempts at a server that fails: it doubles from the first to the longest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    /// After the first failure, unless that took longer.
+    pub first: Duration,
+    /// At most.
+    pub longest: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(10) }
+    }
+}
+
+/// A password, which nothing prints.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// A secret.
+    pub fn new(text: impl Into<String>) -> Self {
+        Secret(text.into())
+    }
+
+    /// What the server must be told.
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Tcp(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Address::Tcp(host, port) => write!(f, "{host}:{port}"),
+            Address::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+impl Endpoint {
+    /// What one operation may take where nothing else is said.
+    pub const TIMEOUT: Duration = Duration::from_secs(1);
+
+    /// A server at `address`, with the default of everything else.
+    pub fn at(address: Address) -> Self {
+        Endpoint {
+            addresses: vec![address],
+            cluster: false,
+            user: None,
+            password: None,
+            database: 0,
+            tls: None,
+            timeout: Self::TIMEOUT,
+            backoff: Backoff::default(),
+        }
+    }
+
+    /// Takes a URL apart.
+    pub fn parse(url: &str) -> Result<Self> {
+        let (scheme, rest) = url.split_once("://").ok_or_else(|| Error::invalid(SCHEMES))?;
+        let (unix, tls) = match scheme {
+            "redis" | "valkey" => (false, false),
+            "rediss" | "valkeys" => (false, true),
+            "unix" | "redis+unix" => (true, false),
+            _ => return Err(Error::invalid(SCHEMES)),
+        };
+        let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let (login, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
+
+        let mut endpoint = Endpoint::at(Address::Unix(PathBuf::new()));
+        endpoint.tls = tls.then(Tls::default);
+        if unix {
+            if path.len() < 2 || !hosts.is_empty() {
+                return Err(Error::invalid("a unix socket's URL names a file, as in unix:///run/redis.sock"));
+            }
+            endpoint.addresses = vec![Address::Unix(decode(path)?.into())];
+        } else {
+            endpoint.addresses = hosts.split(',').map(address).collect::<Result<_>>()?;
+            endpoint.cluster = endpoint.addresses.len() > 1;
+            endpoint.set_database(path.trim_start_matches('/'))?;
+        }
+        let (user, password) = login.split_once(':').unwrap_or((login, ""));
+        endpoint.set_login(user, password)?;
+        for option in query.split('&').filter(|option| !option.is_empty()) {
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            endpoint.set_option(name, value)?;
+        }
+        match fragment {
+            "" => {}
+            "insecure" => endpoint.tls("#insecure")?.verify = false,
+            _ => return Err(Error::invalid("after the # of a Redis URL only \"insecure\" may stand")),
+        }
+        endpoint.check()?;
+        Ok(endpoint)
+    }
+
+    /// Whether the parts fit together, however they were set.
+    pub fn check(&self) -> Result<()> {
+        let unix = self.addresses.iter().any(|address| matches!(address, Address::Unix(_)));
+        if self.addresses.is_empty() {
+            return Err(Error::invalid("no address of a Redis server"));
+        }
+        if self.cluster && unix {
+            return Err(Error::invalid("the nodes of a cluster are reached by TCP, not by unix sockets"));
+        }
+        if !self.cluster && self.addresses.len() > 1 {
+            return Err(Error::invalid("several addresses are those of a cluster"));
+        }
+        if self.tls.is_some() && unix {
+            return Err(Error::invalid("TLS is spoken over TCP, not over unix sockets"));
+        }
+        if self.tls.as_ref().is_some_and(|tls| tls.certificate.is_some() != tls.key.is_some()) {
+            return Err(Error::invalid("a client's certificate needs its key, and the key its certificate"));
+        }
+        if !(Duration::from_millis(1)..=Duration::from_secs(3600)).contains(&self.timeout) {
+            return Err(Error::invalid("a timeout is 1 to 3,600,000 ms"));
+        }
+        Ok(())
+    }
+
+    /// `text` without our password, should a server have sent it back.
+    pub(super) fn redact(&self, text: &str) -> String {
+        match &self.password {
+            Some(Secret(password)) if !password.is_empty() => text.replace(password.as_str(), "***"),
+            _ => text.to_owned(),
+        }
+    }
+
+    fn set_login(&mut self, user: &str, password: &str) -> Result<()> {
+        if !user.is_empty() {
+            self.user = Some(decode(user)?);
+        }
+        if !password.is_empty() {
+            self.password = Some(Secret(decode(password)?));
+        }
+        Ok(())
+    }
+
+    fn set_database(&mut self, text: &str) -> Result<()> {
+        if !text.is_empty() {
+            self.database = text.parse().map_err(|_| Error::invalid("the database of a Redis URL is a number"))?;
+        }
+        Ok(())
+    }
+
+    fn set_option(&mut self, name: &str, value: &str) -> Result<()> {
+        match name {
+            "db" => self.set_database(value)?,
+            "user" => self.set_login(value, "")?,
+            "pass" | "password" => self.set_login("", value)?,
+            "timeout_ms" => {
+                let number = value.parse().map_err(|_| Error::invalid("timeout_ms of a Redis URL is a number"))?;
+                self.timeout = Duration::from_millis(number);
+            }
+            "cluster" => self.cluster = switch(name, value)?,
+            "ca" => self.tls(name)?.ca = Some(decode(value)?.into()),
+            "cert" => self.tls(name)?.certificate = Some(decode(value)?.into()),
+            "key" => self.tls(name)?.key = Some(decode(value)?.into()),
+            "verify" => self.tls(name)?.verify = switch(name, value)?,
+            // The name is not repeated: it is the rest of a password whose & was not encoded.
+            _ => return Err(Error::invalid(OPTIONS)),
+        }
+        Ok(())
+    }
+
+    fn tls(&mut self, name: &str) -> Result<&mut Tls> {
+        let text = || Error::invalid(format!("\"{name}\" needs TLS: a URL that begins with rediss:// or valkeys://"));
+        self.tls.as_mut().ok_or_else(text)
+    }
+}
+
+const SCHEMES: &str =
+    "a Redis URL begins with one of redis://, rediss://, valkey://, valkeys://, unix://, redis+unix://";
+
+const OPTIONS: &str =
+    "the options of a Redis URL are db, user, pass, timeout_ms, cluster, ca, cert, key and verify, joined by &";
+
+/// `host`, `host:port`, `[::1]` or `[::1]:port`.
+fn address(text: &str) -> Result<Address> {
+    let malformed =
+        || Error::invalid("a host of a Redis URL is malformed; expected host:port, or [address]:port for IPv6");
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').ok_or_else(malformed)?,
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
+    };
+    let port = match port.strip_prefix(':') {
+        Some(digits) => digits.parse().ok().filter(|&port| port > 0).ok_or_else(malformed)?,
+        None if port.is_empty() => PORT,
+        None => return Err(malformed()),
+    };
+    match host.is_empty() || host.contains(char::is_whitespace) {
+        true => Err(malformed()),
+        false => Ok(Address::Tcp(decode(host)?, port)),
+    }
+}
+
+fn switch(name: &str, value: &str) -> Result<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "yes" | "true" | "on" | "1" => Ok(true),
+        "no" | "false" | "off" | "0" => Ok(false),
+        _ => Err(Error::invalid(format!("\"{name}\" of a Redis URL is yes or no"))),
+    }
+}
+
+/// Replaces every `%` and its two hexadecimal digits by the byte that they stand for.
+fn decode(text: &str) -> Result<String> {
+    let malformed = || Error::invalid("a % of a Redis URL is not followed by the two digits of a byte of UTF-8");
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16)).ok_or_else(malformed);
+        bytes.push(match byte {
+            b'%' => (digit()? * 16 + digit()?) as u8,
+            _ => byte,
+        });
+    }
+    String::from_utf8(bytes).map_err(|_| malformed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(host: &str, port: u16) -> Address {
+        Address::Tcp(host.into(), port)
+    }
+
+    #[test]
+    fn a_url_tells_host_port_login_and_database() {
+        let plain = Endpoint::parse("redis://host").unwrap();
+        assert_eq!(plain.addresses, [tcp("host", 6379)]);
+        assert_eq!((plain.user, plain.password, plain.database, plain.tls), (None, None, 0, None));
+        assert_eq!(plain.timeout, Endpoint::TIMEOUT);
+
+        let full = Endpoint::parse("valkey://me:p%40ss:word@[::1]:7000/12?timeout_ms=250").unwrap();
+        assert_eq!(full.addresses, [tcp("::1", 7000)]);
+        assert_eq!((full.user.as_deref(), full.database), (Some("me"), 12));
+        assert_eq!(full.password.unwrap().reveal(), "p@ss:word");
+        assert_eq!(full.timeout, Duration::from_millis(250));
+
+        let password = Endpoint::parse("redis://:secret@host/").unwrap();
+        assert_eq!((password.user, password.password), (None, Some(Secret::new("secret"))));
+    }
+
+    #[test]
+    fn a_url_tells_a_unix_socket() {
+        for url in ["unix:///run/r%20s.sock?db=3&user=me&pass=secret", "redis+unix://me:secret@/run/r%20s.sock?db=3"] {
+            let unix = Endpoint::parse(url).unwrap();
+            assert_eq!(unix.addresses, [Address::Unix("/run/r s.sock".into())]);
+            assert_eq!((unix.user.as_deref(), unix.database), (Some("me"), 3));
+            assert_eq!(unix.password, Some(Secret::new("secret")));
+        }
+    }
+
+    #[test]
+    fn a_url_tells_the_nodes_of_a_cluster() {
+        let cluster = Endpoint::parse("redis://:secret@a:7000,b:7001,[fe80::1]/").unwrap();
+        assert!(cluster.cluster);
+        assert_eq!(cluster.addresses, [tcp("a", 7000), tcp("b", 7001), tcp("fe80::1", 6379)]);
+        assert!(Endpoint::parse("redis://a:7000?cluster=yes").unwrap().cluster);
+        assert!(!Endpoint::parse("redis://a:7000?cluster=no").unwrap().cluster);
+        assert!(Endpoint::parse("redis://a:7000,b:7001?cluster=no").is_err());
+    }
+
+    #[test]
+    fn a_url_tells_what_tls_checks() {
+        assert_eq!(Endpoint::parse("rediss://host").unwrap().tls, Some(Tls::default()));
+        let tls = Endpoint::parse("valkeys://host?ca=/a/ca.pem&cert=/a/c.pem&key=/a/k.pem").unwrap().tls.unwrap();
+        assert_eq!((tls.ca, tls.certificate), (Some("/a/ca.pem".into()), Some("/a/c.pem".into())));
+        assert!(tls.verify);
+        for url in ["rediss://host#insecure", "rediss://host/0?verify=no"] {
+            assert!(!Endpoint::parse(url).unwrap().tls.unwrap().verify, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_bad_url_is_refused_in_words_without_its_password() {
+        for url in [
+            "secret",
+            "http://me:secret@host",
+            "redis://me:secret@",
+            "redis://me:secret@host:port",
+            "redis://me:secret@host:0",
+            "redis://me:secret@host:70000",
+            "redis://me:secret@[::1",
+            "redis://me:secret@[::1]x",
+            "redis://me:secret@host/secret",
+            "redis://me:secret%g0@host",
+            "redis://me:secret@host#secure",
+            "redis://me:secret@host#insecure",
+            "redis://me:secret@host?ca=/x",
+            "redis://me:secret@host?verify=perhaps",
+            "redis://me:secret@host?timeout_ms=0",
+            "redis://me:secret@host?timeout_ms=secret",
+            "redis://me:secret@host?colour=secret",
+            "redis://host?pass=se&secret",
+            "rediss://me:secret@host?cert=/x",
+            "unix://me:secret@host",
+            "unix://me:secret@/x?cluster=yes",
+            "redis://me:secret@a,,b",
+        ] {
+            let message = Endpoint::parse(url).err().unwrap_or_else(|| panic!("{url} was taken")).to_string();
+            assert!(!message.contains("secret") && !message.contains('\n'), "{url}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_never_printed() {
+        let endpoint = Endpoint::parse("redis://me:secret@host").unwrap();
+        assert!(!format!("{endpoint:?} {:#?}", endpoint.password).contains("secret"));
+        assert_eq!(endpoint.redact("ERR unknown command 'AUTH', with args 'me' 'secret'").matches("secret").count(), 0);
+    }
+
+    #[test]
+    fn an_address_is_written_as_it_is_read() {
+        for text in ["host:1", "[::1]:6379"] {
+            assert_eq!(address(text).unwrap().to_string(), text);
+        }
+    }
+}

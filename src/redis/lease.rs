@@ -1,0 +1,98 @@
+//! Leases: of many workers that miss the same value, one computes it.
+//!
+//! A lease is a key that holds a token of its holder and that the server forgets after a while, so that a holder that dies
+//! delays the others, but does not stop them. Giving it back and storing the value happen in scripts, which first look
+//! whether the lease still has the token: what a late holder brings never overwrites anything. In a cluster, the keys of
+//! lease and value must be in one slot; `{…}` in both sees to that.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use super::failure::Answer;
+use super::server::{Server, Store, milliseconds};
+
+const RELEASE: &str = "\
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('UNLINK', KEYS[1]) end
+return 0";
+
+const COMPLETE: &str = "\
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if ARGV[3] == '' then redis.call('SET', KEYS[2], ARGV[2]) else redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3]) end
+redis.call('UNLINK', KEYS[1])
+return 1";
+
+/// Who holds a lease: no two are equal, in any process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token([u8; 32]);
+
+impl Token {
+    /// A new one.
+    pub fn new() -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Relaxed);
+        let time = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+        // The hasher's keys come from the system's random numbers, the process tells a child from its parent.
+        let unique = (std::process::id(), number, time);
+        let random = [RandomState::new().hash_one(unique), RandomState::new().hash_one(unique)];
+        let mut text = [0; 32];
+        for (at, digit) in text.iter_mut().enumerate() {
+            *digit = b"0123456789abcdef"[(random[at / 16] >> (at % 16 * 4)) as usize & 15];
+        }
+        Token(text)
+    }
+
+    /// As the server keeps it.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Default for Token {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Server {
+    /// Takes a lease for `ttl`, if nobody has it; tells whether it did.
+    pub fn acquire(&self, lease: &[u8], token: &Token, ttl: Duration) -> Answer<bool> {
+        self.set(lease, token.as_bytes(), Store { ttl: Some(ttl), only_new: true })
+    }
+
+    /// Gives a lease back; tells whether it was still ours.
+    pub fn release(&self, lease: &[u8], token: &Token) -> Answer<bool> {
+        self.at_key("EVAL (release)", false, lease, |connection| {
+            let mut eval = ::redis::cmd("EVAL");
+            eval.arg(RELEASE).arg(1).arg(lease).arg(token.as_bytes()).query(connection)
+        })
+    }
+
+    /// Stores a value and gives the lease back, if that is still ours; tells whether it was. If not, nothing is stored.
+    pub fn complete(
+        &self,
+        lease: &[u8],
+        token: &Token,
+        key: &[u8],
+        value: &[u8],
+        ttl: Option<Duration>,
+    ) -> Answer<bool> {
+        self.check_size("EVAL (complete)", key.len().max(value.len()))?;
+        let ttl = ttl.map(|ttl| milliseconds(ttl).to_string()).unwrap_or_default();
+        self.at_key("EVAL (complete)", false, lease, |connection| {
+            let mut eval = ::redis::cmd("EVAL");
+            eval.arg(COMPLETE).arg(2).arg(lease).arg(key).arg(token.as_bytes()).arg(value).arg(&ttl).query(connection)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_tokens_are_equal() {
+        let tokens: std::collections::HashSet<_> = (0..1000).map(|_| Token::new().0).collect();
+        assert_eq!(tokens.len(), 1000);
+    }
+}

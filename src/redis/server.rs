@@ -1,0 +1,206 @@
+//! A server, or a cluster that looks like one: the operations on single keys, and what all operations go through.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::redis::RedisResult;
+
+use super::cluster::{Cluster, slot_of};
+use super::connection::Connection;
+use super::endpoint::Endpoint;
+use super::failure::{Answer, Cause, Failure};
+use super::node::{Access, Node, Operation};
+use super::reply::{LONGEST_VALUE, Place};
+use super::socket::Deadline;
+use super::tally::{Health, Tally};
+use super::tls::Trust;
+use crate::error::{Error, Result};
+
+/// A server that any number of threads may use at once. Making one connects to nothing; the first operation does.
+pub struct Server {
+    pub(super) access: Arc<Access>,
+    pub(super) layout: Layout,
+}
+
+/// One process, or many.
+pub(super) enum Layout {
+    Single(Arc<Node>),
+    Cluster(Cluster),
+}
+
+/// How a value is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Store {
+    /// After how long the server forgets it; in whole milliseconds, at least one. None is never.
+    pub ttl: Option<Duration>,
+    /// Only if the key has no value yet.
+    pub only_new: bool,
+}
+
+impl Server {
+    /// The server at `endpoint`. Files for TLS are read here; that they cannot be is told at once.
+    pub fn new(endpoint: Endpoint) -> Result<Self> {
+        endpoint.check()?;
+        let trust = endpoint.tls.as_ref().map(Trust::read).transpose()?;
+        let access = Arc::new(Access { endpoint, trust, tally: Tally::default() });
+        let layout = match access.endpoint.cluster {
+            true => Layout::Cluster(Cluster::new(access.clone())),
+            false => Layout::Single(Arc::new(Node::new(access.endpoint.addresses[0].clone(), access.clone()))),
+        };
+        Ok(Server { access, layout })
+    }
+
+    /// Where it is and how it is spoken to.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.access.endpoint
+    }
+
+    /// How it is doing.
+    pub fn health(&self) -> Health {
+        let skipping = match &self.layout {
+            Layout::Single(node) => node.breaker().open_for(),
+            Layout::Cluster(cluster) => cluster.known().iter().filter_map(|node| node.breaker().open_for()).max(),
+        };
+        self.access.tally.health(skipping)
+    }
+
+    /// Whether it answers within `timeout`. It is asked even if it failed just now; its answer closes the breaker. Of a
+    /// cluster, all nodes have to answer.
+    pub fn ping(&self, timeout: Duration) -> Answer<()> {
+        let operation = Operation { name: "PING", deadline: Deadline::after(timeout), repeatable: true };
+        for node in self.nodes(operation)? {
+            node.probe(operation, |connection| ::redis::cmd("PING").exec(connection))?;
+        }
+        Ok(())
+    }
+
+    /// The value of a key, in `place`; tells whether there is one.
+    pub fn get_into(&self, key: &[u8], place: &mut dyn Place) -> Answer<bool> {
+        self.at_key("GET", true, key, |connection| {
+            connection.queue(&[b"GET", key]);
+            connection.send()?;
+            connection.receive_value(place)
+        })
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: &[u8]) -> Answer<Option<Vec<u8>>> {
+        let mut value = Vec::new();
+        Ok(self.get_into(key, &mut value)?.then_some(value))
+    }
+
+    /// Stores a value; tells whether it did, which it always does unless only new keys are wanted.
+    pub fn set(&self, key: &[u8], value: &[u8], store: Store) -> Answer<bool> {
+        self.check_size("SET", key.len().max(value.len()))?;
+        // Stored twice, a new key would not be new the second time.
+        self.at_key("SET", !store.only_new, key, |connection| {
+            queue_set(connection, key, value, store);
+            connection.send()?;
+            Ok(connection.receive()? != ::redis::Value::Nil)
+        })
+    }
+
+    /// Whether a key has a value.
+    pub fn exists(&self, key: &[u8]) -> Answer<bool> {
+        self.at_key("EXISTS", true, key, |connection| ::redis::cmd("EXISTS").arg(key).query(connection))
+    }
+
+    /// Removes a key; tells whether it had a value.
+    pub fn remove(&self, key: &[u8]) -> Answer<bool> {
+        self.at_key("UNLINK", false, key, |connection| ::redis::cmd("UNLINK").arg(key).query(connection))
+    }
+
+    /// An operation that begins now.
+    pub(super) fn operation(&self, name: &'static str, repeatable: bool) -> Operation {
+        Operation { name, deadline: Deadline::after(self.access.endpoint.timeout), repeatable }
+    }
+
+    /// Does what `speak` does at the node that has `key`.
+    pub(super) fn at_key<T>(
+        &self,
+        name: &'static str,
+        repeatable: bool,
+        key: &[u8],
+        speak: impl FnMut(&mut Connection) -> RedisResult<T>,
+    ) -> Answer<T> {
+        let operation = self.operation(name, repeatable);
+        match &self.layout {
+            Layout::Single(node) => node.call(operation, speak),
+            Layout::Cluster(cluster) => cluster.call(slot_of(key), operation, speak),
+        }
+    }
+
+    /// All processes that hold keys.
+    pub(super) fn nodes(&self, operation: Operation) -> Answer<Vec<Arc<Node>>> {
+        match &self.layout {
+            Layout::Single(node) => Ok(vec![node.clone()]),
+            Layout::Cluster(cluster) => cluster.nodes(operation),
+        }
+    }
+
+    /// Refuses what no server would take, before it is sent.
+    pub(super) fn check_size(&self, operation: &'static str, len: usize) -> Answer<()> {
+        if len <= LONGEST_VALUE {
+            return Ok(());
+        }
+        let text = format!("{len} bytes; a Redis server holds at most {LONGEST_VALUE} (512 MB) under one key");
+        let server = self.access.endpoint.addresses[0].to_string().into();
+        Err(Failure { operation, server, cause: Cause::Invalid(Error::invalid(text)) })
+    }
+}
+
+/// Packs a SET.
+pub(super) fn queue_set(connection: &mut Connection, key: &[u8], value: &[u8], store: Store) {
+    let (ttl, mut digits) = (store.ttl.map(milliseconds), [0; 20]);
+    let mut words: [&[u8]; 6] = [b"SET", key, value, b"", b"", b""];
+    let mut len = 3;
+    if let Some(ttl) = ttl {
+        words[3..5].copy_from_slice(&[b"PX", decimal(ttl, &mut digits)]);
+        len = 5;
+    }
+    if store.only_new {
+        words[len] = b"NX";
+        len += 1;
+    }
+    connection.queue(&words[..len]);
+}
+
+/// A time to live as the server takes it.
+pub(super) fn milliseconds(ttl: Duration) -> u64 {
+    // The server adds it to its clock, and refuses what does not fit.
+    (ttl.as_millis() as u64).clamp(1, i64::MAX as u64 / 4)
+}
+
+fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return &digits[start..];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_in_full() {
+        for number in [0, 7, 10, 1_234_567, u64::MAX] {
+            assert_eq!(decimal(number, &mut [0; 20]), number.to_string().as_bytes());
+        }
+        assert_eq!((milliseconds(Duration::ZERO), milliseconds(Duration::from_secs(2))), (1, 2000));
+    }
+
+    #[test]
+    fn what_is_too_large_is_refused_before_anything_is_sent() {
+        let server = Server::new(Endpoint::parse("redis://:secret@127.0.0.1:1").unwrap()).unwrap();
+        let failure = server.check_size("SET", LONGEST_VALUE + 1).unwrap_err();
+        assert!(!failure.is_outage());
+        assert!(matches!(Error::from(failure), Error::InvalidArgument(text) if text.starts_with("536870913 bytes")));
+        server.check_size("SET", LONGEST_VALUE).unwrap();
+    }
+}

@@ -1,0 +1,76 @@
+//! The bytes to and from a server, plain or through TLS; everything under the deadline of the operation.
+
+use std::io::{self, Read, Write};
+
+use super::endpoint::Address;
+use super::socket::{Deadline, Socket};
+use super::tls::{TlsSocket, Trust};
+
+/// A connection of bytes.
+pub enum Stream {
+    /// TCP or unix.
+    Plain(Socket),
+    /// TLS over TCP.
+    Tls(Box<TlsSocket>),
+}
+
+impl Stream {
+    /// Connects, and shakes hands where TLS is spoken; `during` says what it is doing, should it fail.
+    pub fn connect(
+        address: &Address,
+        trust: Option<&Trust>,
+        deadline: Deadline,
+        during: &mut &'static str,
+    ) -> io::Result<Self> {
+        *during = "connecting";
+        let socket = Socket::connect(address, deadline)?;
+        match (trust, address) {
+            (Some(trust), Address::Tcp(host, _)) => {
+                *during = "in the TLS handshake";
+                Ok(Stream::Tls(Box::new(TlsSocket::open(socket, host, trust)?)))
+            }
+            _ => Ok(Stream::Plain(socket)),
+        }
+    }
+
+    /// From now on, everything has to be over by then.
+    pub fn set_deadline(&mut self, deadline: Deadline) {
+        match self {
+            Stream::Plain(socket) => socket.set_deadline(deadline),
+            Stream::Tls(tls) => tls.socket().set_deadline(deadline),
+        }
+    }
+
+    /// Whether the peer has neither closed the connection nor sent anything that was not asked for.
+    pub fn is_quiet(&mut self) -> bool {
+        match self {
+            Stream::Plain(socket) => socket.is_quiet(),
+            Stream::Tls(tls) => tls.is_quiet(),
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Plain(socket) => socket.read(buffer),
+            Stream::Tls(tls) => tls.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Plain(socket) => socket.write(bytes),
+            Stream::Tls(tls) => tls.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Stream::Plain(socket) => socket.flush(),
+            Stream::Tls(tls) => tls.flush(),
+        }
+    }
+}
