@@ -1,0 +1,54 @@
+//! The proxy of `fault_proxy.py`, from the outside.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use super::server::Running;
+
+/// A proxy that runs, and ends when it is dropped.
+pub struct Proxy {
+    process: Child,
+    commands: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    port: u16,
+}
+
+impl Proxy {
+    /// A proxy before a server; at first it hands everything on.
+    pub fn before(server: &Running) -> Self {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/redis/fault_proxy.py");
+        let mut process = Command::new("python3")
+            .args(["-B", script])
+            .arg(server.socket())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3 runs the proxy");
+        let commands = process.stdin.take().unwrap();
+        let mut answers = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        answers.read_line(&mut line).unwrap();
+        let port = line.trim().strip_prefix("listening ").unwrap().parse().unwrap();
+        Proxy { process, commands, answers, port }
+    }
+
+    /// From now on it does this; see the script.
+    pub fn set(&mut self, mode: &str) {
+        writeln!(self.commands, "{mode}").unwrap();
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        assert_eq!(line, "ok\n");
+    }
+
+    /// The server's URL, through the proxy.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,215 @@
+//! Servers of our own: each in a new folder, on a free port and a unix socket, and gone when it is dropped.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use phicache::redis::{Address, Backoff, Endpoint, Server};
+use redis::FromRedisValue;
+
+/// A server that runs.
+pub struct Running {
+    process: Child,
+    program: String,
+    options: Vec<String>,
+    pub folder: PathBuf,
+    pub port: u16,
+}
+
+/// The program, or why there is none.
+fn program() -> Option<String> {
+    let runs = |name: &String| Command::new(name).arg("--version").stdout(Stdio::null()).status().is_ok();
+    let named = std::env::var("PHICACHE_REDIS_SERVER").into_iter();
+    let found = named.chain(["redis-server".into(), "valkey-server".into()]).find(runs);
+    if found.is_none() {
+        skip("there is no redis-server. To have it: apt-get install redis-server");
+    }
+    found
+}
+
+/// Says that a test could not run; past the test harness, which would keep it to itself.
+pub fn skip(reason: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {reason}");
+}
+
+/// A port that was free just now.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A new folder.
+pub fn new_folder() -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Relaxed);
+    let folder = std::env::temp_dir().join(format!("phicache-redis-{}-{number}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// How often what is random is done.
+pub fn rounds() -> u32 {
+    std::env::var("PHICACHE_REDIS_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(1)
+}
+
+/// A seed, which is printed.
+pub fn seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    let given = std::env::var("PHICACHE_REDIS_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = given.unwrap_or_else(|| RandomState::new().hash_one(0) >> 1);
+    println!("PHICACHE_REDIS_SEED={seed}");
+    seed
+}
+
+/// Waits until something is so.
+pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(20), "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+impl Running {
+    /// Starts a server with these options beside the usual ones; none where there is no program.
+    pub fn start(options: &[&str]) -> Option<Self> {
+        let program = program()?;
+        for _ in 0..5 {
+            let (folder, port) = (new_folder(), free_port());
+            let options: Vec<String> =
+                options.iter().map(|option| option.replace("FOLDER", folder.to_str().unwrap())).collect();
+            let process = spawn(&program, &folder, port, &options);
+            let mut running = Running { process, program: program.clone(), options, folder, port };
+            // It ends at once when somebody has taken the port meanwhile.
+            if running.wait_until_up() {
+                return Some(running);
+            }
+        }
+        panic!("{program} does not start");
+    }
+
+    fn wait_until_up(&mut self) -> bool {
+        let began = Instant::now();
+        loop {
+            if self.process.try_wait().unwrap().is_some() {
+                return false;
+            }
+            let answer = self.client().get_connection_with_timeout(Duration::from_secs(1));
+            let answer = answer.and_then(|mut connection| redis::cmd("PING").query::<redis::Value>(&mut connection));
+            // One that wants a password is up, too.
+            if answer.is_ok() || answer.is_err_and(|error| error.code() == Some("NOAUTH")) {
+                return true;
+            }
+            assert!(began.elapsed() < Duration::from_secs(20), "the server does not answer");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn client(&self) -> redis::Client {
+        redis::Client::open(format!("unix://{}", self.socket().display())).unwrap()
+    }
+
+    /// Its unix socket.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join("socket")
+    }
+
+    /// Its URL by TCP.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Asks it something, not through what is tested.
+    pub fn ask<T: FromRedisValue>(&self, command: &str) -> T {
+        let mut connection = self.client().get_connection().unwrap();
+        let mut words = command.split(' ');
+        let mut command = redis::cmd(words.next().unwrap());
+        words.for_each(|word| drop(command.arg(word)));
+        command.query(&mut connection).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// How often a command was called since the statistics were reset.
+    pub fn calls(&self, command: &str) -> u64 {
+        let info: String = self.ask("INFO commandstats");
+        let line = info.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+        line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
+    }
+
+    /// Stops it as a crash would, and leaves its folder.
+    pub fn kill(&mut self) {
+        self.thaw();
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Starts it again where it was.
+    pub fn restart(&mut self) {
+        self.process = spawn(&self.program, &self.folder, self.port, &self.options);
+        assert!(self.wait_until_up());
+    }
+
+    /// Stops its time.
+    pub fn freeze(&self) {
+        self.signal(libc::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal(libc::SIGCONT);
+    }
+
+    fn signal(&self, signal: i32) {
+        // SAFETY: it sends a signal to a process that we have started and not yet waited for.
+        unsafe { libc::kill(self.process.id() as i32, signal) };
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.process.try_wait().is_ok_and(|status| status.is_none()) {
+            self.kill();
+        }
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn spawn(program: &str, folder: &std::path::Path, port: u16, options: &[String]) -> Child {
+    let log = std::fs::File::options().create(true).append(true).open(folder.join("log")).unwrap();
+    Command::new(program)
+        .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no", "--unixsocket"])
+        .arg(folder.join("socket"))
+        .args(["--port", &port.to_string(), "--dir"])
+        .arg(folder)
+        .args(options)
+        .stdin(Stdio::null())
+        .stdout(log)
+        .spawn()
+        .unwrap()
+}
+
+/// What we test, with a patience that suits a loaded machine, and waits that suit a test.
+pub fn endpoint(url: &str) -> Endpoint {
+    let mut endpoint = Endpoint::parse(url).unwrap();
+    endpoint.timeout = Duration::from_secs(5);
+    endpoint.backoff = Backoff { first: Duration::from_millis(20), longest: Duration::from_millis(200) };
+    endpoint
+}
+
+/// A client of the server at `url`.
+pub fn connect(url: &str) -> Server {
+    Server::new(endpoint(url)).unwrap()
+}
+
+/// A client that waits no longer than so many milliseconds.
+pub fn impatient(url: &str, milliseconds: u64) -> Server {
+    let timeout = Duration::from_millis(milliseconds);
+    Server::new(Endpoint { timeout, ..endpoint(url) }).unwrap()
+}
+
+/// Clients of one server, by TCP and by its unix socket.
+pub fn both_ways(running: &Running) -> [Server; 2] {
+    let unix = Endpoint { addresses: vec![Address::Unix(running.socket())], ..endpoint(&running.url()) };
+    [connect(&running.url()), Server::new(unix).unwrap()]
+}
