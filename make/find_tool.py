@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Prints the path of cmake or of pkg-config, and fetches it where there is none.
+"""Prints the path of a program that the build or the tests need, and fetches it where there is none.
 
-    find_tool.py cmake|pkg-config BUILD
+    find_tool.py cmake|pkg-config|redis-server|openssl BUILD
 
 Taken in this order: one on the PATH, new enough; one that an earlier call put into BUILD; Debian's package, by
-apt-get, which needs root; PyPI's package, by pip, into BUILD. Where none can be had, one message says what to do, and
-the exit status is 1.
+apt-get, which needs root; PyPI's package, where there is one, by pip, into BUILD. Where none can be had, one message says
+what to do, and the exit status is 1.
 """
 
 import os
@@ -14,11 +14,24 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
-# What each program is called at Debian and at PyPI, where PyPI's package keeps it, and the oldest version that will do.
+
+class Program(NamedTuple):
+    debian: str  # Debian's package
+    oldest: tuple  # the oldest version that will do
+    pypi: str = None  # PyPI's package
+    inside: str = None  # where that keeps the program
+    other_name: str = None  # what Debian's package calls the program
+    asks: str = "--version"  # what makes it tell its version
+
+
 PROGRAMS = {
-    "cmake": ("cmake", "cmake", "cmake/data/bin/cmake", (3, 21)),
-    "pkg-config": ("pkg-config", "pkgconf", "pkgconf/.bin/pkgconf", (0, 29)),
+    "cmake": Program("cmake", (3, 21), "cmake", "cmake/data/bin/cmake"),
+    "pkg-config": Program("pkg-config", (0, 29), "pkgconf", "pkgconf/.bin/pkgconf"),
+    # The package redis-server is a link to this program, and a service that starts at once, which nobody asked for.
+    "redis-server": Program("redis-tools", (7, 0), other_name="redis-check-rdb"),
+    "openssl": Program("openssl", (1, 1), asks="version"),
 }
 
 
@@ -26,14 +39,14 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def new_enough(program, oldest):
-    """Whether `program` starts, and is at least as new as `oldest`."""
+def new_enough(path, program):
+    """Whether the program at `path` starts, and is new enough."""
     try:
-        run = subprocess.run([program, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        run = subprocess.run([path, program.asks], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     except OSError:
         return False
     version = re.search(r"(\d+)\.(\d+)", run.stdout)
-    return run.returncode == 0 and version is not None and tuple(map(int, version.groups())) >= oldest
+    return run.returncode == 0 and version is not None and tuple(map(int, version.groups())) >= program.oldest
 
 
 def succeeds(*command):
@@ -68,24 +81,37 @@ def by_pip(package, folder):
 
 
 def find(name, build):
-    debian, pypi, inside, oldest = PROGRAMS[name]
-    on_path = shutil.which(name)
-    if on_path and new_enough(on_path, oldest):
-        return on_path
-    folder = build / "tools" / pypi
-    fetched = folder / inside
-    if new_enough(fetched, oldest):
+    program = PROGRAMS[name]
+
+    def on_path():
+        found = shutil.which(name)
+        return found if found and new_enough(found, program) else None
+
+    folder = build / "tools" / (program.pypi or name)
+    fetched = folder / (program.inside or name)
+    if on_path():
+        return on_path()
+    if new_enough(fetched, program):
         return fetched
-    say(f"{name} {'.'.join(map(str, oldest))} or newer is not on the PATH.")
-    if by_apt(debian):
-        installed = shutil.which(name)
-        if installed and new_enough(installed, oldest):
-            return installed
-    if by_pip(pypi, folder) and new_enough(fetched, oldest):
+    say(f"{name} {'.'.join(map(str, program.oldest))} or newer is not on the PATH.")
+    if by_apt(program.debian):
+        if program.other_name and shutil.which(program.other_name):
+            link(fetched, shutil.which(program.other_name))
+        if on_path():
+            return on_path()
+        if new_enough(fetched, program):
+            return fetched
+    if program.pypi and by_pip(program.pypi, folder) and new_enough(fetched, program):
         return fetched
-    say(f"{name} is missing, and could not be fetched. Install it (as root: apt-get install {debian}; "
-        f"or: python3 -m pip install {pypi}), and run make again.")
+    say(f"{name} is missing, and could not be fetched. Install it (as root: apt-get install {program.debian}"
+        + (f"; or: python3 -m pip install {program.pypi}" if program.pypi else "") + "), and run make again.")
     return None
+
+
+def link(path, target):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
 
 
 def main():

@@ -111,6 +111,12 @@ def component(name, *command):
 def rust_checks(build, jobs):
     yield component("fmt", CARGO, "fmt", "--check")
     yield component("clippy", CARGO, "clippy", "--all-targets", "--quiet", "--", "-D", "warnings")
+    for name in "redis-server", "openssl":
+        found = find_tool.find(name, build)
+        if found is None:
+            yield skipped(f"{name} is missing, so tests/redis_server.rs does not test what needs it")
+        elif not shutil.which(name):
+            os.environ["PATH"] += os.pathsep + str(Path(found).parent)
     yield check(as_cargo_counts, CARGO, "test", "--no-fail-fast")
     # The model checker exchanges the locks of the whole library, so it has a build of its own.
     yield check(as_cargo_counts, "env", "RUSTFLAGS=--cfg shuttle", CARGO, "test", "--release", "--test", "shuttle",

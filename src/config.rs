@@ -173,7 +173,7 @@ impl Config {
 
     /// Sets where the server is.
     pub fn set_redis_url(&self, url: &str) -> Result<()> {
-        const SCHEMES: [&str; 5] = ["redis://", "rediss://", "redis+unix://", "unix://", "valkey://"];
+        const SCHEMES: [&str; 6] = ["redis://", "rediss://", "valkey://", "valkeys://", "unix://", "redis+unix://"];
         // The text may hold a password, so no message repeats it.
         if !SCHEMES.iter().any(|scheme| url.len() > scheme.len() && url.starts_with(scheme)) {
             return Err(Error::invalid(format!("a Redis URL begins with one of {}", SCHEMES.join(", "))));

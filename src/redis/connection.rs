@@ -74,7 +74,7 @@ impl Connection {
         self.send()?;
         self.during = "logging in";
         let mut refused = Ok(());
-        while self.awaited > 0 {
+        while self.awaited > 0 && self.fault.is_none() {
             refused = refused.and(self.receive().map(drop));
         }
         refused

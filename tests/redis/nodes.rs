@@ -1,1 +1,236 @@
+//! A cluster: keys at their nodes, also while they move, and nodes that die.
 
+use std::time::{Duration, Instant};
+
+use phicache::redis::{Cause, Endpoint, Server, Store, Token};
+
+use super::server::{Running, endpoint, eventually, free_port};
+
+const PLAIN: Store = Store { ttl: None, only_new: false };
+const SLACK: Duration = Duration::from_millis(400);
+
+/// Three nodes.
+struct Cluster([Running; 3]);
+
+impl Cluster {
+    fn start() -> Option<Self> {
+        let node = || {
+            let bus = free_port().to_string();
+            Running::start(&[
+                "--cluster-enabled",
+                "yes",
+                "--cluster-port",
+                &bus,
+                "--cluster-node-timeout",
+                "1000",
+                "--cluster-require-full-coverage",
+                "no",
+            ])
+        };
+        let nodes = [node()?, node()?, node()?];
+        for (number, (node, slots)) in nodes.iter().zip(["0 5460", "5461 10922", "10923 16383"]).enumerate() {
+            let _: () = node.ask(&format!("CLUSTER SET-CONFIG-EPOCH {}", number + 1));
+            let _: () = node.ask(&format!("CLUSTER ADDSLOTSRANGE {slots}"));
+            let bus: Vec<String> = nodes[0].ask("CONFIG GET cluster-port");
+            let _: () = node.ask(&format!("CLUSTER MEET 127.0.0.1 {} {}", nodes[0].port, bus[1]));
+        }
+        let cluster = Cluster(nodes);
+        eventually("the nodes know each other", || {
+            cluster.0.iter().all(|node| {
+                let info: String = node.ask("CLUSTER INFO");
+                info.contains("cluster_state:ok")
+                    && info.contains("cluster_slots_ok:16384")
+                    && info.contains("cluster_known_nodes:3")
+            })
+        });
+        Some(cluster)
+    }
+
+    /// A client that knows all nodes, or only the first.
+    fn connect(&self, all: bool) -> Server {
+        Server::new(self.endpoint(all)).unwrap()
+    }
+
+    fn endpoint(&self, all: bool) -> Endpoint {
+        let listed = if all { &self.0[..] } else { &self.0[..1] };
+        let hosts: Vec<String> = listed.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
+        endpoint(&format!("redis://{}?cluster=yes", hosts.join(",")))
+    }
+}
+
+fn keys(count: u32) -> Vec<Vec<u8>> {
+    (0..count).map(|number| format!("key:{number}").into_bytes()).collect()
+}
+
+fn pairs(keys: &[Vec<u8>]) -> Vec<(&[u8], &[u8])> {
+    keys.iter().map(|key| (key.as_slice(), key.as_slice())).collect()
+}
+
+fn slices(keys: &[Vec<u8>]) -> Vec<&[u8]> {
+    keys.iter().map(Vec::as_slice).collect()
+}
+
+#[test]
+fn a_cluster_looks_like_one_server() {
+    let Some(cluster) = Cluster::start() else { return };
+    for server in [cluster.connect(true), cluster.connect(false)] {
+        let keys = keys(300);
+        server.set_many(&pairs(&keys), PLAIN).unwrap();
+        for key in &keys {
+            assert_eq!(&server.get(key).unwrap().unwrap(), key);
+        }
+        let batch = server.get_many(&[&slices(&keys)[..], &[b"none"]].concat());
+        assert!(batch.failure.is_none());
+        assert!(batch.values.iter().zip(&keys).all(|(value, key)| value.as_ref() == Some(key)));
+        assert_eq!(batch.values[300], None);
+        assert_eq!((server.database_size().unwrap(), server.count_prefix(b"key:").unwrap()), (300, 300));
+        assert_eq!(server.remove_prefix(b"key:1").unwrap(), 111);
+        assert_eq!((server.database_size().unwrap(), server.count_prefix(b"").unwrap()), (189, 189));
+        server.reset_statistics().unwrap();
+        keys.iter().for_each(|key| drop(server.get(key).unwrap()));
+        let counted = server.statistics().unwrap();
+        assert_eq!((counted.hits, counted.misses), (189, 111));
+        server.ping(Duration::from_secs(5)).unwrap();
+        server.flush_database().unwrap();
+        assert_eq!(server.database_size().unwrap(), 0);
+        // One connection to each node, and no key was looked for at the wrong one.
+        let health = server.health();
+        assert_eq!((health.connections, health.failures, health.refusals), (3, 0, 0));
+    }
+    assert!(cluster.0.iter().all(|node| node.calls("keys") == 0));
+}
+
+#[test]
+fn the_keys_of_one_subsystem_are_one_round_trip() {
+    let Some(cluster) = Cluster::start() else { return };
+    let server = cluster.connect(true);
+    let keys: Vec<Vec<u8>> = (0..100).map(|number| format!("ns:{{subsystem}}:{number}").into_bytes()).collect();
+    server.set_many(&pairs(&keys), PLAIN).unwrap();
+    cluster.0.iter().for_each(|node| node.ask("CONFIG RESETSTAT"));
+    assert!(server.get_many(&slices(&keys)).values.iter().zip(&keys).all(|(value, key)| value.as_ref() == Some(key)));
+    assert_eq!(cluster.0.iter().map(|node| node.calls("mget")).sum::<u64>(), 1);
+
+    let (first, second) = (Token::new(), Token::new());
+    let long = Duration::from_secs(100);
+    assert!(server.acquire(b"ns:{subsystem}:lease", &first, long).unwrap());
+    assert!(!server.acquire(b"ns:{subsystem}:lease", &second, long).unwrap());
+    assert!(!server.complete(b"ns:{subsystem}:lease", &second, b"ns:{subsystem}:key", b"late", None).unwrap());
+    assert!(server.complete(b"ns:{subsystem}:lease", &first, b"ns:{subsystem}:key", b"value", None).unwrap());
+    assert_eq!(server.get(b"ns:{subsystem}:key").unwrap().unwrap(), b"value");
+}
+
+#[test]
+fn keys_are_found_while_they_move_and_after() {
+    let Some(cluster) = Cluster::start() else { return };
+    let [from, to, other] = &cluster.0;
+    let server = cluster.connect(true);
+    // A slot of the first node.
+    let slot: u16 = from.ask("CLUSTER KEYSLOT {user1000}");
+    assert_eq!(slot, 3443);
+    let keys: Vec<Vec<u8>> = (0..40).map(|number| format!("{{user1000}}:{number}").into_bytes()).collect();
+    server.set_many(&pairs(&keys), PLAIN).unwrap();
+
+    let (from_id, to_id): (String, String) = (from.ask("CLUSTER MYID"), to.ask("CLUSTER MYID"));
+    let _: () = to.ask(&format!("CLUSTER SETSLOT {slot} IMPORTING {from_id}"));
+    let _: () = from.ask(&format!("CLUSTER SETSLOT {slot} MIGRATING {to_id}"));
+    for key in &keys[..20] {
+        let key = std::str::from_utf8(key).unwrap();
+        let _: redis::Value = from.ask(&format!("MIGRATE 127.0.0.1 {} {key} 0 5000", to.port));
+    }
+    // Half of them are at either node, and the slot belongs to the first.
+    for key in &keys {
+        assert_eq!(&server.get(key).unwrap().unwrap(), key);
+    }
+    assert_eq!(server.get(b"{user1000}:none").unwrap(), None);
+    assert!(server.set(b"{user1000}:new", b"new", PLAIN).unwrap());
+    // Keys that are together at one node come in one batch; those that are not are refused, and nothing is mixed up.
+    assert!(server.get_many(&slices(&keys[20..])).failure.is_none());
+    let split = server.get_many(&slices(&keys));
+    let complete = split.failure.is_none();
+    assert!(split.values.iter().zip(&keys).all(|(value, key)| value.as_ref().map_or(!complete, |value| value == key)));
+
+    for key in &keys[20..] {
+        let key = std::str::from_utf8(key).unwrap();
+        let _: redis::Value = from.ask(&format!("MIGRATE 127.0.0.1 {} {key} 0 5000", to.port));
+    }
+    for node in [to, from, other] {
+        let _: () = node.ask(&format!("CLUSTER SETSLOT {slot} NODE {to_id}"));
+    }
+    let batch = server.get_many(&slices(&keys));
+    assert!(batch.failure.is_none(), "{:?}", batch.failure);
+    assert!(batch.values.iter().zip(&keys).all(|(value, key)| value.as_ref() == Some(key)));
+    for key in &keys {
+        assert_eq!(&server.get(key).unwrap().unwrap(), key);
+    }
+    assert_eq!(server.get(b"{user1000}:new").unwrap().unwrap(), b"new");
+    assert_eq!(server.remove_prefix(b"{user1000}").unwrap(), 41);
+}
+
+#[test]
+fn a_node_that_freezes_takes_only_its_own_keys_away() {
+    let Some(cluster) = Cluster::start() else { return };
+    let timeout = Duration::from_millis(200);
+    let server = Server::new(Endpoint { timeout, ..cluster.endpoint(true) }).unwrap();
+    let keys = keys(300);
+    server.set_many(&pairs(&keys), PLAIN).unwrap();
+    cluster.0[2].freeze();
+    let began = Instant::now();
+    let batch = server.get_many(&slices(&keys));
+    assert!(began.elapsed() < timeout + SLACK, "{:?}", began.elapsed());
+    let failure = batch.failure.unwrap();
+    assert!(matches!(failure.cause, Cause::TimedOut { .. }), "{failure}");
+    assert!(failure.to_string().contains(&cluster.0[2].port.to_string()), "{failure}");
+
+    // From now on it is skipped, and the others answer.
+    let began = Instant::now();
+    let (mut found, mut skipped) = (0, 0);
+    for key in &keys {
+        match server.get(key) {
+            Ok(value) => {
+                assert_eq!(&value.unwrap(), key);
+                found += 1;
+            }
+            Err(failure) => {
+                assert!(failure.is_outage(), "{failure}");
+                skipped += 1;
+            }
+        }
+    }
+    assert!(found > 100 && skipped > 50, "{found} found, {skipped} skipped");
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    let batch = server.get_many(&slices(&keys));
+    assert!(batch.failure.is_some());
+    assert_eq!(batch.values.iter().flatten().count(), found);
+    assert!(batch.values.iter().zip(&keys).all(|(value, key)| value.as_ref().is_none_or(|value| value == key)));
+
+    cluster.0[2].thaw();
+    eventually("it is found again", || server.get_many(&slices(&keys)).failure.is_none());
+    assert!(server.get_many(&slices(&keys)).values.iter().zip(&keys).all(|(value, key)| value.as_ref() == Some(key)));
+}
+
+#[test]
+fn a_node_that_is_replaced_is_found_at_its_new_place() {
+    let Some(mut cluster) = Cluster::start() else { return };
+    let server = cluster.connect(true);
+    let keys = keys(100);
+    server.set_many(&pairs(&keys), PLAIN).unwrap();
+    // The first node dies; what it had goes to the second, as an operator would have it.
+    let dead: String = cluster.0[0].ask("CLUSTER MYID");
+    cluster.0[0].kill();
+    let lost = keys.iter().filter(|key| server.get(key).is_err()).count();
+    assert!(lost > 10, "{lost}");
+    for node in &cluster.0[1..] {
+        let _: () = node.ask(&format!("CLUSTER FORGET {dead}"));
+    }
+    let _: () = cluster.0[1].ask("CLUSTER ADDSLOTSRANGE 0 5460");
+    eventually("all keys can be stored again", || server.set_many(&pairs(&keys), PLAIN).is_ok());
+    assert!(server.get_many(&slices(&keys)).values.iter().zip(&keys).all(|(value, key)| value.as_ref() == Some(key)));
+}
+
+#[test]
+fn a_server_that_is_no_cluster_says_so() {
+    let Some(running) = Running::start(&[]) else { return };
+    let server = Server::new(endpoint(&format!("{}?cluster=yes", running.url()))).unwrap();
+    let failure = server.get(b"key").unwrap_err();
+    assert!(failure.to_string().contains("cluster support disabled"), "{failure}");
+}

@@ -126,7 +126,9 @@ impl Running {
         let mut connection = self.client().get_connection().unwrap();
         let mut words = command.split(' ');
         let mut command = redis::cmd(words.next().unwrap());
-        words.for_each(|word| drop(command.arg(word)));
+        for word in words {
+            command.arg(word);
+        }
         command.query(&mut connection).unwrap_or_else(|error| panic!("{error}"))
     }
 
@@ -142,6 +144,11 @@ impl Running {
         self.thaw();
         self.process.kill().unwrap();
         self.process.wait().unwrap();
+    }
+
+    /// Ends it from a process that did not start it.
+    pub fn kill_from_child(&self) {
+        self.signal(libc::SIGKILL);
     }
 
     /// Starts it again where it was.
