@@ -245,6 +245,24 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_that_takes_a_little_at_a_time_is_left_at_the_deadline() {
+        let (mut socket, mut peer, path) = connected(in_ms(1000));
+        let reader = std::thread::spawn(move || {
+            let mut buffer = vec![0; 64 << 10];
+            while peer.read(&mut buffer).is_ok_and(|read| read > 0) {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        socket.set_deadline(in_ms(150));
+        let began = Instant::now();
+        assert_eq!(socket.write_all(&vec![0; 16 << 20]).unwrap_err().kind(), ErrorKind::TimedOut);
+        assert!(began.elapsed() >= Duration::from_millis(150) && began.elapsed() < Duration::from_millis(650));
+        drop(socket);
+        reader.join().unwrap();
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
     fn a_peer_that_closes_or_talks_out_of_turn_is_noticed() {
         let (mut socket, mut peer, path) = connected(in_ms(1000));
         assert!(socket.is_quiet());
