@@ -129,7 +129,12 @@ fn in_cluster(cluster: &Cluster, operation: Operation, keys: &[&[u8]], exchange:
         }
     }
     for (slot, numbers) in again {
-        result = result.and(cluster.call(slot, operation, |connection| talk(connection, &numbers, exchange)));
+        let mut call =
+            |numbers: &[usize]| cluster.call(slot, operation, |connection| talk(connection, numbers, exchange));
+        result = result.and(match call(&numbers) {
+            Err(failure) if is_split(&failure) => one_by_one(&numbers, call),
+            answer => answer,
+        });
     }
     result
 }
@@ -141,10 +146,28 @@ fn ask_all(connection: &mut Connection, parts: &[Part], exchange: &dyn Exchange)
     connection.send()
 }
 
+/// Whether the keys of a slot that moves are at two nodes, so that they have to be asked for one by one.
+fn is_split(failure: &Failure) -> bool {
+    match &failure.cause {
+        Cause::Refused { code, .. } => code == "TRYAGAIN",
+        Cause::Elsewhere { .. } => true,
+        _ => false,
+    }
+}
+
+fn one_by_one(keys: &[usize], mut call: impl FnMut(&[usize]) -> Answer<()>) -> Answer<()> {
+    let mut result = Ok(());
+    for &key in keys {
+        result = result.and(call(&[key]));
+    }
+    result
+}
+
 /// What failed at a node is tried once more where the cluster finds a way: keys move, connections die while they are idle,
 /// nodes are replaced. A node that was silent until the deadline, or that refused, is not asked again.
 fn settle(failure: Failure, parts: &[Part], again: &mut Vec<Part>, result: &mut Answer<()>) {
     match failure.cause {
+        _ if is_split(&failure) => again.extend_from_slice(parts),
         Cause::TimedOut { .. } | Cause::Refused { .. } | Cause::Invalid(_) => {
             if result.is_ok() {
                 *result = Err(failure);
@@ -199,7 +222,12 @@ impl Exchange for Set<'_> {
     fn learn(&mut self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()> {
         let mut result = Ok(());
         for _ in keys {
-            result = result.and(connection.receive().map(drop));
+            let stored = match connection.receive() {
+                Ok(Value::Okay | Value::Nil) => Ok(()),
+                Ok(_) => connection.garbled("neither a yes nor a no to a SET".into()),
+                Err(error) => Err(error),
+            };
+            result = result.and(stored);
         }
         result
     }
@@ -222,9 +250,8 @@ impl Exchange for Unlink<'_> {
     fn learn(&mut self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()> {
         let mut result = Ok(());
         for _ in keys.chunks(COMMAND) {
-            match connection.receive() {
-                Ok(Value::Int(removed)) => self.removed += removed as u64,
-                Ok(_) => return connection.garbled("no number of removed keys".into()),
+            match connection.receive_count() {
+                Ok(removed) => self.removed += removed,
                 Err(error) => result = result.and(Err(error)),
             }
         }

@@ -28,9 +28,6 @@ const REDIRECTIONS: u32 = 5;
 /// How often the map is asked for at most.
 const REFRESH: Duration = Duration::from_millis(100);
 
-/// A wait for a slot that is moving at this moment.
-const MOVING: Duration = Duration::from_millis(10);
-
 /// The nodes of a cluster.
 pub struct Cluster {
     access: Arc<Access>,
@@ -126,7 +123,6 @@ impl Cluster {
                         None => return Err(failure),
                     }
                 }
-                Cause::Refused { code, .. } if code == "TRYAGAIN" => std::thread::sleep(MOVING),
                 // The node may have been replaced.
                 _ if failure.is_outage() => {
                     self.refresh(operation);

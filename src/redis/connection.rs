@@ -14,7 +14,6 @@ use super::endpoint::Endpoint;
 use super::reply::{Fault, Found, Inbox, Parsed, Place};
 use super::socket::Deadline;
 use super::stream::Stream;
-use crate::store::lock::process;
 
 /// Buffers that grew beyond this go back to the system after use.
 const KEPT: usize = 1 << 20;
@@ -33,13 +32,12 @@ pub struct Connection {
     database: u32,
     during: &'static str,
     fault: Option<Fault>,
-    process: u32,
     /// When it was last used.
     used: Instant,
 }
 
 impl Connection {
-    /// A connection over `stream`, which belongs to this process.
+    /// A connection over `stream`.
     pub fn new(stream: Stream, deadline: Deadline) -> Self {
         Connection {
             stream,
@@ -51,7 +49,6 @@ impl Connection {
             database: 0,
             during: "",
             fault: None,
-            process: process(),
             used: deadline.began(),
         }
     }
@@ -130,6 +127,21 @@ impl Connection {
         value.extract_error()
     }
 
+    /// Reads one reply, which should be a number of things.
+    pub fn receive_count(&mut self) -> RedisResult<u64> {
+        match self.receive()? {
+            Value::Int(count) if count >= 0 => Ok(count as u64),
+            _ => self.garbled("a reply that is no number, where one was asked for".into()),
+        }
+    }
+
+    /// Asks one question that is answered by a number of things.
+    pub fn count(&mut self, words: &[&[u8]]) -> RedisResult<u64> {
+        self.queue(words);
+        self.send()?;
+        self.receive_count()
+    }
+
     /// Reads one reply, which should be a value or none; tells which.
     pub fn receive_value(&mut self, place: &mut dyn Place) -> RedisResult<bool> {
         let found = self.receive_one(place)?;
@@ -181,11 +193,6 @@ impl Connection {
     /// Whether every question has its answer, and nothing is left over.
     pub fn is_settled(&self) -> bool {
         self.fault.is_none() && self.awaited == 0 && self.inbox.is_empty() && self.outbox.is_empty()
-    }
-
-    /// Whether it belongs to this process, and not to an ancestor.
-    pub fn is_ours(&self) -> bool {
-        self.process == process()
     }
 
     /// When its last operation began.

@@ -26,7 +26,7 @@ impl Server {
 
     /// The number of keys in the database, ours or not.
     pub fn database_size(&self) -> Answer<u64> {
-        let sizes = self.everywhere("DBSIZE", |connection| ::redis::cmd("DBSIZE").query::<u64>(connection))?;
+        let sizes = self.everywhere("DBSIZE", |connection| connection.count(&[b"DBSIZE"]))?;
         Ok(sizes.iter().sum())
     }
 

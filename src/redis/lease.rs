@@ -63,8 +63,7 @@ impl Server {
     /// Gives a lease back; tells whether it was still ours.
     pub fn release(&self, lease: &[u8], token: &Token) -> Answer<bool> {
         self.at_key("EVAL (release)", false, lease, |connection| {
-            let mut eval = ::redis::cmd("EVAL");
-            eval.arg(RELEASE).arg(1).arg(lease).arg(token.as_bytes()).query(connection)
+            Ok(connection.count(&[b"EVAL", RELEASE.as_bytes(), b"1", lease, token.as_bytes()])? > 0)
         })
     }
 
@@ -80,8 +79,8 @@ impl Server {
         self.check_size("EVAL (complete)", key.len().max(value.len()))?;
         let ttl = ttl.map(|ttl| milliseconds(ttl).to_string()).unwrap_or_default();
         self.at_key("EVAL (complete)", false, lease, |connection| {
-            let mut eval = ::redis::cmd("EVAL");
-            eval.arg(COMPLETE).arg(2).arg(lease).arg(key).arg(token.as_bytes()).arg(value).arg(&ttl).query(connection)
+            let words = [b"EVAL", COMPLETE.as_bytes(), b"2", lease, key, token.as_bytes(), value, ttl.as_bytes()];
+            Ok(connection.count(&words)? > 0)
         })
     }
 }

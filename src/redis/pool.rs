@@ -42,9 +42,9 @@ impl Pool {
         }
     }
 
-    /// Brings a connection back. One that is not settled, or belongs to the parent process, is closed.
+    /// Brings a connection back. One that is not settled is closed.
     pub fn put(&self, connection: Box<Connection>) {
-        if connection.is_settled() && connection.is_ours() {
+        if connection.is_settled() {
             let too_many = self.with(|idle| {
                 idle.connections.push(connection);
                 (idle.connections.len() > MOST).then(|| idle.connections.swap_remove(0))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::RedisResult;
+use ::redis::{RedisResult, Value};
 
 use super::cluster::{Cluster, slot_of};
 use super::connection::Connection;
@@ -96,18 +96,22 @@ impl Server {
         self.at_key("SET", !store.only_new, key, |connection| {
             queue_set(connection, key, value, store);
             connection.send()?;
-            Ok(connection.receive()? != ::redis::Value::Nil)
+            match connection.receive()? {
+                Value::Okay => Ok(true),
+                Value::Nil => Ok(false),
+                _ => connection.garbled("neither a yes nor a no to a SET".into()),
+            }
         })
     }
 
     /// Whether a key has a value.
     pub fn exists(&self, key: &[u8]) -> Answer<bool> {
-        self.at_key("EXISTS", true, key, |connection| ::redis::cmd("EXISTS").arg(key).query(connection))
+        self.at_key("EXISTS", true, key, |connection| Ok(connection.count(&[b"EXISTS", key])? > 0))
     }
 
     /// Removes a key; tells whether it had a value.
     pub fn remove(&self, key: &[u8]) -> Answer<bool> {
-        self.at_key("UNLINK", false, key, |connection| ::redis::cmd("UNLINK").arg(key).query(connection))
+        self.at_key("UNLINK", false, key, |connection| Ok(connection.count(&[b"UNLINK", key])? > 0))
     }
 
     /// An operation that begins now.

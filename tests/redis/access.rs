@@ -1,12 +1,11 @@
 //! Users and passwords; what messages say, and what they never say.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::time::Duration;
 
 use phicache::error::Error;
 use phicache::redis::{Cause, Endpoint, Failure, Secret, Server, Store};
 
+use super::proxy::answering;
 use super::server::{Running, connect, endpoint, free_port};
 
 /// A failure in all the ways in which it can be printed.
@@ -72,20 +71,6 @@ fn what_a_user_may_not_do_is_refused_and_everything_else_goes_on() {
     let health = server.health();
     assert_eq!((health.connections, health.failures, health.refusals, health.skipping), (1, 0, 6, None));
     assert!(health.last_error.unwrap().contains("FLUSHDB at 127.0.0.1"));
-}
-
-/// Answers the first thing that anybody says with `answer`.
-fn answering(answer: &'static str) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let _ = stream.read(&mut [0; 1000]);
-        let _ = stream.write_all(answer.as_bytes());
-        // Until the client has read it and gone.
-        let _ = stream.read(&mut [0; 1000]);
-    });
-    port
 }
 
 #[test]

@@ -15,6 +15,7 @@ input, answers each with "ok", and ends when that input ends:
     tail TEXT       hands answers on with TEXT behind them
     refuse          closes every new connection at once
     drop            closes all connections, once
+    once MODE …     one of the above for one answer, then "pass"
     random SEED     one of the above for each answer, most often "pass"
 """
 
@@ -82,6 +83,9 @@ class Proxy:
                 mode, argument = self.mode, self.argument
                 if mode == "random":
                     mode, argument = self.choose(len(data))
+                elif mode == "once":
+                    self.mode = "pass"
+                    mode, _, argument = argument.partition(" ")
                 if not self.answer(client, data, mode, argument):
                     break
         except OSError:

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use phicache::redis::{Cause, Server, Store};
+use phicache::redis::{Cause, Failure, Server, Store, Token};
 
-use super::proxy::Proxy;
+use super::proxy::{Proxy, answering};
 use super::server::{Running, connect, eventually, impatient, rounds, seed};
 
 const PLAIN: Store = Store { ttl: None, only_new: false };
@@ -126,6 +126,61 @@ fn what_is_left_behind_an_answer_is_not_the_next_one() {
     proxy.set("pass");
     recovers(&server);
     assert!(server.health().connections > 30);
+}
+
+#[test]
+fn an_answer_to_another_question_is_none() {
+    type Ask = fn(&Server) -> Option<Failure>;
+    let get: Ask = |server| server.get(b"key").err();
+    let many: Ask = |server| server.get_many(&[b"key", b"none"]).failure;
+    let set: Ask = |server| server.set(b"key", b"value", PLAIN).err();
+    let sets: Ask = |server| server.set_many(&[(b"key", b"value")], PLAIN).err();
+    let exists: Ask = |server| server.exists(b"key").err();
+    let count: Ask = |server| server.count_prefix(b"key").err();
+    for (ask, answers) in [
+        (get, &["+OK\r\n", ":1\r\n", "*1\r\n$1\r\nx\r\n", "*-1\r\n"][..]),
+        (
+            many,
+            &["*1\r\n$1\r\nx\r\n", "*3\r\n$1\r\nx\r\n$-1\r\n$-1\r\n", "*2\r\n:1\r\n$-1\r\n", "$1\r\nx\r\n", "*-1\r\n"],
+        ),
+        (set, &["+QUEUED\r\n", ":1\r\n", "$2\r\nOK\r\n"]),
+        (sets, &["+QUEUED\r\n", ":1\r\n"]),
+        (exists, &["+OK\r\n", "$1\r\nx\r\n", "*0\r\n"]),
+        (count, &["+OK\r\n", "*1\r\n$1\r\n0\r\n", "*2\r\n$1\r\nx\r\n*0\r\n"]),
+    ] {
+        for answer in answers {
+            let server = connect(&format!("redis://127.0.0.1:{}", answering(answer)));
+            let failure = ask(&server).unwrap_or_else(|| panic!("{answer:?} was believed"));
+            assert!(matches!(failure.cause, Cause::Lost(_)), "{answer:?}: {failure}");
+        }
+    }
+}
+
+#[test]
+fn what_done_twice_would_answer_differently_is_done_once() {
+    let Some((running, mut proxy)) = spoiled() else { return };
+    let server = connect(&proxy.url());
+    let (token, long) = (Token::new(), Duration::from_secs(100));
+    let lose_one = |proxy: &mut Proxy| {
+        eventually("there is a connection", || server.ping(Duration::from_secs(5)).is_ok());
+        proxy.set("once cut 0");
+    };
+    // Whether the server did it before the connection broke, nobody knows. What may be done again, is.
+    lose_one(&mut proxy);
+    assert_eq!(server.get(b"key").unwrap().unwrap(), b"value");
+    lose_one(&mut proxy);
+    assert!(server.set(b"key", b"value", PLAIN).unwrap());
+    lose_one(&mut proxy);
+    assert!(server.acquire(b"lease", &token, long).is_err());
+    assert_eq!(running.calls("set"), 2 + 2);
+    lose_one(&mut proxy);
+    assert!(server.complete(b"lease", &token, b"key", b"value", None).is_err());
+    lose_one(&mut proxy);
+    assert!(server.release(b"lease", &token).is_err());
+    lose_one(&mut proxy);
+    assert!(server.remove(b"none").is_err());
+    assert_eq!((running.calls("eval"), running.calls("unlink")), (2, 1 + 1));
+    recovers(&server);
 }
 
 #[test]

@@ -143,11 +143,12 @@ fn keys_are_found_while_they_move_and_after() {
     }
     assert_eq!(server.get(b"{user1000}:none").unwrap(), None);
     assert!(server.set(b"{user1000}:new", b"new", PLAIN).unwrap());
-    // Keys that are together at one node come in one batch; those that are not are refused, and nothing is mixed up.
-    assert!(server.get_many(&slices(&keys[20..])).failure.is_none());
-    let split = server.get_many(&slices(&keys));
-    let complete = split.failure.is_none();
-    assert!(split.values.iter().zip(&keys).all(|(value, key)| value.as_ref().map_or(!complete, |value| value == key)));
+    for some in [&keys[20..], &keys[..20], &keys] {
+        let batch = server.get_many(&slices(some));
+        assert!(batch.failure.is_none(), "{:?}", batch.failure);
+        assert!(batch.values.iter().zip(some).all(|(value, key)| value.as_ref() == Some(key)));
+    }
+    server.set_many(&pairs(&keys), PLAIN).unwrap();
 
     for key in &keys[20..] {
         let key = std::str::from_utf8(key).unwrap();
@@ -166,6 +167,12 @@ fn keys_are_found_while_they_move_and_after() {
     assert_eq!(server.remove_prefix(b"{user1000}").unwrap(), 41);
 }
 
+/// Which of the keys are at nodes other than the third.
+fn elsewhere(cluster: &Cluster, keys: &[Vec<u8>]) -> Vec<bool> {
+    let slot = |key: &Vec<u8>| cluster.0[0].ask::<u16>(&format!("CLUSTER KEYSLOT {}", String::from_utf8_lossy(key)));
+    keys.iter().map(|key| slot(key) < 10923).collect()
+}
+
 #[test]
 fn a_node_that_freezes_takes_only_its_own_keys_away() {
     let Some(cluster) = Cluster::start() else { return };
@@ -173,38 +180,28 @@ fn a_node_that_freezes_takes_only_its_own_keys_away() {
     let server = Server::new(Endpoint { timeout, ..cluster.endpoint(true) }).unwrap();
     let keys = keys(300);
     server.set_many(&pairs(&keys), PLAIN).unwrap();
-    cluster.0[2].freeze();
-    let began = Instant::now();
-    let batch = server.get_many(&slices(&keys));
-    assert!(began.elapsed() < timeout + SLACK, "{:?}", began.elapsed());
-    let failure = batch.failure.unwrap();
-    assert!(matches!(failure.cause, Cause::TimedOut { .. }), "{failure}");
-    assert!(failure.to_string().contains(&cluster.0[2].port.to_string()), "{failure}");
+    let elsewhere = elsewhere(&cluster, &keys);
+    // In which order the nodes are asked is up to chance.
+    for _ in 0..5 {
+        cluster.0[2].freeze();
+        let began = Instant::now();
+        let failure = server.get_many(&slices(&keys)).failure.unwrap();
+        assert!(began.elapsed() < timeout + SLACK, "{:?}", began.elapsed());
+        assert!(matches!(failure.cause, Cause::TimedOut { .. }), "{failure}");
+        assert!(failure.to_string().contains(&cluster.0[2].port.to_string()), "{failure}");
 
-    // From now on it is skipped, and the others answer.
-    let began = Instant::now();
-    let (mut found, mut skipped) = (0, 0);
-    for key in &keys {
-        match server.get(key) {
-            Ok(value) => {
-                assert_eq!(&value.unwrap(), key);
-                found += 1;
-            }
-            Err(failure) => {
-                assert!(failure.is_outage(), "{failure}");
-                skipped += 1;
+        // From now on it is skipped, and the others answer.
+        let batch = server.get_many(&slices(&keys));
+        assert!(batch.failure.unwrap().is_outage());
+        for ((value, key), elsewhere) in batch.values.iter().zip(&keys).zip(&elsewhere) {
+            assert_eq!(value.as_ref(), elsewhere.then_some(key));
+            if *elsewhere {
+                assert_eq!(&server.get(key).unwrap().unwrap(), key);
             }
         }
+        cluster.0[2].thaw();
+        eventually("it is found again", || server.get_many(&slices(&keys)).failure.is_none());
     }
-    assert!(found > 100 && skipped > 50, "{found} found, {skipped} skipped");
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
-    let batch = server.get_many(&slices(&keys));
-    assert!(batch.failure.is_some());
-    assert_eq!(batch.values.iter().flatten().count(), found);
-    assert!(batch.values.iter().zip(&keys).all(|(value, key)| value.as_ref().is_none_or(|value| value == key)));
-
-    cluster.0[2].thaw();
-    eventually("it is found again", || server.get_many(&slices(&keys)).failure.is_none());
     assert!(server.get_many(&slices(&keys)).values.iter().zip(&keys).all(|(value, key)| value.as_ref() == Some(key)));
 }
 

@@ -1,6 +1,7 @@
 //! The proxy of `fault_proxy.py`, from the outside.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use super::server::Running;
@@ -51,4 +52,18 @@ impl Drop for Proxy {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The port of a server that answers the first thing that anybody says with `answer`.
+pub fn answering(answer: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 1000]);
+        let _ = stream.write_all(answer.as_bytes());
+        // Until the client has read it and gone.
+        let _ = stream.read(&mut [0; 1000]);
+    });
+    port
 }
