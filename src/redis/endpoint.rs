@@ -15,6 +15,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::socket::LONGEST;
 use crate::error::{Error, Result};
 
 /// The port of a URL that names none.
@@ -193,7 +194,7 @@ impl Endpoint {
         if self.tls.as_ref().is_some_and(|tls| tls.certificate.is_some() != tls.key.is_some()) {
             return Err(Error::invalid("a client's certificate needs its key, and the key its certificate"));
         }
-        if !(Duration::from_millis(1)..=Duration::from_secs(3600)).contains(&self.timeout) {
+        if !(Duration::from_millis(1)..=LONGEST).contains(&self.timeout) {
             return Err(Error::invalid("a timeout is 1 to 3,600,000 ms"));
         }
         Ok(())

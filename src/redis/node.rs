@@ -207,11 +207,10 @@ impl<'n> Session<'n> {
         self.operation.repeatable && self.used && self.connection.was_stale()
     }
 
-    /// The same operation from its beginning, on a new connection. The others in the pool are as old as the dead one.
+    /// The same operation from its beginning, on a new connection.
     pub fn renew(self) -> Answer<Self> {
         let Session { node, operation, pass, .. } = self;
         node.access.tally.broke();
-        node.pool.clear();
         let connection = node.connect(operation, pass)?;
         Ok(Session { node, operation, pass, used: false, connection })
     }

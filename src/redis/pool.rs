@@ -53,11 +53,6 @@ impl Pool {
         }
     }
 
-    /// Closes all.
-    pub fn clear(&self) {
-        drop(self.with(|idle| std::mem::take(&mut idle.connections)));
-    }
-
     fn with<T>(&self, act: impl FnOnce(&mut Idle) -> T) -> T {
         let mut idle = self.0.lock();
         if idle.process != process() {

@@ -25,8 +25,9 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// The deadline of an operation that begins now.
+    /// The deadline of an operation that begins now, and may take at most [`LONGEST`].
     pub fn after(allowed: Duration) -> Self {
+        let allowed = allowed.min(LONGEST);
         Deadline { end: Instant::now() + allowed, allowed }
     }
 
@@ -53,6 +54,9 @@ impl Deadline {
         self.end - self.allowed
     }
 }
+
+/// The longest that anybody has to wait.
+pub const LONGEST: Duration = Duration::from_secs(3600);
 
 /// The kernel's timers are no finer; asking for less would wait for ever (zero means that).
 const FINEST: Duration = Duration::from_millis(1);

@@ -52,6 +52,12 @@ fn a_server_that_never_answers_costs_one_timeout() {
         let error = server.health().last_error.unwrap();
         assert!(error.contains("no answer within 150 ms"), "{error}");
     }
+    // It is left alone for as long as it has cost, however soon others are tried again.
+    let url = format!("redis://127.0.0.1:{}", listener.local_addr().unwrap().port());
+    let backoff = Backoff { first: Duration::from_millis(1), longest: Duration::from_secs(10) };
+    let server = Server::new(Endpoint { timeout: Duration::from_millis(300), backoff, ..endpoint(&url) }).unwrap();
+    assert!(server.get(b"key").unwrap_err().is_outage());
+    assert!(server.health().skipping.is_some_and(|left| left > Duration::from_millis(50)));
 }
 
 #[test]
@@ -121,13 +127,14 @@ fn whether_a_server_is_there_is_told_in_time() {
     let server = connect(&running.url());
     server.ping(Duration::from_secs(5)).unwrap();
     running.freeze();
+    assert!(server.ping(Duration::ZERO).unwrap_err().is_outage());
     for _ in 0..2 {
         let began = Instant::now();
         assert!(matches!(server.ping(Duration::from_millis(100)).unwrap_err().cause, Cause::TimedOut { .. }));
         assert!(began.elapsed() < Duration::from_millis(100) + SLACK);
     }
     running.thaw();
-    server.ping(Duration::from_secs(5)).unwrap();
+    server.ping(Duration::MAX).unwrap();
 }
 
 #[test]
