@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use phicache::redis::{Cause, Failure, Server, Store, Token};
+use phicache::redis::{Backoff, Cause, Endpoint, Failure, Server, Store, Token};
 
 use super::proxy::{Proxy, answering};
-use super::server::{Running, connect, eventually, impatient, rounds, seed};
+use super::server::{Running, connect, endpoint, eventually, impatient, rounds, seed};
 
 const PLAIN: Store = Store { ttl: None, only_new: false };
 const SLACK: Duration = Duration::from_millis(400);
@@ -203,7 +203,9 @@ fn connections_that_are_dropped_while_idle_are_replaced() {
 fn whatever_happens_values_are_right_and_nobody_waits_longer_than_agreed() {
     let Some((running, mut proxy)) = spoiled() else { return };
     let timeout = Duration::from_millis(100);
-    let server = impatient(&proxy.url(), 100);
+    // Tried again soon, so that most operations are not skipped.
+    let backoff = Backoff { first: Duration::from_millis(1), longest: Duration::from_millis(5) };
+    let server = Server::new(Endpoint { timeout, backoff, ..endpoint(&proxy.url()) }).unwrap();
     let seed = seed() % 1_000_000;
     proxy.set(&format!("random {seed}"));
     let (mut right, mut failed) = (0, 0);
@@ -215,7 +217,6 @@ fn whatever_happens_values_are_right_and_nobody_waits_longer_than_agreed() {
                 let value = [&key[..], b"value"].concat().repeat(1 + number as usize % 300);
                 let began = Instant::now();
                 let outcome = match number % 3 {
-                    // Whether it was stored is unknown after a failure; it is stored by another way, and read.
                     0 => server.set(&key, &value, PLAIN).map(drop),
                     1 => server.get(&key).map(|found| assert!(is_one_of(found, &key))),
                     _ => {
@@ -236,7 +237,7 @@ fn whatever_happens_values_are_right_and_nobody_waits_longer_than_agreed() {
                     Err(failure) => {
                         assert!(failure.is_outage() || failure.to_string().contains("refused"), "{failure}");
                         failed += 1;
-                        std::thread::sleep(Duration::from_millis(5));
+                        std::thread::sleep(Duration::from_millis(2));
                     }
                 }
             }
@@ -250,7 +251,7 @@ fn whatever_happens_values_are_right_and_nobody_waits_longer_than_agreed() {
         }
     });
     println!("{right} right, {failed} failed, {:?}", server.health());
-    assert!(right > 0 && failed > 0);
+    assert!(right > 100 && failed > 20);
     proxy.set("pass");
     recovers(&server);
     drop(running);
