@@ -20,6 +20,7 @@ use super::endpoint::Address;
 /// When an operation has to be over.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
+    began: Instant,
     end: Instant,
     allowed: Duration,
 }
@@ -28,7 +29,8 @@ impl Deadline {
     /// The deadline of an operation that begins now, and may take at most [`LONGEST`].
     pub fn after(allowed: Duration) -> Self {
         let allowed = allowed.min(LONGEST);
-        Deadline { end: Instant::now() + allowed, allowed }
+        let began = Instant::now();
+        Deadline { began, end: began + allowed, allowed }
     }
 
     /// The deadline of a part of the operation, which leaves time for as many others.
@@ -51,7 +53,7 @@ impl Deadline {
 
     /// When the operation began.
     pub fn began(&self) -> Instant {
-        self.end - self.allowed
+        self.began
     }
 }
 
