@@ -8,7 +8,7 @@ use std::{env, fs};
 
 use cbindgen::{Builder, Config};
 
-const PARTS: [&str; 14] = [
+const PARTS: [&str; 15] = [
     "types",
     "library",
     "config",
@@ -17,6 +17,7 @@ const PARTS: [&str; 14] = [
     "read",
     "callback",
     "dict",
+    "redis",
     "purview",
     "memo",
     "subsystem",

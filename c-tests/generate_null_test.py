@@ -18,28 +18,30 @@ ARGUMENTS = {
     'const phicache_cache_options *': '&in.options', 'const phicache_fingerprint *': '&in.fingerprint',
     'const phicache_mice *': '&in.mice', 'const phicache_bytes *': '&in.record',
     'phicache_config *': 'in.config', 'phicache_key *': 'in.key', 'phicache_cache *': 'in.view',
-    'phicache_dict_cache *': 'in.dict', 'phicache_purview_cache *': 'in.purview',
+    'phicache_dict_cache *': 'in.dict', 'phicache_redis_cache *': 'in.redis', 'phicache_purview_cache *': 'in.purview',
     'phicache_mice_cache *': 'in.mice_cache', 'phicache_memo *': 'in.memo', 'phicache_method *': 'in.method',
     'phicache_subsystem *': 'in.subsystem', 'phicache_lease *': 'in.lease', 'phicache_result *': 'result',
     'phicache_registry_item *': '&out.item',
     'phicache_compute compute': 'compute_empty', 'phicache_drop drop': 'drop_nothing', 'void *': '&in',
     'phicache_bytes record': 'in.record', 'phicache_bytes': 'text("bytes")',
     'double': '50.0', 'int32_t': '0', 'int64_t': '0', 'uint64_t from': '1', 'uint64_t to': '2',
-    'uint64_t nodes': '3', 'uint64_t': '1', 'uint32_t': '0',
+    'uint64_t nodes': '3', 'uint64_t timeout_ms': '5', 'uint64_t milliseconds': '5', 'uint64_t': '1', 'uint32_t': '0',
     'size_t capacity': '64', 'size_t len': '0', 'size_t size': '2', 'size_t nodes': '2', 'size_t': '1',
 }
 OUTPUTS = {
     'phicache_value *': '&out.value', 'phicache_bytes *': '&out.lent', 'phicache_info *': '&out.info',
-    'phicache_stats *': '&out.stats', 'phicache_memory *': '&out.memory', 'phicache_mice *': '&out.mice',
+    'phicache_stats *': '&out.stats', 'phicache_memory *': '&out.memory', 'phicache_redis_health *': '&out.health', 'phicache_mice *': '&out.mice',
     'phicache_fingerprint *': '&out.fingerprint', 'phicache_compute *': '&out.compute', 'void **': '&out.user_data',
     'const uint64_t **': '&out.purviews', 'uint8_t **': '&out.room', 'double *': '&out.real', 'size_t *': '&out.len',
     'uint64_t * out_severed': 'out.severed', 'uint64_t *': '&out.number', 'int32_t * callback_code': '&out.code',
-    'int32_t *': '&out.answered',
+    'phicache_status *': '&out.answered', 'int32_t *': '&out.answered',
     **{f'phicache_{noun} **': f'(phicache_{noun} **)&out.handle'
-       for noun in 'config key cache dict_cache purview_cache mice_cache memo method subsystem lease'.split()},
+       for noun in 'config key cache dict_cache redis_cache purview_cache mice_cache memo method subsystem lease'.split()},
 }
-GROWING = {'phicache_stats *', 'phicache_memory *', 'phicache_mice *'}
-SPECIAL = {('phicache_mice_cache_memoize', 'compute'): 'compute_mice', ('phicache_registry_list', 'capacity'): '1'}
+GROWING = {'phicache_stats *', 'phicache_memory *', 'phicache_mice *', 'phicache_redis_health *'}
+SPECIAL = {('phicache_cache_redis_health', 'cache'): 'in.redis_view',
+           ('phicache_redis_mice_cache_new', 'parent'): 'in.redis_mice',
+           ('phicache_mice_cache_memoize', 'compute'): 'compute_mice', ('phicache_registry_list', 'capacity'): '1'}
 SIZES = {'out.severed': 'sizeof out.severed'}
 
 FUNCTION = re.compile(r'/\*\*((?:(?!\*/).)*)\*/\s*(?:PHICACHE_MUST_USE\s+)?(phicache_status|void)\s+(phicache_\w+)\s*'

@@ -13,9 +13,10 @@ static struct {
     phicache_config *config;
     phicache_key *key;
     phicache_dict_cache *dict;
+    phicache_redis_cache *redis; /* at a server that is not there */
     phicache_purview_cache *purview;
-    phicache_mice_cache *mice_cache;
-    phicache_cache *view;
+    phicache_mice_cache *mice_cache, *redis_mice;
+    phicache_cache *view, *redis_view;
     phicache_memo *memo;
     phicache_method *method;
     phicache_subsystem *subsystem;
@@ -40,6 +41,7 @@ typedef struct {
     phicache_info info;
     phicache_stats stats;
     phicache_memory memory;
+    phicache_redis_health health;
     phicache_mice mice;
     phicache_registry_item item;
     phicache_fingerprint fingerprint;
@@ -85,9 +87,16 @@ static inline void make_arguments(void) {
     CHECK_OK(phicache_key_new(&in.key));
     CHECK_OK(phicache_dict_cache_new(NULL, NULL, &in.dict));
     CHECK_OK(phicache_dict_cache_as_cache(in.dict, &in.view));
+    if (phicache_features() & PHICACHE_FEATURE_REDIS) {
+        CHECK_OK(phicache_config_set_redis_url(NULL, "unix:///nowhere/socket"));
+        CHECK_OK(phicache_redis_cache_new(NULL, NULL, &in.redis));
+        CHECK_OK(phicache_redis_cache_as_cache(in.redis, &in.redis_view));
+    }
     CHECK_OK(phicache_purview_cache_new(NULL, NULL, &in.purview));
     CHECK_OK(phicache_subsystem_new(&in.fingerprint, 2, in.state, 3, NULL, NULL, &in.subsystem));
     CHECK_OK(phicache_dict_mice_cache_new(NULL, NULL, in.subsystem, NULL, &in.mice_cache));
+    if (in.redis != NULL)
+        CHECK_OK(phicache_redis_mice_cache_new(NULL, NULL, in.subsystem, NULL, &in.redis_mice));
     CHECK_OK(phicache_memo_new(NULL, compute_empty, NULL, NULL, 50.0, 0, NULL, NULL, &in.memo));
     CHECK_OK(phicache_method_new(NULL, 0, compute_empty, NULL, NULL, &in.method));
 }
@@ -96,9 +105,11 @@ static inline void free_arguments(void) {
     CHECK_OK(phicache_lease_abandon(in.lease));
     CHECK_OK(phicache_method_free(in.method));
     CHECK_OK(phicache_memo_free(in.memo));
+    CHECK_OK(phicache_mice_cache_free(in.redis_mice));
     CHECK_OK(phicache_mice_cache_free(in.mice_cache));
     CHECK_OK(phicache_subsystem_free(in.subsystem));
     CHECK_OK(phicache_purview_cache_free(in.purview));
+    CHECK_OK(phicache_redis_cache_free(in.redis));
     CHECK_OK(phicache_dict_cache_free(in.dict));
     CHECK_OK(phicache_key_free(in.key));
     CHECK_OK(phicache_config_free(in.config));
@@ -112,10 +123,12 @@ static inline void prepare(void) {
     CHECK_OK(phicache_purview_cache_clear(in.purview));
     CHECK_OK(phicache_mice_cache_clear(in.mice_cache));
     CHECK_OK(phicache_key_reset(in.key));
+    CHECK_OK(phicache_config_set_redis_url(NULL, "unix:///nowhere/socket")); /* another call may have set it */
     CHECK_STATUS(phicache_cache_begin(in.view, text("leased"), 1, &value, &in.lease), PHICACHE_LEASE);
     memset(&out, 0xEE, sizeof out);
     out.stats.struct_size = sizeof out.stats;
     out.memory.struct_size = sizeof out.memory;
+    out.health.struct_size = sizeof out.health;
     out.mice.struct_size = sizeof out.mice;
     out.item.struct_size = sizeof out.item;
 }
@@ -129,10 +142,11 @@ static inline void check_null_refused(const char *function, const char *paramete
 }
 
 /* A [nullable] parameter: NULL is no invalid argument. A library built without what the function needs says so, but only
- * after it has looked at the parameters. */
+ * after it has looked at the parameters; so does one that finds no server. */
 static inline void check_null_taken(const char *function, const char *parameter, phicache_status status) {
     const int taken =
-        status >= 0 || status == PHICACHE_ERROR_BUFFER_TOO_SMALL || status == PHICACHE_ERROR_UNSUPPORTED;
+        status >= 0 || status == PHICACHE_ERROR_BUFFER_TOO_SMALL || status == PHICACHE_ERROR_UNSUPPORTED ||
+        status == PHICACHE_ERROR_REDIS;
     if (!taken)
         fprintf(stderr, "%s with %s NULL is %s: %s\n", function, parameter, phicache_status_name(status),
                 phicache_last_error());

@@ -101,7 +101,7 @@ extern "C" {
 /** Not stored: the cache holds as many bytes as it may. */
 #define PHICACHE_REFUSED_CAPACITY 6
 
-/** Not stored: the key was removed, or the cache cleared, while the value was computed. */
+/** Not stored: the key was removed, or the cache cleared, while the value was computed; or its lease ran out. */
 #define PHICACHE_REFUSED_CLEARED 7
 
 /** The caller is to compute the value. */
@@ -112,6 +112,9 @@ extern "C" {
 
 /** The time is up. */
 #define PHICACHE_TIMEOUT 10
+
+/** Not stored: the server failed. */
+#define PHICACHE_REFUSED_SERVER 11
 
 /** An argument is NULL, out of range, or does not fit the others. */
 #define PHICACHE_ERROR_INVALID_ARGUMENT (-1)
@@ -131,7 +134,7 @@ extern "C" {
 /** An allocation failed; nothing has changed. */
 #define PHICACHE_ERROR_OUT_OF_MEMORY (-6)
 
-/** Reserved: the Redis server failed. */
+/** The Redis server could not be asked, or refused; the message says what was tried, where, and what went wrong. */
 #define PHICACHE_ERROR_REDIS (-7)
 
 /** The library was built without what the call needs. */
@@ -188,6 +191,12 @@ extern "C" {
 /** A MICE cache. */
 #define PHICACHE_KIND_MICE 3
 
+/** A Redis cache. */
+#define PHICACHE_KIND_REDIS 4
+
+/** A MICE cache in Redis. */
+#define PHICACHE_KIND_REDIS_MICE 5
+
 /** A matrix that lies row after row, as in C. */
 #define PHICACHE_ROW_MAJOR 0
 
@@ -232,6 +241,9 @@ typedef struct phicache_mice_cache phicache_mice_cache;
 
 /** PyPhi's `PurviewCache`: lists of purviews of a network. */
 typedef struct phicache_purview_cache phicache_purview_cache;
+
+/** PyPhi's `RedisCache`: bytes by bytes at a server, for many processes. */
+typedef struct phicache_redis_cache phicache_redis_cache;
 
 /** Where a compute callback writes its value; lives as long as the callback runs. */
 typedef struct phicache_result phicache_result;
@@ -315,6 +327,10 @@ typedef struct phicache_stats {
     uint64_t compute_ns;
     /** Nanoseconds saved: hits times the mean computation. */
     uint64_t saved_ns;
+    /** Values that were refused because the server failed. */
+    uint64_t refused_server;
+    /** Values at the server that were damaged, or somebody else's: each counted as a miss. */
+    uint64_t damaged;
 } phicache_stats;
 
 /** The memory of this process. Grows at its end. */
@@ -340,10 +356,21 @@ typedef struct phicache_cache_options {
     /** A name of 1 to 63 bytes, which no other live cache has; NULL for none. */
     const char *name;
     /**
-     * The most bytes the cache may hold, overhead included; 0 for no limit beside the memory's. A value that replaces
-     * another needs room beside it.
+     * The most bytes the cache may hold in this process, overhead included; 0 for no limit beside the memory's. A value
+     * that replaces another needs room beside it.
      */
     uint64_t max_bytes;
+    /** For caches in Redis: after how many milliseconds the server forgets a value; 0 is never. */
+    uint64_t ttl_ms;
+    /**
+     * For caches in Redis: how many milliseconds a process may take to compute a value before another computes it too;
+     * 0 lets every process compute. See "Redis cache".
+     */
+    uint64_t lease_ms;
+    /** For caches in Redis: whether a server that fails is ERROR_REDIS; 0 makes it a miss that is counted. */
+    int32_t server_errors;
+    /** Zero. */
+    uint32_t reserved;
 } phicache_cache_options;
 
 /** A maximally irreducible cause or effect. Grows at its end. */
@@ -369,6 +396,26 @@ typedef struct phicache_fingerprint {
     /** The bytes. */
     uint8_t bytes[32];
 } phicache_fingerprint;
+
+/** How a Redis server is doing, as all caches see it that were made with the same connection settings. Grows at its end. */
+typedef struct phicache_redis_health {
+    /** `sizeof(phicache_redis_health)`, set by the caller. */
+    size_t struct_size;
+    /** Operations that failed: no connection, no answer in time, a connection that broke, nonsense. */
+    uint64_t failures;
+    /** Operations that the server refused, for example because it was full. */
+    uint64_t refusals;
+    /** Operations that were not tried, because the server had just failed. */
+    uint64_t skipped;
+    /** Connections that were opened. */
+    uint64_t connections;
+    /** Those of them that replaced one that broke. */
+    uint64_t reconnects;
+    /** For how many milliseconds from now on operations are not tried; 0 when the server is well. */
+    uint64_t skipping_ms;
+    /** What the last operation that failed or was refused had to say, NUL-terminated; empty when there was none. */
+    char last_error[256];
+} phicache_redis_health;
 
 /** A named cache. Grows at its end. */
 typedef struct phicache_registry_item {
@@ -412,7 +459,7 @@ const char *phicache_version(void);
 /** The version of the library as `major << 16 | minor << 8 | patch`: compare it with `PHICACHE_VERSION_NUMBER`. */
 uint32_t phicache_version_number(void);
 
-/** What the library was built with: a sum of `PHICACHE_FEATURE_…`. This version has none of them. */
+/** What the library was built with: a sum of `PHICACHE_FEATURE_…`. */
 uint32_t phicache_features(void);
 
 /**
@@ -496,6 +543,9 @@ phicache_status phicache_nodes_to_indices(uint64_t nodes, int32_t *indices, size
  * | keep MICE in Redis | 0 | `PHICACHE_REDIS_CACHE` |
  * | Redis URL | `redis://127.0.0.1:6379/0` | `PHICACHE_REDIS_URL` |
  * | Redis namespace | `phicache` | `PHICACHE_REDIS_NAMESPACE` |
+ * | Redis user, password | those of the URL | `PHICACHE_REDIS_USER`, `PHICACHE_REDIS_PASSWORD` |
+ * | Redis timeout, in milliseconds | that of the URL, or 1000 | `PHICACHE_REDIS_TIMEOUT_MS` |
+ * | the whole Redis database | 0 | none |
  *
  * An invalid variable makes the first use fail with ERROR_CONFIGURATION, and the message names it; an empty one counts
  * as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off.
@@ -582,11 +632,21 @@ phicache_status phicache_config_get_redis_cache(phicache_config *config, int32_t
 /**
  * Sets where the Redis server is.
  *
+ * | form | meaning |
+ * |---|---|
+ * | `redis://[user[:password]@]host[:port][/database]` | TCP |
+ * | `rediss://…` | TLS over TCP |
+ * | `redis://…@host:port,host:port,…` | the nodes of a cluster, or some of them |
+ * | `unix://[user[:password]@]/path[?db=1]` | a unix socket |
+ *
+ * After a `?` may stand, joined by `&`: `db`, `user`, `pass`, `timeout_ms`, `cluster=yes`, and for TLS `ca`, `cert` and `key`
+ * (files in PEM) and `verify=no`. Text may be percent-encoded.
+ *
  * @param config  [nullable] The configuration; NULL is the process default.
- * @param url     Such as `redis://user:password@host:6379/0`, `rediss://…` for TLS, `unix:///path`. Messages never
- *                repeat it.
+ * @param url     The URL. Messages never repeat it.
  */
-phicache_status phicache_config_set_redis_url(phicache_config *config, const char *url);
+phicache_status phicache_config_set_redis_url(phicache_config *config,
+                                              const char *url);
 
 /**
  * Tells where the Redis server is, with the password masked.
@@ -618,6 +678,52 @@ phicache_status phicache_config_get_redis_namespace(phicache_config *config,
                                                     char *buffer,
                                                     size_t capacity,
                                                     size_t *out_len);
+
+/**
+ * Sets who logs in at the Redis server, in place of what the URL says.
+ *
+ * @param config    [nullable] The configuration; NULL is the process default.
+ * @param user      [nullable] The user; NULL is that of the URL, or the server's default user.
+ * @param password  [nullable] The password; NULL is that of the URL, or none. No message ever has it.
+ */
+phicache_status phicache_config_set_redis_login(phicache_config *config, const char *user, const char *password);
+
+/**
+ * Sets what one operation at the Redis server may take, from its beginning to its last byte, connecting and logging in
+ * included. Only resolving a name may take longer.
+ *
+ * @param config        [nullable] The configuration; NULL is the process default.
+ * @param milliseconds  1 to 3,600,000.
+ */
+phicache_status phicache_config_set_redis_timeout_ms(phicache_config *config, uint64_t milliseconds);
+
+/**
+ * Tells what one operation at the Redis server may take.
+ *
+ * @param config            [nullable] The configuration; NULL is the process default.
+ * @param out_milliseconds  The milliseconds.
+ */
+phicache_status phicache_config_get_redis_timeout_ms(phicache_config *config, uint64_t *out_milliseconds);
+
+/**
+ * Lets caches in Redis have the whole database, as PyPhi's do, for caches that are made from now on.
+ *
+ * Keys are as they are given, `clear` is FLUSHDB and CONFIG RESETSTAT, `size` is DBSIZE, and hits and misses are the
+ * server's own, whoever caused them. A MICE key has `subsys:`, the identity of subsystem and cut, and `:` before it; a
+ * child asks for its own key first and then for its parent's, every time. No other program may use the database.
+ *
+ * @param config   [nullable] The configuration; NULL is the process default.
+ * @param enabled  0 is off, the default: caches use the keys of the namespace and no others.
+ */
+phicache_status phicache_config_set_redis_whole_database(phicache_config *config, int32_t enabled);
+
+/**
+ * Tells whether caches in Redis have the whole database.
+ *
+ * @param config       [nullable] The configuration; NULL is the process default.
+ * @param out_enabled  1 or 0.
+ */
+phicache_status phicache_config_get_redis_whole_database(phicache_config *config, int32_t *out_enabled);
 
 /* Keys and fingerprints -----------------------------------------------------------------------------------------------
  *
@@ -992,7 +1098,8 @@ phicache_status phicache_read_end(void);
  * @param key    The key.
  * @param out    The value in place, at 16-byte alignment, valid until this thread's outermost read section ends; zero on
  *               a miss. The pointer of an empty value is not NULL.
- * @return OK or MISS; ERROR_INVALID_ARGUMENT outside a read section.
+ * @return OK or MISS; ERROR_INVALID_ARGUMENT outside a read section; ERROR_UNSUPPORTED for a cache whose values are at a
+ *         server.
  */
 phicache_status phicache_cache_read(phicache_cache *cache,
                                     phicache_bytes key,
@@ -1031,6 +1138,22 @@ phicache_status phicache_cache_get_many(phicache_cache *cache,
                                         size_t count,
                                         phicache_value *out,
                                         size_t *out_found);
+
+/**
+ * Stores copies of many values; in Redis in one round trip.
+ *
+ * @param cache         Any cache.
+ * @param keys          The keys.
+ * @param values        As many values.
+ * @param count         The number of keys.
+ * @param out_statuses  [nullable] As many statuses: what `phicache_cache_set` would answer for each.
+ * @return OK, also when some were refused. In Redis, where a server fails, all are or none.
+ */
+phicache_status phicache_cache_set_many(phicache_cache *cache,
+                                        const phicache_bytes *keys,
+                                        const phicache_bytes *values,
+                                        size_t count,
+                                        phicache_status *out_statuses);
 
 /* Calling a compute callback, and the functions with which it writes its value. ---------------------------------------
  */
@@ -1238,6 +1361,224 @@ phicache_status phicache_dict_cache_key(phicache_dict_cache *cache,
  * @param out    The view.
  */
 phicache_status phicache_dict_cache_as_cache(phicache_dict_cache *cache, phicache_cache **out);
+
+/* Redis cache ---------------------------------------------------------------------------------------------------------
+ *
+ * PyPhi's `RedisCache`: values by keys, both bytes, at the configuration's Redis or Valkey server or cluster, for all
+ * processes that use the same namespace there. All functions may be called from any thread at once. After `fork`, parent
+ * and child may both go on; the child opens its own connections. There are no background threads, and no signals.
+ *
+ * In a namespace, the default, only keys of that namespace are counted and removed, in small steps that never hold the
+ * server up; `docs/redis.md` says what they are called. Hits and misses are the handle's own. A cache of
+ * `phicache_redis_cache_new` counts and clears the whole namespace, MICE included, as PyPhi's does; one of
+ * `phicache_redis_cache_shared` only the values of its system and role.
+ *
+ * Nothing takes longer than the timeout of the configuration (`clear` and `size` consist of many operations). A server that
+ * cannot be reached, is silent, or talks nonsense costs one timeout; then it is left alone, for times that double from a
+ * tenth of a second to ten, so that a dead server costs next to nothing. With `options.server_errors` that is ERROR_REDIS;
+ * without, the default, a lookup is a miss, a store is REFUSED_SERVER, a size is 0, and `phicache_cache_redis_health` tells.
+ * A removal that fails is always an error: what was to go could come back as a wrong value. A value that is computed is
+ * never lost, whatever the server does.
+ *
+ * With `options.lease_ms`, of all processes that miss a key one computes, and `memoize` in the others waits. A process that
+ * dies delays them for that time at most; what comes later than that is not stored (REFUSED_CLEARED).
+ *
+ * Values are at most 512 MB long. In a cluster, the keys of one subsystem are on one node.
+ */
+
+/**
+ * Makes a cache at the configuration's server. Connects to nothing yet.
+ *
+ * @param config   [nullable] The configuration; NULL is the process default.
+ * @param options  [nullable] Name, limits, and how the server is used; NULL is the default of all.
+ * @param out      The cache, to be freed by `phicache_redis_cache_free`.
+ * @return OK; ERROR_UNSUPPORTED where the library was built without Redis.
+ */
+PHICACHE_MUST_USE
+phicache_status phicache_redis_cache_new(phicache_config *config,
+                                         const phicache_cache_options *options,
+                                         phicache_redis_cache **out);
+
+/**
+ * Makes a cache of the values of one role of a system: of all caches of the namespace, those see them that were made for the
+ * same identity and role. Clearing and counting stay within these.
+ *
+ * @param config       [nullable] The configuration; NULL is the process default.
+ * @param options      [nullable] Name, limits, and how the server is used; NULL is the default of all.
+ * @param fingerprint  The identity, as of a network or a subsystem.
+ * @param role         What the values are, such as "repertoires".
+ * @param out          The cache, to be freed by `phicache_redis_cache_free`.
+ * @return OK; ERROR_UNSUPPORTED where the library was built without Redis.
+ */
+PHICACHE_MUST_USE
+phicache_status phicache_redis_cache_shared(phicache_config *config,
+                                            const phicache_cache_options *options,
+                                            const phicache_fingerprint *fingerprint,
+                                            const char *role,
+                                            phicache_redis_cache **out);
+
+/**
+ * Tells whether the configuration's server answers: asks it, whatever it did before. Of a cluster, all nodes have to
+ * answer. (PyPhi's `redis_available`.)
+ *
+ * @param config         [nullable] The configuration; NULL is the process default.
+ * @param timeout_ms     How long that may take; 0 is the configuration's timeout.
+ * @param out_available  1 or 0; 0 also where the library was built without Redis.
+ */
+phicache_status phicache_redis_available(phicache_config *config, uint64_t timeout_ms, int32_t *out_available);
+
+/**
+ * As `phicache_redis_available`, with a message that says why not.
+ *
+ * @param config      [nullable] The configuration; NULL is the process default.
+ * @param timeout_ms  How long that may take; 0 is the configuration's timeout.
+ * @return OK; ERROR_REDIS; ERROR_UNSUPPORTED where the library was built without Redis.
+ */
+phicache_status phicache_redis_ping(phicache_config *config, uint64_t timeout_ms);
+
+/**
+ * Tells how the server of a cache is doing, as all caches see it that were made with the same connection settings. Asks
+ * nothing.
+ *
+ * @param cache  A cache in Redis, as any cache.
+ * @param out    The figures; `struct_size` is set by the caller.
+ */
+phicache_status phicache_cache_redis_health(phicache_cache *cache, phicache_redis_health *out);
+
+/**
+ * Frees a cache. Pins stay valid, and so do memos that work on it.
+ *
+ * @param cache  [nullable] The cache.
+ */
+phicache_status phicache_redis_cache_free(phicache_redis_cache *cache);
+
+/**
+ * Looks a key up; counts a hit or a miss.
+ *
+ * @param cache  The cache.
+ * @param key    The key.
+ * @param out    The value, pinned until `phicache_value_release`; zero on a miss.
+ * @return OK or MISS.
+ */
+phicache_status phicache_redis_cache_get(phicache_redis_cache *cache, phicache_bytes key, phicache_value *out);
+
+/**
+ * Looks a key up and copies its value; counts a hit or a miss, and nothing when the buffer is too small.
+ *
+ * @param cache     The cache.
+ * @param key       The key.
+ * @param buffer    [nullable] Where the value is copied to; may be NULL if `capacity` is 0.
+ * @param capacity  Bytes of the buffer.
+ * @param out_len   The value's length, also when it does not fit; 0 on a miss.
+ * @return OK, MISS, or ERROR_BUFFER_TOO_SMALL.
+ */
+phicache_status phicache_redis_cache_get_into(phicache_redis_cache *cache,
+                                              phicache_bytes key,
+                                              uint8_t *buffer,
+                                              size_t capacity,
+                                              size_t *out_len);
+
+/**
+ * Tells whether a key has a value; counts nothing. OK, which says yes, is 0.
+ *
+ * @param cache  The cache.
+ * @param key    The key.
+ * @return OK or MISS.
+ */
+phicache_status phicache_redis_cache_contains(phicache_redis_cache *cache, phicache_bytes key);
+
+/**
+ * Stores a copy of a value, over the one that the key may have. An empty value is a value.
+ *
+ * @param cache  The cache.
+ * @param key    The key.
+ * @param value  The value.
+ * @return OK, or why the value was refused: then the key keeps the value it had.
+ */
+phicache_status phicache_redis_cache_set(phicache_redis_cache *cache, phicache_bytes key, phicache_bytes value);
+
+/**
+ * Looks a key up, and on a miss lets `compute` write its value straight into a new entry.
+ *
+ * The value comes back also when it could not be stored: `out->origin` tells. Counts a hit or a miss.
+ *
+ * @param cache          The cache.
+ * @param key            The key.
+ * @param compute        Computes the value.
+ * @param user_data      [nullable] Handed to `compute`.
+ * @param call_data      [nullable] Handed to `compute`.
+ * @param out            The value, pinned until `phicache_value_release`.
+ * @param callback_code  [nullable] What `compute` returned, when that was not 0.
+ * @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
+ */
+phicache_status phicache_redis_cache_memoize(phicache_redis_cache *cache,
+                                             phicache_bytes key,
+                                             phicache_compute compute,
+                                             void *user_data,
+                                             void *call_data,
+                                             phicache_value *out,
+                                             int32_t *callback_code);
+
+/**
+ * Takes a value out; its pins stay valid.
+ *
+ * @param cache  The cache.
+ * @param key    The key.
+ * @return OK, or MISS when there was none.
+ */
+phicache_status phicache_redis_cache_remove(phicache_redis_cache *cache, phicache_bytes key);
+
+/**
+ * Takes all values out and sets the counts to zero; pins stay valid.
+ *
+ * @param cache  The cache.
+ */
+phicache_status phicache_redis_cache_clear(phicache_redis_cache *cache);
+
+/**
+ * The number of values.
+ *
+ * @param cache     The cache.
+ * @param out_size  The number.
+ */
+phicache_status phicache_redis_cache_size(phicache_redis_cache *cache, uint64_t *out_size);
+
+/**
+ * Hits, misses and size.
+ *
+ * @param cache  The cache.
+ * @param out    The figures.
+ */
+phicache_status phicache_redis_cache_info(phicache_redis_cache *cache, phicache_info *out);
+
+/**
+ * All figures.
+ *
+ * @param cache  The cache.
+ * @param out    The figures; `struct_size` is set by the caller.
+ */
+phicache_status phicache_redis_cache_stats(phicache_redis_cache *cache, phicache_stats *out);
+
+/**
+ * The key of a call: the prefix, then the arguments, untyped. (PyPhi's `DictCache.key`.)
+ *
+ * @param cache   The cache.
+ * @param prefix  [nullable] The prefix; NULL is "none", which PyPhi's caches have too.
+ * @param args    The arguments.
+ * @param out     The key's bytes, lent until `args` is used again or freed.
+ */
+phicache_status phicache_redis_cache_key(phicache_redis_cache *cache,
+                                         const char *prefix,
+                                         phicache_key *args,
+                                         phicache_bytes *out);
+
+/**
+ * The cache as what memos and methods work on. No new ownership: the view lives as long as the cache.
+ *
+ * @param cache  The cache.
+ * @param out    The view.
+ */
+phicache_status phicache_redis_cache_as_cache(phicache_redis_cache *cache, phicache_cache **out);
 
 /* Purview cache -------------------------------------------------------------------------------------------------------
  *
@@ -1684,6 +2025,11 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  * parent holds; what the parent stores later is seen; what the parent clears, or frees by freeing its handle, children
  * that exist keep. At most 64 parents stand one behind the other. Clearing a child detaches it for good. Inheriting moves no count of the parent.
  *
+ * A cache may be in Redis (see "Redis cache"): then of the refusals only the first applies, φ ≤ 0 is stored, and processes
+ * share what they store. What was fetched or stored once is kept in this process, within `max_bytes` and the memory limit,
+ * so no record is asked for twice; a cut subsystem asks for its parent's record, and remembers also that the cut damages
+ * it. A record that is damaged, or that answers another question, is a miss.
+ *
  * Keys are any bytes; `phicache_key_mice` writes the standard one. Values are records (`docs/mice-format.md`). All
  * functions may be called from any thread at once.
  */
@@ -1721,13 +2067,15 @@ phicache_status phicache_dict_mice_cache_new(phicache_config *config,
                                              phicache_mice_cache **out);
 
 /**
- * Makes a cache in Redis. This version is built without, and answers ERROR_UNSUPPORTED.
+ * Makes a cache at the configuration's Redis server, which all processes share that compute the same system in the same
+ * context. Connects to nothing yet.
  *
  * @param config     [nullable] The configuration; NULL is the process default.
- * @param options    [nullable] Name and limit; NULL is neither.
+ * @param options    [nullable] Name, limits, and how the server is used; NULL is the default of all.
  * @param subsystem  Whose MICE they are; it may be freed afterwards.
- * @param parent     [nullable] A cache of the same system, uncut, to inherit from; it may be freed afterwards.
+ * @param parent     [nullable] A cache in Redis of the same system, uncut, to inherit from; it may be freed afterwards.
  * @param out        The cache, to be freed by `phicache_mice_cache_free`.
+ * @return OK; ERROR_UNSUPPORTED where the library was built without Redis.
  */
 PHICACHE_MUST_USE
 phicache_status phicache_redis_mice_cache_new(phicache_config *config,
@@ -1763,7 +2111,7 @@ phicache_status phicache_mice_cache_get(phicache_mice_cache *cache,
  * @param cache  The cache.
  * @param key    The key.
  * @param mice   The MICE; `struct_size` is set by the caller.
- * @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY.
+ * @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY; in Redis OK, REFUSED_CUT or REFUSED_SERVER.
  */
 phicache_status phicache_mice_cache_set(phicache_mice_cache *cache, phicache_bytes key, const phicache_mice *mice);
 
@@ -1959,7 +2307,8 @@ phicache_status phicache_lease_abandon(phicache_lease *lease);
 
 /* Registry ------------------------------------------------------------------------------------------------------------
  *
- * The live caches that were given a name, from every thread. A cache leaves the registry when its handle is freed.
+ * The live caches that were given a name, from every thread. A cache leaves the registry when its handle is freed. Where a
+ * server fails, a list shows what this process has of its cache.
  */
 
 /**

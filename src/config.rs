@@ -6,10 +6,12 @@
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use once_cell::race::OnceBox;
 
 use crate::error::{Error, Result};
+use crate::redis::{Endpoint, Secret, Server};
 use crate::store::gauge::UNLIMITED;
 use crate::store::lock::RwLock;
 
@@ -27,6 +29,12 @@ pub mod variable {
     pub const REDIS_URL: &str = "PHICACHE_REDIS_URL";
     /// What all our keys in Redis begin with.
     pub const REDIS_NAMESPACE: &str = "PHICACHE_REDIS_NAMESPACE";
+    /// Who logs in there, in place of what the URL says.
+    pub const REDIS_USER: &str = "PHICACHE_REDIS_USER";
+    /// With what, in place of what the URL says.
+    pub const REDIS_PASSWORD: &str = "PHICACHE_REDIS_PASSWORD";
+    /// What one operation there may take, in milliseconds, in place of what the URL says.
+    pub const REDIS_TIMEOUT: &str = "PHICACHE_REDIS_TIMEOUT_MS";
 }
 
 /// What a cache needs to know of its surroundings.
@@ -60,11 +68,25 @@ impl From<Settings> for Config {
     }
 }
 
-/// How to reach a server.
+/// How to reach a server, and what is ours there.
 #[derive(Clone, Default)]
 struct Connection {
     url: String,
     namespace: String,
+    whole_database: bool,
+    user: Option<String>,
+    password: Option<Secret>,
+    timeout: Option<Duration>,
+    /// What all caches that are made with these settings speak through; none before the first of them.
+    server: Option<Arc<Server>>,
+}
+
+/// Where caches keep values outside of this process.
+pub struct Place {
+    /// What speaks to the server.
+    pub server: Arc<Server>,
+    /// What all our keys begin with; none where the whole database is ours.
+    pub namespace: Option<String>,
 }
 
 impl Config {
@@ -89,7 +111,11 @@ impl Config {
 
     /// The defaults, and over them what `get` gives for each variable. An empty variable counts as unset.
     fn read(get: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
-        let connection = Connection { url: "redis://127.0.0.1:6379/0".into(), namespace: "phicache".into() };
+        let connection = Connection {
+            url: "redis://127.0.0.1:6379/0".into(),
+            namespace: "phicache".into(),
+            ..Connection::default()
+        };
         let config: Config =
             Settings { maximum_memory: 50.0, repertoires: true, purviews: true, redis: false, connection }.into();
         let set = |name: &str, apply: &dyn Fn(&str) -> Result<()>| {
@@ -106,6 +132,15 @@ impl Config {
         set(variable::REDIS, &|text| switch(text).map(|on| config.set_redis(on)))?;
         set(variable::REDIS_URL, &|text| config.set_redis_url(text))?;
         set(variable::REDIS_NAMESPACE, &|text| config.set_redis_namespace(text))?;
+        set(variable::REDIS_USER, &|text| config.connect(|connection| connection.user = Some(text.into())))?;
+        set(variable::REDIS_PASSWORD, &|text| {
+            config.connect(|connection| connection.password = Some(Secret::new(text)))
+        })?;
+        set(variable::REDIS_TIMEOUT, &|text| {
+            let milliseconds = text.trim().parse::<u64>();
+            let expected = |_| Error::invalid(format!("\"{text}\" is no number of milliseconds"));
+            config.set_redis_timeout(Duration::from_millis(milliseconds.map_err(expected)?))
+        })?;
         Ok(config)
     }
 
@@ -173,13 +208,66 @@ impl Config {
 
     /// Sets where the server is.
     pub fn set_redis_url(&self, url: &str) -> Result<()> {
-        const SCHEMES: [&str; 6] = ["redis://", "rediss://", "valkey://", "valkeys://", "unix://", "redis+unix://"];
-        // The text may hold a password, so no message repeats it.
-        if !SCHEMES.iter().any(|scheme| url.len() > scheme.len() && url.starts_with(scheme)) {
-            return Err(Error::invalid(format!("a Redis URL begins with one of {}", SCHEMES.join(", "))));
-        }
-        self.connection.write().url = url.to_owned();
+        Endpoint::parse(url)?;
+        self.connect(|connection| connection.url = url.to_owned())
+    }
+
+    /// Sets who logs in, and with what; none is what the URL says.
+    pub fn set_redis_login(&self, user: Option<&str>, password: Option<&str>) -> Result<()> {
+        self.connect(|connection| {
+            connection.user = user.map(str::to_owned);
+            connection.password = password.map(Secret::new);
+        })
+    }
+
+    /// Sets what one operation at the server may take, in place of what the URL says.
+    pub fn set_redis_timeout(&self, timeout: Duration) -> Result<()> {
+        let known = self.connection.read().url.clone();
+        Endpoint { timeout, ..Endpoint::parse(&known)? }.check()?;
+        self.connect(|connection| connection.timeout = Some(timeout))
+    }
+
+    /// What one operation at the server may take.
+    pub fn redis_timeout(&self) -> Result<Duration> {
+        let connection = self.connection.read();
+        Ok(connection.timeout.unwrap_or(Endpoint::parse(&connection.url)?.timeout))
+    }
+
+    /// Changes the settings of the connection, for caches that are made from now on.
+    fn connect(&self, change: impl FnOnce(&mut Connection)) -> Result<()> {
+        let mut connection = self.connection.write();
+        change(&mut connection);
+        connection.server = None;
         Ok(())
+    }
+
+    /// Where values are kept outside of this process.
+    pub fn redis_place(&self) -> Result<Place> {
+        let mut connection = self.connection.write();
+        let server = match &connection.server {
+            Some(server) => server.clone(),
+            None => {
+                let mut endpoint = Endpoint::parse(&connection.url)?;
+                endpoint.user = connection.user.clone().or(endpoint.user);
+                endpoint.password = connection.password.clone().or(endpoint.password);
+                endpoint.timeout = connection.timeout.unwrap_or(endpoint.timeout);
+                let server = Arc::new(Server::new(endpoint)?);
+                connection.server = Some(server.clone());
+                server
+            }
+        };
+        let namespace = (!connection.whole_database).then(|| connection.namespace.clone());
+        Ok(Place { server, namespace })
+    }
+
+    /// Whether the whole database is ours: PyPhi's way.
+    pub fn redis_whole_database(&self) -> bool {
+        self.connection.read().whole_database
+    }
+
+    /// Takes the whole database, or only a namespace of it. The environment cannot say this.
+    pub fn set_redis_whole_database(&self, whole: bool) {
+        self.connection.write().whole_database = whole;
     }
 
     /// What all our keys in Redis begin with.

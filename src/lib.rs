@@ -23,5 +23,8 @@ pub mod iit;
 pub mod key;
 #[cfg(feature = "redis")]
 pub mod redis;
+#[cfg(not(feature = "redis"))]
+#[path = "redis_absent.rs"]
+pub mod redis;
 pub mod registry;
 pub mod store;

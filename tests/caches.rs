@@ -27,15 +27,15 @@ fn args(numbers: &[f64]) -> KeyBuilder {
 #[test]
 fn gets_are_counted_sets_are_not_and_clear_resets() {
     let cache = dict();
-    assert!(cache.get(b"k").is_none());
+    assert!(cache.get(b"k").unwrap().is_none());
     assert_eq!(cache.set(b"k", b"v").unwrap(), Ok(()));
     assert_eq!(cache.set(b"k", b"").unwrap(), Ok(()));
-    assert_eq!(cache.get(b"k").unwrap().entry.value(), b"");
-    assert!(cache.contains(b"k") && !cache.contains(b"other"));
-    let info = cache.info();
+    assert_eq!(cache.get(b"k").unwrap().unwrap().entry.value(), b"");
+    assert!(cache.contains(b"k").unwrap() && !cache.contains(b"other").unwrap());
+    let info = cache.info().unwrap();
     assert_eq!((info.hits, info.misses, info.size), (1, 1, 1));
     cache.clear().unwrap();
-    let stats = cache.stats();
+    let stats = cache.stats().unwrap();
     assert_eq!((stats.info.hits, stats.info.misses, stats.info.size, stats.stores), (0, 0, 0, 0));
 }
 
@@ -45,10 +45,10 @@ fn a_copy_into_a_short_buffer_tells_the_length_and_counts_nothing() {
     cache.set(b"k", b"value").unwrap().unwrap();
     let mut buffer = [0; 4];
     assert_eq!(cache.get_into(b"k", &mut buffer), Err(Error::BufferTooSmall { needed: 5, capacity: 4 }));
-    assert_eq!(cache.info().hits, 0);
+    assert_eq!(cache.info().unwrap().hits, 0);
     let mut buffer = [0; 8];
     assert_eq!(cache.get_into(b"k", &mut buffer), Ok(Some(5)));
-    assert_eq!((&buffer[..5], cache.info().hits), (&b"value"[..], 1));
+    assert_eq!((&buffer[..5], cache.info().unwrap().hits), (&b"value"[..], 1));
     assert_eq!(cache.get_into(b"none", &mut buffer), Ok(None));
 }
 
@@ -61,8 +61,8 @@ fn the_memory_limit_refuses_and_leaves_what_was() {
     assert_eq!(cache.set(b"k", b"new").unwrap(), Err(Refusal::Memory));
     let value = cache.memoize(b"other", |draft| draft.write(b"computed")).unwrap();
     assert_eq!((value.entry.value(), value.origin), (&b"computed"[..], Origin::NotStored(Some(Refusal::Memory))));
-    assert_eq!((cache.get(b"k").unwrap().entry.value(), cache.size()), (&b"old"[..], 1));
-    assert_eq!(cache.stats().refused[Refusal::Memory as usize], 2);
+    assert_eq!((cache.get(b"k").unwrap().unwrap().entry.value(), cache.size().unwrap()), (&b"old"[..], 1));
+    assert_eq!(cache.stats().unwrap().refused[Refusal::Memory as usize], 2);
     config.set_maximum_memory(1e-6).unwrap();
     assert_eq!(cache.set(b"k", b"new").unwrap(), Err(Refusal::Memory));
     config.set_maximum_memory(-1.0).unwrap();
@@ -72,7 +72,7 @@ fn the_memory_limit_refuses_and_leaves_what_was() {
 
 #[test]
 fn max_bytes_refuses_and_is_never_passed() {
-    let options = Options { max_bytes: Some(4096) };
+    let options = Options { max_bytes: Some(4096), ..Options::default() };
     let cache = DictCache::dict(config(), options).unwrap();
     let refused = (0..100u32).filter(|i| cache.set(&i.to_le_bytes(), &[0; 64]).unwrap().is_err()).count();
     assert!(refused > 0 && cache.stats().bytes <= 4096, "{refused} refused, {} bytes", cache.stats().bytes);
@@ -87,8 +87,8 @@ fn a_failed_computation_is_handed_back_and_cached_nowhere() {
         Err(Error::Callback(7))
     });
     assert!(matches!(failed, Err(Error::Callback(7))));
-    assert!(!cache.contains(b"k"));
-    assert_eq!(cache.stats().errors, 1);
+    assert!(!cache.contains(b"k").unwrap());
+    assert_eq!(cache.stats().unwrap().errors, 1);
     let value = cache.memoize(b"k", |draft| draft.write(b"whole")).unwrap();
     assert_eq!((value.entry.value(), value.origin), (&b"whole"[..], Origin::Computed));
 }
@@ -104,9 +104,9 @@ fn a_computation_may_ask_for_other_keys() {
     }
     let cache = dict();
     assert_eq!(fibonacci(&cache, 90), 2880067194370816120);
-    let info = cache.info();
+    let info = cache.info().unwrap();
     assert_eq!((info.hits, info.misses, info.size), (88, 91, 91));
-    assert!(cache.stats().saved_ns > 0);
+    assert!(cache.stats().unwrap().saved_ns > 0);
 }
 
 #[test]
@@ -183,9 +183,9 @@ fn a_memo_counts_for_itself_and_tells_types_apart_if_it_is_typed() {
         assert!(!call(memo, &mut integer));
         assert_eq!(call(memo, &mut args(&[3.0])), differs);
         memo.clear().unwrap();
-        assert_eq!((memo.info().hits, memo.info().misses, memo.info().size), (0, 0, 0));
+        assert_eq!((memo.info().unwrap().hits, memo.info().unwrap().misses, memo.info().unwrap().size), (0, 0, 0));
         assert!(call(memo, &mut integer));
-        assert_eq!((memo.info().hits, memo.info().misses, memo.info().size), (0, 1, 1));
+        assert_eq!((memo.info().unwrap().hits, memo.info().unwrap().misses, memo.info().unwrap().size), (0, 1, 1));
     }
 }
 
@@ -193,7 +193,7 @@ fn a_memo_counts_for_itself_and_tells_types_apart_if_it_is_typed() {
 fn a_memos_maximum_of_zero_stores_nothing() {
     let memo = Memo::new(config(), Some(0.0), false, None, None).unwrap();
     assert!(call(&memo, &mut args(&[1.0])) && call(&memo, &mut args(&[1.0])));
-    assert_eq!((memo.info().hits, memo.info().misses, memo.info().size), (0, 2, 0));
+    assert_eq!((memo.info().unwrap().hits, memo.info().unwrap().misses, memo.info().unwrap().size), (0, 2, 0));
     for maximum in [-2.0, 100.1, f64::NAN] {
         assert!(Memo::new(config(), Some(maximum), false, None, None).is_err());
     }
@@ -213,9 +213,9 @@ fn memos_on_one_cache_are_kept_apart_by_their_prefixes() {
     assert!(new(Some("a")).is_err() && new(None).is_err());
     for memo in [&a, &b, &none] {
         assert!(call(memo, &mut args(&[1.0])));
-        assert_eq!(memo.info().misses, 1);
+        assert_eq!(memo.info().unwrap().misses, 1);
     }
-    assert_eq!(a.info().size, 3);
+    assert_eq!(a.info().unwrap().size, 3);
     drop(a);
     let again = new(Some("a")).unwrap();
     assert!(!call(&again, &mut args(&[1.0])));
@@ -233,9 +233,9 @@ fn repertoire_methods_go_straight_through_while_repertoire_caching_is_off() {
     config.set_repertoires(false);
     assert_eq!(call(&repertoire), Origin::NotStored(Some(Refusal::Disabled)));
     assert_eq!((call(&other), call(&other)), (Origin::Computed, Origin::Hit));
-    assert_eq!((cache.info().misses, cache.size()), (1, 1));
+    assert_eq!((cache.info().unwrap().misses, cache.size().unwrap()), (1, 1));
     config.set_repertoires(true);
     assert_eq!((call(&repertoire), call(&repertoire)), (Origin::Computed, Origin::Hit));
     let key = args(&[1.0]).key_with_prefix(false, Some("cause_repertoire")).unwrap().to_vec();
-    assert!(cache.contains(&key));
+    assert!(cache.contains(&key).unwrap());
 }

@@ -37,10 +37,12 @@ pub struct Stats {
     pub compute_ns: u64,
     /// Nanoseconds saved: hits times the mean computation.
     pub saved_ns: u64,
+    /// Values at a server that were damaged, or somebody else's.
+    pub damaged: u64,
 }
 
 /// The number of reasons for a refusal.
-pub(super) const REFUSALS: usize = Refusal::Cleared as usize + 1;
+pub(super) const REFUSALS: usize = Refusal::Server as usize + 1;
 
 /// The counters behind [`Stats`].
 ///
@@ -192,6 +194,7 @@ impl Counters {
             errors: self.errors.load(Relaxed),
             compute_ns,
             saved_ns: (info.hits as u128 * compute_ns as u128 / computations.max(1) as u128) as u64,
+            damaged: 0,
         }
     }
 }

@@ -56,6 +56,14 @@ pub struct Entries<P> {
     prefixes: Prefixes,
 }
 
+/// Copies a value into a buffer, and tells its length.
+pub(super) fn copy(value: &[u8], buffer: &mut [u8]) -> Result<usize> {
+    let capacity = buffer.len();
+    let room = buffer.get_mut(..value.len()).ok_or(Error::BufferTooSmall { needed: value.len(), capacity })?;
+    room.copy_from_slice(value);
+    Ok(value.len())
+}
+
 /// How many lookups of a batch are under way at once.
 const BATCH: usize = 16;
 
@@ -119,12 +127,7 @@ impl<P: Policy> Entries<P> {
     /// Copies the value of `key` into a buffer and tells its length; counts a hit or a miss, and nothing where the buffer
     /// is too small.
     pub fn get_into(&self, key: &[u8], buffer: &mut [u8]) -> Result<Option<usize>> {
-        self.read(key, |value| {
-            let capacity = buffer.len();
-            let room = buffer.get_mut(..value.len()).ok_or(Error::BufferTooSmall { needed: value.len(), capacity })?;
-            room.copy_from_slice(value);
-            Ok(value.len())
-        })
+        self.read(key, |value| copy(value, buffer))
     }
 
     /// The values of many keys: `found` is told of each that is there, by its place. Counts a hit or a miss for each.
@@ -160,7 +163,7 @@ impl<P: Policy> Entries<P> {
 
     /// The value of a key, as long as the section lasts; counts nothing.
     #[inline(always)]
-    fn find<'s>(&self, section: &'s Section, key: &Hashed) -> Option<Found<'s>> {
+    pub(super) fn find<'s>(&self, section: &'s Section, key: &Hashed) -> Option<Found<'s>> {
         match self.table.find(section, key) {
             Some(entry) => Some(Found { entry, origin: Origin::Hit }),
             None => self.policy.inherited(section, key).map(|entry| Found { entry, origin: Origin::Parent }),
@@ -168,7 +171,7 @@ impl<P: Policy> Entries<P> {
     }
 
     /// The value of `key`; counts nothing.
-    fn peek(&self, key: &[u8]) -> Option<Value> {
+    pub(super) fn peek(&self, key: &[u8]) -> Option<Value> {
         let section = Section::enter();
         self.find(&section, &key.into()).map(|found| found.pin(&section))
     }
@@ -217,16 +220,26 @@ impl<P: Policy> Entries<P> {
         Some(found.pin(&section))
     }
 
-    fn count(&self, hit: bool) {
+    /// Counts a lookup.
+    pub(super) fn count(&self, hit: bool) {
         self.counters.lookup(Section::enter().record(), hit);
     }
 
     /// Says who computes `key`; counts a hit where it has a value, a miss where the caller is to compute.
     pub(super) fn begin(&self, key: &[u8], owner: Owner) -> Result<Begin<Value>> {
+        let begun = self.begin_near(key, owner)?;
+        if let Begin::Lease(_) = begun {
+            self.count(false);
+        }
+        Ok(begun)
+    }
+
+    /// As `begin`, but counts no miss.
+    pub(super) fn begin_near(&self, key: &[u8], owner: Owner) -> Result<Begin<Value>> {
         let begun = self.flights.begin(key, owner, || self.peek(key))?;
         match begun {
             Begin::Found(_) => self.count(true),
-            Begin::Lease(_) => self.count(false),
+            Begin::Lease(_) => {}
             // It may have waited for this one before, and goes on doing so.
             Begin::Busy(_) => return Ok(begun),
         }
@@ -251,14 +264,14 @@ impl<P: Policy> Entries<P> {
         self.count(false);
     }
 
-    /// Ends the owner's computation, without a value if it has not landed.
-    pub(super) fn fail(&self, flight: &Shared<Flight>) {
-        self.flights.fail(flight);
+    /// Ends the owner's computation, without a value if it has not landed. Says whether with this it has failed.
+    pub(super) fn fail(&self, flight: &Shared<Flight>) -> bool {
+        self.flights.fail(flight)
     }
 
-    /// Ends the computation of one who had joined.
-    pub(super) fn leave(&self, flight: &Shared<Flight>, owner: Owner) {
-        self.flights.leave(flight, owner);
+    /// Ends the computation of one who had joined. Says whether with this it has failed.
+    pub(super) fn leave(&self, flight: &Shared<Flight>, owner: Owner) -> bool {
+        self.flights.leave(flight, owner)
     }
 
     /// Counts a computation that failed.
@@ -268,7 +281,7 @@ impl<P: Policy> Entries<P> {
 
     /// Ends a computation with a value, which is stored if it may be and handed to all who wait.
     pub(super) fn land(&self, flight: &Shared<Flight>, draft: Draft, maximum: f64) -> Result<Value> {
-        self.counters.computation(flight.age());
+        self.count_computation(flight);
         self.policy.check(draft.value())?;
         let fresh = draft.finish()?;
         let entry = fresh.entry();
@@ -314,8 +327,32 @@ impl<P: Policy> Entries<P> {
     }
 
     fn refused(&self, reason: Refusal) -> Origin {
+        Origin::NotStored(Some(self.refuse(reason)))
+    }
+
+    /// Counts a refusal.
+    pub(super) fn refuse(&self, reason: Refusal) -> Refusal {
         self.counters.refuse(reason);
-        Origin::NotStored(Some(reason))
+        reason
+    }
+
+    /// Counts a value that was stored.
+    pub(super) fn count_store(&self) {
+        self.counters.store();
+    }
+
+    /// Counts a computation that succeeded.
+    pub(super) fn count_computation(&self, flight: &Flight) {
+        self.counters.computation(flight.age());
+    }
+
+    /// Keeps a value that is stored elsewhere too, if there is room; says whether it did. Counts nothing.
+    pub(super) fn keep(&self, fresh: Fresh, replace: bool) -> (Pinned, bool) {
+        if self.no_room(fresh.entry().weight(), gauge::UNLIMITED).is_some() {
+            return (fresh.into_pinned(), false);
+        }
+        let (entry, inserted) = self.table.insert(fresh, replace, self.max_bytes);
+        (entry, matches!(inserted, Inserted::New | Inserted::Replaced | Inserted::Kept))
     }
 
     /// Why there is no room for `bytes` more.
@@ -347,12 +384,22 @@ impl<P: Policy> Entries<P> {
 
     /// Hits, misses, size.
     pub fn info(&self) -> Info {
-        self.counters.info(self.size())
+        self.info_of(self.size())
+    }
+
+    /// Hits, misses, and this size.
+    pub(super) fn info_of(&self, size: u64) -> Info {
+        self.counters.info(size)
     }
 
     /// All that is counted.
     pub fn stats(&self) -> Stats {
-        self.counters.stats(self.size(), self.table.bytes())
+        self.stats_of(self.size())
+    }
+
+    /// All that is counted, and this size.
+    pub(super) fn stats_of(&self, size: u64) -> Stats {
+        self.counters.stats(size, self.table.bytes())
     }
 
     /// The configuration it was made with.
@@ -366,6 +413,10 @@ impl<P: Policy> Entries<P> {
 
     pub(super) fn policy(&self) -> &P {
         &self.policy
+    }
+
+    pub(super) fn flights(&self) -> &Flights {
+        &self.flights
     }
 
     pub(super) fn table(&self) -> &Table {

@@ -81,10 +81,10 @@ impl Lease {
             Flight::stop_waiting(owner);
             return Ok(Started::Found(value));
         }
-        let flight = match cache.begin(key, owner)? {
-            Begin::Found(value) => return Ok(Started::Found(value)),
-            Begin::Busy(_) => return Ok(Started::Busy),
-            Begin::Lease(flight) => flight,
+        let flight = match cache.begin(key, owner, false)? {
+            Some(Begin::Found(value)) => return Ok(Started::Found(value)),
+            Some(Begin::Busy(_)) | None => return Ok(Started::Busy),
+            Some(Begin::Lease(flight)) => flight,
         };
         match Self::new(cache, flight.clone(), number) {
             Ok(lease) => Ok(Started::Lease(lease)),
@@ -153,7 +153,7 @@ impl Lease {
     pub fn wait(cache: &Cache, key: &[u8], number: u64, time: Duration) -> Result<Waited> {
         let owner = Owner::from_number(number)?;
         let Some(flight) = cache.flight(key) else {
-            return Ok(cache.hit(key).map_or(Waited::Nobody, Waited::Value));
+            return cache.wait(key, time);
         };
         Ok(match Flight::wait(&flight, owner, Some(Instant::now() + time))? {
             Wait::Value(entry) => Waited::Value(cache.waited(entry)),

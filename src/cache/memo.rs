@@ -109,8 +109,9 @@ impl Memo {
     }
 
     /// The memo's own hits and misses, and its cache's size.
-    pub fn info(&self) -> Info {
-        Info { hits: self.hits.load(Relaxed), misses: self.misses.load(Relaxed), size: self.claim.cache.size() }
+    pub fn info(&self) -> Result<Info> {
+        let size = self.claim.cache.size()?;
+        Ok(Info { hits: self.hits.load(Relaxed), misses: self.misses.load(Relaxed), size })
     }
 
     /// Clears the cache, and the memo's own counts.

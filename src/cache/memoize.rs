@@ -43,12 +43,13 @@ impl Cache {
     fn ask_again(&self, key: &[u8]) -> Result<Asked> {
         let owner = Owner::this_thread();
         loop {
-            let flight = match self.begin(key, owner)? {
-                Begin::Found(value) => return Ok(Asked::Found(value)),
-                Begin::Lease(flight) => {
+            let flight = match self.begin(key, owner, true)? {
+                Some(Begin::Found(value)) => return Ok(Asked::Found(value)),
+                Some(Begin::Lease(flight)) => {
                     return Ok(Asked::Compute(InTheAir { cache: self.clone(), flight, joined: None }));
                 }
-                Begin::Busy(flight) => flight,
+                Some(Begin::Busy(flight)) => flight,
+                None => continue,
             };
             match Flight::wait(&flight, owner, None)? {
                 Wait::Value(entry) => return Ok(Asked::Found(self.waited(entry))),

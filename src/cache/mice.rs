@@ -244,14 +244,7 @@ impl MiceCache {
 /// The ancestors that a cache of `subsystem` gets from `parent`.
 fn ancestors(subsystem: &Subsystem, parent: &Shared<MiceCache>) -> Result<Vec<Ancestor>> {
     let lineage = parent.policy();
-    if lineage.subsystem.cut().is_some() {
-        return Err(Error::invalid("the parent's subsystem is cut; only an uncut one has MICE to inherit"));
-    }
-    if lineage.subsystem.fingerprint() != subsystem.fingerprint() {
-        return Err(Error::invalid(
-            "the parent belongs to another system; network, context, state and nodes must be the same",
-        ));
-    }
+    subsystem.check_parent(&lineage.subsystem)?;
     let farther: &[Ancestor] = if lineage.detached.load(Ordering::Acquire) { &[] } else { &lineage.ancestors };
     if farther.len() >= ANCESTORS_MAX {
         return Err(Error::invalid(format!("more than {ANCESTORS_MAX} parents one behind the other")));

@@ -8,6 +8,9 @@
 //! | `dict.rs` | the plain cache, and the one that equal fingerprints share |
 //! | `purview.rs` | lists of purviews, by direction and mechanism |
 //! | `mice.rs` | MICE, which a cut subsystem inherits from its uncut parent |
+//! | `redis.rs` | values at a server, and what of them is kept in this process |
+//! | `remote.rs` | what lies behind that: the keys of one cache at a server, and what its failures mean |
+//! | `names.rs` | what keys are called there |
 //! | `lease.rs` | computing a value without a callback: begin, complete or abandon, wait |
 //! | `memo.rs` | a function with its cache; a method that uses its object's cache |
 //!
@@ -20,7 +23,10 @@ mod lease;
 mod memo;
 mod memoize;
 mod mice;
+mod names;
 mod purview;
+mod redis;
+mod remote;
 
 pub use counters::{Info, Stats};
 pub use dict::{DictCache, Holder, shared};
@@ -30,8 +36,11 @@ pub use memo::{AskedMethod, Claim, Memo, Method};
 pub use memoize::{Asked, InTheAir};
 pub use mice::MiceCache;
 pub use purview::PurviewCache;
+pub use redis::RedisCache;
+pub use remote::RemoteOptions;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::Config;
 use crate::error::Result;
@@ -50,8 +59,10 @@ pub enum Refusal {
     Disabled,
     /// The cache holds as many bytes as it may.
     Capacity,
-    /// The key was removed, or the cache cleared, while the value was computed.
+    /// The key was removed, or the cache cleared, while the value was computed; or its lease ran out.
     Cleared,
+    /// The server failed.
+    Server,
 }
 
 /// Where a value came from.
@@ -83,8 +94,10 @@ pub type Stored = std::result::Result<(), Refusal>;
 /// What a cache may be given when it is made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The most bytes it may hold.
+    /// The most bytes it may hold in this process.
     pub max_bytes: Option<u64>,
+    /// What concerns only caches at a server.
+    pub remote: RemoteOptions,
 }
 
 /// Any cache: what memos and methods work on.
@@ -96,15 +109,29 @@ pub enum Cache {
     Purview(Shared<PurviewCache>),
     /// A MICE cache.
     Mice(Shared<MiceCache>),
+    /// A cache at a server, of MICE or of anything.
+    Redis(Shared<RedisCache>),
 }
 
-/// The same expression for whichever cache it is.
+/// The same expression for whichever cache it is; another one for those at a server, if it is given.
 macro_rules! each {
-    ($self:expr, $cache:ident => $expression:expr) => {
+    ($self:expr, $cache:ident => $expression:expr, redis => $far:expr) => {
         match $self {
             Cache::Dict($cache) => $expression,
             Cache::Purview($cache) => $expression,
             Cache::Mice($cache) => $expression,
+            Cache::Redis($cache) => $far,
+        }
+    };
+    ($self:expr, near $cache:ident => $expression:expr) => {
+        match $self {
+            Cache::Dict($cache) => $expression,
+            Cache::Purview($cache) => $expression,
+            Cache::Mice($cache) => $expression,
+            Cache::Redis(cache) => {
+                let $cache = cache.near();
+                $expression
+            }
         }
     };
 }
@@ -112,82 +139,124 @@ macro_rules! each {
 impl Cache {
     /// The value of `key`; counts a hit or a miss.
     #[inline(always)]
-    pub fn get(&self, key: &[u8]) -> Option<Value> {
-        each!(self, cache => cache.get(key))
+    pub fn get(&self, key: &[u8]) -> Result<Option<Value>> {
+        each!(self, cache => Ok(cache.get(key)), redis => cache.get(key))
     }
 
     /// Copies the value of `key` into a buffer and tells its length; counts as [`Cache::get`] does.
     #[inline(always)]
     pub fn get_into(&self, key: &[u8], buffer: &mut [u8]) -> Result<Option<usize>> {
-        each!(self, cache => cache.get_into(key, buffer))
+        each!(self, cache => cache.get_into(key, buffer), redis => cache.get_into(key, buffer))
     }
 
     /// The value of `key`, as long as the section lasts; counts a hit or a miss.
     #[inline(always)]
-    pub fn look<'s>(&self, section: &'s Section, key: &[u8]) -> Option<&'s [u8]> {
-        each!(self, cache => cache.look(section, key))
+    pub fn look<'s>(&self, section: &'s Section, key: &[u8]) -> Result<Option<&'s [u8]>> {
+        each!(self, cache => Ok(cache.look(section, key)), redis => cache.look(section, key))
     }
 
     /// The values of many keys: `found` is told of each that is there, by its place. Counts a hit or a miss for each.
     #[inline(always)]
-    pub fn get_many<'k>(&self, keys: impl Iterator<Item = &'k [u8]>, found: impl FnMut(usize, &Section, Found<'_>)) {
-        each!(self, cache => cache.get_many(keys, found));
+    pub fn get_many<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k [u8]>,
+        mut found: impl FnMut(usize, Value),
+    ) -> Result<()> {
+        each!(self, cache => {
+            cache.get_many(keys, |at, section, value| found(at, value.pin(section)));
+            Ok(())
+        }, redis => {
+            let values = cache.get_many(&keys.collect::<Vec<_>>())?;
+            values.into_iter().enumerate().for_each(|(at, value)| value.into_iter().for_each(|value| found(at, value)));
+            Ok(())
+        })
+    }
+
+    /// As [`Cache::get_many`]; the values are there as long as the section lasts.
+    #[inline(always)]
+    pub fn look_many<'s, 'k>(
+        &self,
+        section: &'s Section,
+        keys: impl Iterator<Item = &'k [u8]>,
+        mut found: impl FnMut(usize, &[u8]),
+    ) -> Result<()> {
+        each!(self, cache => {
+            cache.get_many(keys, |at, _, value| found(at, value.entry.value()));
+            Ok(())
+        }, redis => {
+            keys.enumerate().try_for_each(|(at, key)| {
+                cache.look(section, key)?.into_iter().for_each(|value| found(at, value));
+                Ok(())
+            })
+        })
     }
 
     /// Whether `key` has a value; counts nothing.
-    pub fn contains(&self, key: &[u8]) -> bool {
-        each!(self, cache => cache.contains(key))
+    pub fn contains(&self, key: &[u8]) -> Result<bool> {
+        each!(self, cache => Ok(cache.contains(key)), redis => cache.contains(key))
     }
 
     /// Stores a value.
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
-        each!(self, cache => cache.set(key, value))
+        each!(self, cache => cache.set(key, value), redis => cache.set(key, value))
     }
 
-    /// The value of `key`, if there is one: counts a hit, or nothing.
+    /// Stores many values: at a server all of them, in one round trip, or none.
+    pub fn set_many(&self, pairs: &[(&[u8], &[u8])]) -> Result<Vec<Stored>> {
+        each!(self, cache => pairs.iter().map(|(key, value)| cache.set(key, value)).collect(),
+            redis => cache.set_many(pairs))
+    }
+
+    /// The value of `key`, if this process has one: counts a hit, or nothing.
     #[inline(never)]
     pub fn hit(&self, key: &[u8]) -> Option<Value> {
-        each!(self, cache => cache.hit(key))
+        each!(self, near cache => cache.hit(key))
     }
 
-    /// Says who computes `key`; counts a hit where it has a value, a miss where the caller is to compute.
-    fn begin(&self, key: &[u8], owner: Owner) -> Result<Begin<Value>> {
-        each!(self, cache => cache.begin(key, owner))
+    /// Says who computes `key`; counts a hit where it has a value, a miss where the caller is to compute. None where
+    /// another process computes it and the caller is not `patient`.
+    fn begin(&self, key: &[u8], owner: Owner, patient: bool) -> Result<Option<Begin<Value>>> {
+        each!(self, cache => cache.begin(key, owner).map(Some), redis => cache.begin(key, owner, patient))
     }
 
-    /// The computation of `key` that is going on.
+    /// The computation of `key` that is going on in this process.
     fn flight(&self, key: &[u8]) -> Option<Shared<Flight>> {
-        each!(self, cache => cache.flight(key))
+        each!(self, near cache => cache.flight(key))
+    }
+
+    /// Waits for another process that computes `key`, at most for `time`.
+    fn wait(&self, key: &[u8], time: Duration) -> Result<Waited> {
+        each!(self, cache => Ok(cache.hit(key).map_or(Waited::Nobody, Waited::Value)), redis => cache.wait(key, time))
     }
 
     /// The value that another has computed, for a caller that waited.
     fn waited(&self, entry: Pinned) -> Value {
-        each!(self, cache => cache.waited(entry))
+        each!(self, near cache => cache.waited(entry))
     }
 
     /// Counts a miss of a caller that computes without a lease.
     fn miss(&self) {
-        each!(self, cache => cache.miss());
+        each!(self, near cache => cache.miss());
     }
 
     /// Ends a computation with a value.
     fn land(&self, flight: &Shared<Flight>, draft: Draft, maximum: f64) -> Result<Value> {
-        each!(self, cache => cache.land(flight, draft, maximum))
+        each!(self, cache => cache.land(flight, draft, maximum), redis => cache.land(flight, draft))
     }
 
     /// Ends a computation without one.
     fn fail(&self, flight: &Shared<Flight>) {
-        each!(self, cache => cache.fail(flight));
+        each!(self, cache => drop(cache.fail(flight)), redis => cache.fail(flight));
     }
 
     /// Ends the computation of one who had joined.
     fn leave(&self, flight: &Shared<Flight>, owner: Owner) {
-        each!(self, cache => cache.leave(flight, owner));
+        each!(self, cache => drop(cache.leave(flight, owner)), redis => cache.leave(flight, owner));
     }
 
     /// Counts a computation that failed.
     fn failure(&self) {
-        each!(self, cache => cache.failure());
+        each!(self, near cache => cache.failure());
     }
 
     /// Whether both are the same cache.
@@ -196,48 +265,54 @@ impl Cache {
             (Cache::Dict(a), Cache::Dict(b)) => a.is_same(b),
             (Cache::Purview(a), Cache::Purview(b)) => a.is_same(b),
             (Cache::Mice(a), Cache::Mice(b)) => a.is_same(b),
+            (Cache::Redis(a), Cache::Redis(b)) => a.is_same(b),
             _ => false,
         }
     }
 
     /// Takes a value out; says whether there was one.
-    pub fn remove(&self, key: &[u8]) -> bool {
-        each!(self, cache => cache.remove(key))
+    pub fn remove(&self, key: &[u8]) -> Result<bool> {
+        each!(self, cache => Ok(cache.remove(key)), redis => cache.remove(key))
     }
 
     /// Takes everything out and begins to count anew.
     pub fn clear(&self) -> Result<()> {
-        each!(self, cache => cache.clear())
+        each!(self, cache => cache.clear(), redis => cache.clear())
     }
 
     /// The number of values.
-    pub fn size(&self) -> u64 {
-        each!(self, cache => cache.size())
+    pub fn size(&self) -> Result<u64> {
+        each!(self, cache => Ok(cache.size()), redis => cache.size())
     }
 
     /// Hits, misses, size.
-    pub fn info(&self) -> Info {
-        each!(self, cache => cache.info())
+    pub fn info(&self) -> Result<Info> {
+        each!(self, cache => Ok(cache.info()), redis => cache.info())
+    }
+
+    /// Hits, misses, and the values in this process: what can be told without asking anybody.
+    pub fn info_here(&self) -> Info {
+        each!(self, near cache => cache.info())
     }
 
     /// All that is counted.
-    pub fn stats(&self) -> Stats {
-        each!(self, cache => cache.stats())
+    pub fn stats(&self) -> Result<Stats> {
+        each!(self, cache => Ok(cache.stats()), redis => cache.stats())
     }
 
     /// The configuration it was made with.
     pub fn config(&self) -> &Arc<Config> {
-        each!(self, cache => cache.config())
+        each!(self, near cache => cache.config())
     }
 
-    /// Where its values are.
+    /// Where its values are, as far as they are in this process.
     fn table(&self) -> &Table {
-        each!(self, cache => cache.table())
+        each!(self, near cache => cache.table())
     }
 
     /// The prefixes that memos have taken here.
     fn prefixes(&self) -> &memo::Prefixes {
-        each!(self, cache => cache.prefixes())
+        each!(self, near cache => cache.prefixes())
     }
 }
 
@@ -256,5 +331,11 @@ impl From<Shared<PurviewCache>> for Cache {
 impl From<Shared<MiceCache>> for Cache {
     fn from(cache: Shared<MiceCache>) -> Self {
         Cache::Mice(cache)
+    }
+}
+
+impl From<Shared<RedisCache>> for Cache {
+    fn from(cache: Shared<RedisCache>) -> Self {
+        Cache::Redis(cache)
     }
 }

@@ -212,7 +212,7 @@ pub(super) mod verb {
         out: *mut phicache_value,
     ) -> Result<phicache_status> {
         let out = self::out(out, "out")?;
-        let found = cache()?.get(bytes(key, "key")?);
+        let found = cache()?.get(bytes(key, "key")?)?;
         Ok(found.map_or(PHICACHE_MISS, |value| {
             out.fill(value);
             PHICACHE_OK
@@ -236,7 +236,7 @@ pub(super) mod verb {
     }
 
     pub(in crate::ffi) fn contains(cache: Result<&Cache>, key: phicache_bytes) -> Result<phicache_status> {
-        Ok(found(cache?.contains(bytes(key, "key")?)))
+        Ok(found(cache?.contains(bytes(key, "key")?)?))
     }
 
     pub(in crate::ffi) fn set(
@@ -248,7 +248,7 @@ pub(super) mod verb {
     }
 
     pub(in crate::ffi) fn remove(cache: Result<&Cache>, key: phicache_bytes) -> Result<phicache_status> {
-        Ok(found(cache?.remove(bytes(key, "key")?)))
+        Ok(found(cache?.remove(bytes(key, "key")?)?))
     }
 
     pub(in crate::ffi) fn clear(cache: Result<&Cache>) -> Result<phicache_status> {
@@ -257,19 +257,19 @@ pub(super) mod verb {
 
     pub(in crate::ffi) fn size(cache: Result<&Cache>, out_size: *mut u64) -> Result<phicache_status> {
         let out = out(out_size, "out_size")?;
-        *out = cache?.size();
+        *out = cache?.size()?;
         Ok(PHICACHE_OK)
     }
 
     pub(in crate::ffi) fn info(cache: Result<&Cache>, out: *mut phicache_info) -> Result<phicache_status> {
         let out = self::out(out, "out")?;
-        *out = cache?.info().into();
+        *out = cache?.info()?.into();
         Ok(PHICACHE_OK)
     }
 
     pub(in crate::ffi) fn stats(cache: Result<&Cache>, out: *mut phicache_stats) -> Result<phicache_status> {
         let out = growing(out, "out")?;
-        out.fill(cache?.stats().into());
+        out.fill(cache?.stats()?.into());
         Ok(PHICACHE_OK)
     }
 

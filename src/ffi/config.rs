@@ -13,15 +13,19 @@
 //! | keep MICE in Redis | 0 | `PHICACHE_REDIS_CACHE` |
 //! | Redis URL | `redis://127.0.0.1:6379/0` | `PHICACHE_REDIS_URL` |
 //! | Redis namespace | `phicache` | `PHICACHE_REDIS_NAMESPACE` |
+//! | Redis user, password | those of the URL | `PHICACHE_REDIS_USER`, `PHICACHE_REDIS_PASSWORD` |
+//! | Redis timeout, in milliseconds | that of the URL, or 1000 | `PHICACHE_REDIS_TIMEOUT_MS` |
+//! | the whole Redis database | 0 | none |
 //!
 //! An invalid variable makes the first use fail with ERROR_CONFIGURATION, and the message names it; an empty one counts
 //! as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off.
 
 use std::ffi::c_char;
+use std::time::Duration;
 
 use super::boundary::guard;
 use super::handle::{create, free};
-use super::input::{ConfigHandle, array_mut, config, text};
+use super::input::{ConfigHandle, array_mut, config, optional_text, text};
 use super::output::out;
 use super::types::*;
 use crate::config::Config;
@@ -153,9 +157,18 @@ pub unsafe extern "C" fn phicache_config_get_redis_cache(
 
 /// Sets where the Redis server is.
 ///
+/// | form | meaning |
+/// |---|---|
+/// | `redis://[user[:password]@]host[:port][/database]` | TCP |
+/// | `rediss://…` | TLS over TCP |
+/// | `redis://…@host:port,host:port,…` | the nodes of a cluster, or some of them |
+/// | `unix://[user[:password]@]/path[?db=1]` | a unix socket |
+///
+/// After a `?` may stand, joined by `&`: `db`, `user`, `pass`, `timeout_ms`, `cluster=yes`, and for TLS `ca`, `cert` and `key`
+/// (files in PEM) and `verify=no`. Text may be percent-encoded.
+///
 /// @param config  [nullable] The configuration; NULL is the process default.
-/// @param url     Such as `redis://user:password@host:6379/0`, `rediss://…` for TLS, `unix:///path`. Messages never
-///                repeat it.
+/// @param url     The URL. Messages never repeat it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_config_set_redis_url(
     config: *mut phicache_config,
@@ -214,6 +227,86 @@ pub unsafe extern "C" fn phicache_config_get_redis_namespace(
     guard("phicache_config_get_redis_namespace", || {
         get_text(config, buffer, capacity, out_len, Config::redis_namespace)
     })
+}
+
+/// Sets who logs in at the Redis server, in place of what the URL says.
+///
+/// @param config    [nullable] The configuration; NULL is the process default.
+/// @param user      [nullable] The user; NULL is that of the URL, or the server's default user.
+/// @param password  [nullable] The password; NULL is that of the URL, or none. No message ever has it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_set_redis_login(
+    config: *mut phicache_config,
+    user: *const c_char,
+    password: *const c_char,
+) -> phicache_status {
+    guard("phicache_config_set_redis_login", || {
+        let (user, password) = (optional_text(user, "user")?, optional_text(password, "password")?);
+        self::config(config)?.set_redis_login(user, password)?;
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Sets what one operation at the Redis server may take, from its beginning to its last byte, connecting and logging in
+/// included. Only resolving a name may take longer.
+///
+/// @param config        [nullable] The configuration; NULL is the process default.
+/// @param milliseconds  1 to 3,600,000.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_set_redis_timeout_ms(
+    config: *mut phicache_config,
+    milliseconds: u64,
+) -> phicache_status {
+    guard("phicache_config_set_redis_timeout_ms", || {
+        self::config(config)?.set_redis_timeout(Duration::from_millis(milliseconds))?;
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Tells what one operation at the Redis server may take.
+///
+/// @param config            [nullable] The configuration; NULL is the process default.
+/// @param out_milliseconds  The milliseconds.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_get_redis_timeout_ms(
+    config: *mut phicache_config,
+    out_milliseconds: *mut u64,
+) -> phicache_status {
+    guard("phicache_config_get_redis_timeout_ms", || {
+        let out = out(out_milliseconds, "out_milliseconds")?;
+        *out = self::config(config)?.redis_timeout()?.as_millis() as u64;
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Lets caches in Redis have the whole database, as PyPhi's do, for caches that are made from now on.
+///
+/// Keys are as they are given, `clear` is FLUSHDB and CONFIG RESETSTAT, `size` is DBSIZE, and hits and misses are the
+/// server's own, whoever caused them. A MICE key has `subsys:`, the identity of subsystem and cut, and `:` before it; a
+/// child asks for its own key first and then for its parent's, every time. No other program may use the database.
+///
+/// @param config   [nullable] The configuration; NULL is the process default.
+/// @param enabled  0 is off, the default: caches use the keys of the namespace and no others.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_set_redis_whole_database(
+    config: *mut phicache_config,
+    enabled: i32,
+) -> phicache_status {
+    guard("phicache_config_set_redis_whole_database", || {
+        set(config, |config| config.set_redis_whole_database(enabled != 0))
+    })
+}
+
+/// Tells whether caches in Redis have the whole database.
+///
+/// @param config       [nullable] The configuration; NULL is the process default.
+/// @param out_enabled  1 or 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_get_redis_whole_database(
+    config: *mut phicache_config,
+    out_enabled: *mut i32,
+) -> phicache_status {
+    guard("phicache_config_get_redis_whole_database", || get(config, out_enabled, Config::redis_whole_database))
 }
 
 fn set(config: *mut phicache_config, apply: impl FnOnce(&Config)) -> Result<phicache_status> {

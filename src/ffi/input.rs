@@ -3,10 +3,11 @@
 use std::ffi::{CStr, c_char};
 use std::slice;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::handle::{get, handle, null};
 use super::types::*;
-use crate::cache::Options;
+use crate::cache::{Options, RemoteOptions};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::iit::{Direction, Mice, NodeSet};
@@ -128,8 +129,14 @@ pub(super) fn options<'a>(options: *const phicache_cache_options) -> Result<(Opt
         return Ok((Options::default(), None));
     }
     let given = growing(options, "options")?;
-    let max_bytes = (given.max_bytes > 0).then_some(given.max_bytes);
-    Ok((Options { max_bytes }, optional_text(given.name, "options->name")?))
+    let positive = |number: u64| (number > 0).then_some(number);
+    let remote = RemoteOptions {
+        ttl: positive(given.ttl_ms).map(Duration::from_millis),
+        lease: positive(given.lease_ms).map(Duration::from_millis),
+        strict: given.server_errors != 0,
+    };
+    let options = Options { max_bytes: positive(given.max_bytes), remote };
+    Ok((options, optional_text(given.name, "options->name")?))
 }
 
 /// A MICE to store.

@@ -37,10 +37,11 @@ const fn number(text: &str) -> u32 {
     value
 }
 
-/// What the library was built with: a sum of `PHICACHE_FEATURE_…`. This version has none of them.
+/// What the library was built with: a sum of `PHICACHE_FEATURE_…`.
 #[unsafe(no_mangle)]
 pub extern "C" fn phicache_features() -> u32 {
-    0
+    let redis = if cfg!(feature = "redis") { PHICACHE_FEATURE_REDIS } else { 0 };
+    redis + if cfg!(feature = "tls") { PHICACHE_FEATURE_TLS } else { 0 }
 }
 
 /// The name of a status, such as "MISS"; "UNKNOWN" for a number that is none. Static; never freed.
@@ -60,6 +61,7 @@ pub extern "C" fn phicache_status_name(status: phicache_status) -> *const c_char
         PHICACHE_LEASE => c"LEASE",
         PHICACHE_BUSY => c"BUSY",
         PHICACHE_TIMEOUT => c"TIMEOUT",
+        PHICACHE_REFUSED_SERVER => c"REFUSED_SERVER",
         PHICACHE_ERROR_INVALID_ARGUMENT => c"ERROR_INVALID_ARGUMENT",
         PHICACHE_ERROR_INVALID_HANDLE => c"ERROR_INVALID_HANDLE",
         PHICACHE_ERROR_CALLBACK => c"ERROR_CALLBACK",

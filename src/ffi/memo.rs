@@ -153,7 +153,7 @@ pub unsafe extern "C" fn phicache_memo_call(
 pub unsafe extern "C" fn phicache_memo_info(memo: *mut phicache_memo, out: *mut phicache_info) -> phicache_status {
     guard("phicache_memo_info", || {
         let out = self::out(out, "out")?;
-        *out = bound_memo(memo)?.what.info().into();
+        *out = bound_memo(memo)?.what.info()?.into();
         Ok(PHICACHE_OK)
     })
 }

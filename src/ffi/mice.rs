@@ -8,6 +8,11 @@
 //! parent holds; what the parent stores later is seen; what the parent clears, or frees by freeing its handle, children
 //! that exist keep. At most 64 parents stand one behind the other. Clearing a child detaches it for good. Inheriting moves no count of the parent.
 //!
+//! A cache may be in Redis (see "Redis cache"): then of the refusals only the first applies, φ ≤ 0 is stored, and processes
+//! share what they store. What was fetched or stored once is kept in this process, within `max_bytes` and the memory limit,
+//! so no record is asked for twice; a cut subsystem asks for its parent's record, and remembers also that the cut damages
+//! it. A record that is damaged, or that answers another question, is a miss.
+//!
 //! Keys are any bytes; `phicache_key_mice` writes the standard one. Values are records (`docs/mice-format.md`). All
 //! functions may be called from any thread at once.
 
@@ -21,23 +26,23 @@ use super::input::{self, array_mut, bytes, config, options};
 use super::output::{growing, length, optional, out, stored};
 use super::subsystem::subsystem;
 use super::types::*;
-use crate::cache::{Cache, MiceCache, Value};
+use crate::cache::{Cache, MiceCache, RedisCache, Value};
 use crate::error::{Error, Result};
 use crate::iit::Mice;
-use crate::store::Shared;
 
 #[inline]
-fn own<'c>(cache: *mut phicache_mice_cache, name: &'static str) -> Result<&'c Shared<MiceCache>> {
+fn of_mice<'c>(cache: *mut phicache_mice_cache, name: &'static str) -> Result<&'c Cache> {
     match &get::<CacheHandle, _>(cache, name)?.cache {
-        Cache::Mice(cache) => Ok(cache),
+        cache @ Cache::Mice(_) => Ok(cache),
+        Cache::Redis(cache) if !cache.is_mice() => Err(wrong("phicache_mice_cache")),
+        cache @ Cache::Redis(_) => Ok(cache),
         _ => Err(wrong("phicache_mice_cache")),
     }
 }
 
 #[inline]
 fn mice<'c>(cache: *mut phicache_mice_cache) -> Result<&'c Cache> {
-    own(cache, "cache")?;
-    get::<CacheHandle, _>(cache, "cache").map(|handle| &handle.cache)
+    of_mice(cache, "cache")
 }
 
 /// Makes an empty cache: in this process, or in Redis where the configuration says so.
@@ -58,10 +63,8 @@ pub unsafe extern "C" fn phicache_mice_cache_new(
 ) -> phicache_status {
     guard("phicache_mice_cache_new", || {
         let out = self::out(out, "out")?;
-        match self::config(config)?.redis() {
-            true => Err(Error::Unsupported(NO_REDIS)),
-            false => make(config, options, subsystem, parent, out),
-        }
+        let at_server = self::config(config)?.redis();
+        make(config, options, subsystem, parent, out, at_server)
     })
 }
 
@@ -81,16 +84,18 @@ pub unsafe extern "C" fn phicache_dict_mice_cache_new(
     parent: *mut phicache_mice_cache,
     out: *mut *mut phicache_mice_cache,
 ) -> phicache_status {
-    guard("phicache_dict_mice_cache_new", || make(config, options, subsystem, parent, self::out(out, "out")?))
+    guard("phicache_dict_mice_cache_new", || make(config, options, subsystem, parent, self::out(out, "out")?, false))
 }
 
-/// Makes a cache in Redis. This version is built without, and answers ERROR_UNSUPPORTED.
+/// Makes a cache at the configuration's Redis server, which all processes share that compute the same system in the same
+/// context. Connects to nothing yet.
 ///
 /// @param config     [nullable] The configuration; NULL is the process default.
-/// @param options    [nullable] Name and limit; NULL is neither.
+/// @param options    [nullable] Name, limits, and how the server is used; NULL is the default of all.
 /// @param subsystem  Whose MICE they are; it may be freed afterwards.
-/// @param parent     [nullable] A cache of the same system, uncut, to inherit from; it may be freed afterwards.
+/// @param parent     [nullable] A cache in Redis of the same system, uncut, to inherit from; it may be freed afterwards.
 /// @param out        The cache, to be freed by `phicache_mice_cache_free`.
+/// @return OK; ERROR_UNSUPPORTED where the library was built without Redis.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn phicache_redis_mice_cache_new(
@@ -100,19 +105,8 @@ pub unsafe extern "C" fn phicache_redis_mice_cache_new(
     parent: *mut phicache_mice_cache,
     out: *mut *mut phicache_mice_cache,
 ) -> phicache_status {
-    guard("phicache_redis_mice_cache_new", || {
-        self::out(out, "out")?;
-        self::config(config)?;
-        self::options(options)?;
-        self::subsystem(subsystem)?;
-        if !parent.is_null() {
-            own(parent, "parent")?;
-        }
-        Err(Error::Unsupported(NO_REDIS))
-    })
+    guard("phicache_redis_mice_cache_new", || make(config, options, subsystem, parent, self::out(out, "out")?, true))
 }
-
-const NO_REDIS: &str = "this version keeps no MICE in Redis; switch that off by phicache_config_set_redis_cache";
 
 fn make(
     config: *mut phicache_config,
@@ -120,12 +114,20 @@ fn make(
     subsystem: *mut phicache_subsystem,
     parent: *mut phicache_mice_cache,
     out: &mut *mut phicache_mice_cache,
+    at_server: bool,
 ) -> Result<phicache_status> {
     let subsystem = self::subsystem(subsystem)?;
-    let parent = if parent.is_null() { None } else { Some(own(parent, "parent")?) };
+    let parent = if parent.is_null() { None } else { Some(of_mice(parent, "parent")?) };
     let (options, name) = self::options(options)?;
-    let cache = MiceCache::mice(self::config(config)?, options, subsystem, parent)?;
-    *out = create(CacheHandle::new(Cache::Mice(cache), name, None)?)?;
+    let config = self::config(config)?;
+    let cache = match (at_server, parent) {
+        (false, None) => MiceCache::mice(config, options, subsystem, None)?.into(),
+        (false, Some(Cache::Mice(parent))) => MiceCache::mice(config, options, subsystem, Some(parent))?.into(),
+        (true, None) => RedisCache::mice(config, options, subsystem, None)?.into(),
+        (true, Some(Cache::Redis(parent))) => RedisCache::mice(config, options, subsystem, Some(parent))?.into(),
+        _ => return Err(Error::invalid("parent and child must both be in this process, or both in Redis")),
+    };
+    *out = create(CacheHandle::new(cache, name, None)?)?;
     Ok(PHICACHE_OK)
 }
 
@@ -153,7 +155,7 @@ pub unsafe extern "C" fn phicache_mice_cache_get(
 ) -> phicache_status {
     guard("phicache_mice_cache_get", || {
         let out = Record::new(out_mice, out)?;
-        match own(cache, "cache")?.get(bytes(key, "key")?) {
+        match mice(cache)?.get(bytes(key, "key")?)? {
             Some(value) => out.fill(value),
             None => Ok(PHICACHE_MISS),
         }
@@ -165,7 +167,7 @@ pub unsafe extern "C" fn phicache_mice_cache_get(
 /// @param cache  The cache.
 /// @param key    The key.
 /// @param mice   The MICE; `struct_size` is set by the caller.
-/// @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY.
+/// @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY; in Redis OK, REFUSED_CUT or REFUSED_SERVER.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_mice_cache_set(
     cache: *mut phicache_mice_cache,
@@ -173,7 +175,14 @@ pub unsafe extern "C" fn phicache_mice_cache_set(
     mice: *const phicache_mice,
 ) -> phicache_status {
     guard("phicache_mice_cache_set", || {
-        own(cache, "cache")?.set_mice(bytes(key, "key")?, &input::mice(mice)?).map(stored)
+        let (cache, key) = (self::mice(cache)?, bytes(key, "key")?);
+        let mice = input::mice(mice)?;
+        match cache {
+            Cache::Mice(cache) => cache.set_mice(key, &mice),
+            Cache::Redis(cache) => cache.set_mice(key, &mice),
+            _ => Err(wrong("phicache_mice_cache")),
+        }
+        .map(stored)
     })
 }
 
@@ -185,11 +194,15 @@ pub unsafe extern "C" fn phicache_mice_cache_set(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_mice_cache_would_store(cache: *mut phicache_mice_cache, phi: f64) -> phicache_status {
     guard("phicache_mice_cache_would_store", || {
-        let cache = own(cache, "cache")?;
+        let cache = mice(cache)?;
         if phi.is_nan() {
             return Err(Error::invalid("phi is NaN; expected a number"));
         }
-        Ok(stored(cache.would_store(phi)))
+        Ok(stored(match cache {
+            Cache::Mice(cache) => cache.would_store(phi),
+            Cache::Redis(cache) => cache.would_store(),
+            _ => return Err(wrong("phicache_mice_cache")),
+        }))
     })
 }
 

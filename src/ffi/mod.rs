@@ -34,6 +34,7 @@ pub mod memo;
 pub mod mice;
 pub mod purview;
 pub mod read;
+pub mod redis;
 pub mod registry;
 pub mod subsystem;
 pub mod types;

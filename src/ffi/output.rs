@@ -118,6 +118,7 @@ pub(super) fn refusal(reason: Refusal) -> phicache_status {
         Refusal::Disabled => PHICACHE_REFUSED_DISABLED,
         Refusal::Capacity => PHICACHE_REFUSED_CAPACITY,
         Refusal::Cleared => PHICACHE_REFUSED_CLEARED,
+        Refusal::Server => PHICACHE_REFUSED_SERVER,
     }
 }
 
@@ -157,6 +158,8 @@ impl From<Stats> for phicache_stats {
             errors: stats.errors,
             compute_ns: stats.compute_ns,
             saved_ns: stats.saved_ns,
+            refused_server: refused(Refusal::Server),
+            damaged: stats.damaged,
         }
     }
 }

@@ -75,7 +75,7 @@ pub unsafe extern "C" fn phicache_purview_cache_get(
     guard("phicache_purview_cache_get", || {
         let out = List::new(out_purviews, out_count, out)?;
         let key = PurviewCache::key(Direction::from_number(direction)?, NodeSet(mechanism))?;
-        Ok(found(purview(cache)?.get(&key).map(|value| out.fill(value)).is_some()))
+        Ok(found(purview(cache)?.get(&key)?.map(|value| out.fill(value)).is_some()))
     })
 }
 

@@ -21,11 +21,11 @@
 use super::boundary::guard;
 use super::cache::any;
 use super::input::{array, bytes, lent_bytes};
-use super::output::{optional, out, outs};
+use super::output::{optional, out, outs, stored};
 use super::types::*;
-use crate::cache::Found;
+use crate::cache::Cache;
 use crate::error::Result;
-use crate::store::{Section, section};
+use crate::store::section;
 
 /// Begins a read section of this thread.
 #[unsafe(no_mangle)]
@@ -47,7 +47,8 @@ pub extern "C" fn phicache_read_end() -> phicache_status {
 /// @param key    The key.
 /// @param out    The value in place, at 16-byte alignment, valid until this thread's outermost read section ends; zero on
 ///               a miss. The pointer of an empty value is not NULL.
-/// @return OK or MISS; ERROR_INVALID_ARGUMENT outside a read section.
+/// @return OK or MISS; ERROR_INVALID_ARGUMENT outside a read section; ERROR_UNSUPPORTED for a cache whose values are at a
+///         server.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cache_read(
     cache: *mut phicache_cache,
@@ -57,7 +58,7 @@ pub unsafe extern "C" fn phicache_cache_read(
     guard("phicache_cache_read", || {
         let out = self::out(out, "out")?;
         let section = section::current()?;
-        let found = any(cache)?.look(&section, bytes(key, "key")?);
+        let found = any(cache)?.look(&section, bytes(key, "key")?)?;
         Ok(found.map_or(PHICACHE_MISS, |value| {
             *out = lent(value);
             PHICACHE_OK
@@ -83,7 +84,13 @@ pub unsafe extern "C" fn phicache_cache_read_many(
     out_found: *mut usize,
 ) -> phicache_status {
     guard("phicache_cache_read_many", || {
-        many(cache, keys, count, out, out_found, true, |place, _, found| *place = lent(found.entry.value()))
+        let mut many = Many::new(cache, keys, count, out, out_found)?;
+        let section = section::current()?;
+        many.cache.look_many(&section, many.keys.iter().map(lent_bytes), |at, value| {
+            many.out[at] = lent(value);
+            many.found += 1;
+        })?;
+        many.done()
     })
 }
 
@@ -105,7 +112,38 @@ pub unsafe extern "C" fn phicache_cache_get_many(
     out_found: *mut usize,
 ) -> phicache_status {
     guard("phicache_cache_get_many", || {
-        many(cache, keys, count, out, out_found, false, |place, section, found| place.fill(found.pin(section)))
+        let mut many = Many::new(cache, keys, count, out, out_found)?;
+        many.cache.get_many(many.keys.iter().map(lent_bytes), |at, value| {
+            many.out[at].fill(value);
+            many.found += 1;
+        })?;
+        many.done()
+    })
+}
+
+/// Stores copies of many values; in Redis in one round trip.
+///
+/// @param cache         Any cache.
+/// @param keys          The keys.
+/// @param values        As many values.
+/// @param count         The number of keys.
+/// @param out_statuses  [nullable] As many statuses: what `phicache_cache_set` would answer for each.
+/// @return OK, also when some were refused. In Redis, where a server fails, all are or none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_cache_set_many(
+    cache: *mut phicache_cache,
+    keys: *const phicache_bytes,
+    values: *const phicache_bytes,
+    count: usize,
+    out_statuses: *mut phicache_status,
+) -> phicache_status {
+    guard("phicache_cache_set_many", || {
+        let statuses = if out_statuses.is_null() { &mut [] } else { outs(out_statuses, count, "out_statuses")? };
+        let keys = all_bytes(keys, count, "keys")?.iter().map(lent_bytes);
+        let values = all_bytes(values, count, "values")?.iter().map(lent_bytes);
+        let stored = any(cache)?.set_many(&keys.zip(values).collect::<Vec<_>>())?;
+        statuses.iter_mut().zip(stored).for_each(|(status, stored)| *status = self::stored(stored));
+        Ok(PHICACHE_OK)
     })
 }
 
@@ -113,32 +151,41 @@ fn lent(value: &[u8]) -> phicache_bytes {
     phicache_bytes { data: value.as_ptr(), len: value.len() }
 }
 
-/// Looks `count` keys up and lets `fill` write each value that is found.
-#[inline(always)]
-fn many<T>(
-    cache: *mut phicache_cache,
-    keys: *const phicache_bytes,
-    count: usize,
-    out: *mut T,
-    out_found: *mut usize,
-    in_section: bool,
-    fill: impl Fn(&mut T, &Section, Found<'_>),
-) -> Result<phicache_status> {
-    // Both are zeroed, also when one is NULL.
-    let out_found = optional(out_found, "out_found");
-    let (out, out_found) = (outs(out, count, "out")?, out_found?);
-    let keys = array(keys, count, "keys")?;
-    keys.iter().try_for_each(|key| bytes(*key, "keys").map(drop))?;
-    if in_section {
-        section::current()?;
+/// Lent bytes, checked one by one.
+fn all_bytes<'a>(all: *const phicache_bytes, count: usize, name: &'static str) -> Result<&'a [phicache_bytes]> {
+    let all = array(all, count, name)?;
+    all.iter().try_for_each(|one| bytes(*one, name).map(drop))?;
+    Ok(all)
+}
+
+/// The parameters of a lookup of many keys.
+struct Many<'a, T> {
+    cache: &'a Cache,
+    keys: &'a [phicache_bytes],
+    out: &'a mut [T],
+    out_found: Option<&'a mut usize>,
+    found: usize,
+}
+
+impl<T> Many<'_, T> {
+    #[inline(always)]
+    fn new(
+        cache: *mut phicache_cache,
+        keys: *const phicache_bytes,
+        count: usize,
+        out: *mut T,
+        out_found: *mut usize,
+    ) -> Result<Self> {
+        // Both are zeroed, also when one is NULL.
+        let out_found = optional(out_found, "out_found");
+        let (out, out_found) = (outs(out, count, "out")?, out_found?);
+        Ok(Many { keys: all_bytes(keys, count, "keys")?, cache: any(cache)?, out, out_found, found: 0 })
     }
-    let mut number = 0;
-    any(cache)?.get_many(keys.iter().map(lent_bytes), |at, section, found| {
-        fill(&mut out[at], section, found);
-        number += 1;
-    });
-    if let Some(out_found) = out_found {
-        *out_found = number;
+
+    fn done(self) -> Result<phicache_status> {
+        if let Some(out_found) = self.out_found {
+            *out_found = self.found;
+        }
+        Ok(PHICACHE_OK)
     }
-    Ok(PHICACHE_OK)
 }

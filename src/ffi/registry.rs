@@ -1,6 +1,7 @@
 //! Registry
 //!
-//! The live caches that were given a name, from every thread. A cache leaves the registry when its handle is freed.
+//! The live caches that were given a name, from every thread. A cache leaves the registry when its handle is freed. Where a
+//! server fails, a list shows what this process has of its cache.
 
 use std::ffi::c_char;
 
@@ -55,7 +56,7 @@ pub unsafe extern "C" fn phicache_registry_list(
 pub unsafe extern "C" fn phicache_registry_info(name: *const c_char, out: *mut phicache_info) -> phicache_status {
     guard("phicache_registry_info", || {
         let out = self::out(out, "out")?;
-        *out = find(name)?.info().into();
+        *out = find(name)?.info()?.into();
         Ok(PHICACHE_OK)
     })
 }
@@ -68,7 +69,7 @@ pub unsafe extern "C" fn phicache_registry_info(name: *const c_char, out: *mut p
 pub unsafe extern "C" fn phicache_registry_stats(name: *const c_char, out: *mut phicache_stats) -> phicache_status {
     guard("phicache_registry_stats", || {
         let out = growing(out, "out")?;
-        out.fill(find(name)?.stats().into());
+        out.fill(find(name)?.stats()?.into());
         Ok(PHICACHE_OK)
     })
 }
@@ -110,8 +111,11 @@ fn item(name: &str, cache: &Cache) -> phicache_registry_item {
             Cache::Dict(_) => PHICACHE_KIND_DICT,
             Cache::Purview(_) => PHICACHE_KIND_PURVIEW,
             Cache::Mice(_) => PHICACHE_KIND_MICE,
+            Cache::Redis(cache) if cache.is_mice() => PHICACHE_KIND_REDIS_MICE,
+            Cache::Redis(_) => PHICACHE_KIND_REDIS,
         },
         reserved: 0,
-        info: cache.info().into(),
+        // A server that fails must not hide the other caches.
+        info: cache.info().unwrap_or_else(|_| cache.info_here()).into(),
     }
 }

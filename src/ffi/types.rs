@@ -22,7 +22,7 @@ pub const PHICACHE_REFUSED_MEMORY: i32 = 4;
 pub const PHICACHE_REFUSED_DISABLED: i32 = 5;
 /// Not stored: the cache holds as many bytes as it may.
 pub const PHICACHE_REFUSED_CAPACITY: i32 = 6;
-/// Not stored: the key was removed, or the cache cleared, while the value was computed.
+/// Not stored: the key was removed, or the cache cleared, while the value was computed; or its lease ran out.
 pub const PHICACHE_REFUSED_CLEARED: i32 = 7;
 /// The caller is to compute the value.
 pub const PHICACHE_LEASE: i32 = 8;
@@ -30,6 +30,8 @@ pub const PHICACHE_LEASE: i32 = 8;
 pub const PHICACHE_BUSY: i32 = 9;
 /// The time is up.
 pub const PHICACHE_TIMEOUT: i32 = 10;
+/// Not stored: the server failed.
+pub const PHICACHE_REFUSED_SERVER: i32 = 11;
 
 /// An argument is NULL, out of range, or does not fit the others.
 pub const PHICACHE_ERROR_INVALID_ARGUMENT: i32 = -1;
@@ -43,7 +45,7 @@ pub const PHICACHE_ERROR_RECURSION: i32 = -4;
 pub const PHICACHE_ERROR_BUFFER_TOO_SMALL: i32 = -5;
 /// An allocation failed; nothing has changed.
 pub const PHICACHE_ERROR_OUT_OF_MEMORY: i32 = -6;
-/// Reserved: the Redis server failed.
+/// The Redis server could not be asked, or refused; the message says what was tried, where, and what went wrong.
 pub const PHICACHE_ERROR_REDIS: i32 = -7;
 /// The library was built without what the call needs.
 pub const PHICACHE_ERROR_UNSUPPORTED: i32 = -8;
@@ -85,6 +87,10 @@ pub const PHICACHE_KIND_DICT: i32 = 1;
 pub const PHICACHE_KIND_PURVIEW: i32 = 2;
 /// A MICE cache.
 pub const PHICACHE_KIND_MICE: i32 = 3;
+/// A Redis cache.
+pub const PHICACHE_KIND_REDIS: i32 = 4;
+/// A MICE cache in Redis.
+pub const PHICACHE_KIND_REDIS_MICE: i32 = 5;
 
 /// A matrix that lies row after row, as in C.
 pub const PHICACHE_ROW_MAJOR: i32 = 0;
@@ -176,6 +182,10 @@ pub struct phicache_stats {
     pub compute_ns: u64,
     /// Nanoseconds saved: hits times the mean computation.
     pub saved_ns: u64,
+    /// Values that were refused because the server failed.
+    pub refused_server: u64,
+    /// Values at the server that were damaged, or somebody else's: each counted as a miss.
+    pub damaged: u64,
 }
 
 /// The memory of this process. Grows at its end.
@@ -204,9 +214,40 @@ pub struct phicache_cache_options {
     pub struct_size: usize,
     /// A name of 1 to 63 bytes, which no other live cache has; NULL for none.
     pub name: *const c_char,
-    /// The most bytes the cache may hold, overhead included; 0 for no limit beside the memory's. A value that replaces
-    /// another needs room beside it.
+    /// The most bytes the cache may hold in this process, overhead included; 0 for no limit beside the memory's. A value
+    /// that replaces another needs room beside it.
     pub max_bytes: u64,
+    /// For caches in Redis: after how many milliseconds the server forgets a value; 0 is never.
+    pub ttl_ms: u64,
+    /// For caches in Redis: how many milliseconds a process may take to compute a value before another computes it too;
+    /// 0 lets every process compute. See "Redis cache".
+    pub lease_ms: u64,
+    /// For caches in Redis: whether a server that fails is ERROR_REDIS; 0 makes it a miss that is counted.
+    pub server_errors: i32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// How a Redis server is doing, as all caches see it that were made with the same connection settings. Grows at its end.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct phicache_redis_health {
+    /// `sizeof(phicache_redis_health)`, set by the caller.
+    pub struct_size: usize,
+    /// Operations that failed: no connection, no answer in time, a connection that broke, nonsense.
+    pub failures: u64,
+    /// Operations that the server refused, for example because it was full.
+    pub refusals: u64,
+    /// Operations that were not tried, because the server had just failed.
+    pub skipped: u64,
+    /// Connections that were opened.
+    pub connections: u64,
+    /// Those of them that replaced one that broke.
+    pub reconnects: u64,
+    /// For how many milliseconds from now on operations are not tried; 0 when the server is well.
+    pub skipping_ms: u64,
+    /// What the last operation that failed or was refused had to say, NUL-terminated; empty when there was none.
+    pub last_error: [c_char; 256],
 }
 
 /// A maximally irreducible cause or effect. Grows at its end.
@@ -261,6 +302,8 @@ pub struct phicache_key;
 pub struct phicache_cache;
 /// PyPhi's `DictCache`: bytes by bytes.
 pub struct phicache_dict_cache;
+/// PyPhi's `RedisCache`: bytes by bytes at a server, for many processes.
+pub struct phicache_redis_cache;
 /// PyPhi's `PurviewCache`: lists of purviews of a network.
 pub struct phicache_purview_cache;
 /// PyPhi's `MICECache`: the MICE of a subsystem.

@@ -80,6 +80,27 @@ impl Subsystem {
         &self.fingerprint
     }
 
+    /// The identity of the system as it is looked at: uncut, or under this cut.
+    pub fn cut_fingerprint(&self) -> Fingerprint {
+        match &self.cut {
+            None => self.fingerprint,
+            Some(cut) => crate::key::cut(&self.fingerprint, cut.severed().iter().map(|targets| targets.0)),
+        }
+    }
+
+    /// Whether MICE may be inherited from `parent`: the same system, uncut.
+    pub fn check_parent(&self, parent: &Self) -> Result<()> {
+        if parent.cut.is_some() {
+            return Err(Error::invalid("the parent's subsystem is cut; only an uncut one has MICE to inherit"));
+        }
+        if parent.fingerprint != self.fingerprint {
+            return Err(Error::invalid(
+                "the parent belongs to another system; network, context, state and nodes must be the same",
+            ));
+        }
+        Ok(())
+    }
+
     /// The number of nodes of the network.
     pub fn size(&self) -> usize {
         self.size

@@ -23,6 +23,7 @@ pub enum Layout {
 
 const NETWORK: &str = "phicache 2026-11 network fingerprint 1";
 const SUBSYSTEM: &str = "phicache 2026-11 subsystem fingerprint 1";
+const CUT: &str = "phicache 2026-11 cut fingerprint 1";
 
 /// The identity of a network: its transition probabilities state by node, its connections, and the context in which
 /// results about it are computed. `tpm` has one row for each state, the row of the state whose node k is bit k of the
@@ -95,6 +96,16 @@ pub(crate) fn subsystem(network: &Fingerprint, state: &[i32], nodes: u64) -> Fin
         hasher.update(&node.to_le_bytes());
     }
     hasher.update(&nodes.to_le_bytes());
+    Fingerprint(*hasher.finalize().as_bytes())
+}
+
+/// The identity of a subsystem under a cut, given as the severed targets of each node.
+pub(crate) fn cut(subsystem: &Fingerprint, severed: impl Iterator<Item = u64>) -> Fingerprint {
+    let mut hasher = blake3::Hasher::new_derive_key(CUT);
+    hasher.update(&subsystem.0);
+    severed.for_each(|targets| {
+        hasher.update(&targets.to_le_bytes());
+    });
     Fingerprint(*hasher.finalize().as_bytes())
 }
 

@@ -7,7 +7,7 @@
 //! | `element.rs` | the tags, and how one element becomes bytes |
 //! | `encoding.rs` | elements, tuples and sets appended one after the other to one buffer |
 //! | `builder.rs` | an argument list, typed and untyped at once |
-//! | `standard.rs` | the common keys, written straight into a caller's buffer |
+//! | `standard.rs` | the common keys, written straight into a caller's buffer, and read back |
 //! | `fingerprint.rs` | BLAKE3 of a network and of what was done with it |
 
 mod builder;
@@ -18,6 +18,6 @@ mod standard;
 
 pub use builder::KeyBuilder;
 pub use element::{Element, VERSION_TYPED, VERSION_UNTYPED};
-pub(crate) use fingerprint::subsystem;
 pub use fingerprint::{Fingerprint, Layout, NODES_MAX, network, states};
-pub use standard::{KeyWriter, mice, repertoire};
+pub(crate) use fingerprint::{cut, subsystem};
+pub use standard::{KeyWriter, MiceKey, mice, repertoire};

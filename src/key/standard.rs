@@ -113,3 +113,115 @@ pub fn mice(
     }
     key.finish()
 }
+
+/// What [`mice`] was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MiceKey<'k> {
+    /// The prefix.
+    pub prefix: Option<&'k str>,
+    /// The direction, by its number.
+    pub direction: u8,
+    /// The mechanism.
+    pub mechanism: u64,
+    /// The candidate purviews.
+    pub purviews: Option<Vec<u64>>,
+}
+
+impl<'k> MiceKey<'k> {
+    /// Reads back what [`mice`] wrote; none for any other bytes. Each key has one reading, and each reading one key.
+    pub fn read(key: &'k [u8]) -> Option<Self> {
+        let mut rest = Rest(key);
+        if rest.take()? != [VERSION_UNTYPED] {
+            return None;
+        }
+        let prefix = match rest.take()? {
+            [NONE] => None,
+            [STRING] => {
+                let len = rest.length()?;
+                Some(std::str::from_utf8(rest.bytes(len)?).ok()?)
+            }
+            _ => return None,
+        };
+        let [DIRECTION, direction @ 0..=2] = rest.take()? else { return None };
+        let mechanism = rest.nodes()?;
+        let purviews = match rest.take()? {
+            [NONE] => None,
+            [TUPLE] => {
+                let count = rest.length()?;
+                // No more are promised than there are bytes for.
+                Some((0..count.min(key.len())).map(|_| rest.nodes()).collect::<Option<Vec<u64>>>()?)
+            }
+            _ => return None,
+        };
+        rest.0.is_empty().then_some(MiceKey { prefix, direction, mechanism, purviews })
+    }
+}
+
+/// What of a key is not read yet.
+struct Rest<'k>(&'k [u8]);
+
+impl<'k> Rest<'k> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (taken, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*taken)
+    }
+
+    fn bytes(&mut self, len: usize) -> Option<&'k [u8]> {
+        let (taken, rest) = self.0.split_at_checked(len)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn length(&mut self) -> Option<usize> {
+        self.take().map(|bytes| u32::from_le_bytes(bytes) as usize)
+    }
+
+    fn nodes(&mut self) -> Option<u64> {
+        let [NODES] = self.take()? else { return None };
+        self.take().map(u64::from_le_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(key: &MiceKey) -> Vec<u8> {
+        let mut buffer = [0; 256];
+        let len = mice(&mut buffer, key.prefix, key.direction, key.mechanism, key.purviews.as_deref()).unwrap();
+        buffer[..len].to_vec()
+    }
+
+    #[test]
+    fn a_mice_key_is_read_back_as_it_was_written() {
+        for prefix in [None, Some(""), Some("lab"), Some("φ")] {
+            for purviews in [None, Some(vec![]), Some(vec![0]), Some(vec![6, 1, u64::MAX])] {
+                let key = MiceKey { prefix, direction: 1, mechanism: 0x8000_0000_0000_0005, purviews };
+                let bytes = written(&key);
+                assert_eq!(MiceKey::read(&bytes), Some(key));
+                for len in 0..bytes.len() {
+                    assert_eq!(MiceKey::read(&bytes[..len]), None);
+                }
+                assert_eq!(MiceKey::read(&[&bytes[..], b"x"].concat()), None);
+            }
+        }
+    }
+
+    #[test]
+    fn other_bytes_are_no_mice_key() {
+        let mut buffer = [0; 64];
+        let len = repertoire(&mut buffer, None, 0, 1, 2).unwrap();
+        assert_eq!(MiceKey::read(&buffer[..len]), None);
+        assert_eq!(MiceKey::read(b"subsys:1:None:CAUSE:(0,):False"), None);
+        // A count beyond the bytes, and a prefix that is no text.
+        let bytes = written(&MiceKey { prefix: None, direction: 0, mechanism: 1, purviews: Some(vec![1]) });
+        let mut damaged = bytes.clone();
+        let count = bytes.len() - 13;
+        damaged[count..count + 4].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert_eq!(MiceKey::read(&damaged), None);
+        let mut damaged = written(&MiceKey { prefix: Some("a"), direction: 0, mechanism: 1, purviews: None });
+        damaged[6] = 0xFF;
+        assert_eq!(MiceKey::read(&damaged), None);
+    }
+}

@@ -42,6 +42,16 @@ impl Token {
         Token(text)
     }
 
+    /// The token of one computation of this holder, in this process: a child has others than its parent.
+    pub fn of_flight(&self, number: u64) -> Self {
+        let mut token = *self;
+        let own = u64::from(std::process::id()) << 32 | number & 0xFFFF_FFFF;
+        for (at, digit) in token.0[16..].iter_mut().enumerate() {
+            *digit = b"0123456789abcdef"[(own >> (at * 4)) as usize & 15];
+        }
+        token
+    }
+
     /// As the server keeps it.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -93,5 +103,10 @@ mod tests {
     fn no_two_tokens_are_equal() {
         let tokens: std::collections::HashSet<_> = (0..1000).map(|_| Token::new().0).collect();
         assert_eq!(tokens.len(), 1000);
+        let (one, other) = (Token::new(), Token::new());
+        let tokens: std::collections::HashSet<_> =
+            (0..1000).flat_map(|number| [one.of_flight(number).0, other.of_flight(number).0]).collect();
+        assert_eq!(tokens.len(), 2000);
+        assert_eq!(one.of_flight(7), one.of_flight(7));
     }
 }

@@ -19,7 +19,7 @@ impl Server {
     pub fn count_prefix(&self, prefix: &[u8]) -> Answer<u64> {
         // A server that reorders its table may name a key twice.
         let (mut seen, hasher) = (HashSet::new(), RandomState::new());
-        self.scan(prefix, |keys| {
+        self.scan_prefix(prefix, &mut |keys| {
             seen.extend(keys.iter().map(|key| hasher.hash_one(key)));
             Ok(())
         })?;
@@ -29,7 +29,7 @@ impl Server {
     /// Removes all keys that begin with `prefix`; tells how many there were.
     pub fn remove_prefix(&self, prefix: &[u8]) -> Answer<u64> {
         let mut removed = 0;
-        self.scan(prefix, |keys| {
+        self.scan_prefix(prefix, &mut |keys| {
             let mut unlink = Unlink { keys, removed: 0 };
             let result = self.exchange("UNLINK", keys, &mut unlink);
             removed += unlink.removed;
@@ -38,8 +38,8 @@ impl Server {
         Ok(removed)
     }
 
-    /// Gives the keys that begin with `prefix`, as many at a time as the server finds in one step.
-    fn scan(&self, prefix: &[u8], mut each: impl FnMut(&[&[u8]]) -> Answer<()>) -> Answer<()> {
+    /// Gives the keys that begin with `prefix`, as many at a time as the server finds in one step; some perhaps twice.
+    pub fn scan_prefix(&self, prefix: &[u8], each: &mut dyn FnMut(&[&[u8]]) -> Answer<()>) -> Answer<()> {
         let pattern = pattern(prefix);
         for node in self.nodes(self.operation("SCAN", true))? {
             let mut cursor = 0;

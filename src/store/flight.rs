@@ -115,12 +115,15 @@ pub struct Flight {
     started: Instant,
     /// In a child of this process its owner has vanished.
     process: u32,
+    /// No other flight of this process has it.
+    number: u64,
     state: Mutex<State>,
     landed: Condvar,
 }
 
 impl Flight {
     fn try_new(key: &[u8], owner: Owner) -> Result<Shared<Self>> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         let mut copy = Vec::new();
         copy.try_reserve_exact(key.len()).map_err(|_| Error::OutOfMemory(key.len()))?;
         copy.extend_from_slice(key);
@@ -129,9 +132,20 @@ impl Flight {
             owner,
             started: Instant::now(),
             process: process(),
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
             state: Mutex::default(),
             landed: Condvar::new(),
         })
+    }
+
+    /// The number that no other flight of this process has.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whether its value may be stored now.
+    pub fn may(&self) -> May {
+        self.state.lock().may()
     }
 
     /// The key that is computed.
@@ -231,26 +245,27 @@ impl Flights {
         (entry, inserted)
     }
 
-    /// Ends the owner's computation, without a value if it has not landed.
-    pub fn fail(&self, flight: &Shared<Flight>) {
-        self.end(flight, |state| state.owner_gone = true);
+    /// Ends the owner's computation, without a value if it has not landed. Says whether with this it has failed.
+    pub fn fail(&self, flight: &Shared<Flight>) -> bool {
+        self.end(flight, |state| state.owner_gone = true)
     }
 
-    /// Ends the computation of one who had joined.
-    pub fn leave(&self, flight: &Shared<Flight>, owner: Owner) {
+    /// Ends the computation of one who had joined. Says whether with this it has failed.
+    pub fn leave(&self, flight: &Shared<Flight>, owner: Owner) -> bool {
         self.end(flight, |state| {
             if let Some(place) = state.others.iter().position(|other| *other == owner) {
                 state.others.swap_remove(place);
             }
-        });
+        })
     }
 
     /// The flight has failed when the last of those who compute gives up.
-    fn end(&self, flight: &Shared<Flight>, change: impl FnOnce(&mut State)) {
+    fn end(&self, flight: &Shared<Flight>, change: impl FnOnce(&mut State)) -> bool {
         let mut list = self.list.lock();
         let mut state = flight.state.lock();
         change(&mut state);
         let last = state.owner_gone && state.others.is_empty();
+        let failed = last && matches!(state.landing, Landing::InTheAir);
         drop(state);
         if last {
             remove(&mut list, flight);
@@ -258,6 +273,7 @@ impl Flights {
             drop(list);
             wake(flight, waiting);
         }
+        failed
     }
 
     /// Takes every flight off the list: what lands from now on is not stored.

@@ -1,0 +1,570 @@
+//! Caches whose values are at a server, so that processes share them; and what of it is kept near, in this process.
+//!
+//! A Redis cache asks the server for every value: others may have changed it. The MICE of a system never change, so a MICE
+//! cache keeps what it has fetched or stored, and asks once. A cut subsystem has no MICE of its own there: it looks at what
+//! its uncut parent has near, or lets it fetch, and sees whether the cut damages it. In PyPhi's way, where the whole
+//! database is ours, nothing is kept near, and a child asks for its own key first, then for its parent's.
+//!
+//! Threads of this process compute a missing value once, as in every cache; which of them that is, is found out before the
+//! server is asked, so that it is asked by one thread for all. With leases the same holds between processes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::entries::{Entries, Policy};
+use super::lease::Waited;
+use super::names::Names;
+use super::remote::{Claim, Kept, Remote};
+use super::{Info, Options, Origin, Refusal, Stats, Stored, Value};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::iit::{Mice, Subsystem};
+use crate::key::Fingerprint;
+use crate::redis::Health;
+use crate::store::lock::RwLock;
+use crate::store::{
+    Begin, Draft, EntryRef, Flight, Fresh, Hashed, Inserted, May, Owner, Pinned, Section, Shared, Table,
+};
+
+/// How long a caller pauses between two looks at what another process computes: at first, and at most.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
+
+/// A cache at a server.
+pub struct RedisCache {
+    /// What is in this process: values that were fetched or stored, computations that are going on, counts.
+    near: Entries<Near>,
+    remote: Remote,
+    /// Counts what was taken out. What was fetched or computed before may not be kept after.
+    removals: RwLock<u64>,
+}
+
+/// What a cache keeps in this process.
+#[derive(Default)]
+pub struct Near {
+    /// Whose MICE they are, if they are MICE.
+    kin: Option<Kin>,
+}
+
+/// The place of a MICE cache among others.
+struct Kin {
+    subsystem: Subsystem,
+    /// Whose MICE a cut subsystem takes over where the cut does not damage them.
+    parent: Option<Shared<RedisCache>>,
+    /// A cleared child inherits no more.
+    detached: AtomicBool,
+}
+
+impl Kin {
+    fn is_cut(&self) -> bool {
+        self.subsystem.cut().is_some()
+    }
+
+    /// Whose MICE are inherited.
+    #[inline]
+    fn parent(&self) -> Option<&RedisCache> {
+        self.parent.as_deref().filter(|_| !self.detached.load(Ordering::Acquire))
+    }
+
+    /// Whether a record of the uncut system holds under the cut.
+    #[inline]
+    fn keeps(&self, record: &[u8]) -> bool {
+        let mice = Mice::read(record);
+        mice.is_ok_and(|mice| !self.subsystem.damages(mice.direction, mice.mechanism, mice.purview))
+    }
+}
+
+impl Policy for Near {
+    fn check(&self, value: &[u8]) -> Result<()> {
+        match self.kin {
+            Some(_) => Mice::read_checked(value).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    fn refuses(&self, _value: &[u8], _config: &Config) -> Option<Refusal> {
+        self.kin.as_ref().filter(|kin| kin.is_cut()).map(|_| Refusal::Cut)
+    }
+
+    #[inline(always)]
+    fn inherited<'s>(&self, section: &'s Section, key: &Hashed) -> Option<EntryRef<'s>> {
+        let kin = self.kin.as_ref()?;
+        let found = kin.parent()?.near.table().find(section, key);
+        found.filter(|entry| kin.keeps(entry.value()))
+    }
+
+    fn clear(&self, own: &Table) -> Result<()> {
+        own.clear();
+        if let Some(kin) = &self.kin {
+            kin.detached.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+}
+
+impl RedisCache {
+    /// A cache at the server of `config`: of anything, or of the values of one role of a system. Connects to nothing.
+    pub fn redis(config: Arc<Config>, options: Options, role: Option<(&Fingerprint, &str)>) -> Result<Shared<Self>> {
+        let place = config.redis_place()?;
+        let names = match role {
+            None => Names::anything(place.namespace),
+            Some((system, role)) => Names::role(place.namespace, system, role),
+        };
+        let remote = Remote::new(place.server, names, options.remote);
+        Self::new(remote, Near::default(), config, options)
+    }
+
+    /// The MICE of `subsystem` at the server of `config`, which a cut subsystem takes over from `parent`: a cache of the
+    /// same system, uncut.
+    pub fn mice(
+        config: Arc<Config>,
+        options: Options,
+        subsystem: &Subsystem,
+        parent: Option<&Shared<RedisCache>>,
+    ) -> Result<Shared<Self>> {
+        if let Some(parent) = parent {
+            subsystem.check_parent(&parent.kin()?.subsystem)?;
+        }
+        let place = config.redis_place()?;
+        let remote = Remote::new(place.server, Names::mice(place.namespace, subsystem), options.remote);
+        // An uncut subsystem has the names of its parent: it finds there all that the parent does.
+        let parent = parent.filter(|_| subsystem.cut().is_some() || remote.is_whole()).cloned();
+        let kin = Kin { subsystem: subsystem.clone(), parent, detached: AtomicBool::new(false) };
+        Self::new(remote, Near { kin: Some(kin) }, config, options)
+    }
+
+    fn new(remote: Remote, near: Near, config: Arc<Config>, options: Options) -> Result<Shared<Self>> {
+        let near = Entries::new(near, config, options);
+        Shared::try_new(RedisCache { near, remote, removals: RwLock::default() })
+    }
+
+    /// What is in this process.
+    pub fn near(&self) -> &Entries<Near> {
+        &self.near
+    }
+
+    /// Whether its values are MICE.
+    pub fn is_mice(&self) -> bool {
+        self.near.policy().kin.is_some()
+    }
+
+    fn kin(&self) -> Result<&Kin> {
+        self.near.policy().kin.as_ref().ok_or_else(|| Error::invalid("the cache is none of MICE"))
+    }
+
+    /// Whether what was fetched or stored is kept in this process: MICE of an uncut system, in a namespace.
+    fn keeps_near(&self) -> bool {
+        self.near.policy().kin.as_ref().is_some_and(|kin| !kin.is_cut()) && !self.remote.is_whole()
+    }
+
+    /// The subsystem whose MICE they are.
+    pub fn subsystem(&self) -> Result<&Subsystem> {
+        Ok(&self.kin()?.subsystem)
+    }
+
+    /// How the server is doing.
+    pub fn health(&self) -> Health {
+        self.remote.health()
+    }
+
+    fn removals(&self) -> u64 {
+        *self.removals.read()
+    }
+
+    /// Keeps a value near, unless there is no room, or something was taken out since there were so many `removals`.
+    fn keep(&self, fresh: Fresh, removals: u64, replace: bool) -> (Pinned, bool) {
+        let now = self.removals.read();
+        match self.keeps_near() && *now == removals {
+            true => self.near.keep(fresh, replace),
+            false => (fresh.into_pinned(), false),
+        }
+    }
+
+    /// Fetches what the server has under the draft's key; says whether it is a value of this cache.
+    fn bring(&self, draft: &mut Draft) -> Result<bool> {
+        Ok(self.remote.fetch(draft)? && self.is_value(draft.key(), draft.value()))
+    }
+
+    /// Whether what the server has under a key can be its value. Counts what is not.
+    fn is_value(&self, key: &[u8], value: &[u8]) -> bool {
+        let whole = !self.is_mice() || Mice::read_checked(value).is_ok_and(|mice| Names::fits(key, &mice));
+        if !whole {
+            self.remote.count_damaged();
+        }
+        whole
+    }
+
+    /// The value of a key that is not near, as the server has it, and kept near if it may be.
+    fn fetch_own(&self, key: &[u8]) -> Result<Option<Pinned>> {
+        let removals = self.removals();
+        let mut draft = Draft::new(key, Some(self.near.table()));
+        match self.bring(&mut draft)? {
+            true => Ok(Some(self.keep(draft.finish()?, removals, false).0)),
+            false => Ok(None),
+        }
+    }
+
+    /// The value of a key that the cache does not find near; counts nothing.
+    fn fetch(&self, key: &[u8]) -> Result<Option<Value>> {
+        let kin = self.near.policy().kin.as_ref();
+        let is_cut = kin.is_some_and(Kin::is_cut);
+        let has_own = !is_cut || self.remote.is_whole();
+        if let Some(entry) = has_own.then(|| self.fetch_own(key)).transpose()?.flatten() {
+            return Ok(Some(Value { entry, origin: Origin::Hit }));
+        }
+        let Some((kin, parent)) = kin.and_then(|kin| Some((kin, kin.parent()?))) else { return Ok(None) };
+        // What is near and was not inherited is damaged.
+        if parent.near.contains(key) {
+            return Ok(None);
+        }
+        let found = parent.fetch_own(key)?.filter(|entry| kin.keeps(entry.value()));
+        Ok(found.map(|entry| Value { entry, origin: Origin::Parent }))
+    }
+
+    /// The value of `key`; counts a hit or a miss.
+    #[inline]
+    pub fn get(&self, key: &[u8]) -> Result<Option<Value>> {
+        match self.near.hit(key) {
+            Some(value) => Ok(Some(value)),
+            None => self.get_far(key),
+        }
+    }
+
+    #[inline(never)]
+    fn get_far(&self, key: &[u8]) -> Result<Option<Value>> {
+        let found = self.fetch(key)?;
+        self.near.count(found.is_some());
+        Ok(found)
+    }
+
+    /// Copies the value of `key` into a buffer and tells its length; counts a hit or a miss, and nothing where the buffer
+    /// is too small.
+    pub fn get_into(&self, key: &[u8], buffer: &mut [u8]) -> Result<Option<usize>> {
+        let near = self.near.peek(key);
+        let found = near.map_or_else(|| self.fetch(key), |value| Ok(Some(value)))?;
+        let copied = found.map(|value| super::entries::copy(value.entry.value(), buffer)).transpose()?;
+        self.near.count(copied.is_some());
+        Ok(copied)
+    }
+
+    /// The value of `key`, as long as the section lasts, if values are kept near; counts a hit or a miss.
+    pub fn look<'s>(&self, section: &'s Section, key: &[u8]) -> Result<Option<&'s [u8]>> {
+        let kin = self.near.policy().kin.as_ref();
+        if kin.is_none() || self.remote.is_whole() {
+            return Err(Error::Unsupported("values at a server cannot be read in place; use phicache_cache_get"));
+        }
+        let near = || self.near.find(section, &key.into());
+        let found = match near() {
+            Some(found) => Some(found),
+            None if self.fetch(key)?.is_none() => None,
+            // It was fetched, and may have been too much to keep.
+            None => Some(near().ok_or(Error::OutOfMemory(key.len()))?),
+        };
+        self.near.count(found.is_some());
+        Ok(found.map(|found| found.entry.value()))
+    }
+
+    /// The values of many keys, in one round trip; counts a hit or a miss for each.
+    pub fn get_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Value>>> {
+        let mut values: Vec<Option<Value>> = keys.iter().map(|key| self.near.peek(key)).collect();
+        let missing: Vec<usize> = (0..keys.len()).filter(|at| values[*at].is_none()).collect();
+        let asked: Vec<&[u8]> = missing.iter().map(|at| keys[*at]).collect();
+        for (at, value) in missing.into_iter().zip(self.fetch_many(&asked)?) {
+            values[at] = value;
+        }
+        values.iter().for_each(|value| self.near.count(value.is_some()));
+        Ok(values)
+    }
+
+    /// The values of many keys that are not near; counts nothing.
+    fn fetch_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Value>>> {
+        let kin = self.near.policy().kin.as_ref();
+        if kin.is_some() && self.remote.is_whole() {
+            return keys.iter().map(|key| self.fetch(key)).collect();
+        }
+        let Some(kin) = kin.filter(|kin| kin.is_cut()) else {
+            let own = self.fetch_many_own(keys)?.into_iter();
+            return Ok(own.map(|found| found.map(|entry| Value { entry, origin: Origin::Hit })).collect());
+        };
+        let Some(parent) = kin.parent() else { return Ok(keys.iter().map(|_| None).collect()) };
+        let unknown: Vec<usize> = (0..keys.len()).filter(|at| !parent.near.contains(keys[*at])).collect();
+        let asked: Vec<&[u8]> = unknown.iter().map(|at| keys[*at]).collect();
+        let mut values: Vec<Option<Value>> = keys.iter().map(|_| None).collect();
+        for (at, found) in unknown.into_iter().zip(parent.fetch_many_own(&asked)?) {
+            let found = found.filter(|entry| kin.keeps(entry.value()));
+            values[at] = found.map(|entry| Value { entry, origin: Origin::Parent });
+        }
+        Ok(values)
+    }
+
+    fn fetch_many_own(&self, keys: &[&[u8]]) -> Result<Vec<Option<Pinned>>> {
+        let removals = self.removals();
+        let fetched = self.remote.fetch_many(keys)?;
+        let take = |(key, value): (&&[u8], Option<Vec<u8>>)| {
+            let Some(value) = value.filter(|value| self.is_value(key, value)) else { return Ok(None) };
+            let mut draft = Draft::new(key, Some(self.near.table()));
+            draft.write(&value)?;
+            Ok(Some(self.keep(draft.finish()?, removals, false).0))
+        };
+        keys.iter().zip(fetched).map(take).collect()
+    }
+
+    /// Whether `key` has a value; counts nothing.
+    pub fn contains(&self, key: &[u8]) -> Result<bool> {
+        if self.near.contains(key) {
+            return Ok(true);
+        }
+        match self.near.policy().kin {
+            None => self.remote.contains(key),
+            // Only its record tells whether it is one, and whether the cut damages it.
+            Some(_) => Ok(self.fetch(key)?.is_some()),
+        }
+    }
+
+    /// Stores a value, over the one that the key may have; a refusal leaves that as it was.
+    pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
+        self.near.policy().check(value)?;
+        self.set_with(key, |draft| draft.write(value))
+    }
+
+    /// Stores a MICE, unless the subsystem is cut.
+    pub fn set_mice(&self, key: &[u8], mice: &Mice) -> Result<Stored> {
+        mice.check()?;
+        self.set_with(key, |draft| {
+            mice.write(draft.reserve(mice.record_len())?);
+            Ok(())
+        })
+    }
+
+    fn set_with(&self, key: &[u8], write: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Stored> {
+        if let Some(reason) = self.near.policy().refuses(&[], self.near.config()) {
+            return Ok(Err(self.near.refuse(reason)));
+        }
+        let removals = self.removals();
+        let mut draft = Draft::new(key, Some(self.near.table()));
+        write(&mut draft)?;
+        let fresh = draft.finish()?;
+        let kept = self.remote.store(key, fresh.entry().value())?;
+        Ok(self.settle(kept, self.keep(fresh, removals, true).1))
+    }
+
+    /// What the caller is told: a value that is near is in the cache, even if the server failed.
+    fn settle(&self, kept: Kept, near: bool) -> Stored {
+        match kept {
+            Kept::Failed if !near => Err(self.near.refuse(Refusal::Server)),
+            Kept::TooLate => Err(self.near.refuse(Refusal::Cleared)),
+            _ => {
+                self.near.count_store();
+                Ok(())
+            }
+        }
+    }
+
+    /// Stores many values in one round trip: all of them, or none.
+    pub fn set_many(&self, pairs: &[(&[u8], &[u8])]) -> Result<Vec<Stored>> {
+        let policy = self.near.policy();
+        pairs.iter().try_for_each(|(_, value)| policy.check(value))?;
+        if let Some(reason) = policy.refuses(&[], self.near.config()) {
+            return Ok(pairs.iter().map(|_| Err(self.near.refuse(reason))).collect());
+        }
+        let removals = self.removals();
+        let kept = self.remote.store_many(pairs)?;
+        let settle = |(key, value): &(&[u8], &[u8])| {
+            let mut near = false;
+            if self.keeps_near() {
+                let mut draft = Draft::new(key, Some(self.near.table()));
+                draft.write(value)?;
+                near = self.keep(draft.finish()?, removals, true).1;
+            }
+            Ok(self.settle(kept, near))
+        };
+        pairs.iter().map(settle).collect()
+    }
+
+    /// What `set_mice` would answer.
+    pub fn would_store(&self) -> Stored {
+        self.near.policy().refuses(&[], self.near.config()).map_or(Ok(()), Err)
+    }
+
+    /// Says who computes `key`; counts a hit where it has a value, a miss where the caller is to compute. None where
+    /// another process computes it and the caller is not `patient`.
+    pub fn begin(&self, key: &[u8], owner: Owner, patient: bool) -> Result<Option<Begin<Value>>> {
+        let flight = match self.near.begin_near(key, owner)? {
+            Begin::Lease(flight) => flight,
+            begun => return Ok(Some(begun)),
+        };
+        let claimed = self.claim(&flight, patient);
+        match claimed {
+            Ok(Claimed::Compute) => {
+                self.near.count(false);
+                Ok(Some(Begin::Lease(flight)))
+            }
+            Ok(Claimed::Value(value)) => {
+                self.near.flights().land(&flight, |_| (value.entry.clone(), Some(Inserted::Kept)));
+                self.near.count(true);
+                Ok(Some(Begin::Found(value)))
+            }
+            Ok(Claimed::Busy) => {
+                self.near.fail(&flight);
+                Ok(None)
+            }
+            Err(error) => {
+                self.near.fail(&flight);
+                Err(error)
+            }
+        }
+    }
+
+    /// Asks the server, for all threads that wait for this flight; waits for other processes if it is `patient`.
+    fn claim(&self, flight: &Shared<Flight>, patient: bool) -> Result<Claimed> {
+        let key = flight.key();
+        if self.remote.is_whole() || self.near.policy().refuses(&[], self.near.config()).is_some() {
+            // Such a value is not stored, or not with a lease.
+            return Ok(self.fetch(key)?.map_or(Claimed::Compute, Claimed::Value));
+        }
+        let mut pause = PAUSE.0;
+        loop {
+            let removals = self.removals();
+            let mut draft = Draft::new(key, Some(self.near.table()));
+            match self.remote.claim(flight, &mut draft, |draft| self.bring(draft))? {
+                Claim::Found => {
+                    let entry = self.keep(draft.finish()?, removals, false).0;
+                    return Ok(Claimed::Value(Value { entry, origin: Origin::Hit }));
+                }
+                Claim::Compute => return Ok(Claimed::Compute),
+                Claim::Busy if !patient => return Ok(Claimed::Busy),
+                Claim::Busy => {}
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(PAUSE.1);
+        }
+    }
+
+    /// Waits for another process that computes `key`, at most for `time`.
+    pub fn wait(&self, key: &[u8], time: Duration) -> Result<Waited> {
+        let deadline = Instant::now() + time;
+        let mut pause = PAUSE.0;
+        loop {
+            let near = self.near.peek(key);
+            if let Some(value) = near.map_or_else(|| self.fetch(key), |value| Ok(Some(value)))? {
+                self.near.count(true);
+                return Ok(Waited::Value(value));
+            }
+            if !self.remote.is_claimed(key)? {
+                return Ok(Waited::Nobody);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Waited::TimeOut);
+            }
+            thread::sleep(pause.min(left));
+            pause = (pause * 2).min(PAUSE.1);
+        }
+    }
+
+    /// Ends a computation with a value, which is stored if it may be and handed to all who wait. Whatever the server does,
+    /// the value is not lost.
+    pub fn land(&self, flight: &Shared<Flight>, draft: Draft) -> Result<Value> {
+        self.near.count_computation(flight);
+        self.near.policy().check(draft.value())?;
+        let fresh = draft.finish()?;
+        let refusal = self.near.policy().refuses(fresh.entry().value(), self.near.config());
+        // While this is ours nothing is taken out: what is stored here was begun before the next removal, and goes with it.
+        let removals = self.removals.read();
+        let (entry, stored) = match (refusal, flight.may()) {
+            (None, May::Store) => {
+                let kept = self.remote.complete(flight, fresh.entry().value());
+                let (entry, near) = match self.keeps_near() && kept != Kept::TooLate {
+                    true => self.near.keep(fresh, false),
+                    false => (fresh.into_pinned(), false),
+                };
+                (entry, self.settle(kept, near))
+            }
+            // It shares the fate of the one that was first.
+            (None, May::Late(Some(_))) => (fresh.into_pinned(), Ok(())),
+            (refusal, may) => {
+                let doomed = if may == May::Doomed { Refusal::Cleared } else { Refusal::Server };
+                (fresh.into_pinned(), Err(self.near.refuse(refusal.unwrap_or(doomed))))
+            }
+        };
+        drop(removals);
+        let inserted = stored.is_ok().then_some(Inserted::New);
+        let (entry, _) = self.near.flights().land(flight, |_| (entry, inserted));
+        let origin = stored.map_or_else(|reason| Origin::NotStored(Some(reason)), |()| Origin::Computed);
+        Ok(Value { entry, origin })
+    }
+
+    /// Ends the owner's computation, without a value if it has not landed.
+    pub fn fail(&self, flight: &Shared<Flight>) {
+        if self.near.fail(flight) {
+            self.remote.release(flight);
+        }
+    }
+
+    /// Ends the computation of one who had joined.
+    pub fn leave(&self, flight: &Shared<Flight>, owner: Owner) {
+        if self.near.leave(flight, owner) {
+            self.remote.release(flight);
+        }
+    }
+
+    /// Takes a value out; says whether there was one. A cut subsystem has none of its own.
+    pub fn remove(&self, key: &[u8]) -> Result<bool> {
+        self.take_out(|flights| flights.doom(key));
+        let near = self.near.table().remove(key);
+        if self.near.policy().kin.as_ref().is_some_and(Kin::is_cut) && !self.remote.is_whole() {
+            return Ok(false);
+        }
+        Ok(self.remote.remove(key)? || near)
+    }
+
+    /// Takes everything out and begins to count anew; a cut subsystem inherits no more.
+    pub fn clear(&self) -> Result<()> {
+        self.take_out(|flights| flights.doom_all());
+        let is_cut = self.near.policy().kin.as_ref().is_some_and(Kin::is_cut);
+        let cleared = if is_cut && !self.remote.is_whole() { Ok(()) } else { self.remote.clear() };
+        // What is near goes even if the server keeps its own.
+        self.near.clear()?;
+        cleared
+    }
+
+    /// What was begun before this is not stored after it.
+    fn take_out(&self, doom: impl FnOnce(&crate::store::Flights)) {
+        let mut removals = self.removals.write();
+        *removals += 1;
+        doom(self.near.flights());
+    }
+
+    /// The number of values: of a child, those that it inherits. Where the server fails and that is no error, 0.
+    pub fn size(&self) -> Result<u64> {
+        let size = match self.near.policy().kin.as_ref().filter(|kin| kin.is_cut() && !self.remote.is_whole()) {
+            None => self.remote.len()?,
+            Some(kin) => match kin.parent() {
+                None => Some(0),
+                Some(_) => self.remote.count(|value| Mice::read_checked(value).is_ok() && kin.keeps(value))?,
+            },
+        };
+        Ok(size.unwrap_or(0))
+    }
+
+    /// Hits, misses, size: in PyPhi's way what the server has counted, for all its clients.
+    pub fn info(&self) -> Result<Info> {
+        let own = self.near.info_of(self.size()?);
+        let counted = if self.remote.is_whole() { self.remote.statistics()? } else { None };
+        Ok(counted.map_or(own, |counted| Info { hits: counted.hits, misses: counted.misses, ..own }))
+    }
+
+    /// All that is counted.
+    pub fn stats(&self) -> Result<Stats> {
+        let info = self.info()?;
+        Ok(Stats { info, damaged: self.remote.damaged(), ..self.near.stats_of(info.size) })
+    }
+}
+
+/// How a value is had that is not near.
+enum Claimed {
+    Value(Value),
+    Compute,
+    Busy,
+}

@@ -1,0 +1,254 @@
+//! What lies behind a Redis cache: the values of its keys at a server, and what a server that fails means to the cache.
+//!
+//! The cache says whether failures are errors, or misses that are counted. What the caller did wrong, such as a value that
+//! no server takes, is an error either way; and so is a removal that failed: a value that was to go and did not could come
+//! back as a wrong one.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use super::names::Names;
+use crate::error::Result;
+use crate::redis::{Answer, Cause, Failure, Health, Keyspace, Place, Server, Store, Token};
+use crate::store::{Draft, Flight};
+
+/// What a cache at a server may be given when it is made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RemoteOptions {
+    /// After how long the server forgets a value; none is never.
+    pub ttl: Option<Duration>,
+    /// How long a worker may take to compute a value before another does it too; none lets every process compute.
+    pub lease: Option<Duration>,
+    /// Whether a server that fails is an error, not a miss.
+    pub strict: bool,
+}
+
+/// The keys and values of one cache at a server.
+pub struct Remote {
+    server: Arc<Server>,
+    names: Names,
+    options: RemoteOptions,
+    /// Whose leases they are: this cache's, in this process. Each flight has a token of its own, made from this.
+    token: Token,
+    damaged: AtomicU64,
+}
+
+/// How a key's value is had.
+pub enum Claim {
+    /// It is there: the draft has it.
+    Found,
+    /// The caller is to compute it.
+    Compute,
+    /// Another process computes it.
+    Busy,
+}
+
+/// What became of a value that was to be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// The server has it, or another of the same key.
+    Stored,
+    /// The server failed.
+    Failed,
+    /// The lease had run out, or the key was removed: another may have taken it over.
+    TooLate,
+}
+
+impl Place for Draft<'_> {
+    fn room(&mut self, len: usize) -> Result<&mut [u8]> {
+        self.reserve(len)
+    }
+}
+
+impl Remote {
+    /// The values under these names at `server`.
+    pub fn new(server: Arc<Server>, names: Names, options: RemoteOptions) -> Self {
+        Remote { server, names, options, token: Token::new(), damaged: AtomicU64::new(0) }
+    }
+
+    /// How its server is doing.
+    pub fn health(&self) -> Health {
+        self.server.health()
+    }
+
+    /// How many values were no values of this cache: damaged, or somebody else's.
+    pub fn damaged(&self) -> u64 {
+        self.damaged.load(Relaxed)
+    }
+
+    /// A value from the server was none.
+    pub fn count_damaged(&self) {
+        self.damaged.fetch_add(1, Relaxed);
+    }
+
+    /// Whether the whole database is this cache's: PyPhi's way.
+    pub fn is_whole(&self) -> bool {
+        matches!(self.names, Names::Given(_))
+    }
+
+    /// What came of asking the server; none where it failed and that is no error.
+    fn forgive<T>(&self, answer: Answer<T>) -> Result<Option<T>> {
+        match answer {
+            Ok(value) => Ok(Some(value)),
+            Err(failure) if self.options.strict || is_ours(&failure) => Err(failure.into()),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Fetches the value of the draft's key; says whether there is one.
+    pub fn fetch(&self, draft: &mut Draft) -> Result<bool> {
+        let name = self.names.value(draft.key());
+        Ok(self.forgive(self.server.get_into(&name, draft))?.unwrap_or(false))
+    }
+
+    /// The values of many keys, in one round trip. What could be fetched is there, even if some could not.
+    pub fn fetch_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>> {
+        let names: Vec<Vec<u8>> = keys.iter().map(|key| self.names.value(key)).collect();
+        let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
+        let batch = self.server.get_many(&names);
+        self.forgive(batch.failure.map_or(Ok(()), Err))?;
+        Ok(batch.values)
+    }
+
+    /// Whether a key has a value.
+    pub fn contains(&self, key: &[u8]) -> Result<bool> {
+        Ok(self.forgive(self.server.exists(&self.names.value(key)))?.unwrap_or(false))
+    }
+
+    /// Stores a value over what the key may have.
+    pub fn store(&self, key: &[u8], value: &[u8]) -> Result<Kept> {
+        let store = Store { ttl: self.options.ttl, only_new: false };
+        let stored = self.forgive(self.server.set(&self.names.value(key), value, store))?;
+        Ok(stored.map_or(Kept::Failed, |_| Kept::Stored))
+    }
+
+    /// Stores many values in one round trip.
+    pub fn store_many(&self, pairs: &[(&[u8], &[u8])]) -> Result<Kept> {
+        let names: Vec<Vec<u8>> = pairs.iter().map(|(key, _)| self.names.value(key)).collect();
+        let pairs: Vec<(&[u8], &[u8])> =
+            names.iter().zip(pairs).map(|(name, pair)| (name.as_slice(), pair.1)).collect();
+        let store = Store { ttl: self.options.ttl, only_new: false };
+        Ok(self.forgive(self.server.set_many(&pairs, store))?.map_or(Kept::Failed, |()| Kept::Stored))
+    }
+
+    /// Says whether the caller is to compute the value of the draft's key: not if `bring` fetches it, and not if another
+    /// process has a lease. A server that fails makes everybody compute.
+    pub fn claim(
+        &self,
+        flight: &Flight,
+        draft: &mut Draft,
+        bring: impl Fn(&mut Draft) -> Result<bool>,
+    ) -> Result<Claim> {
+        if bring(draft)? {
+            return Ok(Claim::Found);
+        }
+        let (Some(ttl), Some(lease)) = (self.options.lease, self.names.lease(draft.key())) else {
+            return Ok(Claim::Compute);
+        };
+        match self.forgive(self.server.acquire(&lease, &self.token(flight), ttl))? {
+            None => Ok(Claim::Compute),
+            Some(false) => Ok(Claim::Busy),
+            // Between the two questions another may have completed the value.
+            Some(true) => match bring(draft) {
+                Ok(false) => Ok(Claim::Compute),
+                found => {
+                    self.release(flight);
+                    found.map(|_| Claim::Found)
+                }
+            },
+        }
+    }
+
+    /// Stores what a flight has computed; with a lease only as long as that is ours. No failure is an error: the value is
+    /// the caller's, whatever becomes of it here.
+    pub fn complete(&self, flight: &Flight, value: &[u8]) -> Kept {
+        let name = self.names.value(flight.key());
+        let answer = match (self.options.lease, self.names.lease(flight.key())) {
+            (Some(_), Some(lease)) => self.server.complete(&lease, &self.token(flight), &name, value, self.options.ttl),
+            _ => self.server.set(&name, value, Store { ttl: self.options.ttl, only_new: false }),
+        };
+        match answer {
+            Ok(true) => Kept::Stored,
+            Ok(false) => Kept::TooLate,
+            Err(_) => Kept::Failed,
+        }
+    }
+
+    /// Gives the lease of a flight back, so that others need not wait for it to run out.
+    pub fn release(&self, flight: &Flight) {
+        if let (Some(_), Some(lease)) = (self.options.lease, self.names.lease(flight.key())) {
+            // If that fails it runs out.
+            let _ = self.server.release(&lease, &self.token(flight));
+        }
+    }
+
+    /// Whether another process computes the value of a key.
+    pub fn is_claimed(&self, key: &[u8]) -> Result<bool> {
+        match (self.options.lease, self.names.lease(key)) {
+            (Some(_), Some(lease)) => Ok(self.forgive(self.server.exists(&lease))?.unwrap_or(false)),
+            _ => Ok(false),
+        }
+    }
+
+    fn token(&self, flight: &Flight) -> Token {
+        self.token.of_flight(flight.number())
+    }
+
+    /// Removes a key, and who computes it; says whether it had a value.
+    pub fn remove(&self, key: &[u8]) -> Result<bool> {
+        if let (Some(_), Some(lease)) = (self.options.lease, self.names.lease(key)) {
+            self.server.remove(&lease)?;
+        }
+        Ok(self.server.remove(&self.names.value(key))?)
+    }
+
+    /// Removes all values. What is computed at this moment with a lease is not stored any more, in any process.
+    pub fn clear(&self) -> Result<()> {
+        match (self.names.leases(), self.names.values()) {
+            (Some(leases), Some(values)) => {
+                self.server.remove_prefix(&leases)?;
+                self.server.remove_prefix(&values)?;
+            }
+            _ => {
+                self.server.flush_database()?;
+                self.server.reset_statistics()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The number of values; none where the server failed.
+    pub fn len(&self) -> Result<Option<u64>> {
+        self.forgive(match self.names.values() {
+            Some(values) => self.server.count_prefix(&values),
+            None => self.server.database_size(),
+        })
+    }
+
+    /// The number of values that `counts`; none where the server failed. Fetches all of them.
+    pub fn count(&self, counts: impl Fn(&[u8]) -> bool) -> Result<Option<u64>> {
+        let Some(prefix) = self.names.values() else { return Ok(None) };
+        let (mut seen, hasher, mut number) = (HashSet::new(), RandomState::new(), 0);
+        let scanned = self.server.scan_prefix(&prefix, &mut |names| {
+            // A server that reorders its table may name a key twice.
+            let new: Vec<&[u8]> = names.iter().copied().filter(|name| seen.insert(hasher.hash_one(name))).collect();
+            let batch = self.server.get_many(&new);
+            number += batch.values.iter().flatten().filter(|value| counts(value)).count() as u64;
+            batch.failure.map_or(Ok(()), Err)
+        });
+        Ok(self.forgive(scanned)?.map(|()| number))
+    }
+
+    /// The server's own counts of hits and misses; none where it failed.
+    pub fn statistics(&self) -> Result<Option<Keyspace>> {
+        self.forgive(self.server.statistics())
+    }
+}
+
+/// Whether it is the caller's doing, or the machine's, and not the server's.
+fn is_ours(failure: &Failure) -> bool {
+    matches!(failure.cause, Cause::Invalid(_))
+}
