@@ -6,6 +6,8 @@
 #   make stress    everything at once, from up to 64 threads, for SECONDS (60); THREADS and SEED may be given
 #   make sanitize  the C and C++ tests, and SECONDS of stress, under the address, undefined-behaviour and thread sanitizers
 #   make memcheck  the C tests under valgrind
+#   make fuzz      random input for keys, records and caches, beside models of them: each target for SECONDS; TARGETS may
+#                  name some, and SEED be given
 #   make bench     phicache beside what one would use instead: runs benches/peers (some ten minutes), and writes
 #                  docs/performance-peers.md; with QUICK=1 it only prints the small tables, in a minute
 #   make bench-instructions  instructions of each operation, counted by valgrind
@@ -31,7 +33,7 @@ SECONDS ?= 60
 
 BENCH = $(BUILD)/bench
 
-.PHONY: demo test stress sanitize memcheck bench bench-peers bench-instructions build configure install header symbols clean distclean toolchain
+.PHONY: demo test stress sanitize memcheck fuzz bench bench-peers bench-instructions build configure install header symbols clean distclean toolchain
 
 demo: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target iit -j $(JOBS)
@@ -50,6 +52,9 @@ sanitize: toolchain
 
 memcheck: build
 	@$(PYTHON) -B make/run_tests.py $(BUILD) $(JOBS) memcheck
+
+fuzz: toolchain
+	@$(SEED:%=SEED=%) $(PYTHON) -B make/fuzz.py $(BUILD) $(SECONDS) $(TARGETS)
 
 bench: bench-peers
 ifdef QUICK
