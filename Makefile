@@ -84,7 +84,7 @@ configure: toolchain
 	    -DCMAKE_INSTALL_PREFIX="$(PREFIX)"
 
 install:
-	@test -e $(BUILD)/libphicache.so || $(MAKE) build
+	@test -e $(BUILD)/libphicache.so -a -e $(BUILD)/tools/phicache-info || $(MAKE) build
 	@$(FIND_CMAKE); "$$cmake" --install $(BUILD) --prefix "$(PREFIX)"
 
 header: toolchain

@@ -1,5 +1,6 @@
 # What an install holds: headers, both libraries, a CMake package and a pkg-config file, all of which still work when
-# the whole tree is moved. Install components: runtime (the shared library) and development (the rest).
+# the whole tree is moved. Install components: runtime (the shared library), tools (phicache-info, by tools/) and development
+# (the rest).
 
 include(CMakePackageConfigHelpers)
 
