@@ -14,7 +14,7 @@
 #   make build     the shared and the static library, the example, the C and C++ tests (what make alone does)
 #   make install   into PREFIX (default /usr/local), below DESTDIR where one is given; builds only what is not there
 #   make header    include/phicache.h from the Rust sources
-#   make symbols   c-tests/package/exported_symbols.txt from the library, after a change of the ABI on purpose
+#   make symbols   the lists of the ABI, c-tests/package/{exported_symbols,abi}.txt, after a change of it on purpose
 #   make clean     removes what was built; the tools that were fetched stay (make distclean removes them too)
 
 BUILD ?= build

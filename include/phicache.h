@@ -1035,8 +1035,6 @@ phicache_status phicache_cache_get_many(phicache_cache *cache,
 /* Calling a compute callback, and the functions with which it writes its value. ---------------------------------------
  */
 
-extern int32_t _Unwind_Backtrace(int32_t (*trace)(void*, void*), void *argument);
-
 /**
  * Reserves the value's bytes inside the entry and lends them for writing: zero-filled, at 16-byte alignment.
  *

@@ -15,6 +15,7 @@ use phicache_fuzz::Input;
 
 const NODES: usize = 4;
 const CACHES_MAX: usize = 12;
+const KEYS: u8 = 8;
 
 /// A MICE as the model keeps it.
 #[derive(Clone, PartialEq, Debug)]
@@ -33,7 +34,7 @@ impl Record {
             direction: Direction::from_number(input.below(2).into()).unwrap(),
             mechanism: NodeSet(u64::from(masks & 15)),
             purview: NodeSet(u64::from(masks >> 4)),
-            phi: f64::from(input.byte() as i8 / 8),
+            phi: f64::from(input.byte()) / 8.0 - 2.0,
             payload: vec![input.byte(); usize::from(input.below(40)) * 8],
         }
     }
@@ -238,7 +239,7 @@ fuzz_target!(|data: &[u8]| {
     while !input.is_empty() {
         let operation = input.below(20);
         let at = usize::from(input.byte()) % family.members.len();
-        let number = input.below(24);
+        let number = input.below(KEYS);
         match operation {
             0..=4 => family.get(at, number),
             5..=9 => family.set(at, number, Record::random(&mut input), operation == 9),
@@ -258,7 +259,7 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     for at in 0..family.members.len() {
-        (0..24).for_each(|number| family.get(at, number));
+        (0..KEYS).for_each(|number| family.get(at, number));
         family.check(at);
     }
 });
