@@ -52,8 +52,8 @@ def succeeds(program, name, folder, seconds):
     corpus = folder / "corpus" / name
     corpus.mkdir(parents=True, exist_ok=True)
     # Handles and freed entries are kept for later, which libFuzzer would take for leaks.
-    command = [program, f"-seed={os.environ.get('SEED', '1')}", f"-max_total_time={seconds}", "-max_len=2000",
-               "-len_control=20", "-detect_leaks=0", "-verbosity=0", "-print_final_stats=1",
+    command = [program, f"-seed={os.environ.get('SEED', '1')}", f"-max_total_time={seconds}", "-max_len=1000",
+               "-len_control=0", "-detect_leaks=0", "-verbosity=0", "-print_final_stats=1",
                f"-artifact_prefix={folder}/{name}-", corpus]
     print("\n$ " + " ".join(map(str, command)), flush=True)
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
