@@ -124,6 +124,15 @@ def fuzz_checks(build, jobs):
         yield check(as_one, sys.executable, "-B", "make/fuzz.py", build, "4", name)
 
 
+def paper_checks(build, jobs):
+    """What stands in files beside the code: dependencies, and the API reference."""
+    yield check(as_one, sys.executable, "-B", "make/check_dependencies.py")
+    if shutil.which("doxygen"):
+        yield check(as_one, sys.executable, "-B", "make/docs.py", build)
+    else:
+        yield skipped("doxygen is missing; make docs fetches it where it may")
+
+
 def cmake_checks(cmake, jobs, build, options, only=()):
     """CMake's build with these options, and its tests, or those chosen, which CTest runs."""
     for step in [cmake, "-S", ".", "-B", build, *options], [cmake, "--build", build, "-j", jobs]:
@@ -195,7 +204,7 @@ def memcheck_checks(build, jobs):
     yield check(as_one, valgrind, "--quiet", "--error-exitcode=9", build / "c-tests" / "stress", "--seconds", "5")
 
 
-GROUPS = {"test": (rust_checks, fuzz_checks, c_checks), "sanitize": (sanitizer_checks,), "memcheck": (memcheck_checks,)}
+GROUPS = {"test": (rust_checks, fuzz_checks, paper_checks, c_checks), "sanitize": (sanitizer_checks,), "memcheck": (memcheck_checks,)}
 
 
 def main():
