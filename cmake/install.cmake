@@ -9,6 +9,11 @@ install(DIRECTORY include/ DESTINATION "${phicache_includedir}" COMPONENT develo
         FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
 install(FILES "${phicache_archive}" DESTINATION "${phicache_libdir}" COMPONENT development)
 
+# Beside the libraries, for whoever has either.
+include(cmake/licenses.cmake)
+install(FILES LICENSE README.md CHANGELOG.md "${phicache_licenses}" DESTINATION "${CMAKE_INSTALL_DOCDIR}"
+        COMPONENT runtime)
+
 # One export for each kind of library, so that a distribution may ship either without the other.
 foreach(kind shared static)
   install(TARGETS phicache_${kind} EXPORT phicache_${kind}
