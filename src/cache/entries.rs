@@ -4,14 +4,14 @@
 
 use std::sync::Arc;
 
-use super::counters::{Counters, Info, Stats};
+use super::counters::{Counters, Event, Info, Stats};
 use super::memo::Prefixes;
 use super::{Options, Origin, Refusal, Stored, Value};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::store::{
-    Begin, Draft, EntryRef, First, Flight, Flights, Fresh, Hashed, Inserted, May, ORDINARY, Owner, Pinned, Section,
-    Shared, Table, gauge, weight,
+    Begin, Draft, EntryRef, First, Flight, Flights, Fresh, Hashed, Inserted, May, ORDINARY, Owner, Pinned, Record,
+    Section, Shared, Table, gauge, weight,
 };
 
 /// What one type of cache does differently.
@@ -150,7 +150,7 @@ impl<P: Policy> Entries<P> {
                 First::Missing => {
                     let counted = self.counters.alone(section.record())?;
                     let missing = missing()?;
-                    counted.add_alone(false);
+                    counted.add_alone(Event::Miss);
                     return Some(missing);
                 }
                 First::Unclear => return None,
@@ -159,7 +159,7 @@ impl<P: Policy> Entries<P> {
         };
         let counted = self.counters.alone(section.record())?;
         let found = found(Found { entry, origin })?;
-        counted.add_alone(true);
+        counted.add_alone(Event::Hit);
         Some(found)
     }
 
@@ -250,6 +250,19 @@ impl<P: Policy> Entries<P> {
         self.set_with(key, value.len(), refusal, |draft| draft.write(value))
     }
 
+    /// Refuses a value of `len` bytes as [`Entries::set`] would, where that is easy to tell, and counts that.
+    #[inline(always)]
+    pub(super) fn refuse_quickly(&self, key: &[u8], len: usize, refusal: Option<Refusal>) -> Option<Refusal> {
+        let counted = self.counters.alone(Record::of_this_thread()?)?;
+        let reason = match refusal {
+            Some(reason) => reason,
+            None if gauge::refuses_quickly(weight(key.len(), len), self.config.maximum_memory()) => Refusal::Memory,
+            None => return None,
+        };
+        counted.add_alone(Event::Refusal(reason));
+        Some(reason)
+    }
+
     /// Stores a value of `len` bytes that `write` puts into the entry, unless there is a refusal or no room: then
     /// nothing is written.
     pub(super) fn set_with(
@@ -260,7 +273,7 @@ impl<P: Policy> Entries<P> {
         write: impl FnOnce(&mut Draft) -> Result<()>,
     ) -> Result<Stored> {
         if let Some(reason) = refusal.or_else(|| self.no_room(weight(key.len(), len), gauge::UNLIMITED)) {
-            self.counters.refuse(reason);
+            self.counters.count(Event::Refusal(reason));
             return Ok(Err(reason));
         }
         let mut draft = Draft::new(key, Some(&self.table));
@@ -364,7 +377,7 @@ impl<P: Policy> Entries<P> {
     fn insert(&self, fresh: Fresh, replace: bool) -> (Pinned, Inserted) {
         let (entry, inserted) = self.table.insert(fresh, replace, self.max_bytes);
         if matches!(inserted, Inserted::New | Inserted::Replaced) {
-            self.counters.store();
+            self.counters.count(Event::Store);
         }
         (entry, inserted)
     }
@@ -379,7 +392,7 @@ impl<P: Policy> Entries<P> {
     }
 
     fn refused(&self, reason: Refusal) -> Origin {
-        self.counters.refuse(reason);
+        self.counters.count(Event::Refusal(reason));
         Origin::NotStored(Some(reason))
     }
 

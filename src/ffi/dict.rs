@@ -152,6 +152,12 @@ pub unsafe extern "C" fn phicache_dict_cache_set(
     key: phicache_bytes,
     value: phicache_bytes,
 ) -> phicache_status {
+    let refused = quick::refuse(key, value, |key, value| dict_quickly(cache)?.refuse_value_quickly(key, value));
+    refused.unwrap_or_else(|| set(cache, key, value))
+}
+
+#[inline(never)]
+extern "C" fn set(cache: *mut phicache_dict_cache, key: phicache_bytes, value: phicache_bytes) -> phicache_status {
     guard("phicache_dict_cache_set", || verb::set(dict(cache), key, value))
 }
 
