@@ -62,6 +62,9 @@ pub struct Entries<P> {
     prefixes: Prefixes,
 }
 
+/// A key or a value of so many bytes is copied in no time.
+const SHORT: usize = 4096;
+
 /// How many lookups of a batch are under way at once.
 const BATCH: usize = 16;
 
@@ -247,7 +250,27 @@ impl<P: Policy> Entries<P> {
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
         self.policy.check(value)?;
         let refusal = self.policy.refuses(value, &self.config);
+        if refusal.is_none() && key.len().max(value.len()) <= SHORT {
+            return self.set_short(key, value);
+        }
         self.set_with(key, value.len(), refusal, |draft| draft.write(value))
+    }
+
+    /// Stores a value that may be copied while others who write wait.
+    fn set_short(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
+        let reason = match self.no_room(weight(key.len(), value.len()), gauge::UNLIMITED) {
+            Some(reason) => reason,
+            None => match self.table.set(key, value, self.max_bytes) {
+                Inserted::OverCapacity => Refusal::Capacity,
+                Inserted::NoMemory => return Err(Error::OutOfMemory(value.len())),
+                _ => {
+                    self.counters.count(Event::Store);
+                    return Ok(Ok(()));
+                }
+            },
+        };
+        self.counters.count(Event::Refusal(reason));
+        Ok(Err(reason))
     }
 
     /// Refuses a value of `len` bytes as [`Entries::set`] would, where that is easy to tell, and counts that.

@@ -268,10 +268,11 @@ impl Arena {
         heap_bytes(size_of::<Self>()) + heap_bytes(size_of::<Account>()) + CHUNK_HEADER as u64
     }
 
-    /// A block for so many bytes, with a share in its chunk. `begin` writes the header while nobody else can see it.
+    /// A block for so many bytes; with a share in its chunk, if its entry has one that is counted. `begin` writes the header while nobody else can see it.
     pub(super) fn block(
         arena: Option<&Shared<Arena>>,
         bytes: usize,
+        counted: bool,
         begin: impl FnOnce(NonNull<Header>, *mut Chunk),
     ) -> Result<NonNull<Header>> {
         if bytes > isize::MAX as usize - (1 << 20) {
@@ -294,8 +295,10 @@ impl Arena {
             // SAFETY: free blocks are alive, and in this list alone.
             *free = unsafe { block.as_ref() }.next;
             let chunk = Header::chunk(block);
-            // SAFETY: the chunk is attached, so it is alive.
-            unsafe { (*chunk).share() };
+            if counted {
+                // SAFETY: the chunk is attached, so it is alive.
+                unsafe { (*chunk).share() };
+            }
             begin(block, chunk);
             return Ok(block);
         }
@@ -317,10 +320,17 @@ impl Arena {
                 unsafe { Chunk::carve(chunk, size) }.ok_or(Error::OutOfMemory(bytes))?
             }
         };
-        // SAFETY: the chunk is attached, so it is alive.
-        unsafe { (*chunk).share() };
+        if counted {
+            // SAFETY: the chunk is attached, so it is alive.
+            unsafe { (*chunk).share() };
+        }
         begin(block, chunk);
         Ok(block)
+    }
+
+    /// Notes an entry of this weight that comes into the table. Only by the one who writes to it.
+    pub(super) fn came(&self, weight: u64) {
+        self.in_table.store(self.in_table.load(Ordering::Relaxed) + weight, Ordering::Relaxed);
     }
 
     /// Lets all chunks go, for a table that lets all its entries go. Only by the one who writes to it.

@@ -15,8 +15,8 @@ use super::lock::atomic::Ordering;
 use super::thread::{Record, global, with};
 
 /// A pile is sorted when so many things, or so many bytes, lie on it.
-const THINGS: usize = if cfg!(shuttle) { 1 } else { 64 };
-const BYTES: u64 = 64 << 10;
+const THINGS: usize = if cfg!(shuttle) { 1 } else { 256 };
+const BYTES: u64 = 256 << 10;
 
 /// The first field of whatever is retired besides entries: parts of tables.
 pub(super) struct Husk {
