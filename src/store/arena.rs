@@ -117,6 +117,9 @@ impl Chunk {
                 return None;
             }
             (*chunk).used.store(used + size, Ordering::Relaxed);
+            if (*chunk).size >= MAPPED && !(*chunk).large {
+                system::ready(chunk.cast(), used, used + size, (*chunk).size);
+            }
             NonNull::new(chunk.byte_add(used).cast())
         }
     }
@@ -451,6 +454,28 @@ mod system {
         let memory = unsafe { libc::mmap(ptr::null_mut(), size, access, kind, -1, 0) };
         if memory == libc::MAP_FAILED { ptr::null_mut() } else { memory.cast() }
     }
+
+    /// Has the system lay pages under what comes next, many at once, where the bytes from `used` to `end` enter a new step:
+    /// one by one, at the first touch of each, they take several times as long.
+    #[inline]
+    pub(super) fn ready(memory: *mut u8, used: usize, end: usize, size: usize) {
+        const STEP: usize = 128 << 10;
+        let (before, now) = ((used - 1) / STEP, (end - 1) / STEP);
+        if before != now || used == CHUNK_HEADER {
+            let start = now * STEP;
+            lay(memory.wrapping_add(start), STEP.min(size - start));
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[cold]
+    fn lay(start: *mut u8, len: usize) {
+        // SAFETY: the pages are ours, and stay as they are; where the system does not know this, the first touch does it.
+        unsafe { libc::madvise(start.cast(), len, libc::MADV_POPULATE_WRITE) };
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn lay(_start: *mut u8, _len: usize) {}
 
     /// # Safety
     /// The memory was taken with this size.
