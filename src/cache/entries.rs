@@ -133,6 +133,13 @@ impl<P: Policy> Entries<P> {
         self.quickly(section, key, |found| Some(Some(found.entry.value())), || Some(None))
     }
 
+    /// As [`Entries::read`], in the usual case; `look` may still say no.
+    #[inline(always)]
+    pub fn read_quickly<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Option<R>) -> Option<Option<R>> {
+        let section = Section::enter_quickly()?;
+        self.quickly(&section, key, |found| look(found.entry.value()).map(Some), || Some(None))
+    }
+
     /// A lookup in the usual case: the key is of ordinary length, one look decides, and this thread has its numbers. None
     /// in any other, or where `found` or `missing` answers None: then nothing has been counted.
     #[inline(always)]
@@ -214,9 +221,11 @@ impl<P: Policy> Entries<P> {
                 self.table.fetch_bucket(&section, place);
                 len += 1;
             }
-            batch[..len].iter().for_each(|key| self.table.fetch_entry(&section, key));
-            for key in &batch[..len] {
-                let value = self.find(&section, key);
+            let mut seem = [None; BATCH];
+            seem.iter_mut().zip(&batch[..len]).for_each(|(seems, key)| *seems = self.table.fetch_entry(&section, key));
+            for (key, seems) in batch[..len].iter().zip(seem) {
+                let own = self.table.find_fetched(&section, key, seems);
+                let value = self.own_or_inherited(&section, key, own);
                 self.counters.lookup(section.record(), value.is_some());
                 if let Some(value) = value {
                     found(done, &section, value);
@@ -229,7 +238,12 @@ impl<P: Policy> Entries<P> {
     /// The value of a key, as long as the section lasts; counts nothing.
     #[inline(always)]
     fn find<'s>(&self, section: &'s Section, key: &Hashed) -> Option<Found<'s>> {
-        match self.table.find(section, key) {
+        self.own_or_inherited(section, key, self.table.find(section, key))
+    }
+
+    #[inline(always)]
+    fn own_or_inherited<'s>(&self, section: &'s Section, key: &Hashed, own: Option<EntryRef<'s>>) -> Option<Found<'s>> {
+        match own {
             Some(entry) => Some(Found { entry, origin: Origin::Hit }),
             None => self.policy.inherited(section, key).map(|entry| Found { entry, origin: Origin::Parent }),
         }

@@ -128,6 +128,12 @@ impl Cache {
         each!(self, cache => cache.hit_quickly(key))
     }
 
+    /// As [`Entries::read`], in the usual case.
+    #[inline(always)]
+    pub fn read_quickly<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Option<R>) -> Option<Option<R>> {
+        each!(self, cache => cache.read_quickly(key, look))
+    }
+
     /// As [`Cache::look`], in the usual case.
     #[inline(always)]
     pub fn look_quickly<'s>(&self, section: &'s Section, key: &[u8]) -> Option<Option<&'s [u8]>> {

@@ -11,7 +11,7 @@ use super::callback::Computation;
 use super::handle::{self, create, live};
 use super::input::{bytes, config, fingerprint, options, text};
 use super::output::{optional, out};
-use super::quick;
+use super::quick::{self, Buffer};
 use super::types::*;
 use crate::cache::{Cache, DictCache, shared};
 use crate::error::Result;
@@ -118,6 +118,19 @@ extern "C" fn get(cache: *mut phicache_dict_cache, key: phicache_bytes, out: *mu
 /// @return OK, MISS, or ERROR_BUFFER_TOO_SMALL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_dict_cache_get_into(
+    cache: *mut phicache_dict_cache,
+    key: phicache_bytes,
+    buffer: *mut u8,
+    capacity: usize,
+    out_len: *mut usize,
+) -> phicache_status {
+    let read = |key: &[u8], buffer: Buffer| dict_quickly(cache)?.read_quickly(key, |value| buffer.take(value));
+    quick::get_into(key, buffer, capacity, out_len, read)
+        .unwrap_or_else(|| get_into(cache, key, buffer, capacity, out_len))
+}
+
+#[inline(never)]
+extern "C" fn get_into(
     cache: *mut phicache_dict_cache,
     key: phicache_bytes,
     buffer: *mut u8,

@@ -51,6 +51,48 @@ pub(super) fn get(
     }
 }
 
+/// Where a value is copied to.
+pub(super) struct Buffer {
+    start: *mut u8,
+    capacity: usize,
+}
+
+impl Buffer {
+    /// Copies a value, if it fits, and tells its length.
+    #[inline(always)]
+    pub(super) fn take(&self, value: &[u8]) -> Option<usize> {
+        if value.len() > self.capacity {
+            return None;
+        }
+        // SAFETY: the buffer has room for so many bytes, by the header's conventions, and is not the library's.
+        unsafe { self.start.copy_from_nonoverlapping(value.as_ptr(), value.len()) };
+        Some(value.len())
+    }
+}
+
+/// Looks a key up and copies its value, which `read` does.
+#[inline(always)]
+pub(super) fn get_into(
+    key: phicache_bytes,
+    buffer: *mut u8,
+    capacity: usize,
+    out_len: *mut usize,
+    read: impl FnOnce(&[u8], Buffer) -> Option<Option<usize>>,
+) -> Option<phicache_status> {
+    let (out_len, key) = (place(out_len)?, ordinary(key)?);
+    usable(buffer.cast_const(), capacity)?;
+    match read(key, Buffer { start: buffer, capacity })? {
+        Some(len) => {
+            out_len.write(len);
+            Some(PHICACHE_OK)
+        }
+        None => {
+            out_len.write(0);
+            Some(PHICACHE_MISS)
+        }
+    }
+}
+
 /// Looks a key up that may be computed otherwise, which `hit` does.
 #[inline(always)]
 pub(super) fn memoize(

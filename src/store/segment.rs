@@ -156,7 +156,7 @@ impl Bucket {
 
 /// Whether two keys are equal; for those of 8 to 64 bytes without a call or a loop, by words that may overlap.
 #[inline(always)]
-fn same(a: &[u8], b: &[u8]) -> bool {
+pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
     let len = b.len();
     if len != a.len() {
         return false;
@@ -297,20 +297,27 @@ pub(super) mod ahead {
         fetch(buckets.home(key.hash));
     }
 
-    /// Fetches the entry that a key seems to have in its first bucket.
+    /// Fetches the entry that a key seems to have in its first bucket, and names it.
     ///
     /// # Safety
-    /// The buckets stay alive meanwhile.
+    /// As for [`find`].
     #[inline(always)]
-    pub(in crate::store) unsafe fn entry(buckets: Buckets, key: &Hashed) {
+    pub(in crate::store) unsafe fn entry<'s>(buckets: Buckets, key: &Hashed) -> Option<EntryRef<'s>> {
         // SAFETY: the span keeps the place inside.
         let bucket = unsafe { &*buckets.home(key.hash) };
         let matches = bucket.tags().matches(Tags::of(key.hash));
-        if matches != 0 {
-            let entry = bucket.word(Tags::slot(matches)).entry();
-            fetch(entry);
-            fetch(entry.wrapping_byte_add(64));
+        if matches == 0 {
+            return None;
         }
+        let word = bucket.word(Tags::slot(matches));
+        if !word.is_of(key.hash) {
+            return None;
+        }
+        let entry = word.entry();
+        fetch(entry);
+        fetch(entry.wrapping_byte_add(64));
+        // SAFETY: a slot that has or had a tag names an entry, which the caller keeps alive.
+        Some(unsafe { EntryRef::new(entry) })
     }
 
     #[inline(always)]

@@ -108,14 +108,26 @@ impl Table {
         }
     }
 
-    /// Begins to fetch what [`Table::find`] will need then.
+    /// Begins to fetch what [`Table::find_fetched`] will need then: the entry that seems to be meant.
     #[inline(always)]
-    pub fn fetch_entry(&self, _section: &Section, key: &Hashed) {
+    pub fn fetch_entry<'s>(&self, _section: &'s Section, key: &Hashed) -> Option<EntryRef<'s>> {
         let directory = self.directory.load(Ordering::Acquire);
-        if !directory.is_null() {
-            // SAFETY: as for `find`.
-            unsafe { segment::ahead::entry(Directory::buckets(directory, key.hash), key) };
+        if directory.is_null() {
+            return None;
         }
+        // SAFETY: as for `find`.
+        unsafe { segment::ahead::entry(Directory::buckets(directory, key.hash), key) }
+    }
+
+    /// As [`Table::find`], once the entry that seems to be meant is there.
+    #[inline(always)]
+    pub fn find_fetched<'s>(
+        &self,
+        section: &'s Section,
+        key: &Hashed,
+        seems: Option<EntryRef<'s>>,
+    ) -> Option<EntryRef<'s>> {
+        seems.filter(|entry| segment::same(entry.key(), key.key)).or_else(|| self.find(section, key))
     }
 
     /// Takes an entry in, unless the table would come to hold more than `limit` bytes. Where the key has an entry already,
