@@ -69,6 +69,7 @@
  * | phicache_config | settings that caches share | phicache_config_new |
  * | phicache_key | an argument list on its way to a key | phicache_key_new |
  * | phicache_dict_cache | values by keys | phicache_dict_cache_new, phicache_dict_cache_shared |
+ * | phicache_redis_cache | values by keys at a Redis server | phicache_redis_cache_new, phicache_redis_cache_shared |
  * | phicache_purview_cache | lists of purviews of a network | phicache_purview_cache_new |
  * | phicache_mice_cache | the MICE of a subsystem, or of a cut one that inherits | phicache_mice_cache_new |
  * | phicache_cache | any of these caches, seen as one type; owns nothing | phicache_…_cache_as_cache |
@@ -1467,14 +1468,15 @@ phicache_status phicache_dict_cache_as_cache(phicache_dict_cache *cache, phicach
  * With `options.lease_ms`, of all processes that miss a key one computes, and `memoize` in the others waits. A process that
  * dies delays them for that time at most; what comes later than that is not stored (REFUSED_CLEARED).
  *
- * Values are at most 512 MB long. In a cluster, the keys of one subsystem are on one node.
+ * Values are at most 512 MB long. In a cluster, the keys of one subsystem are on one node. What follows finds its value at the
+ * server or computes it, also when the server is down:
  *
  *     phicache_config *config;
  *     phicache_redis_cache *cache;
  *     if (phicache_config_new(&config) != PHICACHE_OK) return 1;
  *     phicache_config_set_redis_url(config, "redis://127.0.0.1:6379/0?timeout_ms=200");
  *     if (phicache_redis_cache_new(config, NULL, &cache) == PHICACHE_OK) {
- *         phicache_value value; /* found at the server, or computed here: also when the server is down */
+ *         phicache_value value;
  *         if (phicache_redis_cache_memoize(cache, key, compute, NULL, NULL, &value, NULL) == PHICACHE_OK) {
  *             use(value.data, value.len);
  *             phicache_value_release(&value);

@@ -1,5 +1,6 @@
 /* phicache-info: what to paste into a bug report. Which library is used and what it was built with, the memory it sees, and
- * the settings that the defaults and the environment make. Exits with 0, or 1 where the library reports an error. */
+ * the settings that the defaults and the environment make, and whether the Redis server answers. Exits with 0, or 1 where the
+ * library reports an error. */
 #define _GNU_SOURCE /* dladdr */
 
 #include <dlfcn.h>
@@ -7,6 +8,7 @@
 #include <phicache.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 extern char **environ;
 
@@ -92,6 +94,25 @@ static void show_configuration(void) {
     show_text("Redis namespace", phicache_config_get_redis_namespace);
 }
 
+/* Whether the server answers, and how fast; that it does not is an answer, not a failure of this program. */
+static void show_server(void) {
+    struct timespec before, after;
+    phicache_status status;
+    title("Redis server");
+    if ((phicache_features() & PHICACHE_FEATURE_REDIS) == 0) {
+        puts("not asked: this library was built without Redis");
+        return;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    status = phicache_redis_ping(NULL, 2000);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    if (status == PHICACHE_OK)
+        printf("answers, in %.2f ms with connecting\n",
+               (double)(after.tv_sec - before.tv_sec) * 1e3 + (double)(after.tv_nsec - before.tv_nsec) * 1e-6);
+    else
+        printf("does not answer: %s\n", phicache_last_error());
+}
+
 int main(int argc, char **argv) {
     if (argc > 1) {
         const int asked = strcmp(argv[1], "--help") == 0;
@@ -101,5 +122,6 @@ int main(int argc, char **argv) {
     show_library();
     show_memory();
     show_configuration();
+    show_server();
     return failed;
 }

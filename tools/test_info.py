@@ -41,6 +41,8 @@ expect(status == 0 and told["maximum memory"].startswith("12.5 %") and told["cac
 expect("PHICACHE_REDIS_URL" in told["environment"] and "host.example:6380/2" in told["Redis URL"],
        "it tells the variables by name, and the Redis URL", printed)
 expect("very-secret" not in printed, "it tells no password", printed)
+expect("redis no" in told["features"] or told["Redis server"].startswith("does not answer"),
+       "it tells that a server does not answer", printed)
 
 status, told, printed = info(PHICACHE_CACHE_REPERTOIRES="perhaps")
 expect(status == 1 and "PHICACHE_CACHE_REPERTOIRES" in told["maximum memory"] and told["phicache"].startswith(VERSION),

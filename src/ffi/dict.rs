@@ -25,7 +25,7 @@ use super::callback::Computation;
 use super::handle::{self, create, live};
 use super::input::{bytes, config, fingerprint, options, text};
 use super::output::{optional, out};
-use super::quick;
+use super::quick::{self, Buffer};
 use super::types::*;
 use crate::cache::{Cache, DictCache, shared};
 use crate::error::Result;
@@ -138,6 +138,19 @@ pub unsafe extern "C" fn phicache_dict_cache_get_into(
     capacity: usize,
     out_len: *mut usize,
 ) -> phicache_status {
+    let read = |key: &[u8], buffer: Buffer| dict_quickly(cache)?.read_quickly(key, |value| buffer.take(value));
+    quick::get_into(key, buffer, capacity, out_len, read)
+        .unwrap_or_else(|| get_into(cache, key, buffer, capacity, out_len))
+}
+
+#[inline(never)]
+extern "C" fn get_into(
+    cache: *mut phicache_dict_cache,
+    key: phicache_bytes,
+    buffer: *mut u8,
+    capacity: usize,
+    out_len: *mut usize,
+) -> phicache_status {
     guard("phicache_dict_cache_get_into", || verb::get_into(|| dict(cache), key, buffer, capacity, out_len))
 }
 
@@ -166,6 +179,12 @@ pub unsafe extern "C" fn phicache_dict_cache_set(
     key: phicache_bytes,
     value: phicache_bytes,
 ) -> phicache_status {
+    let refused = quick::refuse(key, value, |key, value| dict_quickly(cache)?.refuse_value_quickly(key, value));
+    refused.unwrap_or_else(|| set(cache, key, value))
+}
+
+#[inline(never)]
+extern "C" fn set(cache: *mut phicache_dict_cache, key: phicache_bytes, value: phicache_bytes) -> phicache_status {
     guard("phicache_dict_cache_set", || verb::set(dict(cache), key, value))
 }
 

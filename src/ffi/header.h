@@ -69,6 +69,7 @@
  * | phicache_config | settings that caches share | phicache_config_new |
  * | phicache_key | an argument list on its way to a key | phicache_key_new |
  * | phicache_dict_cache | values by keys | phicache_dict_cache_new, phicache_dict_cache_shared |
+ * | phicache_redis_cache | values by keys at a Redis server | phicache_redis_cache_new, phicache_redis_cache_shared |
  * | phicache_purview_cache | lists of purviews of a network | phicache_purview_cache_new |
  * | phicache_mice_cache | the MICE of a subsystem, or of a cut one that inherits | phicache_mice_cache_new |
  * | phicache_cache | any of these caches, seen as one type; owns nothing | phicache_…_cache_as_cache |

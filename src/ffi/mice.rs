@@ -41,6 +41,7 @@ use super::callback::Computation;
 use super::handle::{create, get};
 use super::input::{self, array_mut, bytes, config, options};
 use super::output::{growing, length, optional, out, stored};
+use super::quick;
 use super::subsystem::subsystem;
 use super::types::*;
 use crate::cache::{Cache, MiceCache, RedisCache, Value};
@@ -170,6 +171,16 @@ pub unsafe extern "C" fn phicache_mice_cache_get(
     out_mice: *mut phicache_mice,
     out: *mut phicache_value,
 ) -> phicache_status {
+    quick::get_mice(cache, key, out_mice, out).unwrap_or_else(|| get_mice(cache, key, out_mice, out))
+}
+
+#[inline(never)]
+extern "C" fn get_mice(
+    cache: *mut phicache_mice_cache,
+    key: phicache_bytes,
+    out_mice: *mut phicache_mice,
+    out: *mut phicache_value,
+) -> phicache_status {
     guard("phicache_mice_cache_get", || {
         let out = Record::new(out_mice, out)?;
         match mice(cache)?.get(bytes(key, "key")?)? {
@@ -191,6 +202,11 @@ pub unsafe extern "C" fn phicache_mice_cache_set(
     key: phicache_bytes,
     mice: *const phicache_mice,
 ) -> phicache_status {
+    quick::refuse_mice(cache, key, mice).unwrap_or_else(|| set(cache, key, mice))
+}
+
+#[inline(never)]
+extern "C" fn set(cache: *mut phicache_mice_cache, key: phicache_bytes, mice: *const phicache_mice) -> phicache_status {
     guard("phicache_mice_cache_set", || {
         let (cache, key) = (self::mice(cache)?, bytes(key, "key")?);
         let mice = input::mice(mice)?;
