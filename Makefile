@@ -96,7 +96,7 @@ supply-chain: toolchain
 	    $(CARGO) install cargo-deny --locked --root $(BUILD)/tools/cargo-deny
 	@PATH="$$PATH:$(abspath $(BUILD))/tools/cargo-deny/bin"; \
 	    for manifest in Cargo.toml fuzz/Cargo.toml; do \
-	        cargo-deny --manifest-path $$manifest check --config deny.toml || exit 1; done
+	        cargo-deny --manifest-path $$manifest --config deny.toml check || exit 1; done
 
 install:
 	@test -e $(BUILD)/libphicache.so -a -e $(BUILD)/tools/phicache-info || $(MAKE) build

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fills the tables of docs/performance-peers.md and draws docs/performance-peers.svg from a run of the benchmark.
+"""Fills the tables of docs/performance-peers.md and that of README.md, and draws docs/performance-peers.svg from a run of the benchmark.
 
 usage: performance-peers.py FIGURES.json REPLAY.txt
 
@@ -15,6 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PAGE = HERE / "performance-peers.md"
 CHART = HERE / "performance-peers.svg"
+README = HERE.parent / "README.md"
 LOCK = HERE.parent / "benches/peers/rust/Cargo.lock"
 
 REAL_LOAD, MEDIUM = 2_000, 10_000
@@ -227,6 +228,34 @@ def machine(figures, facts):
             f"The large table has {figures.large:,} entries.")
 
 
+# The README's table --------------------------------------------------------------------------------------------------------
+
+# Who bounds memory, who keeps a value that was removed alive, who lets one compute while others wait.
+ALTERNATIVES = [
+    ("phicache", "the process's part of its memory, or bytes", "yes, at no count", "yes, under no lock"),
+    ("moka", "a number or a weight of entries", "by `Arc`", "yes"),
+    ("quick_cache", "a number or a weight of entries", "by `Arc`", "yes"),
+    ("dashmap", "no", "by `Arc`", "under a lock of the map"),
+    ("boost::concurrent_flat_map", "no", "by `shared_ptr`", "under a lock of the map"),
+    ("tbb::concurrent_hash_map", "no", "by `shared_ptr`", "under a lock of the entry"),
+    ("std::unordered_map + shared_mutex", "no", "by `shared_ptr`", "under the mutex"),
+]
+
+
+def alternatives_table(figures):
+    hits = {row["name"]: row for row in figures.standard("hit", "counted", REAL_LOAD)}
+    lines = ["| | a hit, ns | what bounds it | a value outlives its removal | one computes, others wait |",
+             "|---|---:|---|---|---|"]
+    for name, *what in ALTERNATIVES:
+        figure = number(hits[name]["figure"]["median"]) if name in hits else ""
+        lines.append(f"| {name} | {figure} | {' | '.join(what)} |")
+    if figures.replay:
+        slowest = max(figures.replay.values())
+        lines.append(f"| PyPhi's own classes, in Python | {PYPHI_NS} an operation; here {slowest:.0f} | the process's part of its "
+                     "memory | yes | no |")
+    return "\n".join(lines)
+
+
 # The chart ---------------------------------------------------------------------------------------------------------------
 
 FORMS = [("miss", "miss", "", "#8c8c8c"), ("hit in place", "hit", "in place", "#009e73"),
@@ -305,6 +334,8 @@ def main():
     ]:
         page = replace_between(page, name, content)
     PAGE.write_text(page, encoding="utf-8")
+    readme = README.read_text(encoding="utf-8")
+    README.write_text(replace_between(readme, "alternatives", alternatives_table(figures)), encoding="utf-8")
     CHART.write_text(chart(figures), encoding="utf-8")
 
 
