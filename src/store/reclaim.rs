@@ -180,13 +180,10 @@ impl Default for Retired {
 /// Retires an entry.
 ///
 /// # Safety
-/// The entry was just taken out of its table, whose share in it is handed over.
+/// The entry was taken out of its table, whose share in it has been counted and is handed over.
 pub(super) unsafe fn retire_entry(entry: *mut Header) {
     // SAFETY: the caller's promise.
-    retire(|pile| unsafe {
-        Header::count_table(entry);
-        pile.push_entry(entry);
-    });
+    retire(|pile| unsafe { pile.push_entry(entry) });
 }
 
 /// Retires a part of a table that takes about `bytes`, with what it holds.

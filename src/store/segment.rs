@@ -140,12 +140,12 @@ impl Bucket {
         while matches != 0 {
             let slot = Tags::slot(matches);
             let word = self.word(slot);
-            // SAFETY: a slot with a tag names an entry, or did just now; the caller keeps it alive.
-            if tags.get(slot) == tag
-                && word.is_of(key.hash)
-                && same(unsafe { EntryRef::new(word.entry()) }.key(), key.key)
-            {
-                return Some((slot, word));
+            if tags.get(slot) == tag && word.is_of(key.hash) {
+                // SAFETY: a slot with a tag names an entry, or did just now; the caller keeps it alive.
+                let entry = unsafe { EntryRef::new(word.entry()) };
+                if same(entry.key(), key.key) {
+                    return Some((slot, word));
+                }
             }
             matches &= matches - 1;
         }

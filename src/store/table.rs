@@ -171,7 +171,7 @@ impl Table {
             self.leave(&arena, old);
             self.changed(0);
             drop(writing);
-            // SAFETY: the entry has just left the table.
+            // SAFETY: the entry has left the table, and its share is counted.
             unsafe { retire_entry(old) };
             return Inserted::Replaced;
         }
@@ -200,13 +200,13 @@ impl Table {
         let writing = self.write();
         let Some(part) = self.part(key.hash) else { return false };
         let Some((place, entry)) = part.segment.find(&key) else { return false };
+        // A table with an entry has an arena.
+        let Some(arena) = self.arena.get() else { return false };
         part.segment.remove(place, key.hash);
-        if let Some(arena) = self.arena.get() {
-            self.leave(arena, entry);
-        }
+        self.leave(arena, entry);
         self.changed(-1);
         drop(writing);
-        // SAFETY: the entry has just left the table.
+        // SAFETY: the entry has left the table, and its share is counted.
         unsafe { retire_entry(entry) };
         true
     }
@@ -256,10 +256,14 @@ impl Table {
         self.arena.lend().ok_or(Error::OutOfMemory(0))
     }
 
-    /// Takes an entry that leaves the table off what the arena knows to be in it. Only for the one who writes.
+    /// Takes an entry that leaves the table off what the arena knows to be in it. Only for the one who writes, and while it
+    /// does: another who clears the table then must not meet the entry as one of the table's, nor let its chunk go.
     fn leave(&self, arena: &Arena, entry: *mut Header) {
-        // SAFETY: the table's share keeps the entry alive.
-        let weight = unsafe { EntryRef::new(entry) }.weight();
+        // SAFETY: the table's share keeps the entry alive; it is counted now, for the pile.
+        let weight = unsafe {
+            Header::count_table(entry);
+            EntryRef::new(entry).weight()
+        };
         arena.in_table.store(arena.in_table.load(Ordering::Relaxed) - weight, Ordering::Relaxed);
     }
 
