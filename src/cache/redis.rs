@@ -325,7 +325,18 @@ impl RedisCache {
     /// Stores a value, over the one that the key may have; a refusal leaves that as it was.
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
         self.near.policy().check(value)?;
-        self.set_with(key, |draft| draft.write(value))
+        match self.keeps_near() {
+            true => self.set_with(key, |draft| draft.write(value)),
+            false => self.set_far(key, value),
+        }
+    }
+
+    /// Stores a value that is not kept near, from where it is: it may be long.
+    fn set_far(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
+        match self.near.policy().refuses(value, self.near.config()) {
+            Some(reason) => Ok(Err(self.near.refuse(reason))),
+            None => Ok(self.settle(self.remote.store(key, value)?, false)),
+        }
     }
 
     /// Stores a MICE, unless the subsystem is cut.
