@@ -155,6 +155,7 @@ static void a_server_that_was_restarted_while_idle_is_asked_again_at_once(void) 
     CHECK_OK(get(cache, "k"));
     CHECK_UINT(health_of(cache).failures, 0);
     CHECK_UINT(health_of(cache).connections, 2);
+    CHECK_UINT(health_of(cache).reconnects, 1);
     CHECK_OK(phicache_redis_cache_free(cache));
     CHECK_OK(phicache_config_free(config));
 }
