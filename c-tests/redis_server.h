@@ -67,6 +67,15 @@ static inline void redis_server_pause(long milliseconds) {
     while (nanosleep(&time, &time) != 0 && errno == EINTR) continue;
 }
 
+/* Copies as much of a text as fits, and tells how long that is. */
+static inline size_t redis_server_copy(char *to, size_t capacity, const char *from) {
+    size_t len = strlen(from);
+    if (len >= capacity) len = capacity - 1;
+    memcpy(to, from, len);
+    to[len] = '\0';
+    return len;
+}
+
 /* The program's path in `program`; 0 where there is none. */
 static inline int redis_server_find(char *program, size_t capacity) {
     const char *const names[] = {"redis-server", "valkey-server"};
@@ -220,8 +229,7 @@ static inline long redis_server_ask(const redis_server *server, const char *comm
         answer[want] = '\0';
     } else {
         *end = '\0';
-        snprintf(answer, capacity, "%s", kind == '-' ? line : line + 1);
-        len = (long)strlen(answer);
+        len = (long)redis_server_copy(answer, capacity, kind == '-' ? line : line + 1);
     }
 done:
     close(connection);
