@@ -282,7 +282,7 @@ static void check_is_a_counted_miss(const char *change) {
     phicache_mice_cache *writer = new_cache(config, NULL, NULL), *parent, *child;
     char command[512], name[256];
     CHECK_OK(set(writer, safe_mice()));
-    snprintf(name, sizeof name, "%s", ask("RANDOMKEY"));
+    redis_server_copy(name, sizeof name, ask("RANDOMKEY"));
     CHECK_CONTAINS(name, ":-:effect:1:*");
     snprintf(command, sizeof command, change, name);
     CHECK(ask(command)[0] != '-');
@@ -314,7 +314,7 @@ static void a_record_of_another_question_is_a_counted_miss(void) {
     phicache_mice_cache *writer = new_cache(config, NULL, NULL), *reader = new_cache(config, NULL, NULL);
     char command[640], name[256];
     CHECK_OK(set(writer, damaged_mice()));
-    snprintf(name, sizeof name, "%s", ask("RANDOMKEY"));
+    redis_server_copy(name, sizeof name, ask("RANDOMKEY"));
     snprintf(command, sizeof command, "RENAME %s %.*s1:*", name, (int)(strstr(name, "effect:") + 7 - name), name);
     CHECK_TEXT(ask(command), "OK");
     check_miss(reader, 2);
