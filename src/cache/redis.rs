@@ -467,12 +467,14 @@ impl RedisCache {
         let deadline = Instant::now() + time;
         let mut pause = PAUSE.0;
         loop {
+            // Asked before the value: who completes it between the two questions is not taken for nobody.
+            let claimed = self.remote.is_claimed(key)?;
             let near = self.near.peek(key);
             if let Some(value) = near.map_or_else(|| self.fetch(key), |value| Ok(Some(value)))? {
                 self.near.count(true);
                 return Ok(Waited::Value(value));
             }
-            if !self.remote.is_claimed(key)? {
+            if !claimed {
                 return Ok(Waited::Nobody);
             }
             let left = deadline.saturating_duration_since(Instant::now());
