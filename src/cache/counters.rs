@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 
 use super::Refusal;
-use crate::store::{Record, Shared, SharedCell};
+use crate::store::{Record, Section, Shared, SharedCell};
 
 /// The seed's three figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,39 +43,73 @@ pub struct Stats {
 }
 
 /// The number of reasons for a refusal.
-pub(super) const REFUSALS: usize = Refusal::Server as usize + 1;
+pub(super) const REFUSALS: usize = REASONS.len();
+
+/// All of them, in their order.
+const REASONS: [Refusal; 7] = {
+    use Refusal::*;
+    let reasons = [Cut, Phi, Memory, Disabled, Capacity, Cleared, Server];
+    let mut at = 0;
+    while at < reasons.len() {
+        assert!(reasons[at] as usize == at);
+        at += 1;
+    }
+    reasons
+};
 
 /// The counters behind [`Stats`].
 ///
-/// Lookups are counted without locked instructions: each thread adds to numbers that it alone writes. The thread that made
-/// the cache has them here, others in a [`Stripes`] that comes with the first of them.
+/// Lookups, stores and refusals are counted without locked instructions: each thread adds to numbers that it alone writes.
+/// The thread that made the cache has them here, others in a [`Stripes`] that comes with the first of them.
 pub struct Counters {
-    own: Lookups,
+    own: Tally,
     /// Which thread's those are.
     owner: u32,
     others: SharedCell<Stripes>,
-    /// What the lookups had come to when they were last reset; and what nobody had a place for.
-    before: Lookups,
-    extra: Lookups,
-    stores: AtomicU64,
-    refused: [AtomicU64; REFUSALS],
+    /// What had been counted when it was last reset, less what nobody had a place for.
+    before: Tally,
     waits: AtomicU64,
     errors: AtomicU64,
     computations: AtomicU64,
     compute_ns: AtomicU64,
 }
 
-/// Lookups that found a value, and those that found none.
-#[derive(Default)]
-pub(super) struct Lookups {
-    hits: AtomicU64,
-    misses: AtomicU64,
+/// What happens most often.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Event {
+    Hit,
+    Miss,
+    Store,
+    Refusal(Refusal),
 }
 
-/// One cache line, so that threads do not take it from each other.
+impl Event {
+    const NUMBER: usize = 3 + REFUSALS;
+
+    #[inline(always)]
+    fn lookup(hit: bool) -> Self {
+        if hit { Event::Hit } else { Event::Miss }
+    }
+
+    #[inline(always)]
+    fn place(self) -> usize {
+        match self {
+            Event::Hit => 0,
+            Event::Miss => 1,
+            Event::Store => 2,
+            Event::Refusal(reason) => 3 + reason as usize,
+        }
+    }
+}
+
+/// How often each event came.
+#[derive(Default)]
+pub(super) struct Tally([AtomicU64; Event::NUMBER]);
+
+/// Whole cache lines, so that threads do not take them from each other.
 #[repr(align(64))]
 #[derive(Default)]
-struct Stripe(Lookups);
+struct Stripe(Tally);
 
 const STRIPES: usize = 16;
 
@@ -83,21 +117,17 @@ const STRIPES: usize = 16;
 #[derive(Default)]
 struct Stripes([Stripe; STRIPES]);
 
-impl Lookups {
+impl Tally {
     #[inline(always)]
-    fn of(&self, hit: bool) -> &AtomicU64 {
-        if hit { &self.hits } else { &self.misses }
+    fn of(&self, event: Event) -> &AtomicU64 {
+        &self.0[event.place()]
     }
 
     /// For the one thread that writes.
     #[inline(always)]
-    pub(super) fn add_alone(&self, hit: bool) {
-        let counter = self.of(hit);
+    pub(super) fn add_alone(&self, event: Event) {
+        let counter = self.of(event);
         counter.store(counter.load(Relaxed).wrapping_add(1), Relaxed);
-    }
-
-    fn add(&self, hit: bool) {
-        self.of(hit).fetch_add(1, Relaxed);
     }
 }
 
@@ -105,13 +135,10 @@ impl Counters {
     /// All zero; made by the thread of this record.
     pub fn new(maker: &Record) -> Self {
         Counters {
-            own: Lookups::default(),
+            own: Tally::default(),
             owner: maker.id(),
             others: SharedCell::new(),
-            before: Lookups::default(),
-            extra: Lookups::default(),
-            stores: AtomicU64::new(0),
-            refused: Default::default(),
+            before: Tally::default(),
             waits: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             computations: AtomicU64::new(0),
@@ -122,16 +149,24 @@ impl Counters {
     /// A lookup that found a value, or none.
     #[inline(always)]
     pub fn lookup(&self, record: &Record, hit: bool) {
-        if record.id() == self.owner {
-            self.own.add_alone(hit);
-        } else {
-            self.lookup_of_another(record.id(), hit);
+        match self.alone(record) {
+            Some(tally) => tally.add_alone(Event::lookup(hit)),
+            None => self.count_elsewhere(record, Event::lookup(hit)),
+        }
+    }
+
+    /// Something else that happened in this thread.
+    #[inline(always)]
+    pub(super) fn count(&self, event: Event) {
+        match Record::of_this_thread().and_then(|record| self.alone(record)) {
+            Some(tally) => tally.add_alone(event),
+            None => self.count_elsewhere(Section::enter().record(), event),
         }
     }
 
     /// The numbers to which this thread alone adds, if it has some already.
     #[inline(always)]
-    pub(super) fn alone(&self, record: &Record) -> Option<&Lookups> {
+    pub(super) fn alone(&self, record: &Record) -> Option<&Tally> {
         if record.id() == self.owner {
             return Some(&self.own);
         }
@@ -141,34 +176,26 @@ impl Counters {
     }
 
     #[inline(never)]
-    fn lookup_of_another(&self, id: u32, hit: bool) {
+    fn count_elsewhere(&self, record: &Record, event: Event) {
         match self.others.get_or_try_init(|| Shared::try_new(Stripes::default())) {
-            Err(_) => self.extra.add(hit),
-            Ok(stripes) => match stripes.0.get(id as usize) {
-                Some(stripe) if id as usize != STRIPES - 1 => stripe.0.add_alone(hit),
-                _ => stripes.0[STRIPES - 1].0.add(hit),
+            Err(_) => _ = self.before.of(event).fetch_sub(1, Relaxed),
+            Ok(stripes) => match self.alone(record) {
+                Some(tally) => tally.add_alone(event),
+                None => _ = stripes.0[STRIPES - 1].0.of(event).fetch_add(1, Relaxed),
             },
         }
     }
 
-    /// Lookups since the last reset. What is subtracted is read first: the rest only grows.
-    fn lookups(&self, hit: bool) -> u64 {
-        let before = self.before.of(hit).load(Acquire);
-        self.all_lookups(hit).wrapping_sub(before)
+    /// What came since the last reset. What is subtracted is read first: the rest only grows.
+    fn counted(&self, event: Event) -> u64 {
+        let before = self.before.of(event).load(Acquire);
+        self.ever_counted(event).wrapping_sub(before)
     }
 
-    fn all_lookups(&self, hit: bool) -> u64 {
+    fn ever_counted(&self, event: Event) -> u64 {
         let others = self.others.get().map_or(&[][..], |stripes| &stripes.0);
-        let all = others.iter().map(|stripe| &stripe.0).chain([&self.own, &self.extra]);
-        all.map(|lookups| lookups.of(hit).load(Relaxed)).fold(0, u64::wrapping_add)
-    }
-
-    pub(super) fn store(&self) {
-        self.stores.fetch_add(1, Relaxed);
-    }
-
-    pub(super) fn refuse(&self, reason: Refusal) {
-        self.refused[reason as usize].fetch_add(1, Relaxed);
+        let all = others.iter().map(|stripe| &stripe.0).chain([&self.own]);
+        all.map(|tally| tally.of(event).load(Relaxed)).fold(0, u64::wrapping_add)
     }
 
     pub(super) fn wait(&self) {
@@ -185,15 +212,15 @@ impl Counters {
     }
 
     pub(super) fn reset(&self) {
-        for hit in [true, false] {
-            self.before.of(hit).store(self.all_lookups(hit), Release);
+        for event in [Event::Hit, Event::Miss, Event::Store].into_iter().chain(REASONS.map(Event::Refusal)) {
+            self.before.of(event).store(self.ever_counted(event), Release);
         }
-        let counters = [&self.stores, &self.waits, &self.errors, &self.computations, &self.compute_ns];
-        counters.into_iter().chain(&self.refused).for_each(|counter| counter.store(0, Relaxed));
+        let counters = [&self.waits, &self.errors, &self.computations, &self.compute_ns];
+        counters.into_iter().for_each(|counter| counter.store(0, Relaxed));
     }
 
     pub(super) fn info(&self, size: u64) -> Info {
-        Info { hits: self.lookups(true), misses: self.lookups(false), size }
+        Info { hits: self.counted(Event::Hit), misses: self.counted(Event::Miss), size }
     }
 
     pub(super) fn stats(&self, size: u64, bytes: u64) -> Stats {
@@ -202,8 +229,8 @@ impl Counters {
         Stats {
             info,
             bytes,
-            stores: self.stores.load(Relaxed),
-            refused: std::array::from_fn(|reason| self.refused[reason].load(Relaxed)),
+            stores: self.counted(Event::Store),
+            refused: REASONS.map(|reason| self.counted(Event::Refusal(reason))),
             waits: self.waits.load(Relaxed),
             errors: self.errors.load(Relaxed),
             compute_ns,

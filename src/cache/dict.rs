@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Options;
 use super::entries::{Entries, Policy};
+use super::{Options, Refusal};
 use crate::config::Config;
 use crate::error::{Error, Result, try_owned};
 use crate::key::Fingerprint;
@@ -22,6 +22,14 @@ impl DictCache {
     /// An empty cache.
     pub fn dict(config: Arc<Config>, options: Options) -> Result<Shared<Self>> {
         Shared::try_new(Entries::new(Plain, config, options))
+    }
+}
+
+impl DictCache {
+    /// Refuses a value as `set` would, where that is easy to tell, and counts that.
+    #[inline(always)]
+    pub fn refuse_value_quickly(&self, key: &[u8], value: &[u8]) -> Option<Refusal> {
+        self.refuse_quickly(key, value.len(), None)
     }
 }
 

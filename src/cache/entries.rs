@@ -4,14 +4,14 @@
 
 use std::sync::Arc;
 
-use super::counters::{Counters, Info, Stats};
+use super::counters::{Counters, Event, Info, Stats};
 use super::memo::Prefixes;
 use super::{Options, Origin, Refusal, Stored, Value};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::store::{
-    Begin, Draft, EntryRef, First, Flight, Flights, Fresh, Hashed, Inserted, May, ORDINARY, Owner, Pinned, Section,
-    Shared, Table, gauge, weight,
+    Begin, Draft, EntryRef, First, Flight, Flights, Fresh, Hashed, Inserted, May, ORDINARY, Owner, Pinned, Record,
+    Section, Shared, Table, gauge, weight,
 };
 
 /// What one type of cache does differently.
@@ -69,6 +69,9 @@ pub(super) fn copy(value: &[u8], buffer: &mut [u8]) -> Result<usize> {
     room.copy_from_slice(value);
     Ok(value.len())
 }
+
+/// A key or a value of so many bytes is copied in no time.
+const SHORT: usize = 4096;
 
 /// How many lookups of a batch are under way at once.
 const BATCH: usize = 16;
@@ -138,6 +141,13 @@ impl<P: Policy> Entries<P> {
         self.quickly(section, key, |found| Some(Some(found.entry.value())), || Some(None))
     }
 
+    /// As [`Entries::read`], in the usual case; `look` may still say no.
+    #[inline(always)]
+    pub fn read_quickly<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Option<R>) -> Option<Option<R>> {
+        let section = Section::enter_quickly()?;
+        self.quickly(&section, key, |found| look(found.entry.value()).map(Some), || Some(None))
+    }
+
     /// A lookup in the usual case: the key is of ordinary length, one look decides, and this thread has its numbers. None
     /// in any other, or where `found` or `missing` answers None: then nothing has been counted.
     #[inline(always)]
@@ -158,7 +168,7 @@ impl<P: Policy> Entries<P> {
                 First::Missing => {
                     let counted = self.counters.alone(section.record())?;
                     let missing = missing()?;
-                    counted.add_alone(false);
+                    counted.add_alone(Event::Miss);
                     return Some(missing);
                 }
                 First::Unclear => return None,
@@ -167,7 +177,7 @@ impl<P: Policy> Entries<P> {
         };
         let counted = self.counters.alone(section.record())?;
         let found = found(Found { entry, origin })?;
-        counted.add_alone(true);
+        counted.add_alone(Event::Hit);
         Some(found)
     }
 
@@ -214,9 +224,11 @@ impl<P: Policy> Entries<P> {
                 self.table.fetch_bucket(&section, place);
                 len += 1;
             }
-            batch[..len].iter().for_each(|key| self.table.fetch_entry(&section, key));
-            for key in &batch[..len] {
-                let value = self.find(&section, key);
+            let mut seem = [None; BATCH];
+            seem.iter_mut().zip(&batch[..len]).for_each(|(seems, key)| *seems = self.table.fetch_entry(&section, key));
+            for (key, seems) in batch[..len].iter().zip(seem) {
+                let own = self.table.find_fetched(&section, key, seems);
+                let value = self.own_or_inherited(&section, key, own);
                 self.counters.lookup(section.record(), value.is_some());
                 if let Some(value) = value {
                     found(done, &section, value);
@@ -229,7 +241,12 @@ impl<P: Policy> Entries<P> {
     /// The value of a key, as long as the section lasts; counts nothing.
     #[inline(always)]
     pub(super) fn find<'s>(&self, section: &'s Section, key: &Hashed) -> Option<Found<'s>> {
-        match self.table.find(section, key) {
+        self.own_or_inherited(section, key, self.table.find(section, key))
+    }
+
+    #[inline(always)]
+    fn own_or_inherited<'s>(&self, section: &'s Section, key: &Hashed, own: Option<EntryRef<'s>>) -> Option<Found<'s>> {
+        match own {
             Some(entry) => Some(Found { entry, origin: Origin::Hit }),
             None => self.policy.inherited(section, key).map(|entry| Found { entry, origin: Origin::Parent }),
         }
@@ -250,7 +267,40 @@ impl<P: Policy> Entries<P> {
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
         self.policy.check(value)?;
         let refusal = self.policy.refuses(value, &self.config);
+        if refusal.is_none() && key.len().max(value.len()) <= SHORT {
+            return self.set_short(key, value);
+        }
         self.set_with(key, value.len(), refusal, |draft| draft.write(value))
+    }
+
+    /// Stores a value that may be copied while others who write wait.
+    fn set_short(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
+        let reason = match self.no_room(weight(key.len(), value.len()), gauge::UNLIMITED) {
+            Some(reason) => reason,
+            None => match self.table.set(key, value, self.max_bytes) {
+                Inserted::OverCapacity => Refusal::Capacity,
+                Inserted::NoMemory => return Err(Error::OutOfMemory(value.len())),
+                _ => {
+                    self.counters.count(Event::Store);
+                    return Ok(Ok(()));
+                }
+            },
+        };
+        self.counters.count(Event::Refusal(reason));
+        Ok(Err(reason))
+    }
+
+    /// Refuses a value of `len` bytes as [`Entries::set`] would, where that is easy to tell, and counts that.
+    #[inline(always)]
+    pub(super) fn refuse_quickly(&self, key: &[u8], len: usize, refusal: Option<Refusal>) -> Option<Refusal> {
+        let counted = self.counters.alone(Record::of_this_thread()?)?;
+        let reason = match refusal {
+            Some(reason) => reason,
+            None if gauge::refuses_quickly(weight(key.len(), len), self.config.maximum_memory()) => Refusal::Memory,
+            None => return None,
+        };
+        counted.add_alone(Event::Refusal(reason));
+        Some(reason)
     }
 
     /// Stores a value of `len` bytes that `write` puts into the entry, unless there is a refusal or no room: then
@@ -263,7 +313,7 @@ impl<P: Policy> Entries<P> {
         write: impl FnOnce(&mut Draft) -> Result<()>,
     ) -> Result<Stored> {
         if let Some(reason) = refusal.or_else(|| self.no_room(weight(key.len(), len), gauge::UNLIMITED)) {
-            self.counters.refuse(reason);
+            self.counters.count(Event::Refusal(reason));
             return Ok(Err(reason));
         }
         let mut draft = Draft::new(key, Some(&self.table));
@@ -377,7 +427,7 @@ impl<P: Policy> Entries<P> {
     fn insert(&self, fresh: Fresh, replace: bool) -> (Pinned, Inserted) {
         let (entry, inserted) = self.table.insert(fresh, replace, self.max_bytes);
         if matches!(inserted, Inserted::New | Inserted::Replaced) {
-            self.counters.store();
+            self.counters.count(Event::Store);
         }
         (entry, inserted)
     }
@@ -397,13 +447,13 @@ impl<P: Policy> Entries<P> {
 
     /// Counts a refusal.
     pub(super) fn refuse(&self, reason: Refusal) -> Refusal {
-        self.counters.refuse(reason);
+        self.counters.count(Event::Refusal(reason));
         reason
     }
 
     /// Counts a value that was stored.
     pub(super) fn count_store(&self) {
-        self.counters.store();
+        self.counters.count(Event::Store);
     }
 
     /// Counts a computation that succeeded.

@@ -164,6 +164,7 @@ impl Policy for Lineage {
 }
 
 impl Lineage {
+    #[inline(always)]
     fn refuses_phi(&self, phi: f64) -> Option<Refusal> {
         if self.subsystem.cut().is_some() {
             Some(Refusal::Cut)
@@ -177,8 +178,8 @@ impl Lineage {
     /// Whether an ancestor's record holds under the cut.
     #[inline]
     fn keeps(&self, entry: EntryRef) -> bool {
-        let mice = Mice::read(entry.value());
-        mice.is_ok_and(|mice| !self.subsystem.damages(mice.direction, mice.mechanism, mice.purview))
+        let mice = Mice::read_kept(entry.value());
+        mice.is_some_and(|mice| !self.subsystem.damages(mice.direction, mice.mechanism, mice.purview))
     }
 
     /// Counts the keys that are inherited: each in the nearest place that has it, unless the cut damages it there.
@@ -236,6 +237,12 @@ impl MiceCache {
             Some(reason) => Err(reason),
             None => Ok(()),
         }
+    }
+
+    /// Refuses a MICE as [`MiceCache::set_mice`] would, where that is easy to tell, and counts that.
+    #[inline(always)]
+    pub fn refuse_mice_quickly(&self, key: &[u8], mice: &Mice) -> Option<Refusal> {
+        self.refuse_quickly(key, mice.record_len(), self.policy().refuses_phi(mice.phi))
     }
 
     /// Stores a MICE. What refuses it is asked before anything is written: cut, φ, memory, in that order.

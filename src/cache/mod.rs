@@ -155,6 +155,16 @@ impl Cache {
         each!(self, near cache => cache.hit_quickly(key))
     }
 
+    /// As [`Entries::read`], in the usual case.
+    #[inline(always)]
+    pub fn read_quickly<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Option<R>) -> Option<Option<R>> {
+        match self {
+            // What is not near would be counted as a miss.
+            Cache::Redis(_) => None,
+            near => each!(near, near cache => cache.read_quickly(key, look)),
+        }
+    }
+
     /// As [`Cache::look`], in the usual case.
     #[inline(always)]
     pub fn look_quickly<'s>(&self, section: &'s Section, key: &[u8]) -> Option<Option<&'s [u8]>> {

@@ -3,6 +3,16 @@
 //! `phicache_cache` is what every cache can be seen as: the same handle under another type, from
 //! `phicache_…_cache_as_cache`. All functions may be called from any thread at once. A cache is freed by its own type's
 //! function only.
+//!
+//! ```c
+//! phicache_dict_cache *repertoires;
+//! phicache_cache *cache;
+//! phicache_info info;
+//! if (phicache_dict_cache_new(NULL, NULL, &repertoires) != PHICACHE_OK) return 1;
+//! phicache_dict_cache_as_cache(repertoires, &cache);
+//! if (phicache_cache_info(cache, &info) == PHICACHE_OK) use(info.hits, info.misses, info.size);
+//! phicache_dict_cache_free(repertoires);  // and with it the view
+//! ```
 
 use std::ffi::{c_char, c_void};
 
@@ -11,7 +21,7 @@ use super::callback::Computation;
 use super::handle::{self, handle};
 use super::input::bytes;
 use super::output::{optional, out};
-use super::quick;
+use super::quick::{self, Buffer};
 use super::types::*;
 use crate::cache::{Cache, Holder};
 use crate::error::{Error, Result};
@@ -76,6 +86,19 @@ extern "C" fn get(cache: *mut phicache_cache, key: phicache_bytes, out: *mut phi
 /// @return OK, MISS, or ERROR_BUFFER_TOO_SMALL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cache_get_into(
+    cache: *mut phicache_cache,
+    key: phicache_bytes,
+    buffer: *mut u8,
+    capacity: usize,
+    out_len: *mut usize,
+) -> phicache_status {
+    let read = |key: &[u8], buffer: Buffer| quick::any(cache)?.read_quickly(key, |value| buffer.take(value));
+    quick::get_into(key, buffer, capacity, out_len, read)
+        .unwrap_or_else(|| get_into(cache, key, buffer, capacity, out_len))
+}
+
+#[inline(never)]
+extern "C" fn get_into(
     cache: *mut phicache_cache,
     key: phicache_bytes,
     buffer: *mut u8,

@@ -2,6 +2,20 @@
 //!
 //! PyPhi's `DictCache`: values by keys, both bytes, as long as the memory limit allows. All functions may be called from
 //! any thread at once.
+//!
+//! ```c
+//! phicache_dict_cache *cache;
+//! phicache_value value;
+//! double phi = 0.25;
+//! phicache_bytes key = { (const uint8_t *)"phi", 3 }, bytes = { (const uint8_t *)&phi, sizeof phi };
+//! if (phicache_dict_cache_new(NULL, NULL, &cache) != PHICACHE_OK) return 1;
+//! if (phicache_dict_cache_set(cache, key, bytes) == PHICACHE_REFUSED_MEMORY) puts("no room; computing goes on");
+//! if (phicache_dict_cache_get(cache, key, &value) == PHICACHE_OK) {
+//!     use(value.data, value.len);
+//!     phicache_value_release(&value);
+//! }
+//! phicache_dict_cache_free(cache);
+//! ```
 
 use std::ffi::{c_char, c_void};
 
@@ -11,7 +25,7 @@ use super::callback::Computation;
 use super::handle::{self, create, live};
 use super::input::{bytes, config, fingerprint, options, text};
 use super::output::{optional, out};
-use super::quick;
+use super::quick::{self, Buffer};
 use super::types::*;
 use crate::cache::{Cache, DictCache, shared};
 use crate::error::Result;
@@ -124,6 +138,19 @@ pub unsafe extern "C" fn phicache_dict_cache_get_into(
     capacity: usize,
     out_len: *mut usize,
 ) -> phicache_status {
+    let read = |key: &[u8], buffer: Buffer| dict_quickly(cache)?.read_quickly(key, |value| buffer.take(value));
+    quick::get_into(key, buffer, capacity, out_len, read)
+        .unwrap_or_else(|| get_into(cache, key, buffer, capacity, out_len))
+}
+
+#[inline(never)]
+extern "C" fn get_into(
+    cache: *mut phicache_dict_cache,
+    key: phicache_bytes,
+    buffer: *mut u8,
+    capacity: usize,
+    out_len: *mut usize,
+) -> phicache_status {
     guard("phicache_dict_cache_get_into", || verb::get_into(|| dict(cache), key, buffer, capacity, out_len))
 }
 
@@ -152,6 +179,12 @@ pub unsafe extern "C" fn phicache_dict_cache_set(
     key: phicache_bytes,
     value: phicache_bytes,
 ) -> phicache_status {
+    let refused = quick::refuse(key, value, |key, value| dict_quickly(cache)?.refuse_value_quickly(key, value));
+    refused.unwrap_or_else(|| set(cache, key, value))
+}
+
+#[inline(never)]
+extern "C" fn set(cache: *mut phicache_dict_cache, key: phicache_bytes, value: phicache_bytes) -> phicache_status {
     guard("phicache_dict_cache_set", || verb::set(dict(cache), key, value))
 }
 

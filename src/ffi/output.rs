@@ -142,6 +142,7 @@ fn origin(origin: Origin) -> u32 {
 }
 
 /// The status of a refusal.
+#[inline]
 pub(super) fn refusal(reason: Refusal) -> phicache_status {
     match reason {
         Refusal::Cut => PHICACHE_REFUSED_CUT,
@@ -196,7 +197,21 @@ impl From<Stats> for phicache_stats {
     }
 }
 
+impl phicache_mice {
+    /// No MICE, in a struct of this version.
+    pub(super) const ZERO: Self = phicache_mice {
+        struct_size: size_of::<Self>(),
+        direction: 0,
+        reserved: 0,
+        mechanism: 0,
+        purview: 0,
+        phi: 0.0,
+        payload: phicache_bytes { data: ptr::null(), len: 0 },
+    };
+}
+
 impl From<Mice<'_>> for phicache_mice {
+    #[inline(always)]
     fn from(mice: Mice<'_>) -> Self {
         phicache_mice {
             struct_size: size_of::<Self>(),

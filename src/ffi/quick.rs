@@ -9,9 +9,10 @@ use std::hint::cold_path;
 use super::cache::CacheHandle;
 use super::handle::live;
 use super::input::usable;
-use super::output::place;
+use super::output::{place, refusal};
 use super::types::*;
-use crate::cache::{Cache, Value};
+use crate::cache::{Cache, MiceCache, Refusal, Value};
+use crate::iit::{Direction, Mice, NodeSet};
 use crate::store::{ORDINARY, section};
 
 /// A key, if it is an ordinary one.
@@ -50,6 +51,48 @@ pub(super) fn get(
     }
 }
 
+/// Where a value is copied to.
+pub(super) struct Buffer {
+    start: *mut u8,
+    capacity: usize,
+}
+
+impl Buffer {
+    /// Copies a value, if it fits, and tells its length.
+    #[inline(always)]
+    pub(super) fn take(&self, value: &[u8]) -> Option<usize> {
+        if value.len() > self.capacity {
+            return None;
+        }
+        // SAFETY: the buffer has room for so many bytes, by the header's conventions, and is not the library's.
+        unsafe { self.start.copy_from_nonoverlapping(value.as_ptr(), value.len()) };
+        Some(value.len())
+    }
+}
+
+/// Looks a key up and copies its value, which `read` does.
+#[inline(always)]
+pub(super) fn get_into(
+    key: phicache_bytes,
+    buffer: *mut u8,
+    capacity: usize,
+    out_len: *mut usize,
+    read: impl FnOnce(&[u8], Buffer) -> Option<Option<usize>>,
+) -> Option<phicache_status> {
+    let (out_len, key) = (place(out_len)?, ordinary(key)?);
+    usable(buffer.cast_const(), capacity)?;
+    match read(key, Buffer { start: buffer, capacity })? {
+        Some(len) => {
+            out_len.write(len);
+            Some(PHICACHE_OK)
+        }
+        None => {
+            out_len.write(0);
+            Some(PHICACHE_MISS)
+        }
+    }
+}
+
 /// Looks a key up that may be computed otherwise, which `hit` does.
 #[inline(always)]
 pub(super) fn memoize(
@@ -67,6 +110,82 @@ pub(super) fn memoize(
         code.write(0);
     }
     Some(PHICACHE_OK)
+}
+
+/// Refuses a value, which `refuse` does.
+#[inline(always)]
+pub(super) fn refuse(
+    key: phicache_bytes,
+    value: phicache_bytes,
+    refuse: impl FnOnce(&[u8], &[u8]) -> Option<Refusal>,
+) -> Option<phicache_status> {
+    refuse(ordinary(key)?, lent(value)?).map(refusal)
+}
+
+/// Refuses a MICE.
+#[inline(always)]
+pub(super) fn refuse_mice(
+    cache: *mut phicache_mice_cache,
+    key: phicache_bytes,
+    given: *const phicache_mice,
+) -> Option<phicache_status> {
+    let given = usable(given, 1)?.first()?;
+    if given.struct_size != size_of::<phicache_mice>() || given.phi.is_nan() {
+        return None;
+    }
+    let mice = Mice {
+        direction: match given.direction {
+            PHICACHE_CAUSE => Direction::Cause,
+            PHICACHE_EFFECT => Direction::Effect,
+            _ => return None,
+        },
+        mechanism: NodeSet(given.mechanism),
+        purview: NodeSet(given.purview),
+        phi: given.phi,
+        payload: lent(given.payload)?,
+    };
+    mice_cache(cache)?.refuse_mice_quickly(ordinary(key)?, &mice).map(refusal)
+}
+
+/// Looks a MICE up.
+#[inline(always)]
+pub(super) fn get_mice(
+    cache: *mut phicache_mice_cache,
+    key: phicache_bytes,
+    out_mice: *mut phicache_mice,
+    out: *mut phicache_value,
+) -> Option<phicache_status> {
+    let whole = usable(out_mice.cast_const(), 1)?.first()?.struct_size == size_of::<phicache_mice>();
+    if !whole {
+        return None;
+    }
+    let (out_mice, out, key) = (place(out_mice)?, place(out)?, ordinary(key)?);
+    match mice_cache(cache)?.get_quickly(key)? {
+        Some(value) => {
+            out_mice.write(Mice::read_kept(value.entry.value())?.into());
+            out.write(value.into());
+            Some(PHICACHE_OK)
+        }
+        None => {
+            out_mice.write(phicache_mice::ZERO);
+            out.write(phicache_value::ZERO);
+            Some(PHICACHE_MISS)
+        }
+    }
+}
+
+#[inline(always)]
+fn mice_cache<'c>(cache: *mut phicache_mice_cache) -> Option<&'c MiceCache> {
+    match &live::<CacheHandle, _>(cache)?.cache {
+        Cache::Mice(cache) => Some(cache),
+        _ => None,
+    }
+}
+
+/// Lent bytes, if they can be some.
+#[inline(always)]
+fn lent<'a>(bytes: phicache_bytes) -> Option<&'a [u8]> {
+    if bytes.len == 0 { Some(&[]) } else { usable(bytes.data, bytes.len) }
 }
 
 /// Looks a key up in a read section.

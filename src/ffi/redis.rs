@@ -19,7 +19,24 @@
 //! With `options.lease_ms`, of all processes that miss a key one computes, and `memoize` in the others waits. A process that
 //! dies delays them for that time at most; what comes later than that is not stored (REFUSED_CLEARED).
 //!
-//! Values are at most 512 MB long. In a cluster, the keys of one subsystem are on one node.
+//! Values are at most 512 MB long. In a cluster, the keys of one subsystem are on one node. What follows finds its value at the
+//! server or computes it, also when the server is down:
+//!
+//! ```c
+//! phicache_config *config;
+//! phicache_redis_cache *cache;
+//! if (phicache_config_new(&config) != PHICACHE_OK) return 1;
+//! phicache_config_set_redis_url(config, "redis://127.0.0.1:6379/0?timeout_ms=200");
+//! if (phicache_redis_cache_new(config, NULL, &cache) == PHICACHE_OK) {
+//!     phicache_value value;
+//!     if (phicache_redis_cache_memoize(cache, key, compute, NULL, NULL, &value, NULL) == PHICACHE_OK) {
+//!         use(value.data, value.len);
+//!         phicache_value_release(&value);
+//!     }
+//!     phicache_redis_cache_free(cache);
+//! }
+//! phicache_config_free(config);
+//! ```
 
 use std::ffi::{c_char, c_void};
 use std::time::Duration;

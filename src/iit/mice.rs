@@ -91,6 +91,20 @@ impl<'p> Mice<'p> {
         })
     }
 
+    /// Reads a record that was checked before it came into a cache.
+    #[inline(always)]
+    pub(crate) fn read_kept(record: &'p [u8]) -> Option<Self> {
+        let head: &[u8; RECORD_HEADER] = record.first_chunk()?;
+        let number = |at: usize| u64::from_le_bytes(head.as_chunks().0[at / 8]);
+        Some(Mice {
+            direction: if head[8] == 0 { Direction::Cause } else { Direction::Effect },
+            mechanism: NodeSet(number(16)),
+            purview: NodeSet(number(24)),
+            phi: f64::from_bits(number(32)),
+            payload: &record[RECORD_HEADER..],
+        })
+    }
+
     /// Reads a record from anywhere.
     pub fn read_checked(record: &'p [u8]) -> Result<Self> {
         let mice = Self::read(record)?;

@@ -117,6 +117,9 @@ impl Chunk {
                 return None;
             }
             (*chunk).used.store(used + size, Ordering::Relaxed);
+            if (*chunk).size >= MAPPED && !(*chunk).large {
+                system::ready(chunk.cast(), used, used + size, (*chunk).size);
+            }
             NonNull::new(chunk.byte_add(used).cast())
         }
     }
@@ -268,10 +271,11 @@ impl Arena {
         heap_bytes(size_of::<Self>()) + heap_bytes(size_of::<Account>()) + CHUNK_HEADER as u64
     }
 
-    /// A block for so many bytes, with a share in its chunk. `begin` writes the header while nobody else can see it.
+    /// A block for so many bytes; with a share in its chunk, if its entry has one that is counted. `begin` writes the header while nobody else can see it.
     pub(super) fn block(
         arena: Option<&Shared<Arena>>,
         bytes: usize,
+        counted: bool,
         begin: impl FnOnce(NonNull<Header>, *mut Chunk),
     ) -> Result<NonNull<Header>> {
         if bytes > isize::MAX as usize - (1 << 20) {
@@ -294,8 +298,10 @@ impl Arena {
             // SAFETY: free blocks are alive, and in this list alone.
             *free = unsafe { block.as_ref() }.next;
             let chunk = Header::chunk(block);
-            // SAFETY: the chunk is attached, so it is alive.
-            unsafe { (*chunk).share() };
+            if counted {
+                // SAFETY: the chunk is attached, so it is alive.
+                unsafe { (*chunk).share() };
+            }
             begin(block, chunk);
             return Ok(block);
         }
@@ -317,10 +323,17 @@ impl Arena {
                 unsafe { Chunk::carve(chunk, size) }.ok_or(Error::OutOfMemory(bytes))?
             }
         };
-        // SAFETY: the chunk is attached, so it is alive.
-        unsafe { (*chunk).share() };
+        if counted {
+            // SAFETY: the chunk is attached, so it is alive.
+            unsafe { (*chunk).share() };
+        }
         begin(block, chunk);
         Ok(block)
+    }
+
+    /// Notes an entry of this weight that comes into the table. Only by the one who writes to it.
+    pub(super) fn came(&self, weight: u64) {
+        self.in_table.store(self.in_table.load(Ordering::Relaxed) + weight, Ordering::Relaxed);
     }
 
     /// Lets all chunks go, for a table that lets all its entries go. Only by the one who writes to it.
@@ -441,6 +454,28 @@ mod system {
         let memory = unsafe { libc::mmap(ptr::null_mut(), size, access, kind, -1, 0) };
         if memory == libc::MAP_FAILED { ptr::null_mut() } else { memory.cast() }
     }
+
+    /// Has the system lay pages under what comes next, many at once, where the bytes from `used` to `end` enter a new step:
+    /// one by one, at the first touch of each, they take several times as long.
+    #[inline]
+    pub(super) fn ready(memory: *mut u8, used: usize, end: usize, size: usize) {
+        const STEP: usize = 128 << 10;
+        let (before, now) = ((used - 1) / STEP, (end - 1) / STEP);
+        if before != now || used == CHUNK_HEADER {
+            let start = now * STEP;
+            lay(memory.wrapping_add(start), STEP.min(size - start));
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[cold]
+    fn lay(start: *mut u8, len: usize) {
+        // SAFETY: the pages are ours, and stay as they are; where the system does not know this, the first touch does it.
+        unsafe { libc::madvise(start.cast(), len, libc::MADV_POPULATE_WRITE) };
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn lay(_start: *mut u8, _len: usize) {}
 
     /// # Safety
     /// The memory was taken with this size.

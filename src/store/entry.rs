@@ -482,44 +482,96 @@ impl Fresh {
     pub fn into_pinned(self) -> Pinned {
         self.0
     }
+}
 
-    /// Moves the entry to where a table that uses `arena` may take it in, if it is elsewhere: the table may have been
-    /// cleared since it was begun.
-    pub(super) fn move_to(&mut self, arena: &Shared<Arena>) -> Result<()> {
+/// What a table can take in.
+pub(super) trait Entrant {
+    fn key(&self) -> &[u8];
+
+    /// The bytes that it takes in the heap.
+    fn weight(&self) -> u64;
+
+    /// Makes it an entry of a table that uses `arena`, with a share of the table's, charged until it is freed; the table's
+    /// pointer to it is published after this. None where the limit forbids that. Only for the one who writes to the table.
+    fn enter(&mut self, arena: &Shared<Arena>, limit: u64) -> Result<Option<*mut Header>>;
+}
+
+impl Entrant for Fresh {
+    fn key(&self) -> &[u8] {
+        self.0.key()
+    }
+
+    fn weight(&self) -> u64 {
+        self.0.weight()
+    }
+
+    fn enter(&mut self, arena: &Shared<Arena>, limit: u64) -> Result<Option<*mut Header>> {
+        // The table may have been cleared since the entry was begun.
         // SAFETY: our share keeps the chunk alive.
         if !unsafe { (*Header::chunk(self.0.header)).is_attached_to(arena) } {
             self.0 = copy(&self.0, self.0.value().len(), Some(arena))?;
         }
-        Ok(())
-    }
-
-    /// Charges the entry, until it is freed, if `limit` allows that; and shares it with a table, whose pointer to it is
-    /// published after this. None where the limit forbids it.
-    pub(super) fn enter_table(&mut self, arena: &Arena, limit: u64) -> Option<*mut Header> {
-        let weight = self.0.weight();
+        let weight = self.weight();
         if !arena.account.charge(weight, limit) {
-            return None;
+            return Ok(None);
         }
-        arena.in_table.store(arena.in_table.load(Ordering::Relaxed) + weight, Ordering::Relaxed);
+        arena.came(weight);
         let header = self.0.header.as_ptr();
         // SAFETY: a Fresh is the only owner of its block: nobody else counts.
         unsafe { (*header).shares.store(IN_TABLE | CHARGED | 1, Ordering::Relaxed) };
-        Some(header)
+        Ok(Some(header))
+    }
+}
+
+/// A key and a value that have no entry yet. Once they have, nobody but the table has a share in it.
+pub(super) struct Unmade<'a> {
+    pub(super) key: &'a [u8],
+    pub(super) value: &'a [u8],
+}
+
+impl Entrant for Unmade<'_> {
+    fn key(&self) -> &[u8] {
+        self.key
+    }
+
+    fn weight(&self) -> u64 {
+        weight(self.key.len(), self.value.len())
+    }
+
+    fn enter(&mut self, arena: &Shared<Arena>, limit: u64) -> Result<Option<*mut Header>> {
+        let weight = self.weight();
+        if !arena.account.charge(weight, limit) {
+            return Ok(None);
+        }
+        let made = block(self.key, self.value.len(), IN_TABLE | CHARGED, Some(arena));
+        let header = made.inspect_err(|_| arena.account.discharge(weight))?.as_ptr();
+        arena.came(weight);
+        // SAFETY: the block is fresh, and has room for the value at its offset.
+        unsafe {
+            let start = header.cast::<u8>().add(value_offset(self.key.len()));
+            start.copy_from_nonoverlapping(self.value.as_ptr(), self.value.len());
+        }
+        Ok(Some(header))
     }
 }
 
 /// A new block for `key` and a value of `value_len` bytes that are not written yet.
 fn allocate(key: &[u8], value_len: usize, arena: Option<&Shared<Arena>>) -> Result<Pinned> {
+    Ok(Pinned { header: block(key, value_len, 1, arena)?, slot: ptr::null() })
+}
+
+/// A new block for `key` and a value that is not written yet, with these shares.
+fn block(key: &[u8], value_len: usize, shares: u32, arena: Option<&Shared<Arena>>) -> Result<NonNull<Header>> {
     if key.len() > KEY_MAX {
         return Err(Error::invalid(format!("a key of {} bytes; at most {KEY_MAX} are allowed", key.len())));
     }
     let bytes = value_offset(key.len()).checked_add(value_len).ok_or(Error::OutOfMemory(value_len))?;
-    let header = Arena::block(arena, bytes, |block, chunk| {
+    let header = Arena::block(arena, bytes, shares & COUNT != 0, |block, chunk| {
         let units = (block.addr().get() - chunk.addr()) / UNIT;
         // SAFETY: the block is fresh, and has room for the header.
         unsafe {
             block.write(Header {
-                shares: AtomicU32::new(1),
+                shares: AtomicU32::new(shares),
                 key_len: key.len() as u32,
                 units: units as u32,
                 value_len: u32::try_from(value_len).unwrap_or(LARGE),
@@ -529,7 +581,7 @@ fn allocate(key: &[u8], value_len: usize, arena: Option<&Shared<Arena>>) -> Resu
     })?;
     // SAFETY: the block has room for the key behind the header.
     unsafe { header.cast::<u8>().add(HEADER).copy_from_nonoverlapping(NonNull::from(key).cast(), key.len()) };
-    Ok(Pinned { header, slot: ptr::null() })
+    Ok(header)
 }
 
 /// The start of the value of a block that nobody else reads.

@@ -44,7 +44,7 @@ pub fn usage() -> Usage {
     super::reclaim::flush();
     let physical = physical();
     let limit = physical.min(group_limit().unwrap_or(u64::MAX)).max(1);
-    GAUGE.limit.store(limit, Relaxed);
+    GAUGE.limit.store(limit.min(i64::MAX as u64), Relaxed);
     let (resident, held) = GAUGE.sample();
     Usage { resident, limit, physical, held }
 }
@@ -70,9 +70,21 @@ pub fn admits(bytes: u64, maximum: f64) -> bool {
     GAUGE.admits(bytes, maximum)
 }
 
+/// Whether [`admits`] says no, which then need not be asked; false also where that is not to be told without a look.
+#[inline(always)]
+pub fn refuses_quickly(bytes: u64, maximum: f64) -> bool {
+    if maximum <= 0.0 {
+        return maximum == 0.0;
+    }
+    GAUGE.refuses_quickly(bytes, maximum)
+}
+
 /// The last sample. Its numbers are approximate under threads, so they are written without locks.
 struct Gauge {
+    /// 0 before the first.
     limit: AtomicU64,
+    /// What the caches may take or give back before there is another.
+    step: AtomicU64,
     resident: AtomicU64,
     held: AtomicU64,
     /// When it was taken.
@@ -83,46 +95,83 @@ struct Gauge {
 
 static GAUGE: Gauge = Gauge {
     limit: AtomicU64::new(0),
+    step: AtomicU64::new(0),
     resident: AtomicU64::new(0),
     held: AtomicU64::new(0),
     second: AtomicU64::new(0),
     admissions: AtomicU32::new(0),
-    refusals: AtomicU32::new(0),
+    // The first question is one for a sample.
+    refusals: AtomicU32::new(REFUSALS_PER_SAMPLE),
 };
 
 impl Gauge {
+    #[inline]
     fn admits(&self, bytes: u64, maximum: f64) -> bool {
-        let limit = match self.limit.load(Relaxed) {
-            0 => usage().limit,
-            limit => limit,
-        };
-        let grown = held() as i64 - self.held.load(Relaxed) as i64;
-        let asked = count(&self.admissions);
-        let stale = asked.is_multiple_of(QUESTIONS_PER_LOOK) && seconds() != self.second.load(Relaxed);
-        if stale || asked >= ADMISSIONS_PER_SAMPLE || grown.unsigned_abs() > limit / 400 {
-            self.sample();
+        let grown = self.grown();
+        if count(&self.admissions).is_multiple_of(QUESTIONS_PER_LOOK) || grown.unsigned_abs() > self.step.load(Relaxed)
+        {
+            self.look(grown);
         }
-        let allowed = (limit as f64 * (maximum / 100.0)) as u64;
-        if self.estimate().saturating_add(bytes) <= allowed {
-            return true;
-        }
-        if count(&self.refusals) < REFUSALS_PER_SAMPLE {
-            return false;
-        }
-        self.sample();
-        self.estimate().saturating_add(bytes) <= allowed
+        self.fits(bytes, maximum) || (count(&self.refusals) >= REFUSALS_PER_SAMPLE && self.fits_now(bytes, maximum))
     }
 
-    /// The resident size, as far as the caches have moved it since the last sample.
-    fn estimate(&self) -> u64 {
-        let grown = held() as i64 - self.held.load(Relaxed) as i64;
-        self.resident.load(Relaxed).saturating_add_signed(grown)
+    #[inline(always)]
+    fn refuses_quickly(&self, bytes: u64, maximum: f64) -> bool {
+        if self.fits(bytes, maximum) {
+            return false;
+        }
+        let (asked, refused) = (self.admissions.load(Relaxed) + 1, self.refusals.load(Relaxed) + 1);
+        if asked.is_multiple_of(QUESTIONS_PER_LOOK)
+            || refused >= REFUSALS_PER_SAMPLE
+            || self.grown().unsigned_abs() > self.step.load(Relaxed)
+        {
+            return false;
+        }
+        self.admissions.store(asked, Relaxed);
+        self.refusals.store(refused, Relaxed);
+        true
+    }
+
+    /// Samples again if it is time to.
+    #[inline(never)]
+    fn look(&self, grown: i64) {
+        let stale = seconds() != self.second.load(Relaxed);
+        let often = self.admissions.load(Relaxed) >= ADMISSIONS_PER_SAMPLE;
+        if stale || often || grown.unsigned_abs() > self.step.load(Relaxed) {
+            self.sample();
+        }
+    }
+
+    /// Whether so many bytes fit below the maximum, as far as the last sample knows; not before the first.
+    #[inline(always)]
+    fn fits(&self, bytes: u64, maximum: f64) -> bool {
+        // A difference in bytes of this size is exact as a double.
+        let resident = self.resident.load(Relaxed) as i64 + self.grown();
+        (resident as f64 + bytes.min(i64::MAX as u64) as i64 as f64) * 100.0
+            <= self.limit.load(Relaxed) as i64 as f64 * maximum
+    }
+
+    #[cold]
+    fn fits_now(&self, bytes: u64, maximum: f64) -> bool {
+        if self.limit.load(Relaxed) == 0 {
+            usage();
+        } else {
+            self.sample();
+        }
+        self.fits(bytes, maximum)
+    }
+
+    /// What the caches have taken since the last sample.
+    #[inline(always)]
+    fn grown(&self) -> i64 {
+        held().wrapping_sub(self.held.load(Relaxed)) as i64
     }
 
     fn sample(&self) -> (u64, u64) {
         let (resident, held) = (resident(), held());
         self.resident.store(resident, Relaxed);
         self.held.store(held, Relaxed);
+        self.step.store(self.limit.load(Relaxed) / 400, Relaxed);
         self.second.store(seconds(), Relaxed);
         self.admissions.store(0, Relaxed);
         self.refusals.store(0, Relaxed);

@@ -15,8 +15,8 @@ use super::lock::atomic::Ordering;
 use super::thread::{Record, global, with};
 
 /// A pile is sorted when so many things, or so many bytes, lie on it.
-const THINGS: usize = if cfg!(shuttle) { 1 } else { 64 };
-const BYTES: u64 = 64 << 10;
+const THINGS: usize = if cfg!(shuttle) { 1 } else { 256 };
+const BYTES: u64 = 256 << 10;
 
 /// The first field of whatever is retired besides entries: parts of tables.
 pub(super) struct Husk {
@@ -180,13 +180,10 @@ impl Default for Retired {
 /// Retires an entry.
 ///
 /// # Safety
-/// The entry was just taken out of its table, whose share in it is handed over.
+/// The entry was taken out of its table, whose share in it was counted ([`Header::count_table`]) and is handed over.
 pub(super) unsafe fn retire_entry(entry: *mut Header) {
     // SAFETY: the caller's promise.
-    retire(|pile| unsafe {
-        Header::count_table(entry);
-        pile.push_entry(entry);
-    });
+    retire(|pile| unsafe { pile.push_entry(entry) });
 }
 
 /// Retires a part of a table that takes about `bytes`, with what it holds.
@@ -265,7 +262,8 @@ fn sort(record: &'static Record) {
     let mut retired = record.retired.lock();
     if !left.is_empty() {
         retired.waiting.append(left);
-        retired.stamp = now;
+        // Another may have sorted the pile of this record meanwhile, at a later time.
+        retired.stamp = retired.stamp.max(now);
     }
     let bytes = retired.fresh.bytes + retired.waiting.bytes;
     let nothing = retired.fresh.is_empty() && retired.waiting.is_empty();

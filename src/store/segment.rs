@@ -19,8 +19,9 @@ const SLOTS: usize = 7;
 /// Entries that a segment takes for each bucket, on average: then nearly all stand in their own.
 const LOAD: usize = 5;
 
-/// One cache line.
-#[repr(C, align(64))]
+/// One cache line; a model checker's words are larger.
+#[cfg_attr(not(shuttle), repr(C, align(64)))]
+#[cfg_attr(shuttle, repr(C, align(4096)))]
 pub(super) struct Bucket {
     tags: AtomicU64,
     slots: [AtomicU64; SLOTS],
@@ -42,7 +43,7 @@ impl Tags {
         (hash >> 56).max(1)
     }
 
-    /// A bit for each slot that may have this tag; those that have it are among them.
+    /// A bit for each slot that may have this tag: the lowest of them has it, and all that have it are among them.
     #[inline(always)]
     fn matches(self, tag: u64) -> u64 {
         let zero_where_equal = self.0 ^ (tag * Self::ONES);
@@ -134,13 +135,17 @@ impl Bucket {
     /// The entries of this segment stay alive meanwhile.
     #[inline(always)]
     unsafe fn find(&self, tags: Tags, key: &Hashed) -> Option<(usize, Word)> {
-        let mut matches = tags.matches(Tags::of(key.hash));
+        let tag = Tags::of(key.hash);
+        let mut matches = tags.matches(tag);
         while matches != 0 {
             let slot = Tags::slot(matches);
             let word = self.word(slot);
-            // SAFETY: a slot that has or had a tag names an entry, which the caller keeps alive.
-            if word.is_of(key.hash) && same(unsafe { EntryRef::new(word.entry()) }.key(), key.key) {
-                return Some((slot, word));
+            if tags.get(slot) == tag && word.is_of(key.hash) {
+                // SAFETY: a slot with a tag names an entry, or did just now; the caller keeps it alive.
+                let entry = unsafe { EntryRef::new(word.entry()) };
+                if same(entry.key(), key.key) {
+                    return Some((slot, word));
+                }
             }
             matches &= matches - 1;
         }
@@ -156,7 +161,7 @@ impl Bucket {
 
 /// Whether two keys are equal; for those of 8 to 64 bytes without a call or a loop, by words that may overlap.
 #[inline(always)]
-fn same(a: &[u8], b: &[u8]) -> bool {
+pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
     let len = b.len();
     if len != a.len() {
         return false;
@@ -194,7 +199,10 @@ fn home(hash: u64, mask: usize) -> usize {
 }
 
 /// The lowest bit of a hash that chooses a bucket.
-const HOME: u32 = 32 + size_of::<Bucket>().ilog2();
+const HOME: u32 = {
+    assert!(size_of::<Bucket>().is_power_of_two());
+    32 + size_of::<Bucket>().ilog2()
+};
 
 impl Buckets {
     /// How far the last of so many buckets stands behind the first.
@@ -253,7 +261,7 @@ pub(super) unsafe fn find_first<'s>(buckets: Buckets, key: &Hashed) -> First<'s>
     }
     let word = bucket.word(Tags::slot(matches));
     if word.is_of(key.hash) {
-        // SAFETY: a slot that has or had a tag names an entry, which the caller keeps alive.
+        // SAFETY: a slot with a tag names an entry, or did just now; the caller keeps it alive.
         let entry: EntryRef<'s> = unsafe { EntryRef::new(word.entry()) };
         if same(entry.key(), key.key) {
             return First::Found(entry);
@@ -297,20 +305,27 @@ pub(super) mod ahead {
         fetch(buckets.home(key.hash));
     }
 
-    /// Fetches the entry that a key seems to have in its first bucket.
+    /// Fetches the entry that a key seems to have in its first bucket, and names it.
     ///
     /// # Safety
-    /// The buckets stay alive meanwhile.
+    /// As for [`find`].
     #[inline(always)]
-    pub(in crate::store) unsafe fn entry(buckets: Buckets, key: &Hashed) {
+    pub(in crate::store) unsafe fn entry<'s>(buckets: Buckets, key: &Hashed) -> Option<EntryRef<'s>> {
         // SAFETY: the span keeps the place inside.
         let bucket = unsafe { &*buckets.home(key.hash) };
         let matches = bucket.tags().matches(Tags::of(key.hash));
-        if matches != 0 {
-            let entry = bucket.word(Tags::slot(matches)).entry();
-            fetch(entry);
-            fetch(entry.wrapping_byte_add(64));
+        if matches == 0 {
+            return None;
         }
+        let word = bucket.word(Tags::slot(matches));
+        if !word.is_of(key.hash) {
+            return None;
+        }
+        let entry = word.entry();
+        fetch(entry);
+        fetch(entry.wrapping_byte_add(64));
+        // SAFETY: a slot with a tag names an entry, or did just now; the caller keeps it alive.
+        Some(unsafe { EntryRef::new(entry) })
     }
 
     #[inline(always)]
@@ -501,6 +516,25 @@ mod tests {
             }
         }
         assert_eq!(Tags(0).matches(7), 0);
+    }
+
+    #[test]
+    fn what_was_removed_is_not_found_beside_an_entry_with_the_lowest_tag() {
+        use super::super::entry::Draft;
+        let entries: Vec<_> = [b"a", b"b"].map(|key| Draft::new(key, None).finish().unwrap().into_pinned()).into();
+        let mut segment = Segment::try_new(1).unwrap();
+        // Both have tag 1; that of the empty slot behind differs from it by one.
+        let hash = |low: u64| 1 << 56 | low;
+        for (low, entry) in entries.iter().enumerate() {
+            segment.insert(entry.entry().as_ptr(), hash(low as u64));
+        }
+        let second = Hashed { key: b"b", hash: hash(1) };
+        let (place, _) = segment.find(&second).unwrap();
+        segment.remove(place, second.hash);
+        assert!(segment.find(&second).is_none());
+        let buckets = Buckets { first: segment.buckets().as_ptr(), span: Buckets::span(1) };
+        // SAFETY: buckets and entries live as long as this test.
+        assert!(unsafe { find(buckets, &second) }.is_none());
     }
 
     #[test]

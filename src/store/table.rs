@@ -17,7 +17,7 @@ use rapidhash::v3::RapidSecrets;
 
 use super::account::{Account, heap_bytes};
 use super::arena::{Arena, Detached};
-use super::entry::{EntryRef, Fresh, Header, Pinned};
+use super::entry::{Entrant, EntryRef, Fresh, Header, Pinned, Unmade};
 use super::hash::{Hashed, secrets};
 use super::lock::atomic::{AtomicPtr, AtomicU64, Ordering};
 use super::lock::{Mutex, MutexGuard};
@@ -108,32 +108,55 @@ impl Table {
         }
     }
 
-    /// Begins to fetch what [`Table::find`] will need then.
+    /// Begins to fetch what [`Table::find_fetched`] will need then: the entry that seems to be meant.
     #[inline(always)]
-    pub fn fetch_entry(&self, _section: &Section, key: &Hashed) {
+    pub fn fetch_entry<'s>(&self, _section: &'s Section, key: &Hashed) -> Option<EntryRef<'s>> {
         let directory = self.directory.load(Ordering::Acquire);
-        if !directory.is_null() {
-            // SAFETY: as for `find`.
-            unsafe { segment::ahead::entry(Directory::buckets(directory, key.hash), key) };
+        if directory.is_null() {
+            return None;
         }
+        // SAFETY: as for `find`.
+        unsafe { segment::ahead::entry(Directory::buckets(directory, key.hash), key) }
+    }
+
+    /// As [`Table::find`], once the entry that seems to be meant is there.
+    #[inline(always)]
+    pub fn find_fetched<'s>(
+        &self,
+        section: &'s Section,
+        key: &Hashed,
+        seems: Option<EntryRef<'s>>,
+    ) -> Option<EntryRef<'s>> {
+        seems.filter(|entry| segment::same(entry.key(), key.key)).or_else(|| self.find(section, key))
     }
 
     /// Takes an entry in, unless the table would come to hold more than `limit` bytes. Where the key has an entry already,
     /// `replace` says which of the two stays. Whatever happens, the maker gets the new entry back, pinned.
     pub fn insert(&self, mut fresh: Fresh, replace: bool, limit: u64) -> (Pinned, Inserted) {
-        let inserted = match self.try_insert(&mut fresh, replace, limit) {
-            // What was let go may have been counted still.
-            Inserted::OverCapacity if reclaim::is_anything_retired() => {
-                reclaim::flush();
-                self.try_insert(&mut fresh, replace, limit)
-            }
-            inserted => inserted,
-        };
+        let inserted = self.enter(&mut fresh, replace, limit);
         (fresh.into_pinned(), inserted)
     }
 
-    fn try_insert(&self, fresh: &mut Fresh, replace: bool, limit: u64) -> Inserted {
-        let key = Hashed::from(fresh.entry().key());
+    /// As [`Table::insert`] with `replace`, for a key and a value of which nobody has made an entry. Both are short: others
+    /// who write wait while they are copied.
+    pub fn set(&self, key: &[u8], value: &[u8], limit: u64) -> Inserted {
+        self.enter(&mut Unmade { key, value }, true, limit)
+    }
+
+    fn enter(&self, entrant: &mut impl Entrant, replace: bool, limit: u64) -> Inserted {
+        match self.try_enter(entrant, replace, limit) {
+            // What was let go may have been counted still.
+            Inserted::OverCapacity if reclaim::is_anything_retired() => {
+                reclaim::flush();
+                self.try_enter(entrant, replace, limit)
+            }
+            inserted => inserted,
+        }
+    }
+
+    #[inline]
+    fn try_enter(&self, entrant: &mut impl Entrant, replace: bool, limit: u64) -> Inserted {
+        let key = Hashed::from(entrant.key());
         let hash = key.hash;
         let writing = self.write();
         let known = |part: &mut Part| part.segment.find(&key);
@@ -142,36 +165,33 @@ impl Table {
                 return Inserted::Kept;
             }
             let Ok(arena) = self.arena() else { return Inserted::NoMemory };
-            if fresh.move_to(&arena).is_err() {
-                return Inserted::NoMemory;
-            }
-            let (Some(part), Some(entry)) = (self.part(hash), fresh.enter_table(&arena, limit)) else {
-                return Inserted::OverCapacity;
-            };
+            let Ok(made) = entrant.enter(&arena, limit) else { return Inserted::NoMemory };
+            let (Some(part), Some(entry)) = (self.part(hash), made) else { return Inserted::OverCapacity };
             part.segment.replace(place, entry, hash);
             self.leave(&arena, old);
-            self.changes.fetch_add(1, Ordering::Release);
+            self.changed(0);
             drop(writing);
             // SAFETY: the entry has just left the table.
             unsafe { retire_entry(old) };
             return Inserted::Replaced;
         }
-        match self.make_room(hash, fresh.entry().weight(), limit) {
+        match self.make_room(hash, entrant.weight(), limit) {
             Ok(true) => {}
             Ok(false) => return Inserted::OverCapacity,
             Err(_) => return Inserted::NoMemory,
         }
         let Ok(arena) = self.arena() else { return Inserted::NoMemory };
-        if fresh.move_to(&arena).is_err() {
-            return Inserted::NoMemory;
-        }
-        let (Some(part), Some(entry)) = (self.part(hash), fresh.enter_table(&arena, limit)) else {
-            return Inserted::OverCapacity;
-        };
+        let Ok(made) = entrant.enter(&arena, limit) else { return Inserted::NoMemory };
+        let (Some(part), Some(entry)) = (self.part(hash), made) else { return Inserted::OverCapacity };
         part.segment.insert(entry, hash);
-        self.len.fetch_add(1, Ordering::Relaxed);
-        self.changes.fetch_add(1, Ordering::Release);
+        self.changed(1);
         Inserted::New
+    }
+
+    /// Counts a change by which there are so many more entries. Only for the one who writes.
+    fn changed(&self, more: i64) {
+        self.len.store(self.len.load(Ordering::Relaxed).wrapping_add_signed(more), Ordering::Relaxed);
+        self.changes.store(self.changes.load(Ordering::Relaxed) + 1, Ordering::Release);
     }
 
     /// Takes the entry of `key` out; says whether there was one.
@@ -184,8 +204,7 @@ impl Table {
         if let Some(arena) = self.arena.get() {
             self.leave(arena, entry);
         }
-        self.len.fetch_sub(1, Ordering::Relaxed);
-        self.changes.fetch_add(1, Ordering::Release);
+        self.changed(-1);
         drop(writing);
         // SAFETY: the entry has just left the table.
         unsafe { retire_entry(entry) };
@@ -209,8 +228,8 @@ impl Table {
     /// Takes the directory, with all entries and the memory they stand in.
     fn take(&self) -> (*mut Directory, u64) {
         let _writing = self.write();
-        self.changes.fetch_add(1, Ordering::Release);
-        let len = self.len.swap(0, Ordering::Relaxed);
+        let len = self.len.load(Ordering::Relaxed);
+        self.changed(-(len as i64));
         let directory = self.directory.swap(ptr::null_mut(), Ordering::AcqRel);
         if let (Some(arena), false) = (self.arena.get(), directory.is_null()) {
             // SAFETY: the directory is ours now; readers do not look at its chunks.
@@ -237,10 +256,14 @@ impl Table {
         self.arena.lend().ok_or(Error::OutOfMemory(0))
     }
 
-    /// Takes an entry that leaves the table off what the arena knows to be in it. Only for the one who writes.
+    /// Takes an entry that leaves the table off what the arena knows to be in it, and makes the table's share a counted one.
+    /// Only for the one who writes, while it does: a moment later another may clear the table and let the memory go.
     fn leave(&self, arena: &Arena, entry: *mut Header) {
-        // SAFETY: the table's share keeps the entry alive.
-        let weight = unsafe { EntryRef::new(entry) }.weight();
+        // SAFETY: the table's share keeps the entry alive; it is ours now.
+        let weight = unsafe {
+            Header::count_table(entry);
+            EntryRef::new(entry).weight()
+        };
         arena.in_table.store(arena.in_table.load(Ordering::Relaxed) - weight, Ordering::Relaxed);
     }
 
@@ -383,14 +406,12 @@ impl Default for Table {
 
 impl Drop for Table {
     fn drop(&mut self) {
-        let (directory, _) = self.take();
-        if directory.is_null() {
+        if !self.directory.load(Ordering::Acquire).is_null() {
+            Self::retire(self.take().0);
+        } else if let Some(arena) = self.arena.get() {
             // What stands in the arena was never in the table.
-            if let Some(arena) = self.arena.get() {
-                arena.detach().give_up_unused();
-            }
+            arena.detach().give_up_unused();
         }
-        Self::retire(directory);
     }
 }
 

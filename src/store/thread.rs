@@ -54,6 +54,12 @@ impl Record {
         }
     }
 
+    /// The record of this thread, if it has one already.
+    #[inline(always)]
+    pub fn of_this_thread() -> Option<&'static Record> {
+        own()
+    }
+
     /// The record's number: small, and no other thread's of this process at the same time.
     #[inline]
     pub fn id(&self) -> u32 {
