@@ -1,4 +1,4 @@
-// test_read.cpp: values read in place, in a section.
+// test_read.cpp: values read in place, in a section; and many at once.
 #include "check.hpp"
 
 using namespace phicache;
@@ -27,8 +27,35 @@ static void a_section_reads_many_at_once() {
     CHECK(bytes(values[2]).size() == sizeof(double));
 }
 
+static void many_values_are_pinned_and_stored_at_once() {
+    dict_cache dict;
+    cache all = dict;
+    const std::vector<phicache_bytes> keys{bytes("a"), bytes("b")}, values{bytes("first"), bytes("")};
+    const std::vector<outcome> stored = all.set_many(keys, values);
+    CHECK_UINT(stored.size(), 2);
+    CHECK(stored[0].stored() && stored[1].stored());
+    const phicache_bytes asked[] = {bytes("b"), bytes("c"), bytes("a")};
+    const std::vector<value> found = all.get_many(asked);
+    dict.clear();
+    CHECK_UINT(found.size(), 3);
+    CHECK(found[0].data() != nullptr && found[0].empty());
+    CHECK(found[1].data() == nullptr);
+    CHECK_CHARS(found[2], "first");
+}
+
+static void what_is_refused_in_a_batch_is_told() {
+    config none;
+    none.settings().set_maximum_memory_percent(0);
+    dict_cache dict(none);
+    const phicache_bytes keys[] = {bytes("a"), bytes("b")};
+    for (const outcome one : dict.view().set_many(keys, keys)) CHECK(one == status::refused_memory);
+    CHECK_ERROR(status::error_invalid_argument, dict.view().set_many(keys, {}));
+}
+
 int main() {
     RUN(a_section_reads_in_place);
     RUN(a_section_reads_many_at_once);
+    RUN(many_values_are_pinned_and_stored_at_once);
+    RUN(what_is_refused_in_a_batch_is_told);
     return check_report();
 }

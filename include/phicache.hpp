@@ -47,6 +47,7 @@
 #include "phicache/compute.hpp"    // result; the way of a caller's function through C and back
 #include "phicache/lease.hpp"      // lease: single flight without callbacks
 #include "phicache/cache.hpp"      // dict_cache, cache
+#include "phicache/redis.hpp"      // redis_cache
 #include "phicache/read.hpp"       // read_section
 #include "phicache/purviews.hpp"   // purview_cache
 #include "phicache/function.hpp"   // memo, method

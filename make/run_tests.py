@@ -109,17 +109,22 @@ def component(name, *command):
     return skipped(f"cargo {name} is missing. To have it: rustup component add {package}")
 
 
+def put_on_path(build, *names):
+    """Puts programs on the PATH, where tests look for them; says which are missing, and so what they will not test."""
+    for name in names:
+        found = find_tool.find(name, build)
+        if found is None:
+            yield skipped(f"{name} is missing, so no test tests what needs it")
+        elif not shutil.which(name):
+            os.environ["PATH"] += os.pathsep + str(Path(found).parent)
+
+
 def rust_checks(build, jobs):
     yield component("fmt", CARGO, "fmt", "--check")
     yield component("clippy", CARGO, "clippy", "--all-targets", "--quiet", "--", "-D", "warnings")
     for features in [], ["--features", "redis"]:
         yield component("clippy", CARGO, "clippy", "--no-default-features", *features, "--quiet", "--", "-D", "warnings")
-    for name in "redis-server", "openssl":
-        found = find_tool.find(name, build)
-        if found is None:
-            yield skipped(f"{name} is missing, so tests/redis_server.rs does not test what needs it")
-        elif not shutil.which(name):
-            os.environ["PATH"] += os.pathsep + str(Path(found).parent)
+    yield from put_on_path(build, "redis-server", "openssl")
     yield check(as_cargo_counts, CARGO, "test", "--no-fail-fast")
     yield check(as_cargo_counts, CARGO, "test", "--no-default-features", "--test", "built_out")
     # The model checker exchanges the locks of the whole library, so it has a build of its own.
@@ -187,6 +192,7 @@ def sanitizer_checks(build, jobs):
     if cmake is None:
         yield as_one(False, "")
         return
+    yield from put_on_path(build, "redis-server")
     about_threads = "^(stress|threads|flight|lease|fork|registry|memo|memoize|mice|recursion)\\."
     for sanitizer, only in ("address,undefined", ()), ("thread", ("-R", about_threads)):
         if not has_sanitizer(sanitizer):
@@ -206,7 +212,10 @@ def memcheck_checks(build, jobs):
     if valgrind is None:
         yield skipped("valgrind is missing. To have it: apt-get install valgrind")
         return
+    yield from put_on_path(build, "redis-server")
     for program in sorted((build / "c-tests").glob("*.c11")):
+        if program.stem.startswith("redis") and not shutil.which("redis-server"):
+            continue
         if program.stem != "memory":  # it measures memory, of which valgrind takes its own
             # Leaks are the address sanitizer's: here a child of a fork would be blamed for what its parent holds.
             yield check(as_one, valgrind, "--quiet", "--error-exitcode=9", program)

@@ -100,6 +100,22 @@ void mice_caches_work() {
         0.5, 0.0);
 }
 
+void redis_caches_work() {
+    const expected<phicache::config> own = phicache::config::try_make();
+    REQUIRE(own.has_value());
+    CHECK(own->settings().try_set_redis_url("unix:///nowhere/at/all").has_value());
+    CHECK(phicache::try_redis_ping(*own).code() == status::error_redis);
+    CHECK(phicache::try_redis_available(*own).value() == false);
+    expected<phicache::redis_cache> cache = phicache::redis_cache::try_make({}, *own);
+    REQUIRE(cache.has_value());
+    CHECK(cache->try_set("key", 1).value() == status::refused_server);
+    CHECK_INT(*cache->try_memoize<int>("key", [] { return 7; }), 7);
+    const std::vector<phicache_bytes> keys{phicache::bytes("key")};
+    CHECK(cache->try_view()->try_get_many(keys)->at(0).data() == nullptr);
+    CHECK(cache->try_view()->try_set_many(keys, keys)->at(0) == status::refused_server);
+    CHECK(cache->try_view()->try_redis_health()->failures > 0);
+}
+
 /// Runs a call in a child process: what it writes to standard error, and whether it aborts.
 template <class Call>
 std::string last_words(Call&& call) {
@@ -142,6 +158,7 @@ int main() {
     RUN(functions_fail_by_what_they_return);
     RUN(memos_and_methods_work);
     RUN(mice_caches_work);
+    RUN(redis_caches_work);
     RUN(other_forms_end_the_program_with_one_line);
     return check_report();
 }

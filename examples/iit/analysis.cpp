@@ -66,9 +66,9 @@ double system_phi(const Structure& structure, const std::vector<EvaluatedCut>& c
 
 }  // namespace
 
-Result analyse(const Network& network, Reuse reuse) {
+Result analyse(const Network& network, Caching caching) {
     const auto start = std::chrono::steady_clock::now();
-    Session session(network, reuse);
+    Session session(network, caching);
     Result result;
     {
         System uncut(session);
@@ -80,6 +80,7 @@ Result analyse(const Network& network, Reuse reuse) {
     if (session.caches) session.caches->add_to(session.use);
     result.computed = session.computed;
     result.caches = session.use.list();
+    result.redis = session.redis;
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return result;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,9 @@ struct Result {
     double seconds = 0;
     Computed computed;
     std::vector<CacheUse> caches;
+    std::optional<RedisUse> redis;  // none where Redis is not used
 };
 
-Result analyse(const Network& network, Reuse reuse);
+Result analyse(const Network& network, Caching caching);
 
 }  // namespace iit

@@ -1,7 +1,5 @@
 #include "caches.hpp"
 
-#include <optional>
-
 namespace iit {
 namespace {
 
@@ -63,6 +61,12 @@ phicache::cut severed_by(const Network& network, const Cut& cut) {
     return phicache::cut::bipartition(network.nodes.size(), to_phicache(cut.from), to_phicache(cut.to));
 }
 
+// The MICE of a subsystem, which a cut one inherits.
+phicache::mice_cache mice_of(const phicache::subsystem& subsystem, Store store, const phicache::mice_cache* uncut = nullptr) {
+    return store == Store::redis ? phicache::mice_cache::redis(subsystem, uncut)
+                                 : phicache::mice_cache::dict(subsystem, uncut);
+}
+
 }  // namespace
 
 NetworkCaches::NetworkCaches()
@@ -88,22 +92,30 @@ void RepertoireCaches::add_to(CachesUse& use) const {
     add(use.small_phi, small_phi);
 }
 
-SystemCaches::SystemCaches(const Network& network)
+SystemCaches::SystemCaches(const Network& network, Store store)
     : repertoires(std::make_shared<RepertoireCaches>()),
       mice(nullptr),
       subsystem_(uncut_subsystem(network)),
+      store_(store),
       cut_(false),
       shares_repertoires_(false) {
-    mice = phicache::mice_cache::dict(subsystem_);
+    mice = mice_of(subsystem_, store_);
 }
 
 SystemCaches::SystemCaches(const SystemCaches& uncut, const Network& network, const Cut& cut, Reuse reuse)
     : repertoires(reuse == Reuse::cuts ? uncut.repertoires : std::make_shared<RepertoireCaches>()),
       mice(nullptr),
       subsystem_(uncut.subsystem_.under(severed_by(network, cut))),
+      store_(uncut.store_),
       cut_(true),
       shares_repertoires_(reuse == Reuse::cuts) {
-    mice = phicache::mice_cache::dict(subsystem_, &uncut.mice);
+    mice = mice_of(subsystem_, store_, &uncut.mice);
+}
+
+std::optional<phicache::pinned_mice> SystemCaches::known_mice(const phicache::key_bytes& key) {
+    auto known = mice.get(key);
+    ++(known ? hits_ : misses_);
+    return known;
 }
 
 phicache::key_bytes SystemCaches::key(Direction direction, NodeSet mechanism, NodeSet purview) const {
@@ -112,9 +124,15 @@ phicache::key_bytes SystemCaches::key(Direction direction, NodeSet mechanism, No
 
 void SystemCaches::add_to(CachesUse& use) const {
     if (!shares_repertoires_) repertoires->add_to(use);
-    const phicache_info info = mice.info();
-    add_counts(use.mice, info.hits, info.misses);
+    add_counts(use.mice, hits_, misses_);
     if (!cut_) add_contents(use.mice, mice);
+}
+
+std::optional<RedisUse> SystemCaches::redis() const {
+    if (store_ != Store::redis) return std::nullopt;
+    const phicache_redis_health health = mice.view().redis_health();
+    return RedisUse{phicache::config_ref().redis_url(), health.failures, health.refusals, health.skipped,
+                    health.last_error};
 }
 
 }  // namespace iit

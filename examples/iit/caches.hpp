@@ -1,12 +1,13 @@
 // What an analysis remembers: the caches of phicache that it uses, and how long each of them lives.
 //
 // Per network: the potential purviews of a mechanism, and the distances between repertoires. Per subsystem: MICE, those
-// of a cut inheriting from the uncut ones. Repertoires: per subsystem under Reuse::parent; under Reuse::cuts once for all
+// of a cut inheriting from the uncut ones; they may be in Redis, for all processes that analyse the network. Repertoires: per subsystem under Reuse::parent; under Reuse::cuts once for all
 // cuts, because their cut-scoped keys tell apart what has to be told apart and nothing else.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,15 @@
 namespace iit {
 
 enum class Reuse { none, parent, cuts };
+
+// Where MICE are kept: in this process, or at the configured Redis server.
+enum class Store { dict, redis };
+
+// How an analysis remembers.
+struct Caching {
+    Reuse reuse = Reuse::none;
+    Store store = Store::dict;
+};
 
 // A small phi with the partition that makes the smallest difference: these parts of mechanism and purview against the
 // rest of both. Both are empty when there is no such partition.
@@ -48,6 +58,15 @@ struct CachesUse {
     CacheUse distances{"distances"};
 
     std::vector<CacheUse> list() const { return {repertoires, single_nodes, small_phi, mice, purviews, distances}; }
+};
+
+// What the Redis server contributed, or why it did not.
+struct RedisUse {
+    std::string url;  // a password in it is masked
+    std::uint64_t failures = 0;
+    std::uint64_t refusals = 0;
+    std::uint64_t skipped = 0;  // operations that were not tried, because the server had just failed
+    std::string last_error;
 };
 
 // The caches that belong to a network.
@@ -82,11 +101,14 @@ struct RepertoireCaches {
 // The caches that belong to a subsystem.
 class SystemCaches {
   public:
-    explicit SystemCaches(const Network& network);                       // uncut
+    SystemCaches(const Network& network, Store store);  // uncut
     SystemCaches(const SystemCaches& uncut, const Network& network, const Cut& cut, Reuse reuse);
 
     std::shared_ptr<RepertoireCaches> repertoires;
     phicache::mice_cache mice;
+
+    // The record of a mechanism, if there is one.
+    std::optional<phicache::pinned_mice> known_mice(const phicache::key_bytes& key);
 
     // The cut-scoped key of what is computed from a mechanism and a purview.
     phicache::key_bytes key(Direction direction, NodeSet mechanism, NodeSet purview) const;
@@ -94,10 +116,17 @@ class SystemCaches {
     // Adds what these caches did; what they share with the uncut subsystem is left to it.
     void add_to(CachesUse& use) const;
 
+    // How the server is doing that has the MICE; nothing where they are in this process.
+    std::optional<RedisUse> redis() const;
+
   private:
     phicache::subsystem subsystem_;
+    Store store_;
     bool cut_;
     bool shares_repertoires_;
+    // Counted here: to tell the size, which `info` does too, a child in Redis looks at all records.
+    std::uint64_t hits_ = 0;
+    std::uint64_t misses_ = 0;
 };
 
 // Our directions and node sets as the library's.

@@ -26,8 +26,12 @@ int run(const std::vector<std::string>& arguments) {
     } catch (const iit::InputError& error) {
         throw iit::InputError(options.network + ": " + error.what());
     }
+    if (!options.redis_url.empty()) {
+        const auto set = phicache::config_ref().try_set_redis_url(options.redis_url);
+        if (!set) throw iit::UsageError(std::string("--redis-url: ") + set.error().what());
+    }
     std::vector<iit::Run> runs;
-    for (iit::Reuse reuse : options.runs) runs.push_back({reuse, iit::analyse(network, reuse)});
+    for (iit::Caching caching : options.runs) runs.push_back({caching, iit::analyse(network, caching)});
     if (options.json) {
         iit::print_json(std::cout, runs.front());
     } else {

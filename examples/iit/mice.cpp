@@ -20,7 +20,7 @@ std::vector<NodeSet> potential_purviews(const Session& session, const Connection
 Mice System::mice(Direction direction, NodeSet mechanism) {
     if (!caches_) return search_mice(direction, mechanism);
     const phicache::key_bytes key = phicache::mice_key(nullptr, to_phicache(direction), to_phicache(mechanism));
-    if (const auto known = caches_->mice.get(key)) return {direction, mechanism, known->purview().mask(), known->phi()};
+    if (const auto known = caches_->known_mice(key)) return {direction, mechanism, known->purview().mask(), known->phi()};
     const Mice found = search_mice(direction, mechanism);
     if (caches_->mice.would_store(found.phi)) {
         caches_->mice.set(key, phicache::mice{to_phicache(direction), to_phicache(mechanism), to_phicache(found.purview), found.phi});
@@ -29,6 +29,7 @@ Mice System::mice(Direction direction, NodeSet mechanism) {
 }
 
 Mice System::search_mice(Direction direction, NodeSet mechanism) {
+    if (!uncut_) ++session_.computed.uncut_mice;
     Mice best{direction, mechanism, 0, 0};
     const auto consider = [&](NodeSet purview) {
         if (connections_.reducible(direction, mechanism, purview)) return;

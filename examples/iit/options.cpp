@@ -25,8 +25,10 @@ Options parse_options(const std::vector<std::string>& arguments) {
         const std::string& argument = arguments[at];
         if (auto which = value_of("--cache", arguments, at)) {
             cache = *which;
-            if (cache == "redis") throw UsageError("--cache redis is not built into this version");
-            if (cache != "none" && cache != "dict") throw UsageError("--cache is none or dict, not '" + cache + "'");
+            if (cache != "none" && cache != "dict" && cache != "redis")
+                throw UsageError("--cache is none, dict or redis, not '" + cache + "'");
+        } else if (auto url = value_of("--redis-url", arguments, at)) {
+            options.redis_url = *url;
         } else if (auto how = value_of("--reuse", arguments, at)) {
             reuse = *how;
             if (reuse != "parent" && reuse != "cuts") throw UsageError("--reuse is parent or cuts, not '" + reuse + "'");
@@ -45,23 +47,29 @@ Options parse_options(const std::vector<std::string>& arguments) {
     if (files.size() > 1) throw UsageError("more than one network file given");
     options.network = files.front();
 
-    const Reuse with_caches = reuse == "parent" ? Reuse::parent : Reuse::cuts;
-    if (cache == "none") options.runs = {Reuse::none};
-    else if (cache == "dict" || options.json) options.runs = {with_caches};
-    else if (reuse.empty()) options.runs = {Reuse::none, Reuse::parent, Reuse::cuts};
-    else options.runs = {Reuse::none, with_caches};
+    if (!options.redis_url.empty() && cache != "redis") throw UsageError("--redis-url goes with --cache redis");
+
+    const Caching nothing{Reuse::none};
+    const Caching with_caches{reuse == "parent" ? Reuse::parent : Reuse::cuts, cache == "redis" ? Store::redis : Store::dict};
+    if (cache == "none") options.runs = {nothing};
+    else if (!cache.empty() || options.json) options.runs = {with_caches};
+    else if (reuse.empty()) options.runs = {nothing, {Reuse::parent}, {Reuse::cuts}};
+    else options.runs = {nothing, with_caches};
     return options;
 }
 
 const char* usage() {
-    return "usage: iit NETWORK.json [--cache none|dict] [--reuse parent|cuts] [--json]\n"
+    return "usage: iit NETWORK.json [--cache none|dict|redis] [--redis-url URL] [--reuse parent|cuts] [--json]\n"
            "\n"
            "Finds the maximally irreducible cause and effect of every mechanism of a network, evaluates every system\n"
            "cut, and says what the caches of phicache contributed.\n"
            "\n"
            "  --cache none    compute everything anew\n"
            "  --cache dict    remember results in this process\n"
+           "  --cache redis   as dict, and share the causes and effects with all processes that analyse this network\n"
            "                  (without --cache: first without, then with caches, and what they saved)\n"
+           "  --redis-url URL where the server is: redis://host:port/0, rediss://..., unix:///path/to/socket\n"
+           "                  (without it: PHICACHE_REDIS_URL, or redis://127.0.0.1:6379/0)\n"
            "  --reuse parent  each cut has caches of its own and inherits what the cut leaves alone, as in PyPhi\n"
            "  --reuse cuts    all cuts share their caches through cut-scoped keys (default)\n"
            "  --json          print one JSON object; one analysis, with caches unless --cache none says otherwise\n"

@@ -13,7 +13,8 @@ struct Options {
     std::string network;      // the path of the file to read
     bool json = false;
     bool help = false;
-    std::vector<Reuse> runs;  // the analyses to do, one after the other
+    std::string redis_url;      // where the server is; empty: where the environment says
+    std::vector<Caching> runs;  // the analyses to do, one after the other
 };
 
 // A command line that makes no sense; what() is one line.

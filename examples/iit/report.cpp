@@ -36,13 +36,10 @@ std::string phi_text(double phi) {
     return text;
 }
 
-const char* name_of(Reuse reuse) {
-    switch (reuse) {
-        case Reuse::none: return "no caches";
-        case Reuse::parent: return "dict, reuse parent";
-        case Reuse::cuts: return "dict, reuse cuts";
-    }
-    return "";
+std::string name_of(Caching caching) {
+    if (caching.reuse == Reuse::none) return "no caches";
+    const char* store = caching.store == Store::redis ? "redis" : "dict";
+    return std::string(store) + (caching.reuse == Reuse::parent ? ", reuse parent" : ", reuse cuts");
 }
 
 void print_structure(std::ostream& out, const Result& result) {
@@ -69,9 +66,19 @@ void print_phi(std::ostream& out, const Result& result) {
         << names(smallest->cut.from) << " to " << names(smallest->cut.to) << ")\n";
 }
 
+// Whether the MICE were shared: a server that fails costs time, never a result.
+void print_redis(std::ostream& out, const RedisUse& redis, const Computed& computed) {
+    out << "  mice are shared at " << redis.url << ": of those of the uncut system, " << grouped(computed.uncut_mice)
+        << " were not there\n";
+    if (redis.failures + redis.refusals + redis.skipped == 0) return;
+    out << "  the Redis server was no help: operations that failed " << grouped(redis.failures) << ", that it refused "
+        << grouped(redis.refusals) << ", that were not tried " << grouped(redis.skipped) << "; the last error:\n    "
+        << redis.last_error << "\n";
+}
+
 void print_caches(std::ostream& out, const Run& run) {
-    out << "\n" << name_of(run.reuse) << ": " << format("%.3f s", run.result.seconds) << "\n";
-    if (run.reuse == Reuse::none) return;
+    out << "\n" << name_of(run.caching) << ": " << format("%.3f s", run.result.seconds) << "\n";
+    if (run.caching.reuse == Reuse::none) return;
     out << "  cache          caches        hits      misses   hits of all     entries        bytes\n";
     for (const CacheUse& use : run.result.caches) {
         const std::uint64_t asked = use.hits + use.misses;
@@ -80,6 +87,7 @@ void print_caches(std::ostream& out, const Run& run) {
                       grouped(use.hits).c_str(), grouped(use.misses).c_str(), share, grouped(use.size).c_str(),
                       grouped(use.bytes).c_str());
     }
+    if (run.result.redis) print_redis(out, *run.result.redis, run.result.computed);
 }
 
 // How many times more `before` is than `after`.
@@ -89,7 +97,7 @@ void print_savings(std::ostream& out, const std::vector<Run>& runs) {
     out << "\ncomputed               repertoires   of single nodes   small-phi searches   seconds\n";
     for (const Run& run : runs) {
         const Computed& computed = run.result.computed;
-        out << format("  %-18s %13s %17s %20s %9.3f\n", name_of(run.reuse), grouped(computed.repertoires).c_str(),
+        out << format("  %-18s %13s %17s %20s %9.3f\n", name_of(run.caching).c_str(), grouped(computed.repertoires).c_str(),
                       grouped(computed.single_node_repertoires).c_str(), grouped(computed.small_phi_searches).c_str(),
                       run.result.seconds);
     }
@@ -102,7 +110,7 @@ void print_savings(std::ostream& out, const std::vector<Run>& runs) {
             auto fewer = [&](std::uint64_t Computed::*count) {
                 return times(static_cast<double>(before.computed.*count), static_cast<double>(after.computed.*count));
             };
-            out << "  " << name_of(runs[later].reuse) << " against " << name_of(runs[earlier].reuse) << "\n"
+            out << "  " << name_of(runs[later].caching) << " against " << name_of(runs[earlier].caching) << "\n"
                 << format("  %-18s %13s %17s %20s %9s\n", "", fewer(&Computed::repertoires).c_str(),
                           fewer(&Computed::single_node_repertoires).c_str(), fewer(&Computed::small_phi_searches).c_str(),
                           times(before.seconds, after.seconds).c_str());
@@ -116,6 +124,16 @@ double disagreement(const Result& a, const Result& b) {
     for (std::size_t i = 0; i < a.mice.size(); ++i) largest = std::max(largest, std::abs(a.mice[i].phi - b.mice[i].phi));
     for (std::size_t i = 0; i < a.cuts.size(); ++i) largest = std::max(largest, std::abs(a.cuts[i].phi - b.cuts[i].phi));
     return largest;
+}
+
+// A text in JSON, which has no control characters.
+std::string json_text(const std::string& text) {
+    std::string quoted = "\"";
+    for (char c : text) {
+        if (c == '"' || c == '\\') quoted += '\\';
+        quoted += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+    }
+    return quoted + "\"";
 }
 
 std::string json_nodes(NodeSet nodes) { return nodes == 0 ? "[]" : "[" + names(nodes) + "]"; }
@@ -156,14 +174,21 @@ void print_json(std::ostream& out, const Run& run) {
     out << "],\n \"phi\": " << phi_text(result.phi) << ",\n \"seconds\": " << format("%.6f", result.seconds)
         << ",\n \"computed\": {\"repertoires\": " << result.computed.repertoires
         << ", \"single_node_repertoires\": " << result.computed.single_node_repertoires
-        << ", \"small_phi_searches\": " << result.computed.small_phi_searches << "},\n \"cache\": {";
+        << ", \"small_phi_searches\": " << result.computed.small_phi_searches << ", \"uncut_mice\": " << result.computed.uncut_mice
+        << "},\n \"cache\": {";
     separator = "";
     for (const CacheUse& use : result.caches) {
         out << separator << "\n  \"" << use.name << "\": {\"caches\": " << use.caches << ", \"hits\": " << use.hits
             << ", \"misses\": " << use.misses << ", \"size\": " << use.size << ", \"bytes\": " << use.bytes << "}";
         separator = ",";
     }
-    out << "}}\n";
+    out << "}";
+    if (const auto& redis = result.redis) {
+        out << ",\n \"redis\": {\"url\": " << json_text(redis->url) << ", \"failures\": " << redis->failures
+            << ", \"refusals\": " << redis->refusals << ", \"skipped\": " << redis->skipped
+            << ", \"last_error\": " << json_text(redis->last_error) << "}";
+    }
+    out << "}\n";
 }
 
 }  // namespace iit

@@ -11,7 +11,7 @@ namespace iit {
 
 // One analysis and the way it was cached.
 struct Run {
-    Reuse reuse;
+    Caching caching;
     Result result;
 };
 

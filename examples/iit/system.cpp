@@ -9,13 +9,13 @@
 
 namespace iit {
 
-Session::Session(const Network& analysed, Reuse how)
-    : network(analysed), reuse(how), subsets(subsets_by_size(analysed.all())) {
+Session::Session(const Network& analysed, Caching how)
+    : network(analysed), reuse(how.reuse), store(how.store), subsets(subsets_by_size(analysed.all())) {
     if (reuse != Reuse::none) caches.emplace();
 }
 
 System::System(Session& session) : session_(session), uncut_(nullptr), connections_(session.network, nullptr) {
-    if (session.caches) caches_.emplace(session.network);
+    if (session.caches) caches_.emplace(session.network, session.store);
 }
 
 System::System(const System& uncut, const Cut& cut)
@@ -24,7 +24,9 @@ System::System(const System& uncut, const Cut& cut)
 }
 
 System::~System() {
-    if (caches_) caches_->add_to(session_.use);
+    if (!caches_) return;
+    caches_->add_to(session_.use);
+    session_.redis = caches_->redis();
 }
 
 template <class Compute>

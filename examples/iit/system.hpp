@@ -21,6 +21,7 @@ struct Computed {
     std::uint64_t repertoires = 0;
     std::uint64_t single_node_repertoires = 0;
     std::uint64_t small_phi_searches = 0;
+    std::uint64_t uncut_mice = 0;  // of the uncut system
 };
 
 // The maximally irreducible cause or effect of a mechanism: the purview with the largest small phi, which is 0 when all
@@ -34,14 +35,16 @@ struct Mice {
 
 // One analysis of one network: what all its systems share.
 struct Session {
-    Session(const Network& analysed, Reuse how);
+    Session(const Network& analysed, Caching how);
 
     const Network& network;
     const Reuse reuse;
+    const Store store;
     const std::vector<NodeSet> subsets;  // of all nodes, by size: the mechanisms, and the purviews
     Computed computed;
     std::optional<NetworkCaches> caches;  // none under Reuse::none
     CachesUse use;                        // of the systems that are gone
+    std::optional<RedisUse> redis;        // likewise; none where Redis is not used
 };
 
 // The numbers of a repertoire: pinned in a cache, or in a buffer that serves one repertoire after the other.

@@ -4,7 +4,16 @@
 #error "include phicache.hpp"
 #endif
 
+#include <chrono>
+
 PHICACHE_HPP_BEGIN
+
+namespace detail {
+
+/// Milliseconds for C; negative ones are more than it takes.
+inline std::uint64_t to_c(std::chrono::milliseconds time) noexcept { return static_cast<std::uint64_t>(time.count()); }
+
+}  // namespace detail
 
 /// No limit, where a maximum memory percentage is expected.
 inline constexpr double memory_unlimited = PHICACHE_MEMORY_UNLIMITED;
@@ -78,6 +87,34 @@ public:
     void set_redis_namespace(text name) const { try_set_redis_namespace(name).value(); }
     expected<void> try_set_redis_namespace(text name) const {
         return detail::checked(phicache_config_set_redis_namespace(handle_, name.c_str()));
+    }
+
+    /// Who logs in at the server, in place of what the URL says; null is what the URL says. No message ever has the
+    /// password.
+    void set_redis_login(text user, text password) const { try_set_redis_login(user, password).value(); }
+    expected<void> try_set_redis_login(text user, text password) const {
+        return detail::checked(phicache_config_set_redis_login(handle_, user.c_str(), password.c_str()));
+    }
+
+    /// What one operation at the server may take, from its beginning to its last byte: a millisecond to an hour.
+    std::chrono::milliseconds redis_timeout() const { return try_redis_timeout().value(); }
+    expected<std::chrono::milliseconds> try_redis_timeout() const {
+        return read<std::chrono::milliseconds, std::uint64_t>(phicache_config_get_redis_timeout_ms);
+    }
+    void set_redis_timeout(std::chrono::milliseconds time) const { try_set_redis_timeout(time).value(); }
+    expected<void> try_set_redis_timeout(std::chrono::milliseconds time) const {
+        return detail::checked(phicache_config_set_redis_timeout_ms(handle_, detail::to_c(time)));
+    }
+
+    /// Whether caches in Redis have the whole database, as PyPhi's do: `clear` empties it, whoever else keeps something
+    /// there. Otherwise they use the keys of the namespace and no others.
+    bool redis_whole_database() const { return try_redis_whole_database().value(); }
+    expected<bool> try_redis_whole_database() const {
+        return read<bool, std::int32_t>(phicache_config_get_redis_whole_database);
+    }
+    void set_redis_whole_database(bool enabled) const { try_set_redis_whole_database(enabled).value(); }
+    expected<void> try_set_redis_whole_database(bool enabled) const {
+        return detail::checked(phicache_config_set_redis_whole_database(handle_, enabled));
     }
 
     phicache_config* handle() const noexcept { return handle_; }

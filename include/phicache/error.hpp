@@ -27,13 +27,14 @@ enum class status : std::int32_t {
     lease = PHICACHE_LEASE,                        ///< The caller is to compute the value.
     busy = PHICACHE_BUSY,                          ///< Another computes the value.
     timeout = PHICACHE_TIMEOUT,
+    refused_server = PHICACHE_REFUSED_SERVER,      ///< The server failed.
     error_invalid_argument = PHICACHE_ERROR_INVALID_ARGUMENT,
     error_invalid_handle = PHICACHE_ERROR_INVALID_HANDLE,
     error_callback = PHICACHE_ERROR_CALLBACK,    ///< The caller's function failed; see `callback_code()`.
     error_recursion = PHICACHE_ERROR_RECURSION,  ///< A computation asked for the key that it computes.
     error_buffer_too_small = PHICACHE_ERROR_BUFFER_TOO_SMALL,
     error_out_of_memory = PHICACHE_ERROR_OUT_OF_MEMORY,
-    error_redis = PHICACHE_ERROR_REDIS,
+    error_redis = PHICACHE_ERROR_REDIS,  ///< The server could not be asked, or refused; the message says why.
     error_unsupported = PHICACHE_ERROR_UNSUPPORTED,
     error_panic = PHICACHE_ERROR_PANIC,
     error_configuration = PHICACHE_ERROR_CONFIGURATION,

@@ -179,7 +179,8 @@ public:
                                          const cache_options& options = {}, config_ref settings = {}) {
         return make(phicache_dict_mice_cache_new, system, parent, options, settings);
     }
-    /// PyPhi's RedisMICECache: on the configured server.
+    /// PyPhi's RedisMICECache: on the configured server, for all processes that compute this system. The parent is in
+    /// Redis too.
     static mice_cache redis(const subsystem& system, const mice_cache* parent = nullptr,
                             const cache_options& options = {}, config_ref settings = {}) {
         return try_redis(system, parent, options, settings).value();

@@ -335,7 +335,18 @@ impl RedisCache {
     /// Stores a value, over the one that the key may have; a refusal leaves that as it was.
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
         self.near.policy().check(value)?;
-        self.set_with(key, |draft| draft.write(value))
+        match self.keeps_near() {
+            true => self.set_with(key, |draft| draft.write(value)),
+            false => self.set_far(key, value),
+        }
+    }
+
+    /// Stores a value that is not kept near, from where it is: it may be long.
+    fn set_far(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
+        match self.near.policy().refuses(value, self.near.config()) {
+            Some(reason) => Ok(Err(self.near.refuse(reason))),
+            None => Ok(self.settle(self.remote.store(key, value)?, false)),
+        }
     }
 
     /// Stores a MICE, unless the subsystem is cut.
@@ -456,12 +467,14 @@ impl RedisCache {
         let deadline = Instant::now() + time;
         let mut pause = PAUSE.0;
         loop {
+            // Asked before the value: who completes it between the two questions is not taken for nobody.
+            let claimed = self.remote.is_claimed(key)?;
             let near = self.near.peek(key);
             if let Some(value) = near.map_or_else(|| self.fetch(key), |value| Ok(Some(value)))? {
                 self.near.count(true);
                 return Ok(Waited::Value(value));
             }
-            if !self.remote.is_claimed(key)? {
+            if !claimed {
                 return Ok(Waited::Nobody);
             }
             let left = deadline.saturating_duration_since(Instant::now());

@@ -133,6 +133,9 @@ pub(super) fn struct_size<T>(given: *const T, least: usize, name: &'static str) 
     }
 }
 
+/// Three thousand years: no server takes a time that ends beyond its calendar.
+const LONGEST_MS: u64 = 100_000_000_000_000;
+
 /// What a cache is given, and the name it gets; NULL is the default, without a name.
 pub(super) fn options<'a>(options: *const phicache_cache_options) -> Result<(Options, Option<&'a str>)> {
     if options.is_null() {
@@ -140,9 +143,13 @@ pub(super) fn options<'a>(options: *const phicache_cache_options) -> Result<(Opt
     }
     let given = growing(options, "options")?;
     let positive = |number: u64| (number > 0).then_some(number);
+    let time = |milliseconds: u64, name| match milliseconds <= LONGEST_MS {
+        true => Ok(positive(milliseconds).map(Duration::from_millis)),
+        false => Err(Error::invalid(format!("options->{name} is {milliseconds}; expected at most {LONGEST_MS}"))),
+    };
     let remote = RemoteOptions {
-        ttl: positive(given.ttl_ms).map(Duration::from_millis),
-        lease: positive(given.lease_ms).map(Duration::from_millis),
+        ttl: time(given.ttl_ms, "ttl_ms")?,
+        lease: time(given.lease_ms, "lease_ms")?,
         strict: given.server_errors != 0,
     };
     let options = Options { max_bytes: positive(given.max_bytes), remote };

@@ -123,7 +123,7 @@ impl Node {
     }
 
     fn session(&self, operation: Operation, pass: Pass) -> Answer<Session<'_>> {
-        let (connection, used) = match self.pool.take(operation.deadline.began()) {
+        let (connection, used) = match self.pool.take(operation.deadline.began(), &self.access.tally) {
             Some(mut connection) => {
                 connection.begin(operation.deadline);
                 (connection, true)

@@ -11,6 +11,7 @@
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
+use super::tally::Tally;
 use crate::store::lock::{Mutex, process};
 
 /// How many connections wait idle.
@@ -32,13 +33,14 @@ struct Idle {
 }
 
 impl Pool {
-    /// The connection that was used last, if it is still good.
-    pub fn take(&self, now: Instant) -> Option<Box<Connection>> {
+    /// The connection that was used last, if it is still good. Those that broke while idle are counted.
+    pub fn take(&self, now: Instant, tally: &Tally) -> Option<Box<Connection>> {
         loop {
             let mut connection = self.with(|idle| idle.connections.pop())?;
             if now.saturating_duration_since(connection.used()) < TRUSTED || connection.is_quiet() {
                 return Some(connection);
             }
+            tally.broke();
         }
     }
 

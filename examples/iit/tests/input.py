@@ -71,6 +71,9 @@ BAD_COMMAND_LINES = [
     ["NETWORK", "--cache"],
     ["NETWORK", "--cache", "memory"],
     ["NETWORK", "--reuse", "all"],
+    ["NETWORK", "--cache", "redis", "--redis-url", "http://localhost"],
+    ["NETWORK", "--cache", "redis", "--redis-url"],
+    ["NETWORK", "--cache", "dict", "--redis-url", "redis://localhost"],
     ["/no/such/network.json"],
     ["/"],
 ]

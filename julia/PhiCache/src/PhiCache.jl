@@ -25,7 +25,9 @@ The map of the package; each file holds one idea, and uses only those above it:
 | `values.jl`     | Julia values as bytes, and bytes as Julia values                      |
 | `views.jl`      | `ValueView`: a cache's own bytes as an array                          |
 | `cache.jl`      | what all caches can do                                                |
+| `batch.jl`      | many keys at once                                                     |
 | `dict.jl`       | `DictCache`                                                           |
+| `redis.jl`      | `RedisCache`, and how its server is doing                             |
 | `flight.jl`     | who computes a missing value, and how others wait for it              |
 | `compute.jl`    | how a missing value gets into a cache: `get!`                         |
 | `inplace.jl`    | `memoize!`: a computation that writes straight into the entry         |
@@ -42,12 +44,13 @@ module PhiCache
 import Libdl
 import Serialization
 
-export AbstractCache, DictCache, PurviewCache, MICECache, Mice
+export AbstractCache, DictCache, RedisCache, PurviewCache, MICECache, Mice
 export Memo, CachedMethod, @phicache, info, stats, original
 export NodeSet, Direction, CAUSE, EFFECT, BIDIRECTIONAL, mask
 export Config, default_config, memory_full, memory_percent, memory_usage
 export KeyBuilder, add!, encode_key, encode_typed_key, repertoire_key, mice_key
-export set!, withvalue, ValueView, memoize!
+export set!, get_many, set_many!, withvalue, ValueView, memoize!
+export redis_available, redis_ping, redis_health
 export Fingerprint, Cut, Subsystem, damages, cut_scoped_key, fingerprint, iscut, nodes, would_store
 export named_caches, Status, PhiCacheError
 
@@ -61,7 +64,9 @@ include("keys.jl")
 include("values.jl")
 include("views.jl")
 include("cache.jl")
+include("batch.jl")
 include("dict.jl")
+include("redis.jl")
 include("flight.jl")
 include("compute.jl")
 include("inplace.jl")

@@ -20,6 +20,9 @@ other thread is using the cache.
 """
 abstract type AbstractCache{V} <: Handle end
 
+# Those whose values are plain bytes, by any keys.
+abstract type ByteCache{V} <: AbstractCache{V} end
+
 # Every cache has, beside its handle, the `view` under which C's functions for all caches know it, its `config`, and an
 # `identity`, which is equal for handles of the same cache.
 struct CView end
@@ -48,7 +51,8 @@ from_bytes(::AbstractCache{V}, bytes) where {V} = decode(V, bytes)
 
 Stores a value and tells whether it was stored: `PhiCache.OK`, or why not: `PhiCache.REFUSED_MEMORY`,
 `PhiCache.REFUSED_CAPACITY`, `PhiCache.REFUSED_DISABLED` (a purview cache whose switch is off), `PhiCache.REFUSED_CUT`
-or `PhiCache.REFUSED_PHI` (a MICE cache). A refused value leaves an older one in place.
+or `PhiCache.REFUSED_PHI` (a MICE cache), `PhiCache.REFUSED_SERVER` (a cache in Redis). A refused value leaves an older
+one in place.
 """
 set!(cache::AbstractCache, key, value) = with_key(key -> store(cache, key, value), cache, key)
 
@@ -135,6 +139,8 @@ struct CStats
     errors::UInt64
     compute_ns::UInt64
     saved_ns::UInt64
+    refused_server::UInt64
+    damaged::UInt64
 end
 CStats() = CStats(sizeof(CStats), ntuple(_ -> 0, fieldcount(CStats) - 1)...)
 
@@ -152,21 +158,36 @@ function stats(cache::AbstractCache)
 end
 
 Base.show(io::IO, cache::AbstractCache) =
-    print(io, typeof(cache), isopen(cache) ? "($(length(cache)) values)" : "(closed)")
+    print(io, typeof(cache), "(", isopen(cache) ? filling(cache) : "closed", ")")
+
+# To be shown is no error, whatever a server does.
+function filling(cache)
+    try
+        return "$(length(cache)) values"
+    catch exception
+        exception isa PhiCacheError || rethrow()
+        return exception.status
+    end
+end
 
 # What a cache is given when it is made.
 struct COptions
     struct_size::Csize_t
     name::Ptr{UInt8}
     max_bytes::UInt64
+    ttl_ms::UInt64
+    lease_ms::UInt64
+    server_errors::Int32
+    reserved::UInt32
 end
 
 # Calls `make(options, out)`, and gives the handle that it puts there.
-function new_cache(make, name, max_bytes)
+function new_cache(make, name, max_bytes; ttl=0, lease=0, server_errors=false)
     text = name === nothing ? nothing : Base.cconvert(Cstring, String(name))
     GC.@preserve text begin
         pointer = text === nothing ? C_NULL : Ptr{UInt8}(Base.unsafe_convert(Cstring, text))
-        options = Ref(COptions(sizeof(COptions), pointer, max_bytes))
+        options = Ref(COptions(sizeof(COptions), pointer, max_bytes, milliseconds(ttl), milliseconds(lease),
+                               server_errors, 0))
         return new_handle(out -> make(options, out))
     end
 end

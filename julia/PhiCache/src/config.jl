@@ -9,7 +9,10 @@ are the properties of a `Config`, and may be read and set at any time:
 * `maximum_memory_percent`: how much of the memory that the process may use it may occupy before caches stop storing
   (0 to 100; `PhiCache.UNLIMITED` lifts the limit);
 * `cache_repertoires`, `cache_potential_purviews`: switches;
-* `redis_cache`, `redis_url` (its password masked when read), `redis_namespace`: read when a cache is made.
+* `redis_cache`: whether MICE are kept in Redis;
+* `redis_url` (its password masked when read), `redis_namespace`, `redis_timeout` (what one operation may take, in
+  seconds), `redis_whole_database` (PyPhi's way: the database belongs to the caches, and `empty!` empties it), and
+  `redis_login`, a pair `(user, password)` in place of what the URL says, which cannot be read: read when a cache is made.
 
 Caches take one as `config=`; without it they use `default_config()`.
 """
@@ -44,8 +47,14 @@ default_config() = DefaultConfig()
 "A maximum memory that lifts the limit."
 const UNLIMITED = -1.0
 
+# Seconds, of which C wants milliseconds; a time that is not zero stays so.
+function milliseconds(seconds)
+    0 <= seconds <= 1e11 || throw(ArgumentError("a time of $seconds seconds; expected 0 to 1e11"))
+    return seconds == 0 ? UInt64(0) : max(UInt64(1), round(UInt64, 1000seconds))
+end
+
 const SETTINGS = (:maximum_memory_percent, :cache_repertoires, :cache_potential_purviews, :redis_cache, :redis_url,
-                  :redis_namespace)
+                  :redis_namespace, :redis_timeout, :redis_whole_database)
 
 Base.propertynames(::AnyConfig, private::Bool=false) = SETTINGS
 Base.show(io::IO, config::AnyConfig) = print(io, config isa Config ? "Config(" : "default_config(",
@@ -71,7 +80,7 @@ setting!(config::AnyConfig, ::Val{:maximum_memory_percent}, percent) =
     (check(@c phicache_config_set_maximum_memory_percent(config::Ptr{Cvoid}, percent::Cdouble)::Int32); percent)
 
 # A `get` and a `set` for each switch and each text.
-for name in (:cache_repertoires, :cache_potential_purviews, :redis_cache)
+for name in (:cache_repertoires, :cache_potential_purviews, :redis_cache, :redis_whole_database)
     @eval function setting(config::AnyConfig, ::Val{$(QuoteNode(name))})
         enabled = Ref(Int32(0))
         check(@c $(Symbol(:phicache_config_get_, name))(config::Ptr{Cvoid}, enabled::Ptr{Int32})::Int32)
@@ -88,3 +97,18 @@ for name in (:redis_url, :redis_namespace)
     @eval setting!(config::AnyConfig, ::Val{$(QuoteNode(name))}, text::AbstractString) =
         (check(@c $(Symbol(:phicache_config_set_, name))(config::Ptr{Cvoid}, text::Cstring)::Int32); text)
 end
+
+function setting(config::AnyConfig, ::Val{:redis_timeout})
+    time = Ref(UInt64(0))
+    check(@c phicache_config_get_redis_timeout_ms(config::Ptr{Cvoid}, time::Ptr{UInt64})::Int32)
+    return time[] / 1000
+end
+
+setting!(config::AnyConfig, ::Val{:redis_timeout}, seconds::Real) = (check(
+    @c phicache_config_set_redis_timeout_ms(config::Ptr{Cvoid}, milliseconds(seconds)::UInt64)::Int32); seconds)
+
+setting(::AnyConfig, ::Val{:redis_login}) = throw(ArgumentError("the login at the Redis server cannot be read"))
+
+setting!(config::AnyConfig, ::Val{:redis_login}, (user, password)::Tuple{Any,Any}) =
+    (check(@c phicache_config_set_redis_login(
+        config::Ptr{Cvoid}, optional_text(user)::Cstring, optional_text(password)::Cstring)::Int32); nothing)

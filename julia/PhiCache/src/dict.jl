@@ -16,7 +16,7 @@ does).
 
 `DictCache{V}(fingerprint, role)` is one that all holders of an equal fingerprint share.
 """
-mutable struct DictCache{V} <: AbstractCache{V}
+mutable struct DictCache{V} <: ByteCache{V}
     pointer::Ptr{Cvoid}
     view::Ptr{CView}
     live::Threads.Atomic{Bool}
@@ -44,9 +44,10 @@ DictCache(; options...) = DictCache{Any}(; options...)
 free_handle(::Type{<:DictCache}, pointer) = @c phicache_dict_cache_free(pointer::Ptr{Cvoid})::Int32
 
 """
-    withvalue(f, cache::DictCache, key[, T])
+    withvalue(f, cache, key[, T])
 
-Calls `f` with the value of `key` as a read-only array of `T` in the cache's own memory, without copying: `f` gets a
+Calls `f` with the value of `key` in a [`DictCache`](@ref) or [`RedisCache`](@ref) as a read-only array of `T` in the
+cache's own memory, without copying: `f` gets a
 [`ValueView`](@ref), valid and unchanged until `f` returns, whatever happens to the cache meanwhile. Gives what `f`
 returns, or `nothing` on a miss.
 
@@ -56,11 +57,11 @@ Without `T`, the cache must hold arrays, and the view has their shape.
         sum(repertoire)
     end
 """
-withvalue(f, cache::DictCache{Array{T,N}}, key) where {T,N} = with_array(f, cache, key, Array{T,N})
+withvalue(f, cache::ByteCache{Array{T,N}}, key) where {T,N} = with_array(f, cache, key, Array{T,N})
 
-function withvalue(f, cache::DictCache{V}, key, ::Type{T}) where {V,T}
-    V === Any && throw(ArgumentError("a DictCache{Any} holds serialized values, which cannot be viewed; make the " *
-                                     "cache a DictCache{Vector{$T}}"))
+function withvalue(f, cache::ByteCache{V}, key, ::Type{T}) where {V,T}
+    V === Any && throw(ArgumentError("a cache of Any holds serialized values, which cannot be viewed; make it one " *
+                                     "of Vector{$T}"))
     is_bits(T) || throw(ArgumentError("values cannot be viewed as arrays of $T; expected a bits type"))
     return with_array(f, cache, key, Vector{T})
 end

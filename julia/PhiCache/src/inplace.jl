@@ -1,14 +1,14 @@
 # A computation that writes straight into the cache's entry.
 
 """
-    memoize!(fill!, cache::DictCache{Array{T,N}}, key, sizes...) -> Array{T,N}
+    memoize!(fill!, cache, key, sizes...) -> Array{T,N}
 
-The array of a key. On a miss, `fill!` is called with an array of zeros of these sizes, a [`ValueView`](@ref) of the
+The array of a key in a cache of `Array{T,N}`. On a miss, `fill!` is called with an array of zeros of these sizes, a [`ValueView`](@ref) of the
 entry's own memory, and writes the value there: nothing is copied on the way in. Everything else is as in `get!`.
 """
-memoize!(fill!, cache::DictCache{<:Array}, key, sizes::Integer...) = memoize!(fill!, cache, key, sizes)
+memoize!(fill!, cache::ByteCache{<:Array}, key, sizes::Integer...) = memoize!(fill!, cache, key, sizes)
 
-function memoize!(fill!, cache::DictCache{Array{T,N}}, key, sizes::NTuple{N,Integer}) where {T,N}
+function memoize!(fill!, cache::ByteCache{Array{T,N}}, key, sizes::NTuple{N,Integer}) where {T,N}
     size = map(Int, sizes)
     all(>=(0), size) || throw(ArgumentError("an array of size $size"))
     copy_filled(view) = (fill!(view); Array{T,N}(view))

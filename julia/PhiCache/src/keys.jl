@@ -226,7 +226,3 @@ end
 key_bytes(key::Union{String,Vector{UInt8}}) = Vector{UInt8}(key)
 key_bytes(key::KeyBuilder) = Vector{UInt8}(key)
 key_bytes(key::Typed) = Vector{UInt8}(key.key; typed=true)
-
-# What may be absent is NULL in C.
-optional_text(text) = text === nothing ? Cstring(C_NULL) : String(text)
-optional_array(array) = array === nothing ? C_NULL : array

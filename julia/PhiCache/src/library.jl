@@ -23,6 +23,10 @@ macro c(expression)
     return esc(:(@ccall $(Expr(:(::), Expr(:call, Expr(:$, pointer), arguments...), result))))
 end
 
+# What may be absent is NULL in C.
+optional_text(text) = text === nothing ? Cstring(C_NULL) : String(text)
+optional_array(array) = array === nothing ? C_NULL : array
+
 # A name as the system's loader knows it, and a file in the package's own folder, which a packager may fill.
 const LIBRARY_FILE = "libphicache." * Libdl.dlext
 const LIBRARY_SONAME = Sys.isapple() ? "libphicache.0.$(PACKAGE_VERSION.minor).dylib" :

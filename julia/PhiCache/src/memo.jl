@@ -10,7 +10,7 @@ arguments are the key (see [`add!`](@ref)), so `f` must depend on nothing else.
 * `typed=false`: whether `f(3)` and `f(3.0)` are different calls.
 * `maximum_memory_percent`: values are stored while the process occupies less (0: never; `PhiCache.UNLIMITED`: always).
   Without it, the configuration decides: `config`, or that of `cache`.
-* `cache`, `prefix`: a `DictCache` to keep the values in, and what keeps this memo's keys apart from those of others
+* `cache`, `prefix`: a `DictCache` or `RedisCache` to keep the values in, and what keeps this memo's keys apart from those of others
   there. Two memos on one cache need two prefixes. Without it the memo has a cache of its own.
 
 `info(memo)` gives its own hits and misses and the size of its cache, `empty!(memo)` clears its cache and its counts,
@@ -23,7 +23,7 @@ mutable struct Memo{V,F}
     prefix::Union{Nothing,String}
     config::AnyConfig
     maximum_memory_percent::Union{Nothing,Float64}
-    cache::Union{Nothing,DictCache{V}}
+    cache::Union{Nothing,DictCache{V},RedisCache{V}}
     # The configuration whose limit it obeys beside its cache's, when the cache is someone else's.
     limit::Union{Nothing,Config}
     private::Bool
@@ -33,7 +33,7 @@ mutable struct Memo{V,F}
 end
 
 function Memo(f; returns::Type=Any, typed::Bool=false, maximum_memory_percent=nothing,
-              config::AnyConfig=default_config(), cache::Union{Nothing,DictCache}=nothing, prefix=nothing)
+              config::AnyConfig=default_config(), cache::Union{Nothing,DictCache,RedisCache}=nothing, prefix=nothing)
     V = cache === nothing ? returns : valtype(cache)
     check_storable(V)
     returns === Any || returns === V ||
@@ -70,7 +70,7 @@ function cache_of(memo::Memo{V}) where {V}
             percent = memo.maximum_memory_percent
             memo.cache = DictCache{V}(config=percent === nothing ? memo.config : limited(percent))
         end
-        return memo.cache::DictCache{V}
+        return memo.cache::Union{DictCache{V},RedisCache{V}}
     end
 end
 

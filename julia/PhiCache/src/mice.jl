@@ -27,7 +27,8 @@ Base.:(==)(a::Mice, b::Mice) =
 Base.hash(mice::Mice, seed::UInt) = hash((mice.direction, mice.mechanism, mice.purview, mice.phi, mice.payload), seed)
 
 """
-    MICECache{P}(subsystem; parent=nothing, config=default_config(), name=nothing, max_bytes=0, kind=:configured)
+    MICECache{P}(subsystem; parent=nothing, config=default_config(), name=nothing, max_bytes=0, kind=:configured,
+                 ttl=0, lease=0, server_errors=false)
     MICECache(subsystem; ...)
 
 The [`Mice`](@ref) of a subsystem, with payloads of type `P` (stored as in a [`DictCache`](@ref); `Any`, the default, is
@@ -38,7 +39,11 @@ one, and `would_store` tells beforehand. A cache of a cut subsystem may have a `
 uncut: what it lacks it takes from there, if its cut does not damage it. That is a live view, which copies nothing;
 the parent may be closed.
 
-`kind` is `:dict` for a cache in this process, `:configured` for what the configuration says.
+`kind` is `:dict` for a cache in this process, `:redis` for one at the configuration's server, which all processes share
+that compute the same system, and `:configured` for what the configuration says. In Redis, only a cut refuses a MICE;
+what was fetched or stored once is kept near, in this process, so no record is asked for twice; the parent is in Redis
+too; and `ttl`, `lease` and `server_errors` are those of a [`RedisCache`](@ref). There `P` should not be `Any`, unless
+all processes are of one version of Julia and of the packages whose types are stored.
 """
 mutable struct MICECache{P} <: AbstractCache{Mice{P}}
     pointer::Ptr{Cvoid}
@@ -49,14 +54,19 @@ mutable struct MICECache{P} <: AbstractCache{Mice{P}}
 
     function MICECache{P}(subsystem::Subsystem; parent::Union{Nothing,MICECache}=nothing,
                           config::AnyConfig=default_config(), name=nothing, max_bytes::Integer=0,
-                          kind::Symbol=:configured) where {P}
+                          kind::Symbol=:configured, remote...) where {P}
         check_storable(P)
-        kind in (:configured, :dict) || throw(ArgumentError("kind=:$kind; expected :configured or :dict"))
+        kind in (:configured, :dict, :redis) ||
+            throw(ArgumentError("kind=:$kind; expected :configured, :dict or :redis"))
         parent isa Union{Nothing,MICECache{P}} || throw(ArgumentError("a parent with other payloads than $P"))
         inherited = parent === nothing ? C_NULL : parent
-        pointer = new_cache(name, max_bytes) do options, out
+        pointer = new_cache(name, max_bytes; remote...) do options, out
             kind == :dict ?
                 (@c phicache_dict_mice_cache_new(
+                    config::Ptr{Cvoid}, options::Ptr{COptions}, subsystem::Ptr{Cvoid}, inherited::Ptr{Cvoid},
+                    out::Ptr{Ptr{Cvoid}})::Int32) :
+            kind == :redis ?
+                (@c phicache_redis_mice_cache_new(
                     config::Ptr{Cvoid}, options::Ptr{COptions}, subsystem::Ptr{Cvoid}, inherited::Ptr{Cvoid},
                     out::Ptr{Ptr{Cvoid}})::Int32) :
                 (@c phicache_mice_cache_new(

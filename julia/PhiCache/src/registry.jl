@@ -8,12 +8,13 @@ struct CRegistryItem
     info::CInfo
 end
 
-const KINDS = Dict(1 => :dict, 2 => :purview, 3 => :mice)
+const KINDS = Dict(1 => :dict, 2 => :purview, 3 => :mice, 4 => :redis, 5 => :redis_mice)
 
 """
     named_caches() -> Vector of (name, kind, info)
 
-The live caches that were given a name, in order of their names. `kind` is `:dict`, `:purview`, `:mice`, or a number
+The live caches that were given a name, in order of their names. `kind` is `:dict`, `:purview`, `:mice`, `:redis`,
+`:redis_mice`, or a number
 that this version does not know.
 """
 function named_caches()
@@ -31,7 +32,7 @@ function named_caches()
     return map(described, items[1:count[]])
 end
 
-described(item) = (name=String(collect(Iterators.takewhile(!=(0x00), item.name))),
+described(item) = (name=text_of(item.name),
                    kind=get(KINDS, item.kind, Int(item.kind)), info=map(Int, fields(item.info)))
 
 """

@@ -229,3 +229,19 @@ function DictCache{V}(fingerprint::Fingerprint, role::AbstractString; config::An
     end
     return DictCache{V}(pointer, config, (fingerprint, String(role)))
 end
+
+"""
+    RedisCache{V}(fingerprint, role; options...)
+
+The values that all processes share under this fingerprint in this role, such as `"repertoires"`. Emptying and counting
+it stay within these.
+"""
+function RedisCache{V}(fingerprint::Fingerprint, role::AbstractString; config::AnyConfig=default_config(), name=nothing,
+                       max_bytes::Integer=0, remote...) where {V}
+    check_storable(V)
+    pointer = new_cache(name, max_bytes; remote...) do options, out
+        @c phicache_redis_cache_shared(config::Ptr{Cvoid}, options::Ptr{COptions}, Ref(fingerprint)::Ptr{Fingerprint},
+                                       String(role)::Cstring, out::Ptr{Ptr{Cvoid}})::Int32
+    end
+    return RedisCache{V}(pointer, config)
+end

@@ -12,12 +12,23 @@
     @test occursin("localhost", config.redis_url) && !occursin("secret", config.redis_url)
     config.redis_namespace = "φ"^0 * "mine"
     @test config.redis_namespace == "mine"
+    @test config.redis_timeout == 1 && !config.redis_whole_database
+    config.redis_timeout, config.redis_whole_database = 0.25, true
+    @test config.redis_timeout == 0.25 && config.redis_whole_database
+    config.redis_login = ("user", "secret")
+    config.redis_login = (nothing, nothing)
+    @test_throws ArgumentError config.redis_login
+    @test !occursin("secret", repr(config))
     @test propertynames(config) == PhiCache.SETTINGS
 
     for percent in (-3, 100.5, NaN, Inf)
         @test status_of(() -> config.maximum_memory_percent = percent) == PhiCache.ERROR_INVALID_ARGUMENT
     end
     @test status_of(() -> config.redis_namespace = "not a name") == PhiCache.ERROR_INVALID_ARGUMENT
+    for seconds in (0, 3601)
+        @test status_of(() -> config.redis_timeout = seconds) == PhiCache.ERROR_INVALID_ARGUMENT
+    end
+    @test_throws ArgumentError config.redis_timeout = -1
     @test_throws ArgumentError config.unknown
     @test_throws ArgumentError config.unknown = 1
     @test_throws ArgumentError Config(unknown=1)

@@ -8,7 +8,7 @@ using Random
 using Test
 
 const FILES = ["library", "nodes", "config", "keys", "values", "dict", "views", "compute", "inplace", "purview", "memo",
-               "macro", "method", "subsystem", "mice", "registry", "handles", "threads", "precompile", "example"]
+               "macro", "method", "subsystem", "mice", "batch", "redis", "registry", "handles", "threads", "precompile", "example"]
 
 # The package, the repository, and its data.
 const PACKAGE = normpath(joinpath(@__DIR__, ".."))

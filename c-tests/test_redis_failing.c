@@ -1,0 +1,329 @@
+/* test_redis_failing.c: a server that is dead, frozen, refuses, or comes back: what callers are told, in what time, and
+ * that neither a signal nor a password gets out. SIGPIPE is left at its default, where it ends the process. */
+#include "redis_sample.h"
+
+static phicache_status get(phicache_redis_cache *cache, const char *key) {
+    phicache_value value = unset_value();
+    const phicache_status status = phicache_redis_cache_get(cache, text(key), &value);
+    if (status != PHICACHE_OK) CHECK_NO_VALUE(value);
+    phicache_value_release(&value);
+    return status;
+}
+
+static phicache_status set(phicache_redis_cache *cache, const char *key) {
+    return phicache_redis_cache_set(cache, text(key), text("value"));
+}
+
+/* Whether a store comes through before one's patience ends: a server that failed is left alone for a while. */
+static int comes_back(phicache_redis_cache *cache) {
+    const long long began = now_ms();
+    while (set(cache, "k") != PHICACHE_OK) {
+        if (now_ms() - began > REDIS_SERVER_PATIENCE_MS) return 0;
+        redis_server_pause(20);
+    }
+    return 1;
+}
+
+static void a_dead_server_makes_misses_and_refusals(void) {
+    phicache_config *config = at_nobody();
+    phicache_redis_cache *cache = new_redis(config);
+    answer value = answers("computed");
+    phicache_value out = unset_value(), many[2];
+    phicache_status statuses[2] = {-99, -99};
+    const phicache_bytes keys[2] = {text("a"), text("b")};
+    uint8_t buffer[8];
+    uint64_t size = 99;
+    size_t len = 99, count = 99;
+    CHECK_STATUS(get(cache, "k"), PHICACHE_MISS);
+    CHECK_STATUS(phicache_redis_cache_get_into(cache, text("k"), buffer, sizeof buffer, &len), PHICACHE_MISS);
+    CHECK_STATUS(phicache_redis_cache_contains(cache, text("k")), PHICACHE_MISS);
+    CHECK_STATUS(set(cache, "k"), PHICACHE_REFUSED_SERVER);
+    CHECK_OK(phicache_redis_cache_size(cache, &size));
+    CHECK_UINT(size, 0);
+    check_redis_info(cache, 0, 2, 0);
+    CHECK_OK(phicache_redis_cache_memoize(cache, text("k"), compute_answer, &value, NULL, &out, NULL));
+    CHECK_VALUE(out, "computed");
+    CHECK_UINT(out.origin, PHICACHE_ORIGIN_NOT_STORED + PHICACHE_REFUSED_SERVER);
+    phicache_value_release(&out);
+    CHECK_OK(phicache_cache_get_many(view_of(cache), keys, 2, many, &count));
+    CHECK_UINT(count, 0);
+    CHECK_NO_VALUE(many[1]);
+    CHECK_OK(phicache_cache_set_many(view_of(cache), keys, keys, 2, statuses));
+    CHECK_STATUS(statuses[0], PHICACHE_REFUSED_SERVER);
+    CHECK_STATUS(statuses[1], PHICACHE_REFUSED_SERVER);
+    CHECK_UINT(stats_of(cache).refused_server, 4);
+    CHECK_UINT(stats_of(cache).stores, 0);
+    CHECK_OK(phicache_redis_cache_free(cache));
+    CHECK_OK(phicache_config_free(config));
+}
+
+static void a_removal_that_failed_is_always_an_error(void) {
+    phicache_config *config = at_nobody();
+    phicache_redis_cache *cache = new_redis(config);
+    CHECK_STATUS(phicache_redis_cache_remove(cache, text("k")), PHICACHE_ERROR_REDIS);
+    CHECK_STATUS(phicache_redis_cache_clear(cache), PHICACHE_ERROR_REDIS);
+    CHECK_CONTAINS(phicache_last_error(), "127.0.0.1");
+    CHECK_OK(phicache_redis_cache_free(cache));
+    CHECK_OK(phicache_config_free(config));
+}
+
+static void a_dead_server_is_an_error_where_that_is_wanted(void) {
+    phicache_config *config = at_nobody();
+    phicache_cache_options options = no_options();
+    phicache_redis_cache *cache;
+    phicache_info info;
+    phicache_value out = unset_value(), many[1];
+    const phicache_bytes key = text("k");
+    uint64_t size;
+    options.server_errors = 1;
+    cache = new_redis_with(config, options);
+    CHECK_STATUS(get(cache, "k"), PHICACHE_ERROR_REDIS);
+    CHECK_CONTAINS(phicache_last_error(), "GET");
+    CHECK_STATUS(set(cache, "k"), PHICACHE_ERROR_REDIS);
+    CHECK_STATUS(phicache_redis_cache_contains(cache, key), PHICACHE_ERROR_REDIS);
+    CHECK_STATUS(phicache_redis_cache_size(cache, &size), PHICACHE_ERROR_REDIS);
+    CHECK_STATUS(phicache_redis_cache_info(cache, &info), PHICACHE_ERROR_REDIS);
+    CHECK_STATUS(phicache_cache_get_many(view_of(cache), &key, 1, many, NULL), PHICACHE_ERROR_REDIS);
+    CHECK_STATUS(phicache_cache_set_many(view_of(cache), &key, &key, 1, NULL), PHICACHE_ERROR_REDIS);
+    CHECK_STATUS(phicache_redis_cache_memoize(cache, key, compute_never, NULL, NULL, &out, NULL), PHICACHE_ERROR_REDIS);
+    CHECK_OK(phicache_redis_cache_free(cache));
+    CHECK_OK(phicache_config_free(config));
+}
+
+/* What dies with the server while a value is computed is the store, never the value. */
+static int32_t compute_and_kill(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
+    redis_server_kill(&server);
+    return compute_answer(user_data, call_data, key, result);
+}
+
+static void what_is_computed_is_not_lost_with_the_server(void) {
+    int errors;
+    for (errors = 0; errors < 2; errors++) {
+        phicache_config *config = at_server(0);
+        phicache_cache_options options = no_options();
+        phicache_redis_cache *cache;
+        answer value = answers("computed");
+        phicache_value out = unset_value();
+        options.server_errors = errors;
+        options.lease_ms = 10000;
+        cache = new_redis_with(config, options);
+        CHECK_OK(phicache_redis_cache_memoize(cache, text("k"), compute_and_kill, &value, NULL, &out, NULL));
+        CHECK_VALUE(out, "computed");
+        CHECK_UINT(out.origin, PHICACHE_ORIGIN_NOT_STORED + PHICACHE_REFUSED_SERVER);
+        phicache_value_release(&out);
+        redis_server_restart(&server);
+        CHECK(comes_back(cache));
+        CHECK_OK(phicache_redis_cache_free(cache));
+        CHECK_OK(phicache_config_free(config));
+    }
+}
+
+static void a_server_killed_between_two_calls_raises_no_signal_and_comes_back(void) {
+    const char *const urls[] = {server.url, server.unix_url};
+    size_t i;
+    for (i = 0; i < 2; i++) {
+        phicache_config *config = new_config(urls[i]);
+        phicache_redis_cache *cache = new_redis(config);
+        phicache_redis_health health;
+        int round;
+        CHECK(comes_back(cache));
+        for (round = 0; round < 3; round++) {
+            redis_server_kill(&server);
+            CHECK_STATUS(set(cache, "k"), PHICACHE_REFUSED_SERVER); /* on a connection that nobody listens to */
+            CHECK_STATUS(get(cache, "k"), PHICACHE_MISS);
+            redis_server_restart(&server);
+            CHECK(comes_back(cache));
+            CHECK_OK(get(cache, "k"));
+        }
+        health = health_of(cache);
+        CHECK(health.failures >= 3);
+        CHECK(health.reconnects >= 3);
+        CHECK_UINT(health.skipping_ms, 0);
+        CHECK_OK(phicache_redis_cache_free(cache));
+        CHECK_OK(phicache_config_free(config));
+    }
+}
+
+static void a_server_that_was_restarted_while_idle_is_asked_again_at_once(void) {
+    phicache_config *config = at_server(0);
+    phicache_redis_cache *cache = new_redis(config);
+    CHECK_OK(set(cache, "k"));
+    redis_server_kill(&server);
+    redis_server_restart(&server);
+    CHECK_STATUS(get(cache, "k"), PHICACHE_MISS);
+    CHECK_OK(set(cache, "k"));
+    CHECK_OK(get(cache, "k"));
+    CHECK_UINT(health_of(cache).failures, 0);
+    CHECK_UINT(health_of(cache).connections, 2);
+    CHECK_UINT(health_of(cache).reconnects, 1);
+    CHECK_OK(phicache_redis_cache_free(cache));
+    CHECK_OK(phicache_config_free(config));
+}
+
+static void a_frozen_server_costs_one_timeout_and_then_nothing(void) {
+    phicache_config *config = at_server(0);
+    phicache_redis_cache *cache;
+    phicache_redis_health health;
+    long long began;
+    int i;
+    CHECK_OK(phicache_config_set_redis_timeout_ms(config, 300));
+    cache = new_redis(config);
+    CHECK(comes_back(cache));
+    redis_server_freeze(&server);
+    began = now_ms();
+    CHECK_STATUS(get(cache, "k"), PHICACHE_MISS);
+    CHECK(now_ms() - began >= 250);
+    CHECK(now_ms() - began < 1500);
+    began = now_ms();
+    for (i = 0; i < 1000; i++) CHECK_STATUS(get(cache, "k"), PHICACHE_MISS);
+    CHECK(now_ms() - began < 1500);
+    health = health_of(cache);
+    CHECK(health.failures >= 1);
+    CHECK(health.skipped >= 900);
+    CHECK_CONTAINS(health.last_error, "GET");
+    redis_server_thaw(&server);
+    CHECK(comes_back(cache));
+    CHECK_OK(get(cache, "k"));
+    CHECK_OK(phicache_redis_cache_free(cache));
+    CHECK_OK(phicache_config_free(config));
+}
+
+static void available_answers_within_its_timeout(void) {
+    phicache_config *config = at_server(0), *nobody = at_nobody();
+    int32_t available = -1;
+    long long began;
+    CHECK_OK(phicache_redis_available(config, 0, &available));
+    CHECK_INT(available, 1);
+    CHECK_OK(phicache_redis_ping(config, 2000));
+    CHECK_OK(phicache_redis_available(nobody, 0, &available));
+    CHECK_INT(available, 0);
+    CHECK_STATUS(phicache_redis_ping(nobody, 0), PHICACHE_ERROR_REDIS);
+    CHECK_CONTAINS(phicache_last_error(), "PING");
+    redis_server_freeze(&server);
+    began = now_ms();
+    CHECK_OK(phicache_redis_available(config, 200, &available));
+    CHECK_INT(available, 0);
+    CHECK_STATUS(phicache_redis_ping(config, 200), PHICACHE_ERROR_REDIS);
+    CHECK(now_ms() - began < 2000);
+    redis_server_thaw(&server);
+    CHECK_OK(phicache_redis_available(config, 0, &available)); /* asked, though it had just failed */
+    CHECK_INT(available, 1);
+    CHECK_OK(phicache_config_free(config));
+    CHECK_OK(phicache_config_free(nobody));
+}
+
+static void a_server_that_refuses_is_well_and_says_why(void) {
+    phicache_config *config = at_server(0);
+    phicache_redis_cache *cache = new_redis(config);
+    CHECK_OK(set(cache, "k"));
+    CHECK_TEXT(ask("CONFIG SET maxmemory 1"), "OK");
+    CHECK_STATUS(set(cache, "k"), PHICACHE_REFUSED_SERVER);
+    CHECK_OK(get(cache, "k"));
+    CHECK_TEXT(ask("CONFIG SET maxmemory 0"), "OK");
+    CHECK_OK(set(cache, "k"));
+    CHECK_UINT(health_of(cache).refusals, 1);
+    CHECK_UINT(health_of(cache).failures, 0);
+    CHECK_CONTAINS(health_of(cache).last_error, "OOM");
+    CHECK_OK(phicache_redis_cache_free(cache));
+    CHECK_OK(phicache_config_free(config));
+}
+
+static void another_kind_of_value_is_no_value(void) {
+    phicache_config *config = at_server(0);
+    phicache_redis_cache *cache = new_redis(config);
+    CHECK_TEXT(ask("LPUSH phicache:raw:list 1"), "1");
+    CHECK_STATUS(get(cache, "list"), PHICACHE_MISS);
+    CHECK_CONTAINS(health_of(cache).last_error, "WRONGTYPE");
+    CHECK_OK(phicache_redis_cache_free(cache));
+    CHECK_OK(phicache_config_free(config));
+}
+
+static void logging_in_needs_the_right_password(void) {
+    phicache_config *config = at_server(0);
+    CHECK_OK(phicache_config_set_redis_login(config, "worker", "secret"));
+    CHECK_OK(phicache_redis_ping(config, 0));
+    CHECK_OK(phicache_config_set_redis_login(config, "worker", "hunter2"));
+    CHECK_STATUS(phicache_redis_ping(config, 0), PHICACHE_ERROR_REDIS);
+    CHECK_CONTAINS(phicache_last_error(), "WRONGPASS");
+    CHECK(strstr(phicache_last_error(), "hunter2") == NULL);
+    CHECK_OK(phicache_config_set_redis_login(config, NULL, NULL));
+    CHECK_OK(phicache_redis_ping(config, 0));
+    CHECK_OK(phicache_config_free(config));
+}
+
+static void no_message_has_the_password(void) {
+    const char *const urls[] = {"redis://worker:hunter2@127.0.0.1:1/0", "redis://worker:hunter2@",
+                                "redis://worker:hunter2@host:port:port", "rediss://worker:hunter2@127.0.0.1:1/0",
+                                "unix://worker:hunter2@/nowhere?db=x", "redis://127.0.0.1:1?pass=hunter2",
+                                "redis://127.0.0.1:1?pass=hunter2&timeout_ms=no", "hunter2://hunter2", "redis:hunter2@127.0.0.1"};
+    size_t i;
+    for (i = 0; i < sizeof urls / sizeof *urls; i++) {
+        phicache_config *config = NULL;
+        phicache_cache_options options = no_options();
+        phicache_redis_cache *cache = NULL;
+        char shown[256] = "";
+        size_t len = 0;
+        options.server_errors = 1;
+        REQUIRE_OK(phicache_config_new(&config));
+        if (phicache_config_set_redis_url(config, urls[i]) != PHICACHE_OK) {
+            CHECK(strlen(phicache_last_error()) > 0);
+            CHECK(strstr(phicache_last_error(), "hunter2") == NULL);
+        } else {
+            CHECK_OK(phicache_config_get_redis_url(config, shown, sizeof shown, &len));
+            CHECK(strstr(shown, "hunter2") == NULL);
+            if (phicache_redis_cache_new(config, &options, &cache) == PHICACHE_OK) {
+                CHECK_STATUS(get(cache, "k"), PHICACHE_ERROR_REDIS);
+                CHECK(strstr(health_of(cache).last_error, "hunter2") == NULL);
+            }
+            CHECK(strstr(phicache_last_error(), "hunter2") == NULL);
+        }
+        CHECK_OK(phicache_redis_cache_free(cache));
+        CHECK_OK(phicache_config_free(config));
+    }
+}
+
+static void a_mice_that_is_kept_near_outlives_the_server(void) {
+    const int32_t state[1] = {1};
+    const phicache_fingerprint network = {{1}};
+    phicache_config *config = at_nobody();
+    phicache_subsystem *subsystem = NULL;
+    phicache_mice_cache *cache = NULL;
+    phicache_mice mice, found;
+    phicache_value value = unset_value();
+    CHECK_OK(phicache_subsystem_new(&network, 1, state, 1, NULL, NULL, &subsystem));
+    CHECK_OK(phicache_redis_mice_cache_new(config, NULL, subsystem, NULL, &cache));
+    memset(&mice, 0, sizeof mice);
+    mice.struct_size = sizeof mice;
+    mice.mechanism = mice.purview = 1;
+    mice.phi = 0.5;
+    found = mice;
+    CHECK_OK(phicache_mice_cache_set(cache, text("k"), &mice));
+    CHECK_OK(phicache_mice_cache_get(cache, text("k"), &found, &value));
+    CHECK_NEAR(found.phi, 0.5, 0.0);
+    phicache_value_release(&value);
+    CHECK_OK(phicache_config_set_maximum_memory_percent(config, 0)); /* no room near, none far */
+    CHECK_STATUS(phicache_mice_cache_set(cache, text("other"), &mice), PHICACHE_REFUSED_SERVER);
+    CHECK_OK(phicache_mice_cache_free(cache));
+    CHECK_OK(phicache_subsystem_free(subsystem));
+    CHECK_OK(phicache_config_free(config));
+}
+
+int main(void) {
+    if (!redis_server_start(&server, "--user worker on >secret ~* &* +@all")) return REDIS_SERVER_SKIPPED;
+    signal(SIGPIPE, SIG_DFL);
+    RUN(a_dead_server_makes_misses_and_refusals);
+    RUN(a_removal_that_failed_is_always_an_error);
+    RUN(a_dead_server_is_an_error_where_that_is_wanted);
+    RUN(what_is_computed_is_not_lost_with_the_server);
+    RUN(a_server_killed_between_two_calls_raises_no_signal_and_comes_back);
+    RUN(a_server_that_was_restarted_while_idle_is_asked_again_at_once);
+    RUN(a_frozen_server_costs_one_timeout_and_then_nothing);
+    RUN(available_answers_within_its_timeout);
+    RUN(a_server_that_refuses_is_well_and_says_why);
+    RUN(another_kind_of_value_is_no_value);
+    RUN(logging_in_needs_the_right_password);
+    RUN(no_message_has_the_password);
+    RUN(a_mice_that_is_kept_near_outlives_the_server);
+    redis_server_stop(&server);
+    return check_report();
+}

@@ -1,0 +1,88 @@
+/// @file redis.hpp
+/// Values at a Redis or Valkey server, for many processes: `redis_cache`, and whether the server is there.
+#ifndef PHICACHE_HPP_BEGIN
+#error "include phicache.hpp"
+#endif
+
+PHICACHE_HPP_BEGIN
+
+/// PyPhi's RedisCache: byte values by byte keys at the configured server. Nothing takes longer than the configured
+/// timeout, and a server that fails makes lookups misses and stores `status::refused_server`, unless
+/// `cache_options::server_errors` makes that an error. What is computed is never lost.
+class redis_cache : public owner<phicache_redis_cache, phicache_redis_cache_free>, public byte_cache<redis_cache> {
+public:
+    using owner::owner;
+    /// A cache with the process's configuration, or another, which counts and clears the whole namespace. Connects to
+    /// nothing yet.
+    explicit redis_cache(const cache_options& options = {}, config_ref settings = {})
+        : redis_cache(try_make(options, settings).value()) {}
+    explicit redis_cache(config_ref settings) : redis_cache(cache_options{}, settings) {}
+    static expected<redis_cache> try_make(const cache_options& options = {}, config_ref settings = {}) {
+        return detail::create<redis_cache>([&](phicache_redis_cache** out) {
+            const phicache_cache_options raw = detail::to_c(options);
+            return phicache_redis_cache_new(settings.handle(), &raw, out);
+        });
+    }
+
+    /// A cache of the values that all processes share under this fingerprint and role; it counts and clears no others.
+    static redis_cache shared(const fingerprint& identity, text role, const cache_options& options = {},
+                              config_ref settings = {}) {
+        return try_shared(identity, role, options, settings).value();
+    }
+    /// @copydoc shared
+    static expected<redis_cache> try_shared(const fingerprint& identity, text role, const cache_options& options = {},
+                                            config_ref settings = {}) {
+        return detail::create<redis_cache>([&](phicache_redis_cache** out) {
+            const phicache_cache_options raw = detail::to_c(options);
+            return phicache_redis_cache_shared(settings.handle(), &raw, &identity.raw(), role.c_str(), out);
+        });
+    }
+
+    /// The view of this cache, which also has batches and `redis_health`; valid while it lives, also after a move.
+    operator cache() const { return view(); }
+    cache view() const { return try_view().value(); }
+    /// @copydoc view
+    expected<cache> try_view() const {
+        phicache_cache* raw = nullptr;
+        if (const phicache_status code = phicache_redis_cache_as_cache(handle(), &raw); code < 0) return failure(code);
+        return cache(raw);
+    }
+};
+
+namespace detail {
+
+/// A time to wait for C, where 0 is the configured one.
+inline expected<std::uint64_t> to_patience(std::chrono::milliseconds time) noexcept {
+    if (time.count() < 0) return failure(status::error_invalid_argument, "a negative timeout");
+    return to_c(time);
+}
+
+}  // namespace detail
+
+/// Asks the configured server whether it answers in this time (0: the configured one), whatever it did before; fails
+/// with a message that says why not.
+inline expected<void> try_redis_ping(config_ref settings = {}, std::chrono::milliseconds timeout = {}) {
+    const expected<std::uint64_t> patience = detail::to_patience(timeout);
+    if (!patience) return patience.error();
+    return detail::checked(phicache_redis_ping(settings.handle(), *patience));
+}
+/// @copydoc try_redis_ping
+inline void redis_ping(config_ref settings = {}, std::chrono::milliseconds timeout = {}) {
+    try_redis_ping(settings, timeout).value();
+}
+
+/// Whether the configured server answers in this time (0: the configured one). PyPhi's `redis_available`.
+inline expected<bool> try_redis_available(config_ref settings = {}, std::chrono::milliseconds timeout = {}) {
+    const expected<std::uint64_t> patience = detail::to_patience(timeout);
+    if (!patience) return patience.error();
+    std::int32_t available = 0;
+    const phicache_status code = phicache_redis_available(settings.handle(), *patience, &available);
+    if (code < 0) return failure(code);
+    return available != 0;
+}
+/// @copydoc try_redis_available
+inline bool redis_available(config_ref settings = {}, std::chrono::milliseconds timeout = {}) {
+    return try_redis_available(settings, timeout).value();
+}
+
+PHICACHE_HPP_END

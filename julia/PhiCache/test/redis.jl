@@ -1,0 +1,177 @@
+# Caches in Redis, at a real server of the test's own.
+
+# A server in a new folder: the shell that starts it ends it when its input ends, so also when this process does.
+mutable struct RedisServer
+    folder::String
+    program::String
+    shell::Base.Process
+end
+
+url(server) = "unix://$(server.folder)/socket"
+
+function start(folder, program)
+    script = raw"""folder=$1; shift; "$@" > /dev/null & read -r line; kill -9 $!; rm -f "$folder/socket" """
+    shell = open(`sh -c $script sh $folder $program --port 0 --unixsocket $folder/socket --dir $folder --save "" --appendonly no`,
+                 "w", devnull)
+    server = RedisServer(folder, program, shell)
+    began = time()
+    while !redis_available(Config(redis_url=url(server)))
+        time() - began < 20 || error("$program does not start")
+        sleep(0.01)
+    end
+    return server
+end
+
+function stop(server)
+    close(server.shell.in)
+    wait(server.shell)
+end
+
+restart(server) = server.shell = start(server.folder, server.program).shell
+
+function redis_program()
+    named = get(ENV, "PHICACHE_REDIS_SERVER", "")
+    isempty(named) || return named
+    for name in ("redis-server", "valkey-server")
+        Sys.which(name) === nothing || return name
+    end
+    return nothing
+end
+
+small_system() = Subsystem(Fingerprint(fill(0.5, 8, 3), trues(3, 3), "redis test"), [0, 0, 0], 1:3)
+
+function test_redis(server)
+    config = Config(redis_url=url(server), redis_timeout=5)
+
+    @testset "what one cache stores others find" begin
+        cache = RedisCache{Vector{Float64}}(config=config)
+        @test get(cache, "key", nothing) === nothing
+        cache["key"] = [0.25, 0.75]
+        cache["two", NodeSet(1)] = Float64[]
+        other = RedisCache{Vector{Float64}}(config=config)
+        @test other["key"] == [0.25, 0.75] && other[("two", NodeSet(1))] == Float64[]
+        @test haskey(other, "key") && !haskey(other, "other")
+        @test info(cache) == (hits=0, misses=1, size=2) && length(other) == 2
+        @test withvalue(sum, cache, "key", Float64) == 1.0
+        delete!(cache, "key")
+        @test !haskey(other, "key")
+        @test occursin("1 values", repr(cache))
+        empty!(other)
+        @test isempty(cache)
+    end
+
+    @testset "functions run on a miss only" begin
+        cache, other = (RedisCache{Vector{Int}}(config=config) for _ in 1:2)
+        calls = 0
+        compute() = (calls += 1; [calls])
+        @test get!(compute, cache, "key") == get!(compute, other, "key") == [1]
+        @test memoize!(view -> view .= 1:3, cache, "in place", 3) == other["in place"] == 1:3
+        @test_throws ErrorException get!(() -> error("its own"), cache, "fails")
+        memo = Memo(n -> [n, n]; cache=cache, prefix="twice")
+        @test memo(5) == [5, 5] && Memo(n -> [0]; cache=other, prefix="twice")(5) == [5, 5]
+        @test get_many(cache, ["key", "unknown"]) == [[1], nothing]
+        @test set_many!(cache, ["many" => [7], "more" => Int[]]) == [PhiCache.OK, PhiCache.OK]
+        @test other["many"] == [7]
+        @test calls == 1
+        empty!(cache)
+    end
+
+    @testset "of tasks and processes that miss a key one computes" begin
+        caches = [RedisCache{Int}(config=config, lease=20) for _ in 1:3]
+        calls = Threads.Atomic{Int}(0)
+        compute() = (sleep(0.2); Threads.atomic_add!(calls, 1); 7)
+        # Each handle is as good as a process of its own.
+        tasks = [Threads.@spawn get!(compute, cache, "key") for cache in repeat(caches, 4)]
+        @test all(==(7), map(fetch, tasks)) && calls[] == 1
+        child = """using PhiCache; cache = RedisCache{Int}(config=Config(redis_url="$(url(server))"), lease=20);
+                   print(get!(() -> (sleep(1); 8), cache, "of the child"))"""
+        process = open(julia("-e", child))
+        wait_until(() -> length(caches[1]) == 1 && lease_exists(server))
+        @test get!(() -> 9, caches[1], "of the child") == 8
+        @test read(process, String) == "8"
+        empty!(caches[1])
+    end
+
+    @testset "values go when their time is up" begin
+        cache = RedisCache{Int}(config=config, ttl=0.2)
+        cache["key"] = 1
+        sleep(0.4)
+        @test !haskey(cache, "key")
+        @test_throws ArgumentError RedisCache{Int}(config=config, ttl=-1)
+        @test_throws ArgumentError RedisCache{Int}(config=config, lease=NaN)
+    end
+
+    @testset "a cache by identity and role keeps to itself" begin
+        one = RedisCache{Int}(fingerprint(small_system()), "one"; config=config, name="one")
+        same, other = (RedisCache{Int}(fingerprint(small_system()), role; config=config) for role in ("one", "other"))
+        one["key"] = 1
+        @test same["key"] == 1 && !haskey(other, "key")
+        @test (name="one", kind=:redis) in [(name=item.name, kind=item.kind) for item in named_caches()]
+        empty!(same)
+    end
+
+    @testset "MICE are shared, and inherited unless the cut damages them" begin
+        system = small_system()
+        parent = MICECache{Float64}(system; config=config, kind=:redis)
+        child = MICECache{Float64}(Subsystem(system, Cut(3, NodeSet(1) => NodeSet(2, 3))); parent=parent, config=config,
+                                   kind=:redis)
+        undamaged, damaged = Mice(CAUSE, 1, 2, 0.5, 1.0), Mice(EFFECT, 1, 2, 0.25, 2.0)
+        keys = [mice_key(nothing, mice.direction, mice.mechanism) for mice in (undamaged, damaged)]
+        @test set_many!(parent, zip(keys, [undamaged, damaged])) == [PhiCache.OK, PhiCache.OK]
+        @test get_many(child, keys) == [undamaged, nothing] && child[keys[1]] == undamaged
+        @test set!(child, keys[2], damaged) == PhiCache.REFUSED_CUT
+        @test set!(parent, "no phi", Mice(CAUSE, 1, 2, 0, 0.0)) == PhiCache.OK
+        config.redis_cache = true
+        elsewhere = MICECache{Float64}(system; config=config)
+        @test elsewhere[keys[2]] == damaged && stats(elsewhere).damaged == 0
+        in_process = MICECache{Float64}(system; kind=:dict)
+        @test status_of(() -> MICECache{Float64}(system; parent=in_process, config=config)) ==
+              PhiCache.ERROR_INVALID_ARGUMENT
+        empty!(parent)
+    end
+
+    @testset "a server that is gone loses nothing, or is an error if one likes" begin
+        cache = RedisCache{Int}(config=config)
+        strict = RedisCache{Int}(config=config, server_errors=true)
+        cache["key"] = 1
+        @test redis_available(config) && redis_ping(config; timeout=2) === nothing
+        stop(server)
+        @test !redis_available(config; timeout=0.2)
+        @test status_of(() -> redis_ping(config)) == PhiCache.ERROR_REDIS
+        @test get(cache, "key", 0) == 0 && set!(cache, "key", 2) == PhiCache.REFUSED_SERVER
+        @test get!(() -> 7, cache, "key") == 7 && stats(cache).refused_server >= 1
+        @test get_many(cache, ["key"], 0) == [0] && set_many!(cache, ["key" => 1]) == [PhiCache.REFUSED_SERVER]
+        @test status_of(() -> delete!(cache, "key")) == PhiCache.ERROR_REDIS
+        @test status_of(() -> strict["key"]) == PhiCache.ERROR_REDIS
+        @test repr(strict) isa String
+        health = redis_health(cache)
+        @test health.failures > 0 && health.connections > 0 && occursin("socket", health.last_error)
+        restart(server)
+        wait_until(() -> set!(cache, "key", 3) == PhiCache.OK)
+        @test strict["key"] == 3 && redis_health(cache).skipping == 0
+    end
+end
+
+function wait_until(is_so)
+    began = time()
+    while !is_so()
+        time() - began < 60 || error("it does not happen")
+        sleep(0.01)
+    end
+end
+
+# A cache with the whole database counts leases too.
+lease_exists(server) = length(RedisCache{Int}(config=Config(redis_url=url(server), redis_whole_database=true))) == 2
+
+if redis_program() === nothing
+    println("SKIPPED: there is no redis-server, so the Julia tests of Redis do not run")
+else
+    mktempdir() do folder
+        server = start(folder, redis_program())
+        try
+            test_redis(server)
+        finally
+            stop(server)
+        end
+    end
+end
