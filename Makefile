@@ -8,6 +8,8 @@
 #   make memcheck  the C tests under valgrind
 #   make bench     phicache beside what one would use instead: runs benches/peers (some ten minutes), and writes
 #                  docs/performance-peers.md; with QUICK=1 it only prints the small tables, in a minute
+#   make bench-redis  the Redis cache beside hiredis and the redis crate: runs benches/redis (a minute or two), and writes
+#                  docs/performance-redis.md; with QUICK=1 it only prints the tables, in seconds
 #   make bench-instructions  instructions of each operation, counted by valgrind
 #   make build     the shared and the static library, the example, the C and C++ tests (what make alone does)
 #   make install   into PREFIX (default /usr/local), below DESTDIR where one is given; builds only what is not there
@@ -31,7 +33,7 @@ SECONDS ?= 60
 
 BENCH = $(BUILD)/bench
 
-.PHONY: demo test stress sanitize memcheck bench bench-peers bench-instructions build configure install header symbols clean distclean toolchain
+.PHONY: demo test stress sanitize memcheck bench bench-peers bench-redis bench-instructions build configure install header symbols clean distclean toolchain
 
 demo: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target iit -j $(JOBS)
@@ -66,6 +68,17 @@ bench-peers: configure
 	    "$$cmake" -S benches/peers -B $(BENCH) -DPHICACHE_CARGO_TARGET_DIR="$$CARGO_TARGET_DIR" \
 	    -DBENCH_RUST_TARGET="$$CARGO_TARGET_DIR/peers" -DBENCH_BOOST_INCLUDES="$$boost" && \
 	    "$$cmake" --build $(BENCH) --target peers -j $(JOBS)
+
+bench-redis: configure
+	@server=$$($(PYTHON) -B make/find_tool.py redis-server $(BUILD)) && $(PYTHON) -B make/find_hiredis.py || exit 1; \
+	    $(FIND_CMAKE); \
+	    "$$cmake" -S benches/redis -B $(BENCH)-redis -DPHICACHE_CARGO_TARGET_DIR="$$CARGO_TARGET_DIR" \
+	    -DBENCH_RUST_TARGET="$$CARGO_TARGET_DIR/redis-peer" && \
+	    "$$cmake" --build $(BENCH)-redis --target redis_peers -j $(JOBS) && \
+	    $(BENCH)-redis/redis_peers --server "$$server" $(if $(QUICK),--quick,--json $(BENCH)-redis/figures.json)
+ifndef QUICK
+	$(PYTHON) -B docs/performance-redis.py $(BENCH)-redis/figures.json
+endif
 
 bench-instructions: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target phicache_shared -j $(JOBS)
