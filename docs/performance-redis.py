@@ -105,7 +105,7 @@ def table(rows, columns):
 
 def requests_table(rows, road):
     works = ["GET", "SET", "get_many, 100 keys", "set_many, 100 keys", "GET, 2 threads"]
-    return table(rows, [(work, work, road) for work in works])
+    return table(rows, [(work, work, road) for work in works if find(rows, work, road)])
 
 
 def near_table(rows):
@@ -144,6 +144,7 @@ def main():
         ("targets", targets_table(run["rows"])),
         ("TCP", requests_table(run["rows"], "TCP")),
         ("unix socket", requests_table(run["rows"], "unix socket")),
+        ("escaped keys", requests_table(run["rows"], "escaped keys")),
         ("near", near_table(run["rows"])),
     ]:
         page = replace_between(page, name, content)

@@ -23,7 +23,8 @@ typedef struct bench_client {
     /* Connects by the unix socket `path`, or, where that is NULL, to the port of this machine; NULL when it fails. */
     void *(*open)(const char *path, int32_t port);
     void (*close)(void *client);
-    int32_t shared;          /* whether one serves several threads; otherwise each has its own */
+    int32_t shared; /* whether one serves several threads; otherwise each has its own */
+    int32_t names;  /* whether it names keys itself; the others are given the names that it makes of them */
     bench_requests get, set; /* one key after the other; NULL where it is in another row already */
     bench_requests get_many, set_many; /* BENCH_AT_ONCE keys in one round trip */
 } bench_client;

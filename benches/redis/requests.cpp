@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <stdexcept>
+#include <string>
 
 #include "../peers/machine.hpp"
 
@@ -12,6 +13,38 @@ namespace {
 
 constexpr Shape SHAPE = {10'000, 40, 256};
 constexpr std::size_t LENGTH = 20'000, LEAST = 2 * BENCH_AT_ONCE;
+
+// Keys that need no escaping, as phicache is given them, and as they are called at the server; or any bytes, which phicache
+// has to escape.
+class Keys {
+public:
+    Keys(const Stream &stream, bool escaped) : stream_(stream) {
+        const bench_work work = stream.work(0, stream.length(), scratch_);
+        for (std::size_t place = 0; place < work.count; place++) {
+            const std::uint8_t *const key = work.keys + place * work.key_len;
+            if (!escaped) named_ += "phicache:raw:";
+            for (std::size_t at = 0; at < work.key_len; at++) {
+                const char byte = escaped ? static_cast<char>(key[at]) : LETTERS[key[at] % 64];
+                given_ += byte, named_ += byte;
+            }
+        }
+    }
+
+    bench_work work(const bench_client *client, std::size_t count, const Scratch &scratch) const {
+        const std::string &keys = client->names ? given_ : named_;
+        bench_work work = stream_.work(0, count, scratch);
+        work.keys = reinterpret_cast<const std::uint8_t *>(keys.data());
+        work.key_len = keys.size() / stream_.length();
+        return work;
+    }
+    std::uint64_t expected(std::size_t count) const { return stream_.expected(0, count); }
+
+private:
+    static constexpr char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const Stream stream_;
+    const Scratch scratch_{SHAPE.value_len};
+    std::string given_, named_;
+};
 
 // A client that is open as long as this lives.
 class Open {
@@ -47,23 +80,19 @@ constexpr Kind KINDS[] = {{"GET", &bench_client::get, false},
                           {"get_many, 100 keys", &bench_client::get_many, false},
                           {"set_many, 100 keys", &bench_client::set_many, true}};
 
-std::uint64_t answer(const Kind &kind, const Stream &stream, std::size_t count) {
-    return kind.stores ? count : stream.expected(0, count);
-}
-
-// Nanoseconds per key of one loop over the first `count` keys of the stream.
-double time(const Kind &kind, const bench_client *client, const Open &open, const Stream &stream, const Scratch &scratch,
+// Nanoseconds per key of one loop over the first `count` keys.
+double time(const Kind &kind, const bench_client *client, const Open &open, const Keys &keys, const Scratch &scratch,
             std::size_t count) {
-    const bench_work work = stream.work(0, count, scratch);
+    const bench_work work = keys.work(client, count, scratch);
     const std::int64_t start = now();
     const std::uint64_t sum = open.run(client->*kind.loop, work);
     const double each = static_cast<double>(now() - start) / static_cast<double>(count);
-    expect_sum(client->name, answer(kind, stream, count), sum);
+    expect_sum(client->name, kind.stores ? count : keys.expected(count), sum);
     return each;
 }
 
-void measure_kind(Session &session, const Kind &kind, bool by_unix_socket) {
-    const Stream entries = Stream::all(SHAPE), stream = Stream::hits(SHAPE, LENGTH, 1);
+void measure_kind(Session &session, const Kind &kind, bool by_unix_socket, bool escaped) {
+    const Keys entries(Stream::all(SHAPE), escaped), stream(Stream::hits(SHAPE, LENGTH, 1), escaped);
     const Scratch scratch(SHAPE.value_len);
     std::vector<const bench_client *> clients;
     std::copy_if(session.clients.begin(), session.clients.end(), std::back_inserter(clients),
@@ -83,12 +112,13 @@ void measure_kind(Session &session, const Kind &kind, bool by_unix_socket) {
     const Rounds rounds = interleave(clients.size(), session.rounds, [&](std::size_t i, std::size_t) {
         return time(kind, clients[i], *open[i], stream, scratch, counts[i]) / 1e3;
     });
-    session.report.add({kind.work, by_unix_socket ? "unix socket" : "TCP", SHAPE, "µs per key", 2}, names, rounds);
+    const char *const form = escaped ? "escaped keys" : by_unix_socket ? "unix socket" : "TCP";
+    session.report.add({kind.work, form, SHAPE, "µs per key", 2}, names, rounds);
 }
 
 void measure_two(Session &session, bool by_unix_socket) {
     constexpr std::size_t THREADS = 2;
-    const Stream entries = Stream::all(SHAPE), stream = Stream::hits(SHAPE, LENGTH, 2);
+    const Keys entries(Stream::all(SHAPE), false), stream(Stream::hits(SHAPE, LENGTH, 2), false);
     std::vector<std::unique_ptr<Scratch>> scratch;
     for (std::size_t i = 0; i < THREADS; i++) scratch.push_back(std::make_unique<Scratch>(SHAPE.value_len));
     std::vector<const bench_client *> clients;
@@ -120,8 +150,10 @@ void measure_two(Session &session, bool by_unix_socket) {
 void measure_requests(Session &session) {
     pin(session.core);
     session.server.run_on({session.core});
-    for (const Kind &kind : KINDS)
-        for (const bool by_unix_socket : {false, true}) measure_kind(session, kind, by_unix_socket);
+    for (const Kind &kind : KINDS) {
+        for (const bool by_unix_socket : {false, true}) measure_kind(session, kind, by_unix_socket, false);
+        measure_kind(session, kind, true, true);
+    }
 }
 
 void measure_threads(Session &session) {

@@ -193,15 +193,32 @@ fn write_nodes(nodes: u64, name: &mut Vec<u8>) {
 
 /// Writes letters, digits and `_ . -` as they are, every other byte as `%` and two digits.
 fn write_percent(bytes: &[u8], name: &mut Vec<u8>) {
+    let mut end = name.len();
+    // What stands for a byte is copied whole and then cut, without a branch that nobody could predict.
+    name.resize(end + bytes.len() * 3, 0);
     for byte in bytes {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' | b'-' => name.push(*byte),
-            _ => name.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]),
-        }
+        let (text, len) = PERCENT[usize::from(*byte)];
+        name[end..end + 3].copy_from_slice(&text);
+        end += len;
     }
+    name.truncate(end);
 }
 
-fn digit(value: u8) -> u8 {
+/// What stands for each byte, and how much of it.
+static PERCENT: [([u8; 3], usize); 256] = {
+    let mut texts = [([0; 3], 0); 256];
+    let mut byte = 0;
+    while byte < texts.len() {
+        texts[byte] = match byte as u8 {
+            plain @ (b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' | b'-') => ([plain, 0, 0], 1),
+            other => ([b'%', digit(other >> 4), digit(other & 15)], 3),
+        };
+        byte += 1;
+    }
+    texts
+};
+
+const fn digit(value: u8) -> u8 {
     b"0123456789ABCDEF"[value as usize & 15]
 }
 

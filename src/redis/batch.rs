@@ -46,7 +46,7 @@ impl Server {
         Batch { values: get.values, failure }
     }
 
-    /// Stores many values, whether their keys are new or not. If some cannot be stored, the others are.
+    /// Stores many values, whether their keys are new or not. If that fails some of them may be stored.
     pub fn set_many(&self, pairs: &[(&[u8], &[u8])], store: Store) -> Answer<()> {
         let longest = pairs.iter().map(|(key, value)| key.len().max(value.len())).max();
         self.check_size("SET", longest.unwrap_or(0))?;
@@ -201,27 +201,57 @@ impl Exchange for Get<'_> {
     }
 }
 
-/// SET of each.
+/// MSET; SET of each, where each is to be forgotten or has to be new.
 struct Set<'p> {
     pairs: &'p [(&'p [u8], &'p [u8])],
     store: Store,
 }
 
+impl<'p> Set<'p> {
+    /// The keys of one MSET after the other: so many, and so many bytes.
+    fn chunks<'k>(&self, keys: &'k [usize]) -> impl Iterator<Item = &'k [usize]> + use<'k, 'p> {
+        let (pairs, mut rest) = (self.pairs, keys);
+        std::iter::from_fn(move || {
+            let mut bytes = 0;
+            let fits = rest.iter().take(COMMAND).take_while(|number| {
+                let fits = bytes < PACKED;
+                bytes += pairs[**number].0.len() + pairs[**number].1.len();
+                fits
+            });
+            let (chunk, left) = rest.split_at(fits.count());
+            rest = left;
+            (!chunk.is_empty()).then_some(chunk)
+        })
+    }
+
+    /// Whether all are stored by commands for many.
+    fn is_plain(&self) -> bool {
+        self.store == Store::default()
+    }
+}
+
 impl Exchange for Set<'_> {
     fn ask(&self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()> {
+        if self.is_plain() {
+            for keys in self.chunks(keys) {
+                let words = keys.iter().flat_map(|&number| [self.pairs[number].0, self.pairs[number].1]);
+                connection.queue_all([&b"MSET"[..]].into_iter().chain(words));
+                connection.send_if_many(PACKED)?;
+            }
+            return Ok(());
+        }
         for &number in keys {
             let (key, value) = self.pairs[number];
             queue_set(connection, key, value, self.store);
-            if connection.queued() > PACKED {
-                connection.send()?;
-            }
+            connection.send_if_many(PACKED)?;
         }
         Ok(())
     }
 
     fn learn(&mut self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()> {
+        let replies = if self.is_plain() { self.chunks(keys).count() } else { keys.len() };
         let mut result = Ok(());
-        for _ in keys {
+        for _ in 0..replies {
             let stored = match connection.receive() {
                 Ok(Value::Okay | Value::Nil) => Ok(()),
                 Ok(_) => connection.garbled("neither a yes nor a no to a SET".into()),

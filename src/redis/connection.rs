@@ -99,9 +99,9 @@ impl Connection {
         self.awaited += 1;
     }
 
-    /// Bytes that wait to be sent.
-    pub fn queued(&self) -> usize {
-        self.outbox.len()
+    /// Sends what is packed, if it is more than so many bytes.
+    pub fn send_if_many(&mut self, bytes: usize) -> RedisResult<()> {
+        if self.outbox.len() > bytes { self.send() } else { Ok(()) }
     }
 
     /// Sends what is packed.

@@ -142,8 +142,8 @@ std::uint64_t mset(void *client, const bench_work *work) {
     });
 }
 
-const bench_client clients[] = {{"hiredis", open, close, 0, get, set, mget, set_pipeline},
-                                {"hiredis (GETs; MSET)", open, close, 0, nullptr, nullptr, get_pipeline, mset},
+const bench_client clients[] = {{"hiredis", open, close, 0, 0, get, set, mget, set_pipeline},
+                                {"hiredis (GETs; MSET)", open, close, 0, 0, nullptr, nullptr, get_pipeline, mset},
                                 {}};
 
 }  // namespace

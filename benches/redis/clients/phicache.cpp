@@ -97,7 +97,7 @@ std::uint64_t set_many(void *client, const bench_work *work) {
     return stored;
 }
 
-const bench_client clients[] = {{"phicache", open, close, 1, get, set, get_many, set_many}, {}};
+const bench_client clients[] = {{"phicache", open, close, 1, 1, get, set, get_many, set_many}, {}};
 
 }  // namespace
 
