@@ -111,6 +111,8 @@ def component(name, *command):
 def rust_checks(build, jobs):
     yield component("fmt", CARGO, "fmt", "--check")
     yield component("clippy", CARGO, "clippy", "--all-targets", "--quiet", "--", "-D", "warnings")
+    for features in [], ["--features", "redis"]:
+        yield component("clippy", CARGO, "clippy", "--no-default-features", *features, "--quiet", "--", "-D", "warnings")
     for name in "redis-server", "openssl":
         found = find_tool.find(name, build)
         if found is None:
@@ -118,6 +120,7 @@ def rust_checks(build, jobs):
         elif not shutil.which(name):
             os.environ["PATH"] += os.pathsep + str(Path(found).parent)
     yield check(as_cargo_counts, CARGO, "test", "--no-fail-fast")
+    yield check(as_cargo_counts, CARGO, "test", "--no-default-features", "--test", "built_out")
     # The model checker exchanges the locks of the whole library, so it has a build of its own.
     yield check(as_cargo_counts, "env", "RUSTFLAGS=--cfg shuttle", CARGO, "test", "--release", "--test", "shuttle",
                 "--target-dir", str(Path(os.environ["CARGO_TARGET_DIR"]) / "shuttle"))

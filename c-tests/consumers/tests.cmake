@@ -67,6 +67,9 @@ set(installed_library "${installed}/${phicache_libdir}/libphicache.so")
 add_test(NAME consumer.panic.python
          COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/consumers/panic.py" "${installed_library}")
 set_tests_properties(consumer.panic.python PROPERTIES FIXTURES_REQUIRED installed)
+add_test(NAME consumer.loaded.python
+         COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/consumers/loaded.py" "${installed_library}")
+set_tests_properties(consumer.loaded.python PROPERTIES FIXTURES_REQUIRED installed)
 if(PHICACHE_JULIA)
   add_test(NAME consumer.panic.julia
            COMMAND ${PHICACHE_JULIA} --startup-file=no "${CMAKE_CURRENT_SOURCE_DIR}/consumers/panic.jl"

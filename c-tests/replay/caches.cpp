@@ -39,6 +39,20 @@ public:
     }
 };
 
+class Redis : public Owned<phicache_redis_cache, phicache_redis_cache_free, phicache_redis_cache_clear,
+                           phicache_redis_cache_size, phicache_redis_cache_info> {
+public:
+    phicache_status get(const Key &key, phicache_value *out) override {
+        return phicache_redis_cache_get(handle, view(key.bytes), out);
+    }
+    bool answered(const Value &expected, const phicache_value &got) const override {
+        return same(expected.bytes, got.data, got.len);
+    }
+    phicache_status set(const Key &key, const Value &value) override {
+        return phicache_redis_cache_set(handle, view(key.bytes), view(value.bytes));
+    }
+};
+
 class Purview : public Owned<phicache_purview_cache, phicache_purview_cache_free, phicache_purview_cache_clear,
                              phicache_purview_cache_size, phicache_purview_cache_info> {
 public:
@@ -64,7 +78,7 @@ class Mice : public Owned<phicache_mice_cache, phicache_mice_cache_free, phicach
 public:
     phicache_status get(const Key &key, phicache_value *out) override {
         mice_.struct_size = sizeof mice_;
-        return phicache_mice_cache_get(handle, view(key.bytes), &mice_, out);
+        return phicache_mice_cache_get(handle, view(of_subsystem(key)), &mice_, out);
     }
     bool answered(const Value &expected, const phicache_value &) const override {
         return mice_.direction == expected.direction && mice_.mechanism == expected.mechanism &&
@@ -79,11 +93,20 @@ public:
         mice.purview = value.purview;
         mice.phi = value.phi;
         mice.payload = view(value.bytes);
-        return phicache_mice_cache_set(handle, view(key.bytes), &mice);
+        return phicache_mice_cache_set(handle, view(of_subsystem(key)), &mice);
     }
+
+protected:
+    // The key among those of one subsystem.
+    virtual const std::vector<std::uint8_t> &of_subsystem(const Key &key) const { return key.bytes; }
 
 private:
     phicache_mice mice_{};
+};
+
+class RedisMice : public Mice {
+protected:
+    const std::vector<std::uint8_t> &of_subsystem(const Key &key) const override { return key.behind_subsystem; }
 };
 
 template <typename Kind, typename New>
@@ -109,6 +132,17 @@ Made make_mice(phicache_config *config, phicache_subsystem *subsystem, Cache *pa
     phicache_mice_cache *from = parent == nullptr ? nullptr : static_cast<Mice *>(parent)->handle;
     return make<Mice>([&](phicache_mice_cache **out) {
         return phicache_dict_mice_cache_new(config, nullptr, subsystem, from, out);
+    });
+}
+
+Made make_redis(phicache_config *config) {
+    return make<Redis>([&](phicache_redis_cache **out) { return phicache_redis_cache_new(config, nullptr, out); });
+}
+
+Made make_redis_mice(phicache_config *config, phicache_subsystem *subsystem, Cache *parent) {
+    phicache_mice_cache *from = parent == nullptr ? nullptr : static_cast<RedisMice *>(parent)->handle;
+    return make<RedisMice>([&](phicache_mice_cache **out) {
+        return phicache_redis_mice_cache_new(config, nullptr, subsystem, from, out);
     });
 }
 

@@ -1,6 +1,6 @@
 // caches.hpp: the caches that a trace names, each a handle of the C API.
 //
-// One face for the three kinds, so that a replay does not ask which it has; Redis-backed kinds join here.
+// One face for all kinds, so that a replay does not ask which it has.
 #pragma once
 
 #include <memory>
@@ -37,6 +37,9 @@ Made make_dict(phicache_config *config);
 Made make_purview(phicache_config *config);
 // `parent` is null or a cache that make_mice made.
 Made make_mice(phicache_config *config, phicache_subsystem *subsystem, Cache *parent);
+Made make_redis(phicache_config *config);
+// `parent` is null or a cache that make_redis_mice made.
+Made make_redis_mice(phicache_config *config, phicache_subsystem *subsystem, Cache *parent);
 
 // Whether a cache that make_mice made has a record of this key; counts nothing.
 phicache_status mice_contains(Cache &cache, const Key &key);

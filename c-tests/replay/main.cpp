@@ -1,4 +1,7 @@
-// main.cpp: replay [--time] [FILE...]: recorded runs of PyPhi, replayed through the C API of phicache.
+// main.cpp: replay [--time] [--redis] [FILE...]: recorded runs of PyPhi, replayed through the C API of phicache.
+//
+// With --redis also what PyPhi did with its Redis caches, at the server that PHICACHE_REDIS_URL names and whose database is
+// emptied.
 //
 // Reads plain-text traces (trace.hpp), several in a row if they come so, from the files or from standard input. Every
 // outcome is compared with the recorded one: differences go to standard error, a line for each trace to standard
@@ -34,8 +37,8 @@ void replay_trace(const Trace &trace, const std::string &file, bool timed, Repor
                     timing.median);
 }
 
-std::uint64_t replay_stream(std::istream &input, const std::string &file, bool timed, Report &report) {
-    replay::TraceReader reader(input, file);
+std::uint64_t replay_stream(std::istream &input, const std::string &file, bool timed, bool redis, Report &report) {
+    replay::TraceReader reader(input, file, redis);
     std::uint64_t traces = 0;
     while (const std::optional<Trace> trace = reader.next()) {
         replay_trace(*trace, file, timed, report);
@@ -45,13 +48,14 @@ std::uint64_t replay_stream(std::istream &input, const std::string &file, bool t
 }
 
 int run(int argc, char **argv) {
-    bool timed = false;
+    bool timed = false, redis = false;
     std::vector<std::string> files;
     for (int i = 1; i < argc; i++) {
         const std::string argument = argv[i];
         if (argument == "--time") timed = true;
+        else if (argument == "--redis") redis = true;
         else if (argument == "-" || argument.compare(0, 1, "-") != 0) files.push_back(argument);
-        else throw replay::Malformed("unknown option " + argument + "; usage: replay [--time] [FILE...]");
+        else throw replay::Malformed("unknown option " + argument + "; usage: replay [--time] [--redis] [FILE...]");
     }
     if (files.empty()) files.emplace_back("-");
 
@@ -62,7 +66,7 @@ int run(int argc, char **argv) {
         if (!standard) opened.open(file);
         if (!opened) throw replay::Malformed(file + ": cannot be opened");
         const std::string name = standard ? "standard input" : file;
-        if (replay_stream(standard ? std::cin : opened, name, timed, report) == 0)
+        if (replay_stream(standard ? std::cin : opened, name, timed, redis, report) == 0)
             throw replay::Malformed(name + ": no trace in it");
     }
     std::printf("%llu checks, %llu differences\n", printable(report.checks), printable(report.differences));

@@ -38,6 +38,7 @@ Session::Session(const Trace &trace) : trace_(trace), caches_(trace.caches.size(
     // The trace says when memory was full; this process's own use must not matter.
     must(phicache_config_set_maximum_memory_percent(config_, PHICACHE_MEMORY_UNLIMITED), "maximum memory");
     must(phicache_config_set_cache_potential_purviews(config_, 1), "purview caching");
+    must(phicache_config_set_redis_whole_database(config_, 1), "PyPhi's way with Redis");
     const std::string context = "replay of " + trace.name;
     for (const Subsystem &subsystem : trace.subsystems) {
         phicache_subsystem *handle = nullptr;
@@ -59,9 +60,11 @@ Session::~Session() {
     phicache_config_free(config_);
 }
 
-Made Session::make_mice_cache(std::uint32_t subsystem, std::uint32_t parent) {
+Made Session::make_mice_cache(Kind kind, std::uint32_t subsystem, std::uint32_t parent) {
     if (parent != NONE && caches_[parent] == nullptr) return {PHICACHE_ERROR_INVALID_ARGUMENT, nullptr};
-    return make_mice(config_, subsystems_[subsystem], parent == NONE ? nullptr : caches_[parent].get());
+    Cache *from = parent == NONE ? nullptr : caches_[parent].get();
+    return kind == Kind::RedisMice ? make_redis_mice(config_, subsystems_[subsystem], from)
+                                   : make_mice(config_, subsystems_[subsystem], from);
 }
 
 phicache_status Session::create(const Operation &operation) {
@@ -69,13 +72,14 @@ phicache_status Session::create(const Operation &operation) {
     Made made{};
     if (line.kind == Kind::Dict) made = make_dict(config_);
     else if (line.kind == Kind::Purview) made = make_purview(config_);
-    else made = make_mice_cache(line.subsystem, line.parent);
+    else if (line.kind == Kind::Redis) made = make_redis(config_);
+    else made = make_mice_cache(line.kind, line.subsystem, line.parent);
     caches_[operation.cache] = std::move(made.cache);
     return made.status;
 }
 
 phicache_status Session::reject(const Operation &operation) {
-    return make_mice_cache(operation.subsystem, operation.cache).status;
+    return make_mice_cache(trace_.caches[operation.cache].kind, operation.subsystem, operation.cache).status;
 }
 
 phicache_status Session::set(const Operation &operation) {

@@ -29,7 +29,7 @@ public:
     phicache_subsystem *subsystem(std::uint32_t id) { return subsystems_[id]; }
 
 private:
-    Made make_mice_cache(std::uint32_t subsystem, std::uint32_t parent);
+    Made make_mice_cache(Kind kind, std::uint32_t subsystem, std::uint32_t parent);
 
     const Trace &trace_;
     phicache_config *config_ = nullptr;

@@ -38,6 +38,8 @@ std::vector<std::uint8_t> bytes_from_digest(std::string_view digest, std::uint64
 // One trace in the making.
 class TraceBuilder {
 public:
+    explicit TraceBuilder(bool with_redis) : with_redis_(with_redis) {}
+
     void line(std::string_view text, std::uint64_t number) {
         const Fields f = split(text, ' ');
         if (f[0].size() != 1) throw Malformed("\"" + std::string(f[0]) + "\" is no kind of line");
@@ -46,7 +48,10 @@ public:
             case 'C': return cache(f, number);
             case 'K': return key(f);
             case 'V': return value(f);
-            case 'r': need(f, 4); trace.left_out++; return;
+            case 'r':  // shows in the hits and misses of the get that it belongs to
+                need(f, 4);
+                trace.left_out += with_redis_ ? 0 : 1;
+                return;
             default: return operation(f, number);
         }
     }
@@ -92,6 +97,7 @@ private:
         s.state.resize(size, 0);
         if (flag(f[6])) s.severed = rows(f[9], size);
         s.connections = rows(f[10], size);
+        s.hash = std::string(f[11]);
     }
 
     void cache(const Fields &f, std::uint64_t line) {
@@ -190,31 +196,42 @@ private:
         const CacheLine &cache = trace.caches[o.cache];
         o.line = line;
         const bool redis = cache.kind == Kind::Redis || cache.kind == Kind::RedisMice;
-        if (redis && o.verb != Verb::Damage) {
+        if (redis && !with_redis_ && o.verb != Verb::Damage) {
             trace.left_out++;
             return;
         }
+        const bool of_mice = cache.kind == Kind::Mice || cache.kind == Kind::RedisMice;
         const bool inheriting = o.verb == Verb::Inherit || o.verb == Verb::Built || o.verb == Verb::Reject;
         if (inheriting && cache.kind != Kind::Mice) throw Malformed("inheritance of a cache that holds no MICE");
         if (o.verb == Verb::Inherit && cache.parent == NONE) throw Malformed("inheritance without a parent");
         if (o.verb == Verb::Damage && cache.subsystem == NONE) throw Malformed("damage without a subsystem");
         if (o.value != NONE) {
             Value &value = trace.values[o.value];
-            if ((cache.kind == Kind::Mice || o.verb == Verb::Damage) && !value.is_mice)
+            if ((of_mice || o.verb == Verb::Damage) && !value.is_mice)
                 throw Malformed("a MICE cache's value of another class");
             if (cache.kind == Kind::Purview && !value.purviews) decode_purviews(value);
         }
         if (o.key != NONE && cache.kind == Kind::Purview && trace.keys[o.key].direction < 0)
             decode_purview_key(trace.keys[o.key]);
+        if (o.key != NONE && cache.kind == Kind::RedisMice)
+            cut_off_subsystem(trace.keys[o.key], trace.subsystems[cache.subsystem].hash);
         trace.operations.push_back(o);
     }
 
+    static void cut_off_subsystem(Key &key, const std::string &hash) {
+        const std::string head = "subsys:" + hash + ":", text(key.bytes.begin(), key.bytes.end());
+        if (text.compare(0, head.size(), head) != 0) throw Malformed("a Redis key of another subsystem: " + text);
+        key.behind_subsystem.assign(key.bytes.begin() + static_cast<std::ptrdiff_t>(head.size()), key.bytes.end());
+    }
+
+    bool with_redis_;
     std::vector<bool> has_subsystem_, has_key_, has_value_, has_cache_;
 };
 
 }  // namespace
 
-TraceReader::TraceReader(std::istream &input, std::string file) : input_(input), file_(std::move(file)) {}
+TraceReader::TraceReader(std::istream &input, std::string file, bool with_redis)
+    : input_(input), file_(std::move(file)), with_redis_(with_redis) {}
 
 std::optional<Trace> TraceReader::next() {
     const auto malformed = [&](const std::string &what) {
@@ -228,7 +245,7 @@ std::optional<Trace> TraceReader::next() {
         pending_ = text;
     }
     if (pending_.compare(0, 2, "H ") != 0) throw malformed("a trace begins with a line H");
-    TraceBuilder builder;
+    TraceBuilder builder(with_redis_);
     builder.trace.name = header_value(pending_, "name");
     const std::string expected = header_value(pending_, "rows");
     std::uint64_t count = 1;

@@ -16,7 +16,7 @@
 //   r cid kid h/m                             a GET that Redis saw
 //   d cid vid damaged                         a record found under the parent's Redis key was tested for damage
 //
-// What only Redis can answer is left out and counted in `Trace::left_out`.
+// What needs a Redis server is left out and counted in `Trace::left_out`, unless the reader is told that there is one.
 #pragma once
 
 #include <cstdint>
@@ -37,11 +37,14 @@ struct Subsystem {
     NodeMask nodes = 0;
     std::vector<NodeMask> connections;
     std::optional<std::vector<NodeMask>> severed;  // a cut that severs nothing is still a cut
+    std::string hash;                              // what stands for it in PyPhi's Redis keys
 };
 
-// A key; in a purview cache it is (None, direction, mechanism).
+// A key; in a purview cache it is (None, direction, mechanism); in a Redis MICE cache the part behind the subsystem, for
+// which the cache has an identity of its own.
 struct Key {
     std::vector<std::uint8_t> bytes;
+    std::vector<std::uint8_t> behind_subsystem;
     std::int32_t direction = -1;
     NodeMask mechanism = 0;
 };
@@ -88,12 +91,13 @@ struct Trace {
 // Reads one trace after the other; an H line begins the next. Throws Malformed, with file name and line.
 class TraceReader {
 public:
-    TraceReader(std::istream &input, std::string file);
+    TraceReader(std::istream &input, std::string file, bool with_redis);
     std::optional<Trace> next();
 
 private:
     std::istream &input_;
     std::string file_;
+    bool with_redis_;
     std::uint64_t line_ = 0;
     std::string pending_;  // the H line of the next trace
     bool has_pending_ = false;

@@ -1,5 +1,6 @@
 //! What a cache counts.
 
+use std::hint::cold_path;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
@@ -64,8 +65,9 @@ pub struct Counters {
     compute_ns: AtomicU64,
 }
 
+/// Lookups that found a value, and those that found none.
 #[derive(Default)]
-struct Lookups {
+pub(super) struct Lookups {
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -82,13 +84,14 @@ const STRIPES: usize = 16;
 struct Stripes([Stripe; STRIPES]);
 
 impl Lookups {
+    #[inline(always)]
     fn of(&self, hit: bool) -> &AtomicU64 {
         if hit { &self.hits } else { &self.misses }
     }
 
     /// For the one thread that writes.
     #[inline(always)]
-    fn add_alone(&self, hit: bool) {
+    pub(super) fn add_alone(&self, hit: bool) {
         let counter = self.of(hit);
         counter.store(counter.load(Relaxed).wrapping_add(1), Relaxed);
     }
@@ -124,6 +127,17 @@ impl Counters {
         } else {
             self.lookup_of_another(record.id(), hit);
         }
+    }
+
+    /// The numbers to which this thread alone adds, if it has some already.
+    #[inline(always)]
+    pub(super) fn alone(&self, record: &Record) -> Option<&Lookups> {
+        if record.id() == self.owner {
+            return Some(&self.own);
+        }
+        cold_path();
+        let stripe = self.others.get()?.0.get(record.id() as usize)?;
+        (record.id() as usize != STRIPES - 1).then_some(&stripe.0)
     }
 
     #[inline(never)]

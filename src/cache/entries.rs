@@ -10,8 +10,8 @@ use super::{Options, Origin, Refusal, Stored, Value};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::store::{
-    Begin, Draft, EntryRef, Flight, Flights, Fresh, Hashed, Inserted, May, Owner, Pinned, Section, Shared, Table,
-    gauge, weight,
+    Begin, Draft, EntryRef, First, Flight, Flights, Fresh, Hashed, Inserted, May, ORDINARY, Owner, Pinned, Section,
+    Shared, Table, gauge, weight,
 };
 
 /// What one type of cache does differently.
@@ -30,6 +30,12 @@ pub trait Policy {
     #[inline(always)]
     fn inherited<'s>(&self, _section: &'s Section, _key: &Hashed) -> Option<EntryRef<'s>> {
         None
+    }
+
+    /// As `inherited`, where one look decides.
+    #[inline(always)]
+    fn inherited_first<'s>(&self, _section: &'s Section, _key: &[u8]) -> First<'s> {
+        First::Missing
     }
 
     /// How many keys have a value from elsewhere, and none in `own`.
@@ -81,6 +87,12 @@ impl Found<'_> {
     pub fn pin(&self, section: &Section) -> Value {
         Value { entry: section.pin(self.entry), origin: self.origin }
     }
+
+    /// As [`Found::pin`], where that is easy.
+    #[inline(always)]
+    fn pin_quickly(&self, section: &Section) -> Option<Value> {
+        Some(Value { entry: section.pin_quickly(self.entry)?, origin: self.origin })
+    }
 }
 
 impl<P: Policy> Entries<P> {
@@ -104,6 +116,59 @@ impl<P: Policy> Entries<P> {
         let found = self.find(&section, &key.into());
         self.counters.lookup(section.record(), found.is_some());
         found.map(|found| found.pin(&section))
+    }
+
+    /// As [`Entries::get`], in the usual case.
+    #[inline(always)]
+    pub fn get_quickly(&self, key: &[u8]) -> Option<Option<Value>> {
+        let section = Section::enter_quickly()?;
+        self.quickly(&section, key, |found| Some(Some(found.pin_quickly(&section)?)), || Some(None))
+    }
+
+    /// As [`Entries::hit`], in the usual case.
+    #[inline(always)]
+    pub fn hit_quickly(&self, key: &[u8]) -> Option<Value> {
+        let section = Section::enter_quickly()?;
+        self.quickly(&section, key, |found| found.pin_quickly(&section), || None)
+    }
+
+    /// As [`Entries::look`], in the usual case.
+    #[inline(always)]
+    pub fn look_quickly<'s>(&self, section: &'s Section, key: &[u8]) -> Option<Option<&'s [u8]>> {
+        self.quickly(section, key, |found| Some(Some(found.entry.value())), || Some(None))
+    }
+
+    /// A lookup in the usual case: the key is of ordinary length, one look decides, and this thread has its numbers. None
+    /// in any other, or where `found` or `missing` answers None: then nothing has been counted.
+    #[inline(always)]
+    fn quickly<'s, R>(
+        &self,
+        section: &'s Section,
+        key: &[u8],
+        found: impl FnOnce(Found<'s>) -> Option<R>,
+        missing: impl FnOnce() -> Option<R>,
+    ) -> Option<R> {
+        if !ORDINARY.contains(&key.len()) {
+            return None;
+        }
+        let (entry, origin) = match self.table.find_first(section, key) {
+            First::Found(entry) => (entry, Origin::Hit),
+            First::Missing => match self.policy.inherited_first(section, key) {
+                First::Found(entry) => (entry, Origin::Parent),
+                First::Missing => {
+                    let counted = self.counters.alone(section.record())?;
+                    let missing = missing()?;
+                    counted.add_alone(false);
+                    return Some(missing);
+                }
+                First::Unclear => return None,
+            },
+            First::Unclear => return None,
+        };
+        let counted = self.counters.alone(section.record())?;
+        let found = found(Found { entry, origin })?;
+        counted.add_alone(true);
+        Some(found)
     }
 
     /// The value of `key`, as long as the section lasts; counts a hit or a miss.

@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::iit::{Mice, Subsystem};
 use crate::store::lock::Mutex;
-use crate::store::{EntryRef, Hashed, Section, Shared, Table};
+use crate::store::{EntryRef, First, Hashed, Section, Shared, Table};
 
 /// A chain of parents is at most this long.
 const ANCESTORS_MAX: usize = 64;
@@ -106,6 +106,18 @@ impl Policy for Lineage {
         }
         let found = self.ancestors.iter().find_map(|ancestor| ancestor.find(section, key));
         found.filter(|entry| self.keeps(*entry))
+    }
+
+    #[inline(always)]
+    fn inherited_first<'s>(&self, section: &'s Section, key: &[u8]) -> First<'s> {
+        let Some(nearest) = self.ancestors.first() else { return First::Missing };
+        if self.detached.load(Ordering::Acquire) {
+            return First::Missing;
+        }
+        match nearest.cache.table().find_first(section, key) {
+            First::Found(entry) if self.keeps(entry) => First::Found(entry),
+            _ => First::Unclear,
+        }
     }
 
     fn inherited_len(&self, own: &Table) -> u64 {

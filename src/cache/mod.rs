@@ -143,6 +143,28 @@ impl Cache {
         each!(self, cache => Ok(cache.get(key)), redis => cache.get(key))
     }
 
+    /// As [`Cache::get`], in the usual case; None in any other: then nothing has happened.
+    #[inline(always)]
+    pub fn get_quickly(&self, key: &[u8]) -> Option<Option<Value>> {
+        each!(self, cache => cache.get_quickly(key), redis => cache.near().hit_quickly(key).map(Some))
+    }
+
+    /// As [`Cache::hit`], in the usual case.
+    #[inline(always)]
+    pub fn hit_quickly(&self, key: &[u8]) -> Option<Value> {
+        each!(self, near cache => cache.hit_quickly(key))
+    }
+
+    /// As [`Cache::look`], in the usual case.
+    #[inline(always)]
+    pub fn look_quickly<'s>(&self, section: &'s Section, key: &[u8]) -> Option<Option<&'s [u8]>> {
+        match self {
+            // What is not near would be counted as a miss.
+            Cache::Redis(_) => None,
+            near => each!(near, near cache => cache.look_quickly(section, key)),
+        }
+    }
+
     /// Copies the value of `key` into a buffer and tells its length; counts as [`Cache::get`] does.
     #[inline(always)]
     pub fn get_into(&self, key: &[u8], buffer: &mut [u8]) -> Result<Option<usize>> {

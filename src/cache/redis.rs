@@ -25,7 +25,7 @@ use crate::key::Fingerprint;
 use crate::redis::Health;
 use crate::store::lock::RwLock;
 use crate::store::{
-    Begin, Draft, EntryRef, Flight, Fresh, Hashed, Inserted, May, Owner, Pinned, Section, Shared, Table,
+    Begin, Draft, EntryRef, First, Flight, Fresh, Hashed, Inserted, May, Owner, Pinned, Section, Shared, Table,
 };
 
 /// How long a caller pauses between two looks at what another process computes: at first, and at most.
@@ -92,6 +92,16 @@ impl Policy for Near {
         let kin = self.kin.as_ref()?;
         let found = kin.parent()?.near.table().find(section, key);
         found.filter(|entry| kin.keeps(entry.value()))
+    }
+
+    #[inline(always)]
+    fn inherited_first<'s>(&self, section: &'s Section, key: &[u8]) -> First<'s> {
+        let Some(kin) = &self.kin else { return First::Missing };
+        let Some(parent) = kin.parent() else { return First::Missing };
+        match parent.near.table().find_first(section, key) {
+            First::Found(entry) if kin.keeps(entry.value()) => First::Found(entry),
+            _ => First::Unclear,
+        }
     }
 
     fn clear(&self, own: &Table) -> Result<()> {

@@ -8,9 +8,10 @@ use std::ffi::{c_char, c_void};
 
 use super::boundary::guard;
 use super::callback::Computation;
-use super::handle::{get, handle};
+use super::handle::{self, handle};
 use super::input::bytes;
 use super::output::{optional, out};
+use super::quick;
 use super::types::*;
 use crate::cache::{Cache, Holder};
 use crate::error::{Error, Result};
@@ -36,7 +37,7 @@ impl CacheHandle {
 /// The cache behind a view.
 #[inline(always)]
 pub(super) fn any<'c>(cache: *mut phicache_cache) -> Result<&'c Cache> {
-    get::<CacheHandle, _>(cache, "cache").map(|handle| &handle.cache)
+    handle::get::<CacheHandle, _>(cache, "cache").map(|handle| &handle.cache)
 }
 
 /// The error of a function that was handed another type of cache.
@@ -57,6 +58,11 @@ pub unsafe extern "C" fn phicache_cache_get(
     key: phicache_bytes,
     out: *mut phicache_value,
 ) -> phicache_status {
+    quick::get(key, out, |key| quick::any(cache)?.get_quickly(key)).unwrap_or_else(|| get(cache, key, out))
+}
+
+#[inline(never)]
+extern "C" fn get(cache: *mut phicache_cache, key: phicache_bytes, out: *mut phicache_value) -> phicache_status {
     guard("phicache_cache_get", || verb::get(|| any(cache), key, out))
 }
 
@@ -118,6 +124,20 @@ pub unsafe extern "C" fn phicache_cache_set(
 /// @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cache_memoize(
+    cache: *mut phicache_cache,
+    key: phicache_bytes,
+    compute: phicache_compute,
+    user_data: *mut c_void,
+    call_data: *mut c_void,
+    out: *mut phicache_value,
+    callback_code: *mut i32,
+) -> phicache_status {
+    quick::memoize(key, compute, out, callback_code, |key| quick::any(cache)?.hit_quickly(key))
+        .unwrap_or_else(|| memoize(cache, key, compute, user_data, call_data, out, callback_code))
+}
+
+#[inline(never)]
+extern "C" fn memoize(
     cache: *mut phicache_cache,
     key: phicache_bytes,
     compute: phicache_compute,

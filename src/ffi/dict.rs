@@ -8,18 +8,27 @@ use std::ffi::{c_char, c_void};
 use super::boundary::guard;
 use super::cache::{CacheHandle, verb, wrong};
 use super::callback::Computation;
-use super::handle::{create, get};
+use super::handle::{self, create, live};
 use super::input::{bytes, config, fingerprint, options, text};
 use super::output::{optional, out};
+use super::quick;
 use super::types::*;
 use crate::cache::{Cache, DictCache, shared};
 use crate::error::Result;
 
 #[inline(always)]
 fn dict<'c>(cache: *mut phicache_dict_cache) -> Result<&'c Cache> {
-    match &get::<CacheHandle, _>(cache, "cache")?.cache {
+    match &handle::get::<CacheHandle, _>(cache, "cache")?.cache {
         cache @ Cache::Dict(_) => Ok(cache),
         _ => Err(wrong("phicache_dict_cache")),
+    }
+}
+
+#[inline(always)]
+fn dict_quickly<'c>(cache: *mut phicache_dict_cache) -> Option<&'c DictCache> {
+    match &live::<CacheHandle, _>(cache)?.cache {
+        Cache::Dict(cache) => Some(cache),
+        _ => None,
     }
 }
 
@@ -91,6 +100,11 @@ pub unsafe extern "C" fn phicache_dict_cache_get(
     key: phicache_bytes,
     out: *mut phicache_value,
 ) -> phicache_status {
+    quick::get(key, out, |key| dict_quickly(cache)?.get_quickly(key)).unwrap_or_else(|| get(cache, key, out))
+}
+
+#[inline(never)]
+extern "C" fn get(cache: *mut phicache_dict_cache, key: phicache_bytes, out: *mut phicache_value) -> phicache_status {
     guard("phicache_dict_cache_get", || verb::get(|| dict(cache), key, out))
 }
 
@@ -155,6 +169,20 @@ pub unsafe extern "C" fn phicache_dict_cache_set(
 /// @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_dict_cache_memoize(
+    cache: *mut phicache_dict_cache,
+    key: phicache_bytes,
+    compute: phicache_compute,
+    user_data: *mut c_void,
+    call_data: *mut c_void,
+    out: *mut phicache_value,
+    callback_code: *mut i32,
+) -> phicache_status {
+    quick::memoize(key, compute, out, callback_code, |key| dict_quickly(cache)?.hit_quickly(key))
+        .unwrap_or_else(|| memoize(cache, key, compute, user_data, call_data, out, callback_code))
+}
+
+#[inline(never)]
+extern "C" fn memoize(
     cache: *mut phicache_dict_cache,
     key: phicache_bytes,
     compute: phicache_compute,

@@ -6,6 +6,7 @@
 
 use std::alloc::{Layout, alloc};
 use std::cell::UnsafeCell;
+use std::hint::cold_path;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
@@ -133,22 +134,43 @@ pub(super) fn free<T: Handle, O>(handle: *mut O, name: &'static str) -> Result<O
     Ok(value)
 }
 
+/// The value behind a handle, if that is a live one.
+#[inline(always)]
+pub(super) fn live<'h, T: Handle, O>(handle: *const O) -> Option<&'h T> {
+    let slot = slot_if_live::<T, O>(handle)?;
+    // SAFETY: as in `get`.
+    unsafe { &*slot.value.get() }.as_ref()
+}
+
 #[inline(always)]
 fn slot<'h, T: Handle, O>(handle: *const O, name: &'static str) -> Result<&'h Slot<T>> {
-    if handle.is_null() {
-        return Err(null(name));
+    slot_if_live::<T, O>(handle).ok_or_else(|| match mark(handle) {
+        _ if handle.is_null() => null(name),
+        mark => invalid::<T>(name, mark.unwrap_or(0)),
+    })
+}
+
+#[inline(always)]
+fn slot_if_live<'h, T: Handle, O>(handle: *const O) -> Option<&'h Slot<T>> {
+    // SAFETY: the mark says which type of slot it is.
+    (mark(handle)? == T::MARK).then(|| unsafe { &*handle.cast::<Slot<T>>() })
+}
+
+/// What is marked on the slot behind what seems to be a handle.
+#[inline(always)]
+fn mark<O>(handle: *const O) -> Option<u64> {
+    let mark = handle.cast::<AtomicU64>();
+    if mark.is_null() {
+        cold_path();
+        return None;
     }
-    if !handle.cast::<Slot<T>>().is_aligned() {
-        return Err(invalid::<T>(name, 0));
+    if !mark.is_aligned() {
+        cold_path();
+        return None;
     }
     // SAFETY: by the header's conventions a handle comes from this library, and slots stay for ever; all slots begin
     // with their mark, whatever their type.
-    let mark = unsafe { &*handle.cast::<AtomicU64>() }.load(Ordering::Acquire);
-    if mark != T::MARK {
-        return Err(invalid::<T>(name, mark));
-    }
-    // SAFETY: the mark says which type of slot it is.
-    Ok(unsafe { &*handle.cast::<Slot<T>>() })
+    Some(unsafe { &*mark }.load(Ordering::Acquire))
 }
 
 #[cold]

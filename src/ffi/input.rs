@@ -1,6 +1,7 @@
 //! Parameters on the way in: checked, and turned into what safe code works with.
 
 use std::ffi::{CStr, c_char};
+use std::hint::cold_path;
 use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,9 +39,26 @@ pub(super) fn array<'a, T>(data: *const T, len: usize, name: &'static str) -> Re
     if len == 0 {
         return Ok(&[]);
     }
-    check_array(data, len, name)?;
+    usable(data, len).ok_or_else(|| no_array(data.is_null(), data.is_aligned(), len, align_of::<T>(), name))
+}
+
+/// A lent array, if it can be one; None also where its length is 0.
+#[inline(always)]
+pub(super) fn usable<'a, T>(data: *const T, len: usize) -> Option<&'a [T]> {
+    if len == 0 || len > isize::MAX as usize / size_of::<T>().max(1) {
+        cold_path();
+        return None;
+    }
+    if data.is_null() {
+        cold_path();
+        return None;
+    }
+    if !data.is_aligned() {
+        cold_path();
+        return None;
+    }
     // SAFETY: not NULL, aligned, and of a possible size; that it is alive for the call is the header's convention.
-    Ok(unsafe { slice::from_raw_parts(data, len) })
+    Some(unsafe { slice::from_raw_parts(data, len) })
 }
 
 /// A lent array to write to.
@@ -49,17 +67,9 @@ pub(super) fn array_mut<'a, T>(data: *mut T, len: usize, name: &'static str) -> 
     if len == 0 {
         return Ok(&mut []);
     }
-    check_array(data, len, name)?;
+    array(data.cast_const(), len, name)?;
     // SAFETY: as in `array`; that nobody else uses it during the call is the header's convention.
     Ok(unsafe { slice::from_raw_parts_mut(data, len) })
-}
-
-#[inline(always)]
-fn check_array<T>(data: *const T, len: usize, name: &'static str) -> Result<()> {
-    if !data.is_null() && len <= isize::MAX as usize / size_of::<T>().max(1) && data.is_aligned() {
-        return Ok(());
-    }
-    Err(no_array(data.is_null(), data.is_aligned(), len, align_of::<T>(), name))
 }
 
 #[cold]

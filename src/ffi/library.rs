@@ -6,7 +6,7 @@ use std::ffi::c_char;
 
 use super::boundary::{guard, last_error, plain};
 use super::input::{array, array_mut, config};
-use super::output::{growing, out};
+use super::output::{growing, out, place};
 use super::types::*;
 use crate::error::{Error, Result};
 use crate::iit::NodeSet;
@@ -94,12 +94,18 @@ pub extern "C" fn phicache_last_error() -> *const c_char {
 /// @param value  [nullable] The value.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_value_release(value: *mut phicache_value) {
-    plain("phicache_value_release", (), || {
-        if !value.is_null() && value.is_aligned() {
-            // SAFETY: not NULL and aligned; that it points to a value is the header's convention.
-            unsafe { (*value).release() };
+    if let Some(value) = place(value) {
+        // SAFETY: that it is a value, or zero, is the header's convention.
+        let value = unsafe { value.assume_init_mut() };
+        if !value.release_quickly() {
+            release(value);
         }
-    });
+    }
+}
+
+#[inline(never)]
+extern "C" fn release(value: &mut phicache_value) {
+    plain("phicache_value_release", (), || value.release());
 }
 
 /// The resident memory of this process as a percentage of the memory it may use, measured now (a few microseconds).

@@ -33,6 +33,7 @@ pub mod library;
 pub mod memo;
 pub mod mice;
 pub mod purview;
+mod quick;
 pub mod read;
 pub mod redis;
 pub mod registry;

@@ -1,6 +1,8 @@
 //! Values on the way out. Every output is zero before anything else happens, so that it is zero on an error.
 
 use std::ffi::c_void;
+use std::hint::cold_path;
+use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use super::handle::null;
@@ -14,17 +16,27 @@ use crate::store::Pinned;
 /// An output, checked and zeroed.
 #[inline(always)]
 pub(super) fn out<'a, T>(out: *mut T, name: &'static str) -> Result<&'a mut T> {
+    let place = place(out).ok_or_else(|| no_place(name, out.is_null(), align_of::<T>()))?;
+    // SAFETY: all outputs are plain C data, for which zero is a value.
+    unsafe {
+        place.as_mut_ptr().write_bytes(0, 1);
+        Ok(place.assume_init_mut())
+    }
+}
+
+/// A place for an output, if it is one.
+#[inline(always)]
+pub(super) fn place<'a, T>(out: *mut T) -> Option<&'a mut MaybeUninit<T>> {
     if out.is_null() {
-        return Err(null(name));
+        cold_path();
+        return None;
     }
     if !out.is_aligned() {
-        return Err(not_aligned(name, align_of::<T>()));
+        cold_path();
+        return None;
     }
-    // SAFETY: all outputs are plain C data, for which zero is a value; that it points to one is the header's convention.
-    unsafe {
-        out.write_bytes(0, 1);
-        Ok(&mut *out)
-    }
+    // SAFETY: neither NULL nor askew; that it points to an output is the header's convention.
+    Some(unsafe { &mut *out.cast() })
 }
 
 /// Many outputs, checked and zeroed.
@@ -37,8 +49,8 @@ pub(super) fn outs<'a, T>(out: *mut T, count: usize, name: &'static str) -> Resu
 
 #[cold]
 #[inline(never)]
-fn not_aligned(name: &'static str, align: usize) -> Error {
-    Error::invalid(format!("{name} is not aligned to {align} bytes"))
+fn no_place(name: &'static str, is_null: bool, align: usize) -> Error {
+    if is_null { null(name) } else { Error::invalid(format!("{name} is not aligned to {align} bytes")) }
 }
 
 /// An output that may be NULL.
@@ -75,25 +87,45 @@ impl<T: Copy> Growing<T> {
     }
 }
 
+impl From<Value> for phicache_value {
+    /// Hands a value out, pinned.
+    #[inline(always)]
+    fn from(value: Value) -> Self {
+        let (bytes, origin) = (value.entry.value(), origin(value.origin));
+        phicache_value { data: bytes.as_ptr(), len: bytes.len(), pin: value.entry.into_raw(), origin, reserved: 0 }
+    }
+}
+
 impl phicache_value {
+    /// No value.
+    pub(super) const ZERO: Self =
+        phicache_value { data: ptr::null(), len: 0, pin: ptr::null_mut(), origin: 0, reserved: 0 };
+
     /// Hands a value out, pinned.
     #[inline(always)]
     pub(super) fn fill(&mut self, value: Value) {
-        let bytes = value.entry.value();
-        self.data = bytes.as_ptr();
-        self.len = bytes.len();
-        self.origin = origin(value.origin);
-        self.pin = value.entry.into_raw();
+        *self = value.into();
+    }
+
+    /// Takes a value back and zeroes the struct, if its pin is of the usual kind.
+    #[inline(always)]
+    pub(super) fn release_quickly(&mut self) -> bool {
+        let Some(pin) = NonNull::new(self.pin) else { return false };
+        // SAFETY: the pin came from `from`; that only one copy of the struct is released is the header's convention.
+        let released = unsafe { Pinned::drop_raw_in_slot(pin) };
+        if released {
+            *self = Self::ZERO;
+        }
+        released
     }
 
     /// Takes a value back, and zeroes the struct.
-    #[inline(always)]
     pub(super) fn release(&mut self) {
         if let Some(pin) = NonNull::new(std::mem::replace(&mut self.pin, ptr::null_mut::<c_void>())) {
-            // SAFETY: the pin came from `fill`; that only one copy of the struct is released is the header's convention.
+            // SAFETY: the pin came from `from`; that only one copy of the struct is released is the header's convention.
             unsafe { Pinned::drop_raw(pin) };
         }
-        *self = phicache_value { data: ptr::null(), len: 0, pin: ptr::null_mut(), origin: 0, reserved: 0 };
+        *self = Self::ZERO;
     }
 }
 

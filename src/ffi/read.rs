@@ -22,6 +22,7 @@ use super::boundary::guard;
 use super::cache::any;
 use super::input::{array, bytes, lent_bytes};
 use super::output::{optional, out, outs, stored};
+use super::quick;
 use super::types::*;
 use crate::cache::Cache;
 use crate::error::Result;
@@ -55,6 +56,11 @@ pub unsafe extern "C" fn phicache_cache_read(
     key: phicache_bytes,
     out: *mut phicache_bytes,
 ) -> phicache_status {
+    quick::read(cache, key, out).unwrap_or_else(|| read(cache, key, out))
+}
+
+#[inline(never)]
+extern "C" fn read(cache: *mut phicache_cache, key: phicache_bytes, out: *mut phicache_bytes) -> phicache_status {
     guard("phicache_cache_read", || {
         let out = self::out(out, "out")?;
         let section = section::current()?;

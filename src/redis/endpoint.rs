@@ -96,6 +96,7 @@ impl Secret {
     }
 
     /// What the server must be told.
+    #[cfg(feature = "redis")]
     pub(super) fn reveal(&self) -> &str {
         &self.0
     }
@@ -201,6 +202,7 @@ impl Endpoint {
     }
 
     /// `text` without our password, should a server have sent it back.
+    #[cfg(feature = "redis")]
     pub(super) fn redact(&self, text: &str) -> String {
         match &self.password {
             Some(Secret(password)) if !password.is_empty() => text.replace(password.as_str(), "***"),

@@ -152,6 +152,7 @@ impl Chunk {
     ///
     /// # Safety
     /// The chunk is alive.
+    #[inline(always)]
     pub(super) unsafe fn single_block(chunk: *mut Self) -> usize {
         // SAFETY: the caller's promise.
         unsafe { (*chunk).used.load(Ordering::Relaxed) - CHUNK_HEADER }

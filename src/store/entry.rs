@@ -8,6 +8,7 @@
 //! A reader looks at it as an [`EntryRef`] while its section lasts, and keeps it longer as a [`Pinned`].
 
 use std::ffi::c_void;
+use std::hint::cold_path;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::slice;
@@ -62,6 +63,7 @@ pub fn weight(key_len: usize, value_len: usize) -> u64 {
 
 impl Header {
     /// The chunk of a block.
+    #[inline(always)]
     pub(super) fn chunk(block: NonNull<Header>) -> *mut Chunk {
         // SAFETY: the block is in a chunk that is alive, and its place never changes.
         unsafe { block.byte_sub(block.as_ref().units as usize * UNIT).as_ptr().cast() }
@@ -146,12 +148,15 @@ impl<'s> EntryRef<'s> {
     fn value_len(self) -> usize {
         // SAFETY: as above.
         match unsafe { (*self.as_ptr()).value_len } {
-            LARGE => self.large_value_len(),
+            LARGE => {
+                cold_path();
+                self.large_value_len()
+            }
             len => len as usize,
         }
     }
 
-    #[cold]
+    #[inline(always)]
     fn large_value_len(self) -> usize {
         // SAFETY: the entry keeps its chunk alive, in which it is alone.
         unsafe { Chunk::single_block(Header::chunk(self.header)) - value_offset(self.key_len()) }
@@ -265,13 +270,25 @@ impl Pinned {
     ///
     /// # Safety
     /// `raw` came from [`Pinned::into_raw`] and is taken back once.
-    #[inline(always)]
     pub unsafe fn drop_raw(raw: NonNull<c_void>) {
-        match counted(raw) {
-            Some(header) => give_up(header),
-            // SAFETY: the caller's promise; slots are never freed.
-            None => unsafe { (*raw.as_ptr().cast::<PinSlot>()).store(ptr::null_mut(), Ordering::Release) },
+        // SAFETY: the caller's promise.
+        if let (Some(header), false) = (counted(raw), unsafe { Self::drop_raw_in_slot(raw) }) {
+            give_up(header);
         }
+    }
+
+    /// Takes a pin back and drops it, if a slot keeps it; says whether one does.
+    ///
+    /// # Safety
+    /// As for [`Pinned::drop_raw`]; where it says no, the pin has not been taken back.
+    #[inline(always)]
+    pub unsafe fn drop_raw_in_slot(raw: NonNull<c_void>) -> bool {
+        let in_slot = raw.addr().get() & 1 == 0;
+        if in_slot {
+            // SAFETY: the caller's promise; slots are never freed.
+            unsafe { (*raw.as_ptr().cast::<PinSlot>()).store(ptr::null_mut(), Ordering::Release) };
+        }
+        in_slot
     }
 }
 

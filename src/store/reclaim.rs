@@ -338,9 +338,15 @@ pub(super) mod barrier {
         }
     }
 
+    /// Whether readers need no instruction for theirs.
+    #[inline(always)]
+    pub(in crate::store) fn is_light() -> bool {
+        global().barrier.load(Ordering::Relaxed) == MEMBARRIER
+    }
+
     #[inline(always)]
     pub(in crate::store) fn light() {
-        if global().barrier.load(Ordering::Relaxed) == MEMBARRIER {
+        if is_light() {
             compiler_fence(Ordering::SeqCst);
         } else {
             fence(Ordering::SeqCst);

@@ -8,7 +8,7 @@
 use std::marker::PhantomData;
 
 use super::entry::{EntryRef, Pinned};
-use super::lock::atomic::Ordering;
+use super::lock::atomic::{Ordering, compiler_fence};
 use super::reclaim::barrier;
 use super::thread::{Claimed, PINS, Record, claim, give_back, global, own};
 use crate::error::{Error, Result};
@@ -43,6 +43,21 @@ impl Section {
         }
     }
 
+    /// Begins a section as [`Section::enter`] does, where the thread is ready for it by a plain store; the caller is in no
+    /// other section.
+    #[inline(always)]
+    pub fn enter_quickly() -> Option<Self> {
+        let record = own()?;
+        if !record.ready.load(Ordering::Relaxed) {
+            return None;
+        }
+        debug_assert_eq!(record.epoch.load(Ordering::Relaxed), 0);
+        record.epoch.store(global().epoch.load(Ordering::Acquire), Ordering::Release);
+        // As in `begin`, which knows of other barriers too.
+        compiler_fence(Ordering::SeqCst);
+        Some(Self::of(record, End::Leave))
+    }
+
     #[cold]
     fn enter_first() -> Self {
         let (record, end) = match claim() {
@@ -75,6 +90,20 @@ impl Section {
             }
             _ => self.pin_elsewhere(entry, first),
         }
+    }
+
+    /// As [`Section::pin`], where the slot that comes first is empty.
+    #[inline(always)]
+    pub fn pin_quickly(&self, entry: EntryRef<'_>) -> Option<Pinned> {
+        let first = self.record.next_slot.load(Ordering::Relaxed) as usize;
+        debug_assert!(first < PINS);
+        // SAFETY: only the owner writes the number, always one of a slot.
+        let slot = unsafe { self.record.slots.get_unchecked(first) };
+        if !slot.load(Ordering::Acquire).is_null() {
+            return None;
+        }
+        slot.store(entry.as_ptr(), Ordering::Release);
+        Some(Pinned::in_slot(entry, slot))
     }
 
     /// Looks at a few more slots; a thread that holds very many pins has the further ones counted.
@@ -127,6 +156,7 @@ pub fn open() -> Result<()> {
     let open = record.open.load(Ordering::Relaxed);
     if open == 0 {
         begin(record);
+        record.ready.store(false, Ordering::Relaxed);
     }
     record.open.store(open + 1, Ordering::Relaxed);
     Ok(())
@@ -135,10 +165,14 @@ pub fn open() -> Result<()> {
 /// The section of this thread that is open.
 #[inline(always)]
 pub fn current() -> Result<Section> {
-    match own() {
-        Some(record) if record.open.load(Ordering::Relaxed) != 0 => Ok(Section::of(record, End::Nothing)),
-        _ => Err(none_open()),
-    }
+    current_if_any().ok_or_else(none_open)
+}
+
+/// The section of this thread that is open, if one is.
+#[inline(always)]
+pub fn current_if_any() -> Option<Section> {
+    let record = own()?;
+    (record.open.load(Ordering::Relaxed) != 0).then(|| Section::of(record, End::Nothing))
 }
 
 #[cold]
@@ -154,6 +188,7 @@ pub fn close() -> Result<()> {
     record.open.store(open, Ordering::Relaxed);
     if open == 0 {
         record.epoch.store(0, Ordering::Release);
+        record.ready.store(barrier::is_light(), Ordering::Relaxed);
     }
     Ok(())
 }

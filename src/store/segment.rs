@@ -6,7 +6,8 @@
 //! that went by, so that a lookup knows when to go on.
 //!
 //! Every change is one store of a word, in an order that readers may see half of: an entry's slot is filled before its tag
-//! is set, and its tag is cleared before its slot.
+//! is set. A slot whose tag is cleared keeps what it had, for readers who saw the tag: what left the table lives on until
+//! their sections have ended.
 
 use super::entry::{EntryRef, Header};
 use super::hash::{Hashed, hash};
@@ -81,7 +82,7 @@ impl Tags {
     }
 }
 
-/// An entry's address and the lowest 16 bits of its hash.
+/// An entry's address, and below it the lowest 16 bits of its hash.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Word(u64);
 
@@ -90,17 +91,17 @@ impl Word {
         // The address stays reachable: the allocator's memory has been exposed, and is found again by `entry`.
         let address = entry.expose_provenance() as u64;
         debug_assert!(address >> 48 == 0, "addresses have 48 bits");
-        Word(hash << 48 | address)
+        Word(address << 16 | hash & 0xFFFF)
     }
 
     #[inline(always)]
     fn entry(self) -> *mut Header {
-        std::ptr::with_exposed_provenance_mut((self.0 & ((1 << 48) - 1)) as usize)
+        std::ptr::with_exposed_provenance_mut((self.0 >> 16) as usize)
     }
 
     #[inline(always)]
     fn is_of(self, hash: u64) -> bool {
-        self.0 >> 48 == hash & 0xFFFF && self.0 << 16 != 0
+        self.0 as u16 == hash as u16
     }
 }
 
@@ -137,7 +138,7 @@ impl Bucket {
         while matches != 0 {
             let slot = Tags::slot(matches);
             let word = self.word(slot);
-            // SAFETY: a word that is not 0 names an entry, which the caller keeps alive.
+            // SAFETY: a slot that has or had a tag names an entry, which the caller keeps alive.
             if word.is_of(key.hash) && same(unsafe { EntryRef::new(word.entry()) }.key(), key.key) {
                 return Some((slot, word));
             }
@@ -156,8 +157,8 @@ impl Bucket {
 /// Whether two keys are equal; for those of 8 to 64 bytes without a call or a loop, by words that may overlap.
 #[inline(always)]
 fn same(a: &[u8], b: &[u8]) -> bool {
-    let len = a.len();
-    if len != b.len() {
+    let len = b.len();
+    if len != a.len() {
         return false;
     }
     if !(8..=64).contains(&len) {
@@ -179,38 +180,86 @@ fn same(a: &[u8], b: &[u8]) -> bool {
     different == 0
 }
 
+/// Buckets, as readers know them: the first, and how far behind it the last one stands, in bytes. There are a power of two.
+#[derive(Clone, Copy)]
+pub(super) struct Buckets {
+    pub(super) first: *const Bucket,
+    pub(super) span: usize,
+}
+
 /// The bucket in which a lookup begins.
 #[inline(always)]
 fn home(hash: u64, mask: usize) -> usize {
-    (hash >> 32) as usize & mask
+    (hash >> HOME) as usize & mask
 }
 
-/// Finds a key in the `mask + 1` buckets that start at `buckets`. Nearly always the first tag that fits in the first bucket
-/// decides; the rest is out of the way.
+/// The lowest bit of a hash that chooses a bucket.
+const HOME: u32 = 32 + size_of::<Bucket>().ilog2();
+
+impl Buckets {
+    /// How far the last of so many buckets stands behind the first.
+    pub(super) const fn span(buckets: usize) -> usize {
+        (buckets - 1) * size_of::<Bucket>()
+    }
+
+    fn mask(self) -> usize {
+        self.span / size_of::<Bucket>()
+    }
+
+    /// The bucket in which a lookup begins: as `home` says, without a shift for the place and one for the bytes.
+    #[inline(always)]
+    fn home(self, hash: u64) -> *const Bucket {
+        self.first.wrapping_byte_add((hash >> 32) as usize & self.span)
+    }
+}
+
+/// What the first bucket tells of a key.
+pub enum First<'s> {
+    /// The entry.
+    Found(EntryRef<'s>),
+    /// There is none.
+    Missing,
+    /// One has to look at other slots, or further.
+    Unclear,
+}
+
+/// Finds a key.
 ///
 /// # Safety
 /// The buckets, and the entries that they name or named since the caller began to look, stay alive for `'s`.
 #[inline(always)]
-pub(super) unsafe fn find<'s>(buckets: *const Bucket, mask: usize, key: &Hashed) -> Option<EntryRef<'s>> {
-    let at = home(key.hash, mask);
-    // SAFETY: the mask keeps the place inside; the caller's promise.
-    let bucket = unsafe { &*buckets.add(at) };
+pub(super) unsafe fn find<'s>(buckets: Buckets, key: &Hashed) -> Option<EntryRef<'s>> {
+    // SAFETY: the caller's promise.
+    match unsafe { find_first(buckets, key) } {
+        First::Found(entry) => Some(entry),
+        First::Missing => None,
+        // SAFETY: the caller's promise.
+        First::Unclear => unsafe { find_on(buckets, key) },
+    }
+}
+
+/// Looks at the first tag that fits in the first bucket, which nearly always decides.
+///
+/// # Safety
+/// As for [`find`].
+#[inline(always)]
+pub(super) unsafe fn find_first<'s>(buckets: Buckets, key: &Hashed) -> First<'s> {
+    // SAFETY: the span keeps the place inside; the caller's promise.
+    let bucket = unsafe { &*buckets.home(key.hash) };
     let tags = bucket.tags();
     let matches = tags.matches(Tags::of(key.hash));
-    if matches != 0 {
-        let word = bucket.word(Tags::slot(matches));
-        if word.is_of(key.hash) {
-            // SAFETY: a word that is not 0 names an entry, which the caller keeps alive.
-            let entry: EntryRef<'s> = unsafe { EntryRef::new(word.entry()) };
-            if same(entry.key(), key.key) {
-                return Some(entry);
-            }
-        }
-    } else if tags.passed() == 0 {
-        return None;
+    if matches == 0 {
+        return if tags.passed() == 0 { First::Missing } else { First::Unclear };
     }
-    // SAFETY: the caller's promise.
-    unsafe { find_on(buckets, mask, at, key) }
+    let word = bucket.word(Tags::slot(matches));
+    if word.is_of(key.hash) {
+        // SAFETY: a slot that has or had a tag names an entry, which the caller keeps alive.
+        let entry: EntryRef<'s> = unsafe { EntryRef::new(word.entry()) };
+        if same(entry.key(), key.key) {
+            return First::Found(entry);
+        }
+    }
+    First::Unclear
 }
 
 /// Finds a key wherever it may be.
@@ -218,14 +267,16 @@ pub(super) unsafe fn find<'s>(buckets: *const Bucket, mask: usize, key: &Hashed)
 /// # Safety
 /// As for [`find`].
 #[inline(never)]
-unsafe fn find_on<'s>(buckets: *const Bucket, mask: usize, mut at: usize, key: &Hashed) -> Option<EntryRef<'s>> {
+unsafe fn find_on<'s>(buckets: Buckets, key: &Hashed) -> Option<EntryRef<'s>> {
+    let mask = buckets.mask();
+    let mut at = home(key.hash, mask);
     for _ in 0..=mask {
-        // SAFETY: as in `find`.
-        let bucket = unsafe { &*buckets.add(at) };
+        // SAFETY: as in `find_first`.
+        let bucket = unsafe { &*buckets.first.add(at) };
         let tags = bucket.tags();
-        // SAFETY: as in `find`.
+        // SAFETY: as in `find_first`.
         if let Some((_, word)) = unsafe { bucket.find(tags, key) } {
-            // SAFETY: as in `find`.
+            // SAFETY: as in `find_first`.
             return Some(unsafe { EntryRef::new(word.entry()) });
         }
         if tags.passed() == 0 {
@@ -241,23 +292,19 @@ pub(super) mod ahead {
     use super::*;
 
     /// Fetches the bucket of a key.
-    ///
-    /// # Safety
-    /// The buckets stay alive meanwhile.
     #[inline(always)]
-    pub(in crate::store) unsafe fn bucket(buckets: *const Bucket, mask: usize, key: &Hashed) {
-        // SAFETY: the mask keeps the place inside.
-        fetch(unsafe { buckets.add(home(key.hash, mask)) });
+    pub(in crate::store) fn bucket(buckets: Buckets, key: &Hashed) {
+        fetch(buckets.home(key.hash));
     }
 
     /// Fetches the entry that a key seems to have in its first bucket.
     ///
     /// # Safety
-    /// As for [`bucket`].
+    /// The buckets stay alive meanwhile.
     #[inline(always)]
-    pub(in crate::store) unsafe fn entry(buckets: *const Bucket, mask: usize, key: &Hashed) {
-        // SAFETY: the mask keeps the place inside.
-        let bucket = unsafe { &*buckets.add(home(key.hash, mask)) };
+    pub(in crate::store) unsafe fn entry(buckets: Buckets, key: &Hashed) {
+        // SAFETY: the span keeps the place inside.
+        let bucket = unsafe { &*buckets.home(key.hash) };
         let matches = bucket.tags().matches(Tags::of(key.hash));
         if matches != 0 {
             let entry = bucket.word(Tags::slot(matches)).entry();
@@ -367,7 +414,6 @@ impl Segment {
     pub(super) fn remove(&mut self, place: Place, hash: u64) {
         let bucket = &self.buckets[place.bucket];
         bucket.set_tags(bucket.tags().with(place.slot, 0));
-        bucket.set_word(place.slot, Word(0));
         self.pass(home(hash, self.mask()), place.bucket, false);
         self.len -= 1;
     }
@@ -405,7 +451,7 @@ impl Segment {
             let at_home = self.buckets[at.wrapping_sub(1) & mask].tags().passed() == 0;
             for (tag, word) in bucket.occupied() {
                 let (low, home) = match at_home && bit < 16 {
-                    true => (word.0 >> 48, at),
+                    true => (word.0, at),
                     false => {
                         let hash = hash_of(word.entry());
                         (hash, home(hash, mask))
@@ -425,8 +471,7 @@ impl Segment {
 
 /// All entries in `buckets`.
 pub(super) fn entries(buckets: &[Bucket]) -> impl Iterator<Item = *mut Header> {
-    // One who only reads may meet a tag whose slot is being emptied.
-    buckets.iter().flat_map(Bucket::occupied).map(|(_, word)| word.entry()).filter(|entry| !entry.is_null())
+    buckets.iter().flat_map(Bucket::occupied).map(|(_, word)| word.entry())
 }
 
 fn hash_of(entry: *mut Header) -> u64 {

@@ -13,15 +13,17 @@
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr;
 
+use rapidhash::v3::RapidSecrets;
+
 use super::account::{Account, heap_bytes};
 use super::arena::{Arena, Detached};
 use super::entry::{EntryRef, Fresh, Header, Pinned};
-use super::hash::Hashed;
+use super::hash::{Hashed, secrets};
 use super::lock::atomic::{AtomicPtr, AtomicU64, Ordering};
 use super::lock::{Mutex, MutexGuard};
 use super::reclaim::{self, Husk, Pile, Pins, retire_entry, retire_husk};
 use super::section::Section;
-use super::segment::{self, Bucket, Segment};
+use super::segment::{self, Bucket, Buckets, First, Segment};
 use super::shared::{Lent, Shared, SharedCell, try_box};
 use crate::error::{Error, Result};
 
@@ -79,9 +81,20 @@ impl Table {
             return None;
         }
         // SAFETY: what the section finds lives as long as it lasts: the directory, its segments, their entries.
+        unsafe { segment::find(Directory::buckets(directory, key.hash), key) }
+    }
+
+    /// As [`Table::find`], where one look decides.
+    #[inline(always)]
+    pub fn find_first<'s>(&self, _section: &'s Section, key: &[u8]) -> First<'s> {
+        let directory = self.directory.load(Ordering::Acquire);
+        if directory.is_null() {
+            return First::Missing;
+        }
+        // SAFETY: as for `find`.
         unsafe {
-            let way = Directory::way(directory, key.hash);
-            segment::find(way.buckets, (*directory).bucket_mask, key)
+            let key = Hashed::with(key, (*directory).secrets);
+            segment::find_first(Directory::buckets(directory, key.hash), &key)
         }
     }
 
@@ -91,9 +104,7 @@ impl Table {
         let directory = self.directory.load(Ordering::Acquire);
         if !directory.is_null() {
             // SAFETY: as for `find`.
-            unsafe {
-                segment::ahead::bucket(Directory::way(directory, key.hash).buckets, (*directory).bucket_mask, key)
-            };
+            segment::ahead::bucket(unsafe { Directory::buckets(directory, key.hash) }, key);
         }
     }
 
@@ -103,9 +114,7 @@ impl Table {
         let directory = self.directory.load(Ordering::Acquire);
         if !directory.is_null() {
             // SAFETY: as for `find`.
-            unsafe {
-                segment::ahead::entry(Directory::way(directory, key.hash).buckets, (*directory).bucket_mask, key)
-            };
+            unsafe { segment::ahead::entry(Directory::buckets(directory, key.hash), key) };
         }
     }
 
@@ -330,23 +339,23 @@ impl Table {
             return Ok(true);
         }
         // SAFETY: the directory is alive while we write.
-        let (ways, bucket_mask, account) =
-            unsafe { (Directory::ways(old), (*old).bucket_mask, (*old).account.clone()) };
+        let (ways, account) = unsafe { (Directory::ways(old), (*old).account.clone()) };
+        let before = part.segment.buckets().len();
         let full: *mut Part = part;
-        let new = if bucket_mask + 1 < BUCKETS {
-            let buckets = (bucket_mask + 1) * 2;
+        let new = if before < BUCKETS {
+            let buckets = before * 2;
             if !fits(Part::bytes(buckets) + Directory::bytes(1)) {
                 return Ok(false);
             }
             let way = Part::try_new(part.segment.grown()?, 0, account.clone())?;
-            Directory::try_new(1, buckets - 1, account, |_| way).inspect_err(|_| way.free())?
+            Directory::try_new(1, Buckets::span(buckets), account, |_| way).inspect_err(|_| way.free())?
         } else {
             let depth = part.depth;
             let len = if 1 << depth == ways.len() { ways.len() * 2 } else { ways.len() };
             if !fits(2 * Part::bytes(BUCKETS) + Directory::bytes(len)) {
                 return Ok(false);
             }
-            let [low, high] = part.segment.split(depth)?;
+            let [low, high] = part.segment.split(WAY + depth)?;
             let low = Part::try_new(low, depth + 1, account.clone())?;
             let high = Part::try_new(high, depth + 1, account.clone()).inspect_err(|_| low.free())?;
             let way = |at: usize| match ways[at & (ways.len() - 1)] {
@@ -354,12 +363,12 @@ impl Table {
                 _ => [low, high][at >> depth & 1],
             };
             let freed = |_: &Error| [low, high].into_iter().for_each(Way::free);
-            Directory::try_new(len, bucket_mask, account, way).inspect_err(freed)?
+            Directory::try_new(len, Buckets::span(before), account, way).inspect_err(freed)?
         };
         self.directory.store(new, Ordering::Release);
         // SAFETY: nothing leads to these any more; their entries are in the new parts.
         unsafe {
-            retire_husk(full.cast(), Segment::bytes(bucket_mask + 1) as u64, Part::bury);
+            retire_husk(full.cast(), Segment::bytes(before) as u64, Part::bury);
             retire_husk(old.cast(), Directory::bytes(ways.len()), Directory::bury);
         }
         Ok(true)
@@ -398,6 +407,9 @@ struct Part {
     segment: Segment,
     account: Shared<Account>,
 }
+
+/// The lowest bit of a hash that chooses a way: with it and those above, masked, one has the way's place in bytes.
+const WAY: u32 = size_of::<Way>().ilog2();
 
 /// The way from a directory to a segment.
 #[derive(Clone, Copy)]
@@ -451,10 +463,12 @@ impl Drop for Part {
 #[repr(C)]
 struct Directory {
     husk: Husk,
-    /// The number of ways, less one.
-    mask: usize,
-    /// The number of buckets of each segment, less one: all have the same size.
-    bucket_mask: usize,
+    /// How far the last way stands behind the first, in bytes.
+    span: usize,
+    /// The same of the buckets of each segment: all have the same size.
+    bucket_span: usize,
+    /// What its keys are hashed with: here, one who has the directory need not ask whether they are there.
+    secrets: &'static RapidSecrets,
     account: Shared<Account>,
     /// Once it has left the table: the memory of its entries.
     chunks: Detached,
@@ -474,7 +488,7 @@ impl Directory {
 
     fn try_new(
         ways: usize,
-        bucket_mask: usize,
+        bucket_span: usize,
         account: Shared<Account>,
         way: impl Fn(usize) -> Way,
     ) -> Result<*mut Self> {
@@ -488,7 +502,16 @@ impl Directory {
         // SAFETY: the block is ours, and has room for the directory and so many ways behind it.
         unsafe {
             let chunks = Detached::NOTHING;
-            block.write(Directory { husk: Husk::new(), mask: ways - 1, bucket_mask, account, chunks, ways: [] });
+            let span = (ways - 1) * size_of::<Way>();
+            block.write(Directory {
+                husk: Husk::new(),
+                span,
+                bucket_span,
+                secrets: secrets(),
+                account,
+                chunks,
+                ways: [],
+            });
             let first = (&raw mut (*block).ways).cast::<Way>();
             (0..ways).for_each(|at| first.add(at).write(way(at)));
         }
@@ -499,15 +522,32 @@ impl Directory {
     /// The directory is alive.
     #[inline(always)]
     unsafe fn way(directory: *mut Self, hash: u64) -> Way {
-        // SAFETY: the caller's promise; the mask keeps the place inside.
-        unsafe { *(&raw const (*directory).ways).cast::<Way>().add(hash as usize & (*directory).mask) }
+        // SAFETY: the caller's promise; the span keeps the place inside.
+        unsafe { *(&raw const (*directory).ways).byte_add(hash as usize & (*directory).span).cast::<Way>() }
+    }
+
+    /// What readers need of a way.
+    ///
+    /// # Safety
+    /// The directory is alive.
+    #[inline(always)]
+    unsafe fn buckets(directory: *mut Self, hash: u64) -> Buckets {
+        // SAFETY: the caller's promise.
+        unsafe { Buckets { first: Self::way(directory, hash).buckets, span: (*directory).bucket_span } }
+    }
+
+    /// # Safety
+    /// The directory is alive.
+    unsafe fn len(directory: *mut Self) -> usize {
+        // SAFETY: the caller's promise.
+        unsafe { (*directory).span / size_of::<Way>() + 1 }
     }
 
     /// # Safety
     /// The directory is alive for `'s`.
     unsafe fn ways<'s>(directory: *mut Self) -> &'s [Way] {
         // SAFETY: the caller's promise; so many ways follow.
-        unsafe { std::slice::from_raw_parts((&raw const (*directory).ways).cast(), (*directory).mask + 1) }
+        unsafe { std::slice::from_raw_parts((&raw const (*directory).ways).cast(), Self::len(directory)) }
     }
 
     /// Each segment once: several ways lead to one that has fewer bits in common than the directory has. The last to be
@@ -527,7 +567,7 @@ impl Directory {
         let directory = husk.cast::<Directory>();
         // SAFETY: the husk is the first field of a directory that nobody reaches any more.
         unsafe {
-            let ways = (*directory).mask + 1;
+            let ways = Self::len(directory);
             (*directory).account.discharge(Self::bytes(ways));
             directory.drop_in_place();
             dealloc(directory.cast(), Self::layout(ways));

@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""The installed library, loaded by Python's ctypes, used from threads that come and go: loaded.py LIBRARY"""
+
+import ctypes
+import sys
+import threading
+
+
+class Bytes(ctypes.Structure):
+    _fields_ = [('data', ctypes.c_char_p), ('len', ctypes.c_size_t)]
+
+
+class Value(ctypes.Structure):
+    _fields_ = [('data', ctypes.c_void_p), ('len', ctypes.c_size_t), ('pin', ctypes.c_void_p),
+                ('origin', ctypes.c_uint32), ('reserved', ctypes.c_uint32)]
+
+
+library = ctypes.CDLL(sys.argv[1])
+for name, types in {'phicache_dict_cache_new': [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p],
+                    'phicache_dict_cache_free': [ctypes.c_void_p],
+                    'phicache_dict_cache_set': [ctypes.c_void_p, Bytes, Bytes],
+                    'phicache_dict_cache_get': [ctypes.c_void_p, Bytes, ctypes.c_void_p],
+                    'phicache_value_release': [ctypes.c_void_p]}.items():
+    getattr(library, name).argtypes = types
+
+cache = ctypes.c_void_p()
+assert library.phicache_dict_cache_new(None, None, ctypes.byref(cache)) == 0
+KEYS, wrong = 50, []
+
+
+def text(number, version):
+    return b'%d:' % number + b'%d' % version * 20
+
+
+def use(seed):
+    for step in range(400):
+        number = (seed * 7 + step) % KEYS
+        key, value = Bytes(b'key%d' % number, len(b'key%d' % number)), Value()
+        stored = text(number, step % 10)
+        if step % 3 == 0:
+            library.phicache_dict_cache_set(cache, key, Bytes(stored, len(stored)))
+        if library.phicache_dict_cache_get(cache, key, ctypes.byref(value)) == 0:
+            got = ctypes.string_at(value.data, value.len)
+            if got not in [text(number, version) for version in range(10)]:
+                wrong.append((number, got))
+            library.phicache_value_release(ctypes.byref(value))
+
+
+# More threads, one after the other, than live at once: each ends with what the library has for it.
+for generation in range(20):
+    threads = [threading.Thread(target=use, args=[generation * 4 + i]) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+assert not wrong, wrong[:3]
+assert library.phicache_dict_cache_free(cache) == 0
+print('80 threads, no value torn')

@@ -1,0 +1,47 @@
+"""Runs a command beside a Redis server of its own, whose URL is in PHICACHE_REDIS_URL.
+
+usage: with_redis.py [SERVER-OPTION...] -- COMMAND...
+
+The server is the program that PHICACHE_REDIS_SERVER names, or redis-server, or valkey-server; without one this ends with
+status 77. It listens on a unix socket in a new folder, and is gone when the command ends, whose status is this one's.
+"""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+
+def program():
+    names = [os.environ.get('PHICACHE_REDIS_SERVER'), 'redis-server', 'valkey-server']
+    return next(filter(None, map(shutil.which, filter(None, names))), None)
+
+
+def main():
+    at = sys.argv.index('--')
+    options, command = sys.argv[1:at], sys.argv[at + 1:]
+    server = program()
+    if server is None:
+        print('SKIPPED: there is no redis-server. To have it: apt-get install redis-server')
+        return 77
+    with tempfile.TemporaryDirectory(prefix='phicache-redis-') as folder:
+        socket = os.path.join(folder, 'socket')
+        log = open(os.path.join(folder, 'log'), 'w+')
+        running = subprocess.Popen([server, '--port', '0', '--unixsocket', socket, '--save', '', '--appendonly', 'no',
+                                    '--dir', folder, *options], stdout=log, stderr=log)
+        try:
+            for _ in range(1000):
+                if os.path.exists(socket) or running.poll() is not None:
+                    break
+                time.sleep(0.01)
+            if not os.path.exists(socket):
+                log.seek(0)
+                sys.exit(f'{server} does not start:\n{log.read()}')
+            return subprocess.run(command, env={**os.environ, 'PHICACHE_REDIS_URL': f'unix://{socket}'}).returncode
+        finally:
+            running.kill()
+            running.wait()
+
+
+sys.exit(main())

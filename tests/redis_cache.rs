@@ -1,0 +1,400 @@
+//! Caches in Redis, at real servers: what is asked of the server and how often, what the keys are called, what belongs to
+//! whom. What happens when servers fail is in tests/redis_server.rs and tests/redis_cache_faults.rs.
+#![cfg(feature = "redis")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::time::Duration;
+
+use phicache::cache::{Cache, Options, Origin, RedisCache, Refusal, RemoteOptions};
+use phicache::config::Config;
+use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
+use phicache::key::Fingerprint;
+use phicache::store::Shared;
+use server::Running;
+
+#[allow(dead_code)]
+#[path = "redis/server.rs"]
+mod server;
+
+/// A configuration for this server, with a patience that suits a loaded machine.
+fn config(server: &Running) -> Arc<Config> {
+    let config = Config::new().unwrap();
+    config.set_redis_url(&format!("unix://{}?timeout_ms=10000", server.socket().display())).unwrap();
+    config
+}
+
+fn plain(config: &Arc<Config>) -> Cache {
+    RedisCache::redis(config.clone(), Options::default(), None).unwrap().into()
+}
+
+fn with(config: &Arc<Config>, remote: RemoteOptions) -> Cache {
+    RedisCache::redis(config.clone(), Options { remote, ..Options::default() }, None).unwrap().into()
+}
+
+fn system() -> Subsystem {
+    Subsystem::new(&Fingerprint([1; 32]), &[1, 0, 0], NodeSet(7), None, None).unwrap()
+}
+
+/// Severs 0 -> 1 and 0 -> 2.
+fn cut() -> Subsystem {
+    system().under(Some(Cut::bipartition(3, NodeSet(1), NodeSet(6)).unwrap())).unwrap()
+}
+
+fn mice(config: &Arc<Config>, subsystem: &Subsystem, parent: Option<&Shared<RedisCache>>) -> Shared<RedisCache> {
+    RedisCache::mice(config.clone(), Options::default(), subsystem, parent).unwrap()
+}
+
+fn record(mechanism: u64, purview: u64) -> Mice<'static> {
+    let (mechanism, purview) = (NodeSet(mechanism), NodeSet(purview));
+    Mice { direction: Direction::Effect, mechanism, purview, phi: 0.5, payload: b"payload" }
+}
+
+fn key(mechanism: u64) -> Vec<u8> {
+    let mut buffer = [0; 64];
+    let len = phicache::key::mice(&mut buffer, None, Direction::Effect as u8, mechanism, None).unwrap();
+    buffer[..len].to_vec()
+}
+
+/// The effects of node 1 on 2, which no cut here damages, and of node 0 on 1, which `cut` does.
+fn fill(cache: &RedisCache) {
+    cache.set_mice(&key(2), &record(2, 4)).unwrap().unwrap();
+    cache.set_mice(&key(1), &record(1, 2)).unwrap().unwrap();
+}
+
+fn origin(cache: &RedisCache, key: &[u8]) -> Option<Origin> {
+    cache.get(key).unwrap().map(|value| value.origin)
+}
+
+fn figures(cache: &Cache) -> (u64, u64, u64) {
+    let info = cache.info().unwrap();
+    (info.hits, info.misses, info.size)
+}
+
+/// How many commands of this kind `act` makes the server do.
+fn calls(server: &Running, command: &str, act: impl FnOnce()) -> u64 {
+    let before = server.calls(command);
+    act();
+    server.calls(command) - before
+}
+
+#[test]
+fn two_caches_of_a_namespace_see_each_others_values_and_nobody_elses() {
+    let Some(server) = Running::start(&[]) else { return };
+    let (here, there) = (config(&server), config(&server));
+    let (one, two) = (plain(&here), plain(&there));
+    assert!(one.get(b"k\0").unwrap().is_none());
+    assert_eq!(two.set(b"k\0", b"").unwrap(), Ok(()));
+    let value = one.get(b"k\0").unwrap().unwrap();
+    assert_eq!((value.entry.value(), value.origin), (&b""[..], Origin::Hit));
+    assert!(one.contains(b"k\0").unwrap() && !one.contains(b"other").unwrap());
+    assert_eq!((figures(&one), figures(&two)), ((1, 1, 1), (0, 0, 1)));
+    assert_eq!(server.ask::<Vec<String>>("KEYS *"), ["phicache:raw:k%00"]);
+
+    // Theirs: a longer namespace, a key that looks alike, binary.
+    for theirs in ["phicache2:raw:k", "phicachf", "\u{1}\u{2}"] {
+        server.ask::<()>(&format!("SET {theirs} v"));
+    }
+    one.clear().unwrap();
+    assert_eq!((figures(&one), figures(&two)), ((0, 0, 0), (0, 0, 0)));
+    assert_eq!(server.ask::<u64>("DBSIZE"), 3);
+    there.set_redis_namespace("lab").unwrap();
+    let lab = plain(&there);
+    lab.set(b"k", b"lab").unwrap().unwrap();
+    assert!(one.get(b"k").unwrap().is_none());
+    assert!(lab.remove(b"k").unwrap() && !lab.remove(b"k").unwrap());
+}
+
+#[test]
+fn a_value_is_forgotten_after_its_time() {
+    let Some(server) = Running::start(&[]) else { return };
+    let remote = RemoteOptions { ttl: Some(Duration::from_millis(50)), ..RemoteOptions::default() };
+    let cache = with(&config(&server), remote);
+    cache.set(b"k", b"v").unwrap().unwrap();
+    cache.set_many(&[(b"a", b"1"), (b"b", b"2")]).unwrap();
+    cache.memoize(b"computed", |draft| draft.write(b"v")).unwrap();
+    assert_eq!(cache.size().unwrap(), 4);
+    server::eventually("all are forgotten", || cache.size().unwrap() == 0);
+}
+
+#[test]
+fn batches_are_one_round_trip() {
+    let Some(server) = Running::start(&[]) else { return };
+    let cache = plain(&config(&server));
+    let keys: Vec<Vec<u8>> = (0..100u32).map(|number| number.to_le_bytes().to_vec()).collect();
+    let pairs: Vec<(&[u8], &[u8])> = keys.iter().step_by(2).map(|key| (key.as_slice(), key.as_slice())).collect();
+    assert_eq!(cache.set_many(&pairs).unwrap(), vec![Ok(()); 50]);
+    let mut found = Vec::new();
+    let mut look = || {
+        cache.get_many(keys.iter().map(Vec::as_slice), |at, value| {
+            assert_eq!(value.entry.value(), keys[at]);
+            found.push(at);
+        })
+    };
+    assert_eq!(calls(&server, "mget", || look().unwrap()), 1);
+    assert_eq!(found, (0..100).step_by(2).collect::<Vec<_>>());
+    assert_eq!(figures(&cache), (50, 50, 50));
+    assert_eq!(cache.stats().unwrap().stores, 50);
+}
+
+#[test]
+fn threads_that_miss_one_key_ask_once_and_compute_once() {
+    let Some(server) = Running::start(&[]) else { return };
+    let (cache, computed) = (plain(&config(&server)), AtomicU32::new(0));
+    let (cache, computed) = (&cache, &computed);
+    let ask = || {
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(move || {
+                    let value = cache.memoize(b"k", |draft| {
+                        computed.fetch_add(1, SeqCst);
+                        // All others come meanwhile.
+                        server::eventually("all wait", || cache.stats().unwrap().info.misses == 1);
+                        std::thread::sleep(Duration::from_millis(50));
+                        draft.write(b"v")
+                    });
+                    assert_eq!(value.unwrap().entry.value(), b"v");
+                });
+            }
+        });
+    };
+    // Those who come after the landing ask the server themselves.
+    assert!(calls(&server, "get", ask) <= 8);
+    assert_eq!((computed.load(SeqCst), server.calls("set")), (1, 1));
+    let stats = cache.stats().unwrap();
+    assert_eq!((stats.info.misses, stats.info.hits, stats.stores), (1, 7, 1));
+}
+
+#[test]
+fn one_record_is_fetched_once_and_its_damage_is_remembered() {
+    let Some(server) = Running::start(&[]) else { return };
+    let config = config(&server);
+    fill(&mice(&config, &system(), None));
+
+    // Another process.
+    let parent = mice(&config, &system(), None);
+    let (child, other) = (mice(&config, &cut(), Some(&parent)), mice(&config, &cut(), Some(&parent)));
+    assert_eq!(calls(&server, "get", || assert_eq!(origin(&child, &key(2)), Some(Origin::Parent))), 1);
+    assert_eq!(calls(&server, "get", || assert_eq!(origin(&child, &key(1)), None)), 1);
+    let again = || {
+        for _ in 0..10 {
+            assert_eq!(origin(&child, &key(2)), Some(Origin::Parent));
+            assert_eq!(origin(&child, &key(1)), None);
+            assert_eq!(origin(&other, &key(2)), Some(Origin::Parent));
+            assert_eq!(origin(&parent, &key(1)), Some(Origin::Hit));
+        }
+    };
+    assert_eq!(calls(&server, "get", again), 0);
+    // What nobody has may come: it is asked for again, once each time.
+    assert_eq!(calls(&server, "get", || assert_eq!(origin(&child, &key(4)), None)), 1);
+    assert_eq!(child.stats().unwrap().info.hits, 11);
+    assert_eq!((child.size().unwrap(), parent.size().unwrap()), (1, 2));
+
+    // In batches likewise.
+    let (parent, keys) = (mice(&config, &system(), None), [key(1), key(2), key(4)]);
+    let child = mice(&config, &cut(), Some(&parent));
+    let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+    let found =
+        |cache: &RedisCache| -> Vec<bool> { cache.get_many(&keys).unwrap().iter().map(Option::is_some).collect() };
+    let commands = calls(&server, "mget", || {
+        assert_eq!(found(&child), [false, true, false]);
+        assert_eq!(found(&parent), [true, true, false]);
+    });
+    assert_eq!(commands, 2);
+    assert_eq!(calls(&server, "get", || assert_eq!(origin(&child, &key(2)), Some(Origin::Parent))), 0);
+}
+
+#[test]
+fn mice_keys_are_text_and_all_of_a_system_stand_together() {
+    let Some(server) = Running::start(&[]) else { return };
+    let config = config(&server);
+    let cache = mice(&config, &system(), None);
+    fill(&cache);
+    let fingerprint: String = system().fingerprint().0.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut keys = server.ask::<Vec<String>>("KEYS *");
+    keys.sort();
+    let name = |mechanism| format!("phicache:{{{fingerprint}}}:-:effect:{mechanism}:*");
+    assert_eq!(keys, [name(0), name(1)]);
+
+    // Another system, another role and a cache of anything keep out of each other's way.
+    let elsewhere = Subsystem::new(&Fingerprint([1; 32]), &[0, 0, 0], NodeSet(7), None, None).unwrap();
+    let elsewhere = mice(&config, &elsewhere, None);
+    let role = RedisCache::redis(config.clone(), Options::default(), Some((system().fingerprint(), "distances")));
+    let (role, anything) = (Cache::from(role.unwrap()), plain(&config));
+    assert_eq!(origin(&elsewhere, &key(2)), None);
+    role.set(b"k", b"v").unwrap().unwrap();
+    anything.set(b"k", b"w").unwrap().unwrap();
+    assert_eq!((cache.size().unwrap(), elsewhere.size().unwrap(), role.size().unwrap()), (2, 0, 1));
+    assert_eq!(anything.size().unwrap(), 4);
+    cache.clear().unwrap();
+    assert_eq!((cache.size().unwrap(), role.size().unwrap(), anything.size().unwrap()), (0, 1, 2));
+    role.clear().unwrap();
+    assert_eq!(anything.get(b"k").unwrap().unwrap().entry.value(), b"w");
+}
+
+#[test]
+fn only_the_cut_refuses_and_what_is_cleared_is_gone_for_all() {
+    let Some(server) = Running::start(&[]) else { return };
+    let config = config(&server);
+    config.set_maximum_memory(0.0).unwrap();
+    let parent = mice(&config, &system(), None);
+    let child = mice(&config, &cut(), Some(&parent));
+    assert_eq!(child.set_mice(b"k", &record(2, 4)).unwrap(), Err(Refusal::Cut));
+    assert_eq!((child.would_store(), parent.would_store()), (Err(Refusal::Cut), Ok(())));
+    let zero = Mice { phi: 0.0, ..record(2, 4) };
+    assert_eq!(parent.set_mice(b"zero", &zero).unwrap(), Ok(()));
+    assert_eq!(origin(&child, b"zero"), Some(Origin::Parent));
+    assert!(!child.remove(b"zero").unwrap());
+    child.clear().unwrap();
+    assert_eq!((origin(&child, b"zero"), child.size().unwrap()), (None, 0));
+    let child = mice(&config, &cut(), Some(&parent));
+    assert_eq!(origin(&child, b"zero"), Some(Origin::Parent));
+    parent.clear().unwrap();
+    assert_eq!((origin(&child, b"zero"), origin(&parent, b"zero")), (None, None));
+    assert!(RedisCache::mice(config.clone(), Options::default(), &cut(), Some(&child)).is_err());
+}
+
+#[test]
+fn a_record_that_is_none_of_this_cache_is_a_miss_and_is_counted() {
+    let Some(server) = Running::start(&[]) else { return };
+    let config = config(&server);
+    let (cache, everything) = (mice(&config, &system(), None), plain(&config));
+    fill(&cache);
+    let names = server.ask::<Vec<String>>("KEYS *");
+    assert_eq!(names.len(), 2);
+    // Each under the other's name: whole, and the answer to another question.
+    server.ask::<()>(&format!("RENAME {} between", names[0]));
+    server.ask::<()>(&format!("RENAME {} {}", names[1], names[0]));
+    server.ask::<()>(&format!("RENAME between {}", names[1]));
+    let other = mice(&config, &system(), None);
+    assert_eq!((origin(&other, &key(1)), origin(&other, &key(2))), (None, None));
+    assert_eq!(other.stats().unwrap().damaged, 2);
+    for damage in ["APPEND NAME x", "SETRANGE NAME 40 y", "SET NAME z", "SETRANGE NAME 7 \u{2}"] {
+        fill(&cache);
+        names.iter().for_each(|name| server.ask::<()>(&damage.replace("NAME", name)));
+        let other = mice(&config, &system(), None);
+        assert_eq!((origin(&other, &key(1)), other.stats().unwrap().damaged), (None, 1), "{damage}");
+        // It is computed and stored anew.
+        let bytes = || {
+            let mut bytes = vec![0; record(1, 2).record_len()];
+            record(1, 2).write(&mut bytes);
+            bytes
+        };
+        let value = Cache::from(other.clone()).memoize(&key(1), |draft| draft.write(&bytes())).unwrap();
+        assert_eq!(value.origin, Origin::Computed);
+        assert_eq!(origin(&mice(&config, &system(), None), &key(1)), Some(Origin::Hit), "{damage}");
+    }
+    assert!(everything.size().unwrap() == 2);
+}
+
+#[test]
+fn the_whole_database_is_pyphis_way() {
+    let Some(server) = Running::start(&[]) else { return };
+    let config = config(&server);
+    config.set_redis_whole_database(true);
+    let cache = plain(&config);
+    server.ask::<()>("SET theirs v");
+    cache.set(b"k", b"v").unwrap().unwrap();
+    assert_eq!(server.ask::<String>("GET k"), "v");
+    cache.clear().unwrap();
+    assert_eq!((figures(&cache), server.ask::<u64>("DBSIZE")), ((0, 0, 0), 0));
+
+    let parent = mice(&config, &system(), None);
+    let child = mice(&config, &cut(), Some(&parent));
+    fill(&parent);
+    let lookups = || {
+        assert_eq!(origin(&child, b"nothing"), None);
+        assert_eq!(origin(&child, &key(2)), Some(Origin::Parent));
+        assert_eq!(origin(&child, &key(1)), None);
+        assert_eq!(origin(&parent, &key(1)), Some(Origin::Hit));
+    };
+    assert_eq!(calls(&server, "get", lookups), 7);
+    // The server's own counts: 3 of the lookups above found a key, 4 did not.
+    assert_eq!(figures(&child.clone().into()), (3, 4, 2));
+    child.clear().unwrap();
+    assert_eq!(figures(&parent.into()), (0, 0, 0));
+}
+
+#[test]
+fn of_two_processes_with_leases_one_computes() {
+    let Some(server) = Running::start(&[]) else { return };
+    let remote = RemoteOptions { lease: Some(Duration::from_secs(60)), ..RemoteOptions::default() };
+    // Two handles are two holders, as two processes are.
+    let (one, two) = (with(&config(&server), remote), with(&config(&server), remote));
+    let (one, two) = (&one, &two);
+    let computing = AtomicU32::new(0);
+    let computing = &computing;
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let value = one.memoize(b"k", |draft| {
+                computing.store(1, SeqCst);
+                server::eventually("the other waits", || computing.load(SeqCst) == 2);
+                std::thread::sleep(Duration::from_millis(20));
+                draft.write(b"v")
+            });
+            assert_eq!(value.unwrap().origin, Origin::Computed);
+        });
+        server::eventually("one computes", || computing.load(SeqCst) == 1);
+        computing.store(2, SeqCst);
+        let value = two.memoize(b"k", |_| panic!("it is computed already")).unwrap();
+        assert_eq!((value.entry.value(), value.origin), (&b"v"[..], Origin::Hit));
+    });
+    assert_eq!(server.ask::<Vec<String>>("KEYS *"), ["phicache:raw:k"]);
+
+    // One that fails gives its lease back; one that is cleared meanwhile does not store.
+    one.memoize(b"f", |_| Err(phicache::error::Error::Callback(7))).err().unwrap();
+    assert_eq!(two.memoize(b"f", |draft| draft.write(b"v")).unwrap().origin, Origin::Computed);
+    let value = one.memoize(b"c", |draft| {
+        two.clear().unwrap();
+        draft.write(b"stale")
+    });
+    assert_eq!(value.unwrap().origin, Origin::NotStored(Some(Refusal::Cleared)));
+    assert!(two.get(b"c").unwrap().is_none());
+}
+
+#[test]
+fn who_dies_with_a_lease_delays_others_until_it_runs_out_and_comes_too_late() {
+    let Some(server) = Running::start(&[]) else { return };
+    let remote = RemoteOptions { lease: Some(Duration::from_millis(200)), ..RemoteOptions::default() };
+    let (one, two) = (with(&config(&server), remote), with(&config(&server), remote));
+    let value = one.memoize(b"k", |draft| {
+        let other = two.memoize(b"k", |draft| draft.write(b"second"))?;
+        assert_eq!((other.origin, two.stats()?.info.misses), (Origin::Computed, 1));
+        draft.write(b"first")
+    });
+    let value = value.unwrap();
+    assert_eq!(value.entry.value(), b"first");
+    assert_eq!(value.origin, Origin::NotStored(Some(Refusal::Cleared)));
+    assert_eq!(one.get(b"k").unwrap().unwrap().entry.value(), b"second");
+}
+
+#[test]
+fn a_dead_server_stops_nothing_and_an_error_is_an_error_where_it_is_wanted() {
+    let Some(mut server) = Running::start(&[]) else { return };
+    let config = config(&server);
+    config.set_redis_timeout(Duration::from_millis(200)).unwrap();
+    let strict = RemoteOptions { strict: true, ..RemoteOptions::default() };
+    let (lenient, strict) = (plain(&config), with(&config, strict));
+    let parent = mice(&config, &system(), None);
+    fill(&parent);
+    server.kill();
+    let computed = lenient.memoize(b"k", |draft| draft.write(b"v")).unwrap();
+    assert_eq!((computed.entry.value(), computed.origin), (&b"v"[..], Origin::NotStored(Some(Refusal::Server))));
+    assert!(lenient.get(b"k").unwrap().is_none());
+    assert_eq!(lenient.set(b"k", b"v").unwrap(), Err(Refusal::Server));
+    assert_eq!((lenient.size().unwrap(), lenient.stats().unwrap().refused[Refusal::Server as usize]), (0, 2));
+    assert!(strict.get(b"k").is_err() && strict.set(b"k", b"v").is_err() && strict.size().is_err());
+    assert!(lenient.clear().is_err() && lenient.remove(b"k").is_err());
+    // MICE that are near are still there, and new ones are kept near.
+    assert_eq!(origin(&parent, &key(2)), Some(Origin::Hit));
+    parent.set_mice(&key(4), &record(4, 1)).unwrap().unwrap();
+    assert_eq!(origin(&parent, &key(4)), Some(Origin::Hit));
+    let health = parent.health();
+    assert!(health.failures > 0 && health.last_error.is_some(), "{health:?}");
+
+    server.restart();
+    server::eventually("it is asked again", || lenient.set(b"k", b"v").unwrap().is_ok());
+    // It lost all it had; what is near is not asked for.
+    assert_eq!(origin(&parent, &key(2)), Some(Origin::Hit));
+    assert_eq!(strict.get(b"k").unwrap().unwrap().entry.value(), b"v");
+}
