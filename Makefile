@@ -4,6 +4,8 @@
 #   make demo      builds the example, and computes the integrated information of a network with and without caches
 #   make test      checks everything: formatting, lints, Rust, C, C++ and Julia tests, consumers of the package
 #   make stress    everything at once, from up to 64 threads, for SECONDS (60); THREADS and SEED may be given
+#   make soak-redis  two processes that share results in Redis, for SECONDS (60), while bad things happen to the server;
+#                  SEED may be given
 #   make sanitize  the C and C++ tests, and SECONDS of stress, under the address, undefined-behaviour and thread sanitizers
 #   make memcheck  the C tests under valgrind
 #   make bench     phicache beside what one would use instead: runs benches/peers (some ten minutes), and writes
@@ -33,7 +35,7 @@ SECONDS ?= 60
 
 BENCH = $(BUILD)/bench
 
-.PHONY: demo test stress sanitize memcheck bench bench-peers bench-redis bench-instructions build configure install header symbols clean distclean toolchain
+.PHONY: demo test stress soak-redis sanitize memcheck bench bench-peers bench-redis bench-instructions build configure install header symbols clean distclean toolchain
 
 demo: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target iit -j $(JOBS)
@@ -46,6 +48,12 @@ test: toolchain
 stress: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target stress -j $(JOBS)
 	$(BUILD)/c-tests/stress --seconds $(SECONDS) $(THREADS:%=--threads %) $(SEED:%=--seed %)
+
+soak-redis: configure
+	@server=$$($(PYTHON) -B make/find_tool.py redis-server $(BUILD)) || exit 1; \
+	    $(FIND_CMAKE); "$$cmake" --build $(BUILD) --target soak_worker -j $(JOBS) && \
+	    PHICACHE_REDIS_SERVER="$$server" $(PYTHON) -B c-tests/soak/soak.py $(BUILD)/c-tests/soak_worker \
+	    --seconds $(SECONDS) $(SEED:%=--seed %)
 
 sanitize: toolchain
 	@SECONDS=$(SECONDS) $(PYTHON) -B make/run_tests.py $(BUILD) $(JOBS) sanitize
