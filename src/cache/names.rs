@@ -43,6 +43,21 @@ pub enum Kind {
     Mice,
 }
 
+/// Names of many keys, one after the other.
+#[derive(Default)]
+pub struct ManyNames {
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl ManyNames {
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = [0].into_iter().chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.text[start..*end])
+    }
+}
+
 impl Names {
     /// Of a cache of anything; without a namespace as they are given.
     pub fn anything(space: Option<String>) -> Self {
@@ -79,6 +94,16 @@ impl Names {
         let mut name = Vec::with_capacity(128 + key.len());
         self.write_value(key, &mut name);
         name
+    }
+
+    /// Where the values of many keys are.
+    pub fn values_of<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) -> ManyNames {
+        let mut names = ManyNames::default();
+        for key in keys {
+            self.write_value(key, &mut names.text);
+            names.ends.push(names.text.len());
+        }
+        names
     }
 
     fn write_value(&self, key: &[u8], name: &mut Vec<u8>) {

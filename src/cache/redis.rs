@@ -310,14 +310,13 @@ impl RedisCache {
 
     fn fetch_many_own(&self, keys: &[&[u8]]) -> Result<Vec<Option<Pinned>>> {
         let removals = self.removals();
-        let fetched = self.remote.fetch_many(keys)?;
-        let take = |(key, value): (&&[u8], Option<Vec<u8>>)| {
-            let Some(value) = value.filter(|value| self.is_value(key, value)) else { return Ok(None) };
-            let mut draft = Draft::new(key, Some(self.near.table()));
-            draft.write(&value)?;
-            Ok(Some(self.keep(draft.finish()?, removals, false).0))
+        let mut drafts: Vec<Draft> = keys.iter().map(|key| Draft::new(key, Some(self.near.table()))).collect();
+        let found = self.remote.fetch_many(&mut drafts)?;
+        let take = |(draft, found): (Draft, bool)| match found && self.is_value(draft.key(), draft.value()) {
+            true => Ok(Some(self.keep(draft.finish()?, removals, false).0)),
+            false => Ok(None),
         };
-        keys.iter().zip(fetched).map(take).collect()
+        drafts.into_iter().zip(found).map(take).collect()
     }
 
     /// Whether `key` has a value; counts nothing.

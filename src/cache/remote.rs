@@ -104,13 +104,14 @@ impl Remote {
         Ok(self.forgive(self.server.get_into(&name, draft))?.unwrap_or(false))
     }
 
-    /// The values of many keys, in one round trip. What could be fetched is there, even if some could not.
-    pub fn fetch_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>> {
-        let names: Vec<Vec<u8>> = keys.iter().map(|key| self.names.value(key)).collect();
-        let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
-        let batch = self.server.get_many(&names);
-        self.forgive(batch.failure.map_or(Ok(()), Err))?;
-        Ok(batch.values)
+    /// Fetches the values of the drafts' keys, in one round trip; says which there are. What could be fetched is there, even
+    /// if some could not.
+    pub fn fetch_many(&self, drafts: &mut [Draft]) -> Result<Vec<bool>> {
+        let names = self.names.values_of(drafts.iter().map(Draft::key));
+        let names: Vec<&[u8]> = names.iter().collect();
+        let (found, failure) = self.server.get_many_into(&names, drafts);
+        self.forgive(failure.map_or(Ok(()), Err))?;
+        Ok(found)
     }
 
     /// Whether a key has a value.
@@ -127,9 +128,8 @@ impl Remote {
 
     /// Stores many values in one round trip.
     pub fn store_many(&self, pairs: &[(&[u8], &[u8])]) -> Result<Kept> {
-        let names: Vec<Vec<u8>> = pairs.iter().map(|(key, _)| self.names.value(key)).collect();
-        let pairs: Vec<(&[u8], &[u8])> =
-            names.iter().zip(pairs).map(|(name, pair)| (name.as_slice(), pair.1)).collect();
+        let names = self.names.values_of(pairs.iter().map(|(key, _)| *key));
+        let pairs: Vec<(&[u8], &[u8])> = names.iter().zip(pairs).map(|(name, pair)| (name, pair.1)).collect();
         let store = Store { ttl: self.options.ttl, only_new: false };
         Ok(self.forgive(self.server.set_many(&pairs, store))?.map_or(Kept::Failed, |()| Kept::Stored))
     }

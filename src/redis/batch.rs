@@ -13,6 +13,7 @@ use super::cluster::{Cluster, slot_of};
 use super::connection::Connection;
 use super::failure::{Answer, Cause, Failure};
 use super::node::{Node, Operation, Session};
+use super::reply::Place;
 use super::server::{Layout, Server, Store, queue_set};
 
 /// Keys of one command at most: a server does nothing else while it answers one.
@@ -41,9 +42,18 @@ pub(super) trait Exchange {
 impl Server {
     /// The values of many keys.
     pub fn get_many(&self, keys: &[&[u8]]) -> Batch {
-        let mut get = Get { keys, values: vec![None; keys.len()] };
+        let mut values = vec![Vec::new(); keys.len()];
+        let (found, failure) = self.get_many_into(keys, &mut values);
+        let values = found.into_iter().zip(values).map(|(found, value)| found.then_some(value)).collect();
+        Batch { values, failure }
+    }
+
+    /// The values of many keys, each in its place; tells which there are, and why some are missing that may be there. What
+    /// is in the other places is of no use.
+    pub fn get_many_into<P: Place>(&self, keys: &[&[u8]], places: &mut [P]) -> (Vec<bool>, Option<Failure>) {
+        let mut get = Get { keys, places, found: vec![false; keys.len()] };
         let failure = self.exchange("MGET", keys, &mut get).err();
-        Batch { values: get.values, failure }
+        (get.found, failure)
     }
 
     /// Stores many values, whether their keys are new or not. If that fails some of them may be stored.
@@ -178,12 +188,13 @@ fn settle(failure: Failure, parts: &[Part], again: &mut Vec<Part>, result: &mut 
 }
 
 /// MGET.
-struct Get<'k> {
+struct Get<'k, P> {
     keys: &'k [&'k [u8]],
-    values: Vec<Option<Vec<u8>>>,
+    places: &'k mut [P],
+    found: Vec<bool>,
 }
 
-impl Exchange for Get<'_> {
+impl<P: Place> Exchange for Get<'_, P> {
     fn ask(&self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()> {
         for keys in keys.chunks(COMMAND) {
             connection.queue_all([&b"MGET"[..]].into_iter().chain(keys.iter().map(|&number| self.keys[number])));
@@ -194,7 +205,7 @@ impl Exchange for Get<'_> {
     fn learn(&mut self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()> {
         let mut result = Ok(());
         for keys in keys.chunks(COMMAND) {
-            let read = connection.receive_values(keys.len(), |at, value| self.values[keys[at]] = value);
+            let read = connection.receive_values(keys, self.places, &mut self.found);
             result = result.and(read);
         }
         result
