@@ -57,6 +57,17 @@ pub enum Kept {
     TooLate,
 }
 
+/// What a flight notes about its lease.
+#[derive(Clone, Copy)]
+enum Leased {
+    /// It has none: what every flight notes at first.
+    No,
+    /// It asked for one, and the server failed.
+    Perhaps,
+    /// It had one when it began.
+    Yes,
+}
+
 impl Place for Draft<'_> {
     fn room(&mut self, len: usize) -> Result<&mut [u8]> {
         self.reserve(len)
@@ -82,6 +93,11 @@ impl Remote {
     /// A value from the server was none.
     pub fn count_damaged(&self) {
         self.damaged.fetch_add(1, Relaxed);
+    }
+
+    /// Begins to count them anew.
+    pub fn forget_damaged(&self) {
+        self.damaged.store(0, Relaxed);
     }
 
     /// Whether the whole database is this cache's: PyPhi's way.
@@ -148,7 +164,12 @@ impl Remote {
         let (Some(ttl), Some(lease)) = (self.options.lease, self.names.lease(draft.key())) else {
             return Ok(Claim::Compute);
         };
-        match self.forgive(self.server.acquire(&lease, &self.token(flight), ttl))? {
+        flight.note(Leased::Perhaps as u8);
+        let acquired = self.server.acquire(&lease, &self.token(flight), ttl);
+        if let Ok(acquired) = acquired {
+            flight.note(if acquired { Leased::Yes } else { Leased::No } as u8);
+        }
+        match self.forgive(acquired)? {
             None => Ok(Claim::Compute),
             Some(false) => Ok(Claim::Busy),
             // Between the two questions another may have completed the value.
@@ -162,13 +183,18 @@ impl Remote {
         }
     }
 
-    /// Stores what a flight has computed; with a lease only as long as that is ours. No failure is an error: the value is
-    /// the caller's, whatever becomes of it here.
+    /// Stores what a flight has computed; with a lease only as long as that is ours, and where the server gave no answer
+    /// about a lease, only if nobody else has stored a value. No failure is an error: the value is the caller's, whatever
+    /// becomes of it here.
     pub fn complete(&self, flight: &Flight, value: &[u8]) -> Kept {
         let name = self.names.value(flight.key());
-        let answer = match (self.options.lease, self.names.lease(flight.key())) {
-            (Some(_), Some(lease)) => self.server.complete(&lease, &self.token(flight), &name, value, self.options.ttl),
-            _ => self.server.set(&name, value, Store { ttl: self.options.ttl, only_new: false }),
+        let ttl = self.options.ttl;
+        let lease = self.options.lease.and_then(|_| self.names.lease(flight.key()));
+        let answer = match lease {
+            Some(lease) if flight.noted() == Leased::Yes as u8 => {
+                self.server.complete(&lease, &self.token(flight), &name, value, ttl)
+            }
+            lease => self.server.set(&name, value, Store { ttl, only_new: lease.is_some() }).map(|_| true),
         };
         match answer {
             Ok(true) => Kept::Stored,
@@ -177,9 +203,12 @@ impl Remote {
         }
     }
 
-    /// Gives the lease of a flight back, so that others need not wait for it to run out.
+    /// Gives the lease of a flight back, if it may have one, so that others need not wait for it to run out.
     pub fn release(&self, flight: &Flight) {
-        if let (Some(_), Some(lease)) = (self.options.lease, self.names.lease(flight.key())) {
+        if flight.noted() == Leased::No as u8 {
+            return;
+        }
+        if let Some(lease) = self.names.lease(flight.key()) {
             // If that fails it runs out.
             let _ = self.server.release(&lease, &self.token(flight));
         }
