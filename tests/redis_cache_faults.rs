@@ -13,11 +13,15 @@ use phicache::error::Error;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
 use phicache::store::{Section, Shared};
+use proxy::Proxy;
 use server::{Running, eventually};
 
 #[allow(dead_code)]
 #[path = "redis/cluster.rs"]
 mod cluster;
+#[allow(dead_code)]
+#[path = "redis/proxy.rs"]
+mod proxy;
 #[allow(dead_code)]
 #[path = "redis/server.rs"]
 mod server;
@@ -196,6 +200,32 @@ fn reading_in_place_while_another_clears_finds_the_value_or_none() {
                 assert_eq!(Mice::read_checked(value).unwrap().payload, b"payload");
             }
         }
+    });
+}
+
+#[test]
+fn a_lookup_does_not_wait_for_others_that_land_and_remove() {
+    let Some(server) = Running::start(&[]) else { return };
+    let mut proxy = Proxy::before(&server);
+    let cache = elsewhere(&proxy.url(), RemoteOptions::default());
+    cache.set(b"k", b"v").unwrap().unwrap();
+    let slow = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            cache.memoize(b"lands", |draft| {
+                proxy.set("delay 1500");
+                slow.store(true, SeqCst);
+                draft.write(b"v")
+            })
+        });
+        eventually("it lands", || slow.load(SeqCst));
+        std::thread::sleep(Duration::from_millis(100));
+        scope.spawn(|| cache.remove(b"removed").unwrap());
+        std::thread::sleep(Duration::from_millis(100));
+        let began = Instant::now();
+        assert!(cache.get(b"k").unwrap().is_some());
+        // Its own reply takes 1500 ms; behind the landing it would wait for 1300 more.
+        assert!(began.elapsed() < Duration::from_millis(2300), "{:?}", began.elapsed());
     });
 }
 

@@ -37,8 +37,10 @@ pub struct RedisCache {
     /// What is in this process: values that were fetched or stored, computations that are going on, counts.
     near: Entries<Near>,
     remote: Remote,
-    /// Counts what was taken out. What was fetched or computed before may not be kept after.
+    /// Counts what was taken out. What was fetched before may not be kept after.
     removals: RwLock<u64>,
+    /// Held while a computed value goes to the server: a removal that begins meanwhile waits, and takes it out again.
+    landings: RwLock<()>,
 }
 
 /// What a cache keeps in this process.
@@ -147,7 +149,7 @@ impl RedisCache {
 
     fn new(remote: Remote, near: Near, config: Arc<Config>, options: Options) -> Result<Shared<Self>> {
         let near = Entries::new(near, config, options);
-        Shared::try_new(RedisCache { near, remote, removals: RwLock::default() })
+        Shared::try_new(RedisCache { near, remote, removals: RwLock::default(), landings: RwLock::default() })
     }
 
     /// What is in this process.
@@ -493,7 +495,7 @@ impl RedisCache {
         let fresh = draft.finish()?;
         let refusal = self.near.policy().refuses(fresh.entry().value(), self.near.config());
         // While this is ours nothing is taken out: what is stored here was begun before the next removal, and goes with it.
-        let removals = self.removals.read();
+        let landing = self.landings.read();
         let (entry, stored) = match (refusal, flight.may()) {
             (None, May::Store) => {
                 let kept = self.remote.complete(flight, fresh.entry().value());
@@ -510,7 +512,7 @@ impl RedisCache {
                 (fresh.into_pinned(), Err(self.near.refuse(refusal.unwrap_or(doomed))))
             }
         };
-        drop(removals);
+        drop(landing);
         if stored.is_err() {
             // Others need not wait until it runs out.
             self.remote.release(flight);
@@ -537,12 +539,11 @@ impl RedisCache {
 
     /// Takes a value out; says whether there was one. A cut subsystem has none of its own.
     pub fn remove(&self, key: &[u8]) -> Result<bool> {
-        let doom = |flights: &Flights| flights.doom(key);
-        self.take_out(doom);
+        self.take_out(|flights| flights.doom(key));
         let is_cut = self.near.policy().kin.as_ref().is_some_and(Kin::is_cut);
         let removed = if is_cut && !self.remote.is_whole() { Ok(false) } else { self.remote.remove(key) };
         // What was fetched before it was gone is not kept, and what was kept meanwhile goes.
-        self.take_out(doom);
+        self.outdate();
         let near = self.near.table().remove(key);
         Ok(removed? || near)
     }
@@ -552,7 +553,7 @@ impl RedisCache {
         self.take_out(Flights::doom_all);
         let is_cut = self.near.policy().kin.as_ref().is_some_and(Kin::is_cut);
         let cleared = if is_cut && !self.remote.is_whole() { Ok(()) } else { self.remote.clear() };
-        self.take_out(Flights::doom_all);
+        self.outdate();
         // What is near goes even if the server keeps its own.
         self.near.clear()?;
         self.remote.forget_damaged();
@@ -561,9 +562,14 @@ impl RedisCache {
 
     /// What was begun before this is not stored after it.
     fn take_out(&self, doom: impl FnOnce(&Flights)) {
-        let mut removals = self.removals.write();
-        *removals += 1;
+        let _landings = self.landings.write();
+        self.outdate();
         doom(self.near.flights());
+    }
+
+    /// What was fetched before this is not kept after it.
+    fn outdate(&self) {
+        *self.removals.write() += 1;
     }
 
     /// The number of values: of a child, those that it inherits. Where the server fails and that is no error, 0.

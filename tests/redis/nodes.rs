@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use phicache::redis::{Cause, Endpoint, Server, Store, Token};
 
 use super::cluster::Cluster;
-use super::server::{endpoint, eventually};
+use super::server::{Running, endpoint, eventually};
 
 const PLAIN: Store = Store { ttl: None, only_new: false };
 const SLACK: Duration = Duration::from_millis(400);
