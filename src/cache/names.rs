@@ -218,10 +218,13 @@ fn write_nodes(nodes: u64, name: &mut Vec<u8>) {
 
 /// Writes letters, digits and `_ . -` as they are, every other byte as `%` and two digits.
 fn write_percent(bytes: &[u8], name: &mut Vec<u8>) {
+    // Text stays as it is, as far as it goes.
+    let (text, rest) = bytes.split_at(bytes.iter().take_while(|byte| PERCENT[usize::from(**byte)].1 == 1).count());
+    name.extend_from_slice(text);
     let mut end = name.len();
     // What stands for a byte is copied whole and then cut, without a branch that nobody could predict.
-    name.resize(end + bytes.len() * 3, 0);
-    for byte in bytes {
+    name.resize(end + rest.len() * 3, 0);
+    for byte in rest {
         let (text, len) = PERCENT[usize::from(*byte)];
         name[end..end + 3].copy_from_slice(&text);
         end += len;

@@ -187,11 +187,13 @@ impl RedisCache {
 
     /// Keeps a value near, unless there is no room, or something was taken out since there were so many `removals`.
     fn keep(&self, fresh: Fresh, removals: u64, replace: bool) -> (Pinned, bool) {
-        let now = self.removals.read();
-        match self.keeps_near() && *now == removals {
-            true => self.near.keep(fresh, replace),
-            false => (fresh.into_pinned(), false),
+        if self.keeps_near() {
+            let now = self.removals.read();
+            if *now == removals {
+                return self.near.keep(fresh, replace);
+            }
         }
+        (fresh.into_pinned(), false)
     }
 
     /// Fetches what the server has under the draft's key; says whether it is a value of this cache. One that is not is
