@@ -196,6 +196,11 @@ impl RedisCache {
         (fresh.into_pinned(), false)
     }
 
+    /// A place for a value from the server: in the table, if it may be kept there.
+    fn draft<'k>(&'k self, key: &'k [u8]) -> Draft<'k> {
+        Draft::new(key, self.keeps_near().then(|| self.near.table()))
+    }
+
     /// Fetches what the server has under the draft's key; says whether it is a value of this cache. One that is not is
     /// counted, unless it has been.
     fn bring(&self, draft: &mut Draft, counted: &Cell<bool>) -> Result<bool> {
@@ -215,7 +220,7 @@ impl RedisCache {
     /// The value of a key that is not near, as the server has it, and kept near if it may be.
     fn fetch_own(&self, key: &[u8]) -> Result<Option<Pinned>> {
         let removals = self.removals();
-        let mut draft = Draft::new(key, Some(self.near.table()));
+        let mut draft = self.draft(key);
         match self.bring(&mut draft, &Cell::default())? {
             true => Ok(Some(self.keep(draft.finish()?, removals, false).0)),
             false => Ok(None),
@@ -323,7 +328,7 @@ impl RedisCache {
 
     fn fetch_many_own(&self, keys: &[&[u8]]) -> Result<Vec<Option<Pinned>>> {
         let removals = self.removals();
-        let mut drafts: Vec<Draft> = keys.iter().map(|key| Draft::new(key, Some(self.near.table()))).collect();
+        let mut drafts: Vec<Draft> = keys.iter().map(|key| self.draft(key)).collect();
         let found = self.remote.fetch_many(&mut drafts)?;
         let take = |(draft, found): (Draft, bool)| match found.then(|| self.is_value(draft.key(), draft.value())) {
             Some(true) => Ok(Some(self.keep(draft.finish()?, removals, false).0)),
@@ -452,7 +457,7 @@ impl RedisCache {
         let (mut pause, counted) = (PAUSE.0, Cell::default());
         loop {
             let removals = self.removals();
-            let mut draft = Draft::new(key, Some(self.near.table()));
+            let mut draft = self.draft(key);
             match self.remote.claim(flight, &mut draft, |draft| self.bring(draft, &counted))? {
                 Claim::Found => {
                     let entry = self.keep(draft.finish()?, removals, false).0;
