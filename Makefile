@@ -8,15 +8,19 @@
 #                  SEED may be given
 #   make sanitize  the C and C++ tests, and SECONDS of stress, under the address, undefined-behaviour and thread sanitizers
 #   make memcheck  the C tests under valgrind
+#   make fuzz      random input for keys, records and caches, beside models of them: each target for SECONDS; TARGETS may
+#                  name some, and SEED be given
 #   make bench     phicache beside what one would use instead: runs benches/peers (some ten minutes), and writes
 #                  docs/performance-peers.md; with QUICK=1 it only prints the small tables, in a minute
 #   make bench-redis  the Redis cache beside hiredis and the redis crate: runs benches/redis (a minute or two), and writes
 #                  docs/performance-redis.md; with QUICK=1 it only prints the tables, in seconds
 #   make bench-instructions  instructions of each operation, counted by valgrind
 #   make build     the shared and the static library, the example, the C and C++ tests (what make alone does)
+#   make docs      the API reference, by doxygen, into build/docs
+#   make supply-chain  licenses, sources and advisories of all dependencies, by cargo-deny, which it builds if need be
 #   make install   into PREFIX (default /usr/local), below DESTDIR where one is given; builds only what is not there
 #   make header    include/phicache.h from the Rust sources
-#   make symbols   c-tests/package/exported_symbols.txt from the library, after a change of the ABI on purpose
+#   make symbols   the lists of the ABI, c-tests/package/{exported_symbols,abi}.txt, after a change of it on purpose
 #   make clean     removes what was built; the tools that were fetched stay (make distclean removes them too)
 
 BUILD ?= build
@@ -35,7 +39,8 @@ SECONDS ?= 60
 
 BENCH = $(BUILD)/bench
 
-.PHONY: demo test stress soak-redis sanitize memcheck bench bench-peers bench-redis bench-instructions build configure install header symbols clean distclean toolchain
+.PHONY: demo test stress soak-redis sanitize memcheck fuzz bench bench-peers bench-redis bench-instructions build configure install \
+        header symbols docs supply-chain clean distclean toolchain
 
 demo: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target iit -j $(JOBS)
@@ -60,6 +65,9 @@ sanitize: toolchain
 
 memcheck: build
 	@$(PYTHON) -B make/run_tests.py $(BUILD) $(JOBS) memcheck
+
+fuzz: toolchain
+	@$(SEED:%=SEED=%) $(PYTHON) -B make/fuzz.py $(BUILD) $(SECONDS) $(TARGETS)
 
 bench: bench-peers
 ifdef QUICK
@@ -99,8 +107,20 @@ configure: toolchain
 	@$(FIND_CMAKE); "$$cmake" -S . -B $(BUILD) -DPHICACHE_CARGO_TARGET_DIR="$$CARGO_TARGET_DIR" \
 	    -DCMAKE_INSTALL_PREFIX="$(PREFIX)"
 
+docs:
+	@$(PYTHON) -B make/docs.py $(BUILD)
+
+# Beside the project, so that cargo-deny's own dependencies are not mixed up with ours.
+supply-chain: toolchain
+	@command -v cargo-deny > /dev/null || test -e $(BUILD)/tools/cargo-deny/bin/cargo-deny || \
+	    CARGO_TARGET_DIR=$(abspath $(BUILD))/tools/cargo-deny-build \
+	    $(CARGO) install cargo-deny --locked --root $(BUILD)/tools/cargo-deny
+	@PATH="$$PATH:$(abspath $(BUILD))/tools/cargo-deny/bin"; \
+	    for manifest in Cargo.toml fuzz/Cargo.toml; do \
+	        cargo-deny --manifest-path $$manifest check --config deny.toml || exit 1; done
+
 install:
-	@test -e $(BUILD)/libphicache.so || $(MAKE) build
+	@test -e $(BUILD)/libphicache.so -a -e $(BUILD)/tools/phicache-info || $(MAKE) build
 	@$(FIND_CMAKE); "$$cmake" --install $(BUILD) --prefix "$(PREFIX)"
 
 header: toolchain

@@ -4,6 +4,7 @@
 // does more, is the number of instructions of one operation. Its loop is in it, and is a work of its own.
 #include <cstdio>
 #include <cstdlib>
+#include <phicache.hpp>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,8 @@ struct World {
     Mice parent = new_mice(uncut.get(), nullptr), closed = new_mice(cut.get(), nullptr);
     Mice child = new_mice(cut.get(), parent.get());
     phicache_cache *view = nullptr;
+    // The same entries behind phicache.hpp, which is to cost nothing over the C call.
+    phicache::dict_cache face;
 
     World() {
         expect(PHICACHE_OK, phicache_dict_cache_as_cache(dict.get(), &view));
@@ -41,6 +44,7 @@ struct World {
         for (std::uint64_t number = 0; number < ENTRIES; number++) {
             keys.push_back(key(number));
             expect(PHICACHE_OK, phicache_dict_cache_set(dict.get(), keys.back().bytes(), {VALUE, VALUE_LEN}));
+            expect(PHICACHE_OK, phicache_dict_cache_set(face.handle(), keys.back().bytes(), {VALUE, VALUE_LEN}));
             mice_keys.emplace_back(number + 1);
             const phicache_mice record = mice(number + 1, 0.5);
             expect(PHICACHE_OK, phicache_mice_cache_set(parent.get(), mice_keys.back().bytes(), &record));
@@ -110,6 +114,19 @@ const Work WORKS[] = {
          expect(PHICACHE_OK, phicache_dict_cache_memoize(world.dict.get(), world.keys[place].bytes(), compute, nullptr,
                                                          nullptr, &value, nullptr));
          phicache_value_release(&value);
+     }},
+    {"C++: hit and release",
+     [](World &world, std::size_t place) {
+         if (!world.face.get(world.keys[place].bytes())) std::abort();
+     }},
+    {"C++: contains",
+     [](World &world, std::size_t place) {
+         if (!world.face.contains(world.keys[place].bytes())) std::abort();
+     }},
+    {"C++: memoize on a hit",
+     [](World &world, std::size_t place) {
+         if (world.face.memoize(world.keys[place].bytes(), [](phicache::result &) { std::abort(); }).size() != VALUE_LEN)
+             std::abort();
      }},
     {"set, over a value",
      [](World &world, std::size_t place) {

@@ -1,5 +1,6 @@
 # What an install holds: headers, both libraries, a CMake package and a pkg-config file, all of which still work when
-# the whole tree is moved. Install components: runtime (the shared library) and development (the rest).
+# the whole tree is moved. Install components: runtime (the shared library), tools (phicache-info, by tools/) and development
+# (the rest).
 
 include(CMakePackageConfigHelpers)
 
@@ -7,6 +8,11 @@ set(package_dir "${phicache_libdir}/cmake/phicache")
 install(DIRECTORY include/ DESTINATION "${phicache_includedir}" COMPONENT development
         FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
 install(FILES "${phicache_archive}" DESTINATION "${phicache_libdir}" COMPONENT development)
+
+# Beside the libraries, for whoever has either.
+include(cmake/licenses.cmake)
+install(FILES LICENSE README.md CHANGELOG.md "${phicache_licenses}" DESTINATION "${CMAKE_INSTALL_DOCDIR}"
+        COMPONENT runtime)
 
 # One export for each kind of library, so that a distribution may ship either without the other.
 foreach(kind shared static)

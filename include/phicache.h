@@ -35,6 +35,20 @@
  *  - Callbacks get their user_data first, and run on the caller's thread, under no lock. Their failures come back unchanged.
  *  - The library starts no thread, sets no signal handler, and does nothing when it is loaded or unloaded.
  *
+ * Errors
+ *
+ *     phicache_dict_cache *cache;
+ *     phicache_status status = phicache_dict_cache_new(NULL, NULL, &cache);
+ *     if (status < 0)
+ *         fprintf(stderr, "%s: %s\n", phicache_status_name(status), phicache_last_error());
+ *     else
+ *         use(cache);
+ *     phicache_dict_cache_free(cache);
+ *
+ * The message says what was wrong and what was expected, begins with the name of the function, and is this thread's own. A
+ * mistake in the arguments changes nothing, and the next call works. Examples here stand in a function that returns 0; `use`
+ * is whatever comes next, `compute` a callback.
+ *
  * Threads and fork
  *
  * Handles may be used from any thread at once, except key builders, which are for one thread at a time; a handle is freed
@@ -47,6 +61,22 @@
  * The size of a cache includes its own overhead: 32 bytes and some padding for each entry, and the table. Running out of
  * memory is PHICACHE_ERROR_OUT_OF_MEMORY in all functions of caches and keys. The process may end for lack of memory where a
  * configuration is made, where a caller waits for another's computation, and where the text of another error is put together.
+ *
+ * Handles
+ *
+ * | handle | what it is | made by |
+ * |---|---|---|
+ * | phicache_config | settings that caches share | phicache_config_new |
+ * | phicache_key | an argument list on its way to a key | phicache_key_new |
+ * | phicache_dict_cache | values by keys | phicache_dict_cache_new, phicache_dict_cache_shared |
+ * | phicache_purview_cache | lists of purviews of a network | phicache_purview_cache_new |
+ * | phicache_mice_cache | the MICE of a subsystem, or of a cut one that inherits | phicache_mice_cache_new |
+ * | phicache_cache | any of these caches, seen as one type; owns nothing | phicache_…_cache_as_cache |
+ * | phicache_memo | a function with its cache | phicache_memo_new |
+ * | phicache_method | a function that uses its object's cache | phicache_method_new |
+ * | phicache_subsystem | a system in a state, under a cut or none | phicache_subsystem_new, phicache_subsystem_cut |
+ * | phicache_lease | the duty to compute a value | phicache_cache_begin |
+ * | phicache_result | where a callback writes; not kept | handed to the callback |
  */
 
 #ifndef PHICACHE_H
@@ -451,6 +481,11 @@ typedef void (*phicache_drop)(void *user_data);
 /* The library ---------------------------------------------------------------------------------------------------------
  *
  * Version, messages, released values, and the memory of this process. All of these may be called from any thread.
+ *
+ *     phicache_memory memory;
+ *     memory.struct_size = sizeof memory;
+ *     if (phicache_memory_usage(&memory) == PHICACHE_OK) use(memory.percent, memory.held);
+ *     if (phicache_version_number() >> 8 != PHICACHE_VERSION_NUMBER >> 8) return 1;  // not the header's minor version
  */
 
 /** The version of the library, as in "1.2.3". Static; never freed. */
@@ -549,6 +584,15 @@ phicache_status phicache_nodes_to_indices(uint64_t nodes, int32_t *indices, size
  *
  * An invalid variable makes the first use fail with ERROR_CONFIGURATION, and the message names it; an empty one counts
  * as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off.
+ *
+ *     phicache_config *config;
+ *     phicache_dict_cache *cache;
+ *     if (phicache_config_new(&config) != PHICACHE_OK) return 1;
+ *     phicache_config_set_maximum_memory_percent(config, 25.0);
+ *     if (phicache_dict_cache_new(config, NULL, &cache) != PHICACHE_OK) return 1;
+ *     phicache_config_free(config);  // the cache keeps its share
+ *     use(cache);
+ *     phicache_dict_cache_free(cache);
  */
 
 /**
@@ -727,9 +771,19 @@ phicache_status phicache_config_get_redis_whole_database(phicache_config *config
 
 /* Keys and fingerprints -----------------------------------------------------------------------------------------------
  *
- * Any bytes are a key, up to 2^31 - 1 of them. Keys made here follow the canonical encoding, version 1 (`docs/keys.md`), so that C, C++ and
- * Julia make the same bytes: no two different argument lists have the same key, equal ones have. Untyped, `3`, `3.0`
- * and, for 1, `true` are equal, as in Python; typed, they are not. A key builder is for one thread at a time.
+ * Any bytes are a key, up to 2^31 - 1 of them. Keys made here follow the canonical encoding, version 1 (`docs/keys.md`),
+ * so that C, C++ and Julia make the same bytes: no two different argument lists have the same key, equal ones have.
+ * Untyped, `3`, `3.0` and, for 1, `true` are equal, as in Python; typed, they are not. A key builder is for one thread at
+ * a time.
+ *
+ *     phicache_key *key;
+ *     phicache_bytes bytes;
+ *     if (phicache_key_new(&key) != PHICACHE_OK) return 1;
+ *     phicache_key_add_int(key, 3);
+ *     phicache_key_add_keyword(key, "scale");
+ *     phicache_key_add_double(key, 0.5);
+ *     if (phicache_key_bytes(key, 0, &bytes) == PHICACHE_OK) use(bytes);  // of f(3, scale=0.5)
+ *     phicache_key_free(key);
  */
 
 /**
@@ -943,6 +997,14 @@ phicache_status phicache_network_fingerprint(const double *tpm,
  * `phicache_cache` is what every cache can be seen as: the same handle under another type, from
  * `phicache_…_cache_as_cache`. All functions may be called from any thread at once. A cache is freed by its own type's
  * function only.
+ *
+ *     phicache_dict_cache *repertoires;
+ *     phicache_cache *cache;
+ *     phicache_info info;
+ *     if (phicache_dict_cache_new(NULL, NULL, &repertoires) != PHICACHE_OK) return 1;
+ *     phicache_dict_cache_as_cache(repertoires, &cache);
+ *     if (phicache_cache_info(cache, &info) == PHICACHE_OK) use(info.hits, info.misses, info.size);
+ *     phicache_dict_cache_free(repertoires);  // and with it the view
  */
 
 /**
@@ -1155,10 +1217,20 @@ phicache_status phicache_cache_set_many(phicache_cache *cache,
                                         size_t count,
                                         phicache_status *out_statuses);
 
-/* Calling a compute callback, and the functions with which it writes its value. ---------------------------------------
+/* Compute callbacks ---------------------------------------------------------------------------------------------------
+ *
+ * What is called on a miss, and the functions with which it writes its value, straight into the entry that will be stored.
+ *
+ *     int32_t repertoire(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
+ *         uint8_t *bytes;
+ *         double *probabilities;
+ *         if (phicache_result_reserve(result, 2 * sizeof(double), &bytes) != PHICACHE_OK) return 1;
+ *         probabilities = (double *)(void *)bytes;
+ *         probabilities[0] = 0.25;
+ *         probabilities[1] = 0.75;
+ *         return 0;
+ *     }
  */
-
-extern int32_t _Unwind_Backtrace(int32_t (*trace)(void*, void*), void *argument);
 
 /**
  * Reserves the value's bytes inside the entry and lends them for writing: zero-filled, at 16-byte alignment.
@@ -1196,6 +1268,18 @@ phicache_status phicache_result_mice(phicache_result *result, const phicache_mic
  *
  * PyPhi's `DictCache`: values by keys, both bytes, as long as the memory limit allows. All functions may be called from
  * any thread at once.
+ *
+ *     phicache_dict_cache *cache;
+ *     phicache_value value;
+ *     double phi = 0.25;
+ *     phicache_bytes key = { (const uint8_t *)"phi", 3 }, bytes = { (const uint8_t *)&phi, sizeof phi };
+ *     if (phicache_dict_cache_new(NULL, NULL, &cache) != PHICACHE_OK) return 1;
+ *     if (phicache_dict_cache_set(cache, key, bytes) == PHICACHE_REFUSED_MEMORY) puts("no room; computing goes on");
+ *     if (phicache_dict_cache_get(cache, key, &value) == PHICACHE_OK) {
+ *         use(value.data, value.len);
+ *         phicache_value_release(&value);
+ *     }
+ *     phicache_dict_cache_free(cache);
  */
 
 /**
@@ -1384,6 +1468,20 @@ phicache_status phicache_dict_cache_as_cache(phicache_dict_cache *cache, phicach
  * dies delays them for that time at most; what comes later than that is not stored (REFUSED_CLEARED).
  *
  * Values are at most 512 MB long. In a cluster, the keys of one subsystem are on one node.
+ *
+ *     phicache_config *config;
+ *     phicache_redis_cache *cache;
+ *     if (phicache_config_new(&config) != PHICACHE_OK) return 1;
+ *     phicache_config_set_redis_url(config, "redis://127.0.0.1:6379/0?timeout_ms=200");
+ *     if (phicache_redis_cache_new(config, NULL, &cache) == PHICACHE_OK) {
+ *         phicache_value value; /* found at the server, or computed here: also when the server is down */
+ *         if (phicache_redis_cache_memoize(cache, key, compute, NULL, NULL, &value, NULL) == PHICACHE_OK) {
+ *             use(value.data, value.len);
+ *             phicache_value_release(&value);
+ *         }
+ *         phicache_redis_cache_free(cache);
+ *     }
+ *     phicache_config_free(config);
  */
 
 /**
@@ -1585,6 +1683,18 @@ phicache_status phicache_redis_cache_as_cache(phicache_redis_cache *cache, phica
  * PyPhi's `PurviewCache`: for a direction and a mechanism of a network, the list of purviews that come into question, as
  * node sets in an order that is kept. It stores only while purview caching is on. All functions may be called from any
  * thread at once.
+ *
+ *     phicache_purview_cache *cache;
+ *     const uint64_t candidates[] = { 0x1, 0x3 }, *purviews;
+ *     size_t count;
+ *     phicache_value value;
+ *     if (phicache_purview_cache_new(NULL, NULL, &cache) != PHICACHE_OK) return 1;
+ *     phicache_purview_cache_set(cache, PHICACHE_CAUSE, 0x5, candidates, 2);
+ *     if (phicache_purview_cache_get(cache, PHICACHE_CAUSE, 0x5, &purviews, &count, &value) == PHICACHE_OK) {
+ *         use(purviews, count);
+ *         phicache_value_release(&value);
+ *     }
+ *     phicache_purview_cache_free(cache);
  */
 
 /**
@@ -1710,6 +1820,20 @@ phicache_status phicache_purview_cache_as_cache(phicache_purview_cache *cache, p
  * A memo is PyPhi's `cache` decorator: a function with its cache. A method is PyPhi's `method` decorator: a function
  * that keeps its values in the cache of whatever object it is called on. Both may be called from any thread at once;
  * the arguments are for one thread at a time.
+ *
+ *     phicache_memo *entropy;
+ *     phicache_key *arguments;
+ *     phicache_value value;
+ *     double p[] = { 0.25, 0.75 };
+ *     if (phicache_memo_new(NULL, compute, NULL, NULL, PHICACHE_MEMORY_CONFIGURED, 0, NULL, NULL, &entropy) != PHICACHE_OK ||
+ *         phicache_key_new(&arguments) != PHICACHE_OK) return 1;
+ *     phicache_key_add_doubles(arguments, p, 2);
+ *     if (phicache_memo_call(entropy, arguments, p, &value, NULL) == PHICACHE_OK) {  // compute gets p as its call_data
+ *         use(value.data, value.len);
+ *         phicache_value_release(&value);
+ *     }
+ *     phicache_key_free(arguments);
+ *     phicache_memo_free(entropy);
  */
 
 /** A method that goes straight through while repertoire caching is off in its cache's configuration. */
@@ -1843,6 +1967,24 @@ phicache_status phicache_method_call(phicache_method *method,
  *
  * A subsystem is the identity of an uncut system (network and context, state, nodes) and a cut, or none. It never changes
  * and may be used from any thread at once.
+ *
+ *     const double tpm[] = { 0, 0,  0, 1,  1, 0,  1, 1 };  // each of two nodes takes the other's state
+ *     const uint64_t connections[] = { 0x2, 0x1 };
+ *     const int32_t state[] = { 1, 0 };
+ *     phicache_bytes context = { (const uint8_t *)"L1, payload 1", 13 };
+ *     phicache_fingerprint network;
+ *     phicache_subsystem *uncut, *cut;
+ *     uint64_t severed[2];
+ *     uint8_t key[PHICACHE_KEY_BUFFER];
+ *     size_t len;
+ *     if (phicache_network_fingerprint(tpm, 2, PHICACHE_ROW_MAJOR, connections, context, &network) != PHICACHE_OK ||
+ *         phicache_subsystem_new(&network, 2, state, 0x3, connections, NULL, &uncut) != PHICACHE_OK ||
+ *         phicache_cut_bipartition(2, 0x1, 0x2, severed) != PHICACHE_OK ||  // from node 0 to node 1
+ *         phicache_subsystem_cut(uncut, severed, &cut) != PHICACHE_OK) return 1;
+ *     if (phicache_subsystem_key(cut, "repertoire", PHICACHE_CAUSE, 0x2, 0x1, key, sizeof key, &len) == PHICACHE_OK)
+ *         use(key, len);  // with the severed connection; the effect's key would be the uncut system's
+ *     phicache_subsystem_free(cut);
+ *     phicache_subsystem_free(uncut);
  */
 
 /**
@@ -2023,7 +2165,8 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  * A cache may have a parent: a cache of the same system, uncut. What the child lacks it looks up there, and returns it if
  * its own cut does not damage it. That is a live view: making a child copies nothing and costs the same whatever the
  * parent holds; what the parent stores later is seen; what the parent clears, or frees by freeing its handle, children
- * that exist keep. At most 64 parents stand one behind the other. Clearing a child detaches it for good. Inheriting moves no count of the parent.
+ * that exist keep. At most 64 parents stand one behind the other. Clearing a child detaches it for good. Inheriting moves
+ * no count of the parent.
  *
  * A cache may be in Redis (see "Redis cache"): then of the refusals only the first applies, φ ≤ 0 is stored, and processes
  * share what they store. What was fetched or stored once is kept in this process, within `max_bytes` and the memory limit,
@@ -2032,6 +2175,20 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  *
  * Keys are any bytes; `phicache_key_mice` writes the standard one. Values are records (`docs/mice-format.md`). All
  * functions may be called from any thread at once.
+ *
+ *     phicache_mice_cache *parent, *child;
+ *     phicache_bytes key = { (const uint8_t *)"key", 3 };
+ *     phicache_mice mice = { sizeof mice, PHICACHE_EFFECT, 0, 0x2, 0x1, 0.5, { NULL, 0 } };
+ *     phicache_value record;
+ *     if (phicache_mice_cache_new(NULL, NULL, uncut, NULL, &parent) != PHICACHE_OK ||
+ *         phicache_mice_cache_new(NULL, NULL, cut, parent, &child) != PHICACHE_OK) return 1;
+ *     phicache_mice_cache_set(parent, key, &mice);
+ *     if (phicache_mice_cache_get(child, key, &mice, &record) == PHICACHE_OK) {  // if the cut does not damage it
+ *         use(mice.phi, mice.purview, mice.payload);
+ *         phicache_value_release(&record);
+ *     }
+ *     phicache_mice_cache_free(child);
+ *     phicache_mice_cache_free(parent);
  */
 
 /**
@@ -2235,6 +2392,21 @@ phicache_status phicache_mice_decode(phicache_bytes record, phicache_mice *out);
  * neither completed nor abandoned when its thread ends is abandoned then; its handle remains to be completed or abandoned,
  * and a value that comes now is not stored (REFUSED_CLEARED). `memoize` waits as owner 0: do not call it for a key that a
  * task of the same thread computes. After fork, the child's caches know nothing of computations that had begun.
+ *
+ *     phicache_value value;
+ *     phicache_lease *lease;
+ *     uint8_t *bytes;
+ *     phicache_status status = phicache_cache_begin(cache, key, 0, &value, &lease);
+ *     if (status == PHICACHE_LEASE) {
+ *         if (phicache_lease_reserve(lease, 2, &bytes) == PHICACHE_OK) memcpy(bytes, "42", 2);
+ *         status = phicache_lease_complete(lease, &value);
+ *     } else if (status == PHICACHE_BUSY) {
+ *         status = phicache_cache_wait(cache, key, 0, 100, &value);
+ *     }
+ *     if (status == PHICACHE_OK) {
+ *         use(value.data, value.len);
+ *         phicache_value_release(&value);
+ *     }
  */
 
 /**
@@ -2309,6 +2481,16 @@ phicache_status phicache_lease_abandon(phicache_lease *lease);
  *
  * The live caches that were given a name, from every thread. A cache leaves the registry when its handle is freed. Where a
  * server fails, a list shows what this process has of its cache.
+ *
+ *     phicache_cache_options options = { .struct_size = sizeof options, .name = "repertoires", .max_bytes = 1 << 30 };
+ *     phicache_dict_cache *cache;
+ *     phicache_registry_item items[16];
+ *     size_t count;
+ *     if (phicache_dict_cache_new(NULL, &options, &cache) != PHICACHE_OK) return 1;
+ *     items[0].struct_size = sizeof items[0];
+ *     if (phicache_registry_list(items, 16, &count) == PHICACHE_OK)
+ *         for (size_t i = 0; i < count && i < 16; i++) use(items[i].name, items[i].info.hits);
+ *     phicache_dict_cache_free(cache);
  */
 
 /**

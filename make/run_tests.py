@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 
 import find_julia
 import find_tool
+import fuzz
 
 
 class Counts:
@@ -126,6 +127,21 @@ def rust_checks(build, jobs):
                 "--target-dir", str(Path(os.environ["CARGO_TARGET_DIR"]) / "shuttle"))
 
 
+def fuzz_checks(build, jobs):
+    """A few seconds of each fuzz target; make fuzz is the long form."""
+    for name in fuzz.targets():
+        yield check(as_one, sys.executable, "-B", "make/fuzz.py", build, "4", name)
+
+
+def paper_checks(build, jobs):
+    """What stands in files beside the code: dependencies, and the API reference."""
+    yield check(as_one, sys.executable, "-B", "make/check_dependencies.py")
+    if shutil.which("doxygen"):
+        yield check(as_one, sys.executable, "-B", "make/docs.py", build)
+    else:
+        yield skipped("doxygen is missing; make docs fetches it where it may")
+
+
 def cmake_checks(cmake, jobs, build, options, only=()):
     """CMake's build with these options, and its tests, or those chosen, which CTest runs."""
     for step in [cmake, "-S", ".", "-B", build, *options], [cmake, "--build", build, "-j", jobs]:
@@ -197,7 +213,7 @@ def memcheck_checks(build, jobs):
     yield check(as_one, valgrind, "--quiet", "--error-exitcode=9", build / "c-tests" / "stress", "--seconds", "5")
 
 
-GROUPS = {"test": (rust_checks, c_checks), "sanitize": (sanitizer_checks,), "memcheck": (memcheck_checks,)}
+GROUPS = {"test": (rust_checks, fuzz_checks, paper_checks, c_checks), "sanitize": (sanitizer_checks,), "memcheck": (memcheck_checks,)}
 
 
 def main():

@@ -1,7 +1,10 @@
 //! Keys: the test vectors, and that no two different argument lists share a key while equal ones do.
 
+mod arguments;
+
 use std::fs;
 
+use arguments::{Argument, Meaning, add, meaning};
 use phicache::key::{Element, KeyBuilder};
 use proptest::prelude::*;
 
@@ -47,88 +50,6 @@ fn the_test_vectors_agree() {
         vectors += 1;
     }
     assert!(vectors > 100);
-}
-
-/// An argument as a program has it.
-#[derive(Debug, Clone, PartialEq)]
-enum Argument {
-    None,
-    Bool(bool),
-    Int(i64),
-    Uint(u64),
-    Double(f64),
-    Bytes(Vec<u8>),
-    String(String),
-    Direction(u8),
-    Nodes(u64),
-    Tuple(Vec<Argument>),
-    Set(Vec<Argument>),
-}
-
-/// An argument as the rules of equality see it: what must have one key, and different keys otherwise.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Meaning {
-    None,
-    Bool(bool),
-    Integer(i128),
-    Double(u64),
-    Bytes(Vec<u8>),
-    String(String),
-    Direction(u8),
-    Nodes(u64),
-    Tuple(Vec<Meaning>),
-    Set(std::collections::BTreeSet<Meaning>),
-}
-
-fn meaning(argument: &Argument, typed: bool) -> Meaning {
-    let all = |items: &[Argument]| items.iter().map(|item| meaning(item, typed)).collect::<Vec<_>>();
-    match argument {
-        Argument::None => Meaning::None,
-        Argument::Bool(value) if typed => Meaning::Bool(*value),
-        Argument::Bool(value) => Meaning::Integer((*value).into()),
-        Argument::Int(value) => Meaning::Integer((*value).into()),
-        Argument::Uint(value) => Meaning::Integer((*value).into()),
-        // Every i128 beyond 64 bits stands for a double; the cast is exact for those below.
-        Argument::Double(value)
-            if !typed && value.fract() == 0.0 && *value >= i64::MIN as f64 && *value < u64::MAX as f64 =>
-        {
-            Meaning::Integer(*value as i128)
-        }
-        Argument::Double(value) if *value == 0.0 => Meaning::Double(0),
-        Argument::Double(value) if value.is_nan() => Meaning::Double(u64::MAX),
-        Argument::Double(value) => Meaning::Double(value.to_bits()),
-        Argument::Bytes(value) => Meaning::Bytes(value.clone()),
-        Argument::String(value) => Meaning::String(value.clone()),
-        Argument::Direction(value) => Meaning::Direction(*value),
-        Argument::Nodes(value) => Meaning::Nodes(*value),
-        Argument::Tuple(items) => Meaning::Tuple(all(items)),
-        Argument::Set(items) => Meaning::Set(all(items).into_iter().collect()),
-    }
-}
-
-fn add(key: &mut KeyBuilder, argument: &Argument) {
-    match argument {
-        Argument::None => key.add(Element::None),
-        Argument::Bool(value) => key.add(Element::Bool(*value)),
-        Argument::Int(value) => key.add(Element::Int(*value)),
-        Argument::Uint(value) => key.add(Element::Uint(*value)),
-        Argument::Double(value) => key.add(Element::Double(*value)),
-        Argument::Bytes(value) => key.add(Element::Bytes(value)),
-        Argument::String(value) => key.add(Element::String(value)),
-        Argument::Direction(value) => key.add(Element::Direction(*value)),
-        Argument::Nodes(value) => key.add(Element::Nodes(*value)),
-        Argument::Tuple(items) => {
-            key.begin_tuple().unwrap();
-            items.iter().for_each(|item| add(key, item));
-            key.end_tuple()
-        }
-        Argument::Set(items) => {
-            key.begin_set().unwrap();
-            items.iter().for_each(|item| add(key, item));
-            key.end_set()
-        }
-    }
-    .unwrap();
 }
 
 /// A list of arguments, the last of which may have names.

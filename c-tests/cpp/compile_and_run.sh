@@ -46,7 +46,12 @@ refuse)
     ;;
 macros)
     echo '#include <phicache.hpp>' >"$FOLDER/empty.cpp"
-    compile $1 -dM -E "$FOLDER/empty.cpp" | sed -n 's/^#define \(PHICACHE_HPP[A-Za-z_]*\).*/\1/p' >"$FOLDER/macros"
+    # Of all that is defined and undefined on the way, what our C++ headers leave.
+    compile $1 -dD -E "$FOLDER/empty.cpp" | awk '
+        /^# [0-9]+ "/ { ours = $3 ~ /\/phicache\.hpp"$|\/phicache\/[a-z]+\.hpp"$/ }
+        /^#define / && ours { name = $2; sub(/\(.*/, "", name); left[name] = 1 }
+        /^#undef / { delete left[$2] }
+        END { for (name in left) print name }' >"$FOLDER/macros"
     if [ "$(cat "$FOLDER/macros")" != PHICACHE_HPP ]; then
         echo "phicache.hpp leaves these macros, expected PHICACHE_HPP alone:"
         cat "$FOLDER/macros"

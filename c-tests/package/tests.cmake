@@ -7,10 +7,16 @@ add_test(NAME package.shared_library
 add_test(NAME package.archive
          COMMAND sh "${CMAKE_CURRENT_SOURCE_DIR}/package/archive.sh" "${phicache_archive}" "${symbol_list}")
 
+# Layouts, constants and signatures.
+set(abi "${CMAKE_CURRENT_SOURCE_DIR}/package/abi.py" "${CMAKE_C_COMPILER}" "${PROJECT_SOURCE_DIR}/include/phicache.h")
+set(abi_list "${CMAKE_CURRENT_SOURCE_DIR}/package/abi.txt")
+add_test(NAME package.abi COMMAND Python3::Interpreter -B ${abi} "${abi_list}")
+
 # make symbols: after a change of the ABI on purpose.
 add_custom_target(phicache_symbols
                   COMMAND sh "${CMAKE_CURRENT_SOURCE_DIR}/package/list_symbols.sh" $<TARGET_FILE:phicache_shared>
                           > "${symbol_list}"
+                  COMMAND Python3::Interpreter -B ${abi} > "${abi_list}"
                   DEPENDS phicache_shared VERBATIM)
 
 # Each header compiles alone, as every standard, without a warning.

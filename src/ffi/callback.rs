@@ -1,4 +1,18 @@
-//! Calling a compute callback, and the functions with which it writes its value.
+//! Compute callbacks
+//!
+//! What is called on a miss, and the functions with which it writes its value, straight into the entry that will be stored.
+//!
+//! ```c
+//! int32_t repertoire(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
+//!     uint8_t *bytes;
+//!     double *probabilities;
+//!     if (phicache_result_reserve(result, 2 * sizeof(double), &bytes) != PHICACHE_OK) return 1;
+//!     probabilities = (double *)(void *)bytes;
+//!     probabilities[0] = 0.25;
+//!     probabilities[1] = 0.75;
+//!     return 0;
+//! }
+//! ```
 
 use std::ffi::c_void;
 use std::mem;

@@ -19,6 +19,17 @@
 //!
 //! An invalid variable makes the first use fail with ERROR_CONFIGURATION, and the message names it; an empty one counts
 //! as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off.
+//!
+//! ```c
+//! phicache_config *config;
+//! phicache_dict_cache *cache;
+//! if (phicache_config_new(&config) != PHICACHE_OK) return 1;
+//! phicache_config_set_maximum_memory_percent(config, 25.0);
+//! if (phicache_dict_cache_new(config, NULL, &cache) != PHICACHE_OK) return 1;
+//! phicache_config_free(config);  // the cache keeps its share
+//! use(cache);
+//! phicache_dict_cache_free(cache);
+//! ```
 
 use std::ffi::c_char;
 use std::time::Duration;

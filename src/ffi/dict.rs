@@ -2,6 +2,20 @@
 //!
 //! PyPhi's `DictCache`: values by keys, both bytes, as long as the memory limit allows. All functions may be called from
 //! any thread at once.
+//!
+//! ```c
+//! phicache_dict_cache *cache;
+//! phicache_value value;
+//! double phi = 0.25;
+//! phicache_bytes key = { (const uint8_t *)"phi", 3 }, bytes = { (const uint8_t *)&phi, sizeof phi };
+//! if (phicache_dict_cache_new(NULL, NULL, &cache) != PHICACHE_OK) return 1;
+//! if (phicache_dict_cache_set(cache, key, bytes) == PHICACHE_REFUSED_MEMORY) puts("no room; computing goes on");
+//! if (phicache_dict_cache_get(cache, key, &value) == PHICACHE_OK) {
+//!     use(value.data, value.len);
+//!     phicache_value_release(&value);
+//! }
+//! phicache_dict_cache_free(cache);
+//! ```
 
 use std::ffi::{c_char, c_void};
 

@@ -35,6 +35,20 @@
  *  - Callbacks get their user_data first, and run on the caller's thread, under no lock. Their failures come back unchanged.
  *  - The library starts no thread, sets no signal handler, and does nothing when it is loaded or unloaded.
  *
+ * Errors
+ *
+ *     phicache_dict_cache *cache;
+ *     phicache_status status = phicache_dict_cache_new(NULL, NULL, &cache);
+ *     if (status < 0)
+ *         fprintf(stderr, "%s: %s\n", phicache_status_name(status), phicache_last_error());
+ *     else
+ *         use(cache);
+ *     phicache_dict_cache_free(cache);
+ *
+ * The message says what was wrong and what was expected, begins with the name of the function, and is this thread's own. A
+ * mistake in the arguments changes nothing, and the next call works. Examples here stand in a function that returns 0; `use`
+ * is whatever comes next, `compute` a callback.
+ *
  * Threads and fork
  *
  * Handles may be used from any thread at once, except key builders, which are for one thread at a time; a handle is freed
@@ -47,6 +61,22 @@
  * The size of a cache includes its own overhead: 32 bytes and some padding for each entry, and the table. Running out of
  * memory is PHICACHE_ERROR_OUT_OF_MEMORY in all functions of caches and keys. The process may end for lack of memory where a
  * configuration is made, where a caller waits for another's computation, and where the text of another error is put together.
+ *
+ * Handles
+ *
+ * | handle | what it is | made by |
+ * |---|---|---|
+ * | phicache_config | settings that caches share | phicache_config_new |
+ * | phicache_key | an argument list on its way to a key | phicache_key_new |
+ * | phicache_dict_cache | values by keys | phicache_dict_cache_new, phicache_dict_cache_shared |
+ * | phicache_purview_cache | lists of purviews of a network | phicache_purview_cache_new |
+ * | phicache_mice_cache | the MICE of a subsystem, or of a cut one that inherits | phicache_mice_cache_new |
+ * | phicache_cache | any of these caches, seen as one type; owns nothing | phicache_…_cache_as_cache |
+ * | phicache_memo | a function with its cache | phicache_memo_new |
+ * | phicache_method | a function that uses its object's cache | phicache_method_new |
+ * | phicache_subsystem | a system in a state, under a cut or none | phicache_subsystem_new, phicache_subsystem_cut |
+ * | phicache_lease | the duty to compute a value | phicache_cache_begin |
+ * | phicache_result | where a callback writes; not kept | handed to the callback |
  */
 
 #ifndef PHICACHE_H

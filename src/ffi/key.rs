@@ -1,8 +1,20 @@
 //! Keys and fingerprints
 //!
-//! Any bytes are a key, up to 2^31 - 1 of them. Keys made here follow the canonical encoding, version 1 (`docs/keys.md`), so that C, C++ and
-//! Julia make the same bytes: no two different argument lists have the same key, equal ones have. Untyped, `3`, `3.0`
-//! and, for 1, `true` are equal, as in Python; typed, they are not. A key builder is for one thread at a time.
+//! Any bytes are a key, up to 2^31 - 1 of them. Keys made here follow the canonical encoding, version 1 (`docs/keys.md`),
+//! so that C, C++ and Julia make the same bytes: no two different argument lists have the same key, equal ones have.
+//! Untyped, `3`, `3.0` and, for 1, `true` are equal, as in Python; typed, they are not. A key builder is for one thread at
+//! a time.
+//!
+//! ```c
+//! phicache_key *key;
+//! phicache_bytes bytes;
+//! if (phicache_key_new(&key) != PHICACHE_OK) return 1;
+//! phicache_key_add_int(key, 3);
+//! phicache_key_add_keyword(key, "scale");
+//! phicache_key_add_double(key, 0.5);
+//! if (phicache_key_bytes(key, 0, &bytes) == PHICACHE_OK) use(bytes);  // of f(3, scale=0.5)
+//! phicache_key_free(key);
+//! ```
 
 use std::ffi::c_char;
 

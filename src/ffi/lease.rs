@@ -9,6 +9,23 @@
 //! neither completed nor abandoned when its thread ends is abandoned then; its handle remains to be completed or abandoned,
 //! and a value that comes now is not stored (REFUSED_CLEARED). `memoize` waits as owner 0: do not call it for a key that a
 //! task of the same thread computes. After fork, the child's caches know nothing of computations that had begun.
+//!
+//! ```c
+//! phicache_value value;
+//! phicache_lease *lease;
+//! uint8_t *bytes;
+//! phicache_status status = phicache_cache_begin(cache, key, 0, &value, &lease);
+//! if (status == PHICACHE_LEASE) {
+//!     if (phicache_lease_reserve(lease, 2, &bytes) == PHICACHE_OK) memcpy(bytes, "42", 2);
+//!     status = phicache_lease_complete(lease, &value);
+//! } else if (status == PHICACHE_BUSY) {
+//!     status = phicache_cache_wait(cache, key, 0, 100, &value);
+//! }
+//! if (status == PHICACHE_OK) {
+//!     use(value.data, value.len);
+//!     phicache_value_release(&value);
+//! }
+//! ```
 
 use std::time::Duration;
 

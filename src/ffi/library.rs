@@ -1,6 +1,13 @@
 //! The library
 //!
 //! Version, messages, released values, and the memory of this process. All of these may be called from any thread.
+//!
+//! ```c
+//! phicache_memory memory;
+//! memory.struct_size = sizeof memory;
+//! if (phicache_memory_usage(&memory) == PHICACHE_OK) use(memory.percent, memory.held);
+//! if (phicache_version_number() >> 8 != PHICACHE_VERSION_NUMBER >> 8) return 1;  // not the header's minor version
+//! ```
 
 use std::ffi::c_char;
 

@@ -3,6 +3,22 @@
 //! A memo is PyPhi's `cache` decorator: a function with its cache. A method is PyPhi's `method` decorator: a function
 //! that keeps its values in the cache of whatever object it is called on. Both may be called from any thread at once;
 //! the arguments are for one thread at a time.
+//!
+//! ```c
+//! phicache_memo *entropy;
+//! phicache_key *arguments;
+//! phicache_value value;
+//! double p[] = { 0.25, 0.75 };
+//! if (phicache_memo_new(NULL, compute, NULL, NULL, PHICACHE_MEMORY_CONFIGURED, 0, NULL, NULL, &entropy) != PHICACHE_OK ||
+//!     phicache_key_new(&arguments) != PHICACHE_OK) return 1;
+//! phicache_key_add_doubles(arguments, p, 2);
+//! if (phicache_memo_call(entropy, arguments, p, &value, NULL) == PHICACHE_OK) {  // compute gets p as its call_data
+//!     use(value.data, value.len);
+//!     phicache_value_release(&value);
+//! }
+//! phicache_key_free(arguments);
+//! phicache_memo_free(entropy);
+//! ```
 
 use std::ffi::{c_char, c_void};
 

@@ -6,7 +6,8 @@
 //! A cache may have a parent: a cache of the same system, uncut. What the child lacks it looks up there, and returns it if
 //! its own cut does not damage it. That is a live view: making a child copies nothing and costs the same whatever the
 //! parent holds; what the parent stores later is seen; what the parent clears, or frees by freeing its handle, children
-//! that exist keep. At most 64 parents stand one behind the other. Clearing a child detaches it for good. Inheriting moves no count of the parent.
+//! that exist keep. At most 64 parents stand one behind the other. Clearing a child detaches it for good. Inheriting moves
+//! no count of the parent.
 //!
 //! A cache may be in Redis (see "Redis cache"): then of the refusals only the first applies, φ ≤ 0 is stored, and processes
 //! share what they store. What was fetched or stored once is kept in this process, within `max_bytes` and the memory limit,
@@ -15,6 +16,22 @@
 //!
 //! Keys are any bytes; `phicache_key_mice` writes the standard one. Values are records (`docs/mice-format.md`). All
 //! functions may be called from any thread at once.
+//!
+//! ```c
+//! phicache_mice_cache *parent, *child;
+//! phicache_bytes key = { (const uint8_t *)"key", 3 };
+//! phicache_mice mice = { sizeof mice, PHICACHE_EFFECT, 0, 0x2, 0x1, 0.5, { NULL, 0 } };
+//! phicache_value record;
+//! if (phicache_mice_cache_new(NULL, NULL, uncut, NULL, &parent) != PHICACHE_OK ||
+//!     phicache_mice_cache_new(NULL, NULL, cut, parent, &child) != PHICACHE_OK) return 1;
+//! phicache_mice_cache_set(parent, key, &mice);
+//! if (phicache_mice_cache_get(child, key, &mice, &record) == PHICACHE_OK) {  // if the cut does not damage it
+//!     use(mice.phi, mice.purview, mice.payload);
+//!     phicache_value_release(&record);
+//! }
+//! phicache_mice_cache_free(child);
+//! phicache_mice_cache_free(parent);
+//! ```
 
 use std::ffi::c_void;
 

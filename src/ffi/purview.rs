@@ -3,6 +3,20 @@
 //! PyPhi's `PurviewCache`: for a direction and a mechanism of a network, the list of purviews that come into question, as
 //! node sets in an order that is kept. It stores only while purview caching is on. All functions may be called from any
 //! thread at once.
+//!
+//! ```c
+//! phicache_purview_cache *cache;
+//! const uint64_t candidates[] = { 0x1, 0x3 }, *purviews;
+//! size_t count;
+//! phicache_value value;
+//! if (phicache_purview_cache_new(NULL, NULL, &cache) != PHICACHE_OK) return 1;
+//! phicache_purview_cache_set(cache, PHICACHE_CAUSE, 0x5, candidates, 2);
+//! if (phicache_purview_cache_get(cache, PHICACHE_CAUSE, 0x5, &purviews, &count, &value) == PHICACHE_OK) {
+//!     use(purviews, count);
+//!     phicache_value_release(&value);
+//! }
+//! phicache_purview_cache_free(cache);
+//! ```
 
 use std::ffi::c_void;
 

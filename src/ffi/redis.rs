@@ -20,6 +20,22 @@
 //! dies delays them for that time at most; what comes later than that is not stored (REFUSED_CLEARED).
 //!
 //! Values are at most 512 MB long. In a cluster, the keys of one subsystem are on one node.
+//!
+//! ```c
+//! phicache_config *config;
+//! phicache_redis_cache *cache;
+//! if (phicache_config_new(&config) != PHICACHE_OK) return 1;
+//! phicache_config_set_redis_url(config, "redis://127.0.0.1:6379/0?timeout_ms=200");
+//! if (phicache_redis_cache_new(config, NULL, &cache) == PHICACHE_OK) {
+//!     phicache_value value; /* found at the server, or computed here: also when the server is down */
+//!     if (phicache_redis_cache_memoize(cache, key, compute, NULL, NULL, &value, NULL) == PHICACHE_OK) {
+//!         use(value.data, value.len);
+//!         phicache_value_release(&value);
+//!     }
+//!     phicache_redis_cache_free(cache);
+//! }
+//! phicache_config_free(config);
+//! ```
 
 use std::ffi::{c_char, c_void};
 use std::time::Duration;

@@ -5,6 +5,26 @@
 //!
 //! A subsystem is the identity of an uncut system (network and context, state, nodes) and a cut, or none. It never changes
 //! and may be used from any thread at once.
+//!
+//! ```c
+//! const double tpm[] = { 0, 0,  0, 1,  1, 0,  1, 1 };  // each of two nodes takes the other's state
+//! const uint64_t connections[] = { 0x2, 0x1 };
+//! const int32_t state[] = { 1, 0 };
+//! phicache_bytes context = { (const uint8_t *)"L1, payload 1", 13 };
+//! phicache_fingerprint network;
+//! phicache_subsystem *uncut, *cut;
+//! uint64_t severed[2];
+//! uint8_t key[PHICACHE_KEY_BUFFER];
+//! size_t len;
+//! if (phicache_network_fingerprint(tpm, 2, PHICACHE_ROW_MAJOR, connections, context, &network) != PHICACHE_OK ||
+//!     phicache_subsystem_new(&network, 2, state, 0x3, connections, NULL, &uncut) != PHICACHE_OK ||
+//!     phicache_cut_bipartition(2, 0x1, 0x2, severed) != PHICACHE_OK ||  // from node 0 to node 1
+//!     phicache_subsystem_cut(uncut, severed, &cut) != PHICACHE_OK) return 1;
+//! if (phicache_subsystem_key(cut, "repertoire", PHICACHE_CAUSE, 0x2, 0x1, key, sizeof key, &len) == PHICACHE_OK)
+//!     use(key, len);  // with the severed connection; the effect's key would be the uncut system's
+//! phicache_subsystem_free(cut);
+//! phicache_subsystem_free(uncut);
+//! ```
 
 use std::ffi::c_char;
 

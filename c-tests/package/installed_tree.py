@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""Looks at an installed tree as a packager does: installed_tree.py PREFIX VERSION BUILD SOURCE"""
+
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+PREFIX, VERSION, BUILD, SOURCE = Path(sys.argv[1]), sys.argv[2], sys.argv[3], Path(sys.argv[4])
+MINOR = VERSION.rsplit(".", 1)[0]
+failed = False
+
+
+def expect(what, *wrong):
+    """Each of `wrong` is a fault."""
+    global failed
+    print(f"{'FAILED' if wrong else 'ok    '} {what}" + "".join(f"\n       {fault}" for fault in wrong))
+    failed |= bool(wrong)
+
+
+def dynamic(path):
+    return subprocess.run(["readelf", "-dW", path], check=True, capture_output=True, text=True).stdout
+
+
+paths = sorted(PREFIX.rglob("*"))
+files = [path for path in paths if path.is_file() and not path.is_symlink()]
+texts = [path for path in files if path.suffix not in (".a", "") and ".so" not in path.name]
+[library] = [path for path in files if ".so." in path.name]
+[program] = [path for path in files if path.name == "phicache-info"]
+
+headers = {path.relative_to(SOURCE / "include") for path in (SOURCE / "include").rglob("*.h*")}
+expect("all headers are there, and nothing beside them",
+       *headers ^ {path.relative_to(PREFIX / "include") for path in (PREFIX / "include").rglob("*.h*")})
+expect("the licenses are there, of the crates too",
+       *({"LICENSE", "third-party-licenses.txt"} - {path.name for path in files}))
+expect("the program has a manual page", *([] if list(PREFIX.rglob("man1/phicache-info.1")) else ["it has none"]))
+expect(f"libphicache.so leads to libphicache.so.{MINOR} and that to libphicache.so.{VERSION}",
+       *[path for path, target in (("libphicache.so", f"libphicache.so.{MINOR}"),
+                                   (f"libphicache.so.{MINOR}", f"libphicache.so.{VERSION}"))
+         if str((library.parent / path).readlink()) != target])
+expect("only programs and libraries can be run, all can read, nobody else can write",
+       *[f"{stat.filemode(path.stat().st_mode)} {path}" for path in files
+         if path.stat().st_mode & 0o777 not in ((0o755, 0o644) if path in (program, library) else (0o644,))])
+expect("the library looks for others where the system does", *re.findall(r"R(?:UN)?PATH.*", dynamic(library)))
+expect("the program looks for the library beside itself, wherever that is",
+       *[path for path in re.findall(r"R(?:UN)?PATH.*\[(.*)\]", dynamic(program)) if not path.startswith("$ORIGIN/")])
+expect("it finds it", *([] if subprocess.run([program], capture_output=True).returncode == 0 else ["it does not run"]))
+expect("the library needs no executable stack and no changes to its code",
+       *re.findall(r"GNU_STACK.*E\b.*", subprocess.run(["readelf", "-lW", library], capture_output=True, text=True).stdout),
+       *re.findall(r"TEXTREL.*", dynamic(library)))
+expect("no file knows where it was built, or installed",
+       *[path for path in texts for folder in (BUILD, str(SOURCE), str(PREFIX)) if folder in path.read_text()])
+expect("nothing unexpected is there",
+       *[path for path in files if path.relative_to(PREFIX).parts[0] not in ("bin", "include", "share") and
+         not re.fullmatch(r"libphicache\.(a|so.*)|phicache[\w-]*\.(cmake|pc)", path.name)])
+sys.exit(failed)

@@ -1,0 +1,36 @@
+# The licenses of what the libraries hold beside phicache: of each crate that cargo has compiled for them, the texts that
+# came with it, in one file to install.
+#
+# Needs cargo_command of cmake/archive.cmake; sets phicache_licenses (the file).
+
+# The archive is there; asked again, cargo only lists what went into it, a line of JSON for each crate.
+set(cargo_list ${cargo_command})
+list(FIND cargo_list "--" place)
+list(INSERT cargo_list ${place} --quiet --message-format=json-render-diagnostics)
+execute_process(COMMAND ${cargo_list} OUTPUT_VARIABLE artifacts COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX MATCHALL "{\"reason\":\"compiler-artifact\"[^\n]+" artifacts "${artifacts}")
+
+set(phicache_licenses "${PROJECT_BINARY_DIR}/third-party-licenses.txt")
+set(text "libphicache contains Rust's standard library (MIT OR Apache-2.0, https://www.rust-lang.org) and these crates.\n")
+foreach(artifact IN LISTS artifacts)
+  # What only runs while cargo builds is compiled without optimization.
+  string(JSON optimization GET "${artifact}" profile opt_level)
+  string(JSON manifest GET "${artifact}" manifest_path)
+  if(optimization STREQUAL "0" OR manifest STREQUAL "${PROJECT_SOURCE_DIR}/Cargo.toml")
+    continue()
+  endif()
+  get_filename_component(folder "${manifest}" DIRECTORY)
+  file(STRINGS "${manifest}" lines REGEX "^(name|version|license) = ")
+  list(TRANSFORM lines REPLACE ".* = \"(.*)\"" "\\1")
+  list(SUBLIST lines 0 3 lines)  # of the package; its targets have names too
+  list(JOIN lines ", " title)
+  string(APPEND text "\n\n==== ${title}\n")
+  file(GLOB files "${folder}/LICEN[CS]E*" "${folder}/COPY*" "${folder}/NOTICE*")
+  foreach(file IN LISTS files)
+    if(NOT IS_DIRECTORY "${file}")
+      file(READ "${file}" content)
+      string(APPEND text "\n${content}")
+    endif()
+  endforeach()
+endforeach()
+file(WRITE "${phicache_licenses}" "${text}")

@@ -1,0 +1,32 @@
+#!/usr/bin/env python3
+"""What doxygen reads instead of the headers: doxygen_filter.py FILE
+
+Of phicache.h the introduction becomes the file's description and each section a group; the header is to be read from top to
+bottom, so these comments are plain ones there. Of the C++ headers what lies in `detail`, and is nobody's business, is left
+out, and a description that points to another says in which form.
+"""
+import re
+import sys
+
+text = open(sys.argv[1], encoding="utf-8").read()
+if sys.argv[1].endswith("phicache.h"):
+    text = re.sub(r"\A/\*\n \* (.*)\n", r"/** @file\n * \1\n", text)
+    sections = 0
+
+    def group(match):
+        global sections
+        sections += 1
+        end = "/** @} */\n\n" if sections > 1 else ""
+        return f"{end}/** @defgroup section{sections} {match.group(1)}\n{match.group(2)} * @{{ */"
+
+    text = re.sub(r"^/\* ([^\n]+) -{5,}\n(.*?)^ \*/", group, text, flags=re.M | re.S)
+    # A heading is a line of its own between empty ones.
+    text = re.sub(r"^ \*\n \* ([A-Z][a-z ]+)\n \*\n", r" *\n * ### \1\n *\n", text, flags=re.M)
+    text = text.replace("#ifdef __cplusplus\n}\n#endif", "/** @} */\n\n#ifdef __cplusplus\n}\n#endif")
+elif sys.argv[1].endswith(".hpp"):
+    text = re.sub(r"^namespace detail \{.*?^\}  // namespace detail$", lambda cut: "\n" * cut.group(0).count("\n"), text,
+                  flags=re.M | re.S)
+    text = re.sub(r"/// @copydoc (\w+)\n(\s*(?:template <.*>\s*)?(?:inline )?expected<)",
+                  r"/// As `\1`; an error is returned, not thrown.\n\2", text)
+    text = re.sub(r"/// @copydoc (\w+)", r"/// As `\1`.", text)
+sys.stdout.write(text)

@@ -1,0 +1,302 @@
+//! A dict cache under random operations, beside a hash map: lookups in all their forms, stores, removals, clears,
+//! computations and leases, with values that stay pinned all the while, and with a limit in bytes or without.
+#![no_main]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use libfuzzer_sys::fuzz_target;
+use phicache::cache::{Cache, DictCache, Lease, Options, Origin, Refusal, Started, Stored, Value};
+use phicache::config::Config;
+use phicache::error::Error;
+use phicache::store::Section;
+use phicache_fuzz::Input;
+
+const VALUE_LENGTHS: [usize; 12] = [0, 1, 8, 15, 16, 17, 100, 256, 1000, 1025, 5000, 70_000];
+
+/// One of some 250 keys, of 0 to 80 bytes.
+fn key(input: &mut Input) -> Vec<u8> {
+    let byte = input.byte();
+    vec![byte; usize::from(byte) * 7 % 81]
+}
+
+fn value(input: &mut Input) -> Vec<u8> {
+    let len = VALUE_LENGTHS[usize::from(input.below(12))];
+    vec![input.byte(); len]
+}
+
+struct Begun {
+    key: Vec<u8>,
+    owner: u64,
+    lease: Lease,
+    value: Vec<u8>,
+    /// The key was removed, or the cache cleared, since.
+    doomed: bool,
+}
+
+struct World {
+    cache: Cache,
+    max_bytes: Option<u64>,
+    entries: HashMap<Vec<u8>, Vec<u8>>,
+    hits: u64,
+    misses: u64,
+    pinned: Vec<(Value, Vec<u8>)>,
+    begun: Vec<Begun>,
+}
+
+impl World {
+    fn new(max_bytes: Option<u64>) -> Self {
+        let config: Arc<Config> = Config::new().unwrap();
+        config.set_maximum_memory(-1.0).unwrap();
+        let cache = DictCache::dict(config, Options { max_bytes }).unwrap().into();
+        World { cache, max_bytes, entries: HashMap::new(), hits: 0, misses: 0, pinned: Vec::new(), begun: Vec::new() }
+    }
+
+    fn count(&mut self, hit: bool) {
+        self.hits += u64::from(hit);
+        self.misses += u64::from(!hit);
+    }
+
+    /// What a value is told by: nobody but a limit refuses.
+    fn was_stored(&self, stored: Stored) -> bool {
+        match stored {
+            Ok(()) => true,
+            Err(Refusal::Capacity) if self.max_bytes.is_some() => false,
+            Err(reason) => panic!("refused: {reason:?}"),
+        }
+    }
+
+    fn pin(&mut self, value: Value, expected: Vec<u8>) {
+        assert!(value.entry.value() == expected);
+        assert!(value.entry.value().as_ptr().addr().is_multiple_of(16));
+        self.pinned.push((value, expected));
+    }
+
+    fn get(&mut self, key: &[u8]) {
+        let expected = self.entries.get(key).cloned();
+        self.count(expected.is_some());
+        match (self.cache.get(key), expected) {
+            (None, None) => {}
+            (Some(value), Some(expected)) => {
+                assert_eq!(value.origin, Origin::Hit);
+                self.pin(value, expected);
+            }
+            (found, _) => panic!("found: {}", found.is_some()),
+        }
+    }
+
+    fn look(&mut self, key: &[u8], capacity: usize) {
+        let expected = self.entries.get(key).cloned();
+        let section = Section::enter();
+        assert!(self.cache.look(&section, key) == expected.as_deref());
+        drop(section);
+        self.count(expected.is_some());
+        assert_eq!(self.cache.contains(key), expected.is_some());
+        let mut buffer = vec![0; capacity];
+        match (self.cache.get_into(key, &mut buffer), expected) {
+            (Ok(None), None) => self.count(false),
+            (Ok(Some(len)), Some(expected)) => {
+                assert!(buffer[..len] == expected);
+                self.count(true);
+            }
+            (Err(Error::BufferTooSmall { needed, .. }), Some(expected)) => {
+                assert!(needed == expected.len() && needed > capacity);
+            }
+            (found, _) => panic!("{found:?}"),
+        }
+    }
+
+    fn get_many(&mut self, keys: &[Vec<u8>]) {
+        let mut found = vec![None; keys.len()];
+        self.cache.get_many(keys.iter().map(Vec::as_slice), |place, _, value| {
+            found[place] = Some(value.entry.value().to_vec());
+        });
+        for (key, found) in keys.iter().zip(found) {
+            assert!(found.as_ref() == self.entries.get(key));
+            self.count(found.is_some());
+        }
+    }
+
+    fn set(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        let stored = self.cache.set(&key, &value).unwrap();
+        if self.was_stored(stored) {
+            self.entries.insert(key, value);
+        }
+    }
+
+    fn doom(&mut self, key: Option<&[u8]>) {
+        self.begun
+            .iter_mut()
+            .filter(|begun| key.is_none_or(|key| begun.key == key))
+            .for_each(|begun| begun.doomed = true);
+    }
+
+    fn clear(&mut self) {
+        self.cache.clear().unwrap();
+        self.doom(None);
+        self.entries.clear();
+        (self.hits, self.misses) = (0, 0);
+    }
+
+    /// What a computation that nobody doomed has left behind.
+    fn landed(&mut self, key: &[u8], computed: Vec<u8>, value: Value, doomed: bool) {
+        match value.origin {
+            Origin::NotStored(Some(Refusal::Cleared)) => assert!(doomed),
+            Origin::NotStored(Some(Refusal::Capacity)) => assert!(self.max_bytes.is_some() && !doomed),
+            // A value that came meanwhile stays, and this one is its maker's alone.
+            Origin::Computed => {
+                assert!(!doomed);
+                self.entries.entry(key.to_vec()).or_insert_with(|| computed.clone());
+            }
+            origin => panic!("{origin:?}"),
+        }
+        self.pin(value, computed);
+    }
+
+    fn memoize(&mut self, key: &[u8], nested: Option<Vec<u8>>, computed: Result<Vec<u8>, i32>) {
+        // This thread would wait for a lease of its own tasks.
+        let is_begun = |key: &[u8]| self.begun.iter().any(|begun| !begun.doomed && begun.key == key);
+        if is_begun(key) || nested.as_ref().is_some_and(|nested| is_begun(nested)) {
+            return;
+        }
+        let known = self.entries.get(key).cloned();
+        self.count(known.is_some());
+        let cache = self.cache.clone();
+        let mut inner = None;
+        let made = cache.memoize(key, |draft| {
+            if let Some(nested) = &nested {
+                inner = Some(cache.memoize(nested, |draft| draft.write(b"nested")));
+            }
+            match &computed {
+                Ok(value) => draft.write(value),
+                Err(code) => Err(Error::Callback(*code)),
+            }
+        });
+        assert_eq!(inner.is_some(), nested.is_some() && known.is_none());
+        match (inner, nested) {
+            (Some(Err(Error::Recursion(_))), Some(nested)) => assert_eq!(nested, key),
+            (Some(Ok(value)), Some(nested)) => {
+                let known = self.entries.get(&nested).cloned();
+                self.count(known.is_some());
+                match known {
+                    Some(expected) => self.pin(value, expected),
+                    None => self.landed(&nested, b"nested".to_vec(), value, false),
+                }
+            }
+            (Some(Err(error)), _) => panic!("{error}"),
+            _ => {}
+        }
+        match (made, known, computed) {
+            (Ok(value), Some(known), _) => {
+                assert_eq!(value.origin, Origin::Hit);
+                self.pin(value, known);
+            }
+            (Ok(value), None, Ok(computed)) => self.landed(key, computed, value, false),
+            (Err(Error::Callback(code)), None, Err(expected)) => assert_eq!(code, expected),
+            (made, ..) => panic!("{:?}", made.map(|value| value.origin)),
+        }
+    }
+
+    fn begin(&mut self, key: Vec<u8>, owner: u64, value: Vec<u8>) {
+        let known = self.entries.get(&key).cloned();
+        let other = self.begun.iter().find(|begun| !begun.doomed && begun.key == key).map(|begun| begun.owner);
+        match (Lease::begin(&self.cache, &key, owner), known, other) {
+            (Ok(Started::Found(found)), Some(known), _) => {
+                self.count(true);
+                self.pin(found, known);
+            }
+            (Ok(Started::Lease(mut lease)), None, None) => {
+                self.count(false);
+                lease.reserve(value.len() + 3).unwrap()[..value.len()].copy_from_slice(&value);
+                lease.truncate(value.len()).unwrap();
+                self.begun.push(Begun { key, owner, lease, value, doomed: false });
+            }
+            (Ok(Started::Busy), None, Some(other)) => assert_ne!(other, owner),
+            (Err(Error::Recursion(_)), None, Some(other)) => assert_eq!(other, owner),
+            _ => panic!("begin of a key with {other:?}"),
+        }
+    }
+
+    fn end(&mut self, place: usize, completes: bool) {
+        if self.begun.is_empty() {
+            return;
+        }
+        let begun = self.begun.swap_remove(place % self.begun.len());
+        if completes {
+            let value = begun.lease.complete().unwrap();
+            self.landed(&begun.key, begun.value, value, begun.doomed);
+        }
+    }
+
+    fn check(&self) {
+        let stats = self.cache.stats();
+        assert_eq!((stats.info.hits, stats.info.misses), (self.hits, self.misses));
+        assert_eq!((stats.info.size, self.cache.size()), (self.entries.len() as u64, self.entries.len() as u64));
+        assert!(self.max_bytes.is_none_or(|max| stats.bytes <= max), "{} bytes", stats.bytes);
+        let held: usize = self.entries.iter().map(|(key, value)| key.len() + value.len()).sum();
+        assert!(stats.bytes >= held as u64);
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let mut input = Input::new(data);
+    let max_bytes = input.flag().then(|| 2000 + 500 * u64::from(input.byte()));
+    let mut world = World::new(max_bytes);
+    while !input.is_empty() {
+        let operation = input.below(24);
+        match operation {
+            0..=4 => {
+                let key = key(&mut input);
+                world.get(&key);
+            }
+            5 | 6 => {
+                let key = key(&mut input);
+                world.look(&key, VALUE_LENGTHS[usize::from(input.below(12))]);
+            }
+            7 => {
+                let keys: Vec<_> = (0..input.below(40)).map(|_| key(&mut input)).collect();
+                world.get_many(&keys);
+            }
+            8..=12 => {
+                let key = key(&mut input);
+                let value = value(&mut input);
+                world.set(key, value);
+            }
+            13 | 14 => {
+                let key = key(&mut input);
+                assert_eq!(world.cache.remove(&key), world.entries.remove(&key).is_some());
+                world.doom(Some(&key));
+            }
+            15 if input.below(8) == 0 => world.clear(),
+            16..=18 => {
+                let asked = key(&mut input);
+                let nested = input.flag().then(|| key(&mut input));
+                let computed =
+                    if input.below(4) == 0 { Err(1 + i32::from(input.byte())) } else { Ok(value(&mut input)) };
+                world.memoize(&asked, nested, computed);
+            }
+            19 => {
+                let key = key(&mut input);
+                let owner = 1 + u64::from(input.below(3));
+                let value = value(&mut input);
+                world.begin(key, owner, value);
+            }
+            20 => {
+                let place = input.byte().into();
+                world.end(place, input.below(4) != 0);
+            }
+            21 => {
+                let keep = usize::from(input.byte());
+                world.pinned.truncate(keep);
+            }
+            _ => world.check(),
+        }
+    }
+    while !world.begun.is_empty() {
+        world.end(0, true);
+    }
+    world.check();
+    let World { cache, pinned, .. } = world;
+    drop(cache);
+    assert!(pinned.iter().all(|(value, expected)| value.entry.value() == expected), "a pinned value has changed");
+});

@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+"""Writes the API reference into BUILD/docs, without a warning: docs.py BUILD
+
+doxygen comes from the PATH or from apt.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from find_tool import by_apt
+
+TOP = Path(__file__).resolve().parent.parent
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    if not shutil.which("doxygen") and not by_apt("doxygen"):
+        sys.exit("doxygen is missing, and could not be fetched. Install it (as root: apt-get install doxygen), and run "
+                 "make again.")
+    folder = Path(sys.argv[1]).resolve() / "docs"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    version = re.search(r'^version = "(.*)"', (TOP / "Cargo.toml").read_text(), re.M).group(1)
+    environment = {**os.environ, "PHICACHE_VERSION": version, "PHICACHE_DOCS": str(folder)}
+    if subprocess.run(["doxygen", "docs/Doxyfile"], cwd=TOP, env=environment).returncode != 0:
+        sys.exit("doxygen finds fault with the descriptions; what it said is above.")
+    print(f"The API reference: {folder / 'html' / 'index.html'}")
+
+
+if __name__ == "__main__":
+    main()

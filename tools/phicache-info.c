@@ -1,0 +1,105 @@
+/* phicache-info: what to paste into a bug report. Which library is used and what it was built with, the memory it sees, and
+ * the settings that the defaults and the environment make. Exits with 0, or 1 where the library reports an error. */
+#define _GNU_SOURCE /* dladdr */
+
+#include <dlfcn.h>
+#include <inttypes.h>
+#include <phicache.h>
+#include <stdio.h>
+#include <string.h>
+
+extern char **environ;
+
+static int failed = 0;
+
+static void title(const char *name) { printf("%-20s", name); }
+
+/* Whether a call succeeded; otherwise its error stands where its answer would. */
+static int succeeds(phicache_status status) {
+    if (status == PHICACHE_OK) return 1;
+    printf("%s: %s\n", phicache_status_name(status), phicache_last_error());
+    failed = 1;
+    return 0;
+}
+
+static void show_library(void) {
+    const uint32_t features = phicache_features();
+    Dl_info where;
+    title("phicache");
+    printf("%s, used by a program of %d.%d.%d\n", phicache_version(), PHICACHE_VERSION_MAJOR, PHICACHE_VERSION_MINOR,
+           PHICACHE_VERSION_PATCH);
+    title("library");
+    /* The address of an object, since standard C converts no functions: a version is a static text of the library's. */
+    if (dladdr(phicache_version(), &where) != 0 && where.dli_fname != NULL)
+        puts(where.dli_fname);
+    else
+        puts("unknown");
+    title("features");
+    printf("redis %s, TLS %s\n", features & PHICACHE_FEATURE_REDIS ? "yes" : "no",
+           features & PHICACHE_FEATURE_TLS ? "yes" : "no");
+}
+
+static void show_bytes(uint64_t bytes) { printf("%" PRIu64 " bytes (%.1f MiB)", bytes, (double)bytes / (1 << 20)); }
+
+static void show_memory(void) {
+    phicache_memory memory;
+    memory.struct_size = sizeof memory;
+    title("physical memory");
+    if (!succeeds(phicache_memory_usage(&memory))) return;
+    show_bytes(memory.physical);
+    puts("");
+    title("may be used");
+    show_bytes(memory.limit);
+    puts(memory.limit < memory.physical ? ", the limit of a control group" : ", no control group limits it");
+    title("occupied now");
+    show_bytes(memory.resident);
+    printf(", %.3g %%\n", memory.percent);
+}
+
+static void show_switch(const char *name, phicache_status (*get)(phicache_config *, int32_t *)) {
+    int32_t enabled;
+    title(name);
+    if (succeeds(get(NULL, &enabled))) puts(enabled ? "on" : "off");
+}
+
+static void show_text(const char *name, phicache_status (*get)(phicache_config *, char *, size_t, size_t *)) {
+    char text[4096];
+    size_t len;
+    title(name);
+    if (succeeds(get(NULL, text, sizeof text, &len))) puts(text);
+}
+
+static void show_configuration(void) {
+    const char *prefix = "PHICACHE_";
+    double percent;
+    char **variable;
+    int any = 0;
+    title("environment");
+    for (variable = environ; *variable != NULL; variable++) /* names only: a value may hold a password */
+        if (strncmp(*variable, prefix, strlen(prefix)) == 0)
+            printf("%s%.*s", any++ ? ", " : "", (int)strcspn(*variable, "="), *variable);
+    puts(any ? "" : "no variable PHICACHE_… is set");
+    title("maximum memory");
+    if (!succeeds(phicache_config_get_maximum_memory_percent(NULL, &percent))) return;
+    if (percent == PHICACHE_MEMORY_UNLIMITED)
+        puts("unlimited");
+    else
+        printf("%g %% of what may be used\n", percent);
+    show_switch("cache repertoires", phicache_config_get_cache_repertoires);
+    show_switch("cache purviews", phicache_config_get_cache_potential_purviews);
+    show_switch("MICE in Redis", phicache_config_get_redis_cache);
+    show_text("Redis URL", phicache_config_get_redis_url);
+    show_text("Redis namespace", phicache_config_get_redis_namespace);
+}
+
+int main(int argc, char **argv) {
+    if (argc > 1) {
+        const int asked = strcmp(argv[1], "--help") == 0;
+        fprintf(asked ? stdout : stderr, "usage: phicache-info\nPrints version, features, memory and settings of phicache.\n");
+        return asked ? 0 : 2;
+    }
+    show_library();
+    show_memory();
+    show_configuration();
+    return failed;
+}

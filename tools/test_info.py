@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""phicache-info tells what is so, and no password: test_info.py PROGRAM VERSION LIBRARY"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+PROGRAM, VERSION, LIBRARY = sys.argv[1], sys.argv[2], Path(sys.argv[3]).resolve()
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("PHICACHE_")}
+
+
+def info(*arguments, **variables):
+    """Exit status, what stands behind each title, and everything that was printed."""
+    run = subprocess.run([PROGRAM, *arguments], env={**CLEAN, **variables}, capture_output=True, text=True)
+    return run.returncode, {line[:20].strip(): line[20:] for line in run.stdout.splitlines()}, run.stdout + run.stderr
+
+
+def expect(holds, what, printed):
+    if not holds:
+        sys.exit(f"FAILED {what}; phicache-info printed:\n{printed}")
+    print(f"ok     {what}")
+
+
+status, told, printed = info()
+expect(status == 0 and told["phicache"] == f"{VERSION}, used by a program of {VERSION}", "it tells both versions", printed)
+expect(Path(told["library"]).resolve() == LIBRARY, "it tells which library it uses", printed)
+expect("redis" in told["features"] and "TLS" in told["features"], "it tells the features", printed)
+physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+expect(abs(int(told["physical memory"].split()[0]) - physical) <= physical / 100, "it tells the physical memory", printed)
+limit = int(told["may be used"].split()[0])
+expect(0 < limit <= physical * 1.01 and "control group" in told["may be used"], "it tells what may be used", printed)
+expect(0 < int(told["occupied now"].split()[0]) < limit, "it tells what is occupied", printed)
+expect(told["environment"] == "no variable PHICACHE_… is set" and told["maximum memory"].startswith("50 %"),
+       "it tells the defaults", printed)
+
+status, told, printed = info(PHICACHE_MAXIMUM_CACHE_MEMORY_PERCENTAGE="12.5", PHICACHE_CACHE_REPERTOIRES="off",
+                             PHICACHE_REDIS_URL="redis://user:very-secret@host.example:6380/2")
+expect(status == 0 and told["maximum memory"].startswith("12.5 %") and told["cache repertoires"] == "off",
+       "it tells what the environment sets", printed)
+expect("PHICACHE_REDIS_URL" in told["environment"] and "host.example:6380/2" in told["Redis URL"],
+       "it tells the variables by name, and the Redis URL", printed)
+expect("very-secret" not in printed, "it tells no password", printed)
+
+status, told, printed = info(PHICACHE_CACHE_REPERTOIRES="perhaps")
+expect(status == 1 and "PHICACHE_CACHE_REPERTOIRES" in told["maximum memory"] and told["phicache"].startswith(VERSION),
+       "it tells an invalid variable, and everything else all the same", printed)
+
+status, told, printed = info("--nonsense")
+expect(status == 2 and printed.startswith("usage:"), "it refuses arguments", printed)
