@@ -141,7 +141,8 @@ unsafe fn run(client: *mut c_void, work: *const Work, body: impl FnOnce(&mut Con
 
 unsafe extern "C" fn get(client: *mut c_void, work: *const Work) -> u64 {
     let body = |connection: &mut Connection, task: &mut Task| {
-        let found = task.keys.iter().map(|key| -> RedisResult<Option<Vec<u8>>> { cmd("GET").arg(*key).query(connection) });
+        let found =
+            task.keys.iter().map(|key| -> RedisResult<Option<Vec<u8>>> { cmd("GET").arg(*key).query(connection) });
         found.map(|value| value.ok().flatten().map_or(0, |value| word(&value))).fold(0, u64::wrapping_add)
     };
     // SAFETY: the harness calls.
