@@ -164,11 +164,12 @@ impl Remote {
         let (Some(ttl), Some(lease)) = (self.options.lease, self.names.lease(draft.key())) else {
             return Ok(Claim::Compute);
         };
-        flight.note(Leased::Perhaps as u8);
         let acquired = self.server.acquire(&lease, &self.token(flight), ttl);
-        if let Ok(acquired) = acquired {
-            flight.note(if acquired { Leased::Yes } else { Leased::No } as u8);
-        }
+        flight.note(match acquired {
+            Ok(true) => Leased::Yes,
+            Ok(false) => Leased::No,
+            Err(_) => Leased::Perhaps,
+        } as u8);
         match self.forgive(acquired)? {
             None => Ok(Claim::Compute),
             Some(false) => Ok(Claim::Busy),
