@@ -4,12 +4,16 @@
 #   make demo      builds the example, and computes the integrated information of a network with and without caches
 #   make test      checks everything: formatting, lints, Rust, C, C++ and Julia tests, consumers of the package
 #   make stress    everything at once, from up to 64 threads, for SECONDS (60); THREADS and SEED may be given
+#   make soak-redis  two processes that share results in Redis, for SECONDS (60), while bad things happen to the server;
+#                  SEED may be given
 #   make sanitize  the C and C++ tests, and SECONDS of stress, under the address, undefined-behaviour and thread sanitizers
 #   make memcheck  the C tests under valgrind
 #   make fuzz      random input for keys, records and caches, beside models of them: each target for SECONDS; TARGETS may
 #                  name some, and SEED be given
 #   make bench     phicache beside what one would use instead: runs benches/peers (some ten minutes), and writes
 #                  docs/performance-peers.md; with QUICK=1 it only prints the small tables, in a minute
+#   make bench-redis  the Redis cache beside hiredis and the redis crate: runs benches/redis (a minute or two), and writes
+#                  docs/performance-redis.md; with QUICK=1 it only prints the tables, in seconds
 #   make bench-instructions  instructions of each operation, counted by valgrind
 #   make build     the shared and the static library, the example, the C and C++ tests (what make alone does)
 #   make docs      the API reference, by doxygen, into build/docs
@@ -35,8 +39,8 @@ SECONDS ?= 60
 
 BENCH = $(BUILD)/bench
 
-.PHONY: demo test stress sanitize memcheck fuzz bench bench-peers bench-instructions build configure install header symbols docs supply-chain \
-        clean distclean toolchain
+.PHONY: demo test stress soak-redis sanitize memcheck fuzz bench bench-peers bench-redis bench-instructions build configure install \
+        header symbols docs supply-chain clean distclean toolchain
 
 demo: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target iit -j $(JOBS)
@@ -49,6 +53,12 @@ test: toolchain
 stress: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target stress -j $(JOBS)
 	$(BUILD)/c-tests/stress --seconds $(SECONDS) $(THREADS:%=--threads %) $(SEED:%=--seed %)
+
+soak-redis: configure
+	@server=$$($(PYTHON) -B make/find_tool.py redis-server $(BUILD)) || exit 1; \
+	    $(FIND_CMAKE); "$$cmake" --build $(BUILD) --target soak_worker -j $(JOBS) && \
+	    PHICACHE_REDIS_SERVER="$$server" $(PYTHON) -B c-tests/soak/soak.py $(BUILD)/c-tests/soak_worker \
+	    --seconds $(SECONDS) $(SEED:%=--seed %)
 
 sanitize: toolchain
 	@SECONDS=$(SECONDS) $(PYTHON) -B make/run_tests.py $(BUILD) $(JOBS) sanitize
@@ -74,6 +84,17 @@ bench-peers: configure
 	    "$$cmake" -S benches/peers -B $(BENCH) -DPHICACHE_CARGO_TARGET_DIR="$$CARGO_TARGET_DIR" \
 	    -DBENCH_RUST_TARGET="$$CARGO_TARGET_DIR/peers" -DBENCH_BOOST_INCLUDES="$$boost" && \
 	    "$$cmake" --build $(BENCH) --target peers -j $(JOBS)
+
+bench-redis: configure
+	@server=$$($(PYTHON) -B make/find_tool.py redis-server $(BUILD)) && $(PYTHON) -B make/find_hiredis.py || exit 1; \
+	    $(FIND_CMAKE); \
+	    "$$cmake" -S benches/redis -B $(BENCH)-redis -DPHICACHE_CARGO_TARGET_DIR="$$CARGO_TARGET_DIR" \
+	    -DBENCH_RUST_TARGET="$$CARGO_TARGET_DIR/redis-peer" && \
+	    "$$cmake" --build $(BENCH)-redis --target redis_peers -j $(JOBS) && \
+	    $(BENCH)-redis/redis_peers --server "$$server" $(if $(QUICK),--quick,--json $(BENCH)-redis/figures.json)
+ifndef QUICK
+	$(PYTHON) -B docs/performance-redis.py $(BENCH)-redis/figures.json
+endif
 
 bench-instructions: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target phicache_shared -j $(JOBS)

@@ -135,6 +135,7 @@ never! {
     exists(&[u8]) -> Answer<bool>;
     remove(&[u8]) -> Answer<bool>;
     get_many(&[&[u8]]) -> Batch;
+    get_many_into(&[&[u8]], &mut [impl Place]) -> (Vec<bool>, Option<Failure>);
     set_many(&[(&[u8], &[u8])], Store) -> Answer<()>;
     count_prefix(&[u8]) -> Answer<u64>;
     remove_prefix(&[u8]) -> Answer<u64>;

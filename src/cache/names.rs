@@ -43,6 +43,21 @@ pub enum Kind {
     Mice,
 }
 
+/// Names of many keys, one after the other.
+#[derive(Default)]
+pub struct ManyNames {
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl ManyNames {
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = [0].into_iter().chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.text[start..*end])
+    }
+}
+
 impl Names {
     /// Of a cache of anything; without a namespace as they are given.
     pub fn anything(space: Option<String>) -> Self {
@@ -79,6 +94,16 @@ impl Names {
         let mut name = Vec::with_capacity(128 + key.len());
         self.write_value(key, &mut name);
         name
+    }
+
+    /// Where the values of many keys are.
+    pub fn values_of<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) -> ManyNames {
+        let mut names = ManyNames::default();
+        for key in keys {
+            self.write_value(key, &mut names.text);
+            names.ends.push(names.text.len());
+        }
+        names
     }
 
     fn write_value(&self, key: &[u8], name: &mut Vec<u8>) {
@@ -193,15 +218,35 @@ fn write_nodes(nodes: u64, name: &mut Vec<u8>) {
 
 /// Writes letters, digits and `_ . -` as they are, every other byte as `%` and two digits.
 fn write_percent(bytes: &[u8], name: &mut Vec<u8>) {
-    for byte in bytes {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' | b'-' => name.push(*byte),
-            _ => name.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]),
-        }
+    // Text stays as it is, as far as it goes.
+    let (text, rest) = bytes.split_at(bytes.iter().take_while(|byte| PERCENT[usize::from(**byte)].1 == 1).count());
+    name.extend_from_slice(text);
+    let mut end = name.len();
+    // What stands for a byte is copied whole and then cut, without a branch that nobody could predict.
+    name.resize(end + rest.len() * 3, 0);
+    for byte in rest {
+        let (text, len) = PERCENT[usize::from(*byte)];
+        name[end..end + 3].copy_from_slice(&text);
+        end += len;
     }
+    name.truncate(end);
 }
 
-fn digit(value: u8) -> u8 {
+/// What stands for each byte, and how much of it.
+static PERCENT: [([u8; 3], usize); 256] = {
+    let mut texts = [([0; 3], 0); 256];
+    let mut byte = 0;
+    while byte < texts.len() {
+        texts[byte] = match byte as u8 {
+            plain @ (b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' | b'-') => ([plain, 0, 0], 1),
+            other => ([b'%', digit(other >> 4), digit(other & 15)], 3),
+        };
+        byte += 1;
+    }
+    texts
+};
+
+const fn digit(value: u8) -> u8 {
     b"0123456789ABCDEF"[value as usize & 15]
 }
 

@@ -8,6 +8,7 @@
 //! Threads of this process compute a missing value once, as in every cache; which of them that is, is found out before the
 //! server is asked, so that it is asked by one thread for all. With leases the same holds between processes.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -25,7 +26,7 @@ use crate::key::Fingerprint;
 use crate::redis::Health;
 use crate::store::lock::RwLock;
 use crate::store::{
-    Begin, Draft, EntryRef, First, Flight, Fresh, Hashed, Inserted, May, Owner, Pinned, Section, Shared, Table,
+    Begin, Draft, EntryRef, First, Flight, Flights, Fresh, Hashed, Inserted, May, Owner, Pinned, Section, Shared, Table,
 };
 
 /// How long a caller pauses between two looks at what another process computes: at first, and at most.
@@ -36,8 +37,10 @@ pub struct RedisCache {
     /// What is in this process: values that were fetched or stored, computations that are going on, counts.
     near: Entries<Near>,
     remote: Remote,
-    /// Counts what was taken out. What was fetched or computed before may not be kept after.
+    /// Counts what was taken out. What was fetched before may not be kept after.
     removals: RwLock<u64>,
+    /// Held while a computed value goes to the server: a removal that begins meanwhile waits, and takes it out again.
+    landings: RwLock<()>,
 }
 
 /// What a cache keeps in this process.
@@ -146,7 +149,7 @@ impl RedisCache {
 
     fn new(remote: Remote, near: Near, config: Arc<Config>, options: Options) -> Result<Shared<Self>> {
         let near = Entries::new(near, config, options);
-        Shared::try_new(RedisCache { near, remote, removals: RwLock::default() })
+        Shared::try_new(RedisCache { near, remote, removals: RwLock::default(), landings: RwLock::default() })
     }
 
     /// What is in this process.
@@ -184,32 +187,41 @@ impl RedisCache {
 
     /// Keeps a value near, unless there is no room, or something was taken out since there were so many `removals`.
     fn keep(&self, fresh: Fresh, removals: u64, replace: bool) -> (Pinned, bool) {
-        let now = self.removals.read();
-        match self.keeps_near() && *now == removals {
-            true => self.near.keep(fresh, replace),
-            false => (fresh.into_pinned(), false),
+        if self.keeps_near() {
+            let now = self.removals.read();
+            if *now == removals {
+                return self.near.keep(fresh, replace);
+            }
         }
+        (fresh.into_pinned(), false)
     }
 
-    /// Fetches what the server has under the draft's key; says whether it is a value of this cache.
-    fn bring(&self, draft: &mut Draft) -> Result<bool> {
-        Ok(self.remote.fetch(draft)? && self.is_value(draft.key(), draft.value()))
+    /// A place for a value from the server: in the table, if it may be kept there.
+    fn draft<'k>(&'k self, key: &'k [u8]) -> Draft<'k> {
+        Draft::new(key, self.keeps_near().then(|| self.near.table()))
     }
 
-    /// Whether what the server has under a key can be its value. Counts what is not.
-    fn is_value(&self, key: &[u8], value: &[u8]) -> bool {
-        let whole = !self.is_mice() || Mice::read_checked(value).is_ok_and(|mice| Names::fits(key, &mice));
-        if !whole {
+    /// Fetches what the server has under the draft's key; says whether it is a value of this cache. One that is not is
+    /// counted, unless it has been.
+    fn bring(&self, draft: &mut Draft, counted: &Cell<bool>) -> Result<bool> {
+        let fetched = self.remote.fetch(draft)?;
+        let whole = fetched && self.is_value(draft.key(), draft.value());
+        if fetched && !whole && !counted.replace(true) {
             self.remote.count_damaged();
         }
-        whole
+        Ok(whole)
+    }
+
+    /// Whether what the server has under a key can be its value.
+    fn is_value(&self, key: &[u8], value: &[u8]) -> bool {
+        !self.is_mice() || Mice::read_checked(value).is_ok_and(|mice| Names::fits(key, &mice))
     }
 
     /// The value of a key that is not near, as the server has it, and kept near if it may be.
     fn fetch_own(&self, key: &[u8]) -> Result<Option<Pinned>> {
         let removals = self.removals();
-        let mut draft = Draft::new(key, Some(self.near.table()));
-        match self.bring(&mut draft)? {
+        let mut draft = self.draft(key);
+        match self.bring(&mut draft, &Cell::default())? {
             true => Ok(Some(self.keep(draft.finish()?, removals, false).0)),
             false => Ok(None),
         }
@@ -265,11 +277,17 @@ impl RedisCache {
             return Err(Error::Unsupported("values at a server cannot be read in place; use phicache_cache_get"));
         }
         let near = || self.near.find(section, &key.into());
+        let keeper = kin.and_then(Kin::parent).unwrap_or(self);
+        let removals = keeper.removals();
         let found = match near() {
             Some(found) => Some(found),
             None if self.fetch(key)?.is_none() => None,
-            // It was fetched, and may have been too much to keep.
-            None => Some(near().ok_or(Error::OutOfMemory(key.len()))?),
+            None => match near() {
+                None if keeper.removals() != removals => None,
+                // It was too much to keep.
+                None => return Err(Error::OutOfMemory(key.len())),
+                found => found,
+            },
         };
         self.near.count(found.is_some());
         Ok(found.map(|found| found.entry.value()))
@@ -310,14 +328,17 @@ impl RedisCache {
 
     fn fetch_many_own(&self, keys: &[&[u8]]) -> Result<Vec<Option<Pinned>>> {
         let removals = self.removals();
-        let fetched = self.remote.fetch_many(keys)?;
-        let take = |(key, value): (&&[u8], Option<Vec<u8>>)| {
-            let Some(value) = value.filter(|value| self.is_value(key, value)) else { return Ok(None) };
-            let mut draft = Draft::new(key, Some(self.near.table()));
-            draft.write(&value)?;
-            Ok(Some(self.keep(draft.finish()?, removals, false).0))
+        let mut drafts: Vec<Draft> = keys.iter().map(|key| self.draft(key)).collect();
+        let found = self.remote.fetch_many(&mut drafts)?;
+        let take = |(draft, found): (Draft, bool)| match found.then(|| self.is_value(draft.key(), draft.value())) {
+            Some(true) => Ok(Some(self.keep(draft.finish()?, removals, false).0)),
+            Some(false) => {
+                self.remote.count_damaged();
+                Ok(None)
+            }
+            None => Ok(None),
         };
-        keys.iter().zip(fetched).map(take).collect()
+        drafts.into_iter().zip(found).map(take).collect()
     }
 
     /// Whether `key` has a value; counts nothing.
@@ -444,11 +465,11 @@ impl RedisCache {
             // Such a value is not stored, or not with a lease.
             return Ok(self.fetch(key)?.map_or(Claimed::Compute, Claimed::Value));
         }
-        let mut pause = PAUSE.0;
+        let (mut pause, counted) = (PAUSE.0, Cell::default());
         loop {
             let removals = self.removals();
-            let mut draft = Draft::new(key, Some(self.near.table()));
-            match self.remote.claim(flight, &mut draft, |draft| self.bring(draft))? {
+            let mut draft = self.draft(key);
+            match self.remote.claim(flight, &mut draft, |draft| self.bring(draft, &counted))? {
                 Claim::Found => {
                     let entry = self.keep(draft.finish()?, removals, false).0;
                     return Ok(Claimed::Value(Value { entry, origin: Origin::Hit }));
@@ -494,7 +515,7 @@ impl RedisCache {
         let fresh = draft.finish()?;
         let refusal = self.near.policy().refuses(fresh.entry().value(), self.near.config());
         // While this is ours nothing is taken out: what is stored here was begun before the next removal, and goes with it.
-        let removals = self.removals.read();
+        let landing = self.landings.read();
         let (entry, stored) = match (refusal, flight.may()) {
             (None, May::Store) => {
                 let kept = self.remote.complete(flight, fresh.entry().value());
@@ -511,7 +532,11 @@ impl RedisCache {
                 (fresh.into_pinned(), Err(self.near.refuse(refusal.unwrap_or(doomed))))
             }
         };
-        drop(removals);
+        drop(landing);
+        if stored.is_err() {
+            // Others need not wait until it runs out.
+            self.remote.release(flight);
+        }
         let inserted = stored.is_ok().then_some(Inserted::New);
         let (entry, _) = self.near.flights().land(flight, |_| (entry, inserted));
         let origin = stored.map_or_else(|reason| Origin::NotStored(Some(reason)), |()| Origin::Computed);
@@ -535,28 +560,36 @@ impl RedisCache {
     /// Takes a value out; says whether there was one. A cut subsystem has none of its own.
     pub fn remove(&self, key: &[u8]) -> Result<bool> {
         self.take_out(|flights| flights.doom(key));
+        let is_cut = self.near.policy().kin.as_ref().is_some_and(Kin::is_cut);
+        let removed = if is_cut && !self.remote.is_whole() { Ok(false) } else { self.remote.remove(key) };
+        // What was fetched before it was gone is not kept, and what was kept meanwhile goes.
+        self.outdate();
         let near = self.near.table().remove(key);
-        if self.near.policy().kin.as_ref().is_some_and(Kin::is_cut) && !self.remote.is_whole() {
-            return Ok(false);
-        }
-        Ok(self.remote.remove(key)? || near)
+        Ok(removed? || near)
     }
 
     /// Takes everything out and begins to count anew; a cut subsystem inherits no more.
     pub fn clear(&self) -> Result<()> {
-        self.take_out(|flights| flights.doom_all());
+        self.take_out(Flights::doom_all);
         let is_cut = self.near.policy().kin.as_ref().is_some_and(Kin::is_cut);
         let cleared = if is_cut && !self.remote.is_whole() { Ok(()) } else { self.remote.clear() };
+        self.outdate();
         // What is near goes even if the server keeps its own.
         self.near.clear()?;
+        self.remote.forget_damaged();
         cleared
     }
 
     /// What was begun before this is not stored after it.
-    fn take_out(&self, doom: impl FnOnce(&crate::store::Flights)) {
-        let mut removals = self.removals.write();
-        *removals += 1;
+    fn take_out(&self, doom: impl FnOnce(&Flights)) {
+        let _landings = self.landings.write();
+        self.outdate();
         doom(self.near.flights());
+    }
+
+    /// What was fetched before this is not kept after it.
+    fn outdate(&self) {
+        *self.removals.write() += 1;
     }
 
     /// The number of values: of a child, those that it inherits. Where the server fails and that is no error, 0.

@@ -57,6 +57,17 @@ pub enum Kept {
     TooLate,
 }
 
+/// What a flight notes about its lease.
+#[derive(Clone, Copy)]
+enum Leased {
+    /// It has none: what every flight notes at first.
+    No,
+    /// It asked for one, and the server failed.
+    Perhaps,
+    /// It had one when it began.
+    Yes,
+}
+
 impl Place for Draft<'_> {
     fn room(&mut self, len: usize) -> Result<&mut [u8]> {
         self.reserve(len)
@@ -84,6 +95,11 @@ impl Remote {
         self.damaged.fetch_add(1, Relaxed);
     }
 
+    /// Begins to count them anew.
+    pub fn forget_damaged(&self) {
+        self.damaged.store(0, Relaxed);
+    }
+
     /// Whether the whole database is this cache's: PyPhi's way.
     pub fn is_whole(&self) -> bool {
         matches!(self.names, Names::Given(_))
@@ -104,13 +120,14 @@ impl Remote {
         Ok(self.forgive(self.server.get_into(&name, draft))?.unwrap_or(false))
     }
 
-    /// The values of many keys, in one round trip. What could be fetched is there, even if some could not.
-    pub fn fetch_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>> {
-        let names: Vec<Vec<u8>> = keys.iter().map(|key| self.names.value(key)).collect();
-        let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
-        let batch = self.server.get_many(&names);
-        self.forgive(batch.failure.map_or(Ok(()), Err))?;
-        Ok(batch.values)
+    /// Fetches the values of the drafts' keys, in one round trip; says which there are. What could be fetched is there, even
+    /// if some could not.
+    pub fn fetch_many(&self, drafts: &mut [Draft]) -> Result<Vec<bool>> {
+        let names = self.names.values_of(drafts.iter().map(Draft::key));
+        let names: Vec<&[u8]> = names.iter().collect();
+        let (found, failure) = self.server.get_many_into(&names, drafts);
+        self.forgive(failure.map_or(Ok(()), Err))?;
+        Ok(found)
     }
 
     /// Whether a key has a value.
@@ -127,9 +144,8 @@ impl Remote {
 
     /// Stores many values in one round trip.
     pub fn store_many(&self, pairs: &[(&[u8], &[u8])]) -> Result<Kept> {
-        let names: Vec<Vec<u8>> = pairs.iter().map(|(key, _)| self.names.value(key)).collect();
-        let pairs: Vec<(&[u8], &[u8])> =
-            names.iter().zip(pairs).map(|(name, pair)| (name.as_slice(), pair.1)).collect();
+        let names = self.names.values_of(pairs.iter().map(|(key, _)| *key));
+        let pairs: Vec<(&[u8], &[u8])> = names.iter().zip(pairs).map(|(name, pair)| (name, pair.1)).collect();
         let store = Store { ttl: self.options.ttl, only_new: false };
         Ok(self.forgive(self.server.set_many(&pairs, store))?.map_or(Kept::Failed, |()| Kept::Stored))
     }
@@ -148,7 +164,13 @@ impl Remote {
         let (Some(ttl), Some(lease)) = (self.options.lease, self.names.lease(draft.key())) else {
             return Ok(Claim::Compute);
         };
-        match self.forgive(self.server.acquire(&lease, &self.token(flight), ttl))? {
+        let acquired = self.server.acquire(&lease, &self.token(flight), ttl);
+        flight.note(match acquired {
+            Ok(true) => Leased::Yes,
+            Ok(false) => Leased::No,
+            Err(_) => Leased::Perhaps,
+        } as u8);
+        match self.forgive(acquired)? {
             None => Ok(Claim::Compute),
             Some(false) => Ok(Claim::Busy),
             // Between the two questions another may have completed the value.
@@ -162,13 +184,18 @@ impl Remote {
         }
     }
 
-    /// Stores what a flight has computed; with a lease only as long as that is ours. No failure is an error: the value is
-    /// the caller's, whatever becomes of it here.
+    /// Stores what a flight has computed; with a lease only as long as that is ours, and where the server gave no answer
+    /// about a lease, only if nobody else has stored a value. No failure is an error: the value is the caller's, whatever
+    /// becomes of it here.
     pub fn complete(&self, flight: &Flight, value: &[u8]) -> Kept {
         let name = self.names.value(flight.key());
-        let answer = match (self.options.lease, self.names.lease(flight.key())) {
-            (Some(_), Some(lease)) => self.server.complete(&lease, &self.token(flight), &name, value, self.options.ttl),
-            _ => self.server.set(&name, value, Store { ttl: self.options.ttl, only_new: false }),
+        let ttl = self.options.ttl;
+        let lease = self.options.lease.and_then(|_| self.names.lease(flight.key()));
+        let answer = match lease {
+            Some(lease) if flight.noted() == Leased::Yes as u8 => {
+                self.server.complete(&lease, &self.token(flight), &name, value, ttl)
+            }
+            lease => self.server.set(&name, value, Store { ttl, only_new: lease.is_some() }).map(|_| true),
         };
         match answer {
             Ok(true) => Kept::Stored,
@@ -177,9 +204,12 @@ impl Remote {
         }
     }
 
-    /// Gives the lease of a flight back, so that others need not wait for it to run out.
+    /// Gives the lease of a flight back, if it may have one, so that others need not wait for it to run out.
     pub fn release(&self, flight: &Flight) {
-        if let (Some(_), Some(lease)) = (self.options.lease, self.names.lease(flight.key())) {
+        if flight.noted() == Leased::No as u8 {
+            return;
+        }
+        if let Some(lease) = self.names.lease(flight.key()) {
             // If that fails it runs out.
             let _ = self.server.release(&lease, &self.token(flight));
         }

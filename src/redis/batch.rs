@@ -13,6 +13,7 @@ use super::cluster::{Cluster, slot_of};
 use super::connection::Connection;
 use super::failure::{Answer, Cause, Failure};
 use super::node::{Node, Operation, Session};
+use super::reply::Place;
 use super::server::{Layout, Server, Store, queue_set};
 
 /// Keys of one command at most: a server does nothing else while it answers one.
@@ -41,12 +42,21 @@ pub(super) trait Exchange {
 impl Server {
     /// The values of many keys.
     pub fn get_many(&self, keys: &[&[u8]]) -> Batch {
-        let mut get = Get { keys, values: vec![None; keys.len()] };
-        let failure = self.exchange("MGET", keys, &mut get).err();
-        Batch { values: get.values, failure }
+        let mut values = vec![Vec::new(); keys.len()];
+        let (found, failure) = self.get_many_into(keys, &mut values);
+        let values = found.into_iter().zip(values).map(|(found, value)| found.then_some(value)).collect();
+        Batch { values, failure }
     }
 
-    /// Stores many values, whether their keys are new or not. If some cannot be stored, the others are.
+    /// The values of many keys, each in its place; tells which there are, and why some are missing that may be there. What
+    /// is in the other places is of no use.
+    pub fn get_many_into<P: Place>(&self, keys: &[&[u8]], places: &mut [P]) -> (Vec<bool>, Option<Failure>) {
+        let mut get = Get { keys, places, found: vec![false; keys.len()] };
+        let failure = self.exchange("MGET", keys, &mut get).err();
+        (get.found, failure)
+    }
+
+    /// Stores many values, whether their keys are new or not. If that fails some of them may be stored.
     pub fn set_many(&self, pairs: &[(&[u8], &[u8])], store: Store) -> Answer<()> {
         let longest = pairs.iter().map(|(key, value)| key.len().max(value.len())).max();
         self.check_size("SET", longest.unwrap_or(0))?;
@@ -178,12 +188,13 @@ fn settle(failure: Failure, parts: &[Part], again: &mut Vec<Part>, result: &mut 
 }
 
 /// MGET.
-struct Get<'k> {
+struct Get<'k, P> {
     keys: &'k [&'k [u8]],
-    values: Vec<Option<Vec<u8>>>,
+    places: &'k mut [P],
+    found: Vec<bool>,
 }
 
-impl Exchange for Get<'_> {
+impl<P: Place> Exchange for Get<'_, P> {
     fn ask(&self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()> {
         for keys in keys.chunks(COMMAND) {
             connection.queue_all([&b"MGET"[..]].into_iter().chain(keys.iter().map(|&number| self.keys[number])));
@@ -194,34 +205,64 @@ impl Exchange for Get<'_> {
     fn learn(&mut self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()> {
         let mut result = Ok(());
         for keys in keys.chunks(COMMAND) {
-            let read = connection.receive_values(keys.len(), |at, value| self.values[keys[at]] = value);
+            let read = connection.receive_values(keys, self.places, &mut self.found);
             result = result.and(read);
         }
         result
     }
 }
 
-/// SET of each.
+/// MSET; SET of each, where each is to be forgotten or has to be new.
 struct Set<'p> {
     pairs: &'p [(&'p [u8], &'p [u8])],
     store: Store,
 }
 
+impl<'p> Set<'p> {
+    /// The keys of one MSET after the other: so many, and so many bytes.
+    fn chunks<'k>(&self, keys: &'k [usize]) -> impl Iterator<Item = &'k [usize]> + use<'k, 'p> {
+        let (pairs, mut rest) = (self.pairs, keys);
+        std::iter::from_fn(move || {
+            let mut bytes = 0;
+            let fits = rest.iter().take(COMMAND).take_while(|number| {
+                let fits = bytes < PACKED;
+                bytes += pairs[**number].0.len() + pairs[**number].1.len();
+                fits
+            });
+            let (chunk, left) = rest.split_at(fits.count());
+            rest = left;
+            (!chunk.is_empty()).then_some(chunk)
+        })
+    }
+
+    /// Whether all are stored by commands for many.
+    fn is_plain(&self) -> bool {
+        self.store == Store::default()
+    }
+}
+
 impl Exchange for Set<'_> {
     fn ask(&self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()> {
+        if self.is_plain() {
+            for keys in self.chunks(keys) {
+                let words = keys.iter().flat_map(|&number| [self.pairs[number].0, self.pairs[number].1]);
+                connection.queue_all([&b"MSET"[..]].into_iter().chain(words));
+                connection.send_if_many(PACKED)?;
+            }
+            return Ok(());
+        }
         for &number in keys {
             let (key, value) = self.pairs[number];
             queue_set(connection, key, value, self.store);
-            if connection.queued() > PACKED {
-                connection.send()?;
-            }
+            connection.send_if_many(PACKED)?;
         }
         Ok(())
     }
 
     fn learn(&mut self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()> {
+        let replies = if self.is_plain() { self.chunks(keys).count() } else { keys.len() };
         let mut result = Ok(());
-        for _ in keys {
+        for _ in 0..replies {
             let stored = match connection.receive() {
                 Ok(Value::Okay | Value::Nil) => Ok(()),
                 Ok(_) => connection.garbled("neither a yes nor a no to a SET".into()),

@@ -99,9 +99,9 @@ impl Connection {
         self.awaited += 1;
     }
 
-    /// Bytes that wait to be sent.
-    pub fn queued(&self) -> usize {
-        self.outbox.len()
+    /// Sends what is packed, if it is more than so many bytes.
+    pub fn send_if_many(&mut self, bytes: usize) -> RedisResult<()> {
+        if self.outbox.len() > bytes { self.send() } else { Ok(()) }
     }
 
     /// Sends what is packed.
@@ -149,21 +149,26 @@ impl Connection {
         self.expect_value(found)
     }
 
-    /// Reads one reply, which should be `count` values, and gives each to `each` with its number.
-    pub fn receive_values(&mut self, count: usize, mut each: impl FnMut(usize, Option<Vec<u8>>)) -> RedisResult<()> {
+    /// Reads one reply, which should be a value or none for each of these numbers; puts each into the place of its number,
+    /// and says there whether it was found.
+    pub fn receive_values<P: Place>(
+        &mut self,
+        numbers: &[usize],
+        places: &mut [P],
+        found: &mut [bool],
+    ) -> RedisResult<()> {
         let head = self.read(Inbox::array)?;
         match head {
-            Ok(len) if len == count => {}
-            Ok(len) => return self.garbled(format!("{len} values, where {count} were asked for")),
+            Ok(len) if len == numbers.len() => {}
+            Ok(len) => return self.garbled(format!("{len} values, where {} were asked for", numbers.len())),
             Err(value) => {
                 self.awaited -= 1;
                 return self.expect_value(Found::Other(value)).map(drop);
             }
         }
-        for number in 0..count {
-            let mut bytes = Vec::new();
-            let found = self.receive_one(&mut bytes)?;
-            each(number, self.expect_value(found)?.then_some(bytes));
+        for &number in numbers {
+            let one = self.receive_one(&mut places[number])?;
+            found[number] = self.expect_value(one)?;
         }
         self.awaited -= 1;
         Ok(())

@@ -15,7 +15,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hashbrown::HashTable;
@@ -117,6 +117,8 @@ pub struct Flight {
     process: u32,
     /// No other flight of this process has it.
     number: u64,
+    /// What its cache has to remember.
+    note: AtomicU8,
     state: Mutex<State>,
     landed: Condvar,
 }
@@ -133,6 +135,7 @@ impl Flight {
             started: Instant::now(),
             process: process(),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
+            note: AtomicU8::new(0),
             state: Mutex::default(),
             landed: Condvar::new(),
         })
@@ -141,6 +144,16 @@ impl Flight {
     /// The number that no other flight of this process has.
     pub fn number(&self) -> u64 {
         self.number
+    }
+
+    /// Remembers something for its cache.
+    pub fn note(&self, note: u8) {
+        self.note.store(note, Ordering::Relaxed);
+    }
+
+    /// What was noted last; 0 at first.
+    pub fn noted(&self) -> u8 {
+        self.note.load(Ordering::Relaxed)
     }
 
     /// Whether its value may be stored now.

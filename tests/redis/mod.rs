@@ -3,6 +3,7 @@
 //! | file | what it has |
 //! |---|---|
 //! | `server.rs` | starts and stops servers |
+//! | `cluster.rs` | the same for a cluster |
 //! | `proxy.rs`, `fault_proxy.py` | stand between a client and a server, and spoil the answers |
 //! | `operations.rs` | what the operations do when all is well |
 //! | `access.rs` | users, passwords, what messages say |
@@ -16,6 +17,7 @@
 //! tests say SKIPPED. `$PHICACHE_REDIS_ROUNDS` (1) multiplies what is random.
 
 mod access;
+mod cluster;
 #[cfg(feature = "tls")]
 mod encrypted;
 mod failing;

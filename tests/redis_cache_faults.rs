@@ -1,0 +1,637 @@
+//! Caches in Redis when things go wrong: removals that race with lookups, leases whose holders die, are late or are forked,
+//! servers that are full, read-only, restarted or made of several nodes.
+#![cfg(feature = "redis")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use cluster::Cluster;
+use phicache::cache::{Cache, Lease, Options, Origin, RedisCache, Refusal, RemoteOptions, Started, Waited};
+use phicache::config::Config;
+use phicache::error::Error;
+use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
+use phicache::key::Fingerprint;
+use phicache::store::{Section, Shared};
+use proxy::Proxy;
+use server::{Running, eventually};
+
+#[allow(dead_code)]
+#[path = "redis/cluster.rs"]
+mod cluster;
+#[allow(dead_code)]
+#[path = "redis/proxy.rs"]
+mod proxy;
+#[allow(dead_code)]
+#[path = "redis/server.rs"]
+mod server;
+
+const LONG: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_millis(250);
+
+fn config(url: &str) -> Arc<Config> {
+    let config = Config::new().unwrap();
+    config.set_redis_url(url).unwrap();
+    config.set_redis_timeout(Duration::from_secs(10)).unwrap();
+    config
+}
+
+fn url(server: &Running) -> String {
+    format!("unix://{}", server.socket().display())
+}
+
+/// A cache that is what one in another process would be: with a configuration and connections of its own.
+fn elsewhere(url: &str, remote: RemoteOptions) -> Cache {
+    RedisCache::redis(config(url), Options { remote, ..Options::default() }, None).unwrap().into()
+}
+
+fn leases(lease: Duration) -> RemoteOptions {
+    RemoteOptions { lease: Some(lease), ..RemoteOptions::default() }
+}
+
+fn system() -> Subsystem {
+    Subsystem::new(&Fingerprint([3; 32]), &[1, 0, 0], NodeSet(7), None, None).unwrap()
+}
+
+/// Severs 0 -> 1 and 0 -> 2.
+fn cut() -> Subsystem {
+    system().under(Some(Cut::bipartition(3, NodeSet(1), NodeSet(6)).unwrap())).unwrap()
+}
+
+fn mice(url: &str, options: Options) -> Shared<RedisCache> {
+    RedisCache::mice(config(url), options, &system(), None).unwrap()
+}
+
+fn record(payload: &[u8]) -> Mice<'_> {
+    Mice { direction: Direction::Effect, mechanism: NodeSet(2), purview: NodeSet(4), phi: 0.5, payload }
+}
+
+/// Another key for each number; what it asks, it does not say.
+fn key(number: u32) -> Vec<u8> {
+    format!("key {number}").into_bytes()
+}
+
+/// Asks for a key all the time in other threads, while `act` goes on.
+fn while_others_ask(cache: &Shared<RedisCache>, key: &[u8], act: impl FnOnce()) {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !stop.load(SeqCst) {
+                    if let Some(value) = cache.get(key).unwrap() {
+                        assert_eq!(Mice::read_checked(value.entry.value()).unwrap().payload, b"payload");
+                    }
+                }
+            });
+        }
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(act));
+        stop.store(true, SeqCst);
+        if let Err(panic) = result {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}
+
+#[test]
+fn what_was_removed_is_not_found_afterwards_however_many_fetch_it_meanwhile() {
+    let Some(server) = Running::start(&[]) else { return };
+    // With leases a removal asks twice, so that others come in between.
+    let options = Options { remote: leases(LONG), ..Options::default() };
+    let (here, there) = (mice(&url(&server), options), mice(&url(&server), options));
+    while_others_ask(&here, &key(1), || {
+        for round in 0..400 {
+            there.set_mice(&key(1), &record(b"payload")).unwrap().unwrap();
+            assert!(here.remove(&key(1)).unwrap());
+            assert!(here.get(&key(1)).unwrap().is_none(), "in round {round}");
+        }
+    });
+}
+
+#[test]
+fn what_was_cleared_is_not_found_afterwards_however_many_fetch_it_meanwhile() {
+    let Some(server) = Running::start(&[]) else { return };
+    let (here, there) = (mice(&url(&server), Options::default()), mice(&url(&server), Options::default()));
+    while_others_ask(&here, &key(1), || {
+        for round in 0..400 {
+            there.set_mice(&key(1), &record(b"payload")).unwrap().unwrap();
+            here.clear().unwrap();
+            assert!(here.get(&key(1)).unwrap().is_none(), "in round {round}");
+        }
+    });
+}
+
+#[test]
+fn clearing_sets_all_counts_to_zero() {
+    let Some(server) = Running::start(&[]) else { return };
+    let cache = mice(&url(&server), Options::default());
+    cache.set_mice(&key(1), &record(b"payload")).unwrap().unwrap();
+    let names = server.ask::<Vec<String>>("KEYS *");
+    server.ask::<()>(&format!("SET {} damaged", names[0]));
+    let other = mice(&url(&server), Options::default());
+    assert!(other.get(&key(1)).unwrap().is_none());
+    assert_eq!(other.stats().unwrap().damaged, 1);
+    other.clear().unwrap();
+    assert_eq!(other.stats().unwrap().damaged, 0);
+}
+
+#[test]
+fn a_record_that_is_damaged_counts_once_also_with_leases() {
+    let Some(server) = Running::start(&[]) else { return };
+    let options = Options { remote: leases(LONG), ..Options::default() };
+    let cache = mice(&url(&server), options);
+    cache.set_mice(&key(1), &record(b"payload")).unwrap().unwrap();
+    let names = server.ask::<Vec<String>>("KEYS *");
+    for damage in ["", "d", "damaged", &"x".repeat(70_000)] {
+        let words = if damage.is_empty() { "SETRANGE NAME 0 x" } else { "SET NAME VALUE" };
+        server.ask::<()>(&words.replace("NAME", &names[0]).replace("VALUE", damage));
+        let other: Cache = mice(&url(&server), options).into();
+        let value = other.memoize(&key(1), |draft| {
+            let record = record(b"payload");
+            record.write(draft.reserve(record.record_len())?);
+            Ok(())
+        });
+        assert_eq!(value.unwrap().origin, Origin::Computed);
+        assert_eq!(other.stats().unwrap().damaged, 1);
+        assert!(mice(&url(&server), options).get(&key(1)).unwrap().is_some());
+    }
+}
+
+#[test]
+fn what_is_kept_near_stays_within_its_limit_and_the_rest_is_fetched_each_time() {
+    let Some(server) = Running::start(&[]) else { return };
+    let limit = 64 << 10;
+    let options = Options { max_bytes: Some(limit), ..Options::default() };
+    let (writer, reader) = (mice(&url(&server), options), mice(&url(&server), options));
+    let payload = [7; 500];
+    for number in 0..500 {
+        assert_eq!(writer.set_mice(&key(number), &record(&payload)).unwrap(), Ok(()));
+    }
+    for _ in 0..2 {
+        for number in 0..500 {
+            let value = reader.get(&key(number)).unwrap().unwrap();
+            assert_eq!(Mice::read_checked(value.entry.value()).unwrap().payload, payload);
+        }
+    }
+    for cache in [&writer, &reader] {
+        let stats = cache.stats().unwrap();
+        assert!(stats.bytes <= limit && stats.bytes > limit / 2, "{stats:?}");
+        assert_eq!(stats.info.size, 500);
+    }
+    let kept = (0..500).filter(|number| reader.near().contains(&key(*number))).count() as u64;
+    assert_eq!(server.calls("get"), 2 * 500 - kept);
+}
+
+#[test]
+fn reading_in_place_while_another_clears_finds_the_value_or_none() {
+    let Some(server) = Running::start(&[]) else { return };
+    let (here, there) = (mice(&url(&server), Options::default()), mice(&url(&server), Options::default()));
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..300 {
+                there.set_mice(&key(1), &record(b"payload")).unwrap().unwrap();
+                here.clear().unwrap();
+            }
+            stop.store(true, SeqCst);
+        });
+        while !stop.load(SeqCst) {
+            let section = Section::enter();
+            if let Some(value) = here.look(&section, &key(1)).unwrap() {
+                assert_eq!(Mice::read_checked(value).unwrap().payload, b"payload");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_lookup_does_not_wait_for_others_that_land_and_remove() {
+    let Some(server) = Running::start(&[]) else { return };
+    let mut proxy = Proxy::before(&server);
+    let cache = elsewhere(&proxy.url(), RemoteOptions::default());
+    cache.set(b"k", b"v").unwrap().unwrap();
+    let slow = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            cache.memoize(b"lands", |draft| {
+                proxy.set("delay 1500");
+                slow.store(true, SeqCst);
+                draft.write(b"v")
+            })
+        });
+        eventually("it lands", || slow.load(SeqCst));
+        std::thread::sleep(Duration::from_millis(100));
+        scope.spawn(|| cache.remove(b"removed").unwrap());
+        std::thread::sleep(Duration::from_millis(100));
+        let began = Instant::now();
+        assert!(cache.get(b"k").unwrap().is_some());
+        // Its own reply takes 1500 ms; behind the landing it would wait for 1300 more.
+        assert!(began.elapsed() < Duration::from_millis(2300), "{:?}", began.elapsed());
+    });
+}
+
+#[test]
+fn a_removal_while_a_value_is_computed_leaves_neither_value_nor_lease() {
+    let Some(server) = Running::start(&[]) else { return };
+    for remote in [RemoteOptions::default(), leases(LONG)] {
+        let cache = elsewhere(&url(&server), remote);
+        let value = cache.memoize(b"k", |draft| {
+            cache.remove(b"k")?;
+            draft.write(b"stale")
+        });
+        assert_eq!(value.unwrap().origin, Origin::NotStored(Some(Refusal::Cleared)));
+        assert_eq!(server.ask::<u64>("DBSIZE"), 0);
+        let value = cache.memoize(b"k", |draft| {
+            cache.clear()?;
+            draft.write(b"stale")
+        });
+        assert_eq!(value.unwrap().origin, Origin::NotStored(Some(Refusal::Cleared)));
+        assert_eq!(server.ask::<u64>("DBSIZE"), 0);
+    }
+}
+
+#[test]
+fn one_who_waits_for_another_process_and_is_removed_meanwhile_keeps_no_lease() {
+    let Some(server) = Running::start(&[]) else { return };
+    let (one, two) = (elsewhere(&url(&server), leases(LONG)), elsewhere(&url(&server), leases(LONG)));
+    let began = two.memoize(b"k", |draft| {
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| one.memoize(b"k", |draft| draft.write(b"stale")).unwrap().origin);
+            eventually("it waits", || server.calls("set") >= 3);
+            one.remove(b"k").unwrap();
+            assert_eq!(waits.join().unwrap(), Origin::NotStored(Some(Refusal::Cleared)));
+        });
+        draft.write(b"stale")
+    });
+    assert_eq!(began.unwrap().origin, Origin::NotStored(Some(Refusal::Cleared)));
+    assert_eq!(server.ask::<Vec<String>>("KEYS *"), [""; 0]);
+}
+
+#[test]
+fn a_server_that_is_full_loses_no_value_and_holds_nobody_up() {
+    let Some(server) = Running::start(&[]) else { return };
+    let strict = RemoteOptions { strict: true, ..leases(LONG) };
+    for remote in [leases(LONG), strict] {
+        let (one, two) = (elsewhere(&url(&server), remote), elsewhere(&url(&server), remote));
+        let value = one.memoize(b"k", |draft| {
+            server.ask::<()>("CONFIG SET maxmemory 1");
+            draft.write(b"v")
+        });
+        let value = value.unwrap();
+        assert_eq!((value.entry.value(), value.origin), (&b"v"[..], Origin::NotStored(Some(Refusal::Server))));
+        assert_eq!(two.set(b"k", b"v").is_err(), remote.strict);
+        assert_eq!(two.set_many(&[(b"k", b"v"), (b"l", b"v")]).is_err(), remote.strict);
+        assert!(two.get(b"k").unwrap().is_none());
+        server.ask::<()>("CONFIG SET maxmemory 0");
+        // The lease went back: the next one need not wait for it to run out.
+        let began = Instant::now();
+        assert_eq!(two.memoize(b"k", |draft| draft.write(b"v")).unwrap().origin, Origin::Computed);
+        assert!(began.elapsed() < LONG / 2);
+        two.clear().unwrap();
+    }
+}
+
+#[test]
+fn a_read_only_server_is_read_and_loses_no_value() {
+    let Some(primary) = Running::start(&["--repl-diskless-sync-delay", "0"]) else { return };
+    let replica = Running::start(&["--replicaof", "127.0.0.1", &primary.port.to_string()]).unwrap();
+    elsewhere(&url(&primary), RemoteOptions::default()).set(b"k", b"v").unwrap().unwrap();
+    for remote in [RemoteOptions::default(), leases(LONG)] {
+        let cache = elsewhere(&url(&replica), remote);
+        eventually("the value arrives", || cache.get(b"k").unwrap().is_some());
+        assert_eq!(cache.memoize(b"k", |_| panic!("it is there")).unwrap().origin, Origin::Hit);
+        let value = cache.memoize(b"new", |draft| draft.write(b"v")).unwrap();
+        assert_eq!((value.entry.value(), value.origin), (&b"v"[..], Origin::NotStored(Some(Refusal::Server))));
+        assert_eq!(cache.set(b"new", b"v").unwrap(), Err(Refusal::Server));
+        assert!(cache.remove(b"k").is_err() && cache.clear().is_err());
+        let told = elsewhere(&url(&replica), RemoteOptions { strict: true, ..remote });
+        assert!(matches!(told.set(b"new", b"v"), Err(Error::Redis(text)) if text.contains("READONLY")));
+        assert!(told.get(b"k").unwrap().is_some());
+    }
+}
+
+#[test]
+fn a_computed_value_is_never_lost_whatever_the_server_does_meanwhile() {
+    let Some(mut server) = Running::start(&[]) else { return };
+    let url = url(&server);
+    for strict in [false, true] {
+        for remote in [RemoteOptions { strict, ..leases(LONG) }, RemoteOptions { strict, ..RemoteOptions::default() }] {
+            let config = config(&url);
+            config.set_redis_timeout(Duration::from_millis(300)).unwrap();
+            let options = Options { remote, ..Options::default() };
+            let cache: Cache = RedisCache::redis(config.clone(), options, None).unwrap().into();
+            let kept: Cache = RedisCache::mice(config.clone(), options, &system(), None).unwrap().into();
+            let compute = |cache: &Cache, value: &[u8], meanwhile: &mut dyn FnMut()| {
+                eventually("the server is asked again", || cache.get(b"other").is_ok() && !server_is_skipped(cache));
+                let found = cache.memoize(b"k", |draft| {
+                    meanwhile();
+                    draft.write(value)
+                });
+                let found = found.unwrap();
+                assert_eq!(found.entry.value(), value);
+                found.origin
+            };
+            let mut bytes = vec![0; record(b"payload").record_len()];
+            record(b"payload").write(&mut bytes);
+            for (cache, value) in [(&cache, &b"v"[..]), (&kept, &bytes[..])] {
+                let near = cache.is_same(&kept);
+                server.freeze();
+                server.thaw();
+                assert_eq!(compute(cache, value, &mut || server.freeze()), stored_if(near));
+                server.thaw();
+                cache.clear().or_else(|_| cache.clear()).unwrap_or(());
+                eventually("it is gone", || cache.clear().is_ok());
+                assert_eq!(compute(cache, value, &mut || server.kill()), stored_if(near));
+                server.restart();
+                eventually("it is gone", || cache.clear().is_ok());
+                // Restarted, it has forgotten the lease; whether that was somebody else's doing, nobody knows.
+                let origin = compute(cache, value, &mut || {
+                    server.kill();
+                    server.restart();
+                });
+                match remote.lease {
+                    None => assert_eq!(origin, Origin::Computed),
+                    Some(_) => assert_ne!(origin, Origin::Hit),
+                }
+                eventually("it is gone", || cache.clear().is_ok());
+            }
+        }
+    }
+}
+
+/// What a value is that the server does not get: a MICE is kept near.
+fn stored_if(near: bool) -> Origin {
+    if near { Origin::Computed } else { Origin::NotStored(Some(Refusal::Server)) }
+}
+
+fn server_is_skipped(cache: &Cache) -> bool {
+    let Cache::Redis(cache) = cache else { panic!("it is in Redis") };
+    cache.health().skipping.is_some()
+}
+
+#[test]
+fn a_missing_key_is_asked_for_once_by_all_threads() {
+    let Some(server) = Running::start(&[]) else { return };
+    for (remote, commands) in [(RemoteOptions::default(), 1), (leases(LONG), 2)] {
+        let (cache, computed, before) = (elsewhere(&url(&server), remote), AtomicU32::new(0), server.calls("get"));
+        let asked = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    asked.fetch_add(1, SeqCst);
+                    let value = cache.memoize(b"k", |draft| {
+                        computed.fetch_add(1, SeqCst);
+                        eventually("all ask", || asked.load(SeqCst) == 8);
+                        std::thread::sleep(Duration::from_millis(200));
+                        assert_eq!(server.calls("get") - before, commands);
+                        draft.write(b"v")
+                    });
+                    assert_eq!(value.unwrap().entry.value(), b"v");
+                });
+            }
+        });
+        assert_eq!(computed.load(SeqCst), 1);
+        cache.clear().unwrap();
+    }
+}
+
+#[test]
+fn recursion_and_circles_are_seen_with_leases_too() {
+    let Some(server) = Running::start(&[]) else { return };
+    let cache = elsewhere(&url(&server), leases(LONG));
+    let own = cache.memoize(b"k", |_| cache.memoize(b"k", |draft| draft.write(b"v")).map(drop));
+    assert!(matches!(own, Err(Error::Recursion(_))));
+    assert_eq!(server.ask::<u64>("DBSIZE"), 0);
+    // Two threads, each of which needs what the other computes.
+    let (began, computing) = (Instant::now(), AtomicU32::new(0));
+    std::thread::scope(|scope| {
+        for (mine, others) in [(b"a", b"b"), (b"b", b"a")] {
+            let (cache, computing) = (&cache, &computing);
+            scope.spawn(move || {
+                let value = cache.memoize(mine, |draft| {
+                    computing.fetch_add(1, SeqCst);
+                    eventually("both compute", || computing.load(SeqCst) >= 2);
+                    let other = cache.memoize(others, |draft| draft.write(others))?;
+                    assert_eq!(other.entry.value(), others);
+                    draft.write(mine)
+                });
+                assert_eq!(value.unwrap().entry.value(), mine);
+            });
+        }
+    });
+    assert!(began.elapsed() < LONG / 2);
+    assert_eq!(server.ask::<u64>("DBSIZE"), 2);
+}
+
+#[test]
+fn two_processes_that_wait_for_each_other_go_on_when_their_leases_run_out() {
+    let Some(server) = Running::start(&[]) else { return };
+    let computing = AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        for (mine, others) in [(b"a", b"b"), (b"b", b"a")] {
+            let (cache, computing) = (elsewhere(&url(&server), leases(SHORT)), &computing);
+            scope.spawn(move || {
+                let value = cache.memoize(mine, |draft| {
+                    computing.fetch_add(1, SeqCst);
+                    eventually("both compute", || computing.load(SeqCst) >= 2);
+                    let other = cache.memoize(others, |draft| draft.write(others))?;
+                    assert_eq!(other.entry.value(), others);
+                    draft.write(mine)
+                });
+                assert_eq!(value.unwrap().entry.value(), mine);
+            });
+        }
+    });
+}
+
+#[test]
+fn begin_and_wait_know_of_another_process_that_computes() {
+    let Some(server) = Running::start(&[]) else { return };
+    let (one, two) = (elsewhere(&url(&server), leases(LONG)), elsewhere(&url(&server), leases(LONG)));
+    let begin = |cache: &Cache| Lease::begin(cache, b"k", 7).unwrap();
+    let soon = Duration::from_millis(30);
+    let Started::Lease(mut lease) = begin(&one) else { panic!("nobody computes it") };
+    assert!(matches!(begin(&two), Started::Busy));
+    assert!(matches!(Lease::wait(&two, b"k", 7, soon).unwrap(), Waited::TimeOut));
+    lease.reserve(1).unwrap()[0] = b'v';
+    assert_eq!(lease.complete().unwrap().origin, Origin::Computed);
+    let Waited::Value(value) = Lease::wait(&two, b"k", 7, soon).unwrap() else { panic!("it is there") };
+    assert_eq!(value.entry.value(), b"v");
+    assert!(matches!(begin(&two), Started::Found(_)));
+
+    one.clear().unwrap();
+    let Started::Lease(lease) = begin(&one) else { panic!("nobody computes it") };
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| Lease::wait(&two, b"k", 7, LONG).unwrap());
+        std::thread::sleep(soon);
+        drop(lease);
+        assert!(matches!(waits.join().unwrap(), Waited::Nobody));
+    });
+    // What was removed by another process while it was computed, is not stored.
+    let Started::Lease(mut lease) = begin(&two) else { panic!("it was given back") };
+    one.remove(b"k").unwrap();
+    lease.reserve(1).unwrap()[0] = b'v';
+    assert_eq!(lease.complete().unwrap().origin, Origin::NotStored(Some(Refusal::Cleared)));
+    assert_eq!(server.ask::<u64>("DBSIZE"), 0);
+    // A thread that ends without a word abandons what it began.
+    std::thread::scope(|scope| {
+        scope.spawn(|| match Lease::begin(&one, b"k", 0).unwrap() {
+            Started::Lease(lease) => std::mem::forget(lease),
+            _ => panic!("nobody computes it"),
+        });
+    });
+    eventually("the lease is back", || matches!(begin(&two), Started::Lease(_)));
+}
+
+/// Runs `child` in a child process; the pid to wait for.
+fn fork(child: impl FnOnce() -> bool) -> libc::pid_t {
+    // SAFETY: the child leaves by `_exit`, and the alarm ends one that hangs. It uses the allocator, which glibc keeps
+    // whole across a fork, and what is tested here.
+    unsafe {
+        match libc::fork() {
+            0 => {
+                libc::alarm(20);
+                let good = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child)).unwrap_or(false);
+                libc::_exit(i32::from(!good))
+            }
+            pid => pid,
+        }
+    }
+}
+
+fn status(pid: libc::pid_t) -> i32 {
+    let mut status = 0;
+    // SAFETY: it waits for a child of ours.
+    assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
+    status
+}
+
+#[test]
+fn a_worker_that_is_killed_delays_the_others_until_its_lease_runs_out() {
+    let Some(server) = Running::start(&[]) else { return };
+    let lease = Duration::from_millis(1500);
+    let cache = elsewhere(&url(&server), leases(lease));
+    let began = Instant::now();
+    let pid = fork(|| {
+        let _ = cache.memoize(b"k", |_| {
+            loop {
+                std::thread::sleep(LONG);
+            }
+        });
+        false
+    });
+    eventually("it computes", || server.ask::<u64>("DBSIZE") == 1);
+    // SAFETY: it is a child of ours.
+    unsafe { libc::kill(pid, libc::SIGKILL) };
+    assert_eq!(status(pid), libc::SIGKILL);
+    let value = cache.memoize(b"k", |draft| draft.write(b"v")).unwrap();
+    assert_eq!(value.origin, Origin::Computed);
+    assert!(began.elapsed() >= lease - Duration::from_millis(100) && began.elapsed() < lease + Duration::from_secs(5));
+}
+
+#[test]
+fn a_child_that_is_forked_while_a_lease_is_held_neither_stores_nor_gives_it_back() {
+    let Some(server) = Running::start(&[]) else { return };
+    let cache = elsewhere(&url(&server), leases(LONG));
+    let mut parent = 0;
+    let mut child = false;
+    let value = cache.memoize(b"k", |draft| {
+        // SAFETY: the child leaves by `_exit` below, and the alarm ends one that hangs; see `fork`.
+        parent = unsafe { libc::fork() };
+        child = parent == 0;
+        if child {
+            // SAFETY: it only sets a timer.
+            unsafe { libc::alarm(20) };
+            return draft.write(b"of the child");
+        }
+        assert_eq!(status(parent), 0);
+        assert_eq!(server.ask::<Vec<String>>("KEYS *").len(), 1);
+        draft.write(b"of the parent")
+    });
+    if child {
+        let good = value.is_ok_and(|value| value.origin == Origin::NotStored(Some(Refusal::Cleared)));
+        // SAFETY: it ends this process.
+        unsafe { libc::_exit(i32::from(!good)) };
+    }
+    let value = value.unwrap();
+    assert_eq!((value.entry.value(), value.origin), (&b"of the parent"[..], Origin::Computed));
+    assert_eq!(cache.get(b"k").unwrap().unwrap().entry.value(), b"of the parent");
+    // And one that gives up in the child.
+    let value = cache.memoize(b"other", |draft| {
+        let pid = fork(|| {
+            let again = cache.memoize(b"other", |_| Err(Error::Callback(1)));
+            again.is_err()
+        });
+        // The child waits for the lease of its parent, as any process does; the alarm ends it.
+        eventually("the child asks", || server.calls("set") >= 4);
+        // SAFETY: it is a child of ours.
+        unsafe { libc::kill(pid, libc::SIGKILL) };
+        status(pid);
+        draft.write(b"v")
+    });
+    assert_eq!(value.unwrap().origin, Origin::Computed);
+}
+
+#[test]
+fn in_a_cluster_the_mice_of_a_system_are_on_one_node_and_leases_beside_their_values() {
+    let Some(cluster) = Cluster::start() else { return };
+    let url = cluster.url(true);
+    let remote = leases(LONG);
+    let (one, two) = (elsewhere(&url, remote), elsewhere(&url, remote));
+    for number in 0..30 {
+        let value = one.memoize(&key(number), |draft| {
+            let other = Lease::begin(&two, &key(number), 1)?;
+            assert!(matches!(other, Started::Busy));
+            draft.write(&key(number))
+        });
+        assert_eq!(value.unwrap().origin, Origin::Computed);
+        assert_eq!(two.get(&key(number)).unwrap().unwrap().entry.value(), key(number));
+    }
+    assert_eq!((one.size().unwrap(), two.remove(&key(3)).unwrap()), (30, true));
+    assert!(cluster.0.iter().all(|node| node.ask::<u64>("DBSIZE") > 0));
+    one.clear().unwrap();
+    assert!(cluster.0.iter().all(|node| node.ask::<u64>("DBSIZE") == 0));
+
+    let config = config(&url);
+    let options = Options { remote, ..Options::default() };
+    let parent = RedisCache::mice(config.clone(), options, &system(), None).unwrap();
+    let child = RedisCache::mice(config.clone(), options, &cut(), Some(&parent)).unwrap();
+    for number in 0..30 {
+        parent.set_mice(&key(number), &record(b"payload")).unwrap().unwrap();
+    }
+    let mut sizes = cluster.0.each_ref().map(|node| node.ask::<u64>("DBSIZE"));
+    sizes.sort();
+    assert_eq!(sizes, [0, 0, 30]);
+    assert_eq!((parent.size().unwrap(), child.size().unwrap()), (30, 30));
+    let keys: Vec<Vec<u8>> = (0..40).map(key).collect();
+    let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+    let fresh = RedisCache::mice(config, options, &system(), None).unwrap();
+    assert_eq!(fresh.get_many(&keys).unwrap().iter().flatten().count(), 30);
+    parent.clear().unwrap();
+    assert_eq!(fresh.size().unwrap(), 0);
+}
+
+#[test]
+fn the_whole_database_survives_damage_failures_and_removals_too() {
+    let Some(mut server) = Running::start(&[]) else { return };
+    let config = config(&url(&server));
+    config.set_redis_whole_database(true);
+    let parent = RedisCache::mice(config.clone(), Options::default(), &system(), None).unwrap();
+    let child = RedisCache::mice(config.clone(), Options::default(), &cut(), Some(&parent)).unwrap();
+    parent.set_mice(&key(1), &record(b"payload")).unwrap().unwrap();
+    assert_eq!(child.get(&key(1)).unwrap().unwrap().origin, Origin::Parent);
+    assert!(parent.remove(&key(1)).unwrap());
+    assert!(child.get(&key(1)).unwrap().is_none() && parent.get(&key(1)).unwrap().is_none());
+    parent.set_mice(&key(1), &record(b"payload")).unwrap().unwrap();
+    let names = server.ask::<Vec<Vec<u8>>>("KEYS *");
+    assert_eq!(names.len(), 1);
+    let cache: Cache = RedisCache::redis(config.clone(), Options::default(), None).unwrap().into();
+    cache.set(&names[0], b"damaged").unwrap().unwrap();
+    assert!(child.get(&key(1)).unwrap().is_none() && parent.get(&key(1)).unwrap().is_none());
+    assert_eq!(parent.stats().unwrap().damaged, 2);
+    server.kill();
+    assert!(child.get(&key(1)).unwrap().is_none());
+    assert_eq!(cache.set(b"k", b"v").unwrap(), Err(Refusal::Server));
+    assert!(cache.clear().is_err());
+    let info = cache.info().unwrap();
+    assert_eq!(info.size, 0);
+}
