@@ -2484,10 +2484,12 @@ phicache_status phicache_lease_abandon(phicache_lease *lease);
  * The live caches that were given a name, from every thread. A cache leaves the registry when its handle is freed. Where a
  * server fails, a list shows what this process has of its cache.
  *
- *     phicache_cache_options options = { .struct_size = sizeof options, .name = "repertoires", .max_bytes = 1 << 30 };
+ *     phicache_cache_options options = { 0 };
  *     phicache_dict_cache *cache;
  *     phicache_registry_item items[16];
  *     size_t count;
+ *     options.struct_size = sizeof options;
+ *     options.name = "repertoires";
  *     if (phicache_dict_cache_new(NULL, &options, &cache) != PHICACHE_OK) return 1;
  *     items[0].struct_size = sizeof items[0];
  *     if (phicache_registry_list(items, 16, &count) == PHICACHE_OK)
