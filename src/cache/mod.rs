@@ -8,7 +8,8 @@
 //! | `dict.rs` | the plain cache, and the one that equal fingerprints share |
 //! | `purview.rs` | lists of purviews, by direction and mechanism |
 //! | `mice.rs` | MICE, which a cut subsystem inherits from its uncut parent |
-//! | `redis.rs` | values at a server, and what of them is kept in this process |
+//! | `redis.rs` | values at a server, which processes share |
+//! | `near.rs` | what of them is kept in this process |
 //! | `remote.rs` | what lies behind that: the keys of one cache at a server, and what its failures mean |
 //! | `names.rs` | what keys are called there |
 //! | `lease.rs` | computing a value without a callback: begin, complete or abandon, wait |
@@ -24,6 +25,7 @@ mod memo;
 mod memoize;
 mod mice;
 mod names;
+mod near;
 mod purview;
 mod redis;
 mod remote;

@@ -10,13 +10,13 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::entries::{Entries, Policy};
 use super::lease::Waited;
 use super::names::Names;
+use super::near::{Kin, Near};
 use super::remote::{Claim, Kept, Remote};
 use super::{Info, Options, Origin, Refusal, Stats, Stored, Value};
 use crate::config::Config;
@@ -25,9 +25,7 @@ use crate::iit::{Mice, Subsystem};
 use crate::key::Fingerprint;
 use crate::redis::Health;
 use crate::store::lock::RwLock;
-use crate::store::{
-    Begin, Draft, EntryRef, First, Flight, Flights, Fresh, Hashed, Inserted, May, Owner, Pinned, Section, Shared, Table,
-};
+use crate::store::{Begin, Draft, Flight, Flights, Fresh, Inserted, May, Owner, Pinned, Section, Shared};
 
 /// How long a caller pauses between two looks at what another process computes: at first, and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
@@ -41,79 +39,6 @@ pub struct RedisCache {
     removals: RwLock<u64>,
     /// Held while a computed value goes to the server: a removal that begins meanwhile waits, and takes it out again.
     landings: RwLock<()>,
-}
-
-/// What a cache keeps in this process.
-#[derive(Default)]
-pub struct Near {
-    /// Whose MICE they are, if they are MICE.
-    kin: Option<Kin>,
-}
-
-/// The place of a MICE cache among others.
-struct Kin {
-    subsystem: Subsystem,
-    /// Whose MICE a cut subsystem takes over where the cut does not damage them.
-    parent: Option<Shared<RedisCache>>,
-    /// A cleared child inherits no more.
-    detached: AtomicBool,
-}
-
-impl Kin {
-    fn is_cut(&self) -> bool {
-        self.subsystem.cut().is_some()
-    }
-
-    /// Whose MICE are inherited.
-    #[inline]
-    fn parent(&self) -> Option<&RedisCache> {
-        self.parent.as_deref().filter(|_| !self.detached.load(Ordering::Acquire))
-    }
-
-    /// Whether a record of the uncut system holds under the cut.
-    #[inline]
-    fn keeps(&self, record: &[u8]) -> bool {
-        let mice = Mice::read(record);
-        mice.is_ok_and(|mice| !self.subsystem.damages(mice.direction, mice.mechanism, mice.purview))
-    }
-}
-
-impl Policy for Near {
-    fn check(&self, value: &[u8]) -> Result<()> {
-        match self.kin {
-            Some(_) => Mice::read_checked(value).map(drop),
-            None => Ok(()),
-        }
-    }
-
-    fn refuses(&self, _value: &[u8], _config: &Config) -> Option<Refusal> {
-        self.kin.as_ref().filter(|kin| kin.is_cut()).map(|_| Refusal::Cut)
-    }
-
-    #[inline(always)]
-    fn inherited<'s>(&self, section: &'s Section, key: &Hashed) -> Option<EntryRef<'s>> {
-        let kin = self.kin.as_ref()?;
-        let found = kin.parent()?.near.table().find(section, key);
-        found.filter(|entry| kin.keeps(entry.value()))
-    }
-
-    #[inline(always)]
-    fn inherited_first<'s>(&self, section: &'s Section, key: &[u8]) -> First<'s> {
-        let Some(kin) = &self.kin else { return First::Missing };
-        let Some(parent) = kin.parent() else { return First::Missing };
-        match parent.near.table().find_first(section, key) {
-            First::Found(entry) if kin.keeps(entry.value()) => First::Found(entry),
-            _ => First::Unclear,
-        }
-    }
-
-    fn clear(&self, own: &Table) -> Result<()> {
-        own.clear();
-        if let Some(kin) = &self.kin {
-            kin.detached.store(true, Ordering::Release);
-        }
-        Ok(())
-    }
 }
 
 impl RedisCache {
@@ -143,8 +68,7 @@ impl RedisCache {
         let remote = Remote::new(place.server, Names::mice(place.namespace, subsystem), options.remote);
         // An uncut subsystem has the names of its parent: it finds there all that the parent does.
         let parent = parent.filter(|_| subsystem.cut().is_some() || remote.is_whole()).cloned();
-        let kin = Kin { subsystem: subsystem.clone(), parent, detached: AtomicBool::new(false) };
-        Self::new(remote, Near { kin: Some(kin) }, config, options)
+        Self::new(remote, Near { kin: Some(Kin::new(subsystem, parent)) }, config, options)
     }
 
     fn new(remote: Remote, near: Near, config: Arc<Config>, options: Options) -> Result<Shared<Self>> {

@@ -1,0 +1,88 @@
+//! What a cache at a server keeps in this process: nothing, or the MICE of an uncut system, which its cuts look into.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::Refusal;
+use super::entries::Policy;
+use super::redis::RedisCache;
+use crate::config::Config;
+use crate::error::Result;
+use crate::iit::{Mice, Subsystem};
+use crate::store::{EntryRef, First, Hashed, Section, Shared, Table};
+
+/// What a cache keeps in this process.
+#[derive(Default)]
+pub struct Near {
+    /// Whose MICE they are, if they are MICE.
+    pub(super) kin: Option<Kin>,
+}
+
+/// The place of a MICE cache among others.
+pub(super) struct Kin {
+    pub(super) subsystem: Subsystem,
+    /// Whose MICE a cut subsystem takes over where the cut does not damage them.
+    parent: Option<Shared<RedisCache>>,
+    /// A cleared child inherits no more.
+    detached: AtomicBool,
+}
+
+impl Kin {
+    pub(super) fn new(subsystem: &Subsystem, parent: Option<Shared<RedisCache>>) -> Self {
+        Kin { subsystem: subsystem.clone(), parent, detached: AtomicBool::new(false) }
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        self.subsystem.cut().is_some()
+    }
+
+    /// Whose MICE are inherited.
+    #[inline]
+    pub(super) fn parent(&self) -> Option<&RedisCache> {
+        self.parent.as_deref().filter(|_| !self.detached.load(Ordering::Acquire))
+    }
+
+    /// Whether a record of the uncut system holds under the cut.
+    #[inline]
+    pub(super) fn keeps(&self, record: &[u8]) -> bool {
+        let mice = Mice::read(record);
+        mice.is_ok_and(|mice| !self.subsystem.damages(mice.direction, mice.mechanism, mice.purview))
+    }
+}
+
+impl Policy for Near {
+    fn check(&self, value: &[u8]) -> Result<()> {
+        match self.kin {
+            Some(_) => Mice::read_checked(value).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    fn refuses(&self, _value: &[u8], _config: &Config) -> Option<Refusal> {
+        self.kin.as_ref().filter(|kin| kin.is_cut()).map(|_| Refusal::Cut)
+    }
+
+    #[inline(always)]
+    fn inherited<'s>(&self, section: &'s Section, key: &Hashed) -> Option<EntryRef<'s>> {
+        let kin = self.kin.as_ref()?;
+        let found = kin.parent()?.near().table().find(section, key);
+        found.filter(|entry| kin.keeps(entry.value()))
+    }
+
+    #[inline(always)]
+    fn inherited_first<'s>(&self, section: &'s Section, key: &[u8]) -> First<'s> {
+        let Some(kin) = &self.kin else { return First::Missing };
+        let Some(parent) = kin.parent() else { return First::Missing };
+        match parent.near().table().find_first(section, key) {
+            First::Found(entry) if kin.keeps(entry.value()) => First::Found(entry),
+            _ => First::Unclear,
+        }
+    }
+
+    fn clear(&self, own: &Table) -> Result<()> {
+        own.clear();
+        if let Some(kin) = &self.kin {
+            kin.detached.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+}
