@@ -162,6 +162,7 @@ const LONGEST_MS: u64 = 3_600_000;
 ///
 /// @param cache  A cache in Redis, as any cache.
 /// @param out    The figures; `struct_size` is set by the caller.
+/// @return OK; ERROR_INVALID_HANDLE for a cache that is not in Redis.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cache_redis_health(
     cache: *mut phicache_cache,

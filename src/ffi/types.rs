@@ -217,10 +217,10 @@ pub struct phicache_cache_options {
     /// The most bytes the cache may hold in this process, overhead included; 0 for no limit beside the memory's. A value
     /// that replaces another needs room beside it.
     pub max_bytes: u64,
-    /// For caches in Redis: after how many milliseconds the server forgets a value; 0 is never.
+    /// For caches in Redis: after how many milliseconds the server forgets a value, at most 10^14; 0 is never.
     pub ttl_ms: u64,
-    /// For caches in Redis: how many milliseconds a process may take to compute a value before another computes it too;
-    /// 0 lets every process compute. See "Redis cache".
+    /// For caches in Redis: how many milliseconds a process may take to compute a value before another computes it too, at
+    /// most 10^14; 0 lets every process compute. See "Redis cache".
     pub lease_ms: u64,
     /// For caches in Redis: whether a server that fails is ERROR_REDIS; 0 makes it a miss that is counted.
     pub server_errors: i32,

@@ -43,15 +43,16 @@ impl Section {
         }
     }
 
-    /// Begins a section as [`Section::enter`] does, where the thread is ready for it by a plain store; the caller is in no
-    /// other section.
+    /// Begins a section as [`Section::enter`] does, where that takes a plain store and this thread is in no other.
     #[inline(always)]
     pub fn enter_quickly() -> Option<Self> {
         let record = own()?;
-        if !record.ready.load(Ordering::Relaxed) {
+        if !record.light.load(Ordering::Relaxed) {
             return None;
         }
-        debug_assert_eq!(record.epoch.load(Ordering::Relaxed), 0);
+        if record.epoch.load(Ordering::Relaxed) != 0 {
+            return None;
+        }
         record.epoch.store(global().epoch.load(Ordering::Acquire), Ordering::Release);
         // As in `begin`, which knows of other barriers too.
         compiler_fence(Ordering::SeqCst);
@@ -156,7 +157,6 @@ pub fn open() -> Result<()> {
     let open = record.open.load(Ordering::Relaxed);
     if open == 0 {
         begin(record);
-        record.ready.store(false, Ordering::Relaxed);
     }
     record.open.store(open + 1, Ordering::Relaxed);
     Ok(())
@@ -188,7 +188,6 @@ pub fn close() -> Result<()> {
     record.open.store(open, Ordering::Relaxed);
     if open == 0 {
         record.epoch.store(0, Ordering::Release);
-        record.ready.store(barrier::is_light(), Ordering::Relaxed);
     }
     Ok(())
 }

@@ -24,8 +24,8 @@ pub struct Record {
     pub(super) epoch: AtomicU64,
     /// Sections that the caller has opened: a number that only the owner uses.
     pub(super) open: AtomicU32,
-    /// The owner may begin a section by a plain store: none is open, and no fence is needed. Only the owner uses it.
-    pub(super) ready: AtomicBool,
+    /// The owner needs no fence where it begins a section. Only the owner uses it.
+    pub(super) light: AtomicBool,
     /// Where the owner looks first for an empty slot.
     pub(super) next_slot: AtomicU32,
     id: u32,
@@ -43,7 +43,7 @@ impl Record {
         Record {
             epoch: AtomicU64::new(0),
             open: AtomicU32::new(0),
-            ready: AtomicBool::new(false),
+            light: AtomicBool::new(false),
             next_slot: AtomicU32::new(0),
             id,
             slots: [const { AtomicPtr::new(ptr::null_mut()) }; PINS],
@@ -75,7 +75,6 @@ impl Record {
     fn leave(&self) {
         self.epoch.store(0, Ordering::Release);
         self.open.store(0, Ordering::Relaxed);
-        self.ready.store(false, Ordering::Relaxed);
         self.in_use.store(false, Ordering::Release);
     }
 }
@@ -195,7 +194,7 @@ pub(super) fn claim() -> Claimed {
     super::reclaim::barrier::prepare();
     match global.claim() {
         Some(record) if tls::get().is_null() && tls::leave_at_exit() => {
-            record.ready.store(super::reclaim::barrier::is_light(), Ordering::Relaxed);
+            record.light.store(super::reclaim::barrier::is_light(), Ordering::Relaxed);
             tls::set(record);
             Claimed::Own(record)
         }
