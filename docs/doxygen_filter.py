@@ -3,7 +3,7 @@
 
 Of phicache.h the introduction becomes the file's description and each section a group; the header is to be read from top to
 bottom, so these comments are plain ones there. Of the C++ headers what lies in `detail`, and is nobody's business, is left
-out, and a description that points to another says in which form.
+out, and a description that points to another says in which form. Of the pages what points out of the reference becomes text.
 """
 import re
 import sys
@@ -29,4 +29,9 @@ elif sys.argv[1].endswith(".hpp"):
     text = re.sub(r"/// @copydoc (\w+)\n(\s*(?:template <.*>\s*)?(?:inline )?expected<)",
                   r"/// As `\1`; an error is returned, not thrown.\n\2", text)
     text = re.sub(r"/// @copydoc (\w+)", r"/// As `\1`.", text)
+elif sys.argv[1].endswith(".md"):
+    pages = re.findall(r"[\w-]+\.md", re.search(r"^INPUT .*", open("docs/Doxyfile", encoding="utf-8").read(), re.M).group(0))
+    # What stands elsewhere is named, and not linked.
+    text = re.sub(r"\[([^]]+)\]\(((?!https?:)[^)]+)\)",
+                  lambda link: link.group(0) if link.group(2).split("/")[-1] in pages else link.group(1), text)
 sys.stdout.write(text)

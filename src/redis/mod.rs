@@ -66,6 +66,8 @@ pub use database::Keyspace;
 pub use endpoint::{Address, Backoff, Endpoint, Secret, Tls};
 pub use failure::{Answer, Cause, Failure};
 pub use lease::Token;
+#[cfg(fuzzing)]
+pub use reply::{Fault, Found, Inbox};
 pub use reply::{LONGEST_VALUE, Place};
 pub use server::{Server, Store};
 pub use tally::Health;
