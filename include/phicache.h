@@ -391,11 +391,11 @@ typedef struct phicache_cache_options {
      * that replaces another needs room beside it.
      */
     uint64_t max_bytes;
-    /** For caches in Redis: after how many milliseconds the server forgets a value; 0 is never. */
+    /** For caches in Redis: after how many milliseconds the server forgets a value, at most 10^14; 0 is never. */
     uint64_t ttl_ms;
     /**
-     * For caches in Redis: how many milliseconds a process may take to compute a value before another computes it too;
-     * 0 lets every process compute. See "Redis cache".
+     * For caches in Redis: how many milliseconds a process may take to compute a value before another computes it too, at
+     * most 10^14; 0 lets every process compute. See "Redis cache".
      */
     uint64_t lease_ms;
     /** For caches in Redis: whether a server that fails is ERROR_REDIS; 0 makes it a miss that is counted. */
@@ -1542,6 +1542,7 @@ phicache_status phicache_redis_ping(phicache_config *config, uint64_t timeout_ms
  *
  * @param cache  A cache in Redis, as any cache.
  * @param out    The figures; `struct_size` is set by the caller.
+ * @return OK; ERROR_INVALID_HANDLE for a cache that is not in Redis.
  */
 phicache_status phicache_cache_redis_health(phicache_cache *cache, phicache_redis_health *out);
 
