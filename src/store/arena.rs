@@ -216,8 +216,10 @@ pub(super) struct Arena {
 }
 
 struct Inner {
-    /// All chunks; the first is carved from, unless it is large.
+    /// All chunks: first those from the process's allocator, then those from the system. Leak checkers follow pointers from
+    /// the one to the other, and not the other way round.
     chunks: *mut Chunk,
+    last: *mut Chunk,
     carving: *mut Chunk,
     /// The size of the next.
     next_size: usize,
@@ -230,7 +232,13 @@ unsafe impl Send for Inner {}
 
 impl Default for Inner {
     fn default() -> Self {
-        Inner { chunks: ptr::null_mut(), carving: ptr::null_mut(), next_size: FIRST_CHUNK, free: None }
+        Inner {
+            chunks: ptr::null_mut(),
+            last: ptr::null_mut(),
+            carving: ptr::null_mut(),
+            next_size: FIRST_CHUNK,
+            free: None,
+        }
     }
 }
 
@@ -240,12 +248,20 @@ impl Inner {
     unsafe fn link(&mut self, chunk: *mut Chunk) {
         // SAFETY: the caller's promise; chunks in the list are alive.
         unsafe {
-            (*chunk).next = self.chunks;
-            if let Some(first) = self.chunks.as_mut() {
-                first.previous = chunk;
+            let (previous, next) = match (*chunk).size < MAPPED {
+                true => (ptr::null_mut(), self.chunks),
+                false => (self.last, ptr::null_mut()),
+            };
+            ((*chunk).previous, (*chunk).next) = (previous, next);
+            match previous.as_mut() {
+                Some(previous) => previous.next = chunk,
+                None => self.chunks = chunk,
+            }
+            match next.as_mut() {
+                Some(next) => next.previous = chunk,
+                None => self.last = chunk,
             }
         }
-        self.chunks = chunk;
     }
 
     /// # Safety
@@ -258,8 +274,9 @@ impl Inner {
                 Some(previous) => previous.next = next,
                 None => self.chunks = next,
             }
-            if let Some(next) = next.as_mut() {
-                next.previous = previous;
+            match next.as_mut() {
+                Some(next) => next.previous = previous,
+                None => self.last = previous,
             }
             (*chunk).attached.store(false, Ordering::Relaxed);
         }

@@ -18,6 +18,9 @@ use super::thread::{Record, global, with};
 const THINGS: usize = if cfg!(shuttle) { 1 } else { 256 };
 const BYTES: u64 = 256 << 10;
 
+/// A part of a table that takes so much is worth a barrier of its own.
+const LARGE_PART: u64 = 64 << 10;
+
 /// The first field of whatever is retired besides entries: parts of tables.
 pub(super) struct Husk {
     next: *mut Husk,
@@ -183,7 +186,7 @@ impl Default for Retired {
 /// The entry was taken out of its table, whose share in it was counted ([`Header::count_table`]) and is handed over.
 pub(super) unsafe fn retire_entry(entry: *mut Header) {
     // SAFETY: the caller's promise.
-    retire(|pile| unsafe { pile.push_entry(entry) });
+    retire(false, |pile| unsafe { pile.push_entry(entry) });
 }
 
 /// Retires a part of a table that takes about `bytes`, with what it holds.
@@ -195,11 +198,12 @@ pub(super) unsafe fn retire_husk(husk: *mut Husk, bytes: u64, bury: Bury) {
     unsafe {
         (*husk).bytes = bytes;
         (*husk).bury = bury;
-        retire(|pile| pile.push_husk(husk));
+        retire(bytes >= LARGE_PART, |pile| pile.push_husk(husk));
     }
 }
 
-fn retire(push: impl FnOnce(&mut Pile)) {
+/// Puts something on this thread's pile, which is sorted `at_once` or when it is full.
+fn retire(at_once: bool, push: impl FnOnce(&mut Pile)) {
     with(|record| {
         let mut retired = record.retired.lock();
         push(&mut retired.fresh);
@@ -207,7 +211,7 @@ fn retire(push: impl FnOnce(&mut Pile)) {
         record.retired_bytes.store(bytes.max(1), Ordering::Relaxed);
         let full = retired.fresh.things >= THINGS || retired.fresh.bytes >= BYTES;
         drop(retired);
-        if full {
+        if full || at_once {
             sort(record);
         }
     });
