@@ -160,7 +160,13 @@ pub(super) fn get_mice(
         return None;
     }
     let (out_mice, out, key) = (place(out_mice)?, place(out)?, ordinary(key)?);
-    match mice_cache(cache)?.get_quickly(key)? {
+    let found = match &live::<CacheHandle, _>(cache)?.cache {
+        Cache::Mice(cache) => cache.get_quickly(key)?,
+        // What is not near has to be asked for.
+        Cache::Redis(cache) if cache.is_mice() => Some(cache.near().hit_quickly(key)?),
+        _ => return None,
+    };
+    match found {
         Some(value) => {
             out_mice.write(Mice::read_kept(value.entry.value())?.into());
             out.write(value.into());
