@@ -77,6 +77,13 @@ set_tests_properties(consumer.panic.python PROPERTIES FIXTURES_REQUIRED installe
 add_test(NAME consumer.loaded.python
          COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/consumers/loaded.py" "${installed_library}")
 set_tests_properties(consumer.loaded.python PROPERTIES FIXTURES_REQUIRED installed)
+add_executable(loaded consumers/loaded.c)
+set_target_properties(loaded PROPERTIES C_STANDARD 11 C_STANDARD_REQUIRED ON)
+target_compile_options(loaded PRIVATE ${phicache_warnings})
+target_include_directories(loaded PRIVATE "${PROJECT_SOURCE_DIR}/include")
+target_link_libraries(loaded PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
+add_test(NAME consumer.loaded.c COMMAND loaded "${installed_library}")
+set_tests_properties(consumer.loaded.c PROPERTIES FIXTURES_REQUIRED installed)
 if(PHICACHE_JULIA)
   add_test(NAME consumer.panic.julia
            COMMAND ${PHICACHE_JULIA} --startup-file=no "${CMAKE_CURRENT_SOURCE_DIR}/consumers/panic.jl"
