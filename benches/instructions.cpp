@@ -26,6 +26,12 @@ struct Key {
 
 Key key(std::uint64_t number) { return {{number * 0x9e3779b97f4a7c15, number}}; }
 
+// What every caller does with a status.
+template <class Held>
+void must(const Held &held) {
+    if (!held) std::abort();
+}
+
 struct World {
     std::vector<Key> keys;
     std::vector<MiceKey> mice_keys;
@@ -34,8 +40,13 @@ struct World {
     Mice parent = new_mice(uncut.get(), nullptr), closed = new_mice(cut.get(), nullptr);
     Mice child = new_mice(cut.get(), parent.get());
     phicache_cache *view = nullptr;
-    // The same entries behind phicache.hpp, which is to cost nothing over the C call.
-    phicache::dict_cache face;
+    // What phicache.hpp costs over the C call: one entry, which is found at the first look in any process.
+    phicache::dict_cache one;
+    phicache::mice_cache one_mice{
+        phicache::subsystem(phicache::fingerprint(), std::vector<std::int32_t>(NODES), phicache::node_set::first(NODES))};
+    phicache::cache one_view = one;
+    phicache::memo<double(double, double)> memo{[](double p, double q) { return p < q ? q - p : p - q; }};
+    phicache::key arguments;
 
     World() {
         expect(PHICACHE_OK, phicache_dict_cache_as_cache(dict.get(), &view));
@@ -44,12 +55,19 @@ struct World {
         for (std::uint64_t number = 0; number < ENTRIES; number++) {
             keys.push_back(key(number));
             expect(PHICACHE_OK, phicache_dict_cache_set(dict.get(), keys.back().bytes(), {VALUE, VALUE_LEN}));
-            expect(PHICACHE_OK, phicache_dict_cache_set(face.handle(), keys.back().bytes(), {VALUE, VALUE_LEN}));
             mice_keys.emplace_back(number + 1);
             const phicache_mice record = mice(number + 1, 0.5);
             expect(PHICACHE_OK, phicache_mice_cache_set(parent.get(), mice_keys.back().bytes(), &record));
+            if (number > 0) continue;
+            must(memo(0.25, 0.75) == 0.5);
+            expect(PHICACHE_OK, phicache_dict_cache_set(one.handle(), keys.back().bytes(), {VALUE, VALUE_LEN}));
+            expect(PHICACHE_OK, phicache_mice_cache_set(one_mice.handle(), mice_keys.back().bytes(), &record));
         }
     }
+};
+
+struct Value {
+    std::uint8_t bytes[VALUE_LEN];
 };
 
 std::int32_t compute(void *, void *, phicache_bytes, phicache_result *) { std::abort(); }
@@ -115,19 +133,6 @@ const Work WORKS[] = {
                                                          nullptr, &value, nullptr));
          phicache_value_release(&value);
      }},
-    {"C++: hit and release",
-     [](World &world, std::size_t place) {
-         if (!world.face.get(world.keys[place].bytes())) std::abort();
-     }},
-    {"C++: contains",
-     [](World &world, std::size_t place) {
-         if (!world.face.contains(world.keys[place].bytes())) std::abort();
-     }},
-    {"C++: memoize on a hit",
-     [](World &world, std::size_t place) {
-         if (world.face.memoize(world.keys[place].bytes(), [](phicache::result &) { std::abort(); }).size() != VALUE_LEN)
-             std::abort();
-     }},
     {"set, over a value",
      [](World &world, std::size_t place) {
          expect(PHICACHE_OK, phicache_dict_cache_set(world.dict.get(), world.keys[place].bytes(), {VALUE, VALUE_LEN}));
@@ -149,6 +154,88 @@ const Work WORKS[] = {
      }},
     {"MICE hit and release", [](World &world, std::size_t place) { get_mice(world.parent.get(), world.mice_keys[place]); }},
     {"MICE hit in a child", [](World &world, std::size_t place) { get_mice(world.child.get(), world.mice_keys[place]); }},
+    {"one entry, C: hit",
+     [](World &world, std::size_t) {
+         phicache_value value;
+         must(PHICACHE_OK == phicache_dict_cache_get(world.one.handle(), world.keys[0].bytes(), &value));
+         phicache_value_release(&value);
+     }},
+    {"C++: hit",
+     [](World &world, std::size_t) { must(world.one.get(world.keys[0].bytes())); }},
+    {"C++: hit, try_get",
+     [](World &world, std::size_t) {
+         const phicache::expected<std::optional<phicache::value>> found = world.one.try_get(world.keys[0].bytes());
+         must(found && *found);
+     }},
+    {"one entry, C: miss",
+     [](World &world, std::size_t) {
+         phicache_value value;
+         must(PHICACHE_MISS == phicache_dict_cache_get(world.one.handle(), world.keys[1].bytes(), &value));
+     }},
+    {"C++: miss",
+     [](World &world, std::size_t) { must(!world.one.get(world.keys[1].bytes())); }},
+    {"one entry, C: copied hit",
+     [](World &world, std::size_t) {
+         Value value;
+         std::size_t len;
+         must(PHICACHE_OK == phicache_dict_cache_get_into(world.one.handle(), world.keys[0].bytes(),
+                                                          reinterpret_cast<std::uint8_t *>(&value), sizeof value, &len));
+         must(len == sizeof value);
+     }},
+    {"C++: copied hit, get<T>",
+     [](World &world, std::size_t) { must(world.one.get<Value>(world.keys[0].bytes())); }},
+    {"one entry, C: contains",
+     [](World &world, std::size_t) { must(PHICACHE_OK == phicache_dict_cache_contains(world.one.handle(), world.keys[0].bytes())); }},
+    {"C++: contains",
+     [](World &world, std::size_t) { must(world.one.contains(world.keys[0].bytes())); }},
+    {"one entry, C: memoize on a hit",
+     [](World &world, std::size_t) {
+         phicache_value value;
+         must(PHICACHE_OK == phicache_dict_cache_memoize(world.one.handle(), world.keys[0].bytes(), compute,
+                                                         nullptr, nullptr, &value, nullptr));
+         phicache_value_release(&value);
+     }},
+    {"C++: memoize on a hit",
+     [](World &world, std::size_t) {
+         world.one.memoize(world.keys[0].bytes(), [](phicache::result &) { std::abort(); });
+     }},
+    {"C++: memoize on a hit, try_memoize",
+     [](World &world, std::size_t) { must(world.one.try_memoize(world.keys[0].bytes(), [](phicache::result &) { std::abort(); })); }},
+    {"one entry, C: MICE hit",
+     [](World &world, std::size_t) {
+         phicache_mice found;
+         found.struct_size = sizeof found;
+         phicache_value value;
+         must(PHICACHE_OK ==
+              phicache_mice_cache_get(world.one_mice.handle(), world.mice_keys[0].bytes(), &found, &value));
+         phicache_value_release(&value);
+     }},
+    {"C++: MICE hit",
+     [](World &world, std::size_t) { must(world.one_mice.get(world.mice_keys[0].bytes())); }},
+    {"one entry, C: hit in place",
+     [](World &world, std::size_t) {
+         phicache_bytes value;
+         must(PHICACHE_OK == phicache_read_begin());
+         must(PHICACHE_OK == phicache_cache_read(world.one_view.handle(), world.keys[0].bytes(), &value));
+         must(PHICACHE_OK == phicache_read_end());
+     }},
+    {"C++: hit in place",
+     [](World &world, std::size_t) {
+         const phicache::read_section section;
+         must(section.get(world.one_view, world.keys[0].bytes()));
+     }},
+    {"one entry, C: call of a memo",
+     [](World &world, std::size_t) {
+         phicache_key *key = world.arguments.handle();
+         phicache_value value;
+         must(PHICACHE_OK == phicache_key_reset(key));
+         must(PHICACHE_OK == phicache_key_add_double(key, 0.25));
+         must(PHICACHE_OK == phicache_key_add_double(key, 0.75));
+         must(PHICACHE_OK == phicache_memo_call(world.memo.handle(), key, nullptr, &value, nullptr));
+         must(value.len == sizeof(double));
+         phicache_value_release(&value);
+     }},
+    {"C++: call of a memo", [](World &world, std::size_t) { must(world.memo(0.25, 0.75) == 0.5); }},
     {"new and free", [](World &, std::size_t) { new_dict(nullptr); }},
     {"child new and free", [](World &world, std::size_t) { new_mice(world.cut.get(), world.parent.get()); }},
     {"repertoire key",

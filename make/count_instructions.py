@@ -4,8 +4,8 @@
     count_instructions.py BUILD
 
 Compiles benches/instructions.cpp against the shared library in BUILD and runs each of its works under valgrind's callgrind
-with two lengths; the difference is free of everything but the operation and the loop around it. valgrind comes from the
-PATH or from apt.
+with two lengths; the difference is free of everything but the operation and the loop around it. Works of the C++ face
+follow the same work in C, and are told by what they cost over it. valgrind comes from the PATH or from apt.
 """
 
 import re
@@ -44,12 +44,16 @@ def main():
         subprocess.run(["c++", "-std=c++17", "-O2", f"-I{TOP / 'include'}", TOP / "benches/instructions.cpp", "-o", program,
                         f"-L{build}", f"-Wl,-rpath,{build}", "-lphicache"], check=True)
         works = subprocess.run([program], check=True, capture_output=True, text=True).stdout.splitlines()
-        print(f"{'instructions of one operation':34}{'':8}without the loop")
-        loop = None
+        print(f"{'instructions of one operation':38}{'':8}without the loop    over C")
+        loop = in_c = None
         for work in works:
             each = (executed(program, work, LONG, folder) - executed(program, work, SHORT, folder)) / (LONG - SHORT)
             loop = each if loop is None else loop
-            print(f"{work:34}{each:8.1f}{each - loop:10.1f}", flush=True)
+            if work.startswith("C++:"):
+                over = f"{each - in_c:+10.1f}"
+            else:
+                in_c, over = each, ""
+            print(f"{work:38}{each:8.1f}{each - loop:18.1f}{over}", flush=True)
 
 
 if __name__ == "__main__":

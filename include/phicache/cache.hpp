@@ -160,32 +160,46 @@ template <class Cache>
 class byte_cache : public keyed<Cache> {
 public:
     /// The key's value, pinned in place; nothing on a miss.
-    std::optional<value> get(bytes key) const {
-        std::optional<value> found;
-        detail::require(look_up(key, found));
-        return found;
-    }
+    std::optional<value> get(bytes key) const { return detail::look_up<value>(asking(key)); }
     /// @copydoc get
-    expected<std::optional<value>> try_get(bytes key) const {
-        expected<std::optional<value>> found(std::in_place);
-        if (const phicache_status code = look_up(key, *found); code < 0) found = failure(code);
-        return found;
-    }
+    expected<std::optional<value>> try_get(bytes key) const { return detail::try_look_up<value>(asking(key)); }
 
     /// The key's value as a T (trivially copyable, std::vector or std::string), copied; nothing on a miss. For a
     /// trivially copyable T this is the fastest lookup there is. A value of another size is an error.
     template <class T>
     std::optional<T> get(bytes key) const {
-        std::optional<T> found;
-        if (const phicache_status code = look_up(key, found); code < 0) detail::raise(copy_failure(code));
-        return found;
+        if constexpr (is_made_of_copying<T>) {
+            phicache_status code;
+            std::optional<T> found(std::in_place, copying<T>{this->raw(), key, code});
+            if (code != PHICACHE_OK) {
+                if (code < 0) detail::raise(copy_failure(code));
+                found.reset();
+            }
+            return found;
+        } else {
+            const std::optional<value> pinned = get(key);
+            return pinned ? std::optional<T>(pinned->as<T>()) : std::nullopt;
+        }
     }
     /// @copydoc get
     template <class T>
     expected<std::optional<T>> try_get(bytes key) const {
-        expected<std::optional<T>> found(std::in_place);
-        if (const phicache_status code = look_up(key, *found); code < 0) found = copy_failure(code);
-        return found;
+        if constexpr (is_made_of_copying<T>) {
+            phicache_status code;
+            expected<std::optional<T>> found(std::in_place, std::in_place, copying<T>{this->raw(), key, code});
+            if (code != PHICACHE_OK) {
+                if (code < 0) return copy_failure(code);
+                found->reset();
+            }
+            return found;
+        } else {
+            const expected<std::optional<value>> pinned = try_get(key);
+            if (!pinned) return pinned.error();
+            if (!*pinned) return std::optional<T>();
+            expected<T> copied = (*pinned)->try_as<T>();
+            if (!copied) return copied.error();
+            return std::optional<T>(std::move(*copied));
+        }
     }
 
     /// Stores a copy of the content (whatever makes `bytes`, or a trivially copyable object) under the key, over an
@@ -207,20 +221,14 @@ public:
     /// see `value::refusal`.
     template <class Compute>
     value memoize(bytes key, Compute&& compute) {
-        value made;
         Loan<Compute> loan{compute};
-        const phicache_status code = borrow(key, loan, made);
-        if (code < 0) detail::raise(loan.after.settle(code));
-        return made;
+        return detail::make<value>(loan.after, borrowing(key, loan));
     }
     /// @copydoc memoize
     template <class Compute>
     expected<value> try_memoize(bytes key, Compute&& compute) {
-        expected<value> made(std::in_place);
         Loan<Compute> loan{compute};
-        const phicache_status code = borrow(key, loan, *made);
-        if (code < 0) made = loan.after.settle(code);
-        return made;
+        return detail::try_make<value>(loan.after, borrowing(key, loan));
     }
     /// The same, the value copied as a T.
     template <class T, class Compute>
@@ -251,40 +259,38 @@ private:
     template <class Compute>
     using Loan = detail::loan<detail::write_bytes, std::remove_reference_t<Compute>>;
 
-    // C writes where the caller will read: no value is copied on a hit. Left to themselves, compilers inline this or
-    // not by the weather.
-    [[gnu::always_inline]] inline phicache_status look_up(bytes key, std::optional<value>& found) const {
-        const phicache_status code = detail::c_get(this->raw(), key, found.emplace().out());
-        if (code != PHICACHE_OK) found.reset();
-        return code;
+    auto asking(bytes key) const noexcept {
+        return [cache = this->raw(), key](phicache_value* out) { return detail::c_get(cache, key, out); };
     }
+    template <class Lent>
+    auto borrowing(bytes key, Lent& loan) noexcept {
+        return [cache = this->raw(), key, &loan](phicache_value* out) {
+            return detail::c_memoize(cache, key, &Lent::compute, &loan, out);
+        };
+    }
+    /// Plain types; but not those that are made of anything, as they would be made of `copying` itself.
     template <class T>
-    [[gnu::always_inline]] inline phicache_status look_up(bytes key, std::optional<T>& found) const {
-        if constexpr (detail::is_plain_object<T>) {
+    static constexpr bool is_made_of_copying = detail::is_plain_object<T> && !std::is_constructible_v<T, detail::filled_by_c>;
+
+    /// Becomes the key's value as a T: an optional that is made of this has C copy straight to where the caller will read.
+    template <class T>
+    struct copying {
+        decltype(std::declval<const Cache&>().handle()) cache;
+        bytes key;
+        phicache_status& code;
+
+        operator T() const {
             static_assert(std::is_default_constructible_v<T>, "a type to be read needs a default constructor");
-            std::size_t len = 0;
-            phicache_status code =
-                detail::c_get_into(this->raw(), key, std::addressof(found.emplace()), sizeof(T), &len);
+            T object;
+            std::size_t len;
+            code = detail::c_get_into(cache, key, std::addressof(object), sizeof(T), &len);
             if (code == PHICACHE_OK && len != sizeof(T)) code = PHICACHE_ERROR_BUFFER_TOO_SMALL;
-            if (code != PHICACHE_OK) found.reset();
-            return code;
-        } else {
-            value pinned;
-            const phicache_status code = detail::c_get(this->raw(), key, pinned.out());
-            if (code != PHICACHE_OK) return code;
-            expected<T> copy = pinned.try_as<T>();
-            if (!copy) return PHICACHE_ERROR_BUFFER_TOO_SMALL;
-            found = std::move(*copy);
-            return code;
+            return object;
         }
-    }
+    };
     /// Why a value could not be copied as the type asked for.
     static failure copy_failure(phicache_status code) noexcept {
         return code == PHICACHE_ERROR_BUFFER_TOO_SMALL ? detail::wrong_size() : failure(code);
-    }
-    template <class Lent>
-    phicache_status borrow(bytes key, Lent& loan, value& made) {
-        return detail::c_memoize(this->raw(), key, &Lent::compute, &loan, made.out());
     }
 };
 

@@ -99,9 +99,15 @@ struct write_bytes {
     }
 };
 
-/// What a caller's function left behind when it did not succeed; lives in the frame of the call.
+/// What a caller's function left behind when it failed; lives in the frame of the call. It is empty, and costs nothing,
+/// until then: C answers ERROR_CALLBACK when the function has failed, and only then.
 class aftermath {
 public:
+    aftermath() noexcept {}
+    aftermath(const aftermath&) = delete;
+    aftermath& operator=(const aftermath&) = delete;
+    ~aftermath() {}
+
     /// Runs `function()` or `function(result&)` and stores what it returns by `Writer`'s rule. What goes wrong is kept
     /// here, and C gets a code; no exception passes.
     template <class Writer, class Function>
@@ -111,7 +117,8 @@ public:
         try {
             return keep(produce<Writer>(out, function));
         } catch (...) {
-            thrown_ = std::current_exception();
+            new (&thrown_) std::exception_ptr(std::current_exception());
+            threw_ = true;
             return 1;
         }
 #else
@@ -119,19 +126,33 @@ public:
 #endif
     }
 
-    /// After C has answered with an error: rethrows what the function threw, or tells why the call failed.
-    failure settle(phicache_status code) {
+    // After C has answered with an error. These are kept out of the way of those who succeed.
+
+    /// Rethrows what the function threw.
+    [[gnu::cold, gnu::noinline]] void rethrow([[maybe_unused]] phicache_status code) {
 #if PHICACHE_HPP_EXCEPTIONS
-        if (thrown_) std::rethrow_exception(std::move(thrown_));
+        if (code == PHICACHE_ERROR_CALLBACK && threw_) {
+            const std::exception_ptr thrown = std::move(thrown_);
+            thrown_.~exception_ptr();
+            std::rethrow_exception(thrown);
+        }
 #endif
-        if (code == PHICACHE_ERROR_CALLBACK && failed_.code() != status::ok) return failed_;
-        return failure(code);
+    }
+    /// Why the call failed, when nothing was thrown.
+    failure reason(phicache_status code) const noexcept {
+        return code == PHICACHE_ERROR_CALLBACK ? failed_ : failure(code);
+    }
+    /// Raises what went wrong.
+    [[noreturn, gnu::cold, gnu::noinline]] void fail(phicache_status code) {
+        rethrow(code);
+        raise(reason(code));
     }
 
 private:
     std::int32_t keep(const expected<void>& done) noexcept {
         if (done) return 0;
-        failed_ = done.error().kept();
+        new (&failed_) failure(done.error().kept());
+        threw_ = false;
         return failed_.callback_code() != 0 ? failed_.callback_code() : 1;
     }
 
@@ -163,10 +184,13 @@ private:
         }
     }
 
-    failure failed_{PHICACHE_OK};
+    bool threw_;
+    union {
+        failure failed_;
 #if PHICACHE_HPP_EXCEPTIONS
-    std::exception_ptr thrown_;
+        std::exception_ptr thrown_;
 #endif
+    };
 };
 
 /// A function lent to one `memoize` call.

@@ -10,6 +10,7 @@
 #include <optional>
 #include <stdexcept>
 #include <utility>
+#include <variant>
 
 PHICACHE_HPP_BEGIN
 
@@ -136,43 +137,43 @@ namespace detail {
 template <class T>
 class [[nodiscard]] expected {
 public:
-    expected(T value) : value_(std::move(value)) {}
-    expected(const failure& cause) noexcept : failure_(cause) {}
-    /// A value made of nothing, to be filled in place; a failure may be assigned to it.
-    explicit expected(std::in_place_t) : value_(std::in_place) {}
+    expected(T value) : held_(std::in_place_index<0>, std::move(value)) {}
+    expected(const failure& cause) noexcept : held_(std::in_place_index<1>, cause) {}
+    /// A value made in place of these arguments; a failure may be assigned to it.
+    template <class... Arguments>
+    explicit expected(std::in_place_t, Arguments&&... arguments)
+        : held_(std::in_place_index<0>, std::forward<Arguments>(arguments)...) {}
     expected& operator=(const failure& cause) noexcept {
-        value_.reset();
-        failure_ = cause;
+        held_.template emplace<1>(cause);
         return *this;
     }
 
-    bool has_value() const noexcept { return value_.has_value(); }
+    bool has_value() const noexcept { return held_.index() == 0; }
     explicit operator bool() const noexcept { return has_value(); }
 
     /// The value; without one, raises the failure.
-    T& value() & { return check(), *value_; }
-    const T& value() const& { return check(), *value_; }
-    T value() && { return check(), std::move(*value_); }
+    T& value() & { return check(), **this; }
+    const T& value() const& { return check(), **this; }
+    T value() && { return check(), std::move(**this); }
 
     /// The value, which must be there.
-    T& operator*() & noexcept { return *value_; }
-    const T& operator*() const& noexcept { return *value_; }
-    T&& operator*() && noexcept { return std::move(*value_); }
-    T* operator->() noexcept { return &*value_; }
-    const T* operator->() const noexcept { return &*value_; }
+    T& operator*() & noexcept { return *std::get_if<0>(&held_); }
+    const T& operator*() const& noexcept { return *std::get_if<0>(&held_); }
+    T&& operator*() && noexcept { return std::move(*std::get_if<0>(&held_)); }
+    T* operator->() noexcept { return std::get_if<0>(&held_); }
+    const T* operator->() const noexcept { return std::get_if<0>(&held_); }
 
-    /// The failure, which must be there.
-    const failure& error() const noexcept { return failure_; }
+    /// The failure; `status::ok` when there is a value.
+    failure error() const noexcept { return has_value() ? failure(PHICACHE_OK) : *std::get_if<1>(&held_); }
     /// `status::ok`, or the failure's.
-    status code() const noexcept { return has_value() ? status::ok : failure_.code(); }
+    status code() const noexcept { return error().code(); }
 
 private:
     void check() const {
-        if (!value_) detail::raise(failure_);
+        if (!has_value()) detail::raise(error());
     }
 
-    std::optional<T> value_;
-    failure failure_{PHICACHE_OK};
+    std::variant<T, failure> held_;
 };
 
 /// Success, or a failure.

@@ -189,17 +189,13 @@ public:
     value call_pinned(argument_t<A>... arguments) const { return try_call_pinned(arguments...).value(); }
     /// @copydoc call_pinned
     expected<value> try_call_pinned(argument_t<A>... arguments) const {
-        expected<value> made(std::in_place);
         borrowed_key key;
         ((*key).add(arguments), ...);
-        if (const expected<void> good = (*key).check(); !good) {
-            made = good.error();
-            return made;
-        }
+        if (const expected<void> good = (*key).check(); !good) return good.error();
         frame call{{arguments...}};
-        const phicache_status code = phicache_memo_call(this->handle(), (*key).handle(), &call, made->out(), nullptr);
-        if (code < 0) made = call.after.settle(code);
-        return made;
+        return detail::try_make<value>(call.after, [&](phicache_value* out) {
+            return phicache_memo_call(this->handle(), (*key).handle(), &call, out, nullptr);
+        });
     }
 
 protected:
@@ -243,18 +239,13 @@ public:
     }
     /// @copydoc call_pinned
     expected<value> try_call_pinned(cache store, Object& object, argument_t<A>... arguments) const {
-        expected<value> made(std::in_place);
         borrowed_key key;
         ((*key).add(arguments), ...);
-        if (const expected<void> good = (*key).check(); !good) {
-            made = good.error();
-            return made;
-        }
+        if (const expected<void> good = (*key).check(); !good) return good.error();
         frame call{{object, arguments...}};
-        const phicache_status code =
-            phicache_method_call(this->handle(), store.handle(), &call, (*key).handle(), made->out(), nullptr);
-        if (code < 0) made = call.after.settle(code);
-        return made;
+        return detail::try_make<value>(call.after, [&](phicache_value* out) {
+            return phicache_method_call(this->handle(), store.handle(), &call, (*key).handle(), out, nullptr);
+        });
     }
 
 protected:

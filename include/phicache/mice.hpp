@@ -109,9 +109,16 @@ inline mice<> decode_mice(bytes encoded) { return try_decode_mice(encoded).value
 /// A record in the cache's own memory, pinned as a `value` is; its payload is aligned for any type.
 class pinned_mice {
 public:
-    pinned_mice() noexcept = default;
+    pinned_mice() noexcept : raw_(empty()) {}
+    /// Made by `fill(phicache_mice*, phicache_value*)`, a C call, which writes there also when it finds nothing or fails.
+    template <class Fill>
+    pinned_mice(detail::filled_by_c call, const Fill& fill)
+        : pinned_(call, [&](phicache_value* out) {
+              raw_.struct_size = sizeof raw_;
+              return fill(&raw_, out);
+          }) {}
     pinned_mice(pinned_mice&& other) noexcept
-        : pinned_(std::move(other.pinned_)), raw_(std::exchange(other.raw_, empty())) {}
+        : raw_(std::exchange(other.raw_, empty())), pinned_(std::move(other.pinned_)) {}
     pinned_mice& operator=(pinned_mice&& other) noexcept {
         pinned_ = std::move(other.pinned_);
         raw_ = std::exchange(other.raw_, empty());
@@ -151,9 +158,17 @@ private:
     friend class mice_cache;
     static phicache_mice empty() noexcept { return {sizeof(phicache_mice), 0, 0, 0, 0, 0, {nullptr, 0}}; }
 
+    phicache_mice raw_;
     value pinned_;
-    phicache_mice raw_ = empty();
 };
+
+namespace detail {
+
+inline auto asking(phicache_mice_cache* cache, bytes key) noexcept {
+    return [=](phicache_mice* record, phicache_value* out) { return phicache_mice_cache_get(cache, key, record, out); };
+}
+
+}  // namespace detail
 
 /// PyPhi's MICE caches: the records of one subsystem by key (`mice_key`, or bytes of one's own). A child asks its
 /// parent on a miss, and gets the record if the child's cut does not damage it; it costs nothing to make, and keeps the
@@ -192,16 +207,10 @@ public:
     }
 
     /// The key's record, pinned; nothing on a miss.
-    std::optional<pinned_mice> get(bytes key) const {
-        std::optional<pinned_mice> found;
-        detail::require(look_up(key, found));
-        return found;
-    }
+    std::optional<pinned_mice> get(bytes key) const { return detail::look_up<pinned_mice>(detail::asking(handle(), key)); }
     /// @copydoc get
     expected<std::optional<pinned_mice>> try_get(bytes key) const {
-        expected<std::optional<pinned_mice>> found(std::in_place);
-        if (const phicache_status code = look_up(key, *found); code < 0) found = failure(code);
-        return found;
+        return detail::try_look_up<pinned_mice>(detail::asking(handle(), key));
     }
 
     /// What `set` would answer for a record of this φ; asked before a record is made, it saves making what is refused.
@@ -227,20 +236,14 @@ public:
     /// `reserve_mice`. The record is returned also when its store is refused. Otherwise as `dict_cache::memoize`.
     template <class Compute>
     pinned_mice memoize(bytes key, Compute&& compute) {
-        pinned_mice made;
         Loan<Compute> loan{compute};
-        const phicache_status code = borrow(key, loan, made);
-        if (code < 0) detail::raise(loan.after.settle(code));
-        return made;
+        return detail::make<pinned_mice>(loan.after, borrowing(key, loan));
     }
     /// @copydoc memoize
     template <class Compute>
     expected<pinned_mice> try_memoize(bytes key, Compute&& compute) {
-        expected<pinned_mice> made(std::in_place);
         Loan<Compute> loan{compute};
-        const phicache_status code = borrow(key, loan, *made);
-        if (code < 0) made = loan.after.settle(code);
-        return made;
+        return detail::try_make<pinned_mice>(loan.after, borrowing(key, loan));
     }
 
     /// The view of this cache, whose values are encoded records; valid while it lives, also after a move.
@@ -257,16 +260,11 @@ private:
     template <class Compute>
     using Loan = detail::loan<detail::write_mice, std::remove_reference_t<Compute>>;
 
-    phicache_status look_up(bytes key, std::optional<pinned_mice>& found) const {
-        pinned_mice& record = found.emplace();
-        const phicache_status code = phicache_mice_cache_get(handle(), key, &record.raw_, record.pinned_.out());
-        if (code != PHICACHE_OK) found.reset();
-        return code;
-    }
     template <class Lent>
-    phicache_status borrow(bytes key, Lent& loan, pinned_mice& made) {
-        return phicache_mice_cache_memoize(handle(), key, &Lent::compute, &loan, nullptr, &made.raw_,
-                                           made.pinned_.out(), nullptr);
+    auto borrowing(bytes key, Lent& loan) noexcept {
+        return [cache = handle(), key, &loan](phicache_mice* record, phicache_value* out) {
+            return phicache_mice_cache_memoize(cache, key, &Lent::compute, &loan, nullptr, record, out, nullptr);
+        };
     }
     template <class New>
     static expected<mice_cache> make(New make_new, const subsystem& system, const mice_cache* parent,

@@ -11,6 +11,9 @@ class purview_list {
 public:
     purview_list() noexcept = default;
     explicit purview_list(value pinned) noexcept : pinned_(std::move(pinned)) {}
+    /// Made by `fill(phicache_value*)`, a C call, as a `value` is.
+    template <class Fill>
+    purview_list(detail::filled_by_c call, const Fill& fill) : pinned_(call, fill) {}
 
     const node_set* data() const noexcept { return reinterpret_cast<const node_set*>(pinned_.data()); }
     std::size_t size() const noexcept { return pinned_.size() / sizeof(node_set); }
@@ -24,8 +27,6 @@ public:
     const value& pinned() const noexcept { return pinned_; }
 
 private:
-    friend class purview_cache;
-
     value pinned_;
 };
 
@@ -40,6 +41,14 @@ struct write_masks {
         return out.try_write(returned);
     }
 };
+
+inline auto asking(phicache_purview_cache* cache, direction dir, node_set mechanism) noexcept {
+    return [=](phicache_value* out) {
+        const std::uint64_t* masks;
+        std::size_t count;
+        return phicache_purview_cache_get(cache, static_cast<std::int32_t>(dir), mechanism.mask(), &masks, &count, out);
+    };
+}
 
 }  // namespace detail
 
@@ -61,15 +70,11 @@ public:
 
     /// The mechanism's purviews, pinned; nothing on a miss.
     std::optional<purview_list> get(direction dir, node_set mechanism) const {
-        std::optional<purview_list> found;
-        detail::require(look_up(dir, mechanism, found));
-        return found;
+        return detail::look_up<purview_list>(detail::asking(handle(), dir, mechanism));
     }
     /// @copydoc get
     expected<std::optional<purview_list>> try_get(direction dir, node_set mechanism) const {
-        expected<std::optional<purview_list>> found(std::in_place);
-        if (const phicache_status code = look_up(dir, mechanism, *found); code < 0) found = failure(code);
-        return found;
+        return detail::try_look_up<purview_list>(detail::asking(handle(), dir, mechanism));
     }
 
     /// Stores a list, which may be empty; refused (`status::refused_disabled`) while this caching is switched off.
@@ -86,20 +91,14 @@ public:
     /// `result&` and writes masks there. Otherwise as `dict_cache::memoize`.
     template <class Compute>
     purview_list memoize(direction dir, node_set mechanism, Compute&& compute) {
-        purview_list made;
         Loan<Compute> loan{compute};
-        const phicache_status code = borrow(dir, mechanism, loan, made);
-        if (code < 0) detail::raise(loan.after.settle(code));
-        return made;
+        return detail::make<purview_list>(loan.after, borrowing(dir, mechanism, loan));
     }
     /// @copydoc memoize
     template <class Compute>
     expected<purview_list> try_memoize(direction dir, node_set mechanism, Compute&& compute) {
-        expected<purview_list> made(std::in_place);
         Loan<Compute> loan{compute};
-        const phicache_status code = borrow(dir, mechanism, loan, *made);
-        if (code < 0) made = loan.after.settle(code);
-        return made;
+        return detail::try_make<purview_list>(loan.after, borrowing(dir, mechanism, loan));
     }
 
     /// The view of this cache; valid while it lives, also after a move.
@@ -117,21 +116,14 @@ private:
     template <class Compute>
     using Loan = detail::loan<detail::write_masks, std::remove_reference_t<Compute>>;
 
-    phicache_status look_up(direction dir, node_set mechanism, std::optional<purview_list>& found) const {
-        const std::uint64_t* masks = nullptr;
-        std::size_t count = 0;
-        const phicache_status code = phicache_purview_cache_get(
-            handle(), static_cast<std::int32_t>(dir), mechanism.mask(), &masks, &count, found.emplace().pinned_.out());
-        if (code != PHICACHE_OK) found.reset();
-        return code;
-    }
     template <class Lent>
-    phicache_status borrow(direction dir, node_set mechanism, Lent& loan, purview_list& made) {
-        const std::uint64_t* masks = nullptr;
-        std::size_t count = 0;
-        return phicache_purview_cache_memoize(handle(), static_cast<std::int32_t>(dir), mechanism.mask(),
-                                              &Lent::compute, &loan, nullptr, &masks, &count, made.pinned_.out(),
-                                              nullptr);
+    auto borrowing(direction dir, node_set mechanism, Lent& loan) noexcept {
+        return [cache = handle(), dir, mechanism, &loan](phicache_value* out) {
+            const std::uint64_t* masks;
+            std::size_t count;
+            return phicache_purview_cache_memoize(cache, static_cast<std::int32_t>(dir), mechanism.mask(),
+                                                  &Lent::compute, &loan, nullptr, &masks, &count, out, nullptr);
+        };
     }
 };
 

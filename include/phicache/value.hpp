@@ -15,6 +15,62 @@ enum class origin : std::uint32_t {
     not_stored = PHICACHE_ORIGIN_NOT_STORED,  ///< Computed by this call, and not kept: see `value::refusal()`.
 };
 
+namespace detail {
+
+// How objects with a pin come out of C, at the cost of the C call: C writes where the caller will read, while the object
+// is made. So nothing is copied, nothing is zeroed before, and when an error is thrown there is nothing to release.
+// Left to themselves, compilers inline these or not by the weather.
+
+/// Says that C fills the object while it is made.
+struct filled_by_c {};
+
+/// What `ask(out…)`, a lookup in C, finds, as a T; nothing on a miss.
+template <class T, class Ask>
+[[gnu::always_inline]] inline std::optional<T> look_up(const Ask& ask) {
+    phicache_status code;
+    std::optional<T> found(std::in_place, filled_by_c{}, [&](auto*... out) {
+        code = ask(out...);
+        return code == PHICACHE_OK ? code : require(code);
+    });
+    if (code != PHICACHE_OK) found.reset();
+    return found;
+}
+/// @copydoc look_up
+template <class T, class Ask>
+[[gnu::always_inline]] inline expected<std::optional<T>> try_look_up(const Ask& ask) {
+    phicache_status code;
+    expected<std::optional<T>> found(std::in_place, std::in_place, filled_by_c{},
+                                     [&](auto*... out) { return code = ask(out...); });
+    if (code > 0) found->reset();
+    if (code < 0) found = failure(code);
+    return found;
+}
+
+/// What `ask(out…)`, a call in C that runs the caller's function on a miss, gives, as a T. `after` is the `aftermath` of
+/// that function.
+template <class T, class Aftermath, class Ask>
+[[gnu::always_inline]] inline T make(Aftermath& after, const Ask& ask) {
+    return T(filled_by_c{}, [&](auto*... out) {
+        const phicache_status code = ask(out...);
+        if (code != PHICACHE_OK) after.fail(code);
+        return code;
+    });
+}
+/// @copydoc make
+template <class T, class Aftermath, class Ask>
+[[gnu::always_inline]] inline expected<T> try_make(Aftermath& after, const Ask& ask) {
+    phicache_status code;
+    expected<T> made(std::in_place, filled_by_c{}, [&](auto*... out) {
+        code = ask(out...);
+        if (code != PHICACHE_OK) after.rethrow(code);
+        return code;
+    });
+    if (code != PHICACHE_OK) made = after.reason(code);
+    return made;
+}
+
+}  // namespace detail
+
 /// A cache's own bytes, pinned: valid and unchanged until this object is destroyed, even when the entry is overwritten
 /// or the cache cleared or freed. Aligned for any type of at most 16-byte alignment. Move-only; a default-constructed
 /// or moved-from value is empty. One thread at a time; it may be destroyed on another thread than it came from.
@@ -23,6 +79,11 @@ public:
     value() noexcept : raw_{} {}
     /// Takes over the pin of a C value.
     explicit value(const phicache_value& raw) noexcept : raw_(raw) {}
+    /// Made by `fill(phicache_value*)`, a C call; empty when that does not answer OK.
+    template <class Fill>
+    value(detail::filled_by_c, const Fill& fill) {
+        if (fill(&raw_) != PHICACHE_OK) raw_ = {};
+    }
     value(value&& other) noexcept : raw_(std::exchange(other.raw_, phicache_value{})) {}
     value& operator=(value&& other) noexcept {
         if (this != &other) {
@@ -33,7 +94,9 @@ public:
     }
     value(const value&) = delete;
     value& operator=(const value&) = delete;
-    ~value() { reset(); }
+    ~value() {
+        if (raw_.pin != nullptr) phicache_value_release(&raw_);
+    }
 
     const std::uint8_t* data() const noexcept { return raw_.data; }
     std::size_t size() const noexcept { return raw_.len; }
