@@ -104,6 +104,16 @@ void what_a_function_throws_comes_out_unchanged() {
     } catch (int caught) {
         CHECK_INT(caught, 17);
     }
+    try {
+        cache.memoize("key", [&](result& out) {
+            CHECK(!out.try_reserve(static_cast<std::size_t>(-1)));
+            throw unusual{identity};
+        });
+        CHECK_HAS_THROWN();
+    } catch (const unusual& caught) {
+        CHECK(caught.identity == identity);
+    }
+    CHECK_INT(identity.use_count(), 1);
     CHECK(!cache.contains("key"));
     CHECK_INT(cache.memoize<int>("key", [] { return 1; }), 1);
 }

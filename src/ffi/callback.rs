@@ -74,14 +74,14 @@ impl<'c> Computation<'c> {
         };
         mem::forget(unwound);
         writing.mark = 0;
-        if let Some(bytes) = writing.failed {
-            return Err(Error::OutOfMemory(bytes));
-        }
         if code != 0 {
             if let Some(out) = self.code {
                 *out = code;
             }
             return Err(Error::Callback(code));
+        }
+        if let Some(bytes) = writing.failed {
+            return Err(Error::OutOfMemory(bytes));
         }
         if writing.record {
             crate::iit::mice::seal(writing.draft.value_mut());
