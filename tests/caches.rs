@@ -225,8 +225,8 @@ fn memos_on_one_cache_are_kept_apart_by_their_prefixes() {
 fn repertoire_methods_go_straight_through_while_repertoire_caching_is_off() {
     let config = config();
     let cache = Cache::Dict(DictCache::dict(config.clone(), Options::default()).unwrap());
-    let repertoire = Method { prefix: Some("cause_repertoire".into()), repertoire: true };
-    let other = Method { prefix: None, repertoire: false };
+    let repertoire = Method::new(Some("cause_repertoire".into()), true).unwrap();
+    let other = Method::new(None, false).unwrap();
     let call = |method: &Method| {
         method.ask(&cache, &mut args(&[1.0])).unwrap().or_compute(|draft| draft.write(b"v")).unwrap().origin
     };

@@ -41,7 +41,7 @@ fn every_exported_function_runs_inside_the_boundary_under_its_own_name() {
         // The usual case cannot fail (quick.rs); any other is for the function that follows.
         let quick = ["quick::", "release_quickly("].iter().any(|way| alone.contains(way));
         let body = if quick { body } else { alone };
-        let guarded = ["guard", "plain"].iter().any(|border| {
+        let guarded = ["guard", "plain", "add"].iter().any(|border| {
             let call = body.find(&format!("{border}("));
             call.is_some_and(|at| body[at + border.len() + 1..].trim_start().starts_with(&format!("\"{name}\"")))
         });

@@ -186,16 +186,18 @@ public:
         }
     }
     /// The same, not copied: the cache's own bytes.
-    value call_pinned(argument_t<A>... arguments) const { return try_call_pinned(arguments...).value(); }
+    value call_pinned(argument_t<A>... arguments) const {
+        borrowed_key key;
+        ((*key).add(arguments), ..., *key).check().value();
+        frame call{{arguments...}};
+        return detail::make<value>(call.after, asking(*key, call));
+    }
     /// @copydoc call_pinned
     expected<value> try_call_pinned(argument_t<A>... arguments) const {
         borrowed_key key;
-        ((*key).add(arguments), ...);
-        if (const expected<void> good = (*key).check(); !good) return good.error();
+        if (const expected<void> good = ((*key).add(arguments), ..., *key).check(); !good) return good.error();
         frame call{{arguments...}};
-        return detail::try_make<value>(call.after, [&](phicache_value* out) {
-            return phicache_memo_call(this->handle(), (*key).handle(), &call, out, nullptr);
-        });
+        return detail::try_make<value>(call.after, asking(*key, call));
     }
 
 protected:
@@ -203,6 +205,13 @@ protected:
     using frame = call_frame<argument_t<A>...>;
     template <class F>
     using bridge_of = bridge<F, InPlace, frame>;
+
+private:
+    auto asking(const key& arguments, frame& call) const noexcept {
+        return [memo = this->handle(), arguments = arguments.handle(), &call](phicache_value* out) {
+            return phicache_memo_call(memo, arguments, &call, out, nullptr);
+        };
+    }
 };
 
 /// The calls of a method; the object comes first.
@@ -235,17 +244,17 @@ public:
     }
     /// The same, not copied: the cache's own bytes.
     value call_pinned(cache store, Object& object, argument_t<A>... arguments) const {
-        return try_call_pinned(store, object, arguments...).value();
+        borrowed_key key;
+        ((*key).add(arguments), ..., *key).check().value();
+        frame call{{object, arguments...}};
+        return detail::make<value>(call.after, asking(store, *key, call));
     }
     /// @copydoc call_pinned
     expected<value> try_call_pinned(cache store, Object& object, argument_t<A>... arguments) const {
         borrowed_key key;
-        ((*key).add(arguments), ...);
-        if (const expected<void> good = (*key).check(); !good) return good.error();
+        if (const expected<void> good = ((*key).add(arguments), ..., *key).check(); !good) return good.error();
         frame call{{object, arguments...}};
-        return detail::try_make<value>(call.after, [&](phicache_value* out) {
-            return phicache_method_call(this->handle(), store.handle(), &call, (*key).handle(), out, nullptr);
-        });
+        return detail::try_make<value>(call.after, asking(store, *key, call));
     }
 
 protected:
@@ -253,6 +262,13 @@ protected:
     using frame = call_frame<Object&, argument_t<A>...>;
     template <class F>
     using bridge_of = bridge<F, InPlace, frame>;
+
+private:
+    auto asking(cache store, const key& arguments, frame& call) const noexcept {
+        return [method = this->handle(), store, arguments = arguments.handle(), &call](phicache_value* out) {
+            return phicache_method_call(method, store.handle(), &call, arguments, out, nullptr);
+        };
+    }
 };
 
 }  // namespace detail

@@ -3,14 +3,14 @@
 //! Neither knows the function itself: the caller hands over what computes, at each call.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::counters::{Counters, Event};
 use super::{Asked, Cache, DictCache, InTheAir, Info, Options, Origin, Refusal, Value};
 use crate::config::{Config, check_maximum};
 use crate::error::{Error, Result, try_owned};
 use crate::key::KeyBuilder;
-use crate::store::Draft;
 use crate::store::lock::Mutex;
+use crate::store::{Draft, Record, Section};
 
 /// The prefixes that memos have taken on one cache.
 #[derive(Default)]
@@ -50,12 +50,24 @@ impl Drop for Claim {
 /// A function with its cache.
 pub struct Memo {
     claim: Claim,
-    /// The cache is this memo's own, so its keys need no prefix.
-    private: bool,
+    /// What its keys begin with; nothing where the cache is this memo's own, and its keys need no prefix.
+    head: Option<Vec<u8>>,
     typed: bool,
     maximum: f64,
-    hits: AtomicU64,
-    misses: AtomicU64,
+    counters: Counters,
+}
+
+/// The key of a prefix without any arguments, with which all its keys begin.
+fn head(typed: bool, prefix: Option<&str>) -> Result<Vec<u8>> {
+    let mut builder = KeyBuilder::new();
+    copy(builder.key_with_prefix(typed, prefix)?)
+}
+
+fn copy(key: &[u8]) -> Result<Vec<u8>> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(key.len()).map_err(|_| Error::OutOfMemory(key.len()))?;
+    copy.extend_from_slice(key);
+    Ok(copy)
 }
 
 impl Memo {
@@ -68,7 +80,10 @@ impl Memo {
         prefix: Option<String>,
     ) -> Result<Self> {
         let maximum = maximum.map(check_maximum).transpose()?;
-        let private = cache.is_none();
+        let head = match &cache {
+            Some(_) => Some(head(typed, prefix.as_deref())?),
+            None => None,
+        };
         let cache = match cache {
             Some(cache) => cache,
             None => {
@@ -82,23 +97,35 @@ impl Memo {
         };
         Ok(Memo {
             claim: Claim::new(cache, prefix)?,
-            private,
+            head,
             typed,
             maximum: maximum.unwrap_or(crate::store::gauge::UNLIMITED),
-            hits: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
+            counters: Counters::new(Section::enter().record()),
         })
+    }
+
+    /// As [`Memo::ask`], in the usual case: the arguments have no names, and their value is there. None in any other; then
+    /// nothing has been counted.
+    #[inline(always)]
+    pub fn hit_quickly(&self, args: &mut KeyBuilder) -> Option<Value> {
+        let counted = self.counters.alone(Record::of_this_thread()?)?;
+        let key = match &self.head {
+            None => args.key_quickly(self.typed)?,
+            Some(head) => args.key_behind_quickly(self.typed, head)?,
+        };
+        let value = self.claim.cache.hit_quickly(key)?;
+        counted.add_alone(Event::Hit);
+        Some(value)
     }
 
     /// Looks the arguments up; counts a hit or a miss. What is to be computed is computed by [`Memo::compute`].
     pub fn ask(&self, args: &mut KeyBuilder) -> Result<Asked> {
-        let key = match self.private {
-            true => args.key(self.typed)?,
-            false => args.key_with_prefix(self.typed, self.claim.prefix.as_deref())?,
+        let key = match self.head {
+            None => args.key(self.typed)?,
+            Some(_) => args.key_with_prefix(self.typed, self.claim.prefix.as_deref())?,
         };
         let asked = self.claim.cache.ask(key)?;
-        let counter = if matches!(asked, Asked::Found(_)) { &self.hits } else { &self.misses };
-        counter.fetch_add(1, Relaxed);
+        self.counters.count(if matches!(asked, Asked::Found(_)) { Event::Hit } else { Event::Miss });
         Ok(asked)
     }
 
@@ -110,15 +137,13 @@ impl Memo {
 
     /// The memo's own hits and misses, and its cache's size.
     pub fn info(&self) -> Result<Info> {
-        let size = self.claim.cache.size()?;
-        Ok(Info { hits: self.hits.load(Relaxed), misses: self.misses.load(Relaxed), size })
+        self.claim.cache.size().map(|size| self.counters.info(size))
     }
 
     /// Clears the cache, and the memo's own counts.
     pub fn clear(&self) -> Result<()> {
         self.claim.cache.clear()?;
-        self.hits.store(0, Relaxed);
-        self.misses.store(0, Relaxed);
+        self.counters.reset();
         Ok(())
     }
 }
@@ -126,9 +151,11 @@ impl Memo {
 /// What binds a method's values to its name, in the cache of whatever object it is called on.
 pub struct Method {
     /// Stands in front of the arguments.
-    pub prefix: Option<String>,
+    prefix: Option<String>,
+    /// What its keys begin with.
+    head: Vec<u8>,
     /// Whether it goes straight through while repertoire caching is off.
-    pub repertoire: bool,
+    repertoire: bool,
 }
 
 /// The answer to a caller of a method.
@@ -140,16 +167,29 @@ pub enum AskedMethod {
 }
 
 impl Method {
+    /// A method whose values stand behind `prefix`; `repertoire` says whether it goes straight through while repertoire
+    /// caching is off.
+    pub fn new(prefix: Option<String>, repertoire: bool) -> Result<Self> {
+        Ok(Method { head: head(false, prefix.as_deref())?, prefix, repertoire })
+    }
+
+    /// As [`Method::ask`], in the usual case: the arguments have no names, and their value is there. None in any other;
+    /// then nothing has been counted.
+    #[inline(always)]
+    pub fn hit_quickly(&self, cache: &Cache, args: &mut KeyBuilder) -> Option<Value> {
+        if self.repertoire && !cache.config().repertoires() {
+            return None;
+        }
+        cache.hit_quickly(args.key_behind_quickly(false, &self.head)?)
+    }
+
     /// Looks the arguments up in the object's `cache`.
     pub fn ask(&self, cache: &Cache, args: &mut KeyBuilder) -> Result<AskedMethod> {
         let key = args.key_with_prefix(false, self.prefix.as_deref())?;
         if !self.repertoire || cache.config().repertoires() {
             return cache.ask(key).map(AskedMethod::Asked);
         }
-        let mut copy = Vec::new();
-        copy.try_reserve_exact(key.len()).map_err(|_| Error::OutOfMemory(key.len()))?;
-        copy.extend_from_slice(key);
-        Ok(AskedMethod::Straight(copy))
+        copy(key).map(AskedMethod::Straight)
     }
 }
 

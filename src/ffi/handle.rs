@@ -142,6 +142,14 @@ pub(super) fn live<'h, T: Handle, O>(handle: *const O) -> Option<&'h T> {
     unsafe { &*slot.value.get() }.as_ref()
 }
 
+/// The value behind a handle that only one thread may use at a time, if that is a live one.
+#[inline(always)]
+pub(super) fn live_mut<'h, T: Handle, O>(handle: *mut O) -> Option<&'h mut T> {
+    let slot = slot_if_live::<T, O>(handle)?;
+    // SAFETY: as in `get_mut`.
+    unsafe { &mut *slot.value.get() }.as_mut()
+}
+
 #[inline(always)]
 fn slot<'h, T: Handle, O>(handle: *const O, name: &'static str) -> Result<&'h Slot<T>> {
     slot_if_live::<T, O>(handle).ok_or_else(|| match mark(handle) {

@@ -22,6 +22,7 @@ use super::boundary::guard;
 use super::handle::{create, free, get_mut, handle};
 use super::input::{array, array_mut, bytes, layout, optional_array, optional_text, text};
 use super::output::{length, out};
+use super::quick;
 use super::types::*;
 use crate::error::{Error, Result};
 use crate::iit::Direction;
@@ -56,12 +57,12 @@ pub unsafe extern "C" fn phicache_key_free(key: *mut phicache_key) -> phicache_s
 /// @param key  The builder.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_key_reset(key: *mut phicache_key) -> phicache_status {
-    guard("phicache_key_reset", || {
-        change(key, |key| {
-            key.reset();
-            Ok(())
-        })
-    })
+    quick::reset(key).unwrap_or_else(|| reset(key))
+}
+
+#[inline(never)]
+extern "C" fn reset(key: *mut phicache_key) -> phicache_status {
+    guard("phicache_key_reset", || builder(key, "key").map(KeyBuilder::reset).map(|()| PHICACHE_OK))
 }
 
 /// Adds "none", the absent value.
@@ -69,7 +70,7 @@ pub unsafe extern "C" fn phicache_key_reset(key: *mut phicache_key) -> phicache_
 /// @param key  The builder.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_key_add_none(key: *mut phicache_key) -> phicache_status {
-    guard("phicache_key_add_none", || change(key, |key| key.add(Element::None)))
+    add("phicache_key_add_none", key, Element::None)
 }
 
 /// Adds a truth value; untyped, it equals 0 or 1.
@@ -78,7 +79,7 @@ pub unsafe extern "C" fn phicache_key_add_none(key: *mut phicache_key) -> phicac
 /// @param value  Nonzero is true.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_key_add_bool(key: *mut phicache_key, value: i32) -> phicache_status {
-    guard("phicache_key_add_bool", || change(key, |key| key.add(Element::Bool(value != 0))))
+    add("phicache_key_add_bool", key, Element::Bool(value != 0))
 }
 
 /// Adds a signed integer.
@@ -87,7 +88,7 @@ pub unsafe extern "C" fn phicache_key_add_bool(key: *mut phicache_key, value: i3
 /// @param value  The integer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_key_add_int(key: *mut phicache_key, value: i64) -> phicache_status {
-    guard("phicache_key_add_int", || change(key, |key| key.add(Element::Int(value))))
+    add("phicache_key_add_int", key, Element::Int(value))
 }
 
 /// Adds an unsigned integer; it equals the signed one of the same value.
@@ -96,7 +97,7 @@ pub unsafe extern "C" fn phicache_key_add_int(key: *mut phicache_key, value: i64
 /// @param value  The integer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_key_add_uint(key: *mut phicache_key, value: u64) -> phicache_status {
-    guard("phicache_key_add_uint", || change(key, |key| key.add(Element::Uint(value))))
+    add("phicache_key_add_uint", key, Element::Uint(value))
 }
 
 /// Adds a double. -0.0 equals 0.0, and all NaNs are one. Untyped, it equals the integer that it is exactly.
@@ -105,7 +106,7 @@ pub unsafe extern "C" fn phicache_key_add_uint(key: *mut phicache_key, value: u6
 /// @param value  The double.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_key_add_double(key: *mut phicache_key, value: f64) -> phicache_status {
-    guard("phicache_key_add_double", || change(key, |key| key.add(Element::Double(value))))
+    add("phicache_key_add_double", key, Element::Double(value))
 }
 
 /// Adds bytes.
@@ -154,7 +155,7 @@ pub unsafe extern "C" fn phicache_key_add_direction(key: *mut phicache_key, dire
 /// @param nodes  The set: bit k is node k.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_key_add_nodes(key: *mut phicache_key, nodes: u64) -> phicache_status {
-    guard("phicache_key_add_nodes", || change(key, |key| key.add(Element::Nodes(nodes))))
+    add("phicache_key_add_nodes", key, Element::Nodes(nodes))
 }
 
 /// Begins a tuple: what is added until `phicache_key_end_tuple` are its items, in order. At most 64 deep.
@@ -223,6 +224,11 @@ pub unsafe extern "C" fn phicache_key_bytes(
     typed: i32,
     out: *mut phicache_bytes,
 ) -> phicache_status {
+    quick::key(key, typed, out).unwrap_or_else(|| finish(key, typed, out))
+}
+
+#[inline(never)]
+extern "C" fn finish(key: *mut phicache_key, typed: i32, out: *mut phicache_bytes) -> phicache_status {
     guard("phicache_key_bytes", || {
         let out = self::out(out, "out")?;
         *out = lend(builder(key, "key")?.key(typed != 0)?);
@@ -326,6 +332,17 @@ pub(super) fn builder<'k>(key: *mut phicache_key, name: &'static str) -> Result<
 /// Lends a key to C.
 pub(super) fn lend(key: &[u8]) -> phicache_bytes {
     phicache_bytes { data: key.as_ptr(), len: key.len() }
+}
+
+/// Adds an element that takes no text and no bytes, which `function` was called for.
+#[inline(always)]
+fn add(function: &'static str, key: *mut phicache_key, element: Element<'_>) -> phicache_status {
+    quick::add(key, element).unwrap_or_else(|| add_with_care(function, key, element))
+}
+
+#[inline(never)]
+fn add_with_care(function: &'static str, key: *mut phicache_key, element: Element<'_>) -> phicache_status {
+    guard(function, || change(key, |key| key.add(element)))
 }
 
 fn change(key: *mut phicache_key, apply: impl FnOnce(&mut KeyBuilder) -> Result<()>) -> Result<phicache_status> {

@@ -25,10 +25,11 @@ use std::ffi::{c_char, c_void};
 use super::boundary::guard;
 use super::cache::any;
 use super::callback::{Computation, Unwound, ready_unwinder};
-use super::handle::{create, free, get, handle, null};
+use super::handle::{create, free, get, handle, live, null};
 use super::input::{config, optional_text};
 use super::key::builder;
 use super::output::{optional, out};
+use super::quick;
 use super::types::*;
 use crate::cache::{Asked, Memo, Method};
 use crate::error::{Error, Result, try_owned};
@@ -145,6 +146,18 @@ pub unsafe extern "C" fn phicache_memo_call(
     out: *mut phicache_value,
     callback_code: *mut i32,
 ) -> phicache_status {
+    quick::call(args, out, callback_code, |args| live::<MemoHandle, _>(memo)?.0.what.hit_quickly(args))
+        .unwrap_or_else(|| call_memo(memo, args, call_data, out, callback_code))
+}
+
+#[inline(never)]
+extern "C" fn call_memo(
+    memo: *mut phicache_memo,
+    args: *mut phicache_key,
+    call_data: *mut c_void,
+    out: *mut phicache_value,
+    callback_code: *mut i32,
+) -> phicache_status {
     guard("phicache_memo_call", || {
         let code = optional(callback_code, "callback_code")?;
         let out = self::out(out, "out")?;
@@ -229,7 +242,7 @@ pub unsafe extern "C" fn phicache_method_new(
                 return Err(Error::invalid(format!("flags {flags:#x}; expected 0 or PHICACHE_METHOD_REPERTOIRE (1)")));
             }
             let prefix = optional_text(prefix, "prefix")?.map(try_owned).transpose()?;
-            Ok(Method { prefix, repertoire: flags & PHICACHE_METHOD_REPERTOIRE != 0 })
+            Method::new(prefix, flags & PHICACHE_METHOD_REPERTOIRE != 0)
         })?;
         *out = create(MethodHandle(method))?;
         Ok(PHICACHE_OK)
@@ -258,6 +271,21 @@ pub unsafe extern "C" fn phicache_method_free(method: *mut phicache_method) -> p
 /// @return OK; ERROR_CALLBACK when the function did not return 0: then nothing was stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_method_call(
+    method: *mut phicache_method,
+    cache: *mut phicache_cache,
+    object: *mut c_void,
+    args: *mut phicache_key,
+    out: *mut phicache_value,
+    callback_code: *mut i32,
+) -> phicache_status {
+    quick::call(args, out, callback_code, |args| {
+        live::<MethodHandle, _>(method)?.0.what.hit_quickly(quick::any(cache)?, args)
+    })
+    .unwrap_or_else(|| call_method(method, cache, object, args, out, callback_code))
+}
+
+#[inline(never)]
+extern "C" fn call_method(
     method: *mut phicache_method,
     cache: *mut phicache_cache,
     object: *mut c_void,

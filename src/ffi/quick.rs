@@ -7,12 +7,14 @@
 use std::hint::cold_path;
 
 use super::cache::CacheHandle;
-use super::handle::live;
+use super::handle::{live, live_mut};
 use super::input::usable;
+use super::key::{KeyHandle, lend};
 use super::output::{place, refusal};
 use super::types::*;
 use crate::cache::{Cache, MiceCache, Refusal, Value};
 use crate::iit::{Direction, Mice, NodeSet};
+use crate::key::{Element, KeyBuilder};
 use crate::store::{ORDINARY, section};
 
 /// A key, if it is an ordinary one.
@@ -110,6 +112,50 @@ pub(super) fn memoize(
         code.write(0);
     }
     Some(PHICACHE_OK)
+}
+
+/// Looks up what a function makes of these arguments, which `hit` does.
+#[inline(always)]
+pub(super) fn call(
+    args: *mut phicache_key,
+    out: *mut phicache_value,
+    code: *mut i32,
+    hit: impl FnOnce(&mut KeyBuilder) -> Option<Value>,
+) -> Option<phicache_status> {
+    let code = if code.is_null() { None } else { Some(place(code)?) };
+    let (out, args) = (place(out)?, builder(args)?);
+    out.write(hit(args)?.into());
+    if let Some(code) = code {
+        code.write(0);
+    }
+    Some(PHICACHE_OK)
+}
+
+/// Forgets the arguments of a list.
+#[inline(always)]
+pub(super) fn reset(key: *mut phicache_key) -> Option<phicache_status> {
+    builder(key)?.reset();
+    Some(PHICACHE_OK)
+}
+
+/// Adds an argument to a list.
+#[inline(always)]
+pub(super) fn add(key: *mut phicache_key, element: Element<'_>) -> Option<phicache_status> {
+    builder(key)?.add_quickly(element)?;
+    Some(PHICACHE_OK)
+}
+
+/// Lends the key of an argument list.
+#[inline(always)]
+pub(super) fn key(key: *mut phicache_key, typed: i32, out: *mut phicache_bytes) -> Option<phicache_status> {
+    let (out, builder) = (place(out)?, builder(key)?);
+    out.write(lend(builder.key_quickly(typed != 0)?));
+    Some(PHICACHE_OK)
+}
+
+#[inline(always)]
+fn builder<'k>(key: *mut phicache_key) -> Option<&'k mut KeyBuilder> {
+    Some(&mut live_mut::<KeyHandle, _>(key)?.0)
 }
 
 /// Refuses a value, which `refuse` does.

@@ -3,8 +3,10 @@
 //! The builder keeps both encodings at once, typed and untyped, so that whoever uses the arguments (a memo, say)
 //! chooses between them. Reset and used again, it allocates nothing once its buffers have grown.
 
-use super::element::{Element, KEYWORD, SET, TUPLE, VERSION_TYPED, VERSION_UNTYPED, sized};
-use super::encoding::Encoding;
+use std::mem;
+
+use super::element::{Element, KEYWORD, SET, TUPLE, sized};
+use super::encoding::{Buffer, Encoding};
 use crate::error::{Error, Result};
 
 /// Tuples and sets nest at most this deep.
@@ -26,7 +28,7 @@ pub struct KeyBuilder {
     keywords: Vec<Keyword>,
     /// A keyword waits for its value.
     pending: bool,
-    key: Vec<u8>,
+    key: Buffer,
 }
 
 impl Default for KeyBuilder {
@@ -42,11 +44,12 @@ impl KeyBuilder {
             encodings: [Encoding::new(true), Encoding::new(false)],
             keywords: Vec::new(),
             pending: false,
-            key: Vec::new(),
+            key: Buffer::default(),
         }
     }
 
     /// Forgets the arguments and keeps the memory.
+    #[inline(always)]
     pub fn reset(&mut self) {
         self.encodings.iter_mut().for_each(Encoding::reset);
         self.keywords.clear();
@@ -55,16 +58,38 @@ impl KeyBuilder {
 
     /// Adds one argument, or one item of the tuple or set that is open.
     pub fn add(&mut self, element: Element<'_>) -> Result<()> {
+        if self.add_quickly(element).is_some() {
+            return Ok(());
+        }
         if let Element::Direction(number @ 3..) = element {
             return Err(Error::invalid(format!(
                 "direction {number}; expected 0 (cause), 1 (effect) or 2 (bidirectional)"
             )));
         }
         self.check_place()?;
-        self.encodings.iter_mut().try_for_each(|encoding| encoding.reserve(element.len(encoding.typed)))?;
+        self.encodings.iter_mut().try_for_each(|encoding| encoding.reserve_for(element))?;
         self.encodings.iter_mut().for_each(|encoding| encoding.push(element));
         self.pending = false;
         Ok(())
+    }
+
+    /// As [`KeyBuilder::add`], in the usual case: a positional argument outside all tuples and sets, for which there is
+    /// room. None in any other; then nothing has been added.
+    #[inline(always)]
+    pub fn add_quickly(&mut self, element: Element<'_>) -> Option<()> {
+        let len = match element {
+            Element::Bytes(bytes) => bytes.len(),
+            Element::String(text) => text.len(),
+            Element::Direction(3..) => return None,
+            _ => 0,
+        };
+        let [typed, untyped] = &mut self.encodings;
+        if !typed.has_room(len) || !untyped.has_room(len) || !self.keywords.is_empty() {
+            return None;
+        }
+        typed.append(element.parts(true));
+        untyped.append(element.parts(false));
+        Some(())
     }
 
     /// Begins a tuple: what is added until `end_tuple` are its items.
@@ -135,6 +160,31 @@ impl KeyBuilder {
         self.finish(typed, Some(prefix.map_or(Element::None, Element::String)))
     }
 
+    /// As [`KeyBuilder::key`], in the usual case: there are arguments, none has a name, and nothing is open. None in any
+    /// other.
+    #[inline(always)]
+    pub fn key_quickly(&self, typed: bool) -> Option<&[u8]> {
+        let encoding = &self.encodings[usize::from(!typed)];
+        let whole = !encoding.bytes.is_empty() && encoding.depth() == 0 && self.keywords.is_empty();
+        whole.then_some(&encoding.bytes)
+    }
+
+    /// As [`KeyBuilder::key_with_prefix`], in the usual case. `head` is the key of the prefix without any arguments.
+    #[inline(always)]
+    pub fn key_behind_quickly(&mut self, typed: bool, head: &[u8]) -> Option<&[u8]> {
+        let mut key = mem::take(&mut self.key);
+        let arguments = self.key_quickly(typed).and_then(|key| key.get(1..));
+        key.truncate(0);
+        let fits = arguments.filter(|arguments| key.free() >= head.len() + arguments.len());
+        if let Some(arguments) = fits {
+            key.put(head);
+            key.put(arguments);
+        }
+        let made = fits.is_some();
+        self.key = key;
+        made.then_some(&self.key)
+    }
+
     fn begin(&mut self, tag: u8) -> Result<()> {
         self.check_place()?;
         self.check_depth()?;
@@ -181,23 +231,23 @@ impl KeyBuilder {
             return Err(Error::invalid(format!("{} tuples or sets have no end yet", self.encodings[0].depth())));
         }
         let which = usize::from(!typed);
+        self.encodings[which].reserve(0)?;
         let bytes = &self.encodings[which].bytes;
-        let prefix_len = prefix.map_or(0, |prefix| prefix.len(typed));
-        self.key.clear();
-        self.key.try_reserve(1 + prefix_len + bytes.len()).map_err(|_| Error::OutOfMemory(bytes.len()))?;
-        self.key.push(if typed { VERSION_TYPED } else { VERSION_UNTYPED });
-        if let Some(prefix) = prefix {
-            prefix.encode(typed, |piece| self.key.extend_from_slice(piece));
-        }
+        let prefix = prefix.map(|prefix| prefix.parts(typed));
+        let prefix = prefix.as_ref().map_or((&[][..], &[][..]), |(head, rest)| (&head.bytes[..head.len], *rest));
+        self.key.truncate(0);
+        self.key.reserve(prefix.0.len() + prefix.1.len() + bytes.len())?;
         let positional = self.keywords.first().map_or(bytes.len(), |keyword| keyword.start[which]);
-        self.key.extend_from_slice(&bytes[..positional]);
+        for piece in [&bytes[..1], prefix.0, prefix.1, &bytes[1..positional]] {
+            self.key.put(piece);
+        }
         // Few arguments have names: find the next name in order, again and again, rather than sort a copy.
         let mut last: Option<&[u8]> = None;
         for _ in 0..self.keywords.len() {
             let later = |keyword: &&Keyword| last.is_none_or(|last| self.name(keyword) > last);
             let Some(next) = self.keywords.iter().filter(later).min_by_key(|keyword| self.name(keyword)) else { break };
             let end = self.keywords.iter().map(|keyword| keyword.start[which]).find(|start| *start > next.start[which]);
-            self.key.extend_from_slice(&bytes[next.start[which]..end.unwrap_or(bytes.len())]);
+            self.key.put(&bytes[next.start[which]..end.unwrap_or(bytes.len())]);
             last = Some(self.name(next));
         }
         Ok(&self.key)

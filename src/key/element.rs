@@ -45,47 +45,79 @@ pub enum Element<'a> {
     Nodes(u64),
 }
 
-impl Element<'_> {
-    /// Hands the bytes of this element to `put`, in pieces.
-    pub(super) fn encode(&self, typed: bool, mut put: impl FnMut(&[u8])) {
-        match *self {
-            Element::None => put(&[NONE]),
-            Element::Bool(value) if typed => put(&[if value { TRUE } else { FALSE }]),
-            Element::Bool(value) => Element::Int(value.into()).encode(typed, put),
-            Element::Int(value) => put(&tagged(INTEGER, value.to_le_bytes())),
-            Element::Uint(value) => match i64::try_from(value) {
-                Ok(value) => Element::Int(value).encode(typed, put),
-                Err(_) => put(&tagged(INTEGER_ABOVE_I64, value.to_le_bytes())),
-            },
-            Element::Double(value) => match integer(value).filter(|_| !typed) {
-                Some(integer) => integer.encode(typed, put),
-                None => put(&tagged(DOUBLE, canonical(value).to_bits().to_le_bytes())),
-            },
-            Element::Bytes(value) => {
-                put(&sized(BYTES, value.len()));
-                put(value);
-            }
-            Element::String(value) => {
-                put(&sized(STRING, value.len()));
-                put(value.as_bytes());
-            }
-            Element::Direction(value) => put(&[DIRECTION, value]),
-            Element::Nodes(mask) => put(&tagged(NODES, mask.to_le_bytes())),
-        }
-    }
+/// The beginning of an element: its tag, and the bytes or the length behind it.
+pub(super) struct Head {
+    /// More than the longest head has, so that all heads are copied alike.
+    pub(super) bytes: [u8; HEAD_MAX],
+    pub(super) len: usize,
+}
 
-    /// The number of bytes that `encode` hands over.
-    pub(super) fn len(&self, typed: bool) -> usize {
-        let mut len = 0;
-        self.encode(typed, |piece| len += piece.len());
-        len
+/// The longest head: a tag and 64 bits.
+pub(super) const HEAD_MAX: usize = 9;
+
+impl<'a> Element<'a> {
+    /// The bytes of this element: its head, then the rest.
+    #[inline(always)]
+    pub(super) fn parts(&self, typed: bool) -> (Head, &'a [u8]) {
+        let head = match *self {
+            Element::None => short(NONE, 0, 1),
+            Element::Bool(value) if typed => short(if value { TRUE } else { FALSE }, 0, 1),
+            Element::Bool(value) => int(value.into()),
+            Element::Int(value) => int(value),
+            Element::Uint(value) => uint(value),
+            Element::Double(value) if typed => double(value),
+            Element::Double(value) => untyped(value),
+            Element::Bytes(value) => return (short(BYTES, value.len() as u32, 5), value),
+            Element::String(value) => return (short(STRING, value.len() as u32, 5), value.as_bytes()),
+            Element::Direction(value) => short(DIRECTION, value.into(), 2),
+            Element::Nodes(mask) => long(NODES, mask),
+        };
+        (head, &[])
     }
 }
 
-fn tagged(tag: u8, bytes: [u8; 8]) -> [u8; 9] {
-    let mut all = [tag; 9];
-    all[1..].copy_from_slice(&bytes);
-    all
+#[inline(always)]
+fn int(value: i64) -> Head {
+    long(INTEGER, value as u64)
+}
+
+#[inline(always)]
+fn uint(value: u64) -> Head {
+    long(if value > i64::MAX as u64 { INTEGER_ABOVE_I64 } else { INTEGER }, value)
+}
+
+/// A double that is an integer which 64 bits hold is written as that integer.
+#[inline(always)]
+fn untyped(value: f64) -> Head {
+    const TWO_63: f64 = 9_223_372_036_854_775_808.0;
+    // What is too large becomes the largest there is, which as a double is 2^63.
+    let nearest = value as i64;
+    if nearest as f64 == value && value < TWO_63 {
+        int(nearest)
+    } else if (TWO_63..2.0 * TWO_63).contains(&value) {
+        uint(value as u64)
+    } else {
+        double(value)
+    }
+}
+
+/// There is one zero and one NaN.
+#[inline(always)]
+fn double(value: f64) -> Head {
+    let canonical = if value.is_nan() { f64::from_bits(0x7FF8_0000_0000_0000) } else { value + 0.0 };
+    long(DOUBLE, canonical.to_bits())
+}
+
+#[inline(always)]
+fn long(tag: u8, bits: u64) -> Head {
+    let mut bytes = [tag; HEAD_MAX];
+    bytes[1..].copy_from_slice(&bits.to_le_bytes());
+    Head { bytes, len: HEAD_MAX }
+}
+
+#[inline(always)]
+fn short(tag: u8, bits: u32, len: usize) -> Head {
+    Head { len, ..long(tag, bits.into()) }
 }
 
 /// A tag with a length or a count; keys are too short for one that does not fit.
@@ -93,29 +125,4 @@ pub(super) fn sized(tag: u8, len: usize) -> [u8; 5] {
     let mut all = [tag; 5];
     all[1..].copy_from_slice(&(len as u32).to_le_bytes());
     all
-}
-
-/// One zero and one NaN.
-fn canonical(value: f64) -> f64 {
-    if value == 0.0 {
-        0.0
-    } else if value.is_nan() {
-        f64::from_bits(0x7FF8_0000_0000_0000)
-    } else {
-        value
-    }
-}
-
-/// The integer that a double is exactly, where 64 bits hold it.
-fn integer(value: f64) -> Option<Element<'static>> {
-    const TWO_63: f64 = 9_223_372_036_854_775_808.0;
-    if value.fract() != 0.0 {
-        None
-    } else if (-TWO_63..TWO_63).contains(&value) {
-        Some(Element::Int(value as i64))
-    } else if (TWO_63..2.0 * TWO_63).contains(&value) {
-        Some(Element::Uint(value as u64))
-    } else {
-        None
-    }
 }

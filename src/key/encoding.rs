@@ -1,8 +1,62 @@
 //! Elements, tuples and sets appended one after the other to one buffer, in one of the two ways to tell numbers apart.
 
-use super::element::{Element, SET, TUPLE, sized};
+use std::ops::{Deref, DerefMut};
+
+use super::element::{Element, HEAD_MAX, Head, SET, TUPLE, VERSION_TYPED, VERSION_UNTYPED, sized};
 use crate::error::{Error, Result};
 use crate::store::KEY_MAX;
+
+/// Bytes in front of room for more. Unlike a `Vec`, it has what stands in the room written already: to put a few bytes
+/// there takes no call.
+#[derive(Default)]
+pub(super) struct Buffer {
+    room: Vec<u8>,
+    len: usize,
+}
+
+impl Buffer {
+    /// Makes sure that so many bytes can be put here.
+    pub(super) fn reserve(&mut self, len: usize) -> Result<()> {
+        if self.free() < len {
+            let missing = len - self.free();
+            self.room.try_reserve(missing).map_err(|_| Error::OutOfMemory(len))?;
+            self.room.resize(self.room.capacity(), 0);
+        }
+        Ok(())
+    }
+
+    /// How many bytes can be put here.
+    #[inline(always)]
+    pub(super) fn free(&self) -> usize {
+        self.room.len() - self.len
+    }
+
+    /// Appends bytes; room is reserved.
+    #[inline(always)]
+    pub(super) fn put(&mut self, bytes: &[u8]) {
+        self.room[self.len..][..bytes.len()].copy_from_slice(bytes);
+        self.len += bytes.len();
+    }
+
+    #[inline(always)]
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [u8];
+    #[inline(always)]
+    fn deref(&self) -> &[u8] {
+        &self.room[..self.len]
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.room[..self.len]
+    }
+}
 
 /// A tuple or a set that has begun.
 struct Open {
@@ -15,11 +69,13 @@ struct Open {
     starts: usize,
 }
 
-/// The bytes of a list of elements.
+/// The bytes of a list of elements: a key, until names put it in another order.
+///
+/// They begin with the version, once there is room for anything.
 #[derive(Default)]
 pub(super) struct Encoding {
     pub(super) typed: bool,
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Buffer,
     open: Vec<Open>,
     /// Where the items of the open sets start, innermost set last.
     starts: Vec<usize>,
@@ -31,43 +87,74 @@ impl Encoding {
         Encoding { typed, ..Default::default() }
     }
 
+    #[inline(always)]
     pub(super) fn reset(&mut self) {
-        self.bytes.clear();
+        self.bytes.truncate(1);
         self.open.clear();
         self.starts.clear();
     }
 
+    #[inline(always)]
     pub(super) fn depth(&self) -> usize {
         self.open.len()
     }
 
     /// Makes sure that whatever appends `len` bytes next, as one item, needs no memory.
     pub(super) fn reserve(&mut self, len: usize) -> Result<()> {
-        let whole = self.bytes.len().checked_add(len).filter(|whole| *whole < KEY_MAX);
+        let version = usize::from(self.bytes.is_empty());
+        let whole = self.bytes.len().checked_add(version + len).filter(|whole| *whole <= KEY_MAX);
         whole.ok_or_else(|| Error::invalid(format!("the key would pass {KEY_MAX} bytes")))?;
-        let room = self.bytes.try_reserve(len).and_then(|()| self.starts.try_reserve(1));
-        room.and_then(|()| self.open.try_reserve(1)).map_err(|_| Error::OutOfMemory(len))
+        self.bytes.reserve(version + len + HEAD_MAX)?;
+        let room = self.starts.try_reserve(1).and_then(|()| self.open.try_reserve(1));
+        room.map_err(|_| Error::OutOfMemory(len))?;
+        if version == 1 {
+            self.bytes.put(&[if self.typed { VERSION_TYPED } else { VERSION_UNTYPED }]);
+        }
+        Ok(())
+    }
+
+    /// Makes sure of it for an element.
+    pub(super) fn reserve_for(&mut self, element: Element<'_>) -> Result<()> {
+        let (head, rest) = element.parts(self.typed);
+        self.reserve(head.len + rest.len())
+    }
+
+    /// Whether an element of `len` bytes behind its head finds room, outside all tuples and sets.
+    #[inline(always)]
+    pub(super) fn has_room(&self, len: usize) -> bool {
+        !self.bytes.is_empty() && self.open.is_empty() && self.bytes.free().checked_sub(HEAD_MAX) >= Some(len)
     }
 
     /// Appends one element; room is reserved.
     pub(super) fn push(&mut self, element: Element<'_>) {
+        self.append(element.parts(self.typed));
+    }
+
+    /// Appends one element by its parts; room is reserved.
+    #[inline(always)]
+    pub(super) fn append(&mut self, (head, rest): (Head, &[u8])) {
         self.begin_item();
-        let bytes = &mut self.bytes;
-        element.encode(self.typed, |piece| bytes.extend_from_slice(piece));
+        let len = self.bytes.len() + head.len;
+        self.bytes.put(&head.bytes);
+        self.bytes.truncate(len);
+        if !rest.is_empty() {
+            self.bytes.put(rest);
+        }
     }
 
     /// Appends bytes that are no item of their own; room is reserved.
     pub(super) fn push_raw(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
+        self.bytes.put(bytes);
     }
 
     /// Begins a tuple or a set; room for its tag is reserved.
     pub(super) fn begin(&mut self, tag: u8) {
         self.begin_item();
         self.open.push(Open { tag, at: self.bytes.len(), count: 0, starts: self.starts.len() });
-        self.bytes.extend_from_slice(&sized(tag, 0));
+        self.bytes.put(&sized(tag, 0));
     }
 
+    #[inline(always)]
     fn begin_item(&mut self) {
         if let Some(open) = self.open.last_mut() {
             open.count += 1;
@@ -116,7 +203,7 @@ impl Encoding {
         for start in items.iter() {
             let bytes = item(*start);
             if last != Some(bytes) {
-                self.bytes.extend_from_slice(bytes);
+                self.bytes.put(bytes);
                 count += 1;
             }
             last = Some(bytes);

@@ -30,7 +30,9 @@ impl<'b> KeyWriter<'b> {
     /// Appends one element.
     #[inline]
     pub fn element(&mut self, element: Element<'_>) {
-        element.encode(false, |piece| self.put(piece));
+        let (head, rest) = element.parts(false);
+        self.put(&head.bytes[..head.len]);
+        self.put(rest);
     }
 
     /// Appends prefix, direction and mechanism, with which all standard keys begin.
