@@ -1,5 +1,7 @@
 /// test_memoize.cpp: what a function given to memoize may return, throw, and do.
+#include <array>
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -38,9 +40,11 @@ void a_function_returns_whatever_can_be_stored() {
     const std::string kept = "by reference";
     CHECK(cache.memoize<std::string>("reference", [&]() -> const std::string& { return kept; }) == kept);
     CHECK(cache.memoize<std::string>("value", [&] { return *cache.get("string"); }) == "words");
+    CHECK((cache.memoize<std::array<double, 2>>("array", [] { return std::vector<double>{1, 2}; })[1] == 2));
+    CHECK_NEAR(cache.memoize<double>("in place", [](result& out) { out.write(1.5); }), 1.5, 0.0);
     CHECK_NEAR(cache.memoize<double>("expected", []() -> expected<double> { return 2.5; }), 2.5, 0.0);
     CHECK_INT(cache.memoize("function", +[] { return 3; }).as<int>(), 3);
-    CHECK_UINT(cache.size(), 9);
+    CHECK_UINT(cache.size(), 11);
 }
 
 void a_function_writes_in_place() {
@@ -104,6 +108,13 @@ void what_a_function_throws_comes_out_unchanged() {
     } catch (int caught) {
         CHECK_INT(caught, 17);
     }
+    try {  // C answers that memory is out, but the exception is the caller's own
+        cache.memoize("key", [&](result& out) { if (!out.try_reserve(SIZE_MAX / 2)) throw unusual{identity}; });
+        CHECK_HAS_THROWN();
+    } catch (const unusual& caught) {
+        CHECK(caught.identity == identity);
+    }
+    CHECK_INT(identity.use_count(), 1);
     CHECK(!cache.contains("key"));
     CHECK_INT(cache.memoize<int>("key", [] { return 1; }), 1);
 }

@@ -225,11 +225,13 @@ public:
     /// The same, the value copied as a T.
     template <class T, class Compute>
     T memoize(bytes key, Compute&& compute) {
+        static_assert(detail::reads_back<T, Compute>, "the function returns another type than the T of memoize<T>");
         return memoize(key, compute).template as<T>();
     }
     /// The same, the value copied as a T.
     template <class T, class Compute>
     expected<T> try_memoize(bytes key, Compute&& compute) {
+        static_assert(detail::reads_back<T, Compute>, "the function returns another type than the T of memoize<T>");
         const expected<value> made = try_memoize(key, compute);
         if (!made) return made.error();
         return made->template try_as<T>();
