@@ -79,5 +79,7 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     phicache::memo<double(int)> memo{[](int) { return std::string("text"); }};
 #elif CASE == 27  // add its text
     phicache::key().add(std::filesystem::path("file"));
+#elif CASE == 28  // a key is whatever makes phicache::bytes
+    (void)cache.view().get_many(std::vector<double>{1});
 #endif
 }
