@@ -39,8 +39,8 @@ SECONDS ?= 60
 
 BENCH = $(BUILD)/bench
 
-.PHONY: demo test stress soak-redis sanitize memcheck fuzz bench bench-peers bench-redis bench-instructions build configure install \
-        header symbols docs supply-chain clean distclean toolchain
+.PHONY: demo test stress soak-redis sanitize memcheck fuzz bench bench-peers bench-redis bench-instructions build package \
+        configure install header symbols docs supply-chain clean distclean toolchain
 
 demo: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target iit -j $(JOBS)
@@ -103,6 +103,10 @@ bench-instructions: configure
 build: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) -j $(JOBS)
 
+# What an install needs, without tests and examples.
+package: configure
+	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target phicache_archive phicache_shared phicache-info -j $(JOBS)
+
 configure: toolchain
 	@$(FIND_CMAKE); "$$cmake" -S . -B $(BUILD) -DPHICACHE_CARGO_TARGET_DIR="$$CARGO_TARGET_DIR" \
 	    -DCMAKE_INSTALL_PREFIX="$(PREFIX)"
@@ -120,7 +124,7 @@ supply-chain: toolchain
 	        cargo-deny --manifest-path $$manifest --config deny.toml check || exit 1; done
 
 install:
-	@test -e $(BUILD)/libphicache.so -a -e $(BUILD)/tools/phicache-info || $(MAKE) build
+	@test -e $(BUILD)/libphicache.so -a -e $(BUILD)/tools/phicache-info || $(MAKE) package
 	@$(FIND_CMAKE); "$$cmake" --install $(BUILD) --prefix "$(PREFIX)"
 
 header: toolchain

@@ -120,6 +120,8 @@ void every_type_has_its_element() {
     CHECK_SAME(key::of(measure::l1), .add(std::uint64_t{3}));
     CHECK_SAME(key::of(0.5f), .add(0.5));
     CHECK_SAME(key::of("text"), .add(std::string("text")));
+    const char *text = "text", *none = nullptr;
+    CHECK(key::of(text, none).encode() == key::of("text", nullptr).encode());
     CHECK_SAME(key::of(std::string_view("text")), .add("text"));
     CHECK_SAME(key::of(std::optional<int>(), std::optional<int>(4)), .add(nullptr).add(4));
     CHECK_SAME(key::of(std::make_tuple(1, "a", 0.5)), .begin_tuple().add(1).add("a").add(0.5).end_tuple());

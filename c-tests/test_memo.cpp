@@ -36,6 +36,14 @@ int twice(int x) noexcept { return ++calls, 2 * x; }
 
 static_assert(std::is_same_v<decltype(memo(l1)), memo<double(const std::vector<double>&, const std::vector<double>&)>>);
 static_assert(std::is_same_v<decltype(memo(twice)), memo<int(int)>>);
+struct of_lvalues {
+    int operator()(int x) & { return ++calls, x; }
+};
+struct of_constant_lvalues {
+    int operator()(int x) const& noexcept { return x; }
+};
+static_assert(std::is_same_v<decltype(memo(of_lvalues())), memo<int(int)>>);
+static_assert(std::is_same_v<decltype(memo(of_constant_lvalues())), memo<int(int)>>);
 static_assert(!std::is_copy_constructible_v<memo<int(int)>> && std::is_nothrow_move_constructible_v<memo<int(int)>>);
 
 void a_function_is_called_once_for_its_arguments() {
@@ -93,6 +101,19 @@ void values_of_many_types_come_back() {
     CHECK_NEAR(checked(4), 2.0, 0.0);
     CHECK_INT(checked.try_call(-3).error().callback_code(), -3);
     CHECK_ERROR(status::error_callback, checked(-3));
+}
+
+void a_value_is_what_the_signature_says() {
+    const memo<double(int)> half{[](int n) { return n == 0 ? 0 : 7; }};
+    CHECK_NEAR(half(1), 7.0, 0.0);
+    CHECK_NEAR(half.wrapped()(1), 7.0, 0.0);
+    CHECK_UINT(half.call_pinned(1).size(), sizeof(double));
+    const memo<double(const std::string&)> length{[](const std::string& text) { return text.size(); }};
+    CHECK_NEAR(length("four"), 4.0, 0.0);
+    const memo<std::string(int)> literal{[](int) { return "text"; }};
+    CHECK_TEXT(literal(1).c_str(), "text");
+    const memo<double(double)> generic{[](auto x) { return x * 2; }};
+    CHECK_NEAR(generic(1.5), 3.0, 0.0);
 }
 
 void a_function_writes_in_place() {
@@ -301,6 +322,7 @@ int main() {
     RUN(a_function_is_called_once_for_its_arguments);
     RUN(arguments_of_many_types_make_the_key);
     RUN(values_of_many_types_come_back);
+    RUN(a_value_is_what_the_signature_says);
     RUN(a_function_writes_in_place);
     RUN(a_function_calls_its_own_memo);
     RUN(what_it_throws_comes_out_and_is_not_kept);

@@ -1,4 +1,5 @@
 /// test_memoize.cpp: what a function given to memoize may return, throw, and do.
+#include <array>
 #include <atomic>
 #include <memory>
 #include <stdexcept>
@@ -38,9 +39,11 @@ void a_function_returns_whatever_can_be_stored() {
     const std::string kept = "by reference";
     CHECK(cache.memoize<std::string>("reference", [&]() -> const std::string& { return kept; }) == kept);
     CHECK(cache.memoize<std::string>("value", [&] { return *cache.get("string"); }) == "words");
+    CHECK((cache.memoize<std::array<double, 2>>("array", [] { return std::vector<double>{1, 2}; })[1] == 2));
+    CHECK_NEAR(cache.memoize<double>("in place", [](result& out) { out.write(1.5); }), 1.5, 0.0);
     CHECK_NEAR(cache.memoize<double>("expected", []() -> expected<double> { return 2.5; }), 2.5, 0.0);
     CHECK_INT(cache.memoize("function", +[] { return 3; }).as<int>(), 3);
-    CHECK_UINT(cache.size(), 9);
+    CHECK_UINT(cache.size(), 11);
 }
 
 void a_function_writes_in_place() {

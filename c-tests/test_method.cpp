@@ -25,11 +25,15 @@ struct analysis {
     }
     std::string describe(int level) const noexcept { return ++calls, "level " + std::to_string(level); }
     int fails(int) { throw std::runtime_error("no such level"); }
+    int of_lvalues(int n) & { return ++calls, n; }
+    int of_constant_lvalues(int n) const& noexcept { return ++calls, n; }
 };
 
 static_assert(
     std::is_same_v<decltype(method("p", &analysis::small_phi)), method<double(analysis&, node_set, node_set)>>);
 static_assert(std::is_same_v<decltype(method("p", &analysis::describe)), method<std::string(const analysis&, int)>>);
+static_assert(std::is_same_v<decltype(method("p", &analysis::of_lvalues)), method<int(analysis&, int)>>);
+static_assert(std::is_same_v<decltype(method("p", &analysis::of_constant_lvalues)), method<int(const analysis&, int)>>);
 
 void a_member_function_is_called_once_for_each_object() {
     const method small_phi{"small_phi", &analysis::small_phi};
@@ -53,6 +57,15 @@ void methods_of_one_cache_differ_by_prefix() {
     CHECK_INT(first.call(object.cache, object, 1), 2);
     CHECK_INT(*second.try_call(object.cache, object, 1), 3);
     CHECK_INT(object.calls, 2);
+}
+
+void a_value_is_what_the_signature_says() {
+    const method<double(analysis&, int)> counted{"counted", [](auto& object, int n) { return ++object.calls, n; }};
+    analysis object;
+    for (int i = 0; i < 2; ++i) CHECK_NEAR(counted(object.cache, object, 3), 3.0, 0.0);
+    CHECK_INT(object.calls, 1);
+    const method lvalues{"lvalues", &analysis::of_lvalues};
+    CHECK_INT(lvalues(object.cache, object, 4), 4);
 }
 
 void constant_objects_and_methods_that_write_in_place() {
@@ -135,6 +148,7 @@ void moved_from_methods_and_caches_are_errors() {
 int main() {
     RUN(a_member_function_is_called_once_for_each_object);
     RUN(methods_of_one_cache_differ_by_prefix);
+    RUN(a_value_is_what_the_signature_says);
     RUN(constant_objects_and_methods_that_write_in_place);
     RUN(a_repertoire_method_goes_straight_through_while_that_is_off);
     RUN(what_a_method_throws_comes_out);

@@ -43,6 +43,25 @@ static void many_values_are_pinned_and_stored_at_once() {
     CHECK_CHARS(found[2], "first");
 }
 
+static void keys_and_values_of_a_batch_are_of_any_kind() {
+    dict_cache dict;
+    cache all = dict;
+    const std::vector<phicache::key_bytes> keys{
+        phicache::repertoire_key("cause", phicache::direction::cause, {0}, {1}),
+        phicache::repertoire_key("cause", phicache::direction::cause, {0}, {2})};
+    const std::vector<outcome> stored = all.set_many(keys, std::vector<double>{0.25, 0.75});
+    CHECK(stored.size() == 2 && stored[0].stored() && stored[1].stored());
+    const std::vector<value> found = all.get_many(keys);
+    CHECK_UINT(found.size(), 2);
+    CHECK_NEAR(found[1].as<double>(), 0.75, 0.0);
+    const phicache_bytes plain[] = {bytes("a"), bytes("b")};
+    CHECK_UINT(all.set_many(plain, std::vector<std::string>{"first", "second"}).size(), 2);
+    CHECK_CHARS(all.get_many(std::vector<std::string>{"c", "b"})[1], "second");
+    CHECK(all.try_get_many(std::vector<bytes>{"a"})->at(0).text() == "first");
+    CHECK_ERROR(status::error_invalid_argument, all.set_many(keys, std::vector<int>{1}));
+    CHECK(all.try_set_many(keys, std::vector<int>{1}).code() == status::error_invalid_argument);
+}
+
 static void what_is_refused_in_a_batch_is_told() {
     config none;
     none.settings().set_maximum_memory_percent(0);
@@ -56,6 +75,7 @@ int main() {
     RUN(a_section_reads_in_place);
     RUN(a_section_reads_many_at_once);
     RUN(many_values_are_pinned_and_stored_at_once);
+    RUN(keys_and_values_of_a_batch_are_of_any_kind);
     RUN(what_is_refused_in_a_batch_is_told);
     return check_report();
 }

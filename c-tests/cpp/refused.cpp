@@ -1,4 +1,5 @@
 /// refused.cpp: what phicache.hpp must not compile. Each case is one mistake, and the message that names it.
+#include <filesystem>
 #include <map>
 #include <phicache.hpp>
 #include <string>
@@ -54,5 +55,31 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)copy;
 #elif CASE == 15  // no pointer and no view
     (void)cache.get("key")->view<const char*>();
+#elif CASE == 16  // std::pair and std::tuple are not trivially copyable
+    cache.set("key", std::make_pair(1, 0.5));
+#elif CASE == 17  // no pointer and no view
+    cache.set("key", nullptr);
+#elif CASE == 18  // bytes(std::nullptr_t)
+    (void)cache.get(nullptr);
+#elif CASE == 19  // ambiguous
+    (void)cache.get(0);
+#elif CASE == 20  // another type than the T of memoize<T>
+    (void)cache.memoize<double>("key", [] { return 1; });
+#elif CASE == 21  // another type than the T of memoize<T>
+    (void)cache.try_memoize<std::vector<double>>("key", [] { return phicache::expected(std::vector<float>(1)); });
+#elif CASE == 22  // returns its value, or takes a result& and writes there
+    cache.memoize("key", [] {});
+#elif CASE == 23  // name it, as in phicache::memo<double(double)>
+    phicache::memo memo{[](auto x) { return x; }};
+#elif CASE == 24  // is for phicache::method
+    phicache::memo memo{&analysis::phi};
+#elif CASE == 25  // its object, by reference
+    phicache::method method{"phi", [](int n) { return n; }};
+#elif CASE == 26  // what its signature does not say
+    phicache::memo<double(int)> memo{[](int) { return std::string("text"); }};
+#elif CASE == 27  // add its text
+    phicache::key().add(std::filesystem::path("file"));
+#elif CASE == 28  // a key is whatever makes phicache::bytes
+    (void)cache.view().get_many(std::vector<double>{1});
 #endif
 }

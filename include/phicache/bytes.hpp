@@ -72,8 +72,10 @@ public:
     constexpr bytes() noexcept = default;
     /// `size` bytes at `data`; `data` may be null when `size` is 0.
     bytes(const void* data, std::size_t size) noexcept : raw_{static_cast<const std::uint8_t*>(data), size} {}
-    /// NUL-terminated text, without its NUL.
+    /// NUL-terminated text, without its NUL; not null.
     bytes(const char* text) noexcept : bytes(text, std::strlen(text)) {}
+    /// No text; this refuses 0 too, which would pass for a null pointer.
+    bytes(std::nullptr_t) = delete;
     constexpr bytes(phicache_bytes raw) noexcept : raw_(raw) {}
     /// The elements of a contiguous range.
     template <class Range, std::enable_if_t<detail::is_plain_range<Range> && !detail::is_char_array<Range>, int> = 0>
@@ -158,8 +160,13 @@ template <class T>
 bytes to_bytes(const T& value) noexcept {
     if constexpr (std::is_convertible_v<const T&, bytes>) {
         return value;
-    } else {
+    } else if constexpr (is_plain_object<T>) {
         return bytes_of(value);
+    } else {
+        static_assert(always_false<T>,
+                      "a value is text, a contiguous range of trivially copyable elements, or a trivially copyable "
+                      "object that is no pointer and no view (std::pair and std::tuple are not trivially copyable)");
+        return {};
     }
 }
 

@@ -97,6 +97,29 @@ inline expected<outcome> stored(phicache_status code) noexcept {
     return outcome(code);
 }
 
+/// Whether these are ranges, and one of them not of C's own bytes already.
+template <class... Ranges>
+using if_to_be_lent = std::enable_if_t<(is_range<Ranges>::value && ...) &&
+                                           !(std::is_convertible_v<const Ranges&, span<const phicache_bytes>> && ...),
+                                       int>;
+
+/// The bytes of each element, which the range keeps.
+template <class Range>
+std::vector<phicache_bytes> lend(const Range& range) {
+    std::vector<phicache_bytes> lent;
+    for (auto&& element : range) {
+        static_assert(std::is_lvalue_reference_v<decltype(element)>, "the range must hold what it lends");
+        lent.push_back(to_bytes(element));
+    }
+    return lent;
+}
+/// The same for keys, which are whatever makes `bytes`.
+template <class Range>
+std::vector<phicache_bytes> lend_keys(const Range& keys) {
+    static_assert(std::is_convertible_v<decltype(*std::begin(keys)), bytes>, "a key is whatever makes phicache::bytes");
+    return lend(keys);
+}
+
 }  // namespace detail
 
 /// What every cache tells about itself.
@@ -233,11 +256,13 @@ public:
     /// The same, the value copied as a T.
     template <class T, class Compute>
     T memoize(bytes key, Compute&& compute) {
+        static_assert(detail::reads_back<T, Compute>, "the function returns another type than the T of memoize<T>");
         return memoize(key, compute).template as<T>();
     }
     /// The same, the value copied as a T.
     template <class T, class Compute>
     expected<T> try_memoize(bytes key, Compute&& compute) {
+        static_assert(detail::reads_back<T, Compute>, "the function returns another type than the T of memoize<T>");
         const expected<value> made = try_memoize(key, compute);
         if (!made) return made.error();
         return made->template try_as<T>();
@@ -325,6 +350,29 @@ public:
             phicache_cache_set_many(raw_, keys.data(), values.data(), keys.size(), raw.data());
         if (code < 0) return failure(code);
         return std::vector<outcome>(raw.begin(), raw.end());
+    }
+
+    // The same for ranges of whatever makes `bytes`, or, as values, of whatever `set` takes: `std::string`, `key_bytes`, …
+
+    /// @copydoc get_many
+    template <class Keys, detail::if_to_be_lent<Keys> = 0>
+    std::vector<value> get_many(const Keys& keys) const {
+        return try_get_many(keys).value();
+    }
+    /// @copydoc get_many
+    template <class Keys, detail::if_to_be_lent<Keys> = 0>
+    expected<std::vector<value>> try_get_many(const Keys& keys) const {
+        return try_get_many(detail::lend_keys(keys));
+    }
+    /// @copydoc set_many
+    template <class Keys, class Values, detail::if_to_be_lent<Keys, Values> = 0>
+    std::vector<outcome> set_many(const Keys& keys, const Values& values) {
+        return try_set_many(keys, values).value();
+    }
+    /// @copydoc set_many
+    template <class Keys, class Values, detail::if_to_be_lent<Keys, Values> = 0>
+    expected<std::vector<outcome>> try_set_many(const Keys& keys, const Values& values) {
+        return try_set_many(detail::lend_keys(keys), detail::lend(values));
     }
 
     /// How the server of a cache in Redis is doing, as all caches see it that have the same connection settings. Asks

@@ -91,6 +91,30 @@ struct is_expected : std::false_type {};
 template <class T>
 struct is_expected<expected<T>> : std::true_type {};
 
+/// What the bytes of a type are made of: characters, the elements of a range, or the object itself.
+template <class T, class = void>
+struct unit {
+    using type = T;
+};
+template <class T>
+struct unit<T, std::enable_if_t<!std::is_void_v<element_t<T>>>> : unit<element_t<T>> {};
+template <>
+struct unit<const char*> : unit<char> {};
+template <>
+struct unit<char*> : unit<char> {};
+template <class T>
+struct unit<expected<T>> : unit<T> {};
+
+/// Whether what a function given to `memoize<T>` returns reads back as a T. Raw bytes may be anything; one that writes
+/// in place, or returns nothing, is no matter of types.
+template <class T, class Function, class = void>
+inline constexpr bool reads_back = true;
+template <class T, class Function>
+inline constexpr bool reads_back<T, Function, std::enable_if_t<!std::is_void_v<std::invoke_result_t<Function&>>>> = [] {
+    using Stored = typename unit<remove_cvref<std::invoke_result_t<Function&>>>::type;
+    return std::is_same_v<Stored, typename unit<T>::type> || std::is_same_v<Stored, std::uint8_t>;
+}();
+
 /// Stores what a function returned as the bytes of a value; other caches have rules of their own.
 struct write_bytes {
     template <class T>
@@ -168,8 +192,13 @@ private:
                 function(out);
                 return {};
             }
+        } else if constexpr (!std::is_invocable_v<Function&>) {
+            static_assert(always_false<Function>, "the function takes nothing, or a result&");
+            return {};
+        } else if constexpr (std::is_void_v<std::invoke_result_t<Function&>>) {
+            static_assert(always_false<Function>, "the function returns its value, or takes a result& and writes there");
+            return {};
         } else {
-            static_assert(std::is_invocable_v<Function&>, "the function takes nothing, or a result&");
             return store<Writer>(out, function());
         }
     }

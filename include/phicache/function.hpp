@@ -12,8 +12,14 @@ PHICACHE_HPP_BEGIN
 namespace detail {
 
 /// The signature with which a function, function pointer or lambda is called.
+template <class F, class = void>
+struct signature {
+    static_assert(always_false<F>,
+                  "what this function takes cannot be told (it is generic or overloaded, or no function): name it, as in "
+                  "phicache::memo<double(double)>");
+};
 template <class F>
-struct signature : signature<decltype(&F::operator())> {};
+struct signature<F, std::void_t<decltype(&F::operator())>> : signature<decltype(&F::operator())> {};
 template <class R, class... A>
 struct signature<R (*)(A...)> {
     using type = R(A...);
@@ -28,6 +34,14 @@ template <class C, class R, class... A>
 struct signature<R (C::*)(A...) noexcept> : signature<R (*)(A...)> {};
 template <class C, class R, class... A>
 struct signature<R (C::*)(A...) const noexcept> : signature<R (*)(A...)> {};
+template <class C, class R, class... A>
+struct signature<R (C::*)(A...) &> : signature<R (*)(A...)> {};
+template <class C, class R, class... A>
+struct signature<R (C::*)(A...) const&> : signature<R (*)(A...)> {};
+template <class C, class R, class... A>
+struct signature<R (C::*)(A...) & noexcept> : signature<R (*)(A...)> {};
+template <class C, class R, class... A>
+struct signature<R (C::*)(A...) const & noexcept> : signature<R (*)(A...)> {};
 
 /// The signature of a method: for a member function, its object comes first.
 template <class F>
@@ -40,6 +54,14 @@ template <class C, class R, class... A>
 struct method_signature<R (C::*)(A...) noexcept> : signature<R (*)(C&, A...)> {};
 template <class C, class R, class... A>
 struct method_signature<R (C::*)(A...) const noexcept> : signature<R (*)(const C&, A...)> {};
+template <class C, class R, class... A>
+struct method_signature<R (C::*)(A...) &> : signature<R (*)(C&, A...)> {};
+template <class C, class R, class... A>
+struct method_signature<R (C::*)(A...) const&> : signature<R (*)(const C&, A...)> {};
+template <class C, class R, class... A>
+struct method_signature<R (C::*)(A...) & noexcept> : signature<R (*)(C&, A...)> {};
+template <class C, class R, class... A>
+struct method_signature<R (C::*)(A...) const & noexcept> : signature<R (*)(const C&, A...)> {};
 
 /// What a caller gets for what a function returns: the type itself, an owner instead of a view.
 template <class R>
@@ -56,6 +78,18 @@ template <>
 struct answer<const char*> {
     using type = std::string;
 };
+
+/// What a function returned, or, where its signature says another type, what that makes of it.
+template <class Answer, class Call>
+decltype(auto) as_answer(Call&& call) {
+    using Returned = std::invoke_result_t<Call&>;
+    if constexpr (std::is_void_v<Returned> || std::is_same_v<typename answer<remove_cvref<Returned>>::type, Answer>) {
+        return call();
+    } else {
+        static_assert(std::is_convertible_v<Returned, Answer>, "the function returns what its signature does not say");
+        return static_cast<Answer>(call());
+    }
+}
 
 /// An argument as it goes into the key: by constant reference.
 template <class A>
@@ -128,7 +162,7 @@ struct call_frame {
 };
 
 /// The C side of a function object F: F stands behind user_data, the call's frame behind call_data.
-template <class F, bool InPlace, class Frame>
+template <class F, bool InPlace, class Answer, class Frame>
 struct bridge {
     static std::int32_t compute(void* user_data, void* call_data, phicache_bytes, phicache_result* raw) noexcept {
         if (call_data == nullptr) return -1;  // called through the C handle, from where no arguments come
@@ -142,8 +176,11 @@ struct bridge {
             });
         } else {
             return frame.after.template run<write_bytes>(raw, [&]() -> decltype(auto) {
-                return std::apply([&](auto&... given) -> decltype(auto) { return std::invoke(function, given...); },
-                                  frame.arguments);
+                return std::apply(
+                    [&](auto&... given) -> decltype(auto) {
+                        return as_answer<Answer>([&]() -> decltype(auto) { return std::invoke(function, given...); });
+                    },
+                    frame.arguments);
             });
         }
     }
@@ -204,7 +241,7 @@ protected:
     using owner::owner;
     using frame = call_frame<argument_t<A>...>;
     template <class F>
-    using bridge_of = bridge<F, InPlace, frame>;
+    using bridge_of = bridge<F, InPlace, Answer, frame>;
 
 private:
     auto asking(const key& arguments, frame& call) const noexcept {
@@ -216,7 +253,9 @@ private:
 
 /// The calls of a method; the object comes first.
 template <class Shape>
-class method_calls;
+class method_calls {
+    static_assert(always_false<Shape>, "the first argument of a method is its object, by reference");
+};
 template <bool InPlace, class Answer, class Object, class... A>
 class method_calls<shape<InPlace, Answer, Object&, A...>> : public owner<phicache_method, phicache_method_free> {
 public:
@@ -261,7 +300,7 @@ protected:
     using owner::owner;
     using frame = call_frame<Object&, argument_t<A>...>;
     template <class F>
-    using bridge_of = bridge<F, InPlace, frame>;
+    using bridge_of = bridge<F, InPlace, Answer, frame>;
 
 private:
     auto asking(cache store, const key& arguments, frame& call) const noexcept {
@@ -308,6 +347,7 @@ public:
     template <class F>
     static expected<memo> try_make(F&& function, const memo_options& options = {}, config_ref settings = {}) {
         using Stored = std::decay_t<F>;
+        static_assert(!std::is_member_pointer_v<Stored>, "a member function is for phicache::method: it needs its object");
         using Bridge = typename base::template bridge_of<Stored>;
         if (const expected<void> version = try_check_version(); !version) return version.error();
         phicache_memo* handle = nullptr;

@@ -89,8 +89,8 @@ public:
         return *this;
     }
 
-    /// Appends one element: nullptr or std::nullopt (none), bool, an integer or enum, a double or float, text,
-    /// `bytes`, `direction`, `node_set`, std::optional (none, or what it holds), a std::set or std::unordered_set
+    /// Appends one element: nullptr, a null `const char*` or std::nullopt (none), bool, an integer or enum, a double or
+    /// float, text, `bytes`, `direction`, `node_set`, std::optional (none, or what it holds), a std::set or std::unordered_set
     /// (set), a std::tuple, std::pair or any other range (tuple), each to any depth. A type of one's own is appended by
     /// a function `void add_to_key(phicache::key&, const T&)` in its namespace.
     template <class T>
@@ -120,6 +120,9 @@ public:
             static_assert(sizeof(U) <= 8, "floating-point numbers have at most 64 bits");
             step([&] { return phicache_key_add_double(handle(), element); });
         } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
+            if constexpr (std::is_pointer_v<T>) {
+                if (element == nullptr) return add(nullptr);
+            }
             const std::string_view utf8 = element;
             step([&] { return phicache_key_add_string(handle(), bytes(utf8)); });
         } else if constexpr (detail::is_optional<U>::value) {
@@ -200,6 +203,8 @@ private:
     key& add_each(const Range& range) {
         // A proxy, as std::vector<bool> has them, is added as what it stands for.
         using Element = typename std::iterator_traits<decltype(std::begin(range))>::value_type;
+        static_assert(!std::is_same_v<Element, Range>,
+                      "a range of its own kind, as std::filesystem::path is one, has no end: add its text");
         for (auto&& element : range) add<Element>(element);
         return *this;
     }

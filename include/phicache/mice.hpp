@@ -51,9 +51,13 @@ inline mice<> from_c(const phicache_mice& raw) noexcept {
 struct write_mice {
     template <class T>
     static expected<void> write(result& out, const T& returned) {
-        static_assert(is_mice<T>::value, "the function returns a phicache::mice");
-        const phicache_mice raw = to_c(returned);
-        return checked(phicache_result_mice(out.handle(), &raw, nullptr));
+        if constexpr (is_mice<T>::value) {
+            const phicache_mice raw = to_c(returned);
+            return checked(phicache_result_mice(out.handle(), &raw, nullptr));
+        } else {
+            static_assert(always_false<T>, "the function returns a phicache::mice");
+            return {};
+        }
     }
 };
 
