@@ -21,6 +21,7 @@
         program = """
             using UsesPhiCache, PhiCache
             @assert UsesPhiCache.while_precompiling == (2, 2, (hits=1, misses=1, size=1))
+            @assert info(UsesPhiCache.double) == (hits=0, misses=0, size=0)
             @assert UsesPhiCache.double(4) == UsesPhiCache.double(4) == 8
             @assert info(UsesPhiCache.double).size == 1
             try
