@@ -17,6 +17,9 @@ A cache of values of type `V`. Caches are used like dictionaries:
 They cannot be iterated, so they are no `AbstractDict`. A key is text, bytes, or a tuple of arguments (see
 [`add!`](@ref)); use one kind for one cache. All of it may be done from any thread at any time, but `close` only when no
 other thread is using the cache.
+
+A cache is no value: it cannot be copied, also not by `deepcopy` of what has it, and in another process, be it a worker or
+one that reads a file, it is closed. What comes out of it is a copy, so change it as you like.
 """
 abstract type AbstractCache{V} <: Handle end
 
@@ -61,7 +64,7 @@ Base.valtype(cache::AbstractCache) = valtype(typeof(cache))
 
 Base.get(cache::AbstractCache, key, default) = get(() -> default, cache, key)
 
-function Base.get(default, cache::AbstractCache, key)
+function Base.get(default::Base.Callable, cache::AbstractCache, key)
     found = with_key(key -> lookup(cache, key), cache, key)
     return found === nothing ? default() : something(found)
 end
@@ -157,11 +160,8 @@ function stats(cache::AbstractCache)
     return map(Int, fields(figures[]))
 end
 
-Base.show(io::IO, cache::AbstractCache) =
-    print(io, typeof(cache), "(", isopen(cache) ? filling(cache) : "closed", ")")
-
 # To be shown is no error, whatever a server does.
-function filling(cache)
+function description(cache::AbstractCache)
     try
         return "$(length(cache)) values"
     catch exception
@@ -169,6 +169,15 @@ function filling(cache)
         return exception.status
     end
 end
+
+# The memos that keep their values in a cache, so that no two use one prefix. In another process it has none.
+struct Tenants
+    memos::Vector{WeakRef}
+    Tenants() = new(WeakRef[])
+end
+
+Serialization.serialize(to::Serialization.AbstractSerializer, ::Tenants) = Serialization.serialize_type(to, Tenants)
+Serialization.deserialize(::Serialization.AbstractSerializer, ::Type{Tenants}) = Tenants()
 
 # What a cache is given when it is made.
 struct COptions
@@ -183,6 +192,7 @@ end
 
 # Calls `make(options, out)`, and gives the handle that it puts there.
 function new_cache(make, name, max_bytes; ttl=0, lease=0, server_errors=false)
+    max_bytes >= 0 || throw(ArgumentError("max_bytes=$max_bytes; expected 0 (no limit) or more"))
     text = name === nothing ? nothing : Base.cconvert(Cstring, String(name))
     GC.@preserve text begin
         pointer = text === nothing ? C_NULL : Ptr{UInt8}(Base.unsafe_convert(Cstring, text))

@@ -59,7 +59,7 @@ use the cache itself and switch tasks; asking for the key that it computes is a 
 (`PhiCache.ERROR_RECURSION`). Two tasks that would wait for each other both compute. A value whose computation began
 before `empty!` is never seen after it.
 """
-Base.get!(compute, cache::AbstractCache, key) =
+Base.get!(compute::Base.Callable, cache::AbstractCache, key) =
     with_key(key -> first(compute_value(compute, cache, key)), cache, key)
 Base.get!(cache::AbstractCache, key, default) = get!(() -> default, cache, key)
 

@@ -57,9 +57,8 @@ const SETTINGS = (:maximum_memory_percent, :cache_repertoires, :cache_potential_
                   :redis_namespace, :redis_timeout, :redis_whole_database)
 
 Base.propertynames(::AnyConfig, private::Bool=false) = SETTINGS
-Base.show(io::IO, config::AnyConfig) = print(io, config isa Config ? "Config(" : "default_config(",
-    config isa Config && !isopen(config) ? "closed" :
-    join(("$name=$(repr(getproperty(config, name)))" for name in SETTINGS), ", "), ")")
+Base.show(io::IO, config::DefaultConfig) = print(io, "default_config(", description(config), ")")
+description(config::AnyConfig) = join(("$name=$(repr(getproperty(config, name)))" for name in SETTINGS), ", ")
 
 Base.getproperty(config::AnyConfig, name::Symbol) =
     name in (:pointer, :live) ? getfield(config, name) : setting(config, Val(name))

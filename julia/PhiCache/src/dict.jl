@@ -22,12 +22,11 @@ mutable struct DictCache{V} <: ByteCache{V}
     live::Threads.Atomic{Bool}
     config::AnyConfig
     identity::Any
-    # The memos that keep their values here, so that no two use one prefix.
-    memos::Vector{WeakRef}
+    tenants::Tenants
 
     function DictCache{V}(pointer::Ptr{Cvoid}, config::AnyConfig, identity=pointer) where {V}
         view = new_handle(out -> @c phicache_dict_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)
-        return collected(new{V}(pointer, view, Threads.Atomic{Bool}(true), config, identity, WeakRef[]))
+        return collected(new{V}(pointer, view, Threads.Atomic{Bool}(true), config, identity, Tenants()))
     end
 end
 
@@ -58,6 +57,8 @@ Without `T`, the cache must hold arrays, and the view has their shape.
     end
 """
 withvalue(f, cache::ByteCache{Array{T,N}}, key) where {T,N} = with_array(f, cache, key, Array{T,N})
+withvalue(f, cache::ByteCache{V}, key) where {V} =
+    throw(ArgumentError("a cache of $V holds no arrays; say as what its values are to be viewed, or get them"))
 
 function withvalue(f, cache::ByteCache{V}, key, ::Type{T}) where {V,T}
     V === Any && throw(ArgumentError("a cache of Any holds serialized values, which cannot be viewed; make it one " *

@@ -9,8 +9,9 @@ more than one `close` is fine; otherwise the garbage collector does.
 abstract type Handle end
 
 # Every handle has a `pointer`, NULL after `close`, and a flag `live` that says who frees it when two try at once.
-# Julia writes pointers into precompiled images as NULL, so a handle that was made while a package was precompiled is
-# closed when the package is loaded, and is never mistaken for a live one.
+# Julia writes pointers as NULL, into precompiled images and wherever it serializes them. So a handle that was made while
+# a package was precompiled is closed when the package is loaded, and one that is sent to another process is closed there;
+# neither is ever mistaken for a live one.
 
 # Calls `make(out)`, and gives the handle that it puts there.
 function new_handle(make)
@@ -46,5 +47,14 @@ function Base.unsafe_convert(::Type{Ptr{Cvoid}}, handle::Handle)
     return pointer
 end
 
+# A copy would be freed a second time.
+Base.deepcopy_internal(handle::Handle, ::IdDict) =
+    throw(ArgumentError("a $(nameof(typeof(handle))) cannot be copied; make another one"))
+
+Base.show(io::IO, handle::Handle) =
+    print(io, typeof(handle), "(", isopen(handle) ? description(handle) : "closed", ")")
+description(::Handle) = "open"
+
 @noinline closed(handle) = throw(PhiCacheError(ERROR_INVALID_HANDLE,
-    "this $(nameof(typeof(handle))) is closed, or was made while its package was precompiled (make it in __init__)"))
+    "this $(nameof(typeof(handle))) is closed, or was made by another process, such as the one that precompiled its " *
+    "package (make it in __init__)"))

@@ -39,8 +39,9 @@ Appends arguments: `nothing`, `Bool`, integers of up to 64 bits, floating-point 
 last.
 
 As in C++, a vector is the tuple of its elements and an `Enum` its number; other arrays are the tuple of their size and
-their elements, and a `Symbol` is `("Symbol", name)`. Numbers are equal when their values are, whatever their types;
-[`encode_typed_key`](@ref) tells them apart. A type of your own becomes an element by a method
+their elements, and a `Symbol` is `("Symbol", name)`. Numbers are equal when their values are (`==`, so -0.0 is 0.0, but
+every NaN is the same one), whatever their types; [`encode_typed_key`](@ref) tells integers, floating-point numbers and
+`Bool` apart. A type of your own becomes an element by a method
 `PhiCache.add!(key::KeyBuilder, value::T)` that adds a tuple of what identifies it.
 """
 add!(key::KeyBuilder, ::Nothing) = element(key, @c phicache_key_add_none(key::Ptr{Cvoid})::Int32)
@@ -117,6 +118,8 @@ function lent_bytes(key::KeyBuilder, typed::Bool)
     check(@c phicache_key_bytes(key::Ptr{Cvoid}, typed::Int32, bytes::Ptr{CBytes})::Int32)
     return bytes[]
 end
+
+description(key::KeyBuilder) = "$(length(Vector{UInt8}(key))) bytes"
 
 function Base.Vector{UInt8}(key::KeyBuilder; typed::Bool=false)
     GC.@preserve key begin

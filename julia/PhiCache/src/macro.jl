@@ -13,15 +13,16 @@ of `Memo`; a return type in the signature, such as `f(x)::Vector{Float64}`, is `
     empty!(distance)        # clears it
     original(distance)      # the function without its cache
 
-More methods of `f` are defined in the same way, and share its cache and the options of the first. Defining a method
-again clears the cache. For the top level of a module only.
+More methods of `f` are defined in the same way, and share its cache and the options of the first; without `typed=true`
+there, methods for `Int` and for `Float64` share the values of equal numbers too. Defining a method again clears the
+cache. A name that stands for an ordinary function already cannot become a memo. For the top level of a module only.
 """
 macro phicache(expressions...)
     isempty(expressions) && throw(ArgumentError("@phicache needs a function definition"))
     definition = expressions[end]
     options = map(option, expressions[1:end-1])
     name, returns = signature(definition)
-    hidden = Symbol("#", name, "#original")
+    hidden = hidden_name(name)
     if returns !== nothing && !any(option -> option.args[1] == :returns, options)
         options = (options..., Expr(:kw, :returns, :($PhiCache.storable_or_any($returns))))
     end
@@ -62,9 +63,19 @@ storable_or_any(T) = T isa Type && is_storable(T) ? T : Any
 
 # The memo that the name stands for already, cleared because its function has changed, or a new one.
 function remember(f, within::Module, name::Symbol; options...)
-    if isdefined(within, name)
-        memo = getfield(within, name)
-        memo isa Memo && original(memo) === f && return empty!(memo)
+    memo = defined_memo(f, within, name)
+    if memo !== nothing
+        check_same(memo, name; options...)
+        return empty!(memo)
     end
     return Memo(f; options...)
+end
+
+# A memo's options are those of its first definition; that it cannot take others is better said than overheard.
+function check_same(memo, name; returns=Any, typed=memo.typed, options...)
+    returns === Any || valtype(memo) in (Any, returns) || throw(ArgumentError(
+        "@phicache: the cache of $name holds values of type $(valtype(memo)), as its first definition says, and no " *
+        "$returns; give that one returns=Any, or restart Julia"))
+    typed == memo.typed || throw(ArgumentError(
+        "@phicache: $name has typed=$(memo.typed), as its first definition says; restart Julia to change it"))
 end

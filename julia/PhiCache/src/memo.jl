@@ -7,17 +7,18 @@
 arguments are the key (see [`add!`](@ref)), so `f` must depend on nothing else.
 
 * `returns=Any`: the type of its values, stored as [`DictCache`](@ref) says.
-* `typed=false`: whether `f(3)` and `f(3.0)` are different calls.
+* `typed=false`: whether `f(3)`, `f(3.0)` and `f(true)` are different calls. (`f(Int32(3))` is `f(3)` in any case, and
+  `f(-0.0)` is `f(0.0)`.)
 * `maximum_memory_percent`: values are stored while the process occupies less (0: never; `PhiCache.UNLIMITED`: always).
   Without it, the configuration decides: `config`, or that of `cache`.
-* `cache`, `prefix`: a `DictCache` or `RedisCache` to keep the values in, and what keeps this memo's keys apart from those of others
-  there. Two memos on one cache need two prefixes. Without it the memo has a cache of its own.
+* `cache`, `prefix`: a `DictCache` or `RedisCache` to keep the values in, and what keeps this memo's keys apart from
+  those of others there. Two memos on one cache need two prefixes. Without it the memo has a cache of its own.
 
 `info(memo)` gives its own hits and misses and the size of its cache, `empty!(memo)` clears its cache and its counts,
-`original(memo)` is `f`. Any task may call it at any time; of several that
-miss the same arguments one computes.
+`original(memo)` is `f`. Any task may call it at any time; of several that miss the same arguments one computes. Another
+process, such as a worker of `Distributed`, gets the function without the values.
 """
-mutable struct Memo{V,F}
+mutable struct Memo{V,F} <: Function
     original::F
     typed::Bool
     prefix::Union{Nothing,String}
@@ -38,9 +39,10 @@ function Memo(f; returns::Type=Any, typed::Bool=false, maximum_memory_percent=no
     check_storable(V)
     returns === Any || returns === V ||
         throw(ArgumentError("a memo that returns $returns on a cache of $V"))
-    limit = cache === nothing || maximum_memory_percent === nothing ? nothing : limited(maximum_memory_percent)
+    # Made for its own cache too, whose limit it is not: a wrong percentage is told now, not by the first call.
+    limit = maximum_memory_percent === nothing ? nothing : limited(maximum_memory_percent)
     memo = Memo{V,typeof(f)}(f, typed, prefix === nothing ? nothing : String(prefix), config, maximum_memory_percent,
-                             cache, limit, cache === nothing, ReentrantLock(), Threads.Atomic{Int}(0),
+                             cache, cache === nothing ? nothing : limit, cache === nothing, ReentrantLock(), Threads.Atomic{Int}(0),
                              Threads.Atomic{Int}(0))
     cache === nothing || join_cache(memo, cache)
     return memo
@@ -53,10 +55,10 @@ const JOINING = ReentrantLock()
 
 function join_cache(memo, cache)
     lock(JOINING) do
-        filter!(other -> other.value !== nothing, cache.memos)
-        any(other -> other.value.prefix == memo.prefix, cache.memos) && throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
+        memos = filter!(other -> other.value !== nothing, cache.tenants.memos)
+        any(other -> other.value.prefix == memo.prefix, memos) && throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
             "a memo with the prefix $(repr(memo.prefix)) keeps its values in this cache already"))
-        push!(cache.memos, WeakRef(memo))
+        push!(memos, WeakRef(memo))
     end
 end
 
@@ -69,6 +71,9 @@ function cache_of(memo::Memo{V}) where {V}
         if memo.cache === nothing || !isopen(memo.cache)
             percent = memo.maximum_memory_percent
             memo.cache = DictCache{V}(config=percent === nothing ? memo.config : limited(percent))
+            # What was counted while the package was precompiled is not counted here.
+            memo.hits[] = 0
+            memo.misses[] = 0
         end
         return memo.cache::Union{DictCache{V},RedisCache{V}}
     end
@@ -89,7 +94,10 @@ function (memo::Memo{V})(arguments...; keywords...) where {V}
     return value::V
 end
 
-info(memo::Memo) = (hits=memo.hits[], misses=memo.misses[], size=memo.cache === nothing ? 0 : length(cache_of(memo)))
+function info(memo::Memo)
+    size = memo.cache === nothing ? 0 : length(cache_of(memo))
+    return (hits=memo.hits[], misses=memo.misses[], size=size)
+end
 
 function Base.empty!(memo::Memo)
     memo.cache === nothing || empty!(cache_of(memo))
@@ -107,4 +115,41 @@ with, without its cache.
 original(memo::Memo) = memo.original
 
 Base.valtype(::Memo{V}) where {V} = V
-Base.show(io::IO, memo::Memo{V}) where {V} = print(io, "Memo{", V, "}(", memo.original, ")")
+
+Base.show(io::IO, memo::Memo{V}) where {V} = print(io, "Memo{", V, "}(", shown_name(memo.original), ")")
+Base.show(io::IO, ::MIME"text/plain", memo::Memo) = show(io, memo)
+
+# `@phicache` names the function behind `f` so that nobody calls it by accident.
+hidden_name(name::Symbol) = Symbol("#", name, "#original")
+
+shown_name(f) = f
+function shown_name(f::Function)
+    hidden = match(r"^#(.*)#original$", String(nameof(f)))
+    return hidden === nothing ? nameof(f) : Symbol(hidden[1])
+end
+
+# A memo goes to other processes as functions do, without its values (and a cache of someone else's is closed there). What `@phicache` defined here is there what
+# `@phicache` defined there, with its cache.
+function Serialization.serialize(to::Serialization.AbstractSerializer, memo::Memo)
+    Serialization.serialize_type(to, typeof(memo))
+    cache = memo.private ? nothing : memo.cache
+    foreach(part -> Serialization.serialize(to, part),
+            (memo.original, memo.typed, memo.maximum_memory_percent, memo.config, cache, memo.prefix))
+end
+
+function Serialization.deserialize(from::Serialization.AbstractSerializer, ::Type{Memo{V,F}}) where {V,F}
+    f, typed, percent, config, cache, prefix = ntuple(_ -> Serialization.deserialize(from), 6)
+    defined = f isa Function ? defined_memo(f, parentmodule(f), shown_name(f)) : nothing
+    defined === nothing || return defined
+    return Memo(f; returns=V, typed=typed, maximum_memory_percent=percent, config=config, cache=cache, prefix=prefix)
+end
+
+# The memo of `f` that a name stands for, or nothing.
+function defined_memo(f, within::Module, name::Symbol)
+    isdefined(within, name) || return nothing
+    memo = getfield(within, name)
+    return memo isa Memo && memo.original === f ? memo : nothing
+end
+
+# As a function is.
+Base.deepcopy_internal(memo::Memo, ::IdDict) = memo

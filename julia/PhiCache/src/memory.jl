@@ -41,7 +41,8 @@ all caches hold.
 function memory_usage()
     usage = Ref(CMemory(sizeof(CMemory), 0, 0, 0, 0, 0))
     check(@c phicache_memory_usage(usage::Ptr{CMemory})::Int32)
-    return fields(usage[])
+    # Numbers of bytes are signed, so that differences of them are what they look like.
+    return map(figure -> figure isa UInt64 ? Int(figure) : figure, fields(usage[]))
 end
 
 # A C struct that may grow, as a named tuple without its size.

@@ -11,7 +11,7 @@
 The key is made of `prefix` and the arguments; the object is not part of it, so a cache belongs to one object. A
 `repertoire` method goes straight through to `f` while `cache_repertoires` is off in the cache's configuration.
 """
-struct CachedMethod{F}
+struct CachedMethod{F} <: Function
     original::F
     prefix::Union{Nothing,String}
     repertoire::Bool
@@ -34,6 +34,7 @@ end
 
 original(method::CachedMethod) = method.original
 
+Base.show(io::IO, ::MIME"text/plain", method::CachedMethod) = show(io, method)
 Base.show(io::IO, method::CachedMethod) =
     print(io, "CachedMethod(", method.original, "; prefix=", repr(method.prefix), ", repertoire=", method.repertoire,
           ")")

@@ -22,12 +22,11 @@ mutable struct RedisCache{V} <: ByteCache{V}
     live::Threads.Atomic{Bool}
     config::AnyConfig
     identity::Any
-    # The memos that keep their values here, so that no two use one prefix.
-    memos::Vector{WeakRef}
+    tenants::Tenants
 
     function RedisCache{V}(pointer::Ptr{Cvoid}, config::AnyConfig) where {V}
         view = new_handle(out -> @c phicache_redis_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)
-        return collected(new{V}(pointer, view, Threads.Atomic{Bool}(true), config, pointer, WeakRef[]))
+        return collected(new{V}(pointer, view, Threads.Atomic{Bool}(true), config, pointer, Tenants()))
     end
 end
 

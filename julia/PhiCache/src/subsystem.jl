@@ -137,6 +137,11 @@ function Subsystem(subsystem::Subsystem, cut::Union{Nothing,Cut})
     return Subsystem(pointer, subsystem.size)
 end
 
+description(subsystem::Subsystem) = string(nodes(subsystem), iscut(subsystem) ? ", cut" : "")
+
+# It never changes, so it is its own copy.
+Base.deepcopy_internal(subsystem::Subsystem, ::IdDict) = subsystem
+
 free_handle(::Type{Subsystem}, pointer) = @c phicache_subsystem_free(pointer::Ptr{Cvoid})::Int32
 
 # The rows of a cut as C reads them; no cut is NULL.

@@ -4,8 +4,9 @@
     ValueView{T,N} <: DenseArray{T,N}
 
 The bytes of a cache's entry as an array, in place: what [`withvalue`](@ref) and [`memoize!`](@ref) hand to their
-functions. When the function returns, the view becomes empty; using it later is a `BoundsError`, not a crash (but keep
-no pointer to it, nor iterate over it with `@inbounds`). Only `memoize!`'s can be written to.
+functions. When the function returns, the view becomes empty; using it later is a `BoundsError`, not a crash. That holds
+for the view itself: keep no pointer to it, no `view`, `reshape` or transpose of it, which know its old size, and do not
+index it with `@inbounds` later; what is to stay, `copy`. Only `memoize!`'s can be written to.
 """
 mutable struct ValueView{T,N} <: DenseArray{T,N}
     data::Ptr{T}

@@ -59,6 +59,7 @@ end
     usage = memory_usage()
     @test 0 < usage.resident <= usage.physical && 0 < usage.limit <= usage.physical
     @test usage.percent ≈ 100 * usage.resident / usage.limit
+    @test usage.held isa Int && usage.resident isa Int
     @test 0 < memory_percent() < 100
     @test memory_full(Config(maximum_memory_percent=0))
     @test !memory_full(Config(maximum_memory_percent=PhiCache.UNLIMITED))

@@ -96,3 +96,16 @@ end
     @test length(cache) == 20_000
     @test all(cache[("entry", n)] == n for n in 1:20_000)
 end
+
+@testset "a cache is a key of other dictionaries, like any object" begin
+    cache = DictCache{Int}()
+    for dictionary in (Dict{Any,Any}(cache => 1), IdDict{Any,Any}(cache => 1))
+        @test get(dictionary, cache, 0) == 1 == get!(dictionary, cache, 0)
+        @test get(dictionary, DictCache{Int}(), 0) == 0
+    end
+    @test isempty(cache)
+end
+
+@testset "a limit below zero is refused" begin
+    @test_throws ArgumentError DictCache(max_bytes=-1)
+end

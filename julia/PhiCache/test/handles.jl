@@ -57,3 +57,38 @@ end
     @test memoize!(entry -> (entry[1] = 1; close(arrays)), arrays, "key", 1) == [1]
     @test !isopen(arrays)
 end
+
+@testset "a handle cannot be copied" begin
+    cache = DictCache{Int}()
+    for copied in (cache, PurviewCache(), Config(), KeyBuilder(), [cache])
+        @test_throws ArgumentError deepcopy(copied)
+    end
+    # A subsystem never changes.
+    system = Subsystem(Fingerprint(rand(4, 2), trues(2, 2), "handles"), [0, 0], 1:2)
+    @test deepcopy(system) === system
+end
+
+@testset "a handle that is sent to another process is closed there" begin
+    system = Subsystem(Fingerprint(rand(4, 2), trues(2, 2), "handles"), [0, 0], 1:2)
+    cache = DictCache{Int}()
+    cache["key"] = 1
+    memo = Memo(abs; cache=cache)
+    for handle in (cache, PurviewCache(), MICECache(system), RedisCache{Int}(), Config(), KeyBuilder(), system)
+        arrived = sent(handle)
+        @test typeof(arrived) == typeof(handle) && !isopen(arrived) && close(arrived) === nothing
+        @test isopen(handle)
+    end
+    @test status_of(() -> sent(cache)["key"]) == PhiCache.ERROR_INVALID_HANDLE
+    @test status_of(() -> sent(memo)(1)) == PhiCache.ERROR_INVALID_HANDLE
+    @test cache["key"] == 1 && memo(-2) == 2
+end
+
+@testset "handles are shown by what they are, not by their pointers" begin
+    system = Subsystem(Fingerprint(rand(4, 2), trues(2, 2), "handles"), [0, 0], 1:2)
+    @test repr(system) == "Subsystem(NodeSet(1, 2))"
+    @test repr(Subsystem(system, Cut(2, 1 => 2))) == "Subsystem(NodeSet(1, 2), cut)"
+    @test repr(DictCache{Int}()) == "DictCache{Int64}(0 values)"
+    @test !occursin("Ptr", repr(KeyBuilder()))
+    close(system)
+    @test repr(system) == "Subsystem(closed)"
+end

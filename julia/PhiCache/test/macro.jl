@@ -66,3 +66,17 @@ end
         @test exception isa ArgumentError && startswith(exception.msg, "@phicache")
     end
 end
+
+@testset "a definition that the memo cannot follow is refused" begin
+    for code in (:(@phicache fibonacci(n::String)::String = n), :(@phicache returns=Float64 fibonacci(n::String) = 1.0),
+                 :(@phicache typed=false kind(x::String) = x))
+        @test_throws ArgumentError Core.eval(Definitions, code)
+    end
+    Core.eval(Definitions, :(@phicache shape(x::Symbol)::String = "name"))
+    @test Base.invokelatest(shape, :a) == "name"
+end
+
+@testset "a memo of a definition has its name, and is in another process the one that is defined there" begin
+    @test repr(fibonacci) == "Memo{Int64}(fibonacci)"
+    @test sent(fibonacci) === fibonacci
+end

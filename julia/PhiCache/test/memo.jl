@@ -89,3 +89,28 @@ end
     tasks = [@async(fibonacci(n)) for n in 61:70]
     @test fetch(last(tasks)) == 190392490709135
 end
+
+@testset "a wrong limit is refused when the memo is made" begin
+    for percent in (-2, 101, NaN)
+        @test status_of(() -> Memo(abs, maximum_memory_percent=percent)) == PhiCache.ERROR_INVALID_ARGUMENT
+    end
+end
+
+@testset "a memo is a function, and its own copy" begin
+    memo = Memo(abs)
+    @test memo isa Function && deepcopy(memo) === memo
+    @test repr(memo) == repr(MIME("text/plain"), memo) == "Memo{Any}(abs)"
+    cache = DictCache{Int}()
+    @test get!(Memo(() -> 7), cache, "key") == get(Memo(() -> 8), cache, "key") == 7
+end
+
+@testset "a memo goes to another process without its values" begin
+    memo = Memo(typeof, typed=true, maximum_memory_percent=0)
+    memo(1)
+    arrived = sent(memo)
+    @test arrived !== memo && info(arrived) == (hits=0, misses=0, size=0)
+    @test arrived(1) == Int && arrived(1.0) == Float64 && info(arrived).size == 0
+    @test valtype(sent(Memo(abs, returns=Int))) == Int
+    # A second one reads on where the first one ends.
+    @test length(sent([memo, memo, 5])) == 3 && last(sent([memo, memo, 5])) == 5
+end

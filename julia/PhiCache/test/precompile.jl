@@ -21,6 +21,7 @@
         program = """
             using UsesPhiCache, PhiCache
             @assert UsesPhiCache.while_precompiling == (2, 2, (hits=1, misses=1, size=1))
+            @assert info(UsesPhiCache.double) == (hits=0, misses=0, size=0)
             @assert UsesPhiCache.double(4) == UsesPhiCache.double(4) == 8
             @assert info(UsesPhiCache.double).size == 1
             try
@@ -30,10 +31,11 @@
                 print("all well")
             end
             """
-        # The depot is a new one, so that the package is precompiled here, and in a process that ends before this one.
+        # The first depot is a new one, so that the package is precompiled here, and in a process that ends before this
+        # one. (PhiCache itself need not be, again.)
+        paths(of...) = join(of, Sys.iswindows() ? ';' : ':')
         command = setenv(julia("-e", program), merge(ENV, Dict(
-            "JULIA_LOAD_PATH" => join([folder, PACKAGE, "@stdlib"], Sys.iswindows() ? ';' : ':'),
-            "JULIA_DEPOT_PATH" => depot)))
+            "JULIA_LOAD_PATH" => paths(folder, PACKAGE, "@stdlib"), "JULIA_DEPOT_PATH" => paths(depot, DEPOT_PATH...))))
         @test read(command, String) == "all well"
         @test isdir(joinpath(depot, "compiled"))
     end

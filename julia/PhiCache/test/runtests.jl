@@ -5,6 +5,7 @@
 
 using PhiCache
 using Random
+using Serialization
 using Test
 
 const FILES = ["library", "nodes", "config", "keys", "values", "dict", "views", "compute", "inplace", "purview", "memo",
@@ -26,6 +27,13 @@ function status_of(f)
         return exception isa PhiCacheError ? exception.status : exception
     end
     return nothing
+end
+
+# What arrives in another process.
+function sent(value)
+    bytes = IOBuffer()
+    serialize(bytes, value)
+    return deserialize(seekstart(bytes))
 end
 
 seed = parse(UInt32, get(ENV, "PHICACHE_TEST_SEED", string(rand(UInt32))))

@@ -62,3 +62,9 @@ end
     empty!(cache)
     @test memory_usage().held <= held - 1_000_000
 end
+
+@testset "a cache without arrays is not viewed as what it is" begin
+    for cache in (DictCache(), DictCache{Float64}(), DictCache{String}())
+        @test_throws ArgumentError withvalue(length, cache, "key")
+    end
+end
