@@ -121,7 +121,7 @@ supply-chain: toolchain
 
 install:
 	@test -e $(BUILD)/libphicache.so -a -e $(BUILD)/tools/phicache-info || $(MAKE) build
-	@$(FIND_CMAKE); "$$cmake" --install $(BUILD) --prefix "$(PREFIX)"
+	@$(FIND_CMAKE); umask 022; "$$cmake" --install $(BUILD) --prefix "$(PREFIX)"
 
 header: toolchain
 	@mkdir -p include
