@@ -9,14 +9,20 @@ if(NOT PHICACHE_CARGO)
                       "(rust-version in Cargo.toml says how new), or set PHICACHE_CARGO.")
 endif()
 
+set(cargo_features)
+if(NOT PHICACHE_REDIS)
+  set(cargo_features --no-default-features)
+elseif(NOT PHICACHE_TLS)
+  set(cargo_features --no-default-features --features redis)
+endif()
+
 set(cargo_archive "${PHICACHE_CARGO_TARGET_DIR}/${phicache_cargo_folder}release/libphicache.a")
 # CMake sets CC and CXX while it configures, but not while it builds: with them, cargo would build twice.
 set(cargo_command
     ${CMAKE_COMMAND} -E env --unset=CARGO_BUILD_TARGET --unset=CC --unset=CXX ${phicache_cargo_environment}
     ${PHICACHE_CARGO} rustc --manifest-path ${PROJECT_SOURCE_DIR}/Cargo.toml --target-dir ${PHICACHE_CARGO_TARGET_DIR}
     --locked --release --lib --crate-type staticlib ${phicache_cargo_paths} ${phicache_cargo_sanitized}
-    ${PHICACHE_CARGO_FLAGS}
-    --color never -- --print native-static-libs)
+    ${cargo_features} ${PHICACHE_CARGO_FLAGS} --color never -- --print native-static-libs)
 
 # The exported targets carry the native libraries, so they must be known when CMake generates: the archive is built
 # here once, and the same command at build time finds it fresh or brings it up to date.
