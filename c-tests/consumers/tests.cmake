@@ -16,7 +16,7 @@ set_tests_properties(consumer.move PROPERTIES FIXTURES_SETUP moved)
 if(PHICACHE_BUILD_TOOLS)
   add_test(NAME package.installed_tree
            COMMAND Python3::Interpreter -B "${CMAKE_CURRENT_SOURCE_DIR}/package/installed_tree.py" "${moved}"
-                   ${PROJECT_VERSION} "${CMAKE_BINARY_DIR}" "${PROJECT_SOURCE_DIR}")
+                   ${PROJECT_VERSION} "${CMAKE_BINARY_DIR}" "${PROJECT_SOURCE_DIR}" "${PHICACHE_CARGO_TARGET_DIR}")
   set_tests_properties(package.installed_tree PROPERTIES FIXTURES_REQUIRED moved)
 endif()
 
