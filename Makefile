@@ -18,7 +18,8 @@
 #   make build     the shared and the static library, the example, the C and C++ tests (what make alone does)
 #   make docs      the API reference, by doxygen, into build/docs
 #   make supply-chain  licenses, sources and advisories of all dependencies, by cargo-deny, which it builds if need be
-#   make install   into PREFIX (default /usr/local), below DESTDIR where one is given; builds only what is not there
+#   make install   into PREFIX (default /usr/local), below DESTDIR where one is given; builds only what is not there, so that
+#                  after make, root only copies; $(BUILD)/install_manifest.txt lists what there is to remove again
 #   make header    include/phicache.h from the Rust sources
 #   make symbols   the lists of the ABI, c-tests/package/{exported_symbols,abi}.txt, after a change of it on purpose
 #   make clean     removes what was built; the tools that were fetched stay (make distclean removes them too)
@@ -122,6 +123,7 @@ supply-chain: toolchain
 install:
 	@test -e $(BUILD)/libphicache.so -a -e $(BUILD)/tools/phicache-info || $(MAKE) build
 	@$(FIND_CMAKE); umask 022; "$$cmake" --install $(BUILD) --prefix "$(PREFIX)"
+	@test -n "$(DESTDIR)" || test "$$(id -u)" != 0 || ! command -v ldconfig > /dev/null || ldconfig
 
 header: toolchain
 	@mkdir -p include

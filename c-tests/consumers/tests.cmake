@@ -68,6 +68,8 @@ phicache_add_choice(none shared)
 phicache_add_choice(shared shared -DCOMPONENTS=shared -DBUILD_SHARED_LIBS=OFF)
 phicache_add_choice(static static -DCOMPONENTS=static)
 phicache_add_choice(static_libraries static -DBUILD_SHARED_LIBS=OFF)
+phicache_add_choice(both shared "-DSOURCES=${PROJECT_SOURCE_DIR}")
+set_tests_properties(consumer.choice.both PROPERTIES PASS_REGULAR_EXPRESSION "phicache is here already")
 
 # A panic comes back as a status in hosts that bring an unwinder of their own. In C and C++ the programs above show it.
 set(installed_library "${installed}/${phicache_libdir}/libphicache.so")
