@@ -17,6 +17,7 @@ elseif(NOT PHICACHE_TLS)
 endif()
 
 set(cargo_archive "${PHICACHE_CARGO_TARGET_DIR}/${phicache_cargo_folder}release/libphicache.a")
+# Run where the sources are: cargo takes its configuration, vendored crates for example, from the folders above it.
 # CMake sets CC and CXX while it configures, but not while it builds: with them, cargo would build twice.
 set(cargo_command
     ${CMAKE_COMMAND} -E env --unset=CARGO_BUILD_TARGET --unset=CC --unset=CXX ${phicache_cargo_environment}
@@ -27,7 +28,8 @@ set(cargo_command
 # The exported targets carry the native libraries, so they must be known when CMake generates: the archive is built
 # here once, and the same command at build time finds it fresh or brings it up to date.
 message(STATUS "phicache: building the archive with cargo, which also names its native libraries")
-execute_process(COMMAND ${cargo_command} RESULT_VARIABLE cargo_failed ERROR_VARIABLE said ECHO_ERROR_VARIABLE)
+execute_process(COMMAND ${cargo_command} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" RESULT_VARIABLE cargo_failed
+                ERROR_VARIABLE said ECHO_ERROR_VARIABLE)
 if(cargo_failed)
   message(FATAL_ERROR "cargo could not build phicache; what it said is above. A first build needs Rust's crate "
                       "registry, or the crates at hand (cargo vendor).")
@@ -41,7 +43,7 @@ separate_arguments(phicache_native_libraries UNIX_COMMAND "${CMAKE_MATCH_1}")
 list(REMOVE_ITEM phicache_native_libraries -lgcc_s)
 
 add_custom_target(phicache_cargo COMMAND ${cargo_command} BYPRODUCTS "${cargo_archive}"
-                  COMMENT "cargo: libphicache.a" VERBATIM USES_TERMINAL)
+                  WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMENT "cargo: libphicache.a" VERBATIM USES_TERMINAL)
 
 # The standard library's objects come with LLVM bitcode for link-time optimization in Rust. To a C program it is dead
 # weight, a third of the archive, and two archives that carry it can collide in one program.

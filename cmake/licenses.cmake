@@ -7,7 +7,8 @@
 set(cargo_list ${cargo_command})
 list(FIND cargo_list "--" place)
 list(INSERT cargo_list ${place} --quiet --message-format=json-render-diagnostics)
-execute_process(COMMAND ${cargo_list} OUTPUT_VARIABLE artifacts COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${cargo_list} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" OUTPUT_VARIABLE artifacts
+                COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX MATCHALL "{\"reason\":\"compiler-artifact\"[^\n]+" artifacts "${artifacts}")
 
 set(manifests)
