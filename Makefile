@@ -18,7 +18,8 @@
 #   make build     the shared and the static library, the example, the C and C++ tests (what make alone does)
 #   make docs      the API reference, by doxygen, into build/docs
 #   make supply-chain  licenses, sources and advisories of all dependencies, by cargo-deny, which it builds if need be
-#   make install   into PREFIX (default /usr/local), below DESTDIR where one is given; builds only what is not there
+#   make install   into PREFIX (default /usr/local), below DESTDIR where one is given; builds only what is not there, so that
+#                  after make, root only copies; $(BUILD)/install_manifest.txt lists what there is to remove again
 #   make header    include/phicache.h from the Rust sources
 #   make symbols   the lists of the ABI, c-tests/package/{exported_symbols,abi}.txt, after a change of it on purpose
 #   make clean     removes what was built; the tools that were fetched stay (make distclean removes them too)
@@ -119,13 +120,19 @@ supply-chain: toolchain
 	@command -v cargo-deny > /dev/null || test -e $(BUILD)/tools/cargo-deny/bin/cargo-deny || \
 	    CARGO_TARGET_DIR=$(abspath $(BUILD))/tools/cargo-deny-build \
 	    $(CARGO) install cargo-deny --locked --root $(BUILD)/tools/cargo-deny
-	@PATH="$$PATH:$(abspath $(BUILD))/tools/cargo-deny/bin"; \
-	    for manifest in Cargo.toml fuzz/Cargo.toml; do \
-	        cargo-deny --manifest-path $$manifest --config deny.toml check || exit 1; done
+	@PATH="$$PATH:$(abspath $(BUILD))/tools/cargo-deny/bin"; failed=; \
+	    for subject in "bans licenses sources" advisories; do for manifest in Cargo.toml fuzz/Cargo.toml; do \
+	        echo "$$manifest: $$subject"; \
+	        cargo-deny --manifest-path $$manifest --config deny.toml check $$subject || failed="$$failed $$manifest: $$subject;"; \
+	    done; done; \
+	    test -z "$$failed" || { \
+	        echo "failed:$$failed what cargo-deny said is above. It fetches the advisories from RustSec's database on" \
+	             "GitHub; where that is out of reach, only they are left unchecked." >&2; exit 1; }
 
 install:
 	@test -e $(BUILD)/libphicache.so -a -e $(BUILD)/tools/phicache-info || $(MAKE) package
-	@$(FIND_CMAKE); "$$cmake" --install $(BUILD) --prefix "$(PREFIX)"
+	@$(FIND_CMAKE); umask 022; "$$cmake" --install $(BUILD) --prefix "$(PREFIX)"
+	@test -n "$(DESTDIR)" || test "$$(id -u)" != 0 || ! command -v ldconfig > /dev/null || ldconfig
 
 header: toolchain
 	@mkdir -p include

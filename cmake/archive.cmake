@@ -9,36 +9,47 @@ if(NOT PHICACHE_CARGO)
                       "(rust-version in Cargo.toml says how new), or set PHICACHE_CARGO.")
 endif()
 
+set(cargo_features)
+if(NOT PHICACHE_REDIS)
+  set(cargo_features --no-default-features)
+elseif(NOT PHICACHE_TLS)
+  set(cargo_features --no-default-features --features redis)
+endif()
+
 set(cargo_archive "${PHICACHE_CARGO_TARGET_DIR}/${phicache_cargo_folder}release/libphicache.a")
-set(native_list "${PHICACHE_CARGO_TARGET_DIR}/native-static-libs.txt")
+# Run where the sources are: cargo takes its configuration, vendored crates for example, from the folders above it.
 # CMake sets CC and CXX while it configures, but not while it builds: with them, cargo would build twice.
 set(cargo_command
     ${CMAKE_COMMAND} -E env --unset=CARGO_BUILD_TARGET --unset=CC --unset=CXX ${phicache_cargo_environment}
     ${PHICACHE_CARGO} rustc --manifest-path ${PROJECT_SOURCE_DIR}/Cargo.toml --target-dir ${PHICACHE_CARGO_TARGET_DIR}
-    --locked --release --lib --crate-type staticlib ${phicache_cargo_sanitized} ${PHICACHE_CARGO_FLAGS}
-    -- --print native-static-libs=${native_list})
+    --locked --release --lib --crate-type staticlib ${phicache_cargo_paths} ${phicache_cargo_sanitized}
+    ${cargo_features} ${PHICACHE_CARGO_FLAGS} --color never -- --print native-static-libs)
 
 # The exported targets carry the native libraries, so they must be known when CMake generates: the archive is built
 # here once, and the same command at build time finds it fresh or brings it up to date.
 message(STATUS "phicache: building the archive with cargo, which also names its native libraries")
-execute_process(COMMAND ${cargo_command} RESULT_VARIABLE cargo_failed)
+execute_process(COMMAND ${cargo_command} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" RESULT_VARIABLE cargo_failed
+                ERROR_VARIABLE said ECHO_ERROR_VARIABLE)
 if(cargo_failed)
   message(FATAL_ERROR "cargo could not build phicache; what it said is above. A first build needs Rust's crate "
                       "registry, or the crates at hand (cargo vendor).")
 endif()
-file(READ "${native_list}" native_flags)
-separate_arguments(phicache_native_libraries UNIX_COMMAND "${native_flags}")
+# To a file, rustc would name them with less ado; but the path of that would be in the names of the archive's objects.
+if(NOT said MATCHES "native-static-libs: ([^\n]*)")
+  message(FATAL_ERROR "cargo built phicache, but did not name its native libraries; what it said is above.")
+endif()
+separate_arguments(phicache_native_libraries UNIX_COMMAND "${CMAKE_MATCH_1}")
 # The compiler driver brings libgcc_s by itself, and under -static, where there is none, its static counterpart.
 list(REMOVE_ITEM phicache_native_libraries -lgcc_s)
 
 add_custom_target(phicache_cargo COMMAND ${cargo_command} BYPRODUCTS "${cargo_archive}"
-                  COMMENT "cargo: libphicache.a" VERBATIM USES_TERMINAL)
+                  WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMENT "cargo: libphicache.a" VERBATIM USES_TERMINAL)
 
 # The standard library's objects come with LLVM bitcode for link-time optimization in Rust. To a C program it is dead
 # weight, a third of the archive, and two archives that carry it can collide in one program.
 set(phicache_archive "${PROJECT_BINARY_DIR}/libphicache.a")
 if(CMAKE_OBJCOPY)
-  set(copy_archive ${CMAKE_OBJCOPY} --remove-section=.llvmbc --remove-section=.llvmcmd)
+  set(copy_archive ${CMAKE_OBJCOPY} --enable-deterministic-archives --remove-section=.llvmbc --remove-section=.llvmcmd)
 else()
   set(copy_archive ${CMAKE_COMMAND} -E copy)
 endif()

@@ -7,18 +7,25 @@
 set(cargo_list ${cargo_command})
 list(FIND cargo_list "--" place)
 list(INSERT cargo_list ${place} --quiet --message-format=json-render-diagnostics)
-execute_process(COMMAND ${cargo_list} OUTPUT_VARIABLE artifacts COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${cargo_list} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" OUTPUT_VARIABLE artifacts
+                COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX MATCHALL "{\"reason\":\"compiler-artifact\"[^\n]+" artifacts "${artifacts}")
 
-set(phicache_licenses "${PROJECT_BINARY_DIR}/third-party-licenses.txt")
-set(text "libphicache contains Rust's standard library (MIT OR Apache-2.0, https://www.rust-lang.org) and these crates.\n")
+set(manifests)
 foreach(artifact IN LISTS artifacts)
   # What only runs while cargo builds is compiled without optimization.
   string(JSON optimization GET "${artifact}" profile opt_level)
   string(JSON manifest GET "${artifact}" manifest_path)
-  if(optimization STREQUAL "0" OR manifest STREQUAL "${PROJECT_SOURCE_DIR}/Cargo.toml")
-    continue()
+  if(NOT optimization STREQUAL "0" AND NOT manifest STREQUAL "${PROJECT_SOURCE_DIR}/Cargo.toml")
+    list(APPEND manifests "${manifest}")
   endif()
+endforeach()
+list(SORT manifests)  # they come in the order in which cargo was done with them
+list(REMOVE_DUPLICATES manifests)
+
+string(CONCAT text "libphicache contains Rust's standard library (MIT OR Apache-2.0, https://www.rust-lang.org), where gcc linked "
+                   "it the unwinder of libgcc (GPL-3.0-or-later WITH GCC-exception-3.1), and these crates.\n")
+foreach(manifest IN LISTS manifests)
   get_filename_component(folder "${manifest}" DIRECTORY)
   file(STRINGS "${manifest}" lines REGEX "^(name|version|license) = ")
   list(TRANSFORM lines REPLACE ".* = \"(.*)\"" "\\1")
@@ -33,4 +40,5 @@ foreach(artifact IN LISTS artifacts)
     endif()
   endforeach()
 endforeach()
+set(phicache_licenses "${PROJECT_BINARY_DIR}/third-party-licenses.txt")
 file(WRITE "${phicache_licenses}" "${text}")

@@ -25,13 +25,15 @@ if(APPLE)
   target_link_options(phicache_shared PRIVATE "LINKER:-exported_symbol,_phicache_*" LINKER:-dead_strip)
   target_link_libraries(phicache_shared PRIVATE "-Wl,-force_load,${phicache_archive}" ${phicache_native_libraries})
 else()
-  # nodelete: unloading a Rust library is unsafe while threads may still hold its thread-locals.
+  # nodelete: unloading a Rust library is unsafe while threads may still hold its thread-locals. relro, now: nothing that
+  # the loader wrote can be written later; rustc links its own so.
   target_link_options(phicache_shared PRIVATE
                       -static-libgcc
                       LINKER:--eh-frame-hdr
                       LINKER:--version-script=${version_script}
                       LINKER:--gc-sections
                       LINKER:-z,nodelete
+                      LINKER:-z,relro,-z,now
                       LINKER:-z,defs)
   target_link_libraries(phicache_shared PRIVATE
                         -Wl,--whole-archive "${phicache_archive}" -Wl,--no-whole-archive ${phicache_native_libraries})

@@ -16,7 +16,7 @@ set_tests_properties(consumer.move PROPERTIES FIXTURES_SETUP moved)
 if(PHICACHE_BUILD_TOOLS)
   add_test(NAME package.installed_tree
            COMMAND Python3::Interpreter -B "${CMAKE_CURRENT_SOURCE_DIR}/package/installed_tree.py" "${moved}"
-                   ${PROJECT_VERSION} "${CMAKE_BINARY_DIR}" "${PROJECT_SOURCE_DIR}")
+                   ${PROJECT_VERSION} "${CMAKE_BINARY_DIR}" "${PROJECT_SOURCE_DIR}" "${PHICACHE_CARGO_TARGET_DIR}")
   set_tests_properties(package.installed_tree PROPERTIES FIXTURES_REQUIRED moved)
 endif()
 
@@ -68,6 +68,8 @@ phicache_add_choice(none shared)
 phicache_add_choice(shared shared -DCOMPONENTS=shared -DBUILD_SHARED_LIBS=OFF)
 phicache_add_choice(static static -DCOMPONENTS=static)
 phicache_add_choice(static_libraries static -DBUILD_SHARED_LIBS=OFF)
+phicache_add_choice(both shared "-DSOURCES=${PROJECT_SOURCE_DIR}")
+set_tests_properties(consumer.choice.both PROPERTIES PASS_REGULAR_EXPRESSION "phicache is here already")
 
 # A panic comes back as a status in hosts that bring an unwinder of their own. In C and C++ the programs above show it.
 set(installed_library "${installed}/${phicache_libdir}/libphicache.so")

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Looks at an installed tree as a packager does: installed_tree.py PREFIX VERSION BUILD SOURCE"""
+"""Looks at an installed tree as a packager does: installed_tree.py PREFIX VERSION BUILD SOURCE CARGO_TARGET"""
 
+import os
 import re
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
-PREFIX, VERSION, BUILD, SOURCE = Path(sys.argv[1]), sys.argv[2], sys.argv[3], Path(sys.argv[4])
+PREFIX, VERSION, BUILD, SOURCE, CARGO_TARGET = Path(sys.argv[1]), sys.argv[2], sys.argv[3], Path(sys.argv[4]), sys.argv[5]
+CARGO_HOME = os.environ.get("CARGO_HOME") or Path.home() / ".cargo"
 MINOR = VERSION.rsplit(".", 1)[0]
 failed = False
 
@@ -34,6 +36,11 @@ expect("all headers are there, and nothing beside them",
        *headers ^ {path.relative_to(PREFIX / "include") for path in (PREFIX / "include").rglob("*.h*")})
 expect("the licenses are there, of the crates too",
        *({"LICENSE", "third-party-licenses.txt"} - {path.name for path in files}))
+[licenses] = [path.read_text(encoding="utf-8") for path in files if path.name == "third-party-licenses.txt"]
+crates = re.split(r"^==== ", licenses, flags=re.M)[1:]
+expect("each crate has a license's text, and they come in the same order everywhere",
+       *[crate.strip() for crate in crates if crate.count("\n") < 10],
+       *([] if crates and crates == sorted(crates) else ["they do not come in the order of their names"]))
 expect("the program has a manual page", *([] if list(PREFIX.rglob("man1/phicache-info.1")) else ["it has none"]))
 expect(f"libphicache.so leads to libphicache.so.{MINOR} and that to libphicache.so.{VERSION}",
        *[path for path, target in (("libphicache.so", f"libphicache.so.{MINOR}"),
@@ -51,6 +58,9 @@ expect("the library needs no executable stack and no changes to its code",
        *re.findall(r"TEXTREL.*", dynamic(library)))
 expect("no file knows where it was built, or installed",
        *[path for path in texts for folder in (BUILD, str(SOURCE), str(PREFIX)) if folder in path.read_text()])
+[archive] = [path.read_bytes() for path in files if path.suffix == ".a"]
+expect("nor does what cargo compiled (but where cargo's configuration has flags for rustc, ours do not count)",
+       *[folder for folder in (BUILD, SOURCE, CARGO_TARGET, CARGO_HOME) if os.fsencode(folder) + b"/" in archive])
 expect("nothing unexpected is there",
        *[path for path in files if path.relative_to(PREFIX).parts[0] not in ("bin", "include", "share") and
          not re.fullmatch(r"libphicache\.(a|so.*)|phicache[\w-]*\.(cmake|pc)", path.name)])

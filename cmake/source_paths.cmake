@@ -1,0 +1,39 @@
+# No installed file says where it was built, and the same sources give the same bytes in any folder: wherever a compiler
+# that cargo starts would write a folder of this machine, in the message of a panic or for a debugger, it writes another.
+#
+# Adds to phicache_cargo_environment; sets phicache_cargo_paths, further arguments of cargo.
+
+set(phicache_cargo_paths)
+if(PHICACHE_SANITIZE_RUST)  # it has flags of its own, and is for tests
+  return()
+endif()
+
+if(DEFINED ENV{CARGO_HOME})
+  set(cargo_home "$ENV{CARGO_HOME}")
+else()
+  set(cargo_home "$ENV{HOME}/.cargo")
+endif()
+set(rustc_flags)
+set(c_flags "$ENV{CFLAGS}")
+# Of folders inside each other the later one counts.
+foreach(folder "${PROJECT_SOURCE_DIR}=/phicache" "${cargo_home}=/cargo" "${PHICACHE_CARGO_TARGET_DIR}=/cargo-target")
+  list(APPEND rustc_flags "--remap-path-prefix=${folder}")
+  string(APPEND c_flags " \"-ffile-prefix-map=${folder}\"")
+endforeach()
+# The C parts of crates; with this, the flags may be quoted, as CMake's may.
+list(APPEND phicache_cargo_environment "CFLAGS=${c_flags}" CC_SHELL_ESCAPED_FLAGS=1)
+
+# Cargo takes its flags from one place only, and ours must not be in the way of a packager's.
+if(DEFINED ENV{RUSTFLAGS})
+  separate_arguments(given UNIX_COMMAND "$ENV{RUSTFLAGS}")
+  string(ASCII 31 separator)
+  list(JOIN given ${separator} encoded)
+  foreach(flag IN LISTS rustc_flags)
+    string(APPEND encoded ${separator} "${flag}")
+  endforeach()
+  list(APPEND phicache_cargo_environment "CARGO_ENCODED_RUSTFLAGS=${encoded}")
+else()
+  list(TRANSFORM rustc_flags REPLACE "(.+)" "'\\1'")
+  list(JOIN rustc_flags ", " rustc_flags)
+  set(phicache_cargo_paths --config "build.rustflags=[${rustc_flags}]")
+endif()
