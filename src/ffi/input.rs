@@ -89,6 +89,10 @@ pub(super) fn optional_text<'a>(text: *const c_char, name: &'static str) -> Resu
     }
     // SAFETY: not NULL; that it ends in a NUL is the header's convention.
     let text = unsafe { CStr::from_ptr(text) };
+    if text.to_bytes().is_ascii() {
+        // SAFETY: ASCII is UTF-8. It is told sooner, and prefixes are short and stand in every key.
+        return Ok(Some(unsafe { std::str::from_utf8_unchecked(text.to_bytes()) }));
+    }
     text.to_str().map(Some).map_err(|_| Error::invalid(format!("{name} is not valid UTF-8")))
 }
 
