@@ -146,6 +146,9 @@ pub(super) fn options<'a>(options: *const phicache_cache_options) -> Result<(Opt
         return Ok((Options::default(), None));
     }
     let given = growing(options, "options")?;
+    if given.reserved != 0 {
+        return Err(Error::invalid(format!("options->reserved is {}; expected 0", given.reserved)));
+    }
     let positive = |number: u64| (number > 0).then_some(number);
     let time = |milliseconds: u64, name| match milliseconds <= LONGEST_MS {
         true => Ok(positive(milliseconds).map(Duration::from_millis)),

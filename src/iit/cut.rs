@@ -12,6 +12,8 @@ use crate::key::Layout;
 pub struct Cut {
     size: usize,
     severed: [NodeSet; NODES_MAX],
+    /// The nodes with severed connections: few, mostly.
+    sources: NodeSet,
 }
 
 impl Cut {
@@ -20,7 +22,7 @@ impl Cut {
         if size == 0 || size > NODES_MAX {
             return Err(Error::invalid(format!("{size} nodes; expected 1 to {NODES_MAX}")));
         }
-        Ok(Cut { size, severed: [NodeSet(0); NODES_MAX] })
+        Ok(Cut { size, severed: [NodeSet(0); NODES_MAX], sources: NodeSet(0) })
     }
 
     /// The cut with these severed targets, one mask for each node.
@@ -28,7 +30,7 @@ impl Cut {
         let mut cut = Self::nothing(severed.len())?;
         for (node, targets) in severed.iter().enumerate() {
             cut.check(*targets, || format!("the severed targets of node {node}"))?;
-            cut.severed[node] = *targets;
+            cut.sever(NodeSet(1 << node), *targets);
         }
         Ok(cut)
     }
@@ -58,7 +60,7 @@ impl Cut {
                     Layout::ColumnMajor => to * size + from,
                 };
                 if matrix[place] != 0 {
-                    cut.severed[from].0 |= 1 << to;
+                    cut.sever(NodeSet(1 << from), NodeSet(1 << to));
                 }
             }
         }
@@ -84,6 +86,7 @@ impl Cut {
 
     fn sever(&mut self, from: NodeSet, to: NodeSet) {
         from.indices().for_each(|node| self.severed[node].0 |= to.0);
+        self.sources.0 |= if to.is_empty() { 0 } else { from.0 };
     }
 
     fn check(&self, nodes: NodeSet, what: impl Fn() -> String) -> Result<()> {
@@ -107,9 +110,10 @@ impl Cut {
     /// mechanism, or one from purview to mechanism (cause) or from mechanism to purview (effect).
     #[inline]
     pub fn damages(&self, direction: Direction, mechanism: NodeSet, purview: NodeSet) -> bool {
+        // Connections within the mechanism start and end where those between the two do: one look for both.
         let (from, to) = direction.order(mechanism, purview);
-        mechanism.indices().any(|node| self.severed[node].meets(mechanism))
-            || from.indices().any(|node| self.severed[node].meets(to))
+        let (from, to) = (NodeSet(from.0 | mechanism.0), NodeSet(to.0 | mechanism.0));
+        from.and(self.sources).indices().any(|node| self.severed[node].meets(to))
     }
 }
 
