@@ -207,19 +207,20 @@ def sanitizer_checks(build, jobs):
 
 
 def memcheck_checks(build, jobs):
-    """The C tests, in the build that is there, under valgrind, which also sees what happens inside the library."""
-    valgrind = shutil.which("valgrind")
-    if valgrind is None:
+    """The C and C++ tests, in the build that is there, under valgrind, which also sees what happens inside the library."""
+    if shutil.which("valgrind") is None:
         yield skipped("valgrind is missing. To have it: apt-get install valgrind")
         return
     yield from put_on_path(build, "redis-server")
-    for program in sorted((build / "c-tests").glob("*.c11")):
+    # Leaks are the address sanitizer's: here a child of a fork would be blamed for what its parent holds.
+    valgrind = ["valgrind", "--quiet", "--fair-sched=try", "--error-exitcode=9"]
+    programs = [program for standard in ("c11", "c++17") for program in sorted((build / "c-tests").glob(f"*.{standard}"))]
+    for program in programs:
         if program.stem.startswith("redis") and not shutil.which("redis-server"):
             continue
         if program.stem != "memory":  # it measures memory, of which valgrind takes its own
-            # Leaks are the address sanitizer's: here a child of a fork would be blamed for what its parent holds.
-            yield check(as_one, valgrind, "--quiet", "--error-exitcode=9", program)
-    yield check(as_one, valgrind, "--quiet", "--error-exitcode=9", build / "c-tests" / "stress", "--seconds", "5")
+            yield check(as_one, *valgrind, program)
+    yield check(as_one, *valgrind, build / "c-tests" / "stress", "--seconds", "5")
 
 
 GROUPS = {"test": (rust_checks, fuzz_checks, paper_checks, c_checks), "sanitize": (sanitizer_checks,), "memcheck": (memcheck_checks,)}
