@@ -3,7 +3,7 @@
 //! Reading the resident size costs microseconds, a store nanoseconds; so the gauge samples, and between two samples it
 //! adds what the caches themselves have taken since. A sample is taken when that is a quarter per cent of the memory,
 //! every 4,096 admissions, every 1,024 refusals, and when the last is older than a second, which is looked at in every
-//! eighth question.
+//! 32nd question.
 
 use std::fs::File;
 use std::io::Read;
@@ -17,7 +17,7 @@ pub const UNLIMITED: f64 = -1.0;
 
 const ADMISSIONS_PER_SAMPLE: u32 = 4096;
 const REFUSALS_PER_SAMPLE: u32 = 1024;
-const QUESTIONS_PER_LOOK: u32 = 8;
+const QUESTIONS_PER_LOOK: u32 = 32;
 
 /// The memory of the process as it was found.
 #[derive(Debug, Clone, Copy, PartialEq)]
