@@ -47,6 +47,9 @@ fn the_test_vectors_agree() {
         key.reset();
         words.for_each(|operation| apply(&mut key, operation));
         assert_eq!(key.key(typed).unwrap(), expected, "{line}");
+        let quick = key.key_quickly(typed);
+        assert!(quick.is_none_or(|quick| quick == expected), "{line}, the quick way");
+        assert!(quick.is_some() || line.contains("kw:"), "{line}, not the quick way");
         vectors += 1;
     }
     assert!(vectors > 100);
@@ -203,6 +206,10 @@ fn a_prefix_is_one_more_argument_in_front() {
     key.add(Element::Int(7)).unwrap();
     let with = key.key_with_prefix(false, Some("p")).unwrap().to_vec();
     let without = key.key_with_prefix(false, None).unwrap().to_vec();
+    for (prefix, expected) in [(Some("p"), &with), (None, &without)] {
+        let head = KeyBuilder::new().key_with_prefix(false, prefix).unwrap().to_vec();
+        assert_eq!(key.key_behind_quickly(false, &head), Some(&expected[..]));
+    }
     key.reset();
     key.add(Element::String("p")).unwrap();
     key.add(Element::Int(7)).unwrap();

@@ -234,7 +234,10 @@ impl World {
     fn check(&self) {
         let stats = self.cache.stats().unwrap();
         assert_eq!((stats.info.hits, stats.info.misses), (self.hits, self.misses));
-        assert_eq!((stats.info.size, self.cache.size().unwrap()), (self.entries.len() as u64, self.entries.len() as u64));
+        assert_eq!(
+            (stats.info.size, self.cache.size().unwrap()),
+            (self.entries.len() as u64, self.entries.len() as u64)
+        );
         assert!(self.max_bytes.is_none_or(|max| stats.bytes <= max), "{} bytes", stats.bytes);
         let held: usize = self.entries.iter().map(|(key, value)| key.len() + value.len()).sum();
         assert!(stats.bytes >= held as u64);

@@ -171,6 +171,21 @@ fn read_back(mut key: &[u8]) -> Meanings {
     (positional, named)
 }
 
+/// The quick way makes the same key, or none; and it makes all keys of arguments without names.
+fn check_quick(builder: &mut KeyBuilder, typed: bool, list: &List, prefix: Option<&str>, key: Option<&[u8]>) {
+    let quick = match prefix {
+        None => builder.key_quickly(typed).map(<[u8]>::to_vec),
+        Some(prefix) => {
+            let head = KeyBuilder::new().key_with_prefix(typed, Some(prefix)).unwrap().to_vec();
+            builder.key_behind_quickly(typed, &head).map(<[u8]>::to_vec)
+        }
+    };
+    match quick {
+        Some(quick) => assert_eq!(Some(&quick[..]), key),
+        None => assert!(key.is_none() || !list.named.is_empty()),
+    }
+}
+
 fn check(builder: &mut KeyBuilder, list: &List, prefix: Option<&str>) {
     for typed in [false, true] {
         let key = match prefix {
@@ -178,6 +193,7 @@ fn check(builder: &mut KeyBuilder, list: &List, prefix: Option<&str>) {
             Some(prefix) => builder.key_with_prefix(typed, Some(prefix)).map(<[u8]>::to_vec),
         };
         assert_eq!(key.is_ok(), list.is_whole());
+        check_quick(builder, typed, list, prefix, key.as_deref().ok());
         let Ok(key) = key else { continue };
         let front = prefix.map(|prefix| Meaning::String(prefix.to_owned()));
         let arguments = list.positional.iter().map(|argument| meaning(argument, typed));
