@@ -1,12 +1,13 @@
 //! What a cache counts.
 
 use std::hint::cold_path;
+use std::mem::offset_of;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 
 use super::Refusal;
-use crate::store::{Record, Section, Shared, SharedCell};
+use crate::store::{Apart, Gap, Record, Section, Shared, SharedCell, are_apart};
 
 /// The seed's three figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,18 +62,28 @@ const REASONS: [Refusal; 7] = {
 ///
 /// Lookups, stores and refusals are counted without locked instructions: each thread adds to numbers that it alone writes.
 /// The thread that made the cache has them here, others in a [`Stripes`] that comes with the first of them.
+#[repr(C)]
 pub struct Counters {
-    own: Tally,
-    /// Which thread's those are.
-    owner: u32,
-    others: SharedCell<Stripes>,
     /// What had been counted when it was last reset, less what nobody had a place for.
     before: Tally,
+    /// Which thread has its numbers in `own`.
+    owner: u32,
+    others: SharedCell<Stripes>,
+    // All threads read what stands before, at every lookup, and one writes what follows.
+    _gap: Gap,
+    own: Tally,
     waits: AtomicU64,
     errors: AtomicU64,
     computations: AtomicU64,
     compute_ns: AtomicU64,
 }
+
+const _: () = {
+    assert!(are_apart(offset_of!(Counters, others), offset_of!(Counters, own)));
+    // What stands in front of these numbers may be written at every store, what stands behind is read at every lookup.
+    assert!(are_apart(0, offset_of!(Counters, owner) + size_of::<u64>()));
+    assert!(are_apart(offset_of!(Counters, own) + Event::Store.place() * size_of::<u64>(), size_of::<Counters>()));
+};
 
 /// What happens most often.
 #[derive(Debug, Clone, Copy)]
@@ -92,7 +103,7 @@ impl Event {
     }
 
     #[inline(always)]
-    fn place(self) -> usize {
+    const fn place(self) -> usize {
         match self {
             Event::Hit => 0,
             Event::Miss => 1,
@@ -106,16 +117,11 @@ impl Event {
 #[derive(Default)]
 pub(super) struct Tally([AtomicU64; Event::NUMBER]);
 
-/// Whole cache lines, so that threads do not take them from each other.
-#[repr(align(64))]
-#[derive(Default)]
-struct Stripe(Tally);
-
 const STRIPES: usize = 16;
 
 /// The last one is shared by all threads whose number is higher.
 #[derive(Default)]
-struct Stripes([Stripe; STRIPES]);
+struct Stripes([Apart<Tally>; STRIPES]);
 
 impl Tally {
     #[inline(always)]
@@ -135,10 +141,11 @@ impl Counters {
     /// All zero; made by the thread of this record.
     pub fn new(maker: &Record) -> Self {
         Counters {
-            own: Tally::default(),
+            before: Tally::default(),
             owner: maker.id(),
             others: SharedCell::new(),
-            before: Tally::default(),
+            _gap: Gap::new(),
+            own: Tally::default(),
             waits: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             computations: AtomicU64::new(0),

@@ -50,7 +50,8 @@ pub trait Policy {
     }
 }
 
-/// A cache in this process. What a lookup needs stands first, and together.
+/// A cache in this process. What some threads write at every lookup or store stands apart, by cache lines, from what others
+/// read at each.
 #[repr(C)]
 pub struct Entries<P> {
     table: Table,

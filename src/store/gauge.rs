@@ -2,15 +2,17 @@
 //!
 //! Reading the resident size costs microseconds, a store nanoseconds; so the gauge samples, and between two samples it
 //! adds what the caches themselves have taken since. A sample is taken when that is a quarter per cent of the memory,
-//! every 4,096 admissions, every 1,024 refusals, and when the last is older than a second, which is looked at in every
-//! 32nd question.
+//! every 4,096 admissions or 1,024 refusals of a thread, and when the last is older than a second, which is looked at in
+//! every 32nd of a thread's questions.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use super::account::held;
+use super::account::{held, held_about};
+use super::apart::Apart;
+use super::thread::Record;
 
 /// A maximum that admits everything.
 pub const UNLIMITED: f64 = -1.0;
@@ -45,8 +47,7 @@ pub fn usage() -> Usage {
     let physical = physical();
     let limit = physical.min(group_limit().unwrap_or(u64::MAX)).max(1);
     GAUGE.limit.store(limit.min(i64::MAX as u64), Relaxed);
-    let (resident, held) = GAUGE.sample();
-    Usage { resident, limit, physical, held }
+    Usage { resident: GAUGE.sample(), limit, physical, held: held() }
 }
 
 /// Measures for the first time, so that no store has to.
@@ -86,57 +87,70 @@ struct Gauge {
     /// What the caches may take or give back before there is another.
     step: AtomicU64,
     resident: AtomicU64,
-    held: AtomicU64,
+    /// About what all caches held then.
+    held: AtomicI64,
     /// When it was taken.
     second: AtomicU64,
+}
+
+/// What one thread has asked since it last took a sample.
+pub(super) struct Questions {
     admissions: AtomicU32,
     refusals: AtomicU32,
 }
 
-static GAUGE: Gauge = Gauge {
+impl Questions {
+    pub(super) const fn new() -> Self {
+        Questions { admissions: AtomicU32::new(0), refusals: AtomicU32::new(0) }
+    }
+}
+
+static GAUGE: Apart<Gauge> = Apart(Gauge {
     limit: AtomicU64::new(0),
     step: AtomicU64::new(0),
     resident: AtomicU64::new(0),
-    held: AtomicU64::new(0),
+    held: AtomicI64::new(0),
     second: AtomicU64::new(0),
-    admissions: AtomicU32::new(0),
-    // The first question is one for a sample.
-    refusals: AtomicU32::new(REFUSALS_PER_SAMPLE),
-};
+});
 
 impl Gauge {
     #[inline]
     fn admits(&self, bytes: u64, maximum: f64) -> bool {
-        let grown = self.grown();
-        if count(&self.admissions).is_multiple_of(QUESTIONS_PER_LOOK) || grown.unsigned_abs() > self.step.load(Relaxed)
-        {
-            self.look(grown);
+        let Some(record) = Record::of_this_thread() else { return self.fits_now(bytes, maximum) };
+        let (asked, grown) = (&record.questions, self.grown());
+        let admissions = count(&asked.admissions);
+        if admissions.is_multiple_of(QUESTIONS_PER_LOOK) || grown.unsigned_abs() > self.step.load(Relaxed) {
+            self.look(admissions, grown);
         }
-        self.fits(bytes, maximum) || (count(&self.refusals) >= REFUSALS_PER_SAMPLE && self.fits_now(bytes, maximum))
+        self.fits(bytes, maximum)
+            || ((self.limit.load(Relaxed) == 0 || count(&asked.refusals) >= REFUSALS_PER_SAMPLE)
+                && self.fits_now(bytes, maximum))
     }
 
     #[inline(always)]
     fn refuses_quickly(&self, bytes: u64, maximum: f64) -> bool {
-        if self.fits(bytes, maximum) {
+        if self.fits(bytes, maximum) || self.limit.load(Relaxed) == 0 {
             return false;
         }
-        let (asked, refused) = (self.admissions.load(Relaxed) + 1, self.refusals.load(Relaxed) + 1);
-        if asked.is_multiple_of(QUESTIONS_PER_LOOK)
-            || refused >= REFUSALS_PER_SAMPLE
+        let Some(record) = Record::of_this_thread() else { return false };
+        let asked = &record.questions;
+        let (admissions, refusals) = (asked.admissions.load(Relaxed) + 1, asked.refusals.load(Relaxed) + 1);
+        if admissions.is_multiple_of(QUESTIONS_PER_LOOK)
+            || refusals >= REFUSALS_PER_SAMPLE
             || self.grown().unsigned_abs() > self.step.load(Relaxed)
         {
             return false;
         }
-        self.admissions.store(asked, Relaxed);
-        self.refusals.store(refused, Relaxed);
+        asked.admissions.store(admissions, Relaxed);
+        asked.refusals.store(refusals, Relaxed);
         true
     }
 
     /// Samples again if it is time to.
     #[inline(never)]
-    fn look(&self, grown: i64) {
+    fn look(&self, admissions: u32, grown: i64) {
         let stale = seconds() != self.second.load(Relaxed);
-        let often = self.admissions.load(Relaxed) >= ADMISSIONS_PER_SAMPLE;
+        let often = admissions >= ADMISSIONS_PER_SAMPLE;
         if stale || often || grown.unsigned_abs() > self.step.load(Relaxed) {
             self.sample();
         }
@@ -164,18 +178,20 @@ impl Gauge {
     /// What the caches have taken since the last sample.
     #[inline(always)]
     fn grown(&self) -> i64 {
-        held().wrapping_sub(self.held.load(Relaxed)) as i64
+        held_about() - self.held.load(Relaxed)
     }
 
-    fn sample(&self) -> (u64, u64) {
-        let (resident, held) = (resident(), held());
+    fn sample(&self) -> u64 {
+        let resident = resident();
         self.resident.store(resident, Relaxed);
-        self.held.store(held, Relaxed);
+        self.held.store(held_about(), Relaxed);
         self.step.store(self.limit.load(Relaxed) / 400, Relaxed);
         self.second.store(seconds(), Relaxed);
-        self.admissions.store(0, Relaxed);
-        self.refusals.store(0, Relaxed);
-        (resident, held)
+        if let Some(record) = Record::of_this_thread() {
+            record.questions.admissions.store(0, Relaxed);
+            record.questions.refusals.store(0, Relaxed);
+        }
+        resident
     }
 }
 

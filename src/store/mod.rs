@@ -15,11 +15,13 @@
 //! | `flight.rs` | of all who ask for a missing key, one computes; nobody waits for ever |
 //! | `lock.rs` | locks that survive a fork |
 //! | `shared.rs` | a counted pointer whose allocation may fail without an abort |
+//! | `apart.rs` | cache lines that threads do not take from each other |
 //!
 //! The store knows bytes only: no key encoding, no statistics, no C. All other layers are safe code above it.
 //! What a reader sees is [`Section`], in which [`Table::find`] finds entries, and [`Pinned`], by which it keeps one.
 
 mod account;
+mod apart;
 mod arena;
 mod entry;
 mod flight;
@@ -34,6 +36,7 @@ mod table;
 mod thread;
 
 pub use account::Account;
+pub use apart::{Apart, Gap, are_apart};
 pub use entry::{Block, Draft, EntryRef, Fresh, KEY_MAX, Pinned, weight};
 pub use flight::{Begin, Flight, Flights, May, Owner, Wait};
 pub use hash::{Hashed, ORDINARY};

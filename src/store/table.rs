@@ -11,11 +11,13 @@
 //! store of one word puts it in place, so that readers, and a child after a fork, find either the old state or the new.
 
 use std::alloc::{Layout, alloc, dealloc};
+use std::mem::offset_of;
 use std::ptr;
 
 use rapidhash::v3::RapidSecrets;
 
 use super::account::{Account, heap_bytes};
+use super::apart::{Gap, are_apart};
 use super::arena::{Arena, Detached};
 use super::entry::{Entrant, EntryRef, Fresh, Header, Pinned, Unmade};
 use super::hash::{Hashed, secrets};
@@ -53,23 +55,29 @@ pub enum Inserted {
 }
 
 /// Entries by key.
+#[repr(C)]
 pub struct Table {
     directory: AtomicPtr<Directory>,
+    arena: SharedCell<Arena>,
+    _gap: Gap,
+    // What every writer writes.
+    writer: Mutex<Writer>,
     len: AtomicU64,
     changes: AtomicU64,
-    arena: SharedCell<Arena>,
-    writer: Mutex<Writer>,
 }
+
+const _: () = assert!(are_apart(offset_of!(Table, arena), offset_of!(Table, writer)));
 
 impl Table {
     /// A table without entries. Allocates nothing.
     pub const fn new() -> Self {
         Table {
             directory: AtomicPtr::new(ptr::null_mut()),
+            arena: SharedCell::new(),
+            _gap: Gap::new(),
+            writer: Mutex::new(Writer { settled: true }),
             len: AtomicU64::new(0),
             changes: AtomicU64::new(0),
-            arena: SharedCell::new(),
-            writer: Mutex::new(Writer { settled: true }),
         }
     }
 

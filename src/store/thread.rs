@@ -6,12 +6,14 @@
 
 use std::ptr;
 
+use super::account::Unadded;
 use super::entry::Header;
+use super::gauge::Questions;
 use super::lock::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use super::lock::{Mutex, process};
 use super::reclaim::Retired;
 
-/// Pins of one thread that cost a plain store; those beyond are counted. The first five stand beside the epoch.
+/// Pins of one thread that cost a plain store; those beyond are counted. The first three stand beside the epoch.
 pub(super) const PINS: usize = if cfg!(shuttle) { 2 } else { 61 };
 
 /// A place for one pin: an entry that must stay, or null. The owner of the record fills it, anybody may empty it.
@@ -29,6 +31,9 @@ pub struct Record {
     /// Where the owner looks first for an empty slot.
     pub(super) next_slot: AtomicU32,
     id: u32,
+    /// What the owner has asked the gauge. Only the owner uses it.
+    pub(super) questions: Questions,
+    pub(super) unadded: Unadded,
     pub(super) slots: [PinSlot; PINS],
     in_use: AtomicBool,
     /// What the owner has taken out of tables, and not freed yet.
@@ -46,6 +51,8 @@ impl Record {
             light: AtomicBool::new(false),
             next_slot: AtomicU32::new(0),
             id,
+            questions: Questions::new(),
+            unadded: Unadded::new(),
             slots: [const { AtomicPtr::new(ptr::null_mut()) }; PINS],
             in_use: AtomicBool::new(false),
             retired: Mutex::new(Retired::new()),
