@@ -357,6 +357,43 @@ static void what_vanished_threads_had_begun_is_begun_again(void) {
     free_caches();
 }
 
+/* ---- a thread that was reading */
+
+static void *read_until_told(void *argument) {
+    uint64_t k = 1;
+    phicache_bytes got;
+    (void)argument;
+    CHECK_OK(phicache_read_begin());
+    CHECK_OK(phicache_cache_read(views[0], bytes(&k, 8), &got));
+    __atomic_store_n(&computing, 1, __ATOMIC_RELEASE);
+    while (!__atomic_load_n(&go_on, __ATOMIC_ACQUIRE)) pause_microseconds(100);
+    CHECK_OK(phicache_read_end());
+    return NULL;
+}
+
+static unsigned free_what_vanished_threads_had_read(void *argument) {
+    phicache_stats stats;
+    (void)argument;
+    memset(&stats, 0, sizeof stats);
+    stats.struct_size = sizeof stats;
+    if (phicache_dict_cache_clear(dict) != PHICACHE_OK || phicache_dict_cache_stats(dict, &stats) != PHICACHE_OK) return 1;
+    return stats.bytes != 0;
+}
+
+static void what_vanished_threads_had_read_is_freed_in_the_child(void) {
+    pthread_t reader;
+    uint64_t k = 1;
+    make_caches();
+    computing = go_on = 0;
+    CHECK_OK(phicache_dict_cache_set(dict, bytes(&k, 8), text("value")));
+    REQUIRE(pthread_create(&reader, NULL, read_until_told, NULL) == 0);
+    while (!__atomic_load_n(&computing, __ATOMIC_ACQUIRE)) pause_microseconds(100);
+    CHECK(right_in_child(free_what_vanished_threads_had_read, NULL));
+    __atomic_store_n(&go_on, 1, __ATOMIC_RELEASE);
+    pthread_join(reader, NULL);
+    free_caches();
+}
+
 /* ---- fork by a computation, which then ends in both processes */
 
 static int forked_child;
@@ -397,6 +434,7 @@ static void a_computation_that_forks_ends_in_both_processes(void) {
 
 int main(void) {
     RUN(what_vanished_threads_had_begun_is_begun_again);
+    RUN(what_vanished_threads_had_read_is_freed_in_the_child);
     RUN(a_computation_that_forks_ends_in_both_processes);
     if (BUSY_PROCESSES_FORK) {
         RUN(a_cache_may_be_at_its_very_first_value);

@@ -57,6 +57,31 @@ static void what_a_section_has_read_stays_until_it_ends(void) {
     CHECK_OK(phicache_read_end());
 }
 
+static uint64_t bytes_held(void) {
+    phicache_stats stats;
+    memset(&stats, 0, sizeof stats);
+    stats.struct_size = sizeof stats;
+    CHECK_OK(phicache_cache_stats(cache, &stats));
+    return stats.bytes;
+}
+
+/* The bytes of a cache tell what is not freed yet. */
+static void nothing_is_freed_before_the_outermost_section_ends(void) {
+    phicache_bytes got;
+    make_cache();
+    CHECK_OK(phicache_read_begin());
+    CHECK_OK(phicache_read_begin());
+    CHECK_OK(phicache_cache_read(cache, bytes(&numbers[1], 4), &got));
+    CHECK_OK(phicache_cache_clear(cache));
+    CHECK(bytes_held() > 0);
+    CHECK_OK(phicache_read_end());
+    CHECK(bytes_held() > 0);
+    CHECK_BYTES(got.data, got.len, &numbers[1], 4);
+    CHECK_OK(phicache_read_end());
+    CHECK_UINT(bytes_held(), 0);
+    free_cache();
+}
+
 static void reading_counts_as_getting_does(void) {
     phicache_info info;
     phicache_bytes got;
@@ -147,6 +172,7 @@ static void very_many_pins_hold(void) {
 int main(void) {
     RUN(outside_a_section_nothing_is_read);
     RUN(what_a_section_has_read_stays_until_it_ends);
+    RUN(nothing_is_freed_before_the_outermost_section_ends);
     RUN(reading_counts_as_getting_does);
     RUN(many_keys_are_looked_up_in_order);
     RUN(slices_that_cannot_be_are_errors_and_leave_nothing);

@@ -79,6 +79,9 @@ fn bytes(text: &[u8]) -> phicache_bytes {
     phicache_bytes { data: text.as_ptr(), len: text.len() }
 }
 
+/// A value of so many bytes has memory of its own: reserving it always allocates.
+const LARGE: usize = 100_000;
+
 unsafe extern "C-unwind" fn compute(
     _: *mut c_void,
     _: *mut c_void,
@@ -88,7 +91,7 @@ unsafe extern "C-unwind" fn compute(
     let mut out = null_mut();
     // A callback that overlooks a failed reservation must not have its value cached.
     // SAFETY: the result is the library's.
-    unsafe { phicache_result_reserve(result, 100, &mut out) };
+    unsafe { phicache_result_reserve(result, LARGE, &mut out) };
     0
 }
 
@@ -140,7 +143,7 @@ fn whichever_allocation_fails_the_call_says_so_and_the_next_try_works() {
             // Computed, but not stored where the table could not grow.
             || assert!(phicache_dict_cache_remove(cache, bytes(b"k")) >= PHICACHE_OK),
         );
-        assert_eq!((value.len, value.origin), (100, PHICACHE_ORIGIN_COMPUTED));
+        assert_eq!((value.len, value.origin), (LARGE, PHICACHE_ORIGIN_COMPUTED));
         phicache_value_release(&mut value);
 
         allocations += every_allocation("get", || phicache_dict_cache_get(cache, bytes(b"none"), &mut value), || {});

@@ -269,7 +269,14 @@ fn a_record_that_is_none_of_this_cache_is_a_miss_and_is_counted() {
     let other = mice(&config, &system(), None);
     assert_eq!((origin(&other, &key(1)), origin(&other, &key(2))), (None, None));
     assert_eq!(other.stats().unwrap().damaged, 2);
-    for damage in ["APPEND NAME x", "SETRANGE NAME 40 y", "SET NAME z", "SETRANGE NAME 7 \u{2}"] {
+    for damage in [
+        "APPEND NAME x",
+        "SETRANGE NAME 34 x",
+        "SETRANGE NAME 40 y",
+        "SETRANGE NAME 64 P",
+        "SET NAME z",
+        "SETRANGE NAME 7 \u{2}",
+    ] {
         fill(&cache);
         names.iter().for_each(|name| server.ask::<()>(&damage.replace("NAME", name)));
         let other = mice(&config, &system(), None);

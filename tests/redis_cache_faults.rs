@@ -121,6 +121,50 @@ fn what_was_cleared_is_not_found_afterwards_however_many_fetch_it_meanwhile() {
 }
 
 #[test]
+fn an_answer_that_was_on_its_way_while_its_key_was_removed_is_not_kept() {
+    let Some(server) = Running::start(&[]) else { return };
+    let mut proxy = Proxy::before(&server);
+    let (here, there) = (mice(&proxy.url(), Options::default()), mice(&url(&server), Options::default()));
+    let removals: [fn(&RedisCache); 2] =
+        [|cache| assert!(cache.remove(&key(1)).unwrap()), |cache| cache.clear().unwrap()];
+    for remove in removals {
+        there.set_mice(&key(1), &record(b"payload")).unwrap().unwrap();
+        proxy.set("once delay 1000");
+        let asked = server.calls("get");
+        std::thread::scope(|scope| {
+            let fetched = scope.spawn(|| here.get(&key(1)).unwrap().is_some());
+            eventually("it is asked for", || server.calls("get") > asked);
+            std::thread::sleep(Duration::from_millis(100));
+            remove(&here);
+            assert!(fetched.join().unwrap());
+        });
+        assert!(here.get(&key(1)).unwrap().is_none());
+    }
+}
+
+#[test]
+fn a_value_that_is_being_stored_while_its_key_is_removed_is_gone_afterwards() {
+    let Some(server) = Running::start(&[]) else { return };
+    let mut proxy = Proxy::before(&server);
+    let here = mice(&proxy.url(), Options::default());
+    let (cache, sent) = (Cache::from(here.clone()), server.calls("set"));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let value = cache.memoize(&key(1), |draft| {
+                proxy.set("once delay 1000");
+                record(b"payload").write(draft.reserve(record(b"payload").record_len())?);
+                Ok(())
+            });
+            assert_eq!(value.unwrap().origin, Origin::Computed);
+        });
+        eventually("it is at the server", || server.calls("set") > sent);
+        std::thread::sleep(Duration::from_millis(100));
+        assert!(here.remove(&key(1)).unwrap());
+    });
+    assert!(here.get(&key(1)).unwrap().is_none());
+}
+
+#[test]
 fn clearing_sets_all_counts_to_zero() {
     let Some(server) = Running::start(&[]) else { return };
     let cache = mice(&url(&server), Options::default());

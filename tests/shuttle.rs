@@ -15,7 +15,7 @@ use phicache::config::Config;
 use phicache::error::Error;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
-use phicache::store::Section;
+use phicache::store::{Section, section};
 use shuttle::thread;
 
 fn check(model: impl Fn() + Send + Sync + 'static) {
@@ -291,6 +291,56 @@ fn what_a_section_finds_stays_whole_until_it_ends() {
         writing.join().unwrap();
         reading.join().unwrap();
         assert_eq!(cache.size().unwrap(), 0);
+    });
+}
+
+#[test]
+fn what_was_removed_is_never_seen_while_another_value_comes_into_its_place() {
+    check(|| {
+        let cache = cache();
+        cache.set(b"key of 8", &[0; 32]).unwrap().unwrap();
+        let removed = Arc::new(AtomicUsize::new(0));
+        let reading = {
+            let (cache, removed) = (cache.clone(), removed.clone());
+            thread::spawn(move || {
+                // The first lookup of a thread never goes the quick way.
+                drop(get(&cache, b"key of 8"));
+                let was_removed = removed.load(SeqCst) == 1;
+                let found = get(&cache, b"key of 8").map(|value| value.entry.value()[0]);
+                assert!(!was_removed || found != Some(0));
+            })
+        };
+        cache.remove(b"key of 8").unwrap();
+        removed.store(1, SeqCst);
+        cache.set(b"key of 8", &[1; 32]).unwrap().unwrap();
+        reading.join().unwrap();
+    });
+}
+
+#[test]
+fn what_an_open_section_finds_stays_whole_until_the_outermost_is_closed() {
+    check(|| {
+        let cache = cache();
+        cache.set(b"key of 8", &[1; 32]).unwrap().unwrap();
+        let clearing = {
+            let cache = cache.clone();
+            thread::spawn(move || {
+                cache.clear().unwrap();
+                // Frees what can be freed.
+                cache.stats().unwrap();
+            })
+        };
+        section::open().unwrap();
+        section::open().unwrap();
+        let section = section::current().unwrap();
+        let found = cache.look(&section, b"key of 8").unwrap();
+        section::close().unwrap();
+        thread::yield_now();
+        assert!(found.is_none_or(|value| value == [1; 32]));
+        drop(section);
+        section::close().unwrap();
+        clearing.join().unwrap();
+        assert_eq!(cache.stats().unwrap().bytes, 0);
     });
 }
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PREFIX, VERSION, BUILD, SOURCE, CARGO_TARGET = Path(sys.argv[1]), sys.argv[2], sys.argv[3], Path(sys.argv[4]), sys.argv[5]
+PREFIX, VERSION, BUILD, SOURCE, CARGO_TARGET = Path(sys.argv[1]), sys.argv[2], sys.argv[3], *map(Path, sys.argv[4:6])
 CARGO_HOME = os.environ.get("CARGO_HOME") or Path.home() / ".cargo"
 MINOR = VERSION.rsplit(".", 1)[0]
 failed = False
@@ -61,6 +61,13 @@ expect("no file knows where it was built, or installed",
 [archive] = [path.read_bytes() for path in files if path.suffix == ".a"]
 expect("nor does what cargo compiled (but where cargo's configuration has flags for rustc, ours do not count)",
        *[folder for folder in (BUILD, SOURCE, CARGO_TARGET, CARGO_HOME) if os.fsencode(folder) + b"/" in archive])
+# An object is called like the crate it is of, and a crate's library mostly like its package.
+objects = subprocess.run(["ar", "t", *PREFIX.rglob("*.a")], check=True, capture_output=True, text=True).stdout
+built = {path.stem.removeprefix("lib") for path in CARGO_TARGET.rglob("*.rlib")}
+held = {crate.rsplit("-", 1)[0] for crate in re.findall(r"^(\w+-[0-9a-f]{16})\.", objects, re.M) if crate in built}
+licensed = {crate.split(",")[0].replace("-", "_") for crate in crates}
+expect("each crate that the archive holds is among the licenses", *([] if len(held) > 5 else ["it seems to hold none"]),
+       *[crate for crate in sorted(held - {"phicache"}) if not any(f"_{name}".endswith(f"_{crate}") for name in licensed)])
 expect("nothing unexpected is there",
        *[path for path in files if path.relative_to(PREFIX).parts[0] not in ("bin", "include", "share") and
          not re.fullmatch(r"libphicache\.(a|so.*)|phicache[\w-]*\.(cmake|pc)", path.name)])

@@ -26,6 +26,15 @@ end
     end
 end
 
+@testset "whoever comes second frees nothing, though the pointer is still there" begin
+    cache = DictCache()
+    pointer = cache.pointer
+    @test Threads.atomic_xchg!(cache.live, false)  # another task has just begun to close it
+    @test PhiCache.taken(cache) == C_NULL && cache.pointer == pointer
+    cache.live[] = true
+    @test close(cache) === nothing && !isopen(cache)
+end
+
 @testset "the garbage collector frees what is not closed" begin
     function leave()
         for n in 1:50
