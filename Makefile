@@ -7,7 +7,7 @@
 #   make soak-redis  two processes that share results in Redis, for SECONDS (60), while bad things happen to the server;
 #                  SEED may be given
 #   make sanitize  the C and C++ tests, and SECONDS of stress, under the address, undefined-behaviour and thread sanitizers
-#   make memcheck  the C and C++ tests under valgrind (some twenty minutes)
+#   make memcheck  the C and C++ tests under valgrind (a few minutes)
 #   make fuzz      random input for keys, records and caches, beside models of them: each target for SECONDS; TARGETS may
 #                  name some, and SEED be given
 #   make bench     phicache beside what one would use instead: runs benches/peers (some ten minutes), and writes
