@@ -206,15 +206,17 @@ pub(super) fn get_mice(
         return None;
     }
     let (out_mice, out, key) = (place(out_mice)?, place(out)?, ordinary(key)?);
+    // What is not a record is left to the slow path, and not counted here.
+    let check = |record: &[u8]| Mice::read_kept(record).map(phicache_mice::from);
     let found = match &live::<CacheHandle, _>(cache)?.cache {
-        Cache::Mice(cache) => cache.get_quickly(key)?,
+        Cache::Mice(cache) => cache.get_checked_quickly(key, check)?,
         // What is not near has to be asked for.
-        Cache::Redis(cache) if cache.is_mice() => Some(cache.near().hit_quickly(key)?),
+        Cache::Redis(cache) if cache.is_mice() => Some(cache.near().hit_checked_quickly(key, check)?),
         _ => return None,
     };
     match found {
-        Some(value) => {
-            out_mice.write(Mice::read_kept(value.entry.value())?.into());
+        Some((value, mice)) => {
+            out_mice.write(mice);
             out.write(value.into());
             Some(PHICACHE_OK)
         }
@@ -249,8 +251,7 @@ pub(super) fn read(
 ) -> Option<phicache_status> {
     let (out, key) = (place(out)?, ordinary(key)?);
     let cache = any(cache)?;
-    let section = section::current_if_any()?;
-    match cache.look_quickly(&section, key)? {
+    section::in_open_quickly(|section| match cache.look_quickly(section, key)? {
         Some(value) => {
             out.write(phicache_bytes { data: value.as_ptr(), len: value.len() });
             Some(PHICACHE_OK)
@@ -259,5 +260,5 @@ pub(super) fn read(
             out.write(phicache_bytes { data: std::ptr::null(), len: 0 });
             Some(PHICACHE_MISS)
         }
-    }
+    })
 }
