@@ -9,6 +9,7 @@ use super::memo::Prefixes;
 use super::{Options, Origin, Refusal, Stored, Value};
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::store::section::fast_section;
 use crate::store::{
     Begin, Draft, EntryRef, First, Flight, Flights, Fresh, Hashed, Inserted, May, ORDINARY, Owner, Pinned, Record,
     Section, Shared, Table, gauge, section, weight,
@@ -126,41 +127,15 @@ impl<P: Policy> Entries<P> {
     /// As [`Entries::get`], in the usual case.
     #[inline(always)]
     pub fn get_quickly(&self, key: &[u8]) -> Option<Option<Value>> {
-        self.get_checked_quickly(key, |_| Some(())).map(|found| found.map(|(value, ())| value))
-    }
-
-    /// As [`Entries::get_quickly`], with what `check` makes of the value; where that is None, nothing has been counted.
-    #[inline(always)]
-    pub fn get_checked_quickly<T>(
-        &self,
-        key: &[u8],
-        check: impl FnOnce(&[u8]) -> Option<T>,
-    ) -> Option<Option<(Value, T)>> {
-        section::read_quickly(|section| {
-            let found = |found: Found<'_>| {
-                let checked = check(found.entry.value())?;
-                Some(Some((found.pin_quickly(section)?, checked)))
-            };
-            self.quickly(section, key, found, || Some(None))
-        })
+        fast_section!(section);
+        self.quickly(section, key, |found| Some(Some(found.pin_quickly(section)?)), || Some(None))
     }
 
     /// As [`Entries::hit`], in the usual case.
     #[inline(always)]
     pub fn hit_quickly(&self, key: &[u8]) -> Option<Value> {
-        self.hit_checked_quickly(key, |_| Some(())).map(|(value, ())| value)
-    }
-
-    /// As [`Entries::hit_quickly`], with what `check` makes of the value; where that is None, nothing has been counted.
-    #[inline(always)]
-    pub fn hit_checked_quickly<T>(&self, key: &[u8], check: impl FnOnce(&[u8]) -> Option<T>) -> Option<(Value, T)> {
-        section::read_quickly(|section| {
-            let found = |found: Found<'_>| {
-                let checked = check(found.entry.value())?;
-                Some((found.pin_quickly(section)?, checked))
-            };
-            self.quickly(section, key, found, || None)
-        })
+        fast_section!(section);
+        self.quickly(section, key, |found| found.pin_quickly(section), || None)
     }
 
     /// As [`Entries::look`], in the usual case.
@@ -172,9 +147,8 @@ impl<P: Policy> Entries<P> {
     /// As [`Entries::read`], in the usual case; `look` may still say no.
     #[inline(always)]
     pub fn read_quickly<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Option<R>) -> Option<Option<R>> {
-        section::read_quickly(|section| {
-            self.quickly(section, key, |found| look(found.entry.value()).map(Some), || Some(None))
-        })
+        fast_section!(section);
+        self.quickly(section, key, |found| look(found.entry.value()).map(Some), || Some(None))
     }
 
     /// A lookup in the usual case: the key is of ordinary length, one look decides, and this thread has its numbers. None

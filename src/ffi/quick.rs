@@ -206,20 +206,22 @@ pub(super) fn get_mice(
         return None;
     }
     let (out_mice, out, key) = (place(out_mice)?, place(out)?, ordinary(key)?);
-    // What is not a record is left to the slow path, and not counted here.
-    let check = |record: &[u8]| Mice::read_kept(record).map(phicache_mice::from);
     let found = match &live::<CacheHandle, _>(cache)?.cache {
-        Cache::Mice(cache) => cache.get_checked_quickly(key, check)?,
+        Cache::Mice(cache) => cache.get_quickly(key)?,
         // What is not near has to be asked for.
-        Cache::Redis(cache) if cache.is_mice() => Some(cache.near().hit_checked_quickly(key, check)?),
+        Cache::Redis(cache) if cache.is_mice() => Some(cache.near().hit_quickly(key)?),
         _ => return None,
     };
     match found {
-        Some((value, mice)) => {
-            out_mice.write(mice);
-            out.write(value.into());
-            Some(PHICACHE_OK)
-        }
+        Some(value) => match Mice::read_kept(value.entry.value()) {
+            Some(mice) => {
+                out_mice.write(mice.into());
+                out.write(value.into());
+                Some(PHICACHE_OK)
+            }
+            // It has been counted and pinned: the slow path would do so again.
+            None => Some(super::mice::fill_slowly(value, out_mice.as_mut_ptr(), out.as_mut_ptr())),
+        },
         None => {
             out_mice.write(phicache_mice::ZERO);
             out.write(phicache_value::ZERO);

@@ -23,7 +23,7 @@ use super::lock::atomic::Ordering;
 use super::thread::{Record, global, with};
 
 /// How long a fork waits for changes that are under way, which take microseconds.
-const PATIENCE_OF_FORKS: Duration = Duration::from_secs(1);
+const PATIENCE_OF_FORKS: Duration = Duration::from_secs(5);
 
 /// How long a change waits for a fork. Below the other: of the two that wait for each other, this one gives way.
 const PATIENCE_OF_CHANGES: Duration = Duration::from_millis(100);

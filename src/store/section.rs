@@ -43,21 +43,49 @@ fn read_with<R>(record: &'static Record, work: impl FnOnce(&Section) -> R) -> R 
     work(&section)
 }
 
-/// Runs `work` in a section as [`read`] does, where that takes a plain store and this thread is in no other.
-#[inline(always)]
-pub fn read_quickly<R>(work: impl FnOnce(&Section) -> Option<R>) -> Option<R> {
-    let record = own()?;
-    if record.epoch.load(Ordering::Relaxed) != 0 {
-        return None;
+/// `fast_section!(section)` begins a section for the rest of the block, where that takes a plain store and this thread is
+/// in no other section; else the function that it stands in answers None. It is a macro and no closure because it is for
+/// the fast path, into which the compiler does not always put a closure. What ends the section has a name that only the
+/// macro can say, so the block ends it, in order.
+macro_rules! fast_section {
+    ($section:ident) => {
+        // SAFETY: nobody can name what is entered, so it is dropped where the block ends, and never forgotten.
+        let entered = unsafe { $crate::store::section::Entered::quickly() }?;
+        let $section = entered.section();
+    };
+}
+pub(crate) use fast_section;
+
+/// An outermost section that lasts until this is dropped.
+pub(crate) struct Entered {
+    section: Section,
+    _end: End,
+}
+
+impl Entered {
+    /// # Safety
+    /// It is dropped after everything that was begun in it, and before anything that it was begun in.
+    #[inline(always)]
+    pub(crate) unsafe fn quickly() -> Option<Self> {
+        let record = own()?;
+        if record.epoch.load(Ordering::Relaxed) != 0 {
+            return None;
+        }
+        record.epoch.store(global().epoch.load(Ordering::Acquire), Ordering::Release);
+        // As in `begin`, which knows of other barriers too. The record is asked after the epoch is written: `barrier.rs`
+        // says why.
+        compiler_fence(Ordering::SeqCst);
+        let end = End(record);
+        if !record.light.load(Ordering::Relaxed) {
+            return None;
+        }
+        Some(Entered { section: Section::of(record), _end: end })
     }
-    record.epoch.store(global().epoch.load(Ordering::Acquire), Ordering::Release);
-    // As in `begin`, which knows of other barriers too. The record is asked after the epoch is written: see `barrier.rs`.
-    compiler_fence(Ordering::SeqCst);
-    let _end = End(record);
-    if !record.light.load(Ordering::Relaxed) {
-        return None;
+
+    #[inline(always)]
+    pub(crate) fn section(&self) -> &Section {
+        &self.section
     }
-    work(&Section::of(record))
 }
 
 /// Ends the outermost section, however its work ends.
