@@ -117,6 +117,7 @@ mod handlers {
         let others = global.records().filter(|record| own.is_none_or(|own| !std::ptr::eq(*record, own)));
         others.for_each(Record::leave);
         global.forking.store(0, Ordering::Release);
+        global.orphans.store(true, Ordering::Release);
     }
 }
 

@@ -50,7 +50,7 @@ pub use section::Section;
 pub use segment::First;
 pub use shared::{Shared, SharedCell};
 pub use table::{Inserted, Table};
-pub use thread::{MESSAGE, Record, message};
+pub use thread::{MESSAGE, Record, message, with_attached};
 
 /// Measures the memory and seeds the hash, once, so that no store has to: both take memory.
 pub fn prepare() {

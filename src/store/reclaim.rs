@@ -14,7 +14,7 @@ use super::barrier;
 use super::change::change;
 use super::entry::{EntryRef, Header, Pinned};
 use super::lock::atomic::Ordering;
-use super::thread::{Record, global, with};
+use super::thread::{Record, drop_orphans, global, with};
 
 /// A pile is sorted when so many things, or so many bytes, lie on it.
 const THINGS: usize = if cfg!(shuttle) { 1 } else { 256 };
@@ -226,6 +226,7 @@ pub(super) fn is_anything_retired() -> bool {
 
 /// Frees what can be freed, whoever has retired it.
 pub(super) fn flush() {
+    drop_orphans();
     let retired = |record: &&Record| record.retired_bytes.load(Ordering::Relaxed) != 0;
     global().records().filter(retired).for_each(sort);
 }

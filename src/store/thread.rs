@@ -8,6 +8,8 @@
 //! first, so a thread whose first call comes from some other key's destructor would keep its record. A thread that calls
 //! again after that borrows a record for the length of the call.
 
+use std::any::Any;
+use std::cell::RefCell;
 use std::ptr;
 
 use super::account::Unadded;
@@ -16,7 +18,9 @@ use super::gauge::Questions;
 use super::lock::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 use super::lock::Mutex;
 use super::reclaim::Retired;
+use super::shared::try_box;
 use super::{barrier, change};
+use crate::error::{Error, Result};
 
 /// Pins of one thread that cost a plain store; those beyond are counted. The first three stand beside the epoch.
 pub(super) const PINS: usize = if cfg!(shuttle) { 2 } else { 61 };
@@ -53,6 +57,8 @@ pub struct Record {
     next: AtomicPtr<Record>,
     /// The owner's number: no two threads of a process have the same, ever.
     number: AtomicU64,
+    /// What a layer above keeps for the owner until it ends, or null. Only the owner uses it.
+    attached: AtomicPtr<Attached>,
     /// The owner's last message, which outlives it: NUL-terminated text. Only the owner writes it.
     message: [AtomicU8; MESSAGE],
 }
@@ -74,6 +80,7 @@ impl Record {
             retired_bytes: AtomicU64::new(0),
             next: AtomicPtr::new(ptr::null_mut()),
             number: AtomicU64::new(0),
+            attached: AtomicPtr::new(ptr::null_mut()),
             message: [const { AtomicU8::new(0) }; MESSAGE],
         }
     }
@@ -95,6 +102,15 @@ impl Record {
             && self.in_use.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
+    /// Drops what a layer above keeps for the owner. Only by the owner, or by whoever claims the record after it.
+    fn drop_attached(&self) {
+        let attached = self.attached.swap(ptr::null_mut(), Ordering::AcqRel);
+        if !attached.is_null() {
+            // SAFETY: it came from a box, and nobody else has it now.
+            drop(unsafe { Box::from_raw(attached) });
+        }
+    }
+
     /// Ends the owner's sections and changes, and leaves the record to the next thread; its pins stay.
     pub(super) fn leave(&self) {
         self.epoch.store(0, Ordering::Release);
@@ -113,6 +129,8 @@ pub(super) struct Global {
     pub(super) fences_from: AtomicU64,
     /// Threads that are about to fork, or do.
     pub(super) forking: AtomicU32,
+    /// Threads have vanished in a fork, for which something may be kept.
+    pub(super) orphans: AtomicBool,
     first: AtomicPtr<Record>,
     ids: AtomicU32,
     /// For threads that can get no record of their own, one after the other.
@@ -126,6 +144,7 @@ impl Global {
             barrier: AtomicU32::new(0),
             fences_from: AtomicU64::new(0),
             forking: AtomicU32::new(0),
+            orphans: AtomicBool::new(false),
             first: AtomicPtr::new(ptr::null_mut()),
             ids: AtomicU32::new(1),
             spare: Record::new(0),
@@ -244,6 +263,8 @@ impl Loan {
         }
         let is_kept = before.is_null() && !ptr::eq(record, &global.spare) && tls::leave_at_exit(record);
         tls::set(record);
+        // Of a thread that a fork has left behind.
+        record.drop_attached();
         Loan { record, before: (!is_kept).then_some(before) }
     }
 }
@@ -254,6 +275,36 @@ impl Drop for Loan {
             tls::set(before);
             self.record.leave();
         }
+    }
+}
+
+/// What a layer above keeps for a thread.
+type Attached = RefCell<Box<dyn Any + Send>>;
+
+/// Does something with the `T` that this thread keeps until it ends, a new one at first. There is one type, in one place.
+pub fn with_attached<T: Any + Send + Default, R>(work: impl FnOnce(&mut T) -> Result<R>) -> Result<R> {
+    let Some(record) = kept() else {
+        return Err(Error::invalid("the thread is ending, or memory is out: it can keep nothing any more"));
+    };
+    if record.attached.load(Ordering::Acquire).is_null() {
+        let attached: Box<Attached> = try_box(RefCell::new(try_box(T::default())? as Box<dyn Any + Send>))?;
+        record.attached.store(Box::into_raw(attached), Ordering::Release);
+    }
+    // SAFETY: it is not null, and only this thread drops it, when it ends.
+    let attached = unsafe { &*record.attached.load(Ordering::Acquire) };
+    let mut attached = attached.try_borrow_mut().map_err(|_| Error::invalid("a call from inside another"))?;
+    work(attached.downcast_mut().ok_or_else(|| Error::invalid("something else is kept for this thread"))?)
+}
+
+/// Drops what was kept for threads that a fork has left behind. Their leases keep caches alive.
+pub(super) fn drop_orphans() {
+    let global = global();
+    if global.orphans.load(Ordering::Relaxed) && global.orphans.swap(false, Ordering::AcqRel) {
+        let orphaned = |record: &&Record| !record.attached.load(Ordering::Acquire).is_null() && record.try_claim();
+        global.records().filter(orphaned).for_each(|record| {
+            record.drop_attached();
+            record.leave();
+        });
     }
 }
 
@@ -286,6 +337,8 @@ mod tls {
     pub(super) const LEAVING: *const Record = std::ptr::without_provenance(1);
 
     fn leave(record: &Record) {
+        // First, since it may read and change caches.
+        record.drop_attached();
         set(LEAVING);
         record.leave();
     }
