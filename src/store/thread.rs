@@ -6,7 +6,7 @@
 
 use std::ptr;
 
-use super::account::Unadded;
+use super::account::Share;
 use super::entry::Header;
 use super::gauge::Questions;
 use super::lock::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -33,7 +33,8 @@ pub struct Record {
     id: u32,
     /// What the owner has asked the gauge. Only the owner uses it.
     pub(super) questions: Questions,
-    pub(super) unadded: Unadded,
+    /// What the owner has taken from the sum of all bytes held. Only the owner uses it.
+    pub(super) share: Share,
     pub(super) slots: [PinSlot; PINS],
     in_use: AtomicBool,
     /// What the owner has taken out of tables, and not freed yet.
@@ -52,7 +53,7 @@ impl Record {
             next_slot: AtomicU32::new(0),
             id,
             questions: Questions::new(),
-            unadded: Unadded::new(),
+            share: Share::new(),
             slots: [const { AtomicPtr::new(ptr::null_mut()) }; PINS],
             in_use: AtomicBool::new(false),
             retired: Mutex::new(Retired::new()),
@@ -80,6 +81,7 @@ impl Record {
 
     /// Ends the owner's sections and leaves the record to the next thread; its pins stay.
     fn leave(&self) {
+        self.share.give_back();
         self.epoch.store(0, Ordering::Release);
         self.open.store(0, Ordering::Relaxed);
         self.in_use.store(false, Ordering::Release);
