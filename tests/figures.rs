@@ -2,10 +2,12 @@
 //! store at once. Each test runs in a process of its own, which the others leave alone.
 #![cfg(target_os = "linux")]
 
-use std::io;
+use std::ffi::CString;
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Barrier};
+use std::{fs, io};
 
 use phicache::cache::{Cache, DictCache, Options, Refusal};
 use phicache::config::Config;
@@ -63,7 +65,7 @@ fn limit(resource: u32, bytes: u64) -> u64 {
 
 /// The address space, the resident size, and the data of this process.
 fn sizes() -> [u64; 3] {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let text = fs::read_to_string("/proc/self/statm").unwrap();
     let pages: Vec<u64> = text.split_whitespace().map(|field| field.parse().unwrap()).collect();
     [pages[0], pages[1], pages[5]].map(|pages| pages * 4096)
 }
@@ -128,6 +130,47 @@ fn large_values_of_many_threads_do_not_pass_the_limit_together() {
     alone("threads", ready);
 }
 
+/// A control group of its own with 256 MiB, below one in which such groups can be made.
+struct Group(PathBuf);
+
+impl Group {
+    fn new() -> io::Result<Group> {
+        let (parent, limit) = match Path::new("/sys/fs/cgroup/memory/memory.limit_in_bytes").exists() {
+            true => ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+            false => ("/sys/fs/cgroup", "memory.max"),
+        };
+        let folder = Path::new(parent).join(format!("phicache-test-{}", std::process::id()));
+        fs::create_dir(&folder)?;
+        let group = Group(folder);
+        fs::write(group.0.join(limit), (256 * MIB).to_string())?;
+        Ok(group)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn caches_stop_at_nine_tenths_of_a_control_group_and_its_page_cache_does_not_count() {
+    match Group::new() {
+        Err(error) => println!("SKIPPED: no control group can be made here: {error}"),
+        Ok(group) => {
+            let members = CString::new(group.0.join("cgroup.procs").into_os_string().into_encoded_bytes()).unwrap();
+            alone("control_group", move || {
+                // SAFETY: system calls with constant strings. 0 is the process that writes.
+                unsafe {
+                    let file = libc::open(members.as_ptr(), libc::O_WRONLY);
+                    made(libc::write(file, c"0".as_ptr().cast(), 1) as i32 - 1)?;
+                    made(libc::close(file))
+                }
+            });
+        }
+    }
+}
+
 #[test]
 fn a_claim_is_held_until_it_is_dropped() {
     alone("claims", ready);
@@ -140,7 +183,7 @@ mod alone {
     #[test]
     #[ignore = "runs in a process of its own"]
     fn no_proc() {
-        assert!(std::fs::metadata("/proc/self").is_err());
+        assert!(fs::metadata("/proc/self").is_err());
         let now = usage();
         assert_eq!((now.physical, now.known.0 & Known::SIZES.0), (physical(), 0));
         assert_ne!(now.known.0 & Known::PHYSICAL.0, 0);
@@ -199,7 +242,10 @@ mod alone {
             assert!(room <= most / 10 * 9 - sizes()[which] && !gauge::is_full(percent));
             let stored = fill(&cache);
             let used = sizes()[which];
-            assert!(used <= most / 10 * 9 + 5 * MIB && used >= most / 100 * 85, "{stored} MiB stored, {used} of {most}");
+            assert!(
+                used <= most / 10 * 9 + 5 * MIB && used >= most / 100 * 85,
+                "{stored} MiB stored, {used} of {most}"
+            );
             // What is left is for the rest of the program.
             drop(Vec::<u8>::with_capacity((most / 100 * 8) as usize));
             let value = cache.memoize(b"computed", |draft| draft.write(b"value")).unwrap();
@@ -220,6 +266,23 @@ mod alone {
     #[ignore = "runs in a process of its own"]
     fn data() {
         wall(libc::RLIMIT_DATA, 2);
+    }
+
+    #[test]
+    #[ignore = "runs in a process of its own"]
+    fn control_group() {
+        let all = Known::GROUP_LIMITS.0 | Known::GROUP_USAGE.0;
+        assert_eq!((usage().limit, usage().known.0 & all), (256 * MIB, all));
+        // A file of 160 MiB in the page cache leaves caches their room.
+        let mut file = std::env::temp_dir();
+        file.push(format!("phicache-test-{}", std::process::id()));
+        fs::write(&file, vec![7; 160 << 20]).and_then(|()| fs::File::open(&file)?.sync_all()).unwrap();
+        for percent in [100.0, UNLIMITED] {
+            let cache = cache_of(percent);
+            let stored = fill(&cache);
+            assert!((150..=231).contains(&stored), "{stored} MiB stored");
+        }
+        fs::remove_file(&file).unwrap();
     }
 
     #[test]

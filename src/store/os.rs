@@ -321,8 +321,7 @@ impl Groups {
 
     /// Looks what the groups use, while caches hold `held` and it is the millisecond `now`; also, if `limits`, where they are and what their limits are.
     pub(super) fn look(&mut self, read: Reader, held: i64, now: u64, limits: bool) -> Allowed {
-        let mut allowed =
-            Allowed { limit: u64::MAX, limits_known: true, usage_known: true, ceiling: i64::MAX };
+        let mut allowed = Allowed { limit: u64::MAX, limits_known: true, usage_known: true, ceiling: i64::MAX };
         if limits {
             allowed.limits_known = self.find(read).is_ok() && !self.hidden;
             for group in &mut self.groups {
@@ -504,21 +503,29 @@ mod tests {
 
     #[test]
     fn the_least_limit_of_all_ancestors_counts() {
-        let tree = Tree::new("0::/a/b\n", UNIFIED, &[
-            ("/sys/fs/cgroup/a/b/memory.max", "max\n"),
-            ("/sys/fs/cgroup/a/memory.max", "2147483648\n"),
-            ("/sys/fs/cgroup/memory.max", "4294967296\n"),
-        ]);
+        let tree = Tree::new(
+            "0::/a/b\n",
+            UNIFIED,
+            &[
+                ("/sys/fs/cgroup/a/b/memory.max", "max\n"),
+                ("/sys/fs/cgroup/a/memory.max", "2147483648\n"),
+                ("/sys/fs/cgroup/memory.max", "4294967296\n"),
+            ],
+        );
         assert_eq!(tree.limit(), 2 << 30);
         tree.write("/proc/self/cgroup", "0::/elsewhere\n");
         assert_eq!(tree.limit(), 4 << 30);
 
         let legacy = "33 25 0:29 /docker/1 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n\
                       34 25 0:30 /docker/1 /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n";
-        let tree = Tree::new("5:memory:/docker/1/job\n4:cpu:/docker/1\n0::/\n", legacy, &[
-            ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "1073741824\n"),
-            ("/sys/fs/cgroup/memory/job/memory.limit_in_bytes", "9223372036854771712\n"),
-        ]);
+        let tree = Tree::new(
+            "5:memory:/docker/1/job\n4:cpu:/docker/1\n0::/\n",
+            legacy,
+            &[
+                ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "1073741824\n"),
+                ("/sys/fs/cgroup/memory/job/memory.limit_in_bytes", "9223372036854771712\n"),
+            ],
+        );
         let allowed = tree.look(&mut Groups::new(), 0, 0);
         assert_eq!((allowed.limit, allowed.limits_known), (1 << 30, true));
         tree.write("/proc/self/cgroup", "5:memory:/docker/10\n");
@@ -527,11 +534,15 @@ mod tests {
 
     #[test]
     fn high_is_a_limit_and_max_is_none() {
-        let tree = Tree::new("0::/a\n", UNIFIED, &[
-            ("/sys/fs/cgroup/a/memory.max", "max\n"),
-            ("/sys/fs/cgroup/a/memory.high", "1048576\n"),
-            ("/sys/fs/cgroup/a/memory.current", "4096\n"),
-        ]);
+        let tree = Tree::new(
+            "0::/a\n",
+            UNIFIED,
+            &[
+                ("/sys/fs/cgroup/a/memory.max", "max\n"),
+                ("/sys/fs/cgroup/a/memory.high", "1048576\n"),
+                ("/sys/fs/cgroup/a/memory.current", "4096\n"),
+            ],
+        );
         assert_eq!(tree.limit(), 1 << 20);
         tree.write("/sys/fs/cgroup/a/memory.high", "max\n");
         let allowed = tree.look(&mut Groups::new(), 0, 0);
@@ -580,10 +591,11 @@ mod tests {
 
     #[test]
     fn a_process_that_moves_has_the_limits_of_its_new_group() {
-        let tree = Tree::new("0::/a\n", UNIFIED, &[
-            ("/sys/fs/cgroup/a/memory.max", "2147483648\n"),
-            ("/sys/fs/cgroup/b/memory.max", "1073741824\n"),
-        ]);
+        let tree = Tree::new(
+            "0::/a\n",
+            UNIFIED,
+            &[("/sys/fs/cgroup/a/memory.max", "2147483648\n"), ("/sys/fs/cgroup/b/memory.max", "1073741824\n")],
+        );
         let mut groups = Groups::new();
         assert_eq!(tree.look(&mut groups, 0, 0).limit, 2 << 30);
         tree.write("/proc/self/cgroup", "0::/b\n");
@@ -594,11 +606,15 @@ mod tests {
 
     #[test]
     fn caches_stop_at_nine_tenths_of_a_group_and_its_page_cache_does_not_count() {
-        let tree = Tree::new("0::/a\n", UNIFIED, &[
-            ("/sys/fs/cgroup/a/memory.max", "104857600\n"),
-            ("/sys/fs/cgroup/a/memory.current", "94371840\n"),
-            ("/sys/fs/cgroup/a/memory.stat", "anon 1048576\nfile 62914560\ninactive_file 62914560\nslab 7\n"),
-        ]);
+        let tree = Tree::new(
+            "0::/a\n",
+            UNIFIED,
+            &[
+                ("/sys/fs/cgroup/a/memory.max", "104857600\n"),
+                ("/sys/fs/cgroup/a/memory.current", "94371840\n"),
+                ("/sys/fs/cgroup/a/memory.stat", "anon 1048576\nfile 62914560\ninactive_file 62914560\nslab 7\n"),
+            ],
+        );
         let mut groups = Groups::new();
         // 90 MiB in use; of that 60 are inactive file pages, and 10 are what caches hold. 20 + 70 are nine tenths of 100.
         let held = 10 * MIB as i64;
@@ -616,11 +632,15 @@ mod tests {
         assert!(!tree.look(&mut groups, held, 200).usage_known);
 
         let legacy = "33 25 0:29 / /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n";
-        let tree = Tree::new("5:memory:/job\n", legacy, &[
-            ("/sys/fs/cgroup/memory/job/memory.limit_in_bytes", "104857600\n"),
-            ("/sys/fs/cgroup/memory/job/memory.usage_in_bytes", "94371840\n"),
-            ("/sys/fs/cgroup/memory/job/memory.stat", "inactive_file 0\ntotal_inactive_file 62914560\n"),
-        ]);
+        let tree = Tree::new(
+            "5:memory:/job\n",
+            legacy,
+            &[
+                ("/sys/fs/cgroup/memory/job/memory.limit_in_bytes", "104857600\n"),
+                ("/sys/fs/cgroup/memory/job/memory.usage_in_bytes", "94371840\n"),
+                ("/sys/fs/cgroup/memory/job/memory.stat", "inactive_file 0\ntotal_inactive_file 62914560\n"),
+            ],
+        );
         assert_eq!(tree.look(&mut Groups::new(), held, 0).ceiling, 70 * MIB as i64);
     }
 
