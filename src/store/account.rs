@@ -172,7 +172,8 @@ impl Account {
     /// Adds `bytes`, unless the sum would pass `limit`; says whether it did.
     pub(super) fn charge(&self, bytes: u64, limit: u64) -> bool {
         // Compared before it is added: nobody ever sees more than the limit.
-        let more = |before: u64| before.checked_add(bytes).filter(|sum| *sum <= limit);
+        let Some(most) = limit.checked_sub(bytes) else { return false };
+        let more = |before: u64| (before <= most).then(|| before + bytes);
         let charged = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
         if charged {
             hold(bytes as i64);

@@ -208,7 +208,7 @@ impl Gauge {
             self.look(admissions);
         }
         self.fits(held_about(), bytes, maximum)
-            || ((self.limit.load(Relaxed) == 0 || count(&asked.refusals) >= REFUSALS_PER_SAMPLE)
+            || ((count(&asked.refusals) >= REFUSALS_PER_SAMPLE || self.has_stirred() || self.limit.load(Relaxed) == 0)
                 && self.fits_now(bytes, maximum))
     }
 
@@ -220,7 +220,7 @@ impl Gauge {
         let Some(record) = Record::of_this_thread() else { return false };
         let asked = &record.questions;
         let (admissions, refusals) = (asked.admissions.load(Relaxed) + 1, asked.refusals.load(Relaxed) + 1);
-        if admissions.is_multiple_of(QUESTIONS_PER_LOOK) || refusals >= REFUSALS_PER_SAMPLE || self.has_moved() {
+        if admissions.is_multiple_of(QUESTIONS_PER_LOOK) || refusals >= REFUSALS_PER_SAMPLE || self.has_stirred() {
             return false;
         }
         asked.admissions.store(admissions, Relaxed);
@@ -240,6 +240,15 @@ impl Gauge {
     #[inline(always)]
     fn has_moved(&self) -> bool {
         held_about().wrapping_sub(self.low.load(Relaxed)) as u64 > self.width.load(Relaxed)
+    }
+
+    /// Whether caches hold more or less than at the last sample by an eighth of that. A refusal is not final then: what they
+    /// took may have come from memory that the process had already.
+    #[inline(always)]
+    fn has_stirred(&self) -> bool {
+        let width = self.width.load(Relaxed);
+        let moved = held_about().wrapping_sub(self.low.load(Relaxed)) as u64;
+        moved.wrapping_sub(width / 16 * 7) > width / 8
     }
 
     fn is_stale(&self, now: u64) -> bool {

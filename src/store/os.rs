@@ -204,19 +204,20 @@ struct Group {
     folder: Vec<u8>,
     /// As last read; `u64::MAX` is none.
     limits: [u64; 2],
-    inactive: Inactive,
+    inactive: Option<Inactive>,
     /// What the group has used besides the bytes that caches of this process held at that moment.
     outside: i64,
 }
 
-/// Inactive file pages, and the millisecond in which they were read.
-#[derive(Default)]
+/// Inactive file pages, and when they were read: in which millisecond, and while caches held how much.
 struct Inactive {
     bytes: u64,
-    read: Option<u64>,
+    now: u64,
+    held: i64,
 }
 
-/// For so many milliseconds inactive file pages are not read again: it takes the kernel some time to sum them up.
+/// For so many milliseconds inactive file pages are not read again, unless caches have grown: it takes the kernel some time
+/// to sum them up.
 const INACTIVE: u64 = 50;
 
 impl Group {
@@ -259,24 +260,32 @@ impl Group {
 
     /// Reads what the group uses; says whether that could be had. If not, the last figure stays.
     fn look_at_usage(&mut self, read: Reader, held: i64, now: u64) -> bool {
-        let used = self.used(read, now);
+        let used = self.used(read, held, now);
         self.outside = outside(self.outside, used, held);
         used.is_some()
     }
 
     /// What the group uses, but for what the kernel drops first when memory is short.
-    fn used(&mut self, read: Reader, now: u64) -> Option<u64> {
+    fn used(&mut self, read: Reader, held: i64, now: u64) -> Option<u64> {
         let used = number(self.read(self.files.usage, read, &mut [0; 32]).ok()?.trim_ascii())?;
         if used <= self.limit() / 2 {
             // Far from the wall that makes no difference.
             return Some(used);
         }
-        if self.inactive.read.is_none_or(|read| now.saturating_sub(read) >= INACTIVE) {
-            let mut text = [0; 8192];
-            let bytes = field(self.read(b"memory.stat", read, &mut text).ok()?, self.files.inactive)?;
-            self.inactive = Inactive { bytes, read: Some(now) };
-        }
-        Some(used.saturating_sub(self.inactive.bytes))
+        let fresh = self.inactive.as_ref().filter(|last| {
+            // What caches have taken since may have come from there.
+            now.saturating_sub(last.now) < INACTIVE && held.abs_diff(last.held) < self.limit() / 64
+        });
+        let bytes = match fresh {
+            Some(last) => last.bytes,
+            None => {
+                let mut text = [0; 8192];
+                let bytes = field(self.read(b"memory.stat", read, &mut text).ok()?, self.files.inactive)?;
+                self.inactive = Some(Inactive { bytes, now, held });
+                bytes
+            }
+        };
+        Some(used.saturating_sub(bytes))
     }
 }
 
@@ -401,13 +410,7 @@ fn groups(text: &[u8], mounts: &[u8]) -> io::Result<(Vec<Group>, bool)> {
                 path.try_reserve(own.len())?;
                 path.extend_from_slice(&own);
                 groups.try_reserve(1)?;
-                groups.push(Group {
-                    files,
-                    folder: path,
-                    limits: [u64::MAX; 2],
-                    inactive: Inactive::default(),
-                    outside: 0,
-                });
+                groups.push(Group { files, folder: path, limits: [u64::MAX; 2], inactive: None, outside: 0 });
                 match own[folder.len()..].iter().rposition(|byte| *byte == b'/') {
                     Some(slash) => own.truncate(folder.len() + slash),
                     None => break,
@@ -628,6 +631,8 @@ mod tests {
         tree.write("/sys/fs/cgroup/a/memory.stat", "anon 1048576\ninactive_file 0\n");
         assert_eq!(tree.look(&mut groups, held, 20).ceiling, 70 * MIB as i64);
         assert_eq!(tree.look(&mut groups, held, 100).ceiling, 10 * MIB as i64);
+        tree.write("/sys/fs/cgroup/a/memory.stat", "inactive_file 62914560\n");
+        assert_eq!(tree.look(&mut groups, held + 2 * MIB as i64, 101).ceiling, 72 * MIB as i64);
         tree.write("/sys/fs/cgroup/a/memory.stat", "anon 1048576\ninactive_file 629145");
         assert!(!tree.look(&mut groups, held, 200).usage_known);
 
