@@ -36,11 +36,12 @@ pub(super) fn limits() -> Option<(u64, u64)> {
 #[cfg(target_os = "linux")]
 mod linux {
     use super::*;
+    use std::ffi::CStr;
 
     /// The sizes of this process. The file is opened each time: an open one would tell a forked child its parent's sizes.
     pub(in crate::store) fn sizes() -> Option<Sizes> {
         let mut text = [0; 256];
-        let len = read(b"/proc/self/statm", &mut text).ok()?;
+        let len = read_named(c"/proc/self/statm", &mut text).ok()?;
         sizes_in(&text[..len])
     }
 
@@ -58,7 +59,7 @@ mod linux {
     /// The physical memory. `/proc` comes first: in some containers it shows what the container has been given.
     pub(in crate::store) fn physical() -> Option<u64> {
         let mut text = [0; 256];
-        let told = read(b"/proc/meminfo", &mut text).ok().and_then(|len| field(&text[..len], b"MemTotal:"));
+        let told = read_named(c"/proc/meminfo", &mut text).ok().and_then(|len| field(&text[..len], b"MemTotal:"));
         told.and_then(|kilobytes| kilobytes.checked_mul(1024)).or_else(by_call).filter(|bytes| *bytes != 0)
     }
 
@@ -79,8 +80,12 @@ mod linux {
             return Err(ErrorKind::InvalidFilename.into());
         }
         name[..path.len()].copy_from_slice(path);
+        read_named(CStr::from_bytes_until_nul(&name).map_err(|_| ErrorKind::InvalidFilename)?, buffer)
+    }
+
+    fn read_named(name: &CStr, buffer: &mut [u8]) -> io::Result<usize> {
         // SAFETY: the name ends with a NUL.
-        let file = again(|| unsafe { libc::open(name.as_ptr().cast(), libc::O_RDONLY | libc::O_CLOEXEC) } as isize)?;
+        let file = again(|| unsafe { libc::open(name.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) } as isize)?;
         let file = file as libc::c_int;
         let mut len = 0;
         let result = loop {
