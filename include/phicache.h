@@ -650,7 +650,8 @@ phicache_status phicache_config_free(phicache_config *config);
  * Sets the part of the memory that this process may use up to which caches store.
  *
  * @param config   [nullable] The configuration; NULL is the process default.
- * @param percent  0 to 100; 0 stores nothing. `PHICACHE_MEMORY_UNLIMITED` lifts the limit; the walls stay (see "The library").
+ * @param percent  0 to 100; 0 stores nothing. `PHICACHE_MEMORY_UNLIMITED` lifts the limit; the walls stay
+ *                 (see "The library").
  */
 phicache_status phicache_config_set_maximum_memory_percent(phicache_config *config,
                                                            double percent);

@@ -1,5 +1,5 @@
-//! What caches do with the figures of the memory: where one cannot be had, where the system sets limits, where many threads
-//! store at once. Each test runs in a process of its own, which the others leave alone.
+//! What caches do with the figures of the memory: where one cannot be had, where the system sets limits, where many
+//! threads store at once. Each test runs in a process of its own, which the others leave alone.
 #![cfg(target_os = "linux")]
 
 use std::ffi::CString;
@@ -16,8 +16,8 @@ use phicache::store::gauge::{self, Known, UNLIMITED, usage};
 
 const MIB: u64 = 1 << 20;
 
-/// Runs one of the tests below that are ignored, in a process that `prepare` has made ready. Says "SKIPPED", and why, where
-/// that fails.
+/// Runs one of the tests below that are ignored, in a process that `prepare` has made ready. Says "SKIPPED", and why,
+/// where that fails.
 fn alone(name: &str, prepare: impl Fn() -> io::Result<()> + Send + Sync + 'static) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--ignored", "--exact", &format!("alone::{name}"), "--nocapture", "--test-threads=1"]);

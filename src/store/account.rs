@@ -1,8 +1,8 @@
 //! What one cache holds, in bytes, its own overhead included, and the sum over all caches of the process.
 //!
-//! Threads that use different caches would meet at the sum with each store. So each takes some bytes more from it than it
-//! needs, and uses them up before it comes again; a large store takes what it needs before it is made. The sum is never less
-//! than what is held, which is how threads together stay below a limit.
+//! Threads that use different caches would meet at the sum with each store. So each takes some bytes more from it than
+//! it needs, and uses them up before it comes again; a large store takes what it needs before it is made. The sum is
+//! never less than what is held, which is how threads together stay below a limit.
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};

@@ -1,13 +1,16 @@
 //! How full is the memory that this process may use?
 //!
-//! Three things bound what caches may hold: the maximum, which is a percentage of the memory that the process may use; walls,
-//! beyond which the system refuses memory or ends the process; and the bytes that they hold already. Figures of the system
-//! cost microseconds, a store nanoseconds; so the gauge samples, and between two samples it goes by the bytes that the caches
-//! themselves take. A sample tells what is used *besides* them: one number for each bound, to which what they hold now
-//! is added. It is taken when they hold a quarter per cent of the memory more or less, every 4,096 admissions or 1,024
-//! refusals of a thread, and when the last is older than a second, which is looked at in every 32nd of a thread's questions.
+//! Three things bound what caches may hold: the maximum, which is a percentage of the memory that the process may use;
+//! walls, beyond which the system refuses memory or ends the process; and the bytes that they hold already. Figures of
+//! the system cost microseconds, a store nanoseconds; so the gauge samples, and between two samples it goes by the
+//! bytes that the caches themselves take. A sample tells what is used *besides* them: one number for each bound, to
+//! which what they hold now is added. It is taken when they hold much more or less (a quarter per cent of the memory,
+//! or a 64th of what the process occupies), every 4,096 admissions or 1,024 refusals of a thread, and when the last is
+//! older than a second, which is looked at in every 32nd of a thread's questions. The limits themselves are looked at
+//! once a second.
 //!
-//! A figure that cannot be had is never taken for a number: the last good one counts, but no less than what caches hold.
+//! A figure that cannot be had is never taken for a number: the last good one counts, but no less than what caches
+//! hold.
 
 use std::ops::BitOr;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -37,8 +40,8 @@ const MOST: i64 = 1 << 61;
 pub struct Usage {
     /// Bytes of physical memory that the process occupies, as far as is known; at least what caches hold.
     pub resident: u64,
-    /// Bytes it may occupy: the least of the physical memory and the limits of its control groups; 0 where no figure was
-    /// ever had.
+    /// Bytes it may occupy: the least of the physical memory and the limits of its control groups; 0 where no figure
+    /// was ever had.
     pub limit: u64,
     /// Bytes of physical memory of the machine; 0 where that was never told.
     pub physical: u64,
@@ -149,7 +152,8 @@ pub fn refuses_quickly(bytes: u64, maximum: f64) -> bool {
     maximum == 0.0 || GAUGE.refuses_quickly(bytes, maximum)
 }
 
-/// The last sample. Each of its numbers is true by itself, whichever sample it is from, so they are written without locks.
+/// The last sample. Each of its numbers is true by itself, whichever sample it is from, so they are written without
+/// locks.
 struct Gauge {
     /// What the process may occupy; 0 before the first sample, `u64::MAX` where it was never told.
     limit: AtomicU64,
@@ -242,8 +246,8 @@ impl Gauge {
         held_about().wrapping_sub(self.low.load(Relaxed)) as u64 > self.width.load(Relaxed)
     }
 
-    /// Whether caches hold more or less than at the last sample by an eighth of that. A refusal is not final then: what they
-    /// took may have come from memory that the process had already.
+    /// Whether caches hold more or less than at the last sample by an eighth of that. A refusal is not final then: what
+    /// they took may have come from memory that the process had already.
     #[inline(always)]
     fn has_stirred(&self) -> bool {
         let width = self.width.load(Relaxed);
@@ -292,8 +296,8 @@ impl Gauge {
         if all {
             self.second.store(now / 1000, Relaxed);
         }
-        // What is charged or freed while the system is asked may be counted in its figures or not. The lesser sum before and
-        // after leaves the greater part for what is besides it.
+        // What is charged or freed while the system is asked may be counted in its figures or not. The lesser sum
+        // before and after leaves the greater part for what is besides it.
         let before = settled();
         let sizes = os::sizes();
         let held = before.min(settled());
@@ -325,16 +329,16 @@ impl Gauge {
         known
     }
 
-    /// How much more or less caches may hold before there is another sample: what they take and what the process comes to
-    /// occupy differ by some per cent, and that is to be little beside what it occupies.
+    /// How much more or less caches may hold before there is another sample: what they take and what the process comes
+    /// to occupy differ by some per cent, and that is to be little beside what it occupies.
     fn step(&self, resident: i64) -> i64 {
         const LEAST: i64 = 1 << 20;
         let quarter_per_cent = (self.limit.load(Relaxed).min(MOST as u64) / 400) as i64;
         quarter_per_cent.min((resident / 64).max(LEAST))
     }
 
-    /// Asks the control groups what they use, while caches hold `held`, and, for `all`, what their limits and the physical
-    /// memory are. Where another thread is at it, what that one finds will do, unless it `must` be now.
+    /// Asks the control groups what they use, while caches hold `held`, and, for `all`, what their limits and the
+    /// physical memory are. Where another thread is at it, what that one finds will do, unless it `must` be now.
     fn ask_groups(&self, held: i64, now: u64, all: bool, must: bool) -> Known {
         let Some(mut groups) = groups::groups(must) else { return Known::default() };
         let allowed = groups.look(&os::read, held, now, all);

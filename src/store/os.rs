@@ -1,8 +1,9 @@
 //! What the operating system says of memory: one function for each figure, and None where it cannot be had.
 //!
-//! `/proc` is missing in a chroot, nothing can be opened while no descriptor is free, a sandbox may forbid either, and all of
-//! that may pass. So no function here puts a number in place of a figure, and none remembers that a figure was missing:
-//! the gauge keeps the last good one and asks again. Stores ask too, so a failed allocation is a figure that cannot be had.
+//! `/proc` is missing in a chroot, nothing can be opened while no descriptor is free, a sandbox may forbid either, and
+//! all of that may pass. So no function here puts a number in place of a figure, and none remembers that a figure was
+//! missing: the gauge keeps the last good one and asks again. Stores ask too, so a failed allocation is a figure that
+//! cannot be had.
 
 #[cfg(not(target_os = "linux"))]
 pub(super) use elsewhere::{physical, read, sizes};
@@ -38,7 +39,8 @@ mod linux {
     use super::*;
     use std::ffi::CStr;
 
-    /// The sizes of this process. The file is opened each time: an open one would tell a forked child its parent's sizes.
+    /// The sizes of this process. The file is opened each time: an open one would tell a forked child its parent's
+    /// sizes.
     pub(in crate::store) fn sizes() -> Option<Sizes> {
         let mut text = [0; 256];
         let len = read_named(c"/proc/self/statm", &mut text).ok()?;
@@ -72,8 +74,8 @@ mod linux {
         info.totalram.checked_mul(info.mem_unit.max(1).into())
     }
 
-    /// Reads the start of a file, as much as the buffer holds; takes no memory. `path` has no NUL, and fewer bytes than the
-    /// system allows.
+    /// Reads the start of a file, as much as the buffer holds; takes no memory. `path` has no NUL, and fewer bytes than
+    /// the system allows.
     pub(in crate::store) fn read(path: &[u8], buffer: &mut [u8]) -> io::Result<usize> {
         let mut name = [0; libc::PATH_MAX as usize];
         if path.len() >= name.len() {
@@ -221,8 +223,8 @@ struct Inactive {
     held: i64,
 }
 
-/// For so many milliseconds inactive file pages are not read again, unless caches have grown: it takes the kernel some time
-/// to sum them up.
+/// For so many milliseconds inactive file pages are not read again, unless caches have grown: it takes the kernel some
+/// time to sum them up.
 const INACTIVE: u64 = 50;
 
 impl Group {
@@ -251,7 +253,8 @@ impl Group {
                     b"max" => Some(u64::MAX),
                     digits => number(digits).map(|bytes| if bytes >= LARGEST { u64::MAX } else { bytes }),
                 },
-                // The root has no such file, nor has a hierarchy that does not bound memory. One that was there is out of sight.
+                // The root has no such file, nor has a hierarchy that does not bound memory. One that was there is out
+                // of sight.
                 Err(error) if error.kind() == ErrorKind::NotFound && self.limits[at] == u64::MAX => Some(u64::MAX),
                 Err(_) => None,
             };
@@ -299,8 +302,8 @@ pub(super) fn wall(limit: u64) -> u64 {
     if limit == u64::MAX { limit } else { limit / 10 * 9 }
 }
 
-/// What is used besides the bytes that caches hold. If the figure cannot be had, what was before, but no less than nothing:
-/// what caches hold is used.
+/// What is used besides the bytes that caches hold. If the figure cannot be had, what was before, but no less than
+/// nothing: what caches hold is used.
 pub(super) fn outside(before: i64, used: Option<u64>, held: i64) -> i64 {
     used.map_or(before.max(0), |used| used.min(LARGEST) as i64 - held)
 }
@@ -333,7 +336,8 @@ impl Groups {
         Groups { text: None, groups: Vec::new(), hidden: false }
     }
 
-    /// Looks what the groups use, while caches hold `held` and it is the millisecond `now`; also, if `limits`, where they are and what their limits are.
+    /// Looks what the groups use, while caches hold `held` and it is the millisecond `now`; also, if `limits`, where
+    /// they are and what their limits are.
     pub(super) fn look(&mut self, read: Reader, held: i64, now: u64, limits: bool) -> Allowed {
         let mut allowed = Allowed { limit: u64::MAX, limits_known: true, usage_known: true, ceiling: i64::MAX };
         if limits {
@@ -393,8 +397,8 @@ fn whole(path: &[u8], read: Reader) -> io::Result<Vec<u8>> {
     Err(ErrorKind::FileTooLarge.into())
 }
 
-/// The groups that /proc/self/cgroup names, with all their ancestors, where mountinfo says that they are mounted; and whether
-/// some that may bound memory are mounted nowhere.
+/// The groups that /proc/self/cgroup names, with all their ancestors, where mountinfo says that they are mounted; and
+/// whether some that may bound memory are mounted nowhere.
 fn groups(text: &[u8], mounts: &[u8]) -> io::Result<(Vec<Group>, bool)> {
     let (mut groups, mut hidden) = (Vec::new(), false);
     let lines = || text.split(|byte| *byte == b'\n');
@@ -624,7 +628,8 @@ mod tests {
             ],
         );
         let mut groups = Groups::new();
-        // 90 MiB in use; of that 60 are inactive file pages, and 10 are what caches hold. 20 + 70 are nine tenths of 100.
+        // 90 MiB in use; of that 60 are inactive file pages, and 10 are what caches hold. 20 + 70 are nine tenths of
+        // 100.
         let held = 10 * MIB as i64;
         assert_eq!(tree.look(&mut groups, held, 0).ceiling, 70 * MIB as i64);
         // What they held then is still in that figure.
