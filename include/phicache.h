@@ -653,8 +653,7 @@ phicache_status phicache_config_free(phicache_config *config);
  * @param percent  0 to 100; 0 stores nothing. `PHICACHE_MEMORY_UNLIMITED` lifts the limit; the walls stay
  *                 (see "The library").
  */
-phicache_status phicache_config_set_maximum_memory_percent(phicache_config *config,
-                                                           double percent);
+phicache_status phicache_config_set_maximum_memory_percent(phicache_config *config, double percent);
 
 /**
  * Tells the maximum memory.
