@@ -213,6 +213,21 @@ extern "C" {
 /** In `phicache_features`: built with TLS for Redis. */
 #define PHICACHE_FEATURE_TLS 2
 
+/** In `phicache_memory`: the sizes of the process could be read. */
+#define PHICACHE_KNOWN_SIZES 1
+
+/** In `phicache_memory`: the physical memory is known. */
+#define PHICACHE_KNOWN_PHYSICAL 2
+
+/** In `phicache_memory`: the limits of all control groups that the process is in could be read, or there are none. */
+#define PHICACHE_KNOWN_GROUP_LIMITS 4
+
+/** In `phicache_memory`: what those of them use that have a limit could be read. */
+#define PHICACHE_KNOWN_GROUP_USAGE 8
+
+/** In `phicache_memory`: RLIMIT_AS and RLIMIT_DATA could be read. */
+#define PHICACHE_KNOWN_PROCESS_LIMITS 16
+
 /** A dict cache. */
 #define PHICACHE_KIND_DICT 1
 
@@ -234,7 +249,7 @@ extern "C" {
 /** A matrix that lies column after column, as in Julia and Fortran. */
 #define PHICACHE_COLUMN_MAJOR 1
 
-/** A maximum memory that lifts the limit. */
+/** A maximum memory that lifts the limit; the walls stay (see "The library"). */
 #define PHICACHE_MEMORY_UNLIMITED (-1.0)
 
 /** A memo's maximum memory that is the configuration's. */
@@ -370,14 +385,23 @@ typedef struct phicache_memory {
     size_t struct_size;
     /** The resident size as a percentage of the limit. */
     double percent;
-    /** Bytes of physical memory that the process occupies. */
+    /** Bytes of physical memory that the process occupies, as far as is known; at least what caches hold. */
     uint64_t resident;
-    /** Bytes it may occupy: physical memory, or the lowest limit of the control groups that it is in. */
+    /**
+     * Bytes it may occupy: physical memory, or the lowest limit of the control groups that it is in. 0 if no figure was
+     * ever available.
+     */
     uint64_t limit;
-    /** Bytes of physical memory of the machine. */
+    /** Bytes of physical memory of the machine; 0 if no figure was ever available. */
     uint64_t physical;
     /** Bytes held by all caches of this process. */
     uint64_t held;
+    /** Bytes that caches may take before the process comes to a wall (see "The library"); UINT64_MAX if there is none. */
+    uint64_t room;
+    /** Which figures could be read just now: a sum of `PHICACHE_KNOWN_…`. For the others the last good figure counts. */
+    uint32_t known;
+    /** Zero. */
+    uint32_t reserved;
 } phicache_memory;
 
 /** What a cache may be given when it is made. All zero but the size is the default. Grows at its end. */
@@ -483,6 +507,17 @@ typedef void (*phicache_drop)(void *user_data);
  *
  * Version, messages, released values, and the memory of this process. All of these may be called from any thread.
  *
+ * Caches store up to a percentage of the memory that this process may use (`phicache_config_set_maximum_memory_percent`):
+ * the least of the physical memory and the limits of all control groups that the process is in, their ancestors included
+ * (version 1: `memory.limit_in_bytes`; version 2: `memory.max` and `memory.high`). The percentage is compared with the
+ * process's resident size. Beside it there are walls, whatever the percentage, also without a limit: caches stop at 90 % of
+ * `RLIMIT_AS`, of `RLIMIT_DATA`, and of a control group's limit, each compared with what it counts (a group's usage without
+ * inactive file pages), so that the program's own allocations do not fail, and the system does not end it.
+ *
+ * A figure that cannot be read (no `/proc`, no free descriptor, a sandbox) is never taken for a number: the last good one
+ * counts, but no less than what caches hold, and it is asked for again. The physical memory is then asked of the kernel
+ * directly. `known` in `phicache_memory` says which figures could be read.
+ *
  *     phicache_memory memory;
  *     memory.struct_size = sizeof memory;
  *     if (phicache_memory_usage(&memory) == PHICACHE_OK) use(memory.percent, memory.held);
@@ -526,12 +561,13 @@ void phicache_value_release(phicache_value *value);
  *
  * What it may use is the physical memory, or the lowest limit of the control groups it is in.
  *
- * @param out_percent  The percentage.
+ * @param out_percent  The percentage; 0 if neither was ever known.
  */
 phicache_status phicache_memory_percent(double *out_percent);
 
 /**
- * Whether this process occupies more memory than the configured maximum, measured now. (PyPhi's `memory_full`.)
+ * Whether this process occupies more memory than the configured maximum, or has come to a wall, measured now. (PyPhi's
+ * `memory_full`.)
  *
  * @param config    [nullable] The configuration; NULL is the process default.
  * @param out_full  1 or 0.
@@ -614,7 +650,8 @@ phicache_status phicache_config_free(phicache_config *config);
  * Sets the part of the memory that this process may use up to which caches store.
  *
  * @param config   [nullable] The configuration; NULL is the process default.
- * @param percent  0 to 100; 0 stores nothing. `PHICACHE_MEMORY_UNLIMITED` lifts the limit.
+ * @param percent  0 to 100; 0 stores nothing. `PHICACHE_MEMORY_UNLIMITED` lifts the limit; the walls stay
+ *                 (see "The library").
  */
 phicache_status phicache_config_set_maximum_memory_percent(phicache_config *config, double percent);
 

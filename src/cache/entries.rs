@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::store::section::fast_section;
 use crate::store::{
     Begin, Draft, EntryRef, First, Flight, Flights, Fresh, Hashed, Inserted, May, ORDINARY, Owner, Pinned, Record,
-    Section, Shared, Table, gauge, section, weight,
+    Section, Shared, Table, gauge, gauge::Claim, section, weight,
 };
 
 /// What one type of cache does differently.
@@ -287,9 +287,9 @@ impl<P: Policy> Entries<P> {
 
     /// Stores a value that may be copied while others who write wait.
     fn set_short(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
-        let reason = match self.no_room(weight(key.len(), value.len()), gauge::UNLIMITED) {
-            Some(reason) => reason,
-            None => match self.table.set(key, value, self.max_bytes) {
+        let reason = match self.admits(weight(key.len(), value.len())) {
+            false => Refusal::Memory,
+            true => match self.table.set(key, value, self.max_bytes) {
                 Inserted::OverCapacity => Refusal::Capacity,
                 Inserted::NoMemory => return Err(Error::OutOfMemory(value.len())),
                 _ => {
@@ -324,10 +324,14 @@ impl<P: Policy> Entries<P> {
         refusal: Option<Refusal>,
         write: impl FnOnce(&mut Draft) -> Result<()>,
     ) -> Result<Stored> {
-        if let Some(reason) = refusal.or_else(|| self.no_room(weight(key.len(), len), gauge::UNLIMITED)) {
-            self.counters.count(Event::Refusal(reason));
-            return Ok(Err(reason));
-        }
+        let claim = match refusal {
+            Some(reason) => Err(reason),
+            None => self.claim(weight(key.len(), len), gauge::UNLIMITED),
+        };
+        let _claim = match claim {
+            Ok(claim) => claim,
+            Err(reason) => return Ok(Err(self.refuse(reason))),
+        };
         let mut draft = Draft::new(key, Some(&self.table));
         write(&mut draft)?;
         let (_, inserted) = self.insert(draft.finish()?, true);
@@ -413,10 +417,10 @@ impl<P: Policy> Entries<P> {
         self.policy.check(draft.value())?;
         let fresh = draft.finish()?;
         let refusal = self.policy.refuses(fresh.value(), &self.config);
-        let refusal = refusal.or_else(|| self.no_room(fresh.weight(), maximum));
+        let claim = refusal.map_or_else(|| self.claim(fresh.weight(), maximum), Err);
         let mut refused = None;
         let (entry, inserted) = self.flights.land(flight, |may| {
-            refused = refusal.or((may == May::Doomed).then_some(Refusal::Cleared));
+            refused = claim.as_ref().err().copied().or((may == May::Doomed).then_some(Refusal::Cleared));
             match may {
                 _ if refused.is_some() => (fresh.into_pinned(), None),
                 // It shares the fate of the one that was first.
@@ -475,19 +479,22 @@ impl<P: Policy> Entries<P> {
 
     /// Keeps a value that is stored elsewhere too, if there is room; says whether it did. Counts nothing.
     pub(super) fn keep(&self, fresh: Fresh, replace: bool) -> (Pinned, bool) {
-        if self.no_room(fresh.weight(), gauge::UNLIMITED).is_some() {
+        let Ok(_claim) = self.claim(fresh.weight(), gauge::UNLIMITED) else {
             return (fresh.into_pinned(), false);
-        }
+        };
         let (entry, inserted) = self.table.insert(fresh, replace, self.max_bytes);
         (entry, matches!(inserted, Inserted::New | Inserted::Replaced | Inserted::Kept))
     }
 
-    /// Why there is no room for `bytes` more.
+    /// Whether the memory has room for `bytes` more.
     #[inline]
-    pub(super) fn no_room(&self, bytes: u64, maximum: f64) -> Option<Refusal> {
-        let admitted = gauge::admits(bytes, self.config.maximum_memory())
-            && (maximum == gauge::UNLIMITED || gauge::admits(bytes, maximum));
-        (!admitted).then_some(Refusal::Memory)
+    pub(super) fn admits(&self, bytes: u64) -> bool {
+        gauge::admits(bytes, self.config.maximum_memory())
+    }
+
+    /// Claims `bytes` of memory for a store that may fill it up to `maximum` per cent, and to the configured maximum.
+    fn claim(&self, bytes: u64, maximum: f64) -> std::result::Result<Claim, Refusal> {
+        gauge::claim(bytes, gauge::least(self.config.maximum_memory(), maximum)).ok_or(Refusal::Memory)
     }
 
     /// Takes a value out; says whether the cache had one of its own.

@@ -236,9 +236,10 @@ impl MiceCache {
 
     /// What `set` would answer for a MICE with this φ, before the caller makes one.
     pub fn would_store(&self, phi: f64) -> Stored {
-        match self.policy().refuses_phi(phi).or_else(|| self.no_room(0, crate::store::gauge::UNLIMITED)) {
+        match self.policy().refuses_phi(phi) {
             Some(reason) => Err(reason),
-            None => Ok(()),
+            None if self.admits(0) => Ok(()),
+            None => Err(Refusal::Memory),
         }
     }
 

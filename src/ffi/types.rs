@@ -81,6 +81,17 @@ pub const PHICACHE_FEATURE_REDIS: u32 = 1;
 /// In `phicache_features`: built with TLS for Redis.
 pub const PHICACHE_FEATURE_TLS: u32 = 2;
 
+/// In `phicache_memory`: the sizes of the process could be read.
+pub const PHICACHE_KNOWN_SIZES: u32 = 1;
+/// In `phicache_memory`: the physical memory is known.
+pub const PHICACHE_KNOWN_PHYSICAL: u32 = 2;
+/// In `phicache_memory`: the limits of all control groups that the process is in could be read, or there are none.
+pub const PHICACHE_KNOWN_GROUP_LIMITS: u32 = 4;
+/// In `phicache_memory`: what those of them use that have a limit could be read.
+pub const PHICACHE_KNOWN_GROUP_USAGE: u32 = 8;
+/// In `phicache_memory`: RLIMIT_AS and RLIMIT_DATA could be read.
+pub const PHICACHE_KNOWN_PROCESS_LIMITS: u32 = 16;
+
 /// A dict cache.
 pub const PHICACHE_KIND_DICT: i32 = 1;
 /// A purview cache.
@@ -97,7 +108,7 @@ pub const PHICACHE_ROW_MAJOR: i32 = 0;
 /// A matrix that lies column after column, as in Julia and Fortran.
 pub const PHICACHE_COLUMN_MAJOR: i32 = 1;
 
-/// A maximum memory that lifts the limit.
+/// A maximum memory that lifts the limit; the walls stay (see "The library").
 pub const PHICACHE_MEMORY_UNLIMITED: f64 = -1.0;
 /// A memo's maximum memory that is the configuration's.
 pub const PHICACHE_MEMORY_CONFIGURED: f64 = -2.0;
@@ -196,14 +207,21 @@ pub struct phicache_memory {
     pub struct_size: usize,
     /// The resident size as a percentage of the limit.
     pub percent: f64,
-    /// Bytes of physical memory that the process occupies.
+    /// Bytes of physical memory that the process occupies, as far as is known; at least what caches hold.
     pub resident: u64,
-    /// Bytes it may occupy: physical memory, or the lowest limit of the control groups that it is in.
+    /// Bytes it may occupy: physical memory, or the lowest limit of the control groups that it is in. 0 if no figure was
+    /// ever available.
     pub limit: u64,
-    /// Bytes of physical memory of the machine.
+    /// Bytes of physical memory of the machine; 0 if no figure was ever available.
     pub physical: u64,
     /// Bytes held by all caches of this process.
     pub held: u64,
+    /// Bytes that caches may take before the process comes to a wall (see "The library"); UINT64_MAX if there is none.
+    pub room: u64,
+    /// Which figures could be read just now: a sum of `PHICACHE_KNOWN_…`. For the others the last good figure counts.
+    pub known: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// What a cache may be given when it is made. All zero but the size is the default. Grows at its end.

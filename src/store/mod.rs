@@ -13,6 +13,7 @@
 //! | `reclaim.rs` | frees what was taken out, once nobody can be looking at it |
 //! | `account.rs` | the bytes one cache holds, exact, and their sum over the process |
 //! | `gauge.rs` | how full the memory is that this process may use, sampled |
+//! | `os.rs` | what the operating system says of memory, where it can be had |
 //! | `hash.rs` | the keyed hash, seeded once per process |
 //! | `flight.rs` | of all who ask for a missing key, one computes; nobody waits for ever |
 //! | `lock.rs` | locks that survive a fork |
@@ -33,6 +34,7 @@ mod flight;
 pub mod gauge;
 mod hash;
 pub mod lock;
+mod os;
 mod reclaim;
 pub mod section;
 mod segment;

@@ -12,7 +12,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::ptr;
 
-use super::account::Unadded;
+use super::account::Share;
 use super::entry::Header;
 use super::gauge::Questions;
 use super::lock::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
@@ -47,7 +47,8 @@ pub struct Record {
     id: u32,
     /// What the owner has asked the gauge. Only the owner uses it.
     pub(super) questions: Questions,
-    pub(super) unadded: Unadded,
+    /// What the owner has taken from the sum of all bytes held. Only the owner uses it.
+    pub(super) share: Share,
     pub(super) slots: [PinSlot; PINS],
     in_use: AtomicBool,
     /// What the owner has taken out of tables, and not freed yet.
@@ -73,7 +74,7 @@ impl Record {
             next_slot: AtomicU32::new(0),
             id,
             questions: Questions::new(),
-            unadded: Unadded::new(),
+            share: Share::new(),
             slots: [const { AtomicPtr::new(ptr::null_mut()) }; PINS],
             in_use: AtomicBool::new(false),
             retired: Mutex::new(Retired::new()),
@@ -113,6 +114,7 @@ impl Record {
 
     /// Ends the owner's sections and changes, and leaves the record to the next thread; its pins stay.
     pub(super) fn leave(&self) {
+        self.share.give_back();
         self.epoch.store(0, Ordering::Release);
         self.open.store(0, Ordering::Relaxed);
         self.changing.store(0, Ordering::Relaxed);
