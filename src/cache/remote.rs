@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use super::names::Names;
 use crate::error::Result;
-use crate::redis::{Answer, Cause, Failure, Health, Keyspace, Place, Server, Store, Token};
-use crate::store::{Draft, Flight};
+use crate::redis::{Answer, Cause, Deadline, Failure, Health, Keyspace, Place, Server, Store, Token};
+use crate::store::{Draft, Flight, gauge};
 
 /// What a cache at a server may be given when it is made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,6 +24,13 @@ pub struct RemoteOptions {
     pub lease: Option<Duration>,
     /// Whether a server that fails is an error, not a miss.
     pub strict: bool,
+    /// How long it may take to count or clear; none is [`SCAN`](RemoteOptions::SCAN).
+    pub scan: Option<Duration>,
+}
+
+impl RemoteOptions {
+    /// What counting and clearing may take: more than ten million names go by in that time.
+    pub const SCAN: Duration = Duration::from_secs(30);
 }
 
 /// The keys and values of one cache at a server.
@@ -34,6 +41,8 @@ pub struct Remote {
     /// Whose leases they are: this cache's, in this process. Each flight has a token of its own, made from this.
     token: Token,
     damaged: AtomicU64,
+    /// The longest value that is fetched.
+    longest: usize,
 }
 
 /// How a key's value is had.
@@ -68,16 +77,32 @@ enum Leased {
     Yes,
 }
 
-impl Place for Draft<'_> {
+/// A draft that a value from the server goes to.
+struct Fetched<'d, 'k> {
+    draft: &'d mut Draft<'k>,
+    longest: usize,
+}
+
+impl Place for Fetched<'_, '_> {
     fn room(&mut self, len: usize) -> Result<&mut [u8]> {
-        self.reserve(len)
+        self.draft.reserve(len)
+    }
+
+    /// What the cache takes, and no more than is left of all the memory that the process may use.
+    fn takes(&self, len: usize) -> bool {
+        len <= self.longest && gauge::admits(len as u64, 100.0)
     }
 }
 
 impl Remote {
-    /// The values under these names at `server`.
-    pub fn new(server: Arc<Server>, names: Names, options: RemoteOptions) -> Self {
-        Remote { server, names, options, token: Token::new(), damaged: AtomicU64::new(0) }
+    /// The values under these names at `server`, of which no longer ones are fetched.
+    pub fn new(server: Arc<Server>, names: Names, options: RemoteOptions, longest: Option<u64>) -> Self {
+        let longest = longest.map_or(usize::MAX, |longest| longest as usize);
+        Remote { server, names, options, token: Token::new(), damaged: AtomicU64::new(0), longest }
+    }
+
+    fn scan(&self) -> Deadline {
+        Deadline::after(self.options.scan.unwrap_or(RemoteOptions::SCAN))
     }
 
     /// How its server is doing.
@@ -117,7 +142,8 @@ impl Remote {
     /// Fetches the value of the draft's key; says whether there is one.
     pub fn fetch(&self, draft: &mut Draft) -> Result<bool> {
         let name = self.names.value(draft.key());
-        Ok(self.forgive(self.server.get_into(&name, draft))?.unwrap_or(false))
+        let mut place = Fetched { draft, longest: self.longest };
+        Ok(self.forgive(self.server.get_into(&name, &mut place))?.unwrap_or(false))
     }
 
     /// Fetches the values of the drafts' keys, in one round trip; says which there are. What could be fetched is there, even
@@ -125,7 +151,9 @@ impl Remote {
     pub fn fetch_many(&self, drafts: &mut [Draft]) -> Result<Vec<bool>> {
         let names = self.names.values_of(drafts.iter().map(Draft::key));
         let names: Vec<&[u8]> = names.iter().collect();
-        let (found, failure) = self.server.get_many_into(&names, drafts);
+        let place = |draft| Fetched { draft, longest: self.longest };
+        let mut places: Vec<Fetched> = drafts.iter_mut().map(place).collect();
+        let (found, failure) = self.server.get_many_into(&names, &mut places);
         self.forgive(failure.map_or(Ok(()), Err))?;
         Ok(found)
     }
@@ -239,8 +267,9 @@ impl Remote {
     pub fn clear(&self) -> Result<()> {
         match (self.names.leases(), self.names.values()) {
             (Some(leases), Some(values)) => {
-                self.server.remove_prefix(&leases)?;
-                self.server.remove_prefix(&values)?;
+                let deadline = self.scan();
+                self.server.remove_prefix(&leases, deadline)?;
+                self.server.remove_prefix(&values, deadline)?;
             }
             _ => {
                 self.server.flush_database()?;
@@ -253,7 +282,7 @@ impl Remote {
     /// The number of values; none where the server failed.
     pub fn len(&self) -> Result<Option<u64>> {
         self.forgive(match self.names.values() {
-            Some(values) => self.server.count_prefix(&values),
+            Some(values) => self.server.count_prefix(&values, self.scan()),
             None => self.server.database_size(),
         })
     }
@@ -262,7 +291,7 @@ impl Remote {
     pub fn count(&self, counts: impl Fn(&[u8]) -> bool) -> Result<Option<u64>> {
         let Some(prefix) = self.names.values() else { return Ok(None) };
         let (mut seen, hasher, mut number) = (HashSet::new(), RandomState::new(), 0);
-        let scanned = self.server.scan_prefix(&prefix, &mut |names| {
+        let scanned = self.server.scan_prefix(&prefix, self.scan(), &mut |names| {
             // A server that reorders its table may name a key twice.
             let new: Vec<&[u8]> = names.iter().copied().filter(|name| seen.insert(hasher.hash_one(name))).collect();
             let batch = self.server.get_many(&new);

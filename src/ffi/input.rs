@@ -158,6 +158,7 @@ pub(super) fn options<'a>(options: *const phicache_cache_options) -> Result<(Opt
         ttl: time(given.ttl_ms, "ttl_ms")?,
         lease: time(given.lease_ms, "lease_ms")?,
         strict: given.server_errors != 0,
+        scan: time(given.scan_timeout_ms, "scan_timeout_ms")?,
     };
     let options = Options { max_bytes: positive(given.max_bytes), remote };
     Ok((options, optional_text(given.name, "options->name")?))

@@ -226,6 +226,10 @@ pub struct phicache_cache_options {
     pub server_errors: i32,
     /// Zero.
     pub reserved: u32,
+    /// For caches in Redis: how many milliseconds `clear`, `size`, `info` and `stats` may go through the names at the
+    /// server, at most 10^14, of which an hour counts; 0 is 30,000. The operation that is under way then is still waited
+    /// for, at most for the timeout of one.
+    pub scan_timeout_ms: u64,
 }
 
 /// How a Redis server is doing, as all caches see it that were made with the same connection settings. Grows at its end.

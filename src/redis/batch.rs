@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ::redis::{RedisResult, Value};
+use ::redis::RedisResult;
 
 use super::cluster::{Cluster, slot_of};
 use super::connection::Connection;
@@ -263,11 +263,7 @@ impl Exchange for Set<'_> {
         let replies = if self.is_plain() { self.chunks(keys).count() } else { keys.len() };
         let mut result = Ok(());
         for _ in 0..replies {
-            let stored = match connection.receive() {
-                Ok(Value::Okay | Value::Nil) => Ok(()),
-                Ok(_) => connection.garbled("neither a yes nor a no to a SET".into()),
-                Err(error) => Err(error),
-            };
+            let stored = connection.receive_stored(self.store.only_new).map(drop);
             result = result.and(stored);
         }
         result
@@ -290,8 +286,8 @@ impl Exchange for Unlink<'_> {
 
     fn learn(&mut self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()> {
         let mut result = Ok(());
-        for _ in keys.chunks(COMMAND) {
-            match connection.receive_count() {
+        for keys in keys.chunks(COMMAND) {
+            match connection.receive_count_of(keys.len() as u64) {
                 Ok(removed) => self.removed += removed,
                 Err(error) => result = result.and(Err(error)),
             }
