@@ -15,6 +15,7 @@ struct cache_options {
     std::chrono::milliseconds ttl{};    ///< After how long the server forgets a value; 0: never.
     std::chrono::milliseconds lease{};  ///< For how long one process may keep others from computing a value; 0: not.
     bool server_errors = false;  ///< Whether a server that fails is `status::error_redis`, not a miss or a refusal.
+    std::chrono::milliseconds scan_timeout{};  ///< What counting and clearing may take; 0: 30 seconds.
 };
 
 namespace detail {
@@ -28,6 +29,7 @@ inline phicache_cache_options to_c(const cache_options& options) noexcept {
     raw.ttl_ms = to_c(options.ttl);
     raw.lease_ms = to_c(options.lease);
     raw.server_errors = options.server_errors;
+    raw.scan_timeout_ms = to_c(options.scan_timeout);
     return raw;
 }
 

@@ -9,7 +9,8 @@
 //! `phicache_redis_cache_new` counts and clears the whole namespace, MICE included, as PyPhi's does; one of
 //! `phicache_redis_cache_shared` only the values of its system and role.
 //!
-//! Nothing takes longer than the timeout of the configuration (`clear` and `size` consist of many operations). A server that
+//! Nothing takes longer than the timeout of the configuration; `clear`, `size`, `info` and `stats`, which consist of many
+//! operations, end after `options.scan_timeout_ms`, at most one operation later. A server that
 //! cannot be reached, is silent, or talks nonsense costs one timeout; then it is left alone, for times that double from a
 //! tenth of a second to ten, so that a dead server costs next to nothing. With `options.server_errors` that is ERROR_REDIS;
 //! without, the default, a lookup is a miss, a store is REFUSED_SERVER, a size is 0, and `phicache_cache_redis_health` tells.
@@ -19,7 +20,7 @@
 //! With `options.lease_ms`, of all processes that miss a key one computes, and `memoize` in the others waits. A process that
 //! dies delays them for that time at most; what comes later than that is not stored (REFUSED_CLEARED).
 //!
-//! Values are at most 512 MB long. In a cluster, the keys of one subsystem are on one node. What follows finds its value at the
+//! Values are at most 512 MB long; one that is longer than `options.max_bytes` is not fetched. In a cluster, the keys of one subsystem are on one node. What follows finds its value at the
 //! server or computes it, also when the server is down:
 //!
 //! ```c

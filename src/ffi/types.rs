@@ -238,9 +238,10 @@ pub struct phicache_cache_options {
 pub struct phicache_redis_health {
     /// `sizeof(phicache_redis_health)`, set by the caller.
     pub struct_size: usize,
-    /// Operations that failed: no connection, no answer in time, a connection that broke, nonsense.
+    /// Operations that failed: no connection, no answer in time, a connection that broke, nonsense; and values that were
+    /// passed over, being longer than `max_bytes`.
     pub failures: u64,
-    /// Operations that the server refused, for example because it was full.
+    /// Operations that the server refused, for example because it was full; `last_error` says what to do.
     pub refusals: u64,
     /// Operations that were not tried, because the server had just failed.
     pub skipped: u64,

@@ -166,7 +166,8 @@ fn a_certificate_that_a_server_has_signed_itself_is_trusted_where_it_is_named() 
     let Some(certificates) = Certificates::make() else { return };
     // As openssl makes them, which may sign others (CA:TRUE); one that may not; one of another name.
     certificates.self_sign("own", "-addext subjectAltName=IP:127.0.0.1");
-    certificates.self_sign("own-only", "-addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE");
+    certificates
+        .self_sign("own-only", "-addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE");
     certificates.self_sign("nameless", "-addext subjectAltName=DNS:elsewhere.example");
     for name in ["own", "own-only"] {
         let encrypted = Encrypted::start(&certificates, name, "no").unwrap();

@@ -73,7 +73,8 @@ fn the_list_of_commands_is_enough_and_what_is_missing_is_missed_alone() {
             // Without scripts nobody looks at a lease, and with them it depends on the server whom they run as.
             refused.retain(|name| !["release", "complete"].contains(name));
         }
-        let expected: Vec<&str> = expected.iter().filter(|name| !["release", "complete"].contains(name)).copied().collect();
+        let expected: Vec<&str> =
+            expected.iter().filter(|name| !["release", "complete"].contains(name)).copied().collect();
         assert_eq!(refused, expected, "without {missing}");
         let health = server.health();
         assert_eq!((health.failures, health.skipping), (0, None), "without {missing}");
@@ -101,9 +102,8 @@ fn pyphis_way_needs_four_commands_more() {
 
 #[test]
 fn a_lease_is_given_back_and_a_value_stored_by_whatever_is_allowed() {
-    let without = |missing: &[&str]| -> Vec<&str> {
-        LISTED.into_iter().filter(|command| !missing.contains(command)).collect()
-    };
+    let without =
+        |missing: &[&str]| -> Vec<&str> { LISTED.into_iter().filter(|command| !missing.contains(command)).collect() };
     let (token, other, lease, key) = (Token::new(), Token::new(), &b"phicache!lease:k"[..], &b"phicache:k"[..]);
     for missing in [&["eval"][..], &["unlink"], &["eval", "unlink"]] {
         let Some((running, server)) = allowed(&without(missing)) else { return };
