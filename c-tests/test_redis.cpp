@@ -160,7 +160,7 @@ void values_go_when_their_time_is_up() {
     options.ttl = 300ms;
     redis_cache cache(options, own);
     cache.set("key", 1);
-    CHECK(redis_server_number(&server, "PTTL phicache:raw:key") > 0);
+    CHECK(redis_server_number(&server, "PTTL phicache/2:raw:key") > 0);
     redis_server_pause(350);
     CHECK(!cache.contains("key"));
     options.ttl = -1ms;

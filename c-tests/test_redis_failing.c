@@ -231,7 +231,7 @@ static void a_server_that_refuses_is_well_and_says_why(void) {
 static void another_kind_of_value_is_no_value(void) {
     phicache_config *config = at_server(0);
     phicache_redis_cache *cache = new_redis(config);
-    CHECK_TEXT(ask("LPUSH phicache:raw:list 1"), "1");
+    CHECK_TEXT(ask("LPUSH phicache/2:raw:list 1"), "1");
     CHECK_STATUS(get(cache, "list"), PHICACHE_MISS);
     CHECK_CONTAINS(health_of(cache).last_error, "WRONGTYPE");
     CHECK_OK(phicache_redis_cache_free(cache));
