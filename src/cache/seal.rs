@@ -142,5 +142,5 @@ mod tests {
         "e8643260b41b07847bccac4d8e15b933",
         "23e4fa0731869a41a58ba1459f2a77dd",
     ];
-    const RECORD: &str = "";
+    const RECORD: &str = "76ae7124bccf5d99c338c2303f68b1b1a9";
 }
