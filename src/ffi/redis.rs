@@ -14,12 +14,12 @@
 //! belongs to another key is a miss, counted in `damaged` of the statistics, and never a value. With `options.no_checksum`
 //! values are stored as they are; caches with it and without do not see each other's values.
 //!
-//! Nothing takes longer than the timeout of the configuration (a batch over a cluster: an eighth more; `clear` and `size`
-//! consist of many operations). A server that cannot be reached, is silent, or talks nonsense costs one timeout; then it is left alone, for times that double from a
-//! tenth of a second to ten, so that a dead server costs next to nothing. With `options.server_errors` that is ERROR_REDIS;
-//! without, the default, a lookup is a miss, a store is REFUSED_SERVER, a size is 0, and `phicache_cache_redis_health` tells.
-//! A removal that fails is always an error: what was to go could come back as a wrong value. A value that is computed is
-//! never lost, whatever the server does.
+//! Nothing takes longer than the timeout of the configuration (a batch over a cluster: an eighth more; `clear` and
+//! `size` consist of many operations). A server that cannot be reached, is silent, or talks nonsense costs one timeout;
+//! then it is left alone, for times that double from a tenth of a second to ten, so that a dead server costs next to
+//! nothing. With `options.server_errors` that is ERROR_REDIS; without, the default, a lookup is a miss, a store is
+//! REFUSED_SERVER, a size is 0, and `phicache_cache_redis_health` tells. A removal that fails is always an error: what
+//! was to go could come back as a wrong value. A value that is computed is never lost, whatever the server does.
 //!
 //! With `options.lease_ms`, of all processes that miss a key one computes, and `memoize` in the others waits. A process that
 //! dies delays them for that time at most; what comes later than that is not stored (REFUSED_CLEARED).
