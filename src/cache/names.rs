@@ -63,18 +63,29 @@ pub enum Kind {
     Mice,
 }
 
-/// Names of many keys, one after the other.
+/// Many names, or records, one after the other.
 #[derive(Default)]
-pub struct ManyNames {
-    text: Vec<u8>,
+pub struct Pieces {
+    bytes: Vec<u8>,
     ends: Vec<usize>,
 }
 
-impl ManyNames {
+impl Pieces {
+    /// None yet, and room for so many bytes.
+    pub fn with_room(bytes: usize) -> Self {
+        Pieces { bytes: Vec::with_capacity(bytes), ends: Vec::new() }
+    }
+
+    /// One more: what `write` appends.
+    pub fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.bytes);
+        self.ends.push(self.bytes.len());
+    }
+
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let starts = [0].into_iter().chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, end)| &self.text[start..*end])
+        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
     }
 }
 
@@ -140,12 +151,9 @@ impl Names {
     }
 
     /// Where the values of many keys are.
-    pub fn values_of<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) -> ManyNames {
-        let mut names = ManyNames::default();
-        for key in keys {
-            self.write_value(key, &mut names.text);
-            names.ends.push(names.text.len());
-        }
+    pub fn values_of<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) -> Pieces {
+        let mut names = Pieces::default();
+        keys.for_each(|key| names.push(|name| self.write_value(key, name)));
         names
     }
 

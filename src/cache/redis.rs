@@ -17,7 +17,7 @@ use super::entries::{Entries, Policy};
 use super::lease::Waited;
 use super::names::Names;
 use super::near::{Kin, Near};
-use super::remote::{Claim, Fetched, Kept, Remote};
+use super::remote::{Claim, Content, Kept, Remote};
 use super::{Info, Options, Origin, Refusal, Stats, Stored, Value};
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -132,20 +132,20 @@ impl RedisCache {
     fn bring(&self, draft: &mut Draft, counted: &Cell<bool>) -> Result<bool> {
         let fetched = self.remote.fetch(draft)?;
         let whole = self.is_value(fetched, draft);
-        if fetched != Fetched::Nothing && !whole && !counted.replace(true) {
+        if fetched != Content::Nothing && !whole && !counted.replace(true) {
             self.remote.count_damaged();
         }
         Ok(whole)
     }
 
     /// Whether the draft has what can be the value of its key.
-    fn is_value(&self, fetched: Fetched, draft: &Draft) -> bool {
+    fn is_value(&self, fetched: Content, draft: &Draft) -> bool {
         let mice = || match self.remote.is_sealed() {
             // Sealed as it was stored, and checked before that.
             true => Mice::read(draft.value()),
             false => Mice::read_checked(draft.value()),
         };
-        fetched == Fetched::Value && (!self.is_mice() || mice().is_ok_and(|mice| Names::fits(draft.key(), &mice)))
+        fetched == Content::Value && (!self.is_mice() || mice().is_ok_and(|mice| Names::fits(draft.key(), &mice)))
     }
 
     /// The value of a key that is not near, as the server has it, and kept near if it may be.
@@ -274,7 +274,7 @@ impl RedisCache {
             if self.is_value(fetched, &draft) {
                 return Ok(Some(self.keep(draft.finish()?, removals, false).0));
             }
-            if fetched != Fetched::Nothing {
+            if fetched != Content::Nothing {
                 self.remote.count_damaged();
             }
             Ok(None)

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::names::Names;
+use super::names::{Names, Pieces};
 use super::seal;
 use crate::error::{Error, Result};
 use crate::redis::{Answer, Cause, Failure, Health, Keyspace, LONGEST_VALUE, Place, Server, Store, Token};
@@ -42,7 +42,7 @@ pub struct Remote {
 
 /// What the server has under a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fetched {
+pub enum Content {
     /// Nothing.
     Nothing,
     /// A value: the draft has it.
@@ -143,13 +143,13 @@ impl Remote {
     }
 
     /// Makes what was fetched under a name the value that it was.
-    fn unseal(&self, name: &[u8], draft: &mut Draft) -> Result<Fetched> {
+    fn unseal(&self, name: &[u8], draft: &mut Draft) -> Result<Content> {
         if !self.names.are_sealed() {
-            return Ok(Fetched::Value);
+            return Ok(Content::Value);
         }
         match seal::value_len(name, self.names.left_out(draft.key()), draft.value()) {
-            Some(len) => draft.truncate(len).map(|()| Fetched::Value),
-            None => Ok(Fetched::Foreign),
+            Some(len) => draft.truncate(len).map(|()| Content::Value),
+            None => Ok(Content::Foreign),
         }
     }
 
@@ -168,25 +168,25 @@ impl Remote {
     }
 
     /// Fetches the value of the draft's key.
-    pub fn fetch(&self, draft: &mut Draft) -> Result<Fetched> {
+    pub fn fetch(&self, draft: &mut Draft) -> Result<Content> {
         let name = self.names.value(draft.key());
         match self.forgive(self.server.get_into(&name, draft))?.unwrap_or(false) {
             true => self.unseal(&name, draft),
-            false => Ok(Fetched::Nothing),
+            false => Ok(Content::Nothing),
         }
     }
 
     /// Fetches the values of the drafts' keys, in one round trip. What could be fetched is there, even if some could not.
-    pub fn fetch_many(&self, drafts: &mut [Draft]) -> (Vec<Fetched>, Result<()>) {
+    pub fn fetch_many(&self, drafts: &mut [Draft]) -> (Vec<Content>, Result<()>) {
         let names = self.names.values_of(drafts.iter().map(Draft::key));
         let names: Vec<&[u8]> = names.iter().collect();
         let (found, failure) = self.server.get_many_into(&names, drafts);
         let mut result = self.forgive(failure.map_or(Ok(()), Err)).map(drop);
         let mut unseal = |((draft, name), found): ((&mut Draft, &&[u8]), bool)| match found {
-            false => Fetched::Nothing,
+            false => Content::Nothing,
             true => self.unseal(name, draft).unwrap_or_else(|error| {
                 result = result.clone().and(Err(error));
-                Fetched::Nothing
+                Content::Nothing
             }),
         };
         let fetched = drafts.iter_mut().zip(&names).zip(found).map(&mut unseal).collect();
@@ -213,9 +213,19 @@ impl Remote {
             pairs.iter().map(|(key, value)| self.check(key, value).map(|()| Kept::Failed)).collect();
         let fit: Vec<usize> = (0..pairs.len()).filter(|at| kept[*at].is_ok()).collect();
         let names = self.names.values_of(fit.iter().map(|at| pairs[*at].0));
-        let seal = |(name, at): (_, &usize)| self.seal(pairs[*at].0, name, pairs[*at].1);
-        let records: Vec<Cow<[u8]>> = names.iter().zip(&fit).map(seal).collect();
-        let sent: Vec<(&[u8], &[u8])> = names.iter().zip(records.iter().map(Cow::as_ref)).collect();
+        let given = || names.iter().zip(fit.iter().map(|at| pairs[*at]));
+        let room = |(_, (key, value)): (&[u8], (&[u8], &[u8]))| value.len() + seal::overhead(self.names.left_out(key));
+        let mut records = Pieces::default();
+        let sent: Vec<(&[u8], &[u8])> = match self.names.are_sealed() {
+            true => {
+                records = Pieces::with_room(given().map(room).sum());
+                for (name, (key, value)) in given() {
+                    records.push(|record| seal::write(name, self.names.left_out(key), value, record));
+                }
+                names.iter().zip(records.iter()).collect()
+            }
+            false => given().map(|(name, (_, value))| (name, value)).collect(),
+        };
         let store = Store { ttl: self.options.ttl, only_new: false };
         let (stored, failure) = self.server.set_many(&sent, store);
         let failed = self.forgive(failure.map_or(Ok(()), Err)).map(|_| Kept::Failed);

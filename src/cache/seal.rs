@@ -26,11 +26,7 @@ const LENGTH: usize = 4;
 
 /// A digest that is the same in all processes.
 pub fn digest(bytes: &[u8]) -> Digest {
-    let mut digest = Digest::default();
-    for (half, secrets) in digest.chunks_exact_mut(8).zip(&SECRETS) {
-        half.copy_from_slice(&rapidhash_v3_seeded(bytes, secrets).to_le_bytes());
-    }
-    digest
+    hashes(|secrets| rapidhash_v3_seeded(bytes, secrets))
 }
 
 /// How much longer a record is than its value.
@@ -40,15 +36,22 @@ pub fn overhead(key: Option<&[u8]>) -> usize {
 
 /// The record of a value; with the key, where the name does not hold it.
 pub fn record(name: &[u8], key: Option<&[u8]>, value: &[u8]) -> Vec<u8> {
-    let mut record = Vec::with_capacity(value.len() + overhead(key));
-    record.extend_from_slice(value);
-    if let Some(key) = key {
-        record.extend_from_slice(key);
-        record.extend_from_slice(&(key.len() as u32).to_le_bytes());
-    }
-    let seal = seal(name, &record);
-    record.extend_from_slice(&seal);
+    let mut record = Vec::new();
+    write(name, key, value, &mut record);
     record
+}
+
+/// Writes the record of a value.
+pub fn write(name: &[u8], key: Option<&[u8]>, value: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.reserve(value.len() + overhead(key));
+    out.extend_from_slice(value);
+    if let Some(key) = key {
+        out.extend_from_slice(key);
+        out.extend_from_slice(&(key.len() as u32).to_le_bytes());
+    }
+    let seal = seal(name, &out[start..]);
+    out.extend_from_slice(&seal);
 }
 
 /// The length of the value in a record; none where the record is not one of this name, or holds another key than this.
@@ -78,11 +81,20 @@ fn split(body: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(rest.len().checked_sub(u32::from_le_bytes(*len) as usize)?)
 }
 
+/// What ties all that stands before it to a name: the hashes of the name are part of the seeds.
 fn seal(name: &[u8], body: &[u8]) -> Digest {
-    let mut both = [0; 2 * size_of::<Digest>()];
-    both[..size_of::<Digest>()].copy_from_slice(&digest(name));
-    both[size_of::<Digest>()..].copy_from_slice(&digest(body));
-    digest(&both)
+    hashes(|secrets| {
+        let seed = secrets.seed ^ rapidhash_v3_seeded(name, secrets);
+        rapidhash_v3_seeded(body, &RapidSecrets { seed, ..*secrets })
+    })
+}
+
+fn hashes(hash: impl Fn(&RapidSecrets) -> u64) -> Digest {
+    let [one, other] = SECRETS.each_ref().map(|secrets| hash(secrets).to_le_bytes());
+    let mut digest = Digest::default();
+    digest[..8].copy_from_slice(&one);
+    digest[8..].copy_from_slice(&other);
+    digest
 }
 
 #[cfg(test)]
@@ -142,5 +154,5 @@ mod tests {
         "e8643260b41b07847bccac4d8e15b933",
         "23e4fa0731869a41a58ba1459f2a77dd",
     ];
-    const RECORD: &str = "76ae7124bccf5d99c338c2303f68b1b1a9";
+    const RECORD: &str = "76d15b2e5dd52b850d1fe0f98a702b5490";
 }
