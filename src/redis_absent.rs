@@ -32,6 +32,9 @@ pub enum Cause {
     Invalid(Infallible),
 }
 
+/// As in `src/redis/reply.rs`.
+pub const LONGEST_VALUE: usize = 512 << 20;
+
 /// What operations would give.
 pub type Answer<T> = std::result::Result<T, Failure>;
 
@@ -150,7 +153,7 @@ never! {
     remove(&[u8]) -> Answer<bool>;
     get_many(&[&[u8]]) -> Batch;
     get_many_into(&[&[u8]], &mut [impl Place]) -> (Vec<bool>, Option<Failure>);
-    set_many(&[(&[u8], &[u8])], Store) -> Answer<()>;
+    set_many(&[(&[u8], &[u8])], Store) -> (Vec<bool>, Option<Failure>);
     count_prefix(&[u8], Deadline) -> Answer<u64>;
     remove_prefix(&[u8], Deadline) -> Answer<u64>;
     scan_prefix(&[u8], Deadline, &mut dyn FnMut(&[&[u8]]) -> Answer<()>) -> Answer<()>;

@@ -4,15 +4,17 @@
 //! no server takes, is an error either way; and so is a removal that failed: a value that was to go and did not could come
 //! back as a wrong one.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::names::Names;
-use crate::error::Result;
-use crate::redis::{Answer, Cause, Deadline, Failure, Health, Keyspace, Place, Server, Store, Token};
+use super::names::{Names, Pieces};
+use super::seal;
+use crate::error::{Error, Result};
+use crate::redis::{Answer, Cause, Deadline, Failure, Health, Keyspace, LONGEST_VALUE, Place, Server, Store, Token};
 use crate::store::{Draft, Flight, gauge};
 
 /// What a cache at a server may be given when it is made.
@@ -24,6 +26,8 @@ pub struct RemoteOptions {
     pub lease: Option<Duration>,
     /// Whether a server that fails is an error, not a miss.
     pub strict: bool,
+    /// Whether values are stored as they are, without what ties them to their keys.
+    pub no_checksum: bool,
     /// How long it may take to count or clear; none is [`SCAN`](RemoteOptions::SCAN).
     pub scan: Option<Duration>,
 }
@@ -43,6 +47,17 @@ pub struct Remote {
     damaged: AtomicU64,
     /// The longest value that is fetched.
     longest: usize,
+}
+
+/// What the server has under a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Nothing.
+    Nothing,
+    /// A value: the draft has it.
+    Value,
+    /// Something that is no value of this key: damaged, or somebody else's.
+    Foreign,
 }
 
 /// How a key's value is had.
@@ -139,23 +154,71 @@ impl Remote {
         }
     }
 
-    /// Fetches the value of the draft's key; says whether there is one.
-    pub fn fetch(&self, draft: &mut Draft) -> Result<bool> {
-        let name = self.names.value(draft.key());
-        let mut place = Fetched { draft, longest: self.longest };
-        Ok(self.forgive(self.server.get_into(&name, &mut place))?.unwrap_or(false))
+    /// Whether what is fetched was tied to its key, and so is what was stored.
+    pub fn is_sealed(&self) -> bool {
+        self.names.are_sealed()
     }
 
-    /// Fetches the values of the drafts' keys, in one round trip; says which there are. What could be fetched is there, even
-    /// if some could not.
-    pub fn fetch_many(&self, drafts: &mut [Draft]) -> Result<Vec<bool>> {
+    /// What is stored for a value.
+    fn seal<'v>(&self, key: &[u8], name: &[u8], value: &'v [u8]) -> Cow<'v, [u8]> {
+        match self.names.are_sealed() {
+            true => seal::record(name, self.names.left_out(key), value).into(),
+            false => value.into(),
+        }
+    }
+
+    /// Makes what was fetched under a name the value that it was.
+    fn unseal(&self, name: &[u8], draft: &mut Draft) -> Result<Content> {
+        if !self.names.are_sealed() {
+            return Ok(Content::Value);
+        }
+        match seal::value_len(name, self.names.left_out(draft.key()), draft.value()) {
+            Some(len) => draft.truncate(len).map(|()| Content::Value),
+            None => Ok(Content::Foreign),
+        }
+    }
+
+    /// Refuses what no server would take, before it is looked at.
+    fn check(&self, key: &[u8], value: &[u8]) -> Result<()> {
+        let overhead = if self.names.are_sealed() { seal::overhead(self.names.left_out(key)) } else { 0 };
+        match key.len().max(value.len().saturating_add(overhead)) <= LONGEST_VALUE {
+            true => Ok(()),
+            false => Err(Error::invalid(format!(
+                "a value of {} bytes under a key of {}; a Redis server holds at most {LONGEST_VALUE} (512 MB) under one \
+                 key, of which {overhead} are taken",
+                value.len(),
+                key.len(),
+            ))),
+        }
+    }
+
+    /// Fetches the value of the draft's key.
+    pub fn fetch(&self, draft: &mut Draft) -> Result<Content> {
+        let name = self.names.value(draft.key());
+        let mut place = Fetched { draft, longest: self.longest };
+        match self.forgive(self.server.get_into(&name, &mut place))?.unwrap_or(false) {
+            true => self.unseal(&name, draft),
+            false => Ok(Content::Nothing),
+        }
+    }
+
+    /// Fetches the values of the drafts' keys, in one round trip. What could be fetched is there, even if some could not.
+    pub fn fetch_many(&self, drafts: &mut [Draft]) -> (Vec<Content>, Result<()>) {
         let names = self.names.values_of(drafts.iter().map(Draft::key));
         let names: Vec<&[u8]> = names.iter().collect();
         let place = |draft| Fetched { draft, longest: self.longest };
         let mut places: Vec<Fetched> = drafts.iter_mut().map(place).collect();
         let (found, failure) = self.server.get_many_into(&names, &mut places);
-        self.forgive(failure.map_or(Ok(()), Err))?;
-        Ok(found)
+        let mut result = self.forgive(failure.map_or(Ok(()), Err)).map(drop);
+        let mut unseal = |((draft, name), found): ((&mut Draft, &&[u8]), bool)| match found {
+            false => Content::Nothing,
+            true => self.unseal(name, draft).unwrap_or_else(|error| {
+                result = result.clone().and(Err(error));
+                Content::Nothing
+            }),
+        };
+        let fetched = drafts.iter_mut().zip(&names).zip(found).map(&mut unseal).collect();
+        (fetched, result)
     }
 
     /// Whether a key has a value.
@@ -165,17 +228,39 @@ impl Remote {
 
     /// Stores a value over what the key may have.
     pub fn store(&self, key: &[u8], value: &[u8]) -> Result<Kept> {
+        self.check(key, value)?;
+        let name = self.names.value(key);
         let store = Store { ttl: self.options.ttl, only_new: false };
-        let stored = self.forgive(self.server.set(&self.names.value(key), value, store))?;
+        let stored = self.forgive(self.server.set(&name, &self.seal(key, &name, value), store))?;
         Ok(stored.map_or(Kept::Failed, |_| Kept::Stored))
     }
 
-    /// Stores many values in one round trip.
-    pub fn store_many(&self, pairs: &[(&[u8], &[u8])]) -> Result<Kept> {
-        let names = self.names.values_of(pairs.iter().map(|(key, _)| *key));
-        let pairs: Vec<(&[u8], &[u8])> = names.iter().zip(pairs).map(|(name, pair)| (name, pair.1)).collect();
+    /// Stores many values in one round trip; tells of each what became of it.
+    pub fn store_many(&self, pairs: &[(&[u8], &[u8])]) -> Vec<Result<Kept>> {
+        let mut kept: Vec<Result<Kept>> =
+            pairs.iter().map(|(key, value)| self.check(key, value).map(|()| Kept::Failed)).collect();
+        let fit: Vec<usize> = (0..pairs.len()).filter(|at| kept[*at].is_ok()).collect();
+        let names = self.names.values_of(fit.iter().map(|at| pairs[*at].0));
+        let given = || names.iter().zip(fit.iter().map(|at| pairs[*at]));
+        let room = |(_, (key, value)): (&[u8], (&[u8], &[u8]))| value.len() + seal::overhead(self.names.left_out(key));
+        let mut records;
+        let sent: Vec<(&[u8], &[u8])> = match self.names.are_sealed() {
+            true => {
+                records = Pieces::with_room(given().map(room).sum());
+                for (name, (key, value)) in given() {
+                    records.push(|record| seal::write(name, self.names.left_out(key), value, record));
+                }
+                names.iter().zip(records.iter()).collect()
+            }
+            false => given().map(|(name, (_, value))| (name, value)).collect(),
+        };
         let store = Store { ttl: self.options.ttl, only_new: false };
-        Ok(self.forgive(self.server.set_many(&pairs, store))?.map_or(Kept::Failed, |()| Kept::Stored))
+        let (stored, failure) = self.server.set_many(&sent, store);
+        let failed = self.forgive(failure.map_or(Ok(()), Err)).map(|_| Kept::Failed);
+        for (at, stored) in fit.into_iter().zip(stored) {
+            kept[at] = if stored { Ok(Kept::Stored) } else { failed.clone() };
+        }
+        kept
     }
 
     /// Says whether the caller is to compute the value of the draft's key: not if `bring` fetches it, and not if another
@@ -216,14 +301,18 @@ impl Remote {
     /// about a lease, only if nobody else has stored a value. No failure is an error: the value is the caller's, whatever
     /// becomes of it here.
     pub fn complete(&self, flight: &Flight, value: &[u8]) -> Kept {
+        if self.check(flight.key(), value).is_err() {
+            return Kept::Failed;
+        }
         let name = self.names.value(flight.key());
+        let record = self.seal(flight.key(), &name, value);
         let ttl = self.options.ttl;
         let lease = self.options.lease.and_then(|_| self.names.lease(flight.key()));
         let answer = match lease {
             Some(lease) if flight.noted() == Leased::Yes as u8 => {
-                self.server.complete(&lease, &self.token(flight), &name, value, ttl)
+                self.server.complete(&lease, &self.token(flight), &name, &record, ttl)
             }
-            lease => self.server.set(&name, value, Store { ttl, only_new: lease.is_some() }).map(|_| true),
+            lease => self.server.set(&name, &record, Store { ttl, only_new: lease.is_some() }).map(|_| true),
         };
         match answer {
             Ok(true) => Kept::Stored,
@@ -295,10 +384,19 @@ impl Remote {
             // A server that reorders its table may name a key twice.
             let new: Vec<&[u8]> = names.iter().copied().filter(|name| seen.insert(hasher.hash_one(name))).collect();
             let batch = self.server.get_many(&new);
-            number += batch.values.iter().flatten().filter(|value| counts(value)).count() as u64;
+            number += new.iter().zip(&batch.values).filter(|(name, record)| self.counts(name, record, &counts)).count()
+                as u64;
             batch.failure.map_or(Ok(()), Err)
         });
         Ok(self.forgive(scanned)?.map(|()| number))
+    }
+
+    fn counts(&self, name: &[u8], record: &Option<Vec<u8>>, counts: impl Fn(&[u8]) -> bool) -> bool {
+        let Some(record) = record else { return false };
+        match self.names.are_sealed() {
+            true => seal::value(name, Names::has_digest(name), record).is_some_and(counts),
+            false => counts(record),
+        }
     }
 
     /// The server's own counts of hits and misses; none where it failed.

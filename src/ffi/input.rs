@@ -147,9 +147,6 @@ pub(super) fn options<'a>(options: *const phicache_cache_options) -> Result<(Opt
         return Ok((Options::default(), None));
     }
     let given = growing(options, offset_of!(phicache_cache_options, scan_timeout_ms), "options")?;
-    if given.reserved != 0 {
-        return Err(Error::invalid(format!("options->reserved is {}; expected 0", given.reserved)));
-    }
     let positive = |number: u64| (number > 0).then_some(number);
     let time = |milliseconds: u64, name| match milliseconds <= LONGEST_MS {
         true => Ok(positive(milliseconds).map(Duration::from_millis)),
@@ -159,6 +156,7 @@ pub(super) fn options<'a>(options: *const phicache_cache_options) -> Result<(Opt
         ttl: time(given.ttl_ms, "ttl_ms")?,
         lease: time(given.lease_ms, "lease_ms")?,
         strict: given.server_errors != 0,
+        no_checksum: given.no_checksum != 0,
         scan: time(given.scan_timeout_ms, "scan_timeout_ms")?,
     };
     let options = Options { max_bytes: positive(given.max_bytes), remote };

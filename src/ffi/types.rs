@@ -224,8 +224,9 @@ pub struct phicache_cache_options {
     pub lease_ms: u64,
     /// For caches in Redis: whether a server that fails is ERROR_REDIS; 0 makes it a miss that is counted.
     pub server_errors: i32,
-    /// Zero.
-    pub reserved: u32,
+    /// For caches in Redis: whether values are stored as they are, for others to read and write, without what ties each to
+    /// its key; 0 stores them with a checksum, and takes what has none that fits for a miss. See "Redis cache".
+    pub no_checksum: i32,
     /// For caches in Redis: how many milliseconds `clear`, `size`, `info` and `stats` may go through the names at the
     /// server, at most 10^14, of which an hour counts; 0 is 30,000. The operation that is under way then is still waited
     /// for, at most for the timeout of one.

@@ -62,7 +62,7 @@ impl Cluster {
             self.ask_for_map(operation)?;
         }
         match self.map.read().nodes.clone() {
-            none if none.is_empty() => Err(self.down(operation, "no node of the cluster has slots".into())),
+            none if none.is_empty() => Err(self.down(operation, no_owner("no node of the cluster has slots".into()))),
             nodes => Ok(nodes),
         }
     }
@@ -81,11 +81,11 @@ impl Cluster {
         }
         self.ask_for_map(operation)?;
         let owner = self.map.read().owner(slot);
-        owner.ok_or_else(|| self.down(operation, format!("no node of the cluster has slot {slot}")))
+        owner.ok_or_else(|| self.down(operation, no_owner(format!("no node of the cluster has slot {slot}"))))
     }
 
-    fn down(&self, operation: Operation, text: String) -> Failure {
-        let cause = Cause::Refused { code: "CLUSTERDOWN".into(), text };
+    /// What failed at no node in particular.
+    pub fn down(&self, operation: Operation, cause: Cause) -> Failure {
         Failure { operation: operation.name, server: self.seeds[0].name().clone(), cause }
     }
 
@@ -184,11 +184,9 @@ impl Cluster {
                 Err(failure) => result = Some(failure),
             }
         }
-        Err(result.unwrap_or_else(|| Failure {
-            operation: operation.name,
-            server: self.seeds[0].name().clone(),
-            cause: Cause::TimedOut { after: operation.deadline.allowed(), during: "asking for the map of the cluster" },
-        }))
+        let during = "asking for the map of the cluster";
+        let timed_out = || Cause::TimedOut { after: operation.deadline.allowed(), during };
+        Err(result.unwrap_or_else(|| self.down(operation, timed_out())))
     }
 
     /// Draws a new map. Nodes that stay keep their connections.
@@ -220,6 +218,11 @@ impl Cluster {
         let known = self.known().into_iter().find(|node| *node.address() == address);
         Some(known.unwrap_or_else(|| self.new_node(&address)))
     }
+}
+
+/// A slot that nobody has.
+fn no_owner(text: String) -> Cause {
+    Cause::Refused { code: "CLUSTERDOWN".into(), text }
 }
 
 impl Map {

@@ -36,9 +36,9 @@ impl Server {
         let mut removed = 0;
         self.scan_prefix(prefix, deadline, &mut |keys| {
             let mut unlink = Unlink { keys, removed: 0 };
-            let result = self.exchange("UNLINK", keys, &mut unlink);
+            let (_, failure) = self.exchange("UNLINK", keys, &mut unlink);
             removed += unlink.removed;
-            result
+            failure.map_or(Ok(()), Err)
         })?;
         Ok(removed)
     }

@@ -134,7 +134,7 @@ fn an_answer_to_another_question_is_none() {
     let get: Ask = |server| server.get(b"key").err();
     let many: Ask = |server| server.get_many(&[b"key", b"none"]).failure;
     let set: Ask = |server| server.set(b"key", b"value", PLAIN).err();
-    let sets: Ask = |server| server.set_many(&[(b"key", b"value")], PLAIN).err();
+    let sets: Ask = |server| server.set_many(&[(b"key", b"value")], PLAIN).1;
     let exists: Ask = |server| server.exists(b"key").err();
     let count: Ask = |server| server.count_prefix(b"key", soon()).err();
     for (ask, answers) in [
