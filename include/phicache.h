@@ -2511,7 +2511,8 @@ phicache_status phicache_lease_abandon(phicache_lease *lease);
 /* Registry ------------------------------------------------------------------------------------------------------------
  *
  * The live caches that were given a name, from every thread. A cache leaves the registry when its handle is freed. Where a
- * server fails, a list shows what this process has of its cache.
+ * server fails, a list shows what this process has of its cache; and so it does of the caches that are left once all of it
+ * has taken 30 seconds. Clearing tries each cache, each within its `scan_timeout_ms`.
  *
  *     phicache_cache_options options = { 0 };
  *     phicache_dict_cache *cache;

@@ -1,7 +1,8 @@
 //! Registry
 //!
 //! The live caches that were given a name, from every thread. A cache leaves the registry when its handle is freed. Where a
-//! server fails, a list shows what this process has of its cache.
+//! server fails, a list shows what this process has of its cache; and so it does of the caches that are left once all of it
+//! has taken 30 seconds. Clearing tries each cache, each within its `scan_timeout_ms`.
 //!
 //! ```c
 //! phicache_cache_options options = { 0 };
