@@ -1,5 +1,6 @@
 /* test_redis_failing.c: a server that is dead, frozen, refuses, or comes back: what callers are told, in what time, and
  * that neither a signal nor a password gets out. SIGPIPE is left at its default, where it ends the process. */
+#include <stddef.h>
 #include "redis_sample.h"
 
 static phicache_status get(phicache_redis_cache *cache, const char *key) {
@@ -437,6 +438,31 @@ static void a_mice_that_is_kept_near_outlives_the_server(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
+/* A program that was compiled with the header of the first version has a shorter struct. */
+static void options_of_the_first_version_are_taken_and_a_scan_has_a_time(void) {
+    phicache_config *config = at_server(0);
+    phicache_cache_options options = no_options();
+    phicache_redis_cache *cache = NULL;
+    uint64_t size = 0;
+    options.struct_size = offsetof(phicache_cache_options, scan_timeout_ms);
+    options.scan_timeout_ms = UINT64_MAX; /* beyond its end */
+    cache = new_redis_with(config, options);
+    CHECK_OK(phicache_redis_cache_free(cache));
+    options.struct_size -= 1;
+    CHECK_STATUS(phicache_redis_cache_new(config, &options, &cache), PHICACHE_ERROR_INVALID_ARGUMENT);
+    options.struct_size = sizeof options;
+    CHECK_STATUS(phicache_redis_cache_new(config, &options, &cache), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "options->scan_timeout_ms");
+    options.scan_timeout_ms = 5000;
+    cache = new_redis_with(config, options);
+    CHECK_OK(phicache_redis_cache_clear(cache));
+    CHECK_OK(set(cache, "k"));
+    CHECK_OK(phicache_redis_cache_size(cache, &size));
+    CHECK_UINT(size, 1);
+    CHECK_OK(phicache_redis_cache_free(cache));
+    CHECK_OK(phicache_config_free(config));
+}
+
 int main(void) {
     if (!redis_server_start(&server, "--user worker on >secret ~* &* +@all")) return REDIS_SERVER_SKIPPED;
     signal(SIGPIPE, SIG_DFL);
@@ -455,6 +481,7 @@ int main(void) {
     RUN(logging_in_needs_the_right_password);
     RUN(no_message_has_the_password);
     RUN(a_mice_that_is_kept_near_outlives_the_server);
+    RUN(options_of_the_first_version_are_taken_and_a_scan_has_a_time);
     redis_server_stop(&server);
     return check_report();
 }

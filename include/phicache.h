@@ -405,6 +405,12 @@ typedef struct phicache_cache_options {
      * its key; 0 stores them with a checksum, and takes what has none that fits for a miss. See "Redis cache".
      */
     int32_t no_checksum;
+    /**
+     * For caches in Redis: how many milliseconds `clear`, `size`, `info` and `stats` may go through the names at the
+     * server, at most 10^14, of which an hour counts; 0 is 30,000. The operation that is under way then is still waited
+     * for, at most for the timeout of one.
+     */
+    uint64_t scan_timeout_ms;
 } phicache_cache_options;
 
 /** A maximally irreducible cause or effect. Grows at its end. */
@@ -435,9 +441,12 @@ typedef struct phicache_fingerprint {
 typedef struct phicache_redis_health {
     /** `sizeof(phicache_redis_health)`, set by the caller. */
     size_t struct_size;
-    /** Operations that failed: no connection, no answer in time, a connection that broke, nonsense. */
+    /**
+     * Operations that failed: no connection, no answer in time, a connection that broke, nonsense; and values that were
+     * passed over, being longer than `max_bytes`.
+     */
     uint64_t failures;
-    /** Operations that the server refused, for example because it was full. */
+    /** Operations that the server refused, for example because it was full; `last_error` says what to do. */
     uint64_t refusals;
     /** Operations that were not tried, because the server had just failed. */
     uint64_t skipped;
@@ -1472,12 +1481,13 @@ phicache_status phicache_dict_cache_as_cache(phicache_dict_cache *cache, phicach
  * belongs to another key is a miss, counted in `damaged` of the statistics, and never a value. With `options.no_checksum`
  * values are stored as they are; caches with it and without do not see each other's values.
  *
- * Nothing takes longer than the timeout of the configuration (a batch over a cluster: an eighth more; `clear` and `size`
- * consist of many operations). A server that cannot be reached, is silent, or talks nonsense costs one timeout; then it is left alone, for times that double from a
- * tenth of a second to ten, so that a dead server costs next to nothing. With `options.server_errors` that is ERROR_REDIS;
- * without, the default, a lookup is a miss, a store is REFUSED_SERVER, a size is 0, and `phicache_cache_redis_health` tells.
- * A removal that fails is always an error: what was to go could come back as a wrong value. A value that is computed is
- * never lost, whatever the server does.
+ * Nothing takes longer than the timeout of the configuration (a batch over a cluster: an eighth more); `clear`, `size`,
+ * `info` and `stats`, which consist of many operations, end after `options.scan_timeout_ms`, at most one operation later. A
+ * server that cannot be reached, is silent, or talks nonsense costs one timeout; then it is left alone, for times that
+ * double from a tenth of a second to ten, so that a dead server costs next to nothing. With `options.server_errors` that is
+ * ERROR_REDIS; without, the default, a lookup is a miss, a store is REFUSED_SERVER, a size is 0, and
+ * `phicache_cache_redis_health` tells. A removal that fails is always an error: what was to go could come back as a wrong
+ * value. A value that is computed is never lost, whatever the server does.
  *
  * With `options.lease_ms`, of all processes that miss a key one computes, and `memoize` in the others waits. A process that
  * dies delays them for that time at most; what comes later than that is not stored (REFUSED_CLEARED).
@@ -1485,8 +1495,9 @@ phicache_status phicache_dict_cache_as_cache(phicache_dict_cache *cache, phicach
  * Of a batch a part may fail, if a node of a cluster is dead or a server runs out of memory half-way: each key's status is
  * its own, and what was found is handed out.
  *
- * Values, with their checksum, are at most 512 MB long. In a cluster, the keys of one subsystem are on one node. What
- * follows finds its value at the server or computes it, also when the server is down:
+ * Values, with their checksum, are at most 512 MB long; one that is longer than `options.max_bytes` is not fetched. In a
+ * cluster, the keys of one subsystem are on one node. What follows finds its value at the server or computes it, also when
+ * the server is down:
  *
  *     phicache_config *config;
  *     phicache_redis_cache *cache;

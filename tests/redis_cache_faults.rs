@@ -335,6 +335,24 @@ fn a_server_that_is_full_loses_no_value_and_holds_nobody_up() {
 }
 
 #[test]
+fn where_scripts_are_forbidden_a_value_is_stored_and_the_next_one_does_not_wait() {
+    let user = ["--user", "me", "on", ">secret", "~phicache*", "-@all", "+get", "+set", "+exists", "+unlink"];
+    for options in [&user[..], &user[..9], &["--rename-command", "EVAL", ""]] {
+        let Some(server) = Running::start(options) else { return };
+        let login = if options[0] == "--user" { "unix://me:secret@" } else { "unix://" };
+        let url = url(&server).replace("unix://", login);
+        let (one, two) = (elsewhere(&url, leases(LONG)), elsewhere(&url, leases(LONG)));
+        assert_eq!(one.memoize(b"k", |draft| draft.write(b"v")).unwrap().origin, Origin::Computed);
+        assert_eq!(two.memoize(b"k", |_| panic!("it is stored")).unwrap().origin, Origin::Hit);
+        // A computation that fails gives its lease back, too.
+        assert!(one.memoize(b"failed", |_| Err(Error::Callback(1))).is_err());
+        let began = Instant::now();
+        assert_eq!(two.memoize(b"failed", |draft| draft.write(b"v")).unwrap().origin, Origin::Computed);
+        assert!(began.elapsed() < LONG / 2);
+    }
+}
+
+#[test]
 fn a_read_only_server_is_read_and_loses_no_value() {
     let Some(primary) = Running::start(&["--repl-diskless-sync-delay", "0"]) else { return };
     let replica = Running::start(&["--replicaof", "127.0.0.1", &primary.port.to_string()]).unwrap();

@@ -18,6 +18,7 @@ struct cache_options {
     std::chrono::milliseconds lease{};  ///< For how long one process may keep others from computing a value; 0: not.
     bool server_errors = false;  ///< Whether a server that fails is `status::error_redis`, not a miss or a refusal.
     bool no_checksum = false;    ///< Whether values are stored as they are, without what ties them to their keys.
+    std::chrono::milliseconds scan_timeout{};  ///< What counting and clearing may take; 0: 30 seconds.
 };
 
 namespace detail {
@@ -32,6 +33,7 @@ inline phicache_cache_options to_c(const cache_options& options) noexcept {
     raw.lease_ms = to_c(options.lease);
     raw.server_errors = options.server_errors;
     raw.no_checksum = options.no_checksum;
+    raw.scan_timeout_ms = to_c(options.scan_timeout);
     return raw;
 }
 

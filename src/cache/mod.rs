@@ -13,6 +13,7 @@
 //! | `remote.rs` | what lies behind that: the keys of one cache at a server, and what its failures mean |
 //! | `names.rs` | what keys are called there |
 //! | `seal.rs` | what ties a value there to its name |
+//! | `looks.rs` | how often one looks whether another process has computed what one waits for |
 //! | `lease.rs` | computing a value without a callback: begin, complete or abandon, wait |
 //! | `memo.rs` | a function with its cache; a method that uses its object's cache |
 //!
@@ -22,6 +23,7 @@ mod counters;
 mod dict;
 mod entries;
 mod lease;
+mod looks;
 mod memo;
 mod memoize;
 mod mice;

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use super::entries::{Entries, Policy};
 use super::lease::Waited;
+use super::looks::Looks;
 use super::names::Names;
 use super::near::{Kin, Near};
 use super::remote::{Claim, Content, Kept, Remote};
@@ -27,9 +28,6 @@ use crate::redis::Health;
 use crate::store::lock::RwLock;
 use crate::store::{Begin, Draft, Flight, Flights, Fresh, Inserted, May, Owner, Pinned, Section, Shared};
 
-/// How long a caller pauses between two looks at what another process computes: at first, and at most.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
-
 /// A cache at a server.
 pub struct RedisCache {
     /// What is in this process: values that were fetched or stored, computations that are going on, counts.
@@ -39,6 +37,8 @@ pub struct RedisCache {
     removals: RwLock<u64>,
     /// Held while a computed value goes to the server: a removal that begins meanwhile waits, and takes it out again.
     landings: RwLock<()>,
+    /// Who waits for what other processes compute.
+    looks: Looks,
 }
 
 impl RedisCache {
@@ -50,7 +50,7 @@ impl RedisCache {
             None => Names::anything(place.namespace, sealed),
             Some((system, role)) => Names::role(place.namespace, system, role, sealed),
         };
-        let remote = Remote::new(place.server, names, options.remote);
+        let remote = Remote::new(place.server, names, options.remote, options.max_bytes);
         Self::new(remote, Near::default(), config, options)
     }
 
@@ -67,7 +67,7 @@ impl RedisCache {
         }
         let place = config.redis_place()?;
         let names = Names::mice(place.namespace, subsystem, !options.remote.no_checksum);
-        let remote = Remote::new(place.server, names, options.remote);
+        let remote = Remote::new(place.server, names, options.remote, options.max_bytes);
         // An uncut subsystem has the names of its parent: it finds there all that the parent does.
         let parent = parent.filter(|_| subsystem.cut().is_some() || remote.is_whole()).cloned();
         Self::new(remote, Near { kin: Some(Kin::new(subsystem, parent)) }, config, options)
@@ -75,7 +75,8 @@ impl RedisCache {
 
     fn new(remote: Remote, near: Near, config: Arc<Config>, options: Options) -> Result<Shared<Self>> {
         let near = Entries::new(near, config, options);
-        Shared::try_new(RedisCache { near, remote, removals: RwLock::default(), landings: RwLock::default() })
+        let looks = Looks::new(options.remote.lease);
+        Shared::try_new(RedisCache { near, remote, removals: RwLock::default(), landings: RwLock::default(), looks })
     }
 
     /// What is in this process.
@@ -411,7 +412,7 @@ impl RedisCache {
             // Such a value is not stored, or not with a lease.
             return Ok(self.fetch(key)?.map_or(Claimed::Compute, Claimed::Value));
         }
-        let (mut pause, counted) = (PAUSE.0, Cell::default());
+        let (began, counted) = (Instant::now(), Cell::default());
         loop {
             let removals = self.removals();
             let mut draft = self.draft(key);
@@ -424,33 +425,45 @@ impl RedisCache {
                 Claim::Busy if !patient => return Ok(Claimed::Busy),
                 Claim::Busy => {}
             }
-            thread::sleep(pause);
-            pause = (pause * 2).min(PAUSE.1);
+            thread::sleep(self.looks.pause(began.elapsed()));
         }
     }
 
     /// Waits for another process that computes `key`, at most for `time`.
     pub fn wait(&self, key: &[u8], time: Duration) -> Result<Waited> {
         let deadline = Instant::now() + time;
-        let mut pause = PAUSE.0;
         loop {
-            // Asked before the value: who completes it between the two questions is not taken for nobody.
-            let claimed = self.remote.is_claimed(key)?;
-            let near = self.near.peek(key);
-            if let Some(value) = near.map_or_else(|| self.fetch(key), |value| Ok(Some(value)))? {
-                self.near.count(true);
-                return Ok(Waited::Value(value));
-            }
-            if !claimed {
-                return Ok(Waited::Nobody);
-            }
+            let pause = match self.looks.turn(key, Instant::now()) {
+                Err(pause) => pause,
+                Ok(()) => match self.look_for(key)? {
+                    Waited::TimeOut => Duration::ZERO,
+                    waited => {
+                        self.looks.done(key);
+                        return Ok(waited);
+                    }
+                },
+            };
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(Waited::TimeOut);
             }
             thread::sleep(pause.min(left));
-            pause = (pause * 2).min(PAUSE.1);
         }
+    }
+
+    /// Whether another process has computed `key`, or computes it still.
+    fn look_for(&self, key: &[u8]) -> Result<Waited> {
+        // Asked before the value: who completes it between the two questions is not taken for nobody.
+        let claimed = self.remote.is_claimed(key)?;
+        let near = self.near.peek(key);
+        Ok(match near.map_or_else(|| self.fetch(key), |value| Ok(Some(value)))? {
+            Some(value) => {
+                self.near.count(true);
+                Waited::Value(value)
+            }
+            None if claimed => Waited::TimeOut,
+            None => Waited::Nobody,
+        })
     }
 
     /// Ends a computation with a value, which is stored if it may be and handed to all who wait. Whatever the server does,

@@ -14,8 +14,8 @@ use std::time::Duration;
 use super::names::{Names, Pieces};
 use super::seal;
 use crate::error::{Error, Result};
-use crate::redis::{Answer, Cause, Failure, Health, Keyspace, LONGEST_VALUE, Place, Server, Store, Token};
-use crate::store::{Draft, Flight};
+use crate::redis::{Answer, Cause, Deadline, Failure, Health, Keyspace, LONGEST_VALUE, Place, Server, Store, Token};
+use crate::store::{Draft, Flight, gauge};
 
 /// What a cache at a server may be given when it is made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,6 +28,13 @@ pub struct RemoteOptions {
     pub strict: bool,
     /// Whether values are stored as they are, without what ties them to their keys.
     pub no_checksum: bool,
+    /// How long it may take to count or clear; none is [`SCAN`](RemoteOptions::SCAN).
+    pub scan: Option<Duration>,
+}
+
+impl RemoteOptions {
+    /// What counting and clearing may take: more than ten million names go by in that time.
+    pub const SCAN: Duration = Duration::from_secs(30);
 }
 
 /// The keys and values of one cache at a server.
@@ -38,6 +45,8 @@ pub struct Remote {
     /// Whose leases they are: this cache's, in this process. Each flight has a token of its own, made from this.
     token: Token,
     damaged: AtomicU64,
+    /// The longest value that is fetched.
+    longest: usize,
 }
 
 /// What the server has under a key.
@@ -83,16 +92,32 @@ enum Leased {
     Yes,
 }
 
-impl Place for Draft<'_> {
+/// A draft that a value from the server goes to.
+struct Fetched<'d, 'k> {
+    draft: &'d mut Draft<'k>,
+    longest: usize,
+}
+
+impl Place for Fetched<'_, '_> {
     fn room(&mut self, len: usize) -> Result<&mut [u8]> {
-        self.reserve(len)
+        self.draft.reserve(len)
+    }
+
+    /// What the cache takes, and no more than is left of all the memory that the process may use.
+    fn takes(&self, len: usize) -> bool {
+        len <= self.longest && gauge::admits(len as u64, 100.0)
     }
 }
 
 impl Remote {
-    /// The values under these names at `server`.
-    pub fn new(server: Arc<Server>, names: Names, options: RemoteOptions) -> Self {
-        Remote { server, names, options, token: Token::new(), damaged: AtomicU64::new(0) }
+    /// The values under these names at `server`, of which no longer ones are fetched.
+    pub fn new(server: Arc<Server>, names: Names, options: RemoteOptions, longest: Option<u64>) -> Self {
+        let longest = longest.map_or(usize::MAX, |longest| longest as usize);
+        Remote { server, names, options, token: Token::new(), damaged: AtomicU64::new(0), longest }
+    }
+
+    fn scan(&self) -> Deadline {
+        Deadline::after(self.options.scan.unwrap_or(RemoteOptions::SCAN))
     }
 
     /// How its server is doing.
@@ -136,15 +161,25 @@ impl Remote {
 
     /// What is stored for a value.
     fn seal<'v>(&self, key: &[u8], name: &[u8], value: &'v [u8]) -> Cow<'v, [u8]> {
-        match self.names.are_sealed() {
+        match self.is_sealed() {
             true => seal::record(name, self.names.left_out(key), value).into(),
             false => value.into(),
         }
     }
 
+    /// How much longer what is stored for a value of `key` is.
+    fn overhead(&self, key: &[u8]) -> usize {
+        if self.is_sealed() { seal::overhead(self.names.left_out(key)) } else { 0 }
+    }
+
+    fn place<'d, 'k>(&self, draft: &'d mut Draft<'k>) -> Fetched<'d, 'k> {
+        let longest = self.longest.saturating_add(self.overhead(draft.key()));
+        Fetched { draft, longest }
+    }
+
     /// Makes what was fetched under a name the value that it was.
     fn unseal(&self, name: &[u8], draft: &mut Draft) -> Result<Content> {
-        if !self.names.are_sealed() {
+        if !self.is_sealed() {
             return Ok(Content::Value);
         }
         match seal::value_len(name, self.names.left_out(draft.key()), draft.value()) {
@@ -155,7 +190,7 @@ impl Remote {
 
     /// Refuses what no server would take, before it is looked at.
     fn check(&self, key: &[u8], value: &[u8]) -> Result<()> {
-        let overhead = if self.names.are_sealed() { seal::overhead(self.names.left_out(key)) } else { 0 };
+        let overhead = self.overhead(key);
         match key.len().max(value.len().saturating_add(overhead)) <= LONGEST_VALUE {
             true => Ok(()),
             false => Err(Error::invalid(format!(
@@ -170,7 +205,7 @@ impl Remote {
     /// Fetches the value of the draft's key.
     pub fn fetch(&self, draft: &mut Draft) -> Result<Content> {
         let name = self.names.value(draft.key());
-        match self.forgive(self.server.get_into(&name, draft))?.unwrap_or(false) {
+        match self.forgive(self.server.get_into(&name, &mut self.place(draft)))?.unwrap_or(false) {
             true => self.unseal(&name, draft),
             false => Ok(Content::Nothing),
         }
@@ -180,7 +215,9 @@ impl Remote {
     pub fn fetch_many(&self, drafts: &mut [Draft]) -> (Vec<Content>, Result<()>) {
         let names = self.names.values_of(drafts.iter().map(Draft::key));
         let names: Vec<&[u8]> = names.iter().collect();
-        let (found, failure) = self.server.get_many_into(&names, drafts);
+        let place = |draft| self.place(draft);
+        let mut places: Vec<Fetched> = drafts.iter_mut().map(place).collect();
+        let (found, failure) = self.server.get_many_into(&names, &mut places);
         let mut result = self.forgive(failure.map_or(Ok(()), Err)).map(drop);
         let mut unseal = |((draft, name), found): ((&mut Draft, &&[u8]), bool)| match found {
             false => Content::Nothing,
@@ -214,11 +251,10 @@ impl Remote {
         let fit: Vec<usize> = (0..pairs.len()).filter(|at| kept[*at].is_ok()).collect();
         let names = self.names.values_of(fit.iter().map(|at| pairs[*at].0));
         let given = || names.iter().zip(fit.iter().map(|at| pairs[*at]));
-        let room = |(_, (key, value)): (&[u8], (&[u8], &[u8]))| value.len() + seal::overhead(self.names.left_out(key));
-        let mut records = Pieces::default();
-        let sent: Vec<(&[u8], &[u8])> = match self.names.are_sealed() {
+        let room = |(_, (key, value)): (&[u8], (&[u8], &[u8]))| value.len() + self.overhead(key);
+        let mut records = Pieces::with_room(if self.is_sealed() { given().map(room).sum() } else { 0 });
+        let sent: Vec<(&[u8], &[u8])> = match self.is_sealed() {
             true => {
-                records = Pieces::with_room(given().map(room).sum());
                 for (name, (key, value)) in given() {
                     records.push(|record| seal::write(name, self.names.left_out(key), value, record));
                 }
@@ -328,8 +364,9 @@ impl Remote {
     pub fn clear(&self) -> Result<()> {
         match (self.names.leases(), self.names.values()) {
             (Some(leases), Some(values)) => {
-                self.server.remove_prefix(&leases)?;
-                self.server.remove_prefix(&values)?;
+                let deadline = self.scan();
+                self.server.remove_prefix(&leases, deadline)?;
+                self.server.remove_prefix(&values, deadline)?;
             }
             _ => {
                 self.server.flush_database()?;
@@ -342,7 +379,7 @@ impl Remote {
     /// The number of values; none where the server failed.
     pub fn len(&self) -> Result<Option<u64>> {
         self.forgive(match self.names.values() {
-            Some(values) => self.server.count_prefix(&values),
+            Some(values) => self.server.count_prefix(&values, self.scan()),
             None => self.server.database_size(),
         })
     }
@@ -351,7 +388,7 @@ impl Remote {
     pub fn count(&self, counts: impl Fn(&[u8]) -> bool) -> Result<Option<u64>> {
         let Some(prefix) = self.names.values() else { return Ok(None) };
         let (mut seen, hasher, mut number) = (HashSet::new(), RandomState::new(), 0);
-        let scanned = self.server.scan_prefix(&prefix, &mut |names| {
+        let scanned = self.server.scan_prefix(&prefix, self.scan(), &mut |names| {
             // A server that reorders its table may name a key twice.
             let new: Vec<&[u8]> = names.iter().copied().filter(|name| seen.insert(hasher.hash_one(name))).collect();
             let batch = self.server.get_many(&new);
@@ -364,7 +401,7 @@ impl Remote {
 
     fn counts(&self, name: &[u8], record: &Option<Vec<u8>>, counts: impl Fn(&[u8]) -> bool) -> bool {
         let Some(record) = record else { return false };
-        match self.names.are_sealed() {
+        match self.is_sealed() {
             true => seal::value(name, Names::has_digest(name), record).is_some_and(counts),
             false => counts(record),
         }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ::redis::{RedisResult, Value};
+use ::redis::RedisResult;
 
 use super::cluster::{Cluster, slot_of};
 use super::connection::Connection;
@@ -299,11 +299,7 @@ impl Exchange for Set<'_> {
     fn learn(&mut self, connection: &mut Connection, keys: &[usize], done: &mut [bool]) -> RedisResult<()> {
         let mut result = Ok(());
         let mut learn = |keys: &[usize]| {
-            let stored = match connection.receive() {
-                Ok(Value::Okay | Value::Nil) => Ok(()),
-                Ok(_) => connection.garbled("neither a yes nor a no to a SET".into()),
-                Err(error) => Err(error),
-            };
+            let stored = connection.receive_stored(self.store.only_new).map(drop);
             mark(keys, stored.is_ok(), done);
             if let (Ok(()), Err(error)) = (&result, stored) {
                 result = Err(error);
@@ -339,7 +335,7 @@ impl Exchange for Unlink<'_> {
     fn learn(&mut self, connection: &mut Connection, keys: &[usize], done: &mut [bool]) -> RedisResult<()> {
         let mut result = Ok(());
         for keys in keys.chunks(COMMAND) {
-            let read = connection.receive_count();
+            let read = connection.receive_count_of(keys.len() as u64);
             mark(keys, read.is_ok(), done);
             match read {
                 Ok(removed) => self.removed += removed,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use phicache::redis::{Cause, Endpoint, Server, Store, Token};
 
 use super::cluster::Cluster;
-use super::server::{Running, endpoint, eventually};
+use super::server::{Running, endpoint, eventually, soon};
 
 const PLAIN: Store = Store { ttl: None, only_new: false };
 const SLACK: Duration = Duration::from_millis(400);
@@ -35,9 +35,9 @@ fn a_cluster_looks_like_one_server() {
         assert!(batch.failure.is_none());
         assert!(batch.values.iter().zip(&keys).all(|(value, key)| value.as_ref() == Some(key)));
         assert_eq!(batch.values[300], None);
-        assert_eq!((server.database_size().unwrap(), server.count_prefix(b"key:").unwrap()), (300, 300));
-        assert_eq!(server.remove_prefix(b"key:1").unwrap(), 111);
-        assert_eq!((server.database_size().unwrap(), server.count_prefix(b"").unwrap()), (189, 189));
+        assert_eq!((server.database_size().unwrap(), server.count_prefix(b"key:", soon()).unwrap()), (300, 300));
+        assert_eq!(server.remove_prefix(b"key:1", soon()).unwrap(), 111);
+        assert_eq!((server.database_size().unwrap(), server.count_prefix(b"", soon()).unwrap()), (189, 189));
         server.reset_statistics().unwrap();
         keys.iter().for_each(|key| drop(server.get(key).unwrap()));
         let counted = server.statistics().unwrap();
@@ -116,7 +116,7 @@ fn keys_are_found_while_they_move_and_after() {
         assert_eq!(&server.get(key).unwrap().unwrap(), key);
     }
     assert_eq!(server.get(b"{user1000}:new").unwrap().unwrap(), b"new");
-    assert_eq!(server.remove_prefix(b"{user1000}").unwrap(), 41);
+    assert_eq!(server.remove_prefix(b"{user1000}", soon()).unwrap(), 41);
 }
 
 /// Which of the keys are at nodes other than the third.

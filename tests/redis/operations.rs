@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use phicache::redis::{Keyspace, LONGEST_VALUE, Server, Store, Token};
 
-use super::server::{Running, both_ways, connect, eventually, rounds};
+use super::server::{Running, both_ways, connect, eventually, rounds, soon};
 
 const PLAIN: Store = Store { ttl: None, only_new: false };
 
@@ -140,11 +140,11 @@ fn a_prefix_is_counted_and_removed_and_nothing_else() {
     let _: () = running.ask("RPUSH lab:list a");
     for (number, prefix) in prefixes.iter().enumerate().take(4) {
         let expected = 1000 + number as u64 + u64::from(number == 0);
-        assert_eq!(server.count_prefix(prefix).unwrap(), expected);
-        assert_eq!(server.remove_prefix(prefix).unwrap(), expected);
-        assert_eq!(server.count_prefix(prefix).unwrap(), 0);
+        assert_eq!(server.count_prefix(prefix, soon()).unwrap(), expected);
+        assert_eq!(server.remove_prefix(prefix, soon()).unwrap(), expected);
+        assert_eq!(server.count_prefix(prefix, soon()).unwrap(), 0);
     }
-    assert_eq!(server.remove_prefix(b"la").unwrap(), 1004);
+    assert_eq!(server.remove_prefix(b"la", soon()).unwrap(), 1004);
     assert_eq!(server.database_size().unwrap(), 1);
     assert_eq!(get(&server, b"other").unwrap(), b"x");
     assert_eq!((running.calls("keys"), running.calls("del"), running.calls("flushdb")), (0, 0, 0));
