@@ -1482,12 +1482,12 @@ phicache_status phicache_dict_cache_as_cache(phicache_dict_cache *cache, phicach
  * values are stored as they are; caches with it and without do not see each other's values.
  *
  * Nothing takes longer than the timeout of the configuration (a batch over a cluster: an eighth more); `clear`, `size`,
- * `info` and `stats`, which consist of many operations, end after `options.scan_timeout_ms`, at most one operation
- * later. A server that cannot be reached, is silent, or talks nonsense costs one timeout;
- * then it is left alone, for times that double from a tenth of a second to ten, so that a dead server costs next to
- * nothing. With `options.server_errors` that is ERROR_REDIS; without, the default, a lookup is a miss, a store is
- * REFUSED_SERVER, a size is 0, and `phicache_cache_redis_health` tells. A removal that fails is always an error: what
- * was to go could come back as a wrong value. A value that is computed is never lost, whatever the server does.
+ * `info` and `stats`, which consist of many operations, end after `options.scan_timeout_ms`, at most one operation later. A
+ * server that cannot be reached, is silent, or talks nonsense costs one timeout; then it is left alone, for times that
+ * double from a tenth of a second to ten, so that a dead server costs next to nothing. With `options.server_errors` that is
+ * ERROR_REDIS; without, the default, a lookup is a miss, a store is REFUSED_SERVER, a size is 0, and
+ * `phicache_cache_redis_health` tells. A removal that fails is always an error: what was to go could come back as a wrong
+ * value. A value that is computed is never lost, whatever the server does.
  *
  * With `options.lease_ms`, of all processes that miss a key one computes, and `memoize` in the others waits. A process that
  * dies delays them for that time at most; what comes later than that is not stored (REFUSED_CLEARED).
@@ -1496,8 +1496,8 @@ phicache_status phicache_dict_cache_as_cache(phicache_dict_cache *cache, phicach
  * its own, and what was found is handed out.
  *
  * Values, with their checksum, are at most 512 MB long; one that is longer than `options.max_bytes` is not fetched. In a
- * cluster, the keys of one subsystem are on one node. What follows finds its value at the server or computes it, also
- * when the server is down:
+ * cluster, the keys of one subsystem are on one node. What follows finds its value at the server or computes it, also when
+ * the server is down:
  *
  *     phicache_config *config;
  *     phicache_redis_cache *cache;

@@ -12,8 +12,8 @@
 //! | `near.rs` | what of them is kept in this process |
 //! | `remote.rs` | what lies behind that: the keys of one cache at a server, and what its failures mean |
 //! | `names.rs` | what keys are called there |
-//! | `looks.rs` | how often one looks whether another process has computed what one waits for |
 //! | `seal.rs` | what ties a value there to its name |
+//! | `looks.rs` | how often one looks whether another process has computed what one waits for |
 //! | `lease.rs` | computing a value without a callback: begin, complete or abandon, wait |
 //! | `memo.rs` | a function with its cache; a method that uses its object's cache |
 //!

@@ -161,15 +161,25 @@ impl Remote {
 
     /// What is stored for a value.
     fn seal<'v>(&self, key: &[u8], name: &[u8], value: &'v [u8]) -> Cow<'v, [u8]> {
-        match self.names.are_sealed() {
+        match self.is_sealed() {
             true => seal::record(name, self.names.left_out(key), value).into(),
             false => value.into(),
         }
     }
 
+    /// How much longer what is stored for a value of `key` is.
+    fn overhead(&self, key: &[u8]) -> usize {
+        if self.is_sealed() { seal::overhead(self.names.left_out(key)) } else { 0 }
+    }
+
+    fn place<'d, 'k>(&self, draft: &'d mut Draft<'k>) -> Fetched<'d, 'k> {
+        let longest = self.longest.saturating_add(self.overhead(draft.key()));
+        Fetched { draft, longest }
+    }
+
     /// Makes what was fetched under a name the value that it was.
     fn unseal(&self, name: &[u8], draft: &mut Draft) -> Result<Content> {
-        if !self.names.are_sealed() {
+        if !self.is_sealed() {
             return Ok(Content::Value);
         }
         match seal::value_len(name, self.names.left_out(draft.key()), draft.value()) {
@@ -180,7 +190,7 @@ impl Remote {
 
     /// Refuses what no server would take, before it is looked at.
     fn check(&self, key: &[u8], value: &[u8]) -> Result<()> {
-        let overhead = if self.names.are_sealed() { seal::overhead(self.names.left_out(key)) } else { 0 };
+        let overhead = self.overhead(key);
         match key.len().max(value.len().saturating_add(overhead)) <= LONGEST_VALUE {
             true => Ok(()),
             false => Err(Error::invalid(format!(
@@ -195,8 +205,7 @@ impl Remote {
     /// Fetches the value of the draft's key.
     pub fn fetch(&self, draft: &mut Draft) -> Result<Content> {
         let name = self.names.value(draft.key());
-        let mut place = Fetched { draft, longest: self.longest };
-        match self.forgive(self.server.get_into(&name, &mut place))?.unwrap_or(false) {
+        match self.forgive(self.server.get_into(&name, &mut self.place(draft)))?.unwrap_or(false) {
             true => self.unseal(&name, draft),
             false => Ok(Content::Nothing),
         }
@@ -206,7 +215,7 @@ impl Remote {
     pub fn fetch_many(&self, drafts: &mut [Draft]) -> (Vec<Content>, Result<()>) {
         let names = self.names.values_of(drafts.iter().map(Draft::key));
         let names: Vec<&[u8]> = names.iter().collect();
-        let place = |draft| Fetched { draft, longest: self.longest };
+        let place = |draft| self.place(draft);
         let mut places: Vec<Fetched> = drafts.iter_mut().map(place).collect();
         let (found, failure) = self.server.get_many_into(&names, &mut places);
         let mut result = self.forgive(failure.map_or(Ok(()), Err)).map(drop);
@@ -242,11 +251,10 @@ impl Remote {
         let fit: Vec<usize> = (0..pairs.len()).filter(|at| kept[*at].is_ok()).collect();
         let names = self.names.values_of(fit.iter().map(|at| pairs[*at].0));
         let given = || names.iter().zip(fit.iter().map(|at| pairs[*at]));
-        let room = |(_, (key, value)): (&[u8], (&[u8], &[u8]))| value.len() + seal::overhead(self.names.left_out(key));
-        let mut records;
-        let sent: Vec<(&[u8], &[u8])> = match self.names.are_sealed() {
+        let room = |(_, (key, value)): (&[u8], (&[u8], &[u8]))| value.len() + self.overhead(key);
+        let mut records = Pieces::with_room(if self.is_sealed() { given().map(room).sum() } else { 0 });
+        let sent: Vec<(&[u8], &[u8])> = match self.is_sealed() {
             true => {
-                records = Pieces::with_room(given().map(room).sum());
                 for (name, (key, value)) in given() {
                     records.push(|record| seal::write(name, self.names.left_out(key), value, record));
                 }
@@ -393,7 +401,7 @@ impl Remote {
 
     fn counts(&self, name: &[u8], record: &Option<Vec<u8>>, counts: impl Fn(&[u8]) -> bool) -> bool {
         let Some(record) = record else { return false };
-        match self.names.are_sealed() {
+        match self.is_sealed() {
             true => seal::value(name, Names::has_digest(name), record).is_some_and(counts),
             false => counts(record),
         }

@@ -298,9 +298,8 @@ impl Exchange for Set<'_> {
 
     fn learn(&mut self, connection: &mut Connection, keys: &[usize], done: &mut [bool]) -> RedisResult<()> {
         let mut result = Ok(());
-        let only_new = self.store.only_new;
         let mut learn = |keys: &[usize]| {
-            let stored = connection.receive_stored(only_new).map(drop);
+            let stored = connection.receive_stored(self.store.only_new).map(drop);
             mark(keys, stored.is_ok(), done);
             if let (Ok(()), Err(error)) = (&result, stored) {
                 result = Err(error);
