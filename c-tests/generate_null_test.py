@@ -4,7 +4,8 @@ usage: generate_null_test.py phicache.h OUTPUT.c
 
 A parameter tagged [nullable] in its description takes NULL; any other answers ERROR_INVALID_ARGUMENT, and leaves the
 call's outputs zero. The other arguments are those of null_arguments.h: a parameter for which the tables below have none
-ends the generator, so that a new function cannot stay untested.
+ends the generator, so that a new function cannot stay untested. Statuses of a batch are the call's, not zero, which would
+read as OK.
 """
 import re
 import sys
@@ -105,6 +106,9 @@ def blocks(result, function, parameters):
                 place = re.sub(r'^\(.*?\)', '', argument)
                 size = SIZES.get(argument, f'sizeof *({place})')
                 skip = 'sizeof(size_t)' if p.type in GROWING else '0'
+                if p.type == 'phicache_status *':
+                    lines.append(f'check_told({names}, "{p.name}", *{place}, status);')
+                    continue
                 lines.append(f'check_zero({names}, "{p.name}", {place}, {skip}, {size});')
         yield lines
 

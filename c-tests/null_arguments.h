@@ -153,6 +153,15 @@ static inline void check_null_taken(const char *function, const char *parameter,
     check_count(taken);
 }
 
+/* On an error of the whole batch, the status of each key is that error. */
+static inline void check_told(const char *function, const char *null, const char *parameter, phicache_status told,
+                              phicache_status status) {
+    if (told != status)
+        fprintf(stderr, "%s with %s NULL is %s, and %s says %s\n", function, null, phicache_status_name(status), parameter,
+                phicache_status_name(told));
+    check_count(told == status);
+}
+
 /* On an error, an output is zero; of structs that grow, all but the size. */
 static inline void check_zero(const char *function, const char *null, const char *parameter, const void *output,
                               size_t skip, size_t size) {

@@ -424,8 +424,17 @@ typedef struct phicache_cache_options {
     uint64_t lease_ms;
     /** For caches in Redis: whether a server that fails is ERROR_REDIS; 0 makes it a miss that is counted. */
     int32_t server_errors;
-    /** Zero. */
-    uint32_t reserved;
+    /**
+     * For caches in Redis: whether values are stored as they are, for others to read and write, without what ties each to
+     * its key; 0 stores them with a checksum, and takes what has none that fits for a miss. See "Redis cache".
+     */
+    int32_t no_checksum;
+    /**
+     * For caches in Redis: how many milliseconds `clear`, `size`, `info` and `stats` may go through the names at the
+     * server, at most 10^14, of which an hour counts; 0 is 30,000. The operation that is under way then is still waited
+     * for, at most for the timeout of one.
+     */
+    uint64_t scan_timeout_ms;
 } phicache_cache_options;
 
 /** A maximally irreducible cause or effect. Grows at its end. */
@@ -456,9 +465,12 @@ typedef struct phicache_fingerprint {
 typedef struct phicache_redis_health {
     /** `sizeof(phicache_redis_health)`, set by the caller. */
     size_t struct_size;
-    /** Operations that failed: no connection, no answer in time, a connection that broke, nonsense. */
+    /**
+     * Operations that failed: no connection, no answer in time, a connection that broke, nonsense; and values that were
+     * passed over, being longer than `max_bytes`.
+     */
     uint64_t failures;
-    /** Operations that the server refused, for example because it was full. */
+    /** Operations that the server refused, for example because it was full; `last_error` says what to do. */
     uint64_t refusals;
     /** Operations that were not tried, because the server had just failed. */
     uint64_t skipped;
@@ -1206,15 +1218,16 @@ phicache_status phicache_cache_read(phicache_cache *cache,
                                     phicache_bytes *out);
 
 /**
- * Looks many keys up in a read section; counts a hit or a miss for each.
+ * Looks many keys up in a read section; counts a hit or a miss for each that could be looked for.
  *
  * @param cache      Any cache.
  * @param keys       The keys.
  * @param count      The number of keys.
- * @param out        As many values, in place, valid until this thread's outermost read section ends; one that is missing
- *                   is zero, and its pointer NULL.
- * @param out_found  [nullable] The number of values found.
- * @return OK, whether all were found or none; ERROR_INVALID_ARGUMENT outside a read section.
+ * @param out        As many values, in place, valid until this thread's outermost read section ends, also on an error;
+ *                   one that is missing is zero, and its pointer NULL.
+ * @param out_found  [nullable] The number of values found, also on an error.
+ * @return OK, whether all were found or none; ERROR_INVALID_ARGUMENT outside a read section; another error if one or more
+ *         keys could not be looked for.
  */
 phicache_status phicache_cache_read_many(phicache_cache *cache,
                                          const phicache_bytes *keys,
@@ -1223,15 +1236,16 @@ phicache_status phicache_cache_read_many(phicache_cache *cache,
                                          size_t *out_found);
 
 /**
- * Looks many keys up; counts a hit or a miss for each.
+ * Looks many keys up; counts a hit or a miss for each. Where the call fails for some keys, it keeps what it has: values
+ * that were found are handed out, and counted as hits; nothing else is counted.
  *
  * @param cache      Any cache.
  * @param keys       The keys.
  * @param count      The number of keys.
- * @param out        As many values, each pinned until `phicache_value_release`; one that is missing is zero, and its
- *                   pointer NULL.
- * @param out_found  [nullable] The number of values found.
- * @return OK, whether all were found or none.
+ * @param out        As many values, each pinned until `phicache_value_release`, also on an error; one that is missing is
+ *                   zero, and its pointer NULL.
+ * @param out_found  [nullable] The number of values found, also on an error.
+ * @return OK, whether all were found or none; an error if one or more keys could not be asked for.
  */
 phicache_status phicache_cache_get_many(phicache_cache *cache,
                                         const phicache_bytes *keys,
@@ -1240,14 +1254,18 @@ phicache_status phicache_cache_get_many(phicache_cache *cache,
                                         size_t *out_found);
 
 /**
- * Stores copies of many values; in Redis in one round trip.
+ * Stores copies of many values; in Redis in one round trip, of which a part may fail: a node of a cluster, or a server
+ * that runs out of memory half-way. What a server gave no answer about it may have stored.
  *
  * @param cache         Any cache.
  * @param keys          The keys.
  * @param values        As many values.
  * @param count         The number of keys.
- * @param out_statuses  [nullable] As many statuses: what `phicache_cache_set` would answer for each.
- * @return OK, also when some were refused. In Redis, where a server fails, all are or none.
+ * @param out_statuses  [nullable] As many statuses: of each key, what `phicache_cache_set` would answer for it. If the
+ *                      call itself fails, because of its arguments or in the library, each is that call's status: never
+ *                      is one OK that was not stored.
+ * @return OK, also when some were refused; the first error, in the order of the keys, if there is one. The other keys are
+ *         stored or not, as their statuses say.
  */
 phicache_status phicache_cache_set_many(phicache_cache *cache,
                                         const phicache_bytes *keys,
@@ -1493,20 +1511,30 @@ phicache_status phicache_dict_cache_as_cache(phicache_dict_cache *cache, phicach
  * In a namespace, the default, only keys of that namespace are counted and removed, in small steps that never hold the
  * server up; `docs/redis.md` says what they are called. Hits and misses are the handle's own. A cache of
  * `phicache_redis_cache_new` counts and clears the whole namespace, MICE included, as PyPhi's does; one of
- * `phicache_redis_cache_shared` only the values of its system and role.
+ * `phicache_redis_cache_shared` only the values of its system and role. What versions before 0.2 stored is neither read nor
+ * touched.
  *
- * Nothing takes longer than the timeout of the configuration (`clear` and `size` consist of many operations). A server that
- * cannot be reached, is silent, or talks nonsense costs one timeout; then it is left alone, for times that double from a
- * tenth of a second to ten, so that a dead server costs next to nothing. With `options.server_errors` that is ERROR_REDIS;
- * without, the default, a lookup is a miss, a store is REFUSED_SERVER, a size is 0, and `phicache_cache_redis_health` tells.
- * A removal that fails is always an error: what was to go could come back as a wrong value. A value that is computed is
- * never lost, whatever the server does.
+ * Values in a namespace have a checksum that ties them to their keys: what is damaged, was stored by another program or
+ * belongs to another key is a miss, counted in `damaged` of the statistics, and never a value. With `options.no_checksum`
+ * values are stored as they are; caches with it and without do not see each other's values.
+ *
+ * Nothing takes longer than the timeout of the configuration (a batch over a cluster: an eighth more); `clear`, `size`,
+ * `info` and `stats`, which consist of many operations, end after `options.scan_timeout_ms`, at most one operation later. A
+ * server that cannot be reached, is silent, or talks nonsense costs one timeout; then it is left alone, for times that
+ * double from a tenth of a second to ten, so that a dead server costs next to nothing. With `options.server_errors` that is
+ * ERROR_REDIS; without, the default, a lookup is a miss, a store is REFUSED_SERVER, a size is 0, and
+ * `phicache_cache_redis_health` tells. A removal that fails is always an error: what was to go could come back as a wrong
+ * value. A value that is computed is never lost, whatever the server does.
  *
  * With `options.lease_ms`, of all processes that miss a key one computes, and `memoize` in the others waits. A process that
  * dies delays them for that time at most; what comes later than that is not stored (REFUSED_CLEARED).
  *
- * Values are at most 512 MB long. In a cluster, the keys of one subsystem are on one node. What follows finds its value at the
- * server or computes it, also when the server is down:
+ * Of a batch a part may fail, if a node of a cluster is dead or a server runs out of memory half-way: each key's status is
+ * its own, and what was found is handed out.
+ *
+ * Values, with their checksum, are at most 512 MB long; one that is longer than `options.max_bytes` is not fetched. In a
+ * cluster, the keys of one subsystem are on one node. What follows finds its value at the server or computes it, also when
+ * the server is down:
  *
  *     phicache_config *config;
  *     phicache_redis_cache *cache;
@@ -2520,7 +2548,8 @@ phicache_status phicache_lease_abandon(phicache_lease *lease);
 /* Registry ------------------------------------------------------------------------------------------------------------
  *
  * The live caches that were given a name, from every thread. A cache leaves the registry when its handle is freed. Where a
- * server fails, a list shows what this process has of its cache.
+ * server fails, a list shows what this process has of its cache; and so it does of the caches that are left once all of it
+ * has taken 30 seconds. Clearing tries each cache, each within its `scan_timeout_ms`.
  *
  *     phicache_cache_options options = { 0 };
  *     phicache_dict_cache *cache;

@@ -22,7 +22,7 @@ public:
         const bench_work work = stream.work(0, stream.length(), scratch_);
         for (std::size_t place = 0; place < work.count; place++) {
             const std::uint8_t *const key = work.keys + place * work.key_len;
-            if (!escaped) named_ += "phicache:raw:";
+            if (!escaped) named_ += "phicache/2:raw:";
             for (std::size_t at = 0; at < work.key_len; at++) {
                 const char byte = escaped ? static_cast<char>(key[at]) : LETTERS[key[at] % 64];
                 given_ += byte, named_ += byte;

@@ -55,7 +55,7 @@ public:
     constexpr bool stored() const noexcept { return code_ == status::ok; }
     /// The same, for `if (cache.set(…))`.
     constexpr explicit operator bool() const noexcept { return stored(); }
-    /// `status::ok`, or the refusal.
+    /// `status::ok`, or the refusal; of one key of many, also an error.
     constexpr status code() const noexcept { return code_; }
 
     friend constexpr bool operator==(outcome a, outcome b) noexcept { return a.code_ == b.code_; }

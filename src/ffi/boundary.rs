@@ -32,6 +32,11 @@ pub(super) fn plain<T>(function: &'static str, fallback: T, body: impl FnOnce() 
 #[cold]
 fn failed(function: &str, error: &Error) -> phicache_status {
     keep(format_args!("{function}: {error}"));
+    code(error)
+}
+
+/// The status of an error.
+pub(super) fn code(error: &Error) -> phicache_status {
     match error {
         Error::InvalidArgument(_) => PHICACHE_ERROR_INVALID_ARGUMENT,
         Error::InvalidHandle(_) => PHICACHE_ERROR_INVALID_HANDLE,

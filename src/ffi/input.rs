@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, c_char};
 use std::hint::cold_path;
+use std::mem::offset_of;
 use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,12 +111,12 @@ pub(super) fn config(config: *const phicache_config) -> Result<Arc<Config>> {
 }
 
 /// A struct that may be shorter than ours, when the caller was compiled with an older header: what it lacks is zero.
-fn growing<T: Copy>(given: *const T, name: &'static str) -> Result<T> {
+/// The first version had `least` bytes.
+fn growing<T: Copy>(given: *const T, least: usize, name: &'static str) -> Result<T> {
     if given.is_null() {
         return Err(null(name));
     }
-    // No less than in the first version, which is this one.
-    let size = struct_size(given, size_of::<T>(), name)?;
+    let size = struct_size(given, least, name)?;
     let mut whole = std::mem::MaybeUninit::<T>::zeroed();
     // SAFETY: the caller's struct has `size` bytes, and ours takes no more than it has; all fields may be zero.
     unsafe {
@@ -145,10 +146,7 @@ pub(super) fn options<'a>(options: *const phicache_cache_options) -> Result<(Opt
     if options.is_null() {
         return Ok((Options::default(), None));
     }
-    let given = growing(options, "options")?;
-    if given.reserved != 0 {
-        return Err(Error::invalid(format!("options->reserved is {}; expected 0", given.reserved)));
-    }
+    let given = growing(options, offset_of!(phicache_cache_options, scan_timeout_ms), "options")?;
     let positive = |number: u64| (number > 0).then_some(number);
     let time = |milliseconds: u64, name| match milliseconds <= LONGEST_MS {
         true => Ok(positive(milliseconds).map(Duration::from_millis)),
@@ -158,6 +156,8 @@ pub(super) fn options<'a>(options: *const phicache_cache_options) -> Result<(Opt
         ttl: time(given.ttl_ms, "ttl_ms")?,
         lease: time(given.lease_ms, "lease_ms")?,
         strict: given.server_errors != 0,
+        no_checksum: given.no_checksum != 0,
+        scan: time(given.scan_timeout_ms, "scan_timeout_ms")?,
     };
     let options = Options { max_bytes: positive(given.max_bytes), remote };
     Ok((options, optional_text(given.name, "options->name")?))
@@ -165,7 +165,7 @@ pub(super) fn options<'a>(options: *const phicache_cache_options) -> Result<(Opt
 
 /// A MICE to store.
 pub(super) fn mice<'a>(mice: *const phicache_mice) -> Result<Mice<'a>> {
-    let given = growing(mice, "mice")?;
+    let given = growing(mice, size_of::<phicache_mice>(), "mice")?;
     let mice = Mice { payload: bytes(given.payload, "mice->payload")?, ..head(&given)? };
     mice.check()?;
     Ok(mice)
@@ -173,7 +173,7 @@ pub(super) fn mice<'a>(mice: *const phicache_mice) -> Result<Mice<'a>> {
 
 /// A MICE to write, and the length of its payload, whose bytes may come later: then the one returned is empty.
 pub(super) fn mice_to_write<'a>(pointer: *const phicache_mice) -> Result<(Mice<'a>, usize)> {
-    let given = growing(pointer, "mice")?;
+    let given = growing(pointer, size_of::<phicache_mice>(), "mice")?;
     if !given.payload.data.is_null() {
         return mice(pointer).map(|mice| (mice, given.payload.len));
     }

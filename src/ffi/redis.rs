@@ -7,20 +7,30 @@
 //! In a namespace, the default, only keys of that namespace are counted and removed, in small steps that never hold the
 //! server up; `docs/redis.md` says what they are called. Hits and misses are the handle's own. A cache of
 //! `phicache_redis_cache_new` counts and clears the whole namespace, MICE included, as PyPhi's does; one of
-//! `phicache_redis_cache_shared` only the values of its system and role.
+//! `phicache_redis_cache_shared` only the values of its system and role. What versions before 0.2 stored is neither read nor
+//! touched.
 //!
-//! Nothing takes longer than the timeout of the configuration (`clear` and `size` consist of many operations). A server that
-//! cannot be reached, is silent, or talks nonsense costs one timeout; then it is left alone, for times that double from a
-//! tenth of a second to ten, so that a dead server costs next to nothing. With `options.server_errors` that is ERROR_REDIS;
-//! without, the default, a lookup is a miss, a store is REFUSED_SERVER, a size is 0, and `phicache_cache_redis_health` tells.
-//! A removal that fails is always an error: what was to go could come back as a wrong value. A value that is computed is
-//! never lost, whatever the server does.
+//! Values in a namespace have a checksum that ties them to their keys: what is damaged, was stored by another program or
+//! belongs to another key is a miss, counted in `damaged` of the statistics, and never a value. With `options.no_checksum`
+//! values are stored as they are; caches with it and without do not see each other's values.
+//!
+//! Nothing takes longer than the timeout of the configuration (a batch over a cluster: an eighth more); `clear`, `size`,
+//! `info` and `stats`, which consist of many operations, end after `options.scan_timeout_ms`, at most one operation later. A
+//! server that cannot be reached, is silent, or talks nonsense costs one timeout; then it is left alone, for times that
+//! double from a tenth of a second to ten, so that a dead server costs next to nothing. With `options.server_errors` that is
+//! ERROR_REDIS; without, the default, a lookup is a miss, a store is REFUSED_SERVER, a size is 0, and
+//! `phicache_cache_redis_health` tells. A removal that fails is always an error: what was to go could come back as a wrong
+//! value. A value that is computed is never lost, whatever the server does.
 //!
 //! With `options.lease_ms`, of all processes that miss a key one computes, and `memoize` in the others waits. A process that
 //! dies delays them for that time at most; what comes later than that is not stored (REFUSED_CLEARED).
 //!
-//! Values are at most 512 MB long. In a cluster, the keys of one subsystem are on one node. What follows finds its value at the
-//! server or computes it, also when the server is down:
+//! Of a batch a part may fail, if a node of a cluster is dead or a server runs out of memory half-way: each key's status is
+//! its own, and what was found is handed out.
+//!
+//! Values, with their checksum, are at most 512 MB long; one that is longer than `options.max_bytes` is not fetched. In a
+//! cluster, the keys of one subsystem are on one node. What follows finds its value at the server or computes it, also when
+//! the server is down:
 //!
 //! ```c
 //! phicache_config *config;

@@ -478,10 +478,15 @@ impl<'k> Draft<'k> {
         self.block.0.as_ref().map_or(&[], |(pinned, kept)| &pinned.value()[..*kept])
     }
 
-    /// Ends the writing: the entry is final, in a block no larger than it needs.
+    /// Ends the writing: the entry is final, in a block no larger than it needs; or, outside all tables, hardly larger.
     pub fn finish(self) -> Result<Fresh> {
         match self.block.0 {
             None => self.allocate(0).map(Fresh),
+            Some((pinned, kept)) if self.table.is_none() && is_hardly_shorter(kept, pinned.value().len()) => {
+                // SAFETY: nobody else has seen the entry, and its block is alone in a chunk that knows its own size.
+                unsafe { (*pinned.header.as_ptr()).value_len = kept as u32 };
+                Ok(Fresh(pinned))
+            }
             Some((pinned, kept)) if kept < pinned.value().len() => {
                 let arena = self.table.map(Table::arena).transpose()?;
                 copy(&pinned, kept, arena.as_deref()).map(Fresh)
@@ -489,6 +494,11 @@ impl<'k> Draft<'k> {
             Some((pinned, _)) => Ok(Fresh(pinned)),
         }
     }
+}
+
+/// Whether a value of which so much is kept may stay where it is: it is no large one, and little goes to waste.
+fn is_hardly_shorter(kept: usize, reserved: usize) -> bool {
+    kept < reserved && reserved < LARGE as usize && kept >= reserved / 2
 }
 
 /// A finished entry that only its maker holds: what a table takes in.
@@ -674,6 +684,19 @@ mod tests {
     fn impossible_lengths_are_an_error() {
         assert!(matches!(Draft::new(b"k", None).reserve(usize::MAX), Err(Error::OutOfMemory(_))));
         assert!(matches!(Draft::new(b"k", None).reserve(isize::MAX as usize - 8), Err(Error::OutOfMemory(_))));
+    }
+
+    #[test]
+    fn a_value_outside_all_tables_is_cut_where_it_is_unless_that_wastes_much() {
+        for (kept, stays) in [(80, true), (50, true), (49, false), (0, false)] {
+            let mut draft = Draft::new(b"key", None);
+            draft.reserve(100).unwrap().fill(7);
+            let place = draft.value().as_ptr();
+            draft.truncate(kept).unwrap();
+            let entry = draft.finish().unwrap().into_pinned();
+            assert_eq!((entry.key(), entry.value()), (&b"key"[..], &[7; 100][..kept]));
+            assert_eq!(entry.value().as_ptr() == place, stays);
+        }
     }
 
     #[test]
