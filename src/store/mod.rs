@@ -13,6 +13,8 @@
 //! | `gauge.rs` | how full the memory is that this process may use, sampled |
 //! | `hash.rs` | the keyed hash, seeded once per process |
 //! | `flight.rs` | of all who ask for a missing key, one computes; nobody waits for ever |
+//! | `waits.rs` | who waits for what: the graph in which a wait that would never end is a circle |
+//! | `owner.rs` | who computes or waits: a thread, or a task of the caller's |
 //! | `lock.rs` | locks that survive a fork |
 //! | `shared.rs` | a counted pointer whose allocation may fail without an abort |
 //! | `apart.rs` | cache lines that threads do not take from each other |
@@ -28,18 +30,21 @@ mod flight;
 pub mod gauge;
 mod hash;
 pub mod lock;
+mod owner;
 mod reclaim;
 pub mod section;
 mod segment;
 mod shared;
 mod table;
 mod thread;
+mod waits;
 
 pub use account::Account;
 pub use apart::{Apart, Gap, are_apart};
 pub use entry::{Block, Draft, EntryRef, Fresh, KEY_MAX, Pinned, weight};
-pub use flight::{Begin, Flight, Flights, May, Owner, Wait};
+pub use flight::{Begin, Flight, Flights, May, Wait};
 pub use hash::{Hashed, ORDINARY};
+pub use owner::Owner;
 pub use section::Section;
 pub use segment::First;
 pub use shared::{Shared, SharedCell};
