@@ -326,7 +326,9 @@ mod tests {
         waits.withdraw(task(11));
         assert_eq!((a.waiting.get(), b.waiting.get(), waits.len.load(Ordering::Relaxed)), (4988, 1, 4989));
         let mut owners = Owners::new();
-        (10..5000).for_each(|owner| drop(owners.insert_unique(task(owner).hash(), task(owner), |owner| owner.hash())));
+        for owner in (10..5000).map(task) {
+            owners.insert_unique(owner.hash(), owner, |owner| owner.hash());
+        }
         // The one who waits for another by now stays.
         waits.withdraw_all(owners, &a);
         assert_eq!(waits.len.load(Ordering::Relaxed), 1);
