@@ -33,7 +33,7 @@ pub struct Stats {
     pub refused: [u64; REFUSALS],
     /// Hits for which a caller waited until another had computed the value.
     pub waits: u64,
-    /// Computations that failed.
+    /// Computations that failed; leases that were abandoned are none.
     pub errors: u64,
     /// Nanoseconds spent in computations that succeeded.
     pub compute_ns: u64,

@@ -267,7 +267,11 @@ impl<P: Policy> Entries<P> {
 
     /// The value of `key`; counts nothing.
     pub(super) fn peek(&self, key: &[u8]) -> Option<Value> {
-        section::read(|section| self.find(section, &key.into()).map(|found| found.pin(section)))
+        self.peek_hashed(&key.into())
+    }
+
+    fn peek_hashed(&self, key: &Hashed) -> Option<Value> {
+        section::read(|section| self.find(section, key).map(|found| found.pin(section)))
     }
 
     /// Whether `key` has a value; counts nothing.
@@ -368,14 +372,13 @@ impl<P: Policy> Entries<P> {
 
     /// As `begin`, but counts no miss.
     pub(super) fn begin_near(&self, key: &[u8], owner: Owner) -> Result<Begin<Value>> {
-        let begun = self.flights.begin(key, owner, || self.peek(key))?;
-        match begun {
-            Begin::Found(_) => self.count(true),
-            Begin::Lease(_) => {}
-            // It may have waited for this one before, and goes on doing so.
-            Begin::Busy(_) => return Ok(begun),
+        let key = Hashed::from(key);
+        let begun = self.flights.begin(&key, owner, || self.peek_hashed(&key))?;
+        // One who finds another busy may have waited for that one before, and goes on doing so.
+        if let Begin::Found(_) = begun {
+            self.count(true);
+            Flight::stop_waiting(owner);
         }
-        Flight::stop_waiting(owner);
         Ok(begun)
     }
 
@@ -396,14 +399,10 @@ impl<P: Policy> Entries<P> {
         self.count(false);
     }
 
-    /// Ends the owner's computation, without a value if it has not landed. Says whether with this it has failed.
-    pub(super) fn fail(&self, flight: &Shared<Flight>) -> bool {
-        self.flights.fail(flight)
-    }
-
-    /// Ends the computation of one who had joined. Says whether with this it has failed.
-    pub(super) fn leave(&self, flight: &Shared<Flight>, owner: Owner) -> bool {
-        self.flights.leave(flight, owner)
+    /// Ends the computation of the owner, or of one who had `joined`, without a value. Says whether with this the flight
+    /// has failed.
+    pub(super) fn fail(&self, flight: &Shared<Flight>, joined: Option<Owner>) -> bool {
+        self.flights.fail(flight, joined)
     }
 
     /// Counts a computation that failed.
@@ -412,40 +411,58 @@ impl<P: Policy> Entries<P> {
     }
 
     /// Ends a computation with a value, which is stored if it may be and handed to all who wait.
-    pub(super) fn land(&self, flight: &Shared<Flight>, draft: Draft, maximum: f64) -> Result<Value> {
-        self.count_computation(flight);
+    pub(super) fn land(
+        &self,
+        flight: &Shared<Flight>,
+        joined: Option<Owner>,
+        draft: Draft,
+        maximum: f64,
+    ) -> Result<Value> {
         self.policy.check(draft.value())?;
         let fresh = draft.finish()?;
+        self.count_computation(flight);
         let refusal = self.policy.refuses(fresh.value(), &self.config);
         let claim = refusal.map_or_else(|| self.claim(fresh.weight(), maximum), Err);
-        let mut refused = None;
-        let (entry, inserted) = self.flights.land(flight, |may| {
-            refused = claim.as_ref().err().copied().or((may == May::Doomed).then_some(Refusal::Cleared));
-            match may {
-                _ if refused.is_some() => (fresh.into_pinned(), None),
-                // It shares the fate of the one that was first.
-                May::Late(first) => (fresh.into_pinned(), first),
+        let refusal = claim.as_ref().err().copied();
+        let mut may = May::Store;
+        let (entry, inserted) = match refusal {
+            Some(_) => (fresh.into_pinned(), None),
+            None => {
                 // A value that came meanwhile stays: it was there first.
-                _ => {
-                    let (entry, inserted) = self.insert(fresh, false);
-                    (entry, Some(inserted))
-                }
+                let (entry, inserted) = self.table.insert_if(fresh, self.max_bytes, || {
+                    may = flight.may();
+                    may == May::Store
+                });
+                self.count_insertion(inserted);
+                (entry, Some(inserted))
             }
-        });
-        let origin = match (refused, inserted) {
-            (None, Some(inserted)) => self.origin(inserted),
+        };
+        let inserted = match may {
+            May::Store => inserted,
+            May::Doomed => None,
+            // It shares the fate of the one that was first.
+            May::Late(first) => first,
+        };
+        self.flights.land(flight, joined, entry.clone(), inserted);
+        let origin = match inserted {
+            Some(inserted) => self.origin(inserted),
+            None if may == May::Doomed => self.refused(Refusal::Cleared),
             // The first was refused, for memory: nothing else refuses one value of a key and not another.
-            (reason, _) => self.refused(reason.unwrap_or(Refusal::Memory)),
+            None => self.refused(refusal.unwrap_or(Refusal::Memory)),
         };
         Ok(Value { entry, origin })
     }
 
     fn insert(&self, fresh: Fresh, replace: bool) -> (Pinned, Inserted) {
         let (entry, inserted) = self.table.insert(fresh, replace, self.max_bytes);
+        self.count_insertion(inserted);
+        (entry, inserted)
+    }
+
+    fn count_insertion(&self, inserted: Inserted) {
         if matches!(inserted, Inserted::New | Inserted::Replaced) {
             self.counters.count(Event::Store);
         }
-        (entry, inserted)
     }
 
     /// What the maker of a value is told of it.
@@ -453,6 +470,7 @@ impl<P: Policy> Entries<P> {
         match inserted {
             Inserted::New | Inserted::Replaced | Inserted::Kept => Origin::Computed,
             Inserted::OverCapacity => self.refused(Refusal::Capacity),
+            Inserted::Forbidden => self.refused(Refusal::Cleared),
             Inserted::NoMemory => Origin::NotStored(None),
         }
     }

@@ -3,14 +3,13 @@
 //! For event loops, and for languages in which a foreign call must not block. Nothing here waits but [`Lease::wait`], and
 //! that until its deadline.
 
-use std::cell::RefCell;
 use std::mem;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Cache, Origin, Refusal, Value};
 use crate::error::{Error, Result};
 use crate::store::lock::Mutex;
-use crate::store::{Begin, Block, Draft, Flight, Owner, Shared, Wait, gauge};
+use crate::store::{Begin, Block, Draft, Flight, Owner, Shared, Wait, gauge, with_attached};
 
 /// The duty to compute a value.
 pub struct Lease {
@@ -31,25 +30,42 @@ impl Held {
         self.0.lock().take()
     }
 
+    /// Gives the computation up. That is none that has failed: nobody knows whether it would have.
     fn abandon(&self) {
         if let Some((cache, flight)) = self.end() {
-            cache.failure();
-            cache.fail(&flight);
+            cache.fail(&flight, None);
         }
     }
 }
 
 /// The leases that a thread has begun: those that are left when it ends are abandoned.
 #[derive(Default)]
-struct OfThread(Vec<Shared<Held>>);
+struct OfThread {
+    leases: Vec<Shared<Held>>,
+    /// At this length those that have ended are taken out.
+    full: usize,
+}
 
-impl Drop for OfThread {
-    fn drop(&mut self) {
-        self.0.iter().for_each(|held| held.abandon());
+impl OfThread {
+    /// Notes a lease. Those that have ended are taken out once they may be half of all, so that each is looked at twice at
+    /// most, however many are out.
+    fn note(&mut self, held: &Shared<Held>) -> Result<()> {
+        const FEW: usize = 16;
+        if self.leases.len() >= self.full {
+            self.leases.retain(|held| held.0.lock().is_some());
+            self.full = (2 * self.leases.len()).max(FEW);
+        }
+        self.leases.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Shared<Held>>()))?;
+        self.leases.push(held.clone());
+        Ok(())
     }
 }
 
-thread_local!(static OWN: RefCell<OfThread> = RefCell::default());
+impl Drop for OfThread {
+    fn drop(&mut self) {
+        self.leases.iter().for_each(|held| held.abandon());
+    }
+}
 
 /// The answer to [`Lease::begin`].
 pub enum Started {
@@ -89,7 +105,7 @@ impl Lease {
         match Self::new(cache, flight.clone(), number) {
             Ok(lease) => Ok(Started::Lease(lease)),
             Err(error) => {
-                cache.fail(&flight);
+                cache.fail(&flight, None);
                 Err(error)
             }
         }
@@ -98,15 +114,7 @@ impl Lease {
     fn new(cache: &Cache, flight: Shared<Flight>, number: u64) -> Result<Self> {
         let held = Shared::try_new(Held(Mutex::new(Some((cache.clone(), flight.clone())))))?;
         if number == 0 {
-            let noted = OWN.try_with(|own| {
-                let leases = &mut own.borrow_mut().0;
-                leases.retain(|held| held.0.lock().is_some());
-                leases.try_reserve(1).map_err(|_| Error::OutOfMemory(0))?;
-                leases.push(held.clone());
-                Ok(())
-            });
-            // A thread whose locals are gone is ending: it cannot keep a lease.
-            noted.unwrap_or_else(|_| Err(Error::invalid("the thread is ending; it cannot begin a computation")))?;
+            with_attached(|own: &mut OfThread| own.note(&held))?;
         }
         Ok(Lease { held, flight, block: Block::default(), failed: None })
     }
@@ -137,13 +145,17 @@ impl Lease {
     /// keeps its value to itself.
     pub fn complete(mut self) -> Result<Value> {
         if let Some(bytes) = self.failed {
+            if let Some((cache, flight)) = self.held.end() {
+                cache.failure();
+                cache.fail(&flight, None);
+            }
             return Err(Error::OutOfMemory(bytes));
         }
         let block = mem::take(&mut self.block);
         if let Some((cache, flight)) = self.held.end() {
             let draft = Draft::resume(self.flight.key(), Some(cache.table()), block);
-            let landed = cache.land(&flight, draft, gauge::UNLIMITED);
-            return landed.inspect_err(|_| cache.fail(&flight));
+            let landed = cache.land(&flight, None, draft, gauge::UNLIMITED);
+            return landed.inspect_err(|_| cache.fail(&flight, None));
         }
         let entry = Draft::resume(self.flight.key(), None, block).finish()?.into_pinned();
         Ok(Value { entry, origin: Origin::NotStored(Some(Refusal::Cleared)) })
@@ -155,9 +167,9 @@ impl Lease {
         let Some(flight) = cache.flight(key) else {
             return cache.wait(key, time);
         };
-        Ok(match Flight::wait(&flight, owner, Some(Instant::now() + time))? {
+        Ok(match Flight::wait(&flight, owner, Some(time))? {
             Wait::Value(entry) => Waited::Value(cache.waited(entry)),
-            Wait::Failed => Waited::Nobody,
+            Wait::Failed | Wait::Vacant => Waited::Nobody,
             Wait::TimeOut => Waited::TimeOut,
             Wait::Circle => Waited::Circle,
         })
@@ -167,5 +179,36 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         self.held.abandon();
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use crate::cache::{DictCache, Options};
+    use crate::config::Config;
+
+    #[test]
+    fn leases_that_are_out_are_looked_at_seldom_and_those_that_ended_do_not_pile_up() {
+        const OUT: usize = 10_000;
+        let cache = Cache::Dict(DictCache::dict(Config::new().unwrap(), Options::default()).unwrap());
+        let begin = |key: usize| match Lease::begin(&cache, &key.to_le_bytes(), 0).unwrap() {
+            Started::Lease(lease) => lease,
+            Started::Found(_) | Started::Busy => panic!("the key is new"),
+        };
+        let noted = || OWN.with(|own| (own.borrow().leases.len(), own.borrow().full));
+        let mut purges = 0;
+        let mut out = Vec::new();
+        for key in 0..OUT {
+            let before = noted().1;
+            out.push(begin(key));
+            purges += u32::from(noted().1 != before);
+        }
+        assert!(noted().0 == OUT && purges <= OUT.ilog2() + 1, "{purges} purges");
+        drop(out);
+        for key in 0..3 * OUT {
+            drop(begin(key));
+        }
+        assert!(noted().0 <= 16, "{} leases are noted, and none is out", noted().0);
     }
 }

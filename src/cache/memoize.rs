@@ -42,8 +42,13 @@ impl Cache {
     #[inline(never)]
     fn ask_again(&self, key: &[u8]) -> Result<Asked> {
         let owner = Owner::this_thread();
+        let mut vacant = None;
         loop {
-            let flight = match self.begin(key, owner, true)? {
+            let begun = self.begin(key, owner, true);
+            if let (Some(vacant), false) = (vacant.take(), matches!(begun, Ok(Some(Begin::Lease(_))))) {
+                self.pass_on(&vacant);
+            }
+            let flight = match begun? {
                 Some(Begin::Found(value)) => return Ok(Asked::Found(value)),
                 Some(Begin::Lease(flight)) => {
                     return Ok(Asked::Compute(InTheAir { cache: self.clone(), flight, joined: None }));
@@ -53,6 +58,7 @@ impl Cache {
             };
             match Flight::wait(&flight, owner, None)? {
                 Wait::Value(entry) => return Ok(Asked::Found(self.waited(entry))),
+                Wait::Vacant => vacant = Some(flight),
                 Wait::Failed | Wait::TimeOut => {}
                 Wait::Circle if !flight.join(owner)? => {}
                 Wait::Circle => {
@@ -96,16 +102,15 @@ impl InTheAir {
 
     #[inline(never)]
     fn finish(&self, draft: &mut Draft, maximum: f64) -> Result<Value> {
-        self.cache.land(&self.flight, draft.take(), maximum)
+        self.cache.land(&self.flight, self.joined, draft.take(), maximum)
     }
 }
 
 impl Drop for InTheAir {
     fn drop(&mut self) {
-        match self.joined {
-            Some(owner) => self.cache.leave(&self.flight, owner),
-            // Failing a flight that has landed changes nothing.
-            None => self.cache.fail(&self.flight),
+        // The owner of a flight that it has landed is none any more. One who had joined leaves twice, which changes nothing.
+        if self.joined.is_some() || self.flight.has_owner() {
+            self.cache.fail(&self.flight, self.joined);
         }
     }
 }

@@ -278,19 +278,22 @@ impl Cache {
         each!(self, near cache => cache.miss());
     }
 
-    /// Ends a computation with a value.
-    fn land(&self, flight: &Shared<Flight>, draft: Draft, maximum: f64) -> Result<Value> {
-        each!(self, cache => cache.land(flight, draft, maximum), redis => cache.land(flight, draft))
+    /// Ends the computation of the flight's owner, or of one who had `joined`, with a value. Where that fails, the
+    /// computation has failed, and is counted so; it is to be ended without a value then.
+    fn land(&self, flight: &Shared<Flight>, joined: Option<Owner>, draft: Draft, maximum: f64) -> Result<Value> {
+        let landed = each!(self, cache => cache.land(flight, joined, draft, maximum),
+            redis => cache.land(flight, joined, draft));
+        landed.inspect_err(|_| self.failure())
     }
 
-    /// Ends a computation without one.
-    fn fail(&self, flight: &Shared<Flight>) {
-        each!(self, cache => drop(cache.fail(flight)), redis => cache.fail(flight));
+    /// Ends the computation of the flight's owner, or of one who had `joined`, without a value.
+    fn fail(&self, flight: &Shared<Flight>, joined: Option<Owner>) {
+        each!(self, cache => drop(cache.fail(flight, joined)), redis => cache.fail(flight, joined));
     }
 
-    /// Ends the computation of one who had joined.
-    fn leave(&self, flight: &Shared<Flight>, owner: Owner) {
-        each!(self, cache => drop(cache.leave(flight, owner)), redis => cache.leave(flight, owner));
+    /// Passes on a flight that its owner gave up: for one who was chosen to take it over, and did not.
+    fn pass_on(&self, flight: &Shared<Flight>) {
+        each!(self, near cache => cache.flights().pass_on(flight));
     }
 
     /// Counts a computation that failed.

@@ -390,16 +390,16 @@ impl RedisCache {
                 Ok(Some(Begin::Lease(flight)))
             }
             Ok(Claimed::Value(value)) => {
-                self.near.flights().land(&flight, |_| (value.entry.clone(), Some(Inserted::Kept)));
+                self.near.flights().land(&flight, None, value.entry.clone(), Some(Inserted::Kept));
                 self.near.count(true);
                 Ok(Some(Begin::Found(value)))
             }
             Ok(Claimed::Busy) => {
-                self.near.fail(&flight);
+                self.near.fail(&flight, None);
                 Ok(None)
             }
             Err(error) => {
-                self.near.fail(&flight);
+                self.near.fail(&flight, None);
                 Err(error)
             }
         }
@@ -468,10 +468,10 @@ impl RedisCache {
 
     /// Ends a computation with a value, which is stored if it may be and handed to all who wait. Whatever the server does,
     /// the value is not lost.
-    pub fn land(&self, flight: &Shared<Flight>, draft: Draft) -> Result<Value> {
-        self.near.count_computation(flight);
+    pub fn land(&self, flight: &Shared<Flight>, joined: Option<Owner>, draft: Draft) -> Result<Value> {
         self.near.policy().check(draft.value())?;
         let fresh = draft.finish()?;
+        self.near.count_computation(flight);
         let refusal = self.near.policy().refuses(fresh.value(), self.near.config());
         // While this is ours nothing is taken out: what is stored here was begun before the next removal, and goes with it.
         let landing = self.landings.read();
@@ -497,22 +497,17 @@ impl RedisCache {
             self.remote.release(flight);
         }
         let inserted = stored.is_ok().then_some(Inserted::New);
-        let (entry, _) = self.near.flights().land(flight, |_| (entry, inserted));
+        self.near.flights().land(flight, joined, entry.clone(), inserted);
         let origin = stored.map_or_else(|reason| Origin::NotStored(Some(reason)), |()| Origin::Computed);
         Ok(Value { entry, origin })
     }
 
-    /// Ends the owner's computation, without a value if it has not landed.
-    pub fn fail(&self, flight: &Shared<Flight>) {
-        if self.near.fail(flight) {
-            self.remote.release(flight);
-        }
-    }
-
-    /// Ends the computation of one who had joined.
-    pub fn leave(&self, flight: &Shared<Flight>, owner: Owner) {
-        if self.near.leave(flight, owner) {
-            self.remote.release(flight);
+    /// Ends the computation of the owner, or of one who had `joined`, without a value.
+    pub fn fail(&self, flight: &Shared<Flight>, joined: Option<Owner>) {
+        // Asked before: another who waits may take the flight over at once.
+        let ticket = flight.ticket();
+        if self.near.fail(flight, joined) {
+            self.remote.release_ticket(flight.key(), ticket);
         }
     }
 

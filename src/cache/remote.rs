@@ -331,12 +331,17 @@ impl Remote {
 
     /// Gives the lease of a flight back, if it may have one, so that others need not wait for it to run out.
     pub fn release(&self, flight: &Flight) {
-        if flight.noted() == Leased::No as u8 {
+        self.release_ticket(flight.key(), flight.ticket());
+    }
+
+    /// As `release`, for a computation that had this ticket.
+    pub fn release_ticket(&self, key: &[u8], (number, noted): (u64, u8)) {
+        if noted == Leased::No as u8 {
             return;
         }
-        if let Some(lease) = self.names.lease(flight.key()) {
+        if let Some(lease) = self.names.lease(key) {
             // If that fails it runs out.
-            let _ = self.server.release(&lease, &self.token(flight));
+            let _ = self.server.release(&lease, &self.token.of_flight(number));
         }
     }
 

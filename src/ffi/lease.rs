@@ -5,7 +5,9 @@
 //! abandons it), or that another is busy; then wait for a while, or do something else and begin again.
 //!
 //! Who computes is an owner: 0 is the calling thread, other numbers are tasks of the caller's own. An owner that begins a
-//! key which it computes already is told so (ERROR_RECURSION). Any thread may complete a lease. A lease of owner 0 that is
+//! key which it computes already is told so (ERROR_RECURSION), also after the key was removed or the cache cleared. Any
+//! thread may complete a lease. When a lease is abandoned or a computation fails, one of the callers that wait in `memoize`
+//! computes, and nobody else wakes up; if there is none, all callers that wait here are told to begin again. A lease of owner 0 that is
 //! neither completed nor abandoned when its thread ends is abandoned then; its handle remains to be completed or abandoned,
 //! and a value that comes now is not stored (REFUSED_CLEARED). `memoize` waits as owner 0: do not call it for a key that a
 //! task of the same thread computes. After fork, the child's caches know nothing of computations that had begun.
@@ -47,7 +49,7 @@ handle!(Lease, "phicache_lease", b"phi-leas");
 /// @param out        With OK, the value, pinned until `phicache_value_release`.
 /// @param out_lease  With LEASE, the duty to compute the value: complete or abandon it.
 /// @return OK, which counts a hit; LEASE, which counts a miss; BUSY, which counts nothing; ERROR_RECURSION when this owner
-///         computes the key already.
+///         computes the key already and has not ended, whether or not the key was removed or the cache cleared since.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cache_begin(
     cache: *mut phicache_cache,
@@ -79,7 +81,8 @@ pub unsafe extern "C" fn phicache_cache_begin(
 /// @param cache         Any cache.
 /// @param key           The key.
 /// @param owner         Who waits: 0 for this thread, or the number of a task.
-/// @param milliseconds  How long at most; 0 only looks.
+/// @param milliseconds  How long at most; 0 only looks. Until it waits again, begins or finds something, the owner counts as
+///                      waiting for this key.
 /// @param out           With OK, the value, pinned until `phicache_value_release`.
 /// @return OK, which counts a hit; TIMEOUT; MISS when nobody computes it any more: begin again; BUSY when the one who
 ///         computes it waits for this owner, so that waiting would never end: compute the value without a lease.
@@ -158,7 +161,8 @@ pub unsafe extern "C" fn phicache_lease_complete(
     })
 }
 
-/// Gives a lease up: those who wait begin again.
+/// Gives a lease up: one of those who wait computes the value, or all are told to begin again. It does not count as a
+/// computation that failed.
 ///
 /// @param lease  [nullable] The lease.
 #[unsafe(no_mangle)]

@@ -187,7 +187,8 @@ pub struct phicache_stats {
     pub refused_cleared: u64,
     /// Hits for which a caller waited until another had computed the value.
     pub waits: u64,
-    /// Computations that failed.
+    /// Computations that failed: their callback said so, or their value could not be had (no memory) or kept (no record).
+    /// Leases that are abandoned are not counted.
     pub errors: u64,
     /// Nanoseconds spent in computations that succeeded.
     pub compute_ns: u64,

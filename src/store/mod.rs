@@ -16,6 +16,8 @@
 //! | `os.rs` | what the operating system says of memory, where it can be had |
 //! | `hash.rs` | the keyed hash, seeded once per process |
 //! | `flight.rs` | of all who ask for a missing key, one computes; nobody waits for ever |
+//! | `waits.rs` | who waits for what: the graph in which a wait that would never end is a circle |
+//! | `owner.rs` | who computes or waits: a thread, or a task of the caller's |
 //! | `lock.rs` | locks that survive a fork |
 //! | `shared.rs` | a counted pointer whose allocation may fail without an abort |
 //! | `apart.rs` | cache lines that threads do not take from each other |
@@ -35,19 +37,22 @@ pub mod gauge;
 mod hash;
 pub mod lock;
 mod os;
+mod owner;
 mod reclaim;
 pub mod section;
 mod segment;
 mod shared;
 mod table;
 mod thread;
+mod waits;
 
 pub use account::Account;
 pub use apart::{Apart, Gap, are_apart};
 pub use change::change;
 pub use entry::{Block, Draft, EntryRef, Fresh, KEY_MAX, Pinned, weight};
-pub use flight::{Begin, Flight, Flights, May, Owner, Wait};
+pub use flight::{Begin, Flight, Flights, May, Wait};
 pub use hash::{Hashed, ORDINARY};
+pub use owner::Owner;
 pub use section::Section;
 pub use segment::First;
 pub use shared::{Shared, SharedCell};

@@ -53,6 +53,8 @@ pub enum Inserted {
     OverCapacity,
     /// There is no memory for a larger table; nothing changed.
     NoMemory,
+    /// It may not be stored any more ([`Table::insert_if`]); nothing changed.
+    Forbidden,
 }
 
 /// Entries by key.
@@ -142,36 +144,57 @@ impl Table {
     /// Takes an entry in, unless the table would come to hold more than `limit` bytes. Where the key has an entry already,
     /// `replace` says which of the two stays. Whatever happens, the maker gets the new entry back, pinned.
     pub fn insert(&self, mut fresh: Fresh, replace: bool, limit: u64) -> (Pinned, Inserted) {
-        let inserted = self.enter(&mut fresh, replace, limit);
+        let inserted = self.enter(&mut fresh, replace, limit, || true);
+        (fresh.into_pinned(), inserted)
+    }
+
+    /// As [`Table::insert`] without `replace`, if it still `may`: that is asked while nobody else changes the table.
+    pub fn insert_if(&self, mut fresh: Fresh, limit: u64, may: impl FnMut() -> bool) -> (Pinned, Inserted) {
+        let inserted = self.enter(&mut fresh, false, limit, may);
         (fresh.into_pinned(), inserted)
     }
 
     /// As [`Table::insert`] with `replace`, for a key and a value of which nobody has made an entry. Both are short: others
     /// who write wait while they are copied.
     pub fn set(&self, key: &[u8], value: &[u8], limit: u64) -> Inserted {
-        self.enter(&mut Unmade { key, value }, true, limit)
+        self.enter(&mut Unmade { key, value }, true, limit, || true)
     }
 
-    fn enter(&self, entrant: &mut impl Entrant, replace: bool, limit: u64) -> Inserted {
-        change(|| self.enter_undisturbed(entrant, replace, limit))
+    fn enter(&self, entrant: &mut impl Entrant, replace: bool, limit: u64, may: impl FnMut() -> bool) -> Inserted {
+        change(|| self.enter_undisturbed(entrant, replace, limit, may))
     }
 
-    fn enter_undisturbed(&self, entrant: &mut impl Entrant, replace: bool, limit: u64) -> Inserted {
-        match self.try_enter(entrant, replace, limit) {
+    fn enter_undisturbed(
+        &self,
+        entrant: &mut impl Entrant,
+        replace: bool,
+        limit: u64,
+        mut may: impl FnMut() -> bool,
+    ) -> Inserted {
+        match self.try_enter(entrant, replace, limit, &mut may) {
             // What was let go may have been counted still.
             Inserted::OverCapacity if reclaim::is_anything_retired() => {
                 reclaim::flush();
-                self.try_enter(entrant, replace, limit)
+                self.try_enter(entrant, replace, limit, &mut may)
             }
             inserted => inserted,
         }
     }
 
     #[inline]
-    fn try_enter(&self, entrant: &mut impl Entrant, replace: bool, limit: u64) -> Inserted {
+    fn try_enter(
+        &self,
+        entrant: &mut impl Entrant,
+        replace: bool,
+        limit: u64,
+        may: &mut impl FnMut() -> bool,
+    ) -> Inserted {
         let key = Hashed::from(entrant.key());
         let hash = key.hash;
         let writing = self.write();
+        if !may() {
+            return Inserted::Forbidden;
+        }
         let known = |part: &mut Part| part.segment.find(&key);
         if let Some((place, old)) = self.part(hash).and_then(known) {
             if !replace {
