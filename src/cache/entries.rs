@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::store::section::fast_section;
 use crate::store::{
     Begin, Draft, EntryRef, First, Flight, Flights, Fresh, Hashed, Inserted, May, ORDINARY, Owner, Pinned, Record,
-    Section, Shared, Table, gauge, gauge::Claim, section, weight,
+    Section, Shared, Table, change, gauge, gauge::Claim, section, weight,
 };
 
 /// What one type of cache does differently.
@@ -211,11 +211,7 @@ impl<P: Policy> Entries<P> {
 
     /// The values of many keys: `found` is told of each that is there, by its place. Counts a hit or a miss for each.
     #[inline(always)]
-    pub fn get_many<'k>(
-        &self,
-        keys: impl Iterator<Item = &'k [u8]>,
-        found: impl FnMut(usize, &Section, Found<'_>),
-    ) {
+    pub fn get_many<'k>(&self, keys: impl Iterator<Item = &'k [u8]>, found: impl FnMut(usize, &Section, Found<'_>)) {
         section::read(|section| self.get_many_in(section, keys, found));
     }
 
@@ -523,10 +519,12 @@ impl<P: Policy> Entries<P> {
 
     /// Takes everything out and begins to count anew.
     pub fn clear(&self) -> Result<()> {
-        self.flights.doom_all();
-        self.policy.clear(&self.table)?;
-        self.counters.reset();
-        Ok(())
+        change(|| {
+            self.flights.doom_all();
+            self.policy.clear(&self.table)?;
+            self.counters.reset();
+            Ok(())
+        })
     }
 
     /// The number of values, inherited ones included.

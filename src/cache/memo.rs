@@ -10,7 +10,7 @@ use crate::config::{Config, check_maximum};
 use crate::error::{Error, Result, try_owned};
 use crate::key::KeyBuilder;
 use crate::store::lock::Mutex;
-use crate::store::{Draft, Record, section};
+use crate::store::{Draft, Record, change, section};
 
 /// The prefixes that memos have taken on one cache.
 #[derive(Default)]
@@ -24,26 +24,30 @@ pub struct Claim {
 
 impl Claim {
     fn new(cache: Cache, prefix: Option<String>) -> Result<Self> {
-        let mut taken = cache.prefixes().0.lock();
-        if taken.contains(&prefix) {
-            let name = prefix.map_or("no prefix".into(), |prefix| format!("prefix \"{prefix}\""));
-            return Err(Error::invalid(format!(
-                "another memo on this cache has {name}; two would read each other's values"
-            )));
-        }
-        taken.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Option<String>>()))?;
-        taken.push(prefix.as_deref().map(try_owned).transpose()?);
-        drop(taken);
-        Ok(Claim { cache, prefix })
+        change(|| {
+            let mut taken = cache.prefixes().0.lock();
+            if taken.contains(&prefix) {
+                let name = prefix.map_or("no prefix".into(), |prefix| format!("prefix \"{prefix}\""));
+                return Err(Error::invalid(format!(
+                    "another memo on this cache has {name}; two would read each other's values"
+                )));
+            }
+            taken.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Option<String>>()))?;
+            taken.push(prefix.as_deref().map(try_owned).transpose()?);
+            drop(taken);
+            Ok(Claim { cache, prefix })
+        })
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let mut taken = self.cache.prefixes().0.lock();
-        if let Some(place) = taken.iter().position(|prefix| *prefix == self.prefix) {
-            taken.swap_remove(place);
-        }
+        change(|| {
+            let mut taken = self.cache.prefixes().0.lock();
+            if let Some(place) = taken.iter().position(|prefix| *prefix == self.prefix) {
+                taken.swap_remove(place);
+            }
+        })
     }
 }
 

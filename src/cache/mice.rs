@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::iit::{Mice, Subsystem};
 use crate::store::lock::Mutex;
-use crate::store::{EntryRef, First, Hashed, Section, Shared, Table, section};
+use crate::store::{EntryRef, First, Hashed, Section, Shared, Table, change, section};
 
 /// A chain of parents is at most this long.
 const ANCESTORS_MAX: usize = 64;
@@ -69,8 +69,10 @@ impl Ancestor {
             return found;
         }
         // Entries were on their way while we looked; they have arrived when the lock is ours.
-        let _settled = lineage.tail.lock();
-        self.look(section, key)
+        change(|| {
+            let _settled = lineage.tail.lock();
+            self.look(section, key)
+        })
     }
 
     #[inline(always)]
@@ -121,24 +123,26 @@ impl Policy for Lineage {
     }
 
     fn inherited_len(&self, own: &Table) -> u64 {
-        if self.ancestors.is_empty() || self.detached.load(Ordering::Acquire) {
-            return 0;
-        }
-        let mut counted = self.counted.lock();
-        // While these are ours no ancestor is being cleared: nothing is on its way from one place to another.
-        let _settled: Vec<_> = self.ancestors.iter().map(|ancestor| ancestor.cache.policy().tail.lock()).collect();
-        // And nothing comes that would hide what was looked at already. Locks are taken along the line of ancestors, which
-        // has no circles.
-        let _still: Vec<_> = self.ancestors.iter().map(|ancestor| ancestor.cache.table().still()).collect();
-        // Each count grows only, so an equal sum means that none has changed.
-        let changes =
-            self.ancestors.iter().map(|ancestor| ancestor.cache.table().changes()).sum::<u64>() + own.changes();
-        if let Some((_, len)) = counted.filter(|(at, _)| *at == changes) {
-            return len;
-        }
-        let len = self.count(own);
-        *counted = Some((changes, len));
-        len
+        change(|| {
+            if self.ancestors.is_empty() || self.detached.load(Ordering::Acquire) {
+                return 0;
+            }
+            let mut counted = self.counted.lock();
+            // While these are ours no ancestor is being cleared: nothing is on its way from one place to another.
+            let _settled: Vec<_> = self.ancestors.iter().map(|ancestor| ancestor.cache.policy().tail.lock()).collect();
+            // And nothing comes that would hide what was looked at already. Locks are taken along the line of ancestors, which
+            // has no circles.
+            let _still: Vec<_> = self.ancestors.iter().map(|ancestor| ancestor.cache.table().still()).collect();
+            // Each count grows only, so an equal sum means that none has changed.
+            let changes =
+                self.ancestors.iter().map(|ancestor| ancestor.cache.table().changes()).sum::<u64>() + own.changes();
+            if let Some((_, len)) = counted.filter(|(at, _)| *at == changes) {
+                return len;
+            }
+            let len = self.count(own);
+            *counted = Some((changes, len));
+            len
+        })
     }
 
     fn clear(&self, own: &Table) -> Result<()> {
@@ -207,11 +211,13 @@ impl Lineage {
 
     /// Where this cache will put what it clears, for a child to hold.
     fn hold_tail(&self) -> Result<Shared<Kept>> {
-        let mut tail = self.tail.lock();
-        if tail.is_none() {
-            *tail = Some(Shared::try_new(Kept::default())?);
-        }
-        tail.clone().ok_or(Error::OutOfMemory(0))
+        change(|| {
+            let mut tail = self.tail.lock();
+            if tail.is_none() {
+                *tail = Some(Shared::try_new(Kept::default())?);
+            }
+            tail.clone().ok_or(Error::OutOfMemory(0))
+        })
     }
 }
 

@@ -101,7 +101,8 @@ mod handlers {
         let own = own();
         let others = || global.records().filter(|record| own.is_none_or(|own| !std::ptr::eq(*record, own)));
         let begun = Instant::now();
-        while others().any(|record| record.changing.load(Ordering::Acquire) != 0) && begun.elapsed() < PATIENCE_OF_FORKS {
+        while others().any(|record| record.changing.load(Ordering::Acquire) != 0) && begun.elapsed() < PATIENCE_OF_FORKS
+        {
             std::thread::sleep(STEP);
         }
     }
