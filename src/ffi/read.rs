@@ -162,7 +162,7 @@ pub unsafe extern "C" fn phicache_cache_set_many(
             .zip(&answers)
             .for_each(|(status, answer)| *status = answer.as_ref().map_or_else(code, |stored| self::stored(*stored)));
         told = true;
-        answers.into_iter().collect::<Result<Vec<_>>>().map(|_| PHICACHE_OK)
+        answers.into_iter().try_for_each(|answer| answer.map(drop)).map(|()| PHICACHE_OK)
     });
     if let (false, Some(statuses)) = (told, own) {
         statuses.fill(status);
