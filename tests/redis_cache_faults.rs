@@ -12,7 +12,7 @@ use phicache::config::Config;
 use phicache::error::Error;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
-use phicache::store::{Section, Shared};
+use phicache::store::{Shared, section};
 use proxy::Proxy;
 use server::{Running, eventually};
 
@@ -239,10 +239,11 @@ fn reading_in_place_while_another_clears_finds_the_value_or_none() {
             stop.store(true, SeqCst);
         });
         while !stop.load(SeqCst) {
-            let section = Section::enter();
-            if let Some(value) = here.look(&section, &key(1)).unwrap() {
-                assert_eq!(Mice::read_checked(value).unwrap().payload, b"payload");
-            }
+            section::read(|section| {
+                if let Some(value) = here.look(section, &key(1)).unwrap() {
+                    assert_eq!(Mice::read_checked(value).unwrap().payload, b"payload");
+                }
+            });
         }
     });
 }

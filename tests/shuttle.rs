@@ -15,7 +15,7 @@ use phicache::config::Config;
 use phicache::error::Error;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
-use phicache::store::{Section, section};
+use phicache::store::section;
 use shuttle::thread;
 
 fn check(model: impl Fn() + Send + Sync + 'static) {
@@ -271,18 +271,19 @@ fn what_a_section_finds_stays_whole_until_it_ends() {
         let reading = {
             let cache = cache.clone();
             thread::spawn(move || {
-                let section = Section::enter();
-                let found = cache.look(&section, &[1; 8]).unwrap();
-                // Never missing while the table grows, unless it was taken out.
-                let other = cache.look(&section, &[2; 8]).unwrap();
-                assert!(other.is_some() || cache.size().unwrap() == 0);
-                let pin = get(&cache, &[1; 8]);
-                thread::yield_now();
-                for value in [found, pin.as_ref().map(|pin| pin.entry.value())].into_iter().flatten() {
-                    assert!(value == [1; 32] || value == [101; 32], "{value:?}");
-                }
-                assert!(other.is_none_or(|value| value == [2; 32]));
-                drop(section);
+                let pin = section::read(|section| {
+                    let found = cache.look(section, &[1; 8]).unwrap();
+                    // Never missing while the table grows, unless it was taken out.
+                    let other = cache.look(section, &[2; 8]).unwrap();
+                    assert!(other.is_some() || cache.size().unwrap() == 0);
+                    let pin = get(&cache, &[1; 8]);
+                    thread::yield_now();
+                    for value in [found, pin.as_ref().map(|pin| pin.entry.value())].into_iter().flatten() {
+                        assert!(value == [1; 32] || value == [101; 32], "{value:?}");
+                    }
+                    assert!(other.is_none_or(|value| value == [2; 32]));
+                    pin
+                });
                 // Frees what can be freed.
                 cache.stats().unwrap();
                 assert!(pin.is_none_or(|pin| pin.entry.value()[0] % 100 == 1));
@@ -332,13 +333,15 @@ fn what_an_open_section_finds_stays_whole_until_the_outermost_is_closed() {
         };
         section::open().unwrap();
         section::open().unwrap();
-        let section = section::current().unwrap();
-        let found = cache.look(&section, b"key of 8").unwrap();
-        section::close().unwrap();
+        // As a C program does it, which has no closures.
+        let found = section::in_open(|section| Ok(cache.look(section, b"key of 8")?.map(std::ptr::from_ref))).unwrap();
+        // SAFETY: this thread runs no closure in a section, and another section is open.
+        unsafe { section::close().unwrap() };
         thread::yield_now();
-        assert!(found.is_none_or(|value| value == [1; 32]));
-        drop(section);
-        section::close().unwrap();
+        // SAFETY: the section in which it was found is still open.
+        assert!(found.is_none_or(|value| unsafe { &*value } == [1; 32]));
+        // SAFETY: what was found is not used any more.
+        unsafe { section::close().unwrap() };
         clearing.join().unwrap();
         assert_eq!(cache.stats().unwrap().bytes, 0);
     });

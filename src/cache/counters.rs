@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 
 use super::Refusal;
-use crate::store::{Apart, Gap, Record, Section, Shared, SharedCell, are_apart};
+use crate::store::{Apart, Gap, Record, Shared, SharedCell, are_apart, section};
 
 /// The seed's three figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,7 +167,7 @@ impl Counters {
     pub(super) fn count(&self, event: Event) {
         match Record::of_this_thread().and_then(|record| self.alone(record)) {
             Some(tally) => tally.add_alone(event),
-            None => self.count_elsewhere(Section::enter().record(), event),
+            None => section::read(|section| self.count_elsewhere(section.record(), event)),
         }
     }
 

@@ -9,9 +9,10 @@ use super::memo::Prefixes;
 use super::{Options, Origin, Refusal, Stored, Value};
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::store::section::fast_section;
 use crate::store::{
     Begin, Draft, EntryRef, First, Flight, Flights, Fresh, Hashed, Inserted, May, ORDINARY, Owner, Pinned, Record,
-    Section, Shared, Table, gauge, weight,
+    Section, Shared, Table, gauge, section, weight,
 };
 
 /// What one type of cache does differently.
@@ -104,7 +105,7 @@ impl<P: Policy> Entries<P> {
     pub fn new(policy: P, config: Arc<Config>, options: Options) -> Self {
         Entries {
             table: Table::new(),
-            counters: Counters::new(Section::enter().record()),
+            counters: section::read(|section| Counters::new(section.record())),
             policy,
             config,
             max_bytes: options.max_bytes.unwrap_or(u64::MAX),
@@ -116,24 +117,25 @@ impl<P: Policy> Entries<P> {
     /// The value of `key`; counts a hit or a miss.
     #[inline(always)]
     pub fn get(&self, key: &[u8]) -> Option<Value> {
-        let section = Section::enter();
-        let found = self.find(&section, &key.into());
-        self.counters.lookup(section.record(), found.is_some());
-        found.map(|found| found.pin(&section))
+        section::read(|section| {
+            let found = self.find(section, &key.into());
+            self.counters.lookup(section.record(), found.is_some());
+            found.map(|found| found.pin(section))
+        })
     }
 
     /// As [`Entries::get`], in the usual case.
     #[inline(always)]
     pub fn get_quickly(&self, key: &[u8]) -> Option<Option<Value>> {
-        let section = Section::enter_quickly()?;
-        self.quickly(&section, key, |found| Some(Some(found.pin_quickly(&section)?)), || Some(None))
+        fast_section!(section);
+        self.quickly(section, key, |found| Some(Some(found.pin_quickly(section)?)), || Some(None))
     }
 
     /// As [`Entries::hit`], in the usual case.
     #[inline(always)]
     pub fn hit_quickly(&self, key: &[u8]) -> Option<Value> {
-        let section = Section::enter_quickly()?;
-        self.quickly(&section, key, |found| found.pin_quickly(&section), || None)
+        fast_section!(section);
+        self.quickly(section, key, |found| found.pin_quickly(section), || None)
     }
 
     /// As [`Entries::look`], in the usual case.
@@ -145,8 +147,8 @@ impl<P: Policy> Entries<P> {
     /// As [`Entries::read`], in the usual case; `look` may still say no.
     #[inline(always)]
     pub fn read_quickly<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Option<R>) -> Option<Option<R>> {
-        let section = Section::enter_quickly()?;
-        self.quickly(&section, key, |found| look(found.entry.value()).map(Some), || Some(None))
+        fast_section!(section);
+        self.quickly(section, key, |found| look(found.entry.value()).map(Some), || Some(None))
     }
 
     /// A lookup in the usual case: the key is of ordinary length, one look decides, and this thread has its numbers. None
@@ -194,10 +196,11 @@ impl<P: Policy> Entries<P> {
     /// be short and must not call back.
     #[inline(always)]
     pub fn read<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Result<R>) -> Result<Option<R>> {
-        let section = Section::enter();
-        let seen = self.find(&section, &key.into()).map(|found| look(found.entry.value())).transpose()?;
-        self.counters.lookup(section.record(), seen.is_some());
-        Ok(seen)
+        section::read(|section| {
+            let seen = self.find(section, &key.into()).map(|found| look(found.entry.value())).transpose()?;
+            self.counters.lookup(section.record(), seen.is_some());
+            Ok(seen)
+        })
     }
 
     /// Copies the value of `key` into a buffer and tells its length; counts a hit or a miss, and nothing where the buffer
@@ -208,12 +211,17 @@ impl<P: Policy> Entries<P> {
 
     /// The values of many keys: `found` is told of each that is there, by its place. Counts a hit or a miss for each.
     #[inline(always)]
-    pub fn get_many<'k>(
+    pub fn get_many<'k>(&self, keys: impl Iterator<Item = &'k [u8]>, found: impl FnMut(usize, &Section, Found<'_>)) {
+        section::read(|section| self.get_many_in(section, keys, found));
+    }
+
+    #[inline(always)]
+    fn get_many_in<'k>(
         &self,
+        section: &Section,
         keys: impl Iterator<Item = &'k [u8]>,
         mut found: impl FnMut(usize, &Section, Found<'_>),
     ) {
-        let section = Section::enter();
         let mut keys = keys.peekable();
         let mut done = 0;
         while keys.peek().is_some() {
@@ -222,17 +230,17 @@ impl<P: Policy> Entries<P> {
             let mut len = 0;
             for (place, key) in batch.iter_mut().zip(&mut keys) {
                 *place = key.into();
-                self.table.fetch_bucket(&section, place);
+                self.table.fetch_bucket(section, place);
                 len += 1;
             }
             let mut seem = [None; BATCH];
-            seem.iter_mut().zip(&batch[..len]).for_each(|(seems, key)| *seems = self.table.fetch_entry(&section, key));
+            seem.iter_mut().zip(&batch[..len]).for_each(|(seems, key)| *seems = self.table.fetch_entry(section, key));
             for (key, seems) in batch[..len].iter().zip(seem) {
-                let own = self.table.find_fetched(&section, key, seems);
-                let value = self.own_or_inherited(&section, key, own);
+                let own = self.table.find_fetched(section, key, seems);
+                let value = self.own_or_inherited(section, key, own);
                 self.counters.lookup(section.record(), value.is_some());
                 if let Some(value) = value {
-                    found(done, &section, value);
+                    found(done, section, value);
                 }
                 done += 1;
             }
@@ -255,13 +263,12 @@ impl<P: Policy> Entries<P> {
 
     /// The value of `key`; counts nothing.
     pub(super) fn peek(&self, key: &[u8]) -> Option<Value> {
-        let section = Section::enter();
-        self.find(&section, &key.into()).map(|found| found.pin(&section))
+        section::read(|section| self.find(section, &key.into()).map(|found| found.pin(section)))
     }
 
     /// Whether `key` has a value; counts nothing.
     pub fn contains(&self, key: &[u8]) -> bool {
-        self.find(&Section::enter(), &key.into()).is_some()
+        section::read(|section| self.find(section, &key.into()).is_some())
     }
 
     /// Stores a value, over the one that the key may have; a refusal leaves that as it was.
@@ -330,15 +337,16 @@ impl<P: Policy> Entries<P> {
     /// The value of `key`, if there is one: counts a hit, or nothing.
     #[inline(always)]
     pub fn hit(&self, key: &[u8]) -> Option<Value> {
-        let section = Section::enter();
-        let found = self.find(&section, &key.into())?;
-        self.counters.lookup(section.record(), true);
-        Some(found.pin(&section))
+        section::read(|section| {
+            let found = self.find(section, &key.into())?;
+            self.counters.lookup(section.record(), true);
+            Some(found.pin(section))
+        })
     }
 
     /// Counts a lookup.
     pub(super) fn count(&self, hit: bool) {
-        self.counters.lookup(Section::enter().record(), hit);
+        section::read(|section| self.counters.lookup(section.record(), hit));
     }
 
     /// Says who computes `key`; counts a hit where it has a value, a miss where the caller is to compute.
@@ -400,9 +408,8 @@ impl<P: Policy> Entries<P> {
         self.count_computation(flight);
         self.policy.check(draft.value())?;
         let fresh = draft.finish()?;
-        let entry = fresh.entry();
-        let refusal = self.policy.refuses(entry.value(), &self.config);
-        let refusal = refusal.or_else(|| self.no_room(entry.weight(), maximum));
+        let refusal = self.policy.refuses(fresh.value(), &self.config);
+        let refusal = refusal.or_else(|| self.no_room(fresh.weight(), maximum));
         let mut refused = None;
         let (entry, inserted) = self.flights.land(flight, |may| {
             refused = refusal.or((may == May::Doomed).then_some(Refusal::Cleared));
@@ -464,7 +471,7 @@ impl<P: Policy> Entries<P> {
 
     /// Keeps a value that is stored elsewhere too, if there is room; says whether it did. Counts nothing.
     pub(super) fn keep(&self, fresh: Fresh, replace: bool) -> (Pinned, bool) {
-        if self.no_room(fresh.entry().weight(), gauge::UNLIMITED).is_some() {
+        if self.no_room(fresh.weight(), gauge::UNLIMITED).is_some() {
             return (fresh.into_pinned(), false);
         }
         let (entry, inserted) = self.table.insert(fresh, replace, self.max_bytes);

@@ -10,7 +10,7 @@ use crate::config::{Config, check_maximum};
 use crate::error::{Error, Result, try_owned};
 use crate::key::KeyBuilder;
 use crate::store::lock::Mutex;
-use crate::store::{Draft, Record, Section};
+use crate::store::{Draft, Record, section};
 
 /// The prefixes that memos have taken on one cache.
 #[derive(Default)]
@@ -100,7 +100,7 @@ impl Memo {
             head,
             typed,
             maximum: maximum.unwrap_or(crate::store::gauge::UNLIMITED),
-            counters: Counters::new(Section::enter().record()),
+            counters: section::read(|section| Counters::new(section.record())),
         })
     }
 

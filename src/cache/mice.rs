@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::iit::{Mice, Subsystem};
 use crate::store::lock::Mutex;
-use crate::store::{EntryRef, First, Hashed, Section, Shared, Table};
+use crate::store::{EntryRef, First, Hashed, Section, Shared, Table, section};
 
 /// A chain of parents is at most this long.
 const ANCESTORS_MAX: usize = 64;
@@ -184,16 +184,19 @@ impl Lineage {
 
     /// Counts the keys that are inherited: each in the nearest place that has it, unless the cut damages it there.
     fn count(&self, own: &Table) -> u64 {
-        let section = Section::enter();
+        section::read(|section| self.count_in(section, own))
+    }
+
+    fn count_in(&self, section: &Section, own: &Table) -> u64 {
         let mut nearer = vec![own];
         let mut len = 0;
         for ancestor in &self.ancestors {
             let mut kept: Vec<&Table> = ancestor.kept().collect();
             kept.push(ancestor.cache.table());
             for table in kept.into_iter().rev() {
-                table.for_each(&section, |entry| {
+                table.for_each(section, |entry| {
                     let key = entry.key().into();
-                    let hidden = nearer.iter().any(|table| table.find(&section, &key).is_some());
+                    let hidden = nearer.iter().any(|table| table.find(section, &key).is_some());
                     len += u64::from(!hidden && self.keeps(entry));
                 });
                 nearer.push(table);

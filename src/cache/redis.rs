@@ -329,7 +329,7 @@ impl RedisCache {
         let mut draft = Draft::new(key, Some(self.near.table()));
         write(&mut draft)?;
         let fresh = draft.finish()?;
-        let kept = self.remote.store(key, fresh.entry().value())?;
+        let kept = self.remote.store(key, fresh.value())?;
         Ok(self.settle(kept, self.keep(fresh, removals, true).1))
     }
 
@@ -472,12 +472,12 @@ impl RedisCache {
         self.near.count_computation(flight);
         self.near.policy().check(draft.value())?;
         let fresh = draft.finish()?;
-        let refusal = self.near.policy().refuses(fresh.entry().value(), self.near.config());
+        let refusal = self.near.policy().refuses(fresh.value(), self.near.config());
         // While this is ours nothing is taken out: what is stored here was begun before the next removal, and goes with it.
         let landing = self.landings.read();
         let (entry, stored) = match (refusal, flight.may()) {
             (None, May::Store) => {
-                let kept = self.remote.complete(flight, fresh.entry().value());
+                let kept = self.remote.complete(flight, fresh.value());
                 let (entry, near) = match self.keeps_near() && kept != Kept::TooLate {
                     true => self.near.keep(fresh, false),
                     false => (fresh.into_pinned(), false),

@@ -1,23 +1,14 @@
 //! No panic crosses the border: every exported function runs inside [`guard`] (or [`plain`], where nothing can fail),
 //! which turns errors into statuses and keeps this thread's last message.
 
-use std::cell::UnsafeCell;
 use std::ffi::c_char;
 use std::fmt::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::types::*;
 use crate::error::{Error, Result};
-
-/// Bytes of a message, its final NUL included; longer ones are cut.
-const MESSAGE: usize = 512;
-
-struct Message(UnsafeCell<[u8; MESSAGE]>);
-
-thread_local! {
-    // Without a destructor: a message may be asked for while its thread ends.
-    static LAST: Message = const { Message(UnsafeCell::new([0; MESSAGE])) };
-}
+use crate::store::{MESSAGE, message};
 
 /// Runs the body of an exported function.
 #[inline(always)]
@@ -68,25 +59,20 @@ fn panicked(function: &str, message: &str) -> phicache_status {
 }
 
 fn keep(text: fmt::Arguments<'_>) {
-    LAST.with(|last| {
-        // SAFETY: only this thread reaches its buffer, and only here and in `last_error`, neither of which calls out
-        // while it looks at it.
-        let buffer = unsafe { &mut *last.0.get() };
-        let mut writer = Cut { buffer, len: 0 };
-        let _ = writer.write_fmt(text);
-        let len = writer.len;
-        buffer[len] = 0;
-    });
+    let Some(buffer) = message(true) else { return };
+    let mut writer = Cut { buffer, len: 0 };
+    let _ = writer.write_fmt(text);
+    buffer[writer.len].store(0, Ordering::Relaxed);
 }
 
 /// The last message of this thread, NUL-terminated.
 pub(super) fn last_error() -> *const c_char {
-    LAST.with(|last| last.0.get().cast())
+    message(false).map_or(c"".as_ptr(), |message| message.as_ptr().cast())
 }
 
 /// Writes until the buffer is full, and cuts between characters.
 struct Cut<'b> {
-    buffer: &'b mut [u8; MESSAGE],
+    buffer: &'b [AtomicU8; MESSAGE],
     len: usize,
 }
 
@@ -98,8 +84,8 @@ impl Write for Cut<'_> {
             take -= 1;
         }
         // A NUL inside a message would end it for C.
-        for (to, from) in self.buffer[self.len..].iter_mut().zip(&text.as_bytes()[..take]) {
-            *to = if *from == 0 { b'?' } else { *from };
+        for (to, from) in self.buffer[self.len..].iter().zip(&text.as_bytes()[..take]) {
+            to.store(if *from == 0 { b'?' } else { *from }, Ordering::Relaxed);
         }
         self.len += take;
         if take < text.len() { Err(fmt::Error) } else { Ok(()) }

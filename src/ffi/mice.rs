@@ -174,6 +174,13 @@ pub unsafe extern "C" fn phicache_mice_cache_get(
     quick::get_mice(cache, key, out_mice, out).unwrap_or_else(|| get_mice(cache, key, out_mice, out))
 }
 
+/// Answers a lookup that has been counted and pinned already, with a message where the value is no record.
+#[cold]
+#[inline(never)]
+pub(super) fn fill_slowly(value: Value, out_mice: *mut phicache_mice, out: *mut phicache_value) -> phicache_status {
+    guard("phicache_mice_cache_get", || Record::new(out_mice, out)?.fill(value))
+}
+
 #[inline(never)]
 extern "C" fn get_mice(
     cache: *mut phicache_mice_cache,

@@ -39,7 +39,10 @@ pub extern "C" fn phicache_read_begin() -> phicache_status {
 /// @return OK; ERROR_INVALID_ARGUMENT when this thread has begun none.
 #[unsafe(no_mangle)]
 pub extern "C" fn phicache_read_end() -> phicache_status {
-    guard("phicache_read_end", || section::close().map(|()| PHICACHE_OK))
+    guard("phicache_read_end", || {
+        // SAFETY: a C program is in none of our closures, and does not use what it has read after this: the header says so.
+        unsafe { section::close() }.map(|()| PHICACHE_OK)
+    })
 }
 
 /// Looks a key up in a read section; counts a hit or a miss.
@@ -63,12 +66,14 @@ pub unsafe extern "C" fn phicache_cache_read(
 extern "C" fn read(cache: *mut phicache_cache, key: phicache_bytes, out: *mut phicache_bytes) -> phicache_status {
     guard("phicache_cache_read", || {
         let out = self::out(out, "out")?;
-        let section = section::current()?;
-        let found = any(cache)?.look(&section, bytes(key, "key")?)?;
-        Ok(found.map_or(PHICACHE_MISS, |value| {
-            *out = lent(value);
-            PHICACHE_OK
-        }))
+        let (cache, key) = (any(cache)?, bytes(key, "key")?);
+        section::in_open(|section| {
+            let found = cache.look(section, key)?;
+            Ok(found.map_or(PHICACHE_MISS, |value| {
+                *out = lent(value);
+                PHICACHE_OK
+            }))
+        })
     })
 }
 
@@ -92,10 +97,11 @@ pub unsafe extern "C" fn phicache_cache_read_many(
 ) -> phicache_status {
     guard("phicache_cache_read_many", || {
         let mut many = Many::new(cache, keys, count, out, out_found)?;
-        let section = section::current()?;
-        let result = many.cache.look_many(&section, many.keys.iter().map(lent_bytes), |at, value| {
-            many.out[at] = lent(value);
-            many.found += 1;
+        let result = section::in_open(|section| {
+            many.cache.look_many(section, many.keys.iter().map(lent_bytes), |at, value| {
+                many.out[at] = lent(value);
+                many.found += 1;
+            })
         });
         many.done(result)
     })

@@ -44,8 +44,11 @@ const IN_TABLE: u32 = 1 << 31;
 /// The entry is on the account, until it is freed.
 const CHARGED: u32 = 1 << 30;
 const COUNT: u32 = CHARGED - 1;
-/// An entry that comes to so many shares is never freed.
-const FOR_EVER: u32 = 1 << 29;
+/// An entry that comes to so many shares is never freed: further pins of it are not counted.
+const SATURATED: u32 = 1 << 29;
+/// Above so many shares none is taken off any more. So a count that has come to `SATURATED` stays far above 0: it can fall
+/// only by what threads were taking off at that very moment, one each.
+const STICKY: u32 = SATURATED / 2;
 
 /// A value of this length, or more.
 const LARGE: u32 = u32::MAX;
@@ -213,14 +216,29 @@ impl Pinned {
 
     /// A pin that takes a share of its own.
     pub(super) fn counted(entry: EntryRef<'_>) -> Self {
-        static FOR_EVERS: PinSlot = AtomicPtr::new(ptr::null_mut());
+        static NOBODYS: PinSlot = AtomicPtr::new(ptr::null_mut());
+        // Looked at before it is added to: a count that could overflow would carry into the flags.
+        if entry.shares().load(Ordering::Relaxed) & COUNT >= SATURATED {
+            // The entry stays for good. The slot names nothing, and who empties it changes nothing.
+            return Pinned { header: entry.header, slot: &NOBODYS };
+        }
         // SAFETY: whatever keeps the entry alive now, and its chunk, does so until the shares are there.
         unsafe { (*Header::chunk(entry.header)).share() };
-        if entry.shares().fetch_add(1, Ordering::Relaxed) & COUNT >= FOR_EVER {
-            // This share is never given back: the slot names nothing, and who empties it changes nothing.
-            return Pinned { header: entry.header, slot: &FOR_EVERS };
-        }
+        entry.shares().fetch_add(1, Ordering::Relaxed);
         Pinned { header: entry.header, slot: ptr::null() }
+    }
+
+    /// Sets the count of shares to the highest that is counted, for a test that has no time for so many; tells the word.
+    #[cfg(test)]
+    pub(super) fn saturate(&self) -> u32 {
+        self.entry().shares().fetch_or(SATURATED, Ordering::Relaxed);
+        self.shares_word()
+    }
+
+    /// The word that counts shares.
+    #[cfg(test)]
+    pub(super) fn shares_word(&self) -> u32 {
+        self.entry().shares().load(Ordering::Relaxed)
     }
 
     /// A pin from a share that somebody held otherwise.
@@ -324,6 +342,10 @@ fn give_up(header: NonNull<Header>) {
     let chunk = Header::chunk(header);
     // SAFETY: the share keeps the block alive, and our share in the chunk that.
     unsafe {
+        if header.as_ref().shares.load(Ordering::Relaxed) & COUNT >= STICKY {
+            // The entry stays for good, and its chunk with it.
+            return;
+        }
         match header.as_ref().shares.fetch_sub(1, Ordering::Release) {
             before if before & (COUNT | IN_TABLE) == 1 => {
                 // What others read happens before the block is used again.
@@ -483,9 +505,14 @@ fn is_hardly_shorter(kept: usize, reserved: usize) -> bool {
 pub struct Fresh(Pinned);
 
 impl Fresh {
-    /// The entry, to read.
-    pub fn entry(&self) -> &Pinned {
-        &self.0
+    /// The value's bytes. Not the pin: a second owner would not be counted when the entry is published.
+    pub fn value(&self) -> &[u8] {
+        self.0.value()
+    }
+
+    /// The bytes that the entry takes in the heap.
+    pub fn weight(&self) -> u64 {
+        self.0.weight()
     }
 
     /// The entry as its maker's pin, kept by no table.
@@ -512,7 +539,7 @@ impl Entrant for Fresh {
     }
 
     fn weight(&self) -> u64 {
-        self.0.weight()
+        Fresh::weight(self)
     }
 
     fn enter(&mut self, arena: &Shared<Arena>, limit: u64) -> Result<Option<*mut Header>> {
@@ -641,7 +668,7 @@ mod tests {
 
     #[test]
     fn a_draft_starts_over_truncates_and_may_stay_empty() {
-        assert!(Draft::new(b"k", None).finish().unwrap().entry().value().is_empty());
+        assert!(Draft::new(b"k", None).finish().unwrap().value().is_empty());
         let mut draft = Draft::new(b"k", None);
         draft.reserve(4).unwrap().copy_from_slice(b"abcd");
         assert_eq!(draft.reserve(100_000).unwrap()[..4], [0; 4]);

@@ -19,6 +19,7 @@ use rapidhash::v3::RapidSecrets;
 use super::account::{Account, heap_bytes};
 use super::apart::{Gap, are_apart};
 use super::arena::{Arena, Detached};
+use super::change::change;
 use super::entry::{Entrant, EntryRef, Fresh, Header, Pinned, Unmade};
 use super::hash::{Hashed, secrets};
 use super::lock::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -152,6 +153,10 @@ impl Table {
     }
 
     fn enter(&self, entrant: &mut impl Entrant, replace: bool, limit: u64) -> Inserted {
+        change(|| self.enter_undisturbed(entrant, replace, limit))
+    }
+
+    fn enter_undisturbed(&self, entrant: &mut impl Entrant, replace: bool, limit: u64) -> Inserted {
         match self.try_enter(entrant, replace, limit) {
             // What was let go may have been counted still.
             Inserted::OverCapacity if reclaim::is_anything_retired() => {
@@ -205,9 +210,13 @@ impl Table {
     /// Takes the entry of `key` out; says whether there was one.
     pub fn remove(&self, key: &[u8]) -> bool {
         let key = Hashed::from(key);
+        change(|| self.remove_undisturbed(&key))
+    }
+
+    fn remove_undisturbed(&self, key: &Hashed) -> bool {
         let writing = self.write();
         let Some(part) = self.part(key.hash) else { return false };
-        let Some((place, entry)) = part.segment.find(&key) else { return false };
+        let Some((place, entry)) = part.segment.find(key) else { return false };
         part.segment.remove(place, key.hash);
         if let Some(arena) = self.arena.get() {
             self.leave(arena, entry);
@@ -221,15 +230,17 @@ impl Table {
 
     /// Takes all entries out.
     pub fn clear(&self) {
-        Self::retire(self.take().0);
+        change(|| Self::retire(self.take().0));
     }
 
     /// Moves all entries into a table of their own, on the same account.
     pub fn split_off(&self) -> Result<Table> {
         let taken = Table::new();
-        let (directory, len) = self.take();
-        taken.len.store(len, Ordering::Relaxed);
-        taken.directory.store(directory, Ordering::Release);
+        change(|| {
+            let (directory, len) = self.take();
+            taken.len.store(len, Ordering::Relaxed);
+            taken.directory.store(directory, Ordering::Release);
+        });
         Ok(taken)
     }
 
@@ -415,7 +426,7 @@ impl Default for Table {
 impl Drop for Table {
     fn drop(&mut self) {
         if !self.directory.load(Ordering::Acquire).is_null() {
-            Self::retire(self.take().0);
+            self.clear();
         } else if let Some(arena) = self.arena.get() {
             // What stands in the arena was never in the table.
             arena.detach().give_up_unused();
@@ -620,17 +631,34 @@ impl Directory {
 #[cfg(test)]
 mod tests {
     use super::super::entry::Draft;
+    use super::super::section;
     use super::*;
 
     fn get(table: &Table, key: &[u8]) -> Option<Pinned> {
-        let section = Section::enter();
-        table.find(&section, &key.into()).map(|entry| section.pin(entry))
+        section::read(|section| table.find(section, &key.into()).map(|entry| section.pin(entry)))
     }
 
     fn fresh(key: &[u8], value: &[u8]) -> Fresh {
         let mut draft = Draft::new(key, None);
         draft.write(value).unwrap();
         draft.finish().unwrap()
+    }
+
+    #[test]
+    fn a_count_of_pins_that_would_overflow_sticks_and_its_entry_stays() {
+        let table = Table::new();
+        table.insert(fresh(b"k", b"value"), true, u64::MAX);
+        let counted = Pinned::counted(get(&table, b"k").unwrap().entry());
+        let word = counted.saturate();
+        let more: Vec<Pinned> = (0..1000).map(|_| counted.clone()).collect();
+        assert!(counted.shares_word() - word <= 1, "what is saturated is not counted any further");
+        drop(more);
+        drop(counted);
+        table.remove(b"k");
+        reclaim::flush();
+        assert!(get(&table, b"k").is_none());
+        table.insert(fresh(b"k", b"other"), true, u64::MAX);
+        assert_eq!(get(&table, b"k").unwrap().value(), b"other");
     }
 
     #[test]
