@@ -88,7 +88,7 @@
 
 /** The version of this header; a program may compare it with `phicache_version_number`. */
 #define PHICACHE_VERSION_MAJOR 0
-#define PHICACHE_VERSION_MINOR 1
+#define PHICACHE_VERSION_MINOR 2
 #define PHICACHE_VERSION_PATCH 0
 #define PHICACHE_VERSION_NUMBER (PHICACHE_VERSION_MAJOR * 65536u + PHICACHE_VERSION_MINOR * 256u + PHICACHE_VERSION_PATCH)
 

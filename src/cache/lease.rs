@@ -196,7 +196,7 @@ mod tests {
             Started::Lease(lease) => lease,
             Started::Found(_) | Started::Busy => panic!("the key is new"),
         };
-        let noted = || OWN.with(|own| (own.borrow().leases.len(), own.borrow().full));
+        let noted = || with_attached(|own: &mut OfThread| Ok((own.leases.len(), own.full))).unwrap();
         let mut purges = 0;
         let mut out = Vec::new();
         for key in 0..OUT {

@@ -98,11 +98,11 @@ pub unsafe extern "C" fn phicache_cache_read_many(
     guard("phicache_cache_read_many", || {
         let mut many = Many::new(cache, keys, count, out, out_found)?;
         let result = section::in_open(|section| {
-            Ok(many.cache.look_many(section, many.keys.iter().map(lent_bytes), |at, value| {
+            many.cache.look_many(section, many.keys.iter().map(lent_bytes), |at, value| {
                 many.out[at] = lent(value);
                 many.found += 1;
-            }))
-        })?;
+            })
+        });
         many.done(result)
     })
 }
@@ -168,7 +168,7 @@ pub unsafe extern "C" fn phicache_cache_set_many(
             .zip(&answers)
             .for_each(|(status, answer)| *status = answer.as_ref().map_or_else(code, |stored| self::stored(*stored)));
         told = true;
-        answers.into_iter().collect::<Result<Vec<_>>>().map(|_| PHICACHE_OK)
+        answers.into_iter().try_for_each(|answer| answer.map(drop)).map(|()| PHICACHE_OK)
     });
     if let (false, Some(statuses)) = (told, own) {
         statuses.fill(status);
