@@ -16,8 +16,8 @@ use crate::store::{
 
 /// What one type of cache does differently.
 pub trait Policy {
-    /// Fails for bytes that no value of this cache can be.
-    fn check(&self, _value: &[u8]) -> Result<()> {
+    /// Fails for bytes that cannot be this key's value.
+    fn check(&self, _key: &[u8], _value: &[u8]) -> Result<()> {
         Ok(())
     }
 
@@ -266,7 +266,7 @@ impl<P: Policy> Entries<P> {
 
     /// Stores a value, over the one that the key may have; a refusal leaves that as it was.
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
-        self.policy.check(value)?;
+        self.policy.check(key, value)?;
         let refusal = self.policy.refuses(value, &self.config);
         if refusal.is_none() && key.len().max(value.len()) <= SHORT {
             return self.set_short(key, value);
@@ -398,7 +398,7 @@ impl<P: Policy> Entries<P> {
     /// Ends a computation with a value, which is stored if it may be and handed to all who wait.
     pub(super) fn land(&self, flight: &Shared<Flight>, draft: Draft, maximum: f64) -> Result<Value> {
         self.count_computation(flight);
-        self.policy.check(draft.value())?;
+        self.policy.check(draft.key(), draft.value())?;
         let fresh = draft.finish()?;
         let entry = fresh.entry();
         let refusal = self.policy.refuses(entry.value(), &self.config);

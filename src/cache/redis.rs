@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use super::entries::{Entries, Policy};
 use super::lease::Waited;
-use super::names::Names;
+use super::names::{self, Names};
 use super::near::{Kin, Near};
 use super::remote::{Claim, Kept, Remote};
 use super::{Info, Options, Origin, Refusal, Stats, Stored, Value};
@@ -279,7 +279,7 @@ impl RedisCache {
 
     /// Stores a value, over the one that the key may have; a refusal leaves that as it was.
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
-        self.near.policy().check(value)?;
+        self.near.policy().check(key, value)?;
         match self.keeps_near() {
             true => self.set_with(key, |draft| draft.write(value)),
             false => self.set_far(key, value),
@@ -296,7 +296,7 @@ impl RedisCache {
 
     /// Stores a MICE, unless the subsystem is cut.
     pub fn set_mice(&self, key: &[u8], mice: &Mice) -> Result<Stored> {
-        mice.check()?;
+        names::check_mice(key, mice)?;
         self.set_with(key, |draft| {
             mice.write(draft.reserve(mice.record_len())?);
             Ok(())
@@ -330,7 +330,7 @@ impl RedisCache {
     /// Stores many values in one round trip: all of them, or none.
     pub fn set_many(&self, pairs: &[(&[u8], &[u8])]) -> Result<Vec<Stored>> {
         let policy = self.near.policy();
-        pairs.iter().try_for_each(|(_, value)| policy.check(value))?;
+        pairs.iter().try_for_each(|(key, value)| policy.check(key, value))?;
         if let Some(reason) = policy.refuses(&[], self.near.config()) {
             return Ok(pairs.iter().map(|_| Err(self.near.refuse(reason))).collect());
         }
@@ -435,7 +435,7 @@ impl RedisCache {
     /// the value is not lost.
     pub fn land(&self, flight: &Shared<Flight>, draft: Draft) -> Result<Value> {
         self.near.count_computation(flight);
-        self.near.policy().check(draft.value())?;
+        self.near.policy().check(draft.key(), draft.value())?;
         let fresh = draft.finish()?;
         let refusal = self.near.policy().refuses(fresh.entry().value(), self.near.config());
         // While this is ours nothing is taken out: what is stored here was begun before the next removal, and goes with it.
