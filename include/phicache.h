@@ -1237,13 +1237,28 @@ phicache_status phicache_cache_set_many(phicache_cache *cache,
  * Reserves the value's bytes inside the entry and lends them for writing: zero-filled, at 16-byte alignment.
  *
  * Calling it again starts over; a callback that never calls it makes an empty value. Write before the callback
- * returns. When reserving fails, the call that computes fails with the same status, whatever the callback returns.
+ * returns. If the last attempt to reserve fails, the call that computes fails with the same status, whatever the callback
+ * returns: nothing is cached, and `callback_code` is what the callback returned.
  *
  * @param result  The callback's result.
  * @param len     The number of bytes.
  * @param out     The first byte.
  */
-phicache_status phicache_result_reserve(phicache_result *result, size_t len, uint8_t **out);
+phicache_status phicache_result_reserve(phicache_result *result,
+                                        size_t len,
+                                        uint8_t **out);
+
+/**
+ * As `phicache_result_reserve`, but the bytes are not zeroed: faster where all of them are written.
+ *
+ * Each byte that is neither written nor cut off by `phicache_result_truncate` is stored with whatever the memory held
+ * before, and handed to all who ask for the value, other processes included.
+ *
+ * @param result  The callback's result.
+ * @param len     The number of bytes.
+ * @param out     The first byte.
+ */
+phicache_status phicache_result_reserve_uninitialized(phicache_result *result, size_t len, uint8_t **out);
 
 /**
  * Keeps the first `len` bytes of what was reserved; the rest will not be stored.
@@ -1257,13 +1272,16 @@ phicache_status phicache_result_truncate(phicache_result *result, size_t len);
  * Makes the value a MICE record, as MICE caches keep them.
  *
  * The payload is copied from `mice`, or, where its `data` is NULL, reserved zero-filled with the given length for
- * writing. Calling it again starts over.
+ * writing. Calling it again starts over; if the last attempt fails, the call that computes fails with the same status, as
+ * after `phicache_result_reserve`.
  *
  * @param result       The callback's result.
  * @param mice         The MICE.
  * @param out_payload  [nullable] The payload's first byte inside the entry, to be written before the callback returns.
  */
-phicache_status phicache_result_mice(phicache_result *result, const phicache_mice *mice, uint8_t **out_payload);
+phicache_status phicache_result_mice(phicache_result *result,
+                                     const phicache_mice *mice,
+                                     uint8_t **out_payload);
 
 /* Dict cache ----------------------------------------------------------------------------------------------------------
  *
@@ -2456,6 +2474,18 @@ phicache_status phicache_cache_wait(phicache_cache *cache,
 phicache_status phicache_lease_reserve(phicache_lease *lease, size_t len, uint8_t **out);
 
 /**
+ * As `phicache_lease_reserve`, but the bytes are not zeroed: faster where all of them are written.
+ *
+ * Each byte that is neither written nor cut off by `phicache_lease_truncate` is stored with whatever the memory held
+ * before, and handed to all who ask for the value, other processes included.
+ *
+ * @param lease  The lease.
+ * @param len    The number of bytes.
+ * @param out    The first byte, valid until the lease is reserved again, completed or abandoned.
+ */
+phicache_status phicache_lease_reserve_uninitialized(phicache_lease *lease, size_t len, uint8_t **out);
+
+/**
  * Keeps the first `len` bytes of what was reserved.
  *
  * @param lease  The lease.
@@ -2466,7 +2496,7 @@ phicache_status phicache_lease_truncate(phicache_lease *lease, size_t len);
 /**
  * Hands the value to the cache, which stores it if it may, and to all who wait. The lease is gone, also on an error.
  *
- * When its last reservation failed, there is no value: that is ERROR_OUT_OF_MEMORY, and those who wait begin again.
+ * If its last reservation failed, there is no value: this fails with the same status, and those who wait begin again.
  *
  * @param lease  The lease.
  * @param out    [nullable] The value, pinned until `phicache_value_release`; `out->origin` tells whether it was stored.

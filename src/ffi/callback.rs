@@ -33,8 +33,8 @@ const MARK: u64 = u64::from_le_bytes(*b"phi-resu");
 struct Writing<'d, 'k> {
     mark: u64,
     draft: &'d mut Draft<'k>,
-    /// The bytes that the last reservation failed to get: a callback that overlooks it must not have its value cached.
-    failed: Option<usize>,
+    /// Why the last reservation failed: a callback that overlooks it must not have its value cached.
+    failed: Option<Error>,
     /// The value is a MICE record, to be sealed.
     record: bool,
 }
@@ -74,14 +74,16 @@ impl<'c> Computation<'c> {
         };
         mem::forget(unwound);
         writing.mark = 0;
-        if code != 0 {
-            if let Some(out) = self.code {
-                *out = code;
-            }
-            return Err(Error::Callback(code));
+        if code != 0
+            && let Some(out) = self.code
+        {
+            *out = code;
         }
-        if let Some(bytes) = writing.failed {
-            return Err(Error::OutOfMemory(bytes));
+        if let Some(error) = writing.failed {
+            return Err(error);
+        }
+        if code != 0 {
+            return Err(Error::Callback(code));
         }
         if writing.record {
             crate::iit::mice::seal(writing.draft.value_mut());
@@ -133,18 +135,35 @@ fn writing<'a>(result: *mut phicache_result) -> Result<&'a mut Writing<'a, 'a>> 
     }
 }
 
-impl Writing<'_, '_> {
-    fn reserve(&mut self, len: usize) -> Result<&mut [u8]> {
-        self.record = false;
-        self.failed = None;
-        self.draft.reserve(len).inspect_err(|_| self.failed = Some(len))
-    }
+/// Makes the value anew. What fails here decides what becomes of the computation, unless a later attempt succeeds.
+fn start_over(
+    result: *mut phicache_result,
+    attempt: impl FnOnce(&mut Writing) -> Result<phicache_status>,
+) -> Result<phicache_status> {
+    let writing = writing(result)?;
+    writing.record = false;
+    writing.failed = None;
+    attempt(writing).inspect_err(|error| writing.failed = Some(error.clone()))
+}
+
+fn reserve(
+    result: *mut phicache_result,
+    out: *mut *mut u8,
+    reserve: impl FnOnce(&mut Draft) -> Result<*mut u8>,
+) -> Result<phicache_status> {
+    // Zeroed also where the result is none.
+    let out = self::out(out, "out");
+    start_over(result, |writing| {
+        *out? = reserve(writing.draft)?;
+        Ok(PHICACHE_OK)
+    })
 }
 
 /// Reserves the value's bytes inside the entry and lends them for writing: zero-filled, at 16-byte alignment.
 ///
 /// Calling it again starts over; a callback that never calls it makes an empty value. Write before the callback
-/// returns. When reserving fails, the call that computes fails with the same status, whatever the callback returns.
+/// returns. If the last attempt to reserve fails, the call that computes fails with the same status, whatever the callback
+/// returns: nothing is cached, and `callback_code` is what the callback returned.
 ///
 /// @param result  The callback's result.
 /// @param len     The number of bytes.
@@ -155,10 +174,25 @@ pub unsafe extern "C" fn phicache_result_reserve(
     len: usize,
     out: *mut *mut u8,
 ) -> phicache_status {
-    guard("phicache_result_reserve", || {
-        let out = self::out(out, "out")?;
-        *out = writing(result)?.reserve(len)?.as_mut_ptr();
-        Ok(PHICACHE_OK)
+    guard("phicache_result_reserve", || reserve(result, out, |draft| Ok(draft.reserve(len)?.as_mut_ptr())))
+}
+
+/// As `phicache_result_reserve`, but the bytes are not zeroed: faster where all of them are written.
+///
+/// Each byte that is neither written nor cut off by `phicache_result_truncate` is stored with whatever the memory held
+/// before, and handed to all who ask for the value, other processes included.
+///
+/// @param result  The callback's result.
+/// @param len     The number of bytes.
+/// @param out     The first byte.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_result_reserve_uninitialized(
+    result: *mut phicache_result,
+    len: usize,
+    out: *mut *mut u8,
+) -> phicache_status {
+    guard("phicache_result_reserve_uninitialized", || {
+        reserve(result, out, |draft| Ok(draft.reserve_uninitialized(len)?.as_mut_ptr()))
     })
 }
 
@@ -181,7 +215,8 @@ pub unsafe extern "C" fn phicache_result_truncate(result: *mut phicache_result, 
 /// Makes the value a MICE record, as MICE caches keep them.
 ///
 /// The payload is copied from `mice`, or, where its `data` is NULL, reserved zero-filled with the given length for
-/// writing. Calling it again starts over.
+/// writing. Calling it again starts over; if the last attempt fails, the call that computes fails with the same status, as
+/// after `phicache_result_reserve`.
 ///
 /// @param result       The callback's result.
 /// @param mice         The MICE.
@@ -193,18 +228,21 @@ pub unsafe extern "C" fn phicache_result_mice(
     out_payload: *mut *mut u8,
 ) -> phicache_status {
     guard("phicache_result_mice", || {
-        let out_payload = optional(out_payload, "out_payload")?;
-        let (mice, payload_len) = input::mice_to_write(mice)?;
-        let writing = writing(result)?;
-        let record = writing.reserve(RECORD_HEADER.saturating_add(payload_len))?;
-        mice.write_head(record);
-        record[40..48].copy_from_slice(&(payload_len as u64).to_le_bytes());
-        let payload = &mut record[RECORD_HEADER..];
-        payload[..mice.payload.len()].copy_from_slice(mice.payload);
-        if let Some(out) = out_payload {
-            *out = payload.as_mut_ptr();
-        }
-        writing.record = true;
-        Ok(PHICACHE_OK)
+        // Zeroed also where the result is none.
+        let out_payload = optional(out_payload, "out_payload");
+        start_over(result, |writing| {
+            let out_payload = out_payload?;
+            let (mice, payload_len) = input::mice_to_write(mice)?;
+            let record = writing.draft.reserve(RECORD_HEADER.saturating_add(payload_len))?;
+            mice.write_head(record);
+            record[40..48].copy_from_slice(&(payload_len as u64).to_le_bytes());
+            let payload = &mut record[RECORD_HEADER..];
+            payload[..mice.payload.len()].copy_from_slice(mice.payload);
+            if let Some(out) = out_payload {
+                *out = payload.as_mut_ptr();
+            }
+            writing.record = true;
+            Ok(PHICACHE_OK)
+        })
     })
 }
