@@ -120,6 +120,9 @@ public:
 
     constexpr span() noexcept = default;
     constexpr span(T* data, std::size_t size) noexcept : data_(data), size_(size) {}
+    /// No address: this refuses `{0, 5}`, which would be one, for a list.
+    template <class I, std::enable_if_t<std::is_same_v<I, int>, int> = 0>
+    span(I not_an_address, std::size_t) = delete;
     /// A container's elements; the container must outlive the view.
     template <class Range, std::enable_if_t<!std::is_same_v<detail::remove_cvref<Range>, span> &&
                                                 std::is_convertible_v<decltype(std::data(std::declval<Range&>())), T*>,
@@ -215,7 +218,7 @@ expected<span<const T>> bytes::try_view() const noexcept {
     if (reinterpret_cast<std::uintptr_t>(data()) % alignof(T) != 0) {
         return failure(status::error_invalid_argument, "the bytes are not aligned for the type asked for");
     }
-    return span<const T>(reinterpret_cast<const T*>(data()), size() / sizeof(T));
+    return span<const T>(static_cast<const T*>(static_cast<const void*>(data())), size() / sizeof(T));
 }
 template <class T>
 span<const T> bytes::view() const {

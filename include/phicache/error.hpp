@@ -160,8 +160,8 @@ public:
     T& operator*() & noexcept { return *std::get_if<0>(&held_); }
     const T& operator*() const& noexcept { return *std::get_if<0>(&held_); }
     T&& operator*() && noexcept { return std::move(*std::get_if<0>(&held_)); }
-    T* operator->() noexcept { return std::get_if<0>(&held_); }
-    const T* operator->() const noexcept { return std::get_if<0>(&held_); }
+    T* operator->() noexcept { return std::addressof(**this); }
+    const T* operator->() const noexcept { return std::addressof(**this); }
 
     /// The failure; `status::ok` when there is a value.
     failure error() const noexcept { return has_value() ? failure(PHICACHE_OK) : *std::get_if<1>(&held_); }
@@ -190,7 +190,8 @@ public:
         if (!has_value()) detail::raise(failure_);
     }
     /// The failure, which must be there.
-    const failure& error() const noexcept { return failure_; }
+    const failure& error() const& noexcept { return failure_; }
+    failure error() && noexcept { return failure_; }
     /// `status::ok`, or the failure's.
     status code() const noexcept { return failure_.code(); }
 

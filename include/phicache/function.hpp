@@ -314,8 +314,9 @@ private:
 
 /// How a memo caches.
 struct memo_options {
-    double maximum_memory_percent = memory_configured;  ///< 0 to 100, `memory_unlimited`, or as configured.
-    typing types = typing::untyped;                     ///< Whether 3 and 3.0 are different arguments.
+    /// 0 to 100 (0 stores nothing), or `memory_unlimited`; nothing, which is what `{}` makes, is as configured.
+    std::optional<double> maximum_memory_percent{};
+    typing types = typing::untyped;  ///< Whether 3 and 3.0 are different arguments.
     std::optional<cache>
         store{};           ///< A cache of the caller's, which may be gone before the memo; otherwise a private one.
     std::string prefix{};  ///< Distinguishes the memos of one store.
@@ -354,7 +355,7 @@ public:
         const expected<void> given =
             detail::give(std::forward<F>(function), &handle, [&](void* stored, phicache_memo** out) {
                 return phicache_memo_new(settings.handle(), &Bridge::compute, stored, &Bridge::drop,
-                                         options.maximum_memory_percent, static_cast<std::int32_t>(options.types),
+                                         options.maximum_memory_percent.value_or(memory_configured), static_cast<std::int32_t>(options.types),
                                          options.store ? options.store->handle() : nullptr,
                                          options.prefix.empty() ? nullptr : options.prefix.c_str(), out);
             });
