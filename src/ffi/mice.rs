@@ -37,7 +37,7 @@ use std::ffi::c_void;
 
 use super::boundary::guard;
 use super::cache::{CacheHandle, verb, wrong};
-use super::callback::Computation;
+use super::callback::{self, BEGUN, Call, Place};
 use super::handle::{create, get};
 use super::input::{self, array_mut, bytes, config, options};
 use super::output::{growing, length, optional, out, stored};
@@ -47,6 +47,7 @@ use super::types::*;
 use crate::cache::{Cache, MiceCache, RedisCache, Value};
 use crate::error::{Error, Result};
 use crate::iit::Mice;
+use crate::store::gauge;
 
 #[inline]
 fn of_mice<'c>(cache: *mut phicache_mice_cache, name: &'static str) -> Result<&'c Cache> {
@@ -263,13 +264,51 @@ pub unsafe extern "C" fn phicache_mice_cache_memoize(
     out: *mut phicache_value,
     callback_code: *mut i32,
 ) -> phicache_status {
-    guard("phicache_mice_cache_memoize", || {
-        let code = optional(callback_code, "callback_code")?;
-        Record::new(out_mice, out)?;
-        let compute = Computation::new(compute, user_data, call_data, code, "phicache_mice_cache_memoize")?;
+    let mut place = Place::uninit();
+    let begun = begin(cache, key, compute, out_mice, out, callback_code, &mut place);
+    if begun != BEGUN {
+        return begun;
+    }
+    // SAFETY: it has begun.
+    let returned = unsafe { Call::run(&mut place, MEMOIZE, compute, user_data, call_data) };
+    // SAFETY: as above.
+    unsafe { end(&mut place, returned, out_mice, out, callback_code) }
+}
+
+const MEMOIZE: &str = "phicache_mice_cache_memoize";
+
+#[inline(never)]
+fn begin(
+    cache: *mut phicache_mice_cache,
+    key: phicache_bytes,
+    compute: phicache_compute,
+    out_mice: *mut phicache_mice,
+    out: *mut phicache_value,
+    code: *mut i32,
+    place: &mut Place,
+) -> phicache_status {
+    guard(MEMOIZE, || {
+        optional(code, "callback_code")?;
+        let out = Record::new(out_mice, out)?;
+        callback::check(compute)?;
         let (cache, key) = (mice(cache)?, bytes(key, "key")?);
-        let value = cache.ask(key)?.or_compute(|draft| compute.run(draft))?;
-        // Made again, so that less stands on the stack while values are computed.
+        callback::begin(place, cache.ask(key)?, (), |value| out.fill(value))
+    })
+}
+
+/// # Safety
+/// The call has begun, and ends here.
+#[inline(never)]
+unsafe fn end(
+    place: &mut Place,
+    returned: i32,
+    out_mice: *mut phicache_mice,
+    out: *mut phicache_value,
+    code: *mut i32,
+) -> phicache_status {
+    guard(MEMOIZE, || {
+        // SAFETY: the caller's promise.
+        let value = unsafe { Call::end(place, returned, code, |()| gauge::UNLIMITED) }?;
         Record::new(out_mice, out)?.fill(value)
     })
 }
