@@ -177,6 +177,8 @@ inline failure wrong_size() noexcept {
     return failure(status::error_invalid_argument, "the stored value has another size than the type asked for");
 }
 
+[[noreturn, gnu::cold, gnu::noinline]] inline void raise_wrong_size() { raise(wrong_size()); }
+
 /// Reads stored bytes as a T: a trivially copyable object, a std::vector of such, or a string.
 template <class T, class = void>
 struct reader {

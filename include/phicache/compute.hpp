@@ -71,17 +71,19 @@ public:
     /// @copydoc write
     template <class Content>
     expected<void> try_write(const Content& content) {
-        const bytes source = detail::to_bytes(content);
-        const expected<span<std::uint8_t>> room = try_reserve_uninitialized(source.size());
-        if (!room) return room.error();
-        if (!source.empty()) std::memcpy(room->data(), source.data(), source.size());
-        return {};
+        return copy(detail::to_bytes(content));
     }
 
 protected:
     auto raw() const noexcept { return static_cast<const Room&>(*this).handle(); }
 
 private:
+    [[gnu::noinline]] expected<void> copy(bytes source) {
+        const expected<span<std::uint8_t>> room = try_reserve_uninitialized(source.size());
+        if (!room) return room.error();
+        if (!source.empty()) std::memcpy(room->data(), source.data(), source.size());
+        return {};
+    }
     template <class T>
     expected<span<T>> reserve_filled(std::size_t count, detail::fill with) {
         static_assert(detail::is_plain_object<T> && alignof(T) <= 16,
@@ -158,20 +160,18 @@ public:
     ~aftermath() {}
 
     /// Runs `function()` or `function(result&)` and stores what it returns by `Writer`'s rule. What goes wrong is kept
-    /// here, and C gets a code; no exception passes.
+    /// here, and C gets a code; no exception passes. Computations nest, thousands deep: what is done when the function has
+    /// returned is done in functions of its own, so that this frame is small while it runs.
     template <class Writer, class Function>
-    std::int32_t run(phicache_result* raw, Function&& function) noexcept {
-        result out(raw);
+    [[gnu::always_inline]] std::int32_t run(phicache_result* raw, Function&& function) noexcept {
 #if PHICACHE_HPP_EXCEPTIONS
         try {
-            return keep(produce<Writer>(out, function));
+            return produce<Writer>(raw, function);
         } catch (...) {
-            new (&thrown_) std::exception_ptr(std::current_exception());
-            left_ = left::exception;
-            return 1;
+            return keep_exception();
         }
 #else
-        return keep(produce<Writer>(out, function));
+        return produce<Writer>(raw, function);
 #endif
     }
 
@@ -201,43 +201,52 @@ public:
     }
 
 private:
-    std::int32_t keep(const expected<void>& done) noexcept {
-        if (done) return 0;
-        new (&failed_) failure(done.error().kept());
+    [[gnu::cold, gnu::noinline]] std::int32_t keep(const failure& why) noexcept {
+        new (&failed_) failure(why.kept());
         left_ = left::failed;
         return failed_.callback_code() != 0 ? failed_.callback_code() : 1;
     }
+#if PHICACHE_HPP_EXCEPTIONS
+    [[gnu::cold, gnu::noinline]] std::int32_t keep_exception() noexcept {
+        new (&thrown_) std::exception_ptr(std::current_exception());
+        left_ = left::exception;
+        return 1;
+    }
+#endif
 
     template <class Writer, class Function>
-    static expected<void> produce(result& out, Function& function) {
+    [[gnu::always_inline]] std::int32_t produce(phicache_result* raw, Function& function) {
         if constexpr (std::is_invocable_v<Function&, result&>) {
             using Returned = std::invoke_result_t<Function&, result&>;
+            result out(raw);
             if constexpr (std::is_same_v<Returned, expected<void>>) {
-                return function(out);
+                const expected<void> done = function(out);
+                return done ? 0 : keep(done.error());
             } else {
                 static_assert(std::is_void_v<Returned>,
                               "a function that takes a result& writes there; it returns nothing, or expected<void>");
                 function(out);
-                return {};
+                return 0;
             }
         } else if constexpr (!std::is_invocable_v<Function&>) {
             static_assert(always_false<Function>, "the function takes nothing, or a result&");
-            return {};
+            return 1;
         } else if constexpr (std::is_void_v<std::invoke_result_t<Function&>>) {
             static_assert(always_false<Function>, "the function returns its value, or takes a result& and writes there");
-            return {};
+            return 1;
         } else {
-            return store<Writer>(out, function());
+            return store<Writer>(raw, function());
         }
     }
 
     template <class Writer, class Returned>
-    static expected<void> store(result& out, const Returned& returned) {
+    [[gnu::noinline]] std::int32_t store(phicache_result* raw, const Returned& returned) {
         if constexpr (is_expected<Returned>::value) {
-            if (!returned) return returned.error();
-            return store<Writer>(out, *returned);
+            return returned ? store<Writer>(raw, *returned) : keep(returned.error());
         } else {
-            return Writer::write(out, returned);
+            result out(raw);
+            const expected<void> done = Writer::write(out, returned);
+            return done ? 0 : keep(done.error());
         }
     }
 

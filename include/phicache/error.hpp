@@ -131,6 +131,9 @@ namespace detail {
 #endif
 }
 
+/// Throws a status that is an error; out of the way of those that are none.
+[[noreturn, gnu::cold, gnu::noinline]] inline void raise(phicache_status code) { raise(failure(code)); }
+
 }  // namespace detail
 
 /// A value, or the failure that stands in its place.
@@ -209,7 +212,7 @@ inline expected<void> checked(phicache_status code) noexcept {
 
 /// Raises a C status that is an error; others pass.
 inline phicache_status require(phicache_status code) {
-    if (code < 0) raise(failure(code));
+    if (code < 0) raise(code);
     return code;
 }
 

@@ -263,7 +263,11 @@ public:
 
     /// The view of this cache, whose values are encoded records; valid while it lives, also after a move.
     operator cache() const& { return view(); }
-    cache view() const& { return try_view().value(); }
+    cache view() const& {
+        phicache_cache* raw = nullptr;
+        detail::require(phicache_mice_cache_as_cache(handle(), &raw));
+        return cache(raw);
+    }
     operator cache() const&& = delete;
     cache view() const&& = delete;
     expected<cache> try_view() const&& = delete;

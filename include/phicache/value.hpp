@@ -109,7 +109,15 @@ public:
     /// A copy as a trivially copyable T (whose size must be the value's), std::vector or std::string.
     template <class T>
     T as() const {
-        return try_as<T>().value();
+        if constexpr (detail::is_plain_object<T> && std::is_default_constructible_v<T>) {
+            // Without an `expected`, which would stand on the stack of memos that call themselves.
+            if (size() != sizeof(T)) detail::raise_wrong_size();
+            T object;
+            std::memcpy(std::addressof(object), data(), sizeof(T));
+            return object;
+        } else {
+            return try_as<T>().value();
+        }
     }
     /// @copydoc as
     template <class T>

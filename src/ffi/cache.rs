@@ -149,8 +149,9 @@ pub unsafe extern "C" fn phicache_cache_set(
 /// @param user_data      [nullable] Handed to `compute`.
 /// @param call_data      [nullable] Handed to `compute`.
 /// @param out            The value, pinned until `phicache_value_release`.
-/// @param callback_code  [nullable] What `compute` returned, when that was not 0.
-/// @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
+/// @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+/// @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
+///         error nothing was stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cache_memoize(
     cache: *mut phicache_cache,

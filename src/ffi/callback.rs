@@ -46,10 +46,17 @@ struct Writing {
     task: Task,
     /// The value as far as it is written.
     block: Block,
-    /// Why the last reservation failed: a callback that overlooks it must not have its value cached.
-    failed: Option<Error>,
-    /// The value is a MICE record, to be sealed.
-    record: bool,
+    state: State,
+}
+
+/// What a callback has written so far.
+enum State {
+    /// Nothing, or bytes of its own.
+    Bytes,
+    /// A MICE record, to be sealed.
+    Record,
+    /// Nothing: its last reservation failed. One that overlooks that must not have its value cached.
+    Failed(Error),
 }
 
 /// For whom a value is computed.
@@ -118,7 +125,7 @@ pub(super) fn begin<K>(
 impl<K> Call<K> {
     /// Begins a call.
     pub(super) fn begin(place: &mut Place<K>, task: Task, keep: K) -> phicache_status {
-        let writing = Writing { mark: MARK, task, block: Block::default(), failed: None, record: false };
+        let writing = Writing { mark: MARK, task, block: Block::default(), state: State::Bytes };
         place.write(Call { writing, keep });
         BEGUN
     }
@@ -180,13 +187,18 @@ impl<K> Call<K> {
         {
             code.write(returned);
         }
-        let failed = || (returned != 0).then_some(Error::Callback(returned));
-        if let Some(error) = writing.failed.take().or_else(failed) {
+        let error = match writing.state {
+            State::Failed(error) => Some(error),
+            _ if returned != 0 => Some(Error::Callback(returned)),
+            State::Record => {
+                crate::iit::mice::seal(writing.block.value_mut());
+                None
+            }
+            State::Bytes => None,
+        };
+        if let Some(error) = error {
             writing.task.failed();
             return Err(error);
-        }
-        if writing.record {
-            crate::iit::mice::seal(writing.block.value_mut());
         }
         writing.task.land(writing.block, maximum(&keep))
     }
@@ -250,9 +262,8 @@ fn start_over(
     attempt: impl FnOnce(&mut Writing) -> Result<phicache_status>,
 ) -> Result<phicache_status> {
     let writing = writing(result)?;
-    writing.record = false;
-    writing.failed = None;
-    attempt(writing).inspect_err(|error| writing.failed = Some(error.clone()))
+    writing.state = State::Bytes;
+    attempt(writing).inspect_err(|error| writing.state = State::Failed(error.clone()))
 }
 
 fn reserve(
@@ -313,7 +324,7 @@ pub unsafe extern "C" fn phicache_result_reserve_uninitialized(
 pub unsafe extern "C" fn phicache_result_truncate(result: *mut phicache_result, len: usize) -> phicache_status {
     guard("phicache_result_truncate", || {
         let writing = writing(result)?;
-        if writing.record {
+        if matches!(writing.state, State::Record) {
             return Err(Error::invalid("the value is a MICE; its length is that of its payload"));
         }
         writing.draft(|draft| draft.truncate(len))?;
@@ -353,7 +364,7 @@ pub unsafe extern "C" fn phicache_result_mice(
             if let Some(out) = out_payload {
                 *out = payload;
             }
-            writing.record = true;
+            writing.state = State::Record;
             Ok(PHICACHE_OK)
         })
     })

@@ -4,6 +4,9 @@
 //! that keeps its values in the cache of whatever object it is called on. Both may be called from any thread at once;
 //! the arguments are for one thread at a time.
 //!
+//! A function may call its own memo for other arguments, 20,000 deep on a stack of 8 MiB: a level takes at most 256 bytes of
+//! the library's, beside the function's own frame. `memoize` and methods nest as deep.
+//!
 //! ```c
 //! phicache_memo *entropy;
 //! phicache_key *arguments;
@@ -136,8 +139,9 @@ pub unsafe extern "C" fn phicache_memo_free(memo: *mut phicache_memo) -> phicach
 /// @param args           The arguments.
 /// @param call_data      [nullable] Handed to the function, such as the unpacked arguments.
 /// @param out            The value, pinned until `phicache_value_release`; `out->origin` tells where it came from.
-/// @param callback_code  [nullable] What the function returned, when that was not 0.
-/// @return OK; ERROR_CALLBACK when the function did not return 0: then nothing was stored.
+/// @param callback_code  [nullable] What the function returned, whatever the status; 0 when it was not called.
+/// @return OK; ERROR_CALLBACK when the function did not return 0; where its last reservation failed, the status of that. On
+///         an error nothing was stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_memo_call(
     memo: *mut phicache_memo,
@@ -304,8 +308,9 @@ pub unsafe extern "C" fn phicache_method_free(method: *mut phicache_method) -> p
 /// @param object         [nullable] The object: handed to the function as its `call_data`.
 /// @param args           The arguments.
 /// @param out            The value, pinned until `phicache_value_release`; `out->origin` tells where it came from.
-/// @param callback_code  [nullable] What the function returned, when that was not 0.
-/// @return OK; ERROR_CALLBACK when the function did not return 0: then nothing was stored.
+/// @param callback_code  [nullable] What the function returned, whatever the status; 0 when it was not called.
+/// @return OK; ERROR_CALLBACK when the function did not return 0; where its last reservation failed, the status of that. On
+///         an error nothing was stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_method_call(
     method: *mut phicache_method,

@@ -14,7 +14,8 @@
 //! so no record is asked for twice; a cut subsystem asks for its parent's record, and remembers also that the cut damages
 //! it. A record that is damaged, or that answers another question, is a miss.
 //!
-//! Keys are any bytes; `phicache_key_mice` writes the standard one. Values are records (`docs/mice-format.md`). All
+//! Keys are any bytes; `phicache_key_mice` writes the standard one, and no MICE of another direction or mechanism is stored
+//! under it, whichever way it comes. Values are records (`docs/mice-format.md`). All
 //! functions may be called from any thread at once.
 //!
 //! ```c
@@ -191,7 +192,8 @@ extern "C" fn get_mice(
     })
 }
 
-/// Stores a copy of a MICE, unless cut, φ or memory refuse it.
+/// Stores a copy of a MICE, unless cut, φ or memory refuse it. A MICE that contradicts a standard key, by direction,
+/// mechanism or candidate purviews, is ERROR_INVALID_ARGUMENT; an empty purview answers every list of candidates.
 ///
 /// @param cache  The cache.
 /// @param key    The key.
@@ -251,8 +253,10 @@ pub unsafe extern "C" fn phicache_mice_cache_would_store(cache: *mut phicache_mi
 /// @param call_data      [nullable] Handed to `compute`.
 /// @param out_mice       The MICE; `struct_size` is set by the caller. Its payload is valid until `out` is released.
 /// @param out            The record, pinned until `phicache_value_release`.
-/// @param callback_code  [nullable] What `compute` returned, when that was not 0.
-/// @return OK; ERROR_CALLBACK when `compute` did not return 0; ERROR_DAMAGED when it wrote no MICE.
+/// @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+/// @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that;
+///         ERROR_DAMAGED when it wrote no MICE; ERROR_INVALID_ARGUMENT when its MICE contradicts a standard key. On an error
+///         nothing was stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_mice_cache_memoize(
     cache: *mut phicache_mice_cache,

@@ -131,8 +131,9 @@ pub unsafe extern "C" fn phicache_purview_cache_set(
 /// @param out_purviews   The purviews, valid until `out` is released.
 /// @param out_count      How many.
 /// @param out            What keeps them: release it by `phicache_value_release`.
-/// @param callback_code  [nullable] What `compute` returned, when that was not 0.
-/// @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
+/// @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+/// @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
+///         error nothing was stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_purview_cache_memoize(
     cache: *mut phicache_purview_cache,
