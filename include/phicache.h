@@ -108,7 +108,9 @@ extern "C" {
 /* Types ---------------------------------------------------------------------------------------------------------------
  *
  * Structs that begin with `struct_size` may grow at their end: set it to `sizeof` of the struct before every call.
- * All others are final.
+ * All others are final. Of a struct going in that an older header has, what it lacks is zero; of one that a newer header
+ * has, what this library does not know must be zero: anything else is ERROR_INVALID_ARGUMENT, as is a `reserved` field that
+ * is not zero.
  */
 
 /** Done. */
@@ -463,7 +465,8 @@ typedef struct phicache_registry_item {
 } phicache_registry_item;
 
 /**
- * Computes the value of `key` and writes it into `result` by `phicache_result_reserve`.
+ * Computes the value of `key` and writes it into `result` by `phicache_result_reserve`. If its last attempt to reserve
+ * fails, the call fails with the same status, whatever is returned here.
  *
  * `user_data` was given together with the function, `call_data` with the call. Return 0, or a code of your own: then
  * nothing is cached, and the code comes back to the caller unchanged. The callback runs on the caller's thread, under
@@ -1064,8 +1067,9 @@ phicache_status phicache_cache_set(phicache_cache *cache, phicache_bytes key, ph
  * @param user_data      [nullable] Handed to `compute`.
  * @param call_data      [nullable] Handed to `compute`.
  * @param out            The value, pinned until `phicache_value_release`.
- * @param callback_code  [nullable] What `compute` returned, when that was not 0.
- * @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
+ * @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+ * @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
+ *         error nothing was stored.
  */
 phicache_status phicache_cache_memoize(phicache_cache *cache,
                                        phicache_bytes key,
@@ -1393,8 +1397,9 @@ phicache_status phicache_dict_cache_set(phicache_dict_cache *cache, phicache_byt
  * @param user_data      [nullable] Handed to `compute`.
  * @param call_data      [nullable] Handed to `compute`.
  * @param out            The value, pinned until `phicache_value_release`.
- * @param callback_code  [nullable] What `compute` returned, when that was not 0.
- * @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
+ * @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+ * @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
+ *         error nothing was stored.
  */
 phicache_status phicache_dict_cache_memoize(phicache_dict_cache *cache,
                                             phicache_bytes key,
@@ -1627,8 +1632,9 @@ phicache_status phicache_redis_cache_set(phicache_redis_cache *cache, phicache_b
  * @param user_data      [nullable] Handed to `compute`.
  * @param call_data      [nullable] Handed to `compute`.
  * @param out            The value, pinned until `phicache_value_release`.
- * @param callback_code  [nullable] What `compute` returned, when that was not 0.
- * @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
+ * @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+ * @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
+ *         error nothing was stored.
  */
 phicache_status phicache_redis_cache_memoize(phicache_redis_cache *cache,
                                              phicache_bytes key,
@@ -1783,8 +1789,9 @@ phicache_status phicache_purview_cache_set(phicache_purview_cache *cache,
  * @param out_purviews   The purviews, valid until `out` is released.
  * @param out_count      How many.
  * @param out            What keeps them: release it by `phicache_value_release`.
- * @param callback_code  [nullable] What `compute` returned, when that was not 0.
- * @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
+ * @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+ * @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
+ *         error nothing was stored.
  */
 phicache_status phicache_purview_cache_memoize(phicache_purview_cache *cache,
                                                int32_t direction,
@@ -1841,6 +1848,9 @@ phicache_status phicache_purview_cache_as_cache(phicache_purview_cache *cache, p
  * A memo is PyPhi's `cache` decorator: a function with its cache. A method is PyPhi's `method` decorator: a function
  * that keeps its values in the cache of whatever object it is called on. Both may be called from any thread at once;
  * the arguments are for one thread at a time.
+ *
+ * A function may call its own memo for other arguments, 20,000 deep on a stack of 8 MiB: a level takes at most 256 bytes of
+ * the library's, beside the function's own frame. `memoize` and methods nest as deep.
  *
  *     phicache_memo *entropy;
  *     phicache_key *arguments;
@@ -1902,8 +1912,9 @@ phicache_status phicache_memo_free(phicache_memo *memo);
  * @param args           The arguments.
  * @param call_data      [nullable] Handed to the function, such as the unpacked arguments.
  * @param out            The value, pinned until `phicache_value_release`; `out->origin` tells where it came from.
- * @param callback_code  [nullable] What the function returned, when that was not 0.
- * @return OK; ERROR_CALLBACK when the function did not return 0: then nothing was stored.
+ * @param callback_code  [nullable] What the function returned, whatever the status; 0 when it was not called.
+ * @return OK; ERROR_CALLBACK when the function did not return 0; where its last reservation failed, the status of that. On
+ *         an error nothing was stored.
  */
 phicache_status phicache_memo_call(phicache_memo *memo,
                                    phicache_key *args,
@@ -1971,8 +1982,9 @@ phicache_status phicache_method_free(phicache_method *method);
  * @param object         [nullable] The object: handed to the function as its `call_data`.
  * @param args           The arguments.
  * @param out            The value, pinned until `phicache_value_release`; `out->origin` tells where it came from.
- * @param callback_code  [nullable] What the function returned, when that was not 0.
- * @return OK; ERROR_CALLBACK when the function did not return 0: then nothing was stored.
+ * @param callback_code  [nullable] What the function returned, whatever the status; 0 when it was not called.
+ * @return OK; ERROR_CALLBACK when the function did not return 0; where its last reservation failed, the status of that. On
+ *         an error nothing was stored.
  */
 phicache_status phicache_method_call(phicache_method *method,
                                      phicache_cache *cache,
@@ -2194,7 +2206,8 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  * so no record is asked for twice; a cut subsystem asks for its parent's record, and remembers also that the cut damages
  * it. A record that is damaged, or that answers another question, is a miss.
  *
- * Keys are any bytes; `phicache_key_mice` writes the standard one. Values are records (`docs/mice-format.md`). All
+ * Keys are any bytes; `phicache_key_mice` writes the standard one, and no MICE of another direction or mechanism is stored
+ * under it, whichever way it comes. Values are records (`docs/mice-format.md`). All
  * functions may be called from any thread at once.
  *
  *     phicache_mice_cache *parent, *child;
@@ -2284,7 +2297,8 @@ phicache_status phicache_mice_cache_get(phicache_mice_cache *cache,
                                         phicache_value *out);
 
 /**
- * Stores a copy of a MICE, unless cut, φ or memory refuse it.
+ * Stores a copy of a MICE, unless cut, φ or memory refuse it. A MICE that contradicts a standard key, by direction,
+ * mechanism or candidate purviews, is ERROR_INVALID_ARGUMENT; an empty purview answers every list of candidates.
  *
  * @param cache  The cache.
  * @param key    The key.
@@ -2314,8 +2328,10 @@ phicache_status phicache_mice_cache_would_store(phicache_mice_cache *cache, doub
  * @param call_data      [nullable] Handed to `compute`.
  * @param out_mice       The MICE; `struct_size` is set by the caller. Its payload is valid until `out` is released.
  * @param out            The record, pinned until `phicache_value_release`.
- * @param callback_code  [nullable] What `compute` returned, when that was not 0.
- * @return OK; ERROR_CALLBACK when `compute` did not return 0; ERROR_DAMAGED when it wrote no MICE.
+ * @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+ * @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that;
+ *         ERROR_DAMAGED when it wrote no MICE; ERROR_INVALID_ARGUMENT when its MICE contradicts a standard key. On an error
+ *         nothing was stored.
  */
 phicache_status phicache_mice_cache_memoize(phicache_mice_cache *cache,
                                             phicache_bytes key,

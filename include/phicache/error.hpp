@@ -134,6 +134,13 @@ namespace detail {
 /// Throws a status that is an error; out of the way of those that are none.
 [[noreturn, gnu::cold, gnu::noinline]] inline void raise(phicache_status code) { raise(failure(code)); }
 
+/// What is there by the rules of whoever asks: tells the compiler that it is.
+template <class T>
+[[gnu::always_inline]] constexpr T& there(T* place) noexcept {
+    if (place == nullptr) __builtin_unreachable();
+    return *place;
+}
+
 }  // namespace detail
 
 /// A value, or the failure that stands in its place.
@@ -160,14 +167,14 @@ public:
     T value() && { return check(), std::move(**this); }
 
     /// The value, which must be there.
-    T& operator*() & noexcept { return *std::get_if<0>(&held_); }
-    const T& operator*() const& noexcept { return *std::get_if<0>(&held_); }
-    T&& operator*() && noexcept { return std::move(*std::get_if<0>(&held_)); }
+    T& operator*() & noexcept { return detail::there(std::get_if<0>(&held_)); }
+    const T& operator*() const& noexcept { return detail::there(std::get_if<0>(&held_)); }
+    T&& operator*() && noexcept { return std::move(detail::there(std::get_if<0>(&held_))); }
     T* operator->() noexcept { return std::addressof(**this); }
     const T* operator->() const noexcept { return std::addressof(**this); }
 
     /// The failure; `status::ok` when there is a value.
-    failure error() const noexcept { return has_value() ? failure(PHICACHE_OK) : *std::get_if<1>(&held_); }
+    failure error() const noexcept { return has_value() ? failure(PHICACHE_OK) : detail::there(std::get_if<1>(&held_)); }
     /// `status::ok`, or the failure's.
     status code() const noexcept { return error().code(); }
 
