@@ -102,7 +102,7 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)phicache::mice<>{cause, {mask}, {}, 0.5, {}};
 #elif CASE == 36  // node_index
     (void)purviews.get(cause, {mask});
-#elif CASE == 37  // initializer list
+#elif CASE == 37  // span<const
     purviews.set(cause, {0}, {mask, mask});
 #elif CASE == 38  // not_an_address
     purviews.set(cause, {0}, {0, 5});
