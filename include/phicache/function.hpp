@@ -353,7 +353,7 @@ struct memo_options {
 /// whose first parameter is a `result&` writes its value there, and its memo returns the pinned `value`. The function
 /// is called by any thread that misses, at once for different arguments, and may call its own memo for other arguments:
 /// 20,000 deep on a stack of 8 MiB, where the program is compiled with -O2 (a level takes some 400 bytes, and what the
-/// function itself takes); without optimization some 5,000 deep.
+/// function itself takes); without optimization some 4,000 deep.
 ///
 /// A range of numbers is added to the key number by number, so that it is the key that Julia and C make of them. Where
 /// that is too slow, declare the parameter as `phicache::bytes`: an array's bytes are one element, whatever its length
