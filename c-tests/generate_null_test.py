@@ -136,12 +136,13 @@ def main():
             text.append('    (void)user_data;\n    (void)call_data;\n    (void)key;\n    (void)result;')
         for lines in blocks(result, function, parameters):
             text += ['    ' + line for line in lines]
-        text += ['    return 0;', '}', ''] if within else ['}', '']
+        text += ['    return start_over(result);', '}', ''] if within else ['}', '']
     text += ['int main(void) {', '    make_arguments();']
     for entry in functions:
         function = entry[1]
         if entry in inside:
-            text += [f'    CHECK_OK(phicache_dict_cache_memoize(in.dict, text("k"), test_{function}, NULL, NULL, '
+            # Each under a key of its own, so that none is found.
+            text += [f'    CHECK_OK(phicache_dict_cache_memoize(in.dict, text("{function}"), test_{function}, NULL, NULL, '
                      '&out.value, NULL));', '    phicache_value_release(&out.value);']
         else:
             text.append(f'    test_{function}();')

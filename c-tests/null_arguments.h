@@ -64,6 +64,12 @@ static inline int32_t compute_empty(void *user_data, void *call_data, phicache_b
     return 0;
 }
 
+/* Makes good for reservations that failed, which would decide the status of the call. */
+static inline int32_t start_over(phicache_result *result) {
+    uint8_t *room;
+    return phicache_result_reserve(result, 0, &room);
+}
+
 static inline int32_t compute_mice(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
     (void)user_data;
     (void)call_data;

@@ -108,7 +108,9 @@ extern "C" {
 /* Types ---------------------------------------------------------------------------------------------------------------
  *
  * Structs that begin with `struct_size` may grow at their end: set it to `sizeof` of the struct before every call.
- * All others are final.
+ * All others are final. Of a struct going in that an older header has, what it lacks is zero; of one that a newer header
+ * has, what this library does not know must be zero: anything else is ERROR_INVALID_ARGUMENT, as is a `reserved` field that
+ * is not zero.
  */
 
 /** Done. */
@@ -502,7 +504,8 @@ typedef struct phicache_registry_item {
 } phicache_registry_item;
 
 /**
- * Computes the value of `key` and writes it into `result` by `phicache_result_reserve`.
+ * Computes the value of `key` and writes it into `result` by `phicache_result_reserve`. If its last attempt to reserve
+ * fails, the call fails with the same status, whatever is returned here.
  *
  * `user_data` was given together with the function, `call_data` with the call. Return 0, or a code of your own: then
  * nothing is cached, and the code comes back to the caller unchanged. The callback runs on the caller's thread, under
@@ -1116,8 +1119,9 @@ phicache_status phicache_cache_set(phicache_cache *cache, phicache_bytes key, ph
  * @param user_data      [nullable] Handed to `compute`.
  * @param call_data      [nullable] Handed to `compute`.
  * @param out            The value, pinned until `phicache_value_release`.
- * @param callback_code  [nullable] What `compute` returned, when that was not 0.
- * @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
+ * @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+ * @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
+ *         error nothing was stored.
  */
 phicache_status phicache_cache_memoize(phicache_cache *cache,
                                        phicache_bytes key,
@@ -1295,13 +1299,28 @@ phicache_status phicache_cache_set_many(phicache_cache *cache,
  * Reserves the value's bytes inside the entry and lends them for writing: zero-filled, at 16-byte alignment.
  *
  * Calling it again starts over; a callback that never calls it makes an empty value. Write before the callback
- * returns. When reserving fails, the call that computes fails with the same status, whatever the callback returns.
+ * returns. If the last attempt to reserve fails, the call that computes fails with the same status, whatever the callback
+ * returns: nothing is cached, and `callback_code` is what the callback returned.
  *
  * @param result  The callback's result.
  * @param len     The number of bytes.
  * @param out     The first byte.
  */
-phicache_status phicache_result_reserve(phicache_result *result, size_t len, uint8_t **out);
+phicache_status phicache_result_reserve(phicache_result *result,
+                                        size_t len,
+                                        uint8_t **out);
+
+/**
+ * As `phicache_result_reserve`, but the bytes are not zeroed: faster where all of them are written.
+ *
+ * Each byte that is neither written nor cut off by `phicache_result_truncate` is stored with whatever the memory held
+ * before, and handed to all who ask for the value, other processes included.
+ *
+ * @param result  The callback's result.
+ * @param len     The number of bytes.
+ * @param out     The first byte.
+ */
+phicache_status phicache_result_reserve_uninitialized(phicache_result *result, size_t len, uint8_t **out);
 
 /**
  * Keeps the first `len` bytes of what was reserved; the rest will not be stored.
@@ -1315,13 +1334,16 @@ phicache_status phicache_result_truncate(phicache_result *result, size_t len);
  * Makes the value a MICE record, as MICE caches keep them.
  *
  * The payload is copied from `mice`, or, where its `data` is NULL, reserved zero-filled with the given length for
- * writing. Calling it again starts over.
+ * writing. Calling it again starts over; if the last attempt fails, the call that computes fails with the same status, as
+ * after `phicache_result_reserve`.
  *
  * @param result       The callback's result.
  * @param mice         The MICE.
  * @param out_payload  [nullable] The payload's first byte inside the entry, to be written before the callback returns.
  */
-phicache_status phicache_result_mice(phicache_result *result, const phicache_mice *mice, uint8_t **out_payload);
+phicache_status phicache_result_mice(phicache_result *result,
+                                     const phicache_mice *mice,
+                                     uint8_t **out_payload);
 
 /* Dict cache ----------------------------------------------------------------------------------------------------------
  *
@@ -1433,8 +1455,9 @@ phicache_status phicache_dict_cache_set(phicache_dict_cache *cache, phicache_byt
  * @param user_data      [nullable] Handed to `compute`.
  * @param call_data      [nullable] Handed to `compute`.
  * @param out            The value, pinned until `phicache_value_release`.
- * @param callback_code  [nullable] What `compute` returned, when that was not 0.
- * @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
+ * @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+ * @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
+ *         error nothing was stored.
  */
 phicache_status phicache_dict_cache_memoize(phicache_dict_cache *cache,
                                             phicache_bytes key,
@@ -1677,8 +1700,9 @@ phicache_status phicache_redis_cache_set(phicache_redis_cache *cache, phicache_b
  * @param user_data      [nullable] Handed to `compute`.
  * @param call_data      [nullable] Handed to `compute`.
  * @param out            The value, pinned until `phicache_value_release`.
- * @param callback_code  [nullable] What `compute` returned, when that was not 0.
- * @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
+ * @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+ * @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
+ *         error nothing was stored.
  */
 phicache_status phicache_redis_cache_memoize(phicache_redis_cache *cache,
                                              phicache_bytes key,
@@ -1833,8 +1857,9 @@ phicache_status phicache_purview_cache_set(phicache_purview_cache *cache,
  * @param out_purviews   The purviews, valid until `out` is released.
  * @param out_count      How many.
  * @param out            What keeps them: release it by `phicache_value_release`.
- * @param callback_code  [nullable] What `compute` returned, when that was not 0.
- * @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
+ * @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+ * @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
+ *         error nothing was stored.
  */
 phicache_status phicache_purview_cache_memoize(phicache_purview_cache *cache,
                                                int32_t direction,
@@ -1891,6 +1916,9 @@ phicache_status phicache_purview_cache_as_cache(phicache_purview_cache *cache, p
  * A memo is PyPhi's `cache` decorator: a function with its cache. A method is PyPhi's `method` decorator: a function
  * that keeps its values in the cache of whatever object it is called on. Both may be called from any thread at once;
  * the arguments are for one thread at a time.
+ *
+ * A function may call its own memo for other arguments, 20,000 deep on a stack of 8 MiB: a level takes at most 256 bytes of
+ * the library's, beside the function's own frame. `memoize` and methods nest as deep.
  *
  *     phicache_memo *entropy;
  *     phicache_key *arguments;
@@ -1952,8 +1980,9 @@ phicache_status phicache_memo_free(phicache_memo *memo);
  * @param args           The arguments.
  * @param call_data      [nullable] Handed to the function, such as the unpacked arguments.
  * @param out            The value, pinned until `phicache_value_release`; `out->origin` tells where it came from.
- * @param callback_code  [nullable] What the function returned, when that was not 0.
- * @return OK; ERROR_CALLBACK when the function did not return 0: then nothing was stored.
+ * @param callback_code  [nullable] What the function returned, whatever the status; 0 when it was not called.
+ * @return OK; ERROR_CALLBACK when the function did not return 0; where its last reservation failed, the status of that. On
+ *         an error nothing was stored.
  */
 phicache_status phicache_memo_call(phicache_memo *memo,
                                    phicache_key *args,
@@ -2021,8 +2050,9 @@ phicache_status phicache_method_free(phicache_method *method);
  * @param object         [nullable] The object: handed to the function as its `call_data`.
  * @param args           The arguments.
  * @param out            The value, pinned until `phicache_value_release`; `out->origin` tells where it came from.
- * @param callback_code  [nullable] What the function returned, when that was not 0.
- * @return OK; ERROR_CALLBACK when the function did not return 0: then nothing was stored.
+ * @param callback_code  [nullable] What the function returned, whatever the status; 0 when it was not called.
+ * @return OK; ERROR_CALLBACK when the function did not return 0; where its last reservation failed, the status of that. On
+ *         an error nothing was stored.
  */
 phicache_status phicache_method_call(phicache_method *method,
                                      phicache_cache *cache,
@@ -2244,7 +2274,8 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  * so no record is asked for twice; a cut subsystem asks for its parent's record, and remembers also that the cut damages
  * it. A record that is damaged, or that answers another question, is a miss.
  *
- * Keys are any bytes; `phicache_key_mice` writes the standard one. Values are records (`docs/mice-format.md`). All
+ * Keys are any bytes; `phicache_key_mice` writes the standard one, and no MICE of another direction or mechanism is stored
+ * under it, whichever way it comes. Values are records (`docs/mice-format.md`). All
  * functions may be called from any thread at once.
  *
  *     phicache_mice_cache *parent, *child;
@@ -2334,7 +2365,8 @@ phicache_status phicache_mice_cache_get(phicache_mice_cache *cache,
                                         phicache_value *out);
 
 /**
- * Stores a copy of a MICE, unless cut, φ or memory refuse it.
+ * Stores a copy of a MICE, unless cut, φ or memory refuse it. A MICE that contradicts a standard key, by direction,
+ * mechanism or candidate purviews, is ERROR_INVALID_ARGUMENT; an empty purview answers every list of candidates.
  *
  * @param cache  The cache.
  * @param key    The key.
@@ -2364,8 +2396,10 @@ phicache_status phicache_mice_cache_would_store(phicache_mice_cache *cache, doub
  * @param call_data      [nullable] Handed to `compute`.
  * @param out_mice       The MICE; `struct_size` is set by the caller. Its payload is valid until `out` is released.
  * @param out            The record, pinned until `phicache_value_release`.
- * @param callback_code  [nullable] What `compute` returned, when that was not 0.
- * @return OK; ERROR_CALLBACK when `compute` did not return 0; ERROR_DAMAGED when it wrote no MICE.
+ * @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+ * @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that;
+ *         ERROR_DAMAGED when it wrote no MICE; ERROR_INVALID_ARGUMENT when its MICE contradicts a standard key. On an error
+ *         nothing was stored.
  */
 phicache_status phicache_mice_cache_memoize(phicache_mice_cache *cache,
                                             phicache_bytes key,
@@ -2527,6 +2561,18 @@ phicache_status phicache_cache_wait(phicache_cache *cache,
 phicache_status phicache_lease_reserve(phicache_lease *lease, size_t len, uint8_t **out);
 
 /**
+ * As `phicache_lease_reserve`, but the bytes are not zeroed: faster where all of them are written.
+ *
+ * Each byte that is neither written nor cut off by `phicache_lease_truncate` is stored with whatever the memory held
+ * before, and handed to all who ask for the value, other processes included.
+ *
+ * @param lease  The lease.
+ * @param len    The number of bytes.
+ * @param out    The first byte, valid until the lease is reserved again, completed or abandoned.
+ */
+phicache_status phicache_lease_reserve_uninitialized(phicache_lease *lease, size_t len, uint8_t **out);
+
+/**
  * Keeps the first `len` bytes of what was reserved.
  *
  * @param lease  The lease.
@@ -2537,7 +2583,7 @@ phicache_status phicache_lease_truncate(phicache_lease *lease, size_t len);
 /**
  * Hands the value to the cache, which stores it if it may, and to all who wait. The lease is gone, also on an error.
  *
- * When its last reservation failed, there is no value: that is ERROR_OUT_OF_MEMORY, and those who wait begin again.
+ * If its last reservation failed, there is no value: this fails with the same status, and those who wait begin again.
  *
  * @param lease  The lease.
  * @param out    [nullable] The value, pinned until `phicache_value_release`; `out->origin` tells whether it was stored.

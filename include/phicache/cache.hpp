@@ -246,7 +246,8 @@ public:
     /// The key's value, pinned; on a miss `compute` makes it. `compute` takes nothing and returns the content (as `set`
     /// takes it, or an `expected` of it), or takes a `result&` and writes there. It runs once however many threads ask,
     /// with no lock held; it may use this cache for other keys, but asking for its own is `status::error_recursion`.
-    /// What it throws comes out unchanged, and nothing is cached. A value that cannot be kept is returned all the same:
+    /// What it throws comes out unchanged, and nothing is cached; a reservation that failed decides the status, if it throws
+    /// nothing. Computations nest as deep as those of a `memo`. A value that cannot be kept is returned all the same:
     /// see `value::refusal`.
     template <class Compute>
     value memoize(bytes key, Compute&& compute) {
@@ -460,10 +461,17 @@ public:
     }
 
     /// The view of this cache; valid while it lives, also after a move.
-    operator cache() const { return view(); }
-    cache view() const { return try_view().value(); }
+    operator cache() const& { return view(); }
+    cache view() const& {
+        phicache_cache* raw = nullptr;
+        detail::require(phicache_dict_cache_as_cache(handle(), &raw));
+        return cache(raw);
+    }
+    operator cache() const&& = delete;
+    cache view() const&& = delete;
+    expected<cache> try_view() const&& = delete;
     /// @copydoc view
-    expected<cache> try_view() const {
+    expected<cache> try_view() const& {
         phicache_cache* raw = nullptr;
         if (const phicache_status code = phicache_dict_cache_as_cache(handle(), &raw); code < 0) return failure(code);
         return cache(raw);

@@ -17,8 +17,8 @@ use crate::store::{
 
 /// What one type of cache does differently.
 pub trait Policy {
-    /// Fails for bytes that no value of this cache can be.
-    fn check(&self, _value: &[u8]) -> Result<()> {
+    /// Fails for bytes that cannot be this key's value.
+    fn check(&self, _key: &[u8], _value: &[u8]) -> Result<()> {
         Ok(())
     }
 
@@ -277,7 +277,7 @@ impl<P: Policy> Entries<P> {
 
     /// Stores a value, over the one that the key may have; a refusal leaves that as it was.
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
-        self.policy.check(value)?;
+        self.policy.check(key, value)?;
         let refusal = self.policy.refuses(value, &self.config);
         if refusal.is_none() && key.len().max(value.len()) <= SHORT {
             return self.set_short(key, value);
@@ -414,7 +414,7 @@ impl<P: Policy> Entries<P> {
         draft: Draft,
         maximum: f64,
     ) -> Result<Value> {
-        self.policy.check(draft.value())?;
+        self.policy.check(draft.key(), draft.value())?;
         let fresh = draft.finish()?;
         self.count_computation(flight);
         let refusal = self.policy.refuses(fresh.value(), &self.config);

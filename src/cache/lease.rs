@@ -16,8 +16,8 @@ pub struct Lease {
     held: Shared<Held>,
     flight: Shared<Flight>,
     block: Block,
-    /// The bytes that the last reservation failed to get: a caller that overlooks it must not have its value cached.
-    failed: Option<usize>,
+    /// Why the last reservation failed: a caller that overlooks it must not have its value cached.
+    failed: Option<Error>,
 }
 
 /// What a lease and the thread that began it both know: the cache, until the first of them ends the computation.
@@ -121,8 +121,22 @@ impl Lease {
 
     /// Makes the value `len` zero bytes and lends them for writing; what was reserved before is gone.
     pub fn reserve(&mut self, len: usize) -> Result<&mut [u8]> {
-        let reserved = self.draft(|draft| draft.reserve(len).map(drop));
-        self.failed = reserved.is_err().then_some(len);
+        self.start_over(|draft| draft.reserve(len).map(drop))
+    }
+
+    /// As [`Lease::reserve`], but the bytes hold whatever was there.
+    pub fn reserve_uninitialized(&mut self, len: usize) -> Result<&mut [u8]> {
+        self.start_over(|draft| draft.reserve_uninitialized(len).map(drop))
+    }
+
+    /// Notes that there is no value, and why, until one is reserved.
+    pub fn refuse(&mut self, error: &Error) {
+        self.failed = Some(error.clone());
+    }
+
+    fn start_over(&mut self, reserve: impl FnOnce(&mut Draft) -> Result<()>) -> Result<&mut [u8]> {
+        let reserved = self.draft(reserve);
+        self.failed = reserved.as_ref().err().cloned();
         reserved?;
         Ok(self.block.value_mut())
     }
@@ -144,12 +158,12 @@ impl Lease {
     /// Hands the value to the cache, and to all who wait. A lease that was abandoned meanwhile, because its thread ended,
     /// keeps its value to itself.
     pub fn complete(mut self) -> Result<Value> {
-        if let Some(bytes) = self.failed {
+        if let Some(error) = self.failed.take() {
             if let Some((cache, flight)) = self.held.end() {
                 cache.failure();
                 cache.fail(&flight, None);
             }
-            return Err(Error::OutOfMemory(bytes));
+            return Err(error);
         }
         let block = mem::take(&mut self.block);
         if let Some((cache, flight)) = self.held.end() {

@@ -133,6 +133,11 @@ impl Memo {
         Ok(asked)
     }
 
+    /// What per cent of the memory may be in use for values to be stored, beside what the cache's configuration says.
+    pub fn maximum(&self) -> f64 {
+        self.maximum
+    }
+
     /// Computes what [`Memo::ask`] did not find.
     #[inline(always)]
     pub fn compute(&self, flight: InTheAir, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
@@ -197,6 +202,12 @@ impl Method {
     }
 }
 
+/// The value of a method that goes straight through.
+pub fn not_stored(draft: Draft) -> Result<Value> {
+    let entry = draft.finish()?.into_pinned();
+    Ok(Value { entry, origin: Origin::NotStored(Some(Refusal::Disabled)) })
+}
+
 impl AskedMethod {
     /// The value, computed if it has to be.
     #[inline(always)]
@@ -206,8 +217,7 @@ impl AskedMethod {
             AskedMethod::Straight(key) => {
                 let mut draft = Draft::new(&key, None);
                 compute(&mut draft)?;
-                let entry = draft.finish()?.into_pinned();
-                Ok(Value { entry, origin: Origin::NotStored(Some(Refusal::Disabled)) })
+                not_stored(draft)
             }
         }
     }

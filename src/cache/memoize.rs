@@ -2,7 +2,7 @@
 
 use super::{Cache, Value};
 use crate::error::Result;
-use crate::store::{Begin, Draft, Flight, Owner, Shared, Wait, gauge};
+use crate::store::{Begin, Block, Draft, Flight, Owner, Shared, Wait, gauge};
 
 /// The answer to a caller who asks for a key and is willing to compute.
 pub enum Asked {
@@ -84,25 +84,38 @@ impl Asked {
 impl InTheAir {
     /// Lets `compute` write the value, and stores it, if the memory is not full to `maximum` per cent, to which the
     /// cache's own maximum comes.
-    ///
-    /// The key is the flight's own copy: what the caller asked with may change while `compute` runs. Computations nest,
-    /// thousands deep; so what stands on the stack meanwhile is only what it needs, and all else is kept out of this
-    /// function's frame.
-    #[inline(always)]
     pub fn compute(self, maximum: f64, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
-        let mut draft = Draft::new(self.flight.key(), Some(self.cache.table()));
+        let mut draft = self.draft(Block::default());
         match compute(&mut draft) {
-            Ok(()) => self.finish(&mut draft, maximum),
+            Ok(()) => {
+                let block = draft.pause();
+                self.land(block, maximum)
+            }
             Err(error) => {
-                self.cache.failure();
+                self.failed();
                 Err(error)
             }
         }
     }
 
-    #[inline(never)]
-    fn finish(&self, draft: &mut Draft, maximum: f64) -> Result<Value> {
-        self.cache.land(&self.flight, self.joined, draft.take(), maximum)
+    /// The key: the flight's own copy, since what the caller asked with may change meanwhile.
+    pub fn key(&self) -> &[u8] {
+        self.flight.key()
+    }
+
+    /// The value as far as it is written, to write on.
+    pub fn draft(&self, block: Block) -> Draft<'_> {
+        Draft::resume(self.flight.key(), Some(self.cache.table()), block)
+    }
+
+    /// Ends the computation with a value.
+    pub fn land(self, block: Block, maximum: f64) -> Result<Value> {
+        self.cache.land(&self.flight, self.joined, self.draft(block), maximum)
+    }
+
+    /// Ends the computation without one.
+    pub fn failed(self) {
+        self.cache.failure();
     }
 }
 

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use once_cell::sync::OnceCell;
 
 use super::entries::{Entries, Policy};
+use super::names::{Names, check_mice};
 use super::{Options, Refusal, Stored};
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -93,8 +94,8 @@ impl Ancestor {
 }
 
 impl Policy for Lineage {
-    fn check(&self, value: &[u8]) -> Result<()> {
-        Mice::read_checked(value).map(drop)
+    fn check(&self, key: &[u8], value: &[u8]) -> Result<()> {
+        check_mice(key, &Mice::read_checked(value)?)
     }
 
     fn refuses(&self, value: &[u8], _config: &Config) -> Option<Refusal> {
@@ -252,12 +253,16 @@ impl MiceCache {
     /// Refuses a MICE as [`MiceCache::set_mice`] would, where that is easy to tell, and counts that.
     #[inline(always)]
     pub fn refuse_mice_quickly(&self, key: &[u8], mice: &Mice) -> Option<Refusal> {
+        if !Names::fits(key, mice) {
+            return None;
+        }
         self.refuse_quickly(key, mice.record_len(), self.policy().refuses_phi(mice.phi))
     }
 
-    /// Stores a MICE. What refuses it is asked before anything is written: cut, φ, memory, in that order.
+    /// Stores a MICE, unless its key asks for another one. What refuses it is asked before anything is written: cut, φ,
+    /// memory, in that order.
     pub fn set_mice(&self, key: &[u8], mice: &Mice) -> Result<Stored> {
-        mice.check()?;
+        check_mice(key, mice)?;
         self.set_with(key, mice.record_len(), self.policy().refuses_phi(mice.phi), |draft| {
             mice.write(draft.reserve(mice.record_len())?);
             Ok(())

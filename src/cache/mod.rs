@@ -38,7 +38,7 @@ pub use counters::{Info, Stats};
 pub use dict::{DictCache, Holder, shared};
 pub use entries::{Entries, Found, Policy};
 pub use lease::{Lease, Started, Waited};
-pub use memo::{AskedMethod, Claim, Memo, Method};
+pub use memo::{AskedMethod, Claim, Memo, Method, not_stored};
 pub use memoize::{Asked, InTheAir};
 pub use mice::MiceCache;
 pub use purview::PurviewCache;

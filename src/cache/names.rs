@@ -20,8 +20,9 @@
 //! each lease is beside its value. No two keys have one name, but for digests that are equal.
 
 use super::seal;
+use crate::error::{Error, Result};
 use crate::iit::{Mice, NodeSet, Subsystem};
-use crate::key::{Fingerprint, MiceKey};
+use crate::key::{Fingerprint, MiceKey, MiceQuestion};
 
 /// The format of names and records. Version 0.1 had none.
 const FORMAT: &str = "/2";
@@ -204,13 +205,30 @@ impl Names {
         Some([space.as_bytes(), after_space, part.as_bytes()].concat())
     }
 
-    /// Whether the server's record can be the one of `key`, as far as the key tells.
+    /// Whether a record can be the one of `key`, as far as the key tells: a standard one names direction, mechanism and
+    /// perhaps candidate purviews. An empty purview says that none of the candidates is irreducible.
+    #[inline]
     pub fn fits(key: &[u8], mice: &Mice) -> bool {
-        MiceKey::read(key).is_none_or(|key| {
-            key.direction == mice.direction as u8
-                && key.mechanism == mice.mechanism.0
-                && key.purviews.is_none_or(|purviews| purviews.contains(&mice.purview.0))
+        let empty = mice.purview.0 == 0;
+        MiceQuestion::read(key).is_none_or(|asked| {
+            asked.direction == mice.direction as u8
+                && asked.mechanism == mice.mechanism.0
+                && asked
+                    .purviews()
+                    .is_none_or(|mut purviews| empty || purviews.any(|purview| purview == mice.purview.0))
         })
+    }
+}
+
+/// Refuses a record that cannot be the one of `key`: it would be stored, and never be found by those who check.
+pub fn check_mice(key: &[u8], mice: &Mice) -> Result<()> {
+    mice.check()?;
+    match Names::fits(key, mice) {
+        true => Ok(()),
+        false => Err(Error::invalid(format!(
+            "the MICE (direction {}, mechanism {:#x}, purview {:#x}) contradicts its standard key, which asks for another",
+            mice.direction as u8, mice.mechanism.0, mice.purview.0
+        ))),
     }
 }
 

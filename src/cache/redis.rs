@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use super::entries::{Entries, Policy};
 use super::lease::Waited;
 use super::looks::Looks;
-use super::names::Names;
+use super::names::{self, Names};
 use super::near::{Kin, Near};
 use super::remote::{Claim, Content, Kept, Remote};
 use super::{Info, Options, Origin, Refusal, Stats, Stored, Value};
@@ -297,7 +297,7 @@ impl RedisCache {
 
     /// Stores a value, over the one that the key may have; a refusal leaves that as it was.
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
-        self.near.policy().check(value)?;
+        self.near.policy().check(key, value)?;
         match self.keeps_near() {
             true => self.set_with(key, |draft| draft.write(value)),
             false => self.set_far(key, value),
@@ -314,7 +314,7 @@ impl RedisCache {
 
     /// Stores a MICE, unless the subsystem is cut.
     pub fn set_mice(&self, key: &[u8], mice: &Mice) -> Result<Stored> {
-        mice.check()?;
+        names::check_mice(key, mice)?;
         self.set_with(key, |draft| {
             mice.write(draft.reserve(mice.record_len())?);
             Ok(())
@@ -348,7 +348,8 @@ impl RedisCache {
     /// Stores many values in one round trip; tells of each what `set` would.
     pub fn set_many(&self, pairs: &[(&[u8], &[u8])]) -> Vec<Result<Stored>> {
         let policy = self.near.policy();
-        let mut answers: Vec<Result<Stored>> = pairs.iter().map(|(_, value)| policy.check(value).map(Ok)).collect();
+        let mut answers: Vec<Result<Stored>> =
+            pairs.iter().map(|(key, value)| policy.check(key, value).map(Ok)).collect();
         let good: Vec<usize> = (0..pairs.len()).filter(|at| answers[*at].is_ok()).collect();
         if let Some(reason) = policy.refuses(&[], self.near.config()) {
             good.into_iter().for_each(|at| answers[at] = Ok(Err(self.near.refuse(reason))));
@@ -469,7 +470,7 @@ impl RedisCache {
     /// Ends a computation with a value, which is stored if it may be and handed to all who wait. Whatever the server does,
     /// the value is not lost.
     pub fn land(&self, flight: &Shared<Flight>, joined: Option<Owner>, draft: Draft) -> Result<Value> {
-        self.near.policy().check(draft.value())?;
+        self.near.policy().check(draft.key(), draft.value())?;
         let fresh = draft.finish()?;
         self.near.count_computation(flight);
         let refusal = self.near.policy().refuses(fresh.value(), self.near.config());

@@ -1,6 +1,7 @@
 //! No panic crosses the border: every exported function runs inside [`guard`] (or [`plain`], where nothing can fail),
 //! which turns errors into statuses and keeps this thread's last message.
 
+use std::any::Any;
 use std::ffi::c_char;
 use std::fmt::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,15 +17,15 @@ pub(super) fn guard(function: &'static str, body: impl FnOnce() -> Result<phicac
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(status)) => status,
         Ok(Err(error)) => failed(function, &error),
-        Err(panic) => panicked(function, panic.downcast_ref::<&str>().copied().unwrap_or("no message")),
+        Err(panic) => panicked(function, &*panic),
     }
 }
 
 /// Runs the body of an exported function that answers `fallback` if the library fails.
 #[inline(always)]
 pub(super) fn plain<T>(function: &'static str, fallback: T, body: impl FnOnce() -> T) -> T {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
-        panicked(function, "no message");
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
+        panicked(function, &*panic);
         fallback
     })
 }
@@ -53,7 +54,10 @@ pub(super) fn code(error: &Error) -> phicache_status {
 }
 
 #[cold]
-fn panicked(function: &str, message: &str) -> phicache_status {
+fn panicked(function: &str, panic: &(dyn Any + Send)) -> phicache_status {
+    // A message that is one piece of text comes as that; one that was formatted comes as a String.
+    let formatted = || panic.downcast_ref::<String>().map(String::as_str);
+    let message = panic.downcast_ref::<&str>().copied().or_else(formatted).unwrap_or("no message");
     keep(format_args!("{function}: the library panicked: {message}"));
     PHICACHE_ERROR_PANIC
 }
@@ -108,7 +112,20 @@ mod tests {
             (status, message().as_str()),
             (PHICACHE_ERROR_PANIC, "phicache_f: the library panicked: on purpose")
         );
-        assert_eq!(plain("phicache_g", 7, || panic!("on purpose")), 7);
+        assert_eq!(plain("phicache_g", 7, || panic!("also on purpose")), 7);
+        assert_eq!(message(), "phicache_g: the library panicked: also on purpose");
+    }
+
+    #[test]
+    fn a_formatted_panic_keeps_its_message_too() {
+        let at = std::hint::black_box(7);
+        guard("phicache_f", || panic!("index {at} of 5"));
+        assert_eq!(message(), "phicache_f: the library panicked: index 7 of 5");
+        let two = std::hint::black_box(2);
+        plain("phicache_g", (), || assert_eq!(1, two, "counts"));
+        assert!(message().starts_with("phicache_g: the library panicked: assertion"), "{}", message());
+        guard("phicache_h", || std::panic::panic_any(7));
+        assert_eq!(message(), "phicache_h: the library panicked: no message");
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::ffi::{CStr, c_char};
 use std::hint::cold_path;
-use std::mem::offset_of;
 use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,18 +109,55 @@ pub(super) fn config(config: *const phicache_config) -> Result<Arc<Config>> {
     get::<ConfigHandle, _>(config, "config").map(|config| config.0.clone())
 }
 
-/// A struct that may be shorter than ours, when the caller was compiled with an older header: what it lacks is zero.
-/// The first version had `least` bytes.
-fn growing<T: Copy>(given: *const T, least: usize, name: &'static str) -> Result<T> {
+/// A struct that a caller fills and that grows at its end.
+trait Grows: Copy {
+    /// Its size in version 0.1: no header has a smaller one.
+    const FIRST: usize;
+}
+
+impl Grows for phicache_cache_options {
+    const FIRST: usize = 48;
+}
+
+impl Grows for phicache_mice {
+    const FIRST: usize = 56;
+}
+
+/// A struct that may be shorter than ours, if the caller was compiled with an older header: what it lacks is zero. Or
+/// longer, with a newer one: then what we do not know must be zero, which asks for nothing.
+fn growing<T: Grows>(given: *const T, name: &'static str) -> Result<T> {
     if given.is_null() {
         return Err(null(name));
     }
-    let size = struct_size(given, least, name)?;
+    let size = struct_size(given, T::FIRST, name)?;
+    let tail = array(given.cast::<u8>(), size, name)?.get(size_of::<T>()..);
+    if let Some(at) = tail.and_then(|tail| tail.iter().position(|byte| *byte != 0)) {
+        return Err(unknown_field::<T>(name, size, size_of::<T>() + at));
+    }
     let mut whole = std::mem::MaybeUninit::<T>::zeroed();
     // SAFETY: the caller's struct has `size` bytes, and ours takes no more than it has; all fields may be zero.
     unsafe {
         whole.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(given.cast(), size.min(size_of::<T>()));
         Ok(whole.assume_init())
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn unknown_field<T>(name: &'static str, size: usize, at: usize) -> Error {
+    Error::invalid(format!(
+        "{name}->struct_size is {size}, and byte {at} is not zero; version {} knows only the first {} bytes and cannot do \
+         what the rest asks for",
+        env!("CARGO_PKG_VERSION"),
+        size_of::<T>()
+    ))
+}
+
+/// Refuses a field that has no meaning yet: a later version may give it one.
+fn reserved(value: u32, name: &'static str) -> Result<()> {
+    match value {
+        0 => Ok(()),
+        _ => Err(Error::invalid(format!("{name}->reserved is {value}; expected 0"))),
     }
 }
 
@@ -146,7 +182,7 @@ pub(super) fn options<'a>(options: *const phicache_cache_options) -> Result<(Opt
     if options.is_null() {
         return Ok((Options::default(), None));
     }
-    let given = growing(options, offset_of!(phicache_cache_options, scan_timeout_ms), "options")?;
+    let given = growing(options, "options")?;
     let positive = |number: u64| (number > 0).then_some(number);
     let time = |milliseconds: u64, name| match milliseconds <= LONGEST_MS {
         true => Ok(positive(milliseconds).map(Duration::from_millis)),
@@ -165,7 +201,7 @@ pub(super) fn options<'a>(options: *const phicache_cache_options) -> Result<(Opt
 
 /// A MICE to store.
 pub(super) fn mice<'a>(mice: *const phicache_mice) -> Result<Mice<'a>> {
-    let given = growing(mice, size_of::<phicache_mice>(), "mice")?;
+    let given = growing(mice, "mice")?;
     let mice = Mice { payload: bytes(given.payload, "mice->payload")?, ..head(&given)? };
     mice.check()?;
     Ok(mice)
@@ -173,7 +209,7 @@ pub(super) fn mice<'a>(mice: *const phicache_mice) -> Result<Mice<'a>> {
 
 /// A MICE to write, and the length of its payload, whose bytes may come later: then the one returned is empty.
 pub(super) fn mice_to_write<'a>(pointer: *const phicache_mice) -> Result<(Mice<'a>, usize)> {
-    let given = growing(pointer, size_of::<phicache_mice>(), "mice")?;
+    let given = growing(pointer, "mice")?;
     if !given.payload.data.is_null() {
         return mice(pointer).map(|mice| (mice, given.payload.len));
     }
@@ -183,6 +219,7 @@ pub(super) fn mice_to_write<'a>(pointer: *const phicache_mice) -> Result<(Mice<'
 }
 
 fn head<'a>(given: &phicache_mice) -> Result<Mice<'a>> {
+    reserved(given.reserved, "mice")?;
     Ok(Mice {
         direction: Direction::from_number(given.direction)?,
         mechanism: NodeSet(given.mechanism),

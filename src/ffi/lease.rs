@@ -38,6 +38,7 @@ use super::input::bytes;
 use super::output::{optional, out};
 use super::types::*;
 use crate::cache::{Lease, Started, Waited};
+use crate::error::Result;
 
 handle!(Lease, "phicache_lease", b"phi-leas");
 
@@ -121,11 +122,38 @@ pub unsafe extern "C" fn phicache_lease_reserve(
     len: usize,
     out: *mut *mut u8,
 ) -> phicache_status {
-    guard("phicache_lease_reserve", || {
-        let out = self::out(out, "out")?;
-        *out = get_mut::<Lease, _>(lease, "lease")?.reserve(len)?.as_mut_ptr();
-        Ok(PHICACHE_OK)
+    guard("phicache_lease_reserve", || reserve(lease, out, |lease| Ok(lease.reserve(len)?.as_mut_ptr())))
+}
+
+/// As `phicache_lease_reserve`, but the bytes are not zeroed: faster where all of them are written.
+///
+/// Each byte that is neither written nor cut off by `phicache_lease_truncate` is stored with whatever the memory held
+/// before, and handed to all who ask for the value, other processes included.
+///
+/// @param lease  The lease.
+/// @param len    The number of bytes.
+/// @param out    The first byte, valid until the lease is reserved again, completed or abandoned.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_lease_reserve_uninitialized(
+    lease: *mut phicache_lease,
+    len: usize,
+    out: *mut *mut u8,
+) -> phicache_status {
+    guard("phicache_lease_reserve_uninitialized", || {
+        reserve(lease, out, |lease| Ok(lease.reserve_uninitialized(len)?.as_mut_ptr()))
     })
+}
+
+fn reserve(
+    lease: *mut phicache_lease,
+    out: *mut *mut u8,
+    reserve: impl FnOnce(&mut Lease) -> Result<*mut u8>,
+) -> Result<phicache_status> {
+    // Zeroed also where the lease is none.
+    let out = self::out(out, "out");
+    let lease = get_mut::<Lease, _>(lease, "lease")?;
+    *out.inspect_err(|error| lease.refuse(error))? = reserve(lease)?;
+    Ok(PHICACHE_OK)
 }
 
 /// Keeps the first `len` bytes of what was reserved.
@@ -142,7 +170,7 @@ pub unsafe extern "C" fn phicache_lease_truncate(lease: *mut phicache_lease, len
 
 /// Hands the value to the cache, which stores it if it may, and to all who wait. The lease is gone, also on an error.
 ///
-/// When its last reservation failed, there is no value: that is ERROR_OUT_OF_MEMORY, and those who wait begin again.
+/// If its last reservation failed, there is no value: this fails with the same status, and those who wait begin again.
 ///
 /// @param lease  The lease.
 /// @param out    [nullable] The value, pinned until `phicache_value_release`; `out->origin` tells whether it was stored.

@@ -224,8 +224,11 @@ fn write_indices(nodes: NodeSet, room: &mut [i32]) -> Result<usize> {
 
 /// cbindgen:ignore
 ///
-/// Not part of the API: fails inside the library on purpose, so that tests of any language can see what becomes of it.
+/// Not part of the API: fails inside the library on purpose, so that tests of any language can see what becomes of it. The
+/// message is formatted, as those of the standard library's own checks are.
 #[unsafe(no_mangle)]
 pub extern "C" fn phicache_test_panic() -> phicache_status {
-    guard("phicache_test_panic", || panic!("on purpose, for a test"))
+    guard("phicache_test_panic", || {
+        panic!("on purpose, for a test of version {}", std::hint::black_box(VERSION_NUMBER))
+    })
 }

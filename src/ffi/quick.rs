@@ -176,7 +176,7 @@ pub(super) fn refuse_mice(
     given: *const phicache_mice,
 ) -> Option<phicache_status> {
     let given = usable(given, 1)?.first()?;
-    if given.struct_size != size_of::<phicache_mice>() || given.phi.is_nan() {
+    if given.struct_size != size_of::<phicache_mice>() || given.reserved != 0 || given.phi.is_nan() {
         return None;
     }
     let mice = Mice {

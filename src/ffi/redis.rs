@@ -53,10 +53,9 @@ use std::time::Duration;
 
 use super::boundary::guard;
 use super::cache::{CacheHandle, any, verb, wrong};
-use super::callback::Computation;
 use super::handle::{create, get};
-use super::input::{bytes, config, fingerprint, options, text};
-use super::output::{growing, optional, out};
+use super::input::{config, fingerprint, options, text};
+use super::output::{growing, out};
 use super::types::*;
 use crate::cache::{Cache, RedisCache};
 use crate::config::Config;
@@ -69,6 +68,13 @@ fn redis<'c>(cache: *mut phicache_redis_cache) -> Result<&'c Cache> {
         Cache::Redis(cache) if cache.is_mice() => Err(wrong("phicache_redis_cache")),
         cache @ Cache::Redis(_) => Ok(cache),
         _ => Err(wrong("phicache_redis_cache")),
+    }
+}
+
+impl verb::Memoizes for phicache_redis_cache {
+    const MEMOIZE: &'static str = "phicache_redis_cache_memoize";
+    fn cache<'c>(handle: *mut Self) -> Result<&'c Cache> {
+        redis(handle)
     }
 }
 
@@ -288,8 +294,9 @@ pub unsafe extern "C" fn phicache_redis_cache_set(
 /// @param user_data      [nullable] Handed to `compute`.
 /// @param call_data      [nullable] Handed to `compute`.
 /// @param out            The value, pinned until `phicache_value_release`.
-/// @param callback_code  [nullable] What `compute` returned, when that was not 0.
-/// @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
+/// @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+/// @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
+///         error nothing was stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_redis_cache_memoize(
     cache: *mut phicache_redis_cache,
@@ -300,14 +307,7 @@ pub unsafe extern "C" fn phicache_redis_cache_memoize(
     out: *mut phicache_value,
     callback_code: *mut i32,
 ) -> phicache_status {
-    guard("phicache_redis_cache_memoize", || {
-        let code = optional(callback_code, "callback_code")?;
-        let out = self::out(out, "out")?;
-        let compute = Computation::new(compute, user_data, call_data, code, "phicache_redis_cache_memoize")?;
-        let (cache, key) = (redis(cache)?, bytes(key, "key")?);
-        out.fill(cache.ask(key)?.or_compute(|draft| compute.run(draft))?);
-        Ok(PHICACHE_OK)
-    })
+    verb::memoize(cache, key, compute, user_data, call_data, out, callback_code)
 }
 
 /// Takes a value out; its pins stay valid.

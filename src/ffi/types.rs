@@ -1,7 +1,9 @@
 //! Types
 //!
 //! Structs that begin with `struct_size` may grow at their end: set it to `sizeof` of the struct before every call.
-//! All others are final.
+//! All others are final. Of a struct going in that an older header has, what it lacks is zero; of one that a newer header
+//! has, what this library does not know must be zero: anything else is ERROR_INVALID_ARGUMENT, as is a `reserved` field that
+//! is not zero.
 
 use std::ffi::{c_char, c_void};
 
@@ -344,7 +346,8 @@ pub struct phicache_lease;
 /// Where a compute callback writes its value; lives as long as the callback runs.
 pub struct phicache_result;
 
-/// Computes the value of `key` and writes it into `result` by `phicache_result_reserve`.
+/// Computes the value of `key` and writes it into `result` by `phicache_result_reserve`. If its last attempt to reserve
+/// fails, the call fails with the same status, whatever is returned here.
 ///
 /// `user_data` was given together with the function, `call_data` with the call. Return 0, or a code of your own: then
 /// nothing is cached, and the code comes back to the caller unchanged. The callback runs on the caller's thread, under

@@ -438,6 +438,16 @@ impl<'k> Draft<'k> {
         Ok(self.block.value_mut())
     }
 
+    /// As [`Draft::reserve`], but the bytes hold whatever was there: faster where all of them are written.
+    pub fn reserve_uninitialized(&mut self, len: usize) -> Result<&mut [u8]> {
+        self.block.0 = None;
+        let mut pinned = self.allocate(len)?;
+        // SAFETY: as in `reserve`.
+        unsafe { freeze(value_start(&mut pinned), len) };
+        self.block.0 = Some((pinned, len));
+        Ok(self.block.value_mut())
+    }
+
     /// Makes the value a copy of `value`.
     pub fn write(&mut self, value: &[u8]) -> Result<()> {
         self.block.0 = None;
@@ -619,6 +629,21 @@ fn block(key: &[u8], value_len: usize, shares: u32, arena: Option<&Shared<Arena>
     // SAFETY: the block has room for the key behind the header.
     unsafe { header.cast::<u8>().add(HEADER).copy_from_nonoverlapping(NonNull::from(key).cast(), key.len()) };
     Ok(header)
+}
+
+/// Turns memory that may be uninitialized into initialized bytes of unknown value, at no cost.
+///
+/// # Safety
+/// `len` bytes at `start` are the caller's alone, to write.
+#[inline(always)]
+unsafe fn freeze(start: *mut u8, len: usize) {
+    if cfg!(miri) {
+        // SAFETY: the caller's promise.
+        return unsafe { start.write_bytes(0, len) };
+    }
+    // SAFETY: it does nothing. To the compiler it may have written all bytes it was given, so each has some value, and
+    // reading one that nobody wrote is defined.
+    unsafe { std::arch::asm!("/* {0} {1} */", in(reg) start, in(reg) len, options(nostack, preserves_flags)) };
 }
 
 /// The start of the value of a block that nobody else reads.
