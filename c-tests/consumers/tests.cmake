@@ -28,7 +28,6 @@ function(phicache_add_consumer name prefix way kind)
     return()
   endif()
   add_test(NAME ${name} COMMAND sh "${CMAKE_CURRENT_SOURCE_DIR}/consumers/consume.sh" ${way} ${kind})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 900)
   set_property(TEST ${name} PROPERTY ENVIRONMENT
                "SOURCE_DIR=${PROJECT_SOURCE_DIR}" "FOLDER=${CMAKE_CURRENT_BINARY_DIR}/consumers/${name}"
                "PREFIX=${prefix}" "VERSION=${PROJECT_VERSION}" "CC=${cc}" "CXX=${cxx}" "CMAKE=${CMAKE_COMMAND}"
