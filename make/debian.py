@@ -162,8 +162,11 @@ def programs(packages, folder, other_names={}):
     """Unpacks packages, and gives the folder of a wrapper for each of their programs; `other_names` are further names of
     programs. Raises Unavailable."""
     unpack(packages, folder)
+    if not (folder / "usr/bin").is_dir():
+        raise Unavailable(f"{', '.join(packages)} brought no program")
     for name, program in other_names.items():
-        (folder / "usr/bin" / name).symlink_to(program)
+        if not (folder / "usr/bin" / name).exists():
+            (folder / "usr/bin" / name).symlink_to(program)
     wrappers = folder / "programs"
     wrappers.mkdir()
     environment = "".join(f'export {name}="$here/{path}"\n' for name, path in ENVIRONMENT.items()

@@ -38,7 +38,7 @@ def oldest_cmake():
 
 PROGRAMS = {
     "cmake": Program("cmake", oldest_cmake(), "cmake", "cmake/data/bin/cmake"),
-    "pkg-config": Program("pkg-config", (0, 29), "pkgconf", "pkgconf/.bin/pkgconf"),
+    "pkg-config": Program("pkgconf", (0, 29), "pkgconf", "pkgconf/.bin/pkgconf", other_name="pkgconf"),
     # The package redis-server is a link to this program, and a service that starts at once, which nobody asked for.
     "redis-server": Program("redis-tools", (7, 0), other_name="redis-check-rdb"),
     "openssl": Program("openssl", (1, 1), asks="version"),

@@ -2,8 +2,8 @@
 
 set(symbol_list "${CMAKE_CURRENT_SOURCE_DIR}/package/exported_symbols.txt")
 add_test(NAME package.shared_library
-         COMMAND sh "${CMAKE_CURRENT_SOURCE_DIR}/package/shared_library.sh" $<TARGET_FILE:phicache_shared>
-                 libphicache.so.${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR} "${symbol_list}")
+         COMMAND Python3::Interpreter -B "${CMAKE_CURRENT_SOURCE_DIR}/package/shared_library.py"
+                 $<TARGET_FILE:phicache_shared> ${PROJECT_VERSION} "${symbol_list}")
 add_test(NAME package.archive
          COMMAND sh "${CMAKE_CURRENT_SOURCE_DIR}/package/archive.sh" "${phicache_archive}" "${symbol_list}")
 
@@ -14,7 +14,7 @@ add_test(NAME package.abi COMMAND Python3::Interpreter -B ${abi} "${abi_list}")
 
 # make symbols: after a change of the ABI on purpose.
 add_custom_target(phicache_symbols
-                  COMMAND sh "${CMAKE_CURRENT_SOURCE_DIR}/package/list_symbols.sh" $<TARGET_FILE:phicache_shared>
-                          > "${symbol_list}"
+                  COMMAND Python3::Interpreter -B "${CMAKE_CURRENT_SOURCE_DIR}/package/shared_library.py"
+                          $<TARGET_FILE:phicache_shared> > "${symbol_list}"
                   COMMAND Python3::Interpreter -B ${abi} > "${abi_list}"
                   DEPENDS phicache_shared VERBATIM)
