@@ -199,8 +199,9 @@ def fuzz_checks(build, jobs, tools):
 
 
 def paper_checks(build, jobs, tools):
-    """What stands in files beside the code: dependencies, and the API reference."""
+    """What stands in files beside the code: dependencies, pages, and the API reference."""
     yield check(as_one, sys.executable, "-B", "make/check_dependencies.py")
+    yield check(as_one, sys.executable, "-B", "make/check_docs.py")
     if shutil.which("doxygen"):
         yield check(as_one, sys.executable, "-B", "make/docs.py", build)
     else:
