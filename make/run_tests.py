@@ -15,6 +15,7 @@ status is 0 when nothing failed.
 """
 
 import collections
+import concurrent.futures
 import os
 import re
 import shutil
@@ -138,16 +139,14 @@ def component(name, *command):
 class Tools:
     """Looks for programs, and fetches them, while something else is running already."""
     def __init__(self, build):
-        self.found = {}
-        finders = {name: (lambda name=name: find_tool.find(name, build))
-                   for name in ("cmake", "redis-server", "openssl", "pkg-config")}
-        finders["julia"] = lambda: find_julia.find(build)
-        self.thread = threading.Thread(target=lambda: self.found.update((name, find()) for name, find in finders.items()))
-        self.thread.start()
+        fetching = concurrent.futures.ThreadPoolExecutor(1)
+        self.found = {name: fetching.submit(find_tool.find, name, build)
+                      for name in ("cmake", "redis-server", "openssl", "pkg-config")}
+        self.found["julia"] = fetching.submit(find_julia.find, build)
+        fetching.shutdown(wait=False)
 
     def __getitem__(self, name):
-        self.thread.join()
-        return self.found.get(name)
+        return self.found[name].result()
 
     def put_on_path(self, *names):
         """Puts programs on the PATH, where tests look for them; says which are missing, and so what they will not test."""
@@ -163,8 +162,17 @@ def target():
 
 
 def rust_tests(build, jobs, tools):
-    run(CARGO, "test", "--no-run")  # the tools come meanwhile
+    # The library's own crate keeps one core busy for a minute where users' libraries are built; so that begins now, and
+    # what there is to say about it is said by c_tests, which configures again.
+    def configure():
+        if tools["cmake"]:
+            subprocess.run([tools["cmake"], "-S", ".", "-B", build, f"-DPHICACHE_CARGO_TARGET_DIR={target()}"],
+                           stdin=subprocess.DEVNULL, capture_output=True)
+    ahead = threading.Thread(target=configure)
+    ahead.start()
+    run(CARGO, "test", "--no-run")
     yield from tools.put_on_path("redis-server", "openssl")
+    ahead.join()
     yield check(as_cargo_counts, CARGO, "test", "--no-fail-fast")
 
 
