@@ -130,17 +130,7 @@ fn whichever_allocation_fails_the_call_says_so_and_the_next_try_works() {
         let (out, mut last) = (&raw mut value, 0);
         allocations += every_allocation(
             "memoize",
-            || {
-                phicache_dict_cache_memoize(
-                    cache,
-                    bytes(b"k"),
-                    Some(compute),
-                    null_mut(),
-                    null_mut(),
-                    out,
-                    null_mut(),
-                )
-            },
+            || phicache_dict_cache_memoize(cache, bytes(b"k"), Some(compute), null_mut(), null_mut(), out, null_mut()),
             || {
                 // Never a value that the callback had no room to write.
                 assert_eq!((*out).len, LARGE);
