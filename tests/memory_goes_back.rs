@@ -6,7 +6,8 @@ use std::thread;
 
 use phicache::cache::{Cache, DictCache, Options};
 use phicache::config::Config;
-use phicache::store::Section;
+use phicache::ffi::read::{phicache_read_begin, phicache_read_end};
+use phicache::ffi::types::PHICACHE_OK;
 
 const MEGABYTE: usize = 1 << 20;
 /// What the allocator and the harness may keep.
@@ -71,10 +72,12 @@ fn what_is_let_go_goes_back_though_nobody_asks() {
     fill(cache, MEGABYTE, 128);
     thread::scope(|scope| {
         let reader = scope.spawn(move || {
-            let section = Section::enter();
+            // SAFETY: a section of this thread's own, which it ends.
+            assert_eq!(unsafe { phicache_read_begin() }, PHICACHE_OK);
             inside.wait();
             leave.wait();
-            drop(section);
+            // SAFETY: as above.
+            assert_eq!(unsafe { phicache_read_end() }, PHICACHE_OK);
         });
         inside.wait();
         cache.clear().unwrap();
