@@ -58,3 +58,21 @@ fn counts_are_exact_while_threads_that_counted_are_still_there() {
     });
     assert_eq!(figures(cache), (0, 0, 0, 0, 0));
 }
+
+/// Nothing but hits, of more threads than have counters of their own, so that those who share one meet at it.
+#[test]
+fn hits_of_threads_that_meet_at_one_counter_are_all_counted() {
+    const HITS: u64 = 200_000;
+    let cache = Cache::Dict(DictCache::dict(Config::new().unwrap(), Options::default()).unwrap());
+    cache.set(b"k", b"v").unwrap().unwrap();
+    let start = Barrier::new(THREADS as usize);
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                start.wait();
+                (0..HITS).for_each(|_| assert!(cache.get(b"k").unwrap().is_some()));
+            });
+        }
+    });
+    assert_eq!(cache.info().unwrap().hits, THREADS * HITS);
+}
