@@ -231,7 +231,8 @@ def cmake_checks(tools, jobs, build, options, only=()):
     ctest = Path(cmake).with_name("ctest")
     report = build / "ctest.xml"
     report.unlink(missing_ok=True)
-    yield check(as_ctest_counts(report), ctest, "--test-dir", build, "-j", jobs, "--output-on-failure",
+    # Many tests mostly wait, for servers and for each other; none minds company.
+    yield check(as_ctest_counts(report), ctest, "--test-dir", build, "-j", str(2 * int(jobs)), "--output-on-failure",
                 "--output-junit", report, *only)
 
 
