@@ -1,8 +1,12 @@
 # The commands of the house. Each does its whole set-up: on a fresh Debian with a Rust toolchain, gcc, g++, make and
-# python3, cmake and Julia are found or fetched by the scripts in make/, which say what they do.
+# python3, cmake and Julia are found or fetched into build/ by the scripts in make/, which say what they do. Nothing is
+# installed on the system, but by make install.
 #
 #   make demo      builds the example, and computes the integrated information of a network with and without caches
-#   make test      checks everything: formatting, lints, Rust, C, C++ and Julia tests, consumers of the package
+#   make test      whether the library works here, in some minutes: the tests of Rust, C, C++, Julia and the examples
+#   make check     everything else that must hold: lints, every standard and compiler, the package and its consumers, the
+#                  tests under sanitizers, the model checker, the fuzz targets; half an hour or so. Together they are what
+#                  CI runs (.ci/run); neither repeats what the other does
 #   make stress    everything at once, from up to 64 threads, for SECONDS (60); THREADS and SEED may be given
 #   make soak-redis  two processes that share results in Redis, for SECONDS (60), while bad things happen to the server;
 #                  SEED may be given
@@ -40,7 +44,7 @@ SECONDS ?= 60
 
 BENCH = $(BUILD)/bench
 
-.PHONY: demo test stress soak-redis sanitize memcheck fuzz bench bench-peers bench-redis bench-instructions build package \
+.PHONY: demo test check stress soak-redis sanitize memcheck fuzz bench bench-peers bench-redis bench-instructions build package \
         configure install header symbols docs supply-chain clean distclean toolchain
 
 demo: configure
@@ -49,7 +53,10 @@ demo: configure
 	$(BUILD)/examples/iit $(NETWORK)
 
 test: toolchain
-	@$(PYTHON) -B make/run_tests.py $(BUILD) $(JOBS)
+	@$(PYTHON) -B make/run_tests.py $(BUILD) $(JOBS) test
+
+check: toolchain
+	@$(PYTHON) -B make/run_tests.py $(BUILD) $(JOBS) check
 
 stress: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target stress -j $(JOBS)
@@ -81,16 +88,16 @@ else
 endif
 
 bench-peers: configure
-	@boost=$$($(PYTHON) -B make/find_peers.py $(CARGO)) || exit 1; $(FIND_CMAKE); \
-	    "$$cmake" -S benches/peers -B $(BENCH) -DPHICACHE_CARGO_TARGET_DIR="$$CARGO_TARGET_DIR" \
-	    -DBENCH_RUST_TARGET="$$CARGO_TARGET_DIR/peers" -DBENCH_BOOST_INCLUDES="$$boost" && \
+	@found=$$($(PYTHON) -B make/find_peers.py $(CARGO) $(BUILD)) || exit 1; $(FIND_CMAKE); \
+	    "$$cmake" -C "$$found" -S benches/peers -B $(BENCH) -DPHICACHE_CARGO_TARGET_DIR="$$CARGO_TARGET_DIR" \
+	    -DBENCH_RUST_TARGET="$$CARGO_TARGET_DIR/peers" && \
 	    "$$cmake" --build $(BENCH) --target peers -j $(JOBS)
 
 bench-redis: configure
-	@server=$$($(PYTHON) -B make/find_tool.py redis-server $(BUILD)) && $(PYTHON) -B make/find_hiredis.py || exit 1; \
+	@server=$$($(PYTHON) -B make/find_tool.py redis-server $(BUILD)) && hiredis=$$($(PYTHON) -B make/find_hiredis.py $(BUILD)) || exit 1; \
 	    $(FIND_CMAKE); \
 	    "$$cmake" -S benches/redis -B $(BENCH)-redis -DPHICACHE_CARGO_TARGET_DIR="$$CARGO_TARGET_DIR" \
-	    -DBENCH_RUST_TARGET="$$CARGO_TARGET_DIR/redis-peer" && \
+	    -DBENCH_RUST_TARGET="$$CARGO_TARGET_DIR/redis-peer" -DCMAKE_PREFIX_PATH="$$hiredis" && \
 	    "$$cmake" --build $(BENCH)-redis --target redis_peers -j $(JOBS) && \
 	    $(BENCH)-redis/redis_peers --server "$$server" $(if $(QUICK),--quick,--json $(BENCH)-redis/figures.json)
 ifndef QUICK
@@ -149,10 +156,13 @@ distclean: clean
 
 # What only the user can install.
 toolchain:
-	@for program in $(CARGO) cc c++ $(PYTHON); do \
+	@command -v $(CARGO) > /dev/null || { \
+	    echo "$(CARGO) is missing. phicache needs a Rust toolchain, which rustup installs for one user: https://rustup.rs" >&2; \
+	    exit 1; }
+	@for program in cc c++ $(PYTHON); do \
 	    command -v $$program > /dev/null || { \
-	        echo "$$program is missing. phicache needs a Rust toolchain (rustup), gcc, g++, make and python3;" \
-	             "on Debian: apt-get install gcc g++ make python3" >&2; exit 1; }; \
+	        echo "$$program is missing. phicache needs gcc, g++, make and python3 beside a Rust toolchain;" \
+	             "on Debian, as root: apt-get install gcc g++ make python3" >&2; exit 1; }; \
 	done
 
 FIND_CMAKE = cmake=$$($(PYTHON) -B make/find_tool.py cmake $(BUILD)) || exit 1

@@ -40,7 +40,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { REDIS_SERVER_SKIPPED = 77, REDIS_SERVER_PATIENCE_MS = 20000 };
+enum { REDIS_SERVER_SKIPPED = 77, REDIS_SERVER_PATIENCE_MS = 120000 };
 
 typedef struct {
     pid_t process;       /* 0 while it does not run */

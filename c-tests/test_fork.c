@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { KEYS = 64, SECONDS = 20, FORKS = 150 };
+enum { KEYS = 64, SECONDS = 120, FORKS = 150 };
 
 #ifdef PHICACHE_SANITIZED /* whose allocators may hang in a child of a busy process */
 enum { BUSY_PROCESSES_FORK = 0 };

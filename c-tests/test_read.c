@@ -1,5 +1,9 @@
 /* test_read.c: reading in place, in a section, and many keys at once. */
+#define _POSIX_C_SOURCE 200809L /* barriers */
+
 #include "sample.h"
+
+#include <pthread.h>
 
 enum { KEYS = 1000 };
 
@@ -243,6 +247,44 @@ static void what_is_no_mice_in_a_batch_takes_nothing_away_from_the_others(void) 
     CHECK_OK(phicache_subsystem_free(subsystem));
 }
 
+static pthread_barrier_t inside, leave;
+
+static void *be_inside(void *unused) {
+    (void)unused;
+    CHECK_OK(phicache_read_begin());
+    pthread_barrier_wait(&inside);
+    pthread_barrier_wait(&leave);
+    CHECK_OK(phicache_read_end());
+    return NULL;
+}
+
+/* Of several sections the oldest counts: one that began after the clearing does not stand for one that began before. */
+static void a_newer_section_frees_nothing_of_an_older_one(void) {
+    static uint8_t large[1 << 20];
+    pthread_t newer;
+    phicache_bytes got;
+    uint64_t held;
+    memset(large, 7, sizeof large);
+    make_cache();
+    CHECK_OK(phicache_dict_cache_set(dict, text("k"), bytes(large, sizeof large)));
+    REQUIRE(pthread_barrier_init(&inside, NULL, 2) == 0 && pthread_barrier_init(&leave, NULL, 2) == 0);
+    CHECK_OK(phicache_read_begin());
+    CHECK_OK(phicache_cache_read(cache, text("k"), &got));
+    held = bytes_held();
+    CHECK_OK(phicache_dict_cache_clear(dict));
+    CHECK_UINT(bytes_held(), held); /* asked for, what can be freed is */
+    REQUIRE(pthread_create(&newer, NULL, be_inside, NULL) == 0);
+    pthread_barrier_wait(&inside);
+    CHECK_UINT(bytes_held(), held);
+    pthread_barrier_wait(&leave);
+    pthread_join(newer, NULL);
+    CHECK_UINT(bytes_held(), held);
+    CHECK_BYTES(got.data, got.len, large, sizeof large);
+    CHECK_OK(phicache_read_end());
+    CHECK(bytes_held() + sizeof large <= held);
+    free_cache();
+}
+
 /* More pins than a thread has slots, released in another order. */
 static void very_many_pins_hold(void) {
     static phicache_value pinned[10 * KEYS];
@@ -266,6 +308,7 @@ int main(void) {
     RUN(outside_a_section_nothing_is_read);
     RUN(what_a_section_has_read_stays_until_it_ends);
     RUN(nothing_is_freed_before_the_outermost_section_ends);
+    RUN(a_newer_section_frees_nothing_of_an_older_one);
     RUN(reading_counts_as_getting_does);
     RUN(many_keys_are_looked_up_in_order);
     RUN(slices_that_cannot_be_are_errors_and_leave_nothing);

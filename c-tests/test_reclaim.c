@@ -41,10 +41,10 @@ static phicache_bytes key_bytes(const uint64_t *key) {
     return bytes;
 }
 
-/* Pins, reads in place, and ends with both open. */
+/* Pins, reads in place, and ends with both open. One that gets no time before all is done finds something all the same. */
 static void *reader(void *seed) {
     uint64_t state = *(const uint64_t *)seed, torn = 0, found = 0;
-    while (!__atomic_load_n(&done, __ATOMIC_RELAXED)) {
+    while (!__atomic_load_n(&done, __ATOMIC_RELAXED) || found == 0) {
         phicache_value values[8];
         uint64_t keys[8];
         for (int i = 0; i < 8; i++) {
@@ -68,7 +68,6 @@ static void *reader(void *seed) {
         CHECK_OK(phicache_read_end());
     }
     CHECK_UINT(torn, 0);
-    CHECK(found > 0);
     CHECK_OK(phicache_read_begin()); /* ends with the thread */
     return NULL;
 }

@@ -60,7 +60,7 @@ static pid_t fork_child(void) {
     child = fork();
     CHECK(child >= 0);
     if (child == 0) {
-        alarm(60);
+        alarm(300);
         check_count_failed = 0;
     }
     return child;

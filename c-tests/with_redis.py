@@ -31,7 +31,7 @@ def main():
         running = subprocess.Popen([server, '--port', '0', '--unixsocket', socket, '--save', '', '--appendonly', 'no',
                                     '--dir', folder, *options], stdout=log, stderr=log)
         try:
-            for _ in range(1000):
+            for _ in range(12000):
                 if os.path.exists(socket) or running.poll() is not None:
                     break
                 time.sleep(0.01)

@@ -7,7 +7,8 @@
  *
  * PyPhi's caches for programs in C, C++, Julia and whatever else calls C: dict caches for repertoires, MICE caches that a
  * cut subsystem inherits from its uncut parent, purview caches, functions with a cache. Values stay in memory until the
- * process occupies a configured part of the memory it may use; then new ones are refused, and computations go on without.
+ * process occupies a configured part of the memory it may use; then new ones are refused, and what is computed is handed
+ * out without being stored. Where the system's allocator itself fails, a call says PHICACHE_ERROR_OUT_OF_MEMORY.
  *
  *     phicache_dict_cache *cache;
  *     phicache_value value;

@@ -42,6 +42,15 @@ def packages(manifest, targets):
     return [package for package in metadata["packages"] if package["id"] in used]
 
 
+def tables(manifest):
+    """The names of all dependencies of a manifest, those of some platform only, of tests and of the build included."""
+    found = set()
+    for part in [manifest, *manifest.get("target", {}).values()]:
+        for table in "dependencies", "dev-dependencies", "build-dependencies":
+            found |= set(part.get(table, {}))
+    return found
+
+
 def main():
     policy = tomllib.loads((TOP / "deny.toml").read_text())
     allowed = set(policy["licenses"]["allow"])
@@ -62,6 +71,8 @@ def main():
                 faults.append(f"the license of {name} {package['version']} is {license}")
             if name in banned:
                 faults.append(f"{name} may not be used")
+    named = set().union(*(tables(tomllib.loads((TOP / manifest).read_text())) for manifest in ("Cargo.toml", "fuzz/Cargo.toml")))
+    faults += [f"docs/dependencies.md tells of {name}, which nothing uses" for name in told - named]
     for fault in sorted(set(faults)):
         print(f"FAILED {fault}")
     if faults:

@@ -5,25 +5,26 @@
 
 Compiles benches/instructions.cpp against the shared library in BUILD and runs each of its works under valgrind's callgrind
 with two lengths; the difference is free of everything but the operation and the loop around it. Works of the C++ face
-follow the same work in C, and are told by what they cost over it. valgrind comes from the PATH or from apt.
+follow the same work in C, and are told by what they cost over it. valgrind comes from the PATH, or is fetched
+into BUILD (find_tool.py).
 """
 
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from find_tool import by_apt, say
+import find_tool
+from debian import say
 
 TOP = Path(__file__).resolve().parent.parent
 SHORT, LONG = 20_000, 40_000
 
 
-def executed(program, work, count, folder):
+def executed(valgrind, program, work, count, folder):
     report = folder / "callgrind.out"
-    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={report}", program, work, str(count)]
+    command = [valgrind, "--tool=callgrind", f"--callgrind-out-file={report}", program, work, str(count)]
     run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if run.returncode != 0:
         say(run.stderr.strip())
@@ -35,9 +36,9 @@ def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     build = Path(sys.argv[1]).resolve()
-    if not shutil.which("valgrind") and not by_apt("valgrind"):
-        sys.exit("valgrind is missing, and could not be fetched. Install it (as root: apt-get install valgrind), "
-                 "and run make again.")
+    valgrind = find_tool.find("valgrind", build)
+    if valgrind is None:
+        sys.exit(1)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         program = folder / "instructions"
@@ -47,7 +48,8 @@ def main():
         print(f"{'instructions of one operation':38}{'':8}without the loop    over C")
         loop = in_c = None
         for work in works:
-            each = (executed(program, work, LONG, folder) - executed(program, work, SHORT, folder)) / (LONG - SHORT)
+            short, long = (executed(valgrind, program, work, count, folder) for count in (SHORT, LONG))
+            each = (long - short) / (LONG - SHORT)
             loop = each if loop is None else loop
             if work.startswith("C++:"):
                 over = f"{each - in_c:+10.1f}"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the API reference into BUILD/docs, without a warning: docs.py BUILD
 
-doxygen comes from the PATH or from apt.
+doxygen comes from the PATH, or is fetched into BUILD (find_tool.py).
 """
 
 import os
@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from find_tool import by_apt
+import find_tool
 
 TOP = Path(__file__).resolve().parent.parent
 
@@ -19,15 +19,16 @@ TOP = Path(__file__).resolve().parent.parent
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    if not shutil.which("doxygen") and not by_apt("doxygen"):
-        sys.exit("doxygen is missing, and could not be fetched. Install it (as root: apt-get install doxygen), and run "
-                 "make again.")
-    folder = Path(sys.argv[1]).resolve() / "docs"
+    build = Path(sys.argv[1]).resolve()
+    doxygen = find_tool.find("doxygen", build)
+    if doxygen is None:
+        sys.exit(1)
+    folder = build / "docs"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     version = re.search(r'^version = "(.*)"', (TOP / "Cargo.toml").read_text(), re.M).group(1)
     environment = {**os.environ, "PHICACHE_VERSION": version, "PHICACHE_DOCS": str(folder)}
-    if subprocess.run(["doxygen", "docs/Doxyfile"], cwd=TOP, env=environment).returncode != 0:
+    if subprocess.run([doxygen, "docs/Doxyfile"], cwd=TOP, env=environment).returncode != 0:
         sys.exit("doxygen finds fault with the descriptions; what it said is above.")
     print(f"The API reference: {folder / 'html' / 'index.html'}")
 

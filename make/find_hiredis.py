@@ -1,23 +1,31 @@
 #!/usr/bin/env python3
-"""Makes sure that hiredis is there, which benches/redis measures beside the Redis cache.
+"""Makes sure that hiredis is there, which benches/redis measures beside the Redis cache, and prints where else CMake looks.
 
-    find_hiredis.py
+    find_hiredis.py BUILD
 
-It is Debian's package, by apt-get, which needs root. Where it cannot be had, one message says so, and the exit status is 1.
+Where the system has none, Debian's package is unpacked in BUILD (debian.py). Where it cannot be had, one message says so,
+and the exit status is 1.
 """
 
 import sys
 from pathlib import Path
 
-from find_tool import by_apt, say
+from find_tool import unpacked
 
 PACKAGE, HEADER = "libhiredis-dev", "hiredis/hiredis.h"
 
 
-def is_there():
-    return any((Path(folder) / HEADER).exists() for folder in ("/usr/include", "/usr/local/include"))
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    if any((Path(folder) / HEADER).exists() for folder in ("/usr/include", "/usr/local/include")):
+        return
+    folder = Path(sys.argv[1]).resolve() / "tools" / "hiredis"
+    if not unpacked([PACKAGE], folder):
+        sys.exit(f"hiredis is missing, and could not be fetched. Install it (on Debian, as root: apt-get install {PACKAGE}), "
+                 "and run make again.")
+    print(folder / "usr")
 
 
-if not is_there() and not (by_apt(PACKAGE) and is_there()):
-    say(f"hiredis is missing, and could not be fetched. Install it (as root: apt-get install {PACKAGE}), and run make again.")
-    sys.exit(1)
+if __name__ == "__main__":
+    main()

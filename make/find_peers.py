@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Fetches what the side-by-side benchmark (benches/peers) is built with, and prints the include folders of Boost.
+"""Fetches what the side-by-side benchmark (benches/peers) is built with, and prints a file that tells CMake where it is.
 
-    find_peers.py CARGO
+    find_peers.py CARGO BUILD
 
-The C++ peers are Debian's packages, by apt-get, which needs root. Boost is taken from the system where it is new enough to
-have a concurrent map (1.83; Debian 12 has 1.74 and 1.81), otherwise its headers come with a crate, by cargo. What cannot be
-had is named in one message, and the exit status is 1; only Boost may be missing.
+Those C++ peers that the system lacks are Debian's packages, unpacked in BUILD (debian.py). Boost is taken from the system
+where it is new enough to have a concurrent map (1.83; Debian 12 has 1.74 and 1.81), otherwise its headers come with a crate,
+by cargo. What cannot be had is named in one message, and the exit status is 1; only Boost may be missing.
 """
 
 import json
@@ -13,7 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from find_tool import by_apt, say
+from debian import say
+from find_tool import unpacked
 
 PEERS = Path(__file__).resolve().parent.parent / "benches/peers"
 INCLUDES = [Path("/usr/include"), Path("/usr/local/include")]
@@ -44,19 +45,23 @@ def boost_of_crates(cargo):
 
 
 def main():
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 3:
         sys.exit(__doc__)
-    missing = [package for package, header in PACKAGES if not has(header) and not (by_apt(package) and has(header))]
-    if missing:
-        say(f"The benchmark's peers are missing, and could not be fetched. Install them (as root: apt-get install "
-            f"{' '.join(missing)}), and run make again.")
-        sys.exit(1)
+    missing = [package for package, header in PACKAGES if not has(header)]
+    folder = Path(sys.argv[2]).resolve() / "tools" / "peers"
+    if missing and not unpacked(missing, folder):
+        sys.exit(f"The benchmark's peers are missing, and could not be fetched. Install them (on Debian, as root: apt-get "
+                 f"install {' '.join(missing)}), and run make again.")
     folders = [] if has(BOOST) else boost_of_crates(sys.argv[1])
     if has(BOOST):
         folders = [str(folder) for folder in INCLUDES if (folder / BOOST).exists()]
     if not folders:
         say("Boost 1.83 or newer cannot be had; the benchmark leaves its maps out.")
-    print(";".join(folders))
+    file = Path(sys.argv[2]).resolve() / "tools" / "peers.cmake"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    found = {"BENCH_BOOST_INCLUDES": ";".join(folders), "BENCH_UNPACKED": folder if missing else ""}
+    file.write_text("".join(f'set({name} "{value}" CACHE STRING "" FORCE)\n' for name, value in found.items()))
+    print(file)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,27 @@
 #!/usr/bin/env python3
-"""Runs every check of the project, one after another, and counts: run_tests.py BUILD JOBS [GROUP]
+"""Runs tests and checks of the project, one after another, and counts: run_tests.py BUILD JOBS GROUP
 
-GROUP is test, or one of the longer ones that are run apart: sanitize, memcheck.
+GROUP is one of
 
-Formatting and lints count as one test each; the rest is counted by its own runner, cargo test or CTest. A failure does
-not keep the later ones from running. The last line is the sum; the exit status is 0 when nothing failed.
+    test      whether the library works here: the tests of Rust, of C and C++ in one standard each, of Julia, of the examples
+    check     everything else: lints, other standards and compilers, the package and its consumers, sanitizers, the model
+              checker, the fuzz targets; what test runs is not run again
+    sanitize  the long form of the sanitizers
+    memcheck  the C and C++ tests under valgrind
+
+A lint counts as one test; the rest is counted by its own runner, cargo test or CTest. A failure does not keep the later
+ones from running. At the end stand the seconds of each step, what was skipped and why, what failed, and the sum; the exit
+status is 0 when nothing failed.
 """
 
+import collections
+import concurrent.futures
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from xml.etree import ElementTree
@@ -22,8 +32,9 @@ import fuzz
 
 
 class Counts:
-    def __init__(self):
-        self.passed = self.failed = self.skipped = 0
+    def __init__(self, passed=0, failed=0):
+        self.passed, self.failed = passed, failed
+        self.skipped = []  # why, one for each test that did not run
 
     def add(self, other):
         self.passed += other.passed
@@ -31,35 +42,52 @@ class Counts:
         self.skipped += other.skipped
 
     def __str__(self):
-        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+        return f"{self.passed} passed, {self.failed} failed, {len(self.skipped)} skipped"
+
+
+class Steps:
+    """What each command took, for the table at the end, and which of them failed."""
+    def __init__(self):
+        self.rows = []
+
+    def add(self, command, seconds, failed):
+        self.rows.append((command, seconds, failed))
+
+    def show(self):
+        print("\nseconds")
+        for command, seconds, failed in self.rows:
+            print(f"{seconds:7.0f}  {'FAILED  ' if failed else ''}{command}")
+        print(f"{sum(seconds for _, seconds, _ in self.rows):7.0f}  all")
+
+
+STEPS = Steps()
 
 
 def run(*command):
     """Runs `command`, showing what it prints as it comes; gives (whether it succeeded, what it printed)."""
-    print("\n$ " + " ".join(map(str, command)), flush=True)
-    lines = []
+    shown = " ".join(map(str, command)).replace(f"{Path.cwd()}/", "")
+    print(f"\n$ {shown}", flush=True)
+    started, lines = time.monotonic(), []
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, errors="replace") as process:
         for line in process.stdout:
             print(line, end="", flush=True)
             lines.append(line)
+    STEPS.add(shown, time.monotonic() - started, process.returncode != 0)
     return process.returncode == 0, "".join(lines)
 
 
 def as_one(succeeded, output):
     """A check that is one test."""
-    counts = Counts()
-    counts.passed, counts.failed = int(succeeded), int(not succeeded)
-    return counts
+    return Counts(int(succeeded), int(not succeeded))
 
 
 def as_cargo_counts(succeeded, output):
     counts = Counts()
     for result in re.findall(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", output, re.MULTILINE):
         passed, failed, ignored = map(int, result)
-        counts.passed += passed
-        counts.failed += failed
-        counts.skipped += ignored
+        counts.add(Counts(passed, failed))
+        counts.skipped += ["a test of Rust: ignored"] * ignored
     return counts
 
 
@@ -73,7 +101,8 @@ def as_ctest_counts(report):
                 if test.get("status") == "run":
                     counts.passed += 1
                 elif skipped is not None and skipped.get("message", "").startswith("SKIP_RETURN_CODE"):
-                    counts.skipped += 1
+                    why = re.search(r"SKIPPED: (.*)", test.findtext("system-out") or "")
+                    counts.skipped.append(f"{test.get('name')}: {why.group(1) if why else 'it does not say why'}")
                 else:  # it failed, or its program is not there
                     counts.failed += 1
         return counts
@@ -82,7 +111,6 @@ def as_ctest_counts(report):
 
 def check(count, *command):
     """Runs `command` and counts its tests; a runner that failed before it could count is one failure."""
-    started = time.monotonic()
     succeeded, output = run(*command)
     counts = count(succeeded, output)
     if not succeeded and counts.failed == 0:
@@ -90,14 +118,13 @@ def check(count, *command):
     if succeeded and counts.passed == 0:
         print(f"{command[0]} ran no test.")
         counts.failed += 1
-    print(f"({time.monotonic() - started:.0f} s)", flush=True)
     return counts
 
 
 def skipped(reason):
     print(f"\nSKIPPED: {reason}", flush=True)
     counts = Counts()
-    counts.skipped = 1
+    counts.skipped.append(reason)
     return counts
 
 
@@ -106,49 +133,96 @@ def component(name, *command):
     if subprocess.run([CARGO, name, "--version"], stdin=subprocess.DEVNULL, capture_output=True).returncode == 0:
         return check(as_one, *command)
     package = {"fmt": "rustfmt"}.get(name, name)
-    return skipped(f"cargo {name} is missing. To have it: rustup component add {package}")
+    return skipped(f"cargo {name}: it is missing. To have it: rustup component add {package}")
 
 
-def put_on_path(build, *names):
-    """Puts programs on the PATH, where tests look for them; says which are missing, and so what they will not test."""
-    for name in names:
-        found = find_tool.find(name, build)
-        if found is None:
-            yield skipped(f"{name} is missing, so no test tests what needs it")
-        elif not shutil.which(name):
-            os.environ["PATH"] += os.pathsep + str(Path(found).parent)
+class Tools:
+    """Looks for programs, and fetches them, while something else is running already."""
+    def __init__(self, build):
+        fetching = concurrent.futures.ThreadPoolExecutor(1)
+        self.found = {name: fetching.submit(find_tool.find, name, build)
+                      for name in ("cmake", "redis-server", "openssl", "pkg-config")}
+        self.found["julia"] = fetching.submit(find_julia.find, build)
+        fetching.shutdown(wait=False)
+
+    def __getitem__(self, name):
+        return self.found[name].result()
+
+    def put_on_path(self, *names):
+        """Puts programs on the PATH, where tests look for them; says which are missing, and so what they will not test."""
+        for name in names:
+            if self[name] is None:
+                yield skipped(f"{name}: it is missing, so no test tests what needs it")
+            elif not shutil.which(name):
+                os.environ["PATH"] += os.pathsep + str(Path(self[name]).parent)
 
 
-def rust_checks(build, jobs):
-    yield component("fmt", CARGO, "fmt", "--check")
+def target():
+    return Path(os.environ["CARGO_TARGET_DIR"])
+
+
+def rust_tests(build, jobs, tools):
+    # The library's own crate keeps one core busy for a minute where users' libraries are built; so that begins now, and
+    # what there is to say about it is said by c_tests, which configures again.
+    def configure():
+        if tools["cmake"]:
+            subprocess.run([tools["cmake"], "-S", ".", "-B", build, f"-DPHICACHE_CARGO_TARGET_DIR={target()}"],
+                           stdin=subprocess.DEVNULL, capture_output=True)
+    ahead = threading.Thread(target=configure)
+    ahead.start()
+    run(CARGO, "test", "--no-run")
+    yield from tools.put_on_path("redis-server", "openssl")
+    ahead.join()
+    yield check(as_cargo_counts, CARGO, "test", "--no-fail-fast")
+
+
+def c_tests(build, jobs, tools):
+    """The tests of C, C++, Julia and the examples."""
+    yield from cmake_checks(tools, jobs, build, [*own_options(tools), "-DPHICACHE_CHECKS=OFF"])
+
+
+def own_options(tools):
+    return [f"-DPHICACHE_CARGO_TARGET_DIR={target()}", f"-DPHICACHE_PKG_CONFIG={tools['pkg-config'] or ''}",
+            f"-DPHICACHE_JULIA={tools['julia'] or ''}"]
+
+
+def rust_checks(build, jobs, tools):
+    for manifest in "Cargo.toml", "fuzz/Cargo.toml", "benches/inner/Cargo.toml":
+        yield component("fmt", CARGO, "fmt", "--check", "--manifest-path", manifest)
     yield component("clippy", CARGO, "clippy", "--all-targets", "--quiet", "--", "-D", "warnings")
     for features in [], ["--features", "redis"]:
         yield component("clippy", CARGO, "clippy", "--no-default-features", *features, "--quiet", "--", "-D", "warnings")
-    yield from put_on_path(build, "redis-server", "openssl")
-    yield check(as_cargo_counts, CARGO, "test", "--no-fail-fast")
+    yield component("clippy", CARGO, "clippy", "--manifest-path", "benches/inner/Cargo.toml", "--all-targets", "--quiet", "--",
+                    "-D", "warnings")
     yield check(as_cargo_counts, CARGO, "test", "--no-default-features", "--test", "built_out")
     # The model checker exchanges the locks of the whole library, so it has a build of its own; of Redis it has none.
     yield check(as_cargo_counts, "env", "RUSTFLAGS=--cfg shuttle", CARGO, "test", "--release", "--no-default-features", "--test",
-                "shuttle", "--target-dir", str(Path(os.environ["CARGO_TARGET_DIR"]) / "shuttle"))
+                "shuttle", "--target-dir", str(target() / "shuttle"))
 
 
-def fuzz_checks(build, jobs):
+def fuzz_checks(build, jobs, tools):
     """A few seconds of each fuzz target; make fuzz is the long form."""
     for name in fuzz.targets():
         yield check(as_one, sys.executable, "-B", "make/fuzz.py", build, "4", name)
 
 
-def paper_checks(build, jobs):
-    """What stands in files beside the code: dependencies, and the API reference."""
+def paper_checks(build, jobs, tools):
+    """What stands in files beside the code: dependencies, pages, and the API reference."""
     yield check(as_one, sys.executable, "-B", "make/check_dependencies.py")
+    yield check(as_one, sys.executable, "-B", "make/check_docs.py")
     if shutil.which("doxygen"):
         yield check(as_one, sys.executable, "-B", "make/docs.py", build)
     else:
-        yield skipped("doxygen is missing; make docs fetches it where it may")
+        yield skipped("doxygen: it is missing; make docs fetches it")
 
 
-def cmake_checks(cmake, jobs, build, options, only=()):
+def cmake_checks(tools, jobs, build, options, only=()):
     """CMake's build with these options, and its tests, or those chosen, which CTest runs."""
+    cmake = tools["cmake"]
+    if cmake is None:
+        yield as_one(False, "")
+        return
+    yield from tools.put_on_path("redis-server")
     for step in [cmake, "-S", ".", "-B", build, *options], [cmake, "--build", build, "-j", jobs]:
         succeeded, _ = run(*step)
         if not succeeded:
@@ -157,26 +231,20 @@ def cmake_checks(cmake, jobs, build, options, only=()):
     ctest = Path(cmake).with_name("ctest")
     report = build / "ctest.xml"
     report.unlink(missing_ok=True)
-    yield check(as_ctest_counts(report), ctest, "--test-dir", build, "-j", jobs, "--output-on-failure",
+    # Many tests mostly wait, for servers and for each other; none minds company.
+    yield check(as_ctest_counts(report), ctest, "--test-dir", build, "-j", str(2 * int(jobs)), "--output-on-failure",
                 "--output-junit", report, *only)
 
 
-def c_checks(build, jobs):
-    """Every test of C, C++ and Julia and of the package; then those of C and C++ again under sanitizers."""
-    cmake = find_tool.find("cmake", build)
-    pkg_config = find_tool.find("pkg-config", build)
-    julia = find_julia.find(build)
-    if cmake is None:
-        yield as_one(False, "")
-        return
-    target = f"-DPHICACHE_CARGO_TARGET_DIR={os.environ['CARGO_TARGET_DIR']}"
-    yield from cmake_checks(cmake, jobs, build, [target, f"-DPHICACHE_PKG_CONFIG={pkg_config or ''}",
-                                                 f"-DPHICACHE_JULIA={julia or ''}"])
+def c_checks(build, jobs, tools):
+    """What c_tests leaves; then the tests of C and C++ again under sanitizers."""
+    yield from cmake_checks(tools, jobs, build, [*own_options(tools), "-DPHICACHE_CHECKS=ON"], ("-L", "check"))
     # The library itself is the same archive; make sanitize instruments that too.
     if has_sanitizer("address,undefined"):
-        yield from cmake_checks(cmake, jobs, build / "sanitize", [target, "-DPHICACHE_SANITIZE=address,undefined"])
+        yield from cmake_checks(tools, jobs, build / "sanitize", [f"-DPHICACHE_CARGO_TARGET_DIR={target()}",
+                                                                  "-DPHICACHE_SANITIZE=address,undefined"])
     else:
-        yield skipped("this c++ has no -fsanitize=address,undefined")
+        yield skipped("the sanitizers: this c++ has no -fsanitize=address,undefined")
 
 
 def has_sanitizer(sanitizer):
@@ -186,33 +254,28 @@ def has_sanitizer(sanitizer):
     return program.returncode == 0
 
 
-def sanitizer_checks(build, jobs):
+def sanitizer_checks(build, jobs, tools):
     """The long form: Rust, C and C++ instrumented, by one sanitizer after the other, and a minute of stress under each."""
-    cmake = find_tool.find("cmake", build)
-    if cmake is None:
-        yield as_one(False, "")
-        return
-    yield from put_on_path(build, "redis-server")
     # Not recursion: the thread sanitizer keeps the whole stack of every allocation, gigabytes where calls nest so deep.
     about_threads = "^(stress|threads|flight|lease|fork|registry|memo|memoize|mice)\\."
     for sanitizer, only in ("address,undefined", ()), ("thread", ("-R", about_threads)):
         if not has_sanitizer(sanitizer):
-            yield skipped(f"this c++ has no -fsanitize={sanitizer}")
+            yield skipped(f"the {sanitizer} sanitizer: this c++ has none")
             continue
         name = sanitizer.split(",")[0]
         folder = build / f"sanitize-{name}"
-        options = [f"-DPHICACHE_CARGO_TARGET_DIR={Path(os.environ['CARGO_TARGET_DIR']) / name}",
+        options = [f"-DPHICACHE_CARGO_TARGET_DIR={target() / name}",
                    f"-DPHICACHE_SANITIZE={sanitizer}", "-DPHICACHE_SANITIZE_RUST=ON"]
-        yield from cmake_checks(cmake, jobs, folder, options, only)
+        yield from cmake_checks(tools, jobs, folder, options, only)
         yield check(as_one, folder / "c-tests" / "stress", "--seconds", os.environ.get("SECONDS", "60"))
 
 
-def memcheck_checks(build, jobs):
+def memcheck_checks(build, jobs, tools):
     """The C and C++ tests, in the build that is there, under valgrind, which also sees what happens inside the library."""
     if shutil.which("valgrind") is None:
-        yield skipped("valgrind is missing. To have it: apt-get install valgrind")
+        yield skipped("memcheck: valgrind is missing. To have it, on Debian: apt-get install valgrind")
         return
-    yield from put_on_path(build, "redis-server")
+    yield from tools.put_on_path("redis-server")
     # Leaks are the address sanitizer's: here a child of a fork would be blamed for what its parent holds.
     valgrind = ["valgrind", "--quiet", "--fair-sched=try", "--error-exitcode=9"]
     programs = [program for standard in ("c11", "c++17") for program in sorted((build / "c-tests").glob(f"*.{standard}"))]
@@ -224,18 +287,24 @@ def memcheck_checks(build, jobs):
     yield check(as_one, *valgrind, build / "c-tests" / "stress", "--seconds", "5")
 
 
-GROUPS = {"test": (rust_checks, fuzz_checks, paper_checks, c_checks), "sanitize": (sanitizer_checks,), "memcheck": (memcheck_checks,)}
+GROUPS = {"test": (rust_tests, c_tests), "check": (rust_checks, paper_checks, c_checks, fuzz_checks),
+          "sanitize": (sanitizer_checks,), "memcheck": (memcheck_checks,)}
 
 
 def main():
-    if len(sys.argv) not in (3, 4) or (sys.argv[3:] or ["test"])[0] not in GROUPS:
+    if len(sys.argv) != 4 or sys.argv[3] not in GROUPS:
         sys.exit(__doc__)
-    build, jobs, group = Path(sys.argv[1]).resolve(), sys.argv[2], (sys.argv[3:] or ["test"])[0]
+    build, jobs, group = Path(sys.argv[1]).resolve(), sys.argv[2], sys.argv[3]
     os.environ.setdefault("CARGO_TARGET_DIR", str(Path("target").resolve()))
-    counts = Counts()
+    tools, counts = Tools(build), Counts()
     for checks in GROUPS[group]:
-        for result in checks(build, jobs):
+        for result in checks(build, jobs, tools):
             counts.add(result)
+    STEPS.show()
+    if counts.skipped:
+        print("\nskipped")
+        for reason, times in collections.Counter(counts.skipped).items():
+            print(f"  {reason}" + (f" ({times} times)" if times > 1 else ""))
     print(f"\n{counts}")
     sys.exit(counts.failed != 0)
 

@@ -11,20 +11,29 @@
 //! | [`redis`] | all that speaks to a server |
 //! | [`store`] | the in-process table, its entries, and the memory gauge |
 //! | [`registry`] | the names of live caches |
-//! | [`config`], [`error`] | what every layer may use |
+//! | [`config`] | settings, from which caches are made: limits, switches, the server |
+//! | [`error`] | failures in words, of every layer |
 //!
-//! `unsafe` stands in `ffi`, at the border, and in `store`, at the bottom; everything between them is safe Rust.
+//! `unsafe` stands in `ffi`, at the border, and in `store`, at the bottom; everything between them is safe Rust, which the
+//! compiler is told here.
 
+#[forbid(unsafe_code)]
 pub mod cache;
+#[forbid(unsafe_code)]
 pub mod config;
+#[forbid(unsafe_code)]
 pub mod error;
 pub mod ffi;
+#[forbid(unsafe_code)]
 pub mod iit;
+#[forbid(unsafe_code)]
 pub mod key;
 #[cfg(feature = "redis")]
+#[forbid(unsafe_code)]
 pub mod redis;
 #[cfg(not(feature = "redis"))]
 #[path = "redis_absent.rs"]
 pub mod redis;
+#[forbid(unsafe_code)]
 pub mod registry;
 pub mod store;

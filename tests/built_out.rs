@@ -5,6 +5,8 @@ use phicache::cache::{Options, RedisCache};
 use phicache::config::Config;
 use phicache::error::Error;
 use phicache::ffi::library::phicache_features;
+use phicache::ffi::redis::{phicache_redis_available, phicache_redis_cache_new, phicache_redis_ping};
+use phicache::ffi::types::{PHICACHE_ERROR_UNSUPPORTED, PHICACHE_OK};
 use phicache::iit::{NodeSet, Subsystem};
 use phicache::key::Fingerprint;
 
@@ -19,4 +21,33 @@ fn caches_in_redis_are_unsupported_and_settings_are_understood() {
     assert!(unsupported(RedisCache::redis(config.clone(), Options::default(), None).err()));
     assert!(unsupported(RedisCache::mice(config.clone(), Options::default(), &subsystem, None).err()));
     assert_eq!(phicache_features(), 0);
+}
+
+#[test]
+fn what_asks_a_server_says_unsupported_through_the_c_face_too() {
+    let (mut cache, mut available) = (std::ptr::dangling_mut(), 7);
+    // SAFETY: NULL stands for the process's configuration and for no options, and the outputs are there.
+    unsafe {
+        assert_eq!(phicache_redis_ping(std::ptr::null_mut(), 100), PHICACHE_ERROR_UNSUPPORTED);
+        assert_eq!(phicache_redis_available(std::ptr::null_mut(), 100, &mut available), PHICACHE_OK);
+        let status = phicache_redis_cache_new(std::ptr::null_mut(), std::ptr::null(), &mut cache);
+        assert_eq!(status, PHICACHE_ERROR_UNSUPPORTED);
+    }
+    assert!(available == 0 && cache.is_null());
+}
+
+#[test]
+fn its_shared_library_has_every_function() {
+    // Cargo puts the library beside the folder of its tests.
+    let path = std::env::current_exe().unwrap().parent().unwrap().with_file_name("libphicache.so");
+    let path = std::ffi::CString::new(path.into_os_string().into_encoded_bytes()).unwrap();
+    // SAFETY: it is our own library, which is never unloaded.
+    let library = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };
+    assert!(!library.is_null(), "{path:?} does not load");
+    let names = include_str!("../c-tests/package/exported_symbols.txt").lines();
+    for name in names.filter(|name| *name != "phicache_relinked") {
+        let symbol = std::ffi::CString::new(name).unwrap();
+        // SAFETY: the library is open, and the name ends with a zero.
+        assert!(!unsafe { libc::dlsym(library, symbol.as_ptr()) }.is_null(), "{name} is missing");
+    }
 }

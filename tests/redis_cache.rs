@@ -108,7 +108,7 @@ fn two_caches_of_a_namespace_see_each_others_values_and_nobody_elses() {
 #[test]
 fn a_value_is_forgotten_after_its_time() {
     let Some(server) = Running::start(&[]) else { return };
-    let remote = RemoteOptions { ttl: Some(Duration::from_millis(50)), ..RemoteOptions::default() };
+    let remote = RemoteOptions { ttl: Some(Duration::from_secs(2)), ..RemoteOptions::default() };
     let cache = with(&config(&server), remote);
     cache.set(b"k", b"v").unwrap().unwrap();
     assert_eq!(cache.set_many(&[(b"a", b"1"), (b"b", b"2")]), [Ok(Ok(())), Ok(Ok(()))]);
@@ -523,7 +523,7 @@ fn who_dies_with_a_lease_delays_others_until_it_runs_out_and_comes_too_late() {
 fn a_dead_server_stops_nothing_and_an_error_is_an_error_where_it_is_wanted() {
     let Some(mut server) = Running::start(&[]) else { return };
     let config = config(&server);
-    config.set_redis_timeout(Duration::from_millis(200)).unwrap();
+    config.set_redis_timeout(Duration::from_secs(2)).unwrap();
     let strict = RemoteOptions { strict: true, ..RemoteOptions::default() };
     let (lenient, strict) = (plain(&config), with(&config, strict));
     let parent = mice(&config, &system(), None);

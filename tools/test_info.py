@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 PROGRAM, VERSION, LIBRARY = sys.argv[1], sys.argv[2], Path(sys.argv[3]).resolve()
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("PHICACHE_")}
@@ -49,6 +50,13 @@ expect("PHICACHE_REDIS_URL" in told["environment"] and "host.example:6380/2" in 
 expect("very-secret" not in printed, "it tells no password", printed)
 expect("redis no" in told["features"] or told["Redis server"].startswith("does not answer"),
        "it tells that a server does not answer", printed)
+
+# Whatever a password is made of, neither what stands in the URL nor what that means is printed, and no long part of it.
+for password in "very-secret", "s%22e%27c%40r%2Fe%3At", "%C3%A9%00%1B%5B31m-secret", "long-" + "0123456789" * 20, "x%2541-secret":
+    status, told, printed = info(PHICACHE_REDIS_URL=f"redis://user:{password}@127.0.0.1:1")
+    forms = password, unquote(password, errors="replace"), repr(unquote(password))[1:-1]
+    parts = {form[at:at + 8] for form in forms for at in range(max(1, len(form) - 7))}
+    expect(not any(part in printed for part in parts), f"it tells nothing of the password {password[:20]}", printed)
 
 status, told, printed = info(PHICACHE_CACHE_REPERTOIRES="perhaps")
 expect(status == 1 and "PHICACHE_CACHE_REPERTOIRES" in told["maximum memory"] and told["phicache"].startswith(VERSION),

@@ -25,7 +25,7 @@ for name, types in {'phicache_dict_cache_new': [ctypes.c_void_p, ctypes.c_void_p
 
 cache = ctypes.c_void_p()
 assert library.phicache_dict_cache_new(None, None, ctypes.byref(cache)) == 0
-KEYS, wrong = 50, []
+KEYS, wrong, found = 50, [], []
 
 
 def text(number, version):
@@ -37,12 +37,13 @@ def use(seed):
         number = (seed * 7 + step) % KEYS
         key, value = Bytes(b'key%d' % number, len(b'key%d' % number)), Value()
         stored = text(number, step % 10)
-        if step % 3 == 0:
-            library.phicache_dict_cache_set(cache, key, Bytes(stored, len(stored)))
+        if step % 3 == 0 and library.phicache_dict_cache_set(cache, key, Bytes(stored, len(stored))) != 0:
+            wrong.append((number, "not stored"))
         if library.phicache_dict_cache_get(cache, key, ctypes.byref(value)) == 0:
             got = ctypes.string_at(value.data, value.len)
             if got not in [text(number, version) for version in range(10)]:
                 wrong.append((number, got))
+            found.append(number)
             library.phicache_value_release(ctypes.byref(value))
 
 
@@ -54,5 +55,6 @@ for generation in range(20):
     for thread in threads:
         thread.join()
 assert not wrong, wrong[:3]
+assert len(found) > 80 * 400 * 0.9, f'only {len(found)} lookups found something'
 assert library.phicache_dict_cache_free(cache) == 0
 print('80 threads, no value torn')

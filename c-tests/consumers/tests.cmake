@@ -18,6 +18,12 @@ if(PHICACHE_BUILD_TOOLS)
            COMMAND Python3::Interpreter -B "${CMAKE_CURRENT_SOURCE_DIR}/package/installed_tree.py" "${moved}"
                    ${PROJECT_VERSION} "${CMAKE_BINARY_DIR}" "${PROJECT_SOURCE_DIR}" "${PHICACHE_CARGO_TARGET_DIR}")
   set_tests_properties(package.installed_tree PROPERTIES FIXTURES_REQUIRED moved)
+  if(PHICACHE_REDIS AND PHICACHE_TLS)
+    add_test(NAME package.components
+             COMMAND Python3::Interpreter -B "${CMAKE_CURRENT_SOURCE_DIR}/package/components.py" "${CMAKE_COMMAND}"
+                     "${CMAKE_BINARY_DIR}" "${PROJECT_SOURCE_DIR}" "${PHICACHE_CARGO}"
+                     "${CMAKE_CURRENT_BINARY_DIR}/consumers/components")
+  endif()
 endif()
 
 find_program(PHICACHE_PKG_CONFIG pkg-config)
@@ -28,7 +34,6 @@ function(phicache_add_consumer name prefix way kind)
     return()
   endif()
   add_test(NAME ${name} COMMAND sh "${CMAKE_CURRENT_SOURCE_DIR}/consumers/consume.sh" ${way} ${kind})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 900)
   set_property(TEST ${name} PROPERTY ENVIRONMENT
                "SOURCE_DIR=${PROJECT_SOURCE_DIR}" "FOLDER=${CMAKE_CURRENT_BINARY_DIR}/consumers/${name}"
                "PREFIX=${prefix}" "VERSION=${PROJECT_VERSION}" "CC=${cc}" "CXX=${cxx}" "CMAKE=${CMAKE_COMMAND}"
@@ -70,6 +75,26 @@ phicache_add_choice(static static -DCOMPONENTS=static)
 phicache_add_choice(static_libraries static -DBUILD_SHARED_LIBS=OFF)
 phicache_add_choice(both shared "-DSOURCES=${PROJECT_SOURCE_DIR}")
 set_tests_properties(consumer.choice.both PROPERTIES PASS_REGULAR_EXPRESSION "phicache is here already")
+
+# Either library without the other, as a distribution may ship them: an install from which one was taken away.
+foreach(kind shared static)
+  set(alone "${CMAKE_CURRENT_BINARY_DIR}/consumers/alone.${kind}")
+  string(REPLACE ${kind} "" other "sharedstatic")
+  set(others $<IF:$<STREQUAL:${kind},shared>,*.a,*.so*>)
+  add_test(NAME consumer.${kind}_alone
+           COMMAND sh -ec "rm -rf \"$1\"; cp -a \"$2\" \"$1\"; find \"$1\" -name '${others}' -delete
+                           find \"$1\" -name 'phicache-${other}*.cmake' -delete; shift 2; \"$@\"" - "${alone}" "${installed}"
+                   ${CMAKE_COMMAND} -S "${CMAKE_CURRENT_SOURCE_DIR}/consumers/choices" -B "${alone}/build"
+                   "-DCMAKE_PREFIX_PATH=${alone}" -DPHICACHE_VERSION=${PROJECT_VERSION} -DEXPECTED=${kind})
+  set_tests_properties(consumer.${kind}_alone PROPERTIES FIXTURES_REQUIRED installed)
+endforeach()
+
+# A packager's build without tests still has a target test.
+add_test(NAME package.without_tests
+         COMMAND sh -ec "rm -rf \"$2\"; \"$1\" -S \"$3\" -B \"$2\" -DBUILD_TESTING=OFF -DPHICACHE_BUILD_EXAMPLES=OFF \
+                         -DPHICACHE_CARGO_TARGET_DIR=\"$4\"; \"$1\" --build \"$2\" --target test" - "${CMAKE_COMMAND}"
+                 "${CMAKE_CURRENT_BINARY_DIR}/consumers/without_tests" "${PROJECT_SOURCE_DIR}" "${PHICACHE_CARGO_TARGET_DIR}")
+set_tests_properties(package.without_tests PROPERTIES RESOURCE_LOCK cargo PASS_REGULAR_EXPRESSION "No tests were found")
 
 # A panic comes back as a status in hosts that bring an unwinder of their own. In C and C++ the programs above show it.
 set(installed_library "${installed}/${phicache_libdir}/libphicache.so")

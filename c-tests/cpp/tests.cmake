@@ -4,7 +4,6 @@
 
 function(phicache_add_face_test name cxx)
   add_test(NAME cpp.${name} COMMAND sh "${CMAKE_CURRENT_SOURCE_DIR}/cpp/compile_and_run.sh" ${ARGN})
-  set_tests_properties(cpp.${name} PROPERTIES TIMEOUT 300)
   set_property(TEST cpp.${name} PROPERTY ENVIRONMENT
                "CXX=${cxx}" "INCLUDE=${PROJECT_SOURCE_DIR}/include" "TESTS=${CMAKE_CURRENT_SOURCE_DIR}"
                "LIBRARY=$<TARGET_FILE:phicache_shared>" "FOLDER=${CMAKE_CURRENT_BINARY_DIR}/cpp/${name}")

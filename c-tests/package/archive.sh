@@ -19,4 +19,12 @@ if nm -g --defined-only "$archive" 2>/dev/null | awk '$2 != "" && $3 ~ /^phicach
 else
     echo "ok     it has the functions that the shared library exports"
 fi
+
+# Over this two archives of two compilers meet in one program, as docs/packaging.md says.
+if nm -g --defined-only "$archive" 2>/dev/null | grep -q ' rust_eh_personality$'; then
+    echo "ok     it brings Rust's standard library along"
+else
+    echo "FAILED it does not define rust_eh_personality"
+    failed=1
+fi
 exit $failed

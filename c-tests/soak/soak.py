@@ -57,7 +57,7 @@ class Server:
                 [self.program, "--bind", "127.0.0.1", "--port", str(self.port), "--unixsocket", str(self.socket), "--save", "",
                  "--appendonly", "no", "--dir", str(self.folder), "--repl-diskless-sync-delay", "0"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        for _ in range(2000):
+        for _ in range(12000):
             if self.process.poll() is not None:
                 break
             try:

@@ -9,7 +9,7 @@ namespace stress {
 
 namespace {
 
-constexpr unsigned patience = 30;  // seconds
+constexpr unsigned patience = 300;  // seconds
 
 std::mutex lock;
 std::set<Watched *> watched;

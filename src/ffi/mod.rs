@@ -2,8 +2,9 @@
 //!
 //! This is the border. What C promises (that a pointer points to what its type says, that nobody frees a handle while
 //! another thread is inside it) cannot be checked here; the header states it, and the helpers in `input.rs` and
-//! `handle.rs` rely on it, once, so that the functions themselves hold no `unsafe`. Everything that can be checked is:
-//! NULL, lengths, marks of handles, UTF-8.
+//! `handle.rs` rely on it, once, so that the functions themselves need none. Everything that can be checked is:
+//! NULL, lengths, marks of handles, UTF-8. What else is unsafe has a file of its own (`boundary.rs`, `callback.rs`,
+//! `output.rs`, `quick.rs`), but for one block each in `library.rs`, `memo.rs` and `registry.rs`.
 //!
 //! | file | its one idea |
 //! |---|---|

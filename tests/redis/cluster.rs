@@ -17,8 +17,9 @@ impl Cluster {
                 "yes",
                 "--cluster-port",
                 &bus,
+                // No node is to take another for dead that only gets no time, or is frozen by a test.
                 "--cluster-node-timeout",
-                "1000",
+                "60000",
                 "--cluster-require-full-coverage",
                 "no",
             ])

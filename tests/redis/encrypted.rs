@@ -8,7 +8,7 @@ use phicache::redis::{Cause, Endpoint, Server, Store, Tls};
 
 use super::server::{Running, endpoint, free_port, new_folder, skip};
 
-const SLACK: Duration = Duration::from_millis(400);
+const SLACK: Duration = Duration::from_secs(20);
 
 /// Certificates, in a folder of their own: an authority, what it signed for a server and for a client, and another
 /// authority, which signed nothing.

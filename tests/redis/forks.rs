@@ -17,7 +17,7 @@ fn fork(child: impl FnOnce() -> bool) -> libc::pid_t {
     unsafe {
         match libc::fork() {
             0 => {
-                libc::alarm(20);
+                libc::alarm(120);
                 let good = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child)).unwrap_or(false);
                 libc::_exit(i32::from(!good))
             }

@@ -8,7 +8,7 @@ use super::cluster::Cluster;
 use super::server::{Running, endpoint, eventually, soon};
 
 const PLAIN: Store = Store { ttl: None, only_new: false };
-const SLACK: Duration = Duration::from_millis(400);
+const SLACK: Duration = Duration::from_secs(20);
 
 fn keys(count: u32) -> Vec<Vec<u8>> {
     (0..count).map(|number| format!("key:{number}").into_bytes()).collect()
@@ -128,7 +128,7 @@ fn elsewhere(cluster: &Cluster, keys: &[Vec<u8>]) -> Vec<bool> {
 #[test]
 fn a_node_that_freezes_takes_only_its_own_keys_away() {
     let Some(cluster) = Cluster::start() else { return };
-    let timeout = Duration::from_millis(400);
+    let timeout = Duration::from_secs(1);
     let server = Server::new(Endpoint { timeout, ..cluster.endpoint(true) }).unwrap();
     let keys = keys(300);
     assert!(server.set_many(&pairs(&keys), PLAIN).1.is_none());
@@ -138,7 +138,7 @@ fn a_node_that_freezes_takes_only_its_own_keys_away() {
     cluster.0[0].freeze();
     let began = Instant::now();
     assert_eq!(&cluster.connect(true).get(at_third).unwrap().unwrap(), at_third);
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(began.elapsed() < SLACK);
     cluster.0[0].thaw();
     // In which order the nodes are asked is up to chance.
     for _ in 0..5 {

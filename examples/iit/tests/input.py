@@ -84,7 +84,7 @@ def main():
     check = Checks()
 
     def run(arguments):
-        return subprocess.run([program] + arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        return subprocess.run([program] + arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=600)
 
     def refuses(what, arguments):
         done = run(arguments)

@@ -22,7 +22,7 @@ def start(program, network, url, *arguments, **environment):
 
 def finish(process):
     """The JSON report of a run that went well."""
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=600)
     if process.returncode != 0 or err:
         raise SystemExit(f"{process.args}: exit status {process.returncode}: {err.decode()}")
     return json.loads(out)
@@ -76,7 +76,7 @@ def a_dead_server_changes_nothing(check, program, network):
     check(report["redis"]["failures"] > 0 and report["redis"]["last_error"], "without a server", report["redis"])
     check(report["computed"]["uncut_mice"] == len(expected["mice"]), "without a server", report["computed"])
     text = subprocess.run([program, network, "--cache", "redis", "--redis-url", url], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=60)
+                          stderr=subprocess.PIPE, timeout=600)
     for words in f"phi = {expected['phi']}", "redis, reuse cuts", "the Redis server was no help", "127.0.0.1:1":
         check(words in text.stdout.decode(), "missing without a server:", words)
     check(text.returncode == 0 and b"hunter2" not in text.stdout + text.stderr, "without a server", text)

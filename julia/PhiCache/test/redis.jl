@@ -167,7 +167,7 @@ end
 function wait_until(is_so)
     began = time()
     while !is_so()
-        time() - began < 60 || error("it does not happen")
+        time() - began < 300 || error("it does not happen")
         sleep(0.01)
     end
 end

@@ -205,13 +205,13 @@ impl<T: Default> Default for RwLock<T> {
 mod tests {
     use super::*;
 
-    /// Runs `child` in a forked process and tells whether it came back within ten seconds with true.
+    /// Runs `child` in a forked process and tells whether it came back in time with true.
     fn forked(child: impl FnOnce() -> bool) -> bool {
         // SAFETY: the child only uses locks, and leaves by _exit; the alarm ends one that hangs.
         unsafe {
             match libc::fork() {
                 0 => {
-                    libc::alarm(10);
+                    libc::alarm(120);
                     libc::_exit(i32::from(!child()))
                 }
                 pid => {

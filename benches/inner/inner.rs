@@ -1,4 +1,4 @@
-//! The inner parts alone, without the C face: hash, table, keys, the check of the memory. `cargo bench --bench inner`.
+//! The inner parts alone, without the C face: hash, table, keys, the check of the memory. `cargo bench` in this folder.
 //!
 //! What users see is measured by `benches/peers`, beside others, and by `benches/instructions.cpp`; this is where to look
 //! when a change there is to be explained.

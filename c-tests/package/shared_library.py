@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Measures what docs/packaging.md says of the shared library.
+
+    shared_library.py LIBRARY VERSION SYMBOLS    compares it with what is said, and its symbols with the list
+    shared_library.py LIBRARY                    prints the symbols that it exports, for the list
+"""
+
+import ctypes
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+OWN_TLS = 96  # bytes of a thread that uses it: eight are the library's, the others the Rust standard library's
+COPIES = 16  # so many such libraries a program can load beside each other
+NEEDED = {"libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1"}  # glibc, and its loader
+LOADER = re.compile(r"ld-linux-[\w-]+\.so\.\d")
+failed = False
+
+
+def say(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def exported(library):
+    """(name, version) of each symbol; a version node defines an absolute symbol of its own name (type A), which is none."""
+    lines = [line.split() for line in say("nm", "-D", "--defined-only", library).splitlines()]
+    return sorted(tuple(name.replace("@@", "@").split("@", 1)) if "@" in name else (name, "")
+                  for _, kind, name in lines if kind != "A")
+
+
+def expect(what, *wrong):
+    """Each of `wrong` is a fault."""
+    global failed
+    print(f"{'FAILED' if wrong else 'ok    '} {what}" + "".join(f"\n       {fault}" for fault in wrong))
+    failed |= bool(wrong)
+
+
+def unless(holds, fault):
+    return [] if holds else [fault]
+
+
+def loads_beside_others(library):
+    """Loads copies of it into this process, as plugins that each bring one; what the loader says of one that does not load."""
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(COPIES):
+            copy = shutil.copy(library, Path(folder) / f"plugin{number}.so")
+            try:
+                ctypes.CDLL(copy)
+            except OSError as failure:
+                yield f"the copy {number + 1} of {COPIES} does not load: {failure}"
+                return
+
+
+def main():
+    if len(sys.argv) == 2:
+        print("\n".join(name for name, _ in exported(sys.argv[1])))
+        return
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    library, version, symbols = Path(sys.argv[1]).resolve(), sys.argv[2], Path(sys.argv[3])
+    minor = version.rsplit(".", 1)[0]
+    dynamic, segments, notes = (say("readelf", option, library) for option in ("-dW", "-lW", "-nW"))
+    flags = " ".join(re.findall(r"\(FLAGS(?:_1)?\)\s+(.*)", dynamic))
+    names = exported(library)
+
+    expect(f"its SONAME is libphicache.so.{minor}, of major and minor version",
+           *unless(re.findall(r"SONAME\).*\[(.*)\]", dynamic) == [f"libphicache.so.{minor}"], dynamic))
+    expect("it needs nothing but glibc, and no host's unwinder (libgcc_s)",
+           *[name for name in re.findall(r"NEEDED\).*\[(.*)\]", dynamic) if name not in NEEDED and not LOADER.fullmatch(name)])
+    expect("it is never unloaded (nodelete)", *unless("NODELETE" in flags, flags))
+    expect("it binds at once, and nothing that the loader wrote can be written later (now, relro)",
+           *unless("BIND_NOW" in flags and "GNU_RELRO" in segments, segments))
+    expect("it needs no executable stack, no segment that is written and run, no changes to its code",
+           *unless(re.search(r"GNU_STACK\s.*\sRW\s", segments), "its stack may be run"),
+           *re.findall(r"^ *LOAD .*\bR?WE\b.*", segments, re.M), *re.findall(r"TEXTREL.*", dynamic))
+    expect("it takes no static thread-local storage, of which all libraries that come late share a small reserve",
+           *unless("STATIC_TLS" not in flags, flags))
+    local = [int(size, 16) for size in re.findall(r"^ *TLS +\S+ +\S+ +\S+ +\S+ +(\S+)", segments, re.M)]
+    expect(f"a thread that uses it has at most {OWN_TLS} bytes of thread-local storage",
+           *[f"it has {size}" for size in local if size > OWN_TLS])
+    expect(f"{COPIES} plugins that bring a library like it load beside each other", *loads_beside_others(library))
+    expect("its own unwinder finds the frames (--eh-frame-hdr)", *unless("GNU_EH_FRAME" in segments, segments))
+    expect("it carries the mark of the relinked library",
+           *unless("phicache_relinked" in dict(names), "phicache_relinked is not exported"))
+    expect(f"the version of each symbol is PHICACHE_{minor}",
+           *[f"{name} has {tag or 'none'}" for name, tag in names if tag != f"PHICACHE_{minor}"])
+    expect(f"it exports what {symbols.name} lists, and nothing else (make symbols, if on purpose)",
+           *[f"{'it lacks' if name in listed else 'unlisted:'} {name}" for listed in [symbols.read_text().split()]
+             for name in sorted(set(listed) ^ set(dict(names)))])
+    expect("what a checker may say is still true: no function is fortified, none knows control-flow protection",
+           *re.findall(r" (\w+_chk)@", say("nm", "-D", "--undefined-only", library)), *re.findall(r"IBT.*", notes))
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()

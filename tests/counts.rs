@@ -1,0 +1,87 @@
+//! Counts are exact at any moment between two calls, of threads that are still there as of those that have ended.
+
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::thread;
+
+use phicache::cache::{Cache, DictCache, Options};
+use phicache::config::Config;
+
+/// More than have counters of their own: the last ones share theirs.
+const THREADS: u64 = 24;
+const ROUNDS: u64 = 400;
+
+fn figures(cache: &Cache) -> (u64, u64, u64, u64, u64) {
+    let stats = cache.stats().unwrap();
+    (stats.info.hits, stats.info.misses, stats.info.size, stats.stores, stats.errors)
+}
+
+/// What one thread does in a round of its own: two hits, three misses, two stores, one removal, an error. Tells whether all
+/// went as it should: one that panicked would leave the others at their barrier.
+fn work(cache: &Cache, thread: u64, round: u64) -> bool {
+    let key = (thread << 32 | round).to_le_bytes();
+    matches!(cache.get(&key), Ok(None))
+        && matches!(cache.set(&key, b"value"), Ok(Ok(())))
+        && matches!(cache.get(&key), Ok(Some(_)))
+        && matches!(cache.remove(&key), Ok(true))
+        && cache.memoize(&key, |_| Err(phicache::error::Error::Callback(1))).is_err()
+        && cache.memoize(&key, |draft| draft.write(b"computed")).is_ok()
+        && cache.memoize(&key, |_| Err(phicache::error::Error::Callback(2))).is_ok()
+}
+
+#[test]
+fn counts_are_exact_while_threads_that_counted_are_still_there() {
+    let cache = Cache::Dict(DictCache::dict(Config::new().unwrap(), Options::default()).unwrap());
+    let (cache, done, go_on) = (&cache, &Barrier::new(THREADS as usize + 1), &Barrier::new(THREADS as usize + 1));
+    let wrong = &AtomicU64::new(0);
+    let seen = thread::scope(|scope| {
+        for thread in 0..THREADS {
+            scope.spawn(move || {
+                for part in 0..3 {
+                    let rounds = part * ROUNDS..(part + 1) * ROUNDS;
+                    wrong.fetch_add(rounds.filter(|round| !work(cache, thread, *round)).count() as u64, SeqCst);
+                    done.wait();
+                    go_on.wait();
+                }
+            });
+        }
+        // A thread that ends takes nothing of the others' with it, and leaves what it counted.
+        let short = scope.spawn(|| work(cache, THREADS, 0));
+        wrong.fetch_add(u64::from(!short.join().unwrap_or(false)), SeqCst);
+        let mut seen = Vec::new();
+        for part in 1..=3 {
+            done.wait();
+            seen.push(figures(cache));
+            if part == 3 {
+                wrong.fetch_add(u64::from(cache.clear().is_err()), SeqCst);
+                seen.push(figures(cache));
+            }
+            go_on.wait();
+        }
+        seen
+    });
+    assert_eq!(wrong.load(SeqCst), 0);
+    for (part, figures) in (1..=3).zip(&seen) {
+        let calls = THREADS * ROUNDS * part + 1;
+        assert_eq!(*figures, (2 * calls, 3 * calls, calls, 2 * calls, calls), "in part {part}");
+    }
+    assert_eq!((seen[3], figures(cache)), ((0, 0, 0, 0, 0), (0, 0, 0, 0, 0)));
+}
+
+/// Nothing but hits, of more threads than have counters of their own, so that those who share one meet at it.
+#[test]
+fn hits_of_threads_that_meet_at_one_counter_are_all_counted() {
+    const HITS: u64 = 200_000;
+    let cache = Cache::Dict(DictCache::dict(Config::new().unwrap(), Options::default()).unwrap());
+    cache.set(b"k", b"v").unwrap().unwrap();
+    let start = Barrier::new(THREADS as usize);
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                start.wait();
+                (0..HITS).for_each(|_| assert!(cache.get(b"k").unwrap().is_some()));
+            });
+        }
+    });
+    assert_eq!(cache.info().unwrap().hits, THREADS * HITS);
+}

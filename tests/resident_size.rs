@@ -1,0 +1,18 @@
+//! The gauge measures this process: a program of its own, with one test, since whatever runs beside it would be measured too.
+
+use phicache::store::gauge::usage;
+
+const GROWTH: u64 = 256 << 20;
+
+#[test]
+fn the_resident_size_is_that_of_this_process() {
+    let before = usage();
+    let grown = vec![1u8; GROWTH as usize];
+    let after = usage();
+    // The harness and the allocator take and give back a little meanwhile.
+    let seen = after.resident.wrapping_sub(before.resident);
+    assert!((GROWTH - (16 << 20)..GROWTH + (16 << 20)).contains(&seen), "{before:?} {after:?} {}", grown[4096]);
+    drop(grown);
+    assert!(usage().resident < before.resident + (16 << 20), "{before:?} {:?}", usage());
+    assert!(after.limit <= after.physical && after.percent() > 0.0 && after.percent() < 100.0);
+}
