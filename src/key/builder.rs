@@ -142,7 +142,9 @@ impl KeyBuilder {
     /// Names the argument that is added next.
     pub fn add_keyword(&mut self, name: &str) -> Result<()> {
         if self.encodings[0].depth() > 0 {
-            return Err(Error::invalid(format!("keyword \"{name}\" inside a tuple, set or named type; only arguments have names")));
+            return Err(Error::invalid(format!(
+                "keyword \"{name}\" inside a tuple, set or named type; only arguments have names"
+            )));
         }
         if self.pending {
             return Err(Error::invalid(format!("keyword \"{name}\" follows a keyword that has no value yet")));
@@ -247,7 +249,10 @@ impl KeyBuilder {
             return Err(Error::invalid("the last keyword has no value yet"));
         }
         if self.encodings[0].depth() > 0 {
-            return Err(Error::invalid(format!("{} tuples, sets or named types have no end yet", self.encodings[0].depth())));
+            return Err(Error::invalid(format!(
+                "{} tuples, sets or named types have no end yet",
+                self.encodings[0].depth()
+            )));
         }
         let which = usize::from(!typed);
         self.encodings[which].reserve(0)?;
