@@ -105,7 +105,8 @@ const calls = Ref(0)
 
 @phicache defaults(x, y=x + 1.0; k=3)::Float64 = (calls[] += 1; x + y + k)
 @phicache @inline inlined(x)::Int = x
-@phicache unnamed(_, ::Int, (a, b), rest...; key=1, args...)::Int = a + b + length(rest) + key + length(args)
+@phicache unused(_, x)::Int = x
+@phicache unnamed(::Any, ::Int, (a, b), rest...; key=1, args...)::Int = a + b + length(rest) + key + length(args)
 @phicache changing(x)::Int = x + 1
 @phicache typed=false loose(x::Int) = "Int"
 @phicache typed=false loose(x::Float64) = "Float64"
@@ -138,7 +139,7 @@ end
 @testset "whatever a signature has" begin
     @test Methods.inlined(3) == Methods.inlined(3) == 3
     @test Methods.unnamed(0, 0, (1, 2)) == 4 && Methods.unnamed(0, 0, (1, 2), 0, 0; key=5, a=1) == 11
-    @test info(Methods.unnamed).misses == 2
+    @test info(Methods.unnamed).misses == 2 && Methods.unused(1, 2) == 2
     @test Methods.parametric([1, 2]) === 3 && Methods.parametric([1.0, 2.0]) === 3.0
     for name in (:key, :args, :memo, :result, :f, :value, :call, :kwargs, :typed, :prefix, :self, :T, :arguments, :keywords)
         f = Symbol(:with_, name)
