@@ -23,6 +23,19 @@ static phicache_status add_double_of_bits(phicache_key *key, uint64_t bits) {
     return phicache_key_add_double(key, value);
 }
 
+/* Doubles by their bits in hex, with commas between them. */
+static phicache_status add_doubles_of_bits(phicache_key *key, const char *list) {
+    static double values[256];
+    size_t count = 0;
+    while (*list != '\0' && CHECK(count < sizeof values / sizeof values[0])) {
+        char *end;
+        const uint64_t bits = (uint64_t)strtoull(list, &end, 16);
+        memcpy(&values[count++], &bits, sizeof bits);
+        list = *end == ',' ? end + 1 : end;
+    }
+    return phicache_key_add_doubles(key, count == 0 ? NULL : values, count);
+}
+
 static phicache_status add(phicache_key *key, const char *operation) {
     static uint8_t data[4096];
     const char *value = strchr(operation, ':');
@@ -33,6 +46,7 @@ static phicache_status add(phicache_key *key, const char *operation) {
     if (strcmp(operation, ")") == 0) return phicache_key_end_tuple(key);
     if (strcmp(operation, "{") == 0) return phicache_key_begin_set(key);
     if (strcmp(operation, "}") == 0) return phicache_key_end_set(key);
+    if (strcmp(operation, ">") == 0) return phicache_key_end_named(key);
     if (!CHECK(value != NULL) || !CHECK(strlen(operation) < 2 * sizeof data)) return -1;
     value++;
 #define IS(word) (name == strlen(word) && strncmp(operation, word, name) == 0)
@@ -42,12 +56,17 @@ static phicache_status add(phicache_key *key, const char *operation) {
     if (IS("double")) return add_double_of_bits(key, (uint64_t)strtoull(value, NULL, 16));
     if (IS("direction")) return phicache_key_add_direction(key, (int32_t)strtol(value, NULL, 10));
     if (IS("nodes")) return phicache_key_add_nodes(key, (uint64_t)strtoull(value, NULL, 16));
+    if (IS("doubles")) return add_doubles_of_bits(key, value);
     len = from_hex(value, strlen(value), data);
     if (IS("bytes")) return phicache_key_add_bytes(key, bytes(data, len));
     if (IS("string")) return phicache_key_add_string(key, bytes(data, len));
     if (IS("kw")) {
         data[len] = '\0';
         return phicache_key_add_keyword(key, (const char *)data);
+    }
+    if (IS("<")) {
+        data[len] = '\0';
+        return phicache_key_begin_named(key, (const char *)data);
     }
 #undef IS
     CHECK_TEXT(operation, "an operation of docs/keys.md");
@@ -129,6 +148,27 @@ static void tuples_and_sets_end_as_they_began_before_there_is_a_key(void) {
     for (depth = 0; depth < 64; depth++) CHECK_OK(phicache_key_end_tuple(key));
     CHECK_OK(phicache_key_bytes(key, 0, &made));
     CHECK_UINT(made.len, 1 + 64 * 5);
+    CHECK_OK(phicache_key_free(key));
+}
+
+static void a_named_type_holds_one_element(void) {
+    const double values[2] = {1.0, 2.0};
+    phicache_key *key = new_key();
+    phicache_bytes made;
+    CHECK_OK(phicache_key_begin_named(key, "color"));
+    CHECK_STATUS(phicache_key_end_named(key), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_end_tuple(key), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_add_keyword(key, "k"), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_bytes(key, 0, &made), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_OK(phicache_key_add_bool(key, 1));
+    CHECK_STATUS(phicache_key_add_int(key, 2), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_add_doubles(key, values, 2), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_begin_set(key), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_begin_named(key, "other"), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_OK(phicache_key_end_named(key));
+    CHECK_STATUS(phicache_key_end_named(key), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_begin_named(key, "\xff"), PHICACHE_ERROR_INVALID_ARGUMENT);
+    check_key(key, "a10e05000000636f6c6f72030100000000000000");
     CHECK_OK(phicache_key_free(key));
 }
 
@@ -322,6 +362,7 @@ int main(void) {
     RUN(the_builder_makes_the_bytes_of_every_vector);
     RUN(a_call_that_fails_leaves_the_builder_as_it_was);
     RUN(tuples_and_sets_end_as_they_began_before_there_is_a_key);
+    RUN(a_named_type_holds_one_element);
     RUN(keywords_come_last_once_each_with_a_value_and_in_any_order);
     RUN(reset_forgets_everything);
     RUN(the_standard_keys_are_the_builders);

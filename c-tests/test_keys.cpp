@@ -40,6 +40,10 @@ void add_to_key(key& to, const partition& from) {
     }
 }
 
+/// An enum that says its name.
+enum class color { red = 1 };
+void add_to_key(key& to, color from) { to.add_named("color", static_cast<int>(from)); }
+
 }  // namespace library
 
 namespace {
@@ -78,6 +82,18 @@ void perform(key& to, const std::string& operation) {
     else if (name == ")") to.end_tuple();
     else if (name == "{") to.begin_set();
     else if (name == "}") to.end_set();
+    else if (name == "doubles") {
+        std::vector<double> values;
+        std::istringstream list(word);
+        for (std::string digits; std::getline(list, digits, ',');) {
+            const std::uint64_t bits = std::stoull(digits, nullptr, 16);
+            values.push_back(0);
+            std::memcpy(&values.back(), &bits, sizeof bits);
+        }
+        to.add(values);
+    }
+    else if (name == "<") to.begin_named(from_hex(word));
+    else if (name == ">") to.end_named();
     else CHECK_TEXT(operation.c_str(), "an operation of key_vectors.txt");
 }
 
@@ -127,7 +143,16 @@ void every_type_has_its_element() {
     CHECK_SAME(key::of(std::make_tuple(1, "a", 0.5)), .begin_tuple().add(1).add("a").add(0.5).end_tuple());
     CHECK_SAME(key::of(std::make_pair(1, 2)), .begin_tuple().add(1).add(2).end_tuple());
     CHECK_SAME(key::of(std::tuple<>()), .begin_tuple().end_tuple());
-    CHECK_SAME(key::of(std::vector<double>{1, 2}), .begin_tuple().add(1.0).add(2.0).end_tuple());
+    const double pair[] = {1, 2};
+    CHECK_SAME(key::of(std::vector<double>{1, 2}), .add(phicache::span<const double>({1, 2})));
+    CHECK_SAME(key::of(std::array<double, 2>{1, 2}), .add(std::vector<double>{1, 2}));
+    CHECK(key::of(pair).encode() == key::of(std::vector<double>{1, 2}).encode());
+    CHECK(key::of(std::vector<double>{1, 2}).encode() != key::of(std::make_tuple(1.0, 2.0)).encode());
+    CHECK(key::of(std::vector<double>{1, 2}).encode() != key::of(std::list<double>{1, 2}).encode());
+    CHECK_SAME(key::of(std::vector<float>{1, 2}), .begin_tuple().add(1.0).add(2.0).end_tuple());
+    CHECK_SAME(key::of(library::color::red), .begin_named("color").add(1).end_named());
+    CHECK_SAME(key::of(std::vector<library::color>{library::color::red}),
+               .begin_tuple().add_named("color", 1).end_tuple());
     CHECK_SAME(key::of(std::array<int, 2>{1, 2}, std::list<int>{3}),
                .begin_tuple().add(1).add(2).end_tuple().begin_tuple().add(3).end_tuple());
     CHECK_SAME(key::of(std::vector<bool>{true, false}), .begin_tuple().add(true).add(false).end_tuple());
@@ -145,6 +170,49 @@ void every_type_has_its_element() {
                .begin_tuple().add(node_set{0}).add(node_set{1}).end_tuple());
     CHECK_SAME(key::of(std::vector<library::partition>{{{{1}, {0}}, false}}),
                .begin_tuple().begin_set().add(node_set{0}).add(node_set{1}).end_set().end_tuple());
+}
+
+void a_named_type_is_told_from_its_element_and_from_other_types() {
+    CHECK(key::of(library::color::red).encode() != key::of(1).encode());
+    CHECK(key().add_named("color", 1).encode() != key().add_named("colour", 1).encode());
+    CHECK(key().add_named("point", std::make_tuple(1, 2)).encode() != key::of(std::make_tuple(1, 2)).encode());
+    CHECK_ERROR(status::error_invalid_argument, key().begin_named("color").end_named().encode());
+    CHECK_ERROR(status::error_invalid_argument, key().begin_named("color").add(1).add(2).end_named().encode());
+    CHECK_ERROR(status::error_invalid_argument, key().begin_named("color").add(1).encode());
+}
+
+void keys_in_parts_know_where_each_part_ends() {
+    using doubles = std::vector<double>;
+    CHECK(bytes(key_bytes::of(doubles{1}, doubles{2, 3})) != bytes(key_bytes::of(doubles{1, 2}, doubles{3})));
+    CHECK(bytes(key_bytes{doubles{1}, doubles{2, 3}}) == bytes(key_bytes::of(doubles{1}, doubles{2, 3})));
+    // Short texts in up to four parts, all different.
+    const std::vector<std::string> texts{"", "a", "aa", std::string(1, '\0'), std::string("\1\0\0\0", 4),
+                                         std::string(4, '\0'), std::string(8, '\0')};
+    std::set<std::string> seen;
+    std::size_t made = 0;
+    const auto note = [&](const key_bytes& key) {
+        seen.insert(std::string(reinterpret_cast<const char*>(key.data()), key.size()));
+        ++made;
+    };
+    note(key_bytes::of());
+    for (const auto& a : texts) {
+        note(key_bytes::of(a));
+        for (const auto& b : texts) {
+            note(key_bytes::of(a, b));
+            for (const auto& c : texts) {
+                note(key_bytes::of(a, b, c));
+                for (const auto& d : texts) note(key_bytes::of(a, b, c, d));
+            }
+        }
+    }
+    CHECK_UINT(seen.size(), made);
+    // As docs/keys.md says.
+    CHECK(bytes(key_bytes::of("ab", "c")) == bytes(std::string("abc\2\0\0\0\1\0\0\0", 11)));
+    CHECK_UINT(key_bytes::of(doubles(1000), "x").size(), 8000 + 1 + 8);
+    phicache::dict_cache cache;
+    cache.set(key_bytes::of(doubles{1}, doubles{2, 3}), 0.5);
+    CHECK(!cache.contains(key_bytes::of(doubles{1, 2}, doubles{3})));
+    CHECK(cache.get<double>(key_bytes::of(doubles{1}, doubles{2, 3})) == 0.5);
 }
 
 void different_types_of_one_value_differ_where_they_should() {
@@ -293,6 +361,8 @@ void fingerprints_tell_networks_and_contexts_apart() {
 int main() {
     RUN(the_test_vectors_agree);
     RUN(every_type_has_its_element);
+    RUN(a_named_type_is_told_from_its_element_and_from_other_types);
+    RUN(keys_in_parts_know_where_each_part_ends);
     RUN(different_types_of_one_value_differ_where_they_should);
     RUN(keyword_arguments_have_no_order);
     RUN(a_builder_is_used_again);

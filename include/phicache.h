@@ -828,7 +828,7 @@ phicache_status phicache_config_get_redis_whole_database(phicache_config *config
 
 /* Keys and fingerprints -----------------------------------------------------------------------------------------------
  *
- * Any bytes are a key, up to 2^31 - 1 of them. Keys made here follow the canonical encoding, version 1 (`docs/keys.md`),
+ * Any bytes are a key, up to 2^31 - 1 of them. Keys made here follow the canonical encoding, version 2 (`docs/keys.md`),
  * so that C, C++ and Julia make the same bytes: no two different argument lists have the same key, equal ones have.
  * Untyped, `3`, `3.0` and, for 1, `true` are equal, as in Python; typed, they are not. A key builder is for one thread at
  * a time.
@@ -950,7 +950,8 @@ phicache_status phicache_key_begin_tuple(phicache_key *key);
 phicache_status phicache_key_end_tuple(phicache_key *key);
 
 /**
- * Adds a tuple of doubles, such as a repertoire: what begin, the doubles one by one, and end make.
+ * Adds an array of doubles, such as a repertoire, as one element. It never equals a tuple of the same doubles. -0.0
+ * equals 0.0, and all NaNs are one. C++ and Julia make the same element of a vector of doubles.
  *
  * @param key     The builder.
  * @param values  [nullable] The doubles; may be NULL if `count` is 0.
@@ -971,6 +972,23 @@ phicache_status phicache_key_begin_set(phicache_key *key);
  * @param key  The builder.
  */
 phicache_status phicache_key_end_set(phicache_key *key);
+
+/**
+ * Begins a named type: an enum, say, or a struct. The one element that is added until `phicache_key_end_named` is its
+ * value (several stand in a tuple). It equals neither that element nor the same one under another name. At most 64 deep.
+ *
+ * @param key   The builder.
+ * @param name  What the type is called, alike in all programs that share keys.
+ */
+phicache_status phicache_key_begin_named(phicache_key *key,
+                                         const char *name);
+
+/**
+ * Ends the named type.
+ *
+ * @param key  The builder.
+ */
+phicache_status phicache_key_end_named(phicache_key *key);
 
 /**
  * Names the argument that is added next. Arguments with names come last, in any order, each name once.

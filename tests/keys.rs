@@ -27,6 +27,13 @@ fn apply(key: &mut KeyBuilder, operation: &str) {
         "direction" => key.add(Element::Direction(value.parse().unwrap())),
         "nodes" => key.add(Element::Nodes(number())),
         "kw" => key.add_keyword(&text()),
+        "doubles" => {
+            let values: Vec<_> = value.split(',').filter(|bits| !bits.is_empty()).collect();
+            let number = |bits: &&str| f64::from_bits(u64::from_str_radix(bits, 16).unwrap());
+            key.add_doubles(&values.iter().map(number).collect::<Vec<_>>())
+        }
+        "<" => key.begin_named(&text()),
+        ">" => key.end_named(),
         "(" => key.begin_tuple(),
         ")" => key.end_tuple(),
         "{" => key.begin_set(),
@@ -89,6 +96,7 @@ fn argument() -> impl Strategy<Value = Argument> {
         Just(18446744073709551616.0),
         any::<f64>(),
     ];
+    let array = prop::collection::vec(doubles.clone(), 0..3);
     let integers = prop_oneof![
         0..3i64,
         Just(9007199254740992),
@@ -107,11 +115,13 @@ fn argument() -> impl Strategy<Value = Argument> {
         "[ab\0]{0,2}".prop_map(Argument::String),
         (0..3u8).prop_map(Argument::Direction),
         (0..4u64).prop_map(Argument::Nodes),
+        array.prop_map(Argument::Doubles),
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..3).prop_map(Argument::Tuple),
-            prop::collection::vec(inner, 0..4).prop_map(Argument::Set),
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Argument::Set),
+            ("[ab]{0,2}", inner).prop_map(|(name, item)| Argument::Named(name, Box::new(item))),
         ]
     })
 }
@@ -185,19 +195,41 @@ fn what_is_no_argument_list_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn doubles_at_once_are_a_tuple_of_doubles() {
-    let values = [0.25, -0.0, 3.0, f64::NAN];
-    let (mut one, mut other) = (KeyBuilder::new(), KeyBuilder::new());
-    one.add_doubles(&values).unwrap();
-    one.add_doubles(&[]).unwrap();
-    other.begin_tuple().unwrap();
-    values.iter().for_each(|value| other.add(Element::Double(*value)).unwrap());
-    other.end_tuple().unwrap();
-    other.begin_tuple().unwrap();
-    other.end_tuple().unwrap();
+fn an_array_of_doubles_is_no_tuple_and_takes_eight_bytes_a_double() {
+    let values: Vec<f64> = (0..1000).map(f64::from).collect();
+    let (mut array, mut tuple) = (KeyBuilder::new(), KeyBuilder::new());
+    array.add_doubles(&values).unwrap();
+    tuple.begin_tuple().unwrap();
+    values.iter().for_each(|value| tuple.add(Element::Double(*value)).unwrap());
+    tuple.end_tuple().unwrap();
     for typed in [false, true] {
-        assert_eq!(one.key(typed).unwrap(), other.key(typed).unwrap());
+        assert_ne!(array.key(typed).unwrap(), tuple.key(typed).unwrap());
+        assert_eq!(array.key(typed).unwrap().len(), 1 + 5 + 8 * values.len());
     }
+}
+
+#[test]
+fn a_named_type_holds_one_element_and_is_neither_it_nor_another_type_of_it() {
+    let mut key = KeyBuilder::new();
+    let mut keys = Vec::new();
+    for name in ["", "color", "colour"] {
+        key.reset();
+        key.begin_named(name).unwrap();
+        assert!(key.end_named().is_err(), "no element yet");
+        assert!(key.end_tuple().is_err() && key.end_set().is_err() && key.key(false).is_err());
+        assert!(key.add_keyword("k").is_err());
+        key.add(Element::Int(1)).unwrap();
+        assert!(key.add(Element::Int(2)).is_err() && key.begin_tuple().is_err(), "a second element");
+        assert!(key.begin_named("inner").is_err() && key.add_doubles(&[1.0]).is_err(), "a second element");
+        key.end_named().unwrap();
+        assert!(key.end_named().is_err());
+        keys.push(key.key(false).unwrap().to_vec());
+    }
+    key.reset();
+    key.add(Element::Int(1)).unwrap();
+    keys.push(key.key(false).unwrap().to_vec());
+    let different: std::collections::BTreeSet<_> = keys.iter().collect();
+    assert_eq!(different.len(), keys.len());
 }
 
 #[test]

@@ -16,9 +16,22 @@ class Nodes(int):
     pass
 
 
+class Doubles(tuple):
+    pass
+
+
+class Named:
+    def __init__(self, name, value):
+        self.name, self.value = name, value
+
+
 class Keyword:
     def __init__(self, name, value):
         self.name, self.value = name, value
+
+
+def double(x):
+    return struct.pack('<d', x + 0.0) if x == x else u64(0x7FF8000000000000)
 
 
 def element(x, typed):
@@ -35,9 +48,11 @@ def element(x, typed):
     if isinstance(x, float):
         if not typed and x == x and abs(x) != float('inf') and x == int(x) and -2**63 <= int(x) < 2**64:
             return element(int(x), typed)
-        if x != x:
-            return b'\x05' + u64(0x7FF8000000000000)
-        return b'\x05' + struct.pack('<d', x + 0.0)
+        return b'\x05' + double(x)
+    if isinstance(x, Doubles):
+        return b'\x0d' + u32(len(x)) + b''.join(double(i) for i in x)
+    if isinstance(x, Named):
+        return b'\x0e' + u32(len(x.name.encode())) + x.name.encode() + element(x.value, typed)
     if isinstance(x, bytes):
         return b'\x06' + u32(len(x)) + x
     if isinstance(x, str):
@@ -58,6 +73,9 @@ def key(arguments, typed):
     return (b'\xe1' if typed else b'\xa1') + b''.join(element(a, typed) for a in positional + named)
 
 
+bits = lambda x: '%016x' % struct.unpack('<Q', struct.pack('<d', x))
+
+
 def operations(x):
     if x is None:
         return ['none']
@@ -70,7 +88,11 @@ def operations(x):
     if isinstance(x, int):
         return [('int:%d' if x < 2**63 else 'uint:%d') % x]
     if isinstance(x, float):
-        return ['double:%016x' % struct.unpack('<Q', struct.pack('<d', x))]
+        return ['double:' + bits(x)]
+    if isinstance(x, Doubles):
+        return ['doubles:' + ','.join(map(bits, x))]
+    if isinstance(x, Named):
+        return ['<:' + x.name.encode().hex()] + operations(x.value) + ['>']
     if isinstance(x, bytes):
         return ['bytes:' + x.hex()]
     if isinstance(x, str):
@@ -98,6 +120,14 @@ LISTS = [
     [Keyword('mechanism', (0, 1)), Keyword('', None), Keyword('ab', True), Keyword('b', 1.0)], [Keyword('k', [2.0, 1])],
     [None, Direction(0), Nodes(5), False], ['cause_repertoire', Direction(0), Nodes(3), Nodes(6)],
     ['mice', Direction(1), Nodes(1), (Nodes(6), Nodes(2))],
+    [Doubles()], [Doubles((3.0,))], [Doubles((0.25, -0.0, 3.0, float('inf')))], [Doubles(NEGATIVE_NAN + PAYLOAD_NAN)],
+    [Doubles((1.0,)), Doubles((2.0, 3.0))], [Doubles((1.0, 2.0)), Doubles((3.0,))], [(Doubles((1.0,)), 2.0)],
+    [[Doubles((2.0,)), Doubles((1.0,)), Doubles((1.0,)), (1.0,)]], [Keyword('p', Doubles((0.5, 0.5)))],
+    [Doubles([i / 64 for i in range(64)])],
+    [Named('color', 3)], [Named('colour', 3)], [Named('', None)], [Named('φ', 0.5)], [Named('color', 3), 4],
+    [Named('point', (1, 2.0))], [Named('outer', Named('inner', True))], [Named('set', [3, 1, 3])],
+    [(Named('a', 1), Named('b', 1), 1)], [[Named('b', 1), Named('a', 1), Named('a', 1.0), 1]],
+    [Named('doubles', Doubles((1.0, 2.0)))], [Keyword('unit', Named('color', 3))],
 ]
 
 print('# Written by key_vectors.py from docs/keys.md. typed|untyped, key in hex, operations.')

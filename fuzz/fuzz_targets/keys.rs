@@ -15,20 +15,31 @@ use phicache_fuzz::Input;
 
 const DEPTH_MAX: usize = 64;
 
+/// What has begun and has no end yet.
+#[derive(Clone, PartialEq)]
+enum Open {
+    Tuple,
+    Set,
+    Named(String),
+}
+
 /// What the builder holds, by the rules.
 #[derive(Default)]
 struct List {
     positional: Vec<Argument>,
     named: Vec<(String, Argument)>,
-    /// The name of the argument that comes next, or of the tuple or set that is open.
+    /// The name of the argument that comes next, or of the outermost thing that is open.
     name: Option<String>,
-    /// Open tuples and sets (true).
-    open: Vec<(bool, Vec<Argument>)>,
+    open: Vec<(Open, Vec<Argument>)>,
 }
 
 impl List {
     fn takes_an_argument(&self) -> bool {
-        !self.open.is_empty() || self.name.is_some() || self.named.is_empty()
+        match self.open.last() {
+            Some((Open::Named(_), items)) => items.is_empty(),
+            Some(_) => true,
+            None => self.name.is_some() || self.named.is_empty(),
+        }
     }
 
     fn push(&mut self, argument: Argument) {
@@ -92,6 +103,18 @@ fn encode(key: &mut Vec<u8>, meaning: &Meaning) {
             sized(key, 11, items.len());
             items.iter().for_each(|item| key.extend_from_slice(item));
         }
+        Meaning::Doubles(values) => {
+            sized(key, 13, values.len());
+            for bits in values {
+                let bits = if *bits == u64::MAX { 0x7FF8_0000_0000_0000 } else { *bits };
+                key.extend_from_slice(&bits.to_le_bytes());
+            }
+        }
+        Meaning::Named(name, item) => {
+            sized(key, 14, name.len());
+            key.extend_from_slice(name.as_bytes());
+            encode(key, item);
+        }
     }
 }
 
@@ -122,6 +145,14 @@ fn take_number(key: &mut &[u8]) -> u64 {
     u64::from_le_bytes(take(key, 8).try_into().unwrap())
 }
 
+/// The bits of a double, as a meaning has them.
+fn take_bits(key: &mut &[u8]) -> u64 {
+    match take_number(key) {
+        0x7FF8_0000_0000_0000 => u64::MAX,
+        bits => bits,
+    }
+}
+
 fn take_len(key: &mut &[u8]) -> usize {
     u32::from_le_bytes(take(key, 4).try_into().unwrap()) as usize
 }
@@ -138,10 +169,7 @@ fn decode(key: &mut &[u8]) -> Meaning {
         tag @ (1 | 2) => Meaning::Bool(tag == 2),
         3 => Meaning::Integer((take_number(key) as i64).into()),
         4 => Meaning::Integer(take_number(key).into()),
-        5 => match take_number(key) {
-            0x7FF8_0000_0000_0000 => Meaning::Double(u64::MAX),
-            bits => Meaning::Double(bits),
-        },
+        5 => Meaning::Double(take_bits(key)),
         6 => {
             let len = take_len(key);
             Meaning::Bytes(take(key, len).to_vec())
@@ -151,6 +179,11 @@ fn decode(key: &mut &[u8]) -> Meaning {
         9 => Meaning::Nodes(take_number(key)),
         10 => Meaning::Tuple(items(key)),
         11 => Meaning::Set(items(key).into_iter().collect()),
+        13 => Meaning::Doubles((0..take_len(key)).map(|_| take_bits(key)).collect()),
+        14 => {
+            let name = take_text(key);
+            Meaning::Named(name, Box::new(decode(key)))
+        }
         other => panic!("tag {other:02x} inside a key"),
     }
 }
@@ -205,7 +238,7 @@ fn check(builder: &mut KeyBuilder, list: &List, prefix: Option<&str>) {
 }
 
 fn leaf(input: &mut Input) -> Argument {
-    match input.below(10) {
+    match input.below(11) {
         0 => Argument::None,
         1 => Argument::Bool(input.flag()),
         2 => Argument::Int(input.number() as i64),
@@ -221,10 +254,22 @@ fn leaf(input: &mut Input) -> Argument {
             let len = input.below(12).into();
             Argument::String(input.text(len))
         }
+        9 => Argument::Doubles((0..input.below(5)).map(|_| f64::from_bits(input.number())).collect()),
         _ => match input.below(2) {
             0 => Argument::Direction(input.below(3)),
             _ => Argument::Nodes(input.number()),
         },
+    }
+}
+
+fn open(input: &mut Input) -> Open {
+    match input.below(3) {
+        0 => Open::Tuple,
+        1 => Open::Set,
+        _ => {
+            let len = input.below(6).into();
+            Open::Named(input.text(len))
+        }
     }
 }
 
@@ -243,21 +288,37 @@ fuzz_target!(|data: &[u8]| {
                 }
             }
             5 | 6 => {
-                let is_set = input.flag();
-                let begun = if is_set { builder.begin_set() } else { builder.begin_tuple() };
+                let open = open(&mut input);
+                let begun = match &open {
+                    Open::Tuple => builder.begin_tuple(),
+                    Open::Set => builder.begin_set(),
+                    Open::Named(name) => builder.begin_named(name),
+                };
                 let legal = list.takes_an_argument() && list.open.len() < DEPTH_MAX;
                 assert_eq!(begun.is_ok(), legal);
                 if legal {
-                    list.open.push((is_set, Vec::new()));
+                    list.open.push((open, Vec::new()));
                 }
             }
             7 | 8 => {
-                let is_set = input.flag();
-                let ended = if is_set { builder.end_set() } else { builder.end_tuple() };
-                assert_eq!(ended.is_ok(), list.open.last().is_some_and(|(open, _)| *open == is_set));
-                if ended.is_ok() {
-                    let items = list.open.pop().unwrap().1;
-                    list.push(if is_set { Argument::Set(items) } else { Argument::Tuple(items) });
+                let which = input.below(3);
+                let ended = [KeyBuilder::end_tuple, KeyBuilder::end_set, KeyBuilder::end_named][usize::from(which)](
+                    &mut builder,
+                );
+                let legal = match list.open.last() {
+                    Some((Open::Tuple, _)) => which == 0,
+                    Some((Open::Set, _)) => which == 1,
+                    Some((Open::Named(_), items)) => which == 2 && items.len() == 1,
+                    None => false,
+                };
+                assert_eq!(ended.is_ok(), legal);
+                if legal {
+                    let (open, mut items) = list.open.pop().unwrap();
+                    list.push(match open {
+                        Open::Tuple => Argument::Tuple(items),
+                        Open::Set => Argument::Set(items),
+                        Open::Named(name) => Argument::Named(name, Box::new(items.pop().unwrap())),
+                    });
                 }
             }
             9 => {

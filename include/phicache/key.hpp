@@ -4,6 +4,7 @@
 #error "include phicache.hpp"
 #endif
 
+#include <initializer_list>
 #include <limits>
 #include <tuple>
 
@@ -91,8 +92,10 @@ public:
 
     /// Appends one element: nullptr, a null `const char*` or std::nullopt (none), bool, an integer or enum, a double or
     /// float, text, `bytes`, `direction`, `node_set`, std::optional (none, or what it holds), a std::set or std::unordered_set
-    /// (set), a std::tuple, std::pair or any other range (tuple), each to any depth. A type of one's own is appended by
-    /// a function `void add_to_key(phicache::key&, const T&)` in its namespace.
+    /// (set), doubles one behind the other as in a std::vector<double> (an array of doubles), a std::tuple, std::pair or
+    /// any other range (tuple), each to any depth. A type of one's own is appended by a function
+    /// `void add_to_key(phicache::key&, const T&)` in its namespace. An enum is its number; where a key must tell it from
+    /// numbers and from other enums, its `add_to_key` says `key.add_named("color", static_cast<int>(value))`.
     template <class T>
     key& add(const T& element) {
         using U = std::decay_t<T>;
@@ -170,6 +173,20 @@ public:
         return step([&] { return phicache_key_end_set(handle()); });
     }
 
+    /// The one element that is added until `end_named` is the value of a type of this name.
+    key& begin_named(text name) {
+        return step([&] { return phicache_key_begin_named(handle(), name.c_str()); });
+    }
+    key& end_named() {
+        return step([&] { return phicache_key_end_named(handle()); });
+    }
+    /// Appends the value of a type: `begin_named(name).add(element).end_named()`. It differs from the bare element, and
+    /// from the same element under another name.
+    template <class T>
+    key& add_named(text name, const T& element) {
+        return begin_named(name).add(element).end_named();
+    }
+
     /// The key's bytes, borrowed until the key changes; or why there are none.
     expected<bytes> try_encode(typing types = typing::untyped) const {
         if (failure_.code() != status::ok) return failure_;
@@ -228,6 +245,19 @@ public:
         return *this;
     }
 
+    /// A key of several pieces of raw bytes: `key_bytes{p, q}`. The pieces stand one behind the other, then the length of
+    /// each: ({1}, {2, 3}) is not ({1, 2}, {3}). Raw bytes: no text is told from a number, and -0.0 is not 0.0.
+    template <class First, class Second, class... More,
+              std::enable_if_t<std::is_convertible_v<const First&, bytes> && std::is_convertible_v<const Second&, bytes> &&
+                                   (std::is_convertible_v<const More&, bytes> && ...),
+                               int> = 0>
+    key_bytes(const First& first, const Second& second, const More&... more) : key_bytes(of(first, second, more...)) {}
+    /// The same, of any number of pieces.
+    template <class... Parts>
+    static key_bytes of(const Parts&... parts) {
+        return joined({bytes(parts)...});
+    }
+
     const std::uint8_t* data() const noexcept { return size_ > sizeof short_ ? long_.data() : short_; }
     std::size_t size() const noexcept { return size_; }
 
@@ -247,6 +277,22 @@ public:
     }
 
 private:
+    static key_bytes joined(std::initializer_list<bytes> parts) {
+        std::size_t size = 4 * parts.size();
+        for (const bytes part : parts) size += part.size();
+        return from([&](std::uint8_t* buffer, std::size_t capacity, std::size_t* len) -> phicache_status {
+            *len = size;
+            if (size > capacity) return PHICACHE_ERROR_BUFFER_TOO_SMALL;
+            for (const bytes part : parts) {
+                if (!part.empty()) std::memcpy(buffer, part.data(), part.size());
+                buffer += part.size();
+            }
+            for (const bytes part : parts) {
+                for (int shift = 0; shift < 32; shift += 8) *buffer++ = static_cast<std::uint8_t>(part.size() >> shift);
+            }
+            return PHICACHE_OK;
+        });
+    }
     template <class Write>
     phicache_status fill(const Write& write) {
         phicache_status code = write(short_, sizeof short_, &size_);

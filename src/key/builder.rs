@@ -5,11 +5,11 @@
 
 use std::mem;
 
-use super::element::{Element, KEYWORD, SET, TUPLE, sized};
+use super::element::{Element, KEYWORD, NAMED, SET, TUPLE, sized};
 use super::encoding::{Buffer, Encoding};
 use crate::error::{Error, Result};
 
-/// Tuples and sets nest at most this deep.
+/// Tuples, sets and named types nest at most this deep.
 const DEPTH_MAX: usize = 64;
 
 /// A keyword argument: where its name and its end stand in both encodings, typed first.
@@ -56,7 +56,7 @@ impl KeyBuilder {
         self.pending = false;
     }
 
-    /// Adds one argument, or one item of the tuple or set that is open.
+    /// Adds one argument, or one item of the tuple, set or named type that is open.
     pub fn add(&mut self, element: Element<'_>) -> Result<()> {
         if self.add_quickly(element).is_some() {
             return Ok(());
@@ -102,19 +102,31 @@ impl KeyBuilder {
         self.end(TUPLE)
     }
 
-    /// Adds a tuple of doubles, such as a repertoire.
+    /// Adds an array of doubles, such as a repertoire, as one element. Typed and untyped, its numbers stay doubles.
     pub fn add_doubles(&mut self, values: &[f64]) -> Result<()> {
         self.check_place()?;
-        self.check_depth()?;
-        self.encodings.iter_mut().try_for_each(|encoding| encoding.reserve(5 + 9 * values.len()))?;
-        for encoding in &mut self.encodings {
-            encoding.begin(TUPLE);
-            values.iter().for_each(|value| encoding.push(Element::Double(*value)));
-            encoding.reserve_end()?;
-            encoding.end();
-        }
+        self.encodings.iter_mut().try_for_each(|encoding| encoding.reserve(5 + size_of_val(values)))?;
+        self.encodings.iter_mut().for_each(|encoding| encoding.push_doubles(values));
         self.pending = false;
         Ok(())
+    }
+
+    /// Begins a named type, such as an enum or a struct: the one element that is added until `end_named` is its value.
+    pub fn begin_named(&mut self, name: &str) -> Result<()> {
+        self.check_place()?;
+        self.check_depth()?;
+        self.encodings.iter_mut().try_for_each(|encoding| encoding.reserve(5 + name.len()))?;
+        self.encodings.iter_mut().for_each(|encoding| encoding.begin_named(name));
+        self.pending = false;
+        Ok(())
+    }
+
+    /// Ends the named type, which has its element.
+    pub fn end_named(&mut self) -> Result<()> {
+        match self.encodings[0].named_items() {
+            Some(0) => Err(Error::invalid("the end of a named type that has no element yet")),
+            _ => self.end(NAMED),
+        }
     }
 
     /// Begins a set: its items have no order, and equal ones count once.
@@ -130,7 +142,9 @@ impl KeyBuilder {
     /// Names the argument that is added next.
     pub fn add_keyword(&mut self, name: &str) -> Result<()> {
         if self.encodings[0].depth() > 0 {
-            return Err(Error::invalid(format!("keyword \"{name}\" inside a tuple or set; only arguments have names")));
+            return Err(Error::invalid(format!(
+                "keyword \"{name}\" inside a tuple, set or named type; only arguments have names"
+            )));
         }
         if self.pending {
             return Err(Error::invalid(format!("keyword \"{name}\" follows a keyword that has no value yet")));
@@ -196,7 +210,11 @@ impl KeyBuilder {
 
     fn end(&mut self, tag: u8) -> Result<()> {
         if !self.encodings[0].is_open(tag) {
-            let what = if tag == TUPLE { "tuple" } else { "set" };
+            let what = match tag {
+                TUPLE => "tuple",
+                SET => "set",
+                _ => "named type",
+            };
             return Err(Error::invalid(format!("the end of a {what}, where none is the innermost thing open")));
         }
         self.encodings.iter_mut().try_for_each(Encoding::reserve_end)?;
@@ -208,12 +226,15 @@ impl KeyBuilder {
         if self.encodings[0].depth() == 0 && !self.keywords.is_empty() && !self.pending {
             return Err(Error::invalid("an argument without a name behind one that has a name"));
         }
+        if self.encodings[0].named_items() == Some(1) {
+            return Err(Error::invalid("a second element of a named type; put several into a tuple"));
+        }
         Ok(())
     }
 
     fn check_depth(&self) -> Result<()> {
         match self.encodings[0].depth() {
-            DEPTH_MAX => Err(Error::invalid(format!("tuples and sets nest at most {DEPTH_MAX} deep"))),
+            DEPTH_MAX => Err(Error::invalid(format!("tuples, sets and named types nest at most {DEPTH_MAX} deep"))),
             _ => Ok(()),
         }
     }
@@ -228,7 +249,10 @@ impl KeyBuilder {
             return Err(Error::invalid("the last keyword has no value yet"));
         }
         if self.encodings[0].depth() > 0 {
-            return Err(Error::invalid(format!("{} tuples or sets have no end yet", self.encodings[0].depth())));
+            return Err(Error::invalid(format!(
+                "{} tuples, sets or named types have no end yet",
+                self.encodings[0].depth()
+            )));
         }
         let which = usize::from(!typed);
         self.encodings[which].reserve(0)?;

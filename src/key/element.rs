@@ -21,6 +21,8 @@ pub(super) const NODES: u8 = 0x09;
 pub(super) const TUPLE: u8 = 0x0A;
 pub(super) const SET: u8 = 0x0B;
 pub(super) const KEYWORD: u8 = 0x0C;
+pub(super) const DOUBLES: u8 = 0x0D;
+pub(super) const NAMED: u8 = 0x0E;
 
 /// One value in an argument list.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -101,11 +103,15 @@ fn untyped(value: f64) -> Head {
     }
 }
 
-/// There is one zero and one NaN.
 #[inline(always)]
 fn double(value: f64) -> Head {
-    let canonical = if value.is_nan() { f64::from_bits(0x7FF8_0000_0000_0000) } else { value + 0.0 };
-    long(DOUBLE, canonical.to_bits())
+    long(DOUBLE, canonical(value))
+}
+
+/// The bits that stand for a double: there is one zero and one NaN.
+#[inline(always)]
+pub(super) fn canonical(value: f64) -> u64 {
+    if value.is_nan() { 0x7FF8_0000_0000_0000 } else { (value + 0.0).to_bits() }
 }
 
 #[inline(always)]

@@ -1,8 +1,8 @@
-//! Elements, tuples and sets appended one after the other to one buffer, in one of the two ways to tell numbers apart.
+//! Elements, tuples, sets and named types appended one after the other to one buffer, in one of the two ways to tell numbers apart.
 
 use std::ops::{Deref, DerefMut};
 
-use super::element::{Element, HEAD_MAX, Head, SET, TUPLE, VERSION_TYPED, VERSION_UNTYPED, sized};
+use super::element::{DOUBLES, Element, HEAD_MAX, Head, NAMED, SET, VERSION_TYPED, VERSION_UNTYPED, canonical, sized};
 use crate::error::{Error, Result};
 use crate::store::KEY_MAX;
 
@@ -38,6 +38,14 @@ impl Buffer {
         self.len += bytes.len();
     }
 
+    /// Appends doubles, canonical and little-endian; room is reserved.
+    pub(super) fn put_doubles(&mut self, values: &[f64]) {
+        let len = 8 * values.len();
+        let room = self.room[self.len..][..len].chunks_exact_mut(8);
+        room.zip(values).for_each(|(room, value)| room.copy_from_slice(&canonical(*value).to_le_bytes()));
+        self.len += len;
+    }
+
     #[inline(always)]
     pub(super) fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
@@ -58,7 +66,7 @@ impl DerefMut for Buffer {
     }
 }
 
-/// A tuple or a set that has begun.
+/// A tuple, a set or a named type that has begun.
 struct Open {
     tag: u8,
     /// Where its tag stands.
@@ -142,6 +150,13 @@ impl Encoding {
         }
     }
 
+    /// Appends an array of doubles as one item; room for its tag and for them is reserved.
+    pub(super) fn push_doubles(&mut self, values: &[f64]) {
+        self.begin_item();
+        self.bytes.put(&sized(DOUBLES, values.len()));
+        self.bytes.put_doubles(values);
+    }
+
     /// Appends bytes that are no item of their own; room is reserved.
     pub(super) fn push_raw(&mut self, bytes: &[u8]) {
         self.bytes.put(bytes);
@@ -152,6 +167,19 @@ impl Encoding {
         self.begin_item();
         self.open.push(Open { tag, at: self.bytes.len(), count: 0, starts: self.starts.len() });
         self.bytes.put(&sized(tag, 0));
+    }
+
+    /// Begins a named type, which holds one item; room for its tag and its name is reserved.
+    pub(super) fn begin_named(&mut self, name: &str) {
+        self.begin_item();
+        self.open.push(Open { tag: NAMED, at: self.bytes.len(), count: 0, starts: self.starts.len() });
+        self.bytes.put(&sized(NAMED, name.len()));
+        self.bytes.put(name.as_bytes());
+    }
+
+    /// How many items the innermost open thing has, if it is a named type.
+    pub(super) fn named_items(&self) -> Option<usize> {
+        self.open.last().filter(|open| open.tag == NAMED).map(|open| open.count)
     }
 
     #[inline(always)]
@@ -177,10 +205,15 @@ impl Encoding {
         self.scratch.try_reserve(len).map_err(|_| Error::OutOfMemory(len))
     }
 
-    /// Ends the innermost tuple or set; `reserve_end` came before.
+    /// Ends the innermost open thing; `reserve_end` came before.
     pub(super) fn end(&mut self) {
         let Some(open) = self.open.pop() else { return };
-        let count = if open.tag == TUPLE { open.count } else { self.sort(open.at + 5, open.starts) };
+        let count = match open.tag {
+            // Its length is its name's, which is known from the beginning.
+            NAMED => return,
+            SET => self.sort(open.at + 5, open.starts),
+            _ => open.count,
+        };
         self.bytes[open.at..open.at + 5].copy_from_slice(&sized(open.tag, count));
     }
 
@@ -215,10 +248,10 @@ impl Encoding {
 
 /// The length of the element that `bytes` begins with. They were written here, so they are well formed.
 fn element_len(bytes: &[u8]) -> usize {
-    use super::element::{BYTES, DIRECTION, DOUBLE, INTEGER, INTEGER_ABOVE_I64, NODES, STRING};
+    use super::element::{BYTES, DIRECTION, DOUBLE, INTEGER, INTEGER_ABOVE_I64, NODES, STRING, TUPLE};
     let sized = |at: usize| u32::from_le_bytes([bytes[at + 1], bytes[at + 2], bytes[at + 3], bytes[at + 4]]) as usize;
     let mut at = 0;
-    // Items still to be passed; a tuple or a set adds its own.
+    // Items still to be passed; a tuple, a set or a named type adds its own.
     let mut items = 1;
     while items > 0 {
         items -= 1;
@@ -226,6 +259,11 @@ fn element_len(bytes: &[u8]) -> usize {
             INTEGER | INTEGER_ABOVE_I64 | DOUBLE | NODES => at += 9,
             DIRECTION => at += 2,
             BYTES | STRING => at += 5 + sized(at),
+            DOUBLES => at += 5 + 8 * sized(at),
+            NAMED => {
+                items += 1;
+                at += 5 + sized(at);
+            }
             TUPLE | SET => {
                 items += sized(at);
                 at += 5;

@@ -49,24 +49,22 @@ fn read_with<R>(record: &'static Record, work: impl FnOnce(&Section) -> R) -> R 
 /// macro can say, so the block ends it, in order.
 macro_rules! fast_section {
     ($section:ident) => {
-        // SAFETY: nobody can name what is entered, so it is dropped where the block ends, and never forgotten.
-        let entered = unsafe { $crate::store::section::Entered::quickly() }?;
+        let entered = $crate::store::section::Entered::by_the_macro()?;
         let $section = entered.section();
     };
 }
 pub(crate) use fast_section;
 
-/// An outermost section that lasts until this is dropped.
+/// An outermost section that lasts until this is dropped. Only for the macro, which gives it a name that nobody can say: it
+/// must not be dropped inside a section that began in it.
 pub(crate) struct Entered {
     section: Section,
     _end: End,
 }
 
 impl Entered {
-    /// # Safety
-    /// It is dropped after everything that was begun in it, and before anything that it was begun in.
     #[inline(always)]
-    pub(crate) unsafe fn quickly() -> Option<Self> {
+    pub(crate) fn by_the_macro() -> Option<Self> {
         let record = own()?;
         if record.epoch.load(Ordering::Relaxed) != 0 {
             return None;

@@ -19,6 +19,8 @@ pub enum Argument {
     Nodes(u64),
     Tuple(Vec<Argument>),
     Set(Vec<Argument>),
+    Doubles(Vec<f64>),
+    Named(String, Box<Argument>),
 }
 
 /// An argument as the rules of equality see it: what must have one key, and different keys otherwise.
@@ -34,6 +36,8 @@ pub enum Meaning {
     Nodes(u64),
     Tuple(Vec<Meaning>),
     Set(BTreeSet<Meaning>),
+    Doubles(Vec<u64>),
+    Named(String, Box<Meaning>),
 }
 
 /// What an argument means.
@@ -51,15 +55,24 @@ pub fn meaning(argument: &Argument, typed: bool) -> Meaning {
         {
             Meaning::Integer(*value as i128)
         }
-        Argument::Double(value) if *value == 0.0 => Meaning::Double(0),
-        Argument::Double(value) if value.is_nan() => Meaning::Double(u64::MAX),
-        Argument::Double(value) => Meaning::Double(value.to_bits()),
+        Argument::Double(value) => Meaning::Double(bits(*value)),
         Argument::Bytes(value) => Meaning::Bytes(value.clone()),
         Argument::String(value) => Meaning::String(value.clone()),
         Argument::Direction(value) => Meaning::Direction(*value),
         Argument::Nodes(value) => Meaning::Nodes(*value),
         Argument::Tuple(items) => Meaning::Tuple(all(items)),
         Argument::Set(items) => Meaning::Set(all(items).into_iter().collect()),
+        Argument::Doubles(values) => Meaning::Doubles(values.iter().copied().map(bits).collect()),
+        Argument::Named(name, item) => Meaning::Named(name.clone(), Box::new(meaning(item, typed))),
+    }
+}
+
+/// There is one zero and one NaN.
+fn bits(value: f64) -> u64 {
+    match value {
+        0.0 => 0,
+        value if value.is_nan() => u64::MAX,
+        value => value.to_bits(),
     }
 }
 
@@ -84,6 +97,12 @@ pub fn add(key: &mut KeyBuilder, argument: &Argument) {
             key.begin_set().unwrap();
             items.iter().for_each(|item| add(key, item));
             key.end_set()
+        }
+        Argument::Doubles(values) => key.add_doubles(values),
+        Argument::Named(name, item) => {
+            key.begin_named(name).unwrap();
+            add(key, item);
+            key.end_named()
         }
     }
     .unwrap();

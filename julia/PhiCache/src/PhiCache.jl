@@ -38,7 +38,8 @@ module PhiCache
 # | `nodes.jl`      | `NodeSet` and `Direction`                                             |
 # | `config.jl`     | `Config` and the process default                                      |
 # | `memory.jl`     | how much memory the process uses and may use                          |
-# | `keys.jl`       | `KeyBuilder`: Julia values as canonical keys                          |
+# | `keys.jl`       | `KeyBuilder`: what C has too as canonical keys                        |
+# | `types.jl`      | Julia's own types in keys                                             |
 # | `values.jl`     | Julia values as bytes, and bytes as Julia values                      |
 # | `views.jl`      | `ValueView`: a cache's own bytes as an array                          |
 # | `cache.jl`      | what all caches can do                                                |
@@ -63,7 +64,7 @@ export AbstractCache, DictCache, RedisCache, PurviewCache, MICECache, Mice
 export Memo, CachedMethod, @phicache, info, stats, original
 export NodeSet, Direction, CAUSE, EFFECT, BIDIRECTIONAL, mask
 export Config, default_config, memory_full, memory_percent, memory_usage
-export KeyBuilder, add!, encode_key, encode_typed_key, repertoire_key, mice_key
+export KeyBuilder, add!, encode_key, encode_typed_key, repertoire_key, mice_key, joined_key
 export set!, get_many, set_many!, withvalue, ValueView, memoize!
 export redis_available, redis_ping, redis_health
 export Fingerprint, Cut, Subsystem, damages, cut_scoped_key, fingerprint, iscut, nodes, would_store
@@ -76,6 +77,7 @@ include("nodes.jl")
 include("config.jl")
 include("memory.jl")
 include("keys.jl")
+include("types.jl")
 include("values.jl")
 include("views.jl")
 include("cache.jl")

@@ -14,8 +14,9 @@ A cache of values of type `V`. Caches are used like dictionaries:
     info(cache)                 # (hits, misses, size)
     close(cache)                # frees it now rather than at garbage collection
 
-They cannot be iterated, so they are no `AbstractDict`. A key is text, bytes, or a tuple of arguments (see
-[`add!`](@ref)); use one kind for one cache. All of it may be done from any thread at any time, but `close` only when no
+They cannot be iterated, so they are no `AbstractDict`. A key is text or bytes, which stand as they are, or a tuple of
+arguments (see [`add!`](@ref)), or anything else that can be an argument: `cache[5]` is `cache[(5,)]`. Use one kind for one
+cache. All of it may be done from any thread at any time, but `close` only when no
 other thread is using the cache.
 
 A cache is no value: it cannot be copied, also not by `deepcopy` of what has it, and in another process, be it a worker or
@@ -41,7 +42,8 @@ end
 with_key(f, ::AbstractCache, key) = with_key(f, key)
 
 # Some(value), or nothing.
-lookup(cache::AbstractCache, key) = with_bytes(bytes -> from_bytes(cache, bytes), cache, key)
+lookup(cache::AbstractCache{V}, key) where {V} = lookup(V, cache, key)
+lookup(::Type{V}, cache::AbstractCache, key) where {V} = with_bytes(bytes -> value_of(V, cache, bytes), cache, key)
 
 store(cache::AbstractCache, key, value) =
     check(@c phicache_cache_set(cache::Ptr{CView}, key::CBytes, to_bytes(cache, value)::CBytes)::Int32)

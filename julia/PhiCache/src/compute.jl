@@ -1,51 +1,78 @@
 # How a missing value gets into a cache. The one place that decides it, for `get!`, `memoize!`, `Memo` and
 # `CachedMethod`.
 
-# The value of a key, and whether it was found rather than computed. On a miss, `write(lease)` computes it and writes
-# its bytes; `alone()` computes it where there is no lease. It is not stored if `limit`, a configuration, finds memory
-# full.
-function find_or_compute(write, alone, cache::AbstractCache, key; limit=nothing)
+# A computation has three steps, each of which has returned when the next begins: `find_or_begin` finds the value or takes
+# on the duty to compute it; the caller computes; `fulfil` or `give_up` ends the duty. So a computation that asks for other
+# values, which compute others, has on its stack little more than its own frames and one for each caller's `try`.
+
+# The duty to compute a value: for all who wait for it, with a lease, or beside another task that cannot be waited for.
+struct Duty
+    flight::Flight
+    place::Tuple{Any,Vector{UInt8}}
+    lease::Union{Nothing,Lease}
+end
+
+# Some(value), or a Duty. `V` is the type of the value.
+@noinline function find_or_begin(::Type{V}, cache::AbstractCache, key) where {V}
     pause = 0.001
     while true
         lease = Ref{Ptr{Cvoid}}(C_NULL)
-        found = begin_computation(cache, key, lease)
-        found === nothing || return (something(found), true)
-        lease[] == C_NULL || return (compute_for_all(write, cache, key, Lease(lease[]), limit), false)
-        flight = lock(() -> get(FLIGHTS, (cache.identity, key_bytes(key)), nothing), FLIGHTS_LOCK)
+        found = begin_computation(V, cache, key, lease)
+        found === nothing || return found
+        place = (cache.identity, key_bytes(key))
+        lease[] == C_NULL || return Duty(take_off(place), place, Lease(lease[]))
+        flight = lock(() -> get(FLIGHTS, place, nothing), FLIGHTS_LOCK)
         if flight === nothing
             # No task of ours computes it, but a thread of another language, or a task that is about to say so.
             sleep(pause)
             pause = min(2pause, 0.05)
         elseif wait_for(flight)
             # Counts a hit, or the miss.
-            found = lookup(cache, key)
-            found === nothing || return (something(found), true)
-            return (beside(alone, flight), false)
+            found = lookup(V, cache, key)
+            return found === nothing ? Duty(flight, place, nothing) : found
         end
     end
 end
 
+# Ends a duty without a value: the lease is abandoned, and the flight lands.
+@noinline function give_up(duty::Duty)
+    lease = duty.lease
+    if lease === nothing
+        leave(duty.flight)
+    else
+        close(lease)
+        land(duty.flight, duty.place, false)
+    end
+end
+
+# Ends a duty with a value, which `write(lease)` has written or writes now. It is not stored if `limit`, a configuration,
+# finds memory full.
+@noinline function fulfil(write, duty::Duty, limit)
+    lease = duty.lease
+    lease === nothing && return leave(duty.flight)
+    refused = false
+    try
+        write(lease)
+        refused = (limit !== nothing && memory_full(limit)) || complete(lease)
+    finally
+        close(lease)
+        land(duty.flight, duty.place, refused)
+    end
+    return nothing
+end
+
 # Some(value); or nothing, and a lease or (another computes) none.
-function begin_computation(cache, key, lease)
+function begin_computation(::Type{V}, cache, key, lease) where {V}
     owner = UInt64(pointer_from_objref(current_task()))
-    return with_pinned(bytes -> from_bytes(cache, bytes), value -> @c phicache_cache_begin(
+    return with_pinned(bytes -> value_of(V, cache, bytes), value -> @c phicache_cache_begin(
         cache::Ptr{CView}, key::CBytes, owner::UInt64, value::Ptr{CValue}, lease::Ptr{Ptr{Cvoid}})::Int32)
 end
 
-# Whatever happens, the flight lands, and the lease is completed or abandoned.
-function compute_for_all(write, cache, key, lease, limit)
-    place = (cache.identity, key_bytes(key))
-    flight = take_off(place)
-    refused = false
-    try
-        value = write(lease)
-        refused = (limit !== nothing && memory_full(limit)) || complete(lease)
-        return value
-    finally
-        close(lease)
-        land(flight, place, refused)
-    end
-end
+# A value as a type that the cache's own type says already, or that only the caller knows.
+value_of(::Type{V}, cache::AbstractCache{V}, bytes) where {V} = from_bytes(cache, bytes)
+value_of(::Type{V}, ::ByteCache, bytes) where {V} = decode(V, bytes)
+bytes_of(::Type{V}, cache::AbstractCache{V}, value) where {V} = to_bytes(cache, value)
+bytes_of(::Type{V}, ::ByteCache, value) where {V} = encode(V, value)
 
 """
     get!(compute, cache::AbstractCache, key)
@@ -60,17 +87,22 @@ use the cache itself and switch tasks; asking for the key that it computes is a 
 before `empty!` is never seen after it.
 """
 Base.get!(compute::Base.Callable, cache::AbstractCache, key) =
-    with_key(key -> first(compute_value(compute, cache, key)), cache, key)
+    with_key(key -> compute_value(compute, cache, key), cache, key)
 Base.get!(cache::AbstractCache, key, default) = get!(() -> default, cache, key)
 
-# The value of a key, which `compute()` returns on a miss, and whether it was found.
-function compute_value(compute, cache::AbstractCache{V}, key; limit=nothing) where {V}
-    alone() = convert(V, compute())::V
-    function write(lease)
-        value = alone()
-        put(lease, to_bytes(cache, value))
-        return value
+# The value of a key, which `compute()` returns on a miss.
+function compute_value(compute, cache::AbstractCache{V}, key) where {V}
+    step = find_or_begin(V, cache, key)
+    step isa Duty || return something(step)::V
+    value = try
+        convert(V, compute())::V
+    catch
+        give_up(step)
+        rethrow()
     end
-    value, found = find_or_compute(write, alone, cache, key; limit=limit)
-    return (value::V, found)
+    put_value(V, cache, step, value, nothing)
+    return value
 end
+
+@noinline put_value(::Type{V}, cache, duty, value, limit) where {V} =
+    fulfil(lease -> put(lease, bytes_of(V, cache, value)), duty, limit)

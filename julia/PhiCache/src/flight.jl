@@ -76,16 +76,10 @@ function leads_to(flight, task)
     return false
 end
 
-# Calls `f` in the name of a task that computes beside a flight that it could not wait for.
-function beside(f, flight)
-    try
-        return f()
-    finally
-        lock(() -> filter!(!=(current_task()), flight.computing), FLIGHTS_LOCK)
-    end
-end
+# A task that computed beside a flight it could not wait for has ended that.
+leave(flight) = (lock(() -> filter!(!=(current_task()), flight.computing), FLIGHTS_LOCK); nothing)
 
-# The duty to compute a value, from the library: completed, or abandoned by `close` (or with the task that forgot it).
+# The library's side of a computation: completed, or abandoned by `close` (or with the task that forgot it).
 mutable struct Lease <: Handle
     pointer::Ptr{Cvoid}
     live::Threads.Atomic{Bool}

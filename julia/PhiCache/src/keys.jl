@@ -1,5 +1,5 @@
 # Keys. Bytes and text are keys as they stand; a tuple is an argument list, and its key is the canonical encoding that C
-# and C++ share (docs/keys.md).
+# and C++ share (docs/keys.md). This file has what C has too; `types.jl` has Julia's own types.
 
 # What C calls `phicache_bytes`. As an argument's type it takes anything that has bytes.
 struct CBytes
@@ -9,6 +9,10 @@ end
 
 Base.cconvert(::Type{CBytes}, bytes::Union{String,Array}) = bytes
 Base.unsafe_convert(::Type{CBytes}, bytes::Union{String,Array}) = CBytes(Ptr{UInt8}(pointer(bytes)), sizeof(bytes))
+
+# How much a key tells. PLAIN is what C and C++ make. The other two tell apart whatever dispatch does: in typed keys, where
+# 3, 3.0 and true differ anyway, and in untyped ones, where they differ only if they are named.
+const PLAIN, EXACT, EXACT_UNTYPED = 0x00, 0x01, 0x02
 
 """
     KeyBuilder()
@@ -22,86 +26,120 @@ Most programs need no builder: `cache[(a, b)]` builds the key of `(a, b)`, and [
 mutable struct KeyBuilder <: Handle
     pointer::Ptr{Cvoid}
     live::Threads.Atomic{Bool}
+    exactness::UInt8
+    # Other processes read this key.
+    shared::Bool
+    # The type whose name is the last thing in the key, so that it is not written twice.
+    named::Any
 
     KeyBuilder() = collected(new(new_handle(out -> @c phicache_key_new(out::Ptr{Ptr{Cvoid}})::Int32),
-                                 Threads.Atomic{Bool}(true)))
+                                 Threads.Atomic{Bool}(true), PLAIN, false, nothing))
 end
 
 free_handle(::Type{KeyBuilder}, pointer) = @c phicache_key_free(pointer::Ptr{Cvoid})::Int32
 
-Base.empty!(key::KeyBuilder) = (check(@c phicache_key_reset(key::Ptr{Cvoid})::Int32); key)
+function Base.empty!(key::KeyBuilder)
+    check(@c phicache_key_reset(key::Ptr{Cvoid})::Int32)
+    key.exactness, key.shared, key.named = PLAIN, false, nothing
+    return key
+end
+
+is_exact(key::KeyBuilder) = key.exactness != PLAIN
 
 """
     add!(key::KeyBuilder, values...; keywords...)
 
-Appends arguments: `nothing`, `Bool`, integers of up to 64 bits, floating-point numbers of up to 64 bits, text, bytes
-(`Vector{UInt8}`), `Direction`, `NodeSet`, and to any depth tuples, vectors and sets of these; keyword arguments come
-last.
+Appends arguments; keyword arguments come last. What C and C++ have too has their bytes: `nothing`, `Bool`, integers,
+floating-point numbers, text, bytes (`Vector{UInt8}`), `Direction`, `NodeSet`, vectors of `Float64` (an array of doubles),
+and to any depth tuples, sets and other vectors (a tuple) of these. An `Enum` is its number, and an array that is no vector
+the tuple of its size and its elements. Numbers are equal when their values are (`==`, so -0.0 is 0.0, but every NaN is
+the same one), whatever their types; [`encode_typed_key`](@ref) tells integers, floating-point numbers and `Bool` apart.
 
-As in C++, a vector is the tuple of its elements and an `Enum` its number; other arrays are the tuple of their size and
-their elements, and a `Symbol` is `("Symbol", name)`. Numbers are equal when their values are (`==`, so -0.0 is 0.0, but
-every NaN is the same one), whatever their types; [`encode_typed_key`](@ref) tells integers, floating-point numbers and
-`Bool` apart. A type of your own becomes an element by a method
-`PhiCache.add!(key::KeyBuilder, value::T)` that adds a tuple of what identifies it.
+Everything else is its type's name with its contents: a `Char`, `Symbol`, `missing`, `Complex`, `Regex`, `Dict`, `Ref`, type,
+named function, and any immutable struct of such things (a `Pair`, a `Date`, a closure with what it has captured). A mutable
+struct has no contents to rely on, and is refused. For a type of your own a method
+`PhiCache.add!(key::KeyBuilder, value::T)` that adds a tuple of what identifies a value decides instead.
+
+The keys of a [`Memo`](@ref), and of functions with [`@phicache`](@ref), tell more: each value's type is part of them.
 """
 add!(key::KeyBuilder, ::Nothing) = element(key, @c phicache_key_add_none(key::Ptr{Cvoid})::Int32)
-add!(key::KeyBuilder, value::Bool) = element(key, @c phicache_key_add_bool(key::Ptr{Cvoid}, value::Int32)::Int32)
-add!(key::KeyBuilder, value::Unsigned) = element(key, @c phicache_key_add_uint(key::Ptr{Cvoid}, value::UInt64)::Int32)
-add!(key::KeyBuilder, value::Union{Float64,Float32,Float16}) =
-    element(key, @c phicache_key_add_double(key::Ptr{Cvoid}, value::Cdouble)::Int32)
-add!(key::KeyBuilder, value::Union{Vector{UInt8},Base.CodeUnits{UInt8}}) =
-    element(key, @c phicache_key_add_bytes(key::Ptr{Cvoid}, raw_key(value)::CBytes)::Int32)
+add!(key::KeyBuilder, value::Bool) =
+    key.exactness == EXACT_UNTYPED ? named(add_bool!, key, value) : add_bool!(key, value)
+add!(key::KeyBuilder, value::Int64) = element(key, @c phicache_key_add_int(key::Ptr{Cvoid}, value::Int64)::Int32)
+add!(key::KeyBuilder, value::Integer) = is_exact(key) ? named(add_integer!, key, value) : add_integer!(key, value)
+# Untyped, a double that is an integer would be written as that integer.
+add!(key::KeyBuilder, value::Float64) =
+    key.exactness == EXACT_UNTYPED && isinteger(value) ? named(add_double!, key, value) : add_double!(key, value)
+add!(key::KeyBuilder, value::Union{Float32,Float16}) =
+    is_exact(key) ? named(add_double!, key, value) : add_double!(key, value)
+add!(key::KeyBuilder, value::Vector{UInt8}) =
+    element(key, @c phicache_key_add_bytes(key::Ptr{Cvoid}, value::CBytes)::Int32)
+add!(key::KeyBuilder, value::Base.CodeUnits{UInt8}) =
+    is_exact(key) ? named(add_bytes!, key, value) : add_bytes!(key, value)
+add!(key::KeyBuilder, value::String) = isvalid(value) ? add_valid!(key, value) : named(add_bytes!, key, value)
 add!(key::KeyBuilder, value::AbstractString) =
-    element(key, @c phicache_key_add_string(key::Ptr{Cvoid}, String(value)::CBytes)::Int32)
+    is_exact(key) ? named(add_text!, key, value) : add!(key, String(value))
 add!(key::KeyBuilder, value::Direction) =
     element(key, @c phicache_key_add_direction(key::Ptr{Cvoid}, Int32(value)::Int32)::Int32)
 add!(key::KeyBuilder, value::NodeSet) =
     element(key, @c phicache_key_add_nodes(key::Ptr{Cvoid}, mask(value)::UInt64)::Int32)
-add!(key::KeyBuilder, value::Symbol) = add!(key, ("Symbol", String(value)))
-add!(key::KeyBuilder, value::Enum) = add!(key, Integer(value))
-add!(key::KeyBuilder, value::AbstractArray) = add!(key, (size(value), vec(value)))
+add!(key::KeyBuilder, value::Enum) = is_exact(key) ? named(add_number!, key, value) : add_number!(key, value)
 
-function add!(key::KeyBuilder, value::Signed)
-    # What passes the signed range may still be unsigned; what passes both is an InexactError.
-    value > typemax(Int64) && return add!(key, UInt64(value))
-    return element(key, @c phicache_key_add_int(key::Ptr{Cvoid}, value::Int64)::Int32)
-end
-
-function add!(key::KeyBuilder, value::Union{Tuple,AbstractVector})
+function add!(key::KeyBuilder, value::Tuple)
     check(@c phicache_key_begin_tuple(key::Ptr{Cvoid})::Int32)
     add_each!(key, value)
     return element(key, @c phicache_key_end_tuple(key::Ptr{Cvoid})::Int32)
 end
 
-# The same tuple in one call.
 add!(key::KeyBuilder, value::Vector{Float64}) =
     element(key, @c phicache_key_add_doubles(key::Ptr{Cvoid}, value::Ptr{Float64}, length(value)::Csize_t)::Int32)
 
-function add!(key::KeyBuilder, value::AbstractSet)
-    check(@c phicache_key_begin_set(key::Ptr{Cvoid})::Int32)
-    add_each!(key, value)
-    return element(key, @c phicache_key_end_set(key::Ptr{Cvoid})::Int32)
-end
-
-add!(key::KeyBuilder, value) = throw(ArgumentError(
-    "a $(typeof(value)) is no part of a key; define PhiCache.add!(::KeyBuilder, ::$(nameof(typeof(value)))), which " *
-    "adds a tuple of what identifies it"))
-
 function add!(key::KeyBuilder, values...; keywords...)
     add_each!(key, values)
-    for (name, value) in pairs(keywords)
+    return add_keywords!(key, values_of(keywords))
+end
+
+# Keywords as a named tuple, which the compiler sees through.
+values_of(keywords) = values(keywords)
+
+function add_keywords!(key, keywords::NamedTuple)
+    foreach(keys(keywords), Tuple(keywords)) do name, value
         check(@c phicache_key_add_keyword(key::Ptr{Cvoid}, name::Cstring)::Int32)
-        add!(key, value)
+        part!(key, value)
     end
     return key
 end
 
+# The elements themselves, without a type.
+add_bool!(key, value) = element(key, @c phicache_key_add_bool(key::Ptr{Cvoid}, value::Int32)::Int32)
+add_double!(key, value) = element(key, @c phicache_key_add_double(key::Ptr{Cvoid}, value::Cdouble)::Int32)
+add_bytes!(key, value) = add!(key, Vector{UInt8}(value))
+add_number!(key, value::Enum) = add_integer!(key, Integer(value))
+add_valid!(key, value) = element(key, @c phicache_key_add_string(key::Ptr{Cvoid}, value::CBytes)::Int32)
+# Text that is not UTF-8 can only be bytes, which never equal text.
+function add_text!(key, value)
+    text = String(value)
+    return isvalid(text) ? add_valid!(key, text) : add_bytes!(key, text)
+end
+
+function add_integer!(key, value::Integer)
+    typemin(Int64) <= value <= typemax(Int64) && return add!(key, Int64(value))
+    0 <= value <= typemax(UInt64) &&
+        return element(key, @c phicache_key_add_uint(key::Ptr{Cvoid}, UInt64(value)::UInt64)::Int32)
+    begin_named!(key, "Integer")
+    add_valid!(key, string(value))
+    return end_named!(key)
+end
+
+begin_named!(key, name) = element(key, @c phicache_key_begin_named(key::Ptr{Cvoid}, name::Cstring)::Int32)
+end_named!(key) = element(key, @c phicache_key_end_named(key::Ptr{Cvoid})::Int32)
+
 element(key, code) = (check(code); key)
 
-add_each!(key, values) = foreach(value -> add!(key, value), values)
+add_each!(key, values) = foreach(value -> part!(key, value), values)
 # A tuple's elements may all be of different types: the compiler sees each.
 add_each!(key, ::Tuple{}) = nothing
-add_each!(key, values::Tuple) = (add!(key, first(values)); add_each!(key, Base.tail(values)))
+add_each!(key, values::Tuple) = (part!(key, first(values)); add_each!(key, Base.tail(values)))
 
 # A builder whose numbers keep their types.
 struct Typed
@@ -159,8 +197,9 @@ function give_back(builder::KeyBuilder)
 end
 
 # Calls `f` with the bytes of a key: for a tuple with a builder, which is the callee's until it returns. (When `f`
-# throws, the builder is left to the garbage collector.)
-with_key(f, key) = f(raw_key(key))
+# throws, the builder is left to the garbage collector.) What is neither bytes nor a tuple is a list of one argument.
+with_key(f, key::Union{AbstractString,AbstractVector{UInt8},KeyBuilder}) = f(raw_key(key))
+with_key(f, key) = with_key(f, (key,))
 
 function with_key(f, key::Tuple)
     builder = borrow_builder()
@@ -173,8 +212,26 @@ end
 raw_key(key::Union{String,Vector{UInt8},KeyBuilder}) = key
 raw_key(key::AbstractString) = String(key)
 raw_key(key::AbstractVector{UInt8}) = Vector{UInt8}(key)
-raw_key(key) = throw(ArgumentError(
-    "a $(typeof(key)) is no key; a key is text, bytes (Vector{UInt8}), or a tuple of arguments, such as (key,)"))
+
+"""
+    joined_key(parts...) -> Vector{UInt8}
+
+A key of the raw bytes of its parts, which are text or arrays of bits types: what C++'s `key_bytes{p, q}` is, and the
+fastest key of long vectors. The parts stand one behind the other, then the length of each, so `joined_key([1], [2, 3])` is
+not `joined_key([1, 2], [3])`. Raw bytes: no text is told from a number, no type from another, and -0.0 is not 0.0.
+"""
+function joined_key(parts::Union{AbstractString,AbstractArray}...)
+    key = IOBuffer()
+    lengths = map(part -> write_part(key, part), parts)
+    foreach(length -> write(key, htol(UInt32(length))), lengths)
+    return take!(key)
+end
+
+write_part(key, part::AbstractString) = write(key, part)
+function write_part(key, part::AbstractArray{T}) where {T}
+    isbitstype(T) || throw(ArgumentError("a part of a key with elements of type $T; expected a bits type"))
+    return isempty(part) ? 0 : write(key, convert(Array, part))
+end
 
 """
     encode_key(arguments...; keywords...) -> Vector{UInt8}
@@ -182,18 +239,20 @@ raw_key(key) = throw(ArgumentError(
 The canonical key of an argument list (see [`add!`](@ref)): the bytes that C and C++ make of the same arguments, and
 that `cache[(arguments...,)]` uses. Numbers of equal value are equal.
 """
-encode_key(arguments...; keywords...) = encoded(false, arguments, keywords)
+encode_key(arguments...; keywords...) = encoded(false, arguments, values_of(keywords))
 
 """
     encode_typed_key(arguments...; keywords...) -> Vector{UInt8}
 
-Like [`encode_key`](@ref), but `3`, `3.0` and `true` are different from each other.
+Like [`encode_key`](@ref), but `3`, `3.0` and `true` are different from each other: C's typed keys. (The keys of a
+[`Memo`](@ref) tell more: integer widths, enums, containers.)
 """
-encode_typed_key(arguments...; keywords...) = encoded(true, arguments, keywords)
+encode_typed_key(arguments...; keywords...) = encoded(true, arguments, values_of(keywords))
 
 function encoded(typed, arguments, keywords)
     builder = borrow_builder()
-    add!(builder, arguments...; keywords...)
+    add_each!(builder, arguments)
+    add_keywords!(builder, keywords)
     bytes = Vector{UInt8}(builder; typed=typed)
     give_back(builder)
     return bytes

@@ -4,48 +4,116 @@
     Memo(f; options...)
 
 `f` with a cache: called like `f`, it computes each value once. What `f` throws is thrown unchanged, and not cached. The
-arguments are the key (see [`add!`](@ref)), so `f` must depend on nothing else.
+arguments are the key, as they are when the call begins (see [`add!`](@ref)), so `f` must depend on nothing else.
+
+What dispatch tells apart is never one key: the method that is called and each argument's type are part of it. `f(3)`,
+`f(3.0)`, `f(Int32(3))` and `f(true)` are different calls, and so are a vector and a tuple, an `Int[]` and a `Float64[]`, or
+two enums. (`f(-0.0)` is `f(0.0)`, and every NaN is one.)
 
 * `returns=Any`: the type of its values, stored as [`DictCache`](@ref) says.
-* `typed=false`: whether `f(3)`, `f(3.0)` and `f(true)` are different calls. (`f(Int32(3))` is `f(3)` in any case, and
-  `f(-0.0)` is `f(0.0)`.)
-* `maximum_memory_percent`: values are stored while the process occupies less (0: never; `PhiCache.UNLIMITED`: until a limit of the system is near).
+* `typed=true`: whether types are part of the key. With `typed=false` keys are what C and C++ make of equal arguments, and
+  `3`, `3.0`, `true` and an enum's 3 are one: for a function whose value depends on the arguments' values only.
+* `maximum_memory_percent`: values are stored while the process occupies less (0: never; `PhiCache.UNLIMITED`: until a limit of
+  the system is near).
   Without it, the configuration decides: `config`, or that of `cache`.
 * `cache`, `prefix`: a `DictCache` or `RedisCache` to keep the values in, and what keeps this memo's keys apart from
   those of others there. Two memos on one cache need two prefixes. Without it the memo has a cache of its own.
 
 `info(memo)` gives its own hits and misses and the size of its cache, `empty!(memo)` clears its cache and its counts,
 `original(memo)` is `f`. Any task may call it at any time; of several that miss the same arguments one computes. Another
-process, such as a worker of `Distributed`, gets the function without the values.
+process, such as a worker of `Distributed`, gets the function without the values. A copy (`deepcopy`) of a memo whose
+function has captured something has a cache of its own.
+
+It may call itself some 10,000 levels deep, on the main task; an ordinary function and a `Dict` get further.
 """
-mutable struct Memo{V,F} <: Function
+mutable struct Memo{P,F,D,Private} <: Function
     original::F
+    # What makes a call of the arguments: `Plain`, or what `@phicache` wrote.
+    prepare::P
+    returns::Type
     typed::Bool
     prefix::Union{Nothing,String}
     config::AnyConfig
     maximum_memory_percent::Union{Nothing,Float64}
-    cache::Union{Nothing,DictCache{V},RedisCache{V}}
+    cache::Union{Nothing,D}
     # The configuration whose limit it obeys beside its cache's, when the cache is someone else's.
     limit::Union{Nothing,Config}
-    private::Bool
     lock::ReentrantLock
     hits::Threads.Atomic{Int}
     misses::Threads.Atomic{Int}
 end
 
-function Memo(f; returns::Type=Any, typed::Bool=false, maximum_memory_percent=nothing,
-              config::AnyConfig=default_config(), cache::Union{Nothing,DictCache,RedisCache}=nothing, prefix=nothing)
+function Memo(f; returns::Type=Any, typed::Bool=true, maximum_memory_percent=nothing,
+              config::AnyConfig=default_config(), cache::Union{Nothing,DictCache,RedisCache}=nothing, prefix=nothing,
+              prepare=nothing)
     V = cache === nothing ? returns : valtype(cache)
     check_storable(V)
     returns === Any || returns === V ||
         throw(ArgumentError("a memo that returns $returns on a cache of $V"))
     # Made for its own cache too, whose limit it is not: a wrong percentage is told now, not by the first call.
     limit = maximum_memory_percent === nothing ? nothing : limited(maximum_memory_percent)
-    memo = Memo{V,typeof(f)}(f, typed, prefix === nothing ? nothing : String(prefix), config, maximum_memory_percent,
-                             cache, cache === nothing ? nothing : limit, cache === nothing, ReentrantLock(), Threads.Atomic{Int}(0),
-                             Threads.Atomic{Int}(0))
+    prepare = prepare === nothing ? Plain{V,typeof(f)}(f) : prepare
+    # A cache of its own holds bytes of which each call knows the type.
+    D = cache === nothing ? DictCache{Any} : typeof(cache)
+    memo = Memo{typeof(prepare),typeof(f),D,cache === nothing}(
+        f, prepare, V, typed, prefix === nothing ? nothing : String(prefix), config, maximum_memory_percent, cache,
+        cache === nothing ? nothing : limit, ReentrantLock(), Threads.Atomic{Int}(0), Threads.Atomic{Int}(0))
     cache === nothing || join_cache(memo, cache)
     return memo
+end
+
+# A call as the key tells it and as it is made: the method that takes it, the type of its value, and its arguments with the
+# defaults of those that are absent.
+struct Call{V,A<:Tuple,K<:NamedTuple}
+    method::String
+    arguments::A
+    keywords::K
+end
+Call(::Type{V}, method, arguments::A, keywords::K) where {V,A,K} = Call{V,A,K}(method, arguments, keywords)
+
+# The call of a function that says nothing of itself. Its methods are looked up once for each list of types, and again
+# when anything was defined since.
+struct Plain{V,F}
+    original::F
+    methods::Base.RefValue{Tuple{UInt,IdDict{Any,String}}}
+    lock::ReentrantLock
+end
+Plain{V,F}(f) where {V,F} = Plain{V,F}(f, Ref((UInt(0), IdDict{Any,String}())), ReentrantLock())
+
+(plain::Plain{V})(arguments...; keywords...) where {V} =
+    Call(V, method_name(plain, arguments), arguments, values_of(keywords))
+
+function method_name(plain::Plain, arguments)
+    world = ccall(:jl_get_world_counter, UInt, ())
+    known_at, known = plain.methods[]
+    if known_at == world
+        name = get(known, typeof(arguments), nothing)
+        name === nothing || return name::String
+    end
+    return look_up(plain, arguments, world)
+end
+
+@noinline function look_up(plain, arguments, world)
+    types = Tuple{map(Core.Typeof, arguments)...}
+    # A call that no method takes fails when it is made.
+    hasmethod(plain.original, types) || return ""
+    name = method_signature(which(plain.original, types))
+    # Types as arguments are told apart by dispatch, but not by their own types.
+    any(argument -> argument isa Type, arguments) && return name
+    lock(plain.lock) do
+        known_at, known = plain.methods[]
+        known = known_at == world ? copy(known) : IdDict{Any,String}()
+        known[typeof(arguments)] = name
+        plain.methods[] = (world, known)
+    end
+    return name
+end
+
+# The signature without the function's own type, which need not be the same in another process.
+function method_signature(method::Method)
+    signature = Base.unwrap_unionall(method.sig)
+    types = join(map(spell, signature.parameters[2:end]), ",")
+    return string("(", types, ")")
 end
 
 limited(percent) = Config(maximum_memory_percent=percent)
@@ -64,34 +132,63 @@ end
 
 # The cache of its own is made by the first call: a memo at the top level of a package is made when the package is
 # precompiled, and its handles would not live on.
-function cache_of(memo::Memo{V}) where {V}
+function cache_of(memo::Memo{P,F,D}) where {P,F,D}
     cache = memo.cache
-    cache !== nothing && (isopen(cache) || !memo.private) && return cache
-    lock(memo.lock) do
-        if memo.cache === nothing || !isopen(memo.cache)
-            percent = memo.maximum_memory_percent
-            memo.cache = DictCache{V}(config=percent === nothing ? memo.config : limited(percent))
-            # What was counted while the package was precompiled is not counted here.
-            memo.hits[] = 0
-            memo.misses[] = 0
-        end
-        return memo.cache::Union{DictCache{V},RedisCache{V}}
-    end
+    cache !== nothing && (isopen(cache) || !is_private(memo)) && return cache
+    return new_cache_of(memo)::D
 end
 
-function (memo::Memo{V})(arguments...; keywords...) where {V}
+@noinline new_cache_of(memo) = lock(memo.lock) do
+    if memo.cache === nothing || !isopen(memo.cache)
+        percent = memo.maximum_memory_percent
+        memo.cache = DictCache{Any}(config=percent === nothing ? memo.config : limited(percent))
+        # What was counted while the package was precompiled is not counted here.
+        memo.hits[] = 0
+        memo.misses[] = 0
+    end
+    return memo.cache
+end
+
+# Little stands on the stack while `original` runs: see `compute.jl`.
+function (memo::Memo)(arguments...; keywords...)
+    call = memo.prepare(arguments...; keywords...)
+    V = stored_type(memo, call)
+    step = find_or_begin_call(V, memo, call)
+    step isa Duty || return something(step)::V
+    value = try
+        convert(V, memo.original(call.arguments...; call.keywords...))::V
+    catch
+        give_up(step)
+        rethrow()
+    end
+    put_value(V, cache_of(memo), step, value, memo.limit)
+    return value
+end
+
+# Someone else's cache has one type for all.
+stored_type(::Memo{P,F,D,false}, ::Call) where {P,F,D} = valtype(D)
+stored_type(::Memo{P,F,D,true}, ::Call{V}) where {P,F,D,V} = V
+
+is_private(::Memo{P,F,D,Private}) where {P,F,D,Private} = Private
+
+# A computation that fails is a miss all the same.
+@noinline function find_or_begin_call(::Type{V}, memo::Memo, call::Call) where {V}
     cache = cache_of(memo)
     builder = borrow_builder()
-    memo.private || add!(builder, memo.prefix)
-    add!(builder, arguments...; keywords...)
-    value, found = compute_value(cache, memo.typed ? Typed(builder) : builder; limit=memo.limit) do
-        # A computation that fails is a miss all the same.
-        Threads.atomic_add!(memo.misses, 1)
-        memo.original(arguments...; keywords...)
+    builder.shared = cache isa RedisCache
+    is_private(memo) || add!(builder, memo.prefix)
+    memo.typed && (builder.exactness = EXACT)
+    if memo.typed || !(memo.prepare isa Plain)
+        begin_named!(builder, call.method)
+        add!(builder, nothing)
+        end_named!(builder)
     end
+    add_each!(builder, call.arguments)
+    add_keywords!(builder, call.keywords)
+    step = find_or_begin(V, cache, memo.typed ? Typed(builder) : builder)
     give_back(builder)
-    found && Threads.atomic_add!(memo.hits, 1)
-    return value::V
+    Threads.atomic_add!(step isa Duty ? memo.misses : memo.hits, 1)
+    return step
 end
 
 function info(memo::Memo)
@@ -114,9 +211,12 @@ with, without its cache.
 """
 original(memo::Memo) = memo.original
 
-Base.valtype(::Memo{V}) where {V} = V
+Base.valtype(memo::Memo) = memo.returns
 
-Base.show(io::IO, memo::Memo{V}) where {V} = print(io, "Memo{", V, "}(", shown_name(memo.original), ")")
+# A memo as an argument of another is the function that it computes with.
+add!(key::KeyBuilder, memo::Memo) = named((key, memo) -> part!(key, memo.original), key, memo)
+
+Base.show(io::IO, memo::Memo) = print(io, "Memo{", valtype(memo), "}(", shown_name(memo.original), ")")
 Base.show(io::IO, ::MIME"text/plain", memo::Memo) = show(io, memo)
 
 # `@phicache` names the function behind `f` so that nobody calls it by accident.
@@ -132,24 +232,47 @@ end
 # `@phicache` defined there, with its cache.
 function Serialization.serialize(to::Serialization.AbstractSerializer, memo::Memo)
     Serialization.serialize_type(to, typeof(memo))
-    cache = memo.private ? nothing : memo.cache
+    cache = is_private(memo) ? nothing : memo.cache
     foreach(part -> Serialization.serialize(to, part),
-            (memo.original, memo.typed, memo.maximum_memory_percent, memo.config, cache, memo.prefix))
+            (memo.original, written_by_macro(memo), memo.typed, memo.maximum_memory_percent, memo.config, cache, memo.prefix,
+             memo.returns))
 end
 
-function Serialization.deserialize(from::Serialization.AbstractSerializer, ::Type{Memo{V,F}}) where {V,F}
-    f, typed, percent, config, cache, prefix = ntuple(_ -> Serialization.deserialize(from), 6)
+# What `@phicache` wrote, which has no state of its own.
+written_by_macro(memo::Memo) = memo.prepare
+written_by_macro(::Memo{<:Plain}) = nothing
+
+function Serialization.deserialize(from::Serialization.AbstractSerializer, ::Type{<:Memo})
+    f, prepare, typed, percent, config, cache, prefix, returns = ntuple(_ -> Serialization.deserialize(from), 8)
     defined = f isa Function ? defined_memo(f, parentmodule(f), shown_name(f)) : nothing
     defined === nothing || return defined
-    return Memo(f; returns=V, typed=typed, maximum_memory_percent=percent, config=config, cache=cache, prefix=prefix)
+    return Memo(f; returns=returns, prepare=prepare, typed=typed, maximum_memory_percent=percent, config=config,
+                cache=cache, prefix=prefix)
 end
 
 # The memo of `f` that a name stands for, or nothing.
-function defined_memo(f, within::Module, name::Symbol)
-    isdefined(within, name) || return nothing
+function defined_memo(f, within::Module, name)
+    name isa Symbol && isdefined(within, name) || return nothing
     memo = getfield(within, name)
     return memo isa Memo && memo.original === f ? memo : nothing
 end
 
-# As a function is.
-Base.deepcopy_internal(memo::Memo, ::IdDict) = memo
+# As a function is: the same, unless it has captured something, which the copy has of its own.
+function Base.deepcopy_internal(memo::Memo, seen::IdDict)
+    haskey(seen, memo) && return seen[memo]
+    memo.original isa Function && isempty(fieldnames(typeof(memo.original))) && return memo
+    is_private(memo) || throw(ArgumentError(
+        "a Memo with the prefix $(repr(memo.prefix)) on a cache cannot be copied; make another one with another prefix"))
+    # A function that calls its own memo has captured it: the copy is there before what it is made of.
+    copied = copy_of(memo)
+    seen[memo] = copied
+    copied.original = Base.deepcopy_internal(memo.original, seen)
+    copied.prepare = copied.prepare isa Plain ? typeof(copied.prepare)(copied.original) :
+                     Base.deepcopy_internal(memo.prepare, seen)
+    return copied
+end
+
+copy_of(memo::Memo{P,F,D,true}) where {P,F,D} =
+    Memo{P,F,D,true}(memo.original, memo.prepare, memo.returns, memo.typed, memo.prefix, memo.config,
+                memo.maximum_memory_percent, nothing, memo.limit, ReentrantLock(), Threads.Atomic{Int}(0),
+                Threads.Atomic{Int}(0))

@@ -8,7 +8,10 @@
     cause_repertoire = CachedMethod(compute_cause_repertoire; prefix="cause", repertoire=true)
     cause_repertoire(subsystem.cache, subsystem, mechanism, purview)
 
-The key is made of `prefix` and the arguments; the object is not part of it, so a cache belongs to one object. A
+The key is made of `prefix` and the arguments; the object is not part of it, so a cache belongs to one object. What dispatch
+tells apart is never one key: methods for `Int`, `Int32`, `Float64` and `Bool`, for enums, tuples and vectors do not answer
+for each other. Of text, node sets, directions, `Int`, vectors of `Float64` and tuples of these the key is what C and C++
+make. A
 `repertoire` method goes straight through to `f` while `cache_repertoires` is off in the cache's configuration.
 """
 struct CachedMethod{F} <: Function
@@ -25,11 +28,22 @@ function (method::CachedMethod)(cache::AbstractCache{V}, object, arguments...; k
         return convert(V, method.original(object, arguments...; keywords...))::V
     end
     builder = borrow_builder()
+    builder.exactness = EXACT_UNTYPED
+    builder.shared = cache isa RedisCache
     add!(builder, method.prefix)
-    add!(builder, arguments...; keywords...)
-    value, _ = compute_value(() -> method.original(object, arguments...; keywords...), cache, builder)
+    add_each!(builder, arguments)
+    add_keywords!(builder, values_of(keywords))
+    step = find_or_begin(V, cache, builder)
     give_back(builder)
-    return value::V
+    step isa Duty || return something(step)::V
+    value = try
+        convert(V, method.original(object, arguments...; keywords...))::V
+    catch
+        give_up(step)
+        rethrow()
+    end
+    put_value(V, cache, step, value, nothing)
+    return value
 end
 
 original(method::CachedMethod) = method.original

@@ -20,8 +20,21 @@ function element_of(operation)
     kind == "bytes" && return from_hex(value)
     kind == "string" && return text_from_hex(value)
     kind == "direction" && return Direction(parse(Int, value))
+    kind == "doubles" &&
+        return Float64[reinterpret(Float64, parse(UInt64, bits, base=16)) for bits in split(value, ',', keepempty=false)]
     kind == "nodes" && return NodeSet(mask=parse(UInt64, value, base=16))
     error("no operation: $operation")
+end
+
+# A named type as the vectors have it.
+struct Named
+    name::String
+    value::Any
+end
+function PhiCache.add!(key::KeyBuilder, named::Named)
+    PhiCache.begin_named!(key, named.name)
+    add!(key, named.value)
+    PhiCache.end_named!(key)
 end
 
 # The arguments that a vector's operations describe, one after the other: (keyword or nothing, value).
@@ -31,6 +44,11 @@ function arguments_of(operations)
     for operation in operations
         if operation in ("(", "{")
             push!(open, (operation, []))
+        elseif startswith(operation, "<:")
+            push!(open, (operation, []))
+        elseif operation == ">"
+            kind, items = pop!(open)
+            add(Named(text_from_hex(kind[3:end]), only(items)))
         elseif operation in (")", "}")
             kind, items = pop!(open)
             add(kind == "(" ? Tuple(items) : Items(items))
@@ -71,9 +89,10 @@ end
     @test length(Set([encode_typed_key(3), encode_typed_key(3.0)])) == 2
     @test encode_typed_key(true) != encode_typed_key(1)
     @test encode_typed_key(((1.0,),)) != encode_typed_key(((1,),))
-    @test_throws InexactError encode_key(Int128(2)^64)
-    @test_throws InexactError encode_key(big(2)^70)
-    @test_throws InexactError encode_key(-big(2)^70)
+    @test encode_key(Int128(2)^64) == encode_key(big(2)^64) != encode_key(big(2)^70) != encode_key(-big(2)^70)
+    @test encode_key(1//2) == encode_key(0.5) == encode_key(big"0.5") == encode_key(0.5 + 0im)
+    @test encode_key(1//3) != encode_key(1/3) != encode_key(big(1)/3)
+    @test encode_key(4//2) == encode_key(2) == encode_key(big"2.0")
 end
 
 @testset "different arguments have different keys" begin
@@ -90,7 +109,8 @@ end
     @test encode_key(Set([1, 2, 3])) == encode_key(Set([3, 2, 1]))
     @test encode_key(1; a=2, b=3) == encode_key(1; b=3, a=2)
     @test encode_key(SubString("abc", 1, 2)) == encode_key("ab")
-    @test encode_key([1, 2]) == encode_key((1, 2)) == encode_key(1:2) == encode_key([1.0, 2.0])
+    @test encode_key([1, 2]) == encode_key((1, 2)) == encode_key(1:2) == encode_key((1.0, 2.0))
+    @test encode_key([1.0, 2.0]) == encode_key(1.0:2.0) == encode_key(view([0.0, 1.0, 2.0], 2:3)) != encode_key((1.0, 2.0))
     @test encode_key(Union{Nothing,Int}[nothing, 1]) == encode_key((nothing, 1))
     @test encode_key(codeunits("ab")) == encode_key(b"ab") == encode_key(Vector{UInt8}("ab"))
     @test encode_key([[1, 2], [3]]) == encode_key(((1, 2), (3,)))
@@ -101,17 +121,18 @@ struct Partition
     parts::Vector{NodeSet}
 end
 PhiCache.add!(key::KeyBuilder, partition::Partition) = add!(key, ("Partition", partition.parts))
-struct Unknown end
+mutable struct Unknown end
 
 @testset "more types can be parts of keys, and others are refused by name" begin
     @test encode_key(L1) == encode_key(7)
     @test encode_key(Partition([NodeSet(1)])) == encode_key(("Partition", (NodeSet(1),)))
     exception = try encode_key((1, Unknown())) catch exception; exception end
     @test exception isa ArgumentError && occursin("Unknown is no part of a key", exception.msg)
-    @test_throws ArgumentError encode_key(1 + 2im)
+    @test_throws ArgumentError encode_key(C_NULL)
+    @test_throws ArgumentError encode_key(stdout)
     # A builder that was left half done is not used again.
     @test encode_key(1) == encode_key(1)
-    @test status_of(() -> encode_key(String([0xff]))) == PhiCache.ERROR_INVALID_ARGUMENT
+    @test allunique([encode_key(String([0xff])), encode_key(String([0xfe])), encode_key([0xff]), encode_key("\u00ff")])
 end
 
 @testset "a builder is reused" begin
@@ -151,10 +172,88 @@ end
     @test cache["a", 1] == cache[encode_key("a", 1)] == cache[("a", 1.0)] == 2
     cache[""] = 3
     @test cache[UInt8[]] == 3
-    for key in (1, nothing, :symbol, [1, 2])
-        @test_throws ArgumentError cache[key]
-        @test_throws ArgumentError cache[key] = 1
+    for (value, key) in enumerate((1, nothing, :symbol, [1, 2], (a=1,), [1 2; 3 4], 1//3, 'a', CAUSE, Int))
+        cache[key] = value
+        @test cache[key] == cache[(key,)] == value
     end
+    @test cache[1] == 1 && cache[1.0] == 1 && length(cache) == 13
+    @test_throws ArgumentError cache[Ref{Any}(stdout)] = 1
+end
+
+@testset "keys in parts know where each part ends" begin
+    @test joined_key([1.0], [2.0, 3.0]) != joined_key([1.0, 2.0], [3.0])
+    @test joined_key("ab", "c") == [b"abc"; 2; 0; 0; 0; 1; 0; 0; 0]
+    @test allunique([joined_key(), joined_key(""), joined_key("", ""), joined_key("a", ""), joined_key("", "a")])
+    @test_throws ArgumentError joined_key(Any[1])
+end
+
+# The keys of a memo: of values that dispatch tells apart, no two are equal.
+function built(exactness, arguments)
+    builder = KeyBuilder()
+    builder.exactness = exactness
+    PhiCache.add_each!(builder, arguments)
+    return Vector{UInt8}(builder; typed=exactness == PhiCache.EXACT)
+end
+exact_key(@nospecialize(arguments...)) = built(PhiCache.EXACT, arguments)
+untyped_exact_key(@nospecialize(arguments...)) = built(PhiCache.EXACT_UNTYPED, arguments)
+
+@enum Color Red = 3
+struct Point{T}
+    x::T
+    y::T
+end
+struct Loose
+    x
+end
+struct Identified
+    name
+    ignored::Int
+end
+PhiCache.add!(key::KeyBuilder, value::Identified) = add!(key, value.name)
+struct Other
+    name
+end
+PhiCache.add!(key::KeyBuilder, value::Other) = add!(key, value.name)
+adder(a) = x -> x + a
+
+const DIFFERENT = Any[
+    3, Int8(3), Int16(3), Int32(3), Int128(3), 0x03, UInt16(3), UInt32(3), UInt64(3), UInt128(3), big(3), 3.0, 3.0f0,
+    Float16(3), big"3.0", 3//1, Int32(3)//Int32(1), 3+0im, 3.0+0im, true, L1, Red, Char(3), "3", SubString("33", 1, 1),
+    "Red", :Red, b"3", UInt8[3], Int8[3], [3], [3.0], Float32[3], Any[3], Any[3.0], Real[3], Union{Int,Nothing}[3],
+    reshape([3], 1, 1), reshape([3.0], 1, 1), view([3], 1:1), 3:3, 3:1:3, (3,), (3.0,), (Int32(3),), (a=3,), (b=3,),
+    NamedTuple{(:a,),Tuple{Any}}((3,)), Set([3]), Set([3.0]), Set(Any[3]), BitSet([3]), Dict(3 => 3), Dict(3 => 3.0), Dict{Any,Any}(3 => 3),
+    Dict(3 => 4), 3 => 3, 3 => 3.0, Ref(3), Ref(3.0), Ref{Any}(3), NodeSet(3), CAUSE, nothing, missing, (), [], Int[],
+    Float64[], zeros(0, 3), zeros(3, 0), trues(1), [true], Int, Int32, Float64, Vector{Int}, Vector, Union{Int,Float64}, Union{},
+    Val(3), Val(3.0), Val(Int32(3)), Val(:a), Val(Int), sin, cos, adder(3), adder(3.0), adder(4), Point(3, 3), Point(3.0, 3.0),
+    Point(Int32(3), Int32(3)), Loose(3), Loose(3.0), Loose(Int32(3)), Loose(Loose(3)), Identified(3, 0), Other(3), pi, ℯ,
+    r"3", r"3"i, v"3", Base, Main, "\xff", b"\xff", big(2)^70, Int128(2)^70, big(2.0)^70, 2.0^70, BigFloat(0.1, precision=53),
+    BigFloat(0.1, precision=60), [1 2; 3 4], [1 3; 2 4], [[3]], [[3.0]], [(3,)], Any[Int32(3)], 0.5, 1//2, -3, (3, nothing)]
+
+@testset "what dispatch tells apart is never one key" begin
+    for key_of in (exact_key, untyped_exact_key)
+        seen = Dict{Vector{UInt8},Any}()
+        for value in DIFFERENT
+            key = key_of(value)
+            haskey(seen, key) && println("one key: ", repr(value), " and ", repr(seen[key]))
+            @test !haskey(seen, key)
+            @test key == key_of(value) != key_of((value,))
+            seen[key] = value
+        end
+    end
+    for (one, other) in ((Set([1, 2, 3]), Set([3, 2, 1])), (Dict(1 => 2, 3 => 4), Dict(3 => 4, 1 => 2)), (-0.0, 0.0), (NaN, -NaN),
+                         ([1, 2], [1, 2]), (Identified("a", 1), Identified("a", 2)), ("ab", "ab"), (adder(3), adder(3)))
+        @test exact_key(one) == exact_key(other)
+    end
+    # What C has too is what C makes.
+    shared = ("a", NodeSet(1), CAUSE, nothing, 3, [0.5, 1.0], 0.25, ("b", 2))
+    @test exact_key(shared...) == encode_typed_key(shared...) && untyped_exact_key(shared...) == encode_key(shared...)
+end
+
+@testset "no two types have one name" begin
+    first_one = include_string(Main, "module Replaced; struct Thing end; end; Replaced.Thing()")
+    key = exact_key(first_one)
+    second = include_string(Main, "module Replaced; struct Thing end; end; Replaced.Thing()")
+    @test typeof(second) !== typeof(first_one) && exact_key(second) != key == exact_key(first_one)
 end
 
 # What a key keeps of a value: numbers by value, everything else by type too, sets without order.

@@ -60,7 +60,7 @@ end
 
 @testset "what is no definition is refused when the macro is expanded" begin
     for code in (:(@phicache), :(@phicache 5), :(@phicache x -> x), 
-                 :(@phicache Base.sin(x) = 1), :(@phicache typed f(x) = x), :(@phicache x = 1))
+                 :(@phicache (x::Int)(y) = 1), :(@phicache Base.sin(x) = 1), :(@phicache typed f(x) = x), :(@phicache x = 1))
         exception = try macroexpand(@__MODULE__, code) catch exception; exception end
         exception = exception isa LoadError ? exception.error : exception
         @test exception isa ArgumentError && startswith(exception.msg, "@phicache")
@@ -68,8 +68,7 @@ end
 end
 
 @testset "a definition that the memo cannot follow is refused" begin
-    for code in (:(@phicache fibonacci(n::String)::String = n), :(@phicache returns=Float64 fibonacci(n::String) = 1.0),
-                 :(@phicache typed=false kind(x::String) = x))
+    for code in (:(@phicache typed=false kind(x::String) = x), :(@phicache returns=Vector{Any} kind(x::String) = [x])) 
         @test_throws ArgumentError Core.eval(Definitions, code)
     end
     Core.eval(Definitions, :(@phicache shape(x::Symbol)::String = "name"))
@@ -79,4 +78,88 @@ end
 @testset "a memo of a definition has its name, and is in another process the one that is defined there" begin
     @test repr(fibonacci) == "Memo{Int64}(fibonacci)"
     @test sent(fibonacci) === fibonacci
+end
+
+module Methods
+using PhiCache
+@enum Fruit Apple Pear
+@enum Tool Saw Axe
+const calls = Ref(0)
+
+@phicache which_method(::Int)::Int = 1
+@phicache which_method(::Float64)::String = "two"
+@phicache which_method(::Int32) = 3
+@phicache which_method(::Bool) = 4
+@phicache which_method(::Fruit) = 5
+@phicache which_method(::Tool) = 6
+@phicache which_method(::Vector{Int}) = 7
+@phicache which_method(::Vector{Float64}) = 8
+@phicache which_method(::Tuple) = 9
+@phicache which_method(::Type{Int}) = 10
+@phicache which_method(::Type{Float64}) = 11
+@phicache which_method(::Val{N}) where {N} = 11 + N
+@phicache which_method(::Nothing) = 14
+@phicache which_method(::Missing) = 15
+@phicache which_method(x::T, y::Vector{T}) where {T<:Real} = 16
+@phicache which_method(x, y::Vector) = 17
+
+@phicache defaults(x, y=x + 1.0; k=3)::Float64 = (calls[] += 1; x + y + k)
+@phicache @inline inlined(x)::Int = x
+@phicache unused(_, x)::Int = x
+@phicache unnamed(::Any, ::Int, (a, b), rest...; key=1, args...)::Int = a + b + length(rest) + key + length(args)
+@phicache changing(x)::Int = x + 1
+@phicache typed=false loose(x::Int) = "Int"
+@phicache typed=false loose(x::Float64) = "Float64"
+@phicache parametric(values::Vector{T}) where {T} = sum(values)
+@phicache depth(n)::Int = n == 0 ? 0 : depth(n - 1) + 1
+
+function counter(step)
+    @phicache next(x)::Int = x + step
+    return next
+end
+end
+
+@testset "methods never answer for each other" begin
+    arguments = [(1,), (1.0,), (Int32(1),), (true,), (Methods.Pear,), (Methods.Axe,), ([1],), ([1.0],), ((1,),), (Int,),
+                 (Float64,), (Val(1),), (Val(2),), (nothing,), (missing,), (1, [1]), (1.0, [1])]
+    for _ in 1:2, (expected, list) in zip([1, "two", 3:17...], arguments)
+        @test Methods.which_method(list...) == expected
+    end
+    @test info(Methods.which_method) == (hits=17, misses=17, size=17)
+    @test Methods.loose(1) == "Int" && Methods.loose(1.0) == "Float64"
+end
+
+@testset "an argument left out is its default" begin
+    defaults = Methods.defaults
+    @test defaults(1) == defaults(1, 2.0) == defaults(1; k=3) == defaults(1, 2.0; k=3) == 6.0
+    @test Methods.calls[] == 1 && defaults(1, 2) == 6.0 && Methods.calls[] == 2
+    @test @inferred(defaults(1)) == 6.0
+end
+
+@testset "whatever a signature has" begin
+    @test Methods.inlined(3) == Methods.inlined(3) == 3
+    @test Methods.unnamed(0, 0, (1, 2)) == 4 && Methods.unnamed(0, 0, (1, 2), 0, 0; key=5, a=1) == 11
+    @test info(Methods.unnamed).misses == 2 && Methods.unused(1, 2) == 2
+    @test Methods.parametric([1, 2]) === 3 && Methods.parametric([1.0, 2.0]) === 3.0
+    for name in (:key, :args, :memo, :result, :f, :value, :call, :kwargs, :typed, :prefix, :self, :T, :arguments, :keywords)
+        f = Symbol(:with_, name)
+        Core.eval(Methods, :(@phicache $f($name; y=1)::Int = $name + y))
+        @test Core.eval(Methods, :(($f(1), $f(1; y=2), $f(1)))) == (2, 3, 2)
+    end
+end
+
+@testset "a definition with another return type" begin
+    @test Methods.changing(1) === 2
+    Core.eval(Methods, :(@phicache changing(x)::Float64 = x + 0.5))
+    @test Base.invokelatest(Methods.changing, 1) === 1.5 && valtype(Methods.changing) == Float64
+end
+
+@testset "inside a function, each run has its own memo" begin
+    one, two = Methods.counter(1), Methods.counter(2)
+    @test (one(1), two(1), one(1), two(1)) == (2, 3, 2, 3)
+    @test info(one) == info(two) == (hits=1, misses=1, size=1) && !isdefined(Methods, :next)
+end
+
+@testset "10,000 levels of recursion through a definition" begin
+    @test Methods.depth(10) == 10 && Methods.depth(10_000) == 10_000
 end

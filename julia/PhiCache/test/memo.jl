@@ -20,11 +20,12 @@ end
     @test f([0.5, 0.5], [0.0, 1.0]) == 4
     @test f(NodeSet(1), CAUSE) == 5 == f(NodeSet(1), CAUSE)
     @test f() == f() == 6
-    @test_throws ArgumentError f(sin)
+    @test f(sin) == f(sin) == 7 != f(cos)
+    @test_throws ArgumentError f(stdout)
 end
 
 @testset "typed or not" begin
-    untyped, typed = Memo(typeof), Memo(typeof, typed=true)
+    untyped, typed = Memo(typeof, typed=false), Memo(typeof)
     @test untyped(3) == untyped(3.0) == Int
     @test typed(3) == Int && typed(3.0) == Float64 && typed(true) == Bool
 end
@@ -60,7 +61,8 @@ end
 
 @testset "memos on one cache have prefixes" begin
     cache = DictCache{Int}()
-    double, triple = Memo(x -> 2x, cache=cache, prefix="double"), Memo(x -> 3x, cache=cache, prefix="triple")
+    double = Memo(x -> 2x, cache=cache, prefix="double", typed=false)
+    triple = Memo(x -> 3x, cache=cache, prefix="triple")
     bare = Memo(x -> 4x, cache=cache)
     @test (double(5), triple(5), bare(5)) == (10, 15, 20)
     @test (double(5), triple(5), bare(5)) == (10, 15, 20)
@@ -99,6 +101,14 @@ end
 @testset "a memo is a function, and its own copy" begin
     memo = Memo(abs)
     @test memo isa Function && deepcopy(memo) === memo
+    scale = [2]
+    scaled = Memo(x -> scale[1] * x)
+    @test scaled(3) == 6
+    copied = deepcopy(scaled)
+    original(copied).scale[1] = 5
+    @test (scaled(3), copied(3), original(copied)(3)) == (6, 15, 15)
+    on_a_cache = Memo(x -> scale[1] * x, cache=DictCache{Int}(), prefix="scaled")
+    @test_throws ArgumentError deepcopy(on_a_cache)
     @test repr(memo) == repr(MIME("text/plain"), memo) == "Memo{Any}(abs)"
     cache = DictCache{Int}()
     @test get!(Memo(() -> 7), cache, "key") == get(Memo(() -> 8), cache, "key") == 7
@@ -113,4 +123,31 @@ end
     @test valtype(sent(Memo(abs, returns=Int))) == Int
     # A second one reads on where the first one ends.
     @test length(sent([memo, memo, 5])) == 3 && last(sent([memo, memo, 5])) == 5
+end
+
+of_type(x::Real) = "a real number"
+
+@testset "a method that is defined later is another call" begin
+    memo = Memo(of_type)
+    @test memo(1) == memo(1) == "a real number" && info(memo).misses == 1
+    @eval of_type(x::Int) = "an Int"
+    @test Base.invokelatest(memo, 1) == "an Int" && Base.invokelatest(memo, 1.0) == "a real number"
+end
+
+@testset "10,000 levels of recursion" begin
+    depth = Memo(n -> n == 0 ? 0 : depth(n - 1) + 1, returns=Int)
+    @test depth(10) == 10
+    @test depth(10_000) == 10_000
+end
+
+@testset "an argument that the function changes is the one it was called with" begin
+    grows = Memo(values -> (push!(values, 1); length(values)))
+    values = [1]
+    @test grows(values) == 2 && grows([1]) == 2 && grows(values) == 3
+end
+
+@testset "an anonymous function is no key where processes share" begin
+    shared = KeyBuilder()
+    shared.shared = true
+    @test_throws ArgumentError add!(shared, x -> x + 1)
 end

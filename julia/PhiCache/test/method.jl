@@ -20,6 +20,20 @@ scaled(system, x; shift=0) = (system.calls[] += 1; [system.factor * x + shift])
     @test @inferred(method(two.cache, two, 5)) == [10]
 end
 
+told(system, x::Int) = [1.0]
+told(system, x::Float64) = [2.0]
+told(system, x::Bool) = [3.0]
+told(system, x::Vector{Int}) = [4.0]
+told(system, x::Tuple) = [5.0]
+
+@testset "methods never answer for each other" begin
+    system, method = System(1), CachedMethod(told; prefix="told")
+    for _ in 1:2, (expected, x) in enumerate((1, 1.0, true, [1], (1,)))
+        @test method(system.cache, system, x) == [expected]
+    end
+    @test info(system.cache) == (hits=5, misses=5, size=5)
+end
+
 @testset "methods of different prefixes share a cache" begin
     system = System(2)
     plus = CachedMethod((s, x) -> [s.factor + x]; prefix="plus")
