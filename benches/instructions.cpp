@@ -72,6 +72,8 @@ struct Value {
 
 std::int32_t compute(void *, void *, phicache_bytes, phicache_result *) { std::abort(); }
 
+std::int32_t compute_nothing(void *, void *, phicache_bytes, phicache_result *) { return 0; }
+
 void get_mice(phicache_mice_cache *cache, const MiceKey &key) {
     phicache_mice found;
     found.struct_size = sizeof found;
@@ -132,6 +134,15 @@ const Work WORKS[] = {
          expect(PHICACHE_OK, phicache_dict_cache_memoize(world.dict.get(), world.keys[place].bytes(), compute, nullptr,
                                                          nullptr, &value, nullptr));
          phicache_value_release(&value);
+     }},
+    {"memoize on a miss, and remove",
+     [](World &world, std::size_t place) {
+         const Key missing = key(ENTRIES + place);
+         phicache_value value;
+         expect(PHICACHE_OK, phicache_dict_cache_memoize(world.dict.get(), missing.bytes(), compute_nothing, nullptr,
+                                                         nullptr, &value, nullptr));
+         phicache_value_release(&value);
+         expect(PHICACHE_OK, phicache_dict_cache_remove(world.dict.get(), missing.bytes()));
      }},
     {"set, over a value",
      [](World &world, std::size_t place) {

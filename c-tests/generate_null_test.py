@@ -4,7 +4,8 @@ usage: generate_null_test.py phicache.h OUTPUT.c
 
 A parameter tagged [nullable] in its description takes NULL; any other answers ERROR_INVALID_ARGUMENT, and leaves the
 call's outputs zero. The other arguments are those of null_arguments.h: a parameter for which the tables below have none
-ends the generator, so that a new function cannot stay untested.
+ends the generator, so that a new function cannot stay untested. Statuses of a batch are the call's, not zero, which would
+read as OK.
 """
 import re
 import sys
@@ -105,6 +106,9 @@ def blocks(result, function, parameters):
                 place = re.sub(r'^\(.*?\)', '', argument)
                 size = SIZES.get(argument, f'sizeof *({place})')
                 skip = 'sizeof(size_t)' if p.type in GROWING else '0'
+                if p.type == 'phicache_status *':
+                    lines.append(f'check_told({names}, "{p.name}", *{place}, status);')
+                    continue
                 lines.append(f'check_zero({names}, "{p.name}", {place}, {skip}, {size});')
         yield lines
 
@@ -132,12 +136,13 @@ def main():
             text.append('    (void)user_data;\n    (void)call_data;\n    (void)key;\n    (void)result;')
         for lines in blocks(result, function, parameters):
             text += ['    ' + line for line in lines]
-        text += ['    return 0;', '}', ''] if within else ['}', '']
+        text += ['    return start_over(result);', '}', ''] if within else ['}', '']
     text += ['int main(void) {', '    make_arguments();']
     for entry in functions:
         function = entry[1]
         if entry in inside:
-            text += [f'    CHECK_OK(phicache_dict_cache_memoize(in.dict, text("k"), test_{function}, NULL, NULL, '
+            # Each under a key of its own, so that none is found.
+            text += [f'    CHECK_OK(phicache_dict_cache_memoize(in.dict, text("{function}"), test_{function}, NULL, NULL, '
                      '&out.value, NULL));', '    phicache_value_release(&out.value);']
         else:
             text.append(f'    test_{function}();')

@@ -64,6 +64,12 @@ static inline int32_t compute_empty(void *user_data, void *call_data, phicache_b
     return 0;
 }
 
+/* Makes good for reservations that failed, which would decide the status of the call. */
+static inline int32_t start_over(phicache_result *result) {
+    uint8_t *room;
+    return phicache_result_reserve(result, 0, &room);
+}
+
 static inline int32_t compute_mice(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
     (void)user_data;
     (void)call_data;
@@ -151,6 +157,15 @@ static inline void check_null_taken(const char *function, const char *parameter,
         fprintf(stderr, "%s with %s NULL is %s: %s\n", function, parameter, phicache_status_name(status),
                 phicache_last_error());
     check_count(taken);
+}
+
+/* On an error of the whole batch, the status of each key is that error. */
+static inline void check_told(const char *function, const char *null, const char *parameter, phicache_status told,
+                              phicache_status status) {
+    if (told != status)
+        fprintf(stderr, "%s with %s NULL is %s, and %s says %s\n", function, null, phicache_status_name(status), parameter,
+                phicache_status_name(told));
+    check_count(told == status);
 }
 
 /* On an error, an output is zero; of structs that grow, all but the size. */

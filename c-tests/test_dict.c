@@ -373,7 +373,7 @@ static void a_name_belongs_to_one_live_cache(void) {
     CHECK_OK(phicache_dict_cache_free(second));
 }
 
-static void options_without_a_size_with_a_name_that_is_no_text_or_with_what_is_reserved_are_errors(void) {
+static void options_without_a_size_or_with_a_name_that_is_no_text_are_errors(void) {
     phicache_cache_options options;
     phicache_dict_cache *cache = NULL;
     char name[66];
@@ -381,10 +381,6 @@ static void options_without_a_size_with_a_name_that_is_no_text_or_with_what_is_r
     CHECK_STATUS(phicache_dict_cache_new(NULL, &options, &cache), PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK(cache == NULL);
     options.struct_size = sizeof options;
-    options.reserved = 1; /* a later version may give it a meaning, and must not find a meaning there */
-    CHECK_STATUS(phicache_dict_cache_new(NULL, &options, &cache), PHICACHE_ERROR_INVALID_ARGUMENT);
-    CHECK_CONTAINS(phicache_last_error(), "reserved is 1; expected 0");
-    options.reserved = 0;
     options.name = "\xff";
     CHECK_STATUS(phicache_dict_cache_new(NULL, &options, &cache), PHICACHE_ERROR_INVALID_ARGUMENT);
     memset(name, 'n', 65);
@@ -392,6 +388,54 @@ static void options_without_a_size_with_a_name_that_is_no_text_or_with_what_is_r
     options.name = name;
     CHECK_STATUS(phicache_dict_cache_new(NULL, &options, &cache), PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK(cache == NULL);
+}
+
+/* What a program has that was compiled with a header of a later version: options that this library does not know. */
+typedef union {
+    phicache_cache_options options;
+    unsigned char bytes[4096];
+} later_options;
+
+static void options_of_a_later_version_may_ask_for_nothing_that_is_unknown(void) {
+    const size_t known = sizeof(phicache_cache_options);
+    const size_t sizes[] = {known, known + 1, known + 8, known + 100, 4096};
+    phicache_dict_cache *cache = NULL;
+    later_options later;
+    size_t i;
+    for (i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        memset(&later, 0, sizeof later);
+        later.options.struct_size = sizes[i];
+        if (CHECK_OK(phicache_dict_cache_new(NULL, &later.options, &cache))) CHECK_OK(phicache_dict_cache_free(cache));
+        /* What stands behind the struct is not the library's. */
+        memset(later.bytes + sizes[i], 0xFF, sizeof later - sizes[i]);
+        if (CHECK_OK(phicache_dict_cache_new(NULL, &later.options, &cache))) CHECK_OK(phicache_dict_cache_free(cache));
+        if (sizes[i] == known) continue;
+        later.bytes[sizes[i] - 1] = 1;
+        CHECK_STATUS(phicache_dict_cache_new(NULL, &later.options, &cache), PHICACHE_ERROR_INVALID_ARGUMENT);
+        CHECK(cache == NULL);
+        CHECK_CONTAINS(phicache_last_error(), "options->struct_size is");
+        CHECK_CONTAINS(phicache_last_error(), "is not zero");
+        later.bytes[sizes[i] - 1] = 0;
+        later.bytes[known] = 0x80;
+        CHECK_STATUS(phicache_dict_cache_new(NULL, &later.options, &cache), PHICACHE_ERROR_INVALID_ARGUMENT);
+    }
+    later.options.struct_size = 4097;
+    CHECK_STATUS(phicache_dict_cache_new(NULL, &later.options, &cache), PHICACHE_ERROR_INVALID_ARGUMENT);
+}
+
+/* A program that was compiled with the header of version 0.1, and lacks what came later. */
+static void options_of_the_first_version_are_as_good_as_ever(void) {
+    enum { FIRST = 48 };
+    phicache_dict_cache *cache = NULL;
+    later_options early;
+    memset(&early, 0xFF, sizeof early);
+    memset(&early, 0, FIRST);
+    early.options.struct_size = FIRST;
+    early.options.max_bytes = 1 << 20;
+    CHECK(offsetof(phicache_cache_options, reserved) + sizeof early.options.reserved == FIRST);
+    if (CHECK_OK(phicache_dict_cache_new(NULL, &early.options, &cache))) CHECK_OK(phicache_dict_cache_free(cache));
+    early.options.struct_size = FIRST - 8;
+    CHECK_STATUS(phicache_dict_cache_new(NULL, &early.options, &cache), PHICACHE_ERROR_INVALID_ARGUMENT);
 }
 
 static void statistics_fill_no_more_than_the_caller_has(void) {
@@ -518,7 +562,9 @@ int main(void) {
     RUN(a_full_cache_refuses_and_keeps_the_old_value);
     RUN(a_maximum_of_no_memory_stores_nothing_and_acts_at_once);
     RUN(a_name_belongs_to_one_live_cache);
-    RUN(options_without_a_size_with_a_name_that_is_no_text_or_with_what_is_reserved_are_errors);
+    RUN(options_without_a_size_or_with_a_name_that_is_no_text_are_errors);
+    RUN(options_of_a_later_version_may_ask_for_nothing_that_is_unknown);
+    RUN(options_of_the_first_version_are_as_good_as_ever);
     RUN(statistics_fill_no_more_than_the_caller_has);
     RUN(the_key_of_arguments_is_the_builders_with_the_prefix_in_front);
     RUN(the_view_is_the_same_cache);

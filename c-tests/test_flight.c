@@ -167,6 +167,43 @@ static void what_was_cleared_or_removed_meanwhile_is_never_seen_afterwards(void)
     free_cache();
 }
 
+static void an_owner_computes_its_key_until_it_ends_whatever_is_cleared_or_removed(void) {
+    phicache_lease *first, *second;
+    make_cache(NULL);
+    first = begin("key", ONE);
+    CHECK_OK(phicache_cache_clear(cache));
+    check_begin("key", ONE, PHICACHE_ERROR_RECURSION);
+    second = begin("key", TWO);
+    CHECK_STATUS(phicache_cache_remove(cache, text("key")), PHICACHE_MISS);
+    check_begin("key", ONE, PHICACHE_ERROR_RECURSION);
+    check_begin("key", TWO, PHICACHE_ERROR_RECURSION);
+    CHECK_OK(phicache_lease_abandon(first));
+    complete(begin("key", ONE), "value", PHICACHE_ORIGIN_COMPUTED);
+    complete(second, "of yesterday", PHICACHE_ORIGIN_NOT_STORED + PHICACHE_REFUSED_CLEARED);
+    check_wait("key", TWO, 0, PHICACHE_OK, "value");
+    free_cache();
+}
+
+static void an_abandoned_lease_is_no_computation_that_failed(void) {
+    phicache_stats stats;
+    phicache_lease *lease;
+    uint8_t *room = NULL;
+    memset(&stats, 0, sizeof stats);
+    stats.struct_size = sizeof stats;
+    make_cache(NULL);
+    CHECK_OK(phicache_lease_abandon(begin("key", ONE)));
+    CHECK_OK(phicache_lease_abandon(begin("key", 0)));
+    CHECK_OK(phicache_dict_cache_stats(dict, &stats));
+    CHECK_UINT(stats.errors, 0);
+    CHECK_UINT(stats.misses, 2);
+    lease = begin("key", ONE);
+    CHECK_STATUS(phicache_lease_reserve(lease, SIZE_MAX, &room), PHICACHE_ERROR_OUT_OF_MEMORY);
+    CHECK_STATUS(phicache_lease_complete(lease, NULL), PHICACHE_ERROR_OUT_OF_MEMORY);
+    CHECK_OK(phicache_dict_cache_stats(dict, &stats));
+    CHECK_UINT(stats.errors, 1);
+    free_cache();
+}
+
 static void what_memory_refuses_is_handed_out_all_the_same(void) {
     phicache_config *config = new_unlimited();
     make_cache(config);
@@ -407,6 +444,8 @@ int main(void) {
     RUN(others_are_told_that_one_is_busy_and_the_owner_of_its_recursion);
     RUN(wrong_keys_are_errors);
     RUN(what_was_cleared_or_removed_meanwhile_is_never_seen_afterwards);
+    RUN(an_owner_computes_its_key_until_it_ends_whatever_is_cleared_or_removed);
+    RUN(an_abandoned_lease_is_no_computation_that_failed);
     RUN(what_memory_refuses_is_handed_out_all_the_same);
     RUN(a_lease_outlives_its_cache);
     RUN(a_waiter_wakes_when_the_value_is_there_or_given_up);

@@ -394,6 +394,105 @@ static void what_vanished_threads_had_read_is_freed_in_the_child(void) {
     free_caches();
 }
 
+/* ---- what the thread that forked was reading is its own, whichever thread of the child calls first */
+
+static void *remove_and_store(void *argument) {
+    phicache_stats stats;
+    uint64_t k;
+    (void)argument;
+    for (k = 1; k <= 2; k++) CHECK_OK(phicache_dict_cache_remove(dict, bytes(&k, 8)));
+    memset(&stats, 0, sizeof stats);
+    stats.struct_size = sizeof stats;
+    CHECK_OK(phicache_dict_cache_stats(dict, &stats)); /* frees what can be freed */
+    for (k = 3; k < 64; k++) CHECK_OK(phicache_dict_cache_set(dict, bytes(&k, 8), text("CCCCCCCCCCCCCCCC")));
+    return NULL;
+}
+
+/* Key 2 is pinned before the fork, key 1 is read in place: before it, or after it. */
+static unsigned read_while_a_new_thread_removes(void *argument) {
+    const phicache_value *pinned = (const phicache_value *)argument;
+    phicache_bytes got;
+    pthread_t other;
+    uint64_t one = 1;
+    if (phicache_read_begin() != PHICACHE_OK) return 1;
+    if (phicache_cache_read(views[0], bytes(&one, 8), &got) != PHICACHE_OK) return 1;
+    if (pthread_create(&other, NULL, remove_and_store, NULL) != 0) return 1;
+    pthread_join(other, NULL);
+    return memcmp(got.data, "AAAAAAAAAAAAAAAA", 16) != 0 || memcmp(pinned->data, "BBBBBBBBBBBBBBBB", 16) != 0 ||
+           phicache_read_end() != PHICACHE_OK;
+}
+
+static unsigned go_on_reading_while_a_new_thread_removes(void *argument) {
+    const phicache_bytes *got = (const phicache_bytes *)argument;
+    pthread_t other;
+    if (pthread_create(&other, NULL, remove_and_store, NULL) != 0) return 1;
+    pthread_join(other, NULL);
+    return memcmp(got->data, "AAAAAAAAAAAAAAAA", 16) != 0 || phicache_read_end() != PHICACHE_OK;
+}
+
+static void what_the_forking_thread_reads_is_kept_whichever_thread_calls_first(void) {
+    phicache_value pinned;
+    phicache_bytes got;
+    uint64_t one = 1, two = 2;
+    make_caches();
+    CHECK_OK(phicache_dict_cache_set(dict, bytes(&one, 8), text("AAAAAAAAAAAAAAAA")));
+    CHECK_OK(phicache_dict_cache_set(dict, bytes(&two, 8), text("BBBBBBBBBBBBBBBB")));
+    CHECK_OK(phicache_dict_cache_get(dict, bytes(&two, 8), &pinned));
+    CHECK(right_in_child(read_while_a_new_thread_removes, &pinned));
+    CHECK_OK(phicache_read_begin());
+    CHECK_OK(phicache_cache_read(views[0], bytes(&one, 8), &got));
+    CHECK(right_in_child(go_on_reading_while_a_new_thread_removes, &got));
+    CHECK_BYTES(got.data, got.len, "AAAAAAAAAAAAAAAA", 16);
+    CHECK_OK(phicache_read_end());
+    phicache_value_release(&pinned);
+    free_caches();
+}
+
+/* ---- a fork catches nobody in the middle of a change, so nothing is lost */
+
+/* Entries and whole tables leave, are retired and freed, all the time; nothing is pinned or computed. */
+static void *come_and_go(void *seed) {
+    uint64_t state = *(const uint64_t *)seed, big[512];
+    memset(big, 7, sizeof big);
+    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+        uint64_t k;
+        state = state * UINT64_C(6364136223846793005) + 1442695040888963407u;
+        k = (state >> 33) % 256;
+        switch ((state >> 50) % 64) {
+            case 0: CHECK_OK(phicache_dict_cache_clear(dict)); break;
+            case 1:
+            case 2: (void)phicache_dict_cache_remove(dict, bytes(&k, 8)); break;
+            default: CHECK_OK(phicache_dict_cache_set(dict, bytes(&k, 8), bytes(big, (k % 8 + 1) * 512))); break;
+        }
+    }
+    return NULL;
+}
+
+static unsigned free_all_that_is_left(void *argument) {
+    phicache_memory memory;
+    (void)argument;
+    if (phicache_dict_cache_free(dict) != PHICACHE_OK) return 1;
+    memset(&memory, 0, sizeof memory);
+    memory.struct_size = sizeof memory;
+    if (phicache_memory_usage(&memory) != PHICACHE_OK) return 1;
+    if (memory.held != 0) fprintf(stderr, "%" PRIu64 " bytes stay in the child\n", memory.held);
+    return memory.held != 0;
+}
+
+static void what_other_threads_were_freeing_at_a_fork_is_freed_in_the_child(void) {
+    pthread_t threads[4];
+    uint64_t seeds[4] = {1, 2, 3, 4};
+    unsigned i, wrong = 0;
+    stop = 0;
+    REQUIRE_OK(phicache_dict_cache_new(NULL, NULL, &dict));
+    for (i = 0; i < 4; i++) REQUIRE(pthread_create(&threads[i], NULL, come_and_go, &seeds[i]) == 0);
+    for (i = 0; i < FORKS; i++) wrong += !right_in_child(free_all_that_is_left, NULL);
+    CHECK_UINT(wrong, 0);
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+    for (i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+    CHECK_OK(phicache_dict_cache_free(dict));
+}
+
 /* ---- fork by a computation, which then ends in both processes */
 
 static int forked_child;
@@ -435,10 +534,12 @@ static void a_computation_that_forks_ends_in_both_processes(void) {
 int main(void) {
     RUN(what_vanished_threads_had_begun_is_begun_again);
     RUN(what_vanished_threads_had_read_is_freed_in_the_child);
+    RUN(what_the_forking_thread_reads_is_kept_whichever_thread_calls_first);
     RUN(a_computation_that_forks_ends_in_both_processes);
     if (BUSY_PROCESSES_FORK) {
         RUN(a_cache_may_be_at_its_very_first_value);
         RUN(children_of_a_busy_process_use_its_caches);
+        RUN(what_other_threads_were_freeing_at_a_fork_is_freed_in_the_child);
     }
     return check_report();
 }

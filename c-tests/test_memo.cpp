@@ -92,7 +92,8 @@ void values_of_many_types_come_back() {
     CHECK_TEXT(yes.c_str(), "yes");
     const memo list{[](int n) { return std::vector<double>(static_cast<std::size_t>(n), 0.5); }};
     CHECK(list(2) == std::vector<double>({0.5, 0.5}));
-    CHECK_UINT(list.call_pinned(2).view<double>().size(), 2);
+    const phicache::value pinned = list.call_pinned(2);
+    CHECK_UINT(pinned.view<double>().size(), 2);
     CHECK(list.call_pinned(2).origin() == phicache::origin::hit);
     const memo checked{[](int n) -> expected<double> {
         if (n < 0) return failure::callback(n);
@@ -316,6 +317,35 @@ void threads_share_a_memo() {
     CHECK_UINT(f.info().size, 50);
 }
 
+// What stands between braces, empty, is the default of every option.
+void empty_braces_leave_a_memo_as_configured() {
+    dict_cache store;
+    int calls = 0;
+    const auto counted = [&](double x) {
+        ++calls;
+        return x;
+    };
+    const memo f(counted, {{}, {}, store.view(), "f"});
+    const memo g(counted, {{}, {}, {}, {}});
+    for (int i = 0; i < 3; ++i) {
+        CHECK_NEAR(f(1.0), 1.0, 0.0);
+        CHECK_NEAR(g(1.0), 1.0, 0.0);
+    }
+    CHECK_INT(calls, 2);
+    CHECK(!memo_options{}.maximum_memory_percent);
+    memo_options nothing;
+    nothing.maximum_memory_percent = 0;
+    const memo none(counted, nothing);
+    none(2.0);
+    none(2.0);
+    CHECK_INT(calls, 4);
+    nothing.maximum_memory_percent = phicache::memory_configured;
+    const memo some(counted, nothing);
+    some(3.0);
+    some(3.0);
+    CHECK_INT(calls, 5);
+}
+
 }  // namespace
 
 int main() {
@@ -331,6 +361,7 @@ int main() {
     RUN(a_typed_memo_makes_typed_keys);
     RUN(memos_share_a_store_under_prefixes);
     RUN(a_maximum_of_zero_percent_keeps_nothing);
+    RUN(empty_braces_leave_a_memo_as_configured);
     RUN(the_function_is_freed_once_whatever_happens);
     RUN(bad_arguments_are_errors_and_call_nothing);
     RUN(a_memo_moves);

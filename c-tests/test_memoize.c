@@ -168,24 +168,6 @@ static void reserving_what_no_memory_holds_fails_the_call_unless_a_later_one_suc
     CHECK_STATUS(self.impossible, PHICACHE_ERROR_OUT_OF_MEMORY);
 }
 
-static int32_t fail_to_reserve(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
-    uint8_t *room;
-    (void)user_data, (void)call_data, (void)key;
-    return phicache_result_reserve(result, SIZE_MAX, &room) == PHICACHE_OK ? 0 : 17;
-}
-
-static void a_callback_that_says_itself_that_it_failed_to_reserve_gets_its_code_back(void) {
-    phicache_dict_cache *cache = new_dict();
-    phicache_value value = unset_value();
-    int32_t code = 0;
-    CHECK_STATUS(phicache_dict_cache_memoize(cache, text("key"), fail_to_reserve, NULL, NULL, &value, &code),
-                 PHICACHE_ERROR_CALLBACK);
-    CHECK(code == 17);
-    CHECK_NO_VALUE(value);
-    check_info(cache, 0, 1, 0);
-    CHECK_OK(phicache_dict_cache_free(cache));
-}
-
 /* 1 + the value of the next smaller number: computing one asks the same cache for all smaller ones. */
 static int32_t compute_chain(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
     phicache_dict_cache *cache = (phicache_dict_cache *)user_data;
@@ -326,7 +308,6 @@ int main(void) {
     RUN(truncating_keeps_the_beginning);
     RUN(truncating_to_more_than_was_reserved_is_an_error_and_changes_nothing);
     RUN(reserving_what_no_memory_holds_fails_the_call_unless_a_later_one_succeeds);
-    RUN(a_callback_that_says_itself_that_it_failed_to_reserve_gets_its_code_back);
     RUN(a_computation_may_ask_its_cache_for_other_keys);
     RUN(a_computation_may_change_clear_or_free_its_cache);
     RUN(errors_inside_a_callback_are_its_own_affair);

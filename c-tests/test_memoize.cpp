@@ -81,9 +81,77 @@ void a_reservation_that_cannot_be_is_an_error() {
     CHECK(!cache.contains("key"));
 }
 
+void nothing_is_kept_of_a_reservation_that_failed_unnoticed() {
+    dict_cache cache;
+    const std::size_t most = static_cast<std::size_t>(-1);
+    CHECK(cache.try_memoize("key", [&](result& out) { (void)out.try_reserve(most); }).code() ==
+          status::error_out_of_memory);
+    CHECK(cache.try_memoize("key", [&](result& out) { (void)out.try_reserve_uninitialized(most); }).code() ==
+          status::error_out_of_memory);
+    CHECK(cache.try_memoize("key", [&](result& out) { (void)out.try_reserve<double>(most); }).code() ==
+          status::error_invalid_argument);
+    CHECK_ERROR(status::error_out_of_memory, cache.memoize("key", [&](result& out) { (void)out.try_reserve(most); }));
+    CHECK(!cache.contains("key"));
+    const value made = cache.memoize("key", [&](result& out) {
+        (void)out.try_reserve(most);
+        out.write(1.5);
+    });
+    CHECK_NEAR(made.as<double>(), 1.5, 0.0);
+}
+
 struct unusual {
     std::shared_ptr<int> identity;
 };
+
+// The reservation decides the status that C answers; what the function throws is not lost for that.
+void what_is_thrown_after_a_failed_reservation_comes_out_unchanged() {
+    dict_cache cache;
+    const std::size_t most = static_cast<std::size_t>(-1);
+    const auto identity = std::make_shared<int>(0);
+    const auto fails = [&](result& out) {
+        (void)out.try_reserve(most);
+        throw unusual{identity};
+    };
+    const phicache::memo deep{[&](int n) -> double {
+        if (n > 0) return cache.memoize<double>("deep", [&](result& out) { fails(out); });
+        return 0;
+    }};
+    const auto comes_out = [&](auto&& call) {
+        try {
+            call();
+            CHECK_HAS_THROWN();
+        } catch (const unusual& caught) {
+            CHECK(caught.identity == identity);
+        }
+    };
+    comes_out([&] { cache.memoize("key", fails); });
+    comes_out([&] { (void)cache.try_memoize("key", fails); });
+    comes_out([&] { cache.view().memoize("key", fails); });
+    comes_out([&] { deep(1); });
+    comes_out([&] { (void)deep.try_call(1); });
+    const phicache::memo<double(int)> memo{[&](int) -> double {
+        throw unusual{identity};
+    }};
+    comes_out([&] { memo(1); });
+    CHECK_INT(identity.use_count(), 1);
+    CHECK(!cache.contains("key"));
+    try {
+        cache.memoize("key", [&](result& out) { out.reserve(most); });
+        CHECK_HAS_THROWN();
+    } catch (const phicache::error& caught) {
+        CHECK(caught.code() == status::error_out_of_memory);
+    }
+}
+
+void a_code_returned_after_a_failed_reservation_comes_with_its_status() {
+    dict_cache cache;
+    const auto made = cache.try_memoize("key", [](result& out) -> expected<void> {
+        (void)out.try_reserve(static_cast<std::size_t>(-1));
+        return phicache::failure::callback(7);
+    });
+    CHECK(made.code() == status::error_out_of_memory);
+    CHECK_INT(made.error().callback_code(), 7);
+}
 
 void what_a_function_throws_comes_out_unchanged() {
     dict_cache cache;
@@ -257,7 +325,10 @@ int main() {
     RUN(a_function_returns_whatever_can_be_stored);
     RUN(a_function_writes_in_place);
     RUN(a_reservation_that_cannot_be_is_an_error);
+    RUN(nothing_is_kept_of_a_reservation_that_failed_unnoticed);
     RUN(what_a_function_throws_comes_out_unchanged);
+    RUN(what_is_thrown_after_a_failed_reservation_comes_out_unchanged);
+    RUN(a_code_returned_after_a_failed_reservation_comes_with_its_status);
     RUN(a_function_fails_without_throwing);
     RUN(a_failure_of_the_library_keeps_its_status_and_text);
     RUN(a_function_may_use_its_cache_for_other_keys);

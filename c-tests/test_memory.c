@@ -22,6 +22,17 @@ static void the_percentage_is_resident_memory_of_what_the_process_may_use(void) 
     CHECK_NEAR(percent, memory.percent, 1.0);
 }
 
+static void what_could_be_read_is_told(void) {
+    const phicache_memory memory = usage();
+    const uint32_t all = PHICACHE_KNOWN_SIZES | PHICACHE_KNOWN_PHYSICAL | PHICACHE_KNOWN_GROUP_LIMITS |
+                         PHICACHE_KNOWN_GROUP_USAGE | PHICACHE_KNOWN_PROCESS_LIMITS;
+    const uint32_t here = PHICACHE_KNOWN_SIZES | PHICACHE_KNOWN_PHYSICAL | PHICACHE_KNOWN_PROCESS_LIMITS;
+    CHECK_UINT(memory.known & here, here);
+    CHECK_UINT(memory.known & ~all, 0);
+    CHECK_UINT(memory.reserved, 0);
+    CHECK(memory.room > 0);
+}
+
 static void memory_that_is_used_is_seen(void) {
     const size_t len = (size_t)64 << 20;
     const phicache_memory before = usage();
@@ -122,7 +133,7 @@ phicache_status phicache_test_panic(void); /* no part of the API: fails inside t
 static void a_panic_inside_the_library_comes_back_as_a_status(void) {
     double percent;
     CHECK_STATUS(phicache_test_panic(), PHICACHE_ERROR_PANIC);
-    CHECK_CONTAINS(phicache_last_error(), "panicked");
+    CHECK_CONTAINS(phicache_last_error(), "panicked: on purpose, for a test of version ");
     CHECK_OK(phicache_memory_percent(&percent));
 }
 
@@ -189,6 +200,7 @@ static void nodes_beyond_64_and_short_buffers_are_errors(void) {
 
 int main(void) {
     RUN(the_percentage_is_resident_memory_of_what_the_process_may_use);
+    RUN(what_could_be_read_is_told);
     RUN(memory_that_is_used_is_seen);
     RUN(full_compares_with_the_configured_maximum);
     RUN(usage_fills_no_more_than_the_caller_has);

@@ -455,6 +455,113 @@ static void a_callback_may_try_again_after_a_wrong_mice(void) {
     CHECK_OK(phicache_mice_cache_free(cache));
 }
 
+/* The standard key of a question, in a buffer that the next one overwrites. */
+static phicache_bytes question(int32_t direction, uint64_t mechanism, const uint64_t *purviews, size_t count) {
+    static uint8_t buffer[PHICACHE_KEY_BUFFER];
+    size_t len = 0;
+    CHECK_OK(phicache_key_mice("mice", direction, mechanism, purviews, count, buffer, sizeof buffer, &len));
+    return bytes(buffer, len);
+}
+
+static int32_t compute_given(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
+    (void)call_data;
+    (void)key;
+    return phicache_result_mice(result, (const phicache_mice *)user_data, NULL) == PHICACHE_OK ? 0 : -1;
+}
+
+/* Each way in which a record comes under a key. */
+static void check_stores(phicache_mice_cache *cache, phicache_bytes key, phicache_mice given, phicache_status expected) {
+    phicache_cache *view = NULL;
+    phicache_mice mice;
+    phicache_value value = unset_value();
+    phicache_lease *lease = NULL;
+    uint8_t record[256], *room = NULL;
+    size_t len = 0;
+    phicache_status status = PHICACHE_OK;
+    memset(&mice, 0, sizeof mice);
+    mice.struct_size = sizeof mice;
+    CHECK_OK(phicache_mice_cache_as_cache(cache, &view));
+    CHECK_OK(phicache_mice_encode(&given, record, sizeof record, &len));
+
+    CHECK_STATUS(phicache_mice_cache_set(cache, key, &given), expected);
+    if (expected == PHICACHE_OK) CHECK_OK(phicache_mice_cache_remove(cache, key));
+    CHECK_STATUS(phicache_cache_set(view, key, bytes(record, len)), expected);
+    if (expected == PHICACHE_OK) CHECK_OK(phicache_mice_cache_remove(cache, key));
+    {
+        const phicache_bytes keys[1] = {key}, values[1] = {bytes(record, len)};
+        const phicache_status whole = phicache_cache_set_many(view, keys, values, 1, &status);
+        CHECK((whole < 0 ? whole : status) == expected);
+    }
+    if (expected == PHICACHE_OK) CHECK_OK(phicache_mice_cache_remove(cache, key));
+    CHECK_STATUS(phicache_mice_cache_memoize(cache, key, compute_given, &given, NULL, &mice, &value, NULL), expected);
+    phicache_value_release(&value);
+    if (expected == PHICACHE_OK) CHECK_OK(phicache_mice_cache_remove(cache, key));
+    CHECK_STATUS(phicache_cache_begin(view, key, 0, &value, &lease), PHICACHE_LEASE);
+    CHECK_OK(phicache_lease_reserve(lease, len, &room));
+    memcpy(room, record, len);
+    CHECK_STATUS(phicache_lease_complete(lease, &value), expected);
+    phicache_value_release(&value);
+    CHECK_STATUS(phicache_mice_cache_contains(cache, key), expected == PHICACHE_OK ? PHICACHE_OK : PHICACHE_MISS);
+    if (expected == PHICACHE_OK) CHECK_OK(phicache_mice_cache_remove(cache, key));
+}
+
+static void a_record_that_contradicts_its_standard_key_is_refused(void) {
+    static const uint64_t both[2] = {1, 4}, other[1] = {1}, none[1] = {0};
+    phicache_mice_cache *cache = new_cache(NULL, NULL, NULL);
+    const phicache_mice mice = safe_mice("payload"); /* effect, mechanism 2, purview 4 */
+    phicache_mice empty = mice_of(PHICACHE_EFFECT, 2, 0, 0.5, "");
+    check_stores(cache, question(PHICACHE_EFFECT, 2, NULL, 0), mice, PHICACHE_OK);
+    check_stores(cache, question(PHICACHE_EFFECT, 2, both, 2), mice, PHICACHE_OK);
+    check_stores(cache, question(PHICACHE_CAUSE, 2, NULL, 0), mice, PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "contradicts its standard key");
+    check_stores(cache, question(PHICACHE_EFFECT, 3, NULL, 0), mice, PHICACHE_ERROR_INVALID_ARGUMENT);
+    check_stores(cache, question(PHICACHE_CAUSE, 2, both, 2), mice, PHICACHE_ERROR_INVALID_ARGUMENT);
+    check_stores(cache, question(PHICACHE_EFFECT, 2, other, 1), mice, PHICACHE_ERROR_INVALID_ARGUMENT);
+    check_stores(cache, question(PHICACHE_EFFECT, 2, none, 0), mice, PHICACHE_ERROR_INVALID_ARGUMENT);
+    /* That no candidate is irreducible is an answer to every list of them. */
+    check_stores(cache, question(PHICACHE_EFFECT, 2, other, 1), empty, PHICACHE_OK);
+    check_stores(cache, question(PHICACHE_EFFECT, 2, none, 0), empty, PHICACHE_OK);
+    check_stores(cache, text("of my own"), mice, PHICACHE_OK);
+    CHECK_OK(phicache_mice_cache_free(cache));
+}
+
+static void a_contradiction_is_told_before_any_refusal(void) {
+    phicache_mice_cache *parent = new_cache(NULL, NULL, NULL), *child = new_cache(NULL, CUT, parent);
+    phicache_mice mice = safe_mice("");
+    CHECK_STATUS(phicache_mice_cache_set(child, question(PHICACHE_EFFECT, 2, NULL, 0), &mice), PHICACHE_REFUSED_CUT);
+    CHECK_STATUS(phicache_mice_cache_set(child, question(PHICACHE_CAUSE, 2, NULL, 0), &mice),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    mice.phi = 0;
+    CHECK_STATUS(phicache_mice_cache_set(parent, question(PHICACHE_EFFECT, 2, NULL, 0), &mice), PHICACHE_REFUSED_PHI);
+    CHECK_STATUS(phicache_mice_cache_set(parent, question(PHICACHE_EFFECT, 1, NULL, 0), &mice),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_OK(phicache_mice_cache_free(child));
+    CHECK_OK(phicache_mice_cache_free(parent));
+}
+
+static void a_mice_of_a_later_version_may_ask_for_nothing_that_is_unknown(void) {
+    phicache_mice_cache *cache = new_cache(NULL, NULL, NULL);
+    union {
+        phicache_mice mice;
+        unsigned char bytes[4096];
+    } later;
+    memset(&later, 0, sizeof later);
+    later.mice = safe_mice("");
+    later.mice.struct_size = sizeof later.mice + 8;
+    CHECK_OK(phicache_mice_cache_set(cache, text("key"), &later.mice));
+    later.bytes[sizeof later.mice] = 1;
+    CHECK_STATUS(phicache_mice_cache_set(cache, text("key"), &later.mice), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "mice->struct_size is");
+    later.mice.struct_size = sizeof later.mice;
+    CHECK_OK(phicache_mice_cache_set(cache, text("key"), &later.mice));
+    later.mice.reserved = 1;
+    CHECK_STATUS(phicache_mice_cache_set(cache, text("key"), &later.mice), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "mice->reserved is 1; expected 0");
+    later.mice.phi = 0; /* also where the record would be refused */
+    CHECK_STATUS(phicache_mice_cache_set(cache, text("key"), &later.mice), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_OK(phicache_mice_cache_free(cache));
+}
+
 static void records_decode_to_what_was_encoded_and_any_damage_is_found(void) {
     uint8_t record[256], original[256];
     phicache_mice mice = safe_mice("some payload"), decoded;
@@ -540,6 +647,9 @@ int main(void) {
     RUN(memoize_computes_stores_and_inherits);
     RUN(a_computation_that_fails_or_writes_no_mice_caches_nothing);
     RUN(a_callback_may_try_again_after_a_wrong_mice);
+    RUN(a_record_that_contradicts_its_standard_key_is_refused);
+    RUN(a_contradiction_is_told_before_any_refusal);
+    RUN(a_mice_of_a_later_version_may_ask_for_nothing_that_is_unknown);
     RUN(records_decode_to_what_was_encoded_and_any_damage_is_found);
     RUN(the_view_takes_records_and_refuses_other_bytes);
     RUN(a_pinned_mice_outlives_its_cache);

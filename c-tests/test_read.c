@@ -192,6 +192,99 @@ static void a_newer_section_frees_nothing_of_an_older_one(void) {
     free_cache();
 }
 
+enum { BATCH = 5 };
+
+/* No call that fails leaves a status that reads as success. */
+static void a_batch_that_fails_as_a_whole_says_so_for_each_key(void) {
+    phicache_bytes keys[BATCH], values[BATCH];
+    phicache_status statuses[BATCH];
+    phicache_dict_cache *other = NULL;
+    phicache_cache *view = NULL;
+    size_t i, way;
+    make_cache();
+    REQUIRE_OK(phicache_dict_cache_new(NULL, NULL, &other));
+    REQUIRE_OK(phicache_dict_cache_as_cache(other, &view));
+    CHECK_OK(phicache_dict_cache_free(other));
+    for (way = 0; way < 6; way++) {
+        static const phicache_status expected[] = {PHICACHE_ERROR_INVALID_ARGUMENT, PHICACHE_ERROR_INVALID_HANDLE};
+        phicache_status status = PHICACHE_OK;
+        for (i = 0; i < BATCH; i++) {
+            keys[i] = values[i] = bytes(&numbers[i], 4);
+            statuses[i] = PHICACHE_OK;
+        }
+        if (way == 0) keys[BATCH - 1] = no_address();
+        if (way == 1) values[BATCH - 1] = no_address();
+        switch (way) {
+            case 2: status = phicache_cache_set_many(cache, NULL, values, BATCH, statuses); break;
+            case 3: status = phicache_cache_set_many(cache, keys, NULL, BATCH, statuses); break;
+            case 4: status = phicache_cache_set_many(NULL, keys, values, BATCH, statuses); break;
+            case 5: status = phicache_cache_set_many(view, keys, values, BATCH, statuses); break;
+            default: status = phicache_cache_set_many(cache, keys, values, BATCH, statuses);
+        }
+        CHECK_STATUS(status, expected[way == 5]);
+        for (i = 0; i < BATCH; i++) CHECK_STATUS(statuses[i], status);
+    }
+    free_cache();
+}
+
+static void each_key_of_a_batch_has_a_status_of_its_own(void) {
+    enum { LARGE = 1 << 18 };
+    static uint8_t content[LARGE];
+    phicache_bytes keys[BATCH], values[BATCH];
+    phicache_status statuses[BATCH];
+    phicache_cache_options options;
+    phicache_dict_cache *dict = NULL;
+    phicache_cache *view = NULL;
+    size_t i;
+    memset(&options, 0, sizeof options);
+    options.struct_size = sizeof options;
+    options.max_bytes = LARGE;
+    REQUIRE_OK(phicache_dict_cache_new(NULL, &options, &dict));
+    REQUIRE_OK(phicache_dict_cache_as_cache(dict, &view));
+    for (i = 0; i < BATCH; i++) {
+        keys[i] = bytes(&numbers[i], 4);
+        values[i] = bytes(content, i == 2 ? LARGE : 4); /* one has no room whatever goes for it */
+    }
+    CHECK_OK(phicache_cache_set_many(view, keys, values, BATCH, statuses));
+    for (i = 0; i < BATCH; i++) {
+        CHECK_STATUS(statuses[i], i == 2 ? PHICACHE_REFUSED_CAPACITY : PHICACHE_OK);
+        CHECK_STATUS(phicache_cache_contains(view, keys[i]), i == 2 ? PHICACHE_MISS : PHICACHE_OK);
+    }
+    CHECK_OK(phicache_dict_cache_free(dict));
+}
+
+static void what_is_no_mice_in_a_batch_takes_nothing_away_from_the_others(void) {
+    const phicache_fingerprint network = {{1}};
+    const int32_t state[1] = {1};
+    phicache_subsystem *subsystem = NULL;
+    phicache_mice_cache *cache_of_mice = NULL;
+    phicache_cache *view = NULL;
+    phicache_mice mice;
+    phicache_bytes keys[BATCH], values[BATCH];
+    phicache_status statuses[BATCH];
+    uint8_t record[128];
+    size_t len = 0, i;
+    CHECK_OK(phicache_subsystem_new(&network, 1, state, 1, NULL, NULL, &subsystem));
+    REQUIRE_OK(phicache_dict_mice_cache_new(NULL, NULL, subsystem, NULL, &cache_of_mice));
+    REQUIRE_OK(phicache_mice_cache_as_cache(cache_of_mice, &view));
+    memset(&mice, 0, sizeof mice);
+    mice.struct_size = sizeof mice;
+    mice.mechanism = mice.purview = 1;
+    mice.phi = 0.5;
+    REQUIRE_OK(phicache_mice_encode(&mice, record, sizeof record, &len));
+    for (i = 0; i < BATCH; i++) {
+        keys[i] = bytes(&numbers[i], 4);
+        values[i] = i == 1 || i == 3 ? text("no record") : bytes(record, len);
+    }
+    CHECK_STATUS(phicache_cache_set_many(view, keys, values, BATCH, statuses), PHICACHE_ERROR_DAMAGED);
+    for (i = 0; i < BATCH; i++) {
+        CHECK_STATUS(statuses[i], i == 1 || i == 3 ? PHICACHE_ERROR_DAMAGED : PHICACHE_OK);
+        CHECK_STATUS(phicache_cache_contains(view, keys[i]), i == 1 || i == 3 ? PHICACHE_MISS : PHICACHE_OK);
+    }
+    CHECK_OK(phicache_mice_cache_free(cache_of_mice));
+    CHECK_OK(phicache_subsystem_free(subsystem));
+}
+
 /* More pins than a thread has slots, released in another order. */
 static void very_many_pins_hold(void) {
     static phicache_value pinned[10 * KEYS];
@@ -219,6 +312,9 @@ int main(void) {
     RUN(reading_counts_as_getting_does);
     RUN(many_keys_are_looked_up_in_order);
     RUN(slices_that_cannot_be_are_errors_and_leave_nothing);
+    RUN(a_batch_that_fails_as_a_whole_says_so_for_each_key);
+    RUN(each_key_of_a_batch_has_a_status_of_its_own);
+    RUN(what_is_no_mice_in_a_batch_takes_nothing_away_from_the_others);
     RUN(very_many_pins_hold);
     return check_report();
 }

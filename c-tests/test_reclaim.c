@@ -1,9 +1,10 @@
 /* Bytes that were handed out stay whatever others do: under a sandbox that forbids membarrier, where readers must fence for
  * themselves, and when threads end in the middle of things. */
-#define _GNU_SOURCE /* syscall */
+#define _GNU_SOURCE /* syscall, mallinfo2 */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -120,8 +121,8 @@ static void change_everything(void) {
 
 static void readers_see_whole_values_while_everything_changes(void) { change_everything(); }
 
-/* In a child, since no process gets rid of such a filter; and it must be there before the library looks. */
-static int in_a_sandbox(void) {
+/* Whether membarrier is forbidden from now on. No process gets rid of such a filter. */
+static int forbid_membarrier(void) {
     struct sock_filter rules[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
@@ -135,7 +136,32 @@ static int in_a_sandbox(void) {
         printf("SKIPPED: this system takes no seccomp filter\n");
         return 0;
     }
-    CHECK_INT(syscall(SYS_membarrier, 0, 0, 0), -1);
+    return CHECK_INT(syscall(SYS_membarrier, 0, 0, 0), -1);
+}
+
+/* In a child, where the filter is there before the library looks. */
+static int in_a_sandbox(void) {
+    if (!forbid_membarrier()) return 0;
+    change_everything();
+    return check_report();
+}
+
+/* A filter that comes when readers rely on membarrier already: they must fence from now on, and memory must be freed again.
+ * The alarm ends a child in which it never is. */
+static int in_a_sandbox_of_its_own_making(void) {
+    uint64_t one = 1;
+    phicache_value value;
+    change_everything();
+    if (!forbid_membarrier()) return 0;
+    alarm(300);
+    CHECK_OK(phicache_dict_cache_new(NULL, NULL, &dict));
+    CHECK_OK(phicache_dict_cache_as_cache(dict, &view));
+    CHECK_OK(phicache_dict_cache_set(dict, key_bytes(&one), (phicache_bytes){(const uint8_t *)"value", 5}));
+    CHECK_OK(phicache_dict_cache_get(dict, key_bytes(&one), &value));
+    phicache_value_release(&value);
+    CHECK_OK(phicache_dict_cache_clear(dict));
+    while (bytes_of(view) != 0) usleep(1000);
+    CHECK_OK(phicache_dict_cache_free(dict));
     change_everything();
     return check_report();
 }
@@ -144,6 +170,14 @@ static void they_do_so_where_membarrier_is_forbidden(void) {
     int status = -1;
     const pid_t child = fork();
     if (child == 0) _exit(in_a_sandbox());
+    CHECK_INT(waitpid(child, &status, 0), child);
+    CHECK_INT(status, 0);
+}
+
+static void they_do_so_where_membarrier_is_forbidden_later(void) {
+    int status = -1;
+    const pid_t child = fork();
+    if (child == 0) _exit(in_a_sandbox_of_its_own_making());
     CHECK_INT(waitpid(child, &status, 0), child);
     CHECK_INT(status, 0);
 }
@@ -176,8 +210,49 @@ static void pins_outlive_their_thread_and_their_cache(void) {
     }
 }
 
+/* ---- threads that use the library first when they end */
+
+static pthread_key_t late;
+
+static void use_late(void *unused) {
+    const uint64_t key = 1;
+    phicache_value value;
+    (void)unused;
+    (void)phicache_dict_cache_get(dict, key_bytes(&key), &value);
+    phicache_value_release(&value);
+    CHECK_INT(phicache_dict_cache_get(NULL, key_bytes(&key), &value), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "phicache_dict_cache_get");
+}
+
+static void *end_with_a_lookup(void *unused) {
+    pthread_setspecific(late, &late);
+    return unused;
+}
+
+/* What a thread tells others lives on when it ends, and is the next thread's: else each would leave a kilobyte behind. */
+static void threads_that_call_first_from_a_keys_destructor_leave_nothing_behind(void) {
+    enum { THREADS = 2000 };
+    size_t before = 0;
+    CHECK_OK(phicache_dict_cache_new(NULL, NULL, &dict));
+    REQUIRE(pthread_key_create(&late, use_late) == 0);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_t thread;
+        REQUIRE(pthread_create(&thread, NULL, end_with_a_lookup, NULL) == 0);
+        pthread_join(thread, NULL);
+        if (i == 10) before = mallinfo2().uordblks;
+    }
+#ifndef PHICACHE_SANITIZED /* whose malloc does not tell */
+    CHECK(mallinfo2().uordblks < before + THREADS * 100);
+#else
+    (void)before;
+#endif
+    CHECK_OK(phicache_dict_cache_free(dict));
+}
+
 int main(void) {
     RUN(they_do_so_where_membarrier_is_forbidden); /* first: before this process has used the library */
+    RUN(they_do_so_where_membarrier_is_forbidden_later);
+    RUN(threads_that_call_first_from_a_keys_destructor_leave_nothing_behind);
     RUN(readers_see_whole_values_while_everything_changes);
     RUN(pins_outlive_their_thread_and_their_cache);
     return check_report();

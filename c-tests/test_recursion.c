@@ -1,4 +1,4 @@
-/* test_recursion.c: computations nest 10,000 keys deep on a stack of 8 MiB, and of that stack a level takes at most 400
+/* test_recursion.c: computations nest 20,000 keys deep on a stack of 8 MiB, and of that stack a level takes at most 256
  * bytes for the library's frames.
  *
  * The callback below asks for the next key from inside its own computation, through the library, or calls itself without
@@ -10,10 +10,9 @@
 #include <pthread.h>
 
 #ifdef PHICACHE_SANITIZED /* frames of an instrumented library are larger */
-enum { DEPTH = 10000, STACK = 256 << 20, FRAMES_AT_MOST = 4000, WIDE_FRAMES_AT_MOST = 4000 };
+enum { DEPTH = 20000, STACK = 512 << 20, FRAMES_AT_MOST = 4000 };
 #else
-/* Lists of purviews have more outputs, functions with a cache more to keep. */
-enum { DEPTH = 10000, STACK = 8 << 20, FRAMES_AT_MOST = 400, WIDE_FRAMES_AT_MOST = 512 };
+enum { DEPTH = 20000, STACK = 8 << 20, FRAMES_AT_MOST = 256 };
 #endif
 
 typedef int32_t way(uint64_t depth, phicache_result *result);
@@ -167,15 +166,15 @@ static void *nest_every_way(void *unused) {
     CHECK_UINT(size, DEPTH);
     CHECK_OK(phicache_dict_cache_clear(dict));
     check_level("any cache", through_view, own, FRAMES_AT_MOST);
-    check_level("purviews", through_purviews, own, WIDE_FRAMES_AT_MOST);
+    check_level("purviews", through_purviews, own, FRAMES_AT_MOST);
     check_level("MICE", through_mice, own, FRAMES_AT_MOST);
-    check_level("memo", through_memo, own, WIDE_FRAMES_AT_MOST);
-    check_level("method", through_method, own, WIDE_FRAMES_AT_MOST);
+    check_level("memo", through_memo, own, FRAMES_AT_MOST);
+    check_level("method", through_method, own, FRAMES_AT_MOST);
     free_caches();
     return NULL;
 }
 
-static void computations_nest_ten_thousand_deep_on_eight_mebibytes(void) {
+static void computations_nest_twenty_thousand_deep_on_eight_mebibytes(void) {
     pthread_attr_t attributes;
     pthread_t thread;
     CHECK_INT(pthread_attr_init(&attributes), 0);
@@ -186,6 +185,6 @@ static void computations_nest_ten_thousand_deep_on_eight_mebibytes(void) {
 }
 
 int main(void) {
-    RUN(computations_nest_ten_thousand_deep_on_eight_mebibytes);
+    RUN(computations_nest_twenty_thousand_deep_on_eight_mebibytes);
     return check_report();
 }

@@ -110,7 +110,7 @@ static void keys_are_called_as_the_documentation_says(void) {
     phicache_redis_cache *cache = new_redis(spaced), *all = new_redis(whole);
     phicache_value value = unset_value();
     CHECK_OK(phicache_redis_cache_set(cache, bytes(binary, sizeof binary), text("spaced")));
-    CHECK_TEXT(ask("GET phicache:raw:%00%FF%0A%3A%25k"), "spaced");
+    CHECK(strncmp(ask("GET phicache/2:raw:%00%FF%0A%3A%25k"), "spaced", 6) == 0); /* and a seal */
     CHECK_OK(phicache_redis_cache_set(all, bytes(binary, sizeof binary), text("whole")));
     CHECK_TEXT(ask("GET \"\\x00\\xff\\n:%k\""), "whole");
     CHECK_TEXT(ask("SET given \"by another program\""), "OK");
@@ -125,8 +125,8 @@ static void keys_are_called_as_the_documentation_says(void) {
 }
 
 static void other_peoples_keys_are_neither_counted_nor_removed(void) {
-    const char *const others[] = {"phicache", "phicache2:raw:k", "phicach", "PHICACHE:raw:k", "session:17",
-                                  "\"\\x00\\xff\\x80\"", "\"phicache\\x00:raw:k\"", "\"*\"", "\"[p]hicache:raw:k\""};
+    const char *const others[] = {"phicache", "phicache2/2:raw:k", "phicach", "PHICACHE/2:raw:k", "session:17",
+                                  "\"\\x00\\xff\\x80\"", "\"phicache\\x00/2:raw:k\"", "\"*\"", "\"[p]hicache/2:raw:k\""};
     const size_t count = sizeof others / sizeof *others;
     phicache_config *config = at_server(0);
     phicache_redis_cache *cache = new_redis(config);
@@ -204,7 +204,7 @@ static void values_go_when_their_time_is_up(void) {
         phicache_config *config = at_server(whole);
         phicache_cache_options options = no_options();
         phicache_redis_cache *cache, *lasting = new_redis(config);
-        const char *const names[2][3] = {{"PTTL phicache:raw:set", "PTTL phicache:raw:many", "PTTL phicache:raw:made"},
+        const char *const names[2][3] = {{"PTTL phicache/2:raw:set", "PTTL phicache/2:raw:many", "PTTL phicache/2:raw:made"},
                                          {"PTTL set", "PTTL many", "PTTL made"}};
         const phicache_bytes many = text("many");
         answer value = answers("computed");
@@ -219,7 +219,7 @@ static void values_go_when_their_time_is_up(void) {
         for (i = 0; i < 3; i++) CHECK(number(names[whole][i]) <= 400);
         CHECK(number(names[whole][2]) > 0);
         set(lasting, "lasting", "value");
-        CHECK_INT(number(whole ? "PTTL lasting" : "PTTL phicache:raw:lasting"), -1);
+        CHECK_INT(number(whole ? "PTTL lasting" : "PTTL phicache/2:raw:lasting"), -1);
         redis_server_pause(500);
         check_has_not(cache, "set");
         check_has_not(cache, "many");

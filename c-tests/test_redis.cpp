@@ -154,13 +154,50 @@ void many_keys_are_one_round_trip() {
     CHECK(all.try_get_many(std::vector<phicache_bytes>{{nullptr, 1}}).code() == status::error_invalid_argument);
 }
 
+void what_fails_for_some_keys_is_their_outcome() {
+    const config own = at_server();
+    cache_options options;
+    options.server_errors = true;
+    redis_cache cache(options, own);
+    phicache::cache all = cache;
+    char answer[64];
+    std::vector<std::string> keys, values(150, std::string(100'000, 'v'));
+    for (std::size_t at = 0; at < values.size(); at++) keys.push_back("key " + std::to_string(at));
+    redis_server_ask(&server, "CONFIG SET maxmemory 10mb", answer, sizeof answer);
+    const std::vector<phicache::outcome> told = all.set_many(keys, values);
+    REQUIRE(told.size() == keys.size());
+    std::size_t stored = 0;
+    for (std::size_t at = 0; at < keys.size(); at++) {
+        CHECK(told[at] == (cache.contains(keys[at]) ? status::ok : status::error_redis));
+        stored += told[at].stored();
+    }
+    CHECK(stored > 0 && stored < keys.size());
+    CHECK_ERROR(status::error_redis, all.set_many(keys, values)); // none has room now
+    redis_server_ask(&server, "CONFIG SET maxmemory 0", answer, sizeof answer);
+}
+
+void values_without_checksums_are_as_they_are() {
+    const config own = at_server();
+    cache_options options;
+    options.no_checksum = true;
+    redis_cache bare(options, own), sealed(own);
+    bare.set("key", std::string("as it is"));
+    sealed.set("key", std::string("sealed"));
+    char answer[64];
+    CHECK_INT(redis_server_ask(&server, "GET phicache/2:raw!plain:key", answer, sizeof answer), 8);
+    CHECK_TEXT(answer, "as it is");
+    CHECK_INT(redis_server_ask(&server, "GET phicache/2:raw:key", answer, sizeof answer), 6 + 16);
+    CHECK_CHARS(*bare.get("key"), "as it is");
+    CHECK_CHARS(*sealed.get("key"), "sealed");
+}
+
 void values_go_when_their_time_is_up() {
     const config own = at_server();
     cache_options options;
     options.ttl = 300ms;
     redis_cache cache(options, own);
     cache.set("key", 1);
-    CHECK(redis_server_number(&server, "PTTL phicache:raw:key") > 0);
+    CHECK(redis_server_number(&server, "PTTL phicache/2:raw:key") > 0);
     redis_server_pause(350);
     CHECK(!cache.contains("key"));
     options.ttl = -1ms;
@@ -265,6 +302,8 @@ int main() {
     RUN(functions_run_on_a_miss_only);
     RUN(keys_memos_and_methods_work_on_it);
     RUN(many_keys_are_one_round_trip);
+    RUN(what_fails_for_some_keys_is_their_outcome);
+    RUN(values_without_checksums_are_as_they_are);
     RUN(values_go_when_their_time_is_up);
     RUN(mice_are_inherited_unless_the_cut_damages_them);
     RUN(a_server_that_is_gone_loses_nothing);

@@ -1,5 +1,6 @@
 /* test_redis_failing.c: a server that is dead, frozen, refuses, or comes back: what callers are told, in what time, and
  * that neither a signal nor a password gets out. SIGPIPE is left at its default, where it ends the process. */
+#include <stddef.h>
 #include "redis_sample.h"
 
 static phicache_status get(phicache_redis_cache *cache, const char *key) {
@@ -228,10 +229,139 @@ static void a_server_that_refuses_is_well_and_says_why(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
+enum { MANY = 150, LARGE = 100000 };
+
+/* A server that runs out of memory half-way: what was stored says OK, what was not says why. */
+static void a_batch_that_fills_the_server_has_a_status_for_each_key(void) {
+    static uint8_t content[LARGE];
+    static phicache_value found[MANY];
+    int errors;
+    for (errors = 0; errors < 2; errors++) {
+        phicache_config *config = at_server(0);
+        phicache_cache_options options = no_options();
+        phicache_redis_cache *cache;
+        phicache_bytes keys[MANY], values[MANY];
+        phicache_status statuses[MANY], status;
+        char names[MANY][16];
+        size_t i, stored = 0, count = 0;
+        options.server_errors = errors;
+        cache = new_redis_with(config, options);
+        for (i = 0; i < MANY; i++) {
+            snprintf(names[i], sizeof names[i], "key %zu", i);
+            keys[i] = text(names[i]);
+            values[i] = bytes(content, LARGE);
+            statuses[i] = -99;
+        }
+        CHECK_TEXT(ask("CONFIG SET maxmemory 10mb"), "OK");
+        status = phicache_cache_set_many(view_of(cache), keys, values, MANY, statuses);
+        CHECK_STATUS(status, errors ? PHICACHE_ERROR_REDIS : PHICACHE_OK);
+        CHECK_CONTAINS(health_of(cache).last_error, "OOM");
+        if (errors) CHECK_CONTAINS(phicache_last_error(), "OOM");
+        CHECK_OK(phicache_cache_get_many(view_of(cache), keys, MANY, found, &count));
+        for (i = 0; i < MANY; i++) {
+            const phicache_status refused = errors ? PHICACHE_ERROR_REDIS : PHICACHE_REFUSED_SERVER;
+            CHECK_STATUS(statuses[i], found[i].data != NULL ? PHICACHE_OK : refused);
+            stored += statuses[i] == PHICACHE_OK;
+            phicache_value_release(&found[i]);
+        }
+        CHECK_UINT(count, stored);
+        CHECK(stored > 0 && stored < MANY);
+        CHECK_UINT(stats_of(cache).stores, stored);
+        CHECK_TEXT(ask("CONFIG SET maxmemory 0"), "OK");
+        CHECK_OK(phicache_redis_cache_free(cache));
+        CHECK_OK(phicache_config_free(config));
+    }
+}
+
+static redis_server nodes[3];
+
+/* Three nodes, which know each other. */
+static void start_cluster(void) {
+    static const char *const slots[] = {"0 5460", "5461 10922", "10923 16383"};
+    char command[128], answer[2048];
+    int buses[3], i, waited = 0, ready = 0;
+    for (i = 0; i < 3; i++) {
+        buses[i] = redis_server_free_port();
+        snprintf(command, sizeof command,
+                 "--cluster-enabled yes --cluster-port %d --cluster-require-full-coverage no", buses[i]);
+        REQUIRE(redis_server_start(&nodes[i], command));
+    }
+    for (i = 0; i < 3; i++) {
+        snprintf(command, sizeof command, "CLUSTER SET-CONFIG-EPOCH %d", i + 1);
+        redis_server_ask(&nodes[i], command, answer, sizeof answer);
+        snprintf(command, sizeof command, "CLUSTER ADDSLOTSRANGE %s", slots[i]);
+        redis_server_ask(&nodes[i], command, answer, sizeof answer);
+        CHECK_TEXT(answer, "OK");
+        snprintf(command, sizeof command, "CLUSTER MEET 127.0.0.1 %d %d", nodes[0].port, buses[0]);
+        redis_server_ask(&nodes[i], command, answer, sizeof answer);
+    }
+    while (ready < 3 && waited < REDIS_SERVER_PATIENCE_MS) {
+        for (ready = 0; ready < 3; ready++) {
+            redis_server_ask(&nodes[ready], "CLUSTER INFO", answer, sizeof answer);
+            if (strstr(answer, "cluster_state:ok") == NULL || strstr(answer, "cluster_slots_ok:16384") == NULL) break;
+        }
+        redis_server_pause(20);
+        waited += 20;
+    }
+    REQUIRE(ready == 3);
+}
+
+static void a_batch_over_a_cluster_with_a_dead_node_has_a_status_for_each_key(void) {
+    int errors, i;
+    start_cluster();
+    for (errors = 0; errors < 2; errors++) {
+        phicache_cache_options options = no_options();
+        phicache_config *config;
+        phicache_redis_cache *cache;
+        phicache_bytes keys[MANY], values[MANY];
+        phicache_status statuses[MANY];
+        phicache_value found[MANY];
+        char url[128], names[MANY][16], value[16];
+        size_t at, stored = 0, count = 0;
+        snprintf(url, sizeof url, "redis://127.0.0.1:%d,127.0.0.1:%d,127.0.0.1:%d?cluster=yes", nodes[0].port,
+                 nodes[1].port, nodes[2].port);
+        config = new_config(url);
+        options.server_errors = errors;
+        cache = new_redis_with(config, options);
+        snprintf(value, sizeof value, "value %d", errors);
+        for (at = 0; at < MANY; at++) {
+            snprintf(names[at], sizeof names[at], "key %zu", at);
+            keys[at] = text(names[at]);
+            values[at] = text(value);
+            statuses[at] = -99;
+        }
+        redis_server_kill(&nodes[1]);
+        CHECK_STATUS(phicache_cache_set_many(view_of(cache), keys, values, MANY, statuses),
+                     errors ? PHICACHE_ERROR_REDIS : PHICACHE_OK);
+        /* What it has it hands out, also where the rest is an error. */
+        memset(found, 0xEE, sizeof found);
+        CHECK_STATUS(phicache_cache_get_many(view_of(cache), keys, MANY, found, &count),
+                     errors ? PHICACHE_ERROR_REDIS : PHICACHE_OK);
+        for (at = 0; at < MANY; at++) {
+            const phicache_status refused = errors ? PHICACHE_ERROR_REDIS : PHICACHE_REFUSED_SERVER;
+            CHECK_STATUS(statuses[at], found[at].data != NULL ? PHICACHE_OK : refused);
+            if (found[at].data != NULL) {
+                CHECK_BYTES(found[at].data, found[at].len, values[at].data, values[at].len);
+                stored++;
+            }
+            phicache_value_release(&found[at]);
+        }
+        CHECK_UINT(count, stored);
+        CHECK(stored > 0 && stored < MANY);
+        if (!errors) { /* else all figures are an error: the dead node's values cannot be counted */
+            CHECK_UINT(stats_of(cache).hits, stored);
+            CHECK_UINT(stats_of(cache).stores, stored);
+        }
+        CHECK_OK(phicache_redis_cache_free(cache));
+        CHECK_OK(phicache_config_free(config));
+    }
+    for (i = 0; i < 3; i++) redis_server_stop(&nodes[i]);
+}
+
 static void another_kind_of_value_is_no_value(void) {
     phicache_config *config = at_server(0);
     phicache_redis_cache *cache = new_redis(config);
-    CHECK_TEXT(ask("LPUSH phicache:raw:list 1"), "1");
+    CHECK_TEXT(ask("LPUSH phicache/2:raw:list 1"), "1");
     CHECK_STATUS(get(cache, "list"), PHICACHE_MISS);
     CHECK_CONTAINS(health_of(cache).last_error, "WRONGTYPE");
     CHECK_OK(phicache_redis_cache_free(cache));
@@ -308,6 +438,31 @@ static void a_mice_that_is_kept_near_outlives_the_server(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
+/* A program that was compiled with the header of the first version has a shorter struct. */
+static void options_of_the_first_version_are_taken_and_a_scan_has_a_time(void) {
+    phicache_config *config = at_server(0);
+    phicache_cache_options options = no_options();
+    phicache_redis_cache *cache = NULL;
+    uint64_t size = 0;
+    options.struct_size = offsetof(phicache_cache_options, scan_timeout_ms);
+    options.scan_timeout_ms = UINT64_MAX; /* beyond its end */
+    cache = new_redis_with(config, options);
+    CHECK_OK(phicache_redis_cache_free(cache));
+    options.struct_size -= 1;
+    CHECK_STATUS(phicache_redis_cache_new(config, &options, &cache), PHICACHE_ERROR_INVALID_ARGUMENT);
+    options.struct_size = sizeof options;
+    CHECK_STATUS(phicache_redis_cache_new(config, &options, &cache), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "options->scan_timeout_ms");
+    options.scan_timeout_ms = 5000;
+    cache = new_redis_with(config, options);
+    CHECK_OK(phicache_redis_cache_clear(cache));
+    CHECK_OK(set(cache, "k"));
+    CHECK_OK(phicache_redis_cache_size(cache, &size));
+    CHECK_UINT(size, 1);
+    CHECK_OK(phicache_redis_cache_free(cache));
+    CHECK_OK(phicache_config_free(config));
+}
+
 int main(void) {
     if (!redis_server_start(&server, "--user worker on >secret ~* &* +@all")) return REDIS_SERVER_SKIPPED;
     signal(SIGPIPE, SIG_DFL);
@@ -320,10 +475,13 @@ int main(void) {
     RUN(a_frozen_server_costs_one_timeout_and_then_nothing);
     RUN(available_answers_within_its_timeout);
     RUN(a_server_that_refuses_is_well_and_says_why);
+    RUN(a_batch_that_fills_the_server_has_a_status_for_each_key);
+    RUN(a_batch_over_a_cluster_with_a_dead_node_has_a_status_for_each_key);
     RUN(another_kind_of_value_is_no_value);
     RUN(logging_in_needs_the_right_password);
     RUN(no_message_has_the_password);
     RUN(a_mice_that_is_kept_near_outlives_the_server);
+    RUN(options_of_the_first_version_are_taken_and_a_scan_has_a_time);
     redis_server_stop(&server);
     return check_report();
 }

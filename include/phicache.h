@@ -89,7 +89,7 @@
 
 /** The version of this header; a program may compare it with `phicache_version_number`. */
 #define PHICACHE_VERSION_MAJOR 0
-#define PHICACHE_VERSION_MINOR 1
+#define PHICACHE_VERSION_MINOR 2
 #define PHICACHE_VERSION_PATCH 0
 #define PHICACHE_VERSION_NUMBER (PHICACHE_VERSION_MAJOR * 65536u + PHICACHE_VERSION_MINOR * 256u + PHICACHE_VERSION_PATCH)
 
@@ -109,7 +109,9 @@ extern "C" {
 /* Types ---------------------------------------------------------------------------------------------------------------
  *
  * Structs that begin with `struct_size` may grow at their end: set it to `sizeof` of the struct before every call.
- * All others are final.
+ * All others are final. Of a struct going in that an older header has, what it lacks is zero; of one that a newer header
+ * has, what this library does not know must be zero: anything else is ERROR_INVALID_ARGUMENT, as is a `reserved` field that
+ * is not zero.
  */
 
 /** Done. */
@@ -214,6 +216,21 @@ extern "C" {
 /** In `phicache_features`: built with TLS for Redis. */
 #define PHICACHE_FEATURE_TLS 2
 
+/** In `phicache_memory`: the sizes of the process could be read. */
+#define PHICACHE_KNOWN_SIZES 1
+
+/** In `phicache_memory`: the physical memory is known. */
+#define PHICACHE_KNOWN_PHYSICAL 2
+
+/** In `phicache_memory`: the limits of all control groups that the process is in could be read, or there are none. */
+#define PHICACHE_KNOWN_GROUP_LIMITS 4
+
+/** In `phicache_memory`: what those of them use that have a limit could be read. */
+#define PHICACHE_KNOWN_GROUP_USAGE 8
+
+/** In `phicache_memory`: RLIMIT_AS and RLIMIT_DATA could be read. */
+#define PHICACHE_KNOWN_PROCESS_LIMITS 16
+
 /** A dict cache. */
 #define PHICACHE_KIND_DICT 1
 
@@ -235,7 +252,7 @@ extern "C" {
 /** A matrix that lies column after column, as in Julia and Fortran. */
 #define PHICACHE_COLUMN_MAJOR 1
 
-/** A maximum memory that lifts the limit. */
+/** A maximum memory that lifts the limit; the walls stay (see "The library"). */
 #define PHICACHE_MEMORY_UNLIMITED (-1.0)
 
 /** A memo's maximum memory that is the configuration's. */
@@ -353,7 +370,10 @@ typedef struct phicache_stats {
     uint64_t refused_cleared;
     /** Hits for which a caller waited until another had computed the value. */
     uint64_t waits;
-    /** Computations that failed. */
+    /**
+     * Computations that failed: their callback said so, or their value could not be had (no memory) or kept (no record).
+     * Leases that are abandoned are not counted.
+     */
     uint64_t errors;
     /** Nanoseconds spent in computations that succeeded. */
     uint64_t compute_ns;
@@ -371,14 +391,23 @@ typedef struct phicache_memory {
     size_t struct_size;
     /** The resident size as a percentage of the limit. */
     double percent;
-    /** Bytes of physical memory that the process occupies. */
+    /** Bytes of physical memory that the process occupies, as far as is known; at least what caches hold. */
     uint64_t resident;
-    /** Bytes it may occupy: physical memory, or the lowest limit of the control groups that it is in. */
+    /**
+     * Bytes it may occupy: physical memory, or the lowest limit of the control groups that it is in. 0 if no figure was
+     * ever available.
+     */
     uint64_t limit;
-    /** Bytes of physical memory of the machine. */
+    /** Bytes of physical memory of the machine; 0 if no figure was ever available. */
     uint64_t physical;
     /** Bytes held by all caches of this process. */
     uint64_t held;
+    /** Bytes that caches may take before the process comes to a wall (see "The library"); UINT64_MAX if there is none. */
+    uint64_t room;
+    /** Which figures could be read just now: a sum of `PHICACHE_KNOWN_…`. For the others the last good figure counts. */
+    uint32_t known;
+    /** Zero. */
+    uint32_t reserved;
 } phicache_memory;
 
 /** What a cache may be given when it is made. All zero but the size is the default. Grows at its end. */
@@ -401,8 +430,17 @@ typedef struct phicache_cache_options {
     uint64_t lease_ms;
     /** For caches in Redis: whether a server that fails is ERROR_REDIS; 0 makes it a miss that is counted. */
     int32_t server_errors;
-    /** Zero. */
-    uint32_t reserved;
+    /**
+     * For caches in Redis: whether values are stored as they are, for others to read and write, without what ties each to
+     * its key; 0 stores them with a checksum, and takes what has none that fits for a miss. See "Redis cache".
+     */
+    int32_t no_checksum;
+    /**
+     * For caches in Redis: how many milliseconds `clear`, `size`, `info` and `stats` may go through the names at the
+     * server, at most 10^14, of which an hour counts; 0 is 30,000. The operation that is under way then is still waited
+     * for, at most for the timeout of one.
+     */
+    uint64_t scan_timeout_ms;
 } phicache_cache_options;
 
 /** A maximally irreducible cause or effect. Grows at its end. */
@@ -433,9 +471,12 @@ typedef struct phicache_fingerprint {
 typedef struct phicache_redis_health {
     /** `sizeof(phicache_redis_health)`, set by the caller. */
     size_t struct_size;
-    /** Operations that failed: no connection, no answer in time, a connection that broke, nonsense. */
+    /**
+     * Operations that failed: no connection, no answer in time, a connection that broke, nonsense; and values that were
+     * passed over, being longer than `max_bytes`.
+     */
     uint64_t failures;
-    /** Operations that the server refused, for example because it was full. */
+    /** Operations that the server refused, for example because it was full; `last_error` says what to do. */
     uint64_t refusals;
     /** Operations that were not tried, because the server had just failed. */
     uint64_t skipped;
@@ -464,7 +505,8 @@ typedef struct phicache_registry_item {
 } phicache_registry_item;
 
 /**
- * Computes the value of `key` and writes it into `result` by `phicache_result_reserve`.
+ * Computes the value of `key` and writes it into `result` by `phicache_result_reserve`. If its last attempt to reserve
+ * fails, the call fails with the same status, whatever is returned here.
  *
  * `user_data` was given together with the function, `call_data` with the call. Return 0, or a code of your own: then
  * nothing is cached, and the code comes back to the caller unchanged. The callback runs on the caller's thread, under
@@ -483,6 +525,17 @@ typedef void (*phicache_drop)(void *user_data);
 /* The library ---------------------------------------------------------------------------------------------------------
  *
  * Version, messages, released values, and the memory of this process. All of these may be called from any thread.
+ *
+ * Caches store up to a percentage of the memory that this process may use (`phicache_config_set_maximum_memory_percent`):
+ * the least of the physical memory and the limits of all control groups that the process is in, their ancestors included
+ * (version 1: `memory.limit_in_bytes`; version 2: `memory.max` and `memory.high`). The percentage is compared with the
+ * process's resident size. Beside it there are walls, whatever the percentage, also without a limit: caches stop at 90 % of
+ * `RLIMIT_AS`, of `RLIMIT_DATA`, and of a control group's limit, each compared with what it counts (a group's usage without
+ * inactive file pages), so that the program's own allocations do not fail, and the system does not end it.
+ *
+ * A figure that cannot be read (no `/proc`, no free descriptor, a sandbox) is never taken for a number: the last good one
+ * counts, but no less than what caches hold, and it is asked for again. The physical memory is then asked of the kernel
+ * directly. `known` in `phicache_memory` says which figures could be read.
  *
  *     phicache_memory memory;
  *     memory.struct_size = sizeof memory;
@@ -527,12 +580,13 @@ void phicache_value_release(phicache_value *value);
  *
  * What it may use is the physical memory, or the lowest limit of the control groups it is in.
  *
- * @param out_percent  The percentage.
+ * @param out_percent  The percentage; 0 if neither was ever known.
  */
 phicache_status phicache_memory_percent(double *out_percent);
 
 /**
- * Whether this process occupies more memory than the configured maximum, measured now. (PyPhi's `memory_full`.)
+ * Whether this process occupies more memory than the configured maximum, or has come to a wall, measured now. (PyPhi's
+ * `memory_full`.)
  *
  * @param config    [nullable] The configuration; NULL is the process default.
  * @param out_full  1 or 0.
@@ -615,7 +669,8 @@ phicache_status phicache_config_free(phicache_config *config);
  * Sets the part of the memory that this process may use up to which caches store.
  *
  * @param config   [nullable] The configuration; NULL is the process default.
- * @param percent  0 to 100; 0 stores nothing. `PHICACHE_MEMORY_UNLIMITED` lifts the limit.
+ * @param percent  0 to 100; 0 stores nothing. `PHICACHE_MEMORY_UNLIMITED` lifts the limit; the walls stay
+ *                 (see "The library").
  */
 phicache_status phicache_config_set_maximum_memory_percent(phicache_config *config, double percent);
 
@@ -1065,8 +1120,9 @@ phicache_status phicache_cache_set(phicache_cache *cache, phicache_bytes key, ph
  * @param user_data      [nullable] Handed to `compute`.
  * @param call_data      [nullable] Handed to `compute`.
  * @param out            The value, pinned until `phicache_value_release`.
- * @param callback_code  [nullable] What `compute` returned, when that was not 0.
- * @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
+ * @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+ * @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
+ *         error nothing was stored.
  */
 phicache_status phicache_cache_memoize(phicache_cache *cache,
                                        phicache_bytes key,
@@ -1170,15 +1226,16 @@ phicache_status phicache_cache_read(phicache_cache *cache,
                                     phicache_bytes *out);
 
 /**
- * Looks many keys up in a read section; counts a hit or a miss for each.
+ * Looks many keys up in a read section; counts a hit or a miss for each that could be looked for.
  *
  * @param cache      Any cache.
  * @param keys       The keys.
  * @param count      The number of keys.
- * @param out        As many values, in place, valid until this thread's outermost read section ends; one that is missing
- *                   is zero, and its pointer NULL.
- * @param out_found  [nullable] The number of values found.
- * @return OK, whether all were found or none; ERROR_INVALID_ARGUMENT outside a read section.
+ * @param out        As many values, in place, valid until this thread's outermost read section ends, also on an error;
+ *                   one that is missing is zero, and its pointer NULL.
+ * @param out_found  [nullable] The number of values found, also on an error.
+ * @return OK, whether all were found or none; ERROR_INVALID_ARGUMENT outside a read section; another error if one or more
+ *         keys could not be looked for.
  */
 phicache_status phicache_cache_read_many(phicache_cache *cache,
                                          const phicache_bytes *keys,
@@ -1187,15 +1244,16 @@ phicache_status phicache_cache_read_many(phicache_cache *cache,
                                          size_t *out_found);
 
 /**
- * Looks many keys up; counts a hit or a miss for each.
+ * Looks many keys up; counts a hit or a miss for each. Where the call fails for some keys, it keeps what it has: values
+ * that were found are handed out, and counted as hits; nothing else is counted.
  *
  * @param cache      Any cache.
  * @param keys       The keys.
  * @param count      The number of keys.
- * @param out        As many values, each pinned until `phicache_value_release`; one that is missing is zero, and its
- *                   pointer NULL.
- * @param out_found  [nullable] The number of values found.
- * @return OK, whether all were found or none.
+ * @param out        As many values, each pinned until `phicache_value_release`, also on an error; one that is missing is
+ *                   zero, and its pointer NULL.
+ * @param out_found  [nullable] The number of values found, also on an error.
+ * @return OK, whether all were found or none; an error if one or more keys could not be asked for.
  */
 phicache_status phicache_cache_get_many(phicache_cache *cache,
                                         const phicache_bytes *keys,
@@ -1204,14 +1262,18 @@ phicache_status phicache_cache_get_many(phicache_cache *cache,
                                         size_t *out_found);
 
 /**
- * Stores copies of many values; in Redis in one round trip.
+ * Stores copies of many values; in Redis in one round trip, of which a part may fail: a node of a cluster, or a server
+ * that runs out of memory half-way. What a server gave no answer about it may have stored.
  *
  * @param cache         Any cache.
  * @param keys          The keys.
  * @param values        As many values.
  * @param count         The number of keys.
- * @param out_statuses  [nullable] As many statuses: what `phicache_cache_set` would answer for each.
- * @return OK, also when some were refused. In Redis, where a server fails, all are or none.
+ * @param out_statuses  [nullable] As many statuses: of each key, what `phicache_cache_set` would answer for it. If the
+ *                      call itself fails, because of its arguments or in the library, each is that call's status: never
+ *                      is one OK that was not stored.
+ * @return OK, also when some were refused; the first error, in the order of the keys, if there is one. The other keys are
+ *         stored or not, as their statuses say.
  */
 phicache_status phicache_cache_set_many(phicache_cache *cache,
                                         const phicache_bytes *keys,
@@ -1238,13 +1300,28 @@ phicache_status phicache_cache_set_many(phicache_cache *cache,
  * Reserves the value's bytes inside the entry and lends them for writing: zero-filled, at 16-byte alignment.
  *
  * Calling it again starts over; a callback that never calls it makes an empty value. Write before the callback
- * returns. When reserving fails, the call that computes fails with the same status, whatever the callback returns.
+ * returns. If the last attempt to reserve fails, the call that computes fails with the same status, whatever the callback
+ * returns: nothing is cached, and `callback_code` is what the callback returned.
  *
  * @param result  The callback's result.
  * @param len     The number of bytes.
  * @param out     The first byte.
  */
-phicache_status phicache_result_reserve(phicache_result *result, size_t len, uint8_t **out);
+phicache_status phicache_result_reserve(phicache_result *result,
+                                        size_t len,
+                                        uint8_t **out);
+
+/**
+ * As `phicache_result_reserve`, but the bytes are not zeroed: faster where all of them are written.
+ *
+ * Each byte that is neither written nor cut off by `phicache_result_truncate` is stored with whatever the memory held
+ * before, and handed to all who ask for the value, other processes included.
+ *
+ * @param result  The callback's result.
+ * @param len     The number of bytes.
+ * @param out     The first byte.
+ */
+phicache_status phicache_result_reserve_uninitialized(phicache_result *result, size_t len, uint8_t **out);
 
 /**
  * Keeps the first `len` bytes of what was reserved; the rest will not be stored.
@@ -1258,13 +1335,16 @@ phicache_status phicache_result_truncate(phicache_result *result, size_t len);
  * Makes the value a MICE record, as MICE caches keep them.
  *
  * The payload is copied from `mice`, or, where its `data` is NULL, reserved zero-filled with the given length for
- * writing. Calling it again starts over.
+ * writing. Calling it again starts over; if the last attempt fails, the call that computes fails with the same status, as
+ * after `phicache_result_reserve`.
  *
  * @param result       The callback's result.
  * @param mice         The MICE.
  * @param out_payload  [nullable] The payload's first byte inside the entry, to be written before the callback returns.
  */
-phicache_status phicache_result_mice(phicache_result *result, const phicache_mice *mice, uint8_t **out_payload);
+phicache_status phicache_result_mice(phicache_result *result,
+                                     const phicache_mice *mice,
+                                     uint8_t **out_payload);
 
 /* Dict cache ----------------------------------------------------------------------------------------------------------
  *
@@ -1376,8 +1456,9 @@ phicache_status phicache_dict_cache_set(phicache_dict_cache *cache, phicache_byt
  * @param user_data      [nullable] Handed to `compute`.
  * @param call_data      [nullable] Handed to `compute`.
  * @param out            The value, pinned until `phicache_value_release`.
- * @param callback_code  [nullable] What `compute` returned, when that was not 0.
- * @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
+ * @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+ * @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
+ *         error nothing was stored.
  */
 phicache_status phicache_dict_cache_memoize(phicache_dict_cache *cache,
                                             phicache_bytes key,
@@ -1457,20 +1538,30 @@ phicache_status phicache_dict_cache_as_cache(phicache_dict_cache *cache, phicach
  * In a namespace, the default, only keys of that namespace are counted and removed, in small steps that never hold the
  * server up; `docs/redis.md` says what they are called. Hits and misses are the handle's own. A cache of
  * `phicache_redis_cache_new` counts and clears the whole namespace, MICE included, as PyPhi's does; one of
- * `phicache_redis_cache_shared` only the values of its system and role.
+ * `phicache_redis_cache_shared` only the values of its system and role. What versions before 0.2 stored is neither read nor
+ * touched.
  *
- * Nothing takes longer than the timeout of the configuration (`clear` and `size` consist of many operations). A server that
- * cannot be reached, is silent, or talks nonsense costs one timeout; then it is left alone, for times that double from a
- * tenth of a second to ten, so that a dead server costs next to nothing. With `options.server_errors` that is ERROR_REDIS;
- * without, the default, a lookup is a miss, a store is REFUSED_SERVER, a size is 0, and `phicache_cache_redis_health` tells.
- * A removal that fails is always an error: what was to go could come back as a wrong value. A value that is computed is
- * never lost, whatever the server does.
+ * Values in a namespace have a checksum that ties them to their keys: what is damaged, was stored by another program or
+ * belongs to another key is a miss, counted in `damaged` of the statistics, and never a value. With `options.no_checksum`
+ * values are stored as they are; caches with it and without do not see each other's values.
+ *
+ * Nothing takes longer than the timeout of the configuration (a batch over a cluster: an eighth more); `clear`, `size`,
+ * `info` and `stats`, which consist of many operations, end after `options.scan_timeout_ms`, at most one operation later. A
+ * server that cannot be reached, is silent, or talks nonsense costs one timeout; then it is left alone, for times that
+ * double from a tenth of a second to ten, so that a dead server costs next to nothing. With `options.server_errors` that is
+ * ERROR_REDIS; without, the default, a lookup is a miss, a store is REFUSED_SERVER, a size is 0, and
+ * `phicache_cache_redis_health` tells. A removal that fails is always an error: what was to go could come back as a wrong
+ * value. A value that is computed is never lost, whatever the server does.
  *
  * With `options.lease_ms`, of all processes that miss a key one computes, and `memoize` in the others waits. A process that
  * dies delays them for that time at most; what comes later than that is not stored (REFUSED_CLEARED).
  *
- * Values are at most 512 MB long. In a cluster, the keys of one subsystem are on one node. What follows finds its value at the
- * server or computes it, also when the server is down:
+ * Of a batch a part may fail, if a node of a cluster is dead or a server runs out of memory half-way: each key's status is
+ * its own, and what was found is handed out.
+ *
+ * Values, with their checksum, are at most 512 MB long; one that is longer than `options.max_bytes` is not fetched. In a
+ * cluster, the keys of one subsystem are on one node. What follows finds its value at the server or computes it, also when
+ * the server is down:
  *
  *     phicache_config *config;
  *     phicache_redis_cache *cache;
@@ -1610,8 +1701,9 @@ phicache_status phicache_redis_cache_set(phicache_redis_cache *cache, phicache_b
  * @param user_data      [nullable] Handed to `compute`.
  * @param call_data      [nullable] Handed to `compute`.
  * @param out            The value, pinned until `phicache_value_release`.
- * @param callback_code  [nullable] What `compute` returned, when that was not 0.
- * @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
+ * @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+ * @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
+ *         error nothing was stored.
  */
 phicache_status phicache_redis_cache_memoize(phicache_redis_cache *cache,
                                              phicache_bytes key,
@@ -1766,8 +1858,9 @@ phicache_status phicache_purview_cache_set(phicache_purview_cache *cache,
  * @param out_purviews   The purviews, valid until `out` is released.
  * @param out_count      How many.
  * @param out            What keeps them: release it by `phicache_value_release`.
- * @param callback_code  [nullable] What `compute` returned, when that was not 0.
- * @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
+ * @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+ * @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
+ *         error nothing was stored.
  */
 phicache_status phicache_purview_cache_memoize(phicache_purview_cache *cache,
                                                int32_t direction,
@@ -1824,6 +1917,9 @@ phicache_status phicache_purview_cache_as_cache(phicache_purview_cache *cache, p
  * A memo is PyPhi's `cache` decorator: a function with its cache. A method is PyPhi's `method` decorator: a function
  * that keeps its values in the cache of whatever object it is called on. Both may be called from any thread at once;
  * the arguments are for one thread at a time.
+ *
+ * A function may call its own memo for other arguments, 20,000 deep on a stack of 8 MiB: a level takes at most 256 bytes of
+ * the library's, beside the function's own frame. `memoize` and methods nest as deep.
  *
  *     phicache_memo *entropy;
  *     phicache_key *arguments;
@@ -1885,8 +1981,9 @@ phicache_status phicache_memo_free(phicache_memo *memo);
  * @param args           The arguments.
  * @param call_data      [nullable] Handed to the function, such as the unpacked arguments.
  * @param out            The value, pinned until `phicache_value_release`; `out->origin` tells where it came from.
- * @param callback_code  [nullable] What the function returned, when that was not 0.
- * @return OK; ERROR_CALLBACK when the function did not return 0: then nothing was stored.
+ * @param callback_code  [nullable] What the function returned, whatever the status; 0 when it was not called.
+ * @return OK; ERROR_CALLBACK when the function did not return 0; where its last reservation failed, the status of that. On
+ *         an error nothing was stored.
  */
 phicache_status phicache_memo_call(phicache_memo *memo,
                                    phicache_key *args,
@@ -1954,8 +2051,9 @@ phicache_status phicache_method_free(phicache_method *method);
  * @param object         [nullable] The object: handed to the function as its `call_data`.
  * @param args           The arguments.
  * @param out            The value, pinned until `phicache_value_release`; `out->origin` tells where it came from.
- * @param callback_code  [nullable] What the function returned, when that was not 0.
- * @return OK; ERROR_CALLBACK when the function did not return 0: then nothing was stored.
+ * @param callback_code  [nullable] What the function returned, whatever the status; 0 when it was not called.
+ * @return OK; ERROR_CALLBACK when the function did not return 0; where its last reservation failed, the status of that. On
+ *         an error nothing was stored.
  */
 phicache_status phicache_method_call(phicache_method *method,
                                      phicache_cache *cache,
@@ -2177,7 +2275,8 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  * so no record is asked for twice; a cut subsystem asks for its parent's record, and remembers also that the cut damages
  * it. A record that is damaged, or that answers another question, is a miss.
  *
- * Keys are any bytes; `phicache_key_mice` writes the standard one. Values are records (`docs/mice-format.md`). All
+ * Keys are any bytes; `phicache_key_mice` writes the standard one, and no MICE of another direction or mechanism is stored
+ * under it, whichever way it comes. Values are records (`docs/mice-format.md`). All
  * functions may be called from any thread at once.
  *
  *     phicache_mice_cache *parent, *child;
@@ -2267,7 +2366,8 @@ phicache_status phicache_mice_cache_get(phicache_mice_cache *cache,
                                         phicache_value *out);
 
 /**
- * Stores a copy of a MICE, unless cut, φ or memory refuse it.
+ * Stores a copy of a MICE, unless cut, φ or memory refuse it. A MICE that contradicts a standard key, by direction,
+ * mechanism or candidate purviews, is ERROR_INVALID_ARGUMENT; an empty purview answers every list of candidates.
  *
  * @param cache  The cache.
  * @param key    The key.
@@ -2297,8 +2397,10 @@ phicache_status phicache_mice_cache_would_store(phicache_mice_cache *cache, doub
  * @param call_data      [nullable] Handed to `compute`.
  * @param out_mice       The MICE; `struct_size` is set by the caller. Its payload is valid until `out` is released.
  * @param out            The record, pinned until `phicache_value_release`.
- * @param callback_code  [nullable] What `compute` returned, when that was not 0.
- * @return OK; ERROR_CALLBACK when `compute` did not return 0; ERROR_DAMAGED when it wrote no MICE.
+ * @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+ * @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that;
+ *         ERROR_DAMAGED when it wrote no MICE; ERROR_INVALID_ARGUMENT when its MICE contradicts a standard key. On an error
+ *         nothing was stored.
  */
 phicache_status phicache_mice_cache_memoize(phicache_mice_cache *cache,
                                             phicache_bytes key,
@@ -2392,7 +2494,9 @@ phicache_status phicache_mice_decode(phicache_bytes record, phicache_mice *out);
  * abandons it), or that another is busy; then wait for a while, or do something else and begin again.
  *
  * Who computes is an owner: 0 is the calling thread, other numbers are tasks of the caller's own. An owner that begins a
- * key which it computes already is told so (ERROR_RECURSION). Any thread may complete a lease. A lease of owner 0 that is
+ * key which it computes already is told so (ERROR_RECURSION), also after the key was removed or the cache cleared. Any
+ * thread may complete a lease. When a lease is abandoned or a computation fails, one of the callers that wait in `memoize`
+ * computes, and nobody else wakes up; if there is none, all callers that wait here are told to begin again. A lease of owner 0 that is
  * neither completed nor abandoned when its thread ends is abandoned then; its handle remains to be completed or abandoned,
  * and a value that comes now is not stored (REFUSED_CLEARED). `memoize` waits as owner 0: do not call it for a key that a
  * task of the same thread computes. After fork, the child's caches know nothing of computations that had begun.
@@ -2422,7 +2526,7 @@ phicache_status phicache_mice_decode(phicache_bytes record, phicache_mice *out);
  * @param out        With OK, the value, pinned until `phicache_value_release`.
  * @param out_lease  With LEASE, the duty to compute the value: complete or abandon it.
  * @return OK, which counts a hit; LEASE, which counts a miss; BUSY, which counts nothing; ERROR_RECURSION when this owner
- *         computes the key already.
+ *         computes the key already and has not ended, whether or not the key was removed or the cache cleared since.
  */
 phicache_status phicache_cache_begin(phicache_cache *cache,
                                      phicache_bytes key,
@@ -2436,7 +2540,8 @@ phicache_status phicache_cache_begin(phicache_cache *cache,
  * @param cache         Any cache.
  * @param key           The key.
  * @param owner         Who waits: 0 for this thread, or the number of a task.
- * @param milliseconds  How long at most; 0 only looks.
+ * @param milliseconds  How long at most; 0 only looks. Until it waits again, begins or finds something, the owner counts as
+ *                      waiting for this key.
  * @param out           With OK, the value, pinned until `phicache_value_release`.
  * @return OK, which counts a hit; TIMEOUT; MISS when nobody computes it any more: begin again; BUSY when the one who
  *         computes it waits for this owner, so that waiting would never end: compute the value without a lease.
@@ -2457,6 +2562,18 @@ phicache_status phicache_cache_wait(phicache_cache *cache,
 phicache_status phicache_lease_reserve(phicache_lease *lease, size_t len, uint8_t **out);
 
 /**
+ * As `phicache_lease_reserve`, but the bytes are not zeroed: faster where all of them are written.
+ *
+ * Each byte that is neither written nor cut off by `phicache_lease_truncate` is stored with whatever the memory held
+ * before, and handed to all who ask for the value, other processes included.
+ *
+ * @param lease  The lease.
+ * @param len    The number of bytes.
+ * @param out    The first byte, valid until the lease is reserved again, completed or abandoned.
+ */
+phicache_status phicache_lease_reserve_uninitialized(phicache_lease *lease, size_t len, uint8_t **out);
+
+/**
  * Keeps the first `len` bytes of what was reserved.
  *
  * @param lease  The lease.
@@ -2467,7 +2584,7 @@ phicache_status phicache_lease_truncate(phicache_lease *lease, size_t len);
 /**
  * Hands the value to the cache, which stores it if it may, and to all who wait. The lease is gone, also on an error.
  *
- * When its last reservation failed, there is no value: that is ERROR_OUT_OF_MEMORY, and those who wait begin again.
+ * If its last reservation failed, there is no value: this fails with the same status, and those who wait begin again.
  *
  * @param lease  The lease.
  * @param out    [nullable] The value, pinned until `phicache_value_release`; `out->origin` tells whether it was stored.
@@ -2475,7 +2592,8 @@ phicache_status phicache_lease_truncate(phicache_lease *lease, size_t len);
 phicache_status phicache_lease_complete(phicache_lease *lease, phicache_value *out);
 
 /**
- * Gives a lease up: those who wait begin again.
+ * Gives a lease up: one of those who wait computes the value, or all are told to begin again. It does not count as a
+ * computation that failed.
  *
  * @param lease  [nullable] The lease.
  */
@@ -2484,7 +2602,8 @@ phicache_status phicache_lease_abandon(phicache_lease *lease);
 /* Registry ------------------------------------------------------------------------------------------------------------
  *
  * The live caches that were given a name, from every thread. A cache leaves the registry when its handle is freed. Where a
- * server fails, a list shows what this process has of its cache.
+ * server fails, a list shows what this process has of its cache; and so it does of the caches that are left once all of it
+ * has taken 30 seconds. Clearing tries each cache, each within its `scan_timeout_ms`.
  *
  *     phicache_cache_options options = { 0 };
  *     phicache_dict_cache *cache;

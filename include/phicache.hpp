@@ -11,7 +11,8 @@
 /// - **Ownership.** Handles (`dict_cache`, `memo`, …) own, move and do not copy; `handle()` shows the C handle,
 ///   `release()` gives it up. A call on a moved-from object fails with `status::error_invalid_argument`. Bytes going in
 ///   (`bytes`, `span`) are borrowed for the call. Values coming out (`value`, `purview_list`, `pinned_mice`) are
-///   pinned: valid and unchanged until destroyed, whatever happens to the cache meanwhile.
+///   pinned: valid and unchanged until destroyed, whatever happens to the cache meanwhile. A view into one is not given
+///   by a temporary: that does not compile. (`optional->view()` of a temporary optional cannot be refused: name it too.)
 /// - **Outcomes.** A miss is an empty `std::optional`; a refused store is an `outcome`; neither is an error.
 /// - **Errors.** A call throws `error`, which keeps the status. Its `try_…` form returns an `expected` instead and
 ///   throws nothing of phicache's. What your own function throws inside `memoize`, `memo` or `method` comes out
@@ -19,23 +20,28 @@
 ///   program with one line.
 /// - **Threads.** Every cache, memo, method and subsystem may be used from any thread at once; a `key`, a `value` and
 ///   a `lease` by one thread at a time. Moving or destroying an object that another thread uses is the caller's error.
-/// - **Units.** All names live in `phicache`, in an inline namespace that differs under `-fno-exceptions`: units of both
-///   kinds link into one program, but cannot pass these types to each other. No macro is left defined.
+/// - **Units.** All names live in `phicache`, under `-fno-exceptions` in an inline namespace of it: units of both kinds
+///   link into one program, but cannot pass these types to each other. No macro is left defined.
 ///
 /// The files below build on each other from top to bottom, one idea each; only this one is meant to be included.
 #ifndef PHICACHE_HPP
 #define PHICACHE_HPP
 
+#if __cplusplus < 201703L
+#error "phicache.hpp needs C++17 or later: compile with -std=c++17"
+#else
+
 #include "phicache.h"
 
 #if defined(__cpp_exceptions) || defined(_CPPUNWIND)
 #define PHICACHE_HPP_EXCEPTIONS 1
-#define PHICACHE_HPP_BEGIN namespace phicache { inline namespace with_exceptions {
+#define PHICACHE_HPP_BEGIN namespace phicache {
+#define PHICACHE_HPP_END }
 #else
 #define PHICACHE_HPP_EXCEPTIONS 0
 #define PHICACHE_HPP_BEGIN namespace phicache { inline namespace without_exceptions {
-#endif
 #define PHICACHE_HPP_END }}
+#endif
 
 #include "phicache/error.hpp"      // status, outcome, error, failure, expected
 #include "phicache/bytes.hpp"      // bytes going in; span; how types become bytes and come back
@@ -59,4 +65,5 @@
 #undef PHICACHE_HPP_BEGIN
 #undef PHICACHE_HPP_END
 
+#endif  // C++17
 #endif  // PHICACHE_HPP

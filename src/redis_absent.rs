@@ -32,6 +32,9 @@ pub enum Cause {
     Invalid(Infallible),
 }
 
+/// As in `src/redis/reply.rs`.
+pub const LONGEST_VALUE: usize = 512 << 20;
+
 /// What operations would give.
 pub type Answer<T> = std::result::Result<T, Failure>;
 
@@ -39,6 +42,9 @@ pub type Answer<T> = std::result::Result<T, Failure>;
 pub trait Place {
     /// Room for the value.
     fn room(&mut self, len: usize) -> Result<&mut [u8]>;
+
+    /// Whether it would be taken.
+    fn takes(&self, len: usize) -> bool;
 }
 
 /// How a value would be stored.
@@ -47,6 +53,17 @@ pub struct Store {
     pub ttl: Option<Duration>,
     /// Only if there is none.
     pub only_new: bool,
+}
+
+/// When an operation would have to be over.
+#[derive(Clone, Copy)]
+pub struct Deadline;
+
+impl Deadline {
+    /// Never.
+    pub fn after(_allowed: Duration) -> Self {
+        Deadline
+    }
 }
 
 /// What a server would count.
@@ -136,10 +153,10 @@ never! {
     remove(&[u8]) -> Answer<bool>;
     get_many(&[&[u8]]) -> Batch;
     get_many_into(&[&[u8]], &mut [impl Place]) -> (Vec<bool>, Option<Failure>);
-    set_many(&[(&[u8], &[u8])], Store) -> Answer<()>;
-    count_prefix(&[u8]) -> Answer<u64>;
-    remove_prefix(&[u8]) -> Answer<u64>;
-    scan_prefix(&[u8], &mut dyn FnMut(&[&[u8]]) -> Answer<()>) -> Answer<()>;
+    set_many(&[(&[u8], &[u8])], Store) -> (Vec<bool>, Option<Failure>);
+    count_prefix(&[u8], Deadline) -> Answer<u64>;
+    remove_prefix(&[u8], Deadline) -> Answer<u64>;
+    scan_prefix(&[u8], Deadline, &mut dyn FnMut(&[&[u8]]) -> Answer<()>) -> Answer<()>;
     acquire(&[u8], &Token, Duration) -> Answer<bool>;
     release(&[u8], &Token) -> Answer<bool>;
     complete(&[u8], &Token, &[u8], &[u8], Option<Duration>) -> Answer<bool>;

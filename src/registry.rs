@@ -4,6 +4,7 @@
 
 use crate::cache::Cache;
 use crate::error::{Error, Result, try_owned};
+use crate::store::change;
 use crate::store::lock::Mutex;
 
 /// The longest name, in bytes.
@@ -30,52 +31,60 @@ pub struct Name(String);
 impl Name {
     /// Gives a cache a name; several holders of one cache may give it the same.
     pub fn register(name: &str, cache: &Cache) -> Result<Self> {
-        if name.is_empty() || name.len() > NAME_MAX {
-            return Err(Error::invalid(format!("a cache name of {} bytes; expected 1 to {NAME_MAX}", name.len())));
-        }
-        let share = try_owned(name)?;
-        let mut caches = CACHES.lock();
-        match place(&caches, name) {
-            Ok(at) if caches[at].cache.is_same(cache) => caches[at].holders += 1,
-            Ok(_) => return Err(Error::NameInUse(share.into())),
-            Err(at) => {
-                let named = Named { name: try_owned(name)?, cache: cache.clone(), holders: 1 };
-                caches.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Named>()))?;
-                caches.insert(at, named);
+        change(|| {
+            if name.is_empty() || name.len() > NAME_MAX {
+                return Err(Error::invalid(format!("a cache name of {} bytes; expected 1 to {NAME_MAX}", name.len())));
             }
-        }
-        Ok(Name(share))
+            let share = try_owned(name)?;
+            let mut caches = CACHES.lock();
+            match place(&caches, name) {
+                Ok(at) if caches[at].cache.is_same(cache) => caches[at].holders += 1,
+                Ok(_) => return Err(Error::NameInUse(share.into())),
+                Err(at) => {
+                    let named = Named { name: try_owned(name)?, cache: cache.clone(), holders: 1 };
+                    caches.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Named>()))?;
+                    caches.insert(at, named);
+                }
+            }
+            Ok(Name(share))
+        })
     }
 }
 
 impl Drop for Name {
     fn drop(&mut self) {
-        let mut caches = CACHES.lock();
-        let Ok(at) = place(&caches, &self.0) else { return };
-        caches[at].holders -= 1;
-        if caches[at].holders == 0 {
-            let last = caches.remove(at);
-            drop(caches);
-            drop(last);
-        }
+        change(|| {
+            let mut caches = CACHES.lock();
+            let Ok(at) = place(&caches, &self.0) else { return };
+            caches[at].holders -= 1;
+            if caches[at].holders == 0 {
+                let last = caches.remove(at);
+                drop(caches);
+                drop(last);
+            }
+        })
     }
 }
 
 /// The live caches that have a name, in order of their names.
 pub fn all() -> Result<Vec<(String, Cache)>> {
-    let caches = CACHES.lock();
-    let mut all = Vec::new();
-    all.try_reserve_exact(caches.len()).map_err(|_| Error::OutOfMemory(caches.len() * size_of::<Named>()))?;
-    for named in caches.iter() {
-        all.push((try_owned(&named.name)?, named.cache.clone()));
-    }
-    Ok(all)
+    change(|| {
+        let caches = CACHES.lock();
+        let mut all = Vec::new();
+        all.try_reserve_exact(caches.len()).map_err(|_| Error::OutOfMemory(caches.len() * size_of::<Named>()))?;
+        for named in caches.iter() {
+            all.push((try_owned(&named.name)?, named.cache.clone()));
+        }
+        Ok(all)
+    })
 }
 
 /// The live cache of this name.
 pub fn find(name: &str) -> Result<Cache> {
-    let caches = CACHES.lock();
-    let found = place(&caches, name).ok().map(|at| caches[at].cache.clone());
-    drop(caches);
-    found.ok_or_else(|| Error::invalid(format!("no live cache is named \"{name}\"")))
+    change(|| {
+        let caches = CACHES.lock();
+        let found = place(&caches, name).ok().map(|at| caches[at].cache.clone());
+        drop(caches);
+        found.ok_or_else(|| Error::invalid(format!("no live cache is named \"{name}\"")))
+    })
 }

@@ -2,8 +2,9 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use phicache::cache::{Asked, Cache, DictCache, Memo, Method, Options, Origin, PurviewCache, Refusal, shared};
+use phicache::cache::{Asked, Cache, DictCache, Memo, Method, Options, Origin, PurviewCache, Refusal, Stats, shared};
 use phicache::config::Config;
 use phicache::error::Error;
 use phicache::iit::{Direction, NodeSet};
@@ -68,6 +69,39 @@ fn the_memory_limit_refuses_and_leaves_what_was() {
     config.set_maximum_memory(-1.0).unwrap();
     assert_eq!(cache.set(b"k", b"new").unwrap(), Ok(()));
     assert!(config.set_maximum_memory(f64::NAN).is_err() && config.set_maximum_memory(100.5).is_err());
+}
+
+#[test]
+fn no_reader_of_statistics_ever_sees_more_than_max_bytes() {
+    let most = 64 << 10;
+    let options = Options { max_bytes: Some(most), ..Options::default() };
+    let cache = Cache::from(DictCache::dict(config(), options).unwrap());
+    // Whoever stores goes on until the reader has looked often enough while stores were refused.
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for thread in 0..2u64 {
+            let (cache, done) = (&cache, &done);
+            scope.spawn(move || {
+                for key in (0..).map(|key: u64| key << 1 | thread).take_while(|_| !done.load(Relaxed)) {
+                    let _ = cache.set(&key.to_le_bytes(), &[0; 4000]).unwrap();
+                    if key % 64 < 2 {
+                        cache.remove(&(key - key % 64).to_le_bytes()).unwrap();
+                    }
+                }
+            });
+        }
+        let refused = |stats: &Stats| stats.refused[Refusal::Capacity as usize];
+        let mut seen = 0;
+        while seen < 50_000 {
+            let stats = cache.stats().unwrap();
+            seen += u64::from(refused(&stats) > 0);
+            if stats.bytes > most {
+                done.store(true, Relaxed);
+                panic!("{} bytes of {most}", stats.bytes);
+            }
+        }
+        done.store(true, Relaxed);
+    });
 }
 
 #[test]

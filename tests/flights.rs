@@ -5,9 +5,11 @@ use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use phicache::cache::{Cache, DictCache, Lease, Options, Origin, Refusal, Started, Waited};
+use phicache::cache::{Cache, DictCache, Lease, MiceCache, Options, Origin, PurviewCache, Refusal, Started, Waited};
 use phicache::config::Config;
 use phicache::error::Error;
+use phicache::iit::{Cut, NodeSet, Subsystem};
+use phicache::key::Fingerprint;
 
 fn cache() -> Cache {
     Cache::Dict(DictCache::dict(Config::new().unwrap(), Options::default()).unwrap())
@@ -340,6 +342,166 @@ fn a_thread_that_ends_abandons_its_own_leases_but_not_those_of_tasks() {
         assert_eq!(task.complete().unwrap().origin, Origin::Computed);
         assert_eq!(cache.get(b"own").unwrap().unwrap().entry.value(), b"value");
     });
+}
+
+#[test]
+fn whoever_waits_computes_when_the_thread_ends_that_had_the_lease() {
+    within_a_minute(|| {
+        let cache = Arc::new(cache());
+        let (theirs, began, end) = (cache.clone(), Barrier::new(2), Barrier::new(2));
+        thread::scope(|scope| {
+            let owner = scope.spawn(|| {
+                let lease = begun(&theirs, b"k", 0);
+                began.wait();
+                end.wait();
+                lease
+            });
+            began.wait();
+            let waiters: Vec<_> = (0..4).map(|_| scope.spawn(|| value(&cache, b"k", b"value"))).collect();
+            end.wait();
+            // The lease outlives its thread, and is of no use any more.
+            let lease = owner.join().unwrap();
+            let mut origins: Vec<_> = waiters.into_iter().map(|waiter| waiter.join().unwrap()).collect();
+            assert_eq!(origins.iter().filter(|origin| **origin == Origin::Computed).count(), 1);
+            origins.retain(|origin| !matches!(origin, Origin::Computed | Origin::Waited | Origin::Hit));
+            assert_eq!(origins, []);
+            assert_eq!(lease.complete().unwrap().origin, Origin::NotStored(Some(Refusal::Cleared)));
+        });
+    });
+}
+
+#[test]
+fn whoever_waits_finds_a_value_that_came_before_the_computation_was_given_up() {
+    within_a_minute(|| {
+        for _ in 0..50 {
+            let cache = cache();
+            let lease = begun(&cache, b"k", 1);
+            let start = Barrier::new(5);
+            thread::scope(|scope| {
+                let waiters: Vec<_> = (0..4)
+                    .map(|_| {
+                        scope.spawn(|| {
+                            start.wait();
+                            cache.memoize(b"k", |_| panic!("not computed")).unwrap().entry.value().to_vec()
+                        })
+                    })
+                    .collect();
+                start.wait();
+                cache.set(b"k", b"set").unwrap().unwrap();
+                drop(lease);
+                waiters.into_iter().for_each(|waiter| assert_eq!(waiter.join().unwrap(), b"set"));
+            });
+        }
+    });
+}
+
+#[test]
+fn ones_own_key_is_recursion_also_after_it_was_removed_or_the_cache_cleared() {
+    within_a_minute(|| {
+        let removals: [fn(&Cache); 4] = [
+            |cache| cache.clear().unwrap(),
+            |cache| assert!(!cache.remove(b"k").unwrap()),
+            |cache| thread::scope(|scope| scope.spawn(|| cache.clear().unwrap()).join().unwrap()),
+            |cache| assert!(!thread::scope(|scope| scope.spawn(|| cache.remove(b"k").unwrap()).join().unwrap())),
+        ];
+        for remove in removals {
+            let cache = cache();
+            let outer = cache.memoize(b"k", |draft| {
+                for _ in 0..2 {
+                    remove(&cache);
+                    let own = cache.memoize(b"k", |_| panic!("not computed twice")).err().unwrap();
+                    assert!(matches!(own, Error::Recursion(_)));
+                }
+                // Others begin anew.
+                let other = thread::scope(|scope| scope.spawn(|| value(&cache, b"k", b"other")).join().unwrap());
+                assert_eq!((other, value(&cache, b"k", b"other")), (Origin::Computed, Origin::Hit));
+                draft.write(b"outer")
+            });
+            assert_eq!(outer.unwrap().origin, Origin::NotStored(Some(Refusal::Cleared)));
+            assert_eq!(cache.get(b"k").unwrap().unwrap().entry.value(), b"other");
+        }
+        // By owner, also where they are no threads.
+        let cache = cache();
+        let lease = begun(&cache, b"k", 1);
+        cache.clear().unwrap();
+        assert!(matches!(Lease::begin(&cache, b"k", 1), Err(Error::Recursion(_))));
+        drop(begun(&cache, b"k", 2));
+        drop(lease);
+        drop(begun(&cache, b"k", 1));
+    });
+}
+
+#[test]
+fn ones_own_key_is_recursion_also_after_the_parent_was_cleared() {
+    let config = Config::new().unwrap();
+    let system = Subsystem::new(&Fingerprint([1; 32]), &[1, 0], NodeSet(3), None, None).unwrap();
+    let cut = system.under(Some(Cut::bipartition(2, NodeSet(1), NodeSet(2)).unwrap())).unwrap();
+    let parent = MiceCache::mice(config.clone(), Options::default(), &system, None).unwrap();
+    let child = Cache::Mice(MiceCache::mice(config, Options::default(), &cut, Some(&parent)).unwrap());
+    let parent = Cache::Mice(parent);
+    let failed = child.memoize(b"k", |_| {
+        parent.clear().unwrap();
+        for clear in [&parent, &child] {
+            clear.clear().unwrap();
+            let own = child.memoize(b"k", |_| panic!("not computed twice")).err().unwrap();
+            assert!(matches!(own, Error::Recursion(_)));
+        }
+        Err(Error::Callback(1))
+    });
+    assert_eq!(failed.err(), Some(Error::Callback(1)));
+}
+
+#[test]
+fn ones_own_key_is_recursion_also_after_another_has_landed_it() {
+    within_a_minute(|| {
+        let cache = cache();
+        let both = Barrier::new(2);
+        let recursions = AtomicU64::new(0);
+        let run = |own: &'static [u8], other: &'static [u8]| {
+            let value = cache.memoize(own, |draft| {
+                both.wait();
+                drop(cache.memoize(other, |draft| draft.write(b"leaf"))?);
+                // One of the two keys was landed by the thread that closed the circle; its own thread computes it still.
+                cache.remove(own)?;
+                let again = cache.memoize(own, |_| panic!("not computed twice")).err().unwrap();
+                assert!(matches!(again, Error::Recursion(_)));
+                recursions.fetch_add(1, SeqCst);
+                draft.write(b"root")
+            });
+            drop(value.unwrap());
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| run(b"a", b"b"));
+            scope.spawn(|| run(b"b", b"a"));
+        });
+        assert_eq!(recursions.load(SeqCst), 2);
+    });
+}
+
+#[test]
+fn computations_that_failed_are_counted_and_leases_given_up_are_none() {
+    let cache = cache();
+    let errors = || cache.stats().unwrap().errors;
+    drop(begun(&cache, b"k", 1));
+    thread::scope(|scope| drop(scope.spawn(|| begun(&cache, b"k", 0)).join().unwrap()));
+    assert_eq!((errors(), cache.stats().unwrap().info.misses), (0, 2));
+    let mut lease = begun(&cache, b"k", 1);
+    assert!(lease.reserve(usize::MAX).is_err());
+    assert!(matches!(lease.complete(), Err(Error::OutOfMemory(_))));
+    assert_eq!(errors(), 1);
+    assert!(cache.memoize(b"k", |_| Err(Error::Callback(1))).is_err());
+    assert_eq!(errors(), 2);
+
+    // Nor has a computation succeeded whose value cannot be one.
+    let purviews = Cache::Purview(PurviewCache::purview(Config::new().unwrap(), Options::default()).unwrap());
+    assert!(purviews.memoize(b"k", |draft| draft.write(b"no masks")).is_ok());
+    let before = purviews.stats().unwrap();
+    assert!(purviews.memoize(b"l", |draft| draft.write(b"7 bytes")).is_err());
+    let mut lease = begun(&purviews, b"l", 1);
+    lease.reserve(7).unwrap();
+    assert!(lease.complete().is_err());
+    let after = purviews.stats().unwrap();
+    assert_eq!((after.errors, after.compute_ns), (before.errors + 2, before.compute_ns));
 }
 
 #[test]

@@ -6,9 +6,11 @@ use std::ffi::c_void;
 use std::mem::zeroed;
 use std::ptr::{null, null_mut};
 
+use phicache::ffi::cache::*;
 use phicache::ffi::callback::phicache_result_reserve;
 use phicache::ffi::dict::*;
 use phicache::ffi::key::*;
+use phicache::ffi::lease::*;
 use phicache::ffi::library::phicache_value_release;
 use phicache::ffi::mice::*;
 use phicache::ffi::subsystem::*;
@@ -222,5 +224,133 @@ fn whichever_allocation_fails_the_call_says_so_and_the_next_try_works() {
         phicache_mice_cache_free(parent);
         phicache_subsystem_free(made.get());
         phicache_dict_cache_free(cache);
+    }
+}
+
+/// What a task asks once, without waiting.
+unsafe fn poll(cache: *mut phicache_cache, key: &[u8], owner: u64) -> phicache_status {
+    // SAFETY: all arguments are what the header asks for.
+    unsafe {
+        let mut value: phicache_value = zeroed();
+        let status = phicache_cache_wait(cache, bytes(key), owner, 0, &mut value);
+        phicache_value_release(&mut value);
+        status
+    }
+}
+
+unsafe fn begin(
+    cache: *mut phicache_cache,
+    key: &[u8],
+    owner: u64,
+    lease: &Cell<*mut phicache_lease>,
+) -> phicache_status {
+    // SAFETY: all arguments are what the header asks for.
+    unsafe {
+        let (mut value, mut made) = (zeroed(), null_mut());
+        let status = phicache_cache_begin(cache, bytes(key), owner, &mut value, &mut made);
+        lease.set(made);
+        status
+    }
+}
+
+/// A callback that runs what its call gave it.
+unsafe extern "C-unwind" fn run(_: *mut c_void, call: *mut c_void, _: phicache_bytes, _: *mut phicache_result) -> i32 {
+    // SAFETY: it is what `memoize` was given below, which lasts as long as the call.
+    unsafe { (*call.cast::<&mut dyn FnMut()>())() };
+    0
+}
+
+unsafe fn memoize(cache: *mut phicache_cache, key: &[u8], mut compute: &mut dyn FnMut()) -> phicache_status {
+    // SAFETY: all arguments are what the header asks for.
+    unsafe {
+        let mut value: phicache_value = zeroed();
+        let call = (&raw mut compute).cast();
+        let status = phicache_cache_memoize(cache, bytes(key), Some(run), null_mut(), call, &mut value, null_mut());
+        phicache_value_release(&mut value);
+        status
+    }
+}
+
+#[test]
+fn leases_waits_and_circles_run_out_of_memory_with_a_status() {
+    // SAFETY: all arguments are what the header asks for.
+    unsafe {
+        let (mut dict, mut cache) = (null_mut(), null_mut());
+        assert_eq!(phicache_dict_cache_new(null_mut(), null(), &mut dict), PHICACHE_OK);
+        assert_eq!(phicache_dict_cache_as_cache(dict, &mut cache), PHICACHE_OK);
+        let lease = Cell::new(null_mut());
+        // A thread's first lookup makes its record.
+        assert_eq!(phicache_cache_contains(cache, bytes(b"k")), PHICACHE_MISS);
+
+        let mut allocations = 0;
+        for owner in [0, 1] {
+            allocations += every_allocation(
+                "begin",
+                || begin(cache, b"k", owner, &lease),
+                || assert_eq!(phicache_lease_abandon(lease.get()), PHICACHE_OK),
+            );
+        }
+
+        // Those who wait: each is announced, and the tables grow.
+        assert_eq!(begin(cache, b"k", 1, &lease), PHICACHE_LEASE);
+        let k = lease.get();
+        for owner in 2..100 {
+            allocations += every_allocation(
+                "wait",
+                || {
+                    let status = poll(cache, b"k", owner);
+                    assert!(status == PHICACHE_TIMEOUT || status == PHICACHE_ERROR_OUT_OF_MEMORY);
+                    status
+                },
+                || {},
+            );
+        }
+        let recursion = || match begin(cache, b"k", 1, &lease) {
+            PHICACHE_ERROR_RECURSION => PHICACHE_OK,
+            status => status,
+        };
+        allocations += every_allocation("recursion", recursion, || {});
+        // Its owner computes it still.
+        allocations += every_allocation("clear", || phicache_cache_clear(cache), || {});
+        allocations += every_allocation("recursion", recursion, || {});
+        assert_eq!(phicache_lease_abandon(k), PHICACHE_OK);
+
+        // A circle, of which the thread computes the one half too: `x` is computed by 5, who waits for the thread, and by
+        // the thread, which waits for `y`. A search from `x` branches there.
+        assert_eq!(begin(cache, b"x", 5, &lease), PHICACHE_LEASE);
+        let x = lease.get();
+        assert_eq!(begin(cache, b"y", 6, &lease), PHICACHE_LEASE);
+        let y = lease.get();
+        let mut computed = 0;
+        let mut branching = || {
+            computed += 1;
+            if computed > 1 {
+                // The first one has landed `x`, and 5 computes it alone: no circle any more.
+                return;
+            }
+            let left = LEFT.with(|left| left.take());
+            assert_eq!(poll(cache, b"y", 0), PHICACHE_TIMEOUT);
+            let mut searches = 0;
+            for owner in 200..300 {
+                searches += every_allocation("a search", || poll(cache, b"x", owner), || {});
+            }
+            assert!(searches >= 100, "only {searches} allocations: no search branched");
+            // 6 would wait for itself: through the thread, which is one of the two.
+            assert_eq!(poll(cache, b"x", 6), PHICACHE_BUSY);
+            LEFT.with(|now| now.set(left));
+        };
+        let mut outer = || {
+            assert_eq!(poll(cache, b"m", 5), PHICACHE_TIMEOUT);
+            allocations += every_allocation(
+                "a circle",
+                || memoize(cache, b"x", &mut branching),
+                || assert!(phicache_cache_remove(cache, bytes(b"x")) >= PHICACHE_OK),
+            );
+        };
+        assert_eq!(memoize(cache, b"m", &mut outer), PHICACHE_OK);
+        assert!(computed >= 1 && allocations > 10, "{computed} circles, {allocations} allocations");
+        assert_eq!(phicache_lease_abandon(x), PHICACHE_OK);
+        assert_eq!(phicache_lease_abandon(y), PHICACHE_OK);
+        assert_eq!(phicache_dict_cache_free(dict), PHICACHE_OK);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
-use phicache::cache::{Cache, Options, Origin, RedisCache, Refusal, RemoteOptions};
+use phicache::cache::{Cache, Lease, Options, Origin, RedisCache, Refusal, RemoteOptions, Waited};
 use phicache::config::Config;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
@@ -89,10 +89,10 @@ fn two_caches_of_a_namespace_see_each_others_values_and_nobody_elses() {
     assert_eq!((value.entry.value(), value.origin), (&b""[..], Origin::Hit));
     assert!(one.contains(b"k\0").unwrap() && !one.contains(b"other").unwrap());
     assert_eq!((figures(&one), figures(&two)), ((1, 1, 1), (0, 0, 1)));
-    assert_eq!(server.ask::<Vec<String>>("KEYS *"), ["phicache:raw:k%00"]);
+    assert_eq!(server.ask::<Vec<String>>("KEYS *"), ["phicache/2:raw:k%00"]);
 
     // Theirs: a longer namespace, a key that looks alike, binary.
-    for theirs in ["phicache2:raw:k", "phicachf", "\u{1}\u{2}"] {
+    for theirs in ["phicache2/2:raw:k", "phicache/3:raw:k", "\u{1}\u{2}"] {
         server.ask::<()>(&format!("SET {theirs} v"));
     }
     one.clear().unwrap();
@@ -111,7 +111,7 @@ fn a_value_is_forgotten_after_its_time() {
     let remote = RemoteOptions { ttl: Some(Duration::from_secs(2)), ..RemoteOptions::default() };
     let cache = with(&config(&server), remote);
     cache.set(b"k", b"v").unwrap().unwrap();
-    cache.set_many(&[(b"a", b"1"), (b"b", b"2")]).unwrap();
+    assert_eq!(cache.set_many(&[(b"a", b"1"), (b"b", b"2")]), [Ok(Ok(())), Ok(Ok(()))]);
     cache.memoize(b"computed", |draft| draft.write(b"v")).unwrap();
     assert_eq!(cache.size().unwrap(), 4);
     server::eventually("all are forgotten", || cache.size().unwrap() == 0);
@@ -123,7 +123,7 @@ fn batches_are_one_round_trip() {
     let cache = plain(&config(&server));
     let keys: Vec<Vec<u8>> = (0..100u32).map(|number| number.to_le_bytes().to_vec()).collect();
     let pairs: Vec<(&[u8], &[u8])> = keys.iter().step_by(2).map(|key| (key.as_slice(), key.as_slice())).collect();
-    assert_eq!(cache.set_many(&pairs).unwrap(), vec![Ok(()); 50]);
+    assert_eq!(cache.set_many(&pairs), vec![Ok(Ok(())); 50]);
     let mut found = Vec::new();
     let mut look = || {
         cache.get_many(keys.iter().map(Vec::as_slice), |at, value| {
@@ -194,8 +194,11 @@ fn one_record_is_fetched_once_and_its_damage_is_remembered() {
     let (parent, keys) = (mice(&config, &system(), None), [key(1), key(2), key(4)]);
     let child = mice(&config, &cut(), Some(&parent));
     let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
-    let found =
-        |cache: &RedisCache| -> Vec<bool> { cache.get_many(&keys).unwrap().iter().map(Option::is_some).collect() };
+    let found = |cache: &RedisCache| {
+        let mut found = [false; 3];
+        cache.get_many(&keys, |at, _| found[at] = true).unwrap();
+        found
+    };
     let commands = calls(&server, "mget", || {
         assert_eq!(found(&child), [false, true, false]);
         assert_eq!(found(&parent), [true, true, false]);
@@ -213,7 +216,7 @@ fn mice_keys_are_text_and_all_of_a_system_stand_together() {
     let fingerprint: String = system().fingerprint().0.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut keys = server.ask::<Vec<String>>("KEYS *");
     keys.sort();
-    let name = |mechanism| format!("phicache:{{{fingerprint}}}:-:effect:{mechanism}:*");
+    let name = |mechanism| format!("phicache/2:{{{fingerprint}}}:-:effect:{mechanism}:*");
     assert_eq!(keys, [name(0), name(1)]);
 
     // Another system, another role and a cache of anything keep out of each other's way.
@@ -294,6 +297,147 @@ fn a_record_that_is_none_of_this_cache_is_a_miss_and_is_counted() {
     assert!(everything.size().unwrap() == 2);
 }
 
+/// What a cache makes of a key, by every way that reads a value: how often each finds one.
+fn found_in_every_way(cache: &Cache, key: &[u8]) -> [bool; 5] {
+    let mut many = false;
+    cache.get_many([key].into_iter(), |_, _| many = true).unwrap();
+    let waited = Lease::wait(cache, key, 1, Duration::ZERO).unwrap();
+    [
+        cache.get(key).unwrap().is_some(),
+        cache.get_into(key, &mut [0; 512]).unwrap().is_some(),
+        many,
+        matches!(waited, Waited::Value(_)),
+        cache.memoize(key, |draft| draft.write(b"computed")).unwrap().origin == Origin::Hit,
+    ]
+}
+
+#[test]
+fn a_value_that_is_not_the_one_of_its_key_is_a_counted_miss_however_it_is_read() {
+    let Some(server) = Running::start(&[]) else { return };
+    let config = config(&server);
+    let long = [b'k'; 65];
+    for (key, other) in [(&b"key"[..], &b"other"[..]), (&long, &[b'l'; 65])] {
+        for damage in [
+            "SET HERE by-another-program",
+            "SET HERE s",
+            "APPEND HERE x",
+            "SETRANGE HERE 0 w",
+            "SETRANGE HERE 1 y",
+            "SETRANGE HERE 8 y",
+            "RENAME THERE HERE",
+        ] {
+            let cache = plain(&config);
+            cache.clear().unwrap();
+            cache.set(key, b"value").unwrap().unwrap();
+            assert_eq!(found_in_every_way(&cache, key), [true; 5]);
+            let name = server.ask::<Vec<String>>("KEYS *").remove(0);
+            cache.set(other, b"value").unwrap().unwrap();
+            let named = server.ask::<Vec<String>>("KEYS *").into_iter().find(|other| *other != name).unwrap();
+            server.ask::<redis::Value>(&damage.replace("THERE", &named).replace("HERE", &name));
+            let before = cache.stats().unwrap();
+            assert_eq!(found_in_every_way(&cache, key), [false; 5], "{damage}");
+            let stats = cache.stats().unwrap();
+            assert_eq!((stats.damaged, stats.info.hits), (5, before.info.hits), "{damage}");
+            // What was computed took its place.
+            assert_eq!(cache.get(key).unwrap().unwrap().entry.value(), b"computed", "{damage}");
+            assert_eq!(cache.stats().unwrap().damaged, 5);
+        }
+    }
+}
+
+#[test]
+fn what_an_older_version_left_is_neither_read_nor_counted_nor_removed() {
+    let Some(server) = Running::start(&[]) else { return };
+    let (config, fingerprint) = (config(&server), format!("{{{}}}", "01".repeat(32)));
+    let old = ["phicache:raw:key", &format!("phicache:{fingerprint}@role:key"), "phicache!lease:{phicache:raw:key}"];
+    old.iter().for_each(|name| server.ask::<()>(&format!("SET {name} value")));
+    let leases = RemoteOptions { lease: Some(Duration::from_secs(60)), ..RemoteOptions::default() };
+    let system = Fingerprint([1; 32]);
+    let role = RedisCache::redis(config.clone(), Options::default(), Some((&system, "role"))).unwrap().into();
+    for cache in [plain(&config), with(&config, leases), role] {
+        assert!(cache.get(b"key").unwrap().is_none());
+        assert_eq!(cache.memoize(b"key", |draft| draft.write(b"ours")).unwrap().origin, Origin::Computed);
+        let stats = cache.stats().unwrap();
+        assert_eq!((stats.damaged, stats.info.size), (0, 1));
+        cache.clear().unwrap();
+        assert_eq!(cache.size().unwrap(), 0);
+        old.iter().for_each(|name| assert_eq!(server.ask::<String>(&format!("GET {name}")), "value"));
+    }
+}
+
+#[test]
+fn long_keys_take_a_short_name_and_are_told_apart() {
+    let Some(server) = Running::start(&[]) else { return };
+    let config = config(&server);
+    let keys: Vec<Vec<u8>> = (0..50u8).map(|number| [&[0xF0; 1000][..], &[number]].concat()).collect();
+    let pairs: Vec<(&[u8], &[u8])> = keys.iter().map(|key| (&key[..], &key[1000..])).collect();
+    let leases = RemoteOptions { lease: Some(Duration::from_secs(60)), ..RemoteOptions::default() };
+    let (cache, leasing) = (plain(&config), with(&config, leases));
+    assert!(cache.set_many(&pairs).into_iter().all(|stored| stored == Ok(Ok(()))));
+    assert!(server.ask::<Vec<String>>("KEYS *").iter().all(|name| name.len() == "phicache/2:raw:#".len() + 32));
+    let mut found = 0;
+    let found_one = |at: usize, value: phicache::cache::Value| {
+        assert_eq!(value.entry.value(), [at as u8]);
+        found += 1;
+    };
+    cache.get_many(keys.iter().map(Vec::as_slice), found_one).unwrap();
+    assert_eq!(found, 50);
+    assert_eq!(leasing.memoize(&keys[7], |_| panic!("it is there")).unwrap().entry.value(), [7]);
+    assert!(cache.remove(&keys[7]).unwrap() && !cache.contains(&keys[7]).unwrap());
+    assert_eq!(leasing.memoize(&keys[7], |draft| draft.write(b"anew")).unwrap().origin, Origin::Computed);
+    assert_eq!((cache.get(&keys[7]).unwrap().unwrap().entry.value(), cache.size().unwrap()), (&b"anew"[..], 50));
+
+    // MICE under long keys that are no standard ones, and what a child counts of them.
+    let (parent, long) = (mice(&config, &system(), None), [7; 200]);
+    fill(&parent);
+    parent.set_mice(&long, &record(2, 4)).unwrap().unwrap();
+    let other = mice(&config, &system(), None);
+    let child = mice(&config, &cut(), Some(&other));
+    assert_eq!((child.size().unwrap(), origin(&child, &long)), (2, Some(Origin::Parent)));
+    // A record that is none is not counted.
+    let name = server.ask::<Vec<String>>("KEYS *raw:#*").into_iter().find(|name| name.contains('{')).unwrap();
+    server.ask::<u64>(&format!("SETRANGE {name} 70 x"));
+    assert_eq!(child.size().unwrap(), 1);
+}
+
+#[test]
+fn values_without_checksums_are_as_they_are_and_no_others_are_taken_for_them() {
+    let Some(server) = Running::start(&[]) else { return };
+    let config = config(&server);
+    let (sealed, bare) =
+        (plain(&config), with(&config, RemoteOptions { no_checksum: true, ..RemoteOptions::default() }));
+    bare.set(b"k", b"bare").unwrap().unwrap();
+    assert_eq!(server.ask::<String>("GET phicache/2:raw!plain:k"), "bare");
+    server.ask::<()>("SET phicache/2:raw!plain:theirs by-another-program");
+    assert_eq!(bare.get(b"theirs").unwrap().unwrap().entry.value(), b"by-another-program");
+    assert_eq!(found_in_every_way(&bare, b"k"), [true; 5]);
+    assert!(sealed.get(b"k").unwrap().is_none());
+    sealed.set(b"k", b"sealed").unwrap().unwrap();
+    sealed.set(b"other", b"sealed").unwrap().unwrap();
+    assert_eq!(
+        (bare.get(b"k").unwrap().unwrap().entry.value(), bare.get(b"other").unwrap().is_none()),
+        (&b"bare"[..], true)
+    );
+    assert_eq!((sealed.stats().unwrap().damaged, bare.stats().unwrap().damaged), (0, 0));
+    bare.set(&[b'l'; 65], b"long").unwrap().unwrap();
+    assert_eq!(server.ask::<String>(&format!("GET phicache/2:raw!plain:{}", "l".repeat(65))), "long");
+    // Either has the whole namespace.
+    assert_eq!((sealed.size().unwrap(), bare.size().unwrap()), (5, 5));
+    sealed.clear().unwrap();
+    assert_eq!((bare.size().unwrap(), server.ask::<u64>("DBSIZE")), (0, 0));
+
+    // A MICE has a checksum of its own.
+    let remote = RemoteOptions { no_checksum: true, ..RemoteOptions::default() };
+    let bare = || RedisCache::mice(config.clone(), Options { remote, ..Options::default() }, &system(), None).unwrap();
+    fill(&bare());
+    assert_eq!((origin(&bare(), &key(1)), origin(&mice(&config, &system(), None), &key(1))), (Some(Origin::Hit), None));
+    for name in server.ask::<Vec<String>>("KEYS *") {
+        server.ask::<u64>(&format!("SETRANGE {name} 66 x"));
+    }
+    let cache = bare();
+    assert_eq!((origin(&cache, &key(1)), cache.stats().unwrap().damaged), (None, 1));
+}
+
 #[test]
 fn the_whole_database_is_pyphis_way() {
     let Some(server) = Running::start(&[]) else { return };
@@ -346,7 +490,7 @@ fn of_two_processes_with_leases_one_computes() {
         let value = two.memoize(b"k", |_| panic!("it is computed already")).unwrap();
         assert_eq!((value.entry.value(), value.origin), (&b"v"[..], Origin::Hit));
     });
-    assert_eq!(server.ask::<Vec<String>>("KEYS *"), ["phicache:raw:k"]);
+    assert_eq!(server.ask::<Vec<String>>("KEYS *"), ["phicache/2:raw:k"]);
 
     // One that fails gives its lease back; one that is cleared meanwhile does not store.
     one.memoize(b"f", |_| Err(phicache::error::Error::Callback(7))).err().unwrap();

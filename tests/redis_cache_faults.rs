@@ -12,7 +12,7 @@ use phicache::config::Config;
 use phicache::error::Error;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
-use phicache::store::{Section, Shared};
+use phicache::store::{Shared, section};
 use proxy::Proxy;
 use server::{Running, eventually};
 
@@ -239,10 +239,11 @@ fn reading_in_place_while_another_clears_finds_the_value_or_none() {
             stop.store(true, SeqCst);
         });
         while !stop.load(SeqCst) {
-            let section = Section::enter();
-            if let Some(value) = here.look(&section, &key(1)).unwrap() {
-                assert_eq!(Mice::read_checked(value).unwrap().payload, b"payload");
-            }
+            section::read(|section| {
+                if let Some(value) = here.look(section, &key(1)).unwrap() {
+                    assert_eq!(Mice::read_checked(value).unwrap().payload, b"payload");
+                }
+            });
         }
     });
 }
@@ -323,7 +324,7 @@ fn a_server_that_is_full_loses_no_value_and_holds_nobody_up() {
         let value = value.unwrap();
         assert_eq!((value.entry.value(), value.origin), (&b"v"[..], Origin::NotStored(Some(Refusal::Server))));
         assert_eq!(two.set(b"k", b"v").is_err(), remote.strict);
-        assert_eq!(two.set_many(&[(b"k", b"v"), (b"l", b"v")]).is_err(), remote.strict);
+        assert!(two.set_many(&[(b"k", b"v"), (b"l", b"v")]).iter().all(|stored| stored.is_err() == remote.strict));
         assert!(two.get(b"k").unwrap().is_none());
         server.ask::<()>("CONFIG SET maxmemory 0");
         // The lease went back: the next one need not wait for it to run out.
@@ -331,6 +332,24 @@ fn a_server_that_is_full_loses_no_value_and_holds_nobody_up() {
         assert_eq!(two.memoize(b"k", |draft| draft.write(b"v")).unwrap().origin, Origin::Computed);
         assert!(began.elapsed() < LONG / 2);
         two.clear().unwrap();
+    }
+}
+
+#[test]
+fn where_scripts_are_forbidden_a_value_is_stored_and_the_next_one_does_not_wait() {
+    let user = ["--user", "me", "on", ">secret", "~phicache*", "-@all", "+get", "+set", "+exists", "+unlink"];
+    for options in [&user[..], &user[..9], &["--rename-command", "EVAL", ""]] {
+        let Some(server) = Running::start(options) else { return };
+        let login = if options[0] == "--user" { "unix://me:secret@" } else { "unix://" };
+        let url = url(&server).replace("unix://", login);
+        let (one, two) = (elsewhere(&url, leases(LONG)), elsewhere(&url, leases(LONG)));
+        assert_eq!(one.memoize(b"k", |draft| draft.write(b"v")).unwrap().origin, Origin::Computed);
+        assert_eq!(two.memoize(b"k", |_| panic!("it is stored")).unwrap().origin, Origin::Hit);
+        // A computation that fails gives its lease back, too.
+        assert!(one.memoize(b"failed", |_| Err(Error::Callback(1))).is_err());
+        let began = Instant::now();
+        assert_eq!(two.memoize(b"failed", |draft| draft.write(b"v")).unwrap().origin, Origin::Computed);
+        assert!(began.elapsed() < LONG / 2);
     }
 }
 
@@ -649,9 +668,87 @@ fn in_a_cluster_the_mice_of_a_system_are_on_one_node_and_leases_beside_their_val
     let keys: Vec<Vec<u8>> = (0..40).map(key).collect();
     let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
     let fresh = RedisCache::mice(config, options, &system(), None).unwrap();
-    assert_eq!(fresh.get_many(&keys).unwrap().iter().flatten().count(), 30);
+    let mut found = 0;
+    fresh.get_many(&keys, |_, _| found += 1).unwrap();
+    assert_eq!(found, 30);
     parent.clear().unwrap();
     assert_eq!(fresh.size().unwrap(), 0);
+}
+
+/// Stores a batch, and holds each answer against what is there afterwards; says how many were stored, how many not.
+fn store_and_look(cache: &Cache, pairs: &[(&[u8], &[u8])], strict: bool, why: &str) -> (usize, usize) {
+    let answers = cache.set_many(pairs);
+    let mut stored = 0;
+    for ((key, value), answer) in pairs.iter().zip(&answers) {
+        // One that cannot be asked now is not held against it.
+        let is_there = cache.get(key).ok().flatten().map(|found| found.entry.value() == *value);
+        match answer {
+            Ok(Ok(())) => {
+                assert_eq!(is_there, Some(true), "it was said to be stored");
+                stored += 1;
+            }
+            Ok(Err(Refusal::Server)) if !strict => assert_ne!(is_there, Some(true)),
+            Err(Error::Redis(text)) if strict => {
+                assert!(text.contains(why), "{text}");
+                assert_ne!(is_there, Some(true));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    (stored, answers.len() - stored)
+}
+
+#[test]
+fn of_a_batch_with_a_dead_node_each_key_has_an_answer_of_its_own() {
+    let Some(mut cluster) = Cluster::start() else { return };
+    let keys: Vec<Vec<u8>> = (0..200).map(|number| format!("key {number}").into_bytes()).collect();
+    let values: Vec<Vec<u8>> = (0..3).map(|round| format!("value {round}").into_bytes()).collect();
+    let pairs = |round: usize| keys.iter().map(|key| (&key[..], &values[round][..])).collect::<Vec<_>>();
+    let cache = |strict| elsewhere(&cluster.url(true), RemoteOptions { strict, ..RemoteOptions::default() });
+    let (lenient, strict) = (cache(false), cache(true));
+    assert_eq!(store_and_look(&lenient, &pairs(0), false, ""), (200, 0));
+    cluster.0[2].kill();
+    for (round, cache, is_strict) in [(1, &lenient, false), (2, &strict, true)] {
+        let (stored, failed) = store_and_look(cache, &pairs(round), is_strict, &cluster.0[2].port.to_string());
+        assert!(stored > 50 && failed > 20, "{stored} {failed}");
+        let before = cache.info_here();
+        let mut found = 0;
+        let answer = cache.get_many(keys.iter().map(Vec::as_slice), |_, value| {
+            assert_eq!(value.entry.value(), &values[round][..]);
+            found += 1;
+        });
+        assert_eq!((found, answer.is_err()), (stored, is_strict));
+        // What was not asked for is no miss where that is an error.
+        let after = cache.info_here();
+        let misses = if is_strict { 0 } else { failed as u64 };
+        assert_eq!((after.hits - before.hits, after.misses - before.misses), (stored as u64, misses));
+    }
+}
+
+#[test]
+fn of_a_batch_that_fills_the_server_each_key_has_an_answer_of_its_own() {
+    for (strict, ttl) in [(false, None), (true, None), (false, Some(LONG)), (true, Some(LONG))] {
+        let Some(server) = Running::start(&["--maxmemory", "16mb", "--maxmemory-policy", "noeviction"]) else { return };
+        let cache = elsewhere(&url(&server), RemoteOptions { strict, ttl, ..RemoteOptions::default() });
+        let value = vec![7; 200_000];
+        let keys: Vec<[u8; 2]> = (0..200u16).map(u16::to_le_bytes).collect();
+        let pairs: Vec<(&[u8], &[u8])> = keys.iter().map(|key| (&key[..], &value[..])).collect();
+        let (stored, failed) = store_and_look(&cache, &pairs, strict, "OOM");
+        assert!(stored > 0 && failed > 0, "{stored} {failed}");
+        assert!(cache.stats().unwrap().stores == stored as u64);
+    }
+}
+
+#[test]
+fn what_is_no_value_of_a_batch_takes_nothing_away_from_the_others() {
+    let Some(server) = Running::start(&[]) else { return };
+    let cache: Cache = mice(&url(&server), Options::default()).into();
+    let mut good = vec![0; record(b"payload").record_len()];
+    record(b"payload").write(&mut good);
+    let keys = [key(1), key(2), key(3)];
+    let answers = cache.set_many(&[(&keys[0], &good), (&keys[1], b"no record"), (&keys[2], &good)]);
+    assert!(matches!(answers[..], [Ok(Ok(())), Err(Error::Damaged(_)), Ok(Ok(()))]), "{answers:?}");
+    assert_eq!(cache.size().unwrap(), 2);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use phicache::config::Config;
 use phicache::error::Error;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
-use phicache::store::{Section, section};
+use phicache::store::section;
 use shuttle::thread;
 
 fn check(model: impl Fn() + Send + Sync + 'static) {
@@ -213,6 +213,161 @@ fn an_abandoned_lease_frees_those_who_wait() {
 }
 
 #[test]
+fn failures_are_handed_over_until_all_have_had_theirs() {
+    check(|| {
+        let cache = cache();
+        let tries = Arc::new(AtomicUsize::new(0));
+        let threads: Vec<_> = (0..3)
+            .map(|_| {
+                let (cache, tries) = (cache.clone(), tries.clone());
+                thread::spawn(move || {
+                    let failed = cache.memoize(b"k", |_| {
+                        tries.fetch_add(1, SeqCst);
+                        thread::yield_now();
+                        Err(Error::Callback(9))
+                    });
+                    assert_eq!(failed.err(), Some(Error::Callback(9)));
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!((tries.load(SeqCst), cache.stats().unwrap().errors), (3, 3));
+        // Nothing is left behind.
+        let Started::Lease(_) = Lease::begin(&cache, b"k", 1).unwrap() else { panic!("nobody computes it") };
+    });
+}
+
+/// A lease is given up while two threads wait who would compute, and one who would not; and something else happens to the
+/// key meanwhile. However it comes, all of them go on. Says how often it was computed.
+fn given_up(meanwhile: impl Fn(&Cache) + Send + Sync + 'static) -> usize {
+    let cache = cache();
+    let Started::Lease(lease) = Lease::begin(&cache, b"k", 1).unwrap() else { panic!("the key is new") };
+    let computed = Arc::new(AtomicUsize::new(0));
+    let computing: Vec<_> = (0..2)
+        .map(|_| {
+            let (cache, computed) = (cache.clone(), computed.clone());
+            thread::spawn(move || {
+                let value = cache.memoize(b"k", |draft| {
+                    computed.fetch_add(1, SeqCst);
+                    draft.write(b"value")
+                });
+                assert_eq!(value.unwrap().entry.value(), b"value");
+            })
+        })
+        .collect();
+    let waiting = {
+        let cache = cache.clone();
+        thread::spawn(move || match Lease::wait(&cache, b"k", 2, Duration::from_secs(60)).unwrap() {
+            Waited::Value(value) => assert_eq!(value.entry.value(), b"value"),
+            Waited::Nobody => {}
+            Waited::TimeOut | Waited::Circle => panic!("it waits for long, and for nobody who waits"),
+        })
+    };
+    let other = {
+        let cache = cache.clone();
+        thread::spawn(move || meanwhile(&cache))
+    };
+    drop(lease);
+    computing.into_iter().chain([waiting, other]).for_each(|thread| thread.join().unwrap());
+    computed.load(SeqCst)
+}
+
+#[test]
+fn a_lease_that_is_given_up_is_taken_over_by_one_of_those_who_wait() {
+    check(|| assert_eq!(given_up(|_| ()), 1));
+}
+
+#[test]
+fn a_lease_may_be_given_up_while_the_key_gets_a_value() {
+    check(|| assert!(given_up(|cache| cache.set(b"k", b"value").unwrap().unwrap()) <= 1));
+}
+
+#[test]
+fn a_lease_may_be_given_up_while_the_key_is_removed() {
+    check(|| assert!(matches!(given_up(|cache| assert!(cache.remove(b"k").is_ok())), 1..=2)));
+}
+
+#[test]
+fn a_lease_may_be_given_up_while_the_cache_is_cleared() {
+    check(|| assert!(matches!(given_up(|cache| cache.clear().unwrap()), 1..=2)));
+}
+
+#[test]
+fn a_lease_may_be_given_up_twice_while_others_wait() {
+    check(|| {
+        let twice = |cache: &Cache| match Lease::begin(cache, b"k", 3).unwrap() {
+            Started::Lease(lease) => drop(lease),
+            Started::Busy | Started::Found(_) => {}
+        };
+        assert_eq!(given_up(twice), 1);
+    });
+}
+
+#[test]
+fn a_wait_whose_time_is_up_when_the_value_comes_takes_nothing_from_others() {
+    check(|| {
+        let cache = cache();
+        let Started::Lease(mut lease) = Lease::begin(&cache, b"k", 1).unwrap() else { panic!("the key is new") };
+        let wait = |owner, time| {
+            let cache = cache.clone();
+            thread::spawn(move || match Lease::wait(&cache, b"k", owner, time).unwrap() {
+                Waited::Value(value) => {
+                    assert_eq!(value.entry.value(), b"value");
+                    true
+                }
+                Waited::TimeOut => false,
+                Waited::Nobody | Waited::Circle => panic!("it is computed, by one who waits for nothing"),
+            })
+        };
+        // Under the model checker the first two may run out at any moment.
+        let short = [wait(2, Duration::from_millis(500)), wait(3, Duration::from_millis(500))];
+        let long = wait(4, Duration::from_secs(60));
+        lease.reserve(5).unwrap().copy_from_slice(b"value");
+        assert_eq!(lease.complete().unwrap().origin, Origin::Computed);
+        short.into_iter().for_each(|thread| assert!(thread.join().is_ok()));
+        assert!(long.join().unwrap());
+    });
+}
+
+#[test]
+fn a_wait_whose_time_is_up_when_a_lease_is_given_up_takes_nothing_from_others() {
+    check(|| {
+        let short = |cache: &Cache| match Lease::wait(cache, b"k", 5, Duration::from_millis(500)).unwrap() {
+            Waited::Value(value) => assert_eq!(value.entry.value(), b"value"),
+            Waited::Nobody | Waited::TimeOut => {}
+            Waited::Circle => panic!("nobody waits for it"),
+        };
+        assert_eq!(given_up(short), 1);
+    });
+}
+
+#[test]
+fn ones_own_key_is_recursion_while_others_clear() {
+    check(|| {
+        let cache = cache();
+        let computing = {
+            let cache = cache.clone();
+            thread::spawn(move || {
+                let value = cache.memoize(b"k", |draft| {
+                    thread::yield_now();
+                    // Another may have computed it, after the clear.
+                    match cache.memoize(b"k", |_| panic!("not computed twice")) {
+                        Ok(value) => assert_eq!(value.entry.value(), b"other"),
+                        Err(error) => assert!(matches!(error, Error::Recursion(_))),
+                    }
+                    draft.write(b"own")
+                });
+                assert!(matches!(value.unwrap().entry.value(), b"own" | b"other"));
+            })
+        };
+        cache.clear().unwrap();
+        let value = cache.memoize(b"k", |draft| draft.write(b"other")).unwrap();
+        assert!(matches!(value.entry.value(), b"own" | b"other"));
+        computing.join().unwrap();
+    });
+}
+
+#[test]
 fn pins_stay_whole_while_entries_are_replaced_and_removed() {
     check(|| {
         let cache = cache();
@@ -271,18 +426,19 @@ fn what_a_section_finds_stays_whole_until_it_ends() {
         let reading = {
             let cache = cache.clone();
             thread::spawn(move || {
-                let section = Section::enter();
-                let found = cache.look(&section, &[1; 8]).unwrap();
-                // Never missing while the table grows, unless it was taken out.
-                let other = cache.look(&section, &[2; 8]).unwrap();
-                assert!(other.is_some() || cache.size().unwrap() == 0);
-                let pin = get(&cache, &[1; 8]);
-                thread::yield_now();
-                for value in [found, pin.as_ref().map(|pin| pin.entry.value())].into_iter().flatten() {
-                    assert!(value == [1; 32] || value == [101; 32], "{value:?}");
-                }
-                assert!(other.is_none_or(|value| value == [2; 32]));
-                drop(section);
+                let pin = section::read(|section| {
+                    let found = cache.look(section, &[1; 8]).unwrap();
+                    // Never missing while the table grows, unless it was taken out.
+                    let other = cache.look(section, &[2; 8]).unwrap();
+                    assert!(other.is_some() || cache.size().unwrap() == 0);
+                    let pin = get(&cache, &[1; 8]);
+                    thread::yield_now();
+                    for value in [found, pin.as_ref().map(|pin| pin.entry.value())].into_iter().flatten() {
+                        assert!(value == [1; 32] || value == [101; 32], "{value:?}");
+                    }
+                    assert!(other.is_none_or(|value| value == [2; 32]));
+                    pin
+                });
                 // Frees what can be freed.
                 cache.stats().unwrap();
                 assert!(pin.is_none_or(|pin| pin.entry.value()[0] % 100 == 1));
@@ -332,13 +488,15 @@ fn what_an_open_section_finds_stays_whole_until_the_outermost_is_closed() {
         };
         section::open().unwrap();
         section::open().unwrap();
-        let section = section::current().unwrap();
-        let found = cache.look(&section, b"key of 8").unwrap();
-        section::close().unwrap();
+        // As a C program does it, which has no closures.
+        let found = section::in_open(|section| Ok(cache.look(section, b"key of 8")?.map(std::ptr::from_ref))).unwrap();
+        // SAFETY: this thread runs no closure in a section, and another section is open.
+        unsafe { section::close().unwrap() };
         thread::yield_now();
-        assert!(found.is_none_or(|value| value == [1; 32]));
-        drop(section);
-        section::close().unwrap();
+        // SAFETY: the section in which it was found is still open.
+        assert!(found.is_none_or(|value| unsafe { &*value } == [1; 32]));
+        // SAFETY: what was found is not used any more.
+        unsafe { section::close().unwrap() };
         clearing.join().unwrap();
         assert_eq!(cache.stats().unwrap().bytes, 0);
     });

@@ -43,19 +43,61 @@ static void show_library(void) {
 
 static void show_bytes(uint64_t bytes) { printf("%" PRIu64 " bytes (%.1f MiB)", bytes, (double)bytes / (1 << 20)); }
 
+/* What could not be read just now, and what it means: then another figure stands in its place. */
+static void show_unknown(uint32_t known) {
+    static const struct {
+        uint32_t bit;
+        const char *name;
+    } figures[] = {
+        {PHICACHE_KNOWN_SIZES, "what the process occupies"},
+        {PHICACHE_KNOWN_PHYSICAL, "physical memory"},
+        {PHICACHE_KNOWN_GROUP_LIMITS, "limits of control groups"},
+        {PHICACHE_KNOWN_GROUP_USAGE, "usage of control groups"},
+        {PHICACHE_KNOWN_PROCESS_LIMITS, "RLIMIT_AS and RLIMIT_DATA"},
+    };
+    size_t at;
+    int any = 0;
+    title("not to be read");
+    for (at = 0; at < sizeof figures / sizeof *figures; at++)
+        if ((known & figures[at].bit) == 0) printf("%s%s", any++ ? ", " : "", figures[at].name);
+    puts(any ? "" : "nothing: all figures are known");
+}
+
 static void show_memory(void) {
     phicache_memory memory;
     memory.struct_size = sizeof memory;
     title("physical memory");
     if (!succeeds(phicache_memory_usage(&memory))) return;
-    show_bytes(memory.physical);
+    if (memory.physical != 0)
+        show_bytes(memory.physical);
+    else
+        fputs("unknown", stdout);
     puts("");
     title("may be used");
-    show_bytes(memory.limit);
-    puts(memory.limit < memory.physical ? ", the limit of a control group" : ", no control group limits it");
+    if (memory.limit != 0)
+        show_bytes(memory.limit);
+    else
+        fputs("unknown", stdout);
+    if (memory.limit != 0 && (memory.limit < memory.physical || memory.physical == 0))
+        puts(", the limit of a control group");
+    else if (memory.known & PHICACHE_KNOWN_GROUP_LIMITS)
+        puts(", no control group limits it");
+    else
+        puts(", as far as is known: not all limits of control groups can be read");
     title("occupied now");
     show_bytes(memory.resident);
-    printf(", %.3g %%\n", memory.percent);
+    if (memory.known & PHICACHE_KNOWN_SIZES)
+        printf(", %.3g %%\n", memory.percent);
+    else
+        puts(", what caches hold: the process's own size cannot be read");
+    title("room before a wall");
+    if (memory.room == UINT64_MAX)
+        puts("no wall: neither RLIMIT_AS, RLIMIT_DATA nor a control group limits the process");
+    else {
+        show_bytes(memory.room);
+        puts(", to 90 % of RLIMIT_AS, of RLIMIT_DATA or of a control group's limit");
+    }
+    show_unknown(memory.known);
 }
 
 static void show_switch(const char *name, phicache_status (*get)(phicache_config *, int32_t *)) {

@@ -2,6 +2,8 @@
 """phicache-info tells what is so, and no password: test_info.py PROGRAM VERSION LIBRARY"""
 
 import os
+import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +13,10 @@ PROGRAM, VERSION, LIBRARY = sys.argv[1], sys.argv[2], Path(sys.argv[3]).resolve(
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("PHICACHE_")}
 
 
-def info(*arguments, **variables):
+def info(*arguments, before=(), prepare=None, **variables):
     """Exit status, what stands behind each title, and everything that was printed."""
-    run = subprocess.run([PROGRAM, *arguments], env={**CLEAN, **variables}, capture_output=True, text=True)
+    run = subprocess.run([*before, PROGRAM, *arguments], env={**CLEAN, **variables}, preexec_fn=prepare,
+                         capture_output=True, text=True)
     return run.returncode, {line[:20].strip(): line[20:] for line in run.stdout.splitlines()}, run.stdout + run.stderr
 
 
@@ -32,6 +35,9 @@ expect(abs(int(told["physical memory"].split()[0]) - physical) <= physical / 100
 limit = int(told["may be used"].split()[0])
 expect(0 < limit <= physical * 1.01 and "control group" in told["may be used"], "it tells what may be used", printed)
 expect(0 < int(told["occupied now"].split()[0]) < limit, "it tells what is occupied", printed)
+if "no control group" in told["may be used"]:
+    expect(told["room before a wall"].startswith("no wall"), "it tells that there is no wall", printed)
+    expect(told["not to be read"].startswith("nothing"), "it tells that all figures are known", printed)
 expect(told["environment"] == "no variable PHICACHE_… is set" and told["maximum memory"].startswith("50 %"),
        "it tells the defaults", printed)
 
@@ -55,6 +61,23 @@ for password in "very-secret", "s%22e%27c%40r%2Fe%3At", "%C3%A9%00%1B%5B31m-secr
 status, told, printed = info(PHICACHE_CACHE_REPERTOIRES="perhaps")
 expect(status == 1 and "PHICACHE_CACHE_REPERTOIRES" in told["maximum memory"] and told["phicache"].startswith(VERSION),
        "it tells an invalid variable, and everything else all the same", printed)
+
+gibibyte = 1 << 30
+status, told, printed = info(prepare=lambda: resource.setrlimit(resource.RLIMIT_AS, (gibibyte, gibibyte)))
+expect(status == 0 and 0 < int(told["room before a wall"].split()[0]) < gibibyte * 0.9, "it tells the wall of RLIMIT_AS",
+       printed)
+
+# An empty folder where /proc is, for this process alone.
+namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
+hidden = [*namespace, "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
+if shutil.which("unshare") and subprocess.run([*hidden, "true"], capture_output=True).returncode == 0:
+    status, told, printed = info(before=hidden)
+    expect(status == 0 and abs(int(told["physical memory"].split()[0]) - physical) <= physical / 100,
+           "it tells the physical memory without /proc", printed)
+    expect("own size cannot be read" in told["occupied now"] and "what the process occupies" in told["not to be read"]
+           and "limits of control groups" in told["not to be read"], "it tells what it could not read", printed)
+else:
+    print("SKIPPED what it tells without /proc: no namespace of mounts can be made here")
 
 status, told, printed = info("--nonsense")
 expect(status == 2 and printed.startswith("usage:"), "it refuses arguments", printed)

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use phicache::iit::{Cut, Direction, NodeSet, Subsystem};
 use phicache::key::{Element, Fingerprint, KeyBuilder, repertoire};
-use phicache::store::{Draft, Hashed, Section, Table, gauge};
+use phicache::store::{Draft, Hashed, Table, gauge, section};
 
 /// The real load: what recorded runs of PyPhi look like.
 const ENTRIES: u64 = 2_000;
@@ -56,21 +56,22 @@ fn tables(criterion: &mut Criterion) {
     let mut next = numbers();
     criterion.bench_function("table: hit, pinned and released", |bench| {
         bench.iter(|| {
-            let section = Section::enter();
             let key = key(next());
-            table.find(&section, &Hashed::from(&key[..])).map(|entry| section.pin(entry).value()[0])
+            section::read(|section| {
+                table.find(section, &Hashed::from(&key[..])).map(|entry| section.pin(entry).value()[0])
+            })
         })
     });
     criterion.bench_function("table: hit, in place", |bench| {
         bench.iter(|| {
             let key = key(next());
-            table.find(&Section::enter(), &Hashed::from(&key[..])).map(|entry| entry.value()[0])
+            section::read(|section| table.find(section, &Hashed::from(&key[..])).map(|entry| entry.value()[0]))
         })
     });
     criterion.bench_function("table: miss", |bench| {
         bench.iter(|| {
             let key = key(ENTRIES + next());
-            table.find(&Section::enter(), &Hashed::from(&key[..])).is_none()
+            section::read(|section| table.find(section, &Hashed::from(&key[..])).is_none())
         })
     });
     criterion.bench_function("table: replace", |bench| bench.iter(|| insert(&table, next())));

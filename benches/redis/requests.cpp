@@ -14,15 +14,15 @@ namespace {
 constexpr Shape SHAPE = {10'000, 40, 256};
 constexpr std::size_t LENGTH = 20'000, LEAST = 2 * BENCH_AT_ONCE;
 
-// Keys that need no escaping, as phicache is given them, and as they are called at the server; or any bytes, which phicache
-// has to escape.
+// Keys that need no escaping, as phicache is given them, and with a beginning of the same length as it writes before them, but
+// not the same: what others store has no seal. Or any bytes, which phicache has to escape.
 class Keys {
 public:
     Keys(const Stream &stream, bool escaped) : stream_(stream) {
         const bench_work work = stream.work(0, stream.length(), scratch_);
         for (std::size_t place = 0; place < work.count; place++) {
             const std::uint8_t *const key = work.keys + place * work.key_len;
-            if (!escaped) named_ += "phicache:raw:";
+            if (!escaped) named_ += "phicache/-:raw:";
             for (std::size_t at = 0; at < work.key_len; at++) {
                 const char byte = escaped ? static_cast<char>(key[at]) : LETTERS[key[at] % 64];
                 given_ += byte, named_ += byte;

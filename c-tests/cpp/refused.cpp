@@ -18,11 +18,16 @@ struct analysis {
 void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice);
 void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice) {
     [[maybe_unused]] const int number = 1;
+    [[maybe_unused]] const std::uint64_t mask = 1;
     [[maybe_unused]] const phicache::direction cause = phicache::direction::cause;
     (void)cache, (void)purviews, (void)mice;
 #if CASE == 0
     cache.set("key", number);
     (void)cache.get<int>("key");
+    (void)phicache::cut::bipartition(4, {0, number}, {2});
+    purviews.set(cause, {0}, {{0}, {1, 2}});
+    (void)phicache::node_set::from_mask(mask);
+    (void)mice.get("key").value().pinned().origin();
 #elif CASE == 1  // no pointer and no view
     cache.set("key", &number);
 #elif CASE == 2  // no pointer and no view
@@ -81,5 +86,50 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     phicache::key().add(std::filesystem::path("file"));
 #elif CASE == 28  // a key is whatever makes phicache::bytes
     (void)cache.view().get_many(std::vector<double>{1});
+#elif CASE == 29  // node_index
+    (void)phicache::cut::bipartition(4, {mask}, {mask});
+#elif CASE == 30  // node_index
+    (void)phicache::node_set{std::uint32_t{1}};
+#elif CASE == 31  // node_index
+    (void)phicache::node_set{0, mask};
+#elif CASE == 32  // node_index
+    (void)phicache::node_set{std::int64_t{1}};
+#elif CASE == 33  // node_index
+    (void)phicache::node_set{std::uint8_t{1}};
+#elif CASE == 34  // node_index
+    (void)phicache::mice_key("mice", cause, {mask});
+#elif CASE == 35  // node_index
+    (void)phicache::mice<>{cause, {mask}, {}, 0.5, {}};
+#elif CASE == 36  // node_index
+    (void)purviews.get(cause, {mask});
+#elif CASE == 37  // span<const
+    purviews.set(cause, {0}, {mask, mask});
+#elif CASE == 38  // not_an_address
+    purviews.set(cause, {0}, {0, 5});
+#elif CASE == 39  // node_index
+    (void)phicache::node_set{1.5};
+#elif CASE == 40  // deleted
+    for (const double p : cache.memoize("key", [] { return 1.0; }).view<double>()) (void)p;
+#elif CASE == 41  // deleted
+    (void)(*cache.get("key")).view<double>();
+#elif CASE == 42  // deleted
+    (void)cache.get("key").value().try_view<double>();
+#elif CASE == 43  // deleted
+    (void)cache.memoize("key", [] { return 1.0; }).text();
+#elif CASE == 44  // deleted
+    (void)mice.get("key").value().payload();
+#elif CASE == 45  // deleted
+    (void)mice.memoize("key", [] { return phicache::mice{}; }).payload_view<double>();
+#elif CASE == 46  // deleted
+    (void)(*mice.get("key")).try_payload_view<double>();
+#elif CASE == 47  // deleted
+    (void)phicache::dict_cache().view();
+#elif CASE == 48  // deleted
+    const phicache::cache of_nothing = phicache::dict_cache();
+    (void)of_nothing;
+#elif CASE == 49  // deleted
+    (void)phicache::config().settings();
+#elif CASE == 50  // deleted
+    (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif
 }

@@ -14,6 +14,17 @@ foreach(compiler ${phicache_compilers})
              COMMAND ${cxx} -std=${standard} -x c++ -fsyntax-only ${phicache_warnings}
                      "${PROJECT_SOURCE_DIR}/include/phicache.h")
   endforeach()
+  # Warnings that few ask for, over the headers, and over the tests too.
+  set(picky -Wnull-dereference $<IF:$<STREQUAL:${name},clang>,-Wdocumentation,-Wcast-align=strict>)
+  add_test(NAME picky_h.${name} COMMAND ${cc} -std=c11 -O2 -x c -c ${phicache_warnings} ${picky} -o /dev/null
+                                        "${PROJECT_SOURCE_DIR}/include/phicache.h")
+  add_test(NAME picky.${name}
+           COMMAND sh "${CMAKE_CURRENT_SOURCE_DIR}/package/picky.sh" ${cc} ${cxx} "${PROJECT_SOURCE_DIR}/include"
+                   "${CMAKE_CURRENT_SOURCE_DIR}" ${picky})
+  # Before C++17 there is one line, and not three hundred.
+  add_test(NAME header_hpp.c++14.${name}
+           COMMAND sh -c "! \"$0\" -std=c++14 -x c++ -fsyntax-only \"$1\" 2> messages_$2 && grep -q 'needs C++17' messages_$2 && test $(grep -c 'error:' messages_$2) = 1"
+                   ${cxx} "${PROJECT_SOURCE_DIR}/include/phicache.hpp" ${name})
   foreach(standard c++17 c++20)
     add_test(NAME header_hpp.${standard}.${name}
              COMMAND ${cxx} -std=${standard} -x c++ -fsyntax-only ${phicache_warnings}

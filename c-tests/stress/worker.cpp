@@ -298,7 +298,6 @@ bool Worker::end_some_lease() {
     const Cache &cache = *begun->cache;
     if (random.chance(150)) {
         doing("abandoning a lease", cache, begun->key);
-        tally(cache).failed++;
         expect(phicache_lease_abandon(begun->lease) == PHICACHE_OK, "%s, key %u: abandon fails", cache.name(), begun->key);
     } else {
         doing("completing a lease", cache, begun->key);

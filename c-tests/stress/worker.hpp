@@ -39,7 +39,7 @@ struct Tally {
     std::uint64_t begun = 0;     // leases
     std::uint64_t computed = 0;  // kept
     std::uint64_t again = 0;     // computed in a circle by more than one
-    std::uint64_t failed = 0;    // leases that were abandoned too
+    std::uint64_t failed = 0;    // computations, on purpose; leases that are abandoned are not counted
     std::uint64_t recursions = 0;
     std::uint64_t callbacks = 0;
     std::uint64_t sets = 0;

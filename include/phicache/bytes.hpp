@@ -120,6 +120,9 @@ public:
 
     constexpr span() noexcept = default;
     constexpr span(T* data, std::size_t size) noexcept : data_(data), size_(size) {}
+    /// No address: this refuses `{0, 5}`, which would be one, for a list.
+    template <class I, std::enable_if_t<std::is_same_v<I, int>, int> = 0>
+    span(I not_an_address, std::size_t) = delete;
     /// A container's elements; the container must outlive the view.
     template <class Range, std::enable_if_t<!std::is_same_v<detail::remove_cvref<Range>, span> &&
                                                 std::is_convertible_v<decltype(std::data(std::declval<Range&>())), T*>,
@@ -174,6 +177,8 @@ inline failure wrong_size() noexcept {
     return failure(status::error_invalid_argument, "the stored value has another size than the type asked for");
 }
 
+[[noreturn, gnu::cold, gnu::noinline]] inline void raise_wrong_size() { raise(wrong_size()); }
+
 /// Reads stored bytes as a T: a trivially copyable object, a std::vector of such, or a string.
 template <class T, class = void>
 struct reader {
@@ -215,7 +220,7 @@ expected<span<const T>> bytes::try_view() const noexcept {
     if (reinterpret_cast<std::uintptr_t>(data()) % alignof(T) != 0) {
         return failure(status::error_invalid_argument, "the bytes are not aligned for the type asked for");
     }
-    return span<const T>(reinterpret_cast<const T*>(data()), size() / sizeof(T));
+    return span<const T>(static_cast<const T*>(static_cast<const void*>(data())), size() / sizeof(T));
 }
 template <class T>
 span<const T> bytes::view() const {

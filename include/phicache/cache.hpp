@@ -4,6 +4,8 @@
 #error "include phicache.hpp"
 #endif
 
+#include <algorithm>
+
 PHICACHE_HPP_BEGIN
 
 /// What a cache is made with besides its configuration.
@@ -15,6 +17,8 @@ struct cache_options {
     std::chrono::milliseconds ttl{};    ///< After how long the server forgets a value; 0: never.
     std::chrono::milliseconds lease{};  ///< For how long one process may keep others from computing a value; 0: not.
     bool server_errors = false;  ///< Whether a server that fails is `status::error_redis`, not a miss or a refusal.
+    bool no_checksum = false;    ///< Whether values are stored as they are, without what ties them to their keys.
+    std::chrono::milliseconds scan_timeout{};  ///< What counting and clearing may take; 0: 30 seconds.
 };
 
 namespace detail {
@@ -28,6 +32,8 @@ inline phicache_cache_options to_c(const cache_options& options) noexcept {
     raw.ttl_ms = to_c(options.ttl);
     raw.lease_ms = to_c(options.lease);
     raw.server_errors = options.server_errors;
+    raw.no_checksum = options.no_checksum;
+    raw.scan_timeout_ms = to_c(options.scan_timeout);
     return raw;
 }
 
@@ -240,7 +246,8 @@ public:
     /// The key's value, pinned; on a miss `compute` makes it. `compute` takes nothing and returns the content (as `set`
     /// takes it, or an `expected` of it), or takes a `result&` and writes there. It runs once however many threads ask,
     /// with no lock held; it may use this cache for other keys, but asking for its own is `status::error_recursion`.
-    /// What it throws comes out unchanged, and nothing is cached. A value that cannot be kept is returned all the same:
+    /// What it throws comes out unchanged, and nothing is cached; a reservation that failed decides the status, if it throws
+    /// nothing. Computations nest as deep as those of a `memo`. A value that cannot be kept is returned all the same:
     /// see `value::refusal`.
     template <class Compute>
     value memoize(bytes key, Compute&& compute) {
@@ -326,18 +333,20 @@ public:
     phicache_cache* handle() const noexcept { return raw_; }
 
     /// The values of many keys, pinned, in the order of the keys; one that is missing has no address. In Redis it is one
-    /// round trip; elsewhere, where there are many entries, several times as fast as one by one.
+    /// round trip; elsewhere, where there are many entries, several times as fast as one by one. With
+    /// `cache_options::server_errors`, fails if one key could not be asked for.
     std::vector<value> get_many(span<const phicache_bytes> keys) const { return try_get_many(keys).value(); }
     /// @copydoc get_many
     expected<std::vector<value>> try_get_many(span<const phicache_bytes> keys) const {
         std::vector<phicache_value> raw(keys.size());
         const phicache_status code = phicache_cache_get_many(raw_, keys.data(), keys.size(), raw.data(), nullptr);
+        std::vector<value> found(raw.begin(), raw.end()); // also on an error: what was found is pinned
         if (code < 0) return failure(code);
-        return std::vector<value>(raw.begin(), raw.end());
+        return found;
     }
 
     /// Stores copies of many values, each under the key of the same place; tells what became of each. In Redis it is one
-    /// round trip, and where the server fails, all are refused.
+    /// round trip, of which a part may fail. What was an error for some keys is their outcome; for all, it is the call's.
     std::vector<outcome> set_many(span<const phicache_bytes> keys, span<const phicache_bytes> values) {
         return try_set_many(keys, values).value();
     }
@@ -348,7 +357,8 @@ public:
         std::vector<phicache_status> raw(keys.size());
         const phicache_status code =
             phicache_cache_set_many(raw_, keys.data(), values.data(), keys.size(), raw.data());
-        if (code < 0) return failure(code);
+        const auto same = [code](phicache_status one) { return one == code; };
+        if (code < 0 && std::all_of(raw.begin(), raw.end(), same)) return failure(code);
         return std::vector<outcome>(raw.begin(), raw.end());
     }
 
@@ -451,10 +461,17 @@ public:
     }
 
     /// The view of this cache; valid while it lives, also after a move.
-    operator cache() const { return view(); }
-    cache view() const { return try_view().value(); }
+    operator cache() const& { return view(); }
+    cache view() const& {
+        phicache_cache* raw = nullptr;
+        detail::require(phicache_dict_cache_as_cache(handle(), &raw));
+        return cache(raw);
+    }
+    operator cache() const&& = delete;
+    cache view() const&& = delete;
+    expected<cache> try_view() const&& = delete;
     /// @copydoc view
-    expected<cache> try_view() const {
+    expected<cache> try_view() const& {
         phicache_cache* raw = nullptr;
         if (const phicache_status code = phicache_dict_cache_as_cache(handle(), &raw); code < 0) return failure(code);
         return cache(raw);

@@ -14,11 +14,16 @@ inline failure too_many() noexcept {
     return failure(status::error_invalid_argument, "more elements than memory could hold");
 }
 
-inline phicache_status c_reserve(phicache_result* room, std::size_t size, std::uint8_t** out) noexcept {
-    return phicache_result_reserve(room, size, out);
+/// Whether reserved bytes are zeroed.
+enum class fill { zero, nothing };
+
+inline phicache_status c_reserve(phicache_result* room, std::size_t size, fill with, std::uint8_t** out) noexcept {
+    return with == fill::zero ? phicache_result_reserve(room, size, out)
+                              : phicache_result_reserve_uninitialized(room, size, out);
 }
-inline phicache_status c_reserve(phicache_lease* room, std::size_t size, std::uint8_t** out) noexcept {
-    return phicache_lease_reserve(room, size, out);
+inline phicache_status c_reserve(phicache_lease* room, std::size_t size, fill with, std::uint8_t** out) noexcept {
+    return with == fill::zero ? phicache_lease_reserve(room, size, out)
+                              : phicache_lease_reserve_uninitialized(room, size, out);
 }
 inline phicache_status c_truncate(phicache_result* room, std::size_t size) noexcept {
     return phicache_result_truncate(room, size);
@@ -41,13 +46,18 @@ public:
     /// @copydoc reserve
     template <class T = std::uint8_t>
     expected<span<T>> try_reserve(std::size_t count) {
-        static_assert(detail::is_plain_object<T> && alignof(T) <= 16,
-                      "elements must be trivially copyable, of at most 16-byte alignment");
-        if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) return detail::too_many();
-        std::uint8_t* first = nullptr;
-        if (const phicache_status code = detail::c_reserve(raw(), count * sizeof(T), &first); code < 0)
-            return failure(code);
-        return span<T>(reinterpret_cast<T*>(first), count);
+        return reserve_filled<T>(count, detail::fill::zero);
+    }
+    /// The same, not zeroed: for functions that write every element. One that is not written, and not cut off by
+    /// `truncate`, is stored with whatever the memory held before.
+    template <class T = std::uint8_t>
+    span<T> reserve_uninitialized(std::size_t count) {
+        return try_reserve_uninitialized<T>(count).value();
+    }
+    /// @copydoc reserve_uninitialized
+    template <class T = std::uint8_t>
+    expected<span<T>> try_reserve_uninitialized(std::size_t count) {
+        return reserve_filled<T>(count, detail::fill::nothing);
     }
     /// Keeps only the first `size` bytes of what was reserved.
     void truncate(std::size_t size) { try_truncate(size).value(); }
@@ -61,15 +71,32 @@ public:
     /// @copydoc write
     template <class Content>
     expected<void> try_write(const Content& content) {
-        const bytes source = detail::to_bytes(content);
-        const expected<span<std::uint8_t>> room = try_reserve(source.size());
-        if (!room) return room.error();
-        if (!source.empty()) std::memcpy(room->data(), source.data(), source.size());
-        return {};
+        return copy(detail::to_bytes(content));
     }
 
 protected:
     auto raw() const noexcept { return static_cast<const Room&>(*this).handle(); }
+
+private:
+    [[gnu::noinline]] expected<void> copy(bytes source) {
+        const expected<span<std::uint8_t>> room = try_reserve_uninitialized(source.size());
+        if (!room) return room.error();
+        if (!source.empty()) std::memcpy(room->data(), source.data(), source.size());
+        return {};
+    }
+    template <class T>
+    expected<span<T>> reserve_filled(std::size_t count, detail::fill with) {
+        static_assert(detail::is_plain_object<T> && alignof(T) <= 16,
+                      "elements must be trivially copyable, of at most 16-byte alignment");
+        if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) {
+            detail::c_reserve(raw(), 0, with, nullptr);  // fails, so that C too knows that a reservation failed
+            return detail::too_many();
+        }
+        std::uint8_t* first = nullptr;
+        if (const phicache_status code = detail::c_reserve(raw(), count * sizeof(T), with, &first); code < 0)
+            return failure(code);
+        return span<T>(static_cast<T*>(static_cast<void*>(first)), count);
+    }
 };
 
 /// Where a function given to `memoize`, `memo` or `method` may write its value in place; valid until it returns.
@@ -123,39 +150,38 @@ struct write_bytes {
     }
 };
 
-/// What a caller's function left behind when it failed; lives in the frame of the call. It is empty, and costs nothing,
-/// until then: C answers ERROR_CALLBACK when the function has failed, and only then.
+/// What a caller's function left behind when it failed; lives in the frame of the call. C need not answer ERROR_CALLBACK
+/// then: a reservation that failed before decides the status.
 class aftermath {
 public:
-    aftermath() noexcept {}
+    aftermath() noexcept : left_(left::nothing) {}
     aftermath(const aftermath&) = delete;
     aftermath& operator=(const aftermath&) = delete;
     ~aftermath() {}
 
     /// Runs `function()` or `function(result&)` and stores what it returns by `Writer`'s rule. What goes wrong is kept
-    /// here, and C gets a code; no exception passes.
+    /// here, and C gets a code; no exception passes. Computations nest, thousands deep: what is done when the function has
+    /// returned is done in functions of its own, so that this frame is small while it runs.
     template <class Writer, class Function>
-    std::int32_t run(phicache_result* raw, Function&& function) noexcept {
-        result out(raw);
+    [[gnu::always_inline]] std::int32_t run(phicache_result* raw, Function&& function) noexcept {
 #if PHICACHE_HPP_EXCEPTIONS
         try {
-            return keep(produce<Writer>(out, function));
+            return produce<Writer>(raw, function);
         } catch (...) {
-            new (&thrown_) std::exception_ptr(std::current_exception());
-            threw_ = true;
-            return 1;
+            return keep_exception();
         }
 #else
-        return keep(produce<Writer>(out, function));
+        return produce<Writer>(raw, function);
 #endif
     }
 
     // After C has answered with an error. These are kept out of the way of those who succeed.
 
-    /// Rethrows what the function threw.
-    [[gnu::cold, gnu::noinline]] void rethrow([[maybe_unused]] phicache_status code) {
+    /// Rethrows what the function threw, whatever else went wrong.
+    [[gnu::cold, gnu::noinline]] void rethrow() {
 #if PHICACHE_HPP_EXCEPTIONS
-        if (code == PHICACHE_ERROR_CALLBACK && threw_) {
+        if (left_ == left::exception) {
+            left_ = left::nothing;
             const std::exception_ptr thrown = std::move(thrown_);
             thrown_.~exception_ptr();
             std::rethrow_exception(thrown);
@@ -164,56 +190,69 @@ public:
     }
     /// Why the call failed, when nothing was thrown.
     failure reason(phicache_status code) const noexcept {
-        return code == PHICACHE_ERROR_CALLBACK ? failed_ : failure(code);
+        if (left_ != left::failed) return failure(code);
+        if (code == PHICACHE_ERROR_CALLBACK || failed_.code() == static_cast<status>(code)) return failed_;
+        return failure(code, failed_.callback_code());
     }
     /// Raises what went wrong.
     [[noreturn, gnu::cold, gnu::noinline]] void fail(phicache_status code) {
-        rethrow(code);
+        rethrow();
         raise(reason(code));
     }
 
 private:
-    std::int32_t keep(const expected<void>& done) noexcept {
-        if (done) return 0;
-        new (&failed_) failure(done.error().kept());
-        threw_ = false;
+    [[gnu::cold, gnu::noinline]] std::int32_t keep(const failure& why) noexcept {
+        new (&failed_) failure(why.kept());
+        left_ = left::failed;
         return failed_.callback_code() != 0 ? failed_.callback_code() : 1;
     }
+#if PHICACHE_HPP_EXCEPTIONS
+    [[gnu::cold, gnu::noinline]] std::int32_t keep_exception() noexcept {
+        new (&thrown_) std::exception_ptr(std::current_exception());
+        left_ = left::exception;
+        return 1;
+    }
+#endif
 
     template <class Writer, class Function>
-    static expected<void> produce(result& out, Function& function) {
+    [[gnu::always_inline]] std::int32_t produce(phicache_result* raw, Function& function) {
         if constexpr (std::is_invocable_v<Function&, result&>) {
             using Returned = std::invoke_result_t<Function&, result&>;
+            result out(raw);
             if constexpr (std::is_same_v<Returned, expected<void>>) {
-                return function(out);
+                const expected<void> done = function(out);
+                return done ? 0 : keep(done.error());
             } else {
                 static_assert(std::is_void_v<Returned>,
                               "a function that takes a result& writes there; it returns nothing, or expected<void>");
                 function(out);
-                return {};
+                return 0;
             }
         } else if constexpr (!std::is_invocable_v<Function&>) {
             static_assert(always_false<Function>, "the function takes nothing, or a result&");
-            return {};
+            return 1;
         } else if constexpr (std::is_void_v<std::invoke_result_t<Function&>>) {
             static_assert(always_false<Function>, "the function returns its value, or takes a result& and writes there");
-            return {};
+            return 1;
         } else {
-            return store<Writer>(out, function());
+            return store<Writer>(raw, function());
         }
     }
 
     template <class Writer, class Returned>
-    static expected<void> store(result& out, const Returned& returned) {
+    [[gnu::noinline]] std::int32_t store(phicache_result* raw, const Returned& returned) {
         if constexpr (is_expected<Returned>::value) {
-            if (!returned) return returned.error();
-            return store<Writer>(out, *returned);
+            return returned ? store<Writer>(raw, *returned) : keep(returned.error());
         } else {
-            return Writer::write(out, returned);
+            result out(raw);
+            const expected<void> done = Writer::write(out, returned);
+            return done ? 0 : keep(done.error());
         }
     }
 
-    bool threw_;
+    enum class left : unsigned char { nothing, failed, exception };
+
+    left left_;
     union {
         failure failed_;
 #if PHICACHE_HPP_EXCEPTIONS

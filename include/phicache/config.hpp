@@ -153,7 +153,8 @@ public:
         return detail::create<config>([](phicache_config** out) { return phicache_config_new(out); });
     }
     /// The switches and limits, to read and to set.
-    config_ref settings() const { return *this; }
+    config_ref settings() const& { return *this; }
+    config_ref settings() const&& = delete;  // it would dangle: name the configuration first
 };
 
 inline config_ref::config_ref(const config& owned) : handle_(owned.handle()) {

@@ -55,7 +55,7 @@ public:
     constexpr bool stored() const noexcept { return code_ == status::ok; }
     /// The same, for `if (cache.set(…))`.
     constexpr explicit operator bool() const noexcept { return stored(); }
-    /// `status::ok`, or the refusal.
+    /// `status::ok`, or the refusal; of one key of many, also an error.
     constexpr status code() const noexcept { return code_; }
 
     friend constexpr bool operator==(outcome a, outcome b) noexcept { return a.code_ == b.code_; }
@@ -131,6 +131,16 @@ namespace detail {
 #endif
 }
 
+/// Throws a status that is an error; out of the way of those that are none.
+[[noreturn, gnu::cold, gnu::noinline]] inline void raise(phicache_status code) { raise(failure(code)); }
+
+/// What is there by the rules of whoever asks: tells the compiler that it is.
+template <class T>
+[[gnu::always_inline]] constexpr T& there(T* place) noexcept {
+    if (place == nullptr) __builtin_unreachable();
+    return *place;
+}
+
 }  // namespace detail
 
 /// A value, or the failure that stands in its place.
@@ -157,14 +167,14 @@ public:
     T value() && { return check(), std::move(**this); }
 
     /// The value, which must be there.
-    T& operator*() & noexcept { return *std::get_if<0>(&held_); }
-    const T& operator*() const& noexcept { return *std::get_if<0>(&held_); }
-    T&& operator*() && noexcept { return std::move(*std::get_if<0>(&held_)); }
-    T* operator->() noexcept { return std::get_if<0>(&held_); }
-    const T* operator->() const noexcept { return std::get_if<0>(&held_); }
+    T& operator*() & noexcept { return detail::there(std::get_if<0>(&held_)); }
+    const T& operator*() const& noexcept { return detail::there(std::get_if<0>(&held_)); }
+    T&& operator*() && noexcept { return std::move(detail::there(std::get_if<0>(&held_))); }
+    T* operator->() noexcept { return std::addressof(**this); }
+    const T* operator->() const noexcept { return std::addressof(**this); }
 
     /// The failure; `status::ok` when there is a value.
-    failure error() const noexcept { return has_value() ? failure(PHICACHE_OK) : *std::get_if<1>(&held_); }
+    failure error() const noexcept { return has_value() ? failure(PHICACHE_OK) : detail::there(std::get_if<1>(&held_)); }
     /// `status::ok`, or the failure's.
     status code() const noexcept { return error().code(); }
 
@@ -190,7 +200,8 @@ public:
         if (!has_value()) detail::raise(failure_);
     }
     /// The failure, which must be there.
-    const failure& error() const noexcept { return failure_; }
+    const failure& error() const& noexcept { return failure_; }
+    failure error() && noexcept { return failure_; }
     /// `status::ok`, or the failure's.
     status code() const noexcept { return failure_.code(); }
 
@@ -208,7 +219,7 @@ inline expected<void> checked(phicache_status code) noexcept {
 
 /// Raises a C status that is an error; others pass.
 inline phicache_status require(phicache_status code) {
-    if (code < 0) raise(failure(code));
+    if (code < 0) raise(code);
     return code;
 }
 

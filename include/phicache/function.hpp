@@ -116,17 +116,36 @@ struct shape_of<R(result&, A...)> {
     using type = shape<true, value, A...>;
 };
 
-/// A key builder of this thread, lent for one call: nested calls get others, and in the steady state none is made.
+/// A key builder of this thread, lent for one call: nested calls get others, and in the steady state none is made. It is
+/// its handle and nothing else, since it stands on the stack while values are computed.
 class borrowed_key {
 public:
-    borrowed_key() : key_(take()) {}
+    borrowed_key() noexcept : handle_(take()) {}
     ~borrowed_key() {
         shelf& keys = thread_shelf();
-        if (keys.open && key_ && keys.count < shelf::capacity) keys.idle[keys.count++] = key_.release();
+        if (handle_ == nullptr) return;
+        if (keys.open && keys.count < shelf::capacity) {
+            keys.idle[keys.count++] = handle_;
+        } else {
+            phicache_key_free(handle_);
+        }
     }
     borrowed_key(const borrowed_key&) = delete;
     borrowed_key& operator=(const borrowed_key&) = delete;
-    key& operator*() noexcept { return key_; }
+
+    /// Makes it the key of these arguments.
+    template <class... Arguments>
+    [[gnu::always_inline]] expected<void> fill(const Arguments&... arguments) {
+        if (handle_ == nullptr) return failure(status::error_out_of_memory, "no memory for the arguments' key");
+        // Ours again when all are added: one whose add_to_key throws takes the builder along.
+        key building(std::exchange(handle_, nullptr));
+        building.reset();
+        (building.add(arguments), ...);
+        const expected<void> good = building.check();
+        handle_ = building.release();
+        return good;
+    }
+    phicache_key* handle() const noexcept { return handle_; }
 
 private:
     struct shelf {
@@ -143,15 +162,16 @@ private:
         static thread_local shelf keys;
         return keys;
     }
-    static key take() {
+    static phicache_key* take() noexcept {
         shelf& keys = thread_shelf();
-        if (keys.count == 0) return key();
-        key taken(keys.idle[--keys.count]);
-        taken.reset();
-        return taken;
+        return keys.count == 0 ? make() : keys.idle[--keys.count];
+    }
+    [[gnu::cold, gnu::noinline]] static phicache_key* make() noexcept {
+        phicache_key* made = nullptr;
+        return phicache_key_new(&made) == PHICACHE_OK ? made : nullptr;
     }
 
-    key key_;
+    phicache_key* handle_;
 };
 
 /// One call of a memoized function: its arguments, and what went wrong in it.
@@ -225,16 +245,16 @@ public:
     /// The same, not copied: the cache's own bytes.
     value call_pinned(argument_t<A>... arguments) const {
         borrowed_key key;
-        ((*key).add(arguments), ..., *key).check().value();
+        key.fill(arguments...).value();
         frame call{{arguments...}};
-        return detail::make<value>(call.after, asking(*key, call));
+        return detail::make<value>(call.after, asking(key, call));
     }
     /// @copydoc call_pinned
     expected<value> try_call_pinned(argument_t<A>... arguments) const {
         borrowed_key key;
-        if (const expected<void> good = ((*key).add(arguments), ..., *key).check(); !good) return good.error();
+        if (const expected<void> good = key.fill(arguments...); !good) return good.error();
         frame call{{arguments...}};
-        return detail::try_make<value>(call.after, asking(*key, call));
+        return detail::try_make<value>(call.after, asking(key, call));
     }
 
 protected:
@@ -244,7 +264,7 @@ protected:
     using bridge_of = bridge<F, InPlace, Answer, frame>;
 
 private:
-    auto asking(const key& arguments, frame& call) const noexcept {
+    auto asking(const borrowed_key& arguments, frame& call) const noexcept {
         return [memo = this->handle(), arguments = arguments.handle(), &call](phicache_value* out) {
             return phicache_memo_call(memo, arguments, &call, out, nullptr);
         };
@@ -284,16 +304,16 @@ public:
     /// The same, not copied: the cache's own bytes.
     value call_pinned(cache store, Object& object, argument_t<A>... arguments) const {
         borrowed_key key;
-        ((*key).add(arguments), ..., *key).check().value();
+        key.fill(arguments...).value();
         frame call{{object, arguments...}};
-        return detail::make<value>(call.after, asking(store, *key, call));
+        return detail::make<value>(call.after, asking(store, key, call));
     }
     /// @copydoc call_pinned
     expected<value> try_call_pinned(cache store, Object& object, argument_t<A>... arguments) const {
         borrowed_key key;
-        if (const expected<void> good = ((*key).add(arguments), ..., *key).check(); !good) return good.error();
+        if (const expected<void> good = key.fill(arguments...); !good) return good.error();
         frame call{{object, arguments...}};
-        return detail::try_make<value>(call.after, asking(store, *key, call));
+        return detail::try_make<value>(call.after, asking(store, key, call));
     }
 
 protected:
@@ -303,7 +323,7 @@ protected:
     using bridge_of = bridge<F, InPlace, Answer, frame>;
 
 private:
-    auto asking(cache store, const key& arguments, frame& call) const noexcept {
+    auto asking(cache store, const borrowed_key& arguments, frame& call) const noexcept {
         return [method = this->handle(), store, arguments = arguments.handle(), &call](phicache_value* out) {
             return phicache_method_call(method, store.handle(), &call, arguments, out, nullptr);
         };
@@ -314,8 +334,9 @@ private:
 
 /// How a memo caches.
 struct memo_options {
-    double maximum_memory_percent = memory_configured;  ///< 0 to 100, `memory_unlimited`, or as configured.
-    typing types = typing::untyped;                     ///< Whether 3 and 3.0 are different arguments.
+    /// 0 to 100 (0 stores nothing), or `memory_unlimited`; nothing, which is what `{}` makes, is as configured.
+    std::optional<double> maximum_memory_percent{};
+    typing types = typing::untyped;  ///< Whether 3 and 3.0 are different arguments.
     std::optional<cache>
         store{};           ///< A cache of the caller's, which may be gone before the memo; otherwise a private one.
     std::string prefix{};  ///< Distinguishes the memos of one store.
@@ -330,7 +351,9 @@ struct memo_options {
 ///
 /// The arguments become the key, as `key::add` encodes them; the value is whatever `dict_cache::set` takes. A function
 /// whose first parameter is a `result&` writes its value there, and its memo returns the pinned `value`. The function
-/// is called by any thread that misses, at once for different arguments, and may call its own memo for other arguments.
+/// is called by any thread that misses, at once for different arguments, and may call its own memo for other arguments:
+/// 20,000 deep on a stack of 8 MiB, where the program is compiled with -O2 (a level takes some 400 bytes, and what the
+/// function itself takes); without optimization some 4,000 deep.
 ///
 /// A range of numbers is added to the key number by number, so that it is the key that Julia and C make of them. Where
 /// that is too slow, declare the parameter as `phicache::bytes`: an array's bytes are one element, whatever its length
@@ -354,7 +377,7 @@ public:
         const expected<void> given =
             detail::give(std::forward<F>(function), &handle, [&](void* stored, phicache_memo** out) {
                 return phicache_memo_new(settings.handle(), &Bridge::compute, stored, &Bridge::drop,
-                                         options.maximum_memory_percent, static_cast<std::int32_t>(options.types),
+                                         options.maximum_memory_percent.value_or(memory_configured), static_cast<std::int32_t>(options.types),
                                          options.store ? options.store->handle() : nullptr,
                                          options.prefix.empty() ? nullptr : options.prefix.c_str(), out);
             });

@@ -338,7 +338,9 @@ public:
         return made;
     }
 
-    constexpr const phicache_fingerprint& raw() const noexcept { return raw_; }
+    constexpr const phicache_fingerprint& raw() const& noexcept { return raw_; }
+    /// The same, copied out of a temporary.
+    constexpr phicache_fingerprint raw() && noexcept { return raw_; }
     /// As 64 hexadecimal digits.
     std::string hex() const {
         std::string digits;

@@ -69,12 +69,15 @@ template <class T, class Payload>
 expected<span<T>> try_reserve_mice(result& out, const mice<Payload>& record, std::size_t count) {
     static_assert(detail::is_plain_object<T> && alignof(T) <= 16,
                   "elements must be trivially copyable, of at most 16-byte alignment");
-    if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) return detail::too_many();
+    if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) {
+        phicache_result_mice(out.handle(), nullptr, nullptr);  // fails, so that C too knows that a reservation failed
+        return detail::too_many();
+    }
     phicache_mice raw = detail::to_c(record);
     raw.payload = {nullptr, count * sizeof(T)};
     std::uint8_t* room = nullptr;
     if (const phicache_status code = phicache_result_mice(out.handle(), &raw, &room); code < 0) return failure(code);
-    return span<T>(reinterpret_cast<T*>(room), count);
+    return span<T>(static_cast<T*>(static_cast<void*>(room)), count);
 }
 /// @copydoc try_reserve_mice
 template <class T, class Payload>
@@ -134,7 +137,7 @@ public:
     node_set purview() const noexcept { return node_set::from_mask(raw_.purview); }
     double phi() const noexcept { return raw_.phi; }
     /// The payload in place.
-    bytes payload() const noexcept { return raw_.payload; }
+    bytes payload() const& noexcept { return raw_.payload; }
     /// The payload copied as a T, as `value::as` does.
     template <class T>
     T payload_as() const {
@@ -147,16 +150,24 @@ public:
     }
     /// The payload in place as an array of T, as `value::view` does.
     template <class T>
-    span<const T> payload_view() const {
+    span<const T> payload_view() const& {
         return try_payload_view<T>().value();
     }
     /// @copydoc payload_view
     template <class T>
-    expected<span<const T>> try_payload_view() const {
+    expected<span<const T>> try_payload_view() const& {
         return payload().try_view<T>();
     }
+    // They would dangle: name the record first.
+    bytes payload() const&& = delete;
+    template <class T>
+    span<const T> payload_view() const&& = delete;
+    template <class T>
+    expected<span<const T>> try_payload_view() const&& = delete;
     /// Where the record came from (`origin::parent` when inherited), and whether it could be kept.
-    const value& pinned() const noexcept { return pinned_; }
+    const value& pinned() const& noexcept { return pinned_; }
+    /// The same, taken out of a temporary.
+    value pinned() && noexcept { return std::move(pinned_); }
 
 private:
     friend class mice_cache;
@@ -251,10 +262,17 @@ public:
     }
 
     /// The view of this cache, whose values are encoded records; valid while it lives, also after a move.
-    operator cache() const { return view(); }
-    cache view() const { return try_view().value(); }
+    operator cache() const& { return view(); }
+    cache view() const& {
+        phicache_cache* raw = nullptr;
+        detail::require(phicache_mice_cache_as_cache(handle(), &raw));
+        return cache(raw);
+    }
+    operator cache() const&& = delete;
+    cache view() const&& = delete;
+    expected<cache> try_view() const&& = delete;
     /// @copydoc view
-    expected<cache> try_view() const {
+    expected<cache> try_view() const& {
         phicache_cache* raw = nullptr;
         if (const phicache_status code = phicache_mice_cache_as_cache(handle(), &raw); code < 0) return failure(code);
         return cache(raw);

@@ -15,14 +15,29 @@ enum class direction : std::int32_t {
     bidirectional = PHICACHE_BIDIRECTIONAL,
 };
 
+/// The index of a node in a list, `{0, 2}`. Only what can be nothing else becomes one: an unsigned number, or one of 64
+/// bits, may be a mask, which goes through `node_set::from_mask`.
+class node_index {
+public:
+    constexpr node_index(int index) noexcept : index_(index) {}
+    template <class T, std::enable_if_t<std::is_arithmetic_v<T> && !std::is_same_v<T, int> && !std::is_same_v<T, short> &&
+                                            !std::is_same_v<T, signed char>,
+                                        int> = 0>
+    node_index(T not_an_index) = delete;
+    constexpr operator int() const noexcept { return index_; }
+
+private:
+    int index_;
+};
+
 /// A set of at most 64 nodes, such as a mechanism or a purview: bit k of the mask is node k. `node_set{0, 2}` holds the
-/// nodes 0 and 2; `node_set::from_mask(5)` is the same set.
+/// nodes 0 and 2; `node_set::from_mask(5)` is the same set. A mask in braces, `{mask}`, does not compile.
 class node_set {
 public:
     constexpr node_set() noexcept = default;
-    /// The nodes with these indices, 0 to 63; another index is an error.
-    constexpr node_set(std::initializer_list<int> indices) {
-        for (int index : indices) insert(index);
+    /// The nodes with these indices, 0 to 63; another index is an error. A mask does not compile: see `node_index`.
+    constexpr node_set(std::initializer_list<node_index> indices) {
+        for (const int index : indices) insert(index);
     }
     /// The nodes whose indices (integers) a pair of iterators gives.
     template <class Iterator, class = typename std::iterator_traits<Iterator>::iterator_category>

@@ -15,7 +15,9 @@ public:
     template <class Fill>
     purview_list(detail::filled_by_c call, const Fill& fill) : pinned_(call, fill) {}
 
-    const node_set* data() const noexcept { return reinterpret_cast<const node_set*>(pinned_.data()); }
+    const node_set* data() const noexcept {
+        return static_cast<const node_set*>(static_cast<const void*>(pinned_.data()));
+    }
     std::size_t size() const noexcept { return pinned_.size() / sizeof(node_set); }
     bool empty() const noexcept { return size() == 0; }
     const node_set* begin() const noexcept { return data(); }
@@ -24,7 +26,9 @@ public:
     /// A copy.
     std::vector<node_set> copy() const { return std::vector<node_set>(begin(), end()); }
     /// Where the list came from, and whether it could be kept.
-    const value& pinned() const noexcept { return pinned_; }
+    const value& pinned() const& noexcept { return pinned_; }
+    /// The same, taken out of a temporary.
+    value pinned() && noexcept { return std::move(pinned_); }
 
 private:
     value pinned_;
@@ -102,10 +106,17 @@ public:
     }
 
     /// The view of this cache; valid while it lives, also after a move.
-    operator cache() const { return view(); }
-    cache view() const { return try_view().value(); }
+    operator cache() const& { return view(); }
+    cache view() const& {
+        phicache_cache* raw = nullptr;
+        detail::require(phicache_purview_cache_as_cache(handle(), &raw));
+        return cache(raw);
+    }
+    operator cache() const&& = delete;
+    cache view() const&& = delete;
+    expected<cache> try_view() const&& = delete;
     /// @copydoc view
-    expected<cache> try_view() const {
+    expected<cache> try_view() const& {
         phicache_cache* raw = nullptr;
         if (const phicache_status code = phicache_purview_cache_as_cache(handle(), &raw); code < 0)
             return failure(code);

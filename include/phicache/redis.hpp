@@ -39,10 +39,17 @@ public:
     }
 
     /// The view of this cache, which also has batches and `redis_health`; valid while it lives, also after a move.
-    operator cache() const { return view(); }
-    cache view() const { return try_view().value(); }
+    operator cache() const& { return view(); }
+    cache view() const& {
+        phicache_cache* raw = nullptr;
+        detail::require(phicache_redis_cache_as_cache(handle(), &raw));
+        return cache(raw);
+    }
+    operator cache() const&& = delete;
+    cache view() const&& = delete;
+    expected<cache> try_view() const&& = delete;
     /// @copydoc view
-    expected<cache> try_view() const {
+    expected<cache> try_view() const& {
         phicache_cache* raw = nullptr;
         if (const phicache_status code = phicache_redis_cache_as_cache(handle(), &raw); code < 0) return failure(code);
         return cache(raw);

@@ -62,7 +62,7 @@ template <class T, class Aftermath, class Ask>
     phicache_status code;
     expected<T> made(std::in_place, filled_by_c{}, [&](auto*... out) {
         code = ask(out...);
-        if (code != PHICACHE_OK) after.rethrow(code);
+        if (code != PHICACHE_OK) after.rethrow();
         return code;
     });
     if (code != PHICACHE_OK) made = after.reason(code);
@@ -104,12 +104,20 @@ public:
     const std::uint8_t* begin() const noexcept { return raw_.data; }
     const std::uint8_t* end() const noexcept { return raw_.data + raw_.len; }
     /// The bytes as characters, in place.
-    std::string_view text() const noexcept { return bytes(*this).text(); }
+    std::string_view text() const& noexcept { return bytes(*this).text(); }
 
     /// A copy as a trivially copyable T (whose size must be the value's), std::vector or std::string.
     template <class T>
     T as() const {
-        return try_as<T>().value();
+        if constexpr (detail::is_plain_object<T> && std::is_default_constructible_v<T>) {
+            // Without an `expected`, which would stand on the stack of memos that call themselves.
+            if (size() != sizeof(T)) detail::raise_wrong_size();
+            T object;
+            std::memcpy(std::addressof(object), data(), sizeof(T));
+            return object;
+        } else {
+            return try_as<T>().value();
+        }
     }
     /// @copydoc as
     template <class T>
@@ -119,14 +127,22 @@ public:
 
     /// The bytes in place as an array of T; their number must be a multiple of T's size.
     template <class T>
-    span<const T> view() const {
+    span<const T> view() const& {
         return try_view<T>().value();
     }
     /// @copydoc view
     template <class T>
-    expected<span<const T>> try_view() const {
+    expected<span<const T>> try_view() const& {
         return bytes(*this).try_view<T>();
     }
+
+    // A view of a temporary would dangle as soon as the statement ends, in `for (double p : c.memoize(…).view<double>())`
+    // before the first turn: name the value first.
+    std::string_view text() const&& = delete;
+    template <class T>
+    span<const T> view() const&& = delete;
+    template <class T>
+    expected<span<const T>> try_view() const&& = delete;
 
     /// Where the value came from.
     enum origin origin() const noexcept {
@@ -149,7 +165,8 @@ public:
     /// Where a C function puts a value; releases what was here.
     phicache_value* out() noexcept { return reset(), &raw_; }
     /// The C value; this object keeps the pin.
-    const phicache_value& raw() const noexcept { return raw_; }
+    const phicache_value& raw() const& noexcept { return raw_; }
+    const phicache_value& raw() const&& = delete;
     /// The C value with its pin, which is now the caller's to release.
     phicache_value release() noexcept { return std::exchange(raw_, phicache_value{}); }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 
 use super::Refusal;
-use crate::store::{Apart, Gap, Record, Section, Shared, SharedCell, are_apart};
+use crate::store::{Apart, Gap, Record, Shared, SharedCell, are_apart, section};
 
 /// The seed's three figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct Stats {
     pub refused: [u64; REFUSALS],
     /// Hits for which a caller waited until another had computed the value.
     pub waits: u64,
-    /// Computations that failed.
+    /// Computations that failed; leases that were abandoned are none.
     pub errors: u64,
     /// Nanoseconds spent in computations that succeeded.
     pub compute_ns: u64,
@@ -167,7 +167,7 @@ impl Counters {
     pub(super) fn count(&self, event: Event) {
         match Record::of_this_thread().and_then(|record| self.alone(record)) {
             Some(tally) => tally.add_alone(event),
-            None => self.count_elsewhere(Section::enter().record(), event),
+            None => section::read(|section| self.count_elsewhere(section.record(), event)),
         }
     }
 

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::error::{Error, Result, try_owned};
 use crate::key::Fingerprint;
 use crate::store::Shared;
+use crate::store::change;
 use crate::store::lock::Mutex;
 
 /// Keeps whatever it is given.
@@ -59,41 +60,45 @@ pub fn shared(
     fingerprint: Fingerprint,
     role: &str,
 ) -> Result<(Shared<DictCache>, Holder)> {
-    let mut held = HELD.lock();
-    let known = held.iter_mut().find(|held| held.fingerprint == fingerprint && held.role == role);
-    let cache = match known {
-        Some(known) => {
-            let same = Arc::ptr_eq(known.cache.config(), &config)
-                && known.cache.max_bytes() == options.max_bytes.unwrap_or(u64::MAX)
-                && known.name.as_deref() == name;
-            if !same {
-                return Err(Error::invalid(format!(
-                    "the shared cache \"{role}\" exists with another configuration, limit or name; its holders agree"
-                )));
+    change(|| {
+        let mut held = HELD.lock();
+        let known = held.iter_mut().find(|held| held.fingerprint == fingerprint && held.role == role);
+        let cache = match known {
+            Some(known) => {
+                let same = Arc::ptr_eq(known.cache.config(), &config)
+                    && known.cache.max_bytes() == options.max_bytes.unwrap_or(u64::MAX)
+                    && known.name.as_deref() == name;
+                if !same {
+                    return Err(Error::invalid(format!(
+                        "the shared cache \"{role}\" exists with another configuration, limit or name; its holders agree"
+                    )));
+                }
+                known.holders += 1;
+                known.cache.clone()
             }
-            known.holders += 1;
-            known.cache.clone()
-        }
-        None => {
-            held.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Held>()))?;
-            let cache = DictCache::dict(config, options)?;
-            let (role, name) = (try_owned(role)?, name.map(try_owned).transpose()?);
-            held.push(Held { fingerprint, role, name, cache: cache.clone(), holders: 1 });
-            cache
-        }
-    };
-    Ok((cache.clone(), Holder { cache }))
+            None => {
+                held.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Held>()))?;
+                let cache = DictCache::dict(config, options)?;
+                let (role, name) = (try_owned(role)?, name.map(try_owned).transpose()?);
+                held.push(Held { fingerprint, role, name, cache: cache.clone(), holders: 1 });
+                cache
+            }
+        };
+        Ok((cache.clone(), Holder { cache }))
+    })
 }
 
 impl Drop for Holder {
     fn drop(&mut self) {
-        let mut held = HELD.lock();
-        let Some(at) = held.iter().position(|held| held.cache.is_same(&self.cache)) else { return };
-        held[at].holders -= 1;
-        if held[at].holders == 0 {
-            let last = held.swap_remove(at);
-            drop(held);
-            drop(last);
-        }
+        change(|| {
+            let mut held = HELD.lock();
+            let Some(at) = held.iter().position(|held| held.cache.is_same(&self.cache)) else { return };
+            held[at].holders -= 1;
+            if held[at].holders == 0 {
+                let last = held.swap_remove(at);
+                drop(held);
+                drop(last);
+            }
+        })
     }
 }

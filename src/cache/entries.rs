@@ -9,15 +9,16 @@ use super::memo::Prefixes;
 use super::{Options, Origin, Refusal, Stored, Value};
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::store::section::fast_section;
 use crate::store::{
     Begin, Draft, EntryRef, First, Flight, Flights, Fresh, Hashed, Inserted, May, ORDINARY, Owner, Pinned, Record,
-    Section, Shared, Table, gauge, weight,
+    Section, Shared, Table, change, gauge, gauge::Claim, section, weight,
 };
 
 /// What one type of cache does differently.
 pub trait Policy {
-    /// Fails for bytes that no value of this cache can be.
-    fn check(&self, _value: &[u8]) -> Result<()> {
+    /// Fails for bytes that cannot be this key's value.
+    fn check(&self, _key: &[u8], _value: &[u8]) -> Result<()> {
         Ok(())
     }
 
@@ -104,7 +105,7 @@ impl<P: Policy> Entries<P> {
     pub fn new(policy: P, config: Arc<Config>, options: Options) -> Self {
         Entries {
             table: Table::new(),
-            counters: Counters::new(Section::enter().record()),
+            counters: section::read(|section| Counters::new(section.record())),
             policy,
             config,
             max_bytes: options.max_bytes.unwrap_or(u64::MAX),
@@ -116,24 +117,25 @@ impl<P: Policy> Entries<P> {
     /// The value of `key`; counts a hit or a miss.
     #[inline(always)]
     pub fn get(&self, key: &[u8]) -> Option<Value> {
-        let section = Section::enter();
-        let found = self.find(&section, &key.into());
-        self.counters.lookup(section.record(), found.is_some());
-        found.map(|found| found.pin(&section))
+        section::read(|section| {
+            let found = self.find(section, &key.into());
+            self.counters.lookup(section.record(), found.is_some());
+            found.map(|found| found.pin(section))
+        })
     }
 
     /// As [`Entries::get`], in the usual case.
     #[inline(always)]
     pub fn get_quickly(&self, key: &[u8]) -> Option<Option<Value>> {
-        let section = Section::enter_quickly()?;
-        self.quickly(&section, key, |found| Some(Some(found.pin_quickly(&section)?)), || Some(None))
+        fast_section!(section);
+        self.quickly(section, key, |found| Some(Some(found.pin_quickly(section)?)), || Some(None))
     }
 
     /// As [`Entries::hit`], in the usual case.
     #[inline(always)]
     pub fn hit_quickly(&self, key: &[u8]) -> Option<Value> {
-        let section = Section::enter_quickly()?;
-        self.quickly(&section, key, |found| found.pin_quickly(&section), || None)
+        fast_section!(section);
+        self.quickly(section, key, |found| found.pin_quickly(section), || None)
     }
 
     /// As [`Entries::look`], in the usual case.
@@ -145,8 +147,8 @@ impl<P: Policy> Entries<P> {
     /// As [`Entries::read`], in the usual case; `look` may still say no.
     #[inline(always)]
     pub fn read_quickly<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Option<R>) -> Option<Option<R>> {
-        let section = Section::enter_quickly()?;
-        self.quickly(&section, key, |found| look(found.entry.value()).map(Some), || Some(None))
+        fast_section!(section);
+        self.quickly(section, key, |found| look(found.entry.value()).map(Some), || Some(None))
     }
 
     /// A lookup in the usual case: the key is of ordinary length, one look decides, and this thread has its numbers. None
@@ -194,10 +196,11 @@ impl<P: Policy> Entries<P> {
     /// be short and must not call back.
     #[inline(always)]
     pub fn read<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Result<R>) -> Result<Option<R>> {
-        let section = Section::enter();
-        let seen = self.find(&section, &key.into()).map(|found| look(found.entry.value())).transpose()?;
-        self.counters.lookup(section.record(), seen.is_some());
-        Ok(seen)
+        section::read(|section| {
+            let seen = self.find(section, &key.into()).map(|found| look(found.entry.value())).transpose()?;
+            self.counters.lookup(section.record(), seen.is_some());
+            Ok(seen)
+        })
     }
 
     /// Copies the value of `key` into a buffer and tells its length; counts a hit or a miss, and nothing where the buffer
@@ -208,12 +211,17 @@ impl<P: Policy> Entries<P> {
 
     /// The values of many keys: `found` is told of each that is there, by its place. Counts a hit or a miss for each.
     #[inline(always)]
-    pub fn get_many<'k>(
+    pub fn get_many<'k>(&self, keys: impl Iterator<Item = &'k [u8]>, found: impl FnMut(usize, &Section, Found<'_>)) {
+        section::read(|section| self.get_many_in(section, keys, found));
+    }
+
+    #[inline(always)]
+    fn get_many_in<'k>(
         &self,
+        section: &Section,
         keys: impl Iterator<Item = &'k [u8]>,
         mut found: impl FnMut(usize, &Section, Found<'_>),
     ) {
-        let section = Section::enter();
         let mut keys = keys.peekable();
         let mut done = 0;
         while keys.peek().is_some() {
@@ -222,17 +230,17 @@ impl<P: Policy> Entries<P> {
             let mut len = 0;
             for (place, key) in batch.iter_mut().zip(&mut keys) {
                 *place = key.into();
-                self.table.fetch_bucket(&section, place);
+                self.table.fetch_bucket(section, place);
                 len += 1;
             }
             let mut seem = [None; BATCH];
-            seem.iter_mut().zip(&batch[..len]).for_each(|(seems, key)| *seems = self.table.fetch_entry(&section, key));
+            seem.iter_mut().zip(&batch[..len]).for_each(|(seems, key)| *seems = self.table.fetch_entry(section, key));
             for (key, seems) in batch[..len].iter().zip(seem) {
-                let own = self.table.find_fetched(&section, key, seems);
-                let value = self.own_or_inherited(&section, key, own);
+                let own = self.table.find_fetched(section, key, seems);
+                let value = self.own_or_inherited(section, key, own);
                 self.counters.lookup(section.record(), value.is_some());
                 if let Some(value) = value {
-                    found(done, &section, value);
+                    found(done, section, value);
                 }
                 done += 1;
             }
@@ -255,18 +263,21 @@ impl<P: Policy> Entries<P> {
 
     /// The value of `key`; counts nothing.
     pub(super) fn peek(&self, key: &[u8]) -> Option<Value> {
-        let section = Section::enter();
-        self.find(&section, &key.into()).map(|found| found.pin(&section))
+        self.peek_hashed(&key.into())
+    }
+
+    fn peek_hashed(&self, key: &Hashed) -> Option<Value> {
+        section::read(|section| self.find(section, key).map(|found| found.pin(section)))
     }
 
     /// Whether `key` has a value; counts nothing.
     pub fn contains(&self, key: &[u8]) -> bool {
-        self.find(&Section::enter(), &key.into()).is_some()
+        section::read(|section| self.find(section, &key.into()).is_some())
     }
 
     /// Stores a value, over the one that the key may have; a refusal leaves that as it was.
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
-        self.policy.check(value)?;
+        self.policy.check(key, value)?;
         let refusal = self.policy.refuses(value, &self.config);
         if refusal.is_none() && key.len().max(value.len()) <= SHORT {
             return self.set_short(key, value);
@@ -276,9 +287,9 @@ impl<P: Policy> Entries<P> {
 
     /// Stores a value that may be copied while others who write wait.
     fn set_short(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
-        let reason = match self.no_room(weight(key.len(), value.len()), gauge::UNLIMITED) {
-            Some(reason) => reason,
-            None => match self.table.set(key, value, self.max_bytes) {
+        let reason = match self.admits(weight(key.len(), value.len())) {
+            false => Refusal::Memory,
+            true => match self.table.set(key, value, self.max_bytes) {
                 Inserted::OverCapacity => Refusal::Capacity,
                 Inserted::NoMemory => return Err(Error::OutOfMemory(value.len())),
                 _ => {
@@ -313,10 +324,14 @@ impl<P: Policy> Entries<P> {
         refusal: Option<Refusal>,
         write: impl FnOnce(&mut Draft) -> Result<()>,
     ) -> Result<Stored> {
-        if let Some(reason) = refusal.or_else(|| self.no_room(weight(key.len(), len), gauge::UNLIMITED)) {
-            self.counters.count(Event::Refusal(reason));
-            return Ok(Err(reason));
-        }
+        let claim = match refusal {
+            Some(reason) => Err(reason),
+            None => self.claim(weight(key.len(), len), gauge::UNLIMITED),
+        };
+        let _claim = match claim {
+            Ok(claim) => claim,
+            Err(reason) => return Ok(Err(self.refuse(reason))),
+        };
         let mut draft = Draft::new(key, Some(&self.table));
         write(&mut draft)?;
         let (_, inserted) = self.insert(draft.finish()?, true);
@@ -330,15 +345,16 @@ impl<P: Policy> Entries<P> {
     /// The value of `key`, if there is one: counts a hit, or nothing.
     #[inline(always)]
     pub fn hit(&self, key: &[u8]) -> Option<Value> {
-        let section = Section::enter();
-        let found = self.find(&section, &key.into())?;
-        self.counters.lookup(section.record(), true);
-        Some(found.pin(&section))
+        section::read(|section| {
+            let found = self.find(section, &key.into())?;
+            self.counters.lookup(section.record(), true);
+            Some(found.pin(section))
+        })
     }
 
     /// Counts a lookup.
     pub(super) fn count(&self, hit: bool) {
-        self.counters.lookup(Section::enter().record(), hit);
+        section::read(|section| self.counters.lookup(section.record(), hit));
     }
 
     /// Says who computes `key`; counts a hit where it has a value, a miss where the caller is to compute.
@@ -352,14 +368,13 @@ impl<P: Policy> Entries<P> {
 
     /// As `begin`, but counts no miss.
     pub(super) fn begin_near(&self, key: &[u8], owner: Owner) -> Result<Begin<Value>> {
-        let begun = self.flights.begin(key, owner, || self.peek(key))?;
-        match begun {
-            Begin::Found(_) => self.count(true),
-            Begin::Lease(_) => {}
-            // It may have waited for this one before, and goes on doing so.
-            Begin::Busy(_) => return Ok(begun),
+        let key = Hashed::from(key);
+        let begun = self.flights.begin(&key, owner, || self.peek_hashed(&key))?;
+        // One who finds another busy may have waited for that one before, and goes on doing so.
+        if let Begin::Found(_) = begun {
+            self.count(true);
+            Flight::stop_waiting(owner);
         }
-        Flight::stop_waiting(owner);
         Ok(begun)
     }
 
@@ -380,14 +395,10 @@ impl<P: Policy> Entries<P> {
         self.count(false);
     }
 
-    /// Ends the owner's computation, without a value if it has not landed. Says whether with this it has failed.
-    pub(super) fn fail(&self, flight: &Shared<Flight>) -> bool {
-        self.flights.fail(flight)
-    }
-
-    /// Ends the computation of one who had joined. Says whether with this it has failed.
-    pub(super) fn leave(&self, flight: &Shared<Flight>, owner: Owner) -> bool {
-        self.flights.leave(flight, owner)
+    /// Ends the computation of the owner, or of one who had `joined`, without a value. Says whether with this the flight
+    /// has failed.
+    pub(super) fn fail(&self, flight: &Shared<Flight>, joined: Option<Owner>) -> bool {
+        self.flights.fail(flight, joined)
     }
 
     /// Counts a computation that failed.
@@ -396,41 +407,58 @@ impl<P: Policy> Entries<P> {
     }
 
     /// Ends a computation with a value, which is stored if it may be and handed to all who wait.
-    pub(super) fn land(&self, flight: &Shared<Flight>, draft: Draft, maximum: f64) -> Result<Value> {
-        self.count_computation(flight);
-        self.policy.check(draft.value())?;
+    pub(super) fn land(
+        &self,
+        flight: &Shared<Flight>,
+        joined: Option<Owner>,
+        draft: Draft,
+        maximum: f64,
+    ) -> Result<Value> {
+        self.policy.check(draft.key(), draft.value())?;
         let fresh = draft.finish()?;
-        let entry = fresh.entry();
-        let refusal = self.policy.refuses(entry.value(), &self.config);
-        let refusal = refusal.or_else(|| self.no_room(entry.weight(), maximum));
-        let mut refused = None;
-        let (entry, inserted) = self.flights.land(flight, |may| {
-            refused = refusal.or((may == May::Doomed).then_some(Refusal::Cleared));
-            match may {
-                _ if refused.is_some() => (fresh.into_pinned(), None),
-                // It shares the fate of the one that was first.
-                May::Late(first) => (fresh.into_pinned(), first),
+        self.count_computation(flight);
+        let refusal = self.policy.refuses(fresh.value(), &self.config);
+        let claim = refusal.map_or_else(|| self.claim(fresh.weight(), maximum), Err);
+        let refusal = claim.as_ref().err().copied();
+        let mut may = May::Store;
+        let (entry, inserted) = match refusal {
+            Some(_) => (fresh.into_pinned(), None),
+            None => {
                 // A value that came meanwhile stays: it was there first.
-                _ => {
-                    let (entry, inserted) = self.insert(fresh, false);
-                    (entry, Some(inserted))
-                }
+                let (entry, inserted) = self.table.insert_if(fresh, self.max_bytes, || {
+                    may = flight.may();
+                    may == May::Store
+                });
+                self.count_insertion(inserted);
+                (entry, Some(inserted))
             }
-        });
-        let origin = match (refused, inserted) {
-            (None, Some(inserted)) => self.origin(inserted),
+        };
+        let inserted = match may {
+            May::Store => inserted,
+            May::Doomed => None,
+            // It shares the fate of the one that was first.
+            May::Late(first) => first,
+        };
+        self.flights.land(flight, joined, entry.clone(), inserted);
+        let origin = match inserted {
+            Some(inserted) => self.origin(inserted),
+            None if may == May::Doomed => self.refused(Refusal::Cleared),
             // The first was refused, for memory: nothing else refuses one value of a key and not another.
-            (reason, _) => self.refused(reason.unwrap_or(Refusal::Memory)),
+            None => self.refused(refusal.unwrap_or(Refusal::Memory)),
         };
         Ok(Value { entry, origin })
     }
 
     fn insert(&self, fresh: Fresh, replace: bool) -> (Pinned, Inserted) {
         let (entry, inserted) = self.table.insert(fresh, replace, self.max_bytes);
+        self.count_insertion(inserted);
+        (entry, inserted)
+    }
+
+    fn count_insertion(&self, inserted: Inserted) {
         if matches!(inserted, Inserted::New | Inserted::Replaced) {
             self.counters.count(Event::Store);
         }
-        (entry, inserted)
     }
 
     /// What the maker of a value is told of it.
@@ -438,6 +466,7 @@ impl<P: Policy> Entries<P> {
         match inserted {
             Inserted::New | Inserted::Replaced | Inserted::Kept => Origin::Computed,
             Inserted::OverCapacity => self.refused(Refusal::Capacity),
+            Inserted::Forbidden => self.refused(Refusal::Cleared),
             Inserted::NoMemory => Origin::NotStored(None),
         }
     }
@@ -464,19 +493,22 @@ impl<P: Policy> Entries<P> {
 
     /// Keeps a value that is stored elsewhere too, if there is room; says whether it did. Counts nothing.
     pub(super) fn keep(&self, fresh: Fresh, replace: bool) -> (Pinned, bool) {
-        if self.no_room(fresh.entry().weight(), gauge::UNLIMITED).is_some() {
+        let Ok(_claim) = self.claim(fresh.weight(), gauge::UNLIMITED) else {
             return (fresh.into_pinned(), false);
-        }
+        };
         let (entry, inserted) = self.table.insert(fresh, replace, self.max_bytes);
         (entry, matches!(inserted, Inserted::New | Inserted::Replaced | Inserted::Kept))
     }
 
-    /// Why there is no room for `bytes` more.
+    /// Whether the memory has room for `bytes` more.
     #[inline]
-    pub(super) fn no_room(&self, bytes: u64, maximum: f64) -> Option<Refusal> {
-        let admitted = gauge::admits(bytes, self.config.maximum_memory())
-            && (maximum == gauge::UNLIMITED || gauge::admits(bytes, maximum));
-        (!admitted).then_some(Refusal::Memory)
+    pub(super) fn admits(&self, bytes: u64) -> bool {
+        gauge::admits(bytes, self.config.maximum_memory())
+    }
+
+    /// Claims `bytes` of memory for a store that may fill it up to `maximum` per cent, and to the configured maximum.
+    fn claim(&self, bytes: u64, maximum: f64) -> std::result::Result<Claim, Refusal> {
+        gauge::claim(bytes, gauge::least(self.config.maximum_memory(), maximum)).ok_or(Refusal::Memory)
     }
 
     /// Takes a value out; says whether the cache had one of its own.
@@ -487,10 +519,12 @@ impl<P: Policy> Entries<P> {
 
     /// Takes everything out and begins to count anew.
     pub fn clear(&self) -> Result<()> {
-        self.flights.doom_all();
-        self.policy.clear(&self.table)?;
-        self.counters.reset();
-        Ok(())
+        change(|| {
+            self.flights.doom_all();
+            self.policy.clear(&self.table)?;
+            self.counters.reset();
+            Ok(())
+        })
     }
 
     /// The number of values, inherited ones included.

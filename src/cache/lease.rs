@@ -3,22 +3,21 @@
 //! For event loops, and for languages in which a foreign call must not block. Nothing here waits but [`Lease::wait`], and
 //! that until its deadline.
 
-use std::cell::RefCell;
 use std::mem;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Cache, Origin, Refusal, Value};
 use crate::error::{Error, Result};
 use crate::store::lock::Mutex;
-use crate::store::{Begin, Block, Draft, Flight, Owner, Shared, Wait, gauge};
+use crate::store::{Begin, Block, Draft, Flight, Owner, Shared, Wait, gauge, with_attached};
 
 /// The duty to compute a value.
 pub struct Lease {
     held: Shared<Held>,
     flight: Shared<Flight>,
     block: Block,
-    /// The bytes that the last reservation failed to get: a caller that overlooks it must not have its value cached.
-    failed: Option<usize>,
+    /// Why the last reservation failed: a caller that overlooks it must not have its value cached.
+    failed: Option<Error>,
 }
 
 /// What a lease and the thread that began it both know: the cache, until the first of them ends the computation.
@@ -31,25 +30,42 @@ impl Held {
         self.0.lock().take()
     }
 
+    /// Gives the computation up. That is none that has failed: nobody knows whether it would have.
     fn abandon(&self) {
         if let Some((cache, flight)) = self.end() {
-            cache.failure();
-            cache.fail(&flight);
+            cache.fail(&flight, None);
         }
     }
 }
 
 /// The leases that a thread has begun: those that are left when it ends are abandoned.
 #[derive(Default)]
-struct OfThread(Vec<Shared<Held>>);
+struct OfThread {
+    leases: Vec<Shared<Held>>,
+    /// At this length those that have ended are taken out.
+    full: usize,
+}
 
-impl Drop for OfThread {
-    fn drop(&mut self) {
-        self.0.iter().for_each(|held| held.abandon());
+impl OfThread {
+    /// Notes a lease. Those that have ended are taken out once they may be half of all, so that each is looked at twice at
+    /// most, however many are out.
+    fn note(&mut self, held: &Shared<Held>) -> Result<()> {
+        const FEW: usize = 16;
+        if self.leases.len() >= self.full {
+            self.leases.retain(|held| held.0.lock().is_some());
+            self.full = (2 * self.leases.len()).max(FEW);
+        }
+        self.leases.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Shared<Held>>()))?;
+        self.leases.push(held.clone());
+        Ok(())
     }
 }
 
-thread_local!(static OWN: RefCell<OfThread> = RefCell::default());
+impl Drop for OfThread {
+    fn drop(&mut self) {
+        self.leases.iter().for_each(|held| held.abandon());
+    }
+}
 
 /// The answer to [`Lease::begin`].
 pub enum Started {
@@ -89,7 +105,7 @@ impl Lease {
         match Self::new(cache, flight.clone(), number) {
             Ok(lease) => Ok(Started::Lease(lease)),
             Err(error) => {
-                cache.fail(&flight);
+                cache.fail(&flight, None);
                 Err(error)
             }
         }
@@ -98,23 +114,29 @@ impl Lease {
     fn new(cache: &Cache, flight: Shared<Flight>, number: u64) -> Result<Self> {
         let held = Shared::try_new(Held(Mutex::new(Some((cache.clone(), flight.clone())))))?;
         if number == 0 {
-            let noted = OWN.try_with(|own| {
-                let leases = &mut own.borrow_mut().0;
-                leases.retain(|held| held.0.lock().is_some());
-                leases.try_reserve(1).map_err(|_| Error::OutOfMemory(0))?;
-                leases.push(held.clone());
-                Ok(())
-            });
-            // A thread whose locals are gone is ending: it cannot keep a lease.
-            noted.unwrap_or_else(|_| Err(Error::invalid("the thread is ending; it cannot begin a computation")))?;
+            with_attached(|own: &mut OfThread| own.note(&held))?;
         }
         Ok(Lease { held, flight, block: Block::default(), failed: None })
     }
 
     /// Makes the value `len` zero bytes and lends them for writing; what was reserved before is gone.
     pub fn reserve(&mut self, len: usize) -> Result<&mut [u8]> {
-        let reserved = self.draft(|draft| draft.reserve(len).map(drop));
-        self.failed = reserved.is_err().then_some(len);
+        self.start_over(|draft| draft.reserve(len).map(drop))
+    }
+
+    /// As [`Lease::reserve`], but the bytes hold whatever was there.
+    pub fn reserve_uninitialized(&mut self, len: usize) -> Result<&mut [u8]> {
+        self.start_over(|draft| draft.reserve_uninitialized(len).map(drop))
+    }
+
+    /// Notes that there is no value, and why, until one is reserved.
+    pub fn refuse(&mut self, error: &Error) {
+        self.failed = Some(error.clone());
+    }
+
+    fn start_over(&mut self, reserve: impl FnOnce(&mut Draft) -> Result<()>) -> Result<&mut [u8]> {
+        let reserved = self.draft(reserve);
+        self.failed = reserved.as_ref().err().cloned();
         reserved?;
         Ok(self.block.value_mut())
     }
@@ -136,14 +158,18 @@ impl Lease {
     /// Hands the value to the cache, and to all who wait. A lease that was abandoned meanwhile, because its thread ended,
     /// keeps its value to itself.
     pub fn complete(mut self) -> Result<Value> {
-        if let Some(bytes) = self.failed {
-            return Err(Error::OutOfMemory(bytes));
+        if let Some(error) = self.failed.take() {
+            if let Some((cache, flight)) = self.held.end() {
+                cache.failure();
+                cache.fail(&flight, None);
+            }
+            return Err(error);
         }
         let block = mem::take(&mut self.block);
         if let Some((cache, flight)) = self.held.end() {
             let draft = Draft::resume(self.flight.key(), Some(cache.table()), block);
-            let landed = cache.land(&flight, draft, gauge::UNLIMITED);
-            return landed.inspect_err(|_| cache.fail(&flight));
+            let landed = cache.land(&flight, None, draft, gauge::UNLIMITED);
+            return landed.inspect_err(|_| cache.fail(&flight, None));
         }
         let entry = Draft::resume(self.flight.key(), None, block).finish()?.into_pinned();
         Ok(Value { entry, origin: Origin::NotStored(Some(Refusal::Cleared)) })
@@ -155,9 +181,9 @@ impl Lease {
         let Some(flight) = cache.flight(key) else {
             return cache.wait(key, time);
         };
-        Ok(match Flight::wait(&flight, owner, Some(Instant::now() + time))? {
+        Ok(match Flight::wait(&flight, owner, Some(time))? {
             Wait::Value(entry) => Waited::Value(cache.waited(entry)),
-            Wait::Failed => Waited::Nobody,
+            Wait::Failed | Wait::Vacant => Waited::Nobody,
             Wait::TimeOut => Waited::TimeOut,
             Wait::Circle => Waited::Circle,
         })
@@ -167,5 +193,36 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         self.held.abandon();
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use crate::cache::{DictCache, Options};
+    use crate::config::Config;
+
+    #[test]
+    fn leases_that_are_out_are_looked_at_seldom_and_those_that_ended_do_not_pile_up() {
+        const OUT: usize = 10_000;
+        let cache = Cache::Dict(DictCache::dict(Config::new().unwrap(), Options::default()).unwrap());
+        let begin = |key: usize| match Lease::begin(&cache, &key.to_le_bytes(), 0).unwrap() {
+            Started::Lease(lease) => lease,
+            Started::Found(_) | Started::Busy => panic!("the key is new"),
+        };
+        let noted = || with_attached(|own: &mut OfThread| Ok((own.leases.len(), own.full))).unwrap();
+        let mut purges = 0;
+        let mut out = Vec::new();
+        for key in 0..OUT {
+            let before = noted().1;
+            out.push(begin(key));
+            purges += u32::from(noted().1 != before);
+        }
+        assert!(noted().0 == OUT && purges <= OUT.ilog2() + 1, "{purges} purges");
+        drop(out);
+        for key in 0..3 * OUT {
+            drop(begin(key));
+        }
+        assert!(noted().0 <= 16, "{} leases are noted, and none is out", noted().0);
     }
 }

@@ -10,7 +10,7 @@ use crate::config::{Config, check_maximum};
 use crate::error::{Error, Result, try_owned};
 use crate::key::KeyBuilder;
 use crate::store::lock::Mutex;
-use crate::store::{Draft, Record, Section};
+use crate::store::{Draft, Record, change, section};
 
 /// The prefixes that memos have taken on one cache.
 #[derive(Default)]
@@ -24,26 +24,30 @@ pub struct Claim {
 
 impl Claim {
     fn new(cache: Cache, prefix: Option<String>) -> Result<Self> {
-        let mut taken = cache.prefixes().0.lock();
-        if taken.contains(&prefix) {
-            let name = prefix.map_or("no prefix".into(), |prefix| format!("prefix \"{prefix}\""));
-            return Err(Error::invalid(format!(
-                "another memo on this cache has {name}; two would read each other's values"
-            )));
-        }
-        taken.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Option<String>>()))?;
-        taken.push(prefix.as_deref().map(try_owned).transpose()?);
-        drop(taken);
-        Ok(Claim { cache, prefix })
+        change(|| {
+            let mut taken = cache.prefixes().0.lock();
+            if taken.contains(&prefix) {
+                let name = prefix.map_or("no prefix".into(), |prefix| format!("prefix \"{prefix}\""));
+                return Err(Error::invalid(format!(
+                    "another memo on this cache has {name}; two would read each other's values"
+                )));
+            }
+            taken.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Option<String>>()))?;
+            taken.push(prefix.as_deref().map(try_owned).transpose()?);
+            drop(taken);
+            Ok(Claim { cache, prefix })
+        })
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let mut taken = self.cache.prefixes().0.lock();
-        if let Some(place) = taken.iter().position(|prefix| *prefix == self.prefix) {
-            taken.swap_remove(place);
-        }
+        change(|| {
+            let mut taken = self.cache.prefixes().0.lock();
+            if let Some(place) = taken.iter().position(|prefix| *prefix == self.prefix) {
+                taken.swap_remove(place);
+            }
+        })
     }
 }
 
@@ -100,7 +104,7 @@ impl Memo {
             head,
             typed,
             maximum: maximum.unwrap_or(crate::store::gauge::UNLIMITED),
-            counters: Counters::new(Section::enter().record()),
+            counters: section::read(|section| Counters::new(section.record())),
         })
     }
 
@@ -127,6 +131,11 @@ impl Memo {
         let asked = self.claim.cache.ask(key)?;
         self.counters.count(if matches!(asked, Asked::Found(_)) { Event::Hit } else { Event::Miss });
         Ok(asked)
+    }
+
+    /// What per cent of the memory may be in use for values to be stored, beside what the cache's configuration says.
+    pub fn maximum(&self) -> f64 {
+        self.maximum
     }
 
     /// Computes what [`Memo::ask`] did not find.
@@ -193,6 +202,12 @@ impl Method {
     }
 }
 
+/// The value of a method that goes straight through.
+pub fn not_stored(draft: Draft) -> Result<Value> {
+    let entry = draft.finish()?.into_pinned();
+    Ok(Value { entry, origin: Origin::NotStored(Some(Refusal::Disabled)) })
+}
+
 impl AskedMethod {
     /// The value, computed if it has to be.
     #[inline(always)]
@@ -202,8 +217,7 @@ impl AskedMethod {
             AskedMethod::Straight(key) => {
                 let mut draft = Draft::new(&key, None);
                 compute(&mut draft)?;
-                let entry = draft.finish()?.into_pinned();
-                Ok(Value { entry, origin: Origin::NotStored(Some(Refusal::Disabled)) })
+                not_stored(draft)
             }
         }
     }

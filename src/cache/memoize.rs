@@ -2,7 +2,7 @@
 
 use super::{Cache, Value};
 use crate::error::Result;
-use crate::store::{Begin, Draft, Flight, Owner, Shared, Wait, gauge};
+use crate::store::{Begin, Block, Draft, Flight, Owner, Shared, Wait, gauge};
 
 /// The answer to a caller who asks for a key and is willing to compute.
 pub enum Asked {
@@ -42,8 +42,13 @@ impl Cache {
     #[inline(never)]
     fn ask_again(&self, key: &[u8]) -> Result<Asked> {
         let owner = Owner::this_thread();
+        let mut vacant = None;
         loop {
-            let flight = match self.begin(key, owner, true)? {
+            let begun = self.begin(key, owner, true);
+            if let (Some(vacant), false) = (vacant.take(), matches!(begun, Ok(Some(Begin::Lease(_))))) {
+                self.pass_on(&vacant);
+            }
+            let flight = match begun? {
                 Some(Begin::Found(value)) => return Ok(Asked::Found(value)),
                 Some(Begin::Lease(flight)) => {
                     return Ok(Asked::Compute(InTheAir { cache: self.clone(), flight, joined: None }));
@@ -53,6 +58,7 @@ impl Cache {
             };
             match Flight::wait(&flight, owner, None)? {
                 Wait::Value(entry) => return Ok(Asked::Found(self.waited(entry))),
+                Wait::Vacant => vacant = Some(flight),
                 Wait::Failed | Wait::TimeOut => {}
                 Wait::Circle if !flight.join(owner)? => {}
                 Wait::Circle => {
@@ -78,34 +84,46 @@ impl Asked {
 impl InTheAir {
     /// Lets `compute` write the value, and stores it, if the memory is not full to `maximum` per cent, to which the
     /// cache's own maximum comes.
-    ///
-    /// The key is the flight's own copy: what the caller asked with may change while `compute` runs. Computations nest,
-    /// thousands deep; so what stands on the stack meanwhile is only what it needs, and all else is kept out of this
-    /// function's frame.
-    #[inline(always)]
     pub fn compute(self, maximum: f64, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
-        let mut draft = Draft::new(self.flight.key(), Some(self.cache.table()));
+        let mut draft = self.draft(Block::default());
         match compute(&mut draft) {
-            Ok(()) => self.finish(&mut draft, maximum),
+            Ok(()) => {
+                let block = draft.pause();
+                self.land(block, maximum)
+            }
             Err(error) => {
-                self.cache.failure();
+                self.failed();
                 Err(error)
             }
         }
     }
 
-    #[inline(never)]
-    fn finish(&self, draft: &mut Draft, maximum: f64) -> Result<Value> {
-        self.cache.land(&self.flight, draft.take(), maximum)
+    /// The key: the flight's own copy, since what the caller asked with may change meanwhile.
+    pub fn key(&self) -> &[u8] {
+        self.flight.key()
+    }
+
+    /// The value as far as it is written, to write on.
+    pub fn draft(&self, block: Block) -> Draft<'_> {
+        Draft::resume(self.flight.key(), Some(self.cache.table()), block)
+    }
+
+    /// Ends the computation with a value.
+    pub fn land(self, block: Block, maximum: f64) -> Result<Value> {
+        self.cache.land(&self.flight, self.joined, self.draft(block), maximum)
+    }
+
+    /// Ends the computation without one.
+    pub fn failed(self) {
+        self.cache.failure();
     }
 }
 
 impl Drop for InTheAir {
     fn drop(&mut self) {
-        match self.joined {
-            Some(owner) => self.cache.leave(&self.flight, owner),
-            // Failing a flight that has landed changes nothing.
-            None => self.cache.fail(&self.flight),
+        // The owner of a flight that it has landed is none any more. One who had joined leaves twice, which changes nothing.
+        if self.joined.is_some() || self.flight.has_owner() {
+            self.cache.fail(&self.flight, self.joined);
         }
     }
 }

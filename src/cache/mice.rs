@@ -16,12 +16,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use once_cell::sync::OnceCell;
 
 use super::entries::{Entries, Policy};
+use super::names::{Names, check_mice};
 use super::{Options, Refusal, Stored};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::iit::{Mice, Subsystem};
 use crate::store::lock::Mutex;
-use crate::store::{EntryRef, First, Hashed, Section, Shared, Table};
+use crate::store::{EntryRef, First, Hashed, Section, Shared, Table, change, section};
 
 /// A chain of parents is at most this long.
 const ANCESTORS_MAX: usize = 64;
@@ -69,8 +70,10 @@ impl Ancestor {
             return found;
         }
         // Entries were on their way while we looked; they have arrived when the lock is ours.
-        let _settled = lineage.tail.lock();
-        self.look(section, key)
+        change(|| {
+            let _settled = lineage.tail.lock();
+            self.look(section, key)
+        })
     }
 
     #[inline(always)]
@@ -91,8 +94,8 @@ impl Ancestor {
 }
 
 impl Policy for Lineage {
-    fn check(&self, value: &[u8]) -> Result<()> {
-        Mice::read_checked(value).map(drop)
+    fn check(&self, key: &[u8], value: &[u8]) -> Result<()> {
+        check_mice(key, &Mice::read_checked(value)?)
     }
 
     fn refuses(&self, value: &[u8], _config: &Config) -> Option<Refusal> {
@@ -121,24 +124,26 @@ impl Policy for Lineage {
     }
 
     fn inherited_len(&self, own: &Table) -> u64 {
-        if self.ancestors.is_empty() || self.detached.load(Ordering::Acquire) {
-            return 0;
-        }
-        let mut counted = self.counted.lock();
-        // While these are ours no ancestor is being cleared: nothing is on its way from one place to another.
-        let _settled: Vec<_> = self.ancestors.iter().map(|ancestor| ancestor.cache.policy().tail.lock()).collect();
-        // And nothing comes that would hide what was looked at already. Locks are taken along the line of ancestors, which
-        // has no circles.
-        let _still: Vec<_> = self.ancestors.iter().map(|ancestor| ancestor.cache.table().still()).collect();
-        // Each count grows only, so an equal sum means that none has changed.
-        let changes =
-            self.ancestors.iter().map(|ancestor| ancestor.cache.table().changes()).sum::<u64>() + own.changes();
-        if let Some((_, len)) = counted.filter(|(at, _)| *at == changes) {
-            return len;
-        }
-        let len = self.count(own);
-        *counted = Some((changes, len));
-        len
+        change(|| {
+            if self.ancestors.is_empty() || self.detached.load(Ordering::Acquire) {
+                return 0;
+            }
+            let mut counted = self.counted.lock();
+            // While these are ours no ancestor is being cleared: nothing is on its way from one place to another.
+            let _settled: Vec<_> = self.ancestors.iter().map(|ancestor| ancestor.cache.policy().tail.lock()).collect();
+            // And nothing comes that would hide what was looked at already. Locks are taken along the line of ancestors, which
+            // has no circles.
+            let _still: Vec<_> = self.ancestors.iter().map(|ancestor| ancestor.cache.table().still()).collect();
+            // Each count grows only, so an equal sum means that none has changed.
+            let changes =
+                self.ancestors.iter().map(|ancestor| ancestor.cache.table().changes()).sum::<u64>() + own.changes();
+            if let Some((_, len)) = counted.filter(|(at, _)| *at == changes) {
+                return len;
+            }
+            let len = self.count(own);
+            *counted = Some((changes, len));
+            len
+        })
     }
 
     fn clear(&self, own: &Table) -> Result<()> {
@@ -184,16 +189,19 @@ impl Lineage {
 
     /// Counts the keys that are inherited: each in the nearest place that has it, unless the cut damages it there.
     fn count(&self, own: &Table) -> u64 {
-        let section = Section::enter();
+        section::read(|section| self.count_in(section, own))
+    }
+
+    fn count_in(&self, section: &Section, own: &Table) -> u64 {
         let mut nearer = vec![own];
         let mut len = 0;
         for ancestor in &self.ancestors {
             let mut kept: Vec<&Table> = ancestor.kept().collect();
             kept.push(ancestor.cache.table());
             for table in kept.into_iter().rev() {
-                table.for_each(&section, |entry| {
+                table.for_each(section, |entry| {
                     let key = entry.key().into();
-                    let hidden = nearer.iter().any(|table| table.find(&section, &key).is_some());
+                    let hidden = nearer.iter().any(|table| table.find(section, &key).is_some());
                     len += u64::from(!hidden && self.keeps(entry));
                 });
                 nearer.push(table);
@@ -204,11 +212,13 @@ impl Lineage {
 
     /// Where this cache will put what it clears, for a child to hold.
     fn hold_tail(&self) -> Result<Shared<Kept>> {
-        let mut tail = self.tail.lock();
-        if tail.is_none() {
-            *tail = Some(Shared::try_new(Kept::default())?);
-        }
-        tail.clone().ok_or(Error::OutOfMemory(0))
+        change(|| {
+            let mut tail = self.tail.lock();
+            if tail.is_none() {
+                *tail = Some(Shared::try_new(Kept::default())?);
+            }
+            tail.clone().ok_or(Error::OutOfMemory(0))
+        })
     }
 }
 
@@ -233,21 +243,26 @@ impl MiceCache {
 
     /// What `set` would answer for a MICE with this φ, before the caller makes one.
     pub fn would_store(&self, phi: f64) -> Stored {
-        match self.policy().refuses_phi(phi).or_else(|| self.no_room(0, crate::store::gauge::UNLIMITED)) {
+        match self.policy().refuses_phi(phi) {
             Some(reason) => Err(reason),
-            None => Ok(()),
+            None if self.admits(0) => Ok(()),
+            None => Err(Refusal::Memory),
         }
     }
 
     /// Refuses a MICE as [`MiceCache::set_mice`] would, where that is easy to tell, and counts that.
     #[inline(always)]
     pub fn refuse_mice_quickly(&self, key: &[u8], mice: &Mice) -> Option<Refusal> {
+        if !Names::fits(key, mice) {
+            return None;
+        }
         self.refuse_quickly(key, mice.record_len(), self.policy().refuses_phi(mice.phi))
     }
 
-    /// Stores a MICE. What refuses it is asked before anything is written: cut, φ, memory, in that order.
+    /// Stores a MICE, unless its key asks for another one. What refuses it is asked before anything is written: cut, φ,
+    /// memory, in that order.
     pub fn set_mice(&self, key: &[u8], mice: &Mice) -> Result<Stored> {
-        mice.check()?;
+        check_mice(key, mice)?;
         self.set_with(key, mice.record_len(), self.policy().refuses_phi(mice.phi), |draft| {
             mice.write(draft.reserve(mice.record_len())?);
             Ok(())

@@ -12,6 +12,8 @@
 //! | `near.rs` | what of them is kept in this process |
 //! | `remote.rs` | what lies behind that: the keys of one cache at a server, and what its failures mean |
 //! | `names.rs` | what keys are called there |
+//! | `seal.rs` | what ties a value there to its name |
+//! | `looks.rs` | how often one looks whether another process has computed what one waits for |
 //! | `lease.rs` | computing a value without a callback: begin, complete or abandon, wait |
 //! | `memo.rs` | a function with its cache; a method that uses its object's cache |
 //!
@@ -21,6 +23,7 @@ mod counters;
 mod dict;
 mod entries;
 mod lease;
+mod looks;
 mod memo;
 mod memoize;
 mod mice;
@@ -29,12 +32,13 @@ mod near;
 mod purview;
 mod redis;
 mod remote;
+mod seal;
 
 pub use counters::{Info, Stats};
 pub use dict::{DictCache, Holder, shared};
 pub use entries::{Entries, Found, Policy};
 pub use lease::{Lease, Started, Waited};
-pub use memo::{AskedMethod, Claim, Memo, Method};
+pub use memo::{AskedMethod, Claim, Memo, Method, not_stored};
 pub use memoize::{Asked, InTheAir};
 pub use mice::MiceCache;
 pub use purview::PurviewCache;
@@ -189,7 +193,8 @@ impl Cache {
         each!(self, cache => Ok(cache.look(section, key)), redis => cache.look(section, key))
     }
 
-    /// The values of many keys: `found` is told of each that is there, by its place. Counts a hit or a miss for each.
+    /// The values of many keys: `found` is told of each that is there, by its place. Counts a hit or a miss for each. What
+    /// fails for some keys, such as a server, takes nothing away from the others: `found` has been told of them.
     #[inline(always)]
     pub fn get_many<'k>(
         &self,
@@ -199,11 +204,7 @@ impl Cache {
         each!(self, cache => {
             cache.get_many(keys, |at, section, value| found(at, value.pin(section)));
             Ok(())
-        }, redis => {
-            let values = cache.get_many(&keys.collect::<Vec<_>>())?;
-            values.into_iter().enumerate().for_each(|(at, value)| value.into_iter().for_each(|value| found(at, value)));
-            Ok(())
-        })
+        }, redis => cache.get_many(&keys.collect::<Vec<_>>(), found))
     }
 
     /// As [`Cache::get_many`]; the values are there as long as the section lasts.
@@ -218,10 +219,14 @@ impl Cache {
             cache.get_many(keys, |at, _, value| found(at, value.entry.value()));
             Ok(())
         }, redis => {
-            keys.enumerate().try_for_each(|(at, key)| {
-                cache.look(section, key)?.into_iter().for_each(|value| found(at, value));
-                Ok(())
-            })
+            let mut result = Ok(());
+            for (at, key) in keys.enumerate() {
+                match cache.look(section, key) {
+                    Ok(value) => value.into_iter().for_each(|value| found(at, value)),
+                    Err(error) => result = result.and(Err(error)),
+                }
+            }
+            result
         })
     }
 
@@ -235,8 +240,8 @@ impl Cache {
         each!(self, cache => cache.set(key, value), redis => cache.set(key, value))
     }
 
-    /// Stores many values: at a server all of them, in one round trip, or none.
-    pub fn set_many(&self, pairs: &[(&[u8], &[u8])]) -> Result<Vec<Stored>> {
+    /// Stores many values, at a server in one round trip; tells of each what `set` would.
+    pub fn set_many(&self, pairs: &[(&[u8], &[u8])]) -> Vec<Result<Stored>> {
         each!(self, cache => pairs.iter().map(|(key, value)| cache.set(key, value)).collect(),
             redis => cache.set_many(pairs))
     }
@@ -273,19 +278,22 @@ impl Cache {
         each!(self, near cache => cache.miss());
     }
 
-    /// Ends a computation with a value.
-    fn land(&self, flight: &Shared<Flight>, draft: Draft, maximum: f64) -> Result<Value> {
-        each!(self, cache => cache.land(flight, draft, maximum), redis => cache.land(flight, draft))
+    /// Ends the computation of the flight's owner, or of one who had `joined`, with a value. Where that fails, the
+    /// computation has failed, and is counted so; it is to be ended without a value then.
+    fn land(&self, flight: &Shared<Flight>, joined: Option<Owner>, draft: Draft, maximum: f64) -> Result<Value> {
+        let landed = each!(self, cache => cache.land(flight, joined, draft, maximum),
+            redis => cache.land(flight, joined, draft));
+        landed.inspect_err(|_| self.failure())
     }
 
-    /// Ends a computation without one.
-    fn fail(&self, flight: &Shared<Flight>) {
-        each!(self, cache => drop(cache.fail(flight)), redis => cache.fail(flight));
+    /// Ends the computation of the flight's owner, or of one who had `joined`, without a value.
+    fn fail(&self, flight: &Shared<Flight>, joined: Option<Owner>) {
+        each!(self, cache => drop(cache.fail(flight, joined)), redis => cache.fail(flight, joined));
     }
 
-    /// Ends the computation of one who had joined.
-    fn leave(&self, flight: &Shared<Flight>, owner: Owner) {
-        each!(self, cache => drop(cache.leave(flight, owner)), redis => cache.leave(flight, owner));
+    /// Passes on a flight that its owner gave up: for one who was chosen to take it over, and did not.
+    fn pass_on(&self, flight: &Shared<Flight>) {
+        each!(self, near cache => cache.flights().pass_on(flight));
     }
 
     /// Counts a computation that failed.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Refusal;
 use super::entries::Policy;
+use super::names::check_mice;
 use super::redis::RedisCache;
 use crate::config::Config;
 use crate::error::Result;
@@ -50,9 +51,9 @@ impl Kin {
 }
 
 impl Policy for Near {
-    fn check(&self, value: &[u8]) -> Result<()> {
+    fn check(&self, key: &[u8], value: &[u8]) -> Result<()> {
         match self.kin {
-            Some(_) => Mice::read_checked(value).map(drop),
+            Some(_) => check_mice(key, &Mice::read_checked(value)?),
             None => Ok(()),
         }
     }

@@ -14,7 +14,7 @@ use crate::store::Shared;
 pub struct Purviews;
 
 impl Policy for Purviews {
-    fn check(&self, value: &[u8]) -> Result<()> {
+    fn check(&self, _key: &[u8], value: &[u8]) -> Result<()> {
         match value.len() % size_of::<u64>() {
             0 => Ok(()),
             _ => Err(Error::invalid(format!(

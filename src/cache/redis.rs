@@ -15,9 +15,10 @@ use std::time::{Duration, Instant};
 
 use super::entries::{Entries, Policy};
 use super::lease::Waited;
-use super::names::Names;
+use super::looks::Looks;
+use super::names::{self, Names};
 use super::near::{Kin, Near};
-use super::remote::{Claim, Kept, Remote};
+use super::remote::{Claim, Content, Kept, Remote};
 use super::{Info, Options, Origin, Refusal, Stats, Stored, Value};
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -26,9 +27,6 @@ use crate::key::Fingerprint;
 use crate::redis::Health;
 use crate::store::lock::RwLock;
 use crate::store::{Begin, Draft, Flight, Flights, Fresh, Inserted, May, Owner, Pinned, Section, Shared};
-
-/// How long a caller pauses between two looks at what another process computes: at first, and at most.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
 
 /// A cache at a server.
 pub struct RedisCache {
@@ -39,17 +37,20 @@ pub struct RedisCache {
     removals: RwLock<u64>,
     /// Held while a computed value goes to the server: a removal that begins meanwhile waits, and takes it out again.
     landings: RwLock<()>,
+    /// Who waits for what other processes compute.
+    looks: Looks,
 }
 
 impl RedisCache {
     /// A cache at the server of `config`: of anything, or of the values of one role of a system. Connects to nothing.
     pub fn redis(config: Arc<Config>, options: Options, role: Option<(&Fingerprint, &str)>) -> Result<Shared<Self>> {
         let place = config.redis_place()?;
+        let sealed = !options.remote.no_checksum;
         let names = match role {
-            None => Names::anything(place.namespace),
-            Some((system, role)) => Names::role(place.namespace, system, role),
+            None => Names::anything(place.namespace, sealed),
+            Some((system, role)) => Names::role(place.namespace, system, role, sealed),
         };
-        let remote = Remote::new(place.server, names, options.remote);
+        let remote = Remote::new(place.server, names, options.remote, options.max_bytes);
         Self::new(remote, Near::default(), config, options)
     }
 
@@ -65,7 +66,8 @@ impl RedisCache {
             subsystem.check_parent(&parent.kin()?.subsystem)?;
         }
         let place = config.redis_place()?;
-        let remote = Remote::new(place.server, Names::mice(place.namespace, subsystem), options.remote);
+        let names = Names::mice(place.namespace, subsystem, !options.remote.no_checksum);
+        let remote = Remote::new(place.server, names, options.remote, options.max_bytes);
         // An uncut subsystem has the names of its parent: it finds there all that the parent does.
         let parent = parent.filter(|_| subsystem.cut().is_some() || remote.is_whole()).cloned();
         Self::new(remote, Near { kin: Some(Kin::new(subsystem, parent)) }, config, options)
@@ -73,7 +75,8 @@ impl RedisCache {
 
     fn new(remote: Remote, near: Near, config: Arc<Config>, options: Options) -> Result<Shared<Self>> {
         let near = Entries::new(near, config, options);
-        Shared::try_new(RedisCache { near, remote, removals: RwLock::default(), landings: RwLock::default() })
+        let looks = Looks::new(options.remote.lease);
+        Shared::try_new(RedisCache { near, remote, removals: RwLock::default(), landings: RwLock::default(), looks })
     }
 
     /// What is in this process.
@@ -129,16 +132,21 @@ impl RedisCache {
     /// counted, unless it has been.
     fn bring(&self, draft: &mut Draft, counted: &Cell<bool>) -> Result<bool> {
         let fetched = self.remote.fetch(draft)?;
-        let whole = fetched && self.is_value(draft.key(), draft.value());
-        if fetched && !whole && !counted.replace(true) {
+        let whole = self.is_value(fetched, draft);
+        if fetched != Content::Nothing && !whole && !counted.replace(true) {
             self.remote.count_damaged();
         }
         Ok(whole)
     }
 
-    /// Whether what the server has under a key can be its value.
-    fn is_value(&self, key: &[u8], value: &[u8]) -> bool {
-        !self.is_mice() || Mice::read_checked(value).is_ok_and(|mice| Names::fits(key, &mice))
+    /// Whether the draft has what can be the value of its key.
+    fn is_value(&self, fetched: Content, draft: &Draft) -> bool {
+        let mice = || match self.remote.is_sealed() {
+            // Sealed as it was stored, and checked before that.
+            true => Mice::read(draft.value()),
+            false => Mice::read_checked(draft.value()),
+        };
+        fetched == Content::Value && (!self.is_mice() || mice().is_ok_and(|mice| Names::fits(draft.key(), &mice)))
     }
 
     /// The value of a key that is not near, as the server has it, and kept near if it may be.
@@ -217,52 +225,62 @@ impl RedisCache {
         Ok(found.map(|found| found.entry.value()))
     }
 
-    /// The values of many keys, in one round trip; counts a hit or a miss for each.
-    pub fn get_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Value>>> {
+    /// The values of many keys, in one round trip: `found` is told of each that is there, by its place. Counts a hit or a
+    /// miss for each; where a failure is an error, only hits.
+    pub fn get_many(&self, keys: &[&[u8]], mut found: impl FnMut(usize, Value)) -> Result<()> {
         let mut values: Vec<Option<Value>> = keys.iter().map(|key| self.near.peek(key)).collect();
         let missing: Vec<usize> = (0..keys.len()).filter(|at| values[*at].is_none()).collect();
         let asked: Vec<&[u8]> = missing.iter().map(|at| keys[*at]).collect();
-        for (at, value) in missing.into_iter().zip(self.fetch_many(&asked)?) {
+        let (fetched, result) = self.fetch_many(&asked);
+        for (at, value) in missing.into_iter().zip(fetched) {
             values[at] = value;
         }
-        values.iter().for_each(|value| self.near.count(value.is_some()));
-        Ok(values)
+        for (at, value) in values.into_iter().enumerate() {
+            if value.is_some() || result.is_ok() {
+                self.near.count(value.is_some());
+            }
+            value.into_iter().for_each(|value| found(at, value));
+        }
+        result
     }
 
-    /// The values of many keys that are not near; counts nothing.
-    fn fetch_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Value>>> {
+    /// The values of many keys that are not near, and why some are missing that may be there; counts nothing.
+    fn fetch_many(&self, keys: &[&[u8]]) -> (Vec<Option<Value>>, Result<()>) {
         let kin = self.near.policy().kin.as_ref();
         if kin.is_some() && self.remote.is_whole() {
-            return keys.iter().map(|key| self.fetch(key)).collect();
+            return each_of(keys.iter().map(|key| self.fetch(key)));
         }
         let Some(kin) = kin.filter(|kin| kin.is_cut()) else {
-            let own = self.fetch_many_own(keys)?.into_iter();
-            return Ok(own.map(|found| found.map(|entry| Value { entry, origin: Origin::Hit })).collect());
+            let (own, result) = self.fetch_many_own(keys);
+            let own = own.into_iter().map(|found| found.map(|entry| Value { entry, origin: Origin::Hit }));
+            return (own.collect(), result);
         };
-        let Some(parent) = kin.parent() else { return Ok(keys.iter().map(|_| None).collect()) };
+        let mut values: Vec<Option<Value>> = keys.iter().map(|_| None).collect();
+        let Some(parent) = kin.parent() else { return (values, Ok(())) };
         let unknown: Vec<usize> = (0..keys.len()).filter(|at| !parent.near.contains(keys[*at])).collect();
         let asked: Vec<&[u8]> = unknown.iter().map(|at| keys[*at]).collect();
-        let mut values: Vec<Option<Value>> = keys.iter().map(|_| None).collect();
-        for (at, found) in unknown.into_iter().zip(parent.fetch_many_own(&asked)?) {
+        let (own, result) = parent.fetch_many_own(&asked);
+        for (at, found) in unknown.into_iter().zip(own) {
             let found = found.filter(|entry| kin.keeps(entry.value()));
             values[at] = found.map(|entry| Value { entry, origin: Origin::Parent });
         }
-        Ok(values)
+        (values, result)
     }
 
-    fn fetch_many_own(&self, keys: &[&[u8]]) -> Result<Vec<Option<Pinned>>> {
+    fn fetch_many_own(&self, keys: &[&[u8]]) -> (Vec<Option<Pinned>>, Result<()>) {
         let removals = self.removals();
         let mut drafts: Vec<Draft> = keys.iter().map(|key| self.draft(key)).collect();
-        let found = self.remote.fetch_many(&mut drafts)?;
-        let take = |(draft, found): (Draft, bool)| match found.then(|| self.is_value(draft.key(), draft.value())) {
-            Some(true) => Ok(Some(self.keep(draft.finish()?, removals, false).0)),
-            Some(false) => {
-                self.remote.count_damaged();
-                Ok(None)
+        let (fetched, asked) = self.remote.fetch_many(&mut drafts);
+        let (values, taken) = each_of(drafts.into_iter().zip(fetched).map(|(draft, fetched)| {
+            if self.is_value(fetched, &draft) {
+                return Ok(Some(self.keep(draft.finish()?, removals, false).0));
             }
-            None => Ok(None),
-        };
-        drafts.into_iter().zip(found).map(take).collect()
+            if fetched != Content::Nothing {
+                self.remote.count_damaged();
+            }
+            Ok(None)
+        }));
+        (values, asked.and(taken))
     }
 
     /// Whether `key` has a value; counts nothing.
@@ -279,7 +297,7 @@ impl RedisCache {
 
     /// Stores a value, over the one that the key may have; a refusal leaves that as it was.
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
-        self.near.policy().check(value)?;
+        self.near.policy().check(key, value)?;
         match self.keeps_near() {
             true => self.set_with(key, |draft| draft.write(value)),
             false => self.set_far(key, value),
@@ -296,7 +314,7 @@ impl RedisCache {
 
     /// Stores a MICE, unless the subsystem is cut.
     pub fn set_mice(&self, key: &[u8], mice: &Mice) -> Result<Stored> {
-        mice.check()?;
+        names::check_mice(key, mice)?;
         self.set_with(key, |draft| {
             mice.write(draft.reserve(mice.record_len())?);
             Ok(())
@@ -311,7 +329,7 @@ impl RedisCache {
         let mut draft = Draft::new(key, Some(self.near.table()));
         write(&mut draft)?;
         let fresh = draft.finish()?;
-        let kept = self.remote.store(key, fresh.entry().value())?;
+        let kept = self.remote.store(key, fresh.value())?;
         Ok(self.settle(kept, self.keep(fresh, removals, true).1))
     }
 
@@ -327,16 +345,19 @@ impl RedisCache {
         }
     }
 
-    /// Stores many values in one round trip: all of them, or none.
-    pub fn set_many(&self, pairs: &[(&[u8], &[u8])]) -> Result<Vec<Stored>> {
+    /// Stores many values in one round trip; tells of each what `set` would.
+    pub fn set_many(&self, pairs: &[(&[u8], &[u8])]) -> Vec<Result<Stored>> {
         let policy = self.near.policy();
-        pairs.iter().try_for_each(|(_, value)| policy.check(value))?;
+        let mut answers: Vec<Result<Stored>> =
+            pairs.iter().map(|(key, value)| policy.check(key, value).map(Ok)).collect();
+        let good: Vec<usize> = (0..pairs.len()).filter(|at| answers[*at].is_ok()).collect();
         if let Some(reason) = policy.refuses(&[], self.near.config()) {
-            return Ok(pairs.iter().map(|_| Err(self.near.refuse(reason))).collect());
+            good.into_iter().for_each(|at| answers[at] = Ok(Err(self.near.refuse(reason))));
+            return answers;
         }
         let removals = self.removals();
-        let kept = self.remote.store_many(pairs)?;
-        let settle = |(key, value): &(&[u8], &[u8])| {
+        let sent: Vec<(&[u8], &[u8])> = good.iter().map(|at| pairs[*at]).collect();
+        let settle = |(key, value): (&[u8], &[u8]), kept| {
             let mut near = false;
             if self.keeps_near() {
                 let mut draft = Draft::new(key, Some(self.near.table()));
@@ -345,7 +366,10 @@ impl RedisCache {
             }
             Ok(self.settle(kept, near))
         };
-        pairs.iter().map(settle).collect()
+        for (at, kept) in good.into_iter().zip(self.remote.store_many(&sent)) {
+            answers[at] = kept.and_then(|kept| settle(pairs[at], kept));
+        }
+        answers
     }
 
     /// What `set_mice` would answer.
@@ -367,16 +391,16 @@ impl RedisCache {
                 Ok(Some(Begin::Lease(flight)))
             }
             Ok(Claimed::Value(value)) => {
-                self.near.flights().land(&flight, |_| (value.entry.clone(), Some(Inserted::Kept)));
+                self.near.flights().land(&flight, None, value.entry.clone(), Some(Inserted::Kept));
                 self.near.count(true);
                 Ok(Some(Begin::Found(value)))
             }
             Ok(Claimed::Busy) => {
-                self.near.fail(&flight);
+                self.near.fail(&flight, None);
                 Ok(None)
             }
             Err(error) => {
-                self.near.fail(&flight);
+                self.near.fail(&flight, None);
                 Err(error)
             }
         }
@@ -389,7 +413,7 @@ impl RedisCache {
             // Such a value is not stored, or not with a lease.
             return Ok(self.fetch(key)?.map_or(Claimed::Compute, Claimed::Value));
         }
-        let (mut pause, counted) = (PAUSE.0, Cell::default());
+        let (began, counted) = (Instant::now(), Cell::default());
         loop {
             let removals = self.removals();
             let mut draft = self.draft(key);
@@ -402,47 +426,59 @@ impl RedisCache {
                 Claim::Busy if !patient => return Ok(Claimed::Busy),
                 Claim::Busy => {}
             }
-            thread::sleep(pause);
-            pause = (pause * 2).min(PAUSE.1);
+            thread::sleep(self.looks.pause(began.elapsed()));
         }
     }
 
     /// Waits for another process that computes `key`, at most for `time`.
     pub fn wait(&self, key: &[u8], time: Duration) -> Result<Waited> {
         let deadline = Instant::now() + time;
-        let mut pause = PAUSE.0;
         loop {
-            // Asked before the value: who completes it between the two questions is not taken for nobody.
-            let claimed = self.remote.is_claimed(key)?;
-            let near = self.near.peek(key);
-            if let Some(value) = near.map_or_else(|| self.fetch(key), |value| Ok(Some(value)))? {
-                self.near.count(true);
-                return Ok(Waited::Value(value));
-            }
-            if !claimed {
-                return Ok(Waited::Nobody);
-            }
+            let pause = match self.looks.turn(key, Instant::now()) {
+                Err(pause) => pause,
+                Ok(()) => match self.look_for(key)? {
+                    Waited::TimeOut => Duration::ZERO,
+                    waited => {
+                        self.looks.done(key);
+                        return Ok(waited);
+                    }
+                },
+            };
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(Waited::TimeOut);
             }
             thread::sleep(pause.min(left));
-            pause = (pause * 2).min(PAUSE.1);
         }
+    }
+
+    /// Whether another process has computed `key`, or computes it still.
+    fn look_for(&self, key: &[u8]) -> Result<Waited> {
+        // Asked before the value: who completes it between the two questions is not taken for nobody.
+        let claimed = self.remote.is_claimed(key)?;
+        let near = self.near.peek(key);
+        Ok(match near.map_or_else(|| self.fetch(key), |value| Ok(Some(value)))? {
+            Some(value) => {
+                self.near.count(true);
+                Waited::Value(value)
+            }
+            None if claimed => Waited::TimeOut,
+            None => Waited::Nobody,
+        })
     }
 
     /// Ends a computation with a value, which is stored if it may be and handed to all who wait. Whatever the server does,
     /// the value is not lost.
-    pub fn land(&self, flight: &Shared<Flight>, draft: Draft) -> Result<Value> {
-        self.near.count_computation(flight);
-        self.near.policy().check(draft.value())?;
+    pub fn land(&self, flight: &Shared<Flight>, joined: Option<Owner>, draft: Draft) -> Result<Value> {
+        self.near.policy().check(draft.key(), draft.value())?;
         let fresh = draft.finish()?;
-        let refusal = self.near.policy().refuses(fresh.entry().value(), self.near.config());
+        self.near.count_computation(flight);
+        let refusal = self.near.policy().refuses(fresh.value(), self.near.config());
         // While this is ours nothing is taken out: what is stored here was begun before the next removal, and goes with it.
         let landing = self.landings.read();
         let (entry, stored) = match (refusal, flight.may()) {
             (None, May::Store) => {
-                let kept = self.remote.complete(flight, fresh.entry().value());
+                let kept = self.remote.complete(flight, fresh.value());
                 let (entry, near) = match self.keeps_near() && kept != Kept::TooLate {
                     true => self.near.keep(fresh, false),
                     false => (fresh.into_pinned(), false),
@@ -462,22 +498,17 @@ impl RedisCache {
             self.remote.release(flight);
         }
         let inserted = stored.is_ok().then_some(Inserted::New);
-        let (entry, _) = self.near.flights().land(flight, |_| (entry, inserted));
+        self.near.flights().land(flight, joined, entry.clone(), inserted);
         let origin = stored.map_or_else(|reason| Origin::NotStored(Some(reason)), |()| Origin::Computed);
         Ok(Value { entry, origin })
     }
 
-    /// Ends the owner's computation, without a value if it has not landed.
-    pub fn fail(&self, flight: &Shared<Flight>) {
-        if self.near.fail(flight) {
-            self.remote.release(flight);
-        }
-    }
-
-    /// Ends the computation of one who had joined.
-    pub fn leave(&self, flight: &Shared<Flight>, owner: Owner) {
-        if self.near.leave(flight, owner) {
-            self.remote.release(flight);
+    /// Ends the computation of the owner, or of one who had `joined`, without a value.
+    pub fn fail(&self, flight: &Shared<Flight>, joined: Option<Owner>) {
+        // Asked before: another who waits may take the flight over at once.
+        let ticket = flight.ticket();
+        if self.near.fail(flight, joined) {
+            self.remote.release_ticket(flight.key(), ticket);
         }
     }
 
@@ -540,6 +571,19 @@ impl RedisCache {
         let info = self.info()?;
         Ok(Stats { info, damaged: self.remote.damaged(), ..self.near.stats_of(info.size) })
     }
+}
+
+/// What there is of many values, and the first error among them.
+fn each_of<T>(values: impl Iterator<Item = Result<Option<T>>>) -> (Vec<Option<T>>, Result<()>) {
+    let mut result = Ok(());
+    let take = |value: Result<Option<T>>| {
+        value.unwrap_or_else(|error| {
+            result = result.clone().and(Err(error));
+            None
+        })
+    };
+    let values = values.map(take).collect();
+    (values, result)
 }
 
 /// How a value is had that is not near.

@@ -1,23 +1,15 @@
 //! No panic crosses the border: every exported function runs inside [`guard`] (or [`plain`], where nothing can fail),
 //! which turns errors into statuses and keeps this thread's last message.
 
-use std::cell::UnsafeCell;
+use std::any::Any;
 use std::ffi::c_char;
 use std::fmt::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::types::*;
 use crate::error::{Error, Result};
-
-/// Bytes of a message, its final NUL included; longer ones are cut.
-const MESSAGE: usize = 512;
-
-struct Message(UnsafeCell<[u8; MESSAGE]>);
-
-thread_local! {
-    // Without a destructor: a message may be asked for while its thread ends.
-    static LAST: Message = const { Message(UnsafeCell::new([0; MESSAGE])) };
-}
+use crate::store::{MESSAGE, message};
 
 /// Runs the body of an exported function.
 #[inline(always)]
@@ -25,15 +17,15 @@ pub(super) fn guard(function: &'static str, body: impl FnOnce() -> Result<phicac
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(status)) => status,
         Ok(Err(error)) => failed(function, &error),
-        Err(panic) => panicked(function, panic.downcast_ref::<&str>().copied().unwrap_or("no message")),
+        Err(panic) => panicked(function, &*panic),
     }
 }
 
 /// Runs the body of an exported function that answers `fallback` if the library fails.
 #[inline(always)]
 pub(super) fn plain<T>(function: &'static str, fallback: T, body: impl FnOnce() -> T) -> T {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
-        panicked(function, "no message");
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
+        panicked(function, &*panic);
         fallback
     })
 }
@@ -41,6 +33,11 @@ pub(super) fn plain<T>(function: &'static str, fallback: T, body: impl FnOnce() 
 #[cold]
 fn failed(function: &str, error: &Error) -> phicache_status {
     keep(format_args!("{function}: {error}"));
+    code(error)
+}
+
+/// The status of an error.
+pub(super) fn code(error: &Error) -> phicache_status {
     match error {
         Error::InvalidArgument(_) => PHICACHE_ERROR_INVALID_ARGUMENT,
         Error::InvalidHandle(_) => PHICACHE_ERROR_INVALID_HANDLE,
@@ -57,31 +54,29 @@ fn failed(function: &str, error: &Error) -> phicache_status {
 }
 
 #[cold]
-fn panicked(function: &str, message: &str) -> phicache_status {
+fn panicked(function: &str, panic: &(dyn Any + Send)) -> phicache_status {
+    // A message that is one piece of text comes as that; one that was formatted comes as a String.
+    let formatted = || panic.downcast_ref::<String>().map(String::as_str);
+    let message = panic.downcast_ref::<&str>().copied().or_else(formatted).unwrap_or("no message");
     keep(format_args!("{function}: the library panicked: {message}"));
     PHICACHE_ERROR_PANIC
 }
 
 fn keep(text: fmt::Arguments<'_>) {
-    LAST.with(|last| {
-        // SAFETY: only this thread reaches its buffer, and only here and in `last_error`, neither of which calls out
-        // while it looks at it.
-        let buffer = unsafe { &mut *last.0.get() };
-        let mut writer = Cut { buffer, len: 0 };
-        let _ = writer.write_fmt(text);
-        let len = writer.len;
-        buffer[len] = 0;
-    });
+    let Some(buffer) = message(true) else { return };
+    let mut writer = Cut { buffer, len: 0 };
+    let _ = writer.write_fmt(text);
+    buffer[writer.len].store(0, Ordering::Relaxed);
 }
 
 /// The last message of this thread, NUL-terminated.
 pub(super) fn last_error() -> *const c_char {
-    LAST.with(|last| last.0.get().cast())
+    message(false).map_or(c"".as_ptr(), |message| message.as_ptr().cast())
 }
 
 /// Writes until the buffer is full, and cuts between characters.
 struct Cut<'b> {
-    buffer: &'b mut [u8; MESSAGE],
+    buffer: &'b [AtomicU8; MESSAGE],
     len: usize,
 }
 
@@ -93,8 +88,8 @@ impl Write for Cut<'_> {
             take -= 1;
         }
         // A NUL inside a message would end it for C.
-        for (to, from) in self.buffer[self.len..].iter_mut().zip(&text.as_bytes()[..take]) {
-            *to = if *from == 0 { b'?' } else { *from };
+        for (to, from) in self.buffer[self.len..].iter().zip(&text.as_bytes()[..take]) {
+            to.store(if *from == 0 { b'?' } else { *from }, Ordering::Relaxed);
         }
         self.len += take;
         if take < text.len() { Err(fmt::Error) } else { Ok(()) }
@@ -117,7 +112,20 @@ mod tests {
             (status, message().as_str()),
             (PHICACHE_ERROR_PANIC, "phicache_f: the library panicked: on purpose")
         );
-        assert_eq!(plain("phicache_g", 7, || panic!("on purpose")), 7);
+        assert_eq!(plain("phicache_g", 7, || panic!("also on purpose")), 7);
+        assert_eq!(message(), "phicache_g: the library panicked: also on purpose");
+    }
+
+    #[test]
+    fn a_formatted_panic_keeps_its_message_too() {
+        let at = std::hint::black_box(7);
+        guard("phicache_f", || panic!("index {at} of 5"));
+        assert_eq!(message(), "phicache_f: the library panicked: index 7 of 5");
+        let two = std::hint::black_box(2);
+        plain("phicache_g", (), || assert_eq!(1, two, "counts"));
+        assert!(message().starts_with("phicache_g: the library panicked: assertion"), "{}", message());
+        guard("phicache_h", || std::panic::panic_any(7));
+        assert_eq!(message(), "phicache_h: the library panicked: no message");
     }
 
     #[test]

@@ -17,7 +17,6 @@
 use std::ffi::{c_char, c_void};
 
 use super::boundary::guard;
-use super::callback::Computation;
 use super::handle::{self, handle};
 use super::input::bytes;
 use super::output::{optional, out};
@@ -48,6 +47,13 @@ impl CacheHandle {
 #[inline(always)]
 pub(super) fn any<'c>(cache: *mut phicache_cache) -> Result<&'c Cache> {
     handle::get::<CacheHandle, _>(cache, "cache").map(|handle| &handle.cache)
+}
+
+impl verb::Memoizes for phicache_cache {
+    const MEMOIZE: &'static str = "phicache_cache_memoize";
+    fn cache<'c>(handle: *mut Self) -> Result<&'c Cache> {
+        any(handle)
+    }
 }
 
 /// The error of a function that was handed another type of cache.
@@ -143,8 +149,9 @@ pub unsafe extern "C" fn phicache_cache_set(
 /// @param user_data      [nullable] Handed to `compute`.
 /// @param call_data      [nullable] Handed to `compute`.
 /// @param out            The value, pinned until `phicache_value_release`.
-/// @param callback_code  [nullable] What `compute` returned, when that was not 0.
-/// @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
+/// @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+/// @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
+///         error nothing was stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cache_memoize(
     cache: *mut phicache_cache,
@@ -169,14 +176,7 @@ extern "C" fn memoize(
     out: *mut phicache_value,
     callback_code: *mut i32,
 ) -> phicache_status {
-    guard("phicache_cache_memoize", || {
-        let code = optional(callback_code, "callback_code")?;
-        let out = self::out(out, "out")?;
-        let compute = Computation::new(compute, user_data, call_data, code, "phicache_cache_memoize")?;
-        let (cache, key) = (any(cache)?, bytes(key, "key")?);
-        out.fill(cache.ask(key)?.or_compute(|draft| compute.run(draft))?);
-        Ok(PHICACHE_OK)
-    })
+    verb::memoize(cache, key, compute, user_data, call_data, out, callback_code)
 }
 
 /// Takes a value out; its pins stay valid.
@@ -242,11 +242,13 @@ pub unsafe extern "C" fn phicache_cache_key(
 
 /// What the functions of all cache types do, once they know the cache.
 pub(super) mod verb {
+    use super::super::callback::{self, BEGUN, Call, Place};
     use super::super::handle;
     use super::super::input::{array_mut, optional_text};
     use super::super::key::{builder, lend};
     use super::super::output::{found, growing, length, stored};
     use super::*;
+    use crate::store::gauge;
 
     #[inline(always)]
     pub(in crate::ffi) fn get<'c>(
@@ -276,6 +278,71 @@ pub(super) mod verb {
             Some(copied) => length(copied, out_len),
             None => Ok(PHICACHE_MISS),
         }
+    }
+
+    /// A handle's type whose values are memoized as bytes by key.
+    pub(in crate::ffi) trait Memoizes: Sized {
+        /// The exported function, for messages.
+        const MEMOIZE: &'static str;
+        /// The cache behind a handle.
+        fn cache<'c>(handle: *mut Self) -> Result<&'c Cache>;
+    }
+
+    /// Looks a key up, and on a miss lets `compute` write its value: see [`Call`] for why in three steps.
+    #[inline(always)]
+    pub(in crate::ffi) fn memoize<C: Memoizes>(
+        cache: *mut C,
+        key: phicache_bytes,
+        compute: phicache_compute,
+        user_data: *mut c_void,
+        call_data: *mut c_void,
+        out: *mut phicache_value,
+        code: *mut i32,
+    ) -> phicache_status {
+        let mut place = Place::uninit();
+        let begun = begin(cache, key, compute, out, code, &mut place);
+        if begun != BEGUN {
+            return begun;
+        }
+        // SAFETY: it has begun.
+        let returned = unsafe { Call::run(&mut place, C::MEMOIZE, compute, user_data, call_data) };
+        // SAFETY: as above.
+        unsafe { end(C::MEMOIZE, &mut place, returned, out, code) }
+    }
+
+    #[inline(never)]
+    fn begin<C: Memoizes>(
+        cache: *mut C,
+        key: phicache_bytes,
+        compute: phicache_compute,
+        out: *mut phicache_value,
+        code: *mut i32,
+        place: &mut Place,
+    ) -> phicache_status {
+        guard(C::MEMOIZE, || {
+            optional(code, "callback_code")?;
+            let out = self::out(out, "out")?;
+            callback::check(compute)?;
+            let (cache, key) = (C::cache(cache)?, bytes(key, "key")?);
+            callback::begin(place, cache.ask(key)?, (), |value| Ok(out.filled(value)))
+        })
+    }
+
+    /// # Safety
+    /// The call has begun, and ends here.
+    #[inline(never)]
+    unsafe fn end(
+        name: &'static str,
+        place: &mut Place,
+        returned: i32,
+        out: *mut phicache_value,
+        code: *mut i32,
+    ) -> phicache_status {
+        guard(name, || {
+            // SAFETY: the caller's promise.
+            let value = unsafe { Call::end(place, returned, code, |()| gauge::UNLIMITED) }?;
+            Ok(self::out(out, "out")?.filled(value))
+        })
     }
 
     pub(in crate::ffi) fn contains(cache: Result<&Cache>, key: phicache_bytes) -> Result<phicache_status> {

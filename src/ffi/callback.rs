@@ -15,78 +15,192 @@
 //! ```
 
 use std::ffi::c_void;
-use std::mem;
+use std::mem::{self, MaybeUninit};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::boundary::guard;
 use super::handle::null;
 use super::input;
-use super::output::{optional, out};
+use super::output::{self, optional, out};
 use super::types::*;
+use crate::cache::{Asked, InTheAir, Value, not_stored};
 use crate::error::{Error, Result};
 use crate::iit::RECORD_HEADER;
-use crate::store::Draft;
+use crate::store::{Block, Draft};
 
 const MARK: u64 = u64::from_le_bytes(*b"phi-resu");
 
-/// What stands behind a `phicache_result` while its callback runs.
-struct Writing<'d, 'k> {
+/// A value on its way through a callback. Computations nest, thousands deep: so this is all that stands on the stack while
+/// the callback runs, and what comes before and after it runs in functions of its own, whose frames are gone by then.
+#[repr(C)]
+pub(super) struct Call<K = ()> {
+    writing: Writing,
+    /// What is to live as long as the callback runs.
+    keep: K,
+}
+
+/// What stands behind a `phicache_result`.
+#[repr(C)]
+struct Writing {
     mark: u64,
-    draft: &'d mut Draft<'k>,
-    /// The bytes that the last reservation failed to get: a callback that overlooks it must not have its value cached.
-    failed: Option<usize>,
-    /// The value is a MICE record, to be sealed.
-    record: bool,
+    task: Task,
+    /// The value as far as it is written.
+    block: Block,
+    state: State,
 }
 
-/// A compute callback, its two pointers, and where its code goes.
-pub(super) struct Computation<'c> {
-    function: unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, phicache_bytes, *mut phicache_result) -> i32,
-    user_data: *mut c_void,
-    call_data: *mut c_void,
-    code: Option<&'c mut i32>,
-    /// The exported function that calls it, for messages.
-    caller: &'static str,
+/// What a callback has written so far.
+enum State {
+    /// Nothing, or bytes of its own.
+    Bytes,
+    /// A MICE record, to be sealed.
+    Record,
+    /// Nothing: its last reservation failed. One that overlooks that must not have its value cached.
+    Failed(Error),
 }
 
-impl<'c> Computation<'c> {
-    pub(super) fn new(
+/// For whom a value is computed.
+pub(super) enum Task {
+    /// For a cache, and all who wait for it.
+    ForAll(InTheAir),
+    /// For the value of this key that one caller asks for, and that is kept nowhere.
+    ForOne(Vec<u8>),
+}
+
+impl Task {
+    fn key(&self) -> &[u8] {
+        match self {
+            Task::ForAll(flight) => flight.key(),
+            Task::ForOne(key) => key,
+        }
+    }
+
+    fn draft(&self, block: Block) -> Draft<'_> {
+        match self {
+            Task::ForAll(flight) => flight.draft(block),
+            Task::ForOne(key) => Draft::resume(key, None, block),
+        }
+    }
+
+    fn land(self, block: Block, maximum: f64) -> Result<Value> {
+        match self {
+            Task::ForAll(flight) => flight.land(block, maximum),
+            Task::ForOne(key) => not_stored(Draft::resume(&key, None, block)),
+        }
+    }
+
+    fn failed(self) {
+        if let Task::ForAll(flight) = self {
+            flight.failed();
+        }
+    }
+}
+
+/// Where a call stands while its callback runs.
+pub(super) type Place<K = ()> = MaybeUninit<Call<K>>;
+
+/// What the beginning of a call answers when the callback is to run; no status of the header's.
+pub(super) const BEGUN: phicache_status = i32::MAX;
+
+/// Refuses a callback that is none.
+pub(super) fn check(compute: phicache_compute) -> Result<()> {
+    compute.ok_or_else(|| null("compute"))?;
+    ready_unwinder();
+    Ok(())
+}
+
+/// Goes on with what a cache has answered: hands the value out, or begins a call.
+pub(super) fn begin<K>(
+    place: &mut Place<K>,
+    asked: Asked,
+    keep: K,
+    fill: impl FnOnce(Value) -> Result<phicache_status>,
+) -> Result<phicache_status> {
+    match asked {
+        Asked::Found(value) => fill(value),
+        Asked::Compute(flight) => Ok(Call::begin(place, Task::ForAll(flight), keep)),
+    }
+}
+
+impl<K> Call<K> {
+    /// Begins a call.
+    pub(super) fn begin(place: &mut Place<K>, task: Task, keep: K) -> phicache_status {
+        let writing = Writing { mark: MARK, task, block: Block::default(), state: State::Bytes };
+        place.write(Call { writing, keep });
+        BEGUN
+    }
+
+    /// What the call keeps alive.
+    ///
+    /// # Safety
+    /// The call has begun and not ended.
+    #[inline(always)]
+    pub(super) unsafe fn keep(place: &Place<K>) -> &K {
+        // SAFETY: the caller's promise.
+        unsafe { &place.assume_init_ref().keep }
+    }
+
+    /// Lets the callback write the value; tells its code. `caller` is the exported function, for messages.
+    ///
+    /// # Safety
+    /// The call has begun and not ended.
+    #[inline(always)]
+    pub(super) unsafe fn run(
+        place: &mut Place<K>,
+        caller: &'static str,
         compute: phicache_compute,
         user_data: *mut c_void,
         call_data: *mut c_void,
-        code: Option<&'c mut i32>,
-        caller: &'static str,
-    ) -> Result<Self> {
-        let function = compute.ok_or_else(|| null("compute"))?;
-        ready_unwinder();
-        Ok(Computation { function, user_data, call_data, code, caller })
+    ) -> i32 {
+        let call = place.as_mut_ptr();
+        // SAFETY: the caller's promise; the key stays where it is until the call ends.
+        let key = unsafe { &*call }.writing.task.key();
+        let key = phicache_bytes { data: key.as_ptr(), len: key.len() };
+        // It was checked before the call began.
+        let Some(function) = compute else { return -1 };
+        let unwound = Unwound(caller);
+        // SAFETY: the function is what the caller says it is, by the header's conventions.
+        let code = unsafe { function(user_data, call_data, key, call.cast::<phicache_result>()) };
+        mem::forget(unwound);
+        code
     }
 
-    /// Lets the callback write the value of the draft's key.
-    #[inline(always)]
-    pub(super) fn run(self, draft: &mut Draft) -> Result<()> {
-        let key = phicache_bytes { data: draft.key().as_ptr(), len: draft.key().len() };
-        let mut writing = Writing { mark: MARK, draft, failed: None, record: false };
-        let unwound = Unwound(self.caller);
-        // SAFETY: the function is what the caller says it is, by the header's conventions.
-        let code = unsafe {
-            (self.function)(self.user_data, self.call_data, key, (&raw mut writing).cast::<phicache_result>())
+    /// Ends the call, whose callback has returned `returned`: with a value, stored if the memory is not full to `maximum`
+    /// per cent.
+    ///
+    /// # Safety
+    /// The call has begun; it ends once.
+    pub(super) unsafe fn end(
+        place: &mut Place<K>,
+        returned: i32,
+        code: *mut i32,
+        maximum: impl FnOnce(&K) -> f64,
+    ) -> Result<Value> {
+        // SAFETY: the caller's promise.
+        let Call { mut writing, keep } = unsafe {
+            // Who still uses the result finds that it is none any more.
+            (*place.as_mut_ptr()).writing.mark = 0;
+            place.assume_init_read()
         };
-        mem::forget(unwound);
-        writing.mark = 0;
-        if code != 0 {
-            if let Some(out) = self.code {
-                *out = code;
+        if returned != 0
+            && let Some(code) = output::place(code)
+        {
+            code.write(returned);
+        }
+        let error = match writing.state {
+            State::Failed(error) => Some(error),
+            _ if returned != 0 => Some(Error::Callback(returned)),
+            State::Record => {
+                crate::iit::mice::seal(writing.block.value_mut());
+                None
             }
-            return Err(Error::Callback(code));
+            State::Bytes => None,
+        };
+        if let Some(error) = error {
+            writing.task.failed();
+            return Err(error);
         }
-        if let Some(bytes) = writing.failed {
-            return Err(Error::OutOfMemory(bytes));
-        }
-        if writing.record {
-            crate::iit::mice::seal(writing.draft.value_mut());
-        }
-        Ok(())
+        writing.task.land(writing.block, maximum(&keep))
     }
 }
 
@@ -120,7 +234,7 @@ impl Drop for Unwound {
     }
 }
 
-fn writing<'a>(result: *mut phicache_result) -> Result<&'a mut Writing<'a, 'a>> {
+fn writing<'a>(result: *mut phicache_result) -> Result<&'a mut Writing> {
     if result.is_null() {
         return Err(null("result"));
     }
@@ -133,18 +247,43 @@ fn writing<'a>(result: *mut phicache_result) -> Result<&'a mut Writing<'a, 'a>> 
     }
 }
 
-impl Writing<'_, '_> {
-    fn reserve(&mut self, len: usize) -> Result<&mut [u8]> {
-        self.record = false;
-        self.failed = None;
-        self.draft.reserve(len).inspect_err(|_| self.failed = Some(len))
+impl Writing {
+    fn draft<T>(&mut self, change: impl FnOnce(&mut Draft) -> Result<T>) -> Result<T> {
+        let mut draft = self.task.draft(mem::take(&mut self.block));
+        let changed = change(&mut draft);
+        self.block = draft.pause();
+        changed
     }
+}
+
+/// Makes the value anew. What fails here decides what becomes of the computation, unless a later attempt succeeds.
+fn start_over(
+    result: *mut phicache_result,
+    attempt: impl FnOnce(&mut Writing) -> Result<phicache_status>,
+) -> Result<phicache_status> {
+    let writing = writing(result)?;
+    writing.state = State::Bytes;
+    attempt(writing).inspect_err(|error| writing.state = State::Failed(error.clone()))
+}
+
+fn reserve(
+    result: *mut phicache_result,
+    out: *mut *mut u8,
+    reserve: impl FnOnce(&mut Draft) -> Result<*mut u8>,
+) -> Result<phicache_status> {
+    // Zeroed also where the result is none.
+    let out = self::out(out, "out");
+    start_over(result, |writing| {
+        *out? = writing.draft(reserve)?;
+        Ok(PHICACHE_OK)
+    })
 }
 
 /// Reserves the value's bytes inside the entry and lends them for writing: zero-filled, at 16-byte alignment.
 ///
 /// Calling it again starts over; a callback that never calls it makes an empty value. Write before the callback
-/// returns. When reserving fails, the call that computes fails with the same status, whatever the callback returns.
+/// returns. If the last attempt to reserve fails, the call that computes fails with the same status, whatever the callback
+/// returns: nothing is cached, and `callback_code` is what the callback returned.
 ///
 /// @param result  The callback's result.
 /// @param len     The number of bytes.
@@ -155,10 +294,25 @@ pub unsafe extern "C" fn phicache_result_reserve(
     len: usize,
     out: *mut *mut u8,
 ) -> phicache_status {
-    guard("phicache_result_reserve", || {
-        let out = self::out(out, "out")?;
-        *out = writing(result)?.reserve(len)?.as_mut_ptr();
-        Ok(PHICACHE_OK)
+    guard("phicache_result_reserve", || reserve(result, out, |draft| Ok(draft.reserve(len)?.as_mut_ptr())))
+}
+
+/// As `phicache_result_reserve`, but the bytes are not zeroed: faster where all of them are written.
+///
+/// Each byte that is neither written nor cut off by `phicache_result_truncate` is stored with whatever the memory held
+/// before, and handed to all who ask for the value, other processes included.
+///
+/// @param result  The callback's result.
+/// @param len     The number of bytes.
+/// @param out     The first byte.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_result_reserve_uninitialized(
+    result: *mut phicache_result,
+    len: usize,
+    out: *mut *mut u8,
+) -> phicache_status {
+    guard("phicache_result_reserve_uninitialized", || {
+        reserve(result, out, |draft| Ok(draft.reserve_uninitialized(len)?.as_mut_ptr()))
     })
 }
 
@@ -170,10 +324,10 @@ pub unsafe extern "C" fn phicache_result_reserve(
 pub unsafe extern "C" fn phicache_result_truncate(result: *mut phicache_result, len: usize) -> phicache_status {
     guard("phicache_result_truncate", || {
         let writing = writing(result)?;
-        if writing.record {
+        if matches!(writing.state, State::Record) {
             return Err(Error::invalid("the value is a MICE; its length is that of its payload"));
         }
-        writing.draft.truncate(len)?;
+        writing.draft(|draft| draft.truncate(len))?;
         Ok(PHICACHE_OK)
     })
 }
@@ -181,7 +335,8 @@ pub unsafe extern "C" fn phicache_result_truncate(result: *mut phicache_result, 
 /// Makes the value a MICE record, as MICE caches keep them.
 ///
 /// The payload is copied from `mice`, or, where its `data` is NULL, reserved zero-filled with the given length for
-/// writing. Calling it again starts over.
+/// writing. Calling it again starts over; if the last attempt fails, the call that computes fails with the same status, as
+/// after `phicache_result_reserve`.
 ///
 /// @param result       The callback's result.
 /// @param mice         The MICE.
@@ -193,18 +348,24 @@ pub unsafe extern "C" fn phicache_result_mice(
     out_payload: *mut *mut u8,
 ) -> phicache_status {
     guard("phicache_result_mice", || {
-        let out_payload = optional(out_payload, "out_payload")?;
-        let (mice, payload_len) = input::mice_to_write(mice)?;
-        let writing = writing(result)?;
-        let record = writing.reserve(RECORD_HEADER.saturating_add(payload_len))?;
-        mice.write_head(record);
-        record[40..48].copy_from_slice(&(payload_len as u64).to_le_bytes());
-        let payload = &mut record[RECORD_HEADER..];
-        payload[..mice.payload.len()].copy_from_slice(mice.payload);
-        if let Some(out) = out_payload {
-            *out = payload.as_mut_ptr();
-        }
-        writing.record = true;
-        Ok(PHICACHE_OK)
+        // Zeroed also where the result is none.
+        let out_payload = optional(out_payload, "out_payload");
+        start_over(result, |writing| {
+            let out_payload = out_payload?;
+            let (mice, payload_len) = input::mice_to_write(mice)?;
+            let payload = writing.draft(|draft| {
+                let record = draft.reserve(RECORD_HEADER.saturating_add(payload_len))?;
+                mice.write_head(record);
+                record[40..48].copy_from_slice(&(payload_len as u64).to_le_bytes());
+                let payload = &mut record[RECORD_HEADER..];
+                payload[..mice.payload.len()].copy_from_slice(mice.payload);
+                Ok(payload.as_mut_ptr())
+            })?;
+            if let Some(out) = out_payload {
+                *out = payload;
+            }
+            writing.state = State::Record;
+            Ok(PHICACHE_OK)
+        })
     })
 }

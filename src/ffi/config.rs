@@ -66,7 +66,8 @@ pub unsafe extern "C" fn phicache_config_free(config: *mut phicache_config) -> p
 /// Sets the part of the memory that this process may use up to which caches store.
 ///
 /// @param config   [nullable] The configuration; NULL is the process default.
-/// @param percent  0 to 100; 0 stores nothing. `PHICACHE_MEMORY_UNLIMITED` lifts the limit.
+/// @param percent  0 to 100; 0 stores nothing. `PHICACHE_MEMORY_UNLIMITED` lifts the limit; the walls stay
+///                 (see "The library").
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_config_set_maximum_memory_percent(
     config: *mut phicache_config,

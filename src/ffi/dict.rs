@@ -21,10 +21,9 @@ use std::ffi::{c_char, c_void};
 
 use super::boundary::guard;
 use super::cache::{CacheHandle, verb, wrong};
-use super::callback::Computation;
 use super::handle::{self, create, live};
-use super::input::{bytes, config, fingerprint, options, text};
-use super::output::{optional, out};
+use super::input::{config, fingerprint, options, text};
+use super::output::out;
 use super::quick::{self, Buffer};
 use super::types::*;
 use crate::cache::{Cache, DictCache, shared};
@@ -35,6 +34,13 @@ fn dict<'c>(cache: *mut phicache_dict_cache) -> Result<&'c Cache> {
     match &handle::get::<CacheHandle, _>(cache, "cache")?.cache {
         cache @ Cache::Dict(_) => Ok(cache),
         _ => Err(wrong("phicache_dict_cache")),
+    }
+}
+
+impl verb::Memoizes for phicache_dict_cache {
+    const MEMOIZE: &'static str = "phicache_dict_cache_memoize";
+    fn cache<'c>(handle: *mut Self) -> Result<&'c Cache> {
+        dict(handle)
     }
 }
 
@@ -198,8 +204,9 @@ extern "C" fn set(cache: *mut phicache_dict_cache, key: phicache_bytes, value: p
 /// @param user_data      [nullable] Handed to `compute`.
 /// @param call_data      [nullable] Handed to `compute`.
 /// @param out            The value, pinned until `phicache_value_release`.
-/// @param callback_code  [nullable] What `compute` returned, when that was not 0.
-/// @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
+/// @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+/// @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
+///         error nothing was stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_dict_cache_memoize(
     cache: *mut phicache_dict_cache,
@@ -224,14 +231,7 @@ extern "C" fn memoize(
     out: *mut phicache_value,
     callback_code: *mut i32,
 ) -> phicache_status {
-    guard("phicache_dict_cache_memoize", || {
-        let code = optional(callback_code, "callback_code")?;
-        let out = self::out(out, "out")?;
-        let compute = Computation::new(compute, user_data, call_data, code, "phicache_dict_cache_memoize")?;
-        let (cache, key) = (dict(cache)?, bytes(key, "key")?);
-        out.fill(cache.ask(key)?.or_compute(|draft| compute.run(draft))?);
-        Ok(PHICACHE_OK)
-    })
+    verb::memoize(cache, key, compute, user_data, call_data, out, callback_code)
 }
 
 /// Takes a value out; its pins stay valid.

@@ -11,6 +11,7 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
+use crate::store::change;
 use crate::store::lock::Mutex;
 
 /// What may stand behind a handle.
@@ -54,14 +55,16 @@ impl<T> Slots<T> {
     }
 
     fn take(&self) -> Option<NonNull<Slot<T>>> {
-        let mut free = self.free.lock();
-        if free.0.is_null() {
-            free.0 = self.returned.swap(ptr::null_mut(), Ordering::Acquire);
-        }
-        let slot = NonNull::new(free.0)?;
-        // SAFETY: slots in the list are alive, as all slots are, and belong to whoever holds the lock.
-        free.0 = unsafe { *slot.as_ref().next.get() };
-        Some(slot)
+        change(|| {
+            let mut free = self.free.lock();
+            if free.0.is_null() {
+                free.0 = self.returned.swap(ptr::null_mut(), Ordering::Acquire);
+            }
+            let slot = NonNull::new(free.0)?;
+            // SAFETY: slots in the list are alive, as all slots are, and belong to whoever holds the lock.
+            free.0 = unsafe { *slot.as_ref().next.get() };
+            Some(slot)
+        })
     }
 
     fn give_back(&self, slot: &Slot<T>) {

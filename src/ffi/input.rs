@@ -109,18 +109,55 @@ pub(super) fn config(config: *const phicache_config) -> Result<Arc<Config>> {
     get::<ConfigHandle, _>(config, "config").map(|config| config.0.clone())
 }
 
-/// A struct that may be shorter than ours, when the caller was compiled with an older header: what it lacks is zero.
-fn growing<T: Copy>(given: *const T, name: &'static str) -> Result<T> {
+/// A struct that a caller fills and that grows at its end.
+trait Grows: Copy {
+    /// Its size in version 0.1: no header has a smaller one.
+    const FIRST: usize;
+}
+
+impl Grows for phicache_cache_options {
+    const FIRST: usize = 48;
+}
+
+impl Grows for phicache_mice {
+    const FIRST: usize = 56;
+}
+
+/// A struct that may be shorter than ours, if the caller was compiled with an older header: what it lacks is zero. Or
+/// longer, with a newer one: then what we do not know must be zero, which asks for nothing.
+fn growing<T: Grows>(given: *const T, name: &'static str) -> Result<T> {
     if given.is_null() {
         return Err(null(name));
     }
-    // No less than in the first version, which is this one.
-    let size = struct_size(given, size_of::<T>(), name)?;
+    let size = struct_size(given, T::FIRST, name)?;
+    let tail = array(given.cast::<u8>(), size, name)?.get(size_of::<T>()..);
+    if let Some(at) = tail.and_then(|tail| tail.iter().position(|byte| *byte != 0)) {
+        return Err(unknown_field::<T>(name, size, size_of::<T>() + at));
+    }
     let mut whole = std::mem::MaybeUninit::<T>::zeroed();
     // SAFETY: the caller's struct has `size` bytes, and ours takes no more than it has; all fields may be zero.
     unsafe {
         whole.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(given.cast(), size.min(size_of::<T>()));
         Ok(whole.assume_init())
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn unknown_field<T>(name: &'static str, size: usize, at: usize) -> Error {
+    Error::invalid(format!(
+        "{name}->struct_size is {size}, and byte {at} is not zero; version {} knows only the first {} bytes and cannot do \
+         what the rest asks for",
+        env!("CARGO_PKG_VERSION"),
+        size_of::<T>()
+    ))
+}
+
+/// Refuses a field that has no meaning yet: a later version may give it one.
+fn reserved(value: u32, name: &'static str) -> Result<()> {
+    match value {
+        0 => Ok(()),
+        _ => Err(Error::invalid(format!("{name}->reserved is {value}; expected 0"))),
     }
 }
 
@@ -146,9 +183,6 @@ pub(super) fn options<'a>(options: *const phicache_cache_options) -> Result<(Opt
         return Ok((Options::default(), None));
     }
     let given = growing(options, "options")?;
-    if given.reserved != 0 {
-        return Err(Error::invalid(format!("options->reserved is {}; expected 0", given.reserved)));
-    }
     let positive = |number: u64| (number > 0).then_some(number);
     let time = |milliseconds: u64, name| match milliseconds <= LONGEST_MS {
         true => Ok(positive(milliseconds).map(Duration::from_millis)),
@@ -158,6 +192,8 @@ pub(super) fn options<'a>(options: *const phicache_cache_options) -> Result<(Opt
         ttl: time(given.ttl_ms, "ttl_ms")?,
         lease: time(given.lease_ms, "lease_ms")?,
         strict: given.server_errors != 0,
+        no_checksum: given.no_checksum != 0,
+        scan: time(given.scan_timeout_ms, "scan_timeout_ms")?,
     };
     let options = Options { max_bytes: positive(given.max_bytes), remote };
     Ok((options, optional_text(given.name, "options->name")?))
@@ -183,6 +219,7 @@ pub(super) fn mice_to_write<'a>(pointer: *const phicache_mice) -> Result<(Mice<'
 }
 
 fn head<'a>(given: &phicache_mice) -> Result<Mice<'a>> {
+    reserved(given.reserved, "mice")?;
     Ok(Mice {
         direction: Direction::from_number(given.direction)?,
         mechanism: NodeSet(given.mechanism),

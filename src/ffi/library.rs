@@ -2,6 +2,17 @@
 //!
 //! Version, messages, released values, and the memory of this process. All of these may be called from any thread.
 //!
+//! Caches store up to a percentage of the memory that this process may use (`phicache_config_set_maximum_memory_percent`):
+//! the least of the physical memory and the limits of all control groups that the process is in, their ancestors included
+//! (version 1: `memory.limit_in_bytes`; version 2: `memory.max` and `memory.high`). The percentage is compared with the
+//! process's resident size. Beside it there are walls, whatever the percentage, also without a limit: caches stop at 90 % of
+//! `RLIMIT_AS`, of `RLIMIT_DATA`, and of a control group's limit, each compared with what it counts (a group's usage without
+//! inactive file pages), so that the program's own allocations do not fail, and the system does not end it.
+//!
+//! A figure that cannot be read (no `/proc`, no free descriptor, a sandbox) is never taken for a number: the last good one
+//! counts, but no less than what caches hold, and it is asked for again. The physical memory is then asked of the kernel
+//! directly. `known` in `phicache_memory` says which figures could be read.
+//!
 //! ```c
 //! phicache_memory memory;
 //! memory.struct_size = sizeof memory;
@@ -119,7 +130,7 @@ extern "C" fn release(value: &mut phicache_value) {
 ///
 /// What it may use is the physical memory, or the lowest limit of the control groups it is in.
 ///
-/// @param out_percent  The percentage.
+/// @param out_percent  The percentage; 0 if neither was ever known.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_memory_percent(out_percent: *mut f64) -> phicache_status {
     guard("phicache_memory_percent", || {
@@ -128,7 +139,8 @@ pub unsafe extern "C" fn phicache_memory_percent(out_percent: *mut f64) -> phica
     })
 }
 
-/// Whether this process occupies more memory than the configured maximum, measured now. (PyPhi's `memory_full`.)
+/// Whether this process occupies more memory than the configured maximum, or has come to a wall, measured now. (PyPhi's
+/// `memory_full`.)
 ///
 /// @param config    [nullable] The configuration; NULL is the process default.
 /// @param out_full  1 or 0.
@@ -156,6 +168,9 @@ pub unsafe extern "C" fn phicache_memory_usage(out: *mut phicache_memory) -> phi
             limit: usage.limit,
             physical: usage.physical,
             held: usage.held,
+            room: usage.room,
+            known: usage.known.0,
+            reserved: 0,
         });
         Ok(PHICACHE_OK)
     })
@@ -209,8 +224,11 @@ fn write_indices(nodes: NodeSet, room: &mut [i32]) -> Result<usize> {
 
 /// cbindgen:ignore
 ///
-/// Not part of the API: fails inside the library on purpose, so that tests of any language can see what becomes of it.
+/// Not part of the API: fails inside the library on purpose, so that tests of any language can see what becomes of it. The
+/// message is formatted, as those of the standard library's own checks are.
 #[unsafe(no_mangle)]
 pub extern "C" fn phicache_test_panic() -> phicache_status {
-    guard("phicache_test_panic", || panic!("on purpose, for a test"))
+    guard("phicache_test_panic", || {
+        panic!("on purpose, for a test of version {}", std::hint::black_box(VERSION_NUMBER))
+    })
 }

@@ -4,6 +4,9 @@
 //! that keeps its values in the cache of whatever object it is called on. Both may be called from any thread at once;
 //! the arguments are for one thread at a time.
 //!
+//! A function may call its own memo for other arguments, 20,000 deep on a stack of 8 MiB: a level takes at most 256 bytes of
+//! the library's, beside the function's own frame. `memoize` and methods nest as deep.
+//!
 //! ```c
 //! phicache_memo *entropy;
 //! phicache_key *arguments;
@@ -24,16 +27,16 @@ use std::ffi::{c_char, c_void};
 
 use super::boundary::guard;
 use super::cache::any;
-use super::callback::{Computation, Unwound, ready_unwinder};
+use super::callback::{self, BEGUN, Call, Place, Task, Unwound, ready_unwinder};
 use super::handle::{create, free, get, handle, live, null};
 use super::input::{config, optional_text};
 use super::key::builder;
 use super::output::{optional, out};
 use super::quick;
 use super::types::*;
-use crate::cache::{Asked, Memo, Method};
+use crate::cache::{AskedMethod, Memo, Method};
 use crate::error::{Error, Result, try_owned};
-use crate::store::Shared;
+use crate::store::{Shared, gauge};
 
 /// A method that goes straight through while repertoire caching is off in its cache's configuration.
 pub const PHICACHE_METHOD_REPERTOIRE: u32 = 1;
@@ -136,8 +139,9 @@ pub unsafe extern "C" fn phicache_memo_free(memo: *mut phicache_memo) -> phicach
 /// @param args           The arguments.
 /// @param call_data      [nullable] Handed to the function, such as the unpacked arguments.
 /// @param out            The value, pinned until `phicache_value_release`; `out->origin` tells where it came from.
-/// @param callback_code  [nullable] What the function returned, when that was not 0.
-/// @return OK; ERROR_CALLBACK when the function did not return 0: then nothing was stored.
+/// @param callback_code  [nullable] What the function returned, whatever the status; 0 when it was not called.
+/// @return OK; ERROR_CALLBACK when the function did not return 0; where its last reservation failed, the status of that. On
+///         an error nothing was stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_memo_call(
     memo: *mut phicache_memo,
@@ -158,19 +162,56 @@ extern "C" fn call_memo(
     out: *mut phicache_value,
     callback_code: *mut i32,
 ) -> phicache_status {
-    guard("phicache_memo_call", || {
-        let code = optional(callback_code, "callback_code")?;
+    let mut place = Place::uninit();
+    let begun = begin_memo(memo, args, out, callback_code, &mut place);
+    if begun != BEGUN {
+        return begun;
+    }
+    // SAFETY: it has begun.
+    let returned = unsafe {
+        let Function { compute, user_data, .. } = Call::keep(&place).function;
+        Call::run(&mut place, MEMO, compute, user_data, call_data)
+    };
+    // SAFETY: as above.
+    unsafe { end(MEMO, &mut place, returned, out, callback_code, |memo| memo.what.maximum()) }
+}
+
+const MEMO: &str = "phicache_memo_call";
+
+#[inline(never)]
+fn begin_memo(
+    memo: *mut phicache_memo,
+    args: *mut phicache_key,
+    out: *mut phicache_value,
+    code: *mut i32,
+    place: &mut Place<Shared<Bound<Memo>>>,
+) -> phicache_status {
+    guard(MEMO, || {
+        optional(code, "callback_code")?;
         let out = self::out(out, "out")?;
         // The callback may free the memo: this share keeps it alive while it runs.
         let memo = bound_memo(memo)?.clone();
-        let Function { compute, user_data, .. } = memo.function;
-        let compute = Computation::new(compute, user_data, call_data, code, "phicache_memo_call")?;
         // The callback may also change the arguments: nothing of them is used once they were asked for.
-        out.fill(match memo.what.ask(builder(args, "args")?)? {
-            Asked::Found(value) => value,
-            Asked::Compute(flight) => memo.what.compute(flight, |draft| compute.run(draft))?,
-        });
-        Ok(PHICACHE_OK)
+        let asked = memo.what.ask(builder(args, "args")?)?;
+        callback::begin(place, asked, memo, |value| Ok(out.filled(value)))
+    })
+}
+
+/// # Safety
+/// The call has begun, and ends here.
+#[inline(never)]
+unsafe fn end<M>(
+    name: &'static str,
+    place: &mut Place<Shared<Bound<M>>>,
+    returned: i32,
+    out: *mut phicache_value,
+    code: *mut i32,
+    maximum: impl FnOnce(&Bound<M>) -> f64,
+) -> phicache_status {
+    guard(name, || {
+        // SAFETY: the caller's promise.
+        let value = unsafe { Call::end(place, returned, code, |bound| maximum(bound)) }?;
+        Ok(self::out(out, "out")?.filled(value))
     })
 }
 
@@ -267,8 +308,9 @@ pub unsafe extern "C" fn phicache_method_free(method: *mut phicache_method) -> p
 /// @param object         [nullable] The object: handed to the function as its `call_data`.
 /// @param args           The arguments.
 /// @param out            The value, pinned until `phicache_value_release`; `out->origin` tells where it came from.
-/// @param callback_code  [nullable] What the function returned, when that was not 0.
-/// @return OK; ERROR_CALLBACK when the function did not return 0: then nothing was stored.
+/// @param callback_code  [nullable] What the function returned, whatever the status; 0 when it was not called.
+/// @return OK; ERROR_CALLBACK when the function did not return 0; where its last reservation failed, the status of that. On
+///         an error nothing was stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_method_call(
     method: *mut phicache_method,
@@ -293,16 +335,40 @@ extern "C" fn call_method(
     out: *mut phicache_value,
     callback_code: *mut i32,
 ) -> phicache_status {
-    guard("phicache_method_call", || {
-        let code = optional(callback_code, "callback_code")?;
+    let mut place = Place::uninit();
+    let begun = begin_method(method, cache, args, out, callback_code, &mut place);
+    if begun != BEGUN {
+        return begun;
+    }
+    // SAFETY: it has begun.
+    let returned = unsafe {
+        let Function { compute, user_data, .. } = Call::keep(&place).function;
+        Call::run(&mut place, METHOD, compute, user_data, object)
+    };
+    // SAFETY: as above.
+    unsafe { end(METHOD, &mut place, returned, out, callback_code, |_| gauge::UNLIMITED) }
+}
+
+const METHOD: &str = "phicache_method_call";
+
+#[inline(never)]
+fn begin_method(
+    method: *mut phicache_method,
+    cache: *mut phicache_cache,
+    args: *mut phicache_key,
+    out: *mut phicache_value,
+    code: *mut i32,
+    place: &mut Place<Shared<Bound<Method>>>,
+) -> phicache_status {
+    guard(METHOD, || {
+        optional(code, "callback_code")?;
         let out = self::out(out, "out")?;
         // The callback may free the method: this share keeps it alive while it runs.
         let method = get::<MethodHandle, _>(method, "method")?.0.clone();
-        let Function { compute, user_data, .. } = method.function;
-        let compute = Computation::new(compute, user_data, object, code, "phicache_method_call")?;
-        let asked = method.what.ask(any(cache)?, builder(args, "args")?)?;
-        out.fill(asked.or_compute(|draft| compute.run(draft))?);
-        Ok(PHICACHE_OK)
+        match method.what.ask(any(cache)?, builder(args, "args")?)? {
+            AskedMethod::Asked(asked) => callback::begin(place, asked, method, |value| Ok(out.filled(value))),
+            AskedMethod::Straight(key) => Ok(Call::begin(place, Task::ForOne(key), method)),
+        }
     })
 }
 

@@ -14,7 +14,8 @@
 //! so no record is asked for twice; a cut subsystem asks for its parent's record, and remembers also that the cut damages
 //! it. A record that is damaged, or that answers another question, is a miss.
 //!
-//! Keys are any bytes; `phicache_key_mice` writes the standard one. Values are records (`docs/mice-format.md`). All
+//! Keys are any bytes; `phicache_key_mice` writes the standard one, and no MICE of another direction or mechanism is stored
+//! under it, whichever way it comes. Values are records (`docs/mice-format.md`). All
 //! functions may be called from any thread at once.
 //!
 //! ```c
@@ -37,7 +38,7 @@ use std::ffi::c_void;
 
 use super::boundary::guard;
 use super::cache::{CacheHandle, verb, wrong};
-use super::callback::Computation;
+use super::callback::{self, BEGUN, Call, Place};
 use super::handle::{create, get};
 use super::input::{self, array_mut, bytes, config, options};
 use super::output::{growing, length, optional, out, stored};
@@ -47,6 +48,7 @@ use super::types::*;
 use crate::cache::{Cache, MiceCache, RedisCache, Value};
 use crate::error::{Error, Result};
 use crate::iit::Mice;
+use crate::store::gauge;
 
 #[inline]
 fn of_mice<'c>(cache: *mut phicache_mice_cache, name: &'static str) -> Result<&'c Cache> {
@@ -174,6 +176,13 @@ pub unsafe extern "C" fn phicache_mice_cache_get(
     quick::get_mice(cache, key, out_mice, out).unwrap_or_else(|| get_mice(cache, key, out_mice, out))
 }
 
+/// Answers a lookup that has been counted and pinned already, with a message where the value is no record.
+#[cold]
+#[inline(never)]
+pub(super) fn fill_slowly(value: Value, out_mice: *mut phicache_mice, out: *mut phicache_value) -> phicache_status {
+    guard("phicache_mice_cache_get", || Record::new(out_mice, out)?.fill(value))
+}
+
 #[inline(never)]
 extern "C" fn get_mice(
     cache: *mut phicache_mice_cache,
@@ -190,7 +199,8 @@ extern "C" fn get_mice(
     })
 }
 
-/// Stores a copy of a MICE, unless cut, φ or memory refuse it.
+/// Stores a copy of a MICE, unless cut, φ or memory refuse it. A MICE that contradicts a standard key, by direction,
+/// mechanism or candidate purviews, is ERROR_INVALID_ARGUMENT; an empty purview answers every list of candidates.
 ///
 /// @param cache  The cache.
 /// @param key    The key.
@@ -250,8 +260,10 @@ pub unsafe extern "C" fn phicache_mice_cache_would_store(cache: *mut phicache_mi
 /// @param call_data      [nullable] Handed to `compute`.
 /// @param out_mice       The MICE; `struct_size` is set by the caller. Its payload is valid until `out` is released.
 /// @param out            The record, pinned until `phicache_value_release`.
-/// @param callback_code  [nullable] What `compute` returned, when that was not 0.
-/// @return OK; ERROR_CALLBACK when `compute` did not return 0; ERROR_DAMAGED when it wrote no MICE.
+/// @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+/// @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that;
+///         ERROR_DAMAGED when it wrote no MICE; ERROR_INVALID_ARGUMENT when its MICE contradicts a standard key. On an error
+///         nothing was stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_mice_cache_memoize(
     cache: *mut phicache_mice_cache,
@@ -263,13 +275,51 @@ pub unsafe extern "C" fn phicache_mice_cache_memoize(
     out: *mut phicache_value,
     callback_code: *mut i32,
 ) -> phicache_status {
-    guard("phicache_mice_cache_memoize", || {
-        let code = optional(callback_code, "callback_code")?;
-        Record::new(out_mice, out)?;
-        let compute = Computation::new(compute, user_data, call_data, code, "phicache_mice_cache_memoize")?;
+    let mut place = Place::uninit();
+    let begun = begin(cache, key, compute, out_mice, out, callback_code, &mut place);
+    if begun != BEGUN {
+        return begun;
+    }
+    // SAFETY: it has begun.
+    let returned = unsafe { Call::run(&mut place, MEMOIZE, compute, user_data, call_data) };
+    // SAFETY: as above.
+    unsafe { end(&mut place, returned, out_mice, out, callback_code) }
+}
+
+const MEMOIZE: &str = "phicache_mice_cache_memoize";
+
+#[inline(never)]
+fn begin(
+    cache: *mut phicache_mice_cache,
+    key: phicache_bytes,
+    compute: phicache_compute,
+    out_mice: *mut phicache_mice,
+    out: *mut phicache_value,
+    code: *mut i32,
+    place: &mut Place,
+) -> phicache_status {
+    guard(MEMOIZE, || {
+        optional(code, "callback_code")?;
+        let out = Record::new(out_mice, out)?;
+        callback::check(compute)?;
         let (cache, key) = (mice(cache)?, bytes(key, "key")?);
-        let value = cache.ask(key)?.or_compute(|draft| compute.run(draft))?;
-        // Made again, so that less stands on the stack while values are computed.
+        callback::begin(place, cache.ask(key)?, (), |value| out.fill(value))
+    })
+}
+
+/// # Safety
+/// The call has begun, and ends here.
+#[inline(never)]
+unsafe fn end(
+    place: &mut Place,
+    returned: i32,
+    out_mice: *mut phicache_mice,
+    out: *mut phicache_value,
+    code: *mut i32,
+) -> phicache_status {
+    guard(MEMOIZE, || {
+        // SAFETY: the caller's promise.
+        let value = unsafe { Call::end(place, returned, code, |()| gauge::UNLIMITED) }?;
         Record::new(out_mice, out)?.fill(value)
     })
 }

@@ -107,6 +107,13 @@ impl phicache_value {
         *self = value.into();
     }
 
+    /// The same, where nothing is left to do.
+    #[inline(always)]
+    pub(super) fn filled(&mut self, value: Value) -> phicache_status {
+        self.fill(value);
+        PHICACHE_OK
+    }
+
     /// Takes a value back and zeroes the struct, if its pin is of the usual kind.
     #[inline(always)]
     pub(super) fn release_quickly(&mut self) -> bool {

@@ -22,7 +22,7 @@ use std::ffi::c_void;
 
 use super::boundary::guard;
 use super::cache::{CacheHandle, verb, wrong};
-use super::callback::Computation;
+use super::callback::{self, BEGUN, Call, Place};
 use super::handle::{create, get};
 use super::input::{array, config, options};
 use super::output::{found, optional, out, stored};
@@ -30,6 +30,7 @@ use super::types::*;
 use crate::cache::{Cache, PurviewCache, Value};
 use crate::error::Result;
 use crate::iit::{Direction, NodeSet};
+use crate::store::gauge;
 
 #[inline]
 fn purview<'c>(cache: *mut phicache_purview_cache) -> Result<&'c Cache> {
@@ -130,8 +131,9 @@ pub unsafe extern "C" fn phicache_purview_cache_set(
 /// @param out_purviews   The purviews, valid until `out` is released.
 /// @param out_count      How many.
 /// @param out            What keeps them: release it by `phicache_value_release`.
-/// @param callback_code  [nullable] What `compute` returned, when that was not 0.
-/// @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
+/// @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+/// @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
+///         error nothing was stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_purview_cache_memoize(
     cache: *mut phicache_purview_cache,
@@ -145,12 +147,59 @@ pub unsafe extern "C" fn phicache_purview_cache_memoize(
     out: *mut phicache_value,
     callback_code: *mut i32,
 ) -> phicache_status {
-    guard("phicache_purview_cache_memoize", || {
-        let code = optional(callback_code, "callback_code")?;
-        let out = List::new(out_purviews, out_count, out)?;
-        let compute = Computation::new(compute, user_data, call_data, code, "phicache_purview_cache_memoize")?;
+    let mut place = Place::uninit();
+    let begun = begin(cache, direction, mechanism, compute, out_purviews, out_count, out, callback_code, &mut place);
+    if begun != BEGUN {
+        return begun;
+    }
+    // SAFETY: it has begun.
+    let returned = unsafe { Call::run(&mut place, MEMOIZE, compute, user_data, call_data) };
+    // SAFETY: as above.
+    unsafe { end(&mut place, returned, out_purviews, out_count, out, callback_code) }
+}
+
+const MEMOIZE: &str = "phicache_purview_cache_memoize";
+
+#[inline(never)]
+#[expect(clippy::too_many_arguments, reason = "those of the exported function")]
+fn begin(
+    cache: *mut phicache_purview_cache,
+    direction: i32,
+    mechanism: u64,
+    compute: phicache_compute,
+    purviews: *mut *const u64,
+    count: *mut usize,
+    out: *mut phicache_value,
+    code: *mut i32,
+    place: &mut Place,
+) -> phicache_status {
+    guard(MEMOIZE, || {
+        optional(code, "callback_code")?;
+        let out = List::new(purviews, count, out)?;
+        callback::check(compute)?;
         let key = PurviewCache::key(Direction::from_number(direction)?, NodeSet(mechanism))?;
-        out.fill(purview(cache)?.ask(&key)?.or_compute(|draft| compute.run(draft))?);
+        callback::begin(place, purview(cache)?.ask(&key)?, (), |value| {
+            out.fill(value);
+            Ok(PHICACHE_OK)
+        })
+    })
+}
+
+/// # Safety
+/// The call has begun, and ends here.
+#[inline(never)]
+unsafe fn end(
+    place: &mut Place,
+    returned: i32,
+    purviews: *mut *const u64,
+    count: *mut usize,
+    out: *mut phicache_value,
+    code: *mut i32,
+) -> phicache_status {
+    guard(MEMOIZE, || {
+        // SAFETY: the caller's promise.
+        let value = unsafe { Call::end(place, returned, code, |()| gauge::UNLIMITED) }?;
+        List::new(purviews, count, out)?.fill(value);
         Ok(PHICACHE_OK)
     })
 }

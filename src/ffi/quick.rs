@@ -176,7 +176,7 @@ pub(super) fn refuse_mice(
     given: *const phicache_mice,
 ) -> Option<phicache_status> {
     let given = usable(given, 1)?.first()?;
-    if given.struct_size != size_of::<phicache_mice>() || given.phi.is_nan() {
+    if given.struct_size != size_of::<phicache_mice>() || given.reserved != 0 || given.phi.is_nan() {
         return None;
     }
     let mice = Mice {
@@ -213,11 +213,15 @@ pub(super) fn get_mice(
         _ => return None,
     };
     match found {
-        Some(value) => {
-            out_mice.write(Mice::read_kept(value.entry.value())?.into());
-            out.write(value.into());
-            Some(PHICACHE_OK)
-        }
+        Some(value) => match Mice::read_kept(value.entry.value()) {
+            Some(mice) => {
+                out_mice.write(mice.into());
+                out.write(value.into());
+                Some(PHICACHE_OK)
+            }
+            // It has been counted and pinned: the slow path would do so again.
+            None => Some(super::mice::fill_slowly(value, out_mice.as_mut_ptr(), out.as_mut_ptr())),
+        },
         None => {
             out_mice.write(phicache_mice::ZERO);
             out.write(phicache_value::ZERO);
@@ -249,8 +253,7 @@ pub(super) fn read(
 ) -> Option<phicache_status> {
     let (out, key) = (place(out)?, ordinary(key)?);
     let cache = any(cache)?;
-    let section = section::current_if_any()?;
-    match cache.look_quickly(&section, key)? {
+    section::in_open_quickly(|section| match cache.look_quickly(section, key)? {
         Some(value) => {
             out.write(phicache_bytes { data: value.as_ptr(), len: value.len() });
             Some(PHICACHE_OK)
@@ -259,5 +262,5 @@ pub(super) fn read(
             out.write(phicache_bytes { data: std::ptr::null(), len: 0 });
             Some(PHICACHE_MISS)
         }
-    }
+    })
 }

@@ -18,7 +18,7 @@
 //! The batch functions fetch what they need for several keys at a time, which hides most of the time that memory takes to
 //! answer: with many entries they are several times as fast as single lookups.
 
-use super::boundary::guard;
+use super::boundary::{code, guard};
 use super::cache::any;
 use super::input::{array, bytes, lent_bytes};
 use super::output::{optional, out, outs, stored};
@@ -39,7 +39,10 @@ pub extern "C" fn phicache_read_begin() -> phicache_status {
 /// @return OK; ERROR_INVALID_ARGUMENT when this thread has begun none.
 #[unsafe(no_mangle)]
 pub extern "C" fn phicache_read_end() -> phicache_status {
-    guard("phicache_read_end", || section::close().map(|()| PHICACHE_OK))
+    guard("phicache_read_end", || {
+        // SAFETY: a C program is in none of our closures, and does not use what it has read after this: the header says so.
+        unsafe { section::close() }.map(|()| PHICACHE_OK)
+    })
 }
 
 /// Looks a key up in a read section; counts a hit or a miss.
@@ -63,24 +66,27 @@ pub unsafe extern "C" fn phicache_cache_read(
 extern "C" fn read(cache: *mut phicache_cache, key: phicache_bytes, out: *mut phicache_bytes) -> phicache_status {
     guard("phicache_cache_read", || {
         let out = self::out(out, "out")?;
-        let section = section::current()?;
-        let found = any(cache)?.look(&section, bytes(key, "key")?)?;
-        Ok(found.map_or(PHICACHE_MISS, |value| {
-            *out = lent(value);
-            PHICACHE_OK
-        }))
+        let (cache, key) = (any(cache)?, bytes(key, "key")?);
+        section::in_open(|section| {
+            let found = cache.look(section, key)?;
+            Ok(found.map_or(PHICACHE_MISS, |value| {
+                *out = lent(value);
+                PHICACHE_OK
+            }))
+        })
     })
 }
 
-/// Looks many keys up in a read section; counts a hit or a miss for each.
+/// Looks many keys up in a read section; counts a hit or a miss for each that could be looked for.
 ///
 /// @param cache      Any cache.
 /// @param keys       The keys.
 /// @param count      The number of keys.
-/// @param out        As many values, in place, valid until this thread's outermost read section ends; one that is missing
-///                   is zero, and its pointer NULL.
-/// @param out_found  [nullable] The number of values found.
-/// @return OK, whether all were found or none; ERROR_INVALID_ARGUMENT outside a read section.
+/// @param out        As many values, in place, valid until this thread's outermost read section ends, also on an error;
+///                   one that is missing is zero, and its pointer NULL.
+/// @param out_found  [nullable] The number of values found, also on an error.
+/// @return OK, whether all were found or none; ERROR_INVALID_ARGUMENT outside a read section; another error if one or more
+///         keys could not be looked for.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cache_read_many(
     cache: *mut phicache_cache,
@@ -91,24 +97,26 @@ pub unsafe extern "C" fn phicache_cache_read_many(
 ) -> phicache_status {
     guard("phicache_cache_read_many", || {
         let mut many = Many::new(cache, keys, count, out, out_found)?;
-        let section = section::current()?;
-        many.cache.look_many(&section, many.keys.iter().map(lent_bytes), |at, value| {
-            many.out[at] = lent(value);
-            many.found += 1;
-        })?;
-        many.done()
+        let result = section::in_open(|section| {
+            many.cache.look_many(section, many.keys.iter().map(lent_bytes), |at, value| {
+                many.out[at] = lent(value);
+                many.found += 1;
+            })
+        });
+        many.done(result)
     })
 }
 
-/// Looks many keys up; counts a hit or a miss for each.
+/// Looks many keys up; counts a hit or a miss for each. Where the call fails for some keys, it keeps what it has: values
+/// that were found are handed out, and counted as hits; nothing else is counted.
 ///
 /// @param cache      Any cache.
 /// @param keys       The keys.
 /// @param count      The number of keys.
-/// @param out        As many values, each pinned until `phicache_value_release`; one that is missing is zero, and its
-///                   pointer NULL.
-/// @param out_found  [nullable] The number of values found.
-/// @return OK, whether all were found or none.
+/// @param out        As many values, each pinned until `phicache_value_release`, also on an error; one that is missing is
+///                   zero, and its pointer NULL.
+/// @param out_found  [nullable] The number of values found, also on an error.
+/// @return OK, whether all were found or none; an error if one or more keys could not be asked for.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cache_get_many(
     cache: *mut phicache_cache,
@@ -119,22 +127,26 @@ pub unsafe extern "C" fn phicache_cache_get_many(
 ) -> phicache_status {
     guard("phicache_cache_get_many", || {
         let mut many = Many::new(cache, keys, count, out, out_found)?;
-        many.cache.get_many(many.keys.iter().map(lent_bytes), |at, value| {
+        let result = many.cache.get_many(many.keys.iter().map(lent_bytes), |at, value| {
             many.out[at].fill(value);
             many.found += 1;
-        })?;
-        many.done()
+        });
+        many.done(result)
     })
 }
 
-/// Stores copies of many values; in Redis in one round trip.
+/// Stores copies of many values; in Redis in one round trip, of which a part may fail: a node of a cluster, or a server
+/// that runs out of memory half-way. What a server gave no answer about it may have stored.
 ///
 /// @param cache         Any cache.
 /// @param keys          The keys.
 /// @param values        As many values.
 /// @param count         The number of keys.
-/// @param out_statuses  [nullable] As many statuses: what `phicache_cache_set` would answer for each.
-/// @return OK, also when some were refused. In Redis, where a server fails, all are or none.
+/// @param out_statuses  [nullable] As many statuses: of each key, what `phicache_cache_set` would answer for it. If the
+///                      call itself fails, because of its arguments or in the library, each is that call's status: never
+///                      is one OK that was not stored.
+/// @return OK, also when some were refused; the first error, in the order of the keys, if there is one. The other keys are
+///         stored or not, as their statuses say.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cache_set_many(
     cache: *mut phicache_cache,
@@ -143,14 +155,25 @@ pub unsafe extern "C" fn phicache_cache_set_many(
     count: usize,
     out_statuses: *mut phicache_status,
 ) -> phicache_status {
-    guard("phicache_cache_set_many", || {
-        let statuses = if out_statuses.is_null() { &mut [] } else { outs(out_statuses, count, "out_statuses")? };
+    let mut own: Option<&mut [phicache_status]> = None;
+    let mut told = false;
+    let status = guard("phicache_cache_set_many", || {
+        let statuses =
+            own.insert(if out_statuses.is_null() { &mut [] } else { outs(out_statuses, count, "out_statuses")? });
         let keys = all_bytes(keys, count, "keys")?.iter().map(lent_bytes);
         let values = all_bytes(values, count, "values")?.iter().map(lent_bytes);
-        let stored = any(cache)?.set_many(&keys.zip(values).collect::<Vec<_>>())?;
-        statuses.iter_mut().zip(stored).for_each(|(status, stored)| *status = self::stored(stored));
-        Ok(PHICACHE_OK)
-    })
+        let answers = any(cache)?.set_many(&keys.zip(values).collect::<Vec<_>>());
+        statuses
+            .iter_mut()
+            .zip(&answers)
+            .for_each(|(status, answer)| *status = answer.as_ref().map_or_else(code, |stored| self::stored(*stored)));
+        told = true;
+        answers.into_iter().try_for_each(|answer| answer.map(drop)).map(|()| PHICACHE_OK)
+    });
+    if let (false, Some(statuses)) = (told, own) {
+        statuses.fill(status);
+    }
+    status
 }
 
 fn lent(value: &[u8]) -> phicache_bytes {
@@ -188,10 +211,11 @@ impl<T> Many<'_, T> {
         Ok(Many { keys: all_bytes(keys, count, "keys")?, cache: any(cache)?, out, out_found, found: 0 })
     }
 
-    fn done(self) -> Result<phicache_status> {
+    /// Also where it failed for some: what was found is the caller's.
+    fn done(self, result: Result<()>) -> Result<phicache_status> {
         if let Some(out_found) = self.out_found {
             *out_found = self.found;
         }
-        Ok(PHICACHE_OK)
+        result.map(|()| PHICACHE_OK)
     }
 }

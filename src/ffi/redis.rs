@@ -7,20 +7,30 @@
 //! In a namespace, the default, only keys of that namespace are counted and removed, in small steps that never hold the
 //! server up; `docs/redis.md` says what they are called. Hits and misses are the handle's own. A cache of
 //! `phicache_redis_cache_new` counts and clears the whole namespace, MICE included, as PyPhi's does; one of
-//! `phicache_redis_cache_shared` only the values of its system and role.
+//! `phicache_redis_cache_shared` only the values of its system and role. What versions before 0.2 stored is neither read nor
+//! touched.
 //!
-//! Nothing takes longer than the timeout of the configuration (`clear` and `size` consist of many operations). A server that
-//! cannot be reached, is silent, or talks nonsense costs one timeout; then it is left alone, for times that double from a
-//! tenth of a second to ten, so that a dead server costs next to nothing. With `options.server_errors` that is ERROR_REDIS;
-//! without, the default, a lookup is a miss, a store is REFUSED_SERVER, a size is 0, and `phicache_cache_redis_health` tells.
-//! A removal that fails is always an error: what was to go could come back as a wrong value. A value that is computed is
-//! never lost, whatever the server does.
+//! Values in a namespace have a checksum that ties them to their keys: what is damaged, was stored by another program or
+//! belongs to another key is a miss, counted in `damaged` of the statistics, and never a value. With `options.no_checksum`
+//! values are stored as they are; caches with it and without do not see each other's values.
+//!
+//! Nothing takes longer than the timeout of the configuration (a batch over a cluster: an eighth more); `clear`, `size`,
+//! `info` and `stats`, which consist of many operations, end after `options.scan_timeout_ms`, at most one operation later. A
+//! server that cannot be reached, is silent, or talks nonsense costs one timeout; then it is left alone, for times that
+//! double from a tenth of a second to ten, so that a dead server costs next to nothing. With `options.server_errors` that is
+//! ERROR_REDIS; without, the default, a lookup is a miss, a store is REFUSED_SERVER, a size is 0, and
+//! `phicache_cache_redis_health` tells. A removal that fails is always an error: what was to go could come back as a wrong
+//! value. A value that is computed is never lost, whatever the server does.
 //!
 //! With `options.lease_ms`, of all processes that miss a key one computes, and `memoize` in the others waits. A process that
 //! dies delays them for that time at most; what comes later than that is not stored (REFUSED_CLEARED).
 //!
-//! Values are at most 512 MB long. In a cluster, the keys of one subsystem are on one node. What follows finds its value at the
-//! server or computes it, also when the server is down:
+//! Of a batch a part may fail, if a node of a cluster is dead or a server runs out of memory half-way: each key's status is
+//! its own, and what was found is handed out.
+//!
+//! Values, with their checksum, are at most 512 MB long; one that is longer than `options.max_bytes` is not fetched. In a
+//! cluster, the keys of one subsystem are on one node. What follows finds its value at the server or computes it, also when
+//! the server is down:
 //!
 //! ```c
 //! phicache_config *config;
@@ -43,10 +53,9 @@ use std::time::Duration;
 
 use super::boundary::guard;
 use super::cache::{CacheHandle, any, verb, wrong};
-use super::callback::Computation;
 use super::handle::{create, get};
-use super::input::{bytes, config, fingerprint, options, text};
-use super::output::{growing, optional, out};
+use super::input::{config, fingerprint, options, text};
+use super::output::{growing, out};
 use super::types::*;
 use crate::cache::{Cache, RedisCache};
 use crate::config::Config;
@@ -59,6 +68,13 @@ fn redis<'c>(cache: *mut phicache_redis_cache) -> Result<&'c Cache> {
         Cache::Redis(cache) if cache.is_mice() => Err(wrong("phicache_redis_cache")),
         cache @ Cache::Redis(_) => Ok(cache),
         _ => Err(wrong("phicache_redis_cache")),
+    }
+}
+
+impl verb::Memoizes for phicache_redis_cache {
+    const MEMOIZE: &'static str = "phicache_redis_cache_memoize";
+    fn cache<'c>(handle: *mut Self) -> Result<&'c Cache> {
+        redis(handle)
     }
 }
 
@@ -278,8 +294,9 @@ pub unsafe extern "C" fn phicache_redis_cache_set(
 /// @param user_data      [nullable] Handed to `compute`.
 /// @param call_data      [nullable] Handed to `compute`.
 /// @param out            The value, pinned until `phicache_value_release`.
-/// @param callback_code  [nullable] What `compute` returned, when that was not 0.
-/// @return OK; ERROR_CALLBACK when `compute` did not return 0: then nothing was stored.
+/// @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
+/// @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
+///         error nothing was stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_redis_cache_memoize(
     cache: *mut phicache_redis_cache,
@@ -290,14 +307,7 @@ pub unsafe extern "C" fn phicache_redis_cache_memoize(
     out: *mut phicache_value,
     callback_code: *mut i32,
 ) -> phicache_status {
-    guard("phicache_redis_cache_memoize", || {
-        let code = optional(callback_code, "callback_code")?;
-        let out = self::out(out, "out")?;
-        let compute = Computation::new(compute, user_data, call_data, code, "phicache_redis_cache_memoize")?;
-        let (cache, key) = (redis(cache)?, bytes(key, "key")?);
-        out.fill(cache.ask(key)?.or_compute(|draft| compute.run(draft))?);
-        Ok(PHICACHE_OK)
-    })
+    verb::memoize(cache, key, compute, user_data, call_data, out, callback_code)
 }
 
 /// Takes a value out; its pins stay valid.

@@ -1,7 +1,8 @@
 //! Registry
 //!
 //! The live caches that were given a name, from every thread. A cache leaves the registry when its handle is freed. Where a
-//! server fails, a list shows what this process has of its cache.
+//! server fails, a list shows what this process has of its cache; and so it does of the caches that are left once all of it
+//! has taken 30 seconds. Clearing tries each cache, each within its `scan_timeout_ms`.
 //!
 //! ```c
 //! phicache_cache_options options = { 0 };
@@ -18,13 +19,14 @@
 //! ```
 
 use std::ffi::c_char;
+use std::time::Instant;
 
 use super::boundary::guard;
 use super::handle::null;
 use super::input::{struct_size, text};
 use super::output::{growing, out};
 use super::types::*;
-use crate::cache::Cache;
+use crate::cache::{Cache, RemoteOptions};
 use crate::error::{Error, Result};
 use crate::registry;
 
@@ -47,7 +49,7 @@ pub unsafe extern "C" fn phicache_registry_list(
             return Err(null("items"));
         }
         let apart = if capacity == 0 { 0 } else { struct_size(items, size_of::<phicache_registry_item>(), "items")? };
-        let caches = registry::all()?;
+        let (caches, began) = (registry::all()?, Instant::now());
         *out_count = caches.len();
         if caches.len() > capacity {
             return Err(Error::BufferTooSmall { needed: caches.len(), capacity });
@@ -56,7 +58,7 @@ pub unsafe extern "C" fn phicache_registry_list(
             let place = items.cast::<u8>().wrapping_add(at * apart).cast::<phicache_registry_item>();
             // SAFETY: by the header's conventions there is room for `capacity` items of this size.
             unsafe { place.cast::<usize>().write(apart) };
-            growing(place, "items")?.fill(item(name, cache));
+            growing(place, "items")?.fill(item(name, cache, began.elapsed() < RemoteOptions::SCAN));
         }
         Ok(PHICACHE_OK)
     })
@@ -115,7 +117,7 @@ fn find(name: *const c_char) -> Result<Cache> {
     registry::find(text(name, "name")?)
 }
 
-fn item(name: &str, cache: &Cache) -> phicache_registry_item {
+fn item(name: &str, cache: &Cache, in_time: bool) -> phicache_registry_item {
     let mut bytes = [0; registry::NAME_MAX + 1];
     bytes.iter_mut().zip(name.bytes()).for_each(|(place, byte)| *place = byte as c_char);
     phicache_registry_item {
@@ -129,7 +131,7 @@ fn item(name: &str, cache: &Cache) -> phicache_registry_item {
             Cache::Redis(_) => PHICACHE_KIND_REDIS,
         },
         reserved: 0,
-        // A server that fails must not hide the other caches.
-        info: cache.info().unwrap_or_else(|_| cache.info_here()).into(),
+        // A server that fails must not hide the other caches, nor one that never comes to an end hold them up.
+        info: in_time.then(|| cache.info().ok()).flatten().unwrap_or_else(|| cache.info_here()).into(),
     }
 }

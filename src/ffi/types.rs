@@ -1,7 +1,9 @@
 //! Types
 //!
 //! Structs that begin with `struct_size` may grow at their end: set it to `sizeof` of the struct before every call.
-//! All others are final.
+//! All others are final. Of a struct going in that an older header has, what it lacks is zero; of one that a newer header
+//! has, what this library does not know must be zero: anything else is ERROR_INVALID_ARGUMENT, as is a `reserved` field that
+//! is not zero.
 
 use std::ffi::{c_char, c_void};
 
@@ -81,6 +83,17 @@ pub const PHICACHE_FEATURE_REDIS: u32 = 1;
 /// In `phicache_features`: built with TLS for Redis.
 pub const PHICACHE_FEATURE_TLS: u32 = 2;
 
+/// In `phicache_memory`: the sizes of the process could be read.
+pub const PHICACHE_KNOWN_SIZES: u32 = 1;
+/// In `phicache_memory`: the physical memory is known.
+pub const PHICACHE_KNOWN_PHYSICAL: u32 = 2;
+/// In `phicache_memory`: the limits of all control groups that the process is in could be read, or there are none.
+pub const PHICACHE_KNOWN_GROUP_LIMITS: u32 = 4;
+/// In `phicache_memory`: what those of them use that have a limit could be read.
+pub const PHICACHE_KNOWN_GROUP_USAGE: u32 = 8;
+/// In `phicache_memory`: RLIMIT_AS and RLIMIT_DATA could be read.
+pub const PHICACHE_KNOWN_PROCESS_LIMITS: u32 = 16;
+
 /// A dict cache.
 pub const PHICACHE_KIND_DICT: i32 = 1;
 /// A purview cache.
@@ -97,7 +110,7 @@ pub const PHICACHE_ROW_MAJOR: i32 = 0;
 /// A matrix that lies column after column, as in Julia and Fortran.
 pub const PHICACHE_COLUMN_MAJOR: i32 = 1;
 
-/// A maximum memory that lifts the limit.
+/// A maximum memory that lifts the limit; the walls stay (see "The library").
 pub const PHICACHE_MEMORY_UNLIMITED: f64 = -1.0;
 /// A memo's maximum memory that is the configuration's.
 pub const PHICACHE_MEMORY_CONFIGURED: f64 = -2.0;
@@ -176,7 +189,8 @@ pub struct phicache_stats {
     pub refused_cleared: u64,
     /// Hits for which a caller waited until another had computed the value.
     pub waits: u64,
-    /// Computations that failed.
+    /// Computations that failed: their callback said so, or their value could not be had (no memory) or kept (no record).
+    /// Leases that are abandoned are not counted.
     pub errors: u64,
     /// Nanoseconds spent in computations that succeeded.
     pub compute_ns: u64,
@@ -196,14 +210,21 @@ pub struct phicache_memory {
     pub struct_size: usize,
     /// The resident size as a percentage of the limit.
     pub percent: f64,
-    /// Bytes of physical memory that the process occupies.
+    /// Bytes of physical memory that the process occupies, as far as is known; at least what caches hold.
     pub resident: u64,
-    /// Bytes it may occupy: physical memory, or the lowest limit of the control groups that it is in.
+    /// Bytes it may occupy: physical memory, or the lowest limit of the control groups that it is in. 0 if no figure was
+    /// ever available.
     pub limit: u64,
-    /// Bytes of physical memory of the machine.
+    /// Bytes of physical memory of the machine; 0 if no figure was ever available.
     pub physical: u64,
     /// Bytes held by all caches of this process.
     pub held: u64,
+    /// Bytes that caches may take before the process comes to a wall (see "The library"); UINT64_MAX if there is none.
+    pub room: u64,
+    /// Which figures could be read just now: a sum of `PHICACHE_KNOWN_…`. For the others the last good figure counts.
+    pub known: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// What a cache may be given when it is made. All zero but the size is the default. Grows at its end.
@@ -224,8 +245,13 @@ pub struct phicache_cache_options {
     pub lease_ms: u64,
     /// For caches in Redis: whether a server that fails is ERROR_REDIS; 0 makes it a miss that is counted.
     pub server_errors: i32,
-    /// Zero.
-    pub reserved: u32,
+    /// For caches in Redis: whether values are stored as they are, for others to read and write, without what ties each to
+    /// its key; 0 stores them with a checksum, and takes what has none that fits for a miss. See "Redis cache".
+    pub no_checksum: i32,
+    /// For caches in Redis: how many milliseconds `clear`, `size`, `info` and `stats` may go through the names at the
+    /// server, at most 10^14, of which an hour counts; 0 is 30,000. The operation that is under way then is still waited
+    /// for, at most for the timeout of one.
+    pub scan_timeout_ms: u64,
 }
 
 /// How a Redis server is doing, as all caches see it that were made with the same connection settings. Grows at its end.
@@ -234,9 +260,10 @@ pub struct phicache_cache_options {
 pub struct phicache_redis_health {
     /// `sizeof(phicache_redis_health)`, set by the caller.
     pub struct_size: usize,
-    /// Operations that failed: no connection, no answer in time, a connection that broke, nonsense.
+    /// Operations that failed: no connection, no answer in time, a connection that broke, nonsense; and values that were
+    /// passed over, being longer than `max_bytes`.
     pub failures: u64,
-    /// Operations that the server refused, for example because it was full.
+    /// Operations that the server refused, for example because it was full; `last_error` says what to do.
     pub refusals: u64,
     /// Operations that were not tried, because the server had just failed.
     pub skipped: u64,
@@ -319,7 +346,8 @@ pub struct phicache_lease;
 /// Where a compute callback writes its value; lives as long as the callback runs.
 pub struct phicache_result;
 
-/// Computes the value of `key` and writes it into `result` by `phicache_result_reserve`.
+/// Computes the value of `key` and writes it into `result` by `phicache_result_reserve`. If its last attempt to reserve
+/// fails, the call fails with the same status, whatever is returned here.
 ///
 /// `user_data` was given together with the function, `call_data` with the call. Return 0, or a code of your own: then
 /// nothing is cached, and the code comes back to the caller unchanged. The callback runs on the caller's thread, under

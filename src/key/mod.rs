@@ -20,4 +20,4 @@ pub use builder::KeyBuilder;
 pub use element::{Element, VERSION_TYPED, VERSION_UNTYPED};
 pub use fingerprint::{Fingerprint, Layout, NODES_MAX, network, states};
 pub(crate) use fingerprint::{cut, subsystem};
-pub use standard::{KeyWriter, MiceKey, mice, repertoire};
+pub use standard::{KeyWriter, MiceKey, MiceQuestion, mice, repertoire};

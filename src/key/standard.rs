@@ -116,20 +116,20 @@ pub fn mice(
     key.finish()
 }
 
-/// What [`mice`] was given.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MiceKey<'k> {
-    /// The prefix.
-    pub prefix: Option<&'k str>,
+/// What [`mice`] was given, read in place.
+#[derive(Clone, Copy)]
+pub struct MiceQuestion<'k> {
+    /// The prefix, which is UTF-8.
+    prefix: Option<&'k str>,
     /// The direction, by its number.
     pub direction: u8,
     /// The mechanism.
     pub mechanism: u64,
-    /// The candidate purviews.
-    pub purviews: Option<Vec<u64>>,
+    /// The candidate purviews, each behind its tag.
+    purviews: Option<&'k [[u8; 9]]>,
 }
 
-impl<'k> MiceKey<'k> {
+impl<'k> MiceQuestion<'k> {
     /// Reads back what [`mice`] wrote; none for any other bytes. Each key has one reading, and each reading one key.
     pub fn read(key: &'k [u8]) -> Option<Self> {
         let mut rest = Rest(key);
@@ -150,12 +150,43 @@ impl<'k> MiceKey<'k> {
             [NONE] => None,
             [TUPLE] => {
                 let count = rest.length()?;
-                // No more are promised than there are bytes for.
-                Some((0..count.min(key.len())).map(|_| rest.nodes()).collect::<Option<Vec<u64>>>()?)
+                let (purviews, _) = rest.bytes(count.checked_mul(9)?)?.as_chunks();
+                if purviews.iter().any(|purview| purview[0] != NODES) {
+                    return None;
+                }
+                Some(purviews)
             }
             _ => return None,
         };
-        rest.0.is_empty().then_some(MiceKey { prefix, direction, mechanism, purviews })
+        rest.0.is_empty().then_some(MiceQuestion { prefix, direction, mechanism, purviews })
+    }
+
+    /// The candidate purviews.
+    pub fn purviews(self) -> Option<impl Iterator<Item = u64>> {
+        let mask = |purview: &[u8; 9]| purview[1..].try_into().map_or(0, u64::from_le_bytes);
+        self.purviews.map(|purviews| purviews.iter().map(mask))
+    }
+}
+
+/// As [`MiceQuestion`], the candidate purviews copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MiceKey<'k> {
+    /// The prefix.
+    pub prefix: Option<&'k str>,
+    /// The direction, by its number.
+    pub direction: u8,
+    /// The mechanism.
+    pub mechanism: u64,
+    /// The candidate purviews.
+    pub purviews: Option<Vec<u64>>,
+}
+
+impl<'k> MiceKey<'k> {
+    /// Reads back what [`mice`] wrote; none for any other bytes.
+    pub fn read(key: &'k [u8]) -> Option<Self> {
+        let read = MiceQuestion::read(key)?;
+        let purviews = read.purviews().map(Iterator::collect);
+        Some(MiceKey { prefix: read.prefix, direction: read.direction, mechanism: read.mechanism, purviews })
     }
 }
 

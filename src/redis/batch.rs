@@ -1,13 +1,13 @@
 //! Many keys in one round trip: to one server as one pipeline, to a cluster as one pipeline per node, all sent before any
 //! is read.
 //!
-//! Part of a batch may fail, for example when one node of a cluster is down. What could be done was done, what was found is
-//! given, and the failure beside it says why the rest is not.
+//! Part of a batch may fail: one node of a cluster is down, or a server is full half-way. What could be done was done, what
+//! was found is given, and of each key it is told whether its answer came; the failure beside it says why others did not.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ::redis::{RedisResult, Value};
+use ::redis::RedisResult;
 
 use super::cluster::{Cluster, slot_of};
 use super::connection::Connection;
@@ -15,12 +15,16 @@ use super::failure::{Answer, Cause, Failure};
 use super::node::{Node, Operation, Session};
 use super::reply::Place;
 use super::server::{Layout, Server, Store, queue_set};
+use super::socket::Deadline;
 
 /// Keys of one command at most: a server does nothing else while it answers one.
 const COMMAND: usize = 1000;
 
 /// Bytes that are packed before they are sent.
 const PACKED: usize = 1 << 20;
+
+/// The part of its time that a batch takes beyond it, to read what nodes have said while it waited for another.
+const LATE: u32 = 8;
 
 /// What a batch found.
 #[derive(Debug, Default)]
@@ -35,8 +39,9 @@ pub struct Batch {
 pub(super) trait Exchange {
     /// Packs the commands for these keys, given by their numbers.
     fn ask(&self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()>;
-    /// Reads all replies to them. What was learned from replies that came before a failure may be learned again.
-    fn learn(&mut self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()>;
+    /// Reads all replies to them, and marks the keys whose reply is no refusal as done. What was learned from replies that
+    /// came before a failure may be learned again.
+    fn learn(&mut self, connection: &mut Connection, keys: &[usize], done: &mut [bool]) -> RedisResult<()>;
 }
 
 impl Server {
@@ -52,45 +57,66 @@ impl Server {
     /// is in the other places is of no use.
     pub fn get_many_into<P: Place>(&self, keys: &[&[u8]], places: &mut [P]) -> (Vec<bool>, Option<Failure>) {
         let mut get = Get { keys, places, found: vec![false; keys.len()] };
-        let failure = self.exchange("MGET", keys, &mut get).err();
+        let (_, failure) = self.exchange("MGET", keys, &mut get);
         (get.found, failure)
     }
 
-    /// Stores many values, whether their keys are new or not. If that fails some of them may be stored.
-    pub fn set_many(&self, pairs: &[(&[u8], &[u8])], store: Store) -> Answer<()> {
+    /// Stores many values, whether their keys are new or not. Tells which are stored, and why others are not; where a
+    /// server gave no answer, it may have stored them.
+    pub fn set_many(&self, pairs: &[(&[u8], &[u8])], store: Store) -> (Vec<bool>, Option<Failure>) {
         let longest = pairs.iter().map(|(key, value)| key.len().max(value.len())).max();
-        self.check_size("SET", longest.unwrap_or(0))?;
+        if let Err(failure) = self.check_size("SET", longest.unwrap_or(0)) {
+            return (vec![false; pairs.len()], Some(failure));
+        }
         let keys: Vec<&[u8]> = pairs.iter().map(|&(key, _)| key).collect();
         self.exchange("SET", &keys, &mut Set { pairs, store })
     }
 
-    /// One round trip for all keys.
-    pub(super) fn exchange(&self, name: &'static str, keys: &[&[u8]], exchange: &mut dyn Exchange) -> Answer<()> {
+    /// One round trip for all keys. Tells which are done, and why others are not.
+    pub(super) fn exchange(
+        &self,
+        name: &'static str,
+        keys: &[&[u8]],
+        exchange: &mut dyn Exchange,
+    ) -> (Vec<bool>, Option<Failure>) {
+        let mut done = vec![false; keys.len()];
         if keys.is_empty() {
-            return Ok(());
+            return (done, None);
         }
         let operation = self.operation(name, true);
-        match &self.layout {
+        let answer = match &self.layout {
             Layout::Single(node) => {
                 let all: Vec<usize> = (0..keys.len()).collect();
-                node.call(operation, |connection| talk(connection, &all, exchange))
+                node.call(operation, |connection| talk(connection, &all, exchange, &mut done))
             }
-            Layout::Cluster(cluster) => in_cluster(cluster, operation, keys, exchange),
-        }
+            Layout::Cluster(cluster) => in_cluster(cluster, operation, keys, exchange, &mut done),
+        };
+        (done, answer.err())
     }
 }
 
 /// Asks and learns, at one node.
-fn talk(connection: &mut Connection, keys: &[usize], exchange: &mut dyn Exchange) -> RedisResult<()> {
+fn talk(
+    connection: &mut Connection,
+    keys: &[usize],
+    exchange: &mut dyn Exchange,
+    done: &mut [bool],
+) -> RedisResult<()> {
     exchange.ask(connection, keys)?;
     connection.send()?;
-    exchange.learn(connection, keys)
+    exchange.learn(connection, keys, done)
 }
 
 /// The keys of a batch that are in one slot, by their numbers.
 type Part = (u16, Vec<usize>);
 
-fn in_cluster(cluster: &Cluster, operation: Operation, keys: &[&[u8]], exchange: &mut dyn Exchange) -> Answer<()> {
+fn in_cluster(
+    cluster: &Cluster,
+    operation: Operation,
+    keys: &[&[u8]],
+    exchange: &mut dyn Exchange,
+    done: &mut [bool],
+) -> Answer<()> {
     let mut by_slot: HashMap<u16, Vec<usize>> = HashMap::new();
     for (number, key) in keys.iter().enumerate() {
         by_slot.entry(slot_of(key)).or_default().push(number);
@@ -121,15 +147,21 @@ fn in_cluster(cluster: &Cluster, operation: Operation, keys: &[&[u8]], exchange:
             Err(failure) => settle(failure, parts, &mut again, &mut result),
         }
     }
+    let mut late = None;
     for (mut session, sent, parts) in asked {
         if sent.is_ok() && operation.deadline.left().is_err() {
-            session.abandon();
-            continue;
+            // Another node took all the time. What this one has said is here already.
+            if session.connection.is_quiet() {
+                session.abandon();
+                continue;
+            }
+            let late = *late.get_or_insert_with(|| Deadline::after(operation.deadline.allowed() / LATE));
+            session.connection.begin(late);
         }
         let mut missing = Vec::new();
         let mut learned = sent;
         for part in parts {
-            if let Err(error) = exchange.learn(&mut session.connection, &part.1) {
+            if let Err(error) = exchange.learn(&mut session.connection, &part.1, done) {
                 learned = learned.and(Err(error));
                 missing.push(part.clone());
             }
@@ -140,11 +172,15 @@ fn in_cluster(cluster: &Cluster, operation: Operation, keys: &[&[u8]], exchange:
     }
     for (slot, numbers) in again {
         let mut call =
-            |numbers: &[usize]| cluster.call(slot, operation, |connection| talk(connection, numbers, exchange));
+            |numbers: &[usize]| cluster.call(slot, operation, |connection| talk(connection, numbers, exchange, done));
         result = result.and(match call(&numbers) {
             Err(failure) if is_split(&failure) => one_by_one(&numbers, call),
             answer => answer,
         });
+    }
+    if result.is_ok() && done.contains(&false) {
+        let during = "other nodes had taken the time";
+        return Err(cluster.down(operation, Cause::TimedOut { after: operation.deadline.allowed(), during }));
     }
     result
 }
@@ -202,10 +238,11 @@ impl<P: Place> Exchange for Get<'_, P> {
         Ok(())
     }
 
-    fn learn(&mut self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()> {
+    fn learn(&mut self, connection: &mut Connection, keys: &[usize], done: &mut [bool]) -> RedisResult<()> {
         let mut result = Ok(());
         for keys in keys.chunks(COMMAND) {
             let read = connection.receive_values(keys, self.places, &mut self.found);
+            mark(keys, read.is_ok(), done);
             result = result.and(read);
         }
         result
@@ -259,19 +296,26 @@ impl Exchange for Set<'_> {
         Ok(())
     }
 
-    fn learn(&mut self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()> {
-        let replies = if self.is_plain() { self.chunks(keys).count() } else { keys.len() };
+    fn learn(&mut self, connection: &mut Connection, keys: &[usize], done: &mut [bool]) -> RedisResult<()> {
         let mut result = Ok(());
-        for _ in 0..replies {
-            let stored = match connection.receive() {
-                Ok(Value::Okay | Value::Nil) => Ok(()),
-                Ok(_) => connection.garbled("neither a yes nor a no to a SET".into()),
-                Err(error) => Err(error),
-            };
-            result = result.and(stored);
+        let mut learn = |keys: &[usize]| {
+            let stored = connection.receive_stored(self.store.only_new).map(drop);
+            mark(keys, stored.is_ok(), done);
+            if let (Ok(()), Err(error)) = (&result, stored) {
+                result = Err(error);
+            }
+        };
+        match self.is_plain() {
+            true => self.chunks(keys).for_each(&mut learn),
+            false => keys.chunks(1).for_each(&mut learn),
         }
         result
     }
+}
+
+/// Says of keys whether they are done.
+fn mark(keys: &[usize], are_done: bool, done: &mut [bool]) {
+    keys.iter().for_each(|&key| done[key] = are_done);
 }
 
 /// UNLINK.
@@ -288,10 +332,12 @@ impl Exchange for Unlink<'_> {
         Ok(())
     }
 
-    fn learn(&mut self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()> {
+    fn learn(&mut self, connection: &mut Connection, keys: &[usize], done: &mut [bool]) -> RedisResult<()> {
         let mut result = Ok(());
-        for _ in keys.chunks(COMMAND) {
-            match connection.receive_count() {
+        for keys in keys.chunks(COMMAND) {
+            let read = connection.receive_count_of(keys.len() as u64);
+            mark(keys, read.is_ok(), done);
+            match read {
                 Ok(removed) => self.removed += removed,
                 Err(error) => result = result.and(Err(error)),
             }

@@ -7,6 +7,7 @@
 //! The map of slots is asked for at the first use, and again when a node says that a key has moved, or fails. Each node has
 //! its own breaker: when one dies, the keys of the others stay in reach.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -61,7 +62,7 @@ impl Cluster {
             self.ask_for_map(operation)?;
         }
         match self.map.read().nodes.clone() {
-            none if none.is_empty() => Err(self.down(operation, "no node of the cluster has slots".into())),
+            none if none.is_empty() => Err(self.down(operation, no_owner("no node of the cluster has slots".into()))),
             nodes => Ok(nodes),
         }
     }
@@ -80,16 +81,31 @@ impl Cluster {
         }
         self.ask_for_map(operation)?;
         let owner = self.map.read().owner(slot);
-        owner.ok_or_else(|| self.down(operation, format!("no node of the cluster has slot {slot}")))
+        owner.ok_or_else(|| self.down(operation, no_owner(format!("no node of the cluster has slot {slot}"))))
     }
 
-    fn down(&self, operation: Operation, text: String) -> Failure {
-        let cause = Cause::Refused { code: "CLUSTERDOWN".into(), text };
+    /// What failed at no node in particular.
+    pub fn down(&self, operation: Operation, cause: Cause) -> Failure {
         Failure { operation: operation.name, server: self.seeds[0].name().clone(), cause }
     }
 
     /// Does what `speak` does at the node that has `slot`, wherever that is by now.
     pub fn call<T>(
+        &self,
+        slot: u16,
+        operation: Operation,
+        speak: impl FnMut(&mut Connection) -> RedisResult<T>,
+    ) -> Answer<T> {
+        let followed = self.follow(slot, operation, speak);
+        // A node that names another has not failed, but if it leads nowhere the operation has.
+        followed.inspect_err(|failure| {
+            if matches!(failure.cause, Cause::Elsewhere { .. }) {
+                self.access.tally.went_astray(failure);
+            }
+        })
+    }
+
+    fn follow<T>(
         &self,
         slot: u16,
         operation: Operation,
@@ -101,9 +117,7 @@ impl Cluster {
         loop {
             let result = node.call(operation, |connection| {
                 if ask {
-                    connection.queue(&[b"ASKING"]);
-                    connection.send()?;
-                    connection.receive()?;
+                    connection.order(&[b"ASKING"])?;
                 }
                 speak(connection)
             });
@@ -113,12 +127,12 @@ impl Cluster {
                 return Err(failure);
             }
             match &failure.cause {
-                Cause::Elsewhere { node: at, asking } => {
+                Cause::Elsewhere { at, asking, .. } => {
                     ask = *asking;
                     if !ask {
                         self.refresh(operation);
                     }
-                    match self.node_at(at, &node) {
+                    match self.node_at(at.reveal(), &node) {
                         Some(other) => node = other,
                         None => return Err(failure),
                     }
@@ -170,20 +184,21 @@ impl Cluster {
                 Err(failure) => result = Some(failure),
             }
         }
-        Err(result.unwrap_or_else(|| Failure {
-            operation: operation.name,
-            server: self.seeds[0].name().clone(),
-            cause: Cause::TimedOut { after: operation.deadline.allowed(), during: "asking for the map of the cluster" },
-        }))
+        let during = "asking for the map of the cluster";
+        let timed_out = || Cause::TimedOut { after: operation.deadline.allowed(), during };
+        Err(result.unwrap_or_else(|| self.down(operation, timed_out())))
     }
 
     /// Draws a new map. Nodes that stay keep their connections.
     fn draw(&self, ranges: &[(u16, u16, Address)]) {
         let known = self.known();
+        let known: HashMap<&Address, &Arc<Node>> = known.iter().map(|node| (node.address(), node)).collect();
         let mut map = Map { nodes: Vec::new(), owners: vec![u16::MAX; SLOTS.into()] };
+        let mut numbers = HashMap::new();
         for (first, last, address) in ranges {
-            let number = map.nodes.iter().position(|node| node.address() == address).unwrap_or_else(|| {
-                map.nodes.push(self.node(&known, address));
+            let number = *numbers.entry(address).or_insert_with(|| {
+                let node = known.get(address).map(|node| Arc::clone(node));
+                map.nodes.push(node.unwrap_or_else(|| self.new_node(address)));
                 map.nodes.len() - 1
             });
             map.owners[usize::from(*first)..=usize::from(*last)].fill(number as u16);
@@ -191,18 +206,23 @@ impl Cluster {
         *self.map.write() = map;
     }
 
-    /// A node that is known, or a new one.
-    fn node(&self, known: &[Arc<Node>], address: &Address) -> Arc<Node> {
-        let found = known.iter().find(|node| node.address() == address);
-        found.cloned().unwrap_or_else(|| Arc::new(Node::new(address.clone(), self.access.clone())))
+    fn new_node(&self, address: &Address) -> Arc<Node> {
+        Arc::new(Node::new(address.clone(), self.access.clone()))
     }
 
     /// The node that `from` named: `host:port`, without a host when it is the same one.
     fn node_at(&self, name: &str, from: &Node) -> Option<Arc<Node>> {
         let (host, port) = name.rsplit_once(':')?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        Some(self.node(&self.known(), &on_host(host, port.parse().ok()?, from.address())))
+        let address = on_host(host, port.parse().ok()?, from.address());
+        let known = self.known().into_iter().find(|node| *node.address() == address);
+        Some(known.unwrap_or_else(|| self.new_node(&address)))
     }
+}
+
+/// A slot that nobody has.
+fn no_owner(text: String) -> Cause {
+    Cause::Refused { code: "CLUSTERDOWN".into(), text }
 }
 
 impl Map {
@@ -238,7 +258,8 @@ fn read_slots(value: &Value, asked: &Address) -> Option<Vec<(u16, u16, Address)>
         let (first, last) = (slot(first)?, slot(last)?);
         (first <= last).then_some((first, last, on_host(host, u16::try_from(port).ok()?, asked)))
     };
-    ranges.iter().map(range).collect()
+    // More ranges than slots overlap.
+    (ranges.len() <= SLOTS.into()).then(|| ranges.iter().map(range).collect())?
 }
 
 /// The slot of a key: of what stands between its first `{` and the next `}`, if that is something; else of all of it.

@@ -1,5 +1,6 @@
 //! One connection to one server: commands are packed by the redis crate and sent with one `send`; replies are read as
-//! `reply.rs` says. It is a `ConnectionLike` of the crate, so that its commands and conversions work on it.
+//! `reply.rs` says. Its conversions are not used: they take much for an answer, such as a nil for a list or anything for
+//! "done". What each command may be answered by is said here, once for each kind of question.
 //!
 //! A reply never answers another question. The connection counts what it asked and what it was told, and remembers the
 //! first fault; once something is missing, late, left over or garbled, every further use is refused, and
@@ -8,7 +9,7 @@
 use std::io::{ErrorKind as IoKind, Write};
 use std::time::Instant;
 
-use ::redis::{Cmd, ConnectionLike, ErrorKind, RedisError, RedisResult, Value};
+use ::redis::{Cmd, ErrorKind, RedisError, RedisResult, Value};
 
 use super::endpoint::Endpoint;
 use super::reply::{Fault, Found, Inbox, Parsed, Place};
@@ -17,6 +18,15 @@ use super::stream::Stream;
 
 /// Buffers that grew beyond this go back to the system after use.
 const KEPT: usize = 1 << 20;
+
+/// What an operation has to tell that did not fail.
+#[derive(Debug)]
+pub enum Aside {
+    /// It found another way than the one that was refused.
+    Refused(RedisError),
+    /// It passed a value over, of so many bytes.
+    TooLong(usize),
+}
 
 /// A connection, used by one thread at a time.
 pub struct Connection {
@@ -29,9 +39,12 @@ pub struct Connection {
     awaited: usize,
     /// How many bytes had come when this operation began.
     before: u64,
-    database: u32,
     during: &'static str,
     fault: Option<Fault>,
+    /// What went wrong without making the operation fail.
+    aside: Option<Aside>,
+    /// Whether our user may not run scripts.
+    forbids_scripts: bool,
     /// When it was last used.
     used: Instant,
 }
@@ -46,9 +59,10 @@ impl Connection {
             inbox: Inbox::default(),
             awaited: 0,
             before: 0,
-            database: 0,
             during: "",
             fault: None,
+            aside: None,
+            forbids_scripts: false,
             used: deadline.began(),
         }
     }
@@ -64,7 +78,6 @@ impl Connection {
         if endpoint.database != 0 {
             self.queue(&[b"SELECT", endpoint.database.to_string().as_bytes()]);
         }
-        self.database = endpoint.database;
         if self.awaited == 0 {
             return Ok(());
         }
@@ -72,7 +85,7 @@ impl Connection {
         self.during = "logging in";
         let mut refused = Ok(());
         while self.awaited > 0 && self.fault.is_none() {
-            refused = refused.and(self.receive().map(drop));
+            refused = refused.and(self.receive_ok());
         }
         refused
     }
@@ -129,8 +142,14 @@ impl Connection {
 
     /// Reads one reply, which should be a number of things.
     pub fn receive_count(&mut self) -> RedisResult<u64> {
+        self.receive_count_of(u64::MAX)
+    }
+
+    /// Reads one reply, which should be a number of things, of which there are so many.
+    pub fn receive_count_of(&mut self, most: u64) -> RedisResult<u64> {
         match self.receive()? {
-            Value::Int(count) if count >= 0 => Ok(count as u64),
+            Value::Int(count) if count >= 0 && count as u64 <= most => Ok(count as u64),
+            Value::Int(count) => self.garbled(format!("{count}, where a number of things was asked for")),
             _ => self.garbled("a reply that is no number, where one was asked for".into()),
         }
     }
@@ -142,11 +161,77 @@ impl Connection {
         self.receive_count()
     }
 
+    /// Asks one question that is answered by 1 or 0.
+    pub fn yes_or_no(&mut self, words: &[&[u8]]) -> RedisResult<bool> {
+        self.queue(words);
+        self.send()?;
+        Ok(self.receive_count_of(1)? == 1)
+    }
+
+    /// Reads one reply, which should say that it was done.
+    pub fn receive_ok(&mut self) -> RedisResult<()> {
+        match self.receive()? {
+            Value::Okay => Ok(()),
+            _ => self.garbled("neither OK nor an error, where nothing else can be said".into()),
+        }
+    }
+
+    /// Reads one reply to a SET; tells whether it stored, which it always does unless only new keys are wanted.
+    pub fn receive_stored(&mut self, only_new: bool) -> RedisResult<bool> {
+        match self.receive()? {
+            Value::Okay => Ok(true),
+            Value::Nil if only_new => Ok(false),
+            _ => self.garbled("neither a yes nor a no to a SET".into()),
+        }
+    }
+
+    /// Asks one thing that is answered by OK.
+    pub fn order(&mut self, words: &[&[u8]]) -> RedisResult<()> {
+        self.queue(words);
+        self.send()?;
+        self.receive_ok()
+    }
+
+    /// Asks whether the server is there.
+    pub fn ping(&mut self) -> RedisResult<()> {
+        self.queue(&[b"PING"]);
+        self.send()?;
+        match self.receive()? {
+            Value::SimpleString(pong) if pong == "PONG" => Ok(()),
+            _ => self.garbled("no PONG to a PING".into()),
+        }
+    }
+
+    /// Asks a script for 1 or 0; where our user may not run one, `plainly` does the same by other commands.
+    pub fn script(
+        &mut self,
+        words: &[&[u8]],
+        plainly: impl FnOnce(&mut Self) -> RedisResult<bool>,
+    ) -> RedisResult<bool> {
+        if !self.forbids_scripts {
+            match self.yes_or_no(words) {
+                // The one is what an ACL says, the other what servers say that do not know EVAL, and scripts whose
+                // commands are forbidden.
+                Err(error) if matches!(error.code(), Some("NOPERM" | "ERR")) => {
+                    self.forbids_scripts = true;
+                    self.aside = Some(Aside::Refused(error));
+                }
+                answer => return answer,
+            }
+        }
+        plainly(self)
+    }
+
     /// Reads one reply, which should be a value or none; tells which.
     pub fn receive_value(&mut self, place: &mut dyn Place) -> RedisResult<bool> {
         let found = self.receive_one(place)?;
         self.awaited -= 1;
         self.expect_value(found)
+    }
+
+    /// What went wrong without making the operation fail.
+    pub fn take_aside(&mut self) -> Option<Aside> {
+        self.aside.take()
     }
 
     /// Reads one reply, which should be a value or none for each of these numbers; puts each into the place of its number,
@@ -211,13 +296,17 @@ impl Connection {
     }
 
     fn receive_one(&mut self, place: &mut dyn Place) -> RedisResult<Found> {
-        self.read(|inbox, stream| inbox.value(stream, place))
+        let found = self.read(|inbox, stream| inbox.value(stream, place))?;
+        if let Found::TooLong(len) = found {
+            self.aside = Some(Aside::TooLong(len));
+        }
+        Ok(found)
     }
 
     fn expect_value(&mut self, found: Found) -> RedisResult<bool> {
         match found {
             Found::Value => Ok(true),
-            Found::Nothing => Ok(false),
+            Found::Nothing | Found::TooLong(_) => Ok(false),
             Found::Other(Value::ServerError(error)) => Err(error.into()),
             Found::Other(_) => self.garbled("a reply of another kind than was asked for".into()),
         }
@@ -250,35 +339,4 @@ impl Connection {
 
 fn broken() -> RedisError {
     (ErrorKind::Io, "the connection broke").into()
-}
-
-impl ConnectionLike for Connection {
-    fn req_packed_command(&mut self, command: &[u8]) -> RedisResult<Value> {
-        self.req_packed_commands(command, 0, 1).map(|mut values| values.remove(0))
-    }
-
-    fn req_packed_commands(&mut self, commands: &[u8], offset: usize, count: usize) -> RedisResult<Vec<Value>> {
-        self.outbox.extend_from_slice(commands);
-        self.awaited += offset + count;
-        self.send()?;
-        let mut refused = Ok(());
-        for _ in 0..offset {
-            refused = refused.and(self.receive().map(drop));
-        }
-        let values: Vec<_> = (0..count).map(|_| self.receive()).collect();
-        refused?;
-        values.into_iter().collect()
-    }
-
-    fn get_db(&self) -> i64 {
-        self.database.into()
-    }
-
-    fn check_connection(&mut self) -> bool {
-        ::redis::cmd("PING").exec(self).is_ok()
-    }
-
-    fn is_open(&self) -> bool {
-        self.fault.is_none()
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ::redis::RedisResult;
+use ::redis::{RedisResult, Value};
 
 use super::connection::Connection;
 use super::failure::Answer;
@@ -20,29 +20,36 @@ pub struct Keyspace {
 impl Server {
     /// Removes every key of the database, ours or not. The server frees the memory behind our back.
     pub fn flush_database(&self) -> Answer<()> {
-        self.everywhere("FLUSHDB", |connection| ::redis::cmd("FLUSHDB").arg("ASYNC").exec(connection))?;
+        self.everywhere("FLUSHDB", |connection| connection.order(&[b"FLUSHDB", b"ASYNC"]))?;
         Ok(())
     }
 
     /// The number of keys in the database, ours or not.
     pub fn database_size(&self) -> Answer<u64> {
         let sizes = self.everywhere("DBSIZE", |connection| connection.count(&[b"DBSIZE"]))?;
-        Ok(sizes.iter().sum())
+        Ok(sizes.iter().fold(0, |sum: u64, size| sum.saturating_add(*size)))
     }
 
     /// Sets the server's own counters to zero.
     pub fn reset_statistics(&self) -> Answer<()> {
-        self.everywhere("CONFIG RESETSTAT", |connection| ::redis::cmd("CONFIG").arg("RESETSTAT").exec(connection))?;
+        self.everywhere("CONFIG RESETSTAT", |connection| connection.order(&[b"CONFIG", b"RESETSTAT"]))?;
         Ok(())
     }
 
     /// The server's own counters.
     pub fn statistics(&self) -> Answer<Keyspace> {
-        let texts =
-            self.everywhere("INFO", |connection| ::redis::cmd("INFO").arg("stats").query::<String>(connection))?;
-        Ok(texts.iter().map(|text| read_statistics(text)).fold(Keyspace::default(), |sum, node| Keyspace {
-            hits: sum.hits + node.hits,
-            misses: sum.misses + node.misses,
+        let counts = self.everywhere("INFO", |connection| {
+            connection.queue(&[b"INFO", b"stats"]);
+            connection.send()?;
+            let counts = match connection.receive()? {
+                Value::BulkString(text) => read_statistics(&String::from_utf8_lossy(&text)),
+                _ => None,
+            };
+            counts.map_or_else(|| connection.garbled("INFO without the counts of lookups".into()), Ok)
+        })?;
+        Ok(counts.iter().fold(Keyspace::default(), |sum, node| Keyspace {
+            hits: sum.hits.saturating_add(node.hits),
+            misses: sum.misses.saturating_add(node.misses),
         }))
     }
 
@@ -53,10 +60,11 @@ impl Server {
     }
 }
 
-fn read_statistics(text: &str) -> Keyspace {
+/// The counters among the other lines; none where one of them is missing.
+fn read_statistics(text: &str) -> Option<Keyspace> {
     let fields: HashMap<&str, &str> = text.lines().filter_map(|line| line.split_once(':')).collect();
-    let count = |name| fields.get(name).and_then(|number| number.parse().ok()).unwrap_or(0);
-    Keyspace { hits: count("keyspace_hits"), misses: count("keyspace_misses") }
+    let count = |name| fields.get(name)?.parse().ok();
+    Some(Keyspace { hits: count("keyspace_hits")?, misses: count("keyspace_misses")? })
 }
 
 #[cfg(test)]
@@ -66,7 +74,11 @@ mod tests {
     #[test]
     fn the_counters_are_found_among_the_others() {
         let text = "# Stats\r\nkeyspace_hits:12\r\ntotal_reads_processed:3\r\nkeyspace_misses:5\r\n";
-        assert_eq!(read_statistics(text), Keyspace { hits: 12, misses: 5 });
-        assert_eq!(read_statistics(""), Keyspace::default());
+        assert_eq!(read_statistics(text), Some(Keyspace { hits: 12, misses: 5 }));
+        for none in
+            ["", "keyspace_hits:12", "keyspace_hits:12\r\nkeyspace_misses:-1", "keyspace_hits:x\nkeyspace_misses:5"]
+        {
+            assert_eq!(read_statistics(none), None);
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::endpoint::Secret;
 use crate::error::Error;
 
 /// An operation that failed.
@@ -38,8 +39,10 @@ pub enum Cause {
     Lost(String),
     /// The key is at another node of the cluster, and following the trail led nowhere.
     Elsewhere {
-        /// The node that was named last.
+        /// The node that was named last, as messages call it.
         node: String,
+        /// The same, as it was named; it may be anything.
+        at: Secret,
         /// Whether it has the key only while the slot moves.
         asking: bool,
     },
@@ -50,6 +53,11 @@ pub enum Cause {
         /// All of it.
         text: String,
     },
+    /// The server has a value that is longer than what the cache takes; it was passed over.
+    TooLong {
+        /// The bytes of the value.
+        len: usize,
+    },
     /// What was asked cannot be: a value that is too large, files for TLS that are not there.
     Invalid(Error),
 }
@@ -57,7 +65,8 @@ pub enum Cause {
 impl Failure {
     /// Whether the server could not be asked, in contrast to one that answered, and to a question that is wrong.
     pub fn is_outage(&self) -> bool {
-        !matches!(self.cause, Cause::Refused { .. } | Cause::Elsewhere { .. } | Cause::Invalid(_))
+        let is_answer = matches!(self.cause, Cause::Refused { .. } | Cause::Elsewhere { .. } | Cause::TooLong { .. });
+        !is_answer && !matches!(self.cause, Cause::Invalid(_))
     }
 }
 
@@ -76,8 +85,17 @@ impl fmt::Display for Cause {
             Cause::Unreachable(why) => write!(f, "no connection: {why}"),
             Cause::TimedOut { after, during } => write!(f, "no answer within {} ms ({during})", after.as_millis()),
             Cause::Lost(why) => write!(f, "the connection broke: {why}"),
-            Cause::Elsewhere { node, .. } => write!(f, "the key is at another node, {node}"),
-            Cause::Refused { text, .. } => write!(f, "the server refused: {text}"),
+            Cause::Elsewhere { node, .. } => {
+                write!(f, "the nodes of the cluster name each other, and none has the key; the last was {node}")
+            }
+            // What is to be done stands first: buffers for messages are short, and servers talkative.
+            Cause::Refused { code, text } => match advice(code).unwrap_or_default() {
+                "" => write!(f, "the server refused: {text}"),
+                advice => write!(f, "the server refused; {advice}: {text}"),
+            },
+            Cause::TooLong { len } => {
+                write!(f, "a value of {len} bytes was passed over; it is more than max_bytes, or than memory is left")
+            }
             Cause::Invalid(error) => write!(f, "{error}"),
         }
     }
@@ -92,6 +110,31 @@ impl From<Failure> for Error {
             _ => Error::Redis(failure.to_string().into()),
         }
     }
+}
+
+/// What a refusal of this code means, and what to do about it; empty where the server's own words have to do, and none
+/// where it is no code that servers are known to have.
+pub(super) fn advice(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "MOVED" | "ASK" => "it is a node of a cluster, so say cluster=yes in the URL",
+        "NOAUTH" => "it wants a password, so set the login",
+        "WRONGPASS" => "the user or the password is wrong",
+        "NOPERM" => "the user's ACL forbids it; docs/redis.md lists what is needed",
+        "READONLY" => "it is a replica, so name its primary in the URL",
+        "LOADING" => "it still loads its data; wait",
+        "MASTERDOWN" => "it is a replica that has lost its primary",
+        "CLUSTERDOWN" => "slots of the cluster have no node; see CLUSTER INFO",
+        "OOM" => "it is full, so raise its maxmemory or set an eviction policy",
+        "BUSY" => "a script keeps it busy; SCRIPT KILL ends that",
+        "MISCONF" => "it cannot save to its disk; its log says why",
+        "TRYAGAIN" => "the keys of this slot are being moved; wait",
+        "CROSSSLOT" => "the keys are in several slots, so say cluster=yes in the URL",
+        "WRONGTYPE" => "somebody else uses the name, so choose another namespace",
+        "NOREPLICAS" => "it has fewer replicas than min-replicas-to-write",
+        "DENIED" => "it is in protected mode, and takes local connections alone",
+        "ERR" | "EXECABORT" | "NOSCRIPT" | "NOTBUSY" | "NOPROTO" | "NOSUB" | "INPROG" | "UNKILLABLE" => "",
+        _ => return None,
+    })
 }
 
 /// What the operations of a server give.

@@ -4,13 +4,20 @@
 //! delays the others, but does not stop them. Giving it back and storing the value happen in scripts, which first look
 //! whether the lease still has the token: what a late holder brings never overwrites anything. In a cluster, the keys of
 //! lease and value must be in one slot; `{…}` in both sees to that.
+//!
+//! Where our user may not run scripts the same is done by one command after the other: look at the lease, store, give the
+//! lease back. A removal between the first two is not seen then. Where it may not remove keys either, the lease is set to
+//! run out at once, by the command that took it.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use ::redis::RedisResult;
+
+use super::connection::Connection;
 use super::failure::Answer;
-use super::server::{Server, Store, milliseconds};
+use super::server::{Server, Store, milliseconds, queue_set};
 
 const RELEASE: &str = "\
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('UNLINK', KEYS[1]) end
@@ -73,7 +80,10 @@ impl Server {
     /// Gives a lease back; tells whether it was still ours.
     pub fn release(&self, lease: &[u8], token: &Token) -> Answer<bool> {
         self.at_key("EVAL (release)", false, lease, |connection| {
-            Ok(connection.count(&[b"EVAL", RELEASE.as_bytes(), b"1", lease, token.as_bytes()])? > 0)
+            let words = [b"EVAL", RELEASE.as_bytes(), b"1", lease, token.as_bytes()];
+            connection.script(&words, |connection| {
+                Ok(holds(connection, lease, token)? && give_back(connection, lease, token)?)
+            })
         })
     }
 
@@ -87,12 +97,43 @@ impl Server {
         ttl: Option<Duration>,
     ) -> Answer<bool> {
         self.check_size("EVAL (complete)", key.len().max(value.len()))?;
-        let ttl = ttl.map(|ttl| milliseconds(ttl).to_string()).unwrap_or_default();
+        let ttl_text = ttl.map(|ttl| milliseconds(ttl).to_string()).unwrap_or_default();
         self.at_key("EVAL (complete)", false, lease, |connection| {
-            let words = [b"EVAL", COMPLETE.as_bytes(), b"2", lease, key, token.as_bytes(), value, ttl.as_bytes()];
-            Ok(connection.count(&words)? > 0)
+            let words = [b"EVAL", COMPLETE.as_bytes(), b"2", lease, key, token.as_bytes(), value, ttl_text.as_bytes()];
+            connection.script(&words, |connection| {
+                if !holds(connection, lease, token)? {
+                    return Ok(false);
+                }
+                queue_set(connection, key, value, Store { ttl, only_new: false });
+                connection.send()?;
+                connection.receive_stored(false)?;
+                // The value is there. A lease that cannot be given back runs out.
+                match give_back(connection, lease, token) {
+                    Err(error) if error.code().is_none() => Err(error),
+                    _ => Ok(true),
+                }
+            })
         })
     }
+}
+
+/// Whether a lease has this token.
+fn holds(connection: &mut Connection, lease: &[u8], token: &Token) -> RedisResult<bool> {
+    let mut holder = Vec::new();
+    connection.queue(&[b"GET", lease]);
+    connection.send()?;
+    Ok(connection.receive_value(&mut holder)? && holder == token.as_bytes())
+}
+
+/// Removes a lease, or lets it run out in a millisecond where nothing may be removed.
+fn give_back(connection: &mut Connection, lease: &[u8], token: &Token) -> RedisResult<bool> {
+    match connection.yes_or_no(&[b"UNLINK", lease]) {
+        Err(error) if error.code().is_some() => {}
+        answer => return answer,
+    }
+    connection.queue(&[b"SET", lease, token.as_bytes(), b"XX", b"PX", b"1"]);
+    connection.send()?;
+    connection.receive_stored(true)
 }
 
 #[cfg(test)]

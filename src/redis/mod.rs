@@ -17,17 +17,24 @@
 //! | `reply.rs` | answers, read as they come, values straight into their place |
 //! | `stream.rs`, `tls.rs`, `socket.rs` | bytes, plain or encrypted, under one deadline |
 //! | `failure.rs`, `tally.rs` | why an operation failed; how often that happened |
+//! | `secrets.rs` | what of a server's words may be repeated |
 //!
 //! # What holds for every operation
 //!
 //! **One deadline.** An operation has [`Endpoint::timeout`] from its beginning, for everything: connecting, the TLS
 //! handshake, logging in, sending, every byte of the reply, and a second attempt. Only resolving a name is beyond it
-//! (the system's resolver knows no deadline), and operations on a prefix are many operations.
+//! (the system's resolver knows no deadline). Operations on a prefix are many operations, and have a deadline of their own:
+//! they end when it has passed and the step that is under way is over.
+//!
+//! **No server is believed.** Memory for an answer grows with what has come of it, not with the length that was announced;
+//! depth, items and lines are bounded; a cursor that comes back ends a scan. Every reply is checked for its shape: what is
+//! no answer to the question is an error, never a yes.
 //!
 //! **A breaker.** A server (of a cluster: a node) that cannot be reached, is silent until the deadline, breaks the connection
 //! or talks nonsense is left alone for a time that doubles with each attempt that fails; until then operations fail at
 //! once, with [`Cause::Skipped`]. A server that answers, be it with an error, is well. So a dead server costs one timeout
-//! and then nothing until it is tried again, by one thread.
+//! and then nothing until it is tried again, by one thread. A connection that broke may be the doing of one key: before
+//! all others are kept away, the server is asked for a PING, within the same deadline.
 //!
 //! **No reply answers another question.** After a timeout, an error of the socket, or bytes that are no reply, the
 //! connection is closed. See `connection.rs`.
@@ -51,6 +58,7 @@ mod node;
 mod pool;
 mod prefix;
 mod reply;
+mod secrets;
 mod server;
 mod socket;
 mod stream;
@@ -70,4 +78,5 @@ pub use lease::Token;
 pub use reply::{Fault, Found, Inbox};
 pub use reply::{LONGEST_VALUE, Place};
 pub use server::{Server, Store};
+pub use socket::Deadline;
 pub use tally::Health;

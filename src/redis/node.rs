@@ -4,6 +4,9 @@
 //! be a dead one, whose peer went before it said anything, an operation that may be repeated is repeated once on a new
 //! connection; the deadline stays. One that may not (done twice it would answer differently) fails: whether the server did
 //! it, nobody knows.
+//!
+//! Before a connection that broke closes the breaker's door to all others, the server is asked for a PING on a new one, in
+//! what is left of the time: a server that ends the connection over one key is well for all the rest.
 
 use std::io;
 use std::sync::Arc;
@@ -11,11 +14,12 @@ use std::sync::Arc;
 use ::redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
 
 use super::breaker::{Breaker, Pass};
-use super::connection::Connection;
-use super::endpoint::{Address, Endpoint};
-use super::failure::{Answer, Cause, Failure, one_line};
+use super::connection::{Aside, Connection};
+use super::endpoint::{Address, Endpoint, Secret};
+use super::failure::{Answer, Cause, Failure, advice};
 use super::pool::Pool;
 use super::reply::Fault;
+use super::secrets::Secrets;
 use super::socket::Deadline;
 use super::stream::Stream;
 use super::tally::Tally;
@@ -27,6 +31,8 @@ pub struct Access {
     pub endpoint: Endpoint,
     /// Whom TLS trusts, where it is spoken.
     pub trust: Option<Trust>,
+    /// What no message may hold.
+    pub secrets: Secrets,
     /// The counts of all nodes.
     pub tally: Tally,
 }
@@ -65,7 +71,11 @@ pub struct Session<'n> {
 impl Node {
     /// The server at `address`, to which there is no connection yet.
     pub fn new(address: Address, access: Arc<Access>) -> Self {
-        let name = address.to_string().into();
+        let name = match access.endpoint.addresses.contains(&address) {
+            true => address.to_string().into(),
+            // A server has named it.
+            false => access.secrets.name(&address.to_string()).into(),
+        };
         let breaker = Breaker::new(access.endpoint.backoff);
         Node { address, name, access, pool: Pool::default(), breaker }
     }
@@ -134,21 +144,41 @@ impl Node {
     }
 
     fn connect(&self, operation: Operation, pass: Pass) -> Answer<Box<Connection>> {
-        let Access { endpoint, trust, tally } = &*self.access;
+        self.dial(operation).map_err(|cause| self.outage(operation, pass, cause))
+    }
+
+    fn dial(&self, operation: Operation) -> Result<Box<Connection>, Cause> {
+        let Access { endpoint, trust, tally, .. } = &*self.access;
         let mut during = "";
         let stream = Stream::connect(&self.address, trust.as_ref(), operation.deadline, &mut during);
-        let mut connection = stream
-            .map(|stream| Box::new(Connection::new(stream, operation.deadline)))
-            .map_err(|error| self.outage(operation, pass, self.cause_of(&error, operation, during, true)))?;
+        let stream = stream.map_err(|error| self.cause_of(&error, operation, during, true))?;
+        let mut connection = Box::new(Connection::new(stream, operation.deadline));
         if let Err(error) = connection.log_in(endpoint) {
-            let cause = match connection.fault() {
+            return Err(match connection.fault() {
                 Some(fault) => self.cause(fault, operation, connection.during(), true),
-                None => Cause::Unreachable(format!("the server does not let us in: {}", self.clean(&text(&error)))),
-            };
-            return Err(self.outage(operation, pass, cause));
+                None => Cause::Unreachable(self.refused_login(&error)),
+            });
         }
         tally.connected();
         Ok(connection)
+    }
+
+    fn refused_login(&self, error: &RedisError) -> String {
+        let code = error.code().unwrap_or_default();
+        let why = advice(code).filter(|advice| !advice.is_empty()).map(|advice| format!("; {advice}"));
+        let words = self.access.secrets.text(code, &text(error));
+        format!("the server does not let us in{}: {words}", why.unwrap_or_default())
+    }
+
+    /// Whether the server answers on a new connection; that it may not be asked for a PING is an answer.
+    fn answers(&self, operation: Operation) -> bool {
+        let Ok(mut connection) = self.dial(operation) else { return false };
+        let answer = connection.ping();
+        let answers = answer.is_ok() || (connection.fault().is_none() && answer.is_err_and(|error| is_refusal(&error)));
+        if answers {
+            self.pool.put(connection);
+        }
+        answers
     }
 
     /// The server could not be asked.
@@ -166,7 +196,11 @@ impl Node {
     fn cause(&self, fault: &Fault, operation: Operation, during: &'static str, connecting: bool) -> Cause {
         match fault {
             Fault::Io(error) => self.cause_of(error, operation, during, connecting),
-            Fault::Garbage(text) => Cause::Lost(self.clean(text)),
+            Fault::Garbage(text) => Cause::Lost(text.clone()),
+            Fault::Nonsense(_) if connecting => Cause::Lost("what it says to a login is no reply".into()),
+            Fault::Nonsense(bytes) => {
+                Cause::Lost(format!("\"{}\" is no reply to this", self.access.secrets.excerpt(bytes)))
+            }
             Fault::NoRoom(error) => Cause::Invalid(error.clone()),
         }
     }
@@ -174,7 +208,7 @@ impl Node {
     fn cause_of(&self, error: &io::Error, operation: Operation, during: &'static str, connecting: bool) -> Cause {
         let text = || match error.kind() {
             io::ErrorKind::UnexpectedEof => format!("the server closed it ({during})"),
-            _ => format!("{} ({during})", self.clean(&error.to_string())),
+            _ => format!("{} ({during})", self.access.secrets.text("", &error.to_string())),
         };
         match error.kind() {
             io::ErrorKind::TimedOut => Cause::TimedOut { after: operation.deadline.allowed(), during },
@@ -184,20 +218,27 @@ impl Node {
     }
 
     fn refusal(&self, error: &RedisError) -> Cause {
-        match error.redirect_node() {
+        let Access { endpoint, secrets, .. } = &*self.access;
+        match error.redirect_node().filter(|_| endpoint.cluster) {
             Some((node, _)) => {
                 let asking = error.kind() == ErrorKind::Server(ServerErrorKind::Ask);
-                Cause::Elsewhere { node: node.to_owned(), asking }
+                Cause::Elsewhere { node: secrets.name(node), at: Secret::new(node), asking }
             }
             None => {
-                let code = error.code().unwrap_or_default().to_owned();
-                Cause::Refused { code, text: self.clean(&text(error)) }
+                let code = error.code().unwrap_or_default();
+                Cause::Refused { code: secrets.code(code).to_owned(), text: secrets.text(code, &text(error)) }
             }
         }
     }
 
-    fn clean(&self, text: &str) -> String {
-        one_line(&self.access.endpoint.redact(text))
+    /// Counts what an operation has to tell that did not fail.
+    #[cold]
+    fn note(&self, operation: Operation, aside: Aside) {
+        let cause = match aside {
+            Aside::Refused(error) => self.refusal(&error),
+            Aside::TooLong(len) => Cause::TooLong { len },
+        };
+        self.fail(operation, cause);
     }
 }
 
@@ -223,6 +264,9 @@ impl<'n> Session<'n> {
     /// The end of the operation: the connection goes back to the pool or is closed, and the breaker learns about it.
     pub fn close<T>(self, result: RedisResult<T>) -> Answer<T> {
         let Session { node, operation, pass, mut connection, .. } = self;
+        if let Some(aside) = connection.take_aside() {
+            node.note(operation, aside);
+        }
         let refused = match result {
             Ok(value) => {
                 node.breaker.succeeded();
@@ -243,9 +287,13 @@ impl<'n> Session<'n> {
                 node.pool.put(connection);
                 return Err(node.fail(operation, node.refusal(&refused)));
             }
-            None => Cause::Lost(format!("the reply is not what was asked for: {}", node.clean(&refused.to_string()))),
+            None => Cause::Lost("the reply is not what was asked for".into()),
         };
         node.access.tally.broke();
+        if matches!(cause, Cause::Lost(_)) && node.answers(operation) {
+            node.breaker.succeeded();
+            return Err(node.fail(operation, cause));
+        }
         Err(node.outage(operation, pass, cause))
     }
 }

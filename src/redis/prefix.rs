@@ -1,25 +1,30 @@
 //! All keys that begin with a prefix: counted and removed by SCAN and UNLINK, in steps that never hold the server up.
 //!
-//! Each step is an operation of its own, with its own deadline: a million keys take many steps, and a server that fails
-//! in one of them ends them all. Keys that come or go meanwhile may be seen or not; those that stay are.
+//! Each step is an operation of its own, with its own deadline; all steps together have one, too, so that a server that
+//! never comes to an end is left: a million keys take some thousand steps. A server that fails in one of them ends them all,
+//! and so does one whose cursor comes back, which would go round for ever. Keys that come or go meanwhile may be seen or not;
+//! those that stay are.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
+use ::redis::Value;
+
 use super::batch::Unlink;
-use super::failure::Answer;
+use super::failure::{Answer, Cause, Failure};
 use super::node::Node;
 use super::server::Server;
+use super::socket::Deadline;
 
 /// How many of its keys the server looks at in one step.
 const STEP: u32 = 1000;
 
 impl Server {
     /// How many keys begin with `prefix`.
-    pub fn count_prefix(&self, prefix: &[u8]) -> Answer<u64> {
+    pub fn count_prefix(&self, prefix: &[u8], deadline: Deadline) -> Answer<u64> {
         // A server that reorders its table may name a key twice.
         let (mut seen, hasher) = (HashSet::new(), RandomState::new());
-        self.scan_prefix(prefix, &mut |keys| {
+        self.scan_prefix(prefix, deadline, &mut |keys| {
             seen.extend(keys.iter().map(|key| hasher.hash_one(key)));
             Ok(())
         })?;
@@ -27,23 +32,34 @@ impl Server {
     }
 
     /// Removes all keys that begin with `prefix`; tells how many there were.
-    pub fn remove_prefix(&self, prefix: &[u8]) -> Answer<u64> {
+    pub fn remove_prefix(&self, prefix: &[u8], deadline: Deadline) -> Answer<u64> {
         let mut removed = 0;
-        self.scan_prefix(prefix, &mut |keys| {
+        self.scan_prefix(prefix, deadline, &mut |keys| {
             let mut unlink = Unlink { keys, removed: 0 };
-            let result = self.exchange("UNLINK", keys, &mut unlink);
+            let (_, failure) = self.exchange("UNLINK", keys, &mut unlink);
             removed += unlink.removed;
-            result
+            failure.map_or(Ok(()), Err)
         })?;
         Ok(removed)
     }
 
-    /// Gives the keys that begin with `prefix`, as many at a time as the server finds in one step; some perhaps twice.
-    pub fn scan_prefix(&self, prefix: &[u8], each: &mut dyn FnMut(&[&[u8]]) -> Answer<()>) -> Answer<()> {
+    /// Gives the keys that begin with `prefix`, as many at a time as the server finds in one step; some perhaps twice. No
+    /// step begins after the deadline.
+    pub fn scan_prefix(
+        &self,
+        prefix: &[u8],
+        deadline: Deadline,
+        each: &mut dyn FnMut(&[&[u8]]) -> Answer<()>,
+    ) -> Answer<()> {
         let pattern = pattern(prefix);
         for node in self.nodes(self.operation("SCAN", true))? {
+            let mut trail = Trail::default();
             let mut cursor = 0;
             loop {
+                if deadline.left().is_err() {
+                    let cause = Cause::TimedOut { after: deadline.allowed(), during: "going through its keys" };
+                    return Err(self.left(&node, cause));
+                }
                 let (next, keys) = self.step(&node, cursor, &pattern)?;
                 let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).filter(|key| key.starts_with(prefix)).collect();
                 each(&keys)?;
@@ -51,17 +67,61 @@ impl Server {
                 if cursor == 0 {
                     break;
                 }
+                if !trail.goes_on(cursor) {
+                    return Err(self.left(&node, Cause::Lost(format!("it gave the cursor {cursor} of a SCAN again"))));
+                }
             }
         }
         Ok(())
     }
 
+    /// A scan ends though each of its steps was answered.
+    fn left(&self, node: &Node, cause: Cause) -> Failure {
+        let failure = Failure { operation: "SCAN", server: node.name().clone(), cause };
+        self.access.tally.failed(&failure);
+        failure
+    }
+
     fn step(&self, node: &Node, cursor: u64, pattern: &[u8]) -> Answer<(u64, Vec<Vec<u8>>)> {
         node.call(self.operation("SCAN", true), |connection| {
-            let mut scan = ::redis::cmd("SCAN");
-            scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(STEP).query(connection)
+            let (from, step) = (cursor.to_string(), STEP.to_string());
+            connection.queue(&[b"SCAN", from.as_bytes(), b"MATCH", pattern, b"COUNT", step.as_bytes()]);
+            connection.send()?;
+            let found = connection.receive()?;
+            read_step(found).map_or_else(|| connection.garbled("neither cursor nor keys to a SCAN".into()), Ok)
         })
     }
+}
+
+/// Finds out whether a cursor comes back, by keeping one of them: each time twice as many have passed, the last. A cursor of
+/// a server that scans comes once, also when its table grows or shrinks meanwhile.
+#[derive(Default)]
+struct Trail {
+    kept: Option<u64>,
+    passed: u64,
+}
+
+impl Trail {
+    fn goes_on(&mut self, cursor: u64) -> bool {
+        self.passed += 1;
+        let is_new = self.kept != Some(cursor);
+        if self.passed.is_power_of_two() {
+            self.kept = Some(cursor);
+        }
+        is_new
+    }
+}
+
+/// A cursor and keys.
+fn read_step(found: Value) -> Option<(u64, Vec<Vec<u8>>)> {
+    let Value::Array(parts) = found else { return None };
+    let Ok([Value::BulkString(cursor), Value::Array(keys)]) = <[Value; 2]>::try_from(parts) else { return None };
+    let key = |key| match key {
+        Value::BulkString(key) => Some(key),
+        _ => None,
+    };
+    let cursor = std::str::from_utf8(&cursor).ok()?.parse().ok()?;
+    Some((cursor, keys.into_iter().map(key).collect::<Option<_>>()?))
 }
 
 /// The pattern that matches what begins with `prefix`, whatever its bytes.
@@ -86,5 +146,40 @@ mod tests {
         assert_eq!(pattern(b""), b"*");
         assert_eq!(pattern(b"lab-7:{ab}^\0\xff"), b"lab-7:{ab}^\0\xff*");
         assert_eq!(pattern(b"a*b?[c]\\"), b"a\\*b\\?\\[c\\]\\\\*");
+    }
+
+    #[test]
+    fn a_cursor_that_comes_back_is_noticed_and_one_that_goes_on_is_not() {
+        for (before, circle) in [(0, 1), (1, 1), (0, 7), (5, 3), (1000, 100), (3, 1000)] {
+            let mut trail = Trail::default();
+            let cursors = (1..=before).chain((0..).map(|step| 1_000_000 + step % circle));
+            let steps = cursors.take(100_000).take_while(|cursor| trail.goes_on(*cursor)).count() as u64;
+            assert!(steps <= 4 * (before + circle), "{steps} of {before} and {circle}");
+        }
+        let mut trail = Trail::default();
+        assert!((1..100_000).all(|cursor: u64| trail.goes_on(cursor.reverse_bits())));
+    }
+
+    #[test]
+    fn a_step_is_a_cursor_and_keys_and_nothing_else() {
+        let text = |text: &str| Value::BulkString(text.into());
+        let step = |cursor, keys| Value::Array(vec![cursor, keys]);
+        let keys = || Value::Array(vec![text("a"), text("b")]);
+        assert_eq!(read_step(step(text("17"), keys())).unwrap(), (17, vec![b"a".to_vec(), b"b".to_vec()]));
+        for bad in [
+            Value::Nil,
+            Value::Okay,
+            Value::Array(vec![text("0")]),
+            Value::Array(vec![text("0"), keys(), keys()]),
+            step(Value::Int(0), keys()),
+            step(text("-1"), keys()),
+            step(text("x"), keys()),
+            step(text("0"), Value::Nil),
+            step(text("0"), text("a")),
+            step(text("0"), Value::Array(vec![Value::Nil])),
+            step(text("0"), Value::Array(vec![Value::Int(1)])),
+        ] {
+            assert_eq!(read_step(bad), None);
+        }
     }
 }

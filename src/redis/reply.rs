@@ -1,9 +1,13 @@
 //! What a server answers, read as it comes: values straight to where they are kept, everything else by the redis crate's
 //! parser, one line at a time.
 //!
-//! The crate's parser could read it all, but it collects a reply before it copies it: a value of 512 MB would take 1.5 GB,
-//! and a false length would be believed for as long as bytes come. Here a length is checked before anything is allocated,
-//! a value is allocated once, at its size, and a batch of 100 values is read in a third of the time.
+//! The crate's parser could read it all, but it collects a reply before it copies it: a value of 512 MB would take 1.5 GB.
+//! Here a usual value is allocated once, at its size, and a batch of 100 values is read in a third of the time.
+//!
+//! A length is only what somebody says. One that no server can mean is an error at once. One that is longer than the inbox
+//! is believed when half of it has come: so memory is at most three times what has come, and what is copied is half of a
+//! large value. What is no value (a list of keys, a map of slots) is bounded in all that it takes. Time is bounded by the
+//! deadline, which every read looks at.
 //!
 //! We never ask for RESP3, so a reply of one of its kinds is no reply.
 
@@ -19,11 +23,21 @@ pub const LONGEST_VALUE: usize = 512 << 20;
 /// Arrays within arrays; what we ask for has at most three.
 const DEEPEST: u32 = 8;
 
+/// The memory of a reply that is no value. What is asked for in one step, a thousand names or the map of a cluster, takes a
+/// hundredth of it.
+const LARGEST: usize = 64 << 20;
+
 /// Where a value is put.
 pub trait Place {
     /// Room for the value, of exactly `len` bytes; asked once, when its length is known. After an error the value is not
     /// read, and the operation gives that error.
     fn room(&mut self, len: usize) -> Result<&mut [u8]>;
+
+    /// Whether it takes so long a value. Asked when one is announced that is longer than the inbox; one that is not taken is
+    /// passed over.
+    fn takes(&self, _len: usize) -> bool {
+        true
+    }
 }
 
 impl Place for Vec<u8> {
@@ -40,8 +54,10 @@ impl Place for Vec<u8> {
 pub enum Fault {
     /// The bytes did not come.
     Io(io::Error),
-    /// They are no reply, or none to what was asked.
+    /// They are no answer to what was asked; why, in our own words.
     Garbage(String),
+    /// They are no reply; as they came.
+    Nonsense(Box<[u8]>),
     /// There was no place for a value.
     NoRoom(Error),
 }
@@ -62,6 +78,8 @@ pub enum Found {
     Value,
     /// That there is none.
     Nothing,
+    /// One that is longer than its place takes, of so many bytes; it was passed over.
+    TooLong(usize),
     /// Something else: an error, as a rule.
     Other(Value),
 }
@@ -95,7 +113,7 @@ impl Inbox {
 
     /// Reads one reply.
     pub fn reply(&mut self, stream: &mut impl Read) -> Parsed<Value> {
-        self.nested(stream, DEEPEST)
+        self.nested(stream, DEEPEST, &mut { LARGEST })
     }
 
     /// Reads one reply that should be a value, and puts it into `place`.
@@ -104,10 +122,12 @@ impl Inbox {
         match line[0] {
             b'$' => match length(line)? {
                 Some(len) if len > LONGEST_VALUE => Err(Fault::Garbage(format!("a value of {len} bytes"))),
-                Some(len) => {
+                Some(len) if len <= self.bytes.len() => {
                     self.body(stream, place.room(len).map_err(Fault::NoRoom)?)?;
+                    self.end_of_line(stream)?;
                     Ok(Found::Value)
                 }
+                Some(len) => self.long_value(stream, len, place),
                 None => Ok(Found::Nothing),
             },
             _ => other(line).map(Found::Other),
@@ -123,29 +143,61 @@ impl Inbox {
         }
     }
 
-    fn nested(&mut self, stream: &mut impl Read, deeper: u32) -> Parsed<Value> {
+    /// A value whose length is not believed before half of it has come.
+    #[cold]
+    fn long_value(&mut self, stream: &mut impl Read, len: usize, place: &mut dyn Place) -> Parsed<Found> {
+        if !place.takes(len) {
+            self.pass_over(stream, len)?;
+            self.end_of_line(stream)?;
+            return Ok(Found::TooLong(len));
+        }
+        let (mut come, half) = (Vec::new(), len / 2);
+        while come.len() < half {
+            let (start, more) = (come.len(), come.len().max(self.bytes.len()).min(half - come.len()));
+            come.try_reserve_exact(more).map_err(|_| Fault::NoRoom(Error::OutOfMemory(len)))?;
+            come.resize(start + more, 0);
+            self.body(stream, &mut come[start..])?;
+        }
+        let (first, rest) = place.room(len).map_err(Fault::NoRoom)?.split_at_mut(half);
+        first.copy_from_slice(&come);
+        drop(come);
+        self.body(stream, rest)?;
+        self.end_of_line(stream)?;
+        Ok(Found::Value)
+    }
+
+    fn nested(&mut self, stream: &mut impl Read, deeper: u32, left: &mut usize) -> Parsed<Value> {
+        take(left, size_of::<Value>())?;
         if self.peek(stream)? == b'*' {
             if deeper == 0 {
                 return Err(Fault::Garbage("arrays nested too deeply".into()));
             }
             return match self.array(stream)? {
                 Ok(len) => {
-                    // The length is what somebody says; only what comes takes memory.
-                    let mut values = Vec::with_capacity(len.min(1024));
+                    let mut values = Vec::new();
                     for _ in 0..len {
-                        values.push(self.nested(stream, deeper - 1)?);
+                        values.push(self.nested(stream, deeper - 1, left)?);
                     }
                     Ok(Value::Array(values))
                 }
-                Err(nil) => Ok(nil),
+                // Nothing that we ask has this answer; read as a nil it would pass for "there is none".
+                Err(_) => Err(Fault::Garbage("a list that is none".into())),
             };
         }
-        let mut bytes = Vec::new();
-        Ok(match self.value(stream, &mut bytes)? {
-            Found::Value => Value::BulkString(bytes),
+        let mut text = Text { bytes: Vec::new(), longest: *left };
+        let value = match self.value(stream, &mut text)? {
+            Found::Value => Value::BulkString(text.bytes),
             Found::Nothing => Value::Nil,
+            Found::TooLong(_) => return Err(too_much()),
             Found::Other(value) => value,
-        })
+        };
+        match &value {
+            Value::BulkString(bytes) => take(left, bytes.len())?,
+            Value::SimpleString(text) => take(left, text.len())?,
+            Value::ServerError(error) => take(left, error.details().map_or(0, str::len))?,
+            _ => {}
+        }
+        Ok(value)
     }
 
     fn peek(&mut self, stream: &mut impl Read) -> Parsed<u8> {
@@ -166,19 +218,19 @@ impl Inbox {
                     self.start = line.end;
                     return match &self.bytes[line] {
                         line @ [_, .., b'\r', b'\n'] => Ok(line),
-                        line => Err(garbage(line)),
+                        line => Err(nonsense(line)),
                     };
                 }
                 None => searched = come.len(),
             }
             if searched == self.bytes.len() {
-                return Err(garbage(&self.bytes));
+                return Err(nonsense(&self.bytes));
             }
             self.fill(stream)?;
         }
     }
 
-    /// The bytes of a value, and the end of line behind it.
+    /// So many bytes of a value.
     fn body(&mut self, stream: &mut impl Read, room: &mut [u8]) -> Parsed<()> {
         let mut filled = 0;
         while filled < room.len() {
@@ -198,12 +250,30 @@ impl Inbox {
                 }
             };
         }
+        Ok(())
+    }
+
+    /// Reads so many bytes, and keeps none.
+    fn pass_over(&mut self, stream: &mut impl Read, len: usize) -> Parsed<()> {
+        let mut left = len;
+        while left > 0 {
+            if self.is_empty() {
+                self.fill(stream)?;
+            }
+            let part = left.min(self.end - self.start);
+            self.start += part;
+            left -= part;
+        }
+        Ok(())
+    }
+
+    /// The end of line behind a value.
+    fn end_of_line(&mut self, stream: &mut impl Read) -> Parsed<()> {
         while self.end - self.start < 2 {
             self.fill(stream)?;
         }
-        let end = &self.bytes[self.start..self.start + 2];
-        if end != b"\r\n" {
-            return Err(garbage(end));
+        if &self.bytes[self.start..self.start + 2] != b"\r\n" {
+            return Err(Fault::Garbage("a value that does not end where it should".into()));
         }
         self.start += 2;
         Ok(())
@@ -229,6 +299,32 @@ impl Inbox {
     }
 }
 
+/// Text that is no value of ours, such as the name of a key.
+struct Text {
+    bytes: Vec<u8>,
+    longest: usize,
+}
+
+impl Place for Text {
+    fn room(&mut self, len: usize) -> Result<&mut [u8]> {
+        self.bytes.room(len)
+    }
+
+    fn takes(&self, len: usize) -> bool {
+        len <= self.longest
+    }
+}
+
+/// Takes memory from what a reply may have.
+fn take(left: &mut usize, bytes: usize) -> Parsed<()> {
+    *left = left.checked_sub(bytes).ok_or_else(too_much)?;
+    Ok(())
+}
+
+fn too_much() -> Fault {
+    Fault::Garbage(format!("a reply that takes more than {LARGEST} bytes"))
+}
+
 /// The number behind the first byte of a line: a length, or -1 for none.
 fn length(line: &[u8]) -> Parsed<Option<usize>> {
     let digits = &line[1..line.len() - 2];
@@ -236,7 +332,7 @@ fn length(line: &[u8]) -> Parsed<Option<usize>> {
         return Ok(None);
     }
     if digits.is_empty() || digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
-        return Err(garbage(line));
+        return Err(nonsense(line));
     }
     Ok(Some(digits.iter().fold(0, |number, digit| number * 10 + usize::from(digit - b'0'))))
 }
@@ -245,14 +341,13 @@ fn length(line: &[u8]) -> Parsed<Option<usize>> {
 fn other(line: &[u8]) -> Parsed<Value> {
     match line {
         b"+OK\r\n" => Ok(Value::Okay),
-        [b'+' | b'-' | b':', ..] => parse_redis_value(line).map_err(|_| garbage(line)),
-        _ => Err(garbage(line)),
+        [b'+' | b'-' | b':', ..] => parse_redis_value(line).map_err(|_| nonsense(line)),
+        _ => Err(nonsense(line)),
     }
 }
 
-fn garbage(bytes: &[u8]) -> Fault {
-    let start = &bytes[..bytes.len().min(32)];
-    Fault::Garbage(format!("\"{}\" is no reply to this", start.escape_ascii()))
+fn nonsense(bytes: &[u8]) -> Fault {
+    Fault::Nonsense(bytes.into())
 }
 
 #[cfg(test)]
@@ -289,7 +384,6 @@ mod tests {
             (b"+PONG\r\n", Value::SimpleString("PONG".into())),
             (b":-12\r\n", Value::Int(-12)),
             (b"$-1\r\n", Value::Nil),
-            (b"*-1\r\n", Value::Nil),
             (b"$0\r\n\r\n", bulk("")),
             (b"*2\r\n$1\r\n0\r\n*3\r\n$4\r\na\r\nb\r\n$-1\r\n*0\r\n", nested),
         ] {
@@ -327,16 +421,111 @@ mod tests {
             b"$99999999999999999999\r\n",
             b"$3\r\nabcd\r\n",
             b":12x\r\n",
+            // Of RESP3: map, set, push, attribute, null, boolean, double, big number, error, verbatim text.
             b"%1\r\n+a\r\n+b\r\n",
+            b"~1\r\n+a\r\n",
+            b">2\r\n+invalidate\r\n+x\r\n",
+            b"|1\r\n+a\r\n+b\r\n+OK\r\n",
+            b"_\r\n",
+            b"#t\r\n",
+            b",1.5\r\n",
+            b"(3492890328409238509324850943850943825024385\r\n",
+            b"!5\r\nERR x\r\n",
+            b"=7\r\ntxt:abc\r\n",
+            b":99999999999999999999\r\n",
+            b"*-1\r\n",
+            b"*-2\r\n",
+            b"$536870912000\r\n",
+            &[&b"-"[..], &b"x".repeat(70_000), b"\r\n"].concat(),
             b"-\xff\xfe\r\n",
             &b"*1\r\n".repeat(9),
             &b"x".repeat(70_000),
         ] {
-            assert!(matches!(reply(bytes, usize::MAX), Err(Fault::Garbage(_))), "{}", bytes.escape_ascii());
+            let read = reply(bytes, usize::MAX);
+            assert!(matches!(read, Err(Fault::Garbage(_) | Fault::Nonsense(_))), "{}", bytes.escape_ascii());
         }
         for bytes in [&b""[..], b"$3\r\nab", b"$3\r\nabc\r", b"*999999999\r\n+OK\r\n", b"$536870\r\nabc"] {
             let Err(Fault::Io(error)) = reply(bytes, usize::MAX) else { panic!("{}", bytes.escape_ascii()) };
             assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+        }
+    }
+
+    /// Remembers what it was asked for.
+    struct Asked {
+        room: Vec<u8>,
+        rooms: Vec<usize>,
+        longest: usize,
+    }
+
+    impl Place for Asked {
+        fn room(&mut self, len: usize) -> Result<&mut [u8]> {
+            self.rooms.push(len);
+            self.room.room(len)
+        }
+
+        fn takes(&self, len: usize) -> bool {
+            len <= self.longest
+        }
+    }
+
+    fn asked(longest: usize) -> Asked {
+        Asked { room: Vec::new(), rooms: Vec::new(), longest }
+    }
+
+    #[test]
+    fn a_length_is_believed_when_half_of_it_has_come() {
+        for (announced, comes, rooms) in [
+            (65_536, 0, &[65_536][..]),
+            (65_537, 0, &[]),
+            (512 << 20, 100, &[]),
+            (1 << 20, (1 << 19) - 1, &[]),
+            (1 << 20, 1 << 19, &[1 << 20]),
+        ] {
+            let bytes = [format!("${announced}\r\n").as_bytes(), &vec![7; comes]].concat();
+            for at_once in [1000, usize::MAX] {
+                let mut place = asked(LONGEST_VALUE);
+                let read = Inbox::default().value(&mut Trickle(&bytes, at_once), &mut place);
+                assert!(matches!(read, Err(Fault::Io(error)) if error.kind() == ErrorKind::UnexpectedEof));
+                assert_eq!(place.rooms, rooms, "{announced}, of which {comes} come");
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_too_long_for_its_place_is_passed_over() {
+        let bytes = [b"$100000\r\n", &[7; 100_000][..], b"\r\n$1\r\nx\r\n"].concat();
+        for at_once in [1000, usize::MAX] {
+            let (mut inbox, mut stream, mut place) = (Inbox::default(), Trickle(&bytes, at_once), asked(99_999));
+            assert!(matches!(inbox.value(&mut stream, &mut place), Ok(Found::TooLong(100_000))));
+            assert_eq!(place.rooms, [0; 0]);
+            assert_eq!(inbox.reply(&mut stream).unwrap(), bulk("x"));
+        }
+    }
+
+    #[test]
+    fn a_reply_that_is_no_value_is_bounded_in_all_that_it_takes() {
+        /// One beginning, and then the same for ever.
+        struct Endless(&'static [u8], &'static [u8]);
+        impl Read for Endless {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let first = std::mem::take(&mut self.0);
+                buffer[..first.len()].copy_from_slice(first);
+                let rest = (buffer.len() - first.len()) / self.1.len() * self.1.len();
+                buffer[first.len()..][..rest].chunks_mut(self.1.len()).for_each(|part| part.copy_from_slice(self.1));
+                Ok(first.len() + rest)
+            }
+        }
+        for (first, rest) in [
+            (&b"*999999999999\r\n"[..], &b"*0\r\n"[..]),
+            (b"*999999999999\r\n", b":1\r\n"),
+            (b"*999999999999\r\n", b"$10\r\n0123456789\r\n"),
+            (b"*999999999999\r\n", b"-ERR no\r\n"),
+            (b"*2\r\n*999999999999\r\n", b"$-1\r\n"),
+        ] {
+            // Far more comes than may be taken; but not for ever, should it be taken.
+            let mut stream = Endless(first, rest).take(1 << 24);
+            let read = Inbox::default().nested(&mut stream, DEEPEST, &mut { 1 << 16 });
+            assert!(matches!(&read, Err(Fault::Garbage(text)) if text.contains("takes more than")), "{read:?}");
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::{RedisResult, Value};
+use ::redis::RedisResult;
 
 use super::cluster::{Cluster, slot_of};
 use super::connection::Connection;
@@ -11,6 +11,7 @@ use super::endpoint::Endpoint;
 use super::failure::{Answer, Cause, Failure};
 use super::node::{Access, Node, Operation};
 use super::reply::{LONGEST_VALUE, Place};
+use super::secrets::Secrets;
 use super::socket::Deadline;
 use super::tally::{Health, Tally};
 use super::tls::Trust;
@@ -42,7 +43,8 @@ impl Server {
     pub fn new(endpoint: Endpoint) -> Result<Self> {
         endpoint.check()?;
         let trust = endpoint.tls.as_ref().map(Trust::read).transpose()?;
-        let access = Arc::new(Access { endpoint, trust, tally: Tally::default() });
+        let secrets = Secrets::of(&endpoint);
+        let access = Arc::new(Access { endpoint, trust, secrets, tally: Tally::default() });
         let layout = match access.endpoint.cluster {
             true => Layout::Cluster(Cluster::new(access.clone())),
             false => Layout::Single(Arc::new(Node::new(access.endpoint.addresses[0].clone(), access.clone()))),
@@ -69,7 +71,7 @@ impl Server {
     pub fn ping(&self, timeout: Duration) -> Answer<()> {
         let operation = Operation { name: "PING", deadline: Deadline::after(timeout), repeatable: true };
         for node in self.nodes(operation)? {
-            node.probe(operation, |connection| ::redis::cmd("PING").exec(connection))?;
+            node.probe(operation, Connection::ping)?;
         }
         Ok(())
     }
@@ -96,22 +98,18 @@ impl Server {
         self.at_key("SET", !store.only_new, key, |connection| {
             queue_set(connection, key, value, store);
             connection.send()?;
-            match connection.receive()? {
-                Value::Okay => Ok(true),
-                Value::Nil => Ok(false),
-                _ => connection.garbled("neither a yes nor a no to a SET".into()),
-            }
+            connection.receive_stored(store.only_new)
         })
     }
 
     /// Whether a key has a value.
     pub fn exists(&self, key: &[u8]) -> Answer<bool> {
-        self.at_key("EXISTS", true, key, |connection| Ok(connection.count(&[b"EXISTS", key])? > 0))
+        self.at_key("EXISTS", true, key, |connection| connection.yes_or_no(&[b"EXISTS", key]))
     }
 
     /// Removes a key; tells whether it had a value.
     pub fn remove(&self, key: &[u8]) -> Answer<bool> {
-        self.at_key("UNLINK", false, key, |connection| Ok(connection.count(&[b"UNLINK", key])? > 0))
+        self.at_key("UNLINK", false, key, |connection| connection.yes_or_no(&[b"UNLINK", key]))
     }
 
     /// An operation that begins now.

@@ -22,7 +22,8 @@ pub struct Tally {
 /// How a server is doing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
-    /// Operations that failed because the server could not be asked; those that were skipped do not count.
+    /// Operations that failed because the server could not be asked, or values that were passed over because they were
+    /// too long; those that were skipped do not count.
     pub failures: u64,
     /// Operations that the server refused, for example because it was full.
     pub refusals: u64,
@@ -63,8 +64,18 @@ impl Tally {
             Cause::Refused { .. } => &self.refusals,
             // The one is followed, the other the caller's.
             Cause::Elsewhere { .. } | Cause::Invalid(_) => return,
-            Cause::Unreachable(_) | Cause::TimedOut { .. } | Cause::Lost(_) => &self.failures,
+            Cause::Unreachable(_) | Cause::TimedOut { .. } | Cause::Lost(_) | Cause::TooLong { .. } => &self.failures,
         };
+        self.told(count, failure);
+    }
+
+    /// A key was followed from node to node, and not found.
+    #[cold]
+    pub fn went_astray(&self, failure: &Failure) {
+        self.told(&self.refusals, failure);
+    }
+
+    fn told(&self, count: &AtomicU64, failure: &Failure) {
         count.fetch_add(1, Relaxed);
         *self.last.lock() = Some(failure.to_string());
     }

@@ -1,48 +1,157 @@
 //! What one cache holds, in bytes, its own overhead included, and the sum over all caches of the process.
+//!
+//! Threads that use different caches would meet at the sum with each store. So each takes some bytes more from it than
+//! it needs, and uses them up before it comes again; a large store takes what it needs before it is made. The sum is
+//! never less than what is held, which is how threads together stay below a limit.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use super::apart::Apart;
-use super::thread::{Record, global};
+use super::thread::{Record, global, with};
 
-/// Bytes held by all caches of this process, but for what threads have kept back.
+/// Bytes held by all caches of this process, and what threads have taken and not used.
 static HELD: Apart<AtomicI64> = Apart(AtomicI64::new(0));
 
-/// A thread keeps back as much as this, so that threads that use different caches do not meet at the sum.
-const KEPT_BACK: u64 = 16 << 10;
+/// At least what of that is not used.
+static UNUSED: Apart<AtomicI64> = Apart(AtomicI64::new(0));
 
-/// What a thread has charged and discharged, and not added to the sum yet. Only the owner writes it.
-pub(super) struct Unadded(AtomicI64);
+/// A thread takes so many bytes more than it needs, and keeps at most twice as many.
+const TAKEN: i64 = 8 << 10;
 
-impl Unadded {
+/// What a thread has taken, and not used yet. Only the owner writes it.
+pub(super) struct Share {
+    /// For whatever comes.
+    left: AtomicI64,
+    /// For the store that is under way.
+    claimed: AtomicI64,
+    /// Whether `UNUSED` counts what may be left.
+    counted: AtomicBool,
+}
+
+impl Share {
     pub(super) const fn new() -> Self {
-        Unadded(AtomicI64::new(0))
+        Share { left: AtomicI64::new(0), claimed: AtomicI64::new(0), counted: AtomicBool::new(false) }
+    }
+
+    fn unused(&self) -> i64 {
+        self.left.load(Ordering::Relaxed) + self.claimed.load(Ordering::Relaxed)
+    }
+
+    /// Goes on where what is left does not do, or is too much.
+    #[inline(never)]
+    fn settle(&self, mut left: i64) {
+        if !self.counted.swap(true, Ordering::Relaxed) {
+            UNUSED.fetch_add(2 * TAKEN, Ordering::Relaxed);
+        }
+        let used = self.claimed.load(Ordering::Relaxed).min(-left);
+        if used > 0 {
+            self.claimed.store(self.claimed.load(Ordering::Relaxed) - used, Ordering::Relaxed);
+            UNUSED.fetch_sub(used, Ordering::Relaxed);
+            left += used;
+        }
+        if !(0..=2 * TAKEN).contains(&left) {
+            HELD.fetch_add(TAKEN - left, Ordering::AcqRel);
+            left = TAKEN;
+        }
+        self.left.store(left, Ordering::Relaxed);
+    }
+
+    /// Gives back what is not used, for a thread that ends.
+    pub(super) fn give_back(&self) {
+        let (left, claimed) = (self.left.swap(0, Ordering::Relaxed), self.claimed.swap(0, Ordering::Relaxed));
+        if left + claimed != 0 {
+            HELD.fetch_sub(left + claimed, Ordering::AcqRel);
+        }
+        if self.counted.swap(false, Ordering::Relaxed) {
+            UNUSED.fetch_sub(2 * TAKEN + claimed, Ordering::Relaxed);
+        }
     }
 }
 
 /// Bytes held by all caches of this process.
 pub(super) fn held() -> u64 {
-    let kept_back = global().records().map(|record| record.unadded.0.load(Ordering::Relaxed)).sum::<i64>();
-    (HELD.load(Ordering::Relaxed) + kept_back).max(0) as u64
+    let unused = global().records().map(|record| record.share.unused()).sum::<i64>();
+    (HELD.load(Ordering::Relaxed) - unused).max(0) as u64
 }
 
-/// The same within what threads keep back, without a look at all of them.
+/// At least what is held, without a look at all threads.
 #[inline(always)]
 pub(super) fn held_about() -> i64 {
     HELD.load(Ordering::Relaxed)
 }
 
+/// At most what is held, without a look at all threads.
+pub(super) fn settled() -> i64 {
+    // In this order: who takes something says first that it is not used.
+    let held = HELD.load(Ordering::Acquire);
+    held - UNUSED.load(Ordering::Relaxed)
+}
+
+#[inline]
 fn hold(bytes: i64) {
     let Some(record) = Record::of_this_thread() else {
         HELD.fetch_add(bytes, Ordering::Relaxed);
         return;
     };
-    let unadded = record.unadded.0.load(Ordering::Relaxed) + bytes;
-    if unadded.unsigned_abs() <= KEPT_BACK {
-        record.unadded.0.store(unadded, Ordering::Relaxed);
+    let left = record.share.left.load(Ordering::Relaxed) - bytes;
+    if left as u64 <= 2 * TAKEN as u64 {
+        record.share.left.store(left, Ordering::Relaxed);
     } else {
-        record.unadded.0.store(0, Ordering::Relaxed);
-        HELD.fetch_add(unadded, Ordering::Relaxed);
+        record.share.settle(left);
+    }
+}
+
+/// Bytes that were taken from the sum for a store that is under way; what it has not used is given back.
+pub struct Claim {
+    bytes: i64,
+    /// Where it stands; none if the thread has no record, and then nothing uses it.
+    record: Option<&'static Record>,
+    /// It stays with its thread.
+    _thread: PhantomData<*const ()>,
+}
+
+impl Claim {
+    /// A claim to nothing.
+    pub(super) const NOTHING: Claim = Claim { bytes: 0, record: None, _thread: PhantomData };
+
+    /// Takes `bytes`, as long as they fit beside what is held; `fits` is told what that is.
+    pub(super) fn take(bytes: u64, fits: impl Fn(i64) -> bool) -> Option<Claim> {
+        let bytes = i64::try_from(bytes).ok()?;
+        UNUSED.fetch_add(bytes, Ordering::Relaxed);
+        let more = |held| fits(held).then(|| held + bytes);
+        if HELD.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more).is_err() {
+            UNUSED.fetch_sub(bytes, Ordering::Relaxed);
+            return None;
+        }
+        // A thread that has no record yet gets one.
+        with(|_| ());
+        let record = Record::of_this_thread();
+        if let Some(record) = record {
+            record.share.claimed.store(record.share.claimed.load(Ordering::Relaxed) + bytes, Ordering::Relaxed);
+        }
+        Some(Claim { bytes, record, _thread: PhantomData })
+    }
+}
+
+impl Drop for Claim {
+    #[inline]
+    fn drop(&mut self) {
+        if self.bytes == 0 {
+            return;
+        }
+        let unused = match self.record.map(|record| &record.share.claimed) {
+            None => self.bytes,
+            Some(claimed) => {
+                let unused = claimed.load(Ordering::Relaxed).min(self.bytes);
+                claimed.store(claimed.load(Ordering::Relaxed) - unused, Ordering::Relaxed);
+                unused
+            }
+        };
+        if unused != 0 {
+            HELD.fetch_sub(unused, Ordering::AcqRel);
+            UNUSED.fetch_sub(unused, Ordering::Relaxed);
+        }
     }
 }
 
@@ -62,13 +171,14 @@ impl Account {
 
     /// Adds `bytes`, unless the sum would pass `limit`; says whether it did.
     pub(super) fn charge(&self, bytes: u64, limit: u64) -> bool {
-        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        if before.saturating_add(bytes) > limit {
-            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-            return false;
+        // Compared before it is added: nobody ever sees more than the limit.
+        let Some(most) = limit.checked_sub(bytes) else { return false };
+        let more = |before: u64| (before <= most).then(|| before + bytes);
+        let charged = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
+        if charged {
+            hold(bytes as i64);
         }
-        hold(bytes as i64);
-        true
+        charged
     }
 
     /// Takes `bytes` off that were charged before.

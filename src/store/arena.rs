@@ -60,6 +60,12 @@ pub(super) fn weight(bytes: usize) -> u64 {
     }
 }
 
+/// Whether all addresses in these bytes fit into the 48 bits that a bucket has for them. Linux hands out higher ones on
+/// request only, and so do allocators; an address that lost its upper bits would be somebody else's memory.
+fn is_addressable(start: usize, size: usize) -> bool {
+    (start as u64).checked_add(size as u64).is_some_and(|end| end <= 1 << 48)
+}
+
 /// A piece of memory in which blocks stand one behind the other.
 pub(super) struct Chunk {
     /// None where a single block belongs to no table.
@@ -89,6 +95,11 @@ impl Chunk {
     fn try_new(arena: Option<Shared<Arena>>, size: usize, large: bool) -> Result<NonNull<Self>> {
         let memory = if size < MAPPED { heap::take(size) } else { system::take(size) };
         let chunk = NonNull::new(memory.cast::<Chunk>()).ok_or(Error::OutOfMemory(size))?;
+        if !is_addressable(chunk.addr().get(), size) {
+            // SAFETY: the memory was taken with this size, and nobody else knows it.
+            unsafe { if size < MAPPED { heap::give_back(memory, size) } else { system::give_back(memory, size) } };
+            return Err(Error::OutOfMemory(size));
+        }
         // SAFETY: the memory is fresh, aligned, and larger than a chunk's header.
         unsafe {
             chunk.write(Chunk {
@@ -510,6 +521,13 @@ mod system {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_beyond_48_bits_is_not_taken() {
+        assert!(is_addressable(1 << 20, 4096) && is_addressable((1 << 48) - 4096, 4096));
+        assert!(!is_addressable((1 << 48) - 4096, 4097) && !is_addressable(1 << 56, 4096));
+        assert!(!is_addressable(usize::MAX - 10, 4096));
+    }
 
     #[test]
     fn classes_are_tight_and_in_order() {

@@ -44,8 +44,11 @@ const IN_TABLE: u32 = 1 << 31;
 /// The entry is on the account, until it is freed.
 const CHARGED: u32 = 1 << 30;
 const COUNT: u32 = CHARGED - 1;
-/// An entry that comes to so many shares is never freed.
-const FOR_EVER: u32 = 1 << 29;
+/// An entry that comes to so many shares is never freed: further pins of it are not counted.
+const SATURATED: u32 = 1 << 29;
+/// Above so many shares none is taken off any more. So a count that has come to `SATURATED` stays far above 0: it can fall
+/// only by what threads were taking off at that very moment, one each.
+const STICKY: u32 = SATURATED / 2;
 
 /// A value of this length, or more.
 const LARGE: u32 = u32::MAX;
@@ -213,14 +216,29 @@ impl Pinned {
 
     /// A pin that takes a share of its own.
     pub(super) fn counted(entry: EntryRef<'_>) -> Self {
-        static FOR_EVERS: PinSlot = AtomicPtr::new(ptr::null_mut());
+        static NOBODYS: PinSlot = AtomicPtr::new(ptr::null_mut());
+        // Looked at before it is added to: a count that could overflow would carry into the flags.
+        if entry.shares().load(Ordering::Relaxed) & COUNT >= SATURATED {
+            // The entry stays for good. The slot names nothing, and who empties it changes nothing.
+            return Pinned { header: entry.header, slot: &NOBODYS };
+        }
         // SAFETY: whatever keeps the entry alive now, and its chunk, does so until the shares are there.
         unsafe { (*Header::chunk(entry.header)).share() };
-        if entry.shares().fetch_add(1, Ordering::Relaxed) & COUNT >= FOR_EVER {
-            // This share is never given back: the slot names nothing, and who empties it changes nothing.
-            return Pinned { header: entry.header, slot: &FOR_EVERS };
-        }
+        entry.shares().fetch_add(1, Ordering::Relaxed);
         Pinned { header: entry.header, slot: ptr::null() }
+    }
+
+    /// Sets the count of shares to the highest that is counted, for a test that has no time for so many; tells the word.
+    #[cfg(test)]
+    pub(super) fn saturate(&self) -> u32 {
+        self.entry().shares().fetch_or(SATURATED, Ordering::Relaxed);
+        self.shares_word()
+    }
+
+    /// The word that counts shares.
+    #[cfg(test)]
+    pub(super) fn shares_word(&self) -> u32 {
+        self.entry().shares().load(Ordering::Relaxed)
     }
 
     /// A pin from a share that somebody held otherwise.
@@ -324,6 +342,10 @@ fn give_up(header: NonNull<Header>) {
     let chunk = Header::chunk(header);
     // SAFETY: the share keeps the block alive, and our share in the chunk that.
     unsafe {
+        if header.as_ref().shares.load(Ordering::Relaxed) & COUNT >= STICKY {
+            // The entry stays for good, and its chunk with it.
+            return;
+        }
         match header.as_ref().shares.fetch_sub(1, Ordering::Release) {
             before if before & (COUNT | IN_TABLE) == 1 => {
                 // What others read happens before the block is used again.
@@ -416,6 +438,16 @@ impl<'k> Draft<'k> {
         Ok(self.block.value_mut())
     }
 
+    /// As [`Draft::reserve`], but the bytes hold whatever was there: faster where all of them are written.
+    pub fn reserve_uninitialized(&mut self, len: usize) -> Result<&mut [u8]> {
+        self.block.0 = None;
+        let mut pinned = self.allocate(len)?;
+        // SAFETY: as in `reserve`.
+        unsafe { freeze(value_start(&mut pinned), len) };
+        self.block.0 = Some((pinned, len));
+        Ok(self.block.value_mut())
+    }
+
     /// Makes the value a copy of `value`.
     pub fn write(&mut self, value: &[u8]) -> Result<()> {
         self.block.0 = None;
@@ -456,10 +488,15 @@ impl<'k> Draft<'k> {
         self.block.0.as_ref().map_or(&[], |(pinned, kept)| &pinned.value()[..*kept])
     }
 
-    /// Ends the writing: the entry is final, in a block no larger than it needs.
+    /// Ends the writing: the entry is final, in a block no larger than it needs; or, outside all tables, hardly larger.
     pub fn finish(self) -> Result<Fresh> {
         match self.block.0 {
             None => self.allocate(0).map(Fresh),
+            Some((pinned, kept)) if self.table.is_none() && is_hardly_shorter(kept, pinned.value().len()) => {
+                // SAFETY: nobody else has seen the entry, and its block is alone in a chunk that knows its own size.
+                unsafe { (*pinned.header.as_ptr()).value_len = kept as u32 };
+                Ok(Fresh(pinned))
+            }
             Some((pinned, kept)) if kept < pinned.value().len() => {
                 let arena = self.table.map(Table::arena).transpose()?;
                 copy(&pinned, kept, arena.as_deref()).map(Fresh)
@@ -469,13 +506,23 @@ impl<'k> Draft<'k> {
     }
 }
 
+/// Whether a value of which so much is kept may stay where it is: it is no large one, and little goes to waste.
+fn is_hardly_shorter(kept: usize, reserved: usize) -> bool {
+    kept < reserved && reserved < LARGE as usize && kept >= reserved / 2
+}
+
 /// A finished entry that only its maker holds: what a table takes in.
 pub struct Fresh(Pinned);
 
 impl Fresh {
-    /// The entry, to read.
-    pub fn entry(&self) -> &Pinned {
-        &self.0
+    /// The value's bytes. Not the pin: a second owner would not be counted when the entry is published.
+    pub fn value(&self) -> &[u8] {
+        self.0.value()
+    }
+
+    /// The bytes that the entry takes in the heap.
+    pub fn weight(&self) -> u64 {
+        self.0.weight()
     }
 
     /// The entry as its maker's pin, kept by no table.
@@ -502,7 +549,7 @@ impl Entrant for Fresh {
     }
 
     fn weight(&self) -> u64 {
-        self.0.weight()
+        Fresh::weight(self)
     }
 
     fn enter(&mut self, arena: &Shared<Arena>, limit: u64) -> Result<Option<*mut Header>> {
@@ -584,6 +631,21 @@ fn block(key: &[u8], value_len: usize, shares: u32, arena: Option<&Shared<Arena>
     Ok(header)
 }
 
+/// Turns memory that may be uninitialized into initialized bytes of unknown value, at no cost.
+///
+/// # Safety
+/// `len` bytes at `start` are the caller's alone, to write.
+#[inline(always)]
+unsafe fn freeze(start: *mut u8, len: usize) {
+    if cfg!(miri) {
+        // SAFETY: the caller's promise.
+        return unsafe { start.write_bytes(0, len) };
+    }
+    // SAFETY: it does nothing. To the compiler it may have written all bytes it was given, so each has some value, and
+    // reading one that nobody wrote is defined.
+    unsafe { std::arch::asm!("/* {0} {1} */", in(reg) start, in(reg) len, options(nostack, preserves_flags)) };
+}
+
 /// The start of the value of a block that nobody else reads.
 ///
 /// # Safety
@@ -631,7 +693,7 @@ mod tests {
 
     #[test]
     fn a_draft_starts_over_truncates_and_may_stay_empty() {
-        assert!(Draft::new(b"k", None).finish().unwrap().entry().value().is_empty());
+        assert!(Draft::new(b"k", None).finish().unwrap().value().is_empty());
         let mut draft = Draft::new(b"k", None);
         draft.reserve(4).unwrap().copy_from_slice(b"abcd");
         assert_eq!(draft.reserve(100_000).unwrap()[..4], [0; 4]);
@@ -647,6 +709,19 @@ mod tests {
     fn impossible_lengths_are_an_error() {
         assert!(matches!(Draft::new(b"k", None).reserve(usize::MAX), Err(Error::OutOfMemory(_))));
         assert!(matches!(Draft::new(b"k", None).reserve(isize::MAX as usize - 8), Err(Error::OutOfMemory(_))));
+    }
+
+    #[test]
+    fn a_value_outside_all_tables_is_cut_where_it_is_unless_that_wastes_much() {
+        for (kept, stays) in [(80, true), (50, true), (49, false), (0, false)] {
+            let mut draft = Draft::new(b"key", None);
+            draft.reserve(100).unwrap().fill(7);
+            let place = draft.value().as_ptr();
+            draft.truncate(kept).unwrap();
+            let entry = draft.finish().unwrap().into_pinned();
+            assert_eq!((entry.key(), entry.value()), (&b"key"[..], &[7; 100][..kept]));
+            assert_eq!(entry.value().as_ptr() == place, stays);
+        }
     }
 
     #[test]

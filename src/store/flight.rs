@@ -1,88 +1,78 @@
 //! Single flight: of all who ask for the same missing key, one computes; and nobody waits for ever.
 //!
 //! A computation that is going on is a [`Flight`], listed by its key in the cache's [`Flights`]. Whoever finds one there
-//! waits for it to land, with a value or a failure. Three rules keep that from hanging:
+//! waits for it to land, with a value or a failure. Four rules keep that from hanging:
 //!
 //! * An owner (a thread, or a task) that asks for a key it computes itself is told so, and does not wait.
-//! * An owner that would wait, directly or through others, for itself computes instead. Each wait is announced before it
-//!   begins, under one lock, so the last of a circle sees it whole.
-//! * A flight whose owner gives up, panics, ends its thread or vanishes in a fork has failed; its waiters begin again.
+//! * An owner that would wait, directly or through others, for itself computes instead (`waits.rs`).
+//! * A flight whose owner gives up, panics or ends its thread has failed. If one of its waiters would compute, the flight
+//!   stays, vacant, and that one alone is woken to take it over, while the others sleep on: n failures among n waiters are
+//!   n wakeups. Whoever is woken and does not take over wakes the next. If nobody would compute, all waiters are told.
+//! * A flight whose owner vanished in a fork is replaced.
 //!
 //! A flight that is doomed, because its key was removed or the cache cleared meanwhile, still lands for those who wait,
-//! but is no longer listed, and its value is not stored.
+//! but nobody finds it any more, and its value is not stored. It remains listed, apart, as long as it is computed: its
+//! owner still computes that key.
+//!
+//! Locks are taken in this order: the list, the graph of waits, a flight's state. A value is stored under none of them: the
+//! table asks, under its own lock, whether it still may be ([`Flight::may`]). A removal dooms first and takes out then, so
+//! whichever of the two locks the table first, the value is gone in the end.
 
-use std::cell::Cell;
-use std::collections::HashMap;
+use std::mem;
 use std::num::NonZeroU64;
+use std::ops::Deref;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hashbrown::HashTable;
 
 use super::entry::{KEY_MAX, Pinned};
-use super::hash::hash;
-use super::lock::{Condvar, Mutex, process};
+use super::hash::{Hashed, hash};
+use super::lock::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use super::lock::{Condvar, Mutex, MutexGuard, process, wait_for};
+use super::owner::Owner;
 use super::shared::Shared;
 use super::table::Inserted;
+use super::waits::{Awaited, Owners, Waits};
 use crate::error::{Error, Result};
 
-/// Nobody sleeps longer than this in one go: wrappers of other languages must notice interrupts.
-const SLICE: Duration = Duration::from_millis(100);
-
-/// Who computes or waits: a thread of this process, or a task of the caller's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Owner(NonZeroU64);
-
-impl Owner {
-    /// Numbers with this bit are threads'. They are counted from 1, so that the bit is free.
-    const THREAD: NonZeroU64 = NonZeroU64::new(1 << 63).unwrap();
-
-    /// The thread that asks.
-    pub fn this_thread() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        #[cfg(not(shuttle))]
-        thread_local!(static OWN: Cell<u64> = const { Cell::new(0) });
-        #[cfg(shuttle)]
-        shuttle::thread_local!(static OWN: Cell<u64> = Cell::new(0));
-        OWN.with(|own| {
-            if own.get() == 0 {
-                own.set(NEXT.fetch_add(1, Ordering::Relaxed));
-            }
-            Owner(Self::THREAD | own.get())
-        })
-    }
-
-    /// The task of this number; 0 is the thread that asks.
-    pub fn from_number(number: u64) -> Result<Self> {
-        match NonZeroU64::new(number) {
-            None => Ok(Self::this_thread()),
-            Some(number) if number < Self::THREAD => Ok(Owner(number)),
-            Some(number) => Err(Error::invalid(format!("owner {number}; the numbers of tasks are below 2^63"))),
-        }
-    }
+#[cfg(not(shuttle))]
+static WAITS: Waits<Flight> = Waits::new();
+#[cfg(shuttle)]
+shuttle::lazy_static::lazy_static! {
+    static ref WAITS: Waits<Flight> = Waits::new();
 }
 
-/// How a flight ended.
+/// How a flight ended, if it has.
 #[derive(Default)]
 enum Landing {
     #[default]
     InTheAir,
+    /// Its owner has given up; one of those who wait takes it over.
+    Vacant,
     /// With what the table made of it; none where it was not offered one.
     Value(Pinned, Option<Inserted>),
     Failed,
 }
 
+/// The same without the value, for those who look without the lock.
+mod phase {
+    pub const IN_THE_AIR: u8 = 0;
+    pub const VACANT: u8 = 1;
+    pub const ENDED: u8 = 2;
+}
+
 #[derive(Default)]
 struct State {
     landing: Landing,
-    doomed: bool,
-    /// The owner has ended its computation.
-    owner_gone: bool,
     /// Those who compute too, because waiting would have closed a circle.
     others: Vec<Owner>,
     /// Those who were announced to wait, and may be so still.
-    waiting: Vec<Owner>,
+    waiting: Owners,
+    /// How many sleep until it ends.
+    sleepers: u32,
+    /// How many sleep until it ends or is vacant: they would compute.
+    takers: u32,
 }
 
 /// Whether a value may be stored.
@@ -97,53 +87,103 @@ pub enum May {
     Late(Option<Inserted>),
 }
 
-impl State {
-    fn may(&self) -> May {
-        match self.landing {
-            _ if self.doomed => May::Doomed,
-            Landing::InTheAir => May::Store,
-            Landing::Value(_, inserted) => May::Late(inserted),
-            Landing::Failed => May::Late(None),
+/// A key. A short one needs no memory of its own.
+enum Key {
+    Short(u8, [u8; Key::SHORT]),
+    Long(Box<[u8]>),
+}
+
+impl Key {
+    /// What fits beside the tag and the length into three quarters of a cache line.
+    const SHORT: usize = 46;
+
+    fn try_new(key: &[u8]) -> Result<Self> {
+        if key.len() <= Self::SHORT {
+            let mut short = [0; Self::SHORT];
+            short[..key.len()].copy_from_slice(key);
+            return Ok(Key::Short(key.len() as u8, short));
+        }
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(key.len()).map_err(|_| Error::OutOfMemory(key.len()))?;
+        copy.extend_from_slice(key);
+        Ok(Key::Long(copy.into_boxed_slice()))
+    }
+}
+
+impl Deref for Key {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        match self {
+            Key::Short(len, key) => &key[..usize::from(*len)],
+            Key::Long(key) => key,
         }
     }
 }
 
 /// A computation that is going on.
 pub struct Flight {
-    key: Box<[u8]>,
-    owner: Owner,
-    started: Instant,
+    key: Key,
+    hash: u64,
     /// In a child of this process its owner has vanished.
     process: u32,
-    /// No other flight of this process has it.
-    number: u64,
+    made: Instant,
+    /// How many nanoseconds after that its present owner began.
+    begun: AtomicU64,
+    /// No other computation of this process has it.
+    number: AtomicU64,
     /// What its cache has to remember.
     note: AtomicU8,
+    doomed: AtomicBool,
+    // These are written under the lock of the state.
+    phase: AtomicU8,
+    /// The owner's number; 0 once it has ended its computation.
+    owner: AtomicU64,
+    /// How many compute beside the owner.
+    others: AtomicU32,
+    /// The last search for circles that came by.
+    visited: AtomicU64,
     state: Mutex<State>,
+    /// Tells sleepers.
     landed: Condvar,
+    /// Tells takers.
+    vacant: Condvar,
+}
+
+/// The number of a computation.
+fn next_number() -> u64 {
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Flight {
-    fn try_new(key: &[u8], owner: Owner) -> Result<Shared<Self>> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let mut copy = Vec::new();
-        copy.try_reserve_exact(key.len()).map_err(|_| Error::OutOfMemory(key.len()))?;
-        copy.extend_from_slice(key);
+    fn try_new(key: &Hashed, owner: Owner) -> Result<Shared<Self>> {
         Shared::try_new(Flight {
-            key: copy.into_boxed_slice(),
-            owner,
-            started: Instant::now(),
+            key: Key::try_new(key.key)?,
+            hash: key.hash,
             process: process(),
-            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            made: Instant::now(),
+            begun: AtomicU64::new(0),
+            number: AtomicU64::new(next_number()),
             note: AtomicU8::new(0),
+            doomed: AtomicBool::new(false),
+            phase: AtomicU8::new(phase::IN_THE_AIR),
+            owner: AtomicU64::new(owner.number()),
+            others: AtomicU32::new(0),
+            visited: AtomicU64::new(0),
             state: Mutex::default(),
             landed: Condvar::new(),
+            vacant: Condvar::new(),
         })
     }
 
-    /// The number that no other flight of this process has.
+    /// What names this computation: no other of this process has the number; and what was noted last, 0 at first.
+    pub fn ticket(&self) -> (u64, u8) {
+        (self.number(), self.noted())
+    }
+
+    /// The number that no other computation of this process has.
     pub fn number(&self) -> u64 {
-        self.number
+        self.number.load(Ordering::Relaxed)
     }
 
     /// Remembers something for its cache.
@@ -158,7 +198,16 @@ impl Flight {
 
     /// Whether its value may be stored now.
     pub fn may(&self) -> May {
-        self.state.lock().may()
+        if self.doomed.load(Ordering::Relaxed) {
+            return May::Doomed;
+        }
+        if self.phase.load(Ordering::Acquire) != phase::ENDED {
+            return May::Store;
+        }
+        match self.state.lock().landing {
+            Landing::Value(_, inserted) => May::Late(inserted),
+            _ => May::Late(None),
+        }
     }
 
     /// The key that is computed.
@@ -166,14 +215,125 @@ impl Flight {
         &self.key
     }
 
-    /// The time since it began.
+    /// The time since its owner began.
     pub fn age(&self) -> Duration {
-        self.started.elapsed()
+        self.made.elapsed().saturating_sub(Duration::from_nanos(self.begun.load(Ordering::Relaxed)))
+    }
+
+    /// Whether its owner has not yet ended its computation.
+    pub fn has_owner(&self) -> bool {
+        self.owner.load(Ordering::Relaxed) != 0
+    }
+
+    fn is(&self, key: &[u8]) -> bool {
+        *self.key == *key
+    }
+
+    fn is_computed(&self) -> bool {
+        self.process == process() && (self.has_owner() || self.others.load(Ordering::Relaxed) != 0)
     }
 
     fn is_computed_by(&self, owner: Owner) -> bool {
-        let state = self.state.lock();
-        (self.owner == owner && !state.owner_gone) || state.others.contains(&owner)
+        self.is_computed() && self.any_computer(|computer| computer == owner)
+    }
+
+    fn is_vacant(&self) -> bool {
+        self.phase.load(Ordering::Relaxed) == phase::VACANT
+    }
+
+    /// Changes how it stands. What can be asked without the lock follows.
+    fn set(&self, state: &mut State, landing: Landing) {
+        let phase = match landing {
+            Landing::InTheAir => phase::IN_THE_AIR,
+            Landing::Vacant => phase::VACANT,
+            Landing::Value(..) | Landing::Failed => phase::ENDED,
+        };
+        state.landing = landing;
+        self.phase.store(phase, Ordering::Release);
+    }
+
+    /// Gives a vacant flight to an owner, who waits for nothing.
+    fn take_over(&self, owner: Owner) {
+        let mut state = self.state.lock();
+        self.number.store(next_number(), Ordering::Relaxed);
+        self.note(0);
+        self.begun.store(self.made.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        self.owner.store(owner.number(), Ordering::Relaxed);
+        self.set(&mut state, Landing::InTheAir);
+    }
+
+    /// Ends the computation of the owner, or of one who had joined.
+    fn leave(&self, state: &mut State, joined: Option<Owner>) {
+        let Some(joined) = joined else { return self.owner.store(0, Ordering::Relaxed) };
+        if let Some(place) = state.others.iter().position(|other| *other == joined) {
+            state.others.swap_remove(place);
+        }
+        self.others.store(state.others.len() as u32, Ordering::Relaxed);
+    }
+
+    /// The first landing counts: in a broken circle there may be several. Answers all who wait.
+    fn settle(flight: &Shared<Self>, mut state: MutexGuard<'_, State>, landing: Landing) -> Settled {
+        if flight.is_open() {
+            flight.set(&mut state, landing);
+        }
+        // Nobody waits for what has ended, also not those who come back later to ask.
+        let waiting = mem::take(&mut state.waiting);
+        Settled { sleepers: state.sleepers != 0, takers: state.takers != 0, waiting }
+    }
+}
+
+/// Who is to be told that a flight has ended.
+#[must_use]
+struct Settled {
+    sleepers: bool,
+    takers: bool,
+    waiting: Owners,
+}
+
+impl Settled {
+    /// Without a system call where nobody sleeps.
+    fn wake(self, flight: &Shared<Flight>) {
+        if self.sleepers {
+            flight.landed.notify_all();
+        }
+        if self.takers {
+            flight.vacant.notify_all();
+        }
+        if !self.waiting.is_empty() {
+            WAITS.withdraw_all(self.waiting, flight);
+        }
+    }
+}
+
+impl Awaited for Flight {
+    fn is_open(&self) -> bool {
+        self.phase.load(Ordering::Acquire) != phase::ENDED
+    }
+
+    fn is_new_to(&self, search: u64) -> bool {
+        self.visited.swap(search, Ordering::Relaxed) != search
+    }
+
+    fn any_computer(&self, mut see: impl FnMut(Owner) -> bool) -> bool {
+        let owner = NonZeroU64::new(self.owner.load(Ordering::Relaxed)).map(Owner::of);
+        owner.is_some_and(&mut see)
+            || (self.others.load(Ordering::Relaxed) != 0 && self.state.lock().others.iter().copied().any(see))
+    }
+
+    fn add_waiting(&self, owner: Owner) -> Result<bool> {
+        let mut state = self.state.lock();
+        if self.is_open() {
+            let rehash = |owner: &Owner| owner.hash();
+            state.waiting.try_reserve(1, rehash).map_err(|_| Error::OutOfMemory(size_of::<Owner>()))?;
+            state.waiting.insert_unique(owner.hash(), owner, rehash);
+        }
+        Ok(self.is_open())
+    }
+
+    fn remove_waiting(&self, owner: Owner) {
+        if let Ok(known) = self.state.lock().waiting.find_entry(owner.hash(), |known| *known == owner) {
+            known.remove();
+        }
     }
 }
 
@@ -193,6 +353,8 @@ pub enum Wait {
     Value(Pinned),
     /// The other has failed: begin again.
     Failed,
+    /// The other has failed, and this caller is chosen: begin again, and [`Flights::pass_on`] if that gives no lease.
+    Vacant,
     /// The time is up.
     TimeOut,
     /// Waiting would close a circle.
@@ -202,241 +364,516 @@ pub enum Wait {
 /// The computations that are going on in one cache.
 #[derive(Default)]
 pub struct Flights {
-    list: Mutex<HashTable<Shared<Flight>>>,
+    lists: Mutex<Lists>,
+}
+
+#[derive(Default)]
+struct Lists {
+    /// One flight for each key at most: those that may be waited for.
+    current: HashTable<Shared<Flight>>,
+    /// Those that are computed still, but doomed, or landed by another.
+    stale: HashTable<Shared<Flight>>,
+}
+
+impl Lists {
+    /// Takes a flight off, wherever it is.
+    fn remove(&mut self, flight: &Shared<Flight>) {
+        for list in [&mut self.current, &mut self.stale] {
+            if let Ok(found) = list.find_entry(flight.hash, |other| other.is_same(flight)) {
+                found.remove();
+                return;
+            }
+        }
+    }
+
+    /// Takes a flight off, unless somebody computes it still.
+    fn remove_or_keep(&mut self, flight: &Shared<Flight>) {
+        self.remove(flight);
+        if flight.is_computed() {
+            self.keep_stale(flight.clone());
+        }
+    }
+
+    /// Where there is no memory, its owner will not be told if it asks for its own key.
+    fn keep_stale(&mut self, flight: Shared<Flight>) {
+        let rehash = |flight: &Shared<Flight>| flight.hash;
+        if self.stale.try_reserve(1, rehash).is_ok() {
+            self.stale.insert_unique(flight.hash, flight, rehash);
+        }
+    }
+
+    /// Dooms a flight that was just taken off: its value will not be stored. Nobody takes over a vacant one then.
+    fn doom(flight: &Shared<Flight>) {
+        flight.doomed.store(true, Ordering::Relaxed);
+        if flight.is_vacant() {
+            Flight::settle(flight, flight.state.lock(), Landing::Failed).wake(flight);
+        }
+    }
 }
 
 impl Flights {
-    /// Says who computes `key`. `look` finds its value, if there is one: it is asked once nobody can store unseen.
-    pub fn begin<T>(&self, key: &[u8], owner: Owner, look: impl FnOnce() -> Option<T>) -> Result<Begin<T>> {
-        if key.len() > KEY_MAX {
-            return Err(Error::invalid(format!("a key of {} bytes; at most {KEY_MAX} are allowed", key.len())));
+    /// Says who computes a key. `look` finds its value, if there is one: it is asked once nobody can store unseen.
+    pub fn begin<T>(&self, key: &Hashed, owner: Owner, look: impl FnOnce() -> Option<T>) -> Result<Begin<T>> {
+        let &Hashed { key: bytes, hash } = key;
+        if bytes.len() > KEY_MAX {
+            return Err(Error::invalid(format!("a key of {} bytes; at most {KEY_MAX} are allowed", bytes.len())));
         }
-        let hash = hash(key);
-        let mut list = self.list.lock();
+        let mut lists = self.lists.lock();
+        let Lists { current, stale } = &mut *lists;
         if let Some(found) = look() {
             return Ok(Begin::Found(found));
         }
-        let known = list.find_mut(hash, |flight| *flight.key == *key);
-        if let Some(flight) = known {
-            if flight.process == process() {
-                return match flight.is_computed_by(owner) {
-                    true => Err(recursion(key)),
-                    false => Ok(Begin::Busy(flight.clone())),
-                };
+        if !stale.is_empty() && stale.iter_hash(hash).any(|flight| flight.is(bytes) && flight.is_computed_by(owner)) {
+            return Err(recursion(bytes));
+        }
+        if let Some(flight) = current.find_mut(hash, |flight| flight.is(bytes)) {
+            match flight.process == process() {
+                true if flight.is_computed_by(owner) => return Err(recursion(bytes)),
+                true if flight.is_vacant() => {
+                    // It may have waited for this very flight.
+                    WAITS.withdraw(owner);
+                    flight.take_over(owner);
+                }
+                true => return Ok(Begin::Busy(flight.clone())),
+                false => {
+                    WAITS.withdraw(owner);
+                    *flight = Flight::try_new(key, owner)?;
+                }
             }
-            *flight = Flight::try_new(key, owner)?;
             return Ok(Begin::Lease(flight.clone()));
         }
-        list.try_reserve(1, |flight| self::hash(&flight.key))
-            .map_err(|_| Error::OutOfMemory(size_of::<Shared<Flight>>()))?;
+        let rehash = |flight: &Shared<Flight>| flight.hash;
+        current.try_reserve(1, rehash).map_err(|_| Error::OutOfMemory(size_of::<Shared<Flight>>()))?;
         let flight = Flight::try_new(key, owner)?;
-        list.insert_unique(hash, flight.clone(), |flight| self::hash(&flight.key));
+        // Others may wait for it from now on, and must not see it wait for what it has left.
+        WAITS.withdraw(owner);
+        current.insert_unique(hash, flight.clone(), rehash);
         Ok(Begin::Lease(flight))
     }
 
     /// The computation of `key` that is going on.
     pub fn find(&self, key: &[u8]) -> Option<Shared<Flight>> {
-        let list = self.list.lock();
-        list.find(hash(key), |flight| *flight.key == *key).filter(|flight| flight.process == process()).cloned()
+        let lists = self.lists.lock();
+        lists.current.find(hash(key), |flight| flight.is(key)).filter(|flight| flight.process == process()).cloned()
     }
 
-    /// Ends a computation with a value, which is handed to all who wait. `store` offers it to the table, if it may.
-    pub fn land(
-        &self,
-        flight: &Shared<Flight>,
-        store: impl FnOnce(May) -> (Pinned, Option<Inserted>),
-    ) -> (Pinned, Option<Inserted>) {
-        let mut list = self.list.lock();
-        let may = flight.state.lock().may();
-        // Under the lock of the list, so that whoever begins next finds either the flight or the value, and whoever lands
-        // next finds this landing.
-        let (entry, inserted) = store(may);
-        remove(&mut list, flight);
-        let waiting = settle(flight, Landing::Value(entry.clone(), inserted));
-        drop(list);
-        wake(flight, waiting);
-        (entry, inserted)
-    }
-
-    /// Ends the owner's computation, without a value if it has not landed. Says whether with this it has failed.
-    pub fn fail(&self, flight: &Shared<Flight>) -> bool {
-        self.end(flight, |state| state.owner_gone = true)
-    }
-
-    /// Ends the computation of one who had joined. Says whether with this it has failed.
-    pub fn leave(&self, flight: &Shared<Flight>, owner: Owner) -> bool {
-        self.end(flight, |state| {
-            if let Some(place) = state.others.iter().position(|other| *other == owner) {
-                state.others.swap_remove(place);
-            }
-        })
-    }
-
-    /// The flight has failed when the last of those who compute gives up.
-    fn end(&self, flight: &Shared<Flight>, change: impl FnOnce(&mut State)) -> bool {
-        let mut list = self.list.lock();
+    /// Ends the computation of the owner, or of one who had `joined`, with a value, which is handed to all who wait;
+    /// and with what the table made of it. The first landing counts.
+    pub fn land(&self, flight: &Shared<Flight>, joined: Option<Owner>, entry: Pinned, inserted: Option<Inserted>) {
+        let mut lists = self.lists.lock();
         let mut state = flight.state.lock();
-        change(&mut state);
-        let last = state.owner_gone && state.others.is_empty();
-        let failed = last && matches!(state.landing, Landing::InTheAir);
-        drop(state);
-        if last {
-            remove(&mut list, flight);
-            let waiting = settle(flight, Landing::Failed);
-            drop(list);
-            wake(flight, waiting);
+        flight.leave(&mut state, joined);
+        let settled = Flight::settle(flight, state, Landing::Value(entry, inserted));
+        lists.remove_or_keep(flight);
+        drop(lists);
+        settled.wake(flight);
+    }
+
+    /// Ends the computation of the owner, or of one who had `joined`, without a value. Says whether with this the flight
+    /// has failed: the last of those who compute it gave up.
+    pub fn fail(&self, flight: &Shared<Flight>, joined: Option<Owner>) -> bool {
+        let lists = self.lists.lock();
+        let mut state = flight.state.lock();
+        flight.leave(&mut state, joined);
+        if flight.is_computed() {
+            return false;
         }
+        let failed = matches!(state.landing, Landing::InTheAir);
+        if failed {
+            // The others sleep on.
+            flight.set(&mut state, Landing::Vacant);
+        }
+        self.vacate(flight, lists, state);
         failed
     }
 
-    /// Takes every flight off the list: what lands from now on is not stored.
-    pub fn doom_all(&self) {
-        let mut list = self.list.lock();
-        // Under the lock of the list: a flight that lands at this moment has stored its value already, or sees its doom.
-        list.iter().for_each(|flight| flight.state.lock().doomed = true);
-        let doomed = std::mem::take(&mut *list);
-        drop(list);
-        drop(doomed);
-    }
-
-    /// Takes the flight of `key` off the list.
-    pub fn doom(&self, key: &[u8]) {
-        let mut list = self.list.lock();
-        if let Ok(flight) = list.find_entry(hash(key), |flight| *flight.key == *key) {
-            flight.get().state.lock().doomed = true;
-            flight.remove();
+    /// Passes a vacant flight on: for one who was chosen to take it over, and did not.
+    pub fn pass_on(&self, flight: &Shared<Flight>) {
+        let lists = self.lists.lock();
+        let state = flight.state.lock();
+        if matches!(state.landing, Landing::Vacant) {
+            self.vacate(flight, lists, state);
         }
     }
-}
 
-fn remove(list: &mut HashTable<Shared<Flight>>, flight: &Shared<Flight>) {
-    if let Ok(entry) = list.find_entry(hash(&flight.key), |other| other.is_same(flight)) {
-        entry.remove();
+    /// Finds one who takes over a flight that nobody computes any more; where there is none, it has ended.
+    fn vacate(&self, flight: &Shared<Flight>, mut lists: MutexGuard<'_, Lists>, state: MutexGuard<'_, State>) {
+        let doomed = flight.doomed.load(Ordering::Relaxed);
+        if matches!(state.landing, Landing::Vacant) && !doomed && state.takers != 0 {
+            drop((state, lists));
+            return flight.vacant.notify_one();
+        }
+        let settled = Flight::settle(flight, state, Landing::Failed);
+        lists.remove(flight);
+        drop(lists);
+        settled.wake(flight);
     }
-}
 
-/// The first landing counts: in a broken circle there may be several. Answers who waited.
-fn settle(flight: &Flight, landing: Landing) -> Vec<Owner> {
-    let mut state = flight.state.lock();
-    if matches!(state.landing, Landing::InTheAir) {
-        state.landing = landing;
+    /// Dooms every flight: what lands from now on is not stored.
+    pub fn doom_all(&self) {
+        let mut lists = self.lists.lock();
+        let mut doomed = mem::take(&mut lists.current);
+        doomed.iter().for_each(Lists::doom);
+        if lists.stale.is_empty() {
+            doomed.retain(|flight| flight.is_computed());
+            lists.stale = doomed;
+        } else {
+            doomed.drain().filter(|flight| flight.is_computed()).for_each(|flight| lists.keep_stale(flight));
+        }
     }
-    std::mem::take(&mut state.waiting)
-}
 
-/// Nobody waits for what has landed, also not those who come back later to ask.
-fn wake(flight: &Shared<Flight>, waiting: Vec<Owner>) {
-    flight.landed.notify_all();
-    waiting.into_iter().for_each(|owner| withdraw(owner, Some(flight)));
+    /// Dooms the flight of `key`.
+    pub fn doom(&self, key: &[u8]) {
+        let mut lists = self.lists.lock();
+        if let Ok(found) = lists.current.find_entry(hash(key), |flight| flight.is(key)) {
+            let flight = found.remove().0;
+            Lists::doom(&flight);
+            if flight.is_computed() {
+                lists.keep_stale(flight);
+            }
+        }
+    }
 }
 
 fn recursion(key: &[u8]) -> Error {
-    let shown = key.iter().take(64).map(|byte| format!("{byte:02x}")).collect::<String>();
-    let more = if key.len() > 64 { "…" } else { "" };
-    Error::Recursion(format!("the computation of key {shown}{more} asks for this key itself").into())
-}
-
-/// What each owner waits for: over all caches of the process, in one place.
-type Waits = Option<HashMap<Owner, Shared<Flight>>>;
-
-#[cfg(not(shuttle))]
-static WAITS: Mutex<Waits> = Mutex::new(None);
-#[cfg(shuttle)]
-shuttle::lazy_static::lazy_static! {
-    static ref WAITS: Mutex<Waits> = Mutex::new(None);
-}
-
-/// How many announcements there are, so that those who stop waiting need not look where there are none.
-static ANNOUNCED: AtomicUsize = AtomicUsize::new(0);
-
-/// Announces that `owner` waits for `flight`, unless that would close a circle. Says whether it was announced.
-fn announce(owner: Owner, flight: &Shared<Flight>) -> Result<bool> {
-    let mut waits = WAITS.lock();
-    let waits = waits.get_or_insert_with(HashMap::new);
-    let mut ahead = vec![flight.clone()];
-    let mut seen = Vec::new();
-    while let Some(flight) = ahead.pop() {
-        let state = flight.state.lock();
-        let mut computers = state.others.clone();
-        computers.extend((!state.owner_gone).then_some(flight.owner));
-        drop(state);
-        for computing in computers {
-            if computing == owner {
-                return Ok(false);
-            }
-            if !seen.contains(&computing) {
-                seen.push(computing);
-                ahead.extend(waits.get(&computing).cloned());
-            }
-        }
+    const SHOWN: usize = 64;
+    let (before, behind) = ("the computation of key ", " asks for this key itself");
+    let mut text = String::new();
+    if text.try_reserve_exact(before.len() + 2 * SHOWN + '…'.len_utf8() + behind.len()).is_err() {
+        return Error::Recursion("a computation asks for its own key".into());
     }
-    waits.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Shared<Flight>>()))?;
-    let mut state = flight.state.lock();
-    if matches!(state.landing, Landing::InTheAir) && !state.waiting.contains(&owner) {
-        state.waiting.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Shared<Flight>>()))?;
-        state.waiting.push(owner);
-    }
-    drop(state);
-    waits.insert(owner, flight.clone());
-    ANNOUNCED.store(waits.len(), Ordering::Relaxed);
-    Ok(true)
-}
-
-/// Takes back what `owner` was announced to wait for: all of it, or this flight.
-fn withdraw(owner: Owner, flight: Option<&Shared<Flight>>) {
-    if ANNOUNCED.load(Ordering::Relaxed) == 0 {
-        return;
-    }
-    let mut waits = WAITS.lock();
-    let Some(waits) = waits.as_mut() else { return };
-    let meant = waits.get(&owner).is_some_and(|known| flight.is_none_or(|flight| known.is_same(flight)));
-    if meant {
-        waits.remove(&owner);
-        ANNOUNCED.store(waits.len(), Ordering::Relaxed);
-    }
+    text.push_str(before);
+    let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or('?');
+    key.iter().take(SHOWN).for_each(|byte| text.extend([digit(byte >> 4), digit(byte & 15)]));
+    text.push_str(if key.len() > SHOWN { "…" } else { "" });
+    text.push_str(behind);
+    Error::Recursion(text.into())
 }
 
 impl Flight {
-    /// Waits until the flight lands, or `deadline` comes. After that the owner counts as waiting until it waits again, or
-    /// says that it has stopped.
-    pub fn wait(flight: &Shared<Self>, owner: Owner, deadline: Option<Instant>) -> Result<Wait> {
-        if !announce(owner, flight)? {
+    /// Waits until the flight ends. One who gives a `time` waits no longer than that; one who does not would compute, and
+    /// may be told that the flight is vacant. After that the owner counts as waiting until it waits again, begins something
+    /// or says that it has stopped.
+    pub fn wait(flight: &Shared<Self>, owner: Owner, time: Option<Duration>) -> Result<Wait> {
+        let deadline = time.filter(|time| !time.is_zero()).map(|time| Instant::now() + time);
+        let mut late = false;
+        if !WAITS.announce(owner, flight)? {
             return Ok(Wait::Circle);
         }
         let mut state = flight.state.lock();
-        let landed = loop {
+        loop {
             match &state.landing {
-                Landing::Value(entry, _) => break Wait::Value(entry.clone()),
-                Landing::Failed => break Wait::Failed,
-                Landing::InTheAir => {}
+                Landing::Value(entry, _) => return Ok(Wait::Value(entry.clone())),
+                Landing::Failed => return Ok(Wait::Failed),
+                Landing::Vacant if time.is_none() => return Ok(Wait::Vacant),
+                Landing::Vacant | Landing::InTheAir => {}
             }
-            let left = deadline.map_or(SLICE, |deadline| deadline.saturating_duration_since(Instant::now()));
-            if left.is_zero() {
+            if time.is_none() {
+                state.takers += 1;
+                state = flight.vacant.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.takers -= 1;
+                continue;
+            }
+            let left = deadline.map_or(Duration::ZERO, |end| end.saturating_duration_since(Instant::now()));
+            if late || left.is_zero() {
                 // It comes back, or begins something else: until then it waits still, so that circles of those who wait
                 // a little at a time are seen too.
                 return Ok(Wait::TimeOut);
             }
-            let woken = flight.landed.wait_timeout(state, left.min(SLICE));
-            state = woken.unwrap_or_else(PoisonError::into_inner).0;
-        };
-        drop(state);
-        withdraw(owner, Some(flight));
-        Ok(landed)
+            state.sleepers += 1;
+            (state, late) = wait_for(&flight.landed, &flight.state, state, left);
+            state.sleepers -= 1;
+        }
     }
 
     /// Tells that `owner` does something else now, and waits for nothing.
     pub fn stop_waiting(owner: Owner) {
-        withdraw(owner, None);
+        WAITS.withdraw(owner);
     }
 
-    /// Lets `owner` compute too, since it cannot wait; or says that the flight has landed meanwhile.
+    /// Lets `owner` compute too, since it cannot wait; or says that nobody computes it any more.
     pub fn join(&self, owner: Owner) -> Result<bool> {
         let mut state = self.state.lock();
         let in_the_air = matches!(state.landing, Landing::InTheAir);
         if in_the_air {
             state.others.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Owner>()))?;
             state.others.push(owner);
+            self.others.store(state.others.len() as u32, Ordering::Relaxed);
         }
         Ok(in_the_air)
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread::{self, yield_now};
+
+    use super::super::entry::Draft;
+    use super::*;
+
+    const LONG: Option<Duration> = Some(Duration::from_secs(60));
+
+    fn task(number: u64) -> Owner {
+        Owner::from_number(number).unwrap()
+    }
+
+    fn begin(flights: &Flights, key: &[u8], owner: u64) -> Begin<()> {
+        flights.begin(&key.into(), task(owner), || None).unwrap()
+    }
+
+    fn lease(flights: &Flights, key: &[u8], owner: u64) -> Shared<Flight> {
+        match begin(flights, key, owner) {
+            Begin::Lease(flight) => flight,
+            _ => panic!("somebody computes it"),
+        }
+    }
+
+    fn land(flights: &Flights, flight: &Shared<Flight>) {
+        let mut draft = Draft::new(flight.key(), None);
+        draft.write(b"value").unwrap();
+        flights.land(flight, None, draft.finish().unwrap().into_pinned(), None);
+    }
+
+    /// Returns once so many sleep.
+    fn once_asleep(flight: &Flight, takers: u32, sleepers: u32) {
+        let began = Instant::now();
+        loop {
+            let state = flight.state.lock();
+            let asleep = (state.takers, state.sleepers);
+            drop(state);
+            if asleep == (takers, sleepers) {
+                return;
+            }
+            assert!(began.elapsed().as_secs() < 60, "{asleep:?} sleep, not {:?}", (takers, sleepers));
+            yield_now();
+        }
+    }
+
+    #[derive(Debug, PartialEq, Eq)]
+    enum Told {
+        Value,
+        Failed,
+        Vacant,
+        TimeOut,
+        Circle,
+    }
+
+    fn told(wait: Result<Wait>) -> Told {
+        match wait.unwrap() {
+            Wait::Value(entry) => {
+                assert_eq!(entry.value(), b"value");
+                Told::Value
+            }
+            Wait::Failed => Told::Failed,
+            Wait::Vacant => Told::Vacant,
+            Wait::TimeOut => Told::TimeOut,
+            Wait::Circle => Told::Circle,
+        }
+    }
+
+    /// Lets threads wait for a flight: as owners, each with its own number, that would compute, or would not. They sleep
+    /// once this returns.
+    fn sleeping(flight: &Shared<Flight>, takers: u64, sleepers: u64, first: u64) -> mpsc::Receiver<(u64, Told)> {
+        let (tell, hear) = mpsc::channel();
+        for number in 0..takers + sleepers {
+            let (flight, tell, time) = (flight.clone(), tell.clone(), if number < takers { None } else { LONG });
+            thread::spawn(move || {
+                let told = told(Flight::wait(&flight, task(first + number), time));
+                tell.send((first + number, told)).unwrap();
+            });
+        }
+        once_asleep(flight, takers as u32, sleepers as u32);
+        hear
+    }
+
+    #[test]
+    fn a_failure_wakes_one_who_would_compute_and_the_others_sleep_on() {
+        const TAKERS: u64 = 8;
+        let flights = Flights::default();
+        let mut flight = lease(&flights, b"k", 1000);
+        let told = sleeping(&flight, TAKERS, 3, 1001);
+        for left in (0..TAKERS).rev() {
+            let number = flight.number();
+            assert!(flights.fail(&flight, None));
+            // All others sleep: whoever asks next is the one who was told.
+            let (chosen, how) = told.recv().unwrap();
+            assert_eq!(how, Told::Vacant);
+            once_asleep(&flight, left as u32, 3);
+            let taken = lease(&flights, b"k", chosen);
+            assert!(taken.is_same(&flight) && taken.number() != number && taken.noted() == 0);
+            flight = taken;
+            flight.note(7);
+        }
+        // Nobody would compute now.
+        assert!(flights.fail(&flight, None));
+        let mut rest: Vec<_> = (0..3).map(|_| told.recv().unwrap()).collect();
+        rest.sort_by_key(|(owner, _)| *owner);
+        assert_eq!(rest, [(1009, Told::Failed), (1010, Told::Failed), (1011, Told::Failed)]);
+        assert!(!lease(&flights, b"k", 1000).is_same(&flight));
+    }
+
+    #[test]
+    fn whoever_takes_over_lands_for_all_who_slept_on() {
+        let flights = Flights::default();
+        let flight = lease(&flights, b"k", 1100);
+        let told = sleeping(&flight, 5, 2, 1101);
+        flights.fail(&flight, None);
+        let (chosen, how) = told.recv().unwrap();
+        assert_eq!(how, Told::Vacant);
+        land(&flights, &lease(&flights, b"k", chosen));
+        assert!((0..6).all(|_| told.recv().unwrap().1 == Told::Value));
+        assert!(flights.lists.lock().current.is_empty());
+    }
+
+    #[test]
+    fn whoever_comes_first_takes_a_vacant_flight_over_and_nobody_is_lost() {
+        let flights = Flights::default();
+        let flight = lease(&flights, b"k", 1200);
+        let told = sleeping(&flight, 2, 1, 1201);
+        flights.fail(&flight, None);
+        assert_eq!(told.recv().unwrap().1, Told::Vacant);
+        // Somebody else is quicker, and fails too; the other of the two is told then.
+        let taken = lease(&flights, b"k", 1299);
+        assert!(matches!(begin(&flights, b"k", 1201), Begin::Busy(flight) if flight.is_same(&taken)));
+        flights.fail(&taken, None);
+        assert_eq!(told.recv().unwrap().1, Told::Vacant);
+        // Nobody is left who would compute, so the one who only waits is told.
+        flights.pass_on(&flight);
+        assert_eq!(told.recv().unwrap(), (1203, Told::Failed));
+        assert!(flights.find(b"k").is_none());
+    }
+
+    #[test]
+    fn who_is_chosen_and_does_not_compute_passes_on() {
+        let flights = Flights::default();
+        let flight = lease(&flights, b"k", 1300);
+        let told = sleeping(&flight, 4, 1, 1301);
+        flights.fail(&flight, None);
+        for left in (0..4).rev() {
+            assert_eq!(told.recv().unwrap().1, Told::Vacant);
+            once_asleep(&flight, left, 1);
+            flights.pass_on(&flight);
+        }
+        assert_eq!(told.recv().unwrap(), (1305, Told::Failed));
+        assert!(flights.find(b"k").is_none());
+    }
+
+    #[test]
+    fn a_doomed_flight_is_not_taken_over() {
+        let removals: [fn(&Flights); 2] = [|flights| flights.doom(b"k"), Flights::doom_all];
+        for (remove, first) in removals.into_iter().zip([1400, 1450]) {
+            // Doomed, then failed.
+            let flights = Flights::default();
+            let flight = lease(&flights, b"k", first);
+            let told = sleeping(&flight, 2, 1, first + 1);
+            remove(&flights);
+            assert_eq!(flight.may(), May::Doomed);
+            flights.fail(&flight, None);
+            assert!((0..3).all(|_| told.recv().unwrap().1 == Told::Failed));
+            // Failed, then doomed.
+            let flight = lease(&flights, b"k", first + 10);
+            let told = sleeping(&flight, 2, 1, first + 11);
+            flights.fail(&flight, None);
+            assert_eq!(told.recv().unwrap().1, Told::Vacant);
+            remove(&flights);
+            assert!((0..2).all(|_| told.recv().unwrap().1 == Told::Failed));
+            flights.pass_on(&flight);
+            assert!(!lease(&flights, b"k", first + 11).is_same(&flight));
+            let lists = flights.lists.lock();
+            assert_eq!((lists.current.len(), lists.stale.len()), (1, 0));
+        }
+    }
+
+    #[test]
+    fn an_owner_computes_its_key_until_it_ends_whatever_became_of_the_flight() {
+        let removals: [fn(&Flights); 2] = [|flights| flights.doom(b"k"), Flights::doom_all];
+        for remove in removals {
+            let flights = Flights::default();
+            let again = |owner: u64| flights.begin(&b"k"[..].into(), task(owner), || None::<()>);
+            let first = lease(&flights, b"k", 1500);
+            remove(&flights);
+            assert!(matches!(again(1500), Err(Error::Recursion(_))));
+            // Others begin anew, and are doomed as well.
+            let second = lease(&flights, b"k", 1501);
+            remove(&flights);
+            assert!(matches!((again(1500), again(1501)), (Err(Error::Recursion(_)), Err(Error::Recursion(_)))));
+            flights.fail(&first, None);
+            land(&flights, &second);
+            assert!(flights.lists.lock().stale.is_empty());
+            assert!(matches!(again(1500).unwrap(), Begin::Lease(_)));
+        }
+    }
+
+    #[test]
+    fn what_another_landed_is_computed_still_by_those_who_are_at_it() {
+        let flights = Flights::default();
+        let flight = lease(&flights, b"k", 1600);
+        assert_eq!(flight.join(task(1601)), Ok(true));
+        let again = |owner: u64| flights.begin(&b"k"[..].into(), task(owner), || None::<()>);
+        land(&flights, &flight);
+        assert!(matches!(again(1601), Err(Error::Recursion(_))));
+        assert!(matches!(again(1600).unwrap(), Begin::Lease(_)));
+        assert!(!flights.fail(&flight, Some(task(1601))));
+        assert!(flights.lists.lock().stale.is_empty());
+        assert!(matches!(again(1601).unwrap(), Begin::Busy(_)));
+    }
+
+    #[test]
+    fn nobody_is_woken_where_nobody_sleeps() {
+        let flights = Flights::default();
+        let flight = lease(&flights, b"k", 1700);
+        // One who polls does not sleep.
+        assert_eq!(told(Flight::wait(&flight, task(1701), Some(Duration::ZERO))), Told::TimeOut);
+        let settled = Flight::settle(&flight, flight.state.lock(), Landing::Failed);
+        assert!(!settled.sleepers && !settled.takers);
+        assert_eq!(settled.waiting.len(), 1);
+        settled.wake(&flight);
+    }
+
+    #[test]
+    fn those_who_poll_are_known_once_however_often_they_ask_and_forgotten_in_the_end() {
+        const OWNERS: std::ops::Range<u64> = 2000..3000;
+        let flights = Flights::default();
+        let (a, b) = (lease(&flights, b"a", 1800), lease(&flights, b"b", 1801));
+        let waiting = |flight: &Flight| flight.state.lock().waiting.len() as u64;
+        let poll = |flight: &Shared<Flight>, owner| told(Flight::wait(flight, task(owner), Some(Duration::ZERO)));
+        for _ in 0..3 {
+            for flight in [&a, &a, &b, &b] {
+                assert!(OWNERS.clone().all(|owner| poll(flight, owner) == Told::TimeOut));
+            }
+            assert_eq!((waiting(&a), waiting(&b)), (0, 1000));
+        }
+        Flight::stop_waiting(task(2000));
+        assert_eq!(waiting(&b), 999);
+        land(&flights, &b);
+        assert_eq!((poll(&b, 2001), waiting(&b)), (Told::Value, 0));
+        // None of them counts as waiting for `b`, so `a` is no circle for its owner.
+        assert_eq!(poll(&a, 1801), Told::TimeOut);
+        flights.fail(&a, None);
+        assert_eq!(poll(&a, 1801), Told::Failed);
+    }
+
+    #[test]
+    fn a_wait_is_as_long_as_its_time_and_a_landing_at_that_moment_is_not_lost() {
+        for round in 0..200 {
+            let flights = Flights::default();
+            let flight = lease(&flights, b"k", 3100);
+            thread::scope(|scope| {
+                let waiters: Vec<_> = (0..3)
+                    .map(|waiter| {
+                        let flight = flight.clone();
+                        let time = Some(Duration::from_micros(50 * (waiter + round % 5)));
+                        scope.spawn(move || told(Flight::wait(&flight, task(3101 + waiter), time)))
+                    })
+                    .collect();
+                land(&flights, &flight);
+                for waiter in waiters {
+                    let told = waiter.join().unwrap();
+                    assert!(told == Told::Value || told == Told::TimeOut);
+                }
+            });
+            assert_eq!(told(Flight::wait(&flight, task(3101), Some(Duration::ZERO))), Told::Value);
+        }
     }
 }

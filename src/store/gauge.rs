@@ -1,95 +1,178 @@
 //! How full is the memory that this process may use?
 //!
-//! Reading the resident size costs microseconds, a store nanoseconds; so the gauge samples, and between two samples it
-//! adds what the caches themselves have taken since. A sample is taken when that is a quarter per cent of the memory,
-//! every 4,096 admissions or 1,024 refusals of a thread, and when the last is older than a second, which is looked at in
-//! every 32nd of a thread's questions.
+//! Three things bound what caches may hold: the maximum, which is a percentage of the memory that the process may use;
+//! walls, beyond which the system refuses memory or ends the process; and the bytes that they hold already. Figures of
+//! the system cost microseconds, a store nanoseconds; so the gauge samples, and between two samples it goes by the
+//! bytes that the caches themselves take. A sample tells what is used *besides* them: one number for each bound, to
+//! which what they hold now is added. It is taken when they hold much more or less (a quarter per cent of the memory,
+//! or a 64th of what the process occupies), every 4,096 admissions or 1,024 refusals of a thread, and when the last is
+//! older than a second, which is looked at in every 32nd of a thread's questions. The limits themselves are looked at
+//! once a second.
+//!
+//! A figure that cannot be had is never taken for a number: the last good one counts, but no less than what caches
+//! hold.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::ops::BitOr;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use super::account::{held, held_about};
+use super::account::{held, held_about, settled};
 use super::apart::Apart;
+use super::os;
 use super::thread::Record;
 
-/// A maximum that admits everything.
+pub use super::account::Claim;
+
+/// A maximum that leaves only the walls.
 pub const UNLIMITED: f64 = -1.0;
 
 const ADMISSIONS_PER_SAMPLE: u32 = 4096;
 const REFUSALS_PER_SAMPLE: u32 = 1024;
 const QUESTIONS_PER_LOOK: u32 = 32;
 
+/// A thread that takes as much at once asks for it and takes it in one step: two could not both have what is left.
+const CLAIMED: u64 = 16 << 10;
+
+/// More than there can be; sums of two of these are numbers still.
+const MOST: i64 = 1 << 61;
+
 /// The memory of the process as it was found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Usage {
-    /// Bytes of physical memory that the process occupies.
+    /// Bytes of physical memory that the process occupies, as far as is known; at least what caches hold.
     pub resident: u64,
-    /// Bytes it may occupy: the least of the physical memory and the limits of its control groups.
+    /// Bytes it may occupy: the least of the physical memory and the limits of its control groups; 0 where no figure
+    /// was ever had.
     pub limit: u64,
-    /// Bytes of physical memory of the machine.
+    /// Bytes of physical memory of the machine; 0 where that was never told.
     pub physical: u64,
     /// Bytes held by all caches of the process.
     pub held: u64,
+    /// Bytes that caches may take before they come to a wall; `u64::MAX` where there is none.
+    pub room: u64,
+    /// The figures that could be had just now.
+    pub known: Known,
 }
 
 impl Usage {
-    /// The resident size as a percentage of what the process may use.
+    /// The resident size as a percentage of what the process may use; 0 where that is not known.
     pub fn percent(&self) -> f64 {
-        self.resident as f64 / self.limit as f64 * 100.0
+        if self.limit == 0 { 0.0 } else { self.resident as f64 / self.limit as f64 * 100.0 }
+    }
+}
+
+/// Figures that could be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Known(pub u32);
+
+impl Known {
+    /// The sizes of the process: resident, address space, data.
+    pub const SIZES: Known = Known(1);
+    /// The physical memory.
+    pub const PHYSICAL: Known = Known(2);
+    /// The limits of all control groups.
+    pub const GROUP_LIMITS: Known = Known(4);
+    /// What control groups that have a limit use.
+    pub const GROUP_USAGE: Known = Known(8);
+    /// The limits of the address space and the data.
+    pub const PROCESS_LIMITS: Known = Known(16);
+
+    /// This, or nothing.
+    fn when(self, known: bool) -> Known {
+        if known { self } else { Known(0) }
+    }
+}
+
+impl BitOr for Known {
+    type Output = Known;
+
+    fn bitor(self, other: Known) -> Known {
+        Known(self.0 | other.0)
     }
 }
 
 /// Measures now, what can be freed being freed before.
 pub fn usage() -> Usage {
     super::reclaim::flush();
-    let physical = physical();
-    let limit = physical.min(group_limit().unwrap_or(u64::MAX)).max(1);
-    GAUGE.limit.store(limit.min(i64::MAX as u64), Relaxed);
-    Usage { resident: GAUGE.sample(), limit, physical, held: held() }
+    let known = GAUGE.measure(true);
+    let (held, limit) = (held(), GAUGE.limit.load(Relaxed));
+    Usage {
+        resident: GAUGE.resident().max(held),
+        limit: if limit == u64::MAX { 0 } else { limit },
+        physical: GAUGE.physical.load(Relaxed),
+        held,
+        room: GAUGE.room(),
+        known,
+    }
 }
 
 /// Measures for the first time, so that no store has to.
 pub fn prepare() {
     if GAUGE.limit.load(Relaxed) == 0 {
-        usage();
+        GAUGE.measure(true);
     }
 }
 
-/// Whether the process occupies more than `maximum` per cent of what it may use, measured now.
+/// Whether the process occupies more than `maximum` per cent of what it may use, or has come to a wall, measured now.
 pub fn is_full(maximum: f64) -> bool {
-    maximum >= 0.0 && (maximum == 0.0 || usage().percent() > maximum)
+    if maximum == 0.0 {
+        return true;
+    }
+    let usage = usage();
+    usage.room == 0 || (maximum > 0.0 && usage.percent() > maximum)
+}
+
+/// The one of two maxima that admits less.
+pub fn least(one: f64, other: f64) -> f64 {
+    match (one < 0.0, other < 0.0) {
+        (true, _) => other,
+        (_, true) => one,
+        _ => one.min(other),
+    }
 }
 
 /// Whether a cache that may fill the memory up to `maximum` per cent may take `bytes` more.
 #[inline]
 pub fn admits(bytes: u64, maximum: f64) -> bool {
-    if maximum <= 0.0 {
-        return maximum < 0.0;
+    maximum != 0.0 && GAUGE.admits(bytes, maximum)
+}
+
+/// As [`admits`], for a store that is under way: what is admitted is the store's until the claim is dropped.
+pub fn claim(bytes: u64, maximum: f64) -> Option<Claim> {
+    match bytes < CLAIMED {
+        true => admits(bytes, maximum).then_some(Claim::NOTHING),
+        // Others may have taken what was left since it was admitted.
+        false if admits(bytes, maximum) => Claim::take(bytes, |held| GAUGE.fits(held, bytes, maximum)),
+        false => None,
     }
-    GAUGE.admits(bytes, maximum)
 }
 
 /// Whether [`admits`] says no, which then need not be asked; false also where that is not to be told without a look.
 #[inline(always)]
 pub fn refuses_quickly(bytes: u64, maximum: f64) -> bool {
-    if maximum <= 0.0 {
-        return maximum == 0.0;
-    }
-    GAUGE.refuses_quickly(bytes, maximum)
+    maximum == 0.0 || GAUGE.refuses_quickly(bytes, maximum)
 }
 
-/// The last sample. Its numbers are approximate under threads, so they are written without locks.
+/// The last sample. Each of its numbers is true by itself, whichever sample it is from, so they are written without
+/// locks.
 struct Gauge {
-    /// 0 before the first.
+    /// What the process may occupy; 0 before the first sample, `u64::MAX` where it was never told.
     limit: AtomicU64,
-    /// What the caches may take or give back before there is another.
-    step: AtomicU64,
-    resident: AtomicU64,
-    /// About what all caches held then.
-    held: AtomicI64,
-    /// When it was taken.
+    /// A hundredth of that, as a double.
+    per_cent: AtomicU64,
+    physical: AtomicU64,
+    /// What the process occupies besides what caches hold.
+    outside: AtomicI64,
+    /// The same of its address space, and of its data.
+    address_space: AtomicI64,
+    data: AtomicI64,
+    /// What caches may hold until a control group comes to its wall.
+    group_ceiling: AtomicI64,
+    /// What they may hold until anything comes to its wall.
+    ceiling: AtomicI64,
+    /// There is another sample when they hold less than this, or by more than `width` more.
+    low: AtomicI64,
+    width: AtomicU64,
+    /// When the limits were last looked at.
     second: AtomicU64,
 }
 
@@ -107,9 +190,15 @@ impl Questions {
 
 static GAUGE: Apart<Gauge> = Apart(Gauge {
     limit: AtomicU64::new(0),
-    step: AtomicU64::new(0),
-    resident: AtomicU64::new(0),
-    held: AtomicI64::new(0),
+    per_cent: AtomicU64::new(0),
+    physical: AtomicU64::new(0),
+    outside: AtomicI64::new(0),
+    address_space: AtomicI64::new(0),
+    data: AtomicI64::new(0),
+    group_ceiling: AtomicI64::new(MOST),
+    ceiling: AtomicI64::new(i64::MIN),
+    low: AtomicI64::new(0),
+    width: AtomicU64::new(0),
     second: AtomicU64::new(0),
 });
 
@@ -117,28 +206,25 @@ impl Gauge {
     #[inline]
     fn admits(&self, bytes: u64, maximum: f64) -> bool {
         let Some(record) = Record::of_this_thread() else { return self.fits_now(bytes, maximum) };
-        let (asked, grown) = (&record.questions, self.grown());
+        let asked = &record.questions;
         let admissions = count(&asked.admissions);
-        if admissions.is_multiple_of(QUESTIONS_PER_LOOK) || grown.unsigned_abs() > self.step.load(Relaxed) {
-            self.look(admissions, grown);
+        if admissions.is_multiple_of(QUESTIONS_PER_LOOK) || self.has_moved() {
+            self.look(admissions);
         }
-        self.fits(bytes, maximum)
-            || ((self.limit.load(Relaxed) == 0 || count(&asked.refusals) >= REFUSALS_PER_SAMPLE)
+        self.fits(held_about(), bytes, maximum)
+            || ((count(&asked.refusals) >= REFUSALS_PER_SAMPLE || self.has_stirred() || self.limit.load(Relaxed) == 0)
                 && self.fits_now(bytes, maximum))
     }
 
     #[inline(always)]
     fn refuses_quickly(&self, bytes: u64, maximum: f64) -> bool {
-        if self.fits(bytes, maximum) || self.limit.load(Relaxed) == 0 {
+        if self.fits(held_about(), bytes, maximum) || self.limit.load(Relaxed) == 0 {
             return false;
         }
         let Some(record) = Record::of_this_thread() else { return false };
         let asked = &record.questions;
         let (admissions, refusals) = (asked.admissions.load(Relaxed) + 1, asked.refusals.load(Relaxed) + 1);
-        if admissions.is_multiple_of(QUESTIONS_PER_LOOK)
-            || refusals >= REFUSALS_PER_SAMPLE
-            || self.grown().unsigned_abs() > self.step.load(Relaxed)
-        {
+        if admissions.is_multiple_of(QUESTIONS_PER_LOOK) || refusals >= REFUSALS_PER_SAMPLE || self.has_stirred() {
             return false;
         }
         asked.admissions.store(admissions, Relaxed);
@@ -148,50 +234,152 @@ impl Gauge {
 
     /// Samples again if it is time to.
     #[inline(never)]
-    fn look(&self, admissions: u32, grown: i64) {
-        let stale = seconds() != self.second.load(Relaxed);
-        let often = admissions >= ADMISSIONS_PER_SAMPLE;
-        if stale || often || grown.unsigned_abs() > self.step.load(Relaxed) {
-            self.sample();
+    fn look(&self, admissions: u32) {
+        if admissions >= ADMISSIONS_PER_SAMPLE || self.has_moved() || self.is_stale(milliseconds()) {
+            self.measure(false);
         }
     }
 
-    /// Whether so many bytes fit below the maximum, as far as the last sample knows; not before the first.
+    /// Whether caches hold much more or less than at the last sample.
     #[inline(always)]
-    fn fits(&self, bytes: u64, maximum: f64) -> bool {
-        // A difference in bytes of this size is exact as a double.
-        let resident = self.resident.load(Relaxed) as i64 + self.grown();
-        (resident as f64 + bytes.min(i64::MAX as u64) as i64 as f64) * 100.0
-            <= self.limit.load(Relaxed) as i64 as f64 * maximum
+    fn has_moved(&self) -> bool {
+        held_about().wrapping_sub(self.low.load(Relaxed)) as u64 > self.width.load(Relaxed)
+    }
+
+    /// Whether caches hold more or less than at the last sample by an eighth of that. A refusal is not final then: what
+    /// they took may have come from memory that the process had already.
+    #[inline(always)]
+    fn has_stirred(&self) -> bool {
+        let width = self.width.load(Relaxed);
+        let moved = held_about().wrapping_sub(self.low.load(Relaxed)) as u64;
+        moved.wrapping_sub(width / 16 * 7) > width / 8
+    }
+
+    fn is_stale(&self, now: u64) -> bool {
+        now / 1000 != self.second.load(Relaxed)
+    }
+
+    /// Whether so many bytes fit while caches hold `held`, as far as the last sample knows; not before the first.
+    #[inline(always)]
+    fn fits(&self, held: i64, bytes: u64, maximum: f64) -> bool {
+        let held = held + bytes.min(MOST as u64) as i64;
+        // Bytes of this size are exact as a double.
+        held <= self.ceiling.load(Relaxed)
+            && (maximum < 0.0
+                || (self.outside.load(Relaxed) + held) as f64 <= f64::from_bits(self.per_cent.load(Relaxed)) * maximum)
     }
 
     #[cold]
     fn fits_now(&self, bytes: u64, maximum: f64) -> bool {
-        if self.limit.load(Relaxed) == 0 {
-            usage();
-        } else {
-            self.sample();
+        self.measure(false);
+        self.fits(held_about(), bytes, maximum)
+    }
+
+    /// What the process occupies, as far as the last sample knows.
+    fn resident(&self) -> u64 {
+        (self.outside.load(Relaxed) + settled()).max(0) as u64
+    }
+
+    /// What caches may take before they come to a wall.
+    fn room(&self) -> u64 {
+        match self.ceiling.load(Relaxed) {
+            ..MOST => (self.ceiling.load(Relaxed) - held_about()).max(0) as u64,
+            _ => u64::MAX,
         }
-        self.fits(bytes, maximum)
     }
 
-    /// What the caches have taken since the last sample.
-    #[inline(always)]
-    fn grown(&self) -> i64 {
-        held_about() - self.held.load(Relaxed)
-    }
-
-    fn sample(&self) -> u64 {
-        let resident = resident();
-        self.resident.store(resident, Relaxed);
-        self.held.store(held_about(), Relaxed);
-        self.step.store(self.limit.load(Relaxed) / 400, Relaxed);
-        self.second.store(seconds(), Relaxed);
+    /// Takes a sample. It looks at the limits too if the last look at them is from another second, or must be now.
+    fn measure(&self, must: bool) -> Known {
+        let now = milliseconds();
+        let must = must || self.limit.load(Relaxed) == 0;
+        let all = must || self.is_stale(now);
+        if all {
+            self.second.store(now / 1000, Relaxed);
+        }
+        // What is charged or freed while the system is asked may be counted in its figures or not. The lesser sum
+        // before and after leaves the greater part for what is besides it.
+        let before = settled();
+        let sizes = os::sizes();
+        let held = before.min(settled());
+        let update = |outside: &AtomicI64, used: Option<u64>| {
+            let now = os::outside(outside.load(Relaxed), used, held);
+            outside.store(now, Relaxed);
+            now
+        };
+        let outside = update(&self.outside, sizes.map(|sizes| sizes.resident));
+        let process_limits = os::limits();
+        let (address_space, data) = process_limits.unwrap_or((u64::MAX, u64::MAX));
+        let ceiling = |limit: u64, outside: i64| match limit {
+            u64::MAX => MOST,
+            limit => os::wall(limit).min(MOST as u64) as i64 - outside,
+        };
+        let ceiling = ceiling(address_space, update(&self.address_space, sizes.map(|sizes| sizes.address_space)))
+            .min(ceiling(data, update(&self.data, sizes.map(|sizes| sizes.data))));
+        let known = Known::SIZES.when(sizes.is_some())
+            | Known::PROCESS_LIMITS.when(process_limits.is_some())
+            | self.ask_groups(held, now, all, must);
+        self.ceiling.store(ceiling.min(self.group_ceiling.load(Relaxed)), Relaxed);
+        let step = self.step(held + outside);
+        self.width.store(2 * step as u64, Relaxed);
+        self.low.store(held_about() - step, Relaxed);
         if let Some(record) = Record::of_this_thread() {
             record.questions.admissions.store(0, Relaxed);
             record.questions.refusals.store(0, Relaxed);
         }
-        resident
+        known
+    }
+
+    /// How much more or less caches may hold before there is another sample: what they take and what the process comes
+    /// to occupy differ by some per cent, and that is to be little beside what it occupies.
+    fn step(&self, resident: i64) -> i64 {
+        const LEAST: i64 = 1 << 20;
+        let quarter_per_cent = (self.limit.load(Relaxed).min(MOST as u64) / 400) as i64;
+        quarter_per_cent.min((resident / 64).max(LEAST))
+    }
+
+    /// Asks the control groups what they use, while caches hold `held`, and, for `all`, what their limits and the
+    /// physical memory are. Where another thread is at it, what that one finds will do, unless it `must` be now.
+    fn ask_groups(&self, held: i64, now: u64, all: bool, must: bool) -> Known {
+        let Some(mut groups) = groups::groups(must) else { return Known::default() };
+        let allowed = groups.look(&os::read, held, now, all);
+        self.group_ceiling.store(allowed.ceiling.min(MOST), Relaxed);
+        let known = Known::GROUP_LIMITS.when(allowed.limits_known) | Known::GROUP_USAGE.when(allowed.usage_known);
+        if !all {
+            return known;
+        }
+        let physical = match self.physical.load(Relaxed) {
+            0 => os::physical().unwrap_or(0),
+            known => known,
+        };
+        self.physical.store(physical, Relaxed);
+        let limit = allowed.limit.min(if physical == 0 { u64::MAX } else { physical });
+        self.per_cent.store((limit as f64 / 100.0).to_bits(), Relaxed);
+        self.limit.store(limit.max(1), Relaxed);
+        known | Known::PHYSICAL.when(physical != 0)
+    }
+}
+
+/// The control groups, which only one thread at a time asks.
+#[cfg(not(shuttle))]
+mod groups {
+    use super::super::lock::{Mutex, MutexGuard};
+    use super::os::Groups;
+
+    static GROUPS: Mutex<Groups> = Mutex::new(Groups::new());
+
+    /// The groups; none where another thread is at it, unless the caller `must` wait.
+    pub(super) fn groups(must: bool) -> Option<MutexGuard<'static, Groups>> {
+        if must { Some(GROUPS.lock()) } else { GROUPS.try_lock() }
+    }
+}
+
+/// A model checker's locks are not for statics.
+#[cfg(shuttle)]
+mod groups {
+    use super::os::Groups;
+
+    pub(super) fn groups(_must: bool) -> Option<Groups> {
+        Some(Groups::new())
     }
 }
 
@@ -202,94 +390,18 @@ fn count(counter: &AtomicU32) -> u32 {
     next
 }
 
-/// The seconds of a clock that is cheap to read.
+/// The milliseconds of a clock that is cheap to read.
 #[cfg(target_os = "linux")]
-fn seconds() -> u64 {
+fn milliseconds() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the clock exists on Linux, and writes to `now`.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut now) };
-    now.tv_sec as u64
+    now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 
 #[cfg(not(target_os = "linux"))]
-fn seconds() -> u64 {
-    std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_secs())
-}
-
-fn physical() -> u64 {
-    static PHYSICAL: AtomicU64 = AtomicU64::new(0);
-    let known = PHYSICAL.load(Relaxed);
-    if known != 0 {
-        return known;
-    }
-    let found = sysinfo::System::new().map_or(u64::MAX, |mut system| {
-        system.refresh_memory();
-        system.total_memory()
-    });
-    PHYSICAL.store(found, Relaxed);
-    found
-}
-
-/// The resident size of this process in bytes. The file is opened each time: an open one would tell a forked child its
-/// parent's size.
-#[cfg(target_os = "linux")]
-fn resident() -> u64 {
-    let mut text = [0u8; 128];
-    let read = File::open("/proc/self/statm").and_then(|mut file| file.read(&mut text)).unwrap_or(0);
-    let pages = std::str::from_utf8(&text[..read]).ok().and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());
-    // SAFETY: sysconf only reads.
-    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    pages.unwrap_or(0) * u64::try_from(page).unwrap_or(4096)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn resident() -> u64 {
-    let Ok(pid) = sysinfo::get_current_pid() else { return 0 };
-    let Ok(mut system) = sysinfo::System::new() else { return 0 };
-    system.refresh_processes(sysinfo::ProcessesToUpdate::Some(&[pid]), true);
-    system.process(pid).map_or(0, |process| process.memory())
-}
-
-/// The least limit of the control groups that this process is in, their ancestors included.
-fn group_limit() -> Option<u64> {
-    let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
-    least_limit(&groups, &mounts, |path| std::fs::read_to_string(path).ok())
-}
-
-/// The least memory limit that `read` finds on the way from the process's own groups up to where they are mounted.
-fn least_limit(groups: &str, mounts: &str, read: impl Fn(&Path) -> Option<String>) -> Option<u64> {
-    let mut least = None;
-    for line in groups.lines() {
-        let mut fields = line.splitn(3, ':').skip(1);
-        let (Some(controllers), Some(group)) = (fields.next(), fields.next()) else { continue };
-        let (kind, file) = match controllers {
-            "" => ("cgroup2", "memory.max"),
-            names if names.split(',').any(|name| name == "memory") => ("cgroup", "memory.limit_in_bytes"),
-            _ => continue,
-        };
-        for (root, mounted) in mounts.lines().filter_map(|line| group_mount(line, kind)) {
-            let below = Path::new(group).strip_prefix(root).unwrap_or(Path::new(""));
-            let own = mounted.join(below);
-            for folder in own.ancestors().take_while(|folder| folder.starts_with(&mounted)) {
-                let limit = read(&folder.join(file)).and_then(|text| text.trim().parse::<u64>().ok());
-                least = [least, limit].into_iter().flatten().min();
-            }
-        }
-    }
-    least
-}
-
-/// The root and the place of a mount of control groups, if this line of mountinfo is one of that kind.
-fn group_mount<'l>(line: &'l str, kind: &str) -> Option<(&'l str, PathBuf)> {
-    let (before, after) = line.split_once(" - ")?;
-    let mut tail = after.split(' ');
-    let (filesystem, options) = (tail.next()?, tail.nth(1)?);
-    if filesystem != kind || (kind == "cgroup" && !options.split(',').any(|option| option == "memory")) {
-        return None;
-    }
-    let mut head = before.split(' ').skip(3);
-    Some((head.next()?, PathBuf::from(head.next()?)))
+fn milliseconds() -> u64 {
+    std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_millis() as u64)
 }
 
 #[cfg(test)]
@@ -297,38 +409,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_maximum_of_zero_admits_nothing_and_unlimited_everything() {
+    fn a_maximum_of_zero_admits_nothing_and_unlimited_whatever_is_before_the_walls() {
         assert!(!admits(1, 0.0) && is_full(0.0));
-        assert!(admits(u64::MAX, UNLIMITED) && !is_full(UNLIMITED));
+        assert!(admits(1 << 60, UNLIMITED) || usage().room != u64::MAX);
+        assert!(admits(1, UNLIMITED) && !is_full(UNLIMITED));
         assert!(admits(1, 100.0) && !is_full(100.0));
         assert!(!admits(1, 1e-6) && is_full(1e-6));
         assert!(!admits(u64::MAX / 2, 100.0));
     }
 
     #[test]
-    fn the_least_limit_of_all_ancestors_counts() {
-        let read = |files: &'static [(&'static str, &'static str)]| {
-            move |path: &Path| {
-                let found = files.iter().find(|(name, _)| Path::new(name) == path);
-                found.map(|(_, text)| text.to_string())
-            }
-        };
-        let unified = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n";
-        let files: &[_] = &[
-            ("/sys/fs/cgroup/a/b/memory.max", "max\n"),
-            ("/sys/fs/cgroup/a/memory.max", "2147483648\n"),
-            ("/sys/fs/cgroup/memory.max", "4294967296\n"),
-        ];
-        assert_eq!(least_limit("0::/a/b\n", unified, read(files)), Some(2 << 30));
-        assert_eq!(least_limit("0::/elsewhere\n", unified, read(files)), Some(4 << 30));
-        assert_eq!(least_limit("0::/a/b\n", unified, |_| None), None);
-
-        let legacy = "33 25 0:29 /docker/1 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n\
-                      34 25 0:30 /docker/1 /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n";
-        let files: &[_] = &[
-            ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "1073741824\n"),
-            ("/sys/fs/cgroup/memory/job/memory.limit_in_bytes", "9223372036854771712\n"),
-        ];
-        assert_eq!(least_limit("5:memory:/docker/1/job\n4:cpu:/docker/1\n", legacy, read(files)), Some(1 << 30));
+    fn of_two_maxima_the_lesser_counts_and_unlimited_is_none() {
+        assert_eq!(least(UNLIMITED, 5.0), 5.0);
+        assert_eq!(least(5.0, UNLIMITED), 5.0);
+        assert_eq!(least(5.0, 0.0), 0.0);
+        assert_eq!(least(UNLIMITED, UNLIMITED), UNLIMITED);
     }
 }

@@ -1,6 +1,5 @@
 //! The keyed hash: fast on short keys, and seeded once per process, so that nobody can prepare keys that collide.
 
-use std::hash::{BuildHasher, RandomState};
 use std::ops::RangeInclusive;
 
 use once_cell::race::OnceBox;
@@ -92,8 +91,27 @@ pub(super) fn secrets() -> &'static RapidSecrets {
 
 #[cold]
 fn make_secrets() -> Box<RapidSecrets> {
-    // The standard library's hasher takes its keys from the system's random source.
-    Box::new(RapidSecrets::seed(RandomState::new().hash_one(0u64)))
+    Box::new(RapidSecrets::seed(random()))
+}
+
+/// A number that nobody can foresee, from the system's random source. (The standard library's hasher has such numbers too,
+/// and keeps them in a thread-local: 24 bytes of every thread.)
+pub fn random() -> u64 {
+    let mut bytes = [0u8; 8];
+    #[cfg(target_os = "linux")]
+    // SAFETY: writes at most so many bytes.
+    let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), libc::GRND_NONBLOCK) };
+    #[cfg(not(target_os = "linux"))]
+    // SAFETY: writes so many bytes.
+    let got = if unsafe { libc::getentropy(bytes.as_mut_ptr().cast(), bytes.len()) } == 0 { 8 } else { 0 };
+    if got == bytes.len() as isize {
+        return u64::from_le_bytes(bytes);
+    }
+    // The source is not seeded yet, or forbidden: the places of things in memory, and the time, are hard to guess too.
+    let time = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos() as u64);
+    let place = std::ptr::from_ref(&bytes).addr() as u64 ^ (std::ptr::from_ref(&SECRETS).addr() as u64).rotate_left(32);
+    let product = u128::from(time ^ 0x2D35_8DCC_AA6C_78A5) * u128::from(place ^ 0x8BB8_4B93_962E_ACC9);
+    product as u64 ^ (product >> 64) as u64
 }
 
 /// Seeds the hash now, so that no store has to.

@@ -29,6 +29,6 @@ mod fork;
 mod model;
 
 #[cfg(not(shuttle))]
-pub use fork::{Condvar, Mutex, MutexGuard, RwLock, process};
+pub use fork::{Condvar, Mutex, MutexGuard, RwLock, process, wait_for};
 #[cfg(shuttle)]
-pub use model::{Condvar, Mutex, MutexGuard, RwLock, process};
+pub use model::{Condvar, Mutex, MutexGuard, RwLock, process, wait_for};

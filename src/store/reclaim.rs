@@ -10,9 +10,11 @@
 
 use std::ptr;
 
+use super::barrier;
+use super::change::change;
 use super::entry::{EntryRef, Header, Pinned};
 use super::lock::atomic::Ordering;
-use super::thread::{Record, global, with};
+use super::thread::{Record, drop_orphans, global, with};
 
 /// A pile is sorted when so many things, or so many bytes, lie on it.
 const THINGS: usize = if cfg!(shuttle) { 1 } else { 256 };
@@ -224,6 +226,7 @@ pub(super) fn is_anything_retired() -> bool {
 
 /// Frees what can be freed, whoever has retired it.
 pub(super) fn flush() {
+    drop_orphans();
     let retired = |record: &&Record| record.retired_bytes.load(Ordering::Relaxed) != 0;
     global().records().filter(retired).for_each(sort);
 }
@@ -231,8 +234,12 @@ pub(super) fn flush() {
 /// Sorts the pile of a record.
 #[cold]
 fn sort(record: &'static Record) {
+    // A fork in the middle would lose what this thread has in hand.
+    change(|| sort_undisturbed(record));
+}
+
+fn sort_undisturbed(record: &'static Record) {
     let global = global();
-    global.settle();
     let mut retired = record.retired.lock();
     let (fresh, waiting, stamp) = (retired.fresh.take(), retired.waiting.take(), retired.stamp);
     drop(retired);
@@ -317,69 +324,5 @@ impl Pins {
             }
             None => Self::each().any(|pin| (start..end).contains(&pin.cast())),
         }
-    }
-}
-
-/// The two halves of a barrier: a light one that readers pass all the time, and a heavy one for those who free.
-///
-/// Linux can make all threads of a process pass a barrier at one thread's wish, so that readers need none of their own.
-/// Where that is forbidden, readers take a full one each time.
-pub(super) mod barrier {
-    use super::*;
-    use crate::store::lock::atomic::{compiler_fence, fence};
-
-    const UNKNOWN: u32 = 0;
-    const MEMBARRIER: u32 = 1;
-    const FENCE: u32 = 2;
-
-    /// Finds out which kind there is; before that, readers take the full one.
-    pub(in crate::store) fn prepare() {
-        let kind = &global().barrier;
-        if kind.load(Ordering::Relaxed) == UNKNOWN {
-            kind.store(if register() { MEMBARRIER } else { FENCE }, Ordering::Release);
-        }
-    }
-
-    /// Whether readers need no instruction for theirs.
-    #[inline(always)]
-    pub(in crate::store) fn is_light() -> bool {
-        // A model checker runs one thread at a time, each seeing what the others did: there it needs none either.
-        cfg!(shuttle) || global().barrier.load(Ordering::Relaxed) == MEMBARRIER
-    }
-
-    #[inline(always)]
-    pub(in crate::store) fn light() {
-        if is_light() {
-            compiler_fence(Ordering::SeqCst);
-        } else {
-            fence(Ordering::SeqCst);
-        }
-    }
-
-    /// Says whether all threads have passed it.
-    pub(super) fn heavy() -> bool {
-        fence(Ordering::SeqCst);
-        match global().barrier.load(Ordering::Acquire) {
-            MEMBARRIER => command(PRIVATE_EXPEDITED) || (register() && command(PRIVATE_EXPEDITED)),
-            _ => true,
-        }
-    }
-
-    const PRIVATE_EXPEDITED: libc::c_long = 1 << 3;
-    const REGISTER_PRIVATE_EXPEDITED: libc::c_long = 1 << 4;
-
-    fn register() -> bool {
-        command(REGISTER_PRIVATE_EXPEDITED)
-    }
-
-    #[cfg(all(target_os = "linux", not(shuttle)))]
-    fn command(command: libc::c_long) -> bool {
-        // SAFETY: the call takes two numbers and changes no memory of ours.
-        unsafe { libc::syscall(libc::SYS_membarrier, command, 0 as libc::c_long) == 0 }
-    }
-
-    #[cfg(not(all(target_os = "linux", not(shuttle))))]
-    fn command(_command: libc::c_long) -> bool {
-        false
     }
 }

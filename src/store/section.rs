@@ -4,79 +4,109 @@
 //! instruction. What others take out of tables meanwhile is freed by `reclaim.rs` once every section that may have seen it
 //! has ended. To keep an entry beyond the section, the thread writes its address into a slot of its record, where those
 //! who free look too; to let it go, anybody empties the slot.
+//!
+//! A section lasts as long as a function runs: [`read`] lends it to a closure, so it can end neither too early nor out of
+//! order. The one of a C program, from [`open`] to [`close`], is as long as the program says.
 
 use std::marker::PhantomData;
 
+use super::barrier;
 use super::entry::{EntryRef, Pinned};
 use super::lock::atomic::{Ordering, compiler_fence};
-use super::reclaim::barrier;
-use super::thread::{Claimed, PINS, Record, claim, give_back, global, own};
+use super::thread::{PINS, Record, global, kept, own, with};
 use crate::error::{Error, Result};
 
 /// A time in which nothing is freed that this thread finds. Short: while it lasts, memory that others let go waits.
 pub struct Section {
     record: &'static Record,
-    end: End,
     /// It belongs to this thread.
     _own: PhantomData<*mut ()>,
 }
 
-/// What is to be done when a section ends.
-enum End {
-    /// It stands in another.
-    Nothing,
-    Leave,
-    GiveBack,
+/// Runs `work` in a section of this thread, which may be inside another.
+#[inline(always)]
+pub fn read<R>(work: impl FnOnce(&Section) -> R) -> R {
+    match own() {
+        Some(record) => read_with(record, work),
+        None => with(|record| read_with(record, work)),
+    }
 }
 
-impl Section {
-    /// Begins a section of this thread.
-    #[inline(always)]
-    pub fn enter() -> Self {
-        match own() {
-            Some(record) if record.epoch.load(Ordering::Relaxed) != 0 => Self::of(record, End::Nothing),
-            Some(record) => {
-                begin(record);
-                Self::of(record, End::Leave)
-            }
-            None => Self::enter_first(),
-        }
+#[inline(always)]
+fn read_with<R>(record: &'static Record, work: impl FnOnce(&Section) -> R) -> R {
+    let section = Section::of(record);
+    if record.epoch.load(Ordering::Relaxed) != 0 {
+        return work(&section);
     }
+    begin(record);
+    let _end = End(record);
+    work(&section)
+}
 
-    /// Begins a section as [`Section::enter`] does, where that takes a plain store and this thread is in no other.
+/// `fast_section!(section)` begins a section for the rest of the block, where that takes a plain store and this thread is
+/// in no other section; else the function that it stands in answers None. It is a macro and no closure because it is for
+/// the fast path, into which the compiler does not always put a closure. What ends the section has a name that only the
+/// macro can say, so the block ends it, in order.
+macro_rules! fast_section {
+    ($section:ident) => {
+        // SAFETY: nobody can name what is entered, so it is dropped where the block ends, and never forgotten.
+        let entered = unsafe { $crate::store::section::Entered::quickly() }?;
+        let $section = entered.section();
+    };
+}
+pub(crate) use fast_section;
+
+/// An outermost section that lasts until this is dropped.
+pub(crate) struct Entered {
+    section: Section,
+    _end: End,
+}
+
+impl Entered {
+    /// # Safety
+    /// It is dropped after everything that was begun in it, and before anything that it was begun in.
     #[inline(always)]
-    pub fn enter_quickly() -> Option<Self> {
+    pub(crate) unsafe fn quickly() -> Option<Self> {
         let record = own()?;
-        if !record.light.load(Ordering::Relaxed) {
-            return None;
-        }
         if record.epoch.load(Ordering::Relaxed) != 0 {
             return None;
         }
         record.epoch.store(global().epoch.load(Ordering::Acquire), Ordering::Release);
-        // As in `begin`, which knows of other barriers too.
+        // As in `begin`, which knows of other barriers too. The record is asked after the epoch is written: `barrier.rs`
+        // says why.
         compiler_fence(Ordering::SeqCst);
-        Some(Self::of(record, End::Leave))
-    }
-
-    #[cold]
-    fn enter_first() -> Self {
-        let (record, end) = match claim() {
-            Claimed::Own(record) => (record, End::Leave),
-            Claimed::Lent(record) => (record, End::GiveBack),
-        };
-        begin(record);
-        Self::of(record, end)
+        let end = End(record);
+        if !record.light.load(Ordering::Relaxed) {
+            return None;
+        }
+        Some(Entered { section: Section::of(record), _end: end })
     }
 
     #[inline(always)]
-    fn of(record: &'static Record, end: End) -> Self {
-        Section { record, end, _own: PhantomData }
+    pub(crate) fn section(&self) -> &Section {
+        &self.section
+    }
+}
+
+/// Ends the outermost section, however its work ends.
+struct End(&'static Record);
+
+impl Drop for End {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.0.epoch.store(0, Ordering::Release);
+    }
+}
+
+impl Section {
+    #[inline(always)]
+    fn of(record: &'static Record) -> Self {
+        Section { record, _own: PhantomData }
     }
 
     /// The record of the thread that reads.
     #[inline(always)]
-    pub fn record(&self) -> &'static Record {
+    pub fn record(&self) -> &Record {
         self.record
     }
 
@@ -124,17 +154,6 @@ impl Section {
     }
 }
 
-impl Drop for Section {
-    #[inline(always)]
-    fn drop(&mut self) {
-        match self.end {
-            End::Nothing => {}
-            End::Leave => self.record.epoch.store(0, Ordering::Release),
-            End::GiveBack => give_back(self.record),
-        }
-    }
-}
-
 #[inline(always)]
 fn begin(record: &Record) {
     record.epoch.store(global().epoch.load(Ordering::Acquire), Ordering::Release);
@@ -144,44 +163,31 @@ fn begin(record: &Record) {
 
 /// Opens a section of this thread that lasts until [`close`]; sections may be opened inside each other.
 pub fn open() -> Result<()> {
-    let record = match own() {
-        Some(record) => record,
-        None => match claim() {
-            Claimed::Own(record) => record,
-            Claimed::Lent(record) => {
-                give_back(record);
-                return Err(Error::invalid("no memory for a thread that reads, or the thread is ending"));
-            }
-        },
+    let Some(record) = kept() else {
+        return Err(Error::invalid(
+            "this thread can begin no read section: it is ending, or memory is out. Use the functions that pin or copy",
+        ));
     };
     let open = record.open.load(Ordering::Relaxed);
+    if open == 0 && record.epoch.load(Ordering::Relaxed) != 0 {
+        return Err(Error::invalid("a read section cannot begin inside a lookup"));
+    }
+    let Some(more) = open.checked_add(1) else {
+        return Err(Error::invalid(format!("{open} read sections are open: phicache_read_end is missing somewhere")));
+    };
     if open == 0 {
         begin(record);
     }
-    record.open.store(open + 1, Ordering::Relaxed);
+    record.open.store(more, Ordering::Relaxed);
     Ok(())
 }
 
-/// The section of this thread that is open.
-#[inline(always)]
-pub fn current() -> Result<Section> {
-    current_if_any().ok_or_else(none_open)
-}
-
-/// The section of this thread that is open, if one is.
-#[inline(always)]
-pub fn current_if_any() -> Option<Section> {
-    let record = own()?;
-    (record.open.load(Ordering::Relaxed) != 0).then(|| Section::of(record, End::Nothing))
-}
-
-#[cold]
-fn none_open() -> Error {
-    Error::invalid("this thread has begun no read section")
-}
-
 /// Closes the section that was opened last.
-pub fn close() -> Result<()> {
+///
+/// # Safety
+/// This thread is in no closure that [`read`] or [`in_open`] runs, and what it has found in the section is not used after
+/// it. Both hold of a C program that keeps to the header: nothing of ours calls it from inside a section.
+pub unsafe fn close() -> Result<()> {
     let record = own().filter(|record| record.open.load(Ordering::Relaxed) != 0);
     let record = record.ok_or_else(none_open)?;
     let open = record.open.load(Ordering::Relaxed) - 1;
@@ -190,4 +196,63 @@ pub fn close() -> Result<()> {
         record.epoch.store(0, Ordering::Release);
     }
     Ok(())
+}
+
+/// Runs `work` in the section of this thread that is open.
+#[inline(always)]
+pub fn in_open<R>(work: impl FnOnce(&Section) -> Result<R>) -> Result<R> {
+    match own().filter(|record| record.open.load(Ordering::Relaxed) != 0) {
+        Some(record) => work(&Section::of(record)),
+        None => Err(none_open()),
+    }
+}
+
+/// As [`in_open`], if a section is open.
+#[inline(always)]
+pub fn in_open_quickly<R>(work: impl FnOnce(&Section) -> Option<R>) -> Option<R> {
+    let record = own()?;
+    if record.open.load(Ordering::Relaxed) == 0 {
+        return None;
+    }
+    work(&Section::of(record))
+}
+
+#[cold]
+fn none_open() -> Error {
+    Error::invalid("this thread has begun no read section")
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_are_counted_and_too_many_are_refused() {
+        open().unwrap();
+        let record = own().unwrap();
+        record.open.store(u32::MAX, Ordering::Relaxed);
+        assert!(open().is_err());
+        assert_eq!(record.open.load(Ordering::Relaxed), u32::MAX);
+        record.open.store(1, Ordering::Relaxed);
+        // SAFETY: nothing was found in the section.
+        unsafe { close().unwrap() };
+        // SAFETY: as above.
+        assert!(unsafe { close() }.is_err());
+        assert_eq!(record.epoch.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_section_cannot_be_opened_inside_a_lookup_but_a_lookup_can_be_inside_an_open_one() {
+        read(|section| {
+            let epoch = section.record().epoch.load(Ordering::Relaxed);
+            assert!(open().is_err());
+            read(|inner| assert_eq!(inner.record().epoch.load(Ordering::Relaxed), epoch));
+            assert_eq!(section.record().epoch.load(Ordering::Relaxed), epoch);
+        });
+        open().unwrap();
+        read(|section| assert_ne!(section.record().epoch.load(Ordering::Relaxed), 0));
+        assert_ne!(own().unwrap().epoch.load(Ordering::Relaxed), 0);
+        // SAFETY: nothing was found in the section.
+        unsafe { close().unwrap() };
+    }
 }

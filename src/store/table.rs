@@ -19,6 +19,7 @@ use rapidhash::v3::RapidSecrets;
 use super::account::{Account, heap_bytes};
 use super::apart::{Gap, are_apart};
 use super::arena::{Arena, Detached};
+use super::change::change;
 use super::entry::{Entrant, EntryRef, Fresh, Header, Pinned, Unmade};
 use super::hash::{Hashed, secrets};
 use super::lock::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -52,6 +53,8 @@ pub enum Inserted {
     OverCapacity,
     /// There is no memory for a larger table; nothing changed.
     NoMemory,
+    /// It may not be stored any more ([`Table::insert_if`]); nothing changed.
+    Forbidden,
 }
 
 /// Entries by key.
@@ -141,32 +144,57 @@ impl Table {
     /// Takes an entry in, unless the table would come to hold more than `limit` bytes. Where the key has an entry already,
     /// `replace` says which of the two stays. Whatever happens, the maker gets the new entry back, pinned.
     pub fn insert(&self, mut fresh: Fresh, replace: bool, limit: u64) -> (Pinned, Inserted) {
-        let inserted = self.enter(&mut fresh, replace, limit);
+        let inserted = self.enter(&mut fresh, replace, limit, || true);
+        (fresh.into_pinned(), inserted)
+    }
+
+    /// As [`Table::insert`] without `replace`, if it still `may`: that is asked while nobody else changes the table.
+    pub fn insert_if(&self, mut fresh: Fresh, limit: u64, may: impl FnMut() -> bool) -> (Pinned, Inserted) {
+        let inserted = self.enter(&mut fresh, false, limit, may);
         (fresh.into_pinned(), inserted)
     }
 
     /// As [`Table::insert`] with `replace`, for a key and a value of which nobody has made an entry. Both are short: others
     /// who write wait while they are copied.
     pub fn set(&self, key: &[u8], value: &[u8], limit: u64) -> Inserted {
-        self.enter(&mut Unmade { key, value }, true, limit)
+        self.enter(&mut Unmade { key, value }, true, limit, || true)
     }
 
-    fn enter(&self, entrant: &mut impl Entrant, replace: bool, limit: u64) -> Inserted {
-        match self.try_enter(entrant, replace, limit) {
+    fn enter(&self, entrant: &mut impl Entrant, replace: bool, limit: u64, may: impl FnMut() -> bool) -> Inserted {
+        change(|| self.enter_undisturbed(entrant, replace, limit, may))
+    }
+
+    fn enter_undisturbed(
+        &self,
+        entrant: &mut impl Entrant,
+        replace: bool,
+        limit: u64,
+        mut may: impl FnMut() -> bool,
+    ) -> Inserted {
+        match self.try_enter(entrant, replace, limit, &mut may) {
             // What was let go may have been counted still.
             Inserted::OverCapacity if reclaim::is_anything_retired() => {
                 reclaim::flush();
-                self.try_enter(entrant, replace, limit)
+                self.try_enter(entrant, replace, limit, &mut may)
             }
             inserted => inserted,
         }
     }
 
     #[inline]
-    fn try_enter(&self, entrant: &mut impl Entrant, replace: bool, limit: u64) -> Inserted {
+    fn try_enter(
+        &self,
+        entrant: &mut impl Entrant,
+        replace: bool,
+        limit: u64,
+        may: &mut impl FnMut() -> bool,
+    ) -> Inserted {
         let key = Hashed::from(entrant.key());
         let hash = key.hash;
         let writing = self.write();
+        if !may() {
+            return Inserted::Forbidden;
+        }
         let known = |part: &mut Part| part.segment.find(&key);
         if let Some((place, old)) = self.part(hash).and_then(known) {
             if !replace {
@@ -205,9 +233,13 @@ impl Table {
     /// Takes the entry of `key` out; says whether there was one.
     pub fn remove(&self, key: &[u8]) -> bool {
         let key = Hashed::from(key);
+        change(|| self.remove_undisturbed(&key))
+    }
+
+    fn remove_undisturbed(&self, key: &Hashed) -> bool {
         let writing = self.write();
         let Some(part) = self.part(key.hash) else { return false };
-        let Some((place, entry)) = part.segment.find(&key) else { return false };
+        let Some((place, entry)) = part.segment.find(key) else { return false };
         part.segment.remove(place, key.hash);
         if let Some(arena) = self.arena.get() {
             self.leave(arena, entry);
@@ -221,15 +253,17 @@ impl Table {
 
     /// Takes all entries out.
     pub fn clear(&self) {
-        Self::retire(self.take().0);
+        change(|| Self::retire(self.take().0));
     }
 
     /// Moves all entries into a table of their own, on the same account.
     pub fn split_off(&self) -> Result<Table> {
         let taken = Table::new();
-        let (directory, len) = self.take();
-        taken.len.store(len, Ordering::Relaxed);
-        taken.directory.store(directory, Ordering::Release);
+        change(|| {
+            let (directory, len) = self.take();
+            taken.len.store(len, Ordering::Relaxed);
+            taken.directory.store(directory, Ordering::Release);
+        });
         Ok(taken)
     }
 
@@ -415,7 +449,7 @@ impl Default for Table {
 impl Drop for Table {
     fn drop(&mut self) {
         if !self.directory.load(Ordering::Acquire).is_null() {
-            Self::retire(self.take().0);
+            self.clear();
         } else if let Some(arena) = self.arena.get() {
             // What stands in the arena was never in the table.
             arena.detach().give_up_unused();
@@ -620,17 +654,34 @@ impl Directory {
 #[cfg(test)]
 mod tests {
     use super::super::entry::Draft;
+    use super::super::section;
     use super::*;
 
     fn get(table: &Table, key: &[u8]) -> Option<Pinned> {
-        let section = Section::enter();
-        table.find(&section, &key.into()).map(|entry| section.pin(entry))
+        section::read(|section| table.find(section, &key.into()).map(|entry| section.pin(entry)))
     }
 
     fn fresh(key: &[u8], value: &[u8]) -> Fresh {
         let mut draft = Draft::new(key, None);
         draft.write(value).unwrap();
         draft.finish().unwrap()
+    }
+
+    #[test]
+    fn a_count_of_pins_that_would_overflow_sticks_and_its_entry_stays() {
+        let table = Table::new();
+        table.insert(fresh(b"k", b"value"), true, u64::MAX);
+        let counted = Pinned::counted(get(&table, b"k").unwrap().entry());
+        let word = counted.saturate();
+        let more: Vec<Pinned> = (0..1000).map(|_| counted.clone()).collect();
+        assert!(counted.shares_word() - word <= 1, "what is saturated is not counted any further");
+        drop(more);
+        drop(counted);
+        table.remove(b"k");
+        reclaim::flush();
+        assert!(get(&table, b"k").is_none());
+        table.insert(fresh(b"k", b"other"), true, u64::MAX);
+        assert_eq!(get(&table, b"k").unwrap().value(), b"other");
     }
 
     #[test]

@@ -3,21 +3,33 @@
 //! Each thread that reads has a [`Record`] of its own, to which it writes by plain stores; whoever frees memory looks at
 //! all of them. Records are recycled when their threads end, and never freed, so that pins outlive the thread that made
 //! them, and anybody may look at any record at any time.
+//!
+//! A thread gives its record back in the destructor of a pthread key, not of a Rust thread-local: glibc runs the latter
+//! first, so a thread whose first call comes from some other key's destructor would keep its record. A thread that calls
+//! again after that borrows a record for the length of the call.
 
+use std::any::Any;
+use std::cell::RefCell;
 use std::ptr;
 
-use super::account::Unadded;
+use super::account::Share;
 use super::entry::Header;
 use super::gauge::Questions;
-use super::lock::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use super::lock::{Mutex, process};
+use super::lock::Mutex;
+use super::lock::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 use super::reclaim::Retired;
+use super::shared::try_box;
+use super::{barrier, change};
+use crate::error::{Error, Result};
 
 /// Pins of one thread that cost a plain store; those beyond are counted. The first three stand beside the epoch.
 pub(super) const PINS: usize = if cfg!(shuttle) { 2 } else { 61 };
 
 /// A place for one pin: an entry that must stay, or null. The owner of the record fills it, anybody may empty it.
 pub(super) type PinSlot = AtomicPtr<Header>;
+
+/// Bytes of a thread's last message, its final NUL included.
+pub const MESSAGE: usize = 512;
 
 /// What one thread tells the others.
 #[repr(C, align(64))]
@@ -26,14 +38,17 @@ pub struct Record {
     pub(super) epoch: AtomicU64,
     /// Sections that the caller has opened: a number that only the owner uses.
     pub(super) open: AtomicU32,
-    /// The owner needs no fence where it begins a section. Only the owner uses it.
+    /// The owner needs no fence where it begins a section. Taken back where the system forbids membarrier.
     pub(super) light: AtomicBool,
+    /// How many changes the owner is in, one inside the other. Only the owner writes it; a fork waits for 0.
+    pub(super) changing: AtomicU8,
     /// Where the owner looks first for an empty slot.
     pub(super) next_slot: AtomicU32,
     id: u32,
     /// What the owner has asked the gauge. Only the owner uses it.
     pub(super) questions: Questions,
-    pub(super) unadded: Unadded,
+    /// What the owner has taken from the sum of all bytes held. Only the owner uses it.
+    pub(super) share: Share,
     pub(super) slots: [PinSlot; PINS],
     in_use: AtomicBool,
     /// What the owner has taken out of tables, and not freed yet.
@@ -41,6 +56,12 @@ pub struct Record {
     /// The bytes of that, so that nobody need lock where there is nothing.
     pub(super) retired_bytes: AtomicU64,
     next: AtomicPtr<Record>,
+    /// The owner's number: no two threads of a process have the same, ever.
+    number: AtomicU64,
+    /// What a layer above keeps for the owner until it ends, or null. Only the owner uses it.
+    attached: AtomicPtr<Attached>,
+    /// The owner's last message, which outlives it: NUL-terminated text. Only the owner writes it.
+    message: [AtomicU8; MESSAGE],
 }
 
 impl Record {
@@ -49,15 +70,19 @@ impl Record {
             epoch: AtomicU64::new(0),
             open: AtomicU32::new(0),
             light: AtomicBool::new(false),
+            changing: AtomicU8::new(0),
             next_slot: AtomicU32::new(0),
             id,
             questions: Questions::new(),
-            unadded: Unadded::new(),
+            share: Share::new(),
             slots: [const { AtomicPtr::new(ptr::null_mut()) }; PINS],
             in_use: AtomicBool::new(false),
             retired: Mutex::new(Retired::new()),
             retired_bytes: AtomicU64::new(0),
             next: AtomicPtr::new(ptr::null_mut()),
+            number: AtomicU64::new(0),
+            attached: AtomicPtr::new(ptr::null_mut()),
+            message: [const { AtomicU8::new(0) }; MESSAGE],
         }
     }
 
@@ -78,10 +103,21 @@ impl Record {
             && self.in_use.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
-    /// Ends the owner's sections and leaves the record to the next thread; its pins stay.
-    fn leave(&self) {
+    /// Drops what a layer above keeps for the owner. Only by the owner, or by whoever claims the record after it.
+    fn drop_attached(&self) {
+        let attached = self.attached.swap(ptr::null_mut(), Ordering::AcqRel);
+        if !attached.is_null() {
+            // SAFETY: it came from a box, and nobody else has it now.
+            drop(unsafe { Box::from_raw(attached) });
+        }
+    }
+
+    /// Ends the owner's sections and changes, and leaves the record to the next thread; its pins stay.
+    pub(super) fn leave(&self) {
+        self.share.give_back();
         self.epoch.store(0, Ordering::Release);
         self.open.store(0, Ordering::Relaxed);
+        self.changing.store(0, Ordering::Relaxed);
         self.in_use.store(false, Ordering::Release);
     }
 }
@@ -90,15 +126,17 @@ impl Record {
 pub(super) struct Global {
     /// Grows with each round of freeing; never 0.
     pub(super) epoch: AtomicU64,
-    /// See `reclaim::barrier`.
+    /// See `barrier.rs`: the kind of barrier, and the millisecond from which fences are trusted, if readers began without.
     pub(super) barrier: AtomicU32,
+    pub(super) fences_from: AtomicU64,
+    /// Threads that are about to fork, or do.
+    pub(super) forking: AtomicU32,
+    /// Threads have vanished in a fork, for which something may be kept.
+    pub(super) orphans: AtomicBool,
     first: AtomicPtr<Record>,
     ids: AtomicU32,
     /// For threads that can get no record of their own, one after the other.
     spare: Record,
-    /// The process in which the records were last looked through for threads that a fork has left behind.
-    process: AtomicU32,
-    settling: Mutex<()>,
 }
 
 impl Global {
@@ -106,11 +144,12 @@ impl Global {
         Global {
             epoch: AtomicU64::new(1),
             barrier: AtomicU32::new(0),
+            fences_from: AtomicU64::new(0),
+            forking: AtomicU32::new(0),
+            orphans: AtomicBool::new(false),
             first: AtomicPtr::new(ptr::null_mut()),
             ids: AtomicU32::new(1),
             spare: Record::new(0),
-            process: AtomicU32::new(0),
-            settling: Mutex::new(()),
         }
     }
 
@@ -123,17 +162,6 @@ impl Global {
             next = if ptr::eq(next, &self.spare) { &self.first } else { &record.next }.load(Ordering::Acquire);
             Some(record)
         })
-    }
-
-    /// After a fork, the threads that are not there any more read no more. What they had pinned stays: another thread may
-    /// have it in hand.
-    pub(super) fn settle(&'static self) {
-        let _turn = self.settling.lock();
-        let before = self.process.swap(process(), Ordering::Relaxed);
-        if before != 0 && before != process() {
-            let own = tls::get();
-            self.records().filter(|record| !ptr::eq(*record, own)).for_each(Record::leave);
-        }
     }
 
     /// A record that nobody uses, or a new one.
@@ -185,55 +213,121 @@ pub(super) fn own() -> Option<&'static Record> {
     (record > tls::LEAVING).then(|| unsafe { &*record })
 }
 
-/// A record for a thread that has none.
-pub(super) enum Claimed {
-    /// It is the thread's own from now on.
-    Own(&'static Record),
-    /// The thread gives it back with [`give_back`], at once.
-    Lent(&'static Record),
+/// Does something with this thread's record.
+#[inline]
+pub(super) fn with<R>(work: impl FnOnce(&'static Record) -> R) -> R {
+    match own() {
+        Some(record) => work(record),
+        None => {
+            let loan = Loan::take();
+            work(loan.record)
+        }
+    }
 }
 
-/// Gets a record for a thread that has none.
-#[cold]
-pub(super) fn claim() -> Claimed {
-    let global = global();
-    global.settle();
-    super::reclaim::barrier::prepare();
-    match global.claim() {
-        Some(record) if tls::get().is_null() && tls::leave_at_exit() => {
-            record.light.store(super::reclaim::barrier::is_light(), Ordering::Relaxed);
-            tls::set(record);
-            Claimed::Own(record)
-        }
-        Some(record) => Claimed::Lent(record),
-        None => {
+/// This thread's record, which it keeps until it ends; none where it cannot keep one.
+pub(super) fn kept() -> Option<&'static Record> {
+    own().or_else(|| {
+        with(|_| ());
+        own()
+    })
+}
+
+/// A record for a thread that has none: its own from now on where it can keep one, and else until this is dropped. It is
+/// found by [`own`] meanwhile.
+struct Loan {
+    record: &'static Record,
+    /// What the thread had in place of a record, where it has to give this one back.
+    before: Option<*const Record>,
+}
+
+impl Loan {
+    #[cold]
+    #[inline(never)]
+    fn take() -> Self {
+        static NUMBERS: AtomicU64 = AtomicU64::new(1);
+        change::watch();
+        barrier::prepare();
+        let (global, before) = (global(), tls::get());
+        let record = global.claim().unwrap_or_else(|| {
             while !global.spare.try_claim() {
                 super::lock::yield_now();
             }
-            Claimed::Lent(&global.spare)
+            &global.spare
+        });
+        record.number.store(NUMBERS.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        record.message[0].store(0, Ordering::Relaxed);
+        record.light.store(barrier::is_light(), Ordering::Relaxed);
+        // Whoever takes the light barrier back meanwhile either sees this record, or is seen here.
+        fence(Ordering::SeqCst);
+        if !barrier::is_light() {
+            record.light.store(false, Ordering::Relaxed);
+        }
+        let is_kept = before.is_null() && !ptr::eq(record, &global.spare) && tls::leave_at_exit(record);
+        tls::set(record);
+        // Of a thread that a fork has left behind.
+        record.drop_attached();
+        Loan { record, before: (!is_kept).then_some(before) }
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        if let Some(before) = self.before {
+            tls::set(before);
+            self.record.leave();
         }
     }
 }
 
-/// Gives back a record that was lent.
-#[cold]
-pub(super) fn give_back(record: &Record) {
-    record.leave();
+/// What a layer above keeps for a thread.
+type Attached = RefCell<Box<dyn Any + Send>>;
+
+/// Does something with the `T` that this thread keeps until it ends, a new one at first. There is one type, in one place.
+pub fn with_attached<T: Any + Send + Default, R>(work: impl FnOnce(&mut T) -> Result<R>) -> Result<R> {
+    let Some(record) = kept() else {
+        return Err(Error::invalid("the thread is ending, or memory is out: it can keep nothing any more"));
+    };
+    if record.attached.load(Ordering::Acquire).is_null() {
+        let attached: Box<Attached> = try_box(RefCell::new(try_box(T::default())? as Box<dyn Any + Send>))?;
+        record.attached.store(Box::into_raw(attached), Ordering::Release);
+    }
+    // SAFETY: it is not null, and only this thread drops it, when it ends.
+    let attached = unsafe { &*record.attached.load(Ordering::Acquire) };
+    let mut attached = attached.try_borrow_mut().map_err(|_| Error::invalid("a call from inside another"))?;
+    work(attached.downcast_mut().ok_or_else(|| Error::invalid("something else is kept for this thread"))?)
 }
 
-/// Does something with this thread's record, or one that is lent.
-#[inline]
-pub(super) fn with<R>(work: impl FnOnce(&'static Record) -> R) -> R {
-    if let Some(record) = own() {
-        return work(record);
+/// Drops what was kept for threads that a fork has left behind. Their leases keep caches alive.
+pub(super) fn drop_orphans() {
+    let global = global();
+    if global.orphans.load(Ordering::Relaxed) && global.orphans.swap(false, Ordering::AcqRel) {
+        let orphaned = |record: &&Record| !record.attached.load(Ordering::Acquire).is_null() && record.try_claim();
+        global.records().filter(orphaned).for_each(|record| {
+            record.drop_attached();
+            record.leave();
+        });
     }
-    match claim() {
-        Claimed::Own(record) => work(record),
-        Claimed::Lent(record) => {
-            let result = work(record);
-            give_back(record);
-            result
-        }
+}
+
+/// This thread's number, which no other of the process has, or ever had. Numbers are below 2^62.
+pub(super) fn number() -> u64 {
+    match kept() {
+        Some(record) => record.number.load(Ordering::Relaxed),
+        // Other threads that can keep no record live elsewhere; it must be the same in a computation inside another.
+        None => 1 << 62 | tls::address() >> 4,
+    }
+}
+
+/// The place of this thread's last message: bytes up to a NUL. Where `new` is false, the place of one that is there, if any.
+///
+/// Threads that can keep no record, because they are ending or memory is out, share one place.
+pub fn message(new: bool) -> Option<&'static [AtomicU8; MESSAGE]> {
+    let record = if new { kept() } else { own() };
+    match record {
+        Some(record) => Some(&record.message),
+        None if new || tls::get() == tls::LEAVING => Some(&global().spare.message),
+        None => None,
     }
 }
 
@@ -244,32 +338,89 @@ mod tls {
     /// The thread is ending, and has given its record back.
     pub(super) const LEAVING: *const Record = std::ptr::without_provenance(1);
 
-    /// Gives the record back when the thread ends.
-    struct Exit;
+    fn leave(record: &Record) {
+        // First, since it may read and change caches.
+        record.drop_attached();
+        set(LEAVING);
+        record.leave();
+    }
 
-    impl Drop for Exit {
-        fn drop(&mut self) {
-            if let Some(record) = super::own() {
-                set(LEAVING);
-                record.leave();
+    pub(super) use exit::leave_at_exit;
+
+    #[cfg(not(shuttle))]
+    mod exit {
+        use super::*;
+        use crate::store::lock::atomic::{AtomicU64, Ordering};
+
+        /// The pthread key whose destructor gives records back, and one more; 0 before it is made.
+        static KEY: AtomicU64 = AtomicU64::new(0);
+
+        unsafe extern "C" fn at_exit(record: *mut libc::c_void) {
+            // SAFETY: the key's value is the thread's record, and records are never freed.
+            super::leave(unsafe { &*record.cast() });
+        }
+
+        fn key() -> Option<libc::pthread_key_t> {
+            let known = KEY.load(Ordering::Acquire);
+            if known != 0 {
+                return Some((known - 1) as libc::pthread_key_t);
             }
+            let mut key = 0;
+            // SAFETY: writes to `key`; the destructor stays, as the library is never unloaded.
+            if unsafe { libc::pthread_key_create(&mut key, Some(at_exit)) } != 0 {
+                return None;
+            }
+            match KEY.compare_exchange(0, u64::from(key) + 1, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => Some(key),
+                Err(first) => {
+                    // SAFETY: the key was just made, and nobody else knows it.
+                    unsafe { libc::pthread_key_delete(key) };
+                    Some((first - 1) as libc::pthread_key_t)
+                }
+            }
+        }
+
+        /// Sees to it that the record is given back when the thread ends; false where it cannot be.
+        pub(in super::super) fn leave_at_exit(record: &'static Record) -> bool {
+            // SAFETY: the key exists, and its destructor takes records.
+            key().is_some_and(|key| unsafe { libc::pthread_setspecific(key, std::ptr::from_ref(record).cast()) } == 0)
         }
     }
 
-    #[cfg(not(shuttle))]
-    thread_local!(static EXIT: Exit = const { Exit });
+    /// The model checker has threads of its own, and runs the destructors of their locals.
     #[cfg(shuttle)]
-    shuttle::thread_local!(static EXIT: Exit = Exit);
+    mod exit {
+        use super::*;
 
-    /// Sees to it that the record is given back; false when the thread is too far gone for that.
-    pub(super) fn leave_at_exit() -> bool {
-        EXIT.try_with(|_| ()).is_ok()
+        struct Exit;
+
+        impl Drop for Exit {
+            fn drop(&mut self) {
+                if let Some(record) = crate::store::thread::own() {
+                    super::leave(record);
+                }
+            }
+        }
+
+        shuttle::thread_local!(static EXIT: Exit = Exit);
+
+        pub(in super::super) fn leave_at_exit(_record: &'static Record) -> bool {
+            EXIT.try_with(|_| ()).is_ok()
+        }
+    }
+
+    /// A number that no other living thread has.
+    pub(super) fn address() -> u64 {
+        // SAFETY: only asks.
+        unsafe { libc::pthread_self() as u64 }
     }
 
     pub(super) use place::{get, set};
 
-    /// A shared library reaches its thread-locals by a call, unless they are of the "initial exec" kind, which stable Rust
-    /// cannot ask for; so the eight bytes are declared here by hand.
+    /// A shared library reaches its thread-locals by a call. Stable Rust cannot choose which; so the eight bytes are
+    /// declared here by hand, and reached through a TLS descriptor: a call of three instructions that keeps all registers
+    /// but one. ("Initial exec" would take none, but whatever a library declares then comes out of a small reserve of the
+    /// loader's, the standard library's locals included, and when that is used up the next plugin does not load.)
     #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64", not(shuttle)))]
     mod place {
         use super::Record;
@@ -278,42 +429,46 @@ mod tls {
         global_asm!(
             ".pushsection .tbss.phicache_record,\"awT\",@nobits",
             ".balign 8",
-            ".globl _phicache_0_1_thread_record",
-            ".hidden _phicache_0_1_thread_record",
-            ".type _phicache_0_1_thread_record, @object",
-            ".size _phicache_0_1_thread_record, 8",
-            "_phicache_0_1_thread_record:",
+            ".globl _phicache_0_2_thread_record",
+            ".hidden _phicache_0_2_thread_record",
+            ".type _phicache_0_2_thread_record, @object",
+            ".size _phicache_0_2_thread_record, 8",
+            "_phicache_0_2_thread_record:",
             ".zero 8",
             ".popsection",
         );
+
+        /// Reads or writes the place, whose offset from the thread's pointer stands in rax after the call. The descriptor's
+        /// function keeps all integer registers; glibc before 2.40 may change those of vectors when it first makes the
+        /// place of a thread.
+        macro_rules! at_place {
+            ($access:literal, $operand:ident = $kind:ident($class:tt) $value:expr, $($option:ident),*) => {
+                asm!(
+                    "leaq _phicache_0_2_thread_record@TLSDESC(%rip), %rax",
+                    "callq *_phicache_0_2_thread_record@TLSCALL(%rax)",
+                    $access,
+                    $operand = $kind($class) $value,
+                    out("rax") _,
+                    out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
+                    out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
+                    out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
+                    out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
+                    options(att_syntax $(, $option)*),
+                )
+            };
+        }
 
         #[inline(always)]
         pub(in super::super) fn get() -> *const Record {
             let record: *const Record;
             // SAFETY: reads the eight bytes above, which are this thread's own.
-            unsafe {
-                asm!(
-                    "mov {place}, qword ptr [rip + _phicache_0_1_thread_record@GOTTPOFF]",
-                    "mov {record}, qword ptr fs:[{place}]",
-                    place = out(reg) _,
-                    record = lateout(reg) record,
-                    options(nostack, readonly, preserves_flags),
-                );
-            }
+            unsafe { at_place!("movq %fs:(%rax), {record}", record = out(reg) record, pure, readonly) };
             record
         }
 
         pub(in super::super) fn set(record: *const Record) {
             // SAFETY: writes the eight bytes above, which are this thread's own.
-            unsafe {
-                asm!(
-                    "mov {place}, qword ptr [rip + _phicache_0_1_thread_record@GOTTPOFF]",
-                    "mov qword ptr fs:[{place}], {record}",
-                    place = out(reg) _,
-                    record = in(reg) record,
-                    options(nostack, preserves_flags),
-                );
-            }
+            unsafe { at_place!("movq {record}, %fs:(%rax)", record = in(reg) record,) };
         }
     }
 

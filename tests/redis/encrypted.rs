@@ -33,6 +33,14 @@ impl Certificates {
         Some(made)
     }
 
+    /// A certificate that nobody but itself has signed.
+    fn self_sign(&self, name: &str, extensions: &str) {
+        self.openssl(&format!(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN={name} {extensions} \
+             -keyout {name}.key -out {name}.pem"
+        ));
+    }
+
     fn sign(&self, name: &str, extension: &str) {
         std::fs::write(self.0.join("extension"), extension).unwrap();
         self.openssl(&format!(
@@ -123,7 +131,7 @@ fn values_go_through_tls_as_they_are() {
         }
         let pairs: Vec<([u8; 4], Vec<u8>)> = (0..300u32).map(|n| (n.to_le_bytes(), vec![n as u8; 500])).collect();
         let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|(key, value)| (&key[..], &value[..])).collect();
-        server.set_many(&pairs, Store::default()).unwrap();
+        assert!(server.set_many(&pairs, Store::default()).1.is_none());
         let keys: Vec<&[u8]> = pairs.iter().map(|&(key, _)| key).collect();
         let batch = server.get_many(&keys);
         assert!(batch.failure.is_none());
@@ -151,6 +159,28 @@ fn a_server_is_trusted_only_with_the_right_authority_and_name() {
         let server = encrypted.connect(Tls { verify: false, ..Tls::default() });
         assert!(server.set(b"key", b"value", Store::default()).unwrap());
     }
+}
+
+#[test]
+fn a_certificate_that_a_server_has_signed_itself_is_trusted_where_it_is_named() {
+    let Some(certificates) = Certificates::make() else { return };
+    // As openssl makes them, which may sign others (CA:TRUE); one that may not; one of another name.
+    certificates.self_sign("own", "-addext subjectAltName=IP:127.0.0.1");
+    certificates
+        .self_sign("own-only", "-addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE");
+    certificates.self_sign("nameless", "-addext subjectAltName=DNS:elsewhere.example");
+    for name in ["own", "own-only"] {
+        let encrypted = Encrypted::start(&certificates, name, "no").unwrap();
+        let server = encrypted.connect(trusting(&certificates.path(&format!("{name}.pem"))));
+        assert!(server.set(b"key", b"value", Store::default()).unwrap(), "{name}");
+        // Where another is named it is not, and the message says what to do.
+        let why = refused(&encrypted.connect(trusting(&certificates.path("ca.pem"))));
+        assert!(why.contains("name") && why.contains("ca="), "{why}");
+        assert!(!why.contains("Other("), "{why}");
+    }
+    let nameless = Encrypted::start(&certificates, "nameless", "no").unwrap();
+    let why = refused(&nameless.connect(trusting(&certificates.path("nameless.pem"))));
+    assert!(why.contains("not valid for name"), "{why}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use phicache::redis::{Backoff, Cause, Endpoint, Failure, Server, Store, Token};
 
 use super::proxy::{Proxy, answering};
-use super::server::{Running, connect, endpoint, eventually, impatient, rounds, seed};
+use super::server::{Running, connect, endpoint, eventually, impatient, rounds, seed, soon};
 
 const PLAIN: Store = Store { ttl: None, only_new: false };
 const SLACK: Duration = Duration::from_secs(20);
@@ -141,9 +141,9 @@ fn an_answer_to_another_question_is_none() {
     let get: Ask = |server| server.get(b"key").err();
     let many: Ask = |server| server.get_many(&[b"key", b"none"]).failure;
     let set: Ask = |server| server.set(b"key", b"value", PLAIN).err();
-    let sets: Ask = |server| server.set_many(&[(b"key", b"value")], PLAIN).err();
+    let sets: Ask = |server| server.set_many(&[(b"key", b"value")], PLAIN).1;
     let exists: Ask = |server| server.exists(b"key").err();
-    let count: Ask = |server| server.count_prefix(b"key").err();
+    let count: Ask = |server| server.count_prefix(b"key", soon()).err();
     for (ask, answers) in [
         (get, &["+OK\r\n", ":1\r\n", "*1\r\n$1\r\nx\r\n", "*-1\r\n"][..]),
         (

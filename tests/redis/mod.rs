@@ -7,6 +7,7 @@
 //! | `proxy.rs`, `fault_proxy.py` | stand between a client and a server, and spoil the answers |
 //! | `operations.rs` | what the operations do when all is well |
 //! | `access.rs` | users, passwords, what messages say |
+//! | `permissions.rs` | what a user has to be allowed, and what goes on without |
 //! | `encrypted.rs` | TLS |
 //! | `nodes.rs` | a cluster |
 //! | `failing.rs` | servers that die, freeze, are full or read-only |
@@ -25,5 +26,6 @@ mod faults;
 mod forks;
 mod nodes;
 mod operations;
+mod permissions;
 mod proxy;
 mod server;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use phicache::redis::{Cause, Endpoint, Server, Store, Token};
 
 use super::cluster::Cluster;
-use super::server::{Running, endpoint, eventually};
+use super::server::{Running, endpoint, eventually, soon};
 
 const PLAIN: Store = Store { ttl: None, only_new: false };
 const SLACK: Duration = Duration::from_secs(20);
@@ -27,7 +27,7 @@ fn a_cluster_looks_like_one_server() {
     let Some(cluster) = Cluster::start() else { return };
     for server in [cluster.connect(true), cluster.connect(false)] {
         let keys = keys(300);
-        server.set_many(&pairs(&keys), PLAIN).unwrap();
+        assert!(server.set_many(&pairs(&keys), PLAIN).1.is_none());
         for key in &keys {
             assert_eq!(&server.get(key).unwrap().unwrap(), key);
         }
@@ -35,9 +35,9 @@ fn a_cluster_looks_like_one_server() {
         assert!(batch.failure.is_none());
         assert!(batch.values.iter().zip(&keys).all(|(value, key)| value.as_ref() == Some(key)));
         assert_eq!(batch.values[300], None);
-        assert_eq!((server.database_size().unwrap(), server.count_prefix(b"key:").unwrap()), (300, 300));
-        assert_eq!(server.remove_prefix(b"key:1").unwrap(), 111);
-        assert_eq!((server.database_size().unwrap(), server.count_prefix(b"").unwrap()), (189, 189));
+        assert_eq!((server.database_size().unwrap(), server.count_prefix(b"key:", soon()).unwrap()), (300, 300));
+        assert_eq!(server.remove_prefix(b"key:1", soon()).unwrap(), 111);
+        assert_eq!((server.database_size().unwrap(), server.count_prefix(b"", soon()).unwrap()), (189, 189));
         server.reset_statistics().unwrap();
         keys.iter().for_each(|key| drop(server.get(key).unwrap()));
         let counted = server.statistics().unwrap();
@@ -57,7 +57,7 @@ fn the_keys_of_one_subsystem_are_one_round_trip() {
     let Some(cluster) = Cluster::start() else { return };
     let server = cluster.connect(true);
     let keys: Vec<Vec<u8>> = (0..100).map(|number| format!("ns:{{subsystem}}:{number}").into_bytes()).collect();
-    server.set_many(&pairs(&keys), PLAIN).unwrap();
+    assert!(server.set_many(&pairs(&keys), PLAIN).1.is_none());
     cluster.0.iter().for_each(|node| node.ask("CONFIG RESETSTAT"));
     assert!(server.get_many(&slices(&keys)).values.iter().zip(&keys).all(|(value, key)| value.as_ref() == Some(key)));
     assert_eq!(cluster.0.iter().map(|node| node.calls("mget")).sum::<u64>(), 1);
@@ -80,7 +80,7 @@ fn keys_are_found_while_they_move_and_after() {
     let slot: u16 = from.ask("CLUSTER KEYSLOT {user1000}");
     assert_eq!(slot, 3443);
     let keys: Vec<Vec<u8>> = (0..40).map(|number| format!("{{user1000}}:{number}").into_bytes()).collect();
-    server.set_many(&pairs(&keys), PLAIN).unwrap();
+    assert!(server.set_many(&pairs(&keys), PLAIN).1.is_none());
 
     let (from_id, to_id): (String, String) = (from.ask("CLUSTER MYID"), to.ask("CLUSTER MYID"));
     let _: () = to.ask(&format!("CLUSTER SETSLOT {slot} IMPORTING {from_id}"));
@@ -100,7 +100,7 @@ fn keys_are_found_while_they_move_and_after() {
         assert!(batch.failure.is_none(), "{:?}", batch.failure);
         assert!(batch.values.iter().zip(some).all(|(value, key)| value.as_ref() == Some(key)));
     }
-    server.set_many(&pairs(&keys), PLAIN).unwrap();
+    assert!(server.set_many(&pairs(&keys), PLAIN).1.is_none());
 
     for key in &keys[20..] {
         let key = std::str::from_utf8(key).unwrap();
@@ -116,7 +116,7 @@ fn keys_are_found_while_they_move_and_after() {
         assert_eq!(&server.get(key).unwrap().unwrap(), key);
     }
     assert_eq!(server.get(b"{user1000}:new").unwrap().unwrap(), b"new");
-    assert_eq!(server.remove_prefix(b"{user1000}").unwrap(), 41);
+    assert_eq!(server.remove_prefix(b"{user1000}", soon()).unwrap(), 41);
 }
 
 /// Which of the keys are at nodes other than the third.
@@ -131,7 +131,7 @@ fn a_node_that_freezes_takes_only_its_own_keys_away() {
     let timeout = Duration::from_secs(1);
     let server = Server::new(Endpoint { timeout, ..cluster.endpoint(true) }).unwrap();
     let keys = keys(300);
-    server.set_many(&pairs(&keys), PLAIN).unwrap();
+    assert!(server.set_many(&pairs(&keys), PLAIN).1.is_none());
     let elsewhere = elsewhere(&cluster, &keys);
     let (at_third, _) = keys.iter().zip(&elsewhere).find(|(_, elsewhere)| !**elsewhere).unwrap();
     // Who begins with a list whose first node is frozen learns from the others where the keys are, in time.
@@ -144,8 +144,13 @@ fn a_node_that_freezes_takes_only_its_own_keys_away() {
     for _ in 0..5 {
         cluster.0[2].freeze();
         let began = Instant::now();
-        let failure = server.get_many(&slices(&keys)).failure.unwrap();
+        let batch = server.get_many(&slices(&keys));
+        let failure = batch.failure.unwrap();
         assert!(began.elapsed() < timeout + SLACK, "{:?}", began.elapsed());
+        // What the others had said while it was waited for is read, whoever was asked first.
+        for ((value, key), elsewhere) in batch.values.iter().zip(&keys).zip(&elsewhere) {
+            assert_eq!(value.as_ref(), elsewhere.then_some(key));
+        }
         assert!(matches!(failure.cause, Cause::TimedOut { .. }), "{failure}");
         assert!(failure.to_string().contains(&cluster.0[2].port.to_string()), "{failure}");
 
@@ -160,6 +165,13 @@ fn a_node_that_freezes_takes_only_its_own_keys_away() {
         }
         cluster.0[2].thaw();
         eventually("it is found again", || server.get_many(&slices(&keys)).failure.is_none());
+        // Likewise what is stored: it says so.
+        cluster.0[2].freeze();
+        let (stored, failure) = server.set_many(&pairs(&keys), PLAIN);
+        assert!(matches!(failure.unwrap().cause, Cause::TimedOut { .. }));
+        assert_eq!(stored, elsewhere);
+        cluster.0[2].thaw();
+        eventually("it is found again", || server.get_many(&slices(&keys)).failure.is_none());
     }
     assert!(server.get_many(&slices(&keys)).values.iter().zip(&keys).all(|(value, key)| value.as_ref() == Some(key)));
 }
@@ -169,7 +181,7 @@ fn a_node_that_is_replaced_is_found_at_its_new_place() {
     let Some(mut cluster) = Cluster::start() else { return };
     let server = cluster.connect(true);
     let keys = keys(100);
-    server.set_many(&pairs(&keys), PLAIN).unwrap();
+    assert!(server.set_many(&pairs(&keys), PLAIN).1.is_none());
     // The first node dies; what it had goes to the second, as an operator would have it.
     let dead: String = cluster.0[0].ask("CLUSTER MYID");
     cluster.0[0].kill();
@@ -184,7 +196,7 @@ fn a_node_that_is_replaced_is_found_at_its_new_place() {
     // Long enough for the map to be asked for again: then the first operation finds the way.
     std::thread::sleep(Duration::from_millis(150));
     assert_eq!(server.get(lost[0]).unwrap(), None);
-    server.set_many(&pairs(&keys), PLAIN).unwrap();
+    assert!(server.set_many(&pairs(&keys), PLAIN).1.is_none());
     assert!(server.get_many(&slices(&keys)).values.iter().zip(&keys).all(|(value, key)| value.as_ref() == Some(key)));
 }
 

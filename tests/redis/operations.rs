@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use phicache::redis::{Endpoint, Keyspace, LONGEST_VALUE, Server, Store, Token};
 
-use super::server::{Running, both_ways, connect, eventually, rounds};
+use super::server::{Running, both_ways, connect, eventually, rounds, soon};
 
 const PLAIN: Store = Store { ttl: None, only_new: false };
 
@@ -82,7 +82,7 @@ fn many_keys_take_one_round_trip() {
         let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
         let pairs: Vec<(&[u8], &[u8])> = keys.iter().skip(1).map(|&key| (key, key)).collect();
         let _: () = running.ask("CONFIG RESETSTAT");
-        server.set_many(&pairs, PLAIN).unwrap();
+        assert!(server.set_many(&pairs, PLAIN).1.is_none());
         assert_eq!((running.calls("mset"), running.calls("set")), (3, 0));
         let _: () = running.ask("CONFIG RESETSTAT");
         let batch = server.get_many(&keys);
@@ -92,7 +92,7 @@ fn many_keys_take_one_round_trip() {
         // A thousand keys each, so that the server does other things in between.
         assert_eq!((running.calls("mget"), running.calls("get")), (3, 0));
         assert!(server.get_many(&[]).values.is_empty());
-        server.set_many(&[], PLAIN).unwrap();
+        assert!(server.set_many(&[], PLAIN).1.is_none());
         assert_eq!(server.health().connections, 1);
     }
 }
@@ -109,19 +109,22 @@ fn a_batch_does_what_it_can_and_says_why_the_rest_is_missing() {
 
     let large = vec![0; 3 << 20];
     let store = Store { ttl: Some(Duration::from_secs(50)), only_new: false };
-    server.set_many(&[(b"a", b"2"), (b"b", &large), (b"c", b"3")], store).unwrap();
+    assert!(server.set_many(&[(b"a", b"2"), (b"b", &large), (b"c", b"3")], store).1.is_none());
     assert_eq!((get(&server, b"a").unwrap(), get(&server, b"c").unwrap()), (b"2".into(), b"3".into()));
     assert_eq!(get(&server, b"b").unwrap(), large);
     assert!(running.ask::<i64>("PTTL c") > 0);
     // One who may not write all keys writes those that she may, before and after one that she may not.
     let _: () = running.ask("ACL SETUSER half on nopass ~a ~c +@all");
     let half = connect(&running.url().replace("://", "://half:x@"));
-    let failure = half.set_many(&[(b"a", b"4"), (b"b", b"4"), (b"c", b"4")], store).unwrap_err();
+    let (stored, failure) = half.set_many(&[(b"a", b"4"), (b"b", b"4"), (b"c", b"4")], store);
+    assert_eq!(stored, [true, false, true]);
+    let failure = failure.unwrap();
     assert!(failure.to_string().contains("NOPERM") && !failure.is_outage(), "{failure}");
     assert_eq!((get(&server, b"a").unwrap(), get(&server, b"c").unwrap()), (b"4".into(), b"4".into()));
     assert_eq!(get(&server, b"b").unwrap(), large);
     // What is to stay for ever goes in one command, which the server does or does not.
-    half.set_many(&[(b"a", b"5"), (b"b", b"5"), (b"c", b"5")], PLAIN).unwrap_err();
+    let (stored, failure) = half.set_many(&[(b"a", b"5"), (b"b", b"5"), (b"c", b"5")], PLAIN);
+    assert!(stored == [false; 3] && failure.is_some());
     assert_eq!((get(&server, b"a").unwrap(), get(&server, b"c").unwrap()), (b"4".into(), b"4".into()));
     assert_eq!(half.health().connections, 1);
 }
@@ -134,17 +137,17 @@ fn a_prefix_is_counted_and_removed_and_nothing_else() {
     for (number, prefix) in prefixes.iter().enumerate() {
         let keys: Vec<Vec<u8>> = (0..1000 + number).map(|n| [prefix, &n.to_le_bytes()[..]].concat()).collect();
         let pairs: Vec<(&[u8], &[u8])> = keys.iter().map(|key| (key.as_slice(), &b"x"[..])).collect();
-        server.set_many(&pairs, PLAIN).unwrap();
+        assert!(server.set_many(&pairs, PLAIN).1.is_none());
     }
     set(&server, b"other", b"x");
     let _: () = running.ask("RPUSH lab:list a");
     for (number, prefix) in prefixes.iter().enumerate().take(4) {
         let expected = 1000 + number as u64 + u64::from(number == 0);
-        assert_eq!(server.count_prefix(prefix).unwrap(), expected);
-        assert_eq!(server.remove_prefix(prefix).unwrap(), expected);
-        assert_eq!(server.count_prefix(prefix).unwrap(), 0);
+        assert_eq!(server.count_prefix(prefix, soon()).unwrap(), expected);
+        assert_eq!(server.remove_prefix(prefix, soon()).unwrap(), expected);
+        assert_eq!(server.count_prefix(prefix, soon()).unwrap(), 0);
     }
-    assert_eq!(server.remove_prefix(b"la").unwrap(), 1004);
+    assert_eq!(server.remove_prefix(b"la", soon()).unwrap(), 1004);
     assert_eq!(server.database_size().unwrap(), 1);
     assert_eq!(get(&server, b"other").unwrap(), b"x");
     assert_eq!((running.calls("keys"), running.calls("del"), running.calls("flushdb")), (0, 0, 0));

@@ -1,7 +1,7 @@
 //! The proxy of `fault_proxy.py`, from the outside.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use super::server::Running;
@@ -58,12 +58,16 @@ impl Drop for Proxy {
 pub fn answering(answer: &'static str) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
+    let serve = move |mut stream: TcpStream| {
         let _ = stream.read(&mut [0; 1000]);
         let _ = stream.write_all(answer.as_bytes());
         // Until the client has read it and gone.
         let _ = stream.read(&mut [0; 1000]);
+    };
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            std::thread::spawn(move || serve(stream.unwrap()));
+        }
     });
     port
 }

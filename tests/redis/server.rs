@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use phicache::redis::{Address, Backoff, Endpoint, Server};
+use phicache::redis::{Address, Backoff, Deadline, Endpoint, Server};
 use redis::FromRedisValue;
 
 /// A server that runs.
@@ -202,6 +202,11 @@ pub fn endpoint(url: &str) -> Endpoint {
     endpoint.timeout = Duration::from_secs(5);
     endpoint.backoff = Backoff { first: Duration::from_millis(20), longest: Duration::from_millis(200) };
     endpoint
+}
+
+/// When counting and clearing have to be over.
+pub fn soon() -> Deadline {
+    Deadline::after(Duration::from_secs(20))
 }
 
 /// A client of the server at `url`.

@@ -3,18 +3,20 @@
 """
     get_many(cache, keys, default=nothing) -> Vector
 
-The values of many keys, in their order, with `default` where there is none. Counts a hit or a miss for each.
+The values of many keys, in their order, with `default` where there is none. Counts a hit or a miss for each. With
+`server_errors`, throws if one key could not be asked for.
 """
 function get_many(cache::AbstractCache{V}, keys, default::D=nothing) where {V,D}
     asked = [with_key(key_bytes, cache, key) for key in keys]
     pinned = fill(CValue(), length(asked))
     found = Vector{Union{V,D}}(undef, length(asked))
-    GC.@preserve asked begin
+    code = GC.@preserve asked begin
         slices = CBytes[CBytes(pointer(key), length(key)) for key in asked]
-        check(@c phicache_cache_get_many(cache::Ptr{CView}, slices::Ptr{CBytes}, length(slices)::Csize_t,
-                                         pinned::Ptr{CValue}, C_NULL::Ptr{Csize_t})::Int32)
+        @c phicache_cache_get_many(cache::Ptr{CView}, slices::Ptr{CBytes}, length(slices)::Csize_t,
+                                   pinned::Ptr{CValue}, C_NULL::Ptr{Csize_t})::Int32
     end
     try
+        check(code) # what was found is pinned also on an error
         for (index, value) in enumerate(pinned)
             found[index] = value.data == C_NULL ? default : from_bytes(cache, CBytes(value.data, value.len))
         end
@@ -30,7 +32,7 @@ end
     set_many!(cache, pairs) -> Vector{Status}
 
 Stores many values, given as `key => value` pairs (a dictionary, say), and tells of each what [`set!`](@ref) would. In
-Redis, where the server fails, all are refused.
+Redis a part may fail. What was an error for some keys is their status; for all, it is thrown.
 """
 function set_many!(cache::AbstractCache, pairs)
     keys, values = Vector{UInt8}[], Any[]
@@ -42,8 +44,9 @@ function set_many!(cache::AbstractCache, pairs)
     GC.@preserve keys values begin
         slices = CBytes[CBytes(pointer(key), length(key)) for key in keys]
         contents = CBytes[Base.unsafe_convert(CBytes, value) for value in values]
-        check(@c phicache_cache_set_many(cache::Ptr{CView}, slices::Ptr{CBytes}, contents::Ptr{CBytes},
-                                         length(slices)::Csize_t, codes::Ptr{Int32})::Int32)
+        code = @c phicache_cache_set_many(cache::Ptr{CView}, slices::Ptr{CBytes}, contents::Ptr{CBytes},
+                                          length(slices)::Csize_t, codes::Ptr{Int32})::Int32
+        all(==(code), codes) && check(code)
     end
     return map(Status, codes)
 end

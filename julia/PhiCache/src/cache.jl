@@ -187,17 +187,18 @@ struct COptions
     ttl_ms::UInt64
     lease_ms::UInt64
     server_errors::Int32
-    reserved::UInt32
+    no_checksum::Int32
+    scan_timeout_ms::UInt64
 end
 
 # Calls `make(options, out)`, and gives the handle that it puts there.
-function new_cache(make, name, max_bytes; ttl=0, lease=0, server_errors=false)
+function new_cache(make, name, max_bytes; ttl=0, lease=0, server_errors=false, no_checksum=false, scan_timeout=0)
     max_bytes >= 0 || throw(ArgumentError("max_bytes=$max_bytes; expected 0 (no limit) or more"))
     text = name === nothing ? nothing : Base.cconvert(Cstring, String(name))
     GC.@preserve text begin
         pointer = text === nothing ? C_NULL : Ptr{UInt8}(Base.unsafe_convert(Cstring, text))
         options = Ref(COptions(sizeof(COptions), pointer, max_bytes, milliseconds(ttl), milliseconds(lease),
-                               server_errors, 0))
+                               server_errors, no_checksum, milliseconds(scan_timeout)))
         return new_handle(out -> make(options, out))
     end
 end

@@ -101,12 +101,19 @@ function reserve(lease::Lease, len)
     return data[]
 end
 
+# The same, not zeroed, for writing all of them.
+function reserve_uninitialized(lease::Lease, len)
+    data = Ref{Ptr{UInt8}}(C_NULL)
+    check(@c phicache_lease_reserve_uninitialized(lease::Ptr{Cvoid}, len::Csize_t, data::Ptr{Ptr{UInt8}})::Int32)
+    return data[]
+end
+
 # Makes a copy of these bytes the value.
 function put(lease::Lease, bytes)
     bytes = Base.cconvert(CBytes, bytes)
     GC.@preserve bytes begin
         from = Base.unsafe_convert(CBytes, bytes)
-        unsafe_copyto!(reserve(lease, from.len), from.data, from.len)
+        unsafe_copyto!(reserve_uninitialized(lease, from.len), from.data, from.len)
     end
     return nothing
 end

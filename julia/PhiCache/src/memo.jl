@@ -9,7 +9,7 @@ arguments are the key (see [`add!`](@ref)), so `f` must depend on nothing else.
 * `returns=Any`: the type of its values, stored as [`DictCache`](@ref) says.
 * `typed=false`: whether `f(3)`, `f(3.0)` and `f(true)` are different calls. (`f(Int32(3))` is `f(3)` in any case, and
   `f(-0.0)` is `f(0.0)`.)
-* `maximum_memory_percent`: values are stored while the process occupies less (0: never; `PhiCache.UNLIMITED`: always).
+* `maximum_memory_percent`: values are stored while the process occupies less (0: never; `PhiCache.UNLIMITED`: until a limit of the system is near).
   Without it, the configuration decides: `config`, or that of `cache`.
 * `cache`, `prefix`: a `DictCache` or `RedisCache` to keep the values in, and what keeps this memo's keys apart from
   those of others there. Two memos on one cache need two prefixes. Without it the memo has a cache of its own.

@@ -30,19 +30,25 @@ struct CMemory
     limit::UInt64
     physical::UInt64
     held::UInt64
+    room::UInt64
+    known::UInt32
+    reserved::UInt32
 end
 
 """
-    memory_usage() -> (percent, resident, limit, physical, held)
+    memory_usage() -> (percent, resident, limit, physical, held, room, known)
 
-The memory of this process in bytes, measured now: what it occupies, what it may occupy, what the machine has, and what
-all caches hold.
+The memory of this process in bytes, measured now: what it occupies, what it may occupy, what the machine has, what all
+caches hold, and what they may take before a limit of the system is near (`typemax(Int)` if there is none). The bits of
+`known` say which figures could be read just now, as `PHICACHE_KNOWN_…` in phicache.h; for the others the last good one
+counts.
 """
 function memory_usage()
-    usage = Ref(CMemory(sizeof(CMemory), 0, 0, 0, 0, 0))
+    usage = Ref(CMemory(sizeof(CMemory), 0, 0, 0, 0, 0, 0, 0, 0))
     check(@c phicache_memory_usage(usage::Ptr{CMemory})::Int32)
     # Numbers of bytes are signed, so that differences of them are what they look like.
-    return map(figure -> figure isa UInt64 ? Int(figure) : figure, fields(usage[]))
+    figures = Base.structdiff(fields(usage[]), NamedTuple{(:reserved,)})
+    return map(figure -> figure isa UInt64 ? Int(min(figure, typemax(Int))) : figure, figures)
 end
 
 # A C struct that may grow, as a named tuple without its size.

@@ -28,7 +28,7 @@ Base.hash(mice::Mice, seed::UInt) = hash((mice.direction, mice.mechanism, mice.p
 
 """
     MICECache{P}(subsystem; parent=nothing, config=default_config(), name=nothing, max_bytes=0, kind=:configured,
-                 ttl=0, lease=0, server_errors=false)
+                 ttl=0, lease=0, server_errors=false, no_checksum=false)
     MICECache(subsystem; ...)
 
 The [`Mice`](@ref) of a subsystem, with payloads of type `P` (stored as in a [`DictCache`](@ref); `Any`, the default, is
@@ -42,8 +42,8 @@ the parent may be closed.
 `kind` is `:dict` for a cache in this process, `:redis` for one at the configuration's server, which all processes share
 that compute the same system, and `:configured` for what the configuration says. In Redis, only a cut refuses a MICE;
 what was fetched or stored once is kept near, in this process, so no record is asked for twice; the parent is in Redis
-too; and `ttl`, `lease` and `server_errors` are those of a [`RedisCache`](@ref). There `P` should not be `Any`, unless
-all processes are of one version of Julia and of the packages whose types are stored.
+too; and `ttl`, `lease`, `server_errors` and `no_checksum` are those of a [`RedisCache`](@ref). There `P` should not be
+`Any`, unless all processes are of one version of Julia and of the packages whose types are stored.
 """
 mutable struct MICECache{P} <: AbstractCache{Mice{P}}
     pointer::Ptr{Cvoid}

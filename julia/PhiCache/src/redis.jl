@@ -1,7 +1,8 @@
 # Values at a Redis server, for many processes: PyPhi's RedisCache.
 
 """
-    RedisCache{V}(; config=default_config(), name=nothing, max_bytes=0, ttl=0, lease=0, server_errors=false)
+    RedisCache{V}(; config=default_config(), name=nothing, max_bytes=0, ttl=0, lease=0, server_errors=false,
+                  no_checksum=false, scan_timeout=0)
 
 A cache at the configuration's Redis or Valkey server, for all processes that use its namespace; used like a
 [`DictCache`](@ref), with the same `V` (give it: what `Any` serializes is for one version of Julia only). It connects at
@@ -11,9 +12,12 @@ the first use. `RedisCache{V}(fingerprint, role)` is for the values of one syste
 * `lease`: for how many seconds a process that computes a missing value keeps others from computing it too (0: it does
   not). Their `get!` waits, as tasks do;
 * `server_errors`: whether a server that fails is a `PhiCacheError` (`PhiCache.ERROR_REDIS`). Without, a lookup is a miss,
-  a store is `PhiCache.REFUSED_SERVER`, and [`redis_health`](@ref) tells. `delete!` and `empty!` that fail throw in any case.
+  a store is `PhiCache.REFUSED_SERVER`, and [`redis_health`](@ref) tells. `delete!` and `empty!` that fail throw in any case;
+* `no_checksum`: whether values are stored as they are, for other programs to read and write. Without, what is at the server
+  and was not stored under this very key is a miss, and counted (`stats(cache).damaged`);
+* `scan_timeout`: how many seconds `empty!` and `length` may go through the names at the server (0: 30).
 
-No call takes longer than the configuration's `redis_timeout` (`empty!` and `length` are many operations); while one is
+No other call takes longer than the configuration's `redis_timeout`; while one is
 waiting for a silent server, Julia's garbage collector waits too. A server that has failed is left alone for a while.
 """
 mutable struct RedisCache{V} <: ByteCache{V}

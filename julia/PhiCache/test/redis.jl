@@ -76,6 +76,16 @@ function test_redis(server)
         empty!(cache)
     end
 
+    @testset "values with checksums and without are told apart" begin
+        cache = RedisCache{Vector{Int}}(config=config)
+        bare = RedisCache{Vector{Int}}(config=config, no_checksum=true)
+        cache["key"], bare["key"], bare["bare"] = [1], [2], [3]
+        @test cache["key"] == [1] && bare["key"] == [2] && !haskey(cache, "bare")
+        @test stats(cache).damaged == stats(bare).damaged == 0
+        empty!(cache)
+        @test isempty(bare)
+    end
+
     @testset "of tasks and processes that miss a key one computes" begin
         caches = [RedisCache{Int}(config=config, lease=20) for _ in 1:3]
         calls = Threads.Atomic{Int}(0)

@@ -5,6 +5,7 @@ use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{self, PoisonError, TryLockError};
+use std::time::Duration;
 
 pub use std::sync::{Condvar, MutexGuard};
 use std::sync::{RwLockReadGuard, RwLockWriteGuard};
@@ -159,6 +160,17 @@ impl<T: Default> Default for Mutex<T> {
     fn default() -> Self {
         Self::new(T::default())
     }
+}
+
+/// Sleeps until told, at most for `time`; says whether that is up. The guard is the mutex's.
+pub fn wait_for<'m, T>(
+    condvar: &Condvar,
+    _mutex: &'m Mutex<T>,
+    guard: MutexGuard<'m, T>,
+    time: Duration,
+) -> (MutexGuard<'m, T>, bool) {
+    let (guard, end) = condvar.wait_timeout(guard, time).unwrap_or_else(PoisonError::into_inner);
+    (guard, end.timed_out())
 }
 
 /// A lock for many readers or one writer that survives a fork.

@@ -1,8 +1,10 @@
 //! The locks under the model checker.
 
+use shuttle::rand::Rng;
 pub use shuttle::sync::{Condvar, MutexGuard};
 use shuttle::sync::{RwLockReadGuard, RwLockWriteGuard};
 use std::sync::PoisonError;
+use std::time::Duration;
 
 /// There is one process.
 pub fn process() -> u32 {
@@ -28,6 +30,23 @@ impl<T: Default> Mutex<T> {
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         self.0.try_lock().ok()
     }
+}
+
+/// Sleeps until told, at most for `time`; says whether that is up. The guard is the mutex's.
+///
+/// What is shorter than a second may be up at any moment, what is longer never is.
+pub fn wait_for<'m, T: Default>(
+    condvar: &Condvar,
+    mutex: &'m Mutex<T>,
+    guard: MutexGuard<'m, T>,
+    time: Duration,
+) -> (MutexGuard<'m, T>, bool) {
+    if time < Duration::from_secs(1) && shuttle::rand::thread_rng().gen_bool(0.5) {
+        drop(guard);
+        shuttle::thread::yield_now();
+        return (mutex.lock(), true);
+    }
+    (condvar.wait(guard).unwrap_or_else(PoisonError::into_inner), false)
 }
 
 /// A lock for many readers or one writer.

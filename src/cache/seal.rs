@@ -1,0 +1,158 @@
+//! What ties a value at a server to its name: the server's record is the value, and behind it a seal over name and value.
+//!
+//! ```text
+//! | value | seal, 16 bytes |                                     the name holds the key
+//! | value | key | its length, 4 bytes | seal, 16 bytes |         the name holds a digest of the key
+//! ```
+//!
+//! The seal is behind the value, so that a record is read straight to where its value is kept, and then cut. A record that
+//! another program wrote, an older version, a broken disk or a renamed key has no seal that fits. Whoever may write to the
+//! server may write seals: they are no signature.
+//!
+//! Seals and digests are two rapidhashes (version 3) with secrets of their own. They are fixed: two libraries that
+//! compute them differently take each other's values for damaged, which the format number in the names would have to tell.
+
+use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
+
+/// 128 bits of some bytes.
+pub type Digest = [u8; 16];
+
+/// Digits of π, which nobody has chosen.
+static SECRETS: [RapidSecrets; 2] =
+    [RapidSecrets::seed(0x243F_6A88_85A3_08D3), RapidSecrets::seed(0x1319_8A2E_0370_7344)];
+
+/// The bytes of a key's length.
+const LENGTH: usize = 4;
+
+/// A digest that is the same in all processes.
+pub fn digest(bytes: &[u8]) -> Digest {
+    hashes(|secrets| rapidhash_v3_seeded(bytes, secrets))
+}
+
+/// How much longer a record is than its value.
+pub fn overhead(key: Option<&[u8]>) -> usize {
+    size_of::<Digest>() + key.map_or(0, |key| key.len() + LENGTH)
+}
+
+/// The record of a value; with the key, where the name does not hold it.
+pub fn record(name: &[u8], key: Option<&[u8]>, value: &[u8]) -> Vec<u8> {
+    let mut record = Vec::new();
+    write(name, key, value, &mut record);
+    record
+}
+
+/// Writes the record of a value.
+pub fn write(name: &[u8], key: Option<&[u8]>, value: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.reserve(value.len() + overhead(key));
+    out.extend_from_slice(value);
+    if let Some(key) = key {
+        out.extend_from_slice(key);
+        out.extend_from_slice(&(key.len() as u32).to_le_bytes());
+    }
+    let seal = seal(name, &out[start..]);
+    out.extend_from_slice(&seal);
+}
+
+/// The length of the value in a record; none where the record is not one of this name, or holds another key than this.
+pub fn value_len(name: &[u8], key: Option<&[u8]>, record: &[u8]) -> Option<usize> {
+    let body = unseal(name, record)?;
+    match key {
+        None => Some(body.len()),
+        Some(key) => split(body).filter(|(_, its)| *its == key).map(|(value, _)| value.len()),
+    }
+}
+
+/// The value in a record whose key nobody knows; none where the record is not one of this name.
+pub fn value<'r>(name: &[u8], has_key: bool, record: &'r [u8]) -> Option<&'r [u8]> {
+    let body = unseal(name, record)?;
+    if has_key { split(body).map(|(value, _)| value) } else { Some(body) }
+}
+
+/// What stands before a seal that fits.
+fn unseal<'r>(name: &[u8], record: &'r [u8]) -> Option<&'r [u8]> {
+    let (body, seal) = record.split_last_chunk()?;
+    (*seal == self::seal(name, body)).then_some(body)
+}
+
+/// Value and key.
+fn split(body: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (rest, len) = body.split_last_chunk::<LENGTH>()?;
+    rest.split_at_checked(rest.len().checked_sub(u32::from_le_bytes(*len) as usize)?)
+}
+
+/// What ties all that stands before it to a name: the hashes of the name are part of the seeds.
+fn seal(name: &[u8], body: &[u8]) -> Digest {
+    hashes(|secrets| {
+        let seed = secrets.seed ^ rapidhash_v3_seeded(name, secrets);
+        rapidhash_v3_seeded(body, &RapidSecrets { seed, ..*secrets })
+    })
+}
+
+fn hashes(hash: impl Fn(&RapidSecrets) -> u64) -> Digest {
+    let [one, other] = SECRETS.each_ref().map(|secrets| hash(secrets).to_le_bytes());
+    let mut digest = Digest::default();
+    digest[..8].copy_from_slice(&one);
+    digest[8..].copy_from_slice(&other);
+    digest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn every_flipped_bit_every_other_length_name_and_key_is_noticed() {
+        for value in [&b""[..], b"v", b"sixteen and more", &[7; 300]] {
+            for key in [None, Some(&[9; 70][..])] {
+                let good = record(b"name", key, value);
+                assert_eq!(good.len(), value.len() + overhead(key));
+                assert_eq!(value_len(b"name", key, &good), Some(value.len()));
+                assert_eq!(super::value(b"name", key.is_some(), &good), Some(value));
+                for bit in 0..good.len() * 8 {
+                    let mut bad = good.clone();
+                    bad[bit / 8] ^= 1 << (bit % 8);
+                    assert_eq!(value_len(b"name", key, &bad), None, "bit {bit}");
+                }
+                for len in 0..good.len() {
+                    assert_eq!(value_len(b"name", key, &good[..len]), None);
+                }
+                assert_eq!(value_len(b"name", key, &[&good[..], b"x"].concat()), None);
+                assert_eq!(value_len(b"nbme", key, &good), None);
+            }
+            assert_eq!(value_len(b"name", Some(&[8; 70]), &record(b"name", Some(&[9; 70]), value)), None);
+            assert_eq!(value_len(b"name", None, value), None);
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_longer_than_its_record_is_none() {
+        for body in [&b""[..], b"abc", b"\xff\xff\xff\xff", b"abc\x04\0\0\0"] {
+            let sealed = [body, &seal(b"name", body)].concat();
+            assert_eq!(value_len(b"name", Some(b""), &sealed), None, "{}", body.escape_ascii());
+            assert_eq!(super::value(b"name", true, &sealed), None);
+        }
+    }
+
+    /// Other processes, and later versions, have to come to the same.
+    #[test]
+    fn digests_and_seals_are_fixed() {
+        let bytes: Vec<u8> = (0..=255).chain(0..=255).collect();
+        let digests = [0, 3, 16, 100, 512].map(|len| hex(&digest(&bytes[..len])));
+        assert_eq!(digests, DIGESTS);
+        assert_eq!(hex(&record(b"phicache/2:raw:k", None, b"v")), RECORD);
+    }
+
+    const DIGESTS: [&str; 5] = [
+        "c7fb44eca43e072574a97ab3f727f8ce",
+        "c3e381653c791b6884a503ad3071a419",
+        "0760d47ef97c048eac39517648351cef",
+        "e8643260b41b07847bccac4d8e15b933",
+        "23e4fa0731869a41a58ba1459f2a77dd",
+    ];
+    const RECORD: &str = "76d15b2e5dd52b850d1fe0f98a702b5490";
+}

@@ -1,0 +1,203 @@
+//! What of a server's words may be repeated: nothing that holds a part of our password, however it was cut or escaped.
+//!
+//! A server may send back what it was told, whole or cut, quoted or encoded. Stars in place of what was found would show
+//! where the rest is, and known words around it would show what it was. So words that share a run of three bytes with the
+//! password, or with one of its usual encodings, are not repeated at all; their code is, where it is one of Redis's own.
+//! The bytes are looked at as they came, before anything is cut, decoded or escaped.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::endpoint::Endpoint;
+use super::failure::{advice, one_line};
+
+/// What stands in place of words that are not repeated.
+const STARS: &str = "***";
+
+/// So many bytes of the password give words away, and so many give the name of a host away, which often resembles it.
+const RUNS: (usize, usize) = (3, 8);
+
+/// The beginning of something that is no reply, as far as it is shown.
+const SHOWN: usize = 32;
+
+/// What nobody may read.
+pub struct Secrets {
+    words: Runs,
+    names: Runs,
+    user: Option<String>,
+}
+
+impl Secrets {
+    /// Those of `endpoint`.
+    pub fn of(endpoint: &Endpoint) -> Self {
+        let forms = endpoint.password.as_ref().map(|password| forms(password.reveal().as_bytes())).unwrap_or_default();
+        let user = endpoint.user.clone().filter(|user| !user.is_empty());
+        Secrets { words: Runs::of(&forms, RUNS.0), names: Runs::of(&forms, RUNS.1), user }
+    }
+
+    /// A server's text, fit for one line of a message; `code` is the first word of it, if it has one.
+    pub fn text(&self, code: &str, text: &str) -> String {
+        if !self.words.are_in(text.as_bytes()) {
+            return one_line(&self.without_user(text));
+        }
+        match self.code(code) {
+            "" => STARS.into(),
+            code => format!("{code} {STARS}"),
+        }
+    }
+
+    /// The code of a refusal: as it is if Redis has it, and none that holds a part of the password.
+    pub fn code<'c>(&self, code: &'c str) -> &'c str {
+        match advice(code).is_some() || !self.words.are_in(code.as_bytes()) {
+            true => code,
+            false => "",
+        }
+    }
+
+    /// The beginning of bytes that are no reply.
+    pub fn excerpt(&self, bytes: &[u8]) -> String {
+        match self.words.are_in(bytes) {
+            true => STARS.into(),
+            false => bytes[..bytes.len().min(SHOWN)].escape_ascii().to_string(),
+        }
+    }
+
+    /// The name of a host, as a server has told it.
+    pub fn name(&self, name: &str) -> String {
+        match self.names.are_in(name.as_bytes()) {
+            true => STARS.into(),
+            false => one_line(name),
+        }
+    }
+
+    /// The user's name is no secret, but where it serves as one it has no place in a message.
+    fn without_user(&self, text: &str) -> String {
+        let Some(user) = &self.user else { return text.to_owned() };
+        let is_part = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let (mut clean, mut rest) = (String::new(), text);
+        while let Some(at) = rest.find(user.as_str()) {
+            let (before, behind) = (&rest[..at], &rest[at + user.len()..]);
+            clean.push_str(before);
+            match is_part(clean.chars().next_back()) || is_part(behind.chars().next()) {
+                true => clean.push_str(user),
+                false => clean.push_str(STARS),
+            }
+            rest = behind;
+        }
+        clean + rest
+    }
+}
+
+/// A password as it is, and as it is quoted, encoded for a URL, or made fit for a line.
+fn forms(password: &[u8]) -> Vec<Vec<u8>> {
+    let encoded = |digits: &[u8; 16]| {
+        let mut form = Vec::new();
+        for &byte in password {
+            match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                true => form.push(byte),
+                false => {
+                    form.extend([b'%', digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]]);
+                }
+            }
+        }
+        form
+    };
+    let in_line = password.iter().map(|byte| if byte.is_ascii_control() { b' ' } else { *byte }).collect();
+    let quoted = password.escape_ascii().collect();
+    vec![password.to_vec(), encoded(b"0123456789ABCDEF"), encoded(b"0123456789abcdef"), quoted, in_line]
+}
+
+/// Runs of bytes to be looked for, by their lengths.
+struct Runs(BTreeMap<usize, HashSet<Box<[u8]>>>);
+
+impl Runs {
+    /// All runs of so many bytes; what is shorter is looked for as a whole.
+    fn of(forms: &[Vec<u8>], len: usize) -> Self {
+        let mut runs = BTreeMap::<usize, HashSet<Box<[u8]>>>::new();
+        for form in forms.iter().filter(|form| !form.is_empty()) {
+            let len = len.min(form.len());
+            runs.entry(len).or_default().extend(form.windows(len).map(Box::from));
+        }
+        Runs(runs)
+    }
+
+    fn are_in(&self, text: &[u8]) -> bool {
+        self.0.iter().any(|(len, runs)| text.windows(*len).any(|run| runs.contains(run)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What servers and libraries do with what they quote.
+    fn echoes(password: &str) -> Vec<String> {
+        let half = password.len() / 2;
+        let half = password.floor_char_boundary(half.max(1).min(password.len()));
+        vec![
+            password.into(),
+            format!("ERR unknown command 'AUTH', with args beginning with: 'me' '{password}'"),
+            format!("ERR '{}", &password[..half]),
+            format!("{}' ERR", &password[half..]),
+            password.escape_default().to_string(),
+            password.escape_debug().to_string(),
+            password.as_bytes().escape_ascii().to_string(),
+            password.replace(char::is_control, " "),
+            password.bytes().map(|byte| format!("%{byte:02X}")).collect(),
+        ]
+    }
+
+    #[test]
+    fn no_part_of_a_password_is_repeated_however_it_is_cut_or_escaped() {
+        let long = "q7!Zk".repeat(1000);
+        let hostile = [
+            "s3cr3t-p4ssw0rd",
+            "with \"quotes\" and 'more'",
+            "two\nlines\r\nor three",
+            "Zürich→鍵鍵鍵",
+            "100%25 %",
+            &long,
+        ];
+        for password in hostile {
+            let url = format!("redis://me:{}@host", password.bytes().map(|b| format!("%{b:02x}")).collect::<String>());
+            let secrets = Secrets::of(&Endpoint::parse(&url).unwrap());
+            for echo in echoes(password) {
+                // Halves of what is as short as a run are none of it.
+                let shared = echo.as_bytes().windows(3).any(|run| {
+                    forms(password.as_bytes()).iter().any(|form| form.windows(3).any(|secret| secret == run))
+                });
+                if !shared {
+                    continue;
+                }
+                for told in [secrets.text("ERR", &echo), secrets.text(&echo, &echo), secrets.excerpt(echo.as_bytes())] {
+                    assert!(told == STARS || told == "ERR ***", "{told:?} of {echo:?}");
+                }
+                assert_eq!(secrets.code(&echo), "");
+            }
+        }
+    }
+
+    #[test]
+    fn short_passwords_are_looked_for_as_a_whole_and_empty_ones_not() {
+        let secrets = |login: &str| Secrets::of(&Endpoint::parse(&format!("redis://{login}host")).unwrap());
+        assert_eq!(secrets(":ab@").text("ERR", "ERR xaby"), "ERR ***");
+        assert_eq!(secrets(":ab@").text("ERR", "ERR a b"), "ERR a b");
+        assert_eq!(secrets("").text("ERR", "ERR anything"), "ERR anything");
+        assert_eq!(secrets(":secret@").code("WRONGPASS"), "WRONGPASS");
+        // The code of a refusal is told also by one whose password it resembles.
+        assert_eq!(secrets(":WRONGPASS@").text("WRONGPASS", "WRONGPASS it is"), "WRONGPASS ***");
+        assert_eq!(secrets(":WRONGPASS@").text("PASS", "PASS it is"), "***");
+    }
+
+    #[test]
+    fn a_host_that_resembles_the_password_keeps_its_name_and_one_that_is_it_does_not() {
+        let secrets = Secrets::of(&Endpoint::parse("redis://:redis-node-secret@host").unwrap());
+        assert_eq!(secrets.name("redis-3.lab:7000"), "redis-3.lab:7000");
+        assert_eq!(secrets.name("redis-node-s:7000"), "***");
+    }
+
+    #[test]
+    fn the_users_name_is_left_out_where_it_is_a_word() {
+        let secrets = Secrets::of(&Endpoint::parse("redis://me:secret@host").unwrap());
+        assert_eq!(secrets.text("NOPERM", "NOPERM User me has no name"), "NOPERM User *** has no name");
+    }
+}

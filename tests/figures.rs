@@ -1,0 +1,346 @@
+//! What caches do with the figures of the memory: where one cannot be had, where the system sets limits, where many
+//! threads store at once. Each test runs in a process of its own, which the others leave alone.
+#![cfg(target_os = "linux")]
+
+use std::ffi::CString;
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Barrier};
+use std::{fs, io};
+
+use phicache::cache::{Cache, DictCache, Options, Refusal};
+use phicache::config::Config;
+use phicache::store::gauge::{self, Known, UNLIMITED, usage};
+
+const MIB: u64 = 1 << 20;
+
+/// Runs one of the tests below that are ignored, in a process that `prepare` has made ready. Says "SKIPPED", and why,
+/// where that fails.
+fn alone(name: &str, prepare: impl Fn() -> io::Result<()> + Send + Sync + 'static) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--ignored", "--exact", &format!("alone::{name}"), "--nocapture", "--test-threads=1"]);
+    // SAFETY: `prepare` makes system calls only.
+    unsafe { command.pre_exec(prepare) };
+    match command.output() {
+        Err(error) => println!("SKIPPED: the system does not allow this: {error}"),
+        Ok(output) => {
+            let told = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+            assert!(output.status.success() && told.contains("1 passed"), "{}\n{told}", output.status);
+        }
+    }
+}
+
+fn ready() -> io::Result<()> {
+    Ok(())
+}
+
+fn made(answer: i32) -> io::Result<()> {
+    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Puts an empty folder where /proc is, for this process alone.
+fn without_proc() -> io::Result<()> {
+    let (none, proc, private) = (c"none".as_ptr(), c"/proc".as_ptr(), libc::MS_REC | libc::MS_PRIVATE);
+    // SAFETY: system calls with constant strings.
+    unsafe {
+        let own = libc::CLONE_NEWNS | if libc::geteuid() == 0 { 0 } else { libc::CLONE_NEWUSER };
+        made(libc::unshare(own))?;
+        made(libc::mount(none, c"/".as_ptr(), none, private, std::ptr::null()))?;
+        made(libc::mount(none, proc, c"tmpfs".as_ptr(), 0, std::ptr::null()))
+    }
+}
+
+/// Sets the soft limit of a resource, and tells what it was.
+fn limit(resource: u32, bytes: u64) -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: reads and writes `limit` only.
+    unsafe {
+        made(libc::getrlimit(resource, &mut limit)).unwrap();
+        let before = std::mem::replace(&mut limit.rlim_cur, bytes.min(limit.rlim_max));
+        made(libc::setrlimit(resource, &limit)).unwrap();
+        before
+    }
+}
+
+/// The address space, the resident size, and the data of this process.
+fn sizes() -> [u64; 3] {
+    let text = fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: Vec<u64> = text.split_whitespace().map(|field| field.parse().unwrap()).collect();
+    [pages[0], pages[1], pages[5]].map(|pages| pages * 4096)
+}
+
+/// A cache that may fill the memory up to so many bytes.
+fn cache_up_to(bytes: u64) -> Cache {
+    cache_of(bytes as f64 * 100.0 / usage().limit as f64)
+}
+
+fn cache_of(percent: f64) -> Cache {
+    let config = Config::new().unwrap();
+    config.set_maximum_memory(percent).unwrap();
+    DictCache::dict(config, Options::default()).unwrap().into()
+}
+
+/// Stores megabytes until one is refused; tells how many were not.
+fn fill(cache: &Cache) -> u64 {
+    let value = vec![1; MIB as usize - 128];
+    let refused = |key: &u64| match cache.set(&key.to_le_bytes(), &value) {
+        Ok(stored) => stored == Err(Refusal::Memory),
+        Err(error) => panic!("{error} after {key} MiB"),
+    };
+    (0..4096).find(refused).expect("the limit is not seen")
+}
+
+fn physical() -> u64 {
+    // SAFETY: zero is a value of these numbers; the call writes to them only.
+    unsafe {
+        let mut info: libc::sysinfo = std::mem::zeroed();
+        made(libc::sysinfo(&mut info)).unwrap();
+        info.totalram * u64::from(info.mem_unit)
+    }
+}
+
+#[test]
+fn without_proc_caches_store_as_far_as_their_own_bytes_tell() {
+    alone("no_proc", without_proc);
+}
+
+#[test]
+fn figures_that_could_not_be_had_at_first_are_had_later() {
+    alone("no_descriptor_at_first", ready);
+}
+
+#[test]
+fn while_figures_cannot_be_had_the_last_good_ones_count() {
+    alone("no_descriptor_later", ready);
+}
+
+#[test]
+fn caches_stop_at_nine_tenths_of_the_address_space() {
+    alone("address_space", ready);
+}
+
+#[test]
+fn caches_stop_at_nine_tenths_of_the_data() {
+    alone("data", ready);
+}
+
+#[test]
+fn large_values_of_many_threads_do_not_pass_the_limit_together() {
+    alone("threads", ready);
+}
+
+/// A control group of its own with 256 MiB, below one in which such groups can be made.
+struct Group(PathBuf);
+
+impl Group {
+    fn new() -> io::Result<Group> {
+        let (parent, limit) = match Path::new("/sys/fs/cgroup/memory/memory.limit_in_bytes").exists() {
+            true => ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+            false => ("/sys/fs/cgroup", "memory.max"),
+        };
+        let folder = Path::new(parent).join(format!("phicache-test-{}", std::process::id()));
+        fs::create_dir(&folder)?;
+        let group = Group(folder);
+        fs::write(group.0.join(limit), (256 * MIB).to_string())?;
+        Ok(group)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn caches_stop_at_nine_tenths_of_a_control_group_and_its_page_cache_does_not_count() {
+    match Group::new() {
+        Err(error) => println!("SKIPPED: no control group can be made here: {error}"),
+        Ok(group) => {
+            let members = CString::new(group.0.join("cgroup.procs").into_os_string().into_encoded_bytes()).unwrap();
+            alone("control_group", move || {
+                // SAFETY: system calls with constant strings. 0 is the process that writes.
+                unsafe {
+                    let file = libc::open(members.as_ptr(), libc::O_WRONLY);
+                    made(libc::write(file, c"0".as_ptr().cast(), 1) as i32 - 1)?;
+                    made(libc::close(file))
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn what_the_program_freed_is_found_before_a_store_is_refused() {
+    alone("freed", ready);
+}
+
+#[test]
+fn a_claim_is_held_until_it_is_dropped() {
+    alone("claims", ready);
+}
+
+/// Not tests of their own: each needs a process that has just begun.
+mod alone {
+    use super::*;
+
+    #[test]
+    #[ignore = "runs in a process of its own"]
+    fn no_proc() {
+        assert!(fs::metadata("/proc/self").is_err());
+        let now = usage();
+        assert_eq!((now.physical, now.known.0 & Known::SIZES.0), (physical(), 0));
+        assert_ne!(now.known.0 & Known::PHYSICAL.0, 0);
+        assert_eq!(now.known.0 & Known::GROUP_LIMITS.0, 0);
+        let cache = cache_up_to(64 * MIB);
+        let stored = fill(&cache);
+        assert!((60..=64).contains(&stored), "{stored} MiB stored");
+        assert!(usage().resident >= usage().held && usage().held >= stored * MIB);
+        cache.clear().unwrap();
+        assert!(fill(&cache) >= 60);
+    }
+
+    #[test]
+    #[ignore = "runs in a process of its own"]
+    fn no_descriptor_at_first() {
+        let grown = vec![1u8; 256 << 20];
+        let before = limit(libc::RLIMIT_NOFILE, 3);
+        let cache = cache_up_to(128 * MIB);
+        let now = usage();
+        assert_eq!((now.physical, now.known.0 & (Known::SIZES.0 | Known::GROUP_LIMITS.0)), (physical(), 0));
+        for key in 0..10_000u32 {
+            assert_eq!(cache.set(&key.to_le_bytes(), b"value"), Ok(Ok(())));
+        }
+        limit(libc::RLIMIT_NOFILE, before);
+        // Nobody asks how full the memory is but the stores themselves: what the process occupies is above the limit.
+        let refused = (0..100_000u32).any(|key| cache.set(&key.to_le_bytes(), b"value").unwrap().is_err());
+        assert!(refused && usage().known.0 & Known::SIZES.0 != 0, "{}", grown[4096]);
+    }
+
+    #[test]
+    #[ignore = "runs in a process of its own"]
+    fn no_descriptor_later() {
+        let grown = vec![1u8; 256 << 20];
+        let cache = cache_up_to(128 * MIB);
+        assert_eq!(cache.set(b"key", b"value"), Ok(Err(Refusal::Memory)));
+        let (good, before) = (usage(), limit(libc::RLIMIT_NOFILE, 3));
+        for key in 0..100_000u32 {
+            assert_eq!(cache.set(&key.to_le_bytes(), b"value"), Ok(Err(Refusal::Memory)), "{key}");
+        }
+        let now = usage();
+        assert!(now.resident >= good.resident && now.limit == good.limit && now.known.0 & Known::SIZES.0 == 0);
+        assert!(gauge::is_full(128.0 * MIB as f64 * 100.0 / now.limit as f64));
+        limit(libc::RLIMIT_NOFILE, before);
+        assert_eq!(cache.set(b"key", b"value"), Ok(Err(Refusal::Memory)));
+        drop(grown);
+        let stored = (0..100_000u32).any(|key| cache.set(&key.to_le_bytes(), b"value").unwrap().is_ok());
+        assert!(stored, "the memory has room again");
+    }
+
+    fn wall(resource: u32, which: usize) {
+        let most = sizes()[which] + 512 * MIB;
+        limit(resource, most);
+        for percent in [100.0, UNLIMITED] {
+            let cache = cache_of(percent);
+            let room = usage().room;
+            assert!(room <= most / 10 * 9 - sizes()[which] && !gauge::is_full(percent));
+            let stored = fill(&cache);
+            let used = sizes()[which];
+            assert!(
+                used <= most / 10 * 9 + 5 * MIB && used >= most / 100 * 85,
+                "{stored} MiB stored, {used} of {most}"
+            );
+            // What is left is for the rest of the program.
+            drop(Vec::<u8>::with_capacity((most / 100 * 8) as usize));
+            let value = cache.memoize(b"computed", |draft| draft.write(b"value")).unwrap();
+            assert_eq!(value.entry.value(), b"value");
+            assert!(usage().room < 4 * MIB, "{}", usage().room);
+            cache.clear().unwrap();
+            assert!(usage().room >= 100 * MIB);
+        }
+    }
+
+    #[test]
+    #[ignore = "runs in a process of its own"]
+    fn address_space() {
+        wall(libc::RLIMIT_AS, 0);
+    }
+
+    #[test]
+    #[ignore = "runs in a process of its own"]
+    fn data() {
+        wall(libc::RLIMIT_DATA, 2);
+    }
+
+    #[test]
+    #[ignore = "runs in a process of its own"]
+    fn control_group() {
+        let all = Known::GROUP_LIMITS.0 | Known::GROUP_USAGE.0;
+        assert_eq!((usage().limit, usage().known.0 & all), (256 * MIB, all));
+        // A file of 180 MiB in the page cache leaves caches their room.
+        let path = std::env::temp_dir().join(format!("phicache-test-{}", std::process::id()));
+        let mut file = fs::File::create(&path).unwrap();
+        let megabyte = vec![7; MIB as usize];
+        (0..180).try_for_each(|_| file.write_all(&megabyte)).and_then(|()| file.sync_all()).unwrap();
+        for percent in [100.0, UNLIMITED] {
+            let cache = cache_of(percent);
+            let stored = fill(&cache);
+            // The wall is at 230 MiB; the kernel's figures lag a little.
+            assert!((150..=240).contains(&stored), "{stored} MiB stored");
+        }
+        fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    #[ignore = "runs in a process of its own"]
+    fn threads() {
+        const THREADS: u64 = 8;
+        let value = Arc::new(vec![1u8; 32 << 20]);
+        let most = usage().resident + 110 * MIB;
+        let cache = cache_up_to(most);
+        let (start, before) = (Arc::new(Barrier::new(THREADS as usize)), usage());
+        let threads: Vec<_> = (0..THREADS)
+            .map(|key| {
+                let (cache, value, start) = (cache.clone(), value.clone(), start.clone());
+                std::thread::spawn(move || {
+                    start.wait();
+                    cache.set(&key.to_le_bytes(), &value).unwrap().is_ok()
+                })
+            })
+            .collect();
+        let stored = threads.into_iter().map(|thread| thread.join().unwrap()).filter(|ok| *ok).count();
+        let held = usage().held - before.held;
+        assert!((1..=3).contains(&stored), "{stored} of {THREADS} stored");
+        assert!(held <= (most - before.resident) + most / 100, "{held} held of {most}");
+    }
+
+    #[test]
+    #[ignore = "runs in a process of its own"]
+    fn freed() {
+        let of_the_program = vec![1u8; 8 << 20];
+        // What takes place for the first time brings the library's own pages in.
+        let first = cache_of(100.0);
+        assert!((0..20u32).all(|key| first.set(&key.to_le_bytes(), &[1; 50_000]).unwrap().is_ok()));
+        let cache = cache_up_to(usage().resident + 600 * 1024);
+        drop(of_the_program);
+        // The last sample knows nothing of that, and has room for a dozen of these; the next is not due for a megabyte.
+        let stored = (0..100u32).filter(|key| cache.set(&key.to_le_bytes(), &[1; 50_000]).unwrap().is_ok()).count();
+        assert_eq!(stored, 100);
+    }
+
+    #[test]
+    #[ignore = "runs in a process of its own"]
+    fn claims() {
+        let half = usage().limit / 2;
+        let held = usage().held;
+        let claim = gauge::claim(half, 90.0).unwrap();
+        assert!(gauge::claim(half, 90.0).is_none() && gauge::claim(1, UNLIMITED).is_some());
+        // It is not held yet, and a sample does not take it for memory that is in use.
+        assert_eq!(usage().held, held);
+        assert!(gauge::claim(half, 90.0).is_none());
+        drop(claim);
+        assert!(gauge::claim(half, 90.0).is_some() && usage().held == held);
+    }
+}
