@@ -50,6 +50,7 @@ fn read_with<R>(record: &'static Record, work: impl FnOnce(&Section) -> R) -> R 
 macro_rules! fast_section {
     ($section:ident) => {
         // SAFETY: nobody can name what is entered, so it is dropped where the block ends, and never forgotten.
+        #[allow(unsafe_code, reason = "the store's own, wherever the macro stands")]
         let entered = unsafe { $crate::store::section::Entered::quickly() }?;
         let $section = entered.section();
     };
