@@ -160,6 +160,9 @@ fn whichever_allocation_fails_the_call_says_so_and_the_next_try_works() {
                         step(phicache_key_begin_set(key));
                         (0..20).for_each(|n| step(phicache_key_add_int(key, n)));
                         step(phicache_key_end_set(key));
+                        step(phicache_key_begin_named(key, c"named".as_ptr()));
+                        step(phicache_key_add_doubles(key, [0.5; 100].as_ptr(), 100));
+                        step(phicache_key_end_named(key));
                         step(phicache_key_add_keyword(key, c"name".as_ptr()));
                         step(phicache_key_add_double(key, 0.5));
                         step(phicache_key_bytes(key, 0, &mut encoded));

@@ -1,4 +1,5 @@
-//! Elements, tuples, sets and named types appended one after the other to one buffer, in one of the two ways to tell numbers apart.
+//! Elements, tuples, sets and named types appended one after the other to one buffer, in one of the two ways to tell
+//! numbers apart.
 
 use std::ops::{Deref, DerefMut};
 

@@ -68,6 +68,8 @@ function begin_computation(::Type{V}, cache, key, lease) where {V}
         cache::Ptr{CView}, key::CBytes, owner::UInt64, value::Ptr{CValue}, lease::Ptr{Ptr{Cvoid}})::Int32)
 end
 
+begin_computation(cache::AbstractCache{V}, key, lease) where {V} = begin_computation(V, cache, key, lease)
+
 # A value as a type that the cache's own type says already, or that only the caller knows.
 value_of(::Type{V}, cache::AbstractCache{V}, bytes) where {V} = from_bytes(cache, bytes)
 value_of(::Type{V}, ::ByteCache, bytes) where {V} = decode(V, bytes)
