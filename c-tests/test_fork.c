@@ -448,6 +448,46 @@ static void what_the_forking_thread_reads_is_kept_whichever_thread_calls_first(v
     free_caches();
 }
 
+/* ---- what a vanished thread had begun keeps no cache alive */
+
+static void *hold_a_lease(void *argument) {
+    phicache_lease *lease = NULL;
+    phicache_value value;
+    uint64_t one = 1;
+    (void)argument;
+    CHECK_STATUS(phicache_cache_begin(views[0], bytes(&one, 8), 0, &value, &lease), PHICACHE_LEASE);
+    __atomic_store_n(&computing, 1, __ATOMIC_RELEASE);
+    while (!__atomic_load_n(&go_on, __ATOMIC_ACQUIRE)) pause_microseconds(100);
+    CHECK_OK(phicache_lease_abandon(lease));
+    return NULL;
+}
+
+static unsigned free_all_that_is_left(void *argument) {
+    phicache_memory memory;
+    (void)argument;
+    if (phicache_dict_cache_free(dict) != PHICACHE_OK) return 1;
+    memset(&memory, 0, sizeof memory);
+    memory.struct_size = sizeof memory;
+    if (phicache_memory_usage(&memory) != PHICACHE_OK) return 1;
+    if (memory.held != 0) fprintf(stderr, "%" PRIu64 " bytes stay in the child\n", memory.held);
+    return memory.held != 0;
+}
+
+static void a_lease_of_a_vanished_thread_keeps_no_cache_alive(void) {
+    pthread_t holder;
+    uint64_t two = 2;
+    computing = go_on = 0;
+    REQUIRE_OK(phicache_dict_cache_new(NULL, NULL, &dict));
+    REQUIRE_OK(phicache_dict_cache_as_cache(dict, &views[0]));
+    CHECK_OK(phicache_dict_cache_set(dict, bytes(&two, 8), text("value")));
+    REQUIRE(pthread_create(&holder, NULL, hold_a_lease, NULL) == 0);
+    while (!__atomic_load_n(&computing, __ATOMIC_ACQUIRE)) pause_microseconds(100);
+    CHECK(right_in_child(free_all_that_is_left, NULL));
+    __atomic_store_n(&go_on, 1, __ATOMIC_RELEASE);
+    pthread_join(holder, NULL);
+    CHECK_OK(phicache_dict_cache_free(dict));
+}
+
 /* ---- a fork catches nobody in the middle of a change, so nothing is lost */
 
 /* Entries and whole tables leave, are retired and freed, all the time; nothing is pinned or computed. */
@@ -466,17 +506,6 @@ static void *come_and_go(void *seed) {
         }
     }
     return NULL;
-}
-
-static unsigned free_all_that_is_left(void *argument) {
-    phicache_memory memory;
-    (void)argument;
-    if (phicache_dict_cache_free(dict) != PHICACHE_OK) return 1;
-    memset(&memory, 0, sizeof memory);
-    memory.struct_size = sizeof memory;
-    if (phicache_memory_usage(&memory) != PHICACHE_OK) return 1;
-    if (memory.held != 0) fprintf(stderr, "%" PRIu64 " bytes stay in the child\n", memory.held);
-    return memory.held != 0;
 }
 
 static void what_other_threads_were_freeing_at_a_fork_is_freed_in_the_child(void) {
@@ -535,6 +564,7 @@ int main(void) {
     RUN(what_vanished_threads_had_begun_is_begun_again);
     RUN(what_vanished_threads_had_read_is_freed_in_the_child);
     RUN(what_the_forking_thread_reads_is_kept_whichever_thread_calls_first);
+    RUN(a_lease_of_a_vanished_thread_keeps_no_cache_alive);
     RUN(a_computation_that_forks_ends_in_both_processes);
     if (BUSY_PROCESSES_FORK) {
         RUN(a_cache_may_be_at_its_very_first_value);
