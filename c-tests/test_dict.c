@@ -432,7 +432,7 @@ static void options_of_the_first_version_are_as_good_as_ever(void) {
     memset(&early, 0, FIRST);
     early.options.struct_size = FIRST;
     early.options.max_bytes = 1 << 20;
-    CHECK(offsetof(phicache_cache_options, reserved) + sizeof early.options.reserved == FIRST);
+    CHECK(offsetof(phicache_cache_options, no_checksum) + sizeof early.options.no_checksum == FIRST);
     if (CHECK_OK(phicache_dict_cache_new(NULL, &early.options, &cache))) CHECK_OK(phicache_dict_cache_free(cache));
     early.options.struct_size = FIRST - 8;
     CHECK_STATUS(phicache_dict_cache_new(NULL, &early.options, &cache), PHICACHE_ERROR_INVALID_ARGUMENT);
