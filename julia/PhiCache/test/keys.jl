@@ -198,7 +198,7 @@ exact_key(@nospecialize(arguments...)) = built(PhiCache.EXACT, arguments)
 untyped_exact_key(@nospecialize(arguments...)) = built(PhiCache.EXACT_UNTYPED, arguments)
 
 @enum Color Red = 3
-struct Point{T}
+struct Located{T}
     x::T
     y::T
 end
@@ -224,8 +224,8 @@ const DIFFERENT = Any[
     NamedTuple{(:a,),Tuple{Any}}((3,)), Set([3]), Set([3.0]), Set(Any[3]), BitSet([3]), Dict(3 => 3), Dict(3 => 3.0), Dict{Any,Any}(3 => 3),
     Dict(3 => 4), 3 => 3, 3 => 3.0, Ref(3), Ref(3.0), Ref{Any}(3), NodeSet(3), CAUSE, nothing, missing, (), [], Int[],
     Float64[], zeros(0, 3), zeros(3, 0), trues(1), [true], Int, Int32, Float64, Vector{Int}, Vector, Union{Int,Float64}, Union{},
-    Val(3), Val(3.0), Val(Int32(3)), Val(:a), Val(Int), sin, cos, adder(3), adder(3.0), adder(4), Point(3, 3), Point(3.0, 3.0),
-    Point(Int32(3), Int32(3)), Loose(3), Loose(3.0), Loose(Int32(3)), Loose(Loose(3)), Identified(3, 0), Other(3), pi, ℯ,
+    Val(3), Val(3.0), Val(Int32(3)), Val(:a), Val(Int), sin, cos, adder(3), adder(3.0), adder(4), Located(3, 3), Located(3.0, 3.0),
+    Located(Int32(3), Int32(3)), Loose(3), Loose(3.0), Loose(Int32(3)), Loose(Loose(3)), Identified(3, 0), Other(3), pi, ℯ,
     r"3", r"3"i, v"3", Base, Main, "\xff", b"\xff", big(2)^70, Int128(2)^70, big(2.0)^70, 2.0^70, BigFloat(0.1, precision=53),
     BigFloat(0.1, precision=60), [1 2; 3 4], [1 3; 2 4], [[3]], [[3.0]], [(3,)], Any[Int32(3)], 0.5, 1//2, -3, (3, nothing)]
 
