@@ -162,23 +162,28 @@ def target():
 
 
 def rust_tests(build, jobs, tools):
-    # The library's own crate keeps one core busy for a minute where users' libraries are built; so that begins now, and
-    # what there is to say about it is said by c_tests, which configures again.
-    def configure():
-        if tools["cmake"]:
-            subprocess.run([tools["cmake"], "-S", ".", "-B", build, f"-DPHICACHE_CARGO_TARGET_DIR={target()}"],
-                           stdin=subprocess.DEVNULL, capture_output=True)
-    ahead = threading.Thread(target=configure)
+    # The library's own crate keeps one core busy for a minute, and many tests of Rust mostly wait; so CMake's build begins
+    # now. What there is to say about it is said by c_tests, which does the same again, in no time.
+    def build_ahead():
+        for step in configured(tools, build), [tools["cmake"], "--build", build, "-j", jobs]:
+            if tools["cmake"]:
+                subprocess.run(step, stdin=subprocess.DEVNULL, capture_output=True)
+    ahead = threading.Thread(target=build_ahead)
     ahead.start()
     run(CARGO, "test", "--no-run")
     yield from tools.put_on_path("redis-server", "openssl")
-    ahead.join()
     yield check(as_cargo_counts, CARGO, "test", "--no-fail-fast")
+    ahead.join()
 
 
 def c_tests(build, jobs, tools):
     """The tests of C, C++, Julia and the examples."""
     yield from cmake_checks(tools, jobs, build, [*own_options(tools), "-DPHICACHE_CHECKS=OFF"])
+
+
+def configured(tools, build):
+    """The command by which c_tests has CMake configure."""
+    return [tools["cmake"], "-S", ".", "-B", build, *own_options(tools), "-DPHICACHE_CHECKS=OFF"]
 
 
 def own_options(tools):
