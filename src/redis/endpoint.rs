@@ -310,7 +310,7 @@ mod tests {
         let full = Endpoint::parse("valkey://me:p%40ss:word@[::1]:7000/12?timeout_ms=250").unwrap();
         assert_eq!(full.addresses, [tcp("::1", 7000)]);
         assert_eq!((full.user.as_deref(), full.database), (Some("me"), 12));
-        assert_eq!(full.password.unwrap().reveal(), "p@ss:word");
+        assert_eq!(full.password, Some(Secret::new("p@ss:word")));
         assert_eq!(full.timeout, Duration::from_millis(250));
 
         let password = Endpoint::parse("redis://:secret@host/").unwrap();

@@ -22,10 +22,8 @@ use super::barrier;
 use super::lock::atomic::Ordering;
 use super::thread::{Record, global, with};
 
-/// How long a fork waits for changes that are under way, which take microseconds.
-const PATIENCE_OF_FORKS: Duration = Duration::from_secs(5);
-
-/// How long a change waits for a fork. Below the other: of the two that wait for each other, this one gives way.
+/// How long a change waits for a fork. Far less than a fork waits for changes: of two that wait for each other, this one
+/// gives way.
 const PATIENCE_OF_CHANGES: Duration = Duration::from_millis(100);
 
 const STEP: Duration = Duration::from_micros(50);
@@ -81,6 +79,9 @@ mod handlers {
     use super::*;
     use crate::store::lock::atomic::AtomicBool;
     use crate::store::thread::own;
+
+    /// How long a fork waits for changes that are under way, which take microseconds.
+    const PATIENCE_OF_FORKS: Duration = Duration::from_secs(5);
 
     /// Asks to be told of forks. Done with the first record, so that no thread has one that a fork would not look at.
     pub(in crate::store) fn watch() {

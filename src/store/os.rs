@@ -583,7 +583,7 @@ mod tests {
         tree.remove_all();
         let none = tree.look(&mut groups, 0, 0);
         assert_eq!((none.limits_known, none.usage_known), (false, false));
-        assert_eq!(tree.look(&mut Groups::new(), 0, 0).limits_known, false);
+        assert!(!tree.look(&mut Groups::new(), 0, 0).limits_known);
     }
 
     #[test]
