@@ -10,7 +10,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::ptr;
+use std::{ptr, sync};
 
 use super::account::Share;
 use super::entry::Header;
@@ -30,6 +30,9 @@ pub(super) type PinSlot = AtomicPtr<Header>;
 
 /// Bytes of a thread's last message, its final NUL included.
 pub const MESSAGE: usize = 512;
+
+/// A thread's last message. Nothing for a model checker: the layer that writes it knows of none.
+type Message = [sync::atomic::AtomicU8; MESSAGE];
 
 /// What one thread tells the others.
 #[repr(C, align(64))]
@@ -61,7 +64,7 @@ pub struct Record {
     /// What a layer above keeps for the owner until it ends, or null. Only the owner uses it.
     attached: AtomicPtr<Attached>,
     /// The owner's last message, which outlives it: NUL-terminated text. Only the owner writes it.
-    message: [AtomicU8; MESSAGE],
+    message: Message,
 }
 
 impl Record {
@@ -82,7 +85,7 @@ impl Record {
             next: AtomicPtr::new(ptr::null_mut()),
             number: AtomicU64::new(0),
             attached: AtomicPtr::new(ptr::null_mut()),
-            message: [const { AtomicU8::new(0) }; MESSAGE],
+            message: [const { sync::atomic::AtomicU8::new(0) }; MESSAGE],
         }
     }
 
@@ -245,7 +248,8 @@ impl Loan {
     #[cold]
     #[inline(never)]
     fn take() -> Self {
-        static NUMBERS: AtomicU64 = AtomicU64::new(1);
+        // A model checker's atomics are not for statics.
+        static NUMBERS: sync::atomic::AtomicU64 = sync::atomic::AtomicU64::new(1);
         change::watch();
         barrier::prepare();
         let (global, before) = (global(), tls::get());
@@ -322,7 +326,7 @@ pub(super) fn number() -> u64 {
 /// The place of this thread's last message: bytes up to a NUL. Where `new` is false, the place of one that is there, if any.
 ///
 /// Threads that can keep no record, because they are ending or memory is out, share one place.
-pub fn message(new: bool) -> Option<&'static [AtomicU8; MESSAGE]> {
+pub fn message(new: bool) -> Option<&'static Message> {
     let record = if new { kept() } else { own() };
     match record {
         Some(record) => Some(&record.message),
