@@ -212,8 +212,8 @@ pub(super) fn global() -> &'static Global {
 #[inline(always)]
 pub(super) fn own() -> Option<&'static Record> {
     let record = tls::get();
-    // SAFETY: anything above the mark is a record, and records are never freed.
-    (record > tls::LEAVING).then(|| unsafe { &*record })
+    // SAFETY: anything above the marks is a record, and records are never freed.
+    (record > tls::BARE).then(|| unsafe { &*record })
 }
 
 /// Does something with this thread's record.
@@ -248,8 +248,6 @@ impl Loan {
     #[cold]
     #[inline(never)]
     fn take() -> Self {
-        // A model checker's atomics are not for statics.
-        static NUMBERS: sync::atomic::AtomicU64 = sync::atomic::AtomicU64::new(1);
         change::watch();
         barrier::prepare();
         let (global, before) = (global(), tls::get());
@@ -259,7 +257,8 @@ impl Loan {
             }
             &global.spare
         });
-        record.number.store(NUMBERS.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        // Where the thread is known by its address it may be in the middle of a computation.
+        record.number.store(if before.is_null() { next_number() } else { number_of_address() }, Ordering::Relaxed);
         record.message[0].store(0, Ordering::Relaxed);
         record.light.store(barrier::is_light(), Ordering::Relaxed);
         // Whoever takes the light barrier back meanwhile either sees this record, or is seen here.
@@ -267,7 +266,7 @@ impl Loan {
         if !barrier::is_light() {
             record.light.store(false, Ordering::Relaxed);
         }
-        let is_kept = before.is_null() && !ptr::eq(record, &global.spare) && tls::leave_at_exit(record);
+        let is_kept = before != tls::LEAVING && !ptr::eq(record, &global.spare) && tls::leave_at_exit(record);
         tls::set(record);
         // Of a thread that a fork has left behind.
         record.drop_attached();
@@ -314,12 +313,34 @@ pub(super) fn drop_orphans() {
     }
 }
 
-/// This thread's number, which no other of the process has, or ever had. Numbers are below 2^62.
+/// A number that no thread has had.
+fn next_number() -> u64 {
+    // A model checker's atomics are not for statics.
+    static NUMBERS: sync::atomic::AtomicU64 = sync::atomic::AtomicU64::new(1);
+    NUMBERS.fetch_add(1, Ordering::Relaxed)
+}
+
+/// The number of a thread that can keep no record: others live elsewhere.
+fn number_of_address() -> u64 {
+    1 << 62 | tls::address() >> 4
+}
+
+/// This thread's number, which no other of the process has, or ever had. Numbers are below 2^63.
 pub(super) fn number() -> u64 {
     match kept() {
         Some(record) => record.number.load(Ordering::Relaxed),
-        // Other threads that can keep no record live elsewhere; it must be the same in a computation inside another.
-        None => 1 << 62 | tls::address() >> 4,
+        None => {
+            bare();
+            number_of_address()
+        }
+    }
+}
+
+/// Remembers that this thread, which could keep no record, has got a number or left a message all the same. It may get a
+/// record later, in a computation inside another, and is to be the same owner then.
+fn bare() {
+    if tls::get().is_null() {
+        tls::set(tls::BARE);
     }
 }
 
@@ -330,8 +351,12 @@ pub fn message(new: bool) -> Option<&'static Message> {
     let record = if new { kept() } else { own() };
     match record {
         Some(record) => Some(&record.message),
-        None if new || tls::get() == tls::LEAVING => Some(&global().spare.message),
-        None => None,
+        None if new => {
+            bare();
+            Some(&global().spare.message)
+        }
+        None if tls::get().is_null() => None,
+        None => Some(&global().spare.message),
     }
 }
 
@@ -341,6 +366,8 @@ mod tls {
 
     /// The thread is ending, and has given its record back.
     pub(super) const LEAVING: *const Record = std::ptr::without_provenance(1);
+    /// The thread could keep no record so far, and has needed one. The highest of the marks.
+    pub(super) const BARE: *const Record = std::ptr::without_provenance(2);
 
     fn leave(record: &Record) {
         // First, since it may read and change caches.
