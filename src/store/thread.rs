@@ -471,7 +471,7 @@ mod tls {
 
         /// Reads or writes the place, whose offset from the thread's pointer stands in rax after the call. The descriptor's
         /// function keeps all integer registers; glibc before 2.40 may change those of vectors when it first makes the
-        /// place of a thread.
+        /// place of a thread: its memory functions use whatever the processor has.
         macro_rules! at_place {
             ($access:literal, $operand:ident = $kind:ident($class:tt) $value:expr, $($option:ident),*) => {
                 asm!(
@@ -484,6 +484,12 @@ mod tls {
                     out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
                     out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
                     out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
+                    out("xmm16") _, out("xmm17") _, out("xmm18") _, out("xmm19") _,
+                    out("xmm20") _, out("xmm21") _, out("xmm22") _, out("xmm23") _,
+                    out("xmm24") _, out("xmm25") _, out("xmm26") _, out("xmm27") _,
+                    out("xmm28") _, out("xmm29") _, out("xmm30") _, out("xmm31") _,
+                    out("k1") _, out("k2") _, out("k3") _, out("k4") _,
+                    out("k5") _, out("k6") _, out("k7") _,
                     options(att_syntax $(, $option)*),
                 )
             };
