@@ -1,11 +1,13 @@
 /* test_fork.c: a child of a process whose other threads were in the midst of using caches may use them: it finds right
  * values or none, computes what it lacks, and never hangs. The parent notices nothing. */
-#define _POSIX_C_SOURCE 200809L /* fork, alarm, nanosleep */
+#define _DEFAULT_SOURCE /* fork, alarm, nanosleep, MAP_ANONYMOUS */
 
 #include "sample.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -560,6 +562,69 @@ static void a_computation_that_forks_ends_in_both_processes(void) {
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+/* ---- a store that was under way: what it had claimed of the memory is nobody's in the child */
+
+enum { LARGE = 64 << 20 };
+
+static void *large_value;
+static int told_of_access[2], may_access[2];
+
+/* Runs in the thread that stores, which has claimed the memory and copies the value into it. */
+static void stop_at_access(int number) {
+    char byte = 0;
+    (void)number;
+    if (write(told_of_access[1], &byte, 1) != 1 || read(may_access[0], &byte, 1) != 1) _exit(1);
+}
+
+static void *store_large_value(void *argument) {
+    (void)argument;
+    CHECK_OK(phicache_dict_cache_set(dict, text("large"), bytes(large_value, LARGE)));
+    return NULL;
+}
+
+static unsigned store_beside_a_vanished_claim(void *argument) {
+    const double *maximum = (const double *)argument;
+    phicache_config *tight = NULL;
+    phicache_dict_cache *cache = NULL;
+    phicache_memory memory;
+    memset(&memory, 0, sizeof memory);
+    memory.struct_size = sizeof memory;
+    return phicache_memory_usage(&memory) != PHICACHE_OK || phicache_config_new(&tight) != PHICACHE_OK ||
+           phicache_config_set_maximum_memory_percent(tight, *maximum) != PHICACHE_OK ||
+           phicache_dict_cache_new(tight, NULL, &cache) != PHICACHE_OK ||
+           phicache_dict_cache_set(cache, text("key"), text("value")) != PHICACHE_OK;
+}
+
+static void what_a_vanished_thread_had_claimed_is_free_in_the_child(void) {
+    struct sigaction stop_there, before;
+    pthread_t storer;
+    phicache_memory memory;
+    double maximum;
+    char byte = 0;
+    memset(&memory, 0, sizeof memory);
+    memory.struct_size = sizeof memory;
+    make_caches();
+    REQUIRE(pipe(told_of_access) == 0 && pipe(may_access) == 0);
+    large_value = mmap(NULL, LARGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(large_value != MAP_FAILED);
+    memset(&stop_there, 0, sizeof stop_there);
+    stop_there.sa_handler = stop_at_access;
+    REQUIRE(sigaction(SIGSEGV, &stop_there, &before) == 0);
+    CHECK_OK(phicache_memory_usage(&memory));
+    /* Room for half of the claim. */
+    maximum = ((double)memory.resident + LARGE / 2) / (double)memory.limit * 100;
+    REQUIRE(pthread_create(&storer, NULL, store_large_value, NULL) == 0);
+    REQUIRE(read(told_of_access[0], &byte, 1) == 1);
+    CHECK(right_in_child(store_beside_a_vanished_claim, &maximum));
+    CHECK(mprotect(large_value, LARGE, PROT_READ) == 0);
+    CHECK(sigaction(SIGSEGV, &before, NULL) == 0);
+    CHECK(write(may_access[1], &byte, 1) == 1);
+    pthread_join(storer, NULL);
+    CHECK_STATUS(phicache_dict_cache_contains(dict, text("large")), PHICACHE_OK);
+    munmap(large_value, LARGE);
+    free_caches();
+}
+
 int main(void) {
     RUN(what_vanished_threads_had_begun_is_begun_again);
     RUN(what_vanished_threads_had_read_is_freed_in_the_child);
@@ -571,5 +636,6 @@ int main(void) {
         RUN(children_of_a_busy_process_use_its_caches);
         RUN(what_other_threads_were_freeing_at_a_fork_is_freed_in_the_child);
     }
+    if (BUSY_PROCESSES_FORK) RUN(what_a_vanished_thread_had_claimed_is_free_in_the_child);
     return check_report();
 }

@@ -8,7 +8,8 @@ use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use super::apart::Apart;
-use super::thread::{Record, global, with};
+use super::change::change;
+use super::thread::{Record, global, kept};
 
 /// Bytes held by all caches of this process, and what threads have taken and not used.
 static HELD: Apart<AtomicI64> = Apart(AtomicI64::new(0));
@@ -63,8 +64,9 @@ impl Share {
         if left + claimed != 0 {
             HELD.fetch_sub(left + claimed, Ordering::AcqRel);
         }
-        if self.counted.swap(false, Ordering::Relaxed) {
-            UNUSED.fetch_sub(2 * TAKEN + claimed, Ordering::Relaxed);
+        let counted = if self.counted.swap(false, Ordering::Relaxed) { 2 * TAKEN } else { 0 };
+        if counted + claimed != 0 {
+            UNUSED.fetch_sub(counted + claimed, Ordering::Relaxed);
         }
     }
 }
@@ -118,17 +120,23 @@ impl Claim {
     /// Takes `bytes`, as long as they fit beside what is held; `fits` is told what that is.
     pub(super) fn take(bytes: u64, fits: impl Fn(i64) -> bool) -> Option<Claim> {
         let bytes = i64::try_from(bytes).ok()?;
-        UNUSED.fetch_add(bytes, Ordering::Relaxed);
-        let more = |held| fits(held).then(|| held + bytes);
-        if HELD.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more).is_err() {
-            UNUSED.fetch_sub(bytes, Ordering::Relaxed);
+        // A thread that has no record yet gets one; not one that is lent, which would be another's before the claim ends.
+        let record = kept();
+        // A fork in the middle would leave the child with bytes that nobody gives back.
+        let taken = change(|| {
+            UNUSED.fetch_add(bytes, Ordering::Relaxed);
+            let more = |held| fits(held).then(|| held + bytes);
+            if HELD.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more).is_err() {
+                UNUSED.fetch_sub(bytes, Ordering::Relaxed);
+                return false;
+            }
+            if let Some(record) = record {
+                record.share.claimed.store(record.share.claimed.load(Ordering::Relaxed) + bytes, Ordering::Relaxed);
+            }
+            true
+        });
+        if !taken {
             return None;
-        }
-        // A thread that has no record yet gets one.
-        with(|_| ());
-        let record = Record::of_this_thread();
-        if let Some(record) = record {
-            record.share.claimed.store(record.share.claimed.load(Ordering::Relaxed) + bytes, Ordering::Relaxed);
         }
         Some(Claim { bytes, record, _thread: PhantomData })
     }
@@ -140,6 +148,13 @@ impl Drop for Claim {
         if self.bytes == 0 {
             return;
         }
+        change(|| self.give_back());
+    }
+}
+
+impl Claim {
+    #[inline(never)]
+    fn give_back(&self) {
         let unused = match self.record.map(|record| &record.share.claimed) {
             None => self.bytes,
             Some(claimed) => {

@@ -86,12 +86,14 @@ mod handlers {
     /// Asks to be told of forks. Done with the first record, so that no thread has one that a fork would not look at.
     pub(in crate::store) fn watch() {
         static WATCHING: AtomicBool = AtomicBool::new(false);
-        if !WATCHING.swap(true, Ordering::Relaxed) {
-            // SAFETY: the handlers are plain functions that stay: the library is never unloaded.
-            let failed = unsafe { libc::pthread_atfork(Some(before), Some(after), Some(in_child)) } != 0;
-            if failed {
-                WATCHING.store(false, Ordering::Relaxed);
-            }
+        if WATCHING.load(Ordering::Acquire) {
+            return;
+        }
+        // Threads that are first at once all ask: one that went on while another asks could be overtaken by a fork that
+        // knows of neither. To be told twice does no harm.
+        // SAFETY: the handlers are plain functions that stay: the library is never unloaded.
+        if unsafe { libc::pthread_atfork(Some(before), Some(after), Some(in_child)) } == 0 {
+            WATCHING.store(true, Ordering::Release);
         }
     }
 

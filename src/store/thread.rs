@@ -10,7 +10,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::ptr;
+use std::{ptr, sync};
 
 use super::account::Share;
 use super::entry::Header;
@@ -30,6 +30,9 @@ pub(super) type PinSlot = AtomicPtr<Header>;
 
 /// Bytes of a thread's last message, its final NUL included.
 pub const MESSAGE: usize = 512;
+
+/// A thread's last message. Nothing for a model checker: the layer that writes it knows of none.
+type Message = [sync::atomic::AtomicU8; MESSAGE];
 
 /// What one thread tells the others.
 #[repr(C, align(64))]
@@ -61,7 +64,7 @@ pub struct Record {
     /// What a layer above keeps for the owner until it ends, or null. Only the owner uses it.
     attached: AtomicPtr<Attached>,
     /// The owner's last message, which outlives it: NUL-terminated text. Only the owner writes it.
-    message: [AtomicU8; MESSAGE],
+    message: Message,
 }
 
 impl Record {
@@ -82,7 +85,7 @@ impl Record {
             next: AtomicPtr::new(ptr::null_mut()),
             number: AtomicU64::new(0),
             attached: AtomicPtr::new(ptr::null_mut()),
-            message: [const { AtomicU8::new(0) }; MESSAGE],
+            message: [const { sync::atomic::AtomicU8::new(0) }; MESSAGE],
         }
     }
 
@@ -209,8 +212,8 @@ pub(super) fn global() -> &'static Global {
 #[inline(always)]
 pub(super) fn own() -> Option<&'static Record> {
     let record = tls::get();
-    // SAFETY: anything above the mark is a record, and records are never freed.
-    (record > tls::LEAVING).then(|| unsafe { &*record })
+    // SAFETY: anything above the marks is a record, and records are never freed.
+    (record > tls::BARE).then(|| unsafe { &*record })
 }
 
 /// Does something with this thread's record.
@@ -245,7 +248,6 @@ impl Loan {
     #[cold]
     #[inline(never)]
     fn take() -> Self {
-        static NUMBERS: AtomicU64 = AtomicU64::new(1);
         change::watch();
         barrier::prepare();
         let (global, before) = (global(), tls::get());
@@ -255,7 +257,8 @@ impl Loan {
             }
             &global.spare
         });
-        record.number.store(NUMBERS.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        // Where the thread is known by its address it may be in the middle of a computation.
+        record.number.store(if before.is_null() { next_number() } else { number_of_address() }, Ordering::Relaxed);
         record.message[0].store(0, Ordering::Relaxed);
         record.light.store(barrier::is_light(), Ordering::Relaxed);
         // Whoever takes the light barrier back meanwhile either sees this record, or is seen here.
@@ -263,7 +266,7 @@ impl Loan {
         if !barrier::is_light() {
             record.light.store(false, Ordering::Relaxed);
         }
-        let is_kept = before.is_null() && !ptr::eq(record, &global.spare) && tls::leave_at_exit(record);
+        let is_kept = before != tls::LEAVING && !ptr::eq(record, &global.spare) && tls::leave_at_exit(record);
         tls::set(record);
         // Of a thread that a fork has left behind.
         record.drop_attached();
@@ -310,24 +313,50 @@ pub(super) fn drop_orphans() {
     }
 }
 
-/// This thread's number, which no other of the process has, or ever had. Numbers are below 2^62.
+/// A number that no thread has had.
+fn next_number() -> u64 {
+    // A model checker's atomics are not for statics.
+    static NUMBERS: sync::atomic::AtomicU64 = sync::atomic::AtomicU64::new(1);
+    NUMBERS.fetch_add(1, Ordering::Relaxed)
+}
+
+/// The number of a thread that can keep no record: others live elsewhere.
+fn number_of_address() -> u64 {
+    1 << 62 | tls::address() >> 4
+}
+
+/// This thread's number, which no other of the process has, or ever had. Numbers are below 2^63.
 pub(super) fn number() -> u64 {
     match kept() {
         Some(record) => record.number.load(Ordering::Relaxed),
-        // Other threads that can keep no record live elsewhere; it must be the same in a computation inside another.
-        None => 1 << 62 | tls::address() >> 4,
+        None => {
+            bare();
+            number_of_address()
+        }
+    }
+}
+
+/// Remembers that this thread, which could keep no record, has got a number or left a message all the same. It may get a
+/// record later, in a computation inside another, and is to be the same owner then.
+fn bare() {
+    if tls::get().is_null() {
+        tls::set(tls::BARE);
     }
 }
 
 /// The place of this thread's last message: bytes up to a NUL. Where `new` is false, the place of one that is there, if any.
 ///
 /// Threads that can keep no record, because they are ending or memory is out, share one place.
-pub fn message(new: bool) -> Option<&'static [AtomicU8; MESSAGE]> {
+pub fn message(new: bool) -> Option<&'static Message> {
     let record = if new { kept() } else { own() };
     match record {
         Some(record) => Some(&record.message),
-        None if new || tls::get() == tls::LEAVING => Some(&global().spare.message),
-        None => None,
+        None if new => {
+            bare();
+            Some(&global().spare.message)
+        }
+        None if tls::get().is_null() => None,
+        None => Some(&global().spare.message),
     }
 }
 
@@ -337,6 +366,8 @@ mod tls {
 
     /// The thread is ending, and has given its record back.
     pub(super) const LEAVING: *const Record = std::ptr::without_provenance(1);
+    /// The thread could keep no record so far, and has needed one. The highest of the marks.
+    pub(super) const BARE: *const Record = std::ptr::without_provenance(2);
 
     fn leave(record: &Record) {
         // First, since it may read and change caches.
@@ -440,7 +471,7 @@ mod tls {
 
         /// Reads or writes the place, whose offset from the thread's pointer stands in rax after the call. The descriptor's
         /// function keeps all integer registers; glibc before 2.40 may change those of vectors when it first makes the
-        /// place of a thread.
+        /// place of a thread: its memory functions use whatever the processor has.
         macro_rules! at_place {
             ($access:literal, $operand:ident = $kind:ident($class:tt) $value:expr, $($option:ident),*) => {
                 asm!(
@@ -453,6 +484,12 @@ mod tls {
                     out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
                     out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
                     out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
+                    out("xmm16") _, out("xmm17") _, out("xmm18") _, out("xmm19") _,
+                    out("xmm20") _, out("xmm21") _, out("xmm22") _, out("xmm23") _,
+                    out("xmm24") _, out("xmm25") _, out("xmm26") _, out("xmm27") _,
+                    out("xmm28") _, out("xmm29") _, out("xmm30") _, out("xmm31") _,
+                    out("k1") _, out("k2") _, out("k3") _, out("k4") _,
+                    out("k5") _, out("k6") _, out("k7") _,
                     options(att_syntax $(, $option)*),
                 )
             };

@@ -10,7 +10,7 @@ use std::time::Duration;
 pub use std::sync::{Condvar, MutexGuard};
 use std::sync::{RwLockReadGuard, RwLockWriteGuard};
 
-/// Which process this is: grows by one in each child. 0 is no process.
+/// Which process this is: grows in each child. 0 is no process.
 static PROCESS: AtomicU32 = AtomicU32::new(1);
 
 /// The number of this process among its ancestors.
@@ -27,9 +27,14 @@ extern "C" fn in_child() {
 /// and stays: the library is never unloaded.
 fn watch_forks() {
     static WATCHING: AtomicBool = AtomicBool::new(false);
-    if !WATCHING.swap(true, Ordering::Relaxed) {
-        // SAFETY: the handler is a plain function that stays, and does nothing that is forbidden in a child.
-        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    if WATCHING.load(Ordering::Acquire) {
+        return;
+    }
+    // Threads that are first at once all ask: one that went on while another asks could be overtaken by a fork of which
+    // its lock is not told. To be told twice does no harm.
+    // SAFETY: the handler is a plain function that stays, and does nothing that is forbidden in a child.
+    if unsafe { libc::pthread_atfork(None, None, Some(in_child)) } == 0 {
+        WATCHING.store(true, Ordering::Release);
     }
 }
 
