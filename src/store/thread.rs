@@ -391,11 +391,36 @@ mod tls {
             super::leave(unsafe { &*record.cast() });
         }
 
+        /// Sees to it that nobody unloads what the destructor stands in. The shared library is marked so; the plugin that
+        /// somebody makes of the archive may not be.
+        #[cfg(all(target_os = "linux", target_env = "gnu"))]
+        fn stay_loaded() {
+            type Open = unsafe extern "C" fn(*const libc::c_char, libc::c_int) -> *mut libc::c_void;
+            let mut found = std::mem::MaybeUninit::<libc::Dl_info>::uninit();
+            // SAFETY: only asks, and writes to `found`, which is read if it was written. `dlopen` is what it is on Linux; by
+            // its address, as linkers warn of it in static programs, which have none. It opens nothing that is not open.
+            unsafe {
+                if libc::dladdr(at_exit as *const libc::c_void, found.as_mut_ptr()) == 0 {
+                    return;
+                }
+                let open = libc::dlsym(libc::RTLD_DEFAULT, c"dlopen".as_ptr());
+                if !open.is_null() {
+                    let open = std::mem::transmute::<*mut libc::c_void, Open>(open);
+                    let flags = libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE;
+                    open(found.assume_init().dli_fname, flags);
+                }
+            }
+        }
+
+        #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+        fn stay_loaded() {}
+
         fn key() -> Option<libc::pthread_key_t> {
             let known = KEY.load(Ordering::Acquire);
             if known != 0 {
                 return Some((known - 1) as libc::pthread_key_t);
             }
+            stay_loaded();
             let mut key = 0;
             // SAFETY: writes to `key`; the destructor stays, as the library is never unloaded.
             if unsafe { libc::pthread_key_create(&mut key, Some(at_exit)) } != 0 {
