@@ -155,6 +155,17 @@ is_replaced(x) = 1
     @test Base.invokelatest(memo, 0) == 2
 end
 
+@testset "within sets and dictionaries -0.0 is not 0.0" begin
+    count = Memo(length)
+    for (one, two) in (([0.0], [0.0, -0.0]), ([0f0], [0f0, -0f0]), ([[0.0]], [[0.0], [-0.0]]), ([(0.0,)], [(0.0,), (-0.0,)]))
+        @test count(Set(one)) == 1 && count(Set(two)) == 2
+    end
+    at_zero = Memo(dictionary -> dictionary[0.0])
+    @test at_zero(Dict(0.0 => 1, -0.0 => 2)) == 1 && at_zero(Dict(0.0 => 2, -0.0 => 1)) == 2
+    @test at_zero(IdDict(0.0 => 1, -0.0 => 2)) == 1 && at_zero(IdDict(0.0 => 2, -0.0 => 1)) == 2
+    @test count(Set([-0.0])) == count(Set([-0.0])) == 1 && info(count).hits == 1
+end
+
 @testset "a stack that ends is a StackOverflowError, and the memo goes on" begin
     memo = Memo(n -> n == 0 ? 0 : memo(n - 1) + 1, returns=Int)
     method = CachedMethod((object, n) -> n == 0 ? 0 : by_method(n - 1) + 1)
