@@ -61,6 +61,26 @@ end
     return nothing
 end
 
+# A stack that ends within the library or the allocator, where a lock is held, hangs the process. So before every
+# computation, which may ask for other values, a quarter of a megabyte is touched, page by page as the guard page demands:
+# a stack that ends does so here, where Julia makes a StackOverflowError of it. A hit does not come here.
+const STACK_NEEDED = 1 << 18
+const BYTES = VERSION < v"1.12-" ? "i8*" : "ptr"
+
+@eval @noinline ensure_stack() = Base.llvmcall($("""
+    %low = alloca i8, i64 $STACK_NEEDED
+    br label %touch
+    touch:
+    %offset = phi i64 [ $STACK_NEEDED, %0 ], [ %next, %touch ]
+    %next = sub i64 %offset, 4096
+    %page = getelementptr i8, $BYTES %low, i64 %next
+    store volatile i8 0, $BYTES %page
+    %done = icmp eq i64 %next, 0
+    br i1 %done, label %enough, label %touch
+    enough:
+    ret void
+    """), Cvoid, Tuple{})
+
 # Some(value); or nothing, and a lease or (another computes) none.
 function begin_computation(::Type{V}, cache, key, lease) where {V}
     owner = UInt64(pointer_from_objref(current_task()))
@@ -97,6 +117,7 @@ function compute_value(compute, cache::AbstractCache{V}, key) where {V}
     step = find_or_begin(V, cache, key)
     step isa Duty || return something(step)::V
     value = try
+        ensure_stack()
         convert(V, compute())::V
     catch
         give_up(step)

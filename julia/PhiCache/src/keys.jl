@@ -29,18 +29,20 @@ mutable struct KeyBuilder <: Handle
     exactness::UInt8
     # Other processes read this key.
     shared::Bool
+    # Within a set or a dictionary, which tells -0.0 from 0.0.
+    signed::Bool
     # The type whose name is the last thing in the key, so that it is not written twice.
     named::Any
 
     KeyBuilder() = collected(new(new_handle(out -> @c phicache_key_new(out::Ptr{Ptr{Cvoid}})::Int32),
-                                 Threads.Atomic{Bool}(true), PLAIN, false, nothing))
+                                 Threads.Atomic{Bool}(true), PLAIN, false, false, nothing))
 end
 
 free_handle(::Type{KeyBuilder}, pointer) = @c phicache_key_free(pointer::Ptr{Cvoid})::Int32
 
 function Base.empty!(key::KeyBuilder)
     check(@c phicache_key_reset(key::Ptr{Cvoid})::Int32)
-    key.exactness, key.shared, key.named = PLAIN, false, nothing
+    key.exactness, key.shared, key.signed, key.named = PLAIN, false, false, nothing
     return key
 end
 
@@ -91,8 +93,10 @@ function add!(key::KeyBuilder, value::Tuple)
     return element(key, @c phicache_key_end_tuple(key::Ptr{Cvoid})::Int32)
 end
 
-add!(key::KeyBuilder, value::Vector{Float64}) =
-    element(key, @c phicache_key_add_doubles(key::Ptr{Cvoid}, value::Ptr{Float64}, length(value)::Csize_t)::Int32)
+function add!(key::KeyBuilder, value::Vector{Float64})
+    key.signed && any(is_negative_zero, value) && return add_negative_zeros!(key, value)
+    return element(key, @c phicache_key_add_doubles(key::Ptr{Cvoid}, value::Ptr{Float64}, length(value)::Csize_t)::Int32)
+end
 
 function add!(key::KeyBuilder, values...; keywords...)
     add_each!(key, values)
@@ -112,7 +116,17 @@ end
 
 # The elements themselves, without a type.
 add_bool!(key, value) = element(key, @c phicache_key_add_bool(key::Ptr{Cvoid}, value::Int32)::Int32)
-add_double!(key, value) = element(key, @c phicache_key_add_double(key::Ptr{Cvoid}, value::Cdouble)::Int32)
+function add_double!(key, value)
+    key.signed && is_negative_zero(value) && return add_negative_zeros!(key, [Float64(value)])
+    return element(key, @c phicache_key_add_double(key::Ptr{Cvoid}, value::Cdouble)::Int32)
+end
+is_negative_zero(value) = iszero(value) && signbit(value)
+# Doubles of which some are -0.0, where that is not 0.0. Every NaN is one, as elsewhere.
+function add_negative_zeros!(key, values)
+    begin_named!(key, "-0.0")
+    add!(key, collect(reinterpret(UInt8, map(value -> isnan(value) ? NaN : value, values))))
+    return end_named!(key)
+end
 add_bytes!(key, value) = add!(key, Vector{UInt8}(value))
 add_number!(key, value::Enum) = add_integer!(key, Integer(value))
 add_valid!(key, value) = element(key, @c phicache_key_add_string(key::Ptr{Cvoid}, value::CBytes)::Int32)

@@ -41,6 +41,8 @@ mutable struct Memo{P,F,D,Private} <: Function
     lock::ReentrantLock
     hits::Threads.Atomic{Int}
     misses::Threads.Atomic{Int}
+    # The world in which its function was defined last, or 0.
+    world::UInt
 end
 
 function Memo(f; returns::Type=Any, typed::Bool=true, maximum_memory_percent=nothing,
@@ -52,12 +54,12 @@ function Memo(f; returns::Type=Any, typed::Bool=true, maximum_memory_percent=not
         throw(ArgumentError("a memo that returns $returns on a cache of $V"))
     # Made for its own cache too, whose limit it is not: a wrong percentage is told now, not by the first call.
     limit = maximum_memory_percent === nothing ? nothing : limited(maximum_memory_percent)
-    prepare = prepare === nothing ? Plain{V,typeof(f)}(f) : prepare
+    prepare = prepare === nothing ? Plain{V,typeof(f)}(f, cache isa RedisCache) : prepare
     # A cache of its own holds bytes of which each call knows the type.
     D = cache === nothing ? DictCache{Any} : typeof(cache)
     memo = Memo{typeof(prepare),typeof(f),D,cache === nothing}(
         f, prepare, V, typed, prefix === nothing ? nothing : String(prefix), config, maximum_memory_percent, cache,
-        cache === nothing ? nothing : limit, ReentrantLock(), Threads.Atomic{Int}(0), Threads.Atomic{Int}(0))
+        cache === nothing ? nothing : limit, ReentrantLock(), Threads.Atomic{Int}(0), Threads.Atomic{Int}(0), 0)
     cache === nothing || join_cache(memo, cache)
     return memo
 end
@@ -75,16 +77,21 @@ Call(::Type{V}, method, arguments::A, keywords::K) where {V,A,K} = Call{V,A,K}(m
 # when anything was defined since.
 struct Plain{V,F}
     original::F
+    # Whether other processes read the keys: a method's signature alone names it there, here its world does too.
+    shared::Bool
     methods::Base.RefValue{Tuple{UInt,IdDict{Any,String}}}
     lock::ReentrantLock
 end
-Plain{V,F}(f) where {V,F} = Plain{V,F}(f, Ref((UInt(0), IdDict{Any,String}())), ReentrantLock())
+Plain{V,F}(f, shared) where {V,F} = Plain{V,F}(f, shared, Ref((UInt(0), IdDict{Any,String}())), ReentrantLock())
+
+# The world that the task computes in: what was defined later, it does not call.
+world_age() = ccall(:jl_get_tls_world_age, UInt, ())
 
 (plain::Plain{V})(arguments...; keywords...) where {V} =
     Call(V, method_name(plain, arguments), arguments, values_of(keywords))
 
 function method_name(plain::Plain, arguments)
-    world = ccall(:jl_get_world_counter, UInt, ())
+    world = world_age()
     known_at, known = plain.methods[]
     if known_at == world
         name = get(known, typeof(arguments), nothing)
@@ -97,7 +104,14 @@ end
     types = Tuple{map(Core.Typeof, arguments)...}
     # A call that no method takes fails when it is made.
     hasmethod(plain.original, types) || return ""
-    name = method_signature(which(plain.original, types))
+    # The method of the newest world, which this task may not see yet.
+    method = which(plain.original, types)
+    name = method_signature(method)
+    if method.primary_world > world
+        name = string(name, "@", world, " (old)")
+    elseif !plain.shared
+        name = string(name, "@", method.primary_world)
+    end
     # Types as arguments are told apart by dispatch, but not by their own types.
     any(argument -> argument isa Type, arguments) && return name
     lock(plain.lock) do
@@ -156,10 +170,16 @@ function (memo::Memo)(arguments...; keywords...)
     step = find_or_begin_call(V, memo, call)
     step isa Duty || return something(step)::V
     value = try
+        ensure_stack()
         convert(V, memo.original(call.arguments...; call.keywords...))::V
     catch
         give_up(step)
         rethrow()
+    end
+    if world_age() < memo.world
+        # This task computes with the function as it was before.
+        give_up(step)
+        return value
     end
     put_value(V, cache_of(memo), step, value, memo.limit)
     return value
@@ -267,7 +287,7 @@ function Base.deepcopy_internal(memo::Memo, seen::IdDict)
     copied = copy_of(memo)
     seen[memo] = copied
     copied.original = Base.deepcopy_internal(memo.original, seen)
-    copied.prepare = copied.prepare isa Plain ? typeof(copied.prepare)(copied.original) :
+    copied.prepare = copied.prepare isa Plain ? typeof(copied.prepare)(copied.original, memo.prepare.shared) :
                      Base.deepcopy_internal(memo.prepare, seen)
     return copied
 end
@@ -275,4 +295,4 @@ end
 copy_of(memo::Memo{P,F,D,true}) where {P,F,D} =
     Memo{P,F,D,true}(memo.original, memo.prepare, memo.returns, memo.typed, memo.prefix, memo.config,
                 memo.maximum_memory_percent, nothing, memo.limit, ReentrantLock(), Threads.Atomic{Int}(0),
-                Threads.Atomic{Int}(0))
+                Threads.Atomic{Int}(0), memo.world)

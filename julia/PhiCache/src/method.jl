@@ -37,6 +37,7 @@ function (method::CachedMethod)(cache::AbstractCache{V}, object, arguments...; k
     give_back(builder)
     step isa Duty || return something(step)::V
     value = try
+        ensure_stack()
         convert(V, method.original(object, arguments...; keywords...))::V
     catch
         give_up(step)

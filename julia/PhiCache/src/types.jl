@@ -124,8 +124,18 @@ add!(key::KeyBuilder, value::Union{Set,BitSet}) = is_exact(key) ? named(add_set!
 add!(key::KeyBuilder, value::AbstractDict) = named(add_in_order!, key, value)
 add!(key::KeyBuilder, value::Dict) = named(add_set!, key, value)
 
-add_set!(key, value) = set!(() -> foreach(item -> add_item!(key, item), value), key)
-add_in_order!(key, value) = tuple!(() -> foreach(item -> add_item!(key, item), value), key)
+add_set!(key, value) = add_items!(set!, key, value)
+add_in_order!(key, value) = add_items!(tuple!, key, value)
+
+# What is in a set is there once by `isequal`, which tells -0.0 from 0.0; as one key they would be one item, or two
+# dictionaries one.
+function add_items!(group!, key, value)
+    outside = key.signed
+    key.signed = is_exact(key)
+    group!(() -> foreach(item -> add_item!(key, item), value), key)
+    key.signed = outside
+    return key
+end
 add_item!(key, item) = part!(key, item)
 add_item!(key, item::Pair) = add!(key, (first(item), last(item)))
 

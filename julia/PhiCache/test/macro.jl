@@ -108,6 +108,7 @@ const calls = Ref(0)
 @phicache unused(_, x)::Int = x
 @phicache unnamed(::Any, ::Int, (a, b), rest...; key=1, args...)::Int = a + b + length(rest) + key + length(args)
 @phicache changing(x)::Int = x + 1
+@phicache twice_defined(x)::Int = 1
 @phicache typed=false loose(x::Int) = "Int"
 @phicache typed=false loose(x::Float64) = "Float64"
 @phicache parametric(values::Vector{T}) where {T} = sum(values)
@@ -152,6 +153,15 @@ end
     @test Methods.changing(1) === 2
     Core.eval(Methods, :(@phicache changing(x)::Float64 = x + 0.5))
     @test Base.invokelatest(Methods.changing, 1) === 1.5 && valtype(Methods.changing) == Float64
+end
+
+@testset "a task that computes with an old definition stores nothing" begin
+    function in_the_old_world()
+        Core.eval(Methods, :(@phicache twice_defined(x)::Int = 2))
+        return Methods.twice_defined(0)
+    end
+    @test in_the_old_world() == 1 && Base.invokelatest(Methods.twice_defined, 0) == 2
+    @test info(Methods.twice_defined).size == 1
 end
 
 @testset "inside a function, each run has its own memo" begin

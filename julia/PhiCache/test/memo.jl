@@ -134,6 +134,52 @@ of_type(x::Real) = "a real number"
     @test Base.invokelatest(memo, 1) == "an Int" && Base.invokelatest(memo, 1.0) == "a real number"
 end
 
+in_two_worlds(x::Real) = "a real number"
+
+@testset "a task that does not see a new method stores nothing under its name" begin
+    memo = Memo(in_two_worlds)
+    function in_the_old_world()
+        @eval in_two_worlds(x::Int) = "an Int"
+        return memo(1)
+    end
+    @test in_the_old_world() == "a real number"
+    @test Base.invokelatest(memo, 1) == "an Int"
+end
+
+is_replaced(x) = 1
+
+@testset "a method that is defined again is another call" begin
+    memo = Memo(is_replaced)
+    @test memo(0) == 1
+    @eval is_replaced(x) = 2
+    @test Base.invokelatest(memo, 0) == 2
+end
+
+@testset "within sets and dictionaries -0.0 is not 0.0" begin
+    count = Memo(length)
+    for (one, two) in (([0.0], [0.0, -0.0]), ([0f0], [0f0, -0f0]), ([[0.0]], [[0.0], [-0.0]]), ([(0.0,)], [(0.0,), (-0.0,)]))
+        @test count(Set(one)) == 1 && count(Set(two)) == 2
+    end
+    at_zero = Memo(dictionary -> dictionary[0.0])
+    @test at_zero(Dict(0.0 => 1, -0.0 => 2)) == 1 && at_zero(Dict(0.0 => 2, -0.0 => 1)) == 2
+    @test at_zero(IdDict(0.0 => 1, -0.0 => 2)) == 1 && at_zero(IdDict(0.0 => 2, -0.0 => 1)) == 2
+    @test count(Set([-0.0])) == count(Set([-0.0])) == 1 && info(count).hits == 1
+end
+
+@testset "a stack that ends is a StackOverflowError, and the memo goes on" begin
+    memo = Memo(n -> n == 0 ? 0 : memo(n - 1) + 1, returns=Int)
+    method = CachedMethod((object, n) -> n == 0 ? 0 : by_method(n - 1) + 1)
+    cache, others = DictCache{Int}(), DictCache{Int}()
+    by_method(n) = method(cache, nothing, n)
+    by_get(n) = get!(() -> n == 0 ? 0 : by_get(n - 1) + 1, others, (n,))
+    for recursive in (memo, by_method, by_get)
+        overflows(_) = try recursive(100_000) catch exception; exception isa StackOverflowError end
+        @test overflows(0) === true
+        @test fetch(@async overflows(0)) === true
+        @test recursive(2_000) == 2_000
+    end
+end
+
 @testset "10,000 levels of recursion" begin
     depth = Memo(n -> n == 0 ? 0 : depth(n - 1) + 1, returns=Int)
     @test depth(10) == 10
