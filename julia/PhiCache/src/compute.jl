@@ -62,8 +62,8 @@ end
 end
 
 # A stack that ends within the library or the allocator, where a lock is held, hangs the process. So before every
-# computation, which may ask for other values, a quarter of a megabyte is touched, page by page as the guard page demands:
-# a stack that ends does so here, where Julia makes a StackOverflowError of it. A hit does not come here.
+# computation, which may ask for other values, a quarter of a megabyte is touched, page by page as the guard page
+# demands: a stack that ends does so here, where Julia makes a StackOverflowError of it. A hit does not come here.
 const STACK_NEEDED = 1 << 18
 const BYTES = VERSION < v"1.12-" ? "i8*" : "ptr"
 

@@ -95,7 +95,8 @@ end
 
 function add!(key::KeyBuilder, value::Vector{Float64})
     key.signed && any(is_negative_zero, value) && return add_negative_zeros!(key, value)
-    return element(key, @c phicache_key_add_doubles(key::Ptr{Cvoid}, value::Ptr{Float64}, length(value)::Csize_t)::Int32)
+    return element(key, @c phicache_key_add_doubles(
+        key::Ptr{Cvoid}, value::Ptr{Float64}, length(value)::Csize_t)::Int32)
 end
 
 function add!(key::KeyBuilder, values...; keywords...)

@@ -182,8 +182,8 @@ function remember(f, prepare, within::Module, name::Symbol; options...)
     memo = defined_memo(f, within, name)
     memo === nothing && return Memo(f; prepare=prepare, options...)
     check_same(memo, name; options...)
-    # A task that still computes with the old function may look values up, but stores none. (The worlds of a process that
-    # precompiles are no other's.)
+    # A task that still computes with the old function may look values up, but stores none. (The worlds of a process
+    # that precompiles are no other's.)
     memo.world = ccall(:jl_generating_output, Cint, ()) == 0 ? ccall(:jl_get_world_counter, UInt, ()) : 0
     return empty!(memo)
 end

@@ -157,7 +157,8 @@ end
 
 @testset "within sets and dictionaries -0.0 is not 0.0" begin
     count = Memo(length)
-    for (one, two) in (([0.0], [0.0, -0.0]), ([0f0], [0f0, -0f0]), ([[0.0]], [[0.0], [-0.0]]), ([(0.0,)], [(0.0,), (-0.0,)]))
+    for (one, two) in (([0.0], [0.0, -0.0]), ([0f0], [0f0, -0f0]), ([[0.0]], [[0.0], [-0.0]]),
+                       ([(0.0,)], [(0.0,), (-0.0,)]))
         @test count(Set(one)) == 1 && count(Set(two)) == 2
     end
     at_zero = Memo(dictionary -> dictionary[0.0])
