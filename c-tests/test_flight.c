@@ -316,6 +316,38 @@ static void a_lease_of_a_thread_ends_with_it_and_that_of_a_task_does_not(void) {
     free_cache();
 }
 
+static void *begin_and_cut(void *argument) {
+    phicache_value value;
+    uint8_t *room = NULL;
+    CHECK_STATUS(phicache_cache_begin(cache, text("key"), 0, &value, (phicache_lease **)argument), PHICACHE_LEASE);
+    CHECK_OK(phicache_lease_reserve(*(phicache_lease **)argument, 400, &room));
+    memset(room, 0xFF, 400);
+    CHECK_OK(phicache_lease_truncate(*(phicache_lease **)argument, 300));
+    return NULL;
+}
+
+static void a_lease_that_was_cut_may_be_completed_when_its_thread_has_ended(void) {
+    phicache_lease *lease = NULL;
+    phicache_value value = unset_value();
+    phicache_stats stats;
+    uint8_t expected[300];
+    memset(expected, 0xFF, sizeof expected);
+    memset(&stats, 0, sizeof stats);
+    stats.struct_size = sizeof stats;
+    make_cache(NULL);
+    pthread_join(start(begin_and_cut, &lease), NULL);
+    CHECK_OK(phicache_lease_complete(lease, &value));
+    CHECK_UINT(value.origin, PHICACHE_ORIGIN_NOT_STORED + PHICACHE_REFUSED_CLEARED);
+    /* It is nobody's but the caller's, also when the cache lets all its memory go. */
+    CHECK_OK(phicache_dict_cache_set(dict, text("other"), text("value")));
+    CHECK_OK(phicache_dict_cache_clear(dict));
+    CHECK_OK(phicache_dict_cache_stats(dict, &stats));
+    CHECK_UINT(stats.bytes, 0);
+    CHECK_BYTES(value.data, value.len, expected, sizeof expected);
+    phicache_value_release(&value);
+    free_cache();
+}
+
 /* A slow function that counts its calls, for a stampede. */
 static unsigned computed;
 
@@ -451,6 +483,7 @@ int main(void) {
     RUN(a_waiter_wakes_when_the_value_is_there_or_given_up);
     RUN(of_two_who_would_wait_for_each_other_one_is_told);
     RUN(a_lease_of_a_thread_ends_with_it_and_that_of_a_task_does_not);
+    RUN(a_lease_that_was_cut_may_be_completed_when_its_thread_has_ended);
     RUN(a_stampede_computes_once);
     RUN(a_failure_is_its_own_callers_and_the_others_compute);
     RUN(a_computation_that_asks_for_its_own_key_gets_an_error_and_goes_on);

@@ -172,6 +172,11 @@ impl Chunk {
         unsafe { (*chunk).used.load(Ordering::Relaxed) - CHUNK_HEADER }
     }
 
+    /// Whether it belongs to no table; then it holds a single block.
+    pub(super) fn is_nobodys(&self) -> bool {
+        self.arena.is_none()
+    }
+
     /// Where the blocks of this chunk are charged.
     pub(super) fn account(&self) -> Option<&Account> {
         self.arena.as_ref().map(|arena| &*arena.account)

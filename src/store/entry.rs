@@ -272,6 +272,12 @@ impl Pinned {
         self.entry().weight()
     }
 
+    /// Whether the entry stands in no table's memory.
+    fn is_outside_tables(&self) -> bool {
+        // SAFETY: the pin keeps the entry alive, and with it the chunk.
+        unsafe { (*Header::chunk(self.header)).is_nobodys() }
+    }
+
     /// Turns the pin into a pointer for a caller to keep; [`Pinned::drop_raw`] takes it back. The slot, or the entry with
     /// the lowest bit set.
     #[inline]
@@ -492,7 +498,7 @@ impl<'k> Draft<'k> {
     pub fn finish(self) -> Result<Fresh> {
         match self.block.0 {
             None => self.allocate(0).map(Fresh),
-            Some((pinned, kept)) if self.table.is_none() && is_hardly_shorter(kept, pinned.value().len()) => {
+            Some((pinned, kept)) if pinned.is_outside_tables() && is_hardly_shorter(kept, pinned.value().len()) => {
                 // SAFETY: nobody else has seen the entry, and its block is alone in a chunk that knows its own size.
                 unsafe { (*pinned.header.as_ptr()).value_len = kept as u32 };
                 Ok(Fresh(pinned))
@@ -722,6 +728,24 @@ mod tests {
             assert_eq!((entry.key(), entry.value()), (&b"key"[..], &[7; 100][..kept]));
             assert_eq!(entry.value().as_ptr() == place, stays);
         }
+    }
+
+    #[test]
+    fn a_value_that_was_begun_for_a_table_is_not_cut_where_it_is() {
+        // A lease whose thread has ended is completed for its caller alone.
+        let table = Table::new();
+        let mut draft = Draft::new(b"key", Some(&table));
+        // What is taken for a header after the cut has the table's flag.
+        draft.reserve(400).unwrap().fill(0xFF);
+        let place = draft.value().as_ptr();
+        draft.truncate(300).unwrap();
+        let entry = Draft::resume(b"key", None, draft.pause()).finish().unwrap().into_pinned();
+        assert_eq!((entry.key(), entry.value()), (&b"key"[..], &[0xFF; 300][..]));
+        assert_ne!(entry.value().as_ptr(), place, "its chunk is walked block by block");
+        table.set(b"other", b"value", u64::MAX);
+        table.clear();
+        assert_eq!(table.bytes(), 0);
+        assert_eq!(entry.value(), [0xFF; 300]);
     }
 
     #[test]

@@ -420,12 +420,12 @@ mod tls {
             if known != 0 {
                 return Some((known - 1) as libc::pthread_key_t);
             }
-            stay_loaded();
             let mut key = 0;
             // SAFETY: writes to `key`; the destructor stays, as the library is never unloaded.
             if unsafe { libc::pthread_key_create(&mut key, Some(at_exit)) } != 0 {
                 return None;
             }
+            stay_loaded();
             match KEY.compare_exchange(0, u64::from(key) + 1, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => Some(key),
                 Err(first) => {
