@@ -53,12 +53,17 @@ fn every_exported_function_runs_inside_the_boundary_under_its_own_name() {
         let steps = sources.iter().any(|source| {
             let mut lines = source.lines().filter(|line| line.trim_end().ends_with(&format!("str = \"{name}\";")));
             lines.any(|line| {
-                let constant = line.trim_start().strip_prefix("const ").and_then(|line| line.split(':').next()).unwrap();
+                let constant =
+                    line.trim_start().strip_prefix("const ").and_then(|line| line.split(':').next()).unwrap();
                 let generic = format!("guard(C::{constant}, ");
-                source.contains(&format!("guard({constant}, ")) || sources.iter().any(|source| source.contains(&generic))
+                source.contains(&format!("guard({constant}, "))
+                    || sources.iter().any(|source| source.contains(&generic))
             })
         });
-        assert!(guarded || steps || constant.contains(&name.as_str()), "{name} does not run inside guard(\"{name}\", …)");
+        assert!(
+            guarded || steps || constant.contains(&name.as_str()),
+            "{name} does not run inside guard(\"{name}\", …)"
+        );
     }
 }
 
