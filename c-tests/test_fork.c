@@ -562,6 +562,7 @@ static void a_computation_that_forks_ends_in_both_processes(void) {
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+<<<<<<< HEAD
 /* ---- a store that was under way: what it had claimed of the memory is nobody's in the child */
 
 enum { LARGE = 64 << 20 };
@@ -622,6 +623,52 @@ static void what_a_vanished_thread_had_claimed_is_free_in_the_child(void) {
     pthread_join(storer, NULL);
     CHECK_STATUS(phicache_dict_cache_contains(dict, text("large")), PHICACHE_OK);
     munmap(large_value, LARGE);
+=======
+/* ---- a computation that reserves its value */
+
+enum { STORED = 64, STORED_BYTES = 100000 };
+
+static void *reserve_until_stopped(void *argument) {
+    uint64_t k = 1000;
+    (void)argument;
+    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+        phicache_value value;
+        phicache_lease *lease = NULL;
+        uint8_t *room;
+        CHECK_STATUS(phicache_cache_begin(views[0], bytes(&k, 8), 0, &value, &lease), PHICACHE_LEASE);
+        CHECK_OK(phicache_lease_reserve_uninitialized(lease, 1 << 20, &room));
+        CHECK_OK(phicache_lease_abandon(lease));
+    }
+    return NULL;
+}
+
+/* What the vanished thread had reserved may be there still, but nothing of what the cache had stored. */
+static unsigned clear_gives_back_what_was_stored(void *argument) {
+    phicache_stats stats;
+    (void)argument;
+    memset(&stats, 0, sizeof stats);
+    stats.struct_size = sizeof stats;
+    if (phicache_dict_cache_clear(dict) != PHICACHE_OK) return 1;
+    if (phicache_dict_cache_stats(dict, &stats) != PHICACHE_OK) return 1;
+    return stats.bytes > (3 << 20);
+}
+
+static void what_is_stored_is_not_forgotten_where_another_thread_reserves_a_value(void) {
+    static char value[STORED_BYTES];
+    pthread_t thread;
+    uint64_t k;
+    int i, right = 1;
+    make_caches();
+    stop = 0;
+    for (k = 0; k < STORED; k++) CHECK_OK(phicache_dict_cache_set(dict, bytes(&k, 8), bytes(value, sizeof value)));
+    REQUIRE(pthread_create(&thread, NULL, reserve_until_stopped, NULL) == 0);
+    for (i = 0; i < 4 * FORKS && right; i++) {
+        right = CHECK(right_in_child(clear_gives_back_what_was_stored, NULL));
+        pause_microseconds(50);
+    }
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+    pthread_join(thread, NULL);
+>>>>>>> h-fuzzabi
     free_caches();
 }
 
@@ -635,6 +682,7 @@ int main(void) {
         RUN(a_cache_may_be_at_its_very_first_value);
         RUN(children_of_a_busy_process_use_its_caches);
         RUN(what_other_threads_were_freeing_at_a_fork_is_freed_in_the_child);
+        RUN(what_is_stored_is_not_forgotten_where_another_thread_reserves_a_value);
     }
     if (BUSY_PROCESSES_FORK) RUN(what_a_vanished_thread_had_claimed_is_free_in_the_child);
     return check_report();

@@ -1,6 +1,8 @@
 /* test_mice.c: MICE records, and the cache of a subsystem with what a cut one inherits from its uncut parent. */
 #include "sample.h"
 
+#include <pthread.h>
+
 static const phicache_fingerprint NETWORK = {{9, 8, 7}};
 static const uint64_t CUT[3] = {6, 0, 0}; /* severs 0 -> 1 and 0 -> 2 */
 
@@ -631,6 +633,34 @@ static void a_pinned_mice_outlives_its_cache(void) {
     phicache_value_release(&value);
 }
 
+static void *clear_often_and_free_the_child(void *argument) {
+    phicache_config *config = new_unlimited();
+    phicache_mice_cache *parent = new_cache(config, NULL, NULL), *child = new_cache(config, CUT, parent);
+    const phicache_mice mice = mice_of(PHICACHE_CAUSE, 1, 1, 0.5, "kept");
+    int i;
+    (void)argument;
+    for (i = 0; i < 20000; i++) {
+        if (i % 100 == 0) CHECK_OK(phicache_mice_cache_set(parent, text("key"), &mice));
+        if (phicache_mice_cache_clear(parent) != PHICACHE_OK) break;
+    }
+    CHECK_INT(i, 20000);
+    CHECK_STATUS(phicache_mice_cache_contains(child, text("key")), PHICACHE_OK);
+    CHECK_OK(phicache_mice_cache_free(child));
+    CHECK_OK(phicache_mice_cache_free(parent));
+    CHECK_OK(phicache_config_free(config));
+    return NULL;
+}
+
+/* What it cleared hangs together, one piece on the other; freeing it takes no more stack for that. */
+static void a_child_may_be_freed_on_a_small_stack_however_often_its_parent_was_cleared(void) {
+    pthread_attr_t small;
+    pthread_t thread;
+    REQUIRE(pthread_attr_init(&small) == 0 && pthread_attr_setstacksize(&small, 256 * 1024) == 0);
+    REQUIRE(pthread_create(&thread, &small, clear_often_and_free_the_child, NULL) == 0);
+    pthread_join(thread, NULL);
+    pthread_attr_destroy(&small);
+}
+
 int main(void) {
     RUN(what_was_set_comes_back_with_its_payload);
     RUN(cut_phi_and_memory_refuse_in_this_order);
@@ -653,5 +683,6 @@ int main(void) {
     RUN(records_decode_to_what_was_encoded_and_any_damage_is_found);
     RUN(the_view_takes_records_and_refuses_other_bytes);
     RUN(a_pinned_mice_outlives_its_cache);
+    RUN(a_child_may_be_freed_on_a_small_stack_however_often_its_parent_was_cleared);
     return check_report();
 }

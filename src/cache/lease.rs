@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{Cache, Origin, Refusal, Value};
 use crate::error::{Error, Result};
 use crate::store::lock::Mutex;
-use crate::store::{Begin, Block, Draft, Flight, Owner, Shared, Wait, gauge, with_attached};
+use crate::store::{Begin, Block, Draft, Flight, Owner, Shared, Wait, change, gauge, with_attached};
 
 /// The duty to compute a value.
 pub struct Lease {
@@ -114,7 +114,8 @@ impl Lease {
     fn new(cache: &Cache, flight: Shared<Flight>, number: u64) -> Result<Self> {
         let held = Shared::try_new(Held(Mutex::new(Some((cache.clone(), flight.clone())))))?;
         if number == 0 {
-            with_attached(|own: &mut OfThread| own.note(&held))?;
+            // A fork in the middle would leave a list to the child that is half changed.
+            change(|| with_attached(|own: &mut OfThread| own.note(&held)))?;
         }
         Ok(Lease { held, flight, block: Block::default(), failed: None })
     }
@@ -146,11 +147,11 @@ impl Lease {
         self.draft(|draft| draft.truncate(len))
     }
 
-    fn draft(&mut self, change: impl FnOnce(&mut Draft) -> Result<()>) -> Result<()> {
+    fn draft(&mut self, apply: impl FnOnce(&mut Draft) -> Result<()>) -> Result<()> {
         let held = self.held.0.lock();
         let table = held.as_ref().map(|(cache, _)| cache.table());
         let mut draft = Draft::resume(self.flight.key(), table, mem::take(&mut self.block));
-        let changed = change(&mut draft);
+        let changed = apply(&mut draft);
         self.block = draft.pause();
         changed
     }

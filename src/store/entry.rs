@@ -14,6 +14,7 @@ use std::ptr::{self, NonNull};
 use std::slice;
 
 use super::arena::{self, Arena, Chunk, UNIT};
+use super::change::change;
 use super::lock::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
 use super::reclaim::{Pile, Pins};
 use super::shared::Shared;
@@ -352,15 +353,18 @@ fn give_up(header: NonNull<Header>) {
             // The entry stays for good, and its chunk with it.
             return;
         }
-        match header.as_ref().shares.fetch_sub(1, Ordering::Release) {
-            before if before & (COUNT | IN_TABLE) == 1 => {
-                // What others read happens before the block is used again.
-                fence(Ordering::Acquire);
-                free(header, chunk, before & CHARGED != 0);
+        // A fork in the middle would find the arena's lock held, or lose the block.
+        change(|| {
+            match header.as_ref().shares.fetch_sub(1, Ordering::Release) {
+                before if before & (COUNT | IN_TABLE) == 1 => {
+                    // What others read happens before the block is used again.
+                    fence(Ordering::Acquire);
+                    free(header, chunk, before & CHARGED != 0);
+                }
+                _ => {}
             }
-            _ => {}
-        }
-        Chunk::give_up(chunk);
+            Chunk::give_up(chunk);
+        });
     }
 }
 
@@ -610,7 +614,8 @@ impl Entrant for Unmade<'_> {
 
 /// A new block for `key` and a value of `value_len` bytes that are not written yet.
 fn allocate(key: &[u8], value_len: usize, arena: Option<&Shared<Arena>>) -> Result<Pinned> {
-    Ok(Pinned { header: block(key, value_len, 1, arena)?, slot: ptr::null() })
+    // A fork in the middle would find the arena's lock held, and the child forget all its chunks.
+    change(|| Ok(Pinned { header: block(key, value_len, 1, arena)?, slot: ptr::null() }))
 }
 
 /// A new block for `key` and a value that is not written yet, with these shares.

@@ -45,6 +45,22 @@ impl<T> Shared<T> {
         self.block == other.block
     }
 
+    /// What it points to, if there is no other owner.
+    pub fn into_inner(self) -> Option<T> {
+        let shared = ManuallyDrop::new(self);
+        if shared.block().owners.fetch_sub(1, Ordering::Release) != 1 {
+            return None;
+        }
+        // What the other owners did to the value happens before it moves.
+        fence(Ordering::Acquire);
+        // SAFETY: we were the last owner, so nothing else points to the block; its value is moved out once.
+        unsafe {
+            let value = ptr::read(&shared.block.as_ref().value);
+            dealloc(shared.block.as_ptr().cast(), Layout::new::<Block<T>>());
+            Some(value)
+        }
+    }
+
     fn block(&self) -> &Block<T> {
         // SAFETY: the invariant: our own count keeps the block alive.
         unsafe { self.block.as_ref() }
