@@ -23,8 +23,7 @@ use super::lock::atomic::Ordering;
 use super::thread::{Record, global, with};
 
 /// How long a change waits for a fork, which takes the longer the more memory the process has. Less than a fork waits for
-/// changes: of two that wait for each other, this one
-/// gives way.
+/// changes: of two that wait for each other, this one gives way.
 const PATIENCE_OF_CHANGES: Duration = Duration::from_secs(1);
 
 const STEP: Duration = Duration::from_micros(50);
