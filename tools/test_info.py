@@ -72,7 +72,7 @@ namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--moun
 hidden = [*namespace, "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
 if shutil.which("unshare") and subprocess.run([*hidden, "true"], capture_output=True).returncode == 0:
     # The loader asks /proc where the program is, from which it would find the library.
-status, told, printed = info(before=hidden, LD_LIBRARY_PATH=str(LIBRARY.parent))
+    status, told, printed = info(before=hidden, LD_LIBRARY_PATH=str(LIBRARY.parent))
     expect(status == 0 and abs(int(told["physical memory"].split()[0]) - physical) <= physical / 100,
            "it tells the physical memory without /proc", printed)
     expect("own size cannot be read" in told["occupied now"] and "what the process occupies" in told["not to be read"]
