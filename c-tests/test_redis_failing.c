@@ -316,7 +316,7 @@ static void a_batch_over_a_cluster_with_a_dead_node_has_a_status_for_each_key(vo
         phicache_bytes keys[MANY], values[MANY];
         phicache_status statuses[MANY];
         phicache_value found[MANY];
-        char url[128], names[MANY][16], value[16];
+        char url[128], names[MANY][16], value[32];
         size_t at, stored = 0, count = 0;
         snprintf(url, sizeof url, "redis://127.0.0.1:%d,127.0.0.1:%d,127.0.0.1:%d?cluster=yes", nodes[0].port,
                  nodes[1].port, nodes[2].port);
