@@ -68,6 +68,26 @@ static void a_removal_that_failed_is_always_an_error(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
+/* The registry clears in order of the names: what is at the dead server comes first, and stops nothing. */
+static void a_dead_server_keeps_no_other_cache_from_being_cleared(void) {
+    phicache_config *config = at_nobody();
+    phicache_cache_options options = no_options();
+    phicache_dict_cache *behind = NULL;
+    phicache_redis_cache *cache;
+    uint64_t size = 99;
+    options.name = "a";
+    cache = new_redis_with(config, options);
+    options.name = "b";
+    CHECK_OK(phicache_dict_cache_new(NULL, &options, &behind));
+    CHECK_OK(phicache_dict_cache_set(behind, text("k"), text("value")));
+    CHECK_STATUS(phicache_registry_clear_all(), PHICACHE_ERROR_REDIS);
+    CHECK_OK(phicache_dict_cache_size(behind, &size));
+    CHECK_UINT(size, 0);
+    CHECK_OK(phicache_dict_cache_free(behind));
+    CHECK_OK(phicache_redis_cache_free(cache));
+    CHECK_OK(phicache_config_free(config));
+}
+
 static void a_dead_server_is_an_error_where_that_is_wanted(void) {
     phicache_config *config = at_nobody();
     phicache_cache_options options = no_options();
@@ -468,6 +488,7 @@ int main(void) {
     signal(SIGPIPE, SIG_DFL);
     RUN(a_dead_server_makes_misses_and_refusals);
     RUN(a_removal_that_failed_is_always_an_error);
+    RUN(a_dead_server_keeps_no_other_cache_from_being_cleared);
     RUN(a_dead_server_is_an_error_where_that_is_wanted);
     RUN(what_is_computed_is_not_lost_with_the_server);
     RUN(a_server_killed_between_two_calls_raises_no_signal_and_comes_back);

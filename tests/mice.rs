@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use phicache::cache::{Cache, MiceCache, Options, Origin, Refusal};
 use phicache::config::Config;
+use phicache::error::Error;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
 use phicache::store::Shared;
@@ -45,6 +46,18 @@ fn filled() -> Shared<MiceCache> {
     parent.set_mice(b"kept", &mice(2, 4, 0.5)).unwrap().unwrap();
     parent.set_mice(b"damaged", &mice(1, 2, 0.25)).unwrap().unwrap();
     parent
+}
+
+#[test]
+fn a_record_whose_phi_is_no_number_is_damaged_though_its_checksum_fits() {
+    let record = |phi: f64| {
+        let mice = mice(1, 2, phi);
+        let mut record = vec![0; mice.record_len()];
+        mice.write(&mut record);
+        record
+    };
+    assert!(Mice::read_checked(&record(0.5)).is_ok());
+    assert!(matches!(Mice::read_checked(&record(f64::NAN)), Err(Error::Damaged(_))));
 }
 
 #[test]

@@ -676,7 +676,10 @@ mod tests {
         let more: Vec<Pinned> = (0..1000).map(|_| counted.clone()).collect();
         assert!(counted.shares_word() - word <= 1, "what is saturated is not counted any further");
         drop(more);
+        let (seen, word) = (get(&table, b"k").unwrap(), counted.shares_word());
         drop(counted);
+        assert_eq!(seen.shares_word(), word, "what is saturated loses no share either");
+        drop(seen);
         table.remove(b"k");
         reclaim::flush();
         assert!(get(&table, b"k").is_none());
