@@ -10,7 +10,14 @@ import sys
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-PAGES = [path for path in TOP.rglob("*.md") if not {"build", "target", ".git"} & set(path.relative_to(TOP).parts)]
+
+
+def ours(pattern):
+    """What the project contains, and not what was built or fetched."""
+    return [path for path in TOP.rglob(pattern) if not {"build", "target", ".git"} & set(path.relative_to(TOP).parts)]
+
+
+PAGES = ours("*.md")
 FOLDERS = ("src", "include", "c-tests", "tests", "docs", "make", "cmake", "fuzz", "benches", "examples", "julia", "tools")
 
 
@@ -61,7 +68,7 @@ def all_functions(page, text):
 
 def cmake(page, text):
     [asked] = re.findall(r"cmake_minimum_required\(VERSION (\d+\.\d+)\)", read("CMakeLists.txt"))
-    for path in TOP.rglob("CMakeLists.txt"):
+    for path in ours("CMakeLists.txt"):
         for version in re.findall(r"cmake_minimum_required\(VERSION ([\d.]+)\)", path.read_text()):
             if version != asked:
                 yield f"{path.relative_to(TOP)} asks for CMake {version}, not {asked}"
