@@ -46,7 +46,7 @@ const IN_TABLE: u32 = 1 << 31;
 const CHARGED: u32 = 1 << 30;
 const COUNT: u32 = CHARGED - 1;
 /// An entry that comes to so many shares is never freed: further pins of it are not counted.
-const SATURATED: u32 = 1 << 29;
+const SATURATED: u32 = COUNT;
 /// Above so many shares none is taken off any more. So a count that has come to `SATURATED` stays far above 0: it can fall
 /// only by what threads were taking off at that very moment, one each.
 const STICKY: u32 = SATURATED / 2;
@@ -116,7 +116,9 @@ impl Header {
         // SAFETY: the table's share keeps the entry alive, and with it the chunk.
         unsafe {
             (*Self::chunk(NonNull::new_unchecked(block))).share();
-            (*block).shares.fetch_sub(IN_TABLE - 1, Ordering::Relaxed);
+            // A count that is saturated stays as it is, and its entry for good.
+            let counted = |shares: u32| Some((shares & !IN_TABLE) + u32::from(shares & COUNT < SATURATED));
+            let _ = (*block).shares.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted);
         }
     }
 }
@@ -219,13 +221,13 @@ impl Pinned {
     pub(super) fn counted(entry: EntryRef<'_>) -> Self {
         static NOBODYS: PinSlot = AtomicPtr::new(ptr::null_mut());
         // Looked at before it is added to: a count that could overflow would carry into the flags.
-        if entry.shares().load(Ordering::Relaxed) & COUNT >= SATURATED {
+        let more = |shares: u32| (shares & COUNT < SATURATED).then(|| shares + 1);
+        if entry.shares().fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
             // The entry stays for good. The slot names nothing, and who empties it changes nothing.
             return Pinned { header: entry.header, slot: &NOBODYS };
         }
-        // SAFETY: whatever keeps the entry alive now, and its chunk, does so until the shares are there.
+        // SAFETY: whatever keeps the entry alive now keeps its chunk too, until this share is there.
         unsafe { (*Header::chunk(entry.header)).share() };
-        entry.shares().fetch_add(1, Ordering::Relaxed);
         Pinned { header: entry.header, slot: ptr::null() }
     }
 
