@@ -1,5 +1,5 @@
-/* test_first_fork.c: a fork while a thread is just beginning to use the library, the first of the process to do so, is a
- * fork like any other for those who use it already.
+/* test_first_fork.c: a fork works as usual while the first thread of the process is still registering the library's fork
+ * handlers.
  *
  * The C library's function that takes handlers of forks is replaced by one that stops there; each case is a process. */
 #define _GNU_SOURCE /* RTLD_NEXT */
@@ -106,7 +106,7 @@ static void overtake(void) {
     CHECK_OK(phicache_dict_cache_free(dict));
 }
 
-static void a_fork_may_overtake_whoever_is_first(void) {
+static void a_fork_during_the_registration_of_fork_handlers_works_as_usual(void) {
     for (stop_at = 0; stop_at < 2; stop_at++) {
         pid_t process;
         fflush(NULL);
@@ -121,7 +121,7 @@ static void a_fork_may_overtake_whoever_is_first(void) {
 }
 
 int main(void) {
-    RUN(a_fork_may_overtake_whoever_is_first);
+    RUN(a_fork_during_the_registration_of_fork_handlers_works_as_usual);
     return check_report();
 }
 

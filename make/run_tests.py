@@ -84,10 +84,13 @@ def as_one(succeeded, output):
 
 def as_cargo_counts(succeeded, output):
     counts = Counts()
-    for result in re.findall(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", output, re.MULTILINE):
-        passed, failed, ignored = map(int, result)
+    for result in re.findall(r"^test result: \w+\. (\d+) passed; (\d+) failed", output, re.MULTILINE):
+        passed, failed = map(int, result)
         counts.add(Counts(passed, failed))
-        counts.skipped += ["a test of Rust: ignored"] * ignored
+    # Some are ignored because other tests run them, each in a process of its own.
+    reasons = re.findall(r"^test (\S+) \.\.\. ignored(?:, (.*))?$", output, re.MULTILINE)
+    counts.skipped += [f"{name}: {why or 'ignored'}" for name, why in reasons if why != "runs in a process of its own"]
+    counts.skipped += re.findall(r"SKIPPED: (.*)", output)
     return counts
 
 
