@@ -9,21 +9,21 @@ use std::{env, fs};
 use cbindgen::{Builder, Config};
 
 const PARTS: [&str; 15] = [
-    "types",
-    "library",
-    "config",
-    "key",
-    "cache",
-    "read",
-    "callback",
-    "dict",
-    "redis",
-    "purview",
-    "memo",
-    "subsystem",
-    "mice",
-    "lease",
-    "registry",
+    "border/types",
+    "api/library",
+    "api/config",
+    "api/key",
+    "api/cache",
+    "api/read",
+    "api/callback",
+    "api/dict",
+    "api/redis",
+    "api/purview",
+    "api/memo",
+    "api/subsystem",
+    "api/mice",
+    "api/lease",
+    "api/registry",
 ];
 
 fn main() {

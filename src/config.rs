@@ -11,9 +11,9 @@ use std::time::Duration;
 use once_cell::race::OnceBox;
 
 use crate::error::{Error, Result};
+use crate::memory::limit::UNLIMITED;
 use crate::redis::{Endpoint, Secret, Server};
-use crate::store::gauge::UNLIMITED;
-use crate::store::lock::RwLock;
+use crate::sync::RwLock;
 
 /// The variables of the environment that are read, once, at the first use of a configuration.
 pub mod variable {
@@ -93,7 +93,7 @@ impl Config {
     /// A configuration of its own: the defaults and what the environment said.
     pub fn new() -> Result<Arc<Self>> {
         // Done here once, because it takes memory, which a store must do without.
-        crate::store::prepare();
+        crate::prepare();
         Ok(Arc::new(Self::environment()?.clone().into()))
     }
 

@@ -1,39 +1,51 @@
 //! phicache: memory-limited caching for integrated information theory, behind a C ABI.
 //!
-//! The map of the house. Calls go down this list, results come straight back up, and nothing reaches sideways:
+//! The layers, from top to bottom. A module knows only those below it; `tests/layers.rs` holds it to that.
 //!
-//! | module | what lives there |
+//! | module | what it is |
 //! |---|---|
-//! | [`ffi`] | the C face: one file per handle; NULL checks, handles, the panic boundary |
-//! | [`cache`] | the cache types, and functions with a cache |
+//! | [`ffi`] | the C API: `api`, one file per section of the header, on `border`, which checks what C hands over |
+//! | [`cache`] | the cache types, memoization, leases, the registry of names; `cache::shared`: values at a server |
+//! | [`config`] | settings from which caches are made: limits, switches, the server |
 //! | [`iit`] | node sets, directions, cuts, subsystems, MICE records |
-//! | [`key`] | the canonical key encoding and the fingerprint |
-//! | [`redis`] | all that speaks to a server |
-//! | [`store`] | the in-process table, its entries, and the memory gauge |
-//! | [`registry`] | the names of live caches |
-//! | [`config`] | settings, from which caches are made: limits, switches, the server |
-//! | [`error`] | failures in words, of every layer |
+//! | [`key`] | the canonical key encoding and fingerprints |
+//! | [`redis`] | the client for Redis and Valkey servers: bytes, no caches |
+//! | [`table`] | the concurrent hash table: lock-free reads, pinned entries |
+//! | [`flight`] | single flight: one computes a missing value, the others wait |
+//! | [`memory`] | what caches hold, and how much the process may use |
+//! | [`epoch`] | memory reclamation for lock-free readers |
+//! | [`sync`] | locks that survive a fork, shared pointers, padding |
+//! | [`error`] | errors of every layer, in words |
 //!
-//! `unsafe` stands in `ffi`, at the border, and in `store`, at the bottom; everything between them is safe Rust, which the
-//! compiler is told here.
+//! `unsafe` is confined to `ffi::border` and to the four modules at the bottom that build the table; the compiler forbids
+//! it everywhere else.
 
 #[forbid(unsafe_code)]
 pub mod cache;
 #[forbid(unsafe_code)]
 pub mod config;
+pub mod epoch;
 #[forbid(unsafe_code)]
 pub mod error;
 pub mod ffi;
 #[forbid(unsafe_code)]
+pub mod flight;
+#[forbid(unsafe_code)]
 pub mod iit;
 #[forbid(unsafe_code)]
 pub mod key;
+pub mod memory;
 #[cfg(feature = "redis")]
 #[forbid(unsafe_code)]
 pub mod redis;
 #[cfg(not(feature = "redis"))]
 #[path = "redis_absent.rs"]
 pub mod redis;
-#[forbid(unsafe_code)]
-pub mod registry;
-pub mod store;
+pub mod sync;
+pub mod table;
+
+/// Samples the memory and seeds the hash, once, so that no store has to: both allocate.
+pub(crate) fn prepare() {
+    memory::limit::prepare();
+    table::prepare();
+}

@@ -4,9 +4,9 @@
 use phicache::cache::{Options, RedisCache};
 use phicache::config::Config;
 use phicache::error::Error;
-use phicache::ffi::library::phicache_features;
-use phicache::ffi::redis::{phicache_redis_available, phicache_redis_cache_new, phicache_redis_ping};
-use phicache::ffi::types::{PHICACHE_ERROR_UNSUPPORTED, PHICACHE_OK};
+use phicache::ffi::api::library::phicache_features;
+use phicache::ffi::api::redis::{phicache_redis_available, phicache_redis_cache_new, phicache_redis_ping};
+use phicache::ffi::border::types::{PHICACHE_ERROR_UNSUPPORTED, PHICACHE_OK};
 use phicache::iit::{NodeSet, Subsystem};
 use phicache::key::Fingerprint;
 

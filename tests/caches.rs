@@ -4,12 +4,14 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use phicache::cache::{Asked, Cache, DictCache, Memo, Method, Options, Origin, PurviewCache, Refusal, Stats, shared};
+use phicache::cache::registry::{self, Name};
+use phicache::cache::{
+    Cache, DictCache, Lookup, Memo, Method, Options, Origin, PurviewCache, Refusal, Stats, shared_dict,
+};
 use phicache::config::Config;
 use phicache::error::Error;
 use phicache::iit::{Direction, NodeSet};
 use phicache::key::{Element, Fingerprint, KeyBuilder};
-use phicache::registry::{self, Name};
 
 fn config() -> Arc<Config> {
     Config::new().unwrap()
@@ -146,14 +148,14 @@ fn a_computation_may_ask_for_other_keys() {
 #[test]
 fn holders_of_an_identity_share_one_cache_until_the_last_is_gone() {
     let (config, one) = (config(), Fingerprint([1; 32]));
-    let get = |fingerprint, role| shared(config.clone(), Options::default(), None, fingerprint, role).unwrap();
+    let get = |fingerprint, role| shared_dict(config.clone(), Options::default(), None, fingerprint, role).unwrap();
     let (cache_a, holder_a) = get(one, "repertoires");
     let (cache_b, holder_b) = get(one, "repertoires");
     let (other_role, _c) = get(one, "single nodes");
     let (other_system, _d) = get(Fingerprint([2; 32]), "repertoires");
     assert!(cache_a.is_same(&cache_b) && !cache_a.is_same(&other_role) && !cache_a.is_same(&other_system));
-    assert!(shared(Config::new().unwrap(), Options::default(), None, one, "repertoires").is_err());
-    assert!(shared(config.clone(), Options::default(), Some("name"), one, "repertoires").is_err());
+    assert!(shared_dict(Config::new().unwrap(), Options::default(), None, one, "repertoires").is_err());
+    assert!(shared_dict(config.clone(), Options::default(), Some("name"), one, "repertoires").is_err());
     cache_a.set(b"k", b"v").unwrap().unwrap();
     drop(holder_a);
     let (cache_c, holder_c) = get(one, "repertoires");
@@ -194,13 +196,13 @@ fn purviews_are_stored_only_while_they_are_switched_on() {
 /// Calls a memo of `f(x) = bits of x` and tells whether it computed.
 fn call(memo: &Memo, numbers: &mut KeyBuilder) -> bool {
     let computed = Cell::new(false);
-    let compute = |draft: &mut phicache::store::Draft| {
+    let compute = |draft: &mut phicache::table::Draft| {
         computed.set(true);
         draft.write(b"value")
     };
-    let value = match memo.ask(numbers).unwrap() {
-        Asked::Found(value) => value,
-        Asked::Compute(flight) => memo.compute(flight, compute).unwrap(),
+    let value = match memo.get_or_reserve(numbers).unwrap() {
+        Lookup::Found(value) => value,
+        Lookup::Compute(flight) => memo.compute(flight, compute).unwrap(),
     };
     assert_eq!(value.entry.value(), b"value");
     computed.get()
@@ -262,7 +264,7 @@ fn repertoire_methods_go_straight_through_while_repertoire_caching_is_off() {
     let repertoire = Method::new(Some("cause_repertoire".into()), true).unwrap();
     let other = Method::new(None, false).unwrap();
     let call = |method: &Method| {
-        method.ask(&cache, &mut args(&[1.0])).unwrap().or_compute(|draft| draft.write(b"v")).unwrap().origin
+        method.get_or_reserve(&cache, &mut args(&[1.0])).unwrap().or_compute(|draft| draft.write(b"v")).unwrap().origin
     };
     config.set_repertoires(false);
     assert_eq!(call(&repertoire), Origin::NotStored(Some(Refusal::Disabled)));

@@ -12,7 +12,7 @@ use std::{fs, io};
 
 use phicache::cache::{Cache, DictCache, Options, Refusal};
 use phicache::config::Config;
-use phicache::store::gauge::{self, Known, UNLIMITED, usage};
+use phicache::memory::limit::{self, Known, UNLIMITED, usage};
 
 const MIB: u64 = 1 << 20;
 
@@ -236,7 +236,7 @@ mod alone {
         }
         let now = usage();
         assert!(now.resident >= good.resident && now.limit == good.limit && now.known.0 & Known::SIZES.0 == 0);
-        assert!(gauge::is_full(128.0 * MIB as f64 * 100.0 / now.limit as f64));
+        assert!(limit::is_full(128.0 * MIB as f64 * 100.0 / now.limit as f64));
         limit(libc::RLIMIT_NOFILE, before);
         assert_eq!(cache.set(b"key", b"value"), Ok(Err(Refusal::Memory)));
         drop(grown);
@@ -250,7 +250,7 @@ mod alone {
         for percent in [100.0, UNLIMITED] {
             let cache = cache_of(percent);
             let room = usage().room;
-            assert!(room <= most / 10 * 9 - sizes()[which] && !gauge::is_full(percent));
+            assert!(room <= most / 10 * 9 - sizes()[which] && !limit::is_full(percent));
             let stored = fill(&cache);
             let used = sizes()[which];
             assert!(
@@ -340,12 +340,12 @@ mod alone {
     fn claims() {
         let half = usage().limit / 2;
         let held = usage().held;
-        let claim = gauge::claim(half, 90.0).unwrap();
-        assert!(gauge::claim(half, 90.0).is_none() && gauge::claim(1, UNLIMITED).is_some());
+        let claim = limit::claim(half, 90.0).unwrap();
+        assert!(limit::claim(half, 90.0).is_none() && limit::claim(1, UNLIMITED).is_some());
         // It is not held yet, and a sample does not take it for memory that is in use.
         assert_eq!(usage().held, held);
-        assert!(gauge::claim(half, 90.0).is_none());
+        assert!(limit::claim(half, 90.0).is_none());
         drop(claim);
-        assert!(gauge::claim(half, 90.0).is_some() && usage().held == held);
+        assert!(limit::claim(half, 90.0).is_some() && usage().held == held);
     }
 }

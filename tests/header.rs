@@ -18,7 +18,7 @@ fn the_committed_header_is_current() {
 /// The exported functions, each with what stands from its name to the end of its file.
 fn exported() -> Vec<(String, String)> {
     let mut functions = Vec::new();
-    for entry in fs::read_dir(Path::new(ROOT).join("src/ffi")).unwrap() {
+    for entry in fs::read_dir(Path::new(ROOT).join("src/ffi/api")).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(path).unwrap();
@@ -35,34 +35,34 @@ fn exported() -> Vec<(String, String)> {
 fn every_exported_function_runs_inside_the_boundary_under_its_own_name() {
     // What returns constants only has nothing that could fail.
     let constant = ["phicache_version", "phicache_version_number", "phicache_features", "phicache_status_name"];
-    let sources: Vec<String> = fs::read_dir(Path::new(ROOT).join("src/ffi"))
+    let sources: Vec<String> = fs::read_dir(Path::new(ROOT).join("src/ffi/api"))
         .unwrap()
         .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
         .collect();
     for (name, text) in exported() {
         let body = text.split_once('{').unwrap().1;
         let alone = &body[..body.find("\n}").unwrap()];
-        // The usual case cannot fail (quick.rs); any other is for the function that follows.
-        let quick = ["quick::", "release_quickly("].iter().any(|way| alone.contains(way));
+        // The fast path cannot fail (fast_path.rs); the slow path is the function that follows.
+        let quick = ["fast_path::", "try_fast_release("].iter().any(|way| alone.contains(way));
         let body = if quick { body } else { alone };
-        let guarded = ["guard", "plain", "add"].iter().any(|border| {
+        let guarded = ["catch_panics", "catch_panics_infallible", "add"].iter().any(|border| {
             let call = body.find(&format!("{border}("));
             call.is_some_and(|at| body[at + border.len() + 1..].trim_start().starts_with(&format!("\"{name}\"")))
         });
-        // Calls of callbacks are made in three steps, of which the first and the last run inside guard(NAME, …) (callback.rs).
+        // Calls of callbacks are made in three steps, of which the first and the last run inside catch_panics(NAME, …) (callback.rs).
         let steps = sources.iter().any(|source| {
             let mut lines = source.lines().filter(|line| line.trim_end().ends_with(&format!("str = \"{name}\";")));
             lines.any(|line| {
                 let constant =
                     line.trim_start().strip_prefix("const ").and_then(|line| line.split(':').next()).unwrap();
-                let generic = format!("guard(C::{constant}, ");
-                source.contains(&format!("guard({constant}, "))
+                let generic = format!("catch_panics(C::{constant}, ");
+                source.contains(&format!("catch_panics({constant}, "))
                     || sources.iter().any(|source| source.contains(&generic))
             })
         });
         assert!(
             guarded || steps || constant.contains(&name.as_str()),
-            "{name} does not run inside guard(\"{name}\", …)"
+            "{name} does not run inside catch_panics(\"{name}\", …)"
         );
     }
 }
@@ -106,7 +106,7 @@ fn versions_agree() {
 
 #[test]
 fn status_numbers_are_used_once_and_named() {
-    use phicache::ffi::library::phicache_status_name;
+    use phicache::ffi::api::library::phicache_status_name;
     let header = read("include/phicache.h");
     let mut numbers = std::collections::HashSet::new();
     let mut statuses = 0;

@@ -54,7 +54,7 @@ fn the_test_vectors_agree() {
         key.reset();
         words.for_each(|operation| apply(&mut key, operation));
         assert_eq!(key.key(typed).unwrap(), expected, "{line}");
-        let quick = key.key_quickly(typed);
+        let quick = key.try_fast_key(typed);
         assert!(quick.is_none_or(|quick| quick == expected), "{line}, the quick way");
         assert!(quick.is_some() || line.contains("kw:"), "{line}, not the quick way");
         vectors += 1;
@@ -240,7 +240,7 @@ fn a_prefix_is_one_more_argument_in_front() {
     let without = key.key_with_prefix(false, None).unwrap().to_vec();
     for (prefix, expected) in [(Some("p"), &with), (None, &without)] {
         let head = KeyBuilder::new().key_with_prefix(false, prefix).unwrap().to_vec();
-        assert_eq!(key.key_behind_quickly(false, &head), Some(&expected[..]));
+        assert_eq!(key.try_fast_key_behind(false, &head), Some(&expected[..]));
     }
     key.reset();
     key.add(Element::String("p")).unwrap();

@@ -6,8 +6,8 @@ use std::thread;
 
 use phicache::cache::{Cache, DictCache, Options};
 use phicache::config::Config;
-use phicache::ffi::read::{phicache_read_begin, phicache_read_end};
-use phicache::ffi::types::PHICACHE_OK;
+use phicache::ffi::api::read::{phicache_read_begin, phicache_read_end};
+use phicache::ffi::border::types::PHICACHE_OK;
 
 const MEGABYTE: usize = 1 << 20;
 /// What the allocator and the harness may keep.

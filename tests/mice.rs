@@ -7,7 +7,7 @@ use phicache::config::Config;
 use phicache::error::Error;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
-use phicache::store::Shared;
+use phicache::sync::TryArc;
 
 fn config() -> Arc<Config> {
     Config::new().unwrap()
@@ -22,7 +22,7 @@ fn cut() -> Subsystem {
     system().under(Some(Cut::bipartition(3, NodeSet(1), NodeSet(6)).unwrap())).unwrap()
 }
 
-fn cache(subsystem: &Subsystem, parent: Option<&Shared<MiceCache>>) -> Shared<MiceCache> {
+fn cache(subsystem: &Subsystem, parent: Option<&TryArc<MiceCache>>) -> TryArc<MiceCache> {
     MiceCache::mice(config(), Options::default(), subsystem, parent).unwrap()
 }
 
@@ -41,7 +41,7 @@ fn phi(cache: &MiceCache, key: &[u8]) -> Option<f64> {
 }
 
 /// The effects of node 1 on 2, which no cut here damages, and of node 0 on 1, which `cut` does.
-fn filled() -> Shared<MiceCache> {
+fn filled() -> TryArc<MiceCache> {
     let parent = cache(&system(), None);
     parent.set_mice(b"kept", &mice(2, 4, 0.5)).unwrap().unwrap();
     parent.set_mice(b"damaged", &mice(1, 2, 0.25)).unwrap().unwrap();
@@ -220,7 +220,7 @@ fn children_keep_what_they_inherit_while_the_parent_is_cleared_over_and_over() {
 #[test]
 fn memoized_mice_come_back_also_when_they_are_refused() {
     let child = Cache::from(cache(&cut(), Some(&filled())));
-    let record = |draft: &mut phicache::store::Draft| {
+    let record = |draft: &mut phicache::table::Draft| {
         let mice = mice(1, 2, 0.125);
         mice.write(draft.reserve(mice.record_len())?);
         Ok(())

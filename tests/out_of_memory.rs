@@ -6,15 +6,15 @@ use std::ffi::c_void;
 use std::mem::zeroed;
 use std::ptr::{null, null_mut};
 
-use phicache::ffi::cache::*;
-use phicache::ffi::callback::phicache_result_reserve;
-use phicache::ffi::dict::*;
-use phicache::ffi::key::*;
-use phicache::ffi::lease::*;
-use phicache::ffi::library::phicache_value_release;
-use phicache::ffi::mice::*;
-use phicache::ffi::subsystem::*;
-use phicache::ffi::types::*;
+use phicache::ffi::api::cache::*;
+use phicache::ffi::api::callback::phicache_result_reserve;
+use phicache::ffi::api::dict::*;
+use phicache::ffi::api::key::*;
+use phicache::ffi::api::lease::*;
+use phicache::ffi::api::library::phicache_value_release;
+use phicache::ffi::api::mice::*;
+use phicache::ffi::api::subsystem::*;
+use phicache::ffi::border::types::*;
 
 /// Fails one allocation of the thread that asked for it.
 struct Failing;

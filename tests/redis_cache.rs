@@ -10,7 +10,7 @@ use phicache::cache::{Cache, Lease, Options, Origin, RedisCache, Refusal, Remote
 use phicache::config::Config;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
-use phicache::store::Shared;
+use phicache::sync::TryArc;
 use server::Running;
 
 #[allow(dead_code)]
@@ -41,7 +41,7 @@ fn cut() -> Subsystem {
     system().under(Some(Cut::bipartition(3, NodeSet(1), NodeSet(6)).unwrap())).unwrap()
 }
 
-fn mice(config: &Arc<Config>, subsystem: &Subsystem, parent: Option<&Shared<RedisCache>>) -> Shared<RedisCache> {
+fn mice(config: &Arc<Config>, subsystem: &Subsystem, parent: Option<&TryArc<RedisCache>>) -> TryArc<RedisCache> {
     RedisCache::mice(config.clone(), Options::default(), subsystem, parent).unwrap()
 }
 

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use cluster::Cluster;
 use phicache::cache::{Cache, Lease, Options, Origin, RedisCache, Refusal, RemoteOptions, Started, Waited};
 use phicache::config::Config;
+use phicache::epoch::guard;
 use phicache::error::Error;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
-use phicache::store::{Shared, section};
+use phicache::sync::TryArc;
 use proxy::Proxy;
 use server::{Running, eventually};
 
@@ -58,7 +59,7 @@ fn cut() -> Subsystem {
     system().under(Some(Cut::bipartition(3, NodeSet(1), NodeSet(6)).unwrap())).unwrap()
 }
 
-fn mice(url: &str, options: Options) -> Shared<RedisCache> {
+fn mice(url: &str, options: Options) -> TryArc<RedisCache> {
     RedisCache::mice(config(url), options, &system(), None).unwrap()
 }
 
@@ -72,7 +73,7 @@ fn key(number: u32) -> Vec<u8> {
 }
 
 /// Asks for a key all the time in other threads, while `act` goes on.
-fn while_others_ask(cache: &Shared<RedisCache>, key: &[u8], act: impl FnOnce()) {
+fn while_others_ask(cache: &TryArc<RedisCache>, key: &[u8], act: impl FnOnce()) {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..3 {
@@ -239,7 +240,7 @@ fn reading_in_place_while_another_clears_finds_the_value_or_none() {
             stop.store(true, SeqCst);
         });
         while !stop.load(SeqCst) {
-            section::read(|section| {
+            guard::read(|section| {
                 if let Some(value) = here.look(section, &key(1)).unwrap() {
                     assert_eq!(Mice::read_checked(value).unwrap().payload, b"payload");
                 }

@@ -1,6 +1,6 @@
 //! The gauge measures this process: a program of its own, with one test, since whatever runs beside it would be measured too.
 
-use phicache::store::gauge::usage;
+use phicache::memory::limit::usage;
 
 const GROWTH: u64 = 256 << 20;
 

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use phicache::cache::{Cache, DictCache, Lease, MiceCache, Options, Origin, Refusal, Started, Value, Waited};
 use phicache::config::Config;
+use phicache::epoch::guard;
 use phicache::error::Error;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
-use phicache::store::section;
 use shuttle::thread;
 
 fn check(model: impl Fn() + Send + Sync + 'static) {
@@ -28,7 +28,7 @@ fn check(model: impl Fn() + Send + Sync + 'static) {
 
 /// As the C face looks a key up: the quick way, where that decides.
 fn get(cache: &Cache, key: &[u8]) -> Option<Value> {
-    cache.get_quickly(key).unwrap_or_else(|| cache.get(key).unwrap())
+    cache.try_fast_get(key).unwrap_or_else(|| cache.get(key).unwrap())
 }
 
 fn cache() -> Cache {
@@ -426,7 +426,7 @@ fn what_a_section_finds_stays_whole_until_it_ends() {
         let reading = {
             let cache = cache.clone();
             thread::spawn(move || {
-                let pin = section::read(|section| {
+                let pin = guard::read(|section| {
                     let found = cache.look(section, &[1; 8]).unwrap();
                     // Never missing while the table grows, unless it was taken out.
                     let other = cache.look(section, &[2; 8]).unwrap();
@@ -486,17 +486,17 @@ fn what_an_open_section_finds_stays_whole_until_the_outermost_is_closed() {
                 cache.stats().unwrap();
             })
         };
-        section::open().unwrap();
-        section::open().unwrap();
+        guard::open().unwrap();
+        guard::open().unwrap();
         // As a C program does it, which has no closures.
-        let found = section::in_open(|section| Ok(cache.look(section, b"key of 8")?.map(std::ptr::from_ref))).unwrap();
+        let found = guard::in_open(|section| Ok(cache.look(section, b"key of 8")?.map(std::ptr::from_ref))).unwrap();
         // SAFETY: this thread runs no closure in a section, and another section is open.
-        unsafe { section::close().unwrap() };
+        unsafe { guard::close().unwrap() };
         thread::yield_now();
         // SAFETY: the section in which it was found is still open.
         assert!(found.is_none_or(|value| unsafe { &*value } == [1; 32]));
         // SAFETY: what was found is not used any more.
-        unsafe { section::close().unwrap() };
+        unsafe { guard::close().unwrap() };
         clearing.join().unwrap();
         assert_eq!(cache.stats().unwrap().bytes, 0);
     });

@@ -8,7 +8,9 @@ use std::hint::black_box;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use phicache::iit::{Cut, Direction, NodeSet, Subsystem};
 use phicache::key::{Element, Fingerprint, KeyBuilder, repertoire};
-use phicache::store::{Draft, Hashed, Table, gauge, section};
+use phicache::epoch::guard;
+use phicache::memory::limit;
+use phicache::table::{Draft, Hashed, Table};
 
 /// The real load: what recorded runs of PyPhi look like.
 const ENTRIES: u64 = 2_000;
@@ -57,7 +59,7 @@ fn tables(criterion: &mut Criterion) {
     criterion.bench_function("table: hit, pinned and released", |bench| {
         bench.iter(|| {
             let key = key(next());
-            section::read(|section| {
+            guard::read(|section| {
                 table.find(section, &Hashed::from(&key[..])).map(|entry| section.pin(entry).value()[0])
             })
         })
@@ -65,13 +67,13 @@ fn tables(criterion: &mut Criterion) {
     criterion.bench_function("table: hit, in place", |bench| {
         bench.iter(|| {
             let key = key(next());
-            section::read(|section| table.find(section, &Hashed::from(&key[..])).map(|entry| entry.value()[0]))
+            guard::read(|section| table.find(section, &Hashed::from(&key[..])).map(|entry| entry.value()[0]))
         })
     });
     criterion.bench_function("table: miss", |bench| {
         bench.iter(|| {
             let key = key(ENTRIES + next());
-            section::read(|section| table.find(section, &Hashed::from(&key[..])).is_none())
+            guard::read(|section| table.find(section, &Hashed::from(&key[..])).is_none())
         })
     });
     criterion.bench_function("table: replace", |bench| bench.iter(|| insert(&table, next())));
@@ -116,10 +118,11 @@ fn keys(criterion: &mut Criterion) {
 }
 
 fn memory(criterion: &mut Criterion) {
-    phicache::store::prepare();
-    criterion.bench_function("gauge: a store is admitted", |bench| bench.iter(|| gauge::admits(black_box(256), 100.0)));
-    criterion.bench_function("gauge: a store is refused", |bench| bench.iter(|| gauge::admits(black_box(256), 0.0001)));
-    criterion.bench_function("gauge: measured now", |bench| bench.iter(gauge::usage));
+    phicache::memory::limit::prepare();
+    phicache::table::prepare();
+    criterion.bench_function("gauge: a store is admitted", |bench| bench.iter(|| limit::has_room(black_box(256), 100.0)));
+    criterion.bench_function("gauge: a store is refused", |bench| bench.iter(|| limit::has_room(black_box(256), 0.0001)));
+    criterion.bench_function("gauge: measured now", |bench| bench.iter(limit::usage));
 }
 
 criterion_group!(inner, hashes, tables, keys, memory);

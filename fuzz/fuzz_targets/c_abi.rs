@@ -10,12 +10,12 @@ use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use libfuzzer_sys::fuzz_target;
-use phicache::ffi::callback::*;
-use phicache::ffi::types::*;
-use phicache::ffi::{
+use phicache::ffi::api::callback::*;
+use phicache::ffi::border::types::*;
+use phicache::ffi::api::{
     cache::*, config::*, dict::*, key::*, lease::*, library::*, memo::*, mice::*, purview::*, read::*,
 };
-use phicache::ffi::{registry::*, subsystem::*};
+use phicache::ffi::api::{registry::*, subsystem::*};
 use phicache_fuzz::Input;
 
 unsafe extern "C" {

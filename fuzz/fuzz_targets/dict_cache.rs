@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use phicache::cache::{Cache, DictCache, Lease, Options, Origin, Refusal, Started, Stored, Value};
 use phicache::config::Config;
 use phicache::error::Error;
-use phicache::store::section;
+use phicache::epoch::guard;
 use phicache_fuzz::Input;
 
 const VALUE_LENGTHS: [usize; 12] = [0, 1, 8, 15, 16, 17, 100, 256, 1000, 1025, 5000, 70_000];
@@ -79,7 +79,7 @@ impl World {
         let expected = self.entries.get(key).cloned();
         self.count(expected.is_some());
         // As the C face looks a key up: the quick way, where that decides.
-        let found = self.cache.get_quickly(key).unwrap_or_else(|| self.cache.get(key).unwrap());
+        let found = self.cache.try_fast_get(key).unwrap_or_else(|| self.cache.get(key).unwrap());
         match (found, expected) {
             (None, None) => {}
             (Some(value), Some(expected)) => {
@@ -92,7 +92,7 @@ impl World {
 
     fn look(&mut self, key: &[u8], capacity: usize) {
         let expected = self.entries.get(key).cloned();
-        section::read(|section| assert!(self.cache.look(section, key).unwrap() == expected.as_deref()));
+        guard::read(|section| assert!(self.cache.look(section, key).unwrap() == expected.as_deref()));
         self.count(expected.is_some());
         assert_eq!(self.cache.contains(key), Ok(expected.is_some()));
         let mut buffer = vec![0; capacity];
@@ -307,7 +307,7 @@ fuzz_target!(|data: &[u8]| {
     }
     world.check();
     let World { cache, entries, pinned, .. } = world;
-    section::read(|section| {
+    guard::read(|section| {
         for (key, value) in &entries {
             assert!(cache.look(section, key).unwrap() == Some(value.as_slice()), "a key has another value at the end");
         }

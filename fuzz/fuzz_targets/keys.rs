@@ -207,10 +207,10 @@ fn read_back(mut key: &[u8]) -> Meanings {
 /// The quick way makes the same key, or none; and it makes all keys of arguments without names.
 fn check_quick(builder: &mut KeyBuilder, typed: bool, list: &List, prefix: Option<&str>, key: Option<&[u8]>) {
     let quick = match prefix {
-        None => builder.key_quickly(typed).map(<[u8]>::to_vec),
+        None => builder.try_fast_key(typed).map(<[u8]>::to_vec),
         Some(prefix) => {
             let head = KeyBuilder::new().key_with_prefix(typed, Some(prefix)).unwrap().to_vec();
-            builder.key_behind_quickly(typed, &head).map(<[u8]>::to_vec)
+            builder.try_fast_key_behind(typed, &head).map(<[u8]>::to_vec)
         }
     };
     match quick {

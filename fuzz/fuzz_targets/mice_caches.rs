@@ -10,7 +10,7 @@ use phicache::cache::{Cache, MiceCache, Options, Origin, Refusal};
 use phicache::config::Config;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
-use phicache::store::Shared;
+use phicache::sync::TryArc;
 use phicache_fuzz::Input;
 
 const NODES: usize = 4;
@@ -74,7 +74,7 @@ struct Ancestor {
 
 struct Member {
     /// None once it is freed: its children still see what it had.
-    cache: Option<Shared<MiceCache>>,
+    cache: Option<TryArc<MiceCache>>,
     severed: Option<Vec<NodeSet>>,
     own: Entries,
     ancestors: Vec<Ancestor>,

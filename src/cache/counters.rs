@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 
 use super::Refusal;
-use crate::store::{Apart, Gap, Record, Shared, SharedCell, are_apart, section};
+use crate::epoch::{Participant, guard};
+use crate::sync::{CachePadded, OnceTryArc, Padding, TryArc, on_separate_lines};
 
 /// The seed's three figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,9 +69,9 @@ pub struct Counters {
     before: Tally,
     /// Which thread has its numbers in `own`.
     owner: u32,
-    others: SharedCell<Stripes>,
+    others: OnceTryArc<Stripes>,
     // All threads read what stands before, at every lookup, and one writes what follows.
-    _gap: Gap,
+    _padding: Padding,
     own: Tally,
     waits: AtomicU64,
     errors: AtomicU64,
@@ -79,10 +80,13 @@ pub struct Counters {
 }
 
 const _: () = {
-    assert!(are_apart(offset_of!(Counters, others), offset_of!(Counters, own)));
+    assert!(on_separate_lines(offset_of!(Counters, others), offset_of!(Counters, own)));
     // What stands in front of these numbers may be written at every store, what stands behind is read at every lookup.
-    assert!(are_apart(0, offset_of!(Counters, owner) + size_of::<u64>()));
-    assert!(are_apart(offset_of!(Counters, own) + Event::Store.place() * size_of::<u64>(), size_of::<Counters>()));
+    assert!(on_separate_lines(0, offset_of!(Counters, owner) + size_of::<u64>()));
+    assert!(on_separate_lines(
+        offset_of!(Counters, own) + Event::Store.place() * size_of::<u64>(),
+        size_of::<Counters>()
+    ));
 };
 
 /// What happens most often.
@@ -121,7 +125,7 @@ const STRIPES: usize = 16;
 
 /// The last one is shared by all threads whose number is higher.
 #[derive(Default)]
-struct Stripes([Apart<Tally>; STRIPES]);
+struct Stripes([CachePadded<Tally>; STRIPES]);
 
 impl Tally {
     #[inline(always)]
@@ -139,12 +143,12 @@ impl Tally {
 
 impl Counters {
     /// All zero; made by the thread of this record.
-    pub fn new(maker: &Record) -> Self {
+    pub fn new(maker: &Participant) -> Self {
         Counters {
             before: Tally::default(),
             owner: maker.id(),
-            others: SharedCell::new(),
-            _gap: Gap::new(),
+            others: OnceTryArc::new(),
+            _padding: Padding::new(),
             own: Tally::default(),
             waits: AtomicU64::new(0),
             errors: AtomicU64::new(0),
@@ -155,7 +159,7 @@ impl Counters {
 
     /// A lookup that found a value, or none.
     #[inline(always)]
-    pub fn lookup(&self, record: &Record, hit: bool) {
+    pub fn lookup(&self, record: &Participant, hit: bool) {
         match self.alone(record) {
             Some(tally) => tally.add_alone(Event::lookup(hit)),
             None => self.count_elsewhere(record, Event::lookup(hit)),
@@ -165,15 +169,15 @@ impl Counters {
     /// Something else that happened in this thread.
     #[inline(always)]
     pub(super) fn count(&self, event: Event) {
-        match Record::of_this_thread().and_then(|record| self.alone(record)) {
+        match Participant::of_this_thread().and_then(|record| self.alone(record)) {
             Some(tally) => tally.add_alone(event),
-            None => section::read(|section| self.count_elsewhere(section.record(), event)),
+            None => guard::read(|section| self.count_elsewhere(section.record(), event)),
         }
     }
 
     /// The numbers to which this thread alone adds, if it has some already.
     #[inline(always)]
-    pub(super) fn alone(&self, record: &Record) -> Option<&Tally> {
+    pub(super) fn alone(&self, record: &Participant) -> Option<&Tally> {
         if record.id() == self.owner {
             return Some(&self.own);
         }
@@ -183,8 +187,8 @@ impl Counters {
     }
 
     #[inline(never)]
-    fn count_elsewhere(&self, record: &Record, event: Event) {
-        match self.others.get_or_try_init(|| Shared::try_new(Stripes::default())) {
+    fn count_elsewhere(&self, record: &Participant, event: Event) {
+        match self.others.get_or_try_init(|| TryArc::try_new(Stripes::default())) {
             Err(_) => _ = self.before.of(event).fetch_sub(1, Relaxed),
             Ok(stripes) => match self.alone(record) {
                 Some(tally) => tally.add_alone(event),

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::entries::{Entries, Policy};
+use super::local::{LocalCache, Policy};
 use super::{Options, Refusal};
 use crate::config::Config;
+use crate::epoch::without_fork;
 use crate::error::{Error, Result, try_owned};
 use crate::key::Fingerprint;
-use crate::store::Shared;
-use crate::store::change;
-use crate::store::lock::Mutex;
+use crate::sync::Mutex;
+use crate::sync::TryArc;
 
 /// Keeps whatever it is given.
 pub struct Plain;
@@ -17,20 +17,20 @@ pub struct Plain;
 impl Policy for Plain {}
 
 /// PyPhi's `DictCache`.
-pub type DictCache = Entries<Plain>;
+pub type DictCache = LocalCache<Plain>;
 
 impl DictCache {
     /// An empty cache.
-    pub fn dict(config: Arc<Config>, options: Options) -> Result<Shared<Self>> {
-        Shared::try_new(Entries::new(Plain, config, options))
+    pub fn dict(config: Arc<Config>, options: Options) -> Result<TryArc<Self>> {
+        TryArc::try_new(LocalCache::new(Plain, config, options))
     }
 }
 
 impl DictCache {
     /// Refuses a value as `set` would, where that is easy to tell, and counts that.
     #[inline(always)]
-    pub fn refuse_value_quickly(&self, key: &[u8], value: &[u8]) -> Option<Refusal> {
-        self.refuse_quickly(key, value.len(), None)
+    pub fn try_fast_refuse_value(&self, key: &[u8], value: &[u8]) -> Option<Refusal> {
+        self.try_fast_refuse(key, value.len(), None)
     }
 }
 
@@ -40,7 +40,7 @@ struct Held {
     role: String,
     /// What its holders call it.
     name: Option<String>,
-    cache: Shared<DictCache>,
+    cache: TryArc<DictCache>,
     holders: usize,
 }
 
@@ -49,7 +49,7 @@ static HELD: Mutex<Vec<Held>> = Mutex::new(Vec::new());
 
 /// A share in the cache of an identity; the last one to go takes the cache along.
 pub struct Holder {
-    cache: Shared<DictCache>,
+    cache: TryArc<DictCache>,
 }
 
 /// The cache that all callers with this fingerprint and role share. Its holders agree on configuration, options and name.
@@ -59,8 +59,8 @@ pub fn shared(
     name: Option<&str>,
     fingerprint: Fingerprint,
     role: &str,
-) -> Result<(Shared<DictCache>, Holder)> {
-    change(|| {
+) -> Result<(TryArc<DictCache>, Holder)> {
+    without_fork(|| {
         let mut held = HELD.lock();
         let known = held.iter_mut().find(|held| held.fingerprint == fingerprint && held.role == role);
         let cache = match known {
@@ -90,7 +90,7 @@ pub fn shared(
 
 impl Drop for Holder {
     fn drop(&mut self) {
-        change(|| {
+        without_fork(|| {
             let mut held = HELD.lock();
             let Some(at) = held.iter().position(|held| held.cache.is_same(&self.cache)) else { return };
             held[at].holders -= 1;

@@ -7,14 +7,18 @@ use std::mem;
 use std::time::Duration;
 
 use super::{Cache, Origin, Refusal, Value};
+use crate::epoch::{with_attached, without_fork};
 use crate::error::{Error, Result};
-use crate::store::lock::Mutex;
-use crate::store::{Begin, Block, Draft, Flight, Owner, Shared, Wait, change, gauge, with_attached};
+use crate::flight::{Begin, Flight, Owner, Wait};
+use crate::memory::limit;
+use crate::sync::Mutex;
+use crate::sync::TryArc;
+use crate::table::{Block, Draft};
 
 /// The duty to compute a value.
 pub struct Lease {
-    held: Shared<Held>,
-    flight: Shared<Flight>,
+    held: TryArc<Held>,
+    flight: TryArc<Flight>,
     block: Block,
     /// Why the last reservation failed: a caller that overlooks it must not have its value cached.
     failed: Option<Error>,
@@ -22,11 +26,11 @@ pub struct Lease {
 
 /// What a lease and the thread that began it both know: the cache, until the first of them ends the computation.
 #[derive(Default)]
-struct Held(Mutex<Option<(Cache, Shared<Flight>)>>);
+struct Held(Mutex<Option<(Cache, TryArc<Flight>)>>);
 
 impl Held {
     /// The cache, if it is this caller that ends the computation.
-    fn end(&self) -> Option<(Cache, Shared<Flight>)> {
+    fn end(&self) -> Option<(Cache, TryArc<Flight>)> {
         self.0.lock().take()
     }
 
@@ -41,7 +45,7 @@ impl Held {
 /// The leases that a thread has begun: those that are left when it ends are abandoned.
 #[derive(Default)]
 struct OfThread {
-    leases: Vec<Shared<Held>>,
+    leases: Vec<TryArc<Held>>,
     /// At this length those that have ended are taken out.
     full: usize,
 }
@@ -49,13 +53,13 @@ struct OfThread {
 impl OfThread {
     /// Notes a lease. Those that have ended are taken out once they may be half of all, so that each is looked at twice at
     /// most, however many are out.
-    fn note(&mut self, held: &Shared<Held>) -> Result<()> {
+    fn note(&mut self, held: &TryArc<Held>) -> Result<()> {
         const FEW: usize = 16;
         if self.leases.len() >= self.full {
             self.leases.retain(|held| held.0.lock().is_some());
             self.full = (2 * self.leases.len()).max(FEW);
         }
-        self.leases.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Shared<Held>>()))?;
+        self.leases.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<TryArc<Held>>()))?;
         self.leases.push(held.clone());
         Ok(())
     }
@@ -111,11 +115,11 @@ impl Lease {
         }
     }
 
-    fn new(cache: &Cache, flight: Shared<Flight>, number: u64) -> Result<Self> {
-        let held = Shared::try_new(Held(Mutex::new(Some((cache.clone(), flight.clone())))))?;
+    fn new(cache: &Cache, flight: TryArc<Flight>, number: u64) -> Result<Self> {
+        let held = TryArc::try_new(Held(Mutex::new(Some((cache.clone(), flight.clone())))))?;
         if number == 0 {
             // A fork in the middle would leave a list to the child that is half changed.
-            change(|| with_attached(|own: &mut OfThread| own.note(&held)))?;
+            without_fork(|| with_attached(|own: &mut OfThread| own.note(&held)))?;
         }
         Ok(Lease { held, flight, block: Block::default(), failed: None })
     }
@@ -169,7 +173,7 @@ impl Lease {
         let block = mem::take(&mut self.block);
         if let Some((cache, flight)) = self.held.end() {
             let draft = Draft::resume(self.flight.key(), Some(cache.table()), block);
-            let landed = cache.land(&flight, None, draft, gauge::UNLIMITED);
+            let landed = cache.complete(&flight, None, draft, limit::UNLIMITED);
             return landed.inspect_err(|_| cache.fail(&flight, None));
         }
         let entry = Draft::resume(self.flight.key(), None, block).finish()?.into_pinned();

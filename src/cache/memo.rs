@@ -5,12 +5,13 @@
 use std::sync::Arc;
 
 use super::counters::{Counters, Event};
-use super::{Asked, Cache, DictCache, InTheAir, Info, Options, Origin, Refusal, Value};
+use super::{Cache, DictCache, Info, Lookup, Options, Origin, Pending, Refusal, Value};
 use crate::config::{Config, check_maximum};
+use crate::epoch::{Participant, guard, without_fork};
 use crate::error::{Error, Result, try_owned};
 use crate::key::KeyBuilder;
-use crate::store::lock::Mutex;
-use crate::store::{Draft, Record, change, section};
+use crate::sync::Mutex;
+use crate::table::Draft;
 
 /// The prefixes that memos have taken on one cache.
 #[derive(Default)]
@@ -24,7 +25,7 @@ pub struct Claim {
 
 impl Claim {
     fn new(cache: Cache, prefix: Option<String>) -> Result<Self> {
-        change(|| {
+        without_fork(|| {
             let mut taken = cache.prefixes().0.lock();
             if taken.contains(&prefix) {
                 let name = prefix.map_or("no prefix".into(), |prefix| format!("prefix \"{prefix}\""));
@@ -42,7 +43,7 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        change(|| {
+        without_fork(|| {
             let mut taken = self.cache.prefixes().0.lock();
             if let Some(place) = taken.iter().position(|prefix| *prefix == self.prefix) {
                 taken.swap_remove(place);
@@ -103,33 +104,33 @@ impl Memo {
             claim: Claim::new(cache, prefix)?,
             head,
             typed,
-            maximum: maximum.unwrap_or(crate::store::gauge::UNLIMITED),
-            counters: section::read(|section| Counters::new(section.record())),
+            maximum: maximum.unwrap_or(crate::memory::limit::UNLIMITED),
+            counters: guard::read(|section| Counters::new(section.record())),
         })
     }
 
     /// As [`Memo::ask`], in the usual case: the arguments have no names, and their value is there. None in any other; then
     /// nothing has been counted.
     #[inline(always)]
-    pub fn hit_quickly(&self, args: &mut KeyBuilder) -> Option<Value> {
-        let counted = self.counters.alone(Record::of_this_thread()?)?;
+    pub fn try_fast_hit(&self, args: &mut KeyBuilder) -> Option<Value> {
+        let counted = self.counters.alone(Participant::of_this_thread()?)?;
         let key = match &self.head {
-            None => args.key_quickly(self.typed)?,
-            Some(head) => args.key_behind_quickly(self.typed, head)?,
+            None => args.try_fast_key(self.typed)?,
+            Some(head) => args.try_fast_key_behind(self.typed, head)?,
         };
-        let value = self.claim.cache.hit_quickly(key)?;
+        let value = self.claim.cache.try_fast_hit(key)?;
         counted.add_alone(Event::Hit);
         Some(value)
     }
 
     /// Looks the arguments up; counts a hit or a miss. What is to be computed is computed by [`Memo::compute`].
-    pub fn ask(&self, args: &mut KeyBuilder) -> Result<Asked> {
+    pub fn get_or_reserve(&self, args: &mut KeyBuilder) -> Result<Lookup> {
         let key = match self.head {
             None => args.key(self.typed)?,
             Some(_) => args.key_with_prefix(self.typed, self.claim.prefix.as_deref())?,
         };
-        let asked = self.claim.cache.ask(key)?;
-        self.counters.count(if matches!(asked, Asked::Found(_)) { Event::Hit } else { Event::Miss });
+        let asked = self.claim.cache.get_or_reserve(key)?;
+        self.counters.count(if matches!(asked, Lookup::Found(_)) { Event::Hit } else { Event::Miss });
         Ok(asked)
     }
 
@@ -140,7 +141,7 @@ impl Memo {
 
     /// Computes what [`Memo::ask`] did not find.
     #[inline(always)]
-    pub fn compute(&self, flight: InTheAir, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
+    pub fn compute(&self, flight: Pending, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
         flight.compute(self.maximum, compute)
     }
 
@@ -168,11 +169,11 @@ pub struct Method {
 }
 
 /// The answer to a caller of a method.
-pub enum AskedMethod {
+pub enum MethodLookup {
     /// What the object's cache says.
-    Asked(Asked),
+    Cached(Lookup),
     /// Repertoires are not cached: the caller computes the value of this key for itself.
-    Straight(Vec<u8>),
+    Uncached(Vec<u8>),
 }
 
 impl Method {
@@ -185,20 +186,20 @@ impl Method {
     /// As [`Method::ask`], in the usual case: the arguments have no names, and their value is there. None in any other;
     /// then nothing has been counted.
     #[inline(always)]
-    pub fn hit_quickly(&self, cache: &Cache, args: &mut KeyBuilder) -> Option<Value> {
+    pub fn try_fast_hit(&self, cache: &Cache, args: &mut KeyBuilder) -> Option<Value> {
         if self.repertoire && !cache.config().repertoires() {
             return None;
         }
-        cache.hit_quickly(args.key_behind_quickly(false, &self.head)?)
+        cache.try_fast_hit(args.try_fast_key_behind(false, &self.head)?)
     }
 
     /// Looks the arguments up in the object's `cache`.
-    pub fn ask(&self, cache: &Cache, args: &mut KeyBuilder) -> Result<AskedMethod> {
+    pub fn get_or_reserve(&self, cache: &Cache, args: &mut KeyBuilder) -> Result<MethodLookup> {
         let key = args.key_with_prefix(false, self.prefix.as_deref())?;
         if !self.repertoire || cache.config().repertoires() {
-            return cache.ask(key).map(AskedMethod::Asked);
+            return cache.get_or_reserve(key).map(MethodLookup::Cached);
         }
-        copy(key).map(AskedMethod::Straight)
+        copy(key).map(MethodLookup::Uncached)
     }
 }
 
@@ -208,13 +209,13 @@ pub fn not_stored(draft: Draft) -> Result<Value> {
     Ok(Value { entry, origin: Origin::NotStored(Some(Refusal::Disabled)) })
 }
 
-impl AskedMethod {
+impl MethodLookup {
     /// The value, computed if it has to be.
     #[inline(always)]
     pub fn or_compute(self, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
         match self {
-            AskedMethod::Asked(asked) => asked.or_compute(compute),
-            AskedMethod::Straight(key) => {
+            MethodLookup::Cached(asked) => asked.or_compute(compute),
+            MethodLookup::Uncached(key) => {
                 let mut draft = Draft::new(&key, None);
                 compute(&mut draft)?;
                 not_stored(draft)

@@ -2,21 +2,24 @@
 
 use super::{Cache, Value};
 use crate::error::Result;
-use crate::store::{Begin, Block, Draft, Flight, Owner, Shared, Wait, gauge};
+use crate::flight::{Begin, Flight, Owner, Wait};
+use crate::memory::limit;
+use crate::sync::TryArc;
+use crate::table::{Block, Draft};
 
 /// The answer to a caller who asks for a key and is willing to compute.
-pub enum Asked {
+pub enum Lookup {
     /// The value, from the cache or from another who computed it meanwhile.
     Found(Value),
     /// The caller is to compute it.
-    Compute(InTheAir),
+    Compute(Pending),
 }
 
 /// A computation that this thread is busy with. However it ends, those who wait for it go on.
-pub struct InTheAir {
+pub struct Pending {
     /// Keeps the cache alive: the computation may free the caller's handle to it.
     cache: Cache,
-    flight: Shared<Flight>,
+    flight: TryArc<Flight>,
     /// Who computes beside the flight's owner, because it could not wait.
     joined: Option<Owner>,
 }
@@ -28,19 +31,19 @@ impl Cache {
     /// `compute` runs, so it may use this cache for other keys. When it fails, nothing is stored and its error comes back
     /// to its own caller; another of those who wait may try.
     pub fn memoize(&self, key: &[u8], compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
-        self.ask(key)?.or_compute(compute)
+        self.get_or_reserve(key)?.or_compute(compute)
     }
 
     /// Looks `key` up, and finds out who computes it when it has no value; waits if that is another.
-    pub fn ask(&self, key: &[u8]) -> Result<Asked> {
+    pub fn get_or_reserve(&self, key: &[u8]) -> Result<Lookup> {
         match self.hit(key) {
-            Some(value) => Ok(Asked::Found(value)),
+            Some(value) => Ok(Lookup::Found(value)),
             None => self.ask_again(key),
         }
     }
 
     #[inline(never)]
-    fn ask_again(&self, key: &[u8]) -> Result<Asked> {
+    fn ask_again(&self, key: &[u8]) -> Result<Lookup> {
         let owner = Owner::this_thread();
         let mut vacant = None;
         loop {
@@ -49,39 +52,39 @@ impl Cache {
                 self.pass_on(&vacant);
             }
             let flight = match begun? {
-                Some(Begin::Found(value)) => return Ok(Asked::Found(value)),
+                Some(Begin::Found(value)) => return Ok(Lookup::Found(value)),
                 Some(Begin::Lease(flight)) => {
-                    return Ok(Asked::Compute(InTheAir { cache: self.clone(), flight, joined: None }));
+                    return Ok(Lookup::Compute(Pending { cache: self.clone(), flight, joined: None }));
                 }
                 Some(Begin::Busy(flight)) => flight,
                 None => continue,
             };
             match Flight::wait(&flight, owner, None)? {
-                Wait::Value(entry) => return Ok(Asked::Found(self.waited(entry))),
+                Wait::Value(entry) => return Ok(Lookup::Found(self.waited(entry))),
                 Wait::Vacant => vacant = Some(flight),
                 Wait::Failed | Wait::TimeOut => {}
                 Wait::Circle if !flight.join(owner)? => {}
                 Wait::Circle => {
                     self.miss();
-                    return Ok(Asked::Compute(InTheAir { cache: self.clone(), flight, joined: Some(owner) }));
+                    return Ok(Lookup::Compute(Pending { cache: self.clone(), flight, joined: Some(owner) }));
                 }
             }
         }
     }
 }
 
-impl Asked {
+impl Lookup {
     /// The value, computed if it has to be.
     #[inline(always)]
     pub fn or_compute(self, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
         match self {
-            Asked::Found(value) => Ok(value),
-            Asked::Compute(flight) => flight.compute(gauge::UNLIMITED, compute),
+            Lookup::Found(value) => Ok(value),
+            Lookup::Compute(flight) => flight.compute(limit::UNLIMITED, compute),
         }
     }
 }
 
-impl InTheAir {
+impl Pending {
     /// Lets `compute` write the value, and stores it, if the memory is not full to `maximum` per cent, to which the
     /// cache's own maximum comes.
     pub fn compute(self, maximum: f64, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
@@ -89,7 +92,7 @@ impl InTheAir {
         match compute(&mut draft) {
             Ok(()) => {
                 let block = draft.pause();
-                self.land(block, maximum)
+                self.complete(block, maximum)
             }
             Err(error) => {
                 self.failed();
@@ -109,8 +112,8 @@ impl InTheAir {
     }
 
     /// Ends the computation with a value.
-    pub fn land(self, block: Block, maximum: f64) -> Result<Value> {
-        self.cache.land(&self.flight, self.joined, self.draft(block), maximum)
+    pub fn complete(self, block: Block, maximum: f64) -> Result<Value> {
+        self.cache.complete(&self.flight, self.joined, self.draft(block), maximum)
     }
 
     /// Ends the computation without one.
@@ -119,7 +122,7 @@ impl InTheAir {
     }
 }
 
-impl Drop for InTheAir {
+impl Drop for Pending {
     fn drop(&mut self) {
         // The owner of a flight that it has landed is none any more. One who had joined leaves twice, which changes nothing.
         if self.joined.is_some() || self.flight.has_owner() {

@@ -15,14 +15,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use once_cell::sync::OnceCell;
 
-use super::entries::{Entries, Policy};
-use super::names::{Names, check_mice};
+use super::local::{LocalCache, Policy};
+use super::shared::key_names::{Names, check_mice};
 use super::{Options, Refusal, Stored};
 use crate::config::Config;
+use crate::epoch::{Guard, guard, without_fork};
 use crate::error::{Error, Result};
 use crate::iit::{Mice, Subsystem};
-use crate::store::lock::Mutex;
-use crate::store::{EntryRef, First, Hashed, Section, Shared, Table, change, section};
+use crate::sync::Mutex;
+use crate::sync::TryArc;
+use crate::table::{EntryRef, Hashed, Probe, Table};
 
 /// A chain of parents is at most this long.
 const ANCESTORS_MAX: usize = 64;
@@ -32,14 +34,14 @@ const ANCESTORS_MAX: usize = 64;
 struct Kept {
     table: OnceCell<Table>,
     /// Set before `table`.
-    next: OnceCell<Shared<Kept>>,
+    next: OnceCell<TryArc<Kept>>,
 }
 
 impl Drop for Kept {
     /// One after the other: each drop inside the one before would use up the stack after many clears.
     fn drop(&mut self) {
         let mut next = self.next.take();
-        while let Some(mut kept) = next.and_then(Shared::into_inner) {
+        while let Some(mut kept) = next.and_then(TryArc::into_inner) {
             next = kept.next.take();
         }
     }
@@ -47,8 +49,8 @@ impl Drop for Kept {
 
 /// A cache to inherit from, and what it has cleared since the child was made.
 struct Ancestor {
-    cache: Shared<MiceCache>,
-    kept: Shared<Kept>,
+    cache: TryArc<MiceCache>,
+    kept: TryArc<Kept>,
 }
 
 /// The place of a MICE cache among others.
@@ -59,7 +61,7 @@ pub struct Lineage {
     /// A cleared child inherits no more.
     detached: AtomicBool,
     /// Where entries go when this cache is cleared; none while it has had no child.
-    tail: Mutex<Option<Shared<Kept>>>,
+    tail: Mutex<Option<TryArc<Kept>>>,
     /// Odd while entries are on their way to the tail.
     moving: AtomicU64,
     /// The number of inherited entries, and the changes up to which it is right.
@@ -67,12 +69,12 @@ pub struct Lineage {
 }
 
 /// PyPhi's `DictMICECache`.
-pub type MiceCache = Entries<Lineage>;
+pub type MiceCache = LocalCache<Lineage>;
 
 impl Ancestor {
     /// The entry that this ancestor has, or had before it was cleared; the newest, where there were several.
     #[inline(always)]
-    fn find<'s>(&self, section: &'s Section, key: &Hashed) -> Option<EntryRef<'s>> {
+    fn find<'s>(&self, section: &'s Guard, key: &Hashed) -> Option<EntryRef<'s>> {
         let lineage = self.cache.policy();
         let before = lineage.moving.load(Ordering::Acquire);
         let found = self.look(section, key);
@@ -80,14 +82,14 @@ impl Ancestor {
             return found;
         }
         // Entries were on their way while we looked; they have arrived when the lock is ours.
-        change(|| {
+        without_fork(|| {
             let _settled = lineage.tail.lock();
             self.look(section, key)
         })
     }
 
     #[inline(always)]
-    fn look<'s>(&self, section: &'s Section, key: &Hashed) -> Option<EntryRef<'s>> {
+    fn look<'s>(&self, section: &'s Guard, key: &Hashed) -> Option<EntryRef<'s>> {
         let kept = || self.kept().filter_map(|table| table.find(section, key)).last();
         self.cache.table().find(section, key).or_else(kept)
     }
@@ -113,7 +115,7 @@ impl Policy for Lineage {
     }
 
     #[inline(always)]
-    fn inherited<'s>(&self, section: &'s Section, key: &Hashed) -> Option<EntryRef<'s>> {
+    fn inherited<'s>(&self, section: &'s Guard, key: &Hashed) -> Option<EntryRef<'s>> {
         if self.ancestors.is_empty() || self.detached.load(Ordering::Acquire) {
             return None;
         }
@@ -122,19 +124,19 @@ impl Policy for Lineage {
     }
 
     #[inline(always)]
-    fn inherited_first<'s>(&self, section: &'s Section, key: &[u8]) -> First<'s> {
-        let Some(nearest) = self.ancestors.first() else { return First::Missing };
+    fn probe_inherited<'s>(&self, section: &'s Guard, key: &[u8]) -> Probe<'s> {
+        let Some(nearest) = self.ancestors.first() else { return Probe::Missing };
         if self.detached.load(Ordering::Acquire) {
-            return First::Missing;
+            return Probe::Missing;
         }
-        match nearest.cache.table().find_first(section, key) {
-            First::Found(entry) if self.keeps(entry) => First::Found(entry),
-            _ => First::Unclear,
+        match nearest.cache.table().probe(section, key) {
+            Probe::Found(entry) if self.keeps(entry) => Probe::Found(entry),
+            _ => Probe::Unclear,
         }
     }
 
     fn inherited_len(&self, own: &Table) -> u64 {
-        change(|| {
+        without_fork(|| {
             if self.ancestors.is_empty() || self.detached.load(Ordering::Acquire) {
                 return 0;
             }
@@ -143,7 +145,7 @@ impl Policy for Lineage {
             let _settled: Vec<_> = self.ancestors.iter().map(|ancestor| ancestor.cache.policy().tail.lock()).collect();
             // And nothing comes that would hide what was looked at already. Locks are taken along the line of ancestors, which
             // has no circles.
-            let _still: Vec<_> = self.ancestors.iter().map(|ancestor| ancestor.cache.table().still()).collect();
+            let _still: Vec<_> = self.ancestors.iter().map(|ancestor| ancestor.cache.table().lock_writers()).collect();
             // Each count grows only, so an equal sum means that none has changed.
             let changes =
                 self.ancestors.iter().map(|ancestor| ancestor.cache.table().changes()).sum::<u64>() + own.changes();
@@ -159,7 +161,7 @@ impl Policy for Lineage {
     fn clear(&self, own: &Table) -> Result<()> {
         let mut tail = self.tail.lock();
         if let Some(kept) = tail.as_ref() {
-            let next = Shared::try_new(Kept::default())?;
+            let next = TryArc::try_new(Kept::default())?;
             self.moving.fetch_add(1, Ordering::AcqRel);
             let taken = own.split_off().map(|taken| {
                 // Nobody else sets these: the tail's lock is ours, and a Kept is the tail once.
@@ -199,10 +201,10 @@ impl Lineage {
 
     /// Counts the keys that are inherited: each in the nearest place that has it, unless the cut damages it there.
     fn count(&self, own: &Table) -> u64 {
-        section::read(|section| self.count_in(section, own))
+        guard::read(|section| self.count_in(section, own))
     }
 
-    fn count_in(&self, section: &Section, own: &Table) -> u64 {
+    fn count_in(&self, section: &Guard, own: &Table) -> u64 {
         let mut nearer = vec![own];
         let mut len = 0;
         for ancestor in &self.ancestors {
@@ -221,11 +223,11 @@ impl Lineage {
     }
 
     /// Where this cache will put what it clears, for a child to hold.
-    fn hold_tail(&self) -> Result<Shared<Kept>> {
-        change(|| {
+    fn hold_tail(&self) -> Result<TryArc<Kept>> {
+        without_fork(|| {
             let mut tail = self.tail.lock();
             if tail.is_none() {
-                *tail = Some(Shared::try_new(Kept::default())?);
+                *tail = Some(TryArc::try_new(Kept::default())?);
             }
             tail.clone().ok_or(Error::OutOfMemory(0))
         })
@@ -238,8 +240,8 @@ impl MiceCache {
         config: Arc<Config>,
         options: Options,
         subsystem: &Subsystem,
-        parent: Option<&Shared<MiceCache>>,
-    ) -> Result<Shared<Self>> {
+        parent: Option<&TryArc<MiceCache>>,
+    ) -> Result<TryArc<Self>> {
         let lineage = Lineage {
             subsystem: subsystem.clone(),
             ancestors: parent.map_or(Ok(Vec::new()), |parent| ancestors(subsystem, parent))?,
@@ -248,25 +250,25 @@ impl MiceCache {
             moving: AtomicU64::new(0),
             counted: Mutex::new(None),
         };
-        Shared::try_new(Entries::new(lineage, config, options))
+        TryArc::try_new(LocalCache::new(lineage, config, options))
     }
 
     /// What `set` would answer for a MICE with this φ, before the caller makes one.
     pub fn would_store(&self, phi: f64) -> Stored {
         match self.policy().refuses_phi(phi) {
             Some(reason) => Err(reason),
-            None if self.admits(0) => Ok(()),
+            None if self.has_room(0) => Ok(()),
             None => Err(Refusal::Memory),
         }
     }
 
     /// Refuses a MICE as [`MiceCache::set_mice`] would, where that is easy to tell, and counts that.
     #[inline(always)]
-    pub fn refuse_mice_quickly(&self, key: &[u8], mice: &Mice) -> Option<Refusal> {
+    pub fn try_fast_refuse_mice(&self, key: &[u8], mice: &Mice) -> Option<Refusal> {
         if !Names::fits(key, mice) {
             return None;
         }
-        self.refuse_quickly(key, mice.record_len(), self.policy().refuses_phi(mice.phi))
+        self.try_fast_refuse(key, mice.record_len(), self.policy().refuses_phi(mice.phi))
     }
 
     /// Stores a MICE, unless its key asks for another one. What refuses it is asked before anything is written: cut, φ,
@@ -286,7 +288,7 @@ impl MiceCache {
 }
 
 /// The ancestors that a cache of `subsystem` gets from `parent`.
-fn ancestors(subsystem: &Subsystem, parent: &Shared<MiceCache>) -> Result<Vec<Ancestor>> {
+fn ancestors(subsystem: &Subsystem, parent: &TryArc<MiceCache>) -> Result<Vec<Ancestor>> {
     let lineage = parent.policy();
     subsystem.check_parent(&lineage.subsystem)?;
     let farther: &[Ancestor] = if lineage.detached.load(Ordering::Acquire) { &[] } else { &lineage.ancestors };

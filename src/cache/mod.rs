@@ -21,36 +21,35 @@
 
 mod counters;
 mod dict;
-mod entries;
 mod lease;
-mod looks;
+mod local;
 mod memo;
 mod memoize;
 mod mice;
-mod names;
-mod near;
 mod purview;
-mod redis;
-mod remote;
-mod seal;
+pub mod registry;
+pub mod shared;
 
 pub use counters::{Info, Stats};
-pub use dict::{DictCache, Holder, shared};
-pub use entries::{Entries, Found, Policy};
+pub use dict::{DictCache, Holder, shared as shared_dict};
 pub use lease::{Lease, Started, Waited};
-pub use memo::{AskedMethod, Claim, Memo, Method, not_stored};
-pub use memoize::{Asked, InTheAir};
+pub use local::{Fast, Found, LocalCache, Policy};
+pub use memo::{Claim, Memo, Method, MethodLookup, not_stored};
+pub use memoize::{Lookup, Pending};
 pub use mice::MiceCache;
 pub use purview::PurviewCache;
-pub use redis::RedisCache;
-pub use remote::RemoteOptions;
+pub use shared::redis::RedisCache;
+pub use shared::remote::RemoteOptions;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
+use crate::epoch::Guard;
 use crate::error::Result;
-use crate::store::{Begin, Draft, Flight, Owner, Pinned, Section, Shared, Table};
+use crate::flight::{Begin, Flight, Owner};
+use crate::sync::TryArc;
+use crate::table::{Draft, Pinned, Table};
 
 /// Why a value was not stored: a normal outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,13 +109,13 @@ pub struct Options {
 #[derive(Clone)]
 pub enum Cache {
     /// A plain cache.
-    Dict(Shared<DictCache>),
+    Dict(TryArc<DictCache>),
     /// A purview cache.
-    Purview(Shared<PurviewCache>),
+    Purview(TryArc<PurviewCache>),
     /// A MICE cache.
-    Mice(Shared<MiceCache>),
+    Mice(TryArc<MiceCache>),
     /// A cache at a server, of MICE or of anything.
-    Redis(Shared<RedisCache>),
+    Redis(TryArc<RedisCache>),
 }
 
 /// The same expression for whichever cache it is; another one for those at a server, if it is given.
@@ -151,33 +150,34 @@ impl Cache {
 
     /// As [`Cache::get`], in the usual case; None in any other: then nothing has happened.
     #[inline(always)]
-    pub fn get_quickly(&self, key: &[u8]) -> Option<Option<Value>> {
-        each!(self, cache => cache.get_quickly(key), redis => cache.near().hit_quickly(key).map(Some))
+    pub fn try_fast_get(&self, key: &[u8]) -> Fast<Value> {
+        each!(self, cache => cache.try_fast_get(key),
+            redis => cache.near().try_fast_hit(key).map_or(Fast::Slow, Fast::Hit))
     }
 
     /// As [`Cache::hit`], in the usual case.
     #[inline(always)]
-    pub fn hit_quickly(&self, key: &[u8]) -> Option<Value> {
-        each!(self, near cache => cache.hit_quickly(key))
+    pub fn try_fast_hit(&self, key: &[u8]) -> Option<Value> {
+        each!(self, near cache => cache.try_fast_hit(key))
     }
 
-    /// As [`Entries::read`], in the usual case.
+    /// As [`LocalCache::read`], in the usual case.
     #[inline(always)]
-    pub fn read_quickly<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Option<R>) -> Option<Option<R>> {
+    pub fn try_fast_read<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Option<R>) -> Fast<R> {
         match self {
             // What is not near would be counted as a miss.
-            Cache::Redis(_) => None,
-            near => each!(near, near cache => cache.read_quickly(key, look)),
+            Cache::Redis(_) => Fast::Slow,
+            near => each!(near, near cache => cache.try_fast_read(key, look)),
         }
     }
 
     /// As [`Cache::look`], in the usual case.
     #[inline(always)]
-    pub fn look_quickly<'s>(&self, section: &'s Section, key: &[u8]) -> Option<Option<&'s [u8]>> {
+    pub fn try_fast_look<'s>(&self, section: &'s Guard, key: &[u8]) -> Fast<&'s [u8]> {
         match self {
             // What is not near would be counted as a miss.
-            Cache::Redis(_) => None,
-            near => each!(near, near cache => cache.look_quickly(section, key)),
+            Cache::Redis(_) => Fast::Slow,
+            near => each!(near, near cache => cache.try_fast_look(section, key)),
         }
     }
 
@@ -189,7 +189,7 @@ impl Cache {
 
     /// The value of `key`, as long as the section lasts; counts a hit or a miss.
     #[inline(always)]
-    pub fn look<'s>(&self, section: &'s Section, key: &[u8]) -> Result<Option<&'s [u8]>> {
+    pub fn look<'s>(&self, section: &'s Guard, key: &[u8]) -> Result<Option<&'s [u8]>> {
         each!(self, cache => Ok(cache.look(section, key)), redis => cache.look(section, key))
     }
 
@@ -211,7 +211,7 @@ impl Cache {
     #[inline(always)]
     pub fn look_many<'s, 'k>(
         &self,
-        section: &'s Section,
+        section: &'s Guard,
         keys: impl Iterator<Item = &'k [u8]>,
         mut found: impl FnMut(usize, &[u8]),
     ) -> Result<()> {
@@ -259,7 +259,7 @@ impl Cache {
     }
 
     /// The computation of `key` that is going on in this process.
-    fn flight(&self, key: &[u8]) -> Option<Shared<Flight>> {
+    fn flight(&self, key: &[u8]) -> Option<TryArc<Flight>> {
         each!(self, near cache => cache.flight(key))
     }
 
@@ -280,19 +280,19 @@ impl Cache {
 
     /// Ends the computation of the flight's owner, or of one who had `joined`, with a value. Where that fails, the
     /// computation has failed, and is counted so; it is to be ended without a value then.
-    fn land(&self, flight: &Shared<Flight>, joined: Option<Owner>, draft: Draft, maximum: f64) -> Result<Value> {
-        let landed = each!(self, cache => cache.land(flight, joined, draft, maximum),
-            redis => cache.land(flight, joined, draft));
+    fn complete(&self, flight: &TryArc<Flight>, joined: Option<Owner>, draft: Draft, maximum: f64) -> Result<Value> {
+        let landed = each!(self, cache => cache.complete(flight, joined, draft, maximum),
+            redis => cache.complete(flight, joined, draft));
         landed.inspect_err(|_| self.failure())
     }
 
     /// Ends the computation of the flight's owner, or of one who had `joined`, without a value.
-    fn fail(&self, flight: &Shared<Flight>, joined: Option<Owner>) {
+    fn fail(&self, flight: &TryArc<Flight>, joined: Option<Owner>) {
         each!(self, cache => drop(cache.fail(flight, joined)), redis => cache.fail(flight, joined));
     }
 
     /// Passes on a flight that its owner gave up: for one who was chosen to take it over, and did not.
-    fn pass_on(&self, flight: &Shared<Flight>) {
+    fn pass_on(&self, flight: &TryArc<Flight>) {
         each!(self, near cache => cache.flights().pass_on(flight));
     }
 
@@ -358,26 +358,26 @@ impl Cache {
     }
 }
 
-impl From<Shared<DictCache>> for Cache {
-    fn from(cache: Shared<DictCache>) -> Self {
+impl From<TryArc<DictCache>> for Cache {
+    fn from(cache: TryArc<DictCache>) -> Self {
         Cache::Dict(cache)
     }
 }
 
-impl From<Shared<PurviewCache>> for Cache {
-    fn from(cache: Shared<PurviewCache>) -> Self {
+impl From<TryArc<PurviewCache>> for Cache {
+    fn from(cache: TryArc<PurviewCache>) -> Self {
         Cache::Purview(cache)
     }
 }
 
-impl From<Shared<MiceCache>> for Cache {
-    fn from(cache: Shared<MiceCache>) -> Self {
+impl From<TryArc<MiceCache>> for Cache {
+    fn from(cache: TryArc<MiceCache>) -> Self {
         Cache::Mice(cache)
     }
 }
 
-impl From<Shared<RedisCache>> for Cache {
-    fn from(cache: Shared<RedisCache>) -> Self {
+impl From<TryArc<RedisCache>> for Cache {
+    fn from(cache: TryArc<RedisCache>) -> Self {
         Cache::Redis(cache)
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::entries::{Entries, Policy};
+use super::local::{LocalCache, Policy};
 use super::{Options, Refusal};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::iit::{Direction, NodeSet};
 use crate::key::{Element, KeyWriter};
-use crate::store::Shared;
+use crate::sync::TryArc;
 
 /// Keeps lists of masks, while purview caching is on.
 pub struct Purviews;
@@ -30,7 +30,7 @@ impl Policy for Purviews {
 }
 
 /// PyPhi's `PurviewCache`.
-pub type PurviewCache = Entries<Purviews>;
+pub type PurviewCache = LocalCache<Purviews>;
 
 /// A key of a purview cache.
 pub struct PurviewKey([u8; 16], usize);
@@ -44,8 +44,8 @@ impl std::ops::Deref for PurviewKey {
 
 impl PurviewCache {
     /// An empty cache.
-    pub fn purview(config: Arc<Config>, options: Options) -> Result<Shared<Self>> {
-        Shared::try_new(Entries::new(Purviews, config, options))
+    pub fn purview(config: Arc<Config>, options: Options) -> Result<TryArc<Self>> {
+        TryArc::try_new(LocalCache::new(Purviews, config, options))
     }
 
     /// The key (direction, mechanism).

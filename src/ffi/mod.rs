@@ -19,24 +19,5 @@
 // A function's safety is the header's conventions, stated there once.
 #![allow(clippy::missing_safety_doc)]
 
-mod boundary;
-pub mod callback;
-mod handle;
-mod input;
-mod output;
-
-pub mod cache;
-pub mod config;
-pub mod dict;
-pub mod key;
-pub mod lease;
-pub mod library;
-pub mod memo;
-pub mod mice;
-pub mod purview;
-mod quick;
-pub mod read;
-pub mod redis;
-pub mod registry;
-pub mod subsystem;
-pub mod types;
+pub mod api;
+pub mod border;

@@ -58,7 +58,7 @@ impl KeyBuilder {
 
     /// Adds one argument, or one item of the tuple, set or named type that is open.
     pub fn add(&mut self, element: Element<'_>) -> Result<()> {
-        if self.add_quickly(element).is_some() {
+        if self.try_fast_add(element).is_some() {
             return Ok(());
         }
         if let Element::Direction(number @ 3..) = element {
@@ -76,7 +76,7 @@ impl KeyBuilder {
     /// As [`KeyBuilder::add`], in the usual case: a positional argument outside all tuples and sets, for which there is
     /// room. None in any other; then nothing has been added.
     #[inline(always)]
-    pub fn add_quickly(&mut self, element: Element<'_>) -> Option<()> {
+    pub fn try_fast_add(&mut self, element: Element<'_>) -> Option<()> {
         let len = match element {
             Element::Bytes(bytes) => bytes.len(),
             Element::String(text) => text.len(),
@@ -177,7 +177,7 @@ impl KeyBuilder {
     /// As [`KeyBuilder::key`], in the usual case: there are arguments, none has a name, and nothing is open. None in any
     /// other.
     #[inline(always)]
-    pub fn key_quickly(&self, typed: bool) -> Option<&[u8]> {
+    pub fn try_fast_key(&self, typed: bool) -> Option<&[u8]> {
         let encoding = &self.encodings[usize::from(!typed)];
         let whole = !encoding.bytes.is_empty() && encoding.depth() == 0 && self.keywords.is_empty();
         whole.then_some(&encoding.bytes)
@@ -185,9 +185,9 @@ impl KeyBuilder {
 
     /// As [`KeyBuilder::key_with_prefix`], in the usual case. `head` is the key of the prefix without any arguments.
     #[inline(always)]
-    pub fn key_behind_quickly(&mut self, typed: bool, head: &[u8]) -> Option<&[u8]> {
+    pub fn try_fast_key_behind(&mut self, typed: bool, head: &[u8]) -> Option<&[u8]> {
         let mut key = mem::take(&mut self.key);
-        let arguments = self.key_quickly(typed).and_then(|key| key.get(1..));
+        let arguments = self.try_fast_key(typed).and_then(|key| key.get(1..));
         key.truncate(0);
         let fits = arguments.filter(|arguments| key.free() >= head.len() + arguments.len());
         if let Some(arguments) = fits {

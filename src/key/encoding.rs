@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 
 use super::element::{DOUBLES, Element, HEAD_MAX, Head, NAMED, SET, VERSION_TYPED, VERSION_UNTYPED, canonical, sized};
 use crate::error::{Error, Result};
-use crate::store::KEY_MAX;
+use crate::table::KEY_MAX;
 
 /// Bytes in front of room for more. Unlike a `Vec`, it has what stands in the room written already: to put a few bytes
 /// there takes no call.

@@ -18,7 +18,7 @@ use super::connection::Connection;
 use super::endpoint::Address;
 use super::failure::{Answer, Cause, Failure};
 use super::node::{Access, Node, Operation};
-use crate::store::lock::RwLock;
+use crate::sync::RwLock;
 
 /// The number of slots of every cluster.
 const SLOTS: u16 = 16384;

@@ -50,33 +50,34 @@ mod batch;
 mod breaker;
 mod cluster;
 mod connection;
-mod database;
 mod endpoint;
 mod failure;
+mod health;
 mod lease;
 mod node;
 mod pool;
-mod prefix;
 mod reply;
+mod scan;
 mod secrets;
 mod server;
 mod socket;
 mod stream;
-mod tally;
 #[cfg(feature = "tls")]
+#[path = "tls/enabled.rs"]
 mod tls;
 #[cfg(not(feature = "tls"))]
-#[path = "tls_absent.rs"]
+#[path = "tls/disabled.rs"]
 mod tls;
+mod whole_database;
 
 pub use batch::Batch;
-pub use database::Keyspace;
 pub use endpoint::{Address, Backoff, Endpoint, Secret, Tls};
 pub use failure::{Answer, Cause, Failure};
+pub use health::Health;
 pub use lease::Token;
 #[cfg(fuzzing)]
 pub use reply::{Fault, Found, Inbox};
 pub use reply::{LONGEST_VALUE, Place};
 pub use server::{Server, Store};
 pub use socket::Deadline;
-pub use tally::Health;
+pub use whole_database::Keyspace;

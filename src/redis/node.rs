@@ -17,12 +17,12 @@ use super::breaker::{Breaker, Pass};
 use super::connection::{Aside, Connection};
 use super::endpoint::{Address, Endpoint, Secret};
 use super::failure::{Answer, Cause, Failure, advice};
+use super::health::Tally;
 use super::pool::Pool;
 use super::reply::Fault;
 use super::secrets::Secrets;
 use super::socket::Deadline;
 use super::stream::Stream;
-use super::tally::Tally;
 use super::tls::Trust;
 
 /// What all nodes of a server share: how to get in, and the counts.

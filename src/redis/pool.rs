@@ -11,8 +11,8 @@
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
-use super::tally::Tally;
-use crate::store::lock::{Mutex, process};
+use super::health::Tally;
+use crate::sync::{Mutex, process};
 
 /// How many connections wait idle.
 const MOST: usize = 64;

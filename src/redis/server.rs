@@ -9,11 +9,11 @@ use super::cluster::{Cluster, slot_of};
 use super::connection::Connection;
 use super::endpoint::Endpoint;
 use super::failure::{Answer, Cause, Failure};
+use super::health::{Health, Tally};
 use super::node::{Access, Node, Operation};
 use super::reply::{LONGEST_VALUE, Place};
 use super::secrets::Secrets;
 use super::socket::Deadline;
-use super::tally::{Health, Tally};
 use super::tls::Trust;
 use crate::error::{Error, Result};
 

@@ -1,0 +1,370 @@
+//! Keys and fingerprints
+//!
+//! Any bytes are a key, up to 2^31 - 1 of them. Keys made here follow the canonical encoding, version 2 (`docs/keys.md`),
+//! so that C, C++ and Julia make the same bytes: no two different argument lists have the same key, equal ones have.
+//! Untyped, `3`, `3.0` and, for 1, `true` are equal, as in Python; typed, they are not. A key builder is for one thread at
+//! a time.
+//!
+//! ```c
+//! phicache_key *key;
+//! phicache_bytes bytes;
+//! if (phicache_key_new(&key) != PHICACHE_OK) return 1;
+//! phicache_key_add_int(key, 3);
+//! phicache_key_add_keyword(key, "scale");
+//! phicache_key_add_double(key, 0.5);
+//! if (phicache_key_bytes(key, 0, &bytes) == PHICACHE_OK) use(bytes);  // of f(3, scale=0.5)
+//! phicache_key_free(key);
+//! ```
+
+use std::ffi::c_char;
+
+use crate::error::{Error, Result};
+use crate::ffi::border::fast_path;
+use crate::ffi::border::handle::{create, free, get_mut, handle};
+use crate::ffi::border::input::{array, array_mut, bytes, layout, optional_array, optional_text, text};
+use crate::ffi::border::output::{length, out};
+use crate::ffi::border::panic::catch_panics;
+use crate::ffi::border::types::*;
+use crate::iit::Direction;
+use crate::key::{self, Element, KeyBuilder};
+
+pub(in crate::ffi) struct KeyHandle(pub(in crate::ffi) KeyBuilder);
+handle!(KeyHandle, "phicache_key", b"phi-keyb");
+
+/// Makes an empty argument list.
+///
+/// @param out  The builder, to be freed by `phicache_key_free`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn phicache_key_new(out: *mut *mut phicache_key) -> phicache_status {
+    catch_panics("phicache_key_new", || {
+        let out = self::out(out, "out")?;
+        *out = create(KeyHandle(KeyBuilder::new()))?;
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Frees a builder, and the keys it lent.
+///
+/// @param key  [nullable] The builder.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_free(key: *mut phicache_key) -> phicache_status {
+    catch_panics("phicache_key_free", || free::<KeyHandle, _>(key, "key").map(|_| PHICACHE_OK))
+}
+
+/// Forgets the arguments and keeps the memory: a builder that is used again allocates nothing.
+///
+/// @param key  The builder.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_reset(key: *mut phicache_key) -> phicache_status {
+    fast_path::reset(key).unwrap_or_else(|| reset(key))
+}
+
+#[inline(never)]
+extern "C" fn reset(key: *mut phicache_key) -> phicache_status {
+    catch_panics("phicache_key_reset", || builder(key, "key").map(KeyBuilder::reset).map(|()| PHICACHE_OK))
+}
+
+/// Adds "none", the absent value.
+///
+/// @param key  The builder.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_none(key: *mut phicache_key) -> phicache_status {
+    add("phicache_key_add_none", key, Element::None)
+}
+
+/// Adds a truth value; untyped, it equals 0 or 1.
+///
+/// @param key    The builder.
+/// @param value  Nonzero is true.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_bool(key: *mut phicache_key, value: i32) -> phicache_status {
+    add("phicache_key_add_bool", key, Element::Bool(value != 0))
+}
+
+/// Adds a signed integer.
+///
+/// @param key    The builder.
+/// @param value  The integer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_int(key: *mut phicache_key, value: i64) -> phicache_status {
+    add("phicache_key_add_int", key, Element::Int(value))
+}
+
+/// Adds an unsigned integer; it equals the signed one of the same value.
+///
+/// @param key    The builder.
+/// @param value  The integer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_uint(key: *mut phicache_key, value: u64) -> phicache_status {
+    add("phicache_key_add_uint", key, Element::Uint(value))
+}
+
+/// Adds a double. -0.0 equals 0.0, and all NaNs are one. Untyped, it equals the integer that it is exactly.
+///
+/// @param key    The builder.
+/// @param value  The double.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_double(key: *mut phicache_key, value: f64) -> phicache_status {
+    add("phicache_key_add_double", key, Element::Double(value))
+}
+
+/// Adds bytes.
+///
+/// @param key    The builder.
+/// @param value  The bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_bytes(key: *mut phicache_key, value: phicache_bytes) -> phicache_status {
+    catch_panics("phicache_key_add_bytes", || change(key, |key| key.add(Element::Bytes(bytes(value, "value")?))))
+}
+
+/// Adds text; it never equals bytes.
+///
+/// @param key   The builder.
+/// @param utf8  The text in UTF-8, which may hold NULs.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_string(key: *mut phicache_key, utf8: phicache_bytes) -> phicache_status {
+    catch_panics("phicache_key_add_string", || {
+        change(key, |key| {
+            let text = std::str::from_utf8(bytes(utf8, "utf8")?);
+            key.add(Element::String(text.map_err(|_| Error::invalid("utf8 is not valid UTF-8"))?))
+        })
+    })
+}
+
+/// Adds a direction.
+///
+/// @param key        The builder.
+/// @param direction  `PHICACHE_CAUSE`, `PHICACHE_EFFECT` or `PHICACHE_BIDIRECTIONAL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_direction(key: *mut phicache_key, direction: i32) -> phicache_status {
+    catch_panics("phicache_key_add_direction", || {
+        change(key, |key| {
+            let number = u8::try_from(direction).ok().filter(|number| *number <= PHICACHE_BIDIRECTIONAL as u8);
+            let number = number.ok_or_else(|| {
+                Error::invalid(format!("direction {direction}; expected 0 (cause), 1 (effect) or 2 (bidirectional)"))
+            });
+            key.add(Element::Direction(number?))
+        })
+    })
+}
+
+/// Adds a node set.
+///
+/// @param key    The builder.
+/// @param nodes  The set: bit k is node k.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_nodes(key: *mut phicache_key, nodes: u64) -> phicache_status {
+    add("phicache_key_add_nodes", key, Element::Nodes(nodes))
+}
+
+/// Begins a tuple: what is added until `phicache_key_end_tuple` are its items, in order. At most 64 deep.
+///
+/// @param key  The builder.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_begin_tuple(key: *mut phicache_key) -> phicache_status {
+    catch_panics("phicache_key_begin_tuple", || change(key, KeyBuilder::begin_tuple))
+}
+
+/// Ends the tuple.
+///
+/// @param key  The builder.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_end_tuple(key: *mut phicache_key) -> phicache_status {
+    catch_panics("phicache_key_end_tuple", || change(key, KeyBuilder::end_tuple))
+}
+
+/// Adds an array of doubles, such as a repertoire, as one element. It never equals a tuple of the same doubles. -0.0
+/// equals 0.0, and all NaNs are one. C++ and Julia make the same element of a vector of doubles.
+///
+/// @param key     The builder.
+/// @param values  [nullable] The doubles; may be NULL if `count` is 0.
+/// @param count   How many.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_doubles(
+    key: *mut phicache_key,
+    values: *const f64,
+    count: usize,
+) -> phicache_status {
+    catch_panics("phicache_key_add_doubles", || change(key, |key| key.add_doubles(array(values, count, "values")?)))
+}
+
+/// Begins a set: its items have no order, and equal ones count once.
+///
+/// @param key  The builder.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_begin_set(key: *mut phicache_key) -> phicache_status {
+    catch_panics("phicache_key_begin_set", || change(key, KeyBuilder::begin_set))
+}
+
+/// Ends the set.
+///
+/// @param key  The builder.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_end_set(key: *mut phicache_key) -> phicache_status {
+    catch_panics("phicache_key_end_set", || change(key, KeyBuilder::end_set))
+}
+
+/// Begins a named type: an enum, say, or a struct. The one element that is added until `phicache_key_end_named` is its
+/// value (several stand in a tuple). It equals neither that element nor the same one under another name. At most 64 deep.
+///
+/// @param key   The builder.
+/// @param name  What the type is called, alike in all programs that share keys.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_begin_named(key: *mut phicache_key, name: *const c_char) -> phicache_status {
+    catch_panics("phicache_key_begin_named", || change(key, |key| key.begin_named(text(name, "name")?)))
+}
+
+/// Ends the named type.
+///
+/// @param key  The builder.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_end_named(key: *mut phicache_key) -> phicache_status {
+    catch_panics("phicache_key_end_named", || change(key, KeyBuilder::end_named))
+}
+
+/// Names the argument that is added next. Arguments with names come last, in any order, each name once.
+///
+/// @param key   The builder.
+/// @param name  The name.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_keyword(key: *mut phicache_key, name: *const c_char) -> phicache_status {
+    catch_panics("phicache_key_add_keyword", || change(key, |key| key.add_keyword(text(name, "name")?)))
+}
+
+/// The key of the arguments so far.
+///
+/// @param key    The builder.
+/// @param typed  Nonzero: numbers of different types are different.
+/// @param out    The key's bytes, lent until the builder is used again or freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_bytes(
+    key: *mut phicache_key,
+    typed: i32,
+    out: *mut phicache_bytes,
+) -> phicache_status {
+    fast_path::key(key, typed, out).unwrap_or_else(|| finish(key, typed, out))
+}
+
+#[inline(never)]
+extern "C" fn finish(key: *mut phicache_key, typed: i32, out: *mut phicache_bytes) -> phicache_status {
+    catch_panics("phicache_key_bytes", || {
+        let out = self::out(out, "out")?;
+        *out = lend(builder(key, "key")?.key(typed != 0)?);
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Writes the key (prefix, direction, mechanism, purview): what a builder makes of them, untyped, in a few nanoseconds.
+///
+/// @param prefix     [nullable] The prefix; NULL is "none".
+/// @param direction  `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
+/// @param mechanism  The mechanism, as a node set.
+/// @param purview    The purview, as a node set.
+/// @param buffer     [nullable] Where the key is written; may be NULL if `capacity` is 0.
+/// @param capacity   Bytes of the buffer; `PHICACHE_KEY_BUFFER` will do.
+/// @param out_len    The key's length, also when it does not fit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_repertoire(
+    prefix: *const c_char,
+    direction: i32,
+    mechanism: u64,
+    purview: u64,
+    buffer: *mut u8,
+    capacity: usize,
+    out_len: *mut usize,
+) -> phicache_status {
+    catch_panics("phicache_key_repertoire", || {
+        let out_len = out(out_len, "out_len")?;
+        let buffer = array_mut(buffer, capacity, "buffer")?;
+        let prefix = optional_text(prefix, "prefix")?;
+        let direction = Direction::from_number(direction)?;
+        length(key::repertoire(buffer, prefix, direction as u8, mechanism, purview), out_len)
+    })
+}
+
+/// Writes the key (prefix, direction, mechanism, candidate purviews), that of PyPhi's `find_mice`.
+///
+/// @param prefix     [nullable] The prefix; NULL is "none".
+/// @param direction  `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
+/// @param mechanism  The mechanism, as a node set.
+/// @param purviews   [nullable] The candidates, in an order that matters; NULL with a count of 0 is no list, which is not
+///                   the same as an empty one.
+/// @param count      How many.
+/// @param buffer     [nullable] Where the key is written; may be NULL if `capacity` is 0.
+/// @param capacity   Bytes of the buffer; `PHICACHE_KEY_BUFFER` and 9 more for each candidate will do.
+/// @param out_len    The key's length, also when it does not fit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_mice(
+    prefix: *const c_char,
+    direction: i32,
+    mechanism: u64,
+    purviews: *const u64,
+    count: usize,
+    buffer: *mut u8,
+    capacity: usize,
+    out_len: *mut usize,
+) -> phicache_status {
+    catch_panics("phicache_key_mice", || {
+        let out_len = out(out_len, "out_len")?;
+        let buffer = array_mut(buffer, capacity, "buffer")?;
+        let prefix = optional_text(prefix, "prefix")?;
+        let direction = Direction::from_number(direction)?;
+        let purviews = optional_array(purviews, count, "purviews")?;
+        length(key::mice(buffer, prefix, direction as u8, mechanism, purviews), out_len)
+    })
+}
+
+/// The identity of a network, and of the way its results are computed.
+///
+/// @param tpm          The transition probabilities, state by node: 2^nodes rows, the row of the state whose node k is
+///                     bit k of the row's number, and one column for each node. NaN is an error.
+/// @param nodes        The number of nodes, 1 to 64 (and so few that the TPM can exist).
+/// @param layout       `PHICACHE_ROW_MAJOR` or `PHICACHE_COLUMN_MAJOR`.
+/// @param connections  For each node the set of nodes it is connected to.
+/// @param context      How results are computed: algorithm, measure, settings, version of the payloads. Not empty: two
+///                     programs that compute differently must never read each other's values.
+/// @param out          The fingerprint.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_network_fingerprint(
+    tpm: *const f64,
+    nodes: usize,
+    layout: i32,
+    connections: *const u64,
+    context: phicache_bytes,
+    out: *mut phicache_fingerprint,
+) -> phicache_status {
+    catch_panics("phicache_network_fingerprint", || {
+        let out = self::out(out, "out")?;
+        let tpm = array(tpm, key::states(nodes)? * nodes, "tpm")?;
+        let connections = array(connections, nodes, "connections")?;
+        out.bytes = key::network(tpm, self::layout(layout)?, connections, bytes(context, "context")?)?.0;
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// The builder behind a handle.
+pub(in crate::ffi) fn builder<'k>(key: *mut phicache_key, name: &'static str) -> Result<&'k mut KeyBuilder> {
+    get_mut::<KeyHandle, _>(key, name).map(|handle| &mut handle.0)
+}
+
+/// Lends a key to C.
+pub(in crate::ffi) fn lend(key: &[u8]) -> phicache_bytes {
+    phicache_bytes { data: key.as_ptr(), len: key.len() }
+}
+
+/// Adds an element that takes no text and no bytes, which `function` was called for.
+#[inline(always)]
+fn add(function: &'static str, key: *mut phicache_key, element: Element<'_>) -> phicache_status {
+    fast_path::add(key, element).unwrap_or_else(|| add_with_care(function, key, element))
+}
+
+#[inline(never)]
+fn add_with_care(function: &'static str, key: *mut phicache_key, element: Element<'_>) -> phicache_status {
+    catch_panics(function, || change(key, |key| key.add(element)))
+}
+
+fn change(key: *mut phicache_key, apply: impl FnOnce(&mut KeyBuilder) -> Result<()>) -> Result<phicache_status> {
+    apply(builder(key, "key")?)?;
+    Ok(PHICACHE_OK)
+}

@@ -1,0 +1,234 @@
+//! The library
+//!
+//! Version, messages, released values, and the memory of this process. All of these may be called from any thread.
+//!
+//! Caches store up to a percentage of the memory that this process may use (`phicache_config_set_maximum_memory_percent`):
+//! the least of the physical memory and the limits of all control groups that the process is in, their ancestors included
+//! (version 1: `memory.limit_in_bytes`; version 2: `memory.max` and `memory.high`). The percentage is compared with the
+//! process's resident size. Beside it there are walls, whatever the percentage, also without a limit: caches stop at 90 % of
+//! `RLIMIT_AS`, of `RLIMIT_DATA`, and of a control group's limit, each compared with what it counts (a group's usage without
+//! inactive file pages), so that the program's own allocations do not fail, and the system does not end it.
+//!
+//! A figure that cannot be read (no `/proc`, no free descriptor, a sandbox) is never taken for a number: the last good one
+//! counts, but no less than what caches hold, and it is asked for again. The physical memory is then asked of the kernel
+//! directly. `known` in `phicache_memory` says which figures could be read.
+//!
+//! ```c
+//! phicache_memory memory;
+//! memory.struct_size = sizeof memory;
+//! if (phicache_memory_usage(&memory) == PHICACHE_OK) use(memory.percent, memory.held);
+//! if (phicache_version_number() >> 8 != PHICACHE_VERSION_NUMBER >> 8) return 1;  // not the header's minor version
+//! ```
+
+use std::ffi::c_char;
+
+use crate::error::{Error, Result};
+use crate::ffi::border::input::{array, array_mut, config};
+use crate::ffi::border::output::{growing, out, place};
+use crate::ffi::border::panic::{catch_panics, catch_panics_infallible, last_error};
+use crate::ffi::border::types::*;
+use crate::iit::NodeSet;
+use crate::memory::limit;
+
+/// The version of the library, as in "1.2.3". Static; never freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn phicache_version() -> *const c_char {
+    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+}
+
+/// The version of the library as `major << 16 | minor << 8 | patch`: compare it with `PHICACHE_VERSION_NUMBER`.
+#[unsafe(no_mangle)]
+pub extern "C" fn phicache_version_number() -> u32 {
+    VERSION_NUMBER
+}
+
+const VERSION_NUMBER: u32 = number(env!("CARGO_PKG_VERSION_MAJOR")) << 16
+    | number(env!("CARGO_PKG_VERSION_MINOR")) << 8
+    | number(env!("CARGO_PKG_VERSION_PATCH"));
+
+const fn number(text: &str) -> u32 {
+    let (mut value, mut at) = (0, 0);
+    while at < text.len() {
+        value = value * 10 + (text.as_bytes()[at] - b'0') as u32;
+        at += 1;
+    }
+    value
+}
+
+/// What the library was built with: a sum of `PHICACHE_FEATURE_…`.
+#[unsafe(no_mangle)]
+pub extern "C" fn phicache_features() -> u32 {
+    let redis = if cfg!(feature = "redis") { PHICACHE_FEATURE_REDIS } else { 0 };
+    redis + if cfg!(feature = "tls") { PHICACHE_FEATURE_TLS } else { 0 }
+}
+
+/// The name of a status, such as "MISS"; "UNKNOWN" for a number that is none. Static; never freed.
+///
+/// @param status  Any number.
+#[unsafe(no_mangle)]
+pub extern "C" fn phicache_status_name(status: phicache_status) -> *const c_char {
+    let name: &'static std::ffi::CStr = match status {
+        PHICACHE_OK => c"OK",
+        PHICACHE_MISS => c"MISS",
+        PHICACHE_REFUSED_CUT => c"REFUSED_CUT",
+        PHICACHE_REFUSED_PHI => c"REFUSED_PHI",
+        PHICACHE_REFUSED_MEMORY => c"REFUSED_MEMORY",
+        PHICACHE_REFUSED_DISABLED => c"REFUSED_DISABLED",
+        PHICACHE_REFUSED_CAPACITY => c"REFUSED_CAPACITY",
+        PHICACHE_REFUSED_CLEARED => c"REFUSED_CLEARED",
+        PHICACHE_LEASE => c"LEASE",
+        PHICACHE_BUSY => c"BUSY",
+        PHICACHE_TIMEOUT => c"TIMEOUT",
+        PHICACHE_REFUSED_SERVER => c"REFUSED_SERVER",
+        PHICACHE_ERROR_INVALID_ARGUMENT => c"ERROR_INVALID_ARGUMENT",
+        PHICACHE_ERROR_INVALID_HANDLE => c"ERROR_INVALID_HANDLE",
+        PHICACHE_ERROR_CALLBACK => c"ERROR_CALLBACK",
+        PHICACHE_ERROR_RECURSION => c"ERROR_RECURSION",
+        PHICACHE_ERROR_BUFFER_TOO_SMALL => c"ERROR_BUFFER_TOO_SMALL",
+        PHICACHE_ERROR_OUT_OF_MEMORY => c"ERROR_OUT_OF_MEMORY",
+        PHICACHE_ERROR_REDIS => c"ERROR_REDIS",
+        PHICACHE_ERROR_UNSUPPORTED => c"ERROR_UNSUPPORTED",
+        PHICACHE_ERROR_PANIC => c"ERROR_PANIC",
+        PHICACHE_ERROR_CONFIGURATION => c"ERROR_CONFIGURATION",
+        PHICACHE_ERROR_NAME_IN_USE => c"ERROR_NAME_IN_USE",
+        PHICACHE_ERROR_DAMAGED => c"ERROR_DAMAGED",
+        _ => c"UNKNOWN",
+    };
+    name.as_ptr()
+}
+
+/// The message of this thread's last error: what was wrong and what was expected. Empty when there was none.
+///
+/// The text belongs to the library and changes with this thread's next error; a call that succeeds leaves it alone.
+#[unsafe(no_mangle)]
+pub extern "C" fn phicache_last_error() -> *const c_char {
+    catch_panics_infallible("phicache_last_error", c"".as_ptr(), last_error)
+}
+
+/// Releases a value's bytes and zeroes the struct. May be called from any thread; never waits.
+///
+/// Releasing a zeroed struct does nothing. Of copies of a struct, one is released, once.
+///
+/// @param value  [nullable] The value.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_value_release(value: *mut phicache_value) {
+    if let Some(value) = place(value) {
+        // SAFETY: that it is a value, or zero, is the header's convention.
+        let value = unsafe { value.assume_init_mut() };
+        if !value.try_fast_release() {
+            release(value);
+        }
+    }
+}
+
+#[inline(never)]
+extern "C" fn release(value: &mut phicache_value) {
+    catch_panics_infallible("phicache_value_release", (), || value.release());
+}
+
+/// The resident memory of this process as a percentage of the memory it may use, measured now (a few microseconds).
+///
+/// What it may use is the physical memory, or the lowest limit of the control groups it is in.
+///
+/// @param out_percent  The percentage; 0 if neither was ever known.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_memory_percent(out_percent: *mut f64) -> phicache_status {
+    catch_panics("phicache_memory_percent", || {
+        *out(out_percent, "out_percent")? = limit::usage().percent();
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Whether this process occupies more memory than the configured maximum, or has come to a wall, measured now. (PyPhi's
+/// `memory_full`.)
+///
+/// @param config    [nullable] The configuration; NULL is the process default.
+/// @param out_full  1 or 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_memory_full(config: *mut phicache_config, out_full: *mut i32) -> phicache_status {
+    catch_panics("phicache_memory_full", || {
+        let full = out(out_full, "out_full")?;
+        *full = limit::is_full(self::config(config)?.maximum_memory()).into();
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// The memory of this process in bytes, measured now.
+///
+/// @param out  The figures; `struct_size` is set by the caller.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_memory_usage(out: *mut phicache_memory) -> phicache_status {
+    catch_panics("phicache_memory_usage", || {
+        let out = growing(out, "out")?;
+        let usage = limit::usage();
+        out.fill(phicache_memory {
+            struct_size: size_of::<phicache_memory>(),
+            percent: usage.percent(),
+            resident: usage.resident,
+            limit: usage.limit,
+            physical: usage.physical,
+            held: usage.held,
+            room: usage.room,
+            known: usage.known.0,
+            reserved: 0,
+        });
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// The node set of these indices, counted from 0, in any order.
+///
+/// @param indices    [nullable] The indices; may be NULL if `count` is 0.
+/// @param count      How many.
+/// @param out_nodes  The set: bit k is node k.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_nodes_from_indices(
+    indices: *const i32,
+    count: usize,
+    out_nodes: *mut u64,
+) -> phicache_status {
+    catch_panics("phicache_nodes_from_indices", || {
+        let out = out(out_nodes, "out_nodes")?;
+        *out = NodeSet::from_indices(array(indices, count, "indices")?)?.0;
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// The indices of a node set, ascending, counted from 0.
+///
+/// @param nodes      The set.
+/// @param indices    [nullable] Where they are written; may be NULL if `capacity` is 0.
+/// @param capacity   How many fit; 64 always do.
+/// @param out_count  How many there are, also when they do not fit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_nodes_to_indices(
+    nodes: u64,
+    indices: *mut i32,
+    capacity: usize,
+    out_count: *mut usize,
+) -> phicache_status {
+    catch_panics("phicache_nodes_to_indices", || {
+        let out_count = out(out_count, "out_count")?;
+        let room = array_mut(indices, capacity, "indices")?;
+        crate::ffi::border::output::length(write_indices(NodeSet(nodes), room), out_count)
+    })
+}
+
+fn write_indices(nodes: NodeSet, room: &mut [i32]) -> Result<usize> {
+    if nodes.len() > room.len() {
+        return Err(Error::BufferTooSmall { needed: nodes.len(), capacity: room.len() });
+    }
+    room.iter_mut().zip(nodes.indices()).for_each(|(place, index)| *place = index as i32);
+    Ok(nodes.len())
+}
+
+/// cbindgen:ignore
+///
+/// Not part of the API: fails inside the library on purpose, so that tests of any language can see what becomes of it. The
+/// message is formatted, as those of the standard library's own checks are.
+#[unsafe(no_mangle)]
+pub extern "C" fn phicache_test_panic() -> phicache_status {
+    catch_panics("phicache_test_panic", || {
+        panic!("on purpose, for a test of version {}", std::hint::black_box(VERSION_NUMBER))
+    })
+}

@@ -1,0 +1,241 @@
+//! Values on the way out. Every output is zero before anything else happens, so that it is zero on an error.
+
+use std::ffi::c_void;
+use std::hint::cold_path;
+use std::mem::MaybeUninit;
+use std::ptr::{self, NonNull};
+
+use crate::cache::{Info, Origin, Refusal, Stats, Stored, Value};
+use crate::error::{Error, Result};
+use crate::ffi::border::handle::null;
+use crate::ffi::border::input::struct_size;
+use crate::ffi::border::types::*;
+use crate::iit::Mice;
+use crate::table::Pinned;
+
+/// An output, checked and zeroed.
+#[inline(always)]
+pub(in crate::ffi) fn out<'a, T>(out: *mut T, name: &'static str) -> Result<&'a mut T> {
+    let place = place(out).ok_or_else(|| no_place(name, out.is_null(), align_of::<T>()))?;
+    // SAFETY: all outputs are plain C data, for which zero is a value.
+    unsafe {
+        place.as_mut_ptr().write_bytes(0, 1);
+        Ok(place.assume_init_mut())
+    }
+}
+
+/// A place for an output, if it is one.
+#[inline(always)]
+pub(in crate::ffi) fn place<'a, T>(out: *mut T) -> Option<&'a mut MaybeUninit<T>> {
+    if out.is_null() {
+        cold_path();
+        return None;
+    }
+    if !out.is_aligned() {
+        cold_path();
+        return None;
+    }
+    // SAFETY: neither NULL nor askew; that it points to an output is the header's convention.
+    Some(unsafe { &mut *out.cast() })
+}
+
+/// Many outputs, checked and zeroed.
+pub(in crate::ffi) fn outs<'a, T>(out: *mut T, count: usize, name: &'static str) -> Result<&'a mut [T]> {
+    let outs = crate::ffi::border::input::array_mut(out, count, name)?;
+    // SAFETY: all outputs are plain C data, for which zero is a value.
+    unsafe { outs.as_mut_ptr().write_bytes(0, outs.len()) };
+    Ok(outs)
+}
+
+#[cold]
+#[inline(never)]
+fn no_place(name: &'static str, is_null: bool, align: usize) -> Error {
+    if is_null { null(name) } else { Error::invalid(format!("{name} is not aligned to {align} bytes")) }
+}
+
+/// An output that may be NULL.
+#[inline]
+pub(in crate::ffi) fn optional<'a, T>(pointer: *mut T, name: &'static str) -> Result<Option<&'a mut T>> {
+    if pointer.is_null() { Ok(None) } else { out(pointer, name).map(Some) }
+}
+
+/// An output struct that may grow: all but its size is zeroed, and `fill` writes as much as the caller knows.
+pub(in crate::ffi) struct Growing<T> {
+    pointer: *mut T,
+    size: usize,
+}
+
+pub(in crate::ffi) fn growing<T: Copy>(pointer: *mut T, name: &'static str) -> Result<Growing<T>> {
+    if pointer.is_null() {
+        return Err(null(name));
+    }
+    let size = struct_size(pointer, 2 * size_of::<usize>(), name)?;
+    // SAFETY: the caller says that its struct has `size` bytes; the first field stays.
+    unsafe { pointer.cast::<u8>().add(size_of::<usize>()).write_bytes(0, size - size_of::<usize>()) };
+    Ok(Growing { pointer, size })
+}
+
+impl<T: Copy> Growing<T> {
+    pub(in crate::ffi) fn fill(self, value: T) {
+        let skip = size_of::<usize>();
+        let len = self.size.min(size_of::<T>()) - skip;
+        // SAFETY: no more is written than both structs have, and the size itself stays the caller's.
+        unsafe {
+            let from = ptr::from_ref(&value).cast::<u8>().add(skip);
+            self.pointer.cast::<u8>().add(skip).copy_from_nonoverlapping(from, len);
+        }
+    }
+}
+
+impl From<Value> for phicache_value {
+    /// Hands a value out, pinned.
+    #[inline(always)]
+    fn from(value: Value) -> Self {
+        let (bytes, origin) = (value.entry.value(), origin(value.origin));
+        phicache_value { data: bytes.as_ptr(), len: bytes.len(), pin: value.entry.into_raw(), origin, reserved: 0 }
+    }
+}
+
+impl phicache_value {
+    /// No value.
+    pub(in crate::ffi) const ZERO: Self =
+        phicache_value { data: ptr::null(), len: 0, pin: ptr::null_mut(), origin: 0, reserved: 0 };
+
+    /// Hands a value out, pinned.
+    #[inline(always)]
+    pub(in crate::ffi) fn fill(&mut self, value: Value) {
+        *self = value.into();
+    }
+
+    /// The same, where nothing is left to do.
+    #[inline(always)]
+    pub(in crate::ffi) fn filled(&mut self, value: Value) -> phicache_status {
+        self.fill(value);
+        PHICACHE_OK
+    }
+
+    /// Takes a value back and zeroes the struct, if its pin is of the usual kind.
+    #[inline(always)]
+    pub(in crate::ffi) fn try_fast_release(&mut self) -> bool {
+        let Some(pin) = NonNull::new(self.pin) else { return false };
+        // SAFETY: the pin came from `from`; that only one copy of the struct is released is the header's convention.
+        let released = unsafe { Pinned::drop_raw_in_slot(pin) };
+        if released {
+            *self = Self::ZERO;
+        }
+        released
+    }
+
+    /// Takes a value back, and zeroes the struct.
+    pub(in crate::ffi) fn release(&mut self) {
+        if let Some(pin) = NonNull::new(std::mem::replace(&mut self.pin, ptr::null_mut::<c_void>())) {
+            // SAFETY: the pin came from `from`; that only one copy of the struct is released is the header's convention.
+            unsafe { Pinned::drop_raw(pin) };
+        }
+        *self = Self::ZERO;
+    }
+}
+
+#[inline(always)]
+fn origin(origin: Origin) -> u32 {
+    match origin {
+        Origin::Hit => PHICACHE_ORIGIN_HIT,
+        Origin::Computed => PHICACHE_ORIGIN_COMPUTED,
+        Origin::Waited => PHICACHE_ORIGIN_WAITED,
+        Origin::Parent => PHICACHE_ORIGIN_PARENT,
+        Origin::NotStored(None) => PHICACHE_ORIGIN_NOT_STORED,
+        Origin::NotStored(Some(reason)) => PHICACHE_ORIGIN_NOT_STORED + refusal(reason) as u32,
+    }
+}
+
+/// The status of a refusal.
+#[inline]
+pub(in crate::ffi) fn refusal(reason: Refusal) -> phicache_status {
+    match reason {
+        Refusal::Cut => PHICACHE_REFUSED_CUT,
+        Refusal::Phi => PHICACHE_REFUSED_PHI,
+        Refusal::Memory => PHICACHE_REFUSED_MEMORY,
+        Refusal::Disabled => PHICACHE_REFUSED_DISABLED,
+        Refusal::Capacity => PHICACHE_REFUSED_CAPACITY,
+        Refusal::Cleared => PHICACHE_REFUSED_CLEARED,
+        Refusal::Server => PHICACHE_REFUSED_SERVER,
+    }
+}
+
+/// The status of a store.
+pub(in crate::ffi) fn stored(stored: Stored) -> phicache_status {
+    stored.map_or_else(refusal, |()| PHICACHE_OK)
+}
+
+/// The status of a question whether something was found.
+pub(in crate::ffi) fn found(found: bool) -> phicache_status {
+    if found { PHICACHE_OK } else { PHICACHE_MISS }
+}
+
+impl From<Info> for phicache_info {
+    fn from(info: Info) -> Self {
+        phicache_info { hits: info.hits, misses: info.misses, size: info.size }
+    }
+}
+
+impl From<Stats> for phicache_stats {
+    fn from(stats: Stats) -> Self {
+        let refused = |reason: Refusal| stats.refused[reason as usize];
+        phicache_stats {
+            struct_size: size_of::<Self>(),
+            hits: stats.info.hits,
+            misses: stats.info.misses,
+            size: stats.info.size,
+            bytes: stats.bytes,
+            stores: stats.stores,
+            refused_cut: refused(Refusal::Cut),
+            refused_phi: refused(Refusal::Phi),
+            refused_memory: refused(Refusal::Memory),
+            refused_disabled: refused(Refusal::Disabled),
+            refused_capacity: refused(Refusal::Capacity),
+            refused_cleared: refused(Refusal::Cleared),
+            waits: stats.waits,
+            errors: stats.errors,
+            compute_ns: stats.compute_ns,
+            saved_ns: stats.saved_ns,
+            refused_server: refused(Refusal::Server),
+            damaged: stats.damaged,
+        }
+    }
+}
+
+impl phicache_mice {
+    /// No MICE, in a struct of this version.
+    pub(in crate::ffi) const ZERO: Self = phicache_mice {
+        struct_size: size_of::<Self>(),
+        direction: 0,
+        reserved: 0,
+        mechanism: 0,
+        purview: 0,
+        phi: 0.0,
+        payload: phicache_bytes { data: ptr::null(), len: 0 },
+    };
+}
+
+impl From<Mice<'_>> for phicache_mice {
+    #[inline(always)]
+    fn from(mice: Mice<'_>) -> Self {
+        phicache_mice {
+            struct_size: size_of::<Self>(),
+            direction: mice.direction as i32,
+            reserved: 0,
+            mechanism: mice.mechanism.0,
+            purview: mice.purview.0,
+            phi: mice.phi,
+            payload: phicache_bytes { data: mice.payload.as_ptr(), len: mice.payload.len() },
+        }
+    }
+}
+
+/// The length of what was written, or of what a buffer would need.
+pub(in crate::ffi) fn length(written: Result<usize>, out_len: &mut usize) -> Result<phicache_status> {
+    if let Ok(len) | Err(Error::BufferTooSmall { needed: len, .. }) = &written {
+        *out_len = *len;
+    }
+    written.map(|_| PHICACHE_OK)
+}

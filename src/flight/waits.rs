@@ -1,0 +1,338 @@
+//! Who waits for what, over all caches of the process: the graph in which a wait that would never end is a circle.
+//!
+//! Each wait is announced before it begins, under one lock, so the last owner of a circle sees it whole. An owner waits for
+//! one computation at a time, so a search follows one path, which branches only where several owners compute one value. A
+//! search visits each computation once, and allocates nothing but for branches. If nobody who computes the value waits, it
+//! ends at once.
+//!
+//! The announcement stays while an owner polls: between two looks it counts as waiting. Whoever ends a computation takes
+//! all announcements of its waiters back.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use hashbrown::HashTable;
+
+use crate::error::{Error, Result};
+use crate::flight::owner::Owner;
+use crate::sync::TryArc;
+use crate::sync::{Mutex, MutexGuard, process};
+
+/// A computation that owners may wait for.
+pub(crate) trait Awaited {
+    /// Whether it goes on: nobody waits for one that has ended.
+    fn is_open(&self) -> bool;
+
+    /// Whether this is the first time that a search sees it.
+    fn is_new_to(&self, search: u64) -> bool;
+
+    /// Whether `see` says yes to any of those who compute it.
+    fn any_computer(&self, see: impl FnMut(Owner) -> bool) -> bool;
+
+    /// Adds an owner to those who wait for it, or says that it has ended.
+    fn add_waiting(&self, owner: Owner) -> Result<bool>;
+
+    /// Takes an owner off those who wait for it.
+    fn remove_waiting(&self, owner: Owner);
+}
+
+/// Owners, found by their number.
+pub(crate) type Owners = HashTable<Owner>;
+
+/// An announcement.
+struct Wait<A> {
+    owner: Owner,
+    awaited: TryArc<A>,
+}
+
+/// All announcements of one process.
+struct Announced<A> {
+    process: u32,
+    waits: HashTable<Wait<A>>,
+}
+
+impl<A> Default for Announced<A> {
+    fn default() -> Self {
+        Announced { process: 0, waits: HashTable::new() }
+    }
+}
+
+/// The graph.
+pub(crate) struct Waits<A> {
+    announced: Mutex<Announced<A>>,
+    /// How many announcements there are, so that owners who stop waiting need not lock where there are none.
+    len: AtomicUsize,
+}
+
+/// How many announcements are taken back at most before others get the lock.
+const AT_ONCE: usize = 64;
+
+/// An emptied table with room for more than this is given back.
+const KEPT: usize = 1024;
+
+fn out_of_memory<A>(_: hashbrown::TryReserveError) -> Error {
+    Error::OutOfMemory(size_of::<Wait<A>>())
+}
+
+impl<A: Awaited> Waits<A> {
+    pub(crate) const fn new() -> Self {
+        let announced = Announced { process: 0, waits: HashTable::new() };
+        Waits { announced: Mutex::new(announced), len: AtomicUsize::new(0) }
+    }
+
+    /// Announces that `owner` waits for this, and for nothing else; says false if that would close a circle: then it waits
+    /// for nothing. Nor does it where this has ended.
+    pub(crate) fn announce(&self, owner: Owner, awaited: &TryArc<A>) -> Result<bool> {
+        let mut announced = self.lock();
+        if announced.of(owner).is_some_and(|known| known.is_same(awaited)) {
+            // Whoever closed a circle since then has seen this one.
+            return Ok(true);
+        }
+        if announced.leads_to(awaited, owner)? {
+            self.take_back(announced, owner);
+            return Ok(false);
+        }
+        announced.waits.try_reserve(1, |wait| wait.owner.hash()).map_err(out_of_memory::<A>)?;
+        if !awaited.add_waiting(owner)? {
+            self.take_back(announced, owner);
+            return Ok(true);
+        }
+        let wait = Wait { owner, awaited: awaited.clone() };
+        let before = match announced.waits.find_mut(owner.hash(), |wait| wait.owner == owner) {
+            Some(known) => Some(std::mem::replace(known, wait)),
+            None => {
+                announced.waits.insert_unique(owner.hash(), wait, |wait| wait.owner.hash());
+                None
+            }
+        };
+        if let Some(before) = &before {
+            before.awaited.remove_waiting(owner);
+        }
+        self.len.store(announced.waits.len(), Ordering::Relaxed);
+        drop(announced);
+        Ok(true)
+    }
+
+    /// Tells that `owner` waits for nothing.
+    pub(crate) fn withdraw(&self, owner: Owner) {
+        if self.len.load(Ordering::Relaxed) != 0 {
+            self.take_back(self.lock(), owner);
+        }
+    }
+
+    fn take_back(&self, mut announced: MutexGuard<'_, Announced<A>>, owner: Owner) {
+        let before = announced.remove(owner, |_| true);
+        if let Some(before) = &before {
+            before.awaited.remove_waiting(owner);
+        }
+        self.len.store(announced.waits.len(), Ordering::Relaxed);
+        // What it waited for may end with this, and takes a while.
+        drop(announced);
+        drop(before);
+    }
+
+    /// Tells that these owners do not wait for `awaited` any more: it has ended, and knows them no longer.
+    pub(crate) fn withdraw_all(&self, owners: Owners, awaited: &TryArc<A>) {
+        let mut owners = owners.into_iter().peekable();
+        while owners.peek().is_some() {
+            let mut announced = self.lock();
+            for owner in owners.by_ref().take(AT_ONCE) {
+                // Others hold the computation too: dropping the announcement ends nothing.
+                announced.remove(owner, |known| known.is_same(awaited));
+            }
+            self.len.store(announced.waits.len(), Ordering::Relaxed);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Announced<A>> {
+        let mut announced = self.announced.lock();
+        if announced.process != process() {
+            // In a child those who waited have vanished, and so has what they waited for.
+            announced.waits.clear();
+            announced.process = process();
+        }
+        announced
+    }
+}
+
+impl<A: Awaited> Announced<A> {
+    fn of(&self, owner: Owner) -> Option<&TryArc<A>> {
+        self.waits.find(owner.hash(), |wait| wait.owner == owner).map(|wait| &wait.awaited)
+    }
+
+    fn remove(&mut self, owner: Owner, meant: impl Fn(&TryArc<A>) -> bool) -> Option<Wait<A>> {
+        let found = self.waits.find_entry(owner.hash(), |wait| wait.owner == owner && meant(&wait.awaited));
+        let removed = found.ok()?.remove().0;
+        if self.waits.is_empty() && self.waits.capacity() > KEPT {
+            self.waits = HashTable::new();
+        }
+        Some(removed)
+    }
+
+    /// Whether `awaited`, directly or through waits of others, waits for `owner`.
+    fn leads_to(&self, awaited: &TryArc<A>, owner: Owner) -> Result<bool> {
+        // Not under the lock, which a child may find renewed: what one search has marked no other takes for its own.
+        static SEARCHES: AtomicU64 = AtomicU64::new(1);
+        let search = SEARCHES.fetch_add(1, Ordering::Relaxed);
+        let mut branches: Vec<&A> = Vec::new();
+        let mut next = Some(&**awaited).filter(|first| first.is_new_to(search));
+        while let Some(here) = next {
+            let (mut onwards, mut no_memory) = (None, false);
+            let circle = here.any_computer(|computer| {
+                if computer == owner {
+                    return true;
+                }
+                let waits_for = self.of(computer).map(|awaited| &**awaited);
+                if let Some(further) = waits_for.filter(|further| further.is_open() && further.is_new_to(search)) {
+                    match onwards {
+                        None => onwards = Some(further),
+                        Some(_) if branches.try_reserve(1).is_ok() => branches.push(further),
+                        Some(_) => no_memory = true,
+                    }
+                }
+                no_memory
+            });
+            match circle {
+                true if no_memory => return Err(Error::OutOfMemory(size_of::<&A>())),
+                true => return Ok(true),
+                false => next = onwards.or_else(|| branches.pop()),
+            }
+        }
+        Ok(false)
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering::Relaxed};
+
+    use super::*;
+
+    /// A computation of some owners.
+    struct Of {
+        computers: Vec<Owner>,
+        open: AtomicBool,
+        visited: AtomicU64,
+        looks: AtomicU32,
+        waiting: AtomicI32,
+    }
+
+    impl Awaited for Of {
+        fn is_open(&self) -> bool {
+            self.open.load(Relaxed)
+        }
+
+        fn is_new_to(&self, search: u64) -> bool {
+            self.visited.swap(search, Relaxed) != search
+        }
+
+        fn any_computer(&self, see: impl FnMut(Owner) -> bool) -> bool {
+            self.looks.fetch_add(1, Relaxed);
+            self.computers.iter().copied().any(see)
+        }
+
+        fn add_waiting(&self, _owner: Owner) -> Result<bool> {
+            self.waiting.fetch_add(i32::from(self.open.load(Relaxed)), Relaxed);
+            Ok(self.open.load(Relaxed))
+        }
+
+        fn remove_waiting(&self, _owner: Owner) {
+            self.waiting.fetch_sub(1, Relaxed);
+        }
+    }
+
+    fn task(number: u64) -> Owner {
+        Owner::from_number(number).unwrap()
+    }
+
+    fn of(computers: impl IntoIterator<Item = u64>) -> TryArc<Of> {
+        let computers = computers.into_iter().map(task).collect();
+        let (open, visited) = (AtomicBool::new(true), AtomicU64::new(0));
+        let (looks, waiting) = (AtomicU32::new(0), AtomicI32::new(0));
+        TryArc::try_new(Of { computers, open, visited, looks, waiting }).ok().unwrap()
+    }
+
+    /// A lattice in which twenty rows of two owners each wait for the next row: a million paths lead through it.
+    fn lattice(waits: &Waits<Of>) -> Vec<[TryArc<Of>; 2]> {
+        let rows: Vec<_> = (0..20).map(|row| [0, 1].map(|_| of([2 * row + 1, 2 * row + 2]))).collect();
+        for (row, next) in rows.iter().zip(&rows[1..]).map(|(_, next)| next).enumerate() {
+            let row = row as u64;
+            for (owner, awaited) in [2 * row + 1, 2 * row + 2].into_iter().zip(next) {
+                assert_eq!(waits.announce(task(owner), awaited), Ok(true));
+            }
+        }
+        rows
+    }
+
+    #[test]
+    fn a_search_looks_at_each_computation_once() {
+        let waits = Waits::new();
+        let rows = lattice(&waits);
+        let looks = |rows: &[[TryArc<Of>; 2]]| rows.iter().flatten().map(|of| of.looks.load(Relaxed)).max().unwrap();
+        rows.iter().flatten().for_each(|of| of.looks.store(0, Relaxed));
+        assert_eq!(waits.announce(task(100), &rows[0][0]), Ok(true));
+        assert_eq!(looks(&rows), 1);
+        // Once more for one who is in it: a circle.
+        assert_eq!(waits.announce(task(40), &rows[0][0]), Ok(false));
+        assert!(looks(&rows) <= 2);
+        // Whoever asks again for the same is not searched for again.
+        rows.iter().flatten().for_each(|of| of.looks.store(0, Relaxed));
+        assert_eq!(waits.announce(task(100), &rows[0][0]), Ok(true));
+        assert_eq!(looks(&rows), 0);
+    }
+
+    #[test]
+    fn where_those_who_compute_wait_for_nothing_there_is_one_look() {
+        let waits = Waits::new();
+        lattice(&waits);
+        let awaited = of([1000]);
+        assert_eq!(waits.announce(task(1), &awaited), Ok(true));
+        assert_eq!(awaited.looks.load(Relaxed), 1);
+    }
+
+    #[test]
+    fn what_has_ended_leads_nowhere() {
+        let waits = Waits::new();
+        let (a, b) = (of([1]), of([2]));
+        assert_eq!(waits.announce(task(1), &b), Ok(true));
+        assert_eq!(waits.announce(task(2), &a), Ok(false));
+        b.open.store(false, Relaxed);
+        assert_eq!(waits.announce(task(2), &a), Ok(true));
+    }
+
+    #[test]
+    fn one_who_is_told_of_a_circle_waits_for_nothing() {
+        let waits = Waits::new();
+        let (a, b, c) = (of([1]), of([2]), of([3]));
+        assert_eq!(waits.announce(task(1), &c), Ok(true));
+        assert_eq!(waits.announce(task(2), &a), Ok(true));
+        // It gives up what it waited for before, since it computes now.
+        assert_eq!(waits.announce(task(1), &b), Ok(false));
+        assert_eq!((a.waiting.load(Relaxed), b.waiting.load(Relaxed), c.waiting.load(Relaxed)), (1, 0, 0));
+        assert_eq!(waits.announce(task(3), &a), Ok(true));
+    }
+
+    #[test]
+    fn announcements_are_taken_back_one_by_one_or_all_at_once() {
+        let waits = Waits::new();
+        let (a, b) = (of([1]), of([2]));
+        for owner in 10..5000 {
+            assert_eq!(waits.announce(task(owner), &a), Ok(true));
+        }
+        assert_eq!(waits.announce(task(10), &b), Ok(true));
+        waits.withdraw(task(11));
+        assert_eq!(
+            (a.waiting.load(Relaxed), b.waiting.load(Relaxed), waits.len.load(Ordering::Relaxed)),
+            (4988, 1, 4989)
+        );
+        let mut owners = Owners::new();
+        for owner in (10..5000).map(task) {
+            owners.insert_unique(owner.hash(), owner, |owner| owner.hash());
+        }
+        // The one who waits for another by now stays.
+        waits.withdraw_all(owners, &a);
+        assert_eq!(waits.len.load(Ordering::Relaxed), 1);
+        waits.withdraw(task(10));
+        let announced = waits.lock();
+        assert!(announced.waits.is_empty() && announced.waits.capacity() <= KEPT);
+    }
+}

@@ -1,0 +1,24 @@
+//! Building blocks of shared state: locks that survive a fork, shared pointers that may fail to be made, padding.
+//!
+//! | file | its one idea |
+//! |---|---|
+//! | `lock.rs` | one place that chooses between the real locks and atomics and a model checker's |
+//! | `fork_safe.rs` | the standard library's locks, mended in a forked child |
+//! | `model.rs` | the same locks under the model checker |
+//! | `try_arc.rs` | a reference-counted pointer whose allocation reports failure |
+//! | `cache_padded.rs` | fields that never share a cache line |
+//!
+//! Knows only `error`.
+
+mod cache_padded;
+#[cfg(not(shuttle))]
+mod fork_safe;
+mod lock;
+#[cfg(shuttle)]
+mod model;
+mod try_arc;
+
+pub use cache_padded::{CachePadded, Padding, on_separate_lines};
+pub use lock::{Condvar, Mutex, MutexGuard, RwLock, atomic, process, wait_for, yield_now};
+pub(crate) use try_arc::try_box;
+pub use try_arc::{ArcRef, OnceTryArc, TryArc};

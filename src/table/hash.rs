@@ -1,0 +1,102 @@
+//! The keyed hash: fast on short keys, and seeded once per process, so that nobody can prepare keys that collide.
+
+use std::hash::{BuildHasher, RandomState};
+use std::ops::RangeInclusive;
+
+use once_cell::race::OnceBox;
+use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
+
+/// The lengths of ordinary keys: hashed and compared word by word, without a loop.
+pub const ORDINARY: RangeInclusive<usize> = 8..=ORDINARY_MAX;
+const ORDINARY_MAX: usize = 48;
+
+/// Filled by whoever is first, without waiting for another who tries.
+static SECRETS: OnceBox<RapidSecrets> = OnceBox::new();
+
+/// A key and its hash, which is never stored, sent or compared between processes.
+#[derive(Clone, Copy)]
+pub struct Hashed<'k> {
+    /// The key.
+    pub key: &'k [u8],
+    pub(crate) hash: u64,
+}
+
+impl Hashed<'static> {
+    /// To fill places with that get a key later.
+    pub const fn of_nothing() -> Self {
+        Hashed { key: &[], hash: 0 }
+    }
+}
+
+impl<'k> From<&'k [u8]> for Hashed<'k> {
+    #[inline(always)]
+    fn from(key: &'k [u8]) -> Self {
+        Hashed { key, hash: hash(key) }
+    }
+}
+
+impl<'k> Hashed<'k> {
+    /// For one who has the secrets.
+    #[inline(always)]
+    pub(crate) fn with(key: &'k [u8], secrets: &RapidSecrets) -> Self {
+        Hashed { key, hash: hash_with(key, secrets) }
+    }
+}
+
+/// The hash of a key in this process.
+#[inline]
+pub(crate) fn hash(key: &[u8]) -> u64 {
+    hash_with(key, secrets())
+}
+
+/// The hash of a key with these secrets.
+#[inline(always)]
+fn hash_with(key: &[u8], secrets: &RapidSecrets) -> u64 {
+    if ORDINARY.contains(&key.len()) { of_ordinary(key, secrets) } else { of_any(key, secrets) }
+}
+
+#[inline(never)]
+fn of_any(key: &[u8], secrets: &RapidSecrets) -> u64 {
+    rapidhash_v3_seeded(key, secrets)
+}
+
+/// The hash of an ordinary key: its words in pairs, one from either end, each with a secret of its own. The pairs are
+/// multiplied beside each other, where rapidhash has one product wait for the other; high and low halves are folded, as
+/// there.
+#[inline(always)]
+fn of_ordinary(key: &[u8], secrets: &RapidSecrets) -> u64 {
+    let (len, secret) = (key.len(), &secrets.secrets);
+    debug_assert!(ORDINARY.contains(&len));
+    // SAFETY: the key has `at + 8` bytes wherever this is asked below.
+    let word = |at: usize| unsafe { key.as_ptr().add(at).cast::<u64>().read_unaligned() };
+    let fold = |a: u64, b: u64| {
+        let product = u128::from(a) * u128::from(b);
+        product as u64 ^ (product >> 64) as u64
+    };
+    let mut hash = fold(word(0) ^ secret[0], word(len - 8) ^ secrets.seed ^ len as u64);
+    if len > 16 {
+        hash ^= fold(word(8) ^ secret[1], word(len - 16) ^ secret[2]);
+        if len > 32 {
+            hash ^= fold(word(16) ^ secret[3], word(len - 24) ^ secret[4]);
+        }
+    }
+    // Keys in a row, of which one word counts, would stand in a row: an odd number scatters them.
+    hash.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+/// The secrets of this process.
+#[inline]
+pub(crate) fn secrets() -> &'static RapidSecrets {
+    SECRETS.get_or_init(make_secrets)
+}
+
+#[cold]
+fn make_secrets() -> Box<RapidSecrets> {
+    // The standard library's hasher takes its keys from the system's random source.
+    Box::new(RapidSecrets::seed(RandomState::new().hash_one(0u64)))
+}
+
+/// Seeds the hash now, so that no store has to.
+pub fn prepare() {
+    secrets();
+}
