@@ -16,7 +16,9 @@ use super::seal;
 use crate::error::{Error, Result};
 use crate::flight::Flight;
 use crate::memory::limit;
-use crate::redis::{Answer, Cause, Deadline, Failure, Health, Keyspace, LONGEST_VALUE, Place, Server, Store, Token};
+use crate::redis::{
+    Answer, Cause, Deadline, Failure, Health, Keyspace, LONGEST_VALUE, Server, Store, Token, ValueSink,
+};
 use crate::table::Draft;
 
 /// What a cache at a server may be given when it is made.
@@ -100,13 +102,13 @@ struct Fetched<'d, 'k> {
     longest: usize,
 }
 
-impl Place for Fetched<'_, '_> {
+impl ValueSink for Fetched<'_, '_> {
     fn room(&mut self, len: usize) -> Result<&mut [u8]> {
         self.draft.reserve(len)
     }
 
     /// What the cache takes, and no more than is left of all the memory that the process may use.
-    fn takes(&self, len: usize) -> bool {
+    fn accepts(&self, len: usize) -> bool {
         len <= self.longest && limit::has_room(len as u64, 100.0)
     }
 }
