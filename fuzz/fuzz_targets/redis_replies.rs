@@ -47,7 +47,7 @@ fn replies(bytes: &[u8], piece: usize, ways: u8) -> Vec<String> {
         let read = match ways >> (told.len() % 4 * 2) & 3 {
             0 | 1 => reader.reply(&mut stream).map(|value| format!("{value:?}")),
             2 => reader.value(&mut stream, &mut sink).map(|found| match found {
-                ReplyValue::Value => format!("value {:?}", place.0),
+                ReplyValue::Value => format!("value {:?}", sink.0),
                 ReplyValue::Nothing => "nothing".into(),
                 ReplyValue::TooLong(len) => format!("passed over {len}"),
                 ReplyValue::Other(value) => format!("{value:?}"),
