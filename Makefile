@@ -128,7 +128,8 @@ supply-chain: toolchain
 	    CARGO_TARGET_DIR=$(abspath $(BUILD))/tools/cargo-deny-build \
 	    $(CARGO) install cargo-deny --locked --root $(BUILD)/tools/cargo-deny
 	@PATH="$$PATH:$(abspath $(BUILD))/tools/cargo-deny/bin"; failed=; \
-	    for subject in "bans licenses sources" advisories; do for manifest in Cargo.toml fuzz/Cargo.toml; do \
+	    for subject in "bans licenses sources" advisories; do \
+	        for manifest in Cargo.toml fuzz/Cargo.toml tests/loom/Cargo.toml; do \
 	        echo "$$manifest: $$subject"; \
 	        cargo-deny --manifest-path $$manifest --config deny.toml check $$subject || failed="$$failed $$manifest: $$subject;"; \
 	    done; done; \
