@@ -5,7 +5,7 @@
 #   make demo      builds the example, and computes the integrated information of a network with and without caches
 #   make test      whether the library works here, in some minutes: the tests of Rust, C, C++, Julia and the examples
 #   make check     everything else that must hold: lints, every standard and compiler, the package and its consumers, the
-#                  tests under sanitizers, the model checker, the fuzz targets; half an hour or so. Together they are what
+#                  tests under sanitizers, the model checkers, the fuzz targets; half an hour or so. Together they are what
 #                  CI runs (.ci/run); neither repeats what the other does
 #   make stress    everything at once, from up to 64 threads, for SECONDS (60); THREADS and SEED may be given
 #   make soak-redis  two processes that share results in Redis, for SECONDS (60), while bad things happen to the server;
