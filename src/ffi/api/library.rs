@@ -22,10 +22,17 @@
 
 use std::ffi::CStr;
 
+use crate::epoch::flush;
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::panic::last_error;
 use crate::iit::NodeSet;
-use crate::memory::limit;
+use crate::memory::limit::{self, Usage};
+
+/// The memory now, without what waits to be freed.
+fn usage() -> Usage {
+    flush();
+    limit::usage()
+}
 
 /// The version of the library, as in "1.2.3". Static; never freed.
 #[unsafe(no_mangle)]
@@ -130,7 +137,7 @@ extern "C" fn release(value: *mut phicache_value) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_memory_percent(out_percent: *mut f64) -> phicache_status {
     catch_panics("phicache_memory_percent", || {
-        *out(out_percent, "out_percent")? = limit::usage().percent();
+        *out(out_percent, "out_percent")? = usage().percent();
         Ok(PHICACHE_OK)
     })
 }
@@ -144,6 +151,7 @@ pub unsafe extern "C" fn phicache_memory_percent(out_percent: *mut f64) -> phica
 pub unsafe extern "C" fn phicache_memory_full(config: *mut phicache_config, out_full: *mut i32) -> phicache_status {
     catch_panics("phicache_memory_full", || {
         let full = out(out_full, "out_full")?;
+        flush();
         *full = limit::is_full(self::config(config)?.maximum_memory()).into();
         Ok(PHICACHE_OK)
     })
@@ -156,7 +164,7 @@ pub unsafe extern "C" fn phicache_memory_full(config: *mut phicache_config, out_
 pub unsafe extern "C" fn phicache_memory_usage(out: *mut phicache_memory) -> phicache_status {
     catch_panics("phicache_memory_usage", || {
         let out = growing(out, "out")?;
-        let usage = limit::usage();
+        let usage = usage();
         out.fill(phicache_memory {
             struct_size: size_of::<phicache_memory>(),
             percent: usage.percent(),

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::ffi::border::handle::null;
 use crate::ffi::border::types::*;
 use crate::iit::{Mice, RECORD_HEADER};
-use crate::table::{Block, Draft};
+use crate::table::{Draft, Reservation};
 
 const MARK: u64 = u64::from_le_bytes(*b"phi-resu");
 
@@ -17,7 +17,7 @@ pub(in crate::ffi) struct ResultWriter {
     mark: u64,
     task: Task,
     /// The value as far as it is written.
-    block: Block,
+    block: Reservation,
     state: State,
 }
 
@@ -64,14 +64,14 @@ impl Task {
         }
     }
 
-    fn draft(&self, block: Block) -> Draft<'_> {
+    fn draft(&self, block: Reservation) -> Draft<'_> {
         match self {
             Task::ForAll(pending) => pending.draft(block),
             Task::ForOne(key) => Draft::resume(key, None, block),
         }
     }
 
-    fn complete(self, block: Block, maximum: f64) -> Result<Value> {
+    fn complete(self, block: Reservation, maximum: f64) -> Result<Value> {
         match self {
             Task::ForAll(pending) => pending.complete(block, maximum),
             Task::ForOne(key) => not_stored(Draft::resume(&key, None, block)),
@@ -87,7 +87,7 @@ impl Task {
 
 impl ResultWriter {
     pub(in crate::ffi) fn new(task: Task) -> Self {
-        ResultWriter { mark: MARK, task, block: Block::default(), state: State::Bytes }
+        ResultWriter { mark: MARK, task, block: Reservation::default(), state: State::Bytes }
     }
 
     /// The key, which stays where it is until the computation ends.
