@@ -15,9 +15,9 @@
 #   make fuzz      random input for keys, records and caches, beside models of them: each target for SECONDS; TARGETS may
 #                  name some, and SEED be given
 #   make bench     phicache beside what one would use instead: runs benches/peers (some ten minutes), and writes
-#                  docs/performance-peers.md; with QUICK=1 it only prints the small tables, in a minute
+#                  benches/reports/performance-peers.md; with QUICK=1 it only prints the small tables, in a minute
 #   make bench-redis  the Redis cache beside hiredis and the redis crate: runs benches/redis (a minute or two), and writes
-#                  docs/performance-redis.md; with QUICK=1 it only prints the tables, in seconds
+#                  benches/reports/performance-redis.md; with QUICK=1 it only prints the tables, in seconds
 #   make bench-instructions  instructions of each operation, counted by valgrind
 #   make build     the shared and the static library, the example, the C and C++ tests (what make alone does)
 #   make docs      the API reference, by doxygen, into build/docs
@@ -84,7 +84,7 @@ else
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target replay -j $(JOBS)
 	$(BENCH)/peers --json $(BENCH)/figures.json
 	gzip -dc c-tests/data/*.trace.gz | $(BUILD)/c-tests/replay --time > $(BENCH)/replay.txt
-	$(PYTHON) -B docs/performance-peers.py $(BENCH)/figures.json $(BENCH)/replay.txt
+	$(PYTHON) -B benches/reports/performance-peers.py $(BENCH)/figures.json $(BENCH)/replay.txt
 endif
 
 bench-peers: configure
@@ -101,7 +101,7 @@ bench-redis: configure
 	    "$$cmake" --build $(BENCH)-redis --target redis_peers -j $(JOBS) && \
 	    $(BENCH)-redis/redis_peers --server "$$server" $(if $(QUICK),--quick,--json $(BENCH)-redis/figures.json)
 ifndef QUICK
-	$(PYTHON) -B docs/performance-redis.py $(BENCH)-redis/figures.json
+	$(PYTHON) -B benches/reports/performance-redis.py $(BENCH)-redis/figures.json
 endif
 
 bench-instructions: configure

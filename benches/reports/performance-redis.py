@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fills the tables of docs/performance-redis.md from a run of benches/redis.
+"""Fills the tables of performance-redis.md, beside this script, from a run of benches/redis.
 
 usage: performance-redis.py FIGURES.json
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE / "performance-redis.md"
-LOCK = HERE.parent / "benches/redis/rust/Cargo.lock"
+LOCK = HERE.parent / "redis/rust/Cargo.lock"
 
 ROADS = ["TCP", "unix socket"]
 # Above this, something else ran on the machine all the time.

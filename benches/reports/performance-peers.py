@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fills the tables of docs/performance-peers.md and that of README.md, and draws docs/performance-peers.svg from a run of the benchmark.
+"""Fills the tables of performance-peers.md and README.md, and draws performance-peers.svg, from a run of benches/peers.
 
 usage: performance-peers.py FIGURES.json REPLAY.txt
 
@@ -15,8 +15,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PAGE = HERE / "performance-peers.md"
 CHART = HERE / "performance-peers.svg"
-README = HERE.parent / "README.md"
-LOCK = HERE.parent / "benches/peers/rust/Cargo.lock"
+README = HERE.parent.parent / "README.md"
+LOCK = HERE.parent / "peers/rust/Cargo.lock"
 
 REAL_LOAD, MEDIUM = 2_000, 10_000
 PYPHI_NS = 770  # an operation of PyPhi's own classes, on the machine of the targets

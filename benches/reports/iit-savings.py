@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws docs/iit-savings.svg and fills the tables of docs/iit-savings.md from the example's own reports.
+"""Draws iit-savings.svg and fills the tables of iit-savings.md, beside this script, from the example's own reports.
 
 usage: iit-savings.py PROGRAM            analyse the example's networks and write both files
        iit-savings.py PROGRAM --check    write nothing; fail when the committed counts are not what PROGRAM reports
@@ -16,7 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PAGE = HERE / "iit-savings.md"
 CHART = HERE / "iit-savings.svg"
-NETWORKS = sorted((HERE.parent / "examples/iit/networks").glob("*.json"))
+NETWORKS = sorted((HERE.parent.parent / "examples/iit/networks").glob("*.json"))
 
 MODES = [  # name, arguments, colour
     ("no caches", ["--cache", "none"], "#8c8c8c"),
@@ -119,7 +119,7 @@ def main():
         stale = [path.name for path, text in ((PAGE, current), (CHART, drawing)) if path.read_text(encoding="utf-8") != text]
         if stale:
             raise SystemExit(f"stale: {', '.join(stale)}; run {Path(__file__).name} PROGRAM")
-        print("the counts in docs/ are what the program reports")
+        print("the counts in benches/reports/ are what the program reports")
         return
     PAGE.write_text(replace_between(current, "seconds", seconds_table(rows)), encoding="utf-8")
     CHART.write_text(drawing, encoding="utf-8")
