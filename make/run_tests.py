@@ -26,7 +26,6 @@ import time
 from pathlib import Path
 from xml.etree import ElementTree
 
-import find_julia
 import find_tool
 import fuzz
 
@@ -144,8 +143,7 @@ class Tools:
     def __init__(self, build):
         fetching = concurrent.futures.ThreadPoolExecutor(1)
         self.found = {name: fetching.submit(find_tool.find, name, build)
-                      for name in ("cmake", "redis-server", "openssl", "pkg-config")}
-        self.found["julia"] = fetching.submit(find_julia.find, build)
+                      for name in ("cmake", "redis-server", "openssl", "pkg-config", "julia")}
         fetching.shutdown(wait=False)
 
     def __getitem__(self, name):
@@ -280,12 +278,13 @@ def sanitizer_checks(build, jobs, tools):
 
 def memcheck_checks(build, jobs, tools):
     """The C and C++ tests, in the build that is there, under valgrind, which also sees what happens inside the library."""
-    if shutil.which("valgrind") is None:
-        yield skipped("memcheck: valgrind is missing. To have it, on Debian: apt-get install valgrind")
+    found = find_tool.find("valgrind", build)
+    if found is None:
+        yield skipped("memcheck: valgrind is missing; what to do is said above")
         return
     yield from tools.put_on_path("redis-server")
     # Leaks are the address sanitizer's: here a child of a fork would be blamed for what its parent holds.
-    valgrind = ["valgrind", "--quiet", "--fair-sched=try", "--error-exitcode=9"]
+    valgrind = [found, "--quiet", "--fair-sched=try", "--error-exitcode=9"]
     programs = [program for standard in ("c11", "c++17") for program in sorted((build / "c-tests").glob(f"*.{standard}"))]
     for program in programs:
         if program.stem.startswith("redis") and not shutil.which("redis-server"):
