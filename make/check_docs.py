@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Holds what the pages say of the project against the project, where a program can: check_docs.py
+"""Checks what the pages say against the project: check_docs.py
 
-Links lead somewhere; files, make targets and functions that are named exist; the version of CMake
-is the one that CMakeLists.txt asks for.
+Links lead to files; the files, make targets and functions that pages name exist; the version of CMake is the one that
+CMakeLists.txt requires.
 """
 
 import re
@@ -13,12 +13,13 @@ TOP = Path(__file__).resolve().parent.parent
 
 
 def ours(pattern):
-    """What the project contains, and not what was built or fetched."""
+    """The project's own files, not what was built or fetched."""
     return [path for path in TOP.rglob(pattern) if not {"build", "target", ".git"} & set(path.relative_to(TOP).parts)]
 
 
 PAGES = ours("*.md")
-FOLDERS = ("src", "include", "c-tests", "tests", "docs", "make", "cmake", "fuzz", "benches", "examples", "julia", "tools")
+FOLDERS = ("src", "include", "c-tests", "tests", "docs", "make", "cmake", "fuzz", "benches", "examples", "julia",
+           "tools")
 
 
 def read(name):
@@ -29,14 +30,14 @@ def links(page, text):
     text = re.sub(r"```.*?```", "", text, flags=re.S)
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
         if "://" not in target and not (page.parent / target).exists():
-            yield f"{target}, to which a link leads, is not there"
+            yield f"a link leads to {target}, which does not exist"
 
 
 def files(page, text):
     pattern = rf"`((?:{'|'.join(FOLDERS)})/[\w./-]+)`"
     for name in re.findall(pattern, text):
-        if not (TOP / name).exists() and not (page.parent / name).exists() and "sums" not in name:  # a page's example
-            yield f"{name} is not there"
+        if not (TOP / name).exists() and not (page.parent / name).exists() and "sums" not in name:  # an example in a page
+            yield f"{name} does not exist"
 
 
 def targets(page, text):
@@ -44,7 +45,7 @@ def targets(page, text):
     for line in re.findall(r"`make ([^`]+)`", text) + re.findall(r"^ +make ([^#\n]+)", text, re.M):
         for word in line.split():
             if re.fullmatch(r"[a-z-]+", word) and word not in known:
-                yield f"there is no make {word}"
+                yield f"make {word} does not exist"
 
 
 def functions(page, text):
@@ -52,7 +53,7 @@ def functions(page, text):
     header = set(re.findall(r"\bphicache_\w+", read("include/phicache.h")))
     for name in set(re.findall(r"\b(phicache_\w+)\(", text)):
         if name not in exported | header and not re.search(r"_CACHE_|_X_", name):
-            yield f"there is no {name}"
+            yield f"{name} does not exist"
 
 
 def cmake(page, text):
@@ -60,10 +61,10 @@ def cmake(page, text):
     for path in ours("CMakeLists.txt"):
         for version in re.findall(r"cmake_minimum_required\(VERSION ([\d.]+)\)", path.read_text()):
             if version != asked:
-                yield f"{path.relative_to(TOP)} asks for CMake {version}, not {asked}"
+                yield f"{path.relative_to(TOP)} requires CMake {version}, but CMakeLists.txt {asked}"
     for version in re.findall(r"CMake (\d+\.\d+)", text):
         if version != asked:
-            yield f"it says CMake {version}, where CMakeLists.txt asks for {asked}"
+            yield f"it says CMake {version}, but CMakeLists.txt requires {asked}"
 
 
 def main():
@@ -80,7 +81,7 @@ def main():
         print(f"FAILED {fault}")
     if faults:
         sys.exit(1)
-    print(f"ok     {len(PAGES)} pages name what there is")
+    print(f"ok     {len(PAGES)} pages")
 
 
 if __name__ == "__main__":
