@@ -16,14 +16,18 @@ elseif(NOT PHICACHE_TLS)
   set(cargo_features --no-default-features --features redis)
 endif()
 
-set(cargo_archive "${PHICACHE_CARGO_TARGET_DIR}/${phicache_cargo_folder}release/libphicache.a")
+set(cargo_profile_folder ${PHICACHE_CARGO_PROFILE})
+if(PHICACHE_CARGO_PROFILE STREQUAL dev)
+  set(cargo_profile_folder debug)
+endif()
+set(cargo_archive "${PHICACHE_CARGO_TARGET_DIR}/${phicache_cargo_folder}${cargo_profile_folder}/libphicache.a")
 # Run where the sources are: cargo takes its configuration, vendored crates for example, from the folders above it.
 # CMake sets CC and CXX while it configures, but not while it builds: with them, cargo would build twice.
 set(cargo_command
     ${CMAKE_COMMAND} -E env --unset=CARGO_BUILD_TARGET --unset=CC --unset=CXX ${phicache_cargo_environment}
     ${PHICACHE_CARGO} rustc --manifest-path ${PROJECT_SOURCE_DIR}/Cargo.toml --target-dir ${PHICACHE_CARGO_TARGET_DIR}
-    --locked --release --lib --crate-type staticlib ${phicache_cargo_paths} ${phicache_cargo_sanitized}
-    ${cargo_features} ${PHICACHE_CARGO_FLAGS} --color never -- --print native-static-libs)
+    --locked --profile ${PHICACHE_CARGO_PROFILE} --lib --crate-type staticlib ${phicache_cargo_paths}
+    ${phicache_cargo_sanitized} ${cargo_features} ${PHICACHE_CARGO_FLAGS} --color never -- --print native-static-libs)
 
 # The exported targets carry the native libraries, so they must be known when CMake generates: the archive is built
 # here once, and the same command at build time finds it fresh or brings it up to date.
@@ -48,7 +52,7 @@ add_custom_target(phicache_cargo COMMAND ${cargo_command} BYPRODUCTS "${cargo_ar
 # The standard library's objects come with LLVM bitcode for link-time optimization in Rust. To a C program it is dead
 # weight, a third of the archive, and two archives that carry it can collide in one program.
 set(phicache_archive "${PROJECT_BINARY_DIR}/libphicache.a")
-if(CMAKE_OBJCOPY)
+if(CMAKE_OBJCOPY AND NOT PHICACHE_CARGO_PROFILE STREQUAL dev)  # a copy is faster, and tests do not mind
   set(copy_archive ${CMAKE_OBJCOPY} --enable-deterministic-archives --remove-section=.llvmbc --remove-section=.llvmcmd)
 else()
   set(copy_archive ${CMAKE_COMMAND} -E copy)

@@ -4,7 +4,7 @@
 # Adds to phicache_cargo_environment; sets phicache_cargo_paths, further arguments of cargo.
 
 set(phicache_cargo_paths)
-if(PHICACHE_SANITIZE_RUST)  # it has flags of its own, and is for tests
+if(PHICACHE_SANITIZE_RUST OR PHICACHE_CARGO_PROFILE STREQUAL dev)  # builds for tests, which are not installed
   return()
 endif()
 
