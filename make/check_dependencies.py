@@ -64,7 +64,8 @@ def main():
             count += 1
             if source is None:  # a package of this repository
                 ours = {dependency["name"] for dependency in package["dependencies"] if dependency["source"]}
-                faults += [f"{name} uses {other}, which has no line in docs/dependencies.md" for other in ours - described]
+                faults += [f"{name} uses {other}, which has no line in docs/dependencies.md"
+                           for other in ours - described]
             elif not source.startswith("registry+"):
                 faults.append(f"{name} comes from {source}, not from the registry")
             if not is_allowed(license, allowed | exceptions.get(name, set())):

@@ -4,9 +4,9 @@
     count_instructions.py BUILD
 
 Compiles benches/instructions.cpp against the shared library in BUILD and runs each of its works under valgrind's
-callgrind with two lengths: the difference contains only the operation and the loop around it. Each work of the C++ face
-follows the same work in C; its last column is the difference to C. valgrind comes from the PATH or is fetched into BUILD
-(find_tool.py).
+callgrind with two lengths: the difference contains only the operation and the loop around it. Each work of the C++
+face follows the same work in C; its last column is the difference to C. valgrind comes from the PATH or is fetched into
+BUILD (find_tool.py).
 """
 
 import re

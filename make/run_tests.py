@@ -164,8 +164,8 @@ def target():
 
 
 def rust_tests(build, jobs, tools):
-    # The library's own crate keeps one core busy for a minute, and many Rust tests mostly wait, so CMake's build starts
-    # now, silently. c_tests runs it again, which takes no time, and shows its messages.
+    # The library's own crate keeps one core busy for a minute, and many Rust tests mostly wait, so CMake's build
+    # starts now, silently. c_tests runs it again, which takes no time, and shows its messages.
     def build_ahead():
         for step in configured(tools, build), [tools["cmake"], "--build", build, "-j", jobs]:
             if tools["cmake"]:
