@@ -232,9 +232,10 @@ def machine(figures, facts):
 
 # What bounds memory, whether a value outlives its removal, whether one thread computes while others wait.
 ALTERNATIVES = [
-    ("phicache", "the process's part of its memory, or bytes", "yes, at no count", "yes, under no lock"),
-    ("moka", "a number or a weight of entries", "by `Arc`", "yes"),
-    ("quick_cache", "a number or a weight of entries", "by `Arc`", "yes"),
+    ("phicache", "a percentage of the process's memory, or bytes", "yes, without a reference count",
+     "yes, without a lock held"),
+    ("moka", "a number or weight of entries", "by `Arc`", "yes"),
+    ("quick_cache", "a number or weight of entries", "by `Arc`", "yes"),
     ("dashmap", "no", "by `Arc`", "under a lock of the map"),
     ("boost::concurrent_flat_map", "no", "by `shared_ptr`", "under a lock of the map"),
     ("tbb::concurrent_hash_map", "no", "by `shared_ptr`", "under a lock of the entry"),
@@ -244,15 +245,15 @@ ALTERNATIVES = [
 
 def alternatives_table(figures):
     hits = {row["name"]: row for row in figures.standard("hit", "counted", REAL_LOAD)}
-    lines = ["| | a hit, ns | what bounds it | a value outlives its removal | one computes, others wait |",
-             "|---|---:|---|---|---|"]
+    lines = ["| | a hit, ns | memory limit | a removed value stays valid while in use | one thread computes, others wait "
+             "|", "|---|---:|---|---|---|"]
     for name, *what in ALTERNATIVES:
         figure = number(hits[name]["figure"]["median"]) if name in hits else ""
         lines.append(f"| {name} | {figure} | {' | '.join(what)} |")
     if figures.replay:
         slowest = max(figures.replay.values())
-        lines.append(f"| PyPhi's own classes, in Python | {PYPHI_NS} an operation; here {slowest:.0f} | the process's part of its "
-                     "memory | yes | no |")
+        lines.append(f"| PyPhi's own classes, in Python | {PYPHI_NS} an operation; here {slowest:.0f} | "
+                     "a percentage of the process's memory | yes | no |")
     return "\n".join(lines)
 
 
