@@ -1,10 +1,10 @@
-// main.cpp: phicache's Redis cache beside hiredis and the redis crate, in one process, interleaved round by round.
+// main.cpp: phicache's Redis cache, hiredis and the redis crate in one process, interleaved round by round.
 //
 //     redis_peers --server PROGRAM [--quick] [--rounds N] [--json FILE]
 //
-// It starts a server of its own. Every table ends with ratios: phicache's figure divided by the other's in the same round,
-// below 1 where phicache is faster; their median, 10th and 90th percentile. Exit status: 0, 1 when something could not be
-// measured or somebody gave a wrong value, 2 for a wrong command line.
+// It starts a server of its own. Every table ends with ratios: phicache's figure divided by the other's in the same
+// round, below 1 if phicache is faster; their median, 10th and 90th percentile. Exit status: 0; 1 if something could
+// not be measured or a contender returned a wrong value; 2 for a wrong command line.
 #include <phicache.h>
 
 
@@ -53,7 +53,7 @@ std::string processor() {
     return "unknown processor";
 }
 
-// How many processes were running or ready on average in the last minute; this one is not yet among them.
+// The load average of the last minute, which does not yet contain this process.
 double load() {
     double loads[1] = {};
     return getloadavg(loads, 1) == 1 ? loads[0] : -1;

@@ -22,7 +22,7 @@ struct Free {
     void operator()(redisReply *reply) const { freeReplyObject(reply); }
 };
 
-// What the server answers; nothing when it does not.
+// The server's answer; empty if there is none.
 std::unique_ptr<redisReply, Free> ask(const std::string &socket, const char *command, const char *argument) {
     const std::unique_ptr<redisContext, Free> context(redisConnectUnix(socket.c_str()));
     if (!context || context->err) return nullptr;
