@@ -1,7 +1,7 @@
-//! Writes the C header to OUT_DIR, and gives cargo's own shared library the name that loaders look for.
+//! Writes the C header to OUT_DIR, and sets the SONAME of the shared library that cargo links.
 //!
-//! cbindgen orders a file's items by kind; the header is to be read from top to bottom, handle by handle. So cbindgen
-//! runs once per file of `src/ffi`, in the order below, and each part begins with that file's own introduction.
+//! cbindgen orders items by kind, but the header is read from top to bottom, handle by handle. So cbindgen runs once for
+//! each file in `PARTS`, in that order, and each part begins with the introduction of its file.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -51,7 +51,7 @@ fn main() {
     }
 }
 
-/// One file's part of the header: its introduction, in which code is indented, then what it declares.
+/// The part of the header for one file: its introduction, with code indented, then its declarations.
 fn section(source: &Path, config: &Config) -> String {
     let text = fs::read_to_string(source).expect("the sources are readable");
     let mut lines = text.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim_end);
@@ -78,7 +78,7 @@ fn section(source: &Path, config: &Config) -> String {
     format!("\n/* {title} {rule}\n{introduction} */\n\n{}\n", tidy(declarations.trim()))
 }
 
-/// Puts comments of one line on one line, and negative constants between parentheses.
+/// Puts one-line comments on one line, and negative constants in parentheses.
 fn tidy(declarations: &str) -> String {
     let lines: Vec<&str> = declarations.lines().collect();
     let mut tidy = Vec::new();

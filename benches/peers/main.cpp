@@ -79,7 +79,7 @@ void fit_into_memory(Options &options, std::size_t peers) {
     const std::size_t entry = shape.key_len + shape.value_len + 250, room = static_cast<std::size_t>(available()) / 2;
     if (options.large * entry * peers <= room) return;
     options.large = room / (entry * peers);
-    std::printf("the large table has %zu entries: all of them together are to take no more than half of the memory\n",
+    std::printf("the large table has %zu entries, so that all tables together take at most half of the memory\n",
                 options.large);
 }
 

@@ -39,7 +39,7 @@ Options read_options(int argc, char **argv) {
         else if (option == "--server") options.server = value();
         else if (option == "--json") options.json = value();
         else if (option == "--rounds") options.rounds = std::strtoul(value().c_str(), nullptr, 10);
-        else throw std::invalid_argument(option + " is no option; there are --server, --quick, --rounds, --json");
+        else throw std::invalid_argument(option + " is not an option; the options are --server, --quick, --rounds, --json");
     }
     if (options.server.empty()) throw std::invalid_argument("--server PROGRAM is missing");
     if (options.rounds == 0) throw std::invalid_argument("--rounds needs a number above 0");

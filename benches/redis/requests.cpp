@@ -65,7 +65,7 @@ private:
 };
 
 void expect_sum(const char *name, std::uint64_t expected, std::uint64_t sum) {
-    if (sum != expected) throw std::runtime_error(std::string(name) + " gave wrong values, or lost some");
+    if (sum != expected) throw std::runtime_error(std::string(name) + " returned wrong values or lost some");
 }
 
 // One kind of request: a loop of a client, and whether it stores.

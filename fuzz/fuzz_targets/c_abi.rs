@@ -795,7 +795,7 @@ impl World {
             child => {
                 let mut status = 0;
                 while unsafe { waitpid(child, &mut status, 0) } != child {}
-                assert_eq!(status, 0, "what the child says stands above");
+                assert_eq!(status, 0, "the child failed; its message is above");
             }
         }
     }

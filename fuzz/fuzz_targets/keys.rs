@@ -195,9 +195,9 @@ fn read_back(mut key: &[u8]) -> Meanings {
         if key[0] == 12 {
             take(&mut key, 1);
             let name = take_text(&mut key);
-            assert!(named.insert(name, decode(&mut key)).is_none(), "a name stands twice");
+            assert!(named.insert(name, decode(&mut key)).is_none(), "a name occurs twice");
         } else {
-            assert!(named.is_empty(), "an argument without a name behind one that has a name");
+            assert!(named.is_empty(), "a positional argument after a keyword argument");
             positional.push(decode(&mut key));
         }
     }

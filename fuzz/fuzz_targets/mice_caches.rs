@@ -108,7 +108,7 @@ impl Family {
         let shared = parent.and_then(|parent| self.members[parent].cache.clone());
         let made = MiceCache::mice(self.config.clone(), Options::default(), &system, shared.as_ref());
         let legal = parent.is_none_or(|parent| self.members[parent].severed.is_none());
-        assert_eq!(made.is_ok(), legal, "only an uncut parent is taken");
+        assert_eq!(made.is_ok(), legal, "an uncut parent, and only that, must be accepted");
         let Ok(cache) = made else { return };
         let mut ancestors = Vec::new();
         if let Some(parent) = parent {

@@ -8,7 +8,7 @@
 namespace bench {
 
 void check(const bench_peer &peer, const std::string &work, std::uint64_t answer, std::uint64_t expected) {
-    if (answer != expected) throw std::runtime_error(std::string(peer.name) + " gave wrong values: " + work);
+    if (answer != expected) throw std::runtime_error(std::string(peer.name) + " returned wrong values: " + work);
 }
 
 namespace {
