@@ -2,7 +2,7 @@
 """Checks what the pages say against the project: check_docs.py
 
 Links lead to files; the files, make targets and functions that pages name exist; the version of CMake is the one that
-CMakeLists.txt requires.
+CMakeLists.txt requires. Pages and comments contain none of the phrases in BANNED.
 """
 
 import re
@@ -20,6 +20,16 @@ def ours(pattern):
 PAGES = ours("*.md")
 FOLDERS = ("src", "include", "c-tests", "tests", "docs", "make", "cmake", "fuzz", "benches", "examples", "julia",
            "tools")
+# Files below PLAIN contain none of these phrases, which readers stumbled over, in any case of letters.
+PLAIN = ("docs", "make", "benches", "fuzz", "cmake", "CHANGELOG.md", "CMakeLists.txt", "CONTRIBUTING.md", "Makefile",
+         "SECURITY.md")
+TEXTS = {"", ".c", ".cmake", ".cpp", ".h", ".hpp", ".in", ".jl", ".md", ".py", ".rs", ".txt"}
+BANNED = {
+    "for ever": "forever", "so many": "the number", "results are dear": "results are expensive", "is no live": "is not",
+    "lets? go goes": "is returned", "(can|cannot|to) be had": "exists", "code of a caller": "user code",
+    "the usual case": "the fast path", "the quick way": "the fast path", "the whole way": "the slow path",
+    "one who": "a thread that", "whatever is had": "everything",
+}
 
 
 def read(name):
@@ -67,8 +77,20 @@ def cmake(page, text):
             yield f"it says CMake {version}, but CMakeLists.txt requires {asked}"
 
 
+def phrases():
+    for path in ours("*"):
+        name = path.relative_to(TOP)
+        if name.parts[0] not in PLAIN or path.suffix not in TEXTS or not path.is_file() or path.name == "check_docs.py":
+            continue
+        # A phrase may go on in the next line of a comment.
+        text = re.sub(r"\s+((#|//[/!]?|\*) )?\s*", " ", path.read_text(encoding="utf-8"))
+        for phrase, instead in BANNED.items():
+            for found in re.finditer(rf"\b{phrase}\b", text, re.I):
+                yield f"{name}: \"{found.group()}\" is hard to read; write \"{instead}\" or rephrase"
+
+
 def main():
-    faults, checks = [], 0
+    faults, checks = list(phrases()), 0
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         looks = [links, targets, functions]
