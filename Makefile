@@ -6,7 +6,7 @@
 #   make demo      builds the example and runs it on one network, with and without caches
 #   make test      whether the library works here: the tests of Rust, C, C++, Julia and the examples; takes minutes
 #   make check     all other checks: lints, every standard and compiler, the package and its consumers, sanitizers, the
-#                  model checker, the fuzz targets; takes about half an hour. CI runs test and check (.ci/run); neither
+#                  model checkers, the fuzz targets; takes about half an hour. CI runs test and check (.ci/run); neither
 #                  repeats the other
 #   make stress    random operations from up to 64 threads for SECONDS (60); takes THREADS and SEED
 #   make soak-redis  two processes share results in Redis for SECONDS (60) while their server fails in many ways;
@@ -131,7 +131,8 @@ supply-chain: toolchain
 	    CARGO_TARGET_DIR=$(abspath $(BUILD))/tools/cargo-deny-build \
 	    $(CARGO) install cargo-deny --locked --root $(BUILD)/tools/cargo-deny
 	@PATH="$$PATH:$(abspath $(BUILD))/tools/cargo-deny/bin"; failed=; \
-	    for subject in "bans licenses sources" advisories; do for manifest in Cargo.toml fuzz/Cargo.toml; do \
+	    for subject in "bans licenses sources" advisories; do \
+	    for manifest in Cargo.toml fuzz/Cargo.toml tests/loom/Cargo.toml; do \
 	        echo "$$manifest: $$subject"; \
 	        cargo-deny --manifest-path $$manifest --config deny.toml check $$subject || \
 	            failed="$$failed $$manifest: $$subject;"; \

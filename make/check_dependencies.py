@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks the crates in Cargo.lock and fuzz/Cargo.lock against deny.toml: check_dependencies.py
+"""Checks the crates of phicache, fuzz and tests/loom against deny.toml: check_dependencies.py
 
 Each crate has an allowed license, comes from the registry and is not banned; each direct dependency has a line in
 docs/dependencies.md. This check needs only cargo. make supply-chain runs cargo-deny, which also knows the published
@@ -15,6 +15,7 @@ import tomllib
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
+MANIFESTS = [TOP / folder / "Cargo.toml" for folder in (".", "fuzz", "tests/loom")]
 CARGO = os.environ.get("CARGO") or "cargo"
 
 
@@ -47,7 +48,8 @@ def tables(manifest):
     found = set()
     for part in [manifest, *manifest.get("target", {}).values()]:
         for table in "dependencies", "dev-dependencies", "build-dependencies":
-            found |= set(part.get(table, {}))
+            found |= {entry.get("package", name) if isinstance(entry, dict) else name
+                      for name, entry in part.get(table, {}).items()}
     return found
 
 
@@ -58,7 +60,7 @@ def main():
     banned = {ban["name"] for ban in policy["bans"]["deny"]}
     described = set(re.findall(r"^\| `([\w-]+)`", (TOP / "docs" / "dependencies.md").read_text(), re.M))
     faults, count = [], 0
-    for manifest in TOP / "Cargo.toml", TOP / "fuzz" / "Cargo.toml":
+    for manifest in MANIFESTS:
         for package in packages(manifest, policy["graph"]["targets"]):
             name, source, license = package["name"], package["source"], package["license"] or "none"
             count += 1
@@ -72,8 +74,7 @@ def main():
                 faults.append(f"the license of {name} {package['version']} is {license}")
             if name in banned:
                 faults.append(f"deny.toml bans {name}")
-    manifests = [tomllib.loads((TOP / name).read_text()) for name in ("Cargo.toml", "fuzz/Cargo.toml")]
-    unused = described - set().union(*map(tables, manifests))
+    unused = described - set().union(*(tables(tomllib.loads(manifest.read_text())) for manifest in MANIFESTS))
     faults += [f"docs/dependencies.md has a line for {name}, which nothing uses" for name in unused]
     for fault in sorted(set(faults)):
         print(f"FAILED {fault}")
