@@ -86,7 +86,7 @@ static int32_t damages(const uint64_t *severed, int32_t direction, uint64_t mech
     return damaged;
 }
 
-/* The whole table of PyPhi's answers is what the program `damage` replays. */
+/* A few cases; the program `cut_damage` replays the whole table of PyPhi's answers. */
 static void a_cut_damages_by_splitting_the_mechanism_or_the_connections_that_matter(void) {
     const uint64_t severed[3] = {4, 0, 0}; /* 0 -> 2 */
     const uint64_t nothing[3] = {0, 0, 0};
