@@ -105,13 +105,13 @@ inline expected<outcome> stored(phicache_status code) noexcept {
 
 /// Whether these are ranges, and one of them not of C's own bytes already.
 template <class... Ranges>
-using if_to_be_lent = std::enable_if_t<(is_range<Ranges>::value && ...) &&
+using if_byte_ranges = std::enable_if_t<(is_range<Ranges>::value && ...) &&
                                            !(std::is_convertible_v<const Ranges&, span<const phicache_bytes>> && ...),
                                        int>;
 
 /// The bytes of each element, which the range keeps.
 template <class Range>
-std::vector<phicache_bytes> lend(const Range& range) {
+std::vector<phicache_bytes> borrow_bytes(const Range& range) {
     std::vector<phicache_bytes> lent;
     for (auto&& element : range) {
         static_assert(std::is_lvalue_reference_v<decltype(element)>, "the range must hold what it lends");
@@ -121,9 +121,9 @@ std::vector<phicache_bytes> lend(const Range& range) {
 }
 /// The same for keys, which are whatever makes `bytes`.
 template <class Range>
-std::vector<phicache_bytes> lend_keys(const Range& keys) {
+std::vector<phicache_bytes> borrow_keys(const Range& keys) {
     static_assert(std::is_convertible_v<decltype(*std::begin(keys)), bytes>, "a key is whatever makes phicache::bytes");
-    return lend(keys);
+    return borrow_bytes(keys);
 }
 
 }  // namespace detail
@@ -189,17 +189,17 @@ template <class Cache>
 class byte_cache : public keyed<Cache> {
 public:
     /// The key's value, pinned in place; nothing on a miss.
-    std::optional<value> get(bytes key) const { return detail::look_up<value>(asking(key)); }
+    std::optional<value> get(bytes key) const { return detail::look_up<value>(get_call(key)); }
     /// @copydoc get
-    expected<std::optional<value>> try_get(bytes key) const { return detail::try_look_up<value>(asking(key)); }
+    expected<std::optional<value>> try_get(bytes key) const { return detail::try_look_up<value>(get_call(key)); }
 
     /// The key's value as a T (trivially copyable, std::vector or std::string), copied; nothing on a miss. For a
     /// trivially copyable T this is the fastest lookup there is. A value of another size is an error.
     template <class T>
     std::optional<T> get(bytes key) const {
-        if constexpr (is_made_of_copying<T>) {
+        if constexpr (copies_in_place<T>) {
             phicache_status code;
-            std::optional<T> found(std::in_place, copying<T>{this->raw(), key, code});
+            std::optional<T> found(std::in_place, copied_value<T>{this->raw(), key, code});
             if (code != PHICACHE_OK) {
                 if (code < 0) detail::raise(copy_failure(code));
                 found.reset();
@@ -213,9 +213,9 @@ public:
     /// @copydoc get
     template <class T>
     expected<std::optional<T>> try_get(bytes key) const {
-        if constexpr (is_made_of_copying<T>) {
+        if constexpr (copies_in_place<T>) {
             phicache_status code;
-            expected<std::optional<T>> found(std::in_place, std::in_place, copying<T>{this->raw(), key, code});
+            expected<std::optional<T>> found(std::in_place, std::in_place, copied_value<T>{this->raw(), key, code});
             if (code != PHICACHE_OK) {
                 if (code < 0) return copy_failure(code);
                 found->reset();
@@ -251,14 +251,14 @@ public:
     /// see `value::refusal`.
     template <class Compute>
     value memoize(bytes key, Compute&& compute) {
-        Loan<Compute> loan{compute};
-        return detail::make<value>(loan.after, borrowing(key, loan));
+        Frame<Compute> frame{compute};
+        return detail::memoize_as<value>(frame.error, memoize_call(key, frame));
     }
     /// @copydoc memoize
     template <class Compute>
     expected<value> try_memoize(bytes key, Compute&& compute) {
-        Loan<Compute> loan{compute};
-        return detail::try_make<value>(loan.after, borrowing(key, loan));
+        Frame<Compute> frame{compute};
+        return detail::try_memoize_as<value>(frame.error, memoize_call(key, frame));
     }
     /// The same, the value copied as a T.
     template <class T, class Compute>
@@ -289,24 +289,24 @@ public:
 
 private:
     template <class Compute>
-    using Loan = detail::loan<detail::write_bytes, std::remove_reference_t<Compute>>;
+    using Frame = detail::compute_frame<detail::write_bytes, std::remove_reference_t<Compute>>;
 
-    auto asking(bytes key) const noexcept {
+    auto get_call(bytes key) const noexcept {
         return [cache = this->raw(), key](phicache_value* out) { return detail::c_get(cache, key, out); };
     }
-    template <class Lent>
-    auto borrowing(bytes key, Lent& loan) noexcept {
-        return [cache = this->raw(), key, &loan](phicache_value* out) {
-            return detail::c_memoize(cache, key, &Lent::compute, &loan, out);
+    template <class CallFrame>
+    auto memoize_call(bytes key, CallFrame& frame) noexcept {
+        return [cache = this->raw(), key, &frame](phicache_value* out) {
+            return detail::c_memoize(cache, key, &CallFrame::compute, &frame, out);
         };
     }
     /// Plain types; but not those that are made of anything, as they would be made of `copying` itself.
     template <class T>
-    static constexpr bool is_made_of_copying = detail::is_plain_object<T> && !std::is_constructible_v<T, detail::filled_by_c>;
+    static constexpr bool copies_in_place = detail::is_plain_object<T> && !std::is_constructible_v<T, detail::filled_by_c>;
 
     /// Becomes the key's value as a T: an optional that is made of this has C copy straight to where the caller will read.
     template <class T>
-    struct copying {
+    struct copied_value {
         decltype(std::declval<const Cache&>().handle()) cache;
         bytes key;
         phicache_status& code;
@@ -365,24 +365,24 @@ public:
     // The same for ranges of whatever makes `bytes`, or, as values, of whatever `set` takes: `std::string`, `key_bytes`, …
 
     /// @copydoc get_many
-    template <class Keys, detail::if_to_be_lent<Keys> = 0>
+    template <class Keys, detail::if_byte_ranges<Keys> = 0>
     std::vector<value> get_many(const Keys& keys) const {
         return try_get_many(keys).value();
     }
     /// @copydoc get_many
-    template <class Keys, detail::if_to_be_lent<Keys> = 0>
+    template <class Keys, detail::if_byte_ranges<Keys> = 0>
     expected<std::vector<value>> try_get_many(const Keys& keys) const {
-        return try_get_many(detail::lend_keys(keys));
+        return try_get_many(detail::borrow_keys(keys));
     }
     /// @copydoc set_many
-    template <class Keys, class Values, detail::if_to_be_lent<Keys, Values> = 0>
+    template <class Keys, class Values, detail::if_byte_ranges<Keys, Values> = 0>
     std::vector<outcome> set_many(const Keys& keys, const Values& values) {
         return try_set_many(keys, values).value();
     }
     /// @copydoc set_many
-    template <class Keys, class Values, detail::if_to_be_lent<Keys, Values> = 0>
+    template <class Keys, class Values, detail::if_byte_ranges<Keys, Values> = 0>
     expected<std::vector<outcome>> try_set_many(const Keys& keys, const Values& values) {
-        return try_set_many(detail::lend_keys(keys), detail::lend(values));
+        return try_set_many(detail::borrow_keys(keys), detail::borrow_bytes(values));
     }
 
     /// How the server of a cache in Redis is doing, as all caches see it that have the same connection settings. Asks
@@ -399,30 +399,30 @@ public:
     /// Looks a key up without ever waiting or calling back: `status::ok` and the value; `status::lease` and the duty to
     /// compute it; or `status::busy` when another computes it. `owner` is who asks: 0 is this thread, other numbers
     /// (below 2^63) are tasks. An owner that computes the key already gets `status::error_recursion`.
-    turn begin(bytes key, std::uint64_t owner = 0) { return try_begin(key, owner).value(); }
+    begin_result begin(bytes key, std::uint64_t owner = 0) { return try_begin(key, owner).value(); }
     /// @copydoc begin
-    expected<turn> try_begin(bytes key, std::uint64_t owner = 0) {
-        turn answer;
-        phicache_lease* duty = nullptr;
-        const phicache_status code = phicache_cache_begin(raw_, key, owner, answer.found.out(), &duty);
+    expected<begin_result> try_begin(bytes key, std::uint64_t owner = 0) {
+        begin_result answer;
+        phicache_lease* granted = nullptr;
+        const phicache_status code = phicache_cache_begin(raw_, key, owner, answer.value.out(), &granted);
         if (code < 0) return failure(code);
-        answer.code = static_cast<status>(code);
-        answer.duty = lease(duty);
+        answer.status = static_cast<status>(code);
+        answer.lease = lease(granted);
         return answer;
     }
 
     /// Waits at most so many milliseconds for whoever computes a key: `status::ok` and the value; `status::timeout`;
     /// `status::miss` when nobody computes it any more: begin again; `status::busy` when waiting would never end,
     /// because the one who computes waits for this owner: compute without a lease.
-    turn wait(bytes key, std::uint32_t milliseconds, std::uint64_t owner = 0) {
+    begin_result wait(bytes key, std::uint32_t milliseconds, std::uint64_t owner = 0) {
         return try_wait(key, milliseconds, owner).value();
     }
     /// @copydoc wait
-    expected<turn> try_wait(bytes key, std::uint32_t milliseconds, std::uint64_t owner = 0) {
-        turn answer;
-        const phicache_status code = phicache_cache_wait(raw_, key, owner, milliseconds, answer.found.out());
+    expected<begin_result> try_wait(bytes key, std::uint32_t milliseconds, std::uint64_t owner = 0) {
+        begin_result answer;
+        const phicache_status code = phicache_cache_wait(raw_, key, owner, milliseconds, answer.value.out());
         if (code < 0) return failure(code);
-        answer.code = static_cast<status>(code);
+        answer.status = static_cast<status>(code);
         return answer;
     }
 

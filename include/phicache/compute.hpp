@@ -35,7 +35,7 @@ inline phicache_status c_truncate(phicache_lease* room, std::size_t size) noexce
 }  // namespace detail
 
 /// Writing a value where the cache will keep it: what `result` and `lease` have in common.
-template <class Room>
+template <class Target>
 class writable {
 public:
     /// Room for `count` elements, zero-filled, which become the cache's own; reserving again starts over.
@@ -75,7 +75,7 @@ public:
     }
 
 protected:
-    auto raw() const noexcept { return static_cast<const Room&>(*this).handle(); }
+    auto raw() const noexcept { return static_cast<const Target&>(*this).handle(); }
 
 private:
     [[gnu::noinline]] expected<void> copy(bytes source) {
@@ -120,17 +120,17 @@ struct is_expected<expected<T>> : std::true_type {};
 
 /// What the bytes of a type are made of: characters, the elements of a range, or the object itself.
 template <class T, class = void>
-struct unit {
+struct stored_element {
     using type = T;
 };
 template <class T>
-struct unit<T, std::enable_if_t<!std::is_void_v<element_t<T>>>> : unit<element_t<T>> {};
+struct stored_element<T, std::enable_if_t<!std::is_void_v<element_t<T>>>> : stored_element<element_t<T>> {};
 template <>
-struct unit<const char*> : unit<char> {};
+struct stored_element<const char*> : stored_element<char> {};
 template <>
-struct unit<char*> : unit<char> {};
+struct stored_element<char*> : stored_element<char> {};
 template <class T>
-struct unit<expected<T>> : unit<T> {};
+struct stored_element<expected<T>> : stored_element<T> {};
 
 /// Whether what a function given to `memoize<T>` returns reads back as a T. Raw bytes may be anything; one that writes
 /// in place, or returns nothing, is no matter of types.
@@ -138,8 +138,8 @@ template <class T, class Function, class = void>
 inline constexpr bool reads_back = true;
 template <class T, class Function>
 inline constexpr bool reads_back<T, Function, std::enable_if_t<!std::is_void_v<std::invoke_result_t<Function&>>>> = [] {
-    using Stored = typename unit<remove_cvref<std::invoke_result_t<Function&>>>::type;
-    return std::is_same_v<Stored, typename unit<T>::type> || std::is_same_v<Stored, std::uint8_t>;
+    using Stored = typename stored_element<remove_cvref<std::invoke_result_t<Function&>>>::type;
+    return std::is_same_v<Stored, typename stored_element<T>::type> || std::is_same_v<Stored, std::uint8_t>;
 }();
 
 /// Stores what a function returned as the bytes of a value; other caches have rules of their own.
@@ -152,12 +152,12 @@ struct write_bytes {
 
 /// What a caller's function left behind when it failed; lives in the frame of the call. C need not answer ERROR_CALLBACK
 /// then: a reservation that failed before decides the status.
-class aftermath {
+class callback_error {
 public:
-    aftermath() noexcept : left_(left::nothing) {}
-    aftermath(const aftermath&) = delete;
-    aftermath& operator=(const aftermath&) = delete;
-    ~aftermath() {}
+    callback_error() noexcept : kind_(kind::none) {}
+    callback_error(const callback_error&) = delete;
+    callback_error& operator=(const callback_error&) = delete;
+    ~callback_error() {}
 
     /// Runs `function()` or `function(result&)` and stores what it returns by `Writer`'s rule. What goes wrong is kept
     /// here, and C gets a code; no exception passes. Computations nest, thousands deep: what is done when the function has
@@ -168,7 +168,7 @@ public:
         try {
             return produce<Writer>(raw, function);
         } catch (...) {
-            return keep_exception();
+            return capture_exception();
         }
 #else
         return produce<Writer>(raw, function);
@@ -180,36 +180,36 @@ public:
     /// Rethrows what the function threw, whatever else went wrong.
     [[gnu::cold, gnu::noinline]] void rethrow() {
 #if PHICACHE_HPP_EXCEPTIONS
-        if (left_ == left::exception) {
-            left_ = left::nothing;
-            const std::exception_ptr thrown = std::move(thrown_);
-            thrown_.~exception_ptr();
+        if (kind_ == kind::exception) {
+            kind_ = kind::none;
+            const std::exception_ptr thrown = std::move(exception_);
+            exception_.~exception_ptr();
             std::rethrow_exception(thrown);
         }
 #endif
     }
     /// Why the call failed, when nothing was thrown.
-    failure reason(phicache_status code) const noexcept {
-        if (left_ != left::failed) return failure(code);
-        if (code == PHICACHE_ERROR_CALLBACK || failed_.code() == static_cast<status>(code)) return failed_;
-        return failure(code, failed_.callback_code());
+    failure to_failure(phicache_status code) const noexcept {
+        if (kind_ != kind::failure) return failure(code);
+        if (code == PHICACHE_ERROR_CALLBACK || failure_.code() == static_cast<status>(code)) return failure_;
+        return failure(code, failure_.callback_code());
     }
     /// Raises what went wrong.
-    [[noreturn, gnu::cold, gnu::noinline]] void fail(phicache_status code) {
+    [[noreturn, gnu::cold, gnu::noinline]] void raise(phicache_status code) {
         rethrow();
-        raise(reason(code));
+        detail::raise(to_failure(code));
     }
 
 private:
-    [[gnu::cold, gnu::noinline]] std::int32_t keep(const failure& why) noexcept {
-        new (&failed_) failure(why.kept());
-        left_ = left::failed;
-        return failed_.callback_code() != 0 ? failed_.callback_code() : 1;
+    [[gnu::cold, gnu::noinline]] std::int32_t capture(const failure& why) noexcept {
+        new (&failure_) failure(why.kept());
+        kind_ = kind::failure;
+        return failure_.callback_code() != 0 ? failure_.callback_code() : 1;
     }
 #if PHICACHE_HPP_EXCEPTIONS
-    [[gnu::cold, gnu::noinline]] std::int32_t keep_exception() noexcept {
-        new (&thrown_) std::exception_ptr(std::current_exception());
-        left_ = left::exception;
+    [[gnu::cold, gnu::noinline]] std::int32_t capture_exception() noexcept {
+        new (&exception_) std::exception_ptr(std::current_exception());
+        kind_ = kind::exception;
         return 1;
     }
 #endif
@@ -221,7 +221,7 @@ private:
             result out(raw);
             if constexpr (std::is_same_v<Returned, expected<void>>) {
                 const expected<void> done = function(out);
-                return done ? 0 : keep(done.error());
+                return done ? 0 : capture(done.error());
             } else {
                 static_assert(std::is_void_v<Returned>,
                               "a function that takes a result& writes there; it returns nothing, or expected<void>");
@@ -242,34 +242,34 @@ private:
     template <class Writer, class Returned>
     [[gnu::noinline]] std::int32_t store(phicache_result* raw, const Returned& returned) {
         if constexpr (is_expected<Returned>::value) {
-            return returned ? store<Writer>(raw, *returned) : keep(returned.error());
+            return returned ? store<Writer>(raw, *returned) : capture(returned.error());
         } else {
             result out(raw);
             const expected<void> done = Writer::write(out, returned);
-            return done ? 0 : keep(done.error());
+            return done ? 0 : capture(done.error());
         }
     }
 
-    enum class left : unsigned char { nothing, failed, exception };
+    enum class kind : unsigned char { none, failure, exception };
 
-    left left_;
+    kind kind_;
     union {
-        failure failed_;
+        failure failure_;
 #if PHICACHE_HPP_EXCEPTIONS
-        std::exception_ptr thrown_;
+        std::exception_ptr exception_;
 #endif
     };
 };
 
 /// A function lent to one `memoize` call.
 template <class Writer, class Function>
-struct loan {
+struct compute_frame {
     Function& function;
-    aftermath after{};
+    callback_error error{};
 
     static std::int32_t compute(void* user_data, void*, phicache_bytes, phicache_result* raw) noexcept {
-        loan& self = *static_cast<loan*>(user_data);
-        return self.after.template run<Writer>(raw, self.function);
+        compute_frame& self = *static_cast<compute_frame*>(user_data);
+        return self.error.template run<Writer>(raw, self.function);
     }
 };
 

@@ -136,9 +136,9 @@ namespace detail {
 
 /// What is there by the rules of whoever asks: tells the compiler that it is.
 template <class T>
-[[gnu::always_inline]] constexpr T& there(T* place) noexcept {
-    if (place == nullptr) __builtin_unreachable();
-    return *place;
+[[gnu::always_inline]] constexpr T& assume_not_null(T* pointer) noexcept {
+    if (pointer == nullptr) __builtin_unreachable();
+    return *pointer;
 }
 
 }  // namespace detail
@@ -147,18 +147,18 @@ template <class T>
 template <class T>
 class [[nodiscard]] expected {
 public:
-    expected(T value) : held_(std::in_place_index<0>, std::move(value)) {}
-    expected(const failure& cause) noexcept : held_(std::in_place_index<1>, cause) {}
+    expected(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+    expected(const failure& cause) noexcept : state_(std::in_place_index<1>, cause) {}
     /// A value made in place of these arguments; a failure may be assigned to it.
     template <class... Arguments>
     explicit expected(std::in_place_t, Arguments&&... arguments)
-        : held_(std::in_place_index<0>, std::forward<Arguments>(arguments)...) {}
+        : state_(std::in_place_index<0>, std::forward<Arguments>(arguments)...) {}
     expected& operator=(const failure& cause) noexcept {
-        held_.template emplace<1>(cause);
+        state_.template emplace<1>(cause);
         return *this;
     }
 
-    bool has_value() const noexcept { return held_.index() == 0; }
+    bool has_value() const noexcept { return state_.index() == 0; }
     explicit operator bool() const noexcept { return has_value(); }
 
     /// The value; without one, raises the failure.
@@ -167,14 +167,14 @@ public:
     T value() && { return check(), std::move(**this); }
 
     /// The value, which must be there.
-    T& operator*() & noexcept { return detail::there(std::get_if<0>(&held_)); }
-    const T& operator*() const& noexcept { return detail::there(std::get_if<0>(&held_)); }
-    T&& operator*() && noexcept { return std::move(detail::there(std::get_if<0>(&held_))); }
+    T& operator*() & noexcept { return detail::assume_not_null(std::get_if<0>(&state_)); }
+    const T& operator*() const& noexcept { return detail::assume_not_null(std::get_if<0>(&state_)); }
+    T&& operator*() && noexcept { return std::move(detail::assume_not_null(std::get_if<0>(&state_))); }
     T* operator->() noexcept { return std::addressof(**this); }
     const T* operator->() const noexcept { return std::addressof(**this); }
 
     /// The failure; `status::ok` when there is a value.
-    failure error() const noexcept { return has_value() ? failure(PHICACHE_OK) : detail::there(std::get_if<1>(&held_)); }
+    failure error() const noexcept { return has_value() ? failure(PHICACHE_OK) : detail::assume_not_null(std::get_if<1>(&state_)); }
     /// `status::ok`, or the failure's.
     status code() const noexcept { return error().code(); }
 
@@ -183,7 +183,7 @@ private:
         if (!has_value()) detail::raise(error());
     }
 
-    std::variant<T, failure> held_;
+    std::variant<T, failure> state_;
 };
 
 /// Success, or a failure.

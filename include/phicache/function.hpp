@@ -65,29 +65,29 @@ struct method_signature<R (C::*)(A...) const & noexcept> : signature<R (*)(const
 
 /// What a caller gets for what a function returns: the type itself, an owner instead of a view.
 template <class R>
-struct answer {
+struct owned_result {
     using type = remove_cvref<R>;
 };
 template <class R>
-struct answer<expected<R>> : answer<R> {};
+struct owned_result<expected<R>> : owned_result<R> {};
 template <>
-struct answer<std::string_view> {
+struct owned_result<std::string_view> {
     using type = std::string;
 };
 template <>
-struct answer<const char*> {
+struct owned_result<const char*> {
     using type = std::string;
 };
 
 /// What a function returned, or, where its signature says another type, what that makes of it.
-template <class Answer, class Call>
-decltype(auto) as_answer(Call&& call) {
+template <class Result, class Call>
+decltype(auto) convert_result(Call&& call) {
     using Returned = std::invoke_result_t<Call&>;
-    if constexpr (std::is_void_v<Returned> || std::is_same_v<typename answer<remove_cvref<Returned>>::type, Answer>) {
+    if constexpr (std::is_void_v<Returned> || std::is_same_v<typename owned_result<remove_cvref<Returned>>::type, Result>) {
         return call();
     } else {
-        static_assert(std::is_convertible_v<Returned, Answer>, "the function returns what its signature does not say");
-        return static_cast<Answer>(call());
+        static_assert(std::is_convertible_v<Returned, Result>, "the function returns what its signature does not say");
+        return static_cast<Result>(call());
     }
 }
 
@@ -103,13 +103,13 @@ template <class A>
 using argument_t = typename argument<A>::type;
 
 /// A function's shape: does it write in place, what does its caller get, what does it take.
-template <bool InPlace, class Answer, class... A>
+template <bool InPlace, class Result, class... A>
 struct shape {};
 template <class Signature>
 struct shape_of;
 template <class R, class... A>
 struct shape_of<R(A...)> {
-    using type = shape<false, typename answer<R>::type, A...>;
+    using type = shape<false, typename owned_result<R>::type, A...>;
 };
 template <class R, class... A>
 struct shape_of<R(result&, A...)> {
@@ -118,20 +118,20 @@ struct shape_of<R(result&, A...)> {
 
 /// A key builder of this thread, lent for one call: nested calls get others, and in the steady state none is made. It is
 /// its handle and nothing else, since it stands on the stack while values are computed.
-class borrowed_key {
+class pooled_key {
 public:
-    borrowed_key() noexcept : handle_(take()) {}
-    ~borrowed_key() {
-        shelf& keys = thread_shelf();
+    pooled_key() noexcept : handle_(take()) {}
+    ~pooled_key() {
+        key_pool& keys = this_thread_pool();
         if (handle_ == nullptr) return;
-        if (keys.open && keys.count < shelf::capacity) {
+        if (keys.open && keys.count < key_pool::capacity) {
             keys.idle[keys.count++] = handle_;
         } else {
             phicache_key_free(handle_);
         }
     }
-    borrowed_key(const borrowed_key&) = delete;
-    borrowed_key& operator=(const borrowed_key&) = delete;
+    pooled_key(const pooled_key&) = delete;
+    pooled_key& operator=(const pooled_key&) = delete;
 
     /// Makes it the key of these arguments.
     template <class... Arguments>
@@ -148,22 +148,22 @@ public:
     phicache_key* handle() const noexcept { return handle_; }
 
 private:
-    struct shelf {
+    struct key_pool {
         static constexpr int capacity = 8;
         phicache_key* idle[capacity] = {};
         int count = 0;
         bool open = true;
-        ~shelf() {
+        ~key_pool() {
             open = false;  // what still calls while its thread ends finds nothing here and leaves nothing
             while (count > 0) phicache_key_free(idle[--count]);
         }
     };
-    static shelf& thread_shelf() noexcept {
-        static thread_local shelf keys;
+    static key_pool& this_thread_pool() noexcept {
+        static thread_local key_pool keys;
         return keys;
     }
     static phicache_key* take() noexcept {
-        shelf& keys = thread_shelf();
+        key_pool& keys = this_thread_pool();
         return keys.count == 0 ? make() : keys.idle[--keys.count];
     }
     [[gnu::cold, gnu::noinline]] static phicache_key* make() noexcept {
@@ -178,27 +178,27 @@ private:
 template <class... References>
 struct call_frame {
     std::tuple<References...> arguments;
-    aftermath after{};
+    callback_error error{};
 };
 
 /// The C side of a function object F: F stands behind user_data, the call's frame behind call_data.
-template <class F, bool InPlace, class Answer, class Frame>
-struct bridge {
+template <class F, bool InPlace, class Result, class Frame>
+struct trampoline {
     static std::int32_t compute(void* user_data, void* call_data, phicache_bytes, phicache_result* raw) noexcept {
         if (call_data == nullptr) return -1;  // called through the C handle, from where no arguments come
         F& function = *static_cast<F*>(user_data);
         Frame& frame = *static_cast<Frame*>(call_data);
         if constexpr (InPlace) {
-            return frame.after.template run<write_bytes>(raw, [&](result& out) -> decltype(auto) {
+            return frame.error.template run<write_bytes>(raw, [&](result& out) -> decltype(auto) {
                 return std::apply(
                     [&](auto&... given) -> decltype(auto) { return std::invoke(function, out, given...); },
                     frame.arguments);
             });
         } else {
-            return frame.after.template run<write_bytes>(raw, [&]() -> decltype(auto) {
+            return frame.error.template run<write_bytes>(raw, [&]() -> decltype(auto) {
                 return std::apply(
                     [&](auto&... given) -> decltype(auto) {
-                        return as_answer<Answer>([&]() -> decltype(auto) { return std::invoke(function, given...); });
+                        return convert_result<Result>([&]() -> decltype(auto) { return std::invoke(function, given...); });
                     },
                     frame.arguments);
             });
@@ -209,7 +209,7 @@ struct bridge {
 
 /// Gives a function to C: `make(user_data, handle**)` registers it, and from then on C drops it.
 template <class Handle, class F, class Make>
-expected<void> give(F&& function, Handle** handle, Make&& make) {
+expected<void> register_function(F&& function, Handle** handle, Make&& make) {
     using Stored = std::decay_t<F>;
     Stored* stored = new (std::nothrow) Stored(std::forward<F>(function));
     if (stored == nullptr) return failure(status::error_out_of_memory, "no memory for the function");
@@ -219,52 +219,52 @@ expected<void> give(F&& function, Handle** handle, Make&& make) {
 /// The calls of a memo, whose shape names its arguments.
 template <class Shape>
 class memo_calls;
-template <bool InPlace, class Answer, class... A>
-class memo_calls<shape<InPlace, Answer, A...>> : public owner<phicache_memo, phicache_memo_free> {
+template <bool InPlace, class Result, class... A>
+class memo_calls<shape<InPlace, Result, A...>> : public owner<phicache_memo, phicache_memo_free> {
 public:
     /// The function's value for these arguments, from the cache or computed.
-    Answer operator()(argument_t<A>... arguments) const { return call(arguments...); }
+    Result operator()(argument_t<A>... arguments) const { return call(arguments...); }
     /// The same.
-    Answer call(argument_t<A>... arguments) const {
-        if constexpr (std::is_same_v<Answer, value>) {
+    Result call(argument_t<A>... arguments) const {
+        if constexpr (std::is_same_v<Result, value>) {
             return call_pinned(arguments...);
         } else {
-            return call_pinned(arguments...).template as<Answer>();
+            return call_pinned(arguments...).template as<Result>();
         }
     }
     /// The same.
-    expected<Answer> try_call(argument_t<A>... arguments) const {
-        if constexpr (std::is_same_v<Answer, value>) {
+    expected<Result> try_call(argument_t<A>... arguments) const {
+        if constexpr (std::is_same_v<Result, value>) {
             return try_call_pinned(arguments...);
         } else {
             const expected<value> made = try_call_pinned(arguments...);
             if (!made) return made.error();
-            return made->template try_as<Answer>();
+            return made->template try_as<Result>();
         }
     }
     /// The same, not copied: the cache's own bytes.
     value call_pinned(argument_t<A>... arguments) const {
-        borrowed_key key;
+        pooled_key key;
         key.fill(arguments...).value();
         frame call{{arguments...}};
-        return detail::make<value>(call.after, asking(key, call));
+        return detail::memoize_as<value>(call.error, get_call(key, call));
     }
     /// @copydoc call_pinned
     expected<value> try_call_pinned(argument_t<A>... arguments) const {
-        borrowed_key key;
+        pooled_key key;
         if (const expected<void> good = key.fill(arguments...); !good) return good.error();
         frame call{{arguments...}};
-        return detail::try_make<value>(call.after, asking(key, call));
+        return detail::try_memoize_as<value>(call.error, get_call(key, call));
     }
 
 protected:
     using owner::owner;
     using frame = call_frame<argument_t<A>...>;
     template <class F>
-    using bridge_of = bridge<F, InPlace, Answer, frame>;
+    using trampoline_of = trampoline<F, InPlace, Result, frame>;
 
 private:
-    auto asking(const borrowed_key& arguments, frame& call) const noexcept {
+    auto get_call(const pooled_key& arguments, frame& call) const noexcept {
         return [memo = this->handle(), arguments = arguments.handle(), &call](phicache_value* out) {
             return phicache_memo_call(memo, arguments, &call, out, nullptr);
         };
@@ -276,54 +276,54 @@ template <class Shape>
 class method_calls {
     static_assert(always_false<Shape>, "the first argument of a method is its object, by reference");
 };
-template <bool InPlace, class Answer, class Object, class... A>
-class method_calls<shape<InPlace, Answer, Object&, A...>> : public owner<phicache_method, phicache_method_free> {
+template <bool InPlace, class Result, class Object, class... A>
+class method_calls<shape<InPlace, Result, Object&, A...>> : public owner<phicache_method, phicache_method_free> {
 public:
     /// The method's value for these arguments, from the object's cache or computed by the object.
-    Answer operator()(cache store, Object& object, argument_t<A>... arguments) const {
+    Result operator()(cache store, Object& object, argument_t<A>... arguments) const {
         return call(store, object, arguments...);
     }
     /// The same.
-    Answer call(cache store, Object& object, argument_t<A>... arguments) const {
-        if constexpr (std::is_same_v<Answer, value>) {
+    Result call(cache store, Object& object, argument_t<A>... arguments) const {
+        if constexpr (std::is_same_v<Result, value>) {
             return call_pinned(store, object, arguments...);
         } else {
-            return call_pinned(store, object, arguments...).template as<Answer>();
+            return call_pinned(store, object, arguments...).template as<Result>();
         }
     }
     /// The same.
-    expected<Answer> try_call(cache store, Object& object, argument_t<A>... arguments) const {
-        if constexpr (std::is_same_v<Answer, value>) {
+    expected<Result> try_call(cache store, Object& object, argument_t<A>... arguments) const {
+        if constexpr (std::is_same_v<Result, value>) {
             return try_call_pinned(store, object, arguments...);
         } else {
             const expected<value> made = try_call_pinned(store, object, arguments...);
             if (!made) return made.error();
-            return made->template try_as<Answer>();
+            return made->template try_as<Result>();
         }
     }
     /// The same, not copied: the cache's own bytes.
     value call_pinned(cache store, Object& object, argument_t<A>... arguments) const {
-        borrowed_key key;
+        pooled_key key;
         key.fill(arguments...).value();
         frame call{{object, arguments...}};
-        return detail::make<value>(call.after, asking(store, key, call));
+        return detail::memoize_as<value>(call.error, get_call(store, key, call));
     }
     /// @copydoc call_pinned
     expected<value> try_call_pinned(cache store, Object& object, argument_t<A>... arguments) const {
-        borrowed_key key;
+        pooled_key key;
         if (const expected<void> good = key.fill(arguments...); !good) return good.error();
         frame call{{object, arguments...}};
-        return detail::try_make<value>(call.after, asking(store, key, call));
+        return detail::try_memoize_as<value>(call.error, get_call(store, key, call));
     }
 
 protected:
     using owner::owner;
     using frame = call_frame<Object&, argument_t<A>...>;
     template <class F>
-    using bridge_of = bridge<F, InPlace, Answer, frame>;
+    using trampoline_of = trampoline<F, InPlace, Result, frame>;
 
 private:
-    auto asking(cache store, const borrowed_key& arguments, frame& call) const noexcept {
+    auto get_call(cache store, const pooled_key& arguments, frame& call) const noexcept {
         return [method = this->handle(), store, arguments = arguments.handle(), &call](phicache_value* out) {
             return phicache_method_call(method, store.handle(), &call, arguments, out, nullptr);
         };
@@ -371,17 +371,17 @@ public:
     static expected<memo> try_make(F&& function, const memo_options& options = {}, config_ref settings = {}) {
         using Stored = std::decay_t<F>;
         static_assert(!std::is_member_pointer_v<Stored>, "a member function is for phicache::method: it needs its object");
-        using Bridge = typename base::template bridge_of<Stored>;
+        using Trampoline = typename base::template trampoline_of<Stored>;
         if (const expected<void> version = try_check_version(); !version) return version.error();
         phicache_memo* handle = nullptr;
-        const expected<void> given =
-            detail::give(std::forward<F>(function), &handle, [&](void* stored, phicache_memo** out) {
-                return phicache_memo_new(settings.handle(), &Bridge::compute, stored, &Bridge::drop,
+        const expected<void> registered =
+            detail::register_function(std::forward<F>(function), &handle, [&](void* stored, phicache_memo** out) {
+                return phicache_memo_new(settings.handle(), &Trampoline::compute, stored, &Trampoline::drop,
                                          options.maximum_memory_percent.value_or(memory_configured), static_cast<std::int32_t>(options.types),
                                          options.store ? options.store->handle() : nullptr,
                                          options.prefix.empty() ? nullptr : options.prefix.c_str(), out);
             });
-        if (!given) return given.error();
+        if (!registered) return registered.error();
         return memo(handle,
                     [](void* stored) { return std::function<Signature>(std::ref(*static_cast<Stored*>(stored))); });
     }
@@ -445,15 +445,15 @@ public:
         : method(try_make(prefix, std::forward<F>(function), kind).value()) {}
     template <class F>
     static expected<method> try_make(text prefix, F&& function, method_kind kind = method_kind::plain) {
-        using Bridge = typename base::template bridge_of<std::decay_t<F>>;
+        using Trampoline = typename base::template trampoline_of<std::decay_t<F>>;
         if (const expected<void> version = try_check_version(); !version) return version.error();
         phicache_method* handle = nullptr;
-        const expected<void> given =
-            detail::give(std::forward<F>(function), &handle, [&](void* stored, phicache_method** out) {
-                return phicache_method_new(prefix.c_str(), static_cast<std::uint32_t>(kind), &Bridge::compute, stored,
-                                           &Bridge::drop, out);
+        const expected<void> registered =
+            detail::register_function(std::forward<F>(function), &handle, [&](void* stored, phicache_method** out) {
+                return phicache_method_new(prefix.c_str(), static_cast<std::uint32_t>(kind), &Trampoline::compute, stored,
+                                           &Trampoline::drop, out);
             });
-        if (!given) return given.error();
+        if (!registered) return registered.error();
         return method(handle);
     }
 

@@ -23,11 +23,11 @@ public:
     }
 };
 
-/// What `cache::begin` and `cache::wait` answer.
-struct turn {
-    status code = status::miss;   ///< `ok`, or what is to be done.
-    value found{};                ///< With `status::ok`: the value.
-    lease duty = lease(nullptr);  ///< With `status::lease`: the duty to compute it.
+/// What `cache::begin` and `cache::wait` return.
+struct begin_result {
+    phicache::status status = phicache::status::miss;        ///< `ok`, or what to do next: see `cache::begin`.
+    phicache::value value{};                                 ///< With `status::ok`: the value; otherwise empty.
+    phicache::lease lease = phicache::lease(nullptr);        ///< With `status::lease`: the lease; otherwise empty.
 };
 
 PHICACHE_HPP_END

@@ -179,7 +179,7 @@ private:
 
 namespace detail {
 
-inline auto asking(phicache_mice_cache* cache, bytes key) noexcept {
+inline auto get_call(phicache_mice_cache* cache, bytes key) noexcept {
     return [=](phicache_mice* record, phicache_value* out) { return phicache_mice_cache_get(cache, key, record, out); };
 }
 
@@ -222,10 +222,10 @@ public:
     }
 
     /// The key's record, pinned; nothing on a miss.
-    std::optional<pinned_mice> get(bytes key) const { return detail::look_up<pinned_mice>(detail::asking(handle(), key)); }
+    std::optional<pinned_mice> get(bytes key) const { return detail::look_up<pinned_mice>(detail::get_call(handle(), key)); }
     /// @copydoc get
     expected<std::optional<pinned_mice>> try_get(bytes key) const {
-        return detail::try_look_up<pinned_mice>(detail::asking(handle(), key));
+        return detail::try_look_up<pinned_mice>(detail::get_call(handle(), key));
     }
 
     /// What `set` would answer for a record of this φ; asked before a record is made, it saves making what is refused.
@@ -251,14 +251,14 @@ public:
     /// `reserve_mice`. The record is returned also when its store is refused. Otherwise as `dict_cache::memoize`.
     template <class Compute>
     pinned_mice memoize(bytes key, Compute&& compute) {
-        Loan<Compute> loan{compute};
-        return detail::make<pinned_mice>(loan.after, borrowing(key, loan));
+        Frame<Compute> frame{compute};
+        return detail::memoize_as<pinned_mice>(frame.error, memoize_call(key, frame));
     }
     /// @copydoc memoize
     template <class Compute>
     expected<pinned_mice> try_memoize(bytes key, Compute&& compute) {
-        Loan<Compute> loan{compute};
-        return detail::try_make<pinned_mice>(loan.after, borrowing(key, loan));
+        Frame<Compute> frame{compute};
+        return detail::try_memoize_as<pinned_mice>(frame.error, memoize_call(key, frame));
     }
 
     /// The view of this cache, whose values are encoded records; valid while it lives, also after a move.
@@ -280,12 +280,12 @@ public:
 
 private:
     template <class Compute>
-    using Loan = detail::loan<detail::write_mice, std::remove_reference_t<Compute>>;
+    using Frame = detail::compute_frame<detail::write_mice, std::remove_reference_t<Compute>>;
 
-    template <class Lent>
-    auto borrowing(bytes key, Lent& loan) noexcept {
-        return [cache = handle(), key, &loan](phicache_mice* record, phicache_value* out) {
-            return phicache_mice_cache_memoize(cache, key, &Lent::compute, &loan, nullptr, record, out, nullptr);
+    template <class CallFrame>
+    auto memoize_call(bytes key, CallFrame& frame) noexcept {
+        return [cache = handle(), key, &frame](phicache_mice* record, phicache_value* out) {
+            return phicache_mice_cache_memoize(cache, key, &CallFrame::compute, &frame, nullptr, record, out, nullptr);
         };
     }
     template <class New>

@@ -46,7 +46,7 @@ struct write_masks {
     }
 };
 
-inline auto asking(phicache_purview_cache* cache, direction dir, node_set mechanism) noexcept {
+inline auto get_call(phicache_purview_cache* cache, direction dir, node_set mechanism) noexcept {
     return [=](phicache_value* out) {
         const std::uint64_t* masks;
         std::size_t count;
@@ -74,11 +74,11 @@ public:
 
     /// The mechanism's purviews, pinned; nothing on a miss.
     std::optional<purview_list> get(direction dir, node_set mechanism) const {
-        return detail::look_up<purview_list>(detail::asking(handle(), dir, mechanism));
+        return detail::look_up<purview_list>(detail::get_call(handle(), dir, mechanism));
     }
     /// @copydoc get
     expected<std::optional<purview_list>> try_get(direction dir, node_set mechanism) const {
-        return detail::try_look_up<purview_list>(detail::asking(handle(), dir, mechanism));
+        return detail::try_look_up<purview_list>(detail::get_call(handle(), dir, mechanism));
     }
 
     /// Stores a list, which may be empty; refused (`status::refused_disabled`) while this caching is switched off.
@@ -95,14 +95,14 @@ public:
     /// `result&` and writes masks there. Otherwise as `dict_cache::memoize`.
     template <class Compute>
     purview_list memoize(direction dir, node_set mechanism, Compute&& compute) {
-        Loan<Compute> loan{compute};
-        return detail::make<purview_list>(loan.after, borrowing(dir, mechanism, loan));
+        Frame<Compute> frame{compute};
+        return detail::memoize_as<purview_list>(frame.error, memoize_call(dir, mechanism, frame));
     }
     /// @copydoc memoize
     template <class Compute>
     expected<purview_list> try_memoize(direction dir, node_set mechanism, Compute&& compute) {
-        Loan<Compute> loan{compute};
-        return detail::try_make<purview_list>(loan.after, borrowing(dir, mechanism, loan));
+        Frame<Compute> frame{compute};
+        return detail::try_memoize_as<purview_list>(frame.error, memoize_call(dir, mechanism, frame));
     }
 
     /// The view of this cache; valid while it lives, also after a move.
@@ -125,15 +125,15 @@ public:
 
 private:
     template <class Compute>
-    using Loan = detail::loan<detail::write_masks, std::remove_reference_t<Compute>>;
+    using Frame = detail::compute_frame<detail::write_masks, std::remove_reference_t<Compute>>;
 
-    template <class Lent>
-    auto borrowing(direction dir, node_set mechanism, Lent& loan) noexcept {
-        return [cache = handle(), dir, mechanism, &loan](phicache_value* out) {
+    template <class CallFrame>
+    auto memoize_call(direction dir, node_set mechanism, CallFrame& frame) noexcept {
+        return [cache = handle(), dir, mechanism, &frame](phicache_value* out) {
             const std::uint64_t* masks;
             std::size_t count;
             return phicache_purview_cache_memoize(cache, static_cast<std::int32_t>(dir), mechanism.mask(),
-                                                  &Lent::compute, &loan, nullptr, &masks, &count, out, nullptr);
+                                                  &CallFrame::compute, &frame, nullptr, &masks, &count, out, nullptr);
         };
     }
 };

@@ -59,7 +59,7 @@ public:
 namespace detail {
 
 /// A time to wait for C, where 0 is the configured one.
-inline expected<std::uint64_t> to_patience(std::chrono::milliseconds time) noexcept {
+inline expected<std::uint64_t> to_timeout(std::chrono::milliseconds time) noexcept {
     if (time.count() < 0) return failure(status::error_invalid_argument, "a negative timeout");
     return to_c(time);
 }
@@ -69,9 +69,9 @@ inline expected<std::uint64_t> to_patience(std::chrono::milliseconds time) noexc
 /// Asks the configured server whether it answers in this time (0: the configured one), whatever it did before; fails
 /// with a message that says why not.
 inline expected<void> try_redis_ping(config_ref settings = {}, std::chrono::milliseconds timeout = {}) {
-    const expected<std::uint64_t> patience = detail::to_patience(timeout);
-    if (!patience) return patience.error();
-    return detail::checked(phicache_redis_ping(settings.handle(), *patience));
+    const expected<std::uint64_t> limit = detail::to_timeout(timeout);
+    if (!limit) return limit.error();
+    return detail::checked(phicache_redis_ping(settings.handle(), *limit));
 }
 /// @copydoc try_redis_ping
 inline void redis_ping(config_ref settings = {}, std::chrono::milliseconds timeout = {}) {
@@ -80,10 +80,10 @@ inline void redis_ping(config_ref settings = {}, std::chrono::milliseconds timeo
 
 /// Whether the configured server answers in this time (0: the configured one). PyPhi's `redis_available`.
 inline expected<bool> try_redis_available(config_ref settings = {}, std::chrono::milliseconds timeout = {}) {
-    const expected<std::uint64_t> patience = detail::to_patience(timeout);
-    if (!patience) return patience.error();
+    const expected<std::uint64_t> limit = detail::to_timeout(timeout);
+    if (!limit) return limit.error();
     std::int32_t available = 0;
-    const phicache_status code = phicache_redis_available(settings.handle(), *patience, &available);
+    const phicache_status code = phicache_redis_available(settings.handle(), *limit, &available);
     if (code < 0) return failure(code);
     return available != 0;
 }

@@ -46,26 +46,26 @@ template <class T, class Ask>
     return found;
 }
 
-/// What `ask(out…)`, a call in C that runs the caller's function on a miss, gives, as a T. `after` is the `aftermath` of
+/// What `ask(out…)`, a call in C that runs the caller's function on a miss, gives, as a T. `after` is the `callback_error` of
 /// that function.
-template <class T, class Aftermath, class Ask>
-[[gnu::always_inline]] inline T make(Aftermath& after, const Ask& ask) {
+template <class T, class CallbackError, class Ask>
+[[gnu::always_inline]] inline T memoize_as(CallbackError& error, const Ask& ask) {
     return T(filled_by_c{}, [&](auto*... out) {
         const phicache_status code = ask(out...);
-        if (code != PHICACHE_OK) after.fail(code);
+        if (code != PHICACHE_OK) error.raise(code);
         return code;
     });
 }
-/// @copydoc make
-template <class T, class Aftermath, class Ask>
-[[gnu::always_inline]] inline expected<T> try_make(Aftermath& after, const Ask& ask) {
+/// @copydoc memoize_as
+template <class T, class CallbackError, class Ask>
+[[gnu::always_inline]] inline expected<T> try_memoize_as(CallbackError& error, const Ask& ask) {
     phicache_status code;
     expected<T> made(std::in_place, filled_by_c{}, [&](auto*... out) {
         code = ask(out...);
-        if (code != PHICACHE_OK) after.rethrow();
+        if (code != PHICACHE_OK) error.rethrow();
         return code;
     });
-    if (code != PHICACHE_OK) made = after.reason(code);
+    if (code != PHICACHE_OK) made = error.to_failure(code);
     return made;
 }
 
