@@ -1,8 +1,7 @@
 /// @file bytes.hpp
 /// Bytes going in, a span for typed views, and the rules by which C++ types become bytes and come back.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+#ifndef PHICACHE_BYTES_HPP
+#define PHICACHE_BYTES_HPP
 
 #include <array>
 #include <cstddef>
@@ -13,6 +12,8 @@
 #include <string_view>
 #include <type_traits>
 #include <vector>
+
+#include "error.hpp"
 
 PHICACHE_HPP_BEGIN
 
@@ -233,3 +234,5 @@ PHICACHE_HPP_END
 template <class T>
 inline constexpr bool std::ranges::enable_borrowed_range<phicache::span<T>> = true;
 #endif
+
+#endif  // PHICACHE_BYTES_HPP

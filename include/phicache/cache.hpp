@@ -1,10 +1,23 @@
 /// @file cache.hpp
 /// The caches of bytes by key: `dict_cache`, which owns its entries, and `cache`, a view of any cache.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+#ifndef PHICACHE_CACHE_HPP
+#define PHICACHE_CACHE_HPP
 
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "compute.hpp"
+#include "config.hpp"
+#include "key.hpp"
+#include "lease.hpp"
+#include "owner.hpp"
+#include "value.hpp"
 
 PHICACHE_HPP_BEGIN
 
@@ -479,3 +492,5 @@ public:
 };
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_CACHE_HPP

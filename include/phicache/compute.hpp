@@ -1,10 +1,19 @@
 /// @file compute.hpp
 /// The way of a caller's function through C and back: what it may return, where it may write, and what it may throw.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+#ifndef PHICACHE_COMPUTE_HPP
+#define PHICACHE_COMPUTE_HPP
 
+#include <cstdint>
+#include <cstring>
 #include <exception>
+#include <limits>
+#include <new>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "bytes.hpp"
+#include "owner.hpp"
 
 PHICACHE_HPP_BEGIN
 
@@ -276,3 +285,5 @@ struct compute_frame {
 }  // namespace detail
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_COMPUTE_HPP

@@ -1,10 +1,14 @@
 /// @file config.hpp
 /// The configuration that caches obey, and the memory that they watch.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+#ifndef PHICACHE_CONFIG_HPP
+#define PHICACHE_CONFIG_HPP
 
 #include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "bytes.hpp"
+#include "owner.hpp"
 
 PHICACHE_HPP_BEGIN
 
@@ -190,3 +194,5 @@ inline expected<phicache_memory> try_memory_usage() {
 inline phicache_memory memory_usage() { return try_memory_usage().value(); }
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_CONFIG_HPP

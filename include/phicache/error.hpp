@@ -1,8 +1,7 @@
 /// @file error.hpp
 /// What a call answers: status, outcome of a store, error, and `expected`, which the `try_…` forms return.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+#ifndef PHICACHE_ERROR_HPP
+#define PHICACHE_ERROR_HPP
 
 #include <cstdint>
 #include <cstdio>
@@ -11,6 +10,8 @@
 #include <stdexcept>
 #include <utility>
 #include <variant>
+
+#include "namespace.hpp"
 
 PHICACHE_HPP_BEGIN
 
@@ -226,3 +227,5 @@ inline phicache_status require(phicache_status code) {
 }  // namespace detail
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_ERROR_HPP

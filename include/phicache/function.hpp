@@ -1,11 +1,18 @@
 /// @file function.hpp
 /// Functions with a cache: `memo` (PyPhi's cache decorator) and `method` (its method decorator).
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+#ifndef PHICACHE_FUNCTION_HPP
+#define PHICACHE_FUNCTION_HPP
 
 #include <functional>
 #include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "cache.hpp"
 
 PHICACHE_HPP_BEGIN
 
@@ -465,3 +472,5 @@ template <class F>
 method(text, F&&, method_kind = method_kind::plain) -> method<typename detail::method_signature<std::decay_t<F>>::type>;
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_FUNCTION_HPP

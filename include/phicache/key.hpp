@@ -1,12 +1,24 @@
 /// @file key.hpp
 /// Keys from typed arguments (the encoding of docs/keys.md, equal bytes in every language), and fingerprints.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+#ifndef PHICACHE_KEY_HPP
+#define PHICACHE_KEY_HPP
 
+#include <cstdint>
+#include <cstring>
 #include <initializer_list>
+#include <iterator>
 #include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "bytes.hpp"
+#include "nodes.hpp"
+#include "owner.hpp"
 
 PHICACHE_HPP_BEGIN
 
@@ -406,3 +418,5 @@ private:
 };
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_KEY_HPP

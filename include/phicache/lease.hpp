@@ -1,8 +1,11 @@
 /// @file lease.hpp
 /// Single flight without callbacks: who computes a missing value, for event loops and tasks that must not block.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+#ifndef PHICACHE_LEASE_HPP
+#define PHICACHE_LEASE_HPP
+
+#include "compute.hpp"
+#include "owner.hpp"
+#include "value.hpp"
 
 PHICACHE_HPP_BEGIN
 
@@ -31,3 +34,5 @@ struct begin_result {
 };
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_LEASE_HPP

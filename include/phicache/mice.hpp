@@ -1,8 +1,17 @@
 /// @file mice.hpp
 /// Maximally irreducible causes and effects (MICE), and PyPhi's MICE caches with their inheritance under cuts.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+#ifndef PHICACHE_MICE_HPP
+#define PHICACHE_MICE_HPP
+
+#include <cstddef>
+#include <limits>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "cache.hpp"
+#include "subsystem.hpp"
 
 PHICACHE_HPP_BEGIN
 
@@ -303,3 +312,5 @@ private:
 };
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_MICE_HPP

@@ -1,10 +1,15 @@
 /// @file nodes.hpp
 /// Sets of nodes, as 64-bit masks, and directions.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+#ifndef PHICACHE_NODES_HPP
+#define PHICACHE_NODES_HPP
 
+#include <cstdint>
 #include <initializer_list>
+#include <iterator>
+#include <type_traits>
+#include <vector>
+
+#include "bytes.hpp"
 
 PHICACHE_HPP_BEGIN
 
@@ -127,3 +132,5 @@ inline const std::uint64_t* masks(span<const node_set> sets) noexcept {
 }  // namespace detail
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_NODES_HPP

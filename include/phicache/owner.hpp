@@ -1,8 +1,12 @@
 /// @file owner.hpp
 /// What all handles share: one owner each, and the check that header and library belong together.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+#ifndef PHICACHE_OWNER_HPP
+#define PHICACHE_OWNER_HPP
+
+#include <cstdint>
+#include <utility>
+
+#include "error.hpp"
 
 PHICACHE_HPP_BEGIN
 
@@ -76,3 +80,5 @@ expected<Owner> create(Make&& make, Rest... rest) {
 }  // namespace detail
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_OWNER_HPP

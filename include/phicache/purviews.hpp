@@ -1,8 +1,16 @@
 /// @file purviews.hpp
 /// PyPhi's PurviewCache: the potential purviews of a mechanism, once per network.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+#ifndef PHICACHE_PURVIEWS_HPP
+#define PHICACHE_PURVIEWS_HPP
+
+#include <cstddef>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "cache.hpp"
+#include "nodes.hpp"
 
 PHICACHE_HPP_BEGIN
 
@@ -139,3 +147,5 @@ private:
 };
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_PURVIEWS_HPP

@@ -1,8 +1,12 @@
 /// @file read.hpp
 /// Reading in place, without pins.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+#ifndef PHICACHE_READ_HPP
+#define PHICACHE_READ_HPP
+
+#include <cstddef>
+#include <optional>
+
+#include "cache.hpp"
 
 PHICACHE_HPP_BEGIN
 
@@ -47,3 +51,5 @@ public:
 };
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_READ_HPP

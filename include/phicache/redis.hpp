@@ -1,8 +1,12 @@
 /// @file redis.hpp
 /// Values at a Redis or Valkey server, for many processes: `redis_cache`, and whether the server is there.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+#ifndef PHICACHE_REDIS_HPP
+#define PHICACHE_REDIS_HPP
+
+#include <chrono>
+#include <cstdint>
+
+#include "cache.hpp"
 
 PHICACHE_HPP_BEGIN
 
@@ -93,3 +97,5 @@ inline bool redis_available(config_ref settings = {}, std::chrono::milliseconds 
 }
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_REDIS_HPP

@@ -1,8 +1,12 @@
 /// @file registry.hpp
 /// One view of all caches that were given a name (`cache_options::name`). Any thread may ask at any time.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+#ifndef PHICACHE_REGISTRY_HPP
+#define PHICACHE_REGISTRY_HPP
+
+#include <vector>
+
+#include "bytes.hpp"
+#include "error.hpp"
 
 PHICACHE_HPP_BEGIN
 
@@ -56,3 +60,5 @@ inline void clear_all() { try_clear_all().value(); }
 }  // namespace registry
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_REGISTRY_HPP

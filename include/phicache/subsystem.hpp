@@ -1,8 +1,16 @@
 /// @file subsystem.hpp
 /// Cuts, and the subsystems that they are made in.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+#ifndef PHICACHE_SUBSYSTEM_HPP
+#define PHICACHE_SUBSYSTEM_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "key.hpp"
+#include "nodes.hpp"
+#include "owner.hpp"
 
 PHICACHE_HPP_BEGIN
 
@@ -213,3 +221,5 @@ private:
 };
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_SUBSYSTEM_HPP

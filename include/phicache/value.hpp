@@ -1,8 +1,15 @@
 /// @file value.hpp
 /// Values coming out of a cache, pinned.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+#ifndef PHICACHE_VALUE_HPP
+#define PHICACHE_VALUE_HPP
+
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "bytes.hpp"
 
 PHICACHE_HPP_BEGIN
 
@@ -175,3 +182,5 @@ private:
 };
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_VALUE_HPP
