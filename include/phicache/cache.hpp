@@ -50,59 +50,59 @@ inline phicache_cache_options to_c(const cache_options& options) noexcept {
     return raw;
 }
 
-// The C functions by verb, so that each verb is written once below: the handle's type picks the function.
-#define PHICACHE_HPP_ACCOUNT_VERBS(noun)                                                                       \
-    inline phicache_status c_clear(phicache_##noun* cache) noexcept { return phicache_##noun##_clear(cache); } \
-    inline phicache_status c_size(phicache_##noun* cache, std::uint64_t* out) noexcept {                       \
-        return phicache_##noun##_size(cache, out);                                                             \
-    }                                                                                                          \
-    inline phicache_status c_info(phicache_##noun* cache, phicache_info* out) noexcept {                       \
-        return phicache_##noun##_info(cache, out);                                                             \
-    }                                                                                                          \
-    inline phicache_status c_stats(phicache_##noun* cache, phicache_stats* out) noexcept {                     \
-        return phicache_##noun##_stats(cache, out);                                                            \
-    }
-#define PHICACHE_HPP_KEY_VERBS(noun)                                                         \
-    inline phicache_status c_contains(phicache_##noun* cache, phicache_bytes key) noexcept { \
-        return phicache_##noun##_contains(cache, key);                                       \
-    }                                                                                        \
-    inline phicache_status c_remove(phicache_##noun* cache, phicache_bytes key) noexcept {   \
-        return phicache_##noun##_remove(cache, key);                                         \
-    }
-#define PHICACHE_HPP_VALUE_VERBS(noun)                                                                                 \
-    inline phicache_status c_get(phicache_##noun* cache, phicache_bytes key, phicache_value* out) noexcept {           \
-        return phicache_##noun##_get(cache, key, out);                                                                 \
-    }                                                                                                                  \
-    inline phicache_status c_get_into(phicache_##noun* cache, phicache_bytes key, void* room, std::size_t size,        \
-                                      std::size_t* len) noexcept {                                                     \
-        return phicache_##noun##_get_into(cache, key, static_cast<std::uint8_t*>(room), size, len);                    \
-    }                                                                                                                  \
-    inline phicache_status c_set(phicache_##noun* cache, phicache_bytes key, phicache_bytes value) noexcept {          \
-        return phicache_##noun##_set(cache, key, value);                                                               \
-    }                                                                                                                  \
-    inline phicache_status c_memoize(phicache_##noun* cache, phicache_bytes key, phicache_compute compute, void* data, \
-                                     phicache_value* out) noexcept {                                                   \
-        return phicache_##noun##_memoize(cache, key, compute, data, nullptr, out, nullptr);                            \
-    }                                                                                                                  \
-    inline phicache_status c_key(phicache_##noun* cache, const char* prefix, phicache_key* args,                       \
-                                 phicache_bytes* out) noexcept {                                                       \
-        return phicache_##noun##_key(cache, prefix, args, out);                                                        \
-    }
-PHICACHE_HPP_ACCOUNT_VERBS(cache)
-PHICACHE_HPP_ACCOUNT_VERBS(dict_cache)
-PHICACHE_HPP_ACCOUNT_VERBS(redis_cache)
-PHICACHE_HPP_ACCOUNT_VERBS(purview_cache)
-PHICACHE_HPP_ACCOUNT_VERBS(mice_cache)
-PHICACHE_HPP_KEY_VERBS(cache)
-PHICACHE_HPP_KEY_VERBS(dict_cache)
-PHICACHE_HPP_KEY_VERBS(redis_cache)
-PHICACHE_HPP_KEY_VERBS(mice_cache)
-PHICACHE_HPP_VALUE_VERBS(cache)
-PHICACHE_HPP_VALUE_VERBS(dict_cache)
-PHICACHE_HPP_VALUE_VERBS(redis_cache)
-#undef PHICACHE_HPP_ACCOUNT_VERBS
-#undef PHICACHE_HPP_KEY_VERBS
-#undef PHICACHE_HPP_VALUE_VERBS
+template <>
+struct c_functions<phicache_cache> {
+    static constexpr auto clear = phicache_cache_clear;
+    static constexpr auto size = phicache_cache_size;
+    static constexpr auto info = phicache_cache_info;
+    static constexpr auto stats = phicache_cache_stats;
+    static constexpr auto contains = phicache_cache_contains;
+    static constexpr auto remove = phicache_cache_remove;
+    static constexpr auto get = phicache_cache_get;
+    static constexpr auto get_into = phicache_cache_get_into;
+    static constexpr auto set = phicache_cache_set;
+    static constexpr auto memoize = phicache_cache_memoize;
+    static constexpr auto key = phicache_cache_key;
+};
+
+template <>
+struct c_functions<phicache_dict_cache> {
+    static constexpr auto create = phicache_dict_cache_new;
+    static constexpr auto create_shared = phicache_dict_cache_shared;
+    static constexpr auto as_cache = phicache_dict_cache_as_cache;
+    static constexpr auto clear = phicache_dict_cache_clear;
+    static constexpr auto size = phicache_dict_cache_size;
+    static constexpr auto info = phicache_dict_cache_info;
+    static constexpr auto stats = phicache_dict_cache_stats;
+    static constexpr auto contains = phicache_dict_cache_contains;
+    static constexpr auto remove = phicache_dict_cache_remove;
+    static constexpr auto get = phicache_dict_cache_get;
+    static constexpr auto get_into = phicache_dict_cache_get_into;
+    static constexpr auto set = phicache_dict_cache_set;
+    static constexpr auto memoize = phicache_dict_cache_memoize;
+    static constexpr auto key = phicache_dict_cache_key;
+};
+
+/// Creates a cache with the `create` function of its kind.
+template <class Cache>
+expected<Cache> create_cache(const cache_options& options, config_ref settings) {
+    using handle = typename Cache::handle_type;
+    return create<Cache>([&](handle** out) {
+        const phicache_cache_options raw = to_c(options);
+        return c_functions<handle>::create(settings.handle(), &raw, out);
+    });
+}
+
+/// Opens a shared cache with the `create_shared` function of its kind.
+template <class Cache>
+expected<Cache> create_shared_cache(const fingerprint& identity, text role, const cache_options& options,
+                                    config_ref settings) {
+    using handle = typename Cache::handle_type;
+    return create<Cache>([&](handle** out) {
+        const phicache_cache_options raw = to_c(options);
+        return c_functions<handle>::create_shared(settings.handle(), &raw, &identity.raw(), role.c_str(), out);
+    });
+}
 
 /// A status of a call whose normal outcomes are OK and MISS: whether it was OK.
 inline expected<bool> found(phicache_status code) noexcept {
@@ -141,21 +141,21 @@ std::vector<phicache_bytes> borrow_keys(const Range& keys) {
 
 }  // namespace detail
 
-/// What every cache tells about itself.
-template <class Cache>
+/// Clearing and statistics: what all caches have in common.
+template <class Cache, class Handle>
 class accounting {
 public:
     /// Removes all entries and resets the counts. Pinned values stay valid.
     void clear() { try_clear().value(); }
     /// @copydoc clear
-    expected<void> try_clear() { return detail::checked(detail::c_clear(raw())); }
+    expected<void> try_clear() { return detail::checked(c::clear(raw())); }
 
     /// The number of entries.
     std::uint64_t size() const { return try_size().value(); }
     /// @copydoc size
     expected<std::uint64_t> try_size() const {
         std::uint64_t count = 0;
-        if (const phicache_status code = detail::c_size(raw(), &count); code < 0) return failure(code);
+        if (const phicache_status code = c::size(raw(), &count); code < 0) return failure(code);
         return count;
     }
 
@@ -164,7 +164,7 @@ public:
     /// @copydoc info
     expected<phicache_info> try_info() const {
         phicache_info figures{};
-        if (const phicache_status code = detail::c_info(raw(), &figures); code < 0) return failure(code);
+        if (const phicache_status code = c::info(raw(), &figures); code < 0) return failure(code);
         return figures;
     }
 
@@ -174,32 +174,37 @@ public:
     expected<phicache_stats> try_stats() const {
         phicache_stats figures{};
         figures.struct_size = sizeof figures;
-        if (const phicache_status code = detail::c_stats(raw(), &figures); code < 0) return failure(code);
+        if (const phicache_status code = c::stats(raw(), &figures); code < 0) return failure(code);
         return figures;
     }
 
 protected:
-    auto raw() const noexcept { return static_cast<const Cache&>(*this).handle(); }
+    using c = detail::c_functions<Handle>;
+    Handle* raw() const noexcept { return static_cast<const Cache&>(*this).handle(); }
 };
 
-/// What every cache with byte keys can do beside looking up and storing.
-template <class Cache>
-class keyed : public accounting<Cache> {
+/// Testing for keys and removing them: what all caches with byte keys have in common.
+template <class Cache, class Handle>
+class keyed : public accounting<Cache, Handle> {
+    using c = detail::c_functions<Handle>;
+
 public:
     /// Whether the key has a value; counts neither hit nor miss.
     bool contains(bytes key) const { return try_contains(key).value(); }
     /// @copydoc contains
-    expected<bool> try_contains(bytes key) const { return detail::found(detail::c_contains(this->raw(), key)); }
+    expected<bool> try_contains(bytes key) const { return detail::found(c::contains(this->raw(), key)); }
 
     /// Removes the key's entry; false when there was none. Pinned values stay valid.
     bool remove(bytes key) { return try_remove(key).value(); }
     /// @copydoc remove
-    expected<bool> try_remove(bytes key) { return detail::found(detail::c_remove(this->raw(), key)); }
+    expected<bool> try_remove(bytes key) { return detail::found(c::remove(this->raw(), key)); }
 };
 
 /// Lookup, store and memoization where values are bytes: what `dict_cache`, `redis_cache` and `cache` have in common.
-template <class Cache>
-class byte_cache : public keyed<Cache> {
+template <class Cache, class Handle>
+class byte_cache : public keyed<Cache, Handle> {
+    using c = detail::c_functions<Handle>;
+
 public:
     /// The key's value, pinned in place; nothing on a miss.
     std::optional<value> get(bytes key) const { return detail::look_up<value>(get_call(key)); }
@@ -253,7 +258,7 @@ public:
     /// @copydoc set
     template <class Content>
     expected<outcome> try_set(bytes key, const Content& content) {
-        return detail::stored(detail::c_set(this->raw(), key, detail::to_bytes(content)));
+        return detail::stored(c::set(this->raw(), key, detail::to_bytes(content)));
     }
 
     /// The key's value, pinned; on a miss `compute` makes it. `compute` takes nothing and returns the content (as `set`
@@ -295,7 +300,7 @@ public:
     expected<bytes> try_key_of(const key& args, text prefix = nullptr) const {
         if (const expected<void> good = args.check(); !good) return good.error();
         phicache_bytes encoded{};
-        const phicache_status code = detail::c_key(this->raw(), prefix.c_str(), args.handle(), &encoded);
+        const phicache_status code = c::key(this->raw(), prefix.c_str(), args.handle(), &encoded);
         if (code < 0) return failure(code);
         return bytes(encoded);
     }
@@ -305,12 +310,12 @@ private:
     using Frame = detail::compute_frame<detail::write_bytes, std::remove_reference_t<Compute>>;
 
     auto get_call(bytes key) const noexcept {
-        return [cache = this->raw(), key](phicache_value* out) { return detail::c_get(cache, key, out); };
+        return [cache = this->raw(), key](phicache_value* out) { return c::get(cache, key, out); };
     }
     template <class CallFrame>
     auto memoize_call(bytes key, CallFrame& frame) noexcept {
         return [cache = this->raw(), key, &frame](phicache_value* out) {
-            return detail::c_memoize(cache, key, &CallFrame::compute, &frame, out);
+            return c::memoize(cache, key, &CallFrame::compute, &frame, nullptr, out, nullptr);
         };
     }
     /// Plain types; but not those that are made of anything, as they would be made of `copying` itself.
@@ -320,7 +325,7 @@ private:
     /// Becomes the key's value as a T: an optional that is made of this has C copy straight to where the caller will read.
     template <class T>
     struct copied_value {
-        decltype(std::declval<const Cache&>().handle()) cache;
+        Handle* cache;
         bytes key;
         phicache_status& code;
 
@@ -328,7 +333,8 @@ private:
             static_assert(std::is_default_constructible_v<T>, "a type to be read needs a default constructor");
             T object;
             std::size_t len;
-            code = detail::c_get_into(cache, key, std::addressof(object), sizeof(T), &len);
+            code = c::get_into(cache, key, static_cast<std::uint8_t*>(static_cast<void*>(std::addressof(object))), sizeof(T),
+                               &len);
             if (code == PHICACHE_OK && len != sizeof(T)) code = PHICACHE_ERROR_BUFFER_TOO_SMALL;
             return object;
         }
@@ -340,7 +346,7 @@ private:
 };
 
 /// A view of any cache with all verbs; owns nothing, and is valid while that cache lives. Every cache converts to it.
-class cache : public byte_cache<cache> {
+class cache : public byte_cache<cache, phicache_cache> {
 public:
     explicit cache(phicache_cache* raw) noexcept : raw_(raw) {}
     phicache_cache* handle() const noexcept { return raw_; }
@@ -443,8 +449,36 @@ private:
     phicache_cache* raw_;
 };
 
+/// Converts an owned cache to `cache`, the view that has all operations.
+template <class Cache, class Handle>
+class viewable {
+public:
+    /// The view of this cache: owns nothing, and is valid during the lifetime of the cache, also after a move.
+    operator cache() const& { return view(); }
+    /// @copydoc operator cache
+    cache view() const& {
+        phicache_cache* raw = nullptr;
+        detail::require(detail::c_functions<Handle>::as_cache(static_cast<const Cache&>(*this).handle(), &raw));
+        return cache(raw);
+    }
+    /// @copydoc operator cache
+    expected<cache> try_view() const& {
+        phicache_cache* raw = nullptr;
+        const phicache_status code =
+            detail::c_functions<Handle>::as_cache(static_cast<const Cache&>(*this).handle(), &raw);
+        if (code < 0) return failure(code);
+        return cache(raw);
+    }
+    // A view of a temporary cache would dangle.
+    operator cache() const&& = delete;
+    cache view() const&& = delete;
+    expected<cache> try_view() const&& = delete;
+};
+
 /// PyPhi's DictCache: an in-process cache from byte keys to byte values.
-class dict_cache : public owner<phicache_dict_cache, phicache_dict_cache_free>, public byte_cache<dict_cache> {
+class dict_cache : public owner<phicache_dict_cache, phicache_dict_cache_free>,
+                   public byte_cache<dict_cache, phicache_dict_cache>,
+                   public viewable<dict_cache, phicache_dict_cache> {
 public:
     using owner::owner;
     /// A cache with the process's configuration, or another. Allocates no table before the first entry.
@@ -452,10 +486,7 @@ public:
         : dict_cache(try_make(options, settings).value()) {}
     explicit dict_cache(config_ref settings) : dict_cache(cache_options{}, settings) {}
     static expected<dict_cache> try_make(const cache_options& options = {}, config_ref settings = {}) {
-        return detail::create<dict_cache>([&](phicache_dict_cache** out) {
-            const phicache_cache_options raw = detail::to_c(options);
-            return phicache_dict_cache_new(settings.handle(), &raw, out);
-        });
+        return detail::create_cache<dict_cache>(options, settings);
     }
 
     /// The one cache that all holders of this fingerprint and role share; freed with its last holder. Holders must
@@ -467,27 +498,7 @@ public:
     /// @copydoc shared
     static expected<dict_cache> try_shared(const fingerprint& identity, text role, const cache_options& options = {},
                                            config_ref settings = {}) {
-        return detail::create<dict_cache>([&](phicache_dict_cache** out) {
-            const phicache_cache_options raw = detail::to_c(options);
-            return phicache_dict_cache_shared(settings.handle(), &raw, &identity.raw(), role.c_str(), out);
-        });
-    }
-
-    /// The view of this cache; valid while it lives, also after a move.
-    operator cache() const& { return view(); }
-    cache view() const& {
-        phicache_cache* raw = nullptr;
-        detail::require(phicache_dict_cache_as_cache(handle(), &raw));
-        return cache(raw);
-    }
-    operator cache() const&& = delete;
-    cache view() const&& = delete;
-    expected<cache> try_view() const&& = delete;
-    /// @copydoc view
-    expected<cache> try_view() const& {
-        phicache_cache* raw = nullptr;
-        if (const phicache_status code = phicache_dict_cache_as_cache(handle(), &raw); code < 0) return failure(code);
-        return cache(raw);
+        return detail::create_shared_cache<dict_cache>(identity, role, options, settings);
     }
 };
 

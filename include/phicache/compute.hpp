@@ -23,29 +23,27 @@ inline failure too_many() noexcept {
     return failure(status::error_invalid_argument, "more elements than memory could hold");
 }
 
-/// Whether reserved bytes are zeroed.
-enum class fill { zero, nothing };
+template <>
+struct c_functions<phicache_result> {
+    static constexpr auto reserve = phicache_result_reserve;
+    static constexpr auto reserve_uninitialized = phicache_result_reserve_uninitialized;
+    static constexpr auto truncate = phicache_result_truncate;
+};
 
-inline phicache_status c_reserve(phicache_result* room, std::size_t size, fill with, std::uint8_t** out) noexcept {
-    return with == fill::zero ? phicache_result_reserve(room, size, out)
-                              : phicache_result_reserve_uninitialized(room, size, out);
-}
-inline phicache_status c_reserve(phicache_lease* room, std::size_t size, fill with, std::uint8_t** out) noexcept {
-    return with == fill::zero ? phicache_lease_reserve(room, size, out)
-                              : phicache_lease_reserve_uninitialized(room, size, out);
-}
-inline phicache_status c_truncate(phicache_result* room, std::size_t size) noexcept {
-    return phicache_result_truncate(room, size);
-}
-inline phicache_status c_truncate(phicache_lease* room, std::size_t size) noexcept {
-    return phicache_lease_truncate(room, size);
-}
+template <>
+struct c_functions<phicache_lease> {
+    static constexpr auto reserve = phicache_lease_reserve;
+    static constexpr auto reserve_uninitialized = phicache_lease_reserve_uninitialized;
+    static constexpr auto truncate = phicache_lease_truncate;
+};
 
 }  // namespace detail
 
 /// Writing a value where the cache will keep it: what `result` and `lease` have in common.
-template <class Target>
+template <class Target, class Handle>
 class writable {
+    using c = detail::c_functions<Handle>;
+
 public:
     /// Room for `count` elements, zero-filled, which become the cache's own; reserving again starts over.
     template <class T = std::uint8_t>
@@ -55,7 +53,7 @@ public:
     /// @copydoc reserve
     template <class T = std::uint8_t>
     expected<span<T>> try_reserve(std::size_t count) {
-        return reserve_filled<T>(count, detail::fill::zero);
+        return reserve_by<T>(c::reserve, count);
     }
     /// The same, not zeroed: for functions that write every element. One that is not written, and not cut off by
     /// `truncate`, is stored with whatever the memory held before.
@@ -66,12 +64,12 @@ public:
     /// @copydoc reserve_uninitialized
     template <class T = std::uint8_t>
     expected<span<T>> try_reserve_uninitialized(std::size_t count) {
-        return reserve_filled<T>(count, detail::fill::nothing);
+        return reserve_by<T>(c::reserve_uninitialized, count);
     }
     /// Keeps only the first `size` bytes of what was reserved.
     void truncate(std::size_t size) { try_truncate(size).value(); }
     /// @copydoc truncate
-    expected<void> try_truncate(std::size_t size) { return detail::checked(detail::c_truncate(raw(), size)); }
+    expected<void> try_truncate(std::size_t size) { return detail::checked(c::truncate(raw(), size)); }
     /// Makes a copy of the content (as `dict_cache::set` takes it) the value.
     template <class Content>
     void write(const Content& content) {
@@ -84,32 +82,32 @@ public:
     }
 
 protected:
-    auto raw() const noexcept { return static_cast<const Target&>(*this).handle(); }
+    Handle* raw() const noexcept { return static_cast<const Target&>(*this).handle(); }
 
 private:
     [[gnu::noinline]] expected<void> copy(bytes source) {
-        const expected<span<std::uint8_t>> room = try_reserve_uninitialized(source.size());
-        if (!room) return room.error();
-        if (!source.empty()) std::memcpy(room->data(), source.data(), source.size());
+        const expected<span<std::uint8_t>> reserved = try_reserve_uninitialized(source.size());
+        if (!reserved) return reserved.error();
+        if (!source.empty()) std::memcpy(reserved->data(), source.data(), source.size());
         return {};
     }
     template <class T>
-    expected<span<T>> reserve_filled(std::size_t count, detail::fill with) {
+    expected<span<T>> reserve_by(phicache_status (*reserve)(Handle*, std::size_t, std::uint8_t**), std::size_t count) {
         static_assert(detail::is_plain_object<T> && alignof(T) <= 16,
                       "elements must be trivially copyable, of at most 16-byte alignment");
         if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) {
-            detail::c_reserve(raw(), 0, with, nullptr);  // fails, so that C too knows that a reservation failed
+            reserve(raw(), 0, nullptr);  // fails, so that the library knows too that a reservation failed
             return detail::too_many();
         }
         std::uint8_t* first = nullptr;
-        if (const phicache_status code = detail::c_reserve(raw(), count * sizeof(T), with, &first); code < 0)
+        if (const phicache_status code = reserve(raw(), count * sizeof(T), &first); code < 0)
             return failure(code);
         return span<T>(static_cast<T*>(static_cast<void*>(first)), count);
     }
 };
 
 /// Where a function given to `memoize`, `memo` or `method` may write its value in place; valid until it returns.
-class result : public writable<result> {
+class result : public writable<result, phicache_result> {
 public:
     explicit result(phicache_result* raw) noexcept : raw_(raw) {}
     result(const result&) = delete;

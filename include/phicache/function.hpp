@@ -223,32 +223,43 @@ expected<void> register_function(F&& function, Handle** handle, Make&& make) {
     return checked(make(stored, handle));
 }
 
-/// The calls of a memo, whose shape names its arguments.
-template <class Shape>
-class memo_calls;
-template <bool InPlace, class Result, class... A>
-class memo_calls<shape<InPlace, Result, A...>> : public owner<phicache_memo, phicache_memo_free> {
+/// The calls that return a copied value. `Call` has the ones that return it pinned; `Parameters` are what both take.
+template <class Call, class Result, class... Parameters>
+class copying_calls {
 public:
-    /// The function's value for these arguments, from the cache or computed.
-    Result operator()(argument_t<A>... arguments) const { return call(arguments...); }
-    /// The same.
-    Result call(argument_t<A>... arguments) const {
+    /// The function's value for these arguments: from the cache, or computed on a miss.
+    Result operator()(Parameters... parameters) const { return call(parameters...); }
+    /// The same as `operator()`.
+    Result call(Parameters... parameters) const {
         if constexpr (std::is_same_v<Result, value>) {
-            return call_pinned(arguments...);
+            return self().call_pinned(parameters...);
         } else {
-            return call_pinned(arguments...).template as<Result>();
+            return self().call_pinned(parameters...).template as<Result>();
         }
     }
-    /// The same.
-    expected<Result> try_call(argument_t<A>... arguments) const {
+    /// @copydoc call
+    expected<Result> try_call(Parameters... parameters) const {
         if constexpr (std::is_same_v<Result, value>) {
-            return try_call_pinned(arguments...);
+            return self().try_call_pinned(parameters...);
         } else {
-            const expected<value> made = try_call_pinned(arguments...);
+            const expected<value> made = self().try_call_pinned(parameters...);
             if (!made) return made.error();
             return made->template try_as<Result>();
         }
     }
+
+private:
+    const Call& self() const noexcept { return static_cast<const Call&>(*this); }
+};
+
+/// The calls of a memo; its shape has the types of the arguments.
+template <class Shape>
+class memo_calls;
+template <bool InPlace, class Result, class... A>
+class memo_calls<shape<InPlace, Result, A...>>
+    : public owner<phicache_memo, phicache_memo_free>,
+      public copying_calls<memo_calls<shape<InPlace, Result, A...>>, Result, argument_t<A>...> {
+public:
     /// The same, not copied: the cache's own bytes.
     value call_pinned(argument_t<A>... arguments) const {
         pooled_key key;
@@ -278,36 +289,16 @@ private:
     }
 };
 
-/// The calls of a method; the object comes first.
+/// The calls of a method: the cache and the object come before the arguments.
 template <class Shape>
 class method_calls {
     static_assert(always_false<Shape>, "the first argument of a method is its object, by reference");
 };
 template <bool InPlace, class Result, class Object, class... A>
-class method_calls<shape<InPlace, Result, Object&, A...>> : public owner<phicache_method, phicache_method_free> {
+class method_calls<shape<InPlace, Result, Object&, A...>>
+    : public owner<phicache_method, phicache_method_free>,
+      public copying_calls<method_calls<shape<InPlace, Result, Object&, A...>>, Result, cache, Object&, argument_t<A>...> {
 public:
-    /// The method's value for these arguments, from the object's cache or computed by the object.
-    Result operator()(cache store, Object& object, argument_t<A>... arguments) const {
-        return call(store, object, arguments...);
-    }
-    /// The same.
-    Result call(cache store, Object& object, argument_t<A>... arguments) const {
-        if constexpr (std::is_same_v<Result, value>) {
-            return call_pinned(store, object, arguments...);
-        } else {
-            return call_pinned(store, object, arguments...).template as<Result>();
-        }
-    }
-    /// The same.
-    expected<Result> try_call(cache store, Object& object, argument_t<A>... arguments) const {
-        if constexpr (std::is_same_v<Result, value>) {
-            return try_call_pinned(store, object, arguments...);
-        } else {
-            const expected<value> made = try_call_pinned(store, object, arguments...);
-            if (!made) return made.error();
-            return made->template try_as<Result>();
-        }
-    }
     /// The same, not copied: the cache's own bytes.
     value call_pinned(cache store, Object& object, argument_t<A>... arguments) const {
         pooled_key key;

@@ -11,7 +11,7 @@ PHICACHE_HPP_BEGIN
 
 /// The duty to compute a key's value, from `cache::begin`: write the value and `complete` it. A lease that is destroyed
 /// before is abandoned, and those who wait begin again. Any thread may complete it, one at a time.
-class lease : public owner<phicache_lease, phicache_lease_abandon>, public writable<lease> {
+class lease : public owner<phicache_lease, phicache_lease_abandon>, public writable<lease, phicache_lease> {
 public:
     using owner::owner;
     /// Hands the value to the cache, which stores it if it may, and to all who wait. The lease is gone, also on an

@@ -188,6 +188,17 @@ private:
 
 namespace detail {
 
+template <>
+struct c_functions<phicache_mice_cache> {
+    static constexpr auto as_cache = phicache_mice_cache_as_cache;
+    static constexpr auto clear = phicache_mice_cache_clear;
+    static constexpr auto size = phicache_mice_cache_size;
+    static constexpr auto info = phicache_mice_cache_info;
+    static constexpr auto stats = phicache_mice_cache_stats;
+    static constexpr auto contains = phicache_mice_cache_contains;
+    static constexpr auto remove = phicache_mice_cache_remove;
+};
+
 inline auto get_call(phicache_mice_cache* cache, bytes key) noexcept {
     return [=](phicache_mice* record, phicache_value* out) { return phicache_mice_cache_get(cache, key, record, out); };
 }
@@ -197,7 +208,9 @@ inline auto get_call(phicache_mice_cache* cache, bytes key) noexcept {
 /// PyPhi's MICE caches: the records of one subsystem by key (`mice_key`, or bytes of one's own). A child asks its
 /// parent on a miss, and gets the record if the child's cut does not damage it; it costs nothing to make, and keeps the
 /// parent's records when the parent is gone.
-class mice_cache : public owner<phicache_mice_cache, phicache_mice_cache_free>, public keyed<mice_cache> {
+class mice_cache : public owner<phicache_mice_cache, phicache_mice_cache_free>,
+                   public keyed<mice_cache, phicache_mice_cache>,
+                   public viewable<mice_cache, phicache_mice_cache> {
 public:
     using owner::owner;
     /// In the store that the configuration chooses. The parent, if any, is the cache of the same system, uncut.
@@ -268,23 +281,6 @@ public:
     expected<pinned_mice> try_memoize(bytes key, Compute&& compute) {
         Frame<Compute> frame{compute};
         return detail::try_memoize_as<pinned_mice>(frame.error, memoize_call(key, frame));
-    }
-
-    /// The view of this cache, whose values are encoded records; valid while it lives, also after a move.
-    operator cache() const& { return view(); }
-    cache view() const& {
-        phicache_cache* raw = nullptr;
-        detail::require(phicache_mice_cache_as_cache(handle(), &raw));
-        return cache(raw);
-    }
-    operator cache() const&& = delete;
-    cache view() const&& = delete;
-    expected<cache> try_view() const&& = delete;
-    /// @copydoc view
-    expected<cache> try_view() const& {
-        phicache_cache* raw = nullptr;
-        if (const phicache_status code = phicache_mice_cache_as_cache(handle(), &raw); code < 0) return failure(code);
-        return cache(raw);
     }
 
 private:

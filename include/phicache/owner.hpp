@@ -68,6 +68,11 @@ private:
 
 namespace detail {
 
+/// The C functions for one kind of handle, as constants, so that what kinds have in common is written once. Each kind
+/// has its specialization next to its class.
+template <class Handle>
+struct c_functions;
+
 /// Makes an owner from what `make(Handle**)` gives, and the rest; the first use checks the version.
 template <class Owner, class Make, class... Rest>
 expected<Owner> create(Make&& make, Rest... rest) {

@@ -44,6 +44,16 @@ private:
 
 namespace detail {
 
+template <>
+struct c_functions<phicache_purview_cache> {
+    static constexpr auto create = phicache_purview_cache_new;
+    static constexpr auto as_cache = phicache_purview_cache_as_cache;
+    static constexpr auto clear = phicache_purview_cache_clear;
+    static constexpr auto size = phicache_purview_cache_size;
+    static constexpr auto info = phicache_purview_cache_info;
+    static constexpr auto stats = phicache_purview_cache_stats;
+};
+
 /// Stores a contiguous range of node sets, or of masks.
 struct write_masks {
     template <class T>
@@ -67,17 +77,15 @@ inline auto get_call(phicache_purview_cache* cache, direction dir, node_set mech
 /// From (direction, mechanism) to a list of purviews. It belongs to a network. Stores only while its configuration
 /// switches the caching of potential purviews on.
 class purview_cache : public owner<phicache_purview_cache, phicache_purview_cache_free>,
-                      public accounting<purview_cache> {
+                      public accounting<purview_cache, phicache_purview_cache>,
+                      public viewable<purview_cache, phicache_purview_cache> {
 public:
     using owner::owner;
     explicit purview_cache(const cache_options& options = {}, config_ref settings = {})
         : purview_cache(try_make(options, settings).value()) {}
     explicit purview_cache(config_ref settings) : purview_cache(cache_options{}, settings) {}
     static expected<purview_cache> try_make(const cache_options& options = {}, config_ref settings = {}) {
-        return detail::create<purview_cache>([&](phicache_purview_cache** out) {
-            const phicache_cache_options raw = detail::to_c(options);
-            return phicache_purview_cache_new(settings.handle(), &raw, out);
-        });
+        return detail::create_cache<purview_cache>(options, settings);
     }
 
     /// The mechanism's purviews, pinned; nothing on a miss.
@@ -111,24 +119,6 @@ public:
     expected<purview_list> try_memoize(direction dir, node_set mechanism, Compute&& compute) {
         Frame<Compute> frame{compute};
         return detail::try_memoize_as<purview_list>(frame.error, memoize_call(dir, mechanism, frame));
-    }
-
-    /// The view of this cache; valid while it lives, also after a move.
-    operator cache() const& { return view(); }
-    cache view() const& {
-        phicache_cache* raw = nullptr;
-        detail::require(phicache_purview_cache_as_cache(handle(), &raw));
-        return cache(raw);
-    }
-    operator cache() const&& = delete;
-    cache view() const&& = delete;
-    expected<cache> try_view() const&& = delete;
-    /// @copydoc view
-    expected<cache> try_view() const& {
-        phicache_cache* raw = nullptr;
-        if (const phicache_status code = phicache_purview_cache_as_cache(handle(), &raw); code < 0)
-            return failure(code);
-        return cache(raw);
     }
 
 private:

@@ -10,10 +10,34 @@
 
 PHICACHE_HPP_BEGIN
 
+namespace detail {
+
+template <>
+struct c_functions<phicache_redis_cache> {
+    static constexpr auto create = phicache_redis_cache_new;
+    static constexpr auto create_shared = phicache_redis_cache_shared;
+    static constexpr auto as_cache = phicache_redis_cache_as_cache;
+    static constexpr auto clear = phicache_redis_cache_clear;
+    static constexpr auto size = phicache_redis_cache_size;
+    static constexpr auto info = phicache_redis_cache_info;
+    static constexpr auto stats = phicache_redis_cache_stats;
+    static constexpr auto contains = phicache_redis_cache_contains;
+    static constexpr auto remove = phicache_redis_cache_remove;
+    static constexpr auto get = phicache_redis_cache_get;
+    static constexpr auto get_into = phicache_redis_cache_get_into;
+    static constexpr auto set = phicache_redis_cache_set;
+    static constexpr auto memoize = phicache_redis_cache_memoize;
+    static constexpr auto key = phicache_redis_cache_key;
+};
+
+}  // namespace detail
+
 /// PyPhi's RedisCache: byte values by byte keys at the configured server. Nothing takes longer than the configured
 /// timeout, and a server that fails makes lookups misses and stores `status::refused_server`, unless
 /// `cache_options::server_errors` makes that an error. What is computed is never lost.
-class redis_cache : public owner<phicache_redis_cache, phicache_redis_cache_free>, public byte_cache<redis_cache> {
+class redis_cache : public owner<phicache_redis_cache, phicache_redis_cache_free>,
+                    public byte_cache<redis_cache, phicache_redis_cache>,
+                    public viewable<redis_cache, phicache_redis_cache> {
 public:
     using owner::owner;
     /// A cache with the process's configuration, or another, which counts and clears the whole namespace. Connects to
@@ -22,10 +46,7 @@ public:
         : redis_cache(try_make(options, settings).value()) {}
     explicit redis_cache(config_ref settings) : redis_cache(cache_options{}, settings) {}
     static expected<redis_cache> try_make(const cache_options& options = {}, config_ref settings = {}) {
-        return detail::create<redis_cache>([&](phicache_redis_cache** out) {
-            const phicache_cache_options raw = detail::to_c(options);
-            return phicache_redis_cache_new(settings.handle(), &raw, out);
-        });
+        return detail::create_cache<redis_cache>(options, settings);
     }
 
     /// A cache of the values that all processes share under this fingerprint and role; it counts and clears no others.
@@ -36,27 +57,7 @@ public:
     /// @copydoc shared
     static expected<redis_cache> try_shared(const fingerprint& identity, text role, const cache_options& options = {},
                                             config_ref settings = {}) {
-        return detail::create<redis_cache>([&](phicache_redis_cache** out) {
-            const phicache_cache_options raw = detail::to_c(options);
-            return phicache_redis_cache_shared(settings.handle(), &raw, &identity.raw(), role.c_str(), out);
-        });
-    }
-
-    /// The view of this cache, which also has batches and `redis_health`; valid while it lives, also after a move.
-    operator cache() const& { return view(); }
-    cache view() const& {
-        phicache_cache* raw = nullptr;
-        detail::require(phicache_redis_cache_as_cache(handle(), &raw));
-        return cache(raw);
-    }
-    operator cache() const&& = delete;
-    cache view() const&& = delete;
-    expected<cache> try_view() const&& = delete;
-    /// @copydoc view
-    expected<cache> try_view() const& {
-        phicache_cache* raw = nullptr;
-        if (const phicache_status code = phicache_redis_cache_as_cache(handle(), &raw); code < 0) return failure(code);
-        return cache(raw);
+        return detail::create_shared_cache<redis_cache>(identity, role, options, settings);
     }
 };
 
