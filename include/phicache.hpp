@@ -12,8 +12,8 @@
 ///   the C handle, `release()` also gives up its ownership. A call on a moved-from object fails with
 ///   `status::error_invalid_argument`. Bytes going in (`bytes`, `span`) are borrowed for the call. Values coming out
 ///   (`value`, `purview_list`, `pinned_mice`) are pinned: valid and unchanged until destroyed, whatever happens to the
-///   cache meanwhile. A view of a temporary value does not compile, because it would dangle. (The compiler cannot refuse
-///   `optional->view()` of a temporary optional: give that a name too.)
+///   cache meanwhile. A view of a temporary value does not compile, because it would dangle. (The compiler cannot
+///   refuse `optional->view()` of a temporary optional: give that a name too.)
 /// - **Outcomes.** A miss is an empty `std::optional`; a refused store is an `outcome`. Neither is an error.
 /// - **Errors.** A call throws `error`, which has the status. Its `try_…` form returns an `expected` instead and throws
 ///   no `error`. An exception of your own function inside `memoize`, `memo` or `method` is passed on unchanged, and
@@ -21,9 +21,9 @@
 ///   aborts the program.
 /// - **Threads.** Any number of threads may use a cache, memo, method or subsystem at the same time; a `key`, a `value`
 ///   or a `lease` belongs to one thread at a time. Do not move or destroy an object while another thread uses it.
-/// - **Units.** All names are in namespace `phicache`. Under `-fno-exceptions` they are in an inline namespace of it, so
-///   units with and without exceptions link into one program, but cannot pass these types to each other. All macros that
-///   the headers define begin with `PHICACHE_`.
+/// - **Units.** All names are in namespace `phicache`. Under `-fno-exceptions` they are in an inline namespace of it,
+///   so units with and without exceptions link into one program, but cannot pass these types to each other. All macros
+///   that the headers define begin with `PHICACHE_`.
 ///
 /// Each header below holds one idea, uses only those above it, and can be included alone.
 #ifndef PHICACHE_HPP

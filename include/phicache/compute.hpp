@@ -1,5 +1,6 @@
 /// @file compute.hpp
-/// The way of a caller's function through C and back: what it may return, where it may write, and what it may throw.
+/// How a function of the caller runs inside a C call: what it may return, where it may write, and how its exceptions
+/// get back to the caller.
 #ifndef PHICACHE_COMPUTE_HPP
 #define PHICACHE_COMPUTE_HPP
 
@@ -20,7 +21,8 @@ PHICACHE_HPP_BEGIN
 namespace detail {
 
 inline failure too_many() noexcept {
-    return failure(status::error_invalid_argument, "more elements than memory could hold");
+    return failure(status::error_invalid_argument,
+                   "the number of elements is too large: their size in bytes does not fit in size_t");
 }
 
 template <>
@@ -39,13 +41,14 @@ struct c_functions<phicache_lease> {
 
 }  // namespace detail
 
-/// Writing a value where the cache will keep it: what `result` and `lease` have in common.
+/// Writing a value directly into the memory of the cache: what `result` and `lease` have in common.
 template <class Target, class Handle>
 class writable {
     using c = detail::c_functions<Handle>;
 
 public:
-    /// Room for `count` elements, zero-filled, which become the cache's own; reserving again starts over.
+    /// Reserves the value: `count` elements in the cache's memory, filled with zeros, to be written by the caller.
+    /// A second reservation discards the first.
     template <class T = std::uint8_t>
     span<T> reserve(std::size_t count) {
         return try_reserve<T>(count).value();
@@ -55,8 +58,8 @@ public:
     expected<span<T>> try_reserve(std::size_t count) {
         return reserve_by<T>(c::reserve, count);
     }
-    /// The same, not zeroed: for functions that write every element. One that is not written, and not cut off by
-    /// `truncate`, is stored with whatever the memory held before.
+    /// The same without filling: for functions that write every element. An element that is neither written nor removed
+    /// by `truncate` has an arbitrary value.
     template <class T = std::uint8_t>
     span<T> reserve_uninitialized(std::size_t count) {
         return try_reserve_uninitialized<T>(count).value();
@@ -66,11 +69,11 @@ public:
     expected<span<T>> try_reserve_uninitialized(std::size_t count) {
         return reserve_by<T>(c::reserve_uninitialized, count);
     }
-    /// Keeps only the first `size` bytes of what was reserved.
+    /// Shortens the reserved value to its first `size` bytes.
     void truncate(std::size_t size) { try_truncate(size).value(); }
     /// @copydoc truncate
     expected<void> try_truncate(std::size_t size) { return detail::checked(c::truncate(raw(), size)); }
-    /// Makes a copy of the content (as `dict_cache::set` takes it) the value.
+    /// Stores a copy of the content as the value; `content` is anything that `dict_cache::set` takes.
     template <class Content>
     void write(const Content& content) {
         try_write(content).value();
@@ -96,7 +99,7 @@ private:
         static_assert(detail::is_plain_object<T> && alignof(T) <= 16,
                       "elements must be trivially copyable, of at most 16-byte alignment");
         if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) {
-            reserve(raw(), 0, nullptr);  // fails, so that the library knows too that a reservation failed
+            reserve(raw(), 0, nullptr);  // fails, so the library knows that a reservation failed
             return detail::too_many();
         }
         std::uint8_t* first = nullptr;
@@ -106,7 +109,7 @@ private:
     }
 };
 
-/// Where a function given to `memoize`, `memo` or `method` may write its value in place; valid until it returns.
+/// Where a function given to `memoize`, `memo` or `method` writes its value in place; valid until the function returns.
 class result : public writable<result, phicache_result> {
 public:
     explicit result(phicache_result* raw) noexcept : raw_(raw) {}
@@ -125,7 +128,7 @@ struct is_expected : std::false_type {};
 template <class T>
 struct is_expected<expected<T>> : std::true_type {};
 
-/// What the bytes of a type are made of: characters, the elements of a range, or the object itself.
+/// The type whose objects make up the stored bytes: characters, the elements of a range, or the type itself.
 template <class T, class = void>
 struct stored_element {
     using type = T;
@@ -139,8 +142,8 @@ struct stored_element<char*> : stored_element<char> {};
 template <class T>
 struct stored_element<expected<T>> : stored_element<T> {};
 
-/// Whether what a function given to `memoize<T>` returns reads back as a T. Raw bytes may be anything; one that writes
-/// in place, or returns nothing, is no matter of types.
+/// Whether the value that a function given to `memoize<T>` returns can be read back as a T. Raw bytes can be read as
+/// any type; a function that returns nothing is accepted here and checked elsewhere.
 template <class T, class Function, class = void>
 inline constexpr bool reads_back = true;
 template <class T, class Function>
@@ -149,7 +152,7 @@ inline constexpr bool reads_back<T, Function, std::enable_if_t<!std::is_void_v<s
     return std::is_same_v<Stored, typename stored_element<T>::type> || std::is_same_v<Stored, std::uint8_t>;
 }();
 
-/// Stores what a function returned as the bytes of a value; other caches have rules of their own.
+/// Stores the value that a function returned as bytes; MICE and purview caches have writers of their own.
 struct write_bytes {
     template <class T>
     static expected<void> write(result& out, const T& returned) {
@@ -157,8 +160,8 @@ struct write_bytes {
     }
 };
 
-/// What a caller's function left behind when it failed; lives in the frame of the call. C need not answer ERROR_CALLBACK
-/// then: a reservation that failed before decides the status.
+/// How the caller's function failed: its exception or failure, captured in the frame of the call while C returns. C
+/// does not always return ERROR_CALLBACK then: a reservation that failed before decides the status.
 class callback_error {
 public:
     callback_error() noexcept : kind_(kind::none) {}
@@ -166,9 +169,9 @@ public:
     callback_error& operator=(const callback_error&) = delete;
     ~callback_error() {}
 
-    /// Runs `function()` or `function(result&)` and stores what it returns by `Writer`'s rule. What goes wrong is kept
-    /// here, and C gets a code; no exception passes. Computations nest, thousands deep: what is done when the function has
-    /// returned is done in functions of its own, so that this frame is small while it runs.
+    /// Runs `function()` or `function(result&)` and stores the returned value with `Writer`. An exception or failure is
+    /// captured here, and C gets a code; no exception crosses C. Computations nest thousands deep: everything that
+    /// happens after the function has returned is out of line, so that this stack frame is small while it runs.
     template <class Writer, class Function>
     [[gnu::always_inline]] std::int32_t run(phicache_result* raw, Function&& function) noexcept {
 #if PHICACHE_HPP_EXCEPTIONS
@@ -182,9 +185,9 @@ public:
 #endif
     }
 
-    // After C has answered with an error. These are kept out of the way of those who succeed.
+    // For calls that failed; out of line, to keep the fast path small.
 
-    /// Rethrows what the function threw, whatever else went wrong.
+    /// Rethrows the exception of the function, if there is one.
     [[gnu::cold, gnu::noinline]] void rethrow() {
 #if PHICACHE_HPP_EXCEPTIONS
         if (kind_ == kind::exception) {
@@ -195,13 +198,13 @@ public:
         }
 #endif
     }
-    /// Why the call failed, when nothing was thrown.
+    /// Why the call failed, if the function threw no exception.
     failure to_failure(phicache_status code) const noexcept {
         if (kind_ != kind::failure) return failure(code);
         if (code == PHICACHE_ERROR_CALLBACK || failure_.code() == static_cast<status>(code)) return failure_;
         return failure(code, failure_.callback_code());
     }
-    /// Raises what went wrong.
+    /// Throws the exception of the function, or the failure of the call.
     [[noreturn, gnu::cold, gnu::noinline]] void raise(phicache_status code) {
         rethrow();
         detail::raise(to_failure(code));
@@ -209,7 +212,7 @@ public:
 
 private:
     [[gnu::cold, gnu::noinline]] std::int32_t capture(const failure& why) noexcept {
-        new (&failure_) failure(why.kept());
+        new (&failure_) failure(why.with_saved_text());
         kind_ = kind::failure;
         return failure_.callback_code() != 0 ? failure_.callback_code() : 1;
     }
@@ -239,7 +242,8 @@ private:
             static_assert(always_false<Function>, "the function takes nothing, or a result&");
             return 1;
         } else if constexpr (std::is_void_v<std::invoke_result_t<Function&>>) {
-            static_assert(always_false<Function>, "the function returns its value, or takes a result& and writes there");
+            static_assert(always_false<Function>,
+                          "the function returns its value, or takes a result& and writes there");
             return 1;
         } else {
             return store<Writer>(raw, function());
@@ -268,7 +272,7 @@ private:
     };
 };
 
-/// A function lent to one `memoize` call.
+/// One `memoize` call: the caller's function, and how it failed.
 template <class Writer, class Function>
 struct compute_frame {
     Function& function;

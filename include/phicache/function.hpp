@@ -22,8 +22,8 @@ namespace detail {
 template <class F, class = void>
 struct signature {
     static_assert(always_false<F>,
-                  "what this function takes cannot be told (it is generic or overloaded, or no function): name it, as in "
-                  "phicache::memo<double(double)>");
+                  "the signature of this function is unknown (it is generic or overloaded, or not a function): name "
+                  "it, as in phicache::memo<double(double)>");
 };
 template <class F>
 struct signature<F, std::void_t<decltype(&F::operator())>> : signature<decltype(&F::operator())> {};
@@ -50,7 +50,7 @@ struct signature<R (C::*)(A...) & noexcept> : signature<R (*)(A...)> {};
 template <class C, class R, class... A>
 struct signature<R (C::*)(A...) const & noexcept> : signature<R (*)(A...)> {};
 
-/// The signature of a method: for a member function, its object comes first.
+/// The signature of a method. For a member function the object comes first.
 template <class F>
 struct method_signature : signature<F> {};
 template <class C, class R, class... A>
@@ -70,7 +70,7 @@ struct method_signature<R (C::*)(A...) & noexcept> : signature<R (*)(C&, A...)> 
 template <class C, class R, class... A>
 struct method_signature<R (C::*)(A...) const & noexcept> : signature<R (*)(const C&, A...)> {};
 
-/// What a caller gets for what a function returns: the type itself, an owner instead of a view.
+/// The type that a memo returns for a function's result: the type itself, or an owning type instead of a view.
 template <class R>
 struct owned_result {
     using type = remove_cvref<R>;
@@ -86,19 +86,21 @@ struct owned_result<const char*> {
     using type = std::string;
 };
 
-/// What a function returned, or, where its signature says another type, what that makes of it.
+/// The result of a call, converted to the type in the memo's signature if that is another one.
 template <class Result, class Call>
 decltype(auto) convert_result(Call&& call) {
     using Returned = std::invoke_result_t<Call&>;
-    if constexpr (std::is_void_v<Returned> || std::is_same_v<typename owned_result<remove_cvref<Returned>>::type, Result>) {
+    if constexpr (std::is_void_v<Returned> ||
+                  std::is_same_v<typename owned_result<remove_cvref<Returned>>::type, Result>) {
         return call();
     } else {
-        static_assert(std::is_convertible_v<Returned, Result>, "the function returns what its signature does not say");
+        static_assert(std::is_convertible_v<Returned, Result>,
+                      "the result of the function does not convert to the type in the signature");
         return static_cast<Result>(call());
     }
 }
 
-/// An argument as it goes into the key: by constant reference.
+/// An argument, by constant reference: it becomes part of the key.
 template <class A>
 struct argument {
     static_assert(!std::is_rvalue_reference_v<A> &&
@@ -109,7 +111,7 @@ struct argument {
 template <class A>
 using argument_t = typename argument<A>::type;
 
-/// A function's shape: does it write in place, what does its caller get, what does it take.
+/// The shape of a function: whether it writes in place, the type that its memo returns, and its arguments.
 template <bool InPlace, class Result, class... A>
 struct shape {};
 template <class Signature>
@@ -123,8 +125,8 @@ struct shape_of<R(result&, A...)> {
     using type = shape<true, value, A...>;
 };
 
-/// A key builder of this thread, lent for one call: nested calls get others, and in the steady state none is made. It is
-/// its handle and nothing else, since it stands on the stack while values are computed.
+/// A key builder from a pool of this thread, for one call. Nested calls use different builders; usually none is
+/// created. It is only as large as its handle, because it is on the stack while values are computed.
 class pooled_key {
 public:
     pooled_key() noexcept : handle_(take()) {}
@@ -140,11 +142,12 @@ public:
     pooled_key(const pooled_key&) = delete;
     pooled_key& operator=(const pooled_key&) = delete;
 
-    /// Makes it the key of these arguments.
+    /// Builds the key of these arguments.
     template <class... Arguments>
     [[gnu::always_inline]] expected<void> fill(const Arguments&... arguments) {
-        if (handle_ == nullptr) return failure(status::error_out_of_memory, "no memory for the arguments' key");
-        // Ours again when all are added: one whose add_to_key throws takes the builder along.
+        if (handle_ == nullptr)
+            return failure(status::error_out_of_memory, "out of memory for the key of the arguments");
+        // If the add_to_key of an argument throws, `building` frees the builder; otherwise it returns to this object.
         key building(std::exchange(handle_, nullptr));
         building.reset();
         (building.add(arguments), ...);
@@ -161,7 +164,7 @@ private:
         int count = 0;
         bool open = true;
         ~key_pool() {
-            open = false;  // what still calls while its thread ends finds nothing here and leaves nothing
+            open = false;  // memos may still be called while the thread ends: they must not use the pool any more
             while (count > 0) phicache_key_free(idle[--count]);
         }
     };
@@ -181,18 +184,18 @@ private:
     phicache_key* handle_;
 };
 
-/// One call of a memoized function: its arguments, and what went wrong in it.
+/// One call of a memoized function: its arguments, and how it failed.
 template <class... References>
 struct call_frame {
     std::tuple<References...> arguments;
     callback_error error{};
 };
 
-/// The C side of a function object F: F stands behind user_data, the call's frame behind call_data.
+/// The C callback of a function object F: `user_data` points to F, `call_data` to the frame of the call.
 template <class F, bool InPlace, class Result, class Frame>
 struct trampoline {
     static std::int32_t compute(void* user_data, void* call_data, phicache_bytes, phicache_result* raw) noexcept {
-        if (call_data == nullptr) return -1;  // called through the C handle, from where no arguments come
+        if (call_data == nullptr) return -1;  // called through the C handle, without arguments
         F& function = *static_cast<F*>(user_data);
         Frame& frame = *static_cast<Frame*>(call_data);
         if constexpr (InPlace) {
@@ -205,7 +208,8 @@ struct trampoline {
             return frame.error.template run<write_bytes>(raw, [&]() -> decltype(auto) {
                 return std::apply(
                     [&](auto&... given) -> decltype(auto) {
-                        return convert_result<Result>([&]() -> decltype(auto) { return std::invoke(function, given...); });
+                        return convert_result<Result>(
+                            [&]() -> decltype(auto) { return std::invoke(function, given...); });
                     },
                     frame.arguments);
             });
@@ -214,12 +218,13 @@ struct trampoline {
     static void drop(void* user_data) noexcept { delete static_cast<F*>(user_data); }
 };
 
-/// Gives a function to C: `make(user_data, handle**)` registers it, and from then on C drops it.
+/// Gives the ownership of a function to C: `make(user_data, handle**)` registers it, and C deletes it, also on an
+/// error.
 template <class Handle, class F, class Make>
 expected<void> register_function(F&& function, Handle** handle, Make&& make) {
     using Stored = std::decay_t<F>;
     Stored* stored = new (std::nothrow) Stored(std::forward<F>(function));
-    if (stored == nullptr) return failure(status::error_out_of_memory, "no memory for the function");
+    if (stored == nullptr) return failure(status::error_out_of_memory, "out of memory for the function");
     return checked(make(stored, handle));
 }
 
@@ -260,19 +265,19 @@ class memo_calls<shape<InPlace, Result, A...>>
     : public owner<phicache_memo, phicache_memo_free>,
       public copying_calls<memo_calls<shape<InPlace, Result, A...>>, Result, argument_t<A>...> {
 public:
-    /// The same, not copied: the cache's own bytes.
+    /// The same as `call`, without copying: the pinned bytes of the cache.
     value call_pinned(argument_t<A>... arguments) const {
         pooled_key key;
         key.fill(arguments...).value();
         frame call{{arguments...}};
-        return detail::memoize_as<value>(call.error, get_call(key, call));
+        return detail::memoize_as<value>(call.error, c_call(key, call));
     }
     /// @copydoc call_pinned
     expected<value> try_call_pinned(argument_t<A>... arguments) const {
         pooled_key key;
         if (const expected<void> good = key.fill(arguments...); !good) return good.error();
         frame call{{arguments...}};
-        return detail::try_memoize_as<value>(call.error, get_call(key, call));
+        return detail::try_memoize_as<value>(call.error, c_call(key, call));
     }
 
 protected:
@@ -282,7 +287,7 @@ protected:
     using trampoline_of = trampoline<F, InPlace, Result, frame>;
 
 private:
-    auto get_call(const pooled_key& arguments, frame& call) const noexcept {
+    auto c_call(const pooled_key& arguments, frame& call) const noexcept {
         return [memo = this->handle(), arguments = arguments.handle(), &call](phicache_value* out) {
             return phicache_memo_call(memo, arguments, &call, out, nullptr);
         };
@@ -297,21 +302,22 @@ class method_calls {
 template <bool InPlace, class Result, class Object, class... A>
 class method_calls<shape<InPlace, Result, Object&, A...>>
     : public owner<phicache_method, phicache_method_free>,
-      public copying_calls<method_calls<shape<InPlace, Result, Object&, A...>>, Result, cache, Object&, argument_t<A>...> {
+      public copying_calls<method_calls<shape<InPlace, Result, Object&, A...>>, Result, cache, Object&,
+                           argument_t<A>...> {
 public:
-    /// The same, not copied: the cache's own bytes.
+    /// The same as `call`, without copying: the pinned bytes of the cache.
     value call_pinned(cache store, Object& object, argument_t<A>... arguments) const {
         pooled_key key;
         key.fill(arguments...).value();
         frame call{{object, arguments...}};
-        return detail::memoize_as<value>(call.error, get_call(store, key, call));
+        return detail::memoize_as<value>(call.error, c_call(store, key, call));
     }
     /// @copydoc call_pinned
     expected<value> try_call_pinned(cache store, Object& object, argument_t<A>... arguments) const {
         pooled_key key;
         if (const expected<void> good = key.fill(arguments...); !good) return good.error();
         frame call{{object, arguments...}};
-        return detail::try_memoize_as<value>(call.error, get_call(store, key, call));
+        return detail::try_memoize_as<value>(call.error, c_call(store, key, call));
     }
 
 protected:
@@ -321,7 +327,7 @@ protected:
     using trampoline_of = trampoline<F, InPlace, Result, frame>;
 
 private:
-    auto get_call(cache store, const pooled_key& arguments, frame& call) const noexcept {
+    auto c_call(cache store, const pooled_key& arguments, frame& call) const noexcept {
         return [method = this->handle(), store, arguments = arguments.handle(), &call](phicache_value* out) {
             return phicache_method_call(method, store.handle(), &call, arguments, out, nullptr);
         };
@@ -330,52 +336,53 @@ private:
 
 }  // namespace detail
 
-/// How a memo caches.
+/// Options of a memo.
 struct memo_options {
-    /// 0 to 100 (0 stores nothing), or `memory_unlimited`; nothing, which is what `{}` makes, is as configured.
+    /// The memo's own memory limit: 0 (stores nothing) to 100, or `memory_unlimited`. Empty (`{}`): as configured.
     std::optional<double> maximum_memory_percent{};
     typing types = typing::untyped;  ///< Whether 3 and 3.0 are different arguments.
-    std::optional<cache>
-        store{};           ///< A cache of the caller's, which may be gone before the memo; otherwise a private one.
-    std::string prefix{};  ///< Distinguishes the memos of one store.
+    std::optional<cache> store{};    ///< A cache to use, which may be destroyed before the memo. Empty: a private one.
+    std::string prefix{};            ///< Distinguishes memos that share a `store`.
 };
 
-/// PyPhi's `cache` decorator: a pure function with its cache.
+/// PyPhi's `cache` decorator: a pure function with a cache.
 ///
 /// @code
 /// phicache::memo distance{[](const std::vector<double>& p, const std::vector<double>& q) { return l1(p, q); }};
 /// double d = distance(p, q);
 /// @endcode
 ///
-/// The arguments become the key, as `key::add` encodes them; the value is whatever `dict_cache::set` takes. A function
-/// whose first parameter is a `result&` writes its value there, and its memo returns the pinned `value`. The function
-/// is called by any thread that misses, at once for different arguments, and may call its own memo for other arguments:
-/// 20,000 deep on a stack of 8 MiB, where the program is compiled with -O2 (a level takes some 400 bytes, and what the
-/// function itself takes); without optimization some 4,000 deep.
+/// The arguments are the key, encoded by `key::add`. The function returns any value that `dict_cache::set` takes; or
+/// its first parameter is a `result&` and it writes its value there, and then the memo returns the pinned `value`.
+/// Threads that miss call the function, concurrently for different arguments. It may call its own memo for other
+/// arguments: 20,000 levels deep on a stack of 8 MiB if compiled with -O2 (a level takes about 400 bytes plus the frame
+/// of the function), and about 4,000 without optimization.
 ///
-/// A range of numbers is added to the key number by number, so that it is the key that Julia and C make of them. Where
-/// that is too slow, declare the parameter as `phicache::bytes`: an array's bytes are one element, whatever its length
-/// (then -0.0 and 0.0 are different arguments); `bytes::view` shows them as numbers again.
+/// A range of numbers is added to the key element by element (doubles as one array), as in C and Julia, so the key is
+/// the same in every language. For speed, declare the parameter as `phicache::bytes`: the bytes of an array are one
+/// element, whatever its length (but then -0.0 and 0.0 are different arguments); `bytes::view` returns them as numbers.
 template <class Signature>
 class memo : public detail::memo_calls<typename detail::shape_of<Signature>::type> {
     using base = detail::memo_calls<typename detail::shape_of<Signature>::type>;
 
 public:
-    /// Takes the function, and frees it after the last call.
+    /// Owns a copy of the function, or the function moved.
     template <class F, class = std::enable_if_t<!std::is_same_v<std::decay_t<F>, memo>>>
     explicit memo(F&& function, const memo_options& options = {}, config_ref settings = {})
         : memo(try_make(std::forward<F>(function), options, settings).value()) {}
     template <class F>
     static expected<memo> try_make(F&& function, const memo_options& options = {}, config_ref settings = {}) {
         using Stored = std::decay_t<F>;
-        static_assert(!std::is_member_pointer_v<Stored>, "a member function is for phicache::method: it needs its object");
+        static_assert(!std::is_member_pointer_v<Stored>,
+                      "a member function needs its object; it is for phicache::method");
         using Trampoline = typename base::template trampoline_of<Stored>;
         if (const expected<void> version = try_check_version(); !version) return version.error();
         phicache_memo* handle = nullptr;
         const expected<void> registered =
             detail::register_function(std::forward<F>(function), &handle, [&](void* stored, phicache_memo** out) {
                 return phicache_memo_new(settings.handle(), &Trampoline::compute, stored, &Trampoline::drop,
-                                         options.maximum_memory_percent.value_or(memory_configured), static_cast<std::int32_t>(options.types),
+                                         options.maximum_memory_percent.value_or(memory_configured),
+                                         static_cast<std::int32_t>(options.types),
                                          options.store ? options.store->handle() : nullptr,
                                          options.prefix.empty() ? nullptr : options.prefix.c_str(), out);
             });
@@ -384,7 +391,7 @@ public:
                     [](void* stored) { return std::function<Signature>(std::ref(*static_cast<Stored*>(stored))); });
     }
 
-    /// The memo's own hits and misses, and the entries of its cache.
+    /// The hits and misses of this memo, and the number of entries of its cache.
     phicache_info info() const { return try_info().value(); }
     /// @copydoc info
     expected<phicache_info> try_info() const {
@@ -393,12 +400,12 @@ public:
         return figures;
     }
 
-    /// Clears the memo's cache, and the counts.
+    /// Removes all entries of the memo's cache and resets the counts.
     void clear() { try_clear().value(); }
     /// @copydoc clear
     expected<void> try_clear() { return detail::checked(phicache_memo_clear(this->handle())); }
 
-    /// The bare function, which neither asks nor fills the cache; valid while the memo lives.
+    /// The function without its cache; valid during the lifetime of the memo.
     std::function<Signature> wrapped() const { return try_wrapped().value(); }
     /// @copydoc wrapped
     expected<std::function<Signature>> try_wrapped() const {
@@ -419,25 +426,26 @@ private:
 template <class F>
 memo(F&&, const memo_options& = {}, config_ref = {}) -> memo<typename detail::signature<std::decay_t<F>>::type>;
 
-/// What kind of method: a `repertoire` method goes straight through while its cache's configuration has repertoire
-/// caching off.
+/// The kind of a method. A `repertoire` method does not use its cache while the configuration of the cache has
+/// `cache_repertoires` off.
 enum class method_kind : std::uint32_t { plain = 0, repertoire = PHICACHE_METHOD_REPERTOIRE };
 
-/// PyPhi's `method` decorator: a member function, or a function whose first argument is the object, that keeps its
-/// values in a cache of the object's. The key is the prefix and the arguments; the object is not part of it.
+/// PyPhi's `method` decorator: a member function, or a function with the object as its first argument, with a cache
+/// that each call names, usually a member of the object. The key is the prefix and the arguments, without the object,
+/// so the cache must belong to one object.
 ///
 /// @code
 /// const phicache::method small_phi{"small_phi", &subsystem_analysis::small_phi};
 /// double phi = small_phi(analysis.cache, analysis, mechanism, purview);
 /// @endcode
 ///
-/// Everything else is as for `memo`.
+/// Otherwise as `memo`.
 template <class Signature>
 class method : public detail::method_calls<typename detail::shape_of<Signature>::type> {
     using base = detail::method_calls<typename detail::shape_of<Signature>::type>;
 
 public:
-    /// The prefix distinguishes the methods of one cache, and may be null.
+    /// The prefix distinguishes methods that share a cache; it may be null.
     template <class F>
     method(text prefix, F&& function, method_kind kind = method_kind::plain)
         : method(try_make(prefix, std::forward<F>(function), kind).value()) {}
@@ -448,8 +456,8 @@ public:
         phicache_method* handle = nullptr;
         const expected<void> registered =
             detail::register_function(std::forward<F>(function), &handle, [&](void* stored, phicache_method** out) {
-                return phicache_method_new(prefix.c_str(), static_cast<std::uint32_t>(kind), &Trampoline::compute, stored,
-                                           &Trampoline::drop, out);
+                return phicache_method_new(prefix.c_str(), static_cast<std::uint32_t>(kind), &Trampoline::compute,
+                                           stored, &Trampoline::drop, out);
             });
         if (!registered) return registered.error();
         return method(handle);

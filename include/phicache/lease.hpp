@@ -1,5 +1,5 @@
 /// @file lease.hpp
-/// Single flight without callbacks: who computes a missing value, for event loops and tasks that must not block.
+/// Single flight without callbacks: leases, for event loops and tasks that must not block.
 #ifndef PHICACHE_LEASE_HPP
 #define PHICACHE_LEASE_HPP
 
@@ -9,13 +9,14 @@
 
 PHICACHE_HPP_BEGIN
 
-/// The duty to compute a key's value, from `cache::begin`: write the value and `complete` it. A lease that is destroyed
-/// before is abandoned, and those who wait begin again. Any thread may complete it, one at a time.
+/// The exclusive right to compute the value of a key, from `cache::begin`: write the value, then `complete` the lease.
+/// Destroying it without completion abandons it, and the threads that wait begin again. Any thread may complete it; for
+/// one thread at a time.
 class lease : public owner<phicache_lease, phicache_lease_abandon>, public writable<lease, phicache_lease> {
 public:
     using owner::owner;
-    /// Hands the value to the cache, which stores it if it may, and to all who wait. The lease is gone, also on an
-    /// error.
+    /// Gives the value to the cache, which stores it unless it refuses, and to all threads that wait for it. Ends the
+    /// lease, also on an error.
     value complete() { return try_complete().value(); }
     /// @copydoc complete
     expected<value> try_complete() {

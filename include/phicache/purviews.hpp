@@ -1,5 +1,5 @@
 /// @file purviews.hpp
-/// PyPhi's PurviewCache: the potential purviews of a mechanism, once per network.
+/// PyPhi's PurviewCache: the potential purviews of each mechanism of a network.
 #ifndef PHICACHE_PURVIEWS_HPP
 #define PHICACHE_PURVIEWS_HPP
 
@@ -14,12 +14,12 @@
 
 PHICACHE_HPP_BEGIN
 
-/// A list of purviews in the cache's own memory, pinned as a `value` is; its order is the order it was stored in.
+/// A list of purviews in the memory of the cache, pinned like a `value`, in the order in which it was stored.
 class purview_list {
 public:
     purview_list() noexcept = default;
     explicit purview_list(value pinned) noexcept : pinned_(std::move(pinned)) {}
-    /// Made by `fill(phicache_value*)`, a C call, as a `value` is.
+    /// Filled by a C call, `fill(phicache_value*)`, like a `value`.
     template <class Fill>
     purview_list(detail::filled_by_c call, const Fill& fill) : pinned_(call, fill) {}
 
@@ -33,9 +33,9 @@ public:
     node_set operator[](std::size_t index) const noexcept { return data()[index]; }
     /// A copy.
     std::vector<node_set> copy() const { return std::vector<node_set>(begin(), end()); }
-    /// Where the list came from, and whether it could be kept.
+    /// The pinned value: it tells where the list comes from and whether it is stored.
     const value& pinned() const& noexcept { return pinned_; }
-    /// The same, taken out of a temporary.
+    /// The same, moved out of a temporary.
     value pinned() && noexcept { return std::move(pinned_); }
 
 private:
@@ -54,7 +54,7 @@ struct c_functions<phicache_purview_cache> {
     static constexpr auto stats = phicache_purview_cache_stats;
 };
 
-/// Stores a contiguous range of node sets, or of masks.
+/// Stores a returned range of node sets or of masks.
 struct write_masks {
     template <class T>
     static expected<void> write(result& out, const T& returned) {
@@ -74,8 +74,8 @@ inline auto get_call(phicache_purview_cache* cache, direction dir, node_set mech
 
 }  // namespace detail
 
-/// From (direction, mechanism) to a list of purviews. It belongs to a network. Stores only while its configuration
-/// switches the caching of potential purviews on.
+/// Maps (direction, mechanism) to a list of purviews; for one network. Stores only while the configuration has
+/// `cache_potential_purviews` on.
 class purview_cache : public owner<phicache_purview_cache, phicache_purview_cache_free>,
                       public accounting<purview_cache, phicache_purview_cache>,
                       public viewable<purview_cache, phicache_purview_cache> {
@@ -88,7 +88,7 @@ public:
         return detail::create_cache<purview_cache>(options, settings);
     }
 
-    /// The mechanism's purviews, pinned; nothing on a miss.
+    /// The purviews of a mechanism, pinned; empty on a miss.
     std::optional<purview_list> get(direction dir, node_set mechanism) const {
         return detail::look_up<purview_list>(detail::get_call(handle(), dir, mechanism));
     }
@@ -97,7 +97,8 @@ public:
         return detail::try_look_up<purview_list>(detail::get_call(handle(), dir, mechanism));
     }
 
-    /// Stores a list, which may be empty; refused (`status::refused_disabled`) while this caching is switched off.
+    /// Stores a list, which may be empty. Refused with `status::refused_disabled` while `cache_potential_purviews` is
+    /// off.
     outcome set(direction dir, node_set mechanism, span<const node_set> purviews) {
         return try_set(dir, mechanism, purviews).value();
     }
@@ -107,8 +108,8 @@ public:
                                                          detail::masks(purviews), purviews.size()));
     }
 
-    /// The mechanism's purviews; on a miss `compute` makes them: it returns a vector of `node_set`, or takes a
-    /// `result&` and writes masks there. Otherwise as `dict_cache::memoize`.
+    /// The purviews of a mechanism; on a miss `compute` returns them as a vector of `node_set`, or takes a `result&`
+    /// and writes masks there. Otherwise as `dict_cache::memoize`.
     template <class Compute>
     purview_list memoize(direction dir, node_set mechanism, Compute&& compute) {
         Frame<Compute> frame{compute};

@@ -1,5 +1,5 @@
 /// @file redis.hpp
-/// Values at a Redis or Valkey server, for many processes: `redis_cache`, and whether the server is there.
+/// Values at a Redis or Valkey server, shared by many processes: `redis_cache`, and whether the server answers.
 #ifndef PHICACHE_REDIS_HPP
 #define PHICACHE_REDIS_HPP
 
@@ -32,16 +32,17 @@ struct c_functions<phicache_redis_cache> {
 
 }  // namespace detail
 
-/// PyPhi's RedisCache: byte values by byte keys at the configured server. Nothing takes longer than the configured
-/// timeout, and a server that fails makes lookups misses and stores `status::refused_server`, unless
-/// `cache_options::server_errors` makes that an error. What is computed is never lost.
+/// PyPhi's RedisCache: byte values by byte keys at the configured server. No operation takes longer than the configured
+/// timeout. If the server fails, lookups are misses and stores return `status::refused_server`; with
+/// `cache_options::server_errors` both are errors. A computed value is returned in any case. The view of this cache
+/// also has batches and `redis_health`.
 class redis_cache : public owner<phicache_redis_cache, phicache_redis_cache_free>,
                     public byte_cache<redis_cache, phicache_redis_cache>,
                     public viewable<redis_cache, phicache_redis_cache> {
 public:
     using owner::owner;
-    /// A cache with the process's configuration, or another, which counts and clears the whole namespace. Connects to
-    /// nothing yet.
+    /// A cache with the configuration of the process, or another one; `size` and `clear` cover the whole namespace.
+    /// Connects at the first use.
     explicit redis_cache(const cache_options& options = {}, config_ref settings = {})
         : redis_cache(try_make(options, settings).value()) {}
     explicit redis_cache(config_ref settings) : redis_cache(cache_options{}, settings) {}
@@ -49,7 +50,7 @@ public:
         return detail::create_cache<redis_cache>(options, settings);
     }
 
-    /// A cache of the values that all processes share under this fingerprint and role; it counts and clears no others.
+    /// The values that all processes share under this fingerprint and role; `size` and `clear` cover only these.
     static redis_cache shared(const fingerprint& identity, text role, const cache_options& options = {},
                               config_ref settings = {}) {
         return try_shared(identity, role, options, settings).value();
@@ -63,16 +64,18 @@ public:
 
 namespace detail {
 
-/// A time to wait for C, where 0 is the configured one.
+/// A timeout for C, where 0 means the configured one.
 inline expected<std::uint64_t> to_timeout(std::chrono::milliseconds time) noexcept {
-    if (time.count() < 0) return failure(status::error_invalid_argument, "a negative timeout");
+    if (time.count() < 0)
+        return failure(status::error_invalid_argument,
+                       "the timeout is negative; expected 0 (the configured timeout) or more");
     return to_c(time);
 }
 
 }  // namespace detail
 
-/// Asks the configured server whether it answers in this time (0: the configured one), whatever it did before; fails
-/// with a message that says why not.
+/// Contacts the configured server, even if it has just failed, and waits up to `timeout` for its answer (0: the
+/// configured timeout). Fails with a message that says why it does not answer.
 inline expected<void> try_redis_ping(config_ref settings = {}, std::chrono::milliseconds timeout = {}) {
     const expected<std::uint64_t> limit = detail::to_timeout(timeout);
     if (!limit) return limit.error();
@@ -83,7 +86,7 @@ inline void redis_ping(config_ref settings = {}, std::chrono::milliseconds timeo
     try_redis_ping(settings, timeout).value();
 }
 
-/// Whether the configured server answers in this time (0: the configured one). PyPhi's `redis_available`.
+/// Whether the configured server answers within `timeout` (0: the configured timeout). PyPhi's `redis_available`.
 inline expected<bool> try_redis_available(config_ref settings = {}, std::chrono::milliseconds timeout = {}) {
     const expected<std::uint64_t> limit = detail::to_timeout(timeout);
     if (!limit) return limit.error();
