@@ -1,4 +1,4 @@
-/// refused.cpp: what phicache.hpp must not compile. Each case is one mistake, and the message that names it.
+/// refused.cpp: code that must not compile. Each case is one mistake, with a part of the expected message.
 #include <filesystem>
 #include <map>
 #include <phicache.hpp>
