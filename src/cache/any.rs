@@ -30,8 +30,8 @@ pub enum Cache {
     Redis(TryArc<RedisCache>),
 }
 
-/// Evaluates one expression for a cache in this process, and another one for a cache at a server; or the same expression
-/// for the cache in this process that is `near` a server.
+/// Evaluates one expression for a cache in this process, and another one for a cache at a server; or the same
+/// expression for the cache in this process that is `near` a server.
 macro_rules! each {
     ($self:expr, $cache:ident => $expression:expr, redis => $far:expr) => {
         match $self {
@@ -106,8 +106,8 @@ impl Cache {
         each!(self, cache => Ok(cache.look(section, key)), redis => cache.look(section, key))
     }
 
-    /// The values of many keys: calls `found` with the index and the value of each key that has one. Counts a hit or a miss
-    /// for each key. If some keys fail, for example at a server, `found` is still called for the others.
+    /// The values of many keys: calls `found` with the index and the value of each key that has one. Counts a hit or a
+    /// miss for each key. If some keys fail, for example at a server, `found` is still called for the others.
     #[inline(always)]
     pub fn get_many<'k>(
         &self,
@@ -165,8 +165,8 @@ impl Cache {
         each!(self, near cache => cache.hit(key))
     }
 
-    /// Decides who computes a key; counts a hit if it has a value, a miss if the caller computes. `None` if another process
-    /// computes it and the caller is not `patient`.
+    /// Decides who computes a key; counts a hit if it has a value, a miss if the caller computes. `None` if another
+    /// process computes it and the caller is not `patient`.
     pub(super) fn begin(&self, key: &Hashed, owner: Owner, patient: bool) -> Result<Option<Begin<Value>>> {
         each!(self, cache => cache.begin(key, owner).map(Some), redis => cache.begin(key, owner, patient))
     }
@@ -191,8 +191,8 @@ impl Cache {
         each!(self, near cache => cache.draft(key, block))
     }
 
-    /// Ends the computation of the flight's owner, or of a caller that `joined`, with a value. If that fails, a failure is
-    /// counted, and the caller ends the computation without a value.
+    /// Ends the computation of the flight's owner, or of a caller that `joined`, with a value. If that fails, a failure
+    /// is counted, and the caller ends the computation without a value.
     pub(super) fn complete(
         &self,
         flight: &TryArc<Flight>,

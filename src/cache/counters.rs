@@ -61,8 +61,9 @@ const REASONS: [Refusal; 7] = {
 
 /// The counters behind [`Stats`].
 ///
-/// Lookups, stores and refusals are counted without locked instructions: each thread adds to counters that only it writes.
-/// Those of the thread that made the cache are inline. The first other thread allocates [`Stripes`] for all others.
+/// Lookups, stores and refusals are counted without locked instructions: each thread adds to counters that only it
+/// writes. Those of the thread that made the cache are inline. The first other thread allocates [`Stripes`] for all
+/// others.
 #[repr(C)]
 pub struct Counters {
     /// The counts at the last reset, less the events that were counted while memory for the stripes was missing.

@@ -1,7 +1,7 @@
 //! Computing a value without a callback: begin, then complete or abandon; or wait, with a deadline.
 //!
-//! For event loops, and for languages in which a foreign call must not block. Only [`Lease::wait`] waits, and no longer than
-//! its deadline.
+//! For event loops, and for languages in which a foreign call must not block. Only [`Lease::wait`] waits, and no longer
+//! than its deadline.
 
 use std::mem;
 use std::time::Duration;
@@ -53,7 +53,8 @@ struct OfThread {
 }
 
 impl OfThread {
-    /// Adds a lease. Leases that have ended are removed when the list may have doubled: constant time per lease, amortized.
+    /// Adds a lease. Leases that have ended are removed when the list may have doubled: constant time per lease,
+    /// amortized.
     fn add(&mut self, duty: &TryArc<Duty>) -> Result<()> {
         const FEW: usize = 16;
         if self.leases.len() >= self.full {
@@ -153,8 +154,8 @@ impl Lease {
         changed
     }
 
-    /// Hands the value to the cache and to all waiters. If the lease was abandoned meanwhile, because its thread ended, only
-    /// the caller gets the value.
+    /// Hands the value to the cache and to all waiters. If the lease was abandoned meanwhile, because its thread ended,
+    /// only the caller gets the value.
     pub fn complete(mut self) -> Result<Value> {
         if let Some(error) = self.failed.take() {
             if let Some((cache, flight)) = self.duty.end() {

@@ -1,8 +1,8 @@
 //! What the MICE cache of a cut subsystem inherits from caches of the same system, uncut.
 //!
-//! A maximally irreducible cause or effect (MICE) of the uncut system holds under a cut that severs none of its connections.
-//! A child is a live view: it looks into the tables of its ancestors and copies nothing. What an ancestor is (`A`) differs:
-//! in this process a cache and what it has cleared, at a server a cache that fetches.
+//! A maximally irreducible cause or effect (MICE) of the uncut system holds under a cut that severs none of its
+//! connections. A child is a live view: it looks into the tables of its ancestors and copies nothing. What an ancestor
+//! is (`A`) differs: in this process a cache and what it has cleared, at a server a cache that fetches.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -20,8 +20,8 @@ use crate::table::{Block, Draft, EntryRef, Hashed, Inserted, ORDINARY, OwnedEntr
 
 /// A cache in this process.
 ///
-/// Fields that some threads write at every lookup or store are on other cache lines than fields that all threads read, so
-/// that there is no false sharing.
+/// Fields that some threads write at every lookup or store are on other cache lines than fields that all threads read,
+/// so that there is no false sharing.
 #[repr(C)]
 pub struct LocalCache<P> {
     table: Table,
@@ -66,15 +66,19 @@ impl<P: Policy> LocalCache<P> {
     /// As [`LocalCache::get`], on the fast path.
     #[inline(always)]
     pub fn try_fast_get(&self, key: &[u8]) -> Fast<Value> {
-        fast_guard!(guard else Fast::Slow);
-        self.try_fast(guard, key, true, |found| found.try_fast_pin(guard))
+        self.try_fast_pin(key, true)
     }
 
     /// The value of `key`, on the fast path; counts a hit, or nothing.
     #[inline(always)]
     pub fn try_fast_hit(&self, key: &[u8]) -> Option<Value> {
-        fast_guard!(guard else None);
-        self.try_fast(guard, key, false, |found| found.try_fast_pin(guard)).hit()
+        self.try_fast_pin(key, false).hit()
+    }
+
+    #[inline(always)]
+    fn try_fast_pin(&self, key: &[u8], misses: bool) -> Fast<Value> {
+        fast_guard!(guard else Fast::Slow);
+        self.try_fast(guard, key, misses, |found| found.try_fast_pin(guard))
     }
 
     /// As [`LocalCache::look`], on the fast path.
@@ -90,8 +94,9 @@ impl<P: Policy> LocalCache<P> {
         self.try_fast(guard, key, true, |found| look(found.entry.value()))
     }
 
-    /// The fast path of a lookup: the key has an ordinary length, one probe decides, and this thread has its own counters.
-    /// In any other case, and if `found` returns `None`, nothing is counted. A miss is counted if `misses` says so.
+    /// The fast path of a lookup: the key has an ordinary length, one probe decides, and this thread has its own
+    /// counters. In any other case, and if `found` returns `None`, nothing is counted. A miss is counted if `misses`
+    /// says so.
     #[inline(always)]
     fn try_fast<'s, R>(
         &self,
@@ -134,8 +139,8 @@ impl<P: Policy> LocalCache<P> {
         found.map(|found| found.entry.value())
     }
 
-    /// Reads the value of `key` in place with `look`; counts a hit or a miss, or nothing if `look` fails. `look` must be
-    /// short and must not call back into the library.
+    /// Reads the value of `key` in place with `look`; counts a hit or a miss, or nothing if `look` fails. `look` must
+    /// be short and must not call back into the library.
     #[inline(always)]
     pub fn read<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Result<R>) -> Result<Option<R>> {
         guard::read(|section| {
@@ -145,8 +150,8 @@ impl<P: Policy> LocalCache<P> {
         })
     }
 
-    /// Copies the value of `key` into a buffer and returns its length; counts a hit or a miss, or nothing if the buffer is
-    /// too small.
+    /// Copies the value of `key` into a buffer and returns its length; counts a hit or a miss, or nothing if the buffer
+    /// is too small.
     pub fn get_into(&self, key: &[u8], buffer: &mut [u8]) -> Result<Option<usize>> {
         self.read(key, |value| copy(value, buffer))
     }
@@ -258,8 +263,8 @@ impl<P: Policy> LocalCache<P> {
         Some(reason)
     }
 
-    /// Stores a value of `len` bytes that `write` writes into the entry. If the value was refused when it was `checked`, or
-    /// there is no room, `write` is not called.
+    /// Stores a value of `len` bytes that `write` writes into the entry. If the value was refused when it was
+    /// `checked`, or there is no room, `write` is not called.
     pub(super) fn set_with(
         &self,
         key: &[u8],
@@ -334,8 +339,8 @@ impl<P: Policy> LocalCache<P> {
         Value { entry, origin: Origin::Waited }
     }
 
-    /// Ends the computation of the flight's owner, or of a caller that `joined`, without a value. Returns whether this made
-    /// the flight fail.
+    /// Ends the computation of the flight's owner, or of a caller that `joined`, without a value. Returns whether this
+    /// made the flight fail.
     pub(super) fn fail(&self, flight: &TryArc<Flight>, joined: Option<Owner>) -> bool {
         self.flights.fail(flight, joined)
     }

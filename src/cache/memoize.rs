@@ -28,9 +28,9 @@ pub struct Pending {
 impl Cache {
     /// The value of `key`. On a miss `compute` writes it, and it is stored if that is allowed.
     ///
-    /// Of several threads that ask for a missing key one computes; the others wait and count a hit. No lock is held while
-    /// `compute` runs, so it may use this cache for other keys. If it fails, nothing is stored, its caller gets the error,
-    /// and one of the waiters tries next.
+    /// Of several threads that ask for a missing key one computes; the others wait and count a hit. No lock is held
+    /// while `compute` runs, so it may use this cache for other keys. If it fails, nothing is stored, its caller gets
+    /// the error, and one of the waiters tries next.
     pub fn memoize(&self, key: &[u8], compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
         self.get_or_reserve(key)?.or_compute(compute)
     }
@@ -89,8 +89,8 @@ impl Lookup {
 }
 
 impl Pending {
-    /// Lets `compute` write the value, and stores it unless more than `maximum` per cent of the memory, or more than the
-    /// cache's own maximum, would be in use.
+    /// Lets `compute` write the value, and stores it unless more than `maximum` per cent of the memory, or more than
+    /// the cache's own maximum, would be in use.
     pub fn compute(self, maximum: f64, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
         let mut draft = self.draft(Block::default());
         match compute(&mut draft) {

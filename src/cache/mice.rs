@@ -1,8 +1,8 @@
 //! The MICE cache of a subsystem in this process, whose cut children inherit from it.
 //!
-//! A child looks into its ancestors' tables (see `lineage.rs`), so making one costs the same whatever the parent holds. What
-//! an ancestor clears must not vanish from existing children: it moves into a [`ClearedTable`], which the children hold and
-//! the ancestor does not.
+//! A child looks into its ancestors' tables (see `lineage.rs`), so making one costs the same whatever the parent holds.
+//! What an ancestor clears must not vanish from existing children: it moves into a [`ClearedTable`], which the children
+//! hold and the ancestor does not.
 //!
 //! ```text
 //! ancestor:  table ──clear──> ClearedTable 1 ──next──> ClearedTable 2 ──next──> tail (nothing cleared into it yet)
@@ -238,8 +238,8 @@ impl MiceCache {
         self.try_fast_refuse(key, mice.record_len(), self.policy().refuses(mice.phi))
     }
 
-    /// Stores a MICE; fails if its key asks another question. Nothing is written if it is refused, for the cut, for φ or for
-    /// memory, in that order.
+    /// Stores a MICE; fails if its key asks another question. Nothing is written if it is refused, for the cut, for φ
+    /// or for memory, in that order.
     pub fn set_mice(&self, key: &[u8], mice: &Mice) -> Result<Stored> {
         mice.check_answers(key)?;
         self.set_with(key, mice.record_len(), self.policy().refuses(mice.phi).map_or(Ok(()), Err), |draft| {

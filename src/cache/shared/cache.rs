@@ -1,20 +1,21 @@
 //! A shared cache: the values near, in this process, in front of a backing; and how a value is fetched from there.
 //!
-//! A cut subsystem has no MICE of its own at a server: it looks at what its uncut parent has near, or lets the parent fetch,
-//! and checks whether the cut damages the result. In PyPhi's mode it does have its own; then it asks for them first.
+//! A cut subsystem has no MICE of its own at a server: it looks at what its uncut parent has near, or lets the parent
+//! fetch, and checks whether the cut damages the result. In PyPhi's mode it does have its own; then it asks for them
+//! first.
 
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::super::counters::{Info, Stats};
-use super::super::lineage::Lineage;
-use super::super::local::LocalCache;
-use super::super::options::Options;
-use super::super::value::{Origin, Refusal, Value};
 use super::backing::{Backing, Fetched};
 use super::near::{Ancestor, NearCache, NearPolicy};
 use super::polling::Polling;
+use crate::cache::counters::{Info, Stats};
+use crate::cache::lineage::Lineage;
+use crate::cache::local::LocalCache;
+use crate::cache::options::Options;
+use crate::cache::value::{Origin, Refusal, Value};
 use crate::config::Config;
 use crate::error::Result;
 use crate::iit::Mice;
@@ -177,7 +178,7 @@ impl<B: Backing> SharedCache<B> {
     /// error.
     pub fn size(&self) -> Result<u64> {
         let size = match (self.has_own, self.near.lineage(), self.parent()) {
-            (true, ..) => self.backing.len()?,
+            (true, ..) => self.backing.size()?,
             (false, Some(lineage), Some(_)) => {
                 self.backing.count(&|record| Mice::read_checked(record).is_ok_and(|mice| lineage.holds(&mice)))?
             }

@@ -1,15 +1,15 @@
 //! The values of a shared cache that this process keeps, and what it inherits of its ancestors' near values.
 //!
-//! Other processes may change a value, so most caches keep none. The MICE of a system never change: a cache of them keeps
-//! what it has fetched or stored, and asks the backing once for each.
+//! Other processes may change a value, so most caches keep none. The MICE of a system never change: a cache of them
+//! keeps what it has fetched or stored, and asks the backing once for each.
 
 use std::sync::Arc;
 
-use super::super::lineage::Lineage;
-use super::super::local::LocalCache;
-use super::super::options::Options;
-use super::super::policy::Policy;
-use super::super::value::Stored;
+use crate::cache::lineage::Lineage;
+use crate::cache::local::LocalCache;
+use crate::cache::options::Options;
+use crate::cache::policy::Policy;
+use crate::cache::value::Stored;
 use crate::config::Config;
 use crate::epoch::Guard;
 use crate::error::Result;
