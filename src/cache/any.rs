@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::counters::{Info, Stats};
 use super::dict::DictCache;
+use super::local::Missed;
 use super::mice::MiceCache;
 use super::prefixes::Prefixes;
 use super::purview::PurviewCache;
@@ -161,14 +162,21 @@ impl Cache {
 
     /// The value of a key, if this process has one: counts a hit, or nothing.
     #[inline(never)]
-    pub(super) fn hit(&self, key: &Hashed) -> Option<Value> {
+    pub(super) fn hit(&self, key: &Hashed) -> std::result::Result<Value, Missed> {
         each!(self, near cache => cache.hit(key))
     }
 
     /// Decides who computes a key; counts a hit if it has a value, a miss if the caller computes. `None` if another
     /// process computes it and the caller is not `patient`.
-    pub(super) fn begin(&self, key: &Hashed, owner: Owner, patient: bool) -> Result<Option<Begin<Value>>> {
-        each!(self, cache => cache.begin(key, owner).map(Some), redis => cache.begin(key, owner, patient))
+    pub(super) fn begin(
+        &self,
+        key: &Hashed,
+        owner: Owner,
+        missed: Missed,
+        patient: bool,
+    ) -> Result<Option<Begin<Value>>> {
+        each!(self, cache => cache.begin(key, owner, missed).map(Some),
+            redis => cache.begin(key, owner, missed, patient))
     }
 
     /// The computation of a key that is in progress in this process.
@@ -178,7 +186,7 @@ impl Cache {
 
     /// Waits for another process that computes a key, at most for `time`.
     pub(super) fn wait(&self, key: &Hashed, time: Duration) -> Result<Waited> {
-        each!(self, cache => Ok(cache.hit(key).map_or(Waited::Nobody, Waited::Value)), redis => cache.wait(key, time))
+        each!(self, cache => Ok(cache.hit(key).map_or_else(|_| Waited::Nobody, Waited::Value)), redis => cache.wait(key, time))
     }
 
     /// The value that another caller has computed, for one that waited.

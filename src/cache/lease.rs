@@ -88,11 +88,14 @@ impl Lease {
     pub fn begin(cache: &Cache, key: &[u8], number: u64) -> Result<Started> {
         let owner = Owner::from_number(number)?;
         let key = &Hashed::from(key);
-        if let Some(value) = cache.hit(key) {
-            Flight::stop_waiting(owner);
-            return Ok(Started::Found(value));
-        }
-        let flight = match cache.begin(key, owner, false)? {
+        let missed = match cache.hit(key) {
+            Err(missed) => missed,
+            Ok(value) => {
+                Flight::stop_waiting(owner);
+                return Ok(Started::Found(value));
+            }
+        };
+        let flight = match cache.begin(key, owner, missed, false)? {
             Some(Begin::Found(value)) => return Ok(Started::Found(value)),
             Some(Begin::Busy(_)) | None => return Ok(Started::Busy),
             Some(Begin::Lease(flight)) => flight,

@@ -33,6 +33,12 @@ pub struct LocalCache<P> {
     prefixes: Prefixes,
 }
 
+/// What a cache remembers of a lookup that missed, so that the next one need not look again.
+#[derive(Clone, Copy)]
+pub struct Missed {
+    changes: u64,
+}
+
 /// Keys and values up to this length are copied under the table's lock: that is faster than making an entry first.
 const SHORT: usize = 4096;
 
@@ -289,12 +295,19 @@ impl<P: Policy> LocalCache<P> {
 
     /// The value of a key; counts a hit, or nothing.
     #[inline(always)]
-    pub(super) fn hit(&self, key: &Hashed) -> Option<Value> {
+    pub(super) fn hit(&self, key: &Hashed) -> std::result::Result<Value, Missed> {
+        // Read first: an entry that is published during the lookup changes it.
+        let changes = self.table.changes();
         guard::read(|section| {
-            let found = self.find(section, key)?;
+            let found = self.find(section, key).ok_or(Missed { changes })?;
             self.counters.lookup(section.record(), true);
-            Some(found.pin(section))
+            Ok(found.pin(section))
         })
+    }
+
+    /// Whether a lookup that missed would miss again. If the table has changed, it may not.
+    fn would_miss(&self, missed: Missed) -> bool {
+        self.table.changes() == missed.changes && !self.policy.inherits()
     }
 
     /// Counts a lookup.
@@ -303,8 +316,8 @@ impl<P: Policy> LocalCache<P> {
     }
 
     /// Decides who computes the value of a key; counts a hit if it has one, a miss if the caller computes.
-    pub(super) fn begin(&self, key: &Hashed, owner: Owner) -> Result<Begin<Value>> {
-        let begun = self.begin_uncounted(key, owner)?;
+    pub(super) fn begin(&self, key: &Hashed, owner: Owner, missed: Missed) -> Result<Begin<Value>> {
+        let begun = self.begin_uncounted(key, owner, missed)?;
         if let Begin::Lease(_) = begun {
             self.count(false);
         }
@@ -312,8 +325,9 @@ impl<P: Policy> LocalCache<P> {
     }
 
     /// As `begin`, without counting a miss.
-    pub(super) fn begin_uncounted(&self, key: &Hashed, owner: Owner) -> Result<Begin<Value>> {
-        let begun = self.flights.begin(key, owner, || self.peek(key))?;
+    pub(super) fn begin_uncounted(&self, key: &Hashed, owner: Owner, missed: Missed) -> Result<Begin<Value>> {
+        let look = || if self.would_miss(missed) { None } else { self.peek(key) };
+        let begun = self.flights.begin(key, owner, look)?;
         // An owner that finds the key busy may have waited for that flight before, and still does.
         if let Begin::Found(_) = begun {
             self.count(true);
@@ -513,5 +527,50 @@ impl<P: Policy> LocalCache<P> {
 
     pub(super) fn prefixes(&self) -> &Prefixes {
         &self.prefixes
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use crate::cache::dict::DictCache;
+    use crate::cache::mice::MiceCache;
+    use crate::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
+    use crate::key::Fingerprint;
+
+    fn config() -> Arc<Config> {
+        Config::new().unwrap()
+    }
+
+    fn begins_with_a_value<P: Policy>(cache: &LocalCache<P>, key: &[u8], store: impl FnOnce()) -> bool {
+        let key = Hashed::from(key);
+        let missed = cache.hit(&key).err().expect("the key has no value yet");
+        store();
+        let owner = Owner::this_thread();
+        match cache.begin(&key, owner, missed).unwrap() {
+            Begin::Found(_) => true,
+            Begin::Lease(flight) => !cache.fail(&flight, None),
+            Begin::Busy(_) => panic!("nobody else computes"),
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_stored_after_a_miss_is_found_before_it_is_computed() {
+        let cache = DictCache::dict(config(), Options::default()).unwrap();
+        assert!(!begins_with_a_value(&cache, b"key", || {}));
+        assert!(begins_with_a_value(&cache, b"key", || cache.set(b"key", b"value").unwrap().unwrap()));
+        assert!(begins_with_a_value(&cache, b"another", || cache.set(b"another", b"value").unwrap().unwrap()));
+        assert!(!begins_with_a_value(&cache, b"third", || drop(cache.remove(b"key"))));
+    }
+
+    #[test]
+    fn a_value_that_a_parent_stores_after_a_miss_is_found_before_it_is_computed() {
+        let uncut = Subsystem::new(&Fingerprint([1; 32]), &[0, 1, 0], NodeSet(7), None, None).unwrap();
+        let cut = uncut.under(Some(Cut::bipartition(3, NodeSet(1), NodeSet(6)).unwrap())).unwrap();
+        let parent = MiceCache::mice(config(), Options::default(), &uncut, None).unwrap();
+        let child = MiceCache::mice(config(), Options::default(), &cut, Some(&parent)).unwrap();
+        let (direction, mechanism) = (Direction::Cause, NodeSet(2));
+        let mice = Mice { direction, mechanism, purview: NodeSet(4), phi: 0.5, payload: b"" };
+        assert!(begins_with_a_value(&child, b"key", || parent.set_mice(b"key", &mice).unwrap().unwrap()));
     }
 }

@@ -1,6 +1,7 @@
 //! Memoization: look a key up and, on a miss, compute its value once, however many callers ask for it at the same time.
 
 use super::any::Cache;
+use super::local::Missed;
 use super::value::Value;
 use crate::error::Result;
 use crate::flight::{Begin, Flight, Owner, Wait};
@@ -41,17 +42,17 @@ impl Cache {
     pub fn get_or_reserve(&self, key: &[u8]) -> Result<Lookup> {
         let key = Hashed::from(key);
         match self.hit(&key) {
-            Some(value) => Ok(Lookup::Found(value)),
-            None => self.reserve(&key),
+            Ok(value) => Ok(Lookup::Found(value)),
+            Err(missed) => self.reserve(&key, missed),
         }
     }
 
     #[inline(never)]
-    fn reserve(&self, key: &Hashed) -> Result<Lookup> {
+    fn reserve(&self, key: &Hashed, missed: Missed) -> Result<Lookup> {
         let owner = Owner::this_thread();
         let mut vacant = None;
         loop {
-            let begun = self.begin(key, owner, true);
+            let begun = self.begin(key, owner, missed, true);
             if let (Some(vacant), false) = (vacant.take(), matches!(begun, Ok(Some(Begin::Lease(_))))) {
                 self.pass_on(&vacant);
             }

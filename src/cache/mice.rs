@@ -109,6 +109,10 @@ impl Policy for MicePolicy {
         Ok(self.refuses(mice.phi).map_or(Ok(()), Err))
     }
 
+    fn inherits(&self) -> bool {
+        !self.lineage.ancestors().is_empty()
+    }
+
     #[inline(always)]
     fn inherited<'s>(&self, section: &'s Guard, key: &Hashed) -> Option<EntryRef<'s>> {
         self.lineage.inherited(|ancestor| ancestor.find(section, key))

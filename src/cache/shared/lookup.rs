@@ -13,8 +13,8 @@ impl<B: Backing> SharedCache<B> {
     pub fn get(&self, key: &[u8]) -> Result<Option<Value>> {
         let key = Hashed::from(key);
         match self.near().hit(&key) {
-            Some(value) => Ok(Some(value)),
-            None => self.get_far(&key),
+            Ok(value) => Ok(Some(value)),
+            Err(_) => self.get_far(&key),
         }
     }
 

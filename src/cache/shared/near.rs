@@ -34,6 +34,10 @@ impl<A: Ancestor> Policy for NearPolicy<A> {
         Ok(lineage.refuses_cut().map_or(Ok(()), Err))
     }
 
+    fn inherits(&self) -> bool {
+        self.lineage.as_ref().is_some_and(|lineage| !lineage.ancestors().is_empty())
+    }
+
     #[inline(always)]
     fn inherited<'s>(&self, section: &'s Guard, key: &Hashed) -> Option<EntryRef<'s>> {
         self.lineage.as_ref()?.inherited(|ancestor| ancestor.table().find(section, key))

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::backing::{Backing, Claim, StoreOutcome};
 use super::cache::SharedCache;
+use crate::cache::local::Missed;
 use crate::cache::policy::Policy;
 use crate::cache::value::{Origin, Refusal, Value, Waited};
 use crate::error::Result;
@@ -29,8 +30,8 @@ enum Turn {
 impl<B: Backing> SharedCache<B> {
     /// Decides who computes a key; counts a hit if it has a value, a miss if the caller computes. `None` if another
     /// process computes it and the caller is not `patient`.
-    pub fn begin(&self, key: &Hashed, owner: Owner, patient: bool) -> Result<Option<Begin<Value>>> {
-        let flight = match self.near().begin_uncounted(key, owner)? {
+    pub fn begin(&self, key: &Hashed, owner: Owner, missed: Missed, patient: bool) -> Result<Option<Begin<Value>>> {
+        let flight = match self.near().begin_uncounted(key, owner, missed)? {
             Begin::Lease(flight) => flight,
             begun => return Ok(Some(begun)),
         };
