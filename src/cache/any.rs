@@ -194,7 +194,7 @@ impl Cache {
         each!(self, near cache => cache.waited(entry))
     }
 
-    /// A value for `key` that is being written into this cache's memory, as far as `block` goes.
+    /// A value for `key` that is being written into this cache's memory; `block` is the part that is written already.
     pub(super) fn draft<'k>(&'k self, key: &'k [u8], block: Block) -> Draft<'k> {
         each!(self, near cache => cache.draft(key, block))
     }

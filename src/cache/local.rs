@@ -341,7 +341,7 @@ impl<P: Policy> LocalCache<P> {
         self.flights.find(key)
     }
 
-    /// A value for `key` that is being written into this cache's memory, as far as `block` goes.
+    /// A value for `key` that is being written into this cache's memory; `block` is the part that is written already.
     pub(super) fn draft<'k>(&'k self, key: &'k [u8], block: Block) -> Draft<'k> {
         Draft::resume(key, Some(&self.table), block)
     }

@@ -111,7 +111,7 @@ impl Pending {
         self.flight.key()
     }
 
-    /// The value as far as it is written, to continue writing.
+    /// The value, to continue writing; `block` is the part that is written already.
     pub fn draft(&self, block: Block) -> Draft<'_> {
         self.cache.draft(self.flight.key(), block)
     }
