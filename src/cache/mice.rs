@@ -115,12 +115,14 @@ impl Policy for MicePolicy {
 
     #[inline(always)]
     fn inherited<'s>(&self, section: &'s Guard, key: &Hashed) -> Option<EntryRef<'s>> {
-        self.lineage.inherited(|ancestor| ancestor.find(section, key))
+        let found = self.lineage.ancestors().iter().find_map(|ancestor| ancestor.find(section, key));
+        found.filter(|entry| self.lineage.hands_down(*entry))
     }
 
     #[inline(always)]
     fn probe_inherited<'s>(&self, section: &'s Guard, key: &[u8]) -> Probe<'s> {
-        self.lineage.probe_inherited(|nearest| nearest.cache.table().probe(section, key))
+        let Some(nearest) = self.lineage.nearest() else { return Probe::Missing };
+        self.lineage.inherit_probe(nearest.cache.table().probe(section, key))
     }
 
     fn inherited_len(&self, own: &Table) -> u64 {
@@ -186,7 +188,7 @@ impl MicePolicy {
                 table.for_each(section, |entry| {
                     let key = entry.key().into();
                     let hidden = nearer.iter().any(|table| table.find(section, &key).is_some());
-                    len += u64::from(!hidden && self.lineage.hands_down(entry.value()));
+                    len += u64::from(!hidden && self.lineage.hands_down(entry));
                 });
                 nearer.push(table);
             }

@@ -77,7 +77,7 @@ impl<B: Backing> SharedCache<B> {
 
     /// The cache whose MICE it inherits.
     pub(super) fn parent(&self) -> Option<&Self> {
-        self.near.lineage()?.ancestors().first().map(|parent| &**parent)
+        self.near.lineage()?.nearest().map(|parent| &**parent)
     }
 
     /// The refusal of every value of a cut subsystem.
@@ -97,7 +97,7 @@ impl<B: Backing> SharedCache<B> {
         if parent.near().contains_hashed(key) {
             return Ok(None);
         }
-        let found = parent.fetch_own(key)?.filter(|entry| lineage.hands_down(entry.value()));
+        let found = parent.fetch_own(key)?.filter(|entry| lineage.hands_down(entry.entry()));
         Ok(found.map(|entry| Value { entry, origin: Origin::Parent }))
     }
 
@@ -119,7 +119,7 @@ impl<B: Backing> SharedCache<B> {
         let asked: Vec<Hashed> = unknown.iter().map(|at| keys[*at]).collect();
         let (own, result) = parent.fetch_many_own(&asked);
         for (at, found) in unknown.into_iter().zip(own) {
-            let found = found.filter(|entry| lineage.hands_down(entry.value()));
+            let found = found.filter(|entry| lineage.hands_down(entry.entry()));
             values[at] = found.map(|entry| Value { entry, origin: Origin::Parent });
         }
         (values, result)

@@ -40,13 +40,16 @@ impl<A: Ancestor> Policy for NearPolicy<A> {
 
     #[inline(always)]
     fn inherited<'s>(&self, section: &'s Guard, key: &Hashed) -> Option<EntryRef<'s>> {
-        self.lineage.as_ref()?.inherited(|ancestor| ancestor.table().find(section, key))
+        let lineage = self.lineage.as_ref()?;
+        let found = lineage.nearest()?.table().find(section, key);
+        found.filter(|entry| lineage.hands_down(*entry))
     }
 
     #[inline(always)]
     fn probe_inherited<'s>(&self, section: &'s Guard, key: &[u8]) -> Probe<'s> {
         let Some(lineage) = &self.lineage else { return Probe::Missing };
-        lineage.probe_inherited(|nearest| nearest.table().probe(section, key))
+        let Some(nearest) = lineage.nearest() else { return Probe::Missing };
+        lineage.inherit_probe(nearest.table().probe(section, key))
     }
 
     fn clear(&self, own: &Table) -> Result<()> {

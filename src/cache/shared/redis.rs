@@ -148,8 +148,8 @@ impl Redis {
         match key.len().max(value.len().saturating_add(overhead)) <= LONGEST_VALUE {
             true => Ok(()),
             false => Err(Error::invalid(format!(
-                "a value of {} bytes under a key of {}; a Redis server holds at most {LONGEST_VALUE} (512 MB) under one \
-                 key, of which {overhead} are taken",
+                "a value of {} bytes under a key of {}; a Redis server holds at most {LONGEST_VALUE} (512 MB) under \
+                 one key, and the record takes {overhead} of them",
                 value.len(),
                 key.len(),
             ))),
