@@ -125,7 +125,7 @@ impl Computes for phicache_memo {
     type Keep = TryArc<Bound<Memo>>;
     type Outputs = *mut phicache_value;
 
-    fn look_up(memo: *mut Self, args: *mut phicache_key, (): ()) -> Result<(Answer, Self::Keep)> {
+    fn look_up(memo: *mut Self, args: *mut phicache_key, (): ()) -> Result<(TaskLookup, Self::Keep)> {
         let memo = self::memo(memo)?.clone();
         // The callback may also change the arguments: nothing reads them after this.
         let answer = memo.what.get_or_reserve(key_builder(args, "args")?)?.into();
@@ -262,11 +262,11 @@ impl Computes for phicache_method {
     type Keep = TryArc<Bound<Method>>;
     type Outputs = *mut phicache_value;
 
-    fn look_up(method: *mut Self, (cache, args): Self::Key, (): ()) -> Result<(Answer, Self::Keep)> {
+    fn look_up(method: *mut Self, (cache, args): Self::Key, (): ()) -> Result<(TaskLookup, Self::Keep)> {
         let method = self::method(method)?.clone();
         let answer = match method.what.get_or_reserve(cache_of(cache)?, key_builder(args, "args")?)? {
             MethodLookup::Cached(lookup) => lookup.into(),
-            MethodLookup::Uncached(key) => Answer::Compute(Task::ForOne(key)),
+            MethodLookup::Uncached(key) => TaskLookup::Compute(Task::ForOne(key)),
         };
         Ok((answer, method))
     }

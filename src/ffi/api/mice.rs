@@ -257,7 +257,7 @@ impl Computes for phicache_mice_cache {
     type Keep = Callback;
     type Outputs = (*mut phicache_mice, *mut phicache_value);
 
-    fn look_up(cache: *mut Self, key: phicache_bytes, callback: Callback) -> Result<(Answer, Callback)> {
+    fn look_up(cache: *mut Self, key: phicache_bytes, callback: Callback) -> Result<(TaskLookup, Callback)> {
         callback.check()?;
         Ok((cache_of(cache)?.get_or_reserve(bytes(key, "key")?)?.into(), callback))
     }

@@ -14,5 +14,5 @@ pub(super) use crate::ffi::border::output::{
     self, ValueOutputs, found, growing, length, lent, optional, out, outs, stored,
 };
 pub(super) use crate::ffi::border::panic::{catch_panics, catch_panics_infallible};
-pub(super) use crate::ffi::border::result::Answer;
+pub(super) use crate::ffi::border::result::TaskLookup;
 pub(super) use crate::ffi::border::types::*;

@@ -139,7 +139,11 @@ impl Computes for phicache_purview_cache {
     type Keep = Callback;
     type Outputs = (*mut *const u64, *mut usize, *mut phicache_value);
 
-    fn look_up(cache: *mut Self, (direction, mechanism): (i32, u64), callback: Callback) -> Result<(Answer, Callback)> {
+    fn look_up(
+        cache: *mut Self,
+        (direction, mechanism): (i32, u64),
+        callback: Callback,
+    ) -> Result<(TaskLookup, Callback)> {
         callback.check()?;
         let key = PurviewCache::key(Direction::from_number(direction)?, NodeSet(mechanism))?;
         Ok((cache_of(cache)?.get_or_reserve(&key)?.into(), callback))

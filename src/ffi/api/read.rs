@@ -22,7 +22,7 @@ use crate::cache::Cache;
 use crate::epoch::guard;
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::input::lent_bytes;
-use crate::ffi::border::panic::code;
+use crate::ffi::border::panic::status_of;
 use crate::ffi::border::read_section;
 
 /// Begins a read section of this thread.
@@ -157,10 +157,9 @@ pub unsafe extern "C" fn phicache_cache_set_many(
         let keys = all_bytes(keys, count, "keys")?.iter().map(lent_bytes);
         let values = all_bytes(values, count, "values")?.iter().map(lent_bytes);
         let answers = cache_of(cache)?.set_many(&keys.zip(values).collect::<Vec<_>>());
-        statuses
-            .iter_mut()
-            .zip(&answers)
-            .for_each(|(status, answer)| *status = answer.as_ref().map_or_else(code, |stored| self::stored(*stored)));
+        statuses.iter_mut().zip(&answers).for_each(|(status, answer)| {
+            *status = answer.as_ref().map_or_else(status_of, |stored| self::stored(*stored))
+        });
         told = true;
         answers.into_iter().try_for_each(|answer| answer.map(drop)).map(|()| PHICACHE_OK)
     });

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::ffi::border::function::{Bound, Callback};
 use crate::ffi::border::output::{ValueOutputs, optional, try_out};
 use crate::ffi::border::panic::catch_panics;
-use crate::ffi::border::result::{Answer, ResultWriter};
+use crate::ffi::border::result::{ResultWriter, TaskLookup};
 use crate::ffi::border::types::*;
 use crate::ffi::border::unwind::AbortOnUnwind;
 use crate::memory::limit;
@@ -31,7 +31,7 @@ pub(in crate::ffi) trait Computes: Sized {
     type Outputs: ValueOutputs;
 
     /// Looks the value up, and finds out who computes it if there is none.
-    fn look_up(handle: *mut Self, key: Self::Key, given: Self::Given) -> Result<(Answer, Self::Keep)>;
+    fn look_up(handle: *mut Self, key: Self::Key, given: Self::Given) -> Result<(TaskLookup, Self::Keep)>;
 }
 
 /// What lives as long as a callback runs.
@@ -110,8 +110,8 @@ fn begin<C: Computes>(
         optional(code, "callback_code")?;
         outputs.zero()?;
         match C::look_up(handle, key, given)? {
-            (Answer::Found(value), _) => outputs.fill(value),
-            (Answer::Compute(task), keep) => {
+            (TaskLookup::Found(value), _) => outputs.fill(value),
+            (TaskLookup::Compute(task), keep) => {
                 frame.write(ComputeFrame { writer: ResultWriter::new(task), keep });
                 Ok(BEGUN)
             }

@@ -40,18 +40,18 @@ pub(in crate::ffi) enum Task {
 }
 
 /// The answer to a lookup.
-pub(in crate::ffi) enum Answer {
+pub(in crate::ffi) enum TaskLookup {
     /// The value.
     Found(Value),
     /// The caller is to compute it.
     Compute(Task),
 }
 
-impl From<Lookup> for Answer {
+impl From<Lookup> for TaskLookup {
     fn from(lookup: Lookup) -> Self {
         match lookup {
-            Lookup::Found(value) => Answer::Found(value),
-            Lookup::Compute(pending) => Answer::Compute(Task::ForAll(pending)),
+            Lookup::Found(value) => TaskLookup::Found(value),
+            Lookup::Compute(pending) => TaskLookup::Compute(Task::ForAll(pending)),
         }
     }
 }
