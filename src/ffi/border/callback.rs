@@ -1,8 +1,8 @@
 //! Calling back: a lookup that computes on a miss, in three steps.
 //!
-//! Computations nest, thousands deep: a callback may ask for other keys. So a level of nesting keeps one frame and what is
-//! in it: [`ComputeFrame`]. Looking the value up ([`begin`]) and completing it ([`end`]) are functions of their own, whose
-//! frames are gone while the callback runs.
+//! Computations nest, thousands deep: a callback may ask for other keys. So a level of nesting keeps one frame and what
+//! is in it: [`ComputeFrame`]. Looking the value up ([`begin`]) and completing it ([`end`]) are functions of their own,
+//! whose frames are gone while the callback runs.
 
 use std::ffi::c_void;
 use std::mem::{self, MaybeUninit};
@@ -121,8 +121,7 @@ fn begin<C: Computes>(
 
 /// Calls back; returns the callback's code. `function` is the exported function, for messages.
 ///
-/// # Safety
-/// The computation has begun and not ended.
+/// # Safety The computation has begun and not ended.
 #[inline(always)]
 unsafe fn run<K: Keep>(
     frame: &mut MaybeUninit<ComputeFrame<K>>,
@@ -145,8 +144,7 @@ unsafe fn run<K: Keep>(
 
 /// Completes the computation.
 ///
-/// # Safety
-/// The computation has begun; it ends once.
+/// # Safety The computation has begun; it ends once.
 #[inline(never)]
 unsafe fn end<C: Computes>(
     frame: &mut MaybeUninit<ComputeFrame<C::Keep>>,

@@ -1,8 +1,9 @@
-//! The fast path of the functions that are called all the time: arguments as they should be, a key of ordinary length, a
-//! table in which one probe decides.
+//! The fast path of the functions that are called all the time: arguments as they should be, a key of ordinary length,
+//! a table in which one probe decides.
 //!
-//! These return None in any other case. Then nothing has happened, and the caller takes the slow path, which knows every
-//! case and every message. Nothing here can fail, panic or call back; so a lookup has neither a panic boundary nor a frame.
+//! These return None in any other case. Then nothing has happened, and the caller takes the slow path, which knows
+//! every case and every message. Nothing here can fail, panic or call back; so a lookup has neither a panic boundary
+//! nor a frame.
 
 use std::hint::cold_path;
 

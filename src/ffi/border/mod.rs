@@ -21,8 +21,9 @@
 //! # Why `api` needs no `unsafe`
 //!
 //! An exported function is an `unsafe extern "C" fn`. Its caller promises what the header asks for: a pointer points to
-//! what its C type says, for the duration of the call; no other thread writes what it points to; a handle comes from this
-//! library, and nobody frees it while another thread is inside a call with it; a callback may be called as its type says.
+//! what its C type says, for the duration of the call; no other thread writes what it points to; a handle comes from
+//! this library, and nobody frees it while another thread is inside a call with it; a callback may be called as its
+//! type says.
 //!
 //! The functions of this folder take such parameters as they are, check what can be checked (NULL, alignment, length,
 //! mark, UTF-8), and rely on the promise for the rest. They are safe functions although a wild pointer would make them
