@@ -5,7 +5,7 @@
 #   make demo      builds the example, and computes the integrated information of a network with and without caches
 #   make test      whether the library works here, in some minutes: the tests of Rust, C, C++, Julia and the examples
 #   make check     everything else that must hold: lints, every standard and compiler, the package and its consumers, the
-#                  tests under sanitizers, the model checker, the fuzz targets; half an hour or so. Together they are what
+#                  tests under sanitizers, the model checkers, the fuzz targets; half an hour or so. Together they are what
 #                  CI runs (.ci/run); neither repeats what the other does
 #   make stress    everything at once, from up to 64 threads, for SECONDS (60); THREADS and SEED may be given
 #   make soak-redis  two processes that share results in Redis, for SECONDS (60), while bad things happen to the server;
@@ -128,7 +128,8 @@ supply-chain: toolchain
 	    CARGO_TARGET_DIR=$(abspath $(BUILD))/tools/cargo-deny-build \
 	    $(CARGO) install cargo-deny --locked --root $(BUILD)/tools/cargo-deny
 	@PATH="$$PATH:$(abspath $(BUILD))/tools/cargo-deny/bin"; failed=; \
-	    for subject in "bans licenses sources" advisories; do for manifest in Cargo.toml fuzz/Cargo.toml; do \
+	    for subject in "bans licenses sources" advisories; do \
+	        for manifest in Cargo.toml fuzz/Cargo.toml tests/loom/Cargo.toml; do \
 	        echo "$$manifest: $$subject"; \
 	        cargo-deny --manifest-path $$manifest --config deny.toml check $$subject || failed="$$failed $$manifest: $$subject;"; \
 	    done; done; \

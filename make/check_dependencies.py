@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks what the crates in Cargo.lock and fuzz/Cargo.lock are, by deny.toml: check_dependencies.py
+"""Checks the crates in Cargo.lock, and in those of fuzz and tests/loom, by deny.toml: check_dependencies.py
 
 Each has a license that may be, comes from the registry, and is none of those that may not be; and each that phicache names
 itself has a line in docs/dependencies.md. This needs nothing but cargo; make supply-chain asks cargo-deny too, which also
@@ -15,6 +15,7 @@ import tomllib
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
+MANIFESTS = [TOP / folder / "Cargo.toml" for folder in (".", "fuzz", "tests/loom")]
 CARGO = os.environ.get("CARGO") or "cargo"
 
 
@@ -58,7 +59,7 @@ def main():
     banned = {ban["name"] for ban in policy["bans"]["deny"]}
     told = set(re.findall(r"^\| `([\w-]+)`", (TOP / "docs" / "dependencies.md").read_text(), re.M))
     faults, count = [], 0
-    for manifest in TOP / "Cargo.toml", TOP / "fuzz" / "Cargo.toml":
+    for manifest in MANIFESTS:
         for package in packages(manifest, policy["graph"]["targets"]):
             name, source, license = package["name"], package["source"], package["license"] or "none"
             count += 1
@@ -71,7 +72,7 @@ def main():
                 faults.append(f"the license of {name} {package['version']} is {license}")
             if name in banned:
                 faults.append(f"{name} may not be used")
-    named = set().union(*(tables(tomllib.loads((TOP / manifest).read_text())) for manifest in ("Cargo.toml", "fuzz/Cargo.toml")))
+    named = set().union(*(tables(tomllib.loads(manifest.read_text())) for manifest in MANIFESTS))
     faults += [f"docs/dependencies.md tells of {name}, which nothing uses" for name in told - named]
     for fault in sorted(set(faults)):
         print(f"FAILED {fault}")

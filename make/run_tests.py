@@ -5,7 +5,7 @@ GROUP is one of
 
     test      whether the library works here: the tests of Rust, of C and C++ in one standard each, of Julia, of the examples
     check     everything else: lints, other standards and compilers, the package and its consumers, sanitizers, the model
-              checker, the fuzz targets; what test runs is not run again
+              checkers, the fuzz targets; what test runs is not run again
     sanitize  the long form of the sanitizers
     memcheck  the C and C++ tests under valgrind
 
@@ -195,17 +195,20 @@ def own_options(tools):
 
 
 def rust_checks(build, jobs, tools):
-    for manifest in "Cargo.toml", "fuzz/Cargo.toml", "benches/inner/Cargo.toml":
+    for manifest in "Cargo.toml", "fuzz/Cargo.toml", "benches/inner/Cargo.toml", "tests/loom/Cargo.toml":
         yield component("fmt", CARGO, "fmt", "--check", "--manifest-path", manifest)
     yield component("clippy", CARGO, "clippy", "--all-targets", "--quiet", "--", "-D", "warnings")
     for features in [], ["--features", "redis"]:
         yield component("clippy", CARGO, "clippy", "--no-default-features", *features, "--quiet", "--", "-D", "warnings")
-    yield component("clippy", CARGO, "clippy", "--manifest-path", "benches/inner/Cargo.toml", "--all-targets", "--quiet", "--",
-                    "-D", "warnings")
+    for manifest in "benches/inner/Cargo.toml", "tests/loom/Cargo.toml":
+        yield component("clippy", CARGO, "clippy", "--manifest-path", manifest, "--all-targets", "--quiet", "--",
+                        "-D", "warnings")
     yield check(as_cargo_counts, CARGO, "test", "--no-default-features", "--test", "built_out")
     # The model checker exchanges the locks of the whole library, so it has a build of its own; of Redis it has none.
     yield check(as_cargo_counts, "env", "RUSTFLAGS=--cfg shuttle", CARGO, "test", "--release", "--no-default-features", "--test",
                 "shuttle", "--target-dir", str(target() / "shuttle"))
+    # The other model checker knows weak memory, and runs a model of the library.
+    yield check(as_cargo_counts, CARGO, "test", "--release", "--manifest-path", "tests/loom/Cargo.toml")
 
 
 def fuzz_checks(build, jobs, tools):

@@ -82,10 +82,10 @@ struct Connection {
 }
 
 /// Where caches keep values outside of this process.
-pub struct Place {
-    /// What speaks to the server.
+pub struct RedisLocation {
+    /// The server.
     pub server: Arc<Server>,
-    /// What all our keys begin with; none where the whole database is ours.
+    /// The namespace of all our keys; `None` if caches own the whole database.
     pub namespace: Option<String>,
 }
 
@@ -241,8 +241,8 @@ impl Config {
         Ok(())
     }
 
-    /// Where values are kept outside of this process.
-    pub fn redis_place(&self) -> Result<Place> {
+    /// The server and the namespace in which caches keep values.
+    pub fn redis_location(&self) -> Result<RedisLocation> {
         let mut connection = self.connection.write();
         let server = match &connection.server {
             Some(server) => server.clone(),
@@ -257,7 +257,7 @@ impl Config {
             }
         };
         let namespace = (!connection.whole_database).then(|| connection.namespace.clone());
-        Ok(Place { server, namespace })
+        Ok(RedisLocation { server, namespace })
     }
 
     /// Whether the whole database is ours: PyPhi's way.

@@ -39,7 +39,7 @@ pub mod memory;
 #[forbid(unsafe_code)]
 pub mod redis;
 #[cfg(not(feature = "redis"))]
-#[path = "redis_absent.rs"]
+#[path = "redis/disabled.rs"]
 pub mod redis;
 pub mod sync;
 pub mod table;

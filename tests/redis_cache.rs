@@ -333,7 +333,7 @@ fn a_value_that_is_not_the_one_of_its_key_is_a_counted_miss_however_it_is_read()
             let name = server.ask::<Vec<String>>("KEYS *").remove(0);
             cache.set(other, b"value").unwrap().unwrap();
             let named = server.ask::<Vec<String>>("KEYS *").into_iter().find(|other| *other != name).unwrap();
-            server.ask::<redis::Value>(&damage.replace("THERE", &named).replace("HERE", &name));
+            server.ask::<resp::Value>(&damage.replace("THERE", &named).replace("HERE", &name));
             let before = cache.stats().unwrap();
             assert_eq!(found_in_every_way(&cache, key), [false; 5], "{damage}");
             let stats = cache.stats().unwrap();

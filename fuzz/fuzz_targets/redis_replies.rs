@@ -5,7 +5,7 @@
 use std::io::{self, Read};
 
 use libfuzzer_sys::fuzz_target;
-use phicache::redis::{Fault, Found, Inbox, Place};
+use phicache::redis::{Fault, ReplyValue, ReplyReader, ValueSink};
 use phicache_fuzz::Input;
 
 /// The bytes, at most so many at a time.
@@ -29,9 +29,9 @@ fn fault(fault: Fault) -> String {
 /// A value, and how many bytes come in all.
 struct Room(Vec<u8>, usize);
 
-impl Place for Room {
+impl ValueSink for Room {
     fn room(&mut self, len: usize) -> phicache::error::Result<&mut [u8]> {
-        // What the inbox could hold is believed.
+        // What the reader could hold is believed.
         assert!(len <= (64 << 10) || len / 2 <= self.1, "room for {len} bytes, of which at most {} come", self.1);
         self.0.room(len)
     }
@@ -40,21 +40,21 @@ impl Place for Room {
 /// All replies up to the first fault, which stands at the end: the connection is of no use then. Each is read as `ways` say:
 /// as what it is, as a value, or as the head of an array.
 fn replies(bytes: &[u8], piece: usize, ways: u8) -> Vec<String> {
-    let (mut inbox, mut stream) = (Inbox::default(), Pieces(bytes, piece));
+    let (mut reader, mut stream) = (ReplyReader::default(), Pieces(bytes, piece));
     let mut told = Vec::new();
     loop {
-        let mut place = Room(Vec::new(), bytes.len());
+        let mut sink = Room(Vec::new(), bytes.len());
         let read = match ways >> (told.len() % 4 * 2) & 3 {
-            0 | 1 => inbox.reply(&mut stream).map(|value| format!("{value:?}")),
-            2 => inbox.value(&mut stream, &mut place).map(|found| match found {
-                Found::Value => format!("value {:?}", place.0),
-                Found::Nothing => "nothing".into(),
-                Found::TooLong(len) => format!("passed over {len}"),
-                Found::Other(value) => format!("{value:?}"),
+            0 | 1 => reader.reply(&mut stream).map(|value| format!("{value:?}")),
+            2 => reader.value(&mut stream, &mut sink).map(|found| match found {
+                ReplyValue::Value => format!("value {:?}", sink.0),
+                ReplyValue::Nothing => "nothing".into(),
+                ReplyValue::TooLong(len) => format!("passed over {len}"),
+                ReplyValue::Other(value) => format!("{value:?}"),
             }),
-            _ => inbox.array(&mut stream).map(|head| format!("{head:?}")),
+            _ => reader.array(&mut stream).map(|head| format!("{head:?}")),
         };
-        assert_eq!(inbox.received() as usize, bytes.len() - stream.0.len());
+        assert_eq!(reader.received() as usize, bytes.len() - stream.0.len());
         match read {
             Ok(reply) => told.push(reply),
             Err(error) => {

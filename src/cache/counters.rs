@@ -6,16 +6,16 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 
-use super::Refusal;
+use super::value::Refusal;
 use crate::epoch::{Participant, guard};
 use crate::sync::{CachePadded, OnceTryArc, Padding, TryArc, on_separate_lines};
 
-/// The seed's three figures.
+/// The three counts that PyPhi's caches report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Info {
     /// Lookups that found a value.
     pub hits: u64,
-    /// Lookups that found none.
+    /// Lookups that found no value.
     pub misses: u64,
     /// Values held now.
     pub size: u64,
@@ -26,28 +26,28 @@ pub struct Info {
 pub struct Stats {
     /// Hits, misses, size.
     pub info: Info,
-    /// Bytes held, overhead included.
+    /// Bytes held, with overhead.
     pub bytes: u64,
     /// Values stored.
     pub stores: u64,
-    /// Values refused, by reason in the order of [`Refusal`].
+    /// Values refused, by reason, in the order of [`Refusal`].
     pub refused: [u64; REFUSALS],
-    /// Hits for which a caller waited until another had computed the value.
+    /// Hits for which a caller waited while another one computed the value.
     pub waits: u64,
-    /// Computations that failed; leases that were abandoned are none.
+    /// Computations that failed. An abandoned lease does not count as one.
     pub errors: u64,
     /// Nanoseconds spent in computations that succeeded.
     pub compute_ns: u64,
     /// Nanoseconds saved: hits times the mean computation.
     pub saved_ns: u64,
-    /// Values at a server that were damaged, or somebody else's.
+    /// Values at a server that were damaged, or not this cache's.
     pub damaged: u64,
 }
 
 /// The number of reasons for a refusal.
 pub(super) const REFUSALS: usize = REASONS.len();
 
-/// All of them, in their order.
+/// All reasons, in their order.
 const REASONS: [Refusal; 7] = {
     use Refusal::*;
     let reasons = [Cut, Phi, Memory, Disabled, Capacity, Cleared, Server];
@@ -61,18 +61,18 @@ const REASONS: [Refusal; 7] = {
 
 /// The counters behind [`Stats`].
 ///
-/// Lookups, stores and refusals are counted without locked instructions: each thread adds to numbers that it alone writes.
-/// The thread that made the cache has them here, others in a [`Stripes`] that comes with the first of them.
+/// Lookups, stores and refusals are counted without locked instructions: each thread adds to counters that only it writes.
+/// Those of the thread that made the cache are inline. The first other thread allocates [`Stripes`] for all others.
 #[repr(C)]
 pub struct Counters {
-    /// What had been counted when it was last reset, less what nobody had a place for.
-    before: Tally,
-    /// Which thread has its numbers in `own`.
+    /// The counts at the last reset, less the events that were counted while memory for the stripes was missing.
+    before: EventCounts,
+    /// The thread that counts in `own`.
     owner: u32,
     others: OnceTryArc<Stripes>,
-    // All threads read what stands before, at every lookup, and one writes what follows.
+    // All threads read the fields above at every lookup; one thread writes the fields below.
     _padding: Padding,
-    own: Tally,
+    own: EventCounts,
     waits: AtomicU64,
     errors: AtomicU64,
     computations: AtomicU64,
@@ -81,15 +81,15 @@ pub struct Counters {
 
 const _: () = {
     assert!(on_separate_lines(offset_of!(Counters, others), offset_of!(Counters, own)));
-    // What stands in front of these numbers may be written at every store, what stands behind is read at every lookup.
+    // The fields before the counters may be written at every store, the fields behind them are read at every lookup.
     assert!(on_separate_lines(0, offset_of!(Counters, owner) + size_of::<u64>()));
     assert!(on_separate_lines(
-        offset_of!(Counters, own) + Event::Store.place() * size_of::<u64>(),
+        offset_of!(Counters, own) + Event::Store.index() * size_of::<u64>(),
         size_of::<Counters>()
     ));
 };
 
-/// What happens most often.
+/// The events that happen most often.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Event {
     Hit,
@@ -107,7 +107,7 @@ impl Event {
     }
 
     #[inline(always)]
-    const fn place(self) -> usize {
+    const fn index(self) -> usize {
         match self {
             Event::Hit => 0,
             Event::Miss => 1,
@@ -117,23 +117,23 @@ impl Event {
     }
 }
 
-/// How often each event came.
+/// One count for each event.
 #[derive(Default)]
-pub(super) struct Tally([AtomicU64; Event::NUMBER]);
+pub(super) struct EventCounts([AtomicU64; Event::NUMBER]);
 
 const STRIPES: usize = 16;
 
-/// The last one is shared by all threads whose number is higher.
+/// The last stripe is shared by all threads with a higher number.
 #[derive(Default)]
-struct Stripes([CachePadded<Tally>; STRIPES]);
+struct Stripes([CachePadded<EventCounts>; STRIPES]);
 
-impl Tally {
+impl EventCounts {
     #[inline(always)]
     fn of(&self, event: Event) -> &AtomicU64 {
-        &self.0[event.place()]
+        &self.0[event.index()]
     }
 
-    /// For the one thread that writes.
+    /// For the only thread that writes these counts.
     #[inline(always)]
     pub(super) fn add_alone(&self, event: Event) {
         let counter = self.of(event);
@@ -142,14 +142,14 @@ impl Tally {
 }
 
 impl Counters {
-    /// All zero; made by the thread of this record.
+    /// All zero. `maker` is the thread that makes the cache.
     pub fn new(maker: &Participant) -> Self {
         Counters {
-            before: Tally::default(),
+            before: EventCounts::default(),
             owner: maker.id(),
             others: OnceTryArc::new(),
             _padding: Padding::new(),
-            own: Tally::default(),
+            own: EventCounts::default(),
             waits: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             computations: AtomicU64::new(0),
@@ -157,27 +157,27 @@ impl Counters {
         }
     }
 
-    /// A lookup that found a value, or none.
+    /// Counts a lookup.
     #[inline(always)]
     pub fn lookup(&self, record: &Participant, hit: bool) {
         match self.alone(record) {
-            Some(tally) => tally.add_alone(Event::lookup(hit)),
+            Some(counts) => counts.add_alone(Event::lookup(hit)),
             None => self.count_elsewhere(record, Event::lookup(hit)),
         }
     }
 
-    /// Something else that happened in this thread.
+    /// Counts any other event of this thread.
     #[inline(always)]
     pub(super) fn count(&self, event: Event) {
         match Participant::of_this_thread().and_then(|record| self.alone(record)) {
-            Some(tally) => tally.add_alone(event),
+            Some(counts) => counts.add_alone(event),
             None => guard::read(|section| self.count_elsewhere(section.record(), event)),
         }
     }
 
-    /// The numbers to which this thread alone adds, if it has some already.
+    /// The counts that only this thread writes, if it has some already.
     #[inline(always)]
-    pub(super) fn alone(&self, record: &Participant) -> Option<&Tally> {
+    pub(super) fn alone(&self, record: &Participant) -> Option<&EventCounts> {
         if record.id() == self.owner {
             return Some(&self.own);
         }
@@ -191,13 +191,13 @@ impl Counters {
         match self.others.get_or_try_init(|| TryArc::try_new(Stripes::default())) {
             Err(_) => _ = self.before.of(event).fetch_sub(1, Relaxed),
             Ok(stripes) => match self.alone(record) {
-                Some(tally) => tally.add_alone(event),
+                Some(counts) => counts.add_alone(event),
                 None => _ = stripes.0[STRIPES - 1].0.of(event).fetch_add(1, Relaxed),
             },
         }
     }
 
-    /// What came since the last reset. What is subtracted is read first: the rest only grows.
+    /// The count since the last reset. The subtrahend is read first: the other counts only grow.
     fn counted(&self, event: Event) -> u64 {
         let before = self.before.of(event).load(Acquire);
         self.ever_counted(event).wrapping_sub(before)
@@ -206,7 +206,7 @@ impl Counters {
     fn ever_counted(&self, event: Event) -> u64 {
         let others = self.others.get().map_or(&[][..], |stripes| &stripes.0);
         let all = others.iter().map(|stripe| &stripe.0).chain([&self.own]);
-        all.map(|tally| tally.of(event).load(Relaxed)).fold(0, u64::wrapping_add)
+        all.map(|counts| counts.of(event).load(Relaxed)).fold(0, u64::wrapping_add)
     }
 
     pub(super) fn wait(&self) {

@@ -1,40 +1,42 @@
-//! Computing a value without a callback: begin, then complete or abandon; or wait, for as long as one likes.
+//! Computing a value without a callback: begin, then complete or abandon; or wait, with a deadline.
 //!
-//! For event loops, and for languages in which a foreign call must not block. Nothing here waits but [`Lease::wait`], and
-//! that until its deadline.
+//! For event loops, and for languages in which a foreign call must not block. Only [`Lease::wait`] waits, and no longer than
+//! its deadline.
 
 use std::mem;
 use std::time::Duration;
 
-use super::{Cache, Origin, Refusal, Value};
+use super::any::Cache;
+use super::value::{Origin, Refusal, Value, Waited};
 use crate::epoch::{with_attached, without_fork};
 use crate::error::{Error, Result};
 use crate::flight::{Begin, Flight, Owner, Wait};
 use crate::memory::limit;
 use crate::sync::Mutex;
 use crate::sync::TryArc;
-use crate::table::{Block, Draft};
+use crate::table::{Block, Draft, Hashed};
 
 /// The duty to compute a value.
 pub struct Lease {
-    held: TryArc<Held>,
+    duty: TryArc<Duty>,
     flight: TryArc<Flight>,
     block: Block,
-    /// Why the last reservation failed: a caller that overlooks it must not have its value cached.
+    /// Why the last reservation failed: if the caller overlooks that, its value must not be cached.
     failed: Option<Error>,
 }
 
-/// What a lease and the thread that began it both know: the cache, until the first of them ends the computation.
+/// The state that a lease shares with the thread that began it: the cache and the flight, until one of the two ends the
+/// computation.
 #[derive(Default)]
-struct Held(Mutex<Option<(Cache, TryArc<Flight>)>>);
+struct Duty(Mutex<Option<(Cache, TryArc<Flight>)>>);
 
-impl Held {
-    /// The cache, if it is this caller that ends the computation.
+impl Duty {
+    /// The cache and the flight, for the caller that ends the computation.
     fn end(&self) -> Option<(Cache, TryArc<Flight>)> {
         self.0.lock().take()
     }
 
-    /// Gives the computation up. That is none that has failed: nobody knows whether it would have.
+    /// Abandons the computation. That does not count as a failure: it might have succeeded.
     fn abandon(&self) {
         if let Some((cache, flight)) = self.end() {
             cache.fail(&flight, None);
@@ -42,61 +44,49 @@ impl Held {
     }
 }
 
-/// The leases that a thread has begun: those that are left when it ends are abandoned.
+/// The leases that a thread has begun. Those that are left when the thread ends are abandoned.
 #[derive(Default)]
 struct OfThread {
-    leases: Vec<TryArc<Held>>,
-    /// At this length those that have ended are taken out.
+    leases: Vec<TryArc<Duty>>,
+    /// At this length, leases that have ended are removed.
     full: usize,
 }
 
 impl OfThread {
-    /// Notes a lease. Those that have ended are taken out once they may be half of all, so that each is looked at twice at
-    /// most, however many are out.
-    fn note(&mut self, held: &TryArc<Held>) -> Result<()> {
+    /// Adds a lease. Leases that have ended are removed when the list may have doubled: constant time per lease, amortized.
+    fn add(&mut self, duty: &TryArc<Duty>) -> Result<()> {
         const FEW: usize = 16;
         if self.leases.len() >= self.full {
-            self.leases.retain(|held| held.0.lock().is_some());
+            self.leases.retain(|duty| duty.0.lock().is_some());
             self.full = (2 * self.leases.len()).max(FEW);
         }
-        self.leases.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<TryArc<Held>>()))?;
-        self.leases.push(held.clone());
+        self.leases.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<TryArc<Duty>>()))?;
+        self.leases.push(duty.clone());
         Ok(())
     }
 }
 
 impl Drop for OfThread {
     fn drop(&mut self) {
-        self.leases.iter().for_each(|held| held.abandon());
+        self.leases.iter().for_each(|duty| duty.abandon());
     }
 }
 
-/// The answer to [`Lease::begin`].
+/// The result of [`Lease::begin`].
 pub enum Started {
     /// The key has a value.
     Found(Value),
-    /// The caller is to compute it.
+    /// This caller computes the value.
     Lease(Lease),
-    /// Another computes it.
+    /// Another caller computes the value.
     Busy,
 }
 
-/// The answer to [`Lease::wait`].
-pub enum Waited {
-    /// The key has a value.
-    Value(Value),
-    /// Nobody computes it any more: begin again.
-    Nobody,
-    /// The time is up.
-    TimeOut,
-    /// Waiting would close a circle: the one who computes it waits for this owner.
-    Circle,
-}
-
 impl Lease {
-    /// Says who computes `key`.
+    /// Decides who computes `key`; `number` is the caller's task, or 0 for its thread.
     pub fn begin(cache: &Cache, key: &[u8], number: u64) -> Result<Started> {
         let owner = Owner::from_number(number)?;
+        let key = &Hashed::from(key);
         if let Some(value) = cache.hit(key) {
             Flight::stop_waiting(owner);
             return Ok(Started::Found(value));
@@ -116,25 +106,25 @@ impl Lease {
     }
 
     fn new(cache: &Cache, flight: TryArc<Flight>, number: u64) -> Result<Self> {
-        let held = TryArc::try_new(Held(Mutex::new(Some((cache.clone(), flight.clone())))))?;
+        let duty = TryArc::try_new(Duty(Mutex::new(Some((cache.clone(), flight.clone())))))?;
         if number == 0 {
-            // A fork in the middle would leave a list to the child that is half changed.
-            without_fork(|| with_attached(|own: &mut OfThread| own.note(&held)))?;
+            // A fork in the middle would leave the child a list that is half changed.
+            without_fork(|| with_attached(|own: &mut OfThread| own.add(&duty)))?;
         }
-        Ok(Lease { held, flight, block: Block::default(), failed: None })
+        Ok(Lease { duty, flight, block: Block::default(), failed: None })
     }
 
-    /// Makes the value `len` zero bytes and lends them for writing; what was reserved before is gone.
+    /// Makes the value `len` zero bytes and lends them for writing. Bytes that were reserved before are discarded.
     pub fn reserve(&mut self, len: usize) -> Result<&mut [u8]> {
         self.start_over(|draft| draft.reserve(len).map(drop))
     }
 
-    /// As [`Lease::reserve`], but the bytes hold whatever was there.
+    /// As [`Lease::reserve`], but the bytes are uninitialized.
     pub fn reserve_uninitialized(&mut self, len: usize) -> Result<&mut [u8]> {
         self.start_over(|draft| draft.reserve_uninitialized(len).map(drop))
     }
 
-    /// Notes that there is no value, and why, until one is reserved.
+    /// Records why there is no value, until one is reserved.
     pub fn refuse(&mut self, error: &Error) {
         self.failed = Some(error.clone());
     }
@@ -152,37 +142,41 @@ impl Lease {
     }
 
     fn draft(&mut self, apply: impl FnOnce(&mut Draft) -> Result<()>) -> Result<()> {
-        let held = self.held.0.lock();
-        let table = held.as_ref().map(|(cache, _)| cache.table());
-        let mut draft = Draft::resume(self.flight.key(), table, mem::take(&mut self.block));
+        let duty = self.duty.0.lock();
+        let (key, block) = (self.flight.key(), mem::take(&mut self.block));
+        let mut draft = match duty.as_ref() {
+            Some((cache, _)) => cache.draft(key, block),
+            None => Draft::resume(key, None, block),
+        };
         let changed = apply(&mut draft);
         self.block = draft.pause();
         changed
     }
 
-    /// Hands the value to the cache, and to all who wait. A lease that was abandoned meanwhile, because its thread ended,
-    /// keeps its value to itself.
+    /// Hands the value to the cache and to all waiters. If the lease was abandoned meanwhile, because its thread ended, only
+    /// the caller gets the value.
     pub fn complete(mut self) -> Result<Value> {
         if let Some(error) = self.failed.take() {
-            if let Some((cache, flight)) = self.held.end() {
-                cache.failure();
+            if let Some((cache, flight)) = self.duty.end() {
+                cache.count_failure();
                 cache.fail(&flight, None);
             }
             return Err(error);
         }
         let block = mem::take(&mut self.block);
-        if let Some((cache, flight)) = self.held.end() {
-            let draft = Draft::resume(self.flight.key(), Some(cache.table()), block);
-            let landed = cache.complete(&flight, None, draft, limit::UNLIMITED);
-            return landed.inspect_err(|_| cache.fail(&flight, None));
+        if let Some((cache, flight)) = self.duty.end() {
+            let draft = cache.draft(self.flight.key(), block);
+            let completed = cache.complete(&flight, None, draft, limit::UNLIMITED);
+            return completed.inspect_err(|_| cache.fail(&flight, None));
         }
         let entry = Draft::resume(self.flight.key(), None, block).finish()?.into_pinned();
         Ok(Value { entry, origin: Origin::NotStored(Some(Refusal::Cleared)) })
     }
 
-    /// Waits for whoever computes `key`, at most for `time`.
+    /// Waits for the caller that computes `key`, at most for `time`.
     pub fn wait(cache: &Cache, key: &[u8], number: u64, time: Duration) -> Result<Waited> {
         let owner = Owner::from_number(number)?;
+        let key = &Hashed::from(key);
         let Some(flight) = cache.flight(key) else {
             return cache.wait(key, time);
         };
@@ -197,18 +191,19 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.held.abandon();
+        self.duty.abandon();
     }
 }
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
-    use crate::cache::{DictCache, Options};
+    use crate::cache::dict::DictCache;
+    use crate::cache::options::Options;
     use crate::config::Config;
 
     #[test]
-    fn leases_that_are_out_are_looked_at_seldom_and_those_that_ended_do_not_pile_up() {
+    fn open_leases_are_walked_rarely_and_ended_ones_do_not_accumulate() {
         const OUT: usize = 10_000;
         let cache = Cache::Dict(DictCache::dict(Config::new().unwrap(), Options::default()).unwrap());
         let begin = |key: usize| match Lease::begin(&cache, &key.to_le_bytes(), 0).unwrap() {
@@ -228,6 +223,6 @@ mod tests {
         for key in 0..3 * OUT {
             drop(begin(key));
         }
-        assert!(noted().0 <= 16, "{} leases are noted, and none is out", noted().0);
+        assert!(noted().0 <= 16, "{} leases are listed, and none is open", noted().0);
     }
 }

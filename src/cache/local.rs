@@ -1,60 +1,27 @@
-//! The mechanism that all in-process caches share: look up, admit, store, count.
+//! The mechanism that all in-process caches share: look up, store, compute once, count.
 //!
-//! What makes a cache type special is its [`Policy`]: which values it refuses, what it inherits, what clearing means.
+//! A [`Policy`] says what one type of cache does differently.
 
 use std::sync::Arc;
 
 use super::counters::{Counters, Event, Info, Stats};
-use super::memo::Prefixes;
-use super::{Options, Origin, Refusal, Stored, Value};
+use super::options::Options;
+use super::policy::Policy;
+use super::prefixes::Prefixes;
+use super::value::{Fast, Found, Origin, Refusal, Stored, Value, copy};
 use crate::config::Config;
 use crate::epoch::fast_guard;
 use crate::epoch::{Guard, Participant, guard, without_fork};
 use crate::error::{Error, Result};
 use crate::flight::{Begin, Flight, Flights, Owner, StorePermit};
 use crate::memory::limit;
-use crate::memory::limit::Claim;
 use crate::sync::TryArc;
-use crate::table::{Draft, EntryRef, Hashed, Inserted, ORDINARY, OwnedEntry, Pinned, Probe, Table, weight};
+use crate::table::{Block, Draft, EntryRef, Hashed, Inserted, ORDINARY, OwnedEntry, Pinned, Probe, Table, weight};
 
-/// What one type of cache does differently.
-pub trait Policy {
-    /// Fails for bytes that cannot be this key's value.
-    fn check(&self, _key: &[u8], _value: &[u8]) -> Result<()> {
-        Ok(())
-    }
-
-    /// Why this value is not kept, apart from memory.
-    fn refuses(&self, _value: &[u8], _config: &Config) -> Option<Refusal> {
-        None
-    }
-
-    /// The value that a key has from elsewhere, when the cache itself has none.
-    #[inline(always)]
-    fn inherited<'s>(&self, _section: &'s Guard, _key: &Hashed) -> Option<EntryRef<'s>> {
-        None
-    }
-
-    /// As `inherited`, where one look decides.
-    #[inline(always)]
-    fn probe_inherited<'s>(&self, _section: &'s Guard, _key: &[u8]) -> Probe<'s> {
-        Probe::Missing
-    }
-
-    /// How many keys have a value from elsewhere, and none in `own`.
-    fn inherited_len(&self, _own: &Table) -> u64 {
-        0
-    }
-
-    /// Takes everything out of `own`.
-    fn clear(&self, own: &Table) -> Result<()> {
-        own.clear();
-        Ok(())
-    }
-}
-
-/// A cache in this process. What some threads write at every lookup or store stands apart, by cache lines, from what others
-/// read at each.
+/// A cache in this process.
+///
+/// Fields that some threads write at every lookup or store are on other cache lines than fields that all threads read, so
+/// that there is no false sharing.
 #[repr(C)]
 pub struct LocalCache<P> {
     table: Table,
@@ -66,72 +33,11 @@ pub struct LocalCache<P> {
     prefixes: Prefixes,
 }
 
-/// Copies a value into a buffer, and tells its length.
-pub(super) fn copy(value: &[u8], buffer: &mut [u8]) -> Result<usize> {
-    let capacity = buffer.len();
-    let room = buffer.get_mut(..value.len()).ok_or(Error::BufferTooSmall { needed: value.len(), capacity })?;
-    room.copy_from_slice(value);
-    Ok(value.len())
-}
-
-/// A key or a value of so many bytes is copied in no time.
+/// Keys and values up to this length are copied under the table's lock: that is faster than making an entry first.
 const SHORT: usize = 4096;
 
-/// How many lookups of a batch are under way at once.
+/// The number of lookups of a batch whose memory accesses overlap.
 const BATCH: usize = 16;
-
-/// What the fast path of a lookup found out.
-pub enum Fast<T> {
-    /// The key has a value.
-    Hit(T),
-    /// The key has no value.
-    Miss,
-    /// It cannot tell. Nothing has happened; the slow path knows every case.
-    Slow,
-}
-
-impl<T> Fast<T> {
-    /// The value of a hit.
-    #[inline(always)]
-    pub fn hit(self) -> Option<T> {
-        match self {
-            Fast::Hit(value) => Some(value),
-            Fast::Miss | Fast::Slow => None,
-        }
-    }
-
-    /// What the fast path found, or else what the slow one does.
-    #[inline(always)]
-    pub fn unwrap_or_else(self, slow: impl FnOnce() -> Option<T>) -> Option<T> {
-        match self {
-            Fast::Hit(value) => Some(value),
-            Fast::Miss => None,
-            Fast::Slow => slow(),
-        }
-    }
-}
-
-/// A value as long as a section lasts, and where it came from.
-pub struct Found<'s> {
-    /// The entry.
-    pub entry: EntryRef<'s>,
-    /// Where it came from.
-    pub origin: Origin,
-}
-
-impl Found<'_> {
-    /// Keeps the value beyond the section.
-    #[inline(always)]
-    pub fn pin(&self, section: &Guard) -> Value {
-        Value { entry: section.pin(self.entry), origin: self.origin }
-    }
-
-    /// As [`Found::pin`], where that is easy.
-    #[inline(always)]
-    fn try_fast_pin(&self, section: &Guard) -> Option<Value> {
-        Some(Value { entry: section.try_fast_pin(self.entry)?, origin: self.origin })
-    }
-}
 
 impl<P: Policy> LocalCache<P> {
     /// An empty cache. Allocates nothing.
@@ -157,35 +63,35 @@ impl<P: Policy> LocalCache<P> {
         })
     }
 
-    /// As [`LocalCache::get`], in the usual case.
+    /// As [`LocalCache::get`], on the fast path.
     #[inline(always)]
     pub fn try_fast_get(&self, key: &[u8]) -> Fast<Value> {
         fast_guard!(guard else Fast::Slow);
         self.try_fast(guard, key, true, |found| found.try_fast_pin(guard))
     }
 
-    /// As [`LocalCache::hit`], in the usual case.
+    /// The value of `key`, on the fast path; counts a hit, or nothing.
     #[inline(always)]
     pub fn try_fast_hit(&self, key: &[u8]) -> Option<Value> {
         fast_guard!(guard else None);
         self.try_fast(guard, key, false, |found| found.try_fast_pin(guard)).hit()
     }
 
-    /// As [`LocalCache::look`], in the usual case.
+    /// As [`LocalCache::look`], on the fast path.
     #[inline(always)]
     pub fn try_fast_look<'s>(&self, section: &'s Guard, key: &[u8]) -> Fast<&'s [u8]> {
         self.try_fast(section, key, true, |found| Some(found.entry.value()))
     }
 
-    /// As [`LocalCache::read`], in the usual case; `look` may still say no.
+    /// As [`LocalCache::read`], on the fast path; `look` may still decline.
     #[inline(always)]
     pub fn try_fast_read<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Option<R>) -> Fast<R> {
         fast_guard!(guard else Fast::Slow);
         self.try_fast(guard, key, true, |found| look(found.entry.value()))
     }
 
-    /// The fast path of a lookup: the key is of ordinary length, one probe decides, and this thread has its counters. In
-    /// any other case, and where `found` answers None, nothing has been counted. Nor has a miss, unless `misses` count.
+    /// The fast path of a lookup: the key has an ordinary length, one probe decides, and this thread has its own counters.
+    /// In any other case, and if `found` returns `None`, nothing is counted. A miss is counted if `misses` says so.
     #[inline(always)]
     fn try_fast<'s, R>(
         &self,
@@ -220,7 +126,7 @@ impl<P: Policy> LocalCache<P> {
         Fast::Hit(found)
     }
 
-    /// The value of `key`, as long as the section lasts; counts a hit or a miss.
+    /// The value of `key`, valid while the section lasts; counts a hit or a miss.
     #[inline(always)]
     pub fn look<'s>(&self, section: &'s Guard, key: &[u8]) -> Option<&'s [u8]> {
         let found = self.find(section, &key.into());
@@ -228,8 +134,8 @@ impl<P: Policy> LocalCache<P> {
         found.map(|found| found.entry.value())
     }
 
-    /// What `look` makes of the value of `key`, in place; counts a hit or a miss, and nothing where it fails. `look` must
-    /// be short and must not call back.
+    /// Reads the value of `key` in place with `look`; counts a hit or a miss, or nothing if `look` fails. `look` must be
+    /// short and must not call back into the library.
     #[inline(always)]
     pub fn read<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Result<R>) -> Result<Option<R>> {
         guard::read(|section| {
@@ -239,13 +145,14 @@ impl<P: Policy> LocalCache<P> {
         })
     }
 
-    /// Copies the value of `key` into a buffer and tells its length; counts a hit or a miss, and nothing where the buffer
-    /// is too small.
+    /// Copies the value of `key` into a buffer and returns its length; counts a hit or a miss, or nothing if the buffer is
+    /// too small.
     pub fn get_into(&self, key: &[u8], buffer: &mut [u8]) -> Result<Option<usize>> {
         self.read(key, |value| copy(value, buffer))
     }
 
-    /// The values of many keys: `found` is told of each that is there, by its place. Counts a hit or a miss for each.
+    /// The values of many keys: calls `found` with the index and the value of each key that has one. Counts a hit or a
+    /// miss for each key.
     #[inline(always)]
     pub fn get_many<'k>(&self, keys: impl Iterator<Item = &'k [u8]>, found: impl FnMut(usize, &Guard, Found<'_>)) {
         guard::read(|section| self.get_many_in(section, keys, found));
@@ -261,12 +168,12 @@ impl<P: Policy> LocalCache<P> {
         let mut keys = keys.peekable();
         let mut done = 0;
         while keys.peek().is_some() {
-            // So many memory accesses are under way at once.
+            // Prefetch the buckets, then the entries, so that the cache misses of the whole batch overlap.
             let mut batch = [const { Hashed::of_nothing() }; BATCH];
             let mut len = 0;
-            for (place, key) in batch.iter_mut().zip(&mut keys) {
-                *place = key.into();
-                self.table.fetch_bucket(section, place);
+            for (hashed, key) in batch.iter_mut().zip(&mut keys) {
+                *hashed = key.into();
+                self.table.fetch_bucket(section, hashed);
                 len += 1;
             }
             let mut seem = [None; BATCH];
@@ -283,7 +190,7 @@ impl<P: Policy> LocalCache<P> {
         }
     }
 
-    /// The value of a key, as long as the section lasts; counts nothing.
+    /// The value of a key, valid while the section lasts; counts nothing.
     #[inline(always)]
     pub(super) fn find<'s>(&self, section: &'s Guard, key: &Hashed) -> Option<Found<'s>> {
         self.own_or_inherited(section, key, self.table.find(section, key))
@@ -297,35 +204,35 @@ impl<P: Policy> LocalCache<P> {
         }
     }
 
-    /// The value of `key`; counts nothing.
-    pub(super) fn peek(&self, key: &[u8]) -> Option<Value> {
-        self.peek_hashed(&key.into())
-    }
-
-    fn peek_hashed(&self, key: &Hashed) -> Option<Value> {
+    /// The value of a key; counts nothing.
+    pub(super) fn peek(&self, key: &Hashed) -> Option<Value> {
         guard::read(|section| self.find(section, key).map(|found| found.pin(section)))
     }
 
     /// Whether `key` has a value; counts nothing.
     pub fn contains(&self, key: &[u8]) -> bool {
-        guard::read(|section| self.find(section, &key.into()).is_some())
+        self.contains_hashed(&key.into())
     }
 
-    /// Stores a value, over the one that the key may have; a refusal leaves that as it was.
+    /// As [`LocalCache::contains`].
+    pub(super) fn contains_hashed(&self, key: &Hashed) -> bool {
+        guard::read(|section| self.find(section, key).is_some())
+    }
+
+    /// Stores a value and replaces the key's old one; a refusal leaves that one in place.
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
-        self.policy.check(key, value)?;
-        let refusal = self.policy.refuses(value, &self.config);
-        if refusal.is_none() && key.len().max(value.len()) <= SHORT {
+        let checked = self.policy.check(key, value, &self.config)?;
+        if checked.is_ok() && key.len().max(value.len()) <= SHORT {
             return self.set_short(key, value);
         }
-        self.set_with(key, value.len(), refusal, |draft| draft.write(value))
+        self.set_with(key, value.len(), checked, |draft| draft.write(value))
     }
 
-    /// Stores a value that may be copied while others who write wait.
+    /// Stores a value that is short enough to be copied while other writers wait.
     fn set_short(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
         let reason = match self.has_room(weight(key.len(), value.len())) {
             false => Refusal::Memory,
-            true => match self.table.set(key, value, self.max_bytes) {
+            true => match self.table.set(&key.into(), value, self.max_bytes) {
                 Inserted::OverCapacity => Refusal::Capacity,
                 Inserted::NoMemory => return Err(Error::OutOfMemory(value.len())),
                 _ => {
@@ -338,7 +245,7 @@ impl<P: Policy> LocalCache<P> {
         Ok(Err(reason))
     }
 
-    /// Refuses a value of `len` bytes as [`LocalCache::set`] would, where that is easy to tell, and counts that.
+    /// Refuses a value of `len` bytes as [`LocalCache::set`] would, on the fast path, and counts the refusal.
     #[inline(always)]
     pub(super) fn try_fast_refuse(&self, key: &[u8], len: usize, refusal: Option<Refusal>) -> Option<Refusal> {
         let counted = self.counters.alone(Participant::of_this_thread()?)?;
@@ -351,26 +258,23 @@ impl<P: Policy> LocalCache<P> {
         Some(reason)
     }
 
-    /// Stores a value of `len` bytes that `write` puts into the entry, unless there is a refusal or no room: then
-    /// nothing is written.
+    /// Stores a value of `len` bytes that `write` writes into the entry. If the value was refused when it was `checked`, or
+    /// there is no room, `write` is not called.
     pub(super) fn set_with(
         &self,
         key: &[u8],
         len: usize,
-        refusal: Option<Refusal>,
+        checked: Stored,
         write: impl FnOnce(&mut Draft) -> Result<()>,
     ) -> Result<Stored> {
-        let claim = match refusal {
-            Some(reason) => Err(reason),
-            None => self.claim(weight(key.len(), len), limit::UNLIMITED),
-        };
-        let _claim = match claim {
-            Ok(claim) => claim,
+        let _reserved = match checked.and_then(|()| self.reserve(weight(key.len(), len), limit::UNLIMITED)) {
+            Ok(reserved) => reserved,
             Err(reason) => return Ok(Err(self.refuse(reason))),
         };
-        let mut draft = Draft::new(key, Some(&self.table));
+        let mut draft = self.draft(key, Block::default());
         write(&mut draft)?;
-        let (_, inserted) = self.insert(draft.finish()?, true);
+        let (_, inserted) = self.table.insert(draft.finish()?, true, self.max_bytes);
+        self.count_insertion(inserted);
         match self.origin(inserted) {
             Origin::NotStored(None) => Err(Error::OutOfMemory(len)),
             Origin::NotStored(Some(reason)) => Ok(Err(reason)),
@@ -378,11 +282,11 @@ impl<P: Policy> LocalCache<P> {
         }
     }
 
-    /// The value of `key`, if there is one: counts a hit, or nothing.
+    /// The value of a key; counts a hit, or nothing.
     #[inline(always)]
-    pub fn hit(&self, key: &[u8]) -> Option<Value> {
+    pub(super) fn hit(&self, key: &Hashed) -> Option<Value> {
         guard::read(|section| {
-            let found = self.find(section, &key.into())?;
+            let found = self.find(section, key)?;
             self.counters.lookup(section.record(), true);
             Some(found.pin(section))
         })
@@ -393,20 +297,19 @@ impl<P: Policy> LocalCache<P> {
         guard::read(|section| self.counters.lookup(section.record(), hit));
     }
 
-    /// Says who computes `key`; counts a hit where it has a value, a miss where the caller is to compute.
-    pub(super) fn begin(&self, key: &[u8], owner: Owner) -> Result<Begin<Value>> {
-        let begun = self.begin_near(key, owner)?;
+    /// Decides who computes the value of a key; counts a hit if it has one, a miss if the caller computes.
+    pub(super) fn begin(&self, key: &Hashed, owner: Owner) -> Result<Begin<Value>> {
+        let begun = self.begin_uncounted(key, owner)?;
         if let Begin::Lease(_) = begun {
             self.count(false);
         }
         Ok(begun)
     }
 
-    /// As `begin`, but counts no miss.
-    pub(super) fn begin_near(&self, key: &[u8], owner: Owner) -> Result<Begin<Value>> {
-        let key = Hashed::from(key);
-        let begun = self.flights.begin(&key, owner, || self.peek_hashed(&key))?;
-        // One who finds another busy may have waited for that one before, and goes on doing so.
+    /// As `begin`, without counting a miss.
+    pub(super) fn begin_uncounted(&self, key: &Hashed, owner: Owner) -> Result<Begin<Value>> {
+        let begun = self.flights.begin(key, owner, || self.peek(key))?;
+        // An owner that finds the key busy may have waited for that flight before, and still does.
         if let Begin::Found(_) = begun {
             self.count(true);
             Flight::stop_waiting(owner);
@@ -414,35 +317,35 @@ impl<P: Policy> LocalCache<P> {
         Ok(begun)
     }
 
-    /// The computation of `key` that is going on.
-    pub(super) fn flight(&self, key: &[u8]) -> Option<TryArc<Flight>> {
+    /// The computation of a key that is in progress.
+    pub(super) fn flight(&self, key: &Hashed) -> Option<TryArc<Flight>> {
         self.flights.find(key)
     }
 
-    /// The value that another has computed, for a caller that waited: counts a hit and a wait.
+    /// A value for `key` that is being written into this cache's memory, as far as `block` goes.
+    pub(super) fn draft<'k>(&'k self, key: &'k [u8], block: Block) -> Draft<'k> {
+        Draft::resume(key, Some(&self.table), block)
+    }
+
+    /// The value that another caller has computed, for one that waited: counts a hit and a wait.
     pub(super) fn waited(&self, entry: Pinned) -> Value {
         self.count(true);
         self.counters.wait();
         Value { entry, origin: Origin::Waited }
     }
 
-    /// Counts a miss of a caller that computes without a lease.
-    pub(super) fn miss(&self) {
-        self.count(false);
-    }
-
-    /// Ends the computation of the owner, or of one who had `joined`, without a value. Says whether with this the flight
-    /// has failed.
+    /// Ends the computation of the flight's owner, or of a caller that `joined`, without a value. Returns whether this made
+    /// the flight fail.
     pub(super) fn fail(&self, flight: &TryArc<Flight>, joined: Option<Owner>) -> bool {
         self.flights.fail(flight, joined)
     }
 
     /// Counts a computation that failed.
-    pub(super) fn failure(&self) {
+    pub(super) fn count_failure(&self) {
         self.counters.failure();
     }
 
-    /// Ends a computation with a value, which is stored if it may be and handed to all who wait.
+    /// Ends a computation with a value: stores it if that is allowed, and hands it to all waiters.
     pub(super) fn complete(
         &self,
         flight: &TryArc<Flight>,
@@ -450,18 +353,17 @@ impl<P: Policy> LocalCache<P> {
         draft: Draft,
         maximum: f64,
     ) -> Result<Value> {
-        self.policy.check(draft.key(), draft.value())?;
+        let checked = self.policy.check(draft.key(), draft.value(), &self.config)?;
         let fresh = draft.finish()?;
         self.count_computation(flight);
-        let refusal = self.policy.refuses(fresh.value(), &self.config);
-        let claim = refusal.map_or_else(|| self.claim(fresh.weight(), maximum), Err);
-        let refusal = claim.as_ref().err().copied();
+        let reserved = checked.and_then(|()| self.reserve(fresh.weight(), maximum));
+        let refusal = reserved.as_ref().err().copied();
         let mut may = StorePermit::Store;
         let (entry, inserted) = match refusal {
             Some(_) => (fresh.into_pinned(), None),
             None => {
-                // A value that came meanwhile stays: it was there first.
-                let (entry, inserted) = self.table.insert_if(fresh, self.max_bytes, || {
+                // If the key got a value meanwhile, that one stays: it was first.
+                let (entry, inserted) = self.table.insert_if(&flight.hashed(), fresh, self.max_bytes, || {
                     may = flight.may();
                     may == StorePermit::Store
                 });
@@ -472,23 +374,17 @@ impl<P: Policy> LocalCache<P> {
         let inserted = match may {
             StorePermit::Store => inserted,
             StorePermit::Invalidated => None,
-            // It shares the fate of the one that was first.
+            // It shares the outcome of the first one.
             StorePermit::Late(first) => first,
         };
         self.flights.complete(flight, joined, entry.clone(), inserted);
         let origin = match inserted {
             Some(inserted) => self.origin(inserted),
             None if may == StorePermit::Invalidated => self.refused(Refusal::Cleared),
-            // The first was refused, for memory: nothing else refuses one value of a key and not another.
+            // The first one was refused for memory: no other reason refuses one value of a key and accepts another.
             None => self.refused(refusal.unwrap_or(Refusal::Memory)),
         };
         Ok(Value { entry, origin })
-    }
-
-    fn insert(&self, fresh: OwnedEntry, replace: bool) -> (Pinned, Inserted) {
-        let (entry, inserted) = self.table.insert(fresh, replace, self.max_bytes);
-        self.count_insertion(inserted);
-        (entry, inserted)
     }
 
     fn count_insertion(&self, inserted: Inserted) {
@@ -497,7 +393,7 @@ impl<P: Policy> LocalCache<P> {
         }
     }
 
-    /// What the maker of a value is told of it.
+    /// The outcome of an insertion, for the caller that made the value.
     fn origin(&self, inserted: Inserted) -> Origin {
         match inserted {
             Inserted::New | Inserted::Replaced | Inserted::Kept => Origin::Computed,
@@ -527,9 +423,9 @@ impl<P: Policy> LocalCache<P> {
         self.counters.computation(flight.age());
     }
 
-    /// Keeps a value that is stored elsewhere too, if there is room; says whether it did. Counts nothing.
+    /// Keeps a copy of a value that is stored elsewhere, if there is room; returns whether it did. Counts nothing.
     pub(super) fn keep(&self, fresh: OwnedEntry, replace: bool) -> (Pinned, bool) {
-        let Ok(_claim) = self.claim(fresh.weight(), limit::UNLIMITED) else {
+        let Ok(_reserved) = self.reserve(fresh.weight(), limit::UNLIMITED) else {
             return (fresh.into_pinned(), false);
         };
         let (entry, inserted) = self.table.insert(fresh, replace, self.max_bytes);
@@ -542,18 +438,19 @@ impl<P: Policy> LocalCache<P> {
         limit::has_room(bytes, self.config.maximum_memory())
     }
 
-    /// Claims `bytes` of memory for a store that may fill it up to `maximum` per cent, and to the configured maximum.
-    fn claim(&self, bytes: u64, maximum: f64) -> std::result::Result<Claim, Refusal> {
+    /// Reserves `bytes` of memory for a store that may fill it up to `maximum` per cent, and to the configured maximum.
+    fn reserve(&self, bytes: u64, maximum: f64) -> std::result::Result<limit::Claim, Refusal> {
         limit::claim(bytes, limit::least(self.config.maximum_memory(), maximum)).ok_or(Refusal::Memory)
     }
 
-    /// Takes a value out; says whether the cache had one of its own.
+    /// Removes a value; returns whether the cache had one of its own.
     pub fn remove(&self, key: &[u8]) -> bool {
-        self.flights.invalidate(key);
-        self.table.remove(key)
+        let key = key.into();
+        self.flights.invalidate(&key);
+        self.table.remove(&key)
     }
 
-    /// Takes everything out and begins to count anew.
+    /// Removes everything and resets the counters.
     pub fn clear(&self) -> Result<()> {
         without_fork(|| {
             self.flights.invalidate_all();
@@ -573,17 +470,17 @@ impl<P: Policy> LocalCache<P> {
         self.info_of(self.size())
     }
 
-    /// Hits, misses, and this size.
+    /// Hits and misses, with this size.
     pub(super) fn info_of(&self, size: u64) -> Info {
         self.counters.info(size)
     }
 
-    /// All that is counted.
+    /// All counters.
     pub fn stats(&self) -> Stats {
         self.stats_of(self.size())
     }
 
-    /// All that is counted, and this size.
+    /// All counters, with this size.
     pub(super) fn stats_of(&self, size: u64) -> Stats {
         self.counters.stats(size, self.table.bytes())
     }

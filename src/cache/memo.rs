@@ -1,68 +1,52 @@
 //! A function with its cache (PyPhi's `cache` decorator), and a method that uses its object's cache (PyPhi's `method`).
 //!
-//! Neither knows the function itself: the caller hands over what computes, at each call.
+//! Neither knows the function itself: the caller passes what computes at each call.
 
 use std::sync::Arc;
 
-use super::counters::{Counters, Event};
-use super::{Cache, DictCache, Info, Lookup, Options, Origin, Pending, Refusal, Value};
+use super::any::Cache;
+use super::counters::{Counters, Event, Info};
+use super::dict::DictCache;
+use super::memoize::{Lookup, Pending};
+use super::options::Options;
+use super::value::{Origin, Refusal, Value};
 use crate::config::{Config, check_maximum};
-use crate::epoch::{Participant, guard, without_fork};
-use crate::error::{Error, Result, try_owned};
+use crate::epoch::{Participant, guard};
+use crate::error::{Error, Result};
 use crate::key::KeyBuilder;
-use crate::sync::Mutex;
+use crate::memory::limit;
 use crate::table::Draft;
 
-/// The prefixes that memos have taken on one cache.
-#[derive(Default)]
-pub struct Prefixes(Mutex<Vec<Option<String>>>);
-
-/// A prefix on a cache that belongs to one memo as long as this lives.
-pub struct Claim {
+/// A prefix on a cache, which belongs to one memo while this exists.
+struct OwnPrefix {
     cache: Cache,
     prefix: Option<String>,
 }
 
-impl Claim {
-    fn new(cache: Cache, prefix: Option<String>) -> Result<Self> {
-        without_fork(|| {
-            let mut taken = cache.prefixes().0.lock();
-            if taken.contains(&prefix) {
-                let name = prefix.map_or("no prefix".into(), |prefix| format!("prefix \"{prefix}\""));
-                return Err(Error::invalid(format!(
-                    "another memo on this cache has {name}; two would read each other's values"
-                )));
-            }
-            taken.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Option<String>>()))?;
-            taken.push(prefix.as_deref().map(try_owned).transpose()?);
-            drop(taken);
-            Ok(Claim { cache, prefix })
-        })
+impl OwnPrefix {
+    fn take(cache: Cache, prefix: Option<String>) -> Result<Self> {
+        cache.prefixes().take(prefix.as_deref())?;
+        Ok(OwnPrefix { cache, prefix })
     }
 }
 
-impl Drop for Claim {
+impl Drop for OwnPrefix {
     fn drop(&mut self) {
-        without_fork(|| {
-            let mut taken = self.cache.prefixes().0.lock();
-            if let Some(place) = taken.iter().position(|prefix| *prefix == self.prefix) {
-                taken.swap_remove(place);
-            }
-        })
+        self.cache.prefixes().give_back(self.prefix.as_deref());
     }
 }
 
 /// A function with its cache.
 pub struct Memo {
-    claim: Claim,
-    /// What its keys begin with; nothing where the cache is this memo's own, and its keys need no prefix.
+    own: OwnPrefix,
+    /// The first bytes of all its keys; `None` if the cache is this memo's own, so that its keys need no prefix.
     head: Option<Vec<u8>>,
     typed: bool,
     maximum: f64,
     counters: Counters,
 }
 
-/// The key of a prefix without any arguments, with which all its keys begin.
+/// The key of a prefix without arguments, with which all keys of the memo begin.
 fn head(typed: bool, prefix: Option<&str>) -> Result<Vec<u8>> {
     let mut builder = KeyBuilder::new();
     copy(builder.key_with_prefix(typed, prefix)?)
@@ -76,7 +60,8 @@ fn copy(key: &[u8]) -> Result<Vec<u8>> {
 }
 
 impl Memo {
-    /// A memo on `cache`, or on one of its own. It stores up to `maximum` per cent of memory; none is what `config` says.
+    /// A memo on `cache`, or on a cache of its own. It stores until `maximum` per cent of the memory are in use; `None` is the
+    /// maximum of `config`.
     pub fn new(
         config: Arc<Config>,
         maximum: Option<f64>,
@@ -92,7 +77,7 @@ impl Memo {
         let cache = match cache {
             Some(cache) => cache,
             None => {
-                // A memo's maximum takes the place of the configuration's.
+                // A memo's maximum replaces the configuration's.
                 let config = match maximum {
                     Some(maximum) => Arc::new(config.with_maximum_memory(maximum)?),
                     None => config,
@@ -101,16 +86,16 @@ impl Memo {
             }
         };
         Ok(Memo {
-            claim: Claim::new(cache, prefix)?,
+            own: OwnPrefix::take(cache, prefix)?,
             head,
             typed,
-            maximum: maximum.unwrap_or(crate::memory::limit::UNLIMITED),
+            maximum: maximum.unwrap_or(limit::UNLIMITED),
             counters: guard::read(|section| Counters::new(section.record())),
         })
     }
 
-    /// As [`Memo::ask`], in the usual case: the arguments have no names, and their value is there. None in any other; then
-    /// nothing has been counted.
+    /// As [`Memo::get_or_reserve`], on the fast path: no argument has a name, and there is a value. In any other case `None`,
+    /// and nothing is counted.
     #[inline(always)]
     pub fn try_fast_hit(&self, args: &mut KeyBuilder) -> Option<Value> {
         let counted = self.counters.alone(Participant::of_this_thread()?)?;
@@ -118,73 +103,73 @@ impl Memo {
             None => args.try_fast_key(self.typed)?,
             Some(head) => args.try_fast_key_behind(self.typed, head)?,
         };
-        let value = self.claim.cache.try_fast_hit(key)?;
+        let value = self.own.cache.try_fast_hit(key)?;
         counted.add_alone(Event::Hit);
         Some(value)
     }
 
-    /// Looks the arguments up; counts a hit or a miss. What is to be computed is computed by [`Memo::compute`].
+    /// Looks the arguments up; counts a hit or a miss. [`Memo::compute`] computes a missing value.
     pub fn get_or_reserve(&self, args: &mut KeyBuilder) -> Result<Lookup> {
         let key = match self.head {
             None => args.key(self.typed)?,
-            Some(_) => args.key_with_prefix(self.typed, self.claim.prefix.as_deref())?,
+            Some(_) => args.key_with_prefix(self.typed, self.own.prefix.as_deref())?,
         };
-        let asked = self.claim.cache.get_or_reserve(key)?;
-        self.counters.count(if matches!(asked, Lookup::Found(_)) { Event::Hit } else { Event::Miss });
-        Ok(asked)
+        let lookup = self.own.cache.get_or_reserve(key)?;
+        self.counters.count(if matches!(lookup, Lookup::Found(_)) { Event::Hit } else { Event::Miss });
+        Ok(lookup)
     }
 
-    /// What per cent of the memory may be in use for values to be stored, beside what the cache's configuration says.
+    /// The percentage of memory in use above which the memo does not store; the configuration's maximum holds too.
     pub fn maximum(&self) -> f64 {
         self.maximum
     }
 
-    /// Computes what [`Memo::ask`] did not find.
+    /// Computes a value that [`Memo::get_or_reserve`] did not find.
     #[inline(always)]
-    pub fn compute(&self, flight: Pending, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
-        flight.compute(self.maximum, compute)
+    pub fn compute(&self, pending: Pending, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
+        pending.compute(self.maximum, compute)
     }
 
-    /// The memo's own hits and misses, and its cache's size.
+    /// The memo's own hits and misses, and the size of its cache.
     pub fn info(&self) -> Result<Info> {
-        self.claim.cache.size().map(|size| self.counters.info(size))
+        self.own.cache.size().map(|size| self.counters.info(size))
     }
 
-    /// Clears the cache, and the memo's own counts.
+    /// Clears the cache and the memo's own counters.
     pub fn clear(&self) -> Result<()> {
-        self.claim.cache.clear()?;
+        self.own.cache.clear()?;
         self.counters.reset();
         Ok(())
     }
 }
 
-/// What binds a method's values to its name, in the cache of whatever object it is called on.
+/// A method, whose values are in the cache of the object that it is called on, under its prefix.
 pub struct Method {
-    /// Stands in front of the arguments.
+    /// The first element of all its keys.
     prefix: Option<String>,
-    /// What its keys begin with.
+    /// The first bytes of all its keys.
     head: Vec<u8>,
-    /// Whether it goes straight through while repertoire caching is off.
+    /// Whether it bypasses the cache while repertoire caching is disabled.
     repertoire: bool,
 }
 
-/// The answer to a caller of a method.
+/// The result of [`Method::get_or_reserve`].
 pub enum MethodLookup {
-    /// What the object's cache says.
+    /// The result of the object's cache.
     Cached(Lookup),
     /// Repertoires are not cached: the caller computes the value of this key for itself.
     Uncached(Vec<u8>),
 }
 
 impl Method {
-    /// A method whose values stand behind `prefix`; `repertoire` says whether it goes straight through while repertoire
-    /// caching is off.
+    /// A method whose keys begin with `prefix`; `repertoire` says whether it bypasses the cache while repertoire caching is
+    /// disabled.
     pub fn new(prefix: Option<String>, repertoire: bool) -> Result<Self> {
         Ok(Method { head: head(false, prefix.as_deref())?, prefix, repertoire })
     }
 
-    /// As [`Method::ask`], in the usual case: the arguments have no names, and their value is there. None in any other;
-    /// then nothing has been counted.
+    /// As [`Method::get_or_reserve`], on the fast path: no argument has a name, and there is a value. In any other case
+    /// `None`, and nothing is counted.
     #[inline(always)]
     pub fn try_fast_hit(&self, cache: &Cache, args: &mut KeyBuilder) -> Option<Value> {
         if self.repertoire && !cache.config().repertoires() {
@@ -203,18 +188,18 @@ impl Method {
     }
 }
 
-/// The value of a method that goes straight through.
+/// The value of a method that bypasses the cache.
 pub fn not_stored(draft: Draft) -> Result<Value> {
     let entry = draft.finish()?.into_pinned();
     Ok(Value { entry, origin: Origin::NotStored(Some(Refusal::Disabled)) })
 }
 
 impl MethodLookup {
-    /// The value, computed if it has to be.
+    /// The value; `compute` computes a missing one.
     #[inline(always)]
     pub fn or_compute(self, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
         match self {
-            MethodLookup::Cached(asked) => asked.or_compute(compute),
+            MethodLookup::Cached(lookup) => lookup.or_compute(compute),
             MethodLookup::Uncached(key) => {
                 let mut draft = Draft::new(&key, None);
                 compute(&mut draft)?;

@@ -1,49 +1,53 @@
-//! Looking a key up, and computing its value on a miss: once, whoever else asks meanwhile.
+//! Memoization: look a key up and, on a miss, compute its value once, however many callers ask for it at the same time.
 
-use super::{Cache, Value};
+use super::any::Cache;
+use super::value::Value;
 use crate::error::Result;
 use crate::flight::{Begin, Flight, Owner, Wait};
 use crate::memory::limit;
 use crate::sync::TryArc;
-use crate::table::{Block, Draft};
+use crate::table::{Block, Draft, Hashed};
 
-/// The answer to a caller who asks for a key and is willing to compute.
+/// The result of [`Cache::get_or_reserve`].
 pub enum Lookup {
-    /// The value, from the cache or from another who computed it meanwhile.
+    /// The value, from the cache or from a caller that computed it meanwhile.
     Found(Value),
-    /// The caller is to compute it.
+    /// This caller computes the value.
     Compute(Pending),
 }
 
-/// A computation that this thread is busy with. However it ends, those who wait for it go on.
+/// The computation of a value by this thread. However it ends, its waiters are woken.
 pub struct Pending {
     /// Keeps the cache alive: the computation may free the caller's handle to it.
     cache: Cache,
     flight: TryArc<Flight>,
-    /// Who computes beside the flight's owner, because it could not wait.
+    /// This owner, if it computes beside the flight's owner because it could not wait.
     joined: Option<Owner>,
 }
 
 impl Cache {
-    /// The value of `key`; on a miss `compute` writes it, and it is stored if it may be.
+    /// The value of `key`. On a miss `compute` writes it, and it is stored if that is allowed.
     ///
     /// Of several threads that ask for a missing key one computes; the others wait and count a hit. No lock is held while
-    /// `compute` runs, so it may use this cache for other keys. When it fails, nothing is stored and its error comes back
-    /// to its own caller; another of those who wait may try.
+    /// `compute` runs, so it may use this cache for other keys. If it fails, nothing is stored, its caller gets the error,
+    /// and one of the waiters tries next.
     pub fn memoize(&self, key: &[u8], compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
         self.get_or_reserve(key)?.or_compute(compute)
     }
 
-    /// Looks `key` up, and finds out who computes it when it has no value; waits if that is another.
+    /// Looks `key` up; on a miss decides who computes it, and waits if that is another caller.
+    ///
+    /// The key is hashed once: the hash goes along to the lookup, the list of flights and the insertion.
     pub fn get_or_reserve(&self, key: &[u8]) -> Result<Lookup> {
-        match self.hit(key) {
+        let key = Hashed::from(key);
+        match self.hit(&key) {
             Some(value) => Ok(Lookup::Found(value)),
-            None => self.ask_again(key),
+            None => self.reserve(&key),
         }
     }
 
     #[inline(never)]
-    fn ask_again(&self, key: &[u8]) -> Result<Lookup> {
+    fn reserve(&self, key: &Hashed) -> Result<Lookup> {
         let owner = Owner::this_thread();
         let mut vacant = None;
         loop {
@@ -65,7 +69,7 @@ impl Cache {
                 Wait::Failed | Wait::TimeOut => {}
                 Wait::Circle if !flight.join(owner)? => {}
                 Wait::Circle => {
-                    self.miss();
+                    self.count_miss();
                     return Ok(Lookup::Compute(Pending { cache: self.clone(), flight, joined: Some(owner) }));
                 }
             }
@@ -74,7 +78,7 @@ impl Cache {
 }
 
 impl Lookup {
-    /// The value, computed if it has to be.
+    /// The value; `compute` computes a missing one.
     #[inline(always)]
     pub fn or_compute(self, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
         match self {
@@ -85,8 +89,8 @@ impl Lookup {
 }
 
 impl Pending {
-    /// Lets `compute` write the value, and stores it, if the memory is not full to `maximum` per cent, to which the
-    /// cache's own maximum comes.
+    /// Lets `compute` write the value, and stores it unless more than `maximum` per cent of the memory, or more than the
+    /// cache's own maximum, would be in use.
     pub fn compute(self, maximum: f64, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
         let mut draft = self.draft(Block::default());
         match compute(&mut draft) {
@@ -101,14 +105,14 @@ impl Pending {
         }
     }
 
-    /// The key: the flight's own copy, since what the caller asked with may change meanwhile.
+    /// The key: the flight's own copy, because the caller's bytes may change meanwhile.
     pub fn key(&self) -> &[u8] {
         self.flight.key()
     }
 
-    /// The value as far as it is written, to write on.
+    /// The value as far as it is written, to continue writing.
     pub fn draft(&self, block: Block) -> Draft<'_> {
-        Draft::resume(self.flight.key(), Some(self.cache.table()), block)
+        self.cache.draft(self.flight.key(), block)
     }
 
     /// Ends the computation with a value.
@@ -116,15 +120,15 @@ impl Pending {
         self.cache.complete(&self.flight, self.joined, self.draft(block), maximum)
     }
 
-    /// Ends the computation without one.
+    /// Ends the computation without a value.
     pub fn failed(self) {
-        self.cache.failure();
+        self.cache.count_failure();
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        // The owner of a flight that it has landed is none any more. One who had joined leaves twice, which changes nothing.
+        // A completed flight has no owner any more. A joined caller leaves twice, which is harmless.
         if self.joined.is_some() || self.flight.has_owner() {
             self.cache.fail(&self.flight, self.joined);
         }

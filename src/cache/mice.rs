@@ -1,23 +1,25 @@
-//! The MICE cache of a subsystem, and what a cut subsystem inherits from its uncut parent.
+//! The MICE cache of a subsystem in this process, whose cut children inherit from it.
 //!
-//! A child is a live view: it looks into its ancestors' tables and copies nothing, so making one costs the same whatever
-//! the parent holds. What an ancestor clears must not vanish from children that exist: it moves into a [`Kept`], which
-//! they hold and the ancestor does not.
+//! A child looks into its ancestors' tables (see `lineage.rs`), so making one costs the same whatever the parent holds. What
+//! an ancestor clears must not vanish from existing children: it moves into a [`ClearedTable`], which the children hold and
+//! the ancestor does not.
 //!
 //! ```text
-//! ancestor:  table ──clear──> Kept 1 ──next──> Kept 2 ──next──> tail (nothing cleared into it yet)
-//!                             ^ held by children made           ^ held by the ancestor,
-//!                               before the first clear            and by children made since
+//! ancestor:  table ──clear──> ClearedTable 1 ──next──> ClearedTable 2 ──next──> tail (nothing cleared into it yet)
+//!                             ^ held by children made                           ^ held by the ancestor,
+//!                               before the first clear                            and by children made since
 //! ```
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use once_cell::sync::OnceCell;
 
-use super::local::{LocalCache, Policy};
-use super::shared::key_names::{Names, check_mice};
-use super::{Options, Refusal, Stored};
+use super::lineage::Lineage;
+use super::local::LocalCache;
+use super::options::Options;
+use super::policy::Policy;
+use super::value::{Refusal, Stored};
 use crate::config::Config;
 use crate::epoch::{Guard, guard, without_fork};
 use crate::error::{Error, Result};
@@ -26,133 +28,116 @@ use crate::sync::Mutex;
 use crate::sync::TryArc;
 use crate::table::{EntryRef, Hashed, Probe, Table};
 
-/// A chain of parents is at most this long.
+/// The longest chain of parents.
 const ANCESTORS_MAX: usize = 64;
 
-/// What an ancestor held when it was cleared, for the children it had then.
+/// The entries that a cache held when it was cleared, for the children it had then.
 #[derive(Default)]
-struct Kept {
+struct ClearedTable {
     table: OnceCell<Table>,
     /// Set before `table`.
-    next: OnceCell<TryArc<Kept>>,
+    next: OnceCell<TryArc<ClearedTable>>,
 }
 
-impl Drop for Kept {
-    /// One after the other: each drop inside the one before would use up the stack after many clears.
+impl Drop for ClearedTable {
+    /// Drops the chain in a loop: after many clears, recursion would overflow the stack.
     fn drop(&mut self) {
         let mut next = self.next.take();
-        while let Some(mut kept) = next.and_then(TryArc::into_inner) {
-            next = kept.next.take();
+        while let Some(mut cleared) = next.and_then(TryArc::into_inner) {
+            next = cleared.next.take();
         }
     }
 }
 
 /// A cache to inherit from, and what it has cleared since the child was made.
-struct Ancestor {
+pub struct Ancestor {
     cache: TryArc<MiceCache>,
-    kept: TryArc<Kept>,
+    cleared: TryArc<ClearedTable>,
 }
 
-/// The place of a MICE cache among others.
-pub struct Lineage {
-    subsystem: Subsystem,
-    /// Nearest first.
-    ancestors: Vec<Ancestor>,
-    /// A cleared child inherits no more.
-    detached: AtomicBool,
-    /// Where entries go when this cache is cleared; none while it has had no child.
-    tail: Mutex<Option<TryArc<Kept>>>,
-    /// Odd while entries are on their way to the tail.
+/// The rules of a MICE cache: it refuses cut subsystems and φ that is not positive, and it inherits.
+pub struct MicePolicy {
+    lineage: Lineage<Ancestor>,
+    /// Where entries move when this cache is cleared; `None` until it has a child.
+    tail: Mutex<Option<TryArc<ClearedTable>>>,
+    /// Odd while entries move to the tail.
     moving: AtomicU64,
-    /// The number of inherited entries, and the changes up to which it is right.
+    /// The number of inherited entries, and the sum of changes for which it is valid.
     counted: Mutex<Option<(u64, u64)>>,
 }
 
 /// PyPhi's `DictMICECache`.
-pub type MiceCache = LocalCache<Lineage>;
+pub type MiceCache = LocalCache<MicePolicy>;
 
 impl Ancestor {
-    /// The entry that this ancestor has, or had before it was cleared; the newest, where there were several.
+    /// The entry that this ancestor has, or had before it was cleared; the newest of several.
     #[inline(always)]
     fn find<'s>(&self, section: &'s Guard, key: &Hashed) -> Option<EntryRef<'s>> {
-        let lineage = self.cache.policy();
-        let before = lineage.moving.load(Ordering::Acquire);
-        let found = self.look(section, key);
-        if found.is_some() || (before.is_multiple_of(2) && lineage.moving.load(Ordering::Acquire) == before) {
+        let policy = self.cache.policy();
+        let before = policy.moving.load(Ordering::Acquire);
+        let found = self.find_once(section, key);
+        if found.is_some() || (before.is_multiple_of(2) && policy.moving.load(Ordering::Acquire) == before) {
             return found;
         }
-        // Entries were on their way while we looked; they have arrived when the lock is ours.
+        // Entries moved meanwhile. Whoever moves them holds this lock until all have arrived.
         without_fork(|| {
-            let _settled = lineage.tail.lock();
-            self.look(section, key)
+            let _arrived = policy.tail.lock();
+            self.find_once(section, key)
         })
     }
 
     #[inline(always)]
-    fn look<'s>(&self, section: &'s Guard, key: &Hashed) -> Option<EntryRef<'s>> {
-        let kept = || self.kept().filter_map(|table| table.find(section, key)).last();
-        self.cache.table().find(section, key).or_else(kept)
+    fn find_once<'s>(&self, section: &'s Guard, key: &Hashed) -> Option<EntryRef<'s>> {
+        let cleared = || self.cleared_tables().filter_map(|table| table.find(section, key)).last();
+        self.cache.table().find(section, key).or_else(cleared)
     }
 
-    /// What was cleared, oldest first.
-    fn kept(&self) -> impl Iterator<Item = &Table> {
-        let mut next = Some(&self.kept);
+    /// The cleared tables, oldest first.
+    fn cleared_tables(&self) -> impl Iterator<Item = &Table> {
+        let mut next = Some(&self.cleared);
         std::iter::from_fn(move || {
-            let kept = next?;
-            next = kept.next.get();
-            kept.table.get()
+            let cleared = next?;
+            next = cleared.next.get();
+            cleared.table.get()
         })
     }
 }
 
-impl Policy for Lineage {
-    fn check(&self, key: &[u8], value: &[u8]) -> Result<()> {
-        check_mice(key, &Mice::read_checked(value)?)
-    }
-
-    fn refuses(&self, value: &[u8], _config: &Config) -> Option<Refusal> {
-        self.refuses_phi(Mice::read(value).map_or(0.0, |mice| mice.phi))
+impl Policy for MicePolicy {
+    fn check(&self, key: &[u8], value: &[u8], _config: &Config) -> Result<Stored> {
+        let mice = self.lineage.read(key, value)?;
+        Ok(self.refuses(mice.phi).map_or(Ok(()), Err))
     }
 
     #[inline(always)]
     fn inherited<'s>(&self, section: &'s Guard, key: &Hashed) -> Option<EntryRef<'s>> {
-        if self.ancestors.is_empty() || self.detached.load(Ordering::Acquire) {
-            return None;
-        }
-        let found = self.ancestors.iter().find_map(|ancestor| ancestor.find(section, key));
-        found.filter(|entry| self.keeps(*entry))
+        self.lineage.inherited(|ancestor| ancestor.find(section, key))
     }
 
     #[inline(always)]
     fn probe_inherited<'s>(&self, section: &'s Guard, key: &[u8]) -> Probe<'s> {
-        let Some(nearest) = self.ancestors.first() else { return Probe::Missing };
-        if self.detached.load(Ordering::Acquire) {
-            return Probe::Missing;
-        }
-        match nearest.cache.table().probe(section, key) {
-            Probe::Found(entry) if self.keeps(entry) => Probe::Found(entry),
-            _ => Probe::Unclear,
-        }
+        self.lineage.probe_inherited(|nearest| nearest.cache.table().probe(section, key))
     }
 
     fn inherited_len(&self, own: &Table) -> u64 {
         without_fork(|| {
-            if self.ancestors.is_empty() || self.detached.load(Ordering::Acquire) {
+            let ancestors = self.lineage.ancestors();
+            if ancestors.is_empty() {
                 return 0;
             }
             let mut counted = self.counted.lock();
-            // While these are ours no ancestor is being cleared: nothing is on its way from one place to another.
-            let _settled: Vec<_> = self.ancestors.iter().map(|ancestor| ancestor.cache.policy().tail.lock()).collect();
-            // And nothing comes that would hide what was looked at already. Locks are taken along the line of ancestors, which
-            // has no circles.
-            let _still: Vec<_> = self.ancestors.iter().map(|ancestor| ancestor.cache.table().lock_writers()).collect();
-            // Each count grows only, so an equal sum means that none has changed.
+            // While we hold these locks no ancestor is being cleared, so no entry is between two tables.
+            let _arrived: Vec<_> = ancestors.iter().map(|ancestor| ancestor.cache.policy().tail.lock()).collect();
+            // And no entry is added that would hide one that was counted. These locks are taken along the line of
+            // ancestors, which has no cycles.
+            let _unchanged: Vec<_> = ancestors.iter().map(|ancestor| ancestor.cache.table().lock_writers()).collect();
+            // Every count of changes only grows, so an equal sum means that none has changed.
             let changes =
-                self.ancestors.iter().map(|ancestor| ancestor.cache.table().changes()).sum::<u64>() + own.changes();
+                ancestors.iter().map(|ancestor| ancestor.cache.table().changes()).sum::<u64>() + own.changes();
             if let Some((_, len)) = counted.filter(|(at, _)| *at == changes) {
                 return len;
             }
-            let len = self.count(own);
+            let len = guard::read(|section| self.count(section, own));
             *counted = Some((changes, len));
             len
         })
@@ -160,61 +145,44 @@ impl Policy for Lineage {
 
     fn clear(&self, own: &Table) -> Result<()> {
         let mut tail = self.tail.lock();
-        if let Some(kept) = tail.as_ref() {
-            let next = TryArc::try_new(Kept::default())?;
+        if let Some(cleared) = tail.as_ref() {
+            let next = TryArc::try_new(ClearedTable::default())?;
             self.moving.fetch_add(1, Ordering::AcqRel);
-            let taken = own.split_off().map(|taken| {
-                // Nobody else sets these: the tail's lock is ours, and a Kept is the tail once.
-                let _ = kept.next.set(next.clone());
-                let _ = kept.table.set(taken);
+            let moved = own.split_off().map(|table| {
+                // Only the holder of the tail's lock sets these, and each ClearedTable is the tail once.
+                let _ = cleared.next.set(next.clone());
+                let _ = cleared.table.set(table);
             });
             self.moving.fetch_add(1, Ordering::AcqRel);
-            taken?;
+            moved?;
             *tail = Some(next);
         } else {
             own.clear();
         }
         drop(tail);
-        self.detached.store(true, Ordering::Release);
+        self.lineage.detach();
         Ok(())
     }
 }
 
-impl Lineage {
+impl MicePolicy {
     #[inline(always)]
-    fn refuses_phi(&self, phi: f64) -> Option<Refusal> {
-        if self.subsystem.cut().is_some() {
-            Some(Refusal::Cut)
-        } else if phi > 0.0 {
-            None
-        } else {
-            Some(Refusal::Phi)
-        }
+    fn refuses(&self, phi: f64) -> Option<Refusal> {
+        self.lineage.refuses_cut().or(if phi > 0.0 { None } else { Some(Refusal::Phi) })
     }
 
-    /// Whether an ancestor's record holds under the cut.
-    #[inline]
-    fn keeps(&self, entry: EntryRef) -> bool {
-        let mice = Mice::read_kept(entry.value());
-        mice.is_some_and(|mice| !self.subsystem.damages(mice.direction, mice.mechanism, mice.purview))
-    }
-
-    /// Counts the keys that are inherited: each in the nearest place that has it, unless the cut damages it there.
-    fn count(&self, own: &Table) -> u64 {
-        guard::read(|section| self.count_in(section, own))
-    }
-
-    fn count_in(&self, section: &Guard, own: &Table) -> u64 {
+    /// Counts the inherited keys: each in the nearest table that has it, unless the cut damages it there.
+    fn count(&self, section: &Guard, own: &Table) -> u64 {
         let mut nearer = vec![own];
         let mut len = 0;
-        for ancestor in &self.ancestors {
-            let mut kept: Vec<&Table> = ancestor.kept().collect();
-            kept.push(ancestor.cache.table());
-            for table in kept.into_iter().rev() {
+        for ancestor in self.lineage.ancestors() {
+            let mut tables: Vec<&Table> = ancestor.cleared_tables().collect();
+            tables.push(ancestor.cache.table());
+            for table in tables.into_iter().rev() {
                 table.for_each(section, |entry| {
                     let key = entry.key().into();
                     let hidden = nearer.iter().any(|table| table.find(section, &key).is_some());
-                    len += u64::from(!hidden && self.keeps(entry));
+                    len += u64::from(!hidden && self.lineage.hands_down(entry.value()));
                 });
                 nearer.push(table);
             }
@@ -222,12 +190,12 @@ impl Lineage {
         len
     }
 
-    /// Where this cache will put what it clears, for a child to hold.
-    fn hold_tail(&self) -> Result<TryArc<Kept>> {
+    /// The table into which this cache's entries move at its next clear, for a child to hold.
+    fn hold_tail(&self) -> Result<TryArc<ClearedTable>> {
         without_fork(|| {
             let mut tail = self.tail.lock();
             if tail.is_none() {
-                *tail = Some(TryArc::try_new(Kept::default())?);
+                *tail = Some(TryArc::try_new(ClearedTable::default())?);
             }
             tail.clone().ok_or(Error::OutOfMemory(0))
         })
@@ -242,40 +210,39 @@ impl MiceCache {
         subsystem: &Subsystem,
         parent: Option<&TryArc<MiceCache>>,
     ) -> Result<TryArc<Self>> {
-        let lineage = Lineage {
-            subsystem: subsystem.clone(),
-            ancestors: parent.map_or(Ok(Vec::new()), |parent| ancestors(subsystem, parent))?,
-            detached: AtomicBool::new(false),
+        let ancestors = parent.map_or(Ok(Vec::new()), |parent| ancestors(subsystem, parent))?;
+        let policy = MicePolicy {
+            lineage: Lineage::new(subsystem, ancestors),
             tail: Mutex::new(None),
             moving: AtomicU64::new(0),
             counted: Mutex::new(None),
         };
-        TryArc::try_new(LocalCache::new(lineage, config, options))
+        TryArc::try_new(LocalCache::new(policy, config, options))
     }
 
-    /// What `set` would answer for a MICE with this φ, before the caller makes one.
+    /// The answer of `set` for a MICE with this φ, before the caller computes one.
     pub fn would_store(&self, phi: f64) -> Stored {
-        match self.policy().refuses_phi(phi) {
+        match self.policy().refuses(phi) {
             Some(reason) => Err(reason),
             None if self.has_room(0) => Ok(()),
             None => Err(Refusal::Memory),
         }
     }
 
-    /// Refuses a MICE as [`MiceCache::set_mice`] would, where that is easy to tell, and counts that.
+    /// Refuses a MICE as [`MiceCache::set_mice`] would, on the fast path, and counts the refusal.
     #[inline(always)]
     pub fn try_fast_refuse_mice(&self, key: &[u8], mice: &Mice) -> Option<Refusal> {
-        if !Names::fits(key, mice) {
+        if !mice.answers(key) {
             return None;
         }
-        self.try_fast_refuse(key, mice.record_len(), self.policy().refuses_phi(mice.phi))
+        self.try_fast_refuse(key, mice.record_len(), self.policy().refuses(mice.phi))
     }
 
-    /// Stores a MICE, unless its key asks for another one. What refuses it is asked before anything is written: cut, φ,
+    /// Stores a MICE; fails if its key asks another question. Nothing is written if it is refused, for the cut, for φ or for
     /// memory, in that order.
     pub fn set_mice(&self, key: &[u8], mice: &Mice) -> Result<Stored> {
-        check_mice(key, mice)?;
-        self.set_with(key, mice.record_len(), self.policy().refuses_phi(mice.phi), |draft| {
+        mice.check_answers(key)?;
+        self.set_with(key, mice.record_len(), self.policy().refuses(mice.phi).map_or(Ok(()), Err), |draft| {
             mice.write(draft.reserve(mice.record_len())?);
             Ok(())
         })
@@ -283,21 +250,23 @@ impl MiceCache {
 
     /// The subsystem that the cache belongs to.
     pub fn subsystem(&self) -> &Subsystem {
-        &self.policy().subsystem
+        self.policy().lineage.subsystem()
     }
 }
 
-/// The ancestors that a cache of `subsystem` gets from `parent`.
+/// The ancestors of a cache for `subsystem` whose parent is `parent`.
 fn ancestors(subsystem: &Subsystem, parent: &TryArc<MiceCache>) -> Result<Vec<Ancestor>> {
-    let lineage = parent.policy();
-    subsystem.check_parent(&lineage.subsystem)?;
-    let farther: &[Ancestor] = if lineage.detached.load(Ordering::Acquire) { &[] } else { &lineage.ancestors };
+    let policy = parent.policy();
+    subsystem.check_parent(policy.lineage.subsystem())?;
+    let farther = policy.lineage.ancestors();
     if farther.len() >= ANCESTORS_MAX {
-        return Err(Error::invalid(format!("more than {ANCESTORS_MAX} parents one behind the other")));
+        return Err(Error::invalid(format!(
+            "the parent has {ANCESTORS_MAX} ancestors, the most there may be; use one of them as the parent"
+        )));
     }
     let mut all = Vec::new();
     all.try_reserve_exact(farther.len() + 1).map_err(|_| Error::OutOfMemory(size_of::<Ancestor>()))?;
-    all.push(Ancestor { cache: parent.clone(), kept: lineage.hold_tail()? });
-    all.extend(farther.iter().map(|a| Ancestor { cache: a.cache.clone(), kept: a.kept.clone() }));
+    all.push(Ancestor { cache: parent.clone(), cleared: policy.hold_tail()? });
+    all.extend(farther.iter().map(|a| Ancestor { cache: a.cache.clone(), cleared: a.cleared.clone() }));
     Ok(all)
 }

@@ -1,31 +1,29 @@
-//! The purview cache of a network: for a direction and a mechanism, the list of purviews that come into question.
+//! The purview cache of a network: for a direction and a mechanism, the list of potential purviews.
 
 use std::sync::Arc;
 
-use super::local::{LocalCache, Policy};
-use super::{Options, Refusal};
+use super::local::LocalCache;
+use super::options::Options;
+use super::policy::Policy;
+use super::value::{Refusal, Stored};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::iit::{Direction, NodeSet};
 use crate::key::{Element, KeyWriter};
 use crate::sync::TryArc;
 
-/// Keeps lists of masks, while purview caching is on.
+/// The rules of a purview cache: it keeps lists of masks while purview caching is enabled.
 pub struct Purviews;
 
 impl Policy for Purviews {
-    fn check(&self, _key: &[u8], value: &[u8]) -> Result<()> {
-        match value.len() % size_of::<u64>() {
-            0 => Ok(()),
-            _ => Err(Error::invalid(format!(
+    fn check(&self, _key: &[u8], value: &[u8], config: &Config) -> Result<Stored> {
+        if !value.len().is_multiple_of(size_of::<u64>()) {
+            return Err(Error::invalid(format!(
                 "{} bytes; a list of purviews is one mask of 8 bytes for each",
                 value.len()
-            ))),
+            )));
         }
-    }
-
-    fn refuses(&self, _value: &[u8], config: &Config) -> Option<Refusal> {
-        (!config.purviews()).then_some(Refusal::Disabled)
+        Ok(if config.purviews() { Ok(()) } else { Err(Refusal::Disabled) })
     }
 }
 

@@ -1,8 +1,8 @@
-//! One view of everything: the live caches that have a name.
+//! The registry: all live caches that have a name.
 //!
-//! A name belongs to one cache, as long as somebody holds a [`Name`] of it. Caches without a name stay out.
+//! A name belongs to one cache while a [`Name`] of it exists. Caches without a name are not listed.
 
-use crate::cache::Cache;
+use super::any::Cache;
 use crate::epoch::without_fork;
 use crate::error::{Error, Result, try_owned};
 use crate::sync::Mutex;
@@ -10,18 +10,18 @@ use crate::sync::Mutex;
 /// The longest name, in bytes.
 pub const NAME_MAX: usize = 63;
 
-/// A name, its cache, and how many hold it.
+/// A name, its cache, and how many hold the name.
 struct Named {
     name: String,
     cache: Cache,
     holders: usize,
 }
 
-/// In order of their names.
+/// Sorted by name.
 static CACHES: Mutex<Vec<Named>> = Mutex::new(Vec::new());
 
-/// Where a name is, or belongs.
-fn place(caches: &[Named], name: &str) -> std::result::Result<usize, usize> {
+/// The index of a name, or the one at which it belongs.
+fn position(caches: &[Named], name: &str) -> std::result::Result<usize, usize> {
     caches.binary_search_by(|named| named.name.as_str().cmp(name))
 }
 
@@ -29,7 +29,7 @@ fn place(caches: &[Named], name: &str) -> std::result::Result<usize, usize> {
 pub struct Name(String);
 
 impl Name {
-    /// Gives a cache a name; several holders of one cache may give it the same.
+    /// Names a cache. Several holders of one cache may give it the same name.
     pub fn register(name: &str, cache: &Cache) -> Result<Self> {
         without_fork(|| {
             if name.is_empty() || name.len() > NAME_MAX {
@@ -37,7 +37,7 @@ impl Name {
             }
             let share = try_owned(name)?;
             let mut caches = CACHES.lock();
-            match place(&caches, name) {
+            match position(&caches, name) {
                 Ok(at) if caches[at].cache.is_same(cache) => caches[at].holders += 1,
                 Ok(_) => return Err(Error::NameInUse(share.into())),
                 Err(at) => {
@@ -55,7 +55,7 @@ impl Drop for Name {
     fn drop(&mut self) {
         without_fork(|| {
             let mut caches = CACHES.lock();
-            let Ok(at) = place(&caches, &self.0) else { return };
+            let Ok(at) = position(&caches, &self.0) else { return };
             caches[at].holders -= 1;
             if caches[at].holders == 0 {
                 let last = caches.remove(at);
@@ -66,7 +66,7 @@ impl Drop for Name {
     }
 }
 
-/// The live caches that have a name, in order of their names.
+/// The live caches that have a name, sorted by name.
 pub fn all() -> Result<Vec<(String, Cache)>> {
     without_fork(|| {
         let caches = CACHES.lock();
@@ -83,7 +83,7 @@ pub fn all() -> Result<Vec<(String, Cache)>> {
 pub fn find(name: &str) -> Result<Cache> {
     without_fork(|| {
         let caches = CACHES.lock();
-        let found = place(&caches, name).ok().map(|at| caches[at].cache.clone());
+        let found = position(&caches, name).ok().map(|at| caches[at].cache.clone());
         drop(caches);
         found.ok_or_else(|| Error::invalid(format!("no live cache is named \"{name}\"")))
     })

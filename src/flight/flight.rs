@@ -34,7 +34,7 @@ use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard, process, wait_for};
 use crate::table::Inserted;
 use crate::table::entry::{KEY_MAX, Pinned};
-use crate::table::hash::{Hashed, hash};
+use crate::table::hash::Hashed;
 
 #[cfg(not(shuttle))]
 static WAITS: Waits<Flight> = Waits::new();
@@ -213,6 +213,11 @@ impl Flight {
     /// The key that is computed.
     pub fn key(&self) -> &[u8] {
         &self.key
+    }
+
+    /// The key that is computed, and its hash.
+    pub fn hashed(&self) -> Hashed<'_> {
+        Hashed { key: &self.key, hash: self.hash }
     }
 
     /// The time since its owner began.
@@ -452,9 +457,9 @@ impl Flights {
     }
 
     /// The computation of `key` that is going on.
-    pub fn find(&self, key: &[u8]) -> Option<TryArc<Flight>> {
+    pub fn find(&self, key: &Hashed) -> Option<TryArc<Flight>> {
         let lists = self.lists.lock();
-        lists.current.find(hash(key), |flight| flight.is(key)).filter(|flight| flight.process == process()).cloned()
+        lists.current.find(key.hash, |flight| flight.is(key.key)).filter(|flight| flight.process == process()).cloned()
     }
 
     /// Ends the computation of the owner, or of one who had `joined`, with a value, which is handed to all who wait;
@@ -523,9 +528,9 @@ impl Flights {
     }
 
     /// Dooms the flight of `key`.
-    pub fn invalidate(&self, key: &[u8]) {
+    pub fn invalidate(&self, key: &Hashed) {
         let mut lists = self.lists.lock();
-        if let Ok(found) = lists.current.find_entry(hash(key), |flight| flight.is(key)) {
+        if let Ok(found) = lists.current.find_entry(key.hash, |flight| flight.is(key.key)) {
             let flight = found.remove().0;
             Lists::invalidate(&flight);
             if flight.is_computed() {
@@ -741,7 +746,7 @@ mod tests {
         // Nobody is left who would compute, so the one who only waits is told.
         flights.pass_on(&flight);
         assert_eq!(told.recv().unwrap(), (1203, Told::Failed));
-        assert!(flights.find(b"k").is_none());
+        assert!(flights.find(&b"k"[..].into()).is_none());
     }
 
     #[test]
@@ -756,12 +761,12 @@ mod tests {
             flights.pass_on(&flight);
         }
         assert_eq!(told.recv().unwrap(), (1305, Told::Failed));
-        assert!(flights.find(b"k").is_none());
+        assert!(flights.find(&b"k"[..].into()).is_none());
     }
 
     #[test]
     fn a_doomed_flight_is_not_taken_over() {
-        let removals: [fn(&Flights); 2] = [|flights| flights.invalidate(b"k"), Flights::invalidate_all];
+        let removals: [fn(&Flights); 2] = [|flights| flights.invalidate(&b"k"[..].into()), Flights::invalidate_all];
         for (remove, first) in removals.into_iter().zip([1400, 1450]) {
             // Invalidated, then failed.
             let flights = Flights::default();
@@ -787,7 +792,7 @@ mod tests {
 
     #[test]
     fn an_owner_computes_its_key_until_it_ends_whatever_became_of_the_flight() {
-        let removals: [fn(&Flights); 2] = [|flights| flights.invalidate(b"k"), Flights::invalidate_all];
+        let removals: [fn(&Flights); 2] = [|flights| flights.invalidate(&b"k"[..].into()), Flights::invalidate_all];
         for remove in removals {
             let flights = Flights::default();
             let again = |owner: u64| flights.begin(&b"k"[..].into(), task(owner), || None::<()>);

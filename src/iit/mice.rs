@@ -11,6 +11,7 @@
 
 use super::nodes::{Direction, NodeSet};
 use crate::error::{Error, Result};
+use crate::key::MiceQuestion;
 
 /// Bytes of a record before its payload.
 pub const RECORD_HEADER: usize = 64;
@@ -35,11 +36,38 @@ pub struct Mice<'p> {
 }
 
 impl<'p> Mice<'p> {
-    /// Refuses what no record can hold.
+    /// Fails for a φ that no record can hold.
     pub fn check(&self) -> Result<()> {
         match self.phi.is_nan() {
             true => Err(Error::invalid("φ is NaN; expected a number")),
             false => Ok(()),
+        }
+    }
+
+    /// Whether this can be the answer to the question that `key` asks. A standard key names a direction, a mechanism and
+    /// perhaps candidate purviews; any other key says nothing. An empty purview means that no candidate is irreducible.
+    #[inline]
+    pub fn answers(&self, key: &[u8]) -> bool {
+        let empty = self.purview.0 == 0;
+        MiceQuestion::read(key).is_none_or(|asked| {
+            asked.direction == self.direction as u8
+                && asked.mechanism == self.mechanism.0
+                && asked
+                    .purviews()
+                    .is_none_or(|mut purviews| empty || purviews.any(|purview| purview == self.purview.0))
+        })
+    }
+
+    /// Fails if this cannot be the answer to the question that `key` asks: it would be stored, and every lookup would reject
+    /// it.
+    pub fn check_answers(&self, key: &[u8]) -> Result<()> {
+        self.check()?;
+        match self.answers(key) {
+            true => Ok(()),
+            false => Err(Error::invalid(format!(
+                "the MICE (direction {}, mechanism {:#x}, purview {:#x}) contradicts its standard key, which asks for another",
+                self.direction as u8, self.mechanism.0, self.purview.0
+            ))),
         }
     }
 
@@ -68,7 +96,7 @@ impl<'p> Mice<'p> {
         seal(record);
     }
 
-    /// Reads a record whose checksum is known to be right: one that this process wrote.
+    /// Reads a record whose checksum is known to be right: this process wrote it, or a seal around it fits.
     #[inline]
     pub fn read(record: &'p [u8]) -> Result<Self> {
         let number = |at: usize| record[at..at + 8].try_into().map(u64::from_le_bytes).unwrap_or(0);
@@ -91,7 +119,7 @@ impl<'p> Mice<'p> {
         })
     }
 
-    /// Reads a record that was checked before it came into a cache.
+    /// Views a record that was checked before it came into a cache.
     #[inline(always)]
     pub(crate) fn read_kept(record: &'p [u8]) -> Option<Self> {
         let head: &[u8; RECORD_HEADER] = record.first_chunk()?;
@@ -105,7 +133,7 @@ impl<'p> Mice<'p> {
         })
     }
 
-    /// Reads a record from anywhere.
+    /// Reads a record from anywhere, and verifies its checksum.
     pub fn read_checked(record: &'p [u8]) -> Result<Self> {
         let mice = Self::read(record)?;
         if record[CHECKSUM] != checksum(record) || mice.phi.is_nan() {
@@ -132,6 +160,7 @@ fn checksum(record: &[u8]) -> [u8; CHECKSUM.end - CHECKSUM.start] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key;
 
     fn record() -> Vec<u8> {
         let mice = Mice {
@@ -159,5 +188,26 @@ mod tests {
             assert!(Mice::read_checked(&good[..len]).is_err());
         }
         assert!(Mice::read_checked(&[&good[..], b"x"].concat()).is_err());
+    }
+
+    #[test]
+    fn a_record_answers_the_question_of_its_key_and_no_other() {
+        let mice =
+            Mice { direction: Direction::Cause, mechanism: NodeSet(1), purview: NodeSet(6), phi: 0.5, payload: b"" };
+        let standard = |direction, mechanism, purviews: Option<&[u64]>| {
+            let mut buffer = [0; 256];
+            let len = key::mice(&mut buffer, None, direction, mechanism, purviews).unwrap();
+            buffer[..len].to_vec()
+        };
+        for (key, answers) in [
+            (standard(0, 1, None), true),
+            (standard(0, 1, Some(&[1, 6])), true),
+            (standard(0, 1, Some(&[1])), false),
+            (standard(1, 1, None), false),
+            (standard(0, 2, None), false),
+            (b"raw".to_vec(), true),
+        ] {
+            assert_eq!((mice.answers(&key), mice.check_answers(&key).is_ok()), (answers, answers));
+        }
     }
 }

@@ -7,13 +7,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ::redis::RedisResult;
+use resp::RedisResult;
 
 use super::cluster::{Cluster, slot_of};
 use super::connection::Connection;
 use super::failure::{Answer, Cause, Failure};
 use super::node::{Node, Operation, Session};
-use super::reply::Place;
+use super::reply::ValueSink;
 use super::server::{Layout, Server, Store, queue_set};
 use super::socket::Deadline;
 
@@ -55,8 +55,8 @@ impl Server {
 
     /// The values of many keys, each in its place; tells which there are, and why some are missing that may be there. What
     /// is in the other places is of no use.
-    pub fn get_many_into<P: Place>(&self, keys: &[&[u8]], places: &mut [P]) -> (Vec<bool>, Option<Failure>) {
-        let mut get = Get { keys, places, found: vec![false; keys.len()] };
+    pub fn get_many_into<P: ValueSink>(&self, keys: &[&[u8]], sinks: &mut [P]) -> (Vec<bool>, Option<Failure>) {
+        let mut get = Get { keys, sinks, found: vec![false; keys.len()] };
         let (_, failure) = self.exchange("MGET", keys, &mut get);
         (get.found, failure)
     }
@@ -226,11 +226,11 @@ fn settle(failure: Failure, parts: &[Part], again: &mut Vec<Part>, result: &mut 
 /// MGET.
 struct Get<'k, P> {
     keys: &'k [&'k [u8]],
-    places: &'k mut [P],
+    sinks: &'k mut [P],
     found: Vec<bool>,
 }
 
-impl<P: Place> Exchange for Get<'_, P> {
+impl<P: ValueSink> Exchange for Get<'_, P> {
     fn ask(&self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()> {
         for keys in keys.chunks(COMMAND) {
             connection.queue_all([&b"MGET"[..]].into_iter().chain(keys.iter().map(|&number| self.keys[number])));
@@ -241,7 +241,7 @@ impl<P: Place> Exchange for Get<'_, P> {
     fn learn(&mut self, connection: &mut Connection, keys: &[usize], done: &mut [bool]) -> RedisResult<()> {
         let mut result = Ok(());
         for keys in keys.chunks(COMMAND) {
-            let read = connection.receive_values(keys, self.places, &mut self.found);
+            let read = connection.receive_values(keys, self.sinks, &mut self.found);
             mark(keys, read.is_ok(), done);
             result = result.and(read);
         }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use ::redis::{RedisResult, Value};
+use resp::{RedisResult, Value};
 
 use super::connection::Connection;
 use super::endpoint::Address;
@@ -100,7 +100,7 @@ impl Cluster {
         // A node that names another has not failed, but if it leads nowhere the operation has.
         followed.inspect_err(|failure| {
             if matches!(failure.cause, Cause::Elsewhere { .. }) {
-                self.access.tally.went_astray(failure);
+                self.access.counters.went_astray(failure);
             }
         })
     }

@@ -9,10 +9,10 @@
 use std::io::{ErrorKind as IoKind, Write};
 use std::time::Instant;
 
-use ::redis::{Cmd, ErrorKind, RedisError, RedisResult, Value};
+use resp::{Cmd, ErrorKind, RedisError, RedisResult, Value};
 
 use super::endpoint::Endpoint;
-use super::reply::{Fault, Found, Inbox, Parsed, Place};
+use super::reply::{Fault, Parsed, ReplyReader, ReplyValue, ValueSink};
 use super::socket::Deadline;
 use super::stream::Stream;
 
@@ -34,7 +34,7 @@ pub struct Connection {
     /// One command, and all commands not yet sent. Both keep their memory from one operation to the next.
     command: Cmd,
     outbox: Vec<u8>,
-    inbox: Inbox,
+    reader: ReplyReader,
     /// Replies that have not been read yet.
     awaited: usize,
     /// How many bytes had come when this operation began.
@@ -56,7 +56,7 @@ impl Connection {
             stream,
             command: Cmd::new(),
             outbox: Vec::new(),
-            inbox: Inbox::default(),
+            reader: ReplyReader::default(),
             awaited: 0,
             before: 0,
             during: "",
@@ -94,7 +94,7 @@ impl Connection {
     pub fn begin(&mut self, deadline: Deadline) {
         self.stream.set_deadline(deadline);
         self.used = deadline.began();
-        self.before = self.inbox.received();
+        self.before = self.reader.received();
     }
 
     /// Packs a command; it is sent with the next [`send`](Self::send).
@@ -135,7 +135,7 @@ impl Connection {
 
     /// Reads one reply; a refusal of the server is an error.
     pub fn receive(&mut self) -> RedisResult<Value> {
-        let value = self.read(Inbox::reply)?;
+        let value = self.read(ReplyReader::reply)?;
         self.awaited -= 1;
         value.extract_error()
     }
@@ -223,8 +223,8 @@ impl Connection {
     }
 
     /// Reads one reply, which should be a value or none; tells which.
-    pub fn receive_value(&mut self, place: &mut dyn Place) -> RedisResult<bool> {
-        let found = self.receive_one(place)?;
+    pub fn receive_value(&mut self, sink: &mut dyn ValueSink) -> RedisResult<bool> {
+        let found = self.receive_one(sink)?;
         self.awaited -= 1;
         self.expect_value(found)
     }
@@ -236,23 +236,23 @@ impl Connection {
 
     /// Reads one reply, which should be a value or none for each of these numbers; puts each into the place of its number,
     /// and says there whether it was found.
-    pub fn receive_values<P: Place>(
+    pub fn receive_values<P: ValueSink>(
         &mut self,
         numbers: &[usize],
-        places: &mut [P],
+        sinks: &mut [P],
         found: &mut [bool],
     ) -> RedisResult<()> {
-        let head = self.read(Inbox::array)?;
+        let head = self.read(ReplyReader::array)?;
         match head {
             Ok(len) if len == numbers.len() => {}
             Ok(len) => return self.garbled(format!("{len} values, where {} were asked for", numbers.len())),
             Err(value) => {
                 self.awaited -= 1;
-                return self.expect_value(Found::Other(value)).map(drop);
+                return self.expect_value(ReplyValue::Other(value)).map(drop);
             }
         }
         for &number in numbers {
-            let one = self.receive_one(&mut places[number])?;
+            let one = self.receive_one(&mut sinks[number])?;
             found[number] = self.expect_value(one)?;
         }
         self.awaited -= 1;
@@ -277,12 +277,12 @@ impl Connection {
     /// Whether the peer had gone before it said anything in this operation, as one has that was restarted meanwhile.
     pub fn was_stale(&self) -> bool {
         let gone = |kind| matches!(kind, IoKind::UnexpectedEof | IoKind::ConnectionReset | IoKind::BrokenPipe);
-        self.inbox.received() == self.before && matches!(&self.fault, Some(Fault::Io(error)) if gone(error.kind()))
+        self.reader.received() == self.before && matches!(&self.fault, Some(Fault::Io(error)) if gone(error.kind()))
     }
 
     /// Whether every question has its answer, and nothing is left over.
     pub fn is_settled(&self) -> bool {
-        self.fault.is_none() && self.awaited == 0 && self.inbox.is_empty() && self.outbox.is_empty()
+        self.fault.is_none() && self.awaited == 0 && self.reader.is_empty() && self.outbox.is_empty()
     }
 
     /// When its last operation began.
@@ -295,31 +295,31 @@ impl Connection {
         self.stream.is_quiet()
     }
 
-    fn receive_one(&mut self, place: &mut dyn Place) -> RedisResult<Found> {
-        let found = self.read(|inbox, stream| inbox.value(stream, place))?;
-        if let Found::TooLong(len) = found {
+    fn receive_one(&mut self, sink: &mut dyn ValueSink) -> RedisResult<ReplyValue> {
+        let found = self.read(|reader, stream| reader.value(stream, sink))?;
+        if let ReplyValue::TooLong(len) = found {
             self.aside = Some(Aside::TooLong(len));
         }
         Ok(found)
     }
 
-    fn expect_value(&mut self, found: Found) -> RedisResult<bool> {
+    fn expect_value(&mut self, found: ReplyValue) -> RedisResult<bool> {
         match found {
-            Found::Value => Ok(true),
-            Found::Nothing | Found::TooLong(_) => Ok(false),
-            Found::Other(Value::ServerError(error)) => Err(error.into()),
-            Found::Other(_) => self.garbled("a reply of another kind than was asked for".into()),
+            ReplyValue::Value => Ok(true),
+            ReplyValue::Nothing | ReplyValue::TooLong(_) => Ok(false),
+            ReplyValue::Other(Value::ServerError(error)) => Err(error.into()),
+            ReplyValue::Other(_) => self.garbled("a reply of another kind than was asked for".into()),
         }
     }
 
-    fn read<T>(&mut self, read: impl FnOnce(&mut Inbox, &mut Stream) -> Parsed<T>) -> RedisResult<T> {
+    fn read<T>(&mut self, read: impl FnOnce(&mut ReplyReader, &mut Stream) -> Parsed<T>) -> RedisResult<T> {
         if self.fault.is_some() {
             return Err(broken());
         }
         if self.awaited == 0 {
             return self.garbled("a reply that nobody asked for".into());
         }
-        let got = read(&mut self.inbox, &mut self.stream);
+        let got = read(&mut self.reader, &mut self.stream);
         self.settle(got)
     }
 

@@ -15,7 +15,6 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::socket::LONGEST;
 use crate::error::{Error, Result};
 
 /// The port of a URL that names none.
@@ -119,8 +118,11 @@ impl fmt::Display for Address {
 }
 
 impl Endpoint {
-    /// What one operation may take where nothing else is said.
+    /// The time that one operation may take, by default.
     pub const TIMEOUT: Duration = Duration::from_secs(1);
+
+    /// The longest time that any operation may take.
+    pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
 
     /// A server at `address`, with the default of everything else.
     pub fn at(address: Address) -> Self {
@@ -195,7 +197,7 @@ impl Endpoint {
         if self.tls.as_ref().is_some_and(|tls| tls.certificate.is_some() != tls.key.is_some()) {
             return Err(Error::invalid("a client's certificate needs its key, and the key its certificate"));
         }
-        if !(Duration::from_millis(1)..=LONGEST).contains(&self.timeout) {
+        if !(Duration::from_millis(1)..=Self::LONGEST_TIMEOUT).contains(&self.timeout) {
             return Err(Error::invalid("a timeout is 1 to 3,600,000 ms"));
         }
         Ok(())

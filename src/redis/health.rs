@@ -8,7 +8,7 @@ use crate::sync::Mutex;
 
 /// The counts of a server, or of all nodes of a cluster.
 #[derive(Default)]
-pub struct Tally {
+pub struct HealthCounters {
     failures: AtomicU64,
     refusals: AtomicU64,
     skipped: AtomicU64,
@@ -39,7 +39,7 @@ pub struct Health {
     pub last_error: Option<String>,
 }
 
-impl Tally {
+impl HealthCounters {
     /// A connection was opened.
     pub fn connected(&self) {
         self.connections.fetch_add(1, Relaxed);

@@ -13,7 +13,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use ::redis::RedisResult;
+use resp::RedisResult;
 
 use super::connection::Connection;
 use super::failure::Answer;

@@ -16,7 +16,7 @@
 //! | `connection.rs` | questions and answers, and that they belong together |
 //! | `reply.rs` | answers, read as they come, values straight into their place |
 //! | `stream.rs`, `tls.rs`, `socket.rs` | bytes, plain or encrypted, under one deadline |
-//! | `failure.rs`, `tally.rs` | why an operation failed; how often that happened |
+//! | `failure.rs`, `counters.rs` | why an operation failed; how often that happened |
 //! | `secrets.rs` | what of a server's words may be repeated |
 //!
 //! # What holds for every operation
@@ -62,11 +62,6 @@ mod secrets;
 mod server;
 mod socket;
 mod stream;
-#[cfg(feature = "tls")]
-#[path = "tls/enabled.rs"]
-mod tls;
-#[cfg(not(feature = "tls"))]
-#[path = "tls/disabled.rs"]
 mod tls;
 mod whole_database;
 
@@ -76,8 +71,8 @@ pub use failure::{Answer, Cause, Failure};
 pub use health::Health;
 pub use lease::Token;
 #[cfg(fuzzing)]
-pub use reply::{Fault, Found, Inbox};
-pub use reply::{LONGEST_VALUE, Place};
+pub use reply::{Fault, ReplyReader, ReplyValue};
+pub use reply::{LONGEST_VALUE, ValueSink};
 pub use server::{Server, Store};
 pub use socket::Deadline;
 pub use whole_database::Keyspace;

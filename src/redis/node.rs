@@ -11,30 +11,30 @@
 use std::io;
 use std::sync::Arc;
 
-use ::redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
+use resp::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
 
 use super::breaker::{Breaker, Pass};
 use super::connection::{Aside, Connection};
 use super::endpoint::{Address, Endpoint, Secret};
 use super::failure::{Answer, Cause, Failure, advice};
-use super::health::Tally;
+use super::health::HealthCounters;
 use super::pool::Pool;
 use super::reply::Fault;
 use super::secrets::Secrets;
 use super::socket::Deadline;
 use super::stream::Stream;
-use super::tls::Trust;
+use super::tls::TlsContext;
 
 /// What all nodes of a server share: how to get in, and the counts.
 pub struct Access {
     /// What was asked for.
     pub endpoint: Endpoint,
     /// Whom TLS trusts, where it is spoken.
-    pub trust: Option<Trust>,
+    pub tls: Option<TlsContext>,
     /// What no message may hold.
     pub secrets: Secrets,
     /// The counts of all nodes.
-    pub tally: Tally,
+    pub counters: HealthCounters,
 }
 
 /// One thing that is asked of a server.
@@ -133,7 +133,7 @@ impl Node {
     }
 
     fn session(&self, operation: Operation, pass: Pass) -> Answer<Session<'_>> {
-        let (connection, used) = match self.pool.take(operation.deadline.began(), &self.access.tally) {
+        let (connection, used) = match self.pool.take(operation.deadline.began(), &self.access.counters) {
             Some(mut connection) => {
                 connection.begin(operation.deadline);
                 (connection, true)
@@ -148,9 +148,9 @@ impl Node {
     }
 
     fn dial(&self, operation: Operation) -> Result<Box<Connection>, Cause> {
-        let Access { endpoint, trust, tally, .. } = &*self.access;
+        let Access { endpoint, tls, counters, .. } = &*self.access;
         let mut during = "";
-        let stream = Stream::connect(&self.address, trust.as_ref(), operation.deadline, &mut during);
+        let stream = Stream::connect(&self.address, tls.as_ref(), operation.deadline, &mut during);
         let stream = stream.map_err(|error| self.cause_of(&error, operation, during, true))?;
         let mut connection = Box::new(Connection::new(stream, operation.deadline));
         if let Err(error) = connection.log_in(endpoint) {
@@ -159,7 +159,7 @@ impl Node {
                 None => Cause::Unreachable(self.refused_login(&error)),
             });
         }
-        tally.connected();
+        counters.connected();
         Ok(connection)
     }
 
@@ -189,7 +189,7 @@ impl Node {
 
     fn fail(&self, operation: Operation, cause: Cause) -> Failure {
         let failure = Failure { operation: operation.name, server: self.name.clone(), cause };
-        self.access.tally.failed(&failure);
+        self.access.counters.failed(&failure);
         failure
     }
 
@@ -251,14 +251,14 @@ impl<'n> Session<'n> {
     /// The same operation from its beginning, on a new connection.
     pub fn renew(self) -> Answer<Self> {
         let Session { node, operation, pass, .. } = self;
-        node.access.tally.broke();
+        node.access.counters.broke();
         let connection = node.connect(operation, pass)?;
         Ok(Session { node, operation, pass, used: false, connection })
     }
 
     /// The end of an operation that ran out of time before it could turn to this server, which is not to blame.
     pub fn abandon(self) {
-        self.node.access.tally.broke();
+        self.node.access.counters.broke();
     }
 
     /// The end of the operation: the connection goes back to the pool or is closed, and the breaker learns about it.
@@ -289,7 +289,7 @@ impl<'n> Session<'n> {
             }
             None => Cause::Lost("the reply is not what was asked for".into()),
         };
-        node.access.tally.broke();
+        node.access.counters.broke();
         if matches!(cause, Cause::Lost(_)) && node.answers(operation) {
             node.breaker.succeeded();
             return Err(node.fail(operation, cause));

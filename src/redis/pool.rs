@@ -11,7 +11,7 @@
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
-use super::health::Tally;
+use super::health::HealthCounters;
 use crate::sync::{Mutex, process};
 
 /// How many connections wait idle.
@@ -34,13 +34,13 @@ struct Idle {
 
 impl Pool {
     /// The connection that was used last, if it is still good. Those that broke while idle are counted.
-    pub fn take(&self, now: Instant, tally: &Tally) -> Option<Box<Connection>> {
+    pub fn take(&self, now: Instant, counters: &HealthCounters) -> Option<Box<Connection>> {
         loop {
             let mut connection = self.with(|idle| idle.connections.pop())?;
             if now.saturating_duration_since(connection.used()) < TRUSTED || connection.is_quiet() {
                 return Some(connection);
             }
-            tally.broke();
+            counters.broke();
         }
     }
 

@@ -4,7 +4,7 @@
 //! The crate's parser could read it all, but it collects a reply before it copies it: a value of 512 MB would take 1.5 GB.
 //! Here a usual value is allocated once, at its size, and a batch of 100 values is read in a third of the time.
 //!
-//! A length is only what somebody says. One that no server can mean is an error at once. One that is longer than the inbox
+//! A length is only what somebody says. One that no server can mean is an error at once. One that is longer than the reader
 //! is believed when half of it has come: so memory is at most three times what has come, and what is copied is half of a
 //! large value. What is no value (a list of keys, a map of slots) is bounded in all that it takes. Time is bounded by the
 //! deadline, which every read looks at.
@@ -13,7 +13,7 @@
 
 use std::io::{self, ErrorKind, Read};
 
-use ::redis::{Value, parse_redis_value};
+use resp::{Value, parse_redis_value};
 
 use crate::error::{Error, Result};
 
@@ -28,19 +28,19 @@ const DEEPEST: u32 = 8;
 const LARGEST: usize = 64 << 20;
 
 /// Where a value is put.
-pub trait Place {
+pub trait ValueSink {
     /// Room for the value, of exactly `len` bytes; asked once, when its length is known. After an error the value is not
     /// read, and the operation gives that error.
     fn room(&mut self, len: usize) -> Result<&mut [u8]>;
 
-    /// Whether it takes so long a value. Asked when one is announced that is longer than the inbox; one that is not taken is
+    /// Whether it takes so long a value. Asked when one is announced that is longer than the reader; one that is not taken is
     /// passed over.
-    fn takes(&self, _len: usize) -> bool {
+    fn accepts(&self, _len: usize) -> bool {
         true
     }
 }
 
-impl Place for Vec<u8> {
+impl ValueSink for Vec<u8> {
     fn room(&mut self, len: usize) -> Result<&mut [u8]> {
         self.clear();
         self.try_reserve_exact(len).map_err(|_| Error::OutOfMemory(len))?;
@@ -73,7 +73,7 @@ pub type Parsed<T> = std::result::Result<T, Fault>;
 
 /// What stands where a value was asked for.
 #[derive(Debug)]
-pub enum Found {
+pub enum ReplyValue {
     /// The value, which is in its place now.
     Value,
     /// That there is none.
@@ -85,7 +85,7 @@ pub enum Found {
 }
 
 /// Bytes that have come and are not yet read.
-pub struct Inbox {
+pub struct ReplyReader {
     bytes: Box<[u8]>,
     start: usize,
     end: usize,
@@ -93,14 +93,14 @@ pub struct Inbox {
     received: u64,
 }
 
-impl Default for Inbox {
+impl Default for ReplyReader {
     /// Room for a batch of 100 usual values; also the longest line.
     fn default() -> Self {
-        Inbox { bytes: vec![0; 64 << 10].into(), start: 0, end: 0, received: 0 }
+        ReplyReader { bytes: vec![0; 64 << 10].into(), start: 0, end: 0, received: 0 }
     }
 }
 
-impl Inbox {
+impl ReplyReader {
     /// Whether all that has come was read.
     pub fn is_empty(&self) -> bool {
         self.start == self.end
@@ -117,20 +117,20 @@ impl Inbox {
     }
 
     /// Reads one reply that should be a value, and puts it into `place`.
-    pub fn value(&mut self, stream: &mut impl Read, place: &mut dyn Place) -> Parsed<Found> {
+    pub fn value(&mut self, stream: &mut impl Read, sink: &mut dyn ValueSink) -> Parsed<ReplyValue> {
         let line = self.line(stream)?;
         match line[0] {
             b'$' => match length(line)? {
                 Some(len) if len > LONGEST_VALUE => Err(Fault::Garbage(format!("a value of {len} bytes"))),
                 Some(len) if len <= self.bytes.len() => {
-                    self.body(stream, place.room(len).map_err(Fault::NoRoom)?)?;
+                    self.body(stream, sink.room(len).map_err(Fault::NoRoom)?)?;
                     self.end_of_line(stream)?;
-                    Ok(Found::Value)
+                    Ok(ReplyValue::Value)
                 }
-                Some(len) => self.long_value(stream, len, place),
-                None => Ok(Found::Nothing),
+                Some(len) => self.long_value(stream, len, sink),
+                None => Ok(ReplyValue::Nothing),
             },
-            _ => other(line).map(Found::Other),
+            _ => other(line).map(ReplyValue::Other),
         }
     }
 
@@ -145,11 +145,11 @@ impl Inbox {
 
     /// A value whose length is not believed before half of it has come.
     #[cold]
-    fn long_value(&mut self, stream: &mut impl Read, len: usize, place: &mut dyn Place) -> Parsed<Found> {
-        if !place.takes(len) {
+    fn long_value(&mut self, stream: &mut impl Read, len: usize, sink: &mut dyn ValueSink) -> Parsed<ReplyValue> {
+        if !sink.accepts(len) {
             self.pass_over(stream, len)?;
             self.end_of_line(stream)?;
-            return Ok(Found::TooLong(len));
+            return Ok(ReplyValue::TooLong(len));
         }
         let (mut come, half) = (Vec::new(), len / 2);
         while come.len() < half {
@@ -158,12 +158,12 @@ impl Inbox {
             come.resize(start + more, 0);
             self.body(stream, &mut come[start..])?;
         }
-        let (first, rest) = place.room(len).map_err(Fault::NoRoom)?.split_at_mut(half);
+        let (first, rest) = sink.room(len).map_err(Fault::NoRoom)?.split_at_mut(half);
         first.copy_from_slice(&come);
         drop(come);
         self.body(stream, rest)?;
         self.end_of_line(stream)?;
-        Ok(Found::Value)
+        Ok(ReplyValue::Value)
     }
 
     fn nested(&mut self, stream: &mut impl Read, deeper: u32, left: &mut usize) -> Parsed<Value> {
@@ -186,10 +186,10 @@ impl Inbox {
         }
         let mut text = Text { bytes: Vec::new(), longest: *left };
         let value = match self.value(stream, &mut text)? {
-            Found::Value => Value::BulkString(text.bytes),
-            Found::Nothing => Value::Nil,
-            Found::TooLong(_) => return Err(too_much()),
-            Found::Other(value) => value,
+            ReplyValue::Value => Value::BulkString(text.bytes),
+            ReplyValue::Nothing => Value::Nil,
+            ReplyValue::TooLong(_) => return Err(too_much()),
+            ReplyValue::Other(value) => value,
         };
         match &value {
             Value::BulkString(bytes) => take(left, bytes.len())?,
@@ -237,7 +237,7 @@ impl Inbox {
             let rest = &mut room[filled..];
             let come = &self.bytes[self.start..self.end];
             filled += match come.len().min(rest.len()) {
-                // What is left of a large value goes past the inbox.
+                // What is left of a large value goes past the reader.
                 0 if rest.len() >= self.bytes.len() => self.come(stream.read(rest)?)?,
                 0 => {
                     self.fill(stream)?;
@@ -279,7 +279,7 @@ impl Inbox {
         Ok(())
     }
 
-    /// Waits for more bytes. There is room for some: no line is longer than the inbox.
+    /// Waits for more bytes. There is room for some: no line is longer than the reader.
     fn fill(&mut self, stream: &mut impl Read) -> Parsed<()> {
         if self.is_empty() {
             (self.start, self.end) = (0, 0);
@@ -305,12 +305,12 @@ struct Text {
     longest: usize,
 }
 
-impl Place for Text {
+impl ValueSink for Text {
     fn room(&mut self, len: usize) -> Result<&mut [u8]> {
         self.bytes.room(len)
     }
 
-    fn takes(&self, len: usize) -> bool {
+    fn accepts(&self, len: usize) -> bool {
         len <= self.longest
     }
 }
@@ -365,9 +365,9 @@ mod tests {
     }
 
     fn reply(bytes: &[u8], at_once: usize) -> Parsed<Value> {
-        let mut inbox = Inbox::default();
-        let value = inbox.reply(&mut Trickle(bytes, at_once))?;
-        assert!(inbox.is_empty());
+        let mut reader = ReplyReader::default();
+        let value = reader.reply(&mut Trickle(bytes, at_once))?;
+        assert!(reader.is_empty());
         Ok(value)
     }
 
@@ -401,9 +401,9 @@ mod tests {
             let value: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
             let bytes = [format!("${len}\r\n").as_bytes(), &value, b"\r\n$1\r\nx\r\n"].concat();
             for at_once in [1000, 65_536, usize::MAX] {
-                let (mut inbox, mut stream) = (Inbox::default(), Trickle(&bytes, at_once));
-                assert_eq!(inbox.reply(&mut stream).unwrap(), Value::BulkString(value.clone()));
-                assert_eq!(inbox.reply(&mut stream).unwrap(), bulk("x"));
+                let (mut reader, mut stream) = (ReplyReader::default(), Trickle(&bytes, at_once));
+                assert_eq!(reader.reply(&mut stream).unwrap(), Value::BulkString(value.clone()));
+                assert_eq!(reader.reply(&mut stream).unwrap(), bulk("x"));
             }
         }
     }
@@ -457,13 +457,13 @@ mod tests {
         longest: usize,
     }
 
-    impl Place for Asked {
+    impl ValueSink for Asked {
         fn room(&mut self, len: usize) -> Result<&mut [u8]> {
             self.rooms.push(len);
             self.room.room(len)
         }
 
-        fn takes(&self, len: usize) -> bool {
+        fn accepts(&self, len: usize) -> bool {
             len <= self.longest
         }
     }
@@ -483,10 +483,10 @@ mod tests {
         ] {
             let bytes = [format!("${announced}\r\n").as_bytes(), &vec![7; comes]].concat();
             for at_once in [1000, usize::MAX] {
-                let mut place = asked(LONGEST_VALUE);
-                let read = Inbox::default().value(&mut Trickle(&bytes, at_once), &mut place);
+                let mut sink = asked(LONGEST_VALUE);
+                let read = ReplyReader::default().value(&mut Trickle(&bytes, at_once), &mut sink);
                 assert!(matches!(read, Err(Fault::Io(error)) if error.kind() == ErrorKind::UnexpectedEof));
-                assert_eq!(place.rooms, rooms, "{announced}, of which {comes} come");
+                assert_eq!(sink.rooms, rooms, "{announced}, of which {comes} come");
             }
         }
     }
@@ -495,10 +495,10 @@ mod tests {
     fn a_value_that_is_too_long_for_its_place_is_passed_over() {
         let bytes = [b"$100000\r\n", &[7; 100_000][..], b"\r\n$1\r\nx\r\n"].concat();
         for at_once in [1000, usize::MAX] {
-            let (mut inbox, mut stream, mut place) = (Inbox::default(), Trickle(&bytes, at_once), asked(99_999));
-            assert!(matches!(inbox.value(&mut stream, &mut place), Ok(Found::TooLong(100_000))));
-            assert_eq!(place.rooms, [0; 0]);
-            assert_eq!(inbox.reply(&mut stream).unwrap(), bulk("x"));
+            let (mut reader, mut stream, mut sink) = (ReplyReader::default(), Trickle(&bytes, at_once), asked(99_999));
+            assert!(matches!(reader.value(&mut stream, &mut sink), Ok(ReplyValue::TooLong(100_000))));
+            assert_eq!(sink.rooms, [0; 0]);
+            assert_eq!(reader.reply(&mut stream).unwrap(), bulk("x"));
         }
     }
 
@@ -524,7 +524,7 @@ mod tests {
         ] {
             // Far more comes than may be taken; but not for ever, should it be taken.
             let mut stream = Endless(first, rest).take(1 << 24);
-            let read = Inbox::default().nested(&mut stream, DEEPEST, &mut { 1 << 16 });
+            let read = ReplyReader::default().nested(&mut stream, DEEPEST, &mut { 1 << 16 });
             assert!(matches!(&read, Err(Fault::Garbage(text)) if text.contains("takes more than")), "{read:?}");
         }
     }
@@ -546,7 +546,7 @@ mod tests {
             let bytes: Vec<u8> = (0..random() % 40)
                 .map(|_| if random() % 8 == 0 { random() as u8 } else { LIKELY[random() as usize % LIKELY.len()] })
                 .collect();
-            let _ = Inbox::default().reply(&mut &bytes[..]);
+            let _ = ReplyReader::default().reply(&mut &bytes[..]);
         }
     }
 }

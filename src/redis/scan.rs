@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-use ::redis::Value;
+use resp::Value;
 
 use super::batch::Unlink;
 use super::failure::{Answer, Cause, Failure};
@@ -78,7 +78,7 @@ impl Server {
     /// A scan ends though each of its steps was answered.
     fn left(&self, node: &Node, cause: Cause) -> Failure {
         let failure = Failure { operation: "SCAN", server: node.name().clone(), cause };
-        self.access.tally.failed(&failure);
+        self.access.counters.failed(&failure);
         failure
     }
 

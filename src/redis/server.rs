@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::RedisResult;
+use resp::RedisResult;
 
 use super::cluster::{Cluster, slot_of};
 use super::connection::Connection;
 use super::endpoint::Endpoint;
 use super::failure::{Answer, Cause, Failure};
-use super::health::{Health, Tally};
+use super::health::{Health, HealthCounters};
 use super::node::{Access, Node, Operation};
-use super::reply::{LONGEST_VALUE, Place};
+use super::reply::{LONGEST_VALUE, ValueSink};
 use super::secrets::Secrets;
 use super::socket::Deadline;
-use super::tls::Trust;
+use super::tls::TlsContext;
 use crate::error::{Error, Result};
 
 /// A server that any number of threads may use at once. Making one connects to nothing; the first operation does.
@@ -42,9 +42,9 @@ impl Server {
     /// The server at `endpoint`. Files for TLS are read here; that they cannot be is told at once.
     pub fn new(endpoint: Endpoint) -> Result<Self> {
         endpoint.check()?;
-        let trust = endpoint.tls.as_ref().map(Trust::read).transpose()?;
+        let tls = endpoint.tls.as_ref().map(TlsContext::read).transpose()?;
         let secrets = Secrets::of(&endpoint);
-        let access = Arc::new(Access { endpoint, trust, secrets, tally: Tally::default() });
+        let access = Arc::new(Access { endpoint, tls, secrets, counters: HealthCounters::default() });
         let layout = match access.endpoint.cluster {
             true => Layout::Cluster(Cluster::new(access.clone())),
             false => Layout::Single(Arc::new(Node::new(access.endpoint.addresses[0].clone(), access.clone()))),
@@ -63,7 +63,7 @@ impl Server {
             Layout::Single(node) => node.breaker().open_for(),
             Layout::Cluster(cluster) => cluster.known().iter().filter_map(|node| node.breaker().open_for()).max(),
         };
-        self.access.tally.health(skipping)
+        self.access.counters.health(skipping)
     }
 
     /// Whether it answers within `timeout`. It is asked even if it failed just now; its answer closes the breaker. Of a
@@ -77,11 +77,11 @@ impl Server {
     }
 
     /// The value of a key, in `place`; tells whether there is one.
-    pub fn get_into(&self, key: &[u8], place: &mut dyn Place) -> Answer<bool> {
+    pub fn get_into(&self, key: &[u8], sink: &mut dyn ValueSink) -> Answer<bool> {
         self.at_key("GET", true, key, |connection| {
             connection.queue(&[b"GET", key]);
             connection.send()?;
-            connection.receive_value(place)
+            connection.receive_value(sink)
         })
     }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, Type};
 
-use super::endpoint::Address;
+use super::endpoint::{Address, Endpoint};
 
 /// When an operation has to be over.
 #[derive(Clone, Copy, Debug)]
@@ -26,9 +26,9 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// The deadline of an operation that begins now, and may take at most [`LONGEST`].
+    /// The deadline of an operation that begins now, and may take at most [`Endpoint::LONGEST_TIMEOUT`].
     pub fn after(allowed: Duration) -> Self {
-        let allowed = allowed.min(LONGEST);
+        let allowed = allowed.min(Endpoint::LONGEST_TIMEOUT);
         let began = Instant::now();
         Deadline { began, end: began + allowed, allowed }
     }
@@ -56,9 +56,6 @@ impl Deadline {
         self.began
     }
 }
-
-/// The longest that anybody has to wait.
-pub const LONGEST: Duration = Duration::from_secs(3600);
 
 /// The kernel's timers are no finer; asking for less would wait for ever (zero means that).
 const FINEST: Duration = Duration::from_millis(1);

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use super::endpoint::Address;
 use super::socket::{Deadline, Socket};
-use super::tls::{TlsSocket, Trust};
+use super::tls::{TlsContext, TlsSocket};
 
 /// A connection of bytes.
 pub enum Stream {
@@ -18,16 +18,16 @@ impl Stream {
     /// Connects, and shakes hands where TLS is spoken; `during` says what it is doing, should it fail.
     pub fn connect(
         address: &Address,
-        trust: Option<&Trust>,
+        tls: Option<&TlsContext>,
         deadline: Deadline,
         during: &mut &'static str,
     ) -> io::Result<Self> {
         *during = "connecting";
         let socket = Socket::connect(address, deadline)?;
-        match (trust, address) {
-            (Some(trust), Address::Tcp(host, _)) => {
+        match (tls, address) {
+            (Some(tls), Address::Tcp(host, _)) => {
                 *during = "in the TLS handshake";
-                Ok(Stream::Tls(Box::new(TlsSocket::open(socket, host, trust)?)))
+                Ok(Stream::Tls(Box::new(TlsSocket::open(socket, host, tls)?)))
             }
             _ => Ok(Stream::Plain(socket)),
         }

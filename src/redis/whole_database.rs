@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ::redis::{RedisResult, Value};
+use resp::{RedisResult, Value};
 
 use super::connection::Connection;
 use super::failure::Answer;

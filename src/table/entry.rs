@@ -749,7 +749,7 @@ mod tests {
         let entry = Draft::resume(b"key", None, draft.pause()).finish().unwrap().into_pinned();
         assert_eq!((entry.key(), entry.value()), (&b"key"[..], &[0xFF; 300][..]));
         assert_ne!(entry.value().as_ptr(), place, "its chunk is walked block by block");
-        table.set(b"other", b"value", u64::MAX);
+        table.set(&b"other"[..].into(), b"value", u64::MAX);
         table.clear();
         assert_eq!(table.bytes(), 0);
         assert_eq!(entry.value(), [0xFF; 300]);

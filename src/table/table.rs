@@ -27,7 +27,7 @@ use crate::sync::{Mutex, MutexGuard};
 use crate::sync::{Padding, on_separate_lines};
 use crate::table::arena::{Arena, Detached};
 use crate::table::entry::{BorrowedEntry, EntryRef, Header, IntoEntry, OwnedEntry, Pinned};
-use crate::table::hash::{Hashed, secrets};
+use crate::table::hash::{Hashed, hash, secrets};
 use crate::table::segment::{self, Bucket, Buckets, Probe, Segment};
 
 /// Buckets of a segment of full size.
@@ -144,38 +144,55 @@ impl Table {
     /// Takes an entry in, unless the table would come to hold more than `limit` bytes. Where the key has an entry already,
     /// `replace` says which of the two stays. Whatever happens, the maker gets the new entry back, pinned.
     pub fn insert(&self, mut fresh: OwnedEntry, replace: bool, limit: u64) -> (Pinned, Inserted) {
-        let inserted = self.enter(&mut fresh, replace, limit, || true);
+        let hash = hash(IntoEntry::key(&fresh));
+        let inserted = self.enter(hash, &mut fresh, replace, limit, || true);
         (fresh.into_pinned(), inserted)
     }
 
-    /// As [`Table::insert`] without `replace`, if it still `may`: that is asked while nobody else changes the table.
-    pub fn insert_if(&self, mut fresh: OwnedEntry, limit: u64, may: impl FnMut() -> bool) -> (Pinned, Inserted) {
-        let inserted = self.enter(&mut fresh, false, limit, may);
+    /// As [`Table::insert`] without `replace`, if it still `may`: that is asked while nobody else changes the table. `key` is
+    /// the entry's, hashed.
+    pub fn insert_if(
+        &self,
+        key: &Hashed,
+        mut fresh: OwnedEntry,
+        limit: u64,
+        may: impl FnMut() -> bool,
+    ) -> (Pinned, Inserted) {
+        debug_assert!(key.key == IntoEntry::key(&fresh));
+        let inserted = self.enter(key.hash, &mut fresh, false, limit, may);
         (fresh.into_pinned(), inserted)
     }
 
     /// As [`Table::insert`] with `replace`, for a key and a value of which nobody has made an entry. Both are short: others
     /// who write wait while they are copied.
-    pub fn set(&self, key: &[u8], value: &[u8], limit: u64) -> Inserted {
-        self.enter(&mut BorrowedEntry { key, value }, true, limit, || true)
+    pub fn set(&self, key: &Hashed, value: &[u8], limit: u64) -> Inserted {
+        self.enter(key.hash, &mut BorrowedEntry { key: key.key, value }, true, limit, || true)
     }
 
-    fn enter(&self, entrant: &mut impl IntoEntry, replace: bool, limit: u64, may: impl FnMut() -> bool) -> Inserted {
-        without_fork(|| self.enter_undisturbed(entrant, replace, limit, may))
+    fn enter(
+        &self,
+        hash: u64,
+        entrant: &mut impl IntoEntry,
+        replace: bool,
+        limit: u64,
+        may: impl FnMut() -> bool,
+    ) -> Inserted {
+        without_fork(|| self.enter_undisturbed(hash, entrant, replace, limit, may))
     }
 
     fn enter_undisturbed(
         &self,
+        hash: u64,
         entrant: &mut impl IntoEntry,
         replace: bool,
         limit: u64,
         mut may: impl FnMut() -> bool,
     ) -> Inserted {
-        match self.try_enter(entrant, replace, limit, &mut may) {
+        match self.try_enter(hash, entrant, replace, limit, &mut may) {
             // What was let go may have been counted still.
             Inserted::OverCapacity if retire::is_anything_retired() => {
                 retire::flush();
-                self.try_enter(entrant, replace, limit, &mut may)
+                self.try_enter(hash, entrant, replace, limit, &mut may)
             }
             inserted => inserted,
         }
@@ -184,13 +201,13 @@ impl Table {
     #[inline]
     fn try_enter(
         &self,
+        hash: u64,
         entrant: &mut impl IntoEntry,
         replace: bool,
         limit: u64,
         may: &mut impl FnMut() -> bool,
     ) -> Inserted {
-        let key = Hashed::from(entrant.key());
-        let hash = key.hash;
+        let key = Hashed { key: entrant.key(), hash };
         let writing = self.write();
         if !may() {
             return Inserted::Forbidden;
@@ -231,9 +248,8 @@ impl Table {
     }
 
     /// Takes the entry of `key` out; says whether there was one.
-    pub fn remove(&self, key: &[u8]) -> bool {
-        let key = Hashed::from(key);
-        without_fork(|| self.remove_undisturbed(&key))
+    pub fn remove(&self, key: &Hashed) -> bool {
+        without_fork(|| self.remove_undisturbed(key))
     }
 
     fn remove_undisturbed(&self, key: &Hashed) -> bool {
@@ -680,7 +696,7 @@ mod tests {
         drop(counted);
         assert_eq!(seen.shares_word(), word, "what is saturated loses no share either");
         drop(seen);
-        table.remove(b"k");
+        table.remove(&b"k"[..].into());
         retire::flush();
         assert!(get(&table, b"k").is_none());
         table.insert(fresh(b"k", b"other"), true, u64::MAX);
@@ -690,7 +706,7 @@ mod tests {
     #[test]
     fn an_empty_table_holds_no_memory_and_a_cleared_one_neither() {
         let table = Table::new();
-        assert!(get(&table, b"k").is_none() && !table.remove(b"k"));
+        assert!(get(&table, b"k").is_none() && !table.remove(&b"k"[..].into()));
         table.clear();
         assert_eq!((table.len(), table.bytes()), (0, 0));
         for i in 0..1000u32 {
@@ -713,7 +729,7 @@ mod tests {
         drop(pin);
         assert_eq!(table.bytes(), one);
         let last = get(&table, b"k").unwrap();
-        table.remove(b"k");
+        table.remove(&b"k"[..].into());
         assert_eq!(table.bytes(), one);
         drop(table);
         assert_eq!(last.value(), [2; 100]);

@@ -87,7 +87,7 @@ fn keys_are_found_while_they_move_and_after() {
     let _: () = from.ask(&format!("CLUSTER SETSLOT {slot} MIGRATING {to_id}"));
     for key in &keys[..20] {
         let key = std::str::from_utf8(key).unwrap();
-        let _: redis::Value = from.ask(&format!("MIGRATE 127.0.0.1 {} {key} 0 5000", to.port));
+        let _: resp::Value = from.ask(&format!("MIGRATE 127.0.0.1 {} {key} 0 5000", to.port));
     }
     // Half of them are at either node, and the slot belongs to the first.
     for key in &keys {
@@ -104,7 +104,7 @@ fn keys_are_found_while_they_move_and_after() {
 
     for key in &keys[20..] {
         let key = std::str::from_utf8(key).unwrap();
-        let _: redis::Value = from.ask(&format!("MIGRATE 127.0.0.1 {} {key} 0 5000", to.port));
+        let _: resp::Value = from.ask(&format!("MIGRATE 127.0.0.1 {} {key} 0 5000", to.port));
     }
     for node in [to, from, other] {
         let _: () = node.ask(&format!("CLUSTER SETSLOT {slot} NODE {to_id}"));

@@ -226,7 +226,7 @@ fn threads_share_a_server_and_each_gets_its_own_answers() {
 fn a_value_goes_where_it_is_told_to() {
     use phicache::error::{Error, Result};
     struct Refusing(usize);
-    impl phicache::redis::Place for Refusing {
+    impl phicache::redis::ValueSink for Refusing {
         fn room(&mut self, len: usize) -> Result<&mut [u8]> {
             self.0 = len;
             Err(Error::OutOfMemory(len))
@@ -235,9 +235,9 @@ fn a_value_goes_where_it_is_told_to() {
     let Some(running) = Running::start(&[]) else { return };
     let server = connect(&running.url());
     set(&server, b"key", &[7; 1000]);
-    let mut place = vec![1, 2, 3];
-    assert!(server.get_into(b"key", &mut place).unwrap());
-    assert_eq!(place, [7; 1000]);
+    let mut sink = vec![1, 2, 3];
+    assert!(server.get_into(b"key", &mut sink).unwrap());
+    assert_eq!(sink, [7; 1000]);
     let mut refusing = Refusing(0);
     let failure = server.get_into(b"key", &mut refusing).unwrap_err();
     assert_eq!((Error::from(failure), refusing.0), (Error::OutOfMemory(1000), 1000));

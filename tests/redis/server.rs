@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use phicache::redis::{Address, Backoff, Deadline, Endpoint, Server};
-use redis::FromRedisValue;
+use resp::FromRedisValue;
 
 /// A server that runs.
 pub struct Running {
@@ -97,7 +97,7 @@ impl Running {
                 return false;
             }
             let answer = self.client().get_connection_with_timeout(Duration::from_secs(1));
-            let answer = answer.and_then(|mut connection| redis::cmd("PING").query::<redis::Value>(&mut connection));
+            let answer = answer.and_then(|mut connection| resp::cmd("PING").query::<resp::Value>(&mut connection));
             // One that wants a password is up, too.
             if answer.is_ok() || answer.is_err_and(|error| error.code() == Some("NOAUTH")) {
                 return true;
@@ -107,8 +107,8 @@ impl Running {
         }
     }
 
-    fn client(&self) -> redis::Client {
-        redis::Client::open(format!("unix://{}", self.socket().display())).unwrap()
+    fn client(&self) -> resp::Client {
+        resp::Client::open(format!("unix://{}", self.socket().display())).unwrap()
     }
 
     /// Its unix socket.
@@ -125,7 +125,7 @@ impl Running {
     pub fn ask<T: FromRedisValue>(&self, command: &str) -> T {
         let mut connection = self.client().get_connection().unwrap();
         let mut words = command.split(' ');
-        let mut command = redis::cmd(words.next().unwrap());
+        let mut command = resp::cmd(words.next().unwrap());
         for word in words {
             command.arg(word);
         }

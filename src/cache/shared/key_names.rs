@@ -1,50 +1,49 @@
-//! What keys are called at a server.
+//! The names of keys at a server.
 //!
-//! In a namespace every key is text, so that people with `redis-cli` find their way:
+//! In a namespace every name is text, so that people can read it in `redis-cli`:
 //!
 //! ```text
 //! phicache/2:{fingerprint}:prefix:direction:mechanism:purviews   a standard MICE key
 //! phicache/2:{fingerprint}:raw:bytes                             any other key of a MICE cache
 //! phicache/2:{fingerprint}@role:bytes                            a key of a cache that is shared by identity and role
 //! phicache/2:raw:bytes                                           a key of any other cache
-//! phicache/2!lease:…                                             who computes the value of the key that is called like this
+//! phicache/2!lease:…                                             the lease of the key with this name
 //! ```
 //!
-//! Behind the namespace stands the number of the format, of names and records: no version reads, counts or removes what
-//! another one wrote. No namespace has a `/`. A cache whose values have no seals says `raw!plain`, `{fingerprint}!plain` or
-//! `@role!plain` instead: nobody takes a value for a record, nor a record for a value.
+//! The number behind the namespace is the version of names and records: no version reads, counts or removes what another one
+//! wrote. No namespace has a `/`. A cache without seals says `raw!plain`, `{fingerprint}!plain` or `@role!plain` instead, so
+//! that no value is taken for a record, and no record for a value.
 //!
-//! Texts and bytes are percent-encoded. Without a prefix there stands `-`, without candidate purviews `*`; a list of
-//! candidates is written `(0,1)(2)`. Bytes that are more than 64 give way to `#` and a digest, if the record has room for
-//! them (`seal.rs`). What stands in braces decides on which node of a cluster a key is: all of one system are together, and
-//! each lease is beside its value. No two keys have one name, but for digests that are equal.
+//! Texts and bytes are percent-encoded. No prefix is written `-`, no candidate purviews `*`, and a list of candidates
+//! `(0,1)(2)`. More than 64 bytes are replaced by `#` and a digest, if the record has room for the key (`seal.rs`). The braces
+//! are a cluster's hash tag: all keys of one system are on one node, and each lease is beside its value. Two keys never have
+//! the same name, unless their digests are equal.
 
 use super::seal;
-use crate::error::{Error, Result};
-use crate::iit::{Mice, NodeSet, Subsystem};
-use crate::key::{Fingerprint, MiceKey, MiceQuestion};
+use crate::iit::{NodeSet, Subsystem};
+use crate::key::{Fingerprint, MiceKey};
 
-/// The format of names and records. Version 0.1 had none.
+/// The version of names and records.
 const FORMAT: &str = "/2";
 
-/// What marks values without seals. No part has a `!` of its own.
+/// Marks values without seals. No part has another `!`.
 const PLAIN: &str = "!plain";
 
-/// What stands before a digest. No other name has one.
+/// The byte before a digest. Names without a digest do not contain it.
 const DIGEST: u8 = b'#';
 
 /// Longer keys are named by their digest.
 const LONGEST: usize = 64;
 
-/// How the keys of a cache are called.
-pub enum Names {
-    /// As they are given, after this.
-    Given(String),
-    /// In a namespace.
-    Spaced {
-        /// The namespace, and the format.
+/// How the keys of a cache are named.
+pub enum KeyNaming {
+    /// The key itself, behind this prefix.
+    Verbatim(String),
+    /// Text in a namespace.
+    Namespaced {
+        /// The namespace, and the version.
         space: String,
-        /// The part of it that is this cache's.
+        /// The part of the namespace that belongs to this cache.
         part: String,
         /// What the part holds.
         kind: Kind,
@@ -53,10 +52,10 @@ pub enum Names {
     },
 }
 
-/// What a part of a namespace holds.
+/// The content of a part of a namespace.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// What no system is known of. Such a cache counts and clears the whole namespace.
+    /// Values of no known system. Such a cache counts and clears the whole namespace.
     Anything,
     /// The values of one role of a system.
     Role,
@@ -64,7 +63,7 @@ pub enum Kind {
     Mice,
 }
 
-/// Many names, or records, one after the other.
+/// Many names or records, in one buffer.
 #[derive(Default)]
 pub struct Pieces {
     bytes: Vec<u8>,
@@ -72,48 +71,48 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    /// None yet, and room for so many bytes.
+    /// No pieces, with room for `bytes` bytes.
     pub fn with_room(bytes: usize) -> Self {
         Pieces { bytes: Vec::with_capacity(bytes), ends: Vec::new() }
     }
 
-    /// One more: what `write` appends.
+    /// Adds a piece: the bytes that `write` appends.
     pub fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         write(&mut self.bytes);
         self.ends.push(self.bytes.len());
     }
 
-    /// Each of them.
+    /// The pieces.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let starts = [0].into_iter().chain(self.ends.iter().copied());
         starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
     }
 }
 
-impl Names {
-    /// Of a cache of anything; without a namespace as they are given.
+impl KeyNaming {
+    /// The naming of a cache of any values; verbatim without a namespace.
     pub fn anything(space: Option<String>, sealed: bool) -> Self {
         match space {
-            None => Names::Given(String::new()),
+            None => KeyNaming::Verbatim(String::new()),
             Some(space) => Self::spaced(space, "raw".into(), Kind::Anything, sealed),
         }
     }
 
-    /// Of the values of `role` of a system.
+    /// The naming of the values of `role` of a system.
     pub fn role(space: Option<String>, system: &Fingerprint, role: &str, sealed: bool) -> Self {
         let mut name = Vec::new();
         write_percent(role.as_bytes(), &mut name);
         let part = format!("{{{}}}@{}", hex(&system.0), String::from_utf8_lossy(&name));
         match space {
-            None => Names::Given(part + ":"),
+            None => KeyNaming::Verbatim(part + ":"),
             Some(space) => Self::spaced(space, part, Kind::Role, sealed),
         }
     }
 
-    /// Of the MICE of `subsystem`: in a namespace uncut; without one, of a cut its own.
+    /// The naming of the MICE of `subsystem`. In a namespace a cut subsystem has the names of the uncut one; verbatim, its own.
     pub fn mice(space: Option<String>, subsystem: &Subsystem, sealed: bool) -> Self {
         match space {
-            None => Names::Given(format!("subsys:{}:", hex(&subsystem.cut_fingerprint().0))),
+            None => KeyNaming::Verbatim(format!("subsys:{}:", hex(&subsystem.cut_fingerprint().0))),
             Some(space) => {
                 let part = format!("{{{}}}", hex(&subsystem.fingerprint().0));
                 Self::spaced(space, part, Kind::Mice, sealed)
@@ -125,33 +124,33 @@ impl Names {
         if !sealed {
             part += PLAIN;
         }
-        Names::Spaced { space: space + FORMAT, part, kind, sealed }
+        KeyNaming::Namespaced { space: space + FORMAT, part, kind, sealed }
     }
 
-    /// Whether what stands under these names are records with seals.
-    pub fn are_sealed(&self) -> bool {
-        matches!(self, Names::Spaced { sealed: true, .. })
+    /// Whether the records under these names have seals.
+    pub fn seals(&self) -> bool {
+        matches!(self, KeyNaming::Namespaced { sealed: true, .. })
     }
 
-    /// The key, where its record has to hold it because its name does not.
-    pub fn left_out<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
-        let Names::Spaced { kind, sealed: true, .. } = self else { return None };
+    /// The key, if its record holds it because its name does not.
+    pub fn key_in_record<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
+        let KeyNaming::Namespaced { kind, sealed: true, .. } = self else { return None };
         (key.len() > LONGEST && (*kind != Kind::Mice || MiceKey::read(key).is_none())).then_some(key)
     }
 
-    /// Whether this is the name of a key whose record has to hold it.
+    /// Whether the record under this name holds the key.
     pub fn has_digest(name: &[u8]) -> bool {
         name.contains(&DIGEST)
     }
 
-    /// Where the value of `key` is.
+    /// The name of the value of `key`.
     pub fn value(&self, key: &[u8]) -> Vec<u8> {
         let mut name = Vec::with_capacity(NAME);
         self.write_value(key, &mut name);
         name
     }
 
-    /// Where the values of many keys are.
+    /// The names of the values of many keys.
     pub fn values_of<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) -> Pieces {
         let mut names = Pieces::default();
         keys.for_each(|key| names.push(|name| self.write_value(key, name)));
@@ -160,11 +159,11 @@ impl Names {
 
     fn write_value(&self, key: &[u8], name: &mut Vec<u8>) {
         match self {
-            Names::Given(head) => {
+            KeyNaming::Verbatim(head) => {
                 name.extend_from_slice(head.as_bytes());
                 name.extend_from_slice(key);
             }
-            Names::Spaced { space, part, kind, sealed } => {
+            KeyNaming::Namespaced { space, part, kind, sealed } => {
                 name.extend_from_slice(space.as_bytes());
                 name.push(b':');
                 write_within(part, *kind, *sealed, key, name);
@@ -172,9 +171,9 @@ impl Names {
         }
     }
 
-    /// Where it says who computes the value of `key`; nowhere, where keys are as they are given.
+    /// The name of the lease of `key`; verbatim naming has no leases.
     pub fn lease(&self, key: &[u8]) -> Option<Vec<u8>> {
-        let Names::Spaced { space, part, kind, sealed } = self else { return None };
+        let KeyNaming::Namespaced { space, part, kind, sealed } = self else { return None };
         let mut name = Vec::with_capacity(NAME);
         name.extend_from_slice(space.as_bytes());
         name.extend_from_slice(LEASE);
@@ -189,56 +188,30 @@ impl Names {
         Some(name)
     }
 
-    /// What the names of all values begin with; none where that is all the database holds.
+    /// The prefix of the names of all values; `None` if the cache owns the whole database.
     pub fn values(&self) -> Option<Vec<u8>> {
         self.all(b":")
     }
 
-    /// What the names of all leases begin with; none where there are none.
+    /// The prefix of the names of all leases; `None` without leases.
     pub fn leases(&self) -> Option<Vec<u8>> {
         self.all(LEASE)
     }
 
     fn all(&self, after_space: &[u8]) -> Option<Vec<u8>> {
-        let Names::Spaced { space, part, kind, .. } = self else { return None };
+        let KeyNaming::Namespaced { space, part, kind, .. } = self else { return None };
         let part = if *kind == Kind::Anything { String::new() } else { format!("{part}:") };
         Some([space.as_bytes(), after_space, part.as_bytes()].concat())
     }
-
-    /// Whether a record can be the one of `key`, as far as the key tells: a standard one names direction, mechanism and
-    /// perhaps candidate purviews. An empty purview says that none of the candidates is irreducible.
-    #[inline]
-    pub fn fits(key: &[u8], mice: &Mice) -> bool {
-        let empty = mice.purview.0 == 0;
-        MiceQuestion::read(key).is_none_or(|asked| {
-            asked.direction == mice.direction as u8
-                && asked.mechanism == mice.mechanism.0
-                && asked
-                    .purviews()
-                    .is_none_or(|mut purviews| empty || purviews.any(|purview| purview == mice.purview.0))
-        })
-    }
 }
 
-/// Refuses a record that cannot be the one of `key`: it would be stored, and never be found by those who check.
-pub fn check_mice(key: &[u8], mice: &Mice) -> Result<()> {
-    mice.check()?;
-    match Names::fits(key, mice) {
-        true => Ok(()),
-        false => Err(Error::invalid(format!(
-            "the MICE (direction {}, mechanism {:#x}, purview {:#x}) contradicts its standard key, which asks for another",
-            mice.direction as u8, mice.mechanism.0, mice.purview.0
-        ))),
-    }
-}
-
-/// What stands after the namespace where leases are. No namespace has a `!`.
+/// Follows the namespace in the names of leases. No namespace has a `!`.
 const LEASE: &[u8] = b"!lease:";
 
 /// Room for most names: namespace, fingerprint, and a key of 64 bytes.
 const NAME: usize = 320;
 
-/// Writes a key as it is called within its namespace.
+/// Writes the name of a key within its namespace.
 fn write_within(part: &str, kind: Kind, sealed: bool, key: &[u8], name: &mut Vec<u8>) {
     name.extend_from_slice(part.as_bytes());
     name.push(b':');
@@ -295,11 +268,11 @@ fn write_nodes(nodes: u64, name: &mut Vec<u8>) {
 
 /// Writes letters, digits and `_ . -` as they are, every other byte as `%` and two digits.
 fn write_percent(bytes: &[u8], name: &mut Vec<u8>) {
-    // Text stays as it is, as far as it goes.
+    // A prefix of plain text is copied.
     let (text, rest) = bytes.split_at(bytes.iter().take_while(|byte| PERCENT[usize::from(**byte)].1 == 1).count());
     name.extend_from_slice(text);
     let mut end = name.len();
-    // What stands for a byte is copied whole and then cut, without a branch that nobody could predict.
+    // Every byte's three are written, and the length advances by one or three: no branch that cannot be predicted.
     name.resize(end + rest.len() * 3, 0);
     for byte in rest {
         let (text, len) = PERCENT[usize::from(*byte)];
@@ -309,7 +282,7 @@ fn write_percent(bytes: &[u8], name: &mut Vec<u8>) {
     name.truncate(end);
 }
 
-/// What stands for each byte, and how much of it.
+/// The encoding of each byte, and its length.
 static PERCENT: [([u8; 3], usize); 256] = {
     let mut texts = [([0; 3], 0); 256];
     let mut byte = 0;
@@ -336,7 +309,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::iit::{Cut, Direction};
+    use crate::iit::Cut;
     use crate::key::mice;
 
     fn system() -> Subsystem {
@@ -353,17 +326,17 @@ mod tests {
         String::from_utf8(name).unwrap()
     }
 
-    fn all() -> [Names; 7] {
+    fn all() -> [KeyNaming; 7] {
         let space = || Some("lab".into());
         let fingerprint = *system().fingerprint();
         [
-            Names::anything(space(), true),
-            Names::mice(space(), &system(), true),
-            Names::role(space(), &fingerprint, "raw", true),
-            Names::role(space(), &fingerprint, "a:b", true),
-            Names::anything(Some("la".into()), true),
-            Names::mice(space(), &system(), false),
-            Names::role(space(), &fingerprint, "raw", false),
+            KeyNaming::anything(space(), true),
+            KeyNaming::mice(space(), &system(), true),
+            KeyNaming::role(space(), &fingerprint, "raw", true),
+            KeyNaming::role(space(), &fingerprint, "a:b", true),
+            KeyNaming::anything(Some("la".into()), true),
+            KeyNaming::mice(space(), &system(), false),
+            KeyNaming::role(space(), &fingerprint, "raw", false),
         ]
     }
 
@@ -379,22 +352,22 @@ mod tests {
 
     #[test]
     fn names_are_what_the_documentation_says() {
-        let (names, system) = (Names::mice(Some("lab".into()), &system(), true), hex(&system().fingerprint().0));
+        let (names, system) = (KeyNaming::mice(Some("lab".into()), &system(), true), hex(&system().fingerprint().0));
         let key = standard(None, 0, 0b101, None);
         assert_eq!(shown(names.value(&key)), format!("lab/2:{{{system}}}:-:cause:0,2:*"));
         assert_eq!(shown(names.lease(&key).unwrap()), format!("lab/2!lease:{{{system}}}:-:cause:0,2:*"));
         let key = standard(Some("a:b"), 1, 1, Some(&[0b11, 0b100]));
         assert_eq!(shown(names.value(&key)), format!("lab/2:{{{system}}}:a%3Ab:effect:0:(0,1)(2)"));
         assert_eq!(shown(names.value(b"{k}\0")), format!("lab/2:{{{system}}}:raw:%7Bk%7D%00"));
-        let names = Names::role(Some("lab".into()), super::tests::system().fingerprint(), "distances", true);
+        let names = KeyNaming::role(Some("lab".into()), super::tests::system().fingerprint(), "distances", true);
         assert_eq!(shown(names.value(b"a key")), format!("lab/2:{{{system}}}@distances:a%20key"));
         assert_eq!(shown(names.lease(b"a key").unwrap()), format!("lab/2!lease:{{{system}}}@distances:a%20key"));
-        let names = Names::anything(Some("lab".into()), true);
+        let names = KeyNaming::anything(Some("lab".into()), true);
         assert_eq!(shown(names.value(b"a key")), "lab/2:raw:a%20key");
         assert_eq!(shown(names.lease(b"a key").unwrap()), "lab/2!lease:{lab/2:raw:a%20key}");
         assert_eq!(shown(names.value(&standard(None, 0, 1, None)))[..12].to_owned(), "lab/2:raw:%A");
         assert_eq!(
-            (Names::anything(None, true).value(b"k\0"), Names::anything(None, true).lease(b"k")),
+            (KeyNaming::anything(None, true).value(b"k\0"), KeyNaming::anything(None, true).lease(b"k")),
             (b"k\0".to_vec(), None)
         );
     }
@@ -403,23 +376,23 @@ mod tests {
     fn a_long_key_has_a_short_name_where_its_record_can_hold_it() {
         let (short, long) = ([b'k'; 64], [b'k'; 65]);
         let space = || Some("lab".to_owned());
-        let sealed = Names::anything(space(), true);
+        let sealed = KeyNaming::anything(space(), true);
         assert_eq!(shown(sealed.value(&short)), format!("lab/2:raw:{}", "k".repeat(64)));
         assert_eq!(shown(sealed.value(&long)), format!("lab/2:raw:#{}", hex(&seal::digest(&long)).to_uppercase()));
-        assert_eq!((sealed.left_out(&short), sealed.left_out(&long)), (None, Some(&long[..])));
-        assert!(Names::has_digest(&sealed.value(&long)) && !Names::has_digest(&sealed.value(&short)));
+        assert_eq!((sealed.key_in_record(&short), sealed.key_in_record(&long)), (None, Some(&long[..])));
+        assert!(KeyNaming::has_digest(&sealed.value(&long)) && !KeyNaming::has_digest(&sealed.value(&short)));
         assert_eq!(sealed.value(&[0xFF; 1024]).len(), sealed.value(&long).len());
         assert_eq!(shown(sealed.lease(&long).unwrap()), format!("lab/2!lease:{{{}}}", shown(sealed.value(&long))));
         // Text stays text, however long.
-        let mice = Names::mice(space(), &system(), true);
+        let mice = KeyNaming::mice(space(), &system(), true);
         let standard = standard(None, 0, 1, Some(&[7; 20]));
         assert!(standard.len() > LONGEST);
-        assert_eq!(mice.left_out(&standard), None);
-        assert!(!Names::has_digest(&mice.value(&standard)) && Names::has_digest(&mice.value(&long)));
+        assert_eq!(mice.key_in_record(&standard), None);
+        assert!(!KeyNaming::has_digest(&mice.value(&standard)) && KeyNaming::has_digest(&mice.value(&long)));
         // Values as they are have no room for a key.
-        let plain = Names::anything(space(), false);
+        let plain = KeyNaming::anything(space(), false);
         assert_eq!(shown(plain.value(&long)), format!("lab/2:raw!plain:{}", "k".repeat(65)));
-        assert_eq!((plain.left_out(&long), Names::anything(None, true).left_out(&long)), (None, None));
+        assert_eq!((plain.key_in_record(&long), KeyNaming::anything(None, true).key_in_record(&long)), (None, None));
     }
 
     #[test]
@@ -465,27 +438,11 @@ mod tests {
     #[test]
     fn a_cut_has_names_of_its_own_in_pyphi_mode_alone() {
         let cut = |to| system().under(Some(Cut::bipartition(3, NodeSet(1), NodeSet(to)).unwrap())).unwrap();
-        let given = |subsystem: &Subsystem| Names::mice(None, subsystem, true).value(b"k");
+        let given = |subsystem: &Subsystem| KeyNaming::mice(None, subsystem, true).value(b"k");
         assert_ne!(given(&system()), given(&cut(6)));
         assert_ne!(given(&cut(2)), given(&cut(6)));
         assert_eq!(given(&cut(6)), given(&cut(6)));
-        let spaced = |subsystem: &Subsystem| Names::mice(Some("lab".into()), subsystem, true).value(b"k");
+        let spaced = |subsystem: &Subsystem| KeyNaming::mice(Some("lab".into()), subsystem, true).value(b"k");
         assert_eq!(spaced(&system()), spaced(&cut(6)));
-    }
-
-    #[test]
-    fn a_record_of_another_question_does_not_fit() {
-        let mice =
-            Mice { direction: Direction::Cause, mechanism: NodeSet(1), purview: NodeSet(6), phi: 0.5, payload: b"" };
-        for (key, fits) in [
-            (standard(None, 0, 1, None), true),
-            (standard(None, 0, 1, Some(&[1, 6])), true),
-            (standard(None, 0, 1, Some(&[1])), false),
-            (standard(None, 1, 1, None), false),
-            (standard(None, 0, 2, None), false),
-            (b"raw".to_vec(), true),
-        ] {
-            assert_eq!(Names::fits(&key, &mice), fits);
-        }
     }
 }

@@ -1,91 +1,118 @@
-//! What a cache at a server keeps in this process: nothing, or the MICE of an uncut system, which its cuts look into.
+//! The values of a shared cache that this process keeps, and what it inherits of its ancestors' near values.
+//!
+//! Other processes may change a value, so most caches keep none. The MICE of a system never change: a cache of them keeps
+//! what it has fetched or stored, and asks the backing once for each.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
-use super::key_names::check_mice;
-use super::redis::RedisCache;
-use crate::cache::Refusal;
-use crate::cache::local::Policy;
+use super::super::lineage::Lineage;
+use super::super::local::LocalCache;
+use super::super::options::Options;
+use super::super::policy::Policy;
+use super::super::value::Stored;
 use crate::config::Config;
 use crate::epoch::Guard;
 use crate::error::Result;
-use crate::iit::{Mice, Subsystem};
-use crate::sync::TryArc;
-use crate::table::{EntryRef, Hashed, Probe, Table};
+use crate::sync::RwLock;
+use crate::table::{Block, Draft, EntryRef, Hashed, OwnedEntry, Pinned, Probe, Table};
 
-/// What a cache keeps in this process.
-#[derive(Default)]
-pub struct Near {
-    /// Whose MICE they are, if they are MICE.
-    pub(super) kin: Option<Kin>,
+/// A cache to inherit from: it has a table of near values.
+pub trait Ancestor {
+    /// Its near values.
+    fn table(&self) -> &Table;
 }
 
-/// The place of a MICE cache among others.
-pub(super) struct Kin {
-    pub(super) subsystem: Subsystem,
-    /// Whose MICE a cut subsystem takes over where the cut does not damage them.
-    parent: Option<TryArc<RedisCache>>,
-    /// A cleared child inherits no more.
-    detached: AtomicBool,
+/// The rules of a near cache: those of MICE, if its values are MICE.
+pub struct NearPolicy<A> {
+    lineage: Option<Lineage<A>>,
 }
 
-impl Kin {
-    pub(super) fn new(subsystem: &Subsystem, parent: Option<TryArc<RedisCache>>) -> Self {
-        Kin { subsystem: subsystem.clone(), parent, detached: AtomicBool::new(false) }
-    }
-
-    pub(super) fn is_cut(&self) -> bool {
-        self.subsystem.cut().is_some()
-    }
-
-    /// Whose MICE are inherited.
-    #[inline]
-    pub(super) fn parent(&self) -> Option<&RedisCache> {
-        self.parent.as_deref().filter(|_| !self.detached.load(Ordering::Acquire))
-    }
-
-    /// Whether a record of the uncut system holds under the cut.
-    #[inline]
-    pub(super) fn keeps(&self, record: &[u8]) -> bool {
-        let mice = Mice::read(record);
-        mice.is_ok_and(|mice| !self.subsystem.damages(mice.direction, mice.mechanism, mice.purview))
-    }
-}
-
-impl Policy for Near {
-    fn check(&self, key: &[u8], value: &[u8]) -> Result<()> {
-        match self.kin {
-            Some(_) => check_mice(key, &Mice::read_checked(value)?),
-            None => Ok(()),
-        }
-    }
-
-    fn refuses(&self, _value: &[u8], _config: &Config) -> Option<Refusal> {
-        self.kin.as_ref().filter(|kin| kin.is_cut()).map(|_| Refusal::Cut)
+impl<A: Ancestor> Policy for NearPolicy<A> {
+    fn check(&self, key: &[u8], value: &[u8], _config: &Config) -> Result<Stored> {
+        let Some(lineage) = &self.lineage else { return Ok(Ok(())) };
+        lineage.read(key, value)?;
+        Ok(lineage.refuses_cut().map_or(Ok(()), Err))
     }
 
     #[inline(always)]
     fn inherited<'s>(&self, section: &'s Guard, key: &Hashed) -> Option<EntryRef<'s>> {
-        let kin = self.kin.as_ref()?;
-        let found = kin.parent()?.near().table().find(section, key);
-        found.filter(|entry| kin.keeps(entry.value()))
+        self.lineage.as_ref()?.inherited(|ancestor| ancestor.table().find(section, key))
     }
 
     #[inline(always)]
     fn probe_inherited<'s>(&self, section: &'s Guard, key: &[u8]) -> Probe<'s> {
-        let Some(kin) = &self.kin else { return Probe::Missing };
-        let Some(parent) = kin.parent() else { return Probe::Missing };
-        match parent.near().table().probe(section, key) {
-            Probe::Found(entry) if kin.keeps(entry.value()) => Probe::Found(entry),
-            _ => Probe::Unclear,
-        }
+        let Some(lineage) = &self.lineage else { return Probe::Missing };
+        lineage.probe_inherited(|nearest| nearest.table().probe(section, key))
     }
 
     fn clear(&self, own: &Table) -> Result<()> {
         own.clear();
-        if let Some(kin) = &self.kin {
-            kin.detached.store(true, Ordering::Release);
+        if let Some(lineage) = &self.lineage {
+            lineage.detach();
         }
         Ok(())
+    }
+}
+
+/// What a shared cache has in this process: kept values, computations in progress, counters.
+pub struct NearCache<A> {
+    local: LocalCache<NearPolicy<A>>,
+    /// Whether values that were fetched or stored are kept.
+    keeps: bool,
+    /// Grows with every removal. A value that was fetched in an older generation is not kept.
+    generation: RwLock<u64>,
+}
+
+impl<A: Ancestor> NearCache<A> {
+    /// An empty cache; it keeps values if it `keeps`.
+    pub fn new(lineage: Option<Lineage<A>>, keeps: bool, config: Arc<Config>, options: Options) -> Self {
+        let local = LocalCache::new(NearPolicy { lineage }, config, options);
+        NearCache { local, keeps, generation: RwLock::default() }
+    }
+
+    /// The cache in this process.
+    #[inline(always)]
+    pub fn local(&self) -> &LocalCache<NearPolicy<A>> {
+        &self.local
+    }
+
+    /// The place of a MICE cache among others; `None` if the values are not MICE.
+    #[inline(always)]
+    pub fn lineage(&self) -> Option<&Lineage<A>> {
+        self.local.policy().lineage.as_ref()
+    }
+
+    /// Whether values that were fetched or stored are kept.
+    pub fn keeps(&self) -> bool {
+        self.keeps
+    }
+
+    /// The number of removals so far.
+    pub fn generation(&self) -> u64 {
+        *self.generation.read()
+    }
+
+    /// Begins a new generation: values that are being fetched at this moment will not be kept.
+    pub fn begin_generation(&self) {
+        *self.generation.write() += 1;
+    }
+
+    /// Keeps a value of this generation, if there is room; returns whether it did.
+    pub fn keep(&self, fresh: OwnedEntry, generation: u64, replace: bool) -> (Pinned, bool) {
+        if self.keeps {
+            let now = self.generation.read();
+            if *now == generation {
+                return self.local.keep(fresh, replace);
+            }
+        }
+        (fresh.into_pinned(), false)
+    }
+
+    /// A draft for a value from the backing: in the table's memory, if it may be kept.
+    pub fn draft<'k>(&'k self, key: &'k [u8]) -> Draft<'k> {
+        match self.keeps {
+            true => self.local.draft(key, Block::default()),
+            false => Draft::resume(key, None, Block::default()),
+        }
     }
 }

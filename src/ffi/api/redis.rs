@@ -148,7 +148,7 @@ fn ping(config: &Config, timeout_ms: u64) -> Result<()> {
         0 => config.redis_timeout()?,
         given => Duration::from_millis(given.min(LONGEST_MS)),
     };
-    Ok(config.redis_place()?.server.ping(timeout)?)
+    Ok(config.redis_location()?.server.ping(timeout)?)
 }
 
 /// An hour, the longest timeout.

@@ -2,15 +2,15 @@
 
 use std::io::{self, Read, Write};
 
-use super::endpoint::Tls;
-use super::socket::Socket;
+use super::super::endpoint::Tls;
+use super::super::socket::Socket;
 use crate::error::{Error, Result};
 
 /// There is none.
 #[derive(Clone)]
-pub enum Trust {}
+pub enum TlsContext {}
 
-impl Trust {
+impl TlsContext {
     /// Says that there is none.
     pub fn read(_tls: &Tls) -> Result<Self> {
         Err(Error::Unsupported("the library was built without TLS (the Cargo feature \"tls\")"))
@@ -22,8 +22,8 @@ pub enum TlsSocket {}
 
 impl TlsSocket {
     /// Cannot be called.
-    pub fn open(_socket: Socket, _host: &str, trust: &Trust) -> io::Result<Self> {
-        match *trust {}
+    pub fn open(_socket: Socket, _host: &str, tls: &TlsContext) -> io::Result<Self> {
+        match *tls {}
     }
 
     /// Cannot be called.

@@ -21,15 +21,15 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_native_certs::CertificateResult;
 
-use super::endpoint::Tls;
-use super::socket::Socket;
+use super::super::endpoint::Tls;
+use super::super::socket::Socket;
 use crate::error::{Error, Result};
 
 /// What all connections to a server share: whom they trust and how they show who they are.
 #[derive(Clone)]
-pub struct Trust(Arc<ClientConfig>);
+pub struct TlsContext(Arc<ClientConfig>);
 
-impl Trust {
+impl TlsContext {
     /// Reads the files of `tls`.
     pub fn read(tls: &Tls) -> Result<Self> {
         let provider = Arc::new(ring::default_provider());
@@ -52,7 +52,7 @@ impl Trust {
             _ => builder.with_no_client_auth(),
         };
         config.resumption = Resumption::disabled();
-        Ok(Trust(Arc::new(config)))
+        Ok(TlsContext(Arc::new(config)))
     }
 }
 
@@ -173,9 +173,9 @@ pub struct TlsSocket {
 
 impl TlsSocket {
     /// Shakes hands with `host`.
-    pub fn open(mut socket: Socket, host: &str, trust: &Trust) -> io::Result<Self> {
+    pub fn open(mut socket: Socket, host: &str, tls: &TlsContext) -> io::Result<Self> {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-        let mut session = ClientConnection::new(trust.0.clone(), name).map_err(io::Error::other)?;
+        let mut session = ClientConnection::new(tls.0.clone(), name).map_err(io::Error::other)?;
         while session.is_handshaking() {
             session.complete_io(&mut socket)?;
         }

@@ -5,15 +5,9 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 
-#[path = "redis/endpoint.rs"]
 mod endpoint;
 
 pub use endpoint::{Address, Backoff, Endpoint, Secret, Tls};
-
-mod socket {
-    /// As in `src/redis/socket.rs`.
-    pub const LONGEST: std::time::Duration = std::time::Duration::from_secs(3600);
-}
 
 /// There is none.
 pub enum Server {}
@@ -39,12 +33,12 @@ pub const LONGEST_VALUE: usize = 512 << 20;
 pub type Answer<T> = std::result::Result<T, Failure>;
 
 /// Where a value would go.
-pub trait Place {
+pub trait ValueSink {
     /// Room for the value.
     fn room(&mut self, len: usize) -> Result<&mut [u8]>;
 
     /// Whether it would be taken.
-    fn takes(&self, len: usize) -> bool;
+    fn accepts(&self, len: usize) -> bool;
 }
 
 /// How a value would be stored.
@@ -147,12 +141,12 @@ macro_rules! never {
 never! {
     health() -> Health;
     ping(Duration) -> Answer<()>;
-    get_into(&[u8], &mut dyn Place) -> Answer<bool>;
+    get_into(&[u8], &mut dyn ValueSink) -> Answer<bool>;
     set(&[u8], &[u8], Store) -> Answer<bool>;
     exists(&[u8]) -> Answer<bool>;
     remove(&[u8]) -> Answer<bool>;
     get_many(&[&[u8]]) -> Batch;
-    get_many_into(&[&[u8]], &mut [impl Place]) -> (Vec<bool>, Option<Failure>);
+    get_many_into(&[&[u8]], &mut [impl ValueSink]) -> (Vec<bool>, Option<Failure>);
     set_many(&[(&[u8], &[u8])], Store) -> (Vec<bool>, Option<Failure>);
     count_prefix(&[u8], Deadline) -> Answer<u64>;
     remove_prefix(&[u8], Deadline) -> Answer<u64>;

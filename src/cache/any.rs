@@ -1,0 +1,302 @@
+//! Any cache: one of the four types, behind one set of methods.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::counters::{Info, Stats};
+use super::dict::DictCache;
+use super::mice::MiceCache;
+use super::prefixes::Prefixes;
+use super::purview::PurviewCache;
+use super::shared::redis::RedisCache;
+use super::value::{Fast, Stored, Value, Waited};
+use crate::config::Config;
+use crate::epoch::Guard;
+use crate::error::Result;
+use crate::flight::{Begin, Flight, Owner};
+use crate::sync::TryArc;
+use crate::table::{Block, Draft, Hashed, Pinned};
+
+/// Any cache.
+#[derive(Clone)]
+pub enum Cache {
+    /// A plain cache.
+    Dict(TryArc<DictCache>),
+    /// A purview cache.
+    Purview(TryArc<PurviewCache>),
+    /// A MICE cache.
+    Mice(TryArc<MiceCache>),
+    /// A cache at a server: of MICE, or of any values.
+    Redis(TryArc<RedisCache>),
+}
+
+/// Evaluates one expression for a cache in this process, and another one for a cache at a server; or the same expression
+/// for the cache in this process that is `near` a server.
+macro_rules! each {
+    ($self:expr, $cache:ident => $expression:expr, redis => $far:expr) => {
+        match $self {
+            Cache::Dict($cache) => $expression,
+            Cache::Purview($cache) => $expression,
+            Cache::Mice($cache) => $expression,
+            Cache::Redis($cache) => $far,
+        }
+    };
+    ($self:expr, near $cache:ident => $expression:expr) => {
+        match $self {
+            Cache::Dict($cache) => $expression,
+            Cache::Purview($cache) => $expression,
+            Cache::Mice($cache) => $expression,
+            Cache::Redis(cache) => {
+                let $cache = cache.near();
+                $expression
+            }
+        }
+    };
+}
+
+impl Cache {
+    /// The value of `key`; counts a hit or a miss.
+    #[inline(always)]
+    pub fn get(&self, key: &[u8]) -> Result<Option<Value>> {
+        each!(self, cache => Ok(cache.get(key)), redis => cache.get(key))
+    }
+
+    /// As [`Cache::get`], on the fast path.
+    #[inline(always)]
+    pub fn try_fast_get(&self, key: &[u8]) -> Fast<Value> {
+        each!(self, cache => cache.try_fast_get(key),
+            redis => cache.near().try_fast_hit(key).map_or(Fast::Slow, Fast::Hit))
+    }
+
+    /// The value of `key`, if this process has one, on the fast path: counts a hit, or nothing.
+    #[inline(always)]
+    pub fn try_fast_hit(&self, key: &[u8]) -> Option<Value> {
+        each!(self, near cache => cache.try_fast_hit(key))
+    }
+
+    /// Reads the value of `key` in place with `look`, on the fast path; `look` may decline.
+    #[inline(always)]
+    pub fn try_fast_read<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Option<R>) -> Fast<R> {
+        match self {
+            // A value that is at the server alone would be counted as a miss.
+            Cache::Redis(_) => Fast::Slow,
+            near => each!(near, near cache => cache.try_fast_read(key, look)),
+        }
+    }
+
+    /// As [`Cache::look`], on the fast path.
+    #[inline(always)]
+    pub fn try_fast_look<'s>(&self, section: &'s Guard, key: &[u8]) -> Fast<&'s [u8]> {
+        match self {
+            // A value that is at the server alone would be counted as a miss.
+            Cache::Redis(_) => Fast::Slow,
+            near => each!(near, near cache => cache.try_fast_look(section, key)),
+        }
+    }
+
+    /// Copies the value of `key` into a buffer and returns its length; counts as [`Cache::get`] does.
+    #[inline(always)]
+    pub fn get_into(&self, key: &[u8], buffer: &mut [u8]) -> Result<Option<usize>> {
+        each!(self, cache => cache.get_into(key, buffer), redis => cache.get_into(key, buffer))
+    }
+
+    /// The value of `key`, valid while the section lasts; counts a hit or a miss.
+    #[inline(always)]
+    pub fn look<'s>(&self, section: &'s Guard, key: &[u8]) -> Result<Option<&'s [u8]>> {
+        each!(self, cache => Ok(cache.look(section, key)), redis => cache.look(section, key))
+    }
+
+    /// The values of many keys: calls `found` with the index and the value of each key that has one. Counts a hit or a miss
+    /// for each key. If some keys fail, for example at a server, `found` is still called for the others.
+    #[inline(always)]
+    pub fn get_many<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k [u8]>,
+        mut found: impl FnMut(usize, Value),
+    ) -> Result<()> {
+        each!(self, cache => {
+            cache.get_many(keys, |at, section, value| found(at, value.pin(section)));
+            Ok(())
+        }, redis => cache.get_many(&keys.collect::<Vec<_>>(), found))
+    }
+
+    /// As [`Cache::get_many`]; the values are valid while the section lasts.
+    #[inline(always)]
+    pub fn look_many<'s, 'k>(
+        &self,
+        section: &'s Guard,
+        keys: impl Iterator<Item = &'k [u8]>,
+        mut found: impl FnMut(usize, &[u8]),
+    ) -> Result<()> {
+        each!(self, cache => {
+            cache.get_many(keys, |at, _, value| found(at, value.entry.value()));
+            Ok(())
+        }, redis => {
+            let mut result = Ok(());
+            for (at, key) in keys.enumerate() {
+                match cache.look(section, key) {
+                    Ok(value) => value.into_iter().for_each(|value| found(at, value)),
+                    Err(error) => result = result.and(Err(error)),
+                }
+            }
+            result
+        })
+    }
+
+    /// Whether `key` has a value; counts nothing.
+    pub fn contains(&self, key: &[u8]) -> Result<bool> {
+        each!(self, cache => Ok(cache.contains(key)), redis => cache.contains(key))
+    }
+
+    /// Stores a value.
+    pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
+        each!(self, cache => cache.set(key, value), redis => cache.set(key, value))
+    }
+
+    /// Stores many values, at a server in one round trip; returns for each what `set` would.
+    pub fn set_many(&self, pairs: &[(&[u8], &[u8])]) -> Vec<Result<Stored>> {
+        each!(self, cache => pairs.iter().map(|(key, value)| cache.set(key, value)).collect(),
+            redis => cache.set_many(pairs))
+    }
+
+    /// The value of a key, if this process has one: counts a hit, or nothing.
+    #[inline(never)]
+    pub(super) fn hit(&self, key: &Hashed) -> Option<Value> {
+        each!(self, near cache => cache.hit(key))
+    }
+
+    /// Decides who computes a key; counts a hit if it has a value, a miss if the caller computes. `None` if another process
+    /// computes it and the caller is not `patient`.
+    pub(super) fn begin(&self, key: &Hashed, owner: Owner, patient: bool) -> Result<Option<Begin<Value>>> {
+        each!(self, cache => cache.begin(key, owner).map(Some), redis => cache.begin(key, owner, patient))
+    }
+
+    /// The computation of a key that is in progress in this process.
+    pub(super) fn flight(&self, key: &Hashed) -> Option<TryArc<Flight>> {
+        each!(self, near cache => cache.flight(key))
+    }
+
+    /// Waits for another process that computes a key, at most for `time`.
+    pub(super) fn wait(&self, key: &Hashed, time: Duration) -> Result<Waited> {
+        each!(self, cache => Ok(cache.hit(key).map_or(Waited::Nobody, Waited::Value)), redis => cache.wait(key, time))
+    }
+
+    /// The value that another caller has computed, for one that waited.
+    pub(super) fn waited(&self, entry: Pinned) -> Value {
+        each!(self, near cache => cache.waited(entry))
+    }
+
+    /// A value for `key` that is being written into this cache's memory, as far as `block` goes.
+    pub(super) fn draft<'k>(&'k self, key: &'k [u8], block: Block) -> Draft<'k> {
+        each!(self, near cache => cache.draft(key, block))
+    }
+
+    /// Ends the computation of the flight's owner, or of a caller that `joined`, with a value. If that fails, a failure is
+    /// counted, and the caller ends the computation without a value.
+    pub(super) fn complete(
+        &self,
+        flight: &TryArc<Flight>,
+        joined: Option<Owner>,
+        draft: Draft,
+        maximum: f64,
+    ) -> Result<Value> {
+        let completed = each!(self, cache => cache.complete(flight, joined, draft, maximum),
+            redis => cache.complete(flight, joined, draft));
+        completed.inspect_err(|_| self.count_failure())
+    }
+
+    /// Ends the computation of the flight's owner, or of a caller that `joined`, without a value.
+    pub(super) fn fail(&self, flight: &TryArc<Flight>, joined: Option<Owner>) {
+        each!(self, cache => drop(cache.fail(flight, joined)), redis => cache.fail(flight, joined));
+    }
+
+    /// Passes a vacant flight on: for a waiter that was chosen to take it over, and did not.
+    pub(super) fn pass_on(&self, flight: &TryArc<Flight>) {
+        each!(self, near cache => cache.flights().pass_on(flight));
+    }
+
+    /// Counts a miss of a caller that computes beside the flight's owner.
+    pub(super) fn count_miss(&self) {
+        each!(self, near cache => cache.count(false));
+    }
+
+    /// Counts a computation that failed.
+    pub(super) fn count_failure(&self) {
+        each!(self, near cache => cache.count_failure());
+    }
+
+    /// Whether both are the same cache.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Cache::Dict(a), Cache::Dict(b)) => a.is_same(b),
+            (Cache::Purview(a), Cache::Purview(b)) => a.is_same(b),
+            (Cache::Mice(a), Cache::Mice(b)) => a.is_same(b),
+            (Cache::Redis(a), Cache::Redis(b)) => a.is_same(b),
+            _ => false,
+        }
+    }
+
+    /// Removes a value; returns whether there was one.
+    pub fn remove(&self, key: &[u8]) -> Result<bool> {
+        each!(self, cache => Ok(cache.remove(key)), redis => cache.remove(key))
+    }
+
+    /// Removes everything and resets the counters.
+    pub fn clear(&self) -> Result<()> {
+        each!(self, cache => cache.clear(), redis => cache.clear())
+    }
+
+    /// The number of values.
+    pub fn size(&self) -> Result<u64> {
+        each!(self, cache => Ok(cache.size()), redis => cache.size())
+    }
+
+    /// Hits, misses, size.
+    pub fn info(&self) -> Result<Info> {
+        each!(self, cache => Ok(cache.info()), redis => cache.info())
+    }
+
+    /// Hits, misses, and the number of values in this process: no server is asked.
+    pub fn info_here(&self) -> Info {
+        each!(self, near cache => cache.info())
+    }
+
+    /// All counters.
+    pub fn stats(&self) -> Result<Stats> {
+        each!(self, cache => Ok(cache.stats()), redis => cache.stats())
+    }
+
+    /// The configuration it was made with.
+    pub fn config(&self) -> &Arc<Config> {
+        each!(self, near cache => cache.config())
+    }
+
+    /// The prefixes that memos have taken on this cache.
+    pub(super) fn prefixes(&self) -> &Prefixes {
+        each!(self, near cache => cache.prefixes())
+    }
+}
+
+impl From<TryArc<DictCache>> for Cache {
+    fn from(cache: TryArc<DictCache>) -> Self {
+        Cache::Dict(cache)
+    }
+}
+
+impl From<TryArc<PurviewCache>> for Cache {
+    fn from(cache: TryArc<PurviewCache>) -> Self {
+        Cache::Purview(cache)
+    }
+}
+
+impl From<TryArc<MiceCache>> for Cache {
+    fn from(cache: TryArc<MiceCache>) -> Self {
+        Cache::Mice(cache)
+    }
+}
+
+impl From<TryArc<RedisCache>> for Cache {
+    fn from(cache: TryArc<RedisCache>) -> Self {
+        Cache::Redis(cache)
+    }
+}

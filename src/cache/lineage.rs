@@ -1,0 +1,91 @@
+//! What the MICE cache of a cut subsystem inherits from caches of the same system, uncut.
+//!
+//! A maximally irreducible cause or effect (MICE) of the uncut system holds under a cut that severs none of its connections.
+//! A child is a live view: it looks into the tables of its ancestors and copies nothing. What an ancestor is (`A`) differs:
+//! in this process a cache and what it has cleared, at a server a cache that fetches.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::value::Refusal;
+use crate::error::Result;
+use crate::iit::{Mice, Subsystem};
+use crate::table::{EntryRef, Probe};
+
+/// The place of a MICE cache among the caches of its system.
+pub struct Lineage<A> {
+    subsystem: Subsystem,
+    /// Nearest first.
+    ancestors: Vec<A>,
+    /// Set when the child is cleared: it inherits nothing any more.
+    detached: AtomicBool,
+}
+
+impl<A> Lineage<A> {
+    /// The lineage of a cache for `subsystem`. Every ancestor belongs to the same system, uncut.
+    pub fn new(subsystem: &Subsystem, ancestors: Vec<A>) -> Self {
+        Lineage { subsystem: subsystem.clone(), ancestors, detached: AtomicBool::new(false) }
+    }
+
+    /// The subsystem that the cache belongs to.
+    pub fn subsystem(&self) -> &Subsystem {
+        &self.subsystem
+    }
+
+    /// The refusal of every MICE of a cut subsystem.
+    #[inline(always)]
+    pub fn refuses_cut(&self) -> Option<Refusal> {
+        self.is_cut().then_some(Refusal::Cut)
+    }
+
+    /// Whether the subsystem is cut.
+    #[inline(always)]
+    pub fn is_cut(&self) -> bool {
+        self.subsystem.cut().is_some()
+    }
+
+    /// The caches to inherit from.
+    #[inline(always)]
+    pub fn ancestors(&self) -> &[A] {
+        if self.ancestors.is_empty() || self.detached.load(Ordering::Acquire) { &[] } else { &self.ancestors }
+    }
+
+    /// Ends the inheritance.
+    pub fn detach(&self) {
+        self.detached.store(true, Ordering::Release);
+    }
+
+    /// The entry that the nearest ancestor with one hands down, if it holds under the cut.
+    #[inline(always)]
+    pub fn inherited<'s>(&self, find: impl FnMut(&A) -> Option<EntryRef<'s>>) -> Option<EntryRef<'s>> {
+        self.ancestors().iter().find_map(find).filter(|entry| self.hands_down(entry.value()))
+    }
+
+    /// As [`Lineage::inherited`], if one probe of the nearest ancestor decides.
+    #[inline(always)]
+    pub fn probe_inherited<'s>(&self, probe: impl FnOnce(&A) -> Probe<'s>) -> Probe<'s> {
+        let Some(nearest) = self.ancestors().first() else { return Probe::Missing };
+        match probe(nearest) {
+            Probe::Found(entry) if self.hands_down(entry.value()) => Probe::Found(entry),
+            _ => Probe::Unclear,
+        }
+    }
+
+    /// Whether an ancestor's record holds under the cut. The record was checked when it came into the ancestor's cache.
+    #[inline(always)]
+    pub fn hands_down(&self, record: &[u8]) -> bool {
+        Mice::read_kept(record).is_some_and(|mice| self.holds(&mice))
+    }
+
+    /// Whether a MICE of the uncut system holds under the cut.
+    #[inline(always)]
+    pub fn holds(&self, mice: &Mice) -> bool {
+        !self.subsystem.damages(mice.direction, mice.mechanism, mice.purview)
+    }
+
+    /// Reads a record that a caller stores under `key`; fails if it is damaged or answers another question.
+    pub fn read<'r>(&self, key: &[u8], record: &'r [u8]) -> Result<Mice<'r>> {
+        let mice = Mice::read_checked(record)?;
+        mice.check_answers(key)?;
+        Ok(mice)
+    }
+}

@@ -1,0 +1,39 @@
+//! What one type of cache does differently from the others.
+
+use super::value::Stored;
+use crate::config::Config;
+use crate::epoch::Guard;
+use crate::error::Result;
+use crate::table::{EntryRef, Hashed, Probe, Table};
+
+/// The rules of one type of cache. A method that a type does not override is the rule of the plain cache.
+pub trait Policy {
+    /// Fails if `value` cannot be the value of `key`; otherwise says whether the cache keeps it, memory aside.
+    #[inline(always)]
+    fn check(&self, _key: &[u8], _value: &[u8], _config: &Config) -> Result<Stored> {
+        Ok(Ok(()))
+    }
+
+    /// The value that `key` inherits if the cache has none of its own.
+    #[inline(always)]
+    fn inherited<'s>(&self, _section: &'s Guard, _key: &Hashed) -> Option<EntryRef<'s>> {
+        None
+    }
+
+    /// As `inherited`, if one probe decides.
+    #[inline(always)]
+    fn probe_inherited<'s>(&self, _section: &'s Guard, _key: &[u8]) -> Probe<'s> {
+        Probe::Missing
+    }
+
+    /// The number of keys that inherit a value and have none in `own`.
+    fn inherited_len(&self, _own: &Table) -> u64 {
+        0
+    }
+
+    /// Removes everything from `own`.
+    fn clear(&self, own: &Table) -> Result<()> {
+        own.clear();
+        Ok(())
+    }
+}

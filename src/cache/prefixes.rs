@@ -1,0 +1,37 @@
+//! The prefixes that memos have taken on one cache: two memos with one prefix would read each other's values.
+
+use crate::epoch::without_fork;
+use crate::error::{Error, Result, try_owned};
+use crate::sync::Mutex;
+
+/// The prefixes in use on one cache; `None` is a memo without a prefix.
+#[derive(Default)]
+pub struct Prefixes(Mutex<Vec<Option<String>>>);
+
+impl Prefixes {
+    /// Takes a prefix; fails if another memo has it.
+    pub(super) fn take(&self, prefix: Option<&str>) -> Result<()> {
+        without_fork(|| {
+            let mut taken = self.0.lock();
+            if taken.iter().any(|other| other.as_deref() == prefix) {
+                let name = prefix.map_or("no prefix".into(), |prefix| format!("prefix \"{prefix}\""));
+                return Err(Error::invalid(format!(
+                    "another memo on this cache has {name}; two would read each other's values"
+                )));
+            }
+            taken.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Option<String>>()))?;
+            taken.push(prefix.map(try_owned).transpose()?);
+            Ok(())
+        })
+    }
+
+    /// Gives a prefix back.
+    pub(super) fn give_back(&self, prefix: Option<&str>) {
+        without_fork(|| {
+            let mut taken = self.0.lock();
+            if let Some(at) = taken.iter().position(|other| other.as_deref() == prefix) {
+                taken.swap_remove(at);
+            }
+        })
+    }
+}

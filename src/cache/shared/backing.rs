@@ -1,0 +1,125 @@
+//! What holds the values of one shared cache outside of this process: at a server, or on disk.
+//!
+//! A backing knows keys and bytes, and neither what is near nor what is inherited. How it names and checks its records is
+//! its own business. It decides whether its failures are errors or misses; a caller's mistake, such as a value that is too
+//! long, is always an error, and so is a removal that failed: the value might come back as a wrong one.
+
+use crate::error::Result;
+use crate::table::Draft;
+
+/// The values of one shared cache.
+pub trait Backing: Send + Sync + 'static {
+    /// Fetches the value of the draft's key into the draft.
+    fn get(&self, draft: &mut Draft) -> Result<Fetched>;
+
+    /// Fetches the values of many drafts' keys, in one round trip. If some fail, the others are there; the result says why
+    /// the first one failed.
+    fn get_many(&self, drafts: &mut [Draft]) -> (Vec<Fetched>, Result<()>);
+
+    /// Whether it verifies by a checksum that a fetched value is the one that was stored under its key.
+    fn verifies(&self) -> bool;
+
+    /// Whether a key has a value.
+    fn contains(&self, key: &[u8]) -> Result<bool>;
+
+    /// Stores a value and replaces the key's old one.
+    fn set(&self, key: &[u8], value: &[u8]) -> Result<StoreOutcome>;
+
+    /// Stores many values, in one round trip; returns for each what `set` would.
+    fn set_many(&self, pairs: &[(&[u8], &[u8])]) -> Vec<Result<StoreOutcome>>;
+
+    /// Removes a value, and the claim on its key; returns whether there was a value.
+    fn remove(&self, key: &[u8]) -> Result<bool>;
+
+    /// Removes all values and all claims: what is computed under a claim at this moment is not stored any more.
+    fn clear(&self) -> Result<()>;
+
+    /// The number of values; `None` if the backing failed.
+    fn len(&self) -> Result<Option<u64>>;
+
+    /// The number of values for which `counts` returns true; `None` if the backing failed. Reads all of them.
+    fn count(&self, counts: &dyn Fn(&[u8]) -> bool) -> Result<Option<u64>>;
+
+    /// The lookups of all its clients, if the backing counts them and its mode is to report them.
+    fn lookups(&self) -> Result<Option<Lookups>> {
+        Ok(None)
+    }
+
+    /// Claims the computation of a key, so that no other process computes it too. `computation` is a number that no other
+    /// computation of this process has.
+    fn claim(&self, key: &[u8], computation: u64) -> Result<Claim>;
+
+    /// Whether another process has claimed a key.
+    fn is_claimed(&self, key: &[u8]) -> Result<bool>;
+
+    /// Stores a computed value and gives its claim back. A claim that was granted must still hold; one that is unknown
+    /// allows only a new value. No failure is an error: the caller has the value in any case.
+    fn complete(&self, key: &[u8], computation: u64, claim: Claim, value: &[u8]) -> StoreOutcome;
+
+    /// Gives a claim back, if there may be one, so that other processes need not wait until it expires.
+    fn release(&self, key: &[u8], computation: u64, claim: Claim);
+}
+
+/// The result of fetching a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetched {
+    /// The key has no value, or the backing failed and that is a miss.
+    Nothing,
+    /// The draft holds the value.
+    Value,
+    /// There is a record that is not a value of this key: damaged, or written by somebody else.
+    Damaged,
+}
+
+/// The result of storing a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreOutcome {
+    /// The backing has it, or another value of the same key.
+    Stored,
+    /// The backing failed.
+    Failed,
+    /// The claim had expired, or the key was removed: another process may compute it now.
+    Superseded,
+}
+
+/// The result of claiming a computation. A flight carries it as a note.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// The cache makes no claims: every process computes. The note of every new flight says so.
+    None,
+    /// Another process has it.
+    Taken,
+    /// The backing failed: it may have been granted.
+    Unknown,
+    /// It was granted to this computation.
+    Granted,
+}
+
+impl Claim {
+    /// As the note of a flight.
+    pub(super) fn to_note(self) -> u8 {
+        match self {
+            Claim::None | Claim::Taken => 0,
+            Claim::Unknown => 1,
+            Claim::Granted => 2,
+        }
+    }
+
+    /// From the note of a flight.
+    pub(super) fn from_note(note: u8) -> Self {
+        match note {
+            0 => Claim::None,
+            1 => Claim::Unknown,
+            _ => Claim::Granted,
+        }
+    }
+}
+
+/// Counts of lookups by all clients of a backing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lookups {
+    /// Lookups that found a value.
+    pub hits: u64,
+    /// Lookups that found no value.
+    pub misses: u64,
+}

@@ -1,0 +1,214 @@
+//! A shared cache: the values near, in this process, in front of a backing; and how a value is fetched from there.
+//!
+//! A cut subsystem has no MICE of its own at a server: it looks at what its uncut parent has near, or lets the parent fetch,
+//! and checks whether the cut damages the result. In PyPhi's mode it does have its own; then it asks for them first.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use super::super::counters::{Info, Stats};
+use super::super::lineage::Lineage;
+use super::super::local::LocalCache;
+use super::super::options::Options;
+use super::super::value::{Origin, Refusal, Value};
+use super::backing::{Backing, Fetched};
+use super::near::{Ancestor, NearCache, NearPolicy};
+use super::polling::Polling;
+use crate::config::Config;
+use crate::error::Result;
+use crate::iit::Mice;
+use crate::sync::RwLock;
+use crate::sync::TryArc;
+use crate::table::{Draft, Hashed, Pinned, Table};
+
+/// A cache whose values other processes share.
+pub struct SharedCache<B> {
+    pub(super) near: NearCache<TryArc<SharedCache<B>>>,
+    pub(super) backing: B,
+    /// Whether it has values of its own at the backing; otherwise it only inherits.
+    pub(super) has_own: bool,
+    /// Locked for reading while a computed value is stored at the backing: a removal waits, and removes it.
+    pub(super) completing: RwLock<()>,
+    pub(super) polling: Polling,
+    /// Fetched records that were not values of this cache.
+    pub(super) damaged: AtomicU64,
+}
+
+/// Where a shared cache has its values.
+pub(super) struct Residence {
+    /// Whether this process keeps them.
+    pub near: bool,
+    /// Whether the backing has any that are this cache's own.
+    pub own: bool,
+}
+
+impl<B> Ancestor for TryArc<SharedCache<B>> {
+    fn table(&self) -> &Table {
+        self.near.local().table()
+    }
+}
+
+impl<B: Backing> SharedCache<B> {
+    /// A cache in front of `backing`.
+    pub(super) fn new(
+        backing: B,
+        lineage: Option<Lineage<TryArc<Self>>>,
+        residence: Residence,
+        config: Arc<Config>,
+        options: Options,
+    ) -> Result<TryArc<Self>> {
+        TryArc::try_new(SharedCache {
+            near: NearCache::new(lineage, residence.near, config, options),
+            backing,
+            has_own: residence.own,
+            completing: RwLock::default(),
+            polling: Polling::new(options.remote.lease),
+            damaged: AtomicU64::new(0),
+        })
+    }
+
+    /// The cache in this process.
+    #[inline(always)]
+    pub fn near(&self) -> &LocalCache<NearPolicy<TryArc<Self>>> {
+        self.near.local()
+    }
+
+    /// The cache whose MICE it inherits.
+    pub(super) fn parent(&self) -> Option<&Self> {
+        self.near.lineage()?.ancestors().first().map(|parent| &**parent)
+    }
+
+    /// The refusal of every value of a cut subsystem.
+    pub(super) fn refuses_cut(&self) -> Option<Refusal> {
+        self.near.lineage()?.refuses_cut()
+    }
+
+    /// The value of a key that is not near: the cache's own, or an inherited one. Counts nothing.
+    pub(super) fn fetch(&self, key: &Hashed) -> Result<Option<Value>> {
+        if self.has_own
+            && let Some(entry) = self.fetch_own(key)?
+        {
+            return Ok(Some(Value { entry, origin: Origin::Hit }));
+        }
+        let (Some(lineage), Some(parent)) = (self.near.lineage(), self.parent()) else { return Ok(None) };
+        // A value that the parent has near was not inherited, so the cut damages it.
+        if parent.near().contains_hashed(key) {
+            return Ok(None);
+        }
+        let found = parent.fetch_own(key)?.filter(|entry| lineage.hands_down(entry.value()));
+        Ok(found.map(|entry| Value { entry, origin: Origin::Parent }))
+    }
+
+    /// The values of many keys that are not near, and the first error. Counts nothing.
+    pub(super) fn fetch_many(&self, keys: &[Hashed]) -> (Vec<Option<Value>>, Result<()>) {
+        let (Some(lineage), Some(parent)) = (self.near.lineage(), self.parent()) else {
+            if !self.has_own {
+                return (keys.iter().map(|_| None).collect(), Ok(()));
+            }
+            let (own, result) = self.fetch_many_own(keys);
+            let own = own.into_iter().map(|found| found.map(|entry| Value { entry, origin: Origin::Hit }));
+            return (own.collect(), result);
+        };
+        if self.has_own {
+            return split(keys.iter().map(|key| self.fetch(key)));
+        }
+        let mut values: Vec<Option<Value>> = keys.iter().map(|_| None).collect();
+        let unknown: Vec<usize> = (0..keys.len()).filter(|at| !parent.near().contains_hashed(&keys[*at])).collect();
+        let asked: Vec<Hashed> = unknown.iter().map(|at| keys[*at]).collect();
+        let (own, result) = parent.fetch_many_own(&asked);
+        for (at, found) in unknown.into_iter().zip(own) {
+            let found = found.filter(|entry| lineage.hands_down(entry.value()));
+            values[at] = found.map(|entry| Value { entry, origin: Origin::Parent });
+        }
+        (values, result)
+    }
+
+    /// The value of a key as the backing has it, kept near if that is allowed.
+    fn fetch_own(&self, key: &Hashed) -> Result<Option<Pinned>> {
+        let generation = self.near.generation();
+        let mut draft = self.near.draft(key.key);
+        match self.fetch_into(&mut draft, &Cell::default())? {
+            true => Ok(Some(self.near.keep(draft.finish()?, generation, false).0)),
+            false => Ok(None),
+        }
+    }
+
+    fn fetch_many_own(&self, keys: &[Hashed]) -> (Vec<Option<Pinned>>, Result<()>) {
+        let generation = self.near.generation();
+        let mut drafts: Vec<Draft> = keys.iter().map(|key| self.near.draft(key.key)).collect();
+        let (fetched, asked) = self.backing.get_many(&mut drafts);
+        let (values, kept) = split(drafts.into_iter().zip(fetched).map(|(draft, fetched)| {
+            match self.is_value(fetched, &draft, &Cell::default()) {
+                true => Ok(Some(self.near.keep(draft.finish()?, generation, false).0)),
+                false => Ok(None),
+            }
+        }));
+        (values, asked.and(kept))
+    }
+
+    /// Fetches the value of the draft's key; returns whether there is one. A damaged record is counted, unless it was.
+    pub(super) fn fetch_into(&self, draft: &mut Draft, counted: &Cell<bool>) -> Result<bool> {
+        let fetched = self.backing.get(draft)?;
+        Ok(self.is_value(fetched, draft, counted))
+    }
+
+    /// Whether the draft holds a value of its key. Counts a damaged record, unless it was `counted`.
+    ///
+    /// This is the only place where a fetched record is parsed: its checksum, unless the backing has verified it, and
+    /// whether it answers the question of its key.
+    fn is_value(&self, fetched: Fetched, draft: &Draft, counted: &Cell<bool>) -> bool {
+        let mice = || match self.backing.verifies() {
+            true => Mice::read(draft.value()),
+            false => Mice::read_checked(draft.value()),
+        };
+        let good = match fetched {
+            Fetched::Nothing => return false,
+            Fetched::Damaged => false,
+            Fetched::Value => self.near.lineage().is_none() || mice().is_ok_and(|mice| mice.answers(draft.key())),
+        };
+        if !good && !counted.replace(true) {
+            self.damaged.fetch_add(1, Relaxed);
+        }
+        good
+    }
+
+    /// The number of values; of a cache without its own, those that it inherits. 0 if the backing failed and that is no
+    /// error.
+    pub fn size(&self) -> Result<u64> {
+        let size = match (self.has_own, self.near.lineage(), self.parent()) {
+            (true, ..) => self.backing.len()?,
+            (false, Some(lineage), Some(_)) => {
+                self.backing.count(&|record| Mice::read_checked(record).is_ok_and(|mice| lineage.holds(&mice)))?
+            }
+            (false, ..) => Some(0),
+        };
+        Ok(size.unwrap_or(0))
+    }
+
+    /// Hits, misses, size; the backing's own counts for all its clients, if it reports them.
+    pub fn info(&self) -> Result<Info> {
+        let own = self.near().info_of(self.size()?);
+        let counted = self.backing.lookups()?;
+        Ok(counted.map_or(own, |counted| Info { hits: counted.hits, misses: counted.misses, ..own }))
+    }
+
+    /// All counters.
+    pub fn stats(&self) -> Result<Stats> {
+        let info = self.info()?;
+        Ok(Stats { info, damaged: self.damaged.load(Relaxed), ..self.near().stats_of(info.size) })
+    }
+}
+
+/// The values among many results, and the first error.
+fn split<T>(results: impl Iterator<Item = Result<Option<T>>>) -> (Vec<Option<T>>, Result<()>) {
+    let mut first = Ok(());
+    let take = |result: Result<Option<T>>| {
+        result.unwrap_or_else(|error| {
+            first = first.clone().and(Err(error));
+            None
+        })
+    };
+    let values = results.map(take).collect();
+    (values, first)
+}

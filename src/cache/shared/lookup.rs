@@ -1,0 +1,101 @@
+//! Lookups of a shared cache: near first, then at the backing.
+
+use super::super::value::{Value, copy};
+use super::backing::Backing;
+use super::cache::SharedCache;
+use crate::epoch::Guard;
+use crate::error::{Error, Result};
+use crate::table::Hashed;
+
+impl<B: Backing> SharedCache<B> {
+    /// The value of `key`; counts a hit or a miss.
+    #[inline]
+    pub fn get(&self, key: &[u8]) -> Result<Option<Value>> {
+        let key = Hashed::from(key);
+        match self.near().hit(&key) {
+            Some(value) => Ok(Some(value)),
+            None => self.get_far(&key),
+        }
+    }
+
+    #[inline(never)]
+    fn get_far(&self, key: &Hashed) -> Result<Option<Value>> {
+        let found = self.fetch(key)?;
+        self.near().count(found.is_some());
+        Ok(found)
+    }
+
+    /// The value of a key, near or fetched; counts nothing.
+    pub(super) fn peek(&self, key: &Hashed) -> Result<Option<Value>> {
+        match self.near().peek(key) {
+            Some(value) => Ok(Some(value)),
+            None => self.fetch(key),
+        }
+    }
+
+    /// Copies the value of `key` into a buffer and returns its length; counts a hit or a miss, or nothing if the buffer is
+    /// too small.
+    pub fn get_into(&self, key: &[u8], buffer: &mut [u8]) -> Result<Option<usize>> {
+        let found = self.peek(&key.into())?;
+        let copied = found.map(|value| copy(value.entry.value(), buffer)).transpose()?;
+        self.near().count(copied.is_some());
+        Ok(copied)
+    }
+
+    /// The value of `key`, valid while the section lasts; counts a hit or a miss. Fails unless values are kept near, here or
+    /// by the cache that they are inherited from.
+    pub fn look<'s>(&self, section: &'s Guard, key: &[u8]) -> Result<Option<&'s [u8]>> {
+        if self.has_own && !self.near.keeps() {
+            return Err(Error::Unsupported("values at a server cannot be read in place; use phicache_cache_get"));
+        }
+        let key = Hashed::from(key);
+        let near = || self.near().find(section, &key);
+        let keeper = self.parent().unwrap_or(self);
+        let generation = keeper.near.generation();
+        let found = match near() {
+            Some(found) => Some(found),
+            None if self.fetch(&key)?.is_none() => None,
+            None => match near() {
+                None if keeper.near.generation() != generation => None,
+                // There was no room to keep it.
+                None => return Err(Error::OutOfMemory(key.key.len())),
+                found => found,
+            },
+        };
+        self.near().count(found.is_some());
+        Ok(found.map(|found| found.entry.value()))
+    }
+
+    /// The values of many keys, in one round trip: calls `found` with the index and the value of each key that has one.
+    /// Counts a hit or a miss for each key; if a failure is an error, only hits.
+    pub fn get_many(&self, keys: &[&[u8]], mut found: impl FnMut(usize, Value)) -> Result<()> {
+        let keys: Vec<Hashed> = keys.iter().map(|key| Hashed::from(*key)).collect();
+        let mut values: Vec<Option<Value>> = keys.iter().map(|key| self.near().peek(key)).collect();
+        let missing: Vec<usize> = (0..keys.len()).filter(|at| values[*at].is_none()).collect();
+        let asked: Vec<Hashed> = missing.iter().map(|at| keys[*at]).collect();
+        let (fetched, result) = self.fetch_many(&asked);
+        for (at, value) in missing.into_iter().zip(fetched) {
+            values[at] = value;
+        }
+        for (at, value) in values.into_iter().enumerate() {
+            if value.is_some() || result.is_ok() {
+                self.near().count(value.is_some());
+            }
+            value.into_iter().for_each(|value| found(at, value));
+        }
+        result
+    }
+
+    /// Whether `key` has a value; counts nothing.
+    pub fn contains(&self, key: &[u8]) -> Result<bool> {
+        let hashed = Hashed::from(key);
+        if self.near().contains_hashed(&hashed) {
+            return Ok(true);
+        }
+        match self.near.lineage() {
+            None => self.backing.contains(key),
+            // Only the record says whether it is a MICE, and whether the cut damages it.
+            Some(_) => Ok(self.fetch(&hashed)?.is_some()),
+        }
+    }
+}

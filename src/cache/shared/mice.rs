@@ -1,0 +1,52 @@
+//! The MICE of a subsystem at a backing: the verbs that only MICE have.
+
+use super::super::lineage::Lineage;
+use super::super::value::Stored;
+use super::backing::Backing;
+use super::cache::SharedCache;
+use crate::error::{Error, Result};
+use crate::iit::{Mice, Subsystem};
+use crate::sync::TryArc;
+
+impl<B: Backing> SharedCache<B> {
+    /// Whether its values are MICE.
+    pub fn is_mice(&self) -> bool {
+        self.near.lineage().is_some()
+    }
+
+    /// The subsystem whose MICE they are.
+    pub fn subsystem(&self) -> Result<&Subsystem> {
+        let lineage = self.near.lineage();
+        lineage.map(Lineage::subsystem).ok_or_else(|| Error::invalid("the cache holds no MICE; expected a MICE cache"))
+    }
+
+    /// The lineage of a cache for `subsystem` whose parent is `parent`: a cache of the same system, uncut. A cache that has
+    /// the parent's own values anyway does not `inherit`.
+    pub(super) fn lineage(
+        subsystem: &Subsystem,
+        parent: Option<&TryArc<Self>>,
+        inherit: bool,
+    ) -> Result<Lineage<TryArc<Self>>> {
+        if let Some(parent) = parent {
+            subsystem.check_parent(parent.subsystem()?)?;
+        }
+        Ok(Lineage::new(subsystem, parent.filter(|_| inherit).cloned().into_iter().collect()))
+    }
+
+    /// The answer of `set_mice`, before the caller computes a MICE.
+    pub fn would_store(&self) -> Stored {
+        self.refuses_cut().map_or(Ok(()), Err)
+    }
+
+    /// Stores a MICE, unless the subsystem is cut; fails if its key asks another question.
+    pub fn set_mice(&self, key: &[u8], mice: &Mice) -> Result<Stored> {
+        mice.check_answers(key)?;
+        if let Some(reason) = self.refuses_cut() {
+            return Ok(Err(self.near().refuse(reason)));
+        }
+        self.set_checked(key, |draft| {
+            mice.write(draft.reserve(mice.record_len())?);
+            Ok(())
+        })
+    }
+}

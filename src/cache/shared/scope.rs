@@ -1,0 +1,47 @@
+//! The part of a database that belongs to one cache, for the operations that concern all of it.
+
+use super::backing::Lookups;
+use crate::redis::{Answer, Deadline, Server};
+
+/// All values of a cache at a server.
+pub trait Scope: Send + Sync {
+    /// Removes everything.
+    fn clear(&self, server: &Server, deadline: Deadline) -> Answer<()>;
+
+    /// The number of values.
+    fn len(&self, server: &Server, deadline: Deadline) -> Answer<u64>;
+
+    /// Calls `each` with the names of all values, some at a time; with some of them perhaps twice.
+    fn scan(&self, server: &Server, deadline: Deadline, each: &mut dyn FnMut(&[&[u8]]) -> Answer<()>) -> Answer<()>;
+
+    /// The lookups that the server counted, if they are this cache's.
+    fn lookups(&self, server: &Server) -> Answer<Option<Lookups>>;
+}
+
+/// The keys with two prefixes: a part of a namespace.
+pub struct Namespace {
+    /// The prefix of all leases. They are removed first: what is computed under one at that moment is not stored any more.
+    pub leases: Vec<u8>,
+    /// The prefix of all values.
+    pub values: Vec<u8>,
+}
+
+impl Scope for Namespace {
+    fn clear(&self, server: &Server, deadline: Deadline) -> Answer<()> {
+        server.remove_prefix(&self.leases, deadline)?;
+        server.remove_prefix(&self.values, deadline)?;
+        Ok(())
+    }
+
+    fn len(&self, server: &Server, deadline: Deadline) -> Answer<u64> {
+        server.count_prefix(&self.values, deadline)
+    }
+
+    fn scan(&self, server: &Server, deadline: Deadline, each: &mut dyn FnMut(&[&[u8]]) -> Answer<()>) -> Answer<()> {
+        server.scan_prefix(&self.values, deadline, each)
+    }
+
+    fn lookups(&self, _server: &Server) -> Answer<Option<Lookups>> {
+        Ok(None)
+    }
+}

@@ -1,0 +1,182 @@
+//! Single flight between processes: of all processes that miss a key, one computes it.
+//!
+//! Threads of one process compute a missing value once, as in every cache. Which thread that is, is decided before the
+//! backing is asked, so that one thread asks for all. It claims the key there; the others, and other processes, wait.
+
+use std::cell::Cell;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::super::policy::Policy;
+use super::super::value::{Origin, Refusal, Value, Waited};
+use super::backing::{Backing, Claim, StoreOutcome};
+use super::cache::SharedCache;
+use crate::error::Result;
+use crate::flight::{Begin, Flight, Owner, StorePermit};
+use crate::sync::TryArc;
+use crate::table::{Draft, Hashed, Inserted};
+
+/// What this process does about a key that is not near.
+enum Turn {
+    /// Another process has stored its value.
+    Take(Value),
+    /// This process computes.
+    Compute,
+    /// Another process computes.
+    Wait,
+}
+
+impl<B: Backing> SharedCache<B> {
+    /// Decides who computes a key; counts a hit if it has a value, a miss if the caller computes. `None` if another process
+    /// computes it and the caller is not `patient`.
+    pub fn begin(&self, key: &Hashed, owner: Owner, patient: bool) -> Result<Option<Begin<Value>>> {
+        let flight = match self.near().begin_uncounted(key, owner)? {
+            Begin::Lease(flight) => flight,
+            begun => return Ok(Some(begun)),
+        };
+        match self.turn(&flight, patient) {
+            Ok(Turn::Compute) => {
+                self.near().count(false);
+                Ok(Some(Begin::Lease(flight)))
+            }
+            Ok(Turn::Take(value)) => {
+                self.near().flights().complete(&flight, None, value.entry.clone(), Some(Inserted::Kept));
+                self.near().count(true);
+                Ok(Some(Begin::Found(value)))
+            }
+            Ok(Turn::Wait) => {
+                self.near().fail(&flight, None);
+                Ok(None)
+            }
+            Err(error) => {
+                self.near().fail(&flight, None);
+                Err(error)
+            }
+        }
+    }
+
+    /// Asks the backing, for all threads that wait for this flight; waits for other processes if it is `patient`.
+    fn turn(&self, flight: &TryArc<Flight>, patient: bool) -> Result<Turn> {
+        if self.refuses_cut().is_some() || self.parent().is_some() {
+            // The value is refused or inherited: nothing is stored under a claim.
+            return Ok(self.fetch(&flight.hashed())?.map_or(Turn::Compute, Turn::Take));
+        }
+        let (began, counted) = (Instant::now(), Cell::default());
+        loop {
+            match self.fetch_or_claim(flight, &counted)? {
+                Turn::Wait if patient => thread::sleep(self.polling.pause(began.elapsed())),
+                turn => return Ok(turn),
+            }
+        }
+    }
+
+    fn fetch_or_claim(&self, flight: &TryArc<Flight>, counted: &Cell<bool>) -> Result<Turn> {
+        let generation = self.near.generation();
+        let mut draft = self.near.draft(flight.key());
+        let take = |draft: Draft| {
+            let entry = self.near.keep(draft.finish()?, generation, false).0;
+            Ok(Turn::Take(Value { entry, origin: Origin::Hit }))
+        };
+        if self.fetch_into(&mut draft, counted)? {
+            return take(draft);
+        }
+        // If the question fails, the claim may have been granted.
+        flight.note(Claim::Unknown.to_note());
+        let claim = self.backing.claim(flight.key(), flight.number())?;
+        flight.note(claim.to_note());
+        match claim {
+            Claim::Taken => Ok(Turn::Wait),
+            Claim::None | Claim::Unknown => Ok(Turn::Compute),
+            // Between the two questions another process may have completed the value.
+            Claim::Granted => match self.fetch_into(&mut draft, counted) {
+                Ok(false) => Ok(Turn::Compute),
+                fetched => {
+                    self.backing.release(flight.key(), flight.number(), claim);
+                    fetched?;
+                    take(draft)
+                }
+            },
+        }
+    }
+
+    /// Waits for another process that computes a key, at most for `time`.
+    pub fn wait(&self, key: &Hashed, time: Duration) -> Result<Waited> {
+        let deadline = Instant::now() + time;
+        loop {
+            let pause = match self.polling.turn(key.key, Instant::now()) {
+                Err(pause) => pause,
+                Ok(()) => match self.poll(key)? {
+                    Waited::TimeOut => Duration::ZERO,
+                    waited => {
+                        self.polling.done(key.key);
+                        return Ok(waited);
+                    }
+                },
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Waited::TimeOut);
+            }
+            thread::sleep(pause.min(left));
+        }
+    }
+
+    /// Whether another process has computed a key, or still computes it.
+    fn poll(&self, key: &Hashed) -> Result<Waited> {
+        // The claim is checked before the value: a process that completes it between the two is not taken for nobody.
+        let claimed = self.backing.is_claimed(key.key)?;
+        Ok(match self.peek(key)? {
+            Some(value) => {
+                self.near().count(true);
+                Waited::Value(value)
+            }
+            None if claimed => Waited::TimeOut,
+            None => Waited::Nobody,
+        })
+    }
+
+    /// Ends a computation with a value: stores it if that is allowed, and hands it to all waiters. Whatever the backing does,
+    /// the value is not lost.
+    pub fn complete(&self, flight: &TryArc<Flight>, joined: Option<Owner>, draft: Draft) -> Result<Value> {
+        let checked = self.near().policy().check(draft.key(), draft.value(), self.near().config())?;
+        let fresh = draft.finish()?;
+        self.near().count_computation(flight);
+        let (number, claim) = (flight.number(), Claim::from_note(flight.noted()));
+        // No removal runs while this is locked: a value that is stored now began before the next removal, which removes it.
+        let completing = self.completing.read();
+        let (entry, stored) = match (checked, flight.may()) {
+            (Ok(()), StorePermit::Store) => {
+                let outcome = self.backing.complete(flight.key(), number, claim, fresh.value());
+                let (entry, near) = match self.near.keeps() && outcome != StoreOutcome::Superseded {
+                    true => self.near().keep(fresh, false),
+                    false => (fresh.into_pinned(), false),
+                };
+                (entry, self.stored(outcome, near))
+            }
+            // It shares the outcome of the first one.
+            (Ok(()), StorePermit::Late(Some(_))) => (fresh.into_pinned(), Ok(())),
+            (checked, may) => {
+                let invalidated = if may == StorePermit::Invalidated { Refusal::Cleared } else { Refusal::Server };
+                (fresh.into_pinned(), Err(self.near().refuse(checked.err().unwrap_or(invalidated))))
+            }
+        };
+        drop(completing);
+        if stored.is_err() {
+            // Other processes need not wait until the claim expires.
+            self.backing.release(flight.key(), number, claim);
+        }
+        let inserted = stored.is_ok().then_some(Inserted::New);
+        self.near().flights().complete(flight, joined, entry.clone(), inserted);
+        let origin = stored.map_or_else(|reason| Origin::NotStored(Some(reason)), |()| Origin::Computed);
+        Ok(Value { entry, origin })
+    }
+
+    /// Ends the computation of the flight's owner, or of a caller that `joined`, without a value.
+    pub fn fail(&self, flight: &TryArc<Flight>, joined: Option<Owner>) {
+        // Read before the flight ends: a waiter may take it over at once.
+        let (number, note) = flight.ticket();
+        if self.near().fail(flight, joined) {
+            self.backing.release(flight.key(), number, Claim::from_note(note));
+        }
+    }
+}

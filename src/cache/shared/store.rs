@@ -1,0 +1,101 @@
+//! Stores and removals of a shared cache, near and at the backing.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::super::policy::Policy;
+use super::super::value::{Refusal, Stored};
+use super::backing::{Backing, StoreOutcome};
+use super::cache::SharedCache;
+use crate::error::Result;
+use crate::flight::Flights;
+use crate::table::{Draft, Hashed};
+
+impl<B: Backing> SharedCache<B> {
+    /// Stores a value and replaces the key's old one; a refusal leaves that one in place.
+    pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
+        match self.near().policy().check(key, value, self.near().config())? {
+            Err(reason) => Ok(Err(self.near().refuse(reason))),
+            // A value that is not kept near is sent from where it is: it may be long.
+            Ok(()) if !self.near.keeps() => Ok(self.stored(self.backing.set(key, value)?, false)),
+            Ok(()) => self.set_checked(key, |draft| draft.write(value)),
+        }
+    }
+
+    /// Stores a value that `write` writes and that was checked, at the backing and near.
+    pub(super) fn set_checked(&self, key: &[u8], write: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Stored> {
+        let generation = self.near.generation();
+        let mut draft = self.near().draft(key, Default::default());
+        write(&mut draft)?;
+        let fresh = draft.finish()?;
+        let outcome = self.backing.set(key, fresh.value())?;
+        Ok(self.stored(outcome, self.near.keep(fresh, generation, true).1))
+    }
+
+    /// Stores many values in one round trip; returns for each what `set` would.
+    pub fn set_many(&self, pairs: &[(&[u8], &[u8])]) -> Vec<Result<Stored>> {
+        let mut answers: Vec<Result<Stored>> = pairs
+            .iter()
+            .map(|(key, value)| {
+                let checked = self.near().policy().check(key, value, self.near().config())?;
+                Ok(checked.map_err(|reason| self.near().refuse(reason)))
+            })
+            .collect();
+        let accepted: Vec<usize> = (0..pairs.len()).filter(|at| matches!(answers[*at], Ok(Ok(())))).collect();
+        let generation = self.near.generation();
+        let sent: Vec<(&[u8], &[u8])> = accepted.iter().map(|at| pairs[*at]).collect();
+        let keep = |(key, value): (&[u8], &[u8]), outcome| {
+            let mut near = false;
+            if self.near.keeps() {
+                let mut draft = self.near.draft(key);
+                draft.write(value)?;
+                near = self.near.keep(draft.finish()?, generation, true).1;
+            }
+            Ok(self.stored(outcome, near))
+        };
+        for (at, outcome) in accepted.into_iter().zip(self.backing.set_many(&sent)) {
+            answers[at] = outcome.and_then(|outcome| keep(pairs[at], outcome));
+        }
+        answers
+    }
+
+    /// The result of a store. A value that is near is in the cache, even if the backing failed.
+    pub(super) fn stored(&self, outcome: StoreOutcome, near: bool) -> Stored {
+        match outcome {
+            StoreOutcome::Failed if !near => Err(self.near().refuse(Refusal::Server)),
+            StoreOutcome::Superseded => Err(self.near().refuse(Refusal::Cleared)),
+            StoreOutcome::Failed | StoreOutcome::Stored => {
+                self.near().count_store();
+                Ok(())
+            }
+        }
+    }
+
+    /// Removes a value; returns whether there was one.
+    pub fn remove(&self, key: &[u8]) -> Result<bool> {
+        let hashed = Hashed::from(key);
+        self.invalidate(|flights| flights.invalidate(&hashed));
+        let removed = if self.has_own { self.backing.remove(key) } else { Ok(false) };
+        // A value that was fetched before it was removed is not kept from now on, and one that was kept meanwhile is removed.
+        self.near.begin_generation();
+        let near = self.near().table().remove(&hashed);
+        Ok(removed? || near)
+    }
+
+    /// Removes everything and resets the counters; a cut subsystem inherits nothing any more.
+    pub fn clear(&self) -> Result<()> {
+        self.invalidate(Flights::invalidate_all);
+        let cleared = if self.has_own { self.backing.clear() } else { Ok(()) };
+        self.near.begin_generation();
+        // Near values are removed even if the backing failed.
+        self.near().clear()?;
+        self.damaged.store(0, Relaxed);
+        cleared
+    }
+
+    /// Invalidates computations in progress: they began before this removal, so their values are not stored after it.
+    fn invalidate(&self, invalidate: impl FnOnce(&Flights)) {
+        let _completing = self.completing.write();
+        self.near.begin_generation();
+        invalidate(self.near().flights());
+    }
+}

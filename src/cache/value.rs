@@ -1,0 +1,123 @@
+//! What a cache answers: a value and its origin, a refusal, the end of a wait.
+
+use crate::epoch::Guard;
+use crate::error::{Error, Result};
+use crate::table::{EntryRef, Pinned};
+
+/// Why a value was not stored. A refusal is a normal outcome, not an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The subsystem is cut.
+    Cut,
+    /// φ is not positive.
+    Phi,
+    /// The memory limit is reached.
+    Memory,
+    /// Caching of this kind is switched off.
+    Disabled,
+    /// The cache holds as many bytes as it may.
+    Capacity,
+    /// The key was removed, or the cache cleared, while the value was computed; or its lease expired.
+    Cleared,
+    /// The server failed.
+    Server,
+}
+
+/// The result of a store: nothing, or why the value was refused.
+pub type Stored = std::result::Result<(), Refusal>;
+
+/// Where a value came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// It was in the cache.
+    Hit,
+    /// This call computed and stored it.
+    Computed,
+    /// Another caller computed it, and this call waited for it.
+    Waited,
+    /// It was inherited from the cache's parent.
+    Parent,
+    /// This call computed it, and it was not stored: the reason, or `None` if no memory was left for the table.
+    NotStored(Option<Refusal>),
+}
+
+/// A pinned value and its origin.
+pub struct Value {
+    /// The entry.
+    pub entry: Pinned,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// A value that is valid while a read section lasts, and its origin.
+pub struct Found<'s> {
+    /// The entry.
+    pub entry: EntryRef<'s>,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+impl Found<'_> {
+    /// Keeps the value beyond the section.
+    #[inline(always)]
+    pub fn pin(&self, section: &Guard) -> Value {
+        Value { entry: section.pin(self.entry), origin: self.origin }
+    }
+
+    /// As [`Found::pin`], on the fast path.
+    #[inline(always)]
+    pub(super) fn try_fast_pin(&self, section: &Guard) -> Option<Value> {
+        Some(Value { entry: section.try_fast_pin(self.entry)?, origin: self.origin })
+    }
+}
+
+/// The result of a lookup on the fast path.
+pub enum Fast<T> {
+    /// The key has a value.
+    Hit(T),
+    /// The key has no value.
+    Miss,
+    /// The fast path cannot tell. Nothing was counted; the slow path handles every case.
+    Slow,
+}
+
+impl<T> Fast<T> {
+    /// The value of a hit.
+    #[inline(always)]
+    pub fn hit(self) -> Option<T> {
+        match self {
+            Fast::Hit(value) => Some(value),
+            Fast::Miss | Fast::Slow => None,
+        }
+    }
+
+    /// The result of the fast path, or else that of the slow one.
+    #[inline(always)]
+    pub fn unwrap_or_else(self, slow: impl FnOnce() -> Option<T>) -> Option<T> {
+        match self {
+            Fast::Hit(value) => Some(value),
+            Fast::Miss => None,
+            Fast::Slow => slow(),
+        }
+    }
+}
+
+/// The end of a wait for a value that another caller computes.
+pub enum Waited {
+    /// The key has a value.
+    Value(Value),
+    /// Nobody computes it any more: begin again.
+    Nobody,
+    /// The time is up.
+    TimeOut,
+    /// Waiting would close a cycle: the caller that computes the value waits for this owner.
+    Circle,
+}
+
+/// Copies a value into a buffer and returns its length.
+pub(super) fn copy(value: &[u8], buffer: &mut [u8]) -> Result<usize> {
+    let capacity = buffer.len();
+    let room = buffer.get_mut(..value.len()).ok_or(Error::BufferTooSmall { needed: value.len(), capacity })?;
+    room.copy_from_slice(value);
+    Ok(value.len())
+}
