@@ -159,18 +159,7 @@ pub unsafe extern "C" fn phicache_memory_full(config: *mut phicache_config, out_
 pub unsafe extern "C" fn phicache_memory_usage(out: *mut phicache_memory) -> phicache_status {
     catch_panics("phicache_memory_usage", || {
         let out = growing(out, "out")?;
-        let usage = limit::usage();
-        out.fill(phicache_memory {
-            struct_size: size_of::<phicache_memory>(),
-            percent: usage.percent(),
-            resident: usage.resident,
-            limit: usage.limit,
-            physical: usage.physical,
-            held: usage.held,
-            room: usage.room,
-            known: usage.known.0,
-            reserved: 0,
-        });
+        out.fill(limit::usage().into());
         Ok(PHICACHE_OK)
     })
 }

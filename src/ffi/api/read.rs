@@ -152,7 +152,7 @@ pub unsafe extern "C" fn phicache_cache_set_many(
     out_statuses: *mut phicache_status,
 ) -> phicache_status {
     let mut own: Option<&mut [phicache_status]> = None;
-    let mut told = false;
+    let mut filled = false;
     let status = catch_panics("phicache_cache_set_many", || {
         let statuses =
             own.insert(if out_statuses.is_null() { &mut [] } else { outs(out_statuses, count, "out_statuses")? });
@@ -162,10 +162,10 @@ pub unsafe extern "C" fn phicache_cache_set_many(
         statuses.iter_mut().zip(&answers).for_each(|(status, answer)| {
             *status = answer.as_ref().map_or_else(status_of, |stored| self::stored(*stored))
         });
-        told = true;
+        filled = true;
         answers.into_iter().try_for_each(|answer| answer.map(drop)).map(|()| PHICACHE_OK)
     });
-    if let (false, Some(statuses)) = (told, own) {
+    if let (false, Some(statuses)) = (filled, own) {
         statuses.fill(status);
     }
     status

@@ -23,6 +23,7 @@ use std::time::Instant;
 use crate::cache::{Cache, RemoteOptions, registry};
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::output::growing_items;
+use crate::ffi::border::translate::registry_item;
 
 /// Lists the named caches, ordered by name.
 ///
@@ -45,7 +46,9 @@ pub unsafe extern "C" fn phicache_registry_list(
             return Err(Error::BufferTooSmall { needed: caches.len(), capacity });
         }
         for (at, (name, cache)) in caches.iter().enumerate() {
-            items.fill(at, item(name, cache, began.elapsed() < RemoteOptions::SCAN));
+            // A failing server must not hide the other caches, nor a slow one delay them.
+            let asked = if began.elapsed() < RemoteOptions::SCAN { cache.info().ok() } else { None };
+            items.fill(at, registry_item(name, cache, asked.unwrap_or_else(|| cache.info_here())));
         }
         Ok(PHICACHE_OK)
     })
@@ -101,23 +104,4 @@ pub extern "C" fn phicache_registry_clear_all() -> phicache_status {
 
 fn find(name: *const c_char) -> Result<Cache> {
     registry::find(text(name, "name")?)
-}
-
-fn item(name: &str, cache: &Cache, in_time: bool) -> phicache_registry_item {
-    let mut bytes = [0; registry::NAME_MAX + 1];
-    bytes.iter_mut().zip(name.bytes()).for_each(|(to, byte)| *to = byte as c_char);
-    phicache_registry_item {
-        struct_size: size_of::<phicache_registry_item>(),
-        name: bytes,
-        kind: match cache {
-            Cache::Dict(_) => PHICACHE_KIND_DICT,
-            Cache::Purview(_) => PHICACHE_KIND_PURVIEW,
-            Cache::Mice(_) => PHICACHE_KIND_MICE,
-            Cache::Redis(cache) if cache.is_mice() => PHICACHE_KIND_REDIS_MICE,
-            Cache::Redis(_) => PHICACHE_KIND_REDIS,
-        },
-        reserved: 0,
-        // A failing server must not hide the other caches, nor a slow one delay them.
-        info: in_time.then(|| cache.info().ok()).flatten().unwrap_or_else(|| cache.info_here()).into(),
-    }
 }

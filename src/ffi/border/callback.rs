@@ -27,10 +27,10 @@ pub(in crate::ffi) trait Computes: Sized {
     type Given: Copy;
     /// What must live until the callback has returned; it knows the callback.
     type Keep: Keep;
-    /// Where the value goes.
+    /// The outputs that receive the value.
     type Outputs: ValueOutputs;
 
-    /// Looks the value up, and finds out who computes it if there is none.
+    /// Looks the value up. On a miss, finds out who computes it.
     fn look_up(handle: *mut Self, key: Self::Key, given: Self::Given) -> Result<(TaskLookup, Self::Keep)>;
 }
 
@@ -38,7 +38,7 @@ pub(in crate::ffi) trait Computes: Sized {
 pub(in crate::ffi) trait Keep {
     fn callback(&self) -> Callback;
 
-    /// The value is stored if the memory is not full to this many per cent, beside what the cache's configuration says.
+    /// The value is stored unless more than this percentage of memory is in use. The cache's own limit applies too.
     fn maximum(&self) -> f64 {
         limit::UNLIMITED
     }
@@ -76,7 +76,7 @@ struct ComputeFrame<K> {
 /// What [`begin`] answers when the callback is to run; no status of the header's.
 const BEGUN: phicache_status = i32::MAX;
 
-/// Looks a value up, and lets the callback compute it on a miss.
+/// Looks a value up. On a miss, calls back to compute it.
 #[inline(always)]
 pub(in crate::ffi) fn compute<C: Computes>(
     handle: *mut C,
@@ -155,7 +155,7 @@ unsafe fn end<C: Computes>(
     catch_panics(C::FUNCTION, || {
         // SAFETY: the caller's promise.
         let ComputeFrame { writer, keep } = unsafe {
-            // A program that still uses the result is told that it is not valid.
+            // From here on, a function that is called with this result says that it is not valid.
             (*frame.as_mut_ptr()).writer.invalidate();
             frame.assume_init_read()
         };

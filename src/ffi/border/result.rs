@@ -16,7 +16,7 @@ const MARK: u64 = u64::from_le_bytes(*b"phi-resu");
 pub(in crate::ffi) struct ResultWriter {
     mark: u64,
     task: Task,
-    /// The value as far as it is written.
+    /// The part of the value that is written so far.
     block: Block,
     state: State,
 }
