@@ -1,11 +1,11 @@
-//! Writes the C header to OUT_DIR, and gives cargo's own shared library the name that loaders look for.
+//! Writes the C header to OUT_DIR, and sets the SONAME of the shared library that cargo links.
 //!
-//! cbindgen orders a file's items by kind; the header is to be read from top to bottom, handle by handle. So cbindgen
-//! runs once per file of `src/ffi`, in the order below, and each part begins with that file's own introduction.
+//! cbindgen orders items by kind, but the header is read from top to bottom, handle by handle. So cbindgen runs once for
+//! each file in `PARTS`, in that order, and each part begins with the introduction of its file.
 //!
-//! The functions that all types of cache have are written once, in `src/ffi/api/verbs.rs.in`. Where a file says
-//! `verbs! { type, "noun": verb, … }` they are instantiated: written to OUT_DIR for the compiler, which includes them there
-//! (`src/ffi/api/mod.rs`), and put in that place for cbindgen, which expands no macros.
+//! The functions that all types of cache have are written once, in `src/ffi/api/verbs.rs.in`. Each `verbs! { type, "noun":
+//! verb, … }` in a file instantiates them: they are written to OUT_DIR, where the compiler includes them
+//! (`src/ffi/api/mod.rs`), and replace the macro in the text for cbindgen, which expands no macros.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -66,7 +66,7 @@ fn main() {
     }
 }
 
-/// Replaces `verbs! { type, "noun": verb, … }` by these verbs of the template, and writes them to a file of the type's.
+/// Replaces `verbs! { type, "noun": verb, … }` with these verbs of the template, and writes them to the type's own file.
 fn instantiate_verbs(mut text: String, template: &str, out: &Path) -> String {
     while let Some(start) = text.find("\nverbs! {") {
         let end = start + text[start..].find('}').expect("verbs! ends") + 1;
@@ -91,7 +91,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// One file's part of the header: its introduction, in which code is indented, then what it declares.
+/// The part of the header for one file: its introduction, with code indented, then its declarations.
 fn section(source: &Path, config: &Config) -> String {
     let text = read(source);
     let mut lines = text.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim_end);
@@ -118,7 +118,7 @@ fn section(source: &Path, config: &Config) -> String {
     format!("\n/* {title} {rule}\n{introduction} */\n\n{}\n", tidy(declarations.trim()))
 }
 
-/// Puts comments of one line on one line, and negative constants between parentheses.
+/// Puts one-line comments on one line, and negative constants in parentheses.
 fn tidy(declarations: &str) -> String {
     let lines: Vec<&str> = declarations.lines().collect();
     let mut tidy = Vec::new();

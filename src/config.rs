@@ -93,7 +93,8 @@ impl Config {
     /// A configuration of its own: the defaults and what the environment said.
     pub fn new() -> Result<Arc<Self>> {
         // Done here once, because it takes memory, which a store must do without.
-        crate::prepare();
+        crate::memory::limit::prepare();
+        crate::table::prepare();
         Ok(Arc::new(Self::environment()?.clone().into()))
     }
 

@@ -24,6 +24,7 @@
 //! inherits, how it clears.
 
 mod any;
+mod computed;
 mod counters;
 mod dict;
 mod holder;

@@ -3,9 +3,9 @@
 
 use std::ops::{Deref, DerefMut};
 
+use super::KEY_MAX;
 use super::element::{DOUBLES, Element, HEAD_MAX, Head, NAMED, SET, VERSION_TYPED, VERSION_UNTYPED, canonical, sized};
 use crate::error::{Error, Result};
-use crate::table::KEY_MAX;
 
 /// Bytes in front of room for more. Unlike a `Vec`, it has what stands in the room written already: to put a few bytes
 /// there takes no call.
@@ -112,7 +112,7 @@ impl Encoding {
     pub(super) fn reserve(&mut self, len: usize) -> Result<()> {
         let version = usize::from(self.bytes.is_empty());
         let whole = self.bytes.len().checked_add(version + len).filter(|whole| *whole <= KEY_MAX);
-        whole.ok_or_else(|| Error::invalid(format!("the key would pass {KEY_MAX} bytes")))?;
+        whole.ok_or_else(|| Error::invalid(format!("the key would be longer than {KEY_MAX} bytes")))?;
         self.bytes.reserve(version + len + HEAD_MAX)?;
         let room = self.starts.try_reserve(1).and_then(|()| self.open.try_reserve(1));
         room.map_err(|_| Error::OutOfMemory(len))?;

@@ -24,10 +24,17 @@
 
 use std::ffi::CStr;
 
+use crate::epoch::flush;
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::panic::last_error;
 use crate::iit::NodeSet;
-use crate::memory::limit;
+use crate::memory::limit::{self, Usage};
+
+/// The memory now, without what waits to be freed.
+fn usage() -> Usage {
+    flush();
+    limit::usage()
+}
 
 /// The version of the library, as in "1.2.3". Static; never freed.
 #[unsafe(no_mangle)]
@@ -133,7 +140,7 @@ extern "C" fn release(value: *mut phicache_value) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_memory_percent(out_percent: *mut f64) -> phicache_status {
     catch_panics("phicache_memory_percent", || {
-        *out(out_percent, "out_percent")? = limit::usage().percent();
+        *out(out_percent, "out_percent")? = usage().percent();
         Ok(PHICACHE_OK)
     })
 }
@@ -147,6 +154,7 @@ pub unsafe extern "C" fn phicache_memory_percent(out_percent: *mut f64) -> phica
 pub unsafe extern "C" fn phicache_memory_full(config: *mut phicache_config, out_full: *mut i32) -> phicache_status {
     catch_panics("phicache_memory_full", || {
         let full = out(out_full, "out_full")?;
+        flush();
         *full = limit::is_full(self::config(config)?.maximum_memory()).into();
         Ok(PHICACHE_OK)
     })
@@ -159,7 +167,7 @@ pub unsafe extern "C" fn phicache_memory_full(config: *mut phicache_config, out_
 pub unsafe extern "C" fn phicache_memory_usage(out: *mut phicache_memory) -> phicache_status {
     catch_panics("phicache_memory_usage", || {
         let out = growing(out, "out")?;
-        out.fill(limit::usage().into());
+        out.fill(usage().into());
         Ok(PHICACHE_OK)
     })
 }

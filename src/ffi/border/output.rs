@@ -223,7 +223,7 @@ impl phicache_value {
     fn try_fast_release(&mut self) -> bool {
         let Some(pin) = NonNull::new(self.pin) else { return false };
         // SAFETY: the pin came from `from`; by the header's conventions only one copy of the struct is released.
-        let released = unsafe { Pinned::drop_raw_in_slot(pin) };
+        let released = unsafe { Pinned::try_fast_drop_raw(pin) };
         if released {
             *self = Self::ZERO;
         }

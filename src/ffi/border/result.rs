@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::ffi::border::handle::null;
 use crate::ffi::border::types::*;
 use crate::iit::{Mice, RECORD_HEADER};
-use crate::table::{Block, Draft};
+use crate::table::{Draft, Reservation};
 
 const MARK: u64 = u64::from_le_bytes(*b"phi-resu");
 
@@ -17,7 +17,7 @@ pub(in crate::ffi) struct ResultWriter {
     mark: u64,
     task: Task,
     /// The part of the value that is written so far.
-    block: Block,
+    reservation: Reservation,
     state: State,
 }
 
@@ -64,17 +64,17 @@ impl Task {
         }
     }
 
-    fn draft(&self, block: Block) -> Draft<'_> {
+    fn draft(&self, reservation: Reservation) -> Draft<'_> {
         match self {
-            Task::Shared(pending) => pending.draft(block),
-            Task::Private(key) => Draft::resume(key, None, block),
+            Task::Shared(pending) => pending.draft(reservation),
+            Task::Private(key) => Draft::resume(key, None, reservation),
         }
     }
 
-    fn complete(self, block: Block, maximum: f64) -> Result<Value> {
+    fn complete(self, reservation: Reservation, maximum: f64) -> Result<Value> {
         match self {
-            Task::Shared(pending) => pending.complete(block, maximum),
-            Task::Private(key) => not_stored(Draft::resume(&key, None, block)),
+            Task::Shared(pending) => pending.complete(reservation, maximum),
+            Task::Private(key) => not_stored(Draft::resume(&key, None, reservation)),
         }
     }
 
@@ -87,7 +87,7 @@ impl Task {
 
 impl ResultWriter {
     pub(in crate::ffi) fn new(task: Task) -> Self {
-        ResultWriter { mark: MARK, task, block: Block::default(), state: State::Bytes }
+        ResultWriter { mark: MARK, task, reservation: Reservation::default(), state: State::Bytes }
     }
 
     /// The key, which stays where it is until the computation ends.
@@ -107,7 +107,7 @@ impl ResultWriter {
             State::Failed(error) => Some(error),
             _ if code != 0 => Some(Error::Callback(code)),
             State::Record => {
-                crate::iit::mice::seal(self.block.value_mut());
+                crate::iit::mice::seal(self.reservation.value_mut());
                 None
             }
             State::Bytes => None,
@@ -116,13 +116,13 @@ impl ResultWriter {
             self.task.failed();
             return Err(error);
         }
-        self.task.complete(self.block, maximum)
+        self.task.complete(self.reservation, maximum)
     }
 
     fn draft<T>(&mut self, change: impl FnOnce(&mut Draft) -> Result<T>) -> Result<T> {
-        let mut draft = self.task.draft(mem::take(&mut self.block));
+        let mut draft = self.task.draft(mem::take(&mut self.reservation));
         let changed = change(&mut draft);
-        self.block = draft.pause();
+        self.reservation = draft.pause();
         changed
     }
 
