@@ -3,8 +3,8 @@
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Ends the process when it is dropped by an exception, which cannot pass through our frames. Forget it when the callback
-/// has returned.
+/// Ends the process when it is dropped by an exception, which cannot pass through our frames. Forget it when the
+/// callback has returned.
 pub(in crate::ffi) struct AbortOnUnwind(pub(in crate::ffi) &'static str);
 
 impl Drop for AbortOnUnwind {
