@@ -1,32 +1,35 @@
-# The commands of the house. Each does its whole set-up: on a fresh Debian with a Rust toolchain, gcc, g++, make and
-# python3, cmake and Julia are found or fetched into build/ by the scripts in make/, which say what they do. Nothing is
-# installed on the system, but by make install.
+# Each command does its whole set-up. A Debian 12 with a Rust toolchain, gcc, g++, make and python3 is enough, without
+# root and without pip: if CMake, Julia, redis-server or another tool is missing, the scripts in make/ fetch it into
+# build/ and say so in one line. Nothing else on the machine changes: cargo writes to target/ and to its own cache of
+# crates (~/.cargo), everything else to build/; only make install writes to PREFIX.
 #
-#   make demo      builds the example, and computes the integrated information of a network with and without caches
-#   make test      whether the library works here, in some minutes: the tests of Rust, C, C++, Julia and the examples
-#   make check     everything else that must hold: lints, every standard and compiler, the package and its consumers, the
-#                  tests under sanitizers, the model checker, the fuzz targets; half an hour or so. Together they are what
-#                  CI runs (.ci/run); neither repeats what the other does
-#   make stress    everything at once, from up to 64 threads, for SECONDS (60); THREADS and SEED may be given
-#   make soak-redis  two processes that share results in Redis, for SECONDS (60), while bad things happen to the server;
-#                  SEED may be given
-#   make sanitize  the C and C++ tests, and SECONDS of stress, under the address, undefined-behaviour and thread sanitizers
-#   make memcheck  the C and C++ tests under valgrind (a few minutes)
-#   make fuzz      random input for keys, records and caches, beside models of them: each target for SECONDS; TARGETS may
-#                  name some, and SEED be given
-#   make bench     phicache beside what one would use instead: runs benches/peers (some ten minutes), and writes
-#                  docs/performance-peers.md; with QUICK=1 it only prints the small tables, in a minute
-#   make bench-redis  the Redis cache beside hiredis and the redis crate: runs benches/redis (a minute or two), and writes
-#                  docs/performance-redis.md; with QUICK=1 it only prints the tables, in seconds
-#   make bench-instructions  instructions of each operation, counted by valgrind
-#   make build     the shared and the static library, the example, the C and C++ tests (what make alone does)
-#   make docs      the API reference, by doxygen, into build/docs
-#   make supply-chain  licenses, sources and advisories of all dependencies, by cargo-deny, which it builds if need be
-#   make install   into PREFIX (default /usr/local), below DESTDIR where one is given; builds only what is not there, so that
-#                  after make, root only copies; $(BUILD)/install_manifest.txt lists what there is to remove again
-#   make header    include/phicache.h from the Rust sources
-#   make symbols   the lists of the ABI, c-tests/package/{exported_symbols,abi}.txt, after a change of it on purpose
-#   make clean     removes what was built; the tools that were fetched stay (make distclean removes them too)
+#   make demo      builds the example and runs it on one network, with and without caches
+#   make test      whether the library works here: the tests of Rust, C, C++, Julia and the examples; takes minutes
+#   make check     all other checks: lints, every standard and compiler, the package and its consumers, sanitizers, the
+#                  model checkers, the fuzz targets; takes about half an hour. CI runs test and check (.ci/run); neither
+#                  repeats the other
+#   make stress    random operations from up to 64 threads for SECONDS (60); takes THREADS and SEED
+#   make soak-redis  two processes share results in Redis for SECONDS (60) while their server fails in many ways;
+#                  takes SEED
+#   make sanitize  the C and C++ tests, and SECONDS of stress, under the address, undefined-behaviour and thread
+#                  sanitizers
+#   make memcheck  the C and C++ tests under valgrind; takes minutes
+#   make fuzz      random input for keys, records and caches, compared with models of them, SECONDS for each target;
+#                  takes TARGETS (names) and SEED
+#   make bench     phicache and its alternatives side by side (benches/peers); takes ten minutes and writes
+#                  benches/reports/performance-peers.md; QUICK=1 takes a minute and only prints the small tables
+#   make bench-redis  the Redis cache, hiredis and the redis crate side by side (benches/redis); takes two minutes and
+#                  writes benches/reports/performance-redis.md; QUICK=1 takes seconds and only prints the tables
+#   make bench-instructions  counts the instructions of each operation with valgrind
+#   make build     the shared and the static library, the example, the C and C++ tests; plain make does the same
+#   make docs      the API reference, made by doxygen in build/docs
+#   make supply-chain  licenses, sources and advisories of all dependencies, checked by cargo-deny (built if missing)
+#   make install   installs into PREFIX (/usr/local), below DESTDIR if set. After make it only copies files, so root
+#                  compiles nothing. build/install_manifest.txt lists the installed files
+#   make header    regenerates include/phicache.h from the Rust sources
+#   make symbols   regenerates the lists of the ABI, c-tests/package/{exported_symbols,abi}.txt, after an intended
+#                  change
+#   make clean     removes what was built and keeps the fetched tools; make distclean removes those too
 
 BUILD ?= build
 PREFIX ?= /usr/local
@@ -44,8 +47,8 @@ SECONDS ?= 60
 
 BENCH = $(BUILD)/bench
 
-.PHONY: demo test check stress soak-redis sanitize memcheck fuzz bench bench-peers bench-redis bench-instructions build package \
-        configure install header symbols docs supply-chain clean distclean toolchain
+.PHONY: demo test check stress soak-redis sanitize memcheck fuzz bench bench-peers bench-redis bench-instructions \
+        build package configure install header symbols docs supply-chain clean distclean toolchain
 
 demo: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target iit -j $(JOBS)
@@ -84,7 +87,7 @@ else
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target replay -j $(JOBS)
 	$(BENCH)/peers --json $(BENCH)/figures.json
 	gzip -dc c-tests/data/*.trace.gz | $(BUILD)/c-tests/replay --time > $(BENCH)/replay.txt
-	$(PYTHON) -B docs/performance-peers.py $(BENCH)/figures.json $(BENCH)/replay.txt
+	$(PYTHON) -B benches/reports/performance-peers.py $(BENCH)/figures.json $(BENCH)/replay.txt
 endif
 
 bench-peers: configure
@@ -94,14 +97,14 @@ bench-peers: configure
 	    "$$cmake" --build $(BENCH) --target peers -j $(JOBS)
 
 bench-redis: configure
-	@server=$$($(PYTHON) -B make/find_tool.py redis-server $(BUILD)) && hiredis=$$($(PYTHON) -B make/find_hiredis.py $(BUILD)) || exit 1; \
-	    $(FIND_CMAKE); \
+	@server=$$($(PYTHON) -B make/find_tool.py redis-server $(BUILD)) && \
+	    hiredis=$$($(PYTHON) -B make/find_hiredis.py $(BUILD)) || exit 1; $(FIND_CMAKE); \
 	    "$$cmake" -S benches/redis -B $(BENCH)-redis -DPHICACHE_CARGO_TARGET_DIR="$$CARGO_TARGET_DIR" \
 	    -DBENCH_RUST_TARGET="$$CARGO_TARGET_DIR/redis-peer" -DCMAKE_PREFIX_PATH="$$hiredis" && \
 	    "$$cmake" --build $(BENCH)-redis --target redis_peers -j $(JOBS) && \
 	    $(BENCH)-redis/redis_peers --server "$$server" $(if $(QUICK),--quick,--json $(BENCH)-redis/figures.json)
 ifndef QUICK
-	$(PYTHON) -B docs/performance-redis.py $(BENCH)-redis/figures.json
+	$(PYTHON) -B benches/reports/performance-redis.py $(BENCH)-redis/figures.json
 endif
 
 bench-instructions: configure
@@ -111,7 +114,7 @@ bench-instructions: configure
 build: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) -j $(JOBS)
 
-# What an install needs, without tests and examples.
+# What make install copies: no tests, no examples.
 package: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target phicache_archive phicache_shared phicache-info -j $(JOBS)
 
@@ -122,19 +125,21 @@ configure: toolchain
 docs:
 	@$(PYTHON) -B make/docs.py $(BUILD)
 
-# Beside the project, so that cargo-deny's own dependencies are not mixed up with ours.
+# cargo-deny is built in a folder of its own, so that its dependencies stay apart from ours.
 supply-chain: toolchain
 	@command -v cargo-deny > /dev/null || test -e $(BUILD)/tools/cargo-deny/bin/cargo-deny || \
 	    CARGO_TARGET_DIR=$(abspath $(BUILD))/tools/cargo-deny-build \
 	    $(CARGO) install cargo-deny --locked --root $(BUILD)/tools/cargo-deny
 	@PATH="$$PATH:$(abspath $(BUILD))/tools/cargo-deny/bin"; failed=; \
-	    for subject in "bans licenses sources" advisories; do for manifest in Cargo.toml fuzz/Cargo.toml; do \
+	    for subject in "bans licenses sources" advisories; do \
+	    for manifest in Cargo.toml fuzz/Cargo.toml tests/loom/Cargo.toml; do \
 	        echo "$$manifest: $$subject"; \
-	        cargo-deny --manifest-path $$manifest --config deny.toml check $$subject || failed="$$failed $$manifest: $$subject;"; \
+	        cargo-deny --manifest-path $$manifest --config deny.toml check $$subject || \
+	            failed="$$failed $$manifest: $$subject;"; \
 	    done; done; \
 	    test -z "$$failed" || { \
-	        echo "failed:$$failed what cargo-deny said is above. It fetches the advisories from RustSec's database on" \
-	             "GitHub; where that is out of reach, only they are left unchecked." >&2; exit 1; }
+	        echo "failed:$$failed see cargo-deny's output above. It fetches the advisories from RustSec's database on" \
+	             "GitHub; if GitHub is out of reach, only the advisories remain unchecked." >&2; exit 1; }
 
 install:
 	@test -e $(BUILD)/libphicache.so -a -e $(BUILD)/tools/phicache-info || $(MAKE) package
@@ -149,20 +154,20 @@ symbols: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target phicache_symbols -j $(JOBS)
 
 clean:
-	rm -rf $(filter-out $(BUILD)/julia $(BUILD)/tools,$(wildcard $(BUILD)/*)) "$$CARGO_TARGET_DIR"
+	rm -rf $(filter-out $(BUILD)/tools,$(wildcard $(BUILD)/*)) "$$CARGO_TARGET_DIR"
 
 distclean: clean
 	rm -rf $(BUILD)
 
-# What only the user can install.
+# The programs that the scripts in make/ cannot fetch.
 toolchain:
 	@command -v $(CARGO) > /dev/null || { \
-	    echo "$(CARGO) is missing. phicache needs a Rust toolchain, which rustup installs for one user: https://rustup.rs" >&2; \
+	    echo "$(CARGO) is missing. Install a Rust toolchain with rustup, which needs no root: https://rustup.rs" >&2; \
 	    exit 1; }
 	@for program in cc c++ $(PYTHON); do \
 	    command -v $$program > /dev/null || { \
-	        echo "$$program is missing. phicache needs gcc, g++, make and python3 beside a Rust toolchain;" \
-	             "on Debian, as root: apt-get install gcc g++ make python3" >&2; exit 1; }; \
+	        echo "$$program is missing. phicache needs a Rust toolchain, gcc, g++, make and python3." \
+	             "On Debian, as root: apt-get install gcc g++ make python3" >&2; exit 1; }; \
 	done
 
 FIND_CMAKE = cmake=$$($(PYTHON) -B make/find_tool.py cmake $(BUILD)) || exit 1

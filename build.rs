@@ -1,7 +1,11 @@
-//! Writes the C header to OUT_DIR, and gives cargo's own shared library the name that loaders look for.
+//! Writes the C header to OUT_DIR, and sets the SONAME of the shared library that cargo links.
 //!
-//! cbindgen orders a file's items by kind; the header is to be read from top to bottom, handle by handle. So cbindgen
-//! runs once per file of `src/ffi`, in the order below, and each part begins with that file's own introduction.
+//! cbindgen orders items by kind, but the header is read from top to bottom, handle by handle. So cbindgen runs once for
+//! each file in `PARTS`, in that order, and each part begins with the introduction of its file.
+//!
+//! The functions that all types of cache have are written once, in `src/ffi/api/verbs.rs.in`. Each `verbs! { type, "noun":
+//! verb, … }` in a file instantiates them: they are written to OUT_DIR, where the compiler includes them
+//! (`src/ffi/api/mod.rs`), and replace the macro in the text for cbindgen, which expands no macros.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -31,8 +35,19 @@ fn main() {
     println!("cargo::rerun-if-changed=src/ffi");
     println!("cargo::rerun-if-changed=cbindgen.toml");
     let config = Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml is readable");
-    let parts = PARTS.map(|part| section(&root.join(format!("src/ffi/{part}.rs")), &config));
-    let head = fs::read_to_string(root.join("src/ffi/header.h")).expect("src/ffi/header.h is readable");
+    let out = PathBuf::from(variable("OUT_DIR")).join("ffi");
+    fs::create_dir_all(out.join("api"))
+        .and_then(|()| fs::create_dir_all(out.join("border")))
+        .expect("OUT_DIR is writable");
+    let template = read(&root.join("src/ffi/api/verbs.rs.in"));
+    let parts = PARTS.map(|part| {
+        let expanded = out.join(format!("{part}.rs"));
+        let text = instantiate_verbs(read(&root.join(format!("src/ffi/{part}.rs"))), &template, &out);
+        fs::write(&expanded, text).expect("OUT_DIR is writable");
+        section(&expanded, &config)
+    });
+    println!("cargo::rustc-env=PHICACHE_EXPANDED={}", out.display());
+    let head = read(&root.join("src/ffi/header.h"));
     println!("cargo::rerun-if-changed=src/ffi/header.h");
     let header = head
         .replace("@MAJOR@", &variable("CARGO_PKG_VERSION_MAJOR"))
@@ -51,9 +66,34 @@ fn main() {
     }
 }
 
-/// One file's part of the header: its introduction, in which code is indented, then what it declares.
+/// Replaces `verbs! { type, "noun": verb, … }` with these verbs of the template, and writes them to the type's own file.
+fn instantiate_verbs(mut text: String, template: &str, out: &Path) -> String {
+    while let Some(start) = text.find("\nverbs! {") {
+        let end = start + text[start..].find('}').expect("verbs! ends") + 1;
+        let (subject, verbs) = text[start + 9..end - 1].split_once(':').expect("verbs! { type, \"noun\": verb, … }");
+        let (kind, noun) = subject.split_once(',').expect("verbs! has a type and a noun");
+        let (kind, noun) = (kind.trim().to_owned(), noun.trim().trim_matches('"'));
+        let functions: Vec<&str> = verbs.split(',').map(|verb| template_part(template, verb.trim())).collect();
+        let functions = functions.join("\n\n").replace("@type@", &kind).replace("@noun@", noun);
+        fs::write(out.join(format!("{kind}.rs")), &functions).expect("OUT_DIR is writable");
+        text.replace_range(start..end, &format!("\n{functions}"));
+    }
+    text
+}
+
+/// The part of the template that begins with `//= VERB`.
+fn template_part<'t>(template: &'t str, verb: &str) -> &'t str {
+    let mut parts = template.split("//= ").skip(1).map(|part| part.split_once('\n').expect("a part has lines"));
+    parts.find(|(name, _)| *name == verb).unwrap_or_else(|| panic!("verbs.rs.in has no {verb}")).1.trim_ascii()
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The part of the header for one file: its introduction, with code indented, then its declarations.
 fn section(source: &Path, config: &Config) -> String {
-    let text = fs::read_to_string(source).expect("the sources are readable");
+    let text = read(source);
     let mut lines = text.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim_end);
     let title = lines.next().unwrap_or_default().trim_start();
     let rule = "-".repeat(116 - title.chars().count());
@@ -78,7 +118,7 @@ fn section(source: &Path, config: &Config) -> String {
     format!("\n/* {title} {rule}\n{introduction} */\n\n{}\n", tidy(declarations.trim()))
 }
 
-/// Puts comments of one line on one line, and negative constants between parentheses.
+/// Puts one-line comments on one line, and negative constants in parentheses.
 fn tidy(declarations: &str) -> String {
     let lines: Vec<&str> = declarations.lines().collect();
     let mut tidy = Vec::new();

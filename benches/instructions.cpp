@@ -1,7 +1,8 @@
-// instructions.cpp: instructions WORK COUNT: does one thing COUNT times; without arguments it lists what it can do.
+// instructions.cpp: executes one operation COUNT times: instructions WORK COUNT. Without arguments it lists the
+// works.
 //
-// make/count_instructions.py runs it under callgrind with two counts: what the second run executes more, divided by what it
-// does more, is the number of instructions of one operation. Its loop is in it, and is a work of its own.
+// make/count_instructions.py runs it under callgrind with two counts. The difference of the instructions, divided by
+// the difference of the counts, is the cost of one operation with its loop; the loop alone is a work of its own.
 #include <cstdio>
 #include <cstdlib>
 #include <phicache.hpp>
@@ -14,7 +15,7 @@ namespace {
 
 using namespace bench;
 
-// The real load: what recorded runs of PyPhi look like.
+// The real load: the sizes in recorded PyPhi runs.
 constexpr std::size_t ENTRIES = 2'000, KEY_LEN = 16, VALUE_LEN = 64;
 constexpr std::size_t BATCH = 50;
 const std::uint8_t VALUE[VALUE_LEN] = {};
@@ -26,7 +27,7 @@ struct Key {
 
 Key key(std::uint64_t number) { return {{number * 0x9e3779b97f4a7c15, number}}; }
 
-// What every caller does with a status.
+// Every caller checks the status.
 template <class Held>
 void must(const Held &held) {
     if (!held) std::abort();
@@ -40,7 +41,7 @@ struct World {
     Mice parent = new_mice(uncut.get(), nullptr), closed = new_mice(cut.get(), nullptr);
     Mice child = new_mice(cut.get(), parent.get());
     phicache_cache *view = nullptr;
-    // What phicache.hpp costs over the C call: one entry, which is found at the first look in any process.
+    // The cost of phicache.hpp over the C call: one entry, which the first probe finds in any process.
     phicache::dict_cache one;
     phicache::mice_cache one_mice{
         phicache::subsystem(phicache::fingerprint(), std::vector<std::int32_t>(NODES), phicache::node_set::first(NODES))};
@@ -287,7 +288,8 @@ int main(int argc, char **argv) {
                     work.once(world, done % ENTRIES);
                 return 0;
             }
-        std::fprintf(stderr, "instructions: no work is called \"%s\"\n", argv[1]);
+        std::fprintf(stderr,
+                     "instructions: there is no work \"%s\"; the works are listed without arguments\n", argv[1]);
         return 2;
     } catch (const std::exception &error) {
         std::fprintf(stderr, "instructions: %s\n", error.what());

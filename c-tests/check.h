@@ -1,4 +1,4 @@
-/* check.h: the C and C++ tests' own small framework.
+/* check.h: a small test framework for the C and C++ tests.
  *
  * A test program is functions without arguments, each a sentence, and a main that runs them:
  *
@@ -14,9 +14,9 @@
  *         return check_report();
  *     }
  *
- * A CHECK that fails prints file, line, expression and values, and the test goes on; a REQUIRE that fails also
- * returns from the function it stands in. Arguments are evaluated once; the actual value comes first. Checks may
- * be made from any thread. It compiles as C99, C11, C++17 and C++20 without a warning.
+ * A CHECK that fails prints file, line, expression and values, and the test continues; a REQUIRE that fails also
+ * returns from the enclosing function. Arguments are evaluated once; the actual value comes first. Any thread may make
+ * checks. It compiles as C99, C11, C++17 and C++20 without a warning.
  */
 #ifndef PHICACHE_CHECK_H
 #define PHICACHE_CHECK_H
@@ -29,7 +29,7 @@
 
 #include "phicache.h"
 
-/* One pair of counters per program: a test program is one translation unit. */
+/* One pair of counters for each program: a test program is one translation unit. */
 static unsigned long check_count_made = 0;
 static unsigned long check_count_failed = 0;
 
@@ -117,7 +117,7 @@ static inline void check_run(const char *name, void (*test)(void)) {
     fflush(stdout);
 }
 
-/* The exit status for main: 0 only when at least one check was made and all of them held. */
+/* The exit status for main: 0 if at least one check was made and all passed. */
 static inline int check_report(void) {
     printf("%lu checks, %lu failed\n", check_count_made, check_count_failed);
     return check_count_made == 0 || check_count_failed != 0;

@@ -1,4 +1,4 @@
-/// What check.h lacks for C++: that a call throws phicache::error with a status, and a few ways of looking at values.
+/// check.hpp: checks for C++ in addition to check.h: for a call that throws phicache::error, and for values.
 #ifndef PHICACHE_CHECK_HPP
 #define PHICACHE_CHECK_HPP
 
@@ -18,11 +18,11 @@ bool check_error(const char* file, int line, const char* text, phicache::status 
     return check_count(0) != 0;
 }
 
-/// The call throws phicache::error with this status, and says why.
+/// Checks that the call throws phicache::error with this status and a message.
 #define CHECK_ERROR(expected, ...) \
     check_error(__FILE__, __LINE__, #__VA_ARGS__, (expected), [&] { (void)(__VA_ARGS__); })
 
-/// Stands behind a call that throws, inside its try block.
+/// Fails; for the end of a try block, after a call that must throw.
 #define CHECK_HAS_THROWN() check_true(__FILE__, __LINE__, "that the call above throws", 0)
 
 /// The bytes are these characters.

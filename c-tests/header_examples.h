@@ -1,4 +1,4 @@
-/* header_examples.h: what the examples in phicache.h take for granted: `use`, `compute`, and a few things that exist. */
+/* header_examples.h: the definitions that the examples in phicache.h assume: `use`, `compute`, and a few variables. */
 #ifndef PHICACHE_HEADER_EXAMPLES_H
 #define PHICACHE_HEADER_EXAMPLES_H
 
@@ -6,7 +6,7 @@
 
 #define GIVEN __attribute__((unused)) static
 
-/* Whatever comes next; counted, so that an example that never gets there is noticed. */
+/* Stands for the rest of the program; counted, so that an example that never reaches it fails. */
 static int used = 0;
 static void take(int first, ...) {
     (void)first;
@@ -41,7 +41,7 @@ static void give(void) {
     REQUIRE_OK(phicache_subsystem_cut(uncut, severed, &cut));
 }
 
-/* An example does what it says: it reaches its `use`, and nothing fails on the way. */
+/* Checks that an example reaches its `use` and that no call before that fails. */
 static void run_example(const char *section, int (*example)(void)) {
     const int before = used;
     const int ended = example();

@@ -1,19 +1,19 @@
-/* null_arguments.h: a right argument for every parameter of the API, for the generated test of NULL pointers.
+/* null_arguments.h: a valid argument for every parameter of the API, for the generated test of NULL pointers.
  *
- * generate_null_test.py writes one call per function and pointer parameter, with NULL for that parameter and these
- * for all others; what it cannot find here by type or name it refuses to generate.
+ * generate_null_test.py writes one call for each function and pointer parameter, with NULL for that parameter and these
+ * arguments for all others. It fails if it finds no argument here by type or name.
  */
 #ifndef PHICACHE_NULL_ARGUMENTS_H
 #define PHICACHE_NULL_ARGUMENTS_H
 
 #include "sample.h"
 
-/* What goes in. */
+/* Inputs. */
 static struct {
     phicache_config *config;
     phicache_key *key;
     phicache_dict_cache *dict;
-    phicache_redis_cache *redis; /* at a server that is not there */
+    phicache_redis_cache *redis; /* at a server that does not exist */
     phicache_purview_cache *purview;
     phicache_mice_cache *mice_cache, *redis_mice;
     phicache_cache *view, *redis_view;
@@ -32,7 +32,7 @@ static struct {
     uint8_t matrix[4];
 } in;
 
-/* What comes out; everything here is overwritten before a call. */
+/* Outputs; overwritten before each call. */
 typedef struct {
     void *handle, *user_data;
     phicache_compute compute;
@@ -64,7 +64,7 @@ static inline int32_t compute_empty(void *user_data, void *call_data, phicache_b
     return 0;
 }
 
-/* Makes good for reservations that failed, which would decide the status of the call. */
+/* Reserves again after failed reservations, which would decide the status of the call. */
 static inline int32_t start_over(phicache_result *result) {
     uint8_t *room;
     return phicache_result_reserve(result, 0, &room);
@@ -81,7 +81,7 @@ static inline void drop_nothing(void *user_data) { (void)user_data; }
 
 static inline void make_arguments(void) {
     size_t len = 0;
-    CHECK_OK(phicache_read_begin()); /* for what reads in place */
+    CHECK_OK(phicache_read_begin()); /* for the functions that read in place */
     in.options.struct_size = sizeof in.options;
     in.mice.struct_size = sizeof in.mice;
     in.mice.phi = 1.0;
@@ -121,7 +121,8 @@ static inline void free_arguments(void) {
     CHECK_OK(phicache_config_free(in.config));
 }
 
-/* Before a call: the caches are empty, the lease is new, and outputs hold what no call leaves there on an error. */
+/* Before each call: empties the caches, creates a lease, and fills outputs with values that no failed call leaves
+ * there. */
 static inline void prepare(void) {
     phicache_value value;
     (void)phicache_lease_abandon(in.lease); /* the last call may have completed it */
@@ -147,8 +148,8 @@ static inline void check_null_refused(const char *function, const char *paramete
     check_count(status == PHICACHE_ERROR_INVALID_ARGUMENT);
 }
 
-/* A [nullable] parameter: NULL is no invalid argument. A library built without what the function needs says so, but only
- * after it has looked at the parameters; so does one that finds no server. */
+/* A [nullable] parameter: NULL is valid. The call may fail otherwise, because a feature was not built in or no server
+ * answers, but only after it has checked its parameters. */
 static inline void check_null_taken(const char *function, const char *parameter, phicache_status status) {
     const int taken =
         status >= 0 || status == PHICACHE_ERROR_BUFFER_TOO_SMALL || status == PHICACHE_ERROR_UNSUPPORTED ||
@@ -168,7 +169,7 @@ static inline void check_told(const char *function, const char *null, const char
     check_count(told == status);
 }
 
-/* On an error, an output is zero; of structs that grow, all but the size. */
+/* On an error, outputs are zero, except for the struct_size of a struct. */
 static inline void check_zero(const char *function, const char *null, const char *parameter, const void *output,
                               size_t skip, size_t size) {
     const uint8_t *all = (const uint8_t *)output;

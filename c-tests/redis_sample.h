@@ -1,5 +1,5 @@
-/* redis_sample.h: what the C tests of caches in Redis share: a server, which each test finds empty, and configurations
- * for it and for a place where no server is. Include this first. */
+/* redis_sample.h: for the C tests of caches in Redis: a server, which is empty at the start of each test, and
+ * configurations for it and for an address without a server. Include this first. */
 #ifndef PHICACHE_REDIS_SAMPLE_H
 #define PHICACHE_REDIS_SAMPLE_H
 
@@ -9,7 +9,7 @@
 
 static redis_server server;
 
-/* Asks the server for something that is done, or a text that fits. */
+/* Sends a command to the server and returns its reply as text, or NULL. */
 static inline const char *ask(const char *command) {
     static char answer[4096];
     return redis_server_ask(&server, command, answer, sizeof answer) < 0 ? NULL : answer;
@@ -26,7 +26,8 @@ static inline phicache_config *new_config(const char *url) {
     return config;
 }
 
-/* A configuration for the server, whose database and counts are emptied: for its namespace, or the whole database. */
+/* A configuration for the server, after its database and counts were emptied: for a namespace, or the whole database.
+ * */
 static inline phicache_config *at_server(int whole) {
     phicache_config *config = new_config(server.url);
     CHECK_TEXT(ask("FLUSHALL"), "OK");
@@ -35,7 +36,7 @@ static inline phicache_config *at_server(int whole) {
     return config;
 }
 
-/* A configuration for a place where no server is. */
+/* A configuration for an address without a server. */
 static inline phicache_config *at_nobody(void) {
     char url[96];
     phicache_config *config;

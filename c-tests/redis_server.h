@@ -1,20 +1,19 @@
-/* redis_server.h: real Redis servers of a test's own, each in a new folder, on a unix socket and a free TCP port.
+/* redis_server.h: real Redis servers for tests, each in a new folder, on a unix socket and a free TCP port.
  *
  *     static redis_server server;
- *     if (!redis_server_start(&server, "")) return 77;   // it has said SKIPPED, and why
+ *     if (!redis_server_start(&server, "")) return 77;   // it has printed SKIPPED and the reason
  *     ... server.url, server.unix_url ...
- *     redis_server_kill(&server);      // as a crash would
- *     redis_server_restart(&server);   // empty again, at the same place
+ *     redis_server_kill(&server);      // like a crash
+ *     redis_server_restart(&server);   // empty, at the same address
  *     redis_server_freeze(&server);    // silent, its connections open
  *     redis_server_thaw(&server);
  *     redis_server_stop(&server);
  *
- * The program is the one that PHICACHE_REDIS_SERVER names, or a redis-server or valkey-server of the PATH. However the
- * test ends, also by a crash: its servers and their folders go with it, because a guardian, a process for each server,
- * notices the end. `redis_server_ask` asks a server not through what is tested. Trouble with a server that is none of
- * the library's ends the test program with one line.
+ * The program is that in PHICACHE_REDIS_SERVER, or redis-server or valkey-server in the PATH. Each server has a guardian
+ * process, which stops it and deletes its folder when the test ends, even by a crash. `redis_server_ask` sends commands
+ * to a server without the library. If a server cannot be started or controlled, the test program ends with one line.
  *
- * Include this first, so that it can ask for POSIX. For C99 and later, and C++. */
+ * Include this first, because it requests POSIX. For C99 and later, and C++. */
 #ifndef PHICACHE_REDIS_SERVER_H
 #define PHICACHE_REDIS_SERVER_H
 
@@ -45,10 +44,10 @@ enum { REDIS_SERVER_SKIPPED = 77, REDIS_SERVER_PATIENCE_MS = 120000 };
 typedef struct {
     pid_t process;       /* 0 while it does not run */
     pid_t guardian;      /* also the process group of the server */
-    int alive;           /* the pipe whose end tells the guardian that the test has ended */
+    int alive;           /* a pipe; its end tells the guardian that the test has ended */
     int port;
     char program[512];
-    char options[512];   /* beside the usual ones, separated by spaces */
+    char options[512];   /* in addition to the usual ones, separated by spaces */
     char folder[64];
     char socket[80];
     char url[64];        /* by TCP */
@@ -67,7 +66,7 @@ static inline void redis_server_pause(long milliseconds) {
     while (nanosleep(&time, &time) != 0 && errno == EINTR) continue;
 }
 
-/* Copies as much of a text as fits, and tells how long that is. */
+/* Copies as much of a text as fits and returns its length. */
 static inline size_t redis_server_copy(char *to, size_t capacity, const char *from) {
     size_t len = strlen(from);
     if (len >= capacity) len = capacity - 1;
@@ -76,7 +75,7 @@ static inline size_t redis_server_copy(char *to, size_t capacity, const char *fr
     return len;
 }
 
-/* The program's path in `program`; 0 where there is none. */
+/* Stores the path of the program in `program`; returns 0 if there is none. */
 static inline int redis_server_find(char *program, size_t capacity) {
     const char *const names[] = {"redis-server", "valkey-server"};
     const char *given = getenv("PHICACHE_REDIS_SERVER");
@@ -122,7 +121,7 @@ static inline void redis_server_remove_folder(const char *folder) {
     if (remover > 0) waitpid(remover, NULL, 0);
 }
 
-/* Starts the guardian, which waits for the test's end, whatever that is, and then tidies up. */
+/* Starts the guardian, which waits for the end of the test and then cleans up. */
 static inline void redis_server_guard(redis_server *server) {
     int ends[2];
     if (pipe(ends) != 0) redis_server_fail("pipe");
@@ -186,9 +185,9 @@ static inline int redis_server_connect(const redis_server *server) {
     return -1;
 }
 
-/* Asks a server something, in its own words, on a connection of its own: the bytes of the answer, without their frame,
- * and a NUL behind them; -1 where there is none (a nil, or no server). An error's text has a '-' in front. Words are
- * separated by spaces; in double quotes `\x00` and the like are bytes. */
+/* Sends a command on a new connection. Stores the bytes of the reply, without framing, followed by a NUL; returns their
+ * number, or -1 for a nil or without a server. An error reply begins with '-'. Words are separated by spaces; inside
+ * double quotes escapes such as `\x00` are bytes. */
 static inline long redis_server_ask(const redis_server *server, const char *command, char *answer, size_t capacity) {
     const int connection = redis_server_connect(server);
     char line[1024], kind;
@@ -236,14 +235,14 @@ done:
     return len;
 }
 
-/* The same where the answer is a number. */
+/* The same for a reply that is a number. */
 static inline long long redis_server_number(const redis_server *server, const char *command) {
     char answer[512];
     if (redis_server_ask(server, command, answer, sizeof answer) < 0) return -1;
     return strtoll(answer, NULL, 10);
 }
 
-/* How often the server was asked to do something, such as "get", since its statistics were reset. */
+/* How often the server has executed a command, such as "get", since its statistics were reset. */
 static inline long long redis_server_calls(const redis_server *server, const char *command) {
     static char answer[65536];
     char name[80];
@@ -254,7 +253,7 @@ static inline long long redis_server_calls(const redis_server *server, const cha
     return found == NULL ? 0 : strtoll(found + strlen(name), NULL, 10);
 }
 
-/* Waits until the server answers; 0 when it has ended instead. */
+/* Waits until the server answers; returns 0 if it has ended instead. */
 static inline int redis_server_is_up(redis_server *server) {
     int waited;
     for (waited = 0; waited < REDIS_SERVER_PATIENCE_MS; waited += 5) {
@@ -264,7 +263,7 @@ static inline int redis_server_is_up(redis_server *server) {
             return 0;
         }
         redis_server_ask(server, "PING", answer, sizeof answer);
-        /* One that wants a password is up, too. */
+        /* A server that requires a password is up, too. */
         if (strcmp(answer, "PONG") == 0 || strncmp(answer, "-NOAUTH", 7) == 0) return 1;
         redis_server_pause(5);
     }
@@ -273,13 +272,13 @@ static inline int redis_server_is_up(redis_server *server) {
     return 0;
 }
 
-/* Stops its time. */
+/* Freezes it (SIGSTOP). */
 static inline void redis_server_freeze(const redis_server *server) { kill(server->process, SIGSTOP); }
 
-/* Lets it go on. */
+/* Lets it continue (SIGCONT). */
 static inline void redis_server_thaw(const redis_server *server) { kill(server->process, SIGCONT); }
 
-/* Stops it as a crash would, and leaves its place. */
+/* Kills it like a crash, and keeps its folder and port. */
 static inline void redis_server_kill(redis_server *server) {
     if (server->process <= 0) return;
     kill(server->process, SIGKILL);
@@ -287,7 +286,7 @@ static inline void redis_server_kill(redis_server *server) {
     server->process = 0;
 }
 
-/* Starts it again where it was. */
+/* Starts it again with the same folder and port. */
 static inline void redis_server_restart(redis_server *server) {
     unlink(server->socket);
     redis_server_spawn(server);
@@ -303,7 +302,7 @@ static inline void redis_server_stop(redis_server *server) {
     close(server->alive);
 }
 
-/* Starts a server with these options beside the usual ones; 0, after a line that says SKIPPED, where there is no program. */
+/* Starts a server with additional options. If there is no program, prints a line with SKIPPED and returns 0. */
 static inline int redis_server_start(redis_server *server, const char *options) {
     int attempt;
     memset(server, 0, sizeof *server);
@@ -321,7 +320,7 @@ static inline int redis_server_start(redis_server *server, const char *options) 
         server->port = redis_server_free_port();
         snprintf(server->url, sizeof server->url, "redis://127.0.0.1:%d", server->port);
         redis_server_spawn(server);
-        /* It ends at once when somebody has taken the port meanwhile. */
+        /* It ends at once if another process has taken the port meanwhile. */
         if (redis_server_is_up(server)) return 1;
     }
     redis_server_fail(server->program);

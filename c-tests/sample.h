@@ -18,7 +18,7 @@ static inline phicache_bytes bytes(const void *data, size_t len) {
 
 static inline phicache_bytes text(const char *words) { return bytes(words, strlen(words)); }
 
-/* What no slice may be: bytes without an address, and more of them than an address space holds. */
+/* Invalid slices: bytes without an address, and more bytes than an address space has. */
 static inline phicache_bytes no_address(void) { return bytes(NULL, 1); }
 static inline phicache_bytes too_long(void) { return bytes("x", (size_t)PTRDIFF_MAX + 1); }
 
@@ -31,14 +31,14 @@ static inline phicache_bytes too_long(void) { return bytes("x", (size_t)PTRDIFF_
         CHECK_UINT((value).origin, 0);     \
     } while (0)
 
-/* Filled with what no call answers, so that a call that forgets to write is seen. */
+/* Filled with bytes that no call returns, so that a call that does not write its output is noticed. */
 static inline phicache_value unset_value(void) {
     phicache_value value;
     memset(&value, 0xEE, sizeof value);
     return value;
 }
 
-/* What `compute_answer` is to do, as its user_data, and what it saw. */
+/* The user_data of `compute_answer`: what it does, and what it has seen. */
 typedef struct {
     const char *words; /* the value */
     int32_t code;      /* returned; not 0 is a failure, after the value was written */
@@ -74,7 +74,7 @@ static inline int32_t compute_answer(void *user_data, void *call_data, phicache_
     return self->code;
 }
 
-/* A callback that must not run: computing it is the failure. */
+/* A callback that must not run. */
 static inline int32_t compute_never(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
     (void)user_data;
     (void)call_data;

@@ -1,5 +1,5 @@
-/// test_cache.cpp: dict_cache and the view `cache`: lookups, outcomes, figures, sharing, ownership.
-/// (What functions given to memoize may do is in test_memoize.cpp, how types become bytes in test_values.cpp.)
+/// test_cache.cpp: dict_cache and its view `cache`: lookups, outcomes, statistics, sharing, ownership.
+/// (Functions given to memoize are in test_memoize.cpp, types as bytes in test_values.cpp.)
 #include <string>
 #include <utility>
 

@@ -1,7 +1,7 @@
 /* test_config.c: defaults, the environment, setters.
  *
- * The environment is read once per process, at the first use. So the cases that set variables run in child processes:
- * this program again, with the name of a case as its argument.
+ * The environment is read once in a process, at the first use. So each case that sets variables runs in a child process:
+ * this program, with the name of the case as its argument.
  */
 #define _POSIX_C_SOURCE 200809L /* setenv, fork, waitpid */
 
@@ -158,7 +158,7 @@ static void text_that_does_not_fit_says_its_length(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-/* The cases with an environment of their own. */
+/* The cases with their own environment. */
 
 static void the_environment_sets_everything(void) {
     phicache_config *config;
@@ -192,7 +192,7 @@ static void empty_variables_count_as_unset(void) {
     the_defaults_are_pyphis();
 }
 
-/* The first use fails and names the variable, but shows no password; what needs no configuration still works. */
+/* The first use fails and names the variable, but not a password; calls that need no configuration still work. */
 static void check_invalid(const char *variable, const char *value) {
     phicache_config *config = NULL;
     phicache_dict_cache *cache = NULL;

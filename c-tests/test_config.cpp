@@ -1,4 +1,4 @@
-/// test_config.cpp: configurations, the process's own, and the memory of the process.
+/// test_config.cpp: configurations, that of the process, and the memory of the process.
 #include <cmath>
 #include <limits>
 #include <string>

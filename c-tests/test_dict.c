@@ -1,4 +1,4 @@
-/* test_dict.c: the dict cache: get, set, remove, clear, its figures, its limits, and pinned values. */
+/* test_dict.c: the dict cache: get, set, remove, clear, statistics, limits, and pinned values. */
 #include "sample.h"
 
 static phicache_info info_of(phicache_dict_cache *cache) {
@@ -390,7 +390,7 @@ static void options_without_a_size_or_with_a_name_that_is_no_text_are_errors(voi
     CHECK(cache == NULL);
 }
 
-/* What a program has that was compiled with a header of a later version: options that this library does not know. */
+/* The options of a program that was compiled with a later header: they have fields that this library does not know. */
 typedef union {
     phicache_cache_options options;
     unsigned char bytes[4096];
@@ -406,7 +406,7 @@ static void options_of_a_later_version_may_ask_for_nothing_that_is_unknown(void)
         memset(&later, 0, sizeof later);
         later.options.struct_size = sizes[i];
         if (CHECK_OK(phicache_dict_cache_new(NULL, &later.options, &cache))) CHECK_OK(phicache_dict_cache_free(cache));
-        /* What stands behind the struct is not the library's. */
+        /* The library must not read beyond the struct. */
         memset(later.bytes + sizes[i], 0xFF, sizeof later - sizes[i]);
         if (CHECK_OK(phicache_dict_cache_new(NULL, &later.options, &cache))) CHECK_OK(phicache_dict_cache_free(cache));
         if (sizes[i] == known) continue;
@@ -423,7 +423,7 @@ static void options_of_a_later_version_may_ask_for_nothing_that_is_unknown(void)
     CHECK_STATUS(phicache_dict_cache_new(NULL, &later.options, &cache), PHICACHE_ERROR_INVALID_ARGUMENT);
 }
 
-/* A program that was compiled with the header of version 0.1, and lacks what came later. */
+/* The options of a program that was compiled with the header of version 0.1, without the later fields. */
 static void options_of_the_first_version_are_as_good_as_ever(void) {
     enum { FIRST = 48 };
     phicache_dict_cache *cache = NULL;

@@ -1,4 +1,5 @@
-// An exception that leaves a raw C callback ends the process with one line that names the function.
+// test_exception.cpp: an exception that escapes from a C callback ends the process with one line that names the
+// function.
 
 #include <csignal>
 #include <cstdio>
@@ -29,7 +30,7 @@ void drop() {
         phicache_memo_free(memo);
 }
 
-// What a child that runs `work` prints on standard error before SIGABRT ends it.
+// The standard error of a child that runs `work` until SIGABRT ends it.
 std::string last_words(void (*work)()) {
     int ends[2];
     if (pipe(ends) != 0) return "no pipe";

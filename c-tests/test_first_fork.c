@@ -1,7 +1,6 @@
-/* test_first_fork.c: a fork works as usual while the first thread of the process is still registering the library's fork
- * handlers.
+/* test_first_fork.c: a fork while the first thread of the process is still registering the library's fork handlers.
  *
- * The C library's function that takes handlers of forks is replaced by one that stops there; each case is a process. */
+ * A replacement of the C library's pthread_atfork stops in the middle; each case is a process. */
 #define _GNU_SOURCE /* RTLD_NEXT */
 
 #include "sample.h"
@@ -42,7 +41,7 @@ static void *be_first(void *argument) {
     CHECK_OK(phicache_dict_cache_new(NULL, NULL, &cache));
     CHECK_OK(phicache_dict_cache_set(cache, text("key"), text("value")));
     CHECK_OK(phicache_dict_cache_free(cache));
-    CHECK_INT(asked, stop_at + 1); /* two are asked for */
+    CHECK_INT(asked, stop_at + 1); /* the library registers two */
     return NULL;
 }
 
@@ -64,7 +63,7 @@ static void *read_and_compute(void *argument) {
     return NULL;
 }
 
-/* What the vanished thread read is freed, and what it computed is computed by others. */
+/* The values that the vanished thread was reading are freed; those that it was computing are computed by others. */
 static int is_right_in_the_child(void) {
     phicache_stats stats;
     phicache_value value;

@@ -1,4 +1,4 @@
-/* test_flight.c: of several callers that ask for a missing key one computes: leases, waiting, and memoize on threads. */
+/* test_flight.c: single flight: leases, waiting, and memoize on several threads. */
 #define _POSIX_C_SOURCE 200809L /* nanosleep, fork */
 
 #include "sample.h"
@@ -38,7 +38,7 @@ static phicache_lease *begin(const char *key, uint64_t owner) {
     return lease;
 }
 
-/* A begin that gives no lease. */
+/* A begin that returns no lease. */
 static void check_begin(const char *key, uint64_t owner, phicache_status expected) {
     phicache_value value = unset_value();
     phicache_lease *lease = (phicache_lease *)(void *)&value;
@@ -223,7 +223,7 @@ static void a_lease_outlives_its_cache(void) {
     CHECK_OK(phicache_lease_complete(lease, NULL));
 }
 
-/* A thread that waits for a key as owner TWO, for at most 20 seconds. */
+/* A thread that waits for a key as owner TWO, up to 20 seconds. */
 typedef struct {
     const char *key;
     phicache_status status;
@@ -265,7 +265,7 @@ static void a_waiter_wakes_when_the_value_is_there_or_given_up(void) {
     free_cache();
 }
 
-/* An owner that computes one key and waits for another's; told that this is a circle, it does without. */
+/* An owner that computes one key and waits for another; told that this is a wait cycle, it computes without waiting. */
 typedef struct {
     phicache_lease *own;
     const char *wanted;
@@ -310,7 +310,7 @@ static void a_lease_of_a_thread_ends_with_it_and_that_of_a_task_does_not(void) {
     CHECK_OK(phicache_lease_abandon(begin("of the thread", 0)));
     check_begin("of the task", TWO, PHICACHE_BUSY);
     complete(leases[1], "any thread may complete it", PHICACHE_ORIGIN_COMPUTED);
-    /* The handle is still the caller's: a value that comes too late is not stored. */
+    /* The handle still belongs to the caller; a value that comes too late is not stored. */
     complete(leases[0], "too late", PHICACHE_ORIGIN_NOT_STORED + PHICACHE_REFUSED_CLEARED);
     check_info(0, 3, 1);
     free_cache();
@@ -338,7 +338,7 @@ static void a_lease_that_was_cut_may_be_completed_when_its_thread_has_ended(void
     pthread_join(start(begin_and_cut, &lease), NULL);
     CHECK_OK(phicache_lease_complete(lease, &value));
     CHECK_UINT(value.origin, PHICACHE_ORIGIN_NOT_STORED + PHICACHE_REFUSED_CLEARED);
-    /* It is nobody's but the caller's, also when the cache lets all its memory go. */
+    /* The value belongs to the caller alone, also after the cache has freed all its memory. */
     CHECK_OK(phicache_dict_cache_set(dict, text("other"), text("value")));
     CHECK_OK(phicache_dict_cache_clear(dict));
     CHECK_OK(phicache_dict_cache_stats(dict, &stats));

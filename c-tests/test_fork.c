@@ -1,5 +1,5 @@
-/* test_fork.c: a child of a process whose other threads were in the midst of using caches may use them: it finds right
- * values or none, computes what it lacks, and never hangs. The parent notices nothing. */
+/* test_fork.c: a forked child may use the caches that other threads of its parent were using: it finds correct values
+ * or none, computes missing ones, and never hangs. The parent is not affected. */
 #define _DEFAULT_SOURCE /* fork, alarm, nanosleep, MAP_ANONYMOUS */
 
 #include "sample.h"
@@ -15,7 +15,7 @@
 
 enum { KEYS = 64, SECONDS = 120, FORKS = 150 };
 
-#ifdef PHICACHE_SANITIZED /* whose allocators may hang in a child of a busy process */
+#ifdef PHICACHE_SANITIZED /* sanitizers' allocators may hang in a child of a busy process */
 enum { BUSY_PROCESSES_FORK = 0 };
 #else
 enum { BUSY_PROCESSES_FORK = 1 };
@@ -85,7 +85,7 @@ static int32_t compute_question(void *user_data, void *call_data, phicache_bytes
     return write_value(result, asked->which, asked->key) == PHICACHE_OK ? 0 : -1;
 }
 
-/* Whether the cache gives the right value, whoever computes it. */
+/* Whether the cache returns the right value, found or computed. */
 static int ask(int which, uint64_t k) {
     question asked;
     phicache_value value = {NULL, 0, NULL, 0, 0};
@@ -99,7 +99,7 @@ static int ask(int which, uint64_t k) {
     return right;
 }
 
-/* Every kind of call, on the caches that all share and on some that come and go. Returns how many went wrong. */
+/* Every kind of call, on shared caches and on short-lived ones. Returns the number of failed checks. */
 static unsigned use_caches(uint64_t *state, unsigned rounds) {
     unsigned wrong = 0;
     while (rounds-- > 0) {
@@ -157,7 +157,7 @@ static unsigned use_caches(uint64_t *state, unsigned rounds) {
     return wrong;
 }
 
-/* Runs `work` in a forked child: whether it came back in time and answered that nothing was wrong. */
+/* Runs `work` in a forked child. Returns whether it ended in time and had no failed check. */
 static int right_in_child(unsigned (*work)(void *), void *argument) {
     int status = -1;
     pid_t child;
@@ -195,7 +195,7 @@ static void free_caches(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-/* ---- threads in the midst of everything */
+/* ---- a fork while threads make all kinds of calls */
 
 static int stop;
 
@@ -212,7 +212,7 @@ static void *use_in_child(void *argument) {
     return use_caches(&state, 300) == 0 ? NULL : &stop;
 }
 
-/* The child asks for every key, and then uses the caches from threads of its own. */
+/* The child requests every key, then uses the caches from its own threads. */
 static unsigned ask_for_everything(void *argument) {
     static phicache_registry_item names[16];
     pthread_t threads[2];
@@ -256,7 +256,7 @@ static void children_of_a_busy_process_use_its_caches(void) {
     free_caches();
 }
 
-/* ---- the first use of a cache, which makes its table */
+/* ---- a fork during the first use of a cache, which creates its table */
 
 static phicache_dict_cache *fresh;
 
@@ -297,7 +297,7 @@ static void a_cache_may_be_at_its_very_first_value(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-/* ---- computations that had begun */
+/* ---- a fork during computations */
 
 static int computing, go_on;
 
@@ -326,7 +326,7 @@ static void *wait_for_one(void *argument) {
     return NULL;
 }
 
-/* Key 1 is computed, and waited for, by threads that the child lacks; key 2 is leased to one of them. */
+/* Threads that do not exist in the child compute key 1 and wait for it; one of them has a lease for key 2. */
 static unsigned compute_what_vanished_threads_had_begun(void *argument) {
     phicache_value value = {NULL, 0, NULL, 0, 0};
     phicache_lease *lease = NULL;
@@ -359,7 +359,7 @@ static void what_vanished_threads_had_begun_is_begun_again(void) {
     free_caches();
 }
 
-/* ---- a thread that was reading */
+/* ---- a fork while a thread reads */
 
 static void *read_until_told(void *argument) {
     uint64_t k = 1;
@@ -396,7 +396,7 @@ static void what_vanished_threads_had_read_is_freed_in_the_child(void) {
     free_caches();
 }
 
-/* ---- what the thread that forked was reading is its own, whichever thread of the child calls first */
+/* ---- values that the forking thread reads stay valid in the child, whichever of its threads calls first */
 
 static void *remove_and_store(void *argument) {
     phicache_stats stats;
@@ -450,7 +450,7 @@ static void what_the_forking_thread_reads_is_kept_whichever_thread_calls_first(v
     free_caches();
 }
 
-/* ---- what a vanished thread had begun keeps no cache alive */
+/* ---- calls of vanished threads keep no cache alive */
 
 static void *hold_a_lease(void *argument) {
     phicache_lease *lease = NULL;
@@ -490,9 +490,9 @@ static void a_lease_of_a_vanished_thread_keeps_no_cache_alive(void) {
     CHECK_OK(phicache_dict_cache_free(dict));
 }
 
-/* ---- a fork catches nobody in the middle of a change, so nothing is lost */
+/* ---- a fork does not interrupt changes, so nothing is lost */
 
-/* Entries and whole tables leave, are retired and freed, all the time; nothing is pinned or computed. */
+/* Entries and whole tables are retired and freed continuously; nothing is pinned or computed. */
 static void *come_and_go(void *seed) {
     uint64_t state = *(const uint64_t *)seed, big[512];
     memset(big, 7, sizeof big);
@@ -554,7 +554,7 @@ static void a_computation_that_forks_ends_in_both_processes(void) {
     CHECK(is_value(0, &value, 1));
     phicache_value_release(&value);
     CHECK_STATUS(phicache_cache_contains(views[0], bytes(&one, 8)), PHICACHE_OK);
-    CHECK_OK(phicache_lease_complete(own, NULL)); /* of a thread that lives in both */
+    CHECK_OK(phicache_lease_complete(own, NULL)); /* its thread exists in both processes */
     CHECK(ask(0, 3));
     free_caches();
     if (forked_child) _exit(check_count_failed != failed);
@@ -562,14 +562,14 @@ static void a_computation_that_forks_ends_in_both_processes(void) {
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-/* ---- a store that was under way: what it had claimed of the memory is nobody's in the child */
+/* ---- a fork during a store: the memory that it had reserved is released in the child */
 
 enum { LARGE = 64 << 20 };
 
 static void *large_value;
 static int told_of_access[2], may_access[2];
 
-/* Runs in the thread that stores, which has claimed the memory and copies the value into it. */
+/* Runs in the thread that stores, after it has reserved the memory and while it copies the value. */
 static void stop_at_access(int number) {
     char byte = 0;
     (void)number;
@@ -611,7 +611,7 @@ static void what_a_vanished_thread_had_claimed_is_free_in_the_child(void) {
     stop_there.sa_handler = stop_at_access;
     REQUIRE(sigaction(SIGSEGV, &stop_there, &before) == 0);
     CHECK_OK(phicache_memory_usage(&memory));
-    /* Room for half of the claim. */
+    /* Room for half of the reserved memory. */
     maximum = ((double)memory.resident + LARGE / 2) / (double)memory.limit * 100;
     REQUIRE(pthread_create(&storer, NULL, store_large_value, NULL) == 0);
     REQUIRE(read(told_of_access[0], &byte, 1) == 1);
@@ -643,7 +643,7 @@ static void *reserve_until_stopped(void *argument) {
     return NULL;
 }
 
-/* What the vanished thread had reserved may be there still, but nothing of what the cache had stored. */
+/* The memory that the vanished thread had reserved may still be counted, but no value of the cache. */
 static unsigned clear_gives_back_what_was_stored(void *argument) {
     phicache_stats stats;
     (void)argument;

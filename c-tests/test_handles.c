@@ -1,23 +1,22 @@
-/* test_handles.c: every function that takes a handle, given one that was freed, one of another type, or none at all.
+/* test_handles.c: every function with an invalid handle: freed, of another type, null, or no handle at all.
  *
- * For each type there is one function that makes every call on a handle which cannot be right; the test hands it each
- * wrong one in turn.
+ * For each type one function makes every call with an invalid handle; the test passes each kind of invalid handle to it.
  */
 #include "sample.h"
 
 #define CHECK_INVALID(call) CHECK_STATUS(call, PHICACHE_ERROR_INVALID_HANDLE)
 #define CHECK_INVALID_OUT(call, out) \
     do {                             \
-        out = &place;                \
+        out = &unwritten;                \
         CHECK_INVALID(call);         \
         CHECK(out == NULL);          \
     } while (0)
 
-static int place; /* what an output points to before a call */
+static int unwritten; /* what an output points to before a call */
 static const phicache_fingerprint NETWORK = {{1}};
 static const int32_t STATE[2] = {0, 0};
 
-/* Live handles of every type, to stand where another type is expected, and where the right one is needed. */
+/* Live handles of every type: passed where another type is expected, and where a valid handle is needed. */
 static struct {
     phicache_config *config;
     phicache_key *key;
@@ -379,7 +378,7 @@ static void a_slot_that_is_used_again_is_a_new_handle(void) {
     CHECK_OK(phicache_dict_cache_free(next));
 }
 
-/* After all the wrong calls the right ones still work. */
+/* After all invalid calls, valid ones still work. */
 static void live_handles_took_no_harm(void) {
     phicache_value value = unset_value();
     uint64_t size = 99;

@@ -7,7 +7,7 @@ static phicache_key *new_key(void) {
     return key;
 }
 
-/* A vector's key, and how its operations are read. */
+/* The key of a test vector, and the parser of its operations. */
 static size_t from_hex(const char *hex, size_t digits, uint8_t *out) {
     size_t i;
     for (i = 0; i + 1 < digits; i += 2) {
@@ -23,7 +23,7 @@ static phicache_status add_double_of_bits(phicache_key *key, uint64_t bits) {
     return phicache_key_add_double(key, value);
 }
 
-/* Doubles by their bits in hex, with commas between them. */
+/* Doubles given by their bits in hexadecimal, separated by commas. */
 static phicache_status add_doubles_of_bits(phicache_key *key, const char *list) {
     static double values[256];
     size_t count = 0;
@@ -217,7 +217,7 @@ static void reset_forgets_everything(void) {
     CHECK_OK(phicache_key_free(key));
 }
 
-/* What a builder makes of (prefix, direction, mechanism), to be continued. */
+/* A builder with (prefix, direction, mechanism), to which a test adds more. */
 static phicache_key *standard_key(const char *prefix, int32_t direction, uint64_t mechanism) {
     phicache_key *key = new_key();
     if (prefix == NULL) CHECK_OK(phicache_key_add_none(key));

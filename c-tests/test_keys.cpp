@@ -1,4 +1,4 @@
-/// test_keys.cpp: key builders, the standard keys, fingerprints: the same bytes as in every other language.
+/// test_keys.cpp: key builders, the standard keys and fingerprints: the same bytes as in all other languages.
 #include <array>
 #include <cstdlib>
 #include <fstream>
@@ -25,7 +25,7 @@ using phicache::typing;
 
 namespace library {
 
-/// A type of a user's, with an encoding of its own.
+/// A type of the user with its own encoding.
 struct partition {
     std::vector<node_set> parts;
     bool ordered;
@@ -40,7 +40,7 @@ void add_to_key(key& to, const partition& from) {
     }
 }
 
-/// An enum that says its name.
+/// An enum with a named encoding.
 enum class color { red = 1 };
 void add_to_key(key& to, color from) { to.add_named("color", static_cast<int>(from)); }
 
@@ -117,7 +117,7 @@ void the_test_vectors_agree() {
     CHECK(vectors > 100);
 }
 
-/// A second way of saying the same makes the same key.
+/// Two ways of adding the same arguments make the same key.
 template <class Build>
 void check_same(int line, key&& by_type, Build&& by_hand) {
     key built;
@@ -185,7 +185,7 @@ void keys_in_parts_know_where_each_part_ends() {
     using doubles = std::vector<double>;
     CHECK(bytes(key_bytes::of(doubles{1}, doubles{2, 3})) != bytes(key_bytes::of(doubles{1, 2}, doubles{3})));
     CHECK(bytes(key_bytes{doubles{1}, doubles{2, 3}}) == bytes(key_bytes::of(doubles{1}, doubles{2, 3})));
-    // Short texts in up to four parts, all different.
+    // Short texts in up to four parts; all are different.
     const std::vector<std::string> texts{"", "a", "aa", std::string(1, '\0'), std::string("\1\0\0\0", 4),
                                          std::string(4, '\0'), std::string(8, '\0')};
     std::set<std::string> seen;

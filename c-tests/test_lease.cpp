@@ -6,78 +6,78 @@
 
 #include "check.hpp"
 
+using phicache::begin_result;
 using phicache::cache_options;
 using phicache::dict_cache;
 using phicache::lease;
 using phicache::status;
-using phicache::turn;
 
 namespace {
 
 constexpr std::uint64_t task = 17, other_task = 18;
 
-void who_begins_first_computes() {
+void the_first_to_begin_computes() {
     dict_cache dict;
     phicache::cache cache = dict;
-    turn mine = cache.begin("key", task);
-    CHECK(mine.code == status::lease);
-    CHECK(mine.found.empty());
-    REQUIRE(static_cast<bool>(mine.duty));
-    CHECK(cache.begin("key", other_task).code == status::busy);
+    begin_result mine = cache.begin("key", task);
+    CHECK(mine.status == status::lease);
+    CHECK(mine.value.empty());
+    REQUIRE(static_cast<bool>(mine.lease));
+    CHECK(cache.begin("key", other_task).status == status::busy);
     CHECK_ERROR(status::error_recursion, cache.begin("key", task));
-    CHECK(cache.wait("key", 1, other_task).code == status::timeout);
-    mine.duty.reserve<double>(3)[0] = 0.5;
-    mine.duty.truncate(sizeof(double));
-    const phicache::value made = mine.duty.complete();
+    CHECK(cache.wait("key", 1, other_task).status == status::timeout);
+    mine.lease.reserve<double>(3)[0] = 0.5;
+    mine.lease.truncate(sizeof(double));
+    const phicache::value made = mine.lease.complete();
     CHECK(made.origin() == phicache::origin::computed);
     CHECK_NEAR(made.as<double>(), 0.5, 0.0);
-    CHECK(!mine.duty);
-    const turn found = cache.begin("key", other_task);
-    CHECK(found.code == status::ok);
-    CHECK_NEAR(found.found.as<double>(), 0.5, 0.0);
-    CHECK(!found.duty);
+    CHECK(!mine.lease);
+    const begin_result found = cache.begin("key", other_task);
+    CHECK(found.status == status::ok);
+    CHECK_NEAR(found.value.as<double>(), 0.5, 0.0);
+    CHECK(!found.lease);
     CHECK_INFO(dict, 1, 1, 1);
 }
 
-void a_lease_that_is_destroyed_is_given_up() {
+void a_destroyed_lease_is_abandoned() {
     dict_cache dict;
     phicache::cache cache = dict;
-    { const turn mine = cache.begin("key", task); }
-    CHECK(cache.wait("key", 0, other_task).code == status::miss);
-    turn again = cache.begin("key", other_task);
-    CHECK(again.code == status::lease);
-    lease moved = std::move(again.duty);
-    CHECK_ERROR(status::error_invalid_argument, again.duty.complete());
-    CHECK_ERROR(status::error_invalid_argument, again.duty.reserve(1));
+    { const begin_result mine = cache.begin("key", task); }
+    CHECK(cache.wait("key", 0, other_task).status == status::miss);
+    begin_result again = cache.begin("key", other_task);
+    CHECK(again.status == status::lease);
+    lease moved = std::move(again.lease);
+    CHECK_ERROR(status::error_invalid_argument, again.lease.complete());
+    CHECK_ERROR(status::error_invalid_argument, again.lease.reserve(1));
     moved.write(std::string("words"));
     CHECK_CHARS(moved.complete(), "words");
 }
 
-void another_thread_completes_and_the_waiting_one_gets_it() {
+void a_waiting_thread_gets_the_value_another_completes() {
     dict_cache dict;
     phicache::cache cache = dict;
-    turn mine = cache.begin("key", task);
-    std::thread worker([duty = std::move(mine.duty)]() mutable {
-        duty.write(42);
-        duty.complete();
+    begin_result mine = cache.begin("key", task);
+    std::thread worker([lease = std::move(mine.lease)]() mutable {
+        lease.write(42);
+        lease.complete();
     });
-    turn answer;
+    begin_result answer;
     do answer = cache.wait("key", 100, other_task);
-    while (answer.code == status::timeout);
+    while (answer.status == status::timeout);
     worker.join();
-    CHECK(answer.code == status::ok);
-    CHECK_INT(answer.found.as<int>(), 42);
+    CHECK(answer.status == status::ok);
+    CHECK_INT(answer.value.as<int>(), 42);
 }
 
 void begin_and_memoize_are_one_flight() {
     dict_cache cache;
     const int made = cache.memoize<int>("key", [&] {
-        CHECK(cache.view().begin("key", task).code == status::busy);
+        CHECK(cache.view().begin("key", task).status == status::busy);
         CHECK(cache.view().try_begin("key").code() == status::error_recursion);
         return 3;
     });
     CHECK_INT(made, 3);
-    CHECK(cache.view().begin("key").code == status::ok);
+    CHECK(cache.view().begin("key").status == status::ok);
     CHECK_ERROR(status::error_invalid_argument, cache.view().begin(phicache::bytes(nullptr, 1)));
     CHECK(cache.view().try_wait(phicache::bytes(nullptr, 1), 0).code() == status::error_invalid_argument);
 }
@@ -128,9 +128,9 @@ void a_named_cache_is_reached_by_its_name() {
 }  // namespace
 
 int main() {
-    RUN(who_begins_first_computes);
-    RUN(a_lease_that_is_destroyed_is_given_up);
-    RUN(another_thread_completes_and_the_waiting_one_gets_it);
+    RUN(the_first_to_begin_computes);
+    RUN(a_destroyed_lease_is_abandoned);
+    RUN(a_waiting_thread_gets_the_value_another_completes);
     RUN(begin_and_memoize_are_one_flight);
     RUN(named_caches_are_listed_while_they_live);
     RUN(a_named_cache_is_reached_by_its_name);

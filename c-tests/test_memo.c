@@ -1,4 +1,4 @@
-/* test_memo.c: a function with its cache: own or shared, typed or not, within its own maximum memory. */
+/* test_memo.c: memos: private or shared caches, typed or untyped keys, and a memory limit of their own. */
 #include "sample.h"
 
 static phicache_key *new_args(void) {
@@ -236,7 +236,7 @@ static void wrapped_is_the_bare_function(void) {
     CHECK_OK(phicache_memo_free(memo));
 }
 
-/* A cache that is freed while a memo works on it stays alive behind the memo. */
+/* A memo keeps its cache alive if the cache is freed while the memo uses it. */
 static void a_memo_keeps_its_cache_alive(void) {
     answer function = answers("value");
     phicache_dict_cache *cache = new_dict();
@@ -330,7 +330,7 @@ static void a_memo_freed_by_its_own_function_ends_after_the_call(void) {
     CHECK_OK(phicache_key_free(args));
 }
 
-/* A function of n that asks its own memo for n - 1, with one builder for all calls: PyPhi's recursive memos do so. */
+/* A function of n that calls its own memo for n - 1, with one builder for all calls, like PyPhi's recursive memos. */
 typedef struct {
     phicache_memo *memo;
     phicache_key *args;

@@ -1,4 +1,4 @@
-/// test_memo.cpp: functions with a cache, whatever their arguments and values.
+/// test_memo.cpp: memos of functions with all kinds of arguments and values.
 #include <atomic>
 #include <cmath>
 #include <functional>
@@ -317,7 +317,7 @@ void threads_share_a_memo() {
     CHECK_UINT(f.info().size, 50);
 }
 
-// What stands between braces, empty, is the default of every option.
+// Empty braces are the default of every option.
 void empty_braces_leave_a_memo_as_configured() {
     dict_cache store;
     int calls = 0;

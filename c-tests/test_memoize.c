@@ -72,9 +72,9 @@ static void a_failure_hands_its_code_back_and_caches_nothing(void) {
     CHECK_OK(phicache_dict_cache_free(cache));
 }
 
-/* What a callback does with its result, step by step. */
+/* The steps of a callback on its result. */
 typedef struct {
-    const char *steps;   /* r: reserve `len`, w: fill it with 'w', t: truncate to `kept`, i: reserve the impossible */
+    const char *steps; /* r: reserve `len`, w: fill with 'w', t: truncate to `kept`, i: reserve an impossible size */
     size_t len, kept;
     phicache_status truncated, impossible;
     int zeroed;
@@ -102,7 +102,7 @@ static int32_t compute_steps(void *user_data, void *call_data, phicache_bytes ke
     return 0;
 }
 
-/* Computes in these steps and checks what comes of it; `expected` NULL is an error. */
+/* Computes in these steps and checks the value; `expected` NULL means an error. */
 static writer check_steps(const char *steps, size_t len, size_t kept, const char *expected) {
     phicache_dict_cache *cache = new_dict();
     phicache_value value = unset_value();
@@ -168,7 +168,7 @@ static void reserving_what_no_memory_holds_fails_the_call_unless_a_later_one_suc
     CHECK_STATUS(self.impossible, PHICACHE_ERROR_OUT_OF_MEMORY);
 }
 
-/* 1 + the value of the next smaller number: computing one asks the same cache for all smaller ones. */
+/* 1 + the value of the next smaller number, so a computation requests all smaller keys of the same cache. */
 static int32_t compute_chain(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
     phicache_dict_cache *cache = (phicache_dict_cache *)user_data;
     uint32_t number, sum = 0;
@@ -203,7 +203,7 @@ static void a_computation_may_ask_its_cache_for_other_keys(void) {
     CHECK_OK(phicache_dict_cache_free(cache));
 }
 
-/* What a callback does to the cache it computes for, in the middle of writing its value. */
+/* What a callback does to its own cache while it writes its value. */
 typedef struct {
     phicache_dict_cache *cache;
     phicache_status (*act)(phicache_dict_cache *cache);

@@ -1,4 +1,4 @@
-/// test_memoize.cpp: what a function given to memoize may return, throw, and do.
+/// test_memoize.cpp: what a function given to memoize may return, throw and call.
 #include <array>
 #include <atomic>
 #include <memory>
@@ -103,7 +103,7 @@ struct unusual {
     std::shared_ptr<int> identity;
 };
 
-// The reservation decides the status that C answers; what the function throws is not lost for that.
+// The failed reservation decides the status in C, but an exception of the function is still passed on.
 void what_is_thrown_after_a_failed_reservation_comes_out_unchanged() {
     dict_cache cache;
     const std::size_t most = static_cast<std::size_t>(-1);

@@ -1,4 +1,4 @@
-/* test_memory.c: how full the memory is, version and messages of the library, and sets of nodes. */
+/* test_memory.c: the memory use, the library's version and messages, and node sets. */
 #include "sample.h"
 
 #include <pthread.h>
@@ -88,7 +88,7 @@ static void a_cache_stores_up_to_its_percentage_and_its_bytes_go_back(void) {
     uint32_t key;
     REQUIRE(megabyte != NULL);
     REQUIRE_OK(phicache_config_new(&config));
-    /* Room for some 32 megabytes more than are used now, but for no more than one per cent above it. */
+    /* Room for about 32 MB more than are used now, but for no more than one percent more. */
     CHECK_OK(phicache_config_set_maximum_memory_percent(
         config, before.percent + 100.0 * (double)(33 * len) / (double)before.limit));
     REQUIRE_OK(phicache_dict_cache_new(config, NULL, &cache));
@@ -128,7 +128,7 @@ static void every_status_has_a_name_and_unknown_ones_too(void) {
     CHECK_TEXT(phicache_status_name(INT32_MAX), phicache_status_name(INT32_MIN));
 }
 
-phicache_status phicache_test_panic(void); /* no part of the API: fails inside the library on purpose */
+phicache_status phicache_test_panic(void); /* not part of the API: panics inside the library on purpose */
 
 static void a_panic_inside_the_library_comes_back_as_a_status(void) {
     double percent;

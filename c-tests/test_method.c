@@ -1,4 +1,4 @@
-/* test_method.c: a function with a prefix that caches in whatever object's cache it is called with. */
+/* test_method.c: methods: functions with a prefix and a cache for each call. */
 #include "sample.h"
 
 static phicache_key *args_of(int64_t argument) {
@@ -106,7 +106,7 @@ static void only_repertoires_go_straight_through_while_repertoire_caching_is_off
     CHECK_OK(phicache_config_set_cache_repertoires(config, 1));
     check_call(repertoire, view_of(cache), args, "value", PHICACHE_ORIGIN_COMPUTED);
     check_call(repertoire, view_of(cache), args, "value", PHICACHE_ORIGIN_HIT);
-    /* What is in the cache already is not looked at either. */
+    /* Values that are in the cache already are not found either. */
     CHECK_OK(phicache_config_set_cache_repertoires(config, 0));
     check_call(repertoire, view_of(cache), args, "value", PHICACHE_ORIGIN_NOT_STORED + PHICACHE_REFUSED_DISABLED);
     CHECK_OK(phicache_key_free(args));
@@ -179,7 +179,7 @@ static void user_data_is_dropped_exactly_once_also_when_the_method_cannot_be_mad
     CHECK_UINT(drops, 4);
 }
 
-/* A method that frees itself and its object's cache while it computes. */
+/* A method that frees itself and the cache of its object while it computes. */
 typedef struct {
     phicache_method *method;
     phicache_dict_cache *cache;

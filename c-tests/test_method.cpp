@@ -1,4 +1,4 @@
-/// test_method.cpp: member functions that keep their values in a cache of their object's.
+/// test_method.cpp: member functions with a cache in their object.
 #include <stdexcept>
 #include <string>
 #include <utility>

@@ -1,4 +1,4 @@
-/* test_mice.c: MICE records, and the cache of a subsystem with what a cut one inherits from its uncut parent. */
+/* test_mice.c: MICE records, the cache of a subsystem, and inheritance under cuts. */
 #include "sample.h"
 
 #include <pthread.h>
@@ -195,7 +195,7 @@ static void a_child_inherits_what_its_cut_does_not_damage(void) {
     CHECK_STATUS(phicache_mice_cache_contains(child, text("damaged")), PHICACHE_MISS);
     check_info(child, 1, 2, 1);
     check_get(copy, "damaged", damaged_mice("d"), PHICACHE_ORIGIN_PARENT);
-    /* Asking a child moves no count of the parent. */
+    /* A lookup in a child does not change the counts of the parent. */
     check_info(parent, 0, 0, 2);
     CHECK_OK(phicache_mice_cache_free(child));
     CHECK_OK(phicache_mice_cache_free(copy));
@@ -277,7 +277,7 @@ static void a_childs_own_entry_comes_before_the_parents(void) {
     copy = new_cache(NULL, NULL, parent);
     CHECK_OK(phicache_mice_cache_stats(copy, &stats));
     CHECK_UINT(stats.size, 1);
-    CHECK_UINT(stats.bytes, 0); /* what is inherited is the parent's */
+    CHECK_UINT(stats.bytes, 0); /* inherited records count for the parent */
     CHECK_OK(phicache_mice_cache_free(copy));
     CHECK_OK(phicache_mice_cache_free(parent));
 }
@@ -343,7 +343,7 @@ static void the_constructor_that_chooses_follows_the_configuration(void) {
 /* How `compute_mice` writes its record. */
 typedef struct {
     phicache_mice mice;
-    int written_in_place; /* the payload is reserved by its length, and written afterwards */
+    int written_in_place; /* whether the payload is reserved first and written afterwards */
     int32_t code;
     unsigned calls;
 } mice_answer;
@@ -457,7 +457,7 @@ static void a_callback_may_try_again_after_a_wrong_mice(void) {
     CHECK_OK(phicache_mice_cache_free(cache));
 }
 
-/* The standard key of a question, in a buffer that the next one overwrites. */
+/* A standard key, in a buffer that the next call overwrites. */
 static phicache_bytes question(int32_t direction, uint64_t mechanism, const uint64_t *purviews, size_t count) {
     static uint8_t buffer[PHICACHE_KEY_BUFFER];
     size_t len = 0;
@@ -471,7 +471,7 @@ static int32_t compute_given(void *user_data, void *call_data, phicache_bytes ke
     return phicache_result_mice(result, (const phicache_mice *)user_data, NULL) == PHICACHE_OK ? 0 : -1;
 }
 
-/* Each way in which a record comes under a key. */
+/* Every way of storing a record under a key. */
 static void check_stores(phicache_mice_cache *cache, phicache_bytes key, phicache_mice given, phicache_status expected) {
     phicache_cache *view = NULL;
     phicache_mice mice;
@@ -520,7 +520,7 @@ static void a_record_that_contradicts_its_standard_key_is_refused(void) {
     check_stores(cache, question(PHICACHE_CAUSE, 2, both, 2), mice, PHICACHE_ERROR_INVALID_ARGUMENT);
     check_stores(cache, question(PHICACHE_EFFECT, 2, other, 1), mice, PHICACHE_ERROR_INVALID_ARGUMENT);
     check_stores(cache, question(PHICACHE_EFFECT, 2, none, 0), mice, PHICACHE_ERROR_INVALID_ARGUMENT);
-    /* That no candidate is irreducible is an answer to every list of them. */
+    /* A MICE without a purview (no candidate is irreducible) fits every list of candidates. */
     check_stores(cache, question(PHICACHE_EFFECT, 2, other, 1), empty, PHICACHE_OK);
     check_stores(cache, question(PHICACHE_EFFECT, 2, none, 0), empty, PHICACHE_OK);
     check_stores(cache, text("of my own"), mice, PHICACHE_OK);
@@ -559,7 +559,7 @@ static void a_mice_of_a_later_version_may_ask_for_nothing_that_is_unknown(void) 
     later.mice.reserved = 1;
     CHECK_STATUS(phicache_mice_cache_set(cache, text("key"), &later.mice), PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK_CONTAINS(phicache_last_error(), "mice->reserved is 1; expected 0");
-    later.mice.phi = 0; /* also where the record would be refused */
+    later.mice.phi = 0; /* also if the record would be refused */
     CHECK_STATUS(phicache_mice_cache_set(cache, text("key"), &later.mice), PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK_OK(phicache_mice_cache_free(cache));
 }
@@ -651,7 +651,7 @@ static void *clear_often_and_free_the_child(void *argument) {
     return NULL;
 }
 
-/* What it cleared hangs together, one piece on the other; freeing it takes no more stack for that. */
+/* The cleared tables form a chain; freeing it must not recurse. */
 static void a_child_may_be_freed_on_a_small_stack_however_often_its_parent_was_cleared(void) {
     pthread_attr_t small;
     pthread_t thread;

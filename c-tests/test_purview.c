@@ -113,7 +113,7 @@ static void memory_refuses_here_too(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-/* Writes the masks 1, 2, ... as many as user_data says, and cuts as many bytes off as call_data says. */
+/* Writes the masks 1, 2, ..., with their number in user_data, and truncates by the number of bytes in call_data. */
 static int32_t compute_masks(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
     const size_t count = *(const size_t *)user_data, cut = call_data == NULL ? 0 : *(const size_t *)call_data;
     uint8_t *room = NULL;

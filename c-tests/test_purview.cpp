@@ -15,7 +15,7 @@ namespace {
 
 const std::vector<node_set> some{{0, 1}, {2}, {0}};
 
-/// A cache that stores whatever the environment says.
+/// A cache that stores regardless of the environment.
 purview_cache storing() {
     phicache::config config;
     config.settings().set_cache_potential_purviews(true);

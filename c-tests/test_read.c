@@ -1,4 +1,4 @@
-/* test_read.c: reading in place, in a section, and many keys at once. */
+/* test_read.c: reading in place in read sections, and many keys at once. */
 #define _POSIX_C_SOURCE 200809L /* barriers */
 
 #include "sample.h"
@@ -69,7 +69,7 @@ static uint64_t bytes_held(void) {
     return stats.bytes;
 }
 
-/* The bytes of a cache tell what is not freed yet. */
+/* The bytes of a cache include retired values that are not freed yet. */
 static void nothing_is_freed_before_the_outermost_section_ends(void) {
     phicache_bytes got;
     make_cache();
@@ -156,7 +156,7 @@ static void slices_that_cannot_be_are_errors_and_leave_nothing(void) {
 
 enum { BATCH = 5 };
 
-/* No call that fails leaves a status that reads as success. */
+/* A call that fails leaves no status that means success. */
 static void a_batch_that_fails_as_a_whole_says_so_for_each_key(void) {
     phicache_bytes keys[BATCH], values[BATCH];
     phicache_status statuses[BATCH];
@@ -205,7 +205,7 @@ static void each_key_of_a_batch_has_a_status_of_its_own(void) {
     REQUIRE_OK(phicache_dict_cache_as_cache(dict, &view));
     for (i = 0; i < BATCH; i++) {
         keys[i] = bytes(&numbers[i], 4);
-        values[i] = bytes(content, i == 2 ? LARGE : 4); /* one has no room whatever goes for it */
+        values[i] = bytes(content, i == 2 ? LARGE : 4); /* one does not fit, whatever is removed for it */
     }
     CHECK_OK(phicache_cache_set_many(view, keys, values, BATCH, statuses));
     for (i = 0; i < BATCH; i++) {
@@ -258,7 +258,8 @@ static void *be_inside(void *unused) {
     return NULL;
 }
 
-/* Of several sections the oldest counts: one that began after the clearing does not stand for one that began before. */
+/* The oldest of several sections decides: a section that began after the clear does not replace one that began before.
+ * */
 static void a_newer_section_frees_nothing_of_an_older_one(void) {
     static uint8_t large[1 << 20];
     pthread_t newer;
@@ -272,7 +273,7 @@ static void a_newer_section_frees_nothing_of_an_older_one(void) {
     CHECK_OK(phicache_cache_read(cache, text("k"), &got));
     held = bytes_held();
     CHECK_OK(phicache_dict_cache_clear(dict));
-    CHECK_UINT(bytes_held(), held); /* asked for, what can be freed is */
+    CHECK_UINT(bytes_held(), held); /* reading the statistics frees all that can be freed */
     REQUIRE(pthread_create(&newer, NULL, be_inside, NULL) == 0);
     pthread_barrier_wait(&inside);
     CHECK_UINT(bytes_held(), held);

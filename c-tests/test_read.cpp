@@ -1,4 +1,4 @@
-// test_read.cpp: values read in place, in a section; and many at once.
+// test_read.cpp: values read in place in read sections, and many at once.
 #include "check.hpp"
 
 using namespace phicache;

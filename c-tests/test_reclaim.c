@@ -1,5 +1,5 @@
-/* Bytes that were handed out stay whatever others do: under a sandbox that forbids membarrier, where readers must fence for
- * themselves, and when threads end in the middle of things. */
+/* test_reclaim.c: values that were read or pinned stay valid whatever other threads do: also in a sandbox that forbids
+ * membarrier, where readers must use fences, and when threads end while they read. */
 #define _GNU_SOURCE /* syscall, mallinfo2 */
 #include <errno.h>
 #include <linux/filter.h>
@@ -21,7 +21,7 @@ static phicache_dict_cache *dict;
 static phicache_cache *view;
 static int done;
 
-/* A value says in every word which key it is of, and which of its values. */
+/* Every word of a value contains its key and its version. */
 static void write_value(uint64_t *words, uint64_t key, uint64_t version) {
     for (int i = 0; i < WORDS; i++) words[i] = key << 32 | version;
 }
@@ -41,7 +41,8 @@ static phicache_bytes key_bytes(const uint64_t *key) {
     return bytes;
 }
 
-/* Pins, reads in place, and ends with both open. One that gets no time before all is done finds something all the same. */
+/* Pins and reads in place, and ends with both open. Finds at least one value even if it starts after all others ended.
+ * */
 static void *reader(void *seed) {
     uint64_t state = *(const uint64_t *)seed, torn = 0, found = 0;
     while (!__atomic_load_n(&done, __ATOMIC_RELAXED) || found == 0) {
@@ -80,7 +81,7 @@ static uint64_t bytes_of(phicache_cache *cache) {
     return stats.bytes;
 }
 
-/* Replaces, removes, grows and clears beside readers. */
+/* Replaces, removes, grows and clears while others read. */
 static void change_everything(void) {
     pthread_t threads[READERS];
     uint64_t seeds[READERS], words[WORDS], state = 42;
@@ -113,7 +114,7 @@ static void change_everything(void) {
     }
     __atomic_store_n(&done, 1, __ATOMIC_RELAXED);
     for (int i = 0; i < READERS; i++) CHECK_INT(pthread_join(threads[i], NULL), 0);
-    /* The sections of threads that have ended hold nothing up. */
+    /* The sections of threads that have ended do not delay freeing. */
     CHECK_OK(phicache_dict_cache_clear(dict));
     CHECK_UINT(bytes_of(view), 0);
     CHECK_OK(phicache_dict_cache_free(dict));
@@ -121,7 +122,8 @@ static void change_everything(void) {
 
 static void readers_see_whole_values_while_everything_changes(void) { change_everything(); }
 
-/* Whether membarrier is forbidden from now on. No process gets rid of such a filter. */
+/* Forbids membarrier for the rest of the process; returns whether that worked. A process cannot remove such a filter.
+ * */
 static int forbid_membarrier(void) {
     struct sock_filter rules[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -139,15 +141,15 @@ static int forbid_membarrier(void) {
     return CHECK_INT(syscall(SYS_membarrier, 0, 0, 0), -1);
 }
 
-/* In a child, where the filter is there before the library looks. */
+/* In a child process, where the filter exists before the first use of the library. */
 static int in_a_sandbox(void) {
     if (!forbid_membarrier()) return 0;
     change_everything();
     return check_report();
 }
 
-/* A filter that comes when readers rely on membarrier already: they must fence from now on, and memory must be freed again.
- * The alarm ends a child in which it never is. */
+/* The filter is installed after readers have begun to rely on membarrier: from then on they must use fences, and memory
+ * must still be freed. An alarm ends a child in which it is never freed. */
 static int in_a_sandbox_of_its_own_making(void) {
     uint64_t one = 1;
     phicache_value value;
@@ -202,7 +204,7 @@ static void pins_outlive_their_thread_and_their_cache(void) {
     CHECK_INT(pthread_create(&thread, NULL, pinner, NULL), 0);
     CHECK_INT(pthread_join(thread, NULL), 0);
     CHECK_OK(phicache_dict_cache_free(dict));
-    /* Others do much, with the records and the memory of the thread that is gone. */
+    /* Others make many calls, and reuse the participant and the memory of the thread that has ended. */
     change_everything();
     for (uint64_t key = 0; key < 64; key++) {
         CHECK(is_whole(kept[key].data, kept[key].len, key));
@@ -229,7 +231,8 @@ static void *end_with_a_lookup(void *unused) {
     return unused;
 }
 
-/* What a thread tells others lives on when it ends, and is the next thread's: else each would leave a kilobyte behind. */
+/* The participant of a thread that has ended is reused by the next thread; otherwise each thread would leak a kilobyte.
+ * */
 static void threads_that_call_first_from_a_keys_destructor_leave_nothing_behind(void) {
     enum { THREADS = 2000 };
     size_t before = 0;
@@ -241,7 +244,7 @@ static void threads_that_call_first_from_a_keys_destructor_leave_nothing_behind(
         pthread_join(thread, NULL);
         if (i == 10) before = mallinfo2().uordblks;
     }
-#ifndef PHICACHE_SANITIZED /* whose malloc does not tell */
+#ifndef PHICACHE_SANITIZED /* the sanitizers' malloc has no mallinfo2 */
     CHECK(mallinfo2().uordblks < before + THREADS * 100);
 #else
     (void)before;
@@ -250,7 +253,7 @@ static void threads_that_call_first_from_a_keys_destructor_leave_nothing_behind(
 }
 
 int main(void) {
-    RUN(they_do_so_where_membarrier_is_forbidden); /* first: before this process has used the library */
+    RUN(they_do_so_where_membarrier_is_forbidden); /* first, before this process uses the library */
     RUN(they_do_so_where_membarrier_is_forbidden_later);
     RUN(threads_that_call_first_from_a_keys_destructor_leave_nothing_behind);
     RUN(readers_see_whole_values_while_everything_changes);

@@ -1,15 +1,15 @@
-/* test_recursion.c: computations nest 20,000 keys deep on a stack of 8 MiB, and of that stack a level takes at most 256
- * bytes for the library's frames.
+/* test_recursion.c: computations nest 20,000 keys deep on a stack of 8 MiB, and the library takes at most 256 bytes of
+ * stack for a level.
  *
- * The callback below asks for the next key from inside its own computation, through the library, or calls itself without
- * it. Either way the addresses of two frames of it tell what a level takes; the difference is the library's share. */
+ * The callback below requests the next key inside its own computation through the library, or calls itself directly. In
+ * both cases the addresses of two of its frames show the size of a level; the difference is the library's share. */
 #define _POSIX_C_SOURCE 200809L /* pthread_attr_setstacksize */
 
 #include "sample.h"
 
 #include <pthread.h>
 
-#ifdef PHICACHE_SANITIZED /* frames of an instrumented library are larger */
+#ifdef PHICACHE_SANITIZED /* an instrumented library has larger frames */
 enum { DEPTH = 20000, STACK = 512 << 20, FRAMES_AT_MOST = 4000 };
 #else
 enum { DEPTH = 20000, STACK = 8 << 20, FRAMES_AT_MOST = 256 };
@@ -17,7 +17,7 @@ enum { DEPTH = 20000, STACK = 8 << 20, FRAMES_AT_MOST = 256 };
 
 typedef int32_t way(uint64_t depth, phicache_result *result);
 
-/* How the callback asks for the next key, and what it has seen. One thread at a time runs these tests. */
+/* How the callback requests the next key, and what it has measured. One thread at a time runs these tests. */
 static way *ask_next;
 static uintptr_t frame_near_top, frame_near_bottom; /* of depth 10 and of depth DEPTH - 10 */
 static uint64_t computed;
@@ -30,7 +30,7 @@ static phicache_memo *memo;
 static phicache_method *method;
 static phicache_key *args;
 
-/* A MICE cache wants a record; what it takes to write one is off the stack when the next key is asked for. */
+/* A MICE cache needs a record; writing it uses no stack while the next key is computed. */
 __attribute__((noinline)) static int32_t write_record(phicache_result *result) {
     phicache_mice mice;
     memset(&mice, 0, sizeof mice);
@@ -46,7 +46,7 @@ static int32_t write_nothing(phicache_result *result) {
 
 static int32_t (*write_value)(phicache_result *result);
 
-/* Not inlined, so that a level is a level. */
+/* Not inlined, so that each level has its own frame. */
 __attribute__((noinline)) static int32_t nest(void *user_data, void *call_data, phicache_bytes key,
                                               phicache_result *result) {
     const uint64_t depth = *(const uint64_t *)call_data;
@@ -60,7 +60,7 @@ __attribute__((noinline)) static int32_t nest(void *user_data, void *call_data, 
     return write_value(result);
 }
 
-/* The ways keep the same on the stack as `without_the_library` does: what the call needs. */
+/* All ways need the same stack as `without_the_library`: the arguments of one call. */
 #define VALUE_OF_THE_CALL phicache_value value = {NULL, 0, NULL, 0, 0}
 #define END_OF_THE_CALL(call)                       \
     const phicache_status status = (call);          \
@@ -105,14 +105,14 @@ static int32_t through_mice(uint64_t depth, phicache_result *result) {
     END_OF_THE_CALL(phicache_mice_cache_memoize(mice_cache, bytes(&depth, 8), nest, NULL, &depth, &found, &value, NULL));
 }
 
-static way *volatile ask_without; /* so that the compiler sees no recursion to shorten */
+static way *volatile ask_without; /* volatile, so that the compiler cannot optimize the recursion */
 
 static int32_t without_the_library(uint64_t depth, phicache_result *result) {
     VALUE_OF_THE_CALL;
     END_OF_THE_CALL(nest(NULL, &depth, bytes(&depth, 8), result));
 }
 
-/* Bytes of stack that a level takes this way. */
+/* The bytes of stack of a level in this way of calling. */
 static size_t level(way *ask) {
     computed = 0;
     write_value = ask == through_mice ? write_record : write_nothing;

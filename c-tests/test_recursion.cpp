@@ -1,7 +1,7 @@
-// test_recursion.cpp: computations nest 20,000 keys deep on a stack of 8 MiB, as released programs are compiled: functions
-// given to memoize, memos, methods. What the innermost of them throws comes out of the outermost.
+// test_recursion.cpp: computations nest 20,000 keys deep on a stack of 8 MiB, compiled with optimization: functions
+// given to memoize, memos, methods. An exception of the innermost is passed on by the outermost.
 //
-// The addresses of two frames tell what a level takes, the function's own frame included, which is small here.
+// The addresses of two frames show the size of a level, including the function's own frame, which is small here.
 #include "check.hpp"
 
 #include <pthread.h>
@@ -25,7 +25,7 @@ struct too_deep {
 std::uintptr_t frame_near_top, frame_near_bottom;
 int fails_at = 0;
 
-// What every function does first, however it is called.
+// The first step of every function.
 inline void enter(int at) {
     if (at == 10) frame_near_top = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
     if (at == depth - 10) frame_near_bottom = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));

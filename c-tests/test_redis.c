@@ -1,5 +1,5 @@
-/* test_redis.c: values in Redis, at a real server: all verbs, in a namespace and with the whole database; batches, times
- * to live, long values; and what is left alone. (A server that fails is in test_redis_failing.c, MICE are in
+/* test_redis.c: values in Redis, at a real server: all operations, in a namespace and with the whole database; batches,
+ * times to live, long values; and keys that must not be touched. (Failing servers are in test_redis_failing.c, MICE in
  * test_redis_mice.c, several processes in test_redis_processes.c.) */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "redis_sample.h"
@@ -47,7 +47,7 @@ static void contains_and_remove_tell_what_is_there(void) {
         set(cache, "a", "value");
         CHECK_OK(phicache_redis_cache_contains(cache, text("a")));
         CHECK_STATUS(phicache_redis_cache_contains(cache, text("b")), PHICACHE_MISS);
-        if (!whole) check_redis_info(cache, 0, 0, 1); /* a server counts EXISTS as a lookup */
+        if (!whole) check_redis_info(cache, 0, 0, 1); /* the server counts EXISTS as a lookup */
         CHECK_OK(phicache_redis_cache_remove(cache, text("a")));
         CHECK_STATUS(phicache_redis_cache_remove(cache, text("a")), PHICACHE_MISS);
         CHECK_STATUS(phicache_redis_cache_contains(cache, text("a")), PHICACHE_MISS);
@@ -190,7 +190,7 @@ static void namespaces_and_roles_do_not_see_each_other(void) {
     CHECK_OK(phicache_redis_cache_clear(caches[3]));
     check_redis_info(caches[3], 0, 0, 0);
     check_redis_info(caches[4], 1, 0, 1);
-    CHECK_OK(phicache_redis_cache_clear(caches[1])); /* of anything, so of all in its namespace */
+    CHECK_OK(phicache_redis_cache_clear(caches[1])); /* this cache covers its whole namespace */
     check_redis_info(caches[4], 1, 0, 0);
     check_redis_info(caches[0], 1, 0, 1);
     for (i = 0; i < 5; i++) CHECK_OK(phicache_redis_cache_free(caches[i]));
@@ -282,8 +282,8 @@ static void batches_are_single_round_trips(void) {
         }
         check_redis_info(cache, MANY / 2, MANY - MANY / 2, MANY / 2);
         CHECK_INT(redis_server_calls(&server, "get"), 0);
-        CHECK(redis_server_calls(&server, "mget") <= 3); /* some hundred keys in each, all sent at once */
-        keys[1] = keys[0]; /* twice the same */
+        CHECK(redis_server_calls(&server, "mget") <= 3); /* some hundreds of keys in each, all sent at once */
+        keys[1] = keys[0]; /* the same key twice */
         CHECK_OK(phicache_cache_get_many(view_of(cache), keys, 2, found, NULL));
         CHECK(found[0].data != NULL && found[1].data != NULL);
         phicache_value_release(&found[0]);
@@ -319,7 +319,7 @@ static void a_value_that_no_server_takes_is_an_error(void) {
     const size_t len = ((size_t)512 << 20) + 1;
     phicache_config *config = at_server(0);
     phicache_redis_cache *cache = new_redis(config);
-    /* Addresses without memory behind them: to look at the content is to crash. */
+    /* Addresses without readable memory: reading the content would crash. */
     void *content = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     const phicache_bytes key = text("k"), value = bytes(content, len);
     REQUIRE(content != MAP_FAILED);

@@ -1,5 +1,5 @@
 /// test_redis.cpp: caches in Redis in C++, at a real server: typed values, functions, batches, MICE, and a server that
-/// is gone. (What the library itself does with servers is in test_redis.c.)
+/// has died. (How the library treats servers is in test_redis.c.)
 #include "redis_server.h"
 
 #include <chrono>
@@ -24,7 +24,7 @@ namespace {
 
 redis_server server;
 
-/// A configuration for the server, which is emptied.
+/// A configuration for the server, after it was emptied.
 config at_server(const char* url = server.url) {
     char answer[64];
     redis_server_ask(&server, "FLUSHALL", answer, sizeof answer);
@@ -35,7 +35,7 @@ config at_server(const char* url = server.url) {
     return own;
 }
 
-/// A configuration for a place where no server is, and one that is tried again soon.
+/// A configuration for an address without a server, with short retries.
 config at_nobody() {
     config own;
     own.settings().set_redis_url("redis://:secret@127.0.0.1:" + std::to_string(redis_server_free_port()));
@@ -172,7 +172,7 @@ void what_fails_for_some_keys_is_their_outcome() {
         stored += told[at].stored();
     }
     CHECK(stored > 0 && stored < keys.size());
-    CHECK_ERROR(status::error_redis, all.set_many(keys, values)); // none has room now
+    CHECK_ERROR(status::error_redis, all.set_many(keys, values)); // all keys fail
     redis_server_ask(&server, "CONFIG SET maxmemory 0", answer, sizeof answer);
 }
 

@@ -1,5 +1,5 @@
-/* test_redis_failing.c: a server that is dead, frozen, refuses, or comes back: what callers are told, in what time, and
- * that neither a signal nor a password gets out. SIGPIPE is left at its default, where it ends the process. */
+/* test_redis_failing.c: a server that is dead or frozen, refuses, or comes back: what calls return and how long they
+ * take, and that they leak neither a signal nor a password. SIGPIPE keeps its default, which would end the process. */
 #include <stddef.h>
 #include "redis_sample.h"
 
@@ -15,7 +15,7 @@ static phicache_status set(phicache_redis_cache *cache, const char *key) {
     return phicache_redis_cache_set(cache, text(key), text("value"));
 }
 
-/* Whether a store comes through before one's patience ends: a server that failed is left alone for a while. */
+/* Whether a store succeeds within a time limit: after a failure, operations skip the server for a while. */
 static int comes_back(phicache_redis_cache *cache) {
     const long long began = now_ms();
     while (set(cache, "k") != PHICACHE_OK) {
@@ -68,7 +68,7 @@ static void a_removal_that_failed_is_always_an_error(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-/* The registry clears in order of the names: what is at the dead server comes first, and stops nothing. */
+/* The registry clears in the order of the names: the cache at the dead server comes first, and must not stop it. */
 static void a_dead_server_keeps_no_other_cache_from_being_cleared(void) {
     phicache_config *config = at_nobody();
     phicache_cache_options options = no_options();
@@ -111,7 +111,7 @@ static void a_dead_server_is_an_error_where_that_is_wanted(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-/* What dies with the server while a value is computed is the store, never the value. */
+/* If the server dies while a value is computed, the store fails, but the value is returned. */
 static int32_t compute_and_kill(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
     redis_server_kill(&server);
     return compute_answer(user_data, call_data, key, result);
@@ -150,7 +150,7 @@ static void a_server_killed_between_two_calls_raises_no_signal_and_comes_back(vo
         CHECK(comes_back(cache));
         for (round = 0; round < 3; round++) {
             redis_server_kill(&server);
-            CHECK_STATUS(set(cache, "k"), PHICACHE_REFUSED_SERVER); /* on a connection that nobody listens to */
+            CHECK_STATUS(set(cache, "k"), PHICACHE_REFUSED_SERVER); /* on a connection that the dead server left */
             CHECK_STATUS(get(cache, "k"), PHICACHE_MISS);
             redis_server_restart(&server);
             CHECK(comes_back(cache));
@@ -227,7 +227,7 @@ static void available_answers_within_its_timeout(void) {
     CHECK_STATUS(phicache_redis_ping(config, 200), PHICACHE_ERROR_REDIS);
     CHECK(now_ms() - began < 2000);
     redis_server_thaw(&server);
-    CHECK_OK(phicache_redis_available(config, 0, &available)); /* asked, though it had just failed */
+    CHECK_OK(phicache_redis_available(config, 0, &available)); /* contacts the server even though it has just failed */
     CHECK_INT(available, 1);
     CHECK_OK(phicache_config_free(config));
     CHECK_OK(phicache_config_free(nobody));
@@ -251,7 +251,7 @@ static void a_server_that_refuses_is_well_and_says_why(void) {
 
 enum { MANY = 150, LARGE = 100000 };
 
-/* A server that runs out of memory half-way: what was stored says OK, what was not says why. */
+/* A server that runs out of memory in the middle of a batch: each key has its own status. */
 static void a_batch_that_fills_the_server_has_a_status_for_each_key(void) {
     static uint8_t content[LARGE];
     static phicache_value found[MANY];
@@ -295,7 +295,7 @@ static void a_batch_that_fills_the_server_has_a_status_for_each_key(void) {
 
 static redis_server nodes[3];
 
-/* Three nodes, which know each other. */
+/* A cluster of three nodes. */
 static void start_cluster(void) {
     static const char *const slots[] = {"0 5460", "5461 10922", "10923 16383"};
     char command[128], answer[2048];
@@ -353,7 +353,7 @@ static void a_batch_over_a_cluster_with_a_dead_node_has_a_status_for_each_key(vo
         redis_server_kill(&nodes[1]);
         CHECK_STATUS(phicache_cache_set_many(view_of(cache), keys, values, MANY, statuses),
                      errors ? PHICACHE_ERROR_REDIS : PHICACHE_OK);
-        /* What it has it hands out, also where the rest is an error. */
+        /* Values that it has are returned, also if the others are an error. */
         memset(found, 0xEE, sizeof found);
         CHECK_STATUS(phicache_cache_get_many(view_of(cache), keys, MANY, found, &count),
                      errors ? PHICACHE_ERROR_REDIS : PHICACHE_OK);
@@ -368,7 +368,7 @@ static void a_batch_over_a_cluster_with_a_dead_node_has_a_status_for_each_key(vo
         }
         CHECK_UINT(count, stored);
         CHECK(stored > 0 && stored < MANY);
-        if (!errors) { /* else all figures are an error: the dead node's values cannot be counted */
+        if (!errors) { /* otherwise statistics fail: the values of the dead node cannot be counted */
             CHECK_UINT(stats_of(cache).hits, stored);
             CHECK_UINT(stats_of(cache).stores, stored);
         }
@@ -451,21 +451,22 @@ static void a_mice_that_is_kept_near_outlives_the_server(void) {
     CHECK_OK(phicache_mice_cache_get(cache, text("k"), &found, &value));
     CHECK_NEAR(found.phi, 0.5, 0.0);
     phicache_value_release(&value);
-    CHECK_OK(phicache_config_set_maximum_memory_percent(config, 0)); /* no room near, none far */
+    /* Nothing can be stored, neither in the near cache nor at the server. */
+    CHECK_OK(phicache_config_set_maximum_memory_percent(config, 0));
     CHECK_STATUS(phicache_mice_cache_set(cache, text("other"), &mice), PHICACHE_REFUSED_SERVER);
     CHECK_OK(phicache_mice_cache_free(cache));
     CHECK_OK(phicache_subsystem_free(subsystem));
     CHECK_OK(phicache_config_free(config));
 }
 
-/* A program that was compiled with the header of the first version has a shorter struct. */
+/* A program that was compiled with the header of version 0.1 has a shorter struct. */
 static void options_of_the_first_version_are_taken_and_a_scan_has_a_time(void) {
     phicache_config *config = at_server(0);
     phicache_cache_options options = no_options();
     phicache_redis_cache *cache = NULL;
     uint64_t size = 0;
     options.struct_size = offsetof(phicache_cache_options, scan_timeout_ms);
-    options.scan_timeout_ms = UINT64_MAX; /* beyond its end */
+    options.scan_timeout_ms = UINT64_MAX; /* beyond the end of its struct */
     cache = new_redis_with(config, options);
     CHECK_OK(phicache_redis_cache_free(cache));
     options.struct_size -= 1;

@@ -1,5 +1,6 @@
-/* test_redis_mice.c: MICE in Redis, at a real server, as PyPhi's own tests have it: what a cut subsystem inherits, what is
- * refused, whose parents are taken; how often the server is asked; and records that are damaged or somebody else's. */
+/* test_redis_mice.c: MICE in Redis, at a real server, following PyPhi's own tests: inheritance of cut subsystems,
+ * refusals, valid parents; the number of requests to the server; and records that are damaged or belong to another key.
+ * */
 #include "redis_sample.h"
 
 static const phicache_fingerprint NETWORK = {{9, 8, 7}};
@@ -30,7 +31,7 @@ static phicache_status status_of_new(phicache_config *config, const uint64_t *se
     return status;
 }
 
-/* The effect of one node on another. CUT damages that of node 0, and no other. */
+/* The effect of one node on another. CUT damages only that of node 0. */
 static phicache_mice effect(uint64_t mechanism, uint64_t purview, double phi, const char *payload) {
     phicache_mice mice;
     memset(&mice, 0, sizeof mice);
@@ -46,7 +47,7 @@ static phicache_mice effect(uint64_t mechanism, uint64_t purview, double phi, co
 static phicache_mice safe_mice(void) { return effect(2, 4, 0.5, "the safe one"); }
 static phicache_mice damaged_mice(void) { return effect(1, 2, 0.25, "the damaged one"); }
 
-/* The standard key of a mechanism's effect; valid until the next call but one. */
+/* The standard key of the effect of a mechanism; valid during the next call, not after it. */
 static phicache_bytes key_of(uint64_t mechanism) {
     static uint8_t buffers[2][PHICACHE_KEY_BUFFER];
     static int which = 0;
@@ -103,7 +104,7 @@ static void what_was_set_comes_back_in_every_process(void) {
         check_get(cache, safe_mice(), PHICACHE_ORIGIN_HIT);
         check_get(elsewhere, safe_mice(), PHICACHE_ORIGIN_HIT);
         CHECK_OK(phicache_mice_cache_info(cache, &info));
-        CHECK_UINT(info.hits, whole ? 2 : 1); /* the server has counted both handles' */
+        CHECK_UINT(info.hits, whole ? 2 : 1); /* the server counts the lookups of both handles */
         CHECK_UINT(info.misses, 1);
         CHECK_UINT(info.size, 1);
         CHECK_OK(phicache_mice_cache_contains(elsewhere, key_of(2)));
@@ -133,8 +134,8 @@ static void a_cut_subsystem_inherits_what_its_cut_does_not_damage(void) {
         CHECK_OK(phicache_mice_cache_contains(child, key_of(2)));
         CHECK_STATUS(phicache_mice_cache_contains(child, key_of(1)), PHICACHE_MISS);
         CHECK_OK(phicache_mice_cache_size(child, &size));
-        CHECK_UINT(size, whole ? 2 : 1); /* of the whole database all keys count */
-        CHECK_OK(phicache_mice_cache_free(parent)); /* the child keeps it */
+        CHECK_UINT(size, whole ? 2 : 1); /* in the whole database all keys count */
+        CHECK_OK(phicache_mice_cache_free(parent)); /* the child keeps it alive */
         check_get(child, safe_mice(), PHICACHE_ORIGIN_PARENT);
         check_miss(child, 1);
         CHECK_OK(phicache_mice_cache_free(child));
@@ -276,7 +277,7 @@ static void memoize_stores_for_all(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-/* Puts something else where the record of node 1's effect is, and looks what a new cache makes of it. */
+/* Replaces the record of the effect of node 1 by something else, and checks how a new cache treats it. */
 static void check_is_a_counted_miss(const char *change) {
     phicache_config *config = at_server(0);
     phicache_mice_cache *writer = new_cache(config, NULL, NULL), *parent, *child;
@@ -293,7 +294,7 @@ static void check_is_a_counted_miss(const char *change) {
     CHECK_STATUS(phicache_mice_cache_contains(parent, key_of(2)), PHICACHE_MISS);
     CHECK(mice_stats(parent).damaged >= 2);
     CHECK_UINT(mice_stats(parent).misses, 1);
-    CHECK_OK(set(parent, safe_mice())); /* it is put right */
+    CHECK_OK(set(parent, safe_mice())); /* repairs it */
     check_get(child, safe_mice(), PHICACHE_ORIGIN_PARENT);
     CHECK_OK(phicache_mice_cache_free(writer));
     CHECK_OK(phicache_mice_cache_free(parent));

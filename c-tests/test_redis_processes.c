@@ -1,5 +1,5 @@
-/* test_redis_processes.c: several processes at one real server: forks with a handle that parent and child share, and
- * leases, by which of all processes one computes, whatever becomes of it. */
+/* test_redis_processes.c: several processes at one real server: forks with a handle that parent and child share; and
+ * leases, by which only one process computes, also if that process fails. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "redis_sample.h"
 
@@ -7,7 +7,7 @@
 
 enum { WORKERS = 4, KEYS = 25 };
 
-/* What all processes of a test see. */
+/* Memory that all processes of a test share. */
 typedef struct {
     int started;            /* computations that have begun */
     int finished;
@@ -35,7 +35,7 @@ static int32_t compute_slowly(void *user_data, void *call_data, phicache_bytes k
     return 0;
 }
 
-/* The origin of the value, which is one of the two, or the status if there is none. */
+/* The origin of the value, which is one of the two expected, or the status if there is no value. */
 static int64_t ask_for(phicache_redis_cache *cache, const char *key, board *all, const char *words, const char *others) {
     union {
         const char *words;
@@ -66,7 +66,7 @@ static pid_t fork_child(void) {
     return child;
 }
 
-/* A child ends well only if its checks held. */
+/* The exit status of a child: 0 if all its checks passed. */
 static void end_child(void) { _exit(check_count_failed != 0); }
 
 static void check_ended_well(pid_t child) {
@@ -114,7 +114,7 @@ static void after_a_fork_both_go_on_with_one_handle(void) {
         check_has(cache, "ours", "ours");
     }
     for (i = 0; i < WORKERS; i++) check_ended_well(children[i]);
-    CHECK_UINT(health_of(cache).connections, 1); /* no child closed ours, or spoke on it */
+    CHECK_UINT(health_of(cache).connections, 1); /* no child closed or used the connection of the parent */
     CHECK_UINT(health_of(cache).failures, 0);
     check_has(cache, "199 of 0", "199 of 0");
     CHECK_OK(phicache_redis_cache_free(cache));

@@ -16,7 +16,7 @@ static size_t count_of_names(void) {
     return count;
 }
 
-/* Caches of all kinds, each with a name and one value; made before and freed after each test. */
+/* Caches of all kinds, each with a name and one value; created before each test and freed after it. */
 static phicache_dict_cache *dict;
 static phicache_purview_cache *purview;
 static phicache_mice_cache *mice;

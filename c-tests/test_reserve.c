@@ -1,8 +1,8 @@
-/* test_reserve.c: what a callback reserves, and what becomes of a call whose reservation failed: in every way of
- * computing a value, a failed reservation decides the status, whatever the callback returns. */
+/* test_reserve.c: reservations of callbacks. In every way of computing a value, a failed reservation decides the status
+ * of the call, whatever the callback returns. */
 #include "sample.h"
 
-/* The last step of the callback is what counts. */
+/* The last reservation of the callback counts. */
 typedef phicache_status step(phicache_result *result);
 
 static phicache_status reserve_too_much(phicache_result *result) {
@@ -53,12 +53,12 @@ static int32_t compute_plan(void *user_data, void *call_data, phicache_bytes key
     uint8_t *room;
     (void)call_data;
     (void)key;
-    CHECK_OK(phicache_result_reserve(result, 8, &room)); /* what was reserved before counts no more */
+    CHECK_OK(phicache_result_reserve(result, 8, &room)); /* replaces the reservation before it */
     CHECK_STATUS(self->fails(result), self->status);
     return self->code;
 }
 
-/* One way of computing: the caches and functions that it needs are made and freed around each call. */
+/* One way of computing: it creates the caches and functions that it needs, and frees them after the call. */
 typedef phicache_status way(plan *self, phicache_value *value, int32_t *code);
 
 static phicache_status by_dict(plan *self, phicache_value *value, int32_t *code) {
@@ -108,7 +108,7 @@ static phicache_status by_mice_cache(plan *self, phicache_value *value, int32_t 
     return status;
 }
 
-/* At a server that is not there: lookups miss, values are computed all the same. */
+/* At a server that does not exist: lookups miss, values are computed anyway. */
 static phicache_status by_redis(plan *self, phicache_value *value, int32_t *code) {
     phicache_config *config = NULL;
     phicache_redis_cache *cache = NULL;
@@ -280,7 +280,7 @@ static void a_lease_whose_last_reservation_failed_completes_with_its_status(void
     CHECK_OK(phicache_dict_cache_free(cache));
 }
 
-/* What is written is what counts; the bytes themselves may be anything before. */
+/* Uninitialized bytes may have any value; written bytes are stored. */
 static int32_t compute_uninitialized(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
     const size_t len = *(const size_t *)user_data;
     uint8_t *room = NULL;
@@ -313,7 +313,7 @@ static void what_is_written_into_uninitialized_bytes_is_the_value(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-/* Zeroed bytes are zero also where the memory was used before. */
+/* Zeroed bytes are zero, also in memory that was used before. */
 static int32_t compute_zeroed(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
     const size_t len = *(const size_t *)user_data;
     uint8_t *room = NULL;

@@ -1,4 +1,4 @@
-/* test_subsystem.c: cuts and how they are made, what they damage, subsystems and their cut-scoped keys. */
+/* test_subsystem.c: cuts and the MICE that they damage, subsystems, and cut-scoped keys. */
 #include "sample.h"
 
 static const phicache_fingerprint NETWORK = {{1, 2, 3}};
@@ -86,7 +86,7 @@ static int32_t damages(const uint64_t *severed, int32_t direction, uint64_t mech
     return damaged;
 }
 
-/* The whole table of PyPhi's answers is what the program `damage` replays. */
+/* A few cases; the program `cut_damage` replays the whole table of PyPhi's answers. */
 static void a_cut_damages_by_splitting_the_mechanism_or_the_connections_that_matter(void) {
     const uint64_t severed[3] = {4, 0, 0}; /* 0 -> 2 */
     const uint64_t nothing[3] = {0, 0, 0};
@@ -194,7 +194,7 @@ static void what_cannot_be_a_subsystem_is_an_error(void) {
     CHECK_OK(phicache_subsystem_free(base));
 }
 
-/* A cut-scoped key, as text that can be compared. */
+/* A cut-scoped key as hexadecimal text, to compare. */
 typedef struct {
     uint8_t bytes[PHICACHE_KEY_BUFFER];
     size_t len;
@@ -225,7 +225,7 @@ static void a_cut_scoped_key_carries_only_the_severed_connections_that_matter(vo
     CHECK(!same(key_of(first, PHICACHE_EFFECT, 1, 2), key_of(second, PHICACHE_EFFECT, 1, 2)));
     CHECK(same(key_of(second, PHICACHE_EFFECT, 1, 2), key_of(uncut, PHICACHE_EFFECT, 1, 2)));
     CHECK(!same(key_of(first, PHICACHE_EFFECT, 3, 4), key_of(second, PHICACHE_EFFECT, 3, 4)));
-    /* What a cut leaves alone has the plain key; a split mechanism alone does not matter to a repertoire. */
+    /* Without a severed connection the key is the plain one; splitting the mechanism alone does not matter here. */
     memset(&plain, 0, sizeof plain);
     CHECK_OK(phicache_key_repertoire("phi", PHICACHE_CAUSE, 5, 2, plain.bytes, sizeof plain.bytes, &plain.len));
     CHECK(same(key_of(first, PHICACHE_CAUSE, 5, 2), plain));
@@ -307,7 +307,7 @@ static void shared_caches_are_one_per_fingerprint_and_role(void) {
                  PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK(one == NULL);
     CHECK_OK(phicache_dict_cache_free(same_one));
-    /* The last holder took it along: a new one is empty, and may have another configuration. */
+    /* The last handle has freed it: a new cache is empty, and may have another configuration. */
     CHECK_OK(phicache_dict_cache_shared(config, NULL, &identity, "repertoire", &one));
     CHECK_STATUS(phicache_dict_cache_contains(one, text("key")), PHICACHE_MISS);
     CHECK_OK(phicache_dict_cache_free(one));

@@ -1,4 +1,4 @@
-/* test_threads.c: every cache handle may be used from any thread at once; what a reader has pinned never changes. */
+/* test_threads.c: all threads may use a cache handle at the same time; a pinned value never changes. */
 #include "sample.h"
 
 #include <pthread.h>
@@ -9,7 +9,7 @@ static unsigned long long seed;
 static phicache_dict_cache *dict;
 static phicache_mice_cache *parent, *child;
 
-/* A generator of each thread's own (xorshift*), so that a run is repeated by its seed. */
+/* One random generator for each thread (xorshift*), so that the seed repeats a run. */
 static uint64_t next(uint64_t *state) {
     *state ^= *state >> 12;
     *state ^= *state << 25;
@@ -17,7 +17,7 @@ static uint64_t next(uint64_t *state) {
     return *state * UINT64_C(2685821657736338717);
 }
 
-/* A value of a key: its length and every byte follow from a number that stands at its beginning. */
+/* A value of a key: it begins with a number, from which its length and all other bytes follow. */
 static size_t make_value(uint64_t number, uint8_t *value) {
     const size_t len = 8 + number % 300;
     memcpy(value, &number, 8);
@@ -69,7 +69,7 @@ static void *use_dict(void *argument) {
         wrong += status != PHICACHE_OK && status != PHICACHE_MISS;
         if (got.pin == NULL) continue;
         torn += !is_whole(got.data, got.len);
-        if (number % 16 == 0) { /* keep this pin for a while, and look again at the one before */
+        if (number % 16 == 0) { /* hold this pin for a while, and check the previous one again */
             torn += held.pin != NULL && !is_whole(held.data, held.len);
             phicache_value_release(&held);
             held = got;
@@ -115,7 +115,7 @@ static void readers_and_writers_of_one_cache_see_whole_values_only(void) {
     CHECK_UINT(held_by_all(), held);
 }
 
-/* The payload of every record is its mechanism eight times; even mechanisms survive the cut. */
+/* The payload of a record is its mechanism eight times; the cut does not damage even mechanisms. */
 static void *use_mice(void *argument) {
     uint64_t state = seed + *(const uint64_t *)argument;
     unsigned round, wrong = 0;
@@ -165,7 +165,7 @@ static void children_inherit_while_their_parent_is_filled_and_cleared(void) {
     REQUIRE_OK(phicache_dict_mice_cache_new(config, NULL, uncut, NULL, &parent));
     REQUIRE_OK(phicache_dict_mice_cache_new(config, NULL, cut, parent, &child));
     run_threads(use_mice);
-    /* Nothing moves any more: the child's size is what it can be asked for. */
+    /* No thread runs any more: the size of the child is the number of records that it returns. */
     CHECK_OK(phicache_mice_cache_size(child, &size));
     for (of_parent = 0; of_parent < KEYS; of_parent++)
         if (phicache_mice_cache_contains(child, bytes(&of_parent, 8)) == PHICACHE_OK) size--;
@@ -177,7 +177,7 @@ static void children_inherit_while_their_parent_is_filled_and_cleared(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-/* Handles of all threads come from the same slots. */
+/* All threads allocate handles from the same slots. */
 static void *use_handles(void *argument) {
     uint64_t state = seed + *(const uint64_t *)argument;
     unsigned round, wrong = 0;

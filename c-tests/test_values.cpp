@@ -1,4 +1,4 @@
-/// test_values.cpp: how C++ types become bytes and come back, and what a pinned value promises.
+/// test_values.cpp: C++ types as bytes and back, and the guarantees of pinned values.
 #include <array>
 #include <cstdint>
 #include <limits>

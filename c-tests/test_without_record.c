@@ -1,5 +1,5 @@
-/* test_without_record.c: a thread for which the library can keep nothing, because the process has no pthread key left or
- * memory is out, uses caches all the same: it has its messages, and is one and the same owner whatever happens meanwhile. */
+/* test_without_record.c: a thread for which the library cannot store anything, because no pthread key or no memory is
+ * left, can still use caches: it has error messages, and is the same owner throughout. */
 #define _POSIX_C_SOURCE 200809L /* alarm */
 
 #include "sample.h"
@@ -27,7 +27,7 @@ static void it_has_its_messages(void) {
     CHECK(strstr(phicache_last_error(), "phicache_dict_cache_get") != NULL);
 }
 
-/* Computes its own key again, after another part of the program has given a pthread key back. */
+/* Requests its own key again, after the program has deleted another pthread key. */
 static int32_t ask_for_own_key(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
     phicache_value value;
     (void)call_data;
@@ -36,7 +36,7 @@ static int32_t ask_for_own_key(void *user_data, void *call_data, phicache_bytes 
     CHECK_STATUS(phicache_dict_cache_memoize((phicache_dict_cache *)user_data, key, ask_for_own_key, user_data, NULL,
                                              &value, NULL),
                  PHICACHE_ERROR_RECURSION);
-    /* It has got a record by now. */
+    /* By now the library stores something for the thread. */
     CHECK_OK(phicache_read_begin());
     CHECK_OK(phicache_read_end());
     return 7;
@@ -48,7 +48,7 @@ static void it_is_the_same_owner_once_it_has_got_a_record(void) {
     int32_t code = 0;
     REQUIRE_OK(phicache_dict_cache_new(NULL, NULL, &cache));
     CHECK_STATUS(phicache_read_begin(), PHICACHE_ERROR_INVALID_ARGUMENT);
-    alarm(SECONDS); /* ends a thread that waits for itself */
+    alarm(SECONDS); /* ends the process if the thread waits for itself */
     CHECK_STATUS(phicache_dict_cache_memoize(cache, text("key"), ask_for_own_key, cache, NULL, &value, &code),
                  PHICACHE_ERROR_CALLBACK);
     alarm(0);

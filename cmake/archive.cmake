@@ -1,12 +1,12 @@
-# The static archive, made by cargo, and its native libraries, which rustc names.
+# The static archive, built by cargo, and its native libraries, which rustc names.
 #
-# Sets phicache_archive (the file) and phicache_native_libraries (linker flags); adds the target phicache_static, and
-# the target phicache_archive that others can wait for.
+# Sets phicache_archive (the file) and phicache_native_libraries (linker flags); adds the targets phicache_static and
+# phicache_archive, on which other targets can depend.
 
 find_program(PHICACHE_CARGO cargo HINTS $ENV{CARGO_HOME}/bin $ENV{HOME}/.cargo/bin)
 if(NOT PHICACHE_CARGO)
-  message(FATAL_ERROR "phicache needs cargo, which is not on the PATH: install a Rust toolchain with rustup "
-                      "(rust-version in Cargo.toml says how new), or set PHICACHE_CARGO.")
+  message(FATAL_ERROR "cargo is not on the PATH. Install a Rust toolchain with rustup (rust-version in Cargo.toml is "
+                      "the oldest that works), or set PHICACHE_CARGO to cargo's path.")
 endif()
 
 set(cargo_features)
@@ -16,39 +16,43 @@ elseif(NOT PHICACHE_TLS)
   set(cargo_features --no-default-features --features redis)
 endif()
 
-set(cargo_archive "${PHICACHE_CARGO_TARGET_DIR}/${phicache_cargo_folder}release/libphicache.a")
-# Run where the sources are: cargo takes its configuration, vendored crates for example, from the folders above it.
-# CMake sets CC and CXX while it configures, but not while it builds: with them, cargo would build twice.
+set(cargo_profile_folder ${PHICACHE_CARGO_PROFILE})
+if(PHICACHE_CARGO_PROFILE STREQUAL dev)
+  set(cargo_profile_folder debug)
+endif()
+set(cargo_archive "${PHICACHE_CARGO_TARGET_DIR}/${phicache_cargo_folder}${cargo_profile_folder}/libphicache.a")
+# It runs in the source folder because cargo reads its configuration (vendored crates, for example) from there
+# upwards. CMake sets CC and CXX while it configures but not while it builds; if cargo saw them, it would build twice.
 set(cargo_command
     ${CMAKE_COMMAND} -E env --unset=CARGO_BUILD_TARGET --unset=CC --unset=CXX ${phicache_cargo_environment}
     ${PHICACHE_CARGO} rustc --manifest-path ${PROJECT_SOURCE_DIR}/Cargo.toml --target-dir ${PHICACHE_CARGO_TARGET_DIR}
-    --locked --release --lib --crate-type staticlib ${phicache_cargo_paths} ${phicache_cargo_sanitized}
-    ${cargo_features} ${PHICACHE_CARGO_FLAGS} --color never -- --print native-static-libs)
+    --locked --profile ${PHICACHE_CARGO_PROFILE} --lib --crate-type staticlib ${phicache_cargo_paths}
+    ${phicache_cargo_sanitized} ${cargo_features} ${PHICACHE_CARGO_FLAGS} --color never -- --print native-static-libs)
 
-# The exported targets carry the native libraries, so they must be known when CMake generates: the archive is built
-# here once, and the same command at build time finds it fresh or brings it up to date.
-message(STATUS "phicache: building the archive with cargo, which also names its native libraries")
+# The exported targets carry the native libraries, so CMake must know them when it generates. The archive is therefore
+# built here once; the same command at build time finds it fresh or updates it.
+message(STATUS "phicache: cargo builds the archive and names its native libraries")
 execute_process(COMMAND ${cargo_command} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" RESULT_VARIABLE cargo_failed
                 ERROR_VARIABLE said ECHO_ERROR_VARIABLE)
 if(cargo_failed)
-  message(FATAL_ERROR "cargo could not build phicache; what it said is above. A first build needs Rust's crate "
-                      "registry, or the crates at hand (cargo vendor).")
+  message(FATAL_ERROR "cargo could not build phicache; its messages are above. A first build needs access to crates.io "
+                      "or vendored crates (cargo vendor).")
 endif()
-# To a file, rustc would name them with less ado; but the path of that would be in the names of the archive's objects.
+# rustc could write them to a file, but then the path of that file would enter the names of the archive's objects.
 if(NOT said MATCHES "native-static-libs: ([^\n]*)")
-  message(FATAL_ERROR "cargo built phicache, but did not name its native libraries; what it said is above.")
+  message(FATAL_ERROR "cargo built phicache but did not name its native libraries (no line native-static-libs above).")
 endif()
 separate_arguments(phicache_native_libraries UNIX_COMMAND "${CMAKE_MATCH_1}")
-# The compiler driver brings libgcc_s by itself, and under -static, where there is none, its static counterpart.
+# The compiler driver adds libgcc_s itself, or its static counterpart under -static.
 list(REMOVE_ITEM phicache_native_libraries -lgcc_s)
 
 add_custom_target(phicache_cargo COMMAND ${cargo_command} BYPRODUCTS "${cargo_archive}"
                   WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMENT "cargo: libphicache.a" VERBATIM USES_TERMINAL)
 
-# The standard library's objects come with LLVM bitcode for link-time optimization in Rust. To a C program it is dead
-# weight, a third of the archive, and two archives that carry it can collide in one program.
+# Rust's standard library comes with LLVM bitcode for link-time optimization in Rust. For a C program it is useless,
+# it is a third of the archive, and two archives with it can collide in one program.
 set(phicache_archive "${PROJECT_BINARY_DIR}/libphicache.a")
-if(CMAKE_OBJCOPY)
+if(CMAKE_OBJCOPY AND NOT PHICACHE_CARGO_PROFILE STREQUAL dev)  # a copy is faster, and tests do not mind
   set(copy_archive ${CMAKE_OBJCOPY} --enable-deterministic-archives --remove-section=.llvmbc --remove-section=.llvmcmd)
 else()
   set(copy_archive ${CMAKE_COMMAND} -E copy)

@@ -1,6 +1,6 @@
-# What an install holds: headers, both libraries, a CMake package and a pkg-config file, all of which still work when
-# the whole tree is moved. Install components: runtime (the shared library), tools (phicache-info, by tools/) and development
-# (the rest).
+# What an install contains: headers, both libraries, a CMake package and a pkg-config file. All work after the tree is
+# moved. Install components: runtime (the shared library), tools (phicache-info, see tools/) and development (the
+# rest).
 
 include(CMakePackageConfigHelpers)
 
@@ -9,12 +9,12 @@ install(DIRECTORY include/ DESTINATION "${phicache_includedir}" COMPONENT develo
         FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
 install(FILES "${phicache_archive}" DESTINATION "${phicache_libdir}" COMPONENT development)
 
-# Beside the libraries, for whoever has either.
+# Licenses belong to both libraries.
 include(cmake/licenses.cmake)
 install(FILES LICENSE README.md CHANGELOG.md "${phicache_licenses}" DESTINATION "${CMAKE_INSTALL_DOCDIR}"
         COMPONENT runtime)
 
-# One export for each kind of library, so that a distribution may ship either without the other.
+# One export for each library, so that a distribution can ship either without the other.
 foreach(kind shared static)
   install(TARGETS phicache_${kind} EXPORT phicache_${kind}
           LIBRARY DESTINATION "${phicache_libdir}" COMPONENT runtime NAMELINK_COMPONENT development)

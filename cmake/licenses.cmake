@@ -1,9 +1,8 @@
-# The licenses of what the libraries hold beside phicache: of each crate that cargo has compiled for them, the texts that
-# came with it, in one file to install.
+# The license texts of all crates in the libraries, in one file to install.
 #
-# Needs cargo_command of cmake/archive.cmake; sets phicache_licenses (the file).
+# Needs cargo_command from cmake/archive.cmake; sets phicache_licenses (the file).
 
-# The archive is there; asked again, cargo only lists what went into it, a line of JSON for each crate.
+# The archive is already built, so cargo only lists the crates in it, one line of JSON for each.
 set(cargo_list ${cargo_command})
 list(FIND cargo_list "--" place)
 list(INSERT cargo_list ${place} --quiet --message-format=json-render-diagnostics)
@@ -13,23 +12,23 @@ string(REGEX MATCHALL "{\"reason\":\"compiler-artifact\"[^\n]+" artifacts "${art
 
 set(manifests)
 foreach(artifact IN LISTS artifacts)
-  # What only runs while cargo builds is compiled without optimization.
+  # Crates that only run while cargo builds are compiled without optimization.
   string(JSON optimization GET "${artifact}" profile opt_level)
   string(JSON manifest GET "${artifact}" manifest_path)
   if(NOT optimization STREQUAL "0" AND NOT manifest STREQUAL "${PROJECT_SOURCE_DIR}/Cargo.toml")
     list(APPEND manifests "${manifest}")
   endif()
 endforeach()
-list(SORT manifests)  # they come in the order in which cargo was done with them
+list(SORT manifests)  # cargo lists them in the order in which it finished them
 list(REMOVE_DUPLICATES manifests)
 
-string(CONCAT text "libphicache contains Rust's standard library (MIT OR Apache-2.0, https://www.rust-lang.org), where gcc linked "
-                   "it the unwinder of libgcc (GPL-3.0-or-later WITH GCC-exception-3.1), and these crates.\n")
+string(CONCAT text "libphicache contains Rust's standard library (MIT OR Apache-2.0, https://www.rust-lang.org), if gcc "
+                   "linked it libgcc's unwinder (GPL-3.0-or-later WITH GCC-exception-3.1), and these crates.\n")
 foreach(manifest IN LISTS manifests)
   get_filename_component(folder "${manifest}" DIRECTORY)
   file(STRINGS "${manifest}" lines REGEX "^(name|version|license) = ")
   list(TRANSFORM lines REPLACE ".* = \"(.*)\"" "\\1")
-  list(SUBLIST lines 0 3 lines)  # of the package; its targets have names too
+  list(SUBLIST lines 0 3 lines)  # the package's; its targets have names too
   list(JOIN lines ", " title)
   string(APPEND text "\n\n==== ${title}\n")
   file(GLOB files "${folder}/LICEN[CS]E*" "${folder}/COPY*" "${folder}/NOTICE*")

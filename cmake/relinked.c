@@ -1,5 +1,5 @@
-/* The mark of a shared library made by cmake/shared.cmake, with the unwinder inside: cargo's own lacks this symbol, and
- * wrappers whose host has an unwinder of its own, PhiCache.jl above all, refuse a library without it. */
+/* Marks a shared library linked by cmake/shared.cmake, with the unwinder inside. The one that cargo links lacks this
+ * symbol; PhiCache.jl refuses a library without it, because Julia brings its own unwinder. */
 #if defined(__GNUC__)
 #define EXPORTED __attribute__((visibility("default")))
 #else

@@ -1,11 +1,11 @@
-# The shared library that users get: libphicache.a, linked again by the C compiler.
+# The shared library that users get: libphicache.a, linked by the C compiler.
 #
-# Cargo makes a shared library too, but one that uses libgcc_s's unwinder. In a host that brings its own libunwind, as
-# Julia does, the two get in each other's way, and the first panic that phicache catches kills the process. Linked
-# here, the unwinder lies inside (-static-libgcc, found through --eh-frame-hdr) and is nobody else's. Cargo also sets
-# no SONAME and exports whatever its crates export. phicache_relinked, in relinked.c, is how one tells the two apart.
+# Cargo makes a shared library too, but that one uses libgcc_s's unwinder. In a host with its own libunwind, such as
+# Julia, the two unwinders conflict, and the first panic that phicache catches kills the process. Linked here, the
+# library contains an unwinder of its own (-static-libgcc, found through --eh-frame-hdr). Cargo also sets no SONAME
+# and exports whatever its crates export. The symbol phicache_relinked (relinked.c) tells the two libraries apart.
 #
-# While the version is 0.x every minor version may break the ABI, so the SONAME carries it.
+# While the version is 0.x, every minor version may break the ABI, so the SONAME carries the minor version.
 
 set(version_script "${PROJECT_BINARY_DIR}/phicache.map")
 configure_file(cmake/phicache.map.in "${version_script}" @ONLY)
@@ -21,12 +21,12 @@ set_target_properties(phicache_shared PROPERTIES
 add_dependencies(phicache_shared phicache_archive)
 
 if(APPLE)
-  # Best effort: the system's unwinder is the only one there is.
+  # Best effort: macOS has only the system's unwinder.
   target_link_options(phicache_shared PRIVATE "LINKER:-exported_symbol,_phicache_*" LINKER:-dead_strip)
   target_link_libraries(phicache_shared PRIVATE "-Wl,-force_load,${phicache_archive}" ${phicache_native_libraries})
 else()
-  # nodelete: unloading a Rust library is unsafe while threads may still hold its thread-locals. relro, now: nothing that
-  # the loader wrote can be written later; rustc links its own so.
+  # nodelete: unloading a Rust library is unsafe while threads may still hold its thread-locals. relro, now: what the
+  # loader wrote is read-only afterwards, as in the libraries that rustc links.
   target_link_options(phicache_shared PRIVATE
                       -static-libgcc
                       LINKER:--eh-frame-hdr

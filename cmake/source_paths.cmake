@@ -1,10 +1,10 @@
-# No installed file says where it was built, and the same sources give the same bytes in any folder: wherever a compiler
-# that cargo starts would write a folder of this machine, in the message of a panic or for a debugger, it writes another.
+# Reproducible builds: the same sources give the same bytes in any folder. Where a compiler would write a folder of
+# this machine (in the message of a panic, or for a debugger), it writes a fixed name instead.
 #
 # Adds to phicache_cargo_environment; sets phicache_cargo_paths, further arguments of cargo.
 
 set(phicache_cargo_paths)
-if(PHICACHE_SANITIZE_RUST)  # it has flags of its own, and is for tests
+if(PHICACHE_SANITIZE_RUST OR PHICACHE_CARGO_PROFILE STREQUAL dev)  # builds for tests, which are not installed
   return()
 endif()
 
@@ -15,15 +15,15 @@ else()
 endif()
 set(rustc_flags)
 set(c_flags "$ENV{CFLAGS}")
-# Of folders inside each other the later one counts.
+# If folders are inside each other, the later one in this list counts.
 foreach(folder "${PROJECT_SOURCE_DIR}=/phicache" "${cargo_home}=/cargo" "${PHICACHE_CARGO_TARGET_DIR}=/cargo-target")
   list(APPEND rustc_flags "--remap-path-prefix=${folder}")
   string(APPEND c_flags " \"-ffile-prefix-map=${folder}\"")
 endforeach()
-# The C parts of crates; with this, the flags may be quoted, as CMake's may.
+# For the C parts of crates. CC_SHELL_ESCAPED_FLAGS allows quotes in the flags.
 list(APPEND phicache_cargo_environment "CFLAGS=${c_flags}" CC_SHELL_ESCAPED_FLAGS=1)
 
-# Cargo takes its flags from one place only, and ours must not be in the way of a packager's.
+# Cargo takes its flags from one place only, so ours are appended to a packager's RUSTFLAGS.
 if(DEFINED ENV{RUSTFLAGS})
   separate_arguments(given UNIX_COMMAND "$ENV{RUSTFLAGS}")
   string(ASCII 31 separator)

@@ -1,5 +1,5 @@
-/* thread_sanitizer.c: tells ThreadSanitizer what Rust's standard library does where it cannot look; part of the shared
- * library in builds for this sanitizer only. cmake/thread_sanitizer.cmake names the functions: their symbols are mangled.
+/* thread_sanitizer.c: tells ThreadSanitizer what Rust's standard library, which is not instrumented, does. Part of the
+ * shared library in builds for this sanitizer only. cmake/thread_sanitizer.cmake defines the mangled names.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,8 +13,8 @@ void __tsan_release(void *address);
 #define REAL(symbol) JOIN(__real_, symbol)
 #define WRAP(symbol) JOIN(__wrap_, symbol)
 
-/* Mutex::lock_contended, RwLock::read_contended, RwLock::write_contended: when they return, the lock is the caller's, who
- * sees all that was done before it was given back. */
+/* Mutex::lock_contended, RwLock::read_contended, RwLock::write_contended: when they return, the caller holds the lock
+ * and sees everything that happened before it was released. */
 void REAL(LOCK)(void *lock);
 void WRAP(LOCK)(void *lock);
 void WRAP(LOCK)(void *lock) {
@@ -36,7 +36,7 @@ void WRAP(WRITE)(void *lock) {
     __tsan_acquire(lock);
 }
 
-/* Condvar::wait_timeout(&self, &Mutex, Duration): gives the lock back while it waits. */
+/* Condvar::wait_timeout(&self, &Mutex, Duration): releases the lock while it waits. */
 bool REAL(WAIT)(void *condition, void *lock, uint64_t seconds, uint32_t nanoseconds);
 bool WRAP(WAIT)(void *condition, void *lock, uint64_t seconds, uint32_t nanoseconds);
 bool WRAP(WAIT)(void *condition, void *lock, uint64_t seconds, uint32_t nanoseconds) {
@@ -47,8 +47,8 @@ bool WRAP(WAIT)(void *condition, void *lock, uint64_t seconds, uint32_t nanoseco
     return woken;
 }
 
-/* Counted pointers: owners give their count back with "release", and the last one takes all that they did by a fence,
- * which the sanitizer does not know. So whoever takes a counter to zero acquires it. */
+/* Reference counts: owners decrement with "release", and the last one synchronizes with the others by a fence, which
+ * the sanitizer does not understand. So the decrement that reaches zero acquires. */
 #define PHICACHE_COUNTER(bits)                                                                                  \
     uint##bits##_t __real___tsan_atomic##bits##_fetch_sub(volatile uint##bits##_t *, uint##bits##_t, int);       \
     uint##bits##_t __wrap___tsan_atomic##bits##_fetch_sub(volatile uint##bits##_t *, uint##bits##_t, int);       \
@@ -61,7 +61,7 @@ bool WRAP(WAIT)(void *condition, void *lock, uint64_t seconds, uint32_t nanoseco
 PHICACHE_COUNTER(32)
 PHICACHE_COUNTER(64)
 
-/* What Rust's compiler calls instead of memcpy and its kin; gcc's runtime watches those under their own names. */
+/* Rust's compiler calls these instead of memcpy, memmove and memset, which gcc's runtime intercepts. */
 void *__tsan_memcpy(void *to, const void *from, size_t size);
 void *__tsan_memcpy(void *to, const void *from, size_t size) { return memcpy(to, from, size); }
 void *__tsan_memmove(void *to, const void *from, size_t size);

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""What doxygen reads instead of the headers: doxygen_filter.py FILE
+"""Prepares a file for doxygen: doxygen_filter.py FILE
 
-Of phicache.h the introduction becomes the file's description and each section a group; the header is to be read from top to
-bottom, so these comments are plain ones there. Of the C++ headers what lies in `detail`, and is nobody's business, is left
-out, and a description that points to another says in which form. Of the pages what points out of the reference becomes text.
+In phicache.h, the introduction becomes the description of the file, and each section a group; in the header itself these
+are plain comments, to be read from top to bottom. In the C++ headers, namespace `detail` is left out, and @copydoc becomes
+a sentence. In the pages, links to files outside the reference become text.
 """
 import re
 import sys
@@ -20,7 +20,7 @@ if sys.argv[1].endswith("phicache.h"):
         return f"{end}/** @defgroup section{sections} {match.group(1)}\n{match.group(2)} * @{{ */"
 
     text = re.sub(r"^/\* ([^\n]+) -{5,}\n(.*?)^ \*/", group, text, flags=re.M | re.S)
-    # A heading is a line of its own between empty ones.
+    # A heading is a line between two empty ones.
     text = re.sub(r"^ \*\n \* ([A-Z][a-z ]+)\n \*\n", r" *\n * ### \1\n *\n", text, flags=re.M)
     text = text.replace("#ifdef __cplusplus\n}\n#endif", "/** @} */\n\n#ifdef __cplusplus\n}\n#endif")
 elif sys.argv[1].endswith(".hpp"):
@@ -31,7 +31,7 @@ elif sys.argv[1].endswith(".hpp"):
     text = re.sub(r"/// @copydoc (\w+)", r"/// As `\1`.", text)
 elif sys.argv[1].endswith(".md"):
     pages = re.findall(r"[\w-]+\.md", re.search(r"^INPUT .*", open("docs/Doxyfile", encoding="utf-8").read(), re.M).group(0))
-    # What stands elsewhere is named, and not linked.
+    # Pages outside the reference are named, not linked.
     text = re.sub(r"\[([^]]+)\]\(((?!https?:)[^)]+)\)",
                   lambda link: link.group(0) if link.group(2).split("/")[-1] in pages else link.group(1), text)
 sys.stdout.write(text)

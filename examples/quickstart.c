@@ -1,9 +1,9 @@
-/* phicache in C: a value that is computed once, and read in place ever after. */
+/* phicache in C: a value that is computed once and then read in place. */
 
 #include <phicache.h>
 #include <stdio.h>
 
-/* Computes the value of a key, straight into the cache's own memory. */
+/* Computes the value of a key, directly in the memory of the cache. */
 static int32_t repertoire(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
     uint8_t *bytes;
     double *probabilities;

@@ -1,4 +1,4 @@
-// phicache in C++: a cache for repertoires, and a function that remembers its values.
+// phicache in C++: a cache of repertoires, and a memoized function.
 
 #include <cmath>
 #include <cstdio>

@@ -4,7 +4,7 @@
 
 using PhiCache
 
-# A cache of repertoires, by any arguments. The block runs on a miss only.
+# A cache of repertoires with any arguments as keys. The block runs only on a miss.
 repertoires = DictCache{Vector{Float64}}()
 
 function cause_repertoire(mechanism, purview)
@@ -17,11 +17,11 @@ end
 cause_repertoire(NodeSet(1, 2), NodeSet(3))
 println(cause_repertoire(NodeSet(1, 2), NodeSet(3)))
 
-# The cached numbers in place: no copy, valid until the block ends whatever happens to the cache.
+# The cached numbers in place, without a copy; valid until the block ends, whatever happens to the cache.
 total = withvalue(sum, repertoires, ("cause", NodeSet(1, 2), NodeSet(3)))
 println("they sum to ", total)
 
-# A function that remembers its values.
+# A memoized function.
 @phicache function distance(p::Vector{Float64}, q::Vector{Float64})::Float64
     sum(abs.(p .- q))
 end
@@ -29,7 +29,7 @@ end
 distance([0.5, 0.5], [1.0, 0.0])
 println("distance: ", distance([0.5, 0.5], [1.0, 0.0]), ", ", info(distance))
 
-# A full memory is no error: the value comes back, and is not kept.
+# If memory is full, that is not an error: the value is returned, but not stored.
 forgetful = DictCache{Float64}(config=Config(maximum_memory_percent=0))
 println("stored? ", set!(forgetful, "phi", 0.25))
 

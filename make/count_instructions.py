@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Counts the instructions of each of phicache's operations, which, unlike nanoseconds, are the same again on any day.
+"""Counts the instructions of each operation. Unlike nanoseconds, the counts are the same in every run.
 
     count_instructions.py BUILD
 
-Compiles benches/instructions.cpp against the shared library in BUILD and runs each of its works under valgrind's callgrind
-with two lengths; the difference is free of everything but the operation and the loop around it. Works of the C++ face
-follow the same work in C, and are told by what they cost over it. valgrind comes from the PATH, or is fetched
-into BUILD (find_tool.py).
+Compiles benches/instructions.cpp against the shared library in BUILD and runs each of its works under valgrind's
+callgrind with two lengths: the difference contains only the operation and the loop around it. Each work of the C++
+face follows the same work in C; its last column is the difference to C. valgrind comes from the PATH or is fetched into
+BUILD (find_tool.py).
 """
 
 import re

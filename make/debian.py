@@ -1,7 +1,8 @@
-"""Debian's packages, downloaded and unpacked into a folder of ours: nothing is installed, and no root is needed.
+"""Downloads Debian's packages and unpacks them into build/, for all scripts in make/ that fetch tools.
 
-apt gets a state of its own, and asks the archives that this machine's source lists name. What programs need beside
-themselves is unpacked with them, and a wrapper for each program sets where it finds that.
+Nothing is installed and no root is needed. apt-get runs with its own state folder inside build/ and asks the archives
+in this machine's source lists. Libraries that a program needs and this machine lacks are unpacked beside the program;
+a wrapper script for each program says where they are.
 """
 
 import os
@@ -13,17 +14,16 @@ from pathlib import Path
 
 WRAPPER = """\
 #!/bin/sh
-# A program of Debian's, where it was unpacked, with the libraries that came with it.
+# Starts a Debian program from the folder it was unpacked into, with the libraries that came with it.
 here=$(cd "$(dirname "$0")/.." && pwd)
-export LD_LIBRARY_PATH="$here/usr/lib/{triplet}:$here/lib/{triplet}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}"
+lib="$here/usr/lib/{triplet}"
+export LD_LIBRARY_PATH="$lib:$here/lib/{triplet}:$lib/{name}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}"
 {environment}exec "$here/usr/bin/{name}" "$@"
 """
-# Where a program would look for its own files, were it installed.
-ENVIRONMENT = {"VALGRIND_LIB": "usr/libexec/valgrind", "OPENSSL_CONF": "etc/ssl/openssl.cnf"}
 
 
 class Unavailable(Exception):
-    """Why a package could not be had."""
+    """Why a package could not be fetched."""
 
 
 def say(text):
@@ -31,7 +31,7 @@ def say(text):
 
 
 def codename():
-    """This Debian's codename, which its own sources have among their suites."""
+    """This Debian's codename, as the suites of its source lists name it."""
     try:
         text = Path("/etc/os-release").read_text()
     except OSError:
@@ -51,7 +51,7 @@ def from_one_line(text, suite, release):
 
 
 def from_deb822(text, suite, release):
-    """The stanzas that have `suite` among their suites, made to name `release`."""
+    """The stanzas that list `suite` among their suites, made to name `release`."""
     text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#"))
     for stanza in re.split(r"\n\s*\n", text):
         fields = dict((name.lower(), (name, value)) for name, value in
@@ -84,8 +84,11 @@ def apt_get(state, *arguments):
 
 
 def make_apt_state(state, source=None):
-    """An apt of our own in `state`, with the machine's proxy settings: of this machine's release, where what is installed
-    need not be unpacked; or, given a source as (file name ending, content), of that, with nothing installed."""
+    """Makes a state folder for apt-get, with the machine's proxy settings.
+
+    Without a source, it holds this machine's release and installed packages, which need not be unpacked again. With a
+    source, (file name ending, content), it holds that release and no installed package.
+    """
     shutil.rmtree(state, ignore_errors=True)
     for folder in ("sources", "lists/partial", "cache/archives/partial", "log"):
         (state / folder).mkdir(parents=True)
@@ -121,12 +124,16 @@ Acquire::Retries "2";
 """)
 
 
-def unpack(packages, folder, release=None, left_out=()):
-    """Downloads `packages` and what they need beside what is installed, or with a release's codename all that they need
-    but `left_out`, and unpacks them into `folder`, all or nothing. Raises Unavailable."""
+def unpack(packages, folder, release=None, left_out=(), finish=None):
+    """Downloads `packages` and what they depend on, and unpacks them into `folder`. Raises Unavailable.
+
+    Without a release, packages that this machine has installed are not downloaded. With a release's codename, all are,
+    and all but those in `left_out` are unpacked. `finish` is called with the unpacked tree before the tree appears as
+    `folder`: a folder that exists is complete.
+    """
     for program in ("apt-get", "dpkg"):
         if not shutil.which(program):
-            raise Unavailable(f"there is no {program} here")
+            raise Unavailable(f"there is no {program} on this machine")
     state, partial = folder.with_name(folder.name + ".apt"), folder.with_name(folder.name + ".partial")
     reason = Unavailable(f"no Debian source for {codename()} in /etc/apt/sources.list or /etc/apt/sources.list.d")
     try:
@@ -144,8 +151,10 @@ def unpack(packages, folder, release=None, left_out=()):
         for package in sorted((state / "cache/archives").glob("*.deb")):
             if package.name.split("_")[0] not in left_out:
                 subprocess.run(["dpkg", "-x", package, partial], check=True)
+        if finish:
+            finish(partial)
         shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)  # all or nothing: what is there is whole
+        partial.rename(folder)
     except (OSError, subprocess.CalledProcessError) as failure:
         raise Unavailable(str(failure)) from failure
     finally:
@@ -153,26 +162,29 @@ def unpack(packages, folder, release=None, left_out=()):
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def triplet():
-    """What this machine's libraries are filed under, as Debian names it."""
-    return f"{os.uname().machine}-linux-gnu"
+def fetch(packages, folder, purpose, **how):
+    """Whether `packages` lie unpacked in `folder`, fetched now (`how`: see unpack) or by an earlier call.
+
+    Says in one line what is fetched and for what purpose, and if it fails, why.
+    """
+    if folder.exists():
+        return True
+    say(f"Fetching Debian's {', '.join(packages)} into {folder}, {purpose}.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unpack(packages, folder, **how)
+    except (Unavailable, OSError) as reason:
+        say(f"That failed: {reason}")
+        return False
+    return True
 
 
-def programs(packages, folder, other_names={}):
-    """Unpacks packages, and gives the folder of a wrapper for each of their programs; `other_names` are further names of
-    programs. Raises Unavailable."""
-    unpack(packages, folder)
-    if not (folder / "usr/bin").is_dir():
-        raise Unavailable(f"{', '.join(packages)} brought no program")
-    for name, program in other_names.items():
-        if not (folder / "usr/bin" / name).exists():
-            (folder / "usr/bin" / name).symlink_to(program)
-    wrappers = folder / "programs"
-    wrappers.mkdir()
-    environment = "".join(f'export {name}="$here/{path}"\n' for name, path in ENVIRONMENT.items()
-                          if (folder / path).exists())
-    for program in (folder / "usr/bin").iterdir():
-        wrapper = wrappers / program.name
-        wrapper.write_text(WRAPPER.format(triplet=triplet(), environment=environment, name=program.name))
+def make_wrappers(tree, environment):
+    """Writes a wrapper for each program of an unpacked tree; `environment` sets variables to places in the tree."""
+    triplet = f"{os.uname().machine}-linux-gnu"  # Debian's name for this machine's libraries
+    (tree / "programs").mkdir()
+    lines = "".join(f'export {name}="${{{name}:-$here/{path}}}"\n' for name, path in environment.items())
+    for program in (tree / "usr/bin").iterdir():
+        wrapper = tree / "programs" / program.name
+        wrapper.write_text(WRAPPER.format(triplet=triplet, environment=lines, name=program.name))
         wrapper.chmod(0o755)
-    return wrappers

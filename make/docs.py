@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes the API reference into BUILD/docs, without a warning: docs.py BUILD
+"""Makes the API reference in BUILD/docs; a warning of doxygen is a failure: docs.py BUILD
 
-doxygen comes from the PATH, or is fetched into BUILD (find_tool.py).
+doxygen comes from the PATH or is fetched into BUILD (find_tool.py).
 """
 
 import os
@@ -29,7 +29,7 @@ def main():
     version = re.search(r'^version = "(.*)"', (TOP / "Cargo.toml").read_text(), re.M).group(1)
     environment = {**os.environ, "PHICACHE_VERSION": version, "PHICACHE_DOCS": str(folder)}
     if subprocess.run([doxygen, "docs/Doxyfile"], cwd=TOP, env=environment).returncode != 0:
-        sys.exit("doxygen finds fault with the descriptions; what it said is above.")
+        sys.exit("doxygen warns about the descriptions; its messages are above.")
     print(f"The API reference: {folder / 'html' / 'index.html'}")
 
 

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Makes sure that hiredis is there, which benches/redis measures beside the Redis cache, and prints where else CMake looks.
+"""Prints where CMake finds hiredis, which benches/redis compares with the Redis cache, and fetches it if necessary.
 
     find_hiredis.py BUILD
 
-Where the system has none, Debian's package is unpacked in BUILD (debian.py). Where it cannot be had, one message says so,
-and the exit status is 1.
+If hiredis is installed, it prints nothing, since CMake looks there anyway. Otherwise it unpacks Debian's package into
+BUILD (debian.py). If that fails, one message says what to install, and the exit status is 1.
 """
 
 import sys
 from pathlib import Path
 
-from find_tool import unpacked
+import debian
 
 PACKAGE, HEADER = "libhiredis-dev", "hiredis/hiredis.h"
 
@@ -21,9 +21,9 @@ def main():
     if any((Path(folder) / HEADER).exists() for folder in ("/usr/include", "/usr/local/include")):
         return
     folder = Path(sys.argv[1]).resolve() / "tools" / "hiredis"
-    if not unpacked([PACKAGE], folder):
-        sys.exit(f"hiredis is missing, and could not be fetched. Install it (on Debian, as root: apt-get install {PACKAGE}), "
-                 "and run make again.")
+    if not debian.fetch([PACKAGE], folder, "to compare with the Redis cache"):
+        sys.exit(f"hiredis is missing and could not be fetched. Install it (on Debian, as root: apt-get install "
+                 f"{PACKAGE}), and run make again.")
     print(folder / "usr")
 
 

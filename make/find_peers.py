@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Fetches what the side-by-side benchmark (benches/peers) is built with, and prints a file that tells CMake where it is.
+"""Fetches the hash maps that benches/peers compares with phicache, and prints a file that tells CMake where they are.
 
     find_peers.py CARGO BUILD
 
-Those C++ peers that the system lacks are Debian's packages, unpacked in BUILD (debian.py). Boost is taken from the system
-where it is new enough to have a concurrent map (1.83; Debian 12 has 1.74 and 1.81), otherwise its headers come with a crate,
-by cargo. What cannot be had is named in one message, and the exit status is 1; only Boost may be missing.
+C++ peers that are not installed are Debian's packages, unpacked into BUILD (debian.py). Boost comes from the system if
+it is new enough to have a concurrent map (1.83; Debian 12 has 1.74 and 1.81); otherwise cargo fetches its headers as a
+crate. If a peer can be neither found nor fetched, one message says what to install, and the exit status is 1; only
+Boost may be missing.
 """
 
 import json
@@ -13,8 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from debian import say
-from find_tool import unpacked
+import debian
 
 PEERS = Path(__file__).resolve().parent.parent / "benches/peers"
 INCLUDES = [Path("/usr/include"), Path("/usr/local/include")]
@@ -33,7 +33,7 @@ def has(header):
 
 
 def boost_of_crates(cargo):
-    """The include folders of the crates that carry Boost's headers; none where cargo cannot get them."""
+    """The include folders of the crates that carry Boost's headers; empty if cargo cannot fetch them."""
     command = [cargo, "metadata", "--locked", "--format-version", "1", "--features", "boost-headers",
                "--manifest-path", str(PEERS / "rust/Cargo.toml")]
     run = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
@@ -49,14 +49,14 @@ def main():
         sys.exit(__doc__)
     missing = [package for package, header in PACKAGES if not has(header)]
     folder = Path(sys.argv[2]).resolve() / "tools" / "peers"
-    if missing and not unpacked(missing, folder):
-        sys.exit(f"The benchmark's peers are missing, and could not be fetched. Install them (on Debian, as root: apt-get "
-                 f"install {' '.join(missing)}), and run make again.")
+    if missing and not debian.fetch(missing, folder, "to compare with phicache"):
+        sys.exit(f"The benchmark's peers are missing and could not be fetched. Install them (on Debian, as root: "
+                 f"apt-get install {' '.join(missing)}), and run make again.")
     folders = [] if has(BOOST) else boost_of_crates(sys.argv[1])
     if has(BOOST):
         folders = [str(folder) for folder in INCLUDES if (folder / BOOST).exists()]
     if not folders:
-        say("Boost 1.83 or newer cannot be had; the benchmark leaves its maps out.")
+        debian.say("Boost 1.83 or newer is missing and could not be fetched; the benchmark leaves its maps out.")
     file = Path(sys.argv[2]).resolve() / "tools" / "peers.cmake"
     file.parent.mkdir(parents=True, exist_ok=True)
     found = {"BENCH_BOOST_INCLUDES": ";".join(folders), "BENCH_UNPACKED": folder if missing else ""}

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Builds the fuzz targets and runs each for a while: fuzz.py BUILD SECONDS [TARGET...]
+"""Builds the fuzz targets and runs each for SECONDS: fuzz.py BUILD SECONDS [TARGET...]
 
-The targets are those of fuzz/Cargo.toml, laid out for cargo-fuzz, but nothing besides a stable toolchain is needed: libFuzzer
-comes as a crate, the address sanitizer with rustc, and the flags below are what `cargo fuzz build` would give. What a run
-finds worth keeping stays in BUILD/fuzz/corpus, from which the next one goes on. SEED in the environment is libFuzzer's
-seed, 1 where it is not set. An input that fails is kept in BUILD/fuzz, and the exit status is 1.
+The targets are in fuzz/Cargo.toml, in the layout of cargo-fuzz. A stable toolchain is enough and nothing but crates is
+fetched: cargo fetches libFuzzer as a crate, rustc brings the address sanitizer, and FLAGS are those of `cargo fuzz
+build`. Interesting inputs are kept in BUILD/fuzz/corpus, where the next run begins. The environment variable SEED sets
+libFuzzer's seed (1). An input that fails is kept in BUILD/fuzz, and the exit status is 1.
 """
 
 import json
@@ -16,7 +16,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 CARGO = os.environ.get("CARGO") or "cargo"
-# A block of its own for each entry, so that the sanitizer sees a use after it was freed.
+# Each entry gets a block of its own, so that the sanitizer sees a use after free.
 FLAGS = ["--cfg=fuzzing", "--cfg=phicache_separate_blocks", "-Zsanitizer=address", "-Cpasses=sancov-module",
          *(f"-Cllvm-args=-sanitizer-coverage-{what}" for what in ("level=4", "inline-8bit-counters", "pc-table",
                                                                   "trace-compares"))]
@@ -28,30 +28,30 @@ def host():
 
 
 def build():
-    """The programs by their names. What cargo says goes to standard error."""
-    # The sanitizer is not stable yet; with a target named, it spares what runs while cargo builds.
+    """The programs by name. Messages of cargo go to standard error."""
+    # The sanitizer is unstable, hence RUSTC_BOOTSTRAP; with --target, build scripts are not instrumented.
     environment = {**os.environ, "RUSTC_BOOTSTRAP": "1", "RUSTFLAGS": " ".join(FLAGS)}
     target = Path(os.environ.get("CARGO_TARGET_DIR", TOP / "target")) / "fuzz"
     command = [CARGO, "build", "--manifest-path", TOP / "fuzz" / "Cargo.toml", "--locked", "--release",
                "--target", host(), "--target-dir", target, "--message-format=json-render-diagnostics"]
     run = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     if run.returncode != 0:
-        sys.exit("cargo could not build the fuzz targets; what it said is above.")
+        sys.exit("cargo could not build the fuzz targets; its messages are above.")
     artifacts = [message for message in map(json.loads, run.stdout.splitlines())
                  if message["reason"] == "compiler-artifact" and message["executable"]]
     return {artifact["target"]["name"]: artifact["executable"] for artifact in artifacts}
 
 
 def targets():
-    """The names of all targets."""
+    """The names of all fuzz targets."""
     return [binary["name"] for binary in tomllib.loads((TOP / "fuzz" / "Cargo.toml").read_text())["bin"]]
 
 
 def succeeds(program, name, folder, seconds):
-    """Whether a target finds nothing wrong in so many seconds. Shows what libFuzzer says, but for its word list."""
+    """Whether a target runs for `seconds` without a failure. Shows libFuzzer's output without its word list."""
     corpus = folder / "corpus" / name
     corpus.mkdir(parents=True, exist_ok=True)
-    # Handles and freed entries are kept for later, which libFuzzer would take for leaks.
+    # No leak detection: the library keeps handles and freed entries for reuse, which look like leaks.
     command = [program, f"-seed={os.environ.get('SEED', '1')}", f"-max_total_time={seconds}", "-max_len=1000",
                "-len_control=0", "-detect_leaks=0", "-verbosity=0", "-print_final_stats=1",
                f"-artifact_prefix={folder}/{name}-", corpus]
@@ -71,7 +71,7 @@ def main():
     names = sys.argv[3:] or targets()
     unknown = [name for name in names if name not in targets()]
     if unknown:
-        sys.exit(f"no fuzz target is called {unknown[0]}; there are: {', '.join(targets())}")
+        sys.exit(f"{unknown[0]} is not a fuzz target; the targets are {', '.join(targets())}")
     programs = build()
     failed = [name for name in names if not succeeds(programs[name], name, folder, sys.argv[2])]
     sys.exit(f"failed: {', '.join(failed)}" if failed else 0)

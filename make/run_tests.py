@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Runs tests and checks of the project, one after another, and counts: run_tests.py BUILD JOBS GROUP
+"""Runs a group of tests and checks, one after another, and counts the results: run_tests.py BUILD JOBS GROUP
 
 GROUP is one of
 
-    test      whether the library works here: the tests of Rust, of C and C++ in one standard each, of Julia, of the examples
-    check     everything else: lints, other standards and compilers, the package and its consumers, sanitizers, the model
-              checker, the fuzz targets; what test runs is not run again
+    test      whether the library works here: the tests of Rust, C and C++ (one standard each), Julia and the examples
+    check     all other checks: lints, other standards and compilers, the package and its consumers, sanitizers, the
+              model checkers, the fuzz targets; nothing of test runs again
     sanitize  the long form of the sanitizers
     memcheck  the C and C++ tests under valgrind
 
-A lint counts as one test; the rest is counted by its own runner, cargo test or CTest. A failure does not keep the later
-ones from running. At the end stand the seconds of each step, what was skipped and why, what failed, and the sum; the exit
-status is 0 when nothing failed.
+A lint counts as one test; cargo test and CTest count their own. After a failure the rest still runs. At the end the
+script prints the seconds of each step, what failed, what was skipped and why, and the totals; the exit status is 0 if
+nothing failed.
 """
 
 import collections
@@ -26,7 +26,6 @@ import time
 from pathlib import Path
 from xml.etree import ElementTree
 
-import find_julia
 import find_tool
 import fuzz
 
@@ -34,7 +33,7 @@ import fuzz
 class Counts:
     def __init__(self, passed=0, failed=0):
         self.passed, self.failed = passed, failed
-        self.skipped = []  # why, one for each test that did not run
+        self.skipped = []  # the reason, one for each test that did not run
 
     def add(self, other):
         self.passed += other.passed
@@ -46,7 +45,7 @@ class Counts:
 
 
 class Steps:
-    """What each command took, for the table at the end, and which of them failed."""
+    """The seconds of each command and whether it failed, for the table at the end."""
     def __init__(self):
         self.rows = []
 
@@ -64,7 +63,7 @@ STEPS = Steps()
 
 
 def run(*command):
-    """Runs `command`, showing what it prints as it comes; gives (whether it succeeded, what it printed)."""
+    """Runs `command` and shows its output as it comes; returns (whether it succeeded, its output)."""
     shown = " ".join(map(str, command)).replace(f"{Path.cwd()}/", "")
     print(f"\n$ {shown}", flush=True)
     started, lines = time.monotonic(), []
@@ -78,7 +77,7 @@ def run(*command):
 
 
 def as_one(succeeded, output):
-    """A check that is one test."""
+    """A command that is one test."""
     return Counts(int(succeeded), int(not succeeded))
 
 
@@ -87,15 +86,16 @@ def as_cargo_counts(succeeded, output):
     for result in re.findall(r"^test result: \w+\. (\d+) passed; (\d+) failed", output, re.MULTILINE):
         passed, failed = map(int, result)
         counts.add(Counts(passed, failed))
-    # Some are ignored because other tests run them, each in a process of its own.
+    # Some tests are ignored because another test runs each of them in a process of its own.
     reasons = re.findall(r"^test (\S+) \.\.\. ignored(?:, (.*))?$", output, re.MULTILINE)
-    counts.skipped += [f"{name}: {why or 'ignored'}" for name, why in reasons if why != "runs in a process of its own"]
+    counts.skipped += [f"{name}: {why or 'ignored'}" for name, why in reasons
+                       if why != "runs in a process of its own"]
     counts.skipped += re.findall(r"SKIPPED: (.*)", output)
     return counts
 
 
 def as_ctest_counts(report):
-    """Counts from the report that CTest wrote: its closing words differ from version to version."""
+    """Counts from CTest's report in XML, because the summary that it prints differs between versions."""
     def count(succeeded, output):
         counts = Counts()
         if report.exists():
@@ -105,15 +105,15 @@ def as_ctest_counts(report):
                     counts.passed += 1
                 elif skipped is not None and skipped.get("message", "").startswith("SKIP_RETURN_CODE"):
                     why = re.search(r"SKIPPED: (.*)", test.findtext("system-out") or "")
-                    counts.skipped.append(f"{test.get('name')}: {why.group(1) if why else 'it does not say why'}")
-                else:  # it failed, or its program is not there
+                    counts.skipped.append(f"{test.get('name')}: {why.group(1) if why else 'no reason given'}")
+                else:  # it failed, or its program is missing
                     counts.failed += 1
         return counts
     return count
 
 
 def check(count, *command):
-    """Runs `command` and counts its tests; a runner that failed before it could count is one failure."""
+    """Runs `command` and counts its tests; a runner that fails before its first test is one failure."""
     succeeded, output = run(*command)
     counts = count(succeeded, output)
     if not succeeded and counts.failed == 0:
@@ -132,30 +132,29 @@ def skipped(reason):
 
 
 def component(name, *command):
-    """A check by a part of the Rust toolchain that a minimal one lacks."""
+    """A check with a component of the Rust toolchain that a minimal installation lacks."""
     if subprocess.run([CARGO, name, "--version"], stdin=subprocess.DEVNULL, capture_output=True).returncode == 0:
         return check(as_one, *command)
     package = {"fmt": "rustfmt"}.get(name, name)
-    return skipped(f"cargo {name}: it is missing. To have it: rustup component add {package}")
+    return skipped(f"cargo {name} is missing; install it with: rustup component add {package}")
 
 
 class Tools:
-    """Looks for programs, and fetches them, while something else is running already."""
+    """Finds and fetches programs in the background."""
     def __init__(self, build):
         fetching = concurrent.futures.ThreadPoolExecutor(1)
         self.found = {name: fetching.submit(find_tool.find, name, build)
-                      for name in ("cmake", "redis-server", "openssl", "pkg-config")}
-        self.found["julia"] = fetching.submit(find_julia.find, build)
+                      for name in ("cmake", "redis-server", "openssl", "pkg-config", "julia")}
         fetching.shutdown(wait=False)
 
     def __getitem__(self, name):
         return self.found[name].result()
 
     def put_on_path(self, *names):
-        """Puts programs on the PATH, where tests look for them; says which are missing, and so what they will not test."""
+        """Appends programs to the PATH, where tests look for them; yields a skip for each that is missing."""
         for name in names:
             if self[name] is None:
-                yield skipped(f"{name}: it is missing, so no test tests what needs it")
+                yield skipped(f"{name} is missing; the tests that need it do not run")
             elif not shutil.which(name):
                 os.environ["PATH"] += os.pathsep + str(Path(self[name]).parent)
 
@@ -165,8 +164,8 @@ def target():
 
 
 def rust_tests(build, jobs, tools):
-    # The library's own crate keeps one core busy for a minute, and many tests of Rust mostly wait; so CMake's build begins
-    # now. What there is to say about it is said by c_tests, which does the same again, in no time.
+    # The library's own crate keeps one core busy for a minute, and many Rust tests mostly wait, so CMake's build
+    # starts now, silently. c_tests runs it again, which takes no time, and shows its messages.
     def build_ahead():
         for step in configured(tools, build), [tools["cmake"], "--build", build, "-j", jobs]:
             if tools["cmake"]:
@@ -185,7 +184,7 @@ def c_tests(build, jobs, tools):
 
 
 def configured(tools, build):
-    """The command by which c_tests has CMake configure."""
+    """The command with which c_tests configures."""
     return [tools["cmake"], "-S", ".", "-B", build, *own_options(tools), "-DPHICACHE_CHECKS=OFF"]
 
 
@@ -195,37 +194,40 @@ def own_options(tools):
 
 
 def rust_checks(build, jobs, tools):
-    for manifest in "Cargo.toml", "fuzz/Cargo.toml", "benches/inner/Cargo.toml":
+    for manifest in "Cargo.toml", "fuzz/Cargo.toml", "benches/inner/Cargo.toml", "tests/loom/Cargo.toml":
         yield component("fmt", CARGO, "fmt", "--check", "--manifest-path", manifest)
     yield component("clippy", CARGO, "clippy", "--all-targets", "--quiet", "--", "-D", "warnings")
     for features in [], ["--features", "redis"]:
         yield component("clippy", CARGO, "clippy", "--no-default-features", *features, "--quiet", "--", "-D", "warnings")
-    yield component("clippy", CARGO, "clippy", "--manifest-path", "benches/inner/Cargo.toml", "--all-targets", "--quiet", "--",
-                    "-D", "warnings")
+    for manifest in "benches/inner/Cargo.toml", "tests/loom/Cargo.toml":
+        yield component("clippy", CARGO, "clippy", "--manifest-path", manifest, "--all-targets", "--quiet", "--",
+                        "-D", "warnings")
     yield check(as_cargo_counts, CARGO, "test", "--no-default-features", "--test", "built_out")
-    # The model checker exchanges the locks of the whole library, so it has a build of its own; of Redis it has none.
-    yield check(as_cargo_counts, "env", "RUSTFLAGS=--cfg shuttle", CARGO, "test", "--release", "--no-default-features", "--test",
-                "shuttle", "--target-dir", str(target() / "shuttle"))
+    # shuttle replaces the locks of the whole library, so it needs a build of its own, without Redis.
+    yield check(as_cargo_counts, "env", "RUSTFLAGS=--cfg shuttle", CARGO, "test", "--release", "--no-default-features",
+                "--test", "shuttle", "--target-dir", str(target() / "shuttle"))
+    # loom checks a model of the library under weak memory.
+    yield check(as_cargo_counts, CARGO, "test", "--release", "--manifest-path", "tests/loom/Cargo.toml")
 
 
 def fuzz_checks(build, jobs, tools):
-    """A few seconds of each fuzz target; make fuzz is the long form."""
+    """Each fuzz target for four seconds; make fuzz is the long form."""
     for name in fuzz.targets():
         yield check(as_one, sys.executable, "-B", "make/fuzz.py", build, "4", name)
 
 
 def paper_checks(build, jobs, tools):
-    """What stands in files beside the code: dependencies, pages, and the API reference."""
+    """Checks that read files other than code: dependencies, pages, the API reference."""
     yield check(as_one, sys.executable, "-B", "make/check_dependencies.py")
     yield check(as_one, sys.executable, "-B", "make/check_docs.py")
     if shutil.which("doxygen"):
         yield check(as_one, sys.executable, "-B", "make/docs.py", build)
     else:
-        yield skipped("doxygen: it is missing; make docs fetches it")
+        yield skipped("doxygen is missing; make docs fetches it")
 
 
 def cmake_checks(tools, jobs, build, options, only=()):
-    """CMake's build with these options, and its tests, or those chosen, which CTest runs."""
+    """Configures and builds with these options and runs CTest; `only` are CTest options that choose tests."""
     cmake = tools["cmake"]
     if cmake is None:
         yield as_one(False, "")
@@ -239,36 +241,36 @@ def cmake_checks(tools, jobs, build, options, only=()):
     ctest = Path(cmake).with_name("ctest")
     report = build / "ctest.xml"
     report.unlink(missing_ok=True)
-    # Many tests mostly wait, for servers and for each other; none minds company.
+    # More tests at once than cores: many mostly wait, for servers or for each other.
     yield check(as_ctest_counts(report), ctest, "--test-dir", build, "-j", str(2 * int(jobs)), "--output-on-failure",
                 "--output-junit", report, *only)
 
 
 def c_checks(build, jobs, tools):
-    """What c_tests leaves; then the tests of C and C++ again under sanitizers."""
+    """The C and C++ tests that c_tests leaves out, then all of them under sanitizers."""
     yield from cmake_checks(tools, jobs, build, [*own_options(tools), "-DPHICACHE_CHECKS=ON"], ("-L", "check"))
-    # The library itself is the same archive; make sanitize instruments that too.
+    # Only C and C++ are instrumented; make sanitize also instruments the Rust side.
     if has_sanitizer("address,undefined"):
         yield from cmake_checks(tools, jobs, build / "sanitize", [f"-DPHICACHE_CARGO_TARGET_DIR={target()}",
                                                                   "-DPHICACHE_SANITIZE=address,undefined"])
     else:
-        yield skipped("the sanitizers: this c++ has no -fsanitize=address,undefined")
+        yield skipped("sanitizers: this c++ does not support -fsanitize=address,undefined")
 
 
 def has_sanitizer(sanitizer):
-    """Whether the compiler can make programs for it."""
+    """Whether the compiler supports a sanitizer."""
     program = subprocess.run(["c++", f"-fsanitize={sanitizer}", "-x", "c++", "-", "-o", "/dev/null"],
                              input="int main() {}", text=True, capture_output=True)
     return program.returncode == 0
 
 
 def sanitizer_checks(build, jobs, tools):
-    """The long form: Rust, C and C++ instrumented, by one sanitizer after the other, and a minute of stress under each."""
-    # Not recursion: the thread sanitizer keeps the whole stack of every allocation, gigabytes where calls nest so deep.
+    """The long form: Rust, C and C++ instrumented, with SECONDS of stress under each sanitizer."""
+    # Without recursion: the thread sanitizer keeps the stack of every allocation, which is gigabytes at that depth.
     about_threads = "^(stress|threads|flight|lease|fork|registry|memo|memoize|mice)\\."
     for sanitizer, only in ("address,undefined", ()), ("thread", ("-R", about_threads)):
         if not has_sanitizer(sanitizer):
-            yield skipped(f"the {sanitizer} sanitizer: this c++ has none")
+            yield skipped(f"sanitizers: this c++ does not support -fsanitize={sanitizer}")
             continue
         name = sanitizer.split(",")[0]
         folder = build / f"sanitize-{name}"
@@ -279,18 +281,20 @@ def sanitizer_checks(build, jobs, tools):
 
 
 def memcheck_checks(build, jobs, tools):
-    """The C and C++ tests, in the build that is there, under valgrind, which also sees what happens inside the library."""
-    if shutil.which("valgrind") is None:
-        yield skipped("memcheck: valgrind is missing. To have it, on Debian: apt-get install valgrind")
+    """The C and C++ tests of the existing build under valgrind, which also checks the library's own code."""
+    found = find_tool.find("valgrind", build)
+    if found is None:
+        yield skipped("memcheck: valgrind is missing; a message above says what to do")
         return
     yield from tools.put_on_path("redis-server")
-    # Leaks are the address sanitizer's: here a child of a fork would be blamed for what its parent holds.
-    valgrind = ["valgrind", "--quiet", "--fair-sched=try", "--error-exitcode=9"]
-    programs = [program for standard in ("c11", "c++17") for program in sorted((build / "c-tests").glob(f"*.{standard}"))]
+    # No leak check (the address sanitizer does that): a forked child would be blamed for what its parent holds.
+    valgrind = [found, "--quiet", "--fair-sched=try", "--error-exitcode=9"]
+    programs = [program for standard in ("c11", "c++17")
+                for program in sorted((build / "c-tests").glob(f"*.{standard}"))]
     for program in programs:
         if program.stem.startswith("redis") and not shutil.which("redis-server"):
             continue
-        if program.stem != "memory":  # it measures memory, of which valgrind takes its own
+        if program.stem != "memory":  # it measures the process's memory, valgrind's included
             yield check(as_one, *valgrind, program)
     yield check(as_one, *valgrind, build / "c-tests" / "stress", "--seconds", "5")
 

@@ -93,7 +93,8 @@ impl Config {
     /// A new configuration: the defaults and the environment.
     pub fn new() -> Result<Arc<Self>> {
         // Done once, here, because it allocates, which a store must not.
-        crate::prepare();
+        crate::memory::limit::prepare();
+        crate::table::prepare();
         Ok(Arc::new(Self::environment()?.clone().into()))
     }
 

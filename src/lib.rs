@@ -43,9 +43,3 @@ pub mod redis;
 pub mod redis;
 pub mod sync;
 pub mod table;
-
-/// Samples the memory and seeds the hash, once, so that no store has to: both allocate.
-pub(crate) fn prepare() {
-    memory::limit::prepare();
-    table::prepare();
-}

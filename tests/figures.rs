@@ -12,7 +12,13 @@ use std::{fs, io};
 
 use phicache::cache::{Cache, DictCache, Options, Refusal};
 use phicache::config::Config;
-use phicache::memory::limit::{self, Known, UNLIMITED, usage};
+use phicache::memory::limit::{self, Known, UNLIMITED, Usage};
+
+/// The memory now, without what waits to be freed.
+fn usage() -> Usage {
+    phicache::epoch::flush();
+    limit::usage()
+}
 
 const MIB: u64 = 1 << 20;
 

@@ -1,6 +1,11 @@
 //! The gauge measures this process: a program of its own, with one test, since whatever runs beside it would be measured too.
 
-use phicache::memory::limit::usage;
+use phicache::memory::limit::{self, Usage};
+
+fn usage() -> Usage {
+    phicache::epoch::flush();
+    limit::usage()
+}
 
 const GROWTH: u64 = 256 << 20;
 

@@ -1,6 +1,6 @@
-/* phicache-info: what to paste into a bug report. Which library is used and what it was built with, the memory it sees, and
- * the settings that the defaults and the environment make, and whether the Redis server answers. Exits with 0, or 1 where the
- * library reports an error. */
+/* phicache-info prints what belongs in a bug report: which library is loaded and its features, the memory that it sees,
+ * the settings from defaults and environment, and whether the Redis server answers. Exit status: 0, or 1 if the library
+ * reports an error. */
 #define _GNU_SOURCE /* dladdr */
 
 #include <dlfcn.h>
@@ -16,7 +16,7 @@ static int failed = 0;
 
 static void title(const char *name) { printf("%-20s", name); }
 
-/* Whether a call succeeded; otherwise its error stands where its answer would. */
+/* Whether a call succeeded; if not, prints its error instead of the result. */
 static int succeeds(phicache_status status) {
     if (status == PHICACHE_OK) return 1;
     printf("%s: %s\n", phicache_status_name(status), phicache_last_error());
@@ -31,7 +31,7 @@ static void show_library(void) {
     printf("%s, used by a program of %d.%d.%d\n", phicache_version(), PHICACHE_VERSION_MAJOR, PHICACHE_VERSION_MINOR,
            PHICACHE_VERSION_PATCH);
     title("library");
-    /* The address of an object, since standard C converts no functions: a version is a static text of the library's. */
+    /* The version is a static string of the library. (Standard C cannot convert the address of a function.) */
     if (dladdr(phicache_version(), &where) != 0 && where.dli_fname != NULL)
         puts(where.dli_fname);
     else
@@ -43,13 +43,13 @@ static void show_library(void) {
 
 static void show_bytes(uint64_t bytes) { printf("%" PRIu64 " bytes (%.1f MiB)", bytes, (double)bytes / (1 << 20)); }
 
-/* What could not be read just now, and what it means: then another figure stands in its place. */
+/* Lists the figures that could not be read. */
 static void show_unknown(uint32_t known) {
     static const struct {
         uint32_t bit;
         const char *name;
     } figures[] = {
-        {PHICACHE_KNOWN_SIZES, "what the process occupies"},
+        {PHICACHE_KNOWN_SIZES, "memory of the process"},
         {PHICACHE_KNOWN_PHYSICAL, "physical memory"},
         {PHICACHE_KNOWN_GROUP_LIMITS, "limits of control groups"},
         {PHICACHE_KNOWN_GROUP_USAGE, "usage of control groups"},
@@ -57,10 +57,10 @@ static void show_unknown(uint32_t known) {
     };
     size_t at;
     int any = 0;
-    title("not to be read");
+    title("unknown");
     for (at = 0; at < sizeof figures / sizeof *figures; at++)
         if ((known & figures[at].bit) == 0) printf("%s%s", any++ ? ", " : "", figures[at].name);
-    puts(any ? "" : "nothing: all figures are known");
+    puts(any ? "" : "nothing: all figures could be read");
 }
 
 static void show_memory(void) {
@@ -73,7 +73,7 @@ static void show_memory(void) {
     else
         fputs("unknown", stdout);
     puts("");
-    title("may be used");
+    title("usable memory");
     if (memory.limit != 0)
         show_bytes(memory.limit);
     else
@@ -83,19 +83,19 @@ static void show_memory(void) {
     else if (memory.known & PHICACHE_KNOWN_GROUP_LIMITS)
         puts(", no control group limits it");
     else
-        puts(", as far as is known: not all limits of control groups can be read");
-    title("occupied now");
+        puts(", or less: not all limits of control groups could be read");
+    title("used now");
     show_bytes(memory.resident);
     if (memory.known & PHICACHE_KNOWN_SIZES)
         printf(", %.3g %%\n", memory.percent);
     else
-        puts(", what caches hold: the process's own size cannot be read");
-    title("room before a wall");
+        puts(", the size of the caches: the memory of the process could not be read");
+    title("room for caches");
     if (memory.room == UINT64_MAX)
-        puts("no wall: neither RLIMIT_AS, RLIMIT_DATA nor a control group limits the process");
+        puts("unlimited: neither RLIMIT_AS, RLIMIT_DATA nor a control group limits the process");
     else {
         show_bytes(memory.room);
-        puts(", to 90 % of RLIMIT_AS, of RLIMIT_DATA or of a control group's limit");
+        puts(", up to 90 % of RLIMIT_AS, RLIMIT_DATA or the limit of a control group");
     }
     show_unknown(memory.known);
 }
@@ -128,7 +128,7 @@ static void show_configuration(void) {
     if (percent == PHICACHE_MEMORY_UNLIMITED)
         puts("unlimited");
     else
-        printf("%g %% of what may be used\n", percent);
+        printf("%g %% of the usable memory\n", percent);
     show_switch("cache repertoires", phicache_config_get_cache_repertoires);
     show_switch("cache purviews", phicache_config_get_cache_potential_purviews);
     show_switch("MICE in Redis", phicache_config_get_redis_cache);
@@ -136,20 +136,20 @@ static void show_configuration(void) {
     show_text("Redis namespace", phicache_config_get_redis_namespace);
 }
 
-/* Whether the server answers, and how fast; that it does not is an answer, not a failure of this program. */
+/* Whether the server answers, and how fast. A server that does not answer is not a failure of this program. */
 static void show_server(void) {
     struct timespec before, after;
     phicache_status status;
     title("Redis server");
     if ((phicache_features() & PHICACHE_FEATURE_REDIS) == 0) {
-        puts("not asked: this library was built without Redis");
+        puts("not contacted: this library was built without Redis");
         return;
     }
     clock_gettime(CLOCK_MONOTONIC, &before);
     status = phicache_redis_ping(NULL, 2000);
     clock_gettime(CLOCK_MONOTONIC, &after);
     if (status == PHICACHE_OK)
-        printf("answers, in %.2f ms with connecting\n",
+        printf("answers, in %.2f ms including the connection\n",
                (double)(after.tv_sec - before.tv_sec) * 1e3 + (double)(after.tv_nsec - before.tv_nsec) * 1e-6);
     else
         printf("does not answer: %s\n", phicache_last_error());

@@ -32,12 +32,12 @@ expect(Path(told["library"]).resolve() == LIBRARY, "it tells which library it us
 expect("redis" in told["features"] and "TLS" in told["features"], "it tells the features", printed)
 physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 expect(abs(int(told["physical memory"].split()[0]) - physical) <= physical / 100, "it tells the physical memory", printed)
-limit = int(told["may be used"].split()[0])
-expect(0 < limit <= physical * 1.01 and "control group" in told["may be used"], "it tells what may be used", printed)
-expect(0 < int(told["occupied now"].split()[0]) < limit, "it tells what is occupied", printed)
-if "no control group" in told["may be used"]:
-    expect(told["room before a wall"].startswith("no wall"), "it tells that there is no wall", printed)
-    expect(told["not to be read"].startswith("nothing"), "it tells that all figures are known", printed)
+limit = int(told["usable memory"].split()[0])
+expect(0 < limit <= physical * 1.01 and "control group" in told["usable memory"], "it tells what may be used", printed)
+expect(0 < int(told["used now"].split()[0]) < limit, "it tells what is occupied", printed)
+if "no control group" in told["usable memory"]:
+    expect(told["room for caches"].startswith("unlimited"), "it tells that there is no limit", printed)
+    expect(told["unknown"].startswith("nothing"), "it tells that all figures are known", printed)
 expect(told["environment"] == "no variable PHICACHE_… is set" and told["maximum memory"].startswith("50 %"),
        "it tells the defaults", printed)
 
@@ -51,7 +51,7 @@ expect("very-secret" not in printed, "it tells no password", printed)
 expect("redis no" in told["features"] or told["Redis server"].startswith("does not answer"),
        "it tells that a server does not answer", printed)
 
-# Whatever a password is made of, neither what stands in the URL nor what that means is printed, and no long part of it.
+# Neither a password as it is in the URL, nor its decoded form, nor a long part of either is printed.
 for password in "very-secret", "s%22e%27c%40r%2Fe%3At", "%C3%A9%00%1B%5B31m-secret", "long-" + "0123456789" * 20, "x%2541-secret":
     status, told, printed = info(PHICACHE_REDIS_URL=f"redis://user:{password}@127.0.0.1:1")
     forms = password, unquote(password, errors="replace"), repr(unquote(password))[1:-1]
@@ -60,25 +60,25 @@ for password in "very-secret", "s%22e%27c%40r%2Fe%3At", "%C3%A9%00%1B%5B31m-secr
 
 status, told, printed = info(PHICACHE_CACHE_REPERTOIRES="perhaps")
 expect(status == 1 and "PHICACHE_CACHE_REPERTOIRES" in told["maximum memory"] and told["phicache"].startswith(VERSION),
-       "it tells an invalid variable, and everything else all the same", printed)
+       "it tells an invalid variable, and still everything else", printed)
 
 gibibyte = 1 << 30
 status, told, printed = info(prepare=lambda: resource.setrlimit(resource.RLIMIT_AS, (gibibyte, gibibyte)))
-expect(status == 0 and 0 < int(told["room before a wall"].split()[0]) < gibibyte * 0.9, "it tells the wall of RLIMIT_AS",
+expect(status == 0 and 0 < int(told["room for caches"].split()[0]) < gibibyte * 0.9, "it tells the limit of RLIMIT_AS",
        printed)
 
-# An empty folder where /proc is, for this process alone.
+# Hides /proc behind an empty folder, for this process only.
 namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
 hidden = [*namespace, "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
 if shutil.which("unshare") and subprocess.run([*hidden, "true"], capture_output=True).returncode == 0:
-    # The loader asks /proc where the program is, from which it would find the library.
+    # Without /proc the loader does not know the program's folder, so it needs the path of the library.
     status, told, printed = info(before=hidden, LD_LIBRARY_PATH=str(LIBRARY.parent))
     expect(status == 0 and abs(int(told["physical memory"].split()[0]) - physical) <= physical / 100,
            "it tells the physical memory without /proc", printed)
-    expect("own size cannot be read" in told["occupied now"] and "what the process occupies" in told["not to be read"]
-           and "limits of control groups" in told["not to be read"], "it tells what it could not read", printed)
+    expect("could not be read" in told["used now"] and "memory of the process" in told["unknown"]
+           and "limits of control groups" in told["unknown"], "it tells what it could not read", printed)
 else:
-    print("SKIPPED what it tells without /proc: no namespace of mounts can be made here")
+    print("SKIPPED what it tells without /proc: this machine does not allow a mount namespace")
 
 status, told, printed = info("--nonsense")
 expect(status == 2 and printed.startswith("usage:"), "it refuses arguments", printed)

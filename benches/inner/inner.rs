@@ -1,7 +1,6 @@
-//! The inner parts alone, without the C face: hash, table, keys, the check of the memory. `cargo bench` in this folder.
+//! The inner parts alone, without the C face: hash, table, keys, the memory limit. Run `cargo bench` in this folder.
 //!
-//! What users see is measured by `benches/peers`, beside others, and by `benches/instructions.cpp`; this is where to look
-//! when a change there is to be explained.
+//! `benches/peers` and `benches/instructions.cpp` measure what users see; look here to explain a change there.
 
 use std::hint::black_box;
 
@@ -12,7 +11,7 @@ use phicache::epoch::guard;
 use phicache::memory::limit;
 use phicache::table::{Draft, Hashed, Table};
 
-/// The real load: what recorded runs of PyPhi look like.
+/// The real load: the sizes in recorded PyPhi runs.
 const ENTRIES: u64 = 2_000;
 const VALUE: [u8; 64] = [7; 64];
 
@@ -36,7 +35,7 @@ fn filled() -> Table {
     table
 }
 
-/// Numbers below `ENTRIES`, one after the other but not in order.
+/// All numbers below `ENTRIES`, in a fixed mixed order.
 fn numbers() -> impl FnMut() -> u64 {
     let mut last = 0;
     move || {

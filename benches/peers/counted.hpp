@@ -1,5 +1,5 @@
-// counted.hpp: the value of the C++ peers: bytes behind their count in one block, what `Arc<[u8]>` is in Rust. Maps for
-// one thread count plainly, the others atomically.
+// counted.hpp: the value of the C++ peers: a reference count and bytes in one block, like `Arc<[u8]>` in Rust. Maps
+// for one thread use a plain count, the others an atomic one.
 #pragma once
 
 #include <atomic>
@@ -45,7 +45,7 @@ public:
     const std::uint8_t *data() const { return reinterpret_cast<const std::uint8_t *>(block_ + 1); }
     std::size_t size() const { return block_->len; }
 
-    // For containers of plain pointers: gives the share away, and takes it back.
+    // For containers of raw pointers: detach gives up the reference, attach takes it back.
     void *detach() { return std::exchange(block_, nullptr); }
     static Counted attach(void *block) {
         Counted counted;

@@ -1,5 +1,6 @@
-// hash.hpp: the hash of all C++ peers: folded multiplications over 16 bytes at a time, as the fastest hashes of today do,
-// so that no peer is slow for its standard library's hash. Not keyed: good for a benchmark, not for hostile keys.
+// hash.hpp: the hash of all C++ peers: folded multiplications of 16 bytes at a time, as in today's fastest hashes, so
+// that no peer is slow because of its standard library's hash. It is not keyed, so it is not safe against hostile
+// keys.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,7 @@ namespace bench {
 
 struct Hash {
     using is_transparent = void;
-    using is_avalanching = void;  // what Boost calls a hash whose every bit is good
+    using is_avalanching = void;  // Boost's mark of a hash with good distribution in every bit
 
     static std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
         const auto product = static_cast<unsigned __int128>(a) * b;

@@ -1,4 +1,4 @@
-// locked.hpp: a map for one thread behind a std::shared_mutex, as a user makes it fit for several.
+// locked.hpp: a map for one thread behind a std::shared_mutex, the usual way to share it.
 #pragma once
 
 #include <mutex>
@@ -28,7 +28,8 @@ private:
     Map map_;
 };
 
-// The verbs of a map with the interface of std::unordered_map; `Container` has keys of std::string, values of Counted.
+// The verbs of a map with the interface of std::unordered_map; `Container` has keys of std::string, values of
+// Counted.
 template <class Container>
 class Plain {
 public:

@@ -1,4 +1,4 @@
-// loops.hpp: what is done with a C++ map: the loops of peer.h, written once for all.
+// loops.hpp: the loops of peer.h, written once for all C++ maps.
 //
 // A map is a class with
 //
@@ -26,13 +26,13 @@ inline std::string_view key_at(const bench_work &work, std::size_t place) {
     return {reinterpret_cast<const char *>(work.keys) + place * work.key_len, work.key_len};
 }
 
-// The value of the key at `place`, in the thread's own memory.
+// The value of the key at `place`, written to the thread's own buffer.
 inline const std::uint8_t *value_at(const bench_work &work, std::size_t place) {
     std::memcpy(work.value, &work.words[place], sizeof work.words[place]);
     return work.value;
 }
 
-// Sums what `read` makes of some keys. Dependent: where the next key lies is known only when the last value was read.
+// Sums the results of `read` for some keys. Dependent: the place of the next key follows from the last value.
 template <bool Dependent, class Read>
 std::uint64_t sum_part(const bench_work &work, std::size_t from, std::size_t to, Read &&read) {
     std::uint64_t sum = 0, last = 0;

@@ -40,7 +40,7 @@ void pin(int core) {
     CPU_ZERO(&set);
     CPU_SET(core, &set);
     if (sched_setaffinity(0, sizeof set, &set) != 0)
-        throw std::runtime_error("core " + std::to_string(core) + " cannot be had");
+        throw std::runtime_error("core " + std::to_string(core) + " is not available to this process");
 }
 
 std::int64_t run_together(std::size_t threads, const std::function<void(std::size_t)> &prepare,
@@ -91,9 +91,9 @@ std::int64_t allocated() {
 std::vector<double> in_child(const std::function<std::vector<double>()> &body) {
     int ends[2];
     std::fflush(nullptr);
-    if (pipe(ends) != 0) throw std::runtime_error("no pipe can be had");
+    if (pipe(ends) != 0) throw std::runtime_error("pipe failed");
     const pid_t child = fork();
-    if (child < 0) throw std::runtime_error("no process can be had");
+    if (child < 0) throw std::runtime_error("fork failed");
     if (child == 0) {
         close(ends[0]);
         const std::vector<double> answer = body();

@@ -1,4 +1,4 @@
-// machine.hpp: what the harness asks of the machine: time, cores, threads that start together, memory, processes.
+// machine.hpp: what the harness needs from the machine: time, cores, threads that start together, memory, processes.
 #pragma once
 
 #include <cstdint>
@@ -7,24 +7,24 @@
 
 namespace bench {
 
-// Nanoseconds of a clock that never goes back.
+// Nanoseconds of a monotonic clock.
 std::int64_t now();
 
 // The cores this process may use, and the one the calling thread is bound to.
 const std::vector<int> &cores();
 void pin(int core);
 
-// Runs `body(thread)` in so many threads, each on a core of its own as far as there are enough, all let go at once.
-// Nanoseconds from the first start to the last end.
+// Runs `body(thread)` in several threads that start together, each on its own core if there are enough. Returns the
+// nanoseconds from the first start to the last end.
 std::int64_t run_together(std::size_t threads, const std::function<void(std::size_t)> &prepare,
                           const std::function<void(std::size_t)> &body);
 
-// Bytes: of physical memory that this process occupies, that are available, and that malloc has given out.
+// Bytes: of physical memory that this process occupies, that are available, and that malloc has allocated.
 std::int64_t resident();
 std::int64_t available();
 std::int64_t allocated();
 
-// What `body` answers in a child process, whose heap nobody used before.
+// The result of `body` in a child process with a fresh heap.
 std::vector<double> in_child(const std::function<std::vector<double>()> &body);
 
 }  // namespace bench

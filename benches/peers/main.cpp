@@ -1,10 +1,10 @@
-// main.cpp: phicache beside what a user would pick instead, in one process, interleaved round by round.
+// main.cpp: phicache and its alternatives in one process, interleaved round by round.
 //
 //     peers [--quick] [--only WORK,…] [--peers NAME,…] [--rounds N] [--large ENTRIES] [--growth ENTRIES] [--json FILE]
 //
-// Every table ends with ratios: phicache's figure divided by the peer's in the same round, below 1 where phicache is
-// faster; their median, 10th and 90th percentile. Exit status: 0, 1 when something could not be measured or a contender gave
-// a wrong value, 2 for a wrong command line.
+// Every table ends with ratios: phicache's figure divided by the peer's in the same round, below 1 if phicache is
+// faster; their median, 10th and 90th percentile. Exit status: 0; 1 if something could not be measured or a contender
+// returned a wrong value; 2 for a wrong command line.
 #include <phicache.h>
 #ifdef BENCH_BOOST
 #include <boost/version.hpp>
@@ -31,7 +31,7 @@ struct Work {
     bool in_quick_run;
 };
 
-// What forks comes first, while this process is small.
+// Works that fork run first, while this process is small.
 const Work WORKS[] = {{"fill", measure_fill, false},         {"growth", measure_growth, false},
                       {"empty", measure_empty, true},        {"lookups", measure_lookups, true},
                       {"threads", measure_threads, true},    {"stampede", measure_stampede, true},
@@ -73,13 +73,13 @@ std::string processor() {
     return "unknown processor";
 }
 
-// All peers' tables lie in memory at once; where that is too little, they get fewer entries.
+// All peers' tables are in memory at once; if memory is short, they get fewer entries.
 void fit_into_memory(Options &options, std::size_t peers) {
     const Shape shape = large(options);
     const std::size_t entry = shape.key_len + shape.value_len + 250, room = static_cast<std::size_t>(available()) / 2;
     if (options.large * entry * peers <= room) return;
     options.large = room / (entry * peers);
-    std::printf("the large table has %zu entries: all of them together are to take no more than half of the memory\n",
+    std::printf("the large table has %zu entries, so that all tables together take at most half of the memory\n",
                 options.large);
 }
 
@@ -89,7 +89,7 @@ int run(const Options &options) {
     std::printf("phicache %s on %s, %zu cores; core %d, %zu rounds of %.1f ms\n", phicache_version(), machine.c_str(),
                 cores().size(), core, options.rounds, options.slice_ms);
     pin(core);
-    // The watch over the memory stays on, with room for all tables of this process.
+    // The memory limit stays on, high enough for all tables of this process.
     if (phicache_config_set_maximum_memory_percent(nullptr, 100) != PHICACHE_OK)
         throw std::runtime_error(phicache_last_error());
     Session session{take_part(options), options, {}};

@@ -70,7 +70,7 @@ Options read_options(int argc, char **argv, const std::vector<std::string> &work
     }
     for (const std::string &name : options.only)
         if (std::find(works.begin(), works.end(), name) == works.end())
-            throw std::invalid_argument("unknown work " + name + "; there are: " + join(works));
+            throw std::invalid_argument("unknown work " + name + "; the works are: " + join(works));
     return options;
 }
 

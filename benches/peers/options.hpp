@@ -1,4 +1,4 @@
-// options.hpp: what the command line says.
+// options.hpp: the command line.
 #pragma once
 
 #include <cstddef>
@@ -8,11 +8,11 @@
 namespace bench {
 
 struct Options {
-    std::vector<std::string> only;   // names of works; none is all
-    std::vector<std::string> peers;  // parts of peers' names; none is all
-    std::string json;                // where to write all figures, too
+    std::vector<std::string> only;   // names of works; empty means all
+    std::vector<std::string> peers;  // parts of peers' names; empty means all
+    std::string json;                // the file for all figures
     std::size_t rounds = 31;         // of every interleaved measurement
-    double slice_ms = 2;             // how long one contender is measured in one round
+    double slice_ms = 2;             // the time of one contender in one round
     std::size_t large = 1'000'000;   // entries of the large table
     std::size_t growth = 10'000'000; // entries of the table that grows
     bool quick = false;

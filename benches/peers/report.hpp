@@ -1,4 +1,4 @@
-// report.hpp: where figures go: a table on standard output, and all of them as JSON.
+// report.hpp: the output: tables on standard output, all figures as JSON.
 #pragma once
 
 #include <string>
@@ -12,9 +12,9 @@ namespace bench {
 // What was measured.
 struct Subject {
     std::string work, form;  // such as "hit", "counted"
-    Shape shape;             // zeros where there is no table
+    Shape shape;             // zeros if there is no table
     std::string unit;        // such as "ns"
-    int digits;              // behind the point
+    int digits;              // after the decimal point
 };
 
 struct Name {
@@ -26,9 +26,9 @@ class Report {
 public:
     // The contenders' figures, and the ratio of the first one's to each other's.
     void add(const Subject &subject, const std::vector<Name> &names, const Rounds &rounds);
-    // A line for the reader only.
+    // A line on standard output only.
     void note(const std::string &text);
-    // Throws std::runtime_error when the file cannot be written.
+    // Throws std::runtime_error if the file cannot be written.
     void write_json(const std::string &file, const std::string &machine) const;
 
 private:

@@ -1,5 +1,5 @@
-// rounds.hpp: measurements that are interleaved round by round, so that whatever the machine does meets all alike, and what
-// is made of them: medians and percentiles, of each contender and of the ratios within the rounds.
+// rounds.hpp: measurements interleaved round by round, so that disturbances affect all contenders alike, and their
+// medians and percentiles, of each contender and of the ratios within the rounds.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +14,10 @@ struct Spread {
 
 Spread spread(std::vector<double> numbers);
 
-// Of each contender the number that each round gave; a contender may leave after some rounds.
+// The results of each contender, one for each round; a contender may leave after some rounds.
 using Rounds = std::vector<std::vector<double>>;
 
-// Asks `measure(contender, round)` of all contenders, another one first in every round.
+// Calls `measure(contender, round)` for all contenders, beginning with a different one in every round.
 Rounds interleave(std::size_t contenders, std::size_t rounds,
                   const std::function<double(std::size_t, std::size_t)> &measure);
 

@@ -44,8 +44,8 @@ Scratch::Scratch(std::size_t value_len) : value_(new std::uint8_t[value_len]), b
     std::memset(buffer_.get(), 0, value_len);
 }
 
-// All memory at once: large blocks that are freed change how malloc treats others, and so what a map is seen to take. There
-// is room for one key more, whose place a dependent loop computes at its end.
+// Allocates all memory at once: freed large blocks would change malloc's behaviour, and so the measured memory of a
+// map. There is space for one more key, whose place a dependent loop computes at its end.
 Stream::Stream(const Shape &shape, std::size_t length) : shape_(shape) {
     keys_.reserve((length + 1) * shape.key_len);
     words_.reserve(length);

@@ -1,4 +1,4 @@
-// workload.hpp: keys and values: made from their numbers, so that every contender gets the same.
+// workload.hpp: keys and values, computed from their numbers, so that every contender gets the same.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +9,12 @@
 
 namespace bench {
 
-// A table's shape: how many entries, and how long their keys and values are.
+// A table's shape: the number of entries, the lengths of keys and values.
 struct Shape {
     std::size_t entries, key_len, value_len;
 };
 
-// Numbers that look random and are always the same.
+// Pseudo-random numbers, the same in every run.
 class Random {
 public:
     explicit Random(std::uint64_t seed) : state_(seed) {}
@@ -38,7 +38,7 @@ private:
     std::vector<double> below_;
 };
 
-// The buffers of one thread: a value to write and room for a copy.
+// The buffers of one thread: a value to write, and a buffer for a copy.
 class Scratch {
 public:
     explicit Scratch(std::size_t value_len);
@@ -49,14 +49,14 @@ private:
     std::unique_ptr<std::uint8_t[]> value_, buffer_;
 };
 
-// Keys one after the other in the order in which they are asked for, so that fetching them costs everybody little.
+// Keys in the order in which they are looked up, so that fetching them costs little.
 class Stream {
 public:
-    // The entries of a table, one by one.
+    // Each entry of a table once.
     static Stream all(const Shape &shape);
-    // Entries of a table at random, all alike or few of them most often.
+    // Entries of a table at random: uniform, or Zipf.
     static Stream hits(const Shape &shape, std::size_t length, std::uint64_t seed, const Zipf *zipf = nullptr);
-    // Keys that the table does not have.
+    // Keys that are not in the table.
     static Stream misses(const Shape &shape, std::size_t length);
 
     // Makes one access in `each` a write.
@@ -64,7 +64,7 @@ public:
 
     std::size_t length() const { return words_.size(); }
     bench_work work(std::size_t from, std::size_t count, const Scratch &scratch) const;
-    // What a loop that reads this part must answer.
+    // The expected result of a loop that reads this part.
     std::uint64_t expected(std::size_t from, std::size_t count) const;
 
 private:

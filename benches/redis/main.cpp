@@ -1,10 +1,10 @@
-// main.cpp: phicache's Redis cache beside hiredis and the redis crate, in one process, interleaved round by round.
+// main.cpp: phicache's Redis cache, hiredis and the redis crate in one process, interleaved round by round.
 //
 //     redis_peers --server PROGRAM [--quick] [--rounds N] [--json FILE]
 //
-// It starts a server of its own. Every table ends with ratios: phicache's figure divided by the other's in the same round,
-// below 1 where phicache is faster; their median, 10th and 90th percentile. Exit status: 0, 1 when something could not be
-// measured or somebody gave a wrong value, 2 for a wrong command line.
+// It starts a server of its own. Every table ends with ratios: phicache's figure divided by the other's in the same
+// round, below 1 if phicache is faster; their median, 10th and 90th percentile. Exit status: 0; 1 if something could
+// not be measured or a contender returned a wrong value; 2 for a wrong command line.
 #include <phicache.h>
 
 
@@ -39,7 +39,7 @@ Options read_options(int argc, char **argv) {
         else if (option == "--server") options.server = value();
         else if (option == "--json") options.json = value();
         else if (option == "--rounds") options.rounds = std::strtoul(value().c_str(), nullptr, 10);
-        else throw std::invalid_argument(option + " is no option; there are --server, --quick, --rounds, --json");
+        else throw std::invalid_argument(option + " is not an option; the options are --server, --quick, --rounds, --json");
     }
     if (options.server.empty()) throw std::invalid_argument("--server PROGRAM is missing");
     if (options.rounds == 0) throw std::invalid_argument("--rounds needs a number above 0");
@@ -53,7 +53,7 @@ std::string processor() {
     return "unknown processor";
 }
 
-// How many processes were running or ready on average in the last minute; this one is not yet among them.
+// The load average of the last minute, which does not yet contain this process.
 double load() {
     double loads[1] = {};
     return getloadavg(loads, 1) == 1 ? loads[0] : -1;

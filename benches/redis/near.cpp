@@ -1,5 +1,5 @@
-// MICE that are kept near: how many commands the server sees, counted there, and what a hit costs beside one of a cache in
-// this process.
+// MICE kept near: the number of commands that the server receives, counted there, and the cost of a hit, compared
+// with a cache in this process.
 #include "../peers/machine.hpp"
 #include "../peers/works/own.hpp"
 #include "../peers/workload.hpp"
@@ -41,14 +41,14 @@ void get(phicache_mice_cache *cache, const MiceKey &key) {
     phicache_value_release(&value);
 }
 
-// GETs that the server saw, for each of these lookups.
+// GETs that the server received for each of these lookups.
 double asked(const Session &session, phicache_mice_cache *cache, const std::vector<MiceKey> &keys) {
     const std::uint64_t before = session.server.calls("get");
     for (const MiceKey &key : keys) get(cache, key);
     return static_cast<double>(session.server.calls("get") - before) / static_cast<double>(keys.size());
 }
 
-// Nanoseconds of each hit, of several caches in turn; the ratios are the first's to the others'.
+// Nanoseconds of a hit in several caches, interleaved; the ratios are the first divided by the others.
 void measure_hits(Session &session, const char *form, const std::vector<std::pair<const char *, phicache_mice_cache *>> &sides,
                   const std::vector<MiceKey> &keys) {
     constexpr std::size_t COUNT = 20'000;

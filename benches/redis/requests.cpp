@@ -14,8 +14,8 @@ namespace {
 constexpr Shape SHAPE = {10'000, 40, 256};
 constexpr std::size_t LENGTH = 20'000, LEAST = 2 * BENCH_AT_ONCE;
 
-// Keys that need no escaping, as phicache is given them, and with a beginning of the same length as it writes before them, but
-// not the same: what others store has no seal. Or any bytes, which phicache has to escape.
+// Keys that need no escaping: as phicache gets them, and for the others with a prefix as long as phicache's, but
+// another one, because their values have no seal. Or keys of any bytes, which phicache has to escape.
 class Keys {
 public:
     Keys(const Stream &stream, bool escaped) : stream_(stream) {
@@ -46,7 +46,7 @@ private:
     std::string given_, named_;
 };
 
-// A client that is open as long as this lives.
+// A client, closed by the destructor.
 class Open {
 public:
     Open(const bench_client *client, const Server &server, bool by_unix_socket)
@@ -65,10 +65,10 @@ private:
 };
 
 void expect_sum(const char *name, std::uint64_t expected, std::uint64_t sum) {
-    if (sum != expected) throw std::runtime_error(std::string(name) + " gave wrong values, or lost some");
+    if (sum != expected) throw std::runtime_error(std::string(name) + " returned wrong values or lost some");
 }
 
-// One kind of request: which loop of a client it is, and whether it stores.
+// One kind of request: a loop of a client, and whether it stores.
 struct Kind {
     const char *work;
     bench_requests bench_client::*loop;

@@ -9,7 +9,7 @@
 
 namespace bench {
 
-// All that a work gets: who takes part (phicache first), with whom they speak, how much, and where figures go.
+// The input of a work: the clients (phicache first), the server, the options, the report.
 struct Session {
     std::vector<const bench_client *> clients;
     const Server &server;
@@ -19,8 +19,8 @@ struct Session {
     Report report;
 };
 
-void measure_requests(Session &session);  // GET, SET and batches by one thread, client and server on one core
-void measure_threads(Session &session);   // GETs by two threads, wherever the system lets them and the server run
-void measure_near(Session &session);      // MICE that are kept near: commands sent, and what a hit costs
+void measure_requests(Session &session);  // GET, SET and batches in one thread, client and server on one core
+void measure_threads(Session &session);   // GETs in two threads, on cores that the system chooses
+void measure_near(Session &session);      // MICE kept near: commands sent, and the cost of a hit
 
 }  // namespace bench

@@ -22,7 +22,7 @@ struct Free {
     void operator()(redisReply *reply) const { freeReplyObject(reply); }
 };
 
-// What the server answers; nothing when it does not.
+// The server's answer; empty if there is none.
 std::unique_ptr<redisReply, Free> ask(const std::string &socket, const char *command, const char *argument) {
     const std::unique_ptr<redisContext, Free> context(redisConnectUnix(socket.c_str()));
     if (!context || context->err) return nullptr;
@@ -39,14 +39,14 @@ int free_port() {
     const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
     if (listener < 0 || bind(listener, reinterpret_cast<sockaddr *>(&address), len) != 0 ||
         getsockname(listener, reinterpret_cast<sockaddr *>(&address), &len) != 0)
-        throw std::runtime_error("there is no free port");
+        throw std::runtime_error("no local port is free for the server");
     close(listener);
     return ntohs(address.sin_port);
 }
 
 std::string new_folder() {
     std::string name = (std::filesystem::temp_directory_path() / "phicache-bench-XXXXXX").string();
-    if (!mkdtemp(name.data())) throw std::runtime_error(name + " cannot be made");
+    if (!mkdtemp(name.data())) throw std::runtime_error(name + " cannot be created");
     return name;
 }
 

@@ -1,4 +1,4 @@
-// server.hpp: a Redis server of our own, on a free port and a unix socket, gone with the object.
+// server.hpp: a Redis server of our own, on a free port and a unix socket; the destructor stops it.
 #pragma once
 
 #include <sys/types.h>
@@ -11,7 +11,7 @@ namespace bench {
 
 class Server {
 public:
-    // Starts the program and waits until it answers. Throws std::runtime_error when it does not.
+    // Starts the program and waits until it answers. Throws std::runtime_error if it does not.
     explicit Server(const std::string &program);
     ~Server();
     Server(const Server &) = delete;
@@ -21,9 +21,9 @@ public:
     int port() const { return port_; }
     // Binds it to these cores.
     void run_on(const std::vector<int> &cores) const;
-    // How often a command, in small letters, was called.
+    // How often a command (in lower case) was called.
     std::uint64_t calls(const std::string &command) const;
-    // What it says its version is.
+    // Its version, as it says itself.
     std::string version() const;
 
 private:

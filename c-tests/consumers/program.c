@@ -1,5 +1,5 @@
-/* A small C program of a user's: a value goes into a cache and comes out again, and a panic inside the library comes
- * back as a status. Exit status 0 when all is as it should be. */
+/* A small C program of a user: stores a value and finds it again, and gets a panic inside the library as a status. Exit
+ * status 0 if both work. */
 #include <phicache.h>
 #include <stdio.h>
 #include <string.h>

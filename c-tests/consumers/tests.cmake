@@ -74,7 +74,7 @@ phicache_add_choice(shared shared -DCOMPONENTS=shared -DBUILD_SHARED_LIBS=OFF)
 phicache_add_choice(static static -DCOMPONENTS=static)
 phicache_add_choice(static_libraries static -DBUILD_SHARED_LIBS=OFF)
 phicache_add_choice(both shared "-DSOURCES=${PROJECT_SOURCE_DIR}")
-set_tests_properties(consumer.choice.both PROPERTIES PASS_REGULAR_EXPRESSION "phicache is here already")
+set_tests_properties(consumer.choice.both PROPERTIES PASS_REGULAR_EXPRESSION "phicache::phicache exists already")
 
 # Either library without the other, as a distribution may ship them: an install from which one was taken away.
 foreach(kind shared static)

@@ -2,8 +2,8 @@
 # Compiles tests of phicache.hpp with the compiler CXX, against the library LIBRARY, in FOLDER.
 #
 #   compile_and_run.sh run UNIT FLAGS [UNIT FLAGS]...   compile each unit with its flags, link them, run the program
-#   compile_and_run.sh refuse UNIT FLAGS                CASE 0 of the unit compiles, every other gives its own message
-#   compile_and_run.sh macros FLAGS                     the header leaves no macro of its own behind
+#   compile_and_run.sh refuse UNIT FLAGS                CASE 0 of the unit compiles, every other case fails with its message
+#   compile_and_run.sh macros FLAGS                     the headers define no macro without the prefix PHICACHE_
 set -eu
 
 rm -rf "$FOLDER"
@@ -11,9 +11,9 @@ mkdir -p "$FOLDER"
 warnings="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
 compile() { "$CXX" $warnings -O1 -I "$INCLUDE" -I "$TESTS" "$@"; }
 
-way=$1
+mode=$1
 shift
-case $way in
+case $mode in
 run)
     objects=
     while [ $# -gt 0 ]; do
@@ -46,15 +46,15 @@ refuse)
     ;;
 macros)
     echo '#include <phicache.hpp>' >"$FOLDER/empty.cpp"
-    # Of all that is defined and undefined on the way, what our C++ headers leave.
+    # All macros that the C++ headers define and do not undefine.
     compile $1 -dD -E "$FOLDER/empty.cpp" | awk '
         /^# [0-9]+ "/ { ours = $3 ~ /\/phicache\.hpp"$|\/phicache\/[a-z]+\.hpp"$/ }
         /^#define / && ours { name = $2; sub(/\(.*/, "", name); left[name] = 1 }
         /^#undef / { delete left[$2] }
         END { for (name in left) print name }' >"$FOLDER/macros"
-    if [ "$(cat "$FOLDER/macros")" != PHICACHE_HPP ]; then
-        echo "phicache.hpp leaves these macros, expected PHICACHE_HPP alone:"
-        cat "$FOLDER/macros"
+    grep -q '^PHICACHE_HPP$' "$FOLDER/macros"
+    if grep -v '^PHICACHE_' "$FOLDER/macros"; then
+        echo "phicache.hpp defines the macros above; their names must begin with PHICACHE_"
         exit 1
     fi
     ;;

@@ -1,5 +1,5 @@
-/// first.cpp: one of two units with phicache.hpp; the other is second.cpp. Values, memos and exceptions pass between
-/// them.
+/// first.cpp: the first of two units with phicache.hpp (the other is second.cpp), which pass values, memos and
+/// exceptions to each other.
 #include "two_units.hpp"
 
 #include "check.hpp"

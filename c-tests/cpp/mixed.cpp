@@ -1,5 +1,5 @@
-/// mixed.cpp: a unit with exceptions, linked with one that has none (mixed_without.cpp). Both use the same templates of
-/// phicache.hpp with the same types: each must get its own.
+/// mixed.cpp: a unit with exceptions, linked with one without (mixed_without.cpp). Both instantiate the same templates
+/// of phicache.hpp with the same types, and each must get its own instance.
 #include <phicache.hpp>
 #include <string>
 

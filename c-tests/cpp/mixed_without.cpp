@@ -1,4 +1,4 @@
-/// mixed_without.cpp: the unit without exceptions; see mixed.cpp. What passes between the two is C.
+/// mixed_without.cpp: the unit without exceptions; see mixed.cpp. The two call each other through C.
 #include <phicache.hpp>
 
 double without_exceptions(phicache_dict_cache* cache, int n);

@@ -1,4 +1,4 @@
-/// no_exceptions.cpp: phicache.hpp under -fno-exceptions and -fno-rtti: the try_ forms, and how the others end.
+/// no_exceptions.cpp: phicache.hpp with -fno-exceptions and -fno-rtti: the try_ forms, and how the others abort.
 #include <phicache.hpp>
 
 #include <sys/wait.h>
@@ -116,7 +116,7 @@ void redis_caches_work() {
     CHECK(cache->try_view()->try_redis_health()->failures > 0);
 }
 
-/// Runs a call in a child process: what it writes to standard error, and whether it aborts.
+/// Runs a call in a child process. Returns its standard error, and whether it aborts.
 template <class Call>
 std::string last_words(Call&& call) {
     int ends[2];

@@ -1,4 +1,4 @@
-/// other_version.cpp: a header of another version than the library's is noticed by the first constructor.
+/// other_version.cpp: the first constructor notices that header and library have different versions.
 #include <phicache.h>
 #undef PHICACHE_VERSION_MINOR
 #define PHICACHE_VERSION_MINOR 200

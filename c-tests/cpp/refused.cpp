@@ -1,4 +1,4 @@
-/// refused.cpp: what phicache.hpp must not compile. Each case is one mistake, and the message that names it.
+/// refused.cpp: code that must not compile. Each case is one mistake, with a part of the expected message.
 #include <filesystem>
 #include <map>
 #include <phicache.hpp>
@@ -74,17 +74,17 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)cache.try_memoize<std::vector<double>>("key", [] { return phicache::expected(std::vector<float>(1)); });
 #elif CASE == 22  // returns its value, or takes a result& and writes there
     cache.memoize("key", [] {});
-#elif CASE == 23  // name it, as in phicache::memo<double(double)>
+#elif CASE == 23  // it, as in phicache::memo<double(double)>
     phicache::memo memo{[](auto x) { return x; }};
-#elif CASE == 24  // is for phicache::method
+#elif CASE == 24  // it is for phicache::method
     phicache::memo memo{&analysis::phi};
 #elif CASE == 25  // its object, by reference
     phicache::method method{"phi", [](int n) { return n; }};
-#elif CASE == 26  // what its signature does not say
+#elif CASE == 26  // does not convert to the type in the signature
     phicache::memo<double(int)> memo{[](int) { return std::string("text"); }};
 #elif CASE == 27  // add its text
     phicache::key().add(std::filesystem::path("file"));
-#elif CASE == 28  // a key is whatever makes phicache::bytes
+#elif CASE == 28  // a key must convert to phicache::bytes
     (void)cache.view().get_many(std::vector<double>{1});
 #elif CASE == 29  // node_index
     (void)phicache::cut::bipartition(4, {mask}, {mask});

@@ -1,4 +1,4 @@
-/// second.cpp: the other of two units; see first.cpp.
+/// second.cpp: the second of two units; see first.cpp.
 #include "two_units.hpp"
 
 squares make_squares() {

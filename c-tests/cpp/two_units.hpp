@@ -1,15 +1,16 @@
-/// What first.cpp and second.cpp share: phicache's types in their interfaces, and inline functions that both contain.
+/// two_units.hpp: the interface of first.cpp and second.cpp, with types of phicache, and an inline function in both
+/// units.
 #ifndef PHICACHE_TWO_UNITS_HPP
 #define PHICACHE_TWO_UNITS_HPP
 
 #include <phicache.hpp>
 #include <string>
 
-/// A memo that the other unit made.
+/// A memo of the other unit.
 using squares = phicache::memo<double(int)>;
 squares make_squares();
 
-/// What the other unit finds under a key; throws what `fail` says.
+/// The value that the other unit finds for a key; throws as `fail` says.
 std::optional<phicache::value> find(phicache::dict_cache& cache, const phicache::key_bytes& key);
 void fail(phicache::dict_cache& cache, const std::string& words);
 

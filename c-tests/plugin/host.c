@@ -1,4 +1,4 @@
-/* host.c: closes a plugin with the archive inside, before the threads end that have used it, and before a fork: host PLUGIN */
+/* host PLUGIN: closes a plugin that contains the archive, while threads that have used it still run, and before a fork. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>
@@ -20,7 +20,7 @@ static void *use(void *answer) {
     }
     pthread_barrier_wait(&used);
     pthread_barrier_wait(&closed);
-    return NULL; /* the thread's record is given back */
+    return NULL; /* ends the thread: the library returns its participant */
 }
 
 int main(int count, char **arguments) {

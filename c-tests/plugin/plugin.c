@@ -1,4 +1,4 @@
-/* plugin.c: a plugin with the archive inside. */
+/* plugin.c: a plugin that contains the archive. */
 #include "phicache.h"
 
 int use_phicache(void);

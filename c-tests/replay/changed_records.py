@@ -1,9 +1,10 @@
-"""Checks that replay and damage can fail: each recorded outcome, changed, must be noticed.
+"""Checks that replay and cut_damage can fail: they must notice each recorded outcome that is changed.
 
-usage: changed_records.py REPLAY DAMAGE DATA
+usage: changed_records.py REPLAY CUT_DAMAGE DATA
 
-For each kind of outcome in a trace, or column of the table, one line is changed; the program must end with status 1
-and at least one difference on its last line. Input that cannot be read must end with status 2 and one line.
+One line is changed for each kind of outcome in a trace and each column of the table; the program must then exit with
+status 1 and report at least one difference on its last line. For malformed input it must exit with status 2 and print
+one line.
 """
 import gzip
 import os
@@ -86,20 +87,20 @@ def check_unreadable(program, inputs):
 
 
 def main():
-    replay, damage, data = sys.argv[1:]
+    replay, cut_damage, data = sys.argv[1:]
     seed = int(os.environ.get('SEED', random.SystemRandom().randrange(2**32)))
     print(f'SEED={seed}')
     random.seed(seed)
     trace = lines_of(os.path.join(data, 'edges.trace.gz'))
     table = lines_of(os.path.join(data, 'damaged_by_cut.txt.gz'))
-    wrong = check_changes(replay, trace, CHANGES_OF_A_TRACE) + check_changes(damage, table, CHANGES_OF_THE_TABLE)
+    wrong = check_changes(replay, trace, CHANGES_OF_A_TRACE) + check_changes(cut_damage, table, CHANGES_OF_THE_TABLE)
     wrong += check_unreadable(replay, [
         ('nothing', []), ('no trace', ['hello']), ('half a trace', trace[:100]),
         ('an unknown kind of line', trace[:5] + ['Z 1'] + trace[5:]), ('a short line', trace + ['G 0']),
         ('a cache that nobody made', trace[:2] + ['X 99'] + trace[2:]),
         ('hexadecimal that is none', [re.sub(r'^K 0 c 07', 'K 0 c 0q', line) for line in trace]),
     ])
-    wrong += check_unreadable(damage, [
+    wrong += check_unreadable(cut_damage, [
         ('nothing', []), ('short', ['2 0,1 Cut']), ('a node that is none', ['2 0,x Cut 0/1 2,0 CAUSE - - 0 0']),
         ('65 nodes', ['2 64 Cut 0/1 2,0 CAUSE - - 0 0']), ('a direction that is none', ['2 0 Cut 0/1 2,0 UP - - 0 0']),
     ])

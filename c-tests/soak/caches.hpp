@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "content.hpp"
+#include "values.hpp"
 
 namespace soak {
 

@@ -53,32 +53,32 @@ std::string built(phicache_key *key) {
 
 }  // namespace
 
-Cache::Cache(std::string name, unsigned place, std::size_t unit, const std::vector<std::string> &keys)
-    : content_(unit), name_(std::move(name)), place_(place), keys_(keys), removals_(new Removals[all_keys]) {}
+Cache::Cache(std::string name, unsigned index, std::size_t unit, const std::vector<std::string> &keys)
+    : values_(unit), name_(std::move(name)), index_(index), keys_(keys), removals_(new Removals[all_keys]) {}
 
 phicache_bytes Cache::key(unsigned key) const { return bytes(keys_[key]); }
 
 phicache_status Cache::info(phicache_info *out) const { return phicache_cache_info(view_, out); }
 
 std::vector<std::uint8_t> Cache::value(unsigned key, Stamp stamp) const {
-    std::vector<std::uint8_t> all(content_.length(key));
-    content_.write(all.data(), key, stamp);
+    std::vector<std::uint8_t> all(values_.length(key));
+    values_.write(all.data(), key, stamp);
     return all;
 }
 
 phicache_status Cache::write(phicache_result *result, unsigned key, Stamp stamp) const {
-    const std::size_t len = content_.length(key);
-    if (len == 0) return PHICACHE_OK;  // what is never reserved is empty
+    const std::size_t len = values_.length(key);
+    if (len == 0) return PHICACHE_OK;  // a value that is never reserved is empty
     std::uint8_t *room = nullptr;
     const std::size_t more = key % 4 == 1 ? 100 : 0;
     const phicache_status status = phicache_result_reserve(result, len + more, &room);
     if (status != PHICACHE_OK) return status;
-    content_.write(room, key, stamp);
+    values_.write(room, key, stamp);
     return more == 0 ? PHICACHE_OK : phicache_result_truncate(result, len);
 }
 
 bool Cache::check(phicache_bytes value, unsigned key, Stamp oldest) const {
-    return content_.check(name(), value.data, value.len, key, oldest);
+    return values_.check(name(), value.data, value.len, key, oldest);
 }
 
 bool Cache::may_refuse(phicache_status reason) const { return reason == PHICACHE_REFUSED_MEMORY; }
@@ -112,8 +112,8 @@ namespace {
 
 class Dict : public Cache {
 public:
-    Dict(phicache_config *config, const std::string &name, unsigned place, std::uint64_t max_bytes)
-        : Cache(name, place, 1, keys()), limited_(max_bytes != 0) {
+    Dict(phicache_config *config, const std::string &name, unsigned index, std::uint64_t max_bytes)
+        : Cache(name, index, 1, keys()), limited_(max_bytes != 0) {
         const phicache_cache_options with = options(name, max_bytes);
         require(phicache_dict_cache_new(config, &with, &handle_), name);
         require(phicache_dict_cache_as_cache(handle_, &view_), name);
@@ -151,7 +151,7 @@ private:
     bool limited_;
 };
 
-// What the MICE and the purviews of a key are about, in a network of twelve nodes.
+// The MICE and the purview list of a key, in a network of twelve nodes.
 std::int32_t direction_of(unsigned key) { return key % 2 == 0 ? PHICACHE_CAUSE : PHICACHE_EFFECT; }
 std::uint64_t mechanism_of(unsigned key) { return key + 1; }
 std::uint64_t purview_of(unsigned key) { return (key * 2654435761u >> 7) & 4095; }
@@ -159,13 +159,13 @@ double phi_of(unsigned key) { return positive(key) ? 1 + 0.25 * key : 0; }
 
 constexpr std::size_t nodes = 12;
 constexpr std::uint64_t everything = (1u << nodes) - 1;
-// The cut severs the connection from the one to the other.
+// The cut severs the connection from the first mask's node to the second's.
 constexpr std::uint64_t severed_from = 1, severed_to = 2;
 static_assert(all_keys < 1u << nodes, "each key has a mechanism of its own");
 
 class Purviews : public Cache {
 public:
-    Purviews(phicache_config *config, const std::string &name, unsigned place) : Cache(name, place, 8, keys()) {
+    Purviews(phicache_config *config, const std::string &name, unsigned index) : Cache(name, index, 8, keys()) {
         const phicache_cache_options with = options(name, 0);
         require(phicache_purview_cache_new(config, &with, &handle_), name);
         require(phicache_purview_cache_as_cache(handle_, &view_), name);
@@ -193,8 +193,8 @@ public:
         return status;
     }
     phicache_status set(unsigned key, Stamp stamp) override {
-        std::vector<std::uint64_t> masks(content_.length(key) / 8);
-        if (!masks.empty()) content_.write(reinterpret_cast<std::uint8_t *>(masks.data()), key, stamp);
+        std::vector<std::uint64_t> masks(values_.length(key) / 8);
+        if (!masks.empty()) values_.write(reinterpret_cast<std::uint8_t *>(masks.data()), key, stamp);
         return phicache_purview_cache_set(handle_, direction_of(key), mechanism_of(key), masks.data(), masks.size());
     }
     bool may_refuse(phicache_status reason) const override {
@@ -238,8 +238,8 @@ phicache_subsystem *subsystem(Cut cut) {
 
 class Mice : public Cache {
 public:
-    Mice(phicache_config *config, const std::string &name, unsigned place, Cut cut, const Mice *parent)
-        : Cache(name.empty() ? "a child" : name, place, 1, keys()), cut_(cut) {
+    Mice(phicache_config *config, const std::string &name, unsigned index, Cut cut, const Mice *parent)
+        : Cache(name.empty() ? "a child" : name, index, 1, keys()), cut_(cut) {
         const phicache_cache_options with = options(name, 0);
         require(phicache_dict_mice_cache_new(config, &with, subsystem(cut), parent ? parent->handle_ : nullptr, &handle_),
                 name);
@@ -281,9 +281,9 @@ public:
     }
     phicache_status write(phicache_result *result, unsigned key, Stamp stamp) const override {
         std::uint8_t *room = nullptr;
-        const phicache_mice mice = record(key, {nullptr, content_.length(key)});
+        const phicache_mice mice = record(key, {nullptr, values_.length(key)});
         const phicache_status status = phicache_result_mice(result, &mice, &room);
-        if (status == PHICACHE_OK) content_.write(room, key, stamp);
+        if (status == PHICACHE_OK) values_.write(room, key, stamp);
         return status;
     }
     bool check(phicache_bytes value, unsigned key, Stamp oldest) const override {
@@ -317,7 +317,7 @@ private:
                           mice.purview == purview_of(key) && !(mice.phi < phi_of(key)) && !(mice.phi > phi_of(key));
         return expect(same, "%s, key %u: the MICE of mechanism %llx", name(), key,
                       static_cast<unsigned long long>(mice.mechanism)) &&
-               content_.check(name(), mice.payload.data, mice.payload.len, key, oldest);
+               values_.check(name(), mice.payload.data, mice.payload.len, key, oldest);
     }
     static const std::vector<std::string> &keys() {
         static const std::vector<std::string> all = keys_by([](unsigned key) {
@@ -336,8 +336,8 @@ private:
 
 class Memo : public Cache {
 public:
-    Memo(phicache_config *config, const std::string &name, unsigned place, phicache_compute compute)
-        : Cache(name, place, 1, keys()) {
+    Memo(phicache_config *config, const std::string &name, unsigned index, phicache_compute compute)
+        : Cache(name, index, 1, keys()) {
         require(phicache_memo_new(config, compute, nullptr, nullptr, PHICACHE_MEMORY_CONFIGURED, 0, nullptr, nullptr, &handle_),
                 name);
     }
@@ -383,23 +383,23 @@ bool damaged(unsigned key) {
            ((from & severed_from) != 0 && (to & severed_to) != 0);
 }
 
-std::shared_ptr<Cache> make_dict(phicache_config *config, const std::string &name, unsigned place,
+std::shared_ptr<Cache> make_dict(phicache_config *config, const std::string &name, unsigned index,
                                  std::uint64_t max_bytes) {
-    return std::make_shared<Dict>(config, name, place, max_bytes);
+    return std::make_shared<Dict>(config, name, index, max_bytes);
 }
 
-std::shared_ptr<Cache> make_purview(phicache_config *config, const std::string &name, unsigned place) {
-    return std::make_shared<Purviews>(config, name, place);
+std::shared_ptr<Cache> make_purview(phicache_config *config, const std::string &name, unsigned index) {
+    return std::make_shared<Purviews>(config, name, index);
 }
 
-std::shared_ptr<Cache> make_mice(phicache_config *config, const std::string &name, unsigned place, Cut cut,
+std::shared_ptr<Cache> make_mice(phicache_config *config, const std::string &name, unsigned index, Cut cut,
                                  const Cache *parent) {
-    return std::make_shared<Mice>(config, name, place, cut, dynamic_cast<const Mice *>(parent));
+    return std::make_shared<Mice>(config, name, index, cut, dynamic_cast<const Mice *>(parent));
 }
 
-std::shared_ptr<Cache> make_memo(phicache_config *config, const std::string &name, unsigned place,
+std::shared_ptr<Cache> make_memo(phicache_config *config, const std::string &name, unsigned index,
                                  phicache_compute compute) {
-    return std::make_shared<Memo>(config, name, place, compute);
+    return std::make_shared<Memo>(config, name, index, compute);
 }
 
 }  // namespace stress

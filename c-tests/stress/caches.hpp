@@ -1,4 +1,4 @@
-// caches.hpp: the caches under stress, each a handle of the C API, with one face; and what may be found in them.
+// caches.hpp: one interface over the handles of the C API that the stress program uses, and the values they may hold.
 #pragma once
 
 #include <atomic>
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "content.hpp"
+#include "values.hpp"
 #include "phicache.h"
 
 namespace stress {
@@ -18,12 +18,12 @@ public:
     virtual ~Cache() = default;
 
     const char *name() const { return name_.c_str(); }
-    // Its number in a phase's tally.
-    unsigned place() const { return place_; }
-    // Null for a memo, whose cache nobody else can see.
+    // Its number in its phase.
+    unsigned index() const { return index_; }
+    // Null for a memo: its cache is private.
     phicache_cache *view() const { return view_; }
     phicache_bytes key(unsigned key) const;
-    // Frees the handle. What its values should be is still known.
+    // Frees the handle. `value` and `check` still work.
     virtual void close() = 0;
 
     virtual phicache_status memoize(unsigned key, phicache_compute compute, void *call_data, phicache_value *out,
@@ -32,38 +32,38 @@ public:
     virtual phicache_status set(unsigned key, Stamp stamp) = 0;
     virtual phicache_status info(phicache_info *out) const;
 
-    // The value as the cache keeps it, and the way it is written by a computation.
+    // The value as the cache stores it; and how a computation writes it.
     virtual std::vector<std::uint8_t> value(unsigned key, Stamp stamp) const;
     virtual phicache_status write(phicache_result *result, unsigned key, Stamp stamp) const;
-    // Whether a value that the cache handed out is this key's, and not older than `oldest`.
+    // Whether a value from the cache is this key's, computed not before `oldest`.
     virtual bool check(phicache_bytes value, unsigned key, Stamp oldest) const;
-    // Why this key's value is never kept; OK for one that is.
+    // Why this key's value is never stored; OK if it is stored.
     virtual phicache_status refusal(unsigned) const { return PHICACHE_OK; }
-    // Whether a value may be refused for its bytes, or as a purview list: by limits that come and go.
+    // Whether limits that change during the run may refuse a value of this cache for this reason.
     virtual bool may_refuse(phicache_status reason) const;
 
-    // In the midst of computations.
+    // Both may run while values are being computed.
     phicache_status clear();
     phicache_status remove(unsigned key);
-    // For another way of clearing: what stands between these two.
+    // Call these around any other way of clearing the cache.
     std::uint64_t before_clear() { return ++clears_begun_; }
     void after_clear(std::uint64_t number);
-    // When a computation that is running now began, at the latest.
+    // The latest time at which a computation that is running now can have begun.
     Stamp now(unsigned key) const;
-    // What a call that begins now may still find: a computation that began before a clear that has ended has vanished.
+    // The oldest value that a call that begins now may find: a clear that has returned removed all older ones.
     Stamp oldest(unsigned key) const;
 
 protected:
     virtual phicache_status clear_handle() { return phicache_cache_clear(view_); }
 
-    Cache(std::string name, unsigned place, std::size_t unit, const std::vector<std::string> &keys);
+    Cache(std::string name, unsigned index, std::size_t unit, const std::vector<std::string> &keys);
 
-    Content content_;
+    Values values_;
     phicache_cache *view_ = nullptr;
 
 private:
     std::string name_;
-    unsigned place_;
+    unsigned index_;
     const std::vector<std::string> &keys_;
     std::atomic<std::uint64_t> clears_begun_{0}, clears_ended_{0};
     struct Removals {
@@ -72,17 +72,17 @@ private:
     std::unique_ptr<Removals[]> removals_;
 };
 
-// Configurations are the caller's; `named` caches stand in the registry under their name. A function that cannot make
-// its cache has failed the program, and throws.
-std::shared_ptr<Cache> make_dict(phicache_config *config, const std::string &name, unsigned place,
+// The configuration must outlive the cache. A cache with a name is in the registry. These functions throw if the cache
+// cannot be created.
+std::shared_ptr<Cache> make_dict(phicache_config *config, const std::string &name, unsigned index,
                                  std::uint64_t max_bytes = 0);
-std::shared_ptr<Cache> make_purview(phicache_config *config, const std::string &name, unsigned place);
-std::shared_ptr<Cache> make_memo(phicache_config *config, const std::string &name, unsigned place,
+std::shared_ptr<Cache> make_purview(phicache_config *config, const std::string &name, unsigned index);
+std::shared_ptr<Cache> make_memo(phicache_config *config, const std::string &name, unsigned index,
                                  phicache_compute compute);
 
 enum class Cut { none, severed };
-// A parent of null is none. An empty name is no entry in the registry.
-std::shared_ptr<Cache> make_mice(phicache_config *config, const std::string &name, unsigned place, Cut cut,
+// `parent` may be null. A cache with an empty name is not in the registry.
+std::shared_ptr<Cache> make_mice(phicache_config *config, const std::string &name, unsigned index, Cut cut,
                                  const Cache *parent);
 // Whether the cut damages the MICE of this key.
 bool damaged(unsigned key);

@@ -13,7 +13,7 @@ void check_count(const Cache &cache, const char *what, std::uint64_t actual, std
 
 }  // namespace
 
-void check_counts(const Cache &cache, const Tally &seen, std::uint64_t size, std::uint64_t stores) {
+void check_counts(const Cache &cache, const Observed &seen, std::uint64_t size, std::uint64_t stores) {
     std::uint64_t refused = 0;
     for (const std::uint64_t count : seen.refused) refused += count;
     phicache_info info{};

@@ -14,7 +14,7 @@ constexpr unsigned rounds = 60, records = 40;
 void inheritance(unsigned threads, std::uint64_t seed) {
     const Unlimited config;
     Phase phase;
-    phase.upheaval = true;
+    phase.churn = true;
     const std::shared_ptr<Cache> parent = make_mice(config.handle(), "inheritance.parent", 0, Cut::none, nullptr);
     phase.caches = {parent};
 
@@ -37,7 +37,7 @@ void inheritance(unsigned threads, std::uint64_t seed) {
         undamaged += positive(key) && !damaged(key);
     }
 
-    const auto rule = [&](Worker &worker) {
+    const auto change_parent = [&](Worker &worker) {
         for (unsigned round = 0; round < rounds; round++) {
             for (unsigned key = 0; key < records; key++) worker.set(*parent, key);
             {
@@ -47,7 +47,7 @@ void inheritance(unsigned threads, std::uint64_t seed) {
                 copy = new_copy;
                 cut = new_cut;
             }
-            // The parent goes through its values again and again; its children have them all the time.
+            // The parent loses and regains its values; its children keep them throughout.
             for (unsigned again = 0; again < 3; again++) {
                 expect_size(*copy, all, "before its parent is cleared");
                 worker.clear(*parent);
@@ -79,7 +79,7 @@ void inheritance(unsigned threads, std::uint64_t seed) {
         }
     };
     run_workers(phase, threads, seed, [&](Worker &worker) {
-        if (worker.number() == 0) rule(worker);
+        if (worker.number() == 0) change_parent(worker);
         else inherit(worker);
     });
 }

@@ -1,10 +1,9 @@
-// main.cpp: stress [--seconds N] [--threads N] [--seed N]: all of phicache at once, from many threads, for as long as
-// one likes.
+// main.cpp: stress [--seconds N] [--threads N] [--seed N]: every operation of phicache at once, from many threads.
 //
-// Goes through the phases of phases.hpp again and again, with 2, 8 and 64 threads in turn or as many as asked for, until
-// the time is up. Values are compared byte by byte, counts with those kept here, and the bytes that all caches hold with
-// zero after each phase. Whoever gets nowhere for 30 seconds ends the program (watchdog.hpp). Which thread comes first is
-// not in our hands; everything else follows from the seed, which is printed. Exit status: 0 when nothing was wrong.
+// Repeats the phases of phases.hpp until the time is up, with 64, 2 and 8 threads in turn or with --threads. It compares
+// values byte by byte and the caches' counts with its own, and expects that all caches hold zero bytes after each
+// phase. A thread without progress for five minutes ends the program (watchdog.hpp). The scheduler decides which thread
+// comes first; everything else follows from the seed, which is printed. Exit status: 0 if nothing was wrong.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -21,7 +20,7 @@ namespace {
 
 struct Options {
     unsigned long seconds = 5;
-    unsigned long threads = 0;  // in turn
+    unsigned long threads = 0;  // 0: 64, 2 and 8 in turn
     std::uint64_t seed = 0;
 };
 
@@ -55,14 +54,14 @@ unsigned long long held() {
     return memory.held;
 }
 
-void go_through_phases(unsigned threads, std::uint64_t seed) {
+void run_phases(unsigned threads, std::uint64_t seed) {
     const std::pair<const char *, std::function<void(std::uint64_t)>> phases[] = {
-        {"counting without circles", [=](std::uint64_t own) { stress::counted(threads, own, false); }},
-        {"counting with circles", [=](std::uint64_t own) { stress::counted(threads, own, true); }},
-        {"circles", [=](std::uint64_t own) { stress::circles(threads, own, false); }},
-        {"circles with removals", [=](std::uint64_t own) { stress::circles(threads, own, true); }},
+        {"counting without wait cycles", [=](std::uint64_t own) { stress::exact_counts(threads, own, false); }},
+        {"counting with wait cycles", [=](std::uint64_t own) { stress::exact_counts(threads, own, true); }},
+        {"wait cycles", [=](std::uint64_t own) { stress::wait_cycles(threads, own, false); }},
+        {"wait cycles with removals", [=](std::uint64_t own) { stress::wait_cycles(threads, own, true); }},
         {"inheritance", [=](std::uint64_t own) { stress::inheritance(threads, own); }},
-        {"upheaval", [=](std::uint64_t own) { stress::upheaval(threads, own); }},
+        {"churn", [=](std::uint64_t own) { stress::churn(threads, own); }},
     };
     for (const auto &[name, run] : phases) {
         run(seed++);
@@ -80,7 +79,7 @@ int run(const Options &asked) {
     do {
         const unsigned in_turn[] = {64, 2, 8};
         const unsigned threads = asked.threads != 0 ? static_cast<unsigned>(asked.threads) : in_turn[rounds % 3];
-        go_through_phases(threads, asked.seed + 100 * rounds);
+        run_phases(threads, asked.seed + 100 * rounds);
         rounds++;
         stress::add_checks();
         if (Clock::now() - told > std::chrono::minutes(1)) {
@@ -93,9 +92,9 @@ int run(const Options &asked) {
         }
     } while (Clock::now() < end);
     using Number = unsigned long long;
-    const stress::Tally &seen = stress::seen_in_all();
+    const stress::Observed &seen = stress::seen_in_all();
     std::printf("%llu hits, %llu waits, %llu computations, %llu leases, %llu failures, %llu recursions, %llu values computed "
-                "by several in a circle\n",
+                "by several in a wait cycle\n",
                 Number{seen.hits}, Number{seen.waited}, Number{seen.callbacks}, Number{seen.begun}, Number{seen.failed},
                 Number{seen.recursions}, Number{seen.again});
     std::printf("%llu rounds, %llu checks, %llu failed\n", Number{rounds}, Number{stress::checks()},

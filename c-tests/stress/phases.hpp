@@ -1,4 +1,4 @@
-// phases.hpp: the ways of using the caches that the stress program goes through, one after the other, with fresh caches.
+// phases.hpp: the phases of the stress program. They run one after the other, each with caches of its own.
 #pragma once
 
 #include <cstdint>
@@ -22,26 +22,28 @@ private:
     phicache_config *handle_ = nullptr;
 };
 
-// Runs `work` on so many threads at once, each with its worker, and two more that end leases and release pins; when all
-// are through, what is left of those is ended and released. Answers what the threads saw of each cache, by its place.
-std::array<Tally, places> run_workers(Phase &phase, unsigned threads, std::uint64_t seed,
+// Runs `work` on `threads` threads at once, each with its own worker, while two more threads end leases and release
+// pins. When all workers are done, the remaining leases are ended and the remaining pins released. Returns what the
+// threads observed of each cache, by the cache's index.
+std::array<Observed, most_caches> run_workers(Phase &phase, unsigned threads, std::uint64_t seed,
                                       const std::function<void(Worker &)> &work);
 
-// The same over all phases so far, and over all caches of a phase.
-const Tally &seen_in_all();
+// The sum over all caches of all phases so far.
+const Observed &seen_in_all();
 
-// Failing, slow, nested and circular computations, leases, lookups: all counts are exact at the end. Without circles no
-// key is computed twice.
-void counted(unsigned threads, std::uint64_t seed, bool circles);
+// Failing, slow, nested and circular computations, leases, lookups: all counts are exact at the end. Without wait
+// cycles no key is computed twice.
+void exact_counts(unsigned threads, std::uint64_t seed, bool wait_cycles);
 
-// Threads that meet in circles on purpose, through several caches. Where values are removed in the midst of it, none comes
-// too late; otherwise all counts are exact.
-void circles(unsigned threads, std::uint64_t seed, bool removals);
+// Threads that wait for each other in cycles on purpose, through several caches. With `removals`, values are removed
+// meanwhile, and no removed value may come back; without, all counts are exact at the end.
+void wait_cycles(unsigned threads, std::uint64_t seed, bool removals);
 
-// All that, while caches are cleared, emptied, switched off and made: no value is wrong or comes too late.
-void upheaval(unsigned threads, std::uint64_t seed);
+// All of it while caches are created, cleared, switched off and freed: no value is wrong, and no cleared value comes
+// back.
+void churn(unsigned threads, std::uint64_t seed);
 
-// Children of a parent that is cleared and filled again and again: nothing is taken away from them.
+// Children of a parent that is cleared and refilled repeatedly: they keep what they inherited.
 void inheritance(unsigned threads, std::uint64_t seed);
 
 }  // namespace stress

@@ -23,7 +23,7 @@ void fail(const char *format, ...) {
     va_end(arguments);
     std::fprintf(stderr, "stress: %s\n", text);
     if (failed.fetch_add(1) + 1 == enough) {
-        std::fprintf(stderr, "stress: that is enough\n");
+        std::fprintf(stderr, "stress: stopped after %llu failures\n", static_cast<unsigned long long>(enough));
         std::_Exit(1);
     }
 }

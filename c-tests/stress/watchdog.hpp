@@ -1,6 +1,6 @@
-// watchdog.hpp: ends the program when one of its threads gets nowhere.
+// watchdog.hpp: ends the program when one of its threads makes no progress.
 //
-// Every thread that calls the library says so first, by `enter`; one that has been in the same call for 30 seconds
+// Every thread announces each call of the library by `enter`. A thread that has been in the same call for five minutes
 // hangs, whatever the others do.
 #pragma once
 
@@ -18,7 +18,7 @@ public:
     Watched(const Watched &) = delete;
     Watched &operator=(const Watched &) = delete;
 
-    // What this thread does now; both texts live as long as it does.
+    // What this thread does now. Both texts must outlive the thread.
     void enter(const char *what, const char *where, unsigned key) {
         what_.store(what, std::memory_order_relaxed);
         where_.store(where, std::memory_order_relaxed);
@@ -36,7 +36,7 @@ private:
     unsigned idle_ = 0;
 };
 
-// Watches as long as it lives.
+// Watches all `Watched` threads during its lifetime.
 class Watchdog {
 public:
     Watchdog();

@@ -13,7 +13,7 @@ namespace {
 
 constexpr unsigned deepest = 5;
 
-// No two leases have the same owner, except those of threads.
+// Every lease has an owner of its own, except the leases of threads (owner 0).
 std::uint64_t new_owner() {
     static std::atomic<std::uint64_t> last{0};
     return ++last;
@@ -27,10 +27,10 @@ struct Worker::Computation {
     unsigned key;
     unsigned depth;
     unsigned runs = 0;
-    std::int32_t code = 0;  // with which it failed on purpose
+    std::int32_t code = 0;  // 0, or the code with which it failed on purpose
 };
 
-Tally &Tally::operator+=(const Tally &other) {
+Observed &Observed::operator+=(const Observed &other) {
     hits += other.hits;
     waited += other.waited;
     misses += other.misses;
@@ -60,7 +60,7 @@ bool Worker::is_mine(const Cache &cache, unsigned key) const {
     return leased_.count({&cache, key}) != 0;
 }
 
-// ---- asking and computing
+// ---- memoizing
 
 void Worker::ask(const std::shared_ptr<Cache> &cache, unsigned key, unsigned depth) {
     doing("memoize", *cache, key);
@@ -77,19 +77,19 @@ void Worker::ask(const std::shared_ptr<Cache> &cache, unsigned key, unsigned dep
             else computed(*cache, key, value);
             break;
         case PHICACHE_ERROR_CALLBACK:
-            tally(*cache).failed++;
+            observed(*cache).failed++;
             expect(computation.code != 0 && code == computation.code,
                    "%s, key %u: a failure with code %d; the computation's own is %d", cache->name(), key, code,
                    computation.code);
             break;
         case PHICACHE_ERROR_RECURSION:
-            tally(*cache).recursions++;
+            observed(*cache).recursions++;
             expect(computation.runs == 0 && is_mine(*cache, key), "%s, key %u: ERROR_RECURSION without recursion",
                    cache->name(), key);
             break;
         default: fail("%s, key %u: memoize is %s", cache->name(), key, phicache_status_name(status));
     }
-    if (status == PHICACHE_OK) keep(cache, key, value, value.origin == PHICACHE_ORIGIN_PARENT ? Stamp{0, 0} : oldest);
+    if (status == PHICACHE_OK) check_and_release(cache, key, value, value.origin == PHICACHE_ORIGIN_PARENT ? Stamp{0, 0} : oldest);
     else expect(value.pin == nullptr, "%s, key %u: a value beside an error", cache->name(), key);
 }
 
@@ -122,17 +122,17 @@ std::int32_t Worker::compute(Computation &computation, phicache_bytes key, phica
     expect(key.len == own.len && std::memcmp(key.data, own.data, own.len) == 0, "%s, key %u: computes another key",
            cache.name(), computation.key);
     expect(++computation.runs == 1, "%s, key %u: computed twice by one call", cache.name(), computation.key);
-    tally(cache).callbacks++;
+    observed(cache).callbacks++;
     computing_.emplace_back(&cache, computation.key);
     const Stamp stamp = cache.now(computation.key);
     if (random.chance(100)) rest(20 + random.below(300));
     if (phase_.within) phase_.within(*this, computation.key, computation.depth);
     else if (computation.depth < deepest && random.chance(300)) ask_for_others(cache, computation.key, computation.depth);
     if (random.chance(80)) {
-        // Nobody else ever sees this code.
+        // A code that no other computation returns.
         computation.code = static_cast<std::int32_t>(number_ + 1) << 24 | (++last_code_ & 0xFFFFFF);
     }
-    // One that fails may have written before.
+    // A computation may write its value and then fail.
     if (computation.code == 0 || random.chance(500)) {
         const phicache_status status = cache.write(result, computation.key, stamp);
         expect(status == PHICACHE_OK, "%s, key %u: writing is %s", cache.name(), computation.key,
@@ -147,19 +147,19 @@ void Worker::ask_for_others(const Cache &cache, unsigned key, unsigned depth) {
     for (unsigned more = 1 + random.below(3); more > 0; more--) {
         const std::shared_ptr<Cache> &other = any_cache();
         unsigned wanted = any_key();
-        if (!phase_.circles) {
-            if (key == 0 && other->place() >= cache.place()) continue;
-            if (wanted >= key) wanted = other->place() < cache.place() ? random.below(key + 1) : random.below(key);
+        if (!phase_.wait_cycles) {
+            if (key == 0 && other->index() >= cache.index()) continue;
+            if (wanted >= key) wanted = other->index() < cache.index() ? random.below(key + 1) : random.below(key);
         }
         ask(other, wanted, depth + 1);
     }
 }
 
-// ---- what was found or computed
+// ---- checking what was found or computed
 
 void Worker::found(const Cache &cache, const phicache_value &value) {
-    if (value.origin == PHICACHE_ORIGIN_WAITED) tally(cache).waited++;
-    else tally(cache).hits++;
+    if (value.origin == PHICACHE_ORIGIN_WAITED) observed(cache).waited++;
+    else observed(cache).hits++;
     expect(value.origin >= PHICACHE_ORIGIN_HIT && value.origin <= PHICACHE_ORIGIN_PARENT &&
                value.origin != PHICACHE_ORIGIN_COMPUTED,
            "%s: a value that was not computed here has origin %u", cache.name(), value.origin);
@@ -167,33 +167,33 @@ void Worker::found(const Cache &cache, const phicache_value &value) {
 
 void Worker::computed(const Cache &cache, unsigned key, const phicache_value &value) {
     if (value.origin == PHICACHE_ORIGIN_COMPUTED) {
-        tally(cache).computed++;
-        const unsigned before = phase_.kept[cache.place()][key].fetch_add(1);
-        expect(before == 0 || phase_.circles || phase_.upheaval, "%s, key %u: computed again", cache.name(), key);
-        if (before > 0 && !phase_.upheaval) tally(cache).again++;
+        observed(cache).computed++;
+        const unsigned before = phase_.stored[cache.index()][key].fetch_add(1);
+        expect(before == 0 || phase_.wait_cycles || phase_.churn, "%s, key %u: computed again", cache.name(), key);
+        if (before > 0 && !phase_.churn) observed(cache).again++;
         return;
     }
     const phicache_status reason =
         value.origin < PHICACHE_ORIGIN_NOT_STORED ? 0 : static_cast<phicache_status>(value.origin - PHICACHE_ORIGIN_NOT_STORED);
     if (expect(reason > 0 && reason < 16 && may_refuse(cache, key, reason), "%s, key %u: a computed value has origin %u",
                cache.name(), key, value.origin))
-        tally(cache).refused[static_cast<std::size_t>(reason)]++;
+        observed(cache).refused[static_cast<std::size_t>(reason)]++;
 }
 
 bool Worker::may_refuse(const Cache &cache, unsigned key, phicache_status reason) const {
-    if (reason == PHICACHE_REFUSED_CLEARED) return phase_.upheaval;
+    if (reason == PHICACHE_REFUSED_CLEARED) return phase_.churn;
     const phicache_status always = cache.refusal(key);
     if (always != PHICACHE_OK) return reason == always;
-    return cache.may_refuse(reason) && (phase_.upheaval || reason == PHICACHE_REFUSED_CAPACITY);
+    return cache.may_refuse(reason) && (phase_.churn || reason == PHICACHE_REFUSED_CAPACITY);
 }
 
-// Checks a pinned value; then releases it, or leaves that to another thread.
-void Worker::keep(const std::shared_ptr<Cache> &cache, unsigned key, phicache_value value, Stamp oldest) {
+// Checks a pinned value, then releases it or hands it off to another thread.
+void Worker::check_and_release(const std::shared_ptr<Cache> &cache, unsigned key, phicache_value value, Stamp oldest) {
     cache->check({value.data, value.len}, key, oldest);
     expect(reinterpret_cast<std::uintptr_t>(value.data) % 16 == 0, "%s, key %u: a value at %p", cache->name(), key,
            static_cast<const void *>(value.data));
-    if (random.chance(30) && phase_.exchange.pins.size() < 256) {
-        phase_.exchange.pins.put({cache, key, value});
+    if (random.chance(30) && phase_.handoff.pins.size() < 256) {
+        phase_.handoff.pins.put({cache, key, value});
         return;
     }
     doing("releasing a value", *cache, key);
@@ -202,7 +202,7 @@ void Worker::keep(const std::shared_ptr<Cache> &cache, unsigned key, phicache_va
 }
 
 bool Worker::release_some_pin() {
-    std::optional<Pin> pin = phase_.exchange.pins.take(random);
+    std::optional<Pin> pin = phase_.handoff.pins.take(random);
     if (!pin) return false;
     doing("releasing another thread's value", *pin->cache, pin->key);
     pin->cache->check({pin->value.data, pin->value.len}, pin->key, {0, 0});
@@ -210,7 +210,7 @@ bool Worker::release_some_pin() {
     return true;
 }
 
-// ---- looking
+// ---- looking up
 
 void Worker::look(const std::shared_ptr<Cache> &cache, unsigned key) {
     doing("get", *cache, key);
@@ -220,13 +220,13 @@ void Worker::look(const std::shared_ptr<Cache> &cache, unsigned key) {
     if (status == PHICACHE_OK) {
         found(*cache, value);
         expect(value.origin != PHICACHE_ORIGIN_WAITED, "%s, key %u: get has waited", cache->name(), key);
-        keep(cache, key, value, value.origin == PHICACHE_ORIGIN_PARENT ? Stamp{0, 0} : oldest);
+        check_and_release(cache, key, value, value.origin == PHICACHE_ORIGIN_PARENT ? Stamp{0, 0} : oldest);
     } else if (expect(status == PHICACHE_MISS, "%s, key %u: get is %s", cache->name(), key, phicache_status_name(status))) {
-        tally(*cache).misses++;
+        observed(*cache).misses++;
     }
 }
 
-// A buffer that may be too small; that counts nothing.
+// The buffer may be too small; such a lookup counts nothing.
 void Worker::look_into_buffer(Cache &cache, unsigned key) {
     doing("get_into", cache, key);
     std::array<std::uint8_t, longest_value + 100> buffer;
@@ -235,10 +235,10 @@ void Worker::look_into_buffer(Cache &cache, unsigned key) {
     const phicache_status status = phicache_cache_get_into(cache.view(), cache.key(key), buffer.data(), capacity, &len);
     switch (status) {
         case PHICACHE_OK:
-            tally(cache).hits++;
+            observed(cache).hits++;
             cache.check({buffer.data(), len}, key, {0, 0});
             break;
-        case PHICACHE_MISS: tally(cache).misses++; break;
+        case PHICACHE_MISS: observed(cache).misses++; break;
         case PHICACHE_ERROR_BUFFER_TOO_SMALL:
             expect(len > capacity, "%s, key %u: %zu bytes do not fit into %zu", cache.name(), key, len, capacity);
             break;
@@ -250,7 +250,7 @@ void Worker::look_into_buffer(Cache &cache, unsigned key) {
 
 void Worker::begin(const std::shared_ptr<Cache> &cache, unsigned key) {
     doing("begin", *cache, key);
-    const std::uint64_t owner = phase_.circles && random.chance(400) ? 0 : new_owner();
+    const std::uint64_t owner = phase_.wait_cycles && random.chance(400) ? 0 : new_owner();
     const Stamp oldest = cache->oldest(key);
     phicache_value value{};
     phicache_lease *lease = nullptr;
@@ -260,12 +260,12 @@ void Worker::begin(const std::shared_ptr<Cache> &cache, unsigned key) {
     switch (status) {
         case PHICACHE_OK:
             found(*cache, value);
-            keep(cache, key, value, value.origin == PHICACHE_ORIGIN_PARENT ? Stamp{0, 0} : oldest);
+            check_and_release(cache, key, value, value.origin == PHICACHE_ORIGIN_PARENT ? Stamp{0, 0} : oldest);
             break;
         case PHICACHE_LEASE:
-            tally(*cache).begun++;
+            observed(*cache).begun++;
             if (owner == 0) leased_.emplace(cache.get(), key);
-            phase_.exchange.leases.put({cache, key, cache->now(key), lease});
+            phase_.handoff.leases.put({cache, key, cache->now(key), lease});
             break;
         case PHICACHE_BUSY: break;
         case PHICACHE_ERROR_RECURSION:
@@ -283,9 +283,9 @@ void Worker::wait(const std::shared_ptr<Cache> &cache, unsigned key) {
         phicache_cache_wait(cache->view(), cache->key(key), random.chance(500) ? 0 : new_owner(), random.below(3), &value);
     if (status == PHICACHE_OK) {
         found(*cache, value);
-        keep(cache, key, value, value.origin == PHICACHE_ORIGIN_PARENT ? Stamp{0, 0} : oldest);
+        check_and_release(cache, key, value, value.origin == PHICACHE_ORIGIN_PARENT ? Stamp{0, 0} : oldest);
     } else if (status == PHICACHE_BUSY) {
-        expect(is_mine(*cache, key) || phase_.circles, "%s, key %u: wait is BUSY without a circle", cache->name(), key);
+        expect(is_mine(*cache, key) || phase_.wait_cycles, "%s, key %u: wait is BUSY without a wait cycle", cache->name(), key);
     } else {
         expect(status == PHICACHE_MISS || status == PHICACHE_TIMEOUT, "%s, key %u: wait is %s", cache->name(), key,
                phicache_status_name(status));
@@ -293,7 +293,7 @@ void Worker::wait(const std::shared_ptr<Cache> &cache, unsigned key) {
 }
 
 bool Worker::end_some_lease() {
-    const std::optional<Begun> begun = phase_.exchange.leases.take(random);
+    const std::optional<Begun> begun = phase_.handoff.leases.take(random);
     if (!begun) return false;
     const Cache &cache = *begun->cache;
     if (random.chance(150)) {
@@ -312,7 +312,7 @@ bool Worker::end_some_lease() {
         if (expect(status == PHICACHE_OK, "%s, key %u: completing a lease is %s", cache.name(), begun->key,
                    phicache_status_name(status))) {
             computed(cache, begun->key, value);
-            keep(begun->cache, begun->key, value, {0, 0});
+            check_and_release(begun->cache, begun->key, value, {0, 0});
         }
     }
     phase_.leases_out--;
@@ -331,7 +331,7 @@ void Worker::rest(unsigned microseconds) {
     std::this_thread::sleep_for(std::chrono::microseconds(microseconds));
 }
 
-// ---- upheaval
+// ---- churn
 
 void Worker::set(Cache &cache, unsigned key) {
     doing("set", cache, key);

@@ -1,4 +1,4 @@
-// Steps 5 and 6 of the algorithm: cause-effect structures, and what each cut takes away.
+// Steps 5 and 6 of the algorithm: cause-effect structures, and the φ of each cut.
 
 #include "analysis.hpp"
 
@@ -15,10 +15,10 @@ namespace {
 struct Structure {
     std::vector<Mice> mice;
     std::vector<bool> is_concept;
-    double sum = 0;  // of the concepts' small phi
+    double sum = 0;  // of the small phi of all concepts
 };
 
-// Finds the mechanism's MICE and returns the small phi of its concept.
+// Finds the MICE of the mechanism and returns the small phi of its concept.
 double concept_phi(System& system, NodeSet mechanism, std::vector<Mice>* mice = nullptr) {
     const Mice cause = system.mice(Direction::cause, mechanism);
     const Mice effect = system.mice(Direction::effect, mechanism);
@@ -38,7 +38,7 @@ Structure uncut_structure(System& uncut, const std::vector<NodeSet>& mechanisms)
     return structure;
 }
 
-// Under a cut only those mechanisms are looked at that were concepts before, or that the cut splits.
+// Under a cut, only mechanisms that were concepts before or that the cut splits are computed.
 std::vector<EvaluatedCut> evaluate_cuts(const Session& session, const System& uncut, const Structure& structure) {
     const std::vector<NodeSet>& mechanisms = session.subsets;
     const std::vector<Cut> cuts = all_cuts(session.network.all());
@@ -56,7 +56,7 @@ std::vector<EvaluatedCut> evaluate_cuts(const Session& session, const System& un
     return evaluated;
 }
 
-// The smallest phi of any cut; 0 where nothing can be cut, or where there is no structure to lose.
+// The smallest phi of all cuts; 0 if there is no cut or no structure.
 double system_phi(const Structure& structure, const std::vector<EvaluatedCut>& cuts) {
     if (structure.sum == 0 || cuts.empty()) return 0;
     double smallest = cuts.front().phi;

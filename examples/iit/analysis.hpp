@@ -12,7 +12,7 @@ namespace iit {
 
 struct EvaluatedCut {
     Cut cut;
-    double phi = 0;  // the uncut structure's sum of small phi minus that of the structure under the cut
+    double phi = 0;  // the sum of small phi of the uncut structure minus that of the structure under the cut
 };
 
 struct Result {
@@ -22,7 +22,7 @@ struct Result {
     double seconds = 0;
     Computed computed;
     std::vector<CacheUse> caches;
-    std::optional<RedisUse> redis;  // none where Redis is not used
+    std::optional<RedisUse> redis;  // empty if Redis is not used
 };
 
 Result analyse(const Network& network, Caching caching);

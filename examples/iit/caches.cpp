@@ -3,13 +3,12 @@
 namespace iit {
 namespace {
 
-// Only distances between repertoires of few states are remembered: those come again and again, whereas hardly any two
-// large repertoires are equal. (The L1 measure is in fact cheaper to compute than to look up; an earth mover's distance,
-// PyPhi's default, is not.)
+// Only distances between small repertoires are cached: these recur often, while large repertoires are rarely equal.
+// (The L1 measure is cheaper to compute than to look up; the earth mover's distance, PyPhi's default, is not.)
 constexpr std::size_t kMostStates = 4;
 constexpr std::uint64_t kMostDistanceBytes = 64 << 20;
 
-// How the results are computed: programs that compute otherwise must not read them.
+// Identifies how results are computed: programs that compute differently must not read them.
 constexpr const char* kContext = "phicache examples/iit, version 1: L1, bipartitions, six decimals";
 
 void add_counts(CacheUse& use, std::uint64_t hits, std::uint64_t misses) {
@@ -37,7 +36,7 @@ double distance_between(phicache::bytes a, phicache::bytes b) {
                     a.size() / sizeof(double));
 }
 
-// The targets of every node, as far as they depend on it: severing other connections changes nothing.
+// The targets that depend on each node: severing other connections changes nothing.
 std::vector<phicache::node_set> targets(const Network& network) {
     std::vector<NodeSet> masks(network.nodes.size());
     for (int node = 0; node < network.size(); ++node) {
@@ -61,7 +60,7 @@ phicache::cut severed_by(const Network& network, const Cut& cut) {
     return phicache::cut::bipartition(network.nodes.size(), to_phicache(cut.from), to_phicache(cut.to));
 }
 
-// The MICE of a subsystem, which a cut one inherits.
+// The MICE cache of a subsystem; a cut subsystem inherits from the uncut one.
 phicache::mice_cache mice_of(const phicache::subsystem& subsystem, Store store, const phicache::mice_cache* uncut = nullptr) {
     return store == Store::redis ? phicache::mice_cache::redis(subsystem, uncut)
                                  : phicache::mice_cache::dict(subsystem, uncut);

@@ -1,8 +1,9 @@
-// What an analysis remembers: the caches of phicache that it uses, and how long each of them lives.
+// The caches of an analysis and their lifetimes.
 //
-// Per network: the potential purviews of a mechanism, and the distances between repertoires. Per subsystem: MICE, those
-// of a cut inheriting from the uncut ones; they may be in Redis, for all processes that analyse the network. Repertoires: per subsystem under Reuse::parent; under Reuse::cuts once for all
-// cuts, because their cut-scoped keys tell apart what has to be told apart and nothing else.
+// One for each network: the potential purviews of a mechanism, and the distances between repertoires. One for each
+// subsystem: MICE; a cut subsystem inherits from the uncut one. MICE may be in Redis, shared by all processes that
+// analyze the network. Repertoires: one for each subsystem with Reuse::parent; with Reuse::cuts one for all cuts,
+// because cut-scoped keys differ only if the cut makes a difference.
 #pragma once
 
 #include <cstdint>
@@ -21,34 +22,34 @@ namespace iit {
 
 enum class Reuse { none, parent, cuts };
 
-// Where MICE are kept: in this process, or at the configured Redis server.
+// Where MICE are stored: in this process, or at the configured Redis server.
 enum class Store { dict, redis };
 
-// How an analysis remembers.
+// How an analysis uses caches.
 struct Caching {
     Reuse reuse = Reuse::none;
     Store store = Store::dict;
 };
 
-// A small phi with the partition that makes the smallest difference: these parts of mechanism and purview against the
-// rest of both. Both are empty when there is no such partition.
+// A small phi with the partition of the smallest distance: these parts of mechanism and purview against the rest of
+// both. Both are empty if there is no partition.
 struct SmallPhi {
     double phi = 0;
     NodeSet mechanism_part = 0;
     NodeSet purview_part = 0;
 };
 
-// What one kind of cache did, added up over all caches of that kind.
+// The statistics of one kind of cache, summed over all caches of the kind.
 struct CacheUse {
     std::string name;
     std::uint64_t caches = 0;
     std::uint64_t hits = 0;
     std::uint64_t misses = 0;
-    std::uint64_t size = 0;   // entries at the end of each cache's life; inherited ones count once
-    std::uint64_t bytes = 0;  // the memory that these occupied
+    std::uint64_t size = 0;   // entries when each cache was destroyed; inherited ones count once
+    std::uint64_t bytes = 0;  // the memory of these entries
 };
 
-// The use of every kind of cache, by kind.
+// The statistics by kind of cache.
 struct CachesUse {
     CacheUse repertoires{"repertoires"};
     CacheUse single_nodes{"single_nodes"};
@@ -60,7 +61,7 @@ struct CachesUse {
     std::vector<CacheUse> list() const { return {repertoires, single_nodes, small_phi, mice, purviews, distances}; }
 };
 
-// What the Redis server contributed, or why it did not.
+// The statistics of the Redis server, and its last error.
 struct RedisUse {
     std::string url;  // a password in it is masked
     std::uint64_t failures = 0;
@@ -86,10 +87,10 @@ class NetworkCaches {
     phicache::memo<double(phicache::bytes, phicache::bytes)> distance_;
 };
 
-// The caches that PyPhi gives to every subsystem anew, and that cut-scoped keys let all cuts share. Small phi is
-// remembered only where it can be shared: within one subsystem nobody asks for it twice.
+// The caches that PyPhi creates for every subsystem, and that all cuts can share with cut-scoped keys. Small phi is
+// cached only if it is shared: within one subsystem it is never requested twice.
 struct RepertoireCaches {
-    // PyPhi's switch: without it repertoires of either kind are computed each time.
+    // PyPhi's switch: if off, no repertoire is cached.
     const bool keeps_repertoires = phicache::config_ref().cache_repertoires();
     phicache::dict_cache single_nodes;
     phicache::dict_cache repertoires;
@@ -107,16 +108,16 @@ class SystemCaches {
     std::shared_ptr<RepertoireCaches> repertoires;
     phicache::mice_cache mice;
 
-    // The record of a mechanism, if there is one.
+    // The record of a mechanism, if it is in the cache.
     std::optional<phicache::pinned_mice> known_mice(const phicache::key_bytes& key);
 
-    // The cut-scoped key of what is computed from a mechanism and a purview.
+    // The cut-scoped key of a result for a mechanism and a purview.
     phicache::key_bytes key(Direction direction, NodeSet mechanism, NodeSet purview) const;
 
-    // Adds what these caches did; what they share with the uncut subsystem is left to it.
+    // Adds the statistics of these caches, without those of caches shared with the uncut subsystem.
     void add_to(CachesUse& use) const;
 
-    // How the server is doing that has the MICE; nothing where they are in this process.
+    // The state of the server that has the MICE; empty if they are in this process.
     std::optional<RedisUse> redis() const;
 
   private:
@@ -124,12 +125,12 @@ class SystemCaches {
     Store store_;
     bool cut_;
     bool shares_repertoires_;
-    // Counted here: to tell the size, which `info` does too, a child in Redis looks at all records.
+    // Counted here, because a child in Redis reads all records to return its size, also for `info`.
     std::uint64_t hits_ = 0;
     std::uint64_t misses_ = 0;
 };
 
-// Our directions and node sets as the library's.
+// Converts directions and node sets to the library's types.
 inline phicache::direction to_phicache(Direction direction) {
     return direction == Direction::cause ? phicache::direction::cause : phicache::direction::effect;
 }

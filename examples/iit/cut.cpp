@@ -21,7 +21,7 @@ Connections::Connections(const Network& network, const Cut* cut) {
 bool Connections::reducible(Direction direction, NodeSet mechanism, NodeSet purview) const {
     const NodeSet sources = direction == Direction::cause ? purview : mechanism;
     const NodeSet targets = direction == Direction::cause ? mechanism : purview;
-    // Spread from one target over the connections, in both directions, until nothing more is reached.
+    // Search from one target along the connections, in both directions, until no new node is found.
     NodeSet reached_targets = single(lowest(targets));
     NodeSet reached_sources = 0;
     for (NodeSet before = 0; before != reached_targets;) {

@@ -36,7 +36,7 @@ class Parser {
         throw ParseError("line " + std::to_string(line) + ", column " + std::to_string(column) + ": " + what);
     }
 
-    // The character at the cursor; 0, which no JSON text may contain outside its strings' escapes, at the end.
+    // The character at the cursor; 0 at the end (no JSON text contains that outside string escapes).
     char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
 
     bool take(char expected) {
@@ -126,9 +126,9 @@ class Parser {
         std::string out;
         take('"');
         for (;;) {
-            if (at_ == text_.size()) fail("a string that does not end");
+            if (at_ == text_.size()) fail("unterminated string");
             char c = text_[at_];
-            if (static_cast<unsigned char>(c) < 0x20) fail("a control character in a string");
+            if (static_cast<unsigned char>(c) < 0x20) fail("control character in a string: write it as an escape");
             ++at_;
             if (c == '"') return out;
             if (c == '\\') {
@@ -152,7 +152,7 @@ class Parser {
             case 'r': out += '\r'; return;
             case 't': out += '\t'; return;
             case 'u': append_code_point(out); return;
-            default: --at_; fail("an unknown escape in a string");
+            default: --at_; fail("unknown escape in a string");
         }
     }
 
@@ -169,7 +169,7 @@ class Parser {
         return unit;
     }
 
-    // Writes what \uXXXX, or a pair of them, stands for as UTF-8.
+    // Appends the character of \uXXXX, or of a surrogate pair, as UTF-8.
     void append_code_point(std::string& out) {
         std::uint32_t code = four_hex_digits();
         if (code >= 0xDC00 && code <= 0xDFFF) fail("half a surrogate pair");

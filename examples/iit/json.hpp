@@ -1,4 +1,4 @@
-// A strict reader of JSON (RFC 8259): text in, a tree of values out, or a ParseError that names line and column.
+// A strict JSON reader (RFC 8259): parses text to a tree of values, or throws a ParseError with line and column.
 #pragma once
 
 #include <stdexcept>
@@ -17,7 +17,7 @@ using Object = std::vector<std::pair<std::string, Value>>;
 struct Value {
     std::variant<std::nullptr_t, bool, double, std::string, Array, Object> held = nullptr;
 
-    // The value as a T, or null when it is of another kind.
+    // The value as a T, or null if it is of another kind.
     template <class T>
     const T* as() const {
         return std::get_if<T>(&held);
@@ -30,7 +30,7 @@ struct ParseError : std::runtime_error {
 
 Value parse(std::string_view text);
 
-// The member of that name (the last one, should the name occur twice), or null.
+// The member with the name (the last one if there are several), or null.
 const Value* find(const Object& object, std::string_view name);
 
 }  // namespace iit::json

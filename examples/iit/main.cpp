@@ -42,7 +42,7 @@ int run(const std::vector<std::string>& arguments) {
     return 0;
 }
 
-// One line on standard error, whatever the message quotes.
+// Prints the message as one line on standard error, whatever it quotes.
 int fail(int status, std::string what) {
     for (char& c : what) {
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';

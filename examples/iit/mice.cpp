@@ -1,11 +1,11 @@
-// MICE of a system: step 4 of the algorithm, through the caches.
+// The MICE of a system: step 4 of the algorithm, with caches.
 
 #include "system.hpp"
 
 namespace iit {
 namespace {
 
-// The purviews that the network's connections do not make reducible, by size.
+// The purviews that are not reducible because of the network's connections, by size.
 std::vector<NodeSet> potential_purviews(const Session& session, const Connections& connections, Direction direction,
                                         NodeSet mechanism) {
     std::vector<NodeSet> purviews;

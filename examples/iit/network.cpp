@@ -1,4 +1,4 @@
-// From JSON text to a Network: everything that can be wrong with an input is found here.
+// Reads a Network from JSON text, and checks the input.
 
 #include "network.hpp"
 
@@ -52,7 +52,7 @@ std::size_t check_size(const json::Object& input, std::size_t size) {
     if (size > 64) throw InputError("the network has " + std::to_string(size) + " nodes: at most 64 are possible");
     if (size > kMostNodes) {
         throw InputError("the network has " + std::to_string(size) + " nodes: an analysis of more than " +
-                         std::to_string(kMostNodes) + " would never end");
+                         std::to_string(kMostNodes) + " would take too long");
     }
     if (const json::Value* stated = json::find(input, "size")) {
         const double* number = stated->as<double>();
@@ -96,7 +96,7 @@ std::vector<double> read_tpm(const json::Object& input, std::size_t size) {
     return tpm;
 }
 
-// The node's column of the state-by-node table, averaged over everything that is not connected to the node.
+// The node's column of the state-by-node table, averaged over all nodes that are not connected to it.
 std::vector<double> probabilities_on(const std::vector<double>& tpm, std::size_t size, std::size_t node, NodeSet connected) {
     const NodeSet others = first_nodes(static_cast<int>(size)) & ~connected;
     std::vector<double> table;
@@ -115,7 +115,7 @@ std::vector<double> probabilities_on(const std::vector<double>& tpm, std::size_t
     return table;
 }
 
-// Whether the state of the input of that rank makes a difference anywhere in the table.
+// Whether the state of the input with this rank makes a difference anywhere in the table.
 bool depends_on(const std::vector<double>& table, NodeSet rank) {
     for (NodeSet state = 0; state < table.size(); ++state) {
         if (table[state] != table[state | rank]) return true;

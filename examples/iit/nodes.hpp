@@ -1,7 +1,7 @@
 // Sets of nodes as 64-bit masks: bit k is node k.
 //
-// The two orders in which the analysis walks through subsets live here too: "by size" (how mechanisms and purviews
-// are listed and how ties are broken) and "as numbers" (how the states of a purview are numbered).
+// Subsets have two orders: "by size" (the order of mechanisms and purviews, which breaks ties) and "as numbers" (the
+// numbers of the states of a purview).
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,7 @@ inline NodeSet first_nodes(int count) { return count >= 64 ? ~NodeSet{0} : (Node
 
 inline int count(NodeSet nodes) { return __builtin_popcountll(nodes); }
 
-// The lowest node of a set that is not empty.
+// The lowest node of a nonempty set.
 inline int lowest(NodeSet nodes) { return __builtin_ctzll(nodes); }
 
 // The number of states of a set of binary nodes.
@@ -32,11 +32,11 @@ void for_each_node(NodeSet nodes, Visit&& visit) {
     for (; nodes != 0; nodes &= nodes - 1) visit(lowest(nodes));
 }
 
-// The subset of `set` that follows `subset` when subsets are read as numbers; the empty set follows the last.
+// The subset of `set` that follows `subset` in the order as numbers; the empty set follows the last.
 inline NodeSet next_subset(NodeSet subset, NodeSet set) { return (subset - set) & set; }
 
 // Renumbers the members of `nodes` by their rank within `set`: the state of `nodes` in a table over the states of
-// `set`. Every member of `nodes` has to be in `set`.
+// `set`. All members of `nodes` must be in `set`.
 inline NodeSet rank_within(NodeSet nodes, NodeSet set) {
     NodeSet ranks = 0;
     for (NodeSet rank = 1; set != 0; rank <<= 1, set &= set - 1) {
@@ -45,14 +45,14 @@ inline NodeSet rank_within(NodeSet nodes, NodeSet set) {
     return ranks;
 }
 
-// Whether `a` comes before `b` when subsets are ordered by size, and those of one size as sorted lists of nodes.
+// Whether `a` comes before `b` in the order by size; subsets of equal size are ordered as sorted lists of nodes.
 inline bool precedes(NodeSet a, NodeSet b) {
     if (count(a) != count(b)) return count(a) < count(b);
     NodeSet difference = a ^ b;
     return (a & difference & (~difference + 1)) != 0;
 }
 
-// All subsets of `set` but the empty one, by size.
+// All nonempty subsets of `set`, by size.
 inline std::vector<NodeSet> subsets_by_size(NodeSet set) {
     std::vector<NodeSet> subsets;
     subsets.reserve(states(set) - 1);

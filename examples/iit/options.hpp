@@ -13,11 +13,11 @@ struct Options {
     std::string network;      // the path of the file to read
     bool json = false;
     bool help = false;
-    std::string redis_url;      // where the server is; empty: where the environment says
-    std::vector<Caching> runs;  // the analyses to do, one after the other
+    std::string redis_url;      // the URL of the server; empty: as in the environment
+    std::vector<Caching> runs;  // the analyses, in order
 };
 
-// A command line that makes no sense; what() is one line.
+// An error in the command line; what() is one line.
 struct UsageError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };

@@ -1,4 +1,4 @@
-// A progress bar on standard error: only on a terminal, and only once the work has taken a second.
+// A progress bar on standard error; only on a terminal, and only after one second.
 #pragma once
 
 #include <chrono>
@@ -9,9 +9,9 @@ namespace iit {
 
 class Progress {
   public:
-    // `label` says what is being done, `total` how many steps it takes.
+    // `label` describes the work, `total` is its number of steps.
     Progress(std::string label, std::size_t total);
-    ~Progress();  // wipes the bar away
+    ~Progress();  // erases the bar
 
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;

@@ -5,7 +5,7 @@
 namespace iit {
 namespace {
 
-// The sum of a node's table over all states of `free`, the other inputs being in state `fixed`.
+// The sum of a node's table over all states of `free`, with the other inputs in state `fixed`.
 double sum_over(const std::vector<double>& table, NodeSet fixed, NodeSet free) {
     double sum = 0;
     NodeSet state = 0;
@@ -26,7 +26,7 @@ void single_node_cause(const Network& network, const Connections& connections, i
     const NodeSet kept_in_purview = rank_within(relevant, purview);
     const double averaged = static_cast<double>(states(free));
 
-    // The states of the relevant nodes, numbered once as states of the inputs and once as states of the purview.
+    // The states of the relevant nodes, numbered as states of the inputs and as states of the purview.
     NodeSet input_state = 0;
     NodeSet purview_state = 0;
     do {

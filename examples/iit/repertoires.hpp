@@ -1,7 +1,7 @@
-// Cause and effect repertoires: steps 1 and 2 of the algorithm, without any memory of earlier answers.
+// Cause and effect repertoires: steps 1 and 2 of the algorithm, without caches.
 //
-// A repertoire over a purview P is an array of 2^|P| doubles; bit r of an index is the state of the purview node of
-// rank r. Everything here writes into arrays of the caller.
+// A repertoire over a purview P is an array of 2^|P| doubles; bit r of an index is the state of the purview node with
+// rank r. All functions write into arrays of the caller.
 #pragma once
 
 #include <cstddef>
@@ -17,18 +17,18 @@ void single_node_cause(const Network& network, const Connections& connections, i
 // P(next state of `node` | current state of the mechanism), for the states OFF and ON: two numbers.
 void single_node_effect(const Network& network, const Connections& connections, NodeSet mechanism, int node, double* out);
 
-// Scales an array to sum 1; one that is zero throughout stays as it is.
+// Scales an array to the sum 1, unless it is zero everywhere.
 void normalize(double* values, std::size_t size);
 
-// A repertoire over `whole` from those over two parts of it that have no node in common.
+// A repertoire over `whole` from those over two disjoint parts of it.
 void multiply(NodeSet whole, const double* first, NodeSet first_part, const double* second, NodeSet second_part,
               double* out);
 
 // The sum of absolute differences, rounded as round_phi does.
 double distance(const double* a, const double* b, std::size_t size);
 
-// Rounds to six decimals. Values within 1e-12 of the middle between two are taken as lying in the middle (and go to the
-// even neighbour), so that the last bits of a sum never decide.
+// Rounds to six decimals. A value within 1e-12 of the middle between two is treated as the middle and rounded to even,
+// so that the last bits of a sum make no difference.
 double round_phi(double value);
 
 }  // namespace iit

@@ -29,7 +29,7 @@ std::string grouped(std::uint64_t number) {
     return digits;
 }
 
-// Phi with as many of its six decimals as it has; adding 0 turns -0 into 0.
+// Phi with up to six decimals, without trailing zeros; adding 0 turns -0 into 0.
 std::string phi_text(double phi) {
     std::string text = format("%.6f", phi + 0.0);
     text.erase(std::max(text.find_last_not_of('0') + 1, text.find('.') + 2));
@@ -66,13 +66,13 @@ void print_phi(std::ostream& out, const Result& result) {
         << names(smallest->cut.from) << " to " << names(smallest->cut.to) << ")\n";
 }
 
-// Whether the MICE were shared: a server that fails costs time, never a result.
+// Whether the MICE were shared. A failing server costs time, but never changes a result.
 void print_redis(std::ostream& out, const RedisUse& redis, const Computed& computed) {
-    out << "  mice are shared at " << redis.url << ": of those of the uncut system, " << grouped(computed.uncut_mice)
-        << " were not there\n";
+    out << "  mice are shared at " << redis.url << ": of the uncut system, " << grouped(computed.uncut_mice)
+        << " were not at the server and were computed\n";
     if (redis.failures + redis.refusals + redis.skipped == 0) return;
-    out << "  the Redis server was no help: operations that failed " << grouped(redis.failures) << ", that it refused "
-        << grouped(redis.refusals) << ", that were not tried " << grouped(redis.skipped) << "; the last error:\n    "
+    out << "  the Redis server failed: " << grouped(redis.failures) << " operations failed, " << grouped(redis.refusals)
+        << " were refused, " << grouped(redis.skipped) << " were skipped; the last error:\n    "
         << redis.last_error << "\n";
 }
 
@@ -90,7 +90,7 @@ void print_caches(std::ostream& out, const Run& run) {
     if (run.result.redis) print_redis(out, *run.result.redis, run.result.computed);
 }
 
-// How many times more `before` is than `after`.
+// How many times `after` goes into `before`.
 std::string times(double before, double after) { return after > 0 ? format("%.2f", before / after) : std::string("-"); }
 
 void print_savings(std::ostream& out, const std::vector<Run>& runs) {
@@ -118,12 +118,13 @@ void print_savings(std::ostream& out, const std::vector<Run>& runs) {
     }
 }
 
-// Why fewer computations may not be less time: without caches these are as cheap as a lookup.
+// Explains why fewer computations may take as much time: without caches each is as cheap as a lookup.
 void print_cost(std::ostream& out, const Run& run) {
     const double each = 1e9 * run.result.seconds / static_cast<double>(std::max<std::uint64_t>(1, run.result.computed.repertoires));
     if (run.caching.reuse != Reuse::none || each > 1000) return;
-    out << format("\nWithout caches a repertoire, and all that is made of it, takes %.0f ns on this network: no more than looking it\n"
-                  "up. So cheap, time is saved by what is not searched; where one takes longer, by the other columns too.\n", each);
+    out << format("\nWithout caches, a repertoire and everything computed from it take %.0f ns on this network, no more than a\n"
+                  "lookup. So only fewer searches save time here; with more expensive repertoires the other columns count too.\n",
+                  each);
 }
 
 // The largest difference of any phi between two analyses of one network.
@@ -134,7 +135,7 @@ double disagreement(const Result& a, const Result& b) {
     return largest;
 }
 
-// A text in JSON, which has no control characters.
+// A string in JSON; the text must have no control characters.
 std::string json_text(const std::string& text) {
     std::string quoted = "\"";
     for (char c : text) {

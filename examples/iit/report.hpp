@@ -1,4 +1,4 @@
-// What the program prints: text for people, or one JSON object for programs.
+// The output of the program: text, or one JSON object.
 #pragma once
 
 #include <iosfwd>
@@ -9,13 +9,13 @@
 
 namespace iit {
 
-// One analysis and the way it was cached.
+// One analysis and its use of caches.
 struct Run {
     Caching caching;
     Result result;
 };
 
-// The analysis itself, then time and caches of every run, and what caching saved against the first run.
+// Prints the analysis, the time and caches of every run, and the savings compared with the first run.
 void print_text(std::ostream& out, const std::string& path, const Network& network, const std::vector<Run>& runs);
 
 void print_json(std::ostream& out, const Run& run);

@@ -1,4 +1,4 @@
-// Repertoires and small phi of a system: steps 1 to 3 of the algorithm, through the caches.
+// Repertoires and small phi of a system: steps 1 to 3 of the algorithm, with caches.
 
 #include "system.hpp"
 
@@ -102,7 +102,7 @@ SmallPhi System::search_small_phi(Direction direction, NodeSet mechanism, NodeSe
     const auto is_zero = [](double probability) { return probability == 0; };
     if (direction == Direction::cause && std::all_of(whole, whole + states(purview), is_zero)) return {};
 
-    // The lowest node of the mechanism always stays in the second part, so that no partition comes twice.
+    // The lowest node of the mechanism is always in the second part, so that no partition occurs twice.
     const NodeSet movable = mechanism & (mechanism - 1);
     SmallPhi smallest{std::numeric_limits<double>::infinity(), 0, 0};
     NodeSet mechanism_part = 0;
@@ -126,8 +126,8 @@ double System::small_phi(Direction direction, NodeSet mechanism, NodeSet purview
     const phicache::key_bytes key = caches_->key(direction, mechanism, purview);
     if (const auto found = known.get<SmallPhi>(key)) return found->phi;
 
-    // The partition that makes the smallest difference in the uncut system is a good guess under a cut. The difference
-    // that it makes here bounds small phi from above: often that is enough to know that this purview is not the best.
+    // The best partition of the uncut system is a good guess under a cut. Its distance here is an upper bound of small
+    // phi, which often suffices to know that this purview is not the best.
     if (uncut_) {
         const auto guess = known.get<SmallPhi>(uncut_->caches_->key(direction, mechanism, purview));
         if (guess && (guess->mechanism_part | guess->purview_part) != 0) {

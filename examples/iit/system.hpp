@@ -1,7 +1,7 @@
-// A subsystem, uncut or under one cut, and the questions that the analysis asks it.
+// A subsystem, uncut or under one cut, and the results that the analysis needs of it.
 //
-// Each question first asks the caches, where there are any, and is otherwise answered by the functions of
-// repertoires.hpp and by asking the smaller questions.
+// Each result is looked up in the caches, if there are any, and computed on a miss: with the functions of
+// repertoires.hpp, from smaller results.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,8 @@
 
 namespace iit {
 
-// How often something was computed rather than remembered. Trivial repertoires (of an empty purview, or an empty
-// mechanism's causes) are neither.
+// How often a result was computed, not found in a cache. Trivial repertoires (of an empty purview, or causes of an
+// empty mechanism) do not count.
 struct Computed {
     std::uint64_t repertoires = 0;
     std::uint64_t single_node_repertoires = 0;
@@ -24,7 +24,7 @@ struct Computed {
     std::uint64_t uncut_mice = 0;  // of the uncut system
 };
 
-// The maximally irreducible cause or effect of a mechanism: the purview with the largest small phi, which is 0 when all
+// The maximally irreducible cause or effect of a mechanism: the purview with the largest small phi, which is 0 if all
 // purviews are reducible.
 struct Mice {
     Direction direction = Direction::cause;
@@ -33,7 +33,7 @@ struct Mice {
     double phi = 0;
 };
 
-// One analysis of one network: what all its systems share.
+// One analysis of one network: the data that all its systems share.
 struct Session {
     Session(const Network& analysed, Caching how);
 
@@ -42,12 +42,12 @@ struct Session {
     const Store store;
     const std::vector<NodeSet> subsets;  // of all nodes, by size: the mechanisms, and the purviews
     Computed computed;
-    std::optional<NetworkCaches> caches;  // none under Reuse::none
-    CachesUse use;                        // of the systems that are gone
-    std::optional<RedisUse> redis;        // likewise; none where Redis is not used
+    std::optional<NetworkCaches> caches;  // empty with Reuse::none
+    CachesUse use;                        // of the systems that are destroyed already
+    std::optional<RedisUse> redis;        // the same; empty if Redis is not used
 };
 
-// The numbers of a repertoire: pinned in a cache, or in a buffer that serves one repertoire after the other.
+// The numbers of a repertoire: pinned in a cache, or in a buffer that is reused for other repertoires.
 class Slot {
   public:
     template <class Compute>
@@ -81,11 +81,12 @@ class System {
   private:
     Mice search_mice(Direction direction, NodeSet mechanism);
 
-    // Small phi; or, when it is less than `worth`, any number from there up to `worth`, exclusive.
+    // Small phi; or, if it is less than `worth`, any number from small phi up to `worth`, exclusive.
     double small_phi(Direction direction, NodeSet mechanism, NodeSet purview, double worth);
     SmallPhi search_small_phi(Direction direction, NodeSet mechanism, NodeSet purview);
 
-    // The distance between the repertoire and its product under the partition that takes these parts from both sides.
+    // The distance between the repertoire and the product of its parts, for the partition with these parts of both
+    // sides.
     double partition_distance(Direction direction, NodeSet mechanism, NodeSet purview, NodeSet mechanism_part,
                               NodeSet purview_part, const double* whole);
 

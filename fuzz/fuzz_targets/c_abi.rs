@@ -1,7 +1,7 @@
-//! The C face under random calls, beside a model that says what each must answer: caches of several kinds with names and
-//! limits, callbacks that fail, nest, ask for their own key, free their cache or fork, leases, read sections, batches,
-//! memos and methods, handles that are wrong or freed. Values stay pinned all the while. A child of a fork goes on with
-//! the same model for a few calls, and frees everything; so does the parent in the end, and no byte may be held then.
+//! The C face under random calls, compared with a model that predicts each result: caches of several kinds with names
+//! and limits; callbacks that fail, nest, request their own key, free their cache or fork; leases, read sections,
+//! batches, memos and methods; wrong and freed handles. Values stay pinned throughout. A forked child continues with
+//! the same model for a few calls and frees everything. At the end the parent does the same, and no byte may be held.
 #![no_main]
 
 use std::collections::HashMap;
@@ -35,10 +35,10 @@ fn lend(bytes: &[u8]) -> phicache_bytes {
     phicache_bytes { data: bytes.as_ptr(), len: bytes.len() }
 }
 
-/// What stands at such an address.
+/// The bytes at such an address.
 fn seen(data: *const u8, len: usize) -> &'static [u8] {
     assert!(!data.is_null() && data.addr().is_multiple_of(16));
-    // SAFETY: the library has just handed it out; callers look at it before they let it go.
+    // SAFETY: the library has just returned it; callers read it before they release it.
     unsafe { std::slice::from_raw_parts(data, len) }
 }
 
@@ -56,7 +56,7 @@ struct Slot {
     name: Option<CString>,
     limited: bool,
     entries: HashMap<Vec<u8>, Vec<u8>>,
-    /// How many caches there were before: what was begun in one has nothing to do with the next.
+    /// The number of earlier caches in this place: a computation begun in one of them does not concern the next.
     number: u32,
 }
 
@@ -66,7 +66,7 @@ struct Begun {
     key: Vec<u8>,
     owner: u64,
     doomed: bool,
-    /// It began before a fork, of which this process is the child.
+    /// It began before the fork that made this process.
     of_parent: bool,
     lease: *mut phicache_lease,
     value: Vec<u8>,
@@ -77,7 +77,7 @@ struct World {
     config: *mut phicache_config,
     subsystem: *mut phicache_subsystem,
     slots: Vec<Slot>,
-    /// Freed, and not used again: nothing was made since.
+    /// A freed handle whose slot is not reused, because no handle was made since.
     freed: Vec<*mut phicache_cache>,
     pinned: Vec<(phicache_value, Vec<u8>)>,
     leases: Vec<Begun>,
@@ -87,18 +87,18 @@ struct World {
     caches: u32,
     forks: u32,
     is_child: bool,
-    /// How often the data of a memo or method was dropped.
+    /// How often the data of memos and methods was dropped.
     drops: Box<AtomicU32>,
 }
 
-/// What a callback gets.
+/// The data of a call to a callback.
 struct Call {
     world: *mut World,
     slot: Option<u32>,
     kind: Kind,
     ran: bool,
     code: i32,
-    /// What its last reservation answered.
+    /// The status of its last reservation.
     reserved: phicache_status,
     value: Vec<u8>,
 }
@@ -109,14 +109,14 @@ unsafe extern "C-unwind" fn compute(
     key: phicache_bytes,
     result: *mut phicache_result,
 ) -> i32 {
-    // SAFETY: the call's data is what `World::memoize` gave; the world is used by one at a time.
+    // SAFETY: `World::memoize` passed this data, and nothing else uses the world while the callback runs.
     let (call, world) = unsafe {
         let call = &mut *call.cast::<Call>();
         (&mut *(&raw mut *call), &mut *call.world)
     };
     call.ran = true;
     let key = if key.len == 0 { Vec::new() } else { unsafe { std::slice::from_raw_parts(key.data, key.len) }.to_vec() };
-    // A method is begun under a key that is known only now.
+    // The key of a method's computation is known only now.
     if let Some(number) = call.slot {
         world.computing.push(Begun {
             number,
@@ -130,7 +130,7 @@ unsafe extern "C-unwind" fn compute(
     }
     for _ in 0..world.input.below(4) {
         match world.input.below(10) {
-            // Reserves twice, too much, and none at all.
+            // Reserves twice, too much, or nothing.
             0 => {
                 let mut room = null_mut();
                 let status = unsafe { phicache_result_reserve(result, usize::MAX / 2, &mut room) };
@@ -146,7 +146,7 @@ unsafe extern "C-unwind" fn compute(
             _ => {}
         }
     }
-    // A MICE or a list of purviews has to be one.
+    // A MICE cache needs a valid record, a purview cache a list of purviews.
     if call.kind != Kind::Dict && call.reserved == PHICACHE_OK && call.value.is_empty() {
         let value = world.value(call.kind);
         call.write(result, value, false);
@@ -158,7 +158,7 @@ impl Call {
     fn write(&mut self, result: *mut phicache_result, value: Vec<u8>, uninitialized: bool) {
         let mut room = null_mut();
         let more = if uninitialized { 9 } else { 0 };
-        // SAFETY: the callback is running; the room is as long as was reserved.
+        // SAFETY: the callback is running, and the buffer has the reserved length.
         unsafe {
             let reserve = if uninitialized { phicache_result_reserve_uninitialized } else { phicache_result_reserve };
             self.reserved = reserve(result, value.len() + more, &mut room);
@@ -238,7 +238,7 @@ impl World {
         (!self.slots.is_empty()).then(|| usize::from(place) % self.slots.len())
     }
 
-    /// What was handed out is what the model says, and stays.
+    /// Checks a returned value against the model and keeps it pinned.
     fn pin(&mut self, value: phicache_value, expected: Vec<u8>) {
         assert!(seen(value.data, value.len) == expected);
         self.pinned.push((value, expected));
@@ -252,7 +252,7 @@ impl World {
         let limited = self.input.below(4) == 0;
         let name = self.input.flag().then(|| CString::new(format!("cache {}", self.input.below(4))).unwrap());
         let taken = name.is_some() && self.slots.iter().any(|slot| slot.name == name);
-        // As any version of the header has it, or none.
+        // Options as in any version of the header, or none.
         let size = [64, 64, 48, 56, 72, 4096, 0, 8, 47, 4097, usize::MAX][usize::from(self.input.below(11))];
         let mut options = [0u64; 512];
         options[..3].copy_from_slice(&[
@@ -298,7 +298,7 @@ impl World {
 
     fn free(&mut self, place: usize) {
         let slot = self.slots.swap_remove(place);
-        // What was read in it stays, since it is in a section; whatever is computed for it goes on.
+        // Values read in place stay, because the read section is open; computations continue.
         unsafe {
             let freed = match slot.kind {
                 Kind::Dict => phicache_dict_cache_free(slot.handle.cast()),
@@ -455,7 +455,7 @@ impl World {
         self.doom(number, None);
     }
 
-    /// Who computes a key of a cache that may be waited for; and whether such an owner would ask itself.
+    /// The computation of a key that a caller could wait for, and whether that owner is the caller.
     fn computers(&self, number: u32, key: &[u8], owner: u64) -> (bool, bool) {
         let of_key = || {
             let begun = self.leases.iter().chain(&self.computing);
@@ -464,7 +464,7 @@ impl World {
         (of_key().any(|begun| !begun.doomed), of_key().any(|begun| begun.owner == owner))
     }
 
-    /// What a computation has left behind.
+    /// Updates the model at the end of a computation.
     fn landed(&mut self, begun: &Begun, value: phicache_value, computed: Vec<u8>) {
         let (number, key) = (begun.number, begun.key.clone());
         if let Some(place) = self.slots.iter().position(|slot| slot.number == number) {
@@ -503,7 +503,7 @@ impl World {
         let known = slot.entries.get(&key).cloned();
         let (is_computed, asks_itself) = self.computers(number, &key, 0);
         if known.is_none() && is_computed && !asks_itself {
-            // This thread would wait for a task of its own.
+            // This thread would wait for one of its own tasks.
             return;
         }
         let code = if self.input.below(4) == 0 { 1 + i32::from(self.input.byte()) } else { 0 };
@@ -513,7 +513,7 @@ impl World {
         let data = (&raw mut call).cast();
         let (mut value, mut returned) = (EMPTY, 77);
         let depth = self.computing.len();
-        // SAFETY: while the callback runs, it alone uses the world.
+        // SAFETY: nothing else uses the world while the callback runs.
         let status = unsafe {
             if typed {
                 let handle = handle.cast();
@@ -619,7 +619,7 @@ impl World {
         }
     }
 
-    /// Arguments, a memo that is called with them twice, and a method on a cache.
+    /// Calls a memo twice with the same arguments, and a method on a cache.
     fn functions(&mut self) {
         if self.open != 0 {
             return;
@@ -630,7 +630,7 @@ impl World {
         let (name, doubles) = (CString::new("named").unwrap(), [0.5, -0.0, f64::INFINITY]);
         let world: *mut World = self;
         let call = |kind| Call { world, slot: None, kind, ran: false, code: 0, reserved: 0, value: Vec::new() };
-        // SAFETY: the handles are made here; while a callback runs, it alone uses the world.
+        // SAFETY: the handles are made here, and nothing else uses the world while a callback runs.
         unsafe {
             assert_eq!(phicache_key_new(&mut args), PHICACHE_OK);
             for _ in 0..self.input.below(10) {
@@ -716,7 +716,7 @@ impl World {
         }
     }
 
-    /// Handles that are none, of another type, freed; NULL.
+    /// Calls with invalid handles: random addresses, other types, freed handles, NULL.
     fn wrong(&mut self) {
         let config: *mut c_void = self.config.cast();
         let (mut value, mut lease) = (EMPTY, null_mut());
@@ -752,7 +752,7 @@ impl World {
 
     fn section(&mut self) {
         if self.input.flag() {
-            // A callback runs under no lock, but it must not leave a section behind.
+            // A callback must not leave a read section open.
             if self.computing.is_empty() && self.open < 3 {
                 assert_eq!(phicache_read_begin(), PHICACHE_OK);
                 self.open += 1;
@@ -774,7 +774,7 @@ impl World {
         }
     }
 
-    /// The child goes on with the same model for a while, and so does the parent afterwards.
+    /// Forks: the child continues with the same model for a few calls, then the parent does.
     fn fork(&mut self) {
         if self.forks == FORKS {
             return;
@@ -795,7 +795,7 @@ impl World {
             child => {
                 let mut status = 0;
                 while unsafe { waitpid(child, &mut status, 0) } != child {}
-                assert_eq!(status, 0, "what the child says stands above");
+                assert_eq!(status, 0, "the child failed; its message is above");
             }
         }
     }
@@ -855,7 +855,7 @@ impl World {
         }
     }
 
-    /// Frees all there is: nothing is held then.
+    /// Frees everything and checks that no byte is held.
     fn finish(mut self) -> bool {
         while self.open > 0 {
             self.end_section();
@@ -895,7 +895,7 @@ impl World {
     }
 }
 
-/// Threads on the same caches, with values that say which key they are of, while this one forks.
+/// Other threads use the same caches, with values that name their key, while this thread forks.
 fn threads(data: &'static [u8]) {
     let mut world = World::new(Input::new(&[]));
     let mut cache = null_mut();
@@ -965,7 +965,7 @@ fn threads(data: &'static [u8]) {
 }
 
 fuzz_target!(|data: &[u8]| {
-    // SAFETY: everything that keeps it is gone when this ends.
+    // SAFETY: all threads that use it have ended when this function returns.
     let data: &'static [u8] = unsafe { std::mem::transmute(data) };
     let Some((first, rest)) = data.split_first() else { return };
     if first % 32 == 31 {
@@ -977,7 +977,7 @@ fuzz_target!(|data: &[u8]| {
         world.step();
     }
     if world.finish() {
-        // SAFETY: the child has done its part, and leaves the rest to the parent.
+        // SAFETY: `_exit` is always allowed; the parent runs the rest of the program.
         unsafe { _exit(0) }
     }
 });

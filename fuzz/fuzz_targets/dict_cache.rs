@@ -1,5 +1,5 @@
-//! A dict cache under random operations, beside a hash map: lookups in all their forms, stores, removals, clears,
-//! computations and leases, with values that stay pinned all the while, and with a limit in bytes or without.
+//! A dict cache under random operations, compared with a hash map: lookups in all forms, stores, removals, clears,
+//! computations and leases. Values stay pinned throughout; some runs have a limit in bytes.
 #![no_main]
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use phicache_fuzz::Input;
 
 const VALUE_LENGTHS: [usize; 12] = [0, 1, 8, 15, 16, 17, 100, 256, 1000, 1025, 5000, 70_000];
 
-/// One of some 130 keys, of 0 to 80 bytes; every other time one of eight, so that operations meet at a key.
+/// One of about 130 keys of 0 to 80 bytes; half of the time one of eight, so that operations meet at the same key.
 fn key(input: &mut Input) -> Vec<u8> {
     let byte = match input.byte() {
         few @ ..128 => few % 8,
@@ -33,7 +33,7 @@ struct Begun {
     owner: u64,
     lease: Lease,
     value: Vec<u8>,
-    /// The key was removed, or the cache cleared, since.
+    /// The key was removed or the cache cleared in the meantime.
     doomed: bool,
 }
 
@@ -60,7 +60,7 @@ impl World {
         self.misses += u64::from(!hit);
     }
 
-    /// What a value is told by: nobody but a limit refuses.
+    /// Whether the value was stored; only the limit may refuse it.
     fn was_stored(&self, stored: Stored) -> bool {
         match stored {
             Ok(()) => true,
@@ -78,7 +78,7 @@ impl World {
     fn get(&mut self, key: &[u8]) {
         let expected = self.entries.get(key).cloned();
         self.count(expected.is_some());
-        // As the C face looks a key up: the quick way, where that decides.
+        // Looks the key up as the C face does: first on the fast path.
         let found = self.cache.try_fast_get(key).unwrap_or_else(|| self.cache.get(key).unwrap());
         match (found, expected) {
             (None, None) => {}
@@ -142,12 +142,12 @@ impl World {
         (self.hits, self.misses) = (0, 0);
     }
 
-    /// What a computation that nobody doomed has left behind.
+    /// Updates the model at the end of a computation that was not invalidated.
     fn landed(&mut self, key: &[u8], computed: Vec<u8>, value: Value, doomed: bool) {
         match value.origin {
             Origin::NotStored(Some(Refusal::Cleared)) => assert!(doomed),
             Origin::NotStored(Some(Refusal::Capacity)) => assert!(self.max_bytes.is_some() && !doomed),
-            // A value that came meanwhile stays, and this one is its maker's alone.
+            // A value stored in the meantime stays; this one is only returned to its caller.
             Origin::Computed => {
                 assert!(!doomed);
                 self.entries.entry(key.to_vec()).or_insert_with(|| computed.clone());
@@ -158,7 +158,7 @@ impl World {
     }
 
     fn memoize(&mut self, key: &[u8], nested: Option<Vec<u8>>, computed: Result<Vec<u8>, i32>) {
-        // This thread would wait for a lease of its own tasks, or is told that it computes the key itself.
+        // This thread would wait for one of its own tasks, or computes the key itself: an error.
         let is_begun =
             |key: &[u8]| self.begun.iter().any(|begun| (!begun.doomed || begun.owner == 0) && begun.key == key);
         if is_begun(key) || nested.as_ref().is_some_and(|nested| is_begun(nested)) {
@@ -205,7 +205,7 @@ impl World {
     fn begin(&mut self, key: Vec<u8>, owner: u64, value: Vec<u8>) {
         let known = self.entries.get(&key).cloned();
         let other = self.begun.iter().find(|begun| !begun.doomed && begun.key == key).map(|begun| begun.owner);
-        // Also of one that was doomed since.
+        // Also if it was invalidated in the meantime.
         let own = self.begun.iter().any(|begun| begun.key == key && begun.owner == owner);
         match (Lease::begin(&self.cache, &key, owner), known, other) {
             (Ok(Started::Found(found)), Some(known), _) => {

@@ -1,6 +1,6 @@
-//! Argument lists. Whatever is added in whatever order, the builder takes what is legal and nothing else, and its key is
-//! what a second encoder, written from `docs/keys.md`, makes of what the arguments mean; read back by the decoder below, it
-//! means the same. So equal arguments have equal keys, and no two that differ share one.
+//! Argument lists. For any additions in any order, the builder accepts exactly the legal ones, and its key equals
+//! that of a second encoder, written from `docs/keys.md`, for the same meaning. The decoder below reads the key back
+//! to the same meaning. So equal arguments have equal keys, and different ones have different keys.
 #![no_main]
 
 #[path = "../../tests/arguments/mod.rs"]
@@ -15,7 +15,7 @@ use phicache_fuzz::Input;
 
 const DEPTH_MAX: usize = 64;
 
-/// What has begun and has no end yet.
+/// A container that is still open.
 #[derive(Clone, PartialEq)]
 enum Open {
     Tuple,
@@ -23,12 +23,12 @@ enum Open {
     Named(String),
 }
 
-/// What the builder holds, by the rules.
+/// The model: what the builder should contain.
 #[derive(Default)]
 struct List {
     positional: Vec<Argument>,
     named: Vec<(String, Argument)>,
-    /// The name of the argument that comes next, or of the outermost thing that is open.
+    /// The name of the next argument, or of the outermost open container.
     name: Option<String>,
     open: Vec<(Open, Vec<Argument>)>,
 }
@@ -145,7 +145,7 @@ fn take_number(key: &mut &[u8]) -> u64 {
     u64::from_le_bytes(take(key, 8).try_into().unwrap())
 }
 
-/// The bits of a double, as a meaning has them.
+/// The bits of a double in canonical form.
 fn take_bits(key: &mut &[u8]) -> u64 {
     match take_number(key) {
         0x7FF8_0000_0000_0000 => u64::MAX,
@@ -195,16 +195,16 @@ fn read_back(mut key: &[u8]) -> Meanings {
         if key[0] == 12 {
             take(&mut key, 1);
             let name = take_text(&mut key);
-            assert!(named.insert(name, decode(&mut key)).is_none(), "a name stands twice");
+            assert!(named.insert(name, decode(&mut key)).is_none(), "a name occurs twice");
         } else {
-            assert!(named.is_empty(), "an argument without a name behind one that has a name");
+            assert!(named.is_empty(), "a positional argument after a keyword argument");
             positional.push(decode(&mut key));
         }
     }
     (positional, named)
 }
 
-/// The quick way makes the same key, or none; and it makes all keys of arguments without names.
+/// The fast path makes the same key or none, and it makes every key of arguments without names.
 fn check_quick(builder: &mut KeyBuilder, typed: bool, list: &List, prefix: Option<&str>, key: Option<&[u8]>) {
     let quick = match prefix {
         None => builder.try_fast_key(typed).map(<[u8]>::to_vec),

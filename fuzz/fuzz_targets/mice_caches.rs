@@ -1,5 +1,5 @@
-//! A family of MICE caches under random operations, beside plain maps: parents that are filled, cleared, asked and freed,
-//! children under cuts that inherit from them, children of those.
+//! A family of MICE caches under random operations, compared with plain maps: parents that are filled, cleared, read
+//! and freed; children under cuts that inherit from them; children of those.
 #![no_main]
 
 use std::collections::{BTreeSet, HashMap};
@@ -17,7 +17,7 @@ const NODES: usize = 4;
 const CACHES_MAX: usize = 12;
 const KEYS: u8 = 8;
 
-/// A MICE as the model keeps it.
+/// A MICE in the model.
 #[derive(Clone, PartialEq, Debug)]
 struct Record {
     direction: Direction,
@@ -50,7 +50,7 @@ impl Record {
         record
     }
 
-    /// By the rule, connection by connection.
+    /// Whether a cut damages it: the rule, checked connection by connection.
     fn is_damaged(&self, severed: &[NodeSet]) -> bool {
         let severs = |from: NodeSet, to: NodeSet| {
             from.indices().any(|node| to.indices().any(|other| severed[node].0 >> other & 1 == 1))
@@ -65,7 +65,7 @@ impl Record {
 
 type Entries = HashMap<u8, Record>;
 
-/// A cache to inherit from: its place among the members, and what it has cleared since.
+/// A cache to inherit from: its index among the members, and what it had at its clears since.
 #[derive(Clone)]
 struct Ancestor {
     member: usize,
@@ -73,7 +73,7 @@ struct Ancestor {
 }
 
 struct Member {
-    /// None once it is freed: its children still see what it had.
+    /// None once it is freed; its children still see its values.
     cache: Option<TryArc<MiceCache>>,
     severed: Option<Vec<NodeSet>>,
     own: Entries,
@@ -108,7 +108,7 @@ impl Family {
         let shared = parent.and_then(|parent| self.members[parent].cache.clone());
         let made = MiceCache::mice(self.config.clone(), Options::default(), &system, shared.as_ref());
         let legal = parent.is_none_or(|parent| self.members[parent].severed.is_none());
-        assert_eq!(made.is_ok(), legal, "only an uncut parent is taken");
+        assert_eq!(made.is_ok(), legal, "an uncut parent, and only that, must be accepted");
         let Ok(cache) = made else { return };
         let mut ancestors = Vec::new();
         if let Some(parent) = parent {
@@ -122,7 +122,7 @@ impl Family {
         self.members.push(Member { cache, severed, own, ancestors, detached: false, hits: 0, misses: 0 });
     }
 
-    /// What a member has by this key, and whether it is inherited: the nearest that has the key decides.
+    /// A member's value for a key, and whether it is inherited: the nearest ancestor with the key decides.
     fn find(&self, at: usize, number: u8) -> Option<(&Record, bool)> {
         let member = &self.members[at];
         if let Some(record) = member.own.get(&number) {
@@ -211,7 +211,7 @@ impl Family {
         assert_eq!(cache.remove(&key(number)), self.members[at].own.remove(&number).is_some());
     }
 
-    /// Takes nothing from children that exist, and detaches the member itself.
+    /// Removes nothing from existing children, and detaches the member itself.
     fn clear(&mut self, at: usize) {
         let Some(cache) = self.members[at].cache.clone() else { return };
         cache.clear().unwrap();

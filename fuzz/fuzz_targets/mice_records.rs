@@ -1,12 +1,12 @@
-//! MICE records from anywhere: reading them never panics, and takes those only that `docs/mice-format.md` describes, which
-//! are exactly those that writing makes.
+//! Random bytes as MICE records: reading never panics, and accepts exactly the records that `docs/mice-format.md`
+//! describes, which are those that the encoder writes.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use phicache::iit::{Direction, Mice, NodeSet, RECORD_HEADER};
 use phicache_fuzz::Input;
 
-/// The checksum that random bytes never have.
+/// The record with the correct checksum, which random bytes never have.
 fn sealed(data: &[u8]) -> Vec<u8> {
     let mut record = data.to_vec();
     if record.len() >= RECORD_HEADER {
@@ -36,7 +36,7 @@ fn check(record: &[u8]) {
         mice.write(&mut again);
         assert_eq!(again, record);
     }
-    // What a cache reads from its own entries: never more than wrong.
+    // The unverified read that a cache uses for its own entries: wrong results, but nothing worse.
     let _ = Mice::read(record);
 }
 
@@ -68,6 +68,6 @@ fuzz_target!(|data: &[u8]| {
         let place = place as usize % record.len();
         record[place] ^= change;
     }
-    assert_eq!(Mice::read_checked(&record).is_ok(), record == good, "a changed record was taken");
+    assert_eq!(Mice::read_checked(&record).is_ok(), record == good, "the unchanged record, and only that, must be accepted");
     check(&record);
 });

@@ -1,5 +1,5 @@
-//! Replies of a server, as random bytes that come in random pieces: reading them never panics, what is read does not depend on
-//! where the pieces end, no byte behind a reply is taken, and room for a value is made only when half of it has come.
+//! A server's replies, as random bytes in random pieces: reading never panics, the result does not depend on where
+//! the pieces end, no byte after a reply is consumed, and memory for a value grows only as its bytes arrive.
 #![no_main]
 
 use std::io::{self, Read};
@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use phicache::redis::{Fault, ReplyValue, ReplyReader, ValueSink};
 use phicache_fuzz::Input;
 
-/// The bytes, at most so many at a time.
+/// A reader that returns at most a given number of bytes at a time.
 struct Pieces<'d>(&'d [u8], usize);
 
 impl Read for Pieces<'_> {
@@ -26,19 +26,19 @@ fn fault(fault: Fault) -> String {
     }
 }
 
-/// A value, and how many bytes come in all.
+/// A value, and the total number of bytes that arrive.
 struct Room(Vec<u8>, usize);
 
 impl ValueSink for Room {
     fn room(&mut self, len: usize) -> phicache::error::Result<&mut [u8]> {
-        // What the reader could hold is believed.
+        // An announced length that fits into the reader's buffer is trusted.
         assert!(len <= (64 << 10) || len / 2 <= self.1, "room for {len} bytes, of which at most {} come", self.1);
         self.0.room(len)
     }
 }
 
-/// All replies up to the first fault, which stands at the end: the connection is of no use then. Each is read as `ways` say:
-/// as what it is, as a value, or as the head of an array.
+/// All replies up to and including the first error, after which the connection is unusable. `ways` tell how each is
+/// read: as any reply, as a value, or as the head of an array.
 fn replies(bytes: &[u8], piece: usize, ways: u8) -> Vec<String> {
     let (mut reader, mut stream) = (ReplyReader::default(), Pieces(bytes, piece));
     let mut told = Vec::new();

@@ -1,5 +1,6 @@
-//! The standard keys, which are written straight into a buffer: what a builder makes of the same arguments, into a buffer of
-//! any length, of which not one byte more is touched; the cut-scoped key carries the severed connections that exist.
+//! The standard keys, written directly into a buffer: they equal the builder's keys of the same arguments, in a
+//! buffer of any length, with no byte written beyond the key. The cut-scoped key contains the severed connections
+//! that exist.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -8,7 +9,7 @@ use phicache::iit::{Cut, Direction, NodeSet, Subsystem};
 use phicache::key::{Element, Fingerprint, KeyBuilder, mice, repertoire};
 use phicache_fuzz::Input;
 
-/// Writes into a buffer of `capacity` bytes, and looks whether that gives `expected`.
+/// Writes into a buffer of `capacity` bytes and compares the result with `expected`.
 fn check(expected: &[u8], capacity: usize, write: impl FnOnce(&mut [u8]) -> Result<usize>) {
     let mut buffer = vec![0xA5; capacity + 8];
     match write(&mut buffer[..capacity]) {
@@ -67,7 +68,7 @@ fuzz_target!(|data: &[u8]| {
     let cut = severed.as_deref().map(|severed| Cut::from_masks(severed).unwrap());
     let state = vec![0; size];
     let system = Subsystem::new(&Fingerprint([7; 32]), &state, all, connections.as_deref(), cut).unwrap();
-    // Mechanism and purview need not lie within the network: what lies beyond is connected to nothing.
+    // Mechanism and purview may contain nodes outside the network, which have no connections.
     let (from, to) = direction.order(NodeSet(mechanism), NodeSet(purview));
     let mut cut_off = Vec::new();
     for node in from.indices().filter(|node| *node < size) {

@@ -1,15 +1,15 @@
-//! Random bytes as decisions: which operation comes next, with which key, with which value.
+//! Turns random bytes into decisions: the next operation, its key, its value.
 
-/// The bytes of one run, taken from the front. At their end every decision is 0.
+/// The bytes of one run, taken from the front. After the last byte every decision is 0.
 pub struct Input<'d>(&'d [u8]);
 
 impl<'d> Input<'d> {
-    /// All of `data` is left.
+    /// Begins with all of `data`.
     pub fn new(data: &'d [u8]) -> Self {
         Input(data)
     }
 
-    /// Whether nothing is left.
+    /// Whether all bytes are taken.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -36,7 +36,7 @@ impl<'d> Input<'d> {
         self.below(2) == 1
     }
 
-    /// A number of 64 bits: a small one, one at an edge, or any.
+    /// A 64-bit number: small, at the edge of a type, or any.
     pub fn number(&mut self) -> u64 {
         match self.byte() {
             small @ 0..=127 => small.into(),
@@ -46,7 +46,7 @@ impl<'d> Input<'d> {
         }
     }
 
-    /// A text of up to `len` bytes.
+    /// A string of up to `len` bytes.
     pub fn text(&mut self, len: usize) -> String {
         String::from_utf8_lossy(self.bytes(len)).into_owned()
     }

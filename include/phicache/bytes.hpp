@@ -1,8 +1,7 @@
 /// @file bytes.hpp
-/// Bytes going in, a span for typed views, and the rules by which C++ types become bytes and come back.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+/// Bytes going in, a span for typed views, and the rules by which C++ types become bytes and are read back.
+#ifndef PHICACHE_BYTES_HPP
+#define PHICACHE_BYTES_HPP
 
 #include <array>
 #include <cstddef>
@@ -14,6 +13,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "error.hpp"
+
 PHICACHE_HPP_BEGIN
 
 namespace detail {
@@ -24,12 +25,12 @@ using remove_cvref = std::remove_cv_t<std::remove_reference_t<T>>;
 template <class>
 inline constexpr bool always_false = false;
 
-/// What may be copied as bytes and means the same afterwards: trivially copyable, and not an address.
+/// Types that can be copied as bytes without losing their meaning: trivially copyable, and not an address.
 template <class T>
 inline constexpr bool is_plain = std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> &&
                                  !std::is_member_pointer_v<T> && !std::is_null_pointer_v<T>;
 
-/// The element type of a contiguous range (std::vector, std::string, std::span, an array …); void for anything else.
+/// The element type of a contiguous range (std::vector, std::string, std::span, an array, …); void for other types.
 template <class R, class = void>
 struct element {
     using type = void;
@@ -53,7 +54,7 @@ struct is_std_array : std::false_type {};
 template <class T, std::size_t N>
 struct is_std_array<std::array<T, N>> : std::true_type {};
 
-/// What owns its bytes and nothing else: not std::string_view or std::span, which are trivially copyable too.
+/// Types that own their bytes: not std::string_view or std::span, which are trivially copyable too.
 template <class T>
 inline constexpr bool is_plain_object =
     is_plain<T> && !std::is_array_v<T> && (std::is_void_v<element_t<T>> || is_std_array<T>::value);
@@ -63,18 +64,18 @@ inline constexpr bool is_plain_object =
 template <class T>
 class span;
 
-/// Bytes borrowed for a call: a key or a value going in. Made implicitly from text, from any contiguous range of
-/// trivially copyable elements (std::string_view, std::vector<double>, std::span, std::array, …) and from pinned
-/// values; `bytes_of(object)` makes it from one object. Where elements have padding, it is part of the bytes: a key
-/// made of such elements does not find itself again.
+/// Bytes borrowed for a call: a key or a value going in. Converts from text, from any contiguous range of trivially
+/// copyable elements (std::string_view, std::vector<double>, std::span, std::array, …) and from pinned values;
+/// `bytes_of(object)` converts one object. Padding inside elements is part of the bytes, so equal elements with padding
+/// may be different keys.
 class bytes {
 public:
     constexpr bytes() noexcept = default;
     /// `size` bytes at `data`; `data` may be null when `size` is 0.
     bytes(const void* data, std::size_t size) noexcept : raw_{static_cast<const std::uint8_t*>(data), size} {}
-    /// NUL-terminated text, without its NUL; not null.
+    /// NUL-terminated text, without the NUL. Must not be null.
     bytes(const char* text) noexcept : bytes(text, std::strlen(text)) {}
-    /// No text; this refuses 0 too, which would pass for a null pointer.
+    /// A null pointer is not text; this also refuses the number 0.
     bytes(std::nullptr_t) = delete;
     constexpr bytes(phicache_bytes raw) noexcept : raw_(raw) {}
     /// The elements of a contiguous range.
@@ -88,7 +89,8 @@ public:
     constexpr const std::uint8_t* end() const noexcept { return raw_.data + raw_.len; }
     /// The same bytes as characters.
     std::string_view text() const noexcept { return {reinterpret_cast<const char*>(raw_.data), raw_.len}; }
-    /// The same bytes as an array of T: their number must be a multiple of T's size, their address aligned for it.
+    /// The same bytes as an array of T: their number must be a multiple of `sizeof(T)`, and their address aligned for
+    /// T.
     template <class T>
     span<const T> view() const;
     /// @copydoc view
@@ -103,15 +105,15 @@ private:
     phicache_bytes raw_{nullptr, 0};
 };
 
-/// The bytes of one trivially copyable object that is no pointer and no view; the object must outlive the call.
+/// The bytes of one trivially copyable object that is not a pointer or a view; the object must outlive the result.
 template <class T>
 bytes bytes_of(const T& object) noexcept {
     static_assert(detail::is_plain_object<T>,
-                  "only a trivially copyable object that is no pointer and no view is its own bytes");
+                  "bytes_of needs a trivially copyable object, no pointer and no view");
     return bytes(std::addressof(object), sizeof(T));
 }
 
-/// Elements that lie one after another and belong to somebody else: C++20's std::span, to which it converts.
+/// Contiguous elements that the span does not own: C++20's std::span for C++17; std::span converts from it.
 template <class T>
 class span {
 public:
@@ -120,15 +122,15 @@ public:
 
     constexpr span() noexcept = default;
     constexpr span(T* data, std::size_t size) noexcept : data_(data), size_(size) {}
-    /// No address: this refuses `{0, 5}`, which would be one, for a list.
+    /// Refuses the list `{0, 5}`, in which 0 would be a null pointer and 5 the size.
     template <class I, std::enable_if_t<std::is_same_v<I, int>, int> = 0>
     span(I not_an_address, std::size_t) = delete;
-    /// A container's elements; the container must outlive the view.
+    /// The elements of a container, which must outlive the span.
     template <class Range, std::enable_if_t<!std::is_same_v<detail::remove_cvref<Range>, span> &&
                                                 std::is_convertible_v<decltype(std::data(std::declval<Range&>())), T*>,
                                             int> = 0>
     constexpr span(Range&& range) noexcept : span(std::data(range), std::size(range)) {}
-    /// A list written in the call, `f({a, b})`; only for elements that are not changed.
+    /// A list written in a call, `f({a, b})`; only for constant elements.
     template <class U = T, std::enable_if_t<std::is_const_v<U>, int> = 0>
     constexpr span(std::initializer_list<value_type> list) noexcept : span(list.begin(), list.size()) {}
 
@@ -144,7 +146,7 @@ private:
     std::size_t size_ = 0;
 };
 
-/// Text for C, borrowed for the call: UTF-8, ending at its first NUL. Null where the C header allows it.
+/// Text for C, borrowed for the call: UTF-8, ending at the first NUL. May be null where the C header allows it.
 class text {
 public:
     constexpr text(std::nullptr_t = nullptr) noexcept {}
@@ -158,7 +160,7 @@ private:
 
 namespace detail {
 
-/// The bytes of a value given to a store: a range's elements, text, or an object's own.
+/// The bytes of a value to store: those of text, of the elements of a range, or of one object.
 template <class T>
 bytes to_bytes(const T& value) noexcept {
     if constexpr (std::is_convertible_v<const T&, bytes>) {
@@ -174,19 +176,20 @@ bytes to_bytes(const T& value) noexcept {
 }
 
 inline failure wrong_size() noexcept {
-    return failure(status::error_invalid_argument, "the stored value has another size than the type asked for");
+    return failure(status::error_invalid_argument,
+                   "the size of the stored value does not fit the requested type: read it as the type that was stored");
 }
 
 [[noreturn, gnu::cold, gnu::noinline]] inline void raise_wrong_size() { raise(wrong_size()); }
 
-/// Reads stored bytes as a T: a trivially copyable object, a std::vector of such, or a string.
+/// Reads stored bytes as T: a trivially copyable object, a std::vector of such objects, or a string.
 template <class T, class = void>
 struct reader {
     static_assert(is_plain_object<T>,
                   "a value is read as a trivially copyable object that is no pointer and no view, as a "
                   "std::vector of such objects, or as a std::string");
     static expected<T> read(bytes stored) {
-        static_assert(std::is_default_constructible_v<T>, "a type to be read needs a default constructor");
+        static_assert(std::is_default_constructible_v<T>, "the requested type needs a default constructor");
         if (stored.size() != sizeof(T)) return wrong_size();
         T object;
         std::memcpy(std::addressof(object), stored.data(), sizeof(T));
@@ -194,7 +197,7 @@ struct reader {
     }
 };
 
-/// Vectors and strings: as many elements as there are bytes for.
+/// Vectors and strings: the number of elements follows from the number of bytes.
 template <class T>
 struct sequence_reader {
     using E = typename T::value_type;
@@ -218,7 +221,8 @@ expected<span<const T>> bytes::try_view() const noexcept {
     static_assert(detail::is_plain_object<T>, "a view needs a trivially copyable type that is no pointer and no view");
     if (size() % sizeof(T) != 0) return detail::wrong_size();
     if (reinterpret_cast<std::uintptr_t>(data()) % alignof(T) != 0) {
-        return failure(status::error_invalid_argument, "the bytes are not aligned for the type asked for");
+        return failure(status::error_invalid_argument,
+                       "the bytes are not aligned for the requested type: copy them instead of viewing them");
     }
     return span<const T>(static_cast<const T*>(static_cast<const void*>(data())), size() / sizeof(T));
 }
@@ -233,3 +237,5 @@ PHICACHE_HPP_END
 template <class T>
 inline constexpr bool std::ranges::enable_borrowed_range<phicache::span<T>> = true;
 #endif
+
+#endif  // PHICACHE_BYTES_HPP

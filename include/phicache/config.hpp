@@ -1,41 +1,46 @@
 /// @file config.hpp
-/// The configuration that caches obey, and the memory that they watch.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+/// Configurations of caches, and the memory use of the process.
+#ifndef PHICACHE_CONFIG_HPP
+#define PHICACHE_CONFIG_HPP
 
 #include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "bytes.hpp"
+#include "owner.hpp"
 
 PHICACHE_HPP_BEGIN
 
 namespace detail {
 
-/// Milliseconds for C; negative ones are more than it takes.
+/// Milliseconds for C. A negative time becomes a huge one, which C refuses.
 inline std::uint64_t to_c(std::chrono::milliseconds time) noexcept { return static_cast<std::uint64_t>(time.count()); }
 
 }  // namespace detail
 
-/// No limit, where a maximum memory percentage is expected.
+/// A maximum memory percentage that means no limit.
 inline constexpr double memory_unlimited = PHICACHE_MEMORY_UNLIMITED;
-/// The configured limit, where a memo's maximum memory percentage is expected.
+/// A maximum memory percentage of a memo that means the configured limit.
 inline constexpr double memory_configured = PHICACHE_MEMORY_CONFIGURED;
 
 class config;
 
-/// A configuration that somebody else owns. `config_ref()` is the process's own: defaults, then the environment
-/// (`PHICACHE_…` variables), then what was set through it. Percentages and switches act at once on all caches that use
-/// it, from any thread; connection settings are read when a cache is made.
+/// A reference to a configuration. `config_ref()` is the configuration of the process: the defaults, overridden by the
+/// environment (`PHICACHE_…` variables), overridden by what the program sets. Any thread may read and set it. The
+/// memory percentage and the switches take effect at once on all caches that use the configuration; connection settings
+/// are read when a cache is created.
 class config_ref {
 public:
-    /// The process's configuration.
+    /// The configuration of the process.
     constexpr config_ref() noexcept = default;
-    /// A configuration of one's own; one that was moved from is an error.
+    /// A `config` object; fails if that was moved from.
     inline config_ref(const config& owned);
-    /// A C handle; null is the process's configuration.
+    /// A C handle; null means the configuration of the process.
     constexpr explicit config_ref(phicache_config* handle) noexcept : handle_(handle) {}
 
-    /// The share of the memory it may use, in percent, that the process may hold before stores are refused: 0 to 100,
-    /// or `memory_unlimited`.
+    /// Memory limit: above this percentage of the memory that the process may use, caches stop storing. 0 to 100, or
+    /// `memory_unlimited`.
     double maximum_memory_percent() const { return try_maximum_memory_percent().value(); }
     expected<double> try_maximum_memory_percent() const {
         return read<double, double>(phicache_config_get_maximum_memory_percent);
@@ -45,7 +50,7 @@ public:
         return detail::checked(phicache_config_set_maximum_memory_percent(handle_, percent));
     }
 
-    /// Whether repertoire methods cache.
+    /// Whether methods of kind `repertoire` use their cache.
     bool cache_repertoires() const { return try_cache_repertoires().value(); }
     expected<bool> try_cache_repertoires() const {
         return read<bool, std::int32_t>(phicache_config_get_cache_repertoires);
@@ -65,7 +70,7 @@ public:
         return detail::checked(phicache_config_set_cache_potential_purviews(handle_, enabled));
     }
 
-    /// Whether caches that choose by configuration choose Redis.
+    /// Whether MICE caches that follow the configuration are in Redis.
     bool redis_cache() const { return try_redis_cache().value(); }
     expected<bool> try_redis_cache() const { return read<bool, std::int32_t>(phicache_config_get_redis_cache); }
     void set_redis_cache(bool enabled) const { try_set_redis_cache(enabled).value(); }
@@ -73,7 +78,7 @@ public:
         return detail::checked(phicache_config_set_redis_cache(handle_, enabled));
     }
 
-    /// The server's URL, a password in it masked.
+    /// The URL of the Redis server; reading masks a password in it.
     std::string redis_url() const { return try_redis_url().value(); }
     expected<std::string> try_redis_url() const { return read_text(phicache_config_get_redis_url); }
     void set_redis_url(text url) const { try_set_redis_url(url).value(); }
@@ -81,7 +86,7 @@ public:
         return detail::checked(phicache_config_set_redis_url(handle_, url.c_str()));
     }
 
-    /// What the library's keys on a server begin with.
+    /// The prefix of the library's keys on a server.
     std::string redis_namespace() const { return try_redis_namespace().value(); }
     expected<std::string> try_redis_namespace() const { return read_text(phicache_config_get_redis_namespace); }
     void set_redis_namespace(text name) const { try_set_redis_namespace(name).value(); }
@@ -89,14 +94,14 @@ public:
         return detail::checked(phicache_config_set_redis_namespace(handle_, name.c_str()));
     }
 
-    /// Who logs in at the server, in place of what the URL says; null is what the URL says. No message ever has the
-    /// password.
+    /// User and password for the server, in place of those in the URL; null keeps those of the URL. The password never
+    /// appears in a message.
     void set_redis_login(text user, text password) const { try_set_redis_login(user, password).value(); }
     expected<void> try_set_redis_login(text user, text password) const {
         return detail::checked(phicache_config_set_redis_login(handle_, user.c_str(), password.c_str()));
     }
 
-    /// What one operation at the server may take, from its beginning to its last byte: a millisecond to an hour.
+    /// Time limit of one operation at the server, from its beginning to its last byte: 1 ms to 1 h.
     std::chrono::milliseconds redis_timeout() const { return try_redis_timeout().value(); }
     expected<std::chrono::milliseconds> try_redis_timeout() const {
         return read<std::chrono::milliseconds, std::uint64_t>(phicache_config_get_redis_timeout_ms);
@@ -106,8 +111,8 @@ public:
         return detail::checked(phicache_config_set_redis_timeout_ms(handle_, detail::to_c(time)));
     }
 
-    /// Whether caches in Redis have the whole database, as PyPhi's do: `clear` empties it, whoever else keeps something
-    /// there. Otherwise they use the keys of the namespace and no others.
+    /// Whether the whole database belongs to the caches, as with PyPhi: `clear` then deletes everything in it,
+    /// including the data of other programs. Otherwise caches touch only keys of their namespace.
     bool redis_whole_database() const { return try_redis_whole_database().value(); }
     expected<bool> try_redis_whole_database() const {
         return read<bool, std::int32_t>(phicache_config_get_redis_whole_database);
@@ -143,8 +148,8 @@ private:
     phicache_config* handle_ = nullptr;
 };
 
-/// A configuration of one's own: defaults, then the environment; independent of the process's. Caches made with it keep
-/// it alive. Change it through `settings()`.
+/// An independent configuration: the defaults, overridden by the environment. Change it through `settings()`. Caches
+/// that use it keep it alive.
 class config : public owner<phicache_config, phicache_config_free> {
 public:
     using owner::owner;
@@ -152,16 +157,18 @@ public:
     static expected<config> try_make() {
         return detail::create<config>([](phicache_config** out) { return phicache_config_new(out); });
     }
-    /// The switches and limits, to read and to set.
+    /// Reads and sets the limits and switches.
     config_ref settings() const& { return *this; }
-    config_ref settings() const&& = delete;  // it would dangle: name the configuration first
+    config_ref settings() const&& = delete;  // would dangle
 };
 
 inline config_ref::config_ref(const config& owned) : handle_(owned.handle()) {
-    if (!owned) detail::raise(failure(status::error_invalid_argument, "a configuration that was moved from"));
+    if (!owned)
+        detail::raise(failure(status::error_invalid_argument,
+                              "the configuration was moved from: use the object it was moved to"));
 }
 
-/// Resident memory of this process, in percent of what it may use.
+/// The resident memory of this process, in percent of the memory that it may use.
 inline expected<double> try_memory_percent() {
     double percent = 0;
     if (const phicache_status code = phicache_memory_percent(&percent); code < 0) return failure(code);
@@ -170,7 +177,7 @@ inline expected<double> try_memory_percent() {
 /// @copydoc try_memory_percent
 inline double memory_percent() { return try_memory_percent().value(); }
 
-/// Whether the process holds more than the configured share of the memory it may use.
+/// Whether the process uses more memory than the configured percentage.
 inline expected<bool> try_memory_full(config_ref settings = {}) {
     std::int32_t full = 0;
     if (const phicache_status code = phicache_memory_full(settings.handle(), &full); code < 0) return failure(code);
@@ -190,3 +197,5 @@ inline expected<phicache_memory> try_memory_usage() {
 inline phicache_memory memory_usage() { return try_memory_usage().value(); }
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_CONFIG_HPP

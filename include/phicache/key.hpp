@@ -1,16 +1,29 @@
 /// @file key.hpp
-/// Keys from typed arguments (the encoding of docs/keys.md, equal bytes in every language), and fingerprints.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+/// Keys from typed arguments (the encoding of docs/keys.md, the same bytes in every language), and fingerprints.
+#ifndef PHICACHE_KEY_HPP
+#define PHICACHE_KEY_HPP
 
+#include <cstdint>
+#include <cstring>
 #include <initializer_list>
+#include <iterator>
 #include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "bytes.hpp"
+#include "nodes.hpp"
+#include "owner.hpp"
 
 PHICACHE_HPP_BEGIN
 
-/// Whether 3, 3.0 and true-as-1 make one key (`untyped`, as Python's == says) or several.
+/// Whether numbers of equal value and different types (1, 1.0, true) are one key, as with Python's == (`untyped`), or
+/// different keys (`typed`).
 enum class typing : std::int32_t { untyped = 0, typed = 1 };
 
 class key;
@@ -29,11 +42,12 @@ struct is_range<
     T, std::void_t<decltype(std::begin(std::declval<const T&>())), decltype(std::end(std::declval<const T&>()))>>
     : std::true_type {};
 
-/// Doubles one behind the other, as in a std::vector: they go into a key at once.
+/// Contiguous doubles, as in a std::vector: they are added to a key as one array.
 template <class T, class = void>
 struct is_doubles : std::false_type {};
 template <class T>
-struct is_doubles<T, std::void_t<decltype(std::data(std::declval<const T&>())), decltype(std::size(std::declval<const T&>()))>>
+struct is_doubles<
+    T, std::void_t<decltype(std::data(std::declval<const T&>())), decltype(std::size(std::declval<const T&>()))>>
     : std::is_same<decltype(std::data(std::declval<const T&>())), const double*> {};
 
 template <class T, class = void>
@@ -41,7 +55,7 @@ struct is_tuple : std::false_type {};
 template <class T>
 struct is_tuple<T, std::void_t<decltype(std::tuple_size<T>::value)>> : std::true_type {};
 
-/// Standard sets have a key_type, maps a mapped_type too.
+/// Standard sets have a key_type; maps also have a mapped_type.
 template <class T, class = void>
 struct is_associative : std::false_type {};
 template <class T>
@@ -59,9 +73,9 @@ struct has_own_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(),
 
 }  // namespace detail
 
-/// Builds a key from typed elements; `reset()` makes it ready for the next, without allocating once it has grown.
-/// Converts to `bytes`, so that it can stand wherever a key is expected. An element that cannot be added (text that is
-/// not UTF-8, a tuple that was never begun) makes the whole key fail: the error comes when its bytes are asked for.
+/// Builds a key from typed elements. Converts to `bytes`, so it can be passed wherever a key is expected. `reset()`
+/// empties it and keeps its memory for the next key. An element that cannot be added (text that is not UTF-8, the end
+/// of a tuple that was never begun) makes the key invalid: requesting its bytes then fails. For one thread at a time.
 class key : public owner<phicache_key, phicache_key_free> {
 public:
     using owner::owner;
@@ -76,7 +90,7 @@ public:
     static expected<key> try_make() {
         return detail::create<key>([](phicache_key** out) { return phicache_key_new(out); });
     }
-    /// A key of these elements.
+    /// The key of these elements.
     template <class... Elements>
     static key of(const Elements&... elements) {
         key made;
@@ -84,18 +98,22 @@ public:
         return made;
     }
 
-    /// Forgets all elements, and a failure.
+    /// Removes all elements, and a failure.
     key& reset() noexcept {
         failure_ = failure(phicache_key_reset(handle()));
         return *this;
     }
 
-    /// Appends one element: nullptr, a null `const char*` or std::nullopt (none), bool, an integer or enum, a double or
-    /// float, text, `bytes`, `direction`, `node_set`, std::optional (none, or what it holds), a std::set or std::unordered_set
-    /// (set), doubles one behind the other as in a std::vector<double> (an array of doubles), a std::tuple, std::pair or
-    /// any other range (tuple), each to any depth. A type of one's own is appended by a function
-    /// `void add_to_key(phicache::key&, const T&)` in its namespace. An enum is its number; where a key must tell it from
-    /// numbers and from other enums, its `add_to_key` says `key.add_named("color", static_cast<int>(value))`.
+    /// Appends one element:
+    /// - nullptr, a null `const char*` or std::nullopt: none;
+    /// - bool, an integer, a double or float, text, `bytes`, `direction`, `node_set`;
+    /// - std::optional: none, or its value;
+    /// - contiguous doubles such as std::vector<double>: an array of doubles;
+    /// - std::set, std::unordered_set: a set;
+    /// - std::tuple, std::pair, any other range: a tuple. Sets and tuples nest to any depth;
+    /// - an enum: its number. To keep it apart from numbers and other enums, give it an `add_to_key` that calls
+    ///   `key.add_named("color", static_cast<int>(value))`;
+    /// - any type T with a function `void add_to_key(phicache::key&, const T&)` in its namespace.
     template <class T>
     key& add(const T& element) {
         using U = std::decay_t<T>;
@@ -143,29 +161,30 @@ public:
             std::apply([&](const auto&... parts) { (add(parts), ...); }, element);
             end_tuple();
         } else {
-            static_assert(detail::always_false<T>, "no element of a key; write add_to_key(phicache::key&, const T&)");
+            static_assert(detail::always_false<T>,
+                          "this type cannot be an element of a key; write add_to_key(phicache::key&, const T&)");
         }
         return *this;
     }
 
-    /// Names the argument that is added next. Arguments with names come last, in any order, each name once.
+    /// Names the argument that is added next. Named arguments come last, in any order, each name once.
     key& keyword(text name) {
         return step([&] { return phicache_key_add_keyword(handle(), name.c_str()); });
     }
-    /// Appends an argument with a name: `keyword(name).add(element)`.
+    /// Appends a named argument: `keyword(name).add(element)`.
     template <class T>
     key& add_keyword(text name, const T& element) {
         return keyword(name).add(element);
     }
 
-    /// What is added until `end_tuple` forms one element.
+    /// Elements added until `end_tuple` form one element.
     key& begin_tuple() {
         return step([&] { return phicache_key_begin_tuple(handle()); });
     }
     key& end_tuple() {
         return step([&] { return phicache_key_end_tuple(handle()); });
     }
-    /// What is added until `end_set` forms one element whose order does not matter.
+    /// Elements added until `end_set` form one element; their order does not matter.
     key& begin_set() {
         return step([&] { return phicache_key_begin_set(handle()); });
     }
@@ -173,7 +192,7 @@ public:
         return step([&] { return phicache_key_end_set(handle()); });
     }
 
-    /// The one element that is added until `end_named` is the value of a type of this name.
+    /// The element that is added next, before `end_named`, is the value of a type of this name.
     key& begin_named(text name) {
         return step([&] { return phicache_key_begin_named(handle(), name.c_str()); });
     }
@@ -187,7 +206,7 @@ public:
         return begin_named(name).add(element).end_named();
     }
 
-    /// The key's bytes, borrowed until the key changes; or why there are none.
+    /// The bytes of the key, valid until it changes; fails if an element could not be added.
     expected<bytes> try_encode(typing types = typing::untyped) const {
         if (failure_.code() != status::ok) return failure_;
         phicache_bytes encoded{};
@@ -202,7 +221,7 @@ public:
     /// The untyped bytes, where a key is expected.
     operator bytes() const { return encode(); }
 
-    /// Success, or what was wrong with an element.
+    /// Fails if an element could not be added.
     expected<void> check() const noexcept {
         if (failure_.code() != status::ok) return failure_;
         return {};
@@ -218,10 +237,10 @@ private:
     }
     template <class Range>
     key& add_each(const Range& range) {
-        // A proxy, as std::vector<bool> has them, is added as what it stands for.
+        // Proxies, such as those of std::vector<bool>, are added as their values.
         using Element = typename std::iterator_traits<decltype(std::begin(range))>::value_type;
         static_assert(!std::is_same_v<Element, Range>,
-                      "a range of its own kind, as std::filesystem::path is one, has no end: add its text");
+                      "a range of ranges of the same type, such as std::filesystem::path, has no end: add its text");
         for (auto&& element : range) add<Element>(element);
         return *this;
     }
@@ -229,7 +248,7 @@ private:
     failure failure_{PHICACHE_OK};
 };
 
-/// The bytes of a key, held by value: on the stack unless they are long. Converts to `bytes`.
+/// The bytes of a key, stored inside the object unless they are long. Converts to `bytes`.
 class key_bytes {
 public:
     key_bytes() noexcept {}
@@ -245,10 +264,12 @@ public:
         return *this;
     }
 
-    /// A key of several pieces of raw bytes: `key_bytes{p, q}`. The pieces stand one behind the other, then the length of
-    /// each: ({1}, {2, 3}) is not ({1, 2}, {3}). Raw bytes: no text is told from a number, and -0.0 is not 0.0.
+    /// A key of several pieces of raw bytes: `key_bytes{p, q}`. The pieces are concatenated and followed by their
+    /// lengths, so ({1}, {2, 3}) is not ({1, 2}, {3}). Raw bytes have no types: text and a number may be equal, and
+    /// -0.0 is not 0.0.
     template <class First, class Second, class... More,
-              std::enable_if_t<std::is_convertible_v<const First&, bytes> && std::is_convertible_v<const Second&, bytes> &&
+              std::enable_if_t<std::is_convertible_v<const First&, bytes> &&
+                                   std::is_convertible_v<const Second&, bytes> &&
                                    (std::is_convertible_v<const More&, bytes> && ...),
                                int> = 0>
     key_bytes(const First& first, const Second& second, const More&... more) : key_bytes(of(first, second, more...)) {}
@@ -261,7 +282,7 @@ public:
     const std::uint8_t* data() const noexcept { return size_ > sizeof short_ ? long_.data() : short_; }
     std::size_t size() const noexcept { return size_; }
 
-    /// What `write(buffer, capacity, &length)`, a C function, writes.
+    /// The bytes that a C call, `write(buffer, capacity, &length)`, writes.
     template <class Write>
     static key_bytes from(const Write& write) {
         key_bytes key;
@@ -320,7 +341,7 @@ inline auto repertoire_writer(text prefix, direction dir, node_set mechanism, no
     };
 }
 
-/// No list and an empty list are different keys: an empty list has an address.
+/// No list (null) and an empty list are different keys, so an empty list needs an address.
 inline auto mice_writer(text prefix, direction dir, node_set mechanism,
                         std::optional<span<const node_set>> purviews) noexcept {
     return [=](std::uint8_t* buffer, std::size_t capacity, std::size_t* len) {
@@ -333,7 +354,7 @@ inline auto mice_writer(text prefix, direction dir, node_set mechanism,
 
 }  // namespace detail
 
-/// The key (prefix, direction, mechanism, purview) of a repertoire, written without a builder; the prefix may be null.
+/// The key (prefix, direction, mechanism, purview) of a repertoire, faster than with a `key`; the prefix may be null.
 inline key_bytes repertoire_key(text prefix, direction dir, node_set mechanism, node_set purview) {
     return key_bytes::from(detail::repertoire_writer(prefix, dir, mechanism, purview));
 }
@@ -342,8 +363,8 @@ inline expected<key_bytes> try_repertoire_key(text prefix, direction dir, node_s
     return key_bytes::try_from(detail::repertoire_writer(prefix, dir, mechanism, purview));
 }
 
-/// The key of PyPhi's find_mice: (prefix, direction, mechanism), and the candidate purviews where there are any. An
-/// empty list of candidates is not the same as none, and their order counts.
+/// The key of PyPhi's find_mice: (prefix, direction, mechanism), followed by the candidate purviews if a list is given.
+/// An empty list is not the same as no list, and the order of the candidates matters.
 inline key_bytes mice_key(text prefix, direction dir, node_set mechanism,
                           std::optional<span<const node_set>> purviews = {}) {
     return key_bytes::from(detail::mice_writer(prefix, dir, mechanism, purviews));
@@ -354,18 +375,20 @@ inline expected<key_bytes> try_mice_key(text prefix, direction dir, node_set mec
     return key_bytes::try_from(detail::mice_writer(prefix, dir, mechanism, purviews));
 }
 
-/// In which order a matrix lies in memory.
+/// The memory order of a matrix.
 enum class layout : std::int32_t { row_major = PHICACHE_ROW_MAJOR, column_major = PHICACHE_COLUMN_MAJOR };
 
-/// The identity of a network and of how results are computed: 32 bytes that name it on a server and in shared caches.
+/// The identity of a network and of how results about it are computed: 32 bytes that name it on a server and in shared
+/// caches.
 class fingerprint {
 public:
     constexpr fingerprint() noexcept = default;
     constexpr explicit fingerprint(const phicache_fingerprint& raw) noexcept : raw_(raw) {}
 
-    /// Of a network of `connections.size()` nodes with a state-by-node `tpm` (2^nodes rows in the order of the state
-    /// with bit k for node k) and the targets of each node. `context` says how results are computed (algorithm,
-    /// measure, settings, version of what is stored): programs with equal fingerprints read each other's values.
+    /// The fingerprint of a network of `connections.size()` nodes. `tpm` holds the state-by-node transition
+    /// probabilities: 2^nodes rows, where bit k of a row's number is the state of node k. `connections` has the targets
+    /// of each node. `context` identifies how results are computed (algorithm, measure, settings, version of the stored
+    /// values): programs with equal fingerprints read each other's values.
     static fingerprint of_network(span<const double> tpm, span<const node_set> connections, bytes context,
                                   layout order = layout::row_major) {
         return try_of_network(tpm, connections, context, order).value();
@@ -375,7 +398,9 @@ public:
                                                 layout order = layout::row_major) {
         const std::size_t nodes = connections.size();
         if (nodes == 0 || nodes > 40 || tpm.size() != nodes << nodes) {
-            return failure(status::error_invalid_argument, "a TPM of n nodes has n columns and 2^n rows");
+            return failure(status::error_invalid_argument,
+                           "the TPM does not fit the connections: a network of n nodes (1 to 40) has n masks of "
+                           "connections and a TPM of 2^n rows and n columns");
         }
         fingerprint made;
         const phicache_status code = phicache_network_fingerprint(tpm.data(), nodes, static_cast<std::int32_t>(order),
@@ -406,3 +431,5 @@ private:
 };
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_KEY_HPP

@@ -1,18 +1,22 @@
 /// @file lease.hpp
-/// Single flight without callbacks: who computes a missing value, for event loops and tasks that must not block.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+/// Single flight without callbacks: leases, for event loops and tasks that must not block.
+#ifndef PHICACHE_LEASE_HPP
+#define PHICACHE_LEASE_HPP
+
+#include "compute.hpp"
+#include "owner.hpp"
+#include "value.hpp"
 
 PHICACHE_HPP_BEGIN
 
-/// The duty to compute a key's value, from `cache::begin`: write the value and `complete` it. A lease that is destroyed
-/// before is abandoned, and those who wait begin again. Any thread may complete it, one at a time.
-class lease : public owner<phicache_lease, phicache_lease_abandon>, public writable<lease> {
+/// The exclusive right to compute the value of a key, from `cache::begin`: write the value, then `complete` the lease.
+/// Destroying it without completion abandons it, and the threads that wait begin again. Any thread may complete it; for
+/// one thread at a time.
+class lease : public owner<phicache_lease, phicache_lease_abandon>, public writable<lease, phicache_lease> {
 public:
     using owner::owner;
-    /// Hands the value to the cache, which stores it if it may, and to all who wait. The lease is gone, also on an
-    /// error.
+    /// Gives the value to the cache, which stores it unless it refuses, and to all threads that wait for it. Ends the
+    /// lease, also on an error.
     value complete() { return try_complete().value(); }
     /// @copydoc complete
     expected<value> try_complete() {
@@ -23,11 +27,13 @@ public:
     }
 };
 
-/// What `cache::begin` and `cache::wait` answer.
-struct turn {
-    status code = status::miss;   ///< `ok`, or what is to be done.
-    value found{};                ///< With `status::ok`: the value.
-    lease duty = lease(nullptr);  ///< With `status::lease`: the duty to compute it.
+/// What `cache::begin` and `cache::wait` return.
+struct begin_result {
+    phicache::status status = phicache::status::miss;        ///< `ok`, or what to do next: see `cache::begin`.
+    phicache::value value{};                                 ///< With `status::ok`: the value; otherwise empty.
+    phicache::lease lease = phicache::lease(nullptr);        ///< With `status::lease`: the lease; otherwise empty.
 };
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_LEASE_HPP

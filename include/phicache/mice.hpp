@@ -1,14 +1,23 @@
 /// @file mice.hpp
-/// Maximally irreducible causes and effects (MICE), and PyPhi's MICE caches with their inheritance under cuts.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+/// Maximally irreducible causes and effects (MICE), and PyPhi's MICE caches, which cut subsystems inherit from.
+#ifndef PHICACHE_MICE_HPP
+#define PHICACHE_MICE_HPP
+
+#include <cstddef>
+#include <limits>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "cache.hpp"
+#include "subsystem.hpp"
 
 PHICACHE_HPP_BEGIN
 
-/// A mechanism's maximally irreducible cause or effect. The payload is whatever else the caller keeps (repertoires, the
-/// partition): anything that `dict_cache::set` takes; `mice<>` borrows bytes, `mice<std::vector<double>>` owns its
-/// numbers.
+/// The maximally irreducible cause or effect of a mechanism: the purview with the largest small φ, and that φ. The
+/// payload is any other data of the caller (repertoires, the partition), of a type that `dict_cache::set` takes;
+/// `mice<>` borrows bytes, `mice<std::vector<double>>` owns its numbers.
 template <class Payload = bytes>
 struct mice {
     direction dir = direction::cause;
@@ -29,7 +38,7 @@ struct is_mice : std::false_type {};
 template <class Payload>
 struct is_mice<mice<Payload>> : std::true_type {};
 
-/// The record for C, which borrows the payload.
+/// The record as a C struct, which borrows the payload.
 template <class Payload>
 phicache_mice to_c(const mice<Payload>& record) noexcept {
     phicache_mice raw{};
@@ -63,21 +72,21 @@ struct write_mice {
 
 }  // namespace detail
 
-/// For a function that takes a `result&`: makes its value a record (whose own payload is not looked at) and lends room
-/// for a payload of `count` elements, zero-filled, to be written before the function returns.
+/// For a function that takes a `result&`: writes a record without its payload, and reserves a payload of `count`
+/// elements, filled with zeros, to be written before the function returns. `record.payload` is ignored.
 template <class T, class Payload>
 expected<span<T>> try_reserve_mice(result& out, const mice<Payload>& record, std::size_t count) {
     static_assert(detail::is_plain_object<T> && alignof(T) <= 16,
                   "elements must be trivially copyable, of at most 16-byte alignment");
     if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) {
-        phicache_result_mice(out.handle(), nullptr, nullptr);  // fails, so that C too knows that a reservation failed
+        phicache_result_mice(out.handle(), nullptr, nullptr);  // fails, so the library knows that a reservation failed
         return detail::too_many();
     }
     phicache_mice raw = detail::to_c(record);
     raw.payload = {nullptr, count * sizeof(T)};
-    std::uint8_t* room = nullptr;
-    if (const phicache_status code = phicache_result_mice(out.handle(), &raw, &room); code < 0) return failure(code);
-    return span<T>(static_cast<T*>(static_cast<void*>(room)), count);
+    std::uint8_t* payload = nullptr;
+    if (const phicache_status code = phicache_result_mice(out.handle(), &raw, &payload); code < 0) return failure(code);
+    return span<T>(static_cast<T*>(static_cast<void*>(payload)), count);
 }
 /// @copydoc try_reserve_mice
 template <class T, class Payload>
@@ -85,7 +94,7 @@ span<T> reserve_mice(result& out, const mice<Payload>& record, std::size_t count
     return try_reserve_mice<T>(out, record, count).value();
 }
 
-/// The bytes of a record: versioned, checksummed, equal in every language.
+/// The encoded bytes of a record: versioned, checksummed, the same in every language.
 template <class Payload>
 expected<std::vector<std::uint8_t>> try_encode(const mice<Payload>& record) {
     const phicache_mice raw = detail::to_c(record);
@@ -103,7 +112,7 @@ std::vector<std::uint8_t> encode(const mice<Payload>& record) {
     return try_encode(record).value();
 }
 
-/// Reads the bytes of a record, which its payload then borrows; `status::error_damaged` when they are none.
+/// Decodes a record; its payload borrows the bytes. Fails with `status::error_damaged` if they are not a valid record.
 inline expected<mice<>> try_decode_mice(bytes encoded) {
     phicache_mice raw{};
     raw.struct_size = sizeof raw;
@@ -113,11 +122,11 @@ inline expected<mice<>> try_decode_mice(bytes encoded) {
 /// @copydoc try_decode_mice
 inline mice<> decode_mice(bytes encoded) { return try_decode_mice(encoded).value(); }
 
-/// A record in the cache's own memory, pinned as a `value` is; its payload is aligned for any type.
+/// A record in the memory of the cache, pinned like a `value`; its payload is aligned to 16 bytes.
 class pinned_mice {
 public:
     pinned_mice() noexcept : raw_(empty()) {}
-    /// Made by `fill(phicache_mice*, phicache_value*)`, a C call, which writes there also when it finds nothing or fails.
+    /// Filled by a C call, `fill(phicache_mice*, phicache_value*)`, which writes both also on a miss or an error.
     template <class Fill>
     pinned_mice(detail::filled_by_c call, const Fill& fill)
         : pinned_(call, [&](phicache_value* out) {
@@ -136,9 +145,9 @@ public:
     node_set mechanism() const noexcept { return node_set::from_mask(raw_.mechanism); }
     node_set purview() const noexcept { return node_set::from_mask(raw_.purview); }
     double phi() const noexcept { return raw_.phi; }
-    /// The payload in place.
+    /// The payload, not copied.
     bytes payload() const& noexcept { return raw_.payload; }
-    /// The payload copied as a T, as `value::as` does.
+    /// A copy of the payload as T, like `value::as`.
     template <class T>
     T payload_as() const {
         return try_payload_as<T>().value();
@@ -148,7 +157,7 @@ public:
     expected<T> try_payload_as() const {
         return detail::reader<T>::read(raw_.payload);
     }
-    /// The payload in place as an array of T, as `value::view` does.
+    /// The payload as an array of T, not copied, like `value::view`.
     template <class T>
     span<const T> payload_view() const& {
         return try_payload_view<T>().value();
@@ -158,15 +167,15 @@ public:
     expected<span<const T>> try_payload_view() const& {
         return payload().try_view<T>();
     }
-    // They would dangle: name the record first.
+    // Of a temporary these would dangle: give the record a name first.
     bytes payload() const&& = delete;
     template <class T>
     span<const T> payload_view() const&& = delete;
     template <class T>
     expected<span<const T>> try_payload_view() const&& = delete;
-    /// Where the record came from (`origin::parent` when inherited), and whether it could be kept.
+    /// The pinned value: it tells where the record comes from (`origin::parent` if inherited) and whether it is stored.
     const value& pinned() const& noexcept { return pinned_; }
-    /// The same, taken out of a temporary.
+    /// The same, moved out of a temporary.
     value pinned() && noexcept { return std::move(pinned_); }
 
 private:
@@ -179,19 +188,34 @@ private:
 
 namespace detail {
 
-inline auto asking(phicache_mice_cache* cache, bytes key) noexcept {
+template <>
+struct c_functions<phicache_mice_cache> {
+    static constexpr auto as_cache = phicache_mice_cache_as_cache;
+    static constexpr auto clear = phicache_mice_cache_clear;
+    static constexpr auto size = phicache_mice_cache_size;
+    static constexpr auto info = phicache_mice_cache_info;
+    static constexpr auto stats = phicache_mice_cache_stats;
+    static constexpr auto contains = phicache_mice_cache_contains;
+    static constexpr auto remove = phicache_mice_cache_remove;
+};
+
+inline auto get_call(phicache_mice_cache* cache, bytes key) noexcept {
     return [=](phicache_mice* record, phicache_value* out) { return phicache_mice_cache_get(cache, key, record, out); };
 }
 
 }  // namespace detail
 
-/// PyPhi's MICE caches: the records of one subsystem by key (`mice_key`, or bytes of one's own). A child asks its
-/// parent on a miss, and gets the record if the child's cut does not damage it; it costs nothing to make, and keeps the
-/// parent's records when the parent is gone.
-class mice_cache : public owner<phicache_mice_cache, phicache_mice_cache_free>, public keyed<mice_cache> {
+/// PyPhi's MICE caches: the records of one subsystem by key (from `mice_key`, or any bytes). The cache of a cut
+/// subsystem may have a parent: on a miss it inherits the parent's record, unless its cut damages that. Creating such a
+/// child copies nothing, and it keeps the records of the parent if the parent is freed. Its view has encoded records as
+/// values.
+class mice_cache : public owner<phicache_mice_cache, phicache_mice_cache_free>,
+                   public keyed<mice_cache, phicache_mice_cache>,
+                   public viewable<mice_cache, phicache_mice_cache> {
 public:
     using owner::owner;
-    /// In the store that the configuration chooses. The parent, if any, is the cache of the same system, uncut.
+    /// A cache in this process or in Redis, as the configuration says. The parent, if any, must be the cache of the
+    /// same system, uncut.
     explicit mice_cache(const subsystem& system, const mice_cache* parent = nullptr, const cache_options& options = {},
                         config_ref settings = {})
         : mice_cache(try_make(system, parent, options, settings).value()) {}
@@ -199,7 +223,7 @@ public:
                                          const cache_options& options = {}, config_ref settings = {}) {
         return make(phicache_mice_cache_new, system, parent, options, settings);
     }
-    /// PyPhi's DictMICECache: in this process, whatever is configured.
+    /// PyPhi's DictMICECache: a cache in this process, whatever the configuration says.
     static mice_cache dict(const subsystem& system, const mice_cache* parent = nullptr,
                            const cache_options& options = {}, config_ref settings = {}) {
         return try_dict(system, parent, options, settings).value();
@@ -209,8 +233,8 @@ public:
                                          const cache_options& options = {}, config_ref settings = {}) {
         return make(phicache_dict_mice_cache_new, system, parent, options, settings);
     }
-    /// PyPhi's RedisMICECache: on the configured server, for all processes that compute this system. The parent is in
-    /// Redis too.
+    /// PyPhi's RedisMICECache: a cache at the configured server, shared by all processes that compute this system. A
+    /// parent must be in Redis too.
     static mice_cache redis(const subsystem& system, const mice_cache* parent = nullptr,
                             const cache_options& options = {}, config_ref settings = {}) {
         return try_redis(system, parent, options, settings).value();
@@ -221,21 +245,23 @@ public:
         return make(phicache_redis_mice_cache_new, system, parent, options, settings);
     }
 
-    /// The key's record, pinned; nothing on a miss.
-    std::optional<pinned_mice> get(bytes key) const { return detail::look_up<pinned_mice>(detail::asking(handle(), key)); }
+    /// The record of a key, pinned; empty on a miss.
+    std::optional<pinned_mice> get(bytes key) const {
+        return detail::look_up<pinned_mice>(detail::get_call(handle(), key));
+    }
     /// @copydoc get
     expected<std::optional<pinned_mice>> try_get(bytes key) const {
-        return detail::try_look_up<pinned_mice>(detail::asking(handle(), key));
+        return detail::try_look_up<pinned_mice>(detail::get_call(handle(), key));
     }
 
-    /// What `set` would answer for a record of this φ; asked before a record is made, it saves making what is refused.
+    /// The outcome that `set` would have for a record with this φ: saves computing a record that would be refused.
     outcome would_store(double phi) const { return try_would_store(phi).value(); }
     /// @copydoc would_store
     expected<outcome> try_would_store(double phi) const {
         return detail::stored(phicache_mice_cache_would_store(handle(), phi));
     }
 
-    /// Stores a record. Refused, in this order, when the subsystem is cut, φ is not positive, or memory is full.
+    /// Stores a record. Refused, checked in this order, if the subsystem is cut, φ is not positive, or memory is full.
     template <class Payload>
     outcome set(bytes key, const mice<Payload>& record) {
         return try_set(key, record).value();
@@ -247,52 +273,36 @@ public:
         return detail::stored(phicache_mice_cache_set(handle(), key, &raw));
     }
 
-    /// The key's record; on a miss `compute` makes it: it returns a `mice`, or takes a `result&` and uses
-    /// `reserve_mice`. The record is returned also when its store is refused. Otherwise as `dict_cache::memoize`.
+    /// The record of a key; on a miss `compute` returns it as a `mice`, or takes a `result&` and uses `reserve_mice`.
+    /// If its store is refused, the record is returned anyway. Otherwise as `dict_cache::memoize`.
     template <class Compute>
     pinned_mice memoize(bytes key, Compute&& compute) {
-        Loan<Compute> loan{compute};
-        return detail::make<pinned_mice>(loan.after, borrowing(key, loan));
+        Frame<Compute> frame{compute};
+        return detail::memoize_as<pinned_mice>(frame.error, memoize_call(key, frame));
     }
     /// @copydoc memoize
     template <class Compute>
     expected<pinned_mice> try_memoize(bytes key, Compute&& compute) {
-        Loan<Compute> loan{compute};
-        return detail::try_make<pinned_mice>(loan.after, borrowing(key, loan));
-    }
-
-    /// The view of this cache, whose values are encoded records; valid while it lives, also after a move.
-    operator cache() const& { return view(); }
-    cache view() const& {
-        phicache_cache* raw = nullptr;
-        detail::require(phicache_mice_cache_as_cache(handle(), &raw));
-        return cache(raw);
-    }
-    operator cache() const&& = delete;
-    cache view() const&& = delete;
-    expected<cache> try_view() const&& = delete;
-    /// @copydoc view
-    expected<cache> try_view() const& {
-        phicache_cache* raw = nullptr;
-        if (const phicache_status code = phicache_mice_cache_as_cache(handle(), &raw); code < 0) return failure(code);
-        return cache(raw);
+        Frame<Compute> frame{compute};
+        return detail::try_memoize_as<pinned_mice>(frame.error, memoize_call(key, frame));
     }
 
 private:
     template <class Compute>
-    using Loan = detail::loan<detail::write_mice, std::remove_reference_t<Compute>>;
+    using Frame = detail::compute_frame<detail::write_mice, std::remove_reference_t<Compute>>;
 
-    template <class Lent>
-    auto borrowing(bytes key, Lent& loan) noexcept {
-        return [cache = handle(), key, &loan](phicache_mice* record, phicache_value* out) {
-            return phicache_mice_cache_memoize(cache, key, &Lent::compute, &loan, nullptr, record, out, nullptr);
+    template <class CallFrame>
+    auto memoize_call(bytes key, CallFrame& frame) noexcept {
+        return [cache = handle(), key, &frame](phicache_mice* record, phicache_value* out) {
+            return phicache_mice_cache_memoize(cache, key, &CallFrame::compute, &frame, nullptr, record, out, nullptr);
         };
     }
     template <class New>
     static expected<mice_cache> make(New make_new, const subsystem& system, const mice_cache* parent,
                                      const cache_options& options, config_ref settings) {
         if (parent != nullptr && !*parent) {
-            return failure(status::error_invalid_argument, "a parent that was moved from");
+            return failure(status::error_invalid_argument,
+                           "the parent was moved from: pass the object it was moved to, or nullptr");
         }
         return detail::create<mice_cache>([&](phicache_mice_cache** out) {
             const phicache_cache_options raw = detail::to_c(options);
@@ -303,3 +313,5 @@ private:
 };
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_MICE_HPP

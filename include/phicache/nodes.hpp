@@ -1,10 +1,15 @@
 /// @file nodes.hpp
 /// Sets of nodes, as 64-bit masks, and directions.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+#ifndef PHICACHE_NODES_HPP
+#define PHICACHE_NODES_HPP
 
+#include <cstdint>
 #include <initializer_list>
+#include <iterator>
+#include <type_traits>
+#include <vector>
+
+#include "bytes.hpp"
 
 PHICACHE_HPP_BEGIN
 
@@ -15,13 +20,13 @@ enum class direction : std::int32_t {
     bidirectional = PHICACHE_BIDIRECTIONAL,
 };
 
-/// The index of a node in a list, `{0, 2}`. Only what can be nothing else becomes one: an unsigned number, or one of 64
-/// bits, may be a mask, which goes through `node_set::from_mask`.
+/// The index of a node in a list, `{0, 2}`. Converts only from int and smaller signed types: an unsigned or 64-bit
+/// number may be a mask, for which there is `node_set::from_mask`.
 class node_index {
 public:
     constexpr node_index(int index) noexcept : index_(index) {}
-    template <class T, std::enable_if_t<std::is_arithmetic_v<T> && !std::is_same_v<T, int> && !std::is_same_v<T, short> &&
-                                            !std::is_same_v<T, signed char>,
+    template <class T, std::enable_if_t<std::is_arithmetic_v<T> && !std::is_same_v<T, int> &&
+                                            !std::is_same_v<T, short> && !std::is_same_v<T, signed char>,
                                         int> = 0>
     node_index(T not_an_index) = delete;
     constexpr operator int() const noexcept { return index_; }
@@ -35,11 +40,11 @@ private:
 class node_set {
 public:
     constexpr node_set() noexcept = default;
-    /// The nodes with these indices, 0 to 63; another index is an error. A mask does not compile: see `node_index`.
+    /// The nodes with these indices, 0 to 63; fails for any other index. A mask does not compile: see `node_index`.
     constexpr node_set(std::initializer_list<node_index> indices) {
         for (const int index : indices) insert(index);
     }
-    /// The nodes whose indices (integers) a pair of iterators gives.
+    /// The nodes with the indices (integers) in a range of iterators.
     template <class Iterator, class = typename std::iterator_traits<Iterator>::iterator_category>
     constexpr node_set(Iterator first, Iterator last) {
         for (; first != last; ++first) insert(static_cast<long long>(*first));
@@ -70,7 +75,7 @@ public:
         return *this;
     }
 
-    /// Visits the indices in rising order.
+    /// Iterates over the indices in ascending order.
     class iterator {
     public:
         using iterator_category = std::forward_iterator_tag;
@@ -96,7 +101,7 @@ public:
     };
     constexpr iterator begin() const noexcept { return iterator(mask_); }
     constexpr iterator end() const noexcept { return iterator(); }
-    /// The indices in rising order.
+    /// The indices in ascending order.
     std::vector<int> indices() const { return std::vector<int>(begin(), end()); }
 
     friend constexpr node_set operator|(node_set a, node_set b) noexcept { return from_mask(a.mask_ | b.mask_); }
@@ -105,12 +110,12 @@ public:
     friend constexpr node_set operator-(node_set a, node_set b) noexcept { return from_mask(a.mask_ & ~b.mask_); }
     friend constexpr bool operator==(node_set a, node_set b) noexcept { return a.mask_ == b.mask_; }
     friend constexpr bool operator!=(node_set a, node_set b) noexcept { return a.mask_ != b.mask_; }
-    /// Some order, for sorted containers.
+    /// An arbitrary total order, for sorted containers.
     friend constexpr bool operator<(node_set a, node_set b) noexcept { return a.mask_ < b.mask_; }
 
 private:
     [[noreturn]] static void bad_index() {
-        detail::raise(failure(status::error_invalid_argument, "a node index is outside 0 to 63"));
+        detail::raise(failure(status::error_invalid_argument, "a node index is out of range; expected 0 to 63"));
     }
 
     std::uint64_t mask_ = 0;
@@ -118,7 +123,7 @@ private:
 
 namespace detail {
 
-/// Node sets as C sees them: their masks. A node_set is its mask and nothing else.
+/// Node sets as the masks that C expects. A node_set has the layout of its mask.
 inline const std::uint64_t* masks(span<const node_set> sets) noexcept {
     static_assert(sizeof(node_set) == sizeof(std::uint64_t) && std::is_standard_layout_v<node_set>);
     return reinterpret_cast<const std::uint64_t*>(sets.data());
@@ -127,3 +132,5 @@ inline const std::uint64_t* masks(span<const node_set> sets) noexcept {
 }  // namespace detail
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_NODES_HPP

@@ -1,17 +1,25 @@
 /// @file purviews.hpp
-/// PyPhi's PurviewCache: the potential purviews of a mechanism, once per network.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+/// PyPhi's PurviewCache: the potential purviews of each mechanism of a network.
+#ifndef PHICACHE_PURVIEWS_HPP
+#define PHICACHE_PURVIEWS_HPP
+
+#include <cstddef>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "cache.hpp"
+#include "nodes.hpp"
 
 PHICACHE_HPP_BEGIN
 
-/// A list of purviews in the cache's own memory, pinned as a `value` is; its order is the order it was stored in.
+/// A list of purviews in the memory of the cache, pinned like a `value`, in the order in which it was stored.
 class purview_list {
 public:
     purview_list() noexcept = default;
     explicit purview_list(value pinned) noexcept : pinned_(std::move(pinned)) {}
-    /// Made by `fill(phicache_value*)`, a C call, as a `value` is.
+    /// Filled by a C call, `fill(phicache_value*)`, like a `value`.
     template <class Fill>
     purview_list(detail::filled_by_c call, const Fill& fill) : pinned_(call, fill) {}
 
@@ -25,9 +33,9 @@ public:
     node_set operator[](std::size_t index) const noexcept { return data()[index]; }
     /// A copy.
     std::vector<node_set> copy() const { return std::vector<node_set>(begin(), end()); }
-    /// Where the list came from, and whether it could be kept.
+    /// The pinned value: it tells where the list comes from and whether it is stored.
     const value& pinned() const& noexcept { return pinned_; }
-    /// The same, taken out of a temporary.
+    /// The same, moved out of a temporary.
     value pinned() && noexcept { return std::move(pinned_); }
 
 private:
@@ -36,7 +44,17 @@ private:
 
 namespace detail {
 
-/// Stores a contiguous range of node sets, or of masks.
+template <>
+struct c_functions<phicache_purview_cache> {
+    static constexpr auto create = phicache_purview_cache_new;
+    static constexpr auto as_cache = phicache_purview_cache_as_cache;
+    static constexpr auto clear = phicache_purview_cache_clear;
+    static constexpr auto size = phicache_purview_cache_size;
+    static constexpr auto info = phicache_purview_cache_info;
+    static constexpr auto stats = phicache_purview_cache_stats;
+};
+
+/// Stores a returned range of node sets or of masks.
 struct write_masks {
     template <class T>
     static expected<void> write(result& out, const T& returned) {
@@ -46,7 +64,7 @@ struct write_masks {
     }
 };
 
-inline auto asking(phicache_purview_cache* cache, direction dir, node_set mechanism) noexcept {
+inline auto get_call(phicache_purview_cache* cache, direction dir, node_set mechanism) noexcept {
     return [=](phicache_value* out) {
         const std::uint64_t* masks;
         std::size_t count;
@@ -56,32 +74,31 @@ inline auto asking(phicache_purview_cache* cache, direction dir, node_set mechan
 
 }  // namespace detail
 
-/// From (direction, mechanism) to a list of purviews. It belongs to a network. Stores only while its configuration
-/// switches the caching of potential purviews on.
+/// Maps (direction, mechanism) to a list of purviews; for one network. Stores only while the configuration has
+/// `cache_potential_purviews` on.
 class purview_cache : public owner<phicache_purview_cache, phicache_purview_cache_free>,
-                      public accounting<purview_cache> {
+                      public accounting<purview_cache, phicache_purview_cache>,
+                      public viewable<purview_cache, phicache_purview_cache> {
 public:
     using owner::owner;
     explicit purview_cache(const cache_options& options = {}, config_ref settings = {})
         : purview_cache(try_make(options, settings).value()) {}
     explicit purview_cache(config_ref settings) : purview_cache(cache_options{}, settings) {}
     static expected<purview_cache> try_make(const cache_options& options = {}, config_ref settings = {}) {
-        return detail::create<purview_cache>([&](phicache_purview_cache** out) {
-            const phicache_cache_options raw = detail::to_c(options);
-            return phicache_purview_cache_new(settings.handle(), &raw, out);
-        });
+        return detail::create_cache<purview_cache>(options, settings);
     }
 
-    /// The mechanism's purviews, pinned; nothing on a miss.
+    /// The purviews of a mechanism, pinned; empty on a miss.
     std::optional<purview_list> get(direction dir, node_set mechanism) const {
-        return detail::look_up<purview_list>(detail::asking(handle(), dir, mechanism));
+        return detail::look_up<purview_list>(detail::get_call(handle(), dir, mechanism));
     }
     /// @copydoc get
     expected<std::optional<purview_list>> try_get(direction dir, node_set mechanism) const {
-        return detail::try_look_up<purview_list>(detail::asking(handle(), dir, mechanism));
+        return detail::try_look_up<purview_list>(detail::get_call(handle(), dir, mechanism));
     }
 
-    /// Stores a list, which may be empty; refused (`status::refused_disabled`) while this caching is switched off.
+    /// Stores a list, which may be empty. Refused with `status::refused_disabled` while `cache_potential_purviews` is
+    /// off.
     outcome set(direction dir, node_set mechanism, span<const node_set> purviews) {
         return try_set(dir, mechanism, purviews).value();
     }
@@ -91,51 +108,35 @@ public:
                                                          detail::masks(purviews), purviews.size()));
     }
 
-    /// The mechanism's purviews; on a miss `compute` makes them: it returns a vector of `node_set`, or takes a
-    /// `result&` and writes masks there. Otherwise as `dict_cache::memoize`.
+    /// The purviews of a mechanism; on a miss `compute` returns them as a vector of `node_set`, or takes a `result&`
+    /// and writes masks there. Otherwise as `dict_cache::memoize`.
     template <class Compute>
     purview_list memoize(direction dir, node_set mechanism, Compute&& compute) {
-        Loan<Compute> loan{compute};
-        return detail::make<purview_list>(loan.after, borrowing(dir, mechanism, loan));
+        Frame<Compute> frame{compute};
+        return detail::memoize_as<purview_list>(frame.error, memoize_call(dir, mechanism, frame));
     }
     /// @copydoc memoize
     template <class Compute>
     expected<purview_list> try_memoize(direction dir, node_set mechanism, Compute&& compute) {
-        Loan<Compute> loan{compute};
-        return detail::try_make<purview_list>(loan.after, borrowing(dir, mechanism, loan));
-    }
-
-    /// The view of this cache; valid while it lives, also after a move.
-    operator cache() const& { return view(); }
-    cache view() const& {
-        phicache_cache* raw = nullptr;
-        detail::require(phicache_purview_cache_as_cache(handle(), &raw));
-        return cache(raw);
-    }
-    operator cache() const&& = delete;
-    cache view() const&& = delete;
-    expected<cache> try_view() const&& = delete;
-    /// @copydoc view
-    expected<cache> try_view() const& {
-        phicache_cache* raw = nullptr;
-        if (const phicache_status code = phicache_purview_cache_as_cache(handle(), &raw); code < 0)
-            return failure(code);
-        return cache(raw);
+        Frame<Compute> frame{compute};
+        return detail::try_memoize_as<purview_list>(frame.error, memoize_call(dir, mechanism, frame));
     }
 
 private:
     template <class Compute>
-    using Loan = detail::loan<detail::write_masks, std::remove_reference_t<Compute>>;
+    using Frame = detail::compute_frame<detail::write_masks, std::remove_reference_t<Compute>>;
 
-    template <class Lent>
-    auto borrowing(direction dir, node_set mechanism, Lent& loan) noexcept {
-        return [cache = handle(), dir, mechanism, &loan](phicache_value* out) {
+    template <class CallFrame>
+    auto memoize_call(direction dir, node_set mechanism, CallFrame& frame) noexcept {
+        return [cache = handle(), dir, mechanism, &frame](phicache_value* out) {
             const std::uint64_t* masks;
             std::size_t count;
             return phicache_purview_cache_memoize(cache, static_cast<std::int32_t>(dir), mechanism.mask(),
-                                                  &Lent::compute, &loan, nullptr, &masks, &count, out, nullptr);
+                                                  &CallFrame::compute, &frame, nullptr, &masks, &count, out, nullptr);
         };
     }
 };
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_PURVIEWS_HPP

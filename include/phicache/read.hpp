@@ -1,14 +1,18 @@
 /// @file read.hpp
-/// Reading in place, without pins.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+/// Reading values in place, without pins.
+#ifndef PHICACHE_READ_HPP
+#define PHICACHE_READ_HPP
+
+#include <cstddef>
+#include <optional>
+
+#include "cache.hpp"
 
 PHICACHE_HPP_BEGIN
 
-/// A time in which values may be read in place: cheaper than a pin, where a value is only looked at. What it finds stays
-/// valid until this thread's outermost section is destroyed. Keep it short: while one is open, no memory that any thread
-/// lets go is given back. It belongs to the thread that made it; sections may stand inside each other.
+/// A scope in which values may be read in place, cheaper than with a pin. Values found in it are valid until the
+/// thread's outermost section is destroyed. Keep it short: while any section is open, no memory that any thread retires
+/// is returned to the operating system. A section belongs to the thread that created it; sections may be nested.
 class read_section {
 public:
     read_section() { detail::require(phicache_read_begin()); }
@@ -16,24 +20,24 @@ public:
     read_section(const read_section&) = delete;
     read_section& operator=(const read_section&) = delete;
 
-    /// The key's value in place; nothing on a miss.
+    /// The value of a key, in place; empty on a miss.
     std::optional<bytes> get(const cache& of, bytes key) const {
-        phicache_bytes lent;
-        const phicache_status code = phicache_cache_read(of.handle(), key, &lent);
-        if (code == PHICACHE_OK) return lent;
+        phicache_bytes found;
+        const phicache_status code = phicache_cache_read(of.handle(), key, &found);
+        if (code == PHICACHE_OK) return found;
         detail::require(code);
         return {};
     }
     /// @copydoc get
     expected<std::optional<bytes>> try_get(const cache& of, bytes key) const {
-        phicache_bytes lent;
-        const phicache_status code = phicache_cache_read(of.handle(), key, &lent);
+        phicache_bytes found;
+        const phicache_status code = phicache_cache_read(of.handle(), key, &found);
         if (code < 0) return failure(code);
-        return code == PHICACHE_OK ? std::optional<bytes>(lent) : std::nullopt;
+        return code == PHICACHE_OK ? std::optional<bytes>(found) : std::nullopt;
     }
 
-    /// The values of many keys in place, several times as fast as one by one where there are many entries. A value that is
-    /// missing has no address. Answers how many were found.
+    /// The values of many keys, in place: in a large cache several times as fast as one lookup after the other. `out`
+    /// has room for as many values as there are keys; a missing value has a null address. Returns how many were found.
     std::size_t get(const cache& of, span<const phicache_bytes> keys, phicache_bytes* out) const {
         return try_get(of, keys, out).value();
     }
@@ -47,3 +51,5 @@ public:
 };
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_READ_HPP

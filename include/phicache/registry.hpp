@@ -1,14 +1,18 @@
 /// @file registry.hpp
-/// One view of all caches that were given a name (`cache_options::name`). Any thread may ask at any time.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+/// All live caches that have a name (`cache_options::name`). May be used from any thread.
+#ifndef PHICACHE_REGISTRY_HPP
+#define PHICACHE_REGISTRY_HPP
+
+#include <vector>
+
+#include "bytes.hpp"
+#include "error.hpp"
 
 PHICACHE_HPP_BEGIN
 
 namespace registry {
 
-/// The named caches in order of their names.
+/// The named caches, ordered by name.
 inline expected<std::vector<phicache_registry_item>> try_list() {
     std::vector<phicache_registry_item> items;
     std::size_t count = 0;
@@ -24,7 +28,7 @@ inline expected<std::vector<phicache_registry_item>> try_list() {
 /// @copydoc try_list
 inline std::vector<phicache_registry_item> list() { return try_list().value(); }
 
-/// Hits, misses and entries of a named cache; a name that no live cache has is an error.
+/// Hits, misses and entries of a named cache. Fails if no live cache has the name.
 inline expected<phicache_info> try_info(text name) {
     phicache_info figures{};
     if (const phicache_status code = phicache_registry_info(name.c_str(), &figures); code < 0) return failure(code);
@@ -33,7 +37,7 @@ inline expected<phicache_info> try_info(text name) {
 /// @copydoc try_info
 inline phicache_info info(text name) { return try_info(name).value(); }
 
-/// All figures of a named cache.
+/// All statistics of a named cache.
 inline expected<phicache_stats> try_stats(text name) {
     phicache_stats figures{};
     figures.struct_size = sizeof figures;
@@ -48,7 +52,7 @@ inline expected<void> try_clear(text name) { return detail::checked(phicache_reg
 /// @copydoc try_clear
 inline void clear(text name) { try_clear(name).value(); }
 
-/// The same for all named caches.
+/// Removes all entries of all named caches and resets their counts.
 inline expected<void> try_clear_all() { return detail::checked(phicache_registry_clear_all()); }
 /// @copydoc try_clear_all
 inline void clear_all() { try_clear_all().value(); }
@@ -56,3 +60,5 @@ inline void clear_all() { try_clear_all().value(); }
 }  // namespace registry
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_REGISTRY_HPP

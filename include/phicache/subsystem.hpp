@@ -1,16 +1,24 @@
 /// @file subsystem.hpp
-/// Cuts, and the subsystems that they are made in.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+/// Cuts of a network's connections, and subsystems.
+#ifndef PHICACHE_SUBSYSTEM_HPP
+#define PHICACHE_SUBSYSTEM_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "key.hpp"
+#include "nodes.hpp"
+#include "owner.hpp"
 
 PHICACHE_HPP_BEGIN
 
-/// Which connections of a network of 1 to 64 nodes are severed: for each node its severed targets. A cut that severs
-/// nothing is still a cut; no cut is an empty std::optional.
+/// The severed connections of a network of 1 to 64 nodes: for each node the targets that it is severed from. A cut that
+/// severs nothing is still a cut; no cut is an empty std::optional.
 class cut {
 public:
-    /// Severs the connections that each node's mask names.
+    /// Severs each node from the targets in its mask.
     static cut from_masks(span<const node_set> severed) { return try_from_masks(severed).value(); }
     /// @copydoc from_masks
     static expected<cut> try_from_masks(span<const node_set> severed) {
@@ -31,7 +39,7 @@ public:
         return make(size,
                     [&](std::uint64_t* out) { return phicache_cut_bipartition(size, from.mask(), to.mask(), out); });
     }
-    /// PyPhi's KCut as a size×size matrix: what is not 0 in row i and column j severs the connection from i to j.
+    /// PyPhi's KCut as a size×size matrix: a nonzero entry in row i and column j severs the connection from i to j.
     static cut matrix(std::size_t size, span<const std::uint8_t> severed, layout order = layout::row_major) {
         return try_matrix(size, severed, order).value();
     }
@@ -43,8 +51,8 @@ public:
             return phicache_cut_matrix(size, severed.data(), static_cast<std::int32_t>(order), out);
         });
     }
-    /// PyPhi's K-partition: part k joins `mechanisms[k]` and `purviews[k]`; connections between different parts are
-    /// severed, in the direction's order.
+    /// PyPhi's K-partition: part k consists of `mechanisms[k]` and `purviews[k]`. Severs the connections between
+    /// different parts, from mechanism to purview (`effect`) or from purview to mechanism (`cause`).
     static cut partition(std::size_t size, direction dir, span<const node_set> mechanisms,
                          span<const node_set> purviews) {
         return try_partition(size, dir, mechanisms, purviews).value();
@@ -53,7 +61,8 @@ public:
     static expected<cut> try_partition(std::size_t size, direction dir, span<const node_set> mechanisms,
                                        span<const node_set> purviews) {
         if (mechanisms.size() != purviews.size()) {
-            return failure(status::error_invalid_argument, "a partition needs as many mechanisms as purviews");
+            return failure(status::error_invalid_argument,
+                           "a partition got different numbers of mechanisms and purviews; each part has one of each");
         }
         return make(size, [&](std::uint64_t* out) {
             return phicache_cut_partition(size, static_cast<std::int32_t>(dir), detail::masks(mechanisms),
@@ -63,13 +72,14 @@ public:
 
     /// The number of nodes of the network.
     std::size_t size() const noexcept { return size_; }
-    /// The targets from which `node` is severed.
+    /// The targets that `node` is severed from.
     node_set severed(std::size_t node) const noexcept { return severed_[node]; }
     /// One mask for each node, for C.
     const std::uint64_t* data() const noexcept { return detail::masks(severed_); }
 
-    /// Whether a MICE of the uncut system may differ under this cut: the cut severs a connection within the mechanism,
-    /// or between mechanism and purview in the direction's order.
+    /// Whether the cut damages a MICE of the uncut system, so that it may differ under the cut: the cut severs a
+    /// connection within the mechanism, from the mechanism to the purview (`effect`) or from the purview to the
+    /// mechanism (`cause`).
     bool damages(direction dir, node_set mechanism, node_set purview) const {
         return try_damages(dir, mechanism, purview).value();
     }
@@ -91,7 +101,7 @@ private:
     explicit cut(std::size_t size) noexcept : size_(size <= 64 ? size : 0) {}
     static failure bad_size() noexcept {
         return failure(status::error_invalid_argument,
-                       "a cut has 1 to 64 nodes, a row for each, and severs nothing beyond them");
+                       "the cut does not fit its size: expected 1 to 64 nodes, a row for each, and targets among them");
     }
     template <class Make>
     static expected<cut> make(std::size_t size, Make&& fill) {
@@ -119,14 +129,14 @@ inline auto scoped_key_writer(phicache_subsystem* system, text prefix, direction
 
 }  // namespace detail
 
-/// A candidate system of a network in a state, uncut or under a cut. Never changes, so any number of threads may use
-/// it.
+/// A candidate system of a network in a state, uncut or under a cut. Immutable: any number of threads may use it.
 class subsystem : public owner<phicache_subsystem, phicache_subsystem_free> {
 public:
-    /// Takes over a handle of C's; `size` is the number of nodes of its network.
+    /// Takes ownership of a C handle; `size` is the number of nodes of its network.
     subsystem(phicache_subsystem* handle, std::size_t size) noexcept : owner(handle), size_(size) {}
-    /// The subsystem `nodes` of a network in `state` (one entry for each node). The network's connections (the targets
-    /// of each node) are optional: with them cut-scoped keys leave out severed connections that never existed.
+    /// The subsystem `nodes` of a network in `state` (one entry for each node of the network). The connections of the
+    /// network (the targets of each node) are optional: with them cut-scoped keys ignore severed connections that do
+    /// not exist.
     subsystem(const fingerprint& network, span<const std::int32_t> state, node_set nodes,
               span<const node_set> connections = {}, const std::optional<cut>& severed = {})
         : subsystem(try_make(network, state, nodes, connections, severed).value()) {}
@@ -153,7 +163,7 @@ public:
         return detail::create<subsystem>(make, size_);
     }
 
-    /// The identity of the uncut system: network and context, state, nodes.
+    /// The identity of the uncut system: network and context, state, nodes. All its cuts have the same.
     fingerprint identity() const { return try_identity().value(); }
     /// @copydoc identity
     expected<fingerprint> try_identity() const {
@@ -171,7 +181,7 @@ public:
         if (const phicache_status code = phicache_subsystem_nodes(handle(), &mask); code < 0) return failure(code);
         return node_set::from_mask(mask);
     }
-    /// Whether there is a cut, be it one that severs nothing.
+    /// Whether the system is under a cut, even one that severs nothing.
     bool is_cut() const { return try_is_cut().value(); }
     /// @copydoc is_cut
     expected<bool> try_is_cut() const {
@@ -179,7 +189,7 @@ public:
         if (const phicache_status code = phicache_subsystem_is_cut(handle(), &answer); code < 0) return failure(code);
         return answer != 0;
     }
-    /// Whether a MICE of the uncut system may differ here.
+    /// Whether the cut damages a MICE of the uncut system: see `cut::damages`.
     bool damages(direction dir, node_set mechanism, node_set purview) const {
         return try_damages(dir, mechanism, purview).value();
     }
@@ -192,9 +202,9 @@ public:
         return damaged != 0;
     }
 
-    /// The cut-scoped key of what is computed from a mechanism and a purview: (prefix, direction, mechanism, purview),
-    /// and the severed connections between the two where there are any. All cuts that sever the same ones share the
-    /// key, so that one cache serves them all. The prefix may be null.
+    /// The cut-scoped key of a result for a mechanism and a purview: (prefix, direction, mechanism, purview), followed
+    /// by the severed connections between them, if any. Cuts that sever the same connections there have the same key,
+    /// so one cache can hold the results of all cuts. The prefix may be null.
     key_bytes key(text prefix, direction dir, node_set mechanism, node_set purview) const {
         return key_bytes::from(detail::scoped_key_writer(handle(), prefix, dir, mechanism, purview));
     }
@@ -206,10 +216,13 @@ public:
 private:
     static failure bad_size() noexcept {
         return failure(status::error_invalid_argument,
-                       "state, connections and cut must be of one network: of equal size");
+                       "state, connections and cut have different sizes; each needs one entry for each node of the "
+                       "network");
     }
 
     std::size_t size_;
 };
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_SUBSYSTEM_HPP

@@ -1,30 +1,37 @@
 /// @file value.hpp
 /// Values coming out of a cache, pinned.
-#ifndef PHICACHE_HPP_BEGIN
-#error "include phicache.hpp"
-#endif
+#ifndef PHICACHE_VALUE_HPP
+#define PHICACHE_VALUE_HPP
+
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "bytes.hpp"
 
 PHICACHE_HPP_BEGIN
 
-/// Where a value came from.
+/// Where a value comes from.
 enum class origin : std::uint32_t {
     hit = PHICACHE_ORIGIN_HIT,
     computed = PHICACHE_ORIGIN_COMPUTED,      ///< By this call.
-    waited = PHICACHE_ORIGIN_WAITED,          ///< By another thread, for which this call waited.
-    parent = PHICACHE_ORIGIN_PARENT,          ///< Inherited from a MICE cache's parent.
-    not_stored = PHICACHE_ORIGIN_NOT_STORED,  ///< Computed by this call, and not kept: see `value::refusal()`.
+    waited = PHICACHE_ORIGIN_WAITED,          ///< By another thread; this call waited for it.
+    parent = PHICACHE_ORIGIN_PARENT,          ///< Inherited from the parent of a MICE cache.
+    not_stored = PHICACHE_ORIGIN_NOT_STORED,  ///< Computed by this call and not stored: see `value::refusal()`.
 };
 
 namespace detail {
 
-// How objects with a pin come out of C, at the cost of the C call: C writes where the caller will read, while the object
-// is made. So nothing is copied, nothing is zeroed before, and when an error is thrown there is nothing to release.
-// Left to themselves, compilers inline these or not by the weather.
+// How pinned objects come out of C at no cost beyond the C call: C writes them in place during their construction.
+// Nothing is copied, nothing is zeroed first, and there is nothing to release if an error is thrown. Always inlined,
+// because compilers decide otherwise from one version to the next.
 
-/// Says that C fills the object while it is made.
+/// Selects the constructor that lets C fill the object.
 struct filled_by_c {};
 
-/// What `ask(out…)`, a lookup in C, finds, as a T; nothing on a miss.
+/// The T that a lookup in C, `ask(out…)`, finds; empty on a miss.
 template <class T, class Ask>
 [[gnu::always_inline]] inline std::optional<T> look_up(const Ask& ask) {
     phicache_status code;
@@ -46,40 +53,40 @@ template <class T, class Ask>
     return found;
 }
 
-/// What `ask(out…)`, a call in C that runs the caller's function on a miss, gives, as a T. `after` is the `aftermath` of
-/// that function.
-template <class T, class Aftermath, class Ask>
-[[gnu::always_inline]] inline T make(Aftermath& after, const Ask& ask) {
+/// The T that a C call, `ask(out…)`, finds, or computes with the caller's function. `error` receives how that function
+/// fails.
+template <class T, class CallbackError, class Ask>
+[[gnu::always_inline]] inline T memoize_as(CallbackError& error, const Ask& ask) {
     return T(filled_by_c{}, [&](auto*... out) {
         const phicache_status code = ask(out...);
-        if (code != PHICACHE_OK) after.fail(code);
+        if (code != PHICACHE_OK) error.raise(code);
         return code;
     });
 }
-/// @copydoc make
-template <class T, class Aftermath, class Ask>
-[[gnu::always_inline]] inline expected<T> try_make(Aftermath& after, const Ask& ask) {
+/// @copydoc memoize_as
+template <class T, class CallbackError, class Ask>
+[[gnu::always_inline]] inline expected<T> try_memoize_as(CallbackError& error, const Ask& ask) {
     phicache_status code;
     expected<T> made(std::in_place, filled_by_c{}, [&](auto*... out) {
         code = ask(out...);
-        if (code != PHICACHE_OK) after.rethrow();
+        if (code != PHICACHE_OK) error.rethrow();
         return code;
     });
-    if (code != PHICACHE_OK) made = after.reason(code);
+    if (code != PHICACHE_OK) made = error.to_failure(code);
     return made;
 }
 
 }  // namespace detail
 
-/// A cache's own bytes, pinned: valid and unchanged until this object is destroyed, even when the entry is overwritten
-/// or the cache cleared or freed. Aligned for any type of at most 16-byte alignment. Move-only; a default-constructed
-/// or moved-from value is empty. One thread at a time; it may be destroyed on another thread than it came from.
+/// The bytes of a cache entry, pinned: valid and unchanged until this object is destroyed, even if the entry is
+/// overwritten or the cache is cleared or freed. Aligned to 16 bytes. Move-only; a default-constructed or moved-from
+/// value is empty. For one thread at a time; any thread may destroy it.
 class value {
 public:
     value() noexcept : raw_{} {}
-    /// Takes over the pin of a C value.
+    /// Takes ownership of the pin of a C value.
     explicit value(const phicache_value& raw) noexcept : raw_(raw) {}
-    /// Made by `fill(phicache_value*)`, a C call; empty when that does not answer OK.
+    /// Filled by a C call, `fill(phicache_value*)`; empty if that does not return OK.
     template <class Fill>
     value(detail::filled_by_c, const Fill& fill) {
         if (fill(&raw_) != PHICACHE_OK) raw_ = {};
@@ -103,14 +110,15 @@ public:
     bool empty() const noexcept { return raw_.len == 0; }
     const std::uint8_t* begin() const noexcept { return raw_.data; }
     const std::uint8_t* end() const noexcept { return raw_.data + raw_.len; }
-    /// The bytes as characters, in place.
+    /// The bytes as characters, not copied.
     std::string_view text() const& noexcept { return bytes(*this).text(); }
 
-    /// A copy as a trivially copyable T (whose size must be the value's), std::vector or std::string.
+    /// A copy as T: a trivially copyable type of the value's size, a std::vector of one, or std::string. Fails with
+    /// `status::error_invalid_argument` if the size does not fit.
     template <class T>
     T as() const {
         if constexpr (detail::is_plain_object<T> && std::is_default_constructible_v<T>) {
-            // Without an `expected`, which would stand on the stack of memos that call themselves.
+            // Without an `expected`, which would enlarge the stack frames of recursive memos.
             if (size() != sizeof(T)) detail::raise_wrong_size();
             T object;
             std::memcpy(std::addressof(object), data(), sizeof(T));
@@ -125,7 +133,7 @@ public:
         return detail::reader<T>::read(*this);
     }
 
-    /// The bytes in place as an array of T; their number must be a multiple of T's size.
+    /// The bytes as an array of T, not copied; their number must be a multiple of `sizeof(T)`.
     template <class T>
     span<const T> view() const& {
         return try_view<T>().value();
@@ -136,21 +144,21 @@ public:
         return bytes(*this).try_view<T>();
     }
 
-    // A view of a temporary would dangle as soon as the statement ends, in `for (double p : c.memoize(…).view<double>())`
-    // before the first turn: name the value first.
+    // A view of a temporary value would dangle: in `for (double p : c.memoize(…).view<double>())` before the first
+    // iteration. Give the value a name first.
     std::string_view text() const&& = delete;
     template <class T>
     span<const T> view() const&& = delete;
     template <class T>
     expected<span<const T>> try_view() const&& = delete;
 
-    /// Where the value came from.
+    /// Where the value comes from.
     enum origin origin() const noexcept {
         return is_stored() ? static_cast<enum origin>(raw_.origin) : origin::not_stored;
     }
-    /// False when the value was computed but could not be kept.
+    /// Whether the cache has stored the value. False if it was computed and its store was refused.
     bool is_stored() const noexcept { return raw_.origin < PHICACHE_ORIGIN_NOT_STORED; }
-    /// Why the value was not kept; `status::ok` when it was.
+    /// Why the value was not stored; `status::ok` if it was.
     status refusal() const noexcept {
         if (is_stored()) return status::ok;
         if (raw_.origin == PHICACHE_ORIGIN_NOT_STORED) return status::error_out_of_memory;
@@ -162,12 +170,12 @@ public:
         if (raw_.pin != nullptr) phicache_value_release(&raw_);
         raw_ = {};
     }
-    /// Where a C function puts a value; releases what was here.
+    /// The address at which a C function stores a value; releases the previous one.
     phicache_value* out() noexcept { return reset(), &raw_; }
-    /// The C value; this object keeps the pin.
+    /// The C value; the pin still belongs to this object.
     const phicache_value& raw() const& noexcept { return raw_; }
     const phicache_value& raw() const&& = delete;
-    /// The C value with its pin, which is now the caller's to release.
+    /// The C value with its pin, which the caller now has to release.
     phicache_value release() noexcept { return std::exchange(raw_, phicache_value{}); }
 
 private:
@@ -175,3 +183,5 @@ private:
 };
 
 PHICACHE_HPP_END
+
+#endif  // PHICACHE_VALUE_HPP

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::computed::{Begin, Flight};
 use super::counters::{Info, Stats};
 use super::dict::DictCache;
 use super::local::Missed;
@@ -14,9 +15,9 @@ use super::value::{Fast, Stored, Value, Waited};
 use crate::config::Config;
 use crate::epoch::Guard;
 use crate::error::Result;
-use crate::flight::{Begin, Flight, Owner};
+use crate::flight::Owner;
 use crate::sync::TryArc;
-use crate::table::{Block, Draft, Hashed, Pinned};
+use crate::table::{Draft, Hashed, Pinned, Reservation};
 
 /// Any cache.
 #[derive(Clone)]
@@ -195,7 +196,7 @@ impl Cache {
     }
 
     /// A value for `key` that is being written into this cache's memory; `block` is the part that is written already.
-    pub(super) fn draft<'k>(&'k self, key: &'k [u8], block: Block) -> Draft<'k> {
+    pub(super) fn draft<'k>(&'k self, key: &'k [u8], block: Reservation) -> Draft<'k> {
         each!(self, near cache => cache.draft(key, block))
     }
 

@@ -170,9 +170,9 @@ impl Counters {
     /// Counts any other event of this thread.
     #[inline(always)]
     pub(super) fn count(&self, event: Event) {
-        match Participant::of_this_thread().and_then(|participant| self.alone(participant)) {
+        match crate::epoch::current().and_then(|participant| self.alone(participant)) {
             Some(counts) => counts.add_alone(event),
-            None => guard::read(|section| self.count_elsewhere(section.record(), event)),
+            None => guard::read(|section| self.count_elsewhere(section.participant(), event)),
         }
     }
 

@@ -7,20 +7,21 @@ use std::mem;
 use std::time::Duration;
 
 use super::any::Cache;
+use super::computed::{Begin, Flight, Wait};
 use super::value::{Origin, Refusal, Value, Waited};
 use crate::epoch::{with_attached, without_fork};
 use crate::error::{Error, Result};
-use crate::flight::{Begin, Flight, Owner, Wait};
+use crate::flight::Owner;
 use crate::memory::limit;
 use crate::sync::Mutex;
 use crate::sync::TryArc;
-use crate::table::{Block, Draft, Hashed};
+use crate::table::{Draft, Hashed, Reservation};
 
 /// The duty to compute a value.
 pub struct Lease {
     duty: TryArc<Duty>,
     flight: TryArc<Flight>,
-    block: Block,
+    block: Reservation,
     /// Why the last reservation failed: if the caller overlooks that, its value must not be cached.
     failed: Option<Error>,
 }
@@ -115,7 +116,7 @@ impl Lease {
             // A fork in the middle would leave the child a list that is half changed.
             without_fork(|| with_attached(|own: &mut OfThread| own.add(&duty)))?;
         }
-        Ok(Lease { duty, flight, block: Block::default(), failed: None })
+        Ok(Lease { duty, flight, block: Reservation::default(), failed: None })
     }
 
     /// Makes the value `len` zero bytes and lends them for writing. Bytes that were reserved before are discarded.
@@ -185,10 +186,10 @@ impl Lease {
             return cache.wait(key, time);
         };
         Ok(match Flight::wait(&flight, owner, Some(time))? {
-            Wait::Value(entry) => Waited::Value(cache.waited(entry)),
+            Wait::Value(computed) => Waited::Value(cache.waited(computed.entry)),
             Wait::Failed | Wait::Vacant => Waited::Nobody,
             Wait::TimeOut => Waited::TimeOut,
-            Wait::Circle => Waited::Circle,
+            Wait::Cycle => Waited::Circle,
         })
     }
 }

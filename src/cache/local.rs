@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::computed::{Begin, Computed, Flight, Flights, InCache, StorePermit};
 use super::counters::{Counters, Event, Info, Stats};
 use super::options::Options;
 use super::policy::Policy;
@@ -11,12 +12,14 @@ use super::prefixes::Prefixes;
 use super::value::{Fast, Found, Origin, Refusal, Stored, Value, copy};
 use crate::config::Config;
 use crate::epoch::fast_guard;
-use crate::epoch::{Guard, Participant, guard, without_fork};
+use crate::epoch::{Guard, guard, without_fork};
 use crate::error::{Error, Result};
-use crate::flight::{Begin, Flight, Flights, Owner, StorePermit};
+use crate::flight::Owner;
 use crate::memory::limit;
 use crate::sync::TryArc;
-use crate::table::{Block, Draft, EntryRef, Hashed, Inserted, ORDINARY, OwnedEntry, Pinned, Probe, Table, weight};
+use crate::table::{
+    Draft, EntryRef, Hashed, Inserted, ORDINARY, OwnedEntry, Pinned, Probe, Reservation, Table, weight,
+};
 
 /// A cache in this process.
 ///
@@ -50,7 +53,7 @@ impl<P: Policy> LocalCache<P> {
     pub fn new(policy: P, config: Arc<Config>, options: Options) -> Self {
         LocalCache {
             table: Table::new(),
-            counters: guard::read(|section| Counters::new(section.record())),
+            counters: guard::read(|section| Counters::new(section.participant())),
             policy,
             config,
             max_bytes: options.max_bytes.unwrap_or(u64::MAX),
@@ -64,7 +67,7 @@ impl<P: Policy> LocalCache<P> {
     pub fn get(&self, key: &[u8]) -> Option<Value> {
         guard::read(|section| {
             let found = self.find(section, &key.into());
-            self.counters.lookup(section.record(), found.is_some());
+            self.counters.lookup(section.participant(), found.is_some());
             found.map(|found| found.pin(section))
         })
     }
@@ -119,7 +122,7 @@ impl<P: Policy> LocalCache<P> {
             Probe::Missing => match self.policy.probe_inherited(section, key) {
                 Probe::Found(entry) => (entry, Origin::Parent),
                 Probe::Missing => {
-                    return match self.counters.alone(section.record()) {
+                    return match self.counters.alone(section.participant()) {
                         Some(counted) if misses => {
                             counted.add_alone(Event::Miss);
                             Fast::Miss
@@ -131,7 +134,7 @@ impl<P: Policy> LocalCache<P> {
             },
             Probe::Unclear => return Fast::Slow,
         };
-        let Some(counted) = self.counters.alone(section.record()) else { return Fast::Slow };
+        let Some(counted) = self.counters.alone(section.participant()) else { return Fast::Slow };
         let Some(found) = found(Found { entry, origin }) else { return Fast::Slow };
         counted.add_alone(Event::Hit);
         Fast::Hit(found)
@@ -141,7 +144,7 @@ impl<P: Policy> LocalCache<P> {
     #[inline(always)]
     pub fn look<'s>(&self, section: &'s Guard, key: &[u8]) -> Option<&'s [u8]> {
         let found = self.find(section, &key.into());
-        self.counters.lookup(section.record(), found.is_some());
+        self.counters.lookup(section.participant(), found.is_some());
         found.map(|found| found.entry.value())
     }
 
@@ -151,7 +154,7 @@ impl<P: Policy> LocalCache<P> {
     pub fn read<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Result<R>) -> Result<Option<R>> {
         guard::read(|section| {
             let seen = self.find(section, &key.into()).map(|found| look(found.entry.value())).transpose()?;
-            self.counters.lookup(section.record(), seen.is_some());
+            self.counters.lookup(section.participant(), seen.is_some());
             Ok(seen)
         })
     }
@@ -184,15 +187,17 @@ impl<P: Policy> LocalCache<P> {
             let mut len = 0;
             for (hashed, key) in batch.iter_mut().zip(&mut keys) {
                 *hashed = key.into();
-                self.table.fetch_bucket(section, hashed);
+                self.table.prefetch_bucket(section, hashed);
                 len += 1;
             }
             let mut seem = [None; BATCH];
-            seem.iter_mut().zip(&batch[..len]).for_each(|(seems, key)| *seems = self.table.fetch_entry(section, key));
+            seem.iter_mut()
+                .zip(&batch[..len])
+                .for_each(|(seems, key)| *seems = self.table.prefetch_entry(section, key));
             for (key, seems) in batch[..len].iter().zip(seem) {
-                let own = self.table.find_fetched(section, key, seems);
+                let own = self.table.find_prefetched(section, key, seems);
                 let value = self.own_or_inherited(section, key, own);
-                self.counters.lookup(section.record(), value.is_some());
+                self.counters.lookup(section.participant(), value.is_some());
                 if let Some(value) = value {
                     found(done, section, value);
                 }
@@ -259,7 +264,7 @@ impl<P: Policy> LocalCache<P> {
     /// Refuses a value of `len` bytes as [`LocalCache::set`] would, on the fast path, and counts the refusal.
     #[inline(always)]
     pub(super) fn try_fast_refuse(&self, key: &[u8], len: usize, refusal: Option<Refusal>) -> Option<Refusal> {
-        let counted = self.counters.alone(Participant::of_this_thread()?)?;
+        let counted = self.counters.alone(crate::epoch::current()?)?;
         let reason = match refusal {
             Some(reason) => reason,
             None if limit::surely_full(weight(key.len(), len), self.config.maximum_memory()) => Refusal::Memory,
@@ -282,7 +287,7 @@ impl<P: Policy> LocalCache<P> {
             Ok(reserved) => reserved,
             Err(reason) => return Ok(Err(self.refuse(reason))),
         };
-        let mut draft = self.draft(key, Block::default());
+        let mut draft = self.draft(key, Reservation::default());
         write(&mut draft)?;
         let (_, inserted) = self.table.insert(draft.finish()?, true, self.max_bytes);
         self.count_insertion(inserted);
@@ -300,7 +305,7 @@ impl<P: Policy> LocalCache<P> {
         let changes = self.table.changes();
         guard::read(|section| {
             let found = self.find(section, key).ok_or(Missed { changes })?;
-            self.counters.lookup(section.record(), true);
+            self.counters.lookup(section.participant(), true);
             Ok(found.pin(section))
         })
     }
@@ -312,7 +317,7 @@ impl<P: Policy> LocalCache<P> {
 
     /// Counts a lookup.
     pub(super) fn count(&self, hit: bool) {
-        guard::read(|section| self.counters.lookup(section.record(), hit));
+        guard::read(|section| self.counters.lookup(section.participant(), hit));
     }
 
     /// Decides who computes the value of a key; counts a hit if it has one, a miss if the caller computes.
@@ -327,7 +332,7 @@ impl<P: Policy> LocalCache<P> {
     /// As `begin`, without counting a miss.
     pub(super) fn begin_uncounted(&self, key: &Hashed, owner: Owner, missed: Missed) -> Result<Begin<Value>> {
         let look = || if self.would_miss(missed) { None } else { self.peek(key) };
-        let begun = self.flights.begin(key, owner, look)?;
+        let begun = self.flights.begin(key.key, key.hash(), owner, look)?;
         // An owner that finds the key busy may have waited for that flight before, and still does.
         if let Begin::Found(_) = begun {
             self.count(true);
@@ -338,12 +343,12 @@ impl<P: Policy> LocalCache<P> {
 
     /// The computation of a key that is in progress.
     pub(super) fn flight(&self, key: &Hashed) -> Option<TryArc<Flight>> {
-        self.flights.find(key)
+        self.flights.find(key.key, key.hash())
     }
 
     /// A value for `key` that is being written into this cache's memory; `block` is the part that is written already.
-    pub(super) fn draft<'k>(&'k self, key: &'k [u8], block: Block) -> Draft<'k> {
-        Draft::resume(key, Some(&self.table), block)
+    pub(super) fn draft<'k>(&'k self, key: &'k [u8], block: Reservation) -> Draft<'k> {
+        Draft::resume(key, Some(self.table.arena()), block)
     }
 
     /// The value that another caller has computed, for one that waited: counts a hit and a wait.
@@ -377,26 +382,26 @@ impl<P: Policy> LocalCache<P> {
         self.count_computation(flight);
         let reserved = checked.and_then(|()| self.reserve(fresh.weight(), maximum));
         let refusal = reserved.as_ref().err().copied();
-        let mut may = StorePermit::Store;
+        let mut may = StorePermit::Granted;
         let (entry, inserted) = match refusal {
             Some(_) => (fresh.into_pinned(), None),
             None => {
                 // If the key got a value meanwhile, that one stays: it was first.
                 let (entry, inserted) = self.table.insert_if(&flight.hashed(), fresh, self.max_bytes, || {
-                    may = flight.may();
-                    may == StorePermit::Store
+                    may = flight.store_permit();
+                    may == StorePermit::Granted
                 });
                 self.count_insertion(inserted);
                 (entry, Some(inserted))
             }
         };
         let inserted = match may {
-            StorePermit::Store => inserted,
+            StorePermit::Granted => inserted,
             StorePermit::Invalidated => None,
             // It shares the outcome of the first one.
             StorePermit::Late(first) => first,
         };
-        self.flights.complete(flight, joined, entry.clone(), inserted);
+        self.flights.complete(flight, joined, Computed { entry: entry.clone(), inserted });
         let origin = match inserted {
             Some(inserted) => self.origin(inserted),
             None if may == StorePermit::Invalidated => self.refused(Refusal::Cleared),
@@ -458,14 +463,14 @@ impl<P: Policy> LocalCache<P> {
     }
 
     /// Reserves `bytes` of memory for a store that may fill it up to `maximum` per cent, and to the configured maximum.
-    fn reserve(&self, bytes: u64, maximum: f64) -> std::result::Result<limit::Claim, Refusal> {
-        limit::claim(bytes, limit::least(self.config.maximum_memory(), maximum)).ok_or(Refusal::Memory)
+    fn reserve(&self, bytes: u64, maximum: f64) -> std::result::Result<limit::MemoryClaim, Refusal> {
+        limit::claim(bytes, limit::stricter(self.config.maximum_memory(), maximum)).ok_or(Refusal::Memory)
     }
 
     /// Removes a value; returns whether the cache had one of its own.
     pub fn remove(&self, key: &[u8]) -> bool {
-        let key = key.into();
-        self.flights.invalidate(&key);
+        let key = Hashed::from(key);
+        self.flights.invalidate(key.key, key.hash());
         self.table.remove(&key)
     }
 

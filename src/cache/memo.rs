@@ -11,7 +11,7 @@ use super::memoize::{Lookup, Pending};
 use super::options::Options;
 use super::value::{Origin, Refusal, Value};
 use crate::config::{Config, check_maximum};
-use crate::epoch::{Participant, guard};
+use crate::epoch::guard;
 use crate::error::{Error, Result};
 use crate::key::KeyBuilder;
 use crate::memory::limit;
@@ -90,7 +90,7 @@ impl Memo {
             head,
             typed,
             maximum: maximum.unwrap_or(limit::UNLIMITED),
-            counters: guard::read(|section| Counters::new(section.record())),
+            counters: guard::read(|section| Counters::new(section.participant())),
         })
     }
 
@@ -98,7 +98,7 @@ impl Memo {
     /// `None`, and nothing is counted.
     #[inline(always)]
     pub fn try_fast_hit(&self, args: &mut KeyBuilder) -> Option<Value> {
-        let counted = self.counters.alone(Participant::of_this_thread()?)?;
+        let counted = self.counters.alone(crate::epoch::current()?)?;
         let key = match &self.head {
             None => args.try_fast_key(self.typed)?,
             Some(head) => args.try_fast_key_behind(self.typed, head)?,

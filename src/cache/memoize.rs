@@ -1,13 +1,14 @@
 //! Memoization: look a key up and, on a miss, compute its value once, however many callers ask for it at the same time.
 
 use super::any::Cache;
+use super::computed::{Begin, Flight, Wait};
 use super::local::Missed;
 use super::value::Value;
 use crate::error::Result;
-use crate::flight::{Begin, Flight, Owner, Wait};
+use crate::flight::Owner;
 use crate::memory::limit;
 use crate::sync::TryArc;
-use crate::table::{Block, Draft, Hashed};
+use crate::table::{Draft, Hashed, Reservation};
 
 /// The result of [`Cache::get_or_reserve`].
 pub enum Lookup {
@@ -65,11 +66,11 @@ impl Cache {
                 None => continue,
             };
             match Flight::wait(&flight, owner, None)? {
-                Wait::Value(entry) => return Ok(Lookup::Found(self.waited(entry))),
+                Wait::Value(computed) => return Ok(Lookup::Found(self.waited(computed.entry))),
                 Wait::Vacant => vacant = Some(flight),
                 Wait::Failed | Wait::TimeOut => {}
-                Wait::Circle if !flight.join(owner)? => {}
-                Wait::Circle => {
+                Wait::Cycle if !flight.join(owner)? => {}
+                Wait::Cycle => {
                     self.count_miss();
                     return Ok(Lookup::Compute(Pending { cache: self.clone(), flight, joined: Some(owner) }));
                 }
@@ -93,7 +94,7 @@ impl Pending {
     /// Lets `compute` write the value, and stores it unless more than `maximum` per cent of the memory, or more than
     /// the cache's own maximum, would be in use.
     pub fn compute(self, maximum: f64, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
-        let mut draft = self.draft(Block::default());
+        let mut draft = self.draft(Reservation::default());
         match compute(&mut draft) {
             Ok(()) => {
                 let block = draft.pause();
@@ -112,12 +113,12 @@ impl Pending {
     }
 
     /// The value, to continue writing; `block` is the part that is written already.
-    pub fn draft(&self, block: Block) -> Draft<'_> {
+    pub fn draft(&self, block: Reservation) -> Draft<'_> {
         self.cache.draft(self.flight.key(), block)
     }
 
     /// Ends the computation with a value.
-    pub fn complete(self, block: Block, maximum: f64) -> Result<Value> {
+    pub fn complete(self, block: Reservation, maximum: f64) -> Result<Value> {
         self.cache.complete(&self.flight, self.joined, self.draft(block), maximum)
     }
 

@@ -16,6 +16,7 @@
 //! | `local.rs` | the mechanism of all in-process caches: look up, store, compute once, count |
 //! | `policy.rs` | what one type of cache does differently |
 //! | `counters.rs` | what a cache counts |
+//! | `computed.rs` | single flight for caches: the result of a computation is an entry |
 //! | `prefixes.rs` | the prefixes that memos have taken on one cache |
 //! | `options.rs` | what the maker of a cache may choose |
 //! | `value.rs` | what a cache answers |
@@ -24,6 +25,7 @@
 //! inherits, how it clears.
 
 mod any;
+mod computed;
 mod counters;
 mod dict;
 mod holder;

@@ -61,13 +61,13 @@ impl Found<'_> {
     /// Keeps the value beyond the section.
     #[inline(always)]
     pub fn pin(&self, section: &Guard) -> Value {
-        Value { entry: section.pin(self.entry), origin: self.origin }
+        Value { entry: Pinned::new(section, self.entry), origin: self.origin }
     }
 
     /// As [`Found::pin`], on the fast path.
     #[inline(always)]
     pub(super) fn try_fast_pin(&self, section: &Guard) -> Option<Value> {
-        Some(Value { entry: section.try_fast_pin(self.entry)?, origin: self.origin })
+        Some(Value { entry: Pinned::try_fast(section, self.entry)?, origin: self.origin })
     }
 }
 

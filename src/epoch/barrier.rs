@@ -1,69 +1,74 @@
-//! The two halves of an asymmetric barrier: a light one that readers pass all the time, and a heavy one for those who free.
+//! An asymmetric barrier: light for readers, who pass it all the time, and heavy for those who free memory.
 //!
-//! On Linux, membarrier(2) makes every thread of the process pass a full barrier at the request of one, so that readers
-//! need no instruction for theirs. Where the system forbids it, every reader executes a fence.
+//! On Linux, membarrier(2) makes every thread of the process pass a full barrier when one thread asks for it, so readers
+//! need no instruction for theirs. Where the system forbids membarrier, every reader executes a fence.
 //!
-//! A system may forbid it later: a program that sandboxes itself after it has started. Then readers are told to fence from
-//! now on. One that has not noticed yet wrote its epoch before it looked, so its store reaches memory within the time that
-//! a processor keeps stores to itself, which is far below a microsecond; [`heavy`] trusts nobody for a whole second.
+//! The system may forbid it later: a program that sandboxes itself after it has started. Then all readers are told to use
+//! fences from then on. A reader that has not noticed yet wrote its epoch before it looked, so its store reaches memory
+//! within the time that a processor keeps stores to itself, far below a microsecond; [`heavy`] trusts no reader for a whole
+//! second.
+//!
+//! On a weakly ordered processor nothing changes: membarrier orders all earlier accesses of each thread before all later
+//! ones, whichever the processor, and the compiler is kept from reordering by the compiler fence.
 
-use crate::epoch::participant::global;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+
 use crate::sync::atomic::{Ordering, compiler_fence, fence};
 
 const UNKNOWN: u32 = 0;
 const MEMBARRIER: u32 = 1;
 const FENCE: u32 = 2;
 
-/// Decides which kind there is, once for the process; before that, readers take the full one.
-pub(crate) fn prepare() {
-    let kind = &global().barrier;
-    if kind.load(Ordering::Relaxed) == UNKNOWN {
+/// The kind that this process uses.
+static KIND: AtomicU32 = AtomicU32::new(UNKNOWN);
+
+/// The millisecond from which all readers are known to use fences, if they began without; else 0.
+static FENCES_FROM: AtomicU64 = AtomicU64::new(0);
+
+/// Chooses the kind, once for the process. Until then readers use fences.
+pub(super) fn prepare() {
+    if KIND.load(Ordering::Relaxed) == UNKNOWN {
         let found = if register() { MEMBARRIER } else { FENCE };
-        // Another thread may have found otherwise: filters for system calls are per thread. The first decision stands,
-        // since readers act on it already.
-        let _ = kind.compare_exchange(UNKNOWN, found, Ordering::AcqRel, Ordering::Relaxed);
+        // Another thread may have found the other kind: filters for system calls are per thread. The first choice stays,
+        // since readers rely on it already.
+        let _ = KIND.compare_exchange(UNKNOWN, found, Ordering::AcqRel, Ordering::Relaxed);
     }
 }
 
 /// Whether readers need no instruction for theirs.
 #[inline(always)]
-pub(crate) fn is_light() -> bool {
-    // A model checker runs one thread at a time, each seeing what the others did: there it needs none either.
-    cfg!(shuttle) || global().barrier.load(Ordering::Relaxed) == MEMBARRIER
+pub(super) fn is_fence_free() -> bool {
+    // The model checker runs one thread at a time, and each sees what the others did.
+    cfg!(shuttle) || KIND.load(Ordering::Relaxed) == MEMBARRIER
 }
 
+/// The readers' half.
 #[inline(always)]
-pub(crate) fn light() {
-    if is_light() {
+pub(super) fn light() {
+    if is_fence_free() {
         compiler_fence(Ordering::SeqCst);
     } else {
         fence(Ordering::SeqCst);
     }
 }
 
-/// Says whether all threads have passed it.
-pub(crate) fn heavy() -> bool {
+/// The other half: tells whether all threads have passed a barrier. `use_fences` tells all readers to use fences from now
+/// on.
+pub(super) fn heavy(use_fences: impl FnOnce()) -> bool {
     fence(Ordering::SeqCst);
-    if global().barrier.load(Ordering::Acquire) == MEMBARRIER
+    if KIND.load(Ordering::Acquire) == MEMBARRIER
         && !command(PRIVATE_EXPEDITED)
         && !(register() && command(PRIVATE_EXPEDITED))
     {
-        fence_from_now();
+        let trusted = milliseconds() + 1000;
+        let _ = FENCES_FROM.compare_exchange(0, trusted, Ordering::AcqRel, Ordering::Relaxed);
+        KIND.store(FENCE, Ordering::Release);
+        // A participant that registers at this moment reads the kind again after it is listed.
+        fence(Ordering::SeqCst);
+        use_fences();
     }
-    let from = global().fences_from.load(Ordering::Acquire);
+    let from = FENCES_FROM.load(Ordering::Acquire);
     from == 0 || from <= milliseconds()
-}
-
-/// Has all readers take the full barrier from now on.
-#[cold]
-fn fence_from_now() {
-    let global = global();
-    let trusted = milliseconds() + 1000;
-    let _ = global.fences_from.compare_exchange(0, trusted, Ordering::AcqRel, Ordering::Relaxed);
-    global.barrier.store(FENCE, Ordering::Release);
-    // A record that is claimed at this moment looks at the kind again after it is listed.
-    fence(Ordering::SeqCst);
-    global.records().for_each(|record| record.light.store(false, Ordering::Relaxed));
 }
 
 #[cfg(unix)]

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU64;
 
-use crate::epoch::participant::number;
+use crate::epoch::thread_number;
 use crate::error::{Error, Result};
 
 /// Who computes or waits: a thread of this process, or a task of the caller's.
@@ -10,12 +10,12 @@ use crate::error::{Error, Result};
 pub struct Owner(NonZeroU64);
 
 impl Owner {
-    /// Numbers with this bit are threads', whose own are far below.
+    /// Owners with this bit are threads; their own numbers are far below.
     const THREAD: NonZeroU64 = NonZeroU64::new(1 << 63).unwrap();
 
     /// The thread that asks.
     pub fn this_thread() -> Self {
-        Owner(Self::THREAD | number())
+        Owner(Self::THREAD | thread_number())
     }
 
     /// The task of this number; 0 is the thread that asks.
@@ -23,22 +23,22 @@ impl Owner {
         match NonZeroU64::new(number) {
             None => Ok(Self::this_thread()),
             Some(number) if number < Self::THREAD => Ok(Owner(number)),
-            Some(number) => Err(Error::invalid(format!("owner {number}; the numbers of tasks are below 2^63"))),
+            Some(number) => Err(Error::invalid(format!("owner {number}: task numbers must be below 2^63"))),
         }
     }
 
-    /// The owner of a number that one has.
-    pub(crate) fn of(number: NonZeroU64) -> Self {
+    /// The owner with this number.
+    pub(super) fn of(number: NonZeroU64) -> Self {
         Owner(number)
     }
 
-    /// A number that no other owner has, and which is not 0.
-    pub(crate) fn number(self) -> u64 {
+    /// A number that no other owner has; not 0.
+    pub(super) fn number(self) -> u64 {
         self.0.get()
     }
 
-    /// Where hash tables look for it: tasks are numbered in a row, and the top bits choose too.
-    pub(crate) fn hash(self) -> u64 {
+    /// A hash: tasks are numbered consecutively, and hash tables use the top bits too.
+    pub(super) fn hash(self) -> u64 {
         let product = u128::from(self.number()) * 0x9E37_79B9_7F4A_7C15;
         product as u64 ^ (product >> 64) as u64
     }

@@ -1,12 +1,12 @@
-//! Who waits for what, over all caches of the process: the graph in which a wait that would never end is a circle.
+//! Who waits for whom, over all caches of the process: the graph in which a deadlock is a cycle.
 //!
-//! Each wait is announced before it begins, under one lock, so the last owner of a circle sees it whole. An owner waits for
+//! Each wait is announced before it begins, under one lock, so the last owner of a cycle sees all of it. An owner waits for
 //! one computation at a time, so a search follows one path, which branches only where several owners compute one value. A
-//! search visits each computation once, and allocates nothing but for branches. If nobody who computes the value waits, it
-//! ends at once.
+//! search visits each computation once, and allocates only for branches. If no owner that computes the value waits, the
+//! search ends at once.
 //!
-//! The announcement stays while an owner polls: between two looks it counts as waiting. Whoever ends a computation takes
-//! all announcements of its waiters back.
+//! The announcement stays while an owner polls: between two polls it counts as waiting. The owner that ends a computation
+//! takes back all announcements of its waiters.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -18,25 +18,25 @@ use crate::sync::TryArc;
 use crate::sync::{Mutex, MutexGuard, process};
 
 /// A computation that owners may wait for.
-pub(crate) trait Awaited {
+pub trait Awaited {
     /// Whether it goes on: nobody waits for one that has ended.
     fn is_open(&self) -> bool;
 
     /// Whether this is the first time that a search sees it.
     fn is_new_to(&self, search: u64) -> bool;
 
-    /// Whether `see` says yes to any of those who compute it.
+    /// Whether `see` answers true for any of the owners that compute it.
     fn any_computer(&self, see: impl FnMut(Owner) -> bool) -> bool;
 
-    /// Adds an owner to those who wait for it, or says that it has ended.
+    /// Adds an owner that waits for it; false if it has ended.
     fn add_waiting(&self, owner: Owner) -> Result<bool>;
 
-    /// Takes an owner off those who wait for it.
+    /// Removes an owner that waits for it.
     fn remove_waiting(&self, owner: Owner);
 }
 
 /// Owners, found by their number.
-pub(crate) type Owners = HashTable<Owner>;
+pub(super) type Owners = HashTable<Owner>;
 
 /// An announcement.
 struct Wait<A> {
@@ -57,34 +57,41 @@ impl<A> Default for Announced<A> {
 }
 
 /// The graph.
-pub(crate) struct Waits<A> {
+pub struct Waits<A> {
     announced: Mutex<Announced<A>>,
-    /// How many announcements there are, so that owners who stop waiting need not lock where there are none.
+    /// How many announcements there are, so that an owner that stops waiting need not lock if there are none.
     len: AtomicUsize,
 }
 
-/// How many announcements are taken back at most before others get the lock.
+/// How many announcements are taken back before others get a turn.
 const AT_ONCE: usize = 64;
 
-/// An emptied table with room for more than this is given back.
+/// An emptied table with room for more than this is freed.
 const KEPT: usize = 1024;
 
 fn out_of_memory<A>(_: hashbrown::TryReserveError) -> Error {
     Error::OutOfMemory(size_of::<Wait<A>>())
 }
 
+impl<A: Awaited> Default for Waits<A> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<A: Awaited> Waits<A> {
-    pub(crate) const fn new() -> Self {
+    /// An empty graph.
+    pub const fn new() -> Self {
         let announced = Announced { process: 0, waits: HashTable::new() };
         Waits { announced: Mutex::new(announced), len: AtomicUsize::new(0) }
     }
 
-    /// Announces that `owner` waits for this, and for nothing else; says false if that would close a circle: then it waits
-    /// for nothing. Nor does it where this has ended.
-    pub(crate) fn announce(&self, owner: Owner, awaited: &TryArc<A>) -> Result<bool> {
+    /// Announces that `owner` waits for this, and for nothing else. False if that would close a cycle: then it waits for
+    /// nothing. Nor does it if this has ended.
+    pub(super) fn announce(&self, owner: Owner, awaited: &TryArc<A>) -> Result<bool> {
         let mut announced = self.lock();
         if announced.of(owner).is_some_and(|known| known.is_same(awaited)) {
-            // Whoever closed a circle since then has seen this one.
+            // An owner that would have closed a cycle since then has seen this wait.
             return Ok(true);
         }
         if announced.leads_to(awaited, owner)? {
@@ -112,8 +119,8 @@ impl<A: Awaited> Waits<A> {
         Ok(true)
     }
 
-    /// Tells that `owner` waits for nothing.
-    pub(crate) fn withdraw(&self, owner: Owner) {
+    /// Notes that `owner` waits for nothing.
+    pub(super) fn withdraw(&self, owner: Owner) {
         if self.len.load(Ordering::Relaxed) != 0 {
             self.take_back(self.lock(), owner);
         }
@@ -125,18 +132,18 @@ impl<A: Awaited> Waits<A> {
             before.awaited.remove_waiting(owner);
         }
         self.len.store(announced.waits.len(), Ordering::Relaxed);
-        // What it waited for may end with this, and takes a while.
+        // Outside the lock: this may drop the last reference to the computation, which takes a while.
         drop(announced);
         drop(before);
     }
 
-    /// Tells that these owners do not wait for `awaited` any more: it has ended, and knows them no longer.
-    pub(crate) fn withdraw_all(&self, owners: Owners, awaited: &TryArc<A>) {
+    /// Notes that these owners no longer wait for `awaited`, which has ended.
+    pub(super) fn withdraw_all(&self, owners: Owners, awaited: &TryArc<A>) {
         let mut owners = owners.into_iter().peekable();
         while owners.peek().is_some() {
             let mut announced = self.lock();
             for owner in owners.by_ref().take(AT_ONCE) {
-                // Others hold the computation too: dropping the announcement ends nothing.
+                // Others hold the computation too, so dropping the announcement frees nothing.
                 announced.remove(owner, |known| known.is_same(awaited));
             }
             self.len.store(announced.waits.len(), Ordering::Relaxed);
@@ -146,7 +153,7 @@ impl<A: Awaited> Waits<A> {
     fn lock(&self) -> MutexGuard<'_, Announced<A>> {
         let mut announced = self.announced.lock();
         if announced.process != process() {
-            // In a child those who waited have vanished, and so has what they waited for.
+            // In a child, the threads that waited no longer exist, and neither do those that computed.
             announced.waits.clear();
             announced.process = process();
         }
@@ -168,16 +175,16 @@ impl<A: Awaited> Announced<A> {
         Some(removed)
     }
 
-    /// Whether `awaited`, directly or through waits of others, waits for `owner`.
+    /// Whether `awaited` waits for `owner`, directly or through the waits of others.
     fn leads_to(&self, awaited: &TryArc<A>, owner: Owner) -> Result<bool> {
-        // Not under the lock, which a child may find renewed: what one search has marked no other takes for its own.
+        // Not under the lock, which may start over in a child: no search may take the marks of another for its own.
         static SEARCHES: AtomicU64 = AtomicU64::new(1);
         let search = SEARCHES.fetch_add(1, Ordering::Relaxed);
         let mut branches: Vec<&A> = Vec::new();
         let mut next = Some(&**awaited).filter(|first| first.is_new_to(search));
         while let Some(here) = next {
             let (mut onwards, mut no_memory) = (None, false);
-            let circle = here.any_computer(|computer| {
+            let cycle = here.any_computer(|computer| {
                 if computer == owner {
                     return true;
                 }
@@ -191,7 +198,7 @@ impl<A: Awaited> Announced<A> {
                 }
                 no_memory
             });
-            match circle {
+            match cycle {
                 true if no_memory => return Err(Error::OutOfMemory(size_of::<&A>())),
                 true => return Ok(true),
                 false => next = onwards.or_else(|| branches.pop()),

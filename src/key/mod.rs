@@ -16,8 +16,21 @@ mod encoding;
 mod fingerprint;
 mod standard;
 
+use crate::error::{Error, Result};
 pub use builder::KeyBuilder;
 pub use element::{Element, VERSION_TYPED, VERSION_UNTYPED};
 pub use fingerprint::{Fingerprint, Layout, NODES_MAX, network, states};
 pub(crate) use fingerprint::{cut, subsystem};
+
+/// The longest key, in bytes.
+pub const KEY_MAX: usize = i32::MAX as usize;
+
+/// Refuses a key that is too long.
+pub fn check_len(key: &[u8]) -> Result<()> {
+    match key.len() {
+        ..=KEY_MAX => Ok(()),
+        len => Err(Error::invalid(format!("a key of {len} bytes is too long; a key has at most {KEY_MAX}"))),
+    }
+}
+
 pub use standard::{KeyWriter, MiceKey, MiceQuestion, mice, repertoire};

@@ -1,4 +1,13 @@
-//! The locks of the library as it is built: the standard library's, mended after a fork.
+//! The standard library's locks, mended after a fork.
+//!
+//! A child of `fork` has one thread. A lock that another thread held at that moment would stay locked forever, and the data
+//! it guards may be half changed. So each lock remembers the process that used it last. The first use in a child checks it:
+//! a lock that is held then belongs to a thread that no longer exists. Data that was only read is intact and stays. Data
+//! that was being written is forgotten (leaked, not dropped: it may be half changed), and the lock starts over with the
+//! default. A cache may forget; it must not hang.
+//!
+//! On Linux each of these locks is one word, without the process-wide queues of other implementations, which a fork could
+//! catch in the middle of a change.
 
 use std::cell::UnsafeCell;
 use std::mem;
@@ -10,10 +19,10 @@ use std::time::Duration;
 pub use std::sync::{Condvar, MutexGuard};
 use std::sync::{RwLockReadGuard, RwLockWriteGuard};
 
-/// Which process this is: grows in each child. 0 is no process.
+/// Counts forks: one more in each child. 0 is no process.
 static PROCESS: AtomicU32 = AtomicU32::new(1);
 
-/// The number of this process among its ancestors.
+/// The number of this process: one more than its parent's.
 #[inline]
 pub fn process() -> u32 {
     PROCESS.load(Ordering::Relaxed)
@@ -23,16 +32,16 @@ extern "C" fn in_child() {
     PROCESS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Asks to be told of forks. The handler is registered with the first lock that is used, not when the library is loaded,
-/// and stays: the library is never unloaded.
+/// Registers the fork handler, with the first lock that is used rather than when the library is loaded. It stays registered:
+/// the library is never unloaded.
 fn watch_forks() {
     static WATCHING: AtomicBool = AtomicBool::new(false);
     if WATCHING.load(Ordering::Acquire) {
         return;
     }
-    // Threads that are first at once all ask: one that went on while another asks could be overtaken by a fork of which
-    // its lock is not told. To be told twice does no harm.
-    // SAFETY: the handler is a plain function that stays, and does nothing that is forbidden in a child.
+    // Several first threads all register. If one skipped this while another is still registering, a fork could come in
+    // between unnoticed. Running the handler twice does no harm.
+    // SAFETY: the handler is a plain function that is never unloaded, and does nothing that is forbidden in a child.
     if unsafe { libc::pthread_atfork(None, None, Some(in_child)) } == 0 {
         WATCHING.store(true, Ordering::Release);
     }
@@ -40,9 +49,9 @@ fn watch_forks() {
 
 /// A lock of the standard library.
 trait Lock: Sized {
-    /// A new lock around what this one guards, if that is intact; the default otherwise. Nobody of this process holds it.
+    /// A new lock around the same data if that is intact, else around the default. No thread of this process holds it.
     fn renew(&mut self) -> Self;
-    /// Whether somebody holds it.
+    /// Whether it is held.
     fn is_held(&self) -> bool;
 }
 
@@ -70,28 +79,28 @@ impl<T: Default> Lock for sync::RwLock<T> {
     }
 }
 
-/// A lock and the process in which it was last looked at.
-struct Settled<L> {
+/// A lock and the process that checked it last.
+struct ForkSafe<L> {
     process: AtomicU32,
     lock: UnsafeCell<L>,
 }
 
-// SAFETY: the cell is written only in `settle`, when no thread of this process has a reference to the lock: each gets one
-// only after the lock has been settled in this process, and settling is serialized.
-unsafe impl<L: Send + Sync> Sync for Settled<L> {}
+// SAFETY: the cell is written only in `renew`, when no thread of this process has a reference to the lock: each gets one
+// only after the lock was renewed in this process, and renewing is serialized.
+unsafe impl<L: Send + Sync> Sync for ForkSafe<L> {}
 
-impl<L: Lock> Settled<L> {
+impl<L: Lock> ForkSafe<L> {
     #[inline]
     fn lock(&self) -> &L {
         if self.process.load(Ordering::Acquire) != process() {
-            self.settle();
+            self.renew();
         }
-        // SAFETY: settled in this process, so it is not written any more.
+        // SAFETY: renewed in this process, so the cell is not written any more.
         unsafe { &*self.lock.get() }
     }
 
     #[cold]
-    fn settle(&self) {
+    fn renew(&self) {
         watch_forks();
         let _turn = Turn::take();
         if self.process.load(Ordering::Acquire) == process() {
@@ -109,7 +118,7 @@ impl<L: Lock> Settled<L> {
     }
 }
 
-/// One thread at a time settles; one that has vanished does not count.
+/// One thread at a time renews locks. A turn left behind by a thread of the parent process does not count.
 struct Turn;
 
 static TURN: AtomicU32 = AtomicU32::new(0);
@@ -137,12 +146,12 @@ impl Drop for Turn {
 }
 
 /// A mutex that survives a fork.
-pub struct Mutex<T>(Settled<sync::Mutex<T>>);
+pub struct Mutex<T>(ForkSafe<sync::Mutex<T>>);
 
 impl<T: Default> Mutex<T> {
     /// A mutex around `value`.
     pub const fn new(value: T) -> Self {
-        Mutex(Settled { process: AtomicU32::new(0), lock: UnsafeCell::new(sync::Mutex::new(value)) })
+        Mutex(ForkSafe { process: AtomicU32::new(0), lock: UnsafeCell::new(sync::Mutex::new(value)) })
     }
 
     /// Locks it.
@@ -167,7 +176,7 @@ impl<T: Default> Default for Mutex<T> {
     }
 }
 
-/// Sleeps until told, at most for `time`; says whether that is up. The guard is the mutex's.
+/// Sleeps until notified, at most for `time`; also tells whether it timed out. `guard` belongs to `mutex`.
 pub fn wait_for<'m, T>(
     condvar: &Condvar,
     _mutex: &'m Mutex<T>,
@@ -179,12 +188,12 @@ pub fn wait_for<'m, T>(
 }
 
 /// A lock for many readers or one writer that survives a fork.
-pub struct RwLock<T>(Settled<sync::RwLock<T>>);
+pub struct RwLock<T>(ForkSafe<sync::RwLock<T>>);
 
 impl<T: Default> RwLock<T> {
     /// A lock around `value`.
     pub const fn new(value: T) -> Self {
-        RwLock(Settled { process: AtomicU32::new(0), lock: UnsafeCell::new(sync::RwLock::new(value)) })
+        RwLock(ForkSafe { process: AtomicU32::new(0), lock: UnsafeCell::new(sync::RwLock::new(value)) })
     }
 
     /// Locks it for reading.
@@ -210,7 +219,7 @@ impl<T: Default> Default for RwLock<T> {
 mod tests {
     use super::*;
 
-    /// Runs `child` in a forked process and tells whether it came back in time with true.
+    /// Runs `child` in a forked process; tells whether it returned true in time.
     fn forked(child: impl FnOnce() -> bool) -> bool {
         // SAFETY: the child only uses locks, and leaves by _exit; the alarm ends one that hangs.
         unsafe {
@@ -246,7 +255,7 @@ mod tests {
         wait.recv().unwrap();
         assert!(MUTEX.try_lock().is_none());
         assert!(forked(|| {
-            // Half changed, perhaps: forgotten. Only read, or free: kept.
+            // Perhaps half changed: forgotten. Only read, or free: kept.
             *MUTEX.lock() == 0 && *WRITTEN.write() == 0 && *READ.write() == 7 && *FREE.lock() == 7
         }));
         done.send(()).unwrap();

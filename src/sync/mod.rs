@@ -13,6 +13,7 @@
 mod cache_padded;
 #[cfg(not(shuttle))]
 mod fork_safe;
+
 mod lock;
 #[cfg(shuttle)]
 mod model;

@@ -32,9 +32,9 @@ impl<T: Default> Mutex<T> {
     }
 }
 
-/// Sleeps until told, at most for `time`; says whether that is up. The guard is the mutex's.
+/// Sleeps until notified, at most for `time`; also tells whether it timed out. `guard` belongs to `mutex`.
 ///
-/// What is shorter than a second may be up at any moment, what is longer never is.
+/// A time below a second may be up at any moment; a longer one never is.
 pub fn wait_for<'m, T: Default>(
     condvar: &Condvar,
     mutex: &'m Mutex<T>,

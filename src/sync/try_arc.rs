@@ -1,6 +1,6 @@
-//! A counted pointer, like `Arc` without weak references, whose allocation reports failure.
+//! A reference-counted pointer, like `Arc` without weak references, whose allocation reports failure.
 //!
-//! `Arc::new` aborts the process when memory is out; a library in a job that has run for days answers with a status.
+//! `Arc::new` aborts the process when memory runs out. A library inside a job that has run for days returns a status instead.
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::marker::PhantomData;
@@ -11,16 +11,16 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
 
 use crate::error::{Error, Result};
 
-struct Block<T> {
+struct Counted<T> {
     owners: AtomicUsize,
     value: T,
 }
 
 /// Shared ownership of a `T`.
 ///
-/// Invariant: `block` points to a live `Block<T>` whose `owners` counts the `TryArc` that point to it.
+/// Invariant: `counted` points to a live `Counted<T>` whose `owners` counts the `TryArc`s that point to it.
 pub struct TryArc<T> {
-    block: NonNull<Block<T>>,
+    counted: NonNull<Counted<T>>,
 }
 
 // SAFETY: as for Arc: owners on several threads share `&T`, and the last one drops the T.
@@ -29,82 +29,82 @@ unsafe impl<T: Send + Sync> Send for TryArc<T> {}
 unsafe impl<T: Send + Sync> Sync for TryArc<T> {}
 
 impl<T> TryArc<T> {
-    /// Moves `value` into shared memory; hands [`Error::OutOfMemory`] back when there is none.
+    /// Moves `value` to the heap; [`Error::OutOfMemory`] if there is no memory.
     pub fn try_new(value: T) -> Result<Self> {
-        let layout = Layout::new::<Block<T>>();
-        // SAFETY: a Block holds a counter, so its layout is not empty.
-        let block = unsafe { alloc(layout) }.cast::<Block<T>>();
-        let block = NonNull::new(block).ok_or(Error::OutOfMemory(layout.size()))?;
+        let layout = Layout::new::<Counted<T>>();
+        // SAFETY: it holds a counter, so its layout is not empty.
+        let counted = unsafe { alloc(layout) }.cast::<Counted<T>>();
+        let counted = NonNull::new(counted).ok_or(Error::OutOfMemory(layout.size()))?;
         // SAFETY: the memory is ours, aligned and large enough.
-        unsafe { block.write(Block { owners: AtomicUsize::new(1), value }) };
-        Ok(TryArc { block })
+        unsafe { counted.write(Counted { owners: AtomicUsize::new(1), value }) };
+        Ok(TryArc { counted })
     }
 
     /// Whether both point to the same value.
     pub fn is_same(&self, other: &Self) -> bool {
-        self.block == other.block
+        self.counted == other.counted
     }
 
-    /// What it points to, if there is no other owner.
+    /// The value, if there is no other owner.
     pub fn into_inner(self) -> Option<T> {
         let shared = ManuallyDrop::new(self);
-        if shared.block().owners.fetch_sub(1, Ordering::Release) != 1 {
+        if shared.counted().owners.fetch_sub(1, Ordering::Release) != 1 {
             return None;
         }
-        // What the other owners did to the value happens before it moves.
+        // Pairs with the Release of the other owners: their accesses to the value happen before it moves.
         fence(Ordering::Acquire);
-        // SAFETY: we were the last owner, so nothing else points to the block; its value is moved out once.
+        // SAFETY: we were the last owner, so nothing else points to it; its value is moved out once.
         unsafe {
-            let value = ptr::read(&shared.block.as_ref().value);
-            dealloc(shared.block.as_ptr().cast(), Layout::new::<Block<T>>());
+            let value = ptr::read(&shared.counted.as_ref().value);
+            dealloc(shared.counted.as_ptr().cast(), Layout::new::<Counted<T>>());
             Some(value)
         }
     }
 
-    fn block(&self) -> &Block<T> {
-        // SAFETY: the invariant: our own count keeps the block alive.
-        unsafe { self.block.as_ref() }
+    fn counted(&self) -> &Counted<T> {
+        // SAFETY: the invariant: our own count keeps it alive.
+        unsafe { self.counted.as_ref() }
     }
 }
 
 impl<T> Clone for TryArc<T> {
     fn clone(&self) -> Self {
-        // Relaxed is enough: a new owner is made from one that exists. The count cannot overflow: each owner takes
-        // eight bytes of an address space that is smaller than the counter.
-        self.block().owners.fetch_add(1, Ordering::Relaxed);
-        TryArc { block: self.block }
+        // Relaxed suffices: the new owner is made from one that exists. The count cannot overflow: each owner takes eight
+        // bytes of an address space that is smaller than the counter.
+        self.counted().owners.fetch_add(1, Ordering::Relaxed);
+        TryArc { counted: self.counted }
     }
 }
 
 impl<T> Deref for TryArc<T> {
     type Target = T;
     fn deref(&self) -> &T {
-        &self.block().value
+        &self.counted().value
     }
 }
 
 impl<T> Drop for TryArc<T> {
     fn drop(&mut self) {
-        if self.block().owners.fetch_sub(1, Ordering::Release) != 1 {
+        if self.counted().owners.fetch_sub(1, Ordering::Release) != 1 {
             return;
         }
-        // What the other owners did to the value happens before it is dropped.
+        // Pairs with the Release of the other owners: their accesses to the value happen before it is dropped.
         fence(Ordering::Acquire);
-        // SAFETY: we were the last owner, so nothing else points to the block.
+        // SAFETY: we were the last owner, so nothing else points to it.
         unsafe {
-            self.block.as_ptr().drop_in_place();
-            dealloc(self.block.as_ptr().cast(), Layout::new::<Block<T>>());
+            self.counted.as_ptr().drop_in_place();
+            dealloc(self.counted.as_ptr().cast(), Layout::new::<Counted<T>>());
         }
     }
 }
 
-/// A place for a [`TryArc`] that is filled once and stays.
+/// A cell that is set once to a [`TryArc`].
 ///
-/// Nobody waits for whoever fills it: two threads that try at once both make a value, and one of them is kept. So a fork
-/// in the middle leaves nothing behind for which the child would wait.
+/// No thread waits for another that sets it: two threads that try at the same time both make a value, and one of these is
+/// kept. So a fork in the middle leaves nothing behind that the child would wait for.
 pub struct OnceTryArc<T> {
-    /// Null, or a block of which one owner is this cell.
-    block: AtomicPtr<Block<T>>,
+    /// Null, or a value with this cell among its owners.
+    counted: AtomicPtr<Counted<T>>,
 }
 
 // SAFETY: as for TryArc, of which the cell holds one.
@@ -113,27 +113,27 @@ unsafe impl<T: Send + Sync> Send for OnceTryArc<T> {}
 unsafe impl<T: Send + Sync> Sync for OnceTryArc<T> {}
 
 impl<T> OnceTryArc<T> {
-    /// An empty place.
+    /// An empty cell.
     pub const fn new() -> Self {
-        OnceTryArc { block: AtomicPtr::new(ptr::null_mut()) }
+        OnceTryArc { counted: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    /// What is there.
+    /// The value, if it is set.
     #[inline]
     pub fn get(&self) -> Option<&T> {
-        let block = NonNull::new(self.block.load(Ordering::Acquire))?;
-        // SAFETY: the cell owns the block, and keeps it as long as it lives.
-        Some(&unsafe { block.as_ref() }.value)
+        let counted = NonNull::new(self.counted.load(Ordering::Acquire))?;
+        // SAFETY: the cell is an owner for as long as it lives.
+        Some(&unsafe { counted.as_ref() }.value)
     }
 
-    /// What is there, to be shared.
+    /// The pointer, if it is set: to clone it.
     #[inline]
-    pub fn lend(&self) -> Option<ArcRef<'_, T>> {
-        let block = NonNull::new(self.block.load(Ordering::Acquire))?;
-        Some(ArcRef { shared: ManuallyDrop::new(TryArc { block }), _cell: PhantomData })
+    pub fn get_arc(&self) -> Option<ArcRef<'_, T>> {
+        let counted = NonNull::new(self.counted.load(Ordering::Acquire))?;
+        Some(ArcRef { shared: ManuallyDrop::new(TryArc { counted }), _cell: PhantomData })
     }
 
-    /// What is there, or what `make` puts there.
+    /// The value; `make` makes it if it is not set.
     #[inline]
     pub fn get_or_try_init(&self, make: impl FnOnce() -> Result<TryArc<T>>) -> Result<&T> {
         match self.get() {
@@ -144,17 +144,17 @@ impl<T> OnceTryArc<T> {
 
     #[cold]
     fn fill(&self, value: TryArc<T>) -> Result<&T> {
-        let block = value.block.as_ptr();
-        let filled = self.block.compare_exchange(ptr::null_mut(), block, Ordering::AcqRel, Ordering::Acquire);
+        let counted = value.counted.as_ptr();
+        let filled = self.counted.compare_exchange(ptr::null_mut(), counted, Ordering::AcqRel, Ordering::Acquire);
         if filled.is_ok() {
-            // Its count is the cell's now.
+            // Its count belongs to the cell now.
             std::mem::forget(value);
         }
         self.get().ok_or(Error::OutOfMemory(0))
     }
 }
 
-/// What stands in a [`OnceTryArc`], with the cell's own share: it is not given up.
+/// A borrow of the [`TryArc`] in a [`OnceTryArc`]. Dropping it drops no owner.
 pub struct ArcRef<'c, T> {
     shared: ManuallyDrop<TryArc<T>>,
     _cell: PhantomData<&'c OnceTryArc<T>>,
@@ -175,16 +175,16 @@ impl<T> Default for OnceTryArc<T> {
 
 impl<T> Drop for OnceTryArc<T> {
     fn drop(&mut self) {
-        if let Some(block) = NonNull::new(*self.block.get_mut()) {
-            drop(TryArc { block });
+        if let Some(counted) = NonNull::new(*self.counted.get_mut()) {
+            drop(TryArc { counted });
         }
     }
 }
 
-/// Boxes a value; without an abort when there is no memory.
+/// Boxes a value; does not abort when memory runs out.
 pub(crate) fn try_box<T>(value: T) -> Result<Box<T>> {
     let layout = Layout::new::<T>();
-    // SAFETY: what is boxed here is not empty.
+    // SAFETY: no type that is boxed here has size 0.
     let place = unsafe { alloc(layout) }.cast::<T>();
     if place.is_null() {
         return Err(Error::OutOfMemory(layout.size()));
@@ -207,9 +207,9 @@ mod tests {
         let other = outer.clone();
         drop(outer);
         assert_eq!(**other, 7);
-        assert_eq!(inner.block().owners.load(Ordering::Relaxed), 2);
+        assert_eq!(inner.counted().owners.load(Ordering::Relaxed), 2);
         drop(other);
-        assert_eq!(inner.block().owners.load(Ordering::Relaxed), 1);
+        assert_eq!(inner.counted().owners.load(Ordering::Relaxed), 1);
     }
 
     #[test]

@@ -1,84 +1,49 @@
-//! Where the entries of one table live: chunks of memory that are given back all at once.
+//! Where the entries of one table live: chunks of memory that are freed as a whole.
 //!
-//! A table that is cleared, or goes, lets its chunks go whole: nobody looks at a million entries to free them, and their
-//! memory goes back to the system. Only a chunk in which something is pinned stays, as long as the pin.
+//! A table that is cleared or dropped gives its chunks up whole: no thread visits a million entries to free them, and their
+//! memory is returned to the system. A chunk with pinned entries stays as long as the pins.
 //!
 //! ```text
-//! arena ──> chunk ──> chunk ──> chunk        header | block | block | block | … | not used yet
+//! arena ──> chunk ──> chunk ──> chunk        header | block | block | block | … | unused
 //! ```
 //!
-//! Blocks of the sizes that entries have are used again when their entry is freed; a large one has a chunk of its own.
-//! A chunk is alive as long as somebody has a share in it: the arena, or the table that was cleared, and each counted share
-//! in one of its entries.
+//! Blocks are reused by size class when their entry is freed; a large one has a chunk of its own. A chunk lives as long as
+//! it has shares: one of the arena, or of the table that was cleared, and one for each counted share in its entries.
 
-use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::{self, NonNull};
 
-use crate::epoch::retire::{HazardSet, RetireList};
+use super::chunk_memory::{self, MAPPED};
+use super::header::Header;
+use super::size_class::{CLASSES, LARGEST, UNIT, size_class};
 use crate::error::{Error, Result};
 use crate::memory::{Account, heap_bytes};
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
-use crate::sync::{TryArc, try_box};
-use crate::table::entry::Header;
-
-/// Blocks are multiples of this, and aligned to it.
-pub(crate) const UNIT: usize = 16;
+use crate::sync::{ArcRef, Mutex, OnceTryArc, TryArc, try_box};
 
 /// The first chunk of a table; each further one is twice as large, up to the last.
 const FIRST_CHUNK: usize = if cfg!(shuttle) { 256 } else { 512 };
 const LAST_CHUNK: usize = if cfg!(shuttle) { 512 } else { 1 << 20 };
 
-/// Larger blocks have a chunk of their own. So have all where a memory checker is to see each of them.
-const LARGE: usize = if cfg!(phicache_separate_blocks) { 0 } else { 64 << 10 };
-
-/// Chunks of this size come from the system, and go back to it.
-const MAPPED: usize = 128 << 10;
-
-/// Size classes: every multiple of 16 up to this, then eight to each doubling.
-const FINE: usize = 1 << 10;
-const CLASSES: usize = FINE / UNIT + 8 * 6;
-
-/// The size of a block for so many bytes, at most `LARGE`, and the class of such blocks.
-#[inline]
-fn class(bytes: usize) -> (usize, usize) {
-    if bytes <= FINE {
-        let units = bytes.div_ceil(UNIT);
-        return (units * UNIT, units - 1);
-    }
-    let doubling = (bytes - 1).ilog2() - FINE.ilog2();
-    let step = (FINE / 8) << doubling;
-    let steps = (bytes - (FINE << doubling)).div_ceil(step);
-    ((FINE << doubling) + steps * step, FINE / UNIT + 8 * doubling as usize + steps - 1)
+/// The memory that a block for this many bytes takes.
+pub(super) fn weight(bytes: usize) -> u64 {
+    if bytes <= LARGEST { size_class(bytes).0 as u64 } else { Chunk::size_for(bytes) as u64 }
 }
 
-/// The memory that a block of so many bytes takes.
-pub(crate) fn weight(bytes: usize) -> u64 {
-    match bytes {
-        ..=LARGE => class(bytes).0 as u64,
-        _ => Chunk::size_for(bytes) as u64,
-    }
-}
-
-/// Whether all addresses in these bytes fit into the 48 bits that a bucket has for them. Linux hands out higher ones on
-/// request only, and so do allocators; an address that lost its upper bits would be somebody else's memory.
-fn is_addressable(start: usize, size: usize) -> bool {
-    (start as u64).checked_add(size as u64).is_some_and(|end| end <= 1 << 48)
-}
-
-/// A piece of memory in which blocks stand one behind the other.
-pub(crate) struct Chunk {
-    /// None where a single block belongs to no table.
+/// A piece of memory with one block after the other. Other threads write some of its fields while some are read, so no code
+/// makes a reference to a whole chunk: functions take its address.
+pub(super) struct Chunk {
+    /// None if its single block belongs to no table.
     arena: Option<TryArc<Arena>>,
-    /// The arena's, or that of the table that was cleared; and each counted share in a block.
+    /// One of the arena, or of the table that was cleared; and one for each counted share in a block.
     shares: AtomicUsize,
     /// The bytes in use, from the start. Changed under the arena's lock.
     used: AtomicUsize,
     size: usize,
     /// It holds a single block.
     large: bool,
-    /// Whether the arena knows it. Changed under the arena's lock.
+    /// Whether the arena has it. Changed under the arena's lock.
     attached: AtomicBool,
+    /// Changed under the arena's lock.
     previous: *mut Chunk,
     next: *mut Chunk,
 }
@@ -92,15 +57,12 @@ impl Chunk {
         if size < MAPPED { size } else { size.checked_next_multiple_of(4096).unwrap_or(usize::MAX) }
     }
 
-    fn try_new(arena: Option<TryArc<Arena>>, size: usize, large: bool) -> Result<NonNull<Self>> {
-        let memory = if size < MAPPED { heap::take(size) } else { system::take(size) };
-        let chunk = NonNull::new(memory.cast::<Chunk>()).ok_or(Error::OutOfMemory(size))?;
-        if !is_addressable(chunk.addr().get(), size) {
-            // SAFETY: the memory was taken with this size, and nobody else knows it.
-            unsafe { if size < MAPPED { heap::give_back(memory, size) } else { system::give_back(memory, size) } };
+    fn try_new(arena: Option<TryArc<Arena>>, size: usize, large: bool) -> Result<*mut Self> {
+        let chunk = chunk_memory::allocate(size).cast::<Chunk>();
+        if chunk.is_null() {
             return Err(Error::OutOfMemory(size));
         }
-        // SAFETY: the memory is fresh, aligned, and larger than a chunk's header.
+        // SAFETY: the memory is new, aligned, and larger than a chunk's header.
         unsafe {
             chunk.write(Chunk {
                 attached: AtomicBool::new(arena.is_some()),
@@ -116,12 +78,12 @@ impl Chunk {
         Ok(chunk)
     }
 
-    /// Carves a block from what is not used yet.
+    /// Takes a block of the unused bytes.
     ///
     /// # Safety
-    /// The arena's lock is held, or nobody else knows the chunk.
+    /// The arena's lock is held, or no other thread knows the chunk.
     unsafe fn carve(chunk: *mut Self, size: usize) -> Option<NonNull<Header>> {
-        // SAFETY: the chunk is alive, and only we change `used`.
+        // SAFETY: the chunk is alive, and only this thread changes `used`.
         unsafe {
             let used = (*chunk).used.load(Ordering::Relaxed);
             if (*chunk).size - used < size {
@@ -129,78 +91,108 @@ impl Chunk {
             }
             (*chunk).used.store(used + size, Ordering::Relaxed);
             if (*chunk).size >= MAPPED && !(*chunk).large {
-                system::ready(chunk.cast(), used, used + size, (*chunk).size);
+                chunk_memory::populate(chunk.cast(), CHUNK_HEADER, used, used + size, (*chunk).size);
             }
             NonNull::new(chunk.byte_add(used).cast())
         }
     }
 
-    /// Adds a share, for one who has another.
-    pub(crate) fn share(&self) {
-        self.shares.fetch_add(1, Ordering::Relaxed);
+    /// The chunk of a block. A pointer to a block is made from that to its chunk, so it reaches back.
+    ///
+    /// # Safety
+    /// The block is in a chunk that is alive.
+    #[inline(always)]
+    pub(super) unsafe fn of(block: NonNull<Header>) -> *mut Chunk {
+        // SAFETY: the caller's promise; the distance never changes.
+        unsafe { block.byte_sub((*block.as_ptr()).units as usize * UNIT).as_ptr().cast() }
     }
 
-    /// Gives a share up; the last one takes the chunk along.
+    /// Adds a share.
+    ///
+    /// # Safety
+    /// The caller has a share, or keeps the chunk alive otherwise.
+    pub(super) unsafe fn share(chunk: *mut Self) {
+        // SAFETY: the caller's promise. Relaxed suffices: the new share is made from one that exists.
+        unsafe { (*chunk).shares.fetch_add(1, Ordering::Relaxed) };
+    }
+
+    /// Gives up a share; the last one frees the chunk.
     ///
     /// # Safety
     /// The share was the caller's.
-    pub(crate) unsafe fn give_up(chunk: *mut Self) {
+    pub(super) unsafe fn release(chunk: *mut Self) {
         // SAFETY: the share keeps the chunk alive.
         if unsafe { (*chunk).shares.fetch_sub(1, Ordering::Release) } != 1 {
             return;
         }
-        // What others did with its blocks happens before it goes.
+        // Pairs with the Release of the other owners: what they did with its blocks comes before it is freed.
         fence(Ordering::Acquire);
-        // SAFETY: nobody else has a share, and it was taken with this size.
+        // SAFETY: nobody else has a share; the memory was allocated with this size.
         unsafe {
             let size = (*chunk).size;
             chunk.drop_in_place();
             #[cfg(shuttle)]
-            // Whoever reads an entry still is to see that.
+            // A thread that still reads an entry is to notice.
             chunk.cast::<u8>().write_bytes(0xDD, size);
-            if size < MAPPED { heap::give_back(chunk.cast(), size) } else { system::give_back(chunk.cast(), size) }
+            chunk_memory::free(chunk.cast(), size);
         }
     }
 
-    /// The bytes of the block of a chunk that holds only one.
+    /// The bytes of the block of a chunk that holds a single one.
     ///
     /// # Safety
     /// The chunk is alive.
     #[inline(always)]
-    pub(crate) unsafe fn single_block(chunk: *mut Self) -> usize {
+    pub(super) unsafe fn single_block(chunk: *mut Self) -> usize {
         // SAFETY: the caller's promise.
         unsafe { (*chunk).used.load(Ordering::Relaxed) - CHUNK_HEADER }
     }
 
     /// Whether it belongs to no table; then it holds a single block.
-    pub(crate) fn is_nobodys(&self) -> bool {
-        self.arena.is_none()
-    }
-
-    /// Where the blocks of this chunk are charged.
-    pub(crate) fn account(&self) -> Option<&Account> {
-        self.arena.as_ref().map(|arena| &*arena.account)
-    }
-
-    /// Whether the table that uses `arena` may take blocks of this chunk in.
-    pub(crate) fn is_attached_to(&self, arena: &TryArc<Arena>) -> bool {
-        self.attached.load(Ordering::Relaxed) && self.arena.as_ref().is_some_and(|own| own.is_same(arena))
-    }
-
-    /// Takes a block back that nobody has a share in. The chunk's share of the last one to have it is still there.
     ///
     /// # Safety
-    /// The block is in this chunk.
-    pub(crate) unsafe fn put_back(chunk: *mut Self, block: *mut Header, bytes: usize) {
+    /// The chunk is alive.
+    pub(super) unsafe fn is_outside_tables(chunk: *mut Self) -> bool {
+        // SAFETY: the caller's promise; the field never changes.
+        unsafe { (*chunk).arena.is_none() }
+    }
+
+    /// Takes `bytes` of one of its blocks off the account.
+    ///
+    /// # Safety
+    /// The chunk is alive.
+    pub(super) unsafe fn discharge(chunk: *mut Self, bytes: usize) {
+        // SAFETY: the caller's promise; the field never changes.
+        if let Some(arena) = unsafe { &(*chunk).arena } {
+            arena.account.discharge(weight(bytes));
+        }
+    }
+
+    /// Whether the table that uses `arena` may take in blocks of this chunk.
+    ///
+    /// # Safety
+    /// The chunk is alive.
+    pub(super) unsafe fn is_attached_to(chunk: *mut Self, arena: &TryArc<Arena>) -> bool {
+        // SAFETY: the caller's promise; the first is atomic, and the other never changes.
+        unsafe {
+            (*chunk).attached.load(Ordering::Relaxed) && (*chunk).arena.as_ref().is_some_and(|own| own.is_same(arena))
+        }
+    }
+
+    /// Takes back a block that has no shares left. The share in the chunk of its last owner still exists.
+    ///
+    /// # Safety
+    /// The block is in this chunk, and holds this many bytes.
+    pub(super) unsafe fn put_back(chunk: *mut Self, block: *mut Header, bytes: usize) {
         // SAFETY: a share keeps the chunk alive.
         let Some(arena) = (unsafe { &(*chunk).arena }) else { return };
         let mut inner = arena.inner.lock();
         #[cfg(shuttle)]
-        // SAFETY: nobody has a share in the block. Whoever reads it still is to see that.
+        // SAFETY: nobody has a share in the block. A thread that still reads it is to notice.
         unsafe {
             block.add(1).cast::<u8>().write_bytes(0xDD, bytes - size_of::<Header>())
         };
-        // SAFETY: as above; what is attached changes under this lock only.
+        // SAFETY: as above; `attached` changes under this lock only.
         unsafe {
             if !(*chunk).attached.load(Ordering::Relaxed) {
                 return;
@@ -208,15 +200,15 @@ impl Chunk {
             if (*chunk).large {
                 inner.unlink(chunk);
                 drop(inner);
-                Self::give_up(chunk);
+                Self::release(chunk);
                 return;
             }
             if inner.free.is_none() {
                 inner.free = try_box([ptr::null_mut(); CLASSES]).ok();
             }
-            // Where there is no memory for the lists, the block waits for its chunk to go.
-            if let Some(free) = inner.free.as_mut().map(|free| &mut free[class(bytes).1]) {
-                (*block).next = *free;
+            // Without memory for the lists, the block is unused until its chunk is freed.
+            if let Some(free) = inner.free.as_mut().map(|free| &mut free[size_class(bytes).1]) {
+                (*block).link.next = (*free).cast();
                 *free = block;
             }
         }
@@ -224,22 +216,48 @@ impl Chunk {
 }
 
 /// The memory of one table's entries.
-pub(crate) struct Arena {
-    pub(crate) account: TryArc<Account>,
-    /// The weight of the entries in the table. Changed by the one who writes to it.
-    pub(crate) in_table: AtomicU64,
+pub(super) struct Arena {
+    pub(super) account: TryArc<Account>,
+    /// The weight of the entries in the table. Only the table's writer changes it.
+    in_table: AtomicU64,
     inner: Mutex<Inner>,
+}
+
+/// An arena that is made when it is first needed: a table without entries owns no memory.
+pub struct LazyArena(OnceTryArc<Arena>);
+
+impl LazyArena {
+    pub(super) const fn new() -> Self {
+        LazyArena(OnceTryArc::new())
+    }
+
+    /// The arena, if it was needed already.
+    pub(super) fn get(&self) -> Option<&Arena> {
+        self.0.get()
+    }
+
+    /// The arena.
+    #[inline]
+    pub(super) fn get_or_try_init(&self) -> Result<ArcRef<'_, Arena>> {
+        if let Some(arena) = self.0.get_arc() {
+            return Ok(arena);
+        }
+        let account = TryArc::try_new(Account::default())?;
+        let arena = Arena { account, in_table: AtomicU64::new(0), inner: Mutex::default() };
+        self.0.get_or_try_init(|| TryArc::try_new(arena))?;
+        self.0.get_arc().ok_or(Error::OutOfMemory(0))
+    }
 }
 
 struct Inner {
     /// All chunks: first those from the process's allocator, then those from the system. Leak checkers follow pointers from
-    /// the one to the other, and not the other way round.
+    /// the former to the latter, and not the other way round.
     chunks: *mut Chunk,
     last: *mut Chunk,
     carving: *mut Chunk,
     /// The size of the next.
     next_size: usize,
-    /// Blocks to be used again, by class. It comes with the first of them.
+    /// Free blocks by class, linked through their headers. Allocated with the first of them.
     free: Option<Box<[*mut Header; CLASSES]>>,
 }
 
@@ -269,14 +287,8 @@ impl Inner {
                 false => (self.last, ptr::null_mut()),
             };
             ((*chunk).previous, (*chunk).next) = (previous, next);
-            match previous.as_mut() {
-                Some(previous) => previous.next = chunk,
-                None => self.chunks = chunk,
-            }
-            match next.as_mut() {
-                Some(next) => next.previous = chunk,
-                None => self.last = chunk,
-            }
+            *self.next_of(previous) = chunk;
+            *self.previous_of(next) = chunk;
         }
     }
 
@@ -286,265 +298,206 @@ impl Inner {
         // SAFETY: the caller's promise; chunks in the list are alive.
         unsafe {
             let (previous, next) = ((*chunk).previous, (*chunk).next);
-            match previous.as_mut() {
-                Some(previous) => previous.next = next,
-                None => self.chunks = next,
-            }
-            match next.as_mut() {
-                Some(next) => next.previous = previous,
-                None => self.last = previous,
-            }
+            *self.next_of(previous) = next;
+            *self.previous_of(next) = previous;
             (*chunk).attached.store(false, Ordering::Relaxed);
         }
+    }
+
+    /// Where the successor of a chunk is noted; for null, the first of the list.
+    ///
+    /// # Safety
+    /// The chunk is in this list, or null.
+    unsafe fn next_of(&mut self, chunk: *mut Chunk) -> *mut *mut Chunk {
+        // SAFETY: the caller's promise.
+        if chunk.is_null() { &raw mut self.chunks } else { unsafe { &raw mut (*chunk).next } }
+    }
+
+    /// Where the predecessor of a chunk is noted; for null, the last of the list.
+    ///
+    /// # Safety
+    /// The chunk is in this list, or null.
+    unsafe fn previous_of(&mut self, chunk: *mut Chunk) -> *mut *mut Chunk {
+        // SAFETY: the caller's promise.
+        if chunk.is_null() { &raw mut self.last } else { unsafe { &raw mut (*chunk).previous } }
+    }
+
+    /// A free block of this class.
+    fn reuse(&mut self, class: usize) -> Option<NonNull<Header>> {
+        let free = &mut self.free.as_mut()?[class];
+        let block = NonNull::new(*free)?;
+        // SAFETY: free blocks are alive, and on this list alone.
+        *free = unsafe { (*block.as_ptr()).link.next }.cast();
+        Some(block)
     }
 }
 
 impl Arena {
-    pub(crate) fn try_new(account: TryArc<Account>) -> Result<TryArc<Self>> {
-        TryArc::try_new(Arena { account, in_table: AtomicU64::new(0), inner: Mutex::default() })
-    }
-
     /// What a table with entries has beside them and its directory: an arena, an account, the header of a chunk.
-    pub(crate) fn bytes() -> u64 {
+    pub(super) fn bytes() -> u64 {
         heap_bytes(size_of::<Self>()) + heap_bytes(size_of::<Account>()) + CHUNK_HEADER as u64
     }
 
-    /// A block for so many bytes; with a share in its chunk, if its entry has one that is counted. `begin` writes the header while nobody else can see it.
-    pub(crate) fn block(
+    /// A block for this many bytes, with a share in its chunk if `counted`. `begin` writes the header while no other thread
+    /// can see it; it is told the block's distance from its chunk, in units.
+    pub(super) fn block(
         arena: Option<&TryArc<Arena>>,
         bytes: usize,
         counted: bool,
-        begin: impl FnOnce(NonNull<Header>, *mut Chunk),
+        begin: impl FnOnce(NonNull<Header>, u32),
     ) -> Result<NonNull<Header>> {
         if bytes > isize::MAX as usize - (1 << 20) {
             return Err(Error::OutOfMemory(bytes));
         }
+        let units = |block: NonNull<Header>, chunk: *mut Chunk| ((block.addr().get() - chunk.addr()) / UNIT) as u32;
         let Some(arena) = arena else {
-            let chunk = Chunk::try_new(None, Chunk::size_for(bytes), true)?.as_ptr();
-            // SAFETY: nobody else knows the chunk yet.
+            let chunk = Chunk::try_new(None, Chunk::size_for(bytes), true)?;
+            // SAFETY: no other thread knows the chunk yet.
             let block = unsafe { Chunk::carve(chunk, bytes) }.ok_or(Error::OutOfMemory(bytes))?;
-            begin(block, chunk);
+            begin(block, units(block, chunk));
             return Ok(block);
         };
-        let large = bytes > LARGE;
-        let (size, class) = if large { (bytes, 0) } else { class(bytes) };
+        let large = bytes > LARGEST;
+        let (size, class) = if large { (bytes, 0) } else { size_class(bytes) };
         let mut inner = arena.inner.lock();
-        if !large
-            && let Some(free) = inner.free.as_mut().map(|free| &mut free[class])
-            && let Some(block) = NonNull::new(*free)
-        {
-            // SAFETY: free blocks are alive, and in this list alone.
-            *free = unsafe { block.as_ref() }.next;
-            let chunk = Header::chunk(block);
-            if counted {
-                // SAFETY: the chunk is attached, so it is alive.
-                unsafe { (*chunk).share() };
-            }
-            begin(block, chunk);
-            return Ok(block);
-        }
-        let mut chunk = inner.carving;
-        // SAFETY: the lock is held.
-        let carved = if large || chunk.is_null() { None } else { unsafe { Chunk::carve(chunk, size) } };
-        let block = match carved {
-            Some(block) => block,
-            None => {
-                let room = if large { Chunk::size_for(size) } else { inner.next_size.max(Chunk::size_for(size)) };
-                chunk = Chunk::try_new(Some(arena.clone()), room, large)?.as_ptr();
-                // SAFETY: the chunk is new; the lock is held.
-                unsafe { inner.link(chunk) };
-                if !large {
-                    inner.carving = chunk;
-                    inner.next_size = (inner.next_size * 2).min(LAST_CHUNK);
-                }
-                // SAFETY: as above.
-                unsafe { Chunk::carve(chunk, size) }.ok_or(Error::OutOfMemory(bytes))?
-            }
+        let reused = if large { None } else { inner.reuse(class) };
+        let (block, chunk) = match reused {
+            // SAFETY: the chunk of a free block is attached, so it is alive.
+            Some(block) => (block, unsafe { Chunk::of(block) }),
+            // SAFETY: the lock is held.
+            None => unsafe { Self::carve(arena, &mut inner, size, large) }?,
         };
         if counted {
             // SAFETY: the chunk is attached, so it is alive.
-            unsafe { (*chunk).share() };
+            unsafe { Chunk::share(chunk) };
         }
-        begin(block, chunk);
+        begin(block, units(block, chunk));
         Ok(block)
     }
 
-    /// Notes an entry of this weight that comes into the table. Only by the one who writes to it.
-    pub(crate) fn came(&self, weight: u64) {
-        self.in_table.store(self.in_table.load(Ordering::Relaxed) + weight, Ordering::Relaxed);
+    /// A block of unused bytes, in a new chunk if need be.
+    ///
+    /// # Safety
+    /// `inner` is the arena's.
+    unsafe fn carve(
+        arena: &TryArc<Arena>,
+        inner: &mut Inner,
+        size: usize,
+        large: bool,
+    ) -> Result<(NonNull<Header>, *mut Chunk)> {
+        let chunk = inner.carving;
+        if !large && !chunk.is_null() {
+            // SAFETY: the lock is held, since we have what it guards.
+            if let Some(block) = unsafe { Chunk::carve(chunk, size) } {
+                return Ok((block, chunk));
+            }
+        }
+        let room = if large { Chunk::size_for(size) } else { inner.next_size.max(Chunk::size_for(size)) };
+        let chunk = Chunk::try_new(Some(arena.clone()), room, large)?;
+        // SAFETY: the chunk is new.
+        unsafe { inner.link(chunk) };
+        if !large {
+            inner.carving = chunk;
+            inner.next_size = (inner.next_size * 2).min(LAST_CHUNK);
+        }
+        // SAFETY: as above.
+        let block = unsafe { Chunk::carve(chunk, size) }.ok_or(Error::OutOfMemory(size))?;
+        Ok((block, chunk))
     }
 
-    /// Lets all chunks go, for a table that lets all its entries go. Only by the one who writes to it.
-    pub(crate) fn detach(&self) -> Detached {
+    /// Charges an entry that enters the table, unless the account would exceed `limit`; tells whether it did. Only for the
+    /// table's writer.
+    pub(super) fn admit(&self, weight: u64, limit: u64) -> bool {
+        let charged = self.account.charge(weight, limit);
+        if charged {
+            self.in_table.store(self.in_table.load(Ordering::Relaxed) + weight, Ordering::Relaxed);
+        }
+        charged
+    }
+
+    /// Notes that an entry leaves the table. It stays on the account until it is freed. Only for the table's writer.
+    pub(super) fn dismiss(&self, weight: u64) {
+        self.in_table.store(self.in_table.load(Ordering::Relaxed) - weight, Ordering::Relaxed);
+    }
+
+    /// Gives up all chunks, for a table that gives up all its entries. Only for the table's writer.
+    pub(super) fn detach(&self) -> DetachedChunks {
         let mut inner = self.inner.lock();
         let chunks = std::mem::take(&mut *inner).chunks;
         let mut next = chunks;
-        // SAFETY: chunks in the list are alive.
-        while let Some(chunk) = unsafe { next.as_ref() } {
-            chunk.attached.store(false, Ordering::Relaxed);
-            next = chunk.next;
+        while !next.is_null() {
+            // SAFETY: chunks in the list are alive.
+            unsafe {
+                (*next).attached.store(false, Ordering::Relaxed);
+                next = (*next).next;
+            }
         }
-        Detached { chunks, in_table: self.in_table.swap(0, Ordering::Relaxed) }
+        DetachedChunks { chunks, in_table: self.in_table.swap(0, Ordering::Relaxed) }
     }
 }
 
-/// The chunks that a table has let go, with the entries that were in it.
-pub(crate) struct Detached {
+/// The chunks that a table has given up, with the entries that were in it.
+pub(super) struct DetachedChunks {
     chunks: *mut Chunk,
     in_table: u64,
 }
 
-impl Detached {
-    pub(crate) const NOTHING: Detached = Detached { chunks: ptr::null_mut(), in_table: 0 };
+impl DetachedChunks {
+    pub(super) const NONE: DetachedChunks = DetachedChunks { chunks: ptr::null_mut(), in_table: 0 };
 
     /// The weight of the entries.
-    pub(crate) fn weight(&self) -> u64 {
+    pub(super) fn weight(&self) -> u64 {
         self.in_table
     }
 
-    /// Gives chunks up in which no entry was ever in a table.
-    pub(crate) fn give_up_unused(self) {
+    /// Frees chunks in which no entry was ever in a table.
+    pub(super) fn free_unused(self) {
         let mut next = self.chunks;
         while !next.is_null() {
             let chunk = next;
             // SAFETY: our share keeps the chunk alive until we give it up.
             unsafe {
                 next = (*chunk).next;
-                Chunk::give_up(chunk);
+                Chunk::release(chunk);
             }
         }
     }
 
-    /// Gives the chunks up. Entries that slots name go on the list; those with counted shares stay until these are gone.
+    /// Gives up the chunks. Where entries may still be in use (because a chunk has counted shares, or `is_protected` says
+    /// that an address in it is), `leave` visits each block; it returns the bytes of the block, and the weight of the entry
+    /// that stays.
     ///
     /// # Safety
-    /// No section can reach the entries any more.
-    pub(crate) unsafe fn give_up(self, hazards: &HazardSet, list: &mut RetireList) {
+    /// No read section can reach the entries any more.
+    pub(super) unsafe fn free(
+        self,
+        is_protected: impl Fn(*mut (), usize) -> bool,
+        mut leave: impl FnMut(NonNull<Header>) -> (usize, u64),
+    ) {
         let (mut kept, mut next) = (0, self.chunks);
-        let Some(first) = NonNull::new(next) else { return };
-        // SAFETY: our share keeps the chunks alive, one after the other.
+        if next.is_null() {
+            return;
+        }
+        // SAFETY: our share keeps each chunk alive until we give it up; the blocks in use are one after the other.
         unsafe {
-            let account = first.as_ref().arena.as_ref().map(|arena| arena.account.clone());
+            let account = (*next).arena.as_ref().map(|arena| arena.account.clone());
             while !next.is_null() {
                 let chunk = next;
                 next = (*chunk).next;
-                let ours_alone = (*chunk).shares.load(Ordering::Acquire) == 1;
-                if !ours_alone || hazards.contains_any_in(chunk.cast(), (*chunk).size) {
-                    kept += Self::leave_pinned(chunk, hazards, list);
+                // Hazard slots before shares: a pin may move from a slot to a share, and never back.
+                if is_protected(chunk.cast(), (*chunk).size) || (*chunk).shares.load(Ordering::Acquire) != 1 {
+                    let mut at = CHUNK_HEADER;
+                    while at < (*chunk).used.load(Ordering::Acquire) {
+                        let (bytes, weight) = leave(NonNull::new_unchecked(chunk.byte_add(at).cast()));
+                        kept += weight;
+                        at += if (*chunk).large { (*chunk).size } else { size_class(bytes).0 };
+                    }
                 }
-                Chunk::give_up(chunk);
+                Chunk::release(chunk);
             }
             if let Some(account) = account {
                 account.discharge(self.in_table - kept);
             }
         }
-    }
-
-    /// Takes the table's share from every entry in a chunk where something is pinned; tells the weight of what stays.
-    ///
-    /// # Safety
-    /// As for `give_up`.
-    unsafe fn leave_pinned(chunk: *mut Chunk, hazards: &HazardSet, list: &mut RetireList) -> u64 {
-        let (mut kept, mut at) = (0, CHUNK_HEADER);
-        // SAFETY: blocks stand one behind the other, and their headers tell their sizes.
-        unsafe {
-            while at < (*chunk).used.load(Ordering::Acquire) {
-                let block: *mut Header = chunk.byte_add(at).cast();
-                let bytes = Header::bytes(block);
-                kept += Header::leave_table(block, hazards, list);
-                at += if (*chunk).large { (*chunk).size } else { class(bytes).0 };
-            }
-        }
-        kept
-    }
-}
-
-/// Small chunks come from the process's allocator.
-mod heap {
-    use super::*;
-
-    fn layout(size: usize) -> Option<Layout> {
-        Layout::from_size_align(size, UNIT).ok()
-    }
-
-    pub(crate) fn take(size: usize) -> *mut u8 {
-        // SAFETY: a chunk is not empty.
-        layout(size).map_or(ptr::null_mut(), |layout| unsafe { alloc(layout) })
-    }
-
-    /// # Safety
-    /// The memory was taken with this size.
-    pub(crate) unsafe fn give_back(memory: *mut u8, size: usize) {
-        if let Some(layout) = layout(size) {
-            // SAFETY: the caller's promise.
-            unsafe { dealloc(memory, layout) };
-        }
-    }
-}
-
-/// Large chunks come straight from the system, so that they go back to it, whatever the allocator does.
-mod system {
-    use super::*;
-
-    pub(crate) fn take(size: usize) -> *mut u8 {
-        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        // SAFETY: asks for memory of its own, wherever there is some.
-        let memory = unsafe { libc::mmap(ptr::null_mut(), size, access, kind, -1, 0) };
-        if memory == libc::MAP_FAILED { ptr::null_mut() } else { memory.cast() }
-    }
-
-    /// Has the system lay pages under what comes next, many at once, where the bytes from `used` to `end` enter a new step:
-    /// one by one, at the first touch of each, they take several times as long.
-    #[inline]
-    pub(crate) fn ready(memory: *mut u8, used: usize, end: usize, size: usize) {
-        const STEP: usize = 128 << 10;
-        let (before, now) = ((used - 1) / STEP, (end - 1) / STEP);
-        if before != now || used == CHUNK_HEADER {
-            let start = now * STEP;
-            lay(memory.wrapping_add(start), STEP.min(size - start));
-        }
-    }
-
-    #[cfg(target_os = "linux")]
-    #[cold]
-    fn lay(start: *mut u8, len: usize) {
-        // SAFETY: the pages are ours, and stay as they are; where the system does not know this, the first touch does it.
-        unsafe { libc::madvise(start.cast(), len, libc::MADV_POPULATE_WRITE) };
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn lay(_start: *mut u8, _len: usize) {}
-
-    /// # Safety
-    /// The memory was taken with this size.
-    pub(crate) unsafe fn give_back(memory: *mut u8, size: usize) {
-        // SAFETY: the caller's promise.
-        unsafe { libc::munmap(memory.cast(), size) };
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_beyond_48_bits_is_not_taken() {
-        assert!(is_addressable(1 << 20, 4096) && is_addressable((1 << 48) - 4096, 4096));
-        assert!(!is_addressable((1 << 48) - 4096, 4097) && !is_addressable(1 << 56, 4096));
-        assert!(!is_addressable(usize::MAX - 10, 4096));
-    }
-
-    #[test]
-    fn classes_are_tight_and_in_order() {
-        let mut last = 0;
-        for bytes in 1..=64 << 10 {
-            let (size, class) = class(bytes);
-            assert!(size >= bytes && size.is_multiple_of(UNIT) && class < CLASSES, "{bytes}: {size}, {class}");
-            assert!(size - bytes < UNIT.max(bytes / 8), "{bytes}: {size}");
-            assert!(class == last || class == last + 1, "{bytes}: {class} after {last}");
-            assert_eq!(super::class(size), (size, class));
-            last = class;
-        }
-        assert_eq!(last, CLASSES - 1);
     }
 }

@@ -1,4 +1,4 @@
-//! The keyed hash: fast on short keys, and seeded once per process, so that nobody can prepare keys that collide.
+//! The keyed hash: fast on short keys, and seeded once per process, so that no one can prepare keys that collide.
 
 use std::hash::{BuildHasher, RandomState};
 use std::ops::RangeInclusive;
@@ -10,7 +10,7 @@ use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 pub const ORDINARY: RangeInclusive<usize> = 8..=ORDINARY_MAX;
 const ORDINARY_MAX: usize = 48;
 
-/// Filled by whoever is first, without waiting for another who tries.
+/// Set by the first thread, without waiting for another that tries.
 static SECRETS: OnceBox<RapidSecrets> = OnceBox::new();
 
 /// A key and its hash, which is never stored, sent or compared between processes.
@@ -18,11 +18,11 @@ static SECRETS: OnceBox<RapidSecrets> = OnceBox::new();
 pub struct Hashed<'k> {
     /// The key.
     pub key: &'k [u8],
-    pub(crate) hash: u64,
+    hash: u64,
 }
 
 impl Hashed<'static> {
-    /// To fill places with that get a key later.
+    /// The empty key without its hash, to initialize arrays with.
     pub const fn of_nothing() -> Self {
         Hashed { key: &[], hash: 0 }
     }
@@ -36,9 +36,21 @@ impl<'k> From<&'k [u8]> for Hashed<'k> {
 }
 
 impl<'k> Hashed<'k> {
-    /// For one who has the secrets.
+    /// The hash.
     #[inline(always)]
-    pub(crate) fn with(key: &'k [u8], secrets: &RapidSecrets) -> Self {
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// A key and the hash that it is known to have.
+    #[inline(always)]
+    pub(crate) fn with_hash(key: &'k [u8], hash: u64) -> Self {
+        Hashed { key, hash }
+    }
+
+    /// Hashes a key with secrets that the caller has.
+    #[inline(always)]
+    pub(crate) fn with_secrets(key: &'k [u8], secrets: &RapidSecrets) -> Self {
         Hashed { key, hash: hash_with(key, secrets) }
     }
 }
@@ -60,14 +72,13 @@ fn of_any(key: &[u8], secrets: &RapidSecrets) -> u64 {
     rapidhash_v3_seeded(key, secrets)
 }
 
-/// The hash of an ordinary key: its words in pairs, one from either end, each with a secret of its own. The pairs are
-/// multiplied beside each other, where rapidhash has one product wait for the other; high and low halves are folded, as
-/// there.
+/// The hash of an ordinary key: its words in pairs, one from either end, each with a secret of its own. The products are
+/// independent of each other, where in rapidhash one waits for the other; high and low halves are folded, as there.
 #[inline(always)]
 fn of_ordinary(key: &[u8], secrets: &RapidSecrets) -> u64 {
     let (len, secret) = (key.len(), &secrets.secrets);
     debug_assert!(ORDINARY.contains(&len));
-    // SAFETY: the key has `at + 8` bytes wherever this is asked below.
+    // SAFETY: the key has `at + 8` bytes wherever this is called below.
     let word = |at: usize| unsafe { key.as_ptr().add(at).cast::<u64>().read_unaligned() };
     let fold = |a: u64, b: u64| {
         let product = u128::from(a) * u128::from(b);
@@ -80,7 +91,7 @@ fn of_ordinary(key: &[u8], secrets: &RapidSecrets) -> u64 {
             hash ^= fold(word(16) ^ secret[3], word(len - 24) ^ secret[4]);
         }
     }
-    // Keys in a row, of which one word counts, would stand in a row: an odd number scatters them.
+    // Consecutive keys that differ in one word would get consecutive hashes: an odd factor scatters them.
     hash.wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
@@ -96,7 +107,7 @@ fn make_secrets() -> Box<RapidSecrets> {
     Box::new(RapidSecrets::seed(RandomState::new().hash_one(0u64)))
 }
 
-/// Seeds the hash now, so that no store has to.
+/// Seeds the hash, so that no store has to.
 pub fn prepare() {
     secrets();
 }

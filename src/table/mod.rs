@@ -2,22 +2,42 @@
 //!
 //! | file | its one idea |
 //! |---|---|
-//! | `table.rs` | finds entries by key |
-//! | `segment.rs` | a part of a table: buckets of one cache line each |
+//! | `table.rs` | finds, inserts and removes entries by key |
+//! | `directory.rs` | the segments of a table, and how it grows |
+//! | `segment.rs` | a hash table of fixed size |
+//! | `bucket.rs` | one cache line: tags, and slots with addresses |
 //! | `hash.rs` | the keyed hash, seeded once per process |
-//! | `entry.rs` | one block holds header, key and value |
-//! | `arena.rs` | where the entries of one table live: chunks that are freed as a whole |
+//! | `draft.rs` | an entry that is being written |
+//! | `entry.rs` | an entry as readers see it |
+//! | `pin.rs` | keeps an entry alive |
+//! | `release.rs` | how an entry ends |
+//! | `part.rs` | parts of a table that are retired as a whole |
+//! | `arena.rs` | the memory of a table's entries: chunks that are freed as a whole |
+//! | `chunk_memory.rs`, `size_class.rs` | where chunks come from; the sizes of blocks |
+//! | `header.rs` | the 24 bytes in front of each entry |
 //!
 //! Knows `memory`, `epoch`, `sync` and `error`: bytes only; no key encoding, no statistics, no C.
 
-pub(crate) mod arena;
-pub(crate) mod entry;
-pub(crate) mod hash;
-pub(crate) mod segment;
+mod arena;
+mod bucket;
+mod chunk_memory;
+mod directory;
+mod draft;
+mod entry;
+mod hash;
+mod header;
+mod part;
+mod pin;
+mod release;
+mod segment;
+mod size_class;
 #[expect(clippy::module_inception, reason = "the folder's main type")]
 mod table;
 
-pub use entry::{Block, Draft, EntryRef, KEY_MAX, OwnedEntry, Pinned, weight};
+pub use arena::LazyArena;
+pub use draft::{Draft, OwnedEntry, Reservation};
+pub use entry::{EntryRef, weight};
 pub use hash::{Hashed, ORDINARY, prepare};
+pub use pin::Pinned;
 pub use segment::Probe;
 pub use table::{Inserted, Table};

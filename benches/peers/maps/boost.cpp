@@ -18,7 +18,7 @@ public:
     using Value = Counted<true>;
     static constexpr bool thread_safe = true;
 
-    // A value that is replaced is freed outside the group's lock.
+    // The replaced value is freed outside the group's lock.
     void set(std::string_view key, Value value) {
         if (map_.visit(key, [&](auto &entry) { std::swap(entry.second, value); })) return;
         map_.insert_or_assign(std::string(key), std::move(value));

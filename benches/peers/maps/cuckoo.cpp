@@ -14,7 +14,7 @@ public:
     using Value = Counted<true>;
     static constexpr bool thread_safe = true;
 
-    // A value that is replaced is freed outside the lock.
+    // The replaced value is freed outside the lock.
     void set(std::string_view key, Value value) {
         if (map_.update_fn(key, [&](Value &old) { std::swap(old, value); })) return;
         map_.insert_or_assign(std::string(key), value);
@@ -25,7 +25,7 @@ public:
     }
 
 private:
-    // It would begin with room for 262,144 entries; the others begin small.
+    // Its default capacity is 262,144 entries; the others begin small.
     libcuckoo::cuckoohash_map<std::string, Value, Hash, Equal> map_{16};
 };
 

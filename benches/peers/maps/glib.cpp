@@ -11,7 +11,7 @@ namespace {
 
 using namespace bench;
 
-// A key in the table owns the bytes behind it; one that is asked for lies on the stack and points elsewhere.
+// A key in the table owns the bytes behind it; a key that is looked up is on the stack and points elsewhere.
 struct Key {
     std::size_t len;
     const char *data;

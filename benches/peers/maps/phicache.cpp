@@ -31,7 +31,7 @@ void *make() {
 
 void free(void *map) { phicache_dict_cache_free(cache_of(map)); }
 
-// False is a refusal, which would make all that follows a measurement of something else.
+// False if the store is refused; then the following measurements would be meaningless.
 bool set_at(void *map, const bench_work &work, std::size_t place) {
     const phicache_bytes value = {value_at(work, place), work.value_len};
     return phicache_dict_cache_set(cache_of(map), bytes(key_at(work, place)), value) == PHICACHE_OK;
@@ -86,7 +86,7 @@ std::uint64_t memoize(void *map, const bench_work *work) {
     });
 }
 
-// Calls `part(from, to)` for so many keys at a time, in a read section each, and sums what it answers.
+// Calls `part(from, to)` for a number of keys at a time, each in a read section, and sums the results.
 template <class Part>
 std::uint64_t sum_in_sections(const bench_work &work, Part &&part) {
     std::uint64_t sum = 0;

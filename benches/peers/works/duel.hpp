@@ -1,4 +1,4 @@
-// duel.hpp: phicache against itself: one thing that it does beside another.
+// duel.hpp: phicache against itself: two of its operations.
 #pragma once
 
 #include <functional>
@@ -10,10 +10,10 @@ namespace bench {
 
 struct Side {
     std::string name;
-    std::function<void(std::size_t)> run;  // does so many operations
+    std::function<void(std::size_t)> run;  // does this many operations
 };
 
-// Nanoseconds per operation of both, interleaved; the ratio is the first's to the second's.
+// Nanoseconds per operation of both, interleaved; the ratio is the first divided by the second.
 void measure_duel(Session &session, const Subject &subject, const Side &first, const Side &second);
 
 }  // namespace bench

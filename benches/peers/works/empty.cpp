@@ -1,4 +1,4 @@
-// A cache that stays empty: making it and freeing it again, and the memory it takes.
+// A cache that stays empty: making and freeing it, and its memory.
 #include <algorithm>
 
 #include "../machine.hpp"

@@ -1,5 +1,5 @@
-// Insert from empty into the large table, the memory that it takes, and how it is given back. Every measurement is a process
-// of its own, so that nobody lives on memory that another has left behind.
+// Insert from empty into the large table, the memory that it takes, and how it is returned. Every measurement is a
+// process of its own, so that no contender uses memory that another left behind.
 #include <phicache.h>
 
 #include <algorithm>
@@ -13,7 +13,7 @@ namespace {
 
 enum Figure { INSERT_NS, OVERHEAD, FREE_MS, KEPT_MB, FIGURES };
 
-// All rounds of every contender would take too long: after these, only the best go on.
+// All rounds of every contender would take too long: after these, only the fastest continue.
 constexpr std::size_t TRIAL_ROUNDS = 3, BEST = 3;
 
 std::vector<double> fill(const bench_peer &peer, const Shape &shape, const bench_work &work) {
@@ -33,7 +33,7 @@ std::vector<double> fill(const bench_peer &peer, const Shape &shape, const bench
     });
 }
 
-// Of the contenders those who go on: phicache, and the fastest of those whom several threads may use.
+// The contenders that continue: phicache, and the fastest concurrent ones.
 std::vector<bool> finalists(const Session &session, const Rounds &inserts) {
     std::vector<std::pair<double, std::size_t>> order;
     for (std::size_t i = 1; i < inserts.size(); i++)
@@ -45,7 +45,7 @@ std::vector<bool> finalists(const Session &session, const Rounds &inserts) {
     return stays;
 }
 
-// phicache's own account of the bytes that it holds, and the time that clearing takes.
+// The bytes that phicache says it holds, and the time of a clear.
 void measure_own(Session &session, const Shape &shape, const bench_work &work) {
     const bench_peer &peer = *session.peers[0];
     Rounds account(1), clear(1), kept(1);

@@ -1,5 +1,6 @@
-// The longest single insert while a table grows. A core that is taken away for a while looks like a long insert, too; what
-// belongs to the map happens in every run at the same place, so each stretch of inserts counts with its best run.
+// The longest single insert while a table grows. A moment in which the core is taken away looks like a long insert
+// too, but the map's own pauses happen in every run at the same place, so each stretch of inserts counts with its
+// best run.
 #include <algorithm>
 
 #include "../machine.hpp"
@@ -11,7 +12,7 @@ namespace {
 
 constexpr std::size_t RUNS = 3;
 
-// The time of each insert, one by one; the longest of each stretch of a thousand, in microseconds.
+// Times each insert; returns the longest of each stretch of a thousand, in microseconds.
 constexpr std::size_t STRETCH = 1'000;
 
 std::vector<double> longest(const bench_peer &peer, const Shape &shape, const Stream &entries) {
@@ -41,7 +42,7 @@ void measure_growth(Session &session) {
     Rounds rounds;
     for (const bench_peer *peer : session.peers) {
         const std::string name = peer->name;
-        // The others are there for the order of magnitude: one run, and not all of them.
+        // For the order of magnitude of the others one run is enough, and not all of them.
         const bool own = names.empty();
         if (!own && name != "absl::flat_hash_map" && name != "boost::concurrent_flat_map" && name != "dashmap") continue;
         std::vector<double> best = longest(*peer, shape, entries);

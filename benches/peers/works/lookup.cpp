@@ -8,12 +8,12 @@
 namespace bench {
 
 void check(const bench_peer &peer, const std::string &work, std::uint64_t answer, std::uint64_t expected) {
-    if (answer != expected) throw std::runtime_error(std::string(peer.name) + " gave wrong values: " + work);
+    if (answer != expected) throw std::runtime_error(std::string(peer.name) + " returned wrong values: " + work);
 }
 
 namespace {
 
-// One contender's part in a round: a piece of the stream, or all of it several times.
+// One contender's work in a round: a piece of the stream, or all of it several times.
 struct Slice {
     std::size_t count, repeats;
 
@@ -65,7 +65,7 @@ void measure_loop(Session &session, const Tables &tables, const std::string &wor
     const Rounds rounds = interleave(contenders.size(), session.options.rounds, [&](std::size_t i, std::size_t round) {
         const auto [peer, map] = contenders[i];
         const Slice slice = slices[i];
-        // A piece of a long stream is another one in every round; all of a short one is brought near first.
+        // A long stream gives a different piece in every round; a short one is brought into the cache first.
         const std::size_t from = round * 7'919 * 64 % (stream.length() - slice.count + 1);
         const bench_work piece = stream.work(from, slice.count, scratch);
         const bench_work before = stream.work(from, slice.repeats > 1 ? slice.count : 256, scratch);

@@ -8,10 +8,10 @@
 
 namespace bench {
 
-// The peers that take part, each with a table of its own.
+// The peers, each with a table of its own.
 class Tables {
 public:
-    // Makes and fills the tables. Throws std::runtime_error when one does not take all.
+    // Makes and fills the tables. Throws std::runtime_error if one refuses an entry.
     Tables(const Session &session, const Shape &shape);
     ~Tables();
     Tables(const Tables &) = delete;
@@ -29,20 +29,20 @@ private:
     std::vector<Contender> contenders_;
 };
 
-// Where a peer keeps a loop.
+// Selects a loop of a peer.
 using Choose = bench_loop (*)(const bench_peer &peer);
 
-// Measures one loop of all who have it, on one core, interleaved; checks first that all answer what they must.
+// Measures one loop of all peers that have it, on one core, interleaved; first checks their results.
 void measure_loop(Session &session, const Tables &tables, const std::string &work, const std::string &form,
                   Choose choose, const Stream &stream);
 
-// Reads and, one time in twenty, writes, by two threads at once.
+// Reads and, one time in twenty, writes, in two threads at once.
 void measure_mixed(Session &session, const Tables &tables);
 
-// Throws std::runtime_error when a contender did not answer what it must.
+// Throws std::runtime_error if a contender's result is wrong.
 void check(const bench_peer &peer, const std::string &work, std::uint64_t answer, std::uint64_t expected);
 
-// How many accesses to draw: enough to reach all entries, few enough that the keys themselves stay near.
+// The number of accesses to draw: enough to reach all entries, few enough that the keys stay in the cache.
 std::size_t stream_length(const Shape &shape);
 
 }  // namespace bench

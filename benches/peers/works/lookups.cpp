@@ -1,5 +1,5 @@
-// Hits in all forms, independent and dependent, misses, memoize on a hit, and insert from empty, by size of the table; hits
-// by lengths of keys and values; reads and writes of two threads.
+// Hits in all forms, independent and dependent, misses, memoize on a hit, and insert from empty, by size of the
+// table; hits by lengths of keys and values; reads and writes of two threads.
 #include <algorithm>
 
 #include "../machine.hpp"
@@ -43,12 +43,12 @@ void measure_reads(Session &session, const Tables &tables) {
         measure_loop(session, tables, "dependent hit", FORMS[form], DEPENDENT[form], hits);
     measure_loop(session, tables, "miss", "", hit_counted, Stream::misses(tables.shape, length));
     measure_loop(session, tables, "memoize on a hit", "counted", memoize, hits);
-    // phicache's batches beside the single reads in place of those who have none.
+    // phicache's batches against the single reads in place of peers without batches.
     measure_loop(session, tables, "batch of 64 against in place", "pinned", batch_pinned, hits);
     measure_loop(session, tables, "batch of 64 against in place", "in place", batch_in_place, hits);
 }
 
-// Tables that fit into a core's cache are filled again and again in this process; the large one is a work of its own.
+// Tables that fit into a core's cache are filled repeatedly in this process; the large one is a work of its own.
 void measure_insert(Session &session, const Shape &shape) {
     const Stream entries = Stream::all(shape);
     const Scratch scratch(shape.value_len);
@@ -71,7 +71,7 @@ void measure_insert(Session &session, const Shape &shape) {
     session.report.add({"insert from empty", "", shape, "ns", 1}, names, rounds);
 }
 
-// What phicache's ways of reading cost beside each other.
+// The costs of phicache's forms of reading, compared.
 void measure_own_ways(Session &session, const Tables &tables) {
     const Stream hits = Stream::hits(tables.shape, stream_length(tables.shape), 1);
     const Scratch scratch(tables.shape.value_len);

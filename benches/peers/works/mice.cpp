@@ -1,5 +1,5 @@
-// MICE caches: a child of a full parent against one of an empty parent, an inherited hit against a plain one, and stores
-// that are refused against a miss.
+// MICE caches: a child of a full parent against one of an empty parent, an inherited hit against a plain hit, refused
+// stores against a miss.
 #include "../loops.hpp"
 #include "duel.hpp"
 #include "own.hpp"
@@ -65,7 +65,7 @@ void measure_refusals(Session &session) {
     const std::vector<MiceKey> keys = mice_keys();
     fill(open.get(), keys);
 
-    // The miss that a refusal must not exceed is that of a dict cache with the real load.
+    // The miss that refusals are compared with is that of a dict cache with the real load.
     void *const table = session.peers[0]->make();
     const Stream entries = Stream::all(REAL_LOAD), misses = Stream::misses(REAL_LOAD, REAL_LOAD.entries);
     const Scratch scratch(REAL_LOAD.value_len);
@@ -99,7 +99,7 @@ void measure_refusals(Session &session) {
     session.peers[0]->free(table);
 }
 
-// A store overwrites; with and without a limit it does the same but for watching the memory.
+// Stores overwrite. With and without a memory limit they differ only in the check of the memory.
 void measure_gauge(Session &session) {
     const Config limited = new_config(100), unlimited = new_config(PHICACHE_MEMORY_UNLIMITED);
     const Dict watched = new_dict(limited.get()), free = new_dict(unlimited.get());

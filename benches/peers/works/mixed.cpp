@@ -1,5 +1,5 @@
-// Reads and writes by two threads at once, each on a core of its own: all keys alike, or few of them most often. Figures are
-// nanoseconds per operation of the two together.
+// Reads and writes in two threads at once, each on its own core, with uniform or Zipf keys. Figures are nanoseconds
+// per operation of both together.
 #include <algorithm>
 
 #include "../machine.hpp"
@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t THREADS = 2, WRITES = 20;
 
-// What one thread works on.
+// The work of one thread.
 struct Lane {
     Stream stream;
     Scratch scratch;
@@ -45,7 +45,7 @@ double measure_one(const bench_peer &peer, void *map, bench_loop loop, const std
 
 void measure_mixed(Session &session, const Tables &tables) {
     if (cores().size() < THREADS) return session.report.note("threads: left out, there is one core only");
-    // Some 100 ns for an operation.
+    // Assumes about 100 ns for an operation.
     const auto count = static_cast<std::size_t>(session.options.slice_ms * 1e4);
     const std::size_t length = std::max<std::size_t>(8 * count, 100'000);
     const Zipf zipf(tables.shape.entries);

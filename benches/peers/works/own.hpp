@@ -1,4 +1,4 @@
-// own.hpp: phicache's handles for the works that are about phicache alone; any failure ends the run with its message.
+// own.hpp: phicache's handles, for works about phicache alone; a failure ends the run with its message.
 #pragma once
 
 #include <phicache.h>
@@ -58,7 +58,7 @@ inline Mice new_mice(phicache_subsystem *subsystem, phicache_mice_cache *parent)
     return Mice(cache);
 }
 
-// The MICE of mechanism `number`, which the cut does not damage, with a payload such as recorded runs have.
+// The MICE of mechanism `number`, which the cut does not damage, with a payload of the size in recorded runs.
 inline phicache_mice mice(std::uint64_t number, double phi) {
     static const std::uint8_t payload[300] = {};
     return {sizeof(phicache_mice), PHICACHE_CAUSE, 0, number, number, phi, {payload, sizeof payload}};

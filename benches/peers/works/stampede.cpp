@@ -1,4 +1,4 @@
-// Eight threads ask for one missing key at once: how often is its value computed?
+// Eight threads request one missing key at once; counts how often the value is computed.
 #include <phicache.h>
 
 #include <atomic>

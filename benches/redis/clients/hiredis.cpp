@@ -1,4 +1,4 @@
-// hiredis, with words and their lengths (no format strings), and MGET, MSET or a pipeline for batches.
+// hiredis, with arguments and lengths (no format strings), and MGET, MSET or a pipeline for batches.
 #include <hiredis/hiredis.h>
 
 #include <algorithm>
@@ -23,7 +23,7 @@ void *open(const char *path, std::int32_t port) {
 
 void close(void *client) { redisFree(context_of(client)); }
 
-// The words of one command.
+// The arguments of one command.
 struct Words {
     const char *words[1 + 2 * BENCH_AT_ONCE];
     std::size_t lens[1 + 2 * BENCH_AT_ONCE];
@@ -80,7 +80,7 @@ std::uint64_t set(void *client, const bench_work *work) {
     return stored;
 }
 
-// Calls `part(from, to)` for each batch, and sums what it answers.
+// Calls `part(from, to)` for each batch and sums the results.
 template <class Part>
 std::uint64_t sum_batches(const bench_work &work, Part &&part) {
     std::uint64_t sum = 0;
@@ -102,7 +102,7 @@ std::uint64_t mget(void *client, const bench_work *work) {
     });
 }
 
-// A value that is sent with others has to stay until all are packed, which hiredis does at once.
+// The values of a batch must stay until hiredis packs all of them.
 template <class Make, class Look>
 std::uint64_t pipeline(void *client, const bench_work &work, Make &&make, Look &&look) {
     return sum_batches(work, [&](std::size_t from, std::size_t to) {
@@ -124,7 +124,7 @@ std::uint64_t get_pipeline(void *client, const bench_work *work) { return pipeli
 
 std::uint64_t set_pipeline(void *client, const bench_work *work) { return pipeline(client, *work, set_words, is_ok); }
 
-// One reply for all; the values differ in their word alone, so each needs a place of its own.
+// One command for all values. They differ only in their word, so each needs its own copy.
 std::uint64_t mset(void *client, const bench_work *work) {
     thread_local std::vector<std::uint8_t> values;
     values.resize(work->value_len * BENCH_AT_ONCE);

@@ -75,7 +75,7 @@ std::uint64_t get_many(void *client, const bench_work *work) {
     return sum;
 }
 
-// The values differ in their word alone, so each needs a place of its own.
+// The values differ only in their word, so each needs its own copy.
 std::uint64_t set_many(void *client, const bench_work *work) {
     thread_local std::vector<std::uint8_t> places;
     places.resize(work->value_len * BENCH_AT_ONCE);

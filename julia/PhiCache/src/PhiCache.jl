@@ -1,58 +1,59 @@
 """
-Memory-limited caching for integrated information theory: the Julia face of the phicache library.
+Memory-limited caching for integrated information theory: the Julia package of the phicache library.
 
     using PhiCache
     cache = DictCache{Vector{Float64}}()
     repertoire = get!(cache, ("cause", NodeSet(1, 3), NodeSet(2))) do
-        compute_repertoire()                  # runs on a miss only
+        compute_repertoire()                  # runs only on a miss
     end
 
-What to take:
+Which type to use:
 
-* a pure function, called again with equal arguments: [`@phicache`](@ref), or [`Memo`](@ref) for one that exists;
-* results by mechanism and purview, or by any key: [`DictCache`](@ref); [`AbstractCache`](@ref) says what all caches can
-  do;
-* large arrays, or arrays that are only looked at: [`withvalue`](@ref) and [`memoize!`](@ref), which copy nothing;
-* a type whose methods are costly: [`CachedMethod`](@ref), with a cache in each object;
-* the MICE of a [`Subsystem`](@ref) and of its cuts: [`MICECache`](@ref), with it as `parent` for each [`Cut`](@ref);
-* other results of a system and of its cuts: one `DictCache`, with [`cut_scoped_key`](@ref);
-* the candidate purviews of a network: [`PurviewCache`](@ref);
-* several processes or machines: [`RedisCache`](@ref), and `MICECache` with `kind=:redis`.
+* for a pure function: [`@phicache`](@ref) on its definition, or [`Memo`](@ref) for an existing function;
+* for results by mechanism and purview, or by any other key: [`DictCache`](@ref). [`AbstractCache`](@ref) describes what
+  all caches can do;
+* for large arrays, or arrays that are only read: [`withvalue`](@ref) and [`memoize!`](@ref), which copy nothing;
+* for the expensive methods of a type: [`CachedMethod`](@ref), with a cache in each object;
+* for the MICE of a [`Subsystem`](@ref) and of its cuts: a [`MICECache`](@ref) of the subsystem, which is the `parent`
+  of the `MICECache` of each [`Cut`](@ref);
+* for other results of a system and of its cuts: one `DictCache` with [`cut_scoped_key`](@ref);
+* for the candidate purviews of a network: [`PurviewCache`](@ref);
+* for several processes or machines: [`RedisCache`](@ref), and `MICECache` with `kind=:redis`.
 
-[`Config`](@ref) has the memory limit and the other settings; [`info`](@ref), [`stats`](@ref) and
-[`named_caches`](@ref) tell how caches are doing; [`add!`](@ref) says what can be part of a key.
+[`Config`](@ref) has the memory limit and the other settings. [`info`](@ref), [`stats`](@ref) and
+[`named_caches`](@ref) return statistics. [`add!`](@ref) describes what can be part of a key.
 
-The shared library is the file that the environment variable `PHICACHE_LIBRARY` names, or else `deps/libphicache.so` in
-the package's own folder (where a packager may put it, or a link to it), or else the system's. It must be the one that
-the project's CMake build makes, of the package's minor version.
+The package loads the shared library from the file in the environment variable `PHICACHE_LIBRARY`; if that is not set,
+from `deps/libphicache.so` in the package's folder (a file or a link); if that does not exist, from the system's library
+path. The library must come from the project's CMake build, and its minor version must be that of the package.
 """
 module PhiCache
 
-# The map of the package; each file holds one idea, and uses only those above it:
+# The map of the package. Each file holds one idea and uses only those above it:
 #
-# | file            | what lives there                                                      |
+# | file            | its idea                                                              |
 # |-----------------|-----------------------------------------------------------------------|
 # | `library.jl`    | finding and checking the shared library; calling its functions        |
-# | `status.jl`     | what a call answers, and `PhiCacheError`                              |
-# | `handle.jl`     | what the library gives and takes back: `close`, finalizers            |
+# | `status.jl`     | the status of a call, and `PhiCacheError`                             |
+# | `handle.jl`     | objects that the library owns: `close`, finalizers                    |
 # | `nodes.jl`      | `NodeSet` and `Direction`                                             |
 # | `config.jl`     | `Config` and the process default                                      |
 # | `memory.jl`     | how much memory the process uses and may use                          |
-# | `keys.jl`       | `KeyBuilder`: what C has too as canonical keys                        |
+# | `keys.jl`       | `KeyBuilder`: the canonical keys that all languages share             |
 # | `types.jl`      | Julia's own types in keys                                             |
 # | `values.jl`     | Julia values as bytes, and bytes as Julia values                      |
-# | `views.jl`      | `ValueView`: a cache's own bytes as an array                          |
+# | `views.jl`      | `ValueView`: the bytes of a cache entry as an array                   |
 # | `cache.jl`      | what all caches can do                                                |
 # | `batch.jl`      | many keys at once                                                     |
 # | `dict.jl`       | `DictCache`                                                           |
-# | `redis.jl`      | `RedisCache`, and how its server is doing                             |
-# | `flight.jl`     | who computes a missing value, and how others wait for it              |
-# | `compute.jl`    | how a missing value gets into a cache: `get!`                         |
-# | `inplace.jl`    | `memoize!`: a computation that writes straight into the entry         |
+# | `redis.jl`      | `RedisCache`, and the state of its server                             |
+# | `flight.jl`     | single flight: one task computes a missing value, the others wait     |
+# | `compute.jl`    | how a computed value gets into a cache: `get!`                        |
+# | `inplace.jl`    | `memoize!`: a computation that writes directly into the entry         |
 # | `purview.jl`    | `PurviewCache`                                                        |
-# | `memo.jl`       | `Memo`: a function with its cache                                     |
+# | `memo.jl`       | `Memo`: a function with a cache                                       |
 # | `macro.jl`      | `@phicache`: `Memo` around a function's definition                    |
-# | `method.jl`     | `CachedMethod`: a function that uses its object's cache               |
+# | `method.jl`     | `CachedMethod`: a function that uses the cache of its object          |
 # | `subsystem.jl`  | `Fingerprint`, `Cut`, `Subsystem`                                     |
 # | `mice.jl`       | `Mice` and `MICECache`                                                |
 # | `registry.jl`   | all caches that have a name                                           |

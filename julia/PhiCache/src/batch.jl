@@ -1,22 +1,22 @@
-# Many keys at once: in Redis in one round trip, elsewhere faster than one by one.
+# Many keys at once: one round trip in Redis, and faster than single lookups in a large cache.
 
 """
     get_many(cache, keys, default=nothing) -> Vector
 
-The values of many keys, in their order, with `default` where there is none. Counts a hit or a miss for each. With
-`server_errors`, throws if one key could not be asked for.
+The values of many keys, in the order of the keys, with `default` for each that is missing. Counts a hit or a miss for
+each key. With `server_errors` it throws if the lookup of any key fails.
 """
 function get_many(cache::AbstractCache{V}, keys, default::D=nothing) where {V,D}
-    asked = [with_key(key_bytes, cache, key) for key in keys]
-    pinned = fill(CValue(), length(asked))
-    found = Vector{Union{V,D}}(undef, length(asked))
-    code = GC.@preserve asked begin
-        slices = CBytes[CBytes(pointer(key), length(key)) for key in asked]
+    encoded_keys = [with_key(key_bytes, cache, key) for key in keys]
+    pinned = fill(CValue(), length(encoded_keys))
+    found = Vector{Union{V,D}}(undef, length(encoded_keys))
+    code = GC.@preserve encoded_keys begin
+        slices = CBytes[CBytes(pointer(key), length(key)) for key in encoded_keys]
         @c phicache_cache_get_many(cache::Ptr{CView}, slices::Ptr{CBytes}, length(slices)::Csize_t,
                                    pinned::Ptr{CValue}, C_NULL::Ptr{Csize_t})::Int32
     end
     try
-        check(code) # what was found is pinned also on an error
+        check(code) # on an error, the values that were found are pinned too
         for (index, value) in enumerate(pinned)
             found[index] = value.data == C_NULL ? default : from_bytes(cache, CBytes(value.data, value.len))
         end
@@ -31,8 +31,9 @@ end
 """
     set_many!(cache, pairs) -> Vector{Status}
 
-Stores many values, given as `key => value` pairs (a dictionary, say), and tells of each what [`set!`](@ref) would. In
-Redis a part may fail. What was an error for some keys is their status; for all, it is thrown.
+Stores many values, given as `key => value` pairs (for example a dictionary), and returns the status of each, as
+[`set!`](@ref) does. In Redis the operation may fail for some keys: the error is then their status. It is thrown if all
+keys fail.
 """
 function set_many!(cache::AbstractCache, pairs)
     keys, values = Vector{UInt8}[], Any[]

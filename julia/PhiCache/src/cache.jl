@@ -3,9 +3,9 @@
 """
     AbstractCache{V}
 
-A cache of values of type `V`. Caches are used like dictionaries:
+A cache of values of type `V`, used like a dictionary:
 
-    cache[key] = value          # stored, unless refused (memory is full, say): a normal outcome; set! tells
+    cache[key] = value          # a full cache refuses silently; `set!` returns the outcome
     cache[key]                  # the value, or a KeyError
     get(cache, key, default)
     get!(cache, key) do ... end # the value, computed and stored on a miss
@@ -14,31 +14,30 @@ A cache of values of type `V`. Caches are used like dictionaries:
     info(cache)                 # (hits, misses, size)
     close(cache)                # frees it now rather than at garbage collection
 
-They cannot be iterated, so they are no `AbstractDict`. A key is text or bytes, which stand as they are, or a tuple of
-arguments (see [`add!`](@ref)), or anything else that can be an argument: `cache[5]` is `cache[(5,)]`. Use one kind for one
-cache. All of it may be done from any thread at any time, but `close` only when no
-other thread is using the cache.
+Caches cannot be iterated, so they are not an `AbstractDict`. A key is text or bytes, used unchanged, or a tuple of
+arguments (see [`add!`](@ref)). Any other value is a tuple of one: `cache[5]` is `cache[(5,)]`. Use one kind of key in
+one cache. Any thread may use a cache at any time, but `close` it only when no other thread is using it.
 
-A cache is no value: it cannot be copied, also not by `deepcopy` of what has it, and in another process, be it a worker or
-one that reads a file, it is closed. What comes out of it is a copy, so change it as you like.
+A cache is a handle: `deepcopy` of it, or of an object that contains it, throws, and it is closed when it is sent to
+another process or read from a file. Values from a cache are copies, which you may change.
 """
 abstract type AbstractCache{V} <: Handle end
 
-# Those whose values are plain bytes, by any keys.
+# Caches with any keys and plain byte values.
 abstract type ByteCache{V} <: AbstractCache{V} end
 
-# Every cache has, beside its handle, the `view` under which C's functions for all caches know it, its `config`, and an
+# Besides its handle, every cache has a `view`, the handle for the C functions of all caches; its `config`; and an
 # `identity`, which is equal for handles of the same cache.
 struct CView end
 
 Base.cconvert(::Type{Ptr{CView}}, cache::AbstractCache) = cache
 function Base.unsafe_convert(::Type{Ptr{CView}}, cache::AbstractCache)
-    isopen(cache) || closed(cache)
+    isopen(cache) || throw_closed(cache)
     return cache.view
 end
 
-# What everything else is made of: looking a key up and storing a value. The key was made by `with_key(f, cache, key)`.
-# Caches whose keys or values are special have methods of their own.
+# The two operations below all others: looking up a key and storing a value. `with_key(f, cache, key)` makes the key.
+# Caches with special keys or values have methods of their own.
 with_key(f, ::AbstractCache, key) = with_key(f, key)
 
 # Some(value), or nothing.
@@ -54,10 +53,10 @@ from_bytes(::AbstractCache{V}, bytes) where {V} = decode(V, bytes)
 """
     set!(cache, key, value) -> Status
 
-Stores a value and tells whether it was stored: `PhiCache.OK`, or why not: `PhiCache.REFUSED_MEMORY`,
-`PhiCache.REFUSED_CAPACITY`, `PhiCache.REFUSED_DISABLED` (a purview cache whose switch is off), `PhiCache.REFUSED_CUT`
-or `PhiCache.REFUSED_PHI` (a MICE cache), `PhiCache.REFUSED_SERVER` (a cache in Redis). A refused value leaves an older
-one in place.
+Stores a value and returns the outcome: `PhiCache.OK` if it was stored, or the reason of a refusal:
+`PhiCache.REFUSED_MEMORY`, `PhiCache.REFUSED_CAPACITY`, `PhiCache.REFUSED_DISABLED` (a purview cache that is switched
+off), `PhiCache.REFUSED_CUT` or `PhiCache.REFUSED_PHI` (a MICE cache), `PhiCache.REFUSED_SERVER` (a cache in Redis). If
+the store is refused, an older value stays.
 """
 set!(cache::AbstractCache, key, value) = with_key(key -> store(cache, key, value), cache, key)
 
@@ -98,7 +97,7 @@ end
 """
     empty!(cache)
 
-Removes everything from a cache and sets its counts to zero. Values that are being viewed stay until their block ends.
+Removes all entries of a cache and sets its counts to zero. Views of values stay valid until the end of their block.
 """
 Base.empty!(cache::AbstractCache) = (check(@c phicache_cache_clear(cache::Ptr{CView})::Int32); cache)
 
@@ -119,7 +118,7 @@ end
 """
     info(cache) -> (hits, misses, size)
 
-Lookups that found a value, lookups that found none, and values held now.
+The number of lookups that found a value, of lookups that did not, and of values in the cache now.
 """
 function info(cache::AbstractCache)
     figures = Ref(CInfo(0, 0, 0))
@@ -152,9 +151,9 @@ CStats() = CStats(sizeof(CStats), ntuple(_ -> 0, fieldcount(CStats) - 1)...)
 """
     stats(cache) -> NamedTuple
 
-All figures of a cache: those of [`info`](@ref), the bytes held (overhead included), the values stored and refused by
-reason, and the nanoseconds spent in computations and saved by hits. (`waits` and `errors` count what threads of other
-languages do; tasks wait, and fail, in Julia.)
+All statistics of a cache: those of [`info`](@ref), its size in bytes (overhead included), the number of values stored
+and refused by reason, and the nanoseconds spent in computations and saved by hits. (`waits` and `errors` count only
+threads of other languages, because tasks wait and fail in Julia.)
 """
 function stats(cache::AbstractCache)
     figures = Ref(CStats())
@@ -162,7 +161,7 @@ function stats(cache::AbstractCache)
     return map(Int, fields(figures[]))
 end
 
-# To be shown is no error, whatever a server does.
+# `show` must not throw when a server fails.
 function description(cache::AbstractCache)
     try
         return "$(length(cache)) values"
@@ -172,16 +171,16 @@ function description(cache::AbstractCache)
     end
 end
 
-# The memos that keep their values in a cache, so that no two use one prefix. In another process it has none.
-struct Tenants
-    memos::Vector{WeakRef}
-    Tenants() = new(WeakRef[])
+# The memos that use a cache, so that no two use the same prefix. Not serialized: in another process the list is empty.
+struct Memos
+    entries::Vector{WeakRef}
+    Memos() = new(WeakRef[])
 end
 
-Serialization.serialize(to::Serialization.AbstractSerializer, ::Tenants) = Serialization.serialize_type(to, Tenants)
-Serialization.deserialize(::Serialization.AbstractSerializer, ::Type{Tenants}) = Tenants()
+Serialization.serialize(to::Serialization.AbstractSerializer, ::Memos) = Serialization.serialize_type(to, Memos)
+Serialization.deserialize(::Serialization.AbstractSerializer, ::Type{Memos}) = Memos()
 
-# What a cache is given when it is made.
+# C's options of a new cache.
 struct COptions
     struct_size::Csize_t
     name::Ptr{UInt8}
@@ -193,9 +192,9 @@ struct COptions
     scan_timeout_ms::UInt64
 end
 
-# Calls `make(options, out)`, and gives the handle that it puts there.
+# Calls `make(options, out)` and returns the handle that it stores in `out`.
 function new_cache(make, name, max_bytes; ttl=0, lease=0, server_errors=false, no_checksum=false, scan_timeout=0)
-    max_bytes >= 0 || throw(ArgumentError("max_bytes=$max_bytes; expected 0 (no limit) or more"))
+    max_bytes >= 0 || throw(ArgumentError("max_bytes is $max_bytes; expected 0 (no limit) or more"))
     text = name === nothing ? nothing : Base.cconvert(Cstring, String(name))
     GC.@preserve text begin
         pointer = text === nothing ? C_NULL : Ptr{UInt8}(Base.unsafe_convert(Cstring, text))
@@ -205,11 +204,11 @@ function new_cache(make, name, max_bytes; ttl=0, lease=0, server_errors=false, n
     end
 end
 
-# Calls `f` with the pinned bytes of a key's value; gives Some(what it returns), or nothing on a miss.
+# Calls `f` with the pinned bytes of a key's value; returns Some(its result), or nothing on a miss.
 with_bytes(f, cache::AbstractCache, key) = with_pinned(f, value ->
     @c phicache_cache_get(cache::Ptr{CView}, key::CBytes, value::Ptr{CValue})::Int32)
 
-# Calls `f` with the pinned bytes that `find(value)` finds, and releases them.
+# Calls `f` with the pinned bytes that `find(value)` finds, then releases them.
 function with_pinned(f, find)
     value = Ref(CValue())
     check(find(value)) == OK || return nothing

@@ -1,69 +1,69 @@
-# How a missing value gets into a cache. The one place that decides it, for `get!`, `memoize!`, `Memo` and
-# `CachedMethod`.
+# How a computed value gets into a cache: the mechanism behind `get!`, `memoize!`, `Memo` and `CachedMethod`.
 
-# A computation has three steps, each of which has returned when the next begins: `find_or_begin` finds the value or takes
-# on the duty to compute it; the caller computes; `fulfil` or `give_up` ends the duty. So a computation that asks for other
-# values, which compute others, has on its stack little more than its own frames and one for each caller's `try`.
+# A computation has three steps, and each returns before the next begins: `get_or_reserve` finds the value or reserves
+# its computation; the caller computes; `complete` or `abandon` ends the reservation. So nested computations need little
+# more stack than their own frames and one frame for the `try` of each level.
 
-# The duty to compute a value: for all who wait for it, with a lease, or beside another task that cannot be waited for.
-struct Duty
+# The right to compute a value: with a lease, for all tasks that wait; or without, beside a task that cannot be waited
+# for because of a wait cycle.
+struct Reservation
     flight::Flight
-    place::Tuple{Any,Vector{UInt8}}
+    flight_key::Tuple{Any,Vector{UInt8}}
     lease::Union{Nothing,Lease}
 end
 
-# Some(value), or a Duty. `V` is the type of the value.
-@noinline function find_or_begin(::Type{V}, cache::AbstractCache, key) where {V}
+# Some(value), or a Reservation; `V` is the type of the value.
+@noinline function get_or_reserve(::Type{V}, cache::AbstractCache, key) where {V}
     pause = 0.001
     while true
         lease = Ref{Ptr{Cvoid}}(C_NULL)
         found = begin_computation(V, cache, key, lease)
         found === nothing || return found
-        place = (cache.identity, key_bytes(key))
-        lease[] == C_NULL || return Duty(take_off(place), place, Lease(lease[]))
-        flight = lock(() -> get(FLIGHTS, place, nothing), FLIGHTS_LOCK)
+        flight_key = (cache.identity, key_bytes(key))
+        lease[] == C_NULL || return Reservation(start_flight(flight_key), flight_key, Lease(lease[]))
+        flight = lock(() -> get(FLIGHTS, flight_key, nothing), FLIGHTS_LOCK)
         if flight === nothing
-            # No task of ours computes it, but a thread of another language, or a task that is about to say so.
+            # A thread of another language computes it, or a task that has not registered its flight yet.
             sleep(pause)
             pause = min(2pause, 0.05)
         elseif wait_for(flight)
             # Counts a hit, or the miss.
             found = lookup(V, cache, key)
-            return found === nothing ? Duty(flight, place, nothing) : found
+            return found === nothing ? Reservation(flight, flight_key, nothing) : found
         end
     end
 end
 
-# Ends a duty without a value: the lease is abandoned, and the flight lands.
-@noinline function give_up(duty::Duty)
-    lease = duty.lease
+# Ends a reservation without a value: abandons the lease and finishes the flight.
+@noinline function abandon(reservation::Reservation)
+    lease = reservation.lease
     if lease === nothing
-        leave(duty.flight)
+        stop_computing(reservation.flight)
     else
         close(lease)
-        land(duty.flight, duty.place, false)
+        finish_flight(reservation.flight, reservation.flight_key, false)
     end
 end
 
-# Ends a duty with a value, which `write(lease)` has written or writes now. It is not stored if `limit`, a configuration,
-# finds memory full.
-@noinline function fulfil(write, duty::Duty, limit)
-    lease = duty.lease
-    lease === nothing && return leave(duty.flight)
+# Ends a reservation with a value, which `write(lease)` writes. The value is not stored if memory is full according to
+# `limit`, a configuration or nothing.
+@noinline function complete(write, reservation::Reservation, limit)
+    lease = reservation.lease
+    lease === nothing && return stop_computing(reservation.flight)
     refused = false
     try
         write(lease)
         refused = (limit !== nothing && memory_full(limit)) || complete(lease)
     finally
         close(lease)
-        land(duty.flight, duty.place, refused)
+        finish_flight(reservation.flight, reservation.flight_key, refused)
     end
     return nothing
 end
 
-# A stack that ends within the library or the allocator, where a lock is held, hangs the process. So before every
-# computation, which may ask for other values, a quarter of a megabyte is touched, page by page as the guard page
-# demands: a stack that ends does so here, where Julia makes a StackOverflowError of it. A hit does not come here.
+# A stack overflow inside the library or the allocator, where a lock is held, would hang the process. So every
+# computation, which may request other values, first touches the next 256 KiB of the stack, page by page to hit the
+# guard page: the overflow happens here, where Julia turns it into a StackOverflowError. Hits do not need this.
 const STACK_NEEDED = 1 << 18
 const BYTES = VERSION < v"1.12-" ? "i8*" : "ptr"
 
@@ -81,7 +81,7 @@ const BYTES = VERSION < v"1.12-" ? "i8*" : "ptr"
     ret void
     """), Cvoid, Tuple{})
 
-# Some(value); or nothing, and a lease or (another computes) none.
+# Some(value); or nothing. Then `lease` has the lease, or NULL if another task or thread computes the value.
 function begin_computation(::Type{V}, cache, key, lease) where {V}
     owner = UInt64(pointer_from_objref(current_task()))
     return with_pinned(bytes -> value_of(V, cache, bytes), value -> @c phicache_cache_begin(
@@ -90,7 +90,7 @@ end
 
 begin_computation(cache::AbstractCache{V}, key, lease) where {V} = begin_computation(V, cache, key, lease)
 
-# A value as a type that the cache's own type says already, or that only the caller knows.
+# Decodes and encodes a value of type `V`, which is the cache's own type or, for byte caches, chosen by the caller.
 value_of(::Type{V}, cache::AbstractCache{V}, bytes) where {V} = from_bytes(cache, bytes)
 value_of(::Type{V}, ::ByteCache, bytes) where {V} = decode(V, bytes)
 bytes_of(::Type{V}, cache::AbstractCache{V}, value) where {V} = to_bytes(cache, value)
@@ -100,32 +100,32 @@ bytes_of(::Type{V}, ::ByteCache, value) where {V} = encode(V, value)
     get!(compute, cache::AbstractCache, key)
     get!(cache::AbstractCache, key, default)
 
-The value of a key. On a miss, `compute()` (or `default`) is it, and is stored if the cache takes it. If `compute`
-throws, the exception comes out unchanged, and nothing is stored.
+The value of a key. On a miss, the value is the result of `compute()` (or `default`), and is stored unless the cache
+refuses it. An exception of `compute` is passed on unchanged, and nothing is stored.
 
-Of several tasks that miss the same key one computes; the others wait, leaving their threads to others. `compute` may
-use the cache itself and switch tasks; asking for the key that it computes is a `PhiCacheError`
-(`PhiCache.ERROR_RECURSION`). Two tasks that would wait for each other both compute. A value whose computation began
-before `empty!` is never seen after it.
+If several tasks miss the same key, one computes and the others wait, without blocking their threads. `compute` may use
+the same cache for other keys and may switch tasks; requesting its own key throws a `PhiCacheError`
+(`PhiCache.ERROR_RECURSION`). Tasks that would wait for each other in a cycle compute instead. A value that was being
+computed during `empty!` is not stored.
 """
 Base.get!(compute::Base.Callable, cache::AbstractCache, key) =
     with_key(key -> compute_value(compute, cache, key), cache, key)
 Base.get!(cache::AbstractCache, key, default) = get!(() -> default, cache, key)
 
-# The value of a key, which `compute()` returns on a miss.
+# The value of a key; on a miss the result of `compute()`.
 function compute_value(compute, cache::AbstractCache{V}, key) where {V}
-    step = find_or_begin(V, cache, key)
-    step isa Duty || return something(step)::V
+    step = get_or_reserve(V, cache, key)
+    step isa Reservation || return something(step)::V
     value = try
         ensure_stack()
         convert(V, compute())::V
     catch
-        give_up(step)
+        abandon(step)
         rethrow()
     end
-    put_value(V, cache, step, value, nothing)
+    complete_with(V, cache, step, value, nothing)
     return value
 end
 
-@noinline put_value(::Type{V}, cache, duty, value, limit) where {V} =
-    fulfil(lease -> put(lease, bytes_of(V, cache, value)), duty, limit)
+@noinline complete_with(::Type{V}, cache, reservation, value, limit) where {V} =
+    complete(lease -> write_value(lease, bytes_of(V, cache, value)), reservation, limit)

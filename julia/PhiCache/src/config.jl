@@ -1,27 +1,33 @@
-# Settings that caches share.
+# The settings of caches.
 
 """
     Config(; settings...)
 
-Settings for caches: the library's defaults, then the environment (`PHICACHE_...`), then the keyword arguments, which
-are the properties of a `Config`, and may be read and set at any time:
+Settings for caches: the library's defaults, overridden by the environment (`PHICACHE_...`), overridden by the keyword
+arguments. They are also properties of a `Config`, which may be read and set at any time:
 
-* `maximum_memory_percent`: how much of the memory that the process may use it may occupy before caches stop storing
-  (0 to 100; `PhiCache.UNLIMITED` lifts the limit);
-* `cache_repertoires`, `cache_potential_purviews`: switches;
-* `redis_cache`: whether MICE are kept in Redis;
-* `redis_url` (its password masked when read), `redis_namespace`, `redis_timeout` (what one operation may take, in
-  seconds), `redis_whole_database` (PyPhi's way: the database belongs to the caches, and `empty!` empties it), and
-  `redis_login`, a pair `(user, password)` in place of what the URL says, which cannot be read: read when a cache is made.
+* `maximum_memory_percent`: the memory limit. Caches stop storing while the process uses more than this percentage of
+  the memory that it may use: 0 to 100, or `PhiCache.UNLIMITED`;
+* `cache_repertoires`: whether repertoire methods ([`CachedMethod`](@ref)) use their cache;
+* `cache_potential_purviews`: whether a [`PurviewCache`](@ref) stores;
+* `redis_cache`: whether a [`MICECache`](@ref) with `kind=:configured` is in Redis.
 
-Caches take one as `config=`; without it they use `default_config()`.
+These are read when a cache is created:
+
+* `redis_url`: the server (reading it masks the password);
+* `redis_login`: a tuple `(user, password)` that replaces the login of the URL; cannot be read;
+* `redis_namespace`: the prefix of all keys at the server;
+* `redis_timeout`: the time limit of one operation, in seconds;
+* `redis_whole_database`: as in PyPhi the whole database belongs to the caches, and `empty!` deletes everything in it.
+
+Caches take a configuration as `config=`; the default is `default_config()`.
 """
 mutable struct Config <: Handle
     pointer::Ptr{Cvoid}
     live::Threads.Atomic{Bool}
 
     function Config(; settings...)
-        config = collected(new(new_handle(out -> @c phicache_config_new(out::Ptr{Ptr{Cvoid}})::Int32),
+        config = free_when_collected(new(new_handle(out -> @c phicache_config_new(out::Ptr{Ptr{Cvoid}})::Int32),
                                Threads.Atomic{Bool}(true)))
         foreach(setting -> setproperty!(config, setting...), pairs(settings))
         return config
@@ -30,7 +36,7 @@ end
 
 free_handle(::Type{Config}, pointer) = @c phicache_config_free(pointer::Ptr{Cvoid})::Int32
 
-# The library's own: NULL in C.
+# The configuration of the process: NULL in C.
 struct DefaultConfig end
 
 Base.cconvert(::Type{Ptr{Cvoid}}, ::DefaultConfig) = C_NULL
@@ -40,16 +46,16 @@ const AnyConfig = Union{Config,DefaultConfig}
 """
     default_config()
 
-The settings of this process, with the properties of a [`Config`](@ref).
+The configuration of this process, with the properties of a [`Config`](@ref).
 """
 default_config() = DefaultConfig()
 
-"A maximum memory that lifts the limit."
+"The value of `maximum_memory_percent` that means no limit."
 const UNLIMITED = -1.0
 
-# Seconds, of which C wants milliseconds; a time that is not zero stays so.
+# Seconds as milliseconds for C; a time above zero becomes at least one.
 function milliseconds(seconds)
-    0 <= seconds <= 1e11 || throw(ArgumentError("a time of $seconds seconds; expected 0 to 1e11"))
+    0 <= seconds <= 1e11 || throw(ArgumentError("the time is $seconds seconds; expected 0 to 1e11"))
     return seconds == 0 ? UInt64(0) : max(UInt64(1), round(UInt64, 1000seconds))
 end
 
@@ -65,9 +71,9 @@ Base.getproperty(config::AnyConfig, name::Symbol) =
 Base.setproperty!(config::AnyConfig, name::Symbol, value) =
     name in (:pointer, :live) ? setfield!(config, name, value) : setting!(config, Val(name), value)
 
-setting(::AnyConfig, ::Val{name}) where {name} = no_setting(name)
-setting!(::AnyConfig, ::Val{name}, value) where {name} = no_setting(name)
-no_setting(name) = throw(ArgumentError("no setting \"$name\"; expected one of $(join(SETTINGS, ", "))"))
+setting(::AnyConfig, ::Val{name}) where {name} = throw_no_setting(name)
+setting!(::AnyConfig, ::Val{name}, value) where {name} = throw_no_setting(name)
+throw_no_setting(name) = throw(ArgumentError("there is no setting \"$name\"; expected one of $(join(SETTINGS, ", "))"))
 
 function setting(config::AnyConfig, ::Val{:maximum_memory_percent})
     percent = Ref(0.0)
@@ -78,7 +84,7 @@ end
 setting!(config::AnyConfig, ::Val{:maximum_memory_percent}, percent) =
     (check(@c phicache_config_set_maximum_memory_percent(config::Ptr{Cvoid}, percent::Cdouble)::Int32); percent)
 
-# A `get` and a `set` for each switch and each text.
+# The getter and the setter of each switch and each text.
 for name in (:cache_repertoires, :cache_potential_purviews, :redis_cache, :redis_whole_database)
     @eval function setting(config::AnyConfig, ::Val{$(QuoteNode(name))})
         enabled = Ref(Int32(0))
@@ -91,7 +97,7 @@ end
 
 for name in (:redis_url, :redis_namespace)
     @eval setting(config::AnyConfig, ::Val{$(QuoteNode(name))}) =
-        String(written(256, (buffer, capacity, len) -> @c $(Symbol(:phicache_config_get_, name))(
+        String(written_bytes(256, (buffer, capacity, len) -> @c $(Symbol(:phicache_config_get_, name))(
             config::Ptr{Cvoid}, buffer::Ptr{UInt8}, capacity::Csize_t, len::Ptr{Csize_t})::Int32))
     @eval setting!(config::AnyConfig, ::Val{$(QuoteNode(name))}, text::AbstractString) =
         (check(@c $(Symbol(:phicache_config_set_, name))(config::Ptr{Cvoid}, text::Cstring)::Int32); text)
@@ -106,7 +112,7 @@ end
 setting!(config::AnyConfig, ::Val{:redis_timeout}, seconds::Real) = (check(
     @c phicache_config_set_redis_timeout_ms(config::Ptr{Cvoid}, milliseconds(seconds)::UInt64)::Int32); seconds)
 
-setting(::AnyConfig, ::Val{:redis_login}) = throw(ArgumentError("the login at the Redis server cannot be read"))
+setting(::AnyConfig, ::Val{:redis_login}) = throw(ArgumentError("redis_login cannot be read, only set"))
 
 setting!(config::AnyConfig, ::Val{:redis_login}, (user, password)::Tuple{Any,Any}) =
     (check(@c phicache_config_set_redis_login(

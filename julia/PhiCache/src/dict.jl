@@ -1,20 +1,20 @@
-# The cache of any values by any keys: PyPhi's DictCache.
+# A cache of any values by any keys: PyPhi's DictCache.
 
 """
     DictCache{V}(; config=default_config(), name=nothing, max_bytes=0)
     DictCache(; ...)
 
-A memory-limited cache in this process. `V` says how values are stored:
+A memory-limited cache in this process. `V` is the type of its values, and decides how they are stored:
 
-* `Vector{T}`, `T` a bits type (such as `Vector{Float64}`), `String`, or a bits type: the plain bytes, as C and C++ have
-  them;
-* `Array{T,N}`: the elements as in C, then the sizes;
-* `Any`, the default: any Julia value, serialized. Convenient, slower, and for Julia only.
+* `Vector{T}` with a bits type `T` (such as `Vector{Float64}`), `String`, or a bits type: the plain bytes, the same as
+  in C and C++;
+* `Array{T,N}`: the elements as in C, followed by the sizes;
+* `Any`, the default: any Julia value, serialized. Slower, and readable only from Julia.
 
-`name` is one that no other live cache has; `max_bytes` limits what the cache holds, overhead included (0: only memory
-does).
+`name` is the name in [`named_caches`](@ref), unique among live caches. `max_bytes` limits the size of the cache,
+overhead included; 0 means that only memory limits it.
 
-`DictCache{V}(fingerprint, role)` is one that all holders of an equal fingerprint share.
+`DictCache{V}(fingerprint, role)` returns a cache that is shared by everyone with an equal fingerprint and role.
 """
 mutable struct DictCache{V} <: ByteCache{V}
     pointer::Ptr{Cvoid}
@@ -22,11 +22,11 @@ mutable struct DictCache{V} <: ByteCache{V}
     live::Threads.Atomic{Bool}
     config::AnyConfig
     identity::Any
-    tenants::Tenants
+    memos::Memos
 
     function DictCache{V}(pointer::Ptr{Cvoid}, config::AnyConfig, identity=pointer) where {V}
         view = new_handle(out -> @c phicache_dict_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)
-        return collected(new{V}(pointer, view, Threads.Atomic{Bool}(true), config, identity, Tenants()))
+        return free_when_collected(new{V}(pointer, view, Threads.Atomic{Bool}(true), config, identity, Memos()))
     end
 end
 
@@ -45,12 +45,11 @@ free_handle(::Type{<:DictCache}, pointer) = @c phicache_dict_cache_free(pointer:
 """
     withvalue(f, cache, key[, T])
 
-Calls `f` with the value of `key` in a [`DictCache`](@ref) or [`RedisCache`](@ref) as a read-only array of `T` in the
-cache's own memory, without copying: `f` gets a
-[`ValueView`](@ref), valid and unchanged until `f` returns, whatever happens to the cache meanwhile. Gives what `f`
-returns, or `nothing` on a miss.
+Calls `f` with the value of `key` in a [`DictCache`](@ref) or [`RedisCache`](@ref) as a read-only array of `T`, in the
+memory of the cache and without copying: `f` gets a [`ValueView`](@ref), valid and unchanged until `f` returns, whatever
+happens to the cache meanwhile. Returns the result of `f`, or `nothing` on a miss.
 
-Without `T`, the cache must hold arrays, and the view has their shape.
+Without `T` the values of the cache must be arrays; the view has their shape.
 
     withvalue(cache, key, Float64) do repertoire
         sum(repertoire)
@@ -58,10 +57,10 @@ Without `T`, the cache must hold arrays, and the view has their shape.
 """
 withvalue(f, cache::ByteCache{Array{T,N}}, key) where {T,N} = with_array(f, cache, key, Array{T,N})
 withvalue(f, cache::ByteCache{V}, key) where {V} =
-    throw(ArgumentError("a cache of $V holds no arrays; say as what its values are to be viewed, or get them"))
+    throw(ArgumentError("the values of a cache of $V are not arrays; pass an element type to view them, or use get"))
 
 function withvalue(f, cache::ByteCache{V}, key, ::Type{T}) where {V,T}
-    V === Any && throw(ArgumentError("a cache of Any holds serialized values, which cannot be viewed; make it one " *
+    V === Any && throw(ArgumentError("the values of a cache of Any are serialized and cannot be viewed; use a cache " *
                                      "of Vector{$T}"))
     is_bits(T) || throw(ArgumentError("values cannot be viewed as arrays of $T; expected a bits type"))
     return with_array(f, cache, key, Vector{T})

@@ -1,56 +1,57 @@
-# Single flight among tasks: of those that miss the same key one computes, and the others wait for it.
+# Single flight among tasks: if several tasks miss the same key, one computes and the others wait.
 #
-# The library says who computes (`phicache_cache_begin`), but waiting is done here, where a task that waits leaves its
-# thread to others. A thread that waited inside a `ccall` would keep Julia's garbage collector waiting too, and with
-# it the very computation it waits for. For the same reason nothing is computed in a callback: a computation may
-# switch tasks, and C frames would then end in another order than they began. So there is no callback, and what a
-# computation throws goes to its caller as it is, with its backtrace.
+# The library decides which task computes (`phicache_cache_begin`), but tasks wait in Julia, so that they do not block
+# their threads. A thread that waited inside a `ccall` would also block Julia's garbage collector, and with it the
+# computation that it waits for. Values are not computed in callbacks either: a computation may switch tasks, and C
+# frames would then return in another order than they were called. Without callbacks, exceptions reach the caller
+# unchanged, with their backtrace.
 
-# A computation that is going on.
+# A computation that is running.
 mutable struct Flight
-    # Who computes: one task, and those that cannot wait for it because it waits for them.
+    # The tasks that compute: usually one; more if tasks would wait for each other in a cycle.
     computing::Vector{Task}
-    landed::Bool
-    # The value could not be stored: whoever waited computes for itself rather than one after the other.
+    done::Bool
+    # The value could not be stored: the tasks that waited then compute concurrently, not one after the other.
     refused::Bool
     waiting::Threads.Condition
 end
 
-# The flights of this process's tasks, by cache and key, and which of them a task waits for. One lock guards it all;
-# it is taken on misses only.
+# The flights of all tasks by cache and key, and the flight that each task waits for. One lock protects both; hits do
+# not take it.
 const FLIGHTS_LOCK = ReentrantLock()
 const FLIGHTS = Dict{Tuple{Any,Vector{UInt8}},Flight}()
 const WAITS = IdDict{Task,Flight}()
 
-function take_off(place)
+function start_flight(flight_key)
     flight = Flight([current_task()], false, false, Threads.Condition(FLIGHTS_LOCK))
-    lock(() -> FLIGHTS[place] = flight, FLIGHTS_LOCK)
+    lock(() -> FLIGHTS[flight_key] = flight, FLIGHTS_LOCK)
     return flight
 end
 
-function land(flight, place, refused)
+function finish_flight(flight, flight_key, refused)
     lock(FLIGHTS_LOCK) do
-        # After the cache was cleared, another flight may have its place.
-        get(FLIGHTS, place, nothing) === flight && delete!(FLIGHTS, place)
-        flight.landed = true
+        # If the cache was cleared meanwhile, another flight may have this key.
+        get(FLIGHTS, flight_key, nothing) === flight && delete!(FLIGHTS, flight_key)
+        flight.done = true
         flight.refused = refused
         notify(flight.waiting)
     end
 end
 
-# Waits until whoever computes has landed. Tells whether the caller is to compute for itself: because the value was not
-# stored, or because the one who computes waits for the caller.
+# Waits until the flight is done. Returns whether the caller must compute by itself: because the value was not stored,
+# or because the computing task waits for the caller.
 function wait_for(flight)
     task = current_task()
     lock(FLIGHTS_LOCK) do
-        task in flight.computing && throw(PhiCacheError(ERROR_RECURSION, "a computation asks for its own key"))
-        if !flight.landed && leads_to(flight, task)
+        task in flight.computing &&
+            throw(PhiCacheError(ERROR_RECURSION, "the computation of a key requested the same key again"))
+        if !flight.done && waits_for_task(flight, task)
             push!(flight.computing, task)
             return true
         end
         WAITS[task] = flight
         try
-            while !flight.landed
+            while !flight.done
                 wait(flight.waiting)
             end
         finally
@@ -60,50 +61,50 @@ function wait_for(flight)
     end
 end
 
-# Whether a flight waits, directly or through others, for a task.
-function leads_to(flight, task)
-    ahead, seen = Flight[flight], Flight[]
-    while !isempty(ahead)
-        next = pop!(ahead)
+# Whether a flight waits for a task, directly or through other flights.
+function waits_for_task(flight, task)
+    pending, seen = Flight[flight], Flight[]
+    while !isempty(pending)
+        next = pop!(pending)
         next in seen && continue
         push!(seen, next)
         for computing in next.computing
             computing === task && return true
             waits_for = get(WAITS, computing, nothing)
-            waits_for === nothing || push!(ahead, waits_for)
+            waits_for === nothing || push!(pending, waits_for)
         end
     end
     return false
 end
 
-# A task that computed beside a flight it could not wait for has ended that.
-leave(flight) = (lock(() -> filter!(!=(current_task()), flight.computing), FLIGHTS_LOCK); nothing)
+# Ends a computation that ran beside a flight because of a wait cycle.
+stop_computing(flight) = (lock(() -> filter!(!=(current_task()), flight.computing), FLIGHTS_LOCK); nothing)
 
-# The library's side of a computation: completed, or abandoned by `close` (or with the task that forgot it).
+# The library's lease for a computation: ended by `complete`, or abandoned by `close` or the garbage collector.
 mutable struct Lease <: Handle
     pointer::Ptr{Cvoid}
     live::Threads.Atomic{Bool}
-    Lease(pointer::Ptr{Cvoid}) = collected(new(pointer, Threads.Atomic{Bool}(true)))
+    Lease(pointer::Ptr{Cvoid}) = free_when_collected(new(pointer, Threads.Atomic{Bool}(true)))
 end
 
 free_handle(::Type{Lease}, pointer) = @c phicache_lease_abandon(pointer::Ptr{Cvoid})::Int32
 
-# The entry's own bytes, zero, for writing.
+# Reserves the bytes of the entry, filled with zeros, to be written.
 function reserve(lease::Lease, len)
     data = Ref{Ptr{UInt8}}(C_NULL)
     check(@c phicache_lease_reserve(lease::Ptr{Cvoid}, len::Csize_t, data::Ptr{Ptr{UInt8}})::Int32)
     return data[]
 end
 
-# The same, not zeroed, for writing all of them.
+# The same without filling; all bytes must be written.
 function reserve_uninitialized(lease::Lease, len)
     data = Ref{Ptr{UInt8}}(C_NULL)
     check(@c phicache_lease_reserve_uninitialized(lease::Ptr{Cvoid}, len::Csize_t, data::Ptr{Ptr{UInt8}})::Int32)
     return data[]
 end
 
-# Makes a copy of these bytes the value.
-function put(lease::Lease, bytes)
+# Writes a copy of these bytes as the value.
+function write_value(lease::Lease, bytes)
     bytes = Base.cconvert(CBytes, bytes)
     GC.@preserve bytes begin
         from = Base.unsafe_convert(CBytes, bytes)
@@ -112,10 +113,11 @@ function put(lease::Lease, bytes)
     return nothing
 end
 
-# Hands what was written to the cache. Tells whether it was refused; a value whose cache was cleared meanwhile was not.
+# Gives the written value to the cache. Returns whether the store was refused. (If the cache was cleared meanwhile, that
+# does not count as refused.)
 function complete(lease::Lease)
     value = Ref(CValue())
-    pointer = taken(lease)
+    pointer = take_pointer(lease)
     check(@c phicache_lease_complete(pointer::Ptr{Cvoid}, value::Ptr{CValue})::Int32)
     origin = value[].origin
     @c phicache_value_release(value::Ptr{CValue})::Cvoid

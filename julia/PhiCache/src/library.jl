@@ -1,16 +1,16 @@
-# The shared library: where it is, whether it is the right one, and how its functions are called.
+# The shared library: finding it, checking it, and calling its functions.
 
-# The version of the package stands in Project.toml only.
+# The version of the package is only in Project.toml.
 const PROJECT_FILE = joinpath(@__DIR__, "..", "Project.toml")
 include_dependency(PROJECT_FILE)
 const PACKAGE_VERSION = VersionNumber(match(r"^version *= *\"(.*)\""m, read(PROJECT_FILE, String))[1])
 
-# The names of all functions that the package calls, collected while its sources are read, and where they are.
+# The names of all functions that the package calls, collected by `@c`, and their addresses.
 const FUNCTION_NAMES = Symbol[]
 const FUNCTION_POINTERS = Ptr{Cvoid}[]
 
-# `@c name(argument::CType, ...)::CType` calls a function of the library. An argument may be anything that converts to
-# its C type, and is kept from the garbage collector during the call: no other code takes pointers to Julia objects.
+# `@c name(argument::CType, ...)::CType` calls a function of the library. It converts each argument to its C type and
+# protects it from the garbage collector during the call: no other code takes pointers to Julia objects.
 macro c(expression)
     call, result = expression.args
     name, arguments = call.args[1], call.args[2:end]
@@ -23,11 +23,11 @@ macro c(expression)
     return esc(:(@ccall $(Expr(:(::), Expr(:call, Expr(:$, pointer), arguments...), result))))
 end
 
-# What may be absent is NULL in C.
+# `nothing` is NULL in C.
 optional_text(text) = text === nothing ? Cstring(C_NULL) : String(text)
 optional_array(array) = array === nothing ? C_NULL : array
 
-# A name as the system's loader knows it, and a file in the package's own folder, which a packager may fill.
+# The names that the system's loader knows, and a file in the package's folder, where a packager may put the library.
 const LIBRARY_FILE = "libphicache." * Libdl.dlext
 const LIBRARY_SONAME = Sys.isapple() ? "libphicache.0.$(PACKAGE_VERSION.minor).dylib" :
                        "libphicache.so.$(PACKAGE_VERSION.major).$(PACKAGE_VERSION.minor)"
@@ -45,17 +45,18 @@ function load_library()
     resize!(FUNCTION_POINTERS, length(FUNCTION_NAMES))
     for (index, name) in enumerate(FUNCTION_NAMES)
         pointer = Libdl.dlsym(library, name; throw_error=false)
-        pointer === nothing && error("PhiCache: $path has no function $name; is it of another version?")
+        pointer === nothing &&
+            error("PhiCache: $path has no function $name; use a library of this package's version, $PACKAGE_VERSION")
         FUNCTION_POINTERS[index] = pointer
     end
 end
 
-# PHICACHE_LIBRARY, then the package's own folder, then the system. What is named but not there is an error, not a
-# reason to look further.
+# PHICACHE_LIBRARY, else the package's folder, else the system. If PHICACHE_LIBRARY names a file that does not exist,
+# that is an error.
 function open_library()
     chosen = get(ENV, "PHICACHE_LIBRARY", "")
     if !isempty(chosen)
-        isfile(chosen) || error("PhiCache: PHICACHE_LIBRARY is \"$chosen\", which is no file")
+        isfile(chosen) || error("PhiCache: PHICACHE_LIBRARY is \"$chosen\", which is not a file")
         return Libdl.dlopen(abspath(chosen))
     end
     isfile(LIBRARY_IN_PACKAGE) && return Libdl.dlopen(LIBRARY_IN_PACKAGE)
@@ -63,20 +64,20 @@ function open_library()
         library = Libdl.dlopen(name; throw_error=false)
         library === nothing || return library
     end
-    error("PhiCache: the phicache library is not found: PHICACHE_LIBRARY is not set, $LIBRARY_IN_PACKAGE does not " *
-          "exist, and the system knows neither $LIBRARY_SONAME nor $LIBRARY_FILE")
+    error("PhiCache: the phicache library is not found: set PHICACHE_LIBRARY to its path, put it at " *
+          "$LIBRARY_IN_PACKAGE, or install $LIBRARY_SONAME or $LIBRARY_FILE where the system's loader finds it")
 end
 
 function check_library(library, path)
-    # Julia's own unwinder stands in the way of the one that Rust's panics need: with a library that does not bring its
-    # own, as cargo's does not, a caught panic ends the process.
+    # Julia's unwinder hides the one that Rust's panics need. In a library without its own unwinder, such as the one
+    # that cargo builds, a caught panic would abort the process.
     Libdl.dlsym(library, :phicache_relinked; throw_error=false) === nothing &&
         error("PhiCache: $path does not contain its own unwinder, which it needs inside Julia; use the library that " *
-              "`make` or the CMake package builds, not cargo's")
+              "`make` or the CMake package builds, not the one that cargo builds")
     function_pointer = Libdl.dlsym(library, :phicache_version_number)
     number = ccall(function_pointer, UInt32, ())
     version = VersionNumber(number >> 16, number >> 8 & 0xff, number & 0xff)
-    # While the major version is 0, a minor version may change anything.
+    # While the major version is 0, every minor version may be incompatible.
     compatible = version.major == PACKAGE_VERSION.major && version.minor == PACKAGE_VERSION.minor
     compatible || error("PhiCache: $path is version $version; this package is $PACKAGE_VERSION and needs " *
                         "$(PACKAGE_VERSION.major).$(PACKAGE_VERSION.minor)")

@@ -1,10 +1,10 @@
-# `@phicache`: a Memo around a function's definition.
+# `@phicache`: defines a function as a Memo.
 
 """
     @phicache [options...] function f(arguments...) ... end
 
 Defines `f` as a [`Memo`](@ref) of the function that follows; recursive calls use the cache too. The options are those
-of `Memo`; a return type in the signature, such as `f(x)::Vector{Float64}`, is `returns`, where a cache can hold it.
+of `Memo`. A return type in the signature, such as `f(x)::Vector{Float64}`, is `returns` if a cache can hold it.
 
     @phicache function distance(a, b)::Float64
         ...
@@ -13,13 +13,13 @@ of `Memo`; a return type in the signature, such as `f(x)::Vector{Float64}`, is `
     empty!(distance)        # clears it
     original(distance)      # the function without its cache
 
-More methods of `f` are defined in the same way. They share its cache and the options of the first, but never answer for
-each other; each has a return type of its own. Defining a method, or defining it again, clears the cache. An argument that
-is left out is its default: with `f(x, y=2.0)`, `f(1)` and `f(1, 2.0)` are one call. Macros such as `@inline` stand behind
-`@phicache`. A name that stands for an ordinary function already cannot become a memo.
+Define more methods of `f` in the same way. They share the cache and the options of the first, but calls of different
+methods have different keys, and each method has its own return type. Defining or redefining a method clears the cache.
+An omitted argument has its default: with `f(x, y=2.0)`, `f(1)` and `f(1, 2.0)` are the same call. Write other macros,
+such as `@inline`, after `@phicache`. The name of an ordinary function cannot become a memo.
 
-Inside a function, `f` is a local memo, made anew with its cache by each run of the function: define all methods
-of a memo that lives longer at the top level of a module. A callable type takes a function with a name:
+Inside a function, `f` is a local memo: each run of the function creates it anew, with a new cache. Define a memo that
+must live longer, with all its methods, at the top level of a module. For a callable type, define a named function:
 
     @phicache add(a::Adder, x)::Int = a.y + x
     (a::Adder)(x) = add(a, x)
@@ -32,16 +32,16 @@ macro phicache(expressions...)
     explicit = findfirst(option -> option.args[1] == :returns, options)
     returns = explicit === nothing ? returns : options[explicit].args[2]
     options = Expr[option for option in options if option.args[1] != :returns]
-    # A type that is a parameter's is known when `f` is called.
-    explicit === nothing && push!(options, Expr(:kw, :returns, has_parameters ? Any : stored(returns)))
+    # A type that depends on a parameter is known only when `f` is called.
+    explicit === nothing && push!(options, Expr(:kw, :returns, has_parameters ? Any : storable_type(returns)))
     explicit === nothing || push!(options, Expr(:kw, :returns, returns))
     hidden, prepare = hidden_name(name), Symbol(name, " (prepared)")
     renamed = wrap(Expr(definition.head, rename(definition.args[1], hidden), definition.args[2:end]...))
-    make = Expr(:call, GlobalRef(PhiCache, :remember), Expr(:parameters, options...), hidden, prepare)
+    make = Expr(:call, GlobalRef(PhiCache, :make_memo), Expr(:parameters, options...), hidden, prepare)
     return esc(quote
         $renamed
         $(preparation(definition.args[1], prepare, __module__, name, returns))
-        # In a function, what was just defined is a local variable. (A name with # would not be listed.)
+        # Inside a function the new definition is a local variable. (`locals` does not list names with #.)
         if haskey($(Expr(:locals)), $(QuoteNode(prepare)))
             $name = $make
         else
@@ -59,38 +59,38 @@ function option(expression)
     return Expr(:kw, expression.args...)
 end
 
-# The definition inside macros that stand in front of it, such as `@inline`, and what puts these around another one.
+# The definition inside leading macros such as `@inline`, and a function that puts these macros around another
+# definition.
 function unwrapped(expression)
     Meta.isexpr(expression, :macrocall) || return expression, identity
     definition, wrap = unwrapped(expression.args[end])
     return definition, inner -> Expr(:macrocall, expression.args[1:end-1]..., wrap(inner))
 end
 
-# The name of the function that a definition defines, the type it says it returns, or nothing, and whether it has
-# parameters.
+# The name of the function in a definition, its return type or nothing, and whether it has type parameters.
 function signature(definition)
-    Meta.isexpr(definition, (:function, :(=)), 2) || no_definition(definition)
+    Meta.isexpr(definition, (:function, :(=)), 2) || throw_no_definition(definition)
     call, returns, has_parameters = definition.args[1], nothing, false
     while Meta.isexpr(call, (:where, :(::)))
         call.head == :(::) ? (returns = call.args[2]) : (has_parameters = true)
         call = call.args[1]
     end
-    Meta.isexpr(call, :call) || no_definition(definition)
+    Meta.isexpr(call, :call) || throw_no_definition(definition)
     Meta.isexpr(call.args[1], :(::)) && throw(ArgumentError(
-        "@phicache: a callable type takes a function with a name: @phicache call_it(object::T, x) = ..., and " *
+        "@phicache: a callable type needs a function with a name: define @phicache call_it(object::T, x) = ..., and " *
         "(object::T)(x) = call_it(object, x)"))
-    call.args[1] isa Symbol || no_definition(definition)
+    call.args[1] isa Symbol || throw_no_definition(definition)
     return call.args[1], returns, has_parameters
 end
 
-no_definition(expression) =
+throw_no_definition(expression) =
     throw(ArgumentError("@phicache: expected the definition of a function with a plain name, not $expression"))
 
 rename(call, name) = call.head == :call ? Expr(:call, name, call.args[2:end]...) :
                      Expr(call.head, rename(call.args[1], name), call.args[2:end]...)
 
-# A function with the signature of the definition, which dispatch therefore chooses where it would choose that method, and
-# which makes a `Call`: the method's name, and all arguments with their defaults.
+# Generates a function with the signature of the definition, which makes a `Call`: the name of the method, and all
+# arguments with their defaults. Dispatch chooses it whenever it would choose that method.
 function preparation(head, name, within, function_name, returns)
     wheres = []
     while Meta.isexpr(head, (:where, :(::)))
@@ -100,26 +100,26 @@ function preparation(head, name, within, function_name, returns)
     parameters, values, keywords = [], [], []
     for argument in head.args[2:end]
         if Meta.isexpr(argument, :parameters)
-            foreach(keyword -> push!(keywords, passed_keyword(keyword)), argument.args)
+            foreach(keyword -> push!(keywords, forwarded_keyword(keyword)), argument.args)
             push!(parameters, argument)
         else
-            parameter, value = passed(argument)
+            parameter, value = forwarded(argument)
             push!(parameters, parameter)
             push!(values, value)
         end
     end
     method = string(join(fullname(within), '.'), '.', function_name, spelled(head, wheres, returns))
-    call = Expr(:call, GlobalRef(PhiCache, :Call), stored(returns), method, Expr(:tuple, values...),
+    call = Expr(:call, GlobalRef(PhiCache, :Call), storable_type(returns), method, Expr(:tuple, values...),
                 isempty(keywords) ? :($NamedTuple()) : Expr(:tuple, Expr(:parameters, keywords...)))
     signature = Expr(:call, name, parameters...)
     isempty(wheres) || (signature = Expr(:where, signature, wheres...))
     return Expr(:function, signature, Expr(:block, Expr(:meta, :inline), call))
 end
 
-stored(returns) = returns === nothing ? Any : Expr(:call, GlobalRef(PhiCache, :storable_or_any), returns)
+storable_type(returns) = returns === nothing ? Any : Expr(:call, GlobalRef(PhiCache, :storable_or_any), returns)
 
-# A parameter that has a name, and how it is passed on.
-function passed(argument)
+# A parameter with a name, generated if it has none, and the expression that forwards it.
+function forwarded(argument)
     if argument isa Symbol && any(!=('_'), String(argument))
         return argument, argument
     elseif argument isa Symbol || Meta.isexpr(argument, :tuple)
@@ -129,22 +129,22 @@ function passed(argument)
         name = gensym("argument")
         return Expr(:(::), name, argument.args[1]), name
     elseif Meta.isexpr(argument, :(::), 2)
-        parameter, value = passed(argument.args[1])
+        parameter, value = forwarded(argument.args[1])
         return Expr(:(::), parameter, argument.args[2]), value
     elseif Meta.isexpr(argument, :kw)
-        parameter, value = passed(argument.args[1])
+        parameter, value = forwarded(argument.args[1])
         return Expr(:kw, parameter, argument.args[2]), value
     elseif Meta.isexpr(argument, :...)
-        parameter, value = passed(argument.args[1])
+        parameter, value = forwarded(argument.args[1])
         return Expr(:..., parameter), Expr(:..., value)
     elseif Meta.isexpr(argument, :macrocall)
-        # Such as @nospecialize: this function is to see the type all the same.
-        return passed(argument.args[end])
+        # A macro such as @nospecialize: the generated function needs the type anyway.
+        return forwarded(argument.args[end])
     end
-    throw(ArgumentError("@phicache: no argument of a function: $argument"))
+    throw(ArgumentError("@phicache: expected an argument of a function, not $argument"))
 end
 
-function passed_keyword(keyword)
+function forwarded_keyword(keyword)
     Meta.isexpr(keyword, :...) && return keyword
     while keyword isa Expr
         keyword = keyword.args[1]
@@ -166,31 +166,31 @@ function spelled_type(argument)
     return Meta.isexpr(argument, :(::)) ? string("::", argument.args[end]) : "_"
 end
 
-# A type that a cache holds as plain bytes, or Any. The compiler knows it when it knows the type.
+# T if a cache can hold it as plain bytes, else Any. Pure, so the compiler evaluates it for a known T.
 Base.@pure storable_or_any(@nospecialize(T)) = T isa Type && is_storable(T) ? T : Any
 
-# What a memo is made of when it is defined, and its name at the top level of a module: a constant.
+# Defines the memo as a constant at the top level of a module.
 define(within::Module, name::Symbol, memo) =
     isdefined(within, name) && getfield(within, name) === memo ? memo :
     Core.eval(within, Expr(:const, Expr(:(=), name, memo)))
 
 # A local memo.
-remember(f, prepare; options...) = Memo(f; prepare=prepare, options...)
+make_memo(f, prepare; options...) = Memo(f; prepare=prepare, options...)
 
-# The memo that the name stands for already, cleared because its function has changed, or a new one.
-function remember(f, prepare, within::Module, name::Symbol; options...)
+# The memo that is bound to the name already, cleared because its function has changed; or a new one.
+function make_memo(f, prepare, within::Module, name::Symbol; options...)
     memo = defined_memo(f, within, name)
     memo === nothing && return Memo(f; prepare=prepare, options...)
-    check_same(memo, name; options...)
-    # A task that still computes with the old function may look values up, but stores none. (The worlds of a process
-    # that precompiles are no other's.)
+    check_same_options(memo, name; options...)
+    # A task that still computes with the old function may look up values, but stores none. (World ages of a process
+    # that precompiles mean nothing in another one.)
     memo.world = ccall(:jl_generating_output, Cint, ()) == 0 ? ccall(:jl_get_world_counter, UInt, ()) : 0
     return empty!(memo)
 end
 
-# A memo's options are those of its first definition, but for the type of its values, which each method has of its own;
-# that it cannot take others is better said than overheard.
-function check_same(memo, name; returns, typed=memo.typed, options...)
+# The options of a memo are those of its first definition. Only `returns` may differ from method to method; throw if
+# another option does, instead of ignoring it.
+function check_same_options(memo, name; returns, typed=memo.typed, options...)
     check_storable(returns)
     typed == memo.typed || throw(ArgumentError(
         "@phicache: $name has typed=$(memo.typed), as its first definition says; restart Julia to change it"))

@@ -1,9 +1,9 @@
-# How much memory this process occupies, of how much it may.
+# The memory that this process uses and may use.
 
 """
     memory_percent() -> Float64
 
-The resident memory of this process as a percentage of the memory it may use: the physical memory, or the lowest limit
+The resident memory of this process, in percent of the memory that it may use: the physical memory, or the lowest limit
 of its control groups.
 """
 function memory_percent()
@@ -15,7 +15,7 @@ end
 """
     memory_full(config=default_config()) -> Bool
 
-Whether this process occupies more memory than the configured maximum, measured now.
+Whether this process uses more memory than the configured maximum, measured now.
 """
 function memory_full(config::AnyConfig=default_config())
     full = Ref(Int32(0))
@@ -38,19 +38,23 @@ end
 """
     memory_usage() -> (percent, resident, limit, physical, held, room, known)
 
-The memory of this process in bytes, measured now: what it occupies, what it may occupy, what the machine has, what all
-caches hold, and what they may take before a limit of the system is near (`typemax(Int)` if there is none). The bits of
-`known` say which figures could be read just now, as `PHICACHE_KNOWN_…` in phicache.h; for the others the last good one
-counts.
+The memory of this process in bytes, measured now:
+
+* `percent`: as [`memory_percent`](@ref);
+* `resident`: what the process uses; `limit`: what it may use; `physical`: what the machine has;
+* `held`: the size of all caches;
+* `room`: how much caches may grow before a limit of the system is near (`typemax(Int)` without a limit);
+* `known`: which of these could be read now, as the bits `PHICACHE_KNOWN_…` of phicache.h. The others have the last
+  value that could be read.
 """
 function memory_usage()
     usage = Ref(CMemory(sizeof(CMemory), 0, 0, 0, 0, 0, 0, 0, 0))
     check(@c phicache_memory_usage(usage::Ptr{CMemory})::Int32)
-    # Numbers of bytes are signed, so that differences of them are what they look like.
+    # Signed, so that the difference of two numbers of bytes does not overflow.
     figures = Base.structdiff(fields(usage[]), NamedTuple{(:reserved,)})
     return map(figure -> figure isa UInt64 ? Int(min(figure, typemax(Int))) : figure, figures)
 end
 
-# A C struct that may grow, as a named tuple without its size.
+# A C struct as a named tuple, without its `struct_size`.
 fields(figures::T) where {T} =
     (; (name => getfield(figures, name) for name in fieldnames(T) if name != :struct_size)...)

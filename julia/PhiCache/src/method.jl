@@ -1,18 +1,18 @@
-# A function that uses its object's cache: PyPhi's `method` decorator.
+# A function that uses the cache of its object: PyPhi's `method` decorator.
 
 """
     CachedMethod(f; prefix=nothing, repertoire=false)
 
-`f(object, arguments...; keywords...)` with a cache that is given with each call:
+`f(object, arguments...; keywords...)` with a cache that each call passes:
 
     cause_repertoire = CachedMethod(compute_cause_repertoire; prefix="cause", repertoire=true)
     cause_repertoire(subsystem.cache, subsystem, mechanism, purview)
 
-The key is made of `prefix` and the arguments; the object is not part of it, so a cache belongs to one object. What dispatch
-tells apart is never one key: methods for `Int`, `Int32`, `Float64` and `Bool`, for enums, tuples and vectors do not answer
-for each other. Of text, node sets, directions, `Int`, vectors of `Float64` and tuples of these the key is what C and C++
-make. A
-`repertoire` method goes straight through to `f` while `cache_repertoires` is off in the cache's configuration.
+The key is `prefix` and the arguments, without the object, so the cache must belong to one object. Arguments that
+dispatch tells apart have different keys: an `Int`, an `Int32`, a `Float64` and a `Bool` of equal value, or an enum, a
+tuple and a vector. For text, node sets, directions, `Int`, vectors of `Float64` and tuples of these the key is the same
+as in C and C++. A `repertoire` method calls `f` directly while the configuration of the cache has `cache_repertoires`
+off.
 """
 struct CachedMethod{F} <: Function
     original::F
@@ -33,17 +33,17 @@ function (method::CachedMethod)(cache::AbstractCache{V}, object, arguments...; k
     add!(builder, method.prefix)
     add_each!(builder, arguments)
     add_keywords!(builder, values_of(keywords))
-    step = find_or_begin(V, cache, builder)
-    give_back(builder)
-    step isa Duty || return something(step)::V
+    step = get_or_reserve(V, cache, builder)
+    return_builder(builder)
+    step isa Reservation || return something(step)::V
     value = try
         ensure_stack()
         convert(V, method.original(object, arguments...; keywords...))::V
     catch
-        give_up(step)
+        abandon(step)
         rethrow()
     end
-    put_value(V, cache, step, value, nothing)
+    complete_with(V, cache, step, value, nothing)
     return value
 end
 

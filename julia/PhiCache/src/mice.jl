@@ -1,10 +1,10 @@
-# Maximally irreducible causes and effects, and their cache, which a cut subsystem inherits: PyPhi's MICECache.
+# Maximally irreducible causes and effects, and their caches, which cut subsystems inherit from: PyPhi's MICECache.
 
 """
     Mice(direction, mechanism, purview, phi, payload=nothing)
 
-A mechanism's maximally irreducible cause or effect: the purview of largest small phi, that phi, and what else the
-caller keeps (repertoires, the partition).
+The maximally irreducible cause or effect of a mechanism: the purview with the largest small phi, that phi, and a
+payload with any other data of the caller (repertoires, the partition).
 """
 struct Mice{P}
     direction::Direction
@@ -31,19 +31,20 @@ Base.hash(mice::Mice, seed::UInt) = hash((mice.direction, mice.mechanism, mice.p
                  ttl=0, lease=0, server_errors=false, no_checksum=false)
     MICECache(subsystem; ...)
 
-The [`Mice`](@ref) of a subsystem, with payloads of type `P` (stored as in a [`DictCache`](@ref); `Any`, the default, is
+The [`Mice`](@ref) of a subsystem, with payloads of type `P` (stored as in a [`DictCache`](@ref); the default `Any` is
 any Julia value). [`mice_key`](@ref) makes the standard keys.
 
-Only MICE of an uncut subsystem with positive phi are stored, while memory lasts; `set!` tells which of these refused
-one, and `would_store` tells beforehand. A cache of a cut subsystem may have a `parent`, a cache of the same system
-uncut: what it lacks it takes from there, if its cut does not damage it. That is a live view, which copies nothing;
-the parent may be closed.
+A MICE is stored only if the subsystem is uncut, its phi is positive, and memory is not full. `set!` returns which of
+these refused it, and `would_store` tells before it is computed. A cache of a cut subsystem may have a `parent`: a cache
+of the same system, uncut. On a miss it inherits the parent's MICE, unless its cut damages that. Inheritance is a live
+view and copies nothing; the parent may be closed.
 
-`kind` is `:dict` for a cache in this process, `:redis` for one at the configuration's server, which all processes share
-that compute the same system, and `:configured` for what the configuration says. In Redis, only a cut refuses a MICE;
-what was fetched or stored once is kept near, in this process, so no record is asked for twice; the parent is in Redis
-too; and `ttl`, `lease`, `server_errors` and `no_checksum` are those of a [`RedisCache`](@ref). There `P` should not be
-`Any`, unless all processes are of one version of Julia and of the packages whose types are stored.
+`kind` is `:dict` for a cache in this process, `:redis` for a cache at the configured server, shared by all processes
+that compute the same system, and `:configured` for the kind that the configuration says. In Redis, only a cut refuses a
+MICE; a near cache in this process holds every record that was fetched or stored, so no record is fetched twice; the
+parent must be in Redis too; and `ttl`, `lease`, `server_errors` and `no_checksum` are those of a [`RedisCache`](@ref).
+There, use `Any` for `P` only if all processes have the same version of Julia and of the packages that define the stored
+types.
 """
 mutable struct MICECache{P} <: AbstractCache{Mice{P}}
     pointer::Ptr{Cvoid}
@@ -57,8 +58,9 @@ mutable struct MICECache{P} <: AbstractCache{Mice{P}}
                           kind::Symbol=:configured, remote...) where {P}
         check_storable(P)
         kind in (:configured, :dict, :redis) ||
-            throw(ArgumentError("kind=:$kind; expected :configured, :dict or :redis"))
-        parent isa Union{Nothing,MICECache{P}} || throw(ArgumentError("a parent with other payloads than $P"))
+            throw(ArgumentError("kind is :$kind; expected :configured, :dict or :redis"))
+        parent isa Union{Nothing,MICECache{P}} ||
+            throw(ArgumentError("the parent is a $(typeof(parent)); expected a MICECache{$P}"))
         inherited = parent === nothing ? C_NULL : parent
         pointer = new_cache(name, max_bytes; remote...) do options, out
             kind == :dict ?
@@ -74,7 +76,7 @@ mutable struct MICECache{P} <: AbstractCache{Mice{P}}
                     out::Ptr{Ptr{Cvoid}})::Int32)
         end
         view = new_handle(out -> @c phicache_mice_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)
-        return collected(new{P}(pointer, view, Threads.Atomic{Bool}(true), config, pointer))
+        return free_when_collected(new{P}(pointer, view, Threads.Atomic{Bool}(true), config, pointer))
     end
 end
 
@@ -106,12 +108,12 @@ function lookup(cache::MICECache{P}, key) where {P}
         cache::Ptr{Cvoid}, key::CBytes, found::Ptr{CMice}, value::Ptr{CValue})::Int32)
 end
 
-# The record that the cache keeps.
+# The encoded record.
 function to_bytes(::MICECache{P}, mice::Mice) where {P}
     payload = Base.cconvert(CBytes, encode(P, mice.payload))
     GC.@preserve payload begin
         given = Ref(CMice(mice, Base.unsafe_convert(CBytes, payload)))
-        return written(1024, (buffer, capacity, len) -> @c phicache_mice_encode(
+        return written_bytes(1024, (buffer, capacity, len) -> @c phicache_mice_encode(
             given::Ptr{CMice}, buffer::Ptr{UInt8}, capacity::Csize_t, len::Ptr{Csize_t})::Int32)
     end
 end
@@ -123,8 +125,8 @@ function from_bytes(::MICECache{P}, record) where {P}
 end
 
 function store(cache::MICECache{P}, key, mice::Mice) where {P}
-    # Most MICE are refused, for the cut or for phi, which stay as they are: their payload need not be serialized. (A
-    # refusal for memory may be over a moment later.)
+    # Most MICE are refused because of the cut or of phi, and always will be: do not serialize their payload. (A refusal
+    # because of memory may end at any moment.)
     refused = would_store(cache, mice.phi) in (REFUSED_CUT, REFUSED_PHI)
     payload = Base.cconvert(CBytes, refused ? UInt8[] : encode(P, mice.payload))
     GC.@preserve payload begin
@@ -136,8 +138,8 @@ end
 """
     would_store(cache::MICECache, phi) -> Status
 
-What `set!` would answer for a MICE of this phi: `PhiCache.OK`, `PhiCache.REFUSED_CUT`, `PhiCache.REFUSED_PHI` or
-`PhiCache.REFUSED_MEMORY`. Counts nothing.
+The status that `set!` would return for a MICE with this phi: `PhiCache.OK`, `PhiCache.REFUSED_CUT`,
+`PhiCache.REFUSED_PHI` or `PhiCache.REFUSED_MEMORY`. Counts nothing.
 """
 would_store(cache::MICECache, phi::Real) =
     check(@c phicache_mice_cache_would_store(cache::Ptr{Cvoid}, phi::Cdouble)::Int32)

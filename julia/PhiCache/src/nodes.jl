@@ -1,4 +1,4 @@
-# Sets of nodes, and the direction in which a mechanism constrains them.
+# Sets of nodes, and directions.
 
 """
     Direction
@@ -16,8 +16,8 @@
     NodeSet(nodes)
     NodeSet(; mask)
 
-A set of nodes of a network, numbered from 1 to 64 as Julia's indices are. `mask(set)` has bit k - 1 for node k: Julia's
-node 1 is C's node 0. In keys, and in the eyes of other languages, it is that mask.
+A set of nodes of a network, numbered from 1 to 64 like Julia's indices. `mask(set)` has bit k - 1 for node k: node 1 in
+Julia is node 0 in C. Keys contain the mask, so they are the same in all languages.
 
 ```jldoctest
 julia> NodeSet(1, 3) == NodeSet([3, 1]) == NodeSet(mask=0b101)
@@ -39,14 +39,14 @@ Base.convert(::Type{NodeSet}, nodes::Union{AbstractVector{<:Integer},AbstractSet
 Base.convert(::Type{NodeSet}, set::NodeSet) = set
 
 function bit(node::Integer)
-    1 <= node <= 64 || throw(ArgumentError("node $node; expected 1 to 64"))
+    1 <= node <= 64 || throw(ArgumentError("the node is $node; expected 1 to 64"))
     return UInt64(1) << (node - 1)
 end
 
 """
     mask(set::NodeSet) -> UInt64
 
-The set as C has it: bit k - 1 is Julia's node k.
+The set as a mask for C: bit k - 1 is node k of Julia.
 """
 mask(set::NodeSet) = set.mask
 

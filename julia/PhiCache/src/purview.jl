@@ -1,4 +1,4 @@
-# A network's potential purviews: PyPhi's PurviewCache.
+# The potential purviews of a network: PyPhi's PurviewCache.
 
 """
     PurviewCache(; config=default_config(), name=nothing, max_bytes=0)
@@ -8,7 +8,7 @@ The potential purviews of a network: lists of node sets by direction and mechani
     cache[CAUSE, NodeSet(1, 2)] = [NodeSet(1), NodeSet(1, 2)]
     get!(cache, (CAUSE, mechanism)) do ... end
 
-Nothing is stored while `cache_potential_purviews` is off in the configuration.
+While the configuration has `cache_potential_purviews` off, every store is refused.
 """
 mutable struct PurviewCache <: AbstractCache{Vector{NodeSet}}
     pointer::Ptr{Cvoid}
@@ -22,17 +22,17 @@ mutable struct PurviewCache <: AbstractCache{Vector{NodeSet}}
             @c phicache_purview_cache_new(config::Ptr{Cvoid}, options::Ptr{COptions}, out::Ptr{Ptr{Cvoid}})::Int32
         end
         view = new_handle(out -> @c phicache_purview_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)
-        return collected(new(pointer, view, Threads.Atomic{Bool}(true), config, pointer))
+        return free_when_collected(new(pointer, view, Threads.Atomic{Bool}(true), config, pointer))
     end
 end
 
 free_handle(::Type{PurviewCache}, pointer) = @c phicache_purview_cache_free(pointer::Ptr{Cvoid})::Int32
 
-# The key of a direction and a mechanism is that of these two arguments.
+# The key is the argument list (direction, mechanism).
 function with_key(f, ::PurviewCache, (direction, mechanism)::Tuple{Direction,Any})
-    direction == BIDIRECTIONAL && throw(ArgumentError("purviews are those of CAUSE or of EFFECT"))
+    direction == BIDIRECTIONAL && throw(ArgumentError("the direction is BIDIRECTIONAL; expected CAUSE or EFFECT"))
     return with_key(f, (direction, NodeSet(mechanism)))
 end
 
 with_key(f, ::PurviewCache, key) = throw(ArgumentError(
-    "a $(typeof(key)) is no key of a purview cache; expected (direction, mechanism)"))
+    "the key of a purview cache is a $(typeof(key)); expected (direction, mechanism)"))

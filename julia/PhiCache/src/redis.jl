@@ -1,24 +1,27 @@
-# Values at a Redis server, for many processes: PyPhi's RedisCache.
+# Values at a Redis server, shared by many processes: PyPhi's RedisCache.
 
 """
     RedisCache{V}(; config=default_config(), name=nothing, max_bytes=0, ttl=0, lease=0, server_errors=false,
                   no_checksum=false, scan_timeout=0)
 
-A cache at the configuration's Redis or Valkey server, for all processes that use its namespace; used like a
-[`DictCache`](@ref), with the same `V` (give it: what `Any` serializes is for one version of Julia only). It connects at
-the first use. `RedisCache{V}(fingerprint, role)` is for the values of one system in one role.
+A cache at the configured Redis or Valkey server, shared by all processes that use its namespace. Used like a
+[`DictCache`](@ref), with the same types `V`. (Do not use `Any` if the processes have different versions of Julia,
+because they may not read each other's serialized values.) It connects at the first use. `RedisCache{V}(fingerprint,
+role)` has only the values of one system in one role.
 
-* `ttl`: after how many seconds the server forgets a value (0: never);
-* `lease`: for how many seconds a process that computes a missing value keeps others from computing it too (0: it does
-  not). Their `get!` waits, as tasks do;
-* `server_errors`: whether a server that fails is a `PhiCacheError` (`PhiCache.ERROR_REDIS`). Without, a lookup is a miss,
-  a store is `PhiCache.REFUSED_SERVER`, and [`redis_health`](@ref) tells. `delete!` and `empty!` that fail throw in any case;
-* `no_checksum`: whether values are stored as they are, for other programs to read and write. Without, what is at the server
-  and was not stored under this very key is a miss, and counted (`stats(cache).damaged`);
-* `scan_timeout`: how many seconds `empty!` and `length` may go through the names at the server (0: 30).
+* `ttl`: the server expires values after this number of seconds (0: never);
+* `lease`: for this number of seconds a process that computes a missing value makes other processes wait for it in
+  `get!` instead of computing it too (0: they do not wait);
+* `server_errors`: whether a failure of the server throws a `PhiCacheError` (`PhiCache.ERROR_REDIS`). If false, the
+  lookup is a miss, the store is `PhiCache.REFUSED_SERVER`, and [`redis_health`](@ref) counts it. `delete!` and `empty!`
+  throw in any case;
+* `no_checksum`: whether plain values are stored, for other programs to read and write. If false, each value has a
+  checksum that ties it to its key; a value at the server without the right one is a miss, counted in
+  `stats(cache).damaged`;
+* `scan_timeout`: how many seconds `empty!` and `length` may scan the names at the server (0: 30).
 
-No other call takes longer than the configuration's `redis_timeout`; while one is
-waiting for a silent server, Julia's garbage collector waits too. A server that has failed is left alone for a while.
+No other call takes longer than `redis_timeout` of the configuration. While a call waits for a silent server, Julia's
+garbage collector waits too. After a failure, operations skip the server for a while.
 """
 mutable struct RedisCache{V} <: ByteCache{V}
     pointer::Ptr{Cvoid}
@@ -26,11 +29,11 @@ mutable struct RedisCache{V} <: ByteCache{V}
     live::Threads.Atomic{Bool}
     config::AnyConfig
     identity::Any
-    tenants::Tenants
+    memos::Memos
 
     function RedisCache{V}(pointer::Ptr{Cvoid}, config::AnyConfig) where {V}
         view = new_handle(out -> @c phicache_redis_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)
-        return collected(new{V}(pointer, view, Threads.Atomic{Bool}(true), config, pointer, Tenants()))
+        return free_when_collected(new{V}(pointer, view, Threads.Atomic{Bool}(true), config, pointer, Memos()))
     end
 end
 
@@ -49,8 +52,8 @@ free_handle(::Type{<:RedisCache}, pointer) = @c phicache_redis_cache_free(pointe
 """
     redis_ping(config=default_config(); timeout=0)
 
-Asks the configuration's server, whatever it did before, and throws a `PhiCacheError` that says why it does not answer
-within so many seconds (0: the configuration's).
+Contacts the configured server, even if it has just failed, and waits up to `timeout` seconds for its answer (0: the
+configured timeout). Throws a `PhiCacheError` that says why it does not answer.
 """
 function redis_ping(config::AnyConfig=default_config(); timeout::Real=0)
     check(@c phicache_redis_ping(config::Ptr{Cvoid}, milliseconds(timeout)::UInt64)::Int32)
@@ -60,7 +63,7 @@ end
 """
     redis_available(config=default_config(); timeout=0) -> Bool
 
-Whether the configuration's server answers within so many seconds (0: the configuration's). PyPhi's `redis_available`.
+Whether the configured server answers within `timeout` seconds (0: the configured timeout). PyPhi's `redis_available`.
 """
 function redis_available(config::AnyConfig=default_config(); timeout::Real=0)
     available = Ref(Int32(0))
@@ -82,10 +85,14 @@ end
 """
     redis_health(cache) -> (failures, refusals, skipped, connections, reconnects, skipping, last_error)
 
-How the server of a cache in Redis is doing, as all caches see it that were made with the same connection settings:
-operations that failed, that the server refused, and that were not tried because it had just failed; connections that
-were opened, and those of them that replaced a broken one; for how many seconds from now on it is left alone; and what
-the last operation that failed had to say. Asks nothing.
+The state of the connection to the server of a cache in Redis, shared by all caches with the same connection settings.
+Does not contact the server.
+
+* `failures`, `refusals`: operations that failed, and that the server refused;
+* `skipped`: operations that were not tried because the server had just failed;
+* `connections`, `reconnects`: connections that were opened, and those among them that replaced a broken one;
+* `skipping`: for how many seconds from now operations are still skipped;
+* `last_error`: the message of the last operation that failed.
 """
 function redis_health(cache::AbstractCache)
     health = Ref(CHealth(sizeof(CHealth), 0, 0, 0, 0, 0, 0, ntuple(_ -> 0x00, 256)))

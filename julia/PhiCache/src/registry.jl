@@ -1,4 +1,4 @@
-# All live caches of this process that have a name, whichever language made them.
+# All live caches of this process that have a name, created in any language.
 
 struct CRegistryItem
     struct_size::Csize_t
@@ -13,9 +13,8 @@ const KINDS = Dict(1 => :dict, 2 => :purview, 3 => :mice, 4 => :redis, 5 => :red
 """
     named_caches() -> Vector of (name, kind, info)
 
-The live caches that were given a name, in order of their names. `kind` is `:dict`, `:purview`, `:mice`, `:redis`,
-`:redis_mice`, or a number
-that this version does not know.
+The live caches that have a name, ordered by name. `kind` is `:dict`, `:purview`, `:mice`, `:redis` or `:redis_mice`, or
+the number of a kind that this version does not know.
 """
 function named_caches()
     count = Ref(Csize_t(0))
@@ -26,7 +25,7 @@ function named_caches()
             check(code)
             break
         end
-        # Others may make caches meanwhile.
+        # Other threads may create caches meanwhile.
         items = fill(CRegistryItem(sizeof(CRegistryItem), ntuple(_ -> 0x00, 64), 0, 0, CInfo(0, 0, 0)), count[] + 8)
     end
     return map(described, items[1:count[]])
@@ -39,7 +38,7 @@ described(item) = (name=text_of(item.name),
     info(name::AbstractString)
     stats(name::AbstractString)
 
-As for a cache, for the live cache of this name.
+The statistics of the live cache with this name, as for a cache.
 """
 function info(name::AbstractString)
     figures = Ref(CInfo(0, 0, 0))
@@ -57,7 +56,7 @@ end
     PhiCache.empty_named(name)
     PhiCache.empty_all_named()
 
-Clears the live cache of this name, or all that have one.
+Clears the live cache with this name, or all caches that have a name.
 """
 empty_named(name::AbstractString) = (check(@c phicache_registry_clear(name::Cstring)::Int32); nothing)
 empty_all_named() = (check(@c phicache_registry_clear_all()::Int32); nothing)

@@ -1,11 +1,10 @@
-# What a call answers, and the error that its negative answers become.
+# The status that a call returns, and the exception for negative statuses.
 
 """
     Status(code)
 
-What a call of the library answers: `PhiCache.OK`, a normal outcome such as `PhiCache.MISS` or
-`PhiCache.REFUSED_MEMORY` (positive), or an error (negative). A code that this version does not know is a `Status` all
-the same.
+The status that a call of the library returns: `PhiCache.OK` (0), a normal outcome such as `PhiCache.MISS` or
+`PhiCache.REFUSED_MEMORY` (positive), or an error (negative). It may have a code that this version does not know.
 """
 struct Status
     code::Int32
@@ -29,8 +28,8 @@ end
 """
     PhiCacheError(status, message)
 
-The library could not do what it was asked to. `status` says what kind of error it is (such as
-`PhiCache.ERROR_NAME_IN_USE`), `message` what was wrong and what was expected.
+An error of the library. `status` is the kind of error (such as `PhiCache.ERROR_NAME_IN_USE`); `message` says what was
+wrong and what was expected.
 """
 struct PhiCacheError <: Exception
     status::Status
@@ -40,18 +39,18 @@ end
 Base.showerror(io::IO, exception::PhiCacheError) =
     print(io, "PhiCacheError: ", exception.message, " (", exception.status, ")")
 
-# Errors are thrown; everything else, known or not, is for the caller. The message is this thread's last: read it before
-# anything can switch tasks.
+# Throws errors and returns all other statuses, known or not. The error message belongs to the thread: it must be read
+# before a task switch can happen.
 function check(code::Int32)
-    code < 0 && fail(code)
+    code < 0 && throw_error(code)
     return Status(code)
 end
 
-@noinline fail(code) = throw(PhiCacheError(Status(code), unsafe_string(@c phicache_last_error()::Cstring)))
+@noinline throw_error(code) = throw(PhiCacheError(Status(code), unsafe_string(@c phicache_last_error()::Cstring)))
 
-# The bytes that `write(buffer, capacity, len)` writes, into a buffer of `capacity` bytes or, where they do not fit,
-# of as many as they need. (Text comes with a NUL, which its length leaves out.)
-function written(capacity, write)
+# The bytes that `write(buffer, capacity, len)` writes, into a buffer of `capacity` bytes or, if they do not fit, of the
+# size that they need. (Text is followed by a NUL, which its length does not count.)
+function written_bytes(capacity, write)
     buffer, len = Vector{UInt8}(undef, capacity), Ref(Csize_t(0))
     code = write(buffer, length(buffer), len)
     if Status(code) == ERROR_BUFFER_TOO_SMALL

@@ -1,17 +1,18 @@
-# Which system a result belongs to: fingerprints, cuts, subsystems.
+# The system that a result belongs to: fingerprints, cuts, subsystems.
 
 """
     Fingerprint(tpm, connections, context)
 
-The identity of a network, and of the way in which results about it are computed.
+The identity of a network, and of how results about it are computed.
 
-* `tpm`: transition probabilities, state by node: a matrix of 2^n rows, where the row of a state has the number 1 plus
-  the sum of 2^(k-1) for each node k that is on, and of a column for each of the n nodes.
-* `connections`: for each node the `NodeSet` it is connected to, or an n by n matrix (row to column; zero is none).
-* `context`: text or bytes that say how results are computed (algorithm, measure, settings, version). It may not be
-  empty: two programs that compute differently must never read each other's values.
+* `tpm`: transition probabilities, state by node: a matrix with 2^n rows and n columns, one for each node. The row of a
+  state has the number 1 plus the sum of 2^(k-1) for each node k that is on.
+* `connections`: for each node the `NodeSet` that it is connected to, or an n by n matrix (from row to column; zero
+  means no connection).
+* `context`: text or bytes that identify how results are computed (algorithm, measure, settings, version). Must not be
+  empty: programs that compute differently must not read each other's values.
 
-`Vector{UInt8}(fingerprint)` gives its 32 bytes.
+`Vector{UInt8}(fingerprint)` returns its 32 bytes.
 """
 struct Fingerprint
     bytes::NTuple{32,UInt8}
@@ -21,7 +22,7 @@ function Fingerprint(tpm::AbstractMatrix{<:Real}, connections, context)
     size = Base.size(tpm, 2)
     masks = connection_masks(connections, size)
     Base.size(tpm, 1) == Int128(1) << min(size, 100) || throw(DimensionMismatch(
-        "a TPM of $(Base.size(tpm, 1)) rows for $size nodes; expected 2^$size"))
+        "the TPM has $(Base.size(tpm, 1)) rows for $size nodes; expected 2^$size"))
     probabilities = convert(Matrix{Float64}, tpm)
     out = Ref(Fingerprint(ntuple(_ -> 0x00, 32)))
     check(@c phicache_network_fingerprint(
@@ -36,10 +37,11 @@ Base.Vector{UInt8}(fingerprint::Fingerprint) = collect(fingerprint.bytes)
 Base.show(io::IO, fingerprint::Fingerprint) =
     print(io, "Fingerprint(", bytes2hex(Vector{UInt8}(fingerprint)[1:4]), "…)")
 
-# For each node the mask of those it is connected to.
+# For each node the mask of the nodes that it is connected to.
 function connection_masks(connections, size)
     masks = node_masks(connections)
-    length(masks) == size || throw(DimensionMismatch("connections of $(length(masks)) nodes; the network has $size"))
+    length(masks) == size ||
+        throw(DimensionMismatch("there are connections for $(length(masks)) nodes; the network has $size"))
     return masks
 end
 
@@ -51,21 +53,21 @@ function node_masks(matrix::AbstractMatrix)
 end
 
 check_square(matrix) = size(matrix, 1) == size(matrix, 2) ||
-    throw(DimensionMismatch("a matrix of $(join(size(matrix), " by ")); expected a square one"))
+    throw(DimensionMismatch("the matrix is $(join(size(matrix), " by ")); expected a square one"))
 
 """
     Cut(size, from => to)
     Cut(matrix)
     Cut(size, direction, parts)
 
-The severed connections of a network of `size` nodes (up to 64).
+The severed connections of a network of `size` nodes (1 to 64). Given by:
 
 * `from => to`: all connections from one set of nodes to the other;
-* a square matrix: those whose entry (row to column) is not zero;
+* a square matrix: a nonzero entry severs the connection from the row's node to the column's;
 * PyPhi's K-partition: `parts` are pairs `mechanism => purview`.
 
-`cut.severed` has for each node the `NodeSet` it is severed from. A cut that severs nothing is still a cut; no cut is
-`nothing`.
+`cut.severed` has for each node the `NodeSet` that it is severed from. A cut that severs nothing is still a cut; no cut
+is `nothing`.
 """
 struct Cut
     severed::Vector{NodeSet}
@@ -93,9 +95,9 @@ function Cut(size::Integer, direction::Direction, parts)
         length(mechanisms)::Csize_t, severed::Ptr{NodeSet})::Int32)
 end
 
-# The cut of which `sever(severed)` fills in the rows.
+# A cut with the rows that `sever(severed)` writes.
 function cut(size, sever)
-    1 <= size <= 64 || throw(ArgumentError("$size nodes; expected 1 to 64"))
+    1 <= size <= 64 || throw(ArgumentError("the cut has $size nodes; expected 1 to 64"))
     severed = fill(NodeSet(), size)
     check(sever(severed))
     return Cut(severed)
@@ -108,17 +110,17 @@ Base.hash(cut::Cut, seed::UInt) = hash(cut.severed, seed)
     Subsystem(network::Fingerprint, state, nodes; connections=nothing, cut=nothing)
     Subsystem(subsystem, cut)
 
-The `nodes` of a network in a `state` (one number for each node of the network), under a [`Cut`](@ref) or none; or the
-same system under another cut. `connections`, as for [`Fingerprint`](@ref), let cut-scoped keys leave out severed
-connections that never existed.
+The `nodes` of a network in a `state` (one number for each node of the network), under a [`Cut`](@ref) or uncut; or the
+same system under another cut. With `connections`, as for [`Fingerprint`](@ref), cut-scoped keys ignore severed
+connections that do not exist.
 """
 mutable struct Subsystem <: Handle
     pointer::Ptr{Cvoid}
     live::Threads.Atomic{Bool}
-    # The number of nodes of the network: how many masks C reads.
+    # The number of nodes of the network, and of the masks that C reads.
     size::Int
 
-    Subsystem(pointer::Ptr{Cvoid}, size::Int) = collected(new(pointer, Threads.Atomic{Bool}(true), size))
+    Subsystem(pointer::Ptr{Cvoid}, size::Int) = free_when_collected(new(pointer, Threads.Atomic{Bool}(true), size))
 end
 
 function Subsystem(network::Fingerprint, state, nodes; connections=nothing, cut=nothing)
@@ -139,24 +141,24 @@ end
 
 description(subsystem::Subsystem) = string(nodes(subsystem), iscut(subsystem) ? ", cut" : "")
 
-# It never changes, so it is its own copy.
+# Immutable, so it need not be copied.
 Base.deepcopy_internal(subsystem::Subsystem, ::IdDict) = subsystem
 
 free_handle(::Type{Subsystem}, pointer) = @c phicache_subsystem_free(pointer::Ptr{Cvoid})::Int32
 
-# The rows of a cut as C reads them; no cut is NULL.
+# The rows of a cut for C; no cut is NULL.
 severed(::Nothing, size) = C_NULL
 
 function severed(cut::Cut, size)
     length(cut.severed) == size ||
-        throw(DimensionMismatch("a cut of $(length(cut.severed)) nodes; the network has $size"))
+        throw(DimensionMismatch("the cut has $(length(cut.severed)) nodes; the network has $size"))
     return cut.severed
 end
 
 """
     fingerprint(subsystem) -> Fingerprint
 
-The identity of the uncut system: network and context, state, nodes. All cuts of a system have the same.
+The identity of the uncut system: network and context, state, nodes. All cuts of a system have the same one.
 """
 function fingerprint(subsystem::Subsystem)
     out = Ref(Fingerprint(ntuple(_ -> 0x00, 32)))
@@ -166,6 +168,8 @@ end
 
 """
     nodes(subsystem) -> NodeSet
+
+The nodes of the subsystem.
 """
 function nodes(subsystem::Subsystem)
     out = Ref(NodeSet())
@@ -176,7 +180,7 @@ end
 """
     iscut(subsystem) -> Bool
 
-Whether the system is looked at under a cut, be it one that severs nothing.
+Whether the system is under a cut, even one that severs nothing.
 """
 function iscut(subsystem::Subsystem)
     out = Ref(Int32(0))
@@ -188,8 +192,8 @@ end
     damages(cut, direction, mechanism, purview) -> Bool
     damages(subsystem, direction, mechanism, purview) -> Bool
 
-Whether a MICE of the uncut system may be another one under this cut: the cut severs a connection within the mechanism,
-or one from purview to mechanism (`CAUSE`) or from mechanism to purview (`EFFECT`).
+Whether the cut damages a MICE of the uncut system, so that it may differ under the cut: the cut severs a connection
+within the mechanism, from purview to mechanism (`CAUSE`) or from mechanism to purview (`EFFECT`).
 """
 function damages(cut::Cut, direction::Direction, mechanism, purview)
     out = Ref(Int32(0))
@@ -210,11 +214,11 @@ end
 """
     cut_scoped_key(subsystem, prefix, direction, mechanism, purview) -> Vector{UInt8}
 
-The key of what is computed from a mechanism and a purview: [`repertoire_key`](@ref), and the severed connections
-between the two where there are any. With such keys all cuts of a system share one cache.
+The key of a result for a mechanism and a purview: [`repertoire_key`](@ref), followed by the severed connections between
+the two, if any. With such keys one cache can hold the results of all cuts of a system.
 """
 cut_scoped_key(subsystem::Subsystem, prefix, direction::Direction, mechanism, purview) =
-    written(768, (buffer, capacity, len) -> @c phicache_subsystem_key(
+    written_bytes(768, (buffer, capacity, len) -> @c phicache_subsystem_key(
         subsystem::Ptr{Cvoid}, optional_text(prefix)::Cstring, Int32(direction)::Int32,
         mask(NodeSet(mechanism))::UInt64, mask(NodeSet(purview))::UInt64,
         buffer::Ptr{UInt8}, capacity::Csize_t, len::Ptr{Csize_t})::Int32)
@@ -222,8 +226,8 @@ cut_scoped_key(subsystem::Subsystem, prefix, direction::Direction, mechanism, pu
 """
     DictCache{V}(fingerprint, role; config=default_config(), name=nothing, max_bytes=0)
 
-A handle to the cache that all holders of this fingerprint share in this role, such as `"repertoires"`. Holders agree on
-`V` and on the options; the cache goes with its last holder.
+A handle of the cache that all handles with this fingerprint and role (such as `"repertoires"`) share. All must use the
+same `V` and the same options. The cache is freed with its last handle.
 """
 function DictCache{V}(fingerprint::Fingerprint, role::AbstractString; config::AnyConfig=default_config(), name=nothing,
                       max_bytes::Integer=0) where {V}
@@ -238,8 +242,8 @@ end
 """
     RedisCache{V}(fingerprint, role; options...)
 
-The values that all processes share under this fingerprint in this role, such as `"repertoires"`. Emptying and counting
-it stay within these.
+The values that all processes share under this fingerprint and role (such as `"repertoires"`). `empty!` and `length`
+cover only these.
 """
 function RedisCache{V}(fingerprint::Fingerprint, role::AbstractString; config::AnyConfig=default_config(), name=nothing,
                        max_bytes::Integer=0, remote...) where {V}

@@ -1,4 +1,4 @@
-# Julia values as bytes, and bytes as Julia values. The type parameter of a cache says how:
+# Julia values as bytes, and bytes as Julia values. The type parameter of a cache decides how:
 #
 # | type                             | bytes                                                                    |
 # |----------------------------------|--------------------------------------------------------------------------|
@@ -8,7 +8,7 @@
 # | a bits type                      | its bytes, as in C                                                       |
 # | `Any`                            | Julia's serialization: any value, but for this Julia and for Julia only  |
 
-# What C calls `phicache_value`: bytes that are pinned until they are released.
+# C's `phicache_value`: bytes that are pinned until they are released.
 struct CValue
     data::Ptr{UInt8}
     len::Csize_t
@@ -25,7 +25,7 @@ is_bits_array(T) = T <: Array && isconcretetype(T) && is_bits(eltype(T))
 check_storable(T) = is_storable(T) || throw(ArgumentError(
     "a cache cannot hold values of type $T; expected an Array of a bits type, String, a bits type, or Any"))
 
-# Something that has the bytes of a value, for a parameter of type CBytes.
+# An object that has the bytes of a value, for an argument of type CBytes.
 encode(::Type{String}, value) = convert(String, value)
 encode(::Type{Vector{T}}, value) where {T} = convert(Vector{T}, value)
 encode(::Type{T}, value) where {T} = Ref{T}(convert(T, value))
@@ -47,7 +47,7 @@ Base.cconvert(::Type{CBytes}, bits::Base.RefValue) = bits
 Base.unsafe_convert(::Type{CBytes}, bits::Base.RefValue{T}) where {T} =
     CBytes(Ptr{UInt8}(Base.unsafe_convert(Ptr{T}, bits)), sizeof(T))
 
-# A copy of a value that is pinned meanwhile.
+# A copy of a pinned value.
 decode(::Type{String}, bytes::CBytes) = unsafe_string(bytes.data, bytes.len)
 
 function decode(::Type{Array{T,N}}, bytes::CBytes) where {T,N}
@@ -64,13 +64,13 @@ end
 decode(::Type{Any}, bytes::CBytes) =
     Serialization.deserialize(IOBuffer(unsafe_wrap(Array, bytes.data, bytes.len)))
 
-# Behind the elements of an array stand its sizes; those of a vector follow from its length.
+# The elements of an array are followed by its sizes; a vector needs none.
 sizes_length(N) = N == 1 ? 0 : 8N
 
 write_sizes(::Ptr, ::Tuple{Int}) = nothing
 write_sizes(to::Ptr, size) = foreach(k -> unsafe_store!(Ptr{UInt64}(to), htol(UInt64(size[k])), k), 1:length(size))
 
-# The size of the array that a value is.
+# The size of the array that a value encodes.
 function array_size(::Type{Vector{T}}, bytes::CBytes) where {T}
     count, rest = divrem(bytes.len, sizeof(T))
     rest == 0 || wrong_length(Vector{T}, bytes)
@@ -81,9 +81,10 @@ function array_size(::Type{Array{T,N}}, bytes::CBytes) where {T,N}
     bytes.len >= 8N || wrong_length(Array{T,N}, bytes)
     sizes = Ptr{UInt64}(bytes.data + (bytes.len - 8N))
     size = ntuple(k -> Int(ltoh(unsafe_load(sizes, k)) & typemax(Int)), N)
-    # In wide integers, lest damaged sizes overflow.
+    # In wide integers, so that damaged sizes cannot overflow.
     foldl(*, size; init=Int128(sizeof(T))) == bytes.len - 8N || wrong_length(Array{T,N}, bytes)
     return size
 end
 
-@noinline wrong_length(T, bytes) = throw(PhiCacheError(ERROR_DAMAGED, "a value of $(bytes.len) bytes is no $T"))
+@noinline wrong_length(T, bytes) = throw(PhiCacheError(ERROR_DAMAGED,
+    "the stored value has $(bytes.len) bytes, which cannot be a $T; read it as the type that was stored"))

@@ -16,7 +16,7 @@ end
     @test get_many(cache, (string(k) for k in 1:50)) == [fill(k, k) for k in 1:50]
 end
 
-@testset "what is refused in a batch is told" begin
+@testset "a batch returns the refusal of each value" begin
     cache = DictCache{Int}(config=Config(maximum_memory_percent=0))
     @test set_many!(cache, ["a" => 1]) == [PhiCache.REFUSED_MEMORY]
     @test_throws Exception set_many!(cache, ["a" => "no number"])

@@ -18,7 +18,7 @@ struct Mine <: Exception
     n::Int
 end
 
-@testset "an exception comes out unchanged, and nothing is cached" begin
+@testset "an exception is passed on unchanged, and nothing is cached" begin
     cache = DictCache{Int}()
     thrown = Mine(3)
     caught = try
@@ -36,7 +36,7 @@ end
     fibonacci(n) = get!(() -> n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2), cache, ("fibonacci", n))
     @test fibonacci(80) == 23416728348467685
     @test length(cache) == 81
-    # But not for its own key, which would wait for itself.
+    # But requesting its own key would be a deadlock.
     @test status_of(() -> get!(() -> get!(() -> 7, cache, "own"), cache, "own")) == PhiCache.ERROR_RECURSION
     @test get!(() -> 7, cache, "own") == 7
 end
@@ -58,13 +58,13 @@ end
     @test cache["first"] == 1 && cache["second"] == 2
 end
 
-@testset "of many tasks that miss a key one computes, and the others wait without a thread" begin
+@testset "if many tasks miss a key, one computes, and the others wait without blocking a thread" begin
     cache, calls, begun = DictCache{Int}(), Threads.Atomic{Int}(0), Channel{Nothing}(Inf)
     gate = Channel{Int}(1)
     compute() = (Threads.atomic_add!(calls, 1); take!(gate))
     ask() = get!(compute, cache, "key")
     tasks = [n % 2 == 0 ? @async(ask()) : Threads.@spawn(ask()) for n in 1:50]
-    # This thread is free although tasks on it wait.
+    # This thread is free while tasks on it wait.
     @test get!(() -> 1, cache, "other") == 1
     put!(gate, 7)
     @test all(==(7), map(fetch, tasks)) && calls[] == 1
@@ -72,7 +72,7 @@ end
     @test isempty(PhiCache.FLIGHTS) && isempty(PhiCache.WAITS)
 end
 
-@testset "when a computation fails, another who waits computes" begin
+@testset "when a computation fails, another waiting task computes" begin
     cache, gate = DictCache{Int}(), Channel{Nothing}(1)
     failing = @async get!(() -> (take!(gate); error("first")), cache, "key")
     yield()
@@ -84,7 +84,7 @@ end
     @test info(cache).misses == 2
 end
 
-@testset "who waited for a value that is refused computes for itself" begin
+@testset "a task that waited for a refused value computes it itself" begin
     cache, gate = DictCache{Int}(config=Config(maximum_memory_percent=0)), Channel{Nothing}(10)
     tasks = [@async(get!(() -> (take!(gate); n), cache, "key")) for n in 1:3]
     foreach(_ -> put!(gate, nothing), 1:3)
@@ -102,14 +102,14 @@ end
             1 + get!(() -> 10, cache, ("key", next(n)))
         end) for n in 1:ring]
         values = map(fetch, tasks)
-        # The last of the ring computes its neighbour's value, and the others wait for theirs.
+        # The last task of the cycle computes its neighbor's value; the others wait for theirs.
         @test sort(values) == 11:(10 + ring)
         @test [cache["key", n] for n in 1:ring] == values
         @test isempty(PhiCache.FLIGHTS) && isempty(PhiCache.WAITS)
     end
 end
 
-@testset "a value whose computation began before empty! is never seen after it" begin
+@testset "a value that was being computed during empty! is not stored" begin
     cache, gate = DictCache{Int}(), Channel{Nothing}(1)
     old = @async get!(() -> (take!(gate); 1), cache, "key")
     yield()
@@ -121,7 +121,7 @@ end
     @test get!(() -> (empty!(cache); 3), cache, "within") == 3 && !haskey(cache, "within")
 end
 
-@testset "a computation of another language is waited for" begin
+@testset "a task waits for a computation of another language" begin
     cache = DictCache{Int}()
     lease = Ref{Ptr{Cvoid}}(C_NULL)
     @test PhiCache.begin_computation(cache, "key", lease) === nothing && lease[] != C_NULL
@@ -129,7 +129,7 @@ end
     sleep(0.02)
     @test !istaskdone(waiting)
     foreign = PhiCache.Lease(lease[])
-    PhiCache.put(foreign, Ref(5))
+    PhiCache.write_value(foreign, Ref(5))
     @test !PhiCache.complete(foreign)
     @test fetch(waiting) == 5
 end

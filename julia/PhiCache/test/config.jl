@@ -48,7 +48,7 @@ end
     @test set!(DictCache(), "key", 1) == PhiCache.OK
 end
 
-@testset "a long text setting is read whole" begin
+@testset "a long text setting is read completely" begin
     config = Config()
     url = "redis://localhost/" * "?x=" * "y"^5000
     outcome = status_of(() -> config.redis_url = url)
@@ -69,7 +69,7 @@ end
     @test memory_usage().held >= before + 100_000
 end
 
-@testset "an invalid variable is named when it is needed" begin
+@testset "an error names the invalid environment variable" begin
     command = setenv(julia("-e", "using PhiCache; DictCache()"),
                      merge(ENV, Dict("PHICACHE_CACHE_REPERTOIRES" => "perhaps")))
     output = IOBuffer()

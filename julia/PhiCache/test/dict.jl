@@ -17,7 +17,7 @@
     @test valtype(cache) == Vector{Float64}
 end
 
-@testset "get counts, haskey does not, empty! starts anew" begin
+@testset "get counts, haskey does not, empty! resets the counts" begin
     cache = DictCache{Int}()
     cache["key"] = 1
     cache["key"]

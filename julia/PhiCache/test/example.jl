@@ -1,4 +1,4 @@
-@testset "the quickstart says what it should" begin
+@testset "the quickstart prints what it should" begin
     lines = split(read(julia(joinpath(ROOT, "examples", "quickstart.jl")), String), '\n', keepempty=false)
     # The second call computes nothing.
     @test count(line -> startswith(line, "computing"), lines) == 1
@@ -10,7 +10,7 @@ end
 @testset "the examples of $(relpath(folder, ROOT))/README.md run" for folder in (ROOT, PACKAGE)
     blocks = [match[1] for match in eachmatch(r"```julia\n(.*?)```"s, read(joinpath(folder, "README.md"), String))]
     @test !isempty(blocks)
-    # Each in a module of its own: a process of its own would spend its time on starting.
+    # Each in its own module; processes would take much longer to start.
     for block in blocks
         @test (include_string(Module(:Example), block); true)
     end

@@ -1,6 +1,6 @@
 # close, finalizers, and handles that were closed.
 
-@testset "close may come twice, and everything afterwards is an error" begin
+@testset "close may be called twice, and every later call is an error" begin
     system = Subsystem(Fingerprint(rand(4, 2), trues(2, 2), "handles"), [0, 0], 1:2)
     handles = (DictCache(), PurviewCache(), MICECache(system), Config(), KeyBuilder(), system)
     for handle in handles
@@ -26,11 +26,11 @@ end
     end
 end
 
-@testset "whoever comes second frees nothing, though the pointer is still there" begin
+@testset "the second close frees nothing, even if the pointer is not cleared yet" begin
     cache = DictCache()
     pointer = cache.pointer
     @test Threads.atomic_xchg!(cache.live, false)  # another task has just begun to close it
-    @test PhiCache.taken(cache) == C_NULL && cache.pointer == pointer
+    @test PhiCache.take_pointer(cache) == C_NULL && cache.pointer == pointer
     cache.live[] = true
     @test close(cache) === nothing && !isopen(cache)
 end
@@ -59,7 +59,7 @@ end
     @test set!(cache, "key", 1) == PhiCache.REFUSED_MEMORY
 end
 
-@testset "freeing from inside one's own computation" begin
+@testset "a computation may free its own cache" begin
     cache = DictCache{Int}()
     @test get!(() -> (close(cache); 1), cache, "key") == 1 && !isopen(cache)
     arrays = DictCache{Vector{Int}}()
@@ -72,7 +72,7 @@ end
     for copied in (cache, PurviewCache(), Config(), KeyBuilder(), [cache])
         @test_throws ArgumentError deepcopy(copied)
     end
-    # A subsystem never changes.
+    # A subsystem is immutable.
     system = Subsystem(Fingerprint(rand(4, 2), trues(2, 2), "handles"), [0, 0], 1:2)
     @test deepcopy(system) === system
 end
@@ -92,7 +92,7 @@ end
     @test cache["key"] == 1 && memo(-2) == 2
 end
 
-@testset "handles are shown by what they are, not by their pointers" begin
+@testset "show prints what a handle is, not its pointer" begin
     system = Subsystem(Fingerprint(rand(4, 2), trues(2, 2), "handles"), [0, 0], 1:2)
     @test repr(system) == "Subsystem(NodeSet(1, 2))"
     @test repr(Subsystem(system, Cut(2, 1 => 2))) == "Subsystem(NodeSet(1, 2), cut)"

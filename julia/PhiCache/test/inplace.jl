@@ -1,4 +1,4 @@
-@testset "the value is written straight into the entry" begin
+@testset "the value is written directly into the entry" begin
     cache = DictCache{Vector{Float64}}()
     calls = 0
     fill_it(entry) = (calls += 1; @test entry == zeros(3); entry .= [1.0, 2.0, 3.0])
@@ -18,7 +18,7 @@ struct Theirs <: Exception
     n::Int
 end
 
-@testset "an exception comes out unchanged, and nothing is cached" begin
+@testset "an exception is passed on unchanged, and nothing is cached" begin
     cache = DictCache{Vector{Float64}}()
     thrown = Theirs(4)
     for _ in 1:100
@@ -49,7 +49,7 @@ end
     @test length(cache) == 41
 end
 
-@testset "what cannot be stored comes back all the same" begin
+@testset "a value that cannot be stored is returned anyway" begin
     cache = DictCache{Vector{Float64}}(config=Config(maximum_memory_percent=0))
     @test memoize!(entry -> entry .= 3, cache, "key", 2) == [3.0, 3.0]
     @test isempty(cache) && stats(cache).refused_memory == 1
@@ -75,7 +75,7 @@ end
         put!(waiting, nothing)
         entry .= memoize!(view -> view .= 5, cache, "outer", 1, 2) .+ 1
     end
-    # This task waits for the outer computation, which therefore cannot wait for the inner one.
+    # This task waits for the outer computation, so that cannot wait for the inner one.
     @test (fetch(outer), inner) == ([2 2], [3 3])
     @test cache["inner"] == [3 3]
 end

@@ -1,6 +1,6 @@
 # Keys: the vectors that all languages read, and Julia's own rules.
 
-# A set as the vectors have them: with repeated items, which Julia's sets do not have.
+# A set with repeated items, as the vectors have it; Julia's sets have none.
 struct Items <: AbstractSet{Any}
     items::Vector{Any}
 end
@@ -26,7 +26,7 @@ function element_of(operation)
     error("no operation: $operation")
 end
 
-# A named type as the vectors have it.
+# A named value, as the vectors have it.
 struct Named
     name::String
     value::Any
@@ -123,14 +123,14 @@ end
 PhiCache.add!(key::KeyBuilder, partition::Partition) = add!(key, ("Partition", partition.parts))
 mutable struct Unknown end
 
-@testset "more types can be parts of keys, and others are refused by name" begin
+@testset "more types can be parts of keys; an error names a type that cannot" begin
     @test encode_key(L1) == encode_key(7)
     @test encode_key(Partition([NodeSet(1)])) == encode_key(("Partition", (NodeSet(1),)))
     exception = try encode_key((1, Unknown())) catch exception; exception end
-    @test exception isa ArgumentError && occursin("Unknown is no part of a key", exception.msg)
+    @test exception isa ArgumentError && occursin("Unknown cannot be part of a key", exception.msg)
     @test_throws ArgumentError encode_key(C_NULL)
     @test_throws ArgumentError encode_key(stdout)
-    # A builder that was left half done is not used again.
+    # A builder whose use failed halfway is not reused.
     @test encode_key(1) == encode_key(1)
     @test allunique([encode_key(String([0xff])), encode_key(String([0xfe])), encode_key([0xff]), encode_key("\u00ff")])
 end
@@ -180,14 +180,14 @@ end
     @test_throws ArgumentError cache[Ref{Any}(stdout)] = 1
 end
 
-@testset "keys in parts know where each part ends" begin
+@testset "keys of several parts keep the parts apart" begin
     @test joined_key([1.0], [2.0, 3.0]) != joined_key([1.0, 2.0], [3.0])
     @test joined_key("ab", "c") == [b"abc"; 2; 0; 0; 0; 1; 0; 0; 0]
     @test allunique([joined_key(), joined_key(""), joined_key("", ""), joined_key("a", ""), joined_key("", "a")])
     @test_throws ArgumentError joined_key(Any[1])
 end
 
-# The keys of a memo: of values that dispatch tells apart, no two are equal.
+# Values that dispatch tells apart: as arguments of a memo no two have equal keys.
 function built(exactness, arguments)
     builder = KeyBuilder()
     builder.exactness = exactness
@@ -229,7 +229,7 @@ const DIFFERENT = Any[
     r"3", r"3"i, v"3", Base, Main, "\xff", b"\xff", big(2)^70, Int128(2)^70, big(2.0)^70, 2.0^70, BigFloat(0.1, precision=53),
     BigFloat(0.1, precision=60), [1 2; 3 4], [1 3; 2 4], [[3]], [[3.0]], [(3,)], Any[Int32(3)], 0.5, 1//2, -3, (3, nothing)]
 
-@testset "what dispatch tells apart is never one key" begin
+@testset "arguments that dispatch tells apart have different keys" begin
     for key_of in (exact_key, untyped_exact_key)
         seen = Dict{Vector{UInt8},Any}()
         for value in DIFFERENT
@@ -244,32 +244,32 @@ const DIFFERENT = Any[
                          ([1, 2], [1, 2]), (Identified("a", 1), Identified("a", 2)), ("ab", "ab"), (adder(3), adder(3)))
         @test exact_key(one) == exact_key(other)
     end
-    # What C has too is what C makes.
+    # Values that C has too have the same keys as in C.
     shared = ("a", NodeSet(1), CAUSE, nothing, 3, [0.5, 1.0], 0.25, ("b", 2))
     @test exact_key(shared...) == encode_typed_key(shared...) && untyped_exact_key(shared...) == encode_key(shared...)
 end
 
-@testset "no two types have one name" begin
+@testset "different types have different names" begin
     first_one = include_string(Main, "module Replaced; struct Thing end; end; Replaced.Thing()")
     key = exact_key(first_one)
     second = include_string(Main, "module Replaced; struct Thing end; end; Replaced.Thing()")
     @test typeof(second) !== typeof(first_one) && exact_key(second) != key == exact_key(first_one)
 end
 
-# What a key keeps of a value: numbers by value, everything else by type too, sets without order.
+# The parts of a value that its key contains: for numbers the value, for all else the type too, for sets no order.
 meaning(@nospecialize x) =
     x isa Real ? Any["number", Float64(x)] :
     x isa Tuple ? Any["tuple", map(meaning, Any[x...])...] :
     x isa Set ? Any["set", Set(map(meaning, Any[x...]))] :
     Any[string(typeof(x)), x]
 
-@testset "random arguments agree only when they are equal" begin
+@testset "random arguments have equal keys only if they are equal" begin
     random(depth) = rand((() -> nothing, () -> rand(Bool), () -> rand(-2:2), () -> rand((0.0, 1.0, 0.5, -1.0)),
                           () -> randstring("ab", rand(0:2)), () -> rand(b"ab", rand(0:2)), () -> NodeSet(rand(1:3)),
                           () -> rand((CAUSE, EFFECT)),
                           () -> depth == 0 ? () : Tuple(random(depth - 1) for _ in 1:rand(0:2)),
                           () -> depth == 0 ? Set() : Set(Any[random(depth - 1) for _ in 1:rand(0:2)])))()
-    # Vectors of any type are tuples in keys; the compiler need not see each.
+    # Vectors of any type are tuples in keys, so their element type does not matter.
     arguments = [Any[random(2) for _ in 1:rand(1:2)] for _ in 1:400]
     keys = Dict()
     for list in arguments

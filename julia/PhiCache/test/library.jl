@@ -1,4 +1,4 @@
-# Finding the library, and what a panic inside it does.
+# Finding the library; a panic inside it.
 
 import Libdl
 
@@ -7,7 +7,7 @@ import Libdl
     @test PhiCache.PACKAGE_VERSION == VersionNumber(crate) == PhiCache.library_version()
 end
 
-# What `using PhiCache` says with this PHICACHE_LIBRARY.
+# The message of `using PhiCache` with this PHICACHE_LIBRARY.
 function load_message(library)
     output = IOBuffer()
     command = setenv(julia("-e", "using PhiCache"), merge(ENV, Dict("PHICACHE_LIBRARY" => library)))
@@ -15,15 +15,15 @@ function load_message(library)
     return String(take!(output))
 end
 
-@testset "what is no library, or not ours, is refused with a reason" begin
-    @test occursin("PHICACHE_LIBRARY is \"/nowhere/libphicache.so\", which is no file",
+@testset "a file that is not our library is refused with a reason" begin
+    @test occursin("PHICACHE_LIBRARY is \"/nowhere/libphicache.so\", which is not a file",
                    load_message("/nowhere/libphicache.so"))
-    # Any other library lacks the mark of the relinked one, as cargo's own does.
+    # Other libraries, such as the one that cargo builds, lack the symbol of the relinked one.
     other = first(filter(path -> occursin(Libdl.dlext, path) && isfile(path), Libdl.dllist()))
     @test occursin("does not contain its own unwinder", load_message(other))
 end
 
-@testset "a panic in the library is an error, and the process lives" begin
+@testset "a panic in the library is an error, and the process continues" begin
     panic = Libdl.dlsym(PhiCache.LIBRARY[], :phicache_test_panic)
     for _ in 1:3
         exception = try

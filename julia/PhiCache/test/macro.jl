@@ -58,7 +58,7 @@ end
     @test Base.invokelatest(double, 4) == 80
 end
 
-@testset "what is no definition is refused when the macro is expanded" begin
+@testset "anything but a definition is refused at macro expansion" begin
     for code in (:(@phicache), :(@phicache 5), :(@phicache x -> x), 
                  :(@phicache (x::Int)(y) = 1), :(@phicache Base.sin(x) = 1), :(@phicache typed f(x) = x), :(@phicache x = 1))
         exception = try macroexpand(@__MODULE__, code) catch exception; exception end
@@ -67,7 +67,7 @@ end
     end
 end
 
-@testset "a definition that the memo cannot follow is refused" begin
+@testset "a definition with options that the memo cannot take is refused" begin
     for code in (:(@phicache typed=false kind(x::String) = x), :(@phicache returns=Vector{Any} kind(x::String) = [x])) 
         @test_throws ArgumentError Core.eval(Definitions, code)
     end
@@ -75,7 +75,7 @@ end
     @test Base.invokelatest(shape, :a) == "name"
 end
 
-@testset "a memo of a definition has its name, and is in another process the one that is defined there" begin
+@testset "a defined memo has a name, and in another process becomes the memo of that name" begin
     @test repr(fibonacci) == "Memo{Int64}(fibonacci)"
     @test sent(fibonacci) === fibonacci
 end
@@ -120,7 +120,7 @@ function counter(step)
 end
 end
 
-@testset "methods never answer for each other" begin
+@testset "different methods have different keys" begin
     arguments = [(1,), (1.0,), (Int32(1),), (true,), (Methods.Pear,), (Methods.Axe,), ([1],), ([1.0],), ((1,),), (Int,),
                  (Float64,), (Val(1),), (Val(2),), (nothing,), (missing,), (1, [1]), (1.0, [1])]
     for _ in 1:2, (expected, list) in zip([1, "two", 3:17...], arguments)
@@ -130,14 +130,14 @@ end
     @test Methods.loose(1) == "Int" && Methods.loose(1.0) == "Float64"
 end
 
-@testset "an argument left out is its default" begin
+@testset "an omitted argument has its default" begin
     defaults = Methods.defaults
     @test defaults(1) == defaults(1, 2.0) == defaults(1; k=3) == defaults(1, 2.0; k=3) == 6.0
     @test Methods.calls[] == 1 && defaults(1, 2) == 6.0 && Methods.calls[] == 2
     @test @inferred(defaults(1)) == 6.0
 end
 
-@testset "whatever a signature has" begin
+@testset "every form of signature" begin
     @test Methods.inlined(3) == Methods.inlined(3) == 3
     @test Methods.unnamed(0, 0, (1, 2)) == 4 && Methods.unnamed(0, 0, (1, 2), 0, 0; key=5, a=1) == 11
     @test info(Methods.unnamed).misses == 2 && Methods.unused(1, 2) == 2

@@ -24,7 +24,7 @@ end
     @test_throws ArgumentError f(stdout)
 end
 
-@testset "typed or not" begin
+@testset "typed and untyped keys" begin
     untyped, typed = Memo(typeof, typed=false), Memo(typeof)
     @test untyped(3) == untyped(3.0) == Int
     @test typed(3) == Int && typed(3.0) == Float64 && typed(true) == Bool
@@ -38,7 +38,7 @@ end
     @test Memo(x -> x, returns=Float64)(3) === 3.0
 end
 
-@testset "an exception comes out unchanged, and counts a miss" begin
+@testset "an exception is passed on unchanged, and counts a miss" begin
     thrown = ErrorException("mine")
     fails = Memo(_ -> throw(thrown))
     for _ in 1:2
@@ -76,7 +76,7 @@ end
     @test_throws ArgumentError Memo(identity, cache=cache, returns=String)
 end
 
-@testset "a prefix is free again when its memo is gone" begin
+@testset "a prefix can be reused after its memo is collected" begin
     cache = DictCache{Int}()
     make() = (Memo(x -> 2x, cache=cache, prefix="p")(1); nothing)
     make()
@@ -92,13 +92,13 @@ end
     @test fetch(last(tasks)) == 190392490709135
 end
 
-@testset "a wrong limit is refused when the memo is made" begin
+@testset "an invalid limit is refused when the memo is created" begin
     for percent in (-2, 101, NaN)
         @test status_of(() -> Memo(abs, maximum_memory_percent=percent)) == PhiCache.ERROR_INVALID_ARGUMENT
     end
 end
 
-@testset "a memo is a function, and its own copy" begin
+@testset "a memo is a function, and a copy of it is the same memo" begin
     memo = Memo(abs)
     @test memo isa Function && deepcopy(memo) === memo
     scale = [2]
@@ -114,20 +114,20 @@ end
     @test get!(Memo(() -> 7), cache, "key") == get(Memo(() -> 8), cache, "key") == 7
 end
 
-@testset "a memo goes to another process without its values" begin
+@testset "a memo is sent to another process without its values" begin
     memo = Memo(typeof, typed=true, maximum_memory_percent=0)
     memo(1)
     arrived = sent(memo)
     @test arrived !== memo && info(arrived) == (hits=0, misses=0, size=0)
     @test arrived(1) == Int && arrived(1.0) == Float64 && info(arrived).size == 0
     @test valtype(sent(Memo(abs, returns=Int))) == Int
-    # A second one reads on where the first one ends.
+    # A second memo is read where the first one ends.
     @test length(sent([memo, memo, 5])) == 3 && last(sent([memo, memo, 5])) == 5
 end
 
 of_type(x::Real) = "a real number"
 
-@testset "a method that is defined later is another call" begin
+@testset "a method that is defined later has other keys" begin
     memo = Memo(of_type)
     @test memo(1) == memo(1) == "a real number" && info(memo).misses == 1
     @eval of_type(x::Int) = "an Int"
@@ -136,7 +136,7 @@ end
 
 in_two_worlds(x::Real) = "a real number"
 
-@testset "a task that does not see a new method stores nothing under its name" begin
+@testset "a task in an older world stores nothing under the name of a new method" begin
     memo = Memo(in_two_worlds)
     function in_the_old_world()
         @eval in_two_worlds(x::Int) = "an Int"
@@ -148,14 +148,14 @@ end
 
 is_replaced(x) = 1
 
-@testset "a method that is defined again is another call" begin
+@testset "a redefined method has other keys" begin
     memo = Memo(is_replaced)
     @test memo(0) == 1
     @eval is_replaced(x) = 2
     @test Base.invokelatest(memo, 0) == 2
 end
 
-@testset "within sets and dictionaries -0.0 is not 0.0" begin
+@testset "inside sets and dictionaries -0.0 is not 0.0" begin
     count = Memo(length)
     for (one, two) in (([0.0], [0.0, -0.0]), ([0f0], [0f0, -0f0]), ([[0.0]], [[0.0], [-0.0]]),
                        ([(0.0,)], [(0.0,), (-0.0,)]))
@@ -167,7 +167,7 @@ end
     @test count(Set([-0.0])) == count(Set([-0.0])) == 1 && info(count).hits == 1
 end
 
-@testset "a stack that ends is a StackOverflowError, and the memo goes on" begin
+@testset "a stack overflow is a StackOverflowError, and the memo still works" begin
     memo = Memo(n -> n == 0 ? 0 : memo(n - 1) + 1, returns=Int)
     method = CachedMethod((object, n) -> n == 0 ? 0 : by_method(n - 1) + 1)
     cache, others = DictCache{Int}(), DictCache{Int}()
@@ -187,13 +187,13 @@ end
     @test depth(10_000) == 10_000
 end
 
-@testset "an argument that the function changes is the one it was called with" begin
+@testset "the key is the arguments before the function changes them" begin
     grows = Memo(values -> (push!(values, 1); length(values)))
     values = [1]
     @test grows(values) == 2 && grows([1]) == 2 && grows(values) == 3
 end
 
-@testset "an anonymous function is no key where processes share" begin
+@testset "an anonymous function is refused in keys that processes share" begin
     shared = KeyBuilder()
     shared.shared = true
     @test_throws ArgumentError add!(shared, x -> x + 1)

@@ -7,7 +7,7 @@ System(factor, config=Config()) = System(factor, DictCache{Vector{Float64}}(conf
 
 scaled(system, x; shift=0) = (system.calls[] += 1; [system.factor * x + shift])
 
-@testset "a method uses its object's cache" begin
+@testset "a method uses the cache of its object" begin
     method = CachedMethod(scaled; prefix="scaled")
     two, three = System(2), System(3)
     @test method(two.cache, two, 5) == [10] == method(two.cache, two, 5)
@@ -26,7 +26,7 @@ told(system, x::Bool) = [3.0]
 told(system, x::Vector{Int}) = [4.0]
 told(system, x::Tuple) = [5.0]
 
-@testset "methods never answer for each other" begin
+@testset "different methods have different keys" begin
     system, method = System(1), CachedMethod(told; prefix="told")
     for _ in 1:2, (expected, x) in enumerate((1, 1.0, true, [1], (1,)))
         @test method(system.cache, system, x) == [expected]
@@ -43,7 +43,7 @@ end
     @test length(system.cache) == 3
 end
 
-@testset "a repertoire method goes straight through while repertoire caching is off" begin
+@testset "a repertoire method does not use its cache while repertoire caching is off" begin
     config = Config(cache_repertoires=false)
     system = System(2, config)
     repertoire = CachedMethod(scaled; prefix="repertoire", repertoire=true)
@@ -55,7 +55,7 @@ end
     @test repertoire(system.cache, system, 1) == repertoire(system.cache, system, 1) == [2] && system.calls[] == 4
 end
 
-@testset "an exception comes out unchanged" begin
+@testset "an exception is passed on unchanged" begin
     system, thrown = System(2), ErrorException("mine")
     fails = CachedMethod((_, _) -> throw(thrown))
     @test (try fails(system.cache, system, 1) catch exception; exception end) === thrown

@@ -2,7 +2,7 @@ network() = Fingerprint(rand(8, 3), trues(3, 3), "mice test")
 uncut() = Subsystem(network(), [0, 0, 0], 1:3)
 const SPLIT = Cut(3, NodeSet(1) => NodeSet(2, 3))
 
-@testset "MICE are kept while the subsystem is uncut and phi is positive" begin
+@testset "MICE are stored if the subsystem is uncut and phi is positive" begin
     cache = MICECache(uncut())
     key = mice_key("mice", CAUSE, NodeSet(1))
     mice = Mice(CAUSE, NodeSet(1), NodeSet(1, 2), 0.25, Dict("repertoire" => [0.5, 0.5]))
@@ -57,7 +57,7 @@ end
     @test haskey(child, "undamaged") && !haskey(child, "damaged")
     @test length(child) == 1 && info(child) == (hits=1, misses=1, size=1)
     @test info(parent) == (hits=0, misses=0, size=2)
-    # What the parent learns later is seen; what it forgets is kept.
+    # The child sees records that the parent stores later, and keeps those that the parent removes.
     parent["later"] = Mice(CAUSE, 2, 1, 0.5, 3.0)
     @test !haskey(child, "later") == damages(Subsystem(system, SPLIT), CAUSE, 2, 1)
     parent["later"] = Mice(CAUSE, 1, 3, 0.5, 3.0)
@@ -79,7 +79,7 @@ end
     @test status_of(() -> MICECache(cut; parent=parent)) == PhiCache.ERROR_INVALID_HANDLE
 end
 
-@testset "the configuration chooses where MICE are kept" begin
+@testset "the configuration chooses where MICE are stored" begin
     config = Config(redis_cache=true)
     @test MICECache(uncut(); config=config, kind=:dict) isa MICECache{Any}
     @test status_of(() -> redis_health(MICECache(uncut(); config=config, kind=:dict))) == PhiCache.ERROR_INVALID_HANDLE
@@ -88,7 +88,7 @@ end
     @test_throws ArgumentError MICECache{Real}(uncut())
 end
 
-@testset "a method may work on a MICE cache" begin
+@testset "a method may use a MICE cache" begin
     compute(_, direction, mechanism) = Mice(direction, mechanism, 1, 0.5, nothing)
     find_mice = CachedMethod(compute; prefix="find_mice")
     cache = MICECache(uncut())

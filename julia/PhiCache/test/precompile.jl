@@ -1,6 +1,6 @@
 # A package that defines memos at its top level, and uses them while it is precompiled.
 
-@testset "memos live on in a package that was precompiled" begin
+@testset "memos work in a precompiled package" begin
     mktempdir() do depot
         folder = joinpath(depot, "UsesPhiCache")
         mkpath(joinpath(folder, "src"))
@@ -27,12 +27,12 @@
             try
                 UsesPhiCache.made_too_early["key"]
             catch exception
-                @assert exception isa PhiCacheError && occursin("precompiled", exception.message)
+                @assert exception isa PhiCacheError && occursin("precompilation", exception.message)
                 print("all well")
             end
             """
-        # The first depot is a new one, so that the package is precompiled here, and in a process that ends before this
-        # one. (PhiCache itself need not be, again.)
+        # The first depot is new, so the package is precompiled here, by a process that ends before this one.
+        # (PhiCache itself need not be precompiled again.)
         paths(of...) = join(of, Sys.iswindows() ? ';' : ':')
         command = setenv(julia("-e", program), merge(ENV, Dict(
             "JULIA_LOAD_PATH" => paths(folder, PACKAGE, "@stdlib"), "JULIA_DEPOT_PATH" => paths(depot, DEPOT_PATH...))))

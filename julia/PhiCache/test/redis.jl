@@ -1,6 +1,6 @@
-# Caches in Redis, at a real server of the test's own.
+# Caches in Redis, at a real server that the test starts.
 
-# A server in a new folder: the shell that starts it ends it when its input ends, so also when this process does.
+# A server in a new folder. The shell that starts it stops it when its input ends, so also when this process ends.
 mutable struct RedisServer
     folder::String
     program::String
@@ -43,7 +43,7 @@ small_system() = Subsystem(Fingerprint(fill(0.5, 8, 3), trues(3, 3), "redis test
 function test_redis(server)
     config = Config(redis_url=url(server), redis_timeout=5)
 
-    @testset "what one cache stores others find" begin
+    @testset "a value that one cache stores is found by others" begin
         cache = RedisCache{Vector{Float64}}(config=config)
         @test get(cache, "key", nothing) === nothing
         cache["key"] = [0.25, 0.75]
@@ -60,7 +60,7 @@ function test_redis(server)
         @test isempty(cache)
     end
 
-    @testset "functions run on a miss only" begin
+    @testset "functions run only on a miss" begin
         cache, other = (RedisCache{Vector{Int}}(config=config) for _ in 1:2)
         calls = 0
         compute() = (calls += 1; [calls])
@@ -86,11 +86,11 @@ function test_redis(server)
         @test isempty(bare)
     end
 
-    @testset "of tasks and processes that miss a key one computes" begin
+    @testset "if several tasks and processes miss a key, one computes" begin
         caches = [RedisCache{Int}(config=config, lease=20) for _ in 1:3]
         calls = Threads.Atomic{Int}(0)
         compute() = (sleep(0.2); Threads.atomic_add!(calls, 1); 7)
-        # Each handle is as good as a process of its own.
+        # Each handle stands for a process of its own.
         tasks = [Threads.@spawn get!(compute, cache, "key") for cache in repeat(caches, 4)]
         @test all(==(7), map(fetch, tasks)) && calls[] == 1
         child = """using PhiCache; cache = RedisCache{Int}(config=Config(redis_url="$(url(server))"), lease=20);
@@ -102,7 +102,7 @@ function test_redis(server)
         empty!(caches[1])
     end
 
-    @testset "values go when their time is up" begin
+    @testset "values expire" begin
         cache = RedisCache{Int}(config=config, ttl=0.2)
         cache["key"] = 1
         sleep(0.4)
@@ -111,14 +111,14 @@ function test_redis(server)
         @test_throws ArgumentError RedisCache{Int}(config=config, lease=NaN)
     end
 
-    @testset "a cache by identity and role keeps to itself" begin
+    @testset "a cache with identity and role has only its own values" begin
         one = RedisCache{Int}(fingerprint(small_system()), "one"; config=config, name="one")
         same, other = (RedisCache{Int}(fingerprint(small_system()), role; config=config) for role in ("one", "other"))
         one["key"] = 1
         @test same["key"] == 1 && !haskey(other, "key")
         @test (name="one", kind=:redis) in [(name=item.name, kind=item.kind) for item in named_caches()]
         empty!(same)
-        # A named cache is found by the tests of the registry, when its server is gone.
+        # Free it now: the tests of the registry must not find it.
         close(one)
     end
 
@@ -142,7 +142,7 @@ function test_redis(server)
         empty!(parent)
     end
 
-    @testset "a server that is gone loses nothing, or is an error if one likes" begin
+    @testset "after a server failure values are still computed; with server_errors it is an error" begin
         cache = RedisCache{Int}(config=config)
         strict = RedisCache{Int}(config=config, server_errors=true)
         cache["key"] = 1
@@ -176,7 +176,7 @@ end
 lease_exists(server) = length(RedisCache{Int}(config=Config(redis_url=url(server), redis_whole_database=true))) == 2
 
 if redis_program() === nothing
-    println("SKIPPED: there is no redis-server, so the Julia tests of Redis do not run")
+    println("SKIPPED: redis-server is missing, so the Julia tests of Redis do not run")
 else
     mktempdir() do folder
         server = start(folder, redis_program())

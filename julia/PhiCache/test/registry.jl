@@ -1,4 +1,4 @@
-@testset "named caches are listed, asked and cleared" begin
+@testset "named caches are listed, inspected and cleared" begin
     system = Subsystem(Fingerprint(rand(4, 2), trues(2, 2), "registry"), [0, 0], 1:2)
     caches = [DictCache(name="registry b"), PurviewCache(name="registry c"), MICECache(system; name="registry a")]
     listed = filter(item -> startswith(item.name, "registry"), named_caches())

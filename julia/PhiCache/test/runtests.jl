@@ -1,4 +1,4 @@
-# The tests of PhiCache.jl, one file per idea. Run them with several threads:
+# The tests of PhiCache.jl, one file for each idea. Run them with several threads:
 #
 #   PHICACHE_LIBRARY=build/libphicache.so JULIA_NUM_THREADS=4 \
 #       julia --project=julia/PhiCache julia/PhiCache/test/runtests.jl [file...]
@@ -29,7 +29,7 @@ function status_of(f)
     return nothing
 end
 
-# What arrives in another process.
+# A value as another process receives it.
 function sent(value)
     bytes = IOBuffer()
     serialize(bytes, value)

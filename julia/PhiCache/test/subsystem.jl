@@ -2,7 +2,7 @@
 
 connected(n) = trues(n, n)
 
-@testset "a fingerprint is that of network and context" begin
+@testset "a fingerprint depends on network and context" begin
     tpm = rand(8, 3)
     base = Fingerprint(tpm, connected(3), "L1")
     @test base == Fingerprint(copy(tpm), [NodeSet(1:3) for _ in 1:3], b"L1")
@@ -10,7 +10,7 @@ connected(n) = trues(n, n)
     @test base != Fingerprint(tpm, connected(3), "EMD")
     @test base != Fingerprint(tpm[:, [2, 1, 3]], connected(3), "L1")
     @test base != Fingerprint(tpm, Bool[1 1 1; 1 1 1; 1 1 0], "L1")
-    # Rows are where connections start.
+    # Connections go from row to column.
     @test Fingerprint(tpm, [0 1 0; 0 0 0; 0 0 0], "L1") == Fingerprint(tpm, [NodeSet(2), NodeSet(), NodeSet()], "L1")
     @test Fingerprint([0 0; 0 1; 1 0; 1 1], connected(2), "L1") ==
           Fingerprint([0.0 -0.0; 0 1; 1 0; 1 1], connected(2), "L1")
@@ -21,7 +21,7 @@ connected(n) = trues(n, n)
     @test status_of(() -> Fingerprint(fill(NaN, 8, 3), connected(3), "L1")) == PhiCache.ERROR_INVALID_ARGUMENT
 end
 
-@testset "a cut is made of a bipartition, a matrix, or a partition" begin
+@testset "a cut is created from a bipartition, a matrix or a partition" begin
     cut = Cut(3, NodeSet(1) => NodeSet(2, 3))
     @test cut.severed == [NodeSet(2, 3), NodeSet(), NodeSet()]
     @test cut == Cut([0 1 1; 0 0 0; 0 0 0]) && hash(cut) == hash(Cut(Bool[0 1 1; 0 0 0; 0 0 0]))
@@ -53,7 +53,7 @@ end
     @test differences == 0
 end
 
-@testset "a subsystem has an identity, nodes, and a cut or none" begin
+@testset "a subsystem has an identity, nodes, and possibly a cut" begin
     network = Fingerprint(rand(8, 3), connected(3), "L1")
     system = Subsystem(network, [1, 0, 1], NodeSet(1, 2, 3))
     cut = Cut(3, NodeSet(1) => NodeSet(2, 3))
@@ -74,7 +74,7 @@ end
     @test status_of(() -> damages(system, BIDIRECTIONAL, 1, 2)) == PhiCache.ERROR_INVALID_ARGUMENT
 end
 
-@testset "a cut-scoped key carries what is severed between mechanism and purview" begin
+@testset "a cut-scoped key contains the severed connections between mechanism and purview" begin
     network = Fingerprint(rand(8, 3), connected(3), "L1")
     system = Subsystem(network, [0, 0, 0], 1:3)
     a, b = Subsystem(system, Cut(3, 1 => [2, 3])), Subsystem(system, Cut(3, [1, 2] => 3))

@@ -1,4 +1,4 @@
-# Several threads, and a garbage collector that runs all the time.
+# Several threads, while the garbage collector runs continuously.
 
 Threads.nthreads() > 1 || @warn "one thread only: set JULIA_NUM_THREADS=4"
 
@@ -78,7 +78,7 @@ end
     @test info(cache) == (hits=15 * 50, misses=50, size=50)
 end
 
-@testset "recursive computations that meet" begin
+@testset "recursive computations that wait for each other" begin
     cache, calls = DictCache{Int}(), Threads.Atomic{Int}(0)
     # n needs n-1 and n-2, in an order that differs from task to task.
     function fibonacci(n, order)
@@ -89,14 +89,14 @@ end
     end
     found = storm(task -> fibonacci(60, isodd(task) ? (1, 2) : (2, 1)), 16)
     @test all(==(1548008755920), found)
-    # No task asks for a larger number than it computes, so no circle can arise.
+    # Tasks request only smaller numbers than they compute, so there is no wait cycle.
     @test calls[] == 61
     @test isempty(PhiCache.FLIGHTS) && isempty(PhiCache.WAITS)
 end
 
-@testset "computations that would wait in circles" begin
+@testset "computations that would wait in cycles" begin
     cache = DictCache{Int}()
-    # Each key needs its neighbour, up to a depth: tasks that begin elsewhere wait for each other.
+    # Each key needs its neighbor, up to a depth: tasks that begin at different keys wait for each other.
     around(n, depth) = get!(() -> (yield(); depth == 0 ? 0 : around(mod(n + 1, 8), depth - 1)), cache, ("around", n))
     for _ in 1:50
         @test storm(n -> around(n, 7), 8) == zeros(8)
@@ -114,7 +114,7 @@ end
     @test info(memo).hits + info(memo).misses == 8000 && info(memo).size == 100
 end
 
-@testset "caches made, used and dropped on all threads" begin
+@testset "caches created, used and dropped on all threads" begin
     before = memory_usage().held
     storm(8) do task
         for n in 1:200
@@ -129,7 +129,7 @@ end
     @test memory_usage().held <= before + 100_000
 end
 
-@testset "messages are those of one's own call" begin
+@testset "an error message belongs to the call that failed" begin
     config = Config()
     wrong = storm(8) do task
         count(1:200) do _

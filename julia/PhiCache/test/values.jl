@@ -5,7 +5,7 @@ struct Point
     y::Int32
 end
 
-# What a cache of values of this type gives back.
+# A value after a cache of this type has stored it.
 function round_trip(::Type{V}, value) where {V}
     cache = DictCache{V}()
     cache["key"] = value
@@ -76,12 +76,12 @@ end
         @test status_of(() -> cache["key"]) == PhiCache.ERROR_DAMAGED
     end
     @test status_of(() -> withvalue(sum, doubles, "key")) == PhiCache.ERROR_DAMAGED
-    # Sizes whose product overflows.
+    # Sizes with a product that overflows.
     bytes["key"] = reinterpret(UInt8, [typemax(UInt64), UInt64(1) << 61])
     @test status_of(() -> matrix["key"]) == PhiCache.ERROR_DAMAGED
 end
 
-@testset "what comes out is a copy" begin
+@testset "a value from a cache is a copy" begin
     cache = DictCache{Vector{Float64}}()
     value = [1.0, 2.0]
     cache["key"] = value

@@ -1,6 +1,6 @@
 using LinearAlgebra
 
-@testset "a view is the cache's own memory" begin
+@testset "a view is the memory of the cache" begin
     cache = DictCache{Vector{Float64}}()
     value = rand(1000)
     cache["key"] = value
@@ -54,7 +54,7 @@ end
     @test cache["key"] == [1.0, 2.0]
 end
 
-@testset "what the block throws comes out, and the value is released" begin
+@testset "an exception of the block is passed on, and the value is released" begin
     cache = DictCache{Vector{UInt8}}()
     cache["key"] = zeros(UInt8, 1_000_000)
     held = memory_usage().held
@@ -63,7 +63,7 @@ end
     @test memory_usage().held <= held - 1_000_000
 end
 
-@testset "a cache without arrays is not viewed as what it is" begin
+@testset "only caches of arrays can be viewed without a type" begin
     for cache in (DictCache(), DictCache{Float64}(), DictCache{String}())
         @test_throws ArgumentError withvalue(length, cache, "key")
     end

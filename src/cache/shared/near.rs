@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::epoch::Guard;
 use crate::error::Result;
 use crate::sync::RwLock;
-use crate::table::{Block, Draft, EntryRef, Hashed, OwnedEntry, Pinned, Probe, Table};
+use crate::table::{Draft, EntryRef, Hashed, OwnedEntry, Pinned, Probe, Reservation, Table};
 
 /// A cache to inherit from: it has a table of near values.
 pub trait Ancestor {
@@ -118,8 +118,8 @@ impl<A: Ancestor> NearCache<A> {
     /// A draft for a value from the backing: in the table's memory, if it may be kept.
     pub fn draft<'k>(&'k self, key: &'k [u8]) -> Draft<'k> {
         match self.keeps {
-            true => self.local.draft(key, Block::default()),
-            false => Draft::resume(key, None, Block::default()),
+            true => self.local.draft(key, Reservation::default()),
+            false => Draft::resume(key, None, Reservation::default()),
         }
     }
 }

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use super::backing::{Backing, Claim, StoreOutcome};
 use super::cache::SharedCache;
+use crate::cache::computed::{Begin, Computed, Flight, InCache, StorePermit};
 use crate::cache::local::Missed;
 use crate::cache::policy::Policy;
 use crate::cache::value::{Origin, Refusal, Value, Waited};
 use crate::error::Result;
-use crate::flight::{Begin, Flight, Owner, StorePermit};
+use crate::flight::Owner;
 use crate::sync::TryArc;
 use crate::table::{Draft, Hashed, Inserted};
 
@@ -41,7 +42,11 @@ impl<B: Backing> SharedCache<B> {
                 Ok(Some(Begin::Lease(flight)))
             }
             Ok(Turn::Take(value)) => {
-                self.near().flights().complete(&flight, None, value.entry.clone(), Some(Inserted::Kept));
+                self.near().flights().complete(
+                    &flight,
+                    None,
+                    Computed { entry: value.entry.clone(), inserted: Some(Inserted::Kept) },
+                );
                 self.near().count(true);
                 Ok(Some(Begin::Found(value)))
             }
@@ -146,8 +151,8 @@ impl<B: Backing> SharedCache<B> {
         // No removal runs while this is locked: a value that is stored now began before the next removal, which removes
         // it.
         let completing = self.completing.read();
-        let (entry, stored) = match (checked, flight.may()) {
-            (Ok(()), StorePermit::Store) => {
+        let (entry, stored) = match (checked, flight.store_permit()) {
+            (Ok(()), StorePermit::Granted) => {
                 let outcome = self.backing.complete(flight.key(), number, claim, fresh.value());
                 let (entry, near) = match self.near.keeps() && outcome != StoreOutcome::Superseded {
                     true => self.near().keep(fresh, false),
@@ -168,7 +173,7 @@ impl<B: Backing> SharedCache<B> {
             self.backing.release(flight.key(), number, claim);
         }
         let inserted = stored.is_ok().then_some(Inserted::New);
-        self.near().flights().complete(flight, joined, entry.clone(), inserted);
+        self.near().flights().complete(flight, joined, Computed { entry: entry.clone(), inserted });
         let origin = stored.map_or_else(|reason| Origin::NotStored(Some(reason)), |()| Origin::Computed);
         Ok(Value { entry, origin })
     }

@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::backing::{Backing, StoreOutcome};
 use super::cache::SharedCache;
+use crate::cache::computed::Flights;
 use crate::cache::policy::Policy;
 use crate::cache::value::{Refusal, Stored};
 use crate::error::Result;
-use crate::flight::Flights;
 use crate::table::{Draft, Hashed};
 
 impl<B: Backing> SharedCache<B> {
@@ -73,7 +73,7 @@ impl<B: Backing> SharedCache<B> {
     /// Removes a value; returns whether there was one.
     pub fn remove(&self, key: &[u8]) -> Result<bool> {
         let hashed = Hashed::from(key);
-        self.invalidate(|flights| flights.invalidate(&hashed));
+        self.invalidate(|flights| flights.invalidate(key, hashed.hash()));
         let removed = if self.has_own { self.backing.remove(key) } else { Ok(false) };
         // A value that was fetched before it was removed is not kept from now on, and one that was kept meanwhile is
         // removed.

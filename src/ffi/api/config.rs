@@ -31,16 +31,12 @@
 //! phicache_dict_cache_free(cache);
 //! ```
 
-use std::ffi::c_char;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::error::{Error, Result};
-use crate::ffi::border::handle::{create, free};
-use crate::ffi::border::input::{ConfigHandle, array_mut, config, optional_text, text};
-use crate::ffi::border::output::out;
-use crate::ffi::border::panic::catch_panics;
-use crate::ffi::border::types::*;
+use crate::ffi::api::prelude::*;
+use crate::ffi::border::handles::ConfigHandle;
+use crate::ffi::border::input::text_buffer;
 
 /// Makes a configuration of its own: the defaults, and what the environment says.
 ///
@@ -344,7 +340,7 @@ fn get_text(
     ask: impl FnOnce(&Config) -> String,
 ) -> Result<phicache_status> {
     let out_len = out(out_len, "out_len")?;
-    let buffer = array_mut(buffer.cast::<u8>(), capacity, "buffer")?;
+    let buffer = text_buffer(buffer, capacity, "buffer")?;
     let text = ask(&*self::config(config)?);
     *out_len = text.len();
     let capacity = buffer.len();

@@ -16,20 +16,11 @@
 //! phicache_key_free(key);
 //! ```
 
-use std::ffi::c_char;
-
-use crate::error::{Error, Result};
-use crate::ffi::border::fast_path;
-use crate::ffi::border::handle::{create, free, get_mut, handle};
-use crate::ffi::border::input::{array, array_mut, bytes, layout, optional_array, optional_text, text};
-use crate::ffi::border::output::{length, out};
-use crate::ffi::border::panic::catch_panics;
-use crate::ffi::border::types::*;
+use crate::ffi::api::prelude::*;
+use crate::ffi::border::handles::KeyHandle;
+use crate::ffi::border::input::{layout, optional_array};
 use crate::iit::Direction;
 use crate::key::{self, Element, KeyBuilder};
-
-pub(in crate::ffi) struct KeyHandle(pub(in crate::ffi) KeyBuilder);
-handle!(KeyHandle, "phicache_key", b"phi-keyb");
 
 /// Makes an empty argument list.
 ///
@@ -62,7 +53,7 @@ pub unsafe extern "C" fn phicache_key_reset(key: *mut phicache_key) -> phicache_
 
 #[inline(never)]
 extern "C" fn reset(key: *mut phicache_key) -> phicache_status {
-    catch_panics("phicache_key_reset", || builder(key, "key").map(KeyBuilder::reset).map(|()| PHICACHE_OK))
+    catch_panics("phicache_key_reset", || key_builder(key, "key").map(KeyBuilder::reset).map(|()| PHICACHE_OK))
 }
 
 /// Adds "none", the absent value.
@@ -250,7 +241,7 @@ pub unsafe extern "C" fn phicache_key_bytes(
 extern "C" fn finish(key: *mut phicache_key, typed: i32, out: *mut phicache_bytes) -> phicache_status {
     catch_panics("phicache_key_bytes", || {
         let out = self::out(out, "out")?;
-        *out = lend(builder(key, "key")?.key(typed != 0)?);
+        *out = lent(key_builder(key, "key")?.key(typed != 0)?);
         Ok(PHICACHE_OK)
     })
 }
@@ -343,16 +334,6 @@ pub unsafe extern "C" fn phicache_network_fingerprint(
     })
 }
 
-/// The builder behind a handle.
-pub(in crate::ffi) fn builder<'k>(key: *mut phicache_key, name: &'static str) -> Result<&'k mut KeyBuilder> {
-    get_mut::<KeyHandle, _>(key, name).map(|handle| &mut handle.0)
-}
-
-/// Lends a key to C.
-pub(in crate::ffi) fn lend(key: &[u8]) -> phicache_bytes {
-    phicache_bytes { data: key.as_ptr(), len: key.len() }
-}
-
 /// Adds an element that takes no text and no bytes, which `function` was called for.
 #[inline(always)]
 fn add(function: &'static str, key: *mut phicache_key, element: Element<'_>) -> phicache_status {
@@ -365,6 +346,6 @@ fn add_with_care(function: &'static str, key: *mut phicache_key, element: Elemen
 }
 
 fn change(key: *mut phicache_key, apply: impl FnOnce(&mut KeyBuilder) -> Result<()>) -> Result<phicache_status> {
-    apply(builder(key, "key")?)?;
+    apply(key_builder(key, "key")?)?;
     Ok(PHICACHE_OK)
 }

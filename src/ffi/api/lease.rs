@@ -32,15 +32,8 @@
 use std::time::Duration;
 
 use crate::cache::{Lease, Started, Waited};
-use crate::error::Result;
-use crate::ffi::api::cache::as_any;
-use crate::ffi::border::handle::{create, free, get_mut, handle, null};
-use crate::ffi::border::input::bytes;
-use crate::ffi::border::output::{optional, out};
-use crate::ffi::border::panic::catch_panics;
-use crate::ffi::border::types::*;
-
-handle!(Lease, "phicache_lease", b"phi-leas");
+use crate::ffi::api::prelude::*;
+use crate::ffi::border::handles::lease;
 
 /// Looks a key up, and says who computes its value when it has none.
 ///
@@ -63,7 +56,7 @@ pub unsafe extern "C" fn phicache_cache_begin(
         // Both are zeroed, also when one is NULL.
         let outs = (self::out(out, "out"), self::out(out_lease, "out_lease"));
         let (out, out_lease) = (outs.0?, outs.1?);
-        Ok(match Lease::begin(as_any(cache)?, bytes(key, "key")?, owner)? {
+        Ok(match Lease::begin(cache_of(cache)?, bytes(key, "key")?, owner)? {
             Started::Found(value) => {
                 out.fill(value);
                 PHICACHE_OK
@@ -97,7 +90,7 @@ pub unsafe extern "C" fn phicache_cache_wait(
 ) -> phicache_status {
     catch_panics("phicache_cache_wait", || {
         let out = self::out(out, "out")?;
-        let cache = as_any(cache)?.clone();
+        let cache = cache_of(cache)?.clone();
         let time = Duration::from_millis(milliseconds.into());
         Ok(match Lease::wait(&cache, bytes(key, "key")?, owner, time)? {
             Waited::Value(value) => {
@@ -151,7 +144,7 @@ fn reserve(
 ) -> Result<phicache_status> {
     // Zeroed also where the lease is none.
     let out = self::out(out, "out");
-    let lease = get_mut::<Lease, _>(lease, "lease")?;
+    let lease = self::lease(lease)?;
     *out.inspect_err(|error| lease.refuse(error))? = reserve(lease)?;
     Ok(PHICACHE_OK)
 }
@@ -163,7 +156,7 @@ fn reserve(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_lease_truncate(lease: *mut phicache_lease, len: usize) -> phicache_status {
     catch_panics("phicache_lease_truncate", || {
-        get_mut::<Lease, _>(lease, "lease")?.truncate(len)?;
+        self::lease(lease)?.truncate(len)?;
         Ok(PHICACHE_OK)
     })
 }

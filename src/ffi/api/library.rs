@@ -20,21 +20,30 @@
 //! if (phicache_version_number() >> 8 != PHICACHE_VERSION_NUMBER >> 8) return 1;  // not the header's minor version
 //! ```
 
-use std::ffi::c_char;
+use std::ffi::CStr;
 
-use crate::error::{Error, Result};
-use crate::ffi::border::input::{array, array_mut, config};
-use crate::ffi::border::output::{growing, out, place};
-use crate::ffi::border::panic::{catch_panics, catch_panics_infallible, last_error};
-use crate::ffi::border::types::*;
+use crate::epoch::flush;
+use crate::ffi::api::prelude::*;
+use crate::ffi::border::panic::last_error;
 use crate::iit::NodeSet;
-use crate::memory::limit;
+use crate::memory::limit::{self, Usage};
+
+/// The memory now, without what waits to be freed.
+fn usage() -> Usage {
+    flush();
+    limit::usage()
+}
 
 /// The version of the library, as in "1.2.3". Static; never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn phicache_version() -> *const c_char {
-    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+    VERSION.as_ptr()
 }
+
+const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+    Ok(version) => version,
+    Err(_) => unreachable!(),
+};
 
 /// The version of the library as `major << 16 | minor << 8 | patch`: compare it with `PHICACHE_VERSION_NUMBER`.
 #[unsafe(no_mangle)]
@@ -67,7 +76,7 @@ pub extern "C" fn phicache_features() -> u32 {
 /// @param status  Any number.
 #[unsafe(no_mangle)]
 pub extern "C" fn phicache_status_name(status: phicache_status) -> *const c_char {
-    let name: &'static std::ffi::CStr = match status {
+    let name: &'static CStr = match status {
         PHICACHE_OK => c"OK",
         PHICACHE_MISS => c"MISS",
         PHICACHE_REFUSED_CUT => c"REFUSED_CUT",
@@ -112,18 +121,12 @@ pub extern "C" fn phicache_last_error() -> *const c_char {
 /// @param value  [nullable] The value.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_value_release(value: *mut phicache_value) {
-    if let Some(value) = place(value) {
-        // SAFETY: that it is a value, or zero, is the header's convention.
-        let value = unsafe { value.assume_init_mut() };
-        if !value.try_fast_release() {
-            release(value);
-        }
-    }
+    fast_path::release(value).unwrap_or_else(|| release(value));
 }
 
 #[inline(never)]
-extern "C" fn release(value: &mut phicache_value) {
-    catch_panics_infallible("phicache_value_release", (), || value.release());
+extern "C" fn release(value: *mut phicache_value) {
+    catch_panics_infallible("phicache_value_release", (), || output::release(value));
 }
 
 /// The resident memory of this process as a percentage of the memory it may use, measured now (a few microseconds).
@@ -134,7 +137,7 @@ extern "C" fn release(value: &mut phicache_value) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_memory_percent(out_percent: *mut f64) -> phicache_status {
     catch_panics("phicache_memory_percent", || {
-        *out(out_percent, "out_percent")? = limit::usage().percent();
+        *out(out_percent, "out_percent")? = usage().percent();
         Ok(PHICACHE_OK)
     })
 }
@@ -148,6 +151,7 @@ pub unsafe extern "C" fn phicache_memory_percent(out_percent: *mut f64) -> phica
 pub unsafe extern "C" fn phicache_memory_full(config: *mut phicache_config, out_full: *mut i32) -> phicache_status {
     catch_panics("phicache_memory_full", || {
         let full = out(out_full, "out_full")?;
+        flush();
         *full = limit::is_full(self::config(config)?.maximum_memory()).into();
         Ok(PHICACHE_OK)
     })
@@ -160,7 +164,7 @@ pub unsafe extern "C" fn phicache_memory_full(config: *mut phicache_config, out_
 pub unsafe extern "C" fn phicache_memory_usage(out: *mut phicache_memory) -> phicache_status {
     catch_panics("phicache_memory_usage", || {
         let out = growing(out, "out")?;
-        let usage = limit::usage();
+        let usage = usage();
         out.fill(phicache_memory {
             struct_size: size_of::<phicache_memory>(),
             percent: usage.percent(),
@@ -210,7 +214,7 @@ pub unsafe extern "C" fn phicache_nodes_to_indices(
     catch_panics("phicache_nodes_to_indices", || {
         let out_count = out(out_count, "out_count")?;
         let room = array_mut(indices, capacity, "indices")?;
-        crate::ffi::border::output::length(write_indices(NodeSet(nodes), room), out_count)
+        length(write_indices(NodeSet(nodes), room), out_count)
     })
 }
 
@@ -218,7 +222,7 @@ fn write_indices(nodes: NodeSet, room: &mut [i32]) -> Result<usize> {
     if nodes.len() > room.len() {
         return Err(Error::BufferTooSmall { needed: nodes.len(), capacity: room.len() });
     }
-    room.iter_mut().zip(nodes.indices()).for_each(|(place, index)| *place = index as i32);
+    room.iter_mut().zip(nodes.indices()).for_each(|(to, index)| *to = index as i32);
     Ok(nodes.len())
 }
 

@@ -23,65 +23,16 @@
 //! phicache_memo_free(entropy);
 //! ```
 
-use std::ffi::{c_char, c_void};
-
 use crate::cache::{Memo, Method, MethodLookup};
-use crate::error::{Error, Result, try_owned};
-use crate::ffi::api::cache::as_any;
-use crate::ffi::api::callback::{self, BEGUN, Call, Place, Task, Unwound, ready_unwinder};
-use crate::ffi::api::key::builder;
-use crate::ffi::border::fast_path;
-use crate::ffi::border::handle::{create, free, get, handle, live, null};
-use crate::ffi::border::input::{config, optional_text};
-use crate::ffi::border::output::{optional, out};
-use crate::ffi::border::panic::catch_panics;
-use crate::ffi::border::types::*;
-use crate::memory::limit;
+use crate::error::try_owned;
+use crate::ffi::api::prelude::*;
+use crate::ffi::border::function::{Bound, Function, bind};
+use crate::ffi::border::handles::{MemoHandle, MethodHandle, memo, method};
+use crate::ffi::border::result::Task;
 use crate::sync::TryArc;
 
 /// A method that goes straight through while repertoire caching is off in its cache's configuration.
 pub const PHICACHE_METHOD_REPERTOIRE: u32 = 1;
-
-/// A caller's function and what it is bound to; dropped after the last call has ended.
-struct Function {
-    compute: phicache_compute,
-    user_data: *mut c_void,
-    drop: phicache_drop,
-}
-
-// SAFETY: that function and data may be used from any thread is the header's convention.
-unsafe impl Send for Function {}
-// SAFETY: as above.
-unsafe impl Sync for Function {}
-
-impl Drop for Function {
-    fn drop(&mut self) {
-        if let Some(drop) = self.drop {
-            let unwound = Unwound("a phicache_drop");
-            // SAFETY: the function is what the caller says it is, by the header's conventions.
-            unsafe { drop(self.user_data) };
-            std::mem::forget(unwound);
-        }
-    }
-}
-
-/// What stands behind a memo or a method: the counted share lets a call outlive its handle.
-struct Bound<M> {
-    what: M,
-    function: Function,
-}
-
-struct MemoHandle(TryArc<Bound<Memo>>);
-handle!(MemoHandle, "phicache_memo", b"phi-memo");
-
-struct MethodHandle(TryArc<Bound<Method>>);
-handle!(MethodHandle, "phicache_method", b"phi-meth");
-
-fn bind<M>(function: Function, what: impl FnOnce() -> Result<M>) -> Result<TryArc<Bound<M>>> {
-    function.compute.ok_or_else(|| null("compute"))?;
-    ready_unwinder();
-    TryArc::try_new(Bound { what: what()?, function })
-}
 
 /// Makes a memo.
 ///
@@ -112,12 +63,12 @@ pub unsafe extern "C" fn phicache_memo_new(
     out: *mut *mut phicache_memo,
 ) -> phicache_status {
     // Made first, so that `drop` is called whatever fails.
-    let function = Function { compute, user_data, drop };
+    let function = Function::new(compute, user_data, drop);
     catch_panics("phicache_memo_new", || {
         let out = self::out(out, "out")?;
         let memo = bind(function, || {
             let maximum = (maximum_memory_percent != PHICACHE_MEMORY_CONFIGURED).then_some(maximum_memory_percent);
-            let cache = if cache.is_null() { None } else { Some(as_any(cache)?.clone()) };
+            let cache = if cache.is_null() { None } else { Some(cache_of(cache)?.clone()) };
             let prefix = optional_text(prefix, "prefix")?.map(try_owned).transpose()?;
             Memo::new(self::config(config)?, maximum, typed != 0, cache, prefix)
         })?;
@@ -151,7 +102,7 @@ pub unsafe extern "C" fn phicache_memo_call(
     out: *mut phicache_value,
     callback_code: *mut i32,
 ) -> phicache_status {
-    fast_path::call(args, out, callback_code, |args| live::<MemoHandle, _>(memo)?.0.what.try_fast_hit(args))
+    fast_path::call_memo(memo, args, out, callback_code)
         .unwrap_or_else(|| call_memo(memo, args, call_data, out, callback_code))
 }
 
@@ -163,57 +114,23 @@ extern "C" fn call_memo(
     out: *mut phicache_value,
     callback_code: *mut i32,
 ) -> phicache_status {
-    let mut place = Place::uninit();
-    let begun = begin_memo(memo, args, out, callback_code, &mut place);
-    if begun != BEGUN {
-        return begun;
+    callback::compute(memo, args, (), call_data, out, callback_code)
+}
+
+impl Computes for phicache_memo {
+    const FUNCTION: &'static str = "phicache_memo_call";
+    type Key = *mut phicache_key;
+    type Given = ();
+    // The callback may free the memo: this share keeps it alive while it runs.
+    type Keep = TryArc<Bound<Memo>>;
+    type Outputs = *mut phicache_value;
+
+    fn look_up(memo: *mut Self, args: *mut phicache_key, (): ()) -> Result<(Answer, Self::Keep)> {
+        let memo = self::memo(memo)?.clone();
+        // The callback may also change the arguments: nothing reads them after this.
+        let answer = memo.what.get_or_reserve(key_builder(args, "args")?)?.into();
+        Ok((answer, memo))
     }
-    // SAFETY: it has begun.
-    let returned = unsafe {
-        let Function { compute, user_data, .. } = Call::keep(&place).function;
-        Call::run(&mut place, MEMO, compute, user_data, call_data)
-    };
-    // SAFETY: as above.
-    unsafe { end(MEMO, &mut place, returned, out, callback_code, |memo| memo.what.maximum()) }
-}
-
-const MEMO: &str = "phicache_memo_call";
-
-#[inline(never)]
-fn begin_memo(
-    memo: *mut phicache_memo,
-    args: *mut phicache_key,
-    out: *mut phicache_value,
-    code: *mut i32,
-    place: &mut Place<TryArc<Bound<Memo>>>,
-) -> phicache_status {
-    catch_panics(MEMO, || {
-        optional(code, "callback_code")?;
-        let out = self::out(out, "out")?;
-        // The callback may free the memo: this share keeps it alive while it runs.
-        let memo = bound_memo(memo)?.clone();
-        // The callback may also change the arguments: nothing of them is used once they were asked for.
-        let asked = memo.what.get_or_reserve(builder(args, "args")?)?;
-        callback::begin(place, asked, memo, |value| Ok(out.filled(value)))
-    })
-}
-
-/// # Safety
-/// The call has begun, and ends here.
-#[inline(never)]
-unsafe fn end<M>(
-    name: &'static str,
-    place: &mut Place<TryArc<Bound<M>>>,
-    returned: i32,
-    out: *mut phicache_value,
-    code: *mut i32,
-    maximum: impl FnOnce(&Bound<M>) -> f64,
-) -> phicache_status {
-    catch_panics(name, || {
-        // SAFETY: the caller's promise.
-        let value = unsafe { Call::end(place, returned, code, |bound| maximum(bound)) }?;
-        Ok(self::out(out, "out")?.filled(value))
-    })
 }
 
 /// The memo's own hits and misses, and its cache's size.
@@ -224,7 +141,7 @@ unsafe fn end<M>(
 pub unsafe extern "C" fn phicache_memo_info(memo: *mut phicache_memo, out: *mut phicache_info) -> phicache_status {
     catch_panics("phicache_memo_info", || {
         let out = self::out(out, "out")?;
-        *out = bound_memo(memo)?.what.info()?.into();
+        *out = self::memo(memo)?.what.info()?.into();
         Ok(PHICACHE_OK)
     })
 }
@@ -234,7 +151,7 @@ pub unsafe extern "C" fn phicache_memo_info(memo: *mut phicache_memo, out: *mut 
 /// @param memo  The memo.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_memo_clear(memo: *mut phicache_memo) -> phicache_status {
-    catch_panics("phicache_memo_clear", || bound_memo(memo)?.what.clear().map(|()| PHICACHE_OK))
+    catch_panics("phicache_memo_clear", || self::memo(memo)?.what.clear().map(|()| PHICACHE_OK))
 }
 
 /// The bare function and its user data, to call it without the cache.
@@ -251,8 +168,8 @@ pub unsafe extern "C" fn phicache_memo_wrapped(
     catch_panics("phicache_memo_wrapped", || {
         let outs = (out(out_compute, "out_compute"), out(out_user_data, "out_user_data"));
         let (out_compute, out_user_data) = (outs.0?, outs.1?);
-        let function = &bound_memo(memo)?.function;
-        (*out_compute, *out_user_data) = (function.compute, function.user_data);
+        let callback = self::memo(memo)?.function.callback();
+        (*out_compute, *out_user_data) = (callback.compute, callback.user_data);
         Ok(PHICACHE_OK)
     })
 }
@@ -276,7 +193,7 @@ pub unsafe extern "C" fn phicache_method_new(
     out: *mut *mut phicache_method,
 ) -> phicache_status {
     // Made first, so that `drop` is called whatever fails.
-    let function = Function { compute, user_data, drop };
+    let function = Function::new(compute, user_data, drop);
     catch_panics("phicache_method_new", || {
         let out = self::out(out, "out")?;
         let method = bind(function, || {
@@ -321,10 +238,8 @@ pub unsafe extern "C" fn phicache_method_call(
     out: *mut phicache_value,
     callback_code: *mut i32,
 ) -> phicache_status {
-    fast_path::call(args, out, callback_code, |args| {
-        live::<MethodHandle, _>(method)?.0.what.try_fast_hit(fast_path::as_any(cache)?, args)
-    })
-    .unwrap_or_else(|| call_method(method, cache, object, args, out, callback_code))
+    fast_path::call_method(method, cache, args, out, callback_code)
+        .unwrap_or_else(|| call_method(method, cache, object, args, out, callback_code))
 }
 
 #[inline(never)]
@@ -336,43 +251,23 @@ extern "C" fn call_method(
     out: *mut phicache_value,
     callback_code: *mut i32,
 ) -> phicache_status {
-    let mut place = Place::uninit();
-    let begun = begin_method(method, cache, args, out, callback_code, &mut place);
-    if begun != BEGUN {
-        return begun;
+    callback::compute(method, (cache, args), (), object, out, callback_code)
+}
+
+impl Computes for phicache_method {
+    const FUNCTION: &'static str = "phicache_method_call";
+    type Key = (*mut phicache_cache, *mut phicache_key);
+    type Given = ();
+    // The callback may free the method: this share keeps it alive while it runs.
+    type Keep = TryArc<Bound<Method>>;
+    type Outputs = *mut phicache_value;
+
+    fn look_up(method: *mut Self, (cache, args): Self::Key, (): ()) -> Result<(Answer, Self::Keep)> {
+        let method = self::method(method)?.clone();
+        let answer = match method.what.get_or_reserve(cache_of(cache)?, key_builder(args, "args")?)? {
+            MethodLookup::Cached(lookup) => lookup.into(),
+            MethodLookup::Uncached(key) => Answer::Compute(Task::ForOne(key)),
+        };
+        Ok((answer, method))
     }
-    // SAFETY: it has begun.
-    let returned = unsafe {
-        let Function { compute, user_data, .. } = Call::keep(&place).function;
-        Call::run(&mut place, METHOD, compute, user_data, object)
-    };
-    // SAFETY: as above.
-    unsafe { end(METHOD, &mut place, returned, out, callback_code, |_| limit::UNLIMITED) }
-}
-
-const METHOD: &str = "phicache_method_call";
-
-#[inline(never)]
-fn begin_method(
-    method: *mut phicache_method,
-    cache: *mut phicache_cache,
-    args: *mut phicache_key,
-    out: *mut phicache_value,
-    code: *mut i32,
-    place: &mut Place<TryArc<Bound<Method>>>,
-) -> phicache_status {
-    catch_panics(METHOD, || {
-        optional(code, "callback_code")?;
-        let out = self::out(out, "out")?;
-        // The callback may free the method: this share keeps it alive while it runs.
-        let method = get::<MethodHandle, _>(method, "method")?.0.clone();
-        match method.what.get_or_reserve(as_any(cache)?, builder(args, "args")?)? {
-            MethodLookup::Cached(asked) => callback::begin(place, asked, method, |value| Ok(out.filled(value))),
-            MethodLookup::Uncached(key) => Ok(Call::begin(place, Task::ForOne(key), method)),
-        }
-    })
-}
-
-fn bound_memo<'m>(memo: *mut phicache_memo) -> Result<&'m TryArc<Bound<Memo>>> {
-    get::<MemoHandle, _>(memo, "memo").map(|handle| &handle.0)
 }

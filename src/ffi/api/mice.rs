@@ -34,36 +34,12 @@
 //! phicache_mice_cache_free(parent);
 //! ```
 
-use std::ffi::c_void;
-
-use crate::cache::{Cache, MiceCache, RedisCache, Value};
-use crate::error::{Error, Result};
-use crate::ffi::api::cache::{CacheHandle, verb, wrong_kind};
-use crate::ffi::api::callback::{self, BEGUN, Call, Place};
-use crate::ffi::api::subsystem::subsystem;
-use crate::ffi::border::fast_path;
-use crate::ffi::border::handle::{create, get};
-use crate::ffi::border::input::{self, array_mut, bytes, config, options};
-use crate::ffi::border::output::{growing, length, optional, out, stored};
-use crate::ffi::border::panic::catch_panics;
-use crate::ffi::border::types::*;
+use crate::cache::{Cache, MiceCache, RedisCache};
+use crate::ffi::api::prelude::*;
+use crate::ffi::border::any_cache::{named_cache, wrong_kind};
+use crate::ffi::border::handles::subsystem;
+use crate::ffi::border::input;
 use crate::iit::Mice;
-use crate::memory::limit;
-
-#[inline]
-fn of_mice<'c>(cache: *mut phicache_mice_cache, name: &'static str) -> Result<&'c Cache> {
-    match &get::<CacheHandle, _>(cache, name)?.cache {
-        cache @ Cache::Mice(_) => Ok(cache),
-        Cache::Redis(cache) if !cache.is_mice() => Err(wrong_kind("phicache_mice_cache")),
-        cache @ Cache::Redis(_) => Ok(cache),
-        _ => Err(wrong_kind("phicache_mice_cache")),
-    }
-}
-
-#[inline]
-fn mice<'c>(cache: *mut phicache_mice_cache) -> Result<&'c Cache> {
-    of_mice(cache, "cache")
-}
 
 /// Makes an empty cache: in this process, or in Redis where the configuration says so.
 ///
@@ -141,7 +117,7 @@ fn make(
     at_server: bool,
 ) -> Result<phicache_status> {
     let subsystem = self::subsystem(subsystem)?;
-    let parent = if parent.is_null() { None } else { Some(of_mice(parent, "parent")?) };
+    let parent = if parent.is_null() { None } else { Some(named_cache(parent, "parent")?) };
     let (options, name) = self::options(options)?;
     let config = self::config(config)?;
     let cache = match (at_server, parent) {
@@ -151,7 +127,7 @@ fn make(
         (true, Some(Cache::Redis(parent))) => RedisCache::mice(config, options, subsystem, Some(parent))?.into(),
         _ => return Err(Error::invalid("parent and child must both be in this process, or both in Redis")),
     };
-    *out = create(CacheHandle::new(cache, name, None)?)?;
+    *out = create_cache(cache, name, None)?;
     Ok(PHICACHE_OK)
 }
 
@@ -160,7 +136,7 @@ fn make(
 /// @param cache  [nullable] The cache.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_mice_cache_free(cache: *mut phicache_mice_cache) -> phicache_status {
-    catch_panics("phicache_mice_cache_free", || verb::free(cache.cast(), mice))
+    catch_panics("phicache_mice_cache_free", || free_cache(cache))
 }
 
 /// Looks a MICE up, its parents included; counts a hit or a miss.
@@ -180,17 +156,6 @@ pub unsafe extern "C" fn phicache_mice_cache_get(
     fast_path::get_mice(cache, key, out_mice, out).unwrap_or_else(|| get_mice(cache, key, out_mice, out))
 }
 
-/// Answers a lookup that has been counted and pinned already, with a message where the value is no record.
-#[cold]
-#[inline(never)]
-pub(in crate::ffi) fn fill_slowly(
-    value: Value,
-    out_mice: *mut phicache_mice,
-    out: *mut phicache_value,
-) -> phicache_status {
-    catch_panics("phicache_mice_cache_get", || Record::new(out_mice, out)?.fill(value))
-}
-
 #[inline(never)]
 extern "C" fn get_mice(
     cache: *mut phicache_mice_cache,
@@ -199,11 +164,9 @@ extern "C" fn get_mice(
     out: *mut phicache_value,
 ) -> phicache_status {
     catch_panics("phicache_mice_cache_get", || {
-        let out = Record::new(out_mice, out)?;
-        match mice(cache)?.get(bytes(key, "key")?)? {
-            Some(value) => out.fill(value),
-            None => Ok(PHICACHE_MISS),
-        }
+        let outputs = (out_mice, out);
+        outputs.zero()?;
+        outputs.found(cache_of(cache)?.get(bytes(key, "key")?)?)
     })
 }
 
@@ -226,7 +189,7 @@ pub unsafe extern "C" fn phicache_mice_cache_set(
 #[inline(never)]
 extern "C" fn set(cache: *mut phicache_mice_cache, key: phicache_bytes, mice: *const phicache_mice) -> phicache_status {
     catch_panics("phicache_mice_cache_set", || {
-        let (cache, key) = (self::mice(cache)?, bytes(key, "key")?);
+        let (cache, key) = (cache_of(cache)?, bytes(key, "key")?);
         let mice = input::mice(mice)?;
         match cache {
             Cache::Mice(cache) => cache.set_mice(key, &mice),
@@ -245,7 +208,7 @@ extern "C" fn set(cache: *mut phicache_mice_cache, key: phicache_bytes, mice: *c
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_mice_cache_would_store(cache: *mut phicache_mice_cache, phi: f64) -> phicache_status {
     catch_panics("phicache_mice_cache_would_store", || {
-        let cache = mice(cache)?;
+        let cache = cache_of(cache)?;
         if phi.is_nan() {
             return Err(Error::invalid("phi is NaN; expected a number"));
         }
@@ -283,72 +246,20 @@ pub unsafe extern "C" fn phicache_mice_cache_memoize(
     out: *mut phicache_value,
     callback_code: *mut i32,
 ) -> phicache_status {
-    let mut place = Place::uninit();
-    let begun = begin(cache, key, compute, out_mice, out, callback_code, &mut place);
-    if begun != BEGUN {
-        return begun;
-    }
-    // SAFETY: it has begun.
-    let returned = unsafe { Call::run(&mut place, MEMOIZE, compute, user_data, call_data) };
-    // SAFETY: as above.
-    unsafe { end(&mut place, returned, out_mice, out, callback_code) }
+    let callback = Callback { compute, user_data };
+    callback::compute(cache, key, callback, call_data, (out_mice, out), callback_code)
 }
 
-const MEMOIZE: &str = "phicache_mice_cache_memoize";
+impl Computes for phicache_mice_cache {
+    const FUNCTION: &'static str = "phicache_mice_cache_memoize";
+    type Key = phicache_bytes;
+    type Given = Callback;
+    type Keep = Callback;
+    type Outputs = (*mut phicache_mice, *mut phicache_value);
 
-#[inline(never)]
-fn begin(
-    cache: *mut phicache_mice_cache,
-    key: phicache_bytes,
-    compute: phicache_compute,
-    out_mice: *mut phicache_mice,
-    out: *mut phicache_value,
-    code: *mut i32,
-    place: &mut Place,
-) -> phicache_status {
-    catch_panics(MEMOIZE, || {
-        optional(code, "callback_code")?;
-        let out = Record::new(out_mice, out)?;
-        callback::check(compute)?;
-        let (cache, key) = (mice(cache)?, bytes(key, "key")?);
-        callback::begin(place, cache.get_or_reserve(key)?, (), |value| out.fill(value))
-    })
-}
-
-/// # Safety
-/// The call has begun, and ends here.
-#[inline(never)]
-unsafe fn end(
-    place: &mut Place,
-    returned: i32,
-    out_mice: *mut phicache_mice,
-    out: *mut phicache_value,
-    code: *mut i32,
-) -> phicache_status {
-    catch_panics(MEMOIZE, || {
-        // SAFETY: the caller's promise.
-        let value = unsafe { Call::end(place, returned, code, |()| limit::UNLIMITED) }?;
-        Record::new(out_mice, out)?.fill(value)
-    })
-}
-
-/// The two outputs of a MICE.
-struct Record<'a> {
-    mice: crate::ffi::border::output::Growing<phicache_mice>,
-    value: &'a mut phicache_value,
-}
-
-impl Record<'_> {
-    fn new(mice: *mut phicache_mice, value: *mut phicache_value) -> Result<Self> {
-        // Both are zeroed, also when one is NULL.
-        let outs = (growing(mice, "out_mice"), out(value, "out"));
-        Ok(Record { mice: outs.0?, value: outs.1? })
-    }
-
-    fn fill(self, value: Value) -> Result<phicache_status> {
-        self.mice.fill(Mice::read(value.entry.value())?.into());
-        self.value.fill(value);
-        Ok(PHICACHE_OK)
+    fn look_up(cache: *mut Self, key: phicache_bytes, callback: Callback) -> Result<(Answer, Callback)> {
+        callback.check()?;
+        Ok((cache_of(cache)?.get_or_reserve(bytes(key, "key")?)?.into(), callback))
     }
 }
 
@@ -362,7 +273,7 @@ pub unsafe extern "C" fn phicache_mice_cache_contains(
     cache: *mut phicache_mice_cache,
     key: phicache_bytes,
 ) -> phicache_status {
-    catch_panics("phicache_mice_cache_contains", || verb::contains(mice(cache), key))
+    catch_panics("phicache_mice_cache_contains", || Ok(found(cache_of(cache)?.contains(bytes(key, "key")?)?)))
 }
 
 /// Takes a MICE of the cache's own out; its pins stay valid. Children no longer see it.
@@ -375,64 +286,10 @@ pub unsafe extern "C" fn phicache_mice_cache_remove(
     cache: *mut phicache_mice_cache,
     key: phicache_bytes,
 ) -> phicache_status {
-    catch_panics("phicache_mice_cache_remove", || verb::remove(mice(cache), key))
+    catch_panics("phicache_mice_cache_remove", || Ok(found(cache_of(cache)?.remove(bytes(key, "key")?)?)))
 }
 
-/// Takes all values out and sets the counts to zero; pins stay valid.
-///
-/// @param cache  The cache.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_mice_cache_clear(cache: *mut phicache_mice_cache) -> phicache_status {
-    catch_panics("phicache_mice_cache_clear", || verb::clear(mice(cache)))
-}
-
-/// The number of values.
-///
-/// @param cache     The cache.
-/// @param out_size  The number.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_mice_cache_size(
-    cache: *mut phicache_mice_cache,
-    out_size: *mut u64,
-) -> phicache_status {
-    catch_panics("phicache_mice_cache_size", || verb::size(mice(cache), out_size))
-}
-
-/// Hits, misses and size.
-///
-/// @param cache  The cache.
-/// @param out    The figures.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_mice_cache_info(
-    cache: *mut phicache_mice_cache,
-    out: *mut phicache_info,
-) -> phicache_status {
-    catch_panics("phicache_mice_cache_info", || verb::info(mice(cache), out))
-}
-
-/// All figures.
-///
-/// @param cache  The cache.
-/// @param out    The figures; `struct_size` is set by the caller.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_mice_cache_stats(
-    cache: *mut phicache_mice_cache,
-    out: *mut phicache_stats,
-) -> phicache_status {
-    catch_panics("phicache_mice_cache_stats", || verb::stats(mice(cache), out))
-}
-
-/// The cache as what memos and methods work on. No new ownership: the view lives as long as the cache.
-///
-/// @param cache  The cache.
-/// @param out    The view.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_mice_cache_as_cache(
-    cache: *mut phicache_mice_cache,
-    out: *mut *mut phicache_cache,
-) -> phicache_status {
-    catch_panics("phicache_mice_cache_as_cache", || verb::as_cache(mice(cache), cache.cast(), out))
-}
+verbs! { mice_cache, "The cache": clear, size, info, stats, as_cache }
 
 /// Writes a MICE as the record that caches keep (`docs/mice-format.md`).
 ///

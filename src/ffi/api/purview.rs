@@ -18,27 +18,10 @@
 //! phicache_purview_cache_free(cache);
 //! ```
 
-use std::ffi::c_void;
-
-use crate::cache::{Cache, PurviewCache, Value};
-use crate::error::Result;
-use crate::ffi::api::cache::{CacheHandle, verb, wrong_kind};
-use crate::ffi::api::callback::{self, BEGUN, Call, Place};
-use crate::ffi::border::handle::{create, get};
-use crate::ffi::border::input::{array, config, options};
-use crate::ffi::border::output::{found, optional, out, stored};
-use crate::ffi::border::panic::catch_panics;
-use crate::ffi::border::types::*;
+use crate::cache::{Cache, PurviewCache};
+use crate::ffi::api::prelude::*;
+use crate::ffi::border::input::mask_bytes;
 use crate::iit::{Direction, NodeSet};
-use crate::memory::limit;
-
-#[inline]
-fn purview<'c>(cache: *mut phicache_purview_cache) -> Result<&'c Cache> {
-    match &get::<CacheHandle, _>(cache, "cache")?.cache {
-        cache @ Cache::Purview(_) => Ok(cache),
-        _ => Err(wrong_kind("phicache_purview_cache")),
-    }
-}
 
 /// Makes an empty cache.
 ///
@@ -56,7 +39,7 @@ pub unsafe extern "C" fn phicache_purview_cache_new(
         let out = self::out(out, "out")?;
         let (options, name) = self::options(options)?;
         let cache = PurviewCache::purview(self::config(config)?, options)?;
-        *out = create(CacheHandle::new(Cache::Purview(cache), name, None)?)?;
+        *out = create_cache(Cache::Purview(cache), name, None)?;
         Ok(PHICACHE_OK)
     })
 }
@@ -66,7 +49,7 @@ pub unsafe extern "C" fn phicache_purview_cache_new(
 /// @param cache  [nullable] The cache.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_purview_cache_free(cache: *mut phicache_purview_cache) -> phicache_status {
-    catch_panics("phicache_purview_cache_free", || verb::free(cache.cast(), purview))
+    catch_panics("phicache_purview_cache_free", || free_cache(cache))
 }
 
 /// Looks the purviews of a mechanism up; counts a hit or a miss.
@@ -88,9 +71,10 @@ pub unsafe extern "C" fn phicache_purview_cache_get(
     out: *mut phicache_value,
 ) -> phicache_status {
     catch_panics("phicache_purview_cache_get", || {
-        let out = List::new(out_purviews, out_count, out)?;
+        let outputs = (out_purviews, out_count, out);
+        outputs.zero()?;
         let key = PurviewCache::key(Direction::from_number(direction)?, NodeSet(mechanism))?;
-        Ok(found(purview(cache)?.get(&key)?.map(|value| out.fill(value)).is_some()))
+        outputs.found(cache_of(cache)?.get(&key)?)
     })
 }
 
@@ -111,12 +95,9 @@ pub unsafe extern "C" fn phicache_purview_cache_set(
     count: usize,
 ) -> phicache_status {
     catch_panics("phicache_purview_cache_set", || {
-        let cache = purview(cache)?;
+        let cache = cache_of(cache)?;
         let key = PurviewCache::key(Direction::from_number(direction)?, NodeSet(mechanism))?;
-        array(purviews, count, "purviews")?;
-        // The same memory seen as bytes.
-        let bytes = array(purviews.cast::<u8>(), count * size_of::<u64>(), "purviews")?;
-        cache.set(&key, bytes).map(stored)
+        cache.set(&key, mask_bytes(purviews, count, "purviews")?).map(stored)
     })
 }
 
@@ -147,136 +128,22 @@ pub unsafe extern "C" fn phicache_purview_cache_memoize(
     out: *mut phicache_value,
     callback_code: *mut i32,
 ) -> phicache_status {
-    let mut place = Place::uninit();
-    let begun = begin(cache, direction, mechanism, compute, out_purviews, out_count, out, callback_code, &mut place);
-    if begun != BEGUN {
-        return begun;
-    }
-    // SAFETY: it has begun.
-    let returned = unsafe { Call::run(&mut place, MEMOIZE, compute, user_data, call_data) };
-    // SAFETY: as above.
-    unsafe { end(&mut place, returned, out_purviews, out_count, out, callback_code) }
+    let (key, callback) = ((direction, mechanism), Callback { compute, user_data });
+    callback::compute(cache, key, callback, call_data, (out_purviews, out_count, out), callback_code)
 }
 
-const MEMOIZE: &str = "phicache_purview_cache_memoize";
+impl Computes for phicache_purview_cache {
+    const FUNCTION: &'static str = "phicache_purview_cache_memoize";
+    type Key = (i32, u64);
+    type Given = Callback;
+    type Keep = Callback;
+    type Outputs = (*mut *const u64, *mut usize, *mut phicache_value);
 
-#[inline(never)]
-#[expect(clippy::too_many_arguments, reason = "those of the exported function")]
-fn begin(
-    cache: *mut phicache_purview_cache,
-    direction: i32,
-    mechanism: u64,
-    compute: phicache_compute,
-    purviews: *mut *const u64,
-    count: *mut usize,
-    out: *mut phicache_value,
-    code: *mut i32,
-    place: &mut Place,
-) -> phicache_status {
-    catch_panics(MEMOIZE, || {
-        optional(code, "callback_code")?;
-        let out = List::new(purviews, count, out)?;
-        callback::check(compute)?;
+    fn look_up(cache: *mut Self, (direction, mechanism): (i32, u64), callback: Callback) -> Result<(Answer, Callback)> {
+        callback.check()?;
         let key = PurviewCache::key(Direction::from_number(direction)?, NodeSet(mechanism))?;
-        callback::begin(place, purview(cache)?.get_or_reserve(&key)?, (), |value| {
-            out.fill(value);
-            Ok(PHICACHE_OK)
-        })
-    })
-}
-
-/// # Safety
-/// The call has begun, and ends here.
-#[inline(never)]
-unsafe fn end(
-    place: &mut Place,
-    returned: i32,
-    purviews: *mut *const u64,
-    count: *mut usize,
-    out: *mut phicache_value,
-    code: *mut i32,
-) -> phicache_status {
-    catch_panics(MEMOIZE, || {
-        // SAFETY: the caller's promise.
-        let value = unsafe { Call::end(place, returned, code, |()| limit::UNLIMITED) }?;
-        List::new(purviews, count, out)?.fill(value);
-        Ok(PHICACHE_OK)
-    })
-}
-
-/// The three outputs of a list of purviews.
-struct List<'a> {
-    purviews: &'a mut *const u64,
-    count: &'a mut usize,
-    value: &'a mut phicache_value,
-}
-
-impl List<'_> {
-    fn new(purviews: *mut *const u64, count: *mut usize, value: *mut phicache_value) -> Result<Self> {
-        // All of them are zeroed, also when one is NULL.
-        let outs = (out(purviews, "out_purviews"), out(count, "out_count"), out(value, "out"));
-        Ok(List { purviews: outs.0?, count: outs.1?, value: outs.2? })
-    }
-
-    fn fill(self, value: Value) {
-        self.value.fill(value);
-        *self.purviews = self.value.data.cast();
-        *self.count = self.value.len / size_of::<u64>();
+        Ok((cache_of(cache)?.get_or_reserve(&key)?.into(), callback))
     }
 }
 
-/// Takes all values out and sets the counts to zero; pins stay valid.
-///
-/// @param cache  The cache.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_purview_cache_clear(cache: *mut phicache_purview_cache) -> phicache_status {
-    catch_panics("phicache_purview_cache_clear", || verb::clear(purview(cache)))
-}
-
-/// The number of values.
-///
-/// @param cache     The cache.
-/// @param out_size  The number.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_purview_cache_size(
-    cache: *mut phicache_purview_cache,
-    out_size: *mut u64,
-) -> phicache_status {
-    catch_panics("phicache_purview_cache_size", || verb::size(purview(cache), out_size))
-}
-
-/// Hits, misses and size.
-///
-/// @param cache  The cache.
-/// @param out    The figures.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_purview_cache_info(
-    cache: *mut phicache_purview_cache,
-    out: *mut phicache_info,
-) -> phicache_status {
-    catch_panics("phicache_purview_cache_info", || verb::info(purview(cache), out))
-}
-
-/// All figures.
-///
-/// @param cache  The cache.
-/// @param out    The figures; `struct_size` is set by the caller.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_purview_cache_stats(
-    cache: *mut phicache_purview_cache,
-    out: *mut phicache_stats,
-) -> phicache_status {
-    catch_panics("phicache_purview_cache_stats", || verb::stats(purview(cache), out))
-}
-
-/// The cache as what memos and methods work on. No new ownership: the view lives as long as the cache.
-///
-/// @param cache  The cache.
-/// @param out    The view.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_purview_cache_as_cache(
-    cache: *mut phicache_purview_cache,
-    out: *mut *mut phicache_cache,
-) -> phicache_status {
-    catch_panics("phicache_purview_cache_as_cache", || verb::as_cache(purview(cache), cache.cast(), out))
-}
+verbs! { purview_cache, "The cache": clear, size, info, stats, as_cache }

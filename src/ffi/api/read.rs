@@ -20,18 +20,15 @@
 
 use crate::cache::Cache;
 use crate::epoch::guard;
-use crate::error::Result;
-use crate::ffi::api::cache::as_any;
-use crate::ffi::border::fast_path;
-use crate::ffi::border::input::{array, bytes, lent_bytes};
-use crate::ffi::border::output::{optional, out, outs, stored};
-use crate::ffi::border::panic::{catch_panics, code};
-use crate::ffi::border::types::*;
+use crate::ffi::api::prelude::*;
+use crate::ffi::border::input::lent_bytes;
+use crate::ffi::border::panic::code;
+use crate::ffi::border::read_section;
 
 /// Begins a read section of this thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn phicache_read_begin() -> phicache_status {
-    catch_panics("phicache_read_begin", || guard::open().map(|()| PHICACHE_OK))
+    catch_panics("phicache_read_begin", read_section::open)
 }
 
 /// Ends the read section that this thread began last. What was read in the outermost is not valid any more.
@@ -39,10 +36,7 @@ pub extern "C" fn phicache_read_begin() -> phicache_status {
 /// @return OK; ERROR_INVALID_ARGUMENT when this thread has begun none.
 #[unsafe(no_mangle)]
 pub extern "C" fn phicache_read_end() -> phicache_status {
-    catch_panics("phicache_read_end", || {
-        // SAFETY: a C program is in none of our closures, and does not use what it has read after this: the header says so.
-        unsafe { guard::close() }.map(|()| PHICACHE_OK)
-    })
+    catch_panics("phicache_read_end", read_section::close)
 }
 
 /// Looks a key up in a read section; counts a hit or a miss.
@@ -66,7 +60,7 @@ pub unsafe extern "C" fn phicache_cache_read(
 extern "C" fn read(cache: *mut phicache_cache, key: phicache_bytes, out: *mut phicache_bytes) -> phicache_status {
     catch_panics("phicache_cache_read", || {
         let out = self::out(out, "out")?;
-        let (cache, key) = (as_any(cache)?, bytes(key, "key")?);
+        let (cache, key) = (cache_of(cache)?, bytes(key, "key")?);
         guard::in_open(|section| {
             let found = cache.look(section, key)?;
             Ok(found.map_or(PHICACHE_MISS, |value| {
@@ -162,7 +156,7 @@ pub unsafe extern "C" fn phicache_cache_set_many(
             own.insert(if out_statuses.is_null() { &mut [] } else { outs(out_statuses, count, "out_statuses")? });
         let keys = all_bytes(keys, count, "keys")?.iter().map(lent_bytes);
         let values = all_bytes(values, count, "values")?.iter().map(lent_bytes);
-        let answers = as_any(cache)?.set_many(&keys.zip(values).collect::<Vec<_>>());
+        let answers = cache_of(cache)?.set_many(&keys.zip(values).collect::<Vec<_>>());
         statuses
             .iter_mut()
             .zip(&answers)
@@ -174,10 +168,6 @@ pub unsafe extern "C" fn phicache_cache_set_many(
         statuses.fill(status);
     }
     status
-}
-
-fn lent(value: &[u8]) -> phicache_bytes {
-    phicache_bytes { data: value.as_ptr(), len: value.len() }
 }
 
 /// Lent bytes, checked one by one.
@@ -208,7 +198,7 @@ impl<T> Many<'_, T> {
         // Both are zeroed, also when one is NULL.
         let out_found = optional(out_found, "out_found");
         let (out, out_found) = (outs(out, count, "out")?, out_found?);
-        Ok(Many { keys: all_bytes(keys, count, "keys")?, cache: as_any(cache)?, out, out_found, found: 0 })
+        Ok(Many { keys: all_bytes(keys, count, "keys")?, cache: cache_of(cache)?, out, out_found, found: 0 })
     }
 
     /// Also where it failed for some: what was found is the caller's.

@@ -48,35 +48,13 @@
 //! phicache_config_free(config);
 //! ```
 
-use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
 use crate::cache::{Cache, RedisCache};
 use crate::config::Config;
-use crate::error::Result;
-use crate::ffi::api::cache::{CacheHandle, as_any, verb, wrong_kind};
-use crate::ffi::border::handle::{create, get};
-use crate::ffi::border::input::{config, fingerprint, options, text};
-use crate::ffi::border::output::{growing, out};
-use crate::ffi::border::panic::catch_panics;
-use crate::ffi::border::types::*;
-use crate::redis::Health;
-
-#[inline]
-fn redis<'c>(cache: *mut phicache_redis_cache) -> Result<&'c Cache> {
-    match &get::<CacheHandle, _>(cache, "cache")?.cache {
-        Cache::Redis(cache) if cache.is_mice() => Err(wrong_kind("phicache_redis_cache")),
-        cache @ Cache::Redis(_) => Ok(cache),
-        _ => Err(wrong_kind("phicache_redis_cache")),
-    }
-}
-
-impl verb::Memoizes for phicache_redis_cache {
-    const MEMOIZE: &'static str = "phicache_redis_cache_memoize";
-    fn cache<'c>(handle: *mut Self) -> Result<&'c Cache> {
-        redis(handle)
-    }
-}
+use crate::ffi::api::prelude::*;
+use crate::ffi::border::any_cache::wrong_kind;
+use crate::ffi::border::input::fingerprint;
 
 /// Makes a cache at the configuration's server. Connects to nothing yet.
 ///
@@ -95,7 +73,7 @@ pub unsafe extern "C" fn phicache_redis_cache_new(
         let out = self::out(out, "out")?;
         let (options, name) = self::options(options)?;
         let cache = RedisCache::redis(self::config(config)?, options, None)?;
-        *out = create(CacheHandle::new(cache.into(), name, None)?)?;
+        *out = create_cache(cache.into(), name, None)?;
         Ok(PHICACHE_OK)
     })
 }
@@ -123,7 +101,7 @@ pub unsafe extern "C" fn phicache_redis_cache_shared(
         let fingerprint = self::fingerprint(fingerprint, "fingerprint")?;
         let (options, name) = self::options(options)?;
         let cache = RedisCache::redis(self::config(config)?, options, Some((&fingerprint, text(role, "role")?)))?;
-        *out = create(CacheHandle::new(cache.into(), name, None)?)?;
+        *out = create_cache(cache.into(), name, None)?;
         Ok(PHICACHE_OK)
     })
 }
@@ -186,7 +164,7 @@ pub unsafe extern "C" fn phicache_cache_redis_health(
 ) -> phicache_status {
     catch_panics("phicache_cache_redis_health", || {
         let out = growing(out, "out")?;
-        match as_any(cache)? {
+        match cache_of(cache)? {
             Cache::Redis(cache) => out.fill(cache.health().into()),
             _ => return Err(wrong_kind("cache in Redis")),
         }
@@ -194,203 +172,7 @@ pub unsafe extern "C" fn phicache_cache_redis_health(
     })
 }
 
-impl From<Health> for phicache_redis_health {
-    fn from(health: Health) -> Self {
-        let mut last_error = [0; 256];
-        let text = health.last_error.as_deref().unwrap_or_default();
-        // Cut where a letter ends, with room for the NUL.
-        let whole = text.floor_char_boundary(last_error.len() - 1);
-        last_error.iter_mut().zip(text[..whole].bytes()).for_each(|(place, byte)| *place = byte as c_char);
-        phicache_redis_health {
-            struct_size: size_of::<Self>(),
-            failures: health.failures,
-            refusals: health.refusals,
-            skipped: health.skipped,
-            connections: health.connections,
-            reconnects: health.reconnects,
-            skipping_ms: health.skipping.map_or(0, |time| time.as_millis().max(1) as u64),
-            last_error,
-        }
-    }
-}
-
-/// Frees a cache. Pins stay valid, and so do memos that work on it.
-///
-/// @param cache  [nullable] The cache.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_redis_cache_free(cache: *mut phicache_redis_cache) -> phicache_status {
-    catch_panics("phicache_redis_cache_free", || verb::free(cache.cast(), redis))
-}
-
-/// Looks a key up; counts a hit or a miss.
-///
-/// @param cache  The cache.
-/// @param key    The key.
-/// @param out    The value, pinned until `phicache_value_release`; zero on a miss.
-/// @return OK or MISS.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_redis_cache_get(
-    cache: *mut phicache_redis_cache,
-    key: phicache_bytes,
-    out: *mut phicache_value,
-) -> phicache_status {
-    catch_panics("phicache_redis_cache_get", || verb::get(|| redis(cache), key, out))
-}
-
-/// Looks a key up and copies its value; counts a hit or a miss, and nothing when the buffer is too small.
-///
-/// @param cache     The cache.
-/// @param key       The key.
-/// @param buffer    [nullable] Where the value is copied to; may be NULL if `capacity` is 0.
-/// @param capacity  Bytes of the buffer.
-/// @param out_len   The value's length, also when it does not fit; 0 on a miss.
-/// @return OK, MISS, or ERROR_BUFFER_TOO_SMALL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_redis_cache_get_into(
-    cache: *mut phicache_redis_cache,
-    key: phicache_bytes,
-    buffer: *mut u8,
-    capacity: usize,
-    out_len: *mut usize,
-) -> phicache_status {
-    catch_panics("phicache_redis_cache_get_into", || verb::get_into(|| redis(cache), key, buffer, capacity, out_len))
-}
-
-/// Tells whether a key has a value; counts nothing. OK, which says yes, is 0.
-///
-/// @param cache  The cache.
-/// @param key    The key.
-/// @return OK or MISS.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_redis_cache_contains(
-    cache: *mut phicache_redis_cache,
-    key: phicache_bytes,
-) -> phicache_status {
-    catch_panics("phicache_redis_cache_contains", || verb::contains(redis(cache), key))
-}
-
-/// Stores a copy of a value, over the one that the key may have. An empty value is a value.
-///
-/// @param cache  The cache.
-/// @param key    The key.
-/// @param value  The value.
-/// @return OK, or why the value was refused: then the key keeps the value it had.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_redis_cache_set(
-    cache: *mut phicache_redis_cache,
-    key: phicache_bytes,
-    value: phicache_bytes,
-) -> phicache_status {
-    catch_panics("phicache_redis_cache_set", || verb::set(redis(cache), key, value))
-}
-
-/// Looks a key up, and on a miss lets `compute` write its value straight into a new entry.
-///
-/// The value comes back also when it could not be stored: `out->origin` tells. Counts a hit or a miss.
-///
-/// @param cache          The cache.
-/// @param key            The key.
-/// @param compute        Computes the value.
-/// @param user_data      [nullable] Handed to `compute`.
-/// @param call_data      [nullable] Handed to `compute`.
-/// @param out            The value, pinned until `phicache_value_release`.
-/// @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
-/// @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
-///         error nothing was stored.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_redis_cache_memoize(
-    cache: *mut phicache_redis_cache,
-    key: phicache_bytes,
-    compute: phicache_compute,
-    user_data: *mut c_void,
-    call_data: *mut c_void,
-    out: *mut phicache_value,
-    callback_code: *mut i32,
-) -> phicache_status {
-    verb::memoize(cache, key, compute, user_data, call_data, out, callback_code)
-}
-
-/// Takes a value out; its pins stay valid.
-///
-/// @param cache  The cache.
-/// @param key    The key.
-/// @return OK, or MISS when there was none.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_redis_cache_remove(
-    cache: *mut phicache_redis_cache,
-    key: phicache_bytes,
-) -> phicache_status {
-    catch_panics("phicache_redis_cache_remove", || verb::remove(redis(cache), key))
-}
-
-/// Takes all values out and sets the counts to zero; pins stay valid.
-///
-/// @param cache  The cache.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_redis_cache_clear(cache: *mut phicache_redis_cache) -> phicache_status {
-    catch_panics("phicache_redis_cache_clear", || verb::clear(redis(cache)))
-}
-
-/// The number of values.
-///
-/// @param cache     The cache.
-/// @param out_size  The number.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_redis_cache_size(
-    cache: *mut phicache_redis_cache,
-    out_size: *mut u64,
-) -> phicache_status {
-    catch_panics("phicache_redis_cache_size", || verb::size(redis(cache), out_size))
-}
-
-/// Hits, misses and size.
-///
-/// @param cache  The cache.
-/// @param out    The figures.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_redis_cache_info(
-    cache: *mut phicache_redis_cache,
-    out: *mut phicache_info,
-) -> phicache_status {
-    catch_panics("phicache_redis_cache_info", || verb::info(redis(cache), out))
-}
-
-/// All figures.
-///
-/// @param cache  The cache.
-/// @param out    The figures; `struct_size` is set by the caller.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_redis_cache_stats(
-    cache: *mut phicache_redis_cache,
-    out: *mut phicache_stats,
-) -> phicache_status {
-    catch_panics("phicache_redis_cache_stats", || verb::stats(redis(cache), out))
-}
-
-/// The key of a call: the prefix, then the arguments, untyped. (PyPhi's `DictCache.key`.)
-///
-/// @param cache   The cache.
-/// @param prefix  [nullable] The prefix; NULL is "none", which PyPhi's caches have too.
-/// @param args    The arguments.
-/// @param out     The key's bytes, lent until `args` is used again or freed.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_redis_cache_key(
-    cache: *mut phicache_redis_cache,
-    prefix: *const c_char,
-    args: *mut phicache_key,
-    out: *mut phicache_bytes,
-) -> phicache_status {
-    catch_panics("phicache_redis_cache_key", || verb::key(redis(cache), prefix, args, out))
-}
-
-/// The cache as what memos and methods work on. No new ownership: the view lives as long as the cache.
-///
-/// @param cache  The cache.
-/// @param out    The view.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn phicache_redis_cache_as_cache(
-    cache: *mut phicache_redis_cache,
-    out: *mut *mut phicache_cache,
-) -> phicache_status {
-    catch_panics("phicache_redis_cache_as_cache", || verb::as_cache(redis(cache), cache.cast(), out))
+verbs! {
+    redis_cache, "The cache":
+    free, get, get_into, contains, set, memoize, remove, clear, size, info, stats, key, as_cache
 }

@@ -18,17 +18,11 @@
 //! phicache_dict_cache_free(cache);
 //! ```
 
-use std::ffi::c_char;
 use std::time::Instant;
 
-use crate::cache::registry;
-use crate::cache::{Cache, RemoteOptions};
-use crate::error::{Error, Result};
-use crate::ffi::border::handle::null;
-use crate::ffi::border::input::{struct_size, text};
-use crate::ffi::border::output::{growing, out};
-use crate::ffi::border::panic::catch_panics;
-use crate::ffi::border::types::*;
+use crate::cache::{Cache, RemoteOptions, registry};
+use crate::ffi::api::prelude::*;
+use crate::ffi::border::output::growing_items;
 
 /// Lists the named caches in order of their names.
 ///
@@ -45,20 +39,14 @@ pub unsafe extern "C" fn phicache_registry_list(
 ) -> phicache_status {
     catch_panics("phicache_registry_list", || {
         let out_count = out(out_count, "out_count")?;
-        if items.is_null() && capacity > 0 {
-            return Err(null("items"));
-        }
-        let apart = if capacity == 0 { 0 } else { struct_size(items, size_of::<phicache_registry_item>(), "items")? };
+        let items = growing_items(items, capacity, "items")?;
         let (caches, began) = (registry::all()?, Instant::now());
         *out_count = caches.len();
-        if caches.len() > capacity {
+        if caches.len() > items.capacity() {
             return Err(Error::BufferTooSmall { needed: caches.len(), capacity });
         }
         for (at, (name, cache)) in caches.iter().enumerate() {
-            let place = items.cast::<u8>().wrapping_add(at * apart).cast::<phicache_registry_item>();
-            // SAFETY: by the header's conventions there is room for `capacity` items of this size.
-            unsafe { place.cast::<usize>().write(apart) };
-            growing(place, "items")?.fill(item(name, cache, began.elapsed() < RemoteOptions::SCAN));
+            items.fill(at, item(name, cache, began.elapsed() < RemoteOptions::SCAN));
         }
         Ok(PHICACHE_OK)
     })
@@ -119,7 +107,7 @@ fn find(name: *const c_char) -> Result<Cache> {
 
 fn item(name: &str, cache: &Cache, in_time: bool) -> phicache_registry_item {
     let mut bytes = [0; registry::NAME_MAX + 1];
-    bytes.iter_mut().zip(name.bytes()).for_each(|(place, byte)| *place = byte as c_char);
+    bytes.iter_mut().zip(name.bytes()).for_each(|(to, byte)| *to = byte as c_char);
     phicache_registry_item {
         struct_size: size_of::<phicache_registry_item>(),
         name: bytes,

@@ -26,23 +26,10 @@
 //! phicache_subsystem_free(uncut);
 //! ```
 
-use std::ffi::c_char;
-
-use crate::error::{Error, Result};
-use crate::ffi::border::handle::{create, free, get, handle};
-use crate::ffi::border::input::{array, array_mut, fingerprint, layout, optional_text};
-use crate::ffi::border::output::{length, out};
-use crate::ffi::border::panic::catch_panics;
-use crate::ffi::border::types::*;
+use crate::ffi::api::prelude::*;
+use crate::ffi::border::handles::{SubsystemHandle, subsystem};
+use crate::ffi::border::input::{fingerprint, layout, node_sets, optional_node_sets};
 use crate::iit::{Cut, Direction, NODES_MAX, NodeSet, Subsystem};
-
-struct SubsystemHandle(Subsystem);
-handle!(SubsystemHandle, "phicache_subsystem", b"phi-subs");
-
-/// The subsystem behind a handle.
-pub(in crate::ffi) fn subsystem<'s>(subsystem: *mut phicache_subsystem) -> Result<&'s Subsystem> {
-    get::<SubsystemHandle, _>(subsystem, "subsystem").map(|handle| &handle.0)
-}
 
 /// Makes the cut that severs all connections from one part to another.
 ///
@@ -105,8 +92,8 @@ pub unsafe extern "C" fn phicache_cut_partition(
             if parts == 0 {
                 return Err(Error::invalid("a partition of 0 parts; expected 1 or more"));
             }
-            let mechanisms: &[NodeSet] = array(mechanisms.cast(), parts, "mechanisms")?;
-            let purviews: &[NodeSet] = array(purviews.cast(), parts, "purviews")?;
+            let mechanisms = node_sets(mechanisms, parts, "mechanisms")?;
+            let purviews = node_sets(purviews, parts, "purviews")?;
             let parts: Vec<_> = mechanisms.iter().copied().zip(purviews.iter().copied()).collect();
             Cut::partition(size, Direction::from_number(direction)?, &parts)
         })
@@ -166,10 +153,7 @@ pub unsafe extern "C" fn phicache_subsystem_new(
         let out = self::out(out, "out")?;
         let network = fingerprint(network, "network")?;
         let state = array(state, check_size(size)?, "state")?;
-        let connections = match connections.is_null() {
-            true => None,
-            false => Some(array(connections.cast::<NodeSet>(), size, "connections")?),
-        };
+        let connections = optional_node_sets(connections, size, "connections")?;
         let cut = cut(severed, size)?;
         *out = create(SubsystemHandle(Subsystem::new(&network, state, NodeSet(nodes), connections, cut)?))?;
         Ok(PHICACHE_OK)
@@ -347,8 +331,5 @@ fn severed(size: usize, out: *mut u64, make: impl FnOnce(usize) -> Result<Cut>) 
 }
 
 fn cut(severed: *const u64, size: usize) -> Result<Option<Cut>> {
-    match severed.is_null() {
-        true => Ok(None),
-        false => Cut::from_masks(array(severed.cast(), size, "severed")?).map(Some),
-    }
+    optional_node_sets(severed, size, "severed")?.map(Cut::from_masks).transpose()
 }

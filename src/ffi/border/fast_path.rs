@@ -1,49 +1,48 @@
-//! The usual case of the functions that are called all the time: arguments that are as they should be, a key of ordinary
-//! length, a table in which one look decides.
+//! The fast path of the functions that are called all the time: arguments as they should be, a key of ordinary length, a
+//! table in which one probe decides.
 //!
-//! These answer None in any other case, and then nothing has happened: the caller goes the whole way, which knows every
-//! case and every message. Here nothing can fail, panic or call; so a lookup takes no panic boundary and no frame.
+//! These return None in any other case. Then nothing has happened, and the caller takes the slow path, which knows every
+//! case and every message. Nothing here can fail, panic or call back; so a lookup has neither a panic boundary nor a frame.
 
 use std::hint::cold_path;
 
-use crate::cache::{Cache, Fast, MiceCache, Refusal, Value};
+use crate::cache::{Cache, Fast, Value};
 use crate::epoch::guard;
-use crate::ffi::api::cache::CacheHandle;
-use crate::ffi::api::key::{KeyHandle, lend};
-use crate::ffi::border::handle::{live, live_mut};
-use crate::ffi::border::input::usable;
-use crate::ffi::border::output::{place, refusal};
+use crate::ffi::border::any_cache::{CacheType, try_fast_cache};
+use crate::ffi::border::handles::{try_fast_key_builder, try_fast_memo, try_fast_method};
+use crate::ffi::border::input::try_array;
+use crate::ffi::border::output::{self, ValueOutputs, lent, refusal, try_out};
+use crate::ffi::border::panic::catch_panics;
 use crate::ffi::border::types::*;
 use crate::iit::{Direction, Mice, NodeSet};
 use crate::key::{Element, KeyBuilder};
 use crate::table::ORDINARY;
 
-/// A key, if it is an ordinary one.
+/// A key of ordinary length.
 #[inline(always)]
 fn ordinary<'k>(key: phicache_bytes) -> Option<&'k [u8]> {
     if !ORDINARY.contains(&key.len) {
         cold_path();
         return None;
     }
-    usable(key.data, key.len)
+    try_array(key.data, key.len)
 }
 
-/// The cache behind a view.
+/// Lent bytes of any length.
 #[inline(always)]
-pub(in crate::ffi) fn as_any<'c>(cache: *mut phicache_cache) -> Option<&'c Cache> {
-    live::<CacheHandle, _>(cache).map(|handle| &handle.cache)
+fn any_bytes<'a>(bytes: phicache_bytes) -> Option<&'a [u8]> {
+    if bytes.len == 0 { Some(&[]) } else { try_array(bytes.data, bytes.len) }
 }
 
-/// Looks a key up, which `get` does.
+/// Looks a key up.
 #[inline(always)]
-pub(in crate::ffi) fn get<C>(
-    cache: Option<C>,
+pub(in crate::ffi) fn get<C: CacheType>(
+    cache: *mut C,
     key: phicache_bytes,
     out: *mut phicache_value,
-    get: impl FnOnce(C, &[u8]) -> Fast<Value>,
 ) -> Option<phicache_status> {
-    let (out, key) = (place(out)?, ordinary(key)?);
-    match get(cache?, key) {
+    let (out, key) = (try_out(out)?, ordinary(key)?);
+    match try_fast_cache(cache)?.try_fast_get(key) {
         Fast::Slow => None,
         Fast::Hit(value) => {
             out.write(value.into());
@@ -57,37 +56,37 @@ pub(in crate::ffi) fn get<C>(
 }
 
 /// Where a value is copied to.
-pub(in crate::ffi) struct Buffer {
+struct Buffer {
     start: *mut u8,
     capacity: usize,
 }
 
 impl Buffer {
-    /// Copies a value, if it fits, and tells its length.
+    /// Copies a value, if it fits; returns its length.
     #[inline(always)]
-    pub(in crate::ffi) fn take(&self, value: &[u8]) -> Option<usize> {
+    fn copy(&self, value: &[u8]) -> Option<usize> {
         if value.len() > self.capacity {
             return None;
         }
-        // SAFETY: the buffer has room for so many bytes, by the header's conventions, and is not the library's.
+        // SAFETY: by the header's conventions the buffer has `capacity` bytes, none of which is the library's.
         unsafe { self.start.copy_from_nonoverlapping(value.as_ptr(), value.len()) };
         Some(value.len())
     }
 }
 
-/// Looks a key up and copies its value, which `read` does.
+/// Looks a key up and copies its value.
 #[inline(always)]
-pub(in crate::ffi) fn get_into<C>(
-    cache: Option<C>,
+pub(in crate::ffi) fn get_into<C: CacheType>(
+    cache: *mut C,
     key: phicache_bytes,
     buffer: *mut u8,
     capacity: usize,
     out_len: *mut usize,
-    read: impl FnOnce(C, &[u8], Buffer) -> Fast<usize>,
 ) -> Option<phicache_status> {
-    let (out_len, key) = (place(out_len)?, ordinary(key)?);
-    usable(buffer.cast_const(), capacity)?;
-    match read(cache?, key, Buffer { start: buffer, capacity }) {
+    let (out_len, key) = (try_out(out_len)?, ordinary(key)?);
+    try_array(buffer.cast_const(), capacity)?;
+    let buffer = Buffer { start: buffer, capacity };
+    match try_fast_cache(cache)?.try_fast_read(key, |value| buffer.copy(value)) {
         Fast::Slow => None,
         Fast::Hit(len) => {
             out_len.write(len);
@@ -100,35 +99,57 @@ pub(in crate::ffi) fn get_into<C>(
     }
 }
 
-/// Looks a key up that may be computed otherwise, which `hit` does.
+/// Looks up a key whose value is computed on a miss.
 #[inline(always)]
-pub(in crate::ffi) fn memoize(
+pub(in crate::ffi) fn memoize<C: CacheType>(
+    cache: *mut C,
     key: phicache_bytes,
     compute: phicache_compute,
     out: *mut phicache_value,
     code: *mut i32,
-    hit: impl FnOnce(&[u8]) -> Option<Value>,
 ) -> Option<phicache_status> {
     compute?;
-    let code = if code.is_null() { None } else { Some(place(code)?) };
-    let (out, key) = (place(out)?, ordinary(key)?);
-    out.write(hit(key)?.into());
+    let code = if code.is_null() { None } else { Some(try_out(code)?) };
+    let (out, key) = (try_out(out)?, ordinary(key)?);
+    out.write(try_fast_cache(cache)?.try_fast_hit(key)?.into());
     if let Some(code) = code {
         code.write(0);
     }
     Some(PHICACHE_OK)
 }
 
-/// Looks up what a function makes of these arguments, which `hit` does.
+/// Looks up a memo's value for these arguments.
 #[inline(always)]
-pub(in crate::ffi) fn call(
+pub(in crate::ffi) fn call_memo(
+    memo: *mut phicache_memo,
+    args: *mut phicache_key,
+    out: *mut phicache_value,
+    code: *mut i32,
+) -> Option<phicache_status> {
+    call(args, out, code, |args| try_fast_memo(memo)?.try_fast_hit(args))
+}
+
+/// Looks up a method's value for these arguments in an object's cache.
+#[inline(always)]
+pub(in crate::ffi) fn call_method(
+    method: *mut phicache_method,
+    cache: *mut phicache_cache,
+    args: *mut phicache_key,
+    out: *mut phicache_value,
+    code: *mut i32,
+) -> Option<phicache_status> {
+    call(args, out, code, |args| try_fast_method(method)?.try_fast_hit(try_fast_cache(cache)?, args))
+}
+
+#[inline(always)]
+fn call(
     args: *mut phicache_key,
     out: *mut phicache_value,
     code: *mut i32,
     hit: impl FnOnce(&mut KeyBuilder) -> Option<Value>,
 ) -> Option<phicache_status> {
-    let code = if code.is_null() { None } else { Some(place(code)?) };
-    let (out, args) = (place(out)?, builder(args)?);
+    let code = if code.is_null() { None } else { Some(try_out(code)?) };
+    let (out, args) = (try_out(out)?, try_fast_key_builder(args)?);
     out.write(hit(args)?.into());
     if let Some(code) = code {
         code.write(0);
@@ -139,38 +160,37 @@ pub(in crate::ffi) fn call(
 /// Forgets the arguments of a list.
 #[inline(always)]
 pub(in crate::ffi) fn reset(key: *mut phicache_key) -> Option<phicache_status> {
-    builder(key)?.reset();
+    try_fast_key_builder(key)?.reset();
     Some(PHICACHE_OK)
 }
 
 /// Adds an argument to a list.
 #[inline(always)]
 pub(in crate::ffi) fn add(key: *mut phicache_key, element: Element<'_>) -> Option<phicache_status> {
-    builder(key)?.try_fast_add(element)?;
+    try_fast_key_builder(key)?.try_fast_add(element)?;
     Some(PHICACHE_OK)
 }
 
 /// Lends the key of an argument list.
 #[inline(always)]
 pub(in crate::ffi) fn key(key: *mut phicache_key, typed: i32, out: *mut phicache_bytes) -> Option<phicache_status> {
-    let (out, builder) = (place(out)?, builder(key)?);
-    out.write(lend(builder.try_fast_key(typed != 0)?));
+    let (out, builder) = (try_out(out)?, try_fast_key_builder(key)?);
+    out.write(lent(builder.try_fast_key(typed != 0)?));
     Some(PHICACHE_OK)
 }
 
+/// Refuses a value that a cache has no room for.
 #[inline(always)]
-fn builder<'k>(key: *mut phicache_key) -> Option<&'k mut KeyBuilder> {
-    Some(&mut live_mut::<KeyHandle, _>(key)?.0)
-}
-
-/// Refuses a value, which `refuse` does.
-#[inline(always)]
-pub(in crate::ffi) fn refuse(
+pub(in crate::ffi) fn refuse<C: CacheType>(
+    cache: *mut C,
     key: phicache_bytes,
     value: phicache_bytes,
-    refuse: impl FnOnce(&[u8], &[u8]) -> Option<Refusal>,
 ) -> Option<phicache_status> {
-    refuse(ordinary(key)?, lent(value)?).map(refusal)
+    let (key, value) = (ordinary(key)?, any_bytes(value)?);
+    match try_fast_cache(cache)? {
+        Cache::Dict(cache) => cache.try_fast_refuse_value(key, value).map(refusal),
+        _ => None,
+    }
 }
 
 /// Refuses a MICE.
@@ -180,7 +200,7 @@ pub(in crate::ffi) fn refuse_mice(
     key: phicache_bytes,
     given: *const phicache_mice,
 ) -> Option<phicache_status> {
-    let given = usable(given, 1)?.first()?;
+    let given = try_array(given, 1)?.first()?;
     if given.struct_size != size_of::<phicache_mice>() || given.reserved != 0 || given.phi.is_nan() {
         return None;
     }
@@ -193,9 +213,12 @@ pub(in crate::ffi) fn refuse_mice(
         mechanism: NodeSet(given.mechanism),
         purview: NodeSet(given.purview),
         phi: given.phi,
-        payload: lent(given.payload)?,
+        payload: any_bytes(given.payload)?,
     };
-    mice_cache(cache)?.try_fast_refuse_mice(ordinary(key)?, &mice).map(refusal)
+    match try_fast_cache(cache)? {
+        Cache::Mice(cache) => cache.try_fast_refuse_mice(ordinary(key)?, &mice).map(refusal),
+        _ => None,
+    }
 }
 
 /// Looks a MICE up.
@@ -206,48 +229,37 @@ pub(in crate::ffi) fn get_mice(
     out_mice: *mut phicache_mice,
     out: *mut phicache_value,
 ) -> Option<phicache_status> {
-    let whole = usable(out_mice.cast_const(), 1)?.first()?.struct_size == size_of::<phicache_mice>();
-    if !whole {
+    if try_array(out_mice.cast_const(), 1)?.first()?.struct_size != size_of::<phicache_mice>() {
         return None;
     }
-    let (out_mice, out, key) = (place(out_mice)?, place(out)?, ordinary(key)?);
-    let found = match &live::<CacheHandle, _>(cache)?.cache {
-        Cache::Mice(cache) => cache.try_fast_get(key),
-        // What is not near has to be asked for.
-        Cache::Redis(cache) if cache.is_mice() => cache.near().try_fast_hit(key).map_or(Fast::Slow, Fast::Hit),
-        _ => return None,
-    };
-    match found {
+    let (mice, record, key) = (try_out(out_mice)?, try_out(out)?, ordinary(key)?);
+    match try_fast_cache(cache)?.try_fast_get(key) {
         Fast::Slow => None,
         Fast::Hit(value) => match Mice::read_kept(value.entry.value()) {
-            Some(mice) => {
-                out_mice.write(mice.into());
-                out.write(value.into());
+            Some(found) => {
+                mice.write(found.into());
+                record.write(value.into());
                 Some(PHICACHE_OK)
             }
-            // It has been counted and pinned: the slow path would do so again.
-            None => Some(crate::ffi::api::mice::fill_slowly(value, out_mice.as_mut_ptr(), out.as_mut_ptr())),
+            // The lookup has been counted: the slow path would count it again.
+            None => Some(not_a_record(value, out_mice, out)),
         },
         Fast::Miss => {
-            out_mice.write(phicache_mice::ZERO);
-            out.write(phicache_value::ZERO);
+            mice.write(phicache_mice::ZERO);
+            record.write(phicache_value::ZERO);
             Some(PHICACHE_MISS)
         }
     }
 }
 
-#[inline(always)]
-fn mice_cache<'c>(cache: *mut phicache_mice_cache) -> Option<&'c MiceCache> {
-    match &live::<CacheHandle, _>(cache)?.cache {
-        Cache::Mice(cache) => Some(cache),
-        _ => None,
-    }
-}
-
-/// Lent bytes, if they can be some.
-#[inline(always)]
-fn lent<'a>(bytes: phicache_bytes) -> Option<&'a [u8]> {
-    if bytes.len == 0 { Some(&[]) } else { usable(bytes.data, bytes.len) }
+/// The status and the message of a lookup whose value is not a record.
+#[cold]
+#[inline(never)]
+fn not_a_record(value: Value, out_mice: *mut phicache_mice, out: *mut phicache_value) -> phicache_status {
+    catch_panics("phicache_mice_cache_get", || {
+        (out_mice, out).zero()?;
+        (out_mice, out).fill(value)
+    })
 }
 
 /// Looks a key up in a read section.
@@ -257,12 +269,12 @@ pub(in crate::ffi) fn read(
     key: phicache_bytes,
     out: *mut phicache_bytes,
 ) -> Option<phicache_status> {
-    let (out, key) = (place(out)?, ordinary(key)?);
-    let cache = as_any(cache)?;
+    let (out, key) = (try_out(out)?, ordinary(key)?);
+    let cache = try_fast_cache(cache)?;
     guard::try_fast_in_open(|section| match cache.try_fast_look(section, key) {
         Fast::Slow => None,
         Fast::Hit(value) => {
-            out.write(phicache_bytes { data: value.as_ptr(), len: value.len() });
+            out.write(lent(value));
             Some(PHICACHE_OK)
         }
         Fast::Miss => {
@@ -270,4 +282,10 @@ pub(in crate::ffi) fn read(
             Some(PHICACHE_MISS)
         }
     })
+}
+
+/// Releases a value.
+#[inline(always)]
+pub(in crate::ffi) fn release(value: *mut phicache_value) -> Option<()> {
+    output::try_fast_release(value)
 }

@@ -137,32 +137,32 @@ pub(in crate::ffi) fn free<T: Handle, O>(handle: *mut O, name: &'static str) -> 
     Ok(value)
 }
 
-/// The value behind a handle, if that is a live one.
+/// The value behind a handle, if it is valid.
 #[inline(always)]
-pub(in crate::ffi) fn live<'h, T: Handle, O>(handle: *const O) -> Option<&'h T> {
-    let slot = slot_if_live::<T, O>(handle)?;
+pub(in crate::ffi) fn try_fast_get<'h, T: Handle, O>(handle: *const O) -> Option<&'h T> {
+    let slot = try_slot::<T, O>(handle)?;
     // SAFETY: as in `get`.
     unsafe { &*slot.value.get() }.as_ref()
 }
 
-/// The value behind a handle that only one thread may use at a time, if that is a live one.
+/// The value behind a handle that only one thread may use at a time, if it is valid.
 #[inline(always)]
-pub(in crate::ffi) fn live_mut<'h, T: Handle, O>(handle: *mut O) -> Option<&'h mut T> {
-    let slot = slot_if_live::<T, O>(handle)?;
+pub(in crate::ffi) fn try_fast_get_mut<'h, T: Handle, O>(handle: *mut O) -> Option<&'h mut T> {
+    let slot = try_slot::<T, O>(handle)?;
     // SAFETY: as in `get_mut`.
     unsafe { &mut *slot.value.get() }.as_mut()
 }
 
 #[inline(always)]
 fn slot<'h, T: Handle, O>(handle: *const O, name: &'static str) -> Result<&'h Slot<T>> {
-    slot_if_live::<T, O>(handle).ok_or_else(|| match mark(handle) {
+    try_slot::<T, O>(handle).ok_or_else(|| match mark(handle) {
         _ if handle.is_null() => null(name),
         mark => invalid::<T>(name, mark.unwrap_or(0)),
     })
 }
 
 #[inline(always)]
-fn slot_if_live<'h, T: Handle, O>(handle: *const O) -> Option<&'h Slot<T>> {
+fn try_slot<'h, T: Handle, O>(handle: *const O) -> Option<&'h Slot<T>> {
     // SAFETY: the mark says which type of slot it is.
     (mark(handle)? == T::MARK).then(|| unsafe { &*handle.cast::<Slot<T>>() })
 }

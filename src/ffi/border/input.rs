@@ -3,19 +3,14 @@
 use std::ffi::{CStr, c_char};
 use std::hint::cold_path;
 use std::slice;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::{Options, RemoteOptions};
-use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ffi::border::handle::{get, handle, null};
+use crate::ffi::border::handle::null;
 use crate::ffi::border::types::*;
 use crate::iit::{Direction, Mice, NodeSet};
 use crate::key::{Fingerprint, Layout};
-
-pub(in crate::ffi) struct ConfigHandle(pub(in crate::ffi) Arc<Config>);
-handle!(ConfigHandle, "phicache_config", b"phi-conf");
 
 /// Lent bytes.
 #[inline(always)]
@@ -39,12 +34,12 @@ pub(in crate::ffi) fn array<'a, T>(data: *const T, len: usize, name: &'static st
     if len == 0 {
         return Ok(&[]);
     }
-    usable(data, len).ok_or_else(|| no_array(data.is_null(), data.is_aligned(), len, align_of::<T>(), name))
+    try_array(data, len).ok_or_else(|| no_array(data.is_null(), data.is_aligned(), len, align_of::<T>(), name))
 }
 
 /// A lent array, if it can be one; None also where its length is 0.
 #[inline(always)]
-pub(in crate::ffi) fn usable<'a, T>(data: *const T, len: usize) -> Option<&'a [T]> {
+pub(in crate::ffi) fn try_array<'a, T>(data: *const T, len: usize) -> Option<&'a [T]> {
     if len == 0 || len > isize::MAX as usize / size_of::<T>().max(1) {
         cold_path();
         return None;
@@ -70,6 +65,31 @@ pub(in crate::ffi) fn array_mut<'a, T>(data: *mut T, len: usize, name: &'static 
     array(data.cast_const(), len, name)?;
     // SAFETY: as in `array`; that nobody else uses it during the call is the header's convention.
     Ok(unsafe { slice::from_raw_parts_mut(data, len) })
+}
+
+/// A lent array of 8-byte masks, seen as node sets.
+pub(in crate::ffi) fn node_sets<'a>(masks: *const u64, len: usize, name: &'static str) -> Result<&'a [NodeSet]> {
+    array(masks.cast(), len, name)
+}
+
+/// As [`node_sets`], or nothing for NULL.
+pub(in crate::ffi) fn optional_node_sets<'a>(
+    masks: *const u64,
+    len: usize,
+    name: &'static str,
+) -> Result<Option<&'a [NodeSet]>> {
+    if masks.is_null() { Ok(None) } else { node_sets(masks, len, name).map(Some) }
+}
+
+/// A lent array of 8-byte masks, seen as bytes.
+pub(in crate::ffi) fn mask_bytes<'a>(masks: *const u64, len: usize, name: &'static str) -> Result<&'a [u8]> {
+    array(masks, len, name)?;
+    array(masks.cast(), len * size_of::<u64>(), name)
+}
+
+/// A lent buffer for text.
+pub(in crate::ffi) fn text_buffer<'a>(buffer: *mut c_char, len: usize, name: &'static str) -> Result<&'a mut [u8]> {
+    array_mut(buffer.cast(), len, name)
 }
 
 #[cold]
@@ -99,14 +119,6 @@ pub(in crate::ffi) fn optional_text<'a>(text: *const c_char, name: &'static str)
 /// NUL-terminated text.
 pub(in crate::ffi) fn text<'a>(text: *const c_char, name: &'static str) -> Result<&'a str> {
     optional_text(text, name)?.ok_or_else(|| null(name))
-}
-
-/// A configuration; NULL is that of the process.
-pub(in crate::ffi) fn config(config: *const phicache_config) -> Result<Arc<Config>> {
-    if config.is_null() {
-        return Config::process();
-    }
-    get::<ConfigHandle, _>(config, "config").map(|config| config.0.clone())
 }
 
 /// A struct that a caller fills and that grows at its end.

@@ -1,8 +1,46 @@
-//! The border to C: all that cannot be checked by the compiler, in one place.
+//! The border to C: everything that is unsafe about being called from C, and about calling back.
+//!
+//! `api` stands on this folder; nothing here knows `api`.
+//!
+//! | file | its one idea |
+//! |---|---|
+//! | `types.rs` | the types and constants of the header |
+//! | `panic.rs` | no panic crosses; errors become statuses and this thread's last message |
+//! | `handle.rs` | slots that are never freed, and marks that tell a valid handle from a freed or wrong one |
+//! | `handles.rs` | what is behind each type of handle |
+//! | `any_cache.rs` | the cache behind a handle, for each type that C sees caches as |
+//! | `input.rs` | parameters on the way in: checked, then seen as slices, text and structs |
+//! | `output.rs` | values on the way out: zero first, filled last |
+//! | `function.rs` | a function of the caller's, kept with its user data and dropped once |
+//! | `result.rs` | where a callback writes its value |
+//! | `callback.rs` | calling back: look up, compute, complete, in three steps |
+//! | `unwind.rs` | an exception that leaves a callback ends the process |
+//! | `read_section.rs` | the read sections that a C program opens and closes |
+//! | `fast_path.rs` | the lookups that one probe decides, without a panic boundary |
+//!
+//! # Why `api` needs no `unsafe`
+//!
+//! An exported function is an `unsafe extern "C" fn`. Its caller promises what the header asks for: a pointer points to
+//! what its C type says, for the duration of the call; no other thread writes what it points to; a handle comes from this
+//! library, and nobody frees it while another thread is inside a call with it; a callback may be called as its type says.
+//!
+//! The functions of this folder take such parameters as they are, check what can be checked (NULL, alignment, length,
+//! mark, UTF-8), and rely on the promise for the rest. They are safe functions although a wild pointer would make them
+//! undefined, because nothing can hand them one: they are visible in `crate::ffi` only, and `api`, which calls them,
+//! passes on the parameters of exported functions and makes no pointers of its own. The references that they return are
+//! valid until the exported function returns; `api` keeps none beyond that. `tests/header.rs` holds `api` to this: no
+//! `unsafe` block, no cast of a pointer, no static.
 
+pub(super) mod any_cache;
+pub(super) mod callback;
 pub(super) mod fast_path;
+pub(super) mod function;
 pub(super) mod handle;
+pub(super) mod handles;
 pub(super) mod input;
 pub(super) mod output;
 pub(super) mod panic;
+pub(super) mod read_section;
+pub(super) mod result;
 pub mod types;
+pub(super) mod unwind;

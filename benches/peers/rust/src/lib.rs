@@ -1,5 +1,5 @@
-//! Concurrent maps and caches of the Rust world as contenders of `peer.h`: keys are boxed bytes, values `Arc<[u8]>`,
-//! hashes foldhash's fast one. `maps.rs` has the maps, `loops.rs` what is done with each.
+//! Concurrent maps and caches in Rust as contenders of `peer.h`: keys are boxed bytes, values `Arc<[u8]>`, the hash
+//! is foldhash's fast one. `maps.rs` has the maps, `loops.rs` the loops.
 
 mod loops;
 mod maps;
@@ -8,7 +8,7 @@ use std::ffi::{CStr, c_char, c_void};
 
 use loops::{Loop, Map, loops_of};
 
-/// How many forms `bench_form` has: counted, in place, copied.
+/// The number of forms in `bench_form`: counted, in place, copied.
 const FORMS: usize = 3;
 
 /// `bench_peer` of `peer.h`.
@@ -69,7 +69,7 @@ static PEERS: [Peer; 8] = [
     END,
 ];
 
-/// The list of peers, which ends with one that has no name.
+/// The list of peers, which ends with one without a name.
 #[unsafe(no_mangle)]
 pub extern "C" fn bench_rust() -> *const Peer {
     PEERS.as_ptr()

@@ -1,4 +1,4 @@
-//! What is done with a map: the loops of `peer.h`, written once for all.
+//! The loops of `peer.h`, written once for all Rust maps.
 
 use std::ffi::c_void;
 use std::slice::from_raw_parts;
@@ -19,15 +19,15 @@ pub struct Work {
 
 pub type Loop = unsafe extern "C" fn(*mut c_void, *const Work) -> u64;
 
-/// Reads that share one section.
+/// The number of reads in one section.
 const SECTION: usize = 64;
 
-/// A map from bytes to counted bytes.
+/// A map from bytes to reference-counted bytes.
 pub trait Map: Sync {
-    /// Whether a key that is set again is always found meanwhile.
+    /// Whether a reader always finds a key that is being set again.
     const SETS_IN_ONE_STEP: bool = true;
 
-    /// What protects reads in place without holding anybody up; `()` where each read takes its own guard.
+    /// The guard of reads in place, if it blocks nobody; `()` if each read takes its own guard.
     type Section<'a>
     where
         Self: 'a;
@@ -83,12 +83,12 @@ extern "C" fn make<M: Map>() -> *mut c_void {
 }
 
 unsafe extern "C" fn free<M: Map>(map: *mut c_void) {
-    // SAFETY: the harness hands back what `make` gave, once.
+    // SAFETY: the harness passes the result of `make`, once.
     drop(unsafe { Box::from_raw(map.cast::<M>()) });
 }
 
 unsafe extern "C" fn enter<M: Map, O: Operation>(map: *mut c_void, work: *const Work) -> u64 {
-    // SAFETY: the harness hands back what `make` gave, and work that outlives the call.
+    // SAFETY: the harness passes the result of `make`, and work that outlives the call.
     let (map, work) = unsafe { (&*map.cast::<M>(), &*work) };
     O::run(map, work)
 }
@@ -99,19 +99,19 @@ fn word(value: &[u8]) -> u64 {
 
 impl Work {
     fn key(&self, place: usize) -> &[u8] {
-        // SAFETY: the harness gives `count` keys of this length, and one more to fall back on.
+        // SAFETY: the harness passes `count` keys of this length and one more.
         unsafe { from_raw_parts(self.keys.add(place * self.key_len), self.key_len) }
     }
 
     fn fresh(&self, place: usize) -> Arc<[u8]> {
-        // SAFETY: the harness gives a word for each key, and a value for this thread alone.
+        // SAFETY: the harness passes a word for each key, and a value for this thread alone.
         unsafe {
             self.value.cast::<u64>().write_unaligned(*self.words.add(place));
             Arc::from(from_raw_parts(self.value, self.value_len))
         }
     }
 
-    /// Sets a key; what is read is nothing.
+    /// Sets a key, and reads nothing.
     fn set<M: Map>(&self, map: &M, place: usize) -> u64 {
         map.set(self.key(place), self.fresh(place));
         0
@@ -122,7 +122,7 @@ impl Work {
         unsafe { *self.writes.add(place) != 0 }
     }
 
-    /// Sums what `read` makes of the keys from `from` to `to`.
+    /// Sums the results of `read` for the keys from `from` to `to`.
     fn sum<const DEPENDENT: bool>(&self, from: usize, to: usize, mut read: impl FnMut(usize, &[u8]) -> u64) -> u64 {
         let (mut sum, mut last) = (0u64, 0u64);
         for place in from..to {
@@ -133,7 +133,7 @@ impl Work {
         sum
     }
 
-    /// The same in sections.
+    /// The same in read sections.
     fn sum_in_sections<const DEPENDENT: bool, M: Map>(
         &self,
         map: &M,
@@ -181,7 +181,7 @@ struct Copied<const DEPENDENT: bool>;
 impl<const DEPENDENT: bool> Operation for Copied<DEPENDENT> {
     fn run<M: Map>(map: &M, work: &Work) -> u64 {
         work.sum::<DEPENDENT>(0, work.count, |_, key| {
-            // SAFETY: the buffer holds any value, and is this thread's.
+            // SAFETY: the buffer is long enough for any value, and belongs to this thread.
             let copy = |value: &[u8]| unsafe { work.buffer.copy_from_nonoverlapping(value.as_ptr(), value.len()) };
             // SAFETY: a value is at least a word long.
             map.in_place(&map.section(), key, copy)

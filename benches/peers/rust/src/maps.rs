@@ -1,4 +1,4 @@
-//! The maps, each in the form that is fastest here.
+//! The maps, each in its fastest form.
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ impl Map for SccMap {
     }
 }
 
-/// The map of scc whose readers take no lock.
+/// scc's map whose readers take no lock.
 pub struct SccIndex(scc::HashIndex<Key, Value, RandomState>);
 
 impl Map for SccIndex {
@@ -106,7 +106,7 @@ pub struct Quick(quick_cache::sync::Cache<Key, Value, quick_cache::UnitWeighter,
 impl Map for Quick {
     type Section<'a> = ();
 
-    /// Room for more than is ever put in, but made for few, so that it grows as the others do.
+    /// Its limit is above the number of entries, its initial capacity is small, so that it grows like the others.
     fn make() -> Self {
         let room = 1 << 40;
         Quick(quick_cache::sync::Cache::with(
@@ -124,7 +124,7 @@ impl Map for Quick {
     fn counted(&self, key: &[u8]) -> Option<Value> {
         self.0.get(key)
     }
-    /// It hands out counted values only.
+    /// It returns reference-counted values only.
     fn in_place<R>(&self, _: &(), key: &[u8], look: impl FnOnce(&[u8]) -> R) -> Option<R> {
         self.0.get(key).map(|value| look(&value))
     }
@@ -145,7 +145,7 @@ impl Map for Moka {
     fn counted(&self, key: &[u8]) -> Option<Value> {
         self.0.get(key)
     }
-    /// It hands out counted values only.
+    /// It returns reference-counted values only.
     fn in_place<R>(&self, _: &(), key: &[u8], look: impl FnOnce(&[u8]) -> R) -> Option<R> {
         self.0.get(key).map(|value| look(&value))
     }
@@ -155,7 +155,7 @@ const SHARDS: usize = 64;
 
 type Entries = hashbrown::HashTable<(Key, Value)>;
 
-/// What one writes oneself: hash tables behind locks, each with cache lines of its own.
+/// The usual do-it-yourself map: shards behind locks, each on its own cache lines.
 #[repr(align(128))]
 struct Shard(RwLock<Entries>);
 
@@ -165,7 +165,7 @@ pub struct Shards {
 }
 
 impl Shards {
-    /// The table inside a shard uses the highest and the lowest bits of the hash; the shard takes others.
+    /// The table in a shard uses the highest and the lowest bits of the hash, so the shard is chosen by others.
     fn shard(&self, key: &[u8]) -> (&RwLock<Entries>, u64) {
         let hash = self.hasher.hash_one(key);
         (&self.shards[(hash >> 40) as usize % SHARDS].0, hash)
@@ -196,7 +196,7 @@ impl Map for Shards {
                 return;
             }
         }
-        // A value that was replaced is freed outside the lock.
+        // The replaced value is freed outside the lock.
         drop(entries);
         drop(value);
     }

@@ -1,5 +1,5 @@
-//! The redis crate, used as its documentation shows, as a contender of `client.h`: a connection for each thread, commands
-//! by `cmd` and `pipe`, values as `Vec<u8>`.
+//! The redis crate, used as in its documentation, as a contender of `client.h`: a connection for each thread,
+//! commands by `cmd` and `pipe`, values as `Vec<u8>`.
 
 use std::ffi::{CStr, c_char, c_void};
 use std::slice::from_raw_parts;
@@ -77,7 +77,7 @@ static CONTENDERS: [Contender; 3] = [
     },
 ];
 
-/// The contenders, to the harness.
+/// The contenders, for the harness.
 #[unsafe(no_mangle)]
 pub extern "C" fn bench_client_rust() -> *const Contender {
     CONTENDERS.as_ptr()
@@ -86,7 +86,7 @@ pub extern "C" fn bench_client_rust() -> *const Contender {
 unsafe extern "C" fn open(path: *const c_char, port: i32) -> *mut c_void {
     let url = match path.is_null() {
         true => format!("redis://127.0.0.1:{port}"),
-        // SAFETY: the harness gives a text that ends with a NUL.
+        // SAFETY: the harness passes a NUL-terminated string.
         false => format!("unix://{}", unsafe { CStr::from_ptr(path) }.to_string_lossy()),
     };
     let connection = Client::open(url).and_then(|client| client.get_connection());
@@ -94,11 +94,11 @@ unsafe extern "C" fn open(path: *const c_char, port: i32) -> *mut c_void {
 }
 
 unsafe extern "C" fn close(client: *mut c_void) {
-    // SAFETY: it is what `open` gave, and nobody uses it any more.
+    // SAFETY: it is the result of `open`, and nobody uses it any more.
     drop(unsafe { Box::from_raw(client.cast::<Connection>()) });
 }
 
-/// What a piece of work is, in Rust's terms.
+/// A piece of work with Rust's types.
 struct Task<'w> {
     keys: Vec<&'w [u8]>,
     words: &'w [u64],
@@ -107,9 +107,9 @@ struct Task<'w> {
 
 impl<'w> Task<'w> {
     /// # Safety
-    /// The work is one of the harness, and stays as it is.
+    /// The work is from the harness, which does not change it during the call.
     unsafe fn read(work: *const Work) -> Self {
-        // SAFETY: pointers and lengths belong together, and nobody writes there meanwhile.
+        // SAFETY: pointers and lengths belong together, and nobody writes there during the call.
         let (work, keys, words, value) = unsafe {
             let work = &*work;
             let keys = from_raw_parts(work.keys, work.count * work.key_len);
@@ -129,10 +129,10 @@ fn word(value: &[u8]) -> u64 {
     value.first_chunk().map_or(0, |word| u64::from_ne_bytes(*word))
 }
 
-/// Runs `body` with what the harness gave.
+/// Runs `body` with the harness's client and work.
 ///
 /// # Safety
-/// As of the harness's calls: the client is what `open` gave, the work is whole.
+/// As for the harness's calls: the client is the result of `open`, the work is complete.
 unsafe fn run(client: *mut c_void, work: *const Work, body: impl FnOnce(&mut Connection, &mut Task) -> u64) -> u64 {
     // SAFETY: see above; one thread uses a client.
     let (connection, mut task) = unsafe { (&mut *client.cast::<Connection>(), Task::read(work)) };
@@ -145,7 +145,7 @@ unsafe extern "C" fn get(client: *mut c_void, work: *const Work) -> u64 {
             task.keys.iter().map(|key| -> RedisResult<Option<Vec<u8>>> { cmd("GET").arg(*key).query(connection) });
         found.map(|value| value.ok().flatten().map_or(0, |value| word(&value))).fold(0, u64::wrapping_add)
     };
-    // SAFETY: the harness calls.
+    // SAFETY: the harness passes the result of `open` and complete work.
     unsafe { run(client, work, body) }
 }
 
@@ -158,7 +158,7 @@ unsafe extern "C" fn set(client: *mut c_void, work: *const Work) -> u64 {
         }
         stored
     };
-    // SAFETY: the harness calls.
+    // SAFETY: the harness passes the result of `open` and complete work.
     unsafe { run(client, work, body) }
 }
 
@@ -174,7 +174,7 @@ unsafe extern "C" fn mget(client: *mut c_void, work: *const Work) -> u64 {
         let words = found.flat_map(Result::unwrap_or_default).map(|value| value.map_or(0, |value| word(&value)));
         words.fold(0, u64::wrapping_add)
     };
-    // SAFETY: the harness calls.
+    // SAFETY: the harness passes the result of `open` and complete work.
     unsafe { run(client, work, body) }
 }
 
@@ -190,11 +190,11 @@ unsafe extern "C" fn get_pipeline(client: *mut c_void, work: *const Work) -> u64
         let words = found.flat_map(Result::unwrap_or_default).map(|value| value.map_or(0, |value| word(&value)));
         words.fold(0, u64::wrapping_add)
     };
-    // SAFETY: the harness calls.
+    // SAFETY: the harness passes the result of `open` and complete work.
     unsafe { run(client, work, body) }
 }
 
-/// Sends a pipeline for each batch, and counts what was stored.
+/// Sends a pipeline for each batch and counts the stored values.
 fn store(connection: &mut Connection, task: &mut Task, add: impl Fn(&mut Pipeline, &[u8], &[u8])) -> u64 {
     let mut stored = 0;
     for from in (0..task.keys.len()).step_by(AT_ONCE) {
@@ -215,7 +215,7 @@ unsafe extern "C" fn set_pipeline(client: *mut c_void, work: *const Work) -> u64
             sets.cmd("SET").arg(key).arg(value);
         })
     };
-    // SAFETY: the harness calls.
+    // SAFETY: the harness passes the result of `open` and complete work.
     unsafe { run(client, work, body) }
 }
 
@@ -232,6 +232,6 @@ unsafe extern "C" fn mset(client: *mut c_void, work: *const Work) -> u64 {
         }
         stored
     };
-    // SAFETY: the harness calls.
+    // SAFETY: the harness passes the result of `open` and complete work.
     unsafe { run(client, work, body) }
 }

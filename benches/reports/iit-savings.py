@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Draws docs/iit-savings.svg and fills the tables of docs/iit-savings.md from the example's own reports.
+"""Draws iit-savings.svg and fills the tables of iit-savings.md, beside this script, from the example's own reports.
 
 usage: iit-savings.py PROGRAM            analyse the example's networks and write both files
-       iit-savings.py PROGRAM --check    write nothing; fail when the committed counts are not what PROGRAM reports
+       iit-savings.py PROGRAM --check    write nothing; fail if the committed counts differ from PROGRAM's
 
-Counts are the same on every machine, seconds are not: --check leaves the table of seconds alone.
+Counts are the same on every machine, seconds are not, so --check does not compare the table of seconds.
 """
 
 import json
@@ -16,7 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PAGE = HERE / "iit-savings.md"
 CHART = HERE / "iit-savings.svg"
-NETWORKS = sorted((HERE.parent / "examples/iit/networks").glob("*.json"))
+NETWORKS = sorted((HERE.parent.parent / "examples/iit/networks").glob("*.json"))
 
 MODES = [  # name, arguments, colour
     ("no caches", ["--cache", "none"], "#8c8c8c"),
@@ -31,7 +31,7 @@ COUNTS = [
 
 
 def analyse(program, runs):
-    """[(network, [the fastest of so many reports, for each mode])], small networks first."""
+    """[(network, [the fastest of `runs` reports, for each mode])], small networks first."""
     rows = []
     for path in NETWORKS:
         commands = [[program, path, "--json"] + arguments for _, arguments, _ in MODES]
@@ -41,7 +41,7 @@ def analyse(program, runs):
 
 
 def table(rows, heads, texts):
-    """A table whose first columns hold text, the others numbers."""
+    """A table; the first `texts` columns are text, the others numbers."""
     lines = ["| " + " | ".join(heads) + " |", "|---" * texts + "|---:" * (len(heads) - texts) + "|"]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
@@ -67,7 +67,7 @@ def replace_between(text, name, content):
 
 
 def chart(rows):
-    """A dot for each mode, on a logarithmic axis, one panel for each count and one line for each network."""
+    """Counts as dots on a logarithmic axis: a panel for each count, a line for each network, a colour for each mode."""
     left, top, panel, gap, line = 140, 92, 250, 46, 30
     width = left + len(COUNTS) * (panel + gap)
     bottom = top + len(rows) * line
@@ -119,7 +119,7 @@ def main():
         stale = [path.name for path, text in ((PAGE, current), (CHART, drawing)) if path.read_text(encoding="utf-8") != text]
         if stale:
             raise SystemExit(f"stale: {', '.join(stale)}; run {Path(__file__).name} PROGRAM")
-        print("the counts in docs/ are what the program reports")
+        print("the committed counts are those of the program")
         return
     PAGE.write_text(replace_between(current, "seconds", seconds_table(rows)), encoding="utf-8")
     CHART.write_text(drawing, encoding="utf-8")

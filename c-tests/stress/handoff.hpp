@@ -1,4 +1,4 @@
-// exchange.hpp: what threads hand to each other: pinned values to be released, and leases to be ended.
+// handoff.hpp: what threads hand off to each other: pinned values to release, and leases to end.
 #pragma once
 
 #include <memory>
@@ -11,14 +11,14 @@
 
 namespace stress {
 
-// A value that outlives its entry, and perhaps its cache.
+// A pinned value. It may outlive its entry and its cache.
 struct Pin {
     std::shared_ptr<Cache> cache;
     unsigned key;
     phicache_value value;
 };
 
-// A computation that somebody is to end.
+// A lease that another thread ends.
 struct Begun {
     std::shared_ptr<Cache> cache;
     unsigned key;
@@ -26,7 +26,7 @@ struct Begun {
     phicache_lease *lease;
 };
 
-// A bag from which whoever comes takes what chance gives.
+// A bag of things, taken out in random order by any thread.
 template <class Thing>
 class Bag {
 public:
@@ -52,7 +52,7 @@ private:
     std::vector<Thing> things_;
 };
 
-struct Exchange {
+struct Handoff {
     Bag<Pin> pins;
     Bag<Begun> leases;
 };

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fills the tables of docs/performance-peers.md and that of README.md, and draws docs/performance-peers.svg from a run of the benchmark.
+"""Fills the tables of performance-peers.md and README.md, and draws performance-peers.svg, from a run of benches/peers.
 
 usage: performance-peers.py FIGURES.json REPLAY.txt
 
@@ -15,17 +15,17 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PAGE = HERE / "performance-peers.md"
 CHART = HERE / "performance-peers.svg"
-README = HERE.parent / "README.md"
-LOCK = HERE.parent / "benches/peers/rust/Cargo.lock"
+README = HERE.parent.parent / "README.md"
+LOCK = HERE.parent / "peers/rust/Cargo.lock"
 
 REAL_LOAD, MEDIUM = 2_000, 10_000
-PYPHI_NS = 770  # an operation of PyPhi's own classes, on the machine of the targets
+PYPHI_NS = 770  # an operation of PyPhi's own classes, measured on another machine
 PACKAGES = ["libabsl-dev", "libtbb-dev", "libcuckoo-dev", "libglib2.0-dev"]
 CRATES = ["dashmap", "papaya", "scc", "quick_cache", "moka", "hashbrown", "foldhash"]
 
 
 class Figures:
-    """The rows of a run; `entries` None is any."""
+    """The rows of a run; None for `entries` matches any number."""
 
     def __init__(self, rows):
         self.rows = rows
@@ -36,15 +36,15 @@ class Figures:
                 and entries in (None, row["entries"]) and key in (None, row["key"]) and value in (None, row["value"])]
 
     def standard(self, work, form, entries):
-        """The rows on one of the standard tables, which share no number of entries but that of the sizes."""
+        """The rows of a standard table; the table of MEDIUM entries has further sizes of keys and values."""
         sizes = {"key": 40, "value": 256} if entries == MEDIUM else {}
         return self.find(work, form, entries, **sizes)
 
 
-# The targets -----------------------------------------------------------------------------------------------------------
+# The goals -----------------------------------------------------------------------------------------------------------
 
 def against_best(work, form, entries, at_most, thread_safe=True):
-    """The ratio to the peer that is hardest to beat, of those for several threads, for one, or (None) of all."""
+    """The ratio to the fastest peer: of the concurrent ones, of those for one thread, or (None) of all."""
     def measure(figures):
         rows = figures.standard(work, form, figures.large if entries == "large" else entries)
         peers = [row for row in rows[1:] if thread_safe in (None, row["thread_safe"])]
@@ -56,7 +56,7 @@ def against_best(work, form, entries, at_most, thread_safe=True):
 
 
 def in_a_duel(work, form, at_most, entries=None):
-    """The ratio of two ways of phicache's own."""
+    """The ratio of two operations of phicache."""
     def measure(figures):
         rows = figures.find(work, form, entries)
         return (rows[1]["ratio"], rows[1]["ratio"]["median"] <= at_most, rows[1]["name"]) if rows else None
@@ -64,7 +64,7 @@ def in_a_duel(work, form, at_most, entries=None):
 
 
 def difference(work, form, entries, at_most):
-    """Nanoseconds between two ways of phicache's own, by their ratio within the rounds."""
+    """The difference in nanoseconds of two operations of phicache, from their ratio within the rounds."""
     def measure(figures):
         rows = figures.find(work, form, entries)
         if not rows:
@@ -75,7 +75,7 @@ def difference(work, form, entries, at_most):
 
 
 def own(work, form, at_most):
-    """A figure of phicache's own."""
+    """A figure of phicache alone."""
     def measure(figures):
         rows = [row for row in figures.find(work, form) if row["name"] == "phicache"]
         return (rows[0]["figure"], rows[0]["figure"]["median"] <= at_most, rows[0]["unit"]) if rows else None
@@ -83,14 +83,14 @@ def own(work, form, at_most):
 
 
 def replayed(figures):
-    """How much faster than PyPhi the slowest of the recorded runs is."""
+    """How many times faster than PyPhi the slowest recorded run is."""
     if not figures.replay:
         return None
     name, slowest = max(figures.replay.items(), key=lambda item: item[1])
     return {"median": PYPHI_NS / slowest}, PYPHI_NS / slowest >= 50, f"times as fast; slowest: {name}, {slowest:.1f} ns"
 
 
-TARGETS = [
+GOALS = [
     ("pinned hit and release, counted peers, 10,000 entries", "≤ 0.65", against_best("hit", "counted", MEDIUM, 0.65)),
     ("the same, real load", "≤ 0.4", against_best("hit", "counted", REAL_LOAD, 0.4)),
     ("read in place, 10,000 entries", "≤ 0.8", against_best("hit", "in place", MEDIUM, 0.8)),
@@ -135,16 +135,16 @@ TARGETS = [
 ]
 
 
-def targets_table(figures):
-    lines = ["| what | target | here | 10th to 90th percentile | | against |", "|---|---|---:|---|---|---|"]
-    for title, target, measure in TARGETS:
+def goals_table(figures):
+    lines = ["| what | goal | here | 10th to 90th percentile | | against |", "|---|---|---:|---|---|---|"]
+    for title, goal, measure in GOALS:
         found = measure(figures)
         if found is None:
-            lines.append(f"| {title} | {target} | | | not measured | |")
+            lines.append(f"| {title} | {goal} | | | not measured | |")
             continue
         spread, met, against = found
         around = f"{number(spread['p10'])} to {number(spread['p90'])}" if "p10" in spread else ""
-        lines.append(f"| {title} | {target} | {number(spread['median'])} | {around} | "
+        lines.append(f"| {title} | {goal} | {number(spread['median'])} | {around} | "
                      f"{'met' if met else '**not met**'} | {against} |")
     return "\n".join(lines)
 
@@ -168,7 +168,7 @@ def number(value):
 
 
 def cell(row):
-    """The median, and how it compares: phicache's figure divided by this one in the same rounds, 10th, 50th, 90th."""
+    """The median, and phicache's figure divided by this one in the same rounds: 10th, 50th, 90th percentile."""
     if row is None:
         return ""
     ratio = row["ratio"]
@@ -196,7 +196,7 @@ def works_table(figures, works, entries):
 
 
 def sizes_table(figures):
-    """phicache's hit and its ratio to the best peer for several threads, by lengths."""
+    """phicache's hit and its ratio to the fastest concurrent peer, by length of key and value."""
     values = [8, 64, 256, 1024]
     lines = ["| key, form | " + " | ".join(f"value of {value}" for value in values) + " |", "|---|" + "---:|" * len(values)]
     for form in ("counted", "in place", "copied"):
@@ -230,11 +230,12 @@ def machine(figures, facts):
 
 # The README's table --------------------------------------------------------------------------------------------------------
 
-# Who bounds memory, who keeps a value that was removed alive, who lets one compute while others wait.
+# What bounds memory, whether a value outlives its removal, whether one thread computes while others wait.
 ALTERNATIVES = [
-    ("phicache", "the process's part of its memory, or bytes", "yes, at no count", "yes, under no lock"),
-    ("moka", "a number or a weight of entries", "by `Arc`", "yes"),
-    ("quick_cache", "a number or a weight of entries", "by `Arc`", "yes"),
+    ("phicache", "a percentage of the process's memory, or bytes", "yes, without a reference count",
+     "yes, without a lock held"),
+    ("moka", "a number or weight of entries", "by `Arc`", "yes"),
+    ("quick_cache", "a number or weight of entries", "by `Arc`", "yes"),
     ("dashmap", "no", "by `Arc`", "under a lock of the map"),
     ("boost::concurrent_flat_map", "no", "by `shared_ptr`", "under a lock of the map"),
     ("tbb::concurrent_hash_map", "no", "by `shared_ptr`", "under a lock of the entry"),
@@ -244,15 +245,15 @@ ALTERNATIVES = [
 
 def alternatives_table(figures):
     hits = {row["name"]: row for row in figures.standard("hit", "counted", REAL_LOAD)}
-    lines = ["| | a hit, ns | what bounds it | a value outlives its removal | one computes, others wait |",
-             "|---|---:|---|---|---|"]
+    lines = ["| | a hit, ns | memory limit | a removed value stays valid while in use | one thread computes, others wait "
+             "|", "|---|---:|---|---|---|"]
     for name, *what in ALTERNATIVES:
         figure = number(hits[name]["figure"]["median"]) if name in hits else ""
         lines.append(f"| {name} | {figure} | {' | '.join(what)} |")
     if figures.replay:
         slowest = max(figures.replay.values())
-        lines.append(f"| PyPhi's own classes, in Python | {PYPHI_NS} an operation; here {slowest:.0f} | the process's part of its "
-                     "memory | yes | no |")
+        lines.append(f"| PyPhi's own classes, in Python | {PYPHI_NS} an operation; here {slowest:.0f} | "
+                     "a percentage of the process's memory | yes | no |")
     return "\n".join(lines)
 
 
@@ -263,7 +264,7 @@ FORMS = [("miss", "miss", "", "#8c8c8c"), ("hit in place", "hit", "in place", "#
 
 
 def chart(figures):
-    """A dot for each form, one panel for each table and one line for each peer; nanoseconds, cut off at the panel's end."""
+    """Nanoseconds as dots: a panel for each table, a line for each peer, a colour for each form."""
     panels = [("real load: 2,000 entries, 16 → 64 bytes", REAL_LOAD, 80), ("10,000 entries, 40 → 256 bytes", MEDIUM, 100),
               (f"{figures.large:,} entries, 40 → 256 bytes", figures.large, 800)]
     names = [label(row) for row in figures.standard("hit", "counted", REAL_LOAD)]
@@ -321,7 +322,7 @@ def main():
     page = PAGE.read_text(encoding="utf-8")
     for name, content in [
         ("machine", machine(figures, run["machine"])),
-        ("targets", targets_table(figures)),
+        ("goals", goals_table(figures)),
         ("real load", works_table(figures, READS, REAL_LOAD) + "\n\n" + works_table(figures, THREADS, REAL_LOAD)),
         ("10,000 entries", works_table(figures, READS, MEDIUM)),
         ("large table", works_table(figures, READS, figures.large) + "\n\n" + works_table(figures, THREADS + FILL, figures.large)),

@@ -9,10 +9,10 @@ namespace stress {
 
 namespace {
 
-constexpr unsigned all_calls = 24000;  // of all threads together, apart from those that computations make
+constexpr unsigned all_calls = 24000;  // of all threads together, without those made inside computations
 constexpr std::uint64_t limit = 150000;
 
-// Children of the parent that come and go; whoever uses one keeps it alive.
+// Short-lived children of the parent; a thread that uses one keeps it alive.
 class Children {
 public:
     std::shared_ptr<Cache> any(Random &random) {
@@ -34,7 +34,7 @@ struct Scene {
     Phase phase;
     std::shared_ptr<Cache> dict, parent;
     Children children;
-    unsigned child_place = 0;
+    unsigned child_index = 0;
 };
 
 void use_child(Scene &scene, Worker &worker) {
@@ -45,7 +45,7 @@ void use_child(Scene &scene, Worker &worker) {
         // A child may have a child of its own, if it is uncut.
         const Cut cut = random.chance(500) ? Cut::none : Cut::severed;
         const bool grandchild = child != nullptr && child->refusal(0) == PHICACHE_OK && random.chance(200);
-        child = make_mice(scene.config.handle(), "", scene.child_place, cut, grandchild ? nullptr : scene.parent.get());
+        child = make_mice(scene.config.handle(), "", scene.child_index, cut, grandchild ? nullptr : scene.parent.get());
         scene.children.replace(random, child);
     }
     const unsigned key = worker.any_key();
@@ -68,7 +68,7 @@ void use_child(Scene &scene, Worker &worker) {
     }
 }
 
-// Switches that act at once on the caches that use them.
+// Changes a setting that takes effect at once.
 void switch_something(Scene &scene, Random &random) {
     if (random.chance(500)) {
         const double percent = random.chance(300) ? 0.0 : PHICACHE_MEMORY_UNLIMITED;
@@ -79,11 +79,11 @@ void switch_something(Scene &scene, Random &random) {
     }
 }
 
-// A cache that is hardly used: made, named or not, and freed while its pins and leases live on.
-void pass_by(Scene &scene, Worker &worker) {
+// A short-lived cache, named or not, freed while its pins and leases are alive.
+void use_short_lived_cache(Scene &scene, Worker &worker) {
     worker.doing("making and freeing", *scene.dict, 0);
     const std::string name = worker.random.chance(500) ? "passing." + std::to_string(worker.number()) : "";
-    const std::shared_ptr<Cache> cache = make_dict(scene.config.handle(), name, scene.child_place);
+    const std::shared_ptr<Cache> cache = make_dict(scene.config.handle(), name, scene.child_index);
     for (unsigned calls = worker.random.below(5); calls > 0; calls--) worker.ask(cache, worker.any_key(), 5);
     if (worker.random.chance(200)) worker.begin(cache, worker.any_key());
     cache->close();
@@ -151,13 +151,13 @@ void use(Scene &scene, Worker &worker) {
     else if (dice < 800) worker.set(*worker.any_viewed_cache(), key);
     else if (dice < 850) worker.remove(*worker.any_viewed_cache(), key);
     else if (dice < 950) use_child(scene, worker);
-    else if (dice < 970) pass_by(scene, worker);
+    else if (dice < 970) use_short_lived_cache(scene, worker);
     else if (dice < 980) consult_registry(scene, worker);
     else if (dice < 990) switch_something(scene, worker.random);
     else clear_something(scene, worker);
 }
 
-// Nothing moves any more: a size is the number of keys that are there, and clearing leaves nothing.
+// No thread runs any more: the size of a cache is the number of keys that it contains.
 void check_at_rest(Cache &cache) {
     if (cache.view() == nullptr) return;
     std::uint64_t size = 0, there = 0;
@@ -177,20 +177,20 @@ void check_empty(Cache &cache) {
 
 }  // namespace
 
-void upheaval(unsigned threads, std::uint64_t seed) {
+void churn(unsigned threads, std::uint64_t seed) {
     Scene scene;
     Phase &phase = scene.phase;
-    phase.circles = phase.upheaval = true;
-    scene.dict = make_dict(scene.of_dict.handle(), "upheaval.dict", 0);
-    scene.parent = make_mice(scene.config.handle(), "upheaval.parent", 1, Cut::none, nullptr);
+    phase.wait_cycles = phase.churn = true;
+    scene.dict = make_dict(scene.of_dict.handle(), "churn.dict", 0);
+    scene.parent = make_mice(scene.config.handle(), "churn.parent", 1, Cut::none, nullptr);
     phase.caches = {scene.dict,
                     scene.parent,
-                    make_dict(scene.config.handle(), "upheaval.limited", 2, limit),
-                    make_purview(scene.of_purviews.handle(), "upheaval.purviews", 3),
-                    make_mice(scene.config.handle(), "upheaval.cut", 4, Cut::severed, scene.parent.get()),
-                    make_mice(scene.config.handle(), "upheaval.copy", 5, Cut::none, scene.parent.get()),
+                    make_dict(scene.config.handle(), "churn.limited", 2, limit),
+                    make_purview(scene.of_purviews.handle(), "churn.purviews", 3),
+                    make_mice(scene.config.handle(), "churn.cut", 4, Cut::severed, scene.parent.get()),
+                    make_mice(scene.config.handle(), "churn.copy", 5, Cut::none, scene.parent.get()),
                     make_memo(scene.of_dict.handle(), "a memo", 6, &Worker::compute)};
-    scene.child_place = 7;
+    scene.child_index = 7;
     run_workers(phase, threads, seed, [&](Worker &worker) {
         for (unsigned call = 0; call < all_calls / threads; call++) use(scene, worker);
     });

@@ -1,4 +1,4 @@
-#include "content.hpp"
+#include "values.hpp"
 
 #include <array>
 #include <cstring>
@@ -16,7 +16,7 @@ using Head = std::array<std::uint64_t, 3>;
 
 constexpr std::size_t longest_body = longest_value - sizeof(Head);
 
-// The body of every key, one after the other.
+// The bytes that follow the header, of all keys one after the other.
 const std::uint8_t *body(unsigned key) {
     static const std::vector<std::uint8_t> all = [] {
         std::vector<std::uint8_t> bytes;
@@ -31,13 +31,13 @@ const std::uint8_t *body(unsigned key) {
 
 }  // namespace
 
-std::size_t Content::length(unsigned key) const {
+std::size_t Values::length(unsigned key) const {
     if (key % 50 == 7) return 0;
     const std::size_t body_length = key % 10 == 3 ? 800 + key % 501 : key * 7 % 200;
     return (sizeof(Head) + body_length) / unit_ * unit_;
 }
 
-void Content::write(std::uint8_t *room, unsigned key, Stamp stamp) const {
+void Values::write(std::uint8_t *room, unsigned key, Stamp stamp) const {
     const std::size_t len = length(key);
     if (len == 0) return;
     const Head head{key, stamp.clears, stamp.removals};
@@ -45,7 +45,7 @@ void Content::write(std::uint8_t *room, unsigned key, Stamp stamp) const {
     std::memcpy(room + sizeof head, body(key), len - sizeof head);
 }
 
-bool Content::check(const char *cache, const std::uint8_t *data, std::size_t len, unsigned key, Stamp oldest) const {
+bool Values::check(const char *cache, const std::uint8_t *data, std::size_t len, unsigned key, Stamp oldest) const {
     const std::size_t expected = length(key);
     if (!expect(len == expected, "%s, key %u: a value of %zu bytes, expected %zu", cache, key, len, expected)) return false;
     if (len == 0) return true;

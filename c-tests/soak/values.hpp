@@ -1,4 +1,4 @@
-// content.hpp: values that follow from their numbers, so that every process can tell a right one from a wrong one.
+// values.hpp: values that follow from their numbers, so that every process can tell a right one from a wrong one.
 #pragma once
 
 #include <phicache.h>

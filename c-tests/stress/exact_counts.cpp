@@ -6,9 +6,9 @@ namespace stress {
 
 namespace {
 
-constexpr unsigned all_calls = 24000;  // of all threads together, apart from those that computations make
+constexpr unsigned all_calls = 24000;  // of all threads together, without those made inside computations
 
-// Keys that only their thread sets, removes and looks up: it finds what it left, whatever the others do.
+// Keys that only one thread sets, removes and looks up: it finds what it stored, whatever the others do.
 class OwnKeys {
 public:
     explicit OwnKeys(Worker &worker) : worker_(worker) {}
@@ -25,7 +25,7 @@ public:
         } else {
             const phicache_status set = cache->set(key, stamp);
             expect(set == PHICACHE_OK, "%s, key %u: set is %s", cache->name(), key, phicache_status_name(set));
-            worker_.tally(*cache).sets++;
+            worker_.observed(*cache).sets++;
             there_[which] = true;
         }
         const phicache_status contains = phicache_cache_contains(cache->view(), cache->key(key));
@@ -38,8 +38,8 @@ public:
             got == PHICACHE_OK && there_[which])
             cache->check({value.data, value.len}, key, stamp);
         phicache_value_release(&value);
-        Tally &tally = worker_.tally(*cache);
-        ++(got == PHICACHE_OK ? tally.hits : tally.misses);
+        Observed &observed = worker_.observed(*cache);
+        ++(got == PHICACHE_OK ? observed.hits : observed.misses);
     }
     unsigned left() const {
         unsigned count = 0;
@@ -59,24 +59,25 @@ struct Caches {
 
 constexpr std::uint64_t limit = 150000;
 
-// Each cache's number of values follows from what its callers saw.
-void check_all(Phase &phase, const Caches &caches, const std::array<Tally, places> &seen, std::uint64_t own) {
-    std::array<std::uint64_t, places> sizes{};
+// The number of values in each cache follows from what its callers observed.
+void check_all(Phase &phase, const Caches &caches, const std::array<Observed, most_caches> &seen, std::uint64_t own) {
+    std::array<std::uint64_t, most_caches> sizes{};
     std::uint64_t inherited_by_cut = 0, inherited_by_copy = 0;
     for (unsigned key = 0; key < shared_keys; key++) {
-        for (const std::shared_ptr<Cache> &cache : phase.caches) sizes[cache->place()] += phase.kept[cache->place()][key] > 0;
-        const bool in_parent = phase.kept[caches.parent->place()][key] > 0;
+        for (const std::shared_ptr<Cache> &cache : phase.caches) sizes[cache->index()] += phase.stored[cache->index()][key] > 0;
+        const bool in_parent = phase.stored[caches.parent->index()][key] > 0;
         inherited_by_cut += in_parent && !damaged(key);
-        inherited_by_copy += in_parent && phase.kept[caches.copy->place()][key] == 0;
+        inherited_by_copy += in_parent && phase.stored[caches.copy->index()][key] == 0;
     }
     for (const std::shared_ptr<Cache> &cache : phase.caches) {
-        // Without sets the number of stores is the number of values: what lost the race in a circle is not stored.
-        const unsigned place = cache->place();
-        const std::uint64_t stores = sizes[place] + seen[place].sets;
-        if (cache == caches.dict) sizes[place] += own;
-        if (cache == caches.cut) sizes[place] += inherited_by_cut;
-        if (cache == caches.copy) sizes[place] += inherited_by_copy;
-        check_counts(*cache, seen[place], sizes[place], stores);
+        // Without sets, stores and values are equally many: a computation that lost the race of a wait cycle stores
+        // nothing.
+        const unsigned index = cache->index();
+        const std::uint64_t stores = sizes[index] + seen[index].sets;
+        if (cache == caches.dict) sizes[index] += own;
+        if (cache == caches.cut) sizes[index] += inherited_by_cut;
+        if (cache == caches.copy) sizes[index] += inherited_by_copy;
+        check_counts(*cache, seen[index], sizes[index], stores);
     }
 }
 
@@ -90,17 +91,17 @@ void check_bytes(const Caches &caches) {
 
 }  // namespace
 
-void counted(unsigned threads, std::uint64_t seed, bool circles) {
+void exact_counts(unsigned threads, std::uint64_t seed, bool wait_cycles) {
     const Unlimited config;
     Phase phase;
-    phase.circles = circles;
+    phase.wait_cycles = wait_cycles;
     Caches caches;
-    caches.dict = make_dict(config.handle(), "counted.dict", 0);
-    caches.limited = make_dict(config.handle(), "counted.limited", 1, limit);
-    caches.purviews = make_purview(config.handle(), "counted.purviews", 2);
-    caches.parent = make_mice(config.handle(), "counted.parent", 3, Cut::none, nullptr);
-    caches.cut = make_mice(config.handle(), "counted.cut", 4, Cut::severed, caches.parent.get());
-    caches.copy = make_mice(config.handle(), "counted.copy", 5, Cut::none, caches.parent.get());
+    caches.dict = make_dict(config.handle(), "exact_counts.dict", 0);
+    caches.limited = make_dict(config.handle(), "exact_counts.limited", 1, limit);
+    caches.purviews = make_purview(config.handle(), "exact_counts.purviews", 2);
+    caches.parent = make_mice(config.handle(), "exact_counts.parent", 3, Cut::none, nullptr);
+    caches.cut = make_mice(config.handle(), "exact_counts.cut", 4, Cut::severed, caches.parent.get());
+    caches.copy = make_mice(config.handle(), "exact_counts.copy", 5, Cut::none, caches.parent.get());
     caches.memo = make_memo(config.handle(), "a memo", 6, &Worker::compute);
     phase.caches = {caches.dict, caches.limited, caches.purviews, caches.parent, caches.cut, caches.copy, caches.memo};
 
@@ -119,7 +120,7 @@ void counted(unsigned threads, std::uint64_t seed, bool circles) {
             else keys.change(caches.dict);
         }
         own += keys.left();
-        // A thread that ends gives its leases up; so all end together, when there are none.
+        // A thread that ends abandons its leases, so all threads end together, when no lease is left.
         --workers_left;
         while (workers_left > 0 || phase.leases_out > 0)
             if (!worker.end_some_lease()) worker.rest();

@@ -1,13 +1,13 @@
-// damage.cpp: damage [FILE]: PyPhi's answers to "does this cut damage this MICE?", asked again of phicache.
+// cut_damage.cpp: cut_damage [FILE]: compares phicache with PyPhi's answers to "does this cut damage this MICE?".
 //
 // Reads the table damaged_by_cut as plain text from the file or standard input, one case a line:
 //
 //   N nodes cut_kind cut_spec cut_rows direction mechanism purview splits_mechanism damaged
 //
 // The cut is made from its specification (`from/to` of a bipartition, `DIRECTION/mechanism:purview|...` of a
-// K-partition) and compared with its rows; phicache_cut_damages and phicache_subsystem_damages are asked about the
-// case. A cut damages every MICE whose mechanism it splits, so the mechanism alone tests `splits_mechanism`. The last
-// line is the number of checks and of differences; exit status as in replay.
+// K-partition) and compared with its rows; then phicache_cut_damages and phicache_subsystem_damages are called for the
+// case. A cut that splits the mechanism damages the MICE for every purview, so a call without a purview tests
+// `splits_mechanism`. The last line has the numbers of checks and of differences; exit status as in replay.
 #include <cstdio>
 #include <fstream>
 #include <iostream>
@@ -51,7 +51,7 @@ Case parse(std::string_view line) {
 // The two halves of a text around a separator.
 std::pair<std::string_view, std::string_view> halves(std::string_view text, char separator) {
     const std::vector<std::string_view> pieces = replay::split(text, separator);
-    if (pieces.size() != 2) throw Malformed("\"" + std::string(text) + "\" is no specification of a cut");
+    if (pieces.size() != 2) throw Malformed("\"" + std::string(text) + "\" does not specify a cut");
     return {pieces[0], pieces[1]};
 }
 
@@ -79,7 +79,7 @@ public:
             report.status(line, "making the cut", make_cut(c, severed), PHICACHE_OK);
             report.check(severed == c.severed, line, "the cut", "another", std::string(c.spec));
         }
-        // No cut at all must answer as a cut that severs nothing does.
+        // No cut must give the same answers as a cut that severs nothing.
         const NodeMask *severed = c.kind == "NullCut" ? nullptr : c.severed.data();
         damages(c, line, c.severed.data());
         damages(c, line, severed);
@@ -118,7 +118,7 @@ private:
 };
 
 int run(int argc, char **argv) {
-    if (argc > 2) throw Malformed("usage: damage [FILE]");
+    if (argc > 2) throw Malformed("usage: cut_damage [FILE]");
     const std::string file = argc == 2 ? argv[1] : "standard input";
     std::ifstream opened;
     if (argc == 2) {
@@ -140,7 +140,7 @@ int run(int argc, char **argv) {
         }
         cases++;
     }
-    if (cases == 0) throw Malformed(file + ": no cases in it");
+    if (cases == 0) throw Malformed(file + ": contains no cases");
     std::printf("%llu cases\n%llu checks, %llu differences\n", static_cast<unsigned long long>(cases),
                 static_cast<unsigned long long>(table.report.checks),
                 static_cast<unsigned long long>(table.report.differences));
@@ -153,7 +153,7 @@ int main(int argc, char **argv) {
     try {
         return run(argc, argv);
     } catch (const std::exception &error) {
-        std::fprintf(stderr, "damage: %s\n", error.what());
+        std::fprintf(stderr, "cut_damage: %s\n", error.what());
         return 2;
     }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fills the tables of docs/performance-redis.md from a run of benches/redis.
+"""Fills the tables of performance-redis.md, beside this script, from a run of benches/redis.
 
 usage: performance-redis.py FIGURES.json
 
@@ -14,10 +14,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE / "performance-redis.md"
-LOCK = HERE.parent / "benches/redis/rust/Cargo.lock"
+LOCK = HERE.parent / "redis/rust/Cargo.lock"
 
 ROADS = ["TCP", "unix socket"]
-# Above this, something else ran on the machine all the time.
+# Above this load, something else ran on the machine all the time.
 QUIET = 0.7
 
 
@@ -29,10 +29,10 @@ def number(value):
     return f"{value:.2f}"
 
 
-# The targets -----------------------------------------------------------------------------------------------------------
+# The goals -----------------------------------------------------------------------------------------------------------
 
 def against_best(work, form, at_most):
-    """The ratio to the contender that is hardest to beat."""
+    """The ratio to the fastest contender."""
     def measure(rows):
         found = find(rows, work, form)[1:]
         if not found:
@@ -58,7 +58,7 @@ def commands(form, exactly):
     return measure
 
 
-TARGETS = [
+GOALS = [
     *((f"{work}, {road}", "≤ 1.1", against_best(work, road, 1.1)) for work in ("GET", "SET") for road in ROADS),
     *((f"{work}, {road}", "≤ 1.1", against_best(work, road, 1.1))
       for work in ("get_many, 100 keys", "set_many, 100 keys") for road in ROADS),
@@ -69,15 +69,15 @@ TARGETS = [
 ]
 
 
-def targets_table(rows):
-    lines = ["| what | target | here | 10th to 90th percentile | | against |", "|---|---|---:|---|---|---|"]
-    for title, target, measure in TARGETS:
+def goals_table(rows):
+    lines = ["| what | goal | here | 10th to 90th percentile | | against |", "|---|---|---:|---|---|---|"]
+    for title, goal, measure in GOALS:
         found = measure(rows)
         if found is None:
-            lines.append(f"| {title} | {target} | | | not measured | |")
+            lines.append(f"| {title} | {goal} | | | not measured | |")
             continue
         spread, met, against = found
-        lines.append(f"| {title} | {target} | {number(spread['median'])} | {number(spread['p10'])} to "
+        lines.append(f"| {title} | {goal} | {number(spread['median'])} | {number(spread['p10'])} to "
                      f"{number(spread['p90'])} | {'met' if met else '**not met**'} | {against} |")
     return "\n".join(lines)
 
@@ -85,7 +85,7 @@ def targets_table(rows):
 # Tables of all contenders -----------------------------------------------------------------------------------------------
 
 def cell(row):
-    """The median, and how it compares: phicache's figure divided by this one in the same rounds, 10th, 50th, 90th."""
+    """The median, and phicache's figure divided by this one in the same rounds: 10th, 50th, 90th percentile."""
     if row is None:
         return ""
     ratio = row["ratio"]
@@ -141,7 +141,7 @@ def main():
     page = PAGE.read_text(encoding="utf-8")
     for name, content in [
         ("machine", machine(run["machine"])),
-        ("targets", targets_table(run["rows"])),
+        ("goals", goals_table(run["rows"])),
         ("TCP", requests_table(run["rows"], "TCP")),
         ("unix socket", requests_table(run["rows"], "unix socket")),
         ("escaped keys", requests_table(run["rows"], "escaped keys")),

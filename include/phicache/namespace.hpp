@@ -1,0 +1,26 @@
+/// @file namespace.hpp
+/// The namespace of all names of the C++ headers, and whether exceptions are enabled.
+///
+/// Every other header here includes this one and those that it uses. The macros that stay defined, include guards among
+/// them, begin with `PHICACHE_`.
+#ifndef PHICACHE_NAMESPACE_HPP
+#define PHICACHE_NAMESPACE_HPP
+
+#if __cplusplus < 201703L
+#error "phicache.hpp needs C++17 or later: compile with -std=c++17"
+#endif
+
+#include "../phicache.h"
+
+#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
+#define PHICACHE_HPP_EXCEPTIONS 1
+#define PHICACHE_HPP_BEGIN namespace phicache {
+#define PHICACHE_HPP_END }
+#else
+// An inline namespace keeps these types apart from those of units with exceptions, in the same program.
+#define PHICACHE_HPP_EXCEPTIONS 0
+#define PHICACHE_HPP_BEGIN namespace phicache { inline namespace without_exceptions {
+#define PHICACHE_HPP_END }}
+#endif
+
+#endif  // PHICACHE_NAMESPACE_HPP

@@ -1,0 +1,171 @@
+//! Calling back: a lookup that computes on a miss, in three steps.
+//!
+//! Computations nest, thousands deep: a callback may ask for other keys. So a level of nesting keeps one frame and what is
+//! in it: [`ComputeFrame`]. Looking the value up ([`begin`]) and completing it ([`end`]) are functions of their own, whose
+//! frames are gone while the callback runs.
+
+use std::ffi::c_void;
+use std::mem::{self, MaybeUninit};
+
+use crate::error::Result;
+use crate::ffi::border::function::{Bound, Callback};
+use crate::ffi::border::output::{ValueOutputs, optional, try_out};
+use crate::ffi::border::panic::catch_panics;
+use crate::ffi::border::result::{Answer, ResultWriter};
+use crate::ffi::border::types::*;
+use crate::ffi::border::unwind::AbortOnUnwind;
+use crate::memory::limit;
+use crate::sync::TryArc;
+
+/// A C type with a function that looks a value up, and computes it on a miss.
+pub(in crate::ffi) trait Computes: Sized {
+    /// The exported function, for messages.
+    const FUNCTION: &'static str;
+    /// What names the value.
+    type Key: Copy;
+    /// The callback, if it comes with the call; `()` if it was given before.
+    type Given: Copy;
+    /// What must live until the callback has returned; it knows the callback.
+    type Keep: Keep;
+    /// Where the value goes.
+    type Outputs: ValueOutputs;
+
+    /// Looks the value up, and finds out who computes it if there is none.
+    fn look_up(handle: *mut Self, key: Self::Key, given: Self::Given) -> Result<(Answer, Self::Keep)>;
+}
+
+/// What lives as long as a callback runs.
+pub(in crate::ffi) trait Keep {
+    fn callback(&self) -> Callback;
+
+    /// The value is stored if the memory is not full to this many per cent, beside what the cache's configuration says.
+    fn maximum(&self) -> f64 {
+        limit::UNLIMITED
+    }
+}
+
+impl Keep for Callback {
+    fn callback(&self) -> Callback {
+        *self
+    }
+}
+
+impl Keep for TryArc<Bound<crate::cache::Memo>> {
+    fn callback(&self) -> Callback {
+        self.function.callback()
+    }
+
+    fn maximum(&self) -> f64 {
+        self.what.maximum()
+    }
+}
+
+impl Keep for TryArc<Bound<crate::cache::Method>> {
+    fn callback(&self) -> Callback {
+        self.function.callback()
+    }
+}
+
+/// What is on the stack while a callback runs. The callback's `phicache_result` points to it.
+#[repr(C)]
+struct ComputeFrame<K> {
+    writer: ResultWriter,
+    keep: K,
+}
+
+/// What [`begin`] answers when the callback is to run; no status of the header's.
+const BEGUN: phicache_status = i32::MAX;
+
+/// Looks a value up, and lets the callback compute it on a miss.
+#[inline(always)]
+pub(in crate::ffi) fn compute<C: Computes>(
+    handle: *mut C,
+    key: C::Key,
+    given: C::Given,
+    call_data: *mut c_void,
+    outputs: C::Outputs,
+    code: *mut i32,
+) -> phicache_status {
+    let mut frame = MaybeUninit::uninit();
+    let begun = begin::<C>(handle, key, given, outputs, code, &mut frame);
+    if begun != BEGUN {
+        return begun;
+    }
+    // SAFETY: it has begun, and ends below.
+    let returned = unsafe { run(&mut frame, C::FUNCTION, call_data) };
+    // SAFETY: it has begun, and ends once.
+    unsafe { end::<C>(&mut frame, returned, outputs, code) }
+}
+
+#[inline(never)]
+fn begin<C: Computes>(
+    handle: *mut C,
+    key: C::Key,
+    given: C::Given,
+    outputs: C::Outputs,
+    code: *mut i32,
+    frame: &mut MaybeUninit<ComputeFrame<C::Keep>>,
+) -> phicache_status {
+    catch_panics(C::FUNCTION, || {
+        optional(code, "callback_code")?;
+        outputs.zero()?;
+        match C::look_up(handle, key, given)? {
+            (Answer::Found(value), _) => outputs.fill(value),
+            (Answer::Compute(task), keep) => {
+                frame.write(ComputeFrame { writer: ResultWriter::new(task), keep });
+                Ok(BEGUN)
+            }
+        }
+    })
+}
+
+/// Calls back; returns the callback's code. `function` is the exported function, for messages.
+///
+/// # Safety
+/// The computation has begun and not ended.
+#[inline(always)]
+unsafe fn run<K: Keep>(
+    frame: &mut MaybeUninit<ComputeFrame<K>>,
+    function: &'static str,
+    call_data: *mut c_void,
+) -> i32 {
+    let frame = frame.as_mut_ptr();
+    // SAFETY: the caller's promise. The key stays where it is until the computation ends.
+    let (key, callback) = unsafe { ((*frame).writer.key(), (*frame).keep.callback()) };
+    let key = phicache_bytes { data: key.as_ptr(), len: key.len() };
+    // It was checked before the computation began.
+    let Some(compute) = callback.compute else { return -1 };
+    let unwound = AbortOnUnwind(function);
+    // SAFETY: the function is what the caller says it is, by the header's conventions. No reference to the frame is alive:
+    // the callback's calls of `phicache_result_…` have it alone.
+    let code = unsafe { compute(callback.user_data, call_data, key, frame.cast::<phicache_result>()) };
+    mem::forget(unwound);
+    code
+}
+
+/// Completes the computation.
+///
+/// # Safety
+/// The computation has begun; it ends once.
+#[inline(never)]
+unsafe fn end<C: Computes>(
+    frame: &mut MaybeUninit<ComputeFrame<C::Keep>>,
+    returned: i32,
+    outputs: C::Outputs,
+    code: *mut i32,
+) -> phicache_status {
+    catch_panics(C::FUNCTION, || {
+        // SAFETY: the caller's promise.
+        let ComputeFrame { writer, keep } = unsafe {
+            // A program that still uses the result is told that it is not valid.
+            (*frame.as_mut_ptr()).writer.invalidate();
+            frame.assume_init_read()
+        };
+        if returned != 0
+            && let Some(code) = try_out(code)
+        {
+            code.write(returned);
+        }
+        outputs.fill(writer.complete(returned, keep.maximum())?)
+    })
+}

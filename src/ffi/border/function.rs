@@ -1,0 +1,70 @@
+//! A function of the caller's: kept with its user data, which is dropped after the last call has ended.
+
+use std::ffi::c_void;
+
+use crate::error::Result;
+use crate::ffi::border::handle::null;
+use crate::ffi::border::types::*;
+use crate::ffi::border::unwind::{AbortOnUnwind, ready_unwinder};
+use crate::sync::TryArc;
+
+/// A compute callback and what it is called with.
+#[derive(Clone, Copy)]
+pub(in crate::ffi) struct Callback {
+    pub(in crate::ffi) compute: phicache_compute,
+    pub(in crate::ffi) user_data: *mut c_void,
+}
+
+impl Callback {
+    /// Refuses a NULL function.
+    pub(in crate::ffi) fn check(self) -> Result<()> {
+        self.compute.ok_or_else(|| null("compute"))?;
+        ready_unwinder();
+        Ok(())
+    }
+}
+
+/// A callback that the library keeps.
+pub(in crate::ffi) struct Function {
+    callback: Callback,
+    drop: phicache_drop,
+}
+
+// SAFETY: that function and data may be used from any thread is the header's convention.
+unsafe impl Send for Function {}
+// SAFETY: as above.
+unsafe impl Sync for Function {}
+
+impl Function {
+    /// Takes a function over: from here on `drop` is called once, whatever fails.
+    pub(in crate::ffi) fn new(compute: phicache_compute, user_data: *mut c_void, drop: phicache_drop) -> Self {
+        Function { callback: Callback { compute, user_data }, drop }
+    }
+
+    pub(in crate::ffi) fn callback(&self) -> Callback {
+        self.callback
+    }
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        if let Some(drop) = self.drop {
+            let unwound = AbortOnUnwind("a phicache_drop");
+            // SAFETY: the function is what the caller says it is, by the header's conventions.
+            unsafe { drop(self.callback.user_data) };
+            std::mem::forget(unwound);
+        }
+    }
+}
+
+/// A memo or a method, and its function.
+pub(in crate::ffi) struct Bound<M> {
+    pub(in crate::ffi) what: M,
+    pub(in crate::ffi) function: Function,
+}
+
+/// Binds a function to the memo or method that `what` makes.
+pub(in crate::ffi) fn bind<M>(function: Function, what: impl FnOnce() -> Result<M>) -> Result<TryArc<Bound<M>>> {
+    function.callback.check()?;
+    TryArc::try_new(Bound { what: what()?, function })
+}

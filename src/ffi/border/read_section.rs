@@ -1,0 +1,17 @@
+//! The read sections that a C program opens and closes.
+
+use crate::epoch::guard;
+use crate::error::Result;
+use crate::ffi::border::types::*;
+
+/// Opens a section of this thread.
+pub(in crate::ffi) fn open() -> Result<phicache_status> {
+    guard::open().map(|()| PHICACHE_OK)
+}
+
+/// Closes the section that this thread opened last.
+pub(in crate::ffi) fn close() -> Result<phicache_status> {
+    // SAFETY: a C program is in none of our closures, since no lookup in a section calls back; and it does not use what it
+    // read after the outermost section ends, by the header's conventions.
+    unsafe { guard::close() }.map(|()| PHICACHE_OK)
+}

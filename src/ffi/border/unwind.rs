@@ -1,0 +1,35 @@
+//! An exception that leaves a callback ends the process, with one line that names the function.
+
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Ends the process when it is dropped by an exception, which cannot pass through our frames. Forget it when the callback
+/// has returned.
+pub(in crate::ffi) struct AbortOnUnwind(pub(in crate::ffi) &'static str);
+
+impl Drop for AbortOnUnwind {
+    fn drop(&mut self) {
+        eprintln!("phicache: an exception left the callback of {}; callbacks must return", self.0);
+        std::process::abort();
+    }
+}
+
+/// Readies the unwinder that this library was linked with. A private copy of it fills its tables when it first walks a
+/// stack; an exception that another copy throws must find them filled, to reach [`AbortOnUnwind`] and its line.
+pub(in crate::ffi) fn ready_unwinder() {
+    static READY: AtomicBool = AtomicBool::new(false);
+    if !READY.load(Ordering::Relaxed) && !READY.swap(true, Ordering::Relaxed) {
+        // SAFETY: walks no further than this frame.
+        unsafe { _Unwind_Backtrace(stop, std::ptr::null_mut()) };
+    }
+}
+
+extern "C" fn stop(_context: *mut c_void, _argument: *mut c_void) -> i32 {
+    /// Tells the unwinder to walk no further: the end of the stack.
+    const END_OF_STACK: i32 = 5;
+    END_OF_STACK
+}
+
+unsafe extern "C" {
+    fn _Unwind_Backtrace(trace: extern "C" fn(*mut c_void, *mut c_void) -> i32, argument: *mut c_void) -> i32;
+}

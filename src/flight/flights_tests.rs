@@ -1,0 +1,286 @@
+use std::sync::mpsc;
+use std::thread::{self, yield_now};
+use std::time::{Duration, Instant};
+
+use super::super::flight::{StorePermit, Wait};
+use super::super::waits::Waits;
+use super::*;
+
+#[derive(Clone, Debug, PartialEq)]
+struct Value(&'static str);
+
+impl Product for Value {
+    fn waits() -> &'static Waits<Flight> {
+        static WAITS: Waits<Flight> = Waits::new();
+        &WAITS
+    }
+}
+
+type Flights = super::Flights<Value>;
+type Flight = super::Flight<Value>;
+
+/// Of any key: there are few.
+const HASH: u64 = 7;
+
+const LONG: Option<Duration> = Some(Duration::from_secs(60));
+
+fn task(number: u64) -> Owner {
+    Owner::from_number(number).unwrap()
+}
+
+fn begin(flights: &Flights, key: &[u8], owner: u64) -> Begin<(), Value> {
+    flights.begin(key, HASH, task(owner), || None).unwrap()
+}
+
+fn lease(flights: &Flights, key: &[u8], owner: u64) -> TryArc<Flight> {
+    match begin(flights, key, owner) {
+        Begin::Lease(flight) => flight,
+        _ => panic!("somebody computes it"),
+    }
+}
+
+fn complete(flights: &Flights, flight: &TryArc<Flight>) {
+    flights.complete(flight, None, Value("value"));
+}
+
+/// Returns once so many sleep.
+fn once_asleep(flight: &Flight, takers: u32, sleepers: u32) {
+    let began = Instant::now();
+    loop {
+        let state = flight.state.lock();
+        let asleep = (state.takers, state.sleepers);
+        drop(state);
+        if asleep == (takers, sleepers) {
+            return;
+        }
+        assert!(began.elapsed().as_secs() < 60, "{asleep:?} sleep, not {:?}", (takers, sleepers));
+        yield_now();
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Told {
+    Value,
+    Failed,
+    Vacant,
+    TimeOut,
+    Cycle,
+}
+
+fn told(wait: Result<Wait<Value>>) -> Told {
+    match wait.unwrap() {
+        Wait::Value(value) => {
+            assert_eq!(value, Value("value"));
+            Told::Value
+        }
+        Wait::Failed => Told::Failed,
+        Wait::Vacant => Told::Vacant,
+        Wait::TimeOut => Told::TimeOut,
+        Wait::Cycle => Told::Cycle,
+    }
+}
+
+/// Lets threads wait for a flight: as owners, each with its own number, that would compute, or would not. They sleep
+/// once this returns.
+fn sleeping(flight: &TryArc<Flight>, takers: u64, sleepers: u64, first: u64) -> mpsc::Receiver<(u64, Told)> {
+    let (tell, hear) = mpsc::channel();
+    for number in 0..takers + sleepers {
+        let (flight, tell, time) = (flight.clone(), tell.clone(), if number < takers { None } else { LONG });
+        thread::spawn(move || {
+            let told = told(Flight::wait(&flight, task(first + number), time));
+            tell.send((first + number, told)).unwrap();
+        });
+    }
+    once_asleep(flight, takers as u32, sleepers as u32);
+    hear
+}
+
+#[test]
+fn a_failure_wakes_one_who_would_compute_and_the_others_sleep_on() {
+    const TAKERS: u64 = 8;
+    let flights = Flights::default();
+    let mut flight = lease(&flights, b"k", 1000);
+    let told = sleeping(&flight, TAKERS, 3, 1001);
+    for left in (0..TAKERS).rev() {
+        let number = flight.number();
+        assert!(flights.fail(&flight, None));
+        // All others sleep: whoever asks next is the one who was told.
+        let (chosen, how) = told.recv().unwrap();
+        assert_eq!(how, Told::Vacant);
+        once_asleep(&flight, left as u32, 3);
+        let taken = lease(&flights, b"k", chosen);
+        assert!(taken.is_same(&flight) && taken.number() != number && taken.noted() == 0);
+        flight = taken;
+        flight.note(7);
+    }
+    // Nobody would compute now.
+    assert!(flights.fail(&flight, None));
+    let mut rest: Vec<_> = (0..3).map(|_| told.recv().unwrap()).collect();
+    rest.sort_by_key(|(owner, _)| *owner);
+    assert_eq!(rest, [(1009, Told::Failed), (1010, Told::Failed), (1011, Told::Failed)]);
+    assert!(!lease(&flights, b"k", 1000).is_same(&flight));
+}
+
+#[test]
+fn whoever_takes_over_lands_for_all_who_slept_on() {
+    let flights = Flights::default();
+    let flight = lease(&flights, b"k", 1100);
+    let told = sleeping(&flight, 5, 2, 1101);
+    flights.fail(&flight, None);
+    let (chosen, how) = told.recv().unwrap();
+    assert_eq!(how, Told::Vacant);
+    complete(&flights, &lease(&flights, b"k", chosen));
+    assert!((0..6).all(|_| told.recv().unwrap().1 == Told::Value));
+    assert!(flights.lists.lock().current.is_empty());
+}
+
+#[test]
+fn whoever_comes_first_takes_a_vacant_flight_over_and_nobody_is_lost() {
+    let flights = Flights::default();
+    let flight = lease(&flights, b"k", 1200);
+    let told = sleeping(&flight, 2, 1, 1201);
+    flights.fail(&flight, None);
+    assert_eq!(told.recv().unwrap().1, Told::Vacant);
+    // Somebody else is quicker, and fails too; the other of the two is told then.
+    let taken = lease(&flights, b"k", 1299);
+    assert!(matches!(begin(&flights, b"k", 1201), Begin::Busy(flight) if flight.is_same(&taken)));
+    flights.fail(&taken, None);
+    assert_eq!(told.recv().unwrap().1, Told::Vacant);
+    // Nobody is left who would compute, so the one who only waits is told.
+    flights.pass_on(&flight);
+    assert_eq!(told.recv().unwrap(), (1203, Told::Failed));
+    assert!(flights.find(b"k", HASH).is_none());
+}
+
+#[test]
+fn who_is_chosen_and_does_not_compute_passes_on() {
+    let flights = Flights::default();
+    let flight = lease(&flights, b"k", 1300);
+    let told = sleeping(&flight, 4, 1, 1301);
+    flights.fail(&flight, None);
+    for left in (0..4).rev() {
+        assert_eq!(told.recv().unwrap().1, Told::Vacant);
+        once_asleep(&flight, left, 1);
+        flights.pass_on(&flight);
+    }
+    assert_eq!(told.recv().unwrap(), (1305, Told::Failed));
+    assert!(flights.find(b"k", HASH).is_none());
+}
+
+#[test]
+fn a_doomed_flight_is_not_taken_over() {
+    let removals: [fn(&Flights); 2] = [|flights| flights.invalidate(b"k", HASH), Flights::invalidate_all];
+    for (remove, first) in removals.into_iter().zip([1400, 1450]) {
+        // Invalidated, then failed.
+        let flights = Flights::default();
+        let flight = lease(&flights, b"k", first);
+        let told = sleeping(&flight, 2, 1, first + 1);
+        remove(&flights);
+        assert_eq!(flight.permit(), StorePermit::Invalidated);
+        flights.fail(&flight, None);
+        assert!((0..3).all(|_| told.recv().unwrap().1 == Told::Failed));
+        // Failed, then invalidated.
+        let flight = lease(&flights, b"k", first + 10);
+        let told = sleeping(&flight, 2, 1, first + 11);
+        flights.fail(&flight, None);
+        assert_eq!(told.recv().unwrap().1, Told::Vacant);
+        remove(&flights);
+        assert!((0..2).all(|_| told.recv().unwrap().1 == Told::Failed));
+        flights.pass_on(&flight);
+        assert!(!lease(&flights, b"k", first + 11).is_same(&flight));
+        let lists = flights.lists.lock();
+        assert_eq!((lists.current.len(), lists.stale.len()), (1, 0));
+    }
+}
+
+#[test]
+fn an_owner_computes_its_key_until_it_ends_whatever_became_of_the_flight() {
+    let removals: [fn(&Flights); 2] = [|flights| flights.invalidate(b"k", HASH), Flights::invalidate_all];
+    for remove in removals {
+        let flights = Flights::default();
+        let again = |owner: u64| flights.begin(b"k", HASH, task(owner), || None::<()>);
+        let first = lease(&flights, b"k", 1500);
+        remove(&flights);
+        assert!(matches!(again(1500), Err(Error::Recursion(_))));
+        // Others begin anew, and are invalidated as well.
+        let second = lease(&flights, b"k", 1501);
+        remove(&flights);
+        assert!(matches!((again(1500), again(1501)), (Err(Error::Recursion(_)), Err(Error::Recursion(_)))));
+        flights.fail(&first, None);
+        complete(&flights, &second);
+        assert!(flights.lists.lock().stale.is_empty());
+        assert!(matches!(again(1500).unwrap(), Begin::Lease(_)));
+    }
+}
+
+#[test]
+fn what_another_landed_is_computed_still_by_those_who_are_at_it() {
+    let flights = Flights::default();
+    let flight = lease(&flights, b"k", 1600);
+    assert_eq!(flight.join(task(1601)), Ok(true));
+    let again = |owner: u64| flights.begin(b"k", HASH, task(owner), || None::<()>);
+    complete(&flights, &flight);
+    assert!(matches!(again(1601), Err(Error::Recursion(_))));
+    assert!(matches!(again(1600).unwrap(), Begin::Lease(_)));
+    assert!(!flights.fail(&flight, Some(task(1601))));
+    assert!(flights.lists.lock().stale.is_empty());
+    assert!(matches!(again(1601).unwrap(), Begin::Busy(_)));
+}
+
+#[test]
+fn nobody_is_woken_where_nobody_sleeps() {
+    let flights = Flights::default();
+    let flight = lease(&flights, b"k", 1700);
+    // One who polls does not sleep.
+    assert_eq!(told(Flight::wait(&flight, task(1701), Some(Duration::ZERO))), Told::TimeOut);
+    let waiters = Flight::end(&flight, flight.state.lock(), Outcome::Failed);
+    assert!(!waiters.sleepers && !waiters.takers);
+    assert_eq!(waiters.announced.len(), 1);
+    waiters.wake(&flight);
+}
+
+#[test]
+fn those_who_poll_are_known_once_however_often_they_ask_and_forgotten_in_the_end() {
+    const OWNERS: std::ops::Range<u64> = 2000..3000;
+    let flights = Flights::default();
+    let (a, b) = (lease(&flights, b"a", 1800), lease(&flights, b"b", 1801));
+    let waiting = |flight: &Flight| flight.state.lock().waiting.len() as u64;
+    let poll = |flight: &TryArc<Flight>, owner| told(Flight::wait(flight, task(owner), Some(Duration::ZERO)));
+    for _ in 0..3 {
+        for flight in [&a, &a, &b, &b] {
+            assert!(OWNERS.clone().all(|owner| poll(flight, owner) == Told::TimeOut));
+        }
+        assert_eq!((waiting(&a), waiting(&b)), (0, 1000));
+    }
+    Flight::stop_waiting(task(2000));
+    assert_eq!(waiting(&b), 999);
+    complete(&flights, &b);
+    assert_eq!((poll(&b, 2001), waiting(&b)), (Told::Value, 0));
+    // None of them counts as waiting for `b`, so `a` is no circle for its owner.
+    assert_eq!(poll(&a, 1801), Told::TimeOut);
+    flights.fail(&a, None);
+    assert_eq!(poll(&a, 1801), Told::Failed);
+}
+
+#[test]
+fn a_wait_is_as_long_as_its_time_and_a_landing_at_that_moment_is_not_lost() {
+    for round in 0..200 {
+        let flights = Flights::default();
+        let flight = lease(&flights, b"k", 3100);
+        thread::scope(|scope| {
+            let waiters: Vec<_> = (0..3)
+                .map(|waiter| {
+                    let flight = flight.clone();
+                    let time = Some(Duration::from_micros(50 * (waiter + round % 5)));
+                    scope.spawn(move || told(Flight::wait(&flight, task(3101 + waiter), time)))
+                })
+                .collect();
+            complete(&flights, &flight);
+            for waiter in waiters {
+                let told = waiter.join().unwrap();
+                assert!(told == Told::Value || told == Told::TimeOut);
+            }
+        });
+        assert_eq!(told(Flight::wait(&flight, task(3101), Some(Duration::ZERO))), Told::Value);
+    }
+}

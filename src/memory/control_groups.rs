@@ -1,0 +1,495 @@
+//! The control groups that the process is in: their limits, and what they use.
+//!
+//! A limit of an ancestor binds too, and groups come in two versions with different files. Figures that cannot be read keep
+//! their last good value (`os.rs` says why they may be missing).
+
+use std::io::{self, ErrorKind};
+
+use super::ceiling::{outside, wall};
+use super::os::{field, number};
+
+/// Reads the start of the file at a path into a buffer; returns how many bytes.
+pub(super) type Reader<'r> = &'r dyn Fn(&[u8], &mut [u8]) -> io::Result<usize>;
+
+/// The files of a control group that concern memory.
+struct Files {
+    /// The name of the hierarchy's file system in mountinfo.
+    kind: &'static [u8],
+    limits: &'static [&'static [u8]],
+    usage: &'static [u8],
+    /// The line of memory.stat that counts the pages which the kernel reclaims first.
+    inactive: &'static [u8],
+}
+
+static V1: Files = Files {
+    kind: b"cgroup",
+    limits: &[b"memory.limit_in_bytes"],
+    usage: b"memory.usage_in_bytes",
+    inactive: b"total_inactive_file ",
+};
+
+static V2: Files = Files {
+    kind: b"cgroup2",
+    limits: &[b"memory.max", b"memory.high"],
+    usage: b"memory.current",
+    inactive: b"inactive_file ",
+};
+
+/// Version 1 writes "no limit" as the largest number of whole pages.
+const LARGEST: u64 = 1 << 62;
+
+/// One control group: this process's own, or an ancestor of it.
+struct Group {
+    files: &'static Files,
+    folder: Vec<u8>,
+    /// As last read; `u64::MAX` means unlimited.
+    limits: [u64; 2],
+    inactive: Option<Inactive>,
+    /// What the group used beside the bytes that caches of this process held at that moment.
+    outside: i64,
+}
+
+/// Inactive file pages, the millisecond in which they were read, and what caches held then.
+struct Inactive {
+    bytes: u64,
+    now: u64,
+    held: i64,
+}
+
+/// Inactive file pages are not read again within this many milliseconds unless caches have grown: the kernel takes a while
+/// to sum them up.
+const INACTIVE: u64 = 50;
+
+impl Group {
+    fn limit(&self) -> u64 {
+        self.limits[0].min(self.limits[1])
+    }
+
+    /// Reads one of the group's files.
+    fn read<'b>(&self, file: &[u8], read: Reader, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
+        let mut path = [0; 4096];
+        let len = self.folder.len() + 1 + file.len();
+        let place = path.get_mut(..len).ok_or(ErrorKind::InvalidFilename)?;
+        place[..self.folder.len()].copy_from_slice(&self.folder);
+        place[self.folder.len()] = b'/';
+        place[self.folder.len() + 1..].copy_from_slice(file);
+        let len = read(place, buffer)?;
+        Ok(&buffer[..len])
+    }
+
+    /// Reads the limits again; tells whether all could be read. One that could not be keeps its value.
+    fn read_limits(&mut self, read: Reader) -> bool {
+        let mut all = true;
+        for (at, file) in self.files.limits.iter().enumerate() {
+            let found = match self.read(file, read, &mut [0; 32]) {
+                Ok(text) => match text.trim_ascii() {
+                    b"max" => Some(u64::MAX),
+                    digits => number(digits).map(|bytes| if bytes >= LARGEST { u64::MAX } else { bytes }),
+                },
+                // The root has no such file, nor does a hierarchy that does not limit memory. A file that was there before
+                // has become unreadable.
+                Err(error) if error.kind() == ErrorKind::NotFound && self.limits[at] == u64::MAX => Some(u64::MAX),
+                Err(_) => None,
+            };
+            match found {
+                Some(limit) => self.limits[at] = limit,
+                None => all = false,
+            }
+        }
+        all
+    }
+
+    /// Reads what the group uses; tells whether that could be read. If not, the last figure stays.
+    fn read_usage(&mut self, read: Reader, held: i64, now: u64) -> bool {
+        let used = self.used(read, held, now);
+        self.outside = outside(self.outside, used, held);
+        used.is_some()
+    }
+
+    /// What the group uses, without the pages that the kernel reclaims first.
+    fn used(&mut self, read: Reader, held: i64, now: u64) -> Option<u64> {
+        let used = number(self.read(self.files.usage, read, &mut [0; 32]).ok()?.trim_ascii())?;
+        if used <= self.limit() / 2 {
+            // Far from the wall, inactive pages make no difference.
+            return Some(used);
+        }
+        let fresh = self.inactive.as_ref().filter(|last| {
+            // Memory that caches have taken since may have come from these pages.
+            now.saturating_sub(last.now) < INACTIVE && held.abs_diff(last.held) < self.limit() / 64
+        });
+        let bytes = match fresh {
+            Some(last) => last.bytes,
+            None => {
+                let mut text = [0; 8192];
+                let bytes = field(self.read(b"memory.stat", read, &mut text).ok()?, self.files.inactive)?;
+                self.inactive = Some(Inactive { bytes, now, held });
+                bytes
+            }
+        };
+        Some(used.saturating_sub(bytes))
+    }
+}
+
+/// The control groups that this process is in.
+#[derive(Default)]
+pub(super) struct Groups {
+    /// The text of /proc/self/cgroup when the groups were found; None before.
+    text: Option<Vec<u8>>,
+    groups: Vec<Group>,
+    /// Whether a hierarchy that limits memory is not mounted where the process can see it.
+    hidden: bool,
+}
+
+/// What the control groups allow.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Allowed {
+    /// The lowest known limit; `u64::MAX` means unlimited.
+    pub(super) limit: u64,
+    /// Whether all limits could be read.
+    pub(super) limits_known: bool,
+    /// Whether the use of all groups that have a limit could be read.
+    pub(super) usage_known: bool,
+    /// What caches may hold until a group reaches its wall.
+    pub(super) ceiling: i64,
+}
+
+impl Groups {
+    pub(super) const fn new() -> Self {
+        Groups { text: None, groups: Vec::new(), hidden: false }
+    }
+
+    /// Reads what the groups use, while caches hold `held` and the clock shows the millisecond `now`; with `limits` also
+    /// which groups there are, and their limits.
+    pub(super) fn sample(&mut self, read: Reader, held: i64, now: u64, limits: bool) -> Allowed {
+        let mut allowed = Allowed { limit: u64::MAX, limits_known: true, usage_known: true, ceiling: i64::MAX };
+        if limits {
+            allowed.limits_known = self.find(read).is_ok() && !self.hidden;
+            for group in &mut self.groups {
+                allowed.limits_known &= group.read_limits(read);
+            }
+        }
+        for group in &mut self.groups {
+            let limit = group.limit();
+            if limit == u64::MAX {
+                continue;
+            }
+            allowed.usage_known &= group.read_usage(read, held, now);
+            allowed.limit = allowed.limit.min(limit);
+            allowed.ceiling = allowed.ceiling.min(wall(limit) as i64 - group.outside);
+        }
+        allowed
+    }
+
+    /// Finds the groups, unless they are the known ones. If that fails, the known ones stay.
+    fn find(&mut self, read: Reader) -> io::Result<()> {
+        let text = match whole(b"/proc/self/cgroup", read) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                // A kernel without control groups, or no /proc.
+                read(b"/proc/self/mountinfo", &mut [0; 1])?;
+                Vec::new()
+            }
+            text => text?,
+        };
+        if self.text.as_ref() == Some(&text) && !self.hidden {
+            return Ok(());
+        }
+        let mounts = if text.is_empty() { Vec::new() } else { whole(b"/proc/self/mountinfo", read)? };
+        let (groups, hidden) = groups(&text, &mounts)?;
+        // Figures of groups that are still there stay.
+        if self.text.as_ref() != Some(&text) || groups.len() != self.groups.len() {
+            self.groups = groups;
+        }
+        (self.text, self.hidden) = (Some(text), hidden);
+        Ok(())
+    }
+}
+
+/// A whole file, however long.
+fn whole(path: &[u8], read: Reader) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    for room in (12..31).map(|doublings| 1 << doublings) {
+        text.try_reserve(room)?;
+        text.resize(room, 0);
+        let len = read(path, &mut text)?;
+        if len < room {
+            text.truncate(len);
+            return Ok(text);
+        }
+    }
+    Err(ErrorKind::FileTooLarge.into())
+}
+
+/// The groups named in /proc/self/cgroup with all their ancestors, where mountinfo says they are mounted; and whether some
+/// that may limit memory are not mounted.
+fn groups(text: &[u8], mounts: &[u8]) -> io::Result<(Vec<Group>, bool)> {
+    let (mut groups, mut hidden) = (Vec::new(), false);
+    let lines = || text.split(|byte| *byte == b'\n');
+    let first = lines().any(|line| files_of(line).is_some_and(|(files, _)| files.kind == V1.kind));
+    for (files, group) in lines().filter_map(files_of) {
+        let mut mounted = false;
+        for (root, folder) in mounts.split(|byte| *byte == b'\n').filter_map(|line| mount(line, files)) {
+            mounted = true;
+            let below = group.strip_prefix(root.strip_suffix(b"/").unwrap_or(root));
+            let below = below.filter(|below| below.is_empty() || below.starts_with(b"/")).unwrap_or(b"");
+            let below = below.strip_suffix(b"/").unwrap_or(below);
+            let (mut own, folder) = (Vec::new(), folder.strip_suffix(b"/").unwrap_or(folder));
+            own.try_reserve(folder.len() + below.len())?;
+            own.extend_from_slice(folder);
+            own.extend_from_slice(below);
+            loop {
+                let mut path = Vec::new();
+                path.try_reserve(own.len())?;
+                path.extend_from_slice(&own);
+                groups.try_reserve(1)?;
+                groups.push(Group { files, folder: path, limits: [u64::MAX; 2], inactive: None, outside: 0 });
+                match own[folder.len()..].iter().rposition(|byte| *byte == b'/') {
+                    Some(slash) => own.truncate(folder.len() + slash),
+                    None => break,
+                }
+            }
+        }
+        // Memory is in one hierarchy only: if that is version 1's, the other need not be mounted.
+        hidden |= !mounted && (files.kind == V1.kind || !first);
+    }
+    Ok((groups, hidden))
+}
+
+/// The kind of group and its path in a line of /proc/self/cgroup, if it may limit memory.
+fn files_of(line: &[u8]) -> Option<(&'static Files, &[u8])> {
+    let mut fields = line.splitn(3, |byte| *byte == b':').skip(1);
+    let (controllers, group) = (fields.next()?, fields.next()?);
+    match controllers {
+        b"" => Some((&V2, group)),
+        names => names.split(|byte| *byte == b',').any(|name| name == b"memory").then_some((&V1, group)),
+    }
+}
+
+/// The root and the mount point of such groups, if this line of mountinfo mounts them.
+fn mount<'l>(line: &'l [u8], files: &Files) -> Option<(&'l [u8], &'l [u8])> {
+    let dash = line.windows(3).position(|bytes| bytes == b" - ")?;
+    let mut tail = line[dash + 3..].split(|byte| *byte == b' ');
+    let (kind, options) = (tail.next()?, tail.nth(1)?);
+    if kind != files.kind || (kind == V1.kind && !options.split(|byte| *byte == b',').any(|name| name == b"memory")) {
+        return None;
+    }
+    let mut head = line[..dash].split(|byte| *byte == b' ').skip(3);
+    Some((head.next()?, head.next()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+    use std::collections::HashMap;
+
+    const UNIFIED: &str = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n";
+    const MIB: u64 = 1 << 20;
+
+    /// Files that are not there, and what they say that are; None stands for one that cannot be read now.
+    struct Tree(RefCell<HashMap<String, Option<String>>>);
+
+    impl Tree {
+        fn new(groups: &str, mounts: &str, files: &[(&str, &str)]) -> Self {
+            let tree = Tree(RefCell::default());
+            tree.write("/proc/self/cgroup", groups);
+            tree.write("/proc/self/mountinfo", mounts);
+            files.iter().for_each(|(path, text)| tree.write(path, text));
+            tree
+        }
+
+        fn write(&self, path: &str, text: &str) {
+            self.0.borrow_mut().insert(path.into(), Some(text.into()));
+        }
+
+        /// No descriptor is free, or one is again.
+        fn lock(&self, path: &str) {
+            self.0.borrow_mut().insert(path.into(), None);
+        }
+
+        fn lock_all(&self) {
+            self.0.borrow_mut().values_mut().for_each(|text| *text = None);
+        }
+
+        fn remove_all(&self) {
+            self.0.borrow_mut().clear();
+        }
+
+        fn read(&self, path: &[u8], buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.borrow().get(std::str::from_utf8(path).unwrap()) {
+                None => Err(ErrorKind::NotFound.into()),
+                Some(None) => Err(io::Error::from_raw_os_error(libc::EMFILE)),
+                Some(Some(text)) => {
+                    let len = text.len().min(buffer.len());
+                    buffer[..len].copy_from_slice(&text.as_bytes()[..len]);
+                    Ok(len)
+                }
+            }
+        }
+
+        fn sample(&self, groups: &mut Groups, held: i64, now: u64) -> Allowed {
+            groups.sample(&|path, buffer| self.read(path, buffer), held, now, true)
+        }
+
+        fn limit(&self) -> u64 {
+            self.sample(&mut Groups::new(), 0, 0).limit
+        }
+    }
+
+    #[test]
+    fn the_least_limit_of_all_ancestors_counts() {
+        let tree = Tree::new(
+            "0::/a/b\n",
+            UNIFIED,
+            &[
+                ("/sys/fs/cgroup/a/b/memory.max", "max\n"),
+                ("/sys/fs/cgroup/a/memory.max", "2147483648\n"),
+                ("/sys/fs/cgroup/memory.max", "4294967296\n"),
+            ],
+        );
+        assert_eq!(tree.limit(), 2 << 30);
+        tree.write("/proc/self/cgroup", "0::/elsewhere\n");
+        assert_eq!(tree.limit(), 4 << 30);
+
+        let legacy = "33 25 0:29 /docker/1 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n\
+                      34 25 0:30 /docker/1 /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n";
+        let tree = Tree::new(
+            "5:memory:/docker/1/job\n4:cpu:/docker/1\n0::/\n",
+            legacy,
+            &[
+                ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "1073741824\n"),
+                ("/sys/fs/cgroup/memory/job/memory.limit_in_bytes", "9223372036854771712\n"),
+            ],
+        );
+        let allowed = tree.sample(&mut Groups::new(), 0, 0);
+        assert_eq!((allowed.limit, allowed.limits_known), (1 << 30, true));
+        tree.write("/proc/self/cgroup", "5:memory:/docker/10\n");
+        assert_eq!(tree.limit(), 1 << 30);
+    }
+
+    #[test]
+    fn high_is_a_limit_and_max_is_none() {
+        let tree = Tree::new(
+            "0::/a\n",
+            UNIFIED,
+            &[
+                ("/sys/fs/cgroup/a/memory.max", "max\n"),
+                ("/sys/fs/cgroup/a/memory.high", "1048576\n"),
+                ("/sys/fs/cgroup/a/memory.current", "4096\n"),
+            ],
+        );
+        assert_eq!(tree.limit(), 1 << 20);
+        tree.write("/sys/fs/cgroup/a/memory.high", "max\n");
+        let allowed = tree.sample(&mut Groups::new(), 0, 0);
+        let none = Allowed { limit: u64::MAX, limits_known: true, usage_known: true, ceiling: i64::MAX };
+        assert_eq!(allowed, none);
+    }
+
+    #[test]
+    fn a_limit_that_was_seen_stays_while_it_cannot_be_read() {
+        let (limit, max) = ("/sys/fs/cgroup/a/memory.max", "2147483648\n");
+        let tree = Tree::new("0::/a\n", UNIFIED, &[(limit, max), ("/sys/fs/cgroup/a/memory.current", "0\n")]);
+        let mut groups = Groups::new();
+        let first = tree.sample(&mut groups, 0, 0);
+        assert!(first.limits_known && first.usage_known && first.limit == 2 << 30);
+        for text in ["", "-1\n", "12 34\n", "99999999999999999999999\n"] {
+            tree.write(limit, text);
+            let now = tree.sample(&mut groups, 0, 0);
+            assert_eq!((now.limit, now.limits_known), (2 << 30, false), "{text:?}");
+        }
+        tree.lock(limit);
+        let partly = tree.sample(&mut groups, 0, 0);
+        assert_eq!((partly.limit, partly.limits_known, partly.usage_known), (2 << 30, false, true));
+        tree.lock_all();
+        let none = tree.sample(&mut groups, 0, 0);
+        assert_eq!((none.limit, none.limits_known, none.usage_known), (2 << 30, false, false));
+        tree.remove_all();
+        let none = tree.sample(&mut groups, 0, 0);
+        assert_eq!((none.limits_known, none.usage_known), (false, false));
+        assert!(!tree.sample(&mut Groups::new(), 0, 0).limits_known);
+    }
+
+    #[test]
+    fn groups_that_could_not_be_found_are_looked_for_again() {
+        let tree = Tree::new("0::/a\n", UNIFIED, &[("/sys/fs/cgroup/a/memory.max", "2147483648\n")]);
+        let mut groups = Groups::new();
+        tree.lock("/proc/self/cgroup");
+        assert_eq!(
+            (tree.sample(&mut groups, 0, 0).limit, tree.sample(&mut groups, 0, 0).limits_known),
+            (u64::MAX, false)
+        );
+        tree.write("/proc/self/cgroup", "0::/a\n");
+        tree.lock("/proc/self/mountinfo");
+        assert_eq!(
+            (tree.sample(&mut groups, 0, 0).limit, tree.sample(&mut groups, 0, 0).limits_known),
+            (u64::MAX, false)
+        );
+        tree.write("/proc/self/mountinfo", "");
+        assert_eq!(
+            (tree.sample(&mut groups, 0, 0).limit, tree.sample(&mut groups, 0, 0).limits_known),
+            (u64::MAX, false)
+        );
+        tree.write("/proc/self/mountinfo", UNIFIED);
+        assert_eq!(
+            (tree.sample(&mut groups, 0, 0).limit, tree.sample(&mut groups, 0, 0).limits_known),
+            (2 << 30, true)
+        );
+    }
+
+    #[test]
+    fn a_process_that_moves_has_the_limits_of_its_new_group() {
+        let tree = Tree::new(
+            "0::/a\n",
+            UNIFIED,
+            &[("/sys/fs/cgroup/a/memory.max", "2147483648\n"), ("/sys/fs/cgroup/b/memory.max", "1073741824\n")],
+        );
+        let mut groups = Groups::new();
+        assert_eq!(tree.sample(&mut groups, 0, 0).limit, 2 << 30);
+        tree.write("/proc/self/cgroup", "0::/b\n");
+        assert_eq!(tree.sample(&mut groups, 0, 0).limit, 1 << 30);
+        tree.write("/sys/fs/cgroup/b/memory.max", "max\n");
+        assert_eq!(tree.sample(&mut groups, 0, 0).limit, u64::MAX);
+    }
+
+    #[test]
+    fn caches_stop_at_nine_tenths_of_a_group_and_its_page_cache_does_not_count() {
+        let tree = Tree::new(
+            "0::/a\n",
+            UNIFIED,
+            &[
+                ("/sys/fs/cgroup/a/memory.max", "104857600\n"),
+                ("/sys/fs/cgroup/a/memory.current", "94371840\n"),
+                ("/sys/fs/cgroup/a/memory.stat", "anon 1048576\nfile 62914560\ninactive_file 62914560\nslab 7\n"),
+            ],
+        );
+        let mut groups = Groups::new();
+        // 90 MiB in use; of that 60 are inactive file pages, and 10 are what caches hold. 20 + 70 are nine tenths of
+        // 100.
+        let held = 10 * MIB as i64;
+        assert_eq!(tree.sample(&mut groups, held, 0).ceiling, 70 * MIB as i64);
+        // What they held then is still in that figure.
+        tree.lock("/sys/fs/cgroup/a/memory.current");
+        let blind = tree.sample(&mut groups, 2 * held, 1000);
+        assert_eq!((blind.ceiling, blind.usage_known), (70 * MIB as i64, false));
+        tree.write("/sys/fs/cgroup/a/memory.current", "94371840\n");
+        // It is read again when it is old, and a text that ends too early is no figure.
+        tree.write("/sys/fs/cgroup/a/memory.stat", "anon 1048576\ninactive_file 0\n");
+        assert_eq!(tree.sample(&mut groups, held, 20).ceiling, 70 * MIB as i64);
+        assert_eq!(tree.sample(&mut groups, held, 100).ceiling, 10 * MIB as i64);
+        tree.write("/sys/fs/cgroup/a/memory.stat", "inactive_file 62914560\n");
+        assert_eq!(tree.sample(&mut groups, held + 2 * MIB as i64, 101).ceiling, 72 * MIB as i64);
+        tree.write("/sys/fs/cgroup/a/memory.stat", "anon 1048576\ninactive_file 629145");
+        assert!(!tree.sample(&mut groups, held, 200).usage_known);
+
+        let legacy = "33 25 0:29 / /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n";
+        let tree = Tree::new(
+            "5:memory:/job\n",
+            legacy,
+            &[
+                ("/sys/fs/cgroup/memory/job/memory.limit_in_bytes", "104857600\n"),
+                ("/sys/fs/cgroup/memory/job/memory.usage_in_bytes", "94371840\n"),
+                ("/sys/fs/cgroup/memory/job/memory.stat", "inactive_file 0\ntotal_inactive_file 62914560\n"),
+            ],
+        );
+        assert_eq!(tree.sample(&mut Groups::new(), held, 0).ceiling, 70 * MIB as i64);
+    }
+}

@@ -1,0 +1,254 @@
+//! A bucket: one cache line with seven slots, and a word of tags that tells which slots are worth a look.
+//!
+//! The tag word has one byte for each slot, 0 if it is empty; its eighth byte counts the entries that found the bucket full
+//! and went on to a later one, so that a lookup knows whether to go on. A slot holds an entry's address and 16 bits of its
+//! hash.
+//!
+//! Every change is one store of a word, in an order of which readers may see half: a slot is filled before its tag is set.
+//! Both stores are Release and both loads Acquire, so a reader that sees the tag sees the slot, and one that sees the slot
+//! sees the entry's bytes, on weakly ordered processors too. A slot whose tag is cleared keeps its word, for readers who saw
+//! the tag: what left the table is not freed before their sections have ended.
+
+use std::ptr::NonNull;
+
+use super::entry::EntryRef;
+use super::hash::Hashed;
+use super::header::Header;
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+/// Slots of a bucket.
+pub(super) const SLOTS: usize = 7;
+
+/// One cache line; the model checker's words are larger.
+#[cfg_attr(not(shuttle), repr(C, align(64)))]
+#[cfg_attr(shuttle, repr(C, align(4096)))]
+pub(super) struct Bucket {
+    tags: AtomicU64,
+    slots: [AtomicU64; SLOTS],
+}
+
+/// The tags of a bucket: a byte for each slot, and in the highest byte how many entries overflowed.
+#[derive(Clone, Copy)]
+pub(super) struct Tags(u64);
+
+impl Tags {
+    const ONES: u64 = 0x0001_0101_0101_0101;
+    const HIGHS: u64 = Self::ONES << 7;
+    /// From here on entries that overflow are not counted any more.
+    const MANY: u64 = 255;
+
+    /// The tag of a hash: never 0.
+    #[inline(always)]
+    pub(super) fn of(hash: u64) -> u64 {
+        (hash >> 56).max(1)
+    }
+
+    /// A bit for each slot that may have this tag: the lowest of them has it, and all that have it are among them.
+    #[inline(always)]
+    pub(super) fn matches(self, tag: u64) -> u64 {
+        let zero_where_equal = self.0 ^ (tag * Self::ONES);
+        zero_where_equal.wrapping_sub(Self::ONES) & !zero_where_equal & Self::HIGHS
+    }
+
+    /// The slot of the lowest bit.
+    #[inline(always)]
+    pub(super) fn slot(matches: u64) -> usize {
+        matches.trailing_zeros() as usize / 8
+    }
+
+    pub(super) fn get(self, slot: usize) -> u64 {
+        self.0 >> (8 * slot) & 255
+    }
+
+    pub(super) fn with(self, slot: usize, tag: u64) -> Self {
+        Tags(self.0 & !(255 << (8 * slot)) | tag << (8 * slot))
+    }
+
+    pub(super) fn empty_slot(self) -> Option<usize> {
+        (0..SLOTS).find(|slot| self.get(*slot) == 0)
+    }
+
+    /// How many entries found the bucket full and went on.
+    #[inline(always)]
+    pub(super) fn overflowed(self) -> u64 {
+        self.0 >> 56
+    }
+
+    /// One more entry has overflowed, or one fewer.
+    pub(super) fn overflow(self, one_more: bool) -> Self {
+        match (self.overflowed(), one_more) {
+            (Self::MANY, _) => self,
+            (_, true) => Tags(self.0 + (1 << 56)),
+            (_, false) => Tags(self.0 - (1 << 56)),
+        }
+    }
+}
+
+/// An entry's address, and below it the lowest 16 bits of its hash.
+///
+/// This is the one place where an address becomes a number and a pointer again. The number loses the pointer's provenance,
+/// so it is exposed when the word is made, and the pointer made from the word gets back an exposed one (Rust's permissive
+/// provenance; an AtomicPtr has no room for the 16 bits, and tagging through `map_addr` would lose them when shifted). Every
+/// entry pointer is made from a pointer to its whole chunk, so that is what it may reach.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Word(u64);
+
+impl Word {
+    pub(super) fn new(entry: NonNull<Header>, hash: u64) -> Self {
+        let address = entry.as_ptr().expose_provenance() as u64;
+        debug_assert!(address >> 48 == 0, "addresses have 48 bits: chunk_memory.rs takes no other memory");
+        Word(address << 16 | hash & 0xFFFF)
+    }
+
+    #[inline(always)]
+    pub(super) fn address(self) -> *mut Header {
+        std::ptr::with_exposed_provenance_mut((self.0 >> 16) as usize)
+    }
+
+    /// The entry of a word that was read from a slot with a tag.
+    #[inline(always)]
+    pub(super) fn entry(self) -> NonNull<Header> {
+        // SAFETY: words are made from entries; a slot has a word before it has a tag.
+        unsafe { NonNull::new_unchecked(self.address()) }
+    }
+
+    #[inline(always)]
+    pub(super) fn is_of(self, hash: u64) -> bool {
+        self.0 as u16 == hash as u16
+    }
+
+    /// The lowest 16 bits of the hash.
+    pub(super) fn hash_bits(self) -> u64 {
+        self.0 & 0xFFFF
+    }
+}
+
+impl Bucket {
+    pub(super) fn empty() -> Self {
+        Bucket { tags: AtomicU64::new(0), slots: [const { AtomicU64::new(0) }; SLOTS] }
+    }
+
+    #[inline(always)]
+    pub(super) fn tags(&self) -> Tags {
+        Tags(self.tags.load(Ordering::Acquire))
+    }
+
+    pub(super) fn set_tags(&self, tags: Tags) {
+        self.tags.store(tags.0, Ordering::Release);
+    }
+
+    #[inline(always)]
+    pub(super) fn word(&self, slot: usize) -> Word {
+        Word(self.slots[slot].load(Ordering::Acquire))
+    }
+
+    pub(super) fn set_word(&self, slot: usize, word: Word) {
+        self.slots[slot].store(word.0, Ordering::Release);
+    }
+
+    /// The slot of a key in this bucket.
+    ///
+    /// # Safety
+    /// The entries of this segment stay alive meanwhile.
+    #[inline(always)]
+    pub(super) unsafe fn find(&self, tags: Tags, key: &Hashed) -> Option<(usize, Word)> {
+        let tag = Tags::of(key.hash());
+        let mut matches = tags.matches(tag);
+        while matches != 0 {
+            let slot = Tags::slot(matches);
+            let word = self.word(slot);
+            if tags.get(slot) == tag && word.is_of(key.hash()) {
+                // SAFETY: a slot with a tag names an entry, or did just now; the caller keeps it alive.
+                let entry = unsafe { EntryRef::new(word.entry()) };
+                if keys_equal(entry.key(), key.key) {
+                    return Some((slot, word));
+                }
+            }
+            matches &= matches - 1;
+        }
+        None
+    }
+
+    /// Its occupied slots, as a writer sees them.
+    pub(super) fn occupied(&self) -> impl Iterator<Item = (u64, Word)> {
+        let tags = self.tags();
+        (0..SLOTS).filter(move |slot| tags.get(*slot) != 0).map(move |slot| (tags.get(slot), self.word(slot)))
+    }
+}
+
+/// Whether two keys are equal; for 8 to 64 bytes without a call or a loop, by words that may overlap.
+#[inline(always)]
+pub(super) fn keys_equal(a: &[u8], b: &[u8]) -> bool {
+    let len = b.len();
+    if len != a.len() {
+        return false;
+    }
+    if !(8..=64).contains(&len) {
+        return a == b;
+    }
+    // SAFETY: both have `at + 8` bytes wherever this is called below.
+    let differ = |at: usize| unsafe {
+        let word = |bytes: &[u8]| bytes.as_ptr().add(at).cast::<u64>().read_unaligned();
+        word(a) ^ word(b)
+    };
+    // Words from either end, which meet in the middle.
+    let mut different = differ(0) | differ(len - 8);
+    if len > 16 {
+        different |= differ(8) | differ(len - 16);
+        if len > 32 {
+            different |= differ(16) | differ(24) | differ(len - 32) | differ(len - 24);
+        }
+    }
+    different == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(not(shuttle))]
+    fn a_bucket_is_one_cache_line() {
+        assert_eq!((size_of::<Bucket>(), align_of::<Bucket>()), (64, 64));
+    }
+
+    #[test]
+    fn tags_match_where_they_are_equal() {
+        for tag in 1..=255 {
+            for slot in 0..SLOTS {
+                let tags = Tags(0x7f << 56).with(slot, tag);
+                let matches = tags.matches(tag);
+                assert_eq!(Tags::slot(matches), slot, "tag {tag}");
+                assert_eq!((tags.overflowed(), tags.get(slot)), (0x7f, tag));
+                let another = if tag == 1 { 2 } else { 1 };
+                assert!((0..SLOTS).all(|at| at != slot || tags.matches(another) >> (8 * at + 7) & 1 == 0));
+            }
+        }
+        assert_eq!(Tags(0).matches(7), 0);
+    }
+
+    #[test]
+    fn overflowing_entries_are_counted_up_to_many() {
+        let mut tags = Tags(0).with(3, 9);
+        for count in 1..=300u64 {
+            tags = tags.overflow(true);
+            assert_eq!(tags.overflowed(), count.min(255));
+        }
+        assert_eq!((tags.overflow(false).overflowed(), tags.get(3)), (255, 9));
+        assert_eq!(Tags(0).overflow(true).overflow(false).overflowed(), 0);
+    }
+
+    #[test]
+    fn keys_are_equal_when_all_their_bytes_are() {
+        for len in 0..200 {
+            let key: Vec<u8> = (0..len).map(|at| at as u8).collect();
+            assert!(keys_equal(&key, &key.clone()));
+            assert!(!keys_equal(&key, &[&key[..], &[0]].concat()));
+            for at in 0..len {
+                let mut other = key.clone();
+                other[at] ^= 0x80;
+                assert!(!keys_equal(&key, &other), "{len} bytes, byte {at}");
+            }
+        }
+    }
+}

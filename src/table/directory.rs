@@ -1,0 +1,322 @@
+//! The directory of a table: the lowest bits of a hash choose a segment.
+//!
+//! This is extendible hashing. Several slots may lead to one segment, which has fewer bits in common than the directory has.
+//! A directory never changes: growing makes another, and a store of one word publishes it.
+
+use std::alloc::{Layout, alloc, dealloc};
+use std::ptr::{self, NonNull};
+
+use rapidhash::v3::RapidSecrets;
+
+use super::arena::{Arena, DetachedChunks};
+use super::bucket::Bucket;
+use super::hash::secrets;
+use super::part::{Part, retire_part};
+use super::release;
+use super::segment::{Buckets, Segment};
+use crate::epoch::{HazardSet, RetireList};
+use crate::error::{Error, Result};
+use crate::memory::{Account, heap_bytes};
+use crate::sync::{TryArc, try_box};
+
+/// Buckets of a segment of full size.
+pub(super) const BUCKETS: usize = if cfg!(shuttle) { 2 } else { 1024 };
+
+/// A segment, and how many bits of a hash all its entries have in common.
+#[repr(C)]
+pub(super) struct OwnedSegment {
+    part: Part,
+    depth: u32,
+    pub(super) segment: Segment,
+    account: TryArc<Account>,
+}
+
+/// What leads from a directory to a segment.
+#[derive(Clone, Copy)]
+pub(super) struct DirSlot {
+    /// What readers need of it.
+    buckets: *const Bucket,
+    owned: *mut OwnedSegment,
+}
+
+/// The lowest bit of a hash that chooses a slot: masked, that bit and those above are the slot's offset in bytes.
+const SLOT: u32 = size_of::<DirSlot>().ilog2();
+
+impl DirSlot {
+    /// The segment.
+    ///
+    /// # Safety
+    /// It is alive for `'s`.
+    pub(super) unsafe fn segment<'s>(self) -> &'s Segment {
+        // SAFETY: the caller's promise.
+        unsafe { &(*self.owned).segment }
+    }
+
+    /// Frees a segment that was never published.
+    fn free(self) {
+        // SAFETY: it was made by `try_new`, and no other thread knows it.
+        drop(unsafe { Box::from_raw(self.owned) });
+    }
+}
+
+impl OwnedSegment {
+    fn bytes(buckets: usize) -> u64 {
+        heap_bytes(size_of::<OwnedSegment>()) + heap_bytes(Segment::bytes(buckets))
+    }
+
+    fn try_new(segment: Segment, depth: u32, account: TryArc<Account>) -> Result<DirSlot> {
+        account.charge(Self::bytes(segment.bucket_count()), u64::MAX);
+        let buckets = segment.buckets().as_ptr();
+        let owned = try_box(OwnedSegment { part: Part::new(Self::free), depth, segment, account })?;
+        Ok(DirSlot { buckets, owned: Box::into_raw(owned) })
+    }
+
+    /// Frees a segment whose entries are elsewhere.
+    unsafe fn free(part: NonNull<Part>, _hazards: &HazardSet, _left: &mut RetireList) {
+        // SAFETY: the part is the first field of a segment that was boxed, and that no lookup reaches any more.
+        drop(unsafe { Box::from_raw(part.cast::<OwnedSegment>().as_ptr()) });
+    }
+}
+
+impl Drop for OwnedSegment {
+    fn drop(&mut self) {
+        self.account.discharge(Self::bytes(self.segment.bucket_count()));
+    }
+}
+
+/// All segments of a table: never changed, only replaced. The slots follow in the same block.
+#[repr(C)]
+pub(super) struct Directory {
+    part: Part,
+    /// The distance of the last slot from the first, in bytes.
+    span: usize,
+    /// The same of the buckets of each segment: all segments have the same size.
+    bucket_span: usize,
+    /// The secrets of the hash. A thread that has the directory need not check whether they exist.
+    secrets: &'static RapidSecrets,
+    account: TryArc<Account>,
+    /// Once it has left the table: the memory of its entries.
+    chunks: DetachedChunks,
+    slots: [DirSlot; 0],
+}
+
+impl Directory {
+    fn layout(slots: usize) -> Layout {
+        let slots = Layout::array::<DirSlot>(slots).unwrap_or(Layout::new::<DirSlot>());
+        Layout::new::<Directory>().extend(slots).map_or(slots, |(layout, _)| layout)
+    }
+
+    /// What it takes, and what every table with entries has besides.
+    fn bytes(slots: usize) -> u64 {
+        heap_bytes(Self::layout(slots).size()) + Arena::bytes()
+    }
+
+    fn try_new(
+        slots: usize,
+        bucket_span: usize,
+        account: TryArc<Account>,
+        slot: impl Fn(usize) -> DirSlot,
+    ) -> Result<*mut Self> {
+        let layout = Self::layout(slots);
+        // SAFETY: the layout is not empty.
+        let directory = unsafe { alloc(layout) }.cast::<Directory>();
+        if directory.is_null() {
+            return Err(Error::OutOfMemory(layout.size()));
+        }
+        account.charge(Self::bytes(slots), u64::MAX);
+        // SAFETY: the block is ours, and has room for the directory and this many slots after it.
+        unsafe {
+            directory.write(Directory {
+                part: Part::new(Self::free),
+                span: (slots - 1) * size_of::<DirSlot>(),
+                bucket_span,
+                secrets: secrets(),
+                account,
+                chunks: DetachedChunks::NONE,
+                slots: [],
+            });
+            let first = (&raw mut (*directory).slots).cast::<DirSlot>();
+            (0..slots).for_each(|at| first.add(at).write(slot(at)));
+        }
+        Ok(directory)
+    }
+
+    /// The slot for a hash.
+    ///
+    /// # Safety
+    /// The directory is alive.
+    #[inline(always)]
+    pub(super) unsafe fn slot(directory: *mut Self, hash: u64) -> DirSlot {
+        // SAFETY: the caller's promise; the span keeps the offset inside.
+        unsafe { *(&raw const (*directory).slots).byte_add(hash as usize & (*directory).span).cast::<DirSlot>() }
+    }
+
+    /// The buckets for a hash.
+    ///
+    /// # Safety
+    /// The directory is alive.
+    #[inline(always)]
+    pub(super) unsafe fn buckets(directory: *mut Self, hash: u64) -> Buckets {
+        // SAFETY: the caller's promise.
+        unsafe { Buckets { first: Self::slot(directory, hash).buckets, span: (*directory).bucket_span } }
+    }
+
+    /// The secrets of the hash.
+    ///
+    /// # Safety
+    /// The directory is alive.
+    #[inline(always)]
+    pub(super) unsafe fn secrets(directory: *mut Self) -> &'static RapidSecrets {
+        // SAFETY: the caller's promise.
+        unsafe { (*directory).secrets }
+    }
+
+    /// # Safety
+    /// The directory is alive.
+    unsafe fn len(directory: *mut Self) -> usize {
+        // SAFETY: the caller's promise.
+        unsafe { (*directory).span / size_of::<DirSlot>() + 1 }
+    }
+
+    /// # Safety
+    /// The directory is alive for `'s`.
+    unsafe fn slots<'s>(directory: *mut Self) -> &'s [DirSlot] {
+        // SAFETY: the caller's promise; this many slots follow.
+        unsafe { std::slice::from_raw_parts((&raw const (*directory).slots).cast(), Self::len(directory)) }
+    }
+
+    /// Each segment once, at the first of the slots that lead to it, from the last to the first: so a segment may be freed
+    /// when it is returned.
+    ///
+    /// # Safety
+    /// The directory and its segments are alive for `'s`.
+    pub(super) unsafe fn distinct<'s>(directory: *mut Self) -> impl Iterator<Item = DirSlot> + 's {
+        // SAFETY: the caller's promise.
+        let slots = unsafe { Self::slots(directory) };
+        // SAFETY: as above.
+        let is_first = |(at, slot): &(usize, &DirSlot)| at >> unsafe { (*slot.owned).depth } == 0;
+        slots.iter().enumerate().rev().filter(is_first).map(|(_, slot)| *slot)
+    }
+
+    /// Notes the memory of its entries, once it has left the table.
+    ///
+    /// # Safety
+    /// The directory is the caller's. Readers do not look at this.
+    pub(super) unsafe fn set_chunks(directory: *mut Self, chunks: DetachedChunks) {
+        // SAFETY: the caller's promise.
+        unsafe { (*directory).chunks = chunks };
+    }
+
+    /// Retires a directory with its segments and their entries.
+    ///
+    /// # Safety
+    /// It has just left its table, with all that it leads to.
+    pub(super) unsafe fn retire_with_entries(directory: NonNull<Self>) {
+        // SAFETY: the caller's promise; the part is its first field.
+        unsafe {
+            let bytes = (*directory.as_ptr()).chunks.weight();
+            retire_part(directory.cast(), bytes, Self::free_with_entries);
+        }
+    }
+
+    /// Frees a directory whose segments are in another.
+    unsafe fn free(part: NonNull<Part>, _hazards: &HazardSet, _left: &mut RetireList) {
+        let directory = part.cast::<Directory>().as_ptr();
+        // SAFETY: the part is the first field of a directory that no lookup reaches any more.
+        unsafe {
+            let slots = Self::len(directory);
+            (*directory).account.discharge(Self::bytes(slots));
+            directory.drop_in_place();
+            dealloc(directory.cast(), Self::layout(slots));
+        }
+    }
+
+    /// Frees a directory with its segments and their entries.
+    unsafe fn free_with_entries(part: NonNull<Part>, hazards: &HazardSet, left: &mut RetireList) {
+        let directory = part.cast::<Directory>().as_ptr();
+        // SAFETY: no lookup reaches any of this any more.
+        unsafe {
+            Self::distinct(directory).for_each(DirSlot::free);
+            let chunks = std::mem::replace(&mut (*directory).chunks, DetachedChunks::NONE);
+            let is_protected = |start, len| hazards.contains_any_in(start, len);
+            chunks.free(is_protected, |block| release::leave_table(block, hazards, left));
+            Self::free(part, hazards, left);
+        }
+    }
+}
+
+/// A directory with room for one more entry, not published yet.
+pub(super) struct Growth {
+    directory: *mut Directory,
+    /// The directory before, and the segment that is full.
+    replaced: Option<(*mut Directory, *mut OwnedSegment)>,
+}
+
+impl Growth {
+    /// The first directory of a table. None if `fits` refuses its bytes.
+    pub(super) fn first(
+        account: impl FnOnce() -> Result<TryArc<Account>>,
+        fits: impl Fn(u64) -> bool,
+    ) -> Result<Option<Self>> {
+        if !fits(OwnedSegment::bytes(1) + Directory::bytes(1)) {
+            return Ok(None);
+        }
+        let account = account()?;
+        let slot = OwnedSegment::try_new(Segment::try_new(1)?, 0, account.clone())?;
+        let directory = Directory::try_new(1, 0, account, |_| slot).inspect_err(|_| slot.free())?;
+        Ok(Some(Growth { directory, replaced: None }))
+    }
+
+    /// A directory in which the full segment for `hash` is replaced by a larger one, or two. None if `fits` refuses the
+    /// bytes.
+    ///
+    /// # Safety
+    /// `old` is the table's directory, and the caller the table's writer.
+    pub(super) unsafe fn of(old: *mut Directory, hash: u64, fits: impl Fn(u64) -> bool) -> Result<Option<Self>> {
+        // SAFETY: the directory is alive while we write.
+        let (slots, account, full) =
+            unsafe { (Directory::slots(old), (*old).account.clone(), Directory::slot(old, hash).owned) };
+        // SAFETY: as above.
+        let (segment, depth) = unsafe { (&(*full).segment, (*full).depth) };
+        let before = segment.bucket_count();
+        let directory = if before < BUCKETS {
+            let buckets = before * 2;
+            if !fits(OwnedSegment::bytes(buckets) + Directory::bytes(1)) {
+                return Ok(None);
+            }
+            let slot = OwnedSegment::try_new(segment.grown()?, 0, account.clone())?;
+            Directory::try_new(1, Buckets::span(buckets), account, |_| slot).inspect_err(|_| slot.free())?
+        } else {
+            let len = if 1 << depth == slots.len() { slots.len() * 2 } else { slots.len() };
+            if !fits(2 * OwnedSegment::bytes(BUCKETS) + Directory::bytes(len)) {
+                return Ok(None);
+            }
+            let [low, high] = segment.split(SLOT + depth)?;
+            let low = OwnedSegment::try_new(low, depth + 1, account.clone())?;
+            let high = OwnedSegment::try_new(high, depth + 1, account.clone()).inspect_err(|_| low.free())?;
+            let slot = |at: usize| match slots[at & (slots.len() - 1)] {
+                slot if !ptr::eq(slot.owned, full) => slot,
+                _ => [low, high][at >> depth & 1],
+            };
+            let freed = |_: &Error| [low, high].into_iter().for_each(DirSlot::free);
+            Directory::try_new(len, Buckets::span(before), account, slot).inspect_err(freed)?
+        };
+        Ok(Some(Growth { directory, replaced: Some((old, full)) }))
+    }
+
+    /// Publishes the directory by `publish`, and retires what it replaces.
+    ///
+    /// # Safety
+    /// After `publish`, lookups use this directory. The caller is the table's writer.
+    pub(super) unsafe fn publish(self, publish: impl FnOnce(*mut Directory)) {
+        publish(self.directory);
+        let Some((old, full)) = self.replaced else { return };
+        // SAFETY: nothing leads to these any more; their entries are in the new segments. Both begin with their part.
+        unsafe {
+            let bytes = Segment::bytes((*full).segment.bucket_count()) as u64;
+            retire_part(NonNull::new_unchecked(full.cast()), bytes, OwnedSegment::free);
+            let bytes = Directory::bytes(Directory::len(old));
+            retire_part(NonNull::new_unchecked(old.cast()), bytes, Directory::free);
+        }
+    }
+}

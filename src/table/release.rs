@@ -1,0 +1,129 @@
+//! How an entry ends: its shares are given up one by one, and the last one frees its block.
+//!
+//! | share | counted | given up |
+//! |---|---|---|
+//! | the table's | no: a flag | when the entry leaves the table: it becomes the retire list's |
+//! | the retire list's | yes | when no read section can reach the entry and no hazard slot protects it |
+//! | the maker's, a counted pin's | yes | when it is dropped |
+
+use std::ptr::NonNull;
+
+use super::arena::Chunk;
+use super::entry::EntryRef;
+#[cfg(shuttle)]
+use super::header::HEADER;
+use super::header::{CHARGED, COUNT, Header, IN_TABLE, SATURATED, STICKY, header_of, link_of};
+use crate::epoch::retire::{Kind, Retired, retire};
+use crate::epoch::{HazardSet, RetireList, without_fork};
+use crate::sync::atomic::{Ordering, fence};
+
+/// Retired entries.
+const ENTRY: Kind = Kind { chain: 1, drop: drop_retired };
+
+/// Turns the table's share into a counted one, for the writer who takes the entry out.
+///
+/// # Safety
+/// The table has the entry, and no other thread does this.
+pub(super) unsafe fn count_table_share(entry: NonNull<Header>) {
+    // SAFETY: the table's share keeps the entry alive, and with it the chunk.
+    unsafe {
+        Chunk::share(Chunk::of(entry));
+        // A saturated count stays as it is, and its entry forever.
+        let counted = |shares: u32| Some((shares & !IN_TABLE) + u32::from(shares & COUNT < SATURATED));
+        let _ = (*entry.as_ptr()).shares.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted);
+    }
+}
+
+/// Retires an entry that was taken out of its table.
+///
+/// # Safety
+/// No lookup finds the entry any more; its table's share was counted ([`count_table_share`]) and is handed over.
+pub(super) unsafe fn retire_entry(entry: NonNull<Header>) {
+    // SAFETY: the caller's promise.
+    unsafe { retire(ENTRY, link_of(entry), EntryRef::new(entry).weight(), false) };
+}
+
+/// Gives up the retire list's share in an entry, unless a hazard slot protects it.
+unsafe fn drop_retired(link: NonNull<Retired>, hazards: &HazardSet, left: &mut RetireList) {
+    // SAFETY: only entries are retired as this kind, each with a counted share.
+    unsafe {
+        let entry = header_of(link);
+        if hazards.contains(entry.as_ptr().cast()) {
+            left.push(ENTRY, link, EntryRef::new(entry).weight());
+        } else {
+            release(entry);
+        }
+    }
+}
+
+/// Takes the table's share from a block of a chunk that a table has given up, if the block has an entry with such a share.
+/// An entry that a hazard slot protects is retired. Returns the bytes of the block, and the weight of the entry if it stays.
+///
+/// # Safety
+/// No read section can reach the entry, and the caller has a share in the chunk.
+pub(super) unsafe fn leave_table(block: NonNull<Header>, hazards: &HazardSet, left: &mut RetireList) -> (usize, u64) {
+    // SAFETY: the chunk is alive; the lengths of a block stay when it is freed.
+    unsafe {
+        let entry = EntryRef::new(block);
+        let len = entry.block_len();
+        if entry.shares().load(Ordering::Acquire) & IN_TABLE == 0 {
+            return (len, 0);
+        }
+        let weight = entry.weight();
+        if hazards.contains(block.as_ptr().cast()) {
+            count_table_share(block);
+            left.push(ENTRY, link_of(block), weight);
+            return (len, weight);
+        }
+        match entry.shares().fetch_sub(IN_TABLE, Ordering::AcqRel) & COUNT {
+            0 => (len, 0),
+            _ => (len, weight),
+        }
+    }
+}
+
+/// Gives up a counted share; the last one frees the entry, if no table has it.
+///
+/// # Safety
+/// The share was the caller's.
+pub(super) unsafe fn release(entry: NonNull<Header>) {
+    // SAFETY: the share keeps the block alive, and its share in the chunk keeps that.
+    unsafe {
+        let chunk = Chunk::of(entry);
+        if (*entry.as_ptr()).shares.load(Ordering::Relaxed) & COUNT >= STICKY {
+            // The entry stays forever, and its chunk with it.
+            return;
+        }
+        // A fork in the middle would find the arena's lock held, or lose the block.
+        without_fork(|| {
+            // Release: the reads of this owner come before the block is reused.
+            let before = (*entry.as_ptr()).shares.fetch_sub(1, Ordering::Release);
+            if before & (COUNT | IN_TABLE) == 1 {
+                // Pairs with the Release of the other owners.
+                fence(Ordering::Acquire);
+                free(entry, chunk, before & CHARGED != 0);
+            }
+            Chunk::release(chunk);
+        });
+    }
+}
+
+/// Takes an entry off its account, and its block back.
+///
+/// # Safety
+/// Nobody else has a share in the entry; the caller has one in the chunk.
+unsafe fn free(entry: NonNull<Header>, chunk: *mut Chunk, charged: bool) {
+    // SAFETY: the chunk is alive.
+    unsafe {
+        let bytes = EntryRef::new(entry).block_len();
+        if charged {
+            Chunk::discharge(chunk, bytes);
+        }
+        #[cfg(shuttle)]
+        // A thread that still reads it is to notice.
+        entry.as_ptr().cast::<u8>().add(HEADER).write_bytes(0xDD, bytes - HEADER);
+        // Neither charged nor shared: a walk through the chunk meets it as free.
+        (*entry.as_ptr()).shares.store(0, Ordering::Relaxed);
+        Chunk::put_back(chunk, entry.as_ptr(), bytes);
+    }
+}

@@ -1,0 +1,44 @@
+//! The sizes of blocks: every multiple of 16 up to 1 KiB, then eight sizes to each doubling.
+
+/// Blocks are multiples of this, and aligned to it.
+pub(super) const UNIT: usize = 16;
+
+/// Larger blocks have a chunk of their own. So have all blocks if a memory checker is to see each of them.
+pub(super) const LARGEST: usize = if cfg!(phicache_separate_blocks) { 0 } else { 64 << 10 };
+
+const FINE: usize = 1 << 10;
+
+/// How many sizes there are.
+pub(super) const CLASSES: usize = FINE / UNIT + 8 * 6;
+
+/// The size of a block for this many bytes, at most 64 KiB, and the index of that size.
+#[inline]
+pub(super) fn size_class(bytes: usize) -> (usize, usize) {
+    if bytes <= FINE {
+        let units = bytes.div_ceil(UNIT);
+        return (units * UNIT, units - 1);
+    }
+    let doubling = (bytes - 1).ilog2() - FINE.ilog2();
+    let step = (FINE / 8) << doubling;
+    let steps = (bytes - (FINE << doubling)).div_ceil(step);
+    ((FINE << doubling) + steps * step, FINE / UNIT + 8 * doubling as usize + steps - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_tight_and_in_order() {
+        let mut last = 0;
+        for bytes in 1..=64 << 10 {
+            let (size, class) = size_class(bytes);
+            assert!(size >= bytes && size.is_multiple_of(UNIT) && class < CLASSES, "{bytes}: {size}, {class}");
+            assert!(size - bytes < UNIT.max(bytes / 8), "{bytes}: {size}");
+            assert!(class == last || class == last + 1, "{bytes}: {class} after {last}");
+            assert_eq!(size_class(size), (size, class));
+            last = class;
+        }
+        assert_eq!(last, CLASSES - 1);
+    }
+}

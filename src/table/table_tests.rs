@@ -1,0 +1,118 @@
+use super::super::draft::Draft;
+use super::*;
+use crate::epoch::guard;
+
+fn get(table: &Table, key: &[u8]) -> Option<Pinned> {
+    guard::read(|guard| table.find(guard, &key.into()).map(|entry| Pinned::new(guard, entry)))
+}
+
+fn fresh(key: &[u8], value: &[u8]) -> OwnedEntry {
+    let mut draft = Draft::new(key, None);
+    draft.write(value).unwrap();
+    draft.finish().unwrap()
+}
+
+#[test]
+fn a_count_of_pins_that_would_overflow_sticks_and_its_entry_stays() {
+    let table = Table::new();
+    table.insert(fresh(b"k", b"value"), true, u64::MAX);
+    let counted = Pinned::counted(get(&table, b"k").unwrap().entry());
+    let word = counted.saturate();
+    let more: Vec<Pinned> = (0..1000).map(|_| counted.clone()).collect();
+    assert!(counted.shares_word() - word <= 1, "what is saturated is not counted any further");
+    drop(more);
+    let (seen, word) = (get(&table, b"k").unwrap(), counted.shares_word());
+    drop(counted);
+    assert_eq!(seen.shares_word(), word, "what is saturated loses no share either");
+    drop(seen);
+    table.remove(&b"k"[..].into());
+    crate::epoch::retire::flush();
+    assert!(get(&table, b"k").is_none());
+    table.insert(fresh(b"k", b"other"), true, u64::MAX);
+    assert_eq!(get(&table, b"k").unwrap().value(), b"other");
+}
+
+#[test]
+fn an_empty_table_holds_no_memory_and_a_cleared_one_neither() {
+    let table = Table::new();
+    assert!(get(&table, b"k").is_none() && !table.remove(&b"k"[..].into()));
+    table.clear();
+    assert_eq!((table.len(), table.bytes()), (0, 0));
+    for i in 0..1000u32 {
+        table.insert(fresh(&i.to_le_bytes(), b"value"), true, u64::MAX);
+    }
+    assert_eq!(table.len(), 1000);
+    assert!(table.bytes() > 1000 * 64);
+    table.clear();
+    assert_eq!((table.len(), table.bytes()), (0, 0));
+}
+
+#[test]
+fn bytes_are_the_sum_of_entries_and_tables_and_pins_stay_charged() {
+    let table = Table::new();
+    let (pin, _) = table.insert(fresh(b"k", &[1; 100]), true, u64::MAX);
+    let one = table.bytes();
+    table.insert(fresh(b"k", &[2; 100]), true, u64::MAX);
+    assert_eq!(table.bytes(), one + pin.weight());
+    assert_eq!(pin.value(), [1; 100]);
+    drop(pin);
+    assert_eq!(table.bytes(), one);
+    let last = get(&table, b"k").unwrap();
+    table.remove(&b"k"[..].into());
+    assert_eq!(table.bytes(), one);
+    drop(table);
+    assert_eq!(last.value(), [2; 100]);
+}
+
+#[test]
+fn an_entry_that_is_not_to_be_replaced_stays() {
+    let table = Table::new();
+    table.insert(fresh(b"k", b"first"), true, u64::MAX);
+    let (own, inserted) = table.insert(fresh(b"k", b"second"), false, u64::MAX);
+    assert_eq!((own.value(), inserted), (&b"second"[..], Inserted::Kept));
+    assert_eq!(get(&table, b"k").unwrap().value(), b"first");
+}
+
+#[test]
+fn a_limit_is_never_passed_and_a_refused_overwrite_keeps_the_old_value() {
+    let table = Table::new();
+    let limit = 20_000;
+    let mut refused = 0;
+    for i in 0..1000u32 {
+        let (_, inserted) = table.insert(fresh(&i.to_le_bytes(), &[0; 32]), true, limit);
+        refused += u32::from(inserted == Inserted::OverCapacity);
+        assert!(table.bytes() <= limit, "{} bytes", table.bytes());
+    }
+    assert!(refused > 0 && table.len() > 100);
+    let (_, inserted) = table.insert(fresh(&0u32.to_le_bytes(), &[1; 30_000]), true, limit);
+    assert_eq!(inserted, Inserted::OverCapacity);
+    assert_eq!(get(&table, &0u32.to_le_bytes()).unwrap().value(), [0; 32]);
+}
+
+#[test]
+fn a_limit_too_low_for_one_entry_leaves_an_empty_table_empty() {
+    let table = Table::new();
+    for limit in 0..2000 {
+        let (_, inserted) = table.insert(fresh(b"k", b"v"), true, limit);
+        assert!(table.bytes() <= limit);
+        if inserted == Inserted::New {
+            return;
+        }
+        assert_eq!((inserted, table.bytes()), (Inserted::OverCapacity, 0));
+    }
+    panic!("nothing fits into 2000 bytes");
+}
+
+#[test]
+fn split_off_moves_entries_and_keeps_the_account() {
+    let table = Table::new();
+    for i in 0..100u32 {
+        table.insert(fresh(&i.to_le_bytes(), b"v"), true, u64::MAX);
+    }
+    let bytes = table.bytes();
+    let taken = table.split_off().unwrap();
+    assert_eq!((table.len(), taken.len()), (0, 100));
+    assert_eq!(table.bytes(), bytes);
+    drop(taken);
+    assert_eq!(table.bytes(), 0);
+}
