@@ -1,9 +1,9 @@
-//! What a computation in a cache ends with, and single flight for such values.
+//! Single flight for caches: the result of a computation is an entry, and what the table did with it.
 
 use crate::flight::{self, Product, Waits};
 use crate::table::{Hashed, Inserted, Pinned};
 
-/// A computed value, and what became of it in the table; None if it was not offered to one.
+/// A computed value, and what the table did with it; `None` if it was not offered to one.
 #[derive(Clone)]
 pub struct Computed {
     /// The value.
@@ -23,9 +23,9 @@ pub type Wait = flight::Wait<Computed>;
 /// Whether a computed value may be stored; if another was first, what the table did with that one.
 pub type StorePermit = flight::StorePermit<Inserted>;
 
-/// What caches ask of a computation, beside what it is.
+/// What caches ask of a computation in progress.
 pub trait InCache {
-    /// The key, hashed already.
+    /// The key, with its hash.
     fn hashed(&self) -> Hashed<'_>;
 
     /// Whether its value may be stored now.

@@ -17,6 +17,7 @@
 //! | `policy.rs` | what one type of cache does differently |
 //! | `computed.rs` | what a computation ends with; single flight for such values |
 //! | `counters.rs` | what a cache counts |
+//! | `computed.rs` | single flight for caches: the result of a computation is an entry |
 //! | `prefixes.rs` | the prefixes that memos have taken on one cache |
 //! | `options.rs` | what the maker of a cache may choose |
 //! | `value.rs` | what a cache answers |

@@ -7,9 +7,9 @@ use std::cell::Cell;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::computed::{Begin, Computed, Flight, InCache, StorePermit};
 use super::backing::{Backing, Claim, StoreOutcome};
 use super::cache::SharedCache;
+use crate::cache::computed::{Begin, Computed, Flight, InCache, StorePermit};
 use crate::cache::local::Missed;
 use crate::cache::policy::Policy;
 use crate::cache::value::{Origin, Refusal, Value, Waited};

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::super::computed::Flights;
 use super::backing::{Backing, StoreOutcome};
 use super::cache::SharedCache;
+use crate::cache::computed::Flights;
 use crate::cache::policy::Policy;
 use crate::cache::value::{Refusal, Stored};
 use crate::error::Result;
