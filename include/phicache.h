@@ -1,40 +1,80 @@
 /*
- * phicache: memory-limited caching for integrated information theory, and for native scientific code.
+ * phicache: memory-limited caches for integrated information theory (IIT), and for native scientific code.
  *
  * Generated from src/ffi by build.rs; `make header` renews it. Do not edit.
  *
- * What it is
+ * A cache keeps the results of expensive computations, until the process occupies a configured share of the memory
+ * that it may use. Beyond that, new results are computed and returned, but not stored. The caches are those of PyPhi,
+ * for programs in C, C++, Julia and any language that calls C.
  *
- * PyPhi's caches for programs in C, C++, Julia and whatever else calls C: dict caches for repertoires, MICE caches that a
- * cut subsystem inherits from its uncut parent, purview caches, functions with a cache. Values stay in memory until the
- * process occupies a configured part of the memory it may use; then new ones are refused, and what is computed is handed
- * out without being stored. Where the system's allocator itself fails, a call says PHICACHE_ERROR_OUT_OF_MEMORY.
+ * Begin with five functions
+ *
+ * | function | what it does |
+ * |---|---|
+ * | phicache_dict_cache_new | makes a cache |
+ * | phicache_dict_cache_memoize | looks a key up, and computes its value on a miss |
+ * | phicache_value_release | releases a value when you are done with it |
+ * | phicache_dict_cache_free | destroys the cache |
+ * | phicache_last_error | says what went wrong |
+ *
+ * To look keys up and store values yourself, use phicache_dict_cache_get and phicache_dict_cache_set instead of
+ * memoize.
+ *
+ * A callback computes the value of a key, and writes it straight into the cache:
+ *
+ *     int32_t sum(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
+ *         double total = 0.0;
+ *         uint8_t *bytes;
+ *         for (size_t i = 0; i < key.len; i++) total += key.data[i];
+ *         if (phicache_result_reserve(result, sizeof total, &bytes) != PHICACHE_OK) return 1;
+ *         memcpy(bytes, &total, sizeof total);
+ *         return 0;
+ *     }
+ *
+ * The program asks for values. The callback runs once for each key:
  *
  *     phicache_dict_cache *cache;
  *     phicache_value value;
- *     phicache_bytes key = { (const uint8_t *)"answer", 6 };
- *     if (phicache_dict_cache_new(NULL, NULL, &cache) != PHICACHE_OK)
- *         fputs(phicache_last_error(), stderr);
- *     else if (phicache_dict_cache_memoize(cache, key, compute, NULL, NULL, &value, NULL) == PHICACHE_OK) {
- *         use(value.data, value.len);
+ *     phicache_bytes key = { (const uint8_t *)"some input", 10 };
+ *     if (phicache_dict_cache_new(NULL, NULL, &cache) != PHICACHE_OK) {
+ *         fprintf(stderr, "%s\n", phicache_last_error());
+ *         return 1;
+ *     }
+ *     if (phicache_dict_cache_memoize(cache, key, sum, NULL, NULL, &value, NULL) == PHICACHE_OK) {
+ *         use(*(const double *)(const void *)value.data);
  *         phicache_value_release(&value);
  *     }
  *     phicache_dict_cache_free(cache);
  *
+ * In the examples of this header, code without a function of its own is the body of a function that returns 0, `use`
+ * is whatever your program does next, and `compute` is a callback.
+ *
+ * Caveats
+ *
+ *  - Nothing is evicted. A value stays until it is removed or replaced, or its cache is cleared or freed. When memory
+ *    is full, `set` returns PHICACHE_REFUSED_MEMORY; `memoize` returns the value all the same, and `origin` says that
+ *    it was not stored.
+ *  - A value that a cache returns is pinned: its bytes stay valid and unchanged until phicache_value_release, even if
+ *    the cache is freed. A value that is never released is never freed.
+ *  - A handle must not be freed while another thread is inside a call with it.
+ *  - A callback must return: it must not throw, longjmp or end its thread.
+ *  - If the system's allocator fails, a call returns PHICACHE_ERROR_OUT_OF_MEMORY. See "Memory" for the exceptions.
+ *
  * Conventions
  *
- *  - A function that can fail returns a phicache_status: PHICACHE_OK is 0, normal outcomes (a miss, a refusal) are positive,
- *    errors negative. phicache_last_error() is the message of this thread's last error.
- *  - Every pointer is checked. A parameter may be NULL where its description says [nullable]; elsewhere NULL is
- *    PHICACHE_ERROR_INVALID_ARGUMENT. On an error outputs are zero, except where a function says otherwise. On the way
- *    in, flags are int32_t, and anything but 0 is true.
- *  - Text goes in as NUL-terminated UTF-8; keys and values as phicache_bytes. Whatever goes in is copied where it is kept.
- *  - A handle comes from a `…_new` function and goes back to its type's `…_free`, which takes NULL too. A freed handle, or
- *    one of another type, answers PHICACHE_ERROR_INVALID_HANDLE, until its memory is used for another handle of its type.
- *  - A value that a cache hands out is pinned: its bytes stay valid and unchanged until phicache_value_release, whatever
- *    happens to the cache. It starts at 16-byte alignment, so an array of doubles can be read in place.
- *  - Callbacks get their user_data first, and run on the caller's thread, under no lock. Their failures come back unchanged.
- *  - The library starts no thread, sets no signal handler, and does nothing when it is loaded or unloaded.
+ *  - A function that can fail returns a phicache_status. PHICACHE_OK is 0, normal outcomes (a miss, a refusal) are
+ *    positive, errors are negative.
+ *  - Every pointer is checked. A parameter may be NULL if its description says [nullable]; any other NULL is
+ *    PHICACHE_ERROR_INVALID_ARGUMENT. On an error outputs are zero, unless a function says otherwise.
+ *  - Flags are int32_t. As inputs, all numbers but 0 are true.
+ *  - Text is NUL-terminated UTF-8. Keys and values are phicache_bytes. Inputs are copied; they need to live only for
+ *    the call.
+ *  - A handle comes from a `…_new` function and is freed by its type's `…_free`, which accepts NULL. A freed handle,
+ *    or one of another type, is PHICACHE_ERROR_INVALID_HANDLE, until its memory is used for a new handle of its type.
+ *  - A value starts at 16-byte alignment, so an array of doubles can be read in place.
+ *  - A callback gets its user_data first. It runs on the caller's thread, and no lock is held while it runs. If it
+ *    fails, its code is returned unchanged.
+ *  - The library starts no thread, installs no signal handler, and does nothing when it is loaded or unloaded.
  *
  * Errors
  *
@@ -46,39 +86,48 @@
  *         use(cache);
  *     phicache_dict_cache_free(cache);
  *
- * The message says what was wrong and what was expected, begins with the name of the function, and is this thread's own. A
- * mistake in the arguments changes nothing, and the next call works. Examples here stand in a function that returns 0; `use`
- * is whatever comes next, `compute` a callback.
+ * The message begins with the name of the function, and says what was wrong and what was expected. Each thread has its
+ * own last message. A wrong argument changes nothing, and the next call works.
  *
  * Threads and fork
  *
- * Handles may be used from any thread at once, except key builders, which are for one thread at a time; a handle is freed
- * when no other thread is inside it (from inside one's own callback it may be). Values may be released from any thread.
- * After fork the child may use its caches: a part that another thread was changing at that moment is empty, and computations
- * that were going on are forgotten.
+ * All threads may use a handle at once, except a phicache_key, which one thread uses at a time. A callback may free
+ * the handle that it was called through. Any thread may release a value. After fork, the child may use its caches: a
+ * part that another thread was changing at that moment is empty, and computations that other threads had begun are
+ * forgotten.
  *
  * Memory
  *
- * The size of a cache includes its own overhead: 32 bytes and some padding for each entry, and the table. Running out of
- * memory is PHICACHE_ERROR_OUT_OF_MEMORY in all functions of caches and keys. The process may end for lack of memory where a
- * configuration is made, where a caller waits for another's computation, and where the text of another error is put together.
+ * The size of a cache includes its overhead: 32 bytes and some padding for each entry, and the table. Functions of
+ * caches and keys return PHICACHE_ERROR_OUT_OF_MEMORY if an allocation fails. The process may end for lack of memory
+ * while it makes a configuration, waits for another thread's computation, or formats the message of another error.
+ *
+ * Sections of this header
+ *
+ * First what every program needs: types, the library, configuration, keys, and what all caches have in common. Then
+ * reading without pins, and callbacks. Then the caches one by one (dict, Redis, purview), memos and methods,
+ * subsystems and MICE caches. Last single flight without callbacks, and the registry of named caches.
  *
  * Handles
  *
  * | handle | what it is | made by |
  * |---|---|---|
  * | phicache_config | settings that caches share | phicache_config_new |
- * | phicache_key | an argument list on its way to a key | phicache_key_new |
+ * | phicache_key | a list of arguments, from which a key is made | phicache_key_new |
  * | phicache_dict_cache | values by keys | phicache_dict_cache_new, phicache_dict_cache_shared |
- * | phicache_redis_cache | values by keys at a Redis server | phicache_redis_cache_new, phicache_redis_cache_shared |
+ * | phicache_redis_cache | values by keys, at a Redis server | phicache_redis_cache_new, phicache_redis_cache_shared |
  * | phicache_purview_cache | lists of purviews of a network | phicache_purview_cache_new |
- * | phicache_mice_cache | the MICE of a subsystem, or of a cut one that inherits | phicache_mice_cache_new |
+ * | phicache_mice_cache | the MICE of a subsystem, in this process or in Redis; a cut subsystem inherits | phicache_mice_cache_new, phicache_dict_mice_cache_new, phicache_redis_mice_cache_new |
  * | phicache_cache | any of these caches, seen as one type; owns nothing | phicache_…_cache_as_cache |
  * | phicache_memo | a function with its cache | phicache_memo_new |
  * | phicache_method | a function that uses its object's cache | phicache_method_new |
- * | phicache_subsystem | a system in a state, under a cut or none | phicache_subsystem_new, phicache_subsystem_cut |
+ * | phicache_subsystem | a system in a state, cut or uncut | phicache_subsystem_new, phicache_subsystem_cut |
  * | phicache_lease | the duty to compute a value | phicache_cache_begin |
- * | phicache_result | where a callback writes; not kept | handed to the callback |
+ * | phicache_result | where a callback writes its value | passed to the callback |
+ *
+ * Words of IIT: a mechanism is a set of nodes in a state; a purview is the set of nodes whose past or future it
+ * constrains; a repertoire is a probability distribution over a purview; a cut severs connections; a MICE is a
+ * mechanism's maximally irreducible cause or effect; φ (phi) measures how irreducible something is.
  */
 
 #ifndef PHICACHE_H
@@ -93,7 +142,7 @@
 #define PHICACHE_VERSION_PATCH 0
 #define PHICACHE_VERSION_NUMBER (PHICACHE_VERSION_MAJOR * 65536u + PHICACHE_VERSION_MINOR * 256u + PHICACHE_VERSION_PATCH)
 
-/* A constructor whose status nobody looks at. */
+/* Warns of a constructor whose status is not checked. */
 #ifndef PHICACHE_MUST_USE
 #if defined(__GNUC__)
 #define PHICACHE_MUST_USE __attribute__((warn_unused_result))
@@ -108,13 +157,13 @@ extern "C" {
 
 /* Types ---------------------------------------------------------------------------------------------------------------
  *
- * Structs that begin with `struct_size` may grow at their end: set it to `sizeof` of the struct before every call.
- * All others are final. Of a struct going in that an older header has, what it lacks is zero; of one that a newer header
- * has, what this library does not know must be zero: anything else is ERROR_INVALID_ARGUMENT, as is a `reserved` field that
- * is not zero.
+ * A struct that begins with `struct_size` may grow at its end: set that field to `sizeof` of the struct before every
+ * call. All other structs are final. An input struct may come from an older header: the fields that it lacks count as
+ * zero. It may come from a newer header: the fields that this library does not know must be zero, or the call is
+ * ERROR_INVALID_ARGUMENT. A `reserved` field must be zero too.
  */
 
-/** Done. */
+/** The call did what it was asked to do. */
 #define PHICACHE_OK 0
 
 /** The key has no value. */
@@ -132,64 +181,64 @@ extern "C" {
 /** Not stored: caching of this kind is switched off. */
 #define PHICACHE_REFUSED_DISABLED 5
 
-/** Not stored: the cache holds as many bytes as it may. */
+/** Not stored: the cache has reached its `max_bytes`. */
 #define PHICACHE_REFUSED_CAPACITY 6
 
-/** Not stored: the key was removed, or the cache cleared, while the value was computed; or its lease ran out. */
+/** Not stored: while the value was computed, its key was removed, its cache was cleared, or its lease expired. */
 #define PHICACHE_REFUSED_CLEARED 7
 
-/** The caller is to compute the value. */
+/** The caller computes the value: it holds the lease. */
 #define PHICACHE_LEASE 8
 
-/** Another computes the value. */
+/** Another owner computes the value. */
 #define PHICACHE_BUSY 9
 
-/** The time is up. */
+/** The time limit of the call has passed. */
 #define PHICACHE_TIMEOUT 10
 
 /** Not stored: the server failed. */
 #define PHICACHE_REFUSED_SERVER 11
 
-/** An argument is NULL, out of range, or does not fit the others. */
+/** An argument is NULL, out of range, or contradicts another. */
 #define PHICACHE_ERROR_INVALID_ARGUMENT (-1)
 
-/** A handle was freed, or is of another type. */
+/** A handle is not valid: it was freed, or is of another type. */
 #define PHICACHE_ERROR_INVALID_HANDLE (-2)
 
 /** The compute callback returned a code other than 0. */
 #define PHICACHE_ERROR_CALLBACK (-3)
 
-/** A computation asked for the key that it computes. */
+/** A computation asked for the key that it is computing. */
 #define PHICACHE_ERROR_RECURSION (-4)
 
-/** The answer is longer than the buffer; the needed length is given. */
+/** The result is longer than the buffer. The call returns the length that is needed. */
 #define PHICACHE_ERROR_BUFFER_TOO_SMALL (-5)
 
 /** An allocation failed; nothing has changed. */
 #define PHICACHE_ERROR_OUT_OF_MEMORY (-6)
 
-/** The Redis server could not be asked, or refused; the message says what was tried, where, and what went wrong. */
+/** The Redis server could not be reached, or refused. The message says what was tried, where, and why it failed. */
 #define PHICACHE_ERROR_REDIS (-7)
 
-/** The library was built without what the call needs. */
+/** The library was built without a feature that the call needs. */
 #define PHICACHE_ERROR_UNSUPPORTED (-8)
 
-/** The library itself failed; please report it with the message. */
+/** A bug in the library; please report it with the message. */
 #define PHICACHE_ERROR_PANIC (-9)
 
-/** The environment holds an invalid setting; the message names it. */
+/** An environment variable has an invalid value; the message names it. */
 #define PHICACHE_ERROR_CONFIGURATION (-10)
 
-/** A live cache has this name. */
+/** Another cache has this name. */
 #define PHICACHE_ERROR_NAME_IN_USE (-11)
 
-/** The bytes are no record, or damaged. */
+/** The bytes are not a MICE record, or are damaged. */
 #define PHICACHE_ERROR_DAMAGED (-12)
 
 /** The value was in the cache. */
 #define PHICACHE_ORIGIN_HIT 1
 
-/** This call computed the value, and it was stored, unless the key got another value meanwhile: then that stays. */
+/** This call computed the value. The cache stored it, or kept another value that the key got meanwhile. */
 #define PHICACHE_ORIGIN_COMPUTED 2
 
 /** Another thread computed the value while this one waited. */
@@ -198,7 +247,10 @@ extern "C" {
 /** The value was inherited from the cache's parent. */
 #define PHICACHE_ORIGIN_PARENT 4
 
-/** This call computed the value, and it was not stored; the status that says why is added (none: memory is out). */
+/**
+ * This call computed the value, and the cache did not store it. The status that says why is added; 0 means that an
+ * allocation failed.
+ */
 #define PHICACHE_ORIGIN_NOT_STORED 256
 
 /** The past state of a purview. */
@@ -207,7 +259,7 @@ extern "C" {
 /** The future state of a purview. */
 #define PHICACHE_EFFECT 1
 
-/** Both; in keys only. */
+/** Both directions; in keys only. */
 #define PHICACHE_BIDIRECTIONAL 2
 
 /** In `phicache_features`: built with Redis. */
@@ -216,16 +268,16 @@ extern "C" {
 /** In `phicache_features`: built with TLS for Redis. */
 #define PHICACHE_FEATURE_TLS 2
 
-/** In `phicache_memory`: the sizes of the process could be read. */
+/** In `phicache_memory`: the process's memory use could be read. */
 #define PHICACHE_KNOWN_SIZES 1
 
 /** In `phicache_memory`: the physical memory is known. */
 #define PHICACHE_KNOWN_PHYSICAL 2
 
-/** In `phicache_memory`: the limits of all control groups that the process is in could be read, or there are none. */
+/** In `phicache_memory`: the limits of all control groups of the process could be read, or there are none. */
 #define PHICACHE_KNOWN_GROUP_LIMITS 4
 
-/** In `phicache_memory`: what those of them use that have a limit could be read. */
+/** In `phicache_memory`: the memory use of those groups that have a limit could be read. */
 #define PHICACHE_KNOWN_GROUP_USAGE 8
 
 /** In `phicache_memory`: RLIMIT_AS and RLIMIT_DATA could be read. */
@@ -246,37 +298,37 @@ extern "C" {
 /** A MICE cache in Redis. */
 #define PHICACHE_KIND_REDIS_MICE 5
 
-/** A matrix that lies row after row, as in C. */
+/** A matrix is stored row by row, as in C. */
 #define PHICACHE_ROW_MAJOR 0
 
-/** A matrix that lies column after column, as in Julia and Fortran. */
+/** A matrix is stored column by column, as in Julia and Fortran. */
 #define PHICACHE_COLUMN_MAJOR 1
 
-/** A maximum memory that lifts the limit; the walls stay (see "The library"). */
+/** As a maximum memory: no limit. The hard limits remain (see "The library"). */
 #define PHICACHE_MEMORY_UNLIMITED (-1.0)
 
-/** A memo's maximum memory that is the configuration's. */
+/** For a memo: the maximum memory of its configuration. */
 #define PHICACHE_MEMORY_CONFIGURED (-2.0)
 
 /**
- * A buffer of this many bytes holds every key that `phicache_key_repertoire`, `phicache_key_mice` (without candidate
- * purviews) and `phicache_subsystem_key` write with a prefix of up to 64 bytes.
+ * The size of a buffer that holds every key of `phicache_key_repertoire`, `phicache_key_mice` (without candidate
+ * purviews) and `phicache_subsystem_key` whose prefix is at most 64 bytes long.
  */
 #define PHICACHE_KEY_BUFFER 768
 
-/** Any cache: what a `phicache_…_cache` is seen as. Owns nothing. */
+/** A cache of any type. Owns nothing: a view of a `phicache_…_cache`. */
 typedef struct phicache_cache phicache_cache;
 
 /** Settings that caches share. */
 typedef struct phicache_config phicache_config;
 
-/** PyPhi's `DictCache`: bytes by bytes. */
+/** PyPhi's `DictCache`: values by keys, both bytes. */
 typedef struct phicache_dict_cache phicache_dict_cache;
 
-/** An argument list on its way to a key. */
+/** A list of arguments, from which a key is made. */
 typedef struct phicache_key phicache_key;
 
-/** The duty to compute a value, without a callback. */
+/** The duty to compute a value without a callback. */
 typedef struct phicache_lease phicache_lease;
 
 /** PyPhi's `cache` decorator: a function with its cache. */
@@ -291,19 +343,19 @@ typedef struct phicache_mice_cache phicache_mice_cache;
 /** PyPhi's `PurviewCache`: lists of purviews of a network. */
 typedef struct phicache_purview_cache phicache_purview_cache;
 
-/** PyPhi's `RedisCache`: bytes by bytes at a server, for many processes. */
+/** PyPhi's `RedisCache`: values by keys, both bytes, at a server that processes share. */
 typedef struct phicache_redis_cache phicache_redis_cache;
 
-/** Where a compute callback writes its value; lives as long as the callback runs. */
+/** Where a compute callback writes its value. Valid while the callback runs. */
 typedef struct phicache_result phicache_result;
 
-/** A candidate system of a network in a state, under a cut or none. */
+/** A candidate system: nodes of a network in a state, cut or uncut. */
 typedef struct phicache_subsystem phicache_subsystem;
 
-/** What a call answers: 0 is OK, positive a normal outcome, negative an error. */
+/** What a call returns: 0 is OK, positive numbers are normal outcomes, negative numbers are errors. */
 typedef int32_t phicache_status;
 
-/** Bytes that are lent for the duration of a call. With a length of 0 the pointer may be anything. */
+/** Bytes that are borrowed for the duration of a call. If the length is 0, the pointer may be anything. */
 typedef struct phicache_bytes {
     /** The first byte. */
     const uint8_t *data;
@@ -312,16 +364,16 @@ typedef struct phicache_bytes {
 } phicache_bytes;
 
 /**
- * A pinned value: its bytes stay valid and unchanged until `phicache_value_release`, whatever happens to the cache.
+ * A pinned value: its bytes stay valid and unchanged until `phicache_value_release`, even if the cache is freed.
  *
- * Copying the struct adds no pin: release one of the copies, once, from any thread.
+ * Copying the struct adds no pin: of all copies release exactly one, once, from any thread.
  */
 typedef struct phicache_value {
     /** The value's first byte, at 16-byte alignment. */
     const uint8_t *data;
     /** The number of bytes. */
     size_t len;
-    /** What keeps the bytes alive. Not for callers. */
+    /** Keeps the bytes alive. Not for callers. */
     void *pin;
     /** Where the value came from: one of `PHICACHE_ORIGIN_…`. */
     uint32_t origin;
@@ -329,29 +381,29 @@ typedef struct phicache_value {
     uint32_t reserved;
 } phicache_value;
 
-/** What PyPhi's caches tell: lookups that found a value, lookups that found none, values held now. */
+/** Hits, misses and size, as PyPhi's caches report them. */
 typedef struct phicache_info {
     /** Lookups that found a value. */
     uint64_t hits;
-    /** Lookups that found none. */
+    /** Lookups that found no value. */
     uint64_t misses;
-    /** Values held now. */
+    /** Values in the cache now. */
     uint64_t size;
 } phicache_info;
 
-/** All figures of a cache. Grows at its end. */
+/** All statistics of a cache. Grows at its end. */
 typedef struct phicache_stats {
     /** `sizeof(phicache_stats)`, set by the caller. */
     size_t struct_size;
     /** Lookups that found a value. */
     uint64_t hits;
-    /** Lookups that found none. */
+    /** Lookups that found no value. */
     uint64_t misses;
-    /** Values held now, inherited ones included. */
+    /** Values in the cache now, including inherited ones. */
     uint64_t size;
     /**
-     * Bytes held now, overhead included, inherited values not. Values that were replaced, removed or cleared count
-     * until their last pin is released.
+     * Bytes in use now, including overhead but not inherited values. A value that was replaced, removed or cleared
+     * counts until its last pin is released.
      */
     uint64_t bytes;
     /** Values stored. */
@@ -364,24 +416,27 @@ typedef struct phicache_stats {
     uint64_t refused_memory;
     /** Values refused because caching of this kind was off. */
     uint64_t refused_disabled;
-    /** Values refused because the cache held as many bytes as it may. */
+    /** Values refused because the cache had reached its `max_bytes`. */
     uint64_t refused_capacity;
-    /** Values that were computed while their key was removed or the cache cleared, and so not stored. */
+    /**
+     * Values refused because, while they were computed, their key was removed, the cache was cleared, or their lease
+     * expired.
+     */
     uint64_t refused_cleared;
-    /** Hits for which a caller waited until another had computed the value. */
+    /** Hits for which a caller waited while another computed the value. */
     uint64_t waits;
     /**
-     * Computations that failed: their callback said so, or their value could not be had (no memory) or kept (no record).
-     * Leases that are abandoned are not counted.
+     * Computations that failed: the callback returned an error, an allocation failed, or the value was not a MICE
+     * record. Abandoned leases do not count.
      */
     uint64_t errors;
-    /** Nanoseconds spent in computations that succeeded. */
+    /** Nanoseconds that successful computations took. */
     uint64_t compute_ns;
-    /** Nanoseconds saved: hits times the mean computation. */
+    /** Nanoseconds saved: hits times the mean time of a computation. */
     uint64_t saved_ns;
-    /** Values that were refused because the server failed. */
+    /** Values refused because the server failed. */
     uint64_t refused_server;
-    /** Values at the server that were damaged, or somebody else's: each counted as a miss. */
+    /** Values at the server that were damaged, or belonged to another program or key. Each also counts as a miss. */
     uint64_t damaged;
 } phicache_stats;
 
@@ -391,54 +446,57 @@ typedef struct phicache_memory {
     size_t struct_size;
     /** The resident size as a percentage of the limit. */
     double percent;
-    /** Bytes of physical memory that the process occupies, as far as is known; at least what caches hold. */
+    /** Bytes of physical memory that the process occupies, or the last figure that is known; at least `held`. */
     uint64_t resident;
     /**
-     * Bytes it may occupy: physical memory, or the lowest limit of the control groups that it is in. 0 if no figure was
-     * ever available.
+     * Bytes that it may occupy: the physical memory, or the lowest limit of its control groups. 0 if neither was ever
+     * known.
      */
     uint64_t limit;
-    /** Bytes of physical memory of the machine; 0 if no figure was ever available. */
+    /** Bytes of the machine's physical memory; 0 if that was never known. */
     uint64_t physical;
-    /** Bytes held by all caches of this process. */
+    /** Bytes in use by all caches of this process. */
     uint64_t held;
-    /** Bytes that caches may take before the process comes to a wall (see "The library"); UINT64_MAX if there is none. */
+    /**
+     * Bytes that caches may still take before the process reaches a hard limit (see "The library"); UINT64_MAX if
+     * there is none.
+     */
     uint64_t room;
-    /** Which figures could be read just now: a sum of `PHICACHE_KNOWN_…`. For the others the last good figure counts. */
+    /** Which figures could be read by this call: a sum of `PHICACHE_KNOWN_…`. The others are the last good figures. */
     uint32_t known;
     /** Zero. */
     uint32_t reserved;
 } phicache_memory;
 
-/** What a cache may be given when it is made. All zero but the size is the default. Grows at its end. */
+/** Options of a new cache. All fields but `struct_size` zero is the default. Grows at its end. */
 typedef struct phicache_cache_options {
     /** `sizeof(phicache_cache_options)`, set by the caller. */
     size_t struct_size;
-    /** A name of 1 to 63 bytes, which no other live cache has; NULL for none. */
+    /** A name of 1 to 63 bytes, which no other cache has; NULL for no name. */
     const char *name;
     /**
-     * The most bytes the cache may hold in this process, overhead included; 0 for no limit beside the memory's. A value
-     * that replaces another needs room beside it.
+     * The most bytes that the cache may use in this process, including overhead; 0 for no limit but that of memory.
+     * While a value replaces another, both count.
      */
     uint64_t max_bytes;
-    /** For caches in Redis: after how many milliseconds the server forgets a value, at most 10^14; 0 is never. */
+    /** For caches in Redis: milliseconds after which the server deletes a value, at most 10^14; 0 is never. */
     uint64_t ttl_ms;
     /**
-     * For caches in Redis: how many milliseconds a process may take to compute a value before another computes it too, at
-     * most 10^14; 0 lets every process compute. See "Redis cache".
+     * For caches in Redis: milliseconds that one process may take to compute a value before another computes it too,
+     * at most 10^14; 0 lets every process compute at once. See "Redis cache".
      */
     uint64_t lease_ms;
-    /** For caches in Redis: whether a server that fails is ERROR_REDIS; 0 makes it a miss that is counted. */
+    /** For caches in Redis: 1 makes a failing server an ERROR_REDIS; 0 makes it a miss. */
     int32_t server_errors;
     /**
-     * For caches in Redis: whether values are stored as they are, for others to read and write, without what ties each to
-     * its key; 0 stores them with a checksum, and takes what has none that fits for a miss. See "Redis cache".
+     * For caches in Redis: 1 stores values as they are, for other programs to read and write. 0 stores each with a
+     * checksum of key and value; a value without a valid checksum is a miss. See "Redis cache".
      */
     int32_t no_checksum;
     /**
-     * For caches in Redis: how many milliseconds `clear`, `size`, `info` and `stats` may go through the names at the
-     * server, at most 10^14, of which an hour counts; 0 is 30,000. The operation that is under way then is still waited
-     * for, at most for the timeout of one.
+     * For caches in Redis: milliseconds that `clear`, `size`, `info` and `stats` may take to scan the keys at the
+     * server, at most 10^14; 0 is 30,000, and more than an hour is an hour. The operation that is running at that time
+     * still ends, at most one timeout later.
      */
     uint64_t scan_timeout_ms;
 } phicache_cache_options;
@@ -455,38 +513,38 @@ typedef struct phicache_mice {
     uint64_t mechanism;
     /** The purview, as a node set. */
     uint64_t purview;
-    /** The purview's φ; not NaN. */
+    /** The φ of the mechanism over the purview; not NaN. */
     double phi;
-    /** What else belongs to it, in the caller's own format; 16-byte aligned where it comes from a cache. */
+    /** Data of the caller, in a format of its own. From a cache, it is 16-byte aligned. */
     struct phicache_bytes payload;
 } phicache_mice;
 
-/** The identity of a network or of a subsystem: BLAKE3-256. */
+/** Identifies a network or a subsystem: a BLAKE3-256 hash. */
 typedef struct phicache_fingerprint {
     /** The bytes. */
     uint8_t bytes[32];
 } phicache_fingerprint;
 
-/** How a Redis server is doing, as all caches see it that were made with the same connection settings. Grows at its end. */
+/** The health of a Redis server, as seen by all caches that have the same connection settings. Grows at its end. */
 typedef struct phicache_redis_health {
     /** `sizeof(phicache_redis_health)`, set by the caller. */
     size_t struct_size;
     /**
-     * Operations that failed: no connection, no answer in time, a connection that broke, nonsense; and values that were
-     * passed over, being longer than `max_bytes`.
+     * Operations that failed: no connection, no reply in time, a broken connection, an invalid reply; and values that
+     * were not fetched because they are longer than `max_bytes`.
      */
     uint64_t failures;
-    /** Operations that the server refused, for example because it was full; `last_error` says what to do. */
+    /** Operations that the server refused, for example because its memory is full; `last_error` says what to do. */
     uint64_t refusals;
-    /** Operations that were not tried, because the server had just failed. */
+    /** Operations that were skipped because the server had just failed. */
     uint64_t skipped;
     /** Connections that were opened. */
     uint64_t connections;
-    /** Those of them that replaced one that broke. */
+    /** Connections that replaced a broken one. */
     uint64_t reconnects;
-    /** For how many milliseconds from now on operations are not tried; 0 when the server is well. */
+    /** Milliseconds from now during which operations are skipped; 0 if the server works. */
     uint64_t skipping_ms;
-    /** What the last operation that failed or was refused had to say, NUL-terminated; empty when there was none. */
+    /** The message of the last operation that failed or was refused, NUL-terminated; empty if there was none. */
     char last_error[256];
 } phicache_redis_health;
 
@@ -505,37 +563,42 @@ typedef struct phicache_registry_item {
 } phicache_registry_item;
 
 /**
- * Computes the value of `key` and writes it into `result` by `phicache_result_reserve`. If its last attempt to reserve
- * fails, the call fails with the same status, whatever is returned here.
+ * Computes the value of `key`, and writes it into `result` with `phicache_result_reserve`. If the last reservation
+ * failed, the caller gets its status, whatever the callback returns.
  *
- * `user_data` was given together with the function, `call_data` with the call. Return 0, or a code of your own: then
- * nothing is cached, and the code comes back to the caller unchanged. The callback runs on the caller's thread, under
- * no lock, and may call the library, also for other keys of the same cache. It must return: an exception that leaves it
- * ends the process with one line that names the function, and leaving it by longjmp or by ending the thread is undefined.
- * `result` is gone when it has returned.
+ * `user_data` was given with the function, `call_data` with the call. Return 0 for success. Any other code means that
+ * nothing is cached; the caller gets the code unchanged. The callback runs on the caller's thread, and no lock is held
+ * while it runs. It may call the library, also for other keys of the same cache. It must return: an exception that
+ * leaves it ends the process with a line that names the function; leaving it by longjmp, or ending its thread, is
+ * undefined. `result` is not valid after the callback has returned.
  */
 typedef int32_t (*phicache_compute)(void *user_data,
                                     void *call_data,
                                     struct phicache_bytes key,
                                     struct phicache_result *result);
 
-/** Frees a `user_data`: called exactly once, after the last call has ended, also when registering fails. */
+/**
+ * Frees a `user_data`. The library calls it exactly once: after the last call of the function has ended, or when the
+ * function could not be registered.
+ */
 typedef void (*phicache_drop)(void *user_data);
 
 /* The library ---------------------------------------------------------------------------------------------------------
  *
- * Version, messages, released values, and the memory of this process. All of these may be called from any thread.
+ * Version, messages, releasing values, and the memory of this process. All threads may call these functions at once.
  *
- * Caches store up to a percentage of the memory that this process may use (`phicache_config_set_maximum_memory_percent`):
- * the least of the physical memory and the limits of all control groups that the process is in, their ancestors included
- * (version 1: `memory.limit_in_bytes`; version 2: `memory.max` and `memory.high`). The percentage is compared with the
- * process's resident size. Beside it there are walls, whatever the percentage, also without a limit: caches stop at 90 % of
- * `RLIMIT_AS`, of `RLIMIT_DATA`, and of a control group's limit, each compared with what it counts (a group's usage without
- * inactive file pages), so that the program's own allocations do not fail, and the system does not end it.
+ * Caches store values until the process's resident size reaches a percentage of the memory that the process may use
+ * (`phicache_config_set_maximum_memory_percent`). That is the physical memory, or the lowest limit of the control
+ * groups that the process is in, including their ancestors (version 1: `memory.limit_in_bytes`; version 2:
+ * `memory.max` and `memory.high`).
  *
- * A figure that cannot be read (no `/proc`, no free descriptor, a sandbox) is never taken for a number: the last good one
- * counts, but no less than what caches hold, and it is asked for again. The physical memory is then asked of the kernel
- * directly. `known` in `phicache_memory` says which figures could be read.
+ * There are also hard limits, whatever the percentage: caches stop at 90 % of `RLIMIT_AS`, of `RLIMIT_DATA`, and of a
+ * control group's limit. Each is compared with what it counts (for a group, its usage without inactive file pages). So
+ * the program's own allocations do not fail, and the system does not kill the process.
+ *
+ * If a figure cannot be read (no `/proc`, no free file descriptor, a sandbox), the last good figure counts, or the
+ * bytes that caches hold if those are more. The next call tries again. `known` in `phicache_memory` says which figures
+ * could be read.
  *
  *     phicache_memory memory;
  *     memory.struct_size = sizeof memory;
@@ -553,23 +616,24 @@ uint32_t phicache_version_number(void);
 uint32_t phicache_features(void);
 
 /**
- * The name of a status, such as "MISS"; "UNKNOWN" for a number that is none. Static; never freed.
+ * The name of a status, such as "MISS"; "UNKNOWN" for any other number. Static; never freed.
  *
  * @param status  Any number.
  */
 const char *phicache_status_name(phicache_status status);
 
 /**
- * The message of this thread's last error: what was wrong and what was expected. Empty when there was none.
+ * The message of this thread's last error: what was wrong and what was expected. Empty if there was no error.
  *
- * The text belongs to the library and changes with this thread's next error; a call that succeeds leaves it alone.
+ * The text belongs to the library, and is valid until this thread's next error. A call that succeeds does not change
+ * it.
  */
 const char *phicache_last_error(void);
 
 /**
- * Releases a value's bytes and zeroes the struct. May be called from any thread; never waits.
+ * Releases a value and zeroes the struct. Any thread may call it; it does not block.
  *
- * Releasing a zeroed struct does nothing. Of copies of a struct, one is released, once.
+ * Releasing a zeroed struct does nothing. If the struct was copied, release exactly one of the copies, once.
  *
  * @param value  [nullable] The value.
  */
@@ -578,15 +642,15 @@ void phicache_value_release(phicache_value *value);
 /**
  * The resident memory of this process as a percentage of the memory it may use, measured now (a few microseconds).
  *
- * What it may use is the physical memory, or the lowest limit of the control groups it is in.
+ * The memory that it may use is the physical memory, or the lowest limit of its control groups.
  *
- * @param out_percent  The percentage; 0 if neither was ever known.
+ * @param out_percent  The percentage; 0 if neither figure was ever known.
  */
 phicache_status phicache_memory_percent(double *out_percent);
 
 /**
- * Whether this process occupies more memory than the configured maximum, or has come to a wall, measured now. (PyPhi's
- * `memory_full`.)
+ * Tells whether this process occupies more memory than the configured maximum, or has reached a hard limit, measured
+ * now. (PyPhi's `memory_full`.)
  *
  * @param config    [nullable] The configuration; NULL is the process default.
  * @param out_full  1 or 0.
@@ -596,35 +660,36 @@ phicache_status phicache_memory_full(phicache_config *config, int32_t *out_full)
 /**
  * The memory of this process in bytes, measured now.
  *
- * @param out  The figures; `struct_size` is set by the caller.
+ * @param out  The figures. Set `struct_size` first.
  */
 phicache_status phicache_memory_usage(phicache_memory *out);
 
 /**
- * The node set of these indices, counted from 0, in any order.
+ * Makes the node set of these indices. Indices begin at 0, and may be in any order.
  *
  * @param indices    [nullable] The indices; may be NULL if `count` is 0.
- * @param count      How many.
+ * @param count      The number of indices.
  * @param out_nodes  The set: bit k is node k.
  */
 phicache_status phicache_nodes_from_indices(const int32_t *indices, size_t count, uint64_t *out_nodes);
 
 /**
- * The indices of a node set, ascending, counted from 0.
+ * Writes the indices of a node set, in ascending order, beginning at 0.
  *
  * @param nodes      The set.
- * @param indices    [nullable] Where they are written; may be NULL if `capacity` is 0.
- * @param capacity   How many fit; 64 always do.
- * @param out_count  How many there are, also when they do not fit.
+ * @param indices    [nullable] Receives the indices; may be NULL if `capacity` is 0.
+ * @param capacity   The number of indices that fit; 64 is always enough.
+ * @param out_count  The number of indices, also if they do not fit.
  */
 phicache_status phicache_nodes_to_indices(uint64_t nodes, int32_t *indices, size_t capacity, size_t *out_count);
 
 /* Configuration -------------------------------------------------------------------------------------------------------
  *
- * Settings come from defaults, then the environment (`PHICACHE_…`, read once, at the first use), then setters. A cache
- * takes a configuration when it is made and keeps a share in it: percentages and switches act on it at once, connection
- * settings are read when the cache is made. Wherever a configuration may be NULL, that is the process default, which
- * setters change for every cache made with it. A configuration may be used from any thread.
+ * Settings come from defaults, then from the environment (`PHICACHE_…`, read once, at the first use), then from
+ * setters. A cache takes a configuration when it is made, and shares it from then on: a new percentage or switch
+ * applies to it at once, but connection settings are read only when the cache is made. Where a configuration may be
+ * NULL, NULL is the process default; setters change it for every cache that was made with it. All threads may use a
+ * configuration at once.
  *
  * | setting | default | variable |
  * |---|---|---|
@@ -638,44 +703,44 @@ phicache_status phicache_nodes_to_indices(uint64_t nodes, int32_t *indices, size
  * | Redis timeout, in milliseconds | that of the URL, or 1000 | `PHICACHE_REDIS_TIMEOUT_MS` |
  * | the whole Redis database | 0 | none |
  *
- * An invalid variable makes the first use fail with ERROR_CONFIGURATION, and the message names it; an empty one counts
- * as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off.
+ * If a variable is invalid, the first use fails with ERROR_CONFIGURATION, and the message names the variable. An empty
+ * variable counts as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off.
  *
  *     phicache_config *config;
  *     phicache_dict_cache *cache;
  *     if (phicache_config_new(&config) != PHICACHE_OK) return 1;
  *     phicache_config_set_maximum_memory_percent(config, 25.0);
  *     if (phicache_dict_cache_new(config, NULL, &cache) != PHICACHE_OK) return 1;
- *     phicache_config_free(config);  // the cache keeps its share
+ *     phicache_config_free(config);  // the cache keeps the settings
  *     use(cache);
  *     phicache_dict_cache_free(cache);
  */
 
 /**
- * Makes a configuration of its own: the defaults, and what the environment says.
+ * Makes a new configuration from the defaults and the environment.
  *
- * @param out  The configuration, to be freed by `phicache_config_free`.
+ * @param out  The configuration. Free it with `phicache_config_free`.
  */
 PHICACHE_MUST_USE phicache_status phicache_config_new(phicache_config **out);
 
 /**
- * Frees a configuration; caches made with it keep their share.
+ * Frees a configuration. Caches that were made with it keep using it.
  *
  * @param config  [nullable] The configuration.
  */
 phicache_status phicache_config_free(phicache_config *config);
 
 /**
- * Sets the part of the memory that this process may use up to which caches store.
+ * Sets the maximum memory: the percentage of the memory that this process may use, up to which caches store values.
  *
  * @param config   [nullable] The configuration; NULL is the process default.
- * @param percent  0 to 100; 0 stores nothing. `PHICACHE_MEMORY_UNLIMITED` lifts the limit; the walls stay
- *                 (see "The library").
+ * @param percent  0 to 100; 0 stores nothing. `PHICACHE_MEMORY_UNLIMITED` is no limit; the hard limits remain (see
+ *                 "The library").
  */
 phicache_status phicache_config_set_maximum_memory_percent(phicache_config *config, double percent);
 
 /**
- * Tells the maximum memory.
+ * Gets the maximum memory.
  *
  * @param config       [nullable] The configuration; NULL is the process default.
  * @param out_percent  0 to 100, or `PHICACHE_MEMORY_UNLIMITED`.
@@ -683,10 +748,10 @@ phicache_status phicache_config_set_maximum_memory_percent(phicache_config *conf
 phicache_status phicache_config_get_maximum_memory_percent(phicache_config *config, double *out_percent);
 
 /**
- * Switches repertoire caching: while off, methods flagged as repertoires go straight through.
+ * Switches repertoire caching. While it is off, methods with PHICACHE_METHOD_REPERTOIRE bypass their caches.
  *
  * @param config   [nullable] The configuration; NULL is the process default.
- * @param enabled  Nonzero is on.
+ * @param enabled  0 is off, any other number is on.
  */
 phicache_status phicache_config_set_cache_repertoires(phicache_config *config, int32_t enabled);
 
@@ -699,10 +764,10 @@ phicache_status phicache_config_set_cache_repertoires(phicache_config *config, i
 phicache_status phicache_config_get_cache_repertoires(phicache_config *config, int32_t *out_enabled);
 
 /**
- * Switches purview caching: while off, purview caches store nothing.
+ * Switches purview caching. While it is off, purview caches store nothing.
  *
  * @param config   [nullable] The configuration; NULL is the process default.
- * @param enabled  Nonzero is on.
+ * @param enabled  0 is off, any other number is on.
  */
 phicache_status phicache_config_set_cache_potential_purviews(phicache_config *config, int32_t enabled);
 
@@ -715,15 +780,15 @@ phicache_status phicache_config_set_cache_potential_purviews(phicache_config *co
 phicache_status phicache_config_get_cache_potential_purviews(phicache_config *config, int32_t *out_enabled);
 
 /**
- * Switches Redis for MICE caches that choose by configuration.
+ * Switches Redis for the MICE caches of `phicache_mice_cache_new`.
  *
  * @param config   [nullable] The configuration; NULL is the process default.
- * @param enabled  Nonzero is on.
+ * @param enabled  0 is off, any other number is on.
  */
 phicache_status phicache_config_set_redis_cache(phicache_config *config, int32_t enabled);
 
 /**
- * Tells whether MICE are kept in Redis.
+ * Tells whether `phicache_mice_cache_new` makes caches in Redis.
  *
  * @param config       [nullable] The configuration; NULL is the process default.
  * @param out_enabled  1 or 0.
@@ -731,36 +796,35 @@ phicache_status phicache_config_set_redis_cache(phicache_config *config, int32_t
 phicache_status phicache_config_get_redis_cache(phicache_config *config, int32_t *out_enabled);
 
 /**
- * Sets where the Redis server is.
+ * Sets the URL of the Redis server.
  *
  * | form | meaning |
  * |---|---|
  * | `redis://[user[:password]@]host[:port][/database]` | TCP |
  * | `rediss://…` | TLS over TCP |
- * | `redis://…@host:port,host:port,…` | the nodes of a cluster, or some of them |
+ * | `redis://…@host:port,host:port,…` | a cluster: all its nodes, or some |
  * | `unix://[user[:password]@]/path[?db=1]` | a unix socket |
  *
- * After a `?` may stand, joined by `&`: `db`, `user`, `pass`, `timeout_ms`, `cluster=yes`, and for TLS `ca`, `cert` and `key`
- * (files in PEM) and `verify=no`. Text may be percent-encoded.
+ * Parameters follow after a `?`, joined by `&`: `db`, `user`, `pass`, `timeout_ms`, `cluster=yes`, and for TLS `ca`,
+ * `cert` and `key` (files in PEM) and `verify=no`. Text may be percent-encoded.
  *
  * @param config  [nullable] The configuration; NULL is the process default.
- * @param url     The URL. Messages never repeat it.
+ * @param url     The URL. No message contains it, since it may hold a password.
  */
-phicache_status phicache_config_set_redis_url(phicache_config *config,
-                                              const char *url);
+phicache_status phicache_config_set_redis_url(phicache_config *config, const char *url);
 
 /**
- * Tells where the Redis server is, with the password masked.
+ * Gets the URL of the Redis server, with the password masked.
  *
  * @param config    [nullable] The configuration; NULL is the process default.
- * @param buffer    [nullable] Where the text is written, with a NUL; may be NULL if `capacity` is 0.
- * @param capacity  Bytes of the buffer.
- * @param out_len   Bytes of the text without its NUL, also when it does not fit.
+ * @param buffer    [nullable] Receives the text and a NUL; may be NULL if `capacity` is 0.
+ * @param capacity  The size of the buffer in bytes.
+ * @param out_len   The length of the text without its NUL, also if it does not fit.
  */
 phicache_status phicache_config_get_redis_url(phicache_config *config, char *buffer, size_t capacity, size_t *out_len);
 
 /**
- * Sets what all keys of this library in Redis begin with.
+ * Sets the namespace: what all keys of this library at the server begin with.
  *
  * @param config  [nullable] The configuration; NULL is the process default.
  * @param name    1 to 64 of `A-Z a-z 0-9 _ . -`.
@@ -768,12 +832,12 @@ phicache_status phicache_config_get_redis_url(phicache_config *config, char *buf
 phicache_status phicache_config_set_redis_namespace(phicache_config *config, const char *name);
 
 /**
- * Tells the namespace.
+ * Gets the namespace.
  *
  * @param config    [nullable] The configuration; NULL is the process default.
- * @param buffer    [nullable] Where the text is written, with a NUL; may be NULL if `capacity` is 0.
- * @param capacity  Bytes of the buffer.
- * @param out_len   Bytes of the text without its NUL, also when it does not fit.
+ * @param buffer    [nullable] Receives the text and a NUL; may be NULL if `capacity` is 0.
+ * @param capacity  The size of the buffer in bytes.
+ * @param out_len   The length of the text without its NUL, also if it does not fit.
  */
 phicache_status phicache_config_get_redis_namespace(phicache_config *config,
                                                     char *buffer,
@@ -781,17 +845,17 @@ phicache_status phicache_config_get_redis_namespace(phicache_config *config,
                                                     size_t *out_len);
 
 /**
- * Sets who logs in at the Redis server, in place of what the URL says.
+ * Sets the login at the Redis server, instead of that in the URL.
  *
  * @param config    [nullable] The configuration; NULL is the process default.
- * @param user      [nullable] The user; NULL is that of the URL, or the server's default user.
- * @param password  [nullable] The password; NULL is that of the URL, or none. No message ever has it.
+ * @param user      [nullable] The user; NULL is that of the URL, or else the server's default user.
+ * @param password  [nullable] The password; NULL is that of the URL, or else none. No message contains it.
  */
 phicache_status phicache_config_set_redis_login(phicache_config *config, const char *user, const char *password);
 
 /**
- * Sets what one operation at the Redis server may take, from its beginning to its last byte, connecting and logging in
- * included. Only resolving a name may take longer.
+ * Sets the timeout of one operation at the Redis server, from its start to its last byte, including connecting and
+ * logging in. Only resolving a host name may take longer.
  *
  * @param config        [nullable] The configuration; NULL is the process default.
  * @param milliseconds  1 to 3,600,000.
@@ -799,7 +863,7 @@ phicache_status phicache_config_set_redis_login(phicache_config *config, const c
 phicache_status phicache_config_set_redis_timeout_ms(phicache_config *config, uint64_t milliseconds);
 
 /**
- * Tells what one operation at the Redis server may take.
+ * Gets the timeout of one operation at the Redis server.
  *
  * @param config            [nullable] The configuration; NULL is the process default.
  * @param out_milliseconds  The milliseconds.
@@ -807,19 +871,19 @@ phicache_status phicache_config_set_redis_timeout_ms(phicache_config *config, ui
 phicache_status phicache_config_get_redis_timeout_ms(phicache_config *config, uint64_t *out_milliseconds);
 
 /**
- * Lets caches in Redis have the whole database, as PyPhi's do, for caches that are made from now on.
+ * Gives caches in Redis the whole database, as in PyPhi. Applies to caches that are made from now on.
  *
- * Keys are as they are given, `clear` is FLUSHDB and CONFIG RESETSTAT, `size` is DBSIZE, and hits and misses are the
- * server's own, whoever caused them. A MICE key has `subsys:`, the identity of subsystem and cut, and `:` before it; a
- * child asks for its own key first and then for its parent's, every time. No other program may use the database.
+ * Keys are stored as they are given. `clear` is FLUSHDB and CONFIG RESETSTAT, `size` is DBSIZE, and hits and misses
+ * are those of the server, for all its clients. A MICE key is prefixed with `subsys:`, the identity of subsystem and
+ * cut, and `:`. A child looks up its own key and then its parent's, every time. No other program may use the database.
  *
  * @param config   [nullable] The configuration; NULL is the process default.
- * @param enabled  0 is off, the default: caches use the keys of the namespace and no others.
+ * @param enabled  0 is off, the default: caches use only the keys of the namespace. Any other number is on.
  */
 phicache_status phicache_config_set_redis_whole_database(phicache_config *config, int32_t enabled);
 
 /**
- * Tells whether caches in Redis have the whole database.
+ * Tells whether new caches in Redis have the whole database.
  *
  * @param config       [nullable] The configuration; NULL is the process default.
  * @param out_enabled  1 or 0.
@@ -828,10 +892,10 @@ phicache_status phicache_config_get_redis_whole_database(phicache_config *config
 
 /* Keys and fingerprints -----------------------------------------------------------------------------------------------
  *
- * Any bytes are a key, up to 2^31 - 1 of them. Keys made here follow the canonical encoding, version 2 (`docs/keys.md`),
- * so that C, C++ and Julia make the same bytes: no two different argument lists have the same key, equal ones have.
- * Untyped, `3`, `3.0` and, for 1, `true` are equal, as in Python; typed, they are not. A key builder is for one thread at
- * a time.
+ * A key is any sequence of up to 2^31 - 1 bytes. The functions here make keys from arguments, in a canonical encoding,
+ * version 2 (`docs/keys.md`): C, C++ and Julia make the same bytes from the same arguments. Equal argument lists have
+ * equal keys, different ones have different keys. In untyped keys, numbers of equal value are equal, as in Python (`3`
+ * and `3.0`, `1` and `true`); in typed keys they differ. One thread at a time may use a key builder.
  *
  *     phicache_key *key;
  *     phicache_bytes bytes;
@@ -844,21 +908,21 @@ phicache_status phicache_config_get_redis_whole_database(phicache_config *config
  */
 
 /**
- * Makes an empty argument list.
+ * Makes an empty list of arguments: a key builder.
  *
- * @param out  The builder, to be freed by `phicache_key_free`.
+ * @param out  The builder. Free it with `phicache_key_free`.
  */
 PHICACHE_MUST_USE phicache_status phicache_key_new(phicache_key **out);
 
 /**
- * Frees a builder, and the keys it lent.
+ * Frees a builder. The keys that it returned are not valid any more.
  *
  * @param key  [nullable] The builder.
  */
 phicache_status phicache_key_free(phicache_key *key);
 
 /**
- * Forgets the arguments and keeps the memory: a builder that is used again allocates nothing.
+ * Removes all arguments, but keeps the memory: a builder that is used again allocates nothing.
  *
  * @param key  The builder.
  */
@@ -872,10 +936,10 @@ phicache_status phicache_key_reset(phicache_key *key);
 phicache_status phicache_key_add_none(phicache_key *key);
 
 /**
- * Adds a truth value; untyped, it equals 0 or 1.
+ * Adds a truth value. In an untyped key it equals 0 or 1.
  *
  * @param key    The builder.
- * @param value  Nonzero is true.
+ * @param value  0 is false, any other number is true.
  */
 phicache_status phicache_key_add_bool(phicache_key *key, int32_t value);
 
@@ -888,7 +952,7 @@ phicache_status phicache_key_add_bool(phicache_key *key, int32_t value);
 phicache_status phicache_key_add_int(phicache_key *key, int64_t value);
 
 /**
- * Adds an unsigned integer; it equals the signed one of the same value.
+ * Adds an unsigned integer. It equals the signed integer of the same value.
  *
  * @param key    The builder.
  * @param value  The integer.
@@ -896,7 +960,8 @@ phicache_status phicache_key_add_int(phicache_key *key, int64_t value);
 phicache_status phicache_key_add_uint(phicache_key *key, uint64_t value);
 
 /**
- * Adds a double. -0.0 equals 0.0, and all NaNs are one. Untyped, it equals the integer that it is exactly.
+ * Adds a double. -0.0 equals 0.0, and all NaNs are equal. In an untyped key it equals the integer of exactly the same
+ * value.
  *
  * @param key    The builder.
  * @param value  The double.
@@ -912,10 +977,10 @@ phicache_status phicache_key_add_double(phicache_key *key, double value);
 phicache_status phicache_key_add_bytes(phicache_key *key, phicache_bytes value);
 
 /**
- * Adds text; it never equals bytes.
+ * Adds text. It never equals bytes.
  *
  * @param key   The builder.
- * @param utf8  The text in UTF-8, which may hold NULs.
+ * @param utf8  The text in UTF-8; it may contain NULs.
  */
 phicache_status phicache_key_add_string(phicache_key *key, phicache_bytes utf8);
 
@@ -936,7 +1001,8 @@ phicache_status phicache_key_add_direction(phicache_key *key, int32_t direction)
 phicache_status phicache_key_add_nodes(phicache_key *key, uint64_t nodes);
 
 /**
- * Begins a tuple: what is added until `phicache_key_end_tuple` are its items, in order. At most 64 deep.
+ * Begins a tuple. Everything added until `phicache_key_end_tuple` is an item of it, in order. Nesting is limited to 64
+ * levels.
  *
  * @param key  The builder.
  */
@@ -951,16 +1017,16 @@ phicache_status phicache_key_end_tuple(phicache_key *key);
 
 /**
  * Adds an array of doubles, such as a repertoire, as one element. It never equals a tuple of the same doubles. -0.0
- * equals 0.0, and all NaNs are one. C++ and Julia make the same element of a vector of doubles.
+ * equals 0.0, and all NaNs are equal. C++ and Julia make the same element from a vector of doubles.
  *
  * @param key     The builder.
  * @param values  [nullable] The doubles; may be NULL if `count` is 0.
- * @param count   How many.
+ * @param count   The number of doubles.
  */
 phicache_status phicache_key_add_doubles(phicache_key *key, const double *values, size_t count);
 
 /**
- * Begins a set: its items have no order, and equal ones count once.
+ * Begins a set. Everything added until `phicache_key_end_set` is an item of it, in any order; equal items count once.
  *
  * @param key  The builder.
  */
@@ -974,14 +1040,14 @@ phicache_status phicache_key_begin_set(phicache_key *key);
 phicache_status phicache_key_end_set(phicache_key *key);
 
 /**
- * Begins a named type: an enum, say, or a struct. The one element that is added until `phicache_key_end_named` is its
- * value (several stand in a tuple). It equals neither that element nor the same one under another name. At most 64 deep.
+ * Begins a value of a named type, such as an enum or a struct. Exactly one element is added until
+ * `phicache_key_end_named`; use a tuple for several. The value equals neither that element alone nor the same element
+ * under another name. Nesting is limited to 64 levels.
  *
  * @param key   The builder.
- * @param name  What the type is called, alike in all programs that share keys.
+ * @param name  The name of the type; the same in all programs that share keys.
  */
-phicache_status phicache_key_begin_named(phicache_key *key,
-                                         const char *name);
+phicache_status phicache_key_begin_named(phicache_key *key, const char *name);
 
 /**
  * Ends the named type.
@@ -991,7 +1057,7 @@ phicache_status phicache_key_begin_named(phicache_key *key,
 phicache_status phicache_key_end_named(phicache_key *key);
 
 /**
- * Names the argument that is added next. Arguments with names come last, in any order, each name once.
+ * Names the argument that is added next. Named arguments come after all others, in any order, each name once.
  *
  * @param key   The builder.
  * @param name  The name.
@@ -999,24 +1065,24 @@ phicache_status phicache_key_end_named(phicache_key *key);
 phicache_status phicache_key_add_keyword(phicache_key *key, const char *name);
 
 /**
- * The key of the arguments so far.
+ * Makes the key of the arguments that were added so far.
  *
  * @param key    The builder.
- * @param typed  Nonzero: numbers of different types are different.
- * @param out    The key's bytes, lent until the builder is used again or freed.
+ * @param typed  0: numbers of equal value are equal. Any other number: numbers of different types differ.
+ * @param out    The key, valid until the builder is used again or freed.
  */
 phicache_status phicache_key_bytes(phicache_key *key, int32_t typed, phicache_bytes *out);
 
 /**
- * Writes the key (prefix, direction, mechanism, purview): what a builder makes of them, untyped, in a few nanoseconds.
+ * Writes the key (prefix, direction, mechanism, purview), as a builder makes it, untyped. Takes a few nanoseconds.
  *
  * @param prefix     [nullable] The prefix; NULL is "none".
  * @param direction  `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
  * @param mechanism  The mechanism, as a node set.
  * @param purview    The purview, as a node set.
- * @param buffer     [nullable] Where the key is written; may be NULL if `capacity` is 0.
- * @param capacity   Bytes of the buffer; `PHICACHE_KEY_BUFFER` will do.
- * @param out_len    The key's length, also when it does not fit.
+ * @param buffer     [nullable] Receives the key; may be NULL if `capacity` is 0.
+ * @param capacity   The size of the buffer in bytes; `PHICACHE_KEY_BUFFER` is enough.
+ * @param out_len    The length of the key, also if it does not fit.
  */
 phicache_status phicache_key_repertoire(const char *prefix,
                                         int32_t direction,
@@ -1027,17 +1093,17 @@ phicache_status phicache_key_repertoire(const char *prefix,
                                         size_t *out_len);
 
 /**
- * Writes the key (prefix, direction, mechanism, candidate purviews), that of PyPhi's `find_mice`.
+ * Writes the key (prefix, direction, mechanism, candidate purviews), which PyPhi's `find_mice` uses.
  *
  * @param prefix     [nullable] The prefix; NULL is "none".
  * @param direction  `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
  * @param mechanism  The mechanism, as a node set.
- * @param purviews   [nullable] The candidates, in an order that matters; NULL with a count of 0 is no list, which is not
- *                   the same as an empty one.
- * @param count      How many.
- * @param buffer     [nullable] Where the key is written; may be NULL if `capacity` is 0.
- * @param capacity   Bytes of the buffer; `PHICACHE_KEY_BUFFER` and 9 more for each candidate will do.
- * @param out_len    The key's length, also when it does not fit.
+ * @param purviews   [nullable] The candidates; their order matters. NULL with a count of 0 is no list, which differs
+ *                   from an empty list.
+ * @param count      The number of candidates.
+ * @param buffer     [nullable] Receives the key; may be NULL if `capacity` is 0.
+ * @param capacity   The size of the buffer in bytes; `PHICACHE_KEY_BUFFER` plus 9 for each candidate is enough.
+ * @param out_len    The length of the key, also if it does not fit.
  */
 phicache_status phicache_key_mice(const char *prefix,
                                   int32_t direction,
@@ -1049,15 +1115,16 @@ phicache_status phicache_key_mice(const char *prefix,
                                   size_t *out_len);
 
 /**
- * The identity of a network, and of the way its results are computed.
+ * Identifies a network, and the way its results are computed.
  *
- * @param tpm          The transition probabilities, state by node: 2^nodes rows, the row of the state whose node k is
- *                     bit k of the row's number, and one column for each node. NaN is an error.
- * @param nodes        The number of nodes, 1 to 64 (and so few that the TPM can exist).
+ * @param tpm          The transition probability matrix, state by node. It has 2^nodes rows: bit k of a row's number
+ *                     is the state of node k. It has one column for each node. NaN is an error.
+ * @param nodes        The number of nodes, 1 to 64. The matrix must fit into memory.
  * @param layout       `PHICACHE_ROW_MAJOR` or `PHICACHE_COLUMN_MAJOR`.
- * @param connections  For each node the set of nodes it is connected to.
- * @param context      How results are computed: algorithm, measure, settings, version of the payloads. Not empty: two
- *                     programs that compute differently must never read each other's values.
+ * @param connections  For each node, the set of nodes that it is connected to.
+ * @param context      How results are computed: algorithm, measure, settings, version of the payloads. Not empty.
+ *                     Programs that compute differently need different contexts, so that they do not read each other's
+ *                     values.
  * @param out          The fingerprint.
  */
 phicache_status phicache_network_fingerprint(const double *tpm,
@@ -1069,9 +1136,9 @@ phicache_status phicache_network_fingerprint(const double *tpm,
 
 /* Any cache -----------------------------------------------------------------------------------------------------------
  *
- * `phicache_cache` is what every cache can be seen as: the same handle under another type, from
- * `phicache_…_cache_as_cache`. All functions may be called from any thread at once. A cache is freed by its own type's
- * function only.
+ * `phicache_cache` is a cache of any type: the same handle, seen as another type by `phicache_…_cache_as_cache`. The
+ * functions of this section work on all caches. All threads may call them at once. To free a cache, use the function
+ * of its own type.
  *
  *     phicache_dict_cache *repertoires;
  *     phicache_cache *cache;
@@ -1079,11 +1146,11 @@ phicache_status phicache_network_fingerprint(const double *tpm,
  *     if (phicache_dict_cache_new(NULL, NULL, &repertoires) != PHICACHE_OK) return 1;
  *     phicache_dict_cache_as_cache(repertoires, &cache);
  *     if (phicache_cache_info(cache, &info) == PHICACHE_OK) use(info.hits, info.misses, info.size);
- *     phicache_dict_cache_free(repertoires);  // and with it the view
+ *     phicache_dict_cache_free(repertoires);  // `cache` is not valid any more
  */
 
 /**
- * Looks a key up; counts a hit or a miss.
+ * Looks a key up. Counts a hit or a miss.
  *
  * @param cache  Any cache.
  * @param key    The key.
@@ -1093,13 +1160,13 @@ phicache_status phicache_network_fingerprint(const double *tpm,
 phicache_status phicache_cache_get(phicache_cache *cache, phicache_bytes key, phicache_value *out);
 
 /**
- * Looks a key up and copies its value; counts a hit or a miss, and nothing when the buffer is too small.
+ * Looks a key up, and copies its value. Counts a hit or a miss, but nothing if the buffer is too small.
  *
  * @param cache     Any cache.
  * @param key       The key.
- * @param buffer    [nullable] Where the value is copied to; may be NULL if `capacity` is 0.
- * @param capacity  Bytes of the buffer.
- * @param out_len   The value's length, also when it does not fit; 0 on a miss.
+ * @param buffer    [nullable] Receives the value; may be NULL if `capacity` is 0.
+ * @param capacity  The size of the buffer in bytes.
+ * @param out_len   The length of the value, also if it does not fit; 0 on a miss.
  * @return OK, MISS, or ERROR_BUFFER_TOO_SMALL.
  */
 phicache_status phicache_cache_get_into(phicache_cache *cache,
@@ -1109,7 +1176,7 @@ phicache_status phicache_cache_get_into(phicache_cache *cache,
                                         size_t *out_len);
 
 /**
- * Tells whether a key has a value; counts nothing. OK, which says yes, is 0.
+ * Tells whether a key has a value. Counts nothing. Note that OK, which means yes, is 0.
  *
  * @param cache  Any cache.
  * @param key    The key.
@@ -1118,29 +1185,30 @@ phicache_status phicache_cache_get_into(phicache_cache *cache,
 phicache_status phicache_cache_contains(phicache_cache *cache, phicache_bytes key);
 
 /**
- * Stores a copy of a value, over the one that the key may have. An empty value is a value.
+ * Stores a copy of a value, and replaces the value that the key had. An empty value is a value.
  *
  * @param cache  Any cache.
  * @param key    The key.
  * @param value  The value.
- * @return OK, or why the value was refused: then the key keeps the value it had.
+ * @return OK, or the reason why the value was refused: then the key keeps the value that it had.
  */
 phicache_status phicache_cache_set(phicache_cache *cache, phicache_bytes key, phicache_bytes value);
 
 /**
- * Looks a key up, and on a miss lets `compute` write its value straight into a new entry.
+ * Looks a key up. On a miss, calls `compute`, which writes the value straight into the cache. Counts a hit or a miss.
  *
- * The value comes back also when it could not be stored: `out->origin` tells. Counts a hit or a miss.
+ * If several threads ask for a missing key, one of them computes its value and the others wait. The value is returned
+ * even if the cache could not store it; `out->origin` tells.
  *
  * @param cache          Any cache.
  * @param key            The key.
  * @param compute        Computes the value.
- * @param user_data      [nullable] Handed to `compute`.
- * @param call_data      [nullable] Handed to `compute`.
+ * @param user_data      [nullable] Passed to `compute`.
+ * @param call_data      [nullable] Passed to `compute`.
  * @param out            The value, pinned until `phicache_value_release`.
- * @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
- * @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
- *         error nothing was stored.
+ * @param callback_code  [nullable] The code that `compute` returned, whatever the status; 0 if it was not called.
+ * @return OK; ERROR_CALLBACK if `compute` did not return 0; the status of its last reservation if that failed. On an
+ *         error nothing is stored.
  */
 phicache_status phicache_cache_memoize(phicache_cache *cache,
                                        phicache_bytes key,
@@ -1151,23 +1219,23 @@ phicache_status phicache_cache_memoize(phicache_cache *cache,
                                        int32_t *callback_code);
 
 /**
- * Takes a value out; its pins stay valid.
+ * Removes a value. If it is pinned, it stays valid until it is released.
  *
  * @param cache  Any cache.
  * @param key    The key.
- * @return OK, or MISS when there was none.
+ * @return OK, or MISS if the key had no value.
  */
 phicache_status phicache_cache_remove(phicache_cache *cache, phicache_bytes key);
 
 /**
- * Takes all values out and sets the counts to zero; pins stay valid.
+ * Removes all values, and sets all counts to zero. Pinned values stay valid until they are released.
  *
  * @param cache  Any cache.
  */
 phicache_status phicache_cache_clear(phicache_cache *cache);
 
 /**
- * The number of values.
+ * Gets the number of values.
  *
  * @param cache     Any cache.
  * @param out_size  The number.
@@ -1175,7 +1243,7 @@ phicache_status phicache_cache_clear(phicache_cache *cache);
 phicache_status phicache_cache_size(phicache_cache *cache, uint64_t *out_size);
 
 /**
- * Hits, misses and size.
+ * Gets hits, misses and size.
  *
  * @param cache  Any cache.
  * @param out    The figures.
@@ -1183,27 +1251,27 @@ phicache_status phicache_cache_size(phicache_cache *cache, uint64_t *out_size);
 phicache_status phicache_cache_info(phicache_cache *cache, phicache_info *out);
 
 /**
- * All figures.
+ * Gets all statistics.
  *
  * @param cache  Any cache.
- * @param out    The figures; `struct_size` is set by the caller.
+ * @param out    The statistics. Set `struct_size` first.
  */
 phicache_status phicache_cache_stats(phicache_cache *cache, phicache_stats *out);
 
 /**
- * The key of a call: the prefix, then the arguments, untyped. (PyPhi's `DictCache.key`.)
+ * Makes the key of a call: the prefix, then the arguments, untyped. (PyPhi's `DictCache.key`.)
  *
  * @param cache   Any cache.
- * @param prefix  [nullable] The prefix; NULL is "none", which PyPhi's caches have too.
+ * @param prefix  [nullable] The prefix; NULL is "none", as in PyPhi.
  * @param args    The arguments.
- * @param out     The key's bytes, lent until `args` is used again or freed.
+ * @param out     The key, valid until `args` is used again or freed.
  */
 phicache_status phicache_cache_key(phicache_cache *cache, const char *prefix, phicache_key *args, phicache_bytes *out);
 
 /* Reading in place, and many at once ----------------------------------------------------------------------------------
  *
- * A pinned value stays until it is released. Where values are only looked at, a read section is cheaper still: what
- * `phicache_cache_read` finds in it stays valid, in place, until the section ends, and nothing need be released.
+ * A value from `phicache_cache_get` is pinned until it is released. To look at values briefly, a read section is
+ * cheaper: what `phicache_cache_read` returns stays valid, in place, until the section ends, and needs no release.
  *
  *     phicache_read_begin();
  *     for (size_t i = 0; i < count; i++) {
@@ -1212,48 +1280,47 @@ phicache_status phicache_cache_key(phicache_cache *cache, const char *prefix, ph
  *     }
  *     phicache_read_end();
  *
- * A section belongs to its thread, and sections may stand inside each other. Keep them short: while one is open, no memory
- * that any thread lets go is given back. A thread that ends closes its sections.
+ * A section belongs to the thread that began it. Sections nest. Keep them short: while one is open, no memory that any
+ * thread retires is freed. If a thread ends, its sections end too.
  *
- * The batch functions fetch what they need for several keys at a time, which hides most of the time that memory takes to
- * answer: with many entries they are several times as fast as single lookups.
+ * The batch functions prefetch the entries of several keys at a time, which hides most of the latency of memory. In a
+ * large cache they are several times as fast as single lookups.
  */
 
-/** Begins a read section of this thread. */
+/** Begins a read section of the calling thread. */
 phicache_status phicache_read_begin(void);
 
 /**
- * Ends the read section that this thread began last. What was read in the outermost is not valid any more.
+ * Ends the read section that the calling thread began last. If it is the outermost, what was read in it is not valid
+ * any more.
  *
- * @return OK; ERROR_INVALID_ARGUMENT when this thread has begun none.
+ * @return OK; ERROR_INVALID_ARGUMENT if this thread is in no read section.
  */
 phicache_status phicache_read_end(void);
 
 /**
- * Looks a key up in a read section; counts a hit or a miss.
+ * Looks a key up in a read section. Counts a hit or a miss.
  *
  * @param cache  Any cache.
  * @param key    The key.
- * @param out    The value in place, at 16-byte alignment, valid until this thread's outermost read section ends; zero on
- *               a miss. The pointer of an empty value is not NULL.
- * @return OK or MISS; ERROR_INVALID_ARGUMENT outside a read section; ERROR_UNSUPPORTED for a cache whose values are at a
- *         server.
+ * @param out    The value, in place, at 16-byte alignment. Valid until this thread's outermost read section ends. Zero
+ *               on a miss; the pointer of an empty value is not NULL.
+ * @return OK or MISS; ERROR_INVALID_ARGUMENT outside a read section; ERROR_UNSUPPORTED for a Redis cache, and for a
+ *         MICE cache in Redis that has the whole database.
  */
-phicache_status phicache_cache_read(phicache_cache *cache,
-                                    phicache_bytes key,
-                                    phicache_bytes *out);
+phicache_status phicache_cache_read(phicache_cache *cache, phicache_bytes key, phicache_bytes *out);
 
 /**
- * Looks many keys up in a read section; counts a hit or a miss for each that could be looked for.
+ * Looks many keys up in a read section. Counts a hit or a miss for each key, except those whose lookup failed.
  *
  * @param cache      Any cache.
  * @param keys       The keys.
  * @param count      The number of keys.
- * @param out        As many values, in place, valid until this thread's outermost read section ends, also on an error;
- *                   one that is missing is zero, and its pointer NULL.
- * @param out_found  [nullable] The number of values found, also on an error.
- * @return OK, whether all were found or none; ERROR_INVALID_ARGUMENT outside a read section; another error if one or more
- *         keys could not be looked for.
+ * @param out        `count` values, in place, valid until this thread's outermost read section ends. A missing value
+ *                   is zero, and its pointer is NULL. Valid also on an error.
+ * @param out_found  [nullable] The number of values that were found, also on an error.
+ * @return OK, also if some or all keys have no value; ERROR_INVALID_ARGUMENT outside a read section; another error if
+ *         the lookup of one or more keys failed.
  */
 phicache_status phicache_cache_read_many(phicache_cache *cache,
                                          const phicache_bytes *keys,
@@ -1262,16 +1329,16 @@ phicache_status phicache_cache_read_many(phicache_cache *cache,
                                          size_t *out_found);
 
 /**
- * Looks many keys up; counts a hit or a miss for each. Where the call fails for some keys, it keeps what it has: values
- * that were found are handed out, and counted as hits; nothing else is counted.
+ * Looks many keys up. Counts a hit or a miss for each. If the lookup of some keys fails, the values that were found
+ * are returned all the same, and only they are counted.
  *
  * @param cache      Any cache.
  * @param keys       The keys.
  * @param count      The number of keys.
- * @param out        As many values, each pinned until `phicache_value_release`, also on an error; one that is missing is
- *                   zero, and its pointer NULL.
- * @param out_found  [nullable] The number of values found, also on an error.
- * @return OK, whether all were found or none; an error if one or more keys could not be asked for.
+ * @param out        `count` values, each pinned until `phicache_value_release`. A missing value is zero, and its
+ *                   pointer is NULL. Valid also on an error.
+ * @param out_found  [nullable] The number of values that were found, also on an error.
+ * @return OK, also if some or all keys have no value; an error if the lookup of one or more keys failed.
  */
 phicache_status phicache_cache_get_many(phicache_cache *cache,
                                         const phicache_bytes *keys,
@@ -1280,18 +1347,19 @@ phicache_status phicache_cache_get_many(phicache_cache *cache,
                                         size_t *out_found);
 
 /**
- * Stores copies of many values; in Redis in one round trip, of which a part may fail: a node of a cluster, or a server
- * that runs out of memory half-way. What a server gave no answer about it may have stored.
+ * Stores copies of many values. In Redis this takes one round trip, a part of which may fail: a node of a cluster is
+ * down, or the server runs out of memory half-way. If the server does not reply, it may or may not have stored the
+ * values.
  *
  * @param cache         Any cache.
  * @param keys          The keys.
- * @param values        As many values.
+ * @param values        `count` values.
  * @param count         The number of keys.
- * @param out_statuses  [nullable] As many statuses: of each key, what `phicache_cache_set` would answer for it. If the
- *                      call itself fails, because of its arguments or in the library, each is that call's status: never
- *                      is one OK that was not stored.
- * @return OK, also when some were refused; the first error, in the order of the keys, if there is one. The other keys are
- *         stored or not, as their statuses say.
+ * @param out_statuses  [nullable] `count` statuses: for each key, what `phicache_cache_set` would return. If the call
+ *                      itself fails (invalid arguments, a failure inside the library), each is the status of the call.
+ *                      A status is OK only if the value was stored.
+ * @return OK, also if some values were refused; otherwise the first error in the order of the keys. The statuses say
+ *         what happened to each key.
  */
 phicache_status phicache_cache_set_many(phicache_cache *cache,
                                         const phicache_bytes *keys,
@@ -1301,7 +1369,8 @@ phicache_status phicache_cache_set_many(phicache_cache *cache,
 
 /* Compute callbacks ---------------------------------------------------------------------------------------------------
  *
- * What is called on a miss, and the functions with which it writes its value, straight into the entry that will be stored.
+ * A compute callback runs on a miss. It writes the value with the functions of this section, straight into the entry
+ * that the cache will store.
  *
  *     int32_t repertoire(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
  *         uint8_t *bytes;
@@ -1315,25 +1384,23 @@ phicache_status phicache_cache_set_many(phicache_cache *cache,
  */
 
 /**
- * Reserves the value's bytes inside the entry and lends them for writing: zero-filled, at 16-byte alignment.
+ * Reserves the bytes of the value inside the entry, for the callback to write: zero-filled, at 16-byte alignment.
  *
- * Calling it again starts over; a callback that never calls it makes an empty value. Write before the callback
- * returns. If the last attempt to reserve fails, the call that computes fails with the same status, whatever the callback
- * returns: nothing is cached, and `callback_code` is what the callback returned.
+ * A second call starts over. A callback that never calls this makes an empty value. The bytes may be written until the
+ * callback returns. If the last reservation fails, nothing is cached, and the caller of the cache gets the same
+ * status, whatever the callback returns; `callback_code` is still what the callback returned.
  *
  * @param result  The callback's result.
  * @param len     The number of bytes.
  * @param out     The first byte.
  */
-phicache_status phicache_result_reserve(phicache_result *result,
-                                        size_t len,
-                                        uint8_t **out);
+phicache_status phicache_result_reserve(phicache_result *result, size_t len, uint8_t **out);
 
 /**
- * As `phicache_result_reserve`, but the bytes are not zeroed: faster where all of them are written.
+ * As `phicache_result_reserve`, but the bytes are not zeroed. Faster for a callback that writes all of them.
  *
- * Each byte that is neither written nor cut off by `phicache_result_truncate` is stored with whatever the memory held
- * before, and handed to all who ask for the value, other processes included.
+ * A byte that is neither written nor cut off by `phicache_result_truncate` has whatever value the memory held before.
+ * It is stored and returned as part of the value, also to other processes.
  *
  * @param result  The callback's result.
  * @param len     The number of bytes.
@@ -1342,39 +1409,37 @@ phicache_status phicache_result_reserve(phicache_result *result,
 phicache_status phicache_result_reserve_uninitialized(phicache_result *result, size_t len, uint8_t **out);
 
 /**
- * Keeps the first `len` bytes of what was reserved; the rest will not be stored.
+ * Shortens the value to its first `len` bytes.
  *
  * @param result  The callback's result.
- * @param len     The number of bytes to keep, at most what was reserved.
+ * @param len     The number of bytes to keep; at most the number that was reserved.
  */
 phicache_status phicache_result_truncate(phicache_result *result, size_t len);
 
 /**
- * Makes the value a MICE record, as MICE caches keep them.
+ * Makes the value a MICE record, as MICE caches store it.
  *
- * The payload is copied from `mice`, or, where its `data` is NULL, reserved zero-filled with the given length for
- * writing. Calling it again starts over; if the last attempt fails, the call that computes fails with the same status, as
- * after `phicache_result_reserve`.
+ * The payload is copied from `mice`. If its `data` is NULL, its `len` bytes are reserved, zero-filled, for the
+ * callback to write. A second call starts over. A failure has the same effect as one of `phicache_result_reserve`.
  *
  * @param result       The callback's result.
  * @param mice         The MICE.
- * @param out_payload  [nullable] The payload's first byte inside the entry, to be written before the callback returns.
+ * @param out_payload  [nullable] The first byte of the payload inside the entry, which may be written until the
+ *                     callback returns.
  */
-phicache_status phicache_result_mice(phicache_result *result,
-                                     const phicache_mice *mice,
-                                     uint8_t **out_payload);
+phicache_status phicache_result_mice(phicache_result *result, const phicache_mice *mice, uint8_t **out_payload);
 
 /* Dict cache ----------------------------------------------------------------------------------------------------------
  *
- * PyPhi's `DictCache`: values by keys, both bytes, as long as the memory limit allows. All functions may be called from
- * any thread at once.
+ * PyPhi's `DictCache`: values by keys, both bytes. It stores values until the memory limit is reached. All threads may
+ * call the functions at once.
  *
  *     phicache_dict_cache *cache;
  *     phicache_value value;
  *     double phi = 0.25;
  *     phicache_bytes key = { (const uint8_t *)"phi", 3 }, bytes = { (const uint8_t *)&phi, sizeof phi };
  *     if (phicache_dict_cache_new(NULL, NULL, &cache) != PHICACHE_OK) return 1;
- *     if (phicache_dict_cache_set(cache, key, bytes) == PHICACHE_REFUSED_MEMORY) puts("no room; computing goes on");
+ *     if (phicache_dict_cache_set(cache, key, bytes) == PHICACHE_REFUSED_MEMORY) puts("memory is full: not stored");
  *     if (phicache_dict_cache_get(cache, key, &value) == PHICACHE_OK) {
  *         use(value.data, value.len);
  *         phicache_value_release(&value);
@@ -1386,8 +1451,8 @@ phicache_status phicache_result_mice(phicache_result *result,
  * Makes an empty cache.
  *
  * @param config   [nullable] The configuration; NULL is the process default.
- * @param options  [nullable] Name and limit; NULL is neither.
- * @param out      The cache, to be freed by `phicache_dict_cache_free`.
+ * @param options  [nullable] Name and limit; NULL is no name and no limit.
+ * @param out      The cache. Free it with `phicache_dict_cache_free`.
  */
 PHICACHE_MUST_USE
 phicache_status phicache_dict_cache_new(phicache_config *config,
@@ -1395,14 +1460,14 @@ phicache_status phicache_dict_cache_new(phicache_config *config,
                                         phicache_dict_cache **out);
 
 /**
- * A handle to the cache that all holders of an identity and a role share; the first one makes it, the last one to free
- * its handle takes it along.
+ * Gets a handle to the cache of this identity and role, which all its holders share. The first call makes the cache;
+ * freeing the last handle destroys it.
  *
- * @param config       [nullable] The configuration; NULL is the process default. Holders agree on it.
- * @param options      [nullable] Name and limit; NULL is neither. Holders agree on them.
- * @param fingerprint  The identity, as of a network or a subsystem.
+ * @param config       [nullable] The configuration; NULL is the process default. The same for all holders.
+ * @param options      [nullable] Name and limit; NULL is no name and no limit. The same for all holders.
+ * @param fingerprint  The identity, such as that of a network or a subsystem.
  * @param role         What the values are, such as "repertoires".
- * @param out          The holder's own handle, to be freed by `phicache_dict_cache_free`.
+ * @param out          This holder's handle. Free it with `phicache_dict_cache_free`.
  */
 PHICACHE_MUST_USE
 phicache_status phicache_dict_cache_shared(phicache_config *config,
@@ -1412,14 +1477,14 @@ phicache_status phicache_dict_cache_shared(phicache_config *config,
                                            phicache_dict_cache **out);
 
 /**
- * Frees a cache. Pins stay valid, and so do memos that work on it.
+ * Destroys the cache. Pinned values stay valid, and so do memos that use it.
  *
  * @param cache  [nullable] The cache.
  */
 phicache_status phicache_dict_cache_free(phicache_dict_cache *cache);
 
 /**
- * Looks a key up; counts a hit or a miss.
+ * Looks a key up. Counts a hit or a miss.
  *
  * @param cache  The cache.
  * @param key    The key.
@@ -1429,13 +1494,13 @@ phicache_status phicache_dict_cache_free(phicache_dict_cache *cache);
 phicache_status phicache_dict_cache_get(phicache_dict_cache *cache, phicache_bytes key, phicache_value *out);
 
 /**
- * Looks a key up and copies its value; counts a hit or a miss, and nothing when the buffer is too small.
+ * Looks a key up, and copies its value. Counts a hit or a miss, but nothing if the buffer is too small.
  *
  * @param cache     The cache.
  * @param key       The key.
- * @param buffer    [nullable] Where the value is copied to; may be NULL if `capacity` is 0.
- * @param capacity  Bytes of the buffer.
- * @param out_len   The value's length, also when it does not fit; 0 on a miss.
+ * @param buffer    [nullable] Receives the value; may be NULL if `capacity` is 0.
+ * @param capacity  The size of the buffer in bytes.
+ * @param out_len   The length of the value, also if it does not fit; 0 on a miss.
  * @return OK, MISS, or ERROR_BUFFER_TOO_SMALL.
  */
 phicache_status phicache_dict_cache_get_into(phicache_dict_cache *cache,
@@ -1445,7 +1510,7 @@ phicache_status phicache_dict_cache_get_into(phicache_dict_cache *cache,
                                              size_t *out_len);
 
 /**
- * Tells whether a key has a value; counts nothing. OK, which says yes, is 0.
+ * Tells whether a key has a value. Counts nothing. Note that OK, which means yes, is 0.
  *
  * @param cache  The cache.
  * @param key    The key.
@@ -1454,29 +1519,30 @@ phicache_status phicache_dict_cache_get_into(phicache_dict_cache *cache,
 phicache_status phicache_dict_cache_contains(phicache_dict_cache *cache, phicache_bytes key);
 
 /**
- * Stores a copy of a value, over the one that the key may have. An empty value is a value.
+ * Stores a copy of a value, and replaces the value that the key had. An empty value is a value.
  *
  * @param cache  The cache.
  * @param key    The key.
  * @param value  The value.
- * @return OK, or why the value was refused: then the key keeps the value it had.
+ * @return OK, or the reason why the value was refused: then the key keeps the value that it had.
  */
 phicache_status phicache_dict_cache_set(phicache_dict_cache *cache, phicache_bytes key, phicache_bytes value);
 
 /**
- * Looks a key up, and on a miss lets `compute` write its value straight into a new entry.
+ * Looks a key up. On a miss, calls `compute`, which writes the value straight into the cache. Counts a hit or a miss.
  *
- * The value comes back also when it could not be stored: `out->origin` tells. Counts a hit or a miss.
+ * If several threads ask for a missing key, one of them computes its value and the others wait. The value is returned
+ * even if the cache could not store it; `out->origin` tells.
  *
  * @param cache          The cache.
  * @param key            The key.
  * @param compute        Computes the value.
- * @param user_data      [nullable] Handed to `compute`.
- * @param call_data      [nullable] Handed to `compute`.
+ * @param user_data      [nullable] Passed to `compute`.
+ * @param call_data      [nullable] Passed to `compute`.
  * @param out            The value, pinned until `phicache_value_release`.
- * @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
- * @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
- *         error nothing was stored.
+ * @param callback_code  [nullable] The code that `compute` returned, whatever the status; 0 if it was not called.
+ * @return OK; ERROR_CALLBACK if `compute` did not return 0; the status of its last reservation if that failed. On an
+ *         error nothing is stored.
  */
 phicache_status phicache_dict_cache_memoize(phicache_dict_cache *cache,
                                             phicache_bytes key,
@@ -1487,23 +1553,23 @@ phicache_status phicache_dict_cache_memoize(phicache_dict_cache *cache,
                                             int32_t *callback_code);
 
 /**
- * Takes a value out; its pins stay valid.
+ * Removes a value. If it is pinned, it stays valid until it is released.
  *
  * @param cache  The cache.
  * @param key    The key.
- * @return OK, or MISS when there was none.
+ * @return OK, or MISS if the key had no value.
  */
 phicache_status phicache_dict_cache_remove(phicache_dict_cache *cache, phicache_bytes key);
 
 /**
- * Takes all values out and sets the counts to zero; pins stay valid.
+ * Removes all values, and sets all counts to zero. Pinned values stay valid until they are released.
  *
  * @param cache  The cache.
  */
 phicache_status phicache_dict_cache_clear(phicache_dict_cache *cache);
 
 /**
- * The number of values.
+ * Gets the number of values.
  *
  * @param cache     The cache.
  * @param out_size  The number.
@@ -1511,7 +1577,7 @@ phicache_status phicache_dict_cache_clear(phicache_dict_cache *cache);
 phicache_status phicache_dict_cache_size(phicache_dict_cache *cache, uint64_t *out_size);
 
 /**
- * Hits, misses and size.
+ * Gets hits, misses and size.
  *
  * @param cache  The cache.
  * @param out    The figures.
@@ -1519,20 +1585,20 @@ phicache_status phicache_dict_cache_size(phicache_dict_cache *cache, uint64_t *o
 phicache_status phicache_dict_cache_info(phicache_dict_cache *cache, phicache_info *out);
 
 /**
- * All figures.
+ * Gets all statistics.
  *
  * @param cache  The cache.
- * @param out    The figures; `struct_size` is set by the caller.
+ * @param out    The statistics. Set `struct_size` first.
  */
 phicache_status phicache_dict_cache_stats(phicache_dict_cache *cache, phicache_stats *out);
 
 /**
- * The key of a call: the prefix, then the arguments, untyped. (PyPhi's `DictCache.key`.)
+ * Makes the key of a call: the prefix, then the arguments, untyped. (PyPhi's `DictCache.key`.)
  *
  * @param cache   The cache.
- * @param prefix  [nullable] The prefix; NULL is "none", which PyPhi's caches have too.
+ * @param prefix  [nullable] The prefix; NULL is "none", as in PyPhi.
  * @param args    The arguments.
- * @param out     The key's bytes, lent until `args` is used again or freed.
+ * @param out     The key, valid until `args` is used again or freed.
  */
 phicache_status phicache_dict_cache_key(phicache_dict_cache *cache,
                                         const char *prefix,
@@ -1540,7 +1606,8 @@ phicache_status phicache_dict_cache_key(phicache_dict_cache *cache,
                                         phicache_bytes *out);
 
 /**
- * The cache as what memos and methods work on. No new ownership: the view lives as long as the cache.
+ * Views the cache as a cache of any type, for memos, methods and the functions of "Any cache". The view owns nothing,
+ * and is valid as long as the cache.
  *
  * @param cache  The cache.
  * @param out    The view.
@@ -1549,37 +1616,40 @@ phicache_status phicache_dict_cache_as_cache(phicache_dict_cache *cache, phicach
 
 /* Redis cache ---------------------------------------------------------------------------------------------------------
  *
- * PyPhi's `RedisCache`: values by keys, both bytes, at the configuration's Redis or Valkey server or cluster, for all
- * processes that use the same namespace there. All functions may be called from any thread at once. After `fork`, parent
- * and child may both go on; the child opens its own connections. There are no background threads, and no signals.
+ * PyPhi's `RedisCache`: values by keys, both bytes, at the configuration's Redis or Valkey server or cluster. All
+ * processes that use the same namespace there share the values. All threads may call the functions at once. After
+ * `fork`, parent and child may both use the cache; the child opens its own connections. There are no background
+ * threads and no signals.
  *
- * In a namespace, the default, only keys of that namespace are counted and removed, in small steps that never hold the
- * server up; `docs/redis.md` says what they are called. Hits and misses are the handle's own. A cache of
- * `phicache_redis_cache_new` counts and clears the whole namespace, MICE included, as PyPhi's does; one of
- * `phicache_redis_cache_shared` only the values of its system and role. What versions before 0.2 stored is neither read nor
- * touched.
+ * By default a cache counts and removes only keys of its namespace, in small steps that do not block the server
+ * (`docs/redis.md` describes the keys). It counts its own hits and misses. A cache of `phicache_redis_cache_new`
+ * counts and clears the whole namespace, including MICE, as in PyPhi; a cache of `phicache_redis_cache_shared` only
+ * the values of its system and role. Values that versions before 0.2 stored are neither read nor removed.
  *
- * Values in a namespace have a checksum that ties them to their keys: what is damaged, was stored by another program or
- * belongs to another key is a miss, counted in `damaged` of the statistics, and never a value. With `options.no_checksum`
- * values are stored as they are; caches with it and without do not see each other's values.
+ * Values in a namespace have a checksum of key and value. A value that is damaged, that another program stored, or
+ * that belongs to another key is a miss, and counts in `damaged` of the statistics. With `options.no_checksum`, values
+ * are stored as they are. Caches with and without it do not see each other's values.
  *
- * Nothing takes longer than the timeout of the configuration (a batch over a cluster: an eighth more); `clear`, `size`,
- * `info` and `stats`, which consist of many operations, end after `options.scan_timeout_ms`, at most one operation later. A
- * server that cannot be reached, is silent, or talks nonsense costs one timeout; then it is left alone, for times that
- * double from a tenth of a second to ten, so that a dead server costs next to nothing. With `options.server_errors` that is
- * ERROR_REDIS; without, the default, a lookup is a miss, a store is REFUSED_SERVER, a size is 0, and
- * `phicache_cache_redis_health` tells. A removal that fails is always an error: what was to go could come back as a wrong
- * value. A value that is computed is never lost, whatever the server does.
+ * No operation takes longer than the timeout of the configuration (a batch over a cluster: an eighth longer). `clear`,
+ * `size`, `info` and `stats` consist of many operations; they end after `options.scan_timeout_ms`, at most one
+ * operation later.
  *
- * With `options.lease_ms`, of all processes that miss a key one computes, and `memoize` in the others waits. A process that
- * dies delays them for that time at most; what comes later than that is not stored (REFUSED_CLEARED).
+ * If a server cannot be reached, does not reply, or sends invalid replies, one operation waits for the timeout. Then
+ * operations skip the server, for periods that double from 0.1 to 10 seconds, so a dead server costs almost nothing.
+ * By default a lookup is then a miss, a store is REFUSED_SERVER, a size is 0, and `phicache_cache_redis_health` says
+ * why; with `options.server_errors` each of these is ERROR_REDIS. A removal that fails is always an error: otherwise
+ * the value could be read again. A value that was computed is always returned, whatever the server does.
  *
- * Of a batch a part may fail, if a node of a cluster is dead or a server runs out of memory half-way: each key's status is
- * its own, and what was found is handed out.
+ * With `options.lease_ms`, one process computes a missing value, and `memoize` in the others waits for it. If that
+ * process dies, the others wait for at most that time. A value that is completed later is not stored
+ * (REFUSED_CLEARED).
  *
- * Values, with their checksum, are at most 512 MB long; one that is longer than `options.max_bytes` is not fetched. In a
- * cluster, the keys of one subsystem are on one node. What follows finds its value at the server or computes it, also when
- * the server is down:
+ * A part of a batch may fail, if a node of a cluster is down or a server runs out of memory half-way. Each key has a
+ * status of its own, and the values that were found are returned.
+ *
+ * A value and its checksum are at most 512 MB long. A value that is longer than `options.max_bytes` is not fetched. In
+ * a cluster, all keys of one subsystem are on one node. This example finds its value at the server, or computes it,
+ * even if the server is down:
  *
  *     phicache_config *config;
  *     phicache_redis_cache *cache;
@@ -1597,12 +1667,12 @@ phicache_status phicache_dict_cache_as_cache(phicache_dict_cache *cache, phicach
  */
 
 /**
- * Makes a cache at the configuration's server. Connects to nothing yet.
+ * Makes a cache at the configuration's server. Does not connect yet.
  *
  * @param config   [nullable] The configuration; NULL is the process default.
- * @param options  [nullable] Name, limits, and how the server is used; NULL is the default of all.
- * @param out      The cache, to be freed by `phicache_redis_cache_free`.
- * @return OK; ERROR_UNSUPPORTED where the library was built without Redis.
+ * @param options  [nullable] Name, limits, and how to use the server; NULL is all defaults.
+ * @param out      The cache. Free it with `phicache_redis_cache_free`.
+ * @return OK; ERROR_UNSUPPORTED if the library was built without Redis.
  */
 PHICACHE_MUST_USE
 phicache_status phicache_redis_cache_new(phicache_config *config,
@@ -1610,15 +1680,15 @@ phicache_status phicache_redis_cache_new(phicache_config *config,
                                          phicache_redis_cache **out);
 
 /**
- * Makes a cache of the values of one role of a system: of all caches of the namespace, those see them that were made for the
- * same identity and role. Clearing and counting stay within these.
+ * Makes a cache for one identity and role: all caches of the namespace with the same identity and role share their
+ * values. Clearing and counting are limited to these values.
  *
  * @param config       [nullable] The configuration; NULL is the process default.
- * @param options      [nullable] Name, limits, and how the server is used; NULL is the default of all.
- * @param fingerprint  The identity, as of a network or a subsystem.
+ * @param options      [nullable] Name, limits, and how to use the server; NULL is all defaults.
+ * @param fingerprint  The identity, such as that of a network or a subsystem.
  * @param role         What the values are, such as "repertoires".
- * @param out          The cache, to be freed by `phicache_redis_cache_free`.
- * @return OK; ERROR_UNSUPPORTED where the library was built without Redis.
+ * @param out          The cache. Free it with `phicache_redis_cache_free`.
+ * @return OK; ERROR_UNSUPPORTED if the library was built without Redis.
  */
 PHICACHE_MUST_USE
 phicache_status phicache_redis_cache_shared(phicache_config *config,
@@ -1628,43 +1698,43 @@ phicache_status phicache_redis_cache_shared(phicache_config *config,
                                             phicache_redis_cache **out);
 
 /**
- * Tells whether the configuration's server answers: asks it, whatever it did before. Of a cluster, all nodes have to
- * answer. (PyPhi's `redis_available`.)
+ * Tells whether the configuration's server replies, by asking it now. All nodes of a cluster have to reply. (PyPhi's
+ * `redis_available`.)
  *
  * @param config         [nullable] The configuration; NULL is the process default.
- * @param timeout_ms     How long that may take; 0 is the configuration's timeout.
- * @param out_available  1 or 0; 0 also where the library was built without Redis.
+ * @param timeout_ms     The most milliseconds to wait; 0 is the configuration's timeout.
+ * @param out_available  1 or 0; 0 if the library was built without Redis.
  */
 phicache_status phicache_redis_available(phicache_config *config, uint64_t timeout_ms, int32_t *out_available);
 
 /**
- * As `phicache_redis_available`, with a message that says why not.
+ * As `phicache_redis_available`, but fails with a message if the server does not reply.
  *
  * @param config      [nullable] The configuration; NULL is the process default.
- * @param timeout_ms  How long that may take; 0 is the configuration's timeout.
- * @return OK; ERROR_REDIS; ERROR_UNSUPPORTED where the library was built without Redis.
+ * @param timeout_ms  The most milliseconds to wait; 0 is the configuration's timeout.
+ * @return OK; ERROR_REDIS; ERROR_UNSUPPORTED if the library was built without Redis.
  */
 phicache_status phicache_redis_ping(phicache_config *config, uint64_t timeout_ms);
 
 /**
- * Tells how the server of a cache is doing, as all caches see it that were made with the same connection settings. Asks
- * nothing.
+ * Gets the health of a cache's server, as seen by all caches that have the same connection settings. Does not ask the
+ * server.
  *
  * @param cache  A cache in Redis, as any cache.
- * @param out    The figures; `struct_size` is set by the caller.
- * @return OK; ERROR_INVALID_HANDLE for a cache that is not in Redis.
+ * @param out    The health. Set `struct_size` first.
+ * @return OK; ERROR_INVALID_HANDLE if the cache is not in Redis.
  */
 phicache_status phicache_cache_redis_health(phicache_cache *cache, phicache_redis_health *out);
 
 /**
- * Frees a cache. Pins stay valid, and so do memos that work on it.
+ * Destroys the cache. Pinned values stay valid, and so do memos that use it.
  *
  * @param cache  [nullable] The cache.
  */
 phicache_status phicache_redis_cache_free(phicache_redis_cache *cache);
 
 /**
- * Looks a key up; counts a hit or a miss.
+ * Looks a key up. Counts a hit or a miss.
  *
  * @param cache  The cache.
  * @param key    The key.
@@ -1674,13 +1744,13 @@ phicache_status phicache_redis_cache_free(phicache_redis_cache *cache);
 phicache_status phicache_redis_cache_get(phicache_redis_cache *cache, phicache_bytes key, phicache_value *out);
 
 /**
- * Looks a key up and copies its value; counts a hit or a miss, and nothing when the buffer is too small.
+ * Looks a key up, and copies its value. Counts a hit or a miss, but nothing if the buffer is too small.
  *
  * @param cache     The cache.
  * @param key       The key.
- * @param buffer    [nullable] Where the value is copied to; may be NULL if `capacity` is 0.
- * @param capacity  Bytes of the buffer.
- * @param out_len   The value's length, also when it does not fit; 0 on a miss.
+ * @param buffer    [nullable] Receives the value; may be NULL if `capacity` is 0.
+ * @param capacity  The size of the buffer in bytes.
+ * @param out_len   The length of the value, also if it does not fit; 0 on a miss.
  * @return OK, MISS, or ERROR_BUFFER_TOO_SMALL.
  */
 phicache_status phicache_redis_cache_get_into(phicache_redis_cache *cache,
@@ -1690,7 +1760,7 @@ phicache_status phicache_redis_cache_get_into(phicache_redis_cache *cache,
                                               size_t *out_len);
 
 /**
- * Tells whether a key has a value; counts nothing. OK, which says yes, is 0.
+ * Tells whether a key has a value. Counts nothing. Note that OK, which means yes, is 0.
  *
  * @param cache  The cache.
  * @param key    The key.
@@ -1699,29 +1769,30 @@ phicache_status phicache_redis_cache_get_into(phicache_redis_cache *cache,
 phicache_status phicache_redis_cache_contains(phicache_redis_cache *cache, phicache_bytes key);
 
 /**
- * Stores a copy of a value, over the one that the key may have. An empty value is a value.
+ * Stores a copy of a value, and replaces the value that the key had. An empty value is a value.
  *
  * @param cache  The cache.
  * @param key    The key.
  * @param value  The value.
- * @return OK, or why the value was refused: then the key keeps the value it had.
+ * @return OK, or the reason why the value was refused: then the key keeps the value that it had.
  */
 phicache_status phicache_redis_cache_set(phicache_redis_cache *cache, phicache_bytes key, phicache_bytes value);
 
 /**
- * Looks a key up, and on a miss lets `compute` write its value straight into a new entry.
+ * Looks a key up. On a miss, calls `compute`, which writes the value straight into the cache. Counts a hit or a miss.
  *
- * The value comes back also when it could not be stored: `out->origin` tells. Counts a hit or a miss.
+ * If several threads ask for a missing key, one of them computes its value and the others wait. The value is returned
+ * even if the cache could not store it; `out->origin` tells.
  *
  * @param cache          The cache.
  * @param key            The key.
  * @param compute        Computes the value.
- * @param user_data      [nullable] Handed to `compute`.
- * @param call_data      [nullable] Handed to `compute`.
+ * @param user_data      [nullable] Passed to `compute`.
+ * @param call_data      [nullable] Passed to `compute`.
  * @param out            The value, pinned until `phicache_value_release`.
- * @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
- * @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
- *         error nothing was stored.
+ * @param callback_code  [nullable] The code that `compute` returned, whatever the status; 0 if it was not called.
+ * @return OK; ERROR_CALLBACK if `compute` did not return 0; the status of its last reservation if that failed. On an
+ *         error nothing is stored.
  */
 phicache_status phicache_redis_cache_memoize(phicache_redis_cache *cache,
                                              phicache_bytes key,
@@ -1732,23 +1803,23 @@ phicache_status phicache_redis_cache_memoize(phicache_redis_cache *cache,
                                              int32_t *callback_code);
 
 /**
- * Takes a value out; its pins stay valid.
+ * Removes a value. If it is pinned, it stays valid until it is released.
  *
  * @param cache  The cache.
  * @param key    The key.
- * @return OK, or MISS when there was none.
+ * @return OK, or MISS if the key had no value.
  */
 phicache_status phicache_redis_cache_remove(phicache_redis_cache *cache, phicache_bytes key);
 
 /**
- * Takes all values out and sets the counts to zero; pins stay valid.
+ * Removes all values, and sets all counts to zero. Pinned values stay valid until they are released.
  *
  * @param cache  The cache.
  */
 phicache_status phicache_redis_cache_clear(phicache_redis_cache *cache);
 
 /**
- * The number of values.
+ * Gets the number of values.
  *
  * @param cache     The cache.
  * @param out_size  The number.
@@ -1756,7 +1827,7 @@ phicache_status phicache_redis_cache_clear(phicache_redis_cache *cache);
 phicache_status phicache_redis_cache_size(phicache_redis_cache *cache, uint64_t *out_size);
 
 /**
- * Hits, misses and size.
+ * Gets hits, misses and size.
  *
  * @param cache  The cache.
  * @param out    The figures.
@@ -1764,20 +1835,20 @@ phicache_status phicache_redis_cache_size(phicache_redis_cache *cache, uint64_t 
 phicache_status phicache_redis_cache_info(phicache_redis_cache *cache, phicache_info *out);
 
 /**
- * All figures.
+ * Gets all statistics.
  *
  * @param cache  The cache.
- * @param out    The figures; `struct_size` is set by the caller.
+ * @param out    The statistics. Set `struct_size` first.
  */
 phicache_status phicache_redis_cache_stats(phicache_redis_cache *cache, phicache_stats *out);
 
 /**
- * The key of a call: the prefix, then the arguments, untyped. (PyPhi's `DictCache.key`.)
+ * Makes the key of a call: the prefix, then the arguments, untyped. (PyPhi's `DictCache.key`.)
  *
  * @param cache   The cache.
- * @param prefix  [nullable] The prefix; NULL is "none", which PyPhi's caches have too.
+ * @param prefix  [nullable] The prefix; NULL is "none", as in PyPhi.
  * @param args    The arguments.
- * @param out     The key's bytes, lent until `args` is used again or freed.
+ * @param out     The key, valid until `args` is used again or freed.
  */
 phicache_status phicache_redis_cache_key(phicache_redis_cache *cache,
                                          const char *prefix,
@@ -1785,7 +1856,8 @@ phicache_status phicache_redis_cache_key(phicache_redis_cache *cache,
                                          phicache_bytes *out);
 
 /**
- * The cache as what memos and methods work on. No new ownership: the view lives as long as the cache.
+ * Views the cache as a cache of any type, for memos, methods and the functions of "Any cache". The view owns nothing,
+ * and is valid as long as the cache.
  *
  * @param cache  The cache.
  * @param out    The view.
@@ -1794,9 +1866,9 @@ phicache_status phicache_redis_cache_as_cache(phicache_redis_cache *cache, phica
 
 /* Purview cache -------------------------------------------------------------------------------------------------------
  *
- * PyPhi's `PurviewCache`: for a direction and a mechanism of a network, the list of purviews that come into question, as
- * node sets in an order that is kept. It stores only while purview caching is on. All functions may be called from any
- * thread at once.
+ * PyPhi's `PurviewCache`: for a direction and a mechanism of a network, the list of candidate purviews, as node sets,
+ * in the order in which they were given. It stores lists only while purview caching is on. All threads may call the
+ * functions at once.
  *
  *     phicache_purview_cache *cache;
  *     const uint64_t candidates[] = { 0x1, 0x3 }, *purviews;
@@ -1815,8 +1887,8 @@ phicache_status phicache_redis_cache_as_cache(phicache_redis_cache *cache, phica
  * Makes an empty cache.
  *
  * @param config   [nullable] The configuration; NULL is the process default.
- * @param options  [nullable] Name and limit; NULL is neither.
- * @param out      The cache, to be freed by `phicache_purview_cache_free`.
+ * @param options  [nullable] Name and limit; NULL is no name and no limit.
+ * @param out      The cache. Free it with `phicache_purview_cache_free`.
  */
 PHICACHE_MUST_USE
 phicache_status phicache_purview_cache_new(phicache_config *config,
@@ -1824,21 +1896,21 @@ phicache_status phicache_purview_cache_new(phicache_config *config,
                                            phicache_purview_cache **out);
 
 /**
- * Frees a cache. Pins stay valid.
+ * Destroys the cache. Pinned values stay valid.
  *
  * @param cache  [nullable] The cache.
  */
 phicache_status phicache_purview_cache_free(phicache_purview_cache *cache);
 
 /**
- * Looks the purviews of a mechanism up; counts a hit or a miss.
+ * Looks up the purviews of a mechanism. Counts a hit or a miss.
  *
  * @param cache         The cache.
  * @param direction     `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
  * @param mechanism     The mechanism, as a node set.
  * @param out_purviews  The purviews, valid until `out` is released; NULL on a miss.
- * @param out_count     How many.
- * @param out           What keeps them: release it by `phicache_value_release`.
+ * @param out_count     The number of purviews.
+ * @param out           Keeps the purviews. Release it with `phicache_value_release`.
  * @return OK or MISS.
  */
 phicache_status phicache_purview_cache_get(phicache_purview_cache *cache,
@@ -1854,9 +1926,9 @@ phicache_status phicache_purview_cache_get(phicache_purview_cache *cache,
  * @param cache      The cache.
  * @param direction  `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
  * @param mechanism  The mechanism, as a node set.
- * @param purviews   [nullable] The purviews; may be NULL if `count` is 0: an empty list is a value.
- * @param count      How many.
- * @return OK, or why the value was refused: then the mechanism keeps the purviews it had.
+ * @param purviews   [nullable] The purviews; may be NULL if `count` is 0. An empty list is a value.
+ * @param count      The number of purviews.
+ * @return OK, or the reason why the list was refused: then the mechanism keeps the list that it had.
  */
 phicache_status phicache_purview_cache_set(phicache_purview_cache *cache,
                                            int32_t direction,
@@ -1865,20 +1937,21 @@ phicache_status phicache_purview_cache_set(phicache_purview_cache *cache,
                                            size_t count);
 
 /**
- * Looks the purviews of a mechanism up, and on a miss lets `compute` write them: `uint64_t` masks, one after the other.
+ * Looks up the purviews of a mechanism. On a miss, calls `compute`, which writes them as an array of `uint64_t` node
+ * sets. Counts a hit or a miss.
  *
  * @param cache          The cache.
  * @param direction      `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
  * @param mechanism      The mechanism, as a node set.
- * @param compute        Computes the purviews; a number of bytes that is no multiple of 8 is an error.
- * @param user_data      [nullable] Handed to `compute`.
- * @param call_data      [nullable] Handed to `compute`.
+ * @param compute        Computes the purviews. A size that is not a multiple of 8 is an error.
+ * @param user_data      [nullable] Passed to `compute`.
+ * @param call_data      [nullable] Passed to `compute`.
  * @param out_purviews   The purviews, valid until `out` is released.
- * @param out_count      How many.
- * @param out            What keeps them: release it by `phicache_value_release`.
- * @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
- * @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
- *         error nothing was stored.
+ * @param out_count      The number of purviews.
+ * @param out            Keeps the purviews. Release it with `phicache_value_release`.
+ * @param callback_code  [nullable] The code that `compute` returned, whatever the status; 0 if it was not called.
+ * @return OK; ERROR_CALLBACK if `compute` did not return 0; the status of its last reservation if that failed. On an
+ *         error nothing is stored.
  */
 phicache_status phicache_purview_cache_memoize(phicache_purview_cache *cache,
                                                int32_t direction,
@@ -1892,14 +1965,14 @@ phicache_status phicache_purview_cache_memoize(phicache_purview_cache *cache,
                                                int32_t *callback_code);
 
 /**
- * Takes all values out and sets the counts to zero; pins stay valid.
+ * Removes all values, and sets all counts to zero. Pinned values stay valid until they are released.
  *
  * @param cache  The cache.
  */
 phicache_status phicache_purview_cache_clear(phicache_purview_cache *cache);
 
 /**
- * The number of values.
+ * Gets the number of values.
  *
  * @param cache     The cache.
  * @param out_size  The number.
@@ -1907,7 +1980,7 @@ phicache_status phicache_purview_cache_clear(phicache_purview_cache *cache);
 phicache_status phicache_purview_cache_size(phicache_purview_cache *cache, uint64_t *out_size);
 
 /**
- * Hits, misses and size.
+ * Gets hits, misses and size.
  *
  * @param cache  The cache.
  * @param out    The figures.
@@ -1915,15 +1988,16 @@ phicache_status phicache_purview_cache_size(phicache_purview_cache *cache, uint6
 phicache_status phicache_purview_cache_info(phicache_purview_cache *cache, phicache_info *out);
 
 /**
- * All figures.
+ * Gets all statistics.
  *
  * @param cache  The cache.
- * @param out    The figures; `struct_size` is set by the caller.
+ * @param out    The statistics. Set `struct_size` first.
  */
 phicache_status phicache_purview_cache_stats(phicache_purview_cache *cache, phicache_stats *out);
 
 /**
- * The cache as what memos and methods work on. No new ownership: the view lives as long as the cache.
+ * Views the cache as a cache of any type, for memos, methods and the functions of "Any cache". The view owns nothing,
+ * and is valid as long as the cache.
  *
  * @param cache  The cache.
  * @param out    The view.
@@ -1932,12 +2006,13 @@ phicache_status phicache_purview_cache_as_cache(phicache_purview_cache *cache, p
 
 /* Memo and method -----------------------------------------------------------------------------------------------------
  *
- * A memo is PyPhi's `cache` decorator: a function with its cache. A method is PyPhi's `method` decorator: a function
- * that keeps its values in the cache of whatever object it is called on. Both may be called from any thread at once;
- * the arguments are for one thread at a time.
+ * A memo is a function with its cache (PyPhi's `cache` decorator). A method is a function that keeps its values in the
+ * cache of the object that it is called on (PyPhi's `method` decorator). All threads may call them at once; one thread
+ * at a time may use a list of arguments.
  *
- * A function may call its own memo for other arguments, 20,000 deep on a stack of 8 MiB: a level takes at most 256 bytes of
- * the library's, beside the function's own frame. `memoize` and methods nest as deep.
+ * A function may call its own memo for other arguments. On a stack of 8 MiB such calls nest 20,000 levels deep: the
+ * library takes at most 256 bytes for each level, in addition to the function's own frame. The same holds for
+ * `memoize` and methods.
  *
  *     phicache_memo *entropy;
  *     phicache_key *arguments;
@@ -1954,7 +2029,7 @@ phicache_status phicache_purview_cache_as_cache(phicache_purview_cache *cache, p
  *     phicache_memo_free(entropy);
  */
 
-/** A method that goes straight through while repertoire caching is off in its cache's configuration. */
+/** For a method: bypass the cache while repertoire caching is off in the cache's configuration. */
 #define PHICACHE_METHOD_REPERTOIRE 1
 
 /**
@@ -1962,17 +2037,18 @@ phicache_status phicache_purview_cache_as_cache(phicache_purview_cache *cache, p
  *
  * @param config                  [nullable] The configuration; NULL is the process default.
  * @param compute                 Computes a value of the function.
- * @param user_data               [nullable] Handed to `compute` at every call.
- * @param drop                    [nullable] Frees `user_data`: called once, after the last call has ended, also when
- *                                this call fails.
- * @param maximum_memory_percent  0 to 100, beside what the configuration says of a caller's cache; 0 stores nothing.
- *                                `PHICACHE_MEMORY_UNLIMITED`, or `PHICACHE_MEMORY_CONFIGURED`.
- * @param typed                   Nonzero: numbers of different types are different arguments.
- * @param cache                   [nullable] The cache to work on, which may be freed afterwards; NULL makes a private
+ * @param user_data               [nullable] Passed to `compute` in every call.
+ * @param drop                    [nullable] Frees `user_data`. Called once: after the last call of the function has
+ *                                ended, or when this call fails.
+ * @param maximum_memory_percent  0 to 100; 0 stores nothing. Or `PHICACHE_MEMORY_UNLIMITED`, or
+ *                                `PHICACHE_MEMORY_CONFIGURED`. If `cache` is given, its own limit applies too.
+ * @param typed                   0: arguments of equal value are equal. Any other number: numbers of different types
+ *                                differ.
+ * @param cache                   [nullable] The cache to use; its handle may be freed afterwards. NULL makes a private
  *                                dict cache.
- * @param prefix                  [nullable] Keeps the values of several memos on one cache apart; two memos with one
- *                                prefix on one cache are an error.
- * @param out                     The memo, to be freed by `phicache_memo_free`.
+ * @param prefix                  [nullable] Separates the values of several memos that use one cache. Two memos with
+ *                                the same prefix on one cache are an error.
+ * @param out                     The memo. Free it with `phicache_memo_free`.
  */
 PHICACHE_MUST_USE
 phicache_status phicache_memo_new(phicache_config *config,
@@ -1986,22 +2062,22 @@ phicache_status phicache_memo_new(phicache_config *config,
                                   phicache_memo **out);
 
 /**
- * Frees a memo, and its cache if that is private. Pins stay valid.
+ * Destroys the memo, and its cache if that is private. Pinned values stay valid.
  *
  * @param memo  [nullable] The memo.
  */
 phicache_status phicache_memo_free(phicache_memo *memo);
 
 /**
- * The function's value for these arguments, computed on a miss.
+ * Gets the function's value for these arguments, which is computed on a miss. Counts a hit or a miss.
  *
  * @param memo           The memo.
  * @param args           The arguments.
- * @param call_data      [nullable] Handed to the function, such as the unpacked arguments.
- * @param out            The value, pinned until `phicache_value_release`; `out->origin` tells where it came from.
- * @param callback_code  [nullable] What the function returned, whatever the status; 0 when it was not called.
- * @return OK; ERROR_CALLBACK when the function did not return 0; where its last reservation failed, the status of that. On
- *         an error nothing was stored.
+ * @param call_data      [nullable] Passed to the function; for example the unpacked arguments.
+ * @param out            The value, pinned until `phicache_value_release`; `out->origin` says where it came from.
+ * @param callback_code  [nullable] The code that the function returned, whatever the status; 0 if it was not called.
+ * @return OK; ERROR_CALLBACK if the function did not return 0; the status of its last reservation if that failed. On
+ *         an error nothing is stored.
  */
 phicache_status phicache_memo_call(phicache_memo *memo,
                                    phicache_key *args,
@@ -2010,7 +2086,7 @@ phicache_status phicache_memo_call(phicache_memo *memo,
                                    int32_t *callback_code);
 
 /**
- * The memo's own hits and misses, and its cache's size.
+ * Gets the memo's own hits and misses, and the size of its cache.
  *
  * @param memo  The memo.
  * @param out   The figures.
@@ -2018,30 +2094,31 @@ phicache_status phicache_memo_call(phicache_memo *memo,
 phicache_status phicache_memo_info(phicache_memo *memo, phicache_info *out);
 
 /**
- * Clears the memo's cache, whoever else uses it, and sets the memo's counts to zero.
+ * Clears the memo's cache, also for all others that use it, and sets the memo's counts to zero.
  *
  * @param memo  The memo.
  */
 phicache_status phicache_memo_clear(phicache_memo *memo);
 
 /**
- * The bare function and its user data, to call it without the cache.
+ * Gets the function and its user data, to call it without the cache.
  *
  * @param memo           The memo.
  * @param out_compute    The function.
- * @param out_user_data  Its user data, which lives as long as the memo.
+ * @param out_user_data  Its user data, valid as long as the memo.
  */
 phicache_status phicache_memo_wrapped(phicache_memo *memo, phicache_compute *out_compute, void **out_user_data);
 
 /**
- * Binds a function to a prefix, under which objects' caches keep its values.
+ * Makes a method: a function and a prefix, under which caches keep its values.
  *
- * @param prefix     [nullable] Stands in front of the arguments in the key; NULL is "none".
+ * @param prefix     [nullable] The first element of each key, before the arguments; NULL is "none".
  * @param flags      0, or `PHICACHE_METHOD_REPERTOIRE`.
  * @param compute    Computes a value of the function; its `call_data` is the object.
- * @param user_data  [nullable] Handed to `compute` at every call.
- * @param drop       [nullable] Frees `user_data`: called once, after the last call has ended, also when this call fails.
- * @param out        The method, to be freed by `phicache_method_free`.
+ * @param user_data  [nullable] Passed to `compute` in every call.
+ * @param drop       [nullable] Frees `user_data`. Called once: after the last call of the function has ended, or when
+ *                   this call fails.
+ * @param out        The method. Free it with `phicache_method_free`.
  */
 PHICACHE_MUST_USE
 phicache_status phicache_method_new(const char *prefix,
@@ -2052,26 +2129,26 @@ phicache_status phicache_method_new(const char *prefix,
                                     phicache_method **out);
 
 /**
- * Frees a method; the caches keep its values.
+ * Destroys the method. The caches keep its values.
  *
  * @param method  [nullable] The method.
  */
 phicache_status phicache_method_free(phicache_method *method);
 
 /**
- * The method's value for an object and arguments, from the object's cache or computed.
+ * Gets the method's value for an object and arguments, from the object's cache, or computed on a miss.
  *
- * The key is that of `phicache_cache_key` for the method's prefix and the arguments. Straight through, nothing is looked
- * up, stored or counted, and `out->origin` says NOT_STORED and REFUSED_DISABLED.
+ * The key is that of `phicache_cache_key` for the method's prefix and the arguments. A call that bypasses the cache
+ * looks up, stores and counts nothing; its `out->origin` is NOT_STORED and REFUSED_DISABLED.
  *
  * @param method         The method.
  * @param cache          The object's cache.
- * @param object         [nullable] The object: handed to the function as its `call_data`.
+ * @param object         [nullable] The object, passed to the function as its `call_data`.
  * @param args           The arguments.
- * @param out            The value, pinned until `phicache_value_release`; `out->origin` tells where it came from.
- * @param callback_code  [nullable] What the function returned, whatever the status; 0 when it was not called.
- * @return OK; ERROR_CALLBACK when the function did not return 0; where its last reservation failed, the status of that. On
- *         an error nothing was stored.
+ * @param out            The value, pinned until `phicache_value_release`; `out->origin` says where it came from.
+ * @param callback_code  [nullable] The code that the function returned, whatever the status; 0 if it was not called.
+ * @return OK; ERROR_CALLBACK if the function did not return 0; the status of its last reservation if that failed. On
+ *         an error nothing is stored.
  */
 phicache_status phicache_method_call(phicache_method *method,
                                      phicache_cache *cache,
@@ -2082,13 +2159,14 @@ phicache_status phicache_method_call(phicache_method *method,
 
 /* Subsystems and cuts -------------------------------------------------------------------------------------------------
  *
- * A cut is an array of one node set per node of the network: bit j of `severed[i]` says that the connection from node i to
- * node j is severed. NULL is no cut; a cut that severs nothing is still a cut. Networks have up to 64 nodes.
+ * A cut is an array of node sets, one for each node of the network. Bit j of `severed[i]` says that the connection
+ * from node i to node j is severed. NULL is no cut; a cut that severs nothing is still a cut. A network has up to 64
+ * nodes.
  *
- * A subsystem is the identity of an uncut system (network and context, state, nodes) and a cut, or none. It never changes
- * and may be used from any thread at once.
+ * A subsystem consists of the identity of an uncut system (network and context, state, nodes), and a cut or none. It
+ * never changes. All threads may use it at once.
  *
- *     const double tpm[] = { 0, 0,  0, 1,  1, 0,  1, 1 };  // each of two nodes takes the other's state
+ *     const double tpm[] = { 0, 0,  0, 1,  1, 0,  1, 1 };  // each of two nodes copies the other
  *     const uint64_t connections[] = { 0x2, 0x1 };
  *     const int32_t state[] = { 1, 0 };
  *     phicache_bytes context = { (const uint8_t *)"L1, payload 1", 13 };
@@ -2102,7 +2180,7 @@ phicache_status phicache_method_call(phicache_method *method,
  *         phicache_cut_bipartition(2, 0x1, 0x2, severed) != PHICACHE_OK ||  // from node 0 to node 1
  *         phicache_subsystem_cut(uncut, severed, &cut) != PHICACHE_OK) return 1;
  *     if (phicache_subsystem_key(cut, "repertoire", PHICACHE_CAUSE, 0x2, 0x1, key, sizeof key, &len) == PHICACHE_OK)
- *         use(key, len);  // with the severed connection; the effect's key would be the uncut system's
+ *         use(key, len);  // contains the severed connection; the key of the effect would be that of the uncut system
  *     phicache_subsystem_free(cut);
  *     phicache_subsystem_free(uncut);
  */
@@ -2111,14 +2189,14 @@ phicache_status phicache_method_call(phicache_method *method,
  * Makes the cut that severs all connections from one part to another.
  *
  * @param size         Nodes of the network, 1 to 64.
- * @param from         Where the connections start, as a node set.
- * @param to           Where they end, as a node set; it shares no node with `from`.
+ * @param from         The part where the connections begin, as a node set.
+ * @param to           The part where they end, as a node set. It shares no node with `from`.
  * @param out_severed  `size` node sets.
  */
 phicache_status phicache_cut_bipartition(size_t size, uint64_t from, uint64_t to, uint64_t *out_severed);
 
 /**
- * Makes the cut of a matrix whose entry at row i and column j is not 0 where the connection from i to j is severed.
+ * Makes the cut of a matrix: it severs the connection from i to j if the entry at row i and column j is not 0.
  *
  * @param size         Nodes of the network, 1 to 64.
  * @param matrix       `size` x `size` entries.
@@ -2128,14 +2206,15 @@ phicache_status phicache_cut_bipartition(size_t size, uint64_t from, uint64_t to
 phicache_status phicache_cut_matrix(size_t size, const uint8_t *matrix, int32_t layout, uint64_t *out_severed);
 
 /**
- * Makes the cut of a K-partition (PyPhi's `KCut`): in each part, the nodes where connections start (the purview for a
- * cause, the mechanism for an effect) are severed from all nodes of the partition where the part's own do not end.
+ * Makes the cut of a K-partition (PyPhi's `KCut`). For each part, it severs the connections from its sources (the
+ * purview for a cause, the mechanism for an effect) to all nodes of the partition but its targets (the mechanism for a
+ * cause, the purview for an effect).
  *
  * @param size         Nodes of the network, 1 to 64.
  * @param direction    `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
  * @param mechanisms   The mechanism of each part, as a node set.
  * @param purviews     The purview of each part, as a node set.
- * @param parts        How many parts, 1 or more.
+ * @param parts        The number of parts, 1 or more.
  * @param out_severed  `size` node sets.
  */
 phicache_status phicache_cut_partition(size_t size,
@@ -2146,11 +2225,11 @@ phicache_status phicache_cut_partition(size_t size,
                                        uint64_t *out_severed);
 
 /**
- * Tells whether a cut damages the MICE of a mechanism over a purview: whether it severs a connection within the
+ * Tells whether a cut damages the MICE of a mechanism over a purview. It does if it severs a connection within the
  * mechanism, or one from purview to mechanism (cause) or from mechanism to purview (effect).
  *
  * @param size         Nodes of the network, 1 to 64.
- * @param severed      [nullable] The cut, `size` node sets; NULL is no cut, which damages nothing.
+ * @param severed      [nullable] The cut: `size` node sets. NULL is no cut, which damages nothing.
  * @param direction    `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
  * @param mechanism    The mechanism, as a node set.
  * @param purview      The purview, as a node set.
@@ -2166,15 +2245,15 @@ phicache_status phicache_cut_damages(size_t size,
 /**
  * Makes a subsystem.
  *
- * @param network      The network's fingerprint, in which the context is.
+ * @param network      The fingerprint of network and context.
  * @param size         Nodes of the network, 1 to 64.
  * @param state        The state of each node of the network, not negative.
- * @param nodes        The nodes of the subsystem, as a node set; not empty.
- * @param connections  [nullable] For each node of the network the set of nodes it is connected to. With them,
- *                     `phicache_subsystem_key` leaves out severed connections that never existed; damage by a cut does
- *                     not look at them. NULL: all nodes are connected.
- * @param severed      [nullable] The cut, `size` node sets; NULL is no cut.
- * @param out          The subsystem, to be freed by `phicache_subsystem_free`.
+ * @param nodes        The nodes of the subsystem, as a node set. Not empty.
+ * @param connections  [nullable] For each node of the network, the set of nodes that it is connected to. If given,
+ *                     `phicache_subsystem_key` omits severed connections that do not exist in the network. They do not
+ *                     affect whether a cut damages a MICE. NULL: all nodes are connected.
+ * @param severed      [nullable] The cut: `size` node sets. NULL is no cut.
+ * @param out          The subsystem. Free it with `phicache_subsystem_free`.
  */
 PHICACHE_MUST_USE
 phicache_status phicache_subsystem_new(const phicache_fingerprint *network,
@@ -2186,11 +2265,11 @@ phicache_status phicache_subsystem_new(const phicache_fingerprint *network,
                                        phicache_subsystem **out);
 
 /**
- * Makes the same system under another cut, or uncut.
+ * Makes the same system with another cut, or uncut.
  *
- * @param subsystem  The subsystem; its own cut does not matter.
- * @param severed    [nullable] The cut, one node set for each node of the network; NULL is no cut.
- * @param out        The new subsystem, to be freed by `phicache_subsystem_free`.
+ * @param subsystem  The subsystem. Its own cut is ignored.
+ * @param severed    [nullable] The cut: one node set for each node of the network. NULL is no cut.
+ * @param out        The new subsystem. Free it with `phicache_subsystem_free`.
  */
 PHICACHE_MUST_USE
 phicache_status phicache_subsystem_cut(phicache_subsystem *subsystem,
@@ -2198,14 +2277,15 @@ phicache_status phicache_subsystem_cut(phicache_subsystem *subsystem,
                                        phicache_subsystem **out);
 
 /**
- * Frees a subsystem; caches made for it do not need it.
+ * Frees a subsystem. Caches that were made for it do not need it.
  *
  * @param subsystem  [nullable] The subsystem.
  */
 phicache_status phicache_subsystem_free(phicache_subsystem *subsystem);
 
 /**
- * The identity of the uncut system: network and context, state, nodes. All cuts of a system have the same.
+ * Gets the identity of the uncut system: network and context, state, nodes. All cuts of a system have the same
+ * identity.
  *
  * @param subsystem  The subsystem.
  * @param out        The fingerprint.
@@ -2213,7 +2293,7 @@ phicache_status phicache_subsystem_free(phicache_subsystem *subsystem);
 phicache_status phicache_subsystem_fingerprint(phicache_subsystem *subsystem, phicache_fingerprint *out);
 
 /**
- * The number of nodes of a subsystem's network: how many node sets a cut of it has.
+ * Gets the number of nodes of the network, which is the number of node sets in a cut.
  *
  * @param subsystem  The subsystem.
  * @param out_size   The number.
@@ -2221,7 +2301,7 @@ phicache_status phicache_subsystem_fingerprint(phicache_subsystem *subsystem, ph
 phicache_status phicache_subsystem_size(phicache_subsystem *subsystem, size_t *out_size);
 
 /**
- * The nodes of a subsystem.
+ * Gets the nodes of a subsystem.
  *
  * @param subsystem  The subsystem.
  * @param out_nodes  The nodes, as a node set.
@@ -2237,7 +2317,7 @@ phicache_status phicache_subsystem_nodes(phicache_subsystem *subsystem, uint64_t
 phicache_status phicache_subsystem_is_cut(phicache_subsystem *subsystem, int32_t *out_cut);
 
 /**
- * Tells whether a subsystem's cut damages the MICE of a mechanism over a purview; see `phicache_cut_damages`.
+ * Tells whether the cut of a subsystem damages the MICE of a mechanism over a purview, as `phicache_cut_damages` does.
  *
  * @param subsystem    The subsystem.
  * @param direction    `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
@@ -2252,21 +2332,21 @@ phicache_status phicache_subsystem_damages(phicache_subsystem *subsystem,
                                            int32_t *out_damaged);
 
 /**
- * Writes the cut-scoped key of what is computed from a mechanism and a purview (a repertoire, a small φ).
+ * Writes a cut-scoped key, for a result that is computed from a mechanism and a purview (a repertoire, a small φ).
  *
- * It is (prefix, direction, mechanism, purview), that of `phicache_key_repertoire`, and behind it the severed connections
- * from purview to mechanism (cause) or from mechanism to purview (effect), if there are any. Nothing else about a cut
- * matters to such a result; so all cuts of a system may share one cache under these keys, exactly but for the rounding of
- * the last bit where the order of a sum depends on the cut.
+ * It is the key of `phicache_key_repertoire`, (prefix, direction, mechanism, purview), followed by the severed
+ * connections from purview to mechanism (cause) or from mechanism to purview (effect), if there are any. Nothing else
+ * about a cut affects such a result, so all cuts of a system may share one cache under these keys. Only if the order
+ * of a sum depends on the cut may a result differ, by rounding.
  *
  * @param subsystem  The subsystem.
- * @param prefix     [nullable] What is computed; NULL is "none".
+ * @param prefix     [nullable] The name of the result; NULL is "none".
  * @param direction  `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
  * @param mechanism  The mechanism, as a node set.
  * @param purview    The purview, as a node set.
- * @param buffer     [nullable] Where the key is written; may be NULL if `capacity` is 0.
- * @param capacity   Bytes of the buffer; `PHICACHE_KEY_BUFFER` will do.
- * @param out_len    The key's length, also when it does not fit.
+ * @param buffer     [nullable] Receives the key; may be NULL if `capacity` is 0.
+ * @param capacity   The size of the buffer in bytes; `PHICACHE_KEY_BUFFER` is enough.
+ * @param out_len    The length of the key, also if it does not fit.
  */
 phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
                                        const char *prefix,
@@ -2279,23 +2359,24 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
 
 /* MICE cache ----------------------------------------------------------------------------------------------------------
  *
- * PyPhi's `MICECache`: the maximally irreducible causes and effects of one subsystem. It stores only while the subsystem
- * is uncut, φ is positive, and memory is not full, and answers which of these refused it, in this order.
+ * PyPhi's `MICECache`: the maximally irreducible causes and effects (MICE) of one subsystem. It stores a MICE only if
+ * the subsystem is uncut, φ is positive, and memory is not full. Otherwise the status says which of these conditions
+ * failed first, in this order.
  *
- * A cache may have a parent: a cache of the same system, uncut. What the child lacks it looks up there, and returns it if
- * its own cut does not damage it. That is a live view: making a child copies nothing and costs the same whatever the
- * parent holds; what the parent stores later is seen; what the parent clears, or frees by freeing its handle, children
- * that exist keep. At most 64 parents stand one behind the other. Clearing a child detaches it for good. Inheriting moves
- * no count of the parent.
+ * A cache may have a parent: a cache of the same system, uncut. If the child has no value for a key, it looks the key
+ * up in its parent, and returns that MICE unless its own cut damages it. The child is a live view: making it copies
+ * nothing, and takes the same time however much the parent holds. It sees what the parent stores later. If the parent
+ * is cleared or freed, existing children keep what they inherit. A chain of parents has at most 64 caches. Clearing a
+ * child detaches it from its parent permanently. Lookups of a child do not change the counts of its parent.
  *
- * A cache may be in Redis (see "Redis cache"): then of the refusals only the first applies, φ ≤ 0 is stored, and processes
- * share what they store. What was fetched or stored once is kept in this process, within `max_bytes` and the memory limit,
- * so no record is asked for twice; a cut subsystem asks for its parent's record, and remembers also that the cut damages
- * it. A record that is damaged, or that answers another question, is a miss.
+ * A cache may be in Redis (see "Redis cache"). Processes then share what they store. Of the conditions above only the
+ * cut applies: a MICE with φ ≤ 0 is stored. The cache also keeps every record that it fetched or stored in this
+ * process, within `max_bytes` and the memory limit, so that it is fetched only once. A cut subsystem fetches its
+ * parent's record, and remembers if the cut damages it. A record that is damaged, or that belongs to another key, is a
+ * miss.
  *
- * Keys are any bytes; `phicache_key_mice` writes the standard one, and no MICE of another direction or mechanism is stored
- * under it, whichever way it comes. Values are records (`docs/mice-format.md`). All
- * functions may be called from any thread at once.
+ * A key may be any bytes. `phicache_key_mice` writes the standard key; a MICE of another direction or mechanism is
+ * never stored under it. Values are records (`docs/mice-format.md`). All threads may call the functions at once.
  *
  *     phicache_mice_cache *parent, *child;
  *     phicache_bytes key = { (const uint8_t *)"key", 3 };
@@ -2304,7 +2385,7 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  *     if (phicache_mice_cache_new(NULL, NULL, uncut, NULL, &parent) != PHICACHE_OK ||
  *         phicache_mice_cache_new(NULL, NULL, cut, parent, &child) != PHICACHE_OK) return 1;
  *     phicache_mice_cache_set(parent, key, &mice);
- *     if (phicache_mice_cache_get(child, key, &mice, &record) == PHICACHE_OK) {  // if the cut does not damage it
+ *     if (phicache_mice_cache_get(child, key, &mice, &record) == PHICACHE_OK) {  // unless the cut damages it
  *         use(mice.phi, mice.purview, mice.payload);
  *         phicache_value_release(&record);
  *     }
@@ -2313,13 +2394,13 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  */
 
 /**
- * Makes an empty cache: in this process, or in Redis where the configuration says so.
+ * Makes an empty cache, in this process, or in Redis if the configuration says so (`phicache_config_set_redis_cache`).
  *
  * @param config     [nullable] The configuration; NULL is the process default.
- * @param options    [nullable] Name and limit; NULL is neither.
- * @param subsystem  Whose MICE they are; it may be freed afterwards.
- * @param parent     [nullable] A cache of the same system, uncut, to inherit from; it may be freed afterwards.
- * @param out        The cache, to be freed by `phicache_mice_cache_free`.
+ * @param options    [nullable] Name and limit; NULL is no name and no limit.
+ * @param subsystem  The subsystem of the MICE; it may be freed afterwards.
+ * @param parent     [nullable] The cache to inherit from, of the same system, uncut; it may be freed afterwards.
+ * @param out        The cache. Free it with `phicache_mice_cache_free`.
  */
 PHICACHE_MUST_USE
 phicache_status phicache_mice_cache_new(phicache_config *config,
@@ -2329,13 +2410,14 @@ phicache_status phicache_mice_cache_new(phicache_config *config,
                                         phicache_mice_cache **out);
 
 /**
- * Makes an empty cache in this process.
+ * Makes an empty MICE cache in this process, whatever the configuration says about Redis. Its type is
+ * `phicache_mice_cache`.
  *
  * @param config     [nullable] The configuration; NULL is the process default.
- * @param options    [nullable] Name and limit; NULL is neither.
- * @param subsystem  Whose MICE they are; it may be freed afterwards.
- * @param parent     [nullable] A cache of the same system, uncut, to inherit from; it may be freed afterwards.
- * @param out        The cache, to be freed by `phicache_mice_cache_free`.
+ * @param options    [nullable] Name and limit; NULL is no name and no limit.
+ * @param subsystem  The subsystem of the MICE; it may be freed afterwards.
+ * @param parent     [nullable] The cache to inherit from, of the same system, uncut; it may be freed afterwards.
+ * @param out        The cache. Free it with `phicache_mice_cache_free`.
  */
 PHICACHE_MUST_USE
 phicache_status phicache_dict_mice_cache_new(phicache_config *config,
@@ -2345,15 +2427,17 @@ phicache_status phicache_dict_mice_cache_new(phicache_config *config,
                                              phicache_mice_cache **out);
 
 /**
- * Makes a cache at the configuration's Redis server, which all processes share that compute the same system in the same
- * context. Connects to nothing yet.
+ * Makes a MICE cache at the configuration's Redis server. Its type is `phicache_mice_cache`: all functions of this
+ * section work on it. Processes that compute the same system in the same context share its values. Does not connect
+ * yet.
  *
  * @param config     [nullable] The configuration; NULL is the process default.
- * @param options    [nullable] Name, limits, and how the server is used; NULL is the default of all.
- * @param subsystem  Whose MICE they are; it may be freed afterwards.
- * @param parent     [nullable] A cache in Redis of the same system, uncut, to inherit from; it may be freed afterwards.
- * @param out        The cache, to be freed by `phicache_mice_cache_free`.
- * @return OK; ERROR_UNSUPPORTED where the library was built without Redis.
+ * @param options    [nullable] Name, limits, and how to use the server; NULL is all defaults.
+ * @param subsystem  The subsystem of the MICE; it may be freed afterwards.
+ * @param parent     [nullable] The cache to inherit from, in Redis, of the same system, uncut; it may be freed
+ *                   afterwards.
+ * @param out        The cache. Free it with `phicache_mice_cache_free`.
+ * @return OK; ERROR_UNSUPPORTED if the library was built without Redis.
  */
 PHICACHE_MUST_USE
 phicache_status phicache_redis_mice_cache_new(phicache_config *config,
@@ -2363,18 +2447,18 @@ phicache_status phicache_redis_mice_cache_new(phicache_config *config,
                                               phicache_mice_cache **out);
 
 /**
- * Frees a cache. Pins stay valid, and children keep what they inherit.
+ * Destroys the cache. Pinned values stay valid, and children keep what they inherit.
  *
  * @param cache  [nullable] The cache.
  */
 phicache_status phicache_mice_cache_free(phicache_mice_cache *cache);
 
 /**
- * Looks a MICE up, its parents included; counts a hit or a miss.
+ * Looks a MICE up, also in the parents. Counts a hit or a miss.
  *
  * @param cache     The cache.
  * @param key       The key.
- * @param out_mice  The MICE; `struct_size` is set by the caller. Its payload is valid until `out` is released.
+ * @param out_mice  The MICE. Set `struct_size` first. Its payload is valid until `out` is released.
  * @param out       The record, pinned until `phicache_value_release`; zero on a miss.
  * @return OK or MISS.
  */
@@ -2384,41 +2468,45 @@ phicache_status phicache_mice_cache_get(phicache_mice_cache *cache,
                                         phicache_value *out);
 
 /**
- * Stores a copy of a MICE, unless cut, φ or memory refuse it. A MICE that contradicts a standard key, by direction,
- * mechanism or candidate purviews, is ERROR_INVALID_ARGUMENT; an empty purview answers every list of candidates.
+ * Stores a copy of a MICE, unless the cut, φ or memory refuse it. A MICE that contradicts its standard key (another
+ * direction or mechanism, or a purview that is not a candidate) is ERROR_INVALID_ARGUMENT. An empty purview fits every
+ * list of candidates.
  *
  * @param cache  The cache.
  * @param key    The key.
- * @param mice   The MICE; `struct_size` is set by the caller.
- * @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY; in Redis OK, REFUSED_CUT or REFUSED_SERVER.
+ * @param mice   The MICE. Set `struct_size` first.
+ * @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY; in Redis OK, REFUSED_CUT or
+ *         REFUSED_SERVER.
  */
 phicache_status phicache_mice_cache_set(phicache_mice_cache *cache, phicache_bytes key, const phicache_mice *mice);
 
 /**
- * What `phicache_mice_cache_set` would answer for a MICE with this φ: ask before you put a payload together.
+ * Tells what `phicache_mice_cache_set` would return for a MICE with this φ, before you prepare its payload. Counts
+ * nothing.
  *
  * @param cache  The cache.
  * @param phi    The φ; NaN is an error.
- * @return OK, REFUSED_CUT, REFUSED_PHI or REFUSED_MEMORY. Counts nothing.
+ * @return OK, REFUSED_CUT, REFUSED_PHI or REFUSED_MEMORY.
  */
 phicache_status phicache_mice_cache_would_store(phicache_mice_cache *cache, double phi);
 
 /**
- * Looks a MICE up, its parents included, and on a miss lets `compute` write it by `phicache_result_mice`.
+ * Looks a MICE up, also in the parents. On a miss, calls `compute`, which writes it with `phicache_result_mice`.
+ * Counts a hit or a miss.
  *
- * The MICE comes back also when it could not be stored: `out->origin` tells. Counts a hit or a miss.
+ * The MICE is returned even if the cache could not store it; `out->origin` tells.
  *
  * @param cache          The cache.
  * @param key            The key.
  * @param compute        Computes the MICE.
- * @param user_data      [nullable] Handed to `compute`.
- * @param call_data      [nullable] Handed to `compute`.
- * @param out_mice       The MICE; `struct_size` is set by the caller. Its payload is valid until `out` is released.
+ * @param user_data      [nullable] Passed to `compute`.
+ * @param call_data      [nullable] Passed to `compute`.
+ * @param out_mice       The MICE. Set `struct_size` first. Its payload is valid until `out` is released.
  * @param out            The record, pinned until `phicache_value_release`.
- * @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
- * @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that;
- *         ERROR_DAMAGED when it wrote no MICE; ERROR_INVALID_ARGUMENT when its MICE contradicts a standard key. On an error
- *         nothing was stored.
+ * @param callback_code  [nullable] The code that `compute` returned, whatever the status; 0 if it was not called.
+ * @return OK; ERROR_CALLBACK if `compute` did not return 0; the status of its last reservation if that failed;
+ *         ERROR_DAMAGED if it wrote no MICE; ERROR_INVALID_ARGUMENT if its MICE contradicts its standard key. On an
+ *         error nothing is stored.
  */
 phicache_status phicache_mice_cache_memoize(phicache_mice_cache *cache,
                                             phicache_bytes key,
@@ -2430,7 +2518,7 @@ phicache_status phicache_mice_cache_memoize(phicache_mice_cache *cache,
                                             int32_t *callback_code);
 
 /**
- * Tells whether a key has a MICE, inherited ones included; counts nothing. OK, which says yes, is 0.
+ * Tells whether a key has a MICE, also in the parents. Counts nothing. Note that OK, which means yes, is 0.
  *
  * @param cache  The cache.
  * @param key    The key.
@@ -2439,23 +2527,24 @@ phicache_status phicache_mice_cache_memoize(phicache_mice_cache *cache,
 phicache_status phicache_mice_cache_contains(phicache_mice_cache *cache, phicache_bytes key);
 
 /**
- * Takes a MICE of the cache's own out; its pins stay valid. Children no longer see it.
+ * Removes a MICE of this cache, not of its parents. If it is pinned, it stays valid until it is released. Children do
+ * not see it any more.
  *
  * @param cache  The cache.
  * @param key    The key.
- * @return OK, or MISS when it had none of its own.
+ * @return OK, or MISS if this cache itself had none.
  */
 phicache_status phicache_mice_cache_remove(phicache_mice_cache *cache, phicache_bytes key);
 
 /**
- * Takes all values out and sets the counts to zero; pins stay valid.
+ * Removes all values, and sets all counts to zero. Pinned values stay valid until they are released.
  *
  * @param cache  The cache.
  */
 phicache_status phicache_mice_cache_clear(phicache_mice_cache *cache);
 
 /**
- * The number of values.
+ * Gets the number of values.
  *
  * @param cache     The cache.
  * @param out_size  The number.
@@ -2463,7 +2552,7 @@ phicache_status phicache_mice_cache_clear(phicache_mice_cache *cache);
 phicache_status phicache_mice_cache_size(phicache_mice_cache *cache, uint64_t *out_size);
 
 /**
- * Hits, misses and size.
+ * Gets hits, misses and size.
  *
  * @param cache  The cache.
  * @param out    The figures.
@@ -2471,15 +2560,16 @@ phicache_status phicache_mice_cache_size(phicache_mice_cache *cache, uint64_t *o
 phicache_status phicache_mice_cache_info(phicache_mice_cache *cache, phicache_info *out);
 
 /**
- * All figures.
+ * Gets all statistics.
  *
  * @param cache  The cache.
- * @param out    The figures; `struct_size` is set by the caller.
+ * @param out    The statistics. Set `struct_size` first.
  */
 phicache_status phicache_mice_cache_stats(phicache_mice_cache *cache, phicache_stats *out);
 
 /**
- * The cache as what memos and methods work on. No new ownership: the view lives as long as the cache.
+ * Views the cache as a cache of any type, for memos, methods and the functions of "Any cache". The view owns nothing,
+ * and is valid as long as the cache.
  *
  * @param cache  The cache.
  * @param out    The view.
@@ -2487,37 +2577,40 @@ phicache_status phicache_mice_cache_stats(phicache_mice_cache *cache, phicache_s
 phicache_status phicache_mice_cache_as_cache(phicache_mice_cache *cache, phicache_cache **out);
 
 /**
- * Writes a MICE as the record that caches keep (`docs/mice-format.md`).
+ * Writes a MICE as a record, the format in which caches store it (`docs/mice-format.md`).
  *
- * @param mice      The MICE; `struct_size` is set by the caller.
- * @param buffer    [nullable] Where the record is written; may be NULL if `capacity` is 0.
- * @param capacity  Bytes of the buffer: 64 and the payload's.
- * @param out_len   The record's length, also when it does not fit.
+ * @param mice      The MICE. Set `struct_size` first.
+ * @param buffer    [nullable] Receives the record; may be NULL if `capacity` is 0.
+ * @param capacity  The size of the buffer in bytes; a record is 64 bytes longer than its payload.
+ * @param out_len   The length of the record, also if it does not fit.
  */
 phicache_status phicache_mice_encode(const phicache_mice *mice, uint8_t *buffer, size_t capacity, size_t *out_len);
 
 /**
- * Reads a record, whose version and checksum are verified.
+ * Reads a record, and verifies its version and checksum.
  *
  * @param record  The record.
- * @param out     The MICE; `struct_size` is set by the caller. Its payload points into `record`.
+ * @param out     The MICE. Set `struct_size` first. Its payload points into `record`.
  * @return OK, or ERROR_DAMAGED.
  */
 phicache_status phicache_mice_decode(phicache_bytes record, phicache_mice *out);
 
 /* Single flight without callbacks -------------------------------------------------------------------------------------
  *
- * Of several callers that ask for a missing key one computes. `memoize` lets the others wait; here nobody blocks who does
- * not want to: `phicache_cache_begin` answers with the value, or with a lease (the caller computes, and completes or
- * abandons it), or that another is busy; then wait for a while, or do something else and begin again.
+ * If several callers ask for a missing key, one of them computes its value. In `memoize` the others block until it is
+ * there. The functions of this section need not block: `phicache_cache_begin` returns the value, or a lease (the
+ * caller computes the value, and completes or abandons the lease), or BUSY (another caller computes the value: wait
+ * for a while, or do something else and begin again).
  *
- * Who computes is an owner: 0 is the calling thread, other numbers are tasks of the caller's own. An owner that begins a
- * key which it computes already is told so (ERROR_RECURSION), also after the key was removed or the cache cleared. Any
- * thread may complete a lease. When a lease is abandoned or a computation fails, one of the callers that wait in `memoize`
- * computes, and nobody else wakes up; if there is none, all callers that wait here are told to begin again. A lease of owner 0 that is
- * neither completed nor abandoned when its thread ends is abandoned then; its handle remains to be completed or abandoned,
- * and a value that comes now is not stored (REFUSED_CLEARED). `memoize` waits as owner 0: do not call it for a key that a
- * task of the same thread computes. After fork, the child's caches know nothing of computations that had begun.
+ * A computation has an owner: 0 is the calling thread, other numbers are tasks of the program. If an owner begins a
+ * key that it is already computing, it gets ERROR_RECURSION, even if the key was removed or the cache cleared
+ * meanwhile. Any thread may complete a lease.
+ *
+ * If a lease is abandoned, or a computation fails, one of the callers that wait in `memoize` wakes up and computes. If
+ * no caller waits there, all callers of `phicache_cache_wait` wake up and get MISS: begin again. If a thread ends, its
+ * leases of owner 0 are abandoned; their handles must still be completed or abandoned, and their values are not stored
+ * (REFUSED_CLEARED). `memoize` waits as owner 0: do not call it for a key that a task of the same thread computes.
+ * After fork, the caches of the child have no computations in progress.
  *
  *     phicache_value value;
  *     phicache_lease *lease;
@@ -2536,15 +2629,15 @@ phicache_status phicache_mice_decode(phicache_bytes record, phicache_mice *out);
  */
 
 /**
- * Looks a key up, and says who computes its value when it has none.
+ * Looks a key up. If it has no value, tells who computes it.
  *
  * @param cache      Any cache.
  * @param key        The key.
- * @param owner      Who asks: 0 for this thread, or the number of a task, below 2^63.
+ * @param owner      The owner: 0 for this thread, or the number of a task, below 2^63.
  * @param out        With OK, the value, pinned until `phicache_value_release`.
- * @param out_lease  With LEASE, the duty to compute the value: complete or abandon it.
- * @return OK, which counts a hit; LEASE, which counts a miss; BUSY, which counts nothing; ERROR_RECURSION when this owner
- *         computes the key already and has not ended, whether or not the key was removed or the cache cleared since.
+ * @param out_lease  With LEASE, the lease: complete or abandon it.
+ * @return OK, which counts a hit; LEASE, which counts a miss; BUSY, which counts nothing; ERROR_RECURSION if this
+ *         owner is already computing the key, even if the key was removed or the cache cleared since.
  */
 phicache_status phicache_cache_begin(phicache_cache *cache,
                                      phicache_bytes key,
@@ -2553,16 +2646,16 @@ phicache_status phicache_cache_begin(phicache_cache *cache,
                                      phicache_lease **out_lease);
 
 /**
- * Waits for whoever computes a key.
+ * Waits until the value of a key has been computed.
  *
  * @param cache         Any cache.
  * @param key           The key.
- * @param owner         Who waits: 0 for this thread, or the number of a task.
- * @param milliseconds  How long at most; 0 only looks. Until it waits again, begins or finds something, the owner counts as
- *                      waiting for this key.
+ * @param owner         The owner that waits: 0 for this thread, or the number of a task.
+ * @param milliseconds  The most milliseconds to wait; 0 does not wait. The owner counts as waiting for this key until
+ *                      it waits again, begins a key, or finds a value.
  * @param out           With OK, the value, pinned until `phicache_value_release`.
- * @return OK, which counts a hit; TIMEOUT; MISS when nobody computes it any more: begin again; BUSY when the one who
- *         computes it waits for this owner, so that waiting would never end: compute the value without a lease.
+ * @return OK, which counts a hit; TIMEOUT; MISS if no owner computes the value any more: begin again; BUSY if its
+ *         owner waits for this owner, a deadlock: compute the value without a lease.
  */
 phicache_status phicache_cache_wait(phicache_cache *cache,
                                     phicache_bytes key,
@@ -2571,7 +2664,7 @@ phicache_status phicache_cache_wait(phicache_cache *cache,
                                     phicache_value *out);
 
 /**
- * Reserves the value's bytes and lends them for writing: zero-filled, at 16-byte alignment. Again means start over.
+ * Reserves the bytes of the value, to be written: zero-filled, at 16-byte alignment. A second call starts over.
  *
  * @param lease  The lease.
  * @param len    The number of bytes.
@@ -2580,10 +2673,10 @@ phicache_status phicache_cache_wait(phicache_cache *cache,
 phicache_status phicache_lease_reserve(phicache_lease *lease, size_t len, uint8_t **out);
 
 /**
- * As `phicache_lease_reserve`, but the bytes are not zeroed: faster where all of them are written.
+ * As `phicache_lease_reserve`, but the bytes are not zeroed. Faster if all of them are written.
  *
- * Each byte that is neither written nor cut off by `phicache_lease_truncate` is stored with whatever the memory held
- * before, and handed to all who ask for the value, other processes included.
+ * A byte that is neither written nor cut off by `phicache_lease_truncate` has whatever value the memory held before.
+ * It is stored and returned as part of the value, also to other processes.
  *
  * @param lease  The lease.
  * @param len    The number of bytes.
@@ -2592,26 +2685,28 @@ phicache_status phicache_lease_reserve(phicache_lease *lease, size_t len, uint8_
 phicache_status phicache_lease_reserve_uninitialized(phicache_lease *lease, size_t len, uint8_t **out);
 
 /**
- * Keeps the first `len` bytes of what was reserved.
+ * Shortens the value to its first `len` bytes.
  *
  * @param lease  The lease.
- * @param len    The number of bytes to keep, at most what was reserved.
+ * @param len    The number of bytes to keep; at most the number that was reserved.
  */
 phicache_status phicache_lease_truncate(phicache_lease *lease, size_t len);
 
 /**
- * Hands the value to the cache, which stores it if it may, and to all who wait. The lease is gone, also on an error.
+ * Completes the lease: gives the value to the cache, which stores it unless it refuses, and to all callers that wait.
+ * The lease is freed, also on an error.
  *
- * If its last reservation failed, there is no value: this fails with the same status, and those who wait begin again.
+ * If the last reservation failed, there is no value: the call fails with the same status, and the computation counts
+ * as failed.
  *
  * @param lease  The lease.
- * @param out    [nullable] The value, pinned until `phicache_value_release`; `out->origin` tells whether it was stored.
+ * @param out    [nullable] The value, pinned until `phicache_value_release`; `out->origin` says whether it was stored.
  */
 phicache_status phicache_lease_complete(phicache_lease *lease, phicache_value *out);
 
 /**
- * Gives a lease up: one of those who wait computes the value, or all are told to begin again. It does not count as a
- * computation that failed.
+ * Abandons a lease, and frees it: one of the waiting callers computes the value, or all of them begin again. This does
+ * not count as a failed computation.
  *
  * @param lease  [nullable] The lease.
  */
@@ -2619,9 +2714,9 @@ phicache_status phicache_lease_abandon(phicache_lease *lease);
 
 /* Registry ------------------------------------------------------------------------------------------------------------
  *
- * The live caches that were given a name, from every thread. A cache leaves the registry when its handle is freed. Where a
- * server fails, a list shows what this process has of its cache; and so it does of the caches that are left once all of it
- * has taken 30 seconds. Clearing tries each cache, each within its `scan_timeout_ms`.
+ * The registry has all caches of the process that have a name. A cache leaves it when its last handle is freed. If a
+ * server fails, the list shows the part of its cache that is in this process; so it does for the remaining caches
+ * after the list has taken 30 seconds. Clearing tries every cache, each within its `scan_timeout_ms`.
  *
  *     phicache_cache_options options = { 0 };
  *     phicache_dict_cache *cache;
@@ -2637,45 +2732,39 @@ phicache_status phicache_lease_abandon(phicache_lease *lease);
  */
 
 /**
- * Lists the named caches in order of their names.
+ * Lists the named caches, ordered by name.
  *
- * @param items      [nullable] Where they are written; may be NULL if `capacity` is 0. `struct_size` of the first item is
- *                   set by the caller, and says how far apart items are.
- * @param capacity   How many items fit.
- * @param out_count  How many caches there are, also when they do not fit; caches that others make or free meanwhile may
- *                   change that.
+ * @param items      [nullable] Receives the items; may be NULL if `capacity` is 0. Set `struct_size` of the first
+ *                   item to `sizeof` of an item.
+ * @param capacity   The number of items that fit.
+ * @param out_count  The number of caches, also if they do not fit. It changes if other threads make or free caches.
  */
-phicache_status phicache_registry_list(phicache_registry_item *items,
-                                       size_t capacity,
-                                       size_t *out_count);
+phicache_status phicache_registry_list(phicache_registry_item *items, size_t capacity, size_t *out_count);
 
 /**
- * Hits, misses and size of a named cache.
+ * Gets hits, misses and size of a named cache.
  *
- * @param name  The name; that of no live cache is an error.
+ * @param name  The name. It is an error if no cache has it.
  * @param out   The figures.
  */
 phicache_status phicache_registry_info(const char *name, phicache_info *out);
 
 /**
- * All figures of a named cache.
+ * Gets all statistics of a named cache.
  *
- * @param name  The name; that of no live cache is an error.
- * @param out   The figures; `struct_size` is set by the caller.
+ * @param name  The name. It is an error if no cache has it.
+ * @param out   The statistics. Set `struct_size` first.
  */
 phicache_status phicache_registry_stats(const char *name, phicache_stats *out);
 
 /**
- * Takes all values out of a named cache and sets its counts to zero.
+ * Clears a named cache: removes all values, and sets all counts to zero.
  *
- * @param name  The name; that of no live cache is an error.
+ * @param name  The name. It is an error if no cache has it.
  */
 phicache_status phicache_registry_clear(const char *name);
 
-/**
- * Takes all values out of all named caches and sets their counts to zero. The first error is the answer; the others are
- * cleared all the same.
- */
+/** Clears all named caches. If one fails, the others are cleared all the same, and the first error is returned. */
 phicache_status phicache_registry_clear_all(void);
 
 #ifdef __cplusplus

@@ -189,7 +189,7 @@ impl Lease {
             Wait::Value(computed) => Waited::Value(cache.waited(computed.entry)),
             Wait::Failed | Wait::Vacant => Waited::Nobody,
             Wait::TimeOut => Waited::TimeOut,
-            Wait::Cycle => Waited::Circle,
+            Wait::Cycle => Waited::Cycle,
         })
     }
 }

@@ -15,6 +15,7 @@ use crate::epoch::fast_guard;
 use crate::epoch::{Guard, guard, without_fork};
 use crate::error::{Error, Result};
 use crate::flight::Owner;
+use crate::key::check_len;
 use crate::memory::limit;
 use crate::sync::TryArc;
 use crate::table::{
@@ -283,6 +284,7 @@ impl<P: Policy> LocalCache<P> {
         checked: Stored,
         write: impl FnOnce(&mut Draft) -> Result<()>,
     ) -> Result<Stored> {
+        check_len(key)?;
         let _reserved = match checked.and_then(|()| self.reserve(weight(key.len(), len), limit::UNLIMITED)) {
             Ok(reserved) => reserved,
             Err(reason) => return Ok(Err(self.refuse(reason))),
@@ -332,6 +334,7 @@ impl<P: Policy> LocalCache<P> {
     /// As `begin`, without counting a miss.
     pub(super) fn begin_uncounted(&self, key: &Hashed, owner: Owner, missed: Missed) -> Result<Begin<Value>> {
         let look = || if self.would_miss(missed) { None } else { self.peek(key) };
+        check_len(key.key)?;
         let begun = self.flights.begin(key.key, key.hash(), owner, look)?;
         // An owner that finds the key busy may have waited for that flight before, and still does.
         if let Begin::Found(_) = begun {

@@ -1,40 +1,80 @@
 /*
- * phicache: memory-limited caching for integrated information theory, and for native scientific code.
+ * phicache: memory-limited caches for integrated information theory (IIT), and for native scientific code.
  *
  * Generated from src/ffi by build.rs; `make header` renews it. Do not edit.
  *
- * What it is
+ * A cache keeps the results of expensive computations, until the process occupies a configured share of the memory
+ * that it may use. Beyond that, new results are computed and returned, but not stored. The caches are those of PyPhi,
+ * for programs in C, C++, Julia and any language that calls C.
  *
- * PyPhi's caches for programs in C, C++, Julia and whatever else calls C: dict caches for repertoires, MICE caches that a
- * cut subsystem inherits from its uncut parent, purview caches, functions with a cache. Values stay in memory until the
- * process occupies a configured part of the memory it may use; then new ones are refused, and what is computed is handed
- * out without being stored. Where the system's allocator itself fails, a call says PHICACHE_ERROR_OUT_OF_MEMORY.
+ * Begin with five functions
+ *
+ * | function | what it does |
+ * |---|---|
+ * | phicache_dict_cache_new | makes a cache |
+ * | phicache_dict_cache_memoize | looks a key up, and computes its value on a miss |
+ * | phicache_value_release | releases a value when you are done with it |
+ * | phicache_dict_cache_free | destroys the cache |
+ * | phicache_last_error | says what went wrong |
+ *
+ * To look keys up and store values yourself, use phicache_dict_cache_get and phicache_dict_cache_set instead of
+ * memoize.
+ *
+ * A callback computes the value of a key, and writes it straight into the cache:
+ *
+ *     int32_t sum(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
+ *         double total = 0.0;
+ *         uint8_t *bytes;
+ *         for (size_t i = 0; i < key.len; i++) total += key.data[i];
+ *         if (phicache_result_reserve(result, sizeof total, &bytes) != PHICACHE_OK) return 1;
+ *         memcpy(bytes, &total, sizeof total);
+ *         return 0;
+ *     }
+ *
+ * The program asks for values. The callback runs once for each key:
  *
  *     phicache_dict_cache *cache;
  *     phicache_value value;
- *     phicache_bytes key = { (const uint8_t *)"answer", 6 };
- *     if (phicache_dict_cache_new(NULL, NULL, &cache) != PHICACHE_OK)
- *         fputs(phicache_last_error(), stderr);
- *     else if (phicache_dict_cache_memoize(cache, key, compute, NULL, NULL, &value, NULL) == PHICACHE_OK) {
- *         use(value.data, value.len);
+ *     phicache_bytes key = { (const uint8_t *)"some input", 10 };
+ *     if (phicache_dict_cache_new(NULL, NULL, &cache) != PHICACHE_OK) {
+ *         fprintf(stderr, "%s\n", phicache_last_error());
+ *         return 1;
+ *     }
+ *     if (phicache_dict_cache_memoize(cache, key, sum, NULL, NULL, &value, NULL) == PHICACHE_OK) {
+ *         use(*(const double *)(const void *)value.data);
  *         phicache_value_release(&value);
  *     }
  *     phicache_dict_cache_free(cache);
  *
+ * In the examples of this header, code without a function of its own is the body of a function that returns 0, `use`
+ * is whatever your program does next, and `compute` is a callback.
+ *
+ * Caveats
+ *
+ *  - Nothing is evicted. A value stays until it is removed or replaced, or its cache is cleared or freed. When memory
+ *    is full, `set` returns PHICACHE_REFUSED_MEMORY; `memoize` returns the value all the same, and `origin` says that
+ *    it was not stored.
+ *  - A value that a cache returns is pinned: its bytes stay valid and unchanged until phicache_value_release, even if
+ *    the cache is freed. A value that is never released is never freed.
+ *  - A handle must not be freed while another thread is inside a call with it.
+ *  - A callback must return: it must not throw, longjmp or end its thread.
+ *  - If the system's allocator fails, a call returns PHICACHE_ERROR_OUT_OF_MEMORY. See "Memory" for the exceptions.
+ *
  * Conventions
  *
- *  - A function that can fail returns a phicache_status: PHICACHE_OK is 0, normal outcomes (a miss, a refusal) are positive,
- *    errors negative. phicache_last_error() is the message of this thread's last error.
- *  - Every pointer is checked. A parameter may be NULL where its description says [nullable]; elsewhere NULL is
- *    PHICACHE_ERROR_INVALID_ARGUMENT. On an error outputs are zero, except where a function says otherwise. On the way
- *    in, flags are int32_t, and anything but 0 is true.
- *  - Text goes in as NUL-terminated UTF-8; keys and values as phicache_bytes. Whatever goes in is copied where it is kept.
- *  - A handle comes from a `…_new` function and goes back to its type's `…_free`, which takes NULL too. A freed handle, or
- *    one of another type, answers PHICACHE_ERROR_INVALID_HANDLE, until its memory is used for another handle of its type.
- *  - A value that a cache hands out is pinned: its bytes stay valid and unchanged until phicache_value_release, whatever
- *    happens to the cache. It starts at 16-byte alignment, so an array of doubles can be read in place.
- *  - Callbacks get their user_data first, and run on the caller's thread, under no lock. Their failures come back unchanged.
- *  - The library starts no thread, sets no signal handler, and does nothing when it is loaded or unloaded.
+ *  - A function that can fail returns a phicache_status. PHICACHE_OK is 0, normal outcomes (a miss, a refusal) are
+ *    positive, errors are negative.
+ *  - Every pointer is checked. A parameter may be NULL if its description says [nullable]; any other NULL is
+ *    PHICACHE_ERROR_INVALID_ARGUMENT. On an error outputs are zero, unless a function says otherwise.
+ *  - Flags are int32_t. As inputs, all numbers but 0 are true.
+ *  - Text is NUL-terminated UTF-8. Keys and values are phicache_bytes. Inputs are copied; they need to live only for
+ *    the call.
+ *  - A handle comes from a `…_new` function and is freed by its type's `…_free`, which accepts NULL. A freed handle,
+ *    or one of another type, is PHICACHE_ERROR_INVALID_HANDLE, until its memory is used for a new handle of its type.
+ *  - A value starts at 16-byte alignment, so an array of doubles can be read in place.
+ *  - A callback gets its user_data first. It runs on the caller's thread, and no lock is held while it runs. If it
+ *    fails, its code is returned unchanged.
+ *  - The library starts no thread, installs no signal handler, and does nothing when it is loaded or unloaded.
  *
  * Errors
  *
@@ -46,39 +86,48 @@
  *         use(cache);
  *     phicache_dict_cache_free(cache);
  *
- * The message says what was wrong and what was expected, begins with the name of the function, and is this thread's own. A
- * mistake in the arguments changes nothing, and the next call works. Examples here stand in a function that returns 0; `use`
- * is whatever comes next, `compute` a callback.
+ * The message begins with the name of the function, and says what was wrong and what was expected. Each thread has its
+ * own last message. A wrong argument changes nothing, and the next call works.
  *
  * Threads and fork
  *
- * Handles may be used from any thread at once, except key builders, which are for one thread at a time; a handle is freed
- * when no other thread is inside it (from inside one's own callback it may be). Values may be released from any thread.
- * After fork the child may use its caches: a part that another thread was changing at that moment is empty, and computations
- * that were going on are forgotten.
+ * All threads may use a handle at once, except a phicache_key, which one thread uses at a time. A callback may free
+ * the handle that it was called through. Any thread may release a value. After fork, the child may use its caches: a
+ * part that another thread was changing at that moment is empty, and computations that other threads had begun are
+ * forgotten.
  *
  * Memory
  *
- * The size of a cache includes its own overhead: 32 bytes and some padding for each entry, and the table. Running out of
- * memory is PHICACHE_ERROR_OUT_OF_MEMORY in all functions of caches and keys. The process may end for lack of memory where a
- * configuration is made, where a caller waits for another's computation, and where the text of another error is put together.
+ * The size of a cache includes its overhead: 32 bytes and some padding for each entry, and the table. Functions of
+ * caches and keys return PHICACHE_ERROR_OUT_OF_MEMORY if an allocation fails. The process may end for lack of memory
+ * while it makes a configuration, waits for another thread's computation, or formats the message of another error.
+ *
+ * Sections of this header
+ *
+ * First what every program needs: types, the library, configuration, keys, and what all caches have in common. Then
+ * reading without pins, and callbacks. Then the caches one by one (dict, Redis, purview), memos and methods,
+ * subsystems and MICE caches. Last single flight without callbacks, and the registry of named caches.
  *
  * Handles
  *
  * | handle | what it is | made by |
  * |---|---|---|
  * | phicache_config | settings that caches share | phicache_config_new |
- * | phicache_key | an argument list on its way to a key | phicache_key_new |
+ * | phicache_key | a list of arguments, from which a key is made | phicache_key_new |
  * | phicache_dict_cache | values by keys | phicache_dict_cache_new, phicache_dict_cache_shared |
- * | phicache_redis_cache | values by keys at a Redis server | phicache_redis_cache_new, phicache_redis_cache_shared |
+ * | phicache_redis_cache | values by keys, at a Redis server | phicache_redis_cache_new, phicache_redis_cache_shared |
  * | phicache_purview_cache | lists of purviews of a network | phicache_purview_cache_new |
- * | phicache_mice_cache | the MICE of a subsystem, or of a cut one that inherits | phicache_mice_cache_new |
+ * | phicache_mice_cache | the MICE of a subsystem, in this process or in Redis; a cut subsystem inherits | phicache_mice_cache_new, phicache_dict_mice_cache_new, phicache_redis_mice_cache_new |
  * | phicache_cache | any of these caches, seen as one type; owns nothing | phicache_…_cache_as_cache |
  * | phicache_memo | a function with its cache | phicache_memo_new |
  * | phicache_method | a function that uses its object's cache | phicache_method_new |
- * | phicache_subsystem | a system in a state, under a cut or none | phicache_subsystem_new, phicache_subsystem_cut |
+ * | phicache_subsystem | a system in a state, cut or uncut | phicache_subsystem_new, phicache_subsystem_cut |
  * | phicache_lease | the duty to compute a value | phicache_cache_begin |
- * | phicache_result | where a callback writes; not kept | handed to the callback |
+ * | phicache_result | where a callback writes its value | passed to the callback |
+ *
+ * Words of IIT: a mechanism is a set of nodes in a state; a purview is the set of nodes whose past or future it
+ * constrains; a repertoire is a probability distribution over a purview; a cut severs connections; a MICE is a
+ * mechanism's maximally irreducible cause or effect; φ (phi) measures how irreducible something is.
  */
 
 #ifndef PHICACHE_H
@@ -93,7 +142,7 @@
 #define PHICACHE_VERSION_PATCH @PATCH@
 #define PHICACHE_VERSION_NUMBER (PHICACHE_VERSION_MAJOR * 65536u + PHICACHE_VERSION_MINOR * 256u + PHICACHE_VERSION_PATCH)
 
-/* A constructor whose status nobody looks at. */
+/* Warns of a constructor whose status is not checked. */
 #ifndef PHICACHE_MUST_USE
 #if defined(__GNUC__)
 #define PHICACHE_MUST_USE __attribute__((warn_unused_result))

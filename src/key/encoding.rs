@@ -109,7 +109,7 @@ impl Encoding {
     pub(super) fn reserve(&mut self, len: usize) -> Result<()> {
         let version = usize::from(self.bytes.is_empty());
         let whole = self.bytes.len().checked_add(version + len).filter(|whole| *whole <= KEY_MAX);
-        whole.ok_or_else(|| Error::invalid(format!("the key would be longer than {KEY_MAX} bytes")))?;
+        whole.ok_or_else(|| Error::invalid(format!("the key would exceed {KEY_MAX} bytes")))?;
         self.bytes.reserve(version + len + HEAD_MAX)?;
         let room = self.starts.try_reserve(1).and_then(|()| self.open.try_reserve(1));
         room.map_err(|_| Error::OutOfMemory(len))?;

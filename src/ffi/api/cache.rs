@@ -1,8 +1,8 @@
 //! Any cache
 //!
-//! `phicache_cache` is what every cache can be seen as: the same handle under another type, from
-//! `phicache_…_cache_as_cache`. All functions may be called from any thread at once. A cache is freed by its own type's
-//! function only.
+//! `phicache_cache` is a cache of any type: the same handle, seen as another type by `phicache_…_cache_as_cache`. The
+//! functions of this section work on all caches. All threads may call them at once. To free a cache, use the function
+//! of its own type.
 //!
 //! ```c
 //! phicache_dict_cache *repertoires;
@@ -11,7 +11,7 @@
 //! if (phicache_dict_cache_new(NULL, NULL, &repertoires) != PHICACHE_OK) return 1;
 //! phicache_dict_cache_as_cache(repertoires, &cache);
 //! if (phicache_cache_info(cache, &info) == PHICACHE_OK) use(info.hits, info.misses, info.size);
-//! phicache_dict_cache_free(repertoires);  // and with it the view
+//! phicache_dict_cache_free(repertoires);  // `cache` is not valid any more
 //! ```
 
 use crate::ffi::api::prelude::*;

@@ -1,6 +1,7 @@
 //! Compute callbacks
 //!
-//! What is called on a miss, and the functions with which it writes its value, straight into the entry that will be stored.
+//! A compute callback runs on a miss. It writes the value with the functions of this section, straight into the entry
+//! that the cache will store.
 //!
 //! ```c
 //! int32_t repertoire(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
@@ -18,11 +19,11 @@ use crate::ffi::api::prelude::*;
 use crate::ffi::border::input::mice_to_write;
 use crate::ffi::border::result::{ResultWriter, writer};
 
-/// Reserves the value's bytes inside the entry and lends them for writing: zero-filled, at 16-byte alignment.
+/// Reserves the bytes of the value inside the entry, for the callback to write: zero-filled, at 16-byte alignment.
 ///
-/// Calling it again starts over; a callback that never calls it makes an empty value. Write before the callback
-/// returns. If the last attempt to reserve fails, the call that computes fails with the same status, whatever the callback
-/// returns: nothing is cached, and `callback_code` is what the callback returned.
+/// A second call starts over. A callback that never calls this makes an empty value. The bytes may be written until the
+/// callback returns. If the last reservation fails, nothing is cached, and the caller of the cache gets the same
+/// status, whatever the callback returns; `callback_code` is still what the callback returned.
 ///
 /// @param result  The callback's result.
 /// @param len     The number of bytes.
@@ -36,10 +37,10 @@ pub unsafe extern "C" fn phicache_result_reserve(
     catch_panics("phicache_result_reserve", || reserve(result, out, |writer| writer.reserve(len)))
 }
 
-/// As `phicache_result_reserve`, but the bytes are not zeroed: faster where all of them are written.
+/// As `phicache_result_reserve`, but the bytes are not zeroed. Faster for a callback that writes all of them.
 ///
-/// Each byte that is neither written nor cut off by `phicache_result_truncate` is stored with whatever the memory held
-/// before, and handed to all who ask for the value, other processes included.
+/// A byte that is neither written nor cut off by `phicache_result_truncate` has whatever value the memory held before.
+/// It is stored and returned as part of the value, also to other processes.
 ///
 /// @param result  The callback's result.
 /// @param len     The number of bytes.
@@ -55,10 +56,10 @@ pub unsafe extern "C" fn phicache_result_reserve_uninitialized(
     })
 }
 
-/// Keeps the first `len` bytes of what was reserved; the rest will not be stored.
+/// Shortens the value to its first `len` bytes.
 ///
 /// @param result  The callback's result.
-/// @param len     The number of bytes to keep, at most what was reserved.
+/// @param len     The number of bytes to keep; at most the number that was reserved.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_result_truncate(result: *mut phicache_result, len: usize) -> phicache_status {
     catch_panics("phicache_result_truncate", || {
@@ -67,15 +68,15 @@ pub unsafe extern "C" fn phicache_result_truncate(result: *mut phicache_result, 
     })
 }
 
-/// Makes the value a MICE record, as MICE caches keep them.
+/// Makes the value a MICE record, as MICE caches store it.
 ///
-/// The payload is copied from `mice`, or, where its `data` is NULL, reserved zero-filled with the given length for
-/// writing. Calling it again starts over; if the last attempt fails, the call that computes fails with the same status, as
-/// after `phicache_result_reserve`.
+/// The payload is copied from `mice`. If its `data` is NULL, its `len` bytes are reserved, zero-filled, for the
+/// callback to write. A second call starts over. A failure has the same effect as one of `phicache_result_reserve`.
 ///
 /// @param result       The callback's result.
 /// @param mice         The MICE.
-/// @param out_payload  [nullable] The payload's first byte inside the entry, to be written before the callback returns.
+/// @param out_payload  [nullable] The first byte of the payload inside the entry, which may be written until the
+///                     callback returns.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_result_mice(
     result: *mut phicache_result,

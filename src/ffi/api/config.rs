@@ -1,9 +1,10 @@
 //! Configuration
 //!
-//! Settings come from defaults, then the environment (`PHICACHE_…`, read once, at the first use), then setters. A cache
-//! takes a configuration when it is made and keeps a share in it: percentages and switches act on it at once, connection
-//! settings are read when the cache is made. Wherever a configuration may be NULL, that is the process default, which
-//! setters change for every cache made with it. A configuration may be used from any thread.
+//! Settings come from defaults, then from the environment (`PHICACHE_…`, read once, at the first use), then from
+//! setters. A cache takes a configuration when it is made, and shares it from then on: a new percentage or switch
+//! applies to it at once, but connection settings are read only when the cache is made. Where a configuration may be
+//! NULL, NULL is the process default; setters change it for every cache that was made with it. All threads may use a
+//! configuration at once.
 //!
 //! | setting | default | variable |
 //! |---|---|---|
@@ -17,8 +18,8 @@
 //! | Redis timeout, in milliseconds | that of the URL, or 1000 | `PHICACHE_REDIS_TIMEOUT_MS` |
 //! | the whole Redis database | 0 | none |
 //!
-//! An invalid variable makes the first use fail with ERROR_CONFIGURATION, and the message names it; an empty one counts
-//! as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off.
+//! If a variable is invalid, the first use fails with ERROR_CONFIGURATION, and the message names the variable. An empty
+//! variable counts as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off.
 //!
 //! ```c
 //! phicache_config *config;
@@ -26,7 +27,7 @@
 //! if (phicache_config_new(&config) != PHICACHE_OK) return 1;
 //! phicache_config_set_maximum_memory_percent(config, 25.0);
 //! if (phicache_dict_cache_new(config, NULL, &cache) != PHICACHE_OK) return 1;
-//! phicache_config_free(config);  // the cache keeps its share
+//! phicache_config_free(config);  // the cache keeps the settings
 //! use(cache);
 //! phicache_dict_cache_free(cache);
 //! ```
@@ -38,9 +39,9 @@ use crate::ffi::api::prelude::*;
 use crate::ffi::border::handles::ConfigHandle;
 use crate::ffi::border::input::text_buffer;
 
-/// Makes a configuration of its own: the defaults, and what the environment says.
+/// Makes a new configuration from the defaults and the environment.
 ///
-/// @param out  The configuration, to be freed by `phicache_config_free`.
+/// @param out  The configuration. Free it with `phicache_config_free`.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn phicache_config_new(out: *mut *mut phicache_config) -> phicache_status {
@@ -51,7 +52,7 @@ pub unsafe extern "C" fn phicache_config_new(out: *mut *mut phicache_config) -> 
     })
 }
 
-/// Frees a configuration; caches made with it keep their share.
+/// Frees a configuration. Caches that were made with it keep using it.
 ///
 /// @param config  [nullable] The configuration.
 #[unsafe(no_mangle)]
@@ -59,11 +60,11 @@ pub unsafe extern "C" fn phicache_config_free(config: *mut phicache_config) -> p
     catch_panics("phicache_config_free", || free::<ConfigHandle, _>(config, "config").map(|_| PHICACHE_OK))
 }
 
-/// Sets the part of the memory that this process may use up to which caches store.
+/// Sets the maximum memory: the percentage of the memory that this process may use, up to which caches store values.
 ///
 /// @param config   [nullable] The configuration; NULL is the process default.
-/// @param percent  0 to 100; 0 stores nothing. `PHICACHE_MEMORY_UNLIMITED` lifts the limit; the walls stay
-///                 (see "The library").
+/// @param percent  0 to 100; 0 stores nothing. `PHICACHE_MEMORY_UNLIMITED` is no limit; the hard limits remain (see
+///                 "The library").
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_config_set_maximum_memory_percent(
     config: *mut phicache_config,
@@ -75,7 +76,7 @@ pub unsafe extern "C" fn phicache_config_set_maximum_memory_percent(
     })
 }
 
-/// Tells the maximum memory.
+/// Gets the maximum memory.
 ///
 /// @param config       [nullable] The configuration; NULL is the process default.
 /// @param out_percent  0 to 100, or `PHICACHE_MEMORY_UNLIMITED`.
@@ -91,10 +92,10 @@ pub unsafe extern "C" fn phicache_config_get_maximum_memory_percent(
     })
 }
 
-/// Switches repertoire caching: while off, methods flagged as repertoires go straight through.
+/// Switches repertoire caching. While it is off, methods with PHICACHE_METHOD_REPERTOIRE bypass their caches.
 ///
 /// @param config   [nullable] The configuration; NULL is the process default.
-/// @param enabled  Nonzero is on.
+/// @param enabled  0 is off, any other number is on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_config_set_cache_repertoires(
     config: *mut phicache_config,
@@ -115,10 +116,10 @@ pub unsafe extern "C" fn phicache_config_get_cache_repertoires(
     catch_panics("phicache_config_get_cache_repertoires", || get(config, out_enabled, Config::repertoires))
 }
 
-/// Switches purview caching: while off, purview caches store nothing.
+/// Switches purview caching. While it is off, purview caches store nothing.
 ///
 /// @param config   [nullable] The configuration; NULL is the process default.
-/// @param enabled  Nonzero is on.
+/// @param enabled  0 is off, any other number is on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_config_set_cache_potential_purviews(
     config: *mut phicache_config,
@@ -141,10 +142,10 @@ pub unsafe extern "C" fn phicache_config_get_cache_potential_purviews(
     catch_panics("phicache_config_get_cache_potential_purviews", || get(config, out_enabled, Config::purviews))
 }
 
-/// Switches Redis for MICE caches that choose by configuration.
+/// Switches Redis for the MICE caches of `phicache_mice_cache_new`.
 ///
 /// @param config   [nullable] The configuration; NULL is the process default.
-/// @param enabled  Nonzero is on.
+/// @param enabled  0 is off, any other number is on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_config_set_redis_cache(
     config: *mut phicache_config,
@@ -153,7 +154,7 @@ pub unsafe extern "C" fn phicache_config_set_redis_cache(
     catch_panics("phicache_config_set_redis_cache", || set(config, |config| config.set_redis(enabled != 0)))
 }
 
-/// Tells whether MICE are kept in Redis.
+/// Tells whether `phicache_mice_cache_new` makes caches in Redis.
 ///
 /// @param config       [nullable] The configuration; NULL is the process default.
 /// @param out_enabled  1 or 0.
@@ -165,20 +166,20 @@ pub unsafe extern "C" fn phicache_config_get_redis_cache(
     catch_panics("phicache_config_get_redis_cache", || get(config, out_enabled, Config::redis))
 }
 
-/// Sets where the Redis server is.
+/// Sets the URL of the Redis server.
 ///
 /// | form | meaning |
 /// |---|---|
 /// | `redis://[user[:password]@]host[:port][/database]` | TCP |
 /// | `rediss://…` | TLS over TCP |
-/// | `redis://…@host:port,host:port,…` | the nodes of a cluster, or some of them |
+/// | `redis://…@host:port,host:port,…` | a cluster: all its nodes, or some |
 /// | `unix://[user[:password]@]/path[?db=1]` | a unix socket |
 ///
-/// After a `?` may stand, joined by `&`: `db`, `user`, `pass`, `timeout_ms`, `cluster=yes`, and for TLS `ca`, `cert` and `key`
-/// (files in PEM) and `verify=no`. Text may be percent-encoded.
+/// Parameters follow after a `?`, joined by `&`: `db`, `user`, `pass`, `timeout_ms`, `cluster=yes`, and for TLS `ca`,
+/// `cert` and `key` (files in PEM) and `verify=no`. Text may be percent-encoded.
 ///
 /// @param config  [nullable] The configuration; NULL is the process default.
-/// @param url     The URL. Messages never repeat it.
+/// @param url     The URL. No message contains it, since it may hold a password.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_config_set_redis_url(
     config: *mut phicache_config,
@@ -190,12 +191,12 @@ pub unsafe extern "C" fn phicache_config_set_redis_url(
     })
 }
 
-/// Tells where the Redis server is, with the password masked.
+/// Gets the URL of the Redis server, with the password masked.
 ///
 /// @param config    [nullable] The configuration; NULL is the process default.
-/// @param buffer    [nullable] Where the text is written, with a NUL; may be NULL if `capacity` is 0.
-/// @param capacity  Bytes of the buffer.
-/// @param out_len   Bytes of the text without its NUL, also when it does not fit.
+/// @param buffer    [nullable] Receives the text and a NUL; may be NULL if `capacity` is 0.
+/// @param capacity  The size of the buffer in bytes.
+/// @param out_len   The length of the text without its NUL, also if it does not fit.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_config_get_redis_url(
     config: *mut phicache_config,
@@ -208,7 +209,7 @@ pub unsafe extern "C" fn phicache_config_get_redis_url(
     })
 }
 
-/// Sets what all keys of this library in Redis begin with.
+/// Sets the namespace: what all keys of this library at the server begin with.
 ///
 /// @param config  [nullable] The configuration; NULL is the process default.
 /// @param name    1 to 64 of `A-Z a-z 0-9 _ . -`.
@@ -223,12 +224,12 @@ pub unsafe extern "C" fn phicache_config_set_redis_namespace(
     })
 }
 
-/// Tells the namespace.
+/// Gets the namespace.
 ///
 /// @param config    [nullable] The configuration; NULL is the process default.
-/// @param buffer    [nullable] Where the text is written, with a NUL; may be NULL if `capacity` is 0.
-/// @param capacity  Bytes of the buffer.
-/// @param out_len   Bytes of the text without its NUL, also when it does not fit.
+/// @param buffer    [nullable] Receives the text and a NUL; may be NULL if `capacity` is 0.
+/// @param capacity  The size of the buffer in bytes.
+/// @param out_len   The length of the text without its NUL, also if it does not fit.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_config_get_redis_namespace(
     config: *mut phicache_config,
@@ -241,11 +242,11 @@ pub unsafe extern "C" fn phicache_config_get_redis_namespace(
     })
 }
 
-/// Sets who logs in at the Redis server, in place of what the URL says.
+/// Sets the login at the Redis server, instead of that in the URL.
 ///
 /// @param config    [nullable] The configuration; NULL is the process default.
-/// @param user      [nullable] The user; NULL is that of the URL, or the server's default user.
-/// @param password  [nullable] The password; NULL is that of the URL, or none. No message ever has it.
+/// @param user      [nullable] The user; NULL is that of the URL, or else the server's default user.
+/// @param password  [nullable] The password; NULL is that of the URL, or else none. No message contains it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_config_set_redis_login(
     config: *mut phicache_config,
@@ -259,8 +260,8 @@ pub unsafe extern "C" fn phicache_config_set_redis_login(
     })
 }
 
-/// Sets what one operation at the Redis server may take, from its beginning to its last byte, connecting and logging in
-/// included. Only resolving a name may take longer.
+/// Sets the timeout of one operation at the Redis server, from its start to its last byte, including connecting and
+/// logging in. Only resolving a host name may take longer.
 ///
 /// @param config        [nullable] The configuration; NULL is the process default.
 /// @param milliseconds  1 to 3,600,000.
@@ -275,7 +276,7 @@ pub unsafe extern "C" fn phicache_config_set_redis_timeout_ms(
     })
 }
 
-/// Tells what one operation at the Redis server may take.
+/// Gets the timeout of one operation at the Redis server.
 ///
 /// @param config            [nullable] The configuration; NULL is the process default.
 /// @param out_milliseconds  The milliseconds.
@@ -291,14 +292,14 @@ pub unsafe extern "C" fn phicache_config_get_redis_timeout_ms(
     })
 }
 
-/// Lets caches in Redis have the whole database, as PyPhi's do, for caches that are made from now on.
+/// Gives caches in Redis the whole database, as in PyPhi. Applies to caches that are made from now on.
 ///
-/// Keys are as they are given, `clear` is FLUSHDB and CONFIG RESETSTAT, `size` is DBSIZE, and hits and misses are the
-/// server's own, whoever caused them. A MICE key has `subsys:`, the identity of subsystem and cut, and `:` before it; a
-/// child asks for its own key first and then for its parent's, every time. No other program may use the database.
+/// Keys are stored as they are given. `clear` is FLUSHDB and CONFIG RESETSTAT, `size` is DBSIZE, and hits and misses
+/// are those of the server, for all its clients. A MICE key is prefixed with `subsys:`, the identity of subsystem and
+/// cut, and `:`. A child looks up its own key and then its parent's, every time. No other program may use the database.
 ///
 /// @param config   [nullable] The configuration; NULL is the process default.
-/// @param enabled  0 is off, the default: caches use the keys of the namespace and no others.
+/// @param enabled  0 is off, the default: caches use only the keys of the namespace. Any other number is on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_config_set_redis_whole_database(
     config: *mut phicache_config,
@@ -309,7 +310,7 @@ pub unsafe extern "C" fn phicache_config_set_redis_whole_database(
     })
 }
 
-/// Tells whether caches in Redis have the whole database.
+/// Tells whether new caches in Redis have the whole database.
 ///
 /// @param config       [nullable] The configuration; NULL is the process default.
 /// @param out_enabled  1 or 0.

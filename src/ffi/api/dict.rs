@@ -1,7 +1,7 @@
 //! Dict cache
 //!
-//! PyPhi's `DictCache`: values by keys, both bytes, as long as the memory limit allows. All functions may be called from
-//! any thread at once.
+//! PyPhi's `DictCache`: values by keys, both bytes. It stores values until the memory limit is reached. All threads may
+//! call the functions at once.
 //!
 //! ```c
 //! phicache_dict_cache *cache;
@@ -9,7 +9,7 @@
 //! double phi = 0.25;
 //! phicache_bytes key = { (const uint8_t *)"phi", 3 }, bytes = { (const uint8_t *)&phi, sizeof phi };
 //! if (phicache_dict_cache_new(NULL, NULL, &cache) != PHICACHE_OK) return 1;
-//! if (phicache_dict_cache_set(cache, key, bytes) == PHICACHE_REFUSED_MEMORY) puts("no room; computing goes on");
+//! if (phicache_dict_cache_set(cache, key, bytes) == PHICACHE_REFUSED_MEMORY) puts("memory is full: not stored");
 //! if (phicache_dict_cache_get(cache, key, &value) == PHICACHE_OK) {
 //!     use(value.data, value.len);
 //!     phicache_value_release(&value);
@@ -24,8 +24,8 @@ use crate::ffi::border::input::fingerprint;
 /// Makes an empty cache.
 ///
 /// @param config   [nullable] The configuration; NULL is the process default.
-/// @param options  [nullable] Name and limit; NULL is neither.
-/// @param out      The cache, to be freed by `phicache_dict_cache_free`.
+/// @param options  [nullable] Name and limit; NULL is no name and no limit.
+/// @param out      The cache. Free it with `phicache_dict_cache_free`.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn phicache_dict_cache_new(
@@ -42,14 +42,14 @@ pub unsafe extern "C" fn phicache_dict_cache_new(
     })
 }
 
-/// A handle to the cache that all holders of an identity and a role share; the first one makes it, the last one to free
-/// its handle takes it along.
+/// Gets a handle to the cache of this identity and role, which all its holders share. The first call makes the cache;
+/// freeing the last handle destroys it.
 ///
-/// @param config       [nullable] The configuration; NULL is the process default. Holders agree on it.
-/// @param options      [nullable] Name and limit; NULL is neither. Holders agree on them.
-/// @param fingerprint  The identity, as of a network or a subsystem.
+/// @param config       [nullable] The configuration; NULL is the process default. The same for all holders.
+/// @param options      [nullable] Name and limit; NULL is no name and no limit. The same for all holders.
+/// @param fingerprint  The identity, such as that of a network or a subsystem.
 /// @param role         What the values are, such as "repertoires".
-/// @param out          The holder's own handle, to be freed by `phicache_dict_cache_free`.
+/// @param out          This holder's handle. Free it with `phicache_dict_cache_free`.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn phicache_dict_cache_shared(

@@ -1,9 +1,9 @@
 //! Keys and fingerprints
 //!
-//! Any bytes are a key, up to 2^31 - 1 of them. Keys made here follow the canonical encoding, version 2 (`docs/keys.md`),
-//! so that C, C++ and Julia make the same bytes: no two different argument lists have the same key, equal ones have.
-//! Untyped, `3`, `3.0` and, for 1, `true` are equal, as in Python; typed, they are not. A key builder is for one thread at
-//! a time.
+//! A key is any sequence of up to 2^31 - 1 bytes. The functions here make keys from arguments, in a canonical encoding,
+//! version 2 (`docs/keys.md`): C, C++ and Julia make the same bytes from the same arguments. Equal argument lists have
+//! equal keys, different ones have different keys. In untyped keys, numbers of equal value are equal, as in Python (`3`
+//! and `3.0`, `1` and `true`); in typed keys they differ. One thread at a time may use a key builder.
 //!
 //! ```c
 //! phicache_key *key;
@@ -22,9 +22,9 @@ use crate::ffi::border::input::{layout, optional_array};
 use crate::iit::Direction;
 use crate::key::{self, Element, KeyBuilder};
 
-/// Makes an empty argument list.
+/// Makes an empty list of arguments: a key builder.
 ///
-/// @param out  The builder, to be freed by `phicache_key_free`.
+/// @param out  The builder. Free it with `phicache_key_free`.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn phicache_key_new(out: *mut *mut phicache_key) -> phicache_status {
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn phicache_key_new(out: *mut *mut phicache_key) -> phicac
     })
 }
 
-/// Frees a builder, and the keys it lent.
+/// Frees a builder. The keys that it returned are not valid any more.
 ///
 /// @param key  [nullable] The builder.
 #[unsafe(no_mangle)]
@@ -43,7 +43,7 @@ pub unsafe extern "C" fn phicache_key_free(key: *mut phicache_key) -> phicache_s
     catch_panics("phicache_key_free", || free::<KeyHandle, _>(key, "key").map(|_| PHICACHE_OK))
 }
 
-/// Forgets the arguments and keeps the memory: a builder that is used again allocates nothing.
+/// Removes all arguments, but keeps the memory: a builder that is used again allocates nothing.
 ///
 /// @param key  The builder.
 #[unsafe(no_mangle)]
@@ -64,10 +64,10 @@ pub unsafe extern "C" fn phicache_key_add_none(key: *mut phicache_key) -> phicac
     add("phicache_key_add_none", key, Element::None)
 }
 
-/// Adds a truth value; untyped, it equals 0 or 1.
+/// Adds a truth value. In an untyped key it equals 0 or 1.
 ///
 /// @param key    The builder.
-/// @param value  Nonzero is true.
+/// @param value  0 is false, any other number is true.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_key_add_bool(key: *mut phicache_key, value: i32) -> phicache_status {
     add("phicache_key_add_bool", key, Element::Bool(value != 0))
@@ -82,7 +82,7 @@ pub unsafe extern "C" fn phicache_key_add_int(key: *mut phicache_key, value: i64
     add("phicache_key_add_int", key, Element::Int(value))
 }
 
-/// Adds an unsigned integer; it equals the signed one of the same value.
+/// Adds an unsigned integer. It equals the signed integer of the same value.
 ///
 /// @param key    The builder.
 /// @param value  The integer.
@@ -91,7 +91,8 @@ pub unsafe extern "C" fn phicache_key_add_uint(key: *mut phicache_key, value: u6
     add("phicache_key_add_uint", key, Element::Uint(value))
 }
 
-/// Adds a double. -0.0 equals 0.0, and all NaNs are one. Untyped, it equals the integer that it is exactly.
+/// Adds a double. -0.0 equals 0.0, and all NaNs are equal. In an untyped key it equals the integer of exactly the same
+/// value.
 ///
 /// @param key    The builder.
 /// @param value  The double.
@@ -109,10 +110,10 @@ pub unsafe extern "C" fn phicache_key_add_bytes(key: *mut phicache_key, value: p
     catch_panics("phicache_key_add_bytes", || change(key, |key| key.add(Element::Bytes(bytes(value, "value")?))))
 }
 
-/// Adds text; it never equals bytes.
+/// Adds text. It never equals bytes.
 ///
 /// @param key   The builder.
-/// @param utf8  The text in UTF-8, which may hold NULs.
+/// @param utf8  The text in UTF-8; it may contain NULs.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_key_add_string(key: *mut phicache_key, utf8: phicache_bytes) -> phicache_status {
     catch_panics("phicache_key_add_string", || {
@@ -149,7 +150,8 @@ pub unsafe extern "C" fn phicache_key_add_nodes(key: *mut phicache_key, nodes: u
     add("phicache_key_add_nodes", key, Element::Nodes(nodes))
 }
 
-/// Begins a tuple: what is added until `phicache_key_end_tuple` are its items, in order. At most 64 deep.
+/// Begins a tuple. Everything added until `phicache_key_end_tuple` is an item of it, in order. Nesting is limited to 64
+/// levels.
 ///
 /// @param key  The builder.
 #[unsafe(no_mangle)]
@@ -166,11 +168,11 @@ pub unsafe extern "C" fn phicache_key_end_tuple(key: *mut phicache_key) -> phica
 }
 
 /// Adds an array of doubles, such as a repertoire, as one element. It never equals a tuple of the same doubles. -0.0
-/// equals 0.0, and all NaNs are one. C++ and Julia make the same element of a vector of doubles.
+/// equals 0.0, and all NaNs are equal. C++ and Julia make the same element from a vector of doubles.
 ///
 /// @param key     The builder.
 /// @param values  [nullable] The doubles; may be NULL if `count` is 0.
-/// @param count   How many.
+/// @param count   The number of doubles.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_key_add_doubles(
     key: *mut phicache_key,
@@ -180,7 +182,7 @@ pub unsafe extern "C" fn phicache_key_add_doubles(
     catch_panics("phicache_key_add_doubles", || change(key, |key| key.add_doubles(array(values, count, "values")?)))
 }
 
-/// Begins a set: its items have no order, and equal ones count once.
+/// Begins a set. Everything added until `phicache_key_end_set` is an item of it, in any order; equal items count once.
 ///
 /// @param key  The builder.
 #[unsafe(no_mangle)]
@@ -196,11 +198,12 @@ pub unsafe extern "C" fn phicache_key_end_set(key: *mut phicache_key) -> phicach
     catch_panics("phicache_key_end_set", || change(key, KeyBuilder::end_set))
 }
 
-/// Begins a named type: an enum, say, or a struct. The one element that is added until `phicache_key_end_named` is its
-/// value (several stand in a tuple). It equals neither that element nor the same one under another name. At most 64 deep.
+/// Begins a value of a named type, such as an enum or a struct. Exactly one element is added until
+/// `phicache_key_end_named`; use a tuple for several. The value equals neither that element alone nor the same element
+/// under another name. Nesting is limited to 64 levels.
 ///
 /// @param key   The builder.
-/// @param name  What the type is called, alike in all programs that share keys.
+/// @param name  The name of the type; the same in all programs that share keys.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_key_begin_named(key: *mut phicache_key, name: *const c_char) -> phicache_status {
     catch_panics("phicache_key_begin_named", || change(key, |key| key.begin_named(text(name, "name")?)))
@@ -214,7 +217,7 @@ pub unsafe extern "C" fn phicache_key_end_named(key: *mut phicache_key) -> phica
     catch_panics("phicache_key_end_named", || change(key, KeyBuilder::end_named))
 }
 
-/// Names the argument that is added next. Arguments with names come last, in any order, each name once.
+/// Names the argument that is added next. Named arguments come after all others, in any order, each name once.
 ///
 /// @param key   The builder.
 /// @param name  The name.
@@ -223,11 +226,11 @@ pub unsafe extern "C" fn phicache_key_add_keyword(key: *mut phicache_key, name: 
     catch_panics("phicache_key_add_keyword", || change(key, |key| key.add_keyword(text(name, "name")?)))
 }
 
-/// The key of the arguments so far.
+/// Makes the key of the arguments that were added so far.
 ///
 /// @param key    The builder.
-/// @param typed  Nonzero: numbers of different types are different.
-/// @param out    The key's bytes, lent until the builder is used again or freed.
+/// @param typed  0: numbers of equal value are equal. Any other number: numbers of different types differ.
+/// @param out    The key, valid until the builder is used again or freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_key_bytes(
     key: *mut phicache_key,
@@ -246,15 +249,15 @@ extern "C" fn finish(key: *mut phicache_key, typed: i32, out: *mut phicache_byte
     })
 }
 
-/// Writes the key (prefix, direction, mechanism, purview): what a builder makes of them, untyped, in a few nanoseconds.
+/// Writes the key (prefix, direction, mechanism, purview), as a builder makes it, untyped. Takes a few nanoseconds.
 ///
 /// @param prefix     [nullable] The prefix; NULL is "none".
 /// @param direction  `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
 /// @param mechanism  The mechanism, as a node set.
 /// @param purview    The purview, as a node set.
-/// @param buffer     [nullable] Where the key is written; may be NULL if `capacity` is 0.
-/// @param capacity   Bytes of the buffer; `PHICACHE_KEY_BUFFER` will do.
-/// @param out_len    The key's length, also when it does not fit.
+/// @param buffer     [nullable] Receives the key; may be NULL if `capacity` is 0.
+/// @param capacity   The size of the buffer in bytes; `PHICACHE_KEY_BUFFER` is enough.
+/// @param out_len    The length of the key, also if it does not fit.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_key_repertoire(
     prefix: *const c_char,
@@ -274,17 +277,17 @@ pub unsafe extern "C" fn phicache_key_repertoire(
     })
 }
 
-/// Writes the key (prefix, direction, mechanism, candidate purviews), that of PyPhi's `find_mice`.
+/// Writes the key (prefix, direction, mechanism, candidate purviews), which PyPhi's `find_mice` uses.
 ///
 /// @param prefix     [nullable] The prefix; NULL is "none".
 /// @param direction  `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
 /// @param mechanism  The mechanism, as a node set.
-/// @param purviews   [nullable] The candidates, in an order that matters; NULL with a count of 0 is no list, which is not
-///                   the same as an empty one.
-/// @param count      How many.
-/// @param buffer     [nullable] Where the key is written; may be NULL if `capacity` is 0.
-/// @param capacity   Bytes of the buffer; `PHICACHE_KEY_BUFFER` and 9 more for each candidate will do.
-/// @param out_len    The key's length, also when it does not fit.
+/// @param purviews   [nullable] The candidates; their order matters. NULL with a count of 0 is no list, which differs
+///                   from an empty list.
+/// @param count      The number of candidates.
+/// @param buffer     [nullable] Receives the key; may be NULL if `capacity` is 0.
+/// @param capacity   The size of the buffer in bytes; `PHICACHE_KEY_BUFFER` plus 9 for each candidate is enough.
+/// @param out_len    The length of the key, also if it does not fit.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_key_mice(
     prefix: *const c_char,
@@ -306,15 +309,16 @@ pub unsafe extern "C" fn phicache_key_mice(
     })
 }
 
-/// The identity of a network, and of the way its results are computed.
+/// Identifies a network, and the way its results are computed.
 ///
-/// @param tpm          The transition probabilities, state by node: 2^nodes rows, the row of the state whose node k is
-///                     bit k of the row's number, and one column for each node. NaN is an error.
-/// @param nodes        The number of nodes, 1 to 64 (and so few that the TPM can exist).
+/// @param tpm          The transition probability matrix, state by node. It has 2^nodes rows: bit k of a row's number
+///                     is the state of node k. It has one column for each node. NaN is an error.
+/// @param nodes        The number of nodes, 1 to 64. The matrix must fit into memory.
 /// @param layout       `PHICACHE_ROW_MAJOR` or `PHICACHE_COLUMN_MAJOR`.
-/// @param connections  For each node the set of nodes it is connected to.
-/// @param context      How results are computed: algorithm, measure, settings, version of the payloads. Not empty: two
-///                     programs that compute differently must never read each other's values.
+/// @param connections  For each node, the set of nodes that it is connected to.
+/// @param context      How results are computed: algorithm, measure, settings, version of the payloads. Not empty.
+///                     Programs that compute differently need different contexts, so that they do not read each other's
+///                     values.
 /// @param out          The fingerprint.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_network_fingerprint(

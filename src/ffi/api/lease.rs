@@ -1,16 +1,19 @@
 //! Single flight without callbacks
 //!
-//! Of several callers that ask for a missing key one computes. `memoize` lets the others wait; here nobody blocks who does
-//! not want to: `phicache_cache_begin` answers with the value, or with a lease (the caller computes, and completes or
-//! abandons it), or that another is busy; then wait for a while, or do something else and begin again.
+//! If several callers ask for a missing key, one of them computes its value. In `memoize` the others block until it is
+//! there. The functions of this section need not block: `phicache_cache_begin` returns the value, or a lease (the
+//! caller computes the value, and completes or abandons the lease), or BUSY (another caller computes the value: wait
+//! for a while, or do something else and begin again).
 //!
-//! Who computes is an owner: 0 is the calling thread, other numbers are tasks of the caller's own. An owner that begins a
-//! key which it computes already is told so (ERROR_RECURSION), also after the key was removed or the cache cleared. Any
-//! thread may complete a lease. When a lease is abandoned or a computation fails, one of the callers that wait in `memoize`
-//! computes, and nobody else wakes up; if there is none, all callers that wait here are told to begin again. A lease of owner 0 that is
-//! neither completed nor abandoned when its thread ends is abandoned then; its handle remains to be completed or abandoned,
-//! and a value that comes now is not stored (REFUSED_CLEARED). `memoize` waits as owner 0: do not call it for a key that a
-//! task of the same thread computes. After fork, the child's caches know nothing of computations that had begun.
+//! A computation has an owner: 0 is the calling thread, other numbers are tasks of the program. If an owner begins a
+//! key that it is already computing, it gets ERROR_RECURSION, even if the key was removed or the cache cleared
+//! meanwhile. Any thread may complete a lease.
+//!
+//! If a lease is abandoned, or a computation fails, one of the callers that wait in `memoize` wakes up and computes. If
+//! no caller waits there, all callers of `phicache_cache_wait` wake up and get MISS: begin again. If a thread ends, its
+//! leases of owner 0 are abandoned; their handles must still be completed or abandoned, and their values are not stored
+//! (REFUSED_CLEARED). `memoize` waits as owner 0: do not call it for a key that a task of the same thread computes.
+//! After fork, the caches of the child have no computations in progress.
 //!
 //! ```c
 //! phicache_value value;
@@ -35,15 +38,15 @@ use crate::cache::{Lease, Started, Waited};
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::handles::lease;
 
-/// Looks a key up, and says who computes its value when it has none.
+/// Looks a key up. If it has no value, tells who computes it.
 ///
 /// @param cache      Any cache.
 /// @param key        The key.
-/// @param owner      Who asks: 0 for this thread, or the number of a task, below 2^63.
+/// @param owner      The owner: 0 for this thread, or the number of a task, below 2^63.
 /// @param out        With OK, the value, pinned until `phicache_value_release`.
-/// @param out_lease  With LEASE, the duty to compute the value: complete or abandon it.
-/// @return OK, which counts a hit; LEASE, which counts a miss; BUSY, which counts nothing; ERROR_RECURSION when this owner
-///         computes the key already and has not ended, whether or not the key was removed or the cache cleared since.
+/// @param out_lease  With LEASE, the lease: complete or abandon it.
+/// @return OK, which counts a hit; LEASE, which counts a miss; BUSY, which counts nothing; ERROR_RECURSION if this
+///         owner is already computing the key, even if the key was removed or the cache cleared since.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cache_begin(
     cache: *mut phicache_cache,
@@ -53,7 +56,7 @@ pub unsafe extern "C" fn phicache_cache_begin(
     out_lease: *mut *mut phicache_lease,
 ) -> phicache_status {
     catch_panics("phicache_cache_begin", || {
-        // Both are zeroed, also when one is NULL.
+        // Both are zeroed, even if one is NULL.
         let outs = (self::out(out, "out"), self::out(out_lease, "out_lease"));
         let (out, out_lease) = (outs.0?, outs.1?);
         Ok(match Lease::begin(cache_of(cache)?, bytes(key, "key")?, owner)? {
@@ -70,16 +73,16 @@ pub unsafe extern "C" fn phicache_cache_begin(
     })
 }
 
-/// Waits for whoever computes a key.
+/// Waits until the value of a key has been computed.
 ///
 /// @param cache         Any cache.
 /// @param key           The key.
-/// @param owner         Who waits: 0 for this thread, or the number of a task.
-/// @param milliseconds  How long at most; 0 only looks. Until it waits again, begins or finds something, the owner counts as
-///                      waiting for this key.
+/// @param owner         The owner that waits: 0 for this thread, or the number of a task.
+/// @param milliseconds  The most milliseconds to wait; 0 does not wait. The owner counts as waiting for this key until
+///                      it waits again, begins a key, or finds a value.
 /// @param out           With OK, the value, pinned until `phicache_value_release`.
-/// @return OK, which counts a hit; TIMEOUT; MISS when nobody computes it any more: begin again; BUSY when the one who
-///         computes it waits for this owner, so that waiting would never end: compute the value without a lease.
+/// @return OK, which counts a hit; TIMEOUT; MISS if no owner computes the value any more: begin again; BUSY if its
+///         owner waits for this owner, a deadlock: compute the value without a lease.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cache_wait(
     cache: *mut phicache_cache,
@@ -99,12 +102,12 @@ pub unsafe extern "C" fn phicache_cache_wait(
             }
             Waited::Nobody => PHICACHE_MISS,
             Waited::TimeOut => PHICACHE_TIMEOUT,
-            Waited::Circle => PHICACHE_BUSY,
+            Waited::Cycle => PHICACHE_BUSY,
         })
     })
 }
 
-/// Reserves the value's bytes and lends them for writing: zero-filled, at 16-byte alignment. Again means start over.
+/// Reserves the bytes of the value, to be written: zero-filled, at 16-byte alignment. A second call starts over.
 ///
 /// @param lease  The lease.
 /// @param len    The number of bytes.
@@ -118,10 +121,10 @@ pub unsafe extern "C" fn phicache_lease_reserve(
     catch_panics("phicache_lease_reserve", || reserve(lease, out, |lease| Ok(lease.reserve(len)?.as_mut_ptr())))
 }
 
-/// As `phicache_lease_reserve`, but the bytes are not zeroed: faster where all of them are written.
+/// As `phicache_lease_reserve`, but the bytes are not zeroed. Faster if all of them are written.
 ///
-/// Each byte that is neither written nor cut off by `phicache_lease_truncate` is stored with whatever the memory held
-/// before, and handed to all who ask for the value, other processes included.
+/// A byte that is neither written nor cut off by `phicache_lease_truncate` has whatever value the memory held before.
+/// It is stored and returned as part of the value, also to other processes.
 ///
 /// @param lease  The lease.
 /// @param len    The number of bytes.
@@ -142,17 +145,17 @@ fn reserve(
     out: *mut *mut u8,
     reserve: impl FnOnce(&mut Lease) -> Result<*mut u8>,
 ) -> Result<phicache_status> {
-    // Zeroed also where the lease is none.
+    // Zeroed also if the lease is not valid.
     let out = self::out(out, "out");
     let lease = self::lease(lease)?;
     *out.inspect_err(|error| lease.refuse(error))? = reserve(lease)?;
     Ok(PHICACHE_OK)
 }
 
-/// Keeps the first `len` bytes of what was reserved.
+/// Shortens the value to its first `len` bytes.
 ///
 /// @param lease  The lease.
-/// @param len    The number of bytes to keep, at most what was reserved.
+/// @param len    The number of bytes to keep; at most the number that was reserved.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_lease_truncate(lease: *mut phicache_lease, len: usize) -> phicache_status {
     catch_panics("phicache_lease_truncate", || {
@@ -161,12 +164,14 @@ pub unsafe extern "C" fn phicache_lease_truncate(lease: *mut phicache_lease, len
     })
 }
 
-/// Hands the value to the cache, which stores it if it may, and to all who wait. The lease is gone, also on an error.
+/// Completes the lease: gives the value to the cache, which stores it unless it refuses, and to all callers that wait.
+/// The lease is freed, also on an error.
 ///
-/// If its last reservation failed, there is no value: this fails with the same status, and those who wait begin again.
+/// If the last reservation failed, there is no value: the call fails with the same status, and the computation counts
+/// as failed.
 ///
 /// @param lease  The lease.
-/// @param out    [nullable] The value, pinned until `phicache_value_release`; `out->origin` tells whether it was stored.
+/// @param out    [nullable] The value, pinned until `phicache_value_release`; `out->origin` says whether it was stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_lease_complete(
     lease: *mut phicache_lease,
@@ -182,8 +187,8 @@ pub unsafe extern "C" fn phicache_lease_complete(
     })
 }
 
-/// Gives a lease up: one of those who wait computes the value, or all are told to begin again. It does not count as a
-/// computation that failed.
+/// Abandons a lease, and frees it: one of the waiting callers computes the value, or all of them begin again. This does
+/// not count as a failed computation.
 ///
 /// @param lease  [nullable] The lease.
 #[unsafe(no_mangle)]

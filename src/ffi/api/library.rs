@@ -1,17 +1,19 @@
 //! The library
 //!
-//! Version, messages, released values, and the memory of this process. All of these may be called from any thread.
+//! Version, messages, releasing values, and the memory of this process. All threads may call these functions at once.
 //!
-//! Caches store up to a percentage of the memory that this process may use (`phicache_config_set_maximum_memory_percent`):
-//! the least of the physical memory and the limits of all control groups that the process is in, their ancestors included
-//! (version 1: `memory.limit_in_bytes`; version 2: `memory.max` and `memory.high`). The percentage is compared with the
-//! process's resident size. Beside it there are walls, whatever the percentage, also without a limit: caches stop at 90 % of
-//! `RLIMIT_AS`, of `RLIMIT_DATA`, and of a control group's limit, each compared with what it counts (a group's usage without
-//! inactive file pages), so that the program's own allocations do not fail, and the system does not end it.
+//! Caches store values until the process's resident size reaches a percentage of the memory that the process may use
+//! (`phicache_config_set_maximum_memory_percent`). That is the physical memory, or the lowest limit of the control
+//! groups that the process is in, including their ancestors (version 1: `memory.limit_in_bytes`; version 2:
+//! `memory.max` and `memory.high`).
 //!
-//! A figure that cannot be read (no `/proc`, no free descriptor, a sandbox) is never taken for a number: the last good one
-//! counts, but no less than what caches hold, and it is asked for again. The physical memory is then asked of the kernel
-//! directly. `known` in `phicache_memory` says which figures could be read.
+//! There are also hard limits, whatever the percentage: caches stop at 90 % of `RLIMIT_AS`, of `RLIMIT_DATA`, and of a
+//! control group's limit. Each is compared with what it counts (for a group, its usage without inactive file pages). So
+//! the program's own allocations do not fail, and the system does not kill the process.
+//!
+//! If a figure cannot be read (no `/proc`, no free file descriptor, a sandbox), the last good figure counts, or the
+//! bytes that caches hold if those are more. The next call tries again. `known` in `phicache_memory` says which figures
+//! could be read.
 //!
 //! ```c
 //! phicache_memory memory;
@@ -71,7 +73,7 @@ pub extern "C" fn phicache_features() -> u32 {
     redis + if cfg!(feature = "tls") { PHICACHE_FEATURE_TLS } else { 0 }
 }
 
-/// The name of a status, such as "MISS"; "UNKNOWN" for a number that is none. Static; never freed.
+/// The name of a status, such as "MISS"; "UNKNOWN" for any other number. Static; never freed.
 ///
 /// @param status  Any number.
 #[unsafe(no_mangle)]
@@ -106,17 +108,18 @@ pub extern "C" fn phicache_status_name(status: phicache_status) -> *const c_char
     name.as_ptr()
 }
 
-/// The message of this thread's last error: what was wrong and what was expected. Empty when there was none.
+/// The message of this thread's last error: what was wrong and what was expected. Empty if there was no error.
 ///
-/// The text belongs to the library and changes with this thread's next error; a call that succeeds leaves it alone.
+/// The text belongs to the library, and is valid until this thread's next error. A call that succeeds does not change
+/// it.
 #[unsafe(no_mangle)]
 pub extern "C" fn phicache_last_error() -> *const c_char {
     catch_panics_infallible("phicache_last_error", c"".as_ptr(), last_error)
 }
 
-/// Releases a value's bytes and zeroes the struct. May be called from any thread; never waits.
+/// Releases a value and zeroes the struct. Any thread may call it; it does not block.
 ///
-/// Releasing a zeroed struct does nothing. Of copies of a struct, one is released, once.
+/// Releasing a zeroed struct does nothing. If the struct was copied, release exactly one of the copies, once.
 ///
 /// @param value  [nullable] The value.
 #[unsafe(no_mangle)]
@@ -131,9 +134,9 @@ extern "C" fn release(value: *mut phicache_value) {
 
 /// The resident memory of this process as a percentage of the memory it may use, measured now (a few microseconds).
 ///
-/// What it may use is the physical memory, or the lowest limit of the control groups it is in.
+/// The memory that it may use is the physical memory, or the lowest limit of its control groups.
 ///
-/// @param out_percent  The percentage; 0 if neither was ever known.
+/// @param out_percent  The percentage; 0 if neither figure was ever known.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_memory_percent(out_percent: *mut f64) -> phicache_status {
     catch_panics("phicache_memory_percent", || {
@@ -142,8 +145,8 @@ pub unsafe extern "C" fn phicache_memory_percent(out_percent: *mut f64) -> phica
     })
 }
 
-/// Whether this process occupies more memory than the configured maximum, or has come to a wall, measured now. (PyPhi's
-/// `memory_full`.)
+/// Tells whether this process occupies more memory than the configured maximum, or has reached a hard limit, measured
+/// now. (PyPhi's `memory_full`.)
 ///
 /// @param config    [nullable] The configuration; NULL is the process default.
 /// @param out_full  1 or 0.
@@ -159,31 +162,20 @@ pub unsafe extern "C" fn phicache_memory_full(config: *mut phicache_config, out_
 
 /// The memory of this process in bytes, measured now.
 ///
-/// @param out  The figures; `struct_size` is set by the caller.
+/// @param out  The figures. Set `struct_size` first.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_memory_usage(out: *mut phicache_memory) -> phicache_status {
     catch_panics("phicache_memory_usage", || {
         let out = growing(out, "out")?;
-        let usage = usage();
-        out.fill(phicache_memory {
-            struct_size: size_of::<phicache_memory>(),
-            percent: usage.percent(),
-            resident: usage.resident,
-            limit: usage.limit,
-            physical: usage.physical,
-            held: usage.held,
-            room: usage.room,
-            known: usage.known.0,
-            reserved: 0,
-        });
+        out.fill(usage().into());
         Ok(PHICACHE_OK)
     })
 }
 
-/// The node set of these indices, counted from 0, in any order.
+/// Makes the node set of these indices. Indices begin at 0, and may be in any order.
 ///
 /// @param indices    [nullable] The indices; may be NULL if `count` is 0.
-/// @param count      How many.
+/// @param count      The number of indices.
 /// @param out_nodes  The set: bit k is node k.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_nodes_from_indices(
@@ -198,12 +190,12 @@ pub unsafe extern "C" fn phicache_nodes_from_indices(
     })
 }
 
-/// The indices of a node set, ascending, counted from 0.
+/// Writes the indices of a node set, in ascending order, beginning at 0.
 ///
 /// @param nodes      The set.
-/// @param indices    [nullable] Where they are written; may be NULL if `capacity` is 0.
-/// @param capacity   How many fit; 64 always do.
-/// @param out_count  How many there are, also when they do not fit.
+/// @param indices    [nullable] Receives the indices; may be NULL if `capacity` is 0.
+/// @param capacity   The number of indices that fit; 64 is always enough.
+/// @param out_count  The number of indices, also if they do not fit.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_nodes_to_indices(
     nodes: u64,
@@ -228,8 +220,8 @@ fn write_indices(nodes: NodeSet, room: &mut [i32]) -> Result<usize> {
 
 /// cbindgen:ignore
 ///
-/// Not part of the API: fails inside the library on purpose, so that tests of any language can see what becomes of it. The
-/// message is formatted, as those of the standard library's own checks are.
+/// Not part of the API: panics on purpose, so that tests in any language can see what a panic becomes. The message is
+/// formatted, as those of the standard library's own checks are.
 #[unsafe(no_mangle)]
 pub extern "C" fn phicache_test_panic() -> phicache_status {
     catch_panics("phicache_test_panic", || {

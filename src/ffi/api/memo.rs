@@ -1,11 +1,12 @@
 //! Memo and method
 //!
-//! A memo is PyPhi's `cache` decorator: a function with its cache. A method is PyPhi's `method` decorator: a function
-//! that keeps its values in the cache of whatever object it is called on. Both may be called from any thread at once;
-//! the arguments are for one thread at a time.
+//! A memo is a function with its cache (PyPhi's `cache` decorator). A method is a function that keeps its values in the
+//! cache of the object that it is called on (PyPhi's `method` decorator). All threads may call them at once; one thread
+//! at a time may use a list of arguments.
 //!
-//! A function may call its own memo for other arguments, 20,000 deep on a stack of 8 MiB: a level takes at most 256 bytes of
-//! the library's, beside the function's own frame. `memoize` and methods nest as deep.
+//! A function may call its own memo for other arguments. On a stack of 8 MiB such calls nest 20,000 levels deep: the
+//! library takes at most 256 bytes for each level, in addition to the function's own frame. The same holds for
+//! `memoize` and methods.
 //!
 //! ```c
 //! phicache_memo *entropy;
@@ -31,24 +32,25 @@ use crate::ffi::border::handles::{MemoHandle, MethodHandle, memo, method};
 use crate::ffi::border::result::Task;
 use crate::sync::TryArc;
 
-/// A method that goes straight through while repertoire caching is off in its cache's configuration.
+/// For a method: bypass the cache while repertoire caching is off in the cache's configuration.
 pub const PHICACHE_METHOD_REPERTOIRE: u32 = 1;
 
 /// Makes a memo.
 ///
 /// @param config                  [nullable] The configuration; NULL is the process default.
 /// @param compute                 Computes a value of the function.
-/// @param user_data               [nullable] Handed to `compute` at every call.
-/// @param drop                    [nullable] Frees `user_data`: called once, after the last call has ended, also when
-///                                this call fails.
-/// @param maximum_memory_percent  0 to 100, beside what the configuration says of a caller's cache; 0 stores nothing.
-///                                `PHICACHE_MEMORY_UNLIMITED`, or `PHICACHE_MEMORY_CONFIGURED`.
-/// @param typed                   Nonzero: numbers of different types are different arguments.
-/// @param cache                   [nullable] The cache to work on, which may be freed afterwards; NULL makes a private
+/// @param user_data               [nullable] Passed to `compute` in every call.
+/// @param drop                    [nullable] Frees `user_data`. Called once: after the last call of the function has
+///                                ended, or when this call fails.
+/// @param maximum_memory_percent  0 to 100; 0 stores nothing. Or `PHICACHE_MEMORY_UNLIMITED`, or
+///                                `PHICACHE_MEMORY_CONFIGURED`. If `cache` is given, its own limit applies too.
+/// @param typed                   0: arguments of equal value are equal. Any other number: numbers of different types
+///                                differ.
+/// @param cache                   [nullable] The cache to use; its handle may be freed afterwards. NULL makes a private
 ///                                dict cache.
-/// @param prefix                  [nullable] Keeps the values of several memos on one cache apart; two memos with one
-///                                prefix on one cache are an error.
-/// @param out                     The memo, to be freed by `phicache_memo_free`.
+/// @param prefix                  [nullable] Separates the values of several memos that use one cache. Two memos with
+///                                the same prefix on one cache are an error.
+/// @param out                     The memo. Free it with `phicache_memo_free`.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn phicache_memo_new(
@@ -62,7 +64,7 @@ pub unsafe extern "C" fn phicache_memo_new(
     prefix: *const c_char,
     out: *mut *mut phicache_memo,
 ) -> phicache_status {
-    // Made first, so that `drop` is called whatever fails.
+    // Made first, so that `drop` is called even if the parameters are invalid.
     let function = Function::new(compute, user_data, drop);
     catch_panics("phicache_memo_new", || {
         let out = self::out(out, "out")?;
@@ -77,7 +79,7 @@ pub unsafe extern "C" fn phicache_memo_new(
     })
 }
 
-/// Frees a memo, and its cache if that is private. Pins stay valid.
+/// Destroys the memo, and its cache if that is private. Pinned values stay valid.
 ///
 /// @param memo  [nullable] The memo.
 #[unsafe(no_mangle)]
@@ -85,15 +87,15 @@ pub unsafe extern "C" fn phicache_memo_free(memo: *mut phicache_memo) -> phicach
     catch_panics("phicache_memo_free", || free::<MemoHandle, _>(memo, "memo").map(|_| PHICACHE_OK))
 }
 
-/// The function's value for these arguments, computed on a miss.
+/// Gets the function's value for these arguments, which is computed on a miss. Counts a hit or a miss.
 ///
 /// @param memo           The memo.
 /// @param args           The arguments.
-/// @param call_data      [nullable] Handed to the function, such as the unpacked arguments.
-/// @param out            The value, pinned until `phicache_value_release`; `out->origin` tells where it came from.
-/// @param callback_code  [nullable] What the function returned, whatever the status; 0 when it was not called.
-/// @return OK; ERROR_CALLBACK when the function did not return 0; where its last reservation failed, the status of that. On
-///         an error nothing was stored.
+/// @param call_data      [nullable] Passed to the function; for example the unpacked arguments.
+/// @param out            The value, pinned until `phicache_value_release`; `out->origin` says where it came from.
+/// @param callback_code  [nullable] The code that the function returned, whatever the status; 0 if it was not called.
+/// @return OK; ERROR_CALLBACK if the function did not return 0; the status of its last reservation if that failed. On
+///         an error nothing is stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_memo_call(
     memo: *mut phicache_memo,
@@ -125,7 +127,7 @@ impl Computes for phicache_memo {
     type Keep = TryArc<Bound<Memo>>;
     type Outputs = *mut phicache_value;
 
-    fn look_up(memo: *mut Self, args: *mut phicache_key, (): ()) -> Result<(Answer, Self::Keep)> {
+    fn look_up(memo: *mut Self, args: *mut phicache_key, (): ()) -> Result<(TaskLookup, Self::Keep)> {
         let memo = self::memo(memo)?.clone();
         // The callback may also change the arguments: nothing reads them after this.
         let answer = memo.what.get_or_reserve(key_builder(args, "args")?)?.into();
@@ -133,7 +135,7 @@ impl Computes for phicache_memo {
     }
 }
 
-/// The memo's own hits and misses, and its cache's size.
+/// Gets the memo's own hits and misses, and the size of its cache.
 ///
 /// @param memo  The memo.
 /// @param out   The figures.
@@ -146,7 +148,7 @@ pub unsafe extern "C" fn phicache_memo_info(memo: *mut phicache_memo, out: *mut 
     })
 }
 
-/// Clears the memo's cache, whoever else uses it, and sets the memo's counts to zero.
+/// Clears the memo's cache, also for all others that use it, and sets the memo's counts to zero.
 ///
 /// @param memo  The memo.
 #[unsafe(no_mangle)]
@@ -154,11 +156,11 @@ pub unsafe extern "C" fn phicache_memo_clear(memo: *mut phicache_memo) -> phicac
     catch_panics("phicache_memo_clear", || self::memo(memo)?.what.clear().map(|()| PHICACHE_OK))
 }
 
-/// The bare function and its user data, to call it without the cache.
+/// Gets the function and its user data, to call it without the cache.
 ///
 /// @param memo           The memo.
 /// @param out_compute    The function.
-/// @param out_user_data  Its user data, which lives as long as the memo.
+/// @param out_user_data  Its user data, valid as long as the memo.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_memo_wrapped(
     memo: *mut phicache_memo,
@@ -174,14 +176,15 @@ pub unsafe extern "C" fn phicache_memo_wrapped(
     })
 }
 
-/// Binds a function to a prefix, under which objects' caches keep its values.
+/// Makes a method: a function and a prefix, under which caches keep its values.
 ///
-/// @param prefix     [nullable] Stands in front of the arguments in the key; NULL is "none".
+/// @param prefix     [nullable] The first element of each key, before the arguments; NULL is "none".
 /// @param flags      0, or `PHICACHE_METHOD_REPERTOIRE`.
 /// @param compute    Computes a value of the function; its `call_data` is the object.
-/// @param user_data  [nullable] Handed to `compute` at every call.
-/// @param drop       [nullable] Frees `user_data`: called once, after the last call has ended, also when this call fails.
-/// @param out        The method, to be freed by `phicache_method_free`.
+/// @param user_data  [nullable] Passed to `compute` in every call.
+/// @param drop       [nullable] Frees `user_data`. Called once: after the last call of the function has ended, or when
+///                   this call fails.
+/// @param out        The method. Free it with `phicache_method_free`.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn phicache_method_new(
@@ -192,7 +195,7 @@ pub unsafe extern "C" fn phicache_method_new(
     drop: phicache_drop,
     out: *mut *mut phicache_method,
 ) -> phicache_status {
-    // Made first, so that `drop` is called whatever fails.
+    // Made first, so that `drop` is called even if the parameters are invalid.
     let function = Function::new(compute, user_data, drop);
     catch_panics("phicache_method_new", || {
         let out = self::out(out, "out")?;
@@ -208,7 +211,7 @@ pub unsafe extern "C" fn phicache_method_new(
     })
 }
 
-/// Frees a method; the caches keep its values.
+/// Destroys the method. The caches keep its values.
 ///
 /// @param method  [nullable] The method.
 #[unsafe(no_mangle)]
@@ -216,19 +219,19 @@ pub unsafe extern "C" fn phicache_method_free(method: *mut phicache_method) -> p
     catch_panics("phicache_method_free", || free::<MethodHandle, _>(method, "method").map(|_| PHICACHE_OK))
 }
 
-/// The method's value for an object and arguments, from the object's cache or computed.
+/// Gets the method's value for an object and arguments, from the object's cache, or computed on a miss.
 ///
-/// The key is that of `phicache_cache_key` for the method's prefix and the arguments. Straight through, nothing is looked
-/// up, stored or counted, and `out->origin` says NOT_STORED and REFUSED_DISABLED.
+/// The key is that of `phicache_cache_key` for the method's prefix and the arguments. A call that bypasses the cache
+/// looks up, stores and counts nothing; its `out->origin` is NOT_STORED and REFUSED_DISABLED.
 ///
 /// @param method         The method.
 /// @param cache          The object's cache.
-/// @param object         [nullable] The object: handed to the function as its `call_data`.
+/// @param object         [nullable] The object, passed to the function as its `call_data`.
 /// @param args           The arguments.
-/// @param out            The value, pinned until `phicache_value_release`; `out->origin` tells where it came from.
-/// @param callback_code  [nullable] What the function returned, whatever the status; 0 when it was not called.
-/// @return OK; ERROR_CALLBACK when the function did not return 0; where its last reservation failed, the status of that. On
-///         an error nothing was stored.
+/// @param out            The value, pinned until `phicache_value_release`; `out->origin` says where it came from.
+/// @param callback_code  [nullable] The code that the function returned, whatever the status; 0 if it was not called.
+/// @return OK; ERROR_CALLBACK if the function did not return 0; the status of its last reservation if that failed. On
+///         an error nothing is stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_method_call(
     method: *mut phicache_method,
@@ -262,11 +265,11 @@ impl Computes for phicache_method {
     type Keep = TryArc<Bound<Method>>;
     type Outputs = *mut phicache_value;
 
-    fn look_up(method: *mut Self, (cache, args): Self::Key, (): ()) -> Result<(Answer, Self::Keep)> {
+    fn look_up(method: *mut Self, (cache, args): Self::Key, (): ()) -> Result<(TaskLookup, Self::Keep)> {
         let method = self::method(method)?.clone();
         let answer = match method.what.get_or_reserve(cache_of(cache)?, key_builder(args, "args")?)? {
             MethodLookup::Cached(lookup) => lookup.into(),
-            MethodLookup::Uncached(key) => Answer::Compute(Task::ForOne(key)),
+            MethodLookup::Uncached(key) => TaskLookup::Compute(Task::Private(key)),
         };
         Ok((answer, method))
     }

@@ -1,22 +1,23 @@
 //! MICE cache
 //!
-//! PyPhi's `MICECache`: the maximally irreducible causes and effects of one subsystem. It stores only while the subsystem
-//! is uncut, φ is positive, and memory is not full, and answers which of these refused it, in this order.
+//! PyPhi's `MICECache`: the maximally irreducible causes and effects (MICE) of one subsystem. It stores a MICE only if
+//! the subsystem is uncut, φ is positive, and memory is not full. Otherwise the status says which of these conditions
+//! failed first, in this order.
 //!
-//! A cache may have a parent: a cache of the same system, uncut. What the child lacks it looks up there, and returns it if
-//! its own cut does not damage it. That is a live view: making a child copies nothing and costs the same whatever the
-//! parent holds; what the parent stores later is seen; what the parent clears, or frees by freeing its handle, children
-//! that exist keep. At most 64 parents stand one behind the other. Clearing a child detaches it for good. Inheriting moves
-//! no count of the parent.
+//! A cache may have a parent: a cache of the same system, uncut. If the child has no value for a key, it looks the key
+//! up in its parent, and returns that MICE unless its own cut damages it. The child is a live view: making it copies
+//! nothing, and takes the same time however much the parent holds. It sees what the parent stores later. If the parent
+//! is cleared or freed, existing children keep what they inherit. A chain of parents has at most 64 caches. Clearing a
+//! child detaches it from its parent permanently. Lookups of a child do not change the counts of its parent.
 //!
-//! A cache may be in Redis (see "Redis cache"): then of the refusals only the first applies, φ ≤ 0 is stored, and processes
-//! share what they store. What was fetched or stored once is kept in this process, within `max_bytes` and the memory limit,
-//! so no record is asked for twice; a cut subsystem asks for its parent's record, and remembers also that the cut damages
-//! it. A record that is damaged, or that answers another question, is a miss.
+//! A cache may be in Redis (see "Redis cache"). Processes then share what they store. Of the conditions above only the
+//! cut applies: a MICE with φ ≤ 0 is stored. The cache also keeps every record that it fetched or stored in this
+//! process, within `max_bytes` and the memory limit, so that it is fetched only once. A cut subsystem fetches its
+//! parent's record, and remembers if the cut damages it. A record that is damaged, or that belongs to another key, is a
+//! miss.
 //!
-//! Keys are any bytes; `phicache_key_mice` writes the standard one, and no MICE of another direction or mechanism is stored
-//! under it, whichever way it comes. Values are records (`docs/mice-format.md`). All
-//! functions may be called from any thread at once.
+//! A key may be any bytes. `phicache_key_mice` writes the standard key; a MICE of another direction or mechanism is
+//! never stored under it. Values are records (`docs/mice-format.md`). All threads may call the functions at once.
 //!
 //! ```c
 //! phicache_mice_cache *parent, *child;
@@ -26,7 +27,7 @@
 //! if (phicache_mice_cache_new(NULL, NULL, uncut, NULL, &parent) != PHICACHE_OK ||
 //!     phicache_mice_cache_new(NULL, NULL, cut, parent, &child) != PHICACHE_OK) return 1;
 //! phicache_mice_cache_set(parent, key, &mice);
-//! if (phicache_mice_cache_get(child, key, &mice, &record) == PHICACHE_OK) {  // if the cut does not damage it
+//! if (phicache_mice_cache_get(child, key, &mice, &record) == PHICACHE_OK) {  // unless the cut damages it
 //!     use(mice.phi, mice.purview, mice.payload);
 //!     phicache_value_release(&record);
 //! }
@@ -41,13 +42,13 @@ use crate::ffi::border::handles::subsystem;
 use crate::ffi::border::input;
 use crate::iit::Mice;
 
-/// Makes an empty cache: in this process, or in Redis where the configuration says so.
+/// Makes an empty cache, in this process, or in Redis if the configuration says so (`phicache_config_set_redis_cache`).
 ///
 /// @param config     [nullable] The configuration; NULL is the process default.
-/// @param options    [nullable] Name and limit; NULL is neither.
-/// @param subsystem  Whose MICE they are; it may be freed afterwards.
-/// @param parent     [nullable] A cache of the same system, uncut, to inherit from; it may be freed afterwards.
-/// @param out        The cache, to be freed by `phicache_mice_cache_free`.
+/// @param options    [nullable] Name and limit; NULL is no name and no limit.
+/// @param subsystem  The subsystem of the MICE; it may be freed afterwards.
+/// @param parent     [nullable] The cache to inherit from, of the same system, uncut; it may be freed afterwards.
+/// @param out        The cache. Free it with `phicache_mice_cache_free`.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn phicache_mice_cache_new(
@@ -64,13 +65,14 @@ pub unsafe extern "C" fn phicache_mice_cache_new(
     })
 }
 
-/// Makes an empty cache in this process.
+/// Makes an empty MICE cache in this process, whatever the configuration says about Redis. Its type is
+/// `phicache_mice_cache`.
 ///
 /// @param config     [nullable] The configuration; NULL is the process default.
-/// @param options    [nullable] Name and limit; NULL is neither.
-/// @param subsystem  Whose MICE they are; it may be freed afterwards.
-/// @param parent     [nullable] A cache of the same system, uncut, to inherit from; it may be freed afterwards.
-/// @param out        The cache, to be freed by `phicache_mice_cache_free`.
+/// @param options    [nullable] Name and limit; NULL is no name and no limit.
+/// @param subsystem  The subsystem of the MICE; it may be freed afterwards.
+/// @param parent     [nullable] The cache to inherit from, of the same system, uncut; it may be freed afterwards.
+/// @param out        The cache. Free it with `phicache_mice_cache_free`.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn phicache_dict_mice_cache_new(
@@ -85,15 +87,17 @@ pub unsafe extern "C" fn phicache_dict_mice_cache_new(
     })
 }
 
-/// Makes a cache at the configuration's Redis server, which all processes share that compute the same system in the same
-/// context. Connects to nothing yet.
+/// Makes a MICE cache at the configuration's Redis server. Its type is `phicache_mice_cache`: all functions of this
+/// section work on it. Processes that compute the same system in the same context share its values. Does not connect
+/// yet.
 ///
 /// @param config     [nullable] The configuration; NULL is the process default.
-/// @param options    [nullable] Name, limits, and how the server is used; NULL is the default of all.
-/// @param subsystem  Whose MICE they are; it may be freed afterwards.
-/// @param parent     [nullable] A cache in Redis of the same system, uncut, to inherit from; it may be freed afterwards.
-/// @param out        The cache, to be freed by `phicache_mice_cache_free`.
-/// @return OK; ERROR_UNSUPPORTED where the library was built without Redis.
+/// @param options    [nullable] Name, limits, and how to use the server; NULL is all defaults.
+/// @param subsystem  The subsystem of the MICE; it may be freed afterwards.
+/// @param parent     [nullable] The cache to inherit from, in Redis, of the same system, uncut; it may be freed
+///                   afterwards.
+/// @param out        The cache. Free it with `phicache_mice_cache_free`.
+/// @return OK; ERROR_UNSUPPORTED if the library was built without Redis.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn phicache_redis_mice_cache_new(
@@ -131,7 +135,7 @@ fn make(
     Ok(PHICACHE_OK)
 }
 
-/// Frees a cache. Pins stay valid, and children keep what they inherit.
+/// Destroys the cache. Pinned values stay valid, and children keep what they inherit.
 ///
 /// @param cache  [nullable] The cache.
 #[unsafe(no_mangle)]
@@ -139,11 +143,11 @@ pub unsafe extern "C" fn phicache_mice_cache_free(cache: *mut phicache_mice_cach
     catch_panics("phicache_mice_cache_free", || free_cache(cache))
 }
 
-/// Looks a MICE up, its parents included; counts a hit or a miss.
+/// Looks a MICE up, also in the parents. Counts a hit or a miss.
 ///
 /// @param cache     The cache.
 /// @param key       The key.
-/// @param out_mice  The MICE; `struct_size` is set by the caller. Its payload is valid until `out` is released.
+/// @param out_mice  The MICE. Set `struct_size` first. Its payload is valid until `out` is released.
 /// @param out       The record, pinned until `phicache_value_release`; zero on a miss.
 /// @return OK or MISS.
 #[unsafe(no_mangle)]
@@ -170,13 +174,15 @@ extern "C" fn get_mice(
     })
 }
 
-/// Stores a copy of a MICE, unless cut, φ or memory refuse it. A MICE that contradicts a standard key, by direction,
-/// mechanism or candidate purviews, is ERROR_INVALID_ARGUMENT; an empty purview answers every list of candidates.
+/// Stores a copy of a MICE, unless the cut, φ or memory refuse it. A MICE that contradicts its standard key (another
+/// direction or mechanism, or a purview that is not a candidate) is ERROR_INVALID_ARGUMENT. An empty purview fits every
+/// list of candidates.
 ///
 /// @param cache  The cache.
 /// @param key    The key.
-/// @param mice   The MICE; `struct_size` is set by the caller.
-/// @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY; in Redis OK, REFUSED_CUT or REFUSED_SERVER.
+/// @param mice   The MICE. Set `struct_size` first.
+/// @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY; in Redis OK, REFUSED_CUT or
+///         REFUSED_SERVER.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_mice_cache_set(
     cache: *mut phicache_mice_cache,
@@ -200,11 +206,12 @@ extern "C" fn set(cache: *mut phicache_mice_cache, key: phicache_bytes, mice: *c
     })
 }
 
-/// What `phicache_mice_cache_set` would answer for a MICE with this φ: ask before you put a payload together.
+/// Tells what `phicache_mice_cache_set` would return for a MICE with this φ, before you prepare its payload. Counts
+/// nothing.
 ///
 /// @param cache  The cache.
 /// @param phi    The φ; NaN is an error.
-/// @return OK, REFUSED_CUT, REFUSED_PHI or REFUSED_MEMORY. Counts nothing.
+/// @return OK, REFUSED_CUT, REFUSED_PHI or REFUSED_MEMORY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_mice_cache_would_store(cache: *mut phicache_mice_cache, phi: f64) -> phicache_status {
     catch_panics("phicache_mice_cache_would_store", || {
@@ -220,21 +227,22 @@ pub unsafe extern "C" fn phicache_mice_cache_would_store(cache: *mut phicache_mi
     })
 }
 
-/// Looks a MICE up, its parents included, and on a miss lets `compute` write it by `phicache_result_mice`.
+/// Looks a MICE up, also in the parents. On a miss, calls `compute`, which writes it with `phicache_result_mice`.
+/// Counts a hit or a miss.
 ///
-/// The MICE comes back also when it could not be stored: `out->origin` tells. Counts a hit or a miss.
+/// The MICE is returned even if the cache could not store it; `out->origin` tells.
 ///
 /// @param cache          The cache.
 /// @param key            The key.
 /// @param compute        Computes the MICE.
-/// @param user_data      [nullable] Handed to `compute`.
-/// @param call_data      [nullable] Handed to `compute`.
-/// @param out_mice       The MICE; `struct_size` is set by the caller. Its payload is valid until `out` is released.
+/// @param user_data      [nullable] Passed to `compute`.
+/// @param call_data      [nullable] Passed to `compute`.
+/// @param out_mice       The MICE. Set `struct_size` first. Its payload is valid until `out` is released.
 /// @param out            The record, pinned until `phicache_value_release`.
-/// @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
-/// @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that;
-///         ERROR_DAMAGED when it wrote no MICE; ERROR_INVALID_ARGUMENT when its MICE contradicts a standard key. On an error
-///         nothing was stored.
+/// @param callback_code  [nullable] The code that `compute` returned, whatever the status; 0 if it was not called.
+/// @return OK; ERROR_CALLBACK if `compute` did not return 0; the status of its last reservation if that failed;
+///         ERROR_DAMAGED if it wrote no MICE; ERROR_INVALID_ARGUMENT if its MICE contradicts its standard key. On an
+///         error nothing is stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_mice_cache_memoize(
     cache: *mut phicache_mice_cache,
@@ -257,13 +265,13 @@ impl Computes for phicache_mice_cache {
     type Keep = Callback;
     type Outputs = (*mut phicache_mice, *mut phicache_value);
 
-    fn look_up(cache: *mut Self, key: phicache_bytes, callback: Callback) -> Result<(Answer, Callback)> {
+    fn look_up(cache: *mut Self, key: phicache_bytes, callback: Callback) -> Result<(TaskLookup, Callback)> {
         callback.check()?;
         Ok((cache_of(cache)?.get_or_reserve(bytes(key, "key")?)?.into(), callback))
     }
 }
 
-/// Tells whether a key has a MICE, inherited ones included; counts nothing. OK, which says yes, is 0.
+/// Tells whether a key has a MICE, also in the parents. Counts nothing. Note that OK, which means yes, is 0.
 ///
 /// @param cache  The cache.
 /// @param key    The key.
@@ -276,11 +284,12 @@ pub unsafe extern "C" fn phicache_mice_cache_contains(
     catch_panics("phicache_mice_cache_contains", || Ok(found(cache_of(cache)?.contains(bytes(key, "key")?)?)))
 }
 
-/// Takes a MICE of the cache's own out; its pins stay valid. Children no longer see it.
+/// Removes a MICE of this cache, not of its parents. If it is pinned, it stays valid until it is released. Children do
+/// not see it any more.
 ///
 /// @param cache  The cache.
 /// @param key    The key.
-/// @return OK, or MISS when it had none of its own.
+/// @return OK, or MISS if this cache itself had none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_mice_cache_remove(
     cache: *mut phicache_mice_cache,
@@ -291,12 +300,12 @@ pub unsafe extern "C" fn phicache_mice_cache_remove(
 
 verbs! { mice_cache, "The cache": clear, size, info, stats, as_cache }
 
-/// Writes a MICE as the record that caches keep (`docs/mice-format.md`).
+/// Writes a MICE as a record, the format in which caches store it (`docs/mice-format.md`).
 ///
-/// @param mice      The MICE; `struct_size` is set by the caller.
-/// @param buffer    [nullable] Where the record is written; may be NULL if `capacity` is 0.
-/// @param capacity  Bytes of the buffer: 64 and the payload's.
-/// @param out_len   The record's length, also when it does not fit.
+/// @param mice      The MICE. Set `struct_size` first.
+/// @param buffer    [nullable] Receives the record; may be NULL if `capacity` is 0.
+/// @param capacity  The size of the buffer in bytes; a record is 64 bytes longer than its payload.
+/// @param out_len   The length of the record, also if it does not fit.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_mice_encode(
     mice: *const phicache_mice,
@@ -320,10 +329,10 @@ pub unsafe extern "C" fn phicache_mice_encode(
     })
 }
 
-/// Reads a record, whose version and checksum are verified.
+/// Reads a record, and verifies its version and checksum.
 ///
 /// @param record  The record.
-/// @param out     The MICE; `struct_size` is set by the caller. Its payload points into `record`.
+/// @param out     The MICE. Set `struct_size` first. Its payload points into `record`.
 /// @return OK, or ERROR_DAMAGED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_mice_decode(record: phicache_bytes, out: *mut phicache_mice) -> phicache_status {

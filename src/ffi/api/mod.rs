@@ -17,8 +17,8 @@
 //! | `registry.rs` | the caches that have a name |
 //! | `prelude.rs` | what all of these use of `border` |
 
-/// Instantiates verbs of `verbs.rs.in` for a handle type: `type, what descriptions call it: verbs`. build.rs writes them,
-/// and hands them to cbindgen in this place.
+/// Instantiates verbs of `verbs.rs.in` for a handle type: `type, what descriptions call it: verbs`. build.rs writes
+/// them, and hands them to cbindgen in this place.
 macro_rules! verbs {
     ($type:ident, $noun:literal: $($verb:ident),*) => {
         include!(concat!(env!("OUT_DIR"), "/ffi/", stringify!($type), ".rs"));

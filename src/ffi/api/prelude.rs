@@ -10,9 +10,8 @@ pub(super) use crate::ffi::border::function::Callback;
 pub(super) use crate::ffi::border::handle::{create, free, null};
 pub(super) use crate::ffi::border::handles::{config, key_builder};
 pub(super) use crate::ffi::border::input::{array, array_mut, bytes, optional_text, options, text};
-pub(super) use crate::ffi::border::output::{
-    self, ValueOutputs, found, growing, length, lent, optional, out, outs, stored,
-};
+pub(super) use crate::ffi::border::output::{self, ValueOutputs, growing, length, optional, out, outs};
 pub(super) use crate::ffi::border::panic::{catch_panics, catch_panics_infallible};
-pub(super) use crate::ffi::border::result::Answer;
+pub(super) use crate::ffi::border::result::TaskLookup;
+pub(super) use crate::ffi::border::translate::{found, lent, stored};
 pub(super) use crate::ffi::border::types::*;

@@ -1,8 +1,8 @@
 //! Purview cache
 //!
-//! PyPhi's `PurviewCache`: for a direction and a mechanism of a network, the list of purviews that come into question, as
-//! node sets in an order that is kept. It stores only while purview caching is on. All functions may be called from any
-//! thread at once.
+//! PyPhi's `PurviewCache`: for a direction and a mechanism of a network, the list of candidate purviews, as node sets,
+//! in the order in which they were given. It stores lists only while purview caching is on. All threads may call the
+//! functions at once.
 //!
 //! ```c
 //! phicache_purview_cache *cache;
@@ -26,8 +26,8 @@ use crate::iit::{Direction, NodeSet};
 /// Makes an empty cache.
 ///
 /// @param config   [nullable] The configuration; NULL is the process default.
-/// @param options  [nullable] Name and limit; NULL is neither.
-/// @param out      The cache, to be freed by `phicache_purview_cache_free`.
+/// @param options  [nullable] Name and limit; NULL is no name and no limit.
+/// @param out      The cache. Free it with `phicache_purview_cache_free`.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn phicache_purview_cache_new(
@@ -44,7 +44,7 @@ pub unsafe extern "C" fn phicache_purview_cache_new(
     })
 }
 
-/// Frees a cache. Pins stay valid.
+/// Destroys the cache. Pinned values stay valid.
 ///
 /// @param cache  [nullable] The cache.
 #[unsafe(no_mangle)]
@@ -52,14 +52,14 @@ pub unsafe extern "C" fn phicache_purview_cache_free(cache: *mut phicache_purvie
     catch_panics("phicache_purview_cache_free", || free_cache(cache))
 }
 
-/// Looks the purviews of a mechanism up; counts a hit or a miss.
+/// Looks up the purviews of a mechanism. Counts a hit or a miss.
 ///
 /// @param cache         The cache.
 /// @param direction     `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
 /// @param mechanism     The mechanism, as a node set.
 /// @param out_purviews  The purviews, valid until `out` is released; NULL on a miss.
-/// @param out_count     How many.
-/// @param out           What keeps them: release it by `phicache_value_release`.
+/// @param out_count     The number of purviews.
+/// @param out           Keeps the purviews. Release it with `phicache_value_release`.
 /// @return OK or MISS.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_purview_cache_get(
@@ -83,9 +83,9 @@ pub unsafe extern "C" fn phicache_purview_cache_get(
 /// @param cache      The cache.
 /// @param direction  `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
 /// @param mechanism  The mechanism, as a node set.
-/// @param purviews   [nullable] The purviews; may be NULL if `count` is 0: an empty list is a value.
-/// @param count      How many.
-/// @return OK, or why the value was refused: then the mechanism keeps the purviews it had.
+/// @param purviews   [nullable] The purviews; may be NULL if `count` is 0. An empty list is a value.
+/// @param count      The number of purviews.
+/// @return OK, or the reason why the list was refused: then the mechanism keeps the list that it had.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_purview_cache_set(
     cache: *mut phicache_purview_cache,
@@ -101,20 +101,21 @@ pub unsafe extern "C" fn phicache_purview_cache_set(
     })
 }
 
-/// Looks the purviews of a mechanism up, and on a miss lets `compute` write them: `uint64_t` masks, one after the other.
+/// Looks up the purviews of a mechanism. On a miss, calls `compute`, which writes them as an array of `uint64_t` node
+/// sets. Counts a hit or a miss.
 ///
 /// @param cache          The cache.
 /// @param direction      `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
 /// @param mechanism      The mechanism, as a node set.
-/// @param compute        Computes the purviews; a number of bytes that is no multiple of 8 is an error.
-/// @param user_data      [nullable] Handed to `compute`.
-/// @param call_data      [nullable] Handed to `compute`.
+/// @param compute        Computes the purviews. A size that is not a multiple of 8 is an error.
+/// @param user_data      [nullable] Passed to `compute`.
+/// @param call_data      [nullable] Passed to `compute`.
 /// @param out_purviews   The purviews, valid until `out` is released.
-/// @param out_count      How many.
-/// @param out            What keeps them: release it by `phicache_value_release`.
-/// @param callback_code  [nullable] What `compute` returned, whatever the status; 0 when it was not called.
-/// @return OK; ERROR_CALLBACK when `compute` did not return 0; where its last reservation failed, the status of that. On an
-///         error nothing was stored.
+/// @param out_count      The number of purviews.
+/// @param out            Keeps the purviews. Release it with `phicache_value_release`.
+/// @param callback_code  [nullable] The code that `compute` returned, whatever the status; 0 if it was not called.
+/// @return OK; ERROR_CALLBACK if `compute` did not return 0; the status of its last reservation if that failed. On an
+///         error nothing is stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_purview_cache_memoize(
     cache: *mut phicache_purview_cache,
@@ -139,7 +140,11 @@ impl Computes for phicache_purview_cache {
     type Keep = Callback;
     type Outputs = (*mut *const u64, *mut usize, *mut phicache_value);
 
-    fn look_up(cache: *mut Self, (direction, mechanism): (i32, u64), callback: Callback) -> Result<(Answer, Callback)> {
+    fn look_up(
+        cache: *mut Self,
+        (direction, mechanism): (i32, u64),
+        callback: Callback,
+    ) -> Result<(TaskLookup, Callback)> {
         callback.check()?;
         let key = PurviewCache::key(Direction::from_number(direction)?, NodeSet(mechanism))?;
         Ok((cache_of(cache)?.get_or_reserve(&key)?.into(), callback))

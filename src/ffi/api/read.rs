@@ -1,7 +1,7 @@
 //! Reading in place, and many at once
 //!
-//! A pinned value stays until it is released. Where values are only looked at, a read section is cheaper still: what
-//! `phicache_cache_read` finds in it stays valid, in place, until the section ends, and nothing need be released.
+//! A value from `phicache_cache_get` is pinned until it is released. To look at values briefly, a read section is
+//! cheaper: what `phicache_cache_read` returns stays valid, in place, until the section ends, and needs no release.
 //!
 //! ```c
 //! phicache_read_begin();
@@ -12,41 +12,42 @@
 //! phicache_read_end();
 //! ```
 //!
-//! A section belongs to its thread, and sections may stand inside each other. Keep them short: while one is open, no memory
-//! that any thread lets go is given back. A thread that ends closes its sections.
+//! A section belongs to the thread that began it. Sections nest. Keep them short: while one is open, no memory that any
+//! thread retires is freed. If a thread ends, its sections end too.
 //!
-//! The batch functions fetch what they need for several keys at a time, which hides most of the time that memory takes to
-//! answer: with many entries they are several times as fast as single lookups.
+//! The batch functions prefetch the entries of several keys at a time, which hides most of the latency of memory. In a
+//! large cache they are several times as fast as single lookups.
 
 use crate::cache::Cache;
 use crate::epoch::guard;
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::input::lent_bytes;
-use crate::ffi::border::panic::code;
+use crate::ffi::border::panic::status_of;
 use crate::ffi::border::read_section;
 
-/// Begins a read section of this thread.
+/// Begins a read section of the calling thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn phicache_read_begin() -> phicache_status {
     catch_panics("phicache_read_begin", read_section::open)
 }
 
-/// Ends the read section that this thread began last. What was read in the outermost is not valid any more.
+/// Ends the read section that the calling thread began last. If it is the outermost, what was read in it is not valid
+/// any more.
 ///
-/// @return OK; ERROR_INVALID_ARGUMENT when this thread has begun none.
+/// @return OK; ERROR_INVALID_ARGUMENT if this thread is in no read section.
 #[unsafe(no_mangle)]
 pub extern "C" fn phicache_read_end() -> phicache_status {
     catch_panics("phicache_read_end", read_section::close)
 }
 
-/// Looks a key up in a read section; counts a hit or a miss.
+/// Looks a key up in a read section. Counts a hit or a miss.
 ///
 /// @param cache  Any cache.
 /// @param key    The key.
-/// @param out    The value in place, at 16-byte alignment, valid until this thread's outermost read section ends; zero on
-///               a miss. The pointer of an empty value is not NULL.
-/// @return OK or MISS; ERROR_INVALID_ARGUMENT outside a read section; ERROR_UNSUPPORTED for a cache whose values are at a
-///         server.
+/// @param out    The value, in place, at 16-byte alignment. Valid until this thread's outermost read section ends. Zero
+///               on a miss; the pointer of an empty value is not NULL.
+/// @return OK or MISS; ERROR_INVALID_ARGUMENT outside a read section; ERROR_UNSUPPORTED for a Redis cache, and for a
+///         MICE cache in Redis that has the whole database.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cache_read(
     cache: *mut phicache_cache,
@@ -71,16 +72,16 @@ extern "C" fn read(cache: *mut phicache_cache, key: phicache_bytes, out: *mut ph
     })
 }
 
-/// Looks many keys up in a read section; counts a hit or a miss for each that could be looked for.
+/// Looks many keys up in a read section. Counts a hit or a miss for each key, except those whose lookup failed.
 ///
 /// @param cache      Any cache.
 /// @param keys       The keys.
 /// @param count      The number of keys.
-/// @param out        As many values, in place, valid until this thread's outermost read section ends, also on an error;
-///                   one that is missing is zero, and its pointer NULL.
-/// @param out_found  [nullable] The number of values found, also on an error.
-/// @return OK, whether all were found or none; ERROR_INVALID_ARGUMENT outside a read section; another error if one or more
-///         keys could not be looked for.
+/// @param out        `count` values, in place, valid until this thread's outermost read section ends. A missing value
+///                   is zero, and its pointer is NULL. Valid also on an error.
+/// @param out_found  [nullable] The number of values that were found, also on an error.
+/// @return OK, also if some or all keys have no value; ERROR_INVALID_ARGUMENT outside a read section; another error if
+///         the lookup of one or more keys failed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cache_read_many(
     cache: *mut phicache_cache,
@@ -101,16 +102,16 @@ pub unsafe extern "C" fn phicache_cache_read_many(
     })
 }
 
-/// Looks many keys up; counts a hit or a miss for each. Where the call fails for some keys, it keeps what it has: values
-/// that were found are handed out, and counted as hits; nothing else is counted.
+/// Looks many keys up. Counts a hit or a miss for each. If the lookup of some keys fails, the values that were found
+/// are returned all the same, and only they are counted.
 ///
 /// @param cache      Any cache.
 /// @param keys       The keys.
 /// @param count      The number of keys.
-/// @param out        As many values, each pinned until `phicache_value_release`, also on an error; one that is missing is
-///                   zero, and its pointer NULL.
-/// @param out_found  [nullable] The number of values found, also on an error.
-/// @return OK, whether all were found or none; an error if one or more keys could not be asked for.
+/// @param out        `count` values, each pinned until `phicache_value_release`. A missing value is zero, and its
+///                   pointer is NULL. Valid also on an error.
+/// @param out_found  [nullable] The number of values that were found, also on an error.
+/// @return OK, also if some or all keys have no value; an error if the lookup of one or more keys failed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cache_get_many(
     cache: *mut phicache_cache,
@@ -129,18 +130,19 @@ pub unsafe extern "C" fn phicache_cache_get_many(
     })
 }
 
-/// Stores copies of many values; in Redis in one round trip, of which a part may fail: a node of a cluster, or a server
-/// that runs out of memory half-way. What a server gave no answer about it may have stored.
+/// Stores copies of many values. In Redis this takes one round trip, a part of which may fail: a node of a cluster is
+/// down, or the server runs out of memory half-way. If the server does not reply, it may or may not have stored the
+/// values.
 ///
 /// @param cache         Any cache.
 /// @param keys          The keys.
-/// @param values        As many values.
+/// @param values        `count` values.
 /// @param count         The number of keys.
-/// @param out_statuses  [nullable] As many statuses: of each key, what `phicache_cache_set` would answer for it. If the
-///                      call itself fails, because of its arguments or in the library, each is that call's status: never
-///                      is one OK that was not stored.
-/// @return OK, also when some were refused; the first error, in the order of the keys, if there is one. The other keys are
-///         stored or not, as their statuses say.
+/// @param out_statuses  [nullable] `count` statuses: for each key, what `phicache_cache_set` would return. If the call
+///                      itself fails (invalid arguments, a failure inside the library), each is the status of the call.
+///                      A status is OK only if the value was stored.
+/// @return OK, also if some values were refused; otherwise the first error in the order of the keys. The statuses say
+///         what happened to each key.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cache_set_many(
     cache: *mut phicache_cache,
@@ -150,27 +152,26 @@ pub unsafe extern "C" fn phicache_cache_set_many(
     out_statuses: *mut phicache_status,
 ) -> phicache_status {
     let mut own: Option<&mut [phicache_status]> = None;
-    let mut told = false;
+    let mut filled = false;
     let status = catch_panics("phicache_cache_set_many", || {
         let statuses =
             own.insert(if out_statuses.is_null() { &mut [] } else { outs(out_statuses, count, "out_statuses")? });
         let keys = all_bytes(keys, count, "keys")?.iter().map(lent_bytes);
         let values = all_bytes(values, count, "values")?.iter().map(lent_bytes);
         let answers = cache_of(cache)?.set_many(&keys.zip(values).collect::<Vec<_>>());
-        statuses
-            .iter_mut()
-            .zip(&answers)
-            .for_each(|(status, answer)| *status = answer.as_ref().map_or_else(code, |stored| self::stored(*stored)));
-        told = true;
+        statuses.iter_mut().zip(&answers).for_each(|(status, answer)| {
+            *status = answer.as_ref().map_or_else(status_of, |stored| self::stored(*stored))
+        });
+        filled = true;
         answers.into_iter().try_for_each(|answer| answer.map(drop)).map(|()| PHICACHE_OK)
     });
-    if let (false, Some(statuses)) = (told, own) {
+    if let (false, Some(statuses)) = (filled, own) {
         statuses.fill(status);
     }
     status
 }
 
-/// Lent bytes, checked one by one.
+/// Borrowed bytes, checked one by one.
 fn all_bytes<'a>(all: *const phicache_bytes, count: usize, name: &'static str) -> Result<&'a [phicache_bytes]> {
     let all = array(all, count, name)?;
     all.iter().try_for_each(|one| bytes(*one, name).map(drop))?;
@@ -195,13 +196,13 @@ impl<T> Many<'_, T> {
         out: *mut T,
         out_found: *mut usize,
     ) -> Result<Self> {
-        // Both are zeroed, also when one is NULL.
+        // Both are zeroed, even if one is NULL.
         let out_found = optional(out_found, "out_found");
         let (out, out_found) = (outs(out, count, "out")?, out_found?);
         Ok(Many { keys: all_bytes(keys, count, "keys")?, cache: cache_of(cache)?, out, out_found, found: 0 })
     }
 
-    /// Also where it failed for some: what was found is the caller's.
+    /// Ends the lookup. What was found is the caller's, even if the lookup of other keys failed.
     fn done(self, result: Result<()>) -> Result<phicache_status> {
         if let Some(out_found) = self.out_found {
             *out_found = self.found;

@@ -1,36 +1,39 @@
 //! Redis cache
 //!
-//! PyPhi's `RedisCache`: values by keys, both bytes, at the configuration's Redis or Valkey server or cluster, for all
-//! processes that use the same namespace there. All functions may be called from any thread at once. After `fork`, parent
-//! and child may both go on; the child opens its own connections. There are no background threads, and no signals.
+//! PyPhi's `RedisCache`: values by keys, both bytes, at the configuration's Redis or Valkey server or cluster. All
+//! processes that use the same namespace there share the values. All threads may call the functions at once. After
+//! `fork`, parent and child may both use the cache; the child opens its own connections. There are no background
+//! threads and no signals.
 //!
-//! In a namespace, the default, only keys of that namespace are counted and removed, in small steps that never hold the
-//! server up; `docs/redis.md` says what they are called. Hits and misses are the handle's own. A cache of
-//! `phicache_redis_cache_new` counts and clears the whole namespace, MICE included, as PyPhi's does; one of
-//! `phicache_redis_cache_shared` only the values of its system and role. What versions before 0.2 stored is neither read nor
-//! touched.
+//! By default a cache counts and removes only keys of its namespace, in small steps that do not block the server
+//! (`docs/redis.md` describes the keys). It counts its own hits and misses. A cache of `phicache_redis_cache_new`
+//! counts and clears the whole namespace, including MICE, as in PyPhi; a cache of `phicache_redis_cache_shared` only
+//! the values of its system and role. Values that versions before 0.2 stored are neither read nor removed.
 //!
-//! Values in a namespace have a checksum that ties them to their keys: what is damaged, was stored by another program or
-//! belongs to another key is a miss, counted in `damaged` of the statistics, and never a value. With `options.no_checksum`
-//! values are stored as they are; caches with it and without do not see each other's values.
+//! Values in a namespace have a checksum of key and value. A value that is damaged, that another program stored, or
+//! that belongs to another key is a miss, and counts in `damaged` of the statistics. With `options.no_checksum`, values
+//! are stored as they are. Caches with and without it do not see each other's values.
 //!
-//! Nothing takes longer than the timeout of the configuration (a batch over a cluster: an eighth more); `clear`, `size`,
-//! `info` and `stats`, which consist of many operations, end after `options.scan_timeout_ms`, at most one operation later. A
-//! server that cannot be reached, is silent, or talks nonsense costs one timeout; then it is left alone, for times that
-//! double from a tenth of a second to ten, so that a dead server costs next to nothing. With `options.server_errors` that is
-//! ERROR_REDIS; without, the default, a lookup is a miss, a store is REFUSED_SERVER, a size is 0, and
-//! `phicache_cache_redis_health` tells. A removal that fails is always an error: what was to go could come back as a wrong
-//! value. A value that is computed is never lost, whatever the server does.
+//! No operation takes longer than the timeout of the configuration (a batch over a cluster: an eighth longer). `clear`,
+//! `size`, `info` and `stats` consist of many operations; they end after `options.scan_timeout_ms`, at most one
+//! operation later.
 //!
-//! With `options.lease_ms`, of all processes that miss a key one computes, and `memoize` in the others waits. A process that
-//! dies delays them for that time at most; what comes later than that is not stored (REFUSED_CLEARED).
+//! If a server cannot be reached, does not reply, or sends invalid replies, one operation waits for the timeout. Then
+//! operations skip the server, for periods that double from 0.1 to 10 seconds, so a dead server costs almost nothing.
+//! By default a lookup is then a miss, a store is REFUSED_SERVER, a size is 0, and `phicache_cache_redis_health` says
+//! why; with `options.server_errors` each of these is ERROR_REDIS. A removal that fails is always an error: otherwise
+//! the value could be read again. A value that was computed is always returned, whatever the server does.
 //!
-//! Of a batch a part may fail, if a node of a cluster is dead or a server runs out of memory half-way: each key's status is
-//! its own, and what was found is handed out.
+//! With `options.lease_ms`, one process computes a missing value, and `memoize` in the others waits for it. If that
+//! process dies, the others wait for at most that time. A value that is completed later is not stored
+//! (REFUSED_CLEARED).
 //!
-//! Values, with their checksum, are at most 512 MB long; one that is longer than `options.max_bytes` is not fetched. In a
-//! cluster, the keys of one subsystem are on one node. What follows finds its value at the server or computes it, also when
-//! the server is down:
+//! A part of a batch may fail, if a node of a cluster is down or a server runs out of memory half-way. Each key has a
+//! status of its own, and the values that were found are returned.
+//!
+//! A value and its checksum are at most 512 MB long. A value that is longer than `options.max_bytes` is not fetched. In
+//! a cluster, all keys of one subsystem are on one node. This example finds its value at the server, or computes it,
+//! even if the server is down:
 //!
 //! ```c
 //! phicache_config *config;
@@ -56,12 +59,12 @@ use crate::ffi::api::prelude::*;
 use crate::ffi::border::any_cache::wrong_kind;
 use crate::ffi::border::input::fingerprint;
 
-/// Makes a cache at the configuration's server. Connects to nothing yet.
+/// Makes a cache at the configuration's server. Does not connect yet.
 ///
 /// @param config   [nullable] The configuration; NULL is the process default.
-/// @param options  [nullable] Name, limits, and how the server is used; NULL is the default of all.
-/// @param out      The cache, to be freed by `phicache_redis_cache_free`.
-/// @return OK; ERROR_UNSUPPORTED where the library was built without Redis.
+/// @param options  [nullable] Name, limits, and how to use the server; NULL is all defaults.
+/// @param out      The cache. Free it with `phicache_redis_cache_free`.
+/// @return OK; ERROR_UNSUPPORTED if the library was built without Redis.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn phicache_redis_cache_new(
@@ -78,15 +81,15 @@ pub unsafe extern "C" fn phicache_redis_cache_new(
     })
 }
 
-/// Makes a cache of the values of one role of a system: of all caches of the namespace, those see them that were made for the
-/// same identity and role. Clearing and counting stay within these.
+/// Makes a cache for one identity and role: all caches of the namespace with the same identity and role share their
+/// values. Clearing and counting are limited to these values.
 ///
 /// @param config       [nullable] The configuration; NULL is the process default.
-/// @param options      [nullable] Name, limits, and how the server is used; NULL is the default of all.
-/// @param fingerprint  The identity, as of a network or a subsystem.
+/// @param options      [nullable] Name, limits, and how to use the server; NULL is all defaults.
+/// @param fingerprint  The identity, such as that of a network or a subsystem.
 /// @param role         What the values are, such as "repertoires".
-/// @param out          The cache, to be freed by `phicache_redis_cache_free`.
-/// @return OK; ERROR_UNSUPPORTED where the library was built without Redis.
+/// @param out          The cache. Free it with `phicache_redis_cache_free`.
+/// @return OK; ERROR_UNSUPPORTED if the library was built without Redis.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn phicache_redis_cache_shared(
@@ -106,12 +109,12 @@ pub unsafe extern "C" fn phicache_redis_cache_shared(
     })
 }
 
-/// Tells whether the configuration's server answers: asks it, whatever it did before. Of a cluster, all nodes have to
-/// answer. (PyPhi's `redis_available`.)
+/// Tells whether the configuration's server replies, by asking it now. All nodes of a cluster have to reply. (PyPhi's
+/// `redis_available`.)
 ///
 /// @param config         [nullable] The configuration; NULL is the process default.
-/// @param timeout_ms     How long that may take; 0 is the configuration's timeout.
-/// @param out_available  1 or 0; 0 also where the library was built without Redis.
+/// @param timeout_ms     The most milliseconds to wait; 0 is the configuration's timeout.
+/// @param out_available  1 or 0; 0 if the library was built without Redis.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_redis_available(
     config: *mut phicache_config,
@@ -126,11 +129,11 @@ pub unsafe extern "C" fn phicache_redis_available(
     })
 }
 
-/// As `phicache_redis_available`, with a message that says why not.
+/// As `phicache_redis_available`, but fails with a message if the server does not reply.
 ///
 /// @param config      [nullable] The configuration; NULL is the process default.
-/// @param timeout_ms  How long that may take; 0 is the configuration's timeout.
-/// @return OK; ERROR_REDIS; ERROR_UNSUPPORTED where the library was built without Redis.
+/// @param timeout_ms  The most milliseconds to wait; 0 is the configuration's timeout.
+/// @return OK; ERROR_REDIS; ERROR_UNSUPPORTED if the library was built without Redis.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_redis_ping(config: *mut phicache_config, timeout_ms: u64) -> phicache_status {
     catch_panics("phicache_redis_ping", || {
@@ -148,15 +151,15 @@ fn ping(config: &Config, timeout_ms: u64) -> Result<()> {
     Ok(config.redis_location()?.server.ping(timeout)?)
 }
 
-/// An hour: nobody waits longer for a server.
+/// An hour, the longest timeout.
 const LONGEST_MS: u64 = 3_600_000;
 
-/// Tells how the server of a cache is doing, as all caches see it that were made with the same connection settings. Asks
-/// nothing.
+/// Gets the health of a cache's server, as seen by all caches that have the same connection settings. Does not ask the
+/// server.
 ///
 /// @param cache  A cache in Redis, as any cache.
-/// @param out    The figures; `struct_size` is set by the caller.
-/// @return OK; ERROR_INVALID_HANDLE for a cache that is not in Redis.
+/// @param out    The health. Set `struct_size` first.
+/// @return OK; ERROR_INVALID_HANDLE if the cache is not in Redis.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cache_redis_health(
     cache: *mut phicache_cache,

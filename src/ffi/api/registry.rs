@@ -1,8 +1,8 @@
 //! Registry
 //!
-//! The live caches that were given a name, from every thread. A cache leaves the registry when its handle is freed. Where a
-//! server fails, a list shows what this process has of its cache; and so it does of the caches that are left once all of it
-//! has taken 30 seconds. Clearing tries each cache, each within its `scan_timeout_ms`.
+//! The registry has all caches of the process that have a name. A cache leaves it when its last handle is freed. If a
+//! server fails, the list shows the part of its cache that is in this process; so it does for the remaining caches
+//! after the list has taken 30 seconds. Clearing tries every cache, each within its `scan_timeout_ms`.
 //!
 //! ```c
 //! phicache_cache_options options = { 0 };
@@ -23,14 +23,14 @@ use std::time::Instant;
 use crate::cache::{Cache, RemoteOptions, registry};
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::output::growing_items;
+use crate::ffi::border::translate::registry_item;
 
-/// Lists the named caches in order of their names.
+/// Lists the named caches, ordered by name.
 ///
-/// @param items      [nullable] Where they are written; may be NULL if `capacity` is 0. `struct_size` of the first item is
-///                   set by the caller, and says how far apart items are.
-/// @param capacity   How many items fit.
-/// @param out_count  How many caches there are, also when they do not fit; caches that others make or free meanwhile may
-///                   change that.
+/// @param items      [nullable] Receives the items; may be NULL if `capacity` is 0. Set `struct_size` of the first
+///                   item to `sizeof` of an item.
+/// @param capacity   The number of items that fit.
+/// @param out_count  The number of caches, also if they do not fit. It changes if other threads make or free caches.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_registry_list(
     items: *mut phicache_registry_item,
@@ -46,15 +46,17 @@ pub unsafe extern "C" fn phicache_registry_list(
             return Err(Error::BufferTooSmall { needed: caches.len(), capacity });
         }
         for (at, (name, cache)) in caches.iter().enumerate() {
-            items.fill(at, item(name, cache, began.elapsed() < RemoteOptions::SCAN));
+            // A failing server must not hide the other caches, nor a slow one delay them.
+            let asked = if began.elapsed() < RemoteOptions::SCAN { cache.info().ok() } else { None };
+            items.fill(at, registry_item(name, cache, asked.unwrap_or_else(|| cache.info_here())));
         }
         Ok(PHICACHE_OK)
     })
 }
 
-/// Hits, misses and size of a named cache.
+/// Gets hits, misses and size of a named cache.
 ///
-/// @param name  The name; that of no live cache is an error.
+/// @param name  The name. It is an error if no cache has it.
 /// @param out   The figures.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_registry_info(name: *const c_char, out: *mut phicache_info) -> phicache_status {
@@ -65,10 +67,10 @@ pub unsafe extern "C" fn phicache_registry_info(name: *const c_char, out: *mut p
     })
 }
 
-/// All figures of a named cache.
+/// Gets all statistics of a named cache.
 ///
-/// @param name  The name; that of no live cache is an error.
-/// @param out   The figures; `struct_size` is set by the caller.
+/// @param name  The name. It is an error if no cache has it.
+/// @param out   The statistics. Set `struct_size` first.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_registry_stats(name: *const c_char, out: *mut phicache_stats) -> phicache_status {
     catch_panics("phicache_registry_stats", || {
@@ -78,16 +80,15 @@ pub unsafe extern "C" fn phicache_registry_stats(name: *const c_char, out: *mut 
     })
 }
 
-/// Takes all values out of a named cache and sets its counts to zero.
+/// Clears a named cache: removes all values, and sets all counts to zero.
 ///
-/// @param name  The name; that of no live cache is an error.
+/// @param name  The name. It is an error if no cache has it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_registry_clear(name: *const c_char) -> phicache_status {
     catch_panics("phicache_registry_clear", || find(name)?.clear().map(|()| PHICACHE_OK))
 }
 
-/// Takes all values out of all named caches and sets their counts to zero. The first error is the answer; the others are
-/// cleared all the same.
+/// Clears all named caches. If one fails, the others are cleared all the same, and the first error is returned.
 #[unsafe(no_mangle)]
 pub extern "C" fn phicache_registry_clear_all() -> phicache_status {
     catch_panics("phicache_registry_clear_all", || {
@@ -103,23 +104,4 @@ pub extern "C" fn phicache_registry_clear_all() -> phicache_status {
 
 fn find(name: *const c_char) -> Result<Cache> {
     registry::find(text(name, "name")?)
-}
-
-fn item(name: &str, cache: &Cache, in_time: bool) -> phicache_registry_item {
-    let mut bytes = [0; registry::NAME_MAX + 1];
-    bytes.iter_mut().zip(name.bytes()).for_each(|(to, byte)| *to = byte as c_char);
-    phicache_registry_item {
-        struct_size: size_of::<phicache_registry_item>(),
-        name: bytes,
-        kind: match cache {
-            Cache::Dict(_) => PHICACHE_KIND_DICT,
-            Cache::Purview(_) => PHICACHE_KIND_PURVIEW,
-            Cache::Mice(_) => PHICACHE_KIND_MICE,
-            Cache::Redis(cache) if cache.is_mice() => PHICACHE_KIND_REDIS_MICE,
-            Cache::Redis(_) => PHICACHE_KIND_REDIS,
-        },
-        reserved: 0,
-        // A server that fails must not hide the other caches, nor one that never comes to an end hold them up.
-        info: in_time.then(|| cache.info().ok()).flatten().unwrap_or_else(|| cache.info_here()).into(),
-    }
 }

@@ -1,13 +1,14 @@
 //! Subsystems and cuts
 //!
-//! A cut is an array of one node set per node of the network: bit j of `severed[i]` says that the connection from node i to
-//! node j is severed. NULL is no cut; a cut that severs nothing is still a cut. Networks have up to 64 nodes.
+//! A cut is an array of node sets, one for each node of the network. Bit j of `severed[i]` says that the connection
+//! from node i to node j is severed. NULL is no cut; a cut that severs nothing is still a cut. A network has up to 64
+//! nodes.
 //!
-//! A subsystem is the identity of an uncut system (network and context, state, nodes) and a cut, or none. It never changes
-//! and may be used from any thread at once.
+//! A subsystem consists of the identity of an uncut system (network and context, state, nodes), and a cut or none. It
+//! never changes. All threads may use it at once.
 //!
 //! ```c
-//! const double tpm[] = { 0, 0,  0, 1,  1, 0,  1, 1 };  // each of two nodes takes the other's state
+//! const double tpm[] = { 0, 0,  0, 1,  1, 0,  1, 1 };  // each of two nodes copies the other
 //! const uint64_t connections[] = { 0x2, 0x1 };
 //! const int32_t state[] = { 1, 0 };
 //! phicache_bytes context = { (const uint8_t *)"L1, payload 1", 13 };
@@ -21,7 +22,7 @@
 //!     phicache_cut_bipartition(2, 0x1, 0x2, severed) != PHICACHE_OK ||  // from node 0 to node 1
 //!     phicache_subsystem_cut(uncut, severed, &cut) != PHICACHE_OK) return 1;
 //! if (phicache_subsystem_key(cut, "repertoire", PHICACHE_CAUSE, 0x2, 0x1, key, sizeof key, &len) == PHICACHE_OK)
-//!     use(key, len);  // with the severed connection; the effect's key would be the uncut system's
+//!     use(key, len);  // contains the severed connection; the key of the effect would be that of the uncut system
 //! phicache_subsystem_free(cut);
 //! phicache_subsystem_free(uncut);
 //! ```
@@ -34,8 +35,8 @@ use crate::iit::{Cut, Direction, NODES_MAX, NodeSet, Subsystem};
 /// Makes the cut that severs all connections from one part to another.
 ///
 /// @param size         Nodes of the network, 1 to 64.
-/// @param from         Where the connections start, as a node set.
-/// @param to           Where they end, as a node set; it shares no node with `from`.
+/// @param from         The part where the connections begin, as a node set.
+/// @param to           The part where they end, as a node set. It shares no node with `from`.
 /// @param out_severed  `size` node sets.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cut_bipartition(
@@ -49,7 +50,7 @@ pub unsafe extern "C" fn phicache_cut_bipartition(
     })
 }
 
-/// Makes the cut of a matrix whose entry at row i and column j is not 0 where the connection from i to j is severed.
+/// Makes the cut of a matrix: it severs the connection from i to j if the entry at row i and column j is not 0.
 ///
 /// @param size         Nodes of the network, 1 to 64.
 /// @param matrix       `size` x `size` entries.
@@ -69,14 +70,15 @@ pub unsafe extern "C" fn phicache_cut_matrix(
     })
 }
 
-/// Makes the cut of a K-partition (PyPhi's `KCut`): in each part, the nodes where connections start (the purview for a
-/// cause, the mechanism for an effect) are severed from all nodes of the partition where the part's own do not end.
+/// Makes the cut of a K-partition (PyPhi's `KCut`). For each part, it severs the connections from its sources (the
+/// purview for a cause, the mechanism for an effect) to all nodes of the partition but its targets (the mechanism for a
+/// cause, the purview for an effect).
 ///
 /// @param size         Nodes of the network, 1 to 64.
 /// @param direction    `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
 /// @param mechanisms   The mechanism of each part, as a node set.
 /// @param purviews     The purview of each part, as a node set.
-/// @param parts        How many parts, 1 or more.
+/// @param parts        The number of parts, 1 or more.
 /// @param out_severed  `size` node sets.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cut_partition(
@@ -100,11 +102,11 @@ pub unsafe extern "C" fn phicache_cut_partition(
     })
 }
 
-/// Tells whether a cut damages the MICE of a mechanism over a purview: whether it severs a connection within the
+/// Tells whether a cut damages the MICE of a mechanism over a purview. It does if it severs a connection within the
 /// mechanism, or one from purview to mechanism (cause) or from mechanism to purview (effect).
 ///
 /// @param size         Nodes of the network, 1 to 64.
-/// @param severed      [nullable] The cut, `size` node sets; NULL is no cut, which damages nothing.
+/// @param severed      [nullable] The cut: `size` node sets. NULL is no cut, which damages nothing.
 /// @param direction    `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
 /// @param mechanism    The mechanism, as a node set.
 /// @param purview      The purview, as a node set.
@@ -129,15 +131,15 @@ pub unsafe extern "C" fn phicache_cut_damages(
 
 /// Makes a subsystem.
 ///
-/// @param network      The network's fingerprint, in which the context is.
+/// @param network      The fingerprint of network and context.
 /// @param size         Nodes of the network, 1 to 64.
 /// @param state        The state of each node of the network, not negative.
-/// @param nodes        The nodes of the subsystem, as a node set; not empty.
-/// @param connections  [nullable] For each node of the network the set of nodes it is connected to. With them,
-///                     `phicache_subsystem_key` leaves out severed connections that never existed; damage by a cut does
-///                     not look at them. NULL: all nodes are connected.
-/// @param severed      [nullable] The cut, `size` node sets; NULL is no cut.
-/// @param out          The subsystem, to be freed by `phicache_subsystem_free`.
+/// @param nodes        The nodes of the subsystem, as a node set. Not empty.
+/// @param connections  [nullable] For each node of the network, the set of nodes that it is connected to. If given,
+///                     `phicache_subsystem_key` omits severed connections that do not exist in the network. They do not
+///                     affect whether a cut damages a MICE. NULL: all nodes are connected.
+/// @param severed      [nullable] The cut: `size` node sets. NULL is no cut.
+/// @param out          The subsystem. Free it with `phicache_subsystem_free`.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn phicache_subsystem_new(
@@ -160,11 +162,11 @@ pub unsafe extern "C" fn phicache_subsystem_new(
     })
 }
 
-/// Makes the same system under another cut, or uncut.
+/// Makes the same system with another cut, or uncut.
 ///
-/// @param subsystem  The subsystem; its own cut does not matter.
-/// @param severed    [nullable] The cut, one node set for each node of the network; NULL is no cut.
-/// @param out        The new subsystem, to be freed by `phicache_subsystem_free`.
+/// @param subsystem  The subsystem. Its own cut is ignored.
+/// @param severed    [nullable] The cut: one node set for each node of the network. NULL is no cut.
+/// @param out        The new subsystem. Free it with `phicache_subsystem_free`.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn phicache_subsystem_cut(
@@ -181,7 +183,7 @@ pub unsafe extern "C" fn phicache_subsystem_cut(
     })
 }
 
-/// Frees a subsystem; caches made for it do not need it.
+/// Frees a subsystem. Caches that were made for it do not need it.
 ///
 /// @param subsystem  [nullable] The subsystem.
 #[unsafe(no_mangle)]
@@ -189,7 +191,8 @@ pub unsafe extern "C" fn phicache_subsystem_free(subsystem: *mut phicache_subsys
     catch_panics("phicache_subsystem_free", || free::<SubsystemHandle, _>(subsystem, "subsystem").map(|_| PHICACHE_OK))
 }
 
-/// The identity of the uncut system: network and context, state, nodes. All cuts of a system have the same.
+/// Gets the identity of the uncut system: network and context, state, nodes. All cuts of a system have the same
+/// identity.
 ///
 /// @param subsystem  The subsystem.
 /// @param out        The fingerprint.
@@ -205,7 +208,7 @@ pub unsafe extern "C" fn phicache_subsystem_fingerprint(
     })
 }
 
-/// The number of nodes of a subsystem's network: how many node sets a cut of it has.
+/// Gets the number of nodes of the network, which is the number of node sets in a cut.
 ///
 /// @param subsystem  The subsystem.
 /// @param out_size   The number.
@@ -221,7 +224,7 @@ pub unsafe extern "C" fn phicache_subsystem_size(
     })
 }
 
-/// The nodes of a subsystem.
+/// Gets the nodes of a subsystem.
 ///
 /// @param subsystem  The subsystem.
 /// @param out_nodes  The nodes, as a node set.
@@ -253,7 +256,7 @@ pub unsafe extern "C" fn phicache_subsystem_is_cut(
     })
 }
 
-/// Tells whether a subsystem's cut damages the MICE of a mechanism over a purview; see `phicache_cut_damages`.
+/// Tells whether the cut of a subsystem damages the MICE of a mechanism over a purview, as `phicache_cut_damages` does.
 ///
 /// @param subsystem    The subsystem.
 /// @param direction    `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
@@ -277,21 +280,21 @@ pub unsafe extern "C" fn phicache_subsystem_damages(
     })
 }
 
-/// Writes the cut-scoped key of what is computed from a mechanism and a purview (a repertoire, a small φ).
+/// Writes a cut-scoped key, for a result that is computed from a mechanism and a purview (a repertoire, a small φ).
 ///
-/// It is (prefix, direction, mechanism, purview), that of `phicache_key_repertoire`, and behind it the severed connections
-/// from purview to mechanism (cause) or from mechanism to purview (effect), if there are any. Nothing else about a cut
-/// matters to such a result; so all cuts of a system may share one cache under these keys, exactly but for the rounding of
-/// the last bit where the order of a sum depends on the cut.
+/// It is the key of `phicache_key_repertoire`, (prefix, direction, mechanism, purview), followed by the severed
+/// connections from purview to mechanism (cause) or from mechanism to purview (effect), if there are any. Nothing else
+/// about a cut affects such a result, so all cuts of a system may share one cache under these keys. Only if the order
+/// of a sum depends on the cut may a result differ, by rounding.
 ///
 /// @param subsystem  The subsystem.
-/// @param prefix     [nullable] What is computed; NULL is "none".
+/// @param prefix     [nullable] The name of the result; NULL is "none".
 /// @param direction  `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
 /// @param mechanism  The mechanism, as a node set.
 /// @param purview    The purview, as a node set.
-/// @param buffer     [nullable] Where the key is written; may be NULL if `capacity` is 0.
-/// @param capacity   Bytes of the buffer; `PHICACHE_KEY_BUFFER` will do.
-/// @param out_len    The key's length, also when it does not fit.
+/// @param buffer     [nullable] Receives the key; may be NULL if `capacity` is 0.
+/// @param capacity   The size of the buffer in bytes; `PHICACHE_KEY_BUFFER` is enough.
+/// @param out_len    The length of the key, also if it does not fit.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_subsystem_key(
     subsystem: *mut phicache_subsystem,
@@ -320,7 +323,7 @@ fn check_size(size: usize) -> Result<usize> {
     }
 }
 
-/// Hands a cut to C: the masks are zero until it is made.
+/// Writes the cut that `make` makes. On an error the masks are zero.
 fn severed(size: usize, out: *mut u64, make: impl FnOnce(usize) -> Result<Cut>) -> Result<phicache_status> {
     let size = check_size(size)?;
     let out = array_mut(out, size, "out_severed")?;

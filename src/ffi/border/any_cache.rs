@@ -9,7 +9,7 @@ use crate::ffi::border::types::*;
 
 /// A C type that caches are seen as.
 pub(in crate::ffi) trait CacheType: Sized {
-    /// What messages call it.
+    /// Its name in messages.
     const NAME: &'static str;
     /// Whether a cache may be seen as this type.
     fn admits(cache: &Cache) -> bool;
@@ -56,10 +56,10 @@ pub(in crate::ffi) fn try_fast_cache<'c, C: CacheType>(cache: *mut C) -> Option<
     try_fast_get::<CacheHandle, _>(cache).map(|handle| &handle.cache).filter(|cache| C::admits(cache))
 }
 
-/// The error of a function that was handed another type of cache.
+/// The error of a function that was called with another type of cache.
 #[cold]
 pub(in crate::ffi) fn wrong_kind(expected: &str) -> Error {
-    Error::InvalidHandle(format!("cache is no {expected}: it is another type of cache").into())
+    Error::InvalidHandle(format!("cache is not a {expected}: it is a cache of another type").into())
 }
 
 /// Puts a cache behind a new handle.

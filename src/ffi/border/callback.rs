@@ -1,8 +1,8 @@
 //! Calling back: a lookup that computes on a miss, in three steps.
 //!
-//! Computations nest, thousands deep: a callback may ask for other keys. So a level of nesting keeps one frame and what is
-//! in it: [`ComputeFrame`]. Looking the value up ([`begin`]) and completing it ([`end`]) are functions of their own, whose
-//! frames are gone while the callback runs.
+//! Computations nest, thousands deep: a callback may ask for other keys. So a level of nesting keeps one frame and what
+//! is in it: [`ComputeFrame`]. Looking the value up ([`begin`]) and completing it ([`end`]) are functions of their own,
+//! whose frames are gone while the callback runs.
 
 use std::ffi::c_void;
 use std::mem::{self, MaybeUninit};
@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::ffi::border::function::{Bound, Callback};
 use crate::ffi::border::output::{ValueOutputs, optional, try_out};
 use crate::ffi::border::panic::catch_panics;
-use crate::ffi::border::result::{Answer, ResultWriter};
+use crate::ffi::border::result::{ResultWriter, TaskLookup};
 use crate::ffi::border::types::*;
 use crate::ffi::border::unwind::AbortOnUnwind;
 use crate::memory::limit;
@@ -27,18 +27,18 @@ pub(in crate::ffi) trait Computes: Sized {
     type Given: Copy;
     /// What must live until the callback has returned; it knows the callback.
     type Keep: Keep;
-    /// Where the value goes.
+    /// The outputs that receive the value.
     type Outputs: ValueOutputs;
 
-    /// Looks the value up, and finds out who computes it if there is none.
-    fn look_up(handle: *mut Self, key: Self::Key, given: Self::Given) -> Result<(Answer, Self::Keep)>;
+    /// Looks the value up. On a miss, finds out who computes it.
+    fn look_up(handle: *mut Self, key: Self::Key, given: Self::Given) -> Result<(TaskLookup, Self::Keep)>;
 }
 
 /// What lives as long as a callback runs.
 pub(in crate::ffi) trait Keep {
     fn callback(&self) -> Callback;
 
-    /// The value is stored if the memory is not full to this many per cent, beside what the cache's configuration says.
+    /// The value is stored unless more than this percentage of memory is in use. The cache's own limit applies too.
     fn maximum(&self) -> f64 {
         limit::UNLIMITED
     }
@@ -76,7 +76,7 @@ struct ComputeFrame<K> {
 /// What [`begin`] answers when the callback is to run; no status of the header's.
 const BEGUN: phicache_status = i32::MAX;
 
-/// Looks a value up, and lets the callback compute it on a miss.
+/// Looks a value up. On a miss, calls back to compute it.
 #[inline(always)]
 pub(in crate::ffi) fn compute<C: Computes>(
     handle: *mut C,
@@ -110,8 +110,8 @@ fn begin<C: Computes>(
         optional(code, "callback_code")?;
         outputs.zero()?;
         match C::look_up(handle, key, given)? {
-            (Answer::Found(value), _) => outputs.fill(value),
-            (Answer::Compute(task), keep) => {
+            (TaskLookup::Found(value), _) => outputs.fill(value),
+            (TaskLookup::Compute(task), keep) => {
                 frame.write(ComputeFrame { writer: ResultWriter::new(task), keep });
                 Ok(BEGUN)
             }
@@ -121,8 +121,7 @@ fn begin<C: Computes>(
 
 /// Calls back; returns the callback's code. `function` is the exported function, for messages.
 ///
-/// # Safety
-/// The computation has begun and not ended.
+/// # Safety The computation has begun and not ended.
 #[inline(always)]
 unsafe fn run<K: Keep>(
     frame: &mut MaybeUninit<ComputeFrame<K>>,
@@ -145,8 +144,7 @@ unsafe fn run<K: Keep>(
 
 /// Completes the computation.
 ///
-/// # Safety
-/// The computation has begun; it ends once.
+/// # Safety The computation has begun; it ends once.
 #[inline(never)]
 unsafe fn end<C: Computes>(
     frame: &mut MaybeUninit<ComputeFrame<C::Keep>>,
@@ -157,7 +155,7 @@ unsafe fn end<C: Computes>(
     catch_panics(C::FUNCTION, || {
         // SAFETY: the caller's promise.
         let ComputeFrame { writer, keep } = unsafe {
-            // A program that still uses the result is told that it is not valid.
+            // From here on, a function that is called with this result says that it is not valid.
             (*frame.as_mut_ptr()).writer.invalidate();
             frame.assume_init_read()
         };

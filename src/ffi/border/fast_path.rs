@@ -1,8 +1,9 @@
-//! The fast path of the functions that are called all the time: arguments as they should be, a key of ordinary length, a
-//! table in which one probe decides.
+//! The fast path of the functions that are called all the time: arguments as they should be, a key of ordinary length,
+//! a table in which one probe decides.
 //!
-//! These return None in any other case. Then nothing has happened, and the caller takes the slow path, which knows every
-//! case and every message. Nothing here can fail, panic or call back; so a lookup has neither a panic boundary nor a frame.
+//! These return None in any other case. Then nothing has happened, and the caller takes the slow path, which knows
+//! every case and every message. Nothing here can fail, panic or call back; so a lookup has neither a panic boundary
+//! nor a frame.
 
 use std::hint::cold_path;
 
@@ -11,8 +12,9 @@ use crate::epoch::guard;
 use crate::ffi::border::any_cache::{CacheType, try_fast_cache};
 use crate::ffi::border::handles::{try_fast_key_builder, try_fast_memo, try_fast_method};
 use crate::ffi::border::input::try_array;
-use crate::ffi::border::output::{self, ValueOutputs, lent, refusal, try_out};
+use crate::ffi::border::output::{self, ValueOutputs, try_out};
 use crate::ffi::border::panic::catch_panics;
+use crate::ffi::border::translate::{lent, refusal};
 use crate::ffi::border::types::*;
 use crate::iit::{Direction, Mice, NodeSet};
 use crate::key::{Element, KeyBuilder};

@@ -36,7 +36,7 @@ unsafe impl Send for Function {}
 unsafe impl Sync for Function {}
 
 impl Function {
-    /// Takes a function over: from here on `drop` is called once, whatever fails.
+    /// Takes ownership of the user data: from here on `drop` is called exactly once, even if the call fails.
     pub(in crate::ffi) fn new(compute: phicache_compute, user_data: *mut c_void, drop: phicache_drop) -> Self {
         Function { callback: Callback { compute, user_data }, drop }
     }

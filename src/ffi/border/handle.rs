@@ -1,8 +1,9 @@
-//! Handles: pointers to slots that are never returned to the allocator, each with a mark that says what lives in it.
+//! Handles: pointers to slots that are never returned to the allocator. A mark in each slot says what type of value is
+//! in it.
 //!
-//! Because a slot stays readable for ever, a handle that was freed, or one of another type, is told from a live one: it
-//! answers INVALID_HANDLE, until its slot is used again. Giving a slot back never waits, so that finalizers of other
-//! languages may free handles from anywhere.
+//! A slot stays readable forever. So a handle that was freed, or is of another type, can be told from a valid one: it
+//! is INVALID_HANDLE, until its slot is used again. Returning a slot does not block, so that finalizers of other
+//! languages may free handles on any thread.
 
 use std::alloc::{Layout, alloc};
 use std::cell::UnsafeCell;
@@ -14,25 +15,25 @@ use crate::epoch::without_fork;
 use crate::error::{Error, Result};
 use crate::sync::Mutex;
 
-/// What may stand behind a handle.
+/// A type of value that is behind handles.
 pub(in crate::ffi) trait Handle: Sized + 'static {
-    /// What the slots of this type are marked with.
+    /// The mark of slots with such a value.
     const MARK: u64;
-    /// What messages call it.
+    /// Its name in messages.
     const NAME: &'static str;
-    /// The slots of this type that are free.
+    /// The free slots of this type.
     fn slots() -> &'static Slots<Self>;
 }
 
 #[repr(C)]
 pub(in crate::ffi) struct Slot<T> {
-    /// The type's mark while the handle is live, 0 when it was freed.
+    /// The type's mark while the handle is valid, 0 after it was freed.
     mark: AtomicU64,
     value: UnsafeCell<Option<T>>,
     next: UnsafeCell<*mut Slot<T>>,
 }
 
-/// The free slots: those that were given back, and those of them that whoever makes handles has taken over.
+/// The free slots: those that were returned, and those of them that a thread that makes handles has moved to its list.
 pub(in crate::ffi) struct Slots<T> {
     free: Mutex<FreeList<T>>,
     returned: AtomicPtr<Slot<T>>,
@@ -40,7 +41,7 @@ pub(in crate::ffi) struct Slots<T> {
 
 struct FreeList<T>(*mut Slot<T>);
 
-// SAFETY: the list's slots are free, so nobody else looks at them, and the mutex guards the list.
+// SAFETY: the list's slots are free, so no other thread reads them, and the mutex guards the list.
 unsafe impl<T> Send for FreeList<T> {}
 
 impl<T> Default for FreeList<T> {
@@ -61,18 +62,18 @@ impl<T> Slots<T> {
                 free.0 = self.returned.swap(ptr::null_mut(), Ordering::Acquire);
             }
             let slot = NonNull::new(free.0)?;
-            // SAFETY: slots in the list are alive, as all slots are, and belong to whoever holds the lock.
+            // SAFETY: slots are never freed, and those in the list belong to the thread that holds the lock.
             free.0 = unsafe { *slot.as_ref().next.get() };
             Some(slot)
         })
     }
 
-    fn give_back(&self, slot: &Slot<T>) {
+    fn put_back(&self, slot: &Slot<T>) {
         let mut first = self.returned.load(Ordering::Relaxed);
         loop {
-            // SAFETY: the slot was freed by this thread, so nobody else uses its link before it is in the list.
+            // SAFETY: this thread freed the slot, so no other thread uses its link before it is in the list.
             unsafe { *slot.next.get() = first };
-            // Slots leave this list only all at once, so it does not matter what stands behind the first by now.
+            // Slots leave this list only all at once, so there is no ABA problem.
             let slot = ptr::from_ref(slot).cast_mut();
             match self.returned.compare_exchange_weak(first, slot, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
@@ -82,23 +83,23 @@ impl<T> Slots<T> {
     }
 }
 
-/// Puts a value behind a new handle. `O` is the incomplete type that C sees.
+/// Makes a handle of a value. `O` is the incomplete type that C sees.
 pub(in crate::ffi) fn create<T: Handle, O>(value: T) -> Result<*mut O> {
     let slot = match T::slots().take() {
         Some(slot) => slot,
         None => {
             let layout = Layout::new::<Slot<T>>();
-            // SAFETY: a slot is not empty.
+            // SAFETY: the size of a slot is not 0.
             let slot = NonNull::new(unsafe { alloc(layout) }.cast::<Slot<T>>());
             let slot = slot.ok_or(Error::OutOfMemory(layout.size()))?;
             let empty =
                 Slot { mark: AtomicU64::new(0), value: UnsafeCell::new(None), next: UnsafeCell::new(ptr::null_mut()) };
-            // SAFETY: the memory is ours, aligned and large enough.
+            // SAFETY: the memory was just allocated with the layout of a slot.
             unsafe { slot.write(empty) };
             slot
         }
     };
-    // SAFETY: the slot is free and this thread's alone until the mark is set.
+    // SAFETY: the slot is free, and only this thread uses it until the mark is set.
     unsafe {
         *slot.as_ref().value.get() = Some(value);
         slot.as_ref().mark.store(T::MARK, Ordering::Release);
@@ -106,11 +107,11 @@ pub(in crate::ffi) fn create<T: Handle, O>(value: T) -> Result<*mut O> {
     Ok(slot.as_ptr().cast())
 }
 
-/// The value behind a handle; `name` is the parameter's.
+/// The value behind a handle; `name` is that of the parameter.
 #[inline(always)]
 pub(in crate::ffi) fn get<'h, T: Handle, O>(handle: *const O, name: &'static str) -> Result<&'h T> {
     let slot = slot::<T, O>(handle, name)?;
-    // SAFETY: the mark says that a value lives here; that nobody frees it meanwhile is the header's convention.
+    // SAFETY: the mark says that a value is here; by the header's conventions no thread frees it meanwhile.
     unsafe { &*slot.value.get() }.as_ref().ok_or_else(|| invalid::<T>(name, 0))
 }
 
@@ -118,11 +119,11 @@ pub(in crate::ffi) fn get<'h, T: Handle, O>(handle: *const O, name: &'static str
 #[inline]
 pub(in crate::ffi) fn get_mut<'h, T: Handle, O>(handle: *mut O, name: &'static str) -> Result<&'h mut T> {
     let slot = slot::<T, O>(handle, name)?;
-    // SAFETY: as in `get`; that only one thread uses it at a time is the header's convention for this handle.
+    // SAFETY: as in `get`; by the header's conventions only one thread at a time uses this handle.
     unsafe { &mut *slot.value.get() }.as_mut().ok_or_else(|| invalid::<T>(name, 0))
 }
 
-/// Takes the value from behind a handle, which is freed; nothing for NULL.
+/// Frees a handle, and returns its value; nothing for NULL.
 pub(in crate::ffi) fn free<T: Handle, O>(handle: *mut O, name: &'static str) -> Result<Option<T>> {
     if handle.is_null() {
         return Ok(None);
@@ -131,9 +132,9 @@ pub(in crate::ffi) fn free<T: Handle, O>(handle: *mut O, name: &'static str) -> 
     if slot.mark.compare_exchange(T::MARK, 0, Ordering::AcqRel, Ordering::Relaxed).is_err() {
         return Err(invalid::<T>(name, 0));
     }
-    // SAFETY: this thread has taken the mark away, so the value is its own.
+    // SAFETY: this thread has removed the mark, so no other thread uses the value.
     let value = unsafe { (*slot.value.get()).take() };
-    T::slots().give_back(slot);
+    T::slots().put_back(slot);
     Ok(value)
 }
 
@@ -167,7 +168,7 @@ fn try_slot<'h, T: Handle, O>(handle: *const O) -> Option<&'h Slot<T>> {
     (mark(handle)? == T::MARK).then(|| unsafe { &*handle.cast::<Slot<T>>() })
 }
 
-/// What is marked on the slot behind what seems to be a handle.
+/// The mark of the slot behind a handle.
 #[inline(always)]
 fn mark<O>(handle: *const O) -> Option<u64> {
     let mark = handle.cast::<AtomicU64>();
@@ -179,25 +180,25 @@ fn mark<O>(handle: *const O) -> Option<u64> {
         cold_path();
         return None;
     }
-    // SAFETY: by the header's conventions a handle comes from this library, and slots stay for ever; all slots begin
-    // with their mark, whatever their type.
+    // SAFETY: by the header's conventions a handle comes from this library. Slots are never freed, and begin with their
+    // mark, whatever their type.
     Some(unsafe { &*mark }.load(Ordering::Acquire))
 }
 
 #[cold]
 #[inline(never)]
 pub(in crate::ffi) fn null(name: &'static str) -> Error {
-    Error::invalid(format!("{name} is NULL"))
+    Error::invalid(format!("{name} must not be NULL"))
 }
 
 #[cold]
 #[inline(never)]
 fn invalid<T: Handle>(name: &'static str, mark: u64) -> Error {
-    let found = if mark == 0 { "it was freed" } else { "it is another handle, or none" };
-    Error::InvalidHandle(format!("{name} is no live {}: {found}", T::NAME).into())
+    let reason = if mark == 0 { "it was freed" } else { "it is of another type, or not a handle" };
+    Error::InvalidHandle(format!("{name} is not a valid {} handle: {reason}", T::NAME).into())
 }
 
-/// Declares what stands behind a handle: the type, its name in messages, and eight letters for its mark.
+/// Declares a type of value behind handles: the type, its name in messages, and eight letters for its mark.
 macro_rules! handle {
     ($type:ty, $name:literal, $mark:literal) => {
         impl $crate::ffi::border::handle::Handle for $type {

@@ -1,4 +1,4 @@
-//! Parameters on the way in: checked, and turned into what safe code works with.
+//! Parameters on the way in: checked, then seen as slices, text and structs.
 
 use std::ffi::{CStr, c_char};
 use std::hint::cold_path;
@@ -12,23 +12,23 @@ use crate::ffi::border::types::*;
 use crate::iit::{Direction, Mice, NodeSet};
 use crate::key::{Fingerprint, Layout};
 
-/// Lent bytes.
+/// Borrowed bytes.
 #[inline(always)]
 pub(in crate::ffi) fn bytes<'a>(bytes: phicache_bytes, name: &'static str) -> Result<&'a [u8]> {
     array(bytes.data, bytes.len, name)
 }
 
-/// Lent bytes that were checked before, one by one.
+/// Borrowed bytes that were checked before.
 #[inline(always)]
 pub(in crate::ffi) fn lent_bytes(bytes: &phicache_bytes) -> &[u8] {
     match bytes.len {
         0 => &[],
-        // SAFETY: checked; that they are alive for the call is the header's convention.
+        // SAFETY: checked; by the header's conventions they are valid for the call.
         len => unsafe { slice::from_raw_parts(bytes.data, len) },
     }
 }
 
-/// A lent array; with a length of 0 the pointer may be anything.
+/// A borrowed array; if the length is 0, the pointer may be anything.
 #[inline(always)]
 pub(in crate::ffi) fn array<'a, T>(data: *const T, len: usize, name: &'static str) -> Result<&'a [T]> {
     if len == 0 {
@@ -37,7 +37,7 @@ pub(in crate::ffi) fn array<'a, T>(data: *const T, len: usize, name: &'static st
     try_array(data, len).ok_or_else(|| no_array(data.is_null(), data.is_aligned(), len, align_of::<T>(), name))
 }
 
-/// A lent array, if it can be one; None also where its length is 0.
+/// A borrowed array, if pointer and length can be one; None also if the length is 0.
 #[inline(always)]
 pub(in crate::ffi) fn try_array<'a, T>(data: *const T, len: usize) -> Option<&'a [T]> {
     if len == 0 || len > isize::MAX as usize / size_of::<T>().max(1) {
@@ -52,22 +52,22 @@ pub(in crate::ffi) fn try_array<'a, T>(data: *const T, len: usize) -> Option<&'a
         cold_path();
         return None;
     }
-    // SAFETY: not NULL, aligned, and of a possible size; that it is alive for the call is the header's convention.
+    // SAFETY: not NULL, aligned, and of a possible size; by the header's conventions it is valid for the call.
     Some(unsafe { slice::from_raw_parts(data, len) })
 }
 
-/// A lent array to write to.
+/// A borrowed array to write to.
 #[inline(always)]
 pub(in crate::ffi) fn array_mut<'a, T>(data: *mut T, len: usize, name: &'static str) -> Result<&'a mut [T]> {
     if len == 0 {
         return Ok(&mut []);
     }
     array(data.cast_const(), len, name)?;
-    // SAFETY: as in `array`; that nobody else uses it during the call is the header's convention.
+    // SAFETY: as in `array`; by the header's conventions no other thread uses it during the call.
     Ok(unsafe { slice::from_raw_parts_mut(data, len) })
 }
 
-/// A lent array of 8-byte masks, seen as node sets.
+/// A borrowed array of 8-byte masks, seen as node sets.
 pub(in crate::ffi) fn node_sets<'a>(masks: *const u64, len: usize, name: &'static str) -> Result<&'a [NodeSet]> {
     array(masks.cast(), len, name)
 }
@@ -81,13 +81,13 @@ pub(in crate::ffi) fn optional_node_sets<'a>(
     if masks.is_null() { Ok(None) } else { node_sets(masks, len, name).map(Some) }
 }
 
-/// A lent array of 8-byte masks, seen as bytes.
+/// A borrowed array of 8-byte masks, seen as bytes.
 pub(in crate::ffi) fn mask_bytes<'a>(masks: *const u64, len: usize, name: &'static str) -> Result<&'a [u8]> {
     array(masks, len, name)?;
     array(masks.cast(), len * size_of::<u64>(), name)
 }
 
-/// A lent buffer for text.
+/// A borrowed buffer for text.
 pub(in crate::ffi) fn text_buffer<'a>(buffer: *mut c_char, len: usize, name: &'static str) -> Result<&'a mut [u8]> {
     array_mut(buffer.cast(), len, name)
 }
@@ -96,8 +96,8 @@ pub(in crate::ffi) fn text_buffer<'a>(buffer: *mut c_char, len: usize, name: &'s
 #[inline(never)]
 fn no_array(null: bool, aligned: bool, len: usize, align: usize, name: &'static str) -> Error {
     Error::invalid(match (null, aligned) {
-        (true, _) => format!("{name} is NULL with a length of {len}"),
-        (_, true) => format!("{name} has an impossible length of {len}"),
+        (true, _) => format!("{name} is NULL, but its length is {len}"),
+        (_, true) => format!("{name} has an impossible length, {len}"),
         (_, false) => format!("{name} is not aligned to {align} bytes"),
     })
 }
@@ -107,10 +107,10 @@ pub(in crate::ffi) fn optional_text<'a>(text: *const c_char, name: &'static str)
     if text.is_null() {
         return Ok(None);
     }
-    // SAFETY: not NULL; that it ends in a NUL is the header's convention.
+    // SAFETY: not NULL; by the header's conventions it ends in a NUL.
     let text = unsafe { CStr::from_ptr(text) };
     if text.to_bytes().is_ascii() {
-        // SAFETY: ASCII is UTF-8. It is told sooner, and prefixes are short and stand in every key.
+        // SAFETY: ASCII is UTF-8. This check is faster, and prefixes are short and part of every key.
         return Ok(Some(unsafe { std::str::from_utf8_unchecked(text.to_bytes()) }));
     }
     text.to_str().map(Some).map_err(|_| Error::invalid(format!("{name} is not valid UTF-8")))
@@ -123,7 +123,7 @@ pub(in crate::ffi) fn text<'a>(text: *const c_char, name: &'static str) -> Resul
 
 /// A struct that a caller fills and that grows at its end.
 trait Grows: Copy {
-    /// Its size in version 0.1: no header has a smaller one.
+    /// Its size in version 0.1, the smallest in any header.
     const FIRST: usize;
 }
 
@@ -135,8 +135,8 @@ impl Grows for phicache_mice {
     const FIRST: usize = 56;
 }
 
-/// A struct that may be shorter than ours, if the caller was compiled with an older header: what it lacks is zero. Or
-/// longer, with a newer one: then what we do not know must be zero, which asks for nothing.
+/// Reads a struct that may be shorter than ours, if the caller was compiled with an older header: the fields that it
+/// lacks are zero. Or longer, with a newer header: then the fields that we do not know must be zero.
 fn growing<T: Grows>(given: *const T, name: &'static str) -> Result<T> {
     if given.is_null() {
         return Err(null(name));
@@ -147,7 +147,7 @@ fn growing<T: Grows>(given: *const T, name: &'static str) -> Result<T> {
         return Err(unknown_field::<T>(name, size, size_of::<T>() + at));
     }
     let mut whole = std::mem::MaybeUninit::<T>::zeroed();
-    // SAFETY: the caller's struct has `size` bytes, and ours takes no more than it has; all fields may be zero.
+    // SAFETY: the caller's struct has `size` bytes, no more than `T` has are written, and all fields may be zero.
     unsafe {
         whole.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(given.cast(), size.min(size_of::<T>()));
         Ok(whole.assume_init())
@@ -158,14 +158,14 @@ fn growing<T: Grows>(given: *const T, name: &'static str) -> Result<T> {
 #[inline(never)]
 fn unknown_field<T>(name: &'static str, size: usize, at: usize) -> Error {
     Error::invalid(format!(
-        "{name}->struct_size is {size}, and byte {at} is not zero; version {} knows only the first {} bytes and cannot do \
-         what the rest asks for",
+        "{name}->struct_size is {size}, and byte {at} is not zero. Version {} knows only the first {} bytes: set the \
+         others to zero, or use a newer library",
         env!("CARGO_PKG_VERSION"),
         size_of::<T>()
     ))
 }
 
-/// Refuses a field that has no meaning yet: a later version may give it one.
+/// Refuses a value in a field that has no meaning yet, because a later version may give it one.
 fn reserved(value: u32, name: &'static str) -> Result<()> {
     match value {
         0 => Ok(()),
@@ -173,23 +173,23 @@ fn reserved(value: u32, name: &'static str) -> Result<()> {
     }
 }
 
-/// The size that a growing struct says it has: at least `least`, and no more than any version will have.
+/// The size that a growing struct says it has: at least `least`, and at most what any version will have.
 pub(in crate::ffi) fn struct_size<T>(given: *const T, least: usize, name: &'static str) -> Result<usize> {
     // SAFETY: growing structs begin with their size.
     let size = unsafe { given.cast::<usize>().read_unaligned() };
     match size >= least && size <= 4096 {
         true => Ok(size),
         false => Err(Error::invalid(format!(
-            "{name}->struct_size is {size}; set it to sizeof of the struct, {}",
+            "{name}->struct_size is {size}; set it to the size of the struct, {}",
             size_of::<T>()
         ))),
     }
 }
 
-/// Three thousand years: no server takes a time that ends beyond its calendar.
+/// Three thousand years. Servers refuse longer times.
 const LONGEST_MS: u64 = 100_000_000_000_000;
 
-/// What a cache is given, and the name it gets; NULL is the default, without a name.
+/// The options of a cache and its name; NULL is the default, without a name.
 pub(in crate::ffi) fn options<'a>(options: *const phicache_cache_options) -> Result<(Options, Option<&'a str>)> {
     if options.is_null() {
         return Ok((Options::default(), None));
@@ -219,7 +219,8 @@ pub(in crate::ffi) fn mice<'a>(mice: *const phicache_mice) -> Result<Mice<'a>> {
     Ok(mice)
 }
 
-/// A MICE to write, and the length of its payload, whose bytes may come later: then the one returned is empty.
+/// A MICE to write, and the length of its payload. If the payload is NULL, the caller writes it later; the one returned
+/// is empty.
 pub(in crate::ffi) fn mice_to_write<'a>(pointer: *const phicache_mice) -> Result<(Mice<'a>, usize)> {
     let given = growing(pointer, "mice")?;
     if !given.payload.data.is_null() {
@@ -241,7 +242,7 @@ fn head<'a>(given: &phicache_mice) -> Result<Mice<'a>> {
     })
 }
 
-/// A lent array, or nothing for NULL if its length is 0.
+/// A borrowed array, or nothing for NULL if its length is 0.
 pub(in crate::ffi) fn optional_array<'a, T>(data: *const T, len: usize, name: &'static str) -> Result<Option<&'a [T]>> {
     match (data.is_null(), len) {
         (true, 0) => Ok(None),
@@ -249,7 +250,7 @@ pub(in crate::ffi) fn optional_array<'a, T>(data: *const T, len: usize, name: &'
     }
 }
 
-/// How a matrix lies in memory.
+/// The order in which a matrix is stored.
 pub(in crate::ffi) fn layout(layout: i32) -> Result<Layout> {
     match layout {
         PHICACHE_ROW_MAJOR => Ok(Layout::RowMajor),

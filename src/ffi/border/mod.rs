@@ -1,6 +1,6 @@
 //! The border to C: everything that is unsafe about being called from C, and about calling back.
 //!
-//! `api` stands on this folder; nothing here knows `api`.
+//! `api` uses this folder; nothing here knows `api`.
 //!
 //! | file | its one idea |
 //! |---|---|
@@ -11,6 +11,7 @@
 //! | `any_cache.rs` | the cache behind a handle, for each type that C sees caches as |
 //! | `input.rs` | parameters on the way in: checked, then seen as slices, text and structs |
 //! | `output.rs` | values on the way out: zero first, filled last |
+//! | `translate.rs` | what the library's results are in C: statuses, figures, records |
 //! | `function.rs` | a function of the caller's, kept with its user data and dropped once |
 //! | `result.rs` | where a callback writes its value |
 //! | `callback.rs` | calling back: look up, compute, complete, in three steps |
@@ -21,14 +22,15 @@
 //! # Why `api` needs no `unsafe`
 //!
 //! An exported function is an `unsafe extern "C" fn`. Its caller promises what the header asks for: a pointer points to
-//! what its C type says, for the duration of the call; no other thread writes what it points to; a handle comes from this
-//! library, and nobody frees it while another thread is inside a call with it; a callback may be called as its type says.
+//! what its C type says, for the duration of the call; no other thread writes what it points to; a handle comes from
+//! this library, and no thread frees it while another thread is inside a call with it; a callback may be called as its
+//! type says.
 //!
 //! The functions of this folder take such parameters as they are, check what can be checked (NULL, alignment, length,
 //! mark, UTF-8), and rely on the promise for the rest. They are safe functions although a wild pointer would make them
 //! undefined, because nothing can hand them one: they are visible in `crate::ffi` only, and `api`, which calls them,
 //! passes on the parameters of exported functions and makes no pointers of its own. The references that they return are
-//! valid until the exported function returns; `api` keeps none beyond that. `tests/header.rs` holds `api` to this: no
+//! valid until the exported function returns; `api` does not keep them. `tests/header.rs` holds `api` to this: no
 //! `unsafe` block, no cast of a pointer, no static.
 
 pub(super) mod any_cache;
@@ -42,5 +44,6 @@ pub(super) mod output;
 pub(super) mod panic;
 pub(super) mod read_section;
 pub(super) mod result;
+pub(super) mod translate;
 pub mod types;
 pub(super) mod unwind;

@@ -1,17 +1,17 @@
-//! Values on the way out. Every output is zero before anything else happens, so that it is zero on an error.
+//! Values on the way out. Every output is zeroed before anything else happens, so that it is zero on an error.
 
-use std::ffi::{c_char, c_void};
+use std::ffi::c_void;
 use std::hint::cold_path;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
-use crate::cache::{Info, Origin, Refusal, Stats, Stored, Value};
+use crate::cache::Value;
 use crate::error::{Error, Result};
 use crate::ffi::border::handle::null;
 use crate::ffi::border::input::{array_mut, struct_size};
+use crate::ffi::border::translate::origin;
 use crate::ffi::border::types::*;
 use crate::iit::Mice;
-use crate::redis::Health;
 use crate::table::Pinned;
 
 /// An output, checked and zeroed.
@@ -36,7 +36,7 @@ pub(in crate::ffi) fn try_out<'a, T>(out: *mut T) -> Option<&'a mut MaybeUninit<
         cold_path();
         return None;
     }
-    // SAFETY: neither NULL nor askew; that it points to an output is the header's convention.
+    // SAFETY: neither NULL nor misaligned; by the header's conventions it points to an output.
     Some(unsafe { &mut *out.cast() })
 }
 
@@ -60,7 +60,7 @@ pub(in crate::ffi) fn optional<'a, T>(pointer: *mut T, name: &'static str) -> Re
     if pointer.is_null() { Ok(None) } else { out(pointer, name).map(Some) }
 }
 
-/// An output struct that may grow: all but its size is zeroed, and `fill` writes as much as the caller knows.
+/// An output struct that may grow: all but its size is zeroed, and `fill` writes the fields that the caller knows.
 pub(in crate::ffi) struct Growing<T> {
     pointer: *mut T,
     size: usize,
@@ -126,15 +126,15 @@ impl<T: Copy> GrowingItems<T> {
     }
 }
 
-/// Where a function hands a value out.
+/// The outputs of a function that returns a value.
 pub(in crate::ffi) trait ValueOutputs: Copy {
-    /// Checks all outputs and zeroes them; also those beside one that is NULL.
+    /// Checks and zeroes all outputs. If one is NULL, the others are zeroed too.
     fn zero(self) -> Result<()>;
 
-    /// Hands a value out, pinned.
+    /// Returns a value to C, pinned.
     fn fill(self, value: Value) -> Result<phicache_status>;
 
-    /// Hands out what a lookup has found.
+    /// Returns what a lookup found.
     #[inline(always)]
     fn found(self, value: Option<Value>) -> Result<phicache_status> {
         value.map_or(Ok(PHICACHE_MISS), |value| self.fill(value))
@@ -187,26 +187,20 @@ impl ValueOutputs for (*mut *const u64, *mut usize, *mut phicache_value) {
 /// Releases a value, and zeroes the struct; nothing for NULL.
 pub(in crate::ffi) fn release(value: *mut phicache_value) {
     if let Some(value) = try_out(value) {
-        // SAFETY: that it is a value, or zero, is the header's convention.
+        // SAFETY: by the header's conventions it is a value, or zero.
         unsafe { value.assume_init_mut() }.release();
     }
 }
 
-/// As [`release`], where the pin is of the usual kind.
+/// As [`release`], if the pin is in a hazard slot.
 #[inline(always)]
 pub(in crate::ffi) fn try_fast_release(value: *mut phicache_value) -> Option<()> {
     // SAFETY: as in `release`.
     unsafe { try_out(value)?.assume_init_mut() }.try_fast_release().then_some(())
 }
 
-/// Lends bytes to C.
-#[inline(always)]
-pub(in crate::ffi) fn lent(bytes: &[u8]) -> phicache_bytes {
-    phicache_bytes { data: bytes.as_ptr(), len: bytes.len() }
-}
-
 impl From<Value> for phicache_value {
-    /// Hands a value out, pinned.
+    /// Returns a value to C, pinned.
     #[inline(always)]
     fn from(value: Value) -> Self {
         let (bytes, origin) = (value.entry.value(), origin(value.origin));
@@ -219,7 +213,7 @@ impl phicache_value {
     pub(in crate::ffi) const ZERO: Self =
         phicache_value { data: ptr::null(), len: 0, pin: ptr::null_mut(), origin: 0, reserved: 0 };
 
-    /// Hands a value out, pinned.
+    /// Returns a value to C, pinned.
     #[inline(always)]
     pub(in crate::ffi) fn fill(&mut self, value: Value) {
         *self = value.into();
@@ -228,7 +222,7 @@ impl phicache_value {
     #[inline(always)]
     fn try_fast_release(&mut self) -> bool {
         let Some(pin) = NonNull::new(self.pin) else { return false };
-        // SAFETY: the pin came from `from`; that only one copy of the struct is released is the header's convention.
+        // SAFETY: the pin came from `from`; by the header's conventions only one copy of the struct is released.
         let released = unsafe { Pinned::try_fast_drop_raw(pin) };
         if released {
             *self = Self::ZERO;
@@ -238,130 +232,14 @@ impl phicache_value {
 
     fn release(&mut self) {
         if let Some(pin) = NonNull::new(std::mem::replace(&mut self.pin, ptr::null_mut::<c_void>())) {
-            // SAFETY: the pin came from `from`; that only one copy of the struct is released is the header's convention.
+            // SAFETY: the pin came from `from`; by the header's conventions only one copy of the struct is released.
             unsafe { Pinned::drop_raw(pin) };
         }
         *self = Self::ZERO;
     }
 }
 
-#[inline(always)]
-fn origin(origin: Origin) -> u32 {
-    match origin {
-        Origin::Hit => PHICACHE_ORIGIN_HIT,
-        Origin::Computed => PHICACHE_ORIGIN_COMPUTED,
-        Origin::Waited => PHICACHE_ORIGIN_WAITED,
-        Origin::Parent => PHICACHE_ORIGIN_PARENT,
-        Origin::NotStored(None) => PHICACHE_ORIGIN_NOT_STORED,
-        Origin::NotStored(Some(reason)) => PHICACHE_ORIGIN_NOT_STORED + refusal(reason) as u32,
-    }
-}
-
-/// The status of a refusal.
-#[inline]
-pub(in crate::ffi) fn refusal(reason: Refusal) -> phicache_status {
-    match reason {
-        Refusal::Cut => PHICACHE_REFUSED_CUT,
-        Refusal::Phi => PHICACHE_REFUSED_PHI,
-        Refusal::Memory => PHICACHE_REFUSED_MEMORY,
-        Refusal::Disabled => PHICACHE_REFUSED_DISABLED,
-        Refusal::Capacity => PHICACHE_REFUSED_CAPACITY,
-        Refusal::Cleared => PHICACHE_REFUSED_CLEARED,
-        Refusal::Server => PHICACHE_REFUSED_SERVER,
-    }
-}
-
-/// The status of a store.
-pub(in crate::ffi) fn stored(stored: Stored) -> phicache_status {
-    stored.map_or_else(refusal, |()| PHICACHE_OK)
-}
-
-/// The status of a question whether something was found.
-pub(in crate::ffi) fn found(found: bool) -> phicache_status {
-    if found { PHICACHE_OK } else { PHICACHE_MISS }
-}
-
-impl From<Info> for phicache_info {
-    fn from(info: Info) -> Self {
-        phicache_info { hits: info.hits, misses: info.misses, size: info.size }
-    }
-}
-
-impl From<Stats> for phicache_stats {
-    fn from(stats: Stats) -> Self {
-        let refused = |reason: Refusal| stats.refused[reason as usize];
-        phicache_stats {
-            struct_size: size_of::<Self>(),
-            hits: stats.info.hits,
-            misses: stats.info.misses,
-            size: stats.info.size,
-            bytes: stats.bytes,
-            stores: stats.stores,
-            refused_cut: refused(Refusal::Cut),
-            refused_phi: refused(Refusal::Phi),
-            refused_memory: refused(Refusal::Memory),
-            refused_disabled: refused(Refusal::Disabled),
-            refused_capacity: refused(Refusal::Capacity),
-            refused_cleared: refused(Refusal::Cleared),
-            waits: stats.waits,
-            errors: stats.errors,
-            compute_ns: stats.compute_ns,
-            saved_ns: stats.saved_ns,
-            refused_server: refused(Refusal::Server),
-            damaged: stats.damaged,
-        }
-    }
-}
-
-impl From<Health> for phicache_redis_health {
-    fn from(health: Health) -> Self {
-        let mut last_error = [0; 256];
-        let text = health.last_error.as_deref().unwrap_or_default();
-        // Cut where a letter ends, with room for the NUL.
-        let whole = text.floor_char_boundary(last_error.len() - 1);
-        last_error.iter_mut().zip(text[..whole].bytes()).for_each(|(to, byte)| *to = byte as c_char);
-        phicache_redis_health {
-            struct_size: size_of::<Self>(),
-            failures: health.failures,
-            refusals: health.refusals,
-            skipped: health.skipped,
-            connections: health.connections,
-            reconnects: health.reconnects,
-            skipping_ms: health.skipping.map_or(0, |time| time.as_millis().max(1) as u64),
-            last_error,
-        }
-    }
-}
-
-impl phicache_mice {
-    /// No MICE, in a struct of this version.
-    pub(in crate::ffi) const ZERO: Self = phicache_mice {
-        struct_size: size_of::<Self>(),
-        direction: 0,
-        reserved: 0,
-        mechanism: 0,
-        purview: 0,
-        phi: 0.0,
-        payload: phicache_bytes { data: ptr::null(), len: 0 },
-    };
-}
-
-impl From<Mice<'_>> for phicache_mice {
-    #[inline(always)]
-    fn from(mice: Mice<'_>) -> Self {
-        phicache_mice {
-            struct_size: size_of::<Self>(),
-            direction: mice.direction as i32,
-            reserved: 0,
-            mechanism: mice.mechanism.0,
-            purview: mice.purview.0,
-            phi: mice.phi,
-            payload: lent(mice.payload),
-        }
-    }
-}
-
-/// The length of what was written, or of what a buffer would need.
+/// Writes the length of the result, or the length that the buffer would need.
 pub(in crate::ffi) fn length(written: Result<usize>, out_len: &mut usize) -> Result<phicache_status> {
     if let Ok(len) | Err(Error::BufferTooSmall { needed: len, .. }) = &written {
         *out_len = *len;

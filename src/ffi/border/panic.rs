@@ -1,5 +1,5 @@
-//! No panic crosses the border: every exported function runs inside [`catch_panics`] (or [`catch_panics_infallible`], where nothing can fail),
-//! which turns errors into statuses and keeps this thread's last message.
+//! No panic crosses the border: every exported function runs inside [`catch_panics`], which turns errors into statuses
+//! and keeps this thread's last message, or inside [`catch_panics_infallible`] if it returns no status.
 
 use std::any::Any;
 use std::ffi::c_char;
@@ -24,7 +24,7 @@ pub(in crate::ffi) fn catch_panics(
     }
 }
 
-/// Runs the body of an exported function that answers `fallback` if the library fails.
+/// Runs the body of an exported function that returns no status; it returns `fallback` if the library panics.
 #[inline(always)]
 pub(in crate::ffi) fn catch_panics_infallible<T>(function: &'static str, fallback: T, body: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
@@ -35,12 +35,12 @@ pub(in crate::ffi) fn catch_panics_infallible<T>(function: &'static str, fallbac
 
 #[cold]
 fn failed(function: &str, error: &Error) -> phicache_status {
-    keep(format_args!("{function}: {error}"));
-    code(error)
+    set_last_error(format_args!("{function}: {error}"));
+    status_of(error)
 }
 
 /// The status of an error.
-pub(in crate::ffi) fn code(error: &Error) -> phicache_status {
+pub(in crate::ffi) fn status_of(error: &Error) -> phicache_status {
     match error {
         Error::InvalidArgument(_) => PHICACHE_ERROR_INVALID_ARGUMENT,
         Error::InvalidHandle(_) => PHICACHE_ERROR_INVALID_HANDLE,
@@ -58,16 +58,16 @@ pub(in crate::ffi) fn code(error: &Error) -> phicache_status {
 
 #[cold]
 fn panicked(function: &str, panic: &(dyn Any + Send)) -> phicache_status {
-    // A message that is one piece of text comes as that; one that was formatted comes as a String.
+    // The payload of a literal message is a &str, that of a formatted one a String.
     let formatted = || panic.downcast_ref::<String>().map(String::as_str);
     let message = panic.downcast_ref::<&str>().copied().or_else(formatted).unwrap_or("no message");
-    keep(format_args!("{function}: the library panicked: {message}"));
+    set_last_error(format_args!("{function}: the library panicked: {message}"));
     PHICACHE_ERROR_PANIC
 }
 
-fn keep(text: fmt::Arguments<'_>) {
+fn set_last_error(text: fmt::Arguments<'_>) {
     let Some(buffer) = message(true) else { return };
-    let mut writer = Cut { buffer, len: 0 };
+    let mut writer = MessageWriter { buffer, len: 0 };
     let _ = writer.write_fmt(text);
     buffer[writer.len].store(0, Ordering::Relaxed);
 }
@@ -78,12 +78,12 @@ pub(in crate::ffi) fn last_error() -> *const c_char {
 }
 
 /// Writes until the buffer is full, and cuts between characters.
-struct Cut<'b> {
+struct MessageWriter<'b> {
     buffer: &'b [AtomicU8; MESSAGE],
     len: usize,
 }
 
-impl Write for Cut<'_> {
+impl Write for MessageWriter<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let room = MESSAGE - 1 - self.len;
         let mut take = text.len().min(room);

@@ -16,8 +16,8 @@ const MARK: u64 = u64::from_le_bytes(*b"phi-resu");
 pub(in crate::ffi) struct ResultWriter {
     mark: u64,
     task: Task,
-    /// The value as far as it is written.
-    block: Reservation,
+    /// The part of the value that is written so far.
+    reservation: Reservation,
     state: State,
 }
 
@@ -27,31 +27,31 @@ enum State {
     Bytes,
     /// A MICE record, to be sealed.
     Record,
-    /// Nothing: its last reservation failed. A callback that overlooks that must not have its value cached.
+    /// Nothing: its last reservation failed. If the callback ignores that, its value must not be cached.
     Failed(Error),
 }
 
-/// For whom a value is computed.
+/// Who gets the value that is computed.
 pub(in crate::ffi) enum Task {
-    /// For a cache, and all who wait for it.
-    ForAll(Pending),
-    /// For one caller, who asked for the value of this key; no cache keeps it.
-    ForOne(Vec<u8>),
+    /// A cache, and all callers that wait for the value.
+    Shared(Pending),
+    /// Only the caller, who asked for the value of this key; no cache stores it.
+    Private(Vec<u8>),
 }
 
 /// The answer to a lookup.
-pub(in crate::ffi) enum Answer {
+pub(in crate::ffi) enum TaskLookup {
     /// The value.
     Found(Value),
     /// The caller is to compute it.
     Compute(Task),
 }
 
-impl From<Lookup> for Answer {
+impl From<Lookup> for TaskLookup {
     fn from(lookup: Lookup) -> Self {
         match lookup {
-            Lookup::Found(value) => Answer::Found(value),
-            Lookup::Compute(pending) => Answer::Compute(Task::ForAll(pending)),
+            Lookup::Found(value) => TaskLookup::Found(value),
+            Lookup::Compute(pending) => TaskLookup::Compute(Task::Shared(pending)),
         }
     }
 }
@@ -59,27 +59,27 @@ impl From<Lookup> for Answer {
 impl Task {
     fn key(&self) -> &[u8] {
         match self {
-            Task::ForAll(pending) => pending.key(),
-            Task::ForOne(key) => key,
+            Task::Shared(pending) => pending.key(),
+            Task::Private(key) => key,
         }
     }
 
-    fn draft(&self, block: Reservation) -> Draft<'_> {
+    fn draft(&self, reservation: Reservation) -> Draft<'_> {
         match self {
-            Task::ForAll(pending) => pending.draft(block),
-            Task::ForOne(key) => Draft::resume(key, None, block),
+            Task::Shared(pending) => pending.draft(reservation),
+            Task::Private(key) => Draft::resume(key, None, reservation),
         }
     }
 
-    fn complete(self, block: Reservation, maximum: f64) -> Result<Value> {
+    fn complete(self, reservation: Reservation, maximum: f64) -> Result<Value> {
         match self {
-            Task::ForAll(pending) => pending.complete(block, maximum),
-            Task::ForOne(key) => not_stored(Draft::resume(&key, None, block)),
+            Task::Shared(pending) => pending.complete(reservation, maximum),
+            Task::Private(key) => not_stored(Draft::resume(&key, None, reservation)),
         }
     }
 
     fn failed(self) {
-        if let Task::ForAll(pending) = self {
+        if let Task::Shared(pending) = self {
             pending.failed();
         }
     }
@@ -87,7 +87,7 @@ impl Task {
 
 impl ResultWriter {
     pub(in crate::ffi) fn new(task: Task) -> Self {
-        ResultWriter { mark: MARK, task, block: Reservation::default(), state: State::Bytes }
+        ResultWriter { mark: MARK, task, reservation: Reservation::default(), state: State::Bytes }
     }
 
     /// The key, which stays where it is until the computation ends.
@@ -107,7 +107,7 @@ impl ResultWriter {
             State::Failed(error) => Some(error),
             _ if code != 0 => Some(Error::Callback(code)),
             State::Record => {
-                crate::iit::mice::seal(self.block.value_mut());
+                crate::iit::mice::seal(self.reservation.value_mut());
                 None
             }
             State::Bytes => None,
@@ -116,17 +116,18 @@ impl ResultWriter {
             self.task.failed();
             return Err(error);
         }
-        self.task.complete(self.block, maximum)
+        self.task.complete(self.reservation, maximum)
     }
 
     fn draft<T>(&mut self, change: impl FnOnce(&mut Draft) -> Result<T>) -> Result<T> {
-        let mut draft = self.task.draft(mem::take(&mut self.block));
+        let mut draft = self.task.draft(mem::take(&mut self.reservation));
         let changed = change(&mut draft);
-        self.block = draft.pause();
+        self.reservation = draft.pause();
         changed
     }
 
-    /// Makes the value anew. What fails here decides what becomes of the computation, unless a later attempt succeeds.
+    /// Makes the value again from the start. If the attempt fails, the computation fails, unless a later attempt
+    /// succeeds.
     pub(in crate::ffi) fn start_over(
         &mut self,
         attempt: impl FnOnce(&mut Self) -> Result<phicache_status>,
@@ -140,7 +141,7 @@ impl ResultWriter {
         self.draft(|draft| Ok(draft.reserve(len)?.as_mut_ptr()))
     }
 
-    /// Reserves bytes that hold whatever the memory held before.
+    /// Reserves bytes that are not zeroed.
     pub(in crate::ffi) fn reserve_uninitialized(&mut self, len: usize) -> Result<*mut u8> {
         self.draft(|draft| Ok(draft.reserve_uninitialized(len)?.as_mut_ptr()))
     }
@@ -148,7 +149,7 @@ impl ResultWriter {
     /// Keeps the first `len` bytes.
     pub(in crate::ffi) fn truncate(&mut self, len: usize) -> Result<()> {
         if matches!(self.state, State::Record) {
-            return Err(Error::invalid("the value is a MICE; its length is that of its payload"));
+            return Err(Error::invalid("a MICE cannot be truncated; its length is that of its payload"));
         }
         self.draft(|draft| draft.truncate(len))
     }
@@ -178,6 +179,6 @@ pub(in crate::ffi) fn writer<'a>(result: *mut phicache_result) -> Result<&'a mut
     match writer.is_aligned() && unsafe { (*writer).mark } == MARK {
         // SAFETY: as above.
         true => Ok(unsafe { &mut *writer }),
-        false => Err(Error::InvalidHandle("result is no live phicache_result: its callback has returned".into())),
+        false => Err(Error::InvalidHandle("result is not valid: its callback has returned".into())),
     }
 }

@@ -1,16 +1,16 @@
 //! Types
 //!
-//! Structs that begin with `struct_size` may grow at their end: set it to `sizeof` of the struct before every call.
-//! All others are final. Of a struct going in that an older header has, what it lacks is zero; of one that a newer header
-//! has, what this library does not know must be zero: anything else is ERROR_INVALID_ARGUMENT, as is a `reserved` field that
-//! is not zero.
+//! A struct that begins with `struct_size` may grow at its end: set that field to `sizeof` of the struct before every
+//! call. All other structs are final. An input struct may come from an older header: the fields that it lacks count as
+//! zero. It may come from a newer header: the fields that this library does not know must be zero, or the call is
+//! ERROR_INVALID_ARGUMENT. A `reserved` field must be zero too.
 
 use std::ffi::{c_char, c_void};
 
-/// What a call answers: 0 is OK, positive a normal outcome, negative an error.
+/// What a call returns: 0 is OK, positive numbers are normal outcomes, negative numbers are errors.
 pub type phicache_status = i32;
 
-/// Done.
+/// The call did what it was asked to do.
 pub const PHICACHE_OK: i32 = 0;
 /// The key has no value.
 pub const PHICACHE_MISS: i32 = 1;
@@ -22,60 +22,61 @@ pub const PHICACHE_REFUSED_PHI: i32 = 3;
 pub const PHICACHE_REFUSED_MEMORY: i32 = 4;
 /// Not stored: caching of this kind is switched off.
 pub const PHICACHE_REFUSED_DISABLED: i32 = 5;
-/// Not stored: the cache holds as many bytes as it may.
+/// Not stored: the cache has reached its `max_bytes`.
 pub const PHICACHE_REFUSED_CAPACITY: i32 = 6;
-/// Not stored: the key was removed, or the cache cleared, while the value was computed; or its lease ran out.
+/// Not stored: while the value was computed, its key was removed, its cache was cleared, or its lease expired.
 pub const PHICACHE_REFUSED_CLEARED: i32 = 7;
-/// The caller is to compute the value.
+/// The caller computes the value: it holds the lease.
 pub const PHICACHE_LEASE: i32 = 8;
-/// Another computes the value.
+/// Another owner computes the value.
 pub const PHICACHE_BUSY: i32 = 9;
-/// The time is up.
+/// The time limit of the call has passed.
 pub const PHICACHE_TIMEOUT: i32 = 10;
 /// Not stored: the server failed.
 pub const PHICACHE_REFUSED_SERVER: i32 = 11;
 
-/// An argument is NULL, out of range, or does not fit the others.
+/// An argument is NULL, out of range, or contradicts another.
 pub const PHICACHE_ERROR_INVALID_ARGUMENT: i32 = -1;
-/// A handle was freed, or is of another type.
+/// A handle is not valid: it was freed, or is of another type.
 pub const PHICACHE_ERROR_INVALID_HANDLE: i32 = -2;
 /// The compute callback returned a code other than 0.
 pub const PHICACHE_ERROR_CALLBACK: i32 = -3;
-/// A computation asked for the key that it computes.
+/// A computation asked for the key that it is computing.
 pub const PHICACHE_ERROR_RECURSION: i32 = -4;
-/// The answer is longer than the buffer; the needed length is given.
+/// The result is longer than the buffer. The call returns the length that is needed.
 pub const PHICACHE_ERROR_BUFFER_TOO_SMALL: i32 = -5;
 /// An allocation failed; nothing has changed.
 pub const PHICACHE_ERROR_OUT_OF_MEMORY: i32 = -6;
-/// The Redis server could not be asked, or refused; the message says what was tried, where, and what went wrong.
+/// The Redis server could not be reached, or refused. The message says what was tried, where, and why it failed.
 pub const PHICACHE_ERROR_REDIS: i32 = -7;
-/// The library was built without what the call needs.
+/// The library was built without a feature that the call needs.
 pub const PHICACHE_ERROR_UNSUPPORTED: i32 = -8;
-/// The library itself failed; please report it with the message.
+/// A bug in the library; please report it with the message.
 pub const PHICACHE_ERROR_PANIC: i32 = -9;
-/// The environment holds an invalid setting; the message names it.
+/// An environment variable has an invalid value; the message names it.
 pub const PHICACHE_ERROR_CONFIGURATION: i32 = -10;
-/// A live cache has this name.
+/// Another cache has this name.
 pub const PHICACHE_ERROR_NAME_IN_USE: i32 = -11;
-/// The bytes are no record, or damaged.
+/// The bytes are not a MICE record, or are damaged.
 pub const PHICACHE_ERROR_DAMAGED: i32 = -12;
 
 /// The value was in the cache.
 pub const PHICACHE_ORIGIN_HIT: u32 = 1;
-/// This call computed the value, and it was stored, unless the key got another value meanwhile: then that stays.
+/// This call computed the value. The cache stored it, or kept another value that the key got meanwhile.
 pub const PHICACHE_ORIGIN_COMPUTED: u32 = 2;
 /// Another thread computed the value while this one waited.
 pub const PHICACHE_ORIGIN_WAITED: u32 = 3;
 /// The value was inherited from the cache's parent.
 pub const PHICACHE_ORIGIN_PARENT: u32 = 4;
-/// This call computed the value, and it was not stored; the status that says why is added (none: memory is out).
+/// This call computed the value, and the cache did not store it. The status that says why is added; 0 means that an
+/// allocation failed.
 pub const PHICACHE_ORIGIN_NOT_STORED: u32 = 256;
 
 /// The past state of a purview.
 pub const PHICACHE_CAUSE: i32 = 0;
 /// The future state of a purview.
 pub const PHICACHE_EFFECT: i32 = 1;
-/// Both; in keys only.
+/// Both directions; in keys only.
 pub const PHICACHE_BIDIRECTIONAL: i32 = 2;
 
 /// In `phicache_features`: built with Redis.
@@ -83,13 +84,13 @@ pub const PHICACHE_FEATURE_REDIS: u32 = 1;
 /// In `phicache_features`: built with TLS for Redis.
 pub const PHICACHE_FEATURE_TLS: u32 = 2;
 
-/// In `phicache_memory`: the sizes of the process could be read.
+/// In `phicache_memory`: the process's memory use could be read.
 pub const PHICACHE_KNOWN_SIZES: u32 = 1;
 /// In `phicache_memory`: the physical memory is known.
 pub const PHICACHE_KNOWN_PHYSICAL: u32 = 2;
-/// In `phicache_memory`: the limits of all control groups that the process is in could be read, or there are none.
+/// In `phicache_memory`: the limits of all control groups of the process could be read, or there are none.
 pub const PHICACHE_KNOWN_GROUP_LIMITS: u32 = 4;
-/// In `phicache_memory`: what those of them use that have a limit could be read.
+/// In `phicache_memory`: the memory use of those groups that have a limit could be read.
 pub const PHICACHE_KNOWN_GROUP_USAGE: u32 = 8;
 /// In `phicache_memory`: RLIMIT_AS and RLIMIT_DATA could be read.
 pub const PHICACHE_KNOWN_PROCESS_LIMITS: u32 = 16;
@@ -105,21 +106,21 @@ pub const PHICACHE_KIND_REDIS: i32 = 4;
 /// A MICE cache in Redis.
 pub const PHICACHE_KIND_REDIS_MICE: i32 = 5;
 
-/// A matrix that lies row after row, as in C.
+/// A matrix is stored row by row, as in C.
 pub const PHICACHE_ROW_MAJOR: i32 = 0;
-/// A matrix that lies column after column, as in Julia and Fortran.
+/// A matrix is stored column by column, as in Julia and Fortran.
 pub const PHICACHE_COLUMN_MAJOR: i32 = 1;
 
-/// A maximum memory that lifts the limit; the walls stay (see "The library").
+/// As a maximum memory: no limit. The hard limits remain (see "The library").
 pub const PHICACHE_MEMORY_UNLIMITED: f64 = -1.0;
-/// A memo's maximum memory that is the configuration's.
+/// For a memo: the maximum memory of its configuration.
 pub const PHICACHE_MEMORY_CONFIGURED: f64 = -2.0;
 
-/// A buffer of this many bytes holds every key that `phicache_key_repertoire`, `phicache_key_mice` (without candidate
-/// purviews) and `phicache_subsystem_key` write with a prefix of up to 64 bytes.
+/// The size of a buffer that holds every key of `phicache_key_repertoire`, `phicache_key_mice` (without candidate
+/// purviews) and `phicache_subsystem_key` whose prefix is at most 64 bytes long.
 pub const PHICACHE_KEY_BUFFER: usize = 768;
 
-/// Bytes that are lent for the duration of a call. With a length of 0 the pointer may be anything.
+/// Bytes that are borrowed for the duration of a call. If the length is 0, the pointer may be anything.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct phicache_bytes {
@@ -129,16 +130,16 @@ pub struct phicache_bytes {
     pub len: usize,
 }
 
-/// A pinned value: its bytes stay valid and unchanged until `phicache_value_release`, whatever happens to the cache.
+/// A pinned value: its bytes stay valid and unchanged until `phicache_value_release`, even if the cache is freed.
 ///
-/// Copying the struct adds no pin: release one of the copies, once, from any thread.
+/// Copying the struct adds no pin: of all copies release exactly one, once, from any thread.
 #[repr(C)]
 pub struct phicache_value {
     /// The value's first byte, at 16-byte alignment.
     pub data: *const u8,
     /// The number of bytes.
     pub len: usize,
-    /// What keeps the bytes alive. Not for callers.
+    /// Keeps the bytes alive. Not for callers.
     pub pin: *mut c_void,
     /// Where the value came from: one of `PHICACHE_ORIGIN_…`.
     pub origin: u32,
@@ -146,19 +147,19 @@ pub struct phicache_value {
     pub reserved: u32,
 }
 
-/// What PyPhi's caches tell: lookups that found a value, lookups that found none, values held now.
+/// Hits, misses and size, as PyPhi's caches report them.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct phicache_info {
     /// Lookups that found a value.
     pub hits: u64,
-    /// Lookups that found none.
+    /// Lookups that found no value.
     pub misses: u64,
-    /// Values held now.
+    /// Values in the cache now.
     pub size: u64,
 }
 
-/// All figures of a cache. Grows at its end.
+/// All statistics of a cache. Grows at its end.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct phicache_stats {
@@ -166,12 +167,12 @@ pub struct phicache_stats {
     pub struct_size: usize,
     /// Lookups that found a value.
     pub hits: u64,
-    /// Lookups that found none.
+    /// Lookups that found no value.
     pub misses: u64,
-    /// Values held now, inherited ones included.
+    /// Values in the cache now, including inherited ones.
     pub size: u64,
-    /// Bytes held now, overhead included, inherited values not. Values that were replaced, removed or cleared count
-    /// until their last pin is released.
+    /// Bytes in use now, including overhead but not inherited values. A value that was replaced, removed or cleared
+    /// counts until its last pin is released.
     pub bytes: u64,
     /// Values stored.
     pub stores: u64,
@@ -183,22 +184,23 @@ pub struct phicache_stats {
     pub refused_memory: u64,
     /// Values refused because caching of this kind was off.
     pub refused_disabled: u64,
-    /// Values refused because the cache held as many bytes as it may.
+    /// Values refused because the cache had reached its `max_bytes`.
     pub refused_capacity: u64,
-    /// Values that were computed while their key was removed or the cache cleared, and so not stored.
+    /// Values refused because, while they were computed, their key was removed, the cache was cleared, or their lease
+    /// expired.
     pub refused_cleared: u64,
-    /// Hits for which a caller waited until another had computed the value.
+    /// Hits for which a caller waited while another computed the value.
     pub waits: u64,
-    /// Computations that failed: their callback said so, or their value could not be had (no memory) or kept (no record).
-    /// Leases that are abandoned are not counted.
+    /// Computations that failed: the callback returned an error, an allocation failed, or the value was not a MICE
+    /// record. Abandoned leases do not count.
     pub errors: u64,
-    /// Nanoseconds spent in computations that succeeded.
+    /// Nanoseconds that successful computations took.
     pub compute_ns: u64,
-    /// Nanoseconds saved: hits times the mean computation.
+    /// Nanoseconds saved: hits times the mean time of a computation.
     pub saved_ns: u64,
-    /// Values that were refused because the server failed.
+    /// Values refused because the server failed.
     pub refused_server: u64,
-    /// Values at the server that were damaged, or somebody else's: each counted as a miss.
+    /// Values at the server that were damaged, or belonged to another program or key. Each also counts as a miss.
     pub damaged: u64,
 }
 
@@ -210,70 +212,71 @@ pub struct phicache_memory {
     pub struct_size: usize,
     /// The resident size as a percentage of the limit.
     pub percent: f64,
-    /// Bytes of physical memory that the process occupies, as far as is known; at least what caches hold.
+    /// Bytes of physical memory that the process occupies, or the last figure that is known; at least `held`.
     pub resident: u64,
-    /// Bytes it may occupy: physical memory, or the lowest limit of the control groups that it is in. 0 if no figure was
-    /// ever available.
+    /// Bytes that it may occupy: the physical memory, or the lowest limit of its control groups. 0 if neither was ever
+    /// known.
     pub limit: u64,
-    /// Bytes of physical memory of the machine; 0 if no figure was ever available.
+    /// Bytes of the machine's physical memory; 0 if that was never known.
     pub physical: u64,
-    /// Bytes held by all caches of this process.
+    /// Bytes in use by all caches of this process.
     pub held: u64,
-    /// Bytes that caches may take before the process comes to a wall (see "The library"); UINT64_MAX if there is none.
+    /// Bytes that caches may still take before the process reaches a hard limit (see "The library"); UINT64_MAX if
+    /// there is none.
     pub room: u64,
-    /// Which figures could be read just now: a sum of `PHICACHE_KNOWN_…`. For the others the last good figure counts.
+    /// Which figures could be read by this call: a sum of `PHICACHE_KNOWN_…`. The others are the last good figures.
     pub known: u32,
     /// Zero.
     pub reserved: u32,
 }
 
-/// What a cache may be given when it is made. All zero but the size is the default. Grows at its end.
+/// Options of a new cache. All fields but `struct_size` zero is the default. Grows at its end.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct phicache_cache_options {
     /// `sizeof(phicache_cache_options)`, set by the caller.
     pub struct_size: usize,
-    /// A name of 1 to 63 bytes, which no other live cache has; NULL for none.
+    /// A name of 1 to 63 bytes, which no other cache has; NULL for no name.
     pub name: *const c_char,
-    /// The most bytes the cache may hold in this process, overhead included; 0 for no limit beside the memory's. A value
-    /// that replaces another needs room beside it.
+    /// The most bytes that the cache may use in this process, including overhead; 0 for no limit but that of memory.
+    /// While a value replaces another, both count.
     pub max_bytes: u64,
-    /// For caches in Redis: after how many milliseconds the server forgets a value, at most 10^14; 0 is never.
+    /// For caches in Redis: milliseconds after which the server deletes a value, at most 10^14; 0 is never.
     pub ttl_ms: u64,
-    /// For caches in Redis: how many milliseconds a process may take to compute a value before another computes it too, at
-    /// most 10^14; 0 lets every process compute. See "Redis cache".
+    /// For caches in Redis: milliseconds that one process may take to compute a value before another computes it too,
+    /// at most 10^14; 0 lets every process compute at once. See "Redis cache".
     pub lease_ms: u64,
-    /// For caches in Redis: whether a server that fails is ERROR_REDIS; 0 makes it a miss that is counted.
+    /// For caches in Redis: 1 makes a failing server an ERROR_REDIS; 0 makes it a miss.
     pub server_errors: i32,
-    /// For caches in Redis: whether values are stored as they are, for others to read and write, without what ties each to
-    /// its key; 0 stores them with a checksum, and takes what has none that fits for a miss. See "Redis cache".
+    /// For caches in Redis: 1 stores values as they are, for other programs to read and write. 0 stores each with a
+    /// checksum of key and value; a value without a valid checksum is a miss. See "Redis cache".
     pub no_checksum: i32,
-    /// For caches in Redis: how many milliseconds `clear`, `size`, `info` and `stats` may go through the names at the
-    /// server, at most 10^14, of which an hour counts; 0 is 30,000. The operation that is under way then is still waited
-    /// for, at most for the timeout of one.
+    /// For caches in Redis: milliseconds that `clear`, `size`, `info` and `stats` may take to scan the keys at the
+    /// server, at most 10^14; 0 is 30,000, and more than an hour is an hour. The operation that is running at that time
+    /// still ends, at most one timeout later.
     pub scan_timeout_ms: u64,
 }
 
-/// How a Redis server is doing, as all caches see it that were made with the same connection settings. Grows at its end.
+/// The health of a Redis server, as seen by all caches that have the same connection settings. Grows at its end.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct phicache_redis_health {
     /// `sizeof(phicache_redis_health)`, set by the caller.
     pub struct_size: usize,
-    /// Operations that failed: no connection, no answer in time, a connection that broke, nonsense; and values that were
-    /// passed over, being longer than `max_bytes`.
+    /// Operations that failed: no connection, no reply in time, a broken connection, an invalid reply; and values that
+    /// were not fetched because they are longer than `max_bytes`.
     pub failures: u64,
-    /// Operations that the server refused, for example because it was full; `last_error` says what to do.
+    /// Operations that the server refused, for example because its memory is full; `last_error` says what to do.
     pub refusals: u64,
-    /// Operations that were not tried, because the server had just failed.
+    /// Operations that were skipped because the server had just failed.
     pub skipped: u64,
     /// Connections that were opened.
     pub connections: u64,
-    /// Those of them that replaced one that broke.
+    /// Connections that replaced a broken one.
     pub reconnects: u64,
-    /// For how many milliseconds from now on operations are not tried; 0 when the server is well.
+    /// Milliseconds from now during which operations are skipped; 0 if the server works.
     pub skipping_ms: u64,
-    /// What the last operation that failed or was refused had to say, NUL-terminated; empty when there was none.
+    /// The message of the last operation that failed or was refused, NUL-terminated; empty if there was none.
     pub last_error: [c_char; 256],
 }
 
@@ -291,9 +294,9 @@ pub struct phicache_mice {
     pub mechanism: u64,
     /// The purview, as a node set.
     pub purview: u64,
-    /// The purview's φ; not NaN.
+    /// The φ of the mechanism over the purview; not NaN.
     pub phi: f64,
-    /// What else belongs to it, in the caller's own format; 16-byte aligned where it comes from a cache.
+    /// Data of the caller, in a format of its own. From a cache, it is 16-byte aligned.
     pub payload: phicache_bytes,
 }
 
@@ -313,7 +316,7 @@ pub struct phicache_registry_item {
     pub info: phicache_info,
 }
 
-/// The identity of a network or of a subsystem: BLAKE3-256.
+/// Identifies a network or a subsystem: a BLAKE3-256 hash.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct phicache_fingerprint {
@@ -323,13 +326,13 @@ pub struct phicache_fingerprint {
 
 /// Settings that caches share.
 pub struct phicache_config;
-/// An argument list on its way to a key.
+/// A list of arguments, from which a key is made.
 pub struct phicache_key;
-/// Any cache: what a `phicache_…_cache` is seen as. Owns nothing.
+/// A cache of any type. Owns nothing: a view of a `phicache_…_cache`.
 pub struct phicache_cache;
-/// PyPhi's `DictCache`: bytes by bytes.
+/// PyPhi's `DictCache`: values by keys, both bytes.
 pub struct phicache_dict_cache;
-/// PyPhi's `RedisCache`: bytes by bytes at a server, for many processes.
+/// PyPhi's `RedisCache`: values by keys, both bytes, at a server that processes share.
 pub struct phicache_redis_cache;
 /// PyPhi's `PurviewCache`: lists of purviews of a network.
 pub struct phicache_purview_cache;
@@ -339,21 +342,21 @@ pub struct phicache_mice_cache;
 pub struct phicache_memo;
 /// PyPhi's `method` decorator: a function that uses its object's cache.
 pub struct phicache_method;
-/// A candidate system of a network in a state, under a cut or none.
+/// A candidate system: nodes of a network in a state, cut or uncut.
 pub struct phicache_subsystem;
-/// The duty to compute a value, without a callback.
+/// The duty to compute a value without a callback.
 pub struct phicache_lease;
-/// Where a compute callback writes its value; lives as long as the callback runs.
+/// Where a compute callback writes its value. Valid while the callback runs.
 pub struct phicache_result;
 
-/// Computes the value of `key` and writes it into `result` by `phicache_result_reserve`. If its last attempt to reserve
-/// fails, the call fails with the same status, whatever is returned here.
+/// Computes the value of `key`, and writes it into `result` with `phicache_result_reserve`. If the last reservation
+/// failed, the caller gets its status, whatever the callback returns.
 ///
-/// `user_data` was given together with the function, `call_data` with the call. Return 0, or a code of your own: then
-/// nothing is cached, and the code comes back to the caller unchanged. The callback runs on the caller's thread, under
-/// no lock, and may call the library, also for other keys of the same cache. It must return: an exception that leaves it
-/// ends the process with one line that names the function, and leaving it by longjmp or by ending the thread is undefined.
-/// `result` is gone when it has returned.
+/// `user_data` was given with the function, `call_data` with the call. Return 0 for success. Any other code means that
+/// nothing is cached; the caller gets the code unchanged. The callback runs on the caller's thread, and no lock is held
+/// while it runs. It may call the library, also for other keys of the same cache. It must return: an exception that
+/// leaves it ends the process with a line that names the function; leaving it by longjmp, or ending its thread, is
+/// undefined. `result` is not valid after the callback has returned.
 pub type phicache_compute = Option<
     unsafe extern "C-unwind" fn(
         user_data: *mut c_void,
@@ -363,5 +366,6 @@ pub type phicache_compute = Option<
     ) -> i32,
 >;
 
-/// Frees a `user_data`: called exactly once, after the last call has ended, also when registering fails.
+/// Frees a `user_data`. The library calls it exactly once: after the last call of the function has ended, or when the
+/// function could not be registered.
 pub type phicache_drop = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void)>;
