@@ -136,3 +136,52 @@ impl Drop for Pending {
         }
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use crate::cache::dict::DictCache;
+    use crate::cache::mice::MiceCache;
+    use crate::cache::options::Options;
+    use crate::config::Config;
+    use crate::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
+    use crate::key::Fingerprint;
+
+    /// Whether a computation that begins after a miss and a `change` of the cache finds a value.
+    fn begins_with_a_value(cache: &Cache, key: &[u8], change: impl FnOnce()) -> bool {
+        let key = Hashed::from(key);
+        let missed = cache.hit(&key).err().expect("the key has no value yet");
+        change();
+        match cache.begin(&key, Owner::this_thread(), missed, true).unwrap() {
+            Some(Begin::Found(_)) => true,
+            Some(Begin::Lease(flight)) => {
+                cache.fail(&flight, None);
+                false
+            }
+            Some(Begin::Busy(_)) | None => panic!("nobody else computes"),
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_stored_after_a_miss_is_found_before_it_is_computed() {
+        let cache = Cache::Dict(DictCache::dict(Config::new().unwrap(), Options::default()).unwrap());
+        let store = |key| cache.set(key, b"value").unwrap().unwrap();
+        assert!(!begins_with_a_value(&cache, b"key", || {}));
+        assert!(begins_with_a_value(&cache, b"key", || store(b"key")));
+        assert!(begins_with_a_value(&cache, b"another", || store(b"another")));
+        assert!(!begins_with_a_value(&cache, b"third", || assert!(cache.remove(b"key").unwrap())));
+    }
+
+    #[test]
+    fn a_value_that_a_parent_stores_after_a_miss_is_found_before_it_is_computed() {
+        let uncut = Subsystem::new(&Fingerprint([1; 32]), &[0, 1, 0], NodeSet(7), None, None).unwrap();
+        let cut = uncut.under(Some(Cut::bipartition(3, NodeSet(1), NodeSet(6)).unwrap())).unwrap();
+        let cache =
+            |subsystem, parent| MiceCache::mice(Config::new().unwrap(), Options::default(), subsystem, parent).unwrap();
+        let parent = cache(&uncut, None);
+        let child = Cache::Mice(cache(&cut, Some(&parent)));
+        let (direction, mechanism) = (Direction::Cause, NodeSet(2));
+        let mice = Mice { direction, mechanism, purview: NodeSet(4), phi: 0.5, payload: b"" };
+        assert!(begins_with_a_value(&child, b"key", || parent.set_mice(b"key", &mice).unwrap().unwrap()));
+    }
+}
