@@ -93,7 +93,7 @@ static phicache_stats mice_stats(phicache_mice_cache *cache) {
     return stats;
 }
 
-static void what_was_set_comes_back_in_every_process(void) {
+static void a_stored_value_is_found_in_every_process(void) {
     int whole;
     for (whole = 0; whole < 2; whole++) {
         phicache_config *config = at_server(whole);
@@ -121,7 +121,7 @@ static void what_was_set_comes_back_in_every_process(void) {
     }
 }
 
-static void a_cut_subsystem_inherits_what_its_cut_does_not_damage(void) {
+static void a_cut_subsystem_inherits_undamaged_records(void) {
     int whole;
     for (whole = 0; whole < 2; whole++) {
         phicache_config *config = at_server(whole);
@@ -190,7 +190,7 @@ static void a_parent_is_uncut_and_in_redis_too(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void the_configuration_says_where_mice_are_kept(void) {
+static void the_configuration_chooses_where_mice_are_stored(void) {
     phicache_config *config = at_server(0);
     phicache_subsystem *subsystem = new_subsystem(NULL);
     phicache_mice_cache *cache = NULL;
@@ -214,7 +214,7 @@ static void the_configuration_says_where_mice_are_kept(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void a_record_is_asked_for_once_and_its_damage_is_remembered(void) {
+static void a_record_is_fetched_once_and_its_damage_is_remembered(void) {
     phicache_config *config = at_server(0);
     phicache_mice_cache *writer = new_cache(config, NULL, NULL), *parent = new_cache(config, NULL, NULL);
     phicache_mice_cache *child = new_cache(config, CUT, parent);
@@ -234,7 +234,7 @@ static void a_record_is_asked_for_once_and_its_damage_is_remembered(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void with_the_whole_database_a_child_asks_twice_every_time(void) {
+static void with_the_whole_database_a_child_sends_two_requests_for_each_lookup(void) {
     phicache_config *config = at_server(1);
     phicache_mice_cache *parent = new_cache(config, NULL, NULL), *child = new_cache(config, CUT, parent);
     CHECK_OK(set(parent, safe_mice()));
@@ -302,7 +302,7 @@ static void check_is_a_counted_miss(const char *change) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void what_is_no_record_is_a_counted_miss(void) {
+static void an_invalid_record_is_a_counted_miss(void) {
     check_is_a_counted_miss("SET %s garbage");
     check_is_a_counted_miss("SET %s \"\"");
     check_is_a_counted_miss("SETRANGE %s 3 \"\\xFF\"");
@@ -310,7 +310,7 @@ static void what_is_no_record_is_a_counted_miss(void) {
     check_is_a_counted_miss("APPEND %s more");
 }
 
-static void a_record_of_another_question_is_a_counted_miss(void) {
+static void a_record_of_another_key_is_a_counted_miss(void) {
     phicache_config *config = at_server(0);
     phicache_mice_cache *writer = new_cache(config, NULL, NULL), *reader = new_cache(config, NULL, NULL);
     char command[640], name[256];
@@ -325,7 +325,7 @@ static void a_record_of_another_question_is_a_counted_miss(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void batches_are_inherited_and_asked_for_at_once(void) {
+static void batches_inherit_and_need_one_round_trip(void) {
     phicache_config *config = at_server(0);
     phicache_mice_cache *writer = new_cache(config, NULL, NULL), *parent = new_cache(config, NULL, NULL);
     phicache_mice_cache *child = new_cache(config, CUT, parent);
@@ -368,7 +368,7 @@ static void batches_are_inherited_and_asked_for_at_once(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void what_is_kept_near_is_read_in_place(void) {
+static void values_in_the_near_cache_are_read_in_place(void) {
     phicache_config *config = at_server(0);
     phicache_mice_cache *parent = new_cache(config, NULL, NULL), *child = new_cache(config, CUT, parent);
     phicache_cache *view = NULL;
@@ -404,19 +404,19 @@ static void clearing_a_child_detaches_it(void) {
 
 int main(void) {
     if (!redis_server_start(&server, "")) return REDIS_SERVER_SKIPPED;
-    RUN(what_was_set_comes_back_in_every_process);
-    RUN(a_cut_subsystem_inherits_what_its_cut_does_not_damage);
+    RUN(a_stored_value_is_found_in_every_process);
+    RUN(a_cut_subsystem_inherits_undamaged_records);
     RUN(a_cut_subsystem_stores_nothing);
     RUN(phi_of_zero_is_stored);
     RUN(a_parent_is_uncut_and_in_redis_too);
-    RUN(the_configuration_says_where_mice_are_kept);
-    RUN(a_record_is_asked_for_once_and_its_damage_is_remembered);
-    RUN(with_the_whole_database_a_child_asks_twice_every_time);
+    RUN(the_configuration_chooses_where_mice_are_stored);
+    RUN(a_record_is_fetched_once_and_its_damage_is_remembered);
+    RUN(with_the_whole_database_a_child_sends_two_requests_for_each_lookup);
     RUN(memoize_stores_for_all);
-    RUN(what_is_no_record_is_a_counted_miss);
-    RUN(a_record_of_another_question_is_a_counted_miss);
-    RUN(batches_are_inherited_and_asked_for_at_once);
-    RUN(what_is_kept_near_is_read_in_place);
+    RUN(an_invalid_record_is_a_counted_miss);
+    RUN(a_record_of_another_key_is_a_counted_miss);
+    RUN(batches_inherit_and_need_one_round_trip);
+    RUN(values_in_the_near_cache_are_read_in_place);
     RUN(clearing_a_child_detaches_it);
     redis_server_stop(&server);
     return check_report();

@@ -77,7 +77,7 @@ static void named_caches_are_listed_in_order_while_they_live(void) {
     free_caches();
 }
 
-static void a_name_tells_the_figures_of_its_cache(void) {
+static void statistics_are_available_by_name(void) {
     phicache_info info;
     phicache_stats stats;
     phicache_value value;
@@ -128,7 +128,7 @@ static void the_name_of_no_live_cache_is_an_error(void) {
 
 int main(void) {
     RUN(named_caches_are_listed_in_order_while_they_live);
-    RUN(a_name_tells_the_figures_of_its_cache);
+    RUN(statistics_are_available_by_name);
     RUN(one_or_all_are_cleared);
     RUN(the_name_of_no_live_cache_is_an_error);
     return check_report();
