@@ -10,9 +10,7 @@ static phicache_info info_of(phicache_dict_cache *cache) {
 static void check_info(phicache_dict_cache *cache, uint64_t hits, uint64_t misses, uint64_t size) {
     const phicache_info info = info_of(cache);
     uint64_t counted = 99;
-    CHECK_UINT(info.hits, hits);
-    CHECK_UINT(info.misses, misses);
-    CHECK_UINT(info.size, size);
+    CHECK_COUNTS(info, hits, misses, size);
     CHECK_OK(phicache_dict_cache_size(cache, &counted));
     CHECK_UINT(counted, size);
 }

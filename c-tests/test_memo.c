@@ -10,9 +10,7 @@ static phicache_key *new_args(void) {
 static void check_info(phicache_memo *memo, uint64_t hits, uint64_t misses, uint64_t size) {
     phicache_info info = {99, 99, 99};
     CHECK_OK(phicache_memo_info(memo, &info));
-    CHECK_UINT(info.hits, hits);
-    CHECK_UINT(info.misses, misses);
-    CHECK_UINT(info.size, size);
+    CHECK_COUNTS(info, hits, misses, size);
 }
 
 /* Calls the memo and checks value and origin. */

@@ -4,9 +4,7 @@
 static void check_info(phicache_dict_cache *cache, uint64_t hits, uint64_t misses, uint64_t size) {
     phicache_info info = {99, 99, 99};
     CHECK_OK(phicache_dict_cache_info(cache, &info));
-    CHECK_UINT(info.hits, hits);
-    CHECK_UINT(info.misses, misses);
-    CHECK_UINT(info.size, size);
+    CHECK_COUNTS(info, hits, misses, size);
 }
 
 static phicache_stats stats_of(phicache_dict_cache *cache) {

@@ -11,9 +11,7 @@ static void check_info(phicache_purview_cache *cache, uint64_t hits, uint64_t mi
     phicache_info info = {99, 99, 99};
     uint64_t counted = 99;
     CHECK_OK(phicache_purview_cache_info(cache, &info));
-    CHECK_UINT(info.hits, hits);
-    CHECK_UINT(info.misses, misses);
-    CHECK_UINT(info.size, size);
+    CHECK_COUNTS(info, hits, misses, size);
     CHECK_OK(phicache_purview_cache_size(cache, &counted));
     CHECK_UINT(counted, size);
 }

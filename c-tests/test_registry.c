@@ -86,9 +86,7 @@ static void statistics_are_available_by_name(void) {
     phicache_value_release(&value);
     CHECK_STATUS(phicache_dict_cache_get(dict, text("absent"), &value), PHICACHE_MISS);
     CHECK_OK(phicache_registry_info("b: repertoires", &info));
-    CHECK_UINT(info.hits, 1);
-    CHECK_UINT(info.misses, 1);
-    CHECK_UINT(info.size, 1);
+    CHECK_COUNTS(info, 1, 1, 1);
     memset(&stats, 0, sizeof stats);
     stats.struct_size = sizeof stats;
     CHECK_OK(phicache_registry_stats("a: MICE", &stats));
