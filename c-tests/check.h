@@ -110,6 +110,13 @@ static inline int check_status(const char *file, int line, const char *text, phi
     return check_count(actual == expected);
 }
 
+static inline void check_counts(const char *file, int line, phicache_info info, uint64_t hits, uint64_t misses,
+                                uint64_t size) {
+    check_uint(file, line, "hits", info.hits, hits);
+    check_uint(file, line, "misses", info.misses, misses);
+    check_uint(file, line, "size", info.size, size);
+}
+
 static inline void check_run(const char *name, void (*test)(void)) {
     const unsigned long failed_before = check_count_failed;
     test();
@@ -134,6 +141,7 @@ static inline int check_report(void) {
 #define CHECK_CONTAINS(actual, part) check_contains(__FILE__, __LINE__, #actual, (actual), (part))
 #define CHECK_BYTES(actual, actual_len, expected, expected_len) \
     check_bytes(__FILE__, __LINE__, #actual, (actual), (actual_len), (expected), (expected_len))
+#define CHECK_COUNTS(info, hits, misses, size) check_counts(__FILE__, __LINE__, (info), (hits), (misses), (size))
 #define CHECK_STATUS(call, expected) check_status(__FILE__, __LINE__, #call, (call), (expected))
 #define CHECK_OK(call) CHECK_STATUS(call, PHICACHE_OK)
 

@@ -28,13 +28,6 @@ bool check_error(const char* file, int line, const char* text, phicache::status 
 /// The bytes are these characters.
 #define CHECK_CHARS(actual, expected) CHECK_TEXT(std::string(phicache::bytes(actual).text()).c_str(), (expected))
 
-inline void check_info(const char* file, int line, const phicache_info& info, uint64_t hits, uint64_t misses,
-                       uint64_t size) {
-    check_uint(file, line, "hits", info.hits, hits);
-    check_uint(file, line, "misses", info.misses, misses);
-    check_uint(file, line, "size", info.size, size);
-}
-
-#define CHECK_INFO(cache, hits, misses, size) check_info(__FILE__, __LINE__, (cache).info(), (hits), (misses), (size))
+#define CHECK_INFO(cache, hits, misses, size) CHECK_COUNTS((cache).info(), (hits), (misses), (size))
 
 #endif  // PHICACHE_CHECK_HPP

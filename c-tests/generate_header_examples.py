@@ -1,4 +1,4 @@
-"""Writes a C test that runs every example of phicache.h: the code that its comments indent by four more spaces.
+"""Writes a C test that runs every example in phicache.h: the code in comments that is indented by four more spaces.
 
 usage: generate_header_examples.py phicache.h OUTPUT.c
 

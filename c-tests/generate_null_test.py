@@ -10,7 +10,7 @@ read as OK.
 import re
 import sys
 
-# Arguments by "type name", else by type. A pair is an output: the argument, and how it is freed when the call succeeds.
+# Arguments by "type name", else by type. A pair is an output: the argument, and the code that frees it after success.
 ARGUMENTS = {
     'char * buffer': '(char *)out.buffer', 'uint8_t * buffer': 'out.buffer', 'int32_t * indices': 'out.indices',
     'const int32_t * indices': 'in.indices', 'const int32_t * state': 'in.state',
@@ -67,7 +67,7 @@ class Parameter:
 
 
 def call(function, parameters, null):
-    """The call with NULL for one parameter; a length that follows it is 0 where NULL is allowed."""
+    """The call with NULL for one parameter; a length that follows it is 0 if NULL is allowed."""
     arguments, before = [], None
     for parameter in parameters:
         empty = before is null and null.nullable and parameter.type == 'size_t'
@@ -78,7 +78,7 @@ def call(function, parameters, null):
 
 
 def undo(function, parameters, null):
-    """Frees what a call that succeeded has made."""
+    """Frees the object that a successful call has created."""
     types = {p.type for p in parameters if p is not null}
     lines = ['phicache_value_release(&out.value);'] if 'phicache_value *' in types else []
     made = [t for t in types if t.startswith('phicache_') and t.endswith('**')]
@@ -141,7 +141,7 @@ def main():
     for entry in functions:
         function = entry[1]
         if entry in inside:
-            # Each under a key of its own, so that none is found.
+            # Each with its own key, so that the call does not find a value.
             text += [f'    CHECK_OK(phicache_dict_cache_memoize(in.dict, text("{function}"), test_{function}, NULL, NULL, '
                      '&out.value, NULL));', '    phicache_value_release(&out.value);']
         else:

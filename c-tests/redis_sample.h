@@ -90,9 +90,7 @@ static inline phicache_stats stats_of(phicache_redis_cache *cache) {
 static inline void check_redis_info(phicache_redis_cache *cache, uint64_t hits, uint64_t misses, uint64_t size) {
     phicache_info info = {99, 99, 99};
     CHECK_OK(phicache_redis_cache_info(cache, &info));
-    CHECK_UINT(info.hits, hits);
-    CHECK_UINT(info.misses, misses);
-    CHECK_UINT(info.size, size);
+    CHECK_COUNTS(info, hits, misses, size);
 }
 
 static inline void check_has(phicache_redis_cache *cache, const char *key, const char *expected) {

@@ -25,7 +25,7 @@ void a_miss_is_an_empty_optional_and_counts() {
     CHECK_INFO(cache, 0, 3, 0);
 }
 
-void what_was_set_is_found_and_counts() {
+void a_stored_value_is_found_and_counts() {
     dict_cache cache;
     CHECK(cache.set("key", 0.5) == status::ok);
     CHECK(cache.get<double>("key") == 0.5);
@@ -38,7 +38,7 @@ void what_was_set_is_found_and_counts() {
     CHECK(cache.stats().bytes > sizeof(double));
 }
 
-void asking_whether_a_key_is_there_counts_nothing() {
+void contains_counts_nothing() {
     dict_cache cache;
     cache.set("key", 1);
     CHECK(cache.contains("key"));
@@ -46,7 +46,7 @@ void asking_whether_a_key_is_there_counts_nothing() {
     CHECK_INFO(cache, 0, 0, 1);
 }
 
-void remove_tells_whether_there_was_an_entry() {
+void remove_reports_whether_there_was_an_entry() {
     dict_cache cache;
     cache.set("key", 1);
     CHECK(cache.remove("key"));
@@ -54,7 +54,7 @@ void remove_tells_whether_there_was_an_entry() {
     CHECK(!cache.contains("key"));
 }
 
-void clear_forgets_entries_and_counts() {
+void clear_removes_entries_and_counts() {
     dict_cache cache;
     cache.set("key", 1);
     cache.get("key");
@@ -124,7 +124,7 @@ void a_bad_key_is_an_error_with_the_library_message() {
     CHECK_CONTAINS(found.error().what(), "key");
 }
 
-void try_forms_answer_as_the_others_do() {
+void try_forms_return_the_same_results() {
     dict_cache cache;
     CHECK(cache.try_set("key", 2.5)->stored());
     CHECK(cache.try_get("key").value()->as<double>() == 2.5);
@@ -197,7 +197,7 @@ void a_moved_from_cache_refuses_every_call() {
     cache.reset();
 }
 
-void a_handle_goes_to_c_and_comes_back() {
+void a_handle_can_be_released_to_c_and_owned_again() {
     dict_cache cache;
     cache.set("key", 1);
     phicache_dict_cache* raw = cache.release();
@@ -218,20 +218,20 @@ void assigning_over_a_cache_frees_it() {
 
 int main() {
     RUN(a_miss_is_an_empty_optional_and_counts);
-    RUN(what_was_set_is_found_and_counts);
-    RUN(asking_whether_a_key_is_there_counts_nothing);
-    RUN(remove_tells_whether_there_was_an_entry);
-    RUN(clear_forgets_entries_and_counts);
+    RUN(a_stored_value_is_found_and_counts);
+    RUN(contains_counts_nothing);
+    RUN(remove_reports_whether_there_was_an_entry);
+    RUN(clear_removes_entries_and_counts);
     RUN(a_full_cache_refuses_and_keeps_the_older_value);
     RUN(a_maximum_of_zero_percent_stores_nothing);
     RUN(a_cache_keeps_its_configuration_alive);
     RUN(a_name_is_for_one_live_cache);
     RUN(a_bad_key_is_an_error_with_the_library_message);
-    RUN(try_forms_answer_as_the_others_do);
+    RUN(try_forms_return_the_same_results);
     RUN(a_view_is_the_same_cache);
     RUN(equal_fingerprints_and_roles_share_one_cache);
     RUN(a_moved_from_cache_refuses_every_call);
-    RUN(a_handle_goes_to_c_and_comes_back);
+    RUN(a_handle_can_be_released_to_c_and_owned_again);
     RUN(assigning_over_a_cache_frees_it);
     return check_report();
 }

@@ -93,7 +93,7 @@ static void the_maximum_is_a_percentage_or_unlimited(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void the_process_default_is_one_and_apart_from_others(void) {
+static void the_process_configuration_is_independent_of_others(void) {
     phicache_config *config = new_config();
     phicache_dict_cache *cache = new_dict();
     CHECK_OK(phicache_config_set_maximum_memory_percent(NULL, 0.0));
@@ -106,7 +106,7 @@ static void the_process_default_is_one_and_apart_from_others(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void a_url_comes_back_without_its_password(void) {
+static void a_url_is_read_without_its_password(void) {
     phicache_config *config = new_config();
     CHECK_OK(phicache_config_set_redis_url(config, "redis://me:secret@host:6380/3"));
     check_url(config, "redis://me:***@host:6380/3");
@@ -139,7 +139,7 @@ static void a_namespace_is_1_to_64_of_a_few_characters(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void text_that_does_not_fit_says_its_length(void) {
+static void a_text_that_does_not_fit_reports_its_length(void) {
     phicache_config *config = new_config();
     char buffer[9];
     size_t len = 99;
@@ -236,7 +236,7 @@ static const struct {
 
 static char *program;
 
-static void each_environment_in_a_process_of_its_own(void) {
+static void each_environment_in_its_own_process(void) {
     size_t i;
     for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int status = -1;
@@ -268,10 +268,10 @@ int main(int argc, char **argv) {
     RUN(the_defaults_are_pyphis);
     RUN(switches_take_any_nonzero_for_on);
     RUN(the_maximum_is_a_percentage_or_unlimited);
-    RUN(the_process_default_is_one_and_apart_from_others);
-    RUN(a_url_comes_back_without_its_password);
+    RUN(the_process_configuration_is_independent_of_others);
+    RUN(a_url_is_read_without_its_password);
     RUN(a_namespace_is_1_to_64_of_a_few_characters);
-    RUN(text_that_does_not_fit_says_its_length);
-    RUN(each_environment_in_a_process_of_its_own);
+    RUN(a_text_that_does_not_fit_reports_its_length);
+    RUN(each_environment_in_its_own_process);
     return check_report();
 }

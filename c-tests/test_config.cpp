@@ -12,7 +12,7 @@ using phicache::status;
 
 namespace {
 
-void what_is_set_is_what_is_read() {
+void settings_are_read_as_set() {
     const config own;
     const config_ref settings = own.settings();
     settings.set_maximum_memory_percent(12.5);
@@ -33,7 +33,7 @@ void what_is_set_is_what_is_read() {
     CHECK_TEXT(settings.redis_namespace().c_str(), "a.namespace");
 }
 
-void long_texts_come_back_whole() {
+void long_texts_are_read_completely() {
     const config own;
     const std::string url = "redis://" + std::string(500, 'h') + ":6379";
     own.settings().set_redis_url(url);
@@ -104,8 +104,8 @@ void the_header_and_the_library_belong_together() {
 }  // namespace
 
 int main() {
-    RUN(what_is_set_is_what_is_read);
-    RUN(long_texts_come_back_whole);
+    RUN(settings_are_read_as_set);
+    RUN(long_texts_are_read_completely);
     RUN(passwords_are_masked);
     RUN(wrong_settings_are_errors_and_change_nothing);
     RUN(configurations_are_independent_of_each_other);

@@ -10,9 +10,7 @@ static phicache_info info_of(phicache_dict_cache *cache) {
 static void check_info(phicache_dict_cache *cache, uint64_t hits, uint64_t misses, uint64_t size) {
     const phicache_info info = info_of(cache);
     uint64_t counted = 99;
-    CHECK_UINT(info.hits, hits);
-    CHECK_UINT(info.misses, misses);
-    CHECK_UINT(info.size, size);
+    CHECK_COUNTS(info, hits, misses, size);
     CHECK_OK(phicache_dict_cache_size(cache, &counted));
     CHECK_UINT(counted, size);
 }
@@ -33,7 +31,7 @@ static uint64_t held_by_all(void) {
     return memory.held;
 }
 
-static void a_new_cache_is_empty_and_has_counted_nothing(void) {
+static void a_new_cache_is_empty_with_zero_counts(void) {
     phicache_dict_cache *cache = new_dict();
     check_info(cache, 0, 0, 0);
     CHECK_UINT(stats_of(cache).bytes, 0);
@@ -51,7 +49,7 @@ static void a_miss_is_an_outcome_and_counts(void) {
     CHECK_OK(phicache_dict_cache_free(cache));
 }
 
-static void what_was_set_comes_back_aligned_and_counts_a_hit(void) {
+static void a_stored_value_is_found_aligned_and_counts_a_hit(void) {
     phicache_dict_cache *cache = new_dict();
     phicache_value value = unset_value();
     const double numbers[3] = {0.25, -1.5, 1e300};
@@ -87,7 +85,7 @@ static void keys_and_values_may_hold_any_bytes(void) {
     CHECK_OK(phicache_dict_cache_free(cache));
 }
 
-static void the_cache_copies_what_it_is_given(void) {
+static void the_cache_copies_its_arguments(void) {
     phicache_dict_cache *cache = new_dict();
     phicache_value value;
     char key[] = "key", words[] = "value";
@@ -116,7 +114,7 @@ static void an_empty_value_is_a_value_and_an_empty_key_a_key(void) {
     CHECK_OK(phicache_dict_cache_free(cache));
 }
 
-static void setting_again_replaces_and_the_size_stays(void) {
+static void a_second_set_replaces_and_does_not_change_the_size(void) {
     phicache_dict_cache *cache = new_dict();
     phicache_value value;
     CHECK_OK(phicache_dict_cache_set(cache, text("key"), text("first")));
@@ -137,7 +135,7 @@ static void contains_counts_nothing(void) {
     CHECK_OK(phicache_dict_cache_free(cache));
 }
 
-static void remove_takes_one_value_out(void) {
+static void remove_removes_one_value(void) {
     phicache_dict_cache *cache = new_dict();
     CHECK_OK(phicache_dict_cache_set(cache, text("a"), text("1")));
     CHECK_OK(phicache_dict_cache_set(cache, text("b"), text("2")));
@@ -149,7 +147,7 @@ static void remove_takes_one_value_out(void) {
     CHECK_OK(phicache_dict_cache_free(cache));
 }
 
-static void clear_takes_everything_out_and_counts_anew(void) {
+static void clear_removes_everything_and_resets_the_counts(void) {
     phicache_dict_cache *cache = new_dict();
     phicache_value value;
     CHECK_OK(phicache_dict_cache_set(cache, text("key"), text("value")));
@@ -189,7 +187,7 @@ static void a_pinned_value_outlives_everything(void) {
     phicache_value_release(&freed);
 }
 
-static void release_zeroes_the_struct_and_may_come_twice(void) {
+static void release_zeroes_the_struct_and_may_be_repeated(void) {
     phicache_dict_cache *cache = new_dict();
     phicache_value value;
     CHECK_OK(phicache_dict_cache_set(cache, text("key"), text("value")));
@@ -201,7 +199,7 @@ static void release_zeroes_the_struct_and_may_come_twice(void) {
     CHECK_OK(phicache_dict_cache_free(cache));
 }
 
-static void a_value_copied_into_a_buffer_says_its_length(void) {
+static void get_into_returns_the_length_of_the_value(void) {
     phicache_dict_cache *cache = new_dict();
     uint8_t buffer[16];
     size_t len = 99;
@@ -233,7 +231,7 @@ static void a_value_copied_into_a_buffer_says_its_length(void) {
     CHECK_OK(phicache_dict_cache_free(cache));
 }
 
-static void slices_that_cannot_be_are_errors_and_change_nothing(void) {
+static void impossible_slices_are_errors_and_change_nothing(void) {
     phicache_dict_cache *cache = new_dict();
     const phicache_bytes wrong[2] = {no_address(), too_long()};
     phicache_value value;
@@ -326,7 +324,7 @@ static void a_full_cache_refuses_and_keeps_the_old_value(void) {
     CHECK_OK(phicache_dict_cache_free(cache));
 }
 
-static void a_maximum_of_no_memory_stores_nothing_and_acts_at_once(void) {
+static void a_maximum_of_0_stores_nothing_and_takes_effect_at_once(void) {
     phicache_config *config = new_unlimited();
     phicache_dict_cache *cache = NULL;
     phicache_value value;
@@ -373,7 +371,7 @@ static void a_name_belongs_to_one_live_cache(void) {
     CHECK_OK(phicache_dict_cache_free(second));
 }
 
-static void options_without_a_size_or_with_a_name_that_is_no_text_are_errors(void) {
+static void options_without_a_size_or_with_an_invalid_name_are_errors(void) {
     phicache_cache_options options;
     phicache_dict_cache *cache = NULL;
     char name[66];
@@ -396,7 +394,7 @@ typedef union {
     unsigned char bytes[4096];
 } later_options;
 
-static void options_of_a_later_version_may_ask_for_nothing_that_is_unknown(void) {
+static void options_of_a_later_version_must_not_use_unknown_fields(void) {
     const size_t known = sizeof(phicache_cache_options);
     const size_t sizes[] = {known, known + 1, known + 8, known + 100, 4096};
     phicache_dict_cache *cache = NULL;
@@ -424,7 +422,7 @@ static void options_of_a_later_version_may_ask_for_nothing_that_is_unknown(void)
 }
 
 /* The options of a program that was compiled with the header of version 0.1, without the later fields. */
-static void options_of_the_first_version_are_as_good_as_ever(void) {
+static void options_of_the_first_version_still_work(void) {
     enum { FIRST = 48 };
     phicache_dict_cache *cache = NULL;
     later_options early;
@@ -455,7 +453,7 @@ static void statistics_fill_no_more_than_the_caller_has(void) {
     CHECK_OK(phicache_dict_cache_free(cache));
 }
 
-static void the_key_of_arguments_is_the_builders_with_the_prefix_in_front(void) {
+static void the_key_of_arguments_is_the_prefix_and_the_builders_key(void) {
     phicache_dict_cache *cache = new_dict();
     phicache_key *args = NULL, *whole = NULL;
     phicache_bytes key, expected;
@@ -544,29 +542,29 @@ static void many_entries_are_all_found_again(void) {
 }
 
 int main(void) {
-    RUN(a_new_cache_is_empty_and_has_counted_nothing);
+    RUN(a_new_cache_is_empty_with_zero_counts);
     RUN(a_miss_is_an_outcome_and_counts);
-    RUN(what_was_set_comes_back_aligned_and_counts_a_hit);
+    RUN(a_stored_value_is_found_aligned_and_counts_a_hit);
     RUN(keys_and_values_may_hold_any_bytes);
-    RUN(the_cache_copies_what_it_is_given);
+    RUN(the_cache_copies_its_arguments);
     RUN(an_empty_value_is_a_value_and_an_empty_key_a_key);
-    RUN(setting_again_replaces_and_the_size_stays);
+    RUN(a_second_set_replaces_and_does_not_change_the_size);
     RUN(contains_counts_nothing);
-    RUN(remove_takes_one_value_out);
-    RUN(clear_takes_everything_out_and_counts_anew);
+    RUN(remove_removes_one_value);
+    RUN(clear_removes_everything_and_resets_the_counts);
     RUN(a_pinned_value_outlives_everything);
-    RUN(release_zeroes_the_struct_and_may_come_twice);
-    RUN(a_value_copied_into_a_buffer_says_its_length);
-    RUN(slices_that_cannot_be_are_errors_and_change_nothing);
+    RUN(release_zeroes_the_struct_and_may_be_repeated);
+    RUN(get_into_returns_the_length_of_the_value);
+    RUN(impossible_slices_are_errors_and_change_nothing);
     RUN(bytes_are_counted_exactly_and_until_the_last_pin_is_gone);
     RUN(a_full_cache_refuses_and_keeps_the_old_value);
-    RUN(a_maximum_of_no_memory_stores_nothing_and_acts_at_once);
+    RUN(a_maximum_of_0_stores_nothing_and_takes_effect_at_once);
     RUN(a_name_belongs_to_one_live_cache);
-    RUN(options_without_a_size_or_with_a_name_that_is_no_text_are_errors);
-    RUN(options_of_a_later_version_may_ask_for_nothing_that_is_unknown);
-    RUN(options_of_the_first_version_are_as_good_as_ever);
+    RUN(options_without_a_size_or_with_an_invalid_name_are_errors);
+    RUN(options_of_a_later_version_must_not_use_unknown_fields);
+    RUN(options_of_the_first_version_still_work);
     RUN(statistics_fill_no_more_than_the_caller_has);
-    RUN(the_key_of_arguments_is_the_builders_with_the_prefix_in_front);
+    RUN(the_key_of_arguments_is_the_prefix_and_the_builders_key);
     RUN(the_view_is_the_same_cache);
     RUN(many_entries_are_all_found_again);
     return check_report();

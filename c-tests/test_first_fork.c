@@ -105,7 +105,7 @@ static void overtake(void) {
     CHECK_OK(phicache_dict_cache_free(dict));
 }
 
-static void a_fork_during_the_registration_of_fork_handlers_works_as_usual(void) {
+static void a_fork_during_the_registration_of_fork_handlers_works(void) {
     for (stop_at = 0; stop_at < 2; stop_at++) {
         pid_t process;
         fflush(NULL);
@@ -120,7 +120,7 @@ static void a_fork_during_the_registration_of_fork_handlers_works_as_usual(void)
 }
 
 int main(void) {
-    RUN(a_fork_during_the_registration_of_fork_handlers_works_as_usual);
+    RUN(a_fork_during_the_registration_of_fork_handlers_works);
     return check_report();
 }
 

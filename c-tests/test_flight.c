@@ -24,9 +24,7 @@ static void free_cache(void) { CHECK_OK(phicache_dict_cache_free(dict)); }
 static void check_info(uint64_t hits, uint64_t misses, uint64_t size) {
     phicache_info info = {99, 99, 99};
     CHECK_OK(phicache_cache_info(cache, &info));
-    CHECK_UINT(info.hits, hits);
-    CHECK_UINT(info.misses, misses);
-    CHECK_UINT(info.size, size);
+    CHECK_COUNTS(info, hits, misses, size);
 }
 
 static phicache_lease *begin(const char *key, uint64_t owner) {
@@ -120,7 +118,7 @@ static void a_lease_is_written_like_a_result(void) {
     free_cache();
 }
 
-static void others_are_told_that_one_is_busy_and_the_owner_of_its_recursion(void) {
+static void others_get_busy_and_the_owner_gets_recursion(void) {
     phicache_lease *lease, *other;
     make_cache(NULL);
     lease = begin("key", ONE);
@@ -153,7 +151,7 @@ static void wrong_keys_are_errors(void) {
     free_cache();
 }
 
-static void what_was_cleared_or_removed_meanwhile_is_never_seen_afterwards(void) {
+static void a_value_cleared_or_removed_while_it_is_computed_is_never_found(void) {
     phicache_lease *lease;
     make_cache(NULL);
     lease = begin("key", ONE);
@@ -184,7 +182,7 @@ static void an_owner_computes_its_key_until_it_ends_whatever_is_cleared_or_remov
     free_cache();
 }
 
-static void an_abandoned_lease_is_no_computation_that_failed(void) {
+static void an_abandoned_lease_does_not_count_as_a_failed_computation(void) {
     phicache_stats stats;
     phicache_lease *lease;
     uint8_t *room = NULL;
@@ -204,7 +202,7 @@ static void an_abandoned_lease_is_no_computation_that_failed(void) {
     free_cache();
 }
 
-static void what_memory_refuses_is_handed_out_all_the_same(void) {
+static void a_value_that_memory_refuses_is_returned_anyway(void) {
     phicache_config *config = new_unlimited();
     make_cache(config);
     CHECK_OK(phicache_config_set_maximum_memory_percent(config, 0.0));
@@ -242,7 +240,7 @@ static pthread_t start(void *(*run)(void *), void *argument) {
     return thread;
 }
 
-static void a_waiter_wakes_when_the_value_is_there_or_given_up(void) {
+static void a_waiter_wakes_when_the_value_is_completed_or_abandoned(void) {
     waiting self = {"key", -77, {NULL, 0, NULL, 0, 0}};
     phicache_lease *lease;
     pthread_t thread;
@@ -282,7 +280,7 @@ static void *wait_then_complete(void *argument) {
     return NULL;
 }
 
-static void of_two_who_would_wait_for_each_other_one_is_told(void) {
+static void one_of_two_owners_in_a_wait_cycle_is_told(void) {
     crossing one = {NULL, "of two", ONE, -77}, two = {NULL, "of one", TWO, -77};
     pthread_t thread;
     make_cache(NULL);
@@ -407,7 +405,7 @@ static void a_stampede_computes_once(void) {
     free_cache();
 }
 
-static void a_failure_is_its_own_callers_and_the_others_compute(void) {
+static void a_failure_is_returned_only_to_its_caller_and_others_compute(void) {
     caller callers[CALLERS];
     int i;
     make_cache(NULL);
@@ -433,7 +431,7 @@ static int32_t compute_itself(void *user_data, void *call_data, phicache_bytes k
     return 0;
 }
 
-static void a_computation_that_asks_for_its_own_key_gets_an_error_and_goes_on(void) {
+static void a_computation_that_requests_its_own_key_gets_an_error_and_continues(void) {
     phicache_value value;
     make_cache(NULL);
     CHECK_OK(phicache_cache_memoize(cache, text("key"), compute_itself, NULL, NULL, &value, NULL));
@@ -473,20 +471,20 @@ static void a_forked_child_has_the_values_and_may_compute(void) {
 int main(void) {
     RUN(a_lease_is_completed_once_and_its_value_found);
     RUN(a_lease_is_written_like_a_result);
-    RUN(others_are_told_that_one_is_busy_and_the_owner_of_its_recursion);
+    RUN(others_get_busy_and_the_owner_gets_recursion);
     RUN(wrong_keys_are_errors);
-    RUN(what_was_cleared_or_removed_meanwhile_is_never_seen_afterwards);
+    RUN(a_value_cleared_or_removed_while_it_is_computed_is_never_found);
     RUN(an_owner_computes_its_key_until_it_ends_whatever_is_cleared_or_removed);
-    RUN(an_abandoned_lease_is_no_computation_that_failed);
-    RUN(what_memory_refuses_is_handed_out_all_the_same);
+    RUN(an_abandoned_lease_does_not_count_as_a_failed_computation);
+    RUN(a_value_that_memory_refuses_is_returned_anyway);
     RUN(a_lease_outlives_its_cache);
-    RUN(a_waiter_wakes_when_the_value_is_there_or_given_up);
-    RUN(of_two_who_would_wait_for_each_other_one_is_told);
+    RUN(a_waiter_wakes_when_the_value_is_completed_or_abandoned);
+    RUN(one_of_two_owners_in_a_wait_cycle_is_told);
     RUN(a_lease_of_a_thread_ends_with_it_and_that_of_a_task_does_not);
     RUN(a_lease_that_was_cut_may_be_completed_when_its_thread_has_ended);
     RUN(a_stampede_computes_once);
-    RUN(a_failure_is_its_own_callers_and_the_others_compute);
-    RUN(a_computation_that_asks_for_its_own_key_gets_an_error_and_goes_on);
+    RUN(a_failure_is_returned_only_to_its_caller_and_others_compute);
+    RUN(a_computation_that_requests_its_own_key_gets_an_error_and_continues);
     RUN(a_forked_child_has_the_values_and_may_compute);
     return check_report();
 }

@@ -338,7 +338,7 @@ static unsigned compute_what_vanished_threads_had_begun(void *argument) {
     return !ask(0, 1) || !ask(0, 2) || phicache_cache_contains(views[0], bytes(&one, 8)) != PHICACHE_OK;
 }
 
-static void what_vanished_threads_had_begun_is_begun_again(void) {
+static void computations_of_vanished_threads_are_computed_again(void) {
     pthread_t computer, waiter;
     phicache_lease *lease = NULL;
     phicache_value value;
@@ -382,7 +382,7 @@ static unsigned free_what_vanished_threads_had_read(void *argument) {
     return stats.bytes != 0;
 }
 
-static void what_vanished_threads_had_read_is_freed_in_the_child(void) {
+static void values_read_by_vanished_threads_are_freed_in_the_child(void) {
     pthread_t reader;
     uint64_t k = 1;
     make_caches();
@@ -432,7 +432,7 @@ static unsigned go_on_reading_while_a_new_thread_removes(void *argument) {
     return memcmp(got->data, "AAAAAAAAAAAAAAAA", 16) != 0 || phicache_read_end() != PHICACHE_OK;
 }
 
-static void what_the_forking_thread_reads_is_kept_whichever_thread_calls_first(void) {
+static void values_read_by_the_forking_thread_stay_valid_in_the_child(void) {
     phicache_value pinned;
     phicache_bytes got;
     uint64_t one = 1, two = 2;
@@ -510,7 +510,7 @@ static void *come_and_go(void *seed) {
     return NULL;
 }
 
-static void what_other_threads_were_freeing_at_a_fork_is_freed_in_the_child(void) {
+static void values_being_freed_at_a_fork_are_freed_in_the_child(void) {
     pthread_t threads[4];
     uint64_t seeds[4] = {1, 2, 3, 4};
     unsigned i, wrong = 0;
@@ -595,7 +595,7 @@ static unsigned store_beside_a_vanished_claim(void *argument) {
            phicache_dict_cache_set(cache, text("key"), text("value")) != PHICACHE_OK;
 }
 
-static void what_a_vanished_thread_had_claimed_is_free_in_the_child(void) {
+static void memory_reserved_by_a_vanished_thread_is_released_in_the_child(void) {
     struct sigaction stop_there, before;
     pthread_t storer;
     phicache_memory memory;
@@ -654,7 +654,7 @@ static unsigned clear_gives_back_what_was_stored(void *argument) {
     return stats.bytes > (3 << 20);
 }
 
-static void what_is_stored_is_not_forgotten_where_another_thread_reserves_a_value(void) {
+static void stored_values_survive_a_fork_while_another_thread_reserves_a_value(void) {
     static char value[STORED_BYTES];
     pthread_t thread;
     uint64_t k;
@@ -673,17 +673,17 @@ static void what_is_stored_is_not_forgotten_where_another_thread_reserves_a_valu
 }
 
 int main(void) {
-    RUN(what_vanished_threads_had_begun_is_begun_again);
-    RUN(what_vanished_threads_had_read_is_freed_in_the_child);
-    RUN(what_the_forking_thread_reads_is_kept_whichever_thread_calls_first);
+    RUN(computations_of_vanished_threads_are_computed_again);
+    RUN(values_read_by_vanished_threads_are_freed_in_the_child);
+    RUN(values_read_by_the_forking_thread_stay_valid_in_the_child);
     RUN(a_lease_of_a_vanished_thread_keeps_no_cache_alive);
     RUN(a_computation_that_forks_ends_in_both_processes);
     if (BUSY_PROCESSES_FORK) {
         RUN(a_cache_may_be_at_its_very_first_value);
         RUN(children_of_a_busy_process_use_its_caches);
-        RUN(what_other_threads_were_freeing_at_a_fork_is_freed_in_the_child);
-        RUN(what_is_stored_is_not_forgotten_where_another_thread_reserves_a_value);
-        RUN(what_a_vanished_thread_had_claimed_is_free_in_the_child);
+        RUN(values_being_freed_at_a_fork_are_freed_in_the_child);
+        RUN(stored_values_survive_a_fork_while_another_thread_reserves_a_value);
+        RUN(memory_reserved_by_a_vanished_thread_is_released_in_the_child);
     }
     return check_report();
 }

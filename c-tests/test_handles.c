@@ -285,7 +285,7 @@ static void call_with_wrong_lease(void *wrong) {
     CHECK_INVALID(phicache_lease_abandon(lease));
 }
 
-static void freed_handles_are_told_from_live_ones(void) {
+static void freed_handles_are_refused(void) {
     phicache_dict_cache *dict = new_dict();
     phicache_cache *cache = NULL;
     phicache_value value;
@@ -320,7 +320,7 @@ static void freed_handles_are_told_from_live_ones(void) {
     call_with_wrong_lease(handle);
 }
 
-static void handles_of_another_type_are_told_from_the_right_ones(void) {
+static void handles_of_another_type_are_refused(void) {
     void (*const call[])(void *) = {call_with_wrong_config,  call_with_wrong_key,       call_with_wrong_dict,
                                     call_with_wrong_purview, call_with_wrong_mice,      call_with_wrong_memo,
                                     call_with_wrong_method,  call_with_wrong_subsystem, call_with_wrong_view,
@@ -342,7 +342,7 @@ static void handles_of_another_type_are_told_from_the_right_ones(void) {
         }
 }
 
-static void other_memory_is_told_from_a_handle(void) {
+static void memory_that_is_not_a_handle_is_refused(void) {
     static uint64_t zeros[64];
     call_with_wrong_config(zeros);
     call_with_wrong_key((char *)live.key + 1);
@@ -367,7 +367,7 @@ static void a_message_names_parameter_and_type(void) {
     CHECK_CONTAINS(phicache_last_error(), "phicache_dict_cache");
 }
 
-static void a_slot_that_is_used_again_is_a_new_handle(void) {
+static void a_reused_slot_is_a_new_handle(void) {
     phicache_dict_cache *cache = new_dict(), *next;
     uint64_t size = 99;
     CHECK_OK(phicache_dict_cache_set(cache, text("key"), text("value")));
@@ -379,7 +379,7 @@ static void a_slot_that_is_used_again_is_a_new_handle(void) {
 }
 
 /* After all invalid calls, valid ones still work. */
-static void live_handles_took_no_harm(void) {
+static void live_handles_still_work(void) {
     phicache_value value = unset_value();
     uint64_t size = 99;
     CHECK_OK(phicache_dict_cache_size(live.dict, &size));
@@ -397,12 +397,12 @@ static void live_handles_took_no_harm(void) {
 
 int main(void) {
     make_live_handles();
-    RUN(freed_handles_are_told_from_live_ones);
-    RUN(handles_of_another_type_are_told_from_the_right_ones);
-    RUN(other_memory_is_told_from_a_handle);
+    RUN(freed_handles_are_refused);
+    RUN(handles_of_another_type_are_refused);
+    RUN(memory_that_is_not_a_handle_is_refused);
     RUN(a_message_names_parameter_and_type);
-    RUN(a_slot_that_is_used_again_is_a_new_handle);
-    RUN(live_handles_took_no_harm);
+    RUN(a_reused_slot_is_a_new_handle);
+    RUN(live_handles_still_work);
     free_live_handles();
     return check_report();
 }

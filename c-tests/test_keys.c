@@ -86,7 +86,7 @@ static void check_vector(phicache_key *key, char *line) {
     CHECK_BYTES(made.data, made.len, expected, len);
 }
 
-static void the_builder_makes_the_bytes_of_every_vector(void) {
+static void the_builder_encodes_every_vector(void) {
     static char line[1 << 16];
     FILE *file = fopen(PHICACHE_SOURCE_DIR "/c-tests/data/key_vectors.txt", "r");
     phicache_key *key = new_key();
@@ -110,7 +110,7 @@ static void check_key(phicache_key *key, const char *hex) {
     CHECK_BYTES(made.data, made.len, expected, from_hex(hex, strlen(hex), expected));
 }
 
-static void a_call_that_fails_leaves_the_builder_as_it_was(void) {
+static void a_failed_call_does_not_change_the_builder(void) {
     phicache_key *key = new_key();
     CHECK_OK(phicache_key_add_nodes(key, 5));
     CHECK_STATUS(phicache_key_add_direction(key, 3), PHICACHE_ERROR_INVALID_ARGUMENT);
@@ -127,7 +127,7 @@ static void a_call_that_fails_leaves_the_builder_as_it_was(void) {
     CHECK_OK(phicache_key_free(key));
 }
 
-static void tuples_and_sets_end_as_they_began_before_there_is_a_key(void) {
+static void tuples_and_sets_must_be_ended_before_the_key_is_read(void) {
     phicache_key *key = new_key();
     phicache_bytes made;
     int depth;
@@ -203,7 +203,7 @@ static void keywords_come_last_once_each_with_a_value_and_in_any_order(void) {
     CHECK_OK(phicache_key_free(other));
 }
 
-static void reset_forgets_everything(void) {
+static void reset_removes_everything(void) {
     phicache_key *key = new_key();
     CHECK_OK(phicache_key_begin_set(key));
     CHECK_OK(phicache_key_add_string(key, text("half")));
@@ -266,7 +266,7 @@ static void the_standard_keys_are_the_builders(void) {
         }
 }
 
-static void standard_keys_say_how_long_they_are(void) {
+static void standard_keys_report_their_length(void) {
     const uint64_t candidates[1] = {4};
     uint8_t buffer[PHICACHE_KEY_BUFFER];
     size_t len = 0, needed = 0;
@@ -329,7 +329,7 @@ static void a_fingerprint_tells_networks_and_contexts_apart(void) {
     CHECK(!equal(fingerprint_of(changed, PHICACHE_ROW_MAJOR, CONNECTIONS, "L1"), base));
 }
 
-static void what_cannot_be_a_network_has_no_fingerprint(void) {
+static void an_invalid_network_has_no_fingerprint(void) {
     const uint64_t outside[2] = {4, 1};
     const size_t sizes[4] = {0, 60, 65, SIZE_MAX};
     phicache_fingerprint fingerprint;
@@ -359,15 +359,15 @@ static void what_cannot_be_a_network_has_no_fingerprint(void) {
 }
 
 int main(void) {
-    RUN(the_builder_makes_the_bytes_of_every_vector);
-    RUN(a_call_that_fails_leaves_the_builder_as_it_was);
-    RUN(tuples_and_sets_end_as_they_began_before_there_is_a_key);
+    RUN(the_builder_encodes_every_vector);
+    RUN(a_failed_call_does_not_change_the_builder);
+    RUN(tuples_and_sets_must_be_ended_before_the_key_is_read);
     RUN(a_named_type_holds_one_element);
     RUN(keywords_come_last_once_each_with_a_value_and_in_any_order);
-    RUN(reset_forgets_everything);
+    RUN(reset_removes_everything);
     RUN(the_standard_keys_are_the_builders);
-    RUN(standard_keys_say_how_long_they_are);
+    RUN(standard_keys_report_their_length);
     RUN(a_fingerprint_tells_networks_and_contexts_apart);
-    RUN(what_cannot_be_a_network_has_no_fingerprint);
+    RUN(an_invalid_network_has_no_fingerprint);
     return check_report();
 }

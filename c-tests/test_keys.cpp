@@ -181,7 +181,7 @@ void a_named_type_is_told_from_its_element_and_from_other_types() {
     CHECK_ERROR(status::error_invalid_argument, key().begin_named("color").add(1).encode());
 }
 
-void keys_in_parts_know_where_each_part_ends() {
+void keys_of_several_parts_keep_the_parts_apart() {
     using doubles = std::vector<double>;
     CHECK(bytes(key_bytes::of(doubles{1}, doubles{2, 3})) != bytes(key_bytes::of(doubles{1, 2}, doubles{3})));
     CHECK(bytes(key_bytes{doubles{1}, doubles{2, 3}}) == bytes(key_bytes::of(doubles{1}, doubles{2, 3})));
@@ -236,7 +236,7 @@ void keyword_arguments_have_no_order() {
     CHECK(key::of(1).add_keyword("a", 2).encode() != key::of(1, 2).encode());
 }
 
-void a_builder_is_used_again() {
+void a_builder_is_reused() {
     key built;
     for (int i = 0; i < 100; ++i) {
         built.reset().add(i).add("text");
@@ -265,7 +265,7 @@ void a_bad_element_fails_the_key_until_reset() {
     CHECK_ERROR(status::error_invalid_argument, key().add(static_cast<direction>(3)).encode());
 }
 
-void a_key_stands_where_a_key_is_expected() {
+void a_key_converts_to_bytes_where_a_key_is_expected() {
     phicache::dict_cache cache;
     cache.set(key::of(1, "a"), 0.5);
     CHECK(cache.get<double>(key::of(1.0, "a")) == 0.5);
@@ -285,7 +285,7 @@ void a_moved_key_leaves_one_that_fails() {
     CHECK_ERROR(status::error_invalid_argument, first.reset().add(1).encode());
 }
 
-void the_standard_keys_are_what_a_builder_makes() {
+void the_standard_keys_are_those_of_a_builder() {
     CHECK(bytes(phicache::repertoire_key("cause_repertoire", direction::cause, {0, 2}, {1})) ==
           key::of("cause_repertoire", direction::cause, node_set{0, 2}, node_set{1}).encode());
     CHECK(bytes(phicache::repertoire_key(nullptr, direction::effect, {}, {63})) ==
@@ -296,7 +296,7 @@ void the_standard_keys_are_what_a_builder_makes() {
     CHECK(phicache::try_repertoire_key("\xff", direction::cause, {}, {}).code() == status::error_invalid_argument);
 }
 
-void mice_keys_tell_no_candidates_from_an_empty_list() {
+void no_candidates_and_an_empty_list_have_different_mice_keys() {
     const key_bytes none = phicache::mice_key(nullptr, direction::cause, {0});
     const key_bytes empty = phicache::mice_key(nullptr, direction::cause, {0}, std::vector<node_set>());
     const key_bytes two = phicache::mice_key(nullptr, direction::cause, {0}, std::vector<node_set>{{0}, {1}});
@@ -362,15 +362,15 @@ int main() {
     RUN(the_test_vectors_agree);
     RUN(every_type_has_its_element);
     RUN(a_named_type_is_told_from_its_element_and_from_other_types);
-    RUN(keys_in_parts_know_where_each_part_ends);
+    RUN(keys_of_several_parts_keep_the_parts_apart);
     RUN(different_types_of_one_value_differ_where_they_should);
     RUN(keyword_arguments_have_no_order);
-    RUN(a_builder_is_used_again);
+    RUN(a_builder_is_reused);
     RUN(a_bad_element_fails_the_key_until_reset);
-    RUN(a_key_stands_where_a_key_is_expected);
+    RUN(a_key_converts_to_bytes_where_a_key_is_expected);
     RUN(a_moved_key_leaves_one_that_fails);
-    RUN(the_standard_keys_are_what_a_builder_makes);
-    RUN(mice_keys_tell_no_candidates_from_an_empty_list);
+    RUN(the_standard_keys_are_those_of_a_builder);
+    RUN(no_candidates_and_an_empty_list_have_different_mice_keys);
     RUN(long_keys_move_and_copy_as_short_ones_do);
     RUN(fingerprints_tell_networks_and_contexts_apart);
     return check_report();

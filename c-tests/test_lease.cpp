@@ -108,7 +108,7 @@ void named_caches_are_listed_while_they_live() {
     CHECK(!lists("first") && !lists("second"));
 }
 
-void a_named_cache_is_reached_by_its_name() {
+void a_named_cache_can_be_used_by_its_name() {
     dict_cache one(cache_options{"one"}), other(cache_options{"other"});
     one.set("key", 1);
     other.set("key", 1);
@@ -133,6 +133,6 @@ int main() {
     RUN(a_waiting_thread_gets_the_value_another_completes);
     RUN(begin_and_memoize_are_one_flight);
     RUN(named_caches_are_listed_while_they_live);
-    RUN(a_named_cache_is_reached_by_its_name);
+    RUN(a_named_cache_can_be_used_by_its_name);
     return check_report();
 }

@@ -10,9 +10,7 @@ static phicache_key *new_args(void) {
 static void check_info(phicache_memo *memo, uint64_t hits, uint64_t misses, uint64_t size) {
     phicache_info info = {99, 99, 99};
     CHECK_OK(phicache_memo_info(memo, &info));
-    CHECK_UINT(info.hits, hits);
-    CHECK_UINT(info.misses, misses);
-    CHECK_UINT(info.size, size);
+    CHECK_COUNTS(info, hits, misses, size);
 }
 
 /* Calls the memo and checks value and origin. */
@@ -85,7 +83,7 @@ static void typed_decides_whether_3_and_3_0_are_equal(void) {
     CHECK_OK(phicache_memo_free(typed));
 }
 
-static void a_failing_function_hands_its_code_back_and_counts_a_miss(void) {
+static void the_code_of_a_failing_function_is_returned_and_counts_a_miss(void) {
     answer function = fails(-7);
     phicache_memo *memo = new_memo(&function, PHICACHE_MEMORY_CONFIGURED, 0, NULL, NULL);
     phicache_key *args = new_args();
@@ -126,7 +124,7 @@ static void a_maximum_of_0_stores_nothing_and_its_range_ends_at_100(void) {
     CHECK_OK(phicache_key_free(args));
 }
 
-static void the_memos_own_maximum_holds_on_a_shared_cache_too(void) {
+static void the_memos_own_maximum_applies_to_a_shared_cache_too(void) {
     answer function = answers("value");
     phicache_dict_cache *cache = new_dict();
     phicache_cache *view = NULL;
@@ -190,7 +188,7 @@ static void memos_share_a_cache_by_prefix_and_count_for_themselves(void) {
     CHECK_OK(phicache_dict_cache_free(cache));
 }
 
-static void the_prefix_makes_the_key_that_the_cache_makes(void) {
+static void the_prefix_makes_the_same_key_as_in_the_cache(void) {
     answer function = answers("value");
     phicache_dict_cache *cache = new_dict();
     phicache_cache *view = NULL;
@@ -225,7 +223,7 @@ static void clear_empties_the_cache_and_the_counts(void) {
     CHECK_OK(phicache_memo_free(memo));
 }
 
-static void wrapped_is_the_bare_function(void) {
+static void wrapped_is_the_function_without_its_cache(void) {
     answer function = answers("value");
     phicache_memo *memo = new_memo(&function, PHICACHE_MEMORY_CONFIGURED, 0, NULL, NULL);
     phicache_compute compute = NULL;
@@ -262,7 +260,7 @@ static int32_t compute_nothing(void *user_data, void *call_data, phicache_bytes 
     return 0;
 }
 
-static void user_data_is_dropped_exactly_once_also_when_the_memo_cannot_be_made(void) {
+static void user_data_is_dropped_exactly_once_also_if_the_memo_cannot_be_created(void) {
     unsigned drops = 0;
     phicache_memo *memo = NULL;
     phicache_dict_cache *cache = new_dict();
@@ -313,7 +311,7 @@ static int32_t compute_suicide(void *user_data, void *call_data, phicache_bytes 
     return 0;
 }
 
-static void a_memo_freed_by_its_own_function_ends_after_the_call(void) {
+static void a_memo_freed_by_its_own_function_lives_until_the_call_ends(void) {
     suicide self;
     phicache_key *args = new_args();
     phicache_value value;
@@ -388,17 +386,17 @@ int main(void) {
     RUN(equal_arguments_are_computed_once);
     RUN(a_function_without_arguments_has_one_value);
     RUN(typed_decides_whether_3_and_3_0_are_equal);
-    RUN(a_failing_function_hands_its_code_back_and_counts_a_miss);
+    RUN(the_code_of_a_failing_function_is_returned_and_counts_a_miss);
     RUN(a_maximum_of_0_stores_nothing_and_its_range_ends_at_100);
-    RUN(the_memos_own_maximum_holds_on_a_shared_cache_too);
+    RUN(the_memos_own_maximum_applies_to_a_shared_cache_too);
     RUN(a_configured_maximum_follows_the_configuration);
     RUN(memos_share_a_cache_by_prefix_and_count_for_themselves);
-    RUN(the_prefix_makes_the_key_that_the_cache_makes);
+    RUN(the_prefix_makes_the_same_key_as_in_the_cache);
     RUN(clear_empties_the_cache_and_the_counts);
-    RUN(wrapped_is_the_bare_function);
+    RUN(wrapped_is_the_function_without_its_cache);
     RUN(a_memo_keeps_its_cache_alive);
-    RUN(user_data_is_dropped_exactly_once_also_when_the_memo_cannot_be_made);
-    RUN(a_memo_freed_by_its_own_function_ends_after_the_call);
+    RUN(user_data_is_dropped_exactly_once_also_if_the_memo_cannot_be_created);
+    RUN(a_memo_freed_by_its_own_function_lives_until_the_call_ends);
     RUN(a_function_may_call_its_own_memo_with_the_same_builder);
     return check_report();
 }

@@ -83,7 +83,7 @@ void arguments_of_many_types_make_the_key() {
     CHECK_INT(calls, 8);
 }
 
-void values_of_many_types_come_back() {
+void values_of_many_types_are_read_back() {
     const memo text{[](int n) { return std::string(static_cast<std::size_t>(n), 'x'); }};
     CHECK_TEXT(text(3).c_str(), "xxx");
     CHECK_TEXT(text(0).c_str(), "");
@@ -104,7 +104,7 @@ void values_of_many_types_come_back() {
     CHECK_ERROR(status::error_callback, checked(-3));
 }
 
-void a_value_is_what_the_signature_says() {
+void a_value_has_the_type_in_the_signature() {
     const memo<double(int)> half{[](int n) { return n == 0 ? 0 : 7; }};
     CHECK_NEAR(half(1), 7.0, 0.0);
     CHECK_NEAR(half.wrapped()(1), 7.0, 0.0);
@@ -142,7 +142,7 @@ void a_function_calls_its_own_memo() {
     CHECK_INFO(*fibonacci, 68, 71, 71);
 }
 
-void what_it_throws_comes_out_and_is_not_kept() {
+void an_exception_is_passed_on_and_not_cached() {
     calls = 0;
     const memo f{[](int n) -> int {
         if (++calls == 1) throw std::out_of_range("the first time");
@@ -159,7 +159,7 @@ void what_it_throws_comes_out_and_is_not_kept() {
     CHECK_INT(calls, 2);
 }
 
-void clear_forgets_values_and_counts() {
+void clear_removes_values_and_counts() {
     calls = 0;
     memo f{twice};
     f(1);
@@ -170,7 +170,7 @@ void clear_forgets_values_and_counts() {
     CHECK_INT(calls, 2);
 }
 
-void wrapped_is_the_bare_function() {
+void wrapped_is_the_function_without_its_cache() {
     calls = 0;
     const memo f{twice};
     const std::function<int(int)> bare = f.wrapped();
@@ -220,7 +220,7 @@ void memos_share_a_store_under_prefixes() {
     CHECK_INFO(*one, 1, 1, 2);
 }
 
-void a_maximum_of_zero_percent_keeps_nothing() {
+void a_maximum_of_0_percent_stores_nothing() {
     calls = 0;
     memo_options options;
     options.maximum_memory_percent = 0;
@@ -233,7 +233,7 @@ void a_maximum_of_zero_percent_keeps_nothing() {
     CHECK_ERROR(status::error_invalid_argument, memo{twice, options});
 }
 
-void the_function_is_freed_once_whatever_happens() {
+void the_function_is_freed_exactly_once() {
     const auto counted = std::make_shared<int>(7);
     {
         const memo f{[counted](int n) { return n + *counted; }};
@@ -318,7 +318,7 @@ void threads_share_a_memo() {
 }
 
 // Empty braces are the default of every option.
-void empty_braces_leave_a_memo_as_configured() {
+void empty_braces_mean_the_configured_options() {
     dict_cache store;
     int calls = 0;
     const auto counted = [&](double x) {
@@ -351,18 +351,18 @@ void empty_braces_leave_a_memo_as_configured() {
 int main() {
     RUN(a_function_is_called_once_for_its_arguments);
     RUN(arguments_of_many_types_make_the_key);
-    RUN(values_of_many_types_come_back);
-    RUN(a_value_is_what_the_signature_says);
+    RUN(values_of_many_types_are_read_back);
+    RUN(a_value_has_the_type_in_the_signature);
     RUN(a_function_writes_in_place);
     RUN(a_function_calls_its_own_memo);
-    RUN(what_it_throws_comes_out_and_is_not_kept);
-    RUN(clear_forgets_values_and_counts);
-    RUN(wrapped_is_the_bare_function);
+    RUN(an_exception_is_passed_on_and_not_cached);
+    RUN(clear_removes_values_and_counts);
+    RUN(wrapped_is_the_function_without_its_cache);
     RUN(a_typed_memo_makes_typed_keys);
     RUN(memos_share_a_store_under_prefixes);
-    RUN(a_maximum_of_zero_percent_keeps_nothing);
-    RUN(empty_braces_leave_a_memo_as_configured);
-    RUN(the_function_is_freed_once_whatever_happens);
+    RUN(a_maximum_of_0_percent_stores_nothing);
+    RUN(empty_braces_mean_the_configured_options);
+    RUN(the_function_is_freed_exactly_once);
     RUN(bad_arguments_are_errors_and_call_nothing);
     RUN(a_memo_moves);
     RUN(a_call_through_the_c_handle_has_no_arguments_and_fails);

@@ -4,9 +4,7 @@
 static void check_info(phicache_dict_cache *cache, uint64_t hits, uint64_t misses, uint64_t size) {
     phicache_info info = {99, 99, 99};
     CHECK_OK(phicache_dict_cache_info(cache, &info));
-    CHECK_UINT(info.hits, hits);
-    CHECK_UINT(info.misses, misses);
-    CHECK_UINT(info.size, size);
+    CHECK_COUNTS(info, hits, misses, size);
 }
 
 static phicache_stats stats_of(phicache_dict_cache *cache) {
@@ -44,7 +42,7 @@ static void a_miss_computes_once_and_hits_follow(void) {
     CHECK_OK(phicache_dict_cache_free(cache));
 }
 
-static void a_failure_hands_its_code_back_and_caches_nothing(void) {
+static void a_failure_returns_its_code_and_caches_nothing(void) {
     const int32_t codes[] = {1, -1, 42, PHICACHE_MISS, PHICACHE_ERROR_PANIC, INT32_MAX, INT32_MIN};
     phicache_dict_cache *cache = new_dict();
     phicache_value value;
@@ -159,7 +157,7 @@ static void truncating_to_more_than_was_reserved_is_an_error_and_changes_nothing
     CHECK_STATUS(self.truncated, PHICACHE_ERROR_INVALID_ARGUMENT);
 }
 
-static void reserving_what_no_memory_holds_fails_the_call_unless_a_later_one_succeeds(void) {
+static void an_impossible_reservation_fails_the_call_unless_a_later_one_succeeds(void) {
     writer self = check_steps("i", 0, 0, NULL);
     CHECK_STATUS(self.impossible, PHICACHE_ERROR_OUT_OF_MEMORY);
     self = check_steps("rwi", 5, 0, NULL);
@@ -190,7 +188,7 @@ static int32_t compute_chain(void *user_data, void *call_data, phicache_bytes ke
     return 0;
 }
 
-static void a_computation_may_ask_its_cache_for_other_keys(void) {
+static void a_computation_may_request_other_keys_of_its_cache(void) {
     phicache_dict_cache *cache = new_dict();
     phicache_value value;
     const uint32_t depth = 200;
@@ -273,7 +271,7 @@ static int32_t compute_with_wrong_calls(void *user_data, void *call_data, phicac
     return 0;
 }
 
-static void errors_inside_a_callback_are_its_own_affair(void) {
+static void errors_inside_a_callback_do_not_affect_the_call(void) {
     phicache_dict_cache *cache = new_dict();
     phicache_value value;
     CHECK_OK(phicache_dict_cache_memoize(cache, text("key"), compute_with_wrong_calls, NULL, NULL, &value, NULL));
@@ -282,7 +280,7 @@ static void errors_inside_a_callback_are_its_own_affair(void) {
     CHECK_OK(phicache_dict_cache_free(cache));
 }
 
-static void a_refused_value_is_still_handed_out_pinned(void) {
+static void a_refused_value_is_still_returned_pinned(void) {
     phicache_cache_options options;
     phicache_dict_cache *cache = NULL;
     phicache_value value;
@@ -302,15 +300,15 @@ static void a_refused_value_is_still_handed_out_pinned(void) {
 
 int main(void) {
     RUN(a_miss_computes_once_and_hits_follow);
-    RUN(a_failure_hands_its_code_back_and_caches_nothing);
+    RUN(a_failure_returns_its_code_and_caches_nothing);
     RUN(reserved_bytes_are_zero_and_reserving_again_starts_over);
     RUN(never_reserving_makes_an_empty_value);
     RUN(truncating_keeps_the_beginning);
     RUN(truncating_to_more_than_was_reserved_is_an_error_and_changes_nothing);
-    RUN(reserving_what_no_memory_holds_fails_the_call_unless_a_later_one_succeeds);
-    RUN(a_computation_may_ask_its_cache_for_other_keys);
+    RUN(an_impossible_reservation_fails_the_call_unless_a_later_one_succeeds);
+    RUN(a_computation_may_request_other_keys_of_its_cache);
     RUN(a_computation_may_change_clear_or_free_its_cache);
-    RUN(errors_inside_a_callback_are_its_own_affair);
-    RUN(a_refused_value_is_still_handed_out_pinned);
+    RUN(errors_inside_a_callback_do_not_affect_the_call);
+    RUN(a_refused_value_is_still_returned_pinned);
     return check_report();
 }

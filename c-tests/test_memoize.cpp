@@ -27,7 +27,7 @@ void it_computes_once_and_finds_afterwards() {
     CHECK_INFO(cache, 2, 1, 1);
 }
 
-void a_function_returns_whatever_can_be_stored() {
+void a_function_may_return_any_storable_type() {
     dict_cache cache;
     CHECK_NEAR(cache.memoize<double>("double", [] { return 0.5; }), 0.5, 0.0);
     CHECK(cache.memoize<std::vector<double>>("vector", [] {
@@ -81,7 +81,7 @@ void a_reservation_that_cannot_be_is_an_error() {
     CHECK(!cache.contains("key"));
 }
 
-void nothing_is_kept_of_a_reservation_that_failed_unnoticed() {
+void a_failed_reservation_that_was_ignored_stores_nothing() {
     dict_cache cache;
     const std::size_t most = static_cast<std::size_t>(-1);
     CHECK(cache.try_memoize("key", [&](result& out) { (void)out.try_reserve(most); }).code() ==
@@ -104,7 +104,7 @@ struct unusual {
 };
 
 // The failed reservation decides the status in C, but an exception of the function is still passed on.
-void what_is_thrown_after_a_failed_reservation_comes_out_unchanged() {
+void an_exception_after_a_failed_reservation_is_passed_on_unchanged() {
     dict_cache cache;
     const std::size_t most = static_cast<std::size_t>(-1);
     const auto identity = std::make_shared<int>(0);
@@ -143,7 +143,7 @@ void what_is_thrown_after_a_failed_reservation_comes_out_unchanged() {
     }
 }
 
-void a_code_returned_after_a_failed_reservation_comes_with_its_status() {
+void a_code_after_a_failed_reservation_is_returned_with_its_status() {
     dict_cache cache;
     const auto made = cache.try_memoize("key", [](result& out) -> expected<void> {
         (void)out.try_reserve(static_cast<std::size_t>(-1));
@@ -153,7 +153,7 @@ void a_code_returned_after_a_failed_reservation_comes_with_its_status() {
     CHECK_INT(made.error().callback_code(), 7);
 }
 
-void what_a_function_throws_comes_out_unchanged() {
+void an_exception_of_a_function_is_passed_on_unchanged() {
     dict_cache cache;
     const auto identity = std::make_shared<int>(0);
     try {
@@ -231,7 +231,7 @@ void a_function_may_use_its_cache_for_other_keys() {
     CHECK_INFO(cache, 58, 61, 61);
 }
 
-void asking_for_the_key_being_computed_is_an_error() {
+void requesting_the_key_being_computed_is_an_error() {
     dict_cache cache;
     CHECK_ERROR(status::error_recursion,
                 cache.memoize("key", [&] { return cache.memoize<int>("key", [] { return 1; }); }));
@@ -287,7 +287,7 @@ void a_value_too_large_to_keep_is_returned() {
     CHECK_UINT(cache.size(), 0);
 }
 
-void move_only_and_mutable_functions_are_called_where_they_stand() {
+void move_only_and_mutable_functions_are_called_in_place() {
     dict_cache cache;
     auto moved = [state = std::make_unique<int>(4)]() mutable { return ++*state; };
     CHECK_INT(cache.memoize<int>("key", moved), 5);
@@ -322,22 +322,22 @@ void threads_agree_on_one_value() {
 
 int main() {
     RUN(it_computes_once_and_finds_afterwards);
-    RUN(a_function_returns_whatever_can_be_stored);
+    RUN(a_function_may_return_any_storable_type);
     RUN(a_function_writes_in_place);
     RUN(a_reservation_that_cannot_be_is_an_error);
-    RUN(nothing_is_kept_of_a_reservation_that_failed_unnoticed);
-    RUN(what_a_function_throws_comes_out_unchanged);
-    RUN(what_is_thrown_after_a_failed_reservation_comes_out_unchanged);
-    RUN(a_code_returned_after_a_failed_reservation_comes_with_its_status);
+    RUN(a_failed_reservation_that_was_ignored_stores_nothing);
+    RUN(an_exception_of_a_function_is_passed_on_unchanged);
+    RUN(an_exception_after_a_failed_reservation_is_passed_on_unchanged);
+    RUN(a_code_after_a_failed_reservation_is_returned_with_its_status);
     RUN(a_function_fails_without_throwing);
     RUN(a_failure_of_the_library_keeps_its_status_and_text);
     RUN(a_function_may_use_its_cache_for_other_keys);
-    RUN(asking_for_the_key_being_computed_is_an_error);
+    RUN(requesting_the_key_being_computed_is_an_error);
     RUN(computations_nest_a_thousand_deep);
     RUN(an_exception_passes_through_nested_calls);
     RUN(a_function_may_free_its_cache);
     RUN(a_value_too_large_to_keep_is_returned);
-    RUN(move_only_and_mutable_functions_are_called_where_they_stand);
+    RUN(move_only_and_mutable_functions_are_called_in_place);
     RUN(threads_agree_on_one_value);
     return check_report();
 }

@@ -22,7 +22,7 @@ static void the_percentage_is_resident_memory_of_what_the_process_may_use(void) 
     CHECK_NEAR(percent, memory.percent, 1.0);
 }
 
-static void what_could_be_read_is_told(void) {
+static void usage_reports_which_figures_are_known(void) {
     const phicache_memory memory = usage();
     const uint32_t all = PHICACHE_KNOWN_SIZES | PHICACHE_KNOWN_PHYSICAL | PHICACHE_KNOWN_GROUP_LIMITS |
                          PHICACHE_KNOWN_GROUP_USAGE | PHICACHE_KNOWN_PROCESS_LIMITS;
@@ -33,7 +33,7 @@ static void what_could_be_read_is_told(void) {
     CHECK(memory.room > 0);
 }
 
-static void memory_that_is_used_is_seen(void) {
+static void used_memory_is_measured(void) {
     const size_t len = (size_t)64 << 20;
     const phicache_memory before = usage();
     uint8_t *used = (uint8_t *)malloc(len);
@@ -77,7 +77,7 @@ static void usage_fills_no_more_than_the_caller_has(void) {
     CHECK_STATUS(phicache_memory_usage(&memory), PHICACHE_ERROR_INVALID_ARGUMENT);
 }
 
-static void a_cache_stores_up_to_its_percentage_and_its_bytes_go_back(void) {
+static void a_cache_stores_up_to_its_percentage_and_its_memory_is_returned(void) {
     phicache_config *config = NULL;
     phicache_dict_cache *cache = NULL;
     const size_t len = (size_t)1 << 20;
@@ -130,7 +130,7 @@ static void every_status_has_a_name_and_unknown_ones_too(void) {
 
 phicache_status phicache_test_panic(void); /* not part of the API: panics inside the library on purpose */
 
-static void a_panic_inside_the_library_comes_back_as_a_status(void) {
+static void a_panic_inside_the_library_is_a_status(void) {
     double percent;
     CHECK_STATUS(phicache_test_panic(), PHICACHE_ERROR_PANIC);
     CHECK_CONTAINS(phicache_last_error(), "panicked: on purpose, for a test of version ");
@@ -200,14 +200,14 @@ static void nodes_beyond_64_and_short_buffers_are_errors(void) {
 
 int main(void) {
     RUN(the_percentage_is_resident_memory_of_what_the_process_may_use);
-    RUN(what_could_be_read_is_told);
-    RUN(memory_that_is_used_is_seen);
+    RUN(usage_reports_which_figures_are_known);
+    RUN(used_memory_is_measured);
     RUN(full_compares_with_the_configured_maximum);
     RUN(usage_fills_no_more_than_the_caller_has);
-    RUN(a_cache_stores_up_to_its_percentage_and_its_bytes_go_back);
+    RUN(a_cache_stores_up_to_its_percentage_and_its_memory_is_returned);
     RUN(the_version_agrees_with_its_number);
     RUN(every_status_has_a_name_and_unknown_ones_too);
-    RUN(a_panic_inside_the_library_comes_back_as_a_status);
+    RUN(a_panic_inside_the_library_is_a_status);
     RUN(a_message_stays_with_its_thread_until_the_next_error);
     RUN(node_sets_and_indices_are_the_same_nodes);
     RUN(nodes_beyond_64_and_short_buffers_are_errors);

@@ -31,7 +31,7 @@ static void check_call(phicache_method *method, phicache_cache *cache, phicache_
     phicache_value_release(&value);
 }
 
-static void the_value_lies_in_the_objects_cache_under_prefix_and_arguments(void) {
+static void the_objects_cache_has_the_value_under_prefix_and_arguments(void) {
     answer function = answers("value");
     phicache_method *method = new_method("cause_repertoire", 0, &function);
     phicache_dict_cache *cache = new_dict();
@@ -86,7 +86,7 @@ static void prefixes_keep_methods_apart_in_one_cache(void) {
     CHECK_OK(phicache_method_free(bare));
 }
 
-static void only_repertoires_go_straight_through_while_repertoire_caching_is_off(void) {
+static void only_repertoire_methods_do_not_cache_while_repertoires_are_off(void) {
     answer function = answers("value");
     phicache_config *config = new_unlimited();
     phicache_dict_cache *cache = NULL;
@@ -116,7 +116,7 @@ static void only_repertoires_go_straight_through_while_repertoire_caching_is_off
     CHECK_OK(phicache_method_free(plain));
 }
 
-static void a_failing_function_hands_its_code_back_cached_or_straight_through(void) {
+static void the_code_of_a_failing_function_is_returned_with_and_without_caching(void) {
     answer function = fails(13);
     phicache_config *config = new_unlimited();
     phicache_dict_cache *cache = NULL;
@@ -141,7 +141,7 @@ static void a_failing_function_hands_its_code_back_cached_or_straight_through(vo
     CHECK_OK(phicache_method_free(method));
 }
 
-static void unknown_flags_and_a_prefix_that_is_no_text_are_errors(void) {
+static void unknown_flags_and_an_invalid_prefix_are_errors(void) {
     answer function = answers("value");
     phicache_method *method = NULL;
     CHECK_STATUS(phicache_method_new("f", 0x80000000u, compute_answer, &function, NULL, &method),
@@ -162,7 +162,7 @@ static int32_t compute_nothing(void *user_data, void *call_data, phicache_bytes 
 
 static void count_drop(void *user_data) { (*(unsigned *)user_data)++; }
 
-static void user_data_is_dropped_exactly_once_also_when_the_method_cannot_be_made(void) {
+static void user_data_is_dropped_exactly_once_also_if_the_method_cannot_be_created(void) {
     unsigned drops = 0;
     phicache_method *method = NULL;
     REQUIRE_OK(phicache_method_new("f", 0, compute_nothing, &drops, count_drop, &method));
@@ -220,13 +220,13 @@ static void a_method_may_free_itself_and_the_cache_while_it_computes(void) {
 }
 
 int main(void) {
-    RUN(the_value_lies_in_the_objects_cache_under_prefix_and_arguments);
+    RUN(the_objects_cache_has_the_value_under_prefix_and_arguments);
     RUN(each_object_has_its_own_values);
     RUN(prefixes_keep_methods_apart_in_one_cache);
-    RUN(only_repertoires_go_straight_through_while_repertoire_caching_is_off);
-    RUN(a_failing_function_hands_its_code_back_cached_or_straight_through);
-    RUN(unknown_flags_and_a_prefix_that_is_no_text_are_errors);
-    RUN(user_data_is_dropped_exactly_once_also_when_the_method_cannot_be_made);
+    RUN(only_repertoire_methods_do_not_cache_while_repertoires_are_off);
+    RUN(the_code_of_a_failing_function_is_returned_with_and_without_caching);
+    RUN(unknown_flags_and_an_invalid_prefix_are_errors);
+    RUN(user_data_is_dropped_exactly_once_also_if_the_method_cannot_be_created);
     RUN(a_method_may_free_itself_and_the_cache_while_it_computes);
     return check_report();
 }

@@ -59,7 +59,7 @@ void methods_of_one_cache_differ_by_prefix() {
     CHECK_INT(object.calls, 2);
 }
 
-void a_value_is_what_the_signature_says() {
+void a_value_has_the_type_in_the_signature() {
     const method<double(analysis&, int)> counted{"counted", [](auto& object, int n) { return ++object.calls, n; }};
     analysis object;
     for (int i = 0; i < 2; ++i) CHECK_NEAR(counted(object.cache, object, 3), 3.0, 0.0);
@@ -83,7 +83,7 @@ void constant_objects_and_methods_that_write_in_place() {
     CHECK_INT(object.calls, 2);
 }
 
-void a_repertoire_method_goes_straight_through_while_that_is_off() {
+void a_repertoire_method_does_not_cache_while_repertoires_are_off() {
     phicache::config config;
     analysis object;
     object.cache = dict_cache(config);
@@ -105,7 +105,7 @@ void a_repertoire_method_goes_straight_through_while_that_is_off() {
     CHECK_INT(object.calls, 2);
 }
 
-void what_a_method_throws_comes_out() {
+void an_exception_of_a_method_is_passed_on() {
     const method fails{"fails", &analysis::fails};
     analysis object;
     try {
@@ -148,10 +148,10 @@ void moved_from_methods_and_caches_are_errors() {
 int main() {
     RUN(a_member_function_is_called_once_for_each_object);
     RUN(methods_of_one_cache_differ_by_prefix);
-    RUN(a_value_is_what_the_signature_says);
+    RUN(a_value_has_the_type_in_the_signature);
     RUN(constant_objects_and_methods_that_write_in_place);
-    RUN(a_repertoire_method_goes_straight_through_while_that_is_off);
-    RUN(what_a_method_throws_comes_out);
+    RUN(a_repertoire_method_does_not_cache_while_repertoires_are_off);
+    RUN(an_exception_of_a_method_is_passed_on);
     RUN(a_method_calls_itself);
     RUN(moved_from_methods_and_caches_are_errors);
     return check_report();

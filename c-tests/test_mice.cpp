@@ -42,7 +42,7 @@ void check_is_some_mice(const pinned_mice& found) {
     CHECK_UINT(reinterpret_cast<std::uintptr_t>(view.data()) % 16, 0);
 }
 
-void a_record_comes_back() {
+void a_stored_record_is_found() {
     mice_cache cache(whole());
     const auto key = phicache::mice_key(nullptr, direction::effect, {0, 2});
     CHECK(!cache.get(key).has_value());
@@ -57,7 +57,7 @@ void a_record_comes_back() {
     CHECK(!cache.contains(key));
 }
 
-void payloads_are_whatever_makes_bytes() {
+void payloads_may_be_anything_that_converts_to_bytes() {
     mice_cache cache = mice_cache::dict(whole());
     cache.set("none", mice{direction::cause, {0}, {1}, 0.5});
     cache.set("text", mice{direction::cause, {0}, {1}, 0.5, "partition"});
@@ -74,7 +74,7 @@ void payloads_are_whatever_makes_bytes() {
     CHECK(found.try_payload_view<double>().code() == status::error_invalid_argument);
 }
 
-void refusals_come_in_their_order() {
+void refusals_are_checked_in_order() {
     phicache::config none;
     none.settings().set_maximum_memory_percent(0);
     mice_cache uncut(whole());
@@ -95,7 +95,7 @@ void refusals_come_in_their_order() {
     CHECK(uncut.try_set("key", some_mice(nan)).code() == status::error_invalid_argument);
 }
 
-void a_child_inherits_what_its_cut_leaves_alone() {
+void a_child_inherits_undamaged_records() {
     std::optional<mice_cache> parent(std::in_place, whole());
     parent->set("damaged", mice{direction::effect, {0}, {1}, 0.5, "damaged"});
     parent->set("whole", mice{direction::effect, {1}, {0}, 0.5, "inherited"});
@@ -233,10 +233,10 @@ void a_moved_from_cache_refuses_every_call() {
 }  // namespace
 
 int main() {
-    RUN(a_record_comes_back);
-    RUN(payloads_are_whatever_makes_bytes);
-    RUN(refusals_come_in_their_order);
-    RUN(a_child_inherits_what_its_cut_leaves_alone);
+    RUN(a_stored_record_is_found);
+    RUN(payloads_may_be_anything_that_converts_to_bytes);
+    RUN(refusals_are_checked_in_order);
+    RUN(a_child_inherits_undamaged_records);
     RUN(a_parent_must_fit);
     RUN(memoize_computes_once);
     RUN(a_payload_is_written_in_place);

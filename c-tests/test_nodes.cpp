@@ -16,7 +16,7 @@ static_assert((node_set{0, 1} | node_set{2}).size() == 3);
 static_assert(!std::is_convertible_v<std::uint64_t, node_set> && !std::is_constructible_v<node_set, std::uint64_t>,
               "a number is a mask only by from_mask, and an index only between braces");
 
-void a_set_is_made_of_indices_or_a_mask() {
+void a_set_is_created_from_indices_or_a_mask() {
     CHECK((node_set{0, 2} == node_set::from_mask(5)));
     CHECK(node_set{5} == node_set::from_mask(32));
     CHECK((node_set{2, 0, 2}) == node_set::from_mask(5));
@@ -36,7 +36,7 @@ void indices_outside_the_mask_are_errors() {
     CHECK_ERROR(status::error_invalid_argument, node_set::first(65));
 }
 
-void a_set_is_visited_in_rising_order() {
+void a_set_is_iterated_in_ascending_order() {
     CHECK((node_set{63, 5, 0}).indices() == std::vector<int>({0, 5, 63}));
     std::string seen;
     for (int node : node_set{3, 1}) seen += std::to_string(node);
@@ -60,9 +60,9 @@ void sets_combine() {
 }  // namespace
 
 int main() {
-    RUN(a_set_is_made_of_indices_or_a_mask);
+    RUN(a_set_is_created_from_indices_or_a_mask);
     RUN(indices_outside_the_mask_are_errors);
-    RUN(a_set_is_visited_in_rising_order);
+    RUN(a_set_is_iterated_in_ascending_order);
     RUN(sets_combine);
     return check_report();
 }

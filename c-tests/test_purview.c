@@ -11,9 +11,7 @@ static void check_info(phicache_purview_cache *cache, uint64_t hits, uint64_t mi
     phicache_info info = {99, 99, 99};
     uint64_t counted = 99;
     CHECK_OK(phicache_purview_cache_info(cache, &info));
-    CHECK_UINT(info.hits, hits);
-    CHECK_UINT(info.misses, misses);
-    CHECK_UINT(info.size, size);
+    CHECK_COUNTS(info, hits, misses, size);
     CHECK_OK(phicache_purview_cache_size(cache, &counted));
     CHECK_UINT(counted, size);
 }
@@ -29,7 +27,7 @@ static void check_purviews(phicache_purview_cache *cache, int32_t direction, uin
     phicache_value_release(&value);
 }
 
-static void lists_come_back_in_their_order(void) {
+static void lists_keep_their_order(void) {
     phicache_purview_cache *cache = new_purview(NULL);
     const uint64_t causes[4] = {5, 1, UINT64_MAX, 0}, effects[1] = {2};
     CHECK_OK(phicache_purview_cache_set(cache, PHICACHE_CAUSE, 3, causes, 4));
@@ -61,7 +59,7 @@ static void an_empty_list_is_a_value_and_a_miss_is_a_miss(void) {
     CHECK_OK(phicache_purview_cache_free(cache));
 }
 
-static void mechanisms_of_all_sizes_and_both_directions_are_kept_apart(void) {
+static void mechanisms_of_all_sizes_and_directions_have_different_keys(void) {
     phicache_purview_cache *cache = new_purview(NULL);
     int32_t direction;
     unsigned bit;
@@ -219,7 +217,7 @@ static void wrong_directions_and_lists_are_errors(void) {
     CHECK_OK(phicache_purview_cache_free(cache));
 }
 
-static void the_view_checks_what_it_is_given(void) {
+static void the_view_checks_records(void) {
     phicache_purview_cache *cache = new_purview(NULL);
     phicache_cache *view = NULL;
     const uint64_t list[2] = {1, 2};
@@ -233,15 +231,15 @@ static void the_view_checks_what_it_is_given(void) {
 }
 
 int main(void) {
-    RUN(lists_come_back_in_their_order);
+    RUN(lists_keep_their_order);
     RUN(an_empty_list_is_a_value_and_a_miss_is_a_miss);
-    RUN(mechanisms_of_all_sizes_and_both_directions_are_kept_apart);
+    RUN(mechanisms_of_all_sizes_and_directions_have_different_keys);
     RUN(nothing_is_stored_while_purview_caching_is_off);
     RUN(memory_refuses_here_too);
     RUN(memoize_computes_a_list_once);
     RUN(memoize_while_caching_is_off_computes_every_time);
     RUN(a_failing_function_and_a_list_of_half_a_mask_cache_nothing);
     RUN(wrong_directions_and_lists_are_errors);
-    RUN(the_view_checks_what_it_is_given);
+    RUN(the_view_checks_records);
     return check_report();
 }

@@ -22,7 +22,7 @@ purview_cache storing() {
     return purview_cache(config);
 }
 
-void a_list_comes_back_in_its_order() {
+void a_list_keeps_its_order() {
     purview_cache cache = storing();
     CHECK(!cache.get(direction::cause, {0}).has_value());
     CHECK(cache.set(direction::cause, {0}, some).stored());
@@ -79,7 +79,7 @@ void memoize_computes_once() {
     CHECK(!cache.get(direction::effect, {0}).has_value());
 }
 
-void it_stores_only_while_that_is_switched_on() {
+void it_stores_only_while_it_is_switched_on() {
     phicache::config config;
     config.settings().set_cache_potential_purviews(false);
     purview_cache cache(config);
@@ -132,11 +132,11 @@ void errors_are_errors() {
 }  // namespace
 
 int main() {
-    RUN(a_list_comes_back_in_its_order);
+    RUN(a_list_keeps_its_order);
     RUN(directions_and_mechanisms_are_keys);
     RUN(an_empty_list_is_a_value);
     RUN(memoize_computes_once);
-    RUN(it_stores_only_while_that_is_switched_on);
+    RUN(it_stores_only_while_it_is_switched_on);
     RUN(a_list_stays_pinned);
     RUN(a_view_and_figures_are_there);
     RUN(errors_are_errors);

@@ -39,7 +39,7 @@ static void outside_a_section_nothing_is_read(void) {
     free_cache();
 }
 
-static void what_a_section_has_read_stays_until_it_ends(void) {
+static void values_read_in_a_section_stay_valid_until_it_ends(void) {
     phicache_bytes got, replaced;
     uint32_t i;
     make_cache();
@@ -137,7 +137,7 @@ static void many_keys_are_looked_up_in_order(void) {
     free_cache();
 }
 
-static void slices_that_cannot_be_are_errors_and_leave_nothing(void) {
+static void impossible_slices_are_errors_and_leave_nothing(void) {
     phicache_bytes keys[2], lent[2];
     phicache_value pinned[2];
     size_t found = 7;
@@ -215,7 +215,7 @@ static void each_key_of_a_batch_has_a_status_of_its_own(void) {
     CHECK_OK(phicache_dict_cache_free(dict));
 }
 
-static void what_is_no_mice_in_a_batch_takes_nothing_away_from_the_others(void) {
+static void an_invalid_mice_in_a_batch_does_not_affect_the_others(void) {
     const phicache_fingerprint network = {{1}};
     const int32_t state[1] = {1};
     phicache_subsystem *subsystem = NULL;
@@ -287,7 +287,7 @@ static void a_newer_section_frees_nothing_of_an_older_one(void) {
 }
 
 /* More pins than a thread has slots, released in another order. */
-static void very_many_pins_hold(void) {
+static void many_pins_at_once_are_valid(void) {
     static phicache_value pinned[10 * KEYS];
     size_t i, at;
     make_cache();
@@ -307,15 +307,15 @@ static void very_many_pins_hold(void) {
 
 int main(void) {
     RUN(outside_a_section_nothing_is_read);
-    RUN(what_a_section_has_read_stays_until_it_ends);
+    RUN(values_read_in_a_section_stay_valid_until_it_ends);
     RUN(nothing_is_freed_before_the_outermost_section_ends);
     RUN(a_newer_section_frees_nothing_of_an_older_one);
     RUN(reading_counts_as_getting_does);
     RUN(many_keys_are_looked_up_in_order);
-    RUN(slices_that_cannot_be_are_errors_and_leave_nothing);
+    RUN(impossible_slices_are_errors_and_leave_nothing);
     RUN(a_batch_that_fails_as_a_whole_says_so_for_each_key);
     RUN(each_key_of_a_batch_has_a_status_of_its_own);
-    RUN(what_is_no_mice_in_a_batch_takes_nothing_away_from_the_others);
-    RUN(very_many_pins_hold);
+    RUN(an_invalid_mice_in_a_batch_does_not_affect_the_others);
+    RUN(many_pins_at_once_are_valid);
     return check_report();
 }

@@ -62,7 +62,7 @@ static void keys_and_values_of_a_batch_are_of_any_kind() {
     CHECK(all.try_set_many(keys, std::vector<int>{1}).code() == status::error_invalid_argument);
 }
 
-static void what_is_refused_in_a_batch_is_told() {
+static void a_batch_reports_refusals() {
     config none;
     none.settings().set_maximum_memory_percent(0);
     dict_cache dict(none);
@@ -76,6 +76,6 @@ int main() {
     RUN(a_section_reads_many_at_once);
     RUN(many_values_are_pinned_and_stored_at_once);
     RUN(keys_and_values_of_a_batch_are_of_any_kind);
-    RUN(what_is_refused_in_a_batch_is_told);
+    RUN(a_batch_reports_refusals);
     return check_report();
 }

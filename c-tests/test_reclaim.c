@@ -168,7 +168,7 @@ static int in_a_sandbox_of_its_own_making(void) {
     return check_report();
 }
 
-static void they_do_so_where_membarrier_is_forbidden(void) {
+static void values_stay_valid_if_membarrier_is_forbidden(void) {
     int status = -1;
     const pid_t child = fork();
     if (child == 0) _exit(in_a_sandbox());
@@ -176,7 +176,7 @@ static void they_do_so_where_membarrier_is_forbidden(void) {
     CHECK_INT(status, 0);
 }
 
-static void they_do_so_where_membarrier_is_forbidden_later(void) {
+static void values_stay_valid_if_membarrier_is_forbidden_later(void) {
     int status = -1;
     const pid_t child = fork();
     if (child == 0) _exit(in_a_sandbox_of_its_own_making());
@@ -233,7 +233,7 @@ static void *end_with_a_lookup(void *unused) {
 
 /* The participant of a thread that has ended is reused by the next thread; otherwise each thread would leak a kilobyte.
  * */
-static void threads_that_call_first_from_a_keys_destructor_leave_nothing_behind(void) {
+static void threads_that_call_first_from_a_keys_destructor_leak_nothing(void) {
     enum { THREADS = 2000 };
     size_t before = 0;
     CHECK_OK(phicache_dict_cache_new(NULL, NULL, &dict));
@@ -253,9 +253,9 @@ static void threads_that_call_first_from_a_keys_destructor_leave_nothing_behind(
 }
 
 int main(void) {
-    RUN(they_do_so_where_membarrier_is_forbidden); /* first, before this process uses the library */
-    RUN(they_do_so_where_membarrier_is_forbidden_later);
-    RUN(threads_that_call_first_from_a_keys_destructor_leave_nothing_behind);
+    RUN(values_stay_valid_if_membarrier_is_forbidden); /* first, before this process uses the library */
+    RUN(values_stay_valid_if_membarrier_is_forbidden_later);
+    RUN(threads_that_call_first_from_a_keys_destructor_leak_nothing);
     RUN(readers_see_whole_values_while_everything_changes);
     RUN(pins_outlive_their_thread_and_their_cache);
     return check_report();

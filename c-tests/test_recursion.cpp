@@ -125,7 +125,7 @@ void comes_out(Call&& call) {
     fails_at = 0;
 }
 
-void what_the_innermost_throws_comes_out_of_the_outermost() {
+void an_exception_of_the_innermost_is_passed_on_by_the_outermost() {
     phicache::dict_cache cache(unlimited());
     comes_out([&] { nest(cache, 1); });
     CHECK_INFO(cache, 0, depth, 0);
@@ -141,7 +141,7 @@ void* run(void*) {
     RUN(functions_given_to_memoize_nest_twenty_thousand_deep);
     RUN(memos_nest_twenty_thousand_deep);
     RUN(methods_nest_twenty_thousand_deep);
-    RUN(what_the_innermost_throws_comes_out_of_the_outermost);
+    RUN(an_exception_of_the_innermost_is_passed_on_by_the_outermost);
     return nullptr;
 }
 

@@ -10,7 +10,7 @@ static void set(phicache_redis_cache *cache, const char *key, const char *value)
     CHECK_OK(phicache_redis_cache_set(cache, text(key), text(value)));
 }
 
-static void what_was_set_comes_back(void) {
+static void a_stored_value_is_found(void) {
     int whole;
     for (whole = 0; whole < 2; whole++) {
         phicache_config *config = at_server(whole);
@@ -39,7 +39,7 @@ static void what_was_set_comes_back(void) {
     CHECK_OK(phicache_redis_cache_free(NULL));
 }
 
-static void contains_and_remove_tell_what_is_there(void) {
+static void contains_and_remove_report_whether_the_key_exists(void) {
     int whole;
     for (whole = 0; whole < 2; whole++) {
         phicache_config *config = at_server(whole);
@@ -124,7 +124,7 @@ static void keys_are_called_as_the_documentation_says(void) {
     CHECK_OK(phicache_config_free(whole));
 }
 
-static void other_peoples_keys_are_neither_counted_nor_removed(void) {
+static void keys_of_other_programs_are_neither_counted_nor_removed(void) {
     const char *const others[] = {"phicache", "phicache2/2:raw:k", "phicach", "PHICACHE/2:raw:k", "session:17",
                                   "\"\\x00\\xff\\x80\"", "\"phicache\\x00/2:raw:k\"", "\"*\"", "\"[p]hicache/2:raw:k\""};
     const size_t count = sizeof others / sizeof *others;
@@ -198,7 +198,7 @@ static void namespaces_and_roles_do_not_see_each_other(void) {
     CHECK_OK(phicache_config_free(lab));
 }
 
-static void values_go_when_their_time_is_up(void) {
+static void values_expire(void) {
     int whole;
     for (whole = 0; whole < 2; whole++) {
         phicache_config *config = at_server(whole);
@@ -231,7 +231,7 @@ static void values_go_when_their_time_is_up(void) {
     }
 }
 
-static void a_time_that_no_calendar_has_is_an_error(void) {
+static void a_time_that_is_too_long_is_an_error(void) {
     phicache_config *config = at_server(0);
     phicache_cache_options options = no_options();
     phicache_redis_cache *cache = NULL;
@@ -315,7 +315,7 @@ static void values_may_be_long(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void a_value_that_no_server_takes_is_an_error(void) {
+static void a_value_too_large_for_any_server_is_an_error(void) {
     const size_t len = ((size_t)512 << 20) + 1;
     phicache_config *config = at_server(0);
     phicache_redis_cache *cache = new_redis(config);
@@ -392,7 +392,7 @@ static void leases_without_callbacks_work_on_it(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void what_is_at_a_server_is_not_read_in_place(void) {
+static void values_at_a_server_are_not_read_in_place(void) {
     phicache_config *config = at_server(0);
     phicache_redis_cache *cache = new_redis(config);
     phicache_bytes found;
@@ -405,7 +405,7 @@ static void what_is_at_a_server_is_not_read_in_place(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void a_name_is_listed_with_its_kind_and_figures(void) {
+static void a_name_is_listed_with_its_kind_and_counts(void) {
     phicache_config *config = at_server(0);
     phicache_cache_options options = no_options();
     phicache_redis_cache *cache, *second = NULL;
@@ -454,23 +454,23 @@ static void handles_of_other_types_are_refused(void) {
 
 int main(void) {
     if (!redis_server_start(&server, "")) return REDIS_SERVER_SKIPPED;
-    RUN(what_was_set_comes_back);
-    RUN(contains_and_remove_tell_what_is_there);
+    RUN(a_stored_value_is_found);
+    RUN(contains_and_remove_report_whether_the_key_exists);
     RUN(get_into_copies_what_fits);
     RUN(memoize_computes_a_missing_value_once);
     RUN(keys_are_called_as_the_documentation_says);
-    RUN(other_peoples_keys_are_neither_counted_nor_removed);
+    RUN(keys_of_other_programs_are_neither_counted_nor_removed);
     RUN(the_whole_database_is_counted_and_cleared);
     RUN(namespaces_and_roles_do_not_see_each_other);
-    RUN(values_go_when_their_time_is_up);
-    RUN(a_time_that_no_calendar_has_is_an_error);
+    RUN(values_expire);
+    RUN(a_time_that_is_too_long_is_an_error);
     RUN(batches_are_single_round_trips);
     RUN(values_may_be_long);
-    RUN(a_value_that_no_server_takes_is_an_error);
+    RUN(a_value_too_large_for_any_server_is_an_error);
     RUN(memos_and_methods_work_on_it);
     RUN(leases_without_callbacks_work_on_it);
-    RUN(what_is_at_a_server_is_not_read_in_place);
-    RUN(a_name_is_listed_with_its_kind_and_figures);
+    RUN(values_at_a_server_are_not_read_in_place);
+    RUN(a_name_is_listed_with_its_kind_and_counts);
     RUN(handles_of_other_types_are_refused);
     redis_server_stop(&server);
     return check_report();

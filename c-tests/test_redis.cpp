@@ -49,7 +49,7 @@ phicache::subsystem whole() {
     return phicache::subsystem(network, {1, 0, 0}, {0, 1, 2});
 }
 
-void typed_values_come_back() {
+void typed_values_are_read_back() {
     const config own = at_server();
     redis_cache cache(own);
     CHECK(!cache.get("number").has_value());
@@ -79,7 +79,7 @@ void another_handle_sees_what_one_stores() {
     CHECK_INFO(other, 0, 0, 0);
 }
 
-void a_shared_cache_keeps_to_its_role() {
+void a_shared_cache_has_only_the_values_of_its_role() {
     const config own = at_server();
     const phicache::fingerprint identity = whole().identity();
     redis_cache one = redis_cache::shared(identity, "one", {}, own);
@@ -96,7 +96,7 @@ void a_shared_cache_keeps_to_its_role() {
     CHECK(redis_cache::try_shared(identity, nullptr).code() == status::error_invalid_argument);
 }
 
-void functions_run_on_a_miss_only() {
+void functions_run_only_on_a_miss() {
     const config own = at_server();
     redis_cache cache(own), other(own);
     int calls = 0;
@@ -154,7 +154,7 @@ void many_keys_are_one_round_trip() {
     CHECK(all.try_get_many(std::vector<phicache_bytes>{{nullptr, 1}}).code() == status::error_invalid_argument);
 }
 
-void what_fails_for_some_keys_is_their_outcome() {
+void an_error_of_some_keys_is_their_outcome() {
     const config own = at_server();
     cache_options options;
     options.server_errors = true;
@@ -176,7 +176,7 @@ void what_fails_for_some_keys_is_their_outcome() {
     redis_server_ask(&server, "CONFIG SET maxmemory 0", answer, sizeof answer);
 }
 
-void values_without_checksums_are_as_they_are() {
+void values_without_checksums_are_plain() {
     const config own = at_server();
     cache_options options;
     options.no_checksum = true;
@@ -191,7 +191,7 @@ void values_without_checksums_are_as_they_are() {
     CHECK_CHARS(*sealed.get("key"), "sealed");
 }
 
-void values_go_when_their_time_is_up() {
+void values_expire() {
     const config own = at_server();
     cache_options options;
     options.ttl = 300ms;
@@ -231,7 +231,7 @@ void mice_are_inherited_unless_the_cut_damages_them() {
     CHECK_NEAR(mice_cache(uncut, nullptr, {}, own).get(kept)->phi(), 0.5, 0.0);
 }
 
-void a_server_that_is_gone_loses_nothing() {
+void values_are_returned_although_the_server_is_dead() {
     const config own = at_nobody();
     redis_cache cache(own);
     CHECK(cache.set("key", 1) == status::refused_server);
@@ -250,7 +250,7 @@ void a_server_that_is_gone_loses_nothing() {
     CHECK(phicache::cache(dict).try_redis_health().code() == status::error_invalid_handle);
 }
 
-void a_server_that_is_gone_is_an_error_if_one_likes() {
+void a_dead_server_is_an_error_with_server_errors() {
     const config own = at_nobody();
     cache_options options;
     options.server_errors = true;
@@ -296,18 +296,18 @@ void settings_of_the_connection_are_set_and_read() {
 
 int main() {
     if (!redis_server_start(&server, "--user worker on >secret ~* &* +@all")) return REDIS_SERVER_SKIPPED;
-    RUN(typed_values_come_back);
+    RUN(typed_values_are_read_back);
     RUN(another_handle_sees_what_one_stores);
-    RUN(a_shared_cache_keeps_to_its_role);
-    RUN(functions_run_on_a_miss_only);
+    RUN(a_shared_cache_has_only_the_values_of_its_role);
+    RUN(functions_run_only_on_a_miss);
     RUN(keys_memos_and_methods_work_on_it);
     RUN(many_keys_are_one_round_trip);
-    RUN(what_fails_for_some_keys_is_their_outcome);
-    RUN(values_without_checksums_are_as_they_are);
-    RUN(values_go_when_their_time_is_up);
+    RUN(an_error_of_some_keys_is_their_outcome);
+    RUN(values_without_checksums_are_plain);
+    RUN(values_expire);
     RUN(mice_are_inherited_unless_the_cut_damages_them);
-    RUN(a_server_that_is_gone_loses_nothing);
-    RUN(a_server_that_is_gone_is_an_error_if_one_likes);
+    RUN(values_are_returned_although_the_server_is_dead);
+    RUN(a_dead_server_is_an_error_with_server_errors);
     RUN(a_server_is_available_or_not);
     RUN(settings_of_the_connection_are_set_and_read);
     redis_server_stop(&server);

@@ -69,7 +69,7 @@ static void a_removal_that_failed_is_always_an_error(void) {
 }
 
 /* The registry clears in the order of the names: the cache at the dead server comes first, and must not stop it. */
-static void a_dead_server_keeps_no_other_cache_from_being_cleared(void) {
+static void a_dead_server_does_not_stop_the_registry_from_clearing_others(void) {
     phicache_config *config = at_nobody();
     phicache_cache_options options = no_options();
     phicache_dict_cache *behind = NULL;
@@ -88,7 +88,7 @@ static void a_dead_server_keeps_no_other_cache_from_being_cleared(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void a_dead_server_is_an_error_where_that_is_wanted(void) {
+static void a_dead_server_is_an_error_with_server_errors(void) {
     phicache_config *config = at_nobody();
     phicache_cache_options options = no_options();
     phicache_redis_cache *cache;
@@ -117,7 +117,7 @@ static int32_t compute_and_kill(void *user_data, void *call_data, phicache_bytes
     return compute_answer(user_data, call_data, key, result);
 }
 
-static void what_is_computed_is_not_lost_with_the_server(void) {
+static void a_computed_value_is_not_lost_with_the_server(void) {
     int errors;
     for (errors = 0; errors < 2; errors++) {
         phicache_config *config = at_server(0);
@@ -165,7 +165,7 @@ static void a_server_killed_between_two_calls_raises_no_signal_and_comes_back(vo
     }
 }
 
-static void a_server_that_was_restarted_while_idle_is_asked_again_at_once(void) {
+static void a_server_that_was_restarted_while_idle_is_used_at_once(void) {
     phicache_config *config = at_server(0);
     phicache_redis_cache *cache = new_redis(config);
     CHECK_OK(set(cache, "k"));
@@ -181,7 +181,7 @@ static void a_server_that_was_restarted_while_idle_is_asked_again_at_once(void) 
     CHECK_OK(phicache_config_free(config));
 }
 
-static void a_frozen_server_costs_one_timeout_and_then_nothing(void) {
+static void a_frozen_server_costs_one_timeout_only(void) {
     phicache_config *config = at_server(0);
     phicache_redis_cache *cache;
     phicache_redis_health health;
@@ -233,7 +233,7 @@ static void available_answers_within_its_timeout(void) {
     CHECK_OK(phicache_config_free(nobody));
 }
 
-static void a_server_that_refuses_is_well_and_says_why(void) {
+static void a_server_that_refuses_is_not_failing_and_the_reason_is_reported(void) {
     phicache_config *config = at_server(0);
     phicache_redis_cache *cache = new_redis(config);
     CHECK_OK(set(cache, "k"));
@@ -432,7 +432,7 @@ static void no_message_has_the_password(void) {
     }
 }
 
-static void a_mice_that_is_kept_near_outlives_the_server(void) {
+static void a_mice_in_the_near_cache_is_found_after_the_server_died(void) {
     const int32_t state[1] = {1};
     const phicache_fingerprint network = {{1}};
     phicache_config *config = at_nobody();
@@ -460,7 +460,7 @@ static void a_mice_that_is_kept_near_outlives_the_server(void) {
 }
 
 /* A program that was compiled with the header of version 0.1 has a shorter struct. */
-static void options_of_the_first_version_are_taken_and_a_scan_has_a_time(void) {
+static void options_of_the_first_version_work_and_scans_have_a_timeout(void) {
     phicache_config *config = at_server(0);
     phicache_cache_options options = no_options();
     phicache_redis_cache *cache = NULL;
@@ -489,21 +489,21 @@ int main(void) {
     signal(SIGPIPE, SIG_DFL);
     RUN(a_dead_server_makes_misses_and_refusals);
     RUN(a_removal_that_failed_is_always_an_error);
-    RUN(a_dead_server_keeps_no_other_cache_from_being_cleared);
-    RUN(a_dead_server_is_an_error_where_that_is_wanted);
-    RUN(what_is_computed_is_not_lost_with_the_server);
+    RUN(a_dead_server_does_not_stop_the_registry_from_clearing_others);
+    RUN(a_dead_server_is_an_error_with_server_errors);
+    RUN(a_computed_value_is_not_lost_with_the_server);
     RUN(a_server_killed_between_two_calls_raises_no_signal_and_comes_back);
-    RUN(a_server_that_was_restarted_while_idle_is_asked_again_at_once);
-    RUN(a_frozen_server_costs_one_timeout_and_then_nothing);
+    RUN(a_server_that_was_restarted_while_idle_is_used_at_once);
+    RUN(a_frozen_server_costs_one_timeout_only);
     RUN(available_answers_within_its_timeout);
-    RUN(a_server_that_refuses_is_well_and_says_why);
+    RUN(a_server_that_refuses_is_not_failing_and_the_reason_is_reported);
     RUN(a_batch_that_fills_the_server_has_a_status_for_each_key);
     RUN(a_batch_over_a_cluster_with_a_dead_node_has_a_status_for_each_key);
     RUN(another_kind_of_value_is_no_value);
     RUN(logging_in_needs_the_right_password);
     RUN(no_message_has_the_password);
-    RUN(a_mice_that_is_kept_near_outlives_the_server);
-    RUN(options_of_the_first_version_are_taken_and_a_scan_has_a_time);
+    RUN(a_mice_in_the_near_cache_is_found_after_the_server_died);
+    RUN(options_of_the_first_version_work_and_scans_have_a_timeout);
     redis_server_stop(&server);
     return check_report();
 }

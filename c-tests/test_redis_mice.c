@@ -3,15 +3,7 @@
  * */
 #include "redis_sample.h"
 
-static const phicache_fingerprint NETWORK = {{9, 8, 7}};
-static const uint64_t CUT[3] = {6, 0, 0}; /* severs 0 -> 1 and 0 -> 2 */
-
-static phicache_subsystem *new_subsystem(const uint64_t *severed) {
-    const int32_t state[3] = {1, 0, 0};
-    phicache_subsystem *subsystem = NULL;
-    CHECK_OK(phicache_subsystem_new(&NETWORK, 3, state, 7, NULL, severed, &subsystem));
-    return subsystem;
-}
+#include "mice_sample.h"
 
 static phicache_mice_cache *new_cache(phicache_config *config, const uint64_t *severed, phicache_mice_cache *parent) {
     phicache_subsystem *subsystem = new_subsystem(severed);
@@ -31,23 +23,11 @@ static phicache_status status_of_new(phicache_config *config, const uint64_t *se
     return status;
 }
 
-/* The effect of one node on another. CUT damages only that of node 0. */
 static phicache_mice effect(uint64_t mechanism, uint64_t purview, double phi, const char *payload) {
-    phicache_mice mice;
-    memset(&mice, 0, sizeof mice);
-    mice.struct_size = sizeof mice;
-    mice.direction = PHICACHE_EFFECT;
-    mice.mechanism = mechanism;
-    mice.purview = purview;
-    mice.phi = phi;
-    mice.payload = text(payload);
-    return mice;
+    return mice_of(PHICACHE_EFFECT, mechanism, purview, phi, payload);
 }
 
-static phicache_mice safe_mice(void) { return effect(2, 4, 0.5, "the safe one"); }
-static phicache_mice damaged_mice(void) { return effect(1, 2, 0.25, "the damaged one"); }
-
-/* The standard key of the effect of a mechanism; valid during the next call, not after it. */
+/* The standard key of the effect of a mechanism; the second call after this one overwrites it. */
 static phicache_bytes key_of(uint64_t mechanism) {
     static uint8_t buffers[2][PHICACHE_KEY_BUFFER];
     static int which = 0;
@@ -62,16 +42,10 @@ static phicache_status set(phicache_mice_cache *cache, phicache_mice mice) {
 }
 
 static void check_get(phicache_mice_cache *cache, phicache_mice expected, uint32_t origin) {
-    phicache_mice mice;
+    phicache_mice mice = no_mice();
     phicache_value value = unset_value();
-    memset(&mice, 0, sizeof mice);
-    mice.struct_size = sizeof mice;
     if (!CHECK_OK(phicache_mice_cache_get(cache, key_of(expected.mechanism), &mice, &value))) return;
-    CHECK_UINT(mice.mechanism, expected.mechanism);
-    CHECK_UINT(mice.purview, expected.purview);
-    CHECK_NEAR(mice.phi, expected.phi, 0.0);
-    CHECK_BYTES(mice.payload.data, mice.payload.len, expected.payload.data, expected.payload.len);
-    CHECK_UINT((uintptr_t)mice.payload.data % 16, 0);
+    check_mice(&mice, &expected);
     CHECK_UINT(value.origin, origin);
     phicache_value_release(&value);
 }
@@ -93,16 +67,16 @@ static phicache_stats mice_stats(phicache_mice_cache *cache) {
     return stats;
 }
 
-static void what_was_set_comes_back_in_every_process(void) {
+static void a_stored_value_is_found_in_every_process(void) {
     int whole;
     for (whole = 0; whole < 2; whole++) {
         phicache_config *config = at_server(whole);
         phicache_mice_cache *cache = new_cache(config, NULL, NULL), *elsewhere = new_cache(config, NULL, NULL);
         phicache_info info = {99, 99, 99};
         check_miss(cache, 2);
-        CHECK_OK(set(cache, safe_mice()));
-        check_get(cache, safe_mice(), PHICACHE_ORIGIN_HIT);
-        check_get(elsewhere, safe_mice(), PHICACHE_ORIGIN_HIT);
+        CHECK_OK(set(cache, safe_mice("the safe one")));
+        check_get(cache, safe_mice("the safe one"), PHICACHE_ORIGIN_HIT);
+        check_get(elsewhere, safe_mice("the safe one"), PHICACHE_ORIGIN_HIT);
         CHECK_OK(phicache_mice_cache_info(cache, &info));
         CHECK_UINT(info.hits, whole ? 2 : 1); /* the server counts the lookups of both handles */
         CHECK_UINT(info.misses, 1);
@@ -110,7 +84,7 @@ static void what_was_set_comes_back_in_every_process(void) {
         CHECK_OK(phicache_mice_cache_contains(elsewhere, key_of(2)));
         CHECK_OK(phicache_mice_cache_remove(cache, key_of(2)));
         CHECK_STATUS(phicache_mice_cache_remove(cache, key_of(2)), PHICACHE_MISS);
-        CHECK_OK(set(cache, safe_mice()));
+        CHECK_OK(set(cache, safe_mice("the safe one")));
         CHECK_OK(phicache_mice_cache_clear(cache));
         CHECK_OK(phicache_mice_cache_info(cache, &info));
         CHECK_UINT(info.hits + info.misses + info.size, 0);
@@ -121,22 +95,22 @@ static void what_was_set_comes_back_in_every_process(void) {
     }
 }
 
-static void a_cut_subsystem_inherits_what_its_cut_does_not_damage(void) {
+static void a_cut_subsystem_inherits_undamaged_records(void) {
     int whole;
     for (whole = 0; whole < 2; whole++) {
         phicache_config *config = at_server(whole);
         phicache_mice_cache *parent = new_cache(config, NULL, NULL), *child = new_cache(config, CUT, parent);
         uint64_t size = 99;
-        CHECK_OK(set(parent, safe_mice()));
-        CHECK_OK(set(parent, damaged_mice()));
-        check_get(child, safe_mice(), PHICACHE_ORIGIN_PARENT);
+        CHECK_OK(set(parent, safe_mice("the safe one")));
+        CHECK_OK(set(parent, damaged_mice("the damaged one")));
+        check_get(child, safe_mice("the safe one"), PHICACHE_ORIGIN_PARENT);
         check_miss(child, 1);
         CHECK_OK(phicache_mice_cache_contains(child, key_of(2)));
         CHECK_STATUS(phicache_mice_cache_contains(child, key_of(1)), PHICACHE_MISS);
         CHECK_OK(phicache_mice_cache_size(child, &size));
         CHECK_UINT(size, whole ? 2 : 1); /* in the whole database all keys count */
         CHECK_OK(phicache_mice_cache_free(parent)); /* the child keeps it alive */
-        check_get(child, safe_mice(), PHICACHE_ORIGIN_PARENT);
+        check_get(child, safe_mice("the safe one"), PHICACHE_ORIGIN_PARENT);
         check_miss(child, 1);
         CHECK_OK(phicache_mice_cache_free(child));
         CHECK_OK(phicache_config_free(config));
@@ -148,7 +122,7 @@ static void a_cut_subsystem_stores_nothing(void) {
     for (whole = 0; whole < 2; whole++) {
         phicache_config *config = at_server(whole);
         phicache_mice_cache *cache = new_cache(config, CUT, NULL);
-        CHECK_STATUS(set(cache, safe_mice()), PHICACHE_REFUSED_CUT);
+        CHECK_STATUS(set(cache, safe_mice("the safe one")), PHICACHE_REFUSED_CUT);
         CHECK_STATUS(phicache_mice_cache_would_store(cache, 0.5), PHICACHE_REFUSED_CUT);
         check_miss(cache, 2);
         CHECK_UINT(mice_stats(cache).refused_cut, 1);
@@ -190,7 +164,7 @@ static void a_parent_is_uncut_and_in_redis_too(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void the_configuration_says_where_mice_are_kept(void) {
+static void the_configuration_chooses_where_mice_are_stored(void) {
     phicache_config *config = at_server(0);
     phicache_subsystem *subsystem = new_subsystem(NULL);
     phicache_mice_cache *cache = NULL;
@@ -202,7 +176,7 @@ static void the_configuration_says_where_mice_are_kept(void) {
         CHECK_OK(phicache_config_set_redis_cache(config, enabled));
         options.name = "somewhere";
         REQUIRE_OK(phicache_mice_cache_new(config, &options, subsystem, NULL, &cache));
-        CHECK_OK(set(cache, safe_mice()));
+        CHECK_OK(set(cache, safe_mice("the safe one")));
         memset(&item, 0, sizeof item);
         item.struct_size = sizeof item;
         CHECK_OK(phicache_registry_list(&item, 1, &count));
@@ -214,18 +188,18 @@ static void the_configuration_says_where_mice_are_kept(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void a_record_is_asked_for_once_and_its_damage_is_remembered(void) {
+static void a_record_is_fetched_once_and_its_damage_is_remembered(void) {
     phicache_config *config = at_server(0);
     phicache_mice_cache *writer = new_cache(config, NULL, NULL), *parent = new_cache(config, NULL, NULL);
     phicache_mice_cache *child = new_cache(config, CUT, parent);
     int i;
-    CHECK_OK(set(writer, safe_mice()));
-    CHECK_OK(set(writer, damaged_mice()));
+    CHECK_OK(set(writer, safe_mice("the safe one")));
+    CHECK_OK(set(writer, damaged_mice("the damaged one")));
     for (i = 0; i < 5; i++) {
-        check_get(child, safe_mice(), PHICACHE_ORIGIN_PARENT);
+        check_get(child, safe_mice("the safe one"), PHICACHE_ORIGIN_PARENT);
         check_miss(child, 1);
-        check_get(parent, safe_mice(), PHICACHE_ORIGIN_HIT);
-        check_get(writer, safe_mice(), PHICACHE_ORIGIN_HIT);
+        check_get(parent, safe_mice("the safe one"), PHICACHE_ORIGIN_HIT);
+        check_get(writer, safe_mice("the safe one"), PHICACHE_ORIGIN_HIT);
     }
     CHECK_INT(redis_server_calls(&server, "get"), 2);
     CHECK_OK(phicache_mice_cache_free(writer));
@@ -234,13 +208,13 @@ static void a_record_is_asked_for_once_and_its_damage_is_remembered(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void with_the_whole_database_a_child_asks_twice_every_time(void) {
+static void with_the_whole_database_a_child_sends_two_requests_for_each_lookup(void) {
     phicache_config *config = at_server(1);
     phicache_mice_cache *parent = new_cache(config, NULL, NULL), *child = new_cache(config, CUT, parent);
-    CHECK_OK(set(parent, safe_mice()));
+    CHECK_OK(set(parent, safe_mice("the safe one")));
     CHECK_CONTAINS(ask("RANDOMKEY"), "subsys:");
-    check_get(child, safe_mice(), PHICACHE_ORIGIN_PARENT);
-    check_get(child, safe_mice(), PHICACHE_ORIGIN_PARENT);
+    check_get(child, safe_mice("the safe one"), PHICACHE_ORIGIN_PARENT);
+    check_get(child, safe_mice("the safe one"), PHICACHE_ORIGIN_PARENT);
     CHECK_INT(redis_server_calls(&server, "get"), 4);
     CHECK_OK(phicache_mice_cache_free(parent));
     CHECK_OK(phicache_mice_cache_free(child));
@@ -248,7 +222,7 @@ static void with_the_whole_database_a_child_asks_twice_every_time(void) {
 }
 
 static int32_t compute_safe(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
-    const phicache_mice mice = safe_mice();
+    const phicache_mice mice = safe_mice("the safe one");
     (void)call_data, (void)key;
     ++*(int *)user_data;
     return phicache_result_mice(result, &mice, NULL);
@@ -282,7 +256,7 @@ static void check_is_a_counted_miss(const char *change) {
     phicache_config *config = at_server(0);
     phicache_mice_cache *writer = new_cache(config, NULL, NULL), *parent, *child;
     char command[512], name[256];
-    CHECK_OK(set(writer, safe_mice()));
+    CHECK_OK(set(writer, safe_mice("the safe one")));
     redis_server_copy(name, sizeof name, ask("RANDOMKEY"));
     CHECK_CONTAINS(name, ":-:effect:1:*");
     snprintf(command, sizeof command, change, name);
@@ -294,15 +268,15 @@ static void check_is_a_counted_miss(const char *change) {
     CHECK_STATUS(phicache_mice_cache_contains(parent, key_of(2)), PHICACHE_MISS);
     CHECK(mice_stats(parent).damaged >= 2);
     CHECK_UINT(mice_stats(parent).misses, 1);
-    CHECK_OK(set(parent, safe_mice())); /* repairs it */
-    check_get(child, safe_mice(), PHICACHE_ORIGIN_PARENT);
+    CHECK_OK(set(parent, safe_mice("the safe one"))); /* repairs it */
+    check_get(child, safe_mice("the safe one"), PHICACHE_ORIGIN_PARENT);
     CHECK_OK(phicache_mice_cache_free(writer));
     CHECK_OK(phicache_mice_cache_free(parent));
     CHECK_OK(phicache_mice_cache_free(child));
     CHECK_OK(phicache_config_free(config));
 }
 
-static void what_is_no_record_is_a_counted_miss(void) {
+static void an_invalid_record_is_a_counted_miss(void) {
     check_is_a_counted_miss("SET %s garbage");
     check_is_a_counted_miss("SET %s \"\"");
     check_is_a_counted_miss("SETRANGE %s 3 \"\\xFF\"");
@@ -310,11 +284,11 @@ static void what_is_no_record_is_a_counted_miss(void) {
     check_is_a_counted_miss("APPEND %s more");
 }
 
-static void a_record_of_another_question_is_a_counted_miss(void) {
+static void a_record_of_another_key_is_a_counted_miss(void) {
     phicache_config *config = at_server(0);
     phicache_mice_cache *writer = new_cache(config, NULL, NULL), *reader = new_cache(config, NULL, NULL);
     char command[640], name[256];
-    CHECK_OK(set(writer, damaged_mice()));
+    CHECK_OK(set(writer, damaged_mice("the damaged one")));
     redis_server_copy(name, sizeof name, ask("RANDOMKEY"));
     snprintf(command, sizeof command, "RENAME %s %.*s1:*", name, (int)(strstr(name, "effect:") + 7 - name), name);
     CHECK_TEXT(ask(command), "OK");
@@ -325,7 +299,7 @@ static void a_record_of_another_question_is_a_counted_miss(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void batches_are_inherited_and_asked_for_at_once(void) {
+static void batches_inherit_and_need_one_round_trip(void) {
     phicache_config *config = at_server(0);
     phicache_mice_cache *writer = new_cache(config, NULL, NULL), *parent = new_cache(config, NULL, NULL);
     phicache_mice_cache *child = new_cache(config, CUT, parent);
@@ -336,8 +310,8 @@ static void batches_are_inherited_and_asked_for_at_once(void) {
     phicache_status statuses[2];
     uint8_t room[2][128], key[3][PHICACHE_KEY_BUFFER];
     size_t i, count = 99;
-    both[0] = safe_mice();
-    both[1] = damaged_mice();
+    both[0] = safe_mice("the safe one");
+    both[1] = damaged_mice("the damaged one");
     for (i = 0; i < 3; i++) {
         const phicache_bytes one = key_of(i < 2 ? both[i].mechanism : 4);
         memcpy(key[i], one.data, one.len);
@@ -368,13 +342,13 @@ static void batches_are_inherited_and_asked_for_at_once(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void what_is_kept_near_is_read_in_place(void) {
+static void values_in_the_near_cache_are_read_in_place(void) {
     phicache_config *config = at_server(0);
     phicache_mice_cache *parent = new_cache(config, NULL, NULL), *child = new_cache(config, CUT, parent);
     phicache_cache *view = NULL;
     phicache_bytes record;
     phicache_mice mice;
-    CHECK_OK(set(parent, safe_mice()));
+    CHECK_OK(set(parent, safe_mice("the safe one")));
     CHECK_OK(phicache_mice_cache_as_cache(child, &view));
     memset(&mice, 0, sizeof mice);
     mice.struct_size = sizeof mice;
@@ -392,10 +366,10 @@ static void what_is_kept_near_is_read_in_place(void) {
 static void clearing_a_child_detaches_it(void) {
     phicache_config *config = at_server(0);
     phicache_mice_cache *parent = new_cache(config, NULL, NULL), *child = new_cache(config, CUT, parent);
-    CHECK_OK(set(parent, safe_mice()));
+    CHECK_OK(set(parent, safe_mice("the safe one")));
     CHECK_OK(phicache_mice_cache_clear(child));
     check_miss(child, 2);
-    check_get(parent, safe_mice(), PHICACHE_ORIGIN_HIT);
+    check_get(parent, safe_mice("the safe one"), PHICACHE_ORIGIN_HIT);
     CHECK_INT(number("DBSIZE"), 1);
     CHECK_OK(phicache_mice_cache_free(parent));
     CHECK_OK(phicache_mice_cache_free(child));
@@ -404,19 +378,19 @@ static void clearing_a_child_detaches_it(void) {
 
 int main(void) {
     if (!redis_server_start(&server, "")) return REDIS_SERVER_SKIPPED;
-    RUN(what_was_set_comes_back_in_every_process);
-    RUN(a_cut_subsystem_inherits_what_its_cut_does_not_damage);
+    RUN(a_stored_value_is_found_in_every_process);
+    RUN(a_cut_subsystem_inherits_undamaged_records);
     RUN(a_cut_subsystem_stores_nothing);
     RUN(phi_of_zero_is_stored);
     RUN(a_parent_is_uncut_and_in_redis_too);
-    RUN(the_configuration_says_where_mice_are_kept);
-    RUN(a_record_is_asked_for_once_and_its_damage_is_remembered);
-    RUN(with_the_whole_database_a_child_asks_twice_every_time);
+    RUN(the_configuration_chooses_where_mice_are_stored);
+    RUN(a_record_is_fetched_once_and_its_damage_is_remembered);
+    RUN(with_the_whole_database_a_child_sends_two_requests_for_each_lookup);
     RUN(memoize_stores_for_all);
-    RUN(what_is_no_record_is_a_counted_miss);
-    RUN(a_record_of_another_question_is_a_counted_miss);
-    RUN(batches_are_inherited_and_asked_for_at_once);
-    RUN(what_is_kept_near_is_read_in_place);
+    RUN(an_invalid_record_is_a_counted_miss);
+    RUN(a_record_of_another_key_is_a_counted_miss);
+    RUN(batches_inherit_and_need_one_round_trip);
+    RUN(values_in_the_near_cache_are_read_in_place);
     RUN(clearing_a_child_detaches_it);
     redis_server_stop(&server);
     return check_report();

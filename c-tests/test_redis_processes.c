@@ -89,7 +89,7 @@ static phicache_redis_cache *new_with_lease(phicache_config *config, uint64_t le
     return new_redis_with(config, options);
 }
 
-static void after_a_fork_both_go_on_with_one_handle(void) {
+static void after_a_fork_both_processes_use_one_handle(void) {
     phicache_config *config = at_server(0);
     phicache_redis_cache *cache = new_redis(config);
     pid_t children[WORKERS];
@@ -121,7 +121,7 @@ static void after_a_fork_both_go_on_with_one_handle(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void of_two_processes_one_computes_and_the_other_waits(void) {
+static void one_of_two_processes_computes_and_the_other_waits(void) {
     phicache_config *config = at_server(0);
     phicache_redis_cache *cache = new_with_lease(config, 20000);
     board *all = new_board(400);
@@ -141,7 +141,7 @@ static void of_two_processes_one_computes_and_the_other_waits(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void of_many_processes_one_computes_each_value(void) {
+static void one_of_many_processes_computes_each_value(void) {
     phicache_config *config = at_server(0);
     phicache_redis_cache *cache = new_with_lease(config, 20000);
     board *all = new_board(5);
@@ -205,7 +205,7 @@ static void a_killed_worker_delays_the_others_until_its_lease_ends(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void a_failed_computation_gives_its_lease_back_at_once(void) {
+static void a_failed_computation_returns_its_lease_at_once(void) {
     phicache_config *config = at_server(0);
     phicache_redis_cache *cache = new_with_lease(config, 60000), *other = new_with_lease(config, 60000);
     answer failure = fails(3);
@@ -221,7 +221,7 @@ static void a_failed_computation_gives_its_lease_back_at_once(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void who_comes_too_late_overwrites_nothing(void) {
+static void a_late_completion_overwrites_nothing(void) {
     phicache_config *config = at_server(0);
     phicache_redis_cache *cache = new_with_lease(config, 200);
     board *all = new_board(2000);
@@ -242,7 +242,7 @@ static void who_comes_too_late_overwrites_nothing(void) {
     CHECK_OK(phicache_config_free(config));
 }
 
-static void what_is_cleared_or_removed_meanwhile_is_not_stored(void) {
+static void a_value_cleared_or_removed_while_it_is_computed_is_not_stored(void) {
     int clears;
     for (clears = 0; clears < 2; clears++) {
         phicache_config *config = at_server(0);
@@ -263,7 +263,7 @@ static void what_is_cleared_or_removed_meanwhile_is_not_stored(void) {
     }
 }
 
-static void without_callbacks_others_are_seen_to_compute(void) {
+static void begin_reports_computations_of_others(void) {
     phicache_config *config = at_server(0);
     phicache_redis_cache *cache = new_with_lease(config, 20000);
     board *all = new_board(1000);
@@ -319,15 +319,15 @@ static void workers_survive_a_server_that_is_killed_and_restarted(void) {
 
 int main(void) {
     if (!redis_server_start(&server, "")) return REDIS_SERVER_SKIPPED;
-    RUN(after_a_fork_both_go_on_with_one_handle);
-    RUN(of_two_processes_one_computes_and_the_other_waits);
-    RUN(of_many_processes_one_computes_each_value);
+    RUN(after_a_fork_both_processes_use_one_handle);
+    RUN(one_of_two_processes_computes_and_the_other_waits);
+    RUN(one_of_many_processes_computes_each_value);
     RUN(without_leases_every_process_computes);
     RUN(a_killed_worker_delays_the_others_until_its_lease_ends);
-    RUN(a_failed_computation_gives_its_lease_back_at_once);
-    RUN(who_comes_too_late_overwrites_nothing);
-    RUN(what_is_cleared_or_removed_meanwhile_is_not_stored);
-    RUN(without_callbacks_others_are_seen_to_compute);
+    RUN(a_failed_computation_returns_its_lease_at_once);
+    RUN(a_late_completion_overwrites_nothing);
+    RUN(a_value_cleared_or_removed_while_it_is_computed_is_not_stored);
+    RUN(begin_reports_computations_of_others);
     RUN(workers_survive_a_server_that_is_killed_and_restarted);
     redis_server_stop(&server);
     return check_report();

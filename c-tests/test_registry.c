@@ -77,7 +77,7 @@ static void named_caches_are_listed_in_order_while_they_live(void) {
     free_caches();
 }
 
-static void a_name_tells_the_figures_of_its_cache(void) {
+static void statistics_are_available_by_name(void) {
     phicache_info info;
     phicache_stats stats;
     phicache_value value;
@@ -86,9 +86,7 @@ static void a_name_tells_the_figures_of_its_cache(void) {
     phicache_value_release(&value);
     CHECK_STATUS(phicache_dict_cache_get(dict, text("absent"), &value), PHICACHE_MISS);
     CHECK_OK(phicache_registry_info("b: repertoires", &info));
-    CHECK_UINT(info.hits, 1);
-    CHECK_UINT(info.misses, 1);
-    CHECK_UINT(info.size, 1);
+    CHECK_COUNTS(info, 1, 1, 1);
     memset(&stats, 0, sizeof stats);
     stats.struct_size = sizeof stats;
     CHECK_OK(phicache_registry_stats("a: MICE", &stats));
@@ -128,7 +126,7 @@ static void the_name_of_no_live_cache_is_an_error(void) {
 
 int main(void) {
     RUN(named_caches_are_listed_in_order_while_they_live);
-    RUN(a_name_tells_the_figures_of_its_cache);
+    RUN(statistics_are_available_by_name);
     RUN(one_or_all_are_cleared);
     RUN(the_name_of_no_live_cache_is_an_error);
     return check_report();

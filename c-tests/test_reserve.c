@@ -204,7 +204,7 @@ static void a_failed_reservation_decides_the_status_whatever_the_callback_return
     check_way("method, straight through", by_method_straight_through);
 }
 
-static void so_it_does_at_a_server(void) {
+static void a_failed_reservation_also_decides_the_status_in_redis(void) {
     plan self;
     int32_t code = 99;
     phicache_value value = unset_value();
@@ -229,7 +229,7 @@ static int32_t compute_after_all(void *user_data, void *call_data, phicache_byte
     return *(const int32_t *)user_data;
 }
 
-static void a_later_reservation_makes_good_for_a_failed_one(void) {
+static void a_later_reservation_replaces_a_failed_one(void) {
     phicache_dict_cache *cache = new_dict();
     phicache_value value = unset_value();
     int32_t fails = 7, code = 99;
@@ -293,7 +293,7 @@ static int32_t compute_uninitialized(void *user_data, void *call_data, phicache_
     return 0;
 }
 
-static void what_is_written_into_uninitialized_bytes_is_the_value(void) {
+static void bytes_written_into_an_uninitialized_reservation_are_the_value(void) {
     static const size_t lengths[] = {0, 1, 16, 1000, 100000, 3000000};
     phicache_dict_cache *cache = NULL;
     phicache_config *config = new_unlimited();
@@ -328,7 +328,7 @@ static int32_t compute_zeroed(void *user_data, void *call_data, phicache_bytes k
     return 0;
 }
 
-static void reserved_bytes_are_zero_whatever_was_there_before(void) {
+static void reserved_bytes_are_zero_also_in_reused_memory(void) {
     phicache_dict_cache *cache = new_dict();
     size_t len;
     for (len = 1; len < 5000; len += 333) {
@@ -341,10 +341,10 @@ static void reserved_bytes_are_zero_whatever_was_there_before(void) {
 
 int main(void) {
     RUN(a_failed_reservation_decides_the_status_whatever_the_callback_returns);
-    RUN(so_it_does_at_a_server);
-    RUN(a_later_reservation_makes_good_for_a_failed_one);
+    RUN(a_failed_reservation_also_decides_the_status_in_redis);
+    RUN(a_later_reservation_replaces_a_failed_one);
     RUN(a_lease_whose_last_reservation_failed_completes_with_its_status);
-    RUN(what_is_written_into_uninitialized_bytes_is_the_value);
-    RUN(reserved_bytes_are_zero_whatever_was_there_before);
+    RUN(bytes_written_into_an_uninitialized_reservation_are_the_value);
+    RUN(reserved_bytes_are_zero_also_in_reused_memory);
     return check_report();
 }

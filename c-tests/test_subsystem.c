@@ -29,7 +29,7 @@ static void a_bipartition_severs_from_one_part_to_the_other(void) {
     CHECK(severed[0] == 0 && severed[1] == 0 && severed[2] == 0 && severed[3] == 0);
 }
 
-static void a_matrix_says_each_connection_in_either_layout(void) {
+static void a_matrix_has_each_connection_in_either_layout(void) {
     const uint8_t matrix[9] = {0, 1, 7, 0, 0, 0, 255, 0, 0}; /* 0 -> 1, 0 -> 2, 2 -> 0 */
     const uint64_t rows[3] = {6, 0, 1}, columns[3] = {4, 1, 1};
     uint64_t severed[3];
@@ -52,7 +52,7 @@ static void a_partition_of_64_nodes_fits(void) {
     CHECK_UINT(severed[63], 1);
 }
 
-static void what_cannot_be_a_cut_is_an_error_and_leaves_zeros(void) {
+static void an_invalid_cut_is_an_error_and_leaves_zeros(void) {
     uint64_t severed[2];
     const uint64_t parts[1] = {1}, outside[1] = {4};
     const uint8_t matrix[4] = {0, 1, 0, 0};
@@ -102,7 +102,7 @@ static void a_cut_damages_by_splitting_the_mechanism_or_the_connections_that_mat
     CHECK_INT(damages(nothing, PHICACHE_CAUSE, 7, 7), 0);
 }
 
-static void wrong_questions_about_damage_are_errors(void) {
+static void invalid_arguments_about_damage_are_errors(void) {
     const uint64_t severed[3] = {4, 0, 0}, outside[3] = {8, 0, 0};
     int32_t damaged = 77;
     CHECK_STATUS(phicache_cut_damages(3, severed, 2, 1, 4, &damaged), PHICACHE_ERROR_INVALID_ARGUMENT);
@@ -168,7 +168,7 @@ static void all_cuts_of_a_system_have_one_fingerprint_and_other_systems_others(v
     CHECK_OK(phicache_subsystem_free(base));
 }
 
-static void what_cannot_be_a_subsystem_is_an_error(void) {
+static void an_invalid_subsystem_is_an_error(void) {
     const int32_t negative[3] = {0, -1, 0};
     const uint64_t outside[3] = {8, 0, 0};
     phicache_subsystem *base = new_subsystem(7, NULL, NULL), *subsystem = base;
@@ -212,7 +212,7 @@ static int same(scoped_key one, scoped_key other) {
     return one.len == other.len && memcmp(one.bytes, other.bytes, one.len) == 0;
 }
 
-static void a_cut_scoped_key_carries_only_the_severed_connections_that_matter(void) {
+static void a_cut_scoped_key_contains_only_the_severed_connections_that_matter(void) {
     const uint64_t first_cut[3] = {6, 0, 0}, second_cut[3] = {4, 4, 0};
     phicache_subsystem *uncut = new_subsystem(7, NULL, NULL);
     phicache_subsystem *first = new_subsystem(7, NULL, first_cut), *second = new_subsystem(7, NULL, second_cut);
@@ -235,7 +235,7 @@ static void a_cut_scoped_key_carries_only_the_severed_connections_that_matter(vo
     CHECK_OK(phicache_subsystem_free(second));
 }
 
-static void severed_connections_that_never_existed_are_left_out(void) {
+static void severed_connections_that_do_not_exist_are_left_out(void) {
     const uint64_t ring[3] = {2, 4, 1}, severed[3] = {6, 0, 0};
     phicache_subsystem *uncut = new_subsystem(7, ring, NULL), *cut = new_subsystem(7, ring, severed);
     int32_t damaged = 0;
@@ -319,16 +319,16 @@ static void shared_caches_are_one_per_fingerprint_and_role(void) {
 
 int main(void) {
     RUN(a_bipartition_severs_from_one_part_to_the_other);
-    RUN(a_matrix_says_each_connection_in_either_layout);
+    RUN(a_matrix_has_each_connection_in_either_layout);
     RUN(a_partition_of_64_nodes_fits);
-    RUN(what_cannot_be_a_cut_is_an_error_and_leaves_zeros);
+    RUN(an_invalid_cut_is_an_error_and_leaves_zeros);
     RUN(a_cut_damages_by_splitting_the_mechanism_or_the_connections_that_matter);
-    RUN(wrong_questions_about_damage_are_errors);
+    RUN(invalid_arguments_about_damage_are_errors);
     RUN(a_subsystem_knows_its_nodes_and_its_cut);
     RUN(all_cuts_of_a_system_have_one_fingerprint_and_other_systems_others);
-    RUN(what_cannot_be_a_subsystem_is_an_error);
-    RUN(a_cut_scoped_key_carries_only_the_severed_connections_that_matter);
-    RUN(severed_connections_that_never_existed_are_left_out);
+    RUN(an_invalid_subsystem_is_an_error);
+    RUN(a_cut_scoped_key_contains_only_the_severed_connections_that_matter);
+    RUN(severed_connections_that_do_not_exist_are_left_out);
     RUN(the_promised_buffer_holds_the_longest_key);
     RUN(shared_caches_are_one_per_fingerprint_and_role);
     return check_report();

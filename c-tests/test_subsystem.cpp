@@ -22,7 +22,7 @@ fingerprint network() {
 }
 subsystem whole() { return subsystem(network(), {1, 0, 0}, {0, 1, 2}); }
 
-void the_makers_of_cuts_agree() {
+void all_ways_of_creating_a_cut_agree() {
     const cut parts = cut::bipartition(3, {0}, {1, 2});
     CHECK_UINT(parts.size(), 3);
     CHECK((parts.severed(0) == node_set{1, 2}));
@@ -39,7 +39,7 @@ void the_makers_of_cuts_agree() {
     CHECK_UINT(cut::bipartition(64, {63}, {0}).severed(63).mask(), 1);
 }
 
-void what_is_no_cut_is_an_error() {
+void an_invalid_cut_is_an_error() {
     CHECK_ERROR(status::error_invalid_argument, cut::bipartition(0, {}, {}));
     CHECK_ERROR(status::error_invalid_argument, cut::bipartition(65, {0}, {1}));
     CHECK_ERROR(status::error_invalid_argument, cut::bipartition(2, {0}, {2}));
@@ -54,7 +54,7 @@ void what_is_no_cut_is_an_error() {
           status::error_invalid_argument);
 }
 
-void a_cut_damages_what_it_severs() {
+void a_cut_damages_mice_with_severed_connections() {
     const cut severed = cut::bipartition(3, {0}, {1});
     CHECK(severed.damages(direction::effect, {0}, {1}));
     CHECK(!severed.damages(direction::cause, {0}, {1}));
@@ -100,7 +100,7 @@ void parts_of_different_sizes_are_errors() {
     CHECK_ERROR(status::error_invalid_argument, whole().under(cut::bipartition(2, {0}, {1})));
 }
 
-void cuts_share_the_keys_of_what_they_leave_alone() {
+void cuts_share_the_keys_of_undamaged_results() {
     const subsystem uncut = whole();
     const subsystem one = uncut.under(cut::bipartition(3, {0}, {1, 2}));
     const subsystem other = uncut.under(cut::bipartition(3, {0, 2}, {1}));
@@ -132,12 +132,12 @@ void a_moved_from_subsystem_refuses_every_call() {
 }  // namespace
 
 int main() {
-    RUN(the_makers_of_cuts_agree);
-    RUN(what_is_no_cut_is_an_error);
-    RUN(a_cut_damages_what_it_severs);
+    RUN(all_ways_of_creating_a_cut_agree);
+    RUN(an_invalid_cut_is_an_error);
+    RUN(a_cut_damages_mice_with_severed_connections);
     RUN(a_subsystem_is_its_identity_and_its_cut);
     RUN(parts_of_different_sizes_are_errors);
-    RUN(cuts_share_the_keys_of_what_they_leave_alone);
+    RUN(cuts_share_the_keys_of_undamaged_results);
     RUN(a_moved_from_subsystem_refuses_every_call);
     return check_report();
 }

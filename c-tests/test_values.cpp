@@ -51,7 +51,7 @@ void check_round_trip(const T& original) {
     CHECK(cache.memoize<T>("key", []() -> T { throw 1; }) == original);
 }
 
-void trivially_copyable_objects_come_back() {
+void trivially_copyable_objects_are_read_back() {
     check_round_trip(0.1);
     check_round_trip(std::int8_t{-1});
     check_round_trip(true);
@@ -61,7 +61,7 @@ void trivially_copyable_objects_come_back() {
     check_round_trip(phicache::node_set{1, 63});
 }
 
-void vectors_and_strings_come_back() {
+void vectors_and_strings_are_read_back() {
     check_round_trip(std::vector<double>{0.25, -1, 1e300});
     check_round_trip(std::vector<point>{{1, 2, 3}, {4, 5, 6}});
     check_round_trip(std::vector<std::uint8_t>{});
@@ -70,7 +70,7 @@ void vectors_and_strings_come_back() {
     check_round_trip(std::u16string(u"\u03c6"));
 }
 
-void views_are_stored_as_what_they_show() {
+void views_are_stored_as_their_elements() {
     dict_cache cache;
     const double numbers[] = {1, 2, 3};
     cache.set("array", numbers);
@@ -87,7 +87,7 @@ void views_are_stored_as_what_they_show() {
     CHECK(cache.get<std::vector<double>>("copied") == std::vector<double>({1, 2, 3}));
 }
 
-void equal_bytes_are_one_key_however_they_are_given() {
+void equal_bytes_of_any_type_are_one_key() {
     dict_cache cache;
     const std::string text = "key";
     const std::vector<char> letters{'k', 'e', 'y'};
@@ -125,7 +125,7 @@ void an_empty_value_is_a_value() {
     CHECK(!cache.get("other").has_value());
 }
 
-void a_large_value_comes_back_whole() {
+void a_large_value_is_read_completely() {
     phicache::config unlimited;
     unlimited.settings().set_maximum_memory_percent(phicache::memory_unlimited);
     dict_cache cache(unlimited);
@@ -244,7 +244,7 @@ void a_pin_can_be_handed_to_c_and_taken_back() {
     CHECK_CHARS(filled, "C's");
 }
 
-void values_tell_where_they_come_from() {
+void values_have_an_origin() {
     dict_cache cache;
     const value made = cache.memoize("key", [] { return 1; });
     CHECK(made.origin() == phicache::origin::computed);
@@ -264,7 +264,7 @@ void values_tell_where_they_come_from() {
 }
 
 #if defined(__cpp_lib_span)
-void spans_of_the_standard_go_in_and_come_out() {
+void std_span_converts_to_and_from_our_span() {
     dict_cache cache;
     std::vector<double> numbers{1, 2, 3};
     CHECK(cache.set(std::span<const double>(numbers).first(2), std::span<double>(numbers)).stored());
@@ -281,12 +281,12 @@ void spans_of_the_standard_go_in_and_come_out() {
 }  // namespace
 
 int main() {
-    RUN(trivially_copyable_objects_come_back);
-    RUN(vectors_and_strings_come_back);
-    RUN(views_are_stored_as_what_they_show);
-    RUN(equal_bytes_are_one_key_however_they_are_given);
+    RUN(trivially_copyable_objects_are_read_back);
+    RUN(vectors_and_strings_are_read_back);
+    RUN(views_are_stored_as_their_elements);
+    RUN(equal_bytes_of_any_type_are_one_key);
     RUN(an_empty_value_is_a_value);
-    RUN(a_large_value_comes_back_whole);
+    RUN(a_large_value_is_read_completely);
     RUN(a_value_of_another_size_is_an_error);
     RUN(a_view_is_the_cache_own_memory);
     RUN(bytes_that_are_not_aligned_have_no_view);
@@ -294,9 +294,9 @@ int main() {
     RUN(a_value_moves_and_leaves_nothing_behind);
     RUN(a_pin_lasts_until_it_is_replaced_or_destroyed);
     RUN(a_pin_can_be_handed_to_c_and_taken_back);
-    RUN(values_tell_where_they_come_from);
+    RUN(values_have_an_origin);
 #if defined(__cpp_lib_span)
-    RUN(spans_of_the_standard_go_in_and_come_out);
+    RUN(std_span_converts_to_and_from_our_span);
 #endif
     return check_report();
 }

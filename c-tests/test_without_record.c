@@ -42,7 +42,7 @@ static int32_t ask_for_own_key(void *user_data, void *call_data, phicache_bytes 
     return 7;
 }
 
-static void it_is_the_same_owner_once_it_has_got_a_record(void) {
+static void it_is_the_same_owner_after_it_has_got_a_record(void) {
     phicache_dict_cache *cache = NULL;
     phicache_value value;
     int32_t code = 0;
@@ -60,6 +60,6 @@ int main(void) {
     take_all_keys();
     if (keys_taken == 0) return 1;
     RUN(it_has_its_messages);
-    RUN(it_is_the_same_owner_once_it_has_got_a_record);
+    RUN(it_is_the_same_owner_after_it_has_got_a_record);
     return check_report();
 }

@@ -1,4 +1,4 @@
-"""Runs a command beside a Redis server of its own, whose URL is in PHICACHE_REDIS_URL.
+"""Starts a Redis server and runs a command with the server's URL in PHICACHE_REDIS_URL.
 
 usage: with_redis.py [SERVER-OPTION...] -- COMMAND...
 

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Builds the user's two programs in one of the ways a user may, in an empty folder, and runs them.
+# Builds the two programs of a user in one of the supported ways, in an empty folder, and runs them.
 #
 #   consume.sh WAY KIND
 #
 # WAY   subdirectory, fetchcontent: with the sources; cmake, pkg-config, flags: with an install
-# KIND  shared or static: what the programs are linked with (with the sources: both are)
-# From the environment: SOURCE_DIR, FOLDER (made anew), PREFIX (the install), VERSION, CC, CXX, CMAKE, PKG_CONFIG,
-# CARGO_TARGET (so that cargo need not start anew).
+# KIND  shared or static: the library that the programs are linked with (with the sources: both)
+# Environment: SOURCE_DIR, FOLDER (recreated), PREFIX (the install), VERSION, CC, CXX, CMAKE, PKG_CONFIG, CARGO_TARGET
+# (reused, so that cargo need not build everything again).
 set -eu
 way=$1 kind=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -53,7 +53,7 @@ flags)
     exit 2 ;;
 esac
 
-# CMake leaves the way to the library in the programs; whoever links by hand says it when starting them.
+# CMake puts the path of the library into the programs; programs linked by hand get it from the environment.
 if [ $way = pkg-config ] || [ $way = flags ]; then
     LD_LIBRARY_PATH=$(dirname "$(find "$PREFIX" -name libphicache.so)")
     export LD_LIBRARY_PATH

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The installed library, loaded by Python's ctypes, used from threads that come and go: loaded.py LIBRARY"""
+"""The installed library, loaded by Python's ctypes and used from short-lived threads: loaded.py LIBRARY"""
 
 import ctypes
 import sys
@@ -47,7 +47,7 @@ def use(seed):
             library.phicache_value_release(ctypes.byref(value))
 
 
-# More threads, one after the other, than live at once: each ends with what the library has for it.
+# Many threads, one after the other: at its end each returns what the library stores for it.
 for generation in range(20):
     threads = [threading.Thread(target=use, args=[generation * 4 + i]) for i in range(4)]
     for thread in threads:

@@ -1,4 +1,4 @@
-# A panic inside the installed library, loaded by Julia, comes back as a status: panic.jl LIBRARY
+# A panic inside the installed library, loaded by Julia, is a status: panic.jl LIBRARY
 using Libdl
 
 library = dlopen(ARGS[1])
@@ -10,6 +10,6 @@ for _ in 1:3
     GC.gc()
 end
 unsafe_string(ccall(name, Cstring, (Int32,), -9)) == "ERROR_PANIC" || error("it has another name")
-# Julia's own exceptions still work beside ours.
+# Julia's own exceptions still work.
 (() -> try error("x") catch; end)()
 println("the process lives")

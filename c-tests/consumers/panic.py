@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A panic inside the installed library, loaded by Python's ctypes, comes back as a status: panic.py LIBRARY"""
+"""A panic inside the installed library, loaded by Python's ctypes, is a status: panic.py LIBRARY"""
 
 import ctypes
 import sys

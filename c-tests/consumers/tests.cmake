@@ -1,9 +1,9 @@
-# Every way of using phicache, each with every compiler that is here. consume.sh shows the commands.
+# Every supported way of using phicache, with each compiler of this machine. consume.sh has the commands.
 
 set(installed "${CMAKE_CURRENT_BINARY_DIR}/consumers/installed")
 set(moved "${CMAKE_CURRENT_BINARY_DIR}/consumers/moved")
 
-# Two installs: one stays where it was made, the other is moved, so that nothing can lean on where it was.
+# Two installs: one stays in place, the other is moved, so that nothing may depend on its original path.
 add_test(NAME consumer.install
          COMMAND sh -ec "rm -rf \"$1\"; \"$2\" --install \"$3\" --prefix \"$1\"" -
                  "${installed}" "${CMAKE_COMMAND}" "${CMAKE_BINARY_DIR}")
@@ -61,7 +61,7 @@ foreach(compiler ${phicache_compilers})
   endforeach()
 endforeach()
 
-# What find_package makes of components, versions and BUILD_SHARED_LIBS.
+# find_package with components, versions and BUILD_SHARED_LIBS.
 function(phicache_add_choice name expected)
   add_test(NAME consumer.choice.${name}
            COMMAND ${CMAKE_COMMAND} -S "${CMAKE_CURRENT_SOURCE_DIR}/consumers/choices"
@@ -76,7 +76,7 @@ phicache_add_choice(static_libraries static -DBUILD_SHARED_LIBS=OFF)
 phicache_add_choice(both shared "-DSOURCES=${PROJECT_SOURCE_DIR}")
 set_tests_properties(consumer.choice.both PROPERTIES PASS_REGULAR_EXPRESSION "phicache::phicache exists already")
 
-# Either library without the other, as a distribution may ship them: an install from which one was taken away.
+# Each library without the other, as a distribution may ship them: an install without the files of the other.
 foreach(kind shared static)
   set(alone "${CMAKE_CURRENT_BINARY_DIR}/consumers/alone.${kind}")
   string(REPLACE ${kind} "" other "sharedstatic")
@@ -89,14 +89,14 @@ foreach(kind shared static)
   set_tests_properties(consumer.${kind}_alone PROPERTIES FIXTURES_REQUIRED installed)
 endforeach()
 
-# A packager's build without tests still has a target test.
+# A build without tests still has a target test.
 add_test(NAME package.without_tests
          COMMAND sh -ec "rm -rf \"$2\"; \"$1\" -S \"$3\" -B \"$2\" -DBUILD_TESTING=OFF -DPHICACHE_BUILD_EXAMPLES=OFF \
                          -DPHICACHE_CARGO_TARGET_DIR=\"$4\"; \"$1\" --build \"$2\" --target test" - "${CMAKE_COMMAND}"
                  "${CMAKE_CURRENT_BINARY_DIR}/consumers/without_tests" "${PROJECT_SOURCE_DIR}" "${PHICACHE_CARGO_TARGET_DIR}")
 set_tests_properties(package.without_tests PROPERTIES RESOURCE_LOCK cargo PASS_REGULAR_EXPRESSION "No tests were found")
 
-# A panic comes back as a status in hosts that bring an unwinder of their own. In C and C++ the programs above show it.
+# A panic is a status also in hosts with their own unwinder. (The programs above check it in C and C++.)
 set(installed_library "${installed}/${phicache_libdir}/libphicache.so")
 add_test(NAME consumer.panic.python
          COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/consumers/panic.py" "${installed_library}")

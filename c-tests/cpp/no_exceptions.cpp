@@ -21,7 +21,7 @@ using phicache::status;
 
 namespace {
 
-void every_constructor_has_a_form_that_returns() {
+void every_constructor_has_a_try_form() {
     CHECK(phicache::dict_cache::try_make().has_value());
     CHECK(phicache::purview_cache::try_make().has_value());
     CHECK(phicache::config::try_make().has_value());
@@ -153,7 +153,7 @@ void other_forms_end_the_program_with_one_line() {
 }  // namespace
 
 int main() {
-    RUN(every_constructor_has_a_form_that_returns);
+    RUN(every_constructor_has_a_try_form);
     RUN(caches_work);
     RUN(functions_fail_by_what_they_return);
     RUN(memos_and_methods_work);

@@ -1,6 +1,5 @@
-# phicache.hpp where one program of one standard does not show it: in two units, without exceptions, with a library of
-# another version, and what it must refuse to compile. Each with every compiler that is here; compile_and_run.sh shows
-# the commands.
+# phicache.hpp in two units, without exceptions, with a library of another version, and in code that must not compile;
+# with each compiler of this machine. compile_and_run.sh has the commands.
 
 function(phicache_add_face_test name cxx)
   add_test(NAME cpp.${name} COMMAND sh "${CMAKE_CURRENT_SOURCE_DIR}/cpp/compile_and_run.sh" ${ARGN})
@@ -13,7 +12,7 @@ foreach(compiler ${phicache_compilers})
   string(REPLACE ":" ";" compiler ${compiler})
   list(GET compiler 0 name)
   list(GET compiler 2 cxx)
-  # unit and flags, unit and flags, …
+  # Arguments: unit and flags, unit and flags, …
   phicache_add_face_test(two_units.c++17.${name} ${cxx} run first.cpp -std=c++17 second.cpp -std=c++17)
   phicache_add_face_test(two_units.c++20.${name} ${cxx} run first.cpp -std=c++20 second.cpp -std=c++20)
   phicache_add_face_test(two_units.both.${name} ${cxx} run first.cpp -std=c++17 second.cpp -std=c++20)
@@ -23,7 +22,7 @@ foreach(compiler ${phicache_compilers})
     phicache_add_face_test(other_version.${standard}.${name} ${cxx} run other_version.cpp -std=${standard})
     phicache_add_face_test(macros.${standard}.${name} ${cxx} macros -std=${standard})
   endforeach()
-  # Some thirty programs, so in one standard for each compiler.
+  # About fifty programs, so only in one standard for each compiler.
   phicache_add_face_test(refused.${name} ${cxx} refuse refused.cpp $<IF:$<STREQUAL:${name},clang>,-std=c++20,-std=c++17>)
   phicache_add_face_test(mixed_exceptions.${name} ${cxx}
                          run mixed.cpp -std=c++17 mixed_without.cpp "-std=c++17 -fno-exceptions")

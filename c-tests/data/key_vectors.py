@@ -1,4 +1,4 @@
-"""Writes key_vectors.txt: the canonical key encoding, implemented a second time from docs/keys.md alone.
+"""Writes key_vectors.txt, with a second implementation of the canonical key encoding, from docs/keys.md alone.
 
     python3 key_vectors.py > key_vectors.txt
 """
@@ -59,7 +59,7 @@ def element(x, typed):
         return b'\x07' + u32(len(x.encode())) + x.encode()
     if isinstance(x, tuple):
         return b'\x0a' + u32(len(x)) + b''.join(element(i, typed) for i in x)
-    if isinstance(x, list):  # a set, in the order in which a program adds its items
+    if isinstance(x, list):  # a set, in the order in which a program adds its elements
         items = sorted({element(i, typed) for i in x})
         return b'\x0b' + u32(len(items)) + b''.join(items)
     if isinstance(x, Keyword):
@@ -103,7 +103,7 @@ def operations(x):
     return [begin] + [o for i in x for o in operations(i)] + [end]
 
 
-# NaNs that differ in their bits, and are written as one.
+# NaNs with different bits, which have the same encoding.
 NEGATIVE_NAN, PAYLOAD_NAN = ([struct.unpack('<d', struct.pack('<Q', bits))[0]]
                              for bits in (0xFFF8000000000000, 0x7FF8000000000001))
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The ABI that phicache.h promises, as text: abi.py CC HEADER [LIST]
 
-Prints size, alignment and the offset of each member of every struct, the values of all constants, and the signatures of all
-functions, types resolved by the compiler where it counts. With LIST, compares that with the committed list instead; after a
-change on purpose `make symbols` writes it anew. Layouts are those of 64-bit machines.
+Prints the size and alignment of every struct and the offsets of its members, the values of all constants, and the signatures
+of all functions. With LIST, compares this with the committed list instead; after an intended change `make symbols` writes a
+new list. Layouts are those of 64-bit machines.
 """
 
 import difflib
@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 def spaced(text):
-    """Declarations in one form, however the header breaks its lines."""
+    """Normalizes the white space of declarations."""
     return re.sub(r"\s*\*\s*", " *", " ".join(text.split())).replace("* *", "**").replace("( *", "(*")
 
 
@@ -38,12 +38,12 @@ class Header:
             sys.exit(f"the form of the header has changed; this is not understood: {unknown[:1]}")
 
 
-# Not of the ABI: they change with each version, or are for the compiler.
+# Not part of the ABI: they change with each version, or are for the compiler.
 UNCOUNTED = re.compile(r"PHICACHE_VERSION_\w+|PHICACHE_MUST_USE|PHICACHE_H")
 
 
 def measure(compiler, path, header):
-    """What the compiler makes of structs and constants."""
+    """The layouts and values that the compiler computes."""
     lines = []
     for name, members in header.structs.items():
         lines.append(f'printf("struct {name}: %zu bytes, aligned to %zu\\n", sizeof({name}), _Alignof({name}));')

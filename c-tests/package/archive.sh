@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks what the static archive is: archive.sh ARCHIVE SYMBOL_LIST
+# Checks the symbols of the static archive: archive.sh ARCHIVE SYMBOL_LIST
 set -u
 archive=$1 symbols=$2
 failed=0
@@ -11,7 +11,7 @@ else
     echo "ok     it carries no LLVM bitcode"
 fi
 
-# Everything but the mark, which only the relinked library has, and nothing of our prefix besides.
+# All symbols of the list, except the one that only the relinked library has, and no others with our prefix.
 if nm -g --defined-only "$archive" 2>/dev/null | awk '$2 != "" && $3 ~ /^phicache_/ { print $3 }' | LC_ALL=C sort -u |
     diff "$symbols" - | grep -v phicache_relinked | grep '^[<>]'; then
     echo "FAILED its functions are not those of $(basename "$symbols")"

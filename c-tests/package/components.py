@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Installs each component alone, as a packager does, and compares with what docs/packaging.md says of them.
+"""Installs each component alone, as a packager does, and compares the result with docs/packaging.md.
 
     components.py CMAKE BUILD SOURCE CARGO FOLDER
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 CMAKE, BUILD, SOURCE, CARGO, FOLDER = sys.argv[1], *map(Path, sys.argv[2:4]), sys.argv[4], Path(sys.argv[5])
 TEXT = (SOURCE / "docs/packaging.md").read_text(encoding="utf-8")
-# What a row of the table may say of a component, and by which files one knows it.
+# The words for files in the table of components, and patterns of these files.
 WORDS = {
     "the shared library": r"libphicache\.so\.\d.*",
     "licenses of phicache": r"LICENSE",
@@ -66,7 +66,7 @@ expect("the link and the archive have CMake files of their own",
 
 
 def crates(*options):
-    """How many crates are in the library; those of the build and of tests are not."""
+    """The number of crates in the library, without those for the build and for tests."""
     command = [CARGO, "tree", "--locked", "--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}", *options]
     lines = subprocess.run(command, cwd=SOURCE, check=True, capture_output=True, text=True).stdout.splitlines()
     return len({line.removesuffix(" (*)") for line in lines if line and not line.startswith("phicache ")})

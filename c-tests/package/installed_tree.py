@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Looks at an installed tree as a packager does: installed_tree.py PREFIX VERSION BUILD SOURCE CARGO_TARGET"""
+"""Checks an installed tree as a packager does: installed_tree.py PREFIX VERSION BUILD SOURCE CARGO_TARGET"""
 
 import os
 import re
@@ -61,7 +61,7 @@ binaries = {path: path.read_bytes() for path in (library, program)}
 expect("nor does what was compiled (but where cargo's configuration has flags for rustc, ours do not count)",
        *[f"{path.name}: {folder}" for path, held in {**binaries, archive_path: archive}.items()
          for folder in (BUILD, SOURCE, CARGO_TARGET, CARGO_HOME) if os.fsencode(folder) + b"/" in held])
-# An object is called like the crate it is of, and a crate's library mostly like its package.
+# An object file has the name of its crate, and most crates have the name of their package.
 objects = subprocess.run(["ar", "t", *PREFIX.rglob("*.a")], check=True, capture_output=True, text=True).stdout
 built = {path.stem.removeprefix("lib") for path in CARGO_TARGET.rglob("*.rlib")}
 held = {crate.rsplit("-", 1)[0] for crate in re.findall(r"^(\w+-[0-9a-f]{16})\.", objects, re.M) if crate in built}

@@ -1,6 +1,6 @@
 #!/bin/sh
-# picky.sh CC CXX INCLUDE TESTS WARNINGS...: tests that use every template of phicache.hpp compile without one of these
-# warnings. Optimized, since some are found only then.
+# picky.sh CC CXX INCLUDE TESTS WARNINGS...: compiles tests that use every template of phicache.hpp with these warnings as
+# errors, and with optimization, which some of the warnings need.
 set -eu
 cc=$1 cxx=$2 include=$3 tests=$4
 shift 4

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures what docs/packaging.md says of the shared library.
+"""Measures the properties of the shared library that docs/packaging.md states.
 
     shared_library.py LIBRARY VERSION SYMBOLS    compares it with what is said, and its symbols with the list
     shared_library.py LIBRARY                    prints the symbols that it exports, for the list
@@ -13,8 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-OWN_TLS = 112  # bytes of a thread that uses it: eight are the library's, the others the Rust standard library's
-COPIES = 16  # so many such libraries a program can load beside each other
+OWN_TLS = 112  # thread-local bytes: 8 of the library, the others of the Rust standard library
+COPIES = 16  # the number of such libraries that a program can load at the same time
 NEEDED = {"libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1"}  # glibc, and its loader
 LOADER = re.compile(r"ld-linux-[\w-]+\.so\.\d")
 failed = False
@@ -25,7 +25,7 @@ def say(*command):
 
 
 def exported(library):
-    """(name, version) of each symbol; a version node defines an absolute symbol of its own name (type A), which is none."""
+    """(name, version) of each symbol, without the absolute symbols (type A) of version nodes."""
     lines = [line.split() for line in say("nm", "-D", "--defined-only", library).splitlines()]
     return sorted(tuple(name.replace("@@", "@").split("@", 1)) if "@" in name else (name, "")
                   for _, kind, name in lines if kind != "A")
@@ -43,7 +43,7 @@ def unless(holds, fault):
 
 
 def loads_beside_others(library):
-    """Loads copies of it into this process, as plugins that each bring one; what the loader says of one that does not load."""
+    """Loads copies into this process, like plugins that each contain one; returns the loader's message if one fails."""
     with tempfile.TemporaryDirectory() as folder:
         for number in range(COPIES):
             copy = shutil.copy(library, Path(folder) / f"plugin{number}.so")

@@ -1,4 +1,4 @@
-# Tests of the files that users get: the shared library, the archive, the headers.
+# Tests of the installed files: the shared library, the archive, the headers.
 
 set(symbol_list "${CMAKE_CURRENT_SOURCE_DIR}/package/exported_symbols.txt")
 add_test(NAME package.shared_library
@@ -12,7 +12,7 @@ set(abi "${CMAKE_CURRENT_SOURCE_DIR}/package/abi.py" "${CMAKE_C_COMPILER}" "${PR
 set(abi_list "${CMAKE_CURRENT_SOURCE_DIR}/package/abi.txt")
 add_test(NAME package.abi COMMAND Python3::Interpreter -B ${abi} "${abi_list}")
 
-# make symbols: after a change of the ABI on purpose.
+# make symbols: updates the lists after an intended change of the ABI.
 add_custom_target(phicache_symbols
                   COMMAND Python3::Interpreter -B "${CMAKE_CURRENT_SOURCE_DIR}/package/shared_library.py"
                           $<TARGET_FILE:phicache_shared> > "${symbol_list}"

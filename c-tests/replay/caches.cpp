@@ -13,7 +13,7 @@ namespace {
 
 phicache_bytes view(const std::vector<std::uint8_t> &bytes) { return {bytes.data(), bytes.size()}; }
 
-// What all kinds have in common: the handle, and the verbs that take nothing but it.
+// What all kinds have in common: the handle, and the operations without arguments.
 template <typename Handle, auto Free, auto Clear, auto Size, auto Info>
 class Owned : public Cache {
 public:

@@ -1,6 +1,4 @@
-// caches.hpp: the caches that a trace names, each a handle of the C API.
-//
-// One face for all kinds, so that a replay does not ask which it has.
+// caches.hpp: the caches of a trace: one interface over the handles of the C API.
 #pragma once
 
 #include <memory>
@@ -17,7 +15,7 @@ public:
     virtual ~Cache() = default;
 
     virtual phicache_status get(const Key &key, phicache_value *out) = 0;
-    // Whether the last get's answer is exactly this value.
+    // Whether the last get has returned exactly this value.
     virtual bool answered(const Value &expected, const phicache_value &got) const = 0;
     virtual phicache_status set(const Key &key, const Value &value) = 0;
     virtual phicache_status clear() = 0;
@@ -35,13 +33,13 @@ struct Made {
 
 Made make_dict(phicache_config *config);
 Made make_purview(phicache_config *config);
-// `parent` is null or a cache that make_mice made.
+// `parent` is null or a cache from make_mice.
 Made make_mice(phicache_config *config, phicache_subsystem *subsystem, Cache *parent);
 Made make_redis(phicache_config *config);
-// `parent` is null or a cache that make_redis_mice made.
+// `parent` is null or a cache from make_redis_mice.
 Made make_redis_mice(phicache_config *config, phicache_subsystem *subsystem, Cache *parent);
 
-// Whether a cache that make_mice made has a record of this key; counts nothing.
+// Whether a cache from make_mice has a record for this key; counts nothing.
 phicache_status mice_contains(Cache &cache, const Key &key);
 
 }  // namespace replay

@@ -1,4 +1,4 @@
-// encoding.hpp: the traces' own encoding of Python values, as far as a purview cache needs it.
+// encoding.hpp: the encoding of Python values in traces, those parts that a purview cache needs.
 //
 // 00 is None; 06 and a byte a direction; 07, a 32-bit count and items a tuple or list; 09, a byte count and a byte each
 // a tuple of small integers: here the nodes of a mechanism or of a purview.

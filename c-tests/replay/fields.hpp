@@ -1,7 +1,7 @@
-// fields.hpp: how one line of a recorded trace, or of the table of damage by cuts, is taken apart.
+// fields.hpp: parses the fields of one line of a recorded trace or of the table of damage by cuts.
 //
-// Fields are separated by one space. Node lists are `0,2,3`, or `-` for none; masks are hexadecimal. What cannot be
-// read throws Malformed, which names the place; the programs print it as one line and end with status 2.
+// Fields are separated by one space. Node lists are `0,2,3`, or `-` for none; masks are hexadecimal. A malformed field
+// throws Malformed, with its position; the programs print it as one line and exit with status 2.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ struct Malformed : std::runtime_error {
 
 using NodeMask = std::uint64_t;
 
-// The pieces of `text` between separators; an empty text is one empty piece.
+// The pieces of `text` between separators; empty text is one empty piece.
 std::vector<std::string_view> split(std::string_view text, char separator);
 
 std::uint64_t number(std::string_view text);   // decimal

@@ -1,12 +1,12 @@
-// main.cpp: replay [--time] [--redis] [FILE...]: recorded runs of PyPhi, replayed through the C API of phicache.
+// main.cpp: replay [--time] [--redis] [FILE...]: replays recorded runs of PyPhi through the C API of phicache.
 //
-// With --redis also what PyPhi did with its Redis caches, at the server that PHICACHE_REDIS_URL names and whose database is
-// emptied.
+// With --redis it also replays the operations of PyPhi's Redis caches, at the server in PHICACHE_REDIS_URL; it empties
+// the database of that server.
 //
-// Reads plain-text traces (trace.hpp), several in a row if they come so, from the files or from standard input. Every
-// outcome is compared with the recorded one: differences go to standard error, a line for each trace to standard
-// output, and the last line is the number of checks and of differences. Exit status: 0 when all agree, 1 when some
-// differ, 2 when an input cannot be read.
+// Reads plain-text traces (trace.hpp), one or more in a row, from the files or from standard input, and compares every
+// outcome with the recorded one. Prints differences to standard error, one line for each trace to standard output, and
+// on the last line the numbers of checks and of differences. Exit status: 0 if all agree, 1 if some differ, 2 if an
+// input cannot be read.
 #include <cstdio>
 #include <fstream>
 #include <iostream>
@@ -20,7 +20,7 @@ using replay::Trace;
 
 unsigned long long printable(std::uint64_t number) { return number; }
 
-// A trace whose caches cannot be made would crash a timed replay; one that differs is not worth timing.
+// Only a trace without differences is timed: one with caches that cannot be created would crash.
 void replay_trace(const Trace &trace, const std::string &file, bool timed, Report &report) {
     const std::uint64_t checks = report.checks, differences = report.differences;
     report.begin(file);

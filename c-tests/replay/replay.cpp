@@ -97,7 +97,7 @@ private:
         figures(o, cache);
     }
 
-    // Without a parent nothing is inherited; a cut subsystem's cache refuses every set, so that it has nothing else.
+    // Without a parent nothing is inherited; the cache of a cut subsystem refuses every set, so it has nothing else.
     bool possible_origin(std::uint32_t id, std::uint32_t origin) const {
         const CacheLine &line = trace_.caches[id];
         if (line.parent == NONE) return origin == PHICACHE_ORIGIN_HIT;
@@ -147,7 +147,7 @@ bool is_timed(const Operation &o) {
            o.verb == Verb::Clear;
 }
 
-// One operation; whether it went as recorded.
+// Replays one operation. Returns whether its outcome is the recorded one.
 bool timed_step(const Trace &trace, Session &session, const Operation &o) {
     switch (o.verb) {
         case Verb::New: return session.create(o) == PHICACHE_OK;

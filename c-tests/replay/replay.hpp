@@ -1,4 +1,4 @@
-// replay.hpp: a trace done again through the C API, and compared; or done again against the clock.
+// replay.hpp: replays a trace through the C API and compares it, or measures its time.
 #pragma once
 
 #include <cstdint>
@@ -8,10 +8,10 @@
 
 namespace replay {
 
-// Counts comparisons, and prints the first differences of each trace on standard error.
+// Counts comparisons, and prints the first differences of each trace to standard error.
 class Report {
 public:
-    // What follows is about this trace, which was read from this file.
+    // Begins the report on this trace, which was read from this file.
     void begin(const std::string &file);
     void check(bool agrees, std::uint64_t line, const char *what, const std::string &actual,
                const std::string &expected);
@@ -32,8 +32,8 @@ struct Timing {
     double best = 0, median = 0;  // nanoseconds per operation
 };
 
-// Replays only what the recorded program did (new, get, set, clear), several times, each time into new caches.
-// That each get and set had the recorded outcome is one check per round.
+// Replays only the operations of the recorded program (new, get, set, clear), several times, each time with new caches.
+// One check for each round: all gets and sets had the recorded outcome.
 Timing replay_timed(const Trace &trace, Report &report);
 
 }  // namespace replay

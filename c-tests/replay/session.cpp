@@ -5,18 +5,18 @@ namespace replay {
 
 namespace {
 
-// PyPhi cannot hold the transition probabilities of a larger network.
+// PyPhi cannot store the transition probabilities of a larger network.
 constexpr std::size_t MOST_NODES = 16;
 
-// What a session cannot do without.
+// Throws if a call that the session depends on fails.
 void must(phicache_status status, const char *what) {
     if (status != PHICACHE_OK)
         throw std::runtime_error(std::string(what) + ": " + phicache_status_name(status) + ": " +
                                  phicache_last_error());
 }
 
-// A trace records connections but no transition probabilities. The caches of a trace never meet those of another, so
-// zeros do for the identity: it tells the trace's networks, states and node sets apart.
+// A trace has connections but no transition probabilities. Different traces share no caches, so zeros suffice for the
+// identity: it still distinguishes the networks, states and node sets of the trace.
 phicache_fingerprint network(const Subsystem &subsystem, const std::string &context) {
     const std::size_t size = subsystem.connections.size();
     if (size > MOST_NODES)
@@ -35,7 +35,7 @@ phicache_fingerprint network(const Subsystem &subsystem, const std::string &cont
 
 Session::Session(const Trace &trace) : trace_(trace), caches_(trace.caches.size()) {
     must(phicache_config_new(&config_), "phicache_config_new");
-    // The trace says when memory was full; this process's own use must not matter.
+    // The trace says when memory was full, so the memory of this process must not matter.
     must(phicache_config_set_maximum_memory_percent(config_, PHICACHE_MEMORY_UNLIMITED), "maximum memory");
     must(phicache_config_set_cache_potential_purviews(config_, 1), "purview caching");
     must(phicache_config_set_redis_whole_database(config_, 1), "PyPhi's way with Redis");
@@ -54,7 +54,7 @@ Session::Session(const Trace &trace) : trace_(trace), caches_(trace.caches.size(
 }
 
 Session::~Session() {
-    // Parents go before their children, as they may.
+    // Frees parents before their children, which is allowed.
     for (std::unique_ptr<Cache> &cache : caches_) cache.reset();
     for (phicache_subsystem *subsystem : subsystems_) phicache_subsystem_free(subsystem);
     phicache_config_free(config_);

@@ -1,6 +1,5 @@
-// session.hpp: one run of a trace: a configuration, its subsystems, and the caches made so far.
-//
-// A checked replay and a timed one do the same things to it; only what they look at afterwards differs.
+// session.hpp: one run of a trace: a configuration, its subsystems, and the caches created so far. Checked and timed
+// replays use it in the same way.
 #pragma once
 
 #include <memory>
@@ -17,14 +16,14 @@ public:
     Session(const Session &) = delete;
     Session &operator=(const Session &) = delete;
 
-    // A `C` line: makes the cache. When this fails the cache stays absent.
+    // A `C` line: creates the cache. If that fails, there is no cache.
     phicache_status create(const Operation &operation);
-    // An `F` line: tries to make a MICE cache that must be rejected, and drops it if it was made.
+    // An `F` line: tries to create a MICE cache that must be rejected, and frees it if it was created.
     phicache_status reject(const Operation &operation);
-    // A `P` line. A refusal for a reason outside the cache is brought about by the configuration, for this set alone.
+    // A `P` line. If the reason of a refusal is outside the cache, the configuration is changed for this set only.
     phicache_status set(const Operation &operation);
 
-    // Null if the cache could not be made.
+    // Null if the cache could not be created.
     Cache *cache(std::uint32_t id) { return caches_[id].get(); }
     phicache_subsystem *subsystem(std::uint32_t id) { return subsystems_[id]; }
 

@@ -9,7 +9,7 @@ namespace {
 
 using Fields = std::vector<std::string_view>;
 
-// More than any trace defines; a larger id is a mistake, not a reason to allocate.
+// More than any trace defines; a larger id is an error in the trace.
 constexpr std::uint64_t LAST_ID = 100'000'000;
 
 // The value of a key in the H line's JSON, up to the next comma or brace; empty without one.
@@ -24,7 +24,7 @@ std::string header_value(std::string_view json, std::string_view key) {
     return std::string(json.substr(0, json.find_first_of(",}\"")));
 }
 
-// Values whose bytes the trace leaves out get as many made from the digest, so that different ones differ.
+// The bytes of a value without its bytes in the trace: made from the digest, so that different values differ.
 std::vector<std::uint8_t> bytes_from_digest(std::string_view digest, std::uint64_t count) {
     std::uint64_t state = hexadecimal(digest);
     std::vector<std::uint8_t> bytes(count);
@@ -35,7 +35,7 @@ std::vector<std::uint8_t> bytes_from_digest(std::string_view digest, std::uint64
     return bytes;
 }
 
-// One trace in the making.
+// Builds one trace.
 class TraceBuilder {
 public:
     explicit TraceBuilder(bool with_redis) : with_redis_(with_redis) {}
@@ -48,7 +48,7 @@ public:
             case 'C': return cache(f, number);
             case 'K': return key(f);
             case 'V': return value(f);
-            case 'r':  // shows in the hits and misses of the get that it belongs to
+            case 'r':  // counted in the hits and misses of the get that it belongs to
                 need(f, 4);
                 trace.left_out += with_redis_ ? 0 : 1;
                 return;
@@ -65,7 +65,7 @@ private:
                             std::to_string(count));
     }
 
-    // The place of a new definition.
+    // The slot of a new definition.
     template <typename T>
     static T &define(std::vector<T> &all, std::vector<bool> &defined, std::string_view text) {
         const std::uint64_t id = number(text);

@@ -1,6 +1,6 @@
-// trace.hpp: a recorded run of PyPhi as data: what was defined, and the operations in their order.
+// trace.hpp: a recorded run of PyPhi: its definitions, and its operations in order.
 //
-// One operation per line, as PyPhi did it, with the outcome that it had:
+// One operation of PyPhi in each line, with its outcome:
 //
 //   H json                                    first line of a trace; `name`, and `rows`: the number of its lines
 //   S sid class N nodes state is_cut cut_kind cut_spec cut_rows cm_rows hash    a subsystem
@@ -16,7 +16,8 @@
 //   r cid kid h/m                             a GET that Redis saw
 //   d cid vid damaged                         a record found under the parent's Redis key was tested for damage
 //
-// What needs a Redis server is left out and counted in `Trace::left_out`, unless the reader is told that there is one.
+// Operations that need a Redis server are left out and counted in `Trace::left_out`, unless the reader is told to keep
+// them.
 #pragma once
 
 #include <cstdint>
@@ -37,11 +38,11 @@ struct Subsystem {
     NodeMask nodes = 0;
     std::vector<NodeMask> connections;
     std::optional<std::vector<NodeMask>> severed;  // a cut that severs nothing is still a cut
-    std::string hash;                              // what stands for it in PyPhi's Redis keys
+    std::string hash;                              // its part of PyPhi's Redis keys
 };
 
-// A key; in a purview cache it is (None, direction, mechanism); in a Redis MICE cache the part behind the subsystem, for
-// which the cache has an identity of its own.
+// A key; in a purview cache it is (None, direction, mechanism); in a Redis MICE cache the part behind the subsystem,
+// for which the cache has an identity of its own.
 struct Key {
     std::vector<std::uint8_t> bytes;
     std::vector<std::uint8_t> behind_subsystem;
@@ -49,7 +50,7 @@ struct Key {
     NodeMask mechanism = 0;
 };
 
-// A value; a MICE record's fields, or a purview cache's list of masks, where it is one.
+// A value: also the fields of a MICE record, or the masks of a purview cache.
 struct Value {
     std::vector<std::uint8_t> bytes;
     bool is_mice = false;
@@ -88,7 +89,7 @@ struct Trace {
     std::uint64_t left_out = 0;  // operations that need Redis
 };
 
-// Reads one trace after the other; an H line begins the next. Throws Malformed, with file name and line.
+// Reads traces one after the other; an H line begins the next one. Throws Malformed, with file name and line.
 class TraceReader {
 public:
     TraceReader(std::istream &input, std::string file, bool with_redis);

@@ -1,4 +1,4 @@
-// caches.hpp: the handles of one thread; any failure where there can be none ends the program.
+// caches.hpp: the handles of one thread; an unexpected failure ends the program.
 #pragma once
 
 #include <phicache.h>
@@ -36,7 +36,7 @@ struct Way {
     bool server_errors;
 };
 
-// A plain cache, the MICE cache of a system, and the one of the system under a cut.
+// A plain cache, the MICE cache of a system, and that of the system under a cut.
 struct Caches {
     Config config;
     Redis plain;

@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
-"""Two processes share results in Redis while bad things happen to the server, at random moments.
+"""Two processes share results in Redis while the server fails in many ways, at random times.
 
 usage: soak.py WORKER [--seconds N] [--seed N]
 
-WORKER is soak_worker, which checks every value and how long everything takes; see worker.cpp. Half of its threads speak to
-the server directly, half through tests/redis/fault_proxy.py. The server is the program that PHICACHE_REDIS_SERVER names, or
-redis-server, or valkey-server; without one this ends with status 77. The seed is printed; when it is given again, the same
-things happen at the same moments. Exit status: 0 when every value was right, nothing took too long, no worker died, and
-none kept files or memory.
+WORKER is soak_worker, which checks every value and the time of every operation; see worker.cpp. Half of its threads connect
+to the server directly, half through tests/redis/fault_proxy.py. The server is the program in PHICACHE_REDIS_SERVER, or
+redis-server, or valkey-server; without one the exit status is 77. The printed seed repeats the same faults at the same
+times. Exit status: 0 if all values were right, no operation took too long, no worker died, and none leaked files or memory.
 """
 
 import argparse
@@ -28,11 +27,11 @@ HERE = Path(__file__).resolve().parent
 PROXY = HERE.parent.parent / "tests/redis/fault_proxy.py"
 
 TIMEOUT_MS = 300
-# For a machine that has other things to do: so long a thread that is ready may not run.
+# How long a busy machine may not run a thread that is ready.
 MARGIN_MS = 500
-# What a worker may have open: 3 of its own, the directory that it looks into, and connections.
+# The files that a worker may have open: 3 standard streams, the directory that it lists, and connections.
 FILES = 40
-# What it may grow by from its second third to its last, in MB: the allocator's own doing.
+# How much it may grow from the second third of its time to the last, in MB, because of the allocator.
 GROWTH_MB = 48
 
 
@@ -43,7 +42,7 @@ def free_port():
 
 
 class Server:
-    """A Redis server on a port and a unix socket, in a folder of its own."""
+    """A Redis server on a port and a unix socket, with its own folder."""
 
     def __init__(self, program, folder):
         folder.mkdir()
@@ -69,7 +68,7 @@ class Server:
         sys.exit(f"{self.program} does not start: {(self.folder / 'log').read_text()}")
 
     def ask(self, *words):
-        """What the server answers; the first 64 KB of it."""
+        """The reply of the server, up to 64 KB."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(10)
             connection.connect(str(self.socket))
@@ -84,7 +83,7 @@ class Server:
 
 
 class Worker:
-    """A process that uses the server; its figures are read as they come."""
+    """A process that uses the server; its statistics are read continuously."""
 
     def __init__(self, program, seed, urls):
         self.process = subprocess.Popen(
@@ -115,22 +114,22 @@ class Worker:
         self.reader.join()
         wrong = list(self.wrong)
         if status != 0:
-            wrong.append(f"it ended with {status}")
+            wrong.append(f"its exit status is {status}")
         if not self.figures:
-            return wrong + ["it gave no figures"]
+            return wrong + ["it printed no statistics"]
         files = max(figures["files"] for figures in self.figures)
         if files > FILES:
-            wrong.append(f"it had {files} files open, at most {FILES} are due")
+            wrong.append(f"it had {files} files open; expected at most {FILES}")
         settled, last = self.resident_mb()
         if len(self.figures) >= 30 and last > settled + GROWTH_MB:
             wrong.append(f"it grew from {settled:.0f} to {last:.0f} MB")
         for name in "found", "computed", "failed":
             if self.figures[-1][name] == 0:
-                wrong.append(f"it has {name} nothing: this was no test")
+                wrong.append(f"it has {name} nothing, so it tested nothing")
         return wrong
 
     def resident_mb(self):
-        """The most that it had of memory in the second third of its time and in the last."""
+        """Its maximum memory in the second third of its time and in the last."""
         third = (len(self.figures) + 2) // 3
         return [max(figures["resident"] for figures in part) / 1024
                 for part in (self.figures[third:-third] or self.figures, self.figures[-third:])]

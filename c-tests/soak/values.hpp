@@ -1,4 +1,4 @@
-// values.hpp: values that follow from their numbers, so that every process can tell a right one from a wrong one.
+// values.hpp: values that follow from their numbers, so that every process can check them.
 #pragma once
 
 #include <phicache.h>
@@ -31,7 +31,7 @@ inline bool is_right(std::uint64_t number, const std::uint8_t *bytes, std::size_
     return true;
 }
 
-// A key and its value: mostly small, sometimes larger than every buffer on the way.
+// A key and its value: mostly small, sometimes larger than all buffers.
 struct Plain {
     std::uint64_t number;
     std::string key;
@@ -45,7 +45,7 @@ struct Plain {
     bool is(const std::uint8_t *data, std::size_t size) const { return size == len && is_right(number, data, size); }
 };
 
-// A question about a system of 8 nodes and its answer.
+// A MICE key for a system of 8 nodes, and its record.
 constexpr std::size_t NODES = 8;
 
 struct Question {

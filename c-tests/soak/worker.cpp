@@ -1,11 +1,11 @@
-// worker.cpp: soak_worker --seed N --timeout MS --margin MS URL...: a process that uses Redis caches while soak.py, which
-// starts two of them, does bad things to the server.
+// worker.cpp: soak_worker --seed N --timeout MS --margin MS URL...: a process that uses Redis caches while soak.py,
+// which starts two of them, makes the server fail.
 //
-// For each URL there are two threads, one whose caches make misses of failures and one that is told of them. Each asks for
-// values that follow from their keys and checks every one, and that nothing takes longer than it may: the timeout for each
-// question that an operation asks one after the other, what it computes and what it waits for others to compute, and the
-// margin, which is for the machine. Once a second it prints its figures; it ends when its standard input does. SIGPIPE is
-// left as it is. Exit status: 0 when nothing was wrong.
+// For each URL there are two threads: for one, failures are misses and refusals; for the other, errors. Each requests
+// values that follow from their keys and checks every one. It also checks the time of each operation: at most the
+// timeout for each consecutive request, plus computations of its own and of others that it waits for, plus the margin
+// for a busy machine. It prints its statistics once a second and ends with its standard input. SIGPIPE keeps its
+// default. Exit status: 0 if nothing was wrong.
 #include <signal.h>
 #include <unistd.h>
 
@@ -33,7 +33,7 @@ constexpr std::size_t BATCH = 20;
 
 double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
 
-// What all threads of this process have seen.
+// The statistics of all threads of this process.
 struct Figures {
     std::atomic<bool> stop{false}, wrong{false};
     std::atomic<std::uint64_t> operations{0}, found{0}, computed{0}, failed{0}, damaged{0}, failures{0};
@@ -54,7 +54,7 @@ public:
 
     void run() {
         while (!figures.stop) {
-            // The next ones know nothing of what was near, and use the connections that there are.
+            // The new caches have empty near caches and reuse the open connections.
             Caches caches(way_);
             caches_ = &caches;
             for (int i = 0; i < 300 && !figures.stop; i++) act();
@@ -76,7 +76,7 @@ private:
         return view;
     }
 
-    // Does something that asks the server at most so many questions in a row, and that may wait for others.
+    // Runs an operation with a maximum number of consecutive requests, which may wait for other processes.
     template <class Do>
     phicache_status timed(const char *what, int questions, double waiting_ms, Do &&something) {
         const Clock::time_point start = Clock::now();
@@ -86,7 +86,7 @@ private:
         figures.took(what, ms);
         if (ms > most)
             throw Wrong(std::string(what) + " took " + std::to_string(ms) + " ms, at most " + std::to_string(most) + " are due");
-        // What a server that fails makes of an operation, and what the lack of a value or a lease does.
+        // The outcomes of a failing server, and of a missing value or lease.
         const bool usual = status == PHICACHE_OK || status == PHICACHE_MISS || status == PHICACHE_REFUSED_SERVER ||
                            status == PHICACHE_REFUSED_CLEARED || status == PHICACHE_REFUSED_CUT;
         const bool told = status == PHICACHE_ERROR_REDIS && (way_.server_errors || what == std::string("remove"));
@@ -132,7 +132,7 @@ private:
         });
     }
 
-    // The lease goes first, then the value; and one that lands at this moment is waited for.
+    // Removes the lease first, then the value, and waits for a computation that completes at this moment.
     void remove(const Plain &plain) {
         timed("remove", 3, 0, [&] { return phicache_redis_cache_remove(caches_->plain.get(), plain.bytes()); });
     }
@@ -169,7 +169,7 @@ private:
         timed("set_many", 1, 0, [&] { return phicache_cache_set_many(view(), keys.data(), values.data(), BATCH, nullptr); });
     }
 
-    // What a computation knows, and whether it was done.
+    // The data of a computation, and whether it ran.
     struct Computation {
         Worker *worker;
         const void *subject;
@@ -178,7 +178,7 @@ private:
 
         void work() {
             const Clock::time_point start = Clock::now();
-            // Some take longer than their lease.
+            // Some computations take longer than their lease.
             const std::uint64_t ms = worker->random(200) == 0 ? LONG_COMPUTE_MS : worker->random(COMPUTE_MS);
             std::this_thread::sleep_for(std::chrono::milliseconds(ms));
             this->ms = ms_since(start);
@@ -208,7 +208,7 @@ private:
         return 0;
     }
 
-    // Questions: for the value, the lease, the value again, and the end of the lease. Others may hold it, two at most.
+    // Requests: the value, the lease, the value again, and the end of the lease. Up to two others may hold the lease.
     template <class Memoize>
     phicache_status memoize(const char *what, Computation &computation, Memoize &&memoize) {
         const double others = 2 * (LEASE_MS + LONG_COMPUTE_MS), own = LONG_COMPUTE_MS;

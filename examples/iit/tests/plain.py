@@ -1,4 +1,4 @@
-"""The algorithm once more, written down as plainly as possible, against the program on random networks.
+"""A second implementation of the algorithm, as simple as possible, compared with the program on random networks.
 
 No tables, no masks, no shortcuts: every average runs over all states of the network, every purview is tried, nothing is
 inherited. The networks are small and awkward: connections missing at random, nodes without inputs, self loops, states

@@ -1,4 +1,4 @@
-"""Running the program under test: used by the test scripts beside this file."""
+"""Runs the program under test, for the other test scripts in this folder."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ def analyse(program, network, mode):
 
 
 class Checks:
-    """Counts what was checked, prints what was wrong, and says the outcome."""
+    """Counts checks, prints failures, and exits with the outcome."""
 
     def __init__(self):
         self.done = 0

@@ -22,7 +22,7 @@ def start(program, network, url, *arguments, **environment):
 
 
 def finish(process):
-    """The JSON report of a run that went well."""
+    """The JSON report of a successful run."""
     out, err = process.communicate(timeout=600)
     if process.returncode != 0 or err:
         raise SystemExit(f"{process.args}: exit status {process.returncode}: {err.decode()}")

@@ -1,4 +1,4 @@
-"""A Redis server of a test's own, in a new folder, on a unix socket; it ends when the test does, however that ends."""
+"""A Redis server for a test, in a new folder, on a unix socket; it ends with the test, also if the test crashes."""
 
 import os
 import shutil
@@ -7,12 +7,12 @@ import subprocess
 import tempfile
 import time
 
-# The shell ends the server when its standard input ends, and that belongs to us.
+# The shell stops the server when its standard input, a pipe from this process, ends.
 GUARD = 'folder=$1; shift; "$@" & read -r line; kill -9 $!; wait $!; rm -rf "$folder"'
 
 
 def find():
-    """The program, or nothing, after a line that says SKIPPED."""
+    """The program; or None, after a line with SKIPPED."""
     named = os.environ.get("PHICACHE_REDIS_SERVER")
     found = named or shutil.which("redis-server") or shutil.which("valkey-server")
     if found is None:
@@ -35,7 +35,7 @@ class Server:
             time.sleep(0.01)
 
     def ask(self, command):
-        """The first line of the server's answer; nothing where it does not run."""
+        """The first line of the server's reply, or None if it does not run."""
         with socket.socket(socket.AF_UNIX) as connection:
             try:
                 connection.connect(f"{self.folder}/socket")

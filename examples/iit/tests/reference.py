@@ -1,4 +1,4 @@
-"""Every answer of PyPhi 1.2.0 that lies beside the networks, against the program in each of its modes.
+"""All results of PyPhi 1.2.0 in the network files, compared with the program in each of its modes.
 
 usage: reference.py PROGRAM NETWORK.json...
 """

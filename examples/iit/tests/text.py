@@ -1,4 +1,4 @@
-"""The report for people: what it says, and that a progress bar appears only on a terminal and only on long work.
+"""The text report; and the progress bar, which appears only on a terminal and only for long work.
 
 usage: text.py PROGRAM NETWORK.json
 """
@@ -21,7 +21,7 @@ def long_network():
 
 
 def run_on_terminal(arguments):
-    """What the program writes to standard error when that is a terminal, until it ends or has drawn a bar."""
+    """The standard error of the program on a terminal, until it ends or has drawn a bar."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=theirs)
     os.close(theirs)
@@ -50,7 +50,7 @@ def main():
                   "purviews", "distances", "small-phi searches", "largest difference of any phi between these runs: 0.0\n"):
         check(words in text, "missing from the report:", words)
 
-    # Short is what takes less than a second, as this does on a machine that has a moment to spare.
+    # Short work takes less than a second, as this does unless the machine is very busy.
     check(any(run_on_terminal([program, network]) == b"" for _ in range(30)), "a bar on short work")
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "long.json")
