@@ -1,7 +1,7 @@
 //! Configuration: defaults, then the environment, then setters.
 //!
-//! A configuration is shared by the caches made with it. Its percentages and switches act on them at once; the
-//! connection settings are read when a cache is made.
+//! Caches share the configuration that they are made with. Percentages and switches take effect at once; the connection
+//! settings are read when a cache is made.
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::memory::limit::UNLIMITED;
 use crate::redis::{Endpoint, Secret, Server};
 use crate::sync::RwLock;
 
-/// The variables of the environment that are read, once, at the first use of a configuration.
+/// The environment variables, which are read once, at the first use of a configuration.
 pub mod variable {
     /// The maximum memory, in per cent.
     pub const MAXIMUM_MEMORY: &str = "PHICACHE_MAXIMUM_CACHE_MEMORY_PERCENTAGE";
@@ -25,19 +25,19 @@ pub mod variable {
     pub const PURVIEWS: &str = "PHICACHE_CACHE_POTENTIAL_PURVIEWS";
     /// Whether MICE are kept in Redis.
     pub const REDIS: &str = "PHICACHE_REDIS_CACHE";
-    /// Where the Redis server is.
+    /// The URL of the Redis server.
     pub const REDIS_URL: &str = "PHICACHE_REDIS_URL";
-    /// What all our keys in Redis begin with.
+    /// The namespace of all our keys in Redis.
     pub const REDIS_NAMESPACE: &str = "PHICACHE_REDIS_NAMESPACE";
-    /// Who logs in there, in place of what the URL says.
+    /// The user that logs in there; overrides the URL.
     pub const REDIS_USER: &str = "PHICACHE_REDIS_USER";
-    /// With what, in place of what the URL says.
+    /// The password; overrides the URL.
     pub const REDIS_PASSWORD: &str = "PHICACHE_REDIS_PASSWORD";
-    /// What one operation there may take, in milliseconds, in place of what the URL says.
+    /// The time that one operation there may take, in milliseconds; overrides the URL.
     pub const REDIS_TIMEOUT: &str = "PHICACHE_REDIS_TIMEOUT_MS";
 }
 
-/// What a cache needs to know of its surroundings.
+/// The settings that caches read.
 pub struct Config {
     maximum_memory: AtomicU64,
     repertoires: AtomicBool,
@@ -68,7 +68,7 @@ impl From<Settings> for Config {
     }
 }
 
-/// How to reach a server, and what is ours there.
+/// How to reach the server, and which part of it is ours.
 #[derive(Clone, Default)]
 struct Connection {
     url: String,
@@ -77,7 +77,7 @@ struct Connection {
     user: Option<String>,
     password: Option<Secret>,
     timeout: Option<Duration>,
-    /// What all caches that are made with these settings speak through; none before the first of them.
+    /// The client of all caches made with these settings; `None` before the first of them.
     server: Option<Arc<Server>>,
 }
 
@@ -90,27 +90,27 @@ pub struct RedisLocation {
 }
 
 impl Config {
-    /// A configuration of its own: the defaults and what the environment said.
+    /// A new configuration: the defaults and the environment.
     pub fn new() -> Result<Arc<Self>> {
-        // Done here once, because it takes memory, which a store must do without.
+        // Done once, here, because it allocates, which a store must not.
         crate::memory::limit::prepare();
         crate::table::prepare();
         Ok(Arc::new(Self::environment()?.clone().into()))
     }
 
-    /// The configuration of this process, which caches get that are made with none.
+    /// The configuration of the process, for caches that are made without one.
     pub fn process() -> Result<Arc<Self>> {
         static PROCESS: OnceBox<Arc<Config>> = OnceBox::new();
         PROCESS.get_or_try_init(|| Self::new().map(Box::new)).cloned()
     }
 
-    /// What the environment says; read until it says something valid, and then no more.
+    /// The settings of the environment. They are read until they are valid, and never again.
     fn environment() -> Result<&'static Settings> {
         static ENVIRONMENT: OnceBox<Settings> = OnceBox::new();
         ENVIRONMENT.get_or_try_init(|| Ok(Box::new(Self::read(|name| std::env::var_os(name))?.settings())))
     }
 
-    /// The defaults, and over them what `get` gives for each variable. An empty variable counts as unset.
+    /// The defaults, overridden by what `get` returns for each variable. An empty variable counts as unset.
     fn read(get: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
         let connection = Connection {
             url: "redis://127.0.0.1:6379/0".into(),
@@ -126,7 +126,9 @@ impl Config {
         };
         set(variable::MAXIMUM_MEMORY, &|text| {
             let percent = text.trim().parse::<f64>();
-            config.set_maximum_memory(percent.map_err(|_| Error::invalid(format!("\"{text}\" is no number")))?)
+            config.set_maximum_memory(
+                percent.map_err(|_| Error::invalid(format!("\"{text}\" is not a number; expected per cent")))?,
+            )
         })?;
         set(variable::REPERTOIRES, &|text| switch(text).map(|on| config.set_repertoires(on)))?;
         set(variable::PURVIEWS, &|text| switch(text).map(|on| config.set_purviews(on)))?;
@@ -139,7 +141,7 @@ impl Config {
         })?;
         set(variable::REDIS_TIMEOUT, &|text| {
             let milliseconds = text.trim().parse::<u64>();
-            let expected = |_| Error::invalid(format!("\"{text}\" is no number of milliseconds"));
+            let expected = |_| Error::invalid(format!("\"{text}\" is not a number; expected milliseconds"));
             config.set_redis_timeout(Duration::from_millis(milliseconds.map_err(expected)?))
         })?;
         Ok(config)
@@ -155,13 +157,13 @@ impl Config {
         }
     }
 
-    /// The part of the memory that the process may use, in per cent, up to which caches store; [`UNLIMITED`] for all.
+    /// The percentage of the memory that the process may use up to which caches store; [`UNLIMITED`] for all of it.
     #[inline]
     pub fn maximum_memory(&self) -> f64 {
         f64::from_bits(self.maximum_memory.load(Relaxed))
     }
 
-    /// Sets the maximum, at once for all caches that use this configuration.
+    /// Sets the maximum of all caches that use this configuration, at once.
     pub fn set_maximum_memory(&self, percent: f64) -> Result<()> {
         self.maximum_memory.store(check_maximum(percent)?.to_bits(), Relaxed);
         Ok(())
@@ -177,7 +179,7 @@ impl Config {
         self.repertoires.load(Relaxed)
     }
 
-    /// Switches repertoire caching.
+    /// Enables or disables repertoire caching.
     pub fn set_repertoires(&self, enabled: bool) {
         self.repertoires.store(enabled, Relaxed);
     }
@@ -187,7 +189,7 @@ impl Config {
         self.purviews.load(Relaxed)
     }
 
-    /// Switches purview caching.
+    /// Enables or disables purview caching.
     pub fn set_purviews(&self, enabled: bool) {
         self.purviews.store(enabled, Relaxed);
     }
@@ -197,23 +199,23 @@ impl Config {
         self.redis.load(Relaxed)
     }
 
-    /// Switches Redis.
+    /// Enables or disables Redis.
     pub fn set_redis(&self, enabled: bool) {
         self.redis.store(enabled, Relaxed);
     }
 
-    /// Where the server is, with the password masked.
+    /// The URL of the server, with the password masked.
     pub fn redis_url_masked(&self) -> String {
         mask(&self.connection.read().url)
     }
 
-    /// Sets where the server is.
+    /// Sets the URL of the server.
     pub fn set_redis_url(&self, url: &str) -> Result<()> {
         Endpoint::parse(url)?;
         self.connect(|connection| connection.url = url.to_owned())
     }
 
-    /// Sets who logs in, and with what; none is what the URL says.
+    /// Sets user and password; `None` is what the URL says.
     pub fn set_redis_login(&self, user: Option<&str>, password: Option<&str>) -> Result<()> {
         self.connect(|connection| {
             connection.user = user.map(str::to_owned);
@@ -221,20 +223,20 @@ impl Config {
         })
     }
 
-    /// Sets what one operation at the server may take, in place of what the URL says.
+    /// Sets the time that one operation at the server may take; overrides the URL.
     pub fn set_redis_timeout(&self, timeout: Duration) -> Result<()> {
         let known = self.connection.read().url.clone();
         Endpoint { timeout, ..Endpoint::parse(&known)? }.check()?;
         self.connect(|connection| connection.timeout = Some(timeout))
     }
 
-    /// What one operation at the server may take.
+    /// The time that one operation at the server may take.
     pub fn redis_timeout(&self) -> Result<Duration> {
         let connection = self.connection.read();
         Ok(connection.timeout.unwrap_or(Endpoint::parse(&connection.url)?.timeout))
     }
 
-    /// Changes the settings of the connection, for caches that are made from now on.
+    /// Changes the connection settings of caches that are made from now on.
     fn connect(&self, change: impl FnOnce(&mut Connection)) -> Result<()> {
         let mut connection = self.connection.write();
         change(&mut connection);
@@ -261,17 +263,17 @@ impl Config {
         Ok(RedisLocation { server, namespace })
     }
 
-    /// Whether the whole database is ours: PyPhi's way.
+    /// Whether caches own the whole database (PyPhi's mode).
     pub fn redis_whole_database(&self) -> bool {
         self.connection.read().whole_database
     }
 
-    /// Takes the whole database, or only a namespace of it. The environment cannot say this.
+    /// Makes caches own the whole database, or only a namespace. The environment cannot say this.
     pub fn set_redis_whole_database(&self, whole: bool) {
         self.connection.write().whole_database = whole;
     }
 
-    /// What all our keys in Redis begin with.
+    /// The namespace of all our keys in Redis.
     pub fn redis_namespace(&self) -> String {
         self.connection.read().namespace.clone()
     }
@@ -287,7 +289,7 @@ impl Config {
     }
 }
 
-/// A maximum is 0 to 100 per cent, or unlimited.
+/// A maximum must be 0 to 100 per cent, or unlimited.
 pub(crate) fn check_maximum(percent: f64) -> Result<f64> {
     match (0.0..=100.0).contains(&percent) || percent == UNLIMITED {
         true => Ok(percent),
@@ -301,7 +303,7 @@ fn switch(text: &str) -> Result<bool> {
     match text.trim().to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" => Ok(true),
         "0" | "false" | "no" | "off" => Ok(false),
-        _ => Err(Error::invalid(format!("\"{text}\" is no switch; expected 1, 0, true, false, yes, no, on or off"))),
+        _ => Err(Error::invalid(format!("\"{text}\" is not a switch; expected 1, 0, true, false, yes, no, on or off"))),
     }
 }
 

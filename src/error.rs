@@ -1,51 +1,51 @@
-//! What can go wrong, in words. Every layer returns these; the C face turns each into a status and its text.
+//! Errors, in words. Every layer returns these; the C API turns each into a status and a text.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// A failure of a call: never a normal outcome such as a miss or a refusal.
+/// A failed call. A miss or a refusal is a normal outcome, not an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// An argument is outside what the call accepts; the text says what was given and what was expected.
+    /// An argument is not acceptable; the text says what was given and what is expected.
     InvalidArgument(Cow<'static, str>),
     /// A handle is of the wrong type or was freed; the text names the parameter.
     InvalidHandle(Cow<'static, str>),
     /// The caller's compute callback failed with this code.
     Callback(i32),
-    /// A computation asked for the key that it is itself computing.
+    /// A computation asked for the key that it computes itself.
     Recursion(Cow<'static, str>),
-    /// A buffer holds fewer bytes than the answer needs.
+    /// A buffer is smaller than the result.
     BufferTooSmall {
-        /// Bytes (or elements) that the answer needs.
+        /// Bytes (or elements) of the result.
         needed: usize,
-        /// Bytes (or elements) that the caller offered.
+        /// Bytes (or elements) of the buffer.
         capacity: usize,
     },
     /// An allocation of this many bytes failed.
     OutOfMemory(usize),
-    /// The library was built without what the call needs.
+    /// The library was built without the feature that the call needs.
     Unsupported(&'static str),
     /// A configuration value, usually from the environment, is invalid.
     Configuration(Cow<'static, str>),
-    /// A live cache has this name already.
+    /// Another live cache has this name.
     NameInUse(Cow<'static, str>),
-    /// Bytes that should be a record are not, or are damaged.
+    /// Bytes that should be a record are not one, or are damaged.
     Damaged(Cow<'static, str>),
-    /// A Redis server could not be asked, or refused; the text says what was tried, where, and why it failed.
+    /// A Redis server failed or refused; the text says what was tried, where, and why it failed.
     Redis(Cow<'static, str>),
 }
 
-/// The result of everything that can fail.
+/// The result of every function that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An invalid argument, described.
+    /// An invalid argument, with a description.
     pub fn invalid(text: impl Into<Cow<'static, str>>) -> Self {
         Error::InvalidArgument(text.into())
     }
 }
 
-/// A copy of a text, whose allocation may fail.
+/// Copies a text; the allocation may fail.
 pub fn try_owned(text: &str) -> Result<String> {
     let mut copy = String::new();
     copy.try_reserve_exact(text.len()).map_err(|_| Error::OutOfMemory(text.len()))?;
@@ -62,10 +62,10 @@ impl fmt::Display for Error {
             | Error::Recursion(text)
             | Error::Damaged(text)
             | Error::Redis(text) => f.write_str(text),
-            Error::NameInUse(name) => write!(f, "a live cache is named \"{name}\" already"),
+            Error::NameInUse(name) => write!(f, "another live cache is named \"{name}\"; choose another name"),
             Error::Callback(code) => write!(f, "the compute callback returned {code}; nothing was cached"),
             Error::BufferTooSmall { needed, capacity } => {
-                write!(f, "the buffer holds {capacity}, but {needed} are needed")
+                write!(f, "the buffer has room for {capacity}, but {needed} are needed")
             }
             Error::OutOfMemory(bytes) => write!(f, "out of memory: an allocation of {bytes} bytes failed"),
             Error::Unsupported(what) => write!(f, "{what}"),

@@ -297,7 +297,7 @@ fn a_lease_completes_or_is_abandoned_and_owners_are_told_apart() {
     assert!(matches!(Lease::begin(&cache, b"k", 2).unwrap(), Started::Busy));
     assert!(matches!(Lease::begin(&cache, b"k", 0).unwrap(), Started::Busy));
     assert!(matches!(Lease::wait(&cache, b"k", 2, Duration::ZERO).unwrap(), Waited::TimeOut));
-    assert!(matches!(Lease::wait(&cache, b"k", 1, Duration::from_secs(9)).unwrap(), Waited::Circle));
+    assert!(matches!(Lease::wait(&cache, b"k", 1, Duration::from_secs(9)).unwrap(), Waited::Cycle));
     lease.reserve(5).unwrap().copy_from_slice(b"value");
     lease.truncate(3).unwrap();
     let completed = lease.complete().unwrap();
@@ -316,11 +316,11 @@ fn tasks_that_wait_a_little_at_a_time_see_their_circle() {
     let (a, b) = (begun(&cache, b"a", 1), begun(&cache, b"b", 2));
     let poll = |key: &[u8], owner| Lease::wait(&cache, key, owner, Duration::ZERO).unwrap();
     assert!(matches!(poll(b"b", 1), Waited::TimeOut));
-    assert!(matches!(poll(b"a", 2), Waited::Circle));
+    assert!(matches!(poll(b"a", 2), Waited::Cycle));
     // Whoever begins something else waits no more.
     drop(begun(&cache, b"c", 1));
     assert!(matches!(poll(b"a", 2), Waited::TimeOut));
-    assert!(matches!(poll(b"b", 1), Waited::Circle));
+    assert!(matches!(poll(b"b", 1), Waited::Cycle));
     // What has landed is waited for by nobody.
     assert_eq!(a.complete().unwrap().origin, Origin::Computed);
     assert!(matches!(poll(b"b", 1), Waited::TimeOut));

@@ -147,7 +147,7 @@ fn a_doomed_computation_stores_nothing() {
             thread::spawn(move || match Lease::wait(&cache, b"k", 2, Duration::from_secs(60)).unwrap() {
                 Waited::Value(value) => assert_eq!(value.entry.value(), b""),
                 Waited::Nobody => {}
-                Waited::TimeOut | Waited::Circle => panic!("nobody else waits"),
+                Waited::TimeOut | Waited::Cycle => panic!("nobody else waits"),
             })
         };
         let removing = {
@@ -260,7 +260,7 @@ fn given_up(meanwhile: impl Fn(&Cache) + Send + Sync + 'static) -> usize {
         thread::spawn(move || match Lease::wait(&cache, b"k", 2, Duration::from_secs(60)).unwrap() {
             Waited::Value(value) => assert_eq!(value.entry.value(), b"value"),
             Waited::Nobody => {}
-            Waited::TimeOut | Waited::Circle => panic!("it waits for long, and for nobody who waits"),
+            Waited::TimeOut | Waited::Cycle => panic!("it waits for long, and for nobody who waits"),
         })
     };
     let other = {
@@ -316,7 +316,7 @@ fn a_wait_whose_time_is_up_when_the_value_comes_takes_nothing_from_others() {
                     true
                 }
                 Waited::TimeOut => false,
-                Waited::Nobody | Waited::Circle => panic!("it is computed, by one who waits for nothing"),
+                Waited::Nobody | Waited::Cycle => panic!("it is computed, by one who waits for nothing"),
             })
         };
         // Under the model checker the first two may run out at any moment.
@@ -335,7 +335,7 @@ fn a_wait_whose_time_is_up_when_a_lease_is_given_up_takes_nothing_from_others() 
         let short = |cache: &Cache| match Lease::wait(cache, b"k", 5, Duration::from_millis(500)).unwrap() {
             Waited::Value(value) => assert_eq!(value.entry.value(), b"value"),
             Waited::Nobody | Waited::TimeOut => {}
-            Waited::Circle => panic!("nobody waits for it"),
+            Waited::Cycle => panic!("nobody waits for it"),
         };
         assert_eq!(given_up(short), 1);
     });

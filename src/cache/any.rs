@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::computed::{Begin, Flight};
 use super::counters::{Info, Stats};
 use super::dict::DictCache;
+use super::local::Missed;
 use super::mice::MiceCache;
 use super::prefixes::Prefixes;
 use super::purview::PurviewCache;
@@ -31,8 +32,8 @@ pub enum Cache {
     Redis(TryArc<RedisCache>),
 }
 
-/// Evaluates one expression for a cache in this process, and another one for a cache at a server; or the same expression
-/// for the cache in this process that is `near` a server.
+/// Evaluates one expression for a cache in this process, and another one for a cache at a server; or the same
+/// expression for the cache in this process that is `near` a server.
 macro_rules! each {
     ($self:expr, $cache:ident => $expression:expr, redis => $far:expr) => {
         match $self {
@@ -107,8 +108,8 @@ impl Cache {
         each!(self, cache => Ok(cache.look(section, key)), redis => cache.look(section, key))
     }
 
-    /// The values of many keys: calls `found` with the index and the value of each key that has one. Counts a hit or a miss
-    /// for each key. If some keys fail, for example at a server, `found` is still called for the others.
+    /// The values of many keys: calls `found` with the index and the value of each key that has one. Counts a hit or a
+    /// miss for each key. If some keys fail, for example at a server, `found` is still called for the others.
     #[inline(always)]
     pub fn get_many<'k>(
         &self,
@@ -162,14 +163,21 @@ impl Cache {
 
     /// The value of a key, if this process has one: counts a hit, or nothing.
     #[inline(never)]
-    pub(super) fn hit(&self, key: &Hashed) -> Option<Value> {
+    pub(super) fn hit(&self, key: &Hashed) -> std::result::Result<Value, Missed> {
         each!(self, near cache => cache.hit(key))
     }
 
-    /// Decides who computes a key; counts a hit if it has a value, a miss if the caller computes. `None` if another process
-    /// computes it and the caller is not `patient`.
-    pub(super) fn begin(&self, key: &Hashed, owner: Owner, patient: bool) -> Result<Option<Begin<Value>>> {
-        each!(self, cache => cache.begin(key, owner).map(Some), redis => cache.begin(key, owner, patient))
+    /// Decides who computes a key; counts a hit if it has a value, a miss if the caller computes. `None` if another
+    /// process computes it and the caller is not `patient`.
+    pub(super) fn begin(
+        &self,
+        key: &Hashed,
+        owner: Owner,
+        missed: Missed,
+        patient: bool,
+    ) -> Result<Option<Begin<Value>>> {
+        each!(self, cache => cache.begin(key, owner, missed).map(Some),
+            redis => cache.begin(key, owner, missed, patient))
     }
 
     /// The computation of a key that is in progress in this process.
@@ -179,7 +187,7 @@ impl Cache {
 
     /// Waits for another process that computes a key, at most for `time`.
     pub(super) fn wait(&self, key: &Hashed, time: Duration) -> Result<Waited> {
-        each!(self, cache => Ok(cache.hit(key).map_or(Waited::Nobody, Waited::Value)), redis => cache.wait(key, time))
+        each!(self, cache => Ok(cache.hit(key).map_or_else(|_| Waited::Nobody, Waited::Value)), redis => cache.wait(key, time))
     }
 
     /// The value that another caller has computed, for one that waited.
@@ -187,13 +195,13 @@ impl Cache {
         each!(self, near cache => cache.waited(entry))
     }
 
-    /// A value for `key` that is being written into this cache's memory, as far as `block` goes.
+    /// A value for `key` that is being written into this cache's memory; `block` is the part that is written already.
     pub(super) fn draft<'k>(&'k self, key: &'k [u8], block: Reservation) -> Draft<'k> {
         each!(self, near cache => cache.draft(key, block))
     }
 
-    /// Ends the computation of the flight's owner, or of a caller that `joined`, with a value. If that fails, a failure is
-    /// counted, and the caller ends the computation without a value.
+    /// Ends the computation of the flight's owner, or of a caller that `joined`, with a value. If that fails, a failure
+    /// is counted, and the caller ends the computation without a value.
     pub(super) fn complete(
         &self,
         flight: &TryArc<Flight>,

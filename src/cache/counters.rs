@@ -61,8 +61,9 @@ const REASONS: [Refusal; 7] = {
 
 /// The counters behind [`Stats`].
 ///
-/// Lookups, stores and refusals are counted without locked instructions: each thread adds to counters that only it writes.
-/// Those of the thread that made the cache are inline. The first other thread allocates [`Stripes`] for all others.
+/// Lookups, stores and refusals are counted without locked instructions: each thread adds to counters that only it
+/// writes. Those of the thread that made the cache are inline. The first other thread allocates [`Stripes`] for all
+/// others.
 #[repr(C)]
 pub struct Counters {
     /// The counts at the last reset, less the events that were counted while memory for the stripes was missing.
@@ -159,17 +160,17 @@ impl Counters {
 
     /// Counts a lookup.
     #[inline(always)]
-    pub fn lookup(&self, record: &Participant, hit: bool) {
-        match self.alone(record) {
+    pub fn lookup(&self, participant: &Participant, hit: bool) {
+        match self.alone(participant) {
             Some(counts) => counts.add_alone(Event::lookup(hit)),
-            None => self.count_elsewhere(record, Event::lookup(hit)),
+            None => self.count_elsewhere(participant, Event::lookup(hit)),
         }
     }
 
     /// Counts any other event of this thread.
     #[inline(always)]
     pub(super) fn count(&self, event: Event) {
-        match crate::epoch::current().and_then(|record| self.alone(record)) {
+        match crate::epoch::current().and_then(|participant| self.alone(participant)) {
             Some(counts) => counts.add_alone(event),
             None => guard::read(|section| self.count_elsewhere(section.participant(), event)),
         }
@@ -177,20 +178,20 @@ impl Counters {
 
     /// The counts that only this thread writes, if it has some already.
     #[inline(always)]
-    pub(super) fn alone(&self, record: &Participant) -> Option<&EventCounts> {
-        if record.id() == self.owner {
+    pub(super) fn alone(&self, participant: &Participant) -> Option<&EventCounts> {
+        if participant.id() == self.owner {
             return Some(&self.own);
         }
         cold_path();
-        let stripe = self.others.get()?.0.get(record.id() as usize)?;
-        (record.id() as usize != STRIPES - 1).then_some(&stripe.0)
+        let stripe = self.others.get()?.0.get(participant.id() as usize)?;
+        (participant.id() as usize != STRIPES - 1).then_some(&stripe.0)
     }
 
     #[inline(never)]
-    fn count_elsewhere(&self, record: &Participant, event: Event) {
+    fn count_elsewhere(&self, participant: &Participant, event: Event) {
         match self.others.get_or_try_init(|| TryArc::try_new(Stripes::default())) {
             Err(_) => _ = self.before.of(event).fetch_sub(1, Relaxed),
-            Ok(stripes) => match self.alone(record) {
+            Ok(stripes) => match self.alone(participant) {
                 Some(counts) => counts.add_alone(event),
                 None => _ = stripes.0[STRIPES - 1].0.of(event).fetch_add(1, Relaxed),
             },

@@ -47,7 +47,7 @@ pub fn shared(
                     && known.name.as_deref() == name;
                 if !same {
                     return Err(Error::invalid(format!(
-                        "the shared cache \"{role}\" exists with another configuration, limit or name; use the same ones"
+                        "the shared cache \"{role}\" exists with another configuration, limit or name; use the same"
                     )));
                 }
                 known.holders += 1;

@@ -1,7 +1,7 @@
 //! Computing a value without a callback: begin, then complete or abandon; or wait, with a deadline.
 //!
-//! For event loops, and for languages in which a foreign call must not block. Only [`Lease::wait`] waits, and no longer than
-//! its deadline.
+//! For event loops, and for languages in which a foreign call must not block. Only [`Lease::wait`] waits, and no longer
+//! than its deadline.
 
 use std::mem;
 use std::time::Duration;
@@ -54,7 +54,8 @@ struct OfThread {
 }
 
 impl OfThread {
-    /// Adds a lease. Leases that have ended are removed when the list may have doubled: constant time per lease, amortized.
+    /// Adds a lease. Leases that have ended are removed when the list may have doubled: constant time per lease,
+    /// amortized.
     fn add(&mut self, duty: &TryArc<Duty>) -> Result<()> {
         const FEW: usize = 16;
         if self.leases.len() >= self.full {
@@ -88,11 +89,14 @@ impl Lease {
     pub fn begin(cache: &Cache, key: &[u8], number: u64) -> Result<Started> {
         let owner = Owner::from_number(number)?;
         let key = &Hashed::from(key);
-        if let Some(value) = cache.hit(key) {
-            Flight::stop_waiting(owner);
-            return Ok(Started::Found(value));
-        }
-        let flight = match cache.begin(key, owner, false)? {
+        let missed = match cache.hit(key) {
+            Err(missed) => missed,
+            Ok(value) => {
+                Flight::stop_waiting(owner);
+                return Ok(Started::Found(value));
+            }
+        };
+        let flight = match cache.begin(key, owner, missed, false)? {
             Some(Begin::Found(value)) => return Ok(Started::Found(value)),
             Some(Begin::Busy(_)) | None => return Ok(Started::Busy),
             Some(Begin::Lease(flight)) => flight,
@@ -154,8 +158,8 @@ impl Lease {
         changed
     }
 
-    /// Hands the value to the cache and to all waiters. If the lease was abandoned meanwhile, because its thread ended, only
-    /// the caller gets the value.
+    /// Hands the value to the cache and to all waiters. If the lease was abandoned meanwhile, because its thread ended,
+    /// only the caller gets the value.
     pub fn complete(mut self) -> Result<Value> {
         if let Some(error) = self.failed.take() {
             if let Some((cache, flight)) = self.duty.end() {
@@ -185,7 +189,7 @@ impl Lease {
             Wait::Value(computed) => Waited::Value(cache.waited(computed.entry)),
             Wait::Failed | Wait::Vacant => Waited::Nobody,
             Wait::TimeOut => Waited::TimeOut,
-            Wait::Cycle => Waited::Circle,
+            Wait::Cycle => Waited::Cycle,
         })
     }
 }

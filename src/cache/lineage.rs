@@ -1,8 +1,8 @@
 //! What the MICE cache of a cut subsystem inherits from caches of the same system, uncut.
 //!
-//! A maximally irreducible cause or effect (MICE) of the uncut system holds under a cut that severs none of its connections.
-//! A child is a live view: it looks into the tables of its ancestors and copies nothing. What an ancestor is (`A`) differs:
-//! in this process a cache and what it has cleared, at a server a cache that fetches.
+//! A maximally irreducible cause or effect (MICE) of the uncut system holds under a cut that severs none of its
+//! connections. A child is a live view: it looks into the tables of its ancestors and copies nothing. What an ancestor
+//! is (`A`) differs: in this process a cache and what it has cleared, at a server a cache that fetches.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -54,26 +54,26 @@ impl<A> Lineage<A> {
         self.detached.store(true, Ordering::Release);
     }
 
-    /// The entry that the nearest ancestor with one hands down, if it holds under the cut.
+    /// The nearest cache to inherit from.
     #[inline(always)]
-    pub fn inherited<'s>(&self, find: impl FnMut(&A) -> Option<EntryRef<'s>>) -> Option<EntryRef<'s>> {
-        self.ancestors().iter().find_map(find).filter(|entry| self.hands_down(entry.value()))
+    pub fn nearest(&self) -> Option<&A> {
+        self.ancestors().first()
     }
 
-    /// As [`Lineage::inherited`], if one probe of the nearest ancestor decides.
+    /// The result of a lookup, from that of the nearest ancestor. Only an entry that holds under the cut decides: a
+    /// farther ancestor, or a table that the nearest one has cleared, may have another.
     #[inline(always)]
-    pub fn probe_inherited<'s>(&self, probe: impl FnOnce(&A) -> Probe<'s>) -> Probe<'s> {
-        let Some(nearest) = self.ancestors().first() else { return Probe::Missing };
-        match probe(nearest) {
-            Probe::Found(entry) if self.hands_down(entry.value()) => Probe::Found(entry),
+    pub fn inherit_probe<'s>(&self, nearest: Probe<'s>) -> Probe<'s> {
+        match nearest {
+            Probe::Found(entry) if self.hands_down(entry) => Probe::Found(entry),
             _ => Probe::Unclear,
         }
     }
 
     /// Whether an ancestor's record holds under the cut. The record was checked when it came into the ancestor's cache.
     #[inline(always)]
-    pub fn hands_down(&self, record: &[u8]) -> bool {
-        Mice::read_kept(record).is_some_and(|mice| self.holds(&mice))
+    pub fn hands_down(&self, entry: EntryRef) -> bool {
+        Mice::read_kept(entry.value()).is_some_and(|mice| self.holds(&mice))
     }
 
     /// Whether a MICE of the uncut system holds under the cut.

@@ -15,6 +15,7 @@ use crate::epoch::fast_guard;
 use crate::epoch::{Guard, guard, without_fork};
 use crate::error::{Error, Result};
 use crate::flight::Owner;
+use crate::key::check_len;
 use crate::memory::limit;
 use crate::sync::TryArc;
 use crate::table::{
@@ -23,8 +24,8 @@ use crate::table::{
 
 /// A cache in this process.
 ///
-/// Fields that some threads write at every lookup or store are on other cache lines than fields that all threads read, so
-/// that there is no false sharing.
+/// Fields that some threads write at every lookup or store are on other cache lines than fields that all threads read,
+/// so that there is no false sharing.
 #[repr(C)]
 pub struct LocalCache<P> {
     table: Table,
@@ -34,6 +35,12 @@ pub struct LocalCache<P> {
     max_bytes: u64,
     flights: Flights,
     prefixes: Prefixes,
+}
+
+/// What a cache remembers of a lookup that missed, so that the next one need not look again.
+#[derive(Clone, Copy)]
+pub struct Missed {
+    changes: u64,
 }
 
 /// Keys and values up to this length are copied under the table's lock: that is faster than making an entry first.
@@ -97,8 +104,9 @@ impl<P: Policy> LocalCache<P> {
         self.try_fast(guard, key, true, |found| look(found.entry.value()))
     }
 
-    /// The fast path of a lookup: the key has an ordinary length, one probe decides, and this thread has its own counters.
-    /// In any other case, and if `found` returns `None`, nothing is counted. A miss is counted if `misses` says so.
+    /// The fast path of a lookup: the key has an ordinary length, one probe decides, and this thread has its own
+    /// counters. In any other case, and if `found` returns `None`, nothing is counted. A miss is counted if `misses`
+    /// says so.
     #[inline(always)]
     fn try_fast<'s, R>(
         &self,
@@ -141,8 +149,8 @@ impl<P: Policy> LocalCache<P> {
         found.map(|found| found.entry.value())
     }
 
-    /// Reads the value of `key` in place with `look`; counts a hit or a miss, or nothing if `look` fails. `look` must be
-    /// short and must not call back into the library.
+    /// Reads the value of `key` in place with `look`; counts a hit or a miss, or nothing if `look` fails. `look` must
+    /// be short and must not call back into the library.
     #[inline(always)]
     pub fn read<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Result<R>) -> Result<Option<R>> {
         guard::read(|section| {
@@ -152,8 +160,8 @@ impl<P: Policy> LocalCache<P> {
         })
     }
 
-    /// Copies the value of `key` into a buffer and returns its length; counts a hit or a miss, or nothing if the buffer is
-    /// too small.
+    /// Copies the value of `key` into a buffer and returns its length; counts a hit or a miss, or nothing if the buffer
+    /// is too small.
     pub fn get_into(&self, key: &[u8], buffer: &mut [u8]) -> Result<Option<usize>> {
         self.read(key, |value| copy(value, buffer))
     }
@@ -267,8 +275,8 @@ impl<P: Policy> LocalCache<P> {
         Some(reason)
     }
 
-    /// Stores a value of `len` bytes that `write` writes into the entry. If the value was refused when it was `checked`, or
-    /// there is no room, `write` is not called.
+    /// Stores a value of `len` bytes that `write` writes into the entry. If the value was refused when it was
+    /// `checked`, or there is no room, `write` is not called.
     pub(super) fn set_with(
         &self,
         key: &[u8],
@@ -276,6 +284,7 @@ impl<P: Policy> LocalCache<P> {
         checked: Stored,
         write: impl FnOnce(&mut Draft) -> Result<()>,
     ) -> Result<Stored> {
+        check_len(key)?;
         let _reserved = match checked.and_then(|()| self.reserve(weight(key.len(), len), limit::UNLIMITED)) {
             Ok(reserved) => reserved,
             Err(reason) => return Ok(Err(self.refuse(reason))),
@@ -293,12 +302,19 @@ impl<P: Policy> LocalCache<P> {
 
     /// The value of a key; counts a hit, or nothing.
     #[inline(always)]
-    pub(super) fn hit(&self, key: &Hashed) -> Option<Value> {
+    pub(super) fn hit(&self, key: &Hashed) -> std::result::Result<Value, Missed> {
+        // Read first: an entry that is published during the lookup changes it.
+        let changes = self.table.changes();
         guard::read(|section| {
-            let found = self.find(section, key)?;
+            let found = self.find(section, key).ok_or(Missed { changes })?;
             self.counters.lookup(section.participant(), true);
-            Some(found.pin(section))
+            Ok(found.pin(section))
         })
+    }
+
+    /// Whether a lookup that missed would miss again. If the table has changed, it may not.
+    fn would_miss(&self, missed: Missed) -> bool {
+        self.table.changes() == missed.changes && !self.policy.inherits()
     }
 
     /// Counts a lookup.
@@ -307,8 +323,8 @@ impl<P: Policy> LocalCache<P> {
     }
 
     /// Decides who computes the value of a key; counts a hit if it has one, a miss if the caller computes.
-    pub(super) fn begin(&self, key: &Hashed, owner: Owner) -> Result<Begin<Value>> {
-        let begun = self.begin_uncounted(key, owner)?;
+    pub(super) fn begin(&self, key: &Hashed, owner: Owner, missed: Missed) -> Result<Begin<Value>> {
+        let begun = self.begin_uncounted(key, owner, missed)?;
         if let Begin::Lease(_) = begun {
             self.count(false);
         }
@@ -316,8 +332,10 @@ impl<P: Policy> LocalCache<P> {
     }
 
     /// As `begin`, without counting a miss.
-    pub(super) fn begin_uncounted(&self, key: &Hashed, owner: Owner) -> Result<Begin<Value>> {
-        let begun = self.flights.begin(key.key, key.hash(), owner, || self.peek(key))?;
+    pub(super) fn begin_uncounted(&self, key: &Hashed, owner: Owner, missed: Missed) -> Result<Begin<Value>> {
+        let look = || if self.would_miss(missed) { None } else { self.peek(key) };
+        check_len(key.key)?;
+        let begun = self.flights.begin(key.key, key.hash(), owner, look)?;
         // An owner that finds the key busy may have waited for that flight before, and still does.
         if let Begin::Found(_) = begun {
             self.count(true);
@@ -331,7 +349,7 @@ impl<P: Policy> LocalCache<P> {
         self.flights.find(key.key, key.hash())
     }
 
-    /// A value for `key` that is being written into this cache's memory, as far as `block` goes.
+    /// A value for `key` that is being written into this cache's memory; `block` is the part that is written already.
     pub(super) fn draft<'k>(&'k self, key: &'k [u8], block: Reservation) -> Draft<'k> {
         Draft::resume(key, Some(self.table.arena()), block)
     }
@@ -343,8 +361,8 @@ impl<P: Policy> LocalCache<P> {
         Value { entry, origin: Origin::Waited }
     }
 
-    /// Ends the computation of the flight's owner, or of a caller that `joined`, without a value. Returns whether this made
-    /// the flight fail.
+    /// Ends the computation of the flight's owner, or of a caller that `joined`, without a value. Returns whether this
+    /// made the flight fail.
     pub(super) fn fail(&self, flight: &TryArc<Flight>, joined: Option<Owner>) -> bool {
         self.flights.fail(flight, joined)
     }
@@ -517,5 +535,50 @@ impl<P: Policy> LocalCache<P> {
 
     pub(super) fn prefixes(&self) -> &Prefixes {
         &self.prefixes
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use crate::cache::dict::DictCache;
+    use crate::cache::mice::MiceCache;
+    use crate::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
+    use crate::key::Fingerprint;
+
+    fn config() -> Arc<Config> {
+        Config::new().unwrap()
+    }
+
+    fn begins_with_a_value<P: Policy>(cache: &LocalCache<P>, key: &[u8], store: impl FnOnce()) -> bool {
+        let key = Hashed::from(key);
+        let missed = cache.hit(&key).err().expect("the key has no value yet");
+        store();
+        let owner = Owner::this_thread();
+        match cache.begin(&key, owner, missed).unwrap() {
+            Begin::Found(_) => true,
+            Begin::Lease(flight) => !cache.fail(&flight, None),
+            Begin::Busy(_) => panic!("nobody else computes"),
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_stored_after_a_miss_is_found_before_it_is_computed() {
+        let cache = DictCache::dict(config(), Options::default()).unwrap();
+        assert!(!begins_with_a_value(&cache, b"key", || {}));
+        assert!(begins_with_a_value(&cache, b"key", || cache.set(b"key", b"value").unwrap().unwrap()));
+        assert!(begins_with_a_value(&cache, b"another", || cache.set(b"another", b"value").unwrap().unwrap()));
+        assert!(!begins_with_a_value(&cache, b"third", || assert!(cache.remove(b"key"))));
+    }
+
+    #[test]
+    fn a_value_that_a_parent_stores_after_a_miss_is_found_before_it_is_computed() {
+        let uncut = Subsystem::new(&Fingerprint([1; 32]), &[0, 1, 0], NodeSet(7), None, None).unwrap();
+        let cut = uncut.under(Some(Cut::bipartition(3, NodeSet(1), NodeSet(6)).unwrap())).unwrap();
+        let parent = MiceCache::mice(config(), Options::default(), &uncut, None).unwrap();
+        let child = MiceCache::mice(config(), Options::default(), &cut, Some(&parent)).unwrap();
+        let (direction, mechanism) = (Direction::Cause, NodeSet(2));
+        let mice = Mice { direction, mechanism, purview: NodeSet(4), phi: 0.5, payload: b"" };
+        assert!(begins_with_a_value(&child, b"key", || parent.set_mice(b"key", &mice).unwrap().unwrap()));
     }
 }

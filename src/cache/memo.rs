@@ -60,8 +60,8 @@ fn copy(key: &[u8]) -> Result<Vec<u8>> {
 }
 
 impl Memo {
-    /// A memo on `cache`, or on a cache of its own. It stores until `maximum` per cent of the memory are in use; `None` is the
-    /// maximum of `config`.
+    /// A memo on `cache`, or on a cache of its own. It stores until `maximum` per cent of the memory are in use; `None`
+    /// is the maximum of `config`.
     pub fn new(
         config: Arc<Config>,
         maximum: Option<f64>,
@@ -94,8 +94,8 @@ impl Memo {
         })
     }
 
-    /// As [`Memo::get_or_reserve`], on the fast path: no argument has a name, and there is a value. In any other case `None`,
-    /// and nothing is counted.
+    /// As [`Memo::get_or_reserve`], on the fast path: no argument has a name, and there is a value. In any other case
+    /// `None`, and nothing is counted.
     #[inline(always)]
     pub fn try_fast_hit(&self, args: &mut KeyBuilder) -> Option<Value> {
         let counted = self.counters.alone(crate::epoch::current()?)?;
@@ -162,8 +162,8 @@ pub enum MethodLookup {
 }
 
 impl Method {
-    /// A method whose keys begin with `prefix`; `repertoire` says whether it bypasses the cache while repertoire caching is
-    /// disabled.
+    /// A method whose keys begin with `prefix`; `repertoire` says whether it bypasses the cache while repertoire
+    /// caching is disabled.
     pub fn new(prefix: Option<String>, repertoire: bool) -> Result<Self> {
         Ok(Method { head: head(false, prefix.as_deref())?, prefix, repertoire })
     }

@@ -2,6 +2,7 @@
 
 use super::any::Cache;
 use super::computed::{Begin, Flight, Wait};
+use super::local::Missed;
 use super::value::Value;
 use crate::error::Result;
 use crate::flight::Owner;
@@ -29,9 +30,9 @@ pub struct Pending {
 impl Cache {
     /// The value of `key`. On a miss `compute` writes it, and it is stored if that is allowed.
     ///
-    /// Of several threads that ask for a missing key one computes; the others wait and count a hit. No lock is held while
-    /// `compute` runs, so it may use this cache for other keys. If it fails, nothing is stored, its caller gets the error,
-    /// and one of the waiters tries next.
+    /// Of several threads that ask for a missing key one computes; the others wait and count a hit. No lock is held
+    /// while `compute` runs, so it may use this cache for other keys. If it fails, nothing is stored, its caller gets
+    /// the error, and one of the waiters tries next.
     pub fn memoize(&self, key: &[u8], compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
         self.get_or_reserve(key)?.or_compute(compute)
     }
@@ -42,17 +43,17 @@ impl Cache {
     pub fn get_or_reserve(&self, key: &[u8]) -> Result<Lookup> {
         let key = Hashed::from(key);
         match self.hit(&key) {
-            Some(value) => Ok(Lookup::Found(value)),
-            None => self.reserve(&key),
+            Ok(value) => Ok(Lookup::Found(value)),
+            Err(missed) => self.reserve(&key, missed),
         }
     }
 
     #[inline(never)]
-    fn reserve(&self, key: &Hashed) -> Result<Lookup> {
+    fn reserve(&self, key: &Hashed, missed: Missed) -> Result<Lookup> {
         let owner = Owner::this_thread();
         let mut vacant = None;
         loop {
-            let begun = self.begin(key, owner, true);
+            let begun = self.begin(key, owner, missed, true);
             if let (Some(vacant), false) = (vacant.take(), matches!(begun, Ok(Some(Begin::Lease(_))))) {
                 self.pass_on(&vacant);
             }
@@ -90,8 +91,8 @@ impl Lookup {
 }
 
 impl Pending {
-    /// Lets `compute` write the value, and stores it unless more than `maximum` per cent of the memory, or more than the
-    /// cache's own maximum, would be in use.
+    /// Lets `compute` write the value, and stores it unless more than `maximum` per cent of the memory, or more than
+    /// the cache's own maximum, would be in use.
     pub fn compute(self, maximum: f64, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
         let mut draft = self.draft(Reservation::default());
         match compute(&mut draft) {
@@ -111,7 +112,7 @@ impl Pending {
         self.flight.key()
     }
 
-    /// The value as far as it is written, to continue writing.
+    /// The value, to continue writing; `block` is the part that is written already.
     pub fn draft(&self, block: Reservation) -> Draft<'_> {
         self.cache.draft(self.flight.key(), block)
     }

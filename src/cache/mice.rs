@@ -1,8 +1,8 @@
 //! The MICE cache of a subsystem in this process, whose cut children inherit from it.
 //!
-//! A child looks into its ancestors' tables (see `lineage.rs`), so making one costs the same whatever the parent holds. What
-//! an ancestor clears must not vanish from existing children: it moves into a [`ClearedTable`], which the children hold and
-//! the ancestor does not.
+//! A child looks into its ancestors' tables (see `lineage.rs`), so making one costs the same whatever the parent holds.
+//! What an ancestor clears must not vanish from existing children: it moves into a [`ClearedTable`], which the children
+//! hold and the ancestor does not.
 //!
 //! ```text
 //! ancestor:  table ──clear──> ClearedTable 1 ──next──> ClearedTable 2 ──next──> tail (nothing cleared into it yet)
@@ -109,14 +109,20 @@ impl Policy for MicePolicy {
         Ok(self.refuses(mice.phi).map_or(Ok(()), Err))
     }
 
+    fn inherits(&self) -> bool {
+        !self.lineage.ancestors().is_empty()
+    }
+
     #[inline(always)]
     fn inherited<'s>(&self, section: &'s Guard, key: &Hashed) -> Option<EntryRef<'s>> {
-        self.lineage.inherited(|ancestor| ancestor.find(section, key))
+        let found = self.lineage.ancestors().iter().find_map(|ancestor| ancestor.find(section, key));
+        found.filter(|entry| self.lineage.hands_down(*entry))
     }
 
     #[inline(always)]
     fn probe_inherited<'s>(&self, section: &'s Guard, key: &[u8]) -> Probe<'s> {
-        self.lineage.probe_inherited(|nearest| nearest.cache.table().probe(section, key))
+        let Some(nearest) = self.lineage.nearest() else { return Probe::Missing };
+        self.lineage.inherit_probe(nearest.cache.table().probe(section, key))
     }
 
     fn inherited_len(&self, own: &Table) -> u64 {
@@ -182,7 +188,7 @@ impl MicePolicy {
                 table.for_each(section, |entry| {
                     let key = entry.key().into();
                     let hidden = nearer.iter().any(|table| table.find(section, &key).is_some());
-                    len += u64::from(!hidden && self.lineage.hands_down(entry.value()));
+                    len += u64::from(!hidden && self.lineage.hands_down(entry));
                 });
                 nearer.push(table);
             }
@@ -238,8 +244,8 @@ impl MiceCache {
         self.try_fast_refuse(key, mice.record_len(), self.policy().refuses(mice.phi))
     }
 
-    /// Stores a MICE; fails if its key asks another question. Nothing is written if it is refused, for the cut, for φ or for
-    /// memory, in that order.
+    /// Stores a MICE; fails if its key asks another question. Nothing is written if it is refused, for the cut, for φ
+    /// or for memory, in that order.
     pub fn set_mice(&self, key: &[u8], mice: &Mice) -> Result<Stored> {
         mice.check_answers(key)?;
         self.set_with(key, mice.record_len(), self.policy().refuses(mice.phi).map_or(Ok(()), Err), |draft| {

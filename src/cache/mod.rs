@@ -15,6 +15,7 @@
 //! | `lineage.rs` | what a cut subsystem inherits, wherever its ancestors' values are |
 //! | `local.rs` | the mechanism of all in-process caches: look up, store, compute once, count |
 //! | `policy.rs` | what one type of cache does differently |
+//! | `computed.rs` | what a computation ends with; single flight for such values |
 //! | `counters.rs` | what a cache counts |
 //! | `prefixes.rs` | the prefixes that memos have taken on one cache |
 //! | `options.rs` | what the maker of a cache may choose |

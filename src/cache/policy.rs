@@ -14,6 +14,12 @@ pub trait Policy {
         Ok(Ok(()))
     }
 
+    /// Whether keys may inherit values.
+    #[inline(always)]
+    fn inherits(&self) -> bool {
+        false
+    }
+
     /// The value that `key` inherits if the cache has none of its own.
     #[inline(always)]
     fn inherited<'s>(&self, _section: &'s Guard, _key: &Hashed) -> Option<EntryRef<'s>> {

@@ -16,7 +16,7 @@ impl Prefixes {
             if taken.iter().any(|other| other.as_deref() == prefix) {
                 let name = prefix.map_or("no prefix".into(), |prefix| format!("prefix \"{prefix}\""));
                 return Err(Error::invalid(format!(
-                    "another memo on this cache has {name}; two would read each other's values"
+                    "another memo on this cache has {name}; two would read each other's values; choose another prefix"
                 )));
             }
             taken.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Option<String>>()))?;

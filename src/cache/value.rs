@@ -111,7 +111,7 @@ pub enum Waited {
     /// The time is up.
     TimeOut,
     /// Waiting would close a cycle: the caller that computes the value waits for this owner.
-    Circle,
+    Cycle,
 }
 
 /// Copies a value into a buffer and returns its length.

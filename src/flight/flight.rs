@@ -2,10 +2,10 @@
 
 use std::mem;
 use std::num::NonZeroU64;
-use std::ops::Deref;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
+use super::key::Key;
 use super::owner::Owner;
 use super::waits::{Awaited, Owners, Waits};
 use crate::error::{Error, Result};
@@ -79,39 +79,6 @@ pub enum Wait<T> {
     TimeOut,
     /// Waiting would close a cycle.
     Cycle,
-}
-
-/// A key. A short one needs no memory of its own.
-enum Key {
-    Short(u8, [u8; Key::SHORT]),
-    Long(Box<[u8]>),
-}
-
-impl Key {
-    /// What fits beside the tag and the length into three quarters of a cache line.
-    const SHORT: usize = 46;
-
-    fn try_new(key: &[u8]) -> Result<Self> {
-        if key.len() <= Self::SHORT {
-            let mut short = [0; Self::SHORT];
-            short[..key.len()].copy_from_slice(key);
-            return Ok(Key::Short(key.len() as u8, short));
-        }
-        let mut copy = Vec::new();
-        copy.try_reserve_exact(key.len()).map_err(|_| Error::OutOfMemory(key.len()))?;
-        copy.extend_from_slice(key);
-        Ok(Key::Long(copy.into_boxed_slice()))
-    }
-}
-
-impl Deref for Key {
-    type Target = [u8];
-    fn deref(&self) -> &[u8] {
-        match self {
-            Key::Short(len, key) => &key[..usize::from(*len)],
-            Key::Long(key) => key,
-        }
-    }
 }
 
 /// A computation in progress.

@@ -1,6 +1,6 @@
 //! A cut: for each node, the mask of the targets to which its connection is severed.
 //!
-//! A bipartition, a matrix and PyPhi's K-partition are ways to make one; everything else sees only the masks. A cut that
+//! A bipartition, a matrix and PyPhi's K-partition are ways to make one; all other code sees only the masks. A cut that
 //! severs nothing is still a cut.
 
 use super::nodes::{Direction, NODES_MAX, NodeSet};
@@ -12,7 +12,7 @@ use crate::key::Layout;
 pub struct Cut {
     size: usize,
     severed: [NodeSet; NODES_MAX],
-    /// The nodes with severed connections: few, mostly.
+    /// The nodes with severed connections: usually few.
     sources: NodeSet,
 }
 
@@ -35,19 +35,22 @@ impl Cut {
         Ok(cut)
     }
 
-    /// All connections from the nodes `from` to the nodes `to` are severed.
+    /// The cut of all connections from the nodes `from` to the nodes `to`.
     pub fn bipartition(size: usize, from: NodeSet, to: NodeSet) -> Result<Self> {
         let mut cut = Self::nothing(size)?;
         cut.check(from, || "the part where connections start".into())?;
         cut.check(to, || "the part where connections end".into())?;
         if from.meets(to) {
-            return Err(Error::invalid(format!("the parts {:#x} and {:#x} of a bipartition overlap", from.0, to.0)));
+            return Err(Error::invalid(format!(
+                "the parts {:#x} and {:#x} of a bipartition overlap; expected disjoint ones",
+                from.0, to.0
+            )));
         }
         cut.sever(from, to);
         Ok(cut)
     }
 
-    /// The connection from row to column is severed where `matrix`, of `size` x `size`, is not zero.
+    /// The cut of the connections from row to column where `matrix`, of `size` x `size`, is not zero.
     pub fn from_matrix(size: usize, matrix: &[u8], layout: Layout) -> Result<Self> {
         let mut cut = Self::nothing(size)?;
         if matrix.len() != size * size {
@@ -67,8 +70,9 @@ impl Cut {
         Ok(cut)
     }
 
-    /// PyPhi's cut by a K-partition: in each part, the nodes where connections start (the purview for a cause, the
-    /// mechanism for an effect) are severed from all nodes of the partition where the part's own do not end.
+    /// PyPhi's cut by a K-partition. In each part, the nodes where connections start (the purview for a cause, the
+    /// mechanism for an effect) are severed from all nodes of the partition in which the part's own connections do not
+    /// end.
     pub fn partition(size: usize, direction: Direction, parts: &[(NodeSet, NodeSet)]) -> Result<Self> {
         let mut cut = Self::nothing(size)?;
         let mut nodes = NodeSet(0);
@@ -92,7 +96,9 @@ impl Cut {
     fn check(&self, nodes: NodeSet, what: impl Fn() -> String) -> Result<()> {
         match nodes.is_subset(NodeSet::first(self.size)) {
             true => Ok(()),
-            false => Err(Error::invalid(format!("{} {:#x} passes the {} nodes", what(), nodes.0, self.size))),
+            false => {
+                Err(Error::invalid(format!("{} {:#x} is beyond the network's {} nodes", what(), nodes.0, self.size)))
+            }
         }
     }
 
@@ -110,7 +116,8 @@ impl Cut {
     /// mechanism, or one from purview to mechanism (cause) or from mechanism to purview (effect).
     #[inline]
     pub fn damages(&self, direction: Direction, mechanism: NodeSet, purview: NodeSet) -> bool {
-        // Connections within the mechanism start and end where those between the two do: one look for both.
+        // Connections within the mechanism start and end on the same sides as those between the two, so one test covers
+        // both.
         let (from, to) = direction.order(mechanism, purview);
         let (from, to) = (NodeSet(from.0 | mechanism.0), NodeSet(to.0 | mechanism.0));
         from.and(self.sources).indices().any(|node| self.severed[node].meets(to))

@@ -7,13 +7,13 @@
 //! 24  purview                           64  payload
 //! ```
 //!
-//! Numbers are little-endian. The record of an entry starts at 16-byte alignment, and so does its payload.
+//! Numbers are little-endian. A record starts at 16-byte alignment in its entry, and so does its payload.
 
 use super::nodes::{Direction, NodeSet};
 use crate::error::{Error, Result};
 use crate::key::MiceQuestion;
 
-/// Bytes of a record before its payload.
+/// The length of a record without its payload.
 pub const RECORD_HEADER: usize = 64;
 
 const MAGIC: [u8; 7] = *b"phiMICE";
@@ -31,7 +31,7 @@ pub struct Mice<'p> {
     pub purview: NodeSet,
     /// That φ; never NaN.
     pub phi: f64,
-    /// What else the caller keeps: repertoires, the partition.
+    /// The caller's data: repertoires, the partition.
     pub payload: &'p [u8],
 }
 
@@ -44,8 +44,9 @@ impl<'p> Mice<'p> {
         }
     }
 
-    /// Whether this can be the answer to the question that `key` asks. A standard key names a direction, a mechanism and
-    /// perhaps candidate purviews; any other key says nothing. An empty purview means that no candidate is irreducible.
+    /// Whether this can be the answer to the question that `key` asks. A standard key names a direction, a mechanism
+    /// and perhaps candidate purviews; any other key says nothing. An empty purview means that no candidate is
+    /// irreducible.
     #[inline]
     pub fn answers(&self, key: &[u8]) -> bool {
         let empty = self.purview.0 == 0;
@@ -58,14 +59,15 @@ impl<'p> Mice<'p> {
         })
     }
 
-    /// Fails if this cannot be the answer to the question that `key` asks: it would be stored, and every lookup would reject
-    /// it.
+    /// Fails if this cannot be the answer to the question that `key` asks: it would be stored, and every lookup would
+    /// reject it.
     pub fn check_answers(&self, key: &[u8]) -> Result<()> {
         self.check()?;
         match self.answers(key) {
             true => Ok(()),
             false => Err(Error::invalid(format!(
-                "the MICE (direction {}, mechanism {:#x}, purview {:#x}) contradicts its standard key, which asks for another",
+                "the MICE (direction {}, mechanism {:#x}, purview {:#x}) contradicts its standard key, which asks \
+                 for another; use the key of this MICE",
                 self.direction as u8, self.mechanism.0, self.purview.0
             ))),
         }
@@ -101,10 +103,10 @@ impl<'p> Mice<'p> {
     pub fn read(record: &'p [u8]) -> Result<Self> {
         let number = |at: usize| record[at..at + 8].try_into().map(u64::from_le_bytes).unwrap_or(0);
         if record.len() < RECORD_HEADER || record[..7] != MAGIC {
-            return Err(Error::Damaged(format!("{} bytes that are no MICE record", record.len()).into()));
+            return Err(Error::Damaged(format!("{} bytes that are not a MICE record", record.len()).into()));
         }
         if record[7] != VERSION {
-            return Err(Error::Damaged(format!("a MICE record of version {}; this is {VERSION}", record[7]).into()));
+            return Err(Error::Damaged(format!("a MICE record of version {}; expected {VERSION}", record[7]).into()));
         }
         let payload = &record[RECORD_HEADER..];
         if number(40) != payload.len() as u64 || record[8] > 1 || record[9..16] != [0; 7] {
@@ -137,7 +139,7 @@ impl<'p> Mice<'p> {
     pub fn read_checked(record: &'p [u8]) -> Result<Self> {
         let mice = Self::read(record)?;
         if record[CHECKSUM] != checksum(record) || mice.phi.is_nan() {
-            return Err(Error::Damaged("a MICE record whose checksum does not fit its bytes".into()));
+            return Err(Error::Damaged("a MICE record whose checksum does not match its bytes".into()));
         }
         Ok(mice)
     }

@@ -1,4 +1,4 @@
-//! The terms of integrated information theory that caching depends on: which nodes, which direction, which cut.
+//! The terms of integrated information theory (IIT) that caching depends on: nodes, directions, cuts, subsystems, MICE.
 //!
 //! | file | its one idea |
 //! |---|---|
@@ -7,7 +7,7 @@
 //! | `subsystem.rs` | a system's identity, its cut or none, and keys that carry only the part of a cut that matters |
 //! | `mice.rs` | a maximally irreducible cause or effect as bytes, with version and checksum |
 //!
-//! Nothing here computes φ: that is the caller's work, which the caches save.
+//! Nothing here computes φ (the irreducibility of a mechanism): callers do, and caches save them from doing it twice.
 
 mod cut;
 pub(crate) mod mice;

@@ -15,7 +15,7 @@ impl NodeSet {
         NodeSet(if count >= NODES_MAX { u64::MAX } else { (1 << count) - 1 })
     }
 
-    /// The set of these indices, in any order; one given twice counts once.
+    /// The set of these indices, in any order; a repeated index counts once.
     pub fn from_indices(indices: &[i32]) -> Result<Self> {
         indices.iter().try_fold(NodeSet(0), |set, index| match index {
             0..64 => Ok(NodeSet(set.0 | 1 << index)),
@@ -48,18 +48,18 @@ impl NodeSet {
         self.0 & !other.0 == 0
     }
 
-    /// The nodes that are in both.
+    /// The nodes in both sets.
     pub fn and(self, other: Self) -> Self {
         NodeSet(self.0 & other.0)
     }
 
-    /// Whether some node is in both.
+    /// Whether the sets have a node in common.
     pub fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 }
 
-/// Which way a mechanism constrains a purview.
+/// The direction in which a mechanism constrains a purview.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Direction {
@@ -70,7 +70,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The direction of this number, as the C API has it.
+    /// The direction with this number in the C API.
     pub fn from_number(number: i32) -> Result<Self> {
         match number {
             0 => Ok(Direction::Cause),
@@ -79,7 +79,7 @@ impl Direction {
         }
     }
 
-    /// Where the connections between mechanism and purview that matter start, and where they end.
+    /// The sides on which the relevant connections between mechanism and purview start and end.
     #[inline]
     pub fn order(self, mechanism: NodeSet, purview: NodeSet) -> (NodeSet, NodeSet) {
         match self {

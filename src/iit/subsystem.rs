@@ -1,4 +1,4 @@
-//! A subsystem: the identity of the uncut system, and the cut under which it is looked at, or none.
+//! A subsystem: the identity of the uncut system, and its cut, if there is one.
 
 use super::cut::Cut;
 use super::nodes::{Direction, NODES_MAX, NodeSet};
@@ -11,19 +11,19 @@ pub struct Subsystem {
     fingerprint: Fingerprint,
     size: usize,
     nodes: NodeSet,
-    /// For each node its targets in the network; all, where the caller does not say.
+    /// The targets of each node in the network; all nodes, if the caller does not say.
     connections: [NodeSet; NODES_MAX],
     cut: Option<Cut>,
-    /// For each node the connections that exist and are severed: what keys carry.
+    /// The connections of each node that exist and are severed: the part of a cut that keys contain.
     severed: [NodeSet; NODES_MAX],
-    /// The nodes that have such.
+    /// The nodes with such connections.
     severed_from: NodeSet,
 }
 
 impl Subsystem {
-    /// The subsystem of these nodes of `network`, which is in `state`, under `cut`.
+    /// The subsystem of these nodes of `network` in `state`, under `cut`.
     ///
-    /// The network's connections are optional: with them, a cut-scoped key leaves out severed connections that never
+    /// The network's connections are optional. With them, a cut-scoped key leaves out severed connections that never
     /// existed, so that more cuts share their results.
     pub fn new(
         network: &Fingerprint,
@@ -37,7 +37,7 @@ impl Subsystem {
             return Err(Error::invalid(format!("a state of {size} nodes; expected 1 to {NODES_MAX}")));
         }
         if let Some((node, value)) = state.iter().enumerate().find(|(_, value)| **value < 0) {
-            return Err(Error::invalid(format!("node {node} is in state {value}; states are not negative")));
+            return Err(Error::invalid(format!("node {node} is in state {value}; expected 0 or more")));
         }
         if nodes.is_empty() || !nodes.is_subset(NodeSet::first(size)) {
             return Err(Error::invalid(format!("nodes {:#x}; expected some of the network's {size} nodes", nodes.0)));
@@ -80,7 +80,7 @@ impl Subsystem {
         &self.fingerprint
     }
 
-    /// The identity of the system as it is looked at: uncut, or under this cut.
+    /// The identity of the system under its cut, if there is one.
     pub fn cut_fingerprint(&self) -> Fingerprint {
         match &self.cut {
             None => self.fingerprint,
@@ -88,7 +88,7 @@ impl Subsystem {
         }
     }
 
-    /// Whether MICE may be inherited from `parent`: the same system, uncut.
+    /// Fails unless MICE may be inherited from `parent`: it must be the same system, uncut.
     pub fn check_parent(&self, parent: &Self) -> Result<()> {
         if parent.cut.is_some() {
             return Err(Error::invalid("the parent's subsystem is cut; only an uncut one has MICE to inherit"));
@@ -122,9 +122,9 @@ impl Subsystem {
         self.cut.as_ref().is_some_and(|cut| cut.damages(direction, mechanism, purview))
     }
 
-    /// Writes the cut-scoped key of what is computed from a mechanism and a purview: (prefix, direction, mechanism,
-    /// purview), and the severed connections between the two where there are any. All cuts of a system that sever
-    /// the same ones have one key, and so have the uncut system and all cuts that sever none.
+    /// Writes the cut-scoped key of a value that is computed from a mechanism and a purview: (prefix, direction,
+    /// mechanism, purview), followed by the severed connections between the two, if there are any. All cuts of a system
+    /// that sever the same ones have the same key. So have the uncut system and all cuts that sever none.
     #[inline]
     pub fn key(
         &self,
@@ -195,7 +195,7 @@ mod tests {
         let cut = bipartition(&system, 0b001, 0b110);
         assert_eq!(key(&cut, Direction::Effect, 1, 4), key(&system, Direction::Effect, 1, 4));
         assert_ne!(key(&cut, Direction::Effect, 1, 2), key(&system, Direction::Effect, 1, 2));
-        // The damage rule does not look at them.
+        // The damage rule ignores the network's connections.
         assert!(cut.damages(Direction::Effect, NodeSet(1), NodeSet(4)));
     }
 

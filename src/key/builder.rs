@@ -1,7 +1,7 @@
-//! An argument list on its way to a key: `f(1, "a", k=2)`.
+//! An argument list that becomes a key: `f(1, "a", k=2)`.
 //!
-//! The builder keeps both encodings at once, typed and untyped, so that whoever uses the arguments (a memo, say)
-//! chooses between them. Reset and used again, it allocates nothing once its buffers have grown.
+//! The builder keeps both encodings at once, typed and untyped, so that the user of the arguments, for example a memo,
+//! can choose. A builder that is reset and used again does not allocate once its buffers have grown.
 
 use std::mem;
 
@@ -9,10 +9,10 @@ use super::element::{Element, KEYWORD, NAMED, SET, TUPLE, sized};
 use super::encoding::{Buffer, Encoding};
 use crate::error::{Error, Result};
 
-/// Tuples, sets and named types nest at most this deep.
+/// The deepest nesting of tuples, sets and named types.
 const DEPTH_MAX: usize = 64;
 
-/// A keyword argument: where its name and its end stand in both encodings, typed first.
+/// A keyword argument: the position of its name in both encodings, typed first.
 #[derive(Clone, Copy)]
 struct Keyword {
     start: [usize; 2],
@@ -21,12 +21,12 @@ struct Keyword {
 
 /// Builds the key of an argument list.
 ///
-/// A call that fails leaves the builder as it was. Positional arguments come first, then keyword arguments, in any
-/// order, each name once.
+/// A call that fails leaves the builder unchanged. Positional arguments come first, then keyword arguments, in any
+/// order; a keyword may occur once.
 pub struct KeyBuilder {
     encodings: [Encoding; 2],
     keywords: Vec<Keyword>,
-    /// A keyword waits for its value.
+    /// Whether a keyword has no value yet.
     pending: bool,
     key: Buffer,
 }
@@ -48,7 +48,7 @@ impl KeyBuilder {
         }
     }
 
-    /// Forgets the arguments and keeps the memory.
+    /// Removes the arguments and keeps the memory.
     #[inline(always)]
     pub fn reset(&mut self) {
         self.encodings.iter_mut().for_each(Encoding::reset);
@@ -73,8 +73,8 @@ impl KeyBuilder {
         Ok(())
     }
 
-    /// As [`KeyBuilder::add`], in the usual case: a positional argument outside all tuples and sets, for which there is
-    /// room. None in any other; then nothing has been added.
+    /// As [`KeyBuilder::add`], on the fast path: a positional argument outside of tuples and sets, for which there is
+    /// room. In any other case `None`, and nothing is added.
     #[inline(always)]
     pub fn try_fast_add(&mut self, element: Element<'_>) -> Option<()> {
         let len = match element {
@@ -92,7 +92,7 @@ impl KeyBuilder {
         Some(())
     }
 
-    /// Begins a tuple: what is added until `end_tuple` are its items.
+    /// Begins a tuple: everything that is added until `end_tuple` is one of its items.
     pub fn begin_tuple(&mut self) -> Result<()> {
         self.begin(TUPLE)
     }
@@ -102,7 +102,7 @@ impl KeyBuilder {
         self.end(TUPLE)
     }
 
-    /// Adds an array of doubles, such as a repertoire, as one element. Typed and untyped, its numbers stay doubles.
+    /// Adds an array of doubles, such as a repertoire, as one element. Its numbers stay doubles in both encodings.
     pub fn add_doubles(&mut self, values: &[f64]) -> Result<()> {
         self.check_place()?;
         self.encodings.iter_mut().try_for_each(|encoding| encoding.reserve(5 + size_of_val(values)))?;
@@ -121,15 +121,15 @@ impl KeyBuilder {
         Ok(())
     }
 
-    /// Ends the named type, which has its element.
+    /// Ends the named type, which must have its element.
     pub fn end_named(&mut self) -> Result<()> {
         match self.encodings[0].named_items() {
-            Some(0) => Err(Error::invalid("the end of a named type that has no element yet")),
+            Some(0) => Err(Error::invalid("end of a named type without an element; add one first")),
             _ => self.end(NAMED),
         }
     }
 
-    /// Begins a set: its items have no order, and equal ones count once.
+    /// Begins a set: its items are unordered, and equal ones count once.
     pub fn begin_set(&mut self) -> Result<()> {
         self.begin(SET)
     }
@@ -147,10 +147,12 @@ impl KeyBuilder {
             )));
         }
         if self.pending {
-            return Err(Error::invalid(format!("keyword \"{name}\" follows a keyword that has no value yet")));
+            return Err(Error::invalid(format!(
+                "keyword \"{name}\" follows a keyword without a value; add that value first"
+            )));
         }
         if self.keywords.iter().any(|keyword| self.name(keyword) == name.as_bytes()) {
-            return Err(Error::invalid(format!("keyword \"{name}\" was given before")));
+            return Err(Error::invalid(format!("keyword \"{name}\" is repeated; each name may occur once")));
         }
         self.keywords.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Keyword>()))?;
         self.encodings.iter_mut().try_for_each(|encoding| encoding.reserve(5 + name.len()))?;
@@ -169,13 +171,13 @@ impl KeyBuilder {
         self.finish(typed, None)
     }
 
-    /// The key of the arguments behind a prefix, which is one more argument in front of them, or none in its place.
+    /// The key of the arguments behind a prefix: one more argument at the front; no prefix is the argument `None`.
     pub fn key_with_prefix(&mut self, typed: bool, prefix: Option<&str>) -> Result<&[u8]> {
         self.finish(typed, Some(prefix.map_or(Element::None, Element::String)))
     }
 
-    /// As [`KeyBuilder::key`], in the usual case: there are arguments, none has a name, and nothing is open. None in any
-    /// other.
+    /// As [`KeyBuilder::key`], on the fast path: there are arguments, none has a name, and nothing is open. Otherwise
+    /// `None`.
     #[inline(always)]
     pub fn try_fast_key(&self, typed: bool) -> Option<&[u8]> {
         let encoding = &self.encodings[usize::from(!typed)];
@@ -183,7 +185,7 @@ impl KeyBuilder {
         whole.then_some(&encoding.bytes)
     }
 
-    /// As [`KeyBuilder::key_with_prefix`], in the usual case. `head` is the key of the prefix without any arguments.
+    /// As [`KeyBuilder::key_with_prefix`], on the fast path. `head` is the key of the prefix without arguments.
     #[inline(always)]
     pub fn try_fast_key_behind(&mut self, typed: bool, head: &[u8]) -> Option<&[u8]> {
         let mut key = mem::take(&mut self.key);
@@ -215,7 +217,7 @@ impl KeyBuilder {
                 SET => "set",
                 _ => "named type",
             };
-            return Err(Error::invalid(format!("the end of a {what}, where none is the innermost thing open")));
+            return Err(Error::invalid(format!("end of a {what}, which is not the innermost open element")));
         }
         self.encodings.iter_mut().try_for_each(Encoding::reserve_end)?;
         self.encodings.iter_mut().for_each(Encoding::end);
@@ -224,10 +226,10 @@ impl KeyBuilder {
 
     fn check_place(&self) -> Result<()> {
         if self.encodings[0].depth() == 0 && !self.keywords.is_empty() && !self.pending {
-            return Err(Error::invalid("an argument without a name behind one that has a name"));
+            return Err(Error::invalid("a positional argument after a keyword argument; add positional ones first"));
         }
         if self.encodings[0].named_items() == Some(1) {
-            return Err(Error::invalid("a second element of a named type; put several into a tuple"));
+            return Err(Error::invalid("a second element in a named type; put several into a tuple"));
         }
         Ok(())
     }
@@ -246,11 +248,11 @@ impl KeyBuilder {
 
     fn finish(&mut self, typed: bool, prefix: Option<Element<'_>>) -> Result<&[u8]> {
         if self.pending {
-            return Err(Error::invalid("the last keyword has no value yet"));
+            return Err(Error::invalid("the last keyword has no value; add one"));
         }
         if self.encodings[0].depth() > 0 {
             return Err(Error::invalid(format!(
-                "{} tuples, sets or named types have no end yet",
+                "{} tuples, sets or named types are open; end them first",
                 self.encodings[0].depth()
             )));
         }
@@ -265,7 +267,7 @@ impl KeyBuilder {
         for piece in [&bytes[..1], prefix.0, prefix.1, &bytes[1..positional]] {
             self.key.put(piece);
         }
-        // Few arguments have names: find the next name in order, again and again, rather than sort a copy.
+        // Keyword arguments are few: selecting the next name repeatedly is cheaper than sorting a copy.
         let mut last: Option<&[u8]> = None;
         for _ in 0..self.keywords.len() {
             let later = |keyword: &&Keyword| last.is_none_or(|last| self.name(keyword) > last);

@@ -1,11 +1,11 @@
-//! The elements of a key and the bytes that stand for each.
+//! The elements of a key, and their bytes.
 //!
-//! Every element begins with a tag and says its own length, so that a sequence of elements can be read back in one way
-//! only: two different sequences never have the same bytes.
+//! Every element begins with a tag and encodes its own length. So a sequence of elements can be decoded in one way
+//! only, and two different sequences never have the same bytes.
 
-/// First byte of a key in which equal numbers are equal whatever their type.
+/// The first byte of a key in which equal numbers of different types are equal.
 pub const VERSION_UNTYPED: u8 = 0xA1;
-/// First byte of a key in which `3`, `3.0` and `true` differ.
+/// The first byte of a key in which `3`, `3.0` and `true` differ.
 pub const VERSION_TYPED: u8 = 0xE1;
 
 pub(super) const NONE: u8 = 0x00;
@@ -33,11 +33,11 @@ pub enum Element<'a> {
     Bool(bool),
     /// A signed integer.
     Int(i64),
-    /// An unsigned integer; it equals the signed one of the same value.
+    /// An unsigned integer; it equals the signed integer with the same value.
     Uint(u64),
-    /// A double; untyped, it equals the integer that it is.
+    /// A double; untyped, an integral one equals the integer.
     Double(f64),
-    /// Bytes without further meaning.
+    /// Bytes without a type.
     Bytes(&'a [u8]),
     /// Text in UTF-8.
     String(&'a str),
@@ -47,9 +47,9 @@ pub enum Element<'a> {
     Nodes(u64),
 }
 
-/// The beginning of an element: its tag, and the bytes or the length behind it.
+/// The beginning of an element: its tag, followed by its bytes or its length.
 pub(super) struct Head {
-    /// More than the longest head has, so that all heads are copied alike.
+    /// Longer than the longest head, so that all heads are copied in the same way.
     pub(super) bytes: [u8; HEAD_MAX],
     pub(super) len: usize,
 }
@@ -88,11 +88,11 @@ fn uint(value: u64) -> Head {
     long(if value > i64::MAX as u64 { INTEGER_ABOVE_I64 } else { INTEGER }, value)
 }
 
-/// A double that is an integer which 64 bits hold is written as that integer.
+/// An untyped double that is an integer of 64 bits is encoded as that integer.
 #[inline(always)]
 fn untyped(value: f64) -> Head {
     const TWO_63: f64 = 9_223_372_036_854_775_808.0;
-    // What is too large becomes the largest there is, which as a double is 2^63.
+    // A value that is too large saturates; the largest integer as a double is 2^63.
     let nearest = value as i64;
     if nearest as f64 == value && value < TWO_63 {
         int(nearest)
@@ -108,7 +108,7 @@ fn double(value: f64) -> Head {
     long(DOUBLE, canonical(value))
 }
 
-/// The bits that stand for a double: there is one zero and one NaN.
+/// The canonical bits of a double: there is one zero and one NaN.
 #[inline(always)]
 pub(super) fn canonical(value: f64) -> u64 {
     if value.is_nan() { 0x7FF8_0000_0000_0000 } else { (value + 0.0).to_bits() }
@@ -126,7 +126,7 @@ fn short(tag: u8, bits: u32, len: usize) -> Head {
     Head { len, ..long(tag, bits.into()) }
 }
 
-/// A tag with a length or a count; keys are too short for one that does not fit.
+/// A tag with a length or a count, which always fits: keys are shorter.
 pub(super) fn sized(tag: u8, len: usize) -> [u8; 5] {
     let mut all = [tag; 5];
     all[1..].copy_from_slice(&(len as u32).to_le_bytes());

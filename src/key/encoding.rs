@@ -1,5 +1,4 @@
-//! Elements, tuples, sets and named types appended one after the other to one buffer, in one of the two ways to tell
-//! numbers apart.
+//! Elements, tuples, sets and named types, appended to one buffer, typed or untyped.
 
 use std::ops::{Deref, DerefMut};
 
@@ -7,8 +6,7 @@ use super::KEY_MAX;
 use super::element::{DOUBLES, Element, HEAD_MAX, Head, NAMED, SET, VERSION_TYPED, VERSION_UNTYPED, canonical, sized};
 use crate::error::{Error, Result};
 
-/// Bytes in front of room for more. Unlike a `Vec`, it has what stands in the room written already: to put a few bytes
-/// there takes no call.
+/// Bytes with room for more. Unlike in a `Vec`, the room is initialized, so that appending a few bytes needs no call.
 #[derive(Default)]
 pub(super) struct Buffer {
     room: Vec<u8>,
@@ -16,7 +14,7 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    /// Makes sure that so many bytes can be put here.
+    /// Makes room for `len` bytes.
     pub(super) fn reserve(&mut self, len: usize) -> Result<()> {
         if self.free() < len {
             let missing = len - self.free();
@@ -26,7 +24,7 @@ impl Buffer {
         Ok(())
     }
 
-    /// How many bytes can be put here.
+    /// The number of bytes that fit without growing.
     #[inline(always)]
     pub(super) fn free(&self) -> usize {
         self.room.len() - self.len
@@ -67,26 +65,25 @@ impl DerefMut for Buffer {
     }
 }
 
-/// A tuple, a set or a named type that has begun.
+/// A tuple, a set or a named type that is open.
 struct Open {
     tag: u8,
-    /// Where its tag stands.
+    /// The position of its tag.
     at: usize,
-    /// Items so far.
+    /// The number of its items so far.
     count: usize,
-    /// How many starts of items there were before its own.
+    /// The number of item starts before its own.
     starts: usize,
 }
 
-/// The bytes of a list of elements: a key, until names put it in another order.
-///
-/// They begin with the version, once there is room for anything.
+/// The bytes of a list of elements: a key, except for the order of keyword arguments. The first byte is the version; it
+/// is there as soon as there is room.
 #[derive(Default)]
 pub(super) struct Encoding {
     pub(super) typed: bool,
     pub(super) bytes: Buffer,
     open: Vec<Open>,
-    /// Where the items of the open sets start, innermost set last.
+    /// The starts of the items of open sets, innermost set last.
     starts: Vec<usize>,
     scratch: Vec<u8>,
 }
@@ -108,11 +105,11 @@ impl Encoding {
         self.open.len()
     }
 
-    /// Makes sure that whatever appends `len` bytes next, as one item, needs no memory.
+    /// Makes room for one item of `len` bytes.
     pub(super) fn reserve(&mut self, len: usize) -> Result<()> {
         let version = usize::from(self.bytes.is_empty());
         let whole = self.bytes.len().checked_add(version + len).filter(|whole| *whole <= KEY_MAX);
-        whole.ok_or_else(|| Error::invalid(format!("the key would be longer than {KEY_MAX} bytes")))?;
+        whole.ok_or_else(|| Error::invalid(format!("the key would exceed {KEY_MAX} bytes")))?;
         self.bytes.reserve(version + len + HEAD_MAX)?;
         let room = self.starts.try_reserve(1).and_then(|()| self.open.try_reserve(1));
         room.map_err(|_| Error::OutOfMemory(len))?;
@@ -122,13 +119,13 @@ impl Encoding {
         Ok(())
     }
 
-    /// Makes sure of it for an element.
+    /// Makes room for an element.
     pub(super) fn reserve_for(&mut self, element: Element<'_>) -> Result<()> {
         let (head, rest) = element.parts(self.typed);
         self.reserve(head.len + rest.len())
     }
 
-    /// Whether an element of `len` bytes behind its head finds room, outside all tuples and sets.
+    /// Whether an element with `len` bytes behind its head fits, outside of tuples and sets.
     #[inline(always)]
     pub(super) fn has_room(&self, len: usize) -> bool {
         !self.bytes.is_empty() && self.open.is_empty() && self.bytes.free().checked_sub(HEAD_MAX) >= Some(len)
@@ -178,7 +175,7 @@ impl Encoding {
         self.bytes.put(name.as_bytes());
     }
 
-    /// How many items the innermost open thing has, if it is a named type.
+    /// The number of items of the innermost open element, if that is a named type.
     pub(super) fn named_items(&self) -> Option<usize> {
         self.open.last().filter(|open| open.tag == NAMED).map(|open| open.count)
     }
@@ -193,12 +190,12 @@ impl Encoding {
         }
     }
 
-    /// Whether the innermost open thing is of this kind.
+    /// Whether the innermost open element has this tag.
     pub(super) fn is_open(&self, tag: u8) -> bool {
         self.open.last().is_some_and(|open| open.tag == tag)
     }
 
-    /// Makes sure that `end` needs no memory.
+    /// Makes the room that `end` needs.
     pub(super) fn reserve_end(&mut self) -> Result<()> {
         let set = self.open.last().filter(|open| open.tag == SET);
         let len = set.map_or(0, |open| self.bytes.len() - open.at);
@@ -206,11 +203,11 @@ impl Encoding {
         self.scratch.try_reserve(len).map_err(|_| Error::OutOfMemory(len))
     }
 
-    /// Ends the innermost open thing; `reserve_end` came before.
+    /// Ends the innermost open element; `reserve_end` was called before.
     pub(super) fn end(&mut self) {
         let Some(open) = self.open.pop() else { return };
         let count = match open.tag {
-            // Its length is its name's, which is known from the beginning.
+            // Its length is that of its name, which was known at the beginning.
             NAMED => return,
             SET => self.sort(open.at + 5, open.starts),
             _ => open.count,
@@ -218,14 +215,14 @@ impl Encoding {
         self.bytes[open.at..open.at + 5].copy_from_slice(&sized(open.tag, count));
     }
 
-    /// Orders the items of a set, which start at `self.starts[starts..]`, by their bytes, and drops repeated ones.
+    /// Sorts the items of a set, which start at `self.starts[starts..]`, by their bytes, and removes duplicates.
     fn sort(&mut self, first: usize, starts: usize) -> usize {
         self.scratch.clear();
         self.scratch.extend_from_slice(&self.bytes[first..]);
         let end = self.bytes.len();
         let items = &mut self.starts[starts..];
-        // An item ends where the next one starts; that must be known before they are moved, so items are found by
-        // reading: each says its own length.
+        // An item ends where the next one starts. Moving items destroys that, so their lengths are parsed from their
+        // bytes.
         let item = |start: usize| {
             let bytes = &self.scratch[start - first..end - first];
             &bytes[..element_len(bytes)]
@@ -247,12 +244,12 @@ impl Encoding {
     }
 }
 
-/// The length of the element that `bytes` begins with. They were written here, so they are well formed.
+/// The length of the element at the beginning of `bytes`, which this file wrote.
 fn element_len(bytes: &[u8]) -> usize {
     use super::element::{BYTES, DIRECTION, DOUBLE, INTEGER, INTEGER_ABOVE_I64, NODES, STRING, TUPLE};
     let sized = |at: usize| u32::from_le_bytes([bytes[at + 1], bytes[at + 2], bytes[at + 3], bytes[at + 4]]) as usize;
     let mut at = 0;
-    // Items still to be passed; a tuple, a set or a named type adds its own.
+    // Items left to skip; a tuple, a set or a named type adds its own.
     let mut items = 1;
     while items > 0 {
         items -= 1;

@@ -1,18 +1,18 @@
 //! Fingerprints: BLAKE3-256 of everything a cached result depends on.
 //!
-//! Two programs that share a Redis, or two holders of a shared cache, read each other's values when their fingerprints
-//! are equal; so the context, which says how results were computed, is part of it and cannot be left out.
+//! Programs that share a Redis server, and holders of a shared cache, read each other's values if their fingerprints
+//! are equal. So the context, which says how results are computed, is part of a fingerprint and cannot be left out.
 
 use crate::error::{Error, Result};
 
-/// The most nodes that a node set can hold, and so the most that a network may have.
+/// The most nodes of a node set, and so of a network.
 pub const NODES_MAX: usize = u64::BITS as usize;
 
 /// The identity of a network or of a subsystem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub [u8; 32]);
 
-/// How a matrix lies in memory.
+/// The memory layout of a matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
     /// Row after row, as in C and NumPy.
@@ -25,9 +25,9 @@ const NETWORK: &str = "phicache 2026-11 network fingerprint 1";
 const SUBSYSTEM: &str = "phicache 2026-11 subsystem fingerprint 1";
 const CUT: &str = "phicache 2026-11 cut fingerprint 1";
 
-/// The identity of a network: its transition probabilities state by node, its connections, and the context in which
-/// results about it are computed. `tpm` has one row for each state, the row of the state whose node k is bit k of the
-/// row's number, and one column for each node.
+/// The identity of a network: its transition probabilities state by node (`tpm`), its connections, and the context in
+/// which results about it are computed. `tpm` has one column for each node and one row for each state; in the state of
+/// row number r, node k is bit k of r.
 pub fn network(tpm: &[f64], layout: Layout, connections: &[u64], context: &[u8]) -> Result<Fingerprint> {
     let nodes = connections.len();
     if context.is_empty() {
@@ -75,7 +75,7 @@ pub fn network(tpm: &[f64], layout: Layout, connections: &[u64], context: &[u8])
     Ok(Fingerprint(*hasher.finalize().as_bytes()))
 }
 
-/// The number of rows of the TPM of so many nodes.
+/// The number of rows of the TPM of `nodes` nodes.
 pub fn states(nodes: usize) -> Result<usize> {
     if nodes == 0 || nodes > NODES_MAX {
         return Err(Error::invalid(format!("{nodes} nodes; expected 1 to {NODES_MAX}")));
@@ -87,7 +87,7 @@ pub fn states(nodes: usize) -> Result<usize> {
     }
 }
 
-/// The identity of a subsystem: that of its network, the network's state, and its nodes. A cut is no part of it.
+/// The identity of a subsystem: its network, the network's state, and its nodes, without a cut.
 pub(crate) fn subsystem(network: &Fingerprint, state: &[i32], nodes: u64) -> Fingerprint {
     let mut hasher = blake3::Hasher::new_derive_key(SUBSYSTEM);
     hasher.update(&network.0);

@@ -1,11 +1,11 @@
-//! The common keys, written straight into a caller's buffer: the same bytes that a builder makes, in a few nanoseconds.
+//! The common keys, written straight into a caller's buffer: the same bytes as a builder's, in a few nanoseconds.
 //!
-//! Directions and node sets are plain numbers here: what they mean is known further up, in `iit`.
+//! Directions and node sets are plain numbers here; `iit` knows what they mean.
 
 use super::element::{BYTES, DIRECTION, Element, NODES, NONE, STRING, TUPLE, VERSION_UNTYPED, sized};
 use crate::error::{Error, Result};
 
-/// Writes an untyped key into a buffer, and counts what does not fit.
+/// Writes an untyped key into a buffer, and counts the bytes that do not fit.
 pub struct KeyWriter<'b> {
     buffer: &'b mut [u8],
     len: usize,
@@ -35,7 +35,7 @@ impl<'b> KeyWriter<'b> {
         self.put(rest);
     }
 
-    /// Appends prefix, direction and mechanism, with which all standard keys begin.
+    /// Appends prefix, direction and mechanism, the beginning of all standard keys.
     #[inline]
     pub fn head(&mut self, prefix: Option<&str>, direction: u8, mechanism: u64) {
         self.prefix(prefix);
@@ -72,7 +72,7 @@ impl<'b> KeyWriter<'b> {
         pieces.for_each(|piece| self.put(&piece));
     }
 
-    /// Ends the key: its length, or how long a buffer it needs.
+    /// Ends the key. Returns its length, or the error that says how long the buffer must be.
     #[inline]
     pub fn finish(self) -> Result<usize> {
         match self.len <= self.buffer.len() {
@@ -95,8 +95,8 @@ pub fn repertoire(
     key.finish()
 }
 
-/// The key (prefix, direction, mechanism, candidate purviews): that of PyPhi's `find_mice`. No list of candidates is
-/// another key than an empty one, and the order of a list is kept.
+/// The key (prefix, direction, mechanism, candidate purviews) of PyPhi's `find_mice`. Without candidates it is another
+/// key than with an empty list, and the order of the list is significant.
 pub fn mice(
     buffer: &mut [u8],
     prefix: Option<&str>,
@@ -116,7 +116,7 @@ pub fn mice(
     key.finish()
 }
 
-/// What [`mice`] was given, read in place.
+/// The arguments of [`mice`], read in place.
 #[derive(Clone, Copy)]
 pub struct MiceQuestion<'k> {
     /// The prefix, which is UTF-8.
@@ -125,12 +125,12 @@ pub struct MiceQuestion<'k> {
     pub direction: u8,
     /// The mechanism.
     pub mechanism: u64,
-    /// The candidate purviews, each behind its tag.
+    /// The candidate purviews, each with its tag.
     purviews: Option<&'k [[u8; 9]]>,
 }
 
 impl<'k> MiceQuestion<'k> {
-    /// Reads back what [`mice`] wrote; none for any other bytes. Each key has one reading, and each reading one key.
+    /// Decodes what [`mice`] wrote; `None` for any other bytes. Encoding and decoding are one-to-one.
     pub fn read(key: &'k [u8]) -> Option<Self> {
         let mut rest = Rest(key);
         if rest.take()? != [VERSION_UNTYPED] {
@@ -168,7 +168,7 @@ impl<'k> MiceQuestion<'k> {
     }
 }
 
-/// As [`MiceQuestion`], the candidate purviews copied.
+/// As [`MiceQuestion`], with a copy of the candidate purviews.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MiceKey<'k> {
     /// The prefix.
@@ -182,7 +182,7 @@ pub struct MiceKey<'k> {
 }
 
 impl<'k> MiceKey<'k> {
-    /// Reads back what [`mice`] wrote; none for any other bytes.
+    /// Decodes what [`mice`] wrote; `None` for any other bytes.
     pub fn read(key: &'k [u8]) -> Option<Self> {
         let read = MiceQuestion::read(key)?;
         let purviews = read.purviews().map(Iterator::collect);
@@ -190,7 +190,7 @@ impl<'k> MiceKey<'k> {
     }
 }
 
-/// What of a key is not read yet.
+/// The rest of a key that is not decoded yet.
 struct Rest<'k>(&'k [u8]);
 
 impl<'k> Rest<'k> {
@@ -247,7 +247,7 @@ mod tests {
         let len = repertoire(&mut buffer, None, 0, 1, 2).unwrap();
         assert_eq!(MiceKey::read(&buffer[..len]), None);
         assert_eq!(MiceKey::read(b"subsys:1:None:CAUSE:(0,):False"), None);
-        // A count beyond the bytes, and a prefix that is no text.
+        // A count that exceeds the bytes, and a prefix that is not UTF-8.
         let bytes = written(&MiceKey { prefix: None, direction: 0, mechanism: 1, purviews: Some(vec![1]) });
         let mut damaged = bytes.clone();
         let count = bytes.len() - 13;

@@ -5,6 +5,7 @@
 //! | `account.rs` | the bytes one cache holds, exact |
 //! | `held.rs` | their sum over the process, and claims on it, without a line that all threads write |
 //! | `limit.rs` | whether the process has room for more, from samples of what it occupies |
+//! | `usage.rs` | the memory of the process at one moment |
 //! | `ceiling.rs` | where caches stop below a hard limit |
 //! | `control_groups.rs` | the limits and the use of the process's control groups |
 //! | `os.rs` | the figures that the operating system tells, where it tells any |
@@ -18,6 +19,7 @@ mod control_groups;
 mod held;
 pub mod limit;
 mod os;
+mod usage;
 
 pub use account::Account;
 pub(crate) use account::heap_bytes;

@@ -1,8 +1,8 @@
-//! Many keys in one round trip: to one server as one pipeline, to a cluster as one pipeline per node, all sent before any
-//! is read.
+//! Many keys in one round trip: one pipeline for a server, one pipeline for each node of a cluster. All pipelines are
+//! sent before a reply is read.
 //!
-//! Part of a batch may fail: one node of a cluster is down, or a server is full half-way. What could be done was done, what
-//! was found is given, and of each key it is told whether its answer came; the failure beside it says why others did not.
+//! A batch may fail in part: a node of the cluster is down, or a server runs out of memory half-way. The result
+//! contains what was found, says for each key whether its reply arrived, and gives the failure behind the others.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,30 +17,31 @@ use super::reply::ValueSink;
 use super::server::{Layout, Server, Store, queue_set};
 use super::socket::Deadline;
 
-/// Keys of one command at most: a server does nothing else while it answers one.
+/// The most keys of one command: the server does nothing else while it executes one.
 const COMMAND: usize = 1000;
 
-/// Bytes that are packed before they are sent.
+/// Packed commands are sent when they exceed this number of bytes.
 const PACKED: usize = 1 << 20;
 
-/// The part of its time that a batch takes beyond it, to read what nodes have said while it waited for another.
+/// After its deadline, a batch may take this fraction of its time to read what nodes sent while it waited for another
+/// one.
 const LATE: u32 = 8;
 
-/// What a batch found.
+/// The result of [`Server::get_many`].
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// The value of each key, in their order.
+    /// The value of each key, in the order of the keys.
     pub values: Vec<Option<Vec<u8>>>,
-    /// Why some are missing that may be there.
+    /// Why some values may be missing.
     pub failure: Option<Failure>,
 }
 
-/// How the keys of one slot are asked for, and how the replies are read.
+/// The commands for the keys of one slot, and how their replies are read.
 pub(super) trait Exchange {
-    /// Packs the commands for these keys, given by their numbers.
+    /// Packs the commands for the keys with these indices.
     fn ask(&self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()>;
-    /// Reads all replies to them, and marks the keys whose reply is no refusal as done. What was learned from replies that
-    /// came before a failure may be learned again.
+    /// Reads all replies to them, and marks the keys that were not refused as done. Replies before a failure may be
+    /// read a second time.
     fn learn(&mut self, connection: &mut Connection, keys: &[usize], done: &mut [bool]) -> RedisResult<()>;
 }
 
@@ -53,16 +54,16 @@ impl Server {
         Batch { values, failure }
     }
 
-    /// The values of many keys, each in its place; tells which there are, and why some are missing that may be there. What
-    /// is in the other places is of no use.
+    /// Reads the values of many keys into their sinks. Returns which keys have one, and why some may be missing. The
+    /// other sinks are left undefined.
     pub fn get_many_into<P: ValueSink>(&self, keys: &[&[u8]], sinks: &mut [P]) -> (Vec<bool>, Option<Failure>) {
         let mut get = Get { keys, sinks, found: vec![false; keys.len()] };
         let (_, failure) = self.exchange("MGET", keys, &mut get);
         (get.found, failure)
     }
 
-    /// Stores many values, whether their keys are new or not. Tells which are stored, and why others are not; where a
-    /// server gave no answer, it may have stored them.
+    /// Stores many values. Returns which ones are stored, and why the others are not. A value without a reply may be
+    /// stored.
     pub fn set_many(&self, pairs: &[(&[u8], &[u8])], store: Store) -> (Vec<bool>, Option<Failure>) {
         let longest = pairs.iter().map(|(key, value)| key.len().max(value.len())).max();
         if let Err(failure) = self.check_size("SET", longest.unwrap_or(0)) {
@@ -72,7 +73,7 @@ impl Server {
         self.exchange("SET", &keys, &mut Set { pairs, store })
     }
 
-    /// One round trip for all keys. Tells which are done, and why others are not.
+    /// One round trip for all keys. Returns which ones are done, and why the others are not.
     pub(super) fn exchange(
         &self,
         name: &'static str,
@@ -95,7 +96,7 @@ impl Server {
     }
 }
 
-/// Asks and learns, at one node.
+/// Sends commands and reads replies, at one node.
 fn talk(
     connection: &mut Connection,
     keys: &[usize],
@@ -107,7 +108,7 @@ fn talk(
     exchange.learn(connection, keys, done)
 }
 
-/// The keys of a batch that are in one slot, by their numbers.
+/// The keys of a batch in one slot, by index.
 type Part = (u16, Vec<usize>);
 
 fn in_cluster(
@@ -144,13 +145,13 @@ fn in_cluster(
                 let sent = ask_all(&mut session.connection, parts, exchange);
                 asked.push((session, sent, parts));
             }
-            Err(failure) => settle(failure, parts, &mut again, &mut result),
+            Err(failure) => retry_or_fail(failure, parts, &mut again, &mut result),
         }
     }
     let mut late = None;
     for (mut session, sent, parts) in asked {
         if sent.is_ok() && operation.deadline.left().is_err() {
-            // Another node took all the time. What this one has said is here already.
+            // Another node took all the time. The replies of this one have arrived already.
             if session.connection.is_quiet() {
                 session.abandon();
                 continue;
@@ -167,7 +168,7 @@ fn in_cluster(
             }
         }
         if let Err(failure) = session.close(learned) {
-            settle(failure, &missing, &mut again, &mut result);
+            retry_or_fail(failure, &missing, &mut again, &mut result);
         }
     }
     for (slot, numbers) in again {
@@ -179,7 +180,7 @@ fn in_cluster(
         });
     }
     if result.is_ok() && done.contains(&false) {
-        let during = "other nodes had taken the time";
+        let during = "other nodes took all the time";
         return Err(cluster.down(operation, Cause::TimedOut { after: operation.deadline.allowed(), during }));
     }
     result
@@ -192,7 +193,7 @@ fn ask_all(connection: &mut Connection, parts: &[Part], exchange: &dyn Exchange)
     connection.send()
 }
 
-/// Whether the keys of a slot that moves are at two nodes, so that they have to be asked for one by one.
+/// Whether the keys of a migrating slot are at two nodes, so that each must be asked for alone.
 fn is_split(failure: &Failure) -> bool {
     match &failure.cause {
         Cause::Refused { code, .. } => code == "TRYAGAIN",
@@ -209,9 +210,9 @@ fn one_by_one(keys: &[usize], mut call: impl FnMut(&[usize]) -> Answer<()>) -> A
     result
 }
 
-/// What failed at a node is tried once more where the cluster finds a way: keys move, connections die while they are idle,
+/// Decides about keys that failed at a node. They are tried again if that may help: keys move, idle connections die,
 /// nodes are replaced. A node that was silent until the deadline, or that refused, is not asked again.
-fn settle(failure: Failure, parts: &[Part], again: &mut Vec<Part>, result: &mut Answer<()>) {
+fn retry_or_fail(failure: Failure, parts: &[Part], again: &mut Vec<Part>, result: &mut Answer<()>) {
     match failure.cause {
         _ if is_split(&failure) => again.extend_from_slice(parts),
         Cause::TimedOut { .. } | Cause::Refused { .. } | Cause::Invalid(_) => {
@@ -223,7 +224,7 @@ fn settle(failure: Failure, parts: &[Part], again: &mut Vec<Part>, result: &mut 
     }
 }
 
-/// MGET.
+/// The keys of an MGET.
 struct Get<'k, P> {
     keys: &'k [&'k [u8]],
     sinks: &'k mut [P],
@@ -249,14 +250,14 @@ impl<P: ValueSink> Exchange for Get<'_, P> {
     }
 }
 
-/// MSET; SET of each, where each is to be forgotten or has to be new.
+/// The pairs of an MSET; or of one SET for each key, if it expires or must be new.
 struct Set<'p> {
     pairs: &'p [(&'p [u8], &'p [u8])],
     store: Store,
 }
 
 impl<'p> Set<'p> {
-    /// The keys of one MSET after the other: so many, and so many bytes.
+    /// The keys of each MSET: limited in number and in bytes.
     fn chunks<'k>(&self, keys: &'k [usize]) -> impl Iterator<Item = &'k [usize]> + use<'k, 'p> {
         let (pairs, mut rest) = (self.pairs, keys);
         std::iter::from_fn(move || {
@@ -272,7 +273,7 @@ impl<'p> Set<'p> {
         })
     }
 
-    /// Whether all are stored by commands for many.
+    /// Whether MSET can store them.
     fn is_plain(&self) -> bool {
         self.store == Store::default()
     }
@@ -313,12 +314,12 @@ impl Exchange for Set<'_> {
     }
 }
 
-/// Says of keys whether they are done.
+/// Marks keys as done, or not.
 fn mark(keys: &[usize], are_done: bool, done: &mut [bool]) {
     keys.iter().for_each(|&key| done[key] = are_done);
 }
 
-/// UNLINK.
+/// The keys of an UNLINK.
 pub(super) struct Unlink<'k> {
     pub(super) keys: &'k [&'k [u8]],
     pub(super) removed: u64,

@@ -1,15 +1,13 @@
-//! A server that fails is left alone for a while: a dead one costs one timeout, and then nothing until it is time to try
-//! it again.
+//! A circuit breaker: a dead server costs one timeout, and nothing more until it is tried again.
 //!
-//! The breaker is closed as long as operations succeed. The first that fails opens it; while it is open, operations are
-//! skipped. When the wait is over, one operation goes through as a probe, and all others are still skipped: if it
-//! succeeds, the breaker closes; if it fails, the wait doubles, up to the longest. A wait begins with the first of the
-//! backoff or with what the failure took, whichever is longer, so that even a server that lets every probe time out
-//! holds a thread for ever smaller a part of its time. Each wait is shortened at random by up to half, so that many
-//! workers do not come back all at once.
+//! The breaker is closed while operations succeed. The first failure opens it; while it is open, operations are
+//! skipped. After a pause one operation is let through as a probe, and all others are still skipped: if it succeeds,
+//! the breaker closes; if it fails, the pause doubles, up to the longest. The first pause is the first of the backoff
+//! or the time that the failure took, whichever is longer. So even a server that lets every probe time out holds a
+//! thread for an ever smaller part of the time. Each pause is shortened at random by up to half, so that many workers
+//! do not return at the same moment.
 //!
-//! It takes no lock on the way, so a fork finds it intact; a probe that vanishes with its thread is given up when its
-//! time has passed.
+//! The breaker takes no lock, so a fork finds it intact. A probe whose thread vanishes is given up after its timeout.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -17,24 +15,24 @@ use std::time::{Duration, Instant};
 
 use super::endpoint::Backoff;
 
-/// Lets operations through, or not.
+/// Lets operations through, or skips them.
 pub struct Breaker {
     backoff: Backoff,
     born: Instant,
-    /// Microseconds since its birth from which a probe may go; 0 is closed.
+    /// Microseconds since `born` at which a probe is let through; 0 if the breaker is closed.
     reopens: AtomicU64,
-    /// How often in a row it was opened without closing in between.
+    /// The number of failures since it was closed last.
     streak: AtomicU32,
-    /// Varies the waits.
+    /// The jitter of the pauses.
     random: RandomState,
 }
 
-/// How an operation came through.
+/// Why an operation was let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pass {
-    /// The server was well.
+    /// The breaker is closed.
     Closed,
-    /// This operation finds out whether it is again.
+    /// The operation is the probe.
     Probe,
 }
 
@@ -50,7 +48,7 @@ impl Breaker {
         }
     }
 
-    /// Lets an operation through that takes at most `timeout`, or says how long nothing will be let through.
+    /// Lets an operation with this timeout through, or returns how long operations will be skipped.
     pub fn pass(&self, timeout: Duration) -> Result<Pass, Duration> {
         let reopens = self.reopens.load(Relaxed);
         if reopens == 0 {
@@ -69,7 +67,7 @@ impl Breaker {
         }
     }
 
-    /// The server answered.
+    /// Records that the server answered.
     pub fn succeeded(&self) {
         if self.reopens.load(Relaxed) != 0 {
             self.streak.store(0, Relaxed);
@@ -77,9 +75,9 @@ impl Breaker {
         }
     }
 
-    /// The server did not answer an operation that came through so and took so long.
+    /// Records that the server failed an operation that was let through by `pass` and that took this long.
     pub fn failed(&self, pass: Pass, took: Duration) {
-        // Of many that fail together, as those do that were under way, one opens it.
+        // Of many operations that fail together, one opens the breaker.
         if pass == Pass::Closed && self.reopens.load(Relaxed) != 0 {
             return;
         }
@@ -90,7 +88,7 @@ impl Breaker {
         self.reopens.store((now + microseconds(shortened)).max(1), Relaxed);
     }
 
-    /// How long nothing is let through; none when it is closed.
+    /// How long operations will be skipped; `None` if the breaker is closed.
     pub fn open_for(&self) -> Option<Duration> {
         match self.reopens.load(Relaxed) {
             0 => None,

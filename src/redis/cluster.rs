@@ -1,11 +1,11 @@
-//! A cluster: which of its nodes has a key, and where to look when that changes.
+//! A cluster: which node has a key, and where to look when that changes.
 //!
-//! The redis crate's own cluster connection is not used: it opens its connections itself, with a timeout per read; it
-//! sleeps between attempts; it asks one slot after the other for a batch; and when sending to one node fails, replies of
-//! the others are left in its connections and read as the answers to what is asked next. Its reading of redirections is.
+//! We do not use the redis crate's cluster connection. It opens connections itself, with a timeout for each read; it
+//! sleeps between attempts; it sends a batch slot by slot; and when sending to one node fails, replies of the others
+//! are left in its connections and read as the answers to later questions. We do use its parser of redirections.
 //!
-//! The map of slots is asked for at the first use, and again when a node says that a key has moved, or fails. Each node has
-//! its own breaker: when one dies, the keys of the others stay in reach.
+//! The slot map is fetched at the first use, and again when a node fails or says that a key has moved. Each node has
+//! its own breaker: when one node dies, the keys of the others stay reachable.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,33 +23,33 @@ use crate::sync::RwLock;
 /// The number of slots of every cluster.
 const SLOTS: u16 = 16384;
 
-/// How often a key is followed from node to node.
+/// The most redirections that one key follows.
 const REDIRECTIONS: u32 = 5;
 
-/// How often the map is asked for at most.
+/// The shortest time between two requests for the slot map.
 const REFRESH: Duration = Duration::from_millis(100);
 
 /// The nodes of a cluster.
 pub struct Cluster {
     access: Arc<Access>,
-    /// The nodes that were listed.
+    /// The nodes that the endpoint lists.
     seeds: Vec<Arc<Node>>,
     map: RwLock<Map>,
     born: Instant,
-    /// Microseconds since its birth when the map may be asked for again.
+    /// Microseconds since `born` from which the map may be requested again.
     refresh: AtomicU64,
 }
 
-/// Which node has which slot. Empty at first, and in a child of a fork that caught it while it was written.
+/// Which node has which slot. Empty at first, and in the child of a fork during an update.
 #[derive(Default)]
 struct Map {
     nodes: Vec<Arc<Node>>,
-    /// For each slot the number of its node; as many as there are slots, or none.
+    /// The index of each slot's node; empty if the map is unknown.
     owners: Vec<u16>,
 }
 
 impl Cluster {
-    /// A cluster of which some nodes are known.
+    /// A cluster with some known nodes.
     pub fn new(access: Arc<Access>) -> Self {
         let seeds = access.endpoint.addresses.iter();
         let seeds = seeds.map(|address| Arc::new(Node::new(address.clone(), access.clone()))).collect();
@@ -67,7 +67,7 @@ impl Cluster {
         }
     }
 
-    /// All nodes that are known, whether they have slots or not.
+    /// All known nodes, with or without slots.
     pub fn known(&self) -> Vec<Arc<Node>> {
         let map = self.map.read();
         let listed = self.seeds.iter().filter(|seed| map.nodes.iter().all(|node| node.address() != seed.address()));
@@ -84,12 +84,12 @@ impl Cluster {
         owner.ok_or_else(|| self.down(operation, no_owner(format!("no node of the cluster has slot {slot}"))))
     }
 
-    /// What failed at no node in particular.
+    /// A failure of no particular node.
     pub fn down(&self, operation: Operation, cause: Cause) -> Failure {
         Failure { operation: operation.name, server: self.seeds[0].name().clone(), cause }
     }
 
-    /// Does what `speak` does at the node that has `slot`, wherever that is by now.
+    /// Runs `speak` at the node that has `slot`, wherever the slot has moved.
     pub fn call<T>(
         &self,
         slot: u16,
@@ -97,7 +97,7 @@ impl Cluster {
         speak: impl FnMut(&mut Connection) -> RedisResult<T>,
     ) -> Answer<T> {
         let followed = self.follow(slot, operation, speak);
-        // A node that names another has not failed, but if it leads nowhere the operation has.
+        // A redirection is not a failure, unless it leads nowhere.
         followed.inspect_err(|failure| {
             if matches!(failure.cause, Cause::Elsewhere { .. }) {
                 self.access.counters.went_astray(failure);
@@ -150,7 +150,7 @@ impl Cluster {
         }
     }
 
-    /// Asks for the map, if nobody did just now. That it cannot be had is no failure: the old one is still there.
+    /// Requests the map, unless another thread did just now. A failure is ignored: the old map is still there.
     fn refresh(&self, operation: Operation) {
         let now = self.born.elapsed().as_micros() as u64;
         let due = self.refresh.load(Relaxed);
@@ -160,7 +160,7 @@ impl Cluster {
         }
     }
 
-    /// Asks one node after the other; each gets its share of the time.
+    /// Asks the nodes in turn; each gets its share of the time.
     fn ask_for_map(&self, operation: Operation) -> Answer<()> {
         let nodes = self.known();
         let mut result = None;
@@ -173,7 +173,7 @@ impl Cluster {
                 let slots = connection.receive()?;
                 match read_slots(&slots, node.address()) {
                     Some(ranges) => Ok(ranges),
-                    None => connection.garbled("its map of the cluster cannot be read".into()),
+                    None => connection.garbled("its slot map of the cluster is malformed".into()),
                 }
             });
             match answer {
@@ -184,12 +184,12 @@ impl Cluster {
                 Err(failure) => result = Some(failure),
             }
         }
-        let during = "asking for the map of the cluster";
+        let during = "asking for the slot map of the cluster";
         let timed_out = || Cause::TimedOut { after: operation.deadline.allowed(), during };
         Err(result.unwrap_or_else(|| self.down(operation, timed_out())))
     }
 
-    /// Draws a new map. Nodes that stay keep their connections.
+    /// Builds a new map. Nodes that stay keep their connections.
     fn draw(&self, ranges: &[(u16, u16, Address)]) {
         let known = self.known();
         let known: HashMap<&Address, &Arc<Node>> = known.iter().map(|node| (node.address(), node)).collect();
@@ -210,7 +210,7 @@ impl Cluster {
         Arc::new(Node::new(address.clone(), self.access.clone()))
     }
 
-    /// The node that `from` named: `host:port`, without a host when it is the same one.
+    /// The node that `from` named: `host:port`, without a host if it is the same one.
     fn node_at(&self, name: &str, from: &Node) -> Option<Arc<Node>> {
         let (host, port) = name.rsplit_once(':')?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -220,7 +220,7 @@ impl Cluster {
     }
 }
 
-/// A slot that nobody has.
+/// The cause of a failure for a slot without a node.
 fn no_owner(text: String) -> Cause {
     Cause::Refused { code: "CLUSTERDOWN".into(), text }
 }
@@ -232,7 +232,7 @@ impl Map {
     }
 }
 
-/// Nodes that do not know their own name leave it out, or say `?`; they are where they were asked.
+/// Nodes that do not know their own name leave it out, or say `?`: then it is the address at which they were asked.
 fn on_host(host: &str, port: u16, asked: &Address) -> Address {
     match asked {
         Address::Tcp(same, _) if host.is_empty() || host == "?" => Address::Tcp(same.clone(), port),
@@ -240,7 +240,7 @@ fn on_host(host: &str, port: u16, asked: &Address) -> Address {
     }
 }
 
-/// What CLUSTER SLOTS says: first and last slot of each range, and its primary.
+/// Parses the reply to CLUSTER SLOTS: the first and last slot of each range, and its primary.
 fn read_slots(value: &Value, asked: &Address) -> Option<Vec<(u16, u16, Address)>> {
     let Value::Array(ranges) = value else { return None };
     let slot = |value: &Value| match value {
@@ -262,7 +262,8 @@ fn read_slots(value: &Value, asked: &Address) -> Option<Vec<(u16, u16, Address)>
     (ranges.len() <= SLOTS.into()).then(|| ranges.iter().map(range).collect())?
 }
 
-/// The slot of a key: of what stands between its first `{` and the next `}`, if that is something; else of all of it.
+/// The slot of a key: that of its hash tag (the bytes between the first `{` and the next `}`, if there are any), or of
+/// all of it.
 pub fn slot_of(key: &[u8]) -> u16 {
     let tag = key.iter().position(|&byte| byte == b'{').and_then(|open| {
         let rest = &key[open + 1..];

@@ -1,10 +1,10 @@
-//! One connection to one server: commands are packed by the redis crate and sent with one `send`; replies are read as
-//! `reply.rs` says. Its conversions are not used: they take much for an answer, such as a nil for a list or anything for
-//! "done". What each command may be answered by is said here, once for each kind of question.
+//! One connection to one server. Commands are packed by the redis crate and sent with one `send`; replies are read by
+//! `reply.rs`. We do not use the crate's conversions: they accept too much, such as nil for a list or anything for
+//! "done". The replies that each kind of question accepts are written here, once.
 //!
-//! A reply never answers another question. The connection counts what it asked and what it was told, and remembers the
-//! first fault; once something is missing, late, left over or garbled, every further use is refused, and
-//! [`is_settled`](Connection::is_settled) tells the pool to let it go.
+//! A reply never answers another question. The connection counts its questions and replies and records the first fault.
+//! As soon as a reply is missing, late, left over or malformed, every further use is refused, and
+//! [`is_settled`](Connection::is_settled) makes the pool close it.
 
 use std::io::{ErrorKind as IoKind, Write};
 use std::time::Instant;
@@ -16,36 +16,36 @@ use super::reply::{Fault, Parsed, ReplyReader, ReplyValue, ValueSink};
 use super::socket::Deadline;
 use super::stream::Stream;
 
-/// Buffers that grew beyond this go back to the system after use.
-const KEPT: usize = 1 << 20;
+/// Buffers with more capacity are freed after use.
+const BUFFER_MAX: usize = 1 << 20;
 
-/// What an operation has to tell that did not fail.
+/// An incident of an operation that succeeded.
 #[derive(Debug)]
 pub enum Aside {
-    /// It found another way than the one that was refused.
+    /// A command was refused, and another one did the work.
     Refused(RedisError),
-    /// It passed a value over, of so many bytes.
+    /// A value of this length was skipped.
     TooLong(usize),
 }
 
 /// A connection, used by one thread at a time.
 pub struct Connection {
     stream: Stream,
-    /// One command, and all commands not yet sent. Both keep their memory from one operation to the next.
+    /// One command, and all commands that are not sent yet. Both buffers are reused by later operations.
     command: Cmd,
     outbox: Vec<u8>,
     reader: ReplyReader,
-    /// Replies that have not been read yet.
+    /// The number of replies that are not read yet.
     awaited: usize,
-    /// How many bytes had come when this operation began.
+    /// The number of bytes received when this operation began.
     before: u64,
     during: &'static str,
     fault: Option<Fault>,
-    /// What went wrong without making the operation fail.
+    /// An incident that did not make the operation fail.
     aside: Option<Aside>,
     /// Whether our user may not run scripts.
     forbids_scripts: bool,
-    /// When it was last used.
+    /// The time of the last use.
     used: Instant,
 }
 
@@ -67,7 +67,7 @@ impl Connection {
         }
     }
 
-    /// Logs in and selects the database, as far as there is need to; in one round trip.
+    /// Logs in and selects the database, if necessary, in one round trip.
     pub fn log_in(&mut self, endpoint: &Endpoint) -> RedisResult<()> {
         let password = endpoint.password.as_ref().map(|password| password.reveal().as_bytes());
         match (&endpoint.user, password) {
@@ -90,14 +90,14 @@ impl Connection {
         refused
     }
 
-    /// A new operation begins, to be over by the deadline.
+    /// Begins an operation, with its deadline.
     pub fn begin(&mut self, deadline: Deadline) {
         self.stream.set_deadline(deadline);
         self.used = deadline.began();
         self.before = self.reader.received();
     }
 
-    /// Packs a command; it is sent with the next [`send`](Self::send).
+    /// Packs a command; the next [`send`](Self::send) sends it.
     pub fn queue(&mut self, words: &[&[u8]]) {
         self.queue_all(words.iter().copied());
     }
@@ -112,80 +112,80 @@ impl Connection {
         self.awaited += 1;
     }
 
-    /// Sends what is packed, if it is more than so many bytes.
+    /// Sends the packed commands if they exceed `bytes`.
     pub fn send_if_many(&mut self, bytes: usize) -> RedisResult<()> {
         if self.outbox.len() > bytes { self.send() } else { Ok(()) }
     }
 
-    /// Sends what is packed.
+    /// Sends the packed commands.
     pub fn send(&mut self) -> RedisResult<()> {
         let sent = match self.fault {
             Some(_) => return Err(broken()),
             None => self.stream.write_all(&self.outbox).and_then(|()| self.stream.flush()),
         };
         self.outbox.clear();
-        if self.outbox.capacity() > KEPT {
+        if self.outbox.capacity() > BUFFER_MAX {
             (self.outbox, self.command) = Default::default();
         }
         self.during = "sending";
-        self.settle(sent.map_err(Fault::Io))?;
+        self.record_fault(sent.map_err(Fault::Io))?;
         self.during = "waiting for the reply";
         Ok(())
     }
 
-    /// Reads one reply; a refusal of the server is an error.
+    /// Reads one reply; a refusal by the server is an error.
     pub fn receive(&mut self) -> RedisResult<Value> {
         let value = self.read(ReplyReader::reply)?;
         self.awaited -= 1;
         value.extract_error()
     }
 
-    /// Reads one reply, which should be a number of things.
+    /// Reads one reply, which must be a count.
     pub fn receive_count(&mut self) -> RedisResult<u64> {
         self.receive_count_of(u64::MAX)
     }
 
-    /// Reads one reply, which should be a number of things, of which there are so many.
+    /// Reads one reply, which must be a count of at most `most`.
     pub fn receive_count_of(&mut self, most: u64) -> RedisResult<u64> {
         match self.receive()? {
             Value::Int(count) if count >= 0 && count as u64 <= most => Ok(count as u64),
-            Value::Int(count) => self.garbled(format!("{count}, where a number of things was asked for")),
-            _ => self.garbled("a reply that is no number, where one was asked for".into()),
+            Value::Int(count) => self.garbled(format!("its reply is {count}; expected a count")),
+            _ => self.garbled("its reply is not a number; expected a count".into()),
         }
     }
 
-    /// Asks one question that is answered by a number of things.
+    /// Asks one question whose reply is a count.
     pub fn count(&mut self, words: &[&[u8]]) -> RedisResult<u64> {
         self.queue(words);
         self.send()?;
         self.receive_count()
     }
 
-    /// Asks one question that is answered by 1 or 0.
+    /// Asks one question whose reply is 1 or 0.
     pub fn yes_or_no(&mut self, words: &[&[u8]]) -> RedisResult<bool> {
         self.queue(words);
         self.send()?;
         Ok(self.receive_count_of(1)? == 1)
     }
 
-    /// Reads one reply, which should say that it was done.
+    /// Reads one reply, which must be OK.
     pub fn receive_ok(&mut self) -> RedisResult<()> {
         match self.receive()? {
             Value::Okay => Ok(()),
-            _ => self.garbled("neither OK nor an error, where nothing else can be said".into()),
+            _ => self.garbled("its reply is neither OK nor an error".into()),
         }
     }
 
-    /// Reads one reply to a SET; tells whether it stored, which it always does unless only new keys are wanted.
+    /// Reads one reply to a SET and returns whether it stored. It always does, unless only new keys are wanted.
     pub fn receive_stored(&mut self, only_new: bool) -> RedisResult<bool> {
         match self.receive()? {
             Value::Okay => Ok(true),
             Value::Nil if only_new => Ok(false),
-            _ => self.garbled("neither a yes nor a no to a SET".into()),
+            _ => self.garbled("its reply to SET is neither OK nor nil".into()),
         }
     }
 
-    /// Asks one thing that is answered by OK.
+    /// Sends one command whose reply is OK.
     pub fn order(&mut self, words: &[&[u8]]) -> RedisResult<()> {
         self.queue(words);
         self.send()?;
@@ -198,11 +198,11 @@ impl Connection {
         self.send()?;
         match self.receive()? {
             Value::SimpleString(pong) if pong == "PONG" => Ok(()),
-            _ => self.garbled("no PONG to a PING".into()),
+            _ => self.garbled("its reply to PING is not PONG".into()),
         }
     }
 
-    /// Asks a script for 1 or 0; where our user may not run one, `plainly` does the same by other commands.
+    /// Asks a script for 1 or 0; if our user may not run scripts, `plainly` does the same by other commands.
     pub fn script(
         &mut self,
         words: &[&[u8]],
@@ -210,8 +210,8 @@ impl Connection {
     ) -> RedisResult<bool> {
         if !self.forbids_scripts {
             match self.yes_or_no(words) {
-                // The one is what an ACL says, the other what servers say that do not know EVAL, and scripts whose
-                // commands are forbidden.
+                // An ACL says NOPERM. A server without EVAL says ERR, and so does a script whose commands are
+                // forbidden.
                 Err(error) if matches!(error.code(), Some("NOPERM" | "ERR")) => {
                     self.forbids_scripts = true;
                     self.aside = Some(Aside::Refused(error));
@@ -222,20 +222,20 @@ impl Connection {
         plainly(self)
     }
 
-    /// Reads one reply, which should be a value or none; tells which.
+    /// Reads one reply, which must be a value or nil; returns which.
     pub fn receive_value(&mut self, sink: &mut dyn ValueSink) -> RedisResult<bool> {
         let found = self.receive_one(sink)?;
         self.awaited -= 1;
         self.expect_value(found)
     }
 
-    /// What went wrong without making the operation fail.
+    /// The incident of this operation, if there was one.
     pub fn take_aside(&mut self) -> Option<Aside> {
         self.aside.take()
     }
 
-    /// Reads one reply, which should be a value or none for each of these numbers; puts each into the place of its number,
-    /// and says there whether it was found.
+    /// Reads one reply, which must be a value or nil for each of these indices, into the sinks of the indices, and
+    /// records which were found.
     pub fn receive_values<P: ValueSink>(
         &mut self,
         numbers: &[usize],
@@ -245,7 +245,7 @@ impl Connection {
         let head = self.read(ReplyReader::array)?;
         match head {
             Ok(len) if len == numbers.len() => {}
-            Ok(len) => return self.garbled(format!("{len} values, where {} were asked for", numbers.len())),
+            Ok(len) => return self.garbled(format!("its reply has {len} values; expected {}", numbers.len())),
             Err(value) => {
                 self.awaited -= 1;
                 return self.expect_value(ReplyValue::Other(value)).map(drop);
@@ -264,23 +264,24 @@ impl Connection {
         self.during
     }
 
-    /// What broke it.
+    /// The fault that broke it.
     pub fn fault(&self) -> Option<&Fault> {
         self.fault.as_ref()
     }
 
-    /// Takes the reason for which there was no place for a value.
+    /// Takes the fault.
     pub fn take_fault(&mut self) -> Option<Fault> {
         self.fault.take()
     }
 
-    /// Whether the peer had gone before it said anything in this operation, as one has that was restarted meanwhile.
+    /// Whether the peer had closed the connection before it sent anything in this operation: it was restarted
+    /// meanwhile, for example.
     pub fn was_stale(&self) -> bool {
         let gone = |kind| matches!(kind, IoKind::UnexpectedEof | IoKind::ConnectionReset | IoKind::BrokenPipe);
         self.reader.received() == self.before && matches!(&self.fault, Some(Fault::Io(error)) if gone(error.kind()))
     }
 
-    /// Whether every question has its answer, and nothing is left over.
+    /// Whether every question has its reply, and no bytes are left over.
     pub fn is_settled(&self) -> bool {
         self.fault.is_none() && self.awaited == 0 && self.reader.is_empty() && self.outbox.is_empty()
     }
@@ -290,7 +291,7 @@ impl Connection {
         self.used
     }
 
-    /// Whether the peer has neither gone nor said anything since.
+    /// Whether the peer has neither closed the connection nor sent anything since.
     pub fn is_quiet(&mut self) -> bool {
         self.stream.is_quiet()
     }
@@ -308,7 +309,7 @@ impl Connection {
             ReplyValue::Value => Ok(true),
             ReplyValue::Nothing | ReplyValue::TooLong(_) => Ok(false),
             ReplyValue::Other(Value::ServerError(error)) => Err(error.into()),
-            ReplyValue::Other(_) => self.garbled("a reply of another kind than was asked for".into()),
+            ReplyValue::Other(_) => self.garbled("its reply is neither a value nor nil".into()),
         }
     }
 
@@ -317,19 +318,19 @@ impl Connection {
             return Err(broken());
         }
         if self.awaited == 0 {
-            return self.garbled("a reply that nobody asked for".into());
+            return self.garbled("it sent a reply without a question".into());
         }
         let got = read(&mut self.reader, &mut self.stream);
-        self.settle(got)
+        self.record_fault(got)
     }
 
-    /// Marks the connection as one that understood nothing.
+    /// Fails with a malformed reply.
     pub fn garbled<T>(&mut self, text: String) -> RedisResult<T> {
-        self.settle(Err(Fault::Garbage(text)))
+        self.record_fault(Err(Fault::Garbage(text)))
     }
 
-    /// Remembers a fault. What the crate sees instead says only that there was one.
-    fn settle<T>(&mut self, result: Parsed<T>) -> RedisResult<T> {
+    /// Records a fault. The crate's error says only that there was one.
+    fn record_fault<T>(&mut self, result: Parsed<T>) -> RedisResult<T> {
         result.map_err(|fault| {
             self.fault = Some(fault);
             broken()

@@ -1,4 +1,4 @@
-//! What stands in for `src/redis/` where the library is built without: URLs are understood, and no server can be made.
+//! Stands in for this folder if the feature `redis` is off: URLs can be parsed, and no server can be made.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -9,67 +9,67 @@ mod endpoint;
 
 pub use endpoint::{Address, Backoff, Endpoint, Secret, Tls};
 
-/// There is none.
+/// Cannot be made.
 pub enum Server {}
 
-/// There is none.
+/// Cannot be made.
 #[derive(Debug)]
 pub struct Failure {
-    /// There is none.
+    /// Why it failed.
     pub cause: Cause,
 }
 
-/// There is none.
+/// Cannot be made.
 #[derive(Debug)]
 pub enum Cause {
     /// Never.
     Invalid(Infallible),
 }
 
-/// As in `src/redis/reply.rs`.
+/// The longest value.
 pub const LONGEST_VALUE: usize = 512 << 20;
 
-/// What operations would give.
+/// The result of an operation.
 pub type Answer<T> = std::result::Result<T, Failure>;
 
-/// Where a value would go.
+/// The destination of a value.
 pub trait ValueSink {
     /// Room for the value.
     fn room(&mut self, len: usize) -> Result<&mut [u8]>;
 
-    /// Whether it would be taken.
+    /// Whether a value of this length is accepted.
     fn accepts(&self, len: usize) -> bool;
 }
 
-/// How a value would be stored.
+/// How a value is stored.
 pub struct Store {
-    /// After how long it would be forgotten.
+    /// How long the server keeps it.
     pub ttl: Option<Duration>,
-    /// Only if there is none.
+    /// Whether the key must be new.
     pub only_new: bool,
 }
 
-/// When an operation would have to be over.
+/// The time by which an operation must be over.
 #[derive(Clone, Copy)]
 pub struct Deadline;
 
 impl Deadline {
-    /// Never.
+    /// Any deadline: no operation runs.
     pub fn after(_allowed: Duration) -> Self {
         Deadline
     }
 }
 
-/// What a server would count.
+/// The server's own counts.
 #[derive(Debug, Clone, Copy)]
 pub struct Keyspace {
     /// Lookups that found a key.
     pub hits: u64,
-    /// Lookups that found none.
+    /// Lookups that found no key.
     pub misses: u64,
 }
 
-/// How a server would be doing.
+/// The health of a server.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub struct Health {
@@ -82,7 +82,7 @@ pub struct Health {
     pub last_error: Option<String>,
 }
 
-/// Values that would be found.
+/// The result of a batch.
 pub struct Batch {
     /// The values.
     pub values: Vec<Option<Vec<u8>>>,
@@ -90,17 +90,17 @@ pub struct Batch {
     pub failure: Option<Failure>,
 }
 
-/// Who would hold a lease.
+/// The holder of a lease.
 pub struct Token;
 
 impl Token {
-    /// Nobody.
+    /// A token.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
         Token
     }
 
-    /// Nobody.
+    /// A token.
     pub fn of_flight(&self, _number: u64) -> Self {
         Token
     }
@@ -161,8 +161,8 @@ never! {
 }
 
 impl Server {
-    /// Says that there is none.
+    /// Fails: Redis is not part of the build.
     pub fn new(_endpoint: Endpoint) -> Result<Self> {
-        Err(Error::Unsupported("this library was built without Redis (cargo feature \"redis\")"))
+        Err(Error::Unsupported("the library was built without Redis (the Cargo feature \"redis\")"))
     }
 }

@@ -1,4 +1,4 @@
-//! Where a server is and how to speak to it: a URL, taken apart.
+//! A parsed URL: where a server is and how to connect to it.
 //!
 //! | form | meaning |
 //! |---|---|
@@ -7,9 +7,10 @@
 //! | `redis://…@host:port,host:port,…` | the nodes of a cluster, or some of them; `?cluster=yes` says so of a single one |
 //! | `unix://[user[:password]@]/path[?db=1]` | a unix socket; `redis+unix://` is the same |
 //!
-//! After a `?` may follow, joined by `&`: `db`, `user`, `pass` (or `password`), `timeout_ms`, `cluster`, and for TLS `ca`,
-//! `cert` and `key` (files in PEM) and `verify=no`, which `#insecure` at the end says as well. User, password, path and
-//! these values may be percent-encoded. No message of this file repeats a URL: it may hold a password.
+//! Options follow a `?`, joined by `&`: `db`, `user`, `pass` (or `password`), `timeout_ms`, `cluster`, and for TLS
+//! `ca`, `cert` and `key` (PEM files) and `verify=no`; `#insecure` at the end means the same as the last one. User,
+//! password, path and option values may be percent-encoded. No message of this file repeats a URL, because it may
+//! contain a password.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -17,31 +18,31 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 
-/// The port of a URL that names none.
+/// The port of a URL without one.
 const PORT: u16 = 6379;
 
-/// Where a server, or a cluster of servers, is and how to speak to it.
+/// Where a server, or a cluster of servers, is and how to connect to it.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    /// The server, or the known nodes of a cluster: at least one.
+    /// The server, or known nodes of a cluster: at least one.
     pub addresses: Vec<Address>,
     /// Whether the server is a cluster.
     pub cluster: bool,
-    /// Who logs in; none is the server's default user.
+    /// The user that logs in; `None` is the server's default user.
     pub user: Option<String>,
-    /// With what.
+    /// The password.
     pub password: Option<Secret>,
     /// The number of the database.
     pub database: u32,
-    /// TLS, or none.
+    /// The options of TLS; `None` is a plain connection.
     pub tls: Option<Tls>,
-    /// What one operation may take, connecting and logging in included.
+    /// The time that one operation may take, with connecting and logging in.
     pub timeout: Duration,
-    /// How long a server that fails is left alone.
+    /// How long a failing server is not asked.
     pub backoff: Backoff,
 }
 
-/// Where one server listens.
+/// The address of one server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
     /// A host, by name or number, and a port.
@@ -50,16 +51,16 @@ pub enum Address {
     Unix(PathBuf),
 }
 
-/// What TLS checks, and with which files, all in PEM.
+/// What TLS verifies, and the files for that, all in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
-    /// The authorities that may have signed the server's certificate; none is the system's.
+    /// The authorities that may have signed the server's certificate; `None` is the system's.
     pub ca: Option<PathBuf>,
-    /// The certificate that we show.
+    /// The certificate that we present.
     pub certificate: Option<PathBuf>,
     /// Its key.
     pub key: Option<PathBuf>,
-    /// Whether the server's certificate is checked.
+    /// Whether the server's certificate is verified.
     pub verify: bool,
 }
 
@@ -69,12 +70,12 @@ impl Default for Tls {
     }
 }
 
-/// The time between attempts at a server that fails: it doubles from the first to the longest.
+/// The pause between attempts at a failing server: it doubles from the first to the longest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
-    /// After the first failure, unless that took longer.
+    /// The pause after the first failure, unless the failure took longer.
     pub first: Duration,
-    /// At most.
+    /// The longest pause.
     pub longest: Duration,
 }
 
@@ -84,17 +85,17 @@ impl Default for Backoff {
     }
 }
 
-/// A password, which nothing prints.
+/// A password, which is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// A secret.
+    /// A password.
     pub fn new(text: impl Into<String>) -> Self {
         Secret(text.into())
     }
 
-    /// What the server must be told.
+    /// The password itself, for the server.
     #[cfg(feature = "redis")]
     pub(super) fn reveal(&self) -> &str {
         &self.0
@@ -124,7 +125,7 @@ impl Endpoint {
     /// The longest time that any operation may take.
     pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
 
-    /// A server at `address`, with the default of everything else.
+    /// A server at `address`; everything else has its default.
     pub fn at(address: Address) -> Self {
         Endpoint {
             addresses: vec![address],
@@ -138,7 +139,7 @@ impl Endpoint {
         }
     }
 
-    /// Takes a URL apart.
+    /// Parses a URL.
     pub fn parse(url: &str) -> Result<Self> {
         let (scheme, rest) = url.split_once("://").ok_or_else(|| Error::invalid(SCHEMES))?;
         let (unix, tls) = match scheme {
@@ -156,7 +157,9 @@ impl Endpoint {
         endpoint.tls = tls.then(Tls::default);
         if unix {
             if path.len() < 2 || !hosts.is_empty() {
-                return Err(Error::invalid("a unix socket's URL names a file, as in unix:///run/redis.sock"));
+                return Err(Error::invalid(
+                    "the URL of a unix socket names no file; expected one, as in unix:///run/redis.sock",
+                ));
             }
             endpoint.addresses = vec![Address::Unix(decode(path)?.into())];
         } else {
@@ -173,32 +176,38 @@ impl Endpoint {
         match fragment {
             "" => {}
             "insecure" => endpoint.tls("#insecure")?.verify = false,
-            _ => return Err(Error::invalid("after the # of a Redis URL only \"insecure\" may stand")),
+            _ => {
+                return Err(Error::invalid(
+                    "a Redis URL has an unknown word after its #; only \"insecure\" is allowed there",
+                ));
+            }
         }
         endpoint.check()?;
         Ok(endpoint)
     }
 
-    /// Whether the parts fit together, however they were set.
+    /// Fails if the fields contradict each other, however they were set.
     pub fn check(&self) -> Result<()> {
         let unix = self.addresses.iter().any(|address| matches!(address, Address::Unix(_)));
         if self.addresses.is_empty() {
-            return Err(Error::invalid("no address of a Redis server"));
+            return Err(Error::invalid("the endpoint of a Redis server has no address; expected at least one"));
         }
         if self.cluster && unix {
-            return Err(Error::invalid("the nodes of a cluster are reached by TCP, not by unix sockets"));
+            return Err(Error::invalid("a cluster cannot be reached by unix sockets; use redis://host:port"));
         }
         if !self.cluster && self.addresses.len() > 1 {
-            return Err(Error::invalid("several addresses are those of a cluster"));
+            return Err(Error::invalid("several addresses of a Redis server are allowed only with cluster=yes"));
         }
         if self.tls.is_some() && unix {
-            return Err(Error::invalid("TLS is spoken over TCP, not over unix sockets"));
+            return Err(Error::invalid("TLS cannot be used with unix sockets; leave it out, or use rediss://"));
         }
         if self.tls.as_ref().is_some_and(|tls| tls.certificate.is_some() != tls.key.is_some()) {
-            return Err(Error::invalid("a client's certificate needs its key, and the key its certificate"));
+            return Err(Error::invalid(
+                "a client certificate needs its key, and a key its certificate; give both cert= and key=",
+            ));
         }
         if !(Duration::from_millis(1)..=Self::LONGEST_TIMEOUT).contains(&self.timeout) {
-            return Err(Error::invalid("a timeout is 1 to 3,600,000 ms"));
+            return Err(Error::invalid("the timeout is out of range; expected 1 to 3,600,000 ms"));
         }
         Ok(())
     }
@@ -215,7 +224,9 @@ impl Endpoint {
 
     fn set_database(&mut self, text: &str) -> Result<()> {
         if !text.is_empty() {
-            self.database = text.parse().map_err(|_| Error::invalid("the database of a Redis URL is a number"))?;
+            self.database = text.parse().map_err(|_| {
+                Error::invalid("the database of a Redis URL is not a number; expected one, as in redis://host/0")
+            })?;
         }
         Ok(())
     }
@@ -226,7 +237,9 @@ impl Endpoint {
             "user" => self.set_login(value, "")?,
             "pass" | "password" => self.set_login("", value)?,
             "timeout_ms" => {
-                let number = value.parse().map_err(|_| Error::invalid("timeout_ms of a Redis URL is a number"))?;
+                let number = value
+                    .parse()
+                    .map_err(|_| Error::invalid("timeout_ms of a Redis URL is not a number; expected milliseconds"))?;
                 self.timeout = Duration::from_millis(number);
             }
             "cluster" => self.cluster = switch(name, value)?,
@@ -234,25 +247,26 @@ impl Endpoint {
             "cert" => self.tls(name)?.certificate = Some(decode(value)?.into()),
             "key" => self.tls(name)?.key = Some(decode(value)?.into()),
             "verify" => self.tls(name)?.verify = switch(name, value)?,
-            // The name is not repeated: it is the rest of a password whose & was not encoded.
+            // The message does not repeat the name: it may be the rest of a password with an unencoded &.
             _ => return Err(Error::invalid(OPTIONS)),
         }
         Ok(())
     }
 
     fn tls(&mut self, name: &str) -> Result<&mut Tls> {
-        let text = || Error::invalid(format!("\"{name}\" needs TLS: a URL that begins with rediss:// or valkeys://"));
+        let text =
+            || Error::invalid(format!("\"{name}\" needs TLS; use a URL that begins with rediss:// or valkeys://"));
         self.tls.as_mut().ok_or_else(text)
     }
 }
 
 const SCHEMES: &str =
-    "a Redis URL begins with one of redis://, rediss://, valkey://, valkeys://, unix://, redis+unix://";
+    "a Redis URL must begin with one of redis://, rediss://, valkey://, valkeys://, unix://, redis+unix://";
 
-const OPTIONS: &str =
-    "the options of a Redis URL are db, user, pass, timeout_ms, cluster, ca, cert, key and verify, joined by &";
+const OPTIONS: &str = "a Redis URL has an unknown option; the options are db, user, pass, timeout_ms, cluster, ca, cert, \
+    key and verify, joined by & (write & in a password as %26)";
 
-/// `host`, `host:port`, `[::1]` or `[::1]:port`.
+/// Parses `host`, `host:port`, `[::1]` or `[::1]:port`.
 fn address(text: &str) -> Result<Address> {
     let malformed =
         || Error::invalid("a host of a Redis URL is malformed; expected host:port, or [address]:port for IPv6");
@@ -275,13 +289,17 @@ fn switch(name: &str, value: &str) -> Result<bool> {
     match value.to_ascii_lowercase().as_str() {
         "yes" | "true" | "on" | "1" => Ok(true),
         "no" | "false" | "off" | "0" => Ok(false),
-        _ => Err(Error::invalid(format!("\"{name}\" of a Redis URL is yes or no"))),
+        _ => Err(Error::invalid(format!("\"{name}\" of a Redis URL must be yes or no"))),
     }
 }
 
-/// Replaces every `%` and its two hexadecimal digits by the byte that they stand for.
+/// Replaces every `%` and its two hexadecimal digits by the byte that they encode.
 fn decode(text: &str) -> Result<String> {
-    let malformed = || Error::invalid("a % of a Redis URL is not followed by the two digits of a byte of UTF-8");
+    let malformed = || {
+        Error::invalid(
+            "a % of a Redis URL is not followed by two hexadecimal digits of valid UTF-8; write a plain % as %25",
+        )
+    };
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

@@ -1,4 +1,4 @@
-//! Why an operation failed: what was tried at which server, and what became of it. A failure never holds a password.
+//! Why an operation failed: what was tried, at which server, and what happened. A failure never contains a password.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use std::time::Duration;
 use super::endpoint::Secret;
 use crate::error::Error;
 
-/// An operation that failed.
+/// A failed operation.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// What was tried, for example "GET".
+    /// The operation, for example "GET".
     pub operation: &'static str,
-    /// Where: `host:port`, or the path of a unix socket.
+    /// The server: `host:port`, or the path of a unix socket.
     pub server: Arc<str>,
     /// Why it failed.
     pub cause: Cause,
@@ -21,49 +21,49 @@ pub struct Failure {
 /// Why an operation failed.
 #[derive(Clone, Debug)]
 pub enum Cause {
-    /// Nothing was tried: the server failed before, and it is not yet time to try it again.
+    /// Nothing was sent: the server failed before, and it is too early to try again.
     Skipped {
-        /// When it will be.
+        /// The time until the next attempt.
         again_in: Duration,
     },
-    /// No connection came about, or the server did not let us in; the text says why.
+    /// The connection could not be opened, or the login was refused; the text says why.
     Unreachable(String),
     /// The deadline passed.
     TimedOut {
-        /// What the operation was allowed to take.
+        /// The time that the operation was allowed.
         after: Duration,
         /// What it was doing.
         during: &'static str,
     },
-    /// The connection broke, or what came over it was no answer; the text says which.
+    /// The connection broke, or delivered something that is not an answer; the text says which.
     Lost(String),
-    /// The key is at another node of the cluster, and following the trail led nowhere.
+    /// The key is at another node of the cluster, and following the redirections led nowhere.
     Elsewhere {
-        /// The node that was named last, as messages call it.
+        /// The last node that was named, fit for a message.
         node: String,
-        /// The same, as it was named; it may be anything.
+        /// The same, verbatim; it may be any text.
         at: Secret,
-        /// Whether it has the key only while the slot moves.
+        /// Whether the node has the key only while its slot migrates.
         asking: bool,
     },
-    /// The server answered that it will not; its code, for example "OOM" or "READONLY", and its text.
+    /// The server refused, with a code such as "OOM" or "READONLY" and a text.
     Refused {
         /// The first word of the answer.
         code: String,
-        /// All of it.
+        /// The whole answer.
         text: String,
     },
-    /// The server has a value that is longer than what the cache takes; it was passed over.
+    /// The server has a value that is longer than the cache accepts; it was skipped.
     TooLong {
-        /// The bytes of the value.
+        /// The length of the value.
         len: usize,
     },
-    /// What was asked cannot be: a value that is too large, files for TLS that are not there.
+    /// The caller asked for something impossible: a value that is too long, TLS files that do not exist.
     Invalid(Error),
 }
 
 impl Failure {
-    /// Whether the server could not be asked, in contrast to one that answered, and to a question that is wrong.
+    /// Whether the server could not be asked; as opposed to a server that answered, and to a wrong question.
     pub fn is_outage(&self) -> bool {
         let is_answer = matches!(self.cause, Cause::Refused { .. } | Cause::Elsewhere { .. } | Cause::TooLong { .. });
         !is_answer && !matches!(self.cause, Cause::Invalid(_))
@@ -86,15 +86,15 @@ impl fmt::Display for Cause {
             Cause::TimedOut { after, during } => write!(f, "no answer within {} ms ({during})", after.as_millis()),
             Cause::Lost(why) => write!(f, "the connection broke: {why}"),
             Cause::Elsewhere { node, .. } => {
-                write!(f, "the nodes of the cluster name each other, and none has the key; the last was {node}")
+                write!(f, "the nodes of the cluster redirect to each other, and none has the key; the last was {node}")
             }
-            // What is to be done stands first: buffers for messages are short, and servers talkative.
+            // The advice comes first: message buffers are short, and servers talkative.
             Cause::Refused { code, text } => match advice(code).unwrap_or_default() {
                 "" => write!(f, "the server refused: {text}"),
                 advice => write!(f, "the server refused; {advice}: {text}"),
             },
             Cause::TooLong { len } => {
-                write!(f, "a value of {len} bytes was passed over; it is more than max_bytes, or than memory is left")
+                write!(f, "a value of {len} bytes was skipped; it exceeds max_bytes, or the memory that is left")
             }
             Cause::Invalid(error) => write!(f, "{error}"),
         }
@@ -112,32 +112,32 @@ impl From<Failure> for Error {
     }
 }
 
-/// What a refusal of this code means, and what to do about it; empty where the server's own words have to do, and none
-/// where it is no code that servers are known to have.
+/// What a refusal with this code means, and what to do. Empty if the server's own text must do; `None` if no server is
+/// known to send this code.
 pub(super) fn advice(code: &str) -> Option<&'static str> {
     Some(match code {
-        "MOVED" | "ASK" => "it is a node of a cluster, so say cluster=yes in the URL",
-        "NOAUTH" => "it wants a password, so set the login",
+        "MOVED" | "ASK" => "it is a node of a cluster, so add cluster=yes to the URL",
+        "NOAUTH" => "it requires a password, so set the login",
         "WRONGPASS" => "the user or the password is wrong",
         "NOPERM" => "the user's ACL forbids it; docs/redis.md lists what is needed",
         "READONLY" => "it is a replica, so name its primary in the URL",
-        "LOADING" => "it still loads its data; wait",
+        "LOADING" => "it is still loading its data; wait",
         "MASTERDOWN" => "it is a replica that has lost its primary",
         "CLUSTERDOWN" => "slots of the cluster have no node; see CLUSTER INFO",
         "OOM" => "it is full, so raise its maxmemory or set an eviction policy",
-        "BUSY" => "a script keeps it busy; SCRIPT KILL ends that",
+        "BUSY" => "a script keeps it busy; SCRIPT KILL ends the script",
         "MISCONF" => "it cannot save to its disk; its log says why",
         "TRYAGAIN" => "the keys of this slot are being moved; wait",
-        "CROSSSLOT" => "the keys are in several slots, so say cluster=yes in the URL",
-        "WRONGTYPE" => "somebody else uses the name, so choose another namespace",
+        "CROSSSLOT" => "the keys are in several slots, so add cluster=yes to the URL",
+        "WRONGTYPE" => "another program uses the name, so choose another namespace",
         "NOREPLICAS" => "it has fewer replicas than min-replicas-to-write",
-        "DENIED" => "it is in protected mode, and takes local connections alone",
+        "DENIED" => "it is in protected mode and accepts only local connections; set a password there",
         "ERR" | "EXECABORT" | "NOSCRIPT" | "NOTBUSY" | "NOPROTO" | "NOSUB" | "INPROG" | "UNKILLABLE" => "",
         _ => return None,
     })
 }
 
-/// What the operations of a server give.
+/// The result of a server's operation.
 pub type Answer<T> = std::result::Result<T, Failure>;
 
 /// The longest part of a server's text that a message repeats.

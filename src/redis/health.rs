@@ -1,4 +1,4 @@
-//! What went wrong so far, for those who would rather know than be told each time.
+//! The health of a server: counters, for callers that treat failures as misses.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::failure::{Cause, Failure};
 use crate::sync::Mutex;
 
-/// The counts of a server, or of all nodes of a cluster.
+/// The counters of a server, or of all nodes of a cluster.
 #[derive(Default)]
 pub struct HealthCounters {
     failures: AtomicU64,
@@ -14,18 +14,18 @@ pub struct HealthCounters {
     skipped: AtomicU64,
     connections: AtomicU64,
     reconnects: AtomicU64,
-    /// Connections that broke, and were not replaced yet.
+    /// Connections that broke and are not replaced yet.
     broken: AtomicU64,
     last: Mutex<Option<String>>,
 }
 
-/// How a server is doing.
+/// The health of a server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
-    /// Operations that failed because the server could not be asked, or values that were passed over because they were
-    /// too long; those that were skipped do not count.
+    /// Operations that failed because the server could not be asked, and values that were skipped because they were too
+    /// long. Skipped operations do not count.
     pub failures: u64,
-    /// Operations that the server refused, for example because it was full.
+    /// Operations that the server refused, for example because its memory was full.
     pub refusals: u64,
     /// Operations that were skipped because the server had failed.
     pub skipped: u64,
@@ -33,14 +33,15 @@ pub struct Health {
     pub connections: u64,
     /// Those of them that replaced a broken one.
     pub reconnects: u64,
-    /// How long operations are skipped from now on; none when the server is well. Of a cluster, the longest of its nodes'.
+    /// How long operations are skipped from now on; `None` if the server is healthy. In a cluster, the longest time of
+    /// a node.
     pub skipping: Option<Duration>,
-    /// What the last operation that failed or was refused had to say.
+    /// The message of the last operation that failed or was refused.
     pub last_error: Option<String>,
 }
 
 impl HealthCounters {
-    /// A connection was opened.
+    /// Counts an opened connection.
     pub fn connected(&self) {
         self.connections.fetch_add(1, Relaxed);
         if self.broken.fetch_update(Relaxed, Relaxed, |broken| broken.checked_sub(1)).is_ok() {
@@ -48,12 +49,12 @@ impl HealthCounters {
         }
     }
 
-    /// A connection broke.
+    /// Counts a broken connection.
     pub fn broke(&self) {
         self.broken.fetch_add(1, Relaxed);
     }
 
-    /// An operation failed.
+    /// Counts a failed operation.
     #[cold]
     pub fn failed(&self, failure: &Failure) {
         let count = match failure.cause {
@@ -62,25 +63,25 @@ impl HealthCounters {
                 return;
             }
             Cause::Refused { .. } => &self.refusals,
-            // The one is followed, the other the caller's.
+            // A redirection is followed, and an invalid question is the caller's mistake.
             Cause::Elsewhere { .. } | Cause::Invalid(_) => return,
             Cause::Unreachable(_) | Cause::TimedOut { .. } | Cause::Lost(_) | Cause::TooLong { .. } => &self.failures,
         };
-        self.told(count, failure);
+        self.record(count, failure);
     }
 
-    /// A key was followed from node to node, and not found.
+    /// Counts a key that no redirection led to.
     #[cold]
     pub fn went_astray(&self, failure: &Failure) {
-        self.told(&self.refusals, failure);
+        self.record(&self.refusals, failure);
     }
 
-    fn told(&self, count: &AtomicU64, failure: &Failure) {
+    fn record(&self, count: &AtomicU64, failure: &Failure) {
         count.fetch_add(1, Relaxed);
         *self.last.lock() = Some(failure.to_string());
     }
 
-    /// All of it.
+    /// All counters.
     pub fn health(&self, skipping: Option<Duration>) -> Health {
         Health {
             failures: self.failures.load(Relaxed),

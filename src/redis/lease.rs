@@ -1,13 +1,13 @@
 //! Leases: of many workers that miss the same value, one computes it.
 //!
-//! A lease is a key that holds a token of its holder and that the server forgets after a while, so that a holder that dies
-//! delays the others, but does not stop them. Giving it back and storing the value happen in scripts, which first look
-//! whether the lease still has the token: what a late holder brings never overwrites anything. In a cluster, the keys of
-//! lease and value must be in one slot; `{…}` in both sees to that.
+//! A lease is a key that contains its holder's token and that expires, so that a dead holder delays the others but does
+//! not stop them. Scripts give a lease back and store a value; they first check that the lease still contains the
+//! token, so that a late holder never overwrites anything. In a cluster, the keys of lease and value must be in one
+//! slot; a hash tag `{…}` in both ensures that.
 //!
-//! Where our user may not run scripts the same is done by one command after the other: look at the lease, store, give the
-//! lease back. A removal between the first two is not seen then. Where it may not remove keys either, the lease is set to
-//! run out at once, by the command that took it.
+//! If our user may not run scripts, single commands do the same: read the lease, store, give the lease back. A removal
+//! between the first two goes unnoticed. If it may not remove keys either, the command that took the lease makes it
+//! expire at once.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -29,17 +29,17 @@ if ARGV[3] == '' then redis.call('SET', KEYS[2], ARGV[2]) else redis.call('SET',
 redis.call('UNLINK', KEYS[1])
 return 1";
 
-/// Who holds a lease: no two are equal, in any process.
+/// The holder of a lease: no two tokens are equal, in any process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token([u8; 32]);
 
 impl Token {
-    /// A new one.
+    /// A new token.
     pub fn new() -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Relaxed);
         let time = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
-        // The hasher's keys come from the system's random numbers, the process tells a child from its parent.
+        // The hasher's keys are the system's random numbers; the process number tells a child from its parent.
         let unique = (std::process::id(), number, time);
         let random = [RandomState::new().hash_one(unique), RandomState::new().hash_one(unique)];
         let mut text = [0; 32];
@@ -49,7 +49,7 @@ impl Token {
         Token(text)
     }
 
-    /// The token of one computation of this holder, in this process: a child has others than its parent.
+    /// The token of one computation of this holder, in this process: a child has other tokens than its parent.
     pub fn of_flight(&self, number: u64) -> Self {
         let mut token = *self;
         let own = u64::from(std::process::id()) << 32 | number & 0xFFFF_FFFF;
@@ -59,7 +59,7 @@ impl Token {
         token
     }
 
-    /// As the server keeps it.
+    /// The bytes at the server.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -72,12 +72,12 @@ impl Default for Token {
 }
 
 impl Server {
-    /// Takes a lease for `ttl`, if nobody has it; tells whether it did.
+    /// Takes a lease for `ttl`, unless another holder has it; returns whether it did.
     pub fn acquire(&self, lease: &[u8], token: &Token, ttl: Duration) -> Answer<bool> {
         self.set(lease, token.as_bytes(), Store { ttl: Some(ttl), only_new: true })
     }
 
-    /// Gives a lease back; tells whether it was still ours.
+    /// Gives a lease back; returns whether it was still ours.
     pub fn release(&self, lease: &[u8], token: &Token) -> Answer<bool> {
         self.at_key("EVAL (release)", false, lease, |connection| {
             let words = [b"EVAL", RELEASE.as_bytes(), b"1", lease, token.as_bytes()];
@@ -87,7 +87,8 @@ impl Server {
         })
     }
 
-    /// Stores a value and gives the lease back, if that is still ours; tells whether it was. If not, nothing is stored.
+    /// Stores a value and gives the lease back, if that is still ours; returns whether it was. Otherwise nothing is
+    /// stored.
     pub fn complete(
         &self,
         lease: &[u8],
@@ -107,7 +108,7 @@ impl Server {
                 queue_set(connection, key, value, Store { ttl, only_new: false });
                 connection.send()?;
                 connection.receive_stored(false)?;
-                // The value is there. A lease that cannot be given back runs out.
+                // The value is stored. A lease that cannot be given back expires.
                 match give_back(connection, lease, token) {
                     Err(error) if error.code().is_none() => Err(error),
                     _ => Ok(true),
@@ -117,7 +118,7 @@ impl Server {
     }
 }
 
-/// Whether a lease has this token.
+/// Whether a lease contains this token.
 fn holds(connection: &mut Connection, lease: &[u8], token: &Token) -> RedisResult<bool> {
     let mut holder = Vec::new();
     connection.queue(&[b"GET", lease]);
@@ -125,7 +126,7 @@ fn holds(connection: &mut Connection, lease: &[u8], token: &Token) -> RedisResul
     Ok(connection.receive_value(&mut holder)? && holder == token.as_bytes())
 }
 
-/// Removes a lease, or lets it run out in a millisecond where nothing may be removed.
+/// Removes a lease; if nothing may be removed, makes it expire in a millisecond.
 fn give_back(connection: &mut Connection, lease: &[u8], token: &Token) -> RedisResult<bool> {
     match connection.yes_or_no(&[b"UNLINK", lease]) {
         Err(error) if error.code().is_some() => {}

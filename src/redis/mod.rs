@@ -1,49 +1,51 @@
-//! All that speaks to a Redis or Valkey server. It knows bytes: no caches, no meaning of keys. [`Server`] is its face, and
-//! [`Endpoint`] what it is made from; both are made once and used by any number of threads.
+//! The client for Redis and Valkey servers. It knows bytes: no caches, no meaning of keys. A [`Server`] is made once
+//! from an [`Endpoint`] and used by any number of threads.
 //!
 //! | file | its one idea |
 //! |---|---|
-//! | `endpoint.rs` | a URL, taken apart: where the server is and how to speak to it |
-//! | `server.rs` | a server or a cluster that looks like one; operations on single keys |
+//! | `scan.rs` | all keys of a prefix, by SCAN and UNLINK |
 //! | `batch.rs` | many keys in one round trip |
-//! | `prefix.rs` | all keys of a prefix, by SCAN and UNLINK |
 //! | `lease.rs` | of many workers, one computes |
-//! | `database.rs` | the whole database, as PyPhi treats it |
+//! | `whole_database.rs` | the whole database, as PyPhi treats it |
+//! | `server.rs` | a server, or a cluster that looks like one; operations on single keys |
 //! | `cluster.rs` | which node has which slot, and where to look when that changes |
-//! | `node.rs` | one server process: what every operation goes through |
-//! | `breaker.rs` | a server that fails is left alone for a while |
+//! | `node.rs` | one server process: the steps of every operation |
 //! | `pool.rs` | idle connections, and what a fork means for them |
+//! | `health.rs` | counters of operations and failures |
 //! | `connection.rs` | questions and answers, and that they belong together |
-//! | `reply.rs` | answers, read as they come, values straight into their place |
-//! | `stream.rs`, `tls.rs`, `socket.rs` | bytes, plain or encrypted, under one deadline |
-//! | `failure.rs`, `counters.rs` | why an operation failed; how often that happened |
-//! | `secrets.rs` | what of a server's words may be repeated |
+//! | `reply.rs` | replies, parsed as they arrive; values go straight into their sinks |
+//! | `stream.rs`, `tls/`, `socket.rs` | bytes, plain or encrypted, under one deadline |
+//! | `breaker.rs` | the circuit breaker: a failing server is not asked for a while |
+//! | `failure.rs` | why an operation failed |
+//! | `secrets.rs` | which of a server's words may be repeated |
+//! | `endpoint.rs` | a parsed URL: where the server is and how to connect |
+//! | `disabled.rs` | the folder's stand-in if the feature `redis` is off |
 //!
-//! # What holds for every operation
+//! # Guarantees of every operation
 //!
-//! **One deadline.** An operation has [`Endpoint::timeout`] from its beginning, for everything: connecting, the TLS
-//! handshake, logging in, sending, every byte of the reply, and a second attempt. Only resolving a name is beyond it
-//! (the system's resolver knows no deadline). Operations on a prefix are many operations, and have a deadline of their own:
-//! they end when it has passed and the step that is under way is over.
+//! **One deadline.** An operation has [`Endpoint::timeout`] for everything: connecting, the TLS handshake, logging in,
+//! sending, every byte of the reply, and a second attempt. Only name resolution may exceed it, because the system's
+//! resolver has no deadline. An operation on a prefix consists of many operations and has a deadline of its own: it
+//! ends with the step during which the deadline passes.
 //!
-//! **No server is believed.** Memory for an answer grows with what has come of it, not with the length that was announced;
-//! depth, items and lines are bounded; a cursor that comes back ends a scan. Every reply is checked for its shape: what is
-//! no answer to the question is an error, never a yes.
+//! **No server is trusted.** Memory for a reply grows with the bytes that have arrived, not with the announced length.
+//! Depth, items and lines are bounded. A cursor that is returned twice ends a scan. The shape of every reply is
+//! checked: anything that does not answer the question is an error, never a yes.
 //!
-//! **A breaker.** A server (of a cluster: a node) that cannot be reached, is silent until the deadline, breaks the connection
-//! or talks nonsense is left alone for a time that doubles with each attempt that fails; until then operations fail at
-//! once, with [`Cause::Skipped`]. A server that answers, be it with an error, is well. So a dead server costs one timeout
-//! and then nothing until it is tried again, by one thread. A connection that broke may be the doing of one key: before
-//! all others are kept away, the server is asked for a PING, within the same deadline.
+//! **A circuit breaker.** A server (in a cluster: a node) that is unreachable, silent until the deadline, closes the
+//! connection or sends garbage is not asked for a while. The pause doubles with every failed attempt; until it is over,
+//! operations fail at once with [`Cause::Skipped`]. A server that answers is healthy, even if its answer is an error.
+//! So a dead server costs one timeout, and nothing more until one thread tries it again. A single key may be what
+//! breaks the connection: before the breaker opens, the server gets a PING, within the same deadline.
 //!
-//! **No reply answers another question.** After a timeout, an error of the socket, or bytes that are no reply, the
-//! connection is closed. See `connection.rs`.
+//! **No reply answers another question.** After a timeout, a socket error, or bytes that are not a reply, the
+//! connection is closed (see `connection.rs`).
 //!
-//! **Forks.** Parent and child may both go on with the same [`Server`]: the child never touches a connection of its parent,
-//! and opens its own. See `pool.rs`; the locks are those of `store::lock`, which survive forks, and there are no threads.
-//! An operation that another thread has under way at the moment of the fork goes on in the parent only.
+//! **Forks.** Parent and child may both continue to use a [`Server`]: the child never touches a connection of its
+//! parent, and opens its own (see `pool.rs`). The locks survive forks, and there are no threads. An operation that
+//! another thread has in progress at the fork continues in the parent only.
 //!
-//! **No signals, no passwords.** SIGPIPE never fires because of us. No failure, and no debug output, holds a password,
+//! **No signals, no passwords.** The client never raises SIGPIPE. No failure and no debug output contains a password,
 //! even if the server sends it back.
 
 mod batch;

@@ -1,12 +1,11 @@
-//! One server process: its connections, its breaker, and what an operation on it goes through.
+//! One server process: its connections, its breaker, and the steps of every operation.
 //!
-//! Breaker, pool (or a new connection), the command itself, pool again. If the connection that the pool gave turns out to
-//! be a dead one, whose peer went before it said anything, an operation that may be repeated is repeated once on a new
-//! connection; the deadline stays. One that may not (done twice it would answer differently) fails: whether the server did
-//! it, nobody knows.
+//! The steps are: breaker, pool (or a new connection), the command itself, pool again. A pooled connection may turn out
+//! to be dead: its peer had closed it before it sent anything. Then an operation that may be repeated is repeated once
+//! on a new connection, within the same deadline. Any other operation fails, because the server may have executed it.
 //!
-//! Before a connection that broke closes the breaker's door to all others, the server is asked for a PING on a new one, in
-//! what is left of the time: a server that ends the connection over one key is well for all the rest.
+//! Before a broken connection opens the breaker for all others, the server gets a PING on a new connection, in the time
+//! that is left: a server that closes the connection over one key is healthy for all other keys.
 
 use std::io;
 use std::sync::Arc;
@@ -25,26 +24,26 @@ use super::socket::Deadline;
 use super::stream::Stream;
 use super::tls::TlsContext;
 
-/// What all nodes of a server share: how to get in, and the counts.
+/// What all nodes of a server share: the login and the counters.
 pub struct Access {
-    /// What was asked for.
+    /// The endpoint of the server.
     pub endpoint: Endpoint,
-    /// Whom TLS trusts, where it is spoken.
+    /// The TLS context; `None` for plain connections.
     pub tls: Option<TlsContext>,
-    /// What no message may hold.
+    /// What no message may contain.
     pub secrets: Secrets,
-    /// The counts of all nodes.
+    /// The counters of all nodes.
     pub counters: HealthCounters,
 }
 
-/// One thing that is asked of a server.
+/// An operation.
 #[derive(Clone, Copy)]
 pub struct Operation {
-    /// What it is called in messages.
+    /// Its name in messages.
     pub name: &'static str,
-    /// When it has to be over.
+    /// Its deadline.
     pub deadline: Deadline,
-    /// Whether it may be done twice.
+    /// Whether executing it twice has the same effect.
     pub repeatable: bool,
 }
 
@@ -57,56 +56,56 @@ pub struct Node {
     breaker: Breaker,
 }
 
-/// An operation under way.
+/// An operation in progress.
 pub struct Session<'n> {
     node: &'n Node,
     operation: Operation,
     pass: Pass,
-    /// Whether the connection has been used before.
+    /// Whether the connection comes from the pool.
     used: bool,
-    /// What to speak to.
+    /// The connection.
     pub connection: Box<Connection>,
 }
 
 impl Node {
-    /// The server at `address`, to which there is no connection yet.
+    /// The server at `address`, without a connection yet.
     pub fn new(address: Address, access: Arc<Access>) -> Self {
         let name = match access.endpoint.addresses.contains(&address) {
             true => address.to_string().into(),
-            // A server has named it.
+            // A server has named this address.
             false => access.secrets.name(&address.to_string()).into(),
         };
         let breaker = Breaker::new(access.endpoint.backoff);
         Node { address, name, access, pool: Pool::default(), breaker }
     }
 
-    /// Where it is.
+    /// Its address.
     pub fn address(&self) -> &Address {
         &self.address
     }
 
-    /// Where it is, as messages call it.
+    /// Its address in messages.
     pub fn name(&self) -> &Arc<str> {
         &self.name
     }
 
-    /// What lets operations through.
+    /// Its breaker.
     pub fn breaker(&self) -> &Breaker {
         &self.breaker
     }
 
-    /// Does what `speak` does with a connection.
+    /// Runs `speak` with a connection.
     pub fn call<T>(&self, operation: Operation, speak: impl FnMut(&mut Connection) -> RedisResult<T>) -> Answer<T> {
         let pass = self.pass(operation)?;
         self.call_through(operation, pass, speak)
     }
 
-    /// The same, even if the server failed just now.
+    /// The same, even if the breaker is open.
     pub fn probe<T>(&self, operation: Operation, speak: impl FnMut(&mut Connection) -> RedisResult<T>) -> Answer<T> {
         self.call_through(operation, Pass::Probe, speak)
     }
 
-    /// The beginning of an operation of several steps; [`Session::close`] is its end.
+    /// Begins an operation of several steps; [`Session::close`] ends it.
     pub fn open(&self, operation: Operation) -> Answer<Session<'_>> {
         let pass = self.pass(operation)?;
         self.session(operation, pass)
@@ -167,10 +166,10 @@ impl Node {
         let code = error.code().unwrap_or_default();
         let why = advice(code).filter(|advice| !advice.is_empty()).map(|advice| format!("; {advice}"));
         let words = self.access.secrets.text(code, &text(error));
-        format!("the server does not let us in{}: {words}", why.unwrap_or_default())
+        format!("the server refused the login{}: {words}", why.unwrap_or_default())
     }
 
-    /// Whether the server answers on a new connection; that it may not be asked for a PING is an answer.
+    /// Whether the server answers on a new connection. A PING that the user's ACL refuses is an answer.
     fn answers(&self, operation: Operation) -> bool {
         let Ok(mut connection) = self.dial(operation) else { return false };
         let answer = connection.ping();
@@ -181,7 +180,7 @@ impl Node {
         answers
     }
 
-    /// The server could not be asked.
+    /// Fails an operation that the server did not answer.
     fn outage(&self, operation: Operation, pass: Pass, cause: Cause) -> Failure {
         self.breaker.failed(pass, operation.deadline.began().elapsed());
         self.fail(operation, cause)
@@ -197,17 +196,17 @@ impl Node {
         match fault {
             Fault::Io(error) => self.cause_of(error, operation, during, connecting),
             Fault::Garbage(text) => Cause::Lost(text.clone()),
-            Fault::Nonsense(_) if connecting => Cause::Lost("what it says to a login is no reply".into()),
-            Fault::Nonsense(bytes) => {
-                Cause::Lost(format!("\"{}\" is no reply to this", self.access.secrets.excerpt(bytes)))
+            Fault::Nonsense(_) if connecting => {
+                Cause::Lost("its answer to the login is not a reply; is it a Redis server?".into())
             }
+            Fault::Nonsense(bytes) => Cause::Lost(format!("\"{}\" is not a reply", self.access.secrets.excerpt(bytes))),
             Fault::NoRoom(error) => Cause::Invalid(error.clone()),
         }
     }
 
     fn cause_of(&self, error: &io::Error, operation: Operation, during: &'static str, connecting: bool) -> Cause {
         let text = || match error.kind() {
-            io::ErrorKind::UnexpectedEof => format!("the server closed it ({during})"),
+            io::ErrorKind::UnexpectedEof => format!("the server closed the connection ({during})"),
             _ => format!("{} ({during})", self.access.secrets.text("", &error.to_string())),
         };
         match error.kind() {
@@ -231,7 +230,7 @@ impl Node {
         }
     }
 
-    /// Counts what an operation has to tell that did not fail.
+    /// Records an incident of an operation that succeeded.
     #[cold]
     fn note(&self, operation: Operation, aside: Aside) {
         let cause = match aside {
@@ -243,12 +242,12 @@ impl Node {
 }
 
 impl<'n> Session<'n> {
-    /// Whether the connection was dead when the operation began, and the operation may be done again.
+    /// Whether the connection was dead when the operation began, and the operation may be repeated.
     pub fn may_repeat(&self) -> bool {
         self.operation.repeatable && self.used && self.connection.was_stale()
     }
 
-    /// The same operation from its beginning, on a new connection.
+    /// The same operation on a new connection, from its beginning.
     pub fn renew(self) -> Answer<Self> {
         let Session { node, operation, pass, .. } = self;
         node.access.counters.broke();
@@ -256,12 +255,12 @@ impl<'n> Session<'n> {
         Ok(Session { node, operation, pass, used: false, connection })
     }
 
-    /// The end of an operation that ran out of time before it could turn to this server, which is not to blame.
+    /// Ends an operation that ran out of time before it read from this server, which is not to blame.
     pub fn abandon(self) {
         self.node.access.counters.broke();
     }
 
-    /// The end of the operation: the connection goes back to the pool or is closed, and the breaker learns about it.
+    /// Ends the operation: the connection is returned to the pool or closed, and the breaker learns the outcome.
     pub fn close<T>(self, result: RedisResult<T>) -> Answer<T> {
         let Session { node, operation, pass, mut connection, .. } = self;
         if let Some(aside) = connection.take_aside() {
@@ -276,7 +275,7 @@ impl<'n> Session<'n> {
             Err(error) => error,
         };
         let cause = match connection.take_fault() {
-            // The server is well; we stopped listening.
+            // The server is healthy; we stopped reading.
             Some(fault @ Fault::NoRoom(_)) => {
                 node.breaker.succeeded();
                 return Err(node.fail(operation, node.cause(&fault, operation, "", false)));
@@ -287,7 +286,7 @@ impl<'n> Session<'n> {
                 node.pool.put(connection);
                 return Err(node.fail(operation, node.refusal(&refused)));
             }
-            None => Cause::Lost("the reply is not what was asked for".into()),
+            None => Cause::Lost("the reply does not answer the question".into()),
         };
         node.access.counters.broke();
         if matches!(cause, Cause::Lost(_)) && node.answers(operation) {
@@ -298,12 +297,12 @@ impl<'n> Session<'n> {
     }
 }
 
-/// Whether the server answered that it will not.
+/// Whether the server answered with a refusal.
 fn is_refusal(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
 }
 
-/// What the server said.
+/// The server's words.
 fn text(error: &RedisError) -> String {
     match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{code} {detail}"),

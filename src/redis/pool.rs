@@ -1,12 +1,12 @@
-//! The connections to one server that nobody uses at the moment.
+//! The idle connections to one server.
 //!
-//! An operation takes one, or opens one where there is none, and brings it back if it is settled. There are as many as
-//! there are threads that use the server at once, and at most [`MOST`] wait idle.
+//! An operation takes one, or opens one if there is none, and returns it if it is settled. There are as many as threads
+//! use the server at once; at most [`IDLE_MAX`] are idle.
 //!
-//! After a fork, parent and child have the same sockets. Only the parent may go on with them; the child closes its copies
-//! without a word (the parent's stay open) at its first use of the pool, and opens its own. A connection that another
-//! thread was using at the moment of the fork is in no pool; the child never sees it. The lock is one that survives forks:
-//! if it was held, the child's pool begins empty.
+//! After a fork, parent and child share the sockets. Only the parent may continue to use them. At its first use of the
+//! pool the child closes its copies, which does not affect the parent's, and opens its own. A connection that another
+//! thread was using at the fork is in no pool, so the child never sees it. The lock survives forks: if it was held, the
+//! child's pool begins empty.
 
 use std::time::{Duration, Instant};
 
@@ -14,14 +14,14 @@ use super::connection::Connection;
 use super::health::HealthCounters;
 use crate::sync::{Mutex, process};
 
-/// How many connections wait idle.
-const MOST: usize = 64;
+/// The most idle connections.
+const IDLE_MAX: usize = 64;
 
-/// After how long without use a connection is looked at before it is used: servers close those that are idle, and those
-/// that they had before they were restarted.
+/// A connection that was idle for longer is tested before it is used: servers close idle connections, and restarts
+/// close all.
 const TRUSTED: Duration = Duration::from_millis(5);
 
-/// Idle connections.
+/// The idle connections.
 #[derive(Default)]
 pub struct Pool(Mutex<Idle>);
 
@@ -44,12 +44,12 @@ impl Pool {
         }
     }
 
-    /// Brings a connection back. One that is not settled is closed.
+    /// Returns a connection. One that is not settled is closed.
     pub fn put(&self, connection: Box<Connection>) {
         if connection.is_settled() {
             let too_many = self.with(|idle| {
                 idle.connections.push(connection);
-                (idle.connections.len() > MOST).then(|| idle.connections.swap_remove(0))
+                (idle.connections.len() > IDLE_MAX).then(|| idle.connections.swap_remove(0))
             });
             drop(too_many);
         }

@@ -1,15 +1,16 @@
-//! What a server answers, read as it comes: values straight to where they are kept, everything else by the redis crate's
+//! Replies, parsed as they arrive: values go straight into their sinks, everything else through the redis crate's
 //! parser, one line at a time.
 //!
-//! The crate's parser could read it all, but it collects a reply before it copies it: a value of 512 MB would take 1.5 GB.
-//! Here a usual value is allocated once, at its size, and a batch of 100 values is read in a third of the time.
+//! The crate's parser could read all of it, but it collects a reply before it copies it: a value of 512 MB would take
+//! 1.5 GB. Here an ordinary value is allocated once, at its size, and a batch of 100 values is read in a third of the
+//! time.
 //!
-//! A length is only what somebody says. One that no server can mean is an error at once. One that is longer than the reader
-//! is believed when half of it has come: so memory is at most three times what has come, and what is copied is half of a
-//! large value. What is no value (a list of keys, a map of slots) is bounded in all that it takes. Time is bounded by the
-//! deadline, which every read looks at.
+//! An announced length is not trusted. A length that no server can mean is an error at once. For a value longer than
+//! the buffer, room is made when half of it has arrived: so memory is at most three times what has arrived, and half of
+//! a large value is copied. Other replies (a list of keys, a slot map) are bounded in all that they take. Time is
+//! bounded by the deadline, which every read checks.
 //!
-//! We never ask for RESP3, so a reply of one of its kinds is no reply.
+//! We never ask for RESP3, so its kinds of replies are malformed.
 
 use std::io::{self, ErrorKind, Read};
 
@@ -17,24 +18,24 @@ use resp::{Value, parse_redis_value};
 
 use crate::error::{Error, Result};
 
-/// The longest value: what servers hold unless they are told otherwise.
+/// The longest value: the limit of servers, unless they are configured otherwise.
 pub const LONGEST_VALUE: usize = 512 << 20;
 
-/// Arrays within arrays; what we ask for has at most three.
+/// The deepest nesting of arrays; our questions need three.
 const DEEPEST: u32 = 8;
 
-/// The memory of a reply that is no value. What is asked for in one step, a thousand names or the map of a cluster, takes a
+/// The most memory of a reply that is not a value. One step's reply, a thousand names or a cluster's slot map, takes a
 /// hundredth of it.
 const LARGEST: usize = 64 << 20;
 
-/// Where a value is put.
+/// The destination of a value.
 pub trait ValueSink {
-    /// Room for the value, of exactly `len` bytes; asked once, when its length is known. After an error the value is not
-    /// read, and the operation gives that error.
+    /// Room for the value, of exactly `len` bytes; called once, when the length is known. If it fails, the value is not
+    /// read and the operation fails with this error.
     fn room(&mut self, len: usize) -> Result<&mut [u8]>;
 
-    /// Whether it takes so long a value. Asked when one is announced that is longer than the reader; one that is not taken is
-    /// passed over.
+    /// Whether it accepts a value of this length. Called for values that are longer than the reader's buffer; one that
+    /// is not accepted is skipped.
     fn accepts(&self, _len: usize) -> bool {
         true
     }
@@ -49,16 +50,16 @@ impl ValueSink for Vec<u8> {
     }
 }
 
-/// Why a reply cannot be read to its end; the connection is of no use any more.
+/// Why a reply cannot be read to its end. The connection is useless then.
 #[derive(Debug)]
 pub enum Fault {
-    /// The bytes did not come.
+    /// Reading failed.
     Io(io::Error),
-    /// They are no answer to what was asked; why, in our own words.
+    /// The bytes do not answer the question; the text is our own.
     Garbage(String),
-    /// They are no reply; as they came.
+    /// The bytes are not a reply.
     Nonsense(Box<[u8]>),
-    /// There was no place for a value.
+    /// The sink had no room for a value.
     NoRoom(Error),
 }
 
@@ -68,45 +69,45 @@ impl From<io::Error> for Fault {
     }
 }
 
-/// What was read, or why it could not be.
+/// The result of parsing.
 pub type Parsed<T> = std::result::Result<T, Fault>;
 
-/// What stands where a value was asked for.
+/// The reply to a question for a value.
 #[derive(Debug)]
 pub enum ReplyValue {
-    /// The value, which is in its place now.
+    /// A value; it is in the sink.
     Value,
-    /// That there is none.
+    /// Nil: there is no value.
     Nothing,
-    /// One that is longer than its place takes, of so many bytes; it was passed over.
+    /// A value of this length, which the sink does not accept; it was skipped.
     TooLong(usize),
-    /// Something else: an error, as a rule.
+    /// Another reply: usually an error.
     Other(Value),
 }
 
-/// Bytes that have come and are not yet read.
+/// Reads replies from a stream, through a buffer.
 pub struct ReplyReader {
     bytes: Box<[u8]>,
     start: usize,
     end: usize,
-    /// How many bytes have ever come.
+    /// The number of bytes received so far.
     received: u64,
 }
 
 impl Default for ReplyReader {
-    /// Room for a batch of 100 usual values; also the longest line.
+    /// The buffer holds a batch of 100 ordinary values. It limits the length of a line, too.
     fn default() -> Self {
         ReplyReader { bytes: vec![0; 64 << 10].into(), start: 0, end: 0, received: 0 }
     }
 }
 
 impl ReplyReader {
-    /// Whether all that has come was read.
+    /// Whether all received bytes were consumed.
     pub fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
-    /// How many bytes have ever come.
+    /// The number of bytes received so far.
     pub fn received(&self) -> u64 {
         self.received
     }
@@ -116,12 +117,14 @@ impl ReplyReader {
         self.nested(stream, DEEPEST, &mut { LARGEST })
     }
 
-    /// Reads one reply that should be a value, and puts it into `place`.
+    /// Reads one reply that should be a value, into `sink`.
     pub fn value(&mut self, stream: &mut impl Read, sink: &mut dyn ValueSink) -> Parsed<ReplyValue> {
         let line = self.line(stream)?;
         match line[0] {
             b'$' => match length(line)? {
-                Some(len) if len > LONGEST_VALUE => Err(Fault::Garbage(format!("a value of {len} bytes"))),
+                Some(len) if len > LONGEST_VALUE => {
+                    Err(Fault::Garbage(format!("its reply announces a value of {len} bytes")))
+                }
                 Some(len) if len <= self.bytes.len() => {
                     self.body(stream, sink.room(len).map_err(Fault::NoRoom)?)?;
                     self.end_of_line(stream)?;
@@ -134,7 +137,7 @@ impl ReplyReader {
         }
     }
 
-    /// Reads the head of an array: how many replies follow. Anything else is given as it is.
+    /// Reads the head of an array: the number of replies that follow. Any other reply is returned as it is.
     pub fn array(&mut self, stream: &mut impl Read) -> Parsed<std::result::Result<usize, Value>> {
         let line = self.line(stream)?;
         match line[0] {
@@ -143,24 +146,24 @@ impl ReplyReader {
         }
     }
 
-    /// A value whose length is not believed before half of it has come.
+    /// Reads a value whose length is not trusted before half of it has arrived.
     #[cold]
     fn long_value(&mut self, stream: &mut impl Read, len: usize, sink: &mut dyn ValueSink) -> Parsed<ReplyValue> {
         if !sink.accepts(len) {
-            self.pass_over(stream, len)?;
+            self.skip(stream, len)?;
             self.end_of_line(stream)?;
             return Ok(ReplyValue::TooLong(len));
         }
-        let (mut come, half) = (Vec::new(), len / 2);
-        while come.len() < half {
-            let (start, more) = (come.len(), come.len().max(self.bytes.len()).min(half - come.len()));
-            come.try_reserve_exact(more).map_err(|_| Fault::NoRoom(Error::OutOfMemory(len)))?;
-            come.resize(start + more, 0);
-            self.body(stream, &mut come[start..])?;
+        let (mut arrived, half) = (Vec::new(), len / 2);
+        while arrived.len() < half {
+            let (start, more) = (arrived.len(), arrived.len().max(self.bytes.len()).min(half - arrived.len()));
+            arrived.try_reserve_exact(more).map_err(|_| Fault::NoRoom(Error::OutOfMemory(len)))?;
+            arrived.resize(start + more, 0);
+            self.body(stream, &mut arrived[start..])?;
         }
         let (first, rest) = sink.room(len).map_err(Fault::NoRoom)?.split_at_mut(half);
-        first.copy_from_slice(&come);
-        drop(come);
+        first.copy_from_slice(&arrived);
+        drop(arrived);
         self.body(stream, rest)?;
         self.end_of_line(stream)?;
         Ok(ReplyValue::Value)
@@ -170,7 +173,7 @@ impl ReplyReader {
         take(left, size_of::<Value>())?;
         if self.peek(stream)? == b'*' {
             if deeper == 0 {
-                return Err(Fault::Garbage("arrays nested too deeply".into()));
+                return Err(Fault::Garbage("its reply nests arrays too deeply".into()));
             }
             return match self.array(stream)? {
                 Ok(len) => {
@@ -180,8 +183,8 @@ impl ReplyReader {
                     }
                     Ok(Value::Array(values))
                 }
-                // Nothing that we ask has this answer; read as a nil it would pass for "there is none".
-                Err(_) => Err(Fault::Garbage("a list that is none".into())),
+                // None of our questions has this answer. As a nil it would mean that there is no value.
+                Err(_) => Err(Fault::Garbage("its reply is nil; expected a list".into())),
             };
         }
         let mut text = Text { bytes: Vec::new(), longest: *left };
@@ -207,12 +210,12 @@ impl ReplyReader {
         Ok(self.bytes[self.start])
     }
 
-    /// The next line, its end included; it is read then.
+    /// Consumes the next line, with its end.
     fn line(&mut self, stream: &mut impl Read) -> Parsed<&[u8]> {
         let mut searched = 0;
         loop {
-            let come = &self.bytes[self.start..self.end];
-            match come[searched..].iter().position(|&byte| byte == b'\n') {
+            let arrived = &self.bytes[self.start..self.end];
+            match arrived[searched..].iter().position(|&byte| byte == b'\n') {
                 Some(at) => {
                     let line = self.start..self.start + searched + at + 1;
                     self.start = line.end;
@@ -221,7 +224,7 @@ impl ReplyReader {
                         line => Err(nonsense(line)),
                     };
                 }
-                None => searched = come.len(),
+                None => searched = arrived.len(),
             }
             if searched == self.bytes.len() {
                 return Err(nonsense(&self.bytes));
@@ -230,21 +233,21 @@ impl ReplyReader {
         }
     }
 
-    /// So many bytes of a value.
+    /// Reads bytes of a value until `room` is full.
     fn body(&mut self, stream: &mut impl Read, room: &mut [u8]) -> Parsed<()> {
         let mut filled = 0;
         while filled < room.len() {
             let rest = &mut room[filled..];
-            let come = &self.bytes[self.start..self.end];
-            filled += match come.len().min(rest.len()) {
-                // What is left of a large value goes past the reader.
-                0 if rest.len() >= self.bytes.len() => self.come(stream.read(rest)?)?,
+            let arrived = &self.bytes[self.start..self.end];
+            filled += match arrived.len().min(rest.len()) {
+                // The rest of a large value bypasses the buffer.
+                0 if rest.len() >= self.bytes.len() => self.count(stream.read(rest)?)?,
                 0 => {
                     self.fill(stream)?;
                     0
                 }
                 part => {
-                    rest[..part].copy_from_slice(&come[..part]);
+                    rest[..part].copy_from_slice(&arrived[..part]);
                     self.start += part;
                     part
                 }
@@ -253,8 +256,8 @@ impl ReplyReader {
         Ok(())
     }
 
-    /// Reads so many bytes, and keeps none.
-    fn pass_over(&mut self, stream: &mut impl Read, len: usize) -> Parsed<()> {
+    /// Reads and discards `len` bytes.
+    fn skip(&mut self, stream: &mut impl Read, len: usize) -> Parsed<()> {
         let mut left = len;
         while left > 0 {
             if self.is_empty() {
@@ -267,19 +270,19 @@ impl ReplyReader {
         Ok(())
     }
 
-    /// The end of line behind a value.
+    /// Reads the end of line behind a value.
     fn end_of_line(&mut self, stream: &mut impl Read) -> Parsed<()> {
         while self.end - self.start < 2 {
             self.fill(stream)?;
         }
         if &self.bytes[self.start..self.start + 2] != b"\r\n" {
-            return Err(Fault::Garbage("a value that does not end where it should".into()));
+            return Err(Fault::Garbage("its reply is longer than its announced length".into()));
         }
         self.start += 2;
         Ok(())
     }
 
-    /// Waits for more bytes. There is room for some: no line is longer than the reader.
+    /// Reads more bytes into the buffer. There is room: no line is longer than the buffer.
     fn fill(&mut self, stream: &mut impl Read) -> Parsed<()> {
         if self.is_empty() {
             (self.start, self.end) = (0, 0);
@@ -288,18 +291,18 @@ impl ReplyReader {
             (self.start, self.end) = (0, self.end - self.start);
         }
         let read = stream.read(&mut self.bytes[self.end..])?;
-        self.end += self.come(read)?;
+        self.end += self.count(read)?;
         Ok(())
     }
 
-    /// Counts what was read. Nothing means that the peer has gone.
-    fn come(&mut self, read: usize) -> io::Result<usize> {
+    /// Counts received bytes. Zero means that the peer has closed the connection.
+    fn count(&mut self, read: usize) -> io::Result<usize> {
         self.received += read as u64;
         if read == 0 { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(read) }
     }
 }
 
-/// Text that is no value of ours, such as the name of a key.
+/// A text of a reply, such as the name of a key.
 struct Text {
     bytes: Vec<u8>,
     longest: usize,
@@ -315,17 +318,17 @@ impl ValueSink for Text {
     }
 }
 
-/// Takes memory from what a reply may have.
+/// Takes memory from the budget of a reply.
 fn take(left: &mut usize, bytes: usize) -> Parsed<()> {
     *left = left.checked_sub(bytes).ok_or_else(too_much)?;
     Ok(())
 }
 
 fn too_much() -> Fault {
-    Fault::Garbage(format!("a reply that takes more than {LARGEST} bytes"))
+    Fault::Garbage(format!("its reply takes more than {LARGEST} bytes"))
 }
 
-/// The number behind the first byte of a line: a length, or -1 for none.
+/// The number behind the first byte of a line: a length, or -1 for nil.
 fn length(line: &[u8]) -> Parsed<Option<usize>> {
     let digits = &line[1..line.len() - 2];
     if digits == b"-1" {
@@ -354,7 +357,7 @@ fn nonsense(bytes: &[u8]) -> Fault {
 mod tests {
     use super::*;
 
-    /// Gives at most so many bytes at a time.
+    /// Returns at most this number of bytes at a time.
     struct Trickle<'a>(&'a [u8], usize);
 
     impl Read for Trickle<'_> {
@@ -409,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reply_is_a_fault_and_takes_no_memory() {
+    fn malformed_replies_are_faults_and_take_no_memory() {
         for bytes in [
             &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
             b"\r\n",
@@ -421,7 +424,7 @@ mod tests {
             b"$99999999999999999999\r\n",
             b"$3\r\nabcd\r\n",
             b":12x\r\n",
-            // Of RESP3: map, set, push, attribute, null, boolean, double, big number, error, verbatim text.
+            // RESP3: map, set, push, attribute, null, boolean, double, big number, error, verbatim text.
             b"%1\r\n+a\r\n+b\r\n",
             b"~1\r\n+a\r\n",
             b">2\r\n+invalidate\r\n+x\r\n",
@@ -450,7 +453,7 @@ mod tests {
         }
     }
 
-    /// Remembers what it was asked for.
+    /// Records its calls.
     struct Asked {
         room: Vec<u8>,
         rooms: Vec<usize>,
@@ -473,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_is_believed_when_half_of_it_has_come() {
+    fn a_length_is_trusted_when_half_of_it_has_arrived() {
         for (announced, comes, rooms) in [
             (65_536, 0, &[65_536][..]),
             (65_537, 0, &[]),
@@ -486,13 +489,13 @@ mod tests {
                 let mut sink = asked(LONGEST_VALUE);
                 let read = ReplyReader::default().value(&mut Trickle(&bytes, at_once), &mut sink);
                 assert!(matches!(read, Err(Fault::Io(error)) if error.kind() == ErrorKind::UnexpectedEof));
-                assert_eq!(sink.rooms, rooms, "{announced}, of which {comes} come");
+                assert_eq!(sink.rooms, rooms, "{announced}, of which {comes} arrived");
             }
         }
     }
 
     #[test]
-    fn a_value_that_is_too_long_for_its_place_is_passed_over() {
+    fn a_value_that_its_sink_does_not_accept_is_skipped() {
         let bytes = [b"$100000\r\n", &[7; 100_000][..], b"\r\n$1\r\nx\r\n"].concat();
         for at_once in [1000, usize::MAX] {
             let (mut reader, mut stream, mut sink) = (ReplyReader::default(), Trickle(&bytes, at_once), asked(99_999));
@@ -503,8 +506,8 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_that_is_no_value_is_bounded_in_all_that_it_takes() {
-        /// One beginning, and then the same for ever.
+    fn other_replies_are_bounded_in_all_that_they_take() {
+        /// A beginning, and then the same bytes forever.
         struct Endless(&'static [u8], &'static [u8]);
         impl Read for Endless {
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -522,7 +525,7 @@ mod tests {
             (b"*999999999999\r\n", b"-ERR no\r\n"),
             (b"*2\r\n*999999999999\r\n", b"$-1\r\n"),
         ] {
-            // Far more comes than may be taken; but not for ever, should it be taken.
+            // Far more bytes arrive than are allowed, but not endlessly, should they be accepted.
             let mut stream = Endless(first, rest).take(1 << 24);
             let read = ReplyReader::default().nested(&mut stream, DEEPEST, &mut { 1 << 16 });
             assert!(matches!(&read, Err(Fault::Garbage(text)) if text.contains("takes more than")), "{read:?}");

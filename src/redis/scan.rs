@@ -1,9 +1,9 @@
-//! All keys that begin with a prefix: counted and removed by SCAN and UNLINK, in steps that never hold the server up.
+//! All keys with a prefix: counted and removed by SCAN and UNLINK, in steps that do not block the server.
 //!
-//! Each step is an operation of its own, with its own deadline; all steps together have one, too, so that a server that
-//! never comes to an end is left: a million keys take some thousand steps. A server that fails in one of them ends them all,
-//! and so does one whose cursor comes back, which would go round for ever. Keys that come or go meanwhile may be seen or not;
-//! those that stay are.
+//! Each step is an operation with a deadline of its own. All steps together have one, too, so that an endless scan is
+//! given up: a million keys take about a thousand steps. A step that fails ends the scan, and so does a cursor that is
+//! returned twice, because it would repeat forever. Keys that are added or removed meanwhile may be seen or not; all
+//! other keys are.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -16,13 +16,13 @@ use super::node::Node;
 use super::server::Server;
 use super::socket::Deadline;
 
-/// How many of its keys the server looks at in one step.
+/// The number of keys that the server visits in one step.
 const STEP: u32 = 1000;
 
 impl Server {
-    /// How many keys begin with `prefix`.
+    /// The number of keys with `prefix`.
     pub fn count_prefix(&self, prefix: &[u8], deadline: Deadline) -> Answer<u64> {
-        // A server that reorders its table may name a key twice.
+        // A server that resizes its table may return a key twice.
         let (mut seen, hasher) = (HashSet::new(), RandomState::new());
         self.scan_prefix(prefix, deadline, &mut |keys| {
             seen.extend(keys.iter().map(|key| hasher.hash_one(key)));
@@ -31,7 +31,7 @@ impl Server {
         Ok(seen.len() as u64)
     }
 
-    /// Removes all keys that begin with `prefix`; tells how many there were.
+    /// Removes all keys with `prefix`; returns how many there were.
     pub fn remove_prefix(&self, prefix: &[u8], deadline: Deadline) -> Answer<u64> {
         let mut removed = 0;
         self.scan_prefix(prefix, deadline, &mut |keys| {
@@ -43,8 +43,7 @@ impl Server {
         Ok(removed)
     }
 
-    /// Gives the keys that begin with `prefix`, as many at a time as the server finds in one step; some perhaps twice. No
-    /// step begins after the deadline.
+    /// Calls `each` with the keys of each step; with some keys perhaps twice. No step begins after the deadline.
     pub fn scan_prefix(
         &self,
         prefix: &[u8],
@@ -53,12 +52,12 @@ impl Server {
     ) -> Answer<()> {
         let pattern = pattern(prefix);
         for node in self.nodes(self.operation("SCAN", true))? {
-            let mut trail = Trail::default();
+            let mut detector = CycleDetector::default();
             let mut cursor = 0;
             loop {
                 if deadline.left().is_err() {
-                    let cause = Cause::TimedOut { after: deadline.allowed(), during: "going through its keys" };
-                    return Err(self.left(&node, cause));
+                    let cause = Cause::TimedOut { after: deadline.allowed(), during: "scanning its keys" };
+                    return Err(self.give_up(&node, cause));
                 }
                 let (next, keys) = self.step(&node, cursor, &pattern)?;
                 let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).filter(|key| key.starts_with(prefix)).collect();
@@ -67,16 +66,18 @@ impl Server {
                 if cursor == 0 {
                     break;
                 }
-                if !trail.goes_on(cursor) {
-                    return Err(self.left(&node, Cause::Lost(format!("it gave the cursor {cursor} of a SCAN again"))));
+                if !detector.goes_on(cursor) {
+                    return Err(
+                        self.give_up(&node, Cause::Lost(format!("it returned the cursor {cursor} of a SCAN twice")))
+                    );
                 }
             }
         }
         Ok(())
     }
 
-    /// A scan ends though each of its steps was answered.
-    fn left(&self, node: &Node, cause: Cause) -> Failure {
+    /// The failure of a scan whose steps were all answered.
+    fn give_up(&self, node: &Node, cause: Cause) -> Failure {
         let failure = Failure { operation: "SCAN", server: node.name().clone(), cause };
         self.access.counters.failed(&failure);
         failure
@@ -88,20 +89,20 @@ impl Server {
             connection.queue(&[b"SCAN", from.as_bytes(), b"MATCH", pattern, b"COUNT", step.as_bytes()]);
             connection.send()?;
             let found = connection.receive()?;
-            read_step(found).map_or_else(|| connection.garbled("neither cursor nor keys to a SCAN".into()), Ok)
+            read_step(found).map_or_else(|| connection.garbled("its reply to SCAN is not a cursor and keys".into()), Ok)
         })
     }
 }
 
-/// Finds out whether a cursor comes back, by keeping one of them: each time twice as many have passed, the last. A cursor of
-/// a server that scans comes once, also when its table grows or shrinks meanwhile.
+/// Detects a cursor that is returned twice (Brent's algorithm): it remembers one cursor, and replaces it whenever the
+/// number of cursors doubles. A real scan returns each cursor once, even if the table is resized meanwhile.
 #[derive(Default)]
-struct Trail {
+struct CycleDetector {
     kept: Option<u64>,
     passed: u64,
 }
 
-impl Trail {
+impl CycleDetector {
     fn goes_on(&mut self, cursor: u64) -> bool {
         self.passed += 1;
         let is_new = self.kept != Some(cursor);
@@ -112,7 +113,7 @@ impl Trail {
     }
 }
 
-/// A cursor and keys.
+/// Parses a cursor and keys.
 fn read_step(found: Value) -> Option<(u64, Vec<Vec<u8>>)> {
     let Value::Array(parts) = found else { return None };
     let Ok([Value::BulkString(cursor), Value::Array(keys)]) = <[Value; 2]>::try_from(parts) else { return None };
@@ -124,7 +125,7 @@ fn read_step(found: Value) -> Option<(u64, Vec<Vec<u8>>)> {
     Some((cursor, keys.into_iter().map(key).collect::<Option<_>>()?))
 }
 
-/// The pattern that matches what begins with `prefix`, whatever its bytes.
+/// The pattern that matches every key with `prefix`.
 fn pattern(prefix: &[u8]) -> Vec<u8> {
     let mut pattern = Vec::with_capacity(prefix.len() + 1);
     for &byte in prefix {
@@ -151,13 +152,13 @@ mod tests {
     #[test]
     fn a_cursor_that_comes_back_is_noticed_and_one_that_goes_on_is_not() {
         for (before, circle) in [(0, 1), (1, 1), (0, 7), (5, 3), (1000, 100), (3, 1000)] {
-            let mut trail = Trail::default();
+            let mut detector = CycleDetector::default();
             let cursors = (1..=before).chain((0..).map(|step| 1_000_000 + step % circle));
-            let steps = cursors.take(100_000).take_while(|cursor| trail.goes_on(*cursor)).count() as u64;
+            let steps = cursors.take(100_000).take_while(|cursor| detector.goes_on(*cursor)).count() as u64;
             assert!(steps <= 4 * (before + circle), "{steps} of {before} and {circle}");
         }
-        let mut trail = Trail::default();
-        assert!((1..100_000).all(|cursor: u64| trail.goes_on(cursor.reverse_bits())));
+        let mut detector = CycleDetector::default();
+        assert!((1..100_000).all(|cursor: u64| detector.goes_on(cursor.reverse_bits())));
     }
 
     #[test]

@@ -1,25 +1,25 @@
-//! What of a server's words may be repeated: nothing that holds a part of our password, however it was cut or escaped.
+//! Which of a server's words may be repeated: none that contain a part of our password, however it was cut or escaped.
 //!
-//! A server may send back what it was told, whole or cut, quoted or encoded. Stars in place of what was found would show
-//! where the rest is, and known words around it would show what it was. So words that share a run of three bytes with the
-//! password, or with one of its usual encodings, are not repeated at all; their code is, where it is one of Redis's own.
-//! The bytes are looked at as they came, before anything is cut, decoded or escaped.
+//! A server may send back what it received, whole or cut, quoted or encoded. Replacing only the password by stars would
+//! show where the rest is, and known words around it would reveal it. So a text that shares a run of three bytes with
+//! the password, or with one of its usual encodings, is not repeated at all, except for its code, if that is one of
+//! Redis's. The bytes are searched as they arrived, before anything is cut, decoded or escaped.
 
 use std::collections::{BTreeMap, HashSet};
 
 use super::endpoint::Endpoint;
 use super::failure::{advice, one_line};
 
-/// What stands in place of words that are not repeated.
+/// Replaces words that are not repeated.
 const STARS: &str = "***";
 
-/// So many bytes of the password give words away, and so many give the name of a host away, which often resembles it.
+/// The lengths of the runs that give the password away: in a text, and in the name of a host, which often resembles it.
 const RUNS: (usize, usize) = (3, 8);
 
-/// The beginning of something that is no reply, as far as it is shown.
+/// The most bytes shown of something that is not a reply.
 const SHOWN: usize = 32;
 
-/// What nobody may read.
+/// The secrets of an endpoint.
 pub struct Secrets {
     words: Runs,
     names: Runs,
@@ -27,14 +27,14 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Those of `endpoint`.
+    /// The secrets of `endpoint`.
     pub fn of(endpoint: &Endpoint) -> Self {
         let forms = endpoint.password.as_ref().map(|password| forms(password.reveal().as_bytes())).unwrap_or_default();
         let user = endpoint.user.clone().filter(|user| !user.is_empty());
         Secrets { words: Runs::of(&forms, RUNS.0), names: Runs::of(&forms, RUNS.1), user }
     }
 
-    /// A server's text, fit for one line of a message; `code` is the first word of it, if it has one.
+    /// A server's text, fit for one line of a message. `code` is its first word, if that is a code.
     pub fn text(&self, code: &str, text: &str) -> String {
         if !self.words.are_in(text.as_bytes()) {
             return one_line(&self.without_user(text));
@@ -45,7 +45,8 @@ impl Secrets {
         }
     }
 
-    /// The code of a refusal: as it is if Redis has it, and none that holds a part of the password.
+    /// The code of a refusal, unchanged if it is one of Redis's; any other code must not contain a part of the
+    /// password.
     pub fn code<'c>(&self, code: &'c str) -> &'c str {
         match advice(code).is_some() || !self.words.are_in(code.as_bytes()) {
             true => code,
@@ -53,7 +54,7 @@ impl Secrets {
         }
     }
 
-    /// The beginning of bytes that are no reply.
+    /// The beginning of bytes that are not a reply.
     pub fn excerpt(&self, bytes: &[u8]) -> String {
         match self.words.are_in(bytes) {
             true => STARS.into(),
@@ -61,7 +62,7 @@ impl Secrets {
         }
     }
 
-    /// The name of a host, as a server has told it.
+    /// The name of a host, as a server gave it.
     pub fn name(&self, name: &str) -> String {
         match self.names.are_in(name.as_bytes()) {
             true => STARS.into(),
@@ -69,7 +70,7 @@ impl Secrets {
         }
     }
 
-    /// The user's name is no secret, but where it serves as one it has no place in a message.
+    /// The user's name is not secret, unless it serves as the password.
     fn without_user(&self, text: &str) -> String {
         let Some(user) = &self.user else { return text.to_owned() };
         let is_part = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
@@ -87,7 +88,7 @@ impl Secrets {
     }
 }
 
-/// A password as it is, and as it is quoted, encoded for a URL, or made fit for a line.
+/// A password, verbatim and in the forms in which it is quoted, encoded for a URL, or fitted into a line.
 fn forms(password: &[u8]) -> Vec<Vec<u8>> {
     let encoded = |digits: &[u8; 16]| {
         let mut form = Vec::new();
@@ -106,11 +107,11 @@ fn forms(password: &[u8]) -> Vec<Vec<u8>> {
     vec![password.to_vec(), encoded(b"0123456789ABCDEF"), encoded(b"0123456789abcdef"), quoted, in_line]
 }
 
-/// Runs of bytes to be looked for, by their lengths.
+/// Runs of bytes to search for, by length.
 struct Runs(BTreeMap<usize, HashSet<Box<[u8]>>>);
 
 impl Runs {
-    /// All runs of so many bytes; what is shorter is looked for as a whole.
+    /// All runs of this length; a shorter text is one run.
     fn of(forms: &[Vec<u8>], len: usize) -> Self {
         let mut runs = BTreeMap::<usize, HashSet<Box<[u8]>>>::new();
         for form in forms.iter().filter(|form| !form.is_empty()) {
@@ -129,7 +130,7 @@ impl Runs {
 mod tests {
     use super::*;
 
-    /// What servers and libraries do with what they quote.
+    /// What servers and libraries do with texts that they quote.
     fn echoes(password: &str) -> Vec<String> {
         let half = password.len() / 2;
         let half = password.floor_char_boundary(half.max(1).min(password.len()));
@@ -161,7 +162,7 @@ mod tests {
             let url = format!("redis://me:{}@host", password.bytes().map(|b| format!("%{b:02x}")).collect::<String>());
             let secrets = Secrets::of(&Endpoint::parse(&url).unwrap());
             for echo in echoes(password) {
-                // Halves of what is as short as a run are none of it.
+                // Half of a password that is as short as a run contains no run.
                 let shared = echo.as_bytes().windows(3).any(|run| {
                     forms(password.as_bytes()).iter().any(|form| form.windows(3).any(|secret| secret == run))
                 });
@@ -183,7 +184,7 @@ mod tests {
         assert_eq!(secrets(":ab@").text("ERR", "ERR a b"), "ERR a b");
         assert_eq!(secrets("").text("ERR", "ERR anything"), "ERR anything");
         assert_eq!(secrets(":secret@").code("WRONGPASS"), "WRONGPASS");
-        // The code of a refusal is told also by one whose password it resembles.
+        // The code of a refusal is repeated even if the password resembles it.
         assert_eq!(secrets(":WRONGPASS@").text("WRONGPASS", "WRONGPASS it is"), "WRONGPASS ***");
         assert_eq!(secrets(":WRONGPASS@").text("PASS", "PASS it is"), "***");
     }

@@ -1,4 +1,4 @@
-//! A server, or a cluster that looks like one: the operations on single keys, and what all operations go through.
+//! A server, or a cluster that looks like one: operations on single keys, and the base of all operations.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::socket::Deadline;
 use super::tls::TlsContext;
 use crate::error::{Error, Result};
 
-/// A server that any number of threads may use at once. Making one connects to nothing; the first operation does.
+/// A server that any number of threads may use at once. It connects at the first operation, not before.
 pub struct Server {
     pub(super) access: Arc<Access>,
     pub(super) layout: Layout,
@@ -32,14 +32,14 @@ pub(super) enum Layout {
 /// How a value is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Store {
-    /// After how long the server forgets it; in whole milliseconds, at least one. None is never.
+    /// How long the server keeps it, in whole milliseconds, at least one; `None` is forever.
     pub ttl: Option<Duration>,
-    /// Only if the key has no value yet.
+    /// Whether the key must not have a value yet.
     pub only_new: bool,
 }
 
 impl Server {
-    /// The server at `endpoint`. Files for TLS are read here; that they cannot be is told at once.
+    /// The server at `endpoint`. Fails if a file for TLS cannot be read.
     pub fn new(endpoint: Endpoint) -> Result<Self> {
         endpoint.check()?;
         let tls = endpoint.tls.as_ref().map(TlsContext::read).transpose()?;
@@ -52,12 +52,12 @@ impl Server {
         Ok(Server { access, layout })
     }
 
-    /// Where it is and how it is spoken to.
+    /// Its endpoint.
     pub fn endpoint(&self) -> &Endpoint {
         &self.access.endpoint
     }
 
-    /// How it is doing.
+    /// Its health.
     pub fn health(&self) -> Health {
         let skipping = match &self.layout {
             Layout::Single(node) => node.breaker().open_for(),
@@ -66,8 +66,8 @@ impl Server {
         self.access.counters.health(skipping)
     }
 
-    /// Whether it answers within `timeout`. It is asked even if it failed just now; its answer closes the breaker. Of a
-    /// cluster, all nodes have to answer.
+    /// Fails unless it answers within `timeout`; in a cluster, all nodes must answer. It is asked even if the breaker
+    /// is open; an answer closes the breaker.
     pub fn ping(&self, timeout: Duration) -> Answer<()> {
         let operation = Operation { name: "PING", deadline: Deadline::after(timeout), repeatable: true };
         for node in self.nodes(operation)? {
@@ -76,7 +76,7 @@ impl Server {
         Ok(())
     }
 
-    /// The value of a key, in `place`; tells whether there is one.
+    /// Reads the value of a key into `sink`; returns whether there is one.
     pub fn get_into(&self, key: &[u8], sink: &mut dyn ValueSink) -> Answer<bool> {
         self.at_key("GET", true, key, |connection| {
             connection.queue(&[b"GET", key]);
@@ -91,10 +91,10 @@ impl Server {
         Ok(self.get_into(key, &mut value)?.then_some(value))
     }
 
-    /// Stores a value; tells whether it did, which it always does unless only new keys are wanted.
+    /// Stores a value; returns whether it did. It always does, unless only new keys are wanted.
     pub fn set(&self, key: &[u8], value: &[u8], store: Store) -> Answer<bool> {
         self.check_size("SET", key.len().max(value.len()))?;
-        // Stored twice, a new key would not be new the second time.
+        // A repeated SET would find that the key is not new any more.
         self.at_key("SET", !store.only_new, key, |connection| {
             queue_set(connection, key, value, store);
             connection.send()?;
@@ -107,7 +107,7 @@ impl Server {
         self.at_key("EXISTS", true, key, |connection| connection.yes_or_no(&[b"EXISTS", key]))
     }
 
-    /// Removes a key; tells whether it had a value.
+    /// Removes a key; returns whether it had a value.
     pub fn remove(&self, key: &[u8]) -> Answer<bool> {
         self.at_key("UNLINK", false, key, |connection| connection.yes_or_no(&[b"UNLINK", key]))
     }
@@ -117,7 +117,7 @@ impl Server {
         Operation { name, deadline: Deadline::after(self.access.endpoint.timeout), repeatable }
     }
 
-    /// Does what `speak` does at the node that has `key`.
+    /// Runs `speak` at the node that has `key`.
     pub(super) fn at_key<T>(
         &self,
         name: &'static str,
@@ -140,7 +140,7 @@ impl Server {
         }
     }
 
-    /// Refuses what no server would take, before it is sent.
+    /// Fails for a length that no server accepts, before anything is sent.
     pub(super) fn check_size(&self, operation: &'static str, len: usize) -> Answer<()> {
         if len <= LONGEST_VALUE {
             return Ok(());
@@ -167,9 +167,9 @@ pub(super) fn queue_set(connection: &mut Connection, key: &[u8], value: &[u8], s
     connection.queue(&words[..len]);
 }
 
-/// A time to live as the server takes it.
+/// A time to live, for the server.
 pub(super) fn milliseconds(ttl: Duration) -> u64 {
-    // The server adds it to its clock, and refuses what does not fit.
+    // The server adds it to its clock, and refuses a sum that overflows.
     (ttl.as_millis() as u64).clamp(1, i64::MAX as u64 / 4)
 }
 

@@ -1,11 +1,11 @@
-//! A socket with one deadline for everything an operation does: connecting, sending, and receiving.
+//! A socket with one deadline for everything that an operation does: connecting, sending, and receiving.
 //!
-//! The standard library's timeouts are per call, so a peer that trickles one byte after the other holds a reader for as
-//! long as it likes. Here every call gets what is left until the deadline. The kernel keeps the time (`SO_RCVTIMEO`,
-//! `SO_SNDTIMEO`), so that a round trip costs one `send` and one `recv` and no `poll`: the timeouts are set again only
-//! when what they say is more than is left, which is so after an operation that had to wait.
+//! The standard library's timeouts are per call, so a peer that trickles one byte at a time can hold a reader forever.
+//! Here every call gets the time that is left. The kernel measures it (`SO_RCVTIMEO`, `SO_SNDTIMEO`), so a round trip
+//! costs one `send` and one `recv`, and no `poll`. A timeout is set again only if it exceeds the time that is left:
+//! after an operation that had to wait.
 //!
-//! Nothing here raises SIGPIPE: every byte leaves by `send` with `MSG_NOSIGNAL` (macOS: `SO_NOSIGPIPE`).
+//! Nothing here raises SIGPIPE: every byte is sent by `send` with `MSG_NOSIGNAL` (macOS: `SO_NOSIGPIPE`).
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem::MaybeUninit;
@@ -17,7 +17,7 @@ use socket2::{Domain, SockAddr, Type};
 
 use super::endpoint::{Address, Endpoint};
 
-/// When an operation has to be over.
+/// The time by which an operation must be over.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
     began: Instant,
@@ -26,19 +26,19 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// The deadline of an operation that begins now, and may take at most [`Endpoint::LONGEST_TIMEOUT`].
+    /// The deadline of an operation that begins now; at most [`Endpoint::LONGEST_TIMEOUT`] from now.
     pub fn after(allowed: Duration) -> Self {
         let allowed = allowed.min(Endpoint::LONGEST_TIMEOUT);
         let began = Instant::now();
         Deadline { began, end: began + allowed, allowed }
     }
 
-    /// The deadline of a part of the operation, which leaves time for as many others.
+    /// The deadline of one part of the operation, which leaves equal parts for `others`.
     pub fn part(&self, others: usize) -> io::Result<Self> {
         Ok(Deadline::after(self.left()? / (others as u32 + 1)))
     }
 
-    /// What is left; an error of the kind `TimedOut` when nothing is.
+    /// The time that is left; an error of the kind `TimedOut` if there is none.
     pub fn left(&self) -> io::Result<Duration> {
         match self.end.saturating_duration_since(Instant::now()) {
             Duration::ZERO => Err(ErrorKind::TimedOut.into()),
@@ -46,7 +46,7 @@ impl Deadline {
         }
     }
 
-    /// What the operation was allowed to take.
+    /// The time that the operation was allowed.
     pub fn allowed(&self) -> Duration {
         self.allowed
     }
@@ -57,7 +57,7 @@ impl Deadline {
     }
 }
 
-/// The kernel's timers are no finer; asking for less would wait for ever (zero means that).
+/// The resolution of the kernel's timers. A shorter timeout would be rounded to zero, which means forever.
 const FINEST: Duration = Duration::from_millis(1);
 
 #[cfg(target_os = "linux")]
@@ -69,13 +69,13 @@ const NO_SIGNAL: i32 = 0;
 pub struct Socket {
     socket: socket2::Socket,
     deadline: Deadline,
-    /// What the kernel was told last.
+    /// The timeouts that the kernel has.
     receive_timeout: Duration,
     send_timeout: Duration,
 }
 
 impl Socket {
-    /// Connects. The resolution of a name is the system's, and knows no deadline.
+    /// Connects. The system resolves a name, without a deadline.
     pub fn connect(address: &Address, deadline: Deadline) -> io::Result<Self> {
         match address {
             Address::Tcp(host, port) => Self::connect_tcp(&resolve(host, *port)?, deadline),
@@ -83,8 +83,8 @@ impl Socket {
         }
     }
 
-    /// One address of a name after the other. Each gets its share of the time, so that one that swallows packets leaves
-    /// some to the next.
+    /// Tries the addresses of a name in turn. Each gets its share of the time, so that one that drops packets leaves
+    /// some for the next.
     fn connect_tcp(addresses: &[SocketAddr], deadline: Deadline) -> io::Result<Self> {
         let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
         for (tried, address) in addresses.iter().enumerate() {
@@ -108,7 +108,7 @@ impl Socket {
         loop {
             match socket.connect_timeout(&address, deadline.left()?.max(FINEST)) {
                 Ok(()) => return Ok(Self::new(socket, deadline)),
-                // The queue of the server is full, and the system has no way to wait for it.
+                // The server's queue is full, and the system cannot wait for it.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(FINEST),
                 Err(error) => return Err(error),
             }
@@ -119,19 +119,19 @@ impl Socket {
         Socket { socket, deadline, receive_timeout: Duration::MAX, send_timeout: Duration::MAX }
     }
 
-    /// From now on, everything has to be over by then.
+    /// Sets the deadline of everything that follows.
     pub fn set_deadline(&mut self, deadline: Deadline) {
         self.deadline = deadline;
     }
 
-    /// Whether the peer has neither closed the connection nor sent anything that was not asked for.
+    /// Whether the peer has neither closed the connection nor sent anything unasked.
     pub fn is_quiet(&self) -> bool {
         let mut byte = [MaybeUninit::uninit()];
         let peeked = self.socket.recv_with_flags(&mut byte, libc::MSG_PEEK | libc::MSG_DONTWAIT);
         matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 
-    /// Tells the kernel what is left, if it would wait for longer.
+    /// Sets the kernel's timeout to the time that is left, if it is longer than that.
     fn arm(&mut self, direction: Direction) -> io::Result<()> {
         let left = self.deadline.left()?.max(FINEST);
         let told = match direction {
@@ -148,7 +148,7 @@ impl Socket {
         Ok(())
     }
 
-    /// The kernel's time has passed before the deadline, because it was told less in an earlier operation.
+    /// Forgets the kernel's timeout: it was set to less in an earlier operation and expired before the deadline.
     fn forget_timeout(&mut self, direction: Direction) {
         match direction {
             Direction::Receive => self.receive_timeout = Duration::MAX,
@@ -156,7 +156,7 @@ impl Socket {
         }
     }
 
-    /// Tries `call` until it does something, or until the deadline.
+    /// Repeats `call` until it succeeds, or until the deadline.
     fn retry(
         &mut self,
         direction: Direction,
@@ -191,8 +191,8 @@ impl Write for Socket {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             done => return done,
         }
-        // There is no room. A small piece waits for some: the kernel may wait once per piece of a large one, each time
-        // for all that is left.
+        // The kernel's buffer is full. Only a small piece waits for room: the kernel may wait once for each part of a
+        // large one, each time for all the time that is left.
         let piece = &bytes[..bytes.len().min(1024)];
         self.retry(Direction::Send, |socket| socket.send_with_flags(piece, NO_SIGNAL))
     }
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
     use std::os::unix::net::UnixListener;
 
-    /// A socket whose peer does nothing, and its peer.
+    /// A socket with an idle peer, and the peer.
     fn connected(deadline: Deadline) -> (Socket, std::os::unix::net::UnixStream, std::path::PathBuf) {
         let path = std::env::temp_dir().join(format!(
             "phicache-socket-{}-{:?}",
@@ -226,7 +226,7 @@ mod tests {
         (socket, listener.accept().unwrap().0, path)
     }
 
-    /// What a deadline may be missed by on a loaded machine; without one, it would be for ever.
+    /// The tolerance for a deadline on a loaded machine. Without a deadline, the test would wait forever.
     const PATIENCE: Duration = Duration::from_secs(20);
 
     fn in_ms(milliseconds: u64) -> Deadline {

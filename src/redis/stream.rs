@@ -1,4 +1,4 @@
-//! The bytes to and from a server, plain or through TLS; everything under the deadline of the operation.
+//! The bytes to and from a server, plain or through TLS, under the deadline of the operation.
 
 use std::io::{self, Read, Write};
 
@@ -6,7 +6,7 @@ use super::endpoint::Address;
 use super::socket::{Deadline, Socket};
 use super::tls::{TlsContext, TlsSocket};
 
-/// A connection of bytes.
+/// A connection.
 pub enum Stream {
     /// TCP or unix.
     Plain(Socket),
@@ -15,7 +15,7 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// Connects, and shakes hands where TLS is spoken; `during` says what it is doing, should it fail.
+    /// Connects, with a handshake if TLS is used; `during` says what it was doing if it fails.
     pub fn connect(
         address: &Address,
         tls: Option<&TlsContext>,
@@ -33,7 +33,7 @@ impl Stream {
         }
     }
 
-    /// From now on, everything has to be over by then.
+    /// Sets the deadline of everything that follows.
     pub fn set_deadline(&mut self, deadline: Deadline) {
         match self {
             Stream::Plain(socket) => socket.set_deadline(deadline),
@@ -41,7 +41,7 @@ impl Stream {
         }
     }
 
-    /// Whether the peer has neither closed the connection nor sent anything that was not asked for.
+    /// Whether the peer has neither closed the connection nor sent anything unasked.
     pub fn is_quiet(&mut self) -> bool {
         match self {
             Stream::Plain(socket) => socket.is_quiet(),

@@ -2,7 +2,8 @@
 //!
 //! | file | its one idea |
 //! |---|---|
-//! | `table.rs` | finds, inserts and removes entries by key |
+//! | `table.rs` | inserts, replaces and removes entries by key |
+//! | `lookup.rs` | finds them |
 //! | `directory.rs` | the segments of a table, and how it grows |
 //! | `segment.rs` | a hash table of fixed size |
 //! | `bucket.rs` | one cache line: tags, and slots with addresses |
@@ -26,6 +27,7 @@ mod draft;
 mod entry;
 mod hash;
 mod header;
+mod lookup;
 mod part;
 mod pin;
 mod release;

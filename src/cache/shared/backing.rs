@@ -1,8 +1,8 @@
 //! What holds the values of one shared cache outside of this process: at a server, or on disk.
 //!
-//! A backing knows keys and bytes, and neither what is near nor what is inherited. How it names and checks its records is
-//! its own business. It decides whether its failures are errors or misses; a caller's mistake, such as a value that is too
-//! long, is always an error, and so is a removal that failed: the value might come back as a wrong one.
+//! A backing knows keys and bytes, and neither what is near nor what is inherited. How it names and checks its records
+//! is its own business. It decides whether its failures are errors or misses; a caller's mistake, such as a value that
+//! is too long, is always an error, and so is a removal that failed: the value might come back as a wrong one.
 
 use crate::error::Result;
 use crate::table::Draft;
@@ -12,8 +12,8 @@ pub trait Backing: Send + Sync + 'static {
     /// Fetches the value of the draft's key into the draft.
     fn get(&self, draft: &mut Draft) -> Result<Fetched>;
 
-    /// Fetches the values of many drafts' keys, in one round trip. If some fail, the others are there; the result says why
-    /// the first one failed.
+    /// Fetches the values of many drafts' keys, in one round trip. If some fail, the others are there; the result says
+    /// why the first one failed.
     fn get_many(&self, drafts: &mut [Draft]) -> (Vec<Fetched>, Result<()>);
 
     /// Whether it verifies by a checksum that a fetched value is the one that was stored under its key.
@@ -35,7 +35,7 @@ pub trait Backing: Send + Sync + 'static {
     fn clear(&self) -> Result<()>;
 
     /// The number of values; `None` if the backing failed.
-    fn len(&self) -> Result<Option<u64>>;
+    fn size(&self) -> Result<Option<u64>>;
 
     /// The number of values for which `counts` returns true; `None` if the backing failed. Reads all of them.
     fn count(&self, counts: &dyn Fn(&[u8]) -> bool) -> Result<Option<u64>>;
@@ -45,8 +45,8 @@ pub trait Backing: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// Claims the computation of a key, so that no other process computes it too. `computation` is a number that no other
-    /// computation of this process has.
+    /// Claims the computation of a key, so that no other process computes it too. `computation` is a number that no
+    /// other computation of this process has.
     fn claim(&self, key: &[u8], computation: u64) -> Result<Claim>;
 
     /// Whether another process has claimed a key.

@@ -1,20 +1,21 @@
 //! A shared cache: the values near, in this process, in front of a backing; and how a value is fetched from there.
 //!
-//! A cut subsystem has no MICE of its own at a server: it looks at what its uncut parent has near, or lets the parent fetch,
-//! and checks whether the cut damages the result. In PyPhi's mode it does have its own; then it asks for them first.
+//! A cut subsystem has no MICE of its own at a server: it looks at what its uncut parent has near, or lets the parent
+//! fetch, and checks whether the cut damages the result. In PyPhi's mode it does have its own; then it asks for them
+//! first.
 
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::super::counters::{Info, Stats};
-use super::super::lineage::Lineage;
-use super::super::local::LocalCache;
-use super::super::options::Options;
-use super::super::value::{Origin, Refusal, Value};
 use super::backing::{Backing, Fetched};
 use super::near::{Ancestor, NearCache, NearPolicy};
 use super::polling::Polling;
+use crate::cache::counters::{Info, Stats};
+use crate::cache::lineage::Lineage;
+use crate::cache::local::LocalCache;
+use crate::cache::options::Options;
+use crate::cache::value::{Origin, Refusal, Value};
 use crate::config::Config;
 use crate::error::Result;
 use crate::iit::Mice;
@@ -76,7 +77,7 @@ impl<B: Backing> SharedCache<B> {
 
     /// The cache whose MICE it inherits.
     pub(super) fn parent(&self) -> Option<&Self> {
-        self.near.lineage()?.ancestors().first().map(|parent| &**parent)
+        self.near.lineage()?.nearest().map(|parent| &**parent)
     }
 
     /// The refusal of every value of a cut subsystem.
@@ -96,7 +97,7 @@ impl<B: Backing> SharedCache<B> {
         if parent.near().contains_hashed(key) {
             return Ok(None);
         }
-        let found = parent.fetch_own(key)?.filter(|entry| lineage.hands_down(entry.value()));
+        let found = parent.fetch_own(key)?.filter(|entry| lineage.hands_down(entry.entry()));
         Ok(found.map(|entry| Value { entry, origin: Origin::Parent }))
     }
 
@@ -118,7 +119,7 @@ impl<B: Backing> SharedCache<B> {
         let asked: Vec<Hashed> = unknown.iter().map(|at| keys[*at]).collect();
         let (own, result) = parent.fetch_many_own(&asked);
         for (at, found) in unknown.into_iter().zip(own) {
-            let found = found.filter(|entry| lineage.hands_down(entry.value()));
+            let found = found.filter(|entry| lineage.hands_down(entry.entry()));
             values[at] = found.map(|entry| Value { entry, origin: Origin::Parent });
         }
         (values, result)
@@ -177,7 +178,7 @@ impl<B: Backing> SharedCache<B> {
     /// error.
     pub fn size(&self) -> Result<u64> {
         let size = match (self.has_own, self.near.lineage(), self.parent()) {
-            (true, ..) => self.backing.len()?,
+            (true, ..) => self.backing.size()?,
             (false, Some(lineage), Some(_)) => {
                 self.backing.count(&|record| Mice::read_checked(record).is_ok_and(|mice| lineage.holds(&mice)))?
             }

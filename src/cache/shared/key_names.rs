@@ -10,14 +10,14 @@
 //! phicache/2!lease:…                                             the lease of the key with this name
 //! ```
 //!
-//! The number behind the namespace is the version of names and records: no version reads, counts or removes what another one
-//! wrote. No namespace has a `/`. A cache without seals says `raw!plain`, `{fingerprint}!plain` or `@role!plain` instead, so
-//! that no value is taken for a record, and no record for a value.
+//! The number behind the namespace is the version of names and records: no version reads, counts or removes what
+//! another one wrote. No namespace has a `/`. A cache without seals says `raw!plain`, `{fingerprint}!plain` or
+//! `@role!plain` instead, so that no value is taken for a record, and no record for a value.
 //!
 //! Texts and bytes are percent-encoded. No prefix is written `-`, no candidate purviews `*`, and a list of candidates
-//! `(0,1)(2)`. More than 64 bytes are replaced by `#` and a digest, if the record has room for the key (`seal.rs`). The braces
-//! are a cluster's hash tag: all keys of one system are on one node, and each lease is beside its value. Two keys never have
-//! the same name, unless their digests are equal.
+//! `(0,1)(2)`. More than 64 bytes are replaced by `#` and a digest, if the record has room for the key (`seal.rs`). The
+//! braces are a cluster's hash tag: all keys of one system are on one node, and each lease is beside its value. Two
+//! keys never have the same name, unless their digests are equal.
 
 use super::seal;
 use crate::iit::{NodeSet, Subsystem};
@@ -109,7 +109,8 @@ impl KeyNaming {
         }
     }
 
-    /// The naming of the MICE of `subsystem`. In a namespace a cut subsystem has the names of the uncut one; verbatim, its own.
+    /// The naming of the MICE of `subsystem`. In a namespace a cut subsystem has the names of the uncut one; verbatim,
+    /// its own.
     pub fn mice(space: Option<String>, subsystem: &Subsystem, sealed: bool) -> Self {
         match space {
             None => KeyNaming::Verbatim(format!("subsys:{}:", hex(&subsystem.cut_fingerprint().0))),

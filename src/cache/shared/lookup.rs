@@ -1,8 +1,8 @@
 //! Lookups of a shared cache: near first, then at the backing.
 
-use super::super::value::{Value, copy};
 use super::backing::Backing;
 use super::cache::SharedCache;
+use crate::cache::value::{Value, copy};
 use crate::epoch::Guard;
 use crate::error::{Error, Result};
 use crate::table::Hashed;
@@ -13,8 +13,8 @@ impl<B: Backing> SharedCache<B> {
     pub fn get(&self, key: &[u8]) -> Result<Option<Value>> {
         let key = Hashed::from(key);
         match self.near().hit(&key) {
-            Some(value) => Ok(Some(value)),
-            None => self.get_far(&key),
+            Ok(value) => Ok(Some(value)),
+            Err(_) => self.get_far(&key),
         }
     }
 
@@ -33,8 +33,8 @@ impl<B: Backing> SharedCache<B> {
         }
     }
 
-    /// Copies the value of `key` into a buffer and returns its length; counts a hit or a miss, or nothing if the buffer is
-    /// too small.
+    /// Copies the value of `key` into a buffer and returns its length; counts a hit or a miss, or nothing if the buffer
+    /// is too small.
     pub fn get_into(&self, key: &[u8], buffer: &mut [u8]) -> Result<Option<usize>> {
         let found = self.peek(&key.into())?;
         let copied = found.map(|value| copy(value.entry.value(), buffer)).transpose()?;
@@ -42,8 +42,8 @@ impl<B: Backing> SharedCache<B> {
         Ok(copied)
     }
 
-    /// The value of `key`, valid while the section lasts; counts a hit or a miss. Fails unless values are kept near, here or
-    /// by the cache that they are inherited from.
+    /// The value of `key`, valid while the section lasts; counts a hit or a miss. Fails unless values are kept near,
+    /// here or by the cache that they are inherited from.
     pub fn look<'s>(&self, section: &'s Guard, key: &[u8]) -> Result<Option<&'s [u8]>> {
         if self.has_own && !self.near.keeps() {
             return Err(Error::Unsupported("values at a server cannot be read in place; use phicache_cache_get"));

@@ -1,9 +1,9 @@
 //! The MICE of a subsystem at a backing: the verbs that only MICE have.
 
-use super::super::lineage::Lineage;
-use super::super::value::Stored;
 use super::backing::Backing;
 use super::cache::SharedCache;
+use crate::cache::lineage::Lineage;
+use crate::cache::value::Stored;
 use crate::error::{Error, Result};
 use crate::iit::{Mice, Subsystem};
 use crate::sync::TryArc;
@@ -17,11 +17,11 @@ impl<B: Backing> SharedCache<B> {
     /// The subsystem whose MICE they are.
     pub fn subsystem(&self) -> Result<&Subsystem> {
         let lineage = self.near.lineage();
-        lineage.map(Lineage::subsystem).ok_or_else(|| Error::invalid("the cache holds no MICE; expected a MICE cache"))
+        lineage.map(Lineage::subsystem).ok_or_else(|| Error::invalid("the cache is not a MICE cache; expected one"))
     }
 
-    /// The lineage of a cache for `subsystem` whose parent is `parent`: a cache of the same system, uncut. A cache that has
-    /// the parent's own values anyway does not `inherit`.
+    /// The lineage of a cache for `subsystem` whose parent is `parent`: a cache of the same system, uncut. A cache that
+    /// has the parent's own values anyway does not `inherit`.
     pub(super) fn lineage(
         subsystem: &Subsystem,
         parent: Option<&TryArc<Self>>,

@@ -1,7 +1,7 @@
 //! Caches whose values other processes share.
 //!
-//! A [`SharedCache`] is a cache in this process in front of a [`Backing`], which holds the values outside of it: at a Redis
-//! server ([`RedisCache`]), or wherever else the trait is implemented.
+//! A [`SharedCache`] is a cache in this process in front of a [`Backing`], which holds the values outside of it: at a
+//! Redis server ([`RedisCache`]), or wherever else the trait is implemented.
 //!
 //! | file | its one idea |
 //! |---|---|

@@ -1,15 +1,15 @@
 //! The values of a shared cache that this process keeps, and what it inherits of its ancestors' near values.
 //!
-//! Other processes may change a value, so most caches keep none. The MICE of a system never change: a cache of them keeps
-//! what it has fetched or stored, and asks the backing once for each.
+//! Other processes may change a value, so most caches keep none. The MICE of a system never change: a cache of them
+//! keeps what it has fetched or stored, and asks the backing once for each.
 
 use std::sync::Arc;
 
-use super::super::lineage::Lineage;
-use super::super::local::LocalCache;
-use super::super::options::Options;
-use super::super::policy::Policy;
-use super::super::value::Stored;
+use crate::cache::lineage::Lineage;
+use crate::cache::local::LocalCache;
+use crate::cache::options::Options;
+use crate::cache::policy::Policy;
+use crate::cache::value::Stored;
 use crate::config::Config;
 use crate::epoch::Guard;
 use crate::error::Result;
@@ -34,15 +34,22 @@ impl<A: Ancestor> Policy for NearPolicy<A> {
         Ok(lineage.refuses_cut().map_or(Ok(()), Err))
     }
 
+    fn inherits(&self) -> bool {
+        self.lineage.as_ref().is_some_and(|lineage| !lineage.ancestors().is_empty())
+    }
+
     #[inline(always)]
     fn inherited<'s>(&self, section: &'s Guard, key: &Hashed) -> Option<EntryRef<'s>> {
-        self.lineage.as_ref()?.inherited(|ancestor| ancestor.table().find(section, key))
+        let lineage = self.lineage.as_ref()?;
+        let found = lineage.nearest()?.table().find(section, key);
+        found.filter(|entry| lineage.hands_down(*entry))
     }
 
     #[inline(always)]
     fn probe_inherited<'s>(&self, section: &'s Guard, key: &[u8]) -> Probe<'s> {
         let Some(lineage) = &self.lineage else { return Probe::Missing };
-        lineage.probe_inherited(|nearest| nearest.table().probe(section, key))
+        let Some(nearest) = lineage.nearest() else { return Probe::Missing };
+        lineage.inherit_probe(nearest.table().probe(section, key))
     }
 
     fn clear(&self, own: &Table) -> Result<()> {

@@ -1,9 +1,10 @@
 //! How often a waiting caller asks whether another process has finished.
 //!
-//! A backing cannot wake a caller, so a caller that waits polls it. Thousands of them, for minutes, must cost the backing
-//! next to nothing. The pause between two polls is proportional to the time waited so far: a wait is longer than the
-//! computation by an eighth at most (and by 50 ms), and the number of polls grows with the logarithm of the time. The pause is
-//! at most an eighth of the lease, after which a dead worker's key is free. Random jitter spreads callers that came together.
+//! A backing cannot wake a caller, so a caller that waits polls it. Thousands of them, for minutes, must cost the
+//! backing next to nothing. The pause between two polls is proportional to the time waited so far: a wait is longer
+//! than the computation by an eighth at most (and by 50 ms), and the number of polls grows with the logarithm of the
+//! time. The pause is at most an eighth of the lease, after which a dead worker's key is free. Random jitter spreads
+//! callers that came together.
 //!
 //! All callers that wait for one key in one process poll by turns, whether they are threads or repeated calls.
 

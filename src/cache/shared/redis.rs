@@ -5,13 +5,13 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use super::super::options::{Options, RemoteOptions};
 use super::backing::{Backing, Claim, Fetched, Lookups, StoreOutcome};
 use super::cache::{Residence, SharedCache};
 use super::key_names::{KeyNaming, Pieces};
 use super::scope::{Namespace, Scope};
 use super::seal;
 use super::whole_database::WholeDatabase;
+use crate::cache::options::{Options, RemoteOptions};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::iit::Subsystem;
@@ -37,8 +37,8 @@ impl RedisCache {
         Self::new(Redis::new(location.server, naming, options), None, residence, config, options)
     }
 
-    /// The MICE of `subsystem` at the server of `config`. A cut subsystem inherits them from `parent`: a cache of the same
-    /// system, uncut. Connects to nothing.
+    /// The MICE of `subsystem` at the server of `config`. A cut subsystem inherits them from `parent`: a cache of the
+    /// same system, uncut. Connects to nothing.
     pub fn mice(
         config: Arc<Config>,
         options: Options,
@@ -148,8 +148,8 @@ impl Redis {
         match key.len().max(value.len().saturating_add(overhead)) <= LONGEST_VALUE {
             true => Ok(()),
             false => Err(Error::invalid(format!(
-                "a value of {} bytes under a key of {}; a Redis server holds at most {LONGEST_VALUE} (512 MB) under one \
-                 key, of which {overhead} are taken",
+                "a value of {} bytes under a key of {}; a Redis server holds at most {LONGEST_VALUE} (512 MB) under \
+                 one key, and the record takes {overhead} of them",
                 value.len(),
                 key.len(),
             ))),
@@ -217,8 +217,8 @@ impl Backing for Redis {
         let fit: Vec<usize> = (0..pairs.len()).filter(|at| outcomes[*at].is_ok()).collect();
         let names = self.naming.values_of(fit.iter().map(|at| pairs[*at].0));
         let named = || names.iter().zip(fit.iter().map(|at| pairs[*at]));
-        let len = |(_, (key, value)): (&[u8], (&[u8], &[u8]))| value.len() + self.overhead(key);
-        let mut records = Pieces::with_room(if self.naming.seals() { named().map(len).sum() } else { 0 });
+        let bytes = |(_, (key, value)): (&[u8], (&[u8], &[u8]))| value.len() + self.overhead(key);
+        let mut records = Pieces::with_room(if self.naming.seals() { named().map(bytes).sum() } else { 0 });
         let sent: Vec<(&[u8], &[u8])> = match self.naming.seals() {
             true => {
                 for (name, (key, value)) in named() {
@@ -248,8 +248,8 @@ impl Backing for Redis {
         Ok(self.scope.clear(&self.server, self.scan_deadline())?)
     }
 
-    fn len(&self) -> Result<Option<u64>> {
-        self.forgive(self.scope.len(&self.server, self.scan_deadline()))
+    fn size(&self) -> Result<Option<u64>> {
+        self.forgive(self.scope.size(&self.server, self.scan_deadline()))
     }
 
     fn count(&self, counts: &dyn Fn(&[u8]) -> bool) -> Result<Option<u64>> {

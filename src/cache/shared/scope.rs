@@ -9,7 +9,7 @@ pub trait Scope: Send + Sync {
     fn clear(&self, server: &Server, deadline: Deadline) -> Answer<()>;
 
     /// The number of values.
-    fn len(&self, server: &Server, deadline: Deadline) -> Answer<u64>;
+    fn size(&self, server: &Server, deadline: Deadline) -> Answer<u64>;
 
     /// Calls `each` with the names of all values, some at a time; with some of them perhaps twice.
     fn scan(&self, server: &Server, deadline: Deadline, each: &mut dyn FnMut(&[&[u8]]) -> Answer<()>) -> Answer<()>;
@@ -20,7 +20,8 @@ pub trait Scope: Send + Sync {
 
 /// The keys with two prefixes: a part of a namespace.
 pub struct Namespace {
-    /// The prefix of all leases. They are removed first: what is computed under one at that moment is not stored any more.
+    /// The prefix of all leases. They are removed first: what is computed under one at that moment is not stored any
+    /// more.
     pub leases: Vec<u8>,
     /// The prefix of all values.
     pub values: Vec<u8>,
@@ -33,7 +34,7 @@ impl Scope for Namespace {
         Ok(())
     }
 
-    fn len(&self, server: &Server, deadline: Deadline) -> Answer<u64> {
+    fn size(&self, server: &Server, deadline: Deadline) -> Answer<u64> {
         server.count_prefix(&self.values, deadline)
     }
 

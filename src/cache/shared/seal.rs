@@ -1,27 +1,28 @@
-//! What ties a value at a server to its name: the server's record is the value, and behind it a seal over name and value.
+//! The seal that ties a value at a server to its name: a record is the value, followed by a checksum over name and
+//! value.
 //!
 //! ```text
 //! | value | seal, 16 bytes |                                     the name holds the key
 //! | value | key | its length, 4 bytes | seal, 16 bytes |         the name holds a digest of the key
 //! ```
 //!
-//! The seal is behind the value, so that a record is read straight to where its value is kept, and then cut. A record that
-//! another program wrote, an older version, a broken disk or a renamed key has no seal that fits. Whoever may write to the
-//! server may write seals: they are no signature.
+//! The seal is behind the value, so that a record is read straight into the value's final memory and then truncated. A
+//! record of another program, an older version, a broken disk or a renamed key has no valid seal. A seal is not a
+//! signature: everybody with write access to the server can make one.
 //!
-//! Seals and digests are two rapidhashes (version 3) with secrets of their own. They are fixed: two libraries that
-//! compute them differently take each other's values for damaged, which the format number in the names would have to tell.
+//! Seals and digests are two rapidhashes (version 3) with fixed secrets. Libraries that compute them differently would
+//! take each other's values for damaged, so a change needs a new version in the names.
 
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 
 /// 128 bits of some bytes.
 pub type Digest = [u8; 16];
 
-/// Digits of π, which nobody has chosen.
+/// Digits of π: nobody has chosen them.
 static SECRETS: [RapidSecrets; 2] =
     [RapidSecrets::seed(0x243F_6A88_85A3_08D3), RapidSecrets::seed(0x1319_8A2E_0370_7344)];
 
-/// The bytes of a key's length.
+/// The bytes that hold a key's length.
 const LENGTH: usize = 4;
 
 /// A digest that is the same in all processes.
@@ -34,7 +35,7 @@ pub fn overhead(key: Option<&[u8]>) -> usize {
     size_of::<Digest>() + key.map_or(0, |key| key.len() + LENGTH)
 }
 
-/// The record of a value; with the key, where the name does not hold it.
+/// The record of a value; `key` is the key if the name does not contain it.
 pub fn record(name: &[u8], key: Option<&[u8]>, value: &[u8]) -> Vec<u8> {
     let mut record = Vec::new();
     write(name, key, value, &mut record);
@@ -54,7 +55,7 @@ pub fn write(name: &[u8], key: Option<&[u8]>, value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(&seal);
 }
 
-/// The length of the value in a record; none where the record is not one of this name, or holds another key than this.
+/// The length of the value in a record; `None` if the seal is not of this name, or the record holds another key.
 pub fn value_len(name: &[u8], key: Option<&[u8]>, record: &[u8]) -> Option<usize> {
     let body = unseal(name, record)?;
     match key {
@@ -63,25 +64,25 @@ pub fn value_len(name: &[u8], key: Option<&[u8]>, record: &[u8]) -> Option<usize
     }
 }
 
-/// The value in a record whose key nobody knows; none where the record is not one of this name.
+/// The value in a record with an unknown key; `None` if the seal is not of this name.
 pub fn value<'r>(name: &[u8], has_key: bool, record: &'r [u8]) -> Option<&'r [u8]> {
     let body = unseal(name, record)?;
     if has_key { split(body).map(|(value, _)| value) } else { Some(body) }
 }
 
-/// What stands before a seal that fits.
+/// The bytes before a valid seal.
 fn unseal<'r>(name: &[u8], record: &'r [u8]) -> Option<&'r [u8]> {
     let (body, seal) = record.split_last_chunk()?;
     (*seal == self::seal(name, body)).then_some(body)
 }
 
-/// Value and key.
+/// Splits value and key.
 fn split(body: &[u8]) -> Option<(&[u8], &[u8])> {
     let (rest, len) = body.split_last_chunk::<LENGTH>()?;
     rest.split_at_checked(rest.len().checked_sub(u32::from_le_bytes(*len) as usize)?)
 }
 
-/// What ties all that stands before it to a name: the hashes of the name are part of the seeds.
+/// The checksum of the bytes before it and of the name: the hashes of the name are part of the seeds.
 fn seal(name: &[u8], body: &[u8]) -> Digest {
     hashes(|secrets| {
         let seed = secrets.seed ^ rapidhash_v3_seeded(name, secrets);
@@ -138,7 +139,7 @@ mod tests {
         }
     }
 
-    /// Other processes, and later versions, have to come to the same.
+    /// Other processes and later versions must compute the same.
     #[test]
     fn digests_and_seals_are_fixed() {
         let bytes: Vec<u8> = (0..=255).chain(0..=255).collect();

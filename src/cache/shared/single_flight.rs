@@ -8,10 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::super::computed::{Begin, Computed, Flight, InCache, StorePermit};
-use super::super::policy::Policy;
-use super::super::value::{Origin, Refusal, Value, Waited};
 use super::backing::{Backing, Claim, StoreOutcome};
 use super::cache::SharedCache;
+use crate::cache::local::Missed;
+use crate::cache::policy::Policy;
+use crate::cache::value::{Origin, Refusal, Value, Waited};
 use crate::error::Result;
 use crate::flight::Owner;
 use crate::sync::TryArc;
@@ -28,10 +29,10 @@ enum Turn {
 }
 
 impl<B: Backing> SharedCache<B> {
-    /// Decides who computes a key; counts a hit if it has a value, a miss if the caller computes. `None` if another process
-    /// computes it and the caller is not `patient`.
-    pub fn begin(&self, key: &Hashed, owner: Owner, patient: bool) -> Result<Option<Begin<Value>>> {
-        let flight = match self.near().begin_uncounted(key, owner)? {
+    /// Decides who computes a key; counts a hit if it has a value, a miss if the caller computes. `None` if another
+    /// process computes it and the caller is not `patient`.
+    pub fn begin(&self, key: &Hashed, owner: Owner, missed: Missed, patient: bool) -> Result<Option<Begin<Value>>> {
+        let flight = match self.near().begin_uncounted(key, owner, missed)? {
             Begin::Lease(flight) => flight,
             begun => return Ok(Some(begun)),
         };
@@ -140,14 +141,15 @@ impl<B: Backing> SharedCache<B> {
         })
     }
 
-    /// Ends a computation with a value: stores it if that is allowed, and hands it to all waiters. Whatever the backing does,
-    /// the value is not lost.
+    /// Ends a computation with a value: stores it if that is allowed, and hands it to all waiters. Whatever the backing
+    /// does, the value is not lost.
     pub fn complete(&self, flight: &TryArc<Flight>, joined: Option<Owner>, draft: Draft) -> Result<Value> {
         let checked = self.near().policy().check(draft.key(), draft.value(), self.near().config())?;
         let fresh = draft.finish()?;
         self.near().count_computation(flight);
         let (number, claim) = (flight.number(), Claim::from_note(flight.noted()));
-        // No removal runs while this is locked: a value that is stored now began before the next removal, which removes it.
+        // No removal runs while this is locked: a value that is stored now began before the next removal, which removes
+        // it.
         let completing = self.completing.read();
         let (entry, stored) = match (checked, flight.store_permit()) {
             (Ok(()), StorePermit::Granted) => {

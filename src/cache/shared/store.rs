@@ -3,10 +3,10 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::super::computed::Flights;
-use super::super::policy::Policy;
-use super::super::value::{Refusal, Stored};
 use super::backing::{Backing, StoreOutcome};
 use super::cache::SharedCache;
+use crate::cache::policy::Policy;
+use crate::cache::value::{Refusal, Stored};
 use crate::error::Result;
 use crate::table::{Draft, Hashed};
 
@@ -75,7 +75,8 @@ impl<B: Backing> SharedCache<B> {
         let hashed = Hashed::from(key);
         self.invalidate(|flights| flights.invalidate(key, hashed.hash()));
         let removed = if self.has_own { self.backing.remove(key) } else { Ok(false) };
-        // A value that was fetched before it was removed is not kept from now on, and one that was kept meanwhile is removed.
+        // A value that was fetched before it was removed is not kept from now on, and one that was kept meanwhile is
+        // removed.
         self.near.begin_generation();
         let near = self.near().table().remove(&hashed);
         Ok(removed? || near)

@@ -1,5 +1,5 @@
-//! PyPhi's mode, in which a cache owns the whole database: keys have the names that they are given, there are neither seals
-//! nor leases, and the server counts the lookups of all its clients.
+//! PyPhi's mode, in which a cache owns the whole database: keys have the names that they are given, there are neither
+//! seals nor leases, and the server counts the lookups of all its clients.
 
 use super::backing::Lookups;
 use super::scope::Scope;
@@ -14,7 +14,7 @@ impl Scope for WholeDatabase {
         server.reset_statistics()
     }
 
-    fn len(&self, server: &Server, _deadline: Deadline) -> Answer<u64> {
+    fn size(&self, server: &Server, _deadline: Deadline) -> Answer<u64> {
         server.database_size()
     }
 

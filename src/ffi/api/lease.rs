@@ -102,7 +102,7 @@ pub unsafe extern "C" fn phicache_cache_wait(
             }
             Waited::Nobody => PHICACHE_MISS,
             Waited::TimeOut => PHICACHE_TIMEOUT,
-            Waited::Circle => PHICACHE_BUSY,
+            Waited::Cycle => PHICACHE_BUSY,
         })
     })
 }

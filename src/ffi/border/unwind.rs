@@ -18,9 +18,11 @@ impl Drop for AbortOnUnwind {
 /// stack; an exception that another copy throws must find them filled, to reach [`AbortOnUnwind`] and its line.
 pub(in crate::ffi) fn ready_unwinder() {
     static READY: AtomicBool = AtomicBool::new(false);
-    if !READY.load(Ordering::Relaxed) && !READY.swap(true, Ordering::Relaxed) {
+    // Set after the walk, so that no thread goes on while another still fills the tables; walking twice does no harm.
+    if !READY.load(Ordering::Acquire) {
         // SAFETY: walks no further than this frame.
         unsafe { _Unwind_Backtrace(stop, std::ptr::null_mut()) };
+        READY.store(true, Ordering::Release);
     }
 }
 

@@ -1,23 +1,23 @@
-//! In place of `tls.rs` where the feature `tls` was built out: there are no sockets of this kind.
+//! Stands in for TLS if the feature `tls` is off: no TLS socket can be made.
 
 use std::io::{self, Read, Write};
 
-use super::super::endpoint::Tls;
-use super::super::socket::Socket;
 use crate::error::{Error, Result};
+use crate::redis::endpoint::Tls;
+use crate::redis::socket::Socket;
 
-/// There is none.
+/// Cannot be made.
 #[derive(Clone)]
 pub enum TlsContext {}
 
 impl TlsContext {
-    /// Says that there is none.
+    /// Fails: TLS is not part of the build.
     pub fn read(_tls: &Tls) -> Result<Self> {
         Err(Error::Unsupported("the library was built without TLS (the Cargo feature \"tls\")"))
     }
 }
 
-/// There is none.
+/// Cannot be made.
 pub enum TlsSocket {}
 
 impl TlsSocket {

@@ -1,12 +1,12 @@
-//! TLS over a socket, by rustls: all of it under the socket's one deadline, the handshake too.
+//! TLS over a socket, by rustls, under the socket's one deadline, which covers the handshake too.
 //!
-//! The provider of the cryptography is named explicitly (ring, which needs only a C compiler to build); without that
-//! rustls looks for one that the process has installed, and panics where there is none or two. Sessions are not resumed:
-//! their store has a lock, which a fork could leave closed in the child.
+//! The cryptography provider is named explicitly (ring, which needs only a C compiler to build). Otherwise rustls looks
+//! for one that the process has installed, and panics if there are none or two. Sessions are not resumed: a fork could
+//! leave the lock of their store locked in the child.
 //!
-//! A certificate is checked as rustls does it: its authority, its time, its name; not whether it was revoked. One thing is
-//! taken beside that. A server with a certificate that it signed itself is trusted where that very certificate was named as
-//! `ca`; rustls has no use for such a one if it may sign others, as those do that openssl makes unless it is told not to.
+//! rustls verifies the authority, the validity and the name of a certificate, but no revocation. We accept one more
+//! case: a self-signed certificate is trusted if the same certificate was named as `ca`. rustls rejects it if it may
+//! sign others, and openssl makes such certificates by default.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
@@ -21,11 +21,11 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_native_certs::CertificateResult;
 
-use super::super::endpoint::Tls;
-use super::super::socket::Socket;
 use crate::error::{Error, Result};
+use crate::redis::endpoint::Tls;
+use crate::redis::socket::Socket;
 
-/// What all connections to a server share: whom they trust and how they show who they are.
+/// The configuration of all connections to a server: whom they trust, and which certificate they present.
 #[derive(Clone)]
 pub struct TlsContext(Arc<ClientConfig>);
 
@@ -63,26 +63,26 @@ fn unusable(what: &str, path: &Path, why: impl std::fmt::Display) -> Error {
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let read: std::result::Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
     match read {
-        Ok(found) if found.is_empty() => Err(unusable("certificate", path, "it holds none")),
+        Ok(found) if found.is_empty() => Err(unusable("certificate", path, "it contains none")),
         Ok(found) => Ok(found),
         Err(error) => Err(unusable("certificate", path, error)),
     }
 }
 
-/// Those of the system. It may hold certificates that are out of date or out of form; those that are good are enough. That
-/// they could not be read, where no descriptor is free for example, does not say that there are none.
+/// The system's authorities. Some certificates may be expired or malformed; the good ones are enough. That they cannot
+/// be read, for example because no descriptor is free, does not mean that there are none.
 fn of_system(found: CertificateResult) -> Result<RootCertStore> {
     let mut store = RootCertStore::empty();
     if store.add_parsable_certificates(found.certs).0 > 0 {
         return Ok(store);
     }
     Err(Error::invalid(match found.errors.first() {
-        Some(error) => format!("TLS: the system's certificates of authorities cannot be read: {error}"),
-        None => "TLS: the system has no certificates of authorities; name a file of them with ca=".into(),
+        Some(error) => format!("TLS: the system's authorities cannot be read: {error}"),
+        None => "TLS: the system has no certificates of authorities; name a file with ca=".into(),
     }))
 }
 
-/// The usual checks; and a certificate that is itself one of those that were named is the server's own.
+/// The usual verification, extended by certificates that are themselves named as `ca`.
 #[derive(Debug)]
 struct Named {
     usual: Arc<WebPkiServerVerifier>,
@@ -90,7 +90,7 @@ struct Named {
 }
 
 impl Named {
-    /// Trusts the authorities of a file, or the system's.
+    /// Trusts the authorities in a file, or the system's.
     fn of(path: Option<&Path>, provider: Arc<CryptoProvider>) -> Result<Self> {
         let (store, named) = match path {
             None => (of_system(rustls_native_certs::load_native_certs())?, Vec::new()),
@@ -118,8 +118,8 @@ impl ServerCertVerifier for Named {
     ) -> std::result::Result<ServerCertVerified, rustls::Error> {
         let usual = self.usual.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         match usual {
-            // What is said of a certificate that may sign others after its time was found right, and before its name
-            // is looked at.
+            // The error for a certificate that may sign others; it comes after its validity was verified and before its
+            // name is.
             Err(rustls::Error::InvalidCertificate(CertificateError::Other(why)))
                 if why.0.to_string() == "CaUsedAsEndEntity" =>
             {
@@ -159,20 +159,20 @@ impl ServerCertVerifier for Named {
     }
 }
 
-const UNKNOWN_ISSUER: &str =
-    "nobody whom we trust has signed the server's certificate; name the file of who has, or of itself, with ca=";
+const UNKNOWN_ISSUER: &str = "no trusted authority has signed the server's certificate; name the file of its \
+    authority, or of the certificate itself, with ca=";
 
-const OWN_AUTHORITY: &str = "the server's certificate is one that may sign others (CA:TRUE), and not the one that was \
-    named; name it with ca=, or make one with CA:FALSE";
+const OWN_AUTHORITY: &str = "the server's certificate may sign others (CA:TRUE) and is not the one that was named; name \
+    it with ca=, or make one with CA:FALSE";
 
-/// A socket that speaks TLS.
+/// A TLS socket.
 pub struct TlsSocket {
     socket: Socket,
     session: ClientConnection,
 }
 
 impl TlsSocket {
-    /// Shakes hands with `host`.
+    /// Opens a connection, with a handshake with `host`.
     pub fn open(mut socket: Socket, host: &str, tls: &TlsContext) -> io::Result<Self> {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         let mut session = ClientConnection::new(tls.0.clone(), name).map_err(io::Error::other)?;
@@ -187,7 +187,7 @@ impl TlsSocket {
         &mut self.socket
     }
 
-    /// Whether there is nothing to be read.
+    /// Whether nothing can be read.
     pub fn is_quiet(&mut self) -> bool {
         let decrypted = self.session.reader().read(&mut [0]);
         matches!(decrypted, Err(error) if error.kind() == ErrorKind::WouldBlock) && self.socket.is_quiet()
@@ -199,13 +199,13 @@ impl Read for TlsSocket {
         loop {
             match self.session.reader().read(buffer) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                // A peer that goes without a word, as servers do that are killed.
+                // The peer closed without a word, as killed servers do.
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(0),
                 done => return done,
             }
             self.session.read_tls(&mut self.socket)?;
             let processed = self.session.process_new_packets();
-            // What TLS itself has to say: an alert, or new keys.
+            // A message of TLS itself: an alert, or new keys.
             while self.session.wants_write() {
                 self.session.write_tls(&mut self.socket)?;
             }
@@ -229,7 +229,7 @@ impl Write for TlsSocket {
     }
 }
 
-/// Takes any certificate, but still checks that the server holds its key.
+/// Accepts any certificate, but verifies that the server has its key.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 
