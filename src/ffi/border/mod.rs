@@ -30,8 +30,8 @@
 //! mark, UTF-8), and rely on the promise for the rest. They are safe functions although a wild pointer would make them
 //! undefined, because nothing can hand them one: they are visible in `crate::ffi` only, and `api`, which calls them,
 //! passes on the parameters of exported functions and makes no pointers of its own. The references that they return are
-//! valid until the exported function returns; `api` does not keep them. `tests/header.rs` holds `api` to this: no
-//! `unsafe` block, no cast of a pointer, no static.
+//! valid until the exported function returns; `api` does not keep them. Tests hold `api` to this: no `unsafe` block
+//! (`tests/layers.rs`), no cast of a pointer, no static (`tests/header.rs`).
 
 pub(super) mod any_cache;
 pub(super) mod callback;
