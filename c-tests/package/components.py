@@ -47,7 +47,7 @@ def installed(component):
 expect("the name of the library's package follows its SONAME",
        *[name for name in re.findall(r"libphicache[\d.]+\d", TEXT) if name != f"libphicache{version}"])
 components = re.findall(r"^\| `(\w+)` \| (.*?) \|", TEXT, re.M)
-expect("there are the components that the page lists",
+expect("the components are those that the page lists",
        *{name for name, _ in components} ^ set(re.findall(r"COMPONENT (\w+)", "".join(
            path.read_text() for path in [*SOURCE.glob("cmake/*.cmake"), *SOURCE.glob("tools/CMakeLists.txt")]))))
 for component, said in components:
@@ -61,7 +61,7 @@ for component, said in components:
 
 [first, second] = [sorted(name for name in installed("development") if name.startswith(f"phicache-{kind}"))
                    for kind in ("shared", "static")]
-expect("the link and the archive have CMake files of their own",
+expect("the link and the archive have their own CMake files",
        *([] if first and second and not set(first) & set(second) else [first, second]))
 
 
@@ -73,7 +73,7 @@ def crates(*options):
 
 
 [said] = re.findall(r"(\d+) and (\d+) crates in it instead of (\d+)", TEXT)
-expect("so many crates are in it as the page says", *[f"{options or 'all'}: {found}, not {number}" for number, options, found in (
+expect("the library contains as many crates as the page says", *[f"{options or 'all'}: {found}, not {number}" for number, options, found in (
     (number, options, crates(*options)) for number, options in zip(map(int, said), (
         ["--no-default-features"], ["--no-default-features", "--features", "redis"], []))) if found != number])
 sys.exit(failed)
