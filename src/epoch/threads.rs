@@ -2,9 +2,9 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::mem;
 use std::ptr;
-use std::sync::OnceLock;
-use std::sync::atomic::AtomicU64 as PlainAtomicU64;
+use std::sync::atomic::{AtomicPtr as PlainAtomicPtr, AtomicU64 as PlainAtomicU64};
 
 use super::barrier;
 use super::hazard::HazardSlot;
@@ -59,7 +59,9 @@ impl Threads {
         if let Some(participant) = self.participants().skip(1).find(|participant| participant.try_acquire()) {
             return Some(participant);
         }
-        let participant = try_box(Participant::in_use(self.ids.fetch_add(1, Ordering::Relaxed))).ok()?;
+        let mut participant = try_box(Participant::in_use()).ok()?;
+        // Only now: without memory a thread tries again at each call, and ids are to stay small.
+        participant.id = self.ids.fetch_add(1, Ordering::Relaxed);
         let participant: &'static Participant = Box::leak(participant);
         let place = ptr::from_ref(participant).cast_mut();
         let mut first = self.first.load(Ordering::Relaxed);
@@ -186,16 +188,25 @@ unsafe extern "C" fn thread_exits(participant: *mut libc::c_void) {
     leave(participant);
 }
 
-/// What a layer above does with the scratch counters of a thread that ends, or that has vanished in a fork.
-static ON_LEAVE: OnceLock<fn(&Participant)> = OnceLock::new();
+/// What a layer above does with the scratch counters of a thread that ends, or that has vanished in a fork; or null.
+///
+/// One word and no `OnceLock`: a fork can catch another thread while it initializes that, and then every thread of the
+/// child that registers a hook would wait for it forever.
+static ON_LEAVE: PlainAtomicPtr<()> = PlainAtomicPtr::new(ptr::null_mut());
 
 /// Has `hook` run for each thread that ends, or that has vanished in a fork. There is one hook.
 pub(crate) fn on_leave(hook: fn(&Participant)) {
-    let _ = ON_LEAVE.set(hook);
+    // Read first: this is called often, and a store would take the line from the other threads.
+    if ON_LEAVE.load(Ordering::Relaxed).is_null() {
+        ON_LEAVE.store(hook as *mut (), Ordering::Release);
+    }
 }
 
 fn leave(participant: &Participant) {
-    if let Some(hook) = ON_LEAVE.get() {
+    let hook = ON_LEAVE.load(Ordering::Acquire);
+    if !hook.is_null() {
+        // SAFETY: only `on_leave` stores here, always such a function.
+        let hook = unsafe { mem::transmute::<*mut (), fn(&Participant)>(hook) };
         hook(participant);
     }
     participant.release();
