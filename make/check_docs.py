@@ -21,8 +21,7 @@ PAGES = ours("*.md")
 FOLDERS = ("src", "include", "c-tests", "tests", "docs", "make", "cmake", "fuzz", "benches", "examples", "julia",
            "tools")
 # Files below PLAIN contain none of these phrases, which readers stumbled over, in any case of letters.
-PLAIN = ("docs", "make", "benches", "fuzz", "cmake", "CHANGELOG.md", "CMakeLists.txt", "CONTRIBUTING.md", "Makefile",
-         "SECURITY.md")
+PLAIN = FOLDERS + ("CHANGELOG.md", "CMakeLists.txt", "CONTRIBUTING.md", "Makefile", "README.md", "SECURITY.md")
 TEXTS = {"", ".c", ".cmake", ".cpp", ".h", ".hpp", ".in", ".jl", ".md", ".py", ".rs", ".txt"}
 BANNED = {
     "for ever": "forever", "so many": "the number", "results are dear": "results are expensive", "is no live": "is not",

@@ -29,7 +29,7 @@ failed = False
 
 
 def expect(what, *wrong):
-    """Each of `wrong` is a fault."""
+    """Prints whether an expectation holds; each of `wrong` is a fault."""
     global failed
     print(f"{'FAILED' if wrong else 'ok    '} {what}" + "".join(f"\n       {fault}" for fault in wrong))
     failed |= bool(wrong)
@@ -57,7 +57,7 @@ for component, said in components:
     expect(f"{component}: {said}", *[f"not mentioned: {name}" for name in sorted(set(files) - known)],
            *[f"missing: {word}" for word, pattern in patterns.items()
              if not any(re.fullmatch(pattern, name) for name in files)],
-           *([] if patterns else ["this test knows no word of that"]))
+           *([] if patterns else ["WORDS in this test has no pattern for it"]))
 
 [first, second] = [sorted(name for name in installed("development") if name.startswith(f"phicache-{kind}"))
                    for kind in ("shared", "static")]
@@ -73,7 +73,7 @@ def crates(*options):
 
 
 [said] = re.findall(r"(\d+) and (\d+) crates in it instead of (\d+)", TEXT)
-expect("so many crates are in it as the page says", *[f"{options or 'all'}: {found}, not {number}" for number, options, found in (
+expect("the numbers of crates are those that the page says", *[f"{options or 'all'}: {found}, not {number}" for number, options, found in (
     (number, options, crates(*options)) for number, options in zip(map(int, said), (
         ["--no-default-features"], ["--no-default-features", "--features", "redis"], []))) if found != number])
 sys.exit(failed)

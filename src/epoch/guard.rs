@@ -1,12 +1,12 @@
 //! Read sections: in one, nothing that the thread finds is freed. And protection of single addresses beyond it.
 //!
-//! To enter a section, a thread writes the current epoch into its participant; to leave it, it writes 0: plain stores, no
-//! atomic read-modify-write. What other threads unlink meanwhile is freed (`retire.rs`) once every section that may have
-//! seen it has ended. To keep something beyond the section, the thread writes its address into one of its hazard slots,
-//! which are read before anything is freed; any thread may clear the slot.
+//! To enter a section, a thread writes the current epoch into its participant; to leave it, it writes 0: plain stores,
+//! no atomic read-modify-write. What other threads unlink meanwhile is freed (`retire.rs`) once every section that may
+//! have seen it has ended. To keep something beyond the section, the thread writes its address into one of its hazard
+//! slots, which are read before anything is freed; any thread may clear the slot.
 //!
-//! A section lasts as long as a function runs: [`read`] lends its [`Guard`] to a closure, so it can end neither too early
-//! nor out of order. The section of a C program lasts from [`open`] to [`close`].
+//! A section lasts as long as a function runs: [`read`] lends its [`Guard`] to a closure, so it can end neither too
+//! early nor out of order. The section of a C program lasts from [`open`] to [`close`].
 
 use std::marker::PhantomData;
 
@@ -17,8 +17,8 @@ use super::threads::{current, register, threads, with};
 use crate::error::{Error, Result};
 use crate::sync::atomic::{Ordering, compiler_fence};
 
-/// Proof that this thread is in a read section. Sections are short: while one is open, no memory is freed that was retired
-/// since it began.
+/// Proof that this thread is in a read section. Sections are short: while one is open, no memory is freed that was
+/// retired since it began.
 pub struct Guard {
     participant: &'static Participant,
     /// It belongs to this thread.
@@ -45,10 +45,10 @@ fn read_as<R>(participant: &'static Participant, work: impl FnOnce(&Guard) -> R)
     work(&guard)
 }
 
-/// `fast_guard!(guard else slow)` begins a section for the rest of the block, if that takes a plain store and this thread is
-/// in no other section; else it returns `slow`. A macro, not a closure, because the compiler does not always inline a
-/// closure into the fast path. The value that ends the section has a name only the macro can say, so the end of the block
-/// drops it, in order.
+/// `fast_guard!(guard else slow)` begins a section for the rest of the block, if that takes a plain store and this
+/// thread is in no other section; else it returns `slow`. A macro, not a closure, because the compiler does not always
+/// inline a closure into the fast path. The value that ends the section has a name only the macro can say, so the end
+/// of the block drops it, in order.
 macro_rules! fast_guard {
     ($guard:ident else $slow:expr) => {
         let Some(entered) = $crate::epoch::guard::Entered::by_the_macro() else { return $slow };
@@ -57,8 +57,8 @@ macro_rules! fast_guard {
 }
 pub(crate) use fast_guard;
 
-/// An outermost section that lasts until this is dropped. Only for the macro: it must not be dropped inside a section that
-/// began in it.
+/// An outermost section that lasts until this is dropped. Only for the macro: it must not be dropped inside a section
+/// that began in it.
 pub(crate) struct Entered {
     guard: Guard,
     _end: End,
@@ -157,9 +157,9 @@ impl Guard {
 
 #[inline(always)]
 fn begin(participant: &Participant) {
-    // Acquire pairs with the collector's increment: a section that begins in an epoch has seen everything unlinked before it.
-    // Release also ends the section before: a collector that reads this epoch instead of the 0 in between still sees what
-    // that section protected.
+    // Acquire pairs with the collector's increment: a section that begins in an epoch has seen everything unlinked
+    // before it. Release also ends the section before: a collector that reads this epoch instead of the 0 in between
+    // still sees what that section protected.
     participant.epoch.store(threads().epoch.load(Ordering::Acquire), Ordering::Release);
     // Everything that is read in the section is read after the epoch is visible to threads that collect.
     barrier::light();
@@ -190,8 +190,9 @@ pub fn open() -> Result<()> {
 /// Closes the section that was opened last.
 ///
 /// # Safety
-/// This thread is in no closure that [`read`] or [`in_open`] runs, and what it found in the section is not used afterwards.
-/// A C program that keeps to the header does both: no function of the library calls this from inside a section.
+/// This thread is in no closure that [`read`] or [`in_open`] runs, and what it found in the section is not used
+/// afterwards. A C program that keeps to the header does both: no function of the library calls this from inside a
+/// section.
 pub unsafe fn close() -> Result<()> {
     let participant = current().filter(|participant| participant.open.load(Ordering::Relaxed) != 0);
     let participant = participant.ok_or_else(none_open)?;
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_section_cannot_be_opened_inside_a_lookup_but_a_lookup_can_be_inside_an_open_one() {
+    fn a_section_cannot_be_opened_inside_a_lookup_but_a_lookup_can_run_inside_an_open_section() {
         read(|guard| {
             let epoch = guard.participant().epoch.load(Ordering::Relaxed);
             assert!(open().is_err());

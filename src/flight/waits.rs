@@ -1,12 +1,12 @@
 //! Who waits for whom, over all caches of the process: the graph in which a deadlock is a cycle.
 //!
-//! Each wait is announced before it begins, under one lock, so the last owner of a cycle sees all of it. An owner waits for
-//! one computation at a time, so a search follows one path, which branches only where several owners compute one value. A
-//! search visits each computation once, and allocates only for branches. If no owner that computes the value waits, the
-//! search ends at once.
+//! Each wait is announced before it begins, under one lock, so the last owner of a cycle sees all of it. An owner waits
+//! for one computation at a time, so a search follows one path, which branches only where several owners compute one
+//! value. A search visits each computation once, and allocates only for branches. If no owner that computes the value
+//! waits, the search ends at once.
 //!
-//! The announcement stays while an owner polls: between two polls it counts as waiting. The owner that ends a computation
-//! takes back all announcements of its waiters.
+//! The announcement stays while an owner polls: between two polls it counts as waiting. The owner that ends a
+//! computation takes back all announcements of its waiters.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -86,8 +86,8 @@ impl<A: Awaited> Waits<A> {
         Waits { announced: Mutex::new(announced), len: AtomicUsize::new(0) }
     }
 
-    /// Announces that `owner` waits for this, and for nothing else. False if that would close a cycle: then it waits for
-    /// nothing. Nor does it if this has ended.
+    /// Announces that `owner` waits for this, and for nothing else. False if that would close a cycle: then it waits
+    /// for nothing. Nor does it if this has ended.
     pub(super) fn announce(&self, owner: Owner, awaited: &TryArc<A>) -> Result<bool> {
         let mut announced = self.lock();
         if announced.of(owner).is_some_and(|known| known.is_same(awaited)) {
@@ -214,7 +214,7 @@ mod tests {
 
     use super::*;
 
-    /// A computation of some owners.
+    /// A computation that some owners do.
     struct Of {
         computers: Vec<Owner>,
         open: AtomicBool,
@@ -278,17 +278,17 @@ mod tests {
         rows.iter().flatten().for_each(|of| of.looks.store(0, Relaxed));
         assert_eq!(waits.announce(task(100), &rows[0][0]), Ok(true));
         assert_eq!(looks(&rows), 1);
-        // Once more for one who is in it: a circle.
+        // A second search, for an owner that is on the path: a cycle.
         assert_eq!(waits.announce(task(40), &rows[0][0]), Ok(false));
         assert!(looks(&rows) <= 2);
-        // Whoever asks again for the same is not searched for again.
+        // An owner that announces the same wait again needs no search.
         rows.iter().flatten().for_each(|of| of.looks.store(0, Relaxed));
         assert_eq!(waits.announce(task(100), &rows[0][0]), Ok(true));
         assert_eq!(looks(&rows), 0);
     }
 
     #[test]
-    fn where_those_who_compute_wait_for_nothing_there_is_one_look() {
+    fn a_search_ends_at_once_if_the_computing_owner_waits_for_nothing() {
         let waits = Waits::new();
         lattice(&waits);
         let awaited = of([1000]);
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_ended_leads_nowhere() {
+    fn a_search_ignores_computations_that_have_ended() {
         let waits = Waits::new();
         let (a, b) = (of([1]), of([2]));
         assert_eq!(waits.announce(task(1), &b), Ok(true));
@@ -307,19 +307,19 @@ mod tests {
     }
 
     #[test]
-    fn one_who_is_told_of_a_circle_waits_for_nothing() {
+    fn an_owner_that_would_close_a_cycle_waits_for_nothing() {
         let waits = Waits::new();
         let (a, b, c) = (of([1]), of([2]), of([3]));
         assert_eq!(waits.announce(task(1), &c), Ok(true));
         assert_eq!(waits.announce(task(2), &a), Ok(true));
-        // It gives up what it waited for before, since it computes now.
+        // It no longer waits for `c`, since it computes now.
         assert_eq!(waits.announce(task(1), &b), Ok(false));
         assert_eq!((a.waiting.load(Relaxed), b.waiting.load(Relaxed), c.waiting.load(Relaxed)), (1, 0, 0));
         assert_eq!(waits.announce(task(3), &a), Ok(true));
     }
 
     #[test]
-    fn announcements_are_taken_back_one_by_one_or_all_at_once() {
+    fn announcements_are_withdrawn_one_by_one_or_all_at_once() {
         let waits = Waits::new();
         let (a, b) = (of([1]), of([2]));
         for owner in 10..5000 {
@@ -335,7 +335,7 @@ mod tests {
         for owner in (10..5000).map(task) {
             owners.insert_unique(owner.hash(), owner, |owner| owner.hash());
         }
-        // The one who waits for another by now stays.
+        // The owner that waits for another computation by now stays.
         waits.withdraw_all(owners, &a);
         assert_eq!(waits.len.load(Ordering::Relaxed), 1);
         waits.withdraw(task(10));

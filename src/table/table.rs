@@ -5,10 +5,10 @@
 //!                    ╰──> segment        others the bucket in it
 //! ```
 //!
-//! A table without entries owns no memory: a run makes hundreds of caches that stay nearly empty. A small table has a single
-//! segment, which is replaced by one of twice the size when it is full. A full segment of full size is split in two, so that
-//! no insertion waits for more than one segment to be copied. Readers, and a child after a fork, find either the directory
-//! before or the one after.
+//! A table without entries owns no memory: a run makes hundreds of caches that stay nearly empty. A small table has a
+//! single segment, which is replaced by one of twice the size when it is full. A full segment of full size is split in
+//! two, so that no insertion waits for more than one segment to be copied. Readers, and a child after a fork, find
+//! either the directory before or the one after.
 
 use std::mem::offset_of;
 use std::ptr::{self, NonNull};
@@ -269,8 +269,8 @@ impl Table {
         self.changes.store(self.changes.load(Ordering::Relaxed) + 1, Ordering::Release);
     }
 
-    /// Notes that an entry leaves the table, whose share becomes a counted one. Only for the writer, before another thread
-    /// can clear the table and give its memory up.
+    /// Notes that an entry leaves the table, whose share becomes a counted one. Only for the writer, before another
+    /// thread can clear the table and give its memory up.
     fn unlink(&self, arena: &Arena, entry: NonNull<Header>) {
         // SAFETY: the table's share keeps the entry alive; it is ours now.
         let weight = unsafe {

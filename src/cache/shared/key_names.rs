@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_holds_nothing_of_another() {
+    fn no_part_of_a_namespace_contains_another() {
         for (number, names) in all().iter().enumerate().skip(1) {
             for (other, others) in all().iter().enumerate().filter(|(other, _)| *other != number) {
                 let within = |name: Vec<u8>| name.starts_with(&names.values().unwrap());
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_what_the_documentation_says() {
+    fn names_are_those_of_the_documentation() {
         let (names, system) = (KeyNaming::mice(Some("lab".into()), &system(), true), hex(&system().fingerprint().0));
         let key = standard(None, 0, 0b101, None);
         assert_eq!(shown(names.value(&key)), format!("lab/2:{{{system}}}:-:cause:0,2:*"));
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_key_has_a_short_name_where_its_record_can_hold_it() {
+    fn a_long_key_has_a_short_name_if_its_record_contains_it() {
         let (short, long) = ([b'k'; 64], [b'k'; 65]);
         let space = || Some("lab".to_owned());
         let sealed = KeyNaming::anything(space(), true);
@@ -384,20 +384,20 @@ mod tests {
         assert!(KeyNaming::has_digest(&sealed.value(&long)) && !KeyNaming::has_digest(&sealed.value(&short)));
         assert_eq!(sealed.value(&[0xFF; 1024]).len(), sealed.value(&long).len());
         assert_eq!(shown(sealed.lease(&long).unwrap()), format!("lab/2!lease:{{{}}}", shown(sealed.value(&long))));
-        // Text stays text, however long.
+        // A long text key stays text.
         let mice = KeyNaming::mice(space(), &system(), true);
         let standard = standard(None, 0, 1, Some(&[7; 20]));
         assert!(standard.len() > LONGEST);
         assert_eq!(mice.key_in_record(&standard), None);
         assert!(!KeyNaming::has_digest(&mice.value(&standard)) && KeyNaming::has_digest(&mice.value(&long)));
-        // Values as they are have no room for a key.
+        // Plain values cannot contain their keys.
         let plain = KeyNaming::anything(space(), false);
         assert_eq!(shown(plain.value(&long)), format!("lab/2:raw!plain:{}", "k".repeat(65)));
         assert_eq!((plain.key_in_record(&long), KeyNaming::anything(None, true).key_in_record(&long)), (None, None));
     }
 
     #[test]
-    fn no_version_sees_the_names_of_another() {
+    fn no_version_matches_the_names_of_another() {
         let before = ["lab:", "lab!lease:", "lab:{07}:", "lab!lease:{07}:"];
         for names in all() {
             for prefix in [names.values().unwrap(), names.leases().unwrap()] {
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_begins_as_all_values_and_all_leases_do() {
+    fn every_name_begins_with_the_prefix_of_values_or_of_leases() {
         for names in all() {
             for key in [&b"k"[..], b"", &standard(None, 0, 1, None)] {
                 assert!(names.value(key).starts_with(&names.values().unwrap()));
@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_has_names_of_its_own_in_pyphi_mode_alone() {
+    fn a_cut_has_names_of_its_own_only_in_the_whole_database_mode() {
         let cut = |to| system().under(Some(Cut::bipartition(3, NodeSet(1), NodeSet(to)).unwrap())).unwrap();
         let given = |subsystem: &Subsystem| KeyNaming::mice(None, subsystem, true).value(b"k");
         assert_ne!(given(&system()), given(&cut(6)));
