@@ -17,8 +17,8 @@
 //! | [`sync`] | locks that survive a fork, shared pointers, padding |
 //! | [`error`] | errors of every layer, in words |
 //!
-//! `unsafe` is confined to `ffi::border` and to the four modules at the bottom that build the table; the compiler forbids
-//! it everywhere else.
+//! `unsafe` is confined to `ffi::border` and to the four modules at the bottom that build the table; the compiler
+//! forbids it everywhere else.
 
 #[forbid(unsafe_code)]
 pub mod cache;

@@ -1,15 +1,15 @@
 //! An asymmetric barrier: light for readers, who pass it all the time, and heavy for those who free memory.
 //!
-//! On Linux, membarrier(2) makes every thread of the process pass a full barrier when one thread asks for it, so readers
-//! need no instruction for theirs. Where the system forbids membarrier, every reader executes a fence.
+//! On Linux, membarrier(2) makes every thread of the process pass a full barrier when one thread asks for it, so
+//! readers need no instruction for theirs. Where the system forbids membarrier, every reader executes a fence.
 //!
-//! The system may forbid it later: a program that sandboxes itself after it has started. Then all readers are told to use
-//! fences from then on. A reader that has not noticed yet wrote its epoch before it looked, so its store reaches memory
-//! within the time that a processor keeps stores to itself, far below a microsecond; [`heavy`] trusts no reader for a whole
-//! second.
+//! The system may forbid it later: a program that sandboxes itself after it has started. Then all readers are told to
+//! use fences from then on. A reader that has not noticed yet wrote its epoch before it looked, so its store reaches
+//! memory within the time that a processor keeps stores to itself, far below a microsecond; [`heavy`] trusts no reader
+//! for a whole second.
 //!
-//! On a weakly ordered processor nothing changes: membarrier orders all earlier accesses of each thread before all later
-//! ones, whichever the processor, and the compiler is kept from reordering by the compiler fence.
+//! On a weakly ordered processor nothing changes: membarrier orders all earlier accesses of each thread before all
+//! later ones, whichever the processor, and the compiler is kept from reordering by the compiler fence.
 
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
@@ -29,8 +29,8 @@ static FENCES_FROM: AtomicU64 = AtomicU64::new(0);
 pub(super) fn prepare() {
     if KIND.load(Ordering::Relaxed) == UNKNOWN {
         let found = if register() { MEMBARRIER } else { FENCE };
-        // Another thread may have found the other kind: filters for system calls are per thread. The first choice stays,
-        // since readers rely on it already.
+        // Another thread may have found the other kind: filters for system calls are per thread. The first choice
+        // stays, since readers rely on it already.
         let _ = KIND.compare_exchange(UNKNOWN, found, Ordering::AcqRel, Ordering::Relaxed);
     }
 }
@@ -52,8 +52,8 @@ pub(super) fn light() {
     }
 }
 
-/// The other half: tells whether all threads have passed a barrier. `use_fences` tells all readers to use fences from now
-/// on.
+/// The other half: tells whether all threads have passed a barrier. `use_fences` tells all readers to use fences from
+/// now on.
 pub(super) fn heavy(use_fences: impl FnOnce()) -> bool {
     fence(Ordering::SeqCst);
     if KIND.load(Ordering::Acquire) == MEMBARRIER

@@ -1,9 +1,9 @@
 //! A fork waits until no thread is in the middle of a change.
 //!
-//! A child of `fork` has one thread. Whatever the other threads had begun stays as it was at that moment: locks stay locked,
-//! an entry that was unlinked and not yet retired is lost, and so is a retire list that a thread had taken to free. So every
-//! operation that changes shared structures runs inside [`without_fork`], and the handler that runs before a fork
-//! (`threads.rs`) waits until all other threads are outside.
+//! A child of `fork` has one thread. Whatever the other threads had begun stays as it was at that moment: locks stay
+//! locked, an entry that was unlinked and not yet retired is lost, and so is a retire list that a thread had taken to
+//! free. So every operation that changes shared structures runs inside [`without_fork`], and the handler that runs
+//! before a fork (`threads.rs`) waits until all other threads are outside.
 //!
 //! ```text
 //! a thread that changes           a thread that forks
@@ -12,9 +12,9 @@
 //!   forking? then step back         wait until no thread is changing
 //! ```
 //!
-//! Neither waits long: a program may hold a lock of its own both around a fork and around a call of this library, and must
-//! not hang. After a time either side goes on, and the child falls back on repair: locks of vanished threads start over
-//! (`sync/fork_safe.rs`), which may forget entries and memory but is never wrong.
+//! Neither waits long: a program may hold a lock of its own both around a fork and around a call of this library, and
+//! must not hang. After a time either side goes on, and the child falls back on repair: locks of vanished threads start
+//! over (`sync/fork_safe.rs`), which may forget entries and memory but is never wrong.
 
 use std::time::{Duration, Instant};
 
@@ -23,14 +23,14 @@ use super::participant::Participant;
 use super::threads::{threads, with};
 use crate::sync::atomic::Ordering;
 
-/// How long a change waits for a fork, which takes the longer the more memory the process has. Less than a fork waits for
-/// changes: of two that wait for each other, the change gives way.
+/// How long a change waits for a fork, which takes the longer the more memory the process has. Less than a fork waits
+/// for changes: of two that wait for each other, the change gives way.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 const STEP: Duration = Duration::from_micros(50);
 
-/// Runs `work` while no fork happens. Calls may be nested; only the outermost waits, so it waits before any lock is taken.
-/// `work` must be short, and must not call back.
+/// Runs `work` while no fork happens. Calls may be nested; only the outermost waits, so it waits before any lock is
+/// taken. `work` must be short, and must not call back.
 #[inline]
 pub fn without_fork<R>(work: impl FnOnce() -> R) -> R {
     with(|participant| {

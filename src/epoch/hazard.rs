@@ -1,4 +1,5 @@
-//! Hazard slots: addresses that a thread protects beyond its read section, and the set of them that a collection looks at.
+//! Hazard slots: addresses that a thread protects beyond its read section, and the set of them that a collection looks
+//! at.
 
 use std::ptr;
 
@@ -13,15 +14,15 @@ impl HazardSlot {
         HazardSlot(AtomicPtr::new(ptr::null_mut()))
     }
 
-    /// Acquire pairs with [`HazardSlot::clear`]: a collection may see only the next address in the slot, never the empty
-    /// slot, and then learns from it that the reads through the previous one have ended.
+    /// Acquire pairs with [`HazardSlot::clear`]: a collection may see only the next address in the slot, never the
+    /// empty slot, and then learns from it that the reads through the previous one have ended.
     #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
         self.0.load(Ordering::Acquire).is_null()
     }
 
-    /// Release: comes before the section's end, so a collection that sees the section ended sees the address; and passes on
-    /// what the slot's previous user had read.
+    /// Release: comes before the section's end, so a collection that sees the section ended sees the address; and
+    /// passes on what the slot's previous user had read.
     #[inline(always)]
     pub(super) fn protect(&self, address: *mut ()) {
         self.0.store(address, Ordering::Release);

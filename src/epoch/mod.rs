@@ -1,8 +1,8 @@
 //! Memory reclamation for data that is read without locks: epochs, hazard slots, retire lists.
 //!
-//! A reader enters a read section ([`read`]) by one plain store, and finds things that others may unlink meanwhile. A thread
-//! that unlinks something retires it; it is freed once no section is open that may have seen it, and no hazard slot holds its
-//! address.
+//! A reader enters a read section ([`read`]) by one plain store, and finds things that others may unlink meanwhile. A
+//! thread that unlinks something retires it; it is freed once no section is open that may have seen it, and no hazard
+//! slot holds its address.
 //!
 //! | file | its one idea |
 //! |---|---|

@@ -1,8 +1,8 @@
 //! What one thread shows to those who free memory: the epoch of its read section, and the addresses it protects.
 //!
-//! A thread writes to its own [`Participant`] by plain stores; threads that free memory look at all of them. They are reused
-//! when their threads end, and never freed, so protected addresses outlive the thread that protected them, and any thread
-//! may look at any participant at any time.
+//! A thread writes to its own [`Participant`] by plain stores; threads that free memory look at all of them. They are
+//! reused when their threads end, and never freed, so protected addresses outlive the thread that protected them, and
+//! any thread may look at any participant at any time.
 
 use std::any::Any;
 use std::cell::RefCell;

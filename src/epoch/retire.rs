@@ -26,8 +26,8 @@ pub(crate) use super::retire_list::{Kind, Retired};
 const LEN: usize = if cfg!(shuttle) { 1 } else { 256 };
 const BYTES: u64 = 256 << 10;
 
-/// Retires something that takes `bytes`. It is freed now or later, by this thread or another; with `at_once`, collection
-/// does not wait until the list is full.
+/// Retires something that takes `bytes`. It is freed now or later, by this thread or another; with `at_once`,
+/// collection does not wait until the list is full.
 ///
 /// # Safety
 /// `link` is inside a thing of this kind that no longer can be found, is not retired yet, and lives until it is freed.
@@ -68,8 +68,8 @@ fn collect_without_fork(participant: &Participant) {
     let mut garbage = participant.garbage.lock();
     let (fresh, waiting, since) = (garbage.fresh.take(), garbage.waiting.take(), garbage.since);
     drop(garbage);
-    // Everything on the lists was unlinked before this. Acquire and Release: a section that begins with the new epoch has
-    // seen all of that.
+    // Everything on the lists was unlinked before this. Acquire and Release: a section that begins with the new epoch
+    // has seen all of that.
     let now = threads().epoch.fetch_add(1, Ordering::AcqRel) + 1;
     let all_passed = heavy_barrier();
     // Acquire pairs with the end of a section: its reads come before what is freed here.

@@ -1,5 +1,5 @@
-//! A list of what was unlinked and cannot be freed yet, linked through itself: it takes no memory, and two lists become one
-//! in constant time.
+//! A list of what was unlinked and cannot be freed yet, linked through itself: it takes no memory, and two lists become
+//! one in constant time.
 
 use std::ptr::{self, NonNull};
 
@@ -53,7 +53,8 @@ impl RetireList {
     /// Adds a thing of `bytes`.
     ///
     /// # Safety
-    /// `link` is inside a thing of this kind that no longer can be found, is on no other list, and lives until it is freed.
+    /// `link` is inside a thing of this kind that no longer can be found, is on no other list, and lives until it is
+    /// freed.
     pub(crate) unsafe fn push(&mut self, kind: Kind, link: NonNull<Retired>, bytes: u64) {
         let chain = &mut self.chains[kind.chain];
         // SAFETY: the caller's promise; nobody else uses the link.

@@ -1,4 +1,5 @@
-//! One pointer for each thread, and a function that runs when the thread ends. What it points to is the caller's affair.
+//! One pointer for each thread, and a function that runs when the thread ends. What it points to is the caller's
+//! affair.
 //!
 //! The function runs in the destructor of a pthread key, not of a Rust thread-local: glibc runs the latter first, so a
 //! thread whose first call comes from the destructor of some other key would never be cleaned up.
@@ -22,8 +23,8 @@ mod exit {
     /// The pthread key, plus one; 0 until it is made.
     static KEY: AtomicU64 = AtomicU64::new(0);
 
-    /// Runs `leave` with `value`, which is not null, when this thread ends; false if that cannot be arranged. `leave` is
-    /// the same at every call.
+    /// Runs `leave` with `value`, which is not null, when this thread ends; false if that cannot be arranged. `leave`
+    /// is the same at every call.
     pub(in crate::epoch) fn at_thread_exit(value: *const (), leave: unsafe extern "C" fn(*mut libc::c_void)) -> bool {
         // SAFETY: the key exists; its destructor takes such values.
         key(leave).is_some_and(|key| unsafe { libc::pthread_setspecific(key, value.cast()) } == 0)
@@ -50,14 +51,15 @@ mod exit {
         }
     }
 
-    /// Keeps the object that holds `code` from being unloaded. The shared library is marked that way; a plugin linked with
-    /// the archive may not be.
+    /// Keeps the object that holds `code` from being unloaded. The shared library is marked that way; a plugin linked
+    /// with the archive may not be.
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     fn stay_loaded(code: *const libc::c_void) {
         type Open = unsafe extern "C" fn(*const libc::c_char, libc::c_int) -> *mut libc::c_void;
         let mut found = std::mem::MaybeUninit::<libc::Dl_info>::uninit();
-        // SAFETY: only asks, and writes to `found`, which is read if it was written. `dlopen` is what it is on Linux; it is
-        // found by name because linkers warn about it in static programs, which lack it. It opens nothing that is not open.
+        // SAFETY: only asks, and writes to `found`, which is read if it was written. `dlopen` is what it is on Linux;
+        // it is found by name because linkers warn about it in static programs, which lack it. It opens nothing that is
+        // not open.
         unsafe {
             if libc::dladdr(code, found.as_mut_ptr()) == 0 {
                 return;
@@ -101,10 +103,10 @@ mod exit {
     }
 }
 
-/// A shared library reaches its thread-locals by a call. Stable Rust cannot choose which; so the eight bytes are declared
-/// here by hand and reached through a TLS descriptor: a call of three instructions that keeps all registers but one.
-/// ("Initial exec" would need no call, but takes everything that the library declares, the standard library's locals
-/// included, from a small reserve of the loader; when that is used up, the next plugin does not load.)
+/// A shared library reaches its thread-locals by a call. Stable Rust cannot choose which; so the eight bytes are
+/// declared here by hand and reached through a TLS descriptor: a call of three instructions that keeps all registers
+/// but one. ("Initial exec" would need no call, but takes everything that the library declares, the standard library's
+/// locals included, from a small reserve of the loader; when that is used up, the next plugin does not load.)
 #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64", not(shuttle)))]
 mod pointer {
     use std::arch::{asm, global_asm};

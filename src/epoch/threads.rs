@@ -1,4 +1,5 @@
-//! The participants of all threads of the process: who takes part, since when, and what happens when a thread ends or forks.
+//! The participants of all threads of the process: who takes part, since when, and what happens when a thread ends or
+//! forks.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -127,8 +128,8 @@ pub(crate) fn register() -> Option<&'static Participant> {
     })
 }
 
-/// A participant for a thread that has none: its own from now on if it can keep one, else until this is dropped. Meanwhile
-/// [`current`] finds it.
+/// A participant for a thread that has none: its own from now on if it can keep one, else until this is dropped.
+/// Meanwhile [`current`] finds it.
 struct Registered {
     participant: &'static Participant,
     /// What the thread had in its place, if it has to give this one back.
@@ -201,8 +202,8 @@ fn leave(participant: &Participant) {
     participant.release();
 }
 
-/// Runs `work` with the `T` that is attached to this thread until it ends; a new one at first. There is one type, in one
-/// place.
+/// Runs `work` with the `T` that is attached to this thread until it ends; a new one at first. There is one type, in
+/// one place.
 pub fn with_attached<T: Any + Send + Default, R>(work: impl FnOnce(&mut T) -> Result<R>) -> Result<R> {
     let Some(participant) = register() else {
         return Err(Error::invalid(
@@ -256,8 +257,8 @@ pub fn thread_number() -> u64 {
     }
 }
 
-/// Notes that this thread, which could not keep a participant, was given a number or left a message all the same. It may
-/// get a participant later, in a computation inside another, and has to be the same owner then.
+/// Notes that this thread, which could not keep a participant, was given a number or left a message all the same. It
+/// may get a participant later, in a computation inside another, and has to be the same owner then.
 fn mark_bare() {
     if thread_slot::get().is_null() {
         thread_slot::set(BARE);
@@ -298,9 +299,9 @@ mod forks {
         if WATCHING.load(Ordering::Acquire) {
             return;
         }
-        // Several first threads all register. If one skipped this while another is still registering, a fork could come in
-        // between unnoticed. Running the handlers twice does no harm.
-        // SAFETY: the handlers are plain functions that are never unloaded.
+        // Several first threads all register. If one skipped this while another is still registering, a fork could come
+        // in between unnoticed. Running the handlers twice does no harm. SAFETY: the handlers are plain functions that
+        // are never unloaded.
         if unsafe { libc::pthread_atfork(Some(before), Some(after), Some(in_child)) } == 0 {
             WATCHING.store(true, Ordering::Release);
         }
@@ -314,8 +315,8 @@ mod forks {
     /// Waits until no other thread is in the middle of a change (`fork_gate.rs`).
     extern "C" fn before() {
         threads().forking.fetch_add(1, Ordering::SeqCst);
-        // If the system has just forbidden membarrier, a change that begins in the same microsecond may be missed. Then the
-        // child repairs (`sync/fork_safe.rs`).
+        // If the system has just forbidden membarrier, a change that begins in the same microsecond may be missed. Then
+        // the child repairs (`sync/fork_safe.rs`).
         heavy_barrier();
         let begun = Instant::now();
         while others().any(|participant| participant.changing.load(Ordering::Acquire) != 0)
@@ -329,8 +330,9 @@ mod forks {
         threads().forking.fetch_sub(1, Ordering::Release);
     }
 
-    /// Runs in the thread that has forked. It is in the same read sections as before, and keeps its participant. The other
-    /// threads no longer exist, and read nothing. What they had protected stays protected: this thread may use it.
+    /// Runs in the thread that has forked. It is in the same read sections as before, and keeps its participant. The
+    /// other threads no longer exist, and read nothing. What they had protected stays protected: this thread may use
+    /// it.
     extern "C" fn in_child() {
         others().for_each(leave);
         threads().forking.store(0, Ordering::Release);

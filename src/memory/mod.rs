@@ -10,8 +10,8 @@
 //! | `control_groups.rs` | the limits and the use of the process's control groups |
 //! | `os.rs` | the figures that the operating system tells, where it tells any |
 //!
-//! Knows `epoch` (for each thread's scratch counters), `sync` and `error`. What is retired counts as held until it is freed:
-//! callers that want it gone flush first.
+//! Knows `epoch` (for each thread's scratch counters), `sync` and `error`. What is retired counts as held until it is
+//! freed: callers that want it gone flush first.
 
 mod account;
 mod ceiling;

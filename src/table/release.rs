@@ -56,8 +56,9 @@ unsafe fn drop_retired(link: NonNull<Retired>, hazards: &HazardSet, left: &mut R
     }
 }
 
-/// Takes the table's share from a block of a chunk that a table has given up, if the block has an entry with such a share.
-/// An entry that a hazard slot protects is retired. Returns the bytes of the block, and the weight of the entry if it stays.
+/// Takes the table's share from a block of a chunk that a table has given up, if the block has an entry with such a
+/// share. An entry that a hazard slot protects is retired. Returns the bytes of the block, and the weight of the entry
+/// if it stays.
 ///
 /// # Safety
 /// No read section can reach the entry, and the caller has a share in the chunk.
