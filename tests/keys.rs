@@ -179,13 +179,13 @@ fn an_invalid_argument_list_is_refused_and_changes_nothing() {
     assert!(key.add(Element::Int(3)).is_err() && key.begin_set().is_err() && key.add_keyword("k").is_err());
     let kept = key.key(false).unwrap().to_vec();
 
-    let mut fresh = KeyBuilder::new();
-    fresh.add(Element::Int(1)).unwrap();
-    fresh.begin_tuple().unwrap();
-    fresh.end_tuple().unwrap();
-    fresh.add_keyword("k").unwrap();
-    fresh.add(Element::Int(2)).unwrap();
-    assert_eq!(fresh.key(false).unwrap(), kept);
+    let mut other = KeyBuilder::new();
+    other.add(Element::Int(1)).unwrap();
+    other.begin_tuple().unwrap();
+    other.end_tuple().unwrap();
+    other.add_keyword("k").unwrap();
+    other.add(Element::Int(2)).unwrap();
+    assert_eq!(other.key(false).unwrap(), kept);
 
     let mut deep = KeyBuilder::new();
     (0..64).for_each(|_| deep.begin_set().unwrap());

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use cluster::Cluster;
 use phicache::cache::{Cache, Lease, Options, Origin, RedisCache, Refusal, RemoteOptions, Started, Waited};
 use phicache::config::Config;
-use phicache::epoch::guard;
+use phicache::epoch;
 use phicache::error::Error;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
@@ -240,8 +240,8 @@ fn reading_in_place_while_another_thread_clears_finds_the_value_or_nothing() {
             stop.store(true, SeqCst);
         });
         while !stop.load(SeqCst) {
-            guard::read(|section| {
-                if let Some(value) = here.look(section, &key(1)).unwrap() {
+            epoch::read(|guard| {
+                if let Some(value) = here.look(guard, &key(1)).unwrap() {
                     assert_eq!(Mice::read_checked(value).unwrap().payload, b"payload");
                 }
             });

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use phicache::cache::{Cache, DictCache, Lease, MiceCache, Options, Origin, Refusal, Started, Value, Waited};
 use phicache::config::Config;
-use phicache::epoch::guard;
+use phicache::epoch::{self, guard};
 use phicache::error::Error;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
@@ -426,10 +426,10 @@ fn an_entry_found_in_a_read_section_stays_intact_until_the_section_ends() {
         let reading = {
             let cache = cache.clone();
             thread::spawn(move || {
-                let pin = guard::read(|section| {
-                    let found = cache.look(section, &[1; 8]).unwrap();
+                let pin = epoch::read(|guard| {
+                    let found = cache.look(guard, &[1; 8]).unwrap();
                     // Never missing while the table grows, unless it was removed.
-                    let other = cache.look(section, &[2; 8]).unwrap();
+                    let other = cache.look(guard, &[2; 8]).unwrap();
                     assert!(other.is_some() || cache.size().unwrap() == 0);
                     let pin = get(&cache, &[1; 8]);
                     thread::yield_now();
@@ -489,7 +489,7 @@ fn an_entry_found_in_nested_sections_stays_intact_until_the_outermost_ends() {
         guard::open().unwrap();
         guard::open().unwrap();
         // As in a C program, which has no closures.
-        let found = guard::in_open(|section| Ok(cache.look(section, b"key of 8")?.map(std::ptr::from_ref))).unwrap();
+        let found = guard::in_open(|guard| Ok(cache.look(guard, b"key of 8")?.map(std::ptr::from_ref))).unwrap();
         // SAFETY: this thread runs no closure in a section, and another section is open.
         unsafe { guard::close().unwrap() };
         thread::yield_now();

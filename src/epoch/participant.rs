@@ -66,7 +66,7 @@ pub struct Participant {
 /// What a thread has retired.
 pub(super) struct Garbage {
     /// Since the last collection.
-    pub(super) fresh: RetireList,
+    pub(super) recent: RetireList,
     /// What could not be freed then. No section that began before the epoch `since` may be open when it is freed.
     pub(super) waiting: RetireList,
     pub(super) since: u64,
@@ -74,7 +74,7 @@ pub(super) struct Garbage {
 
 impl Garbage {
     const fn new() -> Self {
-        Garbage { fresh: RetireList::new(), waiting: RetireList::new(), since: 0 }
+        Garbage { recent: RetireList::new(), waiting: RetireList::new(), since: 0 }
     }
 }
 

@@ -35,10 +35,10 @@ pub(crate) unsafe fn retire(kind: Kind, link: NonNull<Retired>, bytes: u64, at_o
     with(|participant| {
         let mut garbage = participant.garbage.lock();
         // SAFETY: the caller's promise.
-        unsafe { garbage.fresh.push(kind, link, bytes) };
-        let bytes = garbage.fresh.bytes() + garbage.waiting.bytes();
+        unsafe { garbage.recent.push(kind, link, bytes) };
+        let bytes = garbage.recent.bytes() + garbage.waiting.bytes();
         participant.garbage_bytes.store(bytes.max(1), Ordering::Relaxed);
-        let full = garbage.fresh.len() >= LEN || garbage.fresh.bytes() >= BYTES;
+        let full = garbage.recent.len() >= LEN || garbage.recent.bytes() >= BYTES;
         drop(garbage);
         if full || at_once {
             collect(participant);
@@ -66,7 +66,7 @@ fn collect(participant: &Participant) {
 
 fn collect_without_fork(participant: &Participant) {
     let mut garbage = participant.garbage.lock();
-    let (fresh, waiting, since) = (garbage.fresh.take(), garbage.waiting.take(), garbage.since);
+    let (recent, waiting, since) = (garbage.recent.take(), garbage.waiting.take(), garbage.since);
     drop(garbage);
     // Everything on the lists was unlinked before this. Acquire and Release: a section that begins with the new epoch
     // has seen all of that.
@@ -76,7 +76,7 @@ fn collect_without_fork(participant: &Participant) {
     let epochs = participants().map(|reader| reader.epoch.load(Ordering::Acquire)).filter(|epoch| *epoch != 0);
     let oldest = if all_passed { epochs.min().unwrap_or(u64::MAX) } else { 0 };
     let (mut ready, mut left) = (RetireList::new(), RetireList::new());
-    for (list, since) in [(waiting, since), (fresh, now)] {
+    for (list, since) in [(waiting, since), (recent, now)] {
         if since <= oldest { &mut ready } else { &mut left }.append(list);
     }
     if !ready.is_empty() {
@@ -91,7 +91,7 @@ fn collect_without_fork(participant: &Participant) {
         // Another thread may have collected this list meanwhile, at a later epoch.
         garbage.since = garbage.since.max(now);
     }
-    let bytes = garbage.fresh.bytes() + garbage.waiting.bytes();
-    let is_empty = garbage.fresh.is_empty() && garbage.waiting.is_empty();
+    let bytes = garbage.recent.bytes() + garbage.waiting.bytes();
+    let is_empty = garbage.recent.is_empty() && garbage.waiting.is_empty();
     participant.garbage_bytes.store(if is_empty { 0 } else { bytes.max(1) }, Ordering::Relaxed);
 }

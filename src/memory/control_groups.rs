@@ -113,11 +113,11 @@ impl Group {
             // Far from the wall, inactive pages make no difference.
             return Some(used);
         }
-        let fresh = self.inactive.as_ref().filter(|last| {
+        let recent = self.inactive.as_ref().filter(|last| {
             // Memory that caches have taken since may have come from these pages.
             now.saturating_sub(last.now) < INACTIVE && held.abs_diff(last.held) < self.limit() / 64
         });
-        let bytes = match fresh {
+        let bytes = match recent {
             Some(last) => last.bytes,
             None => {
                 let mut text = [0; 8192];

@@ -110,8 +110,8 @@ impl<L: Lock> ForkSafe<L> {
         unsafe {
             let lock = &mut *self.lock.get();
             if self.process.load(Ordering::Relaxed) != 0 && lock.is_held() {
-                let fresh = lock.renew();
-                ptr::write(self.lock.get(), fresh);
+                let renewed = lock.renew();
+                ptr::write(self.lock.get(), renewed);
             }
         }
         self.process.store(process(), Ordering::Release);

@@ -116,59 +116,59 @@ impl Table {
     /// already, `replace` decides which of the two stays. In any case the maker gets the new entry back, pinned.
     pub fn insert(&self, mut entry: OwnedEntry, replace: bool, limit: u64) -> (Pinned, Inserted) {
         let hash = Hashed::from(IntoEntry::key(&entry)).hash();
-        let inserted = self.enter(&mut entry, hash, replace, limit, || true);
+        let inserted = self.insert_entry(&mut entry, hash, replace, limit, || true);
         (entry.into_pinned(), inserted)
     }
 
-    /// As [`Table::insert`] without `replace`, if `may` allows it, which is called while no other thread changes the
+    /// As [`Table::insert`] without `replace`, if `is_allowed` returns true, which is called while no other thread changes the
     /// table. `key` is the entry's.
     pub fn insert_if(
         &self,
         key: &Hashed,
         mut entry: OwnedEntry,
         limit: u64,
-        may: impl FnMut() -> bool,
+        is_allowed: impl FnMut() -> bool,
     ) -> (Pinned, Inserted) {
         debug_assert!(key.key == IntoEntry::key(&entry));
-        let inserted = self.enter(&mut entry, key.hash(), false, limit, may);
+        let inserted = self.insert_entry(&mut entry, key.hash(), false, limit, is_allowed);
         (entry.into_pinned(), inserted)
     }
 
     /// As [`Table::insert`] with `replace`, for a value without an entry of its own. Both are short: other writers wait
     /// while they are copied.
     pub fn set(&self, key: &Hashed, value: &[u8], limit: u64) -> Inserted {
-        self.enter(&mut BorrowedEntry { key: key.key, value }, key.hash(), true, limit, || true)
+        self.insert_entry(&mut BorrowedEntry { key: key.key, value }, key.hash(), true, limit, || true)
     }
 
-    fn enter(
+    fn insert_entry(
         &self,
         entry: &mut impl IntoEntry,
         hash: u64,
         replace: bool,
         limit: u64,
-        mut may: impl FnMut() -> bool,
+        mut is_allowed: impl FnMut() -> bool,
     ) -> Inserted {
-        without_fork(|| match self.try_enter(entry, hash, replace, limit, &mut may) {
+        without_fork(|| match self.try_insert_entry(entry, hash, replace, limit, &mut is_allowed) {
             // What was retired may still count.
             Inserted::OverCapacity if retire::is_anything_retired() => {
                 flush();
-                self.try_enter(entry, hash, replace, limit, &mut may)
+                self.try_insert_entry(entry, hash, replace, limit, &mut is_allowed)
             }
             inserted => inserted,
         })
     }
 
     #[inline]
-    fn try_enter(
+    fn try_insert_entry(
         &self,
         entry: &mut impl IntoEntry,
         hash: u64,
         replace: bool,
         limit: u64,
-        may: &mut impl FnMut() -> bool,
+        is_allowed: &mut impl FnMut() -> bool,
     ) -> Inserted {
         let writing = self.write();
-        if !may() {
+        if !is_allowed() {
             return Inserted::Forbidden;
         }
         let key = Hashed::with_hash(entry.key(), hash);

@@ -1,9 +1,9 @@
 use super::super::draft::Draft;
 use super::*;
-use crate::epoch::guard;
+use crate::epoch;
 
 fn get(table: &Table, key: &[u8]) -> Option<Pinned> {
-    guard::read(|guard| table.find(guard, &key.into()).map(|entry| Pinned::new(guard, entry)))
+    epoch::read(|guard| table.find(guard, &key.into()).map(|entry| Pinned::new(guard, entry)))
 }
 
 fn owned_entry(key: &[u8], value: &[u8]) -> OwnedEntry {

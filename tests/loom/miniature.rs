@@ -111,14 +111,14 @@ pub enum Pin {
 /// Entries that left the table and are not freed yet.
 #[derive(Default)]
 pub struct RetireList {
-    fresh: Vec<usize>,
+    recent: Vec<usize>,
     waiting: Vec<usize>,
     stamp: usize,
 }
 
 impl RetireList {
     pub fn is_empty(&self) -> bool {
-        self.fresh.is_empty() && self.waiting.is_empty()
+        self.recent.is_empty() && self.waiting.is_empty()
     }
 }
 
@@ -287,19 +287,19 @@ impl Miniature {
     /// The table's share becomes a counted one, the retire list's.
     fn retire(&self, entry: usize, retired: &mut RetireList) {
         self.blocks[entry].shares.fetch_sub(IN_TABLE - 1, Relaxed);
-        retired.fresh.push(entry);
+        retired.recent.push(entry);
     }
 
     /// Frees the entries that no section can reach and no slot names.
     pub fn collect(&self, retired: &mut RetireList) {
-        let RetireList { fresh, waiting, stamp } = std::mem::take(retired);
+        let RetireList { recent, waiting, stamp } = std::mem::take(retired);
         let now = self.epoch.fetch_add(1, self.unless(CollectAddsToTheEpochRelaxed, AcqRel)) + 1;
         self.heavy();
         let too_early = self.has(CollectLoadsPinsBeforeSections).then(|| self.pins());
         let oldest = self.oldest_section();
         let stamps = if self.has(CollectIgnoresStamps) { [0, 0] } else { [stamp, now] };
         let (mut ready, mut left) = (Vec::new(), Vec::new());
-        for (list, since) in [waiting, fresh].into_iter().zip(stamps) {
+        for (list, since) in [waiting, recent].into_iter().zip(stamps) {
             if since <= oldest { &mut ready } else { &mut left }.extend(list);
         }
         if !ready.is_empty() {
@@ -311,7 +311,7 @@ impl Miniature {
                 }
             }
         }
-        *retired = RetireList { fresh: Vec::new(), waiting: left, stamp: now };
+        *retired = RetireList { recent: Vec::new(), waiting: left, stamp: now };
     }
 
     fn oldest_section(&self) -> usize {

@@ -145,7 +145,7 @@ impl<B: Backing> SharedCache<B> {
     /// does, the value is not lost.
     pub fn complete(&self, flight: &TryArc<Flight>, joined: Option<Owner>, draft: Draft) -> Result<Value> {
         let checked = self.near().policy().check(draft.key(), draft.value(), self.near().config())?;
-        let fresh = draft.finish()?;
+        let new_entry = draft.finish()?;
         self.near().count_computation(flight);
         let (number, claim) = (flight.number(), Claim::from_note(flight.noted()));
         // No removal runs while this is locked: a value that is stored now began before the next removal, which removes
@@ -153,18 +153,18 @@ impl<B: Backing> SharedCache<B> {
         let completing = self.completing.read();
         let (entry, stored) = match (checked, flight.store_permit()) {
             (Ok(()), StorePermit::Granted) => {
-                let outcome = self.backing.complete(flight.key(), number, claim, fresh.value());
+                let outcome = self.backing.complete(flight.key(), number, claim, new_entry.value());
                 let (entry, near) = match self.near.keeps() && outcome != StoreOutcome::Superseded {
-                    true => self.near().keep(fresh, false),
-                    false => (fresh.into_pinned(), false),
+                    true => self.near().keep(new_entry, false),
+                    false => (new_entry.into_pinned(), false),
                 };
                 (entry, self.stored(outcome, near))
             }
             // It shares the outcome of the first one.
-            (Ok(()), StorePermit::Late(Some(_))) => (fresh.into_pinned(), Ok(())),
+            (Ok(()), StorePermit::Late(Some(_))) => (new_entry.into_pinned(), Ok(())),
             (checked, may) => {
                 let invalidated = if may == StorePermit::Invalidated { Refusal::Cleared } else { Refusal::Server };
-                (fresh.into_pinned(), Err(self.near().refuse(checked.err().unwrap_or(invalidated))))
+                (new_entry.into_pinned(), Err(self.near().refuse(checked.err().unwrap_or(invalidated))))
             }
         };
         drop(completing);
