@@ -286,8 +286,8 @@ impl<P: Policy> LocalCache<P> {
         write: impl FnOnce(&mut Draft) -> Result<()>,
     ) -> Result<Stored> {
         check_len(key)?;
-        let _reserved = match checked.and_then(|()| self.reserve(weight(key.len(), len), limit::UNLIMITED)) {
-            Ok(reserved) => reserved,
+        let _claim = match checked.and_then(|()| self.claim_memory(weight(key.len(), len), limit::UNLIMITED)) {
+            Ok(claim) => claim,
             Err(reason) => return Ok(Err(self.refuse(reason))),
         };
         let mut draft = self.draft(key, Reservation::default());
@@ -384,22 +384,22 @@ impl<P: Policy> LocalCache<P> {
         let checked = self.policy.check(draft.key(), draft.value(), &self.config)?;
         let new_entry = draft.finish()?;
         self.count_computation(flight);
-        let reserved = checked.and_then(|()| self.reserve(new_entry.weight(), maximum));
-        let refusal = reserved.as_ref().err().copied();
-        let mut may = StorePermit::Granted;
+        let claimed = checked.and_then(|()| self.claim_memory(new_entry.weight(), maximum));
+        let refusal = claimed.as_ref().err().copied();
+        let mut permit = StorePermit::Granted;
         let (entry, inserted) = match refusal {
             Some(_) => (new_entry.into_pinned(), None),
             None => {
                 // If the key got a value meanwhile, that one stays: it was first.
                 let (entry, inserted) = self.table.insert_if(&flight.hashed(), new_entry, self.max_bytes, || {
-                    may = flight.store_permit();
-                    may == StorePermit::Granted
+                    permit = flight.store_permit();
+                    permit == StorePermit::Granted
                 });
                 self.count_insertion(inserted);
                 (entry, Some(inserted))
             }
         };
-        let inserted = match may {
+        let inserted = match permit {
             StorePermit::Granted => inserted,
             StorePermit::Invalidated => None,
             // It shares the outcome of the first one.
@@ -408,7 +408,7 @@ impl<P: Policy> LocalCache<P> {
         self.flights.complete(flight, joined, Computed { entry: entry.clone(), inserted });
         let origin = match inserted {
             Some(inserted) => self.origin(inserted),
-            None if may == StorePermit::Invalidated => self.refused(Refusal::Cleared),
+            None if permit == StorePermit::Invalidated => self.refused(Refusal::Cleared),
             // The first one was refused for memory: no other reason refuses one value of a key and accepts another.
             None => self.refused(refusal.unwrap_or(Refusal::Memory)),
         };
@@ -453,7 +453,7 @@ impl<P: Policy> LocalCache<P> {
 
     /// Keeps a copy of a value that is stored elsewhere, if there is room; returns whether it did. Counts nothing.
     pub(super) fn keep(&self, new_entry: OwnedEntry, replace: bool) -> (Pinned, bool) {
-        let Ok(_reserved) = self.reserve(new_entry.weight(), limit::UNLIMITED) else {
+        let Ok(_claim) = self.claim_memory(new_entry.weight(), limit::UNLIMITED) else {
             return (new_entry.into_pinned(), false);
         };
         let (entry, inserted) = self.table.insert(new_entry, replace, self.max_bytes);
@@ -466,8 +466,8 @@ impl<P: Policy> LocalCache<P> {
         limit::has_room(bytes, self.config.maximum_memory())
     }
 
-    /// Reserves `bytes` of memory for a store that may fill it up to `maximum` per cent, and to the configured maximum.
-    fn reserve(&self, bytes: u64, maximum: f64) -> std::result::Result<limit::MemoryClaim, Refusal> {
+    /// Claims `bytes` of the memory limit for a store that may fill it up to `maximum` per cent, and to the configured maximum.
+    fn claim_memory(&self, bytes: u64, maximum: f64) -> std::result::Result<limit::MemoryClaim, Refusal> {
         limit::claim(bytes, limit::stricter(self.config.maximum_memory(), maximum)).ok_or(Refusal::Memory)
     }
 

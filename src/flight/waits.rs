@@ -39,26 +39,26 @@ pub trait Awaited {
 pub(super) type Owners = HashTable<Owner>;
 
 /// An announcement.
-struct Wait<A> {
+struct Announcement<A> {
     owner: Owner,
     awaited: TryArc<A>,
 }
 
 /// All announcements of one process.
-struct Announced<A> {
+struct Announcements<A> {
     process: u32,
-    waits: HashTable<Wait<A>>,
+    by_owner: HashTable<Announcement<A>>,
 }
 
-impl<A> Default for Announced<A> {
+impl<A> Default for Announcements<A> {
     fn default() -> Self {
-        Announced { process: 0, waits: HashTable::new() }
+        Announcements { process: 0, by_owner: HashTable::new() }
     }
 }
 
 /// The graph.
 pub struct Waits<A> {
-    announced: Mutex<Announced<A>>,
+    announced: Mutex<Announcements<A>>,
     /// How many announcements there are, so that an owner that stops waiting need not lock if there are none.
     len: AtomicUsize,
 }
@@ -70,7 +70,7 @@ const AT_ONCE: usize = 64;
 const KEPT: usize = 1024;
 
 fn out_of_memory<A>(_: hashbrown::TryReserveError) -> Error {
-    Error::OutOfMemory(size_of::<Wait<A>>())
+    Error::OutOfMemory(size_of::<Announcement<A>>())
 }
 
 impl<A: Awaited> Default for Waits<A> {
@@ -82,7 +82,7 @@ impl<A: Awaited> Default for Waits<A> {
 impl<A: Awaited> Waits<A> {
     /// An empty graph.
     pub const fn new() -> Self {
-        let announced = Announced { process: 0, waits: HashTable::new() };
+        let announced = Announcements { process: 0, by_owner: HashTable::new() };
         Waits { announced: Mutex::new(announced), len: AtomicUsize::new(0) }
     }
 
@@ -98,23 +98,23 @@ impl<A: Awaited> Waits<A> {
             self.take_back(announced, owner);
             return Ok(false);
         }
-        announced.waits.try_reserve(1, |wait| wait.owner.hash()).map_err(out_of_memory::<A>)?;
+        announced.by_owner.try_reserve(1, |wait| wait.owner.hash()).map_err(out_of_memory::<A>)?;
         if !awaited.add_waiting(owner)? {
             self.take_back(announced, owner);
             return Ok(true);
         }
-        let wait = Wait { owner, awaited: awaited.clone() };
-        let before = match announced.waits.find_mut(owner.hash(), |wait| wait.owner == owner) {
-            Some(known) => Some(std::mem::replace(known, wait)),
+        let announcement = Announcement { owner, awaited: awaited.clone() };
+        let before = match announced.by_owner.find_mut(owner.hash(), |wait| wait.owner == owner) {
+            Some(known) => Some(std::mem::replace(known, announcement)),
             None => {
-                announced.waits.insert_unique(owner.hash(), wait, |wait| wait.owner.hash());
+                announced.by_owner.insert_unique(owner.hash(), announcement, |wait| wait.owner.hash());
                 None
             }
         };
         if let Some(before) = &before {
             before.awaited.remove_waiting(owner);
         }
-        self.len.store(announced.waits.len(), Ordering::Relaxed);
+        self.len.store(announced.by_owner.len(), Ordering::Relaxed);
         drop(announced);
         Ok(true)
     }
@@ -126,12 +126,12 @@ impl<A: Awaited> Waits<A> {
         }
     }
 
-    fn take_back(&self, mut announced: MutexGuard<'_, Announced<A>>, owner: Owner) {
+    fn take_back(&self, mut announced: MutexGuard<'_, Announcements<A>>, owner: Owner) {
         let before = announced.remove(owner, |_| true);
         if let Some(before) = &before {
             before.awaited.remove_waiting(owner);
         }
-        self.len.store(announced.waits.len(), Ordering::Relaxed);
+        self.len.store(announced.by_owner.len(), Ordering::Relaxed);
         // Outside the lock: this may drop the last reference to the computation, which takes a while.
         drop(announced);
         drop(before);
@@ -146,31 +146,31 @@ impl<A: Awaited> Waits<A> {
                 // Others hold the computation too, so dropping the announcement frees nothing.
                 announced.remove(owner, |known| known.is_same(awaited));
             }
-            self.len.store(announced.waits.len(), Ordering::Relaxed);
+            self.len.store(announced.by_owner.len(), Ordering::Relaxed);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Announced<A>> {
+    fn lock(&self) -> MutexGuard<'_, Announcements<A>> {
         let mut announced = self.announced.lock();
         if announced.process != process() {
             // In a child, the threads that waited no longer exist, and neither do those that computed.
-            announced.waits.clear();
+            announced.by_owner.clear();
             announced.process = process();
         }
         announced
     }
 }
 
-impl<A: Awaited> Announced<A> {
+impl<A: Awaited> Announcements<A> {
     fn of(&self, owner: Owner) -> Option<&TryArc<A>> {
-        self.waits.find(owner.hash(), |wait| wait.owner == owner).map(|wait| &wait.awaited)
+        self.by_owner.find(owner.hash(), |wait| wait.owner == owner).map(|wait| &wait.awaited)
     }
 
-    fn remove(&mut self, owner: Owner, meant: impl Fn(&TryArc<A>) -> bool) -> Option<Wait<A>> {
-        let found = self.waits.find_entry(owner.hash(), |wait| wait.owner == owner && meant(&wait.awaited));
+    fn remove(&mut self, owner: Owner, meant: impl Fn(&TryArc<A>) -> bool) -> Option<Announcement<A>> {
+        let found = self.by_owner.find_entry(owner.hash(), |wait| wait.owner == owner && meant(&wait.awaited));
         let removed = found.ok()?.remove().0;
-        if self.waits.is_empty() && self.waits.capacity() > KEPT {
-            self.waits = HashTable::new();
+        if self.by_owner.is_empty() && self.by_owner.capacity() > KEPT {
+            self.by_owner = HashTable::new();
         }
         Some(removed)
     }
@@ -340,6 +340,6 @@ mod tests {
         assert_eq!(waits.len.load(Ordering::Relaxed), 1);
         waits.withdraw(task(10));
         let announced = waits.lock();
-        assert!(announced.waits.is_empty() && announced.waits.capacity() <= KEPT);
+        assert!(announced.by_owner.is_empty() && announced.by_owner.capacity() <= KEPT);
     }
 }

@@ -13,12 +13,12 @@ use super::entry::EntryRef;
 #[cfg(shuttle)]
 use super::header::HEADER;
 use super::header::{CHARGED, COUNT, Header, IN_TABLE, SATURATED, STICKY, header_of, link_of};
-use crate::epoch::retire::{Kind, Retired, retire};
+use crate::epoch::retire::{Retired, RetiredKind, retire};
 use crate::epoch::{HazardSet, RetireList, without_fork};
 use crate::sync::atomic::{Ordering, fence};
 
 /// Retired entries.
-const ENTRY: Kind = Kind { chain: 1, drop: drop_retired };
+const ENTRY: RetiredKind = RetiredKind { chain: 1, drop: drop_retired };
 
 /// Turns the table's share into a counted one, for the writer who takes the entry out.
 ///

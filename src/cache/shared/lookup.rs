@@ -1,4 +1,4 @@
-//! Lookups of a shared cache: near first, then at the backing.
+//! LookupCounts of a shared cache: near first, then at the backing.
 
 use super::backing::Backing;
 use super::cache::SharedCache;
