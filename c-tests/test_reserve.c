@@ -251,7 +251,7 @@ static phicache_lease *begin(phicache_cache *view) {
     return lease;
 }
 
-static void a_lease_whose_last_reservation_failed_completes_with_its_status(void) {
+static void a_lease_completes_with_the_status_of_its_failed_last_reservation(void) {
     phicache_dict_cache *cache = new_dict();
     phicache_cache *view = NULL;
     phicache_lease *lease;
@@ -343,7 +343,7 @@ int main(void) {
     RUN(a_failed_reservation_decides_the_status_whatever_the_callback_returns);
     RUN(a_failed_reservation_also_decides_the_status_in_redis);
     RUN(a_later_reservation_replaces_a_failed_one);
-    RUN(a_lease_whose_last_reservation_failed_completes_with_its_status);
+    RUN(a_lease_completes_with_the_status_of_its_failed_last_reservation);
     RUN(bytes_written_into_an_uninitialized_reservation_are_the_value);
     RUN(reserved_bytes_are_zero_also_in_reused_memory);
     return check_report();

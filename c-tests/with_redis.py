@@ -2,8 +2,8 @@
 
 usage: with_redis.py [SERVER-OPTION...] -- COMMAND...
 
-The server is the program that PHICACHE_REDIS_SERVER names, or redis-server, or valkey-server; without one this ends with
-status 77. It listens on a unix socket in a new folder, and is gone when the command ends, whose status is this one's.
+The server is the program in PHICACHE_REDIS_SERVER, or redis-server, or valkey-server; without one the exit status is 77. The server listens on a unix socket in a new folder and is stopped after the command. Exit status: that of the
+command.
 """
 import os
 import shutil

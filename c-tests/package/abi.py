@@ -35,7 +35,7 @@ class Header:
         known = set(self.types) | set(self.functions) | {"", "}"}
         unknown = [part for part in declarations if part not in known]
         if unknown or len(self.functions) < 50 or len(self.structs) < 5:
-            sys.exit(f"the form of the header has changed; this is not understood: {unknown[:1]}")
+            sys.exit(f"the form of the header has changed; abi.py cannot parse: {unknown[:1]}")
 
 
 # Not part of the ABI: they change with each version, or are for the compiler.
@@ -77,7 +77,7 @@ def main():
                                         committed.name, path.name, lineterm="", n=0))
     if changes:
         print("\n".join(changes))
-        sys.exit("FAILED the ABI has changed; if that is on purpose, make symbols writes the list anew, and CHANGELOG.md "
+        sys.exit("FAILED the ABI has changed; if that is intended, update the list with make symbols, and CHANGELOG.md "
                  "says so")
     print(f"ok     {len(header.structs)} structs and {len(header.functions)} functions are as {committed.name} has them")
 

@@ -29,7 +29,7 @@ failed = False
 
 
 def expect(what, *wrong):
-    """Prints whether an expectation holds; each of `wrong` is a fault."""
+    """Each of `wrong` is a fault."""
     global failed
     print(f"{'FAILED' if wrong else 'ok    '} {what}" + "".join(f"\n       {fault}" for fault in wrong))
     failed |= bool(wrong)
@@ -47,7 +47,7 @@ def installed(component):
 expect("the name of the library's package follows its SONAME",
        *[name for name in re.findall(r"libphicache[\d.]+\d", TEXT) if name != f"libphicache{version}"])
 components = re.findall(r"^\| `(\w+)` \| (.*?) \|", TEXT, re.M)
-expect("there are the components that the page lists",
+expect("the components are those that the page lists",
        *{name for name, _ in components} ^ set(re.findall(r"COMPONENT (\w+)", "".join(
            path.read_text() for path in [*SOURCE.glob("cmake/*.cmake"), *SOURCE.glob("tools/CMakeLists.txt")]))))
 for component, said in components:
@@ -57,11 +57,11 @@ for component, said in components:
     expect(f"{component}: {said}", *[f"not mentioned: {name}" for name in sorted(set(files) - known)],
            *[f"missing: {word}" for word, pattern in patterns.items()
              if not any(re.fullmatch(pattern, name) for name in files)],
-           *([] if patterns else ["WORDS in this test has no pattern for it"]))
+           *([] if patterns else ["this test knows no word of that"]))
 
 [first, second] = [sorted(name for name in installed("development") if name.startswith(f"phicache-{kind}"))
                    for kind in ("shared", "static")]
-expect("the link and the archive have CMake files of their own",
+expect("the link and the archive have their own CMake files",
        *([] if first and second and not set(first) & set(second) else [first, second]))
 
 
@@ -73,7 +73,7 @@ def crates(*options):
 
 
 [said] = re.findall(r"(\d+) and (\d+) crates in it instead of (\d+)", TEXT)
-expect("the numbers of crates are those that the page says", *[f"{options or 'all'}: {found}, not {number}" for number, options, found in (
+expect("the library contains as many crates as the page says", *[f"{options or 'all'}: {found}, not {number}" for number, options, found in (
     (number, options, crates(*options)) for number, options in zip(map(int, said), (
         ["--no-default-features"], ["--no-default-features", "--features", "redis"], []))) if found != number])
 sys.exit(failed)

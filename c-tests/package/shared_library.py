@@ -68,29 +68,29 @@ def main():
 
     expect(f"its SONAME is libphicache.so.{minor}, of major and minor version",
            *unless(re.findall(r"SONAME\).*\[(.*)\]", dynamic) == [f"libphicache.so.{minor}"], dynamic))
-    expect("it needs nothing but glibc, and no host's unwinder (libgcc_s)",
+    expect("it needs only glibc, not the unwinder of the host (libgcc_s)",
            *[name for name in re.findall(r"NEEDED\).*\[(.*)\]", dynamic) if name not in NEEDED and not LOADER.fullmatch(name)])
     expect("it is never unloaded (nodelete)", *unless("NODELETE" in flags, flags))
-    expect("it binds at once, and nothing that the loader wrote can be written later (now, relro)",
+    expect("it binds at load time, and the loader's tables are read-only afterwards (now, relro)",
            *unless("BIND_NOW" in flags and "GNU_RELRO" in segments, segments))
-    expect("it needs no executable stack, no segment that is written and run, no changes to its code",
+    expect("it needs no executable stack, no writable and executable segment, no text relocations",
            *unless(re.search(r"GNU_STACK\s.*\sRW\s", segments), "its stack may be run"),
            *re.findall(r"^ *LOAD .*\bR?WE\b.*", segments, re.M), *re.findall(r"TEXTREL.*", dynamic))
-    expect("it takes no static thread-local storage, of which all libraries that come late share a small reserve",
+    expect("it uses no static thread-local storage, of which late libraries share a small reserve",
            *unless("STATIC_TLS" not in flags, flags))
     local = [int(size, 16) for size in re.findall(r"^ *TLS +\S+ +\S+ +\S+ +\S+ +(\S+)", segments, re.M)]
     expect(f"a thread that uses it has at most {OWN_TLS} bytes of thread-local storage",
            *[f"it has {size}" for size in local if size > OWN_TLS])
-    expect(f"{COPIES} plugins that bring a library like it load beside each other", *loads_beside_others(library))
+    expect(f"{COPIES} plugins that contain such a library can be loaded at the same time", *loads_beside_others(library))
     expect("its own unwinder finds the frames (--eh-frame-hdr)", *unless("GNU_EH_FRAME" in segments, segments))
-    expect("it carries the mark of the relinked library",
+    expect("it has the symbol of the relinked library",
            *unless("phicache_relinked" in dict(names), "phicache_relinked is not exported"))
     expect(f"the version of each symbol is PHICACHE_{minor}",
            *[f"{name} has {tag or 'none'}" for name, tag in names if tag != f"PHICACHE_{minor}"])
-    expect(f"it exports what {symbols.name} lists, and nothing else (make symbols, if on purpose)",
+    expect(f"it exports what {symbols.name} lists, and nothing else (if that is intended: make symbols)",
            *[f"{'it lacks' if name in listed else 'unlisted:'} {name}" for listed in [symbols.read_text().split()]
              for name in sorted(set(listed) ^ set(dict(names)))])
-    expect("what a checker may say is still true: no function is fortified, none knows control-flow protection",
+    expect("the reports of binary checkers are still true: no fortified function, no control-flow protection",
            *re.findall(r" (\w+_chk)@", say("nm", "-D", "--undefined-only", library)), *re.findall(r"IBT.*", notes))
     sys.exit(failed)
 

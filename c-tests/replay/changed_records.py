@@ -98,11 +98,11 @@ def main():
         ('nothing', []), ('no trace', ['hello']), ('half a trace', trace[:100]),
         ('an unknown kind of line', trace[:5] + ['Z 1'] + trace[5:]), ('a short line', trace + ['G 0']),
         ('a cache that nobody made', trace[:2] + ['X 99'] + trace[2:]),
-        ('hexadecimal that is none', [re.sub(r'^K 0 c 07', 'K 0 c 0q', line) for line in trace]),
+        ('invalid hexadecimal digits', [re.sub(r'^K 0 c 07', 'K 0 c 0q', line) for line in trace]),
     ])
     wrong += check_unreadable(cut_damage, [
-        ('nothing', []), ('short', ['2 0,1 Cut']), ('a node that is none', ['2 0,x Cut 0/1 2,0 CAUSE - - 0 0']),
-        ('65 nodes', ['2 64 Cut 0/1 2,0 CAUSE - - 0 0']), ('a direction that is none', ['2 0 Cut 0/1 2,0 UP - - 0 0']),
+        ('nothing', []), ('short', ['2 0,1 Cut']), ('an invalid node', ['2 0,x Cut 0/1 2,0 CAUSE - - 0 0']),
+        ('65 nodes', ['2 64 Cut 0/1 2,0 CAUSE - - 0 0']), ('an invalid direction', ['2 0 Cut 0/1 2,0 UP - - 0 0']),
     ])
     if wrong:
         sys.exit(f'{wrong} not noticed')

@@ -36,7 +36,7 @@ public:
     }
 
     void end() const {
-        if (at_ != bytes_.size()) throw Malformed("bytes behind the end of an encoded value");
+        if (at_ != bytes_.size()) throw Malformed("bytes after the end of an encoded value");
     }
 
 private:
@@ -49,7 +49,7 @@ private:
 void decode_purview_key(Key &key) {
     Decoder decoder(key.bytes);
     decoder.expect(0x07, "a tuple");
-    if (decoder.count() != 3) throw Malformed("a purview cache's key is not (None, direction, mechanism)");
+    if (decoder.count() != 3) throw Malformed("the key of a purview cache is not (None, direction, mechanism)");
     decoder.expect(0x00, "None");
     decoder.expect(0x06, "a direction");
     key.direction = decoder.byte();

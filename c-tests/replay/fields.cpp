@@ -46,7 +46,7 @@ double real(std::string_view text) {
 }
 
 std::vector<std::uint8_t> hex_bytes(std::string_view text) {
-    if (text.size() % 2 != 0) throw Malformed("an odd number of hexadecimal digits");
+    if (text.size() % 2 != 0) throw Malformed("odd number of hexadecimal digits");
     std::vector<std::uint8_t> bytes;
     bytes.reserve(text.size() / 2);
     for (std::size_t i = 0; i < text.size(); i += 2)

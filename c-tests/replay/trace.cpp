@@ -42,7 +42,7 @@ public:
 
     void line(std::string_view text, std::uint64_t number) {
         const Fields f = split(text, ' ');
-        if (f[0].size() != 1) throw Malformed("\"" + std::string(f[0]) + "\" is no kind of line");
+        if (f[0].size() != 1) throw Malformed("\"" + std::string(f[0]) + "\" is not a kind of line");
         switch (f[0][0]) {
             case 'S': return subsystem(f);
             case 'C': return cache(f, number);
@@ -114,7 +114,7 @@ private:
         const bool of_subsystem = c.kind == Kind::Mice || c.kind == Kind::RedisMice;
         if (of_subsystem && c.subsystem == NONE) throw Malformed("a MICE cache without a subsystem");
         if (c.parent != NONE && trace.caches[c.parent].kind != c.kind)
-            throw Malformed("a cache whose parent is of another kind");
+            throw Malformed("the parent of a cache is of another kind");
         Operation operation{Verb::New};
         operation.cache = known(has_cache_, f[1], "cache");
         append(operation, line);
@@ -175,7 +175,7 @@ private:
                 need(f, 4);
                 o.subsystem = known(has_subsystem_, f[1], "subsystem");
                 break;
-            default: throw Malformed("\"" + std::string(f[0]) + "\" is no kind of line");
+            default: throw Malformed("\"" + std::string(f[0]) + "\" is not a kind of line");
         }
         const bool keyed = o.verb == Verb::Get || o.verb == Verb::Set || o.verb == Verb::Inherit;
         o.cache = known(has_cache_, f[o.verb == Verb::Reject ? 2 : 1], "cache");

@@ -28,7 +28,7 @@ class Connections {
     // The connections of the network that `cut` does not sever; all of them if it is null.
     Connections(const Network& network, const Cut* cut);
 
-    // The nodes whose connection to `node` exists and is not severed.
+    // The nodes with a connection to `node` that is not severed.
     NodeSet connected_to(int node) const { return left_[static_cast<std::size_t>(node)]; }
 
     // Whether the connections from mechanism to purview (effect), or from purview to mechanism (cause), do not form a

@@ -43,7 +43,7 @@ struct element<
 template <class R>
 using element_t = typename element<R>::type;
 
-/// A contiguous range whose elements are plain.
+/// A contiguous range of plain elements.
 template <class R>
 inline constexpr bool is_plain_range = is_plain<element_t<R>>;
 template <class R>

@@ -95,15 +95,15 @@ private:
         return {};
     }
     template <class T>
-    expected<span<T>> reserve_by(phicache_status (*reserve)(Handle*, std::size_t, std::uint8_t**), std::size_t count) {
+    expected<span<T>> reserve_by(phicache_status (*call)(Handle*, std::size_t, std::uint8_t**), std::size_t count) {
         static_assert(detail::is_plain_object<T> && alignof(T) <= 16,
                       "elements must be trivially copyable, of at most 16-byte alignment");
         if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) {
-            reserve(raw(), 0, nullptr);  // fails, so the library knows that a reservation failed
+            call(raw(), 0, nullptr);  // fails, so the library knows that a reservation failed
             return detail::too_many();
         }
         std::uint8_t* first = nullptr;
-        if (const phicache_status code = reserve(raw(), count * sizeof(T), &first); code < 0)
+        if (const phicache_status code = call(raw(), count * sizeof(T), &first); code < 0)
             return failure(code);
         return span<T>(static_cast<T*>(static_cast<void*>(first)), count);
     }
@@ -128,7 +128,7 @@ struct is_expected : std::false_type {};
 template <class T>
 struct is_expected<expected<T>> : std::true_type {};
 
-/// The type whose objects make up the stored bytes: characters, the elements of a range, or the type itself.
+/// The type of the objects in the stored bytes: characters, the elements of a range, or the type itself.
 template <class T, class = void>
 struct stored_element {
     using type = T;

@@ -12,7 +12,7 @@ function add_typed!(contents, key::KeyBuilder, value)
     return end_named!(key)
 end
 
-# Types whose `add!` methods are all here and add everything that identifies a value.
+# Types with all their `add!` methods here, which add everything that identifies a value.
 const SelfDescribing = Union{Nothing,Bool,Base.BitInteger,Float64,Float32,Float16,BigInt,String,Symbol,Char,Tuple,
                              Direction,NodeSet,Array,Type}
 
@@ -28,7 +28,7 @@ function add_argument!(key, value)
     return end_named!(key)
 end
 
-# Appends an element whose type the key names already.
+# Appends an element; the key names its type already.
 function add_untyped!(key, value)
     key.named = typeof(value)
     add!(key, value)

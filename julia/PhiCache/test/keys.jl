@@ -130,7 +130,7 @@ mutable struct Unknown end
     @test exception isa ArgumentError && occursin("Unknown cannot be part of a key", exception.msg)
     @test_throws ArgumentError encode_key(C_NULL)
     @test_throws ArgumentError encode_key(stdout)
-    # A builder whose use failed halfway is not reused.
+    # A builder that failed halfway is not reused.
     @test encode_key(1) == encode_key(1)
     @test allunique([encode_key(String([0xff])), encode_key(String([0xfe])), encode_key([0xff]), encode_key("\u00ff")])
 end
