@@ -1,24 +1,24 @@
 //! phicache: memory-limited caching for integrated information theory, behind a C ABI.
 //!
-//! The layers, from top to bottom. A module knows only those below it; `tests/layers.rs` holds it to that.
+//! The modules are layers, listed from top to bottom. A module imports only modules below it; `tests/layers.rs` checks
+//! this.
 //!
-//! | module | what it is |
+//! | module | content |
 //! |---|---|
-//! | [`ffi`] | the C API: `api`, one file per section of the header, on `border`, which checks what C hands over |
-//! | [`cache`] | the cache types, memoization, leases, the registry of names; `cache::shared`: values at a server |
-//! | [`config`] | settings from which caches are made: limits, switches, the server |
+//! | [`ffi`] | the C API: `api` has one file per section of the header; `border` checks pointers and handles from C |
+//! | [`cache`] | the cache types, memoization, leases, the registry of names; `cache::shared`: caches at a server |
+//! | [`config`] | the settings of caches: memory limit, switches, Redis server |
 //! | [`iit`] | node sets, directions, cuts, subsystems, MICE records |
 //! | [`key`] | the canonical key encoding and fingerprints |
-//! | [`redis`] | the client for Redis and Valkey servers: bytes, no caches |
+//! | [`redis`] | a client for Redis and Valkey servers, independent of caches |
 //! | [`table`] | the concurrent hash table: lock-free reads, pinned entries |
-//! | [`flight`] | single flight: one computes a missing value, the others wait |
-//! | [`memory`] | what caches hold, and how much the process may use |
-//! | [`epoch`] | memory reclamation for lock-free readers |
+//! | [`flight`] | single flight: one thread computes a missing value, the others wait for it |
+//! | [`memory`] | the memory limit: bytes held by caches, memory of the process, limits of the system |
+//! | [`epoch`] | memory reclamation for lock-free readers: epochs and hazard pointers |
 //! | [`sync`] | locks that survive a fork, shared pointers, padding |
-//! | [`error`] | errors of every layer, in words |
+//! | [`error`] | the error type of all layers |
 //!
-//! `unsafe` is confined to `ffi::border` and to the four modules at the bottom that build the table; the compiler forbids
-//! it everywhere else.
+//! Only `ffi::border`, `table`, `memory`, `epoch` and `sync` contain `unsafe` code; the compiler forbids it elsewhere.
 
 #[forbid(unsafe_code)]
 pub mod cache;

@@ -1,4 +1,4 @@
-//! A library without Redis has all its functions: those that need a server say that they are unsupported.
+//! A library that is built without Redis exports all functions; those that need a server return "unsupported".
 #![cfg(not(feature = "redis"))]
 
 use phicache::cache::{Options, RedisCache};
@@ -11,7 +11,7 @@ use phicache::iit::{NodeSet, Subsystem};
 use phicache::key::Fingerprint;
 
 #[test]
-fn caches_in_redis_are_unsupported_and_settings_are_understood() {
+fn caches_in_redis_are_unsupported_but_their_settings_are_parsed() {
     let config = Config::new().unwrap();
     config.set_redis_url("rediss://me:secret@host:1/2?timeout_ms=5").unwrap();
     assert!(config.set_redis_url("http://host").is_err());
@@ -24,7 +24,7 @@ fn caches_in_redis_are_unsupported_and_settings_are_understood() {
 }
 
 #[test]
-fn what_asks_a_server_says_unsupported_through_the_c_face_too() {
+fn functions_that_need_a_server_are_unsupported_through_the_c_api_too() {
     let (mut cache, mut available) = (std::ptr::dangling_mut(), 7);
     // SAFETY: NULL stands for the process's configuration and for no options, and the outputs are there.
     unsafe {

@@ -1,4 +1,4 @@
-//! The plain cache, the purview cache, memos and methods: PyPhi's rules, and what stands beyond them.
+//! The dict cache, the purview cache, memos and methods: PyPhi's rules and this library's additions.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ fn gets_are_counted_sets_are_not_and_clear_resets() {
 }
 
 #[test]
-fn a_copy_into_a_short_buffer_tells_the_length_and_counts_nothing() {
+fn a_copy_into_a_short_buffer_returns_the_length_and_counts_nothing() {
     let cache = dict();
     cache.set(b"k", b"value").unwrap().unwrap();
     let mut buffer = [0; 4];
@@ -56,7 +56,7 @@ fn a_copy_into_a_short_buffer_tells_the_length_and_counts_nothing() {
 }
 
 #[test]
-fn the_memory_limit_refuses_and_leaves_what_was() {
+fn a_store_above_the_memory_limit_is_refused_and_keeps_the_old_value() {
     let config = config();
     let cache = Cache::from(DictCache::dict(config.clone(), Options::default()).unwrap());
     cache.set(b"k", b"old").unwrap().unwrap();
@@ -78,7 +78,7 @@ fn no_reader_of_statistics_ever_sees_more_than_max_bytes() {
     let most = 64 << 10;
     let options = Options { max_bytes: Some(most), ..Options::default() };
     let cache = Cache::from(DictCache::dict(config(), options).unwrap());
-    // Whoever stores goes on until the reader has looked often enough while stores were refused.
+    // The writers continue until the reader has looked often enough while stores were refused.
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for thread in 0..2u64 {
@@ -107,7 +107,7 @@ fn no_reader_of_statistics_ever_sees_more_than_max_bytes() {
 }
 
 #[test]
-fn max_bytes_refuses_and_is_never_passed() {
+fn a_store_above_max_bytes_is_refused_and_max_bytes_is_never_exceeded() {
     let options = Options { max_bytes: Some(4096), ..Options::default() };
     let cache = DictCache::dict(config(), options).unwrap();
     let refused = (0..100u32).filter(|i| cache.set(&i.to_le_bytes(), &[0; 64]).unwrap().is_err()).count();
@@ -116,7 +116,7 @@ fn max_bytes_refuses_and_is_never_passed() {
 }
 
 #[test]
-fn a_failed_computation_is_handed_back_and_cached_nowhere() {
+fn a_failed_computation_is_returned_and_not_cached() {
     let cache = dict();
     let failed = cache.memoize(b"k", |draft| {
         draft.write(b"half")?;
@@ -130,7 +130,7 @@ fn a_failed_computation_is_handed_back_and_cached_nowhere() {
 }
 
 #[test]
-fn a_computation_may_ask_for_other_keys() {
+fn a_computation_may_look_up_other_keys() {
     fn fibonacci(cache: &Cache, n: u64) -> u64 {
         let value = cache.memoize(&n.to_le_bytes(), |draft| {
             let value = if n < 2 { n } else { fibonacci(cache, n - 1) + fibonacci(cache, n - 2) };
@@ -146,7 +146,7 @@ fn a_computation_may_ask_for_other_keys() {
 }
 
 #[test]
-fn holders_of_an_identity_share_one_cache_until_the_last_is_gone() {
+fn holders_of_an_identity_share_one_cache_until_the_last_is_freed() {
     let (config, one) = (config(), Fingerprint([1; 32]));
     let get = |fingerprint, role| shared_dict(config.clone(), Options::default(), None, fingerprint, role).unwrap();
     let (cache_a, holder_a) = get(one, "repertoires");
@@ -193,7 +193,7 @@ fn purviews_are_stored_only_while_they_are_switched_on() {
     assert_ne!(*key, *PurviewCache::key(Direction::Effect, NodeSet(1)).unwrap());
 }
 
-/// Calls a memo of `f(x) = bits of x` and tells whether it computed.
+/// Calls a memo of `f(x) = bits of x`. True if it computed.
 fn call(memo: &Memo, numbers: &mut KeyBuilder) -> bool {
     let computed = Cell::new(false);
     let compute = |draft: &mut phicache::table::Draft| {
@@ -258,7 +258,7 @@ fn memos_on_one_cache_are_kept_apart_by_their_prefixes() {
 }
 
 #[test]
-fn repertoire_methods_go_straight_through_while_repertoire_caching_is_off() {
+fn repertoire_methods_compute_each_time_while_repertoire_caching_is_off() {
     let config = config();
     let cache = Cache::Dict(DictCache::dict(config.clone(), Options::default()).unwrap());
     let repertoire = Method::new(Some("cause_repertoire".into()), true).unwrap();

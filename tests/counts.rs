@@ -1,4 +1,4 @@
-//! Counts are exact at any moment between two calls, of threads that are still there as of those that have ended.
+//! Counts are exact between any two calls, for threads that still run and for threads that have ended.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -7,7 +7,7 @@ use std::thread;
 use phicache::cache::{Cache, DictCache, Options};
 use phicache::config::Config;
 
-/// More than have counters of their own: the last ones share theirs.
+/// More threads than there are counters: the last threads share one.
 const THREADS: u64 = 24;
 const ROUNDS: u64 = 400;
 
@@ -16,8 +16,8 @@ fn figures(cache: &Cache) -> (u64, u64, u64, u64, u64) {
     (stats.info.hits, stats.info.misses, stats.info.size, stats.stores, stats.errors)
 }
 
-/// What one thread does in a round of its own: two hits, three misses, two stores, one removal, an error. Tells whether all
-/// went as it should: one that panicked would leave the others at their barrier.
+/// One round of one thread: two hits, three misses, two stores, one removal, one error. Returns false instead of
+/// panicking, which would leave the other threads at the barrier.
 fn work(cache: &Cache, thread: u64, round: u64) -> bool {
     let key = (thread << 32 | round).to_le_bytes();
     matches!(cache.get(&key), Ok(None))
@@ -30,7 +30,7 @@ fn work(cache: &Cache, thread: u64, round: u64) -> bool {
 }
 
 #[test]
-fn counts_are_exact_while_threads_that_counted_are_still_there() {
+fn counts_are_exact_while_the_threads_that_counted_still_run() {
     let cache = Cache::Dict(DictCache::dict(Config::new().unwrap(), Options::default()).unwrap());
     let (cache, done, go_on) = (&cache, &Barrier::new(THREADS as usize + 1), &Barrier::new(THREADS as usize + 1));
     let wrong = &AtomicU64::new(0);
@@ -45,7 +45,7 @@ fn counts_are_exact_while_threads_that_counted_are_still_there() {
                 }
             });
         }
-        // A thread that ends takes nothing of the others' with it, and leaves what it counted.
+        // A thread that ends keeps its own counts and those of the others intact.
         let short = scope.spawn(|| work(cache, THREADS, 0));
         wrong.fetch_add(u64::from(!short.join().unwrap_or(false)), SeqCst);
         let mut seen = Vec::new();
@@ -68,9 +68,9 @@ fn counts_are_exact_while_threads_that_counted_are_still_there() {
     assert_eq!((seen[3], figures(cache)), ((0, 0, 0, 0, 0), (0, 0, 0, 0, 0)));
 }
 
-/// Nothing but hits, of more threads than have counters of their own, so that those who share one meet at it.
+/// Hits only, by more threads than there are counters, so that several threads increment the same one.
 #[test]
-fn hits_of_threads_that_meet_at_one_counter_are_all_counted() {
+fn hits_of_threads_that_share_one_counter_are_all_counted() {
     const HITS: u64 = 200_000;
     let cache = Cache::Dict(DictCache::dict(Config::new().unwrap(), Options::default()).unwrap());
     cache.set(b"k", b"v").unwrap().unwrap();

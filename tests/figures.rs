@@ -1,5 +1,5 @@
-//! What caches do with the figures of the memory: where one cannot be had, where the system sets limits, where many
-//! threads store at once. Each test runs in a process of its own, which the others leave alone.
+//! The memory limit: with unreadable figures, under limits of the system, and with many threads that store at once.
+//! Each test runs in a process of its own, because others would change the figures.
 #![cfg(target_os = "linux")]
 
 use std::ffi::CString;
@@ -14,7 +14,7 @@ use phicache::cache::{Cache, DictCache, Options, Refusal};
 use phicache::config::Config;
 use phicache::memory::limit::{self, Known, UNLIMITED, Usage};
 
-/// The memory now, without what waits to be freed.
+/// The memory in use, after retired entries are freed.
 fn usage() -> Usage {
     phicache::epoch::flush();
     limit::usage()
@@ -22,8 +22,8 @@ fn usage() -> Usage {
 
 const MIB: u64 = 1 << 20;
 
-/// Runs one of the tests below that are ignored, in a process that `prepare` has made ready. Says "SKIPPED", and why,
-/// where that fails.
+/// Runs one of the ignored tests below in a process that `prepare` sets up. Prints SKIPPED and the reason if `prepare`
+/// fails.
 fn alone(name: &str, prepare: impl Fn() -> io::Result<()> + Send + Sync + 'static) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--ignored", "--exact", &format!("alone::{name}"), "--nocapture", "--test-threads=1"]);
@@ -38,7 +38,7 @@ fn alone(name: &str, prepare: impl Fn() -> io::Result<()> + Send + Sync + 'stati
     }
 }
 
-/// Written past the test harness, which would keep it to itself.
+/// Printed without the test harness, which would hide it.
 fn skipped(name: &str, error: &io::Error) {
     let _ = writeln!(io::stderr(), "SKIPPED: tests/figures.rs, {name}: the system does not allow it: {error}");
 }
@@ -63,7 +63,7 @@ fn without_proc() -> io::Result<()> {
     }
 }
 
-/// Sets the soft limit of a resource, and tells what it was.
+/// Sets the soft limit of a resource and returns the previous one.
 fn limit(resource: u32, bytes: u64) -> u64 {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: reads and writes `limit` only.
@@ -82,7 +82,7 @@ fn sizes() -> [u64; 3] {
     [pages[0], pages[1], pages[5]].map(|pages| pages * 4096)
 }
 
-/// A cache that may fill the memory up to so many bytes.
+/// A cache whose configuration allows the process this many bytes.
 fn cache_up_to(bytes: u64) -> Cache {
     cache_of(bytes as f64 * 100.0 / usage().limit as f64)
 }
@@ -93,7 +93,7 @@ fn cache_of(percent: f64) -> Cache {
     DictCache::dict(config, Options::default()).unwrap().into()
 }
 
-/// Stores megabytes until one is refused; tells how many were not.
+/// Stores megabytes until one is refused, and returns how many were stored.
 fn fill(cache: &Cache) -> u64 {
     let value = vec![1; MIB as usize - 128];
     let refused = |key: &u64| match cache.set(&key.to_le_bytes(), &value) {
@@ -113,17 +113,17 @@ fn physical() -> u64 {
 }
 
 #[test]
-fn without_proc_caches_store_as_far_as_their_own_bytes_tell() {
+fn without_proc_caches_are_limited_by_their_own_bytes() {
     alone("no_proc", without_proc);
 }
 
 #[test]
-fn figures_that_could_not_be_had_at_first_are_had_later() {
+fn figures_that_were_unreadable_at_first_are_read_later() {
     alone("no_descriptor_at_first", ready);
 }
 
 #[test]
-fn while_figures_cannot_be_had_the_last_good_ones_count() {
+fn while_figures_are_unreadable_the_last_known_ones_count() {
     alone("no_descriptor_later", ready);
 }
 
@@ -138,7 +138,7 @@ fn caches_stop_at_nine_tenths_of_the_data() {
 }
 
 #[test]
-fn large_values_of_many_threads_do_not_pass_the_limit_together() {
+fn large_values_of_many_threads_do_not_exceed_the_limit_together() {
     alone("threads", ready);
 }
 
@@ -184,7 +184,7 @@ fn caches_stop_at_nine_tenths_of_a_control_group_and_its_page_cache_does_not_cou
 }
 
 #[test]
-fn what_the_program_freed_is_found_before_a_store_is_refused() {
+fn memory_that_the_program_freed_is_noticed_before_a_store_is_refused() {
     alone("freed", ready);
 }
 
@@ -193,7 +193,7 @@ fn a_claim_is_held_until_it_is_dropped() {
     alone("claims", ready);
 }
 
-/// Not tests of their own: each needs a process that has just begun.
+/// Run by the tests above: each needs a new process.
 mod alone {
     use super::*;
 
@@ -225,7 +225,7 @@ mod alone {
             assert_eq!(cache.set(&key.to_le_bytes(), b"value"), Ok(Ok(())));
         }
         limit(libc::RLIMIT_NOFILE, before);
-        // Nobody asks how full the memory is but the stores themselves: what the process occupies is above the limit.
+        // Only stores read the figures here: the process's memory is above the limit.
         let refused = (0..100_000u32).any(|key| cache.set(&key.to_le_bytes(), b"value").unwrap().is_err());
         assert!(refused && usage().known.0 & Known::SIZES.0 != 0, "{}", grown[4096]);
     }
@@ -263,7 +263,7 @@ mod alone {
                 used <= most / 10 * 9 + 5 * MIB && used >= most / 100 * 85,
                 "{stored} MiB stored, {used} of {most}"
             );
-            // What is left is for the rest of the program.
+            // The rest is left to the program.
             drop(Vec::<u8>::with_capacity((most / 100 * 8) as usize));
             let value = cache.memoize(b"computed", |draft| draft.write(b"value")).unwrap();
             assert_eq!(value.entry.value(), b"value");
@@ -298,7 +298,7 @@ mod alone {
         for percent in [100.0, UNLIMITED] {
             let cache = cache_of(percent);
             let stored = fill(&cache);
-            // The wall is at 230 MiB; the kernel's figures lag a little.
+            // The limit is 230 MiB; the kernel's figures lag a little.
             assert!((150..=240).contains(&stored), "{stored} MiB stored");
         }
         fs::remove_file(&path).unwrap();
@@ -331,12 +331,12 @@ mod alone {
     #[ignore = "runs in a process of its own"]
     fn freed() {
         let of_the_program = vec![1u8; 8 << 20];
-        // What takes place for the first time brings the library's own pages in.
+        // A first use touches the library's own pages.
         let first = cache_of(100.0);
         assert!((0..20u32).all(|key| first.set(&key.to_le_bytes(), &[1; 50_000]).unwrap().is_ok()));
         let cache = cache_up_to(usage().resident + 600 * 1024);
         drop(of_the_program);
-        // The last sample knows nothing of that, and has room for a dozen of these; the next is not due for a megabyte.
+        // The last sample is older than that and has room for a dozen values; the next one is due after a megabyte.
         let stored = (0..100u32).filter(|key| cache.set(&key.to_le_bytes(), &[1; 50_000]).unwrap().is_ok()).count();
         assert_eq!(stored, 100);
     }
@@ -348,7 +348,7 @@ mod alone {
         let held = usage().held;
         let claim = limit::claim(half, 90.0).unwrap();
         assert!(limit::claim(half, 90.0).is_none() && limit::claim(1, UNLIMITED).is_some());
-        // It is not held yet, and a sample does not take it for memory that is in use.
+        // The claimed bytes are not allocated yet, and a sample does not count them as used.
         assert_eq!(usage().held, held);
         assert!(limit::claim(half, 90.0).is_none());
         drop(claim);

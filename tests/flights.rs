@@ -1,4 +1,4 @@
-//! Single flight: compute once, hand failures to their own callers, and never hang.
+//! Single flight: one thread computes, a failure goes to its own caller only, and no thread waits forever.
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, mpsc};
@@ -15,7 +15,7 @@ fn cache() -> Cache {
     Cache::Dict(DictCache::dict(Config::new().unwrap(), Options::default()).unwrap())
 }
 
-/// Fails the test, rather than hang, when `work` takes longer than a minute.
+/// Fails the test when `work` takes longer than a minute, instead of hanging.
 fn within_a_minute(work: impl FnOnce() + Send + 'static) {
     let (done, end) = mpsc::channel();
     let worker = thread::spawn(move || {
@@ -35,7 +35,7 @@ fn value(cache: &Cache, key: &[u8], text: &'static [u8]) -> Origin {
 }
 
 #[test]
-fn of_many_threads_one_computes_and_all_get_its_value() {
+fn one_of_many_threads_computes_and_all_get_its_value() {
     within_a_minute(|| {
         let cache = cache();
         let (computed, start) = (AtomicU64::new(0), Barrier::new(16));
@@ -97,7 +97,7 @@ fn a_failure_goes_to_its_own_caller_and_another_tries() {
 }
 
 #[test]
-fn asking_for_ones_own_key_is_an_error_that_names_it() {
+fn a_lookup_of_the_key_under_computation_is_an_error_that_names_it() {
     let cache = cache();
     let result = cache.memoize(b"\xAB\xCD", |draft| {
         let inner = cache.memoize(b"other", |draft| {
@@ -135,7 +135,7 @@ fn two_threads_that_would_wait_for_each_other_compute() {
 }
 
 #[test]
-fn a_late_value_of_a_broken_circle_shares_the_fate_of_the_first() {
+fn a_late_value_of_a_broken_cycle_is_stored_or_refused_as_the_first() {
     within_a_minute(|| {
         let full = Options { max_bytes: Some(1), ..Options::default() };
         let cache = Cache::Dict(DictCache::dict(Config::new().unwrap(), full).unwrap());
@@ -160,13 +160,13 @@ fn a_late_value_of_a_broken_circle_shares_the_fate_of_the_first() {
             scope.spawn(|| run(b"a", b"b"));
             scope.spawn(|| run(b"b", b"a"));
         });
-        // Both keys were computed by their owners; the circle made one of them be computed by the other thread too.
+        // Both owners computed their keys; to break the cycle, one of the keys was computed by the other thread too.
         assert_eq!((cache.size().unwrap(), cache.stats().unwrap().refused[Refusal::Capacity as usize]), (0, 3));
     });
 }
 
 #[test]
-fn a_late_value_of_a_broken_circle_is_not_stored_after_a_removal() {
+fn a_late_value_of_a_broken_cycle_is_not_stored_after_a_removal() {
     within_a_minute(|| {
         let cache = cache();
         let both = Barrier::new(2);
@@ -174,7 +174,8 @@ fn a_late_value_of_a_broken_circle_is_not_stored_after_a_removal() {
             let value = cache.memoize(own, |draft| {
                 both.wait();
                 let inner = cache.memoize(other, |draft| draft.write(b"inner"))?;
-                // Who breaks the circle has landed the other's key; the other's own value of it comes later.
+                // The thread that breaks the cycle completes the other thread's key; the other thread's own value comes
+                // later.
                 if inner.origin == Origin::Computed {
                     assert!(cache.remove(other)?);
                 }
@@ -191,7 +192,7 @@ fn a_late_value_of_a_broken_circle_is_not_stored_after_a_removal() {
 }
 
 #[test]
-fn circles_through_many_threads_and_caches_end() {
+fn wait_cycles_through_many_threads_and_caches_are_broken() {
     within_a_minute(|| {
         const THREADS: usize = 8;
         let caches: Vec<Cache> = (0..3).map(|_| cache()).collect();
@@ -201,15 +202,15 @@ fn circles_through_many_threads_and_caches_end() {
                 for thread in 0..THREADS {
                     let (start, caches) = (&start, &caches);
                     scope.spawn(move || {
-                        // Each computes its own key and asks for the next one's, and so on around.
-                        fn ask(caches: &[Cache], round: u64, at: usize, depth: usize, start: Option<&Barrier>) {
+                        // Each thread computes its own key and looks up the next thread's key, all the way round.
+                        fn look_up(caches: &[Cache], round: u64, at: usize, depth: usize, start: Option<&Barrier>) {
                             let key = [round.to_le_bytes(), (at as u64).to_le_bytes()].concat();
                             let value = caches[at % caches.len()].memoize(&key, |draft| {
                                 if let Some(start) = start {
                                     start.wait();
                                 }
                                 if depth > 0 {
-                                    ask(caches, round, (at + 1) % THREADS, depth - 1, None);
+                                    look_up(caches, round, (at + 1) % THREADS, depth - 1, None);
                                 }
                                 draft.write(&(at as u64).to_le_bytes())
                             });
@@ -219,7 +220,7 @@ fn circles_through_many_threads_and_caches_end() {
                                 Err(error) => panic!("{error}"),
                             }
                         }
-                        ask(caches, round, thread, THREADS - 1, Some(start));
+                        look_up(caches, round, thread, THREADS - 1, Some(start));
                     });
                 }
             });
@@ -229,7 +230,7 @@ fn circles_through_many_threads_and_caches_end() {
 }
 
 #[test]
-fn clear_and_remove_win_over_computations_that_began_before() {
+fn clear_and_remove_invalidate_computations_that_began_before() {
     within_a_minute(|| {
         let removals: [fn(&Cache); 2] = [|cache| cache.clear().unwrap(), |cache| assert!(!cache.remove(b"k").unwrap())];
         for remove in removals {
@@ -248,7 +249,7 @@ fn clear_and_remove_win_over_computations_that_began_before() {
                 let waiter = scope.spawn(|| Lease::wait(&cache, b"k", 7, Duration::from_secs(30)).unwrap());
                 thread::sleep(Duration::from_millis(50));
                 remove(&cache);
-                // Whoever asks after the removal computes anew.
+                // A lookup after the removal computes anew.
                 assert_eq!(value(&cache, b"k", b"new"), Origin::Computed);
                 go.wait();
                 let old = old.join().unwrap();
@@ -262,7 +263,7 @@ fn clear_and_remove_win_over_computations_that_began_before() {
 }
 
 #[test]
-fn a_computation_that_panics_frees_those_who_wait() {
+fn a_computation_that_panics_wakes_the_threads_that_wait() {
     within_a_minute(|| {
         let cache = cache();
         let computing = Barrier::new(2);
@@ -290,7 +291,7 @@ fn begun(cache: &Cache, key: &[u8], owner: u64) -> Lease {
 }
 
 #[test]
-fn a_lease_completes_or_is_abandoned_and_owners_are_told_apart() {
+fn a_lease_is_completed_or_abandoned_and_owners_are_distinguished() {
     let cache = cache();
     let mut lease = begun(&cache, b"k", 1);
     assert!(matches!(Lease::begin(&cache, b"k", 1), Err(Error::Recursion(_))));
@@ -311,17 +312,17 @@ fn a_lease_completes_or_is_abandoned_and_owners_are_told_apart() {
 }
 
 #[test]
-fn tasks_that_wait_a_little_at_a_time_see_their_circle() {
+fn tasks_that_poll_detect_their_cycle() {
     let cache = cache();
     let (a, b) = (begun(&cache, b"a", 1), begun(&cache, b"b", 2));
     let poll = |key: &[u8], owner| Lease::wait(&cache, key, owner, Duration::ZERO).unwrap();
     assert!(matches!(poll(b"b", 1), Waited::TimeOut));
     assert!(matches!(poll(b"a", 2), Waited::Cycle));
-    // Whoever begins something else waits no more.
+    // An owner that begins another key no longer waits.
     drop(begun(&cache, b"c", 1));
     assert!(matches!(poll(b"a", 2), Waited::TimeOut));
     assert!(matches!(poll(b"b", 1), Waited::Cycle));
-    // What has landed is waited for by nobody.
+    // No owner waits for a completed key.
     assert_eq!(a.complete().unwrap().origin, Origin::Computed);
     assert!(matches!(poll(b"b", 1), Waited::TimeOut));
     drop(b);
@@ -345,7 +346,7 @@ fn a_thread_that_ends_abandons_its_own_leases_but_not_those_of_tasks() {
 }
 
 #[test]
-fn whoever_waits_computes_when_the_thread_ends_that_had_the_lease() {
+fn a_waiting_thread_computes_when_the_thread_with_the_lease_ends() {
     within_a_minute(|| {
         let cache = Arc::new(cache());
         let (theirs, began, end) = (cache.clone(), Barrier::new(2), Barrier::new(2));
@@ -359,7 +360,7 @@ fn whoever_waits_computes_when_the_thread_ends_that_had_the_lease() {
             began.wait();
             let waiters: Vec<_> = (0..4).map(|_| scope.spawn(|| value(&cache, b"k", b"value"))).collect();
             end.wait();
-            // The lease outlives its thread, and is of no use any more.
+            // The lease outlives its thread, but can no longer complete the key.
             let lease = owner.join().unwrap();
             let mut origins: Vec<_> = waiters.into_iter().map(|waiter| waiter.join().unwrap()).collect();
             assert_eq!(origins.iter().filter(|origin| **origin == Origin::Computed).count(), 1);
@@ -371,7 +372,7 @@ fn whoever_waits_computes_when_the_thread_ends_that_had_the_lease() {
 }
 
 #[test]
-fn whoever_waits_finds_a_value_that_came_before_the_computation_was_given_up() {
+fn a_waiting_thread_finds_a_value_set_before_the_computation_was_abandoned() {
     within_a_minute(|| {
         for _ in 0..50 {
             let cache = cache();
@@ -396,7 +397,7 @@ fn whoever_waits_finds_a_value_that_came_before_the_computation_was_given_up() {
 }
 
 #[test]
-fn ones_own_key_is_recursion_also_after_it_was_removed_or_the_cache_cleared() {
+fn a_key_under_computation_is_recursion_also_after_a_remove_or_clear() {
     within_a_minute(|| {
         let removals: [fn(&Cache); 4] = [
             |cache| cache.clear().unwrap(),
@@ -420,7 +421,7 @@ fn ones_own_key_is_recursion_also_after_it_was_removed_or_the_cache_cleared() {
             assert_eq!(outer.unwrap().origin, Origin::NotStored(Some(Refusal::Cleared)));
             assert_eq!(cache.get(b"k").unwrap().unwrap().entry.value(), b"other");
         }
-        // By owner, also where they are no threads.
+        // The same for owners that are not threads.
         let cache = cache();
         let lease = begun(&cache, b"k", 1);
         cache.clear().unwrap();
@@ -432,7 +433,7 @@ fn ones_own_key_is_recursion_also_after_it_was_removed_or_the_cache_cleared() {
 }
 
 #[test]
-fn ones_own_key_is_recursion_also_after_the_parent_was_cleared() {
+fn a_key_under_computation_is_recursion_also_after_the_parent_was_cleared() {
     let config = Config::new().unwrap();
     let system = Subsystem::new(&Fingerprint([1; 32]), &[1, 0], NodeSet(3), None, None).unwrap();
     let cut = system.under(Some(Cut::bipartition(2, NodeSet(1), NodeSet(2)).unwrap())).unwrap();
@@ -452,7 +453,7 @@ fn ones_own_key_is_recursion_also_after_the_parent_was_cleared() {
 }
 
 #[test]
-fn ones_own_key_is_recursion_also_after_another_has_landed_it() {
+fn a_key_under_computation_is_recursion_also_after_another_thread_completed_it() {
     within_a_minute(|| {
         let cache = cache();
         let both = Barrier::new(2);
@@ -461,7 +462,8 @@ fn ones_own_key_is_recursion_also_after_another_has_landed_it() {
             let value = cache.memoize(own, |draft| {
                 both.wait();
                 drop(cache.memoize(other, |draft| draft.write(b"leaf"))?);
-                // One of the two keys was landed by the thread that closed the circle; its own thread computes it still.
+                // The thread that broke the cycle completed one of the two keys; the key's own thread still computes
+                // it.
                 cache.remove(own)?;
                 let again = cache.memoize(own, |_| panic!("not computed twice")).err().unwrap();
                 assert!(matches!(again, Error::Recursion(_)));
@@ -479,7 +481,7 @@ fn ones_own_key_is_recursion_also_after_another_has_landed_it() {
 }
 
 #[test]
-fn computations_that_failed_are_counted_and_leases_given_up_are_none() {
+fn failed_computations_are_counted_and_abandoned_leases_are_not() {
     let cache = cache();
     let errors = || cache.stats().unwrap().errors;
     drop(begun(&cache, b"k", 1));
@@ -492,7 +494,7 @@ fn computations_that_failed_are_counted_and_leases_given_up_are_none() {
     assert!(cache.memoize(b"k", |_| Err(Error::Callback(1))).is_err());
     assert_eq!(errors(), 2);
 
-    // Nor has a computation succeeded whose value cannot be one.
+    // A computation whose value is invalid has failed too.
     let purviews = Cache::Purview(PurviewCache::purview(Config::new().unwrap(), Options::default()).unwrap());
     assert!(purviews.memoize(b"k", |draft| draft.write(b"no masks")).is_ok());
     let before = purviews.stats().unwrap();

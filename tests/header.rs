@@ -1,4 +1,4 @@
-//! The committed header is what the sources say, and every exported function keeps to the border's rules.
+//! The committed header matches its sources, and every exported function follows the rules of the border.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ fn the_committed_header_is_current() {
     assert!(generated == read("include/phicache.h"), "include/phicache.h is stale; `make header` renews it");
 }
 
-/// The exported functions, each with what stands from its name to the end of its file, where `verbs!` are instantiated.
+/// The exported functions, each with the text from its name to the end of its file, after `verbs!` is instantiated.
 fn exported() -> Vec<(String, String)> {
     let mut functions = Vec::new();
     for entry in fs::read_dir(Path::new(env!("PHICACHE_EXPANDED")).join("api")).unwrap() {
@@ -29,8 +29,8 @@ fn exported() -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_exported_function_runs_inside_the_boundary_under_its_own_name() {
-    // What returns constants only has nothing that could fail.
+fn every_exported_function_catches_panics_under_its_own_name() {
+    // Functions that only return constants cannot panic.
     let constant = ["phicache_version", "phicache_version_number", "phicache_features", "phicache_status_name"];
     // A lookup that computes on a miss takes its name from Computes::FUNCTION (border/callback.rs).
     let callback = read("src/ffi/border/callback.rs");
@@ -54,9 +54,9 @@ fn every_exported_function_runs_inside_the_boundary_under_its_own_name() {
     }
 }
 
-/// The border relies on it, as `src/ffi/border/mod.rs` says; that the API has no unsafe code is in `tests/layers.rs`.
+/// `src/ffi/border/mod.rs` relies on it. `tests/layers.rs` checks that the API has no unsafe code.
 #[test]
-fn the_api_makes_no_pointers_and_keeps_none() {
+fn the_api_neither_makes_nor_stores_pointers() {
     let mut files = 0;
     for entry in fs::read_dir(Path::new(ROOT).join("src/ffi/api")).unwrap() {
         let path = entry.unwrap().path();
@@ -78,7 +78,7 @@ fn the_header_declares_every_exported_function_and_describes_every_parameter() {
     let header = read("include/phicache.h");
     let mut functions = 0;
     for (name, _) in exported().iter().filter(|(name, _)| name != "phicache_test_panic") {
-        // Not the examples in comments, which call some.
+        // Examples in comments call functions; they do not count.
         let declared = header.match_indices(&format!("{name}(")).map(|(at, _)| at).find(|at| {
             let line = &header[header[..*at].rfind('\n').unwrap() + 1..*at];
             line.ends_with([' ', '*']) && !line.starts_with(' ')
@@ -123,7 +123,7 @@ fn status_numbers_are_used_once_and_named() {
             || name.starts_with("ERROR_");
         if is_status {
             let number: i32 = value.trim_matches(['(', ')']).parse().unwrap();
-            assert!(numbers.insert(number), "{name} = {number} stands twice");
+            assert!(numbers.insert(number), "{name} = {number} is used twice");
             // SAFETY: names are static and NUL-terminated.
             let told = unsafe { std::ffi::CStr::from_ptr(phicache_status_name(number)) };
             assert_eq!(told.to_str(), Ok(name));

@@ -1,4 +1,4 @@
-//! Keys: the test vectors, and that no two different argument lists share a key while equal ones do.
+//! Keys: the test vectors; equal argument lists have equal keys, and different ones have different keys.
 
 mod arguments;
 
@@ -54,9 +54,9 @@ fn the_test_vectors_agree() {
         key.reset();
         words.for_each(|operation| apply(&mut key, operation));
         assert_eq!(key.key(typed).unwrap(), expected, "{line}");
-        let quick = key.try_fast_key(typed);
-        assert!(quick.is_none_or(|quick| quick == expected), "{line}, the quick way");
-        assert!(quick.is_some() || line.contains("kw:"), "{line}, not the quick way");
+        let fast = key.try_fast_key(typed);
+        assert!(fast.is_none_or(|fast| fast == expected), "{line}, the fast path");
+        assert!(fast.is_some() || line.contains("kw:"), "{line} is not on the fast path");
         vectors += 1;
     }
     assert!(vectors > 100);
@@ -80,7 +80,7 @@ fn meaning_of((positional, named): &Call, typed: bool) -> (Vec<Meaning>, std::co
     (positional.iter().map(|argument| meaning(argument, typed)).collect(), named.collect())
 }
 
-/// Arguments from few values, so that equal ones of different types meet often.
+/// Arguments from few values, so that equal values of different types are frequent.
 fn argument() -> impl Strategy<Value = Argument> {
     let doubles = prop_oneof![
         Just(0.0),
@@ -134,7 +134,7 @@ fn call() -> impl Strategy<Value = Call> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 250, ..Default::default() })]
 
-    /// Over many pairs in one list, so that the few equal ones occur.
+    /// Compares many pairs of one list, so that some are equal.
     #[test]
     fn keys_are_equal_exactly_where_the_arguments_are(calls in prop::collection::vec(call(), 24)) {
         let mut key = KeyBuilder::new();
@@ -165,7 +165,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_no_argument_list_is_refused_and_changes_nothing() {
+fn an_invalid_argument_list_is_refused_and_changes_nothing() {
     let mut key = KeyBuilder::new();
     key.add(Element::Int(1)).unwrap();
     assert!(key.end_tuple().is_err() && key.end_set().is_err());
@@ -179,13 +179,13 @@ fn what_is_no_argument_list_is_refused_and_changes_nothing() {
     assert!(key.add(Element::Int(3)).is_err() && key.begin_set().is_err() && key.add_keyword("k").is_err());
     let kept = key.key(false).unwrap().to_vec();
 
-    let mut fresh = KeyBuilder::new();
-    fresh.add(Element::Int(1)).unwrap();
-    fresh.begin_tuple().unwrap();
-    fresh.end_tuple().unwrap();
-    fresh.add_keyword("k").unwrap();
-    fresh.add(Element::Int(2)).unwrap();
-    assert_eq!(fresh.key(false).unwrap(), kept);
+    let mut other = KeyBuilder::new();
+    other.add(Element::Int(1)).unwrap();
+    other.begin_tuple().unwrap();
+    other.end_tuple().unwrap();
+    other.add_keyword("k").unwrap();
+    other.add(Element::Int(2)).unwrap();
+    assert_eq!(other.key(false).unwrap(), kept);
 
     let mut deep = KeyBuilder::new();
     (0..64).for_each(|_| deep.begin_set().unwrap());
@@ -195,7 +195,7 @@ fn what_is_no_argument_list_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn an_array_of_doubles_is_no_tuple_and_takes_eight_bytes_a_double() {
+fn an_array_of_doubles_is_not_a_tuple_and_takes_eight_bytes_a_double() {
     let values: Vec<f64> = (0..1000).map(f64::from).collect();
     let (mut array, mut tuple) = (KeyBuilder::new(), KeyBuilder::new());
     array.add_doubles(&values).unwrap();
@@ -209,7 +209,7 @@ fn an_array_of_doubles_is_no_tuple_and_takes_eight_bytes_a_double() {
 }
 
 #[test]
-fn a_named_type_holds_one_element_and_is_neither_it_nor_another_type_of_it() {
+fn a_named_type_holds_one_element_and_differs_from_it_and_from_other_types() {
     let mut key = KeyBuilder::new();
     let mut keys = Vec::new();
     for name in ["", "color", "colour"] {
@@ -233,7 +233,7 @@ fn a_named_type_holds_one_element_and_is_neither_it_nor_another_type_of_it() {
 }
 
 #[test]
-fn a_prefix_is_one_more_argument_in_front() {
+fn a_prefix_is_an_additional_first_argument() {
     let mut key = KeyBuilder::new();
     key.add(Element::Int(7)).unwrap();
     let with = key.key_with_prefix(false, Some("p")).unwrap().to_vec();

@@ -1,15 +1,14 @@
-//! The layers of src/: a file imports only files of lower layers, or of its own without a cycle; and the C API is free of
+//! The layers of src/: a file imports files of lower layers only, or of its own layer without a cycle. The C API has no
 //! unsafe code.
 //!
-//! Only `use` declarations and paths from `crate::` are read, not whatever else the compiler knows; tests inside files do
-//! not count.
+//! The test reads `use` declarations and paths that begin with `crate::`; tests inside files do not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// From top to bottom. A file is in the layer that names the longest part of its path. Layers side by side do not know each
-/// other.
+/// From top to bottom. A file belongs to the layer with the longest matching path. Layers of one line do not import
+/// each other.
 const LAYERS: [&[&str]; 13] = [
     &["ffi/api"],
     &["ffi/border"],
@@ -34,9 +33,9 @@ type Module = String;
 
 struct Source {
     text: String,
-    /// The paths that the file names, each from the root of the crate.
+    /// The paths that the file imports, each from the root of the crate.
     paths: BTreeSet<Vec<String>>,
-    /// What the file offers under its own path, and where it comes from.
+    /// The names that the file re-exports, and where they come from.
     exports: BTreeMap<String, Vec<String>>,
 }
 
@@ -85,7 +84,7 @@ fn source(module: &str, text: &str) -> Source {
     Source { text, paths, exports }
 }
 
-/// The paths of a `use` declaration, each with the name that it gets.
+/// The paths of a `use` declaration, each with the name that it is imported under.
 fn expanded(declaration: &str) -> Vec<(Vec<String>, String)> {
     let declaration = declaration.trim();
     if let Some((before, list)) = declaration.split_once('{') {
@@ -206,6 +205,6 @@ fn no_files_import_each_other_in_a_cycle() {
 fn the_c_api_is_free_of_unsafe_code() {
     for (module, source) in sources().iter().filter(|(module, _)| module.starts_with("ffi/api")) {
         let plain = source.text.replace("#[unsafe(no_mangle)]", "").replace("pub unsafe extern \"C\" fn", "");
-        assert!(!plain.contains("unsafe"), "{module} has unsafe code; what needs it belongs to ffi/border");
+        assert!(!plain.contains("unsafe"), "{module} has unsafe code, which belongs in ffi/border");
     }
 }

@@ -1,5 +1,6 @@
-//! What is let go goes back to the system by itself: the process is measured from outside, by `/proc`, since to ask the library
-//! would make it free what waits. A program of its own, with one test, whose size nothing else changes.
+//! Freed memory is returned to the operating system without a further call. The test reads `/proc`, because asking the
+//! library would make it free what is retired. It is the only test of its program, because others would change the
+//! program's size.
 
 use std::sync::Barrier;
 use std::thread;
@@ -10,7 +11,7 @@ use phicache::ffi::api::read::{phicache_read_begin, phicache_read_end};
 use phicache::ffi::border::types::PHICACHE_OK;
 
 const MEGABYTE: usize = 1 << 20;
-/// What the allocator and the harness may keep.
+/// The allocator and the test harness may keep this many bytes.
 const SLACK: usize = 16 * MEGABYTE;
 
 fn resident() -> usize {
@@ -33,8 +34,8 @@ fn fill(cache: &Cache, size: usize, count: u32) {
 }
 
 #[test]
-fn what_is_let_go_goes_back_though_nobody_asks() {
-    // Small values share chunks, large ones have memory of their own.
+fn freed_memory_is_returned_to_the_system_without_a_further_call() {
+    // Small values share chunks; each large value has memory of its own.
     for (size, count) in [(1000, 128_000), (MEGABYTE, 128)] {
         let before = resident();
         let all = size * count as usize;
@@ -66,7 +67,7 @@ fn what_is_let_go_goes_back_though_nobody_asks() {
         drop(second);
     }
 
-    // While somebody reads it stays, and goes when more is let go after that.
+    // Retired memory stays while a thread reads, and is freed with the entries that are retired after that.
     let before = resident();
     let (cache, inside, leave) = (&cache(), &Barrier::new(2), &Barrier::new(2));
     fill(cache, MEGABYTE, 128);

@@ -1,4 +1,4 @@
-//! MICE caches: what is refused, what a child inherits, and what becomes of it when its parent is cleared or freed.
+//! MICE caches: which records are refused, which a child inherits, and what a clear or free of the parent changes.
 
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ fn filled() -> TryArc<MiceCache> {
 }
 
 #[test]
-fn a_record_whose_phi_is_no_number_is_damaged_though_its_checksum_fits() {
+fn a_record_whose_phi_is_not_a_number_is_damaged_even_if_its_checksum_is_right() {
     let record = |phi: f64| {
         let mice = mice(1, 2, phi);
         let mut record = vec![0; mice.record_len()];
@@ -120,13 +120,13 @@ fn a_child_sees_what_the_parent_stores_later() {
 }
 
 #[test]
-fn clearing_or_freeing_the_parent_takes_nothing_from_children_that_exist() {
+fn existing_children_keep_what_they_inherit_when_the_parent_is_cleared_or_freed() {
     let parent = filled();
     let child = cache(&cut(), Some(&parent));
     parent.clear().unwrap();
     assert_eq!((parent.size(), child.size(), phi(&child, b"kept")), (0, 1, Some(0.5)));
     assert_eq!(cache(&cut(), Some(&parent)).size(), 0);
-    // What comes after the clear is seen too, and is newer than what was cleared.
+    // Records stored after the clear are inherited too, and replace those from before the clear.
     parent.set_mice(b"kept", &mice(2, 4, 0.75)).unwrap().unwrap();
     parent.set_mice(b"new", &mice(4, 2, 1.0)).unwrap().unwrap();
     let younger = cache(&cut(), Some(&parent));
@@ -140,7 +140,7 @@ fn clearing_or_freeing_the_parent_takes_nothing_from_children_that_exist() {
 }
 
 #[test]
-fn a_cleared_child_is_detached_for_good() {
+fn a_cleared_child_stays_detached() {
     let parent = filled();
     let child = cache(&cut(), Some(&parent));
     child.clear().unwrap();
@@ -160,17 +160,17 @@ fn grandchildren_inherit_through_uncut_copies() {
     assert_eq!((parent.size(), child.size()), (3, 2));
     grandparent.set_mice(b"far", &mice(4, 2, 0.1)).unwrap().unwrap();
     assert_eq!((phi(&child, b"far"), child.size()), (Some(0.1), 3));
-    // Clearing the one in the middle detaches it, but takes nothing from the child that exists.
+    // Clearing the cache in the middle detaches it; its existing child keeps what it inherits.
     parent.clear().unwrap();
     assert_eq!((parent.size(), child.size(), phi(&child, b"own"), phi(&child, b"far")), (0, 3, Some(1.0), Some(0.1)));
     assert_eq!(cache(&cut(), Some(&parent)).size(), 0);
 }
 
 #[test]
-fn a_damaged_record_hides_the_one_behind_it() {
+fn a_record_damaged_under_the_cut_hides_the_record_of_the_grandparent() {
     let grandparent = filled();
     let parent = cache(&system(), Some(&grandparent));
-    // The nearer entry of this key is damaged under the cut, the farther one would not be.
+    // The parent's entry of this key is damaged under the cut; the grandparent's would not be.
     parent.set_mice(b"kept", &mice(1, 2, 0.75)).unwrap().unwrap();
     let child = cache(&cut(), Some(&parent));
     assert_eq!((phi(&child, b"kept"), child.size()), (None, 0));
@@ -218,7 +218,7 @@ fn children_keep_what_they_inherit_while_the_parent_is_cleared_over_and_over() {
 }
 
 #[test]
-fn memoized_mice_come_back_also_when_they_are_refused() {
+fn memoized_mice_are_returned_even_if_they_are_not_stored() {
     let child = Cache::from(cache(&cut(), Some(&filled())));
     let record = |draft: &mut phicache::table::Draft| {
         let mice = mice(1, 2, 0.125);

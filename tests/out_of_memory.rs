@@ -1,4 +1,4 @@
-//! Running out of memory is a status: whichever allocation fails, the call says so, nothing is lost, and the next try works.
+//! A failed allocation is a status, whichever it is: nothing is lost, and the next try works.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -16,7 +16,7 @@ use phicache::ffi::api::mice::*;
 use phicache::ffi::api::subsystem::*;
 use phicache::ffi::border::types::*;
 
-/// Fails one allocation of the thread that asked for it.
+/// An allocator that fails one allocation of the thread that requested the failure.
 struct Failing;
 
 thread_local!(static LEFT: Cell<Option<u32>> = const { Cell::new(None) });
@@ -55,8 +55,8 @@ unsafe impl GlobalAlloc for Failing {
 #[global_allocator]
 static ALLOCATOR: Failing = Failing;
 
-/// Runs `call` with its first allocation failing, then with its second, and so on, until none fails any more; `undo` takes
-/// back what a call that succeeded has done. Tells how many allocations it took.
+/// Runs `call` with its first allocation failing, then its second, and so on, until it makes fewer. `undo` reverts a
+/// call that succeeded. Returns the number of allocations.
 fn every_allocation(what: &str, mut call: impl FnMut() -> phicache_status, mut undo: impl FnMut()) -> u32 {
     for n in 0..1000 {
         LEFT.with(|left| left.set(Some(n)));
@@ -64,13 +64,13 @@ fn every_allocation(what: &str, mut call: impl FnMut() -> phicache_status, mut u
         let untouched = LEFT.with(|left| left.take()).is_some();
         assert!(
             status >= 0 || status == PHICACHE_ERROR_OUT_OF_MEMORY,
-            "{what} with allocation {n} failing answers {status}"
+            "{what} with allocation {n} failing returns {status}"
         );
         if status >= 0 {
             undo();
         }
         if untouched {
-            assert!(status >= 0, "{what} answers {status} though no allocation failed");
+            assert!(status >= 0, "{what} returns {status} although no allocation failed");
             return n;
         }
     }
@@ -81,7 +81,7 @@ fn bytes(text: &[u8]) -> phicache_bytes {
     phicache_bytes { data: text.as_ptr(), len: text.len() }
 }
 
-/// A value of so many bytes has memory of its own: reserving it always allocates.
+/// A value of this length has memory of its own: reserving it always allocates.
 const LARGE: usize = 100_000;
 
 unsafe extern "C-unwind" fn compute(
@@ -98,11 +98,11 @@ unsafe extern "C-unwind" fn compute(
 }
 
 #[test]
-fn whichever_allocation_fails_the_call_says_so_and_the_next_try_works() {
+fn any_failed_allocation_is_a_status_and_the_next_try_works() {
     // SAFETY: all arguments are what the header asks for.
     unsafe {
         let mut cache = null_mut();
-        // The process's configuration may end the process; it is made first.
+        // A failed allocation of the process's configuration may end the process, so the configuration is made first.
         assert_eq!(phicache_dict_cache_new(null_mut(), null(), &mut cache), PHICACHE_OK);
 
         let made = Cell::new(null_mut());
@@ -134,11 +134,11 @@ fn whichever_allocation_fails_the_call_says_so_and_the_next_try_works() {
             "memoize",
             || phicache_dict_cache_memoize(cache, bytes(b"k"), Some(compute), null_mut(), null_mut(), out, null_mut()),
             || {
-                // Never a value that the callback had no room to write.
+                // Never a value that the callback could not write.
                 assert_eq!((*out).len, LARGE);
                 last = (*out).origin;
                 phicache_value_release(out);
-                // Computed, but not stored where the table could not grow.
+                // Computed, but not stored if the table could not grow.
                 assert!(phicache_dict_cache_remove(cache, bytes(b"k")) >= PHICACHE_OK);
             },
         );
@@ -222,7 +222,10 @@ fn whichever_allocation_fails_the_call_says_so_and_the_next_try_works() {
         allocations += every_allocation("mice clear", || phicache_mice_cache_clear(parent), || {});
         assert_eq!(phicache_mice_cache_contains(living, bytes(b"k")), PHICACHE_OK);
 
-        assert!(allocations > 50, "only {allocations} allocations: the test does not reach what it should");
+        assert!(
+            allocations > 50,
+            "only {allocations} allocations: the test does not reach the allocations that it should"
+        );
         phicache_mice_cache_free(living);
         phicache_mice_cache_free(parent);
         phicache_subsystem_free(made.get());
@@ -230,7 +233,7 @@ fn whichever_allocation_fails_the_call_says_so_and_the_next_try_works() {
     }
 }
 
-/// What a task asks once, without waiting.
+/// One poll of a task.
 unsafe fn poll(cache: *mut phicache_cache, key: &[u8], owner: u64) -> phicache_status {
     // SAFETY: all arguments are what the header asks for.
     unsafe {
@@ -256,7 +259,7 @@ unsafe fn begin(
     }
 }
 
-/// A callback that runs what its call gave it.
+/// A callback that runs the closure of its call.
 unsafe extern "C-unwind" fn run(_: *mut c_void, call: *mut c_void, _: phicache_bytes, _: *mut phicache_result) -> i32 {
     // SAFETY: it is what `memoize` was given below, which lasts as long as the call.
     unsafe { (*call.cast::<&mut dyn FnMut()>())() };
@@ -275,14 +278,14 @@ unsafe fn memoize(cache: *mut phicache_cache, key: &[u8], mut compute: &mut dyn 
 }
 
 #[test]
-fn leases_waits_and_circles_run_out_of_memory_with_a_status() {
+fn any_failed_allocation_of_leases_waits_and_cycles_is_a_status() {
     // SAFETY: all arguments are what the header asks for.
     unsafe {
         let (mut dict, mut cache) = (null_mut(), null_mut());
         assert_eq!(phicache_dict_cache_new(null_mut(), null(), &mut dict), PHICACHE_OK);
         assert_eq!(phicache_dict_cache_as_cache(dict, &mut cache), PHICACHE_OK);
         let lease = Cell::new(null_mut());
-        // A thread's first lookup makes its record.
+        // A thread's first lookup registers its participant.
         assert_eq!(phicache_cache_contains(cache, bytes(b"k")), PHICACHE_MISS);
 
         let mut allocations = 0;
@@ -294,7 +297,7 @@ fn leases_waits_and_circles_run_out_of_memory_with_a_status() {
             );
         }
 
-        // Those who wait: each is announced, and the tables grow.
+        // Each waiting owner is announced, and the tables grow.
         assert_eq!(begin(cache, b"k", 1, &lease), PHICACHE_LEASE);
         let k = lease.get();
         for owner in 2..100 {
@@ -313,13 +316,13 @@ fn leases_waits_and_circles_run_out_of_memory_with_a_status() {
             status => status,
         };
         allocations += every_allocation("recursion", recursion, || {});
-        // Its owner computes it still.
+        // Its owner still computes it.
         allocations += every_allocation("clear", || phicache_cache_clear(cache), || {});
         allocations += every_allocation("recursion", recursion, || {});
         assert_eq!(phicache_lease_abandon(k), PHICACHE_OK);
 
-        // A circle, of which the thread computes the one half too: `x` is computed by 5, who waits for the thread, and by
-        // the thread, which waits for `y`. A search from `x` branches there.
+        // A cycle with two owners of one key: `x` is computed by 5, which waits for the thread, and by the thread,
+        // which waits for `y`. A search from `x` branches there.
         assert_eq!(begin(cache, b"x", 5, &lease), PHICACHE_LEASE);
         let x = lease.get();
         assert_eq!(begin(cache, b"y", 6, &lease), PHICACHE_LEASE);
@@ -328,7 +331,7 @@ fn leases_waits_and_circles_run_out_of_memory_with_a_status() {
         let mut branching = || {
             computed += 1;
             if computed > 1 {
-                // The first one has landed `x`, and 5 computes it alone: no circle any more.
+                // The thread has completed `x`, and only 5 computes it: no cycle any more.
                 return;
             }
             let left = LEFT.with(|left| left.take());
@@ -338,20 +341,20 @@ fn leases_waits_and_circles_run_out_of_memory_with_a_status() {
                 searches += every_allocation("a search", || poll(cache, b"x", owner), || {});
             }
             assert!(searches >= 100, "only {searches} allocations: no search branched");
-            // 6 would wait for itself: through the thread, which is one of the two.
+            // 6 would wait for itself, through the thread, which is one of the two owners.
             assert_eq!(poll(cache, b"x", 6), PHICACHE_BUSY);
             LEFT.with(|now| now.set(left));
         };
         let mut outer = || {
             assert_eq!(poll(cache, b"m", 5), PHICACHE_TIMEOUT);
             allocations += every_allocation(
-                "a circle",
+                "a cycle",
                 || memoize(cache, b"x", &mut branching),
                 || assert!(phicache_cache_remove(cache, bytes(b"x")) >= PHICACHE_OK),
             );
         };
         assert_eq!(memoize(cache, b"m", &mut outer), PHICACHE_OK);
-        assert!(computed >= 1 && allocations > 10, "{computed} circles, {allocations} allocations");
+        assert!(computed >= 1 && allocations > 10, "{computed} cycles, {allocations} allocations");
         assert_eq!(phicache_lease_abandon(x), PHICACHE_OK);
         assert_eq!(phicache_lease_abandon(y), PHICACHE_OK);
         assert_eq!(phicache_dict_cache_free(dict), PHICACHE_OK);

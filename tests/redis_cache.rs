@@ -1,5 +1,5 @@
-//! Caches in Redis, at real servers: what is asked of the server and how often, what the keys are called, what belongs to
-//! whom. What happens when servers fail is in tests/redis_server.rs and tests/redis_cache_faults.rs.
+//! Caches in Redis with real servers: the commands and their number, the names of keys, and the namespaces. Failing
+//! servers are in tests/redis_server.rs and tests/redis_cache_faults.rs.
 #![cfg(feature = "redis")]
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use server::Running;
 #[path = "redis/server.rs"]
 mod server;
 
-/// A configuration for this server, with a patience that suits a loaded machine.
+/// A configuration for this server, with timeouts for a loaded machine.
 fn config(server: &Running) -> Arc<Config> {
     let config = Config::new().unwrap();
     config.set_redis_url(&format!("unix://{}?timeout_ms=10000", server.socket().display())).unwrap();
@@ -71,7 +71,7 @@ fn figures(cache: &Cache) -> (u64, u64, u64) {
     (info.hits, info.misses, info.size)
 }
 
-/// How many commands of this kind `act` makes the server do.
+/// The number of these commands that the server executes during `act`.
 fn calls(server: &Running, command: &str, act: impl FnOnce()) -> u64 {
     let before = server.calls(command);
     act();
@@ -79,7 +79,7 @@ fn calls(server: &Running, command: &str, act: impl FnOnce()) -> u64 {
 }
 
 #[test]
-fn two_caches_of_a_namespace_see_each_others_values_and_nobody_elses() {
+fn two_caches_of_a_namespace_share_their_values_and_see_no_others() {
     let Some(server) = Running::start(&[]) else { return };
     let (here, there) = (config(&server), config(&server));
     let (one, two) = (plain(&here), plain(&there));
@@ -91,7 +91,7 @@ fn two_caches_of_a_namespace_see_each_others_values_and_nobody_elses() {
     assert_eq!((figures(&one), figures(&two)), ((1, 1, 1), (0, 0, 1)));
     assert_eq!(server.ask::<Vec<String>>("KEYS *"), ["phicache/2:raw:k%00"]);
 
-    // Theirs: a longer namespace, a key that looks alike, binary.
+    // Keys of other programs: a longer namespace, a similar key, a binary key.
     for theirs in ["phicache2/2:raw:k", "phicache/3:raw:k", "\u{1}\u{2}"] {
         server.ask::<()>(&format!("SET {theirs} v"));
     }
@@ -106,7 +106,7 @@ fn two_caches_of_a_namespace_see_each_others_values_and_nobody_elses() {
 }
 
 #[test]
-fn a_value_is_forgotten_after_its_time() {
+fn a_value_expires_after_its_time_to_live() {
     let Some(server) = Running::start(&[]) else { return };
     let remote = RemoteOptions { ttl: Some(Duration::from_secs(2)), ..RemoteOptions::default() };
     let cache = with(&config(&server), remote);
@@ -148,7 +148,7 @@ fn threads_that_miss_one_key_ask_once_and_compute_once() {
                 scope.spawn(move || {
                     let value = cache.memoize(b"k", |draft| {
                         computed.fetch_add(1, SeqCst);
-                        // All others come meanwhile.
+                        // All other threads begin meanwhile.
                         server::eventually("all wait", || cache.stats().unwrap().info.misses == 1);
                         std::thread::sleep(Duration::from_millis(50));
                         draft.write(b"v")
@@ -158,7 +158,7 @@ fn threads_that_miss_one_key_ask_once_and_compute_once() {
             }
         });
     };
-    // Those who come after the landing ask the server themselves.
+    // Threads that begin after the value was stored ask the server themselves.
     assert!(calls(&server, "get", ask) <= 8);
     assert_eq!((computed.load(SeqCst), server.calls("set")), (1, 1));
     let stats = cache.stats().unwrap();
@@ -185,12 +185,12 @@ fn one_record_is_fetched_once_and_its_damage_is_remembered() {
         }
     };
     assert_eq!(calls(&server, "get", again), 0);
-    // What nobody has may come: it is asked for again, once each time.
+    // An absent key may be stored later: each lookup requests it again, once.
     assert_eq!(calls(&server, "get", || assert_eq!(origin(&child, &key(4)), None)), 1);
     assert_eq!(child.stats().unwrap().info.hits, 11);
     assert_eq!((child.size().unwrap(), parent.size().unwrap()), (1, 2));
 
-    // In batches likewise.
+    // The same in batches.
     let (parent, keys) = (mice(&config, &system(), None), [key(1), key(2), key(4)]);
     let child = mice(&config, &cut(), Some(&parent));
     let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
@@ -208,7 +208,7 @@ fn one_record_is_fetched_once_and_its_damage_is_remembered() {
 }
 
 #[test]
-fn mice_keys_are_text_and_all_of_a_system_stand_together() {
+fn mice_keys_are_text_and_those_of_a_system_share_a_prefix() {
     let Some(server) = Running::start(&[]) else { return };
     let config = config(&server);
     let cache = mice(&config, &system(), None);
@@ -219,7 +219,7 @@ fn mice_keys_are_text_and_all_of_a_system_stand_together() {
     let name = |mechanism| format!("phicache/2:{{{fingerprint}}}:-:effect:{mechanism}:*");
     assert_eq!(keys, [name(0), name(1)]);
 
-    // Another system, another role and a cache of anything keep out of each other's way.
+    // Another system, another role and an unshared cache have other keys.
     let elsewhere = Subsystem::new(&Fingerprint([1; 32]), &[0, 0, 0], NodeSet(7), None, None).unwrap();
     let elsewhere = mice(&config, &elsewhere, None);
     let role = RedisCache::redis(config.clone(), Options::default(), Some((system().fingerprint(), "distances")));
@@ -236,7 +236,7 @@ fn mice_keys_are_text_and_all_of_a_system_stand_together() {
 }
 
 #[test]
-fn only_the_cut_refuses_and_what_is_cleared_is_gone_for_all() {
+fn only_the_cut_refuses_and_a_clear_removes_for_all() {
     let Some(server) = Running::start(&[]) else { return };
     let config = config(&server);
     config.set_maximum_memory(0.0).unwrap();
@@ -258,14 +258,14 @@ fn only_the_cut_refuses_and_what_is_cleared_is_gone_for_all() {
 }
 
 #[test]
-fn a_record_that_is_none_of_this_cache_is_a_miss_and_is_counted() {
+fn a_record_of_another_key_is_a_counted_miss() {
     let Some(server) = Running::start(&[]) else { return };
     let config = config(&server);
     let (cache, everything) = (mice(&config, &system(), None), plain(&config));
     fill(&cache);
     let names = server.ask::<Vec<String>>("KEYS *");
     assert_eq!(names.len(), 2);
-    // Each under the other's name: whole, and the answer to another question.
+    // Each record under the other's name: intact, but of another key.
     server.ask::<()>(&format!("RENAME {} between", names[0]));
     server.ask::<()>(&format!("RENAME {} {}", names[1], names[0]));
     server.ask::<()>(&format!("RENAME between {}", names[1]));
@@ -297,8 +297,8 @@ fn a_record_that_is_none_of_this_cache_is_a_miss_and_is_counted() {
     assert!(everything.size().unwrap() == 2);
 }
 
-/// What a cache makes of a key, by every way that reads a value: how often each finds one.
-fn found_in_every_way(cache: &Cache, key: &[u8]) -> [bool; 5] {
+/// Whether each kind of lookup finds a value of the key.
+fn found_by_every_lookup(cache: &Cache, key: &[u8]) -> [bool; 5] {
     let mut many = false;
     cache.get_many([key].into_iter(), |_, _| many = true).unwrap();
     let waited = Lease::wait(cache, key, 1, Duration::ZERO).unwrap();
@@ -312,7 +312,7 @@ fn found_in_every_way(cache: &Cache, key: &[u8]) -> [bool; 5] {
 }
 
 #[test]
-fn a_value_that_is_not_the_one_of_its_key_is_a_counted_miss_however_it_is_read() {
+fn a_value_of_another_key_is_a_counted_miss_in_every_kind_of_lookup() {
     let Some(server) = Running::start(&[]) else { return };
     let config = config(&server);
     let long = [b'k'; 65];
@@ -329,16 +329,16 @@ fn a_value_that_is_not_the_one_of_its_key_is_a_counted_miss_however_it_is_read()
             let cache = plain(&config);
             cache.clear().unwrap();
             cache.set(key, b"value").unwrap().unwrap();
-            assert_eq!(found_in_every_way(&cache, key), [true; 5]);
+            assert_eq!(found_by_every_lookup(&cache, key), [true; 5]);
             let name = server.ask::<Vec<String>>("KEYS *").remove(0);
             cache.set(other, b"value").unwrap().unwrap();
             let named = server.ask::<Vec<String>>("KEYS *").into_iter().find(|other| *other != name).unwrap();
             server.ask::<resp::Value>(&damage.replace("THERE", &named).replace("HERE", &name));
             let before = cache.stats().unwrap();
-            assert_eq!(found_in_every_way(&cache, key), [false; 5], "{damage}");
+            assert_eq!(found_by_every_lookup(&cache, key), [false; 5], "{damage}");
             let stats = cache.stats().unwrap();
             assert_eq!((stats.damaged, stats.info.hits), (5, before.info.hits), "{damage}");
-            // What was computed took its place.
+            // The computed value replaced it.
             assert_eq!(cache.get(key).unwrap().unwrap().entry.value(), b"computed", "{damage}");
             assert_eq!(cache.stats().unwrap().damaged, 5);
         }
@@ -346,7 +346,7 @@ fn a_value_that_is_not_the_one_of_its_key_is_a_counted_miss_however_it_is_read()
 }
 
 #[test]
-fn what_an_older_version_left_is_neither_read_nor_counted_nor_removed() {
+fn keys_of_an_older_version_are_neither_read_nor_counted_nor_removed() {
     let Some(server) = Running::start(&[]) else { return };
     let (config, fingerprint) = (config(&server), format!("{{{}}}", "01".repeat(32)));
     let old = ["phicache:raw:key", &format!("phicache:{fingerprint}@role:key"), "phicache!lease:{phicache:raw:key}"];
@@ -366,7 +366,7 @@ fn what_an_older_version_left_is_neither_read_nor_counted_nor_removed() {
 }
 
 #[test]
-fn long_keys_take_a_short_name_and_are_told_apart() {
+fn long_keys_have_short_names_and_are_distinguished() {
     let Some(server) = Running::start(&[]) else { return };
     let config = config(&server);
     let keys: Vec<Vec<u8>> = (0..50u8).map(|number| [&[0xF0; 1000][..], &[number]].concat()).collect();
@@ -387,21 +387,21 @@ fn long_keys_take_a_short_name_and_are_told_apart() {
     assert_eq!(leasing.memoize(&keys[7], |draft| draft.write(b"anew")).unwrap().origin, Origin::Computed);
     assert_eq!((cache.get(&keys[7]).unwrap().unwrap().entry.value(), cache.size().unwrap()), (&b"anew"[..], 50));
 
-    // MICE under long keys that are no standard ones, and what a child counts of them.
+    // MICE under long keys that are not standard keys, and the size of a child.
     let (parent, long) = (mice(&config, &system(), None), [7; 200]);
     fill(&parent);
     parent.set_mice(&long, &record(2, 4)).unwrap().unwrap();
     let other = mice(&config, &system(), None);
     let child = mice(&config, &cut(), Some(&other));
     assert_eq!((child.size().unwrap(), origin(&child, &long)), (2, Some(Origin::Parent)));
-    // A record that is none is not counted.
+    // An invalid record is not counted.
     let name = server.ask::<Vec<String>>("KEYS *raw:#*").into_iter().find(|name| name.contains('{')).unwrap();
     server.ask::<u64>(&format!("SETRANGE {name} 70 x"));
     assert_eq!(child.size().unwrap(), 1);
 }
 
 #[test]
-fn values_without_checksums_are_as_they_are_and_no_others_are_taken_for_them() {
+fn values_without_checksums_are_stored_as_they_are_and_kept_apart_from_sealed_ones() {
     let Some(server) = Running::start(&[]) else { return };
     let config = config(&server);
     let (sealed, bare) =
@@ -410,7 +410,7 @@ fn values_without_checksums_are_as_they_are_and_no_others_are_taken_for_them() {
     assert_eq!(server.ask::<String>("GET phicache/2:raw!plain:k"), "bare");
     server.ask::<()>("SET phicache/2:raw!plain:theirs by-another-program");
     assert_eq!(bare.get(b"theirs").unwrap().unwrap().entry.value(), b"by-another-program");
-    assert_eq!(found_in_every_way(&bare, b"k"), [true; 5]);
+    assert_eq!(found_by_every_lookup(&bare, b"k"), [true; 5]);
     assert!(sealed.get(b"k").unwrap().is_none());
     sealed.set(b"k", b"sealed").unwrap().unwrap();
     sealed.set(b"other", b"sealed").unwrap().unwrap();
@@ -421,7 +421,7 @@ fn values_without_checksums_are_as_they_are_and_no_others_are_taken_for_them() {
     assert_eq!((sealed.stats().unwrap().damaged, bare.stats().unwrap().damaged), (0, 0));
     bare.set(&[b'l'; 65], b"long").unwrap().unwrap();
     assert_eq!(server.ask::<String>(&format!("GET phicache/2:raw!plain:{}", "l".repeat(65))), "long");
-    // Either has the whole namespace.
+    // Each cache covers the whole namespace.
     assert_eq!((sealed.size().unwrap(), bare.size().unwrap()), (5, 5));
     sealed.clear().unwrap();
     assert_eq!((bare.size().unwrap(), server.ask::<u64>("DBSIZE")), (0, 0));
@@ -439,7 +439,7 @@ fn values_without_checksums_are_as_they_are_and_no_others_are_taken_for_them() {
 }
 
 #[test]
-fn the_whole_database_is_pyphis_way() {
+fn the_whole_database_mode_behaves_as_pyphi() {
     let Some(server) = Running::start(&[]) else { return };
     let config = config(&server);
     config.set_redis_whole_database(true);
@@ -467,7 +467,7 @@ fn the_whole_database_is_pyphis_way() {
 }
 
 #[test]
-fn of_two_processes_with_leases_one_computes() {
+fn one_of_two_processes_with_leases_computes() {
     let Some(server) = Running::start(&[]) else { return };
     let remote = RemoteOptions { lease: Some(Duration::from_secs(60)), ..RemoteOptions::default() };
     // Two handles are two holders, as two processes are.
@@ -492,7 +492,7 @@ fn of_two_processes_with_leases_one_computes() {
     });
     assert_eq!(server.ask::<Vec<String>>("KEYS *"), ["phicache/2:raw:k"]);
 
-    // One that fails gives its lease back; one that is cleared meanwhile does not store.
+    // A failed computation releases its lease; a computation that a clear invalidated stores nothing.
     one.memoize(b"f", |_| Err(phicache::error::Error::Callback(7))).err().unwrap();
     assert_eq!(two.memoize(b"f", |draft| draft.write(b"v")).unwrap().origin, Origin::Computed);
     let value = one.memoize(b"c", |draft| {
@@ -504,7 +504,7 @@ fn of_two_processes_with_leases_one_computes() {
 }
 
 #[test]
-fn who_dies_with_a_lease_delays_others_until_it_runs_out_and_comes_too_late() {
+fn a_lost_lease_delays_others_until_it_expires_and_then_stores_nothing() {
     let Some(server) = Running::start(&[]) else { return };
     let remote = RemoteOptions { lease: Some(Duration::from_millis(200)), ..RemoteOptions::default() };
     let (one, two) = (with(&config(&server), remote), with(&config(&server), remote));
@@ -520,7 +520,7 @@ fn who_dies_with_a_lease_delays_others_until_it_runs_out_and_comes_too_late() {
 }
 
 #[test]
-fn a_dead_server_stops_nothing_and_an_error_is_an_error_where_it_is_wanted() {
+fn a_dead_server_is_a_miss_and_with_strict_an_error() {
     let Some(mut server) = Running::start(&[]) else { return };
     let config = config(&server);
     config.set_redis_timeout(Duration::from_secs(2)).unwrap();
@@ -536,7 +536,7 @@ fn a_dead_server_stops_nothing_and_an_error_is_an_error_where_it_is_wanted() {
     assert_eq!((lenient.size().unwrap(), lenient.stats().unwrap().refused[Refusal::Server as usize]), (0, 2));
     assert!(strict.get(b"k").is_err() && strict.set(b"k", b"v").is_err() && strict.size().is_err());
     assert!(lenient.clear().is_err() && lenient.remove(b"k").is_err());
-    // MICE that are near are still there, and new ones are kept near.
+    // MICE in the near cache are still found, and new ones are stored there.
     assert_eq!(origin(&parent, &key(2)), Some(Origin::Hit));
     parent.set_mice(&key(4), &record(4, 1)).unwrap().unwrap();
     assert_eq!(origin(&parent, &key(4)), Some(Origin::Hit));
@@ -545,7 +545,7 @@ fn a_dead_server_stops_nothing_and_an_error_is_an_error_where_it_is_wanted() {
 
     server.restart();
     server::eventually("it is asked again", || lenient.set(b"k", b"v").unwrap().is_ok());
-    // It lost all it had; what is near is not asked for.
+    // The server lost its keys; those in the near cache are not requested.
     assert_eq!(origin(&parent, &key(2)), Some(Origin::Hit));
     assert_eq!(strict.get(b"k").unwrap().unwrap().entry.value(), b"v");
 }

@@ -1,5 +1,5 @@
-//! Caches in Redis when things go wrong: removals that race with lookups, leases whose holders die, are late or are forked,
-//! servers that are full, read-only, restarted or made of several nodes.
+//! Faults of caches in Redis: removals that race with lookups; leases whose holders die, are late or fork; servers that
+//! are full, read-only, restarted or a cluster.
 #![cfg(feature = "redis")]
 
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use cluster::Cluster;
 use phicache::cache::{Cache, Lease, Options, Origin, RedisCache, Refusal, RemoteOptions, Started, Waited};
 use phicache::config::Config;
-use phicache::epoch::guard;
+use phicache::epoch;
 use phicache::error::Error;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
@@ -41,7 +41,7 @@ fn url(server: &Running) -> String {
     format!("unix://{}", server.socket().display())
 }
 
-/// A cache that is what one in another process would be: with a configuration and connections of its own.
+/// A cache with its own configuration and connections, as in another process.
 fn elsewhere(url: &str, remote: RemoteOptions) -> Cache {
     RedisCache::redis(config(url), Options { remote, ..Options::default() }, None).unwrap().into()
 }
@@ -67,12 +67,12 @@ fn record(payload: &[u8]) -> Mice<'_> {
     Mice { direction: Direction::Effect, mechanism: NodeSet(2), purview: NodeSet(4), phi: 0.5, payload }
 }
 
-/// Another key for each number; what it asks, it does not say.
+/// A standard key, another one for each number.
 fn key(number: u32) -> Vec<u8> {
     format!("key {number}").into_bytes()
 }
 
-/// Asks for a key all the time in other threads, while `act` goes on.
+/// Runs `act` while other threads look a key up in a loop.
 fn while_others_ask(cache: &TryArc<RedisCache>, key: &[u8], act: impl FnOnce()) {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -94,9 +94,9 @@ fn while_others_ask(cache: &TryArc<RedisCache>, key: &[u8], act: impl FnOnce()) 
 }
 
 #[test]
-fn what_was_removed_is_not_found_afterwards_however_many_fetch_it_meanwhile() {
+fn a_removed_key_is_not_found_afterwards_even_if_many_threads_fetch_it_meanwhile() {
     let Some(server) = Running::start(&[]) else { return };
-    // With leases a removal asks twice, so that others come in between.
+    // With leases a removal sends two commands, so that other threads' commands come in between.
     let options = Options { remote: leases(LONG), ..Options::default() };
     let (here, there) = (mice(&url(&server), options), mice(&url(&server), options));
     while_others_ask(&here, &key(1), || {
@@ -109,7 +109,7 @@ fn what_was_removed_is_not_found_afterwards_however_many_fetch_it_meanwhile() {
 }
 
 #[test]
-fn what_was_cleared_is_not_found_afterwards_however_many_fetch_it_meanwhile() {
+fn a_cleared_key_is_not_found_afterwards_even_if_many_threads_fetch_it_meanwhile() {
     let Some(server) = Running::start(&[]) else { return };
     let (here, there) = (mice(&url(&server), Options::default()), mice(&url(&server), Options::default()));
     while_others_ask(&here, &key(1), || {
@@ -122,7 +122,7 @@ fn what_was_cleared_is_not_found_afterwards_however_many_fetch_it_meanwhile() {
 }
 
 #[test]
-fn an_answer_that_was_on_its_way_while_its_key_was_removed_is_not_kept() {
+fn an_answer_in_transit_while_its_key_is_removed_is_not_kept() {
     let Some(server) = Running::start(&[]) else { return };
     let mut proxy = Proxy::before(&server);
     let (here, there) = (mice(&proxy.url(), Options::default()), mice(&url(&server), Options::default()));
@@ -144,7 +144,7 @@ fn an_answer_that_was_on_its_way_while_its_key_was_removed_is_not_kept() {
 }
 
 #[test]
-fn a_value_that_is_being_stored_while_its_key_is_removed_is_gone_afterwards() {
+fn a_value_being_stored_while_its_key_is_removed_is_gone_afterwards() {
     let Some(server) = Running::start(&[]) else { return };
     let mut proxy = Proxy::before(&server);
     let here = mice(&proxy.url(), Options::default());
@@ -180,7 +180,7 @@ fn clearing_sets_all_counts_to_zero() {
 }
 
 #[test]
-fn a_record_that_is_damaged_counts_once_also_with_leases() {
+fn a_damaged_record_counts_once_also_with_leases() {
     let Some(server) = Running::start(&[]) else { return };
     let options = Options { remote: leases(LONG), ..Options::default() };
     let cache = mice(&url(&server), options);
@@ -202,7 +202,7 @@ fn a_record_that_is_damaged_counts_once_also_with_leases() {
 }
 
 #[test]
-fn what_is_kept_near_stays_within_its_limit_and_the_rest_is_fetched_each_time() {
+fn the_near_cache_stays_within_its_limit_and_other_keys_are_fetched_each_time() {
     let Some(server) = Running::start(&[]) else { return };
     let limit = 64 << 10;
     let options = Options { max_bytes: Some(limit), ..Options::default() };
@@ -227,7 +227,7 @@ fn what_is_kept_near_stays_within_its_limit_and_the_rest_is_fetched_each_time() 
 }
 
 #[test]
-fn reading_in_place_while_another_clears_finds_the_value_or_none() {
+fn reading_in_place_while_another_thread_clears_finds_the_value_or_nothing() {
     let Some(server) = Running::start(&[]) else { return };
     let (here, there) = (mice(&url(&server), Options::default()), mice(&url(&server), Options::default()));
     let stop = AtomicBool::new(false);
@@ -240,8 +240,8 @@ fn reading_in_place_while_another_clears_finds_the_value_or_none() {
             stop.store(true, SeqCst);
         });
         while !stop.load(SeqCst) {
-            guard::read(|section| {
-                if let Some(value) = here.look(section, &key(1)).unwrap() {
+            epoch::read(|guard| {
+                if let Some(value) = here.look(guard, &key(1)).unwrap() {
                     assert_eq!(Mice::read_checked(value).unwrap().payload, b"payload");
                 }
             });
@@ -250,7 +250,7 @@ fn reading_in_place_while_another_clears_finds_the_value_or_none() {
 }
 
 #[test]
-fn a_lookup_does_not_wait_for_others_that_land_and_remove() {
+fn a_lookup_does_not_wait_for_threads_that_store_and_remove() {
     let Some(server) = Running::start(&[]) else { return };
     let mut proxy = Proxy::before(&server);
     let cache = elsewhere(&proxy.url(), RemoteOptions::default());
@@ -258,19 +258,19 @@ fn a_lookup_does_not_wait_for_others_that_land_and_remove() {
     let slow = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            cache.memoize(b"lands", |draft| {
+            cache.memoize(b"slow", |draft| {
                 proxy.set("delay 5000");
                 slow.store(true, SeqCst);
                 draft.write(b"v")
             })
         });
-        eventually("it lands", || slow.load(SeqCst));
+        eventually("it is being stored", || slow.load(SeqCst));
         std::thread::sleep(Duration::from_millis(100));
         scope.spawn(|| cache.remove(b"removed").unwrap());
         std::thread::sleep(Duration::from_millis(100));
         let began = Instant::now();
         assert!(cache.get(b"k").unwrap().is_some());
-        // Its own reply takes five seconds; behind the landing it would wait for nearly five more.
+        // Its own reply takes five seconds; if it waited for the store, it would take nearly five more.
         assert!(began.elapsed() < Duration::from_millis(8500), "{:?}", began.elapsed());
     });
 }
@@ -296,7 +296,7 @@ fn a_removal_while_a_value_is_computed_leaves_neither_value_nor_lease() {
 }
 
 #[test]
-fn one_who_waits_for_another_process_and_is_removed_meanwhile_keeps_no_lease() {
+fn a_removal_while_a_thread_waits_for_another_process_leaves_no_lease() {
     let Some(server) = Running::start(&[]) else { return };
     let (one, two) = (elsewhere(&url(&server), leases(LONG)), elsewhere(&url(&server), leases(LONG)));
     let began = two.memoize(b"k", |draft| {
@@ -313,7 +313,7 @@ fn one_who_waits_for_another_process_and_is_removed_meanwhile_keeps_no_lease() {
 }
 
 #[test]
-fn a_server_that_is_full_loses_no_value_and_holds_nobody_up() {
+fn a_full_server_loses_no_computed_value_and_delays_no_caller() {
     let Some(server) = Running::start(&[]) else { return };
     let strict = RemoteOptions { strict: true, ..leases(LONG) };
     for remote in [leases(LONG), strict] {
@@ -328,7 +328,7 @@ fn a_server_that_is_full_loses_no_value_and_holds_nobody_up() {
         assert!(two.set_many(&[(b"k", b"v"), (b"l", b"v")]).iter().all(|stored| stored.is_err() == remote.strict));
         assert!(two.get(b"k").unwrap().is_none());
         server.ask::<()>("CONFIG SET maxmemory 0");
-        // The lease went back: the next one need not wait for it to run out.
+        // The lease was released: the next caller does not wait for its expiry.
         let began = Instant::now();
         assert_eq!(two.memoize(b"k", |draft| draft.write(b"v")).unwrap().origin, Origin::Computed);
         assert!(began.elapsed() < LONG / 2);
@@ -337,7 +337,7 @@ fn a_server_that_is_full_loses_no_value_and_holds_nobody_up() {
 }
 
 #[test]
-fn where_scripts_are_forbidden_a_value_is_stored_and_the_next_one_does_not_wait() {
+fn without_scripts_a_value_is_stored_and_the_next_caller_does_not_wait() {
     let user = ["--user", "me", "on", ">secret", "~phicache*", "-@all", "+get", "+set", "+exists", "+unlink"];
     for options in [&user[..], &user[..9], &["--rename-command", "EVAL", ""]] {
         let Some(server) = Running::start(options) else { return };
@@ -346,7 +346,7 @@ fn where_scripts_are_forbidden_a_value_is_stored_and_the_next_one_does_not_wait(
         let (one, two) = (elsewhere(&url, leases(LONG)), elsewhere(&url, leases(LONG)));
         assert_eq!(one.memoize(b"k", |draft| draft.write(b"v")).unwrap().origin, Origin::Computed);
         assert_eq!(two.memoize(b"k", |_| panic!("it is stored")).unwrap().origin, Origin::Hit);
-        // A computation that fails gives its lease back, too.
+        // A computation that fails releases its lease too.
         assert!(one.memoize(b"failed", |_| Err(Error::Callback(1))).is_err());
         let began = Instant::now();
         assert_eq!(two.memoize(b"failed", |draft| draft.write(b"v")).unwrap().origin, Origin::Computed);
@@ -355,7 +355,7 @@ fn where_scripts_are_forbidden_a_value_is_stored_and_the_next_one_does_not_wait(
 }
 
 #[test]
-fn a_read_only_server_is_read_and_loses_no_value() {
+fn a_read_only_server_is_read_and_no_computed_value_is_lost() {
     let Some(primary) = Running::start(&["--repl-diskless-sync-delay", "0"]) else { return };
     let replica = Running::start(&["--replicaof", "127.0.0.1", &primary.port.to_string()]).unwrap();
     elsewhere(&url(&primary), RemoteOptions::default()).set(b"k", b"v").unwrap().unwrap();
@@ -374,7 +374,7 @@ fn a_read_only_server_is_read_and_loses_no_value() {
 }
 
 #[test]
-fn a_computed_value_is_never_lost_whatever_the_server_does_meanwhile() {
+fn a_computed_value_is_never_lost_even_if_the_server_fails_meanwhile() {
     let Some(mut server) = Running::start(&[]) else { return };
     let url = url(&server);
     for strict in [false, true] {
@@ -407,7 +407,7 @@ fn a_computed_value_is_never_lost_whatever_the_server_does_meanwhile() {
                 assert_eq!(compute(cache, value, &mut || server.kill()), stored_if(near));
                 server.restart();
                 eventually("it is gone", || cache.clear().is_ok());
-                // Restarted, it has forgotten the lease; whether that was somebody else's doing, nobody knows.
+                // A restarted server has forgotten the lease, and the client cannot know why.
                 let origin = compute(cache, value, &mut || {
                     server.kill();
                     server.restart();
@@ -422,7 +422,7 @@ fn a_computed_value_is_never_lost_whatever_the_server_does_meanwhile() {
     }
 }
 
-/// What a value is that the server does not get: a MICE is kept near.
+/// The origin of a value that could not be stored at the server; a MICE is stored in the near cache.
 fn stored_if(near: bool) -> Origin {
     if near { Origin::Computed } else { Origin::NotStored(Some(Refusal::Server)) }
 }
@@ -433,7 +433,7 @@ fn server_is_skipped(cache: &Cache) -> bool {
 }
 
 #[test]
-fn a_missing_key_is_asked_for_once_by_all_threads() {
+fn a_missing_key_is_requested_once_for_all_threads() {
     let Some(server) = Running::start(&[]) else { return };
     for (remote, commands) in [(RemoteOptions::default(), 1), (leases(LONG), 2)] {
         let (cache, computed, before) = (elsewhere(&url(&server), remote), AtomicU32::new(0), server.calls("get"));
@@ -459,13 +459,13 @@ fn a_missing_key_is_asked_for_once_by_all_threads() {
 }
 
 #[test]
-fn recursion_and_circles_are_seen_with_leases_too() {
+fn recursion_and_cycles_are_detected_with_leases_too() {
     let Some(server) = Running::start(&[]) else { return };
     let cache = elsewhere(&url(&server), leases(LONG));
     let own = cache.memoize(b"k", |_| cache.memoize(b"k", |draft| draft.write(b"v")).map(drop));
     assert!(matches!(own, Err(Error::Recursion(_))));
     assert_eq!(server.ask::<u64>("DBSIZE"), 0);
-    // Two threads, each of which needs what the other computes.
+    // Two threads, each of which needs the other's key.
     let (began, computing) = (Instant::now(), AtomicU32::new(0));
     std::thread::scope(|scope| {
         for (mine, others) in [(b"a", b"b"), (b"b", b"a")] {
@@ -508,7 +508,7 @@ fn two_processes_that_wait_for_each_other_go_on_when_their_leases_run_out() {
 }
 
 #[test]
-fn begin_and_wait_know_of_another_process_that_computes() {
+fn begin_and_wait_detect_another_process_that_computes() {
     let Some(server) = Running::start(&[]) else { return };
     let (one, two) = (elsewhere(&url(&server), leases(LONG)), elsewhere(&url(&server), leases(LONG)));
     let begin = |cache: &Cache| Lease::begin(cache, b"k", 7).unwrap();
@@ -530,13 +530,13 @@ fn begin_and_wait_know_of_another_process_that_computes() {
         drop(lease);
         assert!(matches!(waits.join().unwrap(), Waited::Nobody));
     });
-    // What was removed by another process while it was computed, is not stored.
+    // A value whose key another process removed during the computation is not stored.
     let Started::Lease(mut lease) = begin(&two) else { panic!("it was given back") };
     one.remove(b"k").unwrap();
     lease.reserve(1).unwrap()[0] = b'v';
     assert_eq!(lease.complete().unwrap().origin, Origin::NotStored(Some(Refusal::Cleared)));
     assert_eq!(server.ask::<u64>("DBSIZE"), 0);
-    // A thread that ends without a word abandons what it began.
+    // A thread that ends abandons its leases.
     std::thread::scope(|scope| {
         scope.spawn(|| match Lease::begin(&one, b"k", 0).unwrap() {
             Started::Lease(lease) => std::mem::forget(lease),
@@ -619,13 +619,13 @@ fn a_child_that_is_forked_while_a_lease_is_held_neither_stores_nor_gives_it_back
     let value = value.unwrap();
     assert_eq!((value.entry.value(), value.origin), (&b"of the parent"[..], Origin::Computed));
     assert_eq!(cache.get(b"k").unwrap().unwrap().entry.value(), b"of the parent");
-    // And one that gives up in the child.
+    // The same for a lease that the child abandons.
     let value = cache.memoize(b"other", |draft| {
         let pid = fork(|| {
             let again = cache.memoize(b"other", |_| Err(Error::Callback(1)));
             again.is_err()
         });
-        // The child waits for the lease of its parent, as any process does; the alarm ends it.
+        // The child waits for its parent's lease, as any process does; the alarm ends it.
         eventually("the child asks", || server.calls("set") >= 4);
         // SAFETY: it is a child of ours.
         unsafe { libc::kill(pid, libc::SIGKILL) };
@@ -676,12 +676,12 @@ fn in_a_cluster_the_mice_of_a_system_are_on_one_node_and_leases_beside_their_val
     assert_eq!(fresh.size().unwrap(), 0);
 }
 
-/// Stores a batch, and holds each answer against what is there afterwards; says how many were stored, how many not.
+/// Stores a batch and compares each answer with the server afterwards. Returns how many were stored and how many not.
 fn store_and_look(cache: &Cache, pairs: &[(&[u8], &[u8])], strict: bool, why: &str) -> (usize, usize) {
     let answers = cache.set_many(pairs);
     let mut stored = 0;
     for ((key, value), answer) in pairs.iter().zip(&answers) {
-        // One that cannot be asked now is not held against it.
+        // A key whose node is down now cannot be compared.
         let is_there = cache.get(key).ok().flatten().map(|found| found.entry.value() == *value);
         match answer {
             Ok(Ok(())) => {
@@ -700,7 +700,7 @@ fn store_and_look(cache: &Cache, pairs: &[(&[u8], &[u8])], strict: bool, why: &s
 }
 
 #[test]
-fn of_a_batch_with_a_dead_node_each_key_has_an_answer_of_its_own() {
+fn each_key_of_a_batch_with_a_dead_node_has_its_own_answer() {
     let Some(mut cluster) = Cluster::start() else { return };
     let keys: Vec<Vec<u8>> = (0..200).map(|number| format!("key {number}").into_bytes()).collect();
     let values: Vec<Vec<u8>> = (0..3).map(|round| format!("value {round}").into_bytes()).collect();
@@ -719,7 +719,7 @@ fn of_a_batch_with_a_dead_node_each_key_has_an_answer_of_its_own() {
             found += 1;
         });
         assert_eq!((found, answer.is_err()), (stored, is_strict));
-        // What was not asked for is no miss where that is an error.
+        // In a strict cache, a key that was not requested is an error, not a miss.
         let after = cache.info_here();
         let misses = if is_strict { 0 } else { failed as u64 };
         assert_eq!((after.hits - before.hits, after.misses - before.misses), (stored as u64, misses));
@@ -727,7 +727,7 @@ fn of_a_batch_with_a_dead_node_each_key_has_an_answer_of_its_own() {
 }
 
 #[test]
-fn of_a_batch_that_fills_the_server_each_key_has_an_answer_of_its_own() {
+fn each_key_of_a_batch_that_fills_the_server_has_its_own_answer() {
     for (strict, ttl) in [(false, None), (true, None), (false, Some(LONG)), (true, Some(LONG))] {
         let Some(server) = Running::start(&["--maxmemory", "16mb", "--maxmemory-policy", "noeviction"]) else { return };
         let cache = elsewhere(&url(&server), RemoteOptions { strict, ttl, ..RemoteOptions::default() });
@@ -741,7 +741,7 @@ fn of_a_batch_that_fills_the_server_each_key_has_an_answer_of_its_own() {
 }
 
 #[test]
-fn what_is_no_value_of_a_batch_takes_nothing_away_from_the_others() {
+fn an_invalid_value_of_a_batch_does_not_affect_the_others() {
     let Some(server) = Running::start(&[]) else { return };
     let cache: Cache = mice(&url(&server), Options::default()).into();
     let mut good = vec![0; record(b"payload").record_len()];

@@ -1,5 +1,5 @@
-//! Servers that lie: what they announce takes no memory, what never ends is left, what is no answer is not believed, and
-//! what they repeat of the login is not.
+//! Malicious or broken servers: an announced length allocates nothing, an endless answer is abandoned, an answer that
+//! does not fit its command is rejected, and an echoed password is masked.
 #![cfg(feature = "redis")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -19,7 +19,7 @@ mod liar;
 #[path = "redis/server.rs"]
 mod server;
 
-/// What a thread holds, and the most that it held.
+/// The bytes that a thread holds, and their maximum.
 struct Counting;
 
 thread_local!(static HELD: Cell<(isize, isize)> = const { Cell::new((0, 0)) });
@@ -61,7 +61,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The most bytes that `act` held at once beyond what was there before, in this thread.
+/// The peak of the bytes that `act` allocated in this thread.
 fn peak<T>(act: impl FnOnce() -> T) -> (isize, T) {
     let before = HELD.get().0;
     HELD.set((before, before));
@@ -72,7 +72,7 @@ fn peak<T>(act: impl FnOnce() -> T) -> (isize, T) {
 const PLAIN: Store = Store { ttl: None, only_new: false };
 const MIB: isize = 1 << 20;
 
-/// A client that waits for so long, and tries again at once.
+/// A client with this timeout that retries at once.
 fn client(url: &str, milliseconds: u64) -> Server {
     let backoff = Backoff { first: Duration::from_millis(1), longest: Duration::from_millis(1) };
     let timeout = Duration::from_millis(milliseconds);
@@ -91,7 +91,7 @@ fn strict() -> RemoteOptions {
 }
 
 #[test]
-fn an_announced_length_takes_no_memory_before_it_comes() {
+fn an_announced_length_allocates_nothing_before_the_bytes_arrive() {
     let liar = Liar::new(|words| match words[0] {
         b"MGET" => say("*2\r\n$536870912\r\nabc"),
         b"SCAN" => say("*2\r\n$1\r\n0\r\n*1\r\n$67000000\r\nabc"),
@@ -105,7 +105,7 @@ fn an_announced_length_takes_no_memory_before_it_comes() {
     assert!(most < MIB, "{most} bytes");
     let (most, _) = peak(|| server.count_prefix(b"key", soon()).unwrap_err());
     assert!(most < MIB, "{most} bytes");
-    // Nor through a cache, whose values lie in memory of their own.
+    // The same through a cache, which reads values into entries.
     let config = Config::new().unwrap();
     config.set_redis_url(&format!("{}?timeout_ms=200", liar.url())).unwrap();
     let strict = Options { remote: strict(), ..Options::default() };
@@ -116,11 +116,11 @@ fn an_announced_length_takes_no_memory_before_it_comes() {
 }
 
 #[test]
-fn a_length_that_no_server_can_mean_is_an_error_at_once() {
+fn an_impossible_length_is_an_error_at_once() {
     for answer in
         ["$536870913\r\n", "$4611686018427387904\r\n", "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n"]
     {
-        // It stays silent afterwards; a PING is answered as badly.
+        // It stays silent afterwards; its answer to a PING is as bad.
         let liar = Liar::new(move |_| say(answer));
         let server = client(&liar.url(), 60_000);
         let failures = [server.get(b"key").unwrap_err(), server.count_prefix(b"key", soon()).unwrap_err()];
@@ -129,14 +129,14 @@ fn a_length_that_no_server_can_mean_is_an_error_at_once() {
 }
 
 #[test]
-fn a_value_longer_than_max_bytes_is_passed_over_and_the_rest_is_found() {
+fn a_value_longer_than_max_bytes_is_skipped_and_the_others_are_found() {
     let long = "x".repeat(200_000);
     let answer = format!("*3\r\n$1\r\na\r\n$200000\r\n{long}\r\n$1\r\nb\r\n");
     let liar = Liar::new(move |words| match words[0] {
         b"MGET" => say(&answer),
         _ => say(format!("$200000\r\n{long}\r\n")),
     });
-    // It knows no seals.
+    // This server does not seal its values.
     let bare = RemoteOptions { no_checksum: true, ..strict() };
     let options = Options { max_bytes: Some(100_000), remote: bare };
     let short = cache(&liar.url(), options);
@@ -161,7 +161,7 @@ fn health(cache: &Cache) -> phicache::redis::Health {
 }
 
 #[test]
-fn a_scan_that_never_ends_is_left() {
+fn a_scan_that_never_ends_is_abandoned_at_the_deadline() {
     use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
     let cursor = AtomicU64::new(0);
     let liar = Liar::new(move |words| match words[0] {
@@ -181,7 +181,7 @@ fn a_scan_that_never_ends_is_left() {
     }
     assert!(began.elapsed() >= 4 * time);
     assert!(liar.asked("SCAN") > 4);
-    // The server is well: it answers each step.
+    // The server is not considered down: it answers each step.
     assert_eq!((health(&told).failures, health(&told).skipping), (4, None));
     let remote = RemoteOptions { scan, ..RemoteOptions::default() };
     let untold = cache(&liar.url(), Options { remote, ..Options::default() });
@@ -190,12 +190,12 @@ fn a_scan_that_never_ends_is_left() {
 }
 
 #[test]
-fn a_cursor_that_comes_back_ends_a_scan() {
-    for circle in [1, 2, 3, 10] {
+fn a_repeated_cursor_ends_a_scan() {
+    for period in [1, 2, 3, 10] {
         let liar = Liar::new(move |words| match words[0] {
             b"SCAN" => {
                 let cursor: u64 = std::str::from_utf8(words[1]).unwrap().parse().unwrap();
-                say(format!("*2\r\n$2\r\n{}\r\n*0\r\n", 10 + (cursor + 1) % circle))
+                say(format!("*2\r\n$2\r\n{}\r\n*0\r\n", 10 + (cursor + 1) % period))
             }
             _ => say(":1\r\n"),
         });
@@ -204,18 +204,18 @@ fn a_cursor_that_comes_back_ends_a_scan() {
         for error in [told.size().unwrap_err(), told.clear().unwrap_err()] {
             assert!(error.to_string().contains("twice"), "{error}");
         }
-        assert!(liar.asked("SCAN") as u64 <= 8 * (circle + 1), "{} of {circle}", liar.asked("SCAN"));
+        assert!(liar.asked("SCAN") as u64 <= 8 * (period + 1), "{} for {period}", liar.asked("SCAN"));
     }
 }
 
-/// A failure in all the ways in which it can be printed.
+/// A failure in all forms in which it can be printed.
 fn printed(server: &Server, failure: &Failure) -> String {
     let error = Error::from(failure.clone());
     format!("{failure} {failure:?} {error} {error:?} {:?} {:?}", server.health(), server.endpoint())
 }
 
 #[test]
-fn nothing_of_a_login_that_is_sent_back_is_repeated() {
+fn a_login_that_the_server_echoes_is_never_repeated() {
     let long = "k3Y!".repeat(500);
     let passwords = [
         "q9w8e7r6t5y4u3i2o1p0a9s8d7f6g5h4j3k2l1z0x9c8v7b6",
@@ -268,7 +268,7 @@ fn nothing_of_a_login_that_is_sent_back_is_repeated() {
 }
 
 #[test]
-fn a_refusal_is_counted_and_told_with_what_to_do() {
+fn a_refusal_is_counted_and_its_message_says_what_to_do() {
     for (refusal, told) in [
         ("MOVED 1 127.0.0.1:7000", "cluster=yes"),
         ("ASK 1 127.0.0.1:7000", "cluster=yes"),
@@ -309,24 +309,24 @@ fn a_refusal_is_counted_and_told_with_what_to_do() {
             assert!(matches!(&failure.cause, Cause::Refused { code: told, .. } if told == code), "{failure:?}");
             let health = server.health();
             assert_eq!((health.refusals, health.failures, health.connections), (number as u64 + 1, 0, 1), "{refusal}");
-            // A buffer for a message has 256 bytes.
+            // A C program's buffer for a message has 256 bytes.
             let text = health.last_error.unwrap();
             assert!(text[..text.len().min(255)].contains(told), "{text}");
         }
-        // One that does not let us in says so, too.
+        // A refused login says so too.
         let login = client(&liar.url().replace("://", "://x:secret-Qz@"), 5000);
         let failure = login.get(b"key").unwrap_err();
         assert!(matches!(&failure.cause, Cause::Unreachable(why) if why.contains(told)), "{failure}");
     }
 }
 
-/// A map in which one node has all slots.
+/// A cluster map in which one node has all slots.
 fn whole_map(port: u16) -> Lie {
     say(format!("*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:{port}\r\n"))
 }
 
 #[test]
-fn nodes_that_name_each_other_are_not_followed_for_ever() {
+fn nodes_that_redirect_to_each_other_are_not_followed_forever() {
     for answer in ["MOVED", "ASK"] {
         let liar = Liar::at_its_port(move |port, words| match words[0] {
             b"CLUSTER" => whole_map(port),
@@ -348,7 +348,7 @@ fn nodes_that_name_each_other_are_not_followed_for_ever() {
 }
 
 #[test]
-fn an_answer_to_asking_that_is_not_ok_is_none() {
+fn an_answer_to_asking_other_than_ok_is_an_error() {
     let liar = Liar::at_its_port(move |port, words| match words[0] {
         b"CLUSTER" => whole_map(port),
         b"ASKING" => say("$-1\r\n"),
@@ -360,7 +360,7 @@ fn an_answer_to_asking_that_is_not_ok_is_none() {
 }
 
 #[test]
-fn a_map_of_a_cluster_that_is_none_is_not_believed() {
+fn an_invalid_cluster_map_is_rejected() {
     let range = |first, port| format!("*3\r\n:{first}\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:{port}\r\n");
     let map = move |ranges: usize, port| say(format!("*{ranges}\r\n{}", range(0, port).repeat(ranges)));
     let maps: [Box<dyn Fn(u16) -> Lie + Send + Sync>; 8] = [
@@ -390,7 +390,7 @@ fn a_map_of_a_cluster_that_is_none_is_not_believed() {
 }
 
 #[test]
-fn what_is_no_answer_to_the_question_is_not_believed() {
+fn an_answer_that_does_not_fit_its_command_is_rejected() {
     type Ask = fn(&Server) -> Option<Failure>;
     let asks: [(&str, Ask, &[&str]); 16] = [
         ("GET", |s| s.get(b"key").err(), &["$5\r\nvalue\r\n", "$-1\r\n"]),
@@ -447,7 +447,7 @@ fn what_is_no_answer_to_the_question_is_not_believed() {
             let server = client(&liar.url(), 5000);
             let is_string = answer.starts_with('$') && name == "GET";
             match ask(&server) {
-                None => assert!(right.contains(&answer) || is_string, "{name}: {answer:?} was believed"),
+                None => assert!(right.contains(&answer) || is_string, "{name}: {answer:?} was accepted"),
                 Some(failure) => {
                     assert!(!right.contains(&answer) && !is_string, "{name}: {answer:?}: {failure}");
                     assert!(matches!(failure.cause, Cause::Lost(_)), "{name}: {answer:?}: {failure}");
@@ -455,7 +455,7 @@ fn what_is_no_answer_to_the_question_is_not_believed() {
             }
         }
     }
-    // A login is answered by OK, or not at all.
+    // Any answer to a login but OK is rejected.
     for answer in ["$-1\r\n", ":1\r\n", "+QUEUED\r\n", "*0\r\n"] {
         let liar = Liar::new(move |words| match words[0] {
             b"AUTH" => say(answer),
@@ -464,7 +464,7 @@ fn what_is_no_answer_to_the_question_is_not_believed() {
         let server = client(&liar.url().replace("://", "://me:secret@"), 5000);
         assert!(matches!(server.get(b"key").unwrap_err().cause, Cause::Lost(_)), "{answer:?}");
     }
-    // Of many keys no more are removed than there are.
+    // The server cannot have removed more keys than were sent.
     let liar = Liar::new(move |words| match words[0] {
         b"SCAN" => say("*2\r\n$1\r\n0\r\n*2\r\n$4\r\nkey1\r\n$4\r\nkey2\r\n"),
         _ => say(":3\r\n"),
@@ -473,7 +473,7 @@ fn what_is_no_answer_to_the_question_is_not_believed() {
 }
 
 #[test]
-fn a_key_that_the_server_answers_by_closing_does_not_stop_all_others() {
+fn a_key_that_makes_the_server_close_does_not_stop_other_keys() {
     for bad in [|| Lie::Close, || say("$5\r\nvalue?!"), || say("HTTP/1.1 500\r\n\r\n")] {
         let liar = Liar::new(move |words| match words {
             [b"PING"] => say("+PONG\r\n"),
@@ -492,7 +492,7 @@ fn a_key_that_the_server_answers_by_closing_does_not_stop_all_others() {
             assert!(server.set(b"good", b"value", PLAIN).unwrap());
         }
     }
-    // One that has no answer to a PING is left alone, and the deadline is still that of the operation.
+    // A server that does not answer a PING is skipped, and the deadline is still that of the operation.
     for no_pong in [|| Lie::Silence, || Lie::Close, || say(":1\r\n")] {
         let liar = Liar::new(move |words| if words[0] == b"PING" { no_pong() } else { Lie::Close });
         let backoff = Backoff { first: Duration::from_secs(100), longest: Duration::from_secs(100) };
@@ -507,8 +507,8 @@ fn a_key_that_the_server_answers_by_closing_does_not_stop_all_others() {
 }
 
 #[test]
-fn those_who_wait_for_another_process_ask_seldom_however_many_they_are() {
-    // Somebody has every lease, and no value comes.
+fn threads_that_wait_for_another_process_ask_rarely_even_if_they_are_many() {
+    // Another process has every lease, and no value comes.
     let liar = Liar::new(|words| match words[0] {
         b"EXISTS" => say(":1\r\n"),
         _ => say("$-1\r\n"),
@@ -530,7 +530,8 @@ fn those_who_wait_for_another_process_ask_seldom_however_many_they_are() {
             });
         }
     });
-    // Two questions for each look; looks grow as the logarithm of the time, which on a busy machine is longer.
+    // Two commands for each poll; the number of polls grows with the logarithm of the time, which is longer on a busy
+    // machine.
     let asked = liar.asked_at_all();
     let most = 2.0 * (20.0 + 12.0 * (began.elapsed().as_secs_f64() / 0.4).ln());
     assert!((asked as f64) < most, "{asked} questions, expected at most {most}");

@@ -1,4 +1,4 @@
-//! Against real servers, which the tests start and stop themselves: tests/redis.
+//! `phicache::redis` with real servers, which the tests start and stop; see tests/redis.
 #![cfg(feature = "redis")]
 
 #[path = "redis/mod.rs"]

@@ -1,4 +1,4 @@
-//! The gauge measures this process: a program of its own, with one test, since whatever runs beside it would be measured too.
+//! The memory limit measures this process. It is the only test of its program, because others would be measured too.
 
 use phicache::memory::limit::{self, Usage};
 
@@ -14,7 +14,7 @@ fn the_resident_size_is_that_of_this_process() {
     let before = usage();
     let grown = vec![1u8; GROWTH as usize];
     let after = usage();
-    // The harness and the allocator take and give back a little meanwhile.
+    // The test harness and the allocator change the size a little meanwhile.
     let seen = after.resident.wrapping_sub(before.resident);
     assert!((GROWTH - (16 << 20)..GROWTH + (16 << 20)).contains(&seen), "{before:?} {after:?} {}", grown[4096]);
     drop(grown);

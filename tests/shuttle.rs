@@ -1,8 +1,8 @@
-//! Single flight and the table under a model checker, which tries thousands of orders in which threads may run.
+//! Single flight and the table under a model checker, which runs each test in thousands of orders of its threads.
 //!
 //!     RUSTFLAGS="--cfg shuttle" cargo test --release --test shuttle
 //!
-//! SHUTTLE_ROUNDS sets how many orders each test tries.
+//! SHUTTLE_ROUNDS sets the number of orders of each test.
 
 #![cfg(shuttle)]
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use phicache::cache::{Cache, DictCache, Lease, MiceCache, Options, Origin, Refusal, Started, Value, Waited};
 use phicache::config::Config;
-use phicache::epoch::guard;
+use phicache::epoch::{self, guard};
 use phicache::error::Error;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
@@ -26,7 +26,7 @@ fn check(model: impl Fn() + Send + Sync + 'static) {
     shuttle::check_pct(move || model(), rounds, 3);
 }
 
-/// As the C face looks a key up: the quick way, where that decides.
+/// A lookup as in the C API: the fast path first.
 fn get(cache: &Cache, key: &[u8]) -> Option<Value> {
     cache.try_fast_get(key).unwrap_or_else(|| cache.get(key).unwrap())
 }
@@ -72,7 +72,7 @@ fn one_computes_and_a_failure_lets_another_try() {
 }
 
 #[test]
-fn circles_end() {
+fn wait_cycles_of_two_are_broken() {
     check(|| {
         let (a, b) = (cache(), cache());
         let ask = |own: &Cache, other: &Cache| {
@@ -92,7 +92,7 @@ fn circles_end() {
 }
 
 #[test]
-fn circles_of_three_end() {
+fn wait_cycles_of_three_are_broken() {
     check(|| {
         let cache = cache();
         let threads: Vec<_> = (0..3u8)
@@ -114,7 +114,7 @@ fn circles_of_three_end() {
 }
 
 #[test]
-fn what_was_begun_before_a_clear_is_never_seen_after_it() {
+fn a_value_begun_before_a_clear_is_never_found_after_it() {
     check(|| {
         let cache = cache();
         let began = Arc::new(AtomicUsize::new(0));
@@ -138,7 +138,7 @@ fn what_was_begun_before_a_clear_is_never_seen_after_it() {
 }
 
 #[test]
-fn a_doomed_computation_stores_nothing() {
+fn an_invalidated_computation_stores_nothing() {
     check(|| {
         let cache = cache();
         let Started::Lease(lease) = Lease::begin(&cache, b"k", 1).unwrap() else { panic!("the key is new") };
@@ -164,7 +164,7 @@ fn a_doomed_computation_stores_nothing() {
 }
 
 #[test]
-fn a_value_of_a_broken_circle_that_comes_late_is_not_stored_after_a_removal() {
+fn a_late_value_of_a_broken_cycle_is_not_stored_after_a_removal_in_any_order() {
     check(|| {
         let (a, b) = (cache(), cache());
         let removed = Arc::new(AtomicUsize::new(0));
@@ -189,7 +189,7 @@ fn a_value_of_a_broken_circle_that_comes_late_is_not_stored_after_a_removal() {
         a.remove(b"k").unwrap();
         b.remove(b"k").unwrap();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
-        // What is there now was begun after the first removals had ended, or not before the last ones began.
+        // A value that is there now was begun after the first removals ended, or not before the last ones began.
         for cache in [&a, &b] {
             if let Some(value) = cache.get(b"k").unwrap() {
                 assert_eq!(value.entry.value(), [1]);
@@ -199,7 +199,7 @@ fn a_value_of_a_broken_circle_that_comes_late_is_not_stored_after_a_removal() {
 }
 
 #[test]
-fn an_abandoned_lease_frees_those_who_wait() {
+fn an_abandoned_lease_wakes_the_threads_that_wait() {
     check(|| {
         let cache = cache();
         let Started::Lease(lease) = Lease::begin(&cache, b"k", 1).unwrap() else { panic!("the key is new") };
@@ -213,7 +213,7 @@ fn an_abandoned_lease_frees_those_who_wait() {
 }
 
 #[test]
-fn failures_are_handed_over_until_all_have_had_theirs() {
+fn each_thread_that_waits_gets_a_failure_of_its_own() {
     check(|| {
         let cache = cache();
         let tries = Arc::new(AtomicUsize::new(0));
@@ -232,13 +232,13 @@ fn failures_are_handed_over_until_all_have_had_theirs() {
             .collect();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert_eq!((tries.load(SeqCst), cache.stats().unwrap().errors), (3, 3));
-        // Nothing is left behind.
+        // No flight is left.
         let Started::Lease(_) = Lease::begin(&cache, b"k", 1).unwrap() else { panic!("nobody computes it") };
     });
 }
 
-/// A lease is given up while two threads wait who would compute, and one who would not; and something else happens to the
-/// key meanwhile. However it comes, all of them go on. Says how often it was computed.
+/// A lease is abandoned while two threads wait that would compute and one that would not, and `meanwhile` changes the
+/// key. All threads continue in any order. Returns the number of computations.
 fn given_up(meanwhile: impl Fn(&Cache) + Send + Sync + 'static) -> usize {
     let cache = cache();
     let Started::Lease(lease) = Lease::begin(&cache, b"k", 1).unwrap() else { panic!("the key is new") };
@@ -273,27 +273,27 @@ fn given_up(meanwhile: impl Fn(&Cache) + Send + Sync + 'static) -> usize {
 }
 
 #[test]
-fn a_lease_that_is_given_up_is_taken_over_by_one_of_those_who_wait() {
+fn an_abandoned_lease_is_taken_over_by_a_thread_that_waits() {
     check(|| assert_eq!(given_up(|_| ()), 1));
 }
 
 #[test]
-fn a_lease_may_be_given_up_while_the_key_gets_a_value() {
+fn a_lease_may_be_abandoned_while_the_key_gets_a_value() {
     check(|| assert!(given_up(|cache| cache.set(b"k", b"value").unwrap().unwrap()) <= 1));
 }
 
 #[test]
-fn a_lease_may_be_given_up_while_the_key_is_removed() {
+fn a_lease_may_be_abandoned_while_the_key_is_removed() {
     check(|| assert!(matches!(given_up(|cache| assert!(cache.remove(b"k").is_ok())), 1..=2)));
 }
 
 #[test]
-fn a_lease_may_be_given_up_while_the_cache_is_cleared() {
+fn a_lease_may_be_abandoned_while_the_cache_is_cleared() {
     check(|| assert!(matches!(given_up(|cache| cache.clear().unwrap()), 1..=2)));
 }
 
 #[test]
-fn a_lease_may_be_given_up_twice_while_others_wait() {
+fn a_lease_may_be_abandoned_twice_while_others_wait() {
     check(|| {
         let twice = |cache: &Cache| match Lease::begin(cache, b"k", 3).unwrap() {
             Started::Lease(lease) => drop(lease),
@@ -304,7 +304,7 @@ fn a_lease_may_be_given_up_twice_while_others_wait() {
 }
 
 #[test]
-fn a_wait_whose_time_is_up_when_the_value_comes_takes_nothing_from_others() {
+fn a_wait_that_times_out_as_the_value_comes_takes_no_wake_up_from_others() {
     check(|| {
         let cache = cache();
         let Started::Lease(mut lease) = Lease::begin(&cache, b"k", 1).unwrap() else { panic!("the key is new") };
@@ -316,10 +316,10 @@ fn a_wait_whose_time_is_up_when_the_value_comes_takes_nothing_from_others() {
                     true
                 }
                 Waited::TimeOut => false,
-                Waited::Nobody | Waited::Cycle => panic!("it is computed, by one who waits for nothing"),
+                Waited::Nobody | Waited::Cycle => panic!("the thread that computes it does not wait"),
             })
         };
-        // Under the model checker the first two may run out at any moment.
+        // Under the model checker the first two waits may time out at any moment.
         let short = [wait(2, Duration::from_millis(500)), wait(3, Duration::from_millis(500))];
         let long = wait(4, Duration::from_secs(60));
         lease.reserve(5).unwrap().copy_from_slice(b"value");
@@ -330,7 +330,7 @@ fn a_wait_whose_time_is_up_when_the_value_comes_takes_nothing_from_others() {
 }
 
 #[test]
-fn a_wait_whose_time_is_up_when_a_lease_is_given_up_takes_nothing_from_others() {
+fn a_wait_that_times_out_as_a_lease_is_abandoned_takes_no_wake_up_from_others() {
     check(|| {
         let short = |cache: &Cache| match Lease::wait(cache, b"k", 5, Duration::from_millis(500)).unwrap() {
             Waited::Value(value) => assert_eq!(value.entry.value(), b"value"),
@@ -342,7 +342,7 @@ fn a_wait_whose_time_is_up_when_a_lease_is_given_up_takes_nothing_from_others() 
 }
 
 #[test]
-fn ones_own_key_is_recursion_while_others_clear() {
+fn a_key_under_computation_is_recursion_while_others_clear() {
     check(|| {
         let cache = cache();
         let computing = {
@@ -350,7 +350,7 @@ fn ones_own_key_is_recursion_while_others_clear() {
             thread::spawn(move || {
                 let value = cache.memoize(b"k", |draft| {
                     thread::yield_now();
-                    // Another may have computed it, after the clear.
+                    // Another thread may have computed it after the clear.
                     match cache.memoize(b"k", |_| panic!("not computed twice")) {
                         Ok(value) => assert_eq!(value.entry.value(), b"other"),
                         Err(error) => assert!(matches!(error, Error::Recursion(_))),
@@ -368,7 +368,7 @@ fn ones_own_key_is_recursion_while_others_clear() {
 }
 
 #[test]
-fn pins_stay_whole_while_entries_are_replaced_and_removed() {
+fn pinned_entries_stay_intact_while_entries_are_replaced_and_removed() {
     check(|| {
         let cache = cache();
         cache.set(b"key of 8", &[0; 32]).unwrap().unwrap();
@@ -376,7 +376,7 @@ fn pins_stay_whole_while_entries_are_replaced_and_removed() {
             let cache = cache.clone();
             thread::spawn(move || {
                 cache.set(b"key of 8", &[1; 32]).unwrap().unwrap();
-                // Frees what can be freed.
+                // Frees retired entries.
                 cache.stats().unwrap();
                 cache.remove(b"key of 8").unwrap();
                 cache.stats().unwrap();
@@ -387,13 +387,13 @@ fn pins_stay_whole_while_entries_are_replaced_and_removed() {
             let cache = cache.clone();
             thread::spawn(move || {
                 let value = |pin: &Value| <[u8; 32]>::try_from(pin.entry.value()).unwrap();
-                // The first lookup of a thread never goes the quick way.
+                // The first lookup of a thread takes the slow path.
                 drop(get(&cache, b"key of 8"));
                 let pins: Vec<_> =
                     (0..3).filter_map(|_| get(&cache, b"key of 8")).map(|pin| (value(&pin), pin)).collect();
                 thread::yield_now();
                 for (before, pin) in &pins {
-                    // Whole, and neither overwritten nor the value that was made later in the same place.
+                    // Intact: not overwritten, and not the value that was stored later in the same block.
                     assert!(value(pin) == *before && before.iter().all(|byte| *byte == before[0] && *byte <= 2));
                 }
             })
@@ -405,7 +405,7 @@ fn pins_stay_whole_while_entries_are_replaced_and_removed() {
 }
 
 #[test]
-fn what_a_section_finds_stays_whole_until_it_ends() {
+fn an_entry_found_in_a_read_section_stays_intact_until_the_section_ends() {
     check(|| {
         let cache = cache();
         for key in 0..3u8 {
@@ -426,10 +426,10 @@ fn what_a_section_finds_stays_whole_until_it_ends() {
         let reading = {
             let cache = cache.clone();
             thread::spawn(move || {
-                let pin = guard::read(|section| {
-                    let found = cache.look(section, &[1; 8]).unwrap();
-                    // Never missing while the table grows, unless it was taken out.
-                    let other = cache.look(section, &[2; 8]).unwrap();
+                let pin = epoch::read(|guard| {
+                    let found = cache.look(guard, &[1; 8]).unwrap();
+                    // Never missing while the table grows, unless it was removed.
+                    let other = cache.look(guard, &[2; 8]).unwrap();
                     assert!(other.is_some() || cache.size().unwrap() == 0);
                     let pin = get(&cache, &[1; 8]);
                     thread::yield_now();
@@ -439,7 +439,7 @@ fn what_a_section_finds_stays_whole_until_it_ends() {
                     assert!(other.is_none_or(|value| value == [2; 32]));
                     pin
                 });
-                // Frees what can be freed.
+                // Frees retired entries.
                 cache.stats().unwrap();
                 assert!(pin.is_none_or(|pin| pin.entry.value()[0] % 100 == 1));
             })
@@ -451,7 +451,7 @@ fn what_a_section_finds_stays_whole_until_it_ends() {
 }
 
 #[test]
-fn what_was_removed_is_never_seen_while_another_value_comes_into_its_place() {
+fn a_removed_value_is_never_found_while_another_replaces_it() {
     check(|| {
         let cache = cache();
         cache.set(b"key of 8", &[0; 32]).unwrap().unwrap();
@@ -459,7 +459,7 @@ fn what_was_removed_is_never_seen_while_another_value_comes_into_its_place() {
         let reading = {
             let (cache, removed) = (cache.clone(), removed.clone());
             thread::spawn(move || {
-                // The first lookup of a thread never goes the quick way.
+                // The first lookup of a thread takes the slow path.
                 drop(get(&cache, b"key of 8"));
                 let was_removed = removed.load(SeqCst) == 1;
                 let found = get(&cache, b"key of 8").map(|value| value.entry.value()[0]);
@@ -474,7 +474,7 @@ fn what_was_removed_is_never_seen_while_another_value_comes_into_its_place() {
 }
 
 #[test]
-fn what_an_open_section_finds_stays_whole_until_the_outermost_is_closed() {
+fn an_entry_found_in_nested_sections_stays_intact_until_the_outermost_ends() {
     check(|| {
         let cache = cache();
         cache.set(b"key of 8", &[1; 32]).unwrap().unwrap();
@@ -482,14 +482,14 @@ fn what_an_open_section_finds_stays_whole_until_the_outermost_is_closed() {
             let cache = cache.clone();
             thread::spawn(move || {
                 cache.clear().unwrap();
-                // Frees what can be freed.
+                // Frees retired entries.
                 cache.stats().unwrap();
             })
         };
         guard::open().unwrap();
         guard::open().unwrap();
-        // As a C program does it, which has no closures.
-        let found = guard::in_open(|section| Ok(cache.look(section, b"key of 8")?.map(std::ptr::from_ref))).unwrap();
+        // As in a C program, which has no closures.
+        let found = guard::in_open(|guard| Ok(cache.look(guard, b"key of 8")?.map(std::ptr::from_ref))).unwrap();
         // SAFETY: this thread runs no closure in a section, and another section is open.
         unsafe { guard::close().unwrap() };
         thread::yield_now();
@@ -503,7 +503,7 @@ fn what_an_open_section_finds_stays_whole_until_the_outermost_is_closed() {
 }
 
 #[test]
-fn what_is_stored_while_a_cache_is_cleared_stays_whole() {
+fn a_value_stored_while_a_cache_is_cleared_stays_intact() {
     check(|| {
         let cache = cache();
         let writing = |key: u8| {
@@ -513,7 +513,7 @@ fn what_is_stored_while_a_cache_is_cleared_stays_whole() {
         let threads = [writing(0), writing(1)];
         cache.clear().unwrap();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
-        // Frees what can be freed.
+        // Frees retired entries.
         cache.stats().unwrap();
         let found = (0..2).filter_map(|key| get(&cache, &[key; 8])).inspect(|value| {
             let bytes = value.entry.value();
@@ -548,7 +548,7 @@ fn pins_of_either_kind_hold_while_the_cache_is_cleared_and_freed() {
 }
 
 #[test]
-fn what_leaves_the_table_while_that_is_cleared_is_freed_once() {
+fn an_entry_removed_while_the_table_is_cleared_is_freed_once() {
     check(|| {
         let cache = cache();
         for key in 0..2u8 {
@@ -559,7 +559,7 @@ fn what_leaves_the_table_while_that_is_cleared_is_freed_once() {
             thread::spawn(move || {
                 cache.set(&[0; 8], &[9; 32]).unwrap().unwrap();
                 cache.remove(&[1; 8]).unwrap();
-                // Frees what can be freed.
+                // Frees retired entries.
                 cache.stats().unwrap();
             })
         };
@@ -574,7 +574,7 @@ fn what_leaves_the_table_while_that_is_cleared_is_freed_once() {
 }
 
 #[test]
-fn what_nobody_looks_at_is_freed() {
+fn a_retired_entry_without_readers_is_freed() {
     check(|| {
         let cache = cache();
         let writing = |first: u8| {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""phicache-info tells what is so, and no password: test_info.py PROGRAM VERSION LIBRARY"""
+"""Tests that phicache-info prints correct facts and no password: test_info.py PROGRAM VERSION LIBRARY"""
 
 import os
 import resource
@@ -14,7 +14,7 @@ CLEAN = {name: value for name, value in os.environ.items() if not name.startswit
 
 
 def info(*arguments, before=(), prepare=None, **variables):
-    """Exit status, what stands behind each title, and everything that was printed."""
+    """The exit status, the text after each title, and everything that was printed."""
     run = subprocess.run([*before, PROGRAM, *arguments], env={**CLEAN, **variables}, preexec_fn=prepare,
                          capture_output=True, text=True)
     return run.returncode, {line[:20].strip(): line[20:] for line in run.stdout.splitlines()}, run.stdout + run.stderr

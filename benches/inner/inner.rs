@@ -7,7 +7,7 @@ use std::hint::black_box;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use phicache::iit::{Cut, Direction, NodeSet, Subsystem};
 use phicache::key::{Element, Fingerprint, KeyBuilder, repertoire};
-use phicache::epoch::guard;
+use phicache::epoch;
 use phicache::memory::limit;
 use phicache::table::{Draft, Hashed, Table};
 
@@ -58,21 +58,21 @@ fn tables(criterion: &mut Criterion) {
     criterion.bench_function("table: hit, pinned and released", |bench| {
         bench.iter(|| {
             let key = key(next());
-            guard::read(|section| {
-                table.find(section, &Hashed::from(&key[..])).map(|entry| section.pin(entry).value()[0])
+            epoch::read(|guard| {
+                table.find(guard, &Hashed::from(&key[..])).map(|entry| section.pin(entry).value()[0])
             })
         })
     });
     criterion.bench_function("table: hit, in place", |bench| {
         bench.iter(|| {
             let key = key(next());
-            guard::read(|section| table.find(section, &Hashed::from(&key[..])).map(|entry| entry.value()[0]))
+            epoch::read(|guard| table.find(guard, &Hashed::from(&key[..])).map(|entry| entry.value()[0]))
         })
     });
     criterion.bench_function("table: miss", |bench| {
         bench.iter(|| {
             let key = key(ENTRIES + next());
-            guard::read(|section| table.find(section, &Hashed::from(&key[..])).is_none())
+            epoch::read(|guard| table.find(guard, &Hashed::from(&key[..])).is_none())
         })
     });
     criterion.bench_function("table: replace", |bench| bench.iter(|| insert(&table, next())));

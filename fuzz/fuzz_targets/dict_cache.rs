@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use phicache::cache::{Cache, DictCache, Lease, Options, Origin, Refusal, Started, Stored, Value};
 use phicache::config::Config;
 use phicache::error::Error;
-use phicache::epoch::guard;
+use phicache::epoch;
 use phicache_fuzz::Input;
 
 const VALUE_LENGTHS: [usize; 12] = [0, 1, 8, 15, 16, 17, 100, 256, 1000, 1025, 5000, 70_000];
@@ -92,7 +92,7 @@ impl World {
 
     fn look(&mut self, key: &[u8], capacity: usize) {
         let expected = self.entries.get(key).cloned();
-        guard::read(|section| assert!(self.cache.look(section, key).unwrap() == expected.as_deref()));
+        epoch::read(|guard| assert!(self.cache.look(guard, key).unwrap() == expected.as_deref()));
         self.count(expected.is_some());
         assert_eq!(self.cache.contains(key), Ok(expected.is_some()));
         let mut buffer = vec![0; capacity];
@@ -307,9 +307,9 @@ fuzz_target!(|data: &[u8]| {
     }
     world.check();
     let World { cache, entries, pinned, .. } = world;
-    guard::read(|section| {
+    epoch::read(|guard| {
         for (key, value) in &entries {
-            assert!(cache.look(section, key).unwrap() == Some(value.as_slice()), "a key has another value at the end");
+            assert!(cache.look(guard, key).unwrap() == Some(value.as_slice()), "a key has another value at the end");
         }
     });
     drop(cache);

@@ -88,11 +88,11 @@ impl Cache {
 
     /// As [`Cache::look`], on the fast path.
     #[inline(always)]
-    pub fn try_fast_look<'s>(&self, section: &'s Guard, key: &[u8]) -> Fast<&'s [u8]> {
+    pub fn try_fast_look<'g>(&self, guard: &'g Guard, key: &[u8]) -> Fast<&'g [u8]> {
         match self {
             // A value that is at the server alone would be counted as a miss.
             Cache::Redis(_) => Fast::Slow,
-            near => each!(near, near cache => cache.try_fast_look(section, key)),
+            near => each!(near, near cache => cache.try_fast_look(guard, key)),
         }
     }
 
@@ -104,8 +104,8 @@ impl Cache {
 
     /// The value of `key`, valid while the section lasts; counts a hit or a miss.
     #[inline(always)]
-    pub fn look<'s>(&self, section: &'s Guard, key: &[u8]) -> Result<Option<&'s [u8]>> {
-        each!(self, cache => Ok(cache.look(section, key)), redis => cache.look(section, key))
+    pub fn look<'g>(&self, guard: &'g Guard, key: &[u8]) -> Result<Option<&'g [u8]>> {
+        each!(self, cache => Ok(cache.look(guard, key)), redis => cache.look(guard, key))
     }
 
     /// The values of many keys: calls `found` with the index and the value of each key that has one. Counts a hit or a
@@ -117,16 +117,16 @@ impl Cache {
         mut found: impl FnMut(usize, Value),
     ) -> Result<()> {
         each!(self, cache => {
-            cache.get_many(keys, |at, section, value| found(at, value.pin(section)));
+            cache.get_many(keys, |at, guard, value| found(at, value.pin(guard)));
             Ok(())
         }, redis => cache.get_many(&keys.collect::<Vec<_>>(), found))
     }
 
     /// As [`Cache::get_many`]; the values are valid while the section lasts.
     #[inline(always)]
-    pub fn look_many<'s, 'k>(
+    pub fn look_many<'g, 'k>(
         &self,
-        section: &'s Guard,
+        guard: &'g Guard,
         keys: impl Iterator<Item = &'k [u8]>,
         mut found: impl FnMut(usize, &[u8]),
     ) -> Result<()> {
@@ -136,7 +136,7 @@ impl Cache {
         }, redis => {
             let mut result = Ok(());
             for (at, key) in keys.enumerate() {
-                match cache.look(section, key) {
+                match cache.look(guard, key) {
                     Ok(value) => value.into_iter().for_each(|value| found(at, value)),
                     Err(error) => result = result.and(Err(error)),
                 }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 
 use super::value::Refusal;
-use crate::epoch::{Participant, guard};
+use crate::epoch::{self, Participant};
 use crate::sync::{CachePadded, OnceTryArc, Padding, TryArc, on_separate_lines};
 
 /// The three counts that PyPhi's caches report.
@@ -172,7 +172,7 @@ impl Counters {
     pub(super) fn count(&self, event: Event) {
         match crate::epoch::current().and_then(|participant| self.alone(participant)) {
             Some(counts) => counts.add_alone(event),
-            None => guard::read(|section| self.count_elsewhere(section.participant(), event)),
+            None => epoch::read(|guard| self.count_elsewhere(guard.participant(), event)),
         }
     }
 

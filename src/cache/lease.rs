@@ -228,6 +228,6 @@ mod tests {
         for key in 0..3 * OUT {
             drop(begin(key));
         }
-        assert!(noted().0 <= 16, "{} leases are listed, and none is open", noted().0);
+        assert!(noted().0 <= 16, "{} leases are listed, but none is open", noted().0);
     }
 }

@@ -63,7 +63,7 @@ impl<A> Lineage<A> {
     /// The result of a lookup, from that of the nearest ancestor. Only an entry that holds under the cut decides: a
     /// farther ancestor, or a table that the nearest one has cleared, may have another.
     #[inline(always)]
-    pub fn inherit_probe<'s>(&self, nearest: Probe<'s>) -> Probe<'s> {
+    pub fn inherit_probe<'g>(&self, nearest: Probe<'g>) -> Probe<'g> {
         match nearest {
             Probe::Found(entry) if self.hands_down(entry) => Probe::Found(entry),
             _ => Probe::Unclear,

@@ -12,7 +12,7 @@ use super::prefixes::Prefixes;
 use super::value::{Fast, Found, Origin, Refusal, Stored, Value, copy};
 use crate::config::Config;
 use crate::epoch::fast_guard;
-use crate::epoch::{Guard, guard, without_fork};
+use crate::epoch::{self, Guard, without_fork};
 use crate::error::{Error, Result};
 use crate::flight::Owner;
 use crate::key::check_len;
@@ -54,7 +54,7 @@ impl<P: Policy> LocalCache<P> {
     pub fn new(policy: P, config: Arc<Config>, options: Options) -> Self {
         LocalCache {
             table: Table::new(),
-            counters: guard::read(|section| Counters::new(section.participant())),
+            counters: epoch::read(|guard| Counters::new(guard.participant())),
             policy,
             config,
             max_bytes: options.max_bytes.unwrap_or(u64::MAX),
@@ -66,10 +66,10 @@ impl<P: Policy> LocalCache<P> {
     /// The value of `key`; counts a hit or a miss.
     #[inline(always)]
     pub fn get(&self, key: &[u8]) -> Option<Value> {
-        guard::read(|section| {
-            let found = self.find(section, &key.into());
-            self.counters.lookup(section.participant(), found.is_some());
-            found.map(|found| found.pin(section))
+        epoch::read(|guard| {
+            let found = self.find(guard, &key.into());
+            self.counters.lookup(guard.participant(), found.is_some());
+            found.map(|found| found.pin(guard))
         })
     }
 
@@ -93,8 +93,8 @@ impl<P: Policy> LocalCache<P> {
 
     /// As [`LocalCache::look`], on the fast path.
     #[inline(always)]
-    pub fn try_fast_look<'s>(&self, section: &'s Guard, key: &[u8]) -> Fast<&'s [u8]> {
-        self.try_fast(section, key, true, |found| Some(found.entry.value()))
+    pub fn try_fast_look<'g>(&self, guard: &'g Guard, key: &[u8]) -> Fast<&'g [u8]> {
+        self.try_fast(guard, key, true, |found| Some(found.entry.value()))
     }
 
     /// As [`LocalCache::read`], on the fast path; `look` may still decline.
@@ -108,22 +108,22 @@ impl<P: Policy> LocalCache<P> {
     /// counters. In any other case, and if `found` returns `None`, nothing is counted. A miss is counted if `misses`
     /// says so.
     #[inline(always)]
-    fn try_fast<'s, R>(
+    fn try_fast<'g, R>(
         &self,
-        section: &'s Guard,
+        guard: &'g Guard,
         key: &[u8],
         misses: bool,
-        found: impl FnOnce(Found<'s>) -> Option<R>,
+        found: impl FnOnce(Found<'g>) -> Option<R>,
     ) -> Fast<R> {
         if !ORDINARY.contains(&key.len()) {
             return Fast::Slow;
         }
-        let (entry, origin) = match self.table.probe(section, key) {
+        let (entry, origin) = match self.table.probe(guard, key) {
             Probe::Found(entry) => (entry, Origin::Hit),
-            Probe::Missing => match self.policy.probe_inherited(section, key) {
+            Probe::Missing => match self.policy.probe_inherited(guard, key) {
                 Probe::Found(entry) => (entry, Origin::Parent),
                 Probe::Missing => {
-                    return match self.counters.alone(section.participant()) {
+                    return match self.counters.alone(guard.participant()) {
                         Some(counted) if misses => {
                             counted.add_alone(Event::Miss);
                             Fast::Miss
@@ -135,7 +135,7 @@ impl<P: Policy> LocalCache<P> {
             },
             Probe::Unclear => return Fast::Slow,
         };
-        let Some(counted) = self.counters.alone(section.participant()) else { return Fast::Slow };
+        let Some(counted) = self.counters.alone(guard.participant()) else { return Fast::Slow };
         let Some(found) = found(Found { entry, origin }) else { return Fast::Slow };
         counted.add_alone(Event::Hit);
         Fast::Hit(found)
@@ -143,9 +143,9 @@ impl<P: Policy> LocalCache<P> {
 
     /// The value of `key`, valid while the section lasts; counts a hit or a miss.
     #[inline(always)]
-    pub fn look<'s>(&self, section: &'s Guard, key: &[u8]) -> Option<&'s [u8]> {
-        let found = self.find(section, &key.into());
-        self.counters.lookup(section.participant(), found.is_some());
+    pub fn look<'g>(&self, guard: &'g Guard, key: &[u8]) -> Option<&'g [u8]> {
+        let found = self.find(guard, &key.into());
+        self.counters.lookup(guard.participant(), found.is_some());
         found.map(|found| found.entry.value())
     }
 
@@ -153,9 +153,9 @@ impl<P: Policy> LocalCache<P> {
     /// be short and must not call back into the library.
     #[inline(always)]
     pub fn read<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Result<R>) -> Result<Option<R>> {
-        guard::read(|section| {
-            let seen = self.find(section, &key.into()).map(|found| look(found.entry.value())).transpose()?;
-            self.counters.lookup(section.participant(), seen.is_some());
+        epoch::read(|guard| {
+            let seen = self.find(guard, &key.into()).map(|found| look(found.entry.value())).transpose()?;
+            self.counters.lookup(guard.participant(), seen.is_some());
             Ok(seen)
         })
     }
@@ -170,13 +170,13 @@ impl<P: Policy> LocalCache<P> {
     /// miss for each key.
     #[inline(always)]
     pub fn get_many<'k>(&self, keys: impl Iterator<Item = &'k [u8]>, found: impl FnMut(usize, &Guard, Found<'_>)) {
-        guard::read(|section| self.get_many_in(section, keys, found));
+        epoch::read(|guard| self.get_many_in(guard, keys, found));
     }
 
     #[inline(always)]
     fn get_many_in<'k>(
         &self,
-        section: &Guard,
+        guard: &Guard,
         keys: impl Iterator<Item = &'k [u8]>,
         mut found: impl FnMut(usize, &Guard, Found<'_>),
     ) {
@@ -188,19 +188,20 @@ impl<P: Policy> LocalCache<P> {
             let mut len = 0;
             for (hashed, key) in batch.iter_mut().zip(&mut keys) {
                 *hashed = key.into();
-                self.table.prefetch_bucket(section, hashed);
+                self.table.prefetch_bucket(guard, hashed);
                 len += 1;
             }
-            let mut seem = [None; BATCH];
-            seem.iter_mut()
+            let mut likely = [None; BATCH];
+            likely
+                .iter_mut()
                 .zip(&batch[..len])
-                .for_each(|(seems, key)| *seems = self.table.prefetch_entry(section, key));
-            for (key, seems) in batch[..len].iter().zip(seem) {
-                let own = self.table.find_prefetched(section, key, seems);
-                let value = self.own_or_inherited(section, key, own);
-                self.counters.lookup(section.participant(), value.is_some());
+                .for_each(|(likely, key)| *likely = self.table.prefetch_entry(guard, key));
+            for (key, likely) in batch[..len].iter().zip(likely) {
+                let own = self.table.find_prefetched(guard, key, likely);
+                let value = self.own_or_inherited(guard, key, own);
+                self.counters.lookup(guard.participant(), value.is_some());
                 if let Some(value) = value {
-                    found(done, section, value);
+                    found(done, guard, value);
                 }
                 done += 1;
             }
@@ -209,21 +210,21 @@ impl<P: Policy> LocalCache<P> {
 
     /// The value of a key, valid while the section lasts; counts nothing.
     #[inline(always)]
-    pub(super) fn find<'s>(&self, section: &'s Guard, key: &Hashed) -> Option<Found<'s>> {
-        self.own_or_inherited(section, key, self.table.find(section, key))
+    pub(super) fn find<'g>(&self, guard: &'g Guard, key: &Hashed) -> Option<Found<'g>> {
+        self.own_or_inherited(guard, key, self.table.find(guard, key))
     }
 
     #[inline(always)]
-    fn own_or_inherited<'s>(&self, section: &'s Guard, key: &Hashed, own: Option<EntryRef<'s>>) -> Option<Found<'s>> {
+    fn own_or_inherited<'g>(&self, guard: &'g Guard, key: &Hashed, own: Option<EntryRef<'g>>) -> Option<Found<'g>> {
         match own {
             Some(entry) => Some(Found { entry, origin: Origin::Hit }),
-            None => self.policy.inherited(section, key).map(|entry| Found { entry, origin: Origin::Parent }),
+            None => self.policy.inherited(guard, key).map(|entry| Found { entry, origin: Origin::Parent }),
         }
     }
 
     /// The value of a key; counts nothing.
     pub(super) fn peek(&self, key: &Hashed) -> Option<Value> {
-        guard::read(|section| self.find(section, key).map(|found| found.pin(section)))
+        epoch::read(|guard| self.find(guard, key).map(|found| found.pin(guard)))
     }
 
     /// Whether `key` has a value; counts nothing.
@@ -233,7 +234,7 @@ impl<P: Policy> LocalCache<P> {
 
     /// As [`LocalCache::contains`].
     pub(super) fn contains_hashed(&self, key: &Hashed) -> bool {
-        guard::read(|section| self.find(section, key).is_some())
+        epoch::read(|guard| self.find(guard, key).is_some())
     }
 
     /// Stores a value and replaces the key's old one; a refusal leaves that one in place.
@@ -285,8 +286,8 @@ impl<P: Policy> LocalCache<P> {
         write: impl FnOnce(&mut Draft) -> Result<()>,
     ) -> Result<Stored> {
         check_len(key)?;
-        let _reserved = match checked.and_then(|()| self.reserve(weight(key.len(), len), limit::UNLIMITED)) {
-            Ok(reserved) => reserved,
+        let _claim = match checked.and_then(|()| self.claim_memory(weight(key.len(), len), limit::UNLIMITED)) {
+            Ok(claim) => claim,
             Err(reason) => return Ok(Err(self.refuse(reason))),
         };
         let mut draft = self.draft(key, Reservation::default());
@@ -305,10 +306,10 @@ impl<P: Policy> LocalCache<P> {
     pub(super) fn hit(&self, key: &Hashed) -> std::result::Result<Value, Missed> {
         // Read first: an entry that is published during the lookup changes it.
         let changes = self.table.changes();
-        guard::read(|section| {
-            let found = self.find(section, key).ok_or(Missed { changes })?;
-            self.counters.lookup(section.participant(), true);
-            Ok(found.pin(section))
+        epoch::read(|guard| {
+            let found = self.find(guard, key).ok_or(Missed { changes })?;
+            self.counters.lookup(guard.participant(), true);
+            Ok(found.pin(guard))
         })
     }
 
@@ -319,7 +320,7 @@ impl<P: Policy> LocalCache<P> {
 
     /// Counts a lookup.
     pub(super) fn count(&self, hit: bool) {
-        guard::read(|section| self.counters.lookup(section.participant(), hit));
+        epoch::read(|guard| self.counters.lookup(guard.participant(), hit));
     }
 
     /// Decides who computes the value of a key; counts a hit if it has one, a miss if the caller computes.
@@ -381,24 +382,24 @@ impl<P: Policy> LocalCache<P> {
         maximum: f64,
     ) -> Result<Value> {
         let checked = self.policy.check(draft.key(), draft.value(), &self.config)?;
-        let fresh = draft.finish()?;
+        let new_entry = draft.finish()?;
         self.count_computation(flight);
-        let reserved = checked.and_then(|()| self.reserve(fresh.weight(), maximum));
-        let refusal = reserved.as_ref().err().copied();
-        let mut may = StorePermit::Granted;
+        let claimed = checked.and_then(|()| self.claim_memory(new_entry.weight(), maximum));
+        let refusal = claimed.as_ref().err().copied();
+        let mut permit = StorePermit::Granted;
         let (entry, inserted) = match refusal {
-            Some(_) => (fresh.into_pinned(), None),
+            Some(_) => (new_entry.into_pinned(), None),
             None => {
                 // If the key got a value meanwhile, that one stays: it was first.
-                let (entry, inserted) = self.table.insert_if(&flight.hashed(), fresh, self.max_bytes, || {
-                    may = flight.store_permit();
-                    may == StorePermit::Granted
+                let (entry, inserted) = self.table.insert_if(&flight.hashed(), new_entry, self.max_bytes, || {
+                    permit = flight.store_permit();
+                    permit == StorePermit::Granted
                 });
                 self.count_insertion(inserted);
                 (entry, Some(inserted))
             }
         };
-        let inserted = match may {
+        let inserted = match permit {
             StorePermit::Granted => inserted,
             StorePermit::Invalidated => None,
             // It shares the outcome of the first one.
@@ -407,7 +408,7 @@ impl<P: Policy> LocalCache<P> {
         self.flights.complete(flight, joined, Computed { entry: entry.clone(), inserted });
         let origin = match inserted {
             Some(inserted) => self.origin(inserted),
-            None if may == StorePermit::Invalidated => self.refused(Refusal::Cleared),
+            None if permit == StorePermit::Invalidated => self.refused(Refusal::Cleared),
             // The first one was refused for memory: no other reason refuses one value of a key and accepts another.
             None => self.refused(refusal.unwrap_or(Refusal::Memory)),
         };
@@ -451,11 +452,11 @@ impl<P: Policy> LocalCache<P> {
     }
 
     /// Keeps a copy of a value that is stored elsewhere, if there is room; returns whether it did. Counts nothing.
-    pub(super) fn keep(&self, fresh: OwnedEntry, replace: bool) -> (Pinned, bool) {
-        let Ok(_reserved) = self.reserve(fresh.weight(), limit::UNLIMITED) else {
-            return (fresh.into_pinned(), false);
+    pub(super) fn keep(&self, new_entry: OwnedEntry, replace: bool) -> (Pinned, bool) {
+        let Ok(_claim) = self.claim_memory(new_entry.weight(), limit::UNLIMITED) else {
+            return (new_entry.into_pinned(), false);
         };
-        let (entry, inserted) = self.table.insert(fresh, replace, self.max_bytes);
+        let (entry, inserted) = self.table.insert(new_entry, replace, self.max_bytes);
         (entry, matches!(inserted, Inserted::New | Inserted::Replaced | Inserted::Kept))
     }
 
@@ -465,8 +466,8 @@ impl<P: Policy> LocalCache<P> {
         limit::has_room(bytes, self.config.maximum_memory())
     }
 
-    /// Reserves `bytes` of memory for a store that may fill it up to `maximum` per cent, and to the configured maximum.
-    fn reserve(&self, bytes: u64, maximum: f64) -> std::result::Result<limit::MemoryClaim, Refusal> {
+    /// Claims `bytes` of the memory limit for a store that may fill it up to `maximum` per cent, and to the configured maximum.
+    fn claim_memory(&self, bytes: u64, maximum: f64) -> std::result::Result<limit::MemoryClaim, Refusal> {
         limit::claim(bytes, limit::stricter(self.config.maximum_memory(), maximum)).ok_or(Refusal::Memory)
     }
 

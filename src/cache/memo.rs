@@ -11,7 +11,7 @@ use super::memoize::{Lookup, Pending};
 use super::options::Options;
 use super::value::{Origin, Refusal, Value};
 use crate::config::{Config, check_maximum};
-use crate::epoch::guard;
+use crate::epoch;
 use crate::error::{Error, Result};
 use crate::key::KeyBuilder;
 use crate::memory::limit;
@@ -90,7 +90,7 @@ impl Memo {
             head,
             typed,
             maximum: maximum.unwrap_or(limit::UNLIMITED),
-            counters: guard::read(|section| Counters::new(section.participant())),
+            counters: epoch::read(|guard| Counters::new(guard.participant())),
         })
     }
 

@@ -158,7 +158,7 @@ mod tests {
                 cache.fail(&flight, None);
                 false
             }
-            Some(Begin::Busy(_)) | None => panic!("nobody else computes"),
+            Some(Begin::Busy(_)) | None => panic!("no other thread computes"),
         }
     }
 

@@ -21,7 +21,7 @@ use super::options::Options;
 use super::policy::Policy;
 use super::value::{Refusal, Stored};
 use crate::config::Config;
-use crate::epoch::{Guard, guard, without_fork};
+use crate::epoch::{self, Guard, without_fork};
 use crate::error::{Error, Result};
 use crate::iit::{Mice, Subsystem};
 use crate::sync::Mutex;
@@ -72,24 +72,24 @@ pub type MiceCache = LocalCache<MicePolicy>;
 impl Ancestor {
     /// The entry that this ancestor has, or had before it was cleared; the newest of several.
     #[inline(always)]
-    fn find<'s>(&self, section: &'s Guard, key: &Hashed) -> Option<EntryRef<'s>> {
+    fn find<'g>(&self, guard: &'g Guard, key: &Hashed) -> Option<EntryRef<'g>> {
         let policy = self.cache.policy();
         let before = policy.moving.load(Ordering::Acquire);
-        let found = self.find_once(section, key);
+        let found = self.find_once(guard, key);
         if found.is_some() || (before.is_multiple_of(2) && policy.moving.load(Ordering::Acquire) == before) {
             return found;
         }
         // Entries moved meanwhile. Whoever moves them holds this lock until all have arrived.
         without_fork(|| {
             let _arrived = policy.tail.lock();
-            self.find_once(section, key)
+            self.find_once(guard, key)
         })
     }
 
     #[inline(always)]
-    fn find_once<'s>(&self, section: &'s Guard, key: &Hashed) -> Option<EntryRef<'s>> {
-        let cleared = || self.cleared_tables().filter_map(|table| table.find(section, key)).last();
-        self.cache.table().find(section, key).or_else(cleared)
+    fn find_once<'g>(&self, guard: &'g Guard, key: &Hashed) -> Option<EntryRef<'g>> {
+        let cleared = || self.cleared_tables().filter_map(|table| table.find(guard, key)).last();
+        self.cache.table().find(guard, key).or_else(cleared)
     }
 
     /// The cleared tables, oldest first.
@@ -114,15 +114,15 @@ impl Policy for MicePolicy {
     }
 
     #[inline(always)]
-    fn inherited<'s>(&self, section: &'s Guard, key: &Hashed) -> Option<EntryRef<'s>> {
-        let found = self.lineage.ancestors().iter().find_map(|ancestor| ancestor.find(section, key));
+    fn inherited<'g>(&self, guard: &'g Guard, key: &Hashed) -> Option<EntryRef<'g>> {
+        let found = self.lineage.ancestors().iter().find_map(|ancestor| ancestor.find(guard, key));
         found.filter(|entry| self.lineage.hands_down(*entry))
     }
 
     #[inline(always)]
-    fn probe_inherited<'s>(&self, section: &'s Guard, key: &[u8]) -> Probe<'s> {
+    fn probe_inherited<'g>(&self, guard: &'g Guard, key: &[u8]) -> Probe<'g> {
         let Some(nearest) = self.lineage.nearest() else { return Probe::Missing };
-        self.lineage.inherit_probe(nearest.cache.table().probe(section, key))
+        self.lineage.inherit_probe(nearest.cache.table().probe(guard, key))
     }
 
     fn inherited_len(&self, own: &Table) -> u64 {
@@ -143,7 +143,7 @@ impl Policy for MicePolicy {
             if let Some((_, len)) = counted.filter(|(at, _)| *at == changes) {
                 return len;
             }
-            let len = guard::read(|section| self.count(section, own));
+            let len = epoch::read(|guard| self.count(guard, own));
             *counted = Some((changes, len));
             len
         })
@@ -178,16 +178,16 @@ impl MicePolicy {
     }
 
     /// Counts the inherited keys: each in the nearest table that has it, unless the cut damages it there.
-    fn count(&self, section: &Guard, own: &Table) -> u64 {
+    fn count(&self, guard: &Guard, own: &Table) -> u64 {
         let mut nearer = vec![own];
         let mut len = 0;
         for ancestor in self.lineage.ancestors() {
             let mut tables: Vec<&Table> = ancestor.cleared_tables().collect();
             tables.push(ancestor.cache.table());
             for table in tables.into_iter().rev() {
-                table.for_each(section, |entry| {
+                table.for_each(guard, |entry| {
                     let key = entry.key().into();
-                    let hidden = nearer.iter().any(|table| table.find(section, &key).is_some());
+                    let hidden = nearer.iter().any(|table| table.find(guard, &key).is_some());
                     len += u64::from(!hidden && self.lineage.hands_down(entry));
                 });
                 nearer.push(table);

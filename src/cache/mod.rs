@@ -1,29 +1,28 @@
-//! The cache types, and functions with a cache.
+//! The cache types, memoized functions, leases and the registry of named caches. The C API uses them.
 //!
 //! | file | its one idea |
 //! |---|---|
 //! | `registry.rs` | the live caches that have a name |
 //! | `memo.rs` | a function with its cache; a method that uses its object's cache |
 //! | `lease.rs` | computing a value without a callback: begin, complete or abandon, wait |
-//! | `memoize.rs` | look up, and compute on a miss, once |
+//! | `memoize.rs` | a lookup that computes on a miss, once for all threads |
 //! | `any.rs` | [`Cache`]: any of the types below |
-//! | `shared/` | caches whose values other processes share |
-//! | `holder.rs` | one plain cache for all callers that name the same identity and role |
-//! | `dict.rs` | the plain cache |
+//! | `shared/` | caches whose values are shared between processes |
+//! | `holder.rs` | one dict cache for all callers that name the same identity and role |
+//! | `dict.rs` | the dict cache: any bytes under any key |
 //! | `purview.rs` | lists of potential purviews, by direction and mechanism |
 //! | `mice.rs` | MICE (maximally irreducible causes and effects), which cut subsystems inherit |
-//! | `lineage.rs` | what a cut subsystem inherits, wherever its ancestors' values are |
+//! | `lineage.rs` | which MICE a cut subsystem inherits from its ancestors |
 //! | `local.rs` | the mechanism of all in-process caches: look up, store, compute once, count |
-//! | `policy.rs` | what one type of cache does differently |
-//! | `computed.rs` | what a computation ends with; single flight for such values |
-//! | `counters.rs` | what a cache counts |
-//! | `computed.rs` | single flight for caches: the result of a computation is an entry |
+//! | `policy.rs` | the trait of what differs between cache types |
+//! | `counters.rs` | hits, misses, stores and the other counts of a cache |
+//! | `computed.rs` | the result of a computation, an entry, and single flight for it |
 //! | `prefixes.rs` | the prefixes that memos have taken on one cache |
-//! | `options.rs` | what the maker of a cache may choose |
-//! | `value.rs` | what a cache answers |
+//! | `options.rs` | the options of a new cache |
+//! | `value.rs` | the results of operations: values, origins, refusals |
 //!
-//! A file uses only files below it in this table. To add a cache type, write its [`Policy`]: what it refuses, what it
-//! inherits, how it clears.
+//! A file imports only files below it in this table. To add a cache type, write its [`Policy`]: which values it
+//! refuses, what it inherits, how it clears.
 
 mod any;
 mod computed;

@@ -22,13 +22,13 @@ pub trait Policy {
 
     /// The value that `key` inherits if the cache has none of its own.
     #[inline(always)]
-    fn inherited<'s>(&self, _section: &'s Guard, _key: &Hashed) -> Option<EntryRef<'s>> {
+    fn inherited<'g>(&self, _guard: &'g Guard, _key: &Hashed) -> Option<EntryRef<'g>> {
         None
     }
 
     /// As `inherited`, if one probe decides.
     #[inline(always)]
-    fn probe_inherited<'s>(&self, _section: &'s Guard, _key: &[u8]) -> Probe<'s> {
+    fn probe_inherited<'g>(&self, _guard: &'g Guard, _key: &[u8]) -> Probe<'g> {
         Probe::Missing
     }
 

@@ -50,9 +50,9 @@ pub struct Value {
 }
 
 /// A value that is valid while a read section lasts, and its origin.
-pub struct Found<'s> {
+pub struct Found<'g> {
     /// The entry.
-    pub entry: EntryRef<'s>,
+    pub entry: EntryRef<'g>,
     /// Where it came from.
     pub origin: Origin,
 }
@@ -60,14 +60,14 @@ pub struct Found<'s> {
 impl Found<'_> {
     /// Keeps the value beyond the section.
     #[inline(always)]
-    pub fn pin(&self, section: &Guard) -> Value {
-        Value { entry: Pinned::new(section, self.entry), origin: self.origin }
+    pub fn pin(&self, guard: &Guard) -> Value {
+        Value { entry: Pinned::new(guard, self.entry), origin: self.origin }
     }
 
     /// As [`Found::pin`], on the fast path.
     #[inline(always)]
-    pub(super) fn try_fast_pin(&self, section: &Guard) -> Option<Value> {
-        Some(Value { entry: Pinned::try_fast(section, self.entry)?, origin: self.origin })
+    pub(super) fn try_fast_pin(&self, guard: &Guard) -> Option<Value> {
+        Some(Value { entry: Pinned::try_fast(guard, self.entry)?, origin: self.origin })
     }
 }
 

@@ -1,15 +1,14 @@
-//! An asymmetric barrier: light for readers, who pass it all the time, and heavy for those who free memory.
+//! An asymmetric barrier: light for readers, which pass it often, and heavy for threads that free memory or fork.
 //!
-//! On Linux, membarrier(2) makes every thread of the process pass a full barrier when one thread asks for it, so readers
-//! need no instruction for theirs. Where the system forbids membarrier, every reader executes a fence.
+//! On Linux, membarrier(2) makes every thread of the process execute a full fence on request of one thread. So the
+//! readers' half is a compiler fence only. If the system forbids membarrier, every reader executes a real fence.
 //!
-//! The system may forbid it later: a program that sandboxes itself after it has started. Then all readers are told to use
-//! fences from then on. A reader that has not noticed yet wrote its epoch before it looked, so its store reaches memory
-//! within the time that a processor keeps stores to itself, far below a microsecond; [`heavy`] trusts no reader for a whole
-//! second.
+//! The system may forbid it later, if a program sandboxes itself after its start. Then all readers are told to use
+//! fences. A reader that still saw the old setting had written its epoch before, and a processor's store buffer
+//! delays that store by less than a microsecond. For one second, [`heavy`] reports that readers have not passed.
 //!
-//! On a weakly ordered processor nothing changes: membarrier orders all earlier accesses of each thread before all later
-//! ones, whichever the processor, and the compiler is kept from reordering by the compiler fence.
+//! This also holds on weakly ordered processors: membarrier orders all earlier accesses of each thread before all later
+//! ones, and the compiler fence keeps the compiler from reordering.
 
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
@@ -19,26 +18,26 @@ const UNKNOWN: u32 = 0;
 const MEMBARRIER: u32 = 1;
 const FENCE: u32 = 2;
 
-/// The kind that this process uses.
+/// The implementation that this process uses.
 static KIND: AtomicU32 = AtomicU32::new(UNKNOWN);
 
-/// The millisecond from which all readers are known to use fences, if they began without; else 0.
+/// If membarrier was forbidden later: the millisecond from which all readers surely use fences. Else 0.
 static FENCES_FROM: AtomicU64 = AtomicU64::new(0);
 
-/// Chooses the kind, once for the process. Until then readers use fences.
+/// Chooses the implementation, once for the process. Until then readers use fences.
 pub(super) fn prepare() {
     if KIND.load(Ordering::Relaxed) == UNKNOWN {
         let found = if register() { MEMBARRIER } else { FENCE };
-        // Another thread may have found the other kind: filters for system calls are per thread. The first choice stays,
-        // since readers rely on it already.
+        // Filters for system calls are per thread, so another thread may have chosen differently. The first choice
+        // stays, since readers already rely on it.
         let _ = KIND.compare_exchange(UNKNOWN, found, Ordering::AcqRel, Ordering::Relaxed);
     }
 }
 
-/// Whether readers need no instruction for theirs.
+/// Whether the readers' half is a compiler fence only.
 #[inline(always)]
 pub(super) fn is_fence_free() -> bool {
-    // The model checker runs one thread at a time, and each sees what the others did.
+    // The model checker is sequentially consistent.
     cfg!(shuttle) || KIND.load(Ordering::Relaxed) == MEMBARRIER
 }
 
@@ -52,8 +51,8 @@ pub(super) fn light() {
     }
 }
 
-/// The other half: tells whether all threads have passed a barrier. `use_fences` tells all readers to use fences from now
-/// on.
+/// The heavy half. Returns whether all threads have passed a barrier. It calls `use_fences`, which tells all readers to
+/// use fences, if membarrier is forbidden from now on.
 pub(super) fn heavy(use_fences: impl FnOnce()) -> bool {
     fence(Ordering::SeqCst);
     if KIND.load(Ordering::Acquire) == MEMBARRIER
@@ -63,7 +62,7 @@ pub(super) fn heavy(use_fences: impl FnOnce()) -> bool {
         let trusted = milliseconds() + 1000;
         let _ = FENCES_FROM.compare_exchange(0, trusted, Ordering::AcqRel, Ordering::Relaxed);
         KIND.store(FENCE, Ordering::Release);
-        // A participant that registers at this moment reads the kind again after it is listed.
+        // A participant that registers concurrently reads KIND again after it is listed.
         fence(Ordering::SeqCst);
         use_fences();
     }

@@ -1,9 +1,9 @@
 //! A fork waits until no thread is in the middle of a change.
 //!
-//! A child of `fork` has one thread. Whatever the other threads had begun stays as it was at that moment: locks stay locked,
-//! an entry that was unlinked and not yet retired is lost, and so is a retire list that a thread had taken to free. So every
-//! operation that changes shared structures runs inside [`without_fork`], and the handler that runs before a fork
-//! (`threads.rs`) waits until all other threads are outside.
+//! A child of `fork` has one thread. Changes that other threads had begun stay unfinished: locks stay locked, and
+//! entries or retire lists in the hands of a thread are lost. So every operation that changes shared structures runs
+//! inside [`without_fork`], and the handler that runs before a fork (`threads.rs`) waits until all other threads are
+//! outside.
 //!
 //! ```text
 //! a thread that changes           a thread that forks
@@ -12,9 +12,9 @@
 //!   forking? then step back         wait until no thread is changing
 //! ```
 //!
-//! Neither waits long: a program may hold a lock of its own both around a fork and around a call of this library, and must
-//! not hang. After a time either side goes on, and the child falls back on repair: locks of vanished threads start over
-//! (`sync/fork_safe.rs`), which may forget entries and memory but is never wrong.
+//! Both waits have a limit, because a program may hold a lock of its own around a fork and around calls of this
+//! library, which would be a deadlock. After the limit either one proceeds, and the child repairs: locks of vanished
+//! threads start over (`sync/fork_safe.rs`). It may lose entries and memory, but never returns a wrong value.
 
 use std::time::{Duration, Instant};
 
@@ -23,14 +23,14 @@ use super::participant::Participant;
 use super::threads::{threads, with};
 use crate::sync::atomic::Ordering;
 
-/// How long a change waits for a fork, which takes the longer the more memory the process has. Less than a fork waits for
-/// changes: of two that wait for each other, the change gives way.
+/// The longest wait of a change for a fork; forks of large processes are slow. Shorter than a fork's wait for changes,
+/// so that the change continues first if each waits for the other.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 const STEP: Duration = Duration::from_micros(50);
 
-/// Runs `work` while no fork happens. Calls may be nested; only the outermost waits, so it waits before any lock is taken.
-/// `work` must be short, and must not call back.
+/// Runs `work` while no fork happens. Calls may be nested; only the outermost one waits, before it takes any lock.
+/// `work` must be short and must not run user code.
 #[inline]
 pub fn without_fork<R>(work: impl FnOnce() -> R) -> R {
     with(|participant| {
@@ -44,7 +44,7 @@ struct Changing<'p>(&'p Participant);
 impl<'p> Changing<'p> {
     #[inline(always)]
     fn begin(participant: &'p Participant) -> Self {
-        // Only the owner writes it, and no change is nested 255 deep.
+        // Only the owner writes it, and changes nest only a few deep.
         let depth = participant.changing.load(Ordering::Relaxed);
         participant.changing.store(depth + 1, Ordering::Relaxed);
         barrier::light();
@@ -68,7 +68,7 @@ impl<'p> Changing<'p> {
 }
 
 impl Drop for Changing<'_> {
-    /// Release: a fork that sees the change ended has all of it in the child.
+    /// Release: a fork that sees the change ended copies all of it.
     #[inline(always)]
     fn drop(&mut self) {
         self.0.changing.store(self.0.changing.load(Ordering::Relaxed) - 1, Ordering::Release);

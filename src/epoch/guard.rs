@@ -1,12 +1,12 @@
-//! Read sections: in one, nothing that the thread finds is freed. And protection of single addresses beyond it.
+//! Read sections, in which no object that the thread finds is freed, and protection of single addresses after them.
 //!
-//! To enter a section, a thread writes the current epoch into its participant; to leave it, it writes 0: plain stores, no
-//! atomic read-modify-write. What other threads unlink meanwhile is freed (`retire.rs`) once every section that may have
-//! seen it has ended. To keep something beyond the section, the thread writes its address into one of its hazard slots,
-//! which are read before anything is freed; any thread may clear the slot.
+//! A thread enters a section by writing the current epoch into its participant, and leaves it by writing 0. Both are
+//! plain stores. An object that another thread unlinks meanwhile is freed (`retire.rs`) after all sections that may
+//! have seen it. To keep an object longer, the thread writes its address into one of its hazard slots. A collection
+//! reads all slots before it frees; any thread may clear a slot.
 //!
-//! A section lasts as long as a function runs: [`read`] lends its [`Guard`] to a closure, so it can end neither too early
-//! nor out of order. The section of a C program lasts from [`open`] to [`close`].
+//! [`read`] lends its [`Guard`] to a closure, so a section cannot end too early or out of order. The section of a C
+//! program lasts from [`open`] to [`close`].
 
 use std::marker::PhantomData;
 
@@ -17,15 +17,15 @@ use super::threads::{current, register, threads, with};
 use crate::error::{Error, Result};
 use crate::sync::atomic::{Ordering, compiler_fence};
 
-/// Proof that this thread is in a read section. Sections are short: while one is open, no memory is freed that was retired
-/// since it began.
+/// Proof that this thread is in a read section. Sections must be short: an open one delays the freeing of all memory
+/// that was retired since it began.
 pub struct Guard {
     participant: &'static Participant,
-    /// It belongs to this thread.
+    /// Makes it neither `Send` nor `Sync`.
     _thread: PhantomData<*mut ()>,
 }
 
-/// Runs `work` in a read section of this thread, which may be inside another.
+/// Runs `work` in a read section of this thread. Sections may be nested.
 #[inline(always)]
 pub fn read<R>(work: impl FnOnce(&Guard) -> R) -> R {
     match current() {
@@ -45,10 +45,9 @@ fn read_as<R>(participant: &'static Participant, work: impl FnOnce(&Guard) -> R)
     work(&guard)
 }
 
-/// `fast_guard!(guard else slow)` begins a section for the rest of the block, if that takes a plain store and this thread is
-/// in no other section; else it returns `slow`. A macro, not a closure, because the compiler does not always inline a
-/// closure into the fast path. The value that ends the section has a name only the macro can say, so the end of the block
-/// drops it, in order.
+/// `fast_guard!(guard else slow)` begins a section that lasts to the end of the block. It returns `slow` if the section
+/// would need a fence or would be nested. A macro, because the compiler does not always inline a closure into the fast
+/// path. The value that ends the section has a hygienic name, so only the end of the block drops it.
 macro_rules! fast_guard {
     ($guard:ident else $slow:expr) => {
         let Some(entered) = $crate::epoch::guard::Entered::by_the_macro() else { return $slow };
@@ -57,8 +56,7 @@ macro_rules! fast_guard {
 }
 pub(crate) use fast_guard;
 
-/// An outermost section that lasts until this is dropped. Only for the macro: it must not be dropped inside a section that
-/// began in it.
+/// An outermost section that lasts until this is dropped. Only for the macro: sections inside it must end first.
 pub(crate) struct Entered {
     guard: Guard,
     _end: End,
@@ -72,8 +70,8 @@ impl Entered {
             return None;
         }
         participant.epoch.store(threads().epoch.load(Ordering::Acquire), Ordering::Release);
-        // As in `begin`, which knows fences too. `fence_free` is read after the epoch is written, so a thread that is
-        // interrupted in between has its store on the way to memory: `barrier.rs` says why that matters.
+        // As in `begin`, but without fences. `fence_free` is read after the epoch is written: a thread that reads an
+        // old value has its store on the way to memory already, which `barrier.rs` relies on.
         compiler_fence(Ordering::SeqCst);
         let end = End(participant);
         if !participant.fence_free.load(Ordering::Relaxed) {
@@ -88,11 +86,11 @@ impl Entered {
     }
 }
 
-/// Ends the outermost section when dropped, also when its work panics.
+/// Ends the outermost section when it is dropped, also by a panic.
 struct End(&'static Participant);
 
 impl Drop for End {
-    /// Release: everything that was read in the section comes before, and so does every address protected in it.
+    /// Release orders the section's reads, and its stores to hazard slots, before the end of the section.
     #[inline(always)]
     fn drop(&mut self) {
         self.0.epoch.store(0, Ordering::Release);
@@ -111,7 +109,8 @@ impl Guard {
         self.participant
     }
 
-    /// Protects an address beyond the section, until the slot is cleared. None if the thread's slots seem all taken.
+    /// Protects an address until the slot is cleared, also after the section. None if the slots that it tries are
+    /// taken.
     #[inline(always)]
     pub(crate) fn protect(&self, address: *mut ()) -> Option<&'static HazardSlot> {
         let first = self.participant.next_slot.load(Ordering::Relaxed) as usize;
@@ -124,12 +123,12 @@ impl Guard {
         }
     }
 
-    /// As [`Guard::protect`], if the slot that comes first is empty.
+    /// As [`Guard::protect`], but tries only the first slot.
     #[inline(always)]
     pub(crate) fn try_fast_protect(&self, address: *mut ()) -> Option<&'static HazardSlot> {
         let first = self.participant.next_slot.load(Ordering::Relaxed) as usize;
         debug_assert!(first < SLOTS);
-        // SAFETY: only the owner writes the index, always one of a slot.
+        // SAFETY: only the owner writes the index, and it is below SLOTS.
         let slot = unsafe { self.participant.slots.get_unchecked(first) };
         if !slot.is_empty() {
             return None;
@@ -138,7 +137,7 @@ impl Guard {
         Some(slot)
     }
 
-    /// Tries a few more slots. A thread that holds very many pins gets None.
+    /// Tries the next eight slots.
     #[inline(never)]
     fn protect_in_another(&self, address: *mut (), first: usize) -> Option<&'static HazardSlot> {
         const TRIES: usize = 8;
@@ -157,11 +156,11 @@ impl Guard {
 
 #[inline(always)]
 fn begin(participant: &Participant) {
-    // Acquire pairs with the collector's increment: a section that begins in an epoch has seen everything unlinked before it.
-    // Release also ends the section before: a collector that reads this epoch instead of the 0 in between still sees what
-    // that section protected.
+    // Acquire pairs with the collector's increment: a section that begins in an epoch sees everything that was unlinked
+    // before it. Release also ends the previous section: a collector may read this epoch and never the 0 in between,
+    // and must see the hazard slots that the previous section wrote.
     participant.epoch.store(threads().epoch.load(Ordering::Acquire), Ordering::Release);
-    // Everything that is read in the section is read after the epoch is visible to threads that collect.
+    // The section's reads come after its epoch is visible to collectors.
     barrier::light();
 }
 
@@ -190,8 +189,8 @@ pub fn open() -> Result<()> {
 /// Closes the section that was opened last.
 ///
 /// # Safety
-/// This thread is in no closure that [`read`] or [`in_open`] runs, and what it found in the section is not used afterwards.
-/// A C program that keeps to the header does both: no function of the library calls this from inside a section.
+/// This thread is not inside a closure of [`read`] or [`in_open`], and uses nothing that it found in the section
+/// afterwards. The header requires the latter of C programs; no function of the library calls this inside a section.
 pub unsafe fn close() -> Result<()> {
     let participant = current().filter(|participant| participant.open.load(Ordering::Relaxed) != 0);
     let participant = participant.ok_or_else(none_open)?;
@@ -247,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_section_cannot_be_opened_inside_a_lookup_but_a_lookup_can_be_inside_an_open_one() {
+    fn a_section_cannot_be_opened_inside_a_lookup_but_a_lookup_can_run_inside_an_open_section() {
         read(|guard| {
             let epoch = guard.participant().epoch.load(Ordering::Relaxed);
             assert!(open().is_err());

@@ -1,10 +1,11 @@
-//! Hazard slots: addresses that a thread protects beyond its read section, and the set of them that a collection looks at.
+//! Hazard slots (hazard pointers): addresses that a thread protects after its read section, and the set of them that a
+//! collection checks.
 
 use std::ptr;
 
 use crate::sync::atomic::{AtomicPtr, Ordering};
 
-/// A place for one protected address, or null. Its owner sets it; any thread may clear it.
+/// One protected address, or null. Its owner sets it; any thread may clear it.
 #[repr(transparent)]
 pub struct HazardSlot(AtomicPtr<()>);
 
@@ -13,21 +14,21 @@ impl HazardSlot {
         HazardSlot(AtomicPtr::new(ptr::null_mut()))
     }
 
-    /// Acquire pairs with [`HazardSlot::clear`]: a collection may see only the next address in the slot, never the empty
-    /// slot, and then learns from it that the reads through the previous one have ended.
+    /// Acquire pairs with [`HazardSlot::clear`]. A collection may see the slot's next address and never the null in
+    /// between; the reads through the previous address must be ordered before the next one is stored.
     #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
         self.0.load(Ordering::Acquire).is_null()
     }
 
-    /// Release: comes before the section's end, so a collection that sees the section ended sees the address; and passes on
-    /// what the slot's previous user had read.
+    /// Release, so that a collection that sees this address also sees that the reads of the slot's previous user have
+    /// ended. The Release at the end of the section orders this store before it.
     #[inline(always)]
     pub(super) fn protect(&self, address: *mut ()) {
         self.0.store(address, Ordering::Release);
     }
 
-    /// Ends the protection. Release: all reads of what it protected come before.
+    /// Ends the protection. Release orders the reads of the protected object before.
     #[inline(always)]
     pub(crate) fn clear(&self) {
         self.0.store(ptr::null_mut(), Ordering::Release);
@@ -39,12 +40,12 @@ impl HazardSlot {
     }
 }
 
-/// Shows each of `slots` to a visitor until that answers true; tells whether it did.
+/// Calls a visitor with each slot of the process until it returns true; returns whether it did.
 pub(super) type AnySlot = fn(&mut dyn FnMut(&HazardSlot) -> bool) -> bool;
 
 /// The addresses that are protected at the time of a collection.
 pub(crate) struct HazardSet {
-    /// In order; None if there was no memory for the list. Then the slots are read each time.
+    /// Sorted; None without memory for the list. Then each query reads all slots.
     sorted: Option<Vec<*mut ()>>,
     any_slot: AnySlot,
 }

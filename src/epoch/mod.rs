@@ -1,22 +1,22 @@
-//! Memory reclamation for data that is read without locks: epochs, hazard slots, retire lists.
+//! Memory reclamation for data that is read without locks: epochs, hazard pointers, retire lists. The table uses it.
 //!
-//! A reader enters a read section ([`read`]) by one plain store, and finds things that others may unlink meanwhile. A thread
-//! that unlinks something retires it; it is freed once no section is open that may have seen it, and no hazard slot holds its
-//! address.
+//! A reader enters a read section ([`read`]) with one plain store. Other threads may unlink an object while it reads.
+//! A thread that unlinks an object retires it. The object is freed once every section that may have seen it has ended
+//! and no hazard slot holds its address.
 //!
 //! | file | its one idea |
 //! |---|---|
-//! | `participant.rs` | what one thread shows to those who free memory |
-//! | `threads.rs` | the participants of all threads; the end of a thread, and forks |
-//! | `guard.rs` | read sections, and addresses protected beyond them |
-//! | `retire.rs` | when what was retired is freed |
-//! | `retire_list.rs` | a list linked through what is on it |
-//! | `hazard.rs` | hazard slots, and the set of protected addresses |
-//! | `barrier.rs` | readers need no barrier, because those who free make all threads pass one |
+//! | `participant.rs` | the state that one thread publishes to threads that free memory |
+//! | `threads.rs` | the list of participants, the end of a thread, forks |
+//! | `guard.rs` | read sections, and addresses that stay protected after them |
+//! | `retire.rs` | retiring objects, and collection: freeing those that no reader can reach |
+//! | `retire_list.rs` | an intrusive list of retired objects |
+//! | `hazard.rs` | hazard slots, and the set of addresses that they protect |
+//! | `barrier.rs` | an asymmetric barrier: readers need no fence, because the freeing thread fences all threads |
 //! | `fork_gate.rs` | a fork waits until no thread is in the middle of a change |
-//! | `thread_slot.rs` | one pointer for each thread, and what runs when the thread ends |
+//! | `thread_slot.rs` | one pointer for each thread, and a function that runs when the thread ends |
 //!
-//! Knows `sync` and `error`; addresses, not what is there.
+//! Imports `sync` and `error`. Objects are untyped addresses here.
 
 mod barrier;
 mod fork_gate;

@@ -1,8 +1,8 @@
-//! What one thread shows to those who free memory: the epoch of its read section, and the addresses it protects.
+//! The state that one thread publishes to threads that free memory: the epoch of its read section, its hazard slots.
 //!
-//! A thread writes to its own [`Participant`] by plain stores; threads that free memory look at all of them. They are reused
-//! when their threads end, and never freed, so protected addresses outlive the thread that protected them, and any thread
-//! may look at any participant at any time.
+//! A thread writes its own [`Participant`] by plain stores; threads that free memory read all of them. Participants are
+//! never freed, so any thread may read any of them at any time. When a thread ends, the next new thread reuses its
+//! participant. Hazard slots keep their addresses meanwhile.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -13,36 +13,35 @@ use super::retire_list::RetireList;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
-/// Hazard slots of one thread: pins that cost a plain store. Further pins are counted. The first slot is on the epoch's
-/// cache line.
+/// Hazard slots of one thread. A pin in a slot costs a plain store; further pins count references. The first slot is on
+/// the epoch's cache line.
 pub(super) const SLOTS: usize = if cfg!(shuttle) { 2 } else { 61 };
 
-/// Bytes of a thread's last message, its final NUL included.
+/// Bytes of a thread's last error message, including its NUL.
 pub const MESSAGE: usize = 512;
 
-/// A thread's last message. Not the model checker's atomics: the layer that writes it does not run under one.
+/// A thread's last error message. Real atomics, because `ffi`, which writes it, does not run under the model checker.
 pub(super) type Message = [sync::atomic::AtomicU8; MESSAGE];
 
-/// What a layer above keeps for a thread until it ends.
+/// A value that a higher layer attaches to a thread; dropped when the thread ends.
 pub(super) type Attached = RefCell<Box<dyn Any + Send>>;
 
-/// Counters that layers above keep for each thread. This layer gives them no meaning. Only the owner writes them. The
-/// model checker does not look at them.
+/// Counters that a higher layer keeps for each thread (`memory/mod.rs` defines them). Only the owner writes them.
 pub(crate) struct Scratch {
     pub(crate) sums: [sync::atomic::AtomicI64; 2],
     pub(crate) counts: [sync::atomic::AtomicU32; 3],
 }
 
-/// What one thread shows to the others.
+/// The state that one thread publishes to the others.
 #[repr(C, align(64))]
 pub struct Participant {
     /// 0, or the epoch in which the thread's read section began.
     pub(super) epoch: AtomicU64,
-    /// Read sections that the caller has opened. Only the owner uses it.
+    /// The number of nested read sections from [`super::guard::open`]. Only the owner uses it.
     pub(super) open: AtomicU32,
-    /// The owner needs no fence when it begins a section. Cleared if the system forbids membarrier.
+    /// Whether the owner needs no fence at the begin of a section: the system has membarrier.
     pub(super) fence_free: AtomicBool,
-    /// How many changes the owner is in, nested. Only the owner writes it; a fork waits until it is 0.
+    /// The depth of nested changes that the owner makes. Only the owner writes it; a fork waits until it is 0.
     pub(super) changing: AtomicU8,
     /// The slot that the owner tries first.
     pub(super) next_slot: AtomicU32,
@@ -50,31 +49,33 @@ pub struct Participant {
     pub(crate) scratch: Scratch,
     pub(super) slots: [HazardSlot; SLOTS],
     in_use: AtomicBool,
-    /// What the owner has unlinked and not freed yet.
+    /// What the owner has retired and no thread has freed yet.
     pub(super) garbage: Mutex<Garbage>,
-    /// The bytes of that, so that no lock is taken where there is nothing.
+    /// The bytes of `garbage`, so that an empty one is noticed without its lock.
     pub(super) garbage_bytes: AtomicU64,
     pub(super) next: AtomicPtr<Participant>,
-    /// The owner's number: no two threads of a process ever have the same.
+    /// The owner's number, unique among all past and present threads of the process.
     pub(super) number: AtomicU64,
-    /// Or null. Only the owner uses it.
+    /// Null without an attached value. Only the owner uses it.
     pub(super) attached: AtomicPtr<Attached>,
-    /// The owner's last message, which outlives it: NUL-terminated text. Only the owner writes it.
+    /// The owner's last error message, NUL-terminated. It stays readable when the thread ends. Only the owner writes
+    /// it.
     pub(super) message: Message,
 }
 
 /// What a thread has retired.
 pub(super) struct Garbage {
-    /// Since the last collection.
-    pub(super) fresh: RetireList,
-    /// What could not be freed then. No section that began before the epoch `since` may be open when it is freed.
+    /// Objects retired since the last collection.
+    pub(super) recent: RetireList,
+    /// Objects that the last collection could not free. They are freed once no section from before epoch `since` is
+    /// open.
     pub(super) waiting: RetireList,
     pub(super) since: u64,
 }
 
 impl Garbage {
     const fn new() -> Self {
-        Garbage { fresh: RetireList::new(), waiting: RetireList::new(), since: 0 }
+        Garbage { recent: RetireList::new(), waiting: RetireList::new(), since: 0 }
     }
 }
 
@@ -108,7 +109,7 @@ impl Participant {
         }
     }
 
-    /// One whose first owner is the caller, who sets its id.
+    /// A participant whose first owner is the caller, who sets its id.
     pub(super) fn in_use() -> Self {
         let participant = Self::new(0);
         participant.in_use.store(true, Ordering::Relaxed);
@@ -121,27 +122,27 @@ impl Participant {
         self.id
     }
 
-    /// Makes the caller the owner, if there is none. Acquire pairs with the Release of [`Participant::release`].
+    /// Makes the caller the owner, if it has none. Acquire pairs with the Release of [`Participant::release`].
     pub(super) fn try_acquire(&self) -> bool {
         !self.in_use.load(Ordering::Relaxed)
             && self.in_use.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
-    /// Ends the owner's sections and changes, and leaves the participant to the next thread. What it protects stays
-    /// protected.
+    /// Ends the owner's sections and changes, and makes the participant available. Its hazard slots keep their
+    /// addresses.
     pub(super) fn release(&self) {
         self.epoch.store(0, Ordering::Release);
         self.open.store(0, Ordering::Relaxed);
-        // Release, as at the end of a change: a fork may see this store instead of that one.
+        // Release, because a fork may see this store instead of the one that ends a change.
         self.changing.store(0, Ordering::Release);
         self.in_use.store(false, Ordering::Release);
     }
 
-    /// Drops what a layer above keeps for the owner. Only the owner calls this, or the one that acquires it next.
+    /// Drops the attached value. Only the owner calls this, or the next thread that acquires the participant.
     pub(super) fn drop_attached(&self) {
         let attached = self.attached.swap(ptr::null_mut(), Ordering::AcqRel);
         if !attached.is_null() {
-            // SAFETY: it came from a box, and no other thread has it now.
+            // SAFETY: the pointer came from a box, and the swap made it ours.
             drop(unsafe { Box::from_raw(attached) });
         }
     }

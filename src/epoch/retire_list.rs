@@ -1,11 +1,10 @@
-//! A list of what was unlinked and cannot be freed yet, linked through itself: it takes no memory, and two lists become one
-//! in constant time.
+//! An intrusive list of retired objects: it allocates nothing, and two lists are joined in constant time.
 
 use std::ptr::{self, NonNull};
 
 use super::hazard::HazardSet;
 
-/// The link that whatever is retired contains. It is the list's alone from the time of retiring.
+/// The link that each object to be retired contains. Only the list uses it once the object is retired.
 #[derive(Clone, Copy)]
 pub(crate) struct Retired {
     pub(crate) next: *mut Retired,
@@ -15,30 +14,31 @@ impl Retired {
     pub(crate) const NEW: Retired = Retired { next: ptr::null_mut() };
 }
 
-/// Frees what contains this link, unless it is protected, or in part; the rest goes on the list.
+/// Frees the object that contains this link. If a hazard slot protects it or a part of it, that is put on the list
+/// again.
 ///
 /// # Safety
-/// No read section can reach it, and nobody else frees it.
+/// No read section can reach the object, and no other thread frees it.
 pub(crate) type DropFn = unsafe fn(NonNull<Retired>, &HazardSet, &mut RetireList);
 
-/// A kind of thing that is retired: which chain of a list it is on, and how it is freed.
+/// A kind of object that is retired: the index of its chain in a list, and the function that frees it.
 #[derive(Clone, Copy)]
-pub(crate) struct Kind {
+pub(crate) struct RetiredKind {
     pub(crate) chain: usize,
     pub(crate) drop: DropFn,
 }
 
-/// How many kinds there are.
+/// The number of kinds.
 const KINDS: usize = 2;
 
-/// Retired things, and how many bytes they hold.
+/// Retired objects, and the number of their bytes. Objects of one kind form a chain, so no link needs a function.
 pub(crate) struct RetireList {
     chains: [Chain; KINDS],
     len: usize,
     bytes: u64,
 }
 
-// SAFETY: what is on a list belongs to the list, and any thread may free it.
+// SAFETY: objects on a list belong to it, and any thread may free them.
 unsafe impl Send for RetireList {}
 
 impl RetireList {
@@ -50,13 +50,14 @@ impl RetireList {
         std::mem::replace(self, RetireList::new())
     }
 
-    /// Adds a thing of `bytes`.
+    /// Adds an object of `bytes`.
     ///
     /// # Safety
-    /// `link` is inside a thing of this kind that no longer can be found, is on no other list, and lives until it is freed.
-    pub(crate) unsafe fn push(&mut self, kind: Kind, link: NonNull<Retired>, bytes: u64) {
+    /// `link` is in an object of this kind that new readers cannot find, that is on no other list, and that only
+    /// `kind.drop` frees.
+    pub(crate) unsafe fn push(&mut self, kind: RetiredKind, link: NonNull<Retired>, bytes: u64) {
         let chain = &mut self.chains[kind.chain];
-        // SAFETY: the caller's promise; nobody else uses the link.
+        // SAFETY: the caller's promise; only this list uses the link.
         unsafe { (*link.as_ptr()).next = chain.first };
         if chain.first.is_null() {
             chain.last = link.as_ptr();
@@ -86,7 +87,7 @@ impl RetireList {
         self.bytes
     }
 
-    /// Frees everything that `hazards` does not protect; the rest goes on `left`.
+    /// Frees everything that `hazards` does not protect, and puts the rest on `left`.
     ///
     /// # Safety
     /// No read section can reach anything on the list.
@@ -94,14 +95,14 @@ impl RetireList {
         for chain in &mut self.chains {
             let Some(drop) = chain.drop else { continue };
             while let Some(link) = chain.pop() {
-                // SAFETY: the caller's promise; the link was on this list alone, which gives it up.
+                // SAFETY: the caller's promise; the link was on this list only, and no longer is.
                 unsafe { drop(link, hazards, left) };
             }
         }
     }
 }
 
-/// Things of one kind, freed by one function.
+/// Objects of one kind, freed by one function.
 struct Chain {
     first: *mut Retired,
     last: *mut Retired,
@@ -113,7 +114,7 @@ impl Chain {
 
     fn pop(&mut self) -> Option<NonNull<Retired>> {
         let first = NonNull::new(self.first)?;
-        // SAFETY: links on a list are alive, and the list's alone.
+        // SAFETY: objects on a list are alive, and only the list uses their links.
         self.first = unsafe { (*first.as_ptr()).next };
         Some(first)
     }
@@ -122,7 +123,7 @@ impl Chain {
         if other.first.is_null() {
             return;
         }
-        // SAFETY: links on a list are alive, and the list's alone.
+        // SAFETY: objects on a list are alive, and only the list uses their links.
         unsafe { (*other.last).next = self.first };
         if self.first.is_null() {
             self.last = other.last;

@@ -1,17 +1,17 @@
-//! One pointer for each thread, and a function that runs when the thread ends. What it points to is the caller's affair.
+//! One untyped pointer for each thread, and a function that runs when the thread ends. `threads.rs` uses it.
 //!
-//! The function runs in the destructor of a pthread key, not of a Rust thread-local: glibc runs the latter first, so a
-//! thread whose first call comes from the destructor of some other key would never be cleaned up.
+//! The function is the destructor of a pthread key, not of a Rust thread-local. glibc destroys Rust's thread-locals
+//! first, so a thread whose first call comes from the destructor of another key would never be cleaned up.
 
 pub(super) use exit::at_thread_exit;
 pub(super) use pointer::{get, set};
 
-/// What the pointer is once the thread has run its function, or its locals are gone.
+/// The pointer after the thread has run its function, or has destroyed its thread-locals.
 pub(super) const LEFT: *const () = std::ptr::without_provenance(1);
 
-/// A number that no other living thread has.
+/// A number that no other running thread has.
 pub(super) fn address() -> u64 {
-    // SAFETY: only asks.
+    // SAFETY: always safe to call.
     unsafe { libc::pthread_self() as u64 }
 }
 
@@ -22,8 +22,8 @@ mod exit {
     /// The pthread key, plus one; 0 until it is made.
     static KEY: AtomicU64 = AtomicU64::new(0);
 
-    /// Runs `leave` with `value`, which is not null, when this thread ends; false if that cannot be arranged. `leave` is
-    /// the same at every call.
+    /// Has `leave` run with `value`, which is not null, when this thread ends; false if the system refuses. `leave`
+    /// must be the same function in each call.
     pub(in crate::epoch) fn at_thread_exit(value: *const (), leave: unsafe extern "C" fn(*mut libc::c_void)) -> bool {
         // SAFETY: the key exists; its destructor takes such values.
         key(leave).is_some_and(|key| unsafe { libc::pthread_setspecific(key, value.cast()) } == 0)
@@ -50,14 +50,14 @@ mod exit {
         }
     }
 
-    /// Keeps the object that holds `code` from being unloaded. The shared library is marked that way; a plugin linked with
-    /// the archive may not be.
+    /// Keeps the shared object that contains `code` loaded. The shared library is linked with that flag; a plugin that
+    /// is linked with the archive may not be.
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     fn stay_loaded(code: *const libc::c_void) {
         type Open = unsafe extern "C" fn(*const libc::c_char, libc::c_int) -> *mut libc::c_void;
         let mut found = std::mem::MaybeUninit::<libc::Dl_info>::uninit();
-        // SAFETY: only asks, and writes to `found`, which is read if it was written. `dlopen` is what it is on Linux; it is
-        // found by name because linkers warn about it in static programs, which lack it. It opens nothing that is not open.
+        // SAFETY: `dladdr` writes to `found`, which is read only if it succeeded. `dlopen` has this type, and
+        // RTLD_NOLOAD opens nothing new. It is found by name because linkers warn about it in static programs.
         unsafe {
             if libc::dladdr(code, found.as_mut_ptr()) == 0 {
                 return;
@@ -75,7 +75,7 @@ mod exit {
     fn stay_loaded(_code: *const libc::c_void) {}
 }
 
-/// The model checker has its own threads, and runs the destructors of their locals.
+/// The model checker has threads of its own and runs the destructors of their thread-locals.
 #[cfg(shuttle)]
 mod exit {
     use std::cell::Cell;
@@ -101,10 +101,10 @@ mod exit {
     }
 }
 
-/// A shared library reaches its thread-locals by a call. Stable Rust cannot choose which; so the eight bytes are declared
-/// here by hand and reached through a TLS descriptor: a call of three instructions that keeps all registers but one.
-/// ("Initial exec" would need no call, but takes everything that the library declares, the standard library's locals
-/// included, from a small reserve of the loader; when that is used up, the next plugin does not load.)
+/// A shared library accesses its thread-locals by a call. Stable Rust cannot choose the TLS model, so these eight bytes
+/// are declared in assembly and accessed through a TLS descriptor: a call of three instructions that preserves all
+/// registers but one. (The model "initial exec" needs no call, but it would put all thread-locals of the library and
+/// of the standard library into a small reserve of the loader; when that is used up, the next plugin fails to load.)
 #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64", not(shuttle)))]
 mod pointer {
     use std::arch::{asm, global_asm};
@@ -121,9 +121,9 @@ mod pointer {
         ".popsection",
     );
 
-    /// Reads or writes the eight bytes; rax holds their offset from the thread pointer after the call. The descriptor's
-    /// function keeps all integer registers. glibc before 2.40 may change vector registers when it first allocates the
-    /// storage of a thread: its memory functions use whatever the processor has.
+    /// Reads or writes the eight bytes. After the call, rax is their offset from the thread pointer. The descriptor's
+    /// function preserves all other integer registers. glibc before 2.40 may change vector registers when it first
+    /// allocates a thread's storage, so all of them are clobbered.
     macro_rules! with_offset {
         ($access:literal, $operand:ident = $kind:ident($class:tt) $value:expr, $($option:ident),*) => {
             asm!(

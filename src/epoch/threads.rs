@@ -1,4 +1,4 @@
-//! The participants of all threads of the process: who takes part, since when, and what happens when a thread ends or forks.
+//! The participants of all threads of the process: registration, the end of a thread, and forks.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -14,21 +14,21 @@ use crate::error::{Error, Result};
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
 use crate::sync::{try_box, yield_now};
 
-/// What all threads share.
+/// The state that all threads share.
 pub(super) struct Threads {
     /// Grows with each collection; never 0.
     pub(super) epoch: AtomicU64,
-    /// Threads that are about to fork.
+    /// The number of threads that are about to fork.
     pub(super) forking: AtomicU32,
-    /// Threads have vanished in a fork, and something may still be attached to their participants.
+    /// Whether participants of threads that vanished in a fork may still have attached values.
     orphans: AtomicBool,
     first: AtomicPtr<Participant>,
     ids: AtomicU32,
-    /// For threads that cannot get a participant of their own, one at a time.
+    /// For threads that cannot allocate a participant of their own; one thread at a time uses it.
     spare: Participant,
 }
 
-/// The thread could not keep a participant so far, but has needed one. The highest of the marks.
+/// The pointer of a thread that needed a participant but could not keep one. Participants have higher addresses.
 const BARE: *const () = ptr::without_provenance(2);
 
 impl Threads {
@@ -92,12 +92,12 @@ pub(crate) fn participants() -> impl Iterator<Item = &'static Participant> {
     threads().participants()
 }
 
-/// Shows each hazard slot to `see` until that answers true; tells whether it did.
+/// Calls `see` with each hazard slot until it returns true; returns whether it did.
 pub(super) fn any_slot(see: &mut dyn FnMut(&HazardSlot) -> bool) -> bool {
     participants().flat_map(|participant| &participant.slots).any(see)
 }
 
-/// A barrier for all threads: tells whether all have passed it.
+/// Makes all threads pass a barrier; returns whether they have.
 pub(super) fn heavy_barrier() -> bool {
     barrier::heavy(|| {
         participants().for_each(|participant| participant.fence_free.store(false, Ordering::Relaxed));
@@ -108,7 +108,7 @@ pub(super) fn heavy_barrier() -> bool {
 #[inline(always)]
 pub(crate) fn current() -> Option<&'static Participant> {
     let pointer = thread_slot::get();
-    // SAFETY: anything above the marks is a participant, and participants are never freed.
+    // SAFETY: a pointer above BARE is a participant, and participants are never freed.
     (pointer > BARE).then(|| unsafe { &*pointer.cast() })
 }
 
@@ -121,7 +121,8 @@ pub(crate) fn with<R>(work: impl FnOnce(&'static Participant) -> R) -> R {
     }
 }
 
-/// This thread's participant, which it keeps until it ends; None if it cannot keep one.
+/// This thread's participant, which it keeps until it ends; None if it cannot keep one, because it is ending or without
+/// memory.
 pub(crate) fn register() -> Option<&'static Participant> {
     current().or_else(|| {
         with(|_| ());
@@ -129,11 +130,11 @@ pub(crate) fn register() -> Option<&'static Participant> {
     })
 }
 
-/// A participant for a thread that has none: its own from now on if it can keep one, else until this is dropped. Meanwhile
-/// [`current`] finds it.
+/// A participant for a thread that has none. The thread keeps it until it ends, or, if it cannot, until this is
+/// dropped. Meanwhile [`current`] finds it.
 struct Registered {
     participant: &'static Participant,
-    /// What the thread had in its place, if it has to give this one back.
+    /// The previous pointer of the thread, if the participant is returned when this is dropped.
     before: Option<*const ()>,
 }
 
@@ -150,11 +151,11 @@ impl Registered {
             }
             &threads.spare
         });
-        // A thread that is known by its address may be in the middle of a computation.
+        // A thread with a number from its address keeps that number: it may be the owner of a computation.
         participant.number.store(if before.is_null() { next_number() } else { number_of_address() }, Ordering::Relaxed);
         participant.message[0].store(0, Ordering::Relaxed);
         participant.fence_free.store(barrier::is_fence_free(), Ordering::Relaxed);
-        // A thread that switches to fences meanwhile either sees this participant, or its switch is seen here.
+        // If another thread switches to fences meanwhile, it sees this participant, or the load below sees the switch.
         fence(Ordering::SeqCst);
         if !barrier::is_fence_free() {
             participant.fence_free.store(false, Ordering::Relaxed);
@@ -164,7 +165,7 @@ impl Registered {
             && !ptr::eq(participant, &threads.spare)
             && thread_slot::at_thread_exit(place, thread_exits);
         thread_slot::set(place);
-        // It may belong to a thread that vanished in a fork.
+        // Its previous owner may have vanished in a fork.
         participant.drop_attached();
         Registered { participant, before: (!is_kept).then_some(before) }
     }
@@ -182,19 +183,19 @@ impl Drop for Registered {
 unsafe extern "C" fn thread_exits(participant: *mut libc::c_void) {
     // SAFETY: it is the thread's participant, and participants are never freed.
     let participant: &Participant = unsafe { &*participant.cast() };
-    // First, since this may read and change caches.
+    // First, because the destructor may use caches and needs the participant.
     participant.drop_attached();
     thread_slot::set(thread_slot::LEFT);
     leave(participant);
 }
 
-/// What a layer above does with the scratch counters of a thread that ends, or that has vanished in a fork; or null.
+/// The function of a higher layer that gets the scratch counters of a thread that ends or has vanished in a fork; or null.
 ///
-/// One word and no `OnceLock`: a fork can catch another thread while it initializes that, and then every thread of the
-/// child that registers a hook would wait for it forever.
+/// A plain word, not a `OnceLock`: a fork can catch another thread while it initializes that, and then every thread of the
+/// child that registers the hook would wait for it forever.
 static ON_LEAVE: PlainAtomicPtr<()> = PlainAtomicPtr::new(ptr::null_mut());
 
-/// Has `hook` run for each thread that ends, or that has vanished in a fork. There is one hook.
+/// Sets the function that runs for each thread that ends or has vanished in a fork. Only the first call has an effect.
 pub(crate) fn on_leave(hook: fn(&Participant)) {
     // Read first: this is called often, and a store would take the line from the other threads.
     if ON_LEAVE.load(Ordering::Relaxed).is_null() {
@@ -212,8 +213,8 @@ fn leave(participant: &Participant) {
     participant.release();
 }
 
-/// Runs `work` with the `T` that is attached to this thread until it ends; a new one at first. There is one type, in one
-/// place.
+/// Runs `work` with the `T` that is attached to this thread. The first call attaches a default one, which is dropped
+/// when the thread ends. All callers use the same type.
 pub fn with_attached<T: Any + Send + Default, R>(work: impl FnOnce(&mut T) -> Result<R>) -> Result<R> {
     let Some(participant) = register() else {
         return Err(Error::invalid(
@@ -230,7 +231,7 @@ pub fn with_attached<T: Any + Send + Default, R>(work: impl FnOnce(&mut T) -> Re
     work(attached.downcast_mut().ok_or_else(|| Error::invalid("something else is attached to this thread"))?)
 }
 
-/// Drops what was attached to threads that have vanished in a fork. Their leases keep caches alive.
+/// Drops the attached values of threads that vanished in a fork: leases among them keep caches alive.
 pub(super) fn drop_orphans() {
     let threads = threads();
     if threads.orphans.load(Ordering::Relaxed) && threads.orphans.swap(false, Ordering::AcqRel) {
@@ -244,19 +245,19 @@ pub(super) fn drop_orphans() {
     }
 }
 
-/// A number that no thread has had.
+/// A number that no thread had before.
 fn next_number() -> u64 {
     // The model checker's atomics cannot be in statics.
     static NUMBERS: PlainAtomicU64 = PlainAtomicU64::new(1);
     NUMBERS.fetch_add(1, Ordering::Relaxed)
 }
 
-/// The number of a thread that cannot keep a participant: no other living thread has its address.
+/// The number of a thread that cannot keep a participant, from its address, which no other running thread has.
 fn number_of_address() -> u64 {
     1 << 62 | thread_slot::address() >> 4
 }
 
-/// This thread's number, which no other thread of the process has, or ever had. Numbers are below 2^63.
+/// This thread's number, unique among all past and present threads of the process. Numbers are below 2^63.
 pub fn thread_number() -> u64 {
     match register() {
         Some(participant) => participant.number.load(Ordering::Relaxed),
@@ -267,17 +268,18 @@ pub fn thread_number() -> u64 {
     }
 }
 
-/// Notes that this thread, which could not keep a participant, was given a number or left a message all the same. It may
-/// get a participant later, in a computation inside another, and has to be the same owner then.
+/// Notes that this thread has used its number or message without a participant. It may get a participant later, in a
+/// nested computation, and must keep its number then.
 fn mark_bare() {
     if thread_slot::get().is_null() {
         thread_slot::set(BARE);
     }
 }
 
-/// Where this thread's last message is: bytes up to a NUL. If `new` is false, None where there is none.
+/// This thread's last error message, NUL-terminated, to read or, with `new`, to write. None if there is none and `new`
+/// is false.
 ///
-/// Threads that cannot keep a participant, because they are ending or memory has run out, share one place.
+/// Threads that cannot keep a participant, because they are ending or without memory, share one message.
 pub fn message(new: bool) -> Option<&'static Message> {
     let participant = if new { register() } else { current() };
     match participant {
@@ -291,27 +293,27 @@ pub fn message(new: bool) -> Option<&'static Message> {
     }
 }
 
-/// What happens around a fork, once `watch` has been called.
+/// The handlers around a fork, installed by `watch`.
 #[cfg(not(shuttle))]
 mod forks {
     use std::time::{Duration, Instant};
 
     use super::*;
 
-    /// How long a fork waits for changes in progress, which take microseconds.
+    /// The longest wait of a fork for changes in progress, which take microseconds.
     const PATIENCE: Duration = Duration::from_secs(5);
 
     const STEP: Duration = Duration::from_micros(50);
 
-    /// Registers the handlers, before the first participant exists, so that no fork misses one.
+    /// Installs the handlers, before the first participant exists.
     pub(super) fn watch() {
         static WATCHING: AtomicBool = AtomicBool::new(false);
         if WATCHING.load(Ordering::Acquire) {
             return;
         }
-        // Several first threads all register. If one skipped this while another is still registering, a fork could come in
-        // between unnoticed. Running the handlers twice does no harm.
-        // SAFETY: the handlers are plain functions that are never unloaded.
+        // Concurrent first threads all install them: a thread that relied on another's call in progress could miss a
+        // fork. Running the handlers twice is harmless. SAFETY: the handlers are plain functions that
+        // are never unloaded.
         if unsafe { libc::pthread_atfork(Some(before), Some(after), Some(in_child)) } == 0 {
             WATCHING.store(true, Ordering::Release);
         }
@@ -325,7 +327,7 @@ mod forks {
     /// Waits until no other thread is in the middle of a change (`fork_gate.rs`).
     extern "C" fn before() {
         threads().forking.fetch_add(1, Ordering::SeqCst);
-        // If the system has just forbidden membarrier, a change that begins in the same microsecond may be missed. Then the
+        // If the system has just forbidden membarrier, a change that begins at the same time may be missed; then the
         // child repairs (`sync/fork_safe.rs`).
         heavy_barrier();
         let begun = Instant::now();
@@ -340,8 +342,8 @@ mod forks {
         threads().forking.fetch_sub(1, Ordering::Release);
     }
 
-    /// Runs in the thread that has forked. It is in the same read sections as before, and keeps its participant. The other
-    /// threads no longer exist, and read nothing. What they had protected stays protected: this thread may use it.
+    /// Runs in the child, in the thread that forked, which keeps its participant and read sections. The other threads
+    /// no longer exist. Their hazard slots keep their addresses, because this thread may use pins of other threads.
     extern "C" fn in_child() {
         others().for_each(leave);
         threads().forking.store(0, Ordering::Release);
@@ -349,7 +351,7 @@ mod forks {
     }
 }
 
-/// The model checker knows no forks.
+/// The model checker has no forks.
 #[cfg(shuttle)]
 mod forks {
     pub(super) fn watch() {}

@@ -1,6 +1,6 @@
 //! The C API: `api` has the exported functions, `border` everything unsafe that they need.
 //!
-//! | folder | what is in it | may know |
+//! | folder | content | imports |
 //! |---|---|---|
 //! | `api` | one file for each section of the header: check, call, translate | `border`, and the library below |
 //! | `border` | panics, handles, parameters, outputs, callbacks, the fast path | the library below; never `api` |

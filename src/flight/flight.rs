@@ -253,7 +253,8 @@ impl<T: Product> Flight<T> {
         self.joined.store(state.joined.len() as u32, Ordering::Relaxed);
     }
 
-    /// Ends the flight. The first outcome counts: in a broken cycle there may be several. The answer is for all who wait.
+    /// Ends the flight. The first outcome counts: in a broken cycle there may be several. The answer is for all who
+    /// wait.
     pub(super) fn end(flight: &TryArc<Self>, mut state: MutexGuard<'_, State<T>>, outcome: Outcome<T>) -> Waiters {
         if flight.is_open() {
             flight.set(&mut state, outcome);
@@ -288,8 +289,8 @@ impl<T: Product> Flight<T> {
             }
             let left = deadline.map_or(Duration::ZERO, |end| end.saturating_duration_since(Instant::now()));
             if late || left.is_zero() {
-                // It comes back, or begins something else. Until then it counts as waiting, so that cycles of owners that
-                // wait a little at a time are seen too.
+                // It comes back, or begins something else. Until then it counts as waiting, so that cycles of owners
+                // that wait a little at a time are seen too.
                 return Ok(Wait::TimeOut);
             }
             state.sleepers += 1;

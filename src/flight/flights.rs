@@ -1,22 +1,23 @@
 //! The computations in progress of one cache: who computes a key, and how a computation ends.
 //!
-//! A computation in progress is a [`Flight`], listed by its key in the cache's [`Flights`]. Whoever finds one there waits for
-//! it to end, with a value or a failure. Four rules keep that from hanging:
+//! A computation in progress is a [`Flight`], listed by its key in the cache's [`Flights`]. Whoever finds one there
+//! waits for it to end, with a value or a failure. Four rules keep that from hanging:
 //!
 //! * An owner (a thread, or a task) that asks for a key it computes itself is told so, and does not wait.
 //! * An owner that would wait, directly or through others, for itself computes instead (`waits.rs`).
-//! * A flight whose owner gives up, panics or ends its thread has failed. If one of its waiters would compute, the flight
+//! * A flight whose owner gives up, panics or ends its thread has failed. If one of its waiters would compute, the
+//!   flight
 //!   stays, vacant, and that one alone is woken to take it over, while the others sleep on: n failures among n waiters are
 //!   n wakeups. A woken waiter that does not take over wakes the next. If nobody would compute, all waiters are told.
 //! * A flight whose owner vanished in a fork is replaced.
 //!
-//! A flight is invalidated when its key is removed or the cache is cleared. It still ends for those who wait, but nobody
-//! finds it any more, and its value is not stored. It stays in a list apart while it is computed: its owner still computes
-//! that key.
+//! A flight is invalidated when its key is removed or the cache is cleared. It still ends for those who wait, but
+//! nobody finds it any more, and its value is not stored. It stays in a list apart while it is computed: its owner
+//! still computes that key.
 //!
-//! Locks are taken in this order: the lists, the graph of waits, a flight's state. A value is stored under none of them: the
-//! table asks, under its own lock, whether it still may be ([`Flight::permit`]). A removal invalidates first and removes
-//! second, so whichever of the two locks the table first, the value is gone in the end.
+//! Locks are taken in this order: the lists, the graph of waits, a flight's state. A value is stored under none of
+//! them: the table asks, under its own lock, whether it still may be ([`Flight::permit`]). A removal invalidates first
+//! and removes second, so whichever of the two locks the table first, the value is gone in the end.
 
 use std::mem;
 
@@ -82,8 +83,8 @@ impl<T: Product> Lists<T> {
 }
 
 impl<T: Product> Flights<T> {
-    /// Says who computes a key with this hash. `look` finds its value, if there is one: it is called when no other thread
-    /// can store a value unseen.
+    /// Says who computes a key with this hash. `look` finds its value, if there is one: it is called when no other
+    /// thread can store a value unseen.
     pub fn begin<V>(
         &self,
         key: &[u8],
@@ -143,8 +144,8 @@ impl<T: Product> Flights<T> {
         waiters.wake(flight);
     }
 
-    /// Ends the computation of the owner, or of one that had `joined`, without a value. Tells whether the flight has failed
-    /// with this: the last of those who compute it gave up.
+    /// Ends the computation of the owner, or of one that had `joined`, without a value. Tells whether the flight has
+    /// failed with this: the last of those who compute it gave up.
     pub fn fail(&self, flight: &TryArc<Flight<T>>, joined: Option<Owner>) -> bool {
         let lists = self.lists.lock();
         let mut state = flight.state.lock();

@@ -19,7 +19,7 @@ impl Product for Value {
 type Flights = super::Flights<Value>;
 type Flight = super::Flight<Value>;
 
-/// Of any key: there are few.
+/// The hash of every key here.
 const HASH: u64 = 7;
 
 const LONG: Option<Duration> = Some(Duration::from_secs(60));
@@ -35,7 +35,7 @@ fn begin(flights: &Flights, key: &[u8], owner: u64) -> Begin<(), Value> {
 fn lease(flights: &Flights, key: &[u8], owner: u64) -> TryArc<Flight> {
     match begin(flights, key, owner) {
         Begin::Lease(flight) => flight,
-        _ => panic!("somebody computes it"),
+        _ => panic!("another owner computes it"),
     }
 }
 
@@ -43,7 +43,7 @@ fn complete(flights: &Flights, flight: &TryArc<Flight>) {
     flights.complete(flight, None, Value("value"));
 }
 
-/// Returns once so many sleep.
+/// Returns once this many threads sleep.
 fn once_asleep(flight: &Flight, takers: u32, sleepers: u32) {
     let began = Instant::now();
     loop {
@@ -80,8 +80,8 @@ fn told(wait: Result<Wait<Value>>) -> Told {
     }
 }
 
-/// Lets threads wait for a flight: as owners, each with its own number, that would compute, or would not. They sleep
-/// once this returns.
+/// Starts threads that wait for a flight, each an owner of its own: `takers` would compute, `sleepers` would not. They
+/// sleep once this returns.
 fn sleeping(flight: &TryArc<Flight>, takers: u64, sleepers: u64, first: u64) -> mpsc::Receiver<(u64, Told)> {
     let (tell, hear) = mpsc::channel();
     for number in 0..takers + sleepers {
@@ -96,7 +96,7 @@ fn sleeping(flight: &TryArc<Flight>, takers: u64, sleepers: u64, first: u64) -> 
 }
 
 #[test]
-fn a_failure_wakes_one_who_would_compute_and_the_others_sleep_on() {
+fn a_failure_wakes_one_thread_to_compute_and_the_others_sleep_on() {
     const TAKERS: u64 = 8;
     let flights = Flights::default();
     let mut flight = lease(&flights, b"k", 1000);
@@ -104,7 +104,7 @@ fn a_failure_wakes_one_who_would_compute_and_the_others_sleep_on() {
     for left in (0..TAKERS).rev() {
         let number = flight.number();
         assert!(flights.fail(&flight, None));
-        // All others sleep: whoever asks next is the one who was told.
+        // All others sleep; only the chosen thread was woken.
         let (chosen, how) = told.recv().unwrap();
         assert_eq!(how, Told::Vacant);
         once_asleep(&flight, left as u32, 3);
@@ -113,7 +113,7 @@ fn a_failure_wakes_one_who_would_compute_and_the_others_sleep_on() {
         flight = taken;
         flight.note(7);
     }
-    // Nobody would compute now.
+    // No waiting thread would compute now.
     assert!(flights.fail(&flight, None));
     let mut rest: Vec<_> = (0..3).map(|_| told.recv().unwrap()).collect();
     rest.sort_by_key(|(owner, _)| *owner);
@@ -122,7 +122,7 @@ fn a_failure_wakes_one_who_would_compute_and_the_others_sleep_on() {
 }
 
 #[test]
-fn whoever_takes_over_lands_for_all_who_slept_on() {
+fn a_thread_that_takes_over_completes_for_all_that_sleep() {
     let flights = Flights::default();
     let flight = lease(&flights, b"k", 1100);
     let told = sleeping(&flight, 5, 2, 1101);
@@ -135,25 +135,25 @@ fn whoever_takes_over_lands_for_all_who_slept_on() {
 }
 
 #[test]
-fn whoever_comes_first_takes_a_vacant_flight_over_and_nobody_is_lost() {
+fn the_first_thread_takes_over_a_vacant_flight_and_no_wake_up_is_lost() {
     let flights = Flights::default();
     let flight = lease(&flights, b"k", 1200);
     let told = sleeping(&flight, 2, 1, 1201);
     flights.fail(&flight, None);
     assert_eq!(told.recv().unwrap().1, Told::Vacant);
-    // Somebody else is quicker, and fails too; the other of the two is told then.
+    // Another thread takes the flight over first, and fails too; then the other taker is woken.
     let taken = lease(&flights, b"k", 1299);
     assert!(matches!(begin(&flights, b"k", 1201), Begin::Busy(flight) if flight.is_same(&taken)));
     flights.fail(&taken, None);
     assert_eq!(told.recv().unwrap().1, Told::Vacant);
-    // Nobody is left who would compute, so the one who only waits is told.
+    // No taker is left, so the thread that only waits is woken.
     flights.pass_on(&flight);
     assert_eq!(told.recv().unwrap(), (1203, Told::Failed));
     assert!(flights.find(b"k", HASH).is_none());
 }
 
 #[test]
-fn who_is_chosen_and_does_not_compute_passes_on() {
+fn a_chosen_thread_that_does_not_compute_passes_the_flight_on() {
     let flights = Flights::default();
     let flight = lease(&flights, b"k", 1300);
     let told = sleeping(&flight, 4, 1, 1301);
@@ -168,7 +168,7 @@ fn who_is_chosen_and_does_not_compute_passes_on() {
 }
 
 #[test]
-fn a_doomed_flight_is_not_taken_over() {
+fn an_invalidated_flight_is_not_taken_over() {
     let removals: [fn(&Flights); 2] = [|flights| flights.invalidate(b"k", HASH), Flights::invalidate_all];
     for (remove, first) in removals.into_iter().zip([1400, 1450]) {
         // Invalidated, then failed.
@@ -194,7 +194,7 @@ fn a_doomed_flight_is_not_taken_over() {
 }
 
 #[test]
-fn an_owner_computes_its_key_until_it_ends_whatever_became_of_the_flight() {
+fn an_owner_computes_its_key_until_it_ends_even_if_the_flight_was_invalidated() {
     let removals: [fn(&Flights); 2] = [|flights| flights.invalidate(b"k", HASH), Flights::invalidate_all];
     for remove in removals {
         let flights = Flights::default();
@@ -202,7 +202,7 @@ fn an_owner_computes_its_key_until_it_ends_whatever_became_of_the_flight() {
         let first = lease(&flights, b"k", 1500);
         remove(&flights);
         assert!(matches!(again(1500), Err(Error::Recursion(_))));
-        // Others begin anew, and are invalidated as well.
+        // Other owners begin anew, and are invalidated too.
         let second = lease(&flights, b"k", 1501);
         remove(&flights);
         assert!(matches!((again(1500), again(1501)), (Err(Error::Recursion(_)), Err(Error::Recursion(_)))));
@@ -214,7 +214,7 @@ fn an_owner_computes_its_key_until_it_ends_whatever_became_of_the_flight() {
 }
 
 #[test]
-fn what_another_landed_is_computed_still_by_those_who_are_at_it() {
+fn an_owner_still_computes_a_key_that_another_owner_completed() {
     let flights = Flights::default();
     let flight = lease(&flights, b"k", 1600);
     assert_eq!(flight.join(task(1601)), Ok(true));
@@ -228,10 +228,10 @@ fn what_another_landed_is_computed_still_by_those_who_are_at_it() {
 }
 
 #[test]
-fn nobody_is_woken_where_nobody_sleeps() {
+fn no_thread_is_woken_if_none_sleeps() {
     let flights = Flights::default();
     let flight = lease(&flights, b"k", 1700);
-    // One who polls does not sleep.
+    // An owner that polls does not sleep.
     assert_eq!(told(Flight::wait(&flight, task(1701), Some(Duration::ZERO))), Told::TimeOut);
     let waiters = Flight::end(&flight, flight.state.lock(), Outcome::Failed);
     assert!(!waiters.sleepers && !waiters.takers);
@@ -240,7 +240,7 @@ fn nobody_is_woken_where_nobody_sleeps() {
 }
 
 #[test]
-fn those_who_poll_are_known_once_however_often_they_ask_and_forgotten_in_the_end() {
+fn an_owner_that_polls_is_listed_once_and_removed_in_the_end() {
     const OWNERS: std::ops::Range<u64> = 2000..3000;
     let flights = Flights::default();
     let (a, b) = (lease(&flights, b"a", 1800), lease(&flights, b"b", 1801));
@@ -256,14 +256,14 @@ fn those_who_poll_are_known_once_however_often_they_ask_and_forgotten_in_the_end
     assert_eq!(waiting(&b), 999);
     complete(&flights, &b);
     assert_eq!((poll(&b, 2001), waiting(&b)), (Told::Value, 0));
-    // None of them counts as waiting for `b`, so `a` is no circle for its owner.
+    // No owner waits for `b` any more, so `b`'s owner may wait for `a` without a cycle.
     assert_eq!(poll(&a, 1801), Told::TimeOut);
     flights.fail(&a, None);
     assert_eq!(poll(&a, 1801), Told::Failed);
 }
 
 #[test]
-fn a_wait_is_as_long_as_its_time_and_a_landing_at_that_moment_is_not_lost() {
+fn a_wait_ends_at_its_time_limit_and_a_value_completed_at_that_moment_is_not_lost() {
     for round in 0..200 {
         let flights = Flights::default();
         let flight = lease(&flights, b"k", 3100);

@@ -1,14 +1,16 @@
-//! Single flight: of all threads and tasks that ask for the same missing key, one computes it; none waits forever.
+//! Single flight: if many threads or tasks request a missing key, one computes it and the others wait. None waits
+//! forever.
 //!
 //! | file | its one idea |
 //! |---|---|
-//! | `flights.rs` | who computes a key, and how a computation ends: the rules |
+//! | `flights.rs` | the computations of one cache: begin, complete, fail, invalidate |
 //! | `flight.rs` | one computation in progress |
-//! | `waits.rs` | who waits for whom: the graph in which a deadlock is a cycle |
+//! | `waits.rs` | the graph of which owner waits for which, in which a deadlock is a cycle |
 //! | `key.rs` | a copy of a key |
-//! | `owner.rs` | who computes or waits: a thread, or a task of the caller |
+//! | `owner.rs` | an owner: a thread, or a task of the caller, that computes or waits |
 //!
-//! Generic over the value that is computed. Knows `sync`, `error`, and of `epoch` the number of a thread.
+//! Caches use [`Flights`], which is generic over the computed value. Imports `sync`, `error`, and thread numbers of
+//! `epoch`.
 
 #[expect(clippy::module_inception, reason = "the folder's main type")]
 mod flight;

@@ -1,12 +1,12 @@
 //! Who waits for whom, over all caches of the process: the graph in which a deadlock is a cycle.
 //!
-//! Each wait is announced before it begins, under one lock, so the last owner of a cycle sees all of it. An owner waits for
-//! one computation at a time, so a search follows one path, which branches only where several owners compute one value. A
-//! search visits each computation once, and allocates only for branches. If no owner that computes the value waits, the
-//! search ends at once.
+//! Each wait is announced before it begins, under one lock, so the last owner of a cycle sees all of it. An owner waits
+//! for one computation at a time, so a search follows one path, which branches only where several owners compute one
+//! value. A search visits each computation once, and allocates only for branches. If no owner that computes the value
+//! waits, the search ends at once.
 //!
-//! The announcement stays while an owner polls: between two polls it counts as waiting. The owner that ends a computation
-//! takes back all announcements of its waiters.
+//! The announcement stays while an owner polls: between two polls it counts as waiting. The owner that ends a
+//! computation takes back all announcements of its waiters.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -39,26 +39,26 @@ pub trait Awaited {
 pub(super) type Owners = HashTable<Owner>;
 
 /// An announcement.
-struct Wait<A> {
+struct Announcement<A> {
     owner: Owner,
     awaited: TryArc<A>,
 }
 
 /// All announcements of one process.
-struct Announced<A> {
+struct Announcements<A> {
     process: u32,
-    waits: HashTable<Wait<A>>,
+    by_owner: HashTable<Announcement<A>>,
 }
 
-impl<A> Default for Announced<A> {
+impl<A> Default for Announcements<A> {
     fn default() -> Self {
-        Announced { process: 0, waits: HashTable::new() }
+        Announcements { process: 0, by_owner: HashTable::new() }
     }
 }
 
 /// The graph.
 pub struct Waits<A> {
-    announced: Mutex<Announced<A>>,
+    announced: Mutex<Announcements<A>>,
     /// How many announcements there are, so that an owner that stops waiting need not lock if there are none.
     len: AtomicUsize,
 }
@@ -70,7 +70,7 @@ const AT_ONCE: usize = 64;
 const KEPT: usize = 1024;
 
 fn out_of_memory<A>(_: hashbrown::TryReserveError) -> Error {
-    Error::OutOfMemory(size_of::<Wait<A>>())
+    Error::OutOfMemory(size_of::<Announcement<A>>())
 }
 
 impl<A: Awaited> Default for Waits<A> {
@@ -82,12 +82,12 @@ impl<A: Awaited> Default for Waits<A> {
 impl<A: Awaited> Waits<A> {
     /// An empty graph.
     pub const fn new() -> Self {
-        let announced = Announced { process: 0, waits: HashTable::new() };
+        let announced = Announcements { process: 0, by_owner: HashTable::new() };
         Waits { announced: Mutex::new(announced), len: AtomicUsize::new(0) }
     }
 
-    /// Announces that `owner` waits for this, and for nothing else. False if that would close a cycle: then it waits for
-    /// nothing. Nor does it if this has ended.
+    /// Announces that `owner` waits for this, and for nothing else. False if that would close a cycle: then it waits
+    /// for nothing. Nor does it if this has ended.
     pub(super) fn announce(&self, owner: Owner, awaited: &TryArc<A>) -> Result<bool> {
         let mut announced = self.lock();
         if announced.of(owner).is_some_and(|known| known.is_same(awaited)) {
@@ -98,23 +98,23 @@ impl<A: Awaited> Waits<A> {
             self.take_back(announced, owner);
             return Ok(false);
         }
-        announced.waits.try_reserve(1, |wait| wait.owner.hash()).map_err(out_of_memory::<A>)?;
+        announced.by_owner.try_reserve(1, |wait| wait.owner.hash()).map_err(out_of_memory::<A>)?;
         if !awaited.add_waiting(owner)? {
             self.take_back(announced, owner);
             return Ok(true);
         }
-        let wait = Wait { owner, awaited: awaited.clone() };
-        let before = match announced.waits.find_mut(owner.hash(), |wait| wait.owner == owner) {
-            Some(known) => Some(std::mem::replace(known, wait)),
+        let announcement = Announcement { owner, awaited: awaited.clone() };
+        let before = match announced.by_owner.find_mut(owner.hash(), |wait| wait.owner == owner) {
+            Some(known) => Some(std::mem::replace(known, announcement)),
             None => {
-                announced.waits.insert_unique(owner.hash(), wait, |wait| wait.owner.hash());
+                announced.by_owner.insert_unique(owner.hash(), announcement, |wait| wait.owner.hash());
                 None
             }
         };
         if let Some(before) = &before {
             before.awaited.remove_waiting(owner);
         }
-        self.len.store(announced.waits.len(), Ordering::Relaxed);
+        self.len.store(announced.by_owner.len(), Ordering::Relaxed);
         drop(announced);
         Ok(true)
     }
@@ -126,12 +126,12 @@ impl<A: Awaited> Waits<A> {
         }
     }
 
-    fn take_back(&self, mut announced: MutexGuard<'_, Announced<A>>, owner: Owner) {
+    fn take_back(&self, mut announced: MutexGuard<'_, Announcements<A>>, owner: Owner) {
         let before = announced.remove(owner, |_| true);
         if let Some(before) = &before {
             before.awaited.remove_waiting(owner);
         }
-        self.len.store(announced.waits.len(), Ordering::Relaxed);
+        self.len.store(announced.by_owner.len(), Ordering::Relaxed);
         // Outside the lock: this may drop the last reference to the computation, which takes a while.
         drop(announced);
         drop(before);
@@ -146,31 +146,31 @@ impl<A: Awaited> Waits<A> {
                 // Others hold the computation too, so dropping the announcement frees nothing.
                 announced.remove(owner, |known| known.is_same(awaited));
             }
-            self.len.store(announced.waits.len(), Ordering::Relaxed);
+            self.len.store(announced.by_owner.len(), Ordering::Relaxed);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Announced<A>> {
+    fn lock(&self) -> MutexGuard<'_, Announcements<A>> {
         let mut announced = self.announced.lock();
         if announced.process != process() {
             // In a child, the threads that waited no longer exist, and neither do those that computed.
-            announced.waits.clear();
+            announced.by_owner.clear();
             announced.process = process();
         }
         announced
     }
 }
 
-impl<A: Awaited> Announced<A> {
+impl<A: Awaited> Announcements<A> {
     fn of(&self, owner: Owner) -> Option<&TryArc<A>> {
-        self.waits.find(owner.hash(), |wait| wait.owner == owner).map(|wait| &wait.awaited)
+        self.by_owner.find(owner.hash(), |wait| wait.owner == owner).map(|wait| &wait.awaited)
     }
 
-    fn remove(&mut self, owner: Owner, meant: impl Fn(&TryArc<A>) -> bool) -> Option<Wait<A>> {
-        let found = self.waits.find_entry(owner.hash(), |wait| wait.owner == owner && meant(&wait.awaited));
+    fn remove(&mut self, owner: Owner, meant: impl Fn(&TryArc<A>) -> bool) -> Option<Announcement<A>> {
+        let found = self.by_owner.find_entry(owner.hash(), |wait| wait.owner == owner && meant(&wait.awaited));
         let removed = found.ok()?.remove().0;
-        if self.waits.is_empty() && self.waits.capacity() > KEPT {
-            self.waits = HashTable::new();
+        if self.by_owner.is_empty() && self.by_owner.capacity() > KEPT {
+            self.by_owner = HashTable::new();
         }
         Some(removed)
     }
@@ -214,7 +214,7 @@ mod tests {
 
     use super::*;
 
-    /// A computation of some owners.
+    /// A computation that some owners do.
     struct Of {
         computers: Vec<Owner>,
         open: AtomicBool,
@@ -278,17 +278,17 @@ mod tests {
         rows.iter().flatten().for_each(|of| of.looks.store(0, Relaxed));
         assert_eq!(waits.announce(task(100), &rows[0][0]), Ok(true));
         assert_eq!(looks(&rows), 1);
-        // Once more for one who is in it: a circle.
+        // A second search, for an owner that is on the path: a cycle.
         assert_eq!(waits.announce(task(40), &rows[0][0]), Ok(false));
         assert!(looks(&rows) <= 2);
-        // Whoever asks again for the same is not searched for again.
+        // An owner that announces the same wait again needs no search.
         rows.iter().flatten().for_each(|of| of.looks.store(0, Relaxed));
         assert_eq!(waits.announce(task(100), &rows[0][0]), Ok(true));
         assert_eq!(looks(&rows), 0);
     }
 
     #[test]
-    fn where_those_who_compute_wait_for_nothing_there_is_one_look() {
+    fn a_search_ends_at_once_if_the_computing_owner_waits_for_nothing() {
         let waits = Waits::new();
         lattice(&waits);
         let awaited = of([1000]);
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_ended_leads_nowhere() {
+    fn a_search_ignores_computations_that_have_ended() {
         let waits = Waits::new();
         let (a, b) = (of([1]), of([2]));
         assert_eq!(waits.announce(task(1), &b), Ok(true));
@@ -307,19 +307,19 @@ mod tests {
     }
 
     #[test]
-    fn one_who_is_told_of_a_circle_waits_for_nothing() {
+    fn an_owner_that_would_close_a_cycle_waits_for_nothing() {
         let waits = Waits::new();
         let (a, b, c) = (of([1]), of([2]), of([3]));
         assert_eq!(waits.announce(task(1), &c), Ok(true));
         assert_eq!(waits.announce(task(2), &a), Ok(true));
-        // It gives up what it waited for before, since it computes now.
+        // It no longer waits for `c`, since it computes now.
         assert_eq!(waits.announce(task(1), &b), Ok(false));
         assert_eq!((a.waiting.load(Relaxed), b.waiting.load(Relaxed), c.waiting.load(Relaxed)), (1, 0, 0));
         assert_eq!(waits.announce(task(3), &a), Ok(true));
     }
 
     #[test]
-    fn announcements_are_taken_back_one_by_one_or_all_at_once() {
+    fn announcements_are_withdrawn_one_by_one_or_all_at_once() {
         let waits = Waits::new();
         let (a, b) = (of([1]), of([2]));
         for owner in 10..5000 {
@@ -335,11 +335,11 @@ mod tests {
         for owner in (10..5000).map(task) {
             owners.insert_unique(owner.hash(), owner, |owner| owner.hash());
         }
-        // The one who waits for another by now stays.
+        // The owner that waits for another computation by now stays.
         waits.withdraw_all(owners, &a);
         assert_eq!(waits.len.load(Ordering::Relaxed), 1);
         waits.withdraw(task(10));
         let announced = waits.lock();
-        assert!(announced.waits.is_empty() && announced.waits.capacity() <= KEPT);
+        assert!(announced.by_owner.is_empty() && announced.by_owner.capacity() <= KEPT);
     }
 }

@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_three_ways_make_the_same_cut() {
+    fn the_three_constructors_make_the_same_cut() {
         let cut = Cut::bipartition(3, NodeSet(0b001), NodeSet(0b110)).unwrap();
         assert_eq!(cut.severed(), [NodeSet(0b110), NodeSet(0), NodeSet(0)]);
         assert_eq!(Cut::from_matrix(3, &[0, 1, 1, 0, 0, 0, 0, 0, 0], Layout::RowMajor).unwrap(), cut);

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_and_every_other_length_is_noticed() {
+    fn every_flipped_bit_and_every_other_length_is_detected() {
         let good = record();
         for bit in 0..good.len() * 8 {
             let mut bad = good.clone();
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_answers_the_question_of_its_key_and_no_other() {
+    fn a_record_belongs_to_its_key_and_to_no_other() {
         let mice =
             Mice { direction: Direction::Cause, mechanism: NodeSet(1), purview: NodeSet(6), phi: 0.5, payload: b"" };
         let standard = |direction, mechanism, purviews: Option<&[u64]>| {

@@ -4,10 +4,10 @@
 //! |---|---|
 //! | `nodes.rs` | a set of nodes as a mask, and the two directions |
 //! | `cut.rs` | a cut as one mask of severed targets per node, and what it damages |
-//! | `subsystem.rs` | a system's identity, its cut or none, and keys that carry only the part of a cut that matters |
-//! | `mice.rs` | a maximally irreducible cause or effect as bytes, with version and checksum |
+//! | `subsystem.rs` | a system and its optional cut; keys that contain only the relevant part of the cut |
+//! | `mice.rs` | a MICE (maximally irreducible cause or effect) as bytes, with version and checksum |
 //!
-//! Nothing here computes φ (the irreducibility of a mechanism): callers do, and caches save them from doing it twice.
+//! This library does not compute φ (the irreducibility of a mechanism): callers do, and caches store the results.
 
 mod cut;
 pub(crate) mod mice;

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_carries_only_the_severed_connections_between_mechanism_and_purview() {
+    fn a_key_contains_only_the_severed_connections_between_mechanism_and_purview() {
         let system = uncut(None);
         let (a, b) = (bipartition(&system, 0b001, 0b110), bipartition(&system, 0b011, 0b100));
         // Effect of node 0 on node 2: both cuts sever 0 -> 2 and nothing else that matters.

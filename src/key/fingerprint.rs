@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn layout_and_sign_of_zero_do_not_matter_and_everything_else_does() {
+    fn a_fingerprint_ignores_layout_and_sign_of_zero_and_nothing_else() {
         let base = of(&TPM, b"L1");
         let columns = [0.0, 0.2, 0.4, 0.6, 0.1, 0.3, 0.5, 0.7];
         assert_eq!(network(&columns, Layout::ColumnMajor, &CONNECTIONS, b"L1").unwrap(), base);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_network_is_refused() {
+    fn an_invalid_network_is_refused() {
         let nan = [f64::NAN; 8];
         for (tpm, connections, context) in [
             (&TPM[..], &CONNECTIONS[..], &b""[..]),

@@ -5,10 +5,10 @@
 //! | file | its one idea |
 //! |---|---|
 //! | `element.rs` | the tags, and how one element becomes bytes |
-//! | `encoding.rs` | elements, tuples, sets and named types appended one after the other to one buffer |
-//! | `builder.rs` | an argument list, typed and untyped at once |
+//! | `encoding.rs` | a buffer to which elements, tuples, sets and named types are appended |
+//! | `builder.rs` | builds the typed and the untyped key of an argument list at the same time |
 //! | `standard.rs` | the common keys, written straight into a caller's buffer, and read back |
-//! | `fingerprint.rs` | BLAKE3 of a network and of what was done with it |
+//! | `fingerprint.rs` | BLAKE3 digests of networks, systems and cuts |
 
 mod builder;
 mod element;

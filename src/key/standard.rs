@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn other_bytes_are_no_mice_key() {
+    fn other_bytes_are_not_a_mice_key() {
         let mut buffer = [0; 64];
         let len = repertoire(&mut buffer, None, 0, 1, 2).unwrap();
         assert_eq!(MiceKey::read(&buffer[..len]), None);

@@ -37,8 +37,8 @@ impl Account {
     }
 }
 
-/// The bytes that a block of `size` takes in the heap. glibc's malloc puts one word before a block and rounds the sum up to
-/// 16, with a minimum of 32. Other allocators round otherwise, within a few bytes of this.
+/// The bytes that a block of `size` takes in the heap. glibc's malloc puts one word before a block and rounds the sum
+/// up to 16, with a minimum of 32. Other allocators round otherwise, within a few bytes of this.
 pub(crate) fn heap_bytes(size: usize) -> u64 {
     ((size as u64 + 8 + 15) & !15).max(32)
 }

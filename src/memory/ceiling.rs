@@ -3,14 +3,14 @@
 /// Beyond this no limit or figure is meaningful; sums of two of these do not overflow.
 pub(super) const MOST: i64 = 1 << 61;
 
-/// The bytes at which caches stop below a hard limit, whatever the configured percentage: the rest is for the rest of the
-/// program.
+/// The bytes at which caches stop below a hard limit, whatever the configured percentage: the rest is for the rest of
+/// the program.
 pub(super) fn wall(limit: u64) -> u64 {
     if limit == u64::MAX { limit } else { limit / 10 * 9 }
 }
 
-/// What is used beside the bytes that caches hold. If the figure is missing, the figure before, but no less than zero: what
-/// caches hold is used.
+/// What is used beside the bytes that caches hold. If the figure is missing, the figure before, but no less than zero:
+/// what caches hold is used.
 pub(super) fn outside(before: i64, used: Option<u64>, held: i64) -> i64 {
     used.map_or(before.max(0), |used| used.min(2 * MOST as u64) as i64 - held)
 }
@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_never_known_is_at_least_what_caches_hold() {
+    fn a_size_that_was_never_known_is_at_least_the_bytes_that_caches_hold() {
         assert_eq!(outside(0, None, 5), 0);
         assert_eq!(outside(-3, None, 5), 0);
         assert_eq!(outside(7, None, 5), 7);

@@ -1,7 +1,7 @@
 //! The control groups that the process is in: their limits, and what they use.
 //!
-//! A limit of an ancestor binds too, and groups come in two versions with different files. Figures that cannot be read keep
-//! their last good value (`os.rs` says why they may be missing).
+//! A limit of an ancestor binds too, and groups come in two versions with different files. Figures that cannot be read
+//! keep their last good value (`os.rs` says why they may be missing).
 
 use std::io::{self, ErrorKind};
 
@@ -56,8 +56,8 @@ struct Inactive {
     held: i64,
 }
 
-/// Inactive file pages are not read again within this many milliseconds unless caches have grown: the kernel takes a while
-/// to sum them up.
+/// Inactive file pages are not read again within this many milliseconds unless caches have grown: the kernel takes a
+/// while to sum them up.
 const INACTIVE: u64 = 50;
 
 impl Group {
@@ -86,8 +86,8 @@ impl Group {
                     b"max" => Some(u64::MAX),
                     digits => number(digits).map(|bytes| if bytes >= LARGEST { u64::MAX } else { bytes }),
                 },
-                // The root has no such file, nor does a hierarchy that does not limit memory. A file that was there before
-                // has become unreadable.
+                // The root has no such file, nor does a hierarchy that does not limit memory. A file that was there
+                // before has become unreadable.
                 Err(error) if error.kind() == ErrorKind::NotFound && self.limits[at] == u64::MAX => Some(u64::MAX),
                 Err(_) => None,
             };
@@ -113,11 +113,11 @@ impl Group {
             // Far from the wall, inactive pages make no difference.
             return Some(used);
         }
-        let fresh = self.inactive.as_ref().filter(|last| {
+        let recent = self.inactive.as_ref().filter(|last| {
             // Memory that caches have taken since may have come from these pages.
             now.saturating_sub(last.now) < INACTIVE && held.abs_diff(last.held) < self.limit() / 64
         });
-        let bytes = match fresh {
+        let bytes = match recent {
             Some(last) => last.bytes,
             None => {
                 let mut text = [0; 8192];
@@ -158,8 +158,8 @@ impl Groups {
         Groups { text: None, groups: Vec::new(), hidden: false }
     }
 
-    /// Reads what the groups use, while caches hold `held` and the clock shows the millisecond `now`; with `limits` also
-    /// which groups there are, and their limits.
+    /// Reads what the groups use, while caches hold `held` and the clock shows the millisecond `now`; with `limits`
+    /// also which groups there are, and their limits.
     pub(super) fn sample(&mut self, read: Reader, held: i64, now: u64, limits: bool) -> Allowed {
         let mut allowed = Allowed { limit: u64::MAX, limits_known: true, usage_known: true, ceiling: i64::MAX };
         if limits {
@@ -219,8 +219,8 @@ fn whole(path: &[u8], read: Reader) -> io::Result<Vec<u8>> {
     Err(ErrorKind::FileTooLarge.into())
 }
 
-/// The groups named in /proc/self/cgroup with all their ancestors, where mountinfo says they are mounted; and whether some
-/// that may limit memory are not mounted.
+/// The groups named in /proc/self/cgroup with all their ancestors, where mountinfo says they are mounted; and whether
+/// some that may limit memory are not mounted.
 fn groups(text: &[u8], mounts: &[u8]) -> io::Result<(Vec<Group>, bool)> {
     let (mut groups, mut hidden) = (Vec::new(), false);
     let lines = || text.split(|byte| *byte == b'\n');

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 const UNIFIED: &str = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n";
 const MIB: u64 = 1 << 20;
 
-/// Files that are not there, and what they say that are; None stands for one that cannot be read now.
+/// A file system: the text of each file, or None if the file is unreadable now. Other files do not exist.
 struct Tree(RefCell<HashMap<String, Option<String>>>);
 
 impl Tree {
@@ -21,7 +21,7 @@ impl Tree {
         self.0.borrow_mut().insert(path.into(), Some(text.into()));
     }
 
-    /// No descriptor is free, or one is again.
+    /// Makes a file unreadable, as without a free descriptor; `write` makes it readable again.
     fn lock(&self, path: &str) {
         self.0.borrow_mut().insert(path.into(), None);
     }
@@ -87,7 +87,7 @@ fn the_least_limit_of_all_ancestors_counts() {
 }
 
 #[test]
-fn high_is_a_limit_and_max_is_none() {
+fn high_is_a_limit_and_the_word_max_is_not() {
     let tree = Tree::new(
         "0::/a\n",
         UNIFIED,
@@ -105,7 +105,7 @@ fn high_is_a_limit_and_max_is_none() {
 }
 
 #[test]
-fn a_limit_that_was_seen_stays_while_it_cannot_be_read() {
+fn a_known_limit_stays_while_it_is_unreadable() {
     let (limit, max) = ("/sys/fs/cgroup/a/memory.max", "2147483648\n");
     let tree = Tree::new("0::/a\n", UNIFIED, &[(limit, max), ("/sys/fs/cgroup/a/memory.current", "0\n")]);
     let mut groups = Groups::new();
@@ -129,7 +129,7 @@ fn a_limit_that_was_seen_stays_while_it_cannot_be_read() {
 }
 
 #[test]
-fn groups_that_could_not_be_found_are_looked_for_again() {
+fn groups_that_were_not_found_are_searched_again() {
     let tree = Tree::new("0::/a\n", UNIFIED, &[("/sys/fs/cgroup/a/memory.max", "2147483648\n")]);
     let mut groups = Groups::new();
     tree.lock("/proc/self/cgroup");
@@ -170,16 +170,15 @@ fn caches_stop_at_nine_tenths_of_a_group_and_its_page_cache_does_not_count() {
         ],
     );
     let mut groups = Groups::new();
-    // 90 MiB in use; of that 60 are inactive file pages, and 10 are what caches hold. 20 + 70 are nine tenths of
-    // 100.
+    // 90 MiB in use: 60 are inactive file pages and 10 are held by caches. 20 + 70 are nine tenths of 100.
     let held = 10 * MIB as i64;
     assert_eq!(tree.sample(&mut groups, held, 0).ceiling, 70 * MIB as i64);
-    // What they held then is still in that figure.
+    // That figure still includes the bytes that caches held then.
     tree.lock("/sys/fs/cgroup/a/memory.current");
     let blind = tree.sample(&mut groups, 2 * held, 1000);
     assert_eq!((blind.ceiling, blind.usage_known), (70 * MIB as i64, false));
     tree.write("/sys/fs/cgroup/a/memory.current", "94371840\n");
-    // It is read again when it is old, and a text that ends too early is no figure.
+    // It is read again when it is old, and a truncated text is not a figure.
     tree.write("/sys/fs/cgroup/a/memory.stat", "anon 1048576\ninactive_file 0\n");
     assert_eq!(tree.sample(&mut groups, held, 20).ceiling, 70 * MIB as i64);
     assert_eq!(tree.sample(&mut groups, held, 100).ceiling, 10 * MIB as i64);

@@ -1,8 +1,8 @@
 //! The bytes held by all caches of the process, and claims on them.
 //!
-//! Threads that use different caches would contend for the sum at each store. So each thread takes more bytes from it than it
-//! needs, and uses them up before it comes again; a large store takes what it needs before it is made. The sum is never less
-//! than what is held, which is how threads together stay below a limit.
+//! Threads that use different caches would contend for the sum at each store. So each thread takes more bytes from it
+//! than it needs, and uses them up before it comes again; a large store takes what it needs before it is made. The sum
+//! is never less than what is held, which is how threads together stay below a limit.
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};

@@ -1,17 +1,17 @@
 //! Whether the process has room for more.
 //!
-//! Three things limit what caches may hold: the configured maximum, a percentage of the memory that the process may use;
-//! *walls*, beyond which the system refuses memory or kills the process; and the bytes that caches hold already. A figure of
-//! the system costs microseconds, a store nanoseconds. So this samples: between two samples it relies on the bytes that the
-//! caches themselves hold. A sample tells what is used *beside* them, one number for each limit, to which the bytes held now
-//! are added. A new sample is taken
+//! Three things limit what caches may hold: the configured maximum, a percentage of the memory that the process may
+//! use; *walls*, beyond which the system refuses memory or kills the process; and the bytes that caches hold already. A
+//! figure of the system costs microseconds, a store nanoseconds. So this samples: between two samples it relies on the
+//! bytes that the caches themselves hold. A sample tells what is used *beside* them, one number for each limit, to
+//! which the bytes held now are added. A new sample is taken
 //!
 //! * when caches hold much more or less (a quarter per cent of the memory, or a 64th of what the process occupies),
 //! * every 4,096 admissions or 1,024 refusals of a thread,
 //! * when the last one is older than a second, which every 32nd request of a thread checks.
 //!
-//! The limits themselves are read once a second. A figure that cannot be read is never treated as a number: the last good
-//! one counts, but no less than what caches hold.
+//! The limits themselves are read once a second. A figure that cannot be read is never treated as a number: the last
+//! good one counts, but no less than what caches hold.
 
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -30,7 +30,8 @@ const ADMISSIONS_PER_SAMPLE: u32 = 4096;
 const REFUSALS_PER_SAMPLE: u32 = 1024;
 const REQUESTS_PER_CHECK: u32 = 32;
 
-/// Stores of this size or more claim their bytes before they are made, so that two threads cannot both take what is left.
+/// Stores of this size or more claim their bytes before they are made, so that two threads cannot both take what is
+/// left.
 const CLAIMED: u64 = 16 << 10;
 
 /// Measures now. What is retired counts until it is freed: flush before if that is not wanted.
@@ -178,8 +179,8 @@ impl MemoryLimit {
         held::at_most().wrapping_sub(self.low.load(Relaxed)) as u64 > self.width.load(Relaxed)
     }
 
-    /// Whether caches hold somewhat more or less than at the last sample: an eighth of that range. Then a refusal is not
-    /// final: what they took may have come from memory that the process had already.
+    /// Whether caches hold somewhat more or less than at the last sample: an eighth of that range. Then a refusal is
+    /// not final: what they took may have come from memory that the process had already.
     #[inline(always)]
     fn has_stirred(&self) -> bool {
         let width = self.width.load(Relaxed);
@@ -228,8 +229,8 @@ impl MemoryLimit {
         if all {
             self.second.store(now / 1000, Relaxed);
         }
-        // Bytes charged or freed while the system is asked may or may not be in its figures. The lower sum before and after
-        // leaves the larger part for what is beside it: that errs on the safe side.
+        // Bytes charged or freed while the system is asked may or may not be in its figures. The lower sum before and
+        // after leaves the larger part for what is beside it: that errs on the safe side.
         let before = held::at_least();
         let sizes = os::sizes();
         let held = before.min(held::at_least());
@@ -261,16 +262,16 @@ impl MemoryLimit {
         known
     }
 
-    /// How much more or less caches may hold before a new sample: what they take and what the process comes to occupy differ
-    /// by some per cent, which must be little beside what it occupies.
+    /// How much more or less caches may hold before a new sample: what they take and what the process comes to occupy
+    /// differ by some per cent, which must be little beside what it occupies.
     fn step(&self, resident: i64) -> i64 {
         const LEAST: i64 = 1 << 20;
         let quarter_per_cent = (self.limit.load(Relaxed).min(MOST as u64) / 400) as i64;
         quarter_per_cent.min((resident / 64).max(LEAST))
     }
 
-    /// Reads what the control groups use while caches hold `held`; with `all` also their limits and the physical memory. If
-    /// another thread is reading them, its result will do, unless this `must` be done now.
+    /// Reads what the control groups use while caches hold `held`; with `all` also their limits and the physical
+    /// memory. If another thread is reading them, its result will do, unless this `must` be done now.
     fn sample_groups(&self, held: i64, now: u64, all: bool, must: bool) -> Known {
         let Some(mut groups) = groups::groups(must) else { return Known::default() };
         let allowed = groups.sample(&os::read, held, now, all);
@@ -341,7 +342,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_maximum_of_zero_admits_nothing_and_unlimited_whatever_is_before_the_walls() {
+    fn a_maximum_of_zero_admits_nothing_and_unlimited_everything_below_the_hard_limits() {
         assert!(!has_room(1, 0.0) && is_full(0.0));
         assert!(has_room(1 << 60, UNLIMITED) || usage().room != u64::MAX);
         assert!(has_room(1, UNLIMITED) && !is_full(UNLIMITED));
@@ -351,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_maxima_the_lesser_counts_and_unlimited_is_none() {
+    fn the_lesser_of_two_maxima_applies_and_unlimited_never_does() {
         assert_eq!(stricter(UNLIMITED, 5.0), 5.0);
         assert_eq!(stricter(5.0, UNLIMITED), 5.0);
         assert_eq!(stricter(5.0, 0.0), 0.0);

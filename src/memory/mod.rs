@@ -1,17 +1,18 @@
-//! How much memory caches hold, and how much they may.
+//! The memory limit: how many bytes caches hold, and how many they may hold.
 //!
 //! | file | its one idea |
 //! |---|---|
-//! | `account.rs` | the bytes one cache holds, exact |
-//! | `held.rs` | their sum over the process, and claims on it, without a line that all threads write |
-//! | `limit.rs` | whether the process has room for more, from samples of what it occupies |
+//! | `account.rs` | the exact number of bytes that one cache holds |
+//! | `held.rs` | the sum over all caches, and claims on it, without a cache line that every store writes |
+//! | `limit.rs` | whether the process has room for more, from samples of its memory |
 //! | `usage.rs` | the memory of the process at one moment |
-//! | `ceiling.rs` | where caches stop below a hard limit |
+//! | `ceiling.rs` | the margin that caches keep below a hard limit |
 //! | `control_groups.rs` | the limits and the use of the process's control groups |
-//! | `os.rs` | the figures that the operating system tells, where it tells any |
+//! | `os.rs` | the figures of the operating system, any of which may be missing |
 //!
-//! Knows `epoch` (for each thread's scratch counters), `sync` and `error`. What is retired counts as held until it is freed:
-//! callers that want it gone flush first.
+//! Caches and the table use it. Imports `epoch` (for each thread's scratch counters), `sync` and `error`. Retired
+//! entries count as held until they are freed, so a caller that needs the figure without them calls `epoch::flush`
+//! first.
 
 mod account;
 mod ceiling;
@@ -24,16 +25,16 @@ mod usage;
 pub use account::Account;
 pub(crate) use account::heap_bytes;
 
-/// What the scratch counters of a participant mean. Only the owner writes them.
+/// The meaning of a participant's scratch counters. Only the owner writes them.
 mod scratch {
-    /// In `sums`: bytes taken from the sum of all bytes held, for any use.
+    /// In `sums`: bytes that the thread has added to the sum of held bytes in advance, for its next stores.
     pub(super) const UNUSED: usize = 0;
-    /// In `sums`: bytes taken for the store that is in progress.
+    /// In `sums`: bytes that the thread has claimed for the store in progress.
     pub(super) const CLAIMED: usize = 1;
     /// In `counts`: 1 if the process-wide count of unused bytes includes this thread's.
     pub(super) const COUNTED: usize = 0;
-    /// In `counts`: calls that asked for room since the last sample.
+    /// In `counts`: requests for room since the last sample.
     pub(super) const ADMISSIONS: usize = 1;
-    /// In `counts`: those that found none.
+    /// In `counts`: refused requests since the last sample.
     pub(super) const REFUSALS: usize = 2;
 }

@@ -1,8 +1,9 @@
 //! What the operating system says about memory: one function for each figure, and None where it says nothing.
 //!
-//! `/proc` is missing in a chroot, no file can be opened while no descriptor is free, a sandbox may forbid either, and all
-//! of that may change again. So no function here replaces a missing figure by a number, and none remembers that a figure was
-//! missing: the limit keeps the last good one and asks again. Stores ask too, so a failed allocation is a missing figure.
+//! `/proc` is missing in a chroot, no file can be opened while no descriptor is free, a sandbox may forbid either, and
+//! all of that may change again. So no function here replaces a missing figure by a number, and none remembers that a
+//! figure was missing: the limit keeps the last good one and asks again. Stores ask too, so a failed allocation is a
+//! missing figure.
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) use elsewhere::{physical, read, sizes};
@@ -38,7 +39,8 @@ mod linux {
     use super::*;
     use std::ffi::CStr;
 
-    /// The sizes of this process. The file is opened each time: an open one would tell a forked child its parent's sizes.
+    /// The sizes of this process. The file is opened each time: an open one would tell a forked child its parent's
+    /// sizes.
     pub(crate) fn sizes() -> Option<Sizes> {
         let mut text = [0; 256];
         let len = read_named(c"/proc/self/statm", &mut text).ok()?;
@@ -72,8 +74,8 @@ mod linux {
         info.totalram.checked_mul(info.mem_unit.max(1).into())
     }
 
-    /// Reads the start of a file, as much as the buffer holds; allocates nothing. `path` contains no NUL and is shorter than
-    /// the system's limit.
+    /// Reads the start of a file, as much as the buffer holds; allocates nothing. `path` contains no NUL and is shorter
+    /// than the system's limit.
     pub(crate) fn read(path: &[u8], buffer: &mut [u8]) -> io::Result<usize> {
         let mut name = [0; libc::PATH_MAX as usize];
         if path.len() >= name.len() {
@@ -121,7 +123,7 @@ mod linux {
         use super::*;
 
         #[test]
-        fn figures_that_are_not_told_are_none() {
+        fn missing_or_invalid_figures_are_none() {
             assert!(sizes().is_some_and(|sizes| sizes.resident > 100_000 && sizes.address_space > sizes.resident));
             assert_eq!(sizes_in(b"765 0 375 5 0 123 0\n"), None);
             assert_eq!(sizes_in(b""), None);
@@ -139,7 +141,7 @@ mod linux {
 mod elsewhere {
     use super::*;
 
-    /// The sizes of this process, as far as they are told.
+    /// The sizes of this process that the system reports.
     pub(crate) fn sizes() -> Option<Sizes> {
         let pid = sysinfo::get_current_pid().ok()?;
         let mut system = sysinfo::System::new().ok()?;

@@ -109,7 +109,7 @@ fn talk(
 }
 
 /// The keys of a batch in one slot, by index.
-type Part = (u16, Vec<usize>);
+type SlotKeys = (u16, Vec<usize>);
 
 fn in_cluster(
     cluster: &Cluster,
@@ -124,7 +124,7 @@ fn in_cluster(
     }
     let mut result = Ok(());
     let mut again = Vec::new();
-    let mut by_node: Vec<(Arc<Node>, Vec<Part>)> = Vec::new();
+    let mut by_node: Vec<(Arc<Node>, Vec<SlotKeys>)> = Vec::new();
     for (slot, numbers) in by_slot {
         match cluster.owner(slot, operation) {
             Ok(owner) => match by_node.iter_mut().find(|(node, _)| Arc::ptr_eq(node, &owner)) {
@@ -135,7 +135,7 @@ fn in_cluster(
         }
     }
 
-    let mut asked: Vec<(Session<'_>, RedisResult<()>, &[Part])> = Vec::new();
+    let mut asked: Vec<(Session<'_>, RedisResult<()>, &[SlotKeys])> = Vec::new();
     for (node, parts) in &by_node {
         if operation.deadline.left().is_err() {
             break;
@@ -186,7 +186,7 @@ fn in_cluster(
     result
 }
 
-fn ask_all(connection: &mut Connection, parts: &[Part], exchange: &dyn Exchange) -> RedisResult<()> {
+fn ask_all(connection: &mut Connection, parts: &[SlotKeys], exchange: &dyn Exchange) -> RedisResult<()> {
     for (_, keys) in parts {
         exchange.ask(connection, keys)?;
     }
@@ -212,7 +212,7 @@ fn one_by_one(keys: &[usize], mut call: impl FnMut(&[usize]) -> Answer<()>) -> A
 
 /// Decides about keys that failed at a node. They are tried again if that may help: keys move, idle connections die,
 /// nodes are replaced. A node that was silent until the deadline, or that refused, is not asked again.
-fn retry_or_fail(failure: Failure, parts: &[Part], again: &mut Vec<Part>, result: &mut Answer<()>) {
+fn retry_or_fail(failure: Failure, parts: &[SlotKeys], again: &mut Vec<SlotKeys>, result: &mut Answer<()>) {
     match failure.cause {
         _ if is_split(&failure) => again.extend_from_slice(parts),
         Cause::TimedOut { .. } | Cause::Refused { .. } | Cause::Invalid(_) => {

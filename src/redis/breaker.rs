@@ -118,8 +118,8 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_opens_it_and_one_probe_goes_through_when_the_wait_is_over() {
-        // Long enough for what is to come within it, on a loaded machine too.
+    fn a_failure_opens_it_and_one_probe_passes_after_the_wait() {
+        // Long enough for the steps below, on a loaded machine too.
         let first = Duration::from_secs(2);
         let breaker = Breaker::new(Backoff { first, longest: first });
         assert_eq!(breaker.pass(TIMEOUT), Ok(Pass::Closed));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_up_to_the_longest_and_begin_with_what_the_failure_took() {
+    fn waits_begin_with_the_time_of_the_failure_and_double_up_to_the_longest() {
         let breaker = Breaker::new(QUICK);
         for longest in [20, 40, 80, 80, 80] {
             let before = Instant::now();
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn many_that_fail_together_open_it_once() {
+    fn simultaneous_failures_open_it_once() {
         let breaker = Breaker::new(QUICK);
         for _ in 0..64 {
             breaker.failed(Pass::Closed, Duration::ZERO);
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_never_comes_back_is_given_up() {
+    fn a_probe_that_never_returns_expires() {
         let breaker = Breaker::new(QUICK);
         breaker.failed(Pass::Closed, Duration::ZERO);
         sleep(QUICK.first);

@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_is_read_and_one_that_makes_no_sense_is_not() {
+    fn a_valid_map_is_read_and_an_invalid_one_is_rejected() {
         let asked = Address::Tcp("here".into(), 1);
         let text = |text: &str| Value::BulkString(text.into());
         let range = |first, last, host, port| {

@@ -63,9 +63,9 @@ impl Deadline {
 /// The server's own counts.
 #[derive(Debug, Clone, Copy)]
 pub struct Keyspace {
-    /// Lookups that found a key.
+    /// LookupCounts that found a key.
     pub hits: u64,
-    /// Lookups that found no key.
+    /// LookupCounts that found no key.
     pub misses: u64,
 }
 

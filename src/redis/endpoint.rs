@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_tells_host_port_login_and_database() {
+    fn a_url_has_host_port_login_and_database() {
         let plain = Endpoint::parse("redis://host").unwrap();
         assert_eq!(plain.addresses, [tcp("host", 6379)]);
         assert_eq!((plain.user, plain.password, plain.database, plain.tls), (None, None, 0, None));
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_tells_a_unix_socket() {
+    fn a_url_may_name_a_unix_socket() {
         for url in ["unix:///run/r%20s.sock?db=3&user=me&pass=secret", "redis+unix://me:secret@/run/r%20s.sock?db=3"] {
             let unix = Endpoint::parse(url).unwrap();
             assert_eq!(unix.addresses, [Address::Unix("/run/r s.sock".into())]);
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_tells_the_nodes_of_a_cluster() {
+    fn a_url_may_name_the_nodes_of_a_cluster() {
         let cluster = Endpoint::parse("redis://:secret@a:7000,b:7001,[fe80::1]/").unwrap();
         assert!(cluster.cluster);
         assert_eq!(cluster.addresses, [tcp("a", 7000), tcp("b", 7001), tcp("fe80::1", 6379)]);
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_tells_what_tls_checks() {
+    fn a_url_has_the_settings_of_tls() {
         assert_eq!(Endpoint::parse("rediss://host").unwrap().tls, Some(Tls::default()));
         let tls = Endpoint::parse("valkeys://host?ca=/a/ca.pem&cert=/a/c.pem&key=/a/k.pem").unwrap().tls.unwrap();
         assert_eq!((tls.ca, tls.certificate), (Some("/a/ca.pem".into()), Some("/a/c.pem".into())));
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_url_is_refused_in_words_without_its_password() {
+    fn the_message_for_an_invalid_url_has_no_password() {
         for url in [
             "secret",
             "http://me:secret@host",
@@ -394,7 +394,7 @@ mod tests {
             "unix://me:secret@/x?cluster=yes",
             "redis://me:secret@a,,b",
         ] {
-            let message = Endpoint::parse(url).err().unwrap_or_else(|| panic!("{url} was taken")).to_string();
+            let message = Endpoint::parse(url).err().unwrap_or_else(|| panic!("{url} was accepted")).to_string();
             assert!(!message.contains("secret") && !message.contains('\n'), "{url}: {message}");
         }
     }
@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_written_as_it_is_read() {
+    fn an_address_is_printed_as_it_is_parsed() {
         for text in ["host:1", "[::1]:6379"] {
             assert_eq!(address(text).unwrap().to_string(), text);
         }

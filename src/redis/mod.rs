@@ -1,23 +1,23 @@
-//! The client for Redis and Valkey servers. It knows bytes: no caches, no meaning of keys. A [`Server`] is made once
-//! from an [`Endpoint`] and used by any number of threads.
+//! The client for Redis and Valkey servers. Keys and values are plain bytes. A [`Server`] is made once from an
+//! [`Endpoint`] and used by any number of threads.
 //!
 //! | file | its one idea |
 //! |---|---|
 //! | `scan.rs` | all keys of a prefix, by SCAN and UNLINK |
 //! | `batch.rs` | many keys in one round trip |
-//! | `lease.rs` | of many workers, one computes |
+//! | `lease.rs` | a lease on a key, so that one of many processes computes it |
 //! | `whole_database.rs` | the whole database, as PyPhi treats it |
 //! | `server.rs` | a server, or a cluster that looks like one; operations on single keys |
-//! | `cluster.rs` | which node has which slot, and where to look when that changes |
+//! | `cluster.rs` | the map from slots to nodes, and redirections |
 //! | `node.rs` | one server process: the steps of every operation |
-//! | `pool.rs` | idle connections, and what a fork means for them |
+//! | `pool.rs` | idle connections, which a forked child does not use |
 //! | `health.rs` | counters of operations and failures |
-//! | `connection.rs` | questions and answers, and that they belong together |
-//! | `reply.rs` | replies, parsed as they arrive; values go straight into their sinks |
+//! | `connection.rs` | commands and replies on one connection, and their pairing |
+//! | `reply.rs` | a parser of replies as they arrive; values are read straight into their sinks |
 //! | `stream.rs`, `tls/`, `socket.rs` | bytes, plain or encrypted, under one deadline |
 //! | `breaker.rs` | the circuit breaker: a failing server is not asked for a while |
 //! | `failure.rs` | why an operation failed |
-//! | `secrets.rs` | which of a server's words may be repeated |
+//! | `secrets.rs` | removes passwords from texts that the server sent |
 //! | `endpoint.rs` | a parsed URL: where the server is and how to connect |
 //! | `disabled.rs` | the folder's stand-in if the feature `redis` is off |
 //!

@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_reply_is_read_however_it_is_cut() {
+    fn every_kind_of_reply_is_read_in_pieces_of_any_length() {
         let nested =
             Value::Array(vec![bulk("0"), Value::Array(vec![bulk("a\r\nb"), Value::Nil, Value::Array(vec![])])]);
         for (bytes, expected) in [
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_larger_than_the_inbox_is_read_whole() {
+    fn a_value_larger_than_the_buffer_is_read_completely() {
         for len in [65_533, 65_536, 65_537, 1_000_003] {
             let value: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
             let bytes = [format!("${len}\r\n").as_bytes(), &value, b"\r\n$1\r\nx\r\n"].concat();
@@ -412,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_replies_are_faults_and_take_no_memory() {
+    fn malformed_replies_are_faults_and_allocate_nothing() {
         for bytes in [
             &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
             b"\r\n",
@@ -506,7 +506,7 @@ mod tests {
     }
 
     #[test]
-    fn other_replies_are_bounded_in_all_that_they_take() {
+    fn other_replies_are_bounded_in_length_depth_and_items() {
         /// A beginning, and then the same bytes forever.
         struct Endless(&'static [u8], &'static [u8]);
         impl Read for Endless {
@@ -525,7 +525,8 @@ mod tests {
             (b"*999999999999\r\n", b"-ERR no\r\n"),
             (b"*2\r\n*999999999999\r\n", b"$-1\r\n"),
         ] {
-            // Far more bytes arrive than are allowed, but not endlessly, should they be accepted.
+            // Far more bytes than are allowed arrive, but not infinitely many, so that the test ends if they are
+            // accepted.
             let mut stream = Endless(first, rest).take(1 << 24);
             let read = ReplyReader::default().nested(&mut stream, DEEPEST, &mut { 1 << 16 });
             assert!(matches!(&read, Err(Fault::Garbage(text)) if text.contains("takes more than")), "{read:?}");

@@ -143,26 +143,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_patterns_give_a_meaning_to_is_escaped() {
+    fn special_characters_of_patterns_are_escaped() {
         assert_eq!(pattern(b""), b"*");
         assert_eq!(pattern(b"lab-7:{ab}^\0\xff"), b"lab-7:{ab}^\0\xff*");
         assert_eq!(pattern(b"a*b?[c]\\"), b"a\\*b\\?\\[c\\]\\\\*");
     }
 
     #[test]
-    fn a_cursor_that_comes_back_is_noticed_and_one_that_goes_on_is_not() {
-        for (before, circle) in [(0, 1), (1, 1), (0, 7), (5, 3), (1000, 100), (3, 1000)] {
+    fn a_repeated_cursor_is_detected_and_a_new_one_is_accepted() {
+        for (before, period) in [(0, 1), (1, 1), (0, 7), (5, 3), (1000, 100), (3, 1000)] {
             let mut detector = CycleDetector::default();
-            let cursors = (1..=before).chain((0..).map(|step| 1_000_000 + step % circle));
+            let cursors = (1..=before).chain((0..).map(|step| 1_000_000 + step % period));
             let steps = cursors.take(100_000).take_while(|cursor| detector.goes_on(*cursor)).count() as u64;
-            assert!(steps <= 4 * (before + circle), "{steps} of {before} and {circle}");
+            assert!(steps <= 4 * (before + period), "{steps} for {before} and {period}");
         }
         let mut detector = CycleDetector::default();
         assert!((1..100_000).all(|cursor: u64| detector.goes_on(cursor.reverse_bits())));
     }
 
     #[test]
-    fn a_step_is_a_cursor_and_keys_and_nothing_else() {
+    fn a_step_consists_of_a_cursor_and_keys() {
         let text = |text: &str| Value::BulkString(text.into());
         let step = |cursor, keys| Value::Array(vec![cursor, keys]);
         let keys = || Value::Array(vec![text("a"), text("b")]);

@@ -130,7 +130,7 @@ impl Runs {
 mod tests {
     use super::*;
 
-    /// What servers and libraries do with texts that they quote.
+    /// The forms in which servers and libraries quote a text.
     fn echoes(password: &str) -> Vec<String> {
         let half = password.len() / 2;
         let half = password.floor_char_boundary(half.max(1).min(password.len()));
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn no_part_of_a_password_is_repeated_however_it_is_cut_or_escaped() {
+    fn no_part_of_a_password_is_repeated_in_any_escaped_form() {
         let long = "q7!Zk".repeat(1000);
         let hostile = [
             "s3cr3t-p4ssw0rd",
@@ -162,7 +162,7 @@ mod tests {
             let url = format!("redis://me:{}@host", password.bytes().map(|b| format!("%{b:02x}")).collect::<String>());
             let secrets = Secrets::of(&Endpoint::parse(&url).unwrap());
             for echo in echoes(password) {
-                // Half of a password that is as short as a run contains no run.
+                // Half of a short password contains no run of the masked length.
                 let shared = echo.as_bytes().windows(3).any(|run| {
                     forms(password.as_bytes()).iter().any(|form| form.windows(3).any(|secret| secret == run))
                 });
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn short_passwords_are_looked_for_as_a_whole_and_empty_ones_not() {
+    fn a_short_password_is_masked_as_a_whole_and_an_empty_one_is_ignored() {
         let secrets = |login: &str| Secrets::of(&Endpoint::parse(&format!("redis://{login}host")).unwrap());
         assert_eq!(secrets(":ab@").text("ERR", "ERR xaby"), "ERR ***");
         assert_eq!(secrets(":ab@").text("ERR", "ERR a b"), "ERR a b");
@@ -190,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_resembles_the_password_keeps_its_name_and_one_that_is_it_does_not() {
+    fn a_host_that_resembles_the_password_is_shown_and_one_that_contains_it_is_masked() {
         let secrets = Secrets::of(&Endpoint::parse("redis://:redis-node-secret@host").unwrap());
         assert_eq!(secrets.name("redis-3.lab:7000"), "redis-3.lab:7000");
         assert_eq!(secrets.name("redis-node-s:7000"), "***");
     }
 
     #[test]
-    fn the_users_name_is_left_out_where_it_is_a_word() {
+    fn the_name_of_the_user_is_masked_as_a_word() {
         let secrets = Secrets::of(&Endpoint::parse("redis://me:secret@host").unwrap());
         assert_eq!(secrets.text("NOPERM", "NOPERM User me has no name"), "NOPERM User *** has no name");
     }

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_is_refused_before_anything_is_sent() {
+    fn a_value_that_is_too_large_is_refused_before_anything_is_sent() {
         let server = Server::new(Endpoint::parse("redis://:secret@127.0.0.1:1").unwrap()).unwrap();
         let failure = server.check_size("SET", LONGEST_VALUE + 1).unwrap_err();
         assert!(!failure.is_outage());

@@ -214,7 +214,7 @@ mod tests {
     use super::*;
     use std::os::unix::net::UnixListener;
 
-    /// A socket with an idle peer, and the peer.
+    /// A socket and its idle peer.
     fn connected(deadline: Deadline) -> (Socket, std::os::unix::net::UnixStream, std::path::PathBuf) {
         let path = std::env::temp_dir().join(format!(
             "phicache-socket-{}-{:?}",
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_peer_is_left_at_the_deadline_in_both_directions() {
+    fn a_silent_peer_is_abandoned_at_the_deadline_in_both_directions() {
         let (mut socket, _peer, path) = connected(in_ms(1000));
         for milliseconds in [50, 20, 80] {
             let began = Instant::now();
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_takes_a_little_at_a_time_is_left_at_the_deadline() {
+    fn a_peer_that_reads_slowly_is_abandoned_at_the_deadline() {
         let (mut socket, mut peer, path) = connected(in_ms(1000));
         let reader = std::thread::spawn(move || {
             let mut buffer = vec![0; 64 << 10];
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_closes_or_talks_out_of_turn_is_noticed() {
+    fn a_peer_that_closes_or_sends_unasked_is_detected() {
         let (mut socket, mut peer, path) = connected(in_ms(1000));
         assert!(socket.is_quiet());
         peer.write_all(b"x").unwrap();

@@ -1,5 +1,5 @@
-//! Padding against false sharing: a cache line that one thread writes and another uses travels between their cores, which
-//! costs more than a whole lookup.
+//! Padding against false sharing: a cache line that one thread writes and another uses travels between their cores,
+//! which costs more than a whole lookup.
 
 use std::ops::Deref;
 

@@ -1,13 +1,13 @@
 //! The standard library's locks, mended after a fork.
 //!
-//! A child of `fork` has one thread. A lock that another thread held at that moment would stay locked forever, and the data
-//! it guards may be half changed. So each lock remembers the process that used it last. The first use in a child checks it:
-//! a lock that is held then belongs to a thread that no longer exists. Data that was only read is intact and stays. Data
-//! that was being written is forgotten (leaked, not dropped: it may be half changed), and the lock starts over with the
-//! default. A cache may forget; it must not hang.
+//! A child of `fork` has one thread. A lock that another thread held at that moment would stay locked forever, and the
+//! data it guards may be half changed. So each lock remembers the process that used it last. The first use in a child
+//! checks it: a lock that is held then belongs to a thread that no longer exists. Data that was only read is intact and
+//! stays. Data that was being written is forgotten (leaked, not dropped: it may be half changed), and the lock starts
+//! over with the default. A cache may forget; it must not hang.
 //!
-//! On Linux each of these locks is one word, without the process-wide queues of other implementations, which a fork could
-//! catch in the middle of a change.
+//! On Linux each of these locks is one word, without the process-wide queues of other implementations, which a fork
+//! could catch in the middle of a change.
 
 use std::cell::UnsafeCell;
 use std::mem;
@@ -32,8 +32,8 @@ extern "C" fn in_child() {
     PROCESS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Registers the fork handler, with the first lock that is used rather than when the library is loaded. It stays registered:
-/// the library is never unloaded.
+/// Registers the fork handler, with the first lock that is used rather than when the library is loaded. It stays
+/// registered: the library is never unloaded.
 fn watch_forks() {
     static WATCHING: AtomicBool = AtomicBool::new(false);
     if WATCHING.load(Ordering::Acquire) {
@@ -85,8 +85,8 @@ struct ForkSafe<L> {
     lock: UnsafeCell<L>,
 }
 
-// SAFETY: the cell is written only in `renew`, when no thread of this process has a reference to the lock: each gets one
-// only after the lock was renewed in this process, and renewing is serialized.
+// SAFETY: the cell is written only in `renew`, when no thread of this process has a reference to the lock: each gets
+// one only after the lock was renewed in this process, and renewing is serialized.
 unsafe impl<L: Send + Sync> Sync for ForkSafe<L> {}
 
 impl<L: Lock> ForkSafe<L> {
@@ -110,8 +110,8 @@ impl<L: Lock> ForkSafe<L> {
         unsafe {
             let lock = &mut *self.lock.get();
             if self.process.load(Ordering::Relaxed) != 0 && lock.is_held() {
-                let fresh = lock.renew();
-                ptr::write(self.lock.get(), fresh);
+                let renewed = lock.renew();
+                ptr::write(self.lock.get(), renewed);
             }
         }
         self.process.store(process(), Ordering::Release);
@@ -219,7 +219,7 @@ impl<T: Default> Default for RwLock<T> {
 mod tests {
     use super::*;
 
-    /// Runs `child` in a forked process; tells whether it returned true in time.
+    /// Runs `child` in a forked process. Returns whether it returned true in time.
     fn forked(child: impl FnOnce() -> bool) -> bool {
         // SAFETY: the child only uses locks, and leaves by _exit; the alarm ends one that hangs.
         unsafe {
@@ -255,7 +255,7 @@ mod tests {
         wait.recv().unwrap();
         assert!(MUTEX.try_lock().is_none());
         assert!(forked(|| {
-            // Perhaps half changed: forgotten. Only read, or free: kept.
+            // A map that was perhaps half changed is replaced; one that was only read, or free, is kept.
             *MUTEX.lock() == 0 && *WRITTEN.write() == 0 && *READ.write() == 7 && *FREE.lock() == 7
         }));
         done.send(()).unwrap();

@@ -1,14 +1,15 @@
-//! Building blocks of shared state: locks that survive a fork, shared pointers that may fail to be made, padding.
+//! Building blocks of shared state: locks that survive a fork, reference-counted pointers whose allocation may fail,
+//! padding.
 //!
 //! | file | its one idea |
 //! |---|---|
-//! | `lock.rs` | one place that chooses between the real locks and atomics and a model checker's |
-//! | `fork_safe.rs` | the standard library's locks, mended in a forked child |
+//! | `lock.rs` | the choice between real locks and atomics and those of a model checker |
+//! | `fork_safe.rs` | the standard library's locks, which start over in a forked child |
 //! | `model.rs` | the same locks under the model checker |
 //! | `try_arc.rs` | a reference-counted pointer whose allocation reports failure |
-//! | `cache_padded.rs` | fields that never share a cache line |
+//! | `cache_padded.rs` | padding against false sharing |
 //!
-//! Knows only `error`.
+//! All layers above use it. Imports only `error`.
 
 mod cache_padded;
 #[cfg(not(shuttle))]

@@ -1,6 +1,7 @@
 //! A reference-counted pointer, like `Arc` without weak references, whose allocation reports failure.
 //!
-//! `Arc::new` aborts the process when memory runs out. A library inside a job that has run for days returns a status instead.
+//! `Arc::new` aborts the process when memory runs out. A library inside a job that has run for days returns a status
+//! instead.
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::marker::PhantomData;
@@ -69,8 +70,8 @@ impl<T> TryArc<T> {
 
 impl<T> Clone for TryArc<T> {
     fn clone(&self) -> Self {
-        // Relaxed suffices: the new owner is made from one that exists. The count cannot overflow: each owner takes eight
-        // bytes of an address space that is smaller than the counter.
+        // Relaxed suffices: the new owner is made from one that exists. The count cannot overflow: each owner takes
+        // eight bytes of an address space that is smaller than the counter.
         self.counted().owners.fetch_add(1, Ordering::Relaxed);
         TryArc { counted: self.counted }
     }
@@ -100,8 +101,8 @@ impl<T> Drop for TryArc<T> {
 
 /// A cell that is set once to a [`TryArc`].
 ///
-/// No thread waits for another that sets it: two threads that try at the same time both make a value, and one of these is
-/// kept. So a fork in the middle leaves nothing behind that the child would wait for.
+/// No thread waits for another that sets it: two threads that try at the same time both make a value, and one of these
+/// is kept. So a fork in the middle leaves nothing behind that the child would wait for.
 pub struct OnceTryArc<T> {
     /// Null, or a value with this cell among its owners.
     counted: AtomicPtr<Counted<T>>,
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_filled_once_whoever_is_first() {
+    fn a_cell_is_filled_once_by_the_first_thread() {
         let cell = OnceTryArc::new();
         assert!(cell.get().is_none());
         assert_eq!(cell.get_or_try_init(|| Err(Error::OutOfMemory(7))), Err(Error::OutOfMemory(7)));

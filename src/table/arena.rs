@@ -1,14 +1,14 @@
 //! Where the entries of one table live: chunks of memory that are freed as a whole.
 //!
-//! A table that is cleared or dropped gives its chunks up whole: no thread visits a million entries to free them, and their
-//! memory is returned to the system. A chunk with pinned entries stays as long as the pins.
+//! A table that is cleared or dropped gives its chunks up whole: no thread visits a million entries to free them, and
+//! their memory is returned to the system. A chunk with pinned entries stays as long as the pins.
 //!
 //! ```text
 //! arena ──> chunk ──> chunk ──> chunk        header | block | block | block | … | unused
 //! ```
 //!
-//! Blocks are reused by size class when their entry is freed; a large one has a chunk of its own. A chunk lives as long as
-//! it has shares: one of the arena, or of the table that was cleared, and one for each counted share in its entries.
+//! Blocks are reused by size class when their entry is freed; a large one has a chunk of its own. A chunk lives as long
+//! as it has shares: one of the arena, or of the table that was cleared, and one for each counted share in its entries.
 
 use std::ptr::{self, NonNull};
 
@@ -29,8 +29,8 @@ pub(super) fn weight(bytes: usize) -> u64 {
     if bytes <= LARGEST { size_class(bytes).0 as u64 } else { Chunk::size_for(bytes) as u64 }
 }
 
-/// A piece of memory with one block after the other. Other threads write some of its fields while some are read, so no code
-/// makes a reference to a whole chunk: functions take its address.
+/// A piece of memory with one block after the other. Other threads write some of its fields while some are read, so no
+/// code makes a reference to a whole chunk: functions take its address.
 pub(super) struct Chunk {
     /// None if its single block belongs to no table.
     arena: Option<TryArc<Arena>>,
@@ -250,8 +250,8 @@ impl LazyArena {
 }
 
 struct Inner {
-    /// All chunks: first those from the process's allocator, then those from the system. Leak checkers follow pointers from
-    /// the former to the latter, and not the other way round.
+    /// All chunks: first those from the process's allocator, then those from the system. Leak checkers follow pointers
+    /// from the former to the latter, and not the other way round.
     chunks: *mut Chunk,
     last: *mut Chunk,
     carving: *mut Chunk,
@@ -338,8 +338,8 @@ impl Arena {
         heap_bytes(size_of::<Self>()) + heap_bytes(size_of::<Account>()) + CHUNK_HEADER as u64
     }
 
-    /// A block for this many bytes, with a share in its chunk if `counted`. `begin` writes the header while no other thread
-    /// can see it; it is told the block's distance from its chunk, in units.
+    /// A block for this many bytes, with a share in its chunk if `counted`. `begin` writes the header while no other
+    /// thread can see it; it is told the block's distance from its chunk, in units.
     pub(super) fn block(
         arena: Option<&TryArc<Arena>>,
         bytes: usize,
@@ -405,8 +405,8 @@ impl Arena {
         Ok((block, chunk))
     }
 
-    /// Charges an entry that enters the table, unless the account would exceed `limit`; tells whether it did. Only for the
-    /// table's writer.
+    /// Charges an entry that enters the table, unless the account would exceed `limit`; tells whether it did. Only for
+    /// the table's writer.
     pub(super) fn admit(&self, weight: u64, limit: u64) -> bool {
         let charged = self.account.charge(weight, limit);
         if charged {
@@ -463,9 +463,9 @@ impl DetachedChunks {
         }
     }
 
-    /// Gives up the chunks. Where entries may still be in use (because a chunk has counted shares, or `is_protected` says
-    /// that an address in it is), `leave` visits each block; it returns the bytes of the block, and the weight of the entry
-    /// that stays.
+    /// Gives up the chunks. Where entries may still be in use (because a chunk has counted shares, or `is_protected`
+    /// says that an address in it is), `leave` visits each block; it returns the bytes of the block, and the weight of
+    /// the entry that stays.
     ///
     /// # Safety
     /// No read section can reach the entries any more.

@@ -1,13 +1,13 @@
 //! A bucket: one cache line with seven slots, and a word of tags that tells which slots are worth a look.
 //!
-//! The tag word has one byte for each slot, 0 if it is empty; its eighth byte counts the entries that found the bucket full
-//! and went on to a later one, so that a lookup knows whether to go on. A slot holds an entry's address and 16 bits of its
-//! hash.
+//! The tag word has one byte for each slot, 0 if it is empty; its eighth byte counts the entries that found the bucket
+//! full and went on to a later one, so that a lookup knows whether to go on. A slot holds an entry's address and 16
+//! bits of its hash.
 //!
-//! Every change is one store of a word, in an order of which readers may see half: a slot is filled before its tag is set.
-//! Both stores are Release and both loads Acquire, so a reader that sees the tag sees the slot, and one that sees the slot
-//! sees the entry's bytes, on weakly ordered processors too. A slot whose tag is cleared keeps its word, for readers who saw
-//! the tag: what left the table is not freed before their sections have ended.
+//! Every change is one store of a word, in an order of which readers may see half: a slot is filled before its tag is
+//! set. Both stores are Release and both loads Acquire, so a reader that sees the tag sees the slot, and one that sees
+//! the slot sees the entry's bytes, on weakly ordered processors too. A slot whose tag is cleared keeps its word, for
+//! readers who saw the tag: what left the table is not freed before their sections have ended.
 
 use std::ptr::NonNull;
 
@@ -86,10 +86,10 @@ impl Tags {
 
 /// An entry's address, and below it the lowest 16 bits of its hash.
 ///
-/// This is the one place where an address becomes a number and a pointer again. The number loses the pointer's provenance,
-/// so it is exposed when the word is made, and the pointer made from the word gets back an exposed one (Rust's permissive
-/// provenance; an AtomicPtr has no room for the 16 bits, and tagging through `map_addr` would lose them when shifted). Every
-/// entry pointer is made from a pointer to its whole chunk, so that is what it may reach.
+/// This is the one place where an address becomes a number and a pointer again. The number loses the pointer's
+/// provenance, so it is exposed when the word is made, and the pointer made from the word gets back an exposed one
+/// (Rust's permissive provenance; an AtomicPtr has no room for the 16 bits, and tagging through `map_addr` would lose
+/// them when shifted). Every entry pointer is made from a pointer to its whole chunk, so that is what it may reach.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Word(u64);
 
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_match_where_they_are_equal() {
+    fn tags_match_if_they_are_equal() {
         for tag in 1..=255 {
             for slot in 0..SLOTS {
                 let tags = Tags(0x7f << 56).with(slot, tag);

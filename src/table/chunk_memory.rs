@@ -1,5 +1,5 @@
-//! Where the memory of chunks comes from: small ones from the process's allocator, large ones straight from the system, so
-//! that they are returned to it whatever the allocator does.
+//! Where the memory of chunks comes from: small ones from the process's allocator, large ones straight from the system,
+//! so that they are returned to it whatever the allocator does.
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr;
@@ -73,8 +73,9 @@ mod system {
     }
 }
 
-/// Has the system put pages under the next bytes of a mapped chunk, many at once, when the bytes from `used` to `end` enter
-/// a new step: one by one, at the first touch of each, they take several times as long. `first` is the lowest `used`.
+/// Has the system put pages under the next bytes of a mapped chunk, many at once, when the bytes from `used` to `end`
+/// enter a new step: one by one, at the first touch of each, they take several times as long. `first` is the lowest
+/// `used`.
 #[inline]
 pub(super) fn populate(memory: *mut u8, first: usize, used: usize, end: usize, size: usize) {
     const STEP: usize = 128 << 10;
@@ -88,7 +89,8 @@ pub(super) fn populate(memory: *mut u8, first: usize, used: usize, end: usize, s
 #[cfg(target_os = "linux")]
 #[cold]
 fn populate_pages(start: *mut u8, len: usize) {
-    // SAFETY: the pages are ours, and their contents stay. A system that does not know this populates at the first touch.
+    // SAFETY: the pages are ours, and their contents stay. A system that does not know this populates at the first
+    // touch.
     unsafe { libc::madvise(start.cast(), len, libc::MADV_POPULATE_WRITE) };
 }
 
@@ -100,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_beyond_48_bits_is_not_taken() {
+    fn memory_beyond_48_bits_is_not_used() {
         assert!(is_addressable(1 << 20, 4096) && is_addressable((1 << 48) - 4096, 4096));
         assert!(!is_addressable((1 << 48) - 4096, 4097) && !is_addressable(1 << 56, 4096));
         assert!(!is_addressable(usize::MAX - 10, 4096));

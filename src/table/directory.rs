@@ -1,7 +1,7 @@
 //! The directory of a table: the lowest bits of a hash choose a segment.
 //!
-//! This is extendible hashing. Several slots may lead to one segment, which has fewer bits in common than the directory has.
-//! A directory never changes: growing makes another, and a store of one word publishes it.
+//! This is extendible hashing. Several slots may lead to one segment, which has fewer bits in common than the directory
+//! has. A directory never changes: growing makes another, and a store of one word publishes it.
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::{self, NonNull};
@@ -185,8 +185,8 @@ impl Directory {
         unsafe { std::slice::from_raw_parts((&raw const (*directory).slots).cast(), Self::len(directory)) }
     }
 
-    /// Each segment once, at the first of the slots that lead to it, from the last to the first: so a segment may be freed
-    /// when it is returned.
+    /// Each segment once, at the first of the slots that lead to it, from the last to the first: so a segment may be
+    /// freed when it is returned.
     ///
     /// # Safety
     /// The directory and its segments are alive for `'s`.

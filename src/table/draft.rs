@@ -145,8 +145,8 @@ fn is_outside_tables(pinned: &Pinned) -> bool {
     unsafe { Chunk::is_outside_tables(Chunk::of(pinned.entry().header())) }
 }
 
-/// Whether a value that keeps this part of its reserved bytes may stay in its block: it is not a large one, and less than
-/// half of it is wasted.
+/// Whether a value that keeps this part of its reserved bytes may stay in its block: it is not a large one, and less
+/// than half of it is wasted.
 fn is_little_shorter(kept: usize, reserved: usize) -> bool {
     kept < reserved && reserved < LARGE as usize && kept >= reserved / 2
 }
@@ -178,8 +178,8 @@ pub(super) trait IntoEntry {
     /// The bytes that it takes in the heap.
     fn weight(&self) -> u64;
 
-    /// Makes it an entry of the table that uses `arena`: charged until it is freed, with a share of the table's. The table
-    /// publishes it afterwards. None if the limit forbids that. Only for the table's writer.
+    /// Makes it an entry of the table that uses `arena`: charged until it is freed, with a share of the table's. The
+    /// table publishes it afterwards. None if the limit forbids that. Only for the table's writer.
     fn make_entry(&mut self, arena: &TryArc<Arena>, limit: u64) -> Result<Option<NonNull<Header>>>;
 }
 
@@ -275,8 +275,8 @@ unsafe fn freeze(start: *mut u8, len: usize) {
         // SAFETY: the caller's promise.
         return unsafe { start.write_bytes(0, len) };
     }
-    // SAFETY: it does nothing. To the compiler it may have written all the bytes it was given, so each has some value, and
-    // reading one that was never written is defined.
+    // SAFETY: it does nothing. To the compiler it may have written all the bytes it was given, so each has some value,
+    // and reading one that was never written is defined.
     unsafe { std::arch::asm!("/* {0} {1} */", in(reg) start, in(reg) len, options(nostack, preserves_flags)) };
 }
 

@@ -36,7 +36,7 @@ fn impossible_lengths_are_an_error() {
 }
 
 #[test]
-fn a_value_outside_all_tables_is_cut_where_it_is_unless_that_wastes_much() {
+fn a_value_outside_tables_is_truncated_in_place_unless_that_wastes_much() {
     for (kept, stays) in [(80, true), (50, true), (49, false), (0, false)] {
         let mut draft = Draft::new(b"key", None);
         draft.reserve(100).unwrap().fill(7);
@@ -49,17 +49,17 @@ fn a_value_outside_all_tables_is_cut_where_it_is_unless_that_wastes_much() {
 }
 
 #[test]
-fn a_value_that_was_begun_for_a_table_is_not_cut_where_it_is() {
-    // A lease whose thread has ended is completed for its caller alone.
+fn a_value_begun_for_a_table_is_not_truncated_in_place() {
+    // The case: a lease whose thread has ended is completed for its caller only.
     let table = Table::new();
     let mut draft = Draft::new(b"key", Some(table.arena()));
-    // What is taken for a header after the cut has the table's flag.
+    // After an in-place truncation these bytes would be read as a header with the table's flag.
     draft.reserve(400).unwrap().fill(0xFF);
     let place = draft.value().as_ptr();
     draft.truncate(300).unwrap();
     let entry = Draft::resume(b"key", None, draft.pause()).finish().unwrap().into_pinned();
     assert_eq!((entry.key(), entry.value()), (&b"key"[..], &[0xFF; 300][..]));
-    assert_ne!(entry.value().as_ptr(), place, "its chunk is walked block by block");
+    assert_ne!(entry.value().as_ptr(), place, "a chunk is walked block by block, so its blocks keep their lengths");
     table.set(&b"other"[..].into(), b"value", u64::MAX);
     table.clear();
     assert_eq!(table.bytes(), 0);

@@ -1,7 +1,7 @@
 //! An entry as readers see it: one block of memory with a key and a value that never change.
 //!
-//! Replacing a value makes a new entry. A reader looks at an entry as an [`EntryRef`] while its read section lasts, and keeps
-//! it longer as a pin (`pin.rs`).
+//! Replacing a value makes a new entry. A reader looks at an entry as an [`EntryRef`] while its read section lasts, and
+//! keeps it longer as a pin (`pin.rs`).
 
 use std::hint::cold_path;
 use std::marker::PhantomData;

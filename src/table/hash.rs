@@ -72,8 +72,8 @@ fn of_any(key: &[u8], secrets: &RapidSecrets) -> u64 {
     rapidhash_v3_seeded(key, secrets)
 }
 
-/// The hash of an ordinary key: its words in pairs, one from either end, each with a secret of its own. The products are
-/// independent of each other, where in rapidhash one waits for the other; high and low halves are folded, as there.
+/// The hash of an ordinary key: its words in pairs, one from either end, each with a secret of its own. The products
+/// are independent of each other, where in rapidhash one waits for the other; high and low halves are folded, as there.
 #[inline(always)]
 fn of_ordinary(key: &[u8], secrets: &RapidSecrets) -> u64 {
     let (len, secret) = (key.len(), &secrets.secrets);

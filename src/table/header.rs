@@ -36,8 +36,8 @@ pub(super) const CHARGED: u32 = 1 << 30;
 pub(super) const COUNT: u32 = CHARGED - 1;
 /// An entry whose count reaches this is never freed, and further pins of it are not counted.
 pub(super) const SATURATED: u32 = COUNT;
-/// From this count on no share is taken off. So a count that has reached [`SATURATED`] stays far above 0: it can fall only by
-/// what threads were taking off at that very moment, one each.
+/// From this count on no share is taken off. So a count that has reached [`SATURATED`] stays far above 0: it can fall
+/// only by what threads were taking off at that very moment, one each.
 pub(super) const STICKY: u32 = SATURATED / 2;
 
 /// The length of a value that does not fit into the header.

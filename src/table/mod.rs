@@ -1,23 +1,23 @@
-//! A concurrent hash table of byte strings: readers without locks, one writer at a time, values that stay pinned.
+//! A concurrent hash table of byte strings: lock-free readers, one writer at a time, values that can be pinned.
 //!
 //! | file | its one idea |
 //! |---|---|
 //! | `table.rs` | inserts, replaces and removes entries by key |
-//! | `lookup.rs` | finds them |
+//! | `lookup.rs` | finds entries |
 //! | `directory.rs` | the segments of a table, and how it grows |
 //! | `segment.rs` | a hash table of fixed size |
-//! | `bucket.rs` | one cache line: tags, and slots with addresses |
+//! | `bucket.rs` | one cache line: tag bytes, and slots with the addresses of entries |
 //! | `hash.rs` | the keyed hash, seeded once per process |
 //! | `draft.rs` | an entry that is being written |
-//! | `entry.rs` | an entry as readers see it |
+//! | `entry.rs` | a finished entry, as readers see it |
 //! | `pin.rs` | keeps an entry alive |
-//! | `release.rs` | how an entry ends |
-//! | `part.rs` | parts of a table that are retired as a whole |
+//! | `release.rs` | the shares in an entry: the last one frees it |
+//! | `part.rs` | segments and directories as objects that are retired |
 //! | `arena.rs` | the memory of a table's entries: chunks that are freed as a whole |
-//! | `chunk_memory.rs`, `size_class.rs` | where chunks come from; the sizes of blocks |
+//! | `chunk_memory.rs`, `size_class.rs` | allocation of chunks; the sizes of blocks |
 //! | `header.rs` | the 24 bytes in front of each entry |
 //!
-//! Knows `memory`, `epoch`, `sync` and `error`: bytes only; no key encoding, no statistics, no C.
+//! Caches use [`Table`]. Imports `memory`, `epoch`, `sync` and `error`; keys and values are plain bytes here.
 
 mod arena;
 mod bucket;

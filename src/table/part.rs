@@ -2,7 +2,7 @@
 
 use std::ptr::NonNull;
 
-use crate::epoch::retire::{Kind, Retired, retire};
+use crate::epoch::retire::{Retired, RetiredKind, retire};
 use crate::epoch::{HazardSet, RetireList};
 
 /// Frees a part with what it holds; entries that are still in use go on the list.
@@ -25,7 +25,7 @@ impl Part {
 }
 
 /// Retired parts.
-const PART: Kind = Kind { chain: 0, drop: drop_retired };
+const PART: RetiredKind = RetiredKind { chain: 0, drop: drop_retired };
 
 /// A part of this size is worth a collection of its own.
 const LARGE: u64 = 64 << 10;

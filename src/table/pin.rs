@@ -1,7 +1,7 @@
 //! A pin: keeps an entry alive, wherever its table or cache is by now.
 //!
-//! A pin made in a read section protects the entry's address by a hazard slot of its thread: one plain store. A thread whose
-//! slots are taken, and a clone, takes a counted share instead. Pins may be released by any thread.
+//! A pin made in a read section protects the entry's address by a hazard slot of its thread: one plain store. A thread
+//! whose slots are taken, and a clone, takes a counted share instead. Pins may be released by any thread.
 
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
@@ -88,8 +88,8 @@ impl Pinned {
         self.entry().weight()
     }
 
-    /// Turns the pin into a pointer for a caller to keep, which [`Pinned::drop_raw`] takes back: the slot, or the entry with
-    /// the lowest bit set.
+    /// Turns the pin into a pointer for a caller to keep, which [`Pinned::drop_raw`] takes back: the slot, or the entry
+    /// with the lowest bit set.
     #[inline]
     pub fn into_raw(self) -> *mut c_void {
         let raw = match self.slot.is_null() {

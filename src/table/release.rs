@@ -13,12 +13,12 @@ use super::entry::EntryRef;
 #[cfg(shuttle)]
 use super::header::HEADER;
 use super::header::{CHARGED, COUNT, Header, IN_TABLE, SATURATED, STICKY, header_of, link_of};
-use crate::epoch::retire::{Kind, Retired, retire};
+use crate::epoch::retire::{Retired, RetiredKind, retire};
 use crate::epoch::{HazardSet, RetireList, without_fork};
 use crate::sync::atomic::{Ordering, fence};
 
 /// Retired entries.
-const ENTRY: Kind = Kind { chain: 1, drop: drop_retired };
+const ENTRY: RetiredKind = RetiredKind { chain: 1, drop: drop_retired };
 
 /// Turns the table's share into a counted one, for the writer who takes the entry out.
 ///
@@ -56,8 +56,9 @@ unsafe fn drop_retired(link: NonNull<Retired>, hazards: &HazardSet, left: &mut R
     }
 }
 
-/// Takes the table's share from a block of a chunk that a table has given up, if the block has an entry with such a share.
-/// An entry that a hazard slot protects is retired. Returns the bytes of the block, and the weight of the entry if it stays.
+/// Takes the table's share from a block of a chunk that a table has given up, if the block has an entry with such a
+/// share. An entry that a hazard slot protects is retired. Returns the bytes of the block, and the weight of the entry
+/// if it stays.
 ///
 /// # Safety
 /// No read section can reach the entry, and the caller has a share in the chunk.

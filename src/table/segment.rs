@@ -1,7 +1,7 @@
 //! A segment: a hash table of fixed size that many may read while one writes.
 //!
-//! A lookup reads one bucket, which is one cache line, and then, nearly always, the one entry that is meant; a miss ends in
-//! the bucket. Entries that find their bucket full go into the next.
+//! A lookup reads one bucket, which is one cache line, and then, nearly always, the one entry that is meant; a miss
+//! ends in the bucket. Entries that find their bucket full go into the next.
 
 use std::slice;
 
@@ -16,7 +16,8 @@ use std::ptr::NonNull;
 /// Entries that a segment takes for each bucket, on average: then nearly all of them are in their own.
 const LOAD: usize = 5;
 
-/// Buckets, as readers know them: the first, and the distance of the last from it, in bytes. Their number is a power of two.
+/// Buckets, as readers know them: the first, and the distance of the last from it, in bytes. Their number is a power of
+/// two.
 #[derive(Clone, Copy)]
 pub(super) struct Buckets {
     pub(super) first: *const Bucket,
@@ -349,10 +350,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_removed_is_not_found_beside_an_entry_with_the_lowest_tag() {
+    fn a_removed_entry_is_not_found_next_to_an_entry_with_the_lowest_tag() {
         let entries: Vec<_> = [b"a", b"b"].map(|key| Draft::new(key, None).finish().unwrap().into_pinned()).into();
         let segment = Segment::try_new(1).unwrap();
-        // Both have tag 1; that of the empty slot after them differs from it by one.
+        // Both have tag 1; the tag of the empty slot after them differs from it by one.
         let hash = |low: u64| 1 << 56 | low;
         for (low, entry) in entries.iter().enumerate() {
             segment.insert(entry.entry().header(), hash(low as u64));

@@ -5,10 +5,10 @@
 //!                    ╰──> segment        others the bucket in it
 //! ```
 //!
-//! A table without entries owns no memory: a run makes hundreds of caches that stay nearly empty. A small table has a single
-//! segment, which is replaced by one of twice the size when it is full. A full segment of full size is split in two, so that
-//! no insertion waits for more than one segment to be copied. Readers, and a child after a fork, find either the directory
-//! before or the one after.
+//! A table without entries owns no memory: a run makes hundreds of caches that stay nearly empty. A small table has a
+//! single segment, which is replaced by one of twice the size when it is full. A full segment of full size is split in
+//! two, so that no insertion waits for more than one segment to be copied. Readers, and a child after a fork, find
+//! either the directory before or the one after.
 
 use std::mem::offset_of;
 use std::ptr::{self, NonNull};
@@ -116,59 +116,59 @@ impl Table {
     /// already, `replace` decides which of the two stays. In any case the maker gets the new entry back, pinned.
     pub fn insert(&self, mut entry: OwnedEntry, replace: bool, limit: u64) -> (Pinned, Inserted) {
         let hash = Hashed::from(IntoEntry::key(&entry)).hash();
-        let inserted = self.enter(&mut entry, hash, replace, limit, || true);
+        let inserted = self.insert_entry(&mut entry, hash, replace, limit, || true);
         (entry.into_pinned(), inserted)
     }
 
-    /// As [`Table::insert`] without `replace`, if `may` allows it, which is called while no other thread changes the
+    /// As [`Table::insert`] without `replace`, if `is_allowed` returns true, which is called while no other thread changes the
     /// table. `key` is the entry's.
     pub fn insert_if(
         &self,
         key: &Hashed,
         mut entry: OwnedEntry,
         limit: u64,
-        may: impl FnMut() -> bool,
+        is_allowed: impl FnMut() -> bool,
     ) -> (Pinned, Inserted) {
         debug_assert!(key.key == IntoEntry::key(&entry));
-        let inserted = self.enter(&mut entry, key.hash(), false, limit, may);
+        let inserted = self.insert_entry(&mut entry, key.hash(), false, limit, is_allowed);
         (entry.into_pinned(), inserted)
     }
 
     /// As [`Table::insert`] with `replace`, for a value without an entry of its own. Both are short: other writers wait
     /// while they are copied.
     pub fn set(&self, key: &Hashed, value: &[u8], limit: u64) -> Inserted {
-        self.enter(&mut BorrowedEntry { key: key.key, value }, key.hash(), true, limit, || true)
+        self.insert_entry(&mut BorrowedEntry { key: key.key, value }, key.hash(), true, limit, || true)
     }
 
-    fn enter(
+    fn insert_entry(
         &self,
         entry: &mut impl IntoEntry,
         hash: u64,
         replace: bool,
         limit: u64,
-        mut may: impl FnMut() -> bool,
+        mut is_allowed: impl FnMut() -> bool,
     ) -> Inserted {
-        without_fork(|| match self.try_enter(entry, hash, replace, limit, &mut may) {
+        without_fork(|| match self.try_insert_entry(entry, hash, replace, limit, &mut is_allowed) {
             // What was retired may still count.
             Inserted::OverCapacity if retire::is_anything_retired() => {
                 flush();
-                self.try_enter(entry, hash, replace, limit, &mut may)
+                self.try_insert_entry(entry, hash, replace, limit, &mut is_allowed)
             }
             inserted => inserted,
         })
     }
 
     #[inline]
-    fn try_enter(
+    fn try_insert_entry(
         &self,
         entry: &mut impl IntoEntry,
         hash: u64,
         replace: bool,
         limit: u64,
-        may: &mut impl FnMut() -> bool,
+        is_allowed: &mut impl FnMut() -> bool,
     ) -> Inserted {
         let writing = self.write();
-        if !may() {
+        if !is_allowed() {
             return Inserted::Forbidden;
         }
         let key = Hashed::with_hash(entry.key(), hash);
@@ -269,8 +269,8 @@ impl Table {
         self.changes.store(self.changes.load(Ordering::Relaxed) + 1, Ordering::Release);
     }
 
-    /// Notes that an entry leaves the table, whose share becomes a counted one. Only for the writer, before another thread
-    /// can clear the table and give its memory up.
+    /// Notes that an entry leaves the table, whose share becomes a counted one. Only for the writer, before another
+    /// thread can clear the table and give its memory up.
     fn unlink(&self, arena: &Arena, entry: NonNull<Header>) {
         // SAFETY: the table's share keeps the entry alive; it is ours now.
         let weight = unsafe {

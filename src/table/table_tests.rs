@@ -1,12 +1,12 @@
 use super::super::draft::Draft;
 use super::*;
-use crate::epoch::guard;
+use crate::epoch;
 
 fn get(table: &Table, key: &[u8]) -> Option<Pinned> {
-    guard::read(|guard| table.find(guard, &key.into()).map(|entry| Pinned::new(guard, entry)))
+    epoch::read(|guard| table.find(guard, &key.into()).map(|entry| Pinned::new(guard, entry)))
 }
 
-fn fresh(key: &[u8], value: &[u8]) -> OwnedEntry {
+fn owned_entry(key: &[u8], value: &[u8]) -> OwnedEntry {
     let mut draft = Draft::new(key, None);
     draft.write(value).unwrap();
     draft.finish().unwrap()
@@ -15,31 +15,31 @@ fn fresh(key: &[u8], value: &[u8]) -> OwnedEntry {
 #[test]
 fn a_count_of_pins_that_would_overflow_sticks_and_its_entry_stays() {
     let table = Table::new();
-    table.insert(fresh(b"k", b"value"), true, u64::MAX);
+    table.insert(owned_entry(b"k", b"value"), true, u64::MAX);
     let counted = Pinned::counted(get(&table, b"k").unwrap().entry());
     let word = counted.saturate();
     let more: Vec<Pinned> = (0..1000).map(|_| counted.clone()).collect();
-    assert!(counted.shares_word() - word <= 1, "what is saturated is not counted any further");
+    assert!(counted.shares_word() - word <= 1, "a saturated count does not change");
     drop(more);
     let (seen, word) = (get(&table, b"k").unwrap(), counted.shares_word());
     drop(counted);
-    assert_eq!(seen.shares_word(), word, "what is saturated loses no share either");
+    assert_eq!(seen.shares_word(), word, "a saturated count does not fall either");
     drop(seen);
     table.remove(&b"k"[..].into());
     crate::epoch::retire::flush();
     assert!(get(&table, b"k").is_none());
-    table.insert(fresh(b"k", b"other"), true, u64::MAX);
+    table.insert(owned_entry(b"k", b"other"), true, u64::MAX);
     assert_eq!(get(&table, b"k").unwrap().value(), b"other");
 }
 
 #[test]
-fn an_empty_table_holds_no_memory_and_a_cleared_one_neither() {
+fn an_empty_or_cleared_table_holds_no_memory() {
     let table = Table::new();
     assert!(get(&table, b"k").is_none() && !table.remove(&b"k"[..].into()));
     table.clear();
     assert_eq!((table.len(), table.bytes()), (0, 0));
     for i in 0..1000u32 {
-        table.insert(fresh(&i.to_le_bytes(), b"value"), true, u64::MAX);
+        table.insert(owned_entry(&i.to_le_bytes(), b"value"), true, u64::MAX);
     }
     assert_eq!(table.len(), 1000);
     assert!(table.bytes() > 1000 * 64);
@@ -48,11 +48,11 @@ fn an_empty_table_holds_no_memory_and_a_cleared_one_neither() {
 }
 
 #[test]
-fn bytes_are_the_sum_of_entries_and_tables_and_pins_stay_charged() {
+fn bytes_are_the_sum_of_entries_and_tables_and_pinned_entries_stay_counted() {
     let table = Table::new();
-    let (pin, _) = table.insert(fresh(b"k", &[1; 100]), true, u64::MAX);
+    let (pin, _) = table.insert(owned_entry(b"k", &[1; 100]), true, u64::MAX);
     let one = table.bytes();
-    table.insert(fresh(b"k", &[2; 100]), true, u64::MAX);
+    table.insert(owned_entry(b"k", &[2; 100]), true, u64::MAX);
     assert_eq!(table.bytes(), one + pin.weight());
     assert_eq!(pin.value(), [1; 100]);
     drop(pin);
@@ -67,24 +67,24 @@ fn bytes_are_the_sum_of_entries_and_tables_and_pins_stay_charged() {
 #[test]
 fn an_entry_that_is_not_to_be_replaced_stays() {
     let table = Table::new();
-    table.insert(fresh(b"k", b"first"), true, u64::MAX);
-    let (own, inserted) = table.insert(fresh(b"k", b"second"), false, u64::MAX);
+    table.insert(owned_entry(b"k", b"first"), true, u64::MAX);
+    let (own, inserted) = table.insert(owned_entry(b"k", b"second"), false, u64::MAX);
     assert_eq!((own.value(), inserted), (&b"second"[..], Inserted::Kept));
     assert_eq!(get(&table, b"k").unwrap().value(), b"first");
 }
 
 #[test]
-fn a_limit_is_never_passed_and_a_refused_overwrite_keeps_the_old_value() {
+fn a_limit_is_never_exceeded_and_a_refused_overwrite_keeps_the_old_value() {
     let table = Table::new();
     let limit = 20_000;
     let mut refused = 0;
     for i in 0..1000u32 {
-        let (_, inserted) = table.insert(fresh(&i.to_le_bytes(), &[0; 32]), true, limit);
+        let (_, inserted) = table.insert(owned_entry(&i.to_le_bytes(), &[0; 32]), true, limit);
         refused += u32::from(inserted == Inserted::OverCapacity);
         assert!(table.bytes() <= limit, "{} bytes", table.bytes());
     }
     assert!(refused > 0 && table.len() > 100);
-    let (_, inserted) = table.insert(fresh(&0u32.to_le_bytes(), &[1; 30_000]), true, limit);
+    let (_, inserted) = table.insert(owned_entry(&0u32.to_le_bytes(), &[1; 30_000]), true, limit);
     assert_eq!(inserted, Inserted::OverCapacity);
     assert_eq!(get(&table, &0u32.to_le_bytes()).unwrap().value(), [0; 32]);
 }
@@ -93,7 +93,7 @@ fn a_limit_is_never_passed_and_a_refused_overwrite_keeps_the_old_value() {
 fn a_limit_too_low_for_one_entry_leaves_an_empty_table_empty() {
     let table = Table::new();
     for limit in 0..2000 {
-        let (_, inserted) = table.insert(fresh(b"k", b"v"), true, limit);
+        let (_, inserted) = table.insert(owned_entry(b"k", b"v"), true, limit);
         assert!(table.bytes() <= limit);
         if inserted == Inserted::New {
             return;
@@ -107,7 +107,7 @@ fn a_limit_too_low_for_one_entry_leaves_an_empty_table_empty() {
 fn split_off_moves_entries_and_keeps_the_account() {
     let table = Table::new();
     for i in 0..100u32 {
-        table.insert(fresh(&i.to_le_bytes(), b"v"), true, u64::MAX);
+        table.insert(owned_entry(&i.to_le_bytes(), b"v"), true, u64::MAX);
     }
     let bytes = table.bytes();
     let taken = table.split_off().unwrap();

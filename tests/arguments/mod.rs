@@ -1,11 +1,11 @@
-//! Arguments as a program has them, and what they mean: the model that keys are compared with, here and in
-//! `fuzz/fuzz_targets/keys.rs`.
+//! Arguments of a program and their meaning under the rules of equality: the model that keys are tested against, here
+//! and in `fuzz/fuzz_targets/keys.rs`.
 
 use std::collections::BTreeSet;
 
 use phicache::key::{Element, KeyBuilder};
 
-/// An argument as a program has it.
+/// An argument of a program.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Argument {
     None,
@@ -23,7 +23,7 @@ pub enum Argument {
     Named(String, Box<Argument>),
 }
 
-/// An argument as the rules of equality see it: what must have one key, and different keys otherwise.
+/// An argument under the rules of equality: two arguments have the same key exactly if their meanings are equal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Meaning {
     None,
@@ -40,7 +40,7 @@ pub enum Meaning {
     Named(String, Box<Meaning>),
 }
 
-/// What an argument means.
+/// The meaning of an argument.
 pub fn meaning(argument: &Argument, typed: bool) -> Meaning {
     let all = |items: &[Argument]| items.iter().map(|item| meaning(item, typed)).collect::<Vec<_>>();
     match argument {
@@ -49,7 +49,7 @@ pub fn meaning(argument: &Argument, typed: bool) -> Meaning {
         Argument::Bool(value) => Meaning::Integer((*value).into()),
         Argument::Int(value) => Meaning::Integer((*value).into()),
         Argument::Uint(value) => Meaning::Integer((*value).into()),
-        // Every i128 beyond 64 bits stands for a double; the cast is exact for those below.
+        // Every i128 beyond 64 bits represents a double; the cast is exact for the others.
         Argument::Double(value)
             if !typed && value.fract() == 0.0 && *value >= i64::MIN as f64 && *value < u64::MAX as f64 =>
         {
@@ -76,7 +76,7 @@ fn bits(value: f64) -> u64 {
     }
 }
 
-/// Adds an argument to a builder that takes it.
+/// Adds an argument that the builder accepts.
 pub fn add(key: &mut KeyBuilder, argument: &Argument) {
     match argument {
         Argument::None => key.add(Element::None),

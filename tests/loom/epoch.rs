@@ -1,4 +1,4 @@
-//! Epochs, hazard pointers and counts of shares under loom, which knows weak memory: a load may be stale, as on
+//! Epochs, hazard pointers and share counts under loom, a model checker with weak memory: a load may be stale, as on
 //! aarch64.
 //!
 //! `tests/shuttle.rs` runs the library itself, but sequentially consistent. Here loom runs a [`Miniature`] of it with
@@ -42,7 +42,7 @@ fn spawn(world: &Rc<Miniature>, work: impl FnOnce(&Miniature) + 'static) -> Join
     thread::spawn(move || work(&world))
 }
 
-/// A thread that nobody knows of yet reads in two sections, one after the other.
+/// A thread that is not registered yet reads in two sections, one after the other.
 fn sections(world: &Rc<Miniature>) {
     let mut retired = RetireList::default();
     world.insert(0, 10);
@@ -85,7 +85,7 @@ fn pins(world: &Rc<Miniature>) {
     world.close(retired);
 }
 
-/// Another thread releases a pin, and the owner of its slot uses that again, perhaps before anybody saw it empty.
+/// Another thread releases a pin, and the slot's owner reuses the slot, perhaps before any thread saw it empty.
 fn slots(world: &Rc<Miniature>) {
     let mut retired = RetireList::default();
     world.insert(0, 10);
@@ -127,7 +127,7 @@ fn shares(world: &Rc<Miniature>) {
     world.close(retired);
 }
 
-/// Entries come and leave, the second one perhaps in the block of the first.
+/// Entries are inserted and removed, the second one perhaps in the block of the first.
 fn entries(world: &Rc<Miniature>) {
     let mut retired = RetireList::default();
     world.list(0);
@@ -148,7 +148,7 @@ fn entries(world: &Rc<Miniature>) {
     world.close(retired);
 }
 
-/// A thread changes something and ends, while another forks.
+/// A thread makes a change and ends while another forks.
 fn forks(world: &Rc<Miniature>) {
     let changing = spawn(world, |world| {
         world.list(0);
@@ -159,7 +159,7 @@ fn forks(world: &Rc<Miniature>) {
     changing.join().unwrap();
 }
 
-/// A thread comes while readers are told to fence.
+/// A thread registers while readers are told to fence.
 fn fences(world: &Rc<Miniature>) {
     let coming = spawn(world, |world| world.claim(0));
     world.revoke();

@@ -1,9 +1,9 @@
-//! The protocol of `src/epoch` and `src/table`, small: a table with one slot, two blocks, two participants, and a
-//! retire list.
+//! A miniature of the protocol of `src/epoch` and `src/table`: a table with one slot, two blocks, two participants, and
+//! a retire list.
 //!
-//! Each operation does what its counterpart in the library does, in the same order, with the same orderings; a
-//! [`Flaw`] weakens one. Freeing a block empties it, so to read it then, or to free it again, breaks a promise. Loom
-//! itself reports a read that does not happen before its block is freed or reused.
+//! Each operation does what its counterpart in the library does, in the same order, with the same orderings; a [`Flaw`]
+//! weakens one. Freeing a block empties it, so that a later read or a second free breaks a promise. Loom itself reports
+//! a read that does not happen before its block is freed or reused.
 //!
 //! Loom's fences order more than the language promises. So there is a model without fences of readers
 //! ([`Barrier::Membarrier`]), and `give_up` does without one.
@@ -12,7 +12,7 @@ use loom::cell::Cell;
 use loom::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release, SeqCst};
 use loom::sync::atomic::{AtomicUsize, fence};
 
-/// How readers and those who free pass the asymmetric barrier.
+/// The two implementations of the asymmetric barrier between readers and the thread that frees.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Barrier {
     /// The heavy barrier makes each thread execute a full fence, wherever it is; the light one only keeps the compiler
@@ -58,7 +58,7 @@ pub enum Flaw {
 }
 use Flaw::*;
 
-/// What one thread tells the others.
+/// The state that one thread publishes to the others.
 #[derive(Default)]
 struct Participant {
     listed: AtomicUsize,
@@ -66,7 +66,7 @@ struct Participant {
     slot: AtomicUsize,
     changing: AtomicUsize,
     fence_free: AtomicUsize,
-    /// The word at which a membarrier meets the thread.
+    /// The word that stands for the membarrier's effect on this thread.
     interrupts: AtomicUsize,
 }
 
@@ -92,14 +92,14 @@ pub struct Miniature {
     word: AtomicUsize,
     blocks: [Block; 2],
     forking: AtomicUsize,
-    /// What a change writes in two steps, and a fork copies.
+    /// A change writes both words, one after the other; a fork copies them.
     copied: Cell<u32>,
     /// 1 once the system forbids membarrier.
     fences: AtomicUsize,
     turns: AtomicUsize,
 }
 
-/// Keeps an entry beyond a section.
+/// Keeps an entry alive after its section.
 #[derive(Clone, Copy)]
 pub enum Pin {
     /// A hazard pointer: the participant whose slot names the entry.
@@ -108,17 +108,17 @@ pub enum Pin {
     Counted(usize),
 }
 
-/// What left the table and is not freed yet.
+/// Entries that left the table and are not freed yet.
 #[derive(Default)]
 pub struct RetireList {
-    fresh: Vec<usize>,
+    recent: Vec<usize>,
     waiting: Vec<usize>,
     stamp: usize,
 }
 
 impl RetireList {
     pub fn is_empty(&self) -> bool {
-        self.fresh.is_empty() && self.waiting.is_empty()
+        self.recent.is_empty() && self.waiting.is_empty()
     }
 }
 
@@ -178,7 +178,7 @@ impl Miniature {
         }
     }
 
-    /// Adds a participant to those that others look at.
+    /// Adds a participant to the list that other threads read.
     pub fn list(&self, own: usize) {
         self.participants[own].listed.store(1, Release);
     }
@@ -213,7 +213,7 @@ impl Miniature {
         value.unwrap()
     }
 
-    /// By a slot where that is empty, else by a share.
+    /// By the slot if it is empty, else by a share.
     pub fn pin(&self, own: usize, entry: usize) -> Pin {
         let slot = &self.participants[own].slot;
         if slot.load(self.unless(PinLoadsItsSlotRelaxed, Acquire)) != 0 {
@@ -223,7 +223,7 @@ impl Miniature {
         Pin::InSlot(own)
     }
 
-    /// Only while something else keeps the entry alive.
+    /// Requires that a section or another pin keeps the entry alive.
     pub fn pin_counted(&self, entry: usize) -> Pin {
         self.blocks[entry].shares.fetch_add(1, Relaxed);
         Pin::Counted(entry)
@@ -244,7 +244,8 @@ impl Miniature {
             return;
         }
         if !self.has(GiveUpWithoutAcquire) {
-            // A fence in the library. Loom's would acquire what other threads have loaded, too, and hide flaws there.
+            // A fence in the library. Loom's fence would also acquire what other threads have loaded, and hide flaws
+            // there.
             block.shares.load(Acquire);
         }
         promise(block.value.take().is_some(), "an entry is freed once");
@@ -286,19 +287,19 @@ impl Miniature {
     /// The table's share becomes a counted one, the retire list's.
     fn retire(&self, entry: usize, retired: &mut RetireList) {
         self.blocks[entry].shares.fetch_sub(IN_TABLE - 1, Relaxed);
-        retired.fresh.push(entry);
+        retired.recent.push(entry);
     }
 
-    /// Frees what no section can reach and no slot names.
+    /// Frees the entries that no section can reach and no slot names.
     pub fn collect(&self, retired: &mut RetireList) {
-        let RetireList { fresh, waiting, stamp } = std::mem::take(retired);
+        let RetireList { recent, waiting, stamp } = std::mem::take(retired);
         let now = self.epoch.fetch_add(1, self.unless(CollectAddsToTheEpochRelaxed, AcqRel)) + 1;
         self.heavy();
         let too_early = self.has(CollectLoadsPinsBeforeSections).then(|| self.pins());
         let oldest = self.oldest_section();
         let stamps = if self.has(CollectIgnoresStamps) { [0, 0] } else { [stamp, now] };
         let (mut ready, mut left) = (Vec::new(), Vec::new());
-        for (list, since) in [waiting, fresh].into_iter().zip(stamps) {
+        for (list, since) in [waiting, recent].into_iter().zip(stamps) {
             if since <= oldest { &mut ready } else { &mut left }.extend(list);
         }
         if !ready.is_empty() {
@@ -310,7 +311,7 @@ impl Miniature {
                 }
             }
         }
-        *retired = RetireList { fresh: Vec::new(), waiting: left, stamp: now };
+        *retired = RetireList { recent: Vec::new(), waiting: left, stamp: now };
     }
 
     fn oldest_section(&self) -> usize {
@@ -325,7 +326,7 @@ impl Miniature {
         self.listed().map(|other| other.slot.load(ordering)).collect()
     }
 
-    /// When all other threads have ended: what was retired is freed, and what the table has is not.
+    /// Called when all other threads have ended: retired entries are freed, and the table's are not.
     pub fn close(&self, mut retired: RetireList) {
         self.collect(&mut retired);
         promise(retired.is_empty(), "what nobody can see is freed");
@@ -336,7 +337,7 @@ impl Miniature {
     }
 }
 
-/// Changes, which a fork must not catch in the middle.
+/// Changes that a fork must not interrupt.
 impl Miniature {
     pub fn change(&self, own: usize) {
         let changing = &self.participants[own].changing;
@@ -355,7 +356,7 @@ impl Miniature {
         self.participants[own].changing.store(0, self.unless(LeaveEndsChangesRelaxed, Release));
     }
 
-    /// Copies the memory, unless somebody is in a change: then the library waits.
+    /// Copies the memory, unless a thread is in a change: then the library waits.
     pub fn fork(&self) {
         self.forking.fetch_add(1, SeqCst);
         self.heavy();

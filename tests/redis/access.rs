@@ -1,4 +1,4 @@
-//! Users and passwords; what messages say, and what they never say.
+//! Users and passwords; messages are helpful and contain no password.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use phicache::redis::{Cause, Endpoint, Failure, Secret, Server, Store};
 use super::proxy::answering;
 use super::server::{Running, connect, endpoint, free_port};
 
-/// A failure in all the ways in which it can be printed.
+/// A failure in all forms in which it can be printed.
 fn printed(server: &Server, failure: &Failure) -> String {
     let error = Error::from(failure.clone());
     format!("{failure} {failure:?} {error} {error:?} {:?} {:?}", server.health(), server.endpoint())
@@ -34,7 +34,7 @@ fn users_log_in_with_their_passwords() {
 }
 
 #[test]
-fn who_is_not_let_in_reads_why_but_no_password() {
+fn a_failed_login_says_why_without_the_password() {
     let Some(running) = Running::start(&["--requirepass", "secret", "--user", "me", "on", ">secret", "~*", "+@all"])
     else {
         return;
@@ -48,7 +48,7 @@ fn who_is_not_let_in_reads_why_but_no_password() {
         assert!(matches!(failure.cause, Cause::Unreachable(_)), "{text}");
         assert!(text.contains(expected) && text.contains(&format!("GET at 127.0.0.1:{}", running.port)), "{text}");
         assert!(!text.contains("secret"), "{text}");
-        // The door stays closed for a while.
+        // The server is skipped for a while.
         assert!(matches!(server.get(b"key").unwrap_err().cause, Cause::Skipped { .. }));
     }
     let nobody = connect(&running.url());
@@ -57,7 +57,7 @@ fn who_is_not_let_in_reads_why_but_no_password() {
 }
 
 #[test]
-fn what_a_user_may_not_do_is_refused_and_everything_else_goes_on() {
+fn a_command_that_the_user_may_not_run_is_refused_and_others_work() {
     let Some(running) = Running::start(&["--user", "me", "on", ">secret", "~ours:*", "+get", "+set"]) else { return };
     let server = connect(&format!("redis://me:secret@127.0.0.1:{}", running.port));
     for _ in 0..3 {
@@ -74,7 +74,7 @@ fn what_a_user_may_not_do_is_refused_and_everything_else_goes_on() {
 }
 
 #[test]
-fn a_server_that_sends_the_password_back_is_not_quoted() {
+fn a_password_that_the_server_echoes_is_masked() {
     for answer in [
         "-ERR unknown command 'AUTH', with args beginning with: 'me' 'hidden-word' \r\n",
         "-NOPERM \x1b[31m hidden-word is no password\r\n",
@@ -90,7 +90,7 @@ fn a_server_that_sends_the_password_back_is_not_quoted() {
 }
 
 #[test]
-fn a_message_is_one_short_line_however_much_a_server_says() {
+fn a_message_is_one_short_line_even_if_the_server_sends_a_long_one() {
     let answer: &str = Box::leak(format!("-ERR {}\r\n", "long ".repeat(5000)).into_boxed_str());
     let server = connect(&format!("redis://127.0.0.1:{}", answering(answer)));
     let text = server.get(b"key").unwrap_err().to_string();
@@ -98,7 +98,7 @@ fn a_message_is_one_short_line_however_much_a_server_says() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_named() {
+fn an_unreachable_server_is_named() {
     let (port, nowhere) = (free_port(), super::server::new_folder());
     let path = nowhere.join("socket");
     let by_unix = format!("unix://me:secret@{}", path.display());
@@ -117,7 +117,7 @@ fn a_server_that_is_not_there_is_named() {
 }
 
 #[test]
-fn an_endpoint_can_be_put_together_without_a_url() {
+fn an_endpoint_can_be_built_without_a_url() {
     let Some(running) = Running::start(&["--requirepass", "se cr@t"]) else { return };
     let password = Some(Secret::new("se cr@t"));
     let server = Server::new(Endpoint { password, ..endpoint(&running.url()) }).unwrap();

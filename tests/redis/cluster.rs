@@ -1,4 +1,4 @@
-//! A cluster of our own.
+//! Starts and stops a cluster of three nodes.
 
 use phicache::redis::{Endpoint, Server};
 
@@ -8,7 +8,7 @@ use super::server::{Running, endpoint, eventually, free_port};
 pub struct Cluster(pub [Running; 3]);
 
 impl Cluster {
-    /// Starts them; none where there is no program.
+    /// Starts them; None without a server program.
     pub fn start() -> Option<Self> {
         let node = || {
             let bus = free_port().to_string();
@@ -17,7 +17,7 @@ impl Cluster {
                 "yes",
                 "--cluster-port",
                 &bus,
-                // No node is to take another for dead that only gets no time, or is frozen by a test.
+                // No node may declare another dead that is only slow or frozen by a test.
                 "--cluster-node-timeout",
                 "60000",
                 "--cluster-require-full-coverage",
@@ -43,12 +43,12 @@ impl Cluster {
         Some(cluster)
     }
 
-    /// A client that knows all nodes, or only the first.
+    /// A client whose URL has all nodes, or only the first.
     pub fn connect(&self, all: bool) -> Server {
         Server::new(self.endpoint(all)).unwrap()
     }
 
-    /// Where it is, by all nodes or only by the first.
+    /// Its endpoint, with all nodes or only the first.
     pub fn endpoint(&self, all: bool) -> Endpoint {
         endpoint(&self.url(all))
     }

@@ -1,4 +1,4 @@
-//! TLS: who is trusted, who is not, and that the one deadline holds there too. The certificates are made on the spot.
+//! TLS: which certificates are trusted, and deadlines. Each test makes its certificates.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,8 +10,8 @@ use super::server::{Running, endpoint, free_port, new_folder, skip};
 
 const SLACK: Duration = Duration::from_secs(20);
 
-/// Certificates, in a folder of their own: an authority, what it signed for a server and for a client, and another
-/// authority, which signed nothing.
+/// Certificates in a folder: an authority, certificates of a server and a client that it signed, and another authority
+/// that signed nothing.
 struct Certificates(PathBuf);
 
 impl Certificates {
@@ -33,7 +33,7 @@ impl Certificates {
         Some(made)
     }
 
-    /// A certificate that nobody but itself has signed.
+    /// A self-signed certificate.
     fn self_sign(&self, name: &str, extensions: &str) {
         self.openssl(&format!(
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN={name} {extensions} \
@@ -75,7 +75,7 @@ impl Drop for Certificates {
     }
 }
 
-/// A server that speaks TLS at a port of its own and shows the certificate of this name.
+/// A server with TLS that shows the certificate of this name.
 struct Encrypted {
     running: Running,
     port: u16,
@@ -110,7 +110,7 @@ fn trusting(path: &Path) -> Tls {
     Tls { ca: Some(path.into()), ..Tls::default() }
 }
 
-/// Why there is no connection.
+/// The reason why no connection is possible.
 fn refused(server: &Server) -> String {
     match server.get(b"key").unwrap_err().cause {
         Cause::Unreachable(why) => why,
@@ -119,7 +119,7 @@ fn refused(server: &Server) -> String {
 }
 
 #[test]
-fn values_go_through_tls_as_they_are() {
+fn values_pass_through_tls_unchanged() {
     let Some(certificates) = Certificates::make() else { return };
     let Some(encrypted) = Encrypted::start(&certificates, "server", "no") else { return };
     let by_url = format!("rediss://127.0.0.1:{}?ca={}", encrypted.port, certificates.text("ca.pem"));
@@ -136,7 +136,7 @@ fn values_go_through_tls_as_they_are() {
         let batch = server.get_many(&keys);
         assert!(batch.failure.is_none());
         assert!(batch.values.iter().zip(&pairs).all(|(value, pair)| value.as_deref() == Some(pair.1)));
-        // After a pause the connection is still taken for good.
+        // After a pause the connection is still used.
         std::thread::sleep(Duration::from_millis(20));
         server.ping(Duration::from_secs(5)).unwrap();
         assert_eq!(server.health().connections, 1);
@@ -154,7 +154,7 @@ fn a_server_is_trusted_only_with_the_right_authority_and_name() {
     let elsewhere = Encrypted::start(&certificates, "elsewhere", "no").unwrap();
     let why = refused(&elsewhere.connect(trusting(&certificates.path("ca.pem"))));
     assert!(why.contains("not valid for name"), "{why}");
-    // Who says so trusts anybody.
+    // Without verification any certificate is trusted.
     for encrypted in [&encrypted, &elsewhere] {
         let server = encrypted.connect(Tls { verify: false, ..Tls::default() });
         assert!(server.set(b"key", b"value", Store::default()).unwrap());
@@ -162,9 +162,9 @@ fn a_server_is_trusted_only_with_the_right_authority_and_name() {
 }
 
 #[test]
-fn a_certificate_that_a_server_has_signed_itself_is_trusted_where_it_is_named() {
+fn a_self_signed_certificate_is_trusted_if_the_url_names_it() {
     let Some(certificates) = Certificates::make() else { return };
-    // As openssl makes them, which may sign others (CA:TRUE); one that may not; one of another name.
+    // The default of openssl, which may sign others (CA:TRUE); one that may not; one of another name.
     certificates.self_sign("own", "-addext subjectAltName=IP:127.0.0.1");
     certificates
         .self_sign("own-only", "-addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE");
@@ -173,7 +173,7 @@ fn a_certificate_that_a_server_has_signed_itself_is_trusted_where_it_is_named() 
         let encrypted = Encrypted::start(&certificates, name, "no").unwrap();
         let server = encrypted.connect(trusting(&certificates.path(&format!("{name}.pem"))));
         assert!(server.set(b"key", b"value", Store::default()).unwrap(), "{name}");
-        // Where another is named it is not, and the message says what to do.
+        // If the URL names another certificate it is not trusted, and the message says what to do.
         let why = refused(&encrypted.connect(trusting(&certificates.path("ca.pem"))));
         assert!(why.contains("name") && why.contains("ca="), "{why}");
         assert!(!why.contains("Other("), "{why}");
@@ -184,7 +184,7 @@ fn a_certificate_that_a_server_has_signed_itself_is_trusted_where_it_is_named() 
 }
 
 #[test]
-fn a_client_shows_its_certificate_where_one_is_wanted() {
+fn a_client_shows_its_certificate_to_a_server_that_requires_one() {
     let Some(certificates) = Certificates::make() else { return };
     let Some(encrypted) = Encrypted::start(&certificates, "server", "yes") else { return };
     let without = trusting(&certificates.path("ca.pem"));
@@ -198,7 +198,7 @@ fn a_client_shows_its_certificate_where_one_is_wanted() {
 }
 
 #[test]
-fn files_that_cannot_be_used_are_named_at_once() {
+fn unusable_certificate_files_are_named_at_once() {
     let Some(certificates) = Certificates::make() else { return };
     let at = |tls| Server::new(Endpoint { tls: Some(tls), ..endpoint("redis://127.0.0.1") }).err().unwrap().to_string();
     std::fs::write(certificates.path("empty.pem"), "nothing\n").unwrap();
@@ -216,7 +216,7 @@ fn files_that_cannot_be_used_are_named_at_once() {
 }
 
 #[test]
-fn a_frozen_server_does_not_hold_a_handshake_up() {
+fn a_handshake_with_a_frozen_server_times_out() {
     let Some(certificates) = Certificates::make() else { return };
     let Some(encrypted) = Encrypted::start(&certificates, "server", "no") else { return };
     let timeout = Duration::from_millis(150);
@@ -229,7 +229,7 @@ fn a_frozen_server_does_not_hold_a_handshake_up() {
     assert!(began.elapsed() < timeout + SLACK);
     encrypted.running.thaw();
     server.ping(Duration::from_secs(5)).unwrap();
-    // And one that is connected does not wait for ever.
+    // A connection that exists times out too.
     encrypted.running.freeze();
     let began = Instant::now();
     let failure = server.set(b"key", &vec![7; 32 << 20], Store::default()).unwrap_err();
@@ -238,12 +238,12 @@ fn a_frozen_server_does_not_hold_a_handshake_up() {
 }
 
 #[test]
-fn who_speaks_plainly_to_a_server_that_does_not_and_the_reverse_reads_why() {
+fn a_mismatch_of_plain_and_tls_connections_says_why() {
     let Some(certificates) = Certificates::make() else { return };
     let Some(encrypted) = Encrypted::start(&certificates, "server", "no") else { return };
     let plain = Server::new(Endpoint { tls: None, ..encrypted.endpoint(Tls::default()) }).unwrap();
     assert!(plain.get(b"key").unwrap_err().is_outage());
-    // A server that waits for the end of a line is one that never shakes hands.
+    // A plain server waits for the end of a line and never answers the handshake.
     let timeout = Duration::from_millis(200);
     let tls = Some(trusting(&certificates.path("ca.pem")));
     let reverse = Server::new(Endpoint { tls, timeout, ..endpoint(&encrypted.running.url()) }).unwrap();

@@ -9,16 +9,16 @@ use super::server::{Running, both_ways, connect, endpoint, eventually, free_port
 
 const PLAIN: Store = Store { ttl: None, only_new: false };
 
-/// What an operation may take beyond its timeout on a loaded machine; without a timeout it would take for ever.
+/// The time that an operation may take beyond its timeout on a loaded machine; without a timeout it would never return.
 const SLACK: Duration = Duration::from_secs(20);
 
-/// Waits long between attempts.
+/// A client that waits long between attempts to connect.
 fn patient(url: &str, milliseconds: u64) -> Server {
     let backoff = Backoff { first: Duration::from_secs(30), longest: Duration::from_secs(60) };
     Server::new(Endpoint { timeout: Duration::from_millis(milliseconds), backoff, ..endpoint(url) }).unwrap()
 }
 
-/// A dead server costs one timeout at most, and then nothing.
+/// A dead server costs at most one timeout, then operations skip it.
 fn costs_one_timeout(server: &Server, timeout: Duration) {
     let began = Instant::now();
     let failure = server.get(b"key").unwrap_err();
@@ -37,14 +37,14 @@ fn costs_one_timeout(server: &Server, timeout: Duration) {
 }
 
 #[test]
-fn a_server_that_is_not_there_costs_next_to_nothing() {
+fn an_absent_server_costs_next_to_nothing() {
     let server = patient(&format!("redis://127.0.0.1:{}", free_port()), 1000);
     costs_one_timeout(&server, Duration::ZERO);
 }
 
 #[test]
 fn a_server_that_never_answers_costs_one_timeout() {
-    // The system accepts for it; nobody ever reads.
+    // The operating system accepts the connection; no program reads from it.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     for login in ["", "me:secret@"] {
         let server = patient(&format!("redis://{login}127.0.0.1:{}", listener.local_addr().unwrap().port()), 150);
@@ -52,7 +52,7 @@ fn a_server_that_never_answers_costs_one_timeout() {
         let error = server.health().last_error.unwrap();
         assert!(error.contains("no answer within 150 ms"), "{error}");
     }
-    // It is left alone for as long as it has cost, however soon others are tried again.
+    // The server is skipped for as long as it has cost, even if the retry interval is shorter.
     let url = format!("redis://127.0.0.1:{}", listener.local_addr().unwrap().port());
     let backoff = Backoff { first: Duration::from_millis(1), longest: Duration::from_secs(10) };
     let server = Server::new(Endpoint { timeout: Duration::from_secs(2), backoff, ..endpoint(&url) }).unwrap();
@@ -70,7 +70,7 @@ fn a_frozen_server_costs_one_timeout_and_is_found_when_it_thaws() {
     }
     running.freeze();
     costs_one_timeout(&patient, Duration::from_millis(150));
-    // Each attempt of many threads costs one of them one timeout.
+    // Each attempt costs one of the threads one timeout; the others skip the server.
     let began = Instant::now();
     std::thread::scope(|scope| {
         for _ in 0..8 {
@@ -88,13 +88,13 @@ fn a_frozen_server_costs_one_timeout_and_is_found_when_it_thaws() {
     assert!((1..=8 + 6).contains(&failures), "{failures}");
     running.thaw();
     eventually("it is found again", || server.get(b"key").is_ok());
-    // What was asked of the frozen server is not taken for an answer now.
+    // Late answers of the frozen server are not taken for answers to new commands.
     for number in 0..100u32 {
         assert!(server.set(&number.to_le_bytes(), &number.to_be_bytes(), PLAIN).unwrap());
         assert_eq!(server.get(&number.to_le_bytes()).unwrap().unwrap(), number.to_be_bytes());
     }
     assert!(server.health().reconnects > 0);
-    // One that is asked whether it is there is asked even while it is left alone; its answer ends that.
+    // A ping is sent even while the server is skipped; its answer ends the skipping.
     assert!(matches!(patient.get(b"key").unwrap_err().cause, Cause::Skipped { .. }));
     patient.ping(Duration::from_secs(5)).unwrap();
     assert_eq!(patient.get(b"key").unwrap().unwrap(), b"value");
@@ -102,7 +102,7 @@ fn a_frozen_server_costs_one_timeout_and_is_found_when_it_thaws() {
 }
 
 #[test]
-fn a_large_value_is_not_sent_to_a_frozen_server_for_ever() {
+fn sending_a_large_value_to_a_frozen_server_times_out() {
     let Some(running) = Running::start(&[]) else { return };
     let value = vec![7; 32 << 20];
     for (number, server) in both_ways(&running).into_iter().enumerate() {
@@ -122,7 +122,7 @@ fn a_large_value_is_not_sent_to_a_frozen_server_for_ever() {
 }
 
 #[test]
-fn whether_a_server_is_there_is_told_in_time() {
+fn a_ping_returns_within_its_timeout() {
     let Some(running) = Running::start(&[]) else { return };
     let server = connect(&running.url());
     server.ping(Duration::from_secs(5)).unwrap();
@@ -138,7 +138,7 @@ fn whether_a_server_is_there_is_told_in_time() {
 }
 
 #[test]
-fn a_server_that_was_restarted_while_nobody_looked_is_not_noticed() {
+fn a_restart_between_two_operations_goes_unnoticed() {
     let Some(mut running) = Running::start(&[]) else { return };
     let servers = both_ways(&running);
     for _ in 0..2 {
@@ -148,7 +148,7 @@ fn a_server_that_was_restarted_while_nobody_looked_is_not_noticed() {
         running.kill();
         running.restart();
         for server in &servers {
-            // Nothing is tried on a connection that is known to be dead: not even what cannot be done twice.
+            // No command is sent on a connection that is known to be dead, so even one that is not idempotent succeeds.
             let [key, lease] = [&b"key"[..], b"lease"]
                 .map(|name| [name, server.endpoint().addresses[0].to_string().as_bytes()].concat());
             assert!(server.acquire(&lease, &Token::new(), Duration::from_secs(100)).unwrap());
@@ -161,7 +161,7 @@ fn a_server_that_was_restarted_while_nobody_looked_is_not_noticed() {
 }
 
 #[test]
-fn a_server_that_dies_in_the_middle_of_work_is_found_again() {
+fn a_server_that_dies_during_operations_is_found_again() {
     let Some(mut running) = Running::start(&[]) else { return };
     let server = connect(&running.url());
     let stop = std::sync::atomic::AtomicBool::new(false);
@@ -175,7 +175,7 @@ fn a_server_that_dies_in_the_middle_of_work_is_found_again() {
                 let key = [thread.to_le_bytes(), u32::to_le_bytes(number % 10)].concat();
                 let value = [&key[..], &number.to_le_bytes()].concat();
                 last = server.set(&key, &value, PLAIN).and_then(|_| server.get(&key)).map(|found| {
-                    // The server may have died in between, and forgotten it; but it never gives another value.
+                    // The server may have died in between and lost the value, but it never returns another one.
                     assert!(found.is_none_or(|found| found == value));
                 });
                 if let Err(failure) = &last {
@@ -226,7 +226,7 @@ fn a_replica_is_read_and_refuses_to_store() {
     eventually("the value arrives", || server.get(b"key").is_ok_and(|value| value == Some(b"value".into())));
     let failure = server.set(b"key", b"other", PLAIN).unwrap_err();
     assert!(matches!(&failure.cause, Cause::Refused { code, .. } if code == "READONLY"), "{failure}");
-    // One that wants more replicas than it has refuses, too.
+    // A server that requires more replicas than it has refuses too.
     let _: () = primary.ask("CONFIG SET min-replicas-to-write 3");
     let failure = connect(&primary.url()).set(b"key", b"other", PLAIN).unwrap_err();
     assert!(matches!(&failure.cause, Cause::Refused { code, .. } if code == "NOREPLICAS"), "{failure}");

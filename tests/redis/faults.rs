@@ -1,4 +1,4 @@
-//! Answers that are cut, late, slow or nonsense: every value is right, or there is a failure, in time.
+//! Answers that are truncated, late, slow or nonsense: each operation returns the right value or a failure, in time.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use super::server::{Running, connect, endpoint, eventually, impatient, rounds, s
 const PLAIN: Store = Store { ttl: None, only_new: false };
 const SLACK: Duration = Duration::from_secs(20);
 
-/// A server with a value under "key", and a proxy before it.
+/// A server with a value under "key", behind a proxy.
 fn spoiled() -> Option<(Running, Proxy)> {
     let running = Running::start(&[])?;
     connect(&running.url()).set(b"key", b"value", PLAIN).unwrap();
@@ -18,7 +18,7 @@ fn spoiled() -> Option<(Running, Proxy)> {
     Some((running, proxy))
 }
 
-/// When nothing is spoiled any more, values are right again. A machine that is busy may still be too slow for a short timeout.
+/// Once the proxy spoils nothing, values are right again. (On a busy machine, a short timeout may fail some tries.)
 fn recovers(server: &Server) {
     let value = Some(b"value".to_vec());
     let is_right = |found: Result<bool, Failure>| match found {
@@ -36,7 +36,7 @@ fn recovers(server: &Server) {
 }
 
 #[test]
-fn an_answer_that_is_cut_anywhere_is_no_answer() {
+fn a_truncated_answer_is_an_error() {
     let Some((_running, mut proxy)) = spoiled() else { return };
     let server = connect(&proxy.url());
     let whole = b"$5\r\nvalue\r\n".len();
@@ -55,7 +55,7 @@ fn an_answer_that_is_cut_anywhere_is_no_answer() {
 }
 
 #[test]
-fn an_answer_that_trickles_in_does_not_hold_anybody_up() {
+fn an_answer_that_trickles_in_times_out() {
     let Some((_running, mut proxy)) = spoiled() else { return };
     let server = impatient(&proxy.url(), 200);
     server.ping(Duration::from_secs(5)).unwrap();
@@ -65,7 +65,7 @@ fn an_answer_that_trickles_in_does_not_hold_anybody_up() {
     let failure = server.get(b"key").unwrap_err();
     assert!(began.elapsed() >= Duration::from_millis(200) && began.elapsed() < Duration::from_millis(200) + SLACK);
     assert!(matches!(failure.cause, Cause::TimedOut { .. }), "{failure}");
-    // One that is fast enough is heard.
+    // An answer that is fast enough is read.
     proxy.set("trickle 1");
     let patient = connect(&proxy.url());
     assert_eq!(patient.get(b"none").unwrap(), None);
@@ -75,7 +75,7 @@ fn an_answer_that_trickles_in_does_not_hold_anybody_up() {
 }
 
 #[test]
-fn a_login_that_trickles_in_does_not_hold_anybody_up() {
+fn a_login_that_trickles_in_times_out() {
     let Some(running) = Running::start(&["--requirepass", "secret"]) else { return };
     let mut proxy = Proxy::before(&running);
     proxy.set("trickle 100");
@@ -105,7 +105,7 @@ fn a_late_answer_is_never_taken_for_another() {
 }
 
 #[test]
-fn a_server_that_talks_nonsense_is_not_believed() {
+fn an_answer_that_is_not_the_protocol_is_rejected() {
     let Some((_running, mut proxy)) = spoiled() else { return };
     let server = impatient(&proxy.url(), 100);
     let seed = seed() % 1_000_000;
@@ -120,7 +120,7 @@ fn a_server_that_talks_nonsense_is_not_believed() {
 }
 
 #[test]
-fn what_is_left_behind_an_answer_is_not_the_next_one() {
+fn bytes_after_an_answer_are_not_taken_for_the_next_one() {
     let Some((_running, mut proxy)) = spoiled() else { return };
     let server = connect(&proxy.url());
     for tail in ["$5\\r\\nwrong\\r\\n", "+OK\\r\\n", "x"] {
@@ -136,7 +136,7 @@ fn what_is_left_behind_an_answer_is_not_the_next_one() {
 }
 
 #[test]
-fn an_answer_to_another_question_is_none() {
+fn an_answer_to_another_command_is_rejected() {
     type Ask = fn(&Server) -> Option<Failure>;
     let get: Ask = |server| server.get(b"key").err();
     let many: Ask = |server| server.get_many(&[b"key", b"none"]).failure;
@@ -164,7 +164,7 @@ fn an_answer_to_another_question_is_none() {
 }
 
 #[test]
-fn what_done_twice_would_answer_differently_is_done_once() {
+fn a_command_that_is_not_idempotent_is_sent_once() {
     let Some((running, mut proxy)) = spoiled() else { return };
     let server = connect(&proxy.url());
     let (token, long) = (Token::new(), Duration::from_secs(100));
@@ -172,7 +172,7 @@ fn what_done_twice_would_answer_differently_is_done_once() {
         eventually("there is a connection", || server.ping(Duration::from_secs(5)).is_ok());
         proxy.set("once cut 0");
     };
-    // Whether the server did it before the connection broke, nobody knows. What may be done again, is.
+    // The client cannot know whether the server did it before the connection broke. Idempotent commands are repeated.
     lose_one(&mut proxy);
     assert_eq!(server.get(b"key").unwrap().unwrap(), b"value");
     lose_one(&mut proxy);
@@ -207,10 +207,10 @@ fn connections_that_are_dropped_while_idle_are_replaced() {
 }
 
 #[test]
-fn whatever_happens_values_are_right_and_nobody_waits_longer_than_agreed() {
+fn under_random_faults_values_are_right_and_no_wait_exceeds_its_timeout() {
     let Some((running, mut proxy)) = spoiled() else { return };
     let timeout = Duration::from_millis(100);
-    // Tried again soon, so that most operations are not skipped.
+    // With early retries, so that most operations are not skipped.
     let backoff = Backoff { first: Duration::from_millis(1), longest: Duration::from_millis(5) };
     let server = Server::new(Endpoint { timeout, backoff, ..endpoint(&proxy.url()) }).unwrap();
     let seed = seed() % 1_000_000;
@@ -264,7 +264,7 @@ fn whatever_happens_values_are_right_and_nobody_waits_longer_than_agreed() {
     drop(running);
 }
 
-/// Nothing, or a value that belongs to this key.
+/// Whether it is no value or one of this key.
 fn is_one_of(found: Option<Vec<u8>>, key: &[u8]) -> bool {
     let unit = [key, b"value"].concat();
     found.is_none_or(|found| found.len() % unit.len() == 0 && found.chunks(unit.len()).all(|part| part == unit))

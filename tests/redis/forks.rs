@@ -1,4 +1,4 @@
-//! A process and its children: both go on with the same server. And signals: none is ever raised.
+//! Forks: parent and child continue with the same server. Signals: the library raises none.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -26,7 +26,7 @@ fn fork(child: impl FnOnce() -> bool) -> libc::pid_t {
     }
 }
 
-/// Whether a child ended well.
+/// Whether a child exited with success.
 fn ended_well(pid: libc::pid_t) -> bool {
     let mut status = 0;
     // SAFETY: it waits for a child of ours.
@@ -35,7 +35,7 @@ fn ended_well(pid: libc::pid_t) -> bool {
     status == 0
 }
 
-/// Stores and reads values of its own, and sees whether it gets them back.
+/// Whether values that this process stores are read back.
 fn works(server: &Server, who: u32, times: u32) -> bool {
     (0..times).all(|number| {
         let key = [who.to_le_bytes(), (number % 7).to_le_bytes()].concat();
@@ -47,7 +47,7 @@ fn works(server: &Server, who: u32, times: u32) -> bool {
 }
 
 #[test]
-fn parent_and_child_go_on_with_connections_of_their_own() {
+fn parent_and_child_continue_with_connections_of_their_own() {
     let Some(running) = Running::start(&[]) else { return };
     for server in both_ways(&running) {
         assert!(works(&server, 0, 10));
@@ -65,7 +65,7 @@ fn parent_and_child_go_on_with_connections_of_their_own() {
 }
 
 #[test]
-fn a_fork_in_the_middle_of_the_work_of_others_harms_nobody() {
+fn a_fork_during_operations_of_other_threads_harms_none() {
     let Some(running) = Running::start(&[]) else { return };
     let server = connect(&running.url());
     let stop = AtomicBool::new(false);
@@ -89,7 +89,7 @@ fn a_fork_in_the_middle_of_the_work_of_others_harms_nobody() {
     assert_eq!(server.health().failures, 0);
 }
 
-/// In a process in which SIGPIPE is at its default, as in C, where it ends the process.
+/// Runs `child` in a process with the default SIGPIPE, as in C: the signal would end it.
 fn unharmed(child: impl FnOnce() -> bool) -> bool {
     ended_well(fork(|| {
         // SAFETY: it sets a signal to its default.
@@ -110,7 +110,7 @@ fn no_signal_is_raised_when_the_server_has_gone() {
             through.ping(Duration::from_secs(5)).unwrap();
             proxy.set(cut);
             for _ in 0..20 {
-                // It does not matter how they end.
+                // Their results do not matter.
                 let _ = through.set(b"key", &large, PLAIN);
                 let _ = through.set_many(&[(b"key", &large), (b"other", &large)], PLAIN);
                 let _ = through.ping(Duration::from_millis(100));
@@ -119,7 +119,7 @@ fn no_signal_is_raised_when_the_server_has_gone() {
         }));
         proxy.set("pass");
     }
-    // Both sockets of a server that is killed while the value is on its way.
+    // The server is killed while it receives a value, by TCP and by its unix socket.
     for server in &servers {
         assert!(unharmed(|| {
             server.ping(Duration::from_secs(5)).unwrap();

@@ -1,39 +1,39 @@
-//! A server that says what a test wants it to say: nonsense, too much, never the end.
+//! A server whose answers a test decides: nonsense, too much, or without an end.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// What the liar does when it is asked.
+/// What the liar does with a command.
 pub enum Lie {
-    /// It says this.
+    /// It sends these bytes.
     Say(Vec<u8>),
-    /// It says nothing more.
+    /// It stays silent.
     Silence,
-    /// It ends the connection.
+    /// It closes the connection.
     Close,
 }
 
-/// Says a text.
+/// Sends a text.
 pub fn say(text: impl AsRef<[u8]>) -> Lie {
     Lie::Say(text.as_ref().to_vec())
 }
 
 type Words = Vec<Vec<u8>>;
 
-/// A server that lies, at a port of its own; it ends with the process.
+/// A server with a port of its own; it ends with the process.
 pub struct Liar {
     pub port: u16,
     asked: Arc<Mutex<Vec<Words>>>,
 }
 
 impl Liar {
-    /// Answers each question, whose words `lie` gets; the first of them is the command.
+    /// Answers each command with `lie`, which gets the words of the command.
     pub fn new(lie: impl Fn(&[&[u8]]) -> Lie + Send + Sync + 'static) -> Self {
         Self::at_its_port(move |_, words| lie(words))
     }
 
-    /// The same for one that tells others where it is.
+    /// The same; `lie` also gets the server's port.
     pub fn at_its_port(lie: impl Fn(u16, &[&[u8]]) -> Lie + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -48,17 +48,17 @@ impl Liar {
         Liar { port, asked }
     }
 
-    /// Where it is.
+    /// Its URL.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// How often it was asked by this command.
+    /// The number of commands of this name so far.
     pub fn asked(&self, command: &str) -> usize {
         self.asked.lock().unwrap().iter().filter(|words| words[0] == command.as_bytes()).count()
     }
 
-    /// How often it was asked anything.
+    /// The number of all commands so far.
     pub fn asked_at_all(&self) -> usize {
         self.asked.lock().unwrap().len()
     }

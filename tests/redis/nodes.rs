@@ -1,4 +1,4 @@
-//! A cluster: keys at their nodes, also while they move, and nodes that die.
+//! Clusters: keys that move between nodes, and nodes that die.
 
 use std::time::{Duration, Instant};
 
@@ -45,7 +45,7 @@ fn a_cluster_looks_like_one_server() {
         server.ping(Duration::from_secs(5)).unwrap();
         server.flush_database().unwrap();
         assert_eq!(server.database_size().unwrap(), 0);
-        // One connection to each node, and no key was looked for at the wrong one.
+        // One connection to each node, and no key was requested at the wrong one.
         let health = server.health();
         assert_eq!((health.connections, health.failures, health.refusals), (3, 0, 0));
     }
@@ -89,7 +89,7 @@ fn keys_are_found_while_they_move_and_after() {
         let key = std::str::from_utf8(key).unwrap();
         let _: resp::Value = from.ask(&format!("MIGRATE 127.0.0.1 {} {key} 0 5000", to.port));
     }
-    // Half of them are at either node, and the slot belongs to the first.
+    // Each node has half of the keys, and the slot belongs to the first node.
     for key in &keys {
         assert_eq!(&server.get(key).unwrap().unwrap(), key);
     }
@@ -126,7 +126,7 @@ fn elsewhere(cluster: &Cluster, keys: &[Vec<u8>]) -> Vec<bool> {
 }
 
 #[test]
-fn a_node_that_freezes_takes_only_its_own_keys_away() {
+fn a_frozen_node_makes_only_its_own_keys_unavailable() {
     let Some(cluster) = Cluster::start() else { return };
     let timeout = Duration::from_secs(1);
     let server = Server::new(Endpoint { timeout, ..cluster.endpoint(true) }).unwrap();
@@ -134,20 +134,20 @@ fn a_node_that_freezes_takes_only_its_own_keys_away() {
     assert!(server.set_many(&pairs(&keys), PLAIN).1.is_none());
     let elsewhere = elsewhere(&cluster, &keys);
     let (at_third, _) = keys.iter().zip(&elsewhere).find(|(_, elsewhere)| !**elsewhere).unwrap();
-    // Who begins with a list whose first node is frozen learns from the others where the keys are, in time.
+    // A client whose first address is a frozen node gets the cluster map from the others, in time.
     cluster.0[0].freeze();
     let began = Instant::now();
     assert_eq!(&cluster.connect(true).get(at_third).unwrap().unwrap(), at_third);
     assert!(began.elapsed() < SLACK);
     cluster.0[0].thaw();
-    // In which order the nodes are asked is up to chance.
+    // The order in which the nodes are asked is random.
     for _ in 0..5 {
         cluster.0[2].freeze();
         let began = Instant::now();
         let batch = server.get_many(&slices(&keys));
         let failure = batch.failure.unwrap();
         assert!(began.elapsed() < timeout + SLACK, "{:?}", began.elapsed());
-        // What the others had said while it was waited for is read, whoever was asked first.
+        // The answers of the other nodes are read in any order of the nodes.
         for ((value, key), elsewhere) in batch.values.iter().zip(&keys).zip(&elsewhere) {
             assert_eq!(value.as_ref(), elsewhere.then_some(key));
         }
@@ -165,7 +165,7 @@ fn a_node_that_freezes_takes_only_its_own_keys_away() {
         }
         cluster.0[2].thaw();
         eventually("it is found again", || server.get_many(&slices(&keys)).failure.is_none());
-        // Likewise what is stored: it says so.
+        // The same for stores, which return the failure.
         cluster.0[2].freeze();
         let (stored, failure) = server.set_many(&pairs(&keys), PLAIN);
         assert!(matches!(failure.unwrap().cause, Cause::TimedOut { .. }));
@@ -177,12 +177,12 @@ fn a_node_that_freezes_takes_only_its_own_keys_away() {
 }
 
 #[test]
-fn a_node_that_is_replaced_is_found_at_its_new_place() {
+fn a_replaced_node_is_found_at_its_new_address() {
     let Some(mut cluster) = Cluster::start() else { return };
     let server = cluster.connect(true);
     let keys = keys(100);
     assert!(server.set_many(&pairs(&keys), PLAIN).1.is_none());
-    // The first node dies; what it had goes to the second, as an operator would have it.
+    // The first node dies, and its slots move to the second, as an operator would do it.
     let dead: String = cluster.0[0].ask("CLUSTER MYID");
     cluster.0[0].kill();
     let lost: Vec<_> = keys.iter().filter(|key| server.get(key).is_err()).collect();
@@ -193,7 +193,7 @@ fn a_node_that_is_replaced_is_found_at_its_new_place() {
     let _: () = cluster.0[1].ask("CLUSTER ADDSLOTSRANGE 0 5460");
     let info = || cluster.0[1].ask::<String>("CLUSTER INFO");
     eventually("the second serves all", || info().contains("state:ok") && info().contains("slots_assigned:16384"));
-    // Long enough for the map to be asked for again: then the first operation finds the way.
+    // Long enough for the map to be requested again: then the first operation finds the node.
     std::thread::sleep(Duration::from_millis(150));
     assert_eq!(server.get(lost[0]).unwrap(), None);
     assert!(server.set_many(&pairs(&keys), PLAIN).1.is_none());

@@ -1,4 +1,4 @@
-//! What the operations do when all is well.
+//! The operations at a healthy server.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn set(server: &Server, key: &[u8], value: &[u8]) {
 }
 
 #[test]
-fn any_bytes_come_back_as_they_were_stored() {
+fn any_bytes_are_returned_as_they_were_stored() {
     let Some(running) = Running::start(&[]) else { return };
     let all: Vec<u8> = (0..=255).collect();
     for server in both_ways(&running) {
@@ -30,7 +30,7 @@ fn any_bytes_come_back_as_they_were_stored() {
             assert!(server.remove(key).unwrap());
             assert!(!server.remove(key).unwrap());
         }
-        // One after the other, they need one connection.
+        // One after the other, they use one connection.
         assert_eq!(server.health().connections, 1);
         assert_eq!((server.health().failures, server.health().last_error), (0, None));
     }
@@ -41,7 +41,7 @@ fn values_are_of_any_size_up_to_512_mb() {
     let Some(running) = Running::start(&[]) else { return };
     let largest = if rounds() > 1 { LONGEST_VALUE } else { 48 << 20 };
     for (server, largest) in both_ways(&running).into_iter().zip([1 << 20, largest]) {
-        // So much takes its time on a machine that is busy with other things.
+        // This many bytes take a while on a busy machine.
         let endpoint = Endpoint { timeout: Duration::from_secs(300), ..server.endpoint().clone() };
         let server = &Server::new(endpoint).unwrap();
         for len in [65_527, 65_528, 65_536, 100_000, largest] {
@@ -57,7 +57,7 @@ fn values_are_of_any_size_up_to_512_mb() {
 }
 
 #[test]
-fn a_time_to_live_ends_and_only_new_keys_are_new() {
+fn a_time_to_live_ends_and_only_new_stores_absent_keys() {
     let Some(running) = Running::start(&[]) else { return };
     let server = connect(&running.url());
     let short = Store { ttl: Some(Duration::from_millis(30)), only_new: false };
@@ -89,7 +89,7 @@ fn many_keys_take_one_round_trip() {
         assert!(batch.failure.is_none());
         assert_eq!(batch.values[0], None);
         assert!(batch.values[1..].iter().zip(&keys[1..]).all(|(value, key)| value.as_deref() == Some(key)));
-        // A thousand keys each, so that the server does other things in between.
+        // At most a thousand keys in a command, so that the server serves other clients in between.
         assert_eq!((running.calls("mget"), running.calls("get")), (3, 0));
         assert!(server.get_many(&[]).values.is_empty());
         assert!(server.set_many(&[], PLAIN).1.is_none());
@@ -98,7 +98,7 @@ fn many_keys_take_one_round_trip() {
 }
 
 #[test]
-fn a_batch_does_what_it_can_and_says_why_the_rest_is_missing() {
+fn a_batch_does_what_it_can_and_says_why_the_rest_failed() {
     let Some(running) = Running::start(&[]) else { return };
     let server = connect(&running.url());
     let _: () = running.ask("RPUSH list a");
@@ -113,7 +113,7 @@ fn a_batch_does_what_it_can_and_says_why_the_rest_is_missing() {
     assert_eq!((get(&server, b"a").unwrap(), get(&server, b"c").unwrap()), (b"2".into(), b"3".into()));
     assert_eq!(get(&server, b"b").unwrap(), large);
     assert!(running.ask::<i64>("PTTL c") > 0);
-    // One who may not write all keys writes those that she may, before and after one that she may not.
+    // A user with access to some keys writes those, before and after a forbidden one.
     let _: () = running.ask("ACL SETUSER half on nopass ~a ~c +@all");
     let half = connect(&running.url().replace("://", "://half:x@"));
     let (stored, failure) = half.set_many(&[(b"a", b"4"), (b"b", b"4"), (b"c", b"4")], store);
@@ -122,7 +122,7 @@ fn a_batch_does_what_it_can_and_says_why_the_rest_is_missing() {
     assert!(failure.to_string().contains("NOPERM") && !failure.is_outage(), "{failure}");
     assert_eq!((get(&server, b"a").unwrap(), get(&server, b"c").unwrap()), (b"4".into(), b"4".into()));
     assert_eq!(get(&server, b"b").unwrap(), large);
-    // What is to stay for ever goes in one command, which the server does or does not.
+    // Values without a time to live are sent in one command, which succeeds or fails as a whole.
     let (stored, failure) = half.set_many(&[(b"a", b"5"), (b"b", b"5"), (b"c", b"5")], PLAIN);
     assert!(stored == [false; 3] && failure.is_some());
     assert_eq!((get(&server, b"a").unwrap(), get(&server, b"c").unwrap()), (b"4".into(), b"4".into()));
@@ -223,7 +223,7 @@ fn threads_share_a_server_and_each_gets_its_own_answers() {
 }
 
 #[test]
-fn a_value_goes_where_it_is_told_to() {
+fn a_value_is_read_into_the_sink_of_the_caller() {
     use phicache::error::{Error, Result};
     struct Refusing(usize);
     impl phicache::redis::ValueSink for Refusing {
@@ -241,14 +241,14 @@ fn a_value_goes_where_it_is_told_to() {
     let mut refusing = Refusing(0);
     let failure = server.get_into(b"key", &mut refusing).unwrap_err();
     assert_eq!((Error::from(failure), refusing.0), (Error::OutOfMemory(1000), 1000));
-    // The server is not to blame: the next operation is not skipped, and its answer is its own.
+    // It is not the server's failure: the next operation is not skipped, and it reads its own answer.
     assert!(!server.get_into(b"none", &mut refusing).unwrap());
     assert_eq!(server.health().failures, 0);
 }
 
 #[test]
 fn a_name_is_resolved_and_each_of_its_addresses_tried() {
-    // Of localhost's addresses, the server listens at one.
+    // The server listens at one of localhost's addresses.
     let Some(running) = Running::start(&[]) else { return };
     let server = connect(&format!("redis://localhost:{}", running.port));
     server.ping(Duration::from_secs(5)).unwrap();

@@ -1,4 +1,4 @@
-//! What a user has to be allowed, and what goes on where something of it is not.
+//! The commands that a user needs, and what works without some of them.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use super::server::{Running, connect, soon};
 const PLAIN: Store = Store { ttl: None, only_new: false };
 const LONG: Duration = Duration::from_secs(100);
 
-/// The commands that `docs/redis.md` lists: for caches in a namespace, and for PyPhi's way beside these.
+/// The commands that `docs/redis.md` lists: for caches in a namespace, and in addition for the whole-database mode.
 const LISTED: [&str; 9] = ["get", "mget", "set", "mset", "exists", "unlink", "scan", "eval", "ping"];
 const LISTED_WHOLE: [&str; 4] = ["dbsize", "flushdb", "info", "config|resetstat"];
 
-/// A server with a user who may do these things, and that user's client.
+/// A server, and the client of a user with these commands.
 fn allowed(commands: &[&str]) -> Option<(Running, Server)> {
     let commands: Vec<String> = commands.iter().map(|command| format!("+{command}")).collect();
     let mut options = vec!["--user", "me", "on", ">open sesame", "~phicache*", "resetchannels", "-@all"];
@@ -23,7 +23,7 @@ fn allowed(commands: &[&str]) -> Option<(Running, Server)> {
     Some((running, server))
 }
 
-/// Does everything; gives the names of what was refused.
+/// Runs all operations and returns the names of those that were refused.
 fn refused(server: &Server) -> Vec<&'static str> {
     let (token, lease) = (Token::new(), &b"phicache!lease:k"[..]);
     let mut refused = Vec::new();
@@ -51,7 +51,7 @@ fn refused(server: &Server) -> Vec<&'static str> {
 }
 
 #[test]
-fn the_list_of_commands_is_enough_and_what_is_missing_is_missed_alone() {
+fn the_documented_commands_suffice_and_a_forbidden_one_disables_only_what_needs_it() {
     let Some((_running, server)) = allowed(&LISTED) else { return };
     assert_eq!(refused(&server), [""; 0]);
     assert_eq!(server.health().refusals, 0);
@@ -70,7 +70,7 @@ fn the_list_of_commands_is_enough_and_what_is_missing_is_missed_alone() {
         let (running, server) = allowed(&others).unwrap();
         let mut refused = refused(&server);
         if missing == "get" {
-            // Without scripts nobody looks at a lease, and with them it depends on the server whom they run as.
+            // Without scripts no lease is compared, and the user that scripts run as depends on the server.
             refused.retain(|name| !["release", "complete"].contains(name));
         }
         let expected: Vec<&str> =
@@ -84,7 +84,7 @@ fn the_list_of_commands_is_enough_and_what_is_missing_is_missed_alone() {
 }
 
 #[test]
-fn pyphis_way_needs_four_commands_more() {
+fn the_whole_database_mode_needs_four_more_commands() {
     let Some((_running, server)) = allowed(&[&LISTED[..], &LISTED_WHOLE].concat()) else { return };
     server.flush_database().unwrap();
     server.reset_statistics().unwrap();
@@ -101,7 +101,7 @@ fn pyphis_way_needs_four_commands_more() {
 }
 
 #[test]
-fn a_lease_is_given_back_and_a_value_stored_by_whatever_is_allowed() {
+fn a_lease_is_released_and_a_value_stored_by_any_allowed_command() {
     let without =
         |missing: &[&str]| -> Vec<&str> { LISTED.into_iter().filter(|command| !missing.contains(command)).collect() };
     let (token, other, lease, key) = (Token::new(), Token::new(), &b"phicache!lease:k"[..], &b"phicache:k"[..]);
@@ -121,7 +121,7 @@ fn a_lease_is_given_back_and_a_value_stored_by_whatever_is_allowed() {
             assert!(server.release(lease, &other).unwrap());
             super::server::eventually("it is gone", || running.ask::<u64>("EXISTS phicache!lease:k") == 0);
         }
-        // It is asked once, and told once, for each connection.
+        // Each connection tries it once and is refused once.
         let health = server.health();
         assert_eq!(health.failures, 0);
         assert!(health.last_error.is_some_and(|text| text.contains("EVAL")));
@@ -129,7 +129,7 @@ fn a_lease_is_given_back_and_a_value_stored_by_whatever_is_allowed() {
 }
 
 #[test]
-fn a_server_that_does_not_know_scripts_has_leases_as_well() {
+fn leases_work_at_a_server_without_scripts() {
     let Some(running) = Running::start(&["--rename-command", "EVAL", ""]) else { return };
     let (server, token) = (connect(&running.url()), Token::new());
     assert!(server.acquire(b"lease", &token, LONG).unwrap());
@@ -138,7 +138,7 @@ fn a_server_that_does_not_know_scripts_has_leases_as_well() {
     assert!(server.acquire(b"lease", &token, LONG).unwrap());
     assert!(server.release(b"lease", &token).unwrap());
     assert!(!server.exists(b"lease").unwrap());
-    // It is full: the value is refused, and the lease goes back all the same.
+    // The server is full: it refuses the value, and the lease is released nevertheless.
     assert!(server.acquire(b"lease", &token, LONG).unwrap());
     let _: () = running.ask("CONFIG SET maxmemory 1");
     let failure = server.complete(b"lease", &token, b"k", b"value", None).unwrap_err();

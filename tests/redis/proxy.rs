@@ -1,4 +1,4 @@
-//! The proxy of `fault_proxy.py`, from the outside.
+//! Starts and controls the proxy `fault_proxy.py`.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use super::server::Running;
 
-/// A proxy that runs, and ends when it is dropped.
+/// A running proxy; dropping it ends it.
 pub struct Proxy {
     process: Child,
     commands: ChildStdin,
@@ -15,7 +15,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// A proxy before a server; at first it hands everything on.
+    /// A proxy in front of a server; at first it forwards everything.
     pub fn before(server: &Running) -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/redis/fault_proxy.py");
         let mut process = Command::new("python3")
@@ -33,7 +33,7 @@ impl Proxy {
         Proxy { process, commands, answers, port }
     }
 
-    /// From now on it does this; see the script.
+    /// Changes its mode; see the script for the modes.
     pub fn set(&mut self, mode: &str) {
         writeln!(self.commands, "{mode}").unwrap();
         let mut line = String::new();
@@ -54,14 +54,14 @@ impl Drop for Proxy {
     }
 }
 
-/// The port of a server that answers the first thing that anybody says with `answer`.
+/// The port of a server that sends `answer` to the first bytes of a client.
 pub fn answering(answer: &'static str) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let serve = move |mut stream: TcpStream| {
         let _ = stream.read(&mut [0; 1000]);
         let _ = stream.write_all(answer.as_bytes());
-        // Until the client has read it and gone.
+        // Until the client has read it and disconnected.
         let _ = stream.read(&mut [0; 1000]);
     };
     std::thread::spawn(move || {

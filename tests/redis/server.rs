@@ -1,4 +1,4 @@
-//! Servers of our own: each in a new folder, on a free port and a unix socket, and gone when it is dropped.
+//! Starts and stops servers: each has a new folder, a free port and a unix socket, and ends when it is dropped.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use phicache::redis::{Address, Backoff, Deadline, Endpoint, Server};
 use resp::FromRedisValue;
 
-/// A server that runs.
+/// A running server.
 pub struct Running {
     process: Child,
     program: String,
@@ -19,7 +19,7 @@ pub struct Running {
     pub port: u16,
 }
 
-/// The program, or why there is none.
+/// The server program, if there is one.
 fn program() -> Option<String> {
     let runs = |name: &String| Command::new(name).arg("--version").stdout(Stdio::null()).status().is_ok();
     let named = std::env::var("PHICACHE_REDIS_SERVER").into_iter();
@@ -30,7 +30,7 @@ fn program() -> Option<String> {
     found
 }
 
-/// Says that a test could not run; past the test harness, which would keep it to itself.
+/// Prints that a test could not run; without the test harness, which would hide it.
 pub fn skip(reason: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {reason}");
 }
@@ -49,7 +49,7 @@ pub fn new_folder() -> PathBuf {
     folder
 }
 
-/// How often what is random is done.
+/// The factor for the rounds of randomized tests.
 pub fn rounds() -> u32 {
     std::env::var("PHICACHE_REDIS_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(1)
 }
@@ -63,7 +63,7 @@ pub fn seed() -> u64 {
     seed
 }
 
-/// Waits until something is so.
+/// Waits until a condition is true.
 pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
@@ -73,7 +73,7 @@ pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 impl Running {
-    /// Starts a server with these options beside the usual ones; none where there is no program.
+    /// Starts a server with these additional options; None without a server program.
     pub fn start(options: &[&str]) -> Option<Self> {
         let program = program()?;
         for _ in 0..5 {
@@ -82,7 +82,7 @@ impl Running {
                 options.iter().map(|option| option.replace("FOLDER", folder.to_str().unwrap())).collect();
             let process = spawn(&program, &folder, port, &options);
             let mut running = Running { process, program: program.clone(), options, folder, port };
-            // It ends at once when somebody has taken the port meanwhile.
+            // It exits at once if another program has taken the port meanwhile.
             if running.wait_until_up() {
                 return Some(running);
             }
@@ -98,7 +98,7 @@ impl Running {
             }
             let answer = self.client().get_connection_with_timeout(Duration::from_secs(1));
             let answer = answer.and_then(|mut connection| resp::cmd("PING").query::<resp::Value>(&mut connection));
-            // One that wants a password is up, too.
+            // A server that requires a password is up too.
             if answer.is_ok() || answer.is_err_and(|error| error.code() == Some("NOAUTH")) {
                 return true;
             }
@@ -121,7 +121,7 @@ impl Running {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Asks it something, not through what is tested.
+    /// Sends a command with another client than the tested one.
     pub fn ask<T: FromRedisValue>(&self, command: &str) -> T {
         let mut connection = self.client().get_connection().unwrap();
         let mut words = command.split(' ');
@@ -132,37 +132,37 @@ impl Running {
         command.query(&mut connection).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// How often a command was called since the statistics were reset.
+    /// The number of calls of a command since the statistics were reset.
     pub fn calls(&self, command: &str) -> u64 {
         let info: String = self.ask("INFO commandstats");
         let line = info.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
         line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
     }
 
-    /// Stops it as a crash would, and leaves its folder.
+    /// Kills it, as a crash would, and keeps its folder.
     pub fn kill(&mut self) {
         self.thaw();
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
-    /// Ends it from a process that did not start it.
+    /// Kills it from a process that did not start it.
     pub fn kill_from_child(&self) {
         self.signal(libc::SIGKILL);
     }
 
-    /// Starts it again where it was.
+    /// Restarts it with the same folder and port.
     pub fn restart(&mut self) {
         self.process = spawn(&self.program, &self.folder, self.port, &self.options);
         assert!(self.wait_until_up());
     }
 
-    /// Stops its time.
+    /// Suspends its process.
     pub fn freeze(&self) {
         self.signal(libc::SIGSTOP);
     }
 
-    /// Lets it go on.
+    /// Resumes its process.
     pub fn thaw(&self) {
         self.signal(libc::SIGCONT);
     }
@@ -196,7 +196,7 @@ fn spawn(program: &str, folder: &std::path::Path, port: u16, options: &[String])
         .unwrap()
 }
 
-/// What we test, with a patience that suits a loaded machine, and waits that suit a test.
+/// An endpoint with timeouts for a loaded machine and retries for a test.
 pub fn endpoint(url: &str) -> Endpoint {
     let mut endpoint = Endpoint::parse(url).unwrap();
     endpoint.timeout = Duration::from_secs(5);
@@ -204,7 +204,7 @@ pub fn endpoint(url: &str) -> Endpoint {
     endpoint
 }
 
-/// When counting and clearing have to be over.
+/// The deadline of counts and clears.
 pub fn soon() -> Deadline {
     Deadline::after(Duration::from_secs(20))
 }
@@ -214,7 +214,7 @@ pub fn connect(url: &str) -> Server {
     Server::new(endpoint(url)).unwrap()
 }
 
-/// A client that waits no longer than so many milliseconds.
+/// A client with this timeout.
 pub fn impatient(url: &str, milliseconds: u64) -> Server {
     let timeout = Duration::from_millis(milliseconds);
     Server::new(Endpoint { timeout, ..endpoint(url) }).unwrap()

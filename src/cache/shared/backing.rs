@@ -41,23 +41,23 @@ pub trait Backing: Send + Sync + 'static {
     fn count(&self, counts: &dyn Fn(&[u8]) -> bool) -> Result<Option<u64>>;
 
     /// The lookups of all its clients, if the backing counts them and its mode is to report them.
-    fn lookups(&self) -> Result<Option<Lookups>> {
+    fn lookups(&self) -> Result<Option<LookupCounts>> {
         Ok(None)
     }
 
     /// Claims the computation of a key, so that no other process computes it too. `computation` is a number that no
     /// other computation of this process has.
-    fn claim(&self, key: &[u8], computation: u64) -> Result<Claim>;
+    fn claim(&self, key: &[u8], computation: u64) -> Result<KeyClaim>;
 
     /// Whether another process has claimed a key.
     fn is_claimed(&self, key: &[u8]) -> Result<bool>;
 
     /// Stores a computed value and gives its claim back. A claim that was granted must still hold; one that is unknown
     /// allows only a new value. No failure is an error: the caller has the value in any case.
-    fn complete(&self, key: &[u8], computation: u64, claim: Claim, value: &[u8]) -> StoreOutcome;
+    fn complete(&self, key: &[u8], computation: u64, claim: KeyClaim, value: &[u8]) -> StoreOutcome;
 
     /// Gives a claim back, if there may be one, so that other processes need not wait until it expires.
-    fn release(&self, key: &[u8], computation: u64, claim: Claim);
+    fn release(&self, key: &[u8], computation: u64, claim: KeyClaim);
 }
 
 /// The result of fetching a key.
@@ -84,7 +84,7 @@ pub enum StoreOutcome {
 
 /// The result of claiming a computation. A flight carries it as a note.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claim {
+pub enum KeyClaim {
     /// The cache makes no claims: every process computes. The note of every new flight says so.
     None,
     /// Another process has it.
@@ -95,31 +95,31 @@ pub enum Claim {
     Granted,
 }
 
-impl Claim {
+impl KeyClaim {
     /// As the note of a flight.
     pub(super) fn to_note(self) -> u8 {
         match self {
-            Claim::None | Claim::Taken => 0,
-            Claim::Unknown => 1,
-            Claim::Granted => 2,
+            KeyClaim::None | KeyClaim::Taken => 0,
+            KeyClaim::Unknown => 1,
+            KeyClaim::Granted => 2,
         }
     }
 
     /// From the note of a flight.
     pub(super) fn from_note(note: u8) -> Self {
         match note {
-            0 => Claim::None,
-            1 => Claim::Unknown,
-            _ => Claim::Granted,
+            0 => KeyClaim::None,
+            1 => KeyClaim::Unknown,
+            _ => KeyClaim::Granted,
         }
     }
 }
 
 /// Counts of lookups by all clients of a backing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lookups {
-    /// Lookups that found a value.
+pub struct LookupCounts {
+    /// LookupCounts that found a value.
     pub hits: u64,
-    /// Lookups that found no value.
+    /// LookupCounts that found no value.
     pub misses: u64,
 }

@@ -46,7 +46,7 @@ pub enum KeyNaming {
         /// The part of the namespace that belongs to this cache.
         part: String,
         /// What the part holds.
-        kind: Kind,
+        content: PartContent,
         /// Whether the records have seals.
         sealed: bool,
     },
@@ -54,7 +54,7 @@ pub enum KeyNaming {
 
 /// The content of a part of a namespace.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum PartContent {
     /// Values of no known system. Such a cache counts and clears the whole namespace.
     Anything,
     /// The values of one role of a system.
@@ -94,7 +94,7 @@ impl KeyNaming {
     pub fn anything(space: Option<String>, sealed: bool) -> Self {
         match space {
             None => KeyNaming::Verbatim(String::new()),
-            Some(space) => Self::spaced(space, "raw".into(), Kind::Anything, sealed),
+            Some(space) => Self::spaced(space, "raw".into(), PartContent::Anything, sealed),
         }
     }
 
@@ -105,7 +105,7 @@ impl KeyNaming {
         let part = format!("{{{}}}@{}", hex(&system.0), String::from_utf8_lossy(&name));
         match space {
             None => KeyNaming::Verbatim(part + ":"),
-            Some(space) => Self::spaced(space, part, Kind::Role, sealed),
+            Some(space) => Self::spaced(space, part, PartContent::Role, sealed),
         }
     }
 
@@ -116,16 +116,16 @@ impl KeyNaming {
             None => KeyNaming::Verbatim(format!("subsys:{}:", hex(&subsystem.cut_fingerprint().0))),
             Some(space) => {
                 let part = format!("{{{}}}", hex(&subsystem.fingerprint().0));
-                Self::spaced(space, part, Kind::Mice, sealed)
+                Self::spaced(space, part, PartContent::Mice, sealed)
             }
         }
     }
 
-    fn spaced(space: String, mut part: String, kind: Kind, sealed: bool) -> Self {
+    fn spaced(space: String, mut part: String, content: PartContent, sealed: bool) -> Self {
         if !sealed {
             part += PLAIN;
         }
-        KeyNaming::Namespaced { space: space + FORMAT, part, kind, sealed }
+        KeyNaming::Namespaced { space: space + FORMAT, part, content, sealed }
     }
 
     /// Whether the records under these names have seals.
@@ -135,8 +135,8 @@ impl KeyNaming {
 
     /// The key, if its record holds it because its name does not.
     pub fn key_in_record<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
-        let KeyNaming::Namespaced { kind, sealed: true, .. } = self else { return None };
-        (key.len() > LONGEST && (*kind != Kind::Mice || MiceKey::read(key).is_none())).then_some(key)
+        let KeyNaming::Namespaced { content, sealed: true, .. } = self else { return None };
+        (key.len() > LONGEST && (*content != PartContent::Mice || MiceKey::read(key).is_none())).then_some(key)
     }
 
     /// Whether the record under this name holds the key.
@@ -164,27 +164,27 @@ impl KeyNaming {
                 name.extend_from_slice(head.as_bytes());
                 name.extend_from_slice(key);
             }
-            KeyNaming::Namespaced { space, part, kind, sealed } => {
+            KeyNaming::Namespaced { space, part, content, sealed } => {
                 name.extend_from_slice(space.as_bytes());
                 name.push(b':');
-                write_within(part, *kind, *sealed, key, name);
+                write_within(part, *content, *sealed, key, name);
             }
         }
     }
 
     /// The name of the lease of `key`; verbatim naming has no leases.
     pub fn lease(&self, key: &[u8]) -> Option<Vec<u8>> {
-        let KeyNaming::Namespaced { space, part, kind, sealed } = self else { return None };
+        let KeyNaming::Namespaced { space, part, content, sealed } = self else { return None };
         let mut name = Vec::with_capacity(NAME);
         name.extend_from_slice(space.as_bytes());
         name.extend_from_slice(LEASE);
-        match kind {
-            Kind::Anything => {
+        match content {
+            PartContent::Anything => {
                 name.push(b'{');
                 self.write_value(key, &mut name);
                 name.push(b'}');
             }
-            _ => write_within(part, *kind, *sealed, key, &mut name),
+            _ => write_within(part, *content, *sealed, key, &mut name),
         }
         Some(name)
     }
@@ -200,8 +200,8 @@ impl KeyNaming {
     }
 
     fn all(&self, after_space: &[u8]) -> Option<Vec<u8>> {
-        let KeyNaming::Namespaced { space, part, kind, .. } = self else { return None };
-        let part = if *kind == Kind::Anything { String::new() } else { format!("{part}:") };
+        let KeyNaming::Namespaced { space, part, content, .. } = self else { return None };
+        let part = if *content == PartContent::Anything { String::new() } else { format!("{part}:") };
         Some([space.as_bytes(), after_space, part.as_bytes()].concat())
     }
 }
@@ -213,10 +213,10 @@ const LEASE: &[u8] = b"!lease:";
 const NAME: usize = 320;
 
 /// Writes the name of a key within its namespace.
-fn write_within(part: &str, kind: Kind, sealed: bool, key: &[u8], name: &mut Vec<u8>) {
+fn write_within(part: &str, content: PartContent, sealed: bool, key: &[u8], name: &mut Vec<u8>) {
     name.extend_from_slice(part.as_bytes());
     name.push(b':');
-    if kind == Kind::Mice {
+    if content == PartContent::Mice {
         if let Some(key) = MiceKey::read(key) {
             return write_mice(&key, name);
         }
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_holds_nothing_of_another() {
+    fn no_part_of_a_namespace_contains_another() {
         for (number, names) in all().iter().enumerate().skip(1) {
             for (other, others) in all().iter().enumerate().filter(|(other, _)| *other != number) {
                 let within = |name: Vec<u8>| name.starts_with(&names.values().unwrap());
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_what_the_documentation_says() {
+    fn names_are_those_of_the_documentation() {
         let (names, system) = (KeyNaming::mice(Some("lab".into()), &system(), true), hex(&system().fingerprint().0));
         let key = standard(None, 0, 0b101, None);
         assert_eq!(shown(names.value(&key)), format!("lab/2:{{{system}}}:-:cause:0,2:*"));
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_key_has_a_short_name_where_its_record_can_hold_it() {
+    fn a_long_key_has_a_short_name_if_its_record_contains_it() {
         let (short, long) = ([b'k'; 64], [b'k'; 65]);
         let space = || Some("lab".to_owned());
         let sealed = KeyNaming::anything(space(), true);
@@ -384,20 +384,20 @@ mod tests {
         assert!(KeyNaming::has_digest(&sealed.value(&long)) && !KeyNaming::has_digest(&sealed.value(&short)));
         assert_eq!(sealed.value(&[0xFF; 1024]).len(), sealed.value(&long).len());
         assert_eq!(shown(sealed.lease(&long).unwrap()), format!("lab/2!lease:{{{}}}", shown(sealed.value(&long))));
-        // Text stays text, however long.
+        // A long text key stays text.
         let mice = KeyNaming::mice(space(), &system(), true);
         let standard = standard(None, 0, 1, Some(&[7; 20]));
         assert!(standard.len() > LONGEST);
         assert_eq!(mice.key_in_record(&standard), None);
         assert!(!KeyNaming::has_digest(&mice.value(&standard)) && KeyNaming::has_digest(&mice.value(&long)));
-        // Values as they are have no room for a key.
+        // Plain values cannot contain their keys.
         let plain = KeyNaming::anything(space(), false);
         assert_eq!(shown(plain.value(&long)), format!("lab/2:raw!plain:{}", "k".repeat(65)));
         assert_eq!((plain.key_in_record(&long), KeyNaming::anything(None, true).key_in_record(&long)), (None, None));
     }
 
     #[test]
-    fn no_version_sees_the_names_of_another() {
+    fn no_version_matches_the_names_of_another() {
         let before = ["lab:", "lab!lease:", "lab:{07}:", "lab!lease:{07}:"];
         for names in all() {
             for prefix in [names.values().unwrap(), names.leases().unwrap()] {
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_begins_as_all_values_and_all_leases_do() {
+    fn every_name_begins_with_the_prefix_of_values_or_of_leases() {
         for names in all() {
             for key in [&b"k"[..], b"", &standard(None, 0, 1, None)] {
                 assert!(names.value(key).starts_with(&names.values().unwrap()));
@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_has_names_of_its_own_in_pyphi_mode_alone() {
+    fn a_cut_has_names_of_its_own_only_in_the_whole_database_mode() {
         let cut = |to| system().under(Some(Cut::bipartition(3, NodeSet(1), NodeSet(to)).unwrap())).unwrap();
         let given = |subsystem: &Subsystem| KeyNaming::mice(None, subsystem, true).value(b"k");
         assert_ne!(given(&system()), given(&cut(6)));

@@ -1,4 +1,4 @@
-//! Lookups of a shared cache: near first, then at the backing.
+//! LookupCounts of a shared cache: near first, then at the backing.
 
 use super::backing::Backing;
 use super::cache::SharedCache;
@@ -44,12 +44,12 @@ impl<B: Backing> SharedCache<B> {
 
     /// The value of `key`, valid while the section lasts; counts a hit or a miss. Fails unless values are kept near,
     /// here or by the cache that they are inherited from.
-    pub fn look<'s>(&self, section: &'s Guard, key: &[u8]) -> Result<Option<&'s [u8]>> {
+    pub fn look<'g>(&self, guard: &'g Guard, key: &[u8]) -> Result<Option<&'g [u8]>> {
         if self.has_own && !self.near.keeps() {
             return Err(Error::Unsupported("values at a server cannot be read in place; use phicache_cache_get"));
         }
         let key = Hashed::from(key);
-        let near = || self.near().find(section, &key);
+        let near = || self.near().find(guard, &key);
         let keeper = self.parent().unwrap_or(self);
         let generation = keeper.near.generation();
         let found = match near() {

@@ -1,23 +1,23 @@
-//! Caches whose values other processes share.
+//! Caches whose values are shared between processes.
 //!
-//! A [`SharedCache`] is a cache in this process in front of a [`Backing`], which holds the values outside of it: at a
-//! Redis server ([`RedisCache`]), or wherever else the trait is implemented.
+//! A [`SharedCache`] is an in-process cache, the near cache, in front of a [`Backing`], which holds the values outside
+//! of this process. [`RedisCache`] is one whose backing is a Redis server.
 //!
 //! | file | its one idea |
 //! |---|---|
 //! | `redis.rs` | the values of one cache at a Redis server |
 //! | `whole_database.rs` | PyPhi's mode, in which a cache owns the whole database |
-//! | `scope.rs` | the part of a database that a cache owns: a part of a namespace |
-//! | `seal.rs` | what ties a record to its name |
+//! | `scope.rs` | the part of a database that belongs to a cache |
+//! | `seal.rs` | a checksum that ties a record to the name of its key |
 //! | `key_names.rs` | the names of keys at a server |
-//! | `mice.rs` | MICE, which children inherit |
-//! | `single_flight.rs` | of many processes, one computes |
-//! | `store.rs` | stores and removals, near and at the backing |
-//! | `lookup.rs` | lookups, near and at the backing |
-//! | `cache.rs` | the two tiers of a shared cache, and how a value is fetched from one to the other |
+//! | `mice.rs` | MICE caches in Redis, whose children inherit records |
+//! | `single_flight.rs` | single flight between processes |
+//! | `store.rs` | stores and removals in both tiers |
+//! | `lookup.rs` | lookups in both tiers |
+//! | `cache.rs` | the two tiers of a shared cache, and fetching a value from the backing into the near cache |
 //! | `polling.rs` | how often a waiting caller asks whether another process has finished |
-//! | `near.rs` | the values that this process keeps |
-//! | `backing.rs` | the trait of everything that holds values outside of this process |
+//! | `near.rs` | the near cache: the copies that this process keeps |
+//! | `backing.rs` | the trait of a store outside of this process |
 
 mod backing;
 mod cache;
@@ -33,6 +33,6 @@ mod single_flight;
 mod store;
 mod whole_database;
 
-pub use backing::{Backing, Claim, Fetched, Lookups, StoreOutcome};
+pub use backing::{Backing, Fetched, KeyClaim, LookupCounts, StoreOutcome};
 pub use cache::SharedCache;
 pub use redis::{Redis, RedisCache};

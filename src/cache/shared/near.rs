@@ -39,17 +39,17 @@ impl<A: Ancestor> Policy for NearPolicy<A> {
     }
 
     #[inline(always)]
-    fn inherited<'s>(&self, section: &'s Guard, key: &Hashed) -> Option<EntryRef<'s>> {
+    fn inherited<'g>(&self, guard: &'g Guard, key: &Hashed) -> Option<EntryRef<'g>> {
         let lineage = self.lineage.as_ref()?;
-        let found = lineage.nearest()?.table().find(section, key);
+        let found = lineage.nearest()?.table().find(guard, key);
         found.filter(|entry| lineage.hands_down(*entry))
     }
 
     #[inline(always)]
-    fn probe_inherited<'s>(&self, section: &'s Guard, key: &[u8]) -> Probe<'s> {
+    fn probe_inherited<'g>(&self, guard: &'g Guard, key: &[u8]) -> Probe<'g> {
         let Some(lineage) = &self.lineage else { return Probe::Missing };
         let Some(nearest) = lineage.nearest() else { return Probe::Missing };
-        lineage.inherit_probe(nearest.table().probe(section, key))
+        lineage.inherit_probe(nearest.table().probe(guard, key))
     }
 
     fn clear(&self, own: &Table) -> Result<()> {
@@ -105,14 +105,14 @@ impl<A: Ancestor> NearCache<A> {
     }
 
     /// Keeps a value of this generation, if there is room; returns whether it did.
-    pub fn keep(&self, fresh: OwnedEntry, generation: u64, replace: bool) -> (Pinned, bool) {
+    pub fn keep(&self, new_entry: OwnedEntry, generation: u64, replace: bool) -> (Pinned, bool) {
         if self.keeps {
             let now = self.generation.read();
             if *now == generation {
-                return self.local.keep(fresh, replace);
+                return self.local.keep(new_entry, replace);
             }
         }
-        (fresh.into_pinned(), false)
+        (new_entry.into_pinned(), false)
     }
 
     /// A draft for a value from the backing: in the table's memory, if it may be kept.

@@ -104,14 +104,14 @@ mod tests {
             }
         }
         assert!(Polling::new(Some(MS)).pause(1000 * MS) <= 2 * MS);
-        // There is jitter.
+        // Pauses have jitter.
         let pauses: std::collections::HashSet<_> =
             (0..1000).map(|n| polling.pause(60_000 * MS + n * MS / 1000)).collect();
         assert!(pauses.len() > 100);
     }
 
     #[test]
-    fn polls_are_few_however_long_the_wait() {
+    fn polls_are_few_even_in_a_long_wait() {
         let hour = Duration::from_secs(3600);
         assert!(polls(hour, Duration::from_secs(1)) <= 40);
         assert!(polls(hour, Duration::from_secs(60)) <= 90);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn all_waiters_for_one_key_poll_by_turns() {
+    fn the_waiters_for_one_key_take_turns() {
         let polling = Polling::new(Some(Duration::from_secs(3600)));
         let began = Instant::now();
         let mut turns = 0;
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_nobody_waits_for_are_forgotten() {
+    fn keys_without_waiters_are_removed() {
         let polling = Polling::new(Some(80 * MS));
         let began = Instant::now();
         for number in 0..100_000u32 {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use super::backing::{Backing, Claim, Fetched, Lookups, StoreOutcome};
+use super::backing::{Backing, Fetched, KeyClaim, LookupCounts, StoreOutcome};
 use super::cache::{Residence, SharedCache};
 use super::key_names::{KeyNaming, Pieces};
 use super::scope::{Namespace, Scope};
@@ -267,18 +267,18 @@ impl Backing for Redis {
         Ok(self.forgive(scanned)?.map(|()| number))
     }
 
-    fn lookups(&self) -> Result<Option<Lookups>> {
+    fn lookups(&self) -> Result<Option<LookupCounts>> {
         Ok(self.forgive(self.scope.lookups(&self.server))?.flatten())
     }
 
-    fn claim(&self, key: &[u8], computation: u64) -> Result<Claim> {
-        let (Some(ttl), Some(lease)) = (self.options.lease, self.lease(key)) else { return Ok(Claim::None) };
+    fn claim(&self, key: &[u8], computation: u64) -> Result<KeyClaim> {
+        let (Some(ttl), Some(lease)) = (self.options.lease, self.lease(key)) else { return Ok(KeyClaim::None) };
         let acquired = self.server.acquire(&lease, &self.token.of_flight(computation), ttl);
         Ok(match self.forgive(acquired)? {
             // A server that fails makes every process compute.
-            None => Claim::Unknown,
-            Some(true) => Claim::Granted,
-            Some(false) => Claim::Taken,
+            None => KeyClaim::Unknown,
+            Some(true) => KeyClaim::Granted,
+            Some(false) => KeyClaim::Taken,
         })
     }
 
@@ -287,7 +287,7 @@ impl Backing for Redis {
         Ok(self.forgive(self.server.exists(&lease))?.unwrap_or(false))
     }
 
-    fn complete(&self, key: &[u8], computation: u64, claim: Claim, value: &[u8]) -> StoreOutcome {
+    fn complete(&self, key: &[u8], computation: u64, claim: KeyClaim, value: &[u8]) -> StoreOutcome {
         if self.check_size(key, value).is_err() {
             return StoreOutcome::Failed;
         }
@@ -295,7 +295,7 @@ impl Backing for Redis {
         let record = self.record(key, &name, value);
         let ttl = self.options.ttl;
         let answer = match self.lease(key) {
-            Some(lease) if claim == Claim::Granted => {
+            Some(lease) if claim == KeyClaim::Granted => {
                 self.server.complete(&lease, &self.token.of_flight(computation), &name, &record, ttl)
             }
             lease => self.server.set(&name, &record, Store { ttl, only_new: lease.is_some() }).map(|_| true),
@@ -307,8 +307,8 @@ impl Backing for Redis {
         }
     }
 
-    fn release(&self, key: &[u8], computation: u64, claim: Claim) {
-        if let (Claim::Granted | Claim::Unknown, Some(lease)) = (claim, self.lease(key)) {
+    fn release(&self, key: &[u8], computation: u64, claim: KeyClaim) {
+        if let (KeyClaim::Granted | KeyClaim::Unknown, Some(lease)) = (claim, self.lease(key)) {
             // If that fails, the lease expires.
             let _ = self.server.release(&lease, &self.token.of_flight(computation));
         }

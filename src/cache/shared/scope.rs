@@ -1,6 +1,6 @@
 //! The part of a database that belongs to one cache, for the operations that concern all of it.
 
-use super::backing::Lookups;
+use super::backing::LookupCounts;
 use crate::redis::{Answer, Deadline, Server};
 
 /// All values of a cache at a server.
@@ -15,7 +15,7 @@ pub trait Scope: Send + Sync {
     fn scan(&self, server: &Server, deadline: Deadline, each: &mut dyn FnMut(&[&[u8]]) -> Answer<()>) -> Answer<()>;
 
     /// The lookups that the server counted, if they are this cache's.
-    fn lookups(&self, server: &Server) -> Answer<Option<Lookups>>;
+    fn lookups(&self, server: &Server) -> Answer<Option<LookupCounts>>;
 }
 
 /// The keys with two prefixes: a part of a namespace.
@@ -42,7 +42,7 @@ impl Scope for Namespace {
         server.scan_prefix(&self.values, deadline, each)
     }
 
-    fn lookups(&self, _server: &Server) -> Answer<Option<Lookups>> {
+    fn lookups(&self, _server: &Server) -> Answer<Option<LookupCounts>> {
         Ok(None)
     }
 }

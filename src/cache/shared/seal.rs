@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_every_other_length_name_and_key_is_noticed() {
+    fn every_flipped_bit_and_every_other_length_name_or_key_is_detected() {
         for value in [&b""[..], b"v", b"sixteen and more", &[7; 300]] {
             for key in [None, Some(&[9; 70][..])] {
                 let good = record(b"name", key, value);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_longer_than_its_record_is_none() {
+    fn a_record_shorter_than_its_key_is_invalid() {
         for body in [&b""[..], b"abc", b"\xff\xff\xff\xff", b"abc\x04\0\0\0"] {
             let sealed = [body, &seal(b"name", body)].concat();
             assert_eq!(value_len(b"name", Some(b""), &sealed), None, "{}", body.escape_ascii());
@@ -139,7 +139,7 @@ mod tests {
         }
     }
 
-    /// Other processes and later versions must compute the same.
+    /// Other processes and later versions must compute the same digests.
     #[test]
     fn digests_and_seals_are_fixed() {
         let bytes: Vec<u8> = (0..=255).chain(0..=255).collect();

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::backing::{Backing, Claim, StoreOutcome};
+use super::backing::{Backing, KeyClaim, StoreOutcome};
 use super::cache::SharedCache;
 use crate::cache::computed::{Begin, Computed, Flight, InCache, StorePermit};
 use crate::cache::local::Missed;
@@ -19,7 +19,7 @@ use crate::sync::TryArc;
 use crate::table::{Draft, Hashed, Inserted};
 
 /// What this process does about a key that is not near.
-enum Turn {
+enum Decision {
     /// Another process has stored its value.
     Take(Value),
     /// This process computes.
@@ -36,12 +36,12 @@ impl<B: Backing> SharedCache<B> {
             Begin::Lease(flight) => flight,
             begun => return Ok(Some(begun)),
         };
-        match self.turn(&flight, patient) {
-            Ok(Turn::Compute) => {
+        match self.decide(&flight, patient) {
+            Ok(Decision::Compute) => {
                 self.near().count(false);
                 Ok(Some(Begin::Lease(flight)))
             }
-            Ok(Turn::Take(value)) => {
+            Ok(Decision::Take(value)) => {
                 self.near().flights().complete(
                     &flight,
                     None,
@@ -50,7 +50,7 @@ impl<B: Backing> SharedCache<B> {
                 self.near().count(true);
                 Ok(Some(Begin::Found(value)))
             }
-            Ok(Turn::Wait) => {
+            Ok(Decision::Wait) => {
                 self.near().fail(&flight, None);
                 Ok(None)
             }
@@ -62,40 +62,40 @@ impl<B: Backing> SharedCache<B> {
     }
 
     /// Asks the backing, for all threads that wait for this flight; waits for other processes if it is `patient`.
-    fn turn(&self, flight: &TryArc<Flight>, patient: bool) -> Result<Turn> {
+    fn decide(&self, flight: &TryArc<Flight>, patient: bool) -> Result<Decision> {
         if self.refuses_cut().is_some() || self.parent().is_some() {
             // The value is refused or inherited: nothing is stored under a claim.
-            return Ok(self.fetch(&flight.hashed())?.map_or(Turn::Compute, Turn::Take));
+            return Ok(self.fetch(&flight.hashed())?.map_or(Decision::Compute, Decision::Take));
         }
         let (began, counted) = (Instant::now(), Cell::default());
         loop {
             match self.fetch_or_claim(flight, &counted)? {
-                Turn::Wait if patient => thread::sleep(self.polling.pause(began.elapsed())),
-                turn => return Ok(turn),
+                Decision::Wait if patient => thread::sleep(self.polling.pause(began.elapsed())),
+                decision => return Ok(decision),
             }
         }
     }
 
-    fn fetch_or_claim(&self, flight: &TryArc<Flight>, counted: &Cell<bool>) -> Result<Turn> {
+    fn fetch_or_claim(&self, flight: &TryArc<Flight>, counted: &Cell<bool>) -> Result<Decision> {
         let generation = self.near.generation();
         let mut draft = self.near.draft(flight.key());
         let take = |draft: Draft| {
             let entry = self.near.keep(draft.finish()?, generation, false).0;
-            Ok(Turn::Take(Value { entry, origin: Origin::Hit }))
+            Ok(Decision::Take(Value { entry, origin: Origin::Hit }))
         };
         if self.fetch_into(&mut draft, counted)? {
             return take(draft);
         }
         // If the question fails, the claim may have been granted.
-        flight.note(Claim::Unknown.to_note());
+        flight.note(KeyClaim::Unknown.to_note());
         let claim = self.backing.claim(flight.key(), flight.number())?;
         flight.note(claim.to_note());
         match claim {
-            Claim::Taken => Ok(Turn::Wait),
-            Claim::None | Claim::Unknown => Ok(Turn::Compute),
+            KeyClaim::Taken => Ok(Decision::Wait),
+            KeyClaim::None | KeyClaim::Unknown => Ok(Decision::Compute),
             // Between the two questions another process may have completed the value.
-            Claim::Granted => match self.fetch_into(&mut draft, counted) {
-                Ok(false) => Ok(Turn::Compute),
+            KeyClaim::Granted => match self.fetch_into(&mut draft, counted) {
+                Ok(false) => Ok(Decision::Compute),
                 fetched => {
                     self.backing.release(flight.key(), flight.number(), claim);
                     fetched?;
@@ -145,26 +145,26 @@ impl<B: Backing> SharedCache<B> {
     /// does, the value is not lost.
     pub fn complete(&self, flight: &TryArc<Flight>, joined: Option<Owner>, draft: Draft) -> Result<Value> {
         let checked = self.near().policy().check(draft.key(), draft.value(), self.near().config())?;
-        let fresh = draft.finish()?;
+        let new_entry = draft.finish()?;
         self.near().count_computation(flight);
-        let (number, claim) = (flight.number(), Claim::from_note(flight.noted()));
+        let (number, claim) = (flight.number(), KeyClaim::from_note(flight.noted()));
         // No removal runs while this is locked: a value that is stored now began before the next removal, which removes
         // it.
         let completing = self.completing.read();
         let (entry, stored) = match (checked, flight.store_permit()) {
             (Ok(()), StorePermit::Granted) => {
-                let outcome = self.backing.complete(flight.key(), number, claim, fresh.value());
+                let outcome = self.backing.complete(flight.key(), number, claim, new_entry.value());
                 let (entry, near) = match self.near.keeps() && outcome != StoreOutcome::Superseded {
-                    true => self.near().keep(fresh, false),
-                    false => (fresh.into_pinned(), false),
+                    true => self.near().keep(new_entry, false),
+                    false => (new_entry.into_pinned(), false),
                 };
                 (entry, self.stored(outcome, near))
             }
             // It shares the outcome of the first one.
-            (Ok(()), StorePermit::Late(Some(_))) => (fresh.into_pinned(), Ok(())),
-            (checked, may) => {
-                let invalidated = if may == StorePermit::Invalidated { Refusal::Cleared } else { Refusal::Server };
-                (fresh.into_pinned(), Err(self.near().refuse(checked.err().unwrap_or(invalidated))))
+            (Ok(()), StorePermit::Late(Some(_))) => (new_entry.into_pinned(), Ok(())),
+            (checked, permit) => {
+                let invalidated = if permit == StorePermit::Invalidated { Refusal::Cleared } else { Refusal::Server };
+                (new_entry.into_pinned(), Err(self.near().refuse(checked.err().unwrap_or(invalidated))))
             }
         };
         drop(completing);
@@ -183,7 +183,7 @@ impl<B: Backing> SharedCache<B> {
         // Read before the flight ends: a waiter may take it over at once.
         let (number, note) = flight.ticket();
         if self.near().fail(flight, joined) {
-            self.backing.release(flight.key(), number, Claim::from_note(note));
+            self.backing.release(flight.key(), number, KeyClaim::from_note(note));
         }
     }
 }

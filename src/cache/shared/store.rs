@@ -26,9 +26,9 @@ impl<B: Backing> SharedCache<B> {
         let generation = self.near.generation();
         let mut draft = self.near().draft(key, Default::default());
         write(&mut draft)?;
-        let fresh = draft.finish()?;
-        let outcome = self.backing.set(key, fresh.value())?;
-        Ok(self.stored(outcome, self.near.keep(fresh, generation, true).1))
+        let new_entry = draft.finish()?;
+        let outcome = self.backing.set(key, new_entry.value())?;
+        Ok(self.stored(outcome, self.near.keep(new_entry, generation, true).1))
     }
 
     /// Stores many values in one round trip; returns for each what `set` would.

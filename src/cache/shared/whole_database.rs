@@ -1,7 +1,7 @@
 //! PyPhi's mode, in which a cache owns the whole database: keys have the names that they are given, there are neither
 //! seals nor leases, and the server counts the lookups of all its clients.
 
-use super::backing::Lookups;
+use super::backing::LookupCounts;
 use super::scope::Scope;
 use crate::redis::{Answer, Deadline, Server};
 
@@ -22,8 +22,8 @@ impl Scope for WholeDatabase {
         server.scan_prefix(b"", deadline, each)
     }
 
-    fn lookups(&self, server: &Server) -> Answer<Option<Lookups>> {
+    fn lookups(&self, server: &Server) -> Answer<Option<LookupCounts>> {
         let counted = server.statistics()?;
-        Ok(Some(Lookups { hits: counted.hits, misses: counted.misses }))
+        Ok(Some(LookupCounts { hits: counted.hits, misses: counted.misses }))
     }
 }

@@ -9,13 +9,13 @@
 //! | `key.rs` | building keys, and fingerprints of networks |
 //! | `cache.rs` | any cache: the verbs, for caches of every type |
 //! | `read.rs` | reading in place, and many keys at once |
-//! | `callback.rs` | with what a callback writes its value |
+//! | `callback.rs` | the functions with which a callback writes its value |
 //! | `dict.rs`, `redis.rs`, `purview.rs`, `mice.rs` | one type of cache each |
 //! | `memo.rs` | a function with its cache; a method that uses its object's cache |
 //! | `subsystem.rs` | cuts, and systems under them |
 //! | `lease.rs` | single flight without callbacks |
 //! | `registry.rs` | the caches that have a name |
-//! | `prelude.rs` | what all of these use of `border` |
+//! | `prelude.rs` | the imports from `border` that all of these need |
 
 /// Instantiates verbs of `verbs.rs.in` for a handle type: `type, what descriptions call it: verbs`. build.rs writes
 /// them, and hands them to cbindgen in this place.

@@ -19,7 +19,7 @@
 //! large cache they are several times as fast as single lookups.
 
 use crate::cache::Cache;
-use crate::epoch::guard;
+use crate::epoch::guard::in_open;
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::input::lent_bytes;
 use crate::ffi::border::panic::status_of;
@@ -62,8 +62,8 @@ extern "C" fn read(cache: *mut phicache_cache, key: phicache_bytes, out: *mut ph
     catch_panics("phicache_cache_read", || {
         let out = self::out(out, "out")?;
         let (cache, key) = (cache_of(cache)?, bytes(key, "key")?);
-        guard::in_open(|section| {
-            let found = cache.look(section, key)?;
+        in_open(|guard| {
+            let found = cache.look(guard, key)?;
             Ok(found.map_or(PHICACHE_MISS, |value| {
                 *out = lent(value);
                 PHICACHE_OK
@@ -92,8 +92,8 @@ pub unsafe extern "C" fn phicache_cache_read_many(
 ) -> phicache_status {
     catch_panics("phicache_cache_read_many", || {
         let mut many = Many::new(cache, keys, count, out, out_found)?;
-        let result = guard::in_open(|section| {
-            many.cache.look_many(section, many.keys.iter().map(lent_bytes), |at, value| {
+        let result = in_open(|guard| {
+            many.cache.look_many(guard, many.keys.iter().map(lent_bytes), |at, value| {
                 many.out[at] = lent(value);
                 many.found += 1;
             })

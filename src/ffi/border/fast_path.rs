@@ -8,7 +8,7 @@
 use std::hint::cold_path;
 
 use crate::cache::{Cache, Fast, Value};
-use crate::epoch::guard;
+use crate::epoch::guard::try_fast_in_open;
 use crate::ffi::border::any_cache::{CacheType, try_fast_cache};
 use crate::ffi::border::handles::{try_fast_key_builder, try_fast_memo, try_fast_method};
 use crate::ffi::border::input::try_array;
@@ -273,7 +273,7 @@ pub(in crate::ffi) fn read(
 ) -> Option<phicache_status> {
     let (out, key) = (try_out(out)?, ordinary(key)?);
     let cache = try_fast_cache(cache)?;
-    guard::try_fast_in_open(|section| match cache.try_fast_look(section, key) {
+    try_fast_in_open(|guard| match cache.try_fast_look(guard, key) {
         Fast::Slow => None,
         Fast::Hit(value) => {
             out.write(lent(value));

@@ -1,18 +1,16 @@
-//! The border to C: everything that is unsafe about being called from C, and about calling back.
-//!
-//! `api` uses this folder; nothing here knows `api`.
+//! The border to C: all `unsafe` code for calls from C and for callbacks. `api` uses this folder.
 //!
 //! | file | its one idea |
 //! |---|---|
 //! | `types.rs` | the types and constants of the header |
-//! | `panic.rs` | no panic crosses; errors become statuses and this thread's last message |
-//! | `handle.rs` | slots that are never freed, and marks that tell a valid handle from a freed or wrong one |
-//! | `handles.rs` | what is behind each type of handle |
-//! | `any_cache.rs` | the cache behind a handle, for each type that C sees caches as |
-//! | `input.rs` | parameters on the way in: checked, then seen as slices, text and structs |
-//! | `output.rs` | values on the way out: zero first, filled last |
-//! | `translate.rs` | what the library's results are in C: statuses, figures, records |
-//! | `function.rs` | a function of the caller's, kept with its user data and dropped once |
+//! | `panic.rs` | catches panics; turns errors into statuses and this thread's last message |
+//! | `handle.rs` | slots that are never freed, and marks that distinguish a valid handle from a freed or wrong one |
+//! | `handles.rs` | the library type behind each handle type |
+//! | `any_cache.rs` | the cache behind a handle of any cache type |
+//! | `input.rs` | input parameters: checked, then used as slices, text and structs |
+//! | `output.rs` | output parameters: zeroed first, filled last |
+//! | `translate.rs` | the library's results as C types: statuses, figures, records |
+//! | `function.rs` | a function of the caller with its user data, which is dropped once |
 //! | `result.rs` | where a callback writes its value |
 //! | `callback.rs` | calling back: look up, compute, complete, in three steps |
 //! | `unwind.rs` | an exception that leaves a callback ends the process |
