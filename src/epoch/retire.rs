@@ -9,7 +9,9 @@
 //!
 //! The slots are read after the epochs: an address that was protected in a section that has ended is seen.
 //!
-//! No thread waits for readers: what cannot be freed now is looked at again at the next collection.
+//! No thread waits for readers. What a read section keeps from being freed is collected when that section ends, if it is one
+//! that a caller opened, or by the next change of any table after it. What a hazard slot protects is looked at again at the
+//! next collection.
 
 use std::ptr::NonNull;
 
@@ -38,6 +40,10 @@ pub(crate) unsafe fn retire(kind: Kind, link: NonNull<Retired>, bytes: u64, at_o
         unsafe { garbage.fresh.push(kind, link, bytes) };
         let bytes = garbage.fresh.bytes() + garbage.waiting.bytes();
         participant.garbage_bytes.store(bytes.max(1), Ordering::Relaxed);
+        let flushed = &threads().flushed;
+        if flushed.load(Ordering::Relaxed) != 0 {
+            flushed.store(0, Ordering::Relaxed);
+        }
         let full = garbage.fresh.len() >= LEN || garbage.fresh.bytes() >= BYTES;
         drop(garbage);
         if full || at_once {
@@ -46,15 +52,43 @@ pub(crate) unsafe fn retire(kind: Kind, link: NonNull<Retired>, bytes: u64, at_o
     });
 }
 
-/// Whether something waits to be freed.
-pub(crate) fn is_anything_retired() -> bool {
-    participants().any(|participant| participant.garbage_bytes.load(Ordering::Relaxed) != 0)
+/// Whether [`flush`] may free something. False after a flush, until something is retired, or the epoch moves.
+#[inline(always)]
+pub(crate) fn may_free() -> bool {
+    let threads = threads();
+    threads.flushed.load(Ordering::Relaxed) != threads.epoch.load(Ordering::Relaxed)
 }
 
 /// Frees what can be freed, whichever thread retired it.
 pub fn flush() {
     drop_orphans();
-    participants().filter(|participant| participant.garbage_bytes.load(Ordering::Relaxed) != 0).for_each(collect);
+    let threads = threads();
+    threads.blocked_by.store(0, Ordering::Relaxed);
+    let retired = |participant: &&Participant| participant.garbage_bytes.load(Ordering::Relaxed) != 0;
+    // Before the lists are read: a thread that retires something meanwhile resets it.
+    threads.flushed.store(u64::MAX, Ordering::Relaxed);
+    participants().filter(retired).for_each(collect);
+    let now = threads.epoch.load(Ordering::Relaxed);
+    let _ = threads.flushed.compare_exchange(u64::MAX, now, Ordering::Relaxed, Ordering::Relaxed);
+}
+
+/// Frees what a read section kept from being freed, if that section has ended.
+#[inline(always)]
+pub(crate) fn flush_if_unblocked() {
+    let blocked_by = threads().blocked_by.load(Ordering::Relaxed);
+    if blocked_by != 0 {
+        flush_unless_blocked(blocked_by);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn flush_unless_blocked(blocked_by: u64) {
+    // Without a barrier: a flush too many costs time, one too few is made up for by the next.
+    let epochs = participants().map(|reader| reader.epoch.load(Ordering::Acquire)).filter(|epoch| *epoch != 0);
+    if epochs.min().is_none_or(|oldest| oldest > blocked_by) {
+        flush();
+    }
 }
 
 /// Collects the list of a participant.
@@ -78,6 +112,9 @@ fn collect_without_fork(participant: &Participant) {
     let (mut ready, mut left) = (RetireList::new(), RetireList::new());
     for (list, since) in [(waiting, since), (fresh, now)] {
         if since <= oldest { &mut ready } else { &mut left }.append(list);
+    }
+    if !left.is_empty() {
+        threads().blocked_by.store(oldest.max(1), Ordering::Relaxed);
     }
     if !ready.is_empty() {
         // Read after the epochs: an address protected in a section that has ended is seen.

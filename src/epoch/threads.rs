@@ -18,6 +18,10 @@ use crate::sync::{try_box, yield_now};
 pub(super) struct Threads {
     /// Grows with each collection; never 0.
     pub(super) epoch: AtomicU64,
+    /// The epoch after the last flush, if nothing was retired since: another flush would free nothing. Else 0.
+    pub(super) flushed: AtomicU64,
+    /// The oldest epoch of a read section that kept a collection from freeing something; 0 if none did.
+    pub(super) blocked_by: AtomicU64,
     /// Threads that are about to fork.
     pub(super) forking: AtomicU32,
     /// Threads have vanished in a fork, and something may still be attached to their participants.
@@ -35,6 +39,8 @@ impl Threads {
     const fn new() -> Self {
         Threads {
             epoch: AtomicU64::new(1),
+            flushed: AtomicU64::new(0),
+            blocked_by: AtomicU64::new(0),
             forking: AtomicU32::new(0),
             orphans: AtomicBool::new(false),
             first: AtomicPtr::new(ptr::null_mut()),
