@@ -18,6 +18,11 @@ use crate::sync::{try_box, yield_now};
 pub(super) struct Threads {
     /// Grows with each collection; never 0.
     pub(super) epoch: AtomicU64,
+    /// The epoch after the last flush, if nothing was retired since: another flush would free nothing. Else 0.
+    pub(super) flushed: AtomicU64,
+    /// The reader whose section kept the last collection from freeing something, or null; and the epoch of that section.
+    pub(super) blocker: AtomicPtr<Participant>,
+    pub(super) blocked_at: AtomicU64,
     /// The number of threads that are about to fork.
     pub(super) forking: AtomicU32,
     /// Whether participants of threads that vanished in a fork may still have attached values.
@@ -35,6 +40,9 @@ impl Threads {
     const fn new() -> Self {
         Threads {
             epoch: AtomicU64::new(1),
+            flushed: AtomicU64::new(0),
+            blocker: AtomicPtr::new(ptr::null_mut()),
+            blocked_at: AtomicU64::new(0),
             forking: AtomicU32::new(0),
             orphans: AtomicBool::new(false),
             first: AtomicPtr::new(ptr::null_mut()),
