@@ -456,8 +456,8 @@ static void *hold_a_lease(void *argument) {
     phicache_lease *lease = NULL;
     phicache_value value;
     uint64_t one = 1;
-    (void)argument;
     CHECK_STATUS(phicache_cache_begin(views[0], bytes(&one, 8), 0, &value, &lease), PHICACHE_LEASE);
+    if (argument != NULL) *(phicache_lease **)argument = lease;
     __atomic_store_n(&computing, 1, __ATOMIC_RELEASE);
     while (!__atomic_load_n(&go_on, __ATOMIC_ACQUIRE)) pause_microseconds(100);
     CHECK_OK(phicache_lease_abandon(lease));
@@ -488,6 +488,28 @@ static void a_lease_of_a_vanished_thread_keeps_no_cache_alive(void) {
     __atomic_store_n(&go_on, 1, __ATOMIC_RELEASE);
     pthread_join(holder, NULL);
     CHECK_OK(phicache_dict_cache_free(dict));
+}
+
+/* Without memory the library frees what it can, in a child also the leases of vanished threads. */
+static unsigned reserve_too_much(void *argument) {
+    uint8_t *room;
+    return phicache_lease_reserve((phicache_lease *)argument, SIZE_MAX / 4, &room) != PHICACHE_ERROR_OUT_OF_MEMORY;
+}
+
+static void a_lease_of_a_vanished_thread_may_run_out_of_memory_in_the_child(void) {
+    phicache_lease *lease = NULL;
+    uint64_t two = 2;
+    pthread_t thread;
+    make_caches();
+    computing = go_on = 0;
+    REQUIRE(pthread_create(&thread, NULL, hold_a_lease, &lease) == 0);
+    while (!__atomic_load_n(&computing, __ATOMIC_ACQUIRE)) pause_microseconds(100);
+    CHECK_OK(phicache_dict_cache_set(dict, bytes(&two, 8), text("value")));
+    CHECK_OK(phicache_dict_cache_remove(dict, bytes(&two, 8))); /* there is something to free */
+    CHECK(right_in_child(reserve_too_much, lease));
+    __atomic_store_n(&go_on, 1, __ATOMIC_RELEASE);
+    pthread_join(thread, NULL);
+    free_caches();
 }
 
 /* ---- a fork does not interrupt changes, so nothing is lost */
@@ -677,6 +699,7 @@ int main(void) {
     RUN(values_read_by_vanished_threads_are_freed_in_the_child);
     RUN(values_read_by_the_forking_thread_stay_valid_in_the_child);
     RUN(a_lease_of_a_vanished_thread_keeps_no_cache_alive);
+    RUN(a_lease_of_a_vanished_thread_may_run_out_of_memory_in_the_child);
     RUN(a_computation_that_forks_ends_in_both_processes);
     if (BUSY_PROCESSES_FORK) {
         RUN(a_cache_may_be_at_its_very_first_value);

@@ -147,10 +147,12 @@ impl Lease {
     }
 
     fn draft(&mut self, apply: impl FnOnce(&mut Draft) -> Result<()>) -> Result<()> {
-        let duty = self.duty.0.lock();
+        // Not under the lock: without memory, `apply` makes the library drop the leases of threads that have vanished in a
+        // fork, and this may be one of them.
+        let cache = self.duty.0.lock().as_ref().map(|(cache, _)| cache.clone());
         let (key, block) = (self.flight.key(), mem::take(&mut self.block));
-        let mut draft = match duty.as_ref() {
-            Some((cache, _)) => cache.draft(key, block),
+        let mut draft = match &cache {
+            Some(cache) => cache.draft(key, block),
             None => Draft::resume(key, None, block),
         };
         let changed = apply(&mut draft);
