@@ -15,7 +15,7 @@
  * | phicache_dict_cache_memoize | looks a key up, and computes its value on a miss |
  * | phicache_value_release | releases a value when you are done with it |
  * | phicache_dict_cache_free | destroys the cache |
- * | phicache_last_error | says what went wrong |
+ * | phicache_last_error | the message of the last error |
  *
  * To look keys up and store values yourself, use phicache_dict_cache_get and phicache_dict_cache_set instead of
  * memoize.
@@ -31,7 +31,7 @@
  *         return 0;
  *     }
  *
- * The program asks for values. The callback runs once for each key:
+ * The program looks values up. The callback runs on a miss, so once for each key:
  *
  *     phicache_dict_cache *cache;
  *     phicache_value value;
@@ -52,8 +52,8 @@
  * Caveats
  *
  *  - Nothing is evicted. A value stays until it is removed or replaced, or its cache is cleared or freed. When memory
- *    is full, `set` returns PHICACHE_REFUSED_MEMORY; `memoize` returns the value all the same, and `origin` says that
- *    it was not stored.
+ *    is full, `set` returns PHICACHE_REFUSED_MEMORY; `memoize` still returns the value, and `origin` says that it was
+ *    not stored.
  *  - A value that a cache returns is pinned: its bytes stay valid and unchanged until phicache_value_release, even if
  *    the cache is freed. A value that is never released is never freed.
  *  - A handle must not be freed while another thread is inside a call with it.
@@ -122,7 +122,7 @@
  * | phicache_memo | a function with its cache | phicache_memo_new |
  * | phicache_method | a function that uses its object's cache | phicache_method_new |
  * | phicache_subsystem | a system in a state, cut or uncut | phicache_subsystem_new, phicache_subsystem_cut |
- * | phicache_lease | the duty to compute a value | phicache_cache_begin |
+ * | phicache_lease | the right and the duty to compute a missing value | phicache_cache_begin |
  * | phicache_result | where a callback writes its value | passed to the callback |
  *
  * Words of IIT: a mechanism is a set of nodes in a state; a purview is the set of nodes whose past or future it
@@ -163,7 +163,7 @@ extern "C" {
  * ERROR_INVALID_ARGUMENT. A `reserved` field must be zero too.
  */
 
-/** The call did what it was asked to do. */
+/** Success. */
 #define PHICACHE_OK 0
 
 /** The key has no value. */
@@ -208,7 +208,7 @@ extern "C" {
 /** The compute callback returned a code other than 0. */
 #define PHICACHE_ERROR_CALLBACK (-3)
 
-/** A computation asked for the key that it is computing. */
+/** A computation requested the key that it computes itself. */
 #define PHICACHE_ERROR_RECURSION (-4)
 
 /** The result is longer than the buffer. The call returns the length that is needed. */
@@ -328,7 +328,7 @@ typedef struct phicache_dict_cache phicache_dict_cache;
 /** A list of arguments, from which a key is made. */
 typedef struct phicache_key phicache_key;
 
-/** The duty to compute a value without a callback. */
+/** The right and the duty to compute a missing value without a callback. */
 typedef struct phicache_lease phicache_lease;
 
 /** PyPhi's `cache` decorator: a function with its cache. */
@@ -355,7 +355,7 @@ typedef struct phicache_subsystem phicache_subsystem;
 /** What a call returns: 0 is OK, positive numbers are normal outcomes, negative numbers are errors. */
 typedef int32_t phicache_status;
 
-/** Bytes that are borrowed for the duration of a call. If the length is 0, the pointer may be anything. */
+/** Bytes that are borrowed for the duration of a call. If the length is 0, the pointer may have any value, also NULL. */
 typedef struct phicache_bytes {
     /** The first byte. */
     const uint8_t *data;
@@ -366,7 +366,7 @@ typedef struct phicache_bytes {
 /**
  * A pinned value: its bytes stay valid and unchanged until `phicache_value_release`, even if the cache is freed.
  *
- * Copying the struct adds no pin: of all copies release exactly one, once, from any thread.
+ * Copying the struct adds no pin: release exactly one of the copies, once, from any thread.
  */
 typedef struct phicache_value {
     /** The value's first byte, at 16-byte alignment. */
@@ -468,7 +468,7 @@ typedef struct phicache_memory {
     uint32_t reserved;
 } phicache_memory;
 
-/** Options of a new cache. All fields but `struct_size` zero is the default. Grows at its end. */
+/** Options of a new cache. A field that is zero has its default. Grows at its end. */
 typedef struct phicache_cache_options {
     /** `sizeof(phicache_cache_options)`, set by the caller. */
     size_t struct_size;
@@ -592,8 +592,8 @@ typedef void (*phicache_drop)(void *user_data);
  * groups that the process is in, including their ancestors (version 1: `memory.limit_in_bytes`; version 2:
  * `memory.max` and `memory.high`).
  *
- * There are also hard limits, whatever the percentage: caches stop at 90 % of `RLIMIT_AS`, of `RLIMIT_DATA`, and of a
- * control group's limit. Each is compared with what it counts (for a group, its usage without inactive file pages). So
+ * There are also hard limits, independent of the percentage: caches stop at 90 % of `RLIMIT_AS`, of `RLIMIT_DATA`, and of a
+ * control group's limit. Each is compared with the memory that it counts (for a group, its usage without inactive file pages). So
  * the program's own allocations do not fail, and the system does not kill the process.
  *
  * If a figure cannot be read (no `/proc`, no free file descriptor, a sandbox), the last good figure counts, or the
@@ -824,7 +824,7 @@ phicache_status phicache_config_set_redis_url(phicache_config *config, const cha
 phicache_status phicache_config_get_redis_url(phicache_config *config, char *buffer, size_t capacity, size_t *out_len);
 
 /**
- * Sets the namespace: what all keys of this library at the server begin with.
+ * Sets the namespace, the prefix of all keys of this library at the server.
  *
  * @param config  [nullable] The configuration; NULL is the process default.
  * @param name    1 to 64 of `A-Z a-z 0-9 _ . -`.
@@ -1197,8 +1197,8 @@ phicache_status phicache_cache_set(phicache_cache *cache, phicache_bytes key, ph
 /**
  * Looks a key up. On a miss, calls `compute`, which writes the value straight into the cache. Counts a hit or a miss.
  *
- * If several threads ask for a missing key, one of them computes its value and the others wait. The value is returned
- * even if the cache could not store it; `out->origin` tells.
+ * If several threads request a missing key, one of them computes its value and the others wait. The value is returned
+ * even if the cache could not store it; `out->origin` says whether it did.
  *
  * @param cache          Any cache.
  * @param key            The key.
@@ -1271,7 +1271,7 @@ phicache_status phicache_cache_key(phicache_cache *cache, const char *prefix, ph
 /* Reading in place, and many at once ----------------------------------------------------------------------------------
  *
  * A value from `phicache_cache_get` is pinned until it is released. To look at values briefly, a read section is
- * cheaper: what `phicache_cache_read` returns stays valid, in place, until the section ends, and needs no release.
+ * cheaper: a value from `phicache_cache_read` stays valid, in place, until the section ends, and needs no release.
  *
  *     phicache_read_begin();
  *     for (size_t i = 0; i < count; i++) {
@@ -1330,7 +1330,7 @@ phicache_status phicache_cache_read_many(phicache_cache *cache,
 
 /**
  * Looks many keys up. Counts a hit or a miss for each. If the lookup of some keys fails, the values that were found
- * are returned all the same, and only they are counted.
+ * are still returned, and only those are counted.
  *
  * @param cache      Any cache.
  * @param keys       The keys.
@@ -1531,8 +1531,8 @@ phicache_status phicache_dict_cache_set(phicache_dict_cache *cache, phicache_byt
 /**
  * Looks a key up. On a miss, calls `compute`, which writes the value straight into the cache. Counts a hit or a miss.
  *
- * If several threads ask for a missing key, one of them computes its value and the others wait. The value is returned
- * even if the cache could not store it; `out->origin` tells.
+ * If several threads request a missing key, one of them computes its value and the others wait. The value is returned
+ * even if the cache could not store it; `out->origin` says whether it did.
  *
  * @param cache          The cache.
  * @param key            The key.
@@ -1606,7 +1606,7 @@ phicache_status phicache_dict_cache_key(phicache_dict_cache *cache,
                                         phicache_bytes *out);
 
 /**
- * Views the cache as a cache of any type, for memos, methods and the functions of "Any cache". The view owns nothing,
+ * Gets the cache as a cache of any type, for memos, methods and the functions of "Any cache". The view owns nothing,
  * and is valid as long as the cache.
  *
  * @param cache  The cache.
@@ -1781,8 +1781,8 @@ phicache_status phicache_redis_cache_set(phicache_redis_cache *cache, phicache_b
 /**
  * Looks a key up. On a miss, calls `compute`, which writes the value straight into the cache. Counts a hit or a miss.
  *
- * If several threads ask for a missing key, one of them computes its value and the others wait. The value is returned
- * even if the cache could not store it; `out->origin` tells.
+ * If several threads request a missing key, one of them computes its value and the others wait. The value is returned
+ * even if the cache could not store it; `out->origin` says whether it did.
  *
  * @param cache          The cache.
  * @param key            The key.
@@ -1856,7 +1856,7 @@ phicache_status phicache_redis_cache_key(phicache_redis_cache *cache,
                                          phicache_bytes *out);
 
 /**
- * Views the cache as a cache of any type, for memos, methods and the functions of "Any cache". The view owns nothing,
+ * Gets the cache as a cache of any type, for memos, methods and the functions of "Any cache". The view owns nothing,
  * and is valid as long as the cache.
  *
  * @param cache  The cache.
@@ -1996,7 +1996,7 @@ phicache_status phicache_purview_cache_info(phicache_purview_cache *cache, phica
 phicache_status phicache_purview_cache_stats(phicache_purview_cache *cache, phicache_stats *out);
 
 /**
- * Views the cache as a cache of any type, for memos, methods and the functions of "Any cache". The view owns nothing,
+ * Gets the cache as a cache of any type, for memos, methods and the functions of "Any cache". The view owns nothing,
  * and is valid as long as the cache.
  *
  * @param cache  The cache.
@@ -2494,7 +2494,7 @@ phicache_status phicache_mice_cache_would_store(phicache_mice_cache *cache, doub
  * Looks a MICE up, also in the parents. On a miss, calls `compute`, which writes it with `phicache_result_mice`.
  * Counts a hit or a miss.
  *
- * The MICE is returned even if the cache could not store it; `out->origin` tells.
+ * The MICE is returned even if the cache could not store it; `out->origin` says whether it did.
  *
  * @param cache          The cache.
  * @param key            The key.
@@ -2568,7 +2568,7 @@ phicache_status phicache_mice_cache_info(phicache_mice_cache *cache, phicache_in
 phicache_status phicache_mice_cache_stats(phicache_mice_cache *cache, phicache_stats *out);
 
 /**
- * Views the cache as a cache of any type, for memos, methods and the functions of "Any cache". The view owns nothing,
+ * Gets the cache as a cache of any type, for memos, methods and the functions of "Any cache". The view owns nothing,
  * and is valid as long as the cache.
  *
  * @param cache  The cache.

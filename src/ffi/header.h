@@ -15,7 +15,7 @@
  * | phicache_dict_cache_memoize | looks a key up, and computes its value on a miss |
  * | phicache_value_release | releases a value when you are done with it |
  * | phicache_dict_cache_free | destroys the cache |
- * | phicache_last_error | says what went wrong |
+ * | phicache_last_error | the message of the last error |
  *
  * To look keys up and store values yourself, use phicache_dict_cache_get and phicache_dict_cache_set instead of
  * memoize.
@@ -31,7 +31,7 @@
  *         return 0;
  *     }
  *
- * The program asks for values. The callback runs once for each key:
+ * The program looks values up. The callback runs on a miss, so once for each key:
  *
  *     phicache_dict_cache *cache;
  *     phicache_value value;
@@ -52,8 +52,8 @@
  * Caveats
  *
  *  - Nothing is evicted. A value stays until it is removed or replaced, or its cache is cleared or freed. When memory
- *    is full, `set` returns PHICACHE_REFUSED_MEMORY; `memoize` returns the value all the same, and `origin` says that
- *    it was not stored.
+ *    is full, `set` returns PHICACHE_REFUSED_MEMORY; `memoize` still returns the value, and `origin` says that it was
+ *    not stored.
  *  - A value that a cache returns is pinned: its bytes stay valid and unchanged until phicache_value_release, even if
  *    the cache is freed. A value that is never released is never freed.
  *  - A handle must not be freed while another thread is inside a call with it.
@@ -122,7 +122,7 @@
  * | phicache_memo | a function with its cache | phicache_memo_new |
  * | phicache_method | a function that uses its object's cache | phicache_method_new |
  * | phicache_subsystem | a system in a state, cut or uncut | phicache_subsystem_new, phicache_subsystem_cut |
- * | phicache_lease | the duty to compute a value | phicache_cache_begin |
+ * | phicache_lease | the right and the duty to compute a missing value | phicache_cache_begin |
  * | phicache_result | where a callback writes its value | passed to the callback |
  *
  * Words of IIT: a mechanism is a set of nodes in a state; a purview is the set of nodes whose past or future it

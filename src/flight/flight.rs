@@ -1,4 +1,4 @@
-//! One computation in progress, and how it ends for those who wait.
+//! One computation in progress: its owner, its waiters, and its outcome.
 
 use std::mem;
 use std::num::NonZeroU64;
@@ -12,26 +12,27 @@ use crate::error::{Error, Result};
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard, TryArc, process, wait_for};
 
-/// What computations produce. All flights of one type share one graph of waits, over all caches of the process.
+/// The type of the computed values. All flights of one type share one graph of waits, over all caches of the process.
 pub trait Product: Clone + Send + Sync + Sized + 'static {
-    /// That graph.
+    /// The graph of waits.
     fn waits() -> &'static Waits<Flight<Self>>;
 }
 
-/// How a flight ended, if it has.
+/// The outcome of a flight.
 #[derive(Default)]
 pub(super) enum Outcome<T> {
+    /// It is being computed.
     #[default]
     Pending,
-    /// Its owner has given up; one of those who wait takes it over.
+    /// Its owner has failed; one of its waiters takes it over.
     Vacant,
-    /// With a value.
+    /// It ended with a value.
     Value(T),
-    /// Without one.
+    /// It ended without a value.
     Failed,
 }
 
-/// The same without the value, readable without the lock.
+/// [`Outcome`] as a number, in an atomic that is read without the lock.
 mod phase {
     pub const PENDING: u8 = 0;
     pub const VACANT: u8 = 1;
@@ -40,13 +41,13 @@ mod phase {
 
 pub(super) struct State<T> {
     pub(super) outcome: Outcome<T>,
-    /// Owners that compute too, because waiting would have closed a cycle.
+    /// Owners that compute the same key beside the flight's owner, because waiting would have closed a cycle.
     joined: Vec<Owner>,
-    /// Owners that have announced to wait, and may be waiting still.
+    /// Owners that have announced a wait for this flight and not withdrawn it.
     pub(super) waiting: Owners,
-    /// How many sleep until it ends.
+    /// The number of threads that sleep until it ends.
     pub(super) sleepers: u32,
-    /// How many sleep until it ends or is vacant: they would compute.
+    /// The number of threads that sleep until it ends or is vacant: they would take it over.
     pub(super) takers: u32,
 }
 
@@ -59,15 +60,16 @@ impl<T> Default for State<T> {
 /// Whether a computed value may be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StorePermit<T> {
-    /// It may.
+    /// It may be stored.
     Granted,
-    /// Its key was removed, or the cache cleared, since the computation began.
+    /// It may not: the key was removed, or the cache cleared, since the computation began.
     Invalidated,
-    /// Another owner that computed it too was first, with this value. What has become of the key since is not known.
+    /// It may not: another owner completed the flight first, with this value, or it failed. The key may have been
+    /// removed since.
     Late(Option<T>),
 }
 
-/// The end of a wait.
+/// The result of a wait.
 pub enum Wait<T> {
     /// The value.
     Value(T),
@@ -75,7 +77,7 @@ pub enum Wait<T> {
     Failed,
     /// The computation has failed, and this caller is chosen: begin again, and call `pass_on` if that gives no lease.
     Vacant,
-    /// The time is up.
+    /// The time limit has passed.
     TimeOut,
     /// Waiting would close a cycle.
     Cycle,
@@ -85,21 +87,21 @@ pub enum Wait<T> {
 pub struct Flight<T> {
     key: Key,
     hash: u64,
-    /// In a child of this process its owner no longer exists.
+    /// The process of its owner: in a forked child the owner no longer exists.
     process: u32,
     made: Instant,
-    /// How many nanoseconds after `made` its present owner began.
+    /// The nanoseconds from `made` to the moment when its current owner began.
     begun: AtomicU64,
-    /// No other computation of this process has it.
+    /// Unique in this process, for each owner of the flight.
     number: AtomicU64,
-    /// What its cache has to remember.
+    /// A number that the cache may set for each computation (a shared cache: the state of its claim).
     note: AtomicU8,
     invalidated: AtomicBool,
-    // The next three are written under the lock of the state.
+    // The next three are written under the lock of `state`, and read without it.
     phase: AtomicU8,
     /// The owner's number; 0 once it has ended its computation.
     owner: AtomicU64,
-    /// How many compute beside the owner.
+    /// The number of joined owners.
     joined: AtomicU32,
     /// The last search for cycles that visited it.
     visited: AtomicU64,
@@ -147,7 +149,7 @@ impl<T: Product> Flight<T> {
         self.hash
     }
 
-    /// What names this computation: a number that no other one of this process has; and its last note, 0 at first.
+    /// The number and the note of this computation.
     pub fn ticket(&self) -> (u64, u8) {
         (self.number(), self.noted())
     }
@@ -157,7 +159,7 @@ impl<T: Product> Flight<T> {
         self.number.load(Ordering::Relaxed)
     }
 
-    /// Remembers something for its cache.
+    /// Sets the note.
     pub fn note(&self, note: u8) {
         self.note.store(note, Ordering::Relaxed);
     }
@@ -215,7 +217,7 @@ impl<T: Product> Flight<T> {
         self.invalidated.load(Ordering::Relaxed)
     }
 
-    /// Its value will not be stored. Nobody takes it over if it is vacant: then it has failed.
+    /// Notes that its value may not be stored. A vacant flight fails: no waiter may take it over.
     pub(super) fn invalidate(flight: &TryArc<Self>) {
         flight.invalidated.store(true, Ordering::Relaxed);
         if flight.is_vacant() {
@@ -223,7 +225,7 @@ impl<T: Product> Flight<T> {
         }
     }
 
-    /// Sets the outcome, and what can be read without the lock.
+    /// Sets the outcome and the phase.
     pub(super) fn set(&self, state: &mut State<T>, outcome: Outcome<T>) {
         let phase = match outcome {
             Outcome::Pending => phase::PENDING,
@@ -234,7 +236,7 @@ impl<T: Product> Flight<T> {
         self.phase.store(phase, Ordering::Release);
     }
 
-    /// Gives a vacant flight to an owner that waits for nothing.
+    /// Gives a vacant flight to a new owner, which waits for nothing.
     pub(super) fn take_over(&self, owner: Owner) {
         let mut state = self.state.lock();
         self.number.store(next_number(), Ordering::Relaxed);
@@ -244,7 +246,7 @@ impl<T: Product> Flight<T> {
         self.set(&mut state, Outcome::Pending);
     }
 
-    /// Ends the computation of the owner, or of one that had `joined`.
+    /// Ends the computation of the flight's owner, or of an owner that `joined`.
     pub(super) fn leave(&self, state: &mut State<T>, joined: Option<Owner>) {
         let Some(joined) = joined else { return self.owner.store(0, Ordering::Relaxed) };
         if let Some(at) = state.joined.iter().position(|other| *other == joined) {
@@ -253,20 +255,20 @@ impl<T: Product> Flight<T> {
         self.joined.store(state.joined.len() as u32, Ordering::Relaxed);
     }
 
-    /// Ends the flight. The first outcome counts: in a broken cycle there may be several. The answer is for all who
-    /// wait.
+    /// Ends the flight. Only the first outcome counts: if a cycle was broken, several owners end it. Returns the
+    /// waiters to wake.
     pub(super) fn end(flight: &TryArc<Self>, mut state: MutexGuard<'_, State<T>>, outcome: Outcome<T>) -> Waiters {
         if flight.is_open() {
             flight.set(&mut state, outcome);
         }
-        // Nobody waits for what has ended, nor do owners that come back later to ask.
+        // No owner waits for an ended flight, not even one that polls it later.
         let announced = mem::take(&mut state.waiting);
         Waiters { sleepers: state.sleepers != 0, takers: state.takers != 0, announced }
     }
 
-    /// Waits until the flight ends. A caller that gives a `time` waits no longer than that. One that gives none would
-    /// compute, and may be told that the flight is vacant. Afterwards the owner counts as waiting until it waits again,
-    /// begins something, or calls [`Flight::stop_waiting`].
+    /// Waits until the flight ends. With a `time`, it waits no longer than that. Without one, the caller would compute,
+    /// and the result may be [`Wait::Vacant`]. The owner counts as waiting until it waits for another flight, begins a
+    /// computation, or calls [`Flight::stop_waiting`].
     pub fn wait(flight: &TryArc<Self>, owner: Owner, time: Option<Duration>) -> Result<Wait<T>> {
         let deadline = time.filter(|time| !time.is_zero()).map(|time| Instant::now() + time);
         let mut late = false;
@@ -289,8 +291,7 @@ impl<T: Product> Flight<T> {
             }
             let left = deadline.map_or(Duration::ZERO, |end| end.saturating_duration_since(Instant::now()));
             if late || left.is_zero() {
-                // It comes back, or begins something else. Until then it counts as waiting, so that cycles of owners
-                // that wait a little at a time are seen too.
+                // The owner still counts as waiting, so that cycles of owners that poll are detected.
                 return Ok(Wait::TimeOut);
             }
             state.sleepers += 1;
@@ -299,12 +300,12 @@ impl<T: Product> Flight<T> {
         }
     }
 
-    /// Notes that `owner` does something else now, and waits for nothing.
+    /// Notes that `owner` no longer waits for any flight.
     pub fn stop_waiting(owner: Owner) {
         T::waits().withdraw(owner);
     }
 
-    /// Lets `owner` compute too, since it cannot wait; or says that nobody computes it any more.
+    /// Makes `owner`, which cannot wait, compute beside the flight's owner. False if the flight is no longer computed.
     pub fn join(&self, owner: Owner) -> Result<bool> {
         let mut state = self.state.lock();
         let is_pending = matches!(state.outcome, Outcome::Pending);
@@ -317,7 +318,7 @@ impl<T: Product> Flight<T> {
     }
 }
 
-/// Who has to be told that a flight has ended.
+/// The waiters to wake when a flight has ended.
 #[must_use]
 pub(super) struct Waiters {
     pub(super) sleepers: bool,
@@ -326,7 +327,7 @@ pub(super) struct Waiters {
 }
 
 impl Waiters {
-    /// Without a system call if nobody sleeps.
+    /// Wakes them; without a system call if no thread sleeps.
     pub(super) fn wake<T: Product>(self, flight: &TryArc<Flight<T>>) {
         if self.sleepers {
             flight.ended.notify_all();

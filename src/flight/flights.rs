@@ -1,23 +1,23 @@
-//! The computations in progress of one cache: who computes a key, and how a computation ends.
+//! The computations in progress of one cache, by key.
 //!
-//! A computation in progress is a [`Flight`], listed by its key in the cache's [`Flights`]. Whoever finds one there
-//! waits for it to end, with a value or a failure. Four rules keep that from hanging:
+//! A computation in progress is a [`Flight`] in the cache's [`Flights`]. A caller that finds its key's flight there
+//! waits until it ends, with a value or a failure. Four rules prevent a wait without end:
 //!
-//! * An owner (a thread, or a task) that asks for a key it computes itself is told so, and does not wait.
-//! * An owner that would wait, directly or through others, for itself computes instead (`waits.rs`).
-//! * A flight whose owner gives up, panics or ends its thread has failed. If one of its waiters would compute, the
-//!   flight
-//!   stays, vacant, and that one alone is woken to take it over, while the others sleep on: n failures among n waiters are
-//!   n wakeups. A woken waiter that does not take over wakes the next. If nobody would compute, all waiters are told.
-//! * A flight whose owner vanished in a fork is replaced.
+//! * Recursion: an owner (a thread, or a task) that begins a key it already computes gets an error.
+//! * Cycles: an owner that would wait for itself, directly or through other owners, computes instead (`waits.rs`).
+//! * Failures: if the owner fails, panics or ends, the flight is vacant. One waiter that would compute is woken and
+//!   takes
+//!   it over; the others sleep on. So n failures cost n wakeups. A woken waiter that does not take over wakes the next. If
+//!   no waiter would compute, the flight ends and all waiters get the failure.
+//! * Forks: a flight whose owner vanished in a fork is replaced.
 //!
-//! A flight is invalidated when its key is removed or the cache is cleared. It still ends for those who wait, but
-//! nobody finds it any more, and its value is not stored. It stays in a list apart while it is computed: its owner
-//! still computes that key.
+//! A removal of the key or a clear of the cache invalidates the flight. Its waiters still get its value, but new
+//! callers do not find it, and its value is not stored. Until its computation ends it is in the list `stale`, so that
+//! recursion is still detected.
 //!
-//! Locks are taken in this order: the lists, the graph of waits, a flight's state. A value is stored under none of
-//! them: the table asks, under its own lock, whether it still may be ([`Flight::permit`]). A removal invalidates first
-//! and removes second, so whichever of the two locks the table first, the value is gone in the end.
+//! Lock order: the lists, the graph of waits, a flight's state. None of them is held while a value is stored; the table
+//! checks [`Flight::permit`] under its own lock. A removal first invalidates the flight, then removes the entry, so the
+//! value is gone in either order of the two table locks.
 
 use std::mem;
 
@@ -28,11 +28,11 @@ use super::owner::Owner;
 use crate::error::{Error, Result};
 use crate::sync::{Mutex, MutexGuard, TryArc};
 
-/// The answer to who computes a key.
+/// Who computes a key.
 pub enum Begin<V, T> {
-    /// Nobody has to: it has a value.
+    /// No owner: the key has a value.
     Found(V),
-    /// The caller, who completes the flight.
+    /// The caller, which must complete or fail the flight.
     Lease(TryArc<Flight<T>>),
     /// Another owner.
     Busy(TryArc<Flight<T>>),
@@ -44,9 +44,9 @@ pub struct Flights<T> {
 }
 
 struct Lists<T> {
-    /// At most one flight for each key: those that may be waited for.
+    /// The flights that callers may wait for, at most one for each key.
     current: HashTable<TryArc<Flight<T>>>,
-    /// Those that are still computed, but invalidated, or completed by another owner.
+    /// Flights that were invalidated or completed, but that some owner still computes.
     stale: HashTable<TryArc<Flight<T>>>,
 }
 
@@ -63,7 +63,7 @@ impl<T: Product> Default for Flights<T> {
 }
 
 impl<T: Product> Lists<T> {
-    /// Takes a flight off, whichever list has it.
+    /// Removes a flight from its list.
     fn remove(&mut self, flight: &TryArc<Flight<T>>) {
         for list in [&mut self.current, &mut self.stale] {
             if let Ok(found) = list.find_entry(flight.hash(), |other| other.is_same(flight)) {
@@ -73,7 +73,7 @@ impl<T: Product> Lists<T> {
         }
     }
 
-    /// Without memory, the owner is not told if it asks for its own key.
+    /// Puts a flight on the list `stale` if it is still computed. Without memory for it, recursion is not detected.
     fn keep_if_computed(&mut self, flight: TryArc<Flight<T>>) {
         let rehash = |flight: &TryArc<Flight<T>>| flight.hash();
         if flight.is_computed() && self.stale.try_reserve(1, rehash).is_ok() {
@@ -83,8 +83,8 @@ impl<T: Product> Lists<T> {
 }
 
 impl<T: Product> Flights<T> {
-    /// Says who computes a key with this hash. `look` finds its value, if there is one: it is called when no other
-    /// thread can store a value unseen.
+    /// Decides who computes a key with this hash. `look` finds its value, if there is one; it is called under the lock,
+    /// so that no value that is completed meanwhile is missed.
     pub fn begin<V>(
         &self,
         key: &[u8],
@@ -104,7 +104,7 @@ impl<T: Product> Flights<T> {
             match flight.is_of_this_process() {
                 true if flight.is_computed_by(owner) => return Err(recursion(key)),
                 true if flight.is_vacant() => {
-                    // It may have waited for this very flight.
+                    // The owner may have announced a wait for this flight.
                     T::waits().withdraw(owner);
                     flight.take_over(owner);
                 }
@@ -119,20 +119,20 @@ impl<T: Product> Flights<T> {
         let rehash = |flight: &TryArc<Flight<T>>| flight.hash();
         current.try_reserve(1, rehash).map_err(|_| Error::OutOfMemory(size_of::<TryArc<Flight<T>>>()))?;
         let flight = Flight::try_new(key, hash, owner)?;
-        // Others may wait for it from now on, and must not see it wait for what it has left.
+        // Other owners may wait for it from now on; an old announcement would look like a cycle.
         T::waits().withdraw(owner);
         current.insert_unique(hash, flight.clone(), rehash);
         Ok(Begin::Lease(flight))
     }
 
-    /// The computation of `key`, with this hash, that is in progress.
+    /// The flight of `key`, with this hash.
     pub fn find(&self, key: &[u8], hash: u64) -> Option<TryArc<Flight<T>>> {
         let lists = self.lists.lock();
         lists.current.find(hash, |flight| flight.is(key)).filter(|flight| flight.is_of_this_process()).cloned()
     }
 
-    /// Ends the computation of the owner, or of one that had `joined`, with a value, which all who wait get. The first
-    /// value counts.
+    /// Ends the computation of the flight's owner, or of an owner that `joined`, with a value, which all waiters get.
+    /// If several owners complete a flight, the first value counts.
     pub fn complete(&self, flight: &TryArc<Flight<T>>, joined: Option<Owner>, value: T) {
         let mut lists = self.lists.lock();
         let mut state = flight.state.lock();
@@ -144,8 +144,8 @@ impl<T: Product> Flights<T> {
         waiters.wake(flight);
     }
 
-    /// Ends the computation of the owner, or of one that had `joined`, without a value. Tells whether the flight has
-    /// failed with this: the last of those who compute it gave up.
+    /// Ends the computation of the flight's owner, or of an owner that `joined`, without a value. Returns whether the
+    /// flight has failed: no other owner computes it.
     pub fn fail(&self, flight: &TryArc<Flight<T>>, joined: Option<Owner>) -> bool {
         let lists = self.lists.lock();
         let mut state = flight.state.lock();
@@ -155,14 +155,13 @@ impl<T: Product> Flights<T> {
         }
         let failed = matches!(state.outcome, Outcome::Pending);
         if failed {
-            // The others sleep on.
             flight.set(&mut state, Outcome::Vacant);
         }
         self.vacate(flight, lists, state);
         failed
     }
 
-    /// Passes on a vacant flight: for a caller that was chosen to take it over, and did not.
+    /// Passes a vacant flight on, for a caller that was woken to take it over and does not.
     pub fn pass_on(&self, flight: &TryArc<Flight<T>>) {
         let lists = self.lists.lock();
         let state = flight.state.lock();
@@ -171,7 +170,7 @@ impl<T: Product> Flights<T> {
         }
     }
 
-    /// Wakes a waiter to take over a flight that nobody computes any more. If there is none, the flight has ended.
+    /// Wakes a waiter to take over a flight that no owner computes. If there is none, the flight ends.
     fn vacate(&self, flight: &TryArc<Flight<T>>, mut lists: MutexGuard<'_, Lists<T>>, state: MutexGuard<'_, State<T>>) {
         if matches!(state.outcome, Outcome::Vacant) && !flight.is_invalidated() && state.takers != 0 {
             drop((state, lists));

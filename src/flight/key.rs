@@ -1,17 +1,17 @@
-//! A copy of a key that needs no memory of its own if the key is short.
+//! A copy of a key, without an allocation if the key is short.
 
 use std::ops::Deref;
 
 use crate::error::{Error, Result};
 
-/// A key. A short one needs no memory of its own.
+/// A key; a short one is stored inline.
 pub(super) enum Key {
     Short(u8, [u8; Key::SHORT]),
     Long(Box<[u8]>),
 }
 
 impl Key {
-    /// What fits beside the tag and the length into three quarters of a cache line.
+    /// The longest inline key: with tag and length it fills three quarters of a cache line.
     const SHORT: usize = 46;
 
     pub(super) fn try_new(key: &[u8]) -> Result<Self> {

@@ -1,24 +1,24 @@
-//! Who computes or waits: a thread of this process, or a task of the caller's.
+//! An owner of computations and waits: a thread of this process, or a task of the caller.
 
 use std::num::NonZeroU64;
 
 use crate::epoch::thread_number;
 use crate::error::{Error, Result};
 
-/// Who computes or waits: a thread of this process, or a task of the caller's.
+/// An owner of computations and waits: a thread of this process, or a task of the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Owner(NonZeroU64);
 
 impl Owner {
-    /// Owners with this bit are threads; their own numbers are far below.
+    /// Marks owners that are threads; thread numbers are below it.
     const THREAD: NonZeroU64 = NonZeroU64::new(1 << 63).unwrap();
 
-    /// The thread that asks.
+    /// The calling thread.
     pub fn this_thread() -> Self {
         Owner(Self::THREAD | thread_number())
     }
 
-    /// The task of this number; 0 is the thread that asks.
+    /// The task with this number; 0 is the calling thread.
     pub fn from_number(number: u64) -> Result<Self> {
         match NonZeroU64::new(number) {
             None => Ok(Self::this_thread()),
@@ -37,7 +37,7 @@ impl Owner {
         self.0.get()
     }
 
-    /// A hash: tasks are numbered consecutively, and hash tables use the top bits too.
+    /// A hash that scatters consecutive numbers, also in the top bits, which hash tables use.
     pub(super) fn hash(self) -> u64 {
         let product = u128::from(self.number()) * 0x9E37_79B9_7F4A_7C15;
         product as u64 ^ (product >> 64) as u64

@@ -1,12 +1,12 @@
-//! Who waits for whom, over all caches of the process: the graph in which a deadlock is a cycle.
+//! The graph of which owner waits for which computation, over all caches of the process. A deadlock is a cycle in it.
 //!
-//! Each wait is announced before it begins, under one lock, so the last owner of a cycle sees all of it. An owner waits
-//! for one computation at a time, so a search follows one path, which branches only where several owners compute one
-//! value. A search visits each computation once, and allocates only for branches. If no owner that computes the value
-//! waits, the search ends at once.
+//! An owner announces each wait before it begins, under one lock, so the owner that would close a cycle sees all of it.
+//! An owner waits for one computation at a time, so a search follows one path. It branches only if several owners
+//! compute one value, visits each computation once, and allocates only for branches. If the owner of the computation
+//! does not wait, the search ends at once.
 //!
-//! The announcement stays while an owner polls: between two polls it counts as waiting. The owner that ends a
-//! computation takes back all announcements of its waiters.
+//! An owner that polls counts as waiting between two polls. The owner that ends a computation withdraws the
+//! announcements of all its waiters.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -19,13 +19,13 @@ use crate::sync::{Mutex, MutexGuard, process};
 
 /// A computation that owners may wait for.
 pub trait Awaited {
-    /// Whether it goes on: nobody waits for one that has ended.
+    /// Whether it has not ended.
     fn is_open(&self) -> bool;
 
-    /// Whether this is the first time that a search sees it.
+    /// Whether the search with this number visits it for the first time.
     fn is_new_to(&self, search: u64) -> bool;
 
-    /// Whether `see` answers true for any of the owners that compute it.
+    /// Whether `see` returns true for any of the owners that compute it.
     fn any_computer(&self, see: impl FnMut(Owner) -> bool) -> bool;
 
     /// Adds an owner that waits for it; false if it has ended.
@@ -38,7 +38,7 @@ pub trait Awaited {
 /// Owners, found by their number.
 pub(super) type Owners = HashTable<Owner>;
 
-/// An announcement.
+/// The announcement of a wait.
 struct Announcement<A> {
     owner: Owner,
     awaited: TryArc<A>,
@@ -59,14 +59,14 @@ impl<A> Default for Announcements<A> {
 /// The graph.
 pub struct Waits<A> {
     announced: Mutex<Announcements<A>>,
-    /// How many announcements there are, so that an owner that stops waiting need not lock if there are none.
+    /// The number of announcements, so that withdrawing takes no lock if there are none.
     len: AtomicUsize,
 }
 
-/// How many announcements are taken back before others get a turn.
+/// The number of announcements that are withdrawn in one go, before the lock is released for others.
 const AT_ONCE: usize = 64;
 
-/// An emptied table with room for more than this is freed.
+/// An empty hash table with room for more announcements than this is freed.
 const KEPT: usize = 1024;
 
 fn out_of_memory<A>(_: hashbrown::TryReserveError) -> Error {
@@ -86,12 +86,12 @@ impl<A: Awaited> Waits<A> {
         Waits { announced: Mutex::new(announced), len: AtomicUsize::new(0) }
     }
 
-    /// Announces that `owner` waits for this, and for nothing else. False if that would close a cycle: then it waits
-    /// for nothing. Nor does it if this has ended.
+    /// Announces that `owner` waits for `awaited`, and for nothing else. Returns false if that would close a cycle.
+    /// Then, or if `awaited` has ended, the owner waits for nothing.
     pub(super) fn announce(&self, owner: Owner, awaited: &TryArc<A>) -> Result<bool> {
         let mut announced = self.lock();
         if announced.of(owner).is_some_and(|known| known.is_same(awaited)) {
-            // An owner that would have closed a cycle since then has seen this wait.
+            // It was announced before, and later searches have seen it.
             return Ok(true);
         }
         if announced.leads_to(awaited, owner)? {
@@ -153,7 +153,7 @@ impl<A: Awaited> Waits<A> {
     fn lock(&self) -> MutexGuard<'_, Announcements<A>> {
         let mut announced = self.announced.lock();
         if announced.process != process() {
-            // In a child, the threads that waited no longer exist, and neither do those that computed.
+            // In a forked child, the other threads no longer exist.
             announced.by_owner.clear();
             announced.process = process();
         }
@@ -177,7 +177,7 @@ impl<A: Awaited> Announcements<A> {
 
     /// Whether `awaited` waits for `owner`, directly or through the waits of others.
     fn leads_to(&self, awaited: &TryArc<A>, owner: Owner) -> Result<bool> {
-        // Not under the lock, which may start over in a child: no search may take the marks of another for its own.
+        // Not in the state under the lock, which may start over in a forked child: search numbers must be unique.
         static SEARCHES: AtomicU64 = AtomicU64::new(1);
         let search = SEARCHES.fetch_add(1, Ordering::Relaxed);
         let mut branches: Vec<&A> = Vec::new();

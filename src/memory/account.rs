@@ -1,12 +1,12 @@
-//! The bytes one cache holds, exact, its own overhead included.
+//! The exact number of bytes that one cache holds, including its overhead.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::held;
 
-/// The bytes one cache holds: blocks of entries as the allocator rounds them, and the memory of its tables.
+/// The bytes that one cache holds: blocks of entries, rounded up as the allocator does, and the memory of its table.
 ///
-/// An entry that was replaced or removed stays on the account until its last pin is released.
+/// A replaced or removed entry is counted until it is freed, after its last pin.
 #[derive(Debug, Default)]
 pub struct Account {
     bytes: AtomicU64,
@@ -18,7 +18,7 @@ impl Account {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Adds `bytes` unless the sum would exceed `limit`; tells whether it did.
+    /// Adds `bytes`, unless the sum would exceed `limit`; returns whether it added them.
     pub(crate) fn charge(&self, bytes: u64, limit: u64) -> bool {
         // Compared before it is added, so no thread ever sees more than the limit.
         let Some(most) = limit.checked_sub(bytes) else { return false };
@@ -30,7 +30,7 @@ impl Account {
         charged
     }
 
-    /// Takes off `bytes` that were charged before.
+    /// Subtracts `bytes` that were charged before.
     pub(crate) fn discharge(&self, bytes: u64) {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
         held::add(-(bytes as i64));

@@ -1,16 +1,15 @@
-//! Where caches stop below a hard limit.
+//! Ceilings: the number of bytes at which caches stop storing, below a hard limit of the system.
 
-/// Beyond this no limit or figure is meaningful; sums of two of these do not overflow.
+/// The largest limit or figure; larger ones are cut to it, so that sums of two do not overflow.
 pub(super) const MOST: i64 = 1 << 61;
 
-/// The bytes at which caches stop below a hard limit, whatever the configured percentage: the rest is for the rest of
-/// the program.
+/// The bytes at which caches stop below a hard limit, independent of the configured percentage: nine tenths. The rest
+/// is left to the program.
 pub(super) fn wall(limit: u64) -> u64 {
     if limit == u64::MAX { limit } else { limit / 10 * 9 }
 }
 
-/// What is used beside the bytes that caches hold. If the figure is missing, the figure before, but no less than zero:
-/// what caches hold is used.
+/// The used bytes that caches do not hold. If the figure is missing, the previous result, but no less than zero.
 pub(super) fn outside(before: i64, used: Option<u64>, held: i64) -> i64 {
     used.map_or(before.max(0), |used| used.min(2 * MOST as u64) as i64 - held)
 }

@@ -1,7 +1,7 @@
-//! The control groups that the process is in: their limits, and what they use.
+//! The control groups that the process is in: their limits and their usage.
 //!
-//! A limit of an ancestor binds too, and groups come in two versions with different files. Figures that cannot be read
-//! keep their last good value (`os.rs` says why they may be missing).
+//! Limits of ancestors apply too. Control groups come in two versions with different files. Unreadable figures keep
+//! their last known value (`os.rs` says why they may be unreadable).
 
 use std::io::{self, ErrorKind};
 
@@ -42,14 +42,14 @@ const LARGEST: u64 = 1 << 62;
 struct Group {
     files: &'static Files,
     folder: Vec<u8>,
-    /// As last read; `u64::MAX` means unlimited.
+    /// The limits, as last read; `u64::MAX` means unlimited.
     limits: [u64; 2],
     inactive: Option<Inactive>,
-    /// What the group used beside the bytes that caches of this process held at that moment.
+    /// The bytes that the group used, without those that caches of this process held at that moment.
     outside: i64,
 }
 
-/// Inactive file pages, the millisecond in which they were read, and what caches held then.
+/// Inactive file pages, the millisecond in which they were read, and the bytes that caches held then.
 struct Inactive {
     bytes: u64,
     now: u64,
@@ -77,7 +77,7 @@ impl Group {
         Ok(&buffer[..len])
     }
 
-    /// Reads the limits again; tells whether all could be read. One that could not be keeps its value.
+    /// Reads the limits again; returns whether all were readable. An unreadable one keeps its value.
     fn read_limits(&mut self, read: Reader) -> bool {
         let mut all = true;
         for (at, file) in self.files.limits.iter().enumerate() {
@@ -99,14 +99,14 @@ impl Group {
         all
     }
 
-    /// Reads what the group uses; tells whether that could be read. If not, the last figure stays.
+    /// Reads the group's usage; returns whether it was readable. If not, the last figure stays.
     fn read_usage(&mut self, read: Reader, held: i64, now: u64) -> bool {
         let used = self.used(read, held, now);
         self.outside = outside(self.outside, used, held);
         used.is_some()
     }
 
-    /// What the group uses, without the pages that the kernel reclaims first.
+    /// The group's usage, without the pages that the kernel reclaims first.
     fn used(&mut self, read: Reader, held: i64, now: u64) -> Option<u64> {
         let used = number(self.read(self.files.usage, read, &mut [0; 32]).ok()?.trim_ascii())?;
         if used <= self.limit() / 2 {
@@ -114,7 +114,7 @@ impl Group {
             return Some(used);
         }
         let recent = self.inactive.as_ref().filter(|last| {
-            // Memory that caches have taken since may have come from these pages.
+            // Memory that caches have allocated since may have come from these pages.
             now.saturating_sub(last.now) < INACTIVE && held.abs_diff(last.held) < self.limit() / 64
         });
         let bytes = match recent {
@@ -140,7 +140,7 @@ pub(super) struct Groups {
     hidden: bool,
 }
 
-/// What the control groups allow.
+/// The limits and the ceiling of all control groups.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Allowed {
     /// The lowest known limit; `u64::MAX` means unlimited.
@@ -149,7 +149,7 @@ pub(super) struct Allowed {
     pub(super) limits_known: bool,
     /// Whether the use of all groups that have a limit could be read.
     pub(super) usage_known: bool,
-    /// What caches may hold until a group reaches its wall.
+    /// The bytes that caches may hold until a group reaches its wall.
     pub(super) ceiling: i64,
 }
 
@@ -158,8 +158,8 @@ impl Groups {
         Groups { text: None, groups: Vec::new(), hidden: false }
     }
 
-    /// Reads what the groups use, while caches hold `held` and the clock shows the millisecond `now`; with `limits`
-    /// also which groups there are, and their limits.
+    /// Reads the usage of the groups, while caches hold `held` bytes at the millisecond `now`. With `limits`, it first
+    /// finds the groups and reads their limits.
     pub(super) fn sample(&mut self, read: Reader, held: i64, now: u64, limits: bool) -> Allowed {
         let mut allowed = Allowed { limit: u64::MAX, limits_known: true, usage_known: true, ceiling: i64::MAX };
         if limits {
@@ -195,7 +195,7 @@ impl Groups {
         }
         let mounts = if text.is_empty() { Vec::new() } else { whole(b"/proc/self/mountinfo", read)? };
         let (groups, hidden) = groups(&text, &mounts)?;
-        // Figures of groups that are still there stay.
+        // The figures of known groups stay.
         if self.text.as_ref() != Some(&text) || groups.len() != self.groups.len() {
             self.groups = groups;
         }
@@ -204,7 +204,7 @@ impl Groups {
     }
 }
 
-/// A whole file, however long.
+/// The whole text of a file of any length.
 fn whole(path: &[u8], read: Reader) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     for room in (12..31).map(|doublings| 1 << doublings) {

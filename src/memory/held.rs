@@ -1,8 +1,8 @@
-//! The bytes held by all caches of the process, and claims on them.
+//! The bytes held by all caches of the process, and claims: bytes that are counted before they are allocated.
 //!
-//! Threads that use different caches would contend for the sum at each store. So each thread takes more bytes from it
-//! than it needs, and uses them up before it comes again; a large store takes what it needs before it is made. The sum
-//! is never less than what is held, which is how threads together stay below a limit.
+//! A single counter would be contended by stores of all threads. So each thread adds bytes to the sum in advance, in
+//! steps, and its small stores use them up without access to the sum. A large store claims its bytes before it
+//! allocates. The sum is never less than the bytes held, so that all threads together stay below a limit.
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
@@ -11,16 +11,16 @@ use super::scratch;
 use crate::epoch::{Participant, current, on_leave, participants, register, without_fork};
 use crate::sync::CachePadded;
 
-/// Bytes held by all caches of this process, and bytes that threads have taken and not used.
+/// The bytes held by all caches of this process, plus the bytes that threads have added in advance and not used.
 static HELD: CachePadded<AtomicI64> = CachePadded(AtomicI64::new(0));
 
-/// At least the part of that which is not used.
+/// At least the unused part of `HELD`.
 static UNUSED: CachePadded<AtomicI64> = CachePadded(AtomicI64::new(0));
 
-/// A thread takes this many bytes more than it needs, and keeps at most twice as many.
+/// The bytes that a thread adds in advance; it keeps at most twice as many.
 const TAKEN: i64 = 8 << 10;
 
-/// What a thread has taken and not used yet. Only the owner writes it.
+/// The bytes that a thread has added in advance and not used. Only the owner writes them.
 struct Share<'p> {
     unused: &'p AtomicI64,
     claimed: &'p AtomicI64,
@@ -38,7 +38,7 @@ impl<'p> Share<'p> {
         }
     }
 
-    /// Goes on where `unused` bytes are below zero, or too many.
+    /// Adds bytes to the sum, or subtracts some, if `unused` is below zero or too high.
     #[inline(never)]
     fn rebalance(&self, mut unused: i64) {
         if self.counted.swap(1, Ordering::Relaxed) == 0 {
@@ -59,7 +59,7 @@ impl<'p> Share<'p> {
     }
 }
 
-/// Gives back what a thread that ends has not used.
+/// Subtracts from the sum what a thread that ends has not used.
 fn give_back(participant: &Participant) {
     let share = Share::of(participant);
     let (unused, claimed) = (share.unused.swap(0, Ordering::Relaxed), share.claimed.swap(0, Ordering::Relaxed));
@@ -80,15 +80,15 @@ pub(super) fn exactly() -> u64 {
     (HELD.load(Ordering::Relaxed) - unused.sum::<i64>()).max(0) as u64
 }
 
-/// At least the bytes held, without a look at all threads.
+/// An upper bound of the bytes held, without reading all threads.
 #[inline(always)]
 pub(super) fn at_most() -> i64 {
     HELD.load(Ordering::Relaxed)
 }
 
-/// At most the bytes held, without a look at all threads.
+/// A lower bound of the bytes held, without reading all threads.
 pub(super) fn at_least() -> i64 {
-    // In this order: a thread that takes bytes first says that they are not used.
+    // In this order, because a thread adds to UNUSED before it adds to HELD.
     let held = HELD.load(Ordering::Acquire);
     held - UNUSED.load(Ordering::Relaxed)
 }
@@ -109,26 +109,26 @@ pub(super) fn add(bytes: i64) {
     }
 }
 
-/// Bytes taken from the sum for a store in progress. What the store does not use is given back when this is dropped.
+/// Bytes that are added to the sum for a store in progress. Dropping it subtracts those that the store did not use.
 pub struct MemoryClaim {
     bytes: i64,
-    /// Whose they are; None if the thread has no participant, and then nothing uses them.
+    /// The thread's participant; None if it has none: then the store counts its bytes again, and this subtracts all.
     participant: Option<&'static Participant>,
-    /// It stays with its thread.
+    /// Makes it neither `Send` nor `Sync`.
     _thread: PhantomData<*const ()>,
 }
 
 impl MemoryClaim {
-    /// A claim to no bytes.
+    /// A claim of no bytes.
     pub(super) const NOTHING: MemoryClaim = MemoryClaim { bytes: 0, participant: None, _thread: PhantomData };
 
-    /// Takes `bytes` if they fit beside what is held, which `fits` is told.
+    /// Claims `bytes` if `fits` returns true for the bytes held now.
     pub(super) fn take(bytes: u64, fits: impl Fn(i64) -> bool) -> Option<Self> {
         let bytes = i64::try_from(bytes).ok()?;
-        // A participant that this thread keeps: one that is lent would be another thread's before the claim ends.
+        // A participant that the thread keeps until it ends, because the claim refers to it.
         let participant = register();
         on_leave(give_back);
-        // A fork in the middle would leave bytes to the child that nobody gives back.
+        // A fork in between would leave bytes in the child's sum that no thread subtracts.
         let taken = without_fork(|| {
             UNUSED.fetch_add(bytes, Ordering::Relaxed);
             let more = |held| fits(held).then(|| held + bytes);

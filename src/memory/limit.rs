@@ -1,17 +1,17 @@
-//! Whether the process has room for more.
+//! The memory limit: whether the process has room for a store.
 //!
-//! Three things limit what caches may hold: the configured maximum, a percentage of the memory that the process may
-//! use; *walls*, beyond which the system refuses memory or kills the process; and the bytes that caches hold already. A
-//! figure of the system costs microseconds, a store nanoseconds. So this samples: between two samples it relies on the
-//! bytes that the caches themselves hold. A sample tells what is used *beside* them, one number for each limit, to
-//! which the bytes held now are added. A new sample is taken
+//! Two things limit the bytes that caches may hold: the configured maximum, a percentage of the memory that the process
+//! may use; and *walls*, nine tenths of a hard limit beyond which the system refuses memory or kills the process.
+//! Reading a figure of the system costs microseconds, a store nanoseconds. So figures are sampled. A sample has, for
+//! each limit, the bytes used *outside* caches; a check adds the bytes that caches hold now. A new sample is taken
 //!
-//! * when caches hold much more or less (a quarter per cent of the memory, or a 64th of what the process occupies),
+//! * when the bytes that caches hold have changed by a quarter per cent of the memory, or a 64th of the process's
+//!   memory,
 //! * every 4,096 admissions or 1,024 refusals of a thread,
 //! * when the last one is older than a second, which every 32nd request of a thread checks.
 //!
-//! The limits themselves are read once a second. A figure that cannot be read is never treated as a number: the last
-//! good one counts, but no less than what caches hold.
+//! The limits themselves are read once a second. If a figure is unreadable, the last known one counts, but no less than
+//! the bytes that caches hold.
 
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -31,11 +31,10 @@ const ADMISSIONS_PER_SAMPLE: u32 = 4096;
 const REFUSALS_PER_SAMPLE: u32 = 1024;
 const REQUESTS_PER_CHECK: u32 = 32;
 
-/// Stores of this size or more claim their bytes before they are made, so that two threads cannot both take what is
-/// left.
+/// Stores of this size or more claim their bytes first, so that two threads cannot both use the remaining room.
 const CLAIMED: u64 = 16 << 10;
 
-/// Measures now. What is retired counts until it is freed: flush before if that is not wanted.
+/// Measures now. Retired entries count until they are freed; call `epoch::flush` first to free them.
 pub fn usage() -> Usage {
     let known = LIMIT.measure(true);
     let (held, limit) = (held::exactly(), LIMIT.limit.load(Relaxed));
@@ -56,7 +55,8 @@ pub fn prepare() {
     }
 }
 
-/// Whether the process occupies more than `maximum` per cent of what it may use, or has reached a wall, measured now.
+/// Whether the process occupies more than `maximum` per cent of the memory that it may use, or has reached a wall.
+/// Measures now.
 pub fn is_full(maximum: f64) -> bool {
     if maximum == 0.0 {
         return true;
@@ -80,42 +80,42 @@ pub fn has_room(bytes: u64, maximum: f64) -> bool {
     maximum != 0.0 && LIMIT.has_room(bytes, maximum)
 }
 
-/// As [`has_room`], for a store in progress: the bytes belong to the store until the claim is dropped.
+/// As [`has_room`], and reserves the bytes for the caller's store until the claim is dropped.
 pub fn claim(bytes: u64, maximum: f64) -> Option<MemoryClaim> {
     match bytes < CLAIMED {
         true => has_room(bytes, maximum).then_some(MemoryClaim::NOTHING),
-        // Other threads may have taken what was left since the first check.
+        // The claim checks again: other threads may have stored since the first check.
         false if has_room(bytes, maximum) => MemoryClaim::take(bytes, |held| LIMIT.fits(held, bytes, maximum)),
         false => None,
     }
 }
 
-/// Whether [`has_room`] is certain to answer no. False also if that would take a sample to know.
+/// Whether [`has_room`] would certainly return false. False if only a new sample could tell.
 #[inline(always)]
 pub fn surely_full(bytes: u64, maximum: f64) -> bool {
     maximum == 0.0 || LIMIT.surely_full(bytes, maximum)
 }
 
-/// The last sample. Each number is valid by itself, whichever sample it is from, so they are written without locks.
+/// The last sample. Each number is valid by itself, also beside numbers of another sample, so no lock guards them.
 struct MemoryLimit {
-    /// What the process may occupy; 0 before the first sample, `u64::MAX` if never known.
+    /// The bytes that the process may occupy; 0 before the first sample, `u64::MAX` if never known.
     limit: AtomicU64,
-    /// One per cent of that, as a double.
+    /// One per cent of `limit`, as the bits of a double.
     per_cent: AtomicU64,
     physical: AtomicU64,
-    /// What the process occupies beside what caches hold.
+    /// The resident bytes that caches do not hold.
     outside: AtomicI64,
-    /// The same of its address space, and of its data.
+    /// The same for the address space and the data segment.
     address_space: AtomicI64,
     data: AtomicI64,
-    /// What caches may hold until a control group reaches its wall.
+    /// The bytes that caches may hold until a control group reaches its wall.
     group_ceiling: AtomicI64,
-    /// What they may hold until any wall is reached.
+    /// The bytes that caches may hold until any wall is reached.
     ceiling: AtomicI64,
-    /// A new sample is due when they hold less than this, or more than this plus `width`.
+    /// A new sample is due when caches hold less than `low` bytes, or more than `low + width`.
     low: AtomicI64,
     width: AtomicU64,
-    /// When the limits were last read.
+    /// The second in which the limits were last read.
     second: AtomicU64,
 }
 
@@ -176,14 +176,14 @@ impl MemoryLimit {
         }
     }
 
-    /// Whether caches hold much more or less than at the last sample.
+    /// Whether the bytes that caches hold have changed enough since the last sample for a new one.
     #[inline(always)]
     fn has_moved(&self) -> bool {
         held::at_most().wrapping_sub(self.low.load(Relaxed)) as u64 > self.width.load(Relaxed)
     }
 
-    /// Whether caches hold somewhat more or less than at the last sample: an eighth of that range. Then a refusal is
-    /// not final: what they took may have come from memory that the process had already.
+    /// Whether the bytes that caches hold have changed by a 16th of that range. Then a refusal needs a new sample: the
+    /// change may have reused memory that the process had already.
     #[inline(always)]
     fn has_stirred(&self) -> bool {
         let width = self.width.load(Relaxed);
@@ -213,12 +213,12 @@ impl MemoryLimit {
         self.fits(held::at_most(), bytes, maximum)
     }
 
-    /// What the process occupies, by the last sample.
+    /// The bytes that the process occupies, by the last sample.
     fn resident(&self) -> u64 {
         (self.outside.load(Relaxed) + held::at_least()).max(0) as u64
     }
 
-    /// What caches may take before they reach a wall.
+    /// The bytes that caches may store before they reach a wall.
     fn room(&self) -> u64 {
         match self.ceiling.load(Relaxed) {
             ..MOST => (self.ceiling.load(Relaxed) - held::at_most()).max(0) as u64,
@@ -234,8 +234,8 @@ impl MemoryLimit {
         if all {
             self.second.store(now / 1000, Relaxed);
         }
-        // Bytes charged or freed while the system is asked may or may not be in its figures. The lower sum before and
-        // after leaves the larger part for what is beside it: that errs on the safe side.
+        // The system's figures may or may not include bytes that are stored or freed meanwhile. The lower of the sums
+        // before and after makes `outside` higher, which is the safe side.
         let before = held::at_least();
         let sizes = os::sizes();
         let held = before.min(held::at_least());

@@ -1,9 +1,8 @@
-//! What the operating system says about memory: one function for each figure, and None where it says nothing.
+//! The memory figures of the operating system: one function for each, which returns None if the figure is unreadable.
 //!
-//! `/proc` is missing in a chroot, no file can be opened while no descriptor is free, a sandbox may forbid either, and
-//! all of that may change again. So no function here replaces a missing figure by a number, and none remembers that a
-//! figure was missing: the limit keeps the last good one and asks again. Stores ask too, so a failed allocation is a
-//! missing figure.
+//! Figures may be unreadable for a while: `/proc` is missing in a chroot, opening a file needs a free descriptor, and a
+//! sandbox may forbid system calls. So no function here invents or remembers a figure; `limit.rs` keeps the last known
+//! one and reads again. A failed allocation also counts as an unreadable figure, because stores read figures too.
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) use elsewhere::{physical, read, sizes};
@@ -39,8 +38,8 @@ mod linux {
     use super::*;
     use std::ffi::CStr;
 
-    /// The sizes of this process. The file is opened each time: an open one would tell a forked child its parent's
-    /// sizes.
+    /// The sizes of this process. The file is opened each time, because a forked child would read its parent's sizes
+    /// from an open one.
     pub(crate) fn sizes() -> Option<Sizes> {
         let mut text = [0; 256];
         let len = read_named(c"/proc/self/statm", &mut text).ok()?;
@@ -66,7 +65,7 @@ mod linux {
     }
 
     fn by_call() -> Option<u64> {
-        // SAFETY: for these plain numbers zero is a value; the call writes to them only.
+        // SAFETY: zero is valid for these plain numbers; the call writes to them only.
         let info = unsafe {
             let mut info: libc::sysinfo = std::mem::zeroed();
             (libc::sysinfo(&mut info) == 0).then_some(info)

@@ -63,9 +63,9 @@ impl Deadline {
 /// The server's own counts.
 #[derive(Debug, Clone, Copy)]
 pub struct Keyspace {
-    /// LookupCounts that found a key.
+    /// Lookups that found a key.
     pub hits: u64,
-    /// LookupCounts that found no key.
+    /// Lookups that found no key.
     pub misses: u64,
 }
 

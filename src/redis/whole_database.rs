@@ -11,9 +11,9 @@ use super::server::Server;
 /// The server's own counts since its statistics were reset, for all its clients and databases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keyspace {
-    /// LookupCounts that found a key.
+    /// Lookups that found a key.
     pub hits: u64,
-    /// LookupCounts that found no key.
+    /// Lookups that found no key.
     pub misses: u64,
 }
 

@@ -1,14 +1,14 @@
-//! Where the entries of one table live: chunks of memory that are freed as a whole.
+//! The memory of one table's entries: chunks that are freed as a whole.
 //!
-//! A table that is cleared or dropped gives its chunks up whole: no thread visits a million entries to free them, and
-//! their memory is returned to the system. A chunk with pinned entries stays as long as the pins.
+//! Clearing or dropping a table frees its chunks, without a visit to each entry, and returns the memory to the system.
+//! A chunk with pinned entries is freed after the last pin.
 //!
 //! ```text
 //! arena ──> chunk ──> chunk ──> chunk        header | block | block | block | … | unused
 //! ```
 //!
-//! Blocks are reused by size class when their entry is freed; a large one has a chunk of its own. A chunk lives as long
-//! as it has shares: one of the arena, or of the table that was cleared, and one for each counted share in its entries.
+//! Freed blocks are reused by size class; a large block has a chunk of its own. A chunk is freed with its last share:
+//! the arena or the detached chunks of a cleared table have one, and each counted share in an entry has one.
 
 use std::ptr::{self, NonNull};
 
@@ -20,28 +20,28 @@ use crate::memory::{Account, heap_bytes};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::{ArcRef, Mutex, OnceTryArc, TryArc, try_box};
 
-/// The first chunk of a table; each further one is twice as large, up to the last.
+/// The size of a table's first chunk. Each further chunk is twice as large, up to LAST_CHUNK.
 const FIRST_CHUNK: usize = if cfg!(shuttle) { 256 } else { 512 };
 const LAST_CHUNK: usize = if cfg!(shuttle) { 512 } else { 1 << 20 };
 
-/// The memory that a block for this many bytes takes.
+/// The memory that a block of this many bytes takes.
 pub(super) fn weight(bytes: usize) -> u64 {
     if bytes <= LARGEST { size_class(bytes).0 as u64 } else { Chunk::size_for(bytes) as u64 }
 }
 
-/// A piece of memory with one block after the other. Other threads write some of its fields while some are read, so no
-/// code makes a reference to a whole chunk: functions take its address.
+/// A piece of memory with consecutive blocks. Threads write some fields while others read other fields, so no code
+/// makes a reference to a whole chunk: functions take its address.
 pub(super) struct Chunk {
-    /// None if its single block belongs to no table.
+    /// The arena of its table; None if its single block belongs to no table.
     arena: Option<TryArc<Arena>>,
-    /// One of the arena, or of the table that was cleared; and one for each counted share in a block.
+    /// One for the arena or the detached chunks, and one for each counted share in a block.
     shares: AtomicUsize,
     /// The bytes in use, from the start. Changed under the arena's lock.
     used: AtomicUsize,
     size: usize,
-    /// It holds a single block.
+    /// Whether it holds a single, large block.
     large: bool,
-    /// Whether the arena has it. Changed under the arena's lock.
+    /// Whether it is in the arena's list. Changed under the arena's lock.
     attached: AtomicBool,
     /// Changed under the arena's lock.
     previous: *mut Chunk,
@@ -78,10 +78,10 @@ impl Chunk {
         Ok(chunk)
     }
 
-    /// Takes a block of the unused bytes.
+    /// Takes a block from the unused bytes.
     ///
     /// # Safety
-    /// The arena's lock is held, or no other thread knows the chunk.
+    /// The chunk is alive. The caller holds the arena's lock, or no other thread knows the chunk.
     unsafe fn carve(chunk: *mut Self, size: usize) -> Option<NonNull<Header>> {
         // SAFETY: the chunk is alive, and only this thread changes `used`.
         unsafe {
@@ -97,13 +97,14 @@ impl Chunk {
         }
     }
 
-    /// The chunk of a block. A pointer to a block is made from that to its chunk, so it reaches back.
+    /// The chunk of a block. Block pointers are derived from the chunk's pointer, so their provenance includes the
+    /// chunk.
     ///
     /// # Safety
     /// The block is in a chunk that is alive.
     #[inline(always)]
     pub(super) unsafe fn of(block: NonNull<Header>) -> *mut Chunk {
-        // SAFETY: the caller's promise; the distance never changes.
+        // SAFETY: the caller's promise; `units` never changes.
         unsafe { block.byte_sub((*block.as_ptr()).units as usize * UNIT).as_ptr().cast() }
     }
 
@@ -125,20 +126,20 @@ impl Chunk {
         if unsafe { (*chunk).shares.fetch_sub(1, Ordering::Release) } != 1 {
             return;
         }
-        // Pairs with the Release of the other owners: what they did with its blocks comes before it is freed.
+        // Pairs with the Release of the other owners: their accesses come before the free.
         fence(Ordering::Acquire);
-        // SAFETY: nobody else has a share; the memory was allocated with this size.
+        // SAFETY: this was the last share; the memory was allocated with this size.
         unsafe {
             let size = (*chunk).size;
             chunk.drop_in_place();
             #[cfg(shuttle)]
-            // A thread that still reads an entry is to notice.
+            // Makes a thread that still reads an entry fail its test.
             chunk.cast::<u8>().write_bytes(0xDD, size);
             chunk_memory::free(chunk.cast(), size);
         }
     }
 
-    /// The bytes of the block of a chunk that holds a single one.
+    /// The bytes of the block in a chunk with a single block.
     ///
     /// # Safety
     /// The chunk is alive.
@@ -148,7 +149,7 @@ impl Chunk {
         unsafe { (*chunk).used.load(Ordering::Relaxed) - CHUNK_HEADER }
     }
 
-    /// Whether it belongs to no table; then it holds a single block.
+    /// Whether it belongs to no table. Then it holds a single block.
     ///
     /// # Safety
     /// The chunk is alive.
@@ -168,27 +169,27 @@ impl Chunk {
         }
     }
 
-    /// Whether the table that uses `arena` may take in blocks of this chunk.
+    /// Whether the table that uses `arena` may insert entries in blocks of this chunk.
     ///
     /// # Safety
     /// The chunk is alive.
     pub(super) unsafe fn is_attached_to(chunk: *mut Self, arena: &TryArc<Arena>) -> bool {
-        // SAFETY: the caller's promise; the first is atomic, and the other never changes.
+        // SAFETY: the caller's promise; `attached` is atomic, and `arena` never changes.
         unsafe {
             (*chunk).attached.load(Ordering::Relaxed) && (*chunk).arena.as_ref().is_some_and(|own| own.is_same(arena))
         }
     }
 
-    /// Takes back a block that has no shares left. The share in the chunk of its last owner still exists.
+    /// Takes back a block without shares, for reuse.
     ///
     /// # Safety
-    /// The block is in this chunk, and holds this many bytes.
+    /// The block is in this chunk and holds this many bytes. The caller still has a share in the chunk.
     pub(super) unsafe fn put_back(chunk: *mut Self, block: *mut Header, bytes: usize) {
         // SAFETY: a share keeps the chunk alive.
         let Some(arena) = (unsafe { &(*chunk).arena }) else { return };
         let mut inner = arena.inner.lock();
         #[cfg(shuttle)]
-        // SAFETY: nobody has a share in the block. A thread that still reads it is to notice.
+        // SAFETY: the block has no shares. Makes a thread that still reads it fail its test.
         unsafe {
             block.add(1).cast::<u8>().write_bytes(0xDD, bytes - size_of::<Header>())
         };
@@ -223,7 +224,7 @@ pub(super) struct Arena {
     inner: Mutex<Inner>,
 }
 
-/// An arena that is made when it is first needed: a table without entries owns no memory.
+/// An arena that is made at first use, because an empty table owns no memory.
 pub struct LazyArena(OnceTryArc<Arena>);
 
 impl LazyArena {
@@ -231,12 +232,12 @@ impl LazyArena {
         LazyArena(OnceTryArc::new())
     }
 
-    /// The arena, if it was needed already.
+    /// The arena, if it exists.
     pub(super) fn get(&self) -> Option<&Arena> {
         self.0.get()
     }
 
-    /// The arena.
+    /// The arena, made now if it does not exist.
     #[inline]
     pub(super) fn get_or_try_init(&self) -> Result<ArcRef<'_, Arena>> {
         if let Some(arena) = self.0.get_arc() {
@@ -250,18 +251,18 @@ impl LazyArena {
 }
 
 struct Inner {
-    /// All chunks: first those from the process's allocator, then those from the system. Leak checkers follow pointers
-    /// from the former to the latter, and not the other way round.
+    /// A list of all chunks: first those from the process's allocator, then those mapped from the system. Leak checkers
+    /// follow pointers from the former to the latter only.
     chunks: *mut Chunk,
     last: *mut Chunk,
     carving: *mut Chunk,
-    /// The size of the next.
+    /// The size of the next chunk.
     next_size: usize,
-    /// Free blocks by class, linked through their headers. Allocated with the first of them.
+    /// Lists of free blocks by size class, linked through their headers. Allocated with the first free block.
     free: Option<Box<[*mut Header; CLASSES]>>,
 }
 
-// SAFETY: the chunks belong to the arena, whose lock guards all of this.
+// SAFETY: the chunks belong to the arena, and its lock guards them.
 unsafe impl Send for Inner {}
 
 impl Default for Inner {
@@ -304,7 +305,7 @@ impl Inner {
         }
     }
 
-    /// Where the successor of a chunk is noted; for null, the first of the list.
+    /// The field that points to the chunk after this one; for null, the start of the list.
     ///
     /// # Safety
     /// The chunk is in this list, or null.
@@ -313,7 +314,7 @@ impl Inner {
         if chunk.is_null() { &raw mut self.chunks } else { unsafe { &raw mut (*chunk).next } }
     }
 
-    /// Where the predecessor of a chunk is noted; for null, the last of the list.
+    /// The field that points to the chunk before this one; for null, the end of the list.
     ///
     /// # Safety
     /// The chunk is in this list, or null.
@@ -326,20 +327,20 @@ impl Inner {
     fn reuse(&mut self, class: usize) -> Option<NonNull<Header>> {
         let free = &mut self.free.as_mut()?[class];
         let block = NonNull::new(*free)?;
-        // SAFETY: free blocks are alive, and on this list alone.
+        // SAFETY: free blocks are alive, and on this list only.
         *free = unsafe { (*block.as_ptr()).link.next }.cast();
         Some(block)
     }
 }
 
 impl Arena {
-    /// What a table with entries has beside them and its directory: an arena, an account, the header of a chunk.
+    /// The fixed overhead of a table with entries: an arena, an account, the header of a chunk.
     pub(super) fn bytes() -> u64 {
         heap_bytes(size_of::<Self>()) + heap_bytes(size_of::<Account>()) + CHUNK_HEADER as u64
     }
 
-    /// A block for this many bytes, with a share in its chunk if `counted`. `begin` writes the header while no other
-    /// thread can see it; it is told the block's distance from its chunk, in units.
+    /// A block of this many bytes, with a share in its chunk if `counted`. `begin` writes the header before another
+    /// thread can see the block; it gets the block's distance from its chunk, in units.
     pub(super) fn block(
         arena: Option<&TryArc<Arena>>,
         bytes: usize,
@@ -375,7 +376,7 @@ impl Arena {
         Ok(block)
     }
 
-    /// A block of unused bytes, in a new chunk if need be.
+    /// A block of unused bytes, in a new chunk if necessary.
     ///
     /// # Safety
     /// `inner` is the arena's.
@@ -387,7 +388,7 @@ impl Arena {
     ) -> Result<(NonNull<Header>, *mut Chunk)> {
         let chunk = inner.carving;
         if !large && !chunk.is_null() {
-            // SAFETY: the lock is held, since we have what it guards.
+            // SAFETY: the caller holds the lock: it has `inner`.
             if let Some(block) = unsafe { Chunk::carve(chunk, size) } {
                 return Ok((block, chunk));
             }
@@ -405,8 +406,8 @@ impl Arena {
         Ok((block, chunk))
     }
 
-    /// Charges an entry that enters the table, unless the account would exceed `limit`; tells whether it did. Only for
-    /// the table's writer.
+    /// Charges an entry that enters the table, unless the account would exceed `limit`; returns whether it was charged.
+    /// Only for the table's writer.
     pub(super) fn admit(&self, weight: u64, limit: u64) -> bool {
         let charged = self.account.charge(weight, limit);
         if charged {
@@ -420,7 +421,7 @@ impl Arena {
         self.in_table.store(self.in_table.load(Ordering::Relaxed) - weight, Ordering::Relaxed);
     }
 
-    /// Gives up all chunks, for a table that gives up all its entries. Only for the table's writer.
+    /// Takes all chunks out, for a table that gives up all its entries. Only for the table's writer.
     pub(super) fn detach(&self) -> DetachedChunks {
         let mut inner = self.inner.lock();
         let chunks = std::mem::take(&mut *inner).chunks;
@@ -437,7 +438,7 @@ impl Arena {
     }
 }
 
-/// The chunks that a table has given up, with the entries that were in it.
+/// The chunks that a table has given up, with its former entries.
 pub(super) struct DetachedChunks {
     chunks: *mut Chunk,
     /// The bytes of the chunks.
@@ -459,7 +460,7 @@ impl DetachedChunks {
         let mut next = self.chunks;
         while !next.is_null() {
             let chunk = next;
-            // SAFETY: our share keeps the chunk alive until we give it up.
+            // SAFETY: the share that is released last keeps the chunk alive.
             unsafe {
                 next = (*chunk).next;
                 Chunk::release(chunk);
@@ -467,9 +468,9 @@ impl DetachedChunks {
         }
     }
 
-    /// Gives up the chunks. Where entries may still be in use (because a chunk has counted shares, or `is_protected`
-    /// says that an address in it is), `leave` visits each block; it returns the bytes of the block, and the weight of
-    /// the entry that stays.
+    /// Releases the chunks. If entries of a chunk may be in use, because it has counted shares or `is_protected` finds
+    /// a protected address in it, `leave` visits each block. It returns the bytes of the block, and the weight of its
+    /// entry if that stays.
     ///
     /// # Safety
     /// No read section can reach the entries any more.
@@ -482,13 +483,13 @@ impl DetachedChunks {
         if next.is_null() {
             return;
         }
-        // SAFETY: our share keeps each chunk alive until we give it up; the blocks in use are one after the other.
+        // SAFETY: our share keeps each chunk alive until it is released; the blocks are consecutive.
         unsafe {
             let account = (*next).arena.as_ref().map(|arena| arena.account.clone());
             while !next.is_null() {
                 let chunk = next;
                 next = (*chunk).next;
-                // Hazard slots before shares: a pin may move from a slot to a share, and never back.
+                // Hazard slots first, then shares: a pin may move from a slot to a share, but never back.
                 if is_protected(chunk.cast(), (*chunk).size) || (*chunk).shares.load(Ordering::Acquire) != 1 {
                     let mut at = CHUNK_HEADER;
                     while at < (*chunk).used.load(Ordering::Acquire) {

@@ -1,13 +1,13 @@
-//! A bucket: one cache line with seven slots, and a word of tags that tells which slots are worth a look.
+//! A bucket: one cache line with seven slots and a word of tag bytes, which tell a lookup the slots to compare.
 //!
-//! The tag word has one byte for each slot, 0 if it is empty; its eighth byte counts the entries that found the bucket
-//! full and went on to a later one, so that a lookup knows whether to go on. A slot holds an entry's address and 16
-//! bits of its hash.
+//! The tag word has one tag byte for each slot, 0 if the slot is empty. Its eighth byte counts the entries that
+//! overflowed from this bucket into a later one, so that a lookup knows whether to continue there. A slot holds an
+//! entry's address and 16 bits of its hash.
 //!
-//! Every change is one store of a word, in an order of which readers may see half: a slot is filled before its tag is
-//! set. Both stores are Release and both loads Acquire, so a reader that sees the tag sees the slot, and one that sees
-//! the slot sees the entry's bytes, on weakly ordered processors too. A slot whose tag is cleared keeps its word, for
-//! readers who saw the tag: what left the table is not freed before their sections have ended.
+//! Every change is a store of one word, and readers may see any prefix of a writer's stores: a slot is filled before
+//! its tag is set. The stores are Release and the loads Acquire. So a reader that sees the tag sees the slot, and a
+//! reader that sees the slot sees the entry's bytes. A slot whose tag is cleared keeps its word for readers that saw
+//! the tag: removed entries are not freed before their read sections end.
 
 use std::ptr::NonNull;
 
@@ -16,10 +16,10 @@ use super::hash::Hashed;
 use super::header::Header;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// Slots of a bucket.
+/// The number of slots of a bucket.
 pub(super) const SLOTS: usize = 7;
 
-/// One cache line; the model checker's words are larger.
+/// One cache line. The model checker's words are larger.
 #[cfg_attr(not(shuttle), repr(C, align(64)))]
 #[cfg_attr(shuttle, repr(C, align(4096)))]
 pub(super) struct Bucket {
@@ -27,14 +27,14 @@ pub(super) struct Bucket {
     slots: [AtomicU64; SLOTS],
 }
 
-/// The tags of a bucket: a byte for each slot, and in the highest byte how many entries overflowed.
+/// The tag word of a bucket: a byte for each slot, and the number of overflowed entries in the highest byte.
 #[derive(Clone, Copy)]
 pub(super) struct Tags(u64);
 
 impl Tags {
     const ONES: u64 = 0x0001_0101_0101_0101;
     const HIGHS: u64 = Self::ONES << 7;
-    /// From here on entries that overflow are not counted any more.
+    /// The largest count of overflowed entries; it never changes again.
     const MANY: u64 = 255;
 
     /// The tag of a hash: never 0.
@@ -43,7 +43,8 @@ impl Tags {
         (hash >> 56).max(1)
     }
 
-    /// A bit for each slot that may have this tag: the lowest of them has it, and all that have it are among them.
+    /// A bit for each slot that may have this tag. Every slot with the tag is among them, and the lowest of them has
+    /// it.
     #[inline(always)]
     pub(super) fn matches(self, tag: u64) -> u64 {
         let zero_where_equal = self.0 ^ (tag * Self::ONES);
@@ -68,7 +69,7 @@ impl Tags {
         (0..SLOTS).find(|slot| self.get(*slot) == 0)
     }
 
-    /// How many entries found the bucket full and went on.
+    /// The number of entries that overflowed from this bucket.
     #[inline(always)]
     pub(super) fn overflowed(self) -> u64 {
         self.0 >> 56
@@ -84,12 +85,11 @@ impl Tags {
     }
 }
 
-/// An entry's address, and below it the lowest 16 bits of its hash.
+/// An entry's address in the upper 48 bits, and the lowest 16 bits of its hash.
 ///
-/// This is the one place where an address becomes a number and a pointer again. The number loses the pointer's
-/// provenance, so it is exposed when the word is made, and the pointer made from the word gets back an exposed one
-/// (Rust's permissive provenance; an AtomicPtr has no room for the 16 bits, and tagging through `map_addr` would lose
-/// them when shifted). Every entry pointer is made from a pointer to its whole chunk, so that is what it may reach.
+/// Only here is a pointer turned into a number and back. The number has no provenance, so `new` exposes the pointer's,
+/// and `address` makes a pointer with exposed provenance (Rust's permissive provenance; an AtomicPtr has no room for
+/// the 16 bits). Every entry pointer is derived from the pointer to its chunk, so it may access the whole chunk.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Word(u64);
 
@@ -108,7 +108,7 @@ impl Word {
     /// The entry of a word that was read from a slot with a tag.
     #[inline(always)]
     pub(super) fn entry(self) -> NonNull<Header> {
-        // SAFETY: words are made from entries; a slot has a word before it has a tag.
+        // SAFETY: words are made from entries, and a slot gets its word before its tag.
         unsafe { NonNull::new_unchecked(self.address()) }
     }
 
@@ -158,7 +158,8 @@ impl Bucket {
             let slot = Tags::slot(matches);
             let word = self.word(slot);
             if tags.get(slot) == tag && word.is_of(key.hash()) {
-                // SAFETY: a slot with a tag names an entry, or did just now; the caller keeps it alive.
+                // SAFETY: the tag was set after the slot's word; the caller keeps the entry alive, even if it was just
+                // removed.
                 let entry = unsafe { EntryRef::new(word.entry()) };
                 if keys_equal(entry.key(), key.key) {
                     return Some((slot, word));
@@ -169,14 +170,14 @@ impl Bucket {
         None
     }
 
-    /// Its occupied slots, as a writer sees them.
+    /// The tags and words of its occupied slots. Only for the writer, and for readers that may miss concurrent changes.
     pub(super) fn occupied(&self) -> impl Iterator<Item = (u64, Word)> {
         let tags = self.tags();
         (0..SLOTS).filter(move |slot| tags.get(*slot) != 0).map(move |slot| (tags.get(slot), self.word(slot)))
     }
 }
 
-/// Whether two keys are equal; for 8 to 64 bytes without a call or a loop, by words that may overlap.
+/// Whether two keys are equal. Keys of 8 to 64 bytes are compared by overlapping words, without a call or a loop.
 #[inline(always)]
 pub(super) fn keys_equal(a: &[u8], b: &[u8]) -> bool {
     let len = b.len();
@@ -186,12 +187,12 @@ pub(super) fn keys_equal(a: &[u8], b: &[u8]) -> bool {
     if !(8..=64).contains(&len) {
         return a == b;
     }
-    // SAFETY: both have `at + 8` bytes wherever this is called below.
+    // SAFETY: both keys have at least `at + 8` bytes in every call below.
     let differ = |at: usize| unsafe {
         let word = |bytes: &[u8]| bytes.as_ptr().add(at).cast::<u64>().read_unaligned();
         word(a) ^ word(b)
     };
-    // Words from either end, which meet in the middle.
+    // Words from both ends, which overlap in the middle.
     let mut different = differ(0) | differ(len - 8);
     if len > 16 {
         different |= differ(8) | differ(len - 16);

@@ -1,34 +1,34 @@
-//! Where the memory of chunks comes from: small ones from the process's allocator, large ones straight from the system,
-//! so that they are returned to it whatever the allocator does.
+//! The memory of chunks: small chunks come from the process's allocator, large ones are mapped from the operating
+//! system, so that freeing returns them to it.
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr;
 
 use super::size_class::UNIT;
 
-/// Chunks of this size or more come from the system.
+/// Chunks of this size or more are mapped from the system.
 pub(super) const MAPPED: usize = 128 << 10;
 
-/// Memory of this size; null if there is none.
+/// Memory of this size; null if the allocation fails.
 pub(super) fn allocate(size: usize) -> *mut u8 {
     let memory = if size < MAPPED { heap::allocate(size) } else { system::allocate(size) };
     if memory.is_null() || is_addressable(memory.addr(), size) {
         return memory;
     }
-    // SAFETY: it was just allocated with this size, and no one else knows it.
+    // SAFETY: it was just allocated with this size, and is not used.
     unsafe { free(memory, size) };
     ptr::null_mut()
 }
 
 /// # Safety
-/// The memory was allocated here with this size, and nobody uses it any more.
+/// The memory was allocated here with this size and is no longer used.
 pub(super) unsafe fn free(memory: *mut u8, size: usize) {
     // SAFETY: the caller's promise.
     unsafe { if size < MAPPED { heap::free(memory, size) } else { system::free(memory, size) } }
 }
 
-/// Whether all addresses in these bytes fit into the 48 bits that a bucket has for them. Linux returns higher ones on
-/// request only, and so do allocators; an address that lost its upper bits would be somebody else's memory.
+/// Whether all addresses in these bytes fit into the 48 bits of a bucket's slot. Linux maps higher addresses only on
+/// request, but an allocator may request them.
 fn is_addressable(start: usize, size: usize) -> bool {
     (start as u64).checked_add(size as u64).is_some_and(|end| end <= 1 << 48)
 }
@@ -60,7 +60,7 @@ mod system {
 
     pub(super) fn allocate(size: usize) -> *mut u8 {
         let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        // SAFETY: asks for new memory, anywhere.
+        // SAFETY: maps new memory at any address.
         let memory = unsafe { libc::mmap(ptr::null_mut(), size, access, kind, -1, 0) };
         if memory == libc::MAP_FAILED { ptr::null_mut() } else { memory.cast() }
     }
@@ -73,9 +73,8 @@ mod system {
     }
 }
 
-/// Has the system put pages under the next bytes of a mapped chunk, many at once, when the bytes from `used` to `end`
-/// enter a new step: one by one, at the first touch of each, they take several times as long. `first` is the lowest
-/// `used`.
+/// Has the system allocate the pages of a mapped chunk in steps, when the bytes from `used` to `end` enter a new step.
+/// Page faults at the first touch of each page would take several times as long. `first` is the lowest `used`.
 #[inline]
 pub(super) fn populate(memory: *mut u8, first: usize, used: usize, end: usize, size: usize) {
     const STEP: usize = 128 << 10;
@@ -89,8 +88,8 @@ pub(super) fn populate(memory: *mut u8, first: usize, used: usize, end: usize, s
 #[cfg(target_os = "linux")]
 #[cold]
 fn populate_pages(start: *mut u8, len: usize) {
-    // SAFETY: the pages are ours, and their contents stay. A system that does not know this populates at the first
-    // touch.
+    // SAFETY: the pages belong to the chunk, and keep their contents. A system without this call populates pages at the
+    // first touch.
     unsafe { libc::madvise(start.cast(), len, libc::MADV_POPULATE_WRITE) };
 }
 

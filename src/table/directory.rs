@@ -1,7 +1,7 @@
 //! The directory of a table: the lowest bits of a hash choose a segment.
 //!
-//! This is extendible hashing. Several slots may lead to one segment, which has fewer bits in common than the directory
-//! has. A directory never changes: growing makes another, and a store of one word publishes it.
+//! This is extendible hashing. Several slots may lead to one segment, whose depth is then lower than the directory's. A
+//! directory never changes: growing makes a new one, which a store of one word publishes.
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::{self, NonNull};
@@ -19,10 +19,10 @@ use crate::error::{Error, Result};
 use crate::memory::{Account, heap_bytes};
 use crate::sync::{TryArc, try_box};
 
-/// Buckets of a segment of full size.
+/// The number of buckets of a segment of maximum size.
 pub(super) const BUCKETS: usize = if cfg!(shuttle) { 2 } else { 1024 };
 
-/// A segment, and how many bits of a hash all its entries have in common.
+/// A segment and its depth: the number of low hash bits that all its entries share.
 #[repr(C)]
 pub(super) struct OwnedSegment {
     part: Part,
@@ -31,15 +31,15 @@ pub(super) struct OwnedSegment {
     account: TryArc<Account>,
 }
 
-/// What leads from a directory to a segment.
+/// A slot of a directory, which leads to a segment.
 #[derive(Clone, Copy)]
 pub(super) struct DirSlot {
-    /// What readers need of it.
+    /// The segment's buckets, which readers use without access to `owned`.
     buckets: *const Bucket,
     owned: *mut OwnedSegment,
 }
 
-/// The lowest bit of a hash that chooses a slot: masked, that bit and those above are the slot's offset in bytes.
+/// The lowest bit of a hash that chooses a slot. The hash masked with `span` is the slot's offset in bytes.
 const SLOT: u32 = size_of::<DirSlot>().ilog2();
 
 impl DirSlot {
@@ -54,7 +54,7 @@ impl DirSlot {
 
     /// Frees a segment that was never published.
     fn free(self) {
-        // SAFETY: it was made by `try_new`, and no other thread knows it.
+        // SAFETY: it was boxed by `try_new`, and no other thread has it.
         drop(unsafe { Box::from_raw(self.owned) });
     }
 }
@@ -71,9 +71,9 @@ impl OwnedSegment {
         Ok(DirSlot { buckets, owned: Box::into_raw(owned) })
     }
 
-    /// Frees a segment whose entries are elsewhere.
+    /// Frees a segment whose entries were moved to other segments.
     unsafe fn free(part: NonNull<Part>, _hazards: &HazardSet, _left: &mut RetireList) {
-        // SAFETY: the part is the first field of a segment that was boxed, and that no lookup reaches any more.
+        // SAFETY: the part is the first field of a boxed segment that no reader can reach.
         drop(unsafe { Box::from_raw(part.cast::<OwnedSegment>().as_ptr()) });
     }
 }
@@ -84,18 +84,18 @@ impl Drop for OwnedSegment {
     }
 }
 
-/// All segments of a table: never changed, only replaced. The slots follow in the same block.
+/// All segments of a table. It never changes; growing replaces it. Its slots follow in the same block.
 #[repr(C)]
 pub(super) struct Directory {
     part: Part,
-    /// The distance of the last slot from the first, in bytes.
+    /// The byte offset of the last slot, a mask for offsets.
     span: usize,
-    /// The same of the buckets of each segment: all segments have the same size.
+    /// The byte offset of the last bucket of a segment; all segments have the same size.
     bucket_span: usize,
-    /// The secrets of the hash. A thread that has the directory need not check whether they exist.
+    /// The secrets of the hash, here so that a lookup need not check that they are initialized.
     secrets: &'static RapidSecrets,
     account: TryArc<Account>,
-    /// Once it has left the table: the memory of its entries.
+    /// The memory of its entries, once it has left the table.
     chunks: DetachedChunks,
     slots: [DirSlot; 0],
 }
@@ -106,7 +106,7 @@ impl Directory {
         Layout::new::<Directory>().extend(slots).map_or(slots, |(layout, _)| layout)
     }
 
-    /// What it takes, and what every table with entries has besides.
+    /// The bytes of a directory, and the fixed overhead of a table with entries.
     fn bytes(slots: usize) -> u64 {
         heap_bytes(Self::layout(slots).size()) + Arena::bytes()
     }
@@ -124,7 +124,7 @@ impl Directory {
             return Err(Error::OutOfMemory(layout.size()));
         }
         account.charge(Self::bytes(slots), u64::MAX);
-        // SAFETY: the block is ours, and has room for the directory and this many slots after it.
+        // SAFETY: the new block has room for the directory and this many slots after it.
         unsafe {
             directory.write(Directory {
                 part: Part::new(Self::free),
@@ -185,8 +185,8 @@ impl Directory {
         unsafe { std::slice::from_raw_parts((&raw const (*directory).slots).cast(), Self::len(directory)) }
     }
 
-    /// Each segment once, at the first of the slots that lead to it, from the last to the first: so a segment may be
-    /// freed when it is returned.
+    /// The slots of distinct segments: for each segment the first slot that leads to it, in descending order. So each
+    /// segment may be freed when it is returned.
     ///
     /// # Safety
     /// The directory and its segments are alive for `'s`.
@@ -198,10 +198,10 @@ impl Directory {
         slots.iter().enumerate().rev().filter(is_first).map(|(_, slot)| *slot)
     }
 
-    /// Notes the memory of its entries, once it has left the table.
+    /// Sets the memory of its entries, once it has left the table.
     ///
     /// # Safety
-    /// The directory is the caller's. Readers do not look at this.
+    /// Only the caller uses this field: the directory has left its table, and readers do not read the field.
     pub(super) unsafe fn set_chunks(directory: *mut Self, chunks: DetachedChunks) {
         // SAFETY: the caller's promise.
         unsafe { (*directory).chunks = chunks };
@@ -210,7 +210,7 @@ impl Directory {
     /// Retires a directory with its segments and their entries.
     ///
     /// # Safety
-    /// It has just left its table, with all that it leads to.
+    /// New readers cannot find the directory, its segments and their entries.
     pub(super) unsafe fn retire_with_entries(directory: NonNull<Self>) {
         // SAFETY: the caller's promise; the part is its first field.
         unsafe {
@@ -219,10 +219,10 @@ impl Directory {
         }
     }
 
-    /// Frees a directory whose segments are in another.
+    /// Frees a directory whose segments are in a new directory.
     unsafe fn free(part: NonNull<Part>, _hazards: &HazardSet, _left: &mut RetireList) {
         let directory = part.cast::<Directory>().as_ptr();
-        // SAFETY: the part is the first field of a directory that no lookup reaches any more.
+        // SAFETY: the part is the first field of a directory that no reader can reach.
         unsafe {
             let slots = Self::len(directory);
             (*directory).account.discharge(Self::bytes(slots));
@@ -234,7 +234,7 @@ impl Directory {
     /// Frees a directory with its segments and their entries.
     unsafe fn free_with_entries(part: NonNull<Part>, hazards: &HazardSet, left: &mut RetireList) {
         let directory = part.cast::<Directory>().as_ptr();
-        // SAFETY: no lookup reaches any of this any more.
+        // SAFETY: no reader can reach the directory, its segments and their entries.
         unsafe {
             Self::distinct(directory).for_each(DirSlot::free);
             let chunks = std::mem::replace(&mut (*directory).chunks, DetachedChunks::NONE);
@@ -245,10 +245,10 @@ impl Directory {
     }
 }
 
-/// A directory with room for one more entry, not published yet.
+/// A new directory with room for one more entry, before it is published.
 pub(super) struct Growth {
     directory: *mut Directory,
-    /// The directory before, and the segment that is full.
+    /// The old directory and its full segment.
     replaced: Option<(*mut Directory, *mut OwnedSegment)>,
 }
 
@@ -267,13 +267,13 @@ impl Growth {
         Ok(Some(Growth { directory, replaced: None }))
     }
 
-    /// A directory in which the full segment for `hash` is replaced by a larger one, or two. None if `fits` refuses the
+    /// A directory in which a larger segment, or two, replace the full one for `hash`. None if `fits` refuses the
     /// bytes.
     ///
     /// # Safety
     /// `old` is the table's directory, and the caller the table's writer.
     pub(super) unsafe fn of(old: *mut Directory, hash: u64, fits: impl Fn(u64) -> bool) -> Result<Option<Self>> {
-        // SAFETY: the directory is alive while we write.
+        // SAFETY: the directory is alive while the caller is the writer.
         let (slots, account, full) =
             unsafe { (Directory::slots(old), (*old).account.clone(), Directory::slot(old, hash).owned) };
         // SAFETY: as above.
@@ -304,14 +304,14 @@ impl Growth {
         Ok(Some(Growth { directory, replaced: Some((old, full)) }))
     }
 
-    /// Publishes the directory by `publish`, and retires what it replaces.
+    /// Publishes the directory with `publish`, and retires the old directory and segment.
     ///
     /// # Safety
     /// After `publish`, lookups use this directory. The caller is the table's writer.
     pub(super) unsafe fn publish(self, publish: impl FnOnce(*mut Directory)) {
         publish(self.directory);
         let Some((old, full)) = self.replaced else { return };
-        // SAFETY: nothing leads to these any more; their entries are in the new segments. Both begin with their part.
+        // SAFETY: new readers cannot find these; their entries are in the new segments. Both begin with their part.
         unsafe {
             let bytes = Segment::bytes((*full).segment.bucket_count()) as u64;
             retire_part(NonNull::new_unchecked(full.cast()), bytes, OwnedSegment::free);

@@ -1,4 +1,4 @@
-//! An entry that is being written. It belongs to one computation, and no table has it yet.
+//! An entry that is being written, before it is in a table. A computation writes its value into one.
 
 use std::ptr::NonNull;
 use std::slice;
@@ -13,12 +13,12 @@ use crate::error::{Error, Result};
 use crate::sync::TryArc;
 use crate::sync::atomic::{AtomicU32, Ordering};
 
-/// The bytes reserved for a value so far; none before anything is reserved.
+/// The bytes reserved for the value of a draft; none at first.
 #[derive(Default)]
 pub struct Reservation(Option<(Pinned, usize)>);
 
 impl Reservation {
-    /// The value as it is, to write on.
+    /// The value so far, for writing.
     pub fn value_mut(&mut self) -> &mut [u8] {
         match &mut self.0 {
             None => &mut [],
@@ -31,7 +31,7 @@ impl Reservation {
 /// An entry that is being written.
 pub struct Draft<'k> {
     key: &'k [u8],
-    /// Where its table's entries are; None for a value that no table will take in.
+    /// The memory of its table; None for a value that is not stored in a table.
     arena: Option<&'k LazyArena>,
     reservation: Reservation,
 }
@@ -47,12 +47,12 @@ impl<'k> Draft<'k> {
         Draft { key, arena, reservation }
     }
 
-    /// Leaves the reservation for another draft to continue with.
+    /// The reservation, with which another draft can continue.
     pub fn pause(self) -> Reservation {
         self.reservation
     }
 
-    /// Moves the draft out, and leaves an empty one.
+    /// Moves the draft out and leaves an empty one.
     pub fn take(&mut self) -> Self {
         Draft { key: self.key, arena: self.arena, reservation: Reservation(self.reservation.0.take()) }
     }
@@ -62,13 +62,13 @@ impl<'k> Draft<'k> {
         self.key
     }
 
-    /// Makes the value `len` zero bytes and lends them for writing. Drops what was reserved before.
+    /// Makes the value `len` zero bytes and returns them for writing. A previous value is dropped.
     pub fn reserve(&mut self, len: usize) -> Result<&mut [u8]> {
         // SAFETY: the block is new, only this draft points to it, and it has room for the value.
         self.reserve_with(len, |value| unsafe { value.write_bytes(0, len) })
     }
 
-    /// As [`Draft::reserve`], but the bytes hold whatever was in that memory: faster if all of them are written.
+    /// As [`Draft::reserve`], but the bytes have unspecified values: faster if all of them are written.
     pub fn reserve_uninitialized(&mut self, len: usize) -> Result<&mut [u8]> {
         // SAFETY: as in `reserve`.
         self.reserve_with(len, |value| unsafe { freeze(value, len) })
@@ -106,7 +106,7 @@ impl<'k> Draft<'k> {
         }
     }
 
-    /// Keeps the first `len` bytes of the value. The bytes do not move before the draft is finished.
+    /// Keeps the first `len` bytes of the value, which do not move until the draft is finished.
     pub fn truncate(&mut self, len: usize) -> Result<()> {
         let reserved = self.value().len();
         if len > reserved {
@@ -120,22 +120,23 @@ impl<'k> Draft<'k> {
         Ok(())
     }
 
-    /// The value as it is, to write on.
+    /// The value so far, for writing.
     pub fn value_mut(&mut self) -> &mut [u8] {
         self.reservation.value_mut()
     }
 
-    /// The value as it is.
+    /// The value so far.
     pub fn value(&self) -> &[u8] {
         self.reservation.0.as_ref().map_or(&[], |(pinned, kept)| &pinned.value()[..*kept])
     }
 
-    /// Finishes the entry, in a block no larger than it needs; or, outside all tables, little larger.
+    /// Finishes the entry, in a block of the size that it needs. An entry outside tables may waste up to half of
+    /// it.
     pub fn finish(self) -> Result<OwnedEntry> {
         match self.reservation.0 {
             None => self.allocate(0).map(OwnedEntry),
             Some((pinned, kept)) if is_outside_tables(&pinned) && is_little_shorter(kept, pinned.value().len()) => {
-                // SAFETY: no one else has seen the entry, and its block is alone in a chunk that knows its own size.
+                // SAFETY: only this draft has the entry, and its chunk holds no other block.
                 unsafe { (*pinned.entry().header().as_ptr()).value_len = kept as u32 };
                 Ok(OwnedEntry(pinned))
             }
@@ -148,23 +149,23 @@ impl<'k> Draft<'k> {
     }
 }
 
-/// Whether the entry is in no table's memory.
+/// Whether the entry's memory belongs to no table.
 fn is_outside_tables(pinned: &Pinned) -> bool {
     // SAFETY: the pin keeps the entry alive, and with it the chunk.
     unsafe { Chunk::is_outside_tables(Chunk::of(pinned.entry().header())) }
 }
 
-/// Whether a value that keeps this part of its reserved bytes may stay in its block: it is not a large one, and less
-/// than half of it is wasted.
+/// Whether a value that keeps `kept` of its reserved bytes may stay in its block: the length fits into the header, and
+/// at most half of the block is wasted.
 fn is_little_shorter(kept: usize, reserved: usize) -> bool {
     kept < reserved && reserved < LARGE as usize && kept >= reserved / 2
 }
 
-/// A finished entry that only its maker holds: what a table takes in.
+/// A finished entry that only its maker holds, ready to be inserted into a table.
 pub struct OwnedEntry(Pinned);
 
 impl OwnedEntry {
-    /// The value's bytes. Not the pin: a second owner would not be counted when the entry is published.
+    /// The value's bytes. (The pin stays private: a clone of it would not be counted when the entry is inserted.)
     pub fn value(&self) -> &[u8] {
         self.0.value()
     }
@@ -174,21 +175,21 @@ impl OwnedEntry {
         self.0.weight()
     }
 
-    /// The entry as its maker's pin, in no table.
+    /// The entry as a pin, without a table.
     pub fn into_pinned(self) -> Pinned {
         self.0
     }
 }
 
-/// What a table can take in.
+/// A key and a value that a table can insert.
 pub(super) trait IntoEntry {
     fn key(&self) -> &[u8];
 
     /// The bytes that it takes in the heap.
     fn weight(&self) -> u64;
 
-    /// Makes it an entry of the table that uses `arena`: charged until it is freed, with a share of the table's. The
-    /// table publishes it afterwards. None if the limit forbids that. Only for the table's writer.
+    /// Makes it an entry of the table that uses `arena`: charged to the table's account, with the table's share. The
+    /// table publishes it afterwards. None if the limit forbids it. Only for the table's writer.
     fn make_entry(&mut self, arena: &TryArc<Arena>, limit: u64) -> Result<Option<NonNull<Header>>>;
 }
 
@@ -203,20 +204,20 @@ impl IntoEntry for OwnedEntry {
 
     fn make_entry(&mut self, arena: &TryArc<Arena>, limit: u64) -> Result<Option<NonNull<Header>>> {
         // The table may have been cleared since the entry was begun.
-        // SAFETY: our share keeps the chunk alive.
+        // SAFETY: the pin keeps the chunk alive.
         if !unsafe { Chunk::is_attached_to(Chunk::of(self.0.entry().header()), arena) } {
             self.0 = copy(&self.0, self.0.value().len(), Some(arena))?;
         }
         if !arena.admit(self.weight(), limit) {
             return Ok(None);
         }
-        // No one else counts: an OwnedEntry is the only owner of its block.
+        // No other thread changes the shares: an OwnedEntry is the only owner of its block.
         self.0.entry().shares().store(IN_TABLE | CHARGED | 1, Ordering::Relaxed);
         Ok(Some(self.0.entry().header()))
     }
 }
 
-/// A key and a value without an entry yet. Once they have one, only the table has a share in it.
+/// A key and a value of the caller, which the table copies into an entry. Only the table has a share in that.
 pub(super) struct BorrowedEntry<'a> {
     pub(super) key: &'a [u8],
     pub(super) value: &'a [u8],
@@ -252,8 +253,8 @@ impl IntoEntry for BorrowedEntry<'_> {
 
 /// A new block for `key` and a value of `value_len` bytes, which are not initialized.
 fn allocate(key: &[u8], value_len: usize, arena: Option<&TryArc<Arena>>) -> Result<Pinned> {
-    // A fork in the middle would find the arena's lock held, and the child forget all its chunks.
-    // SAFETY: the one share is the pin's.
+    // A fork in between would find the arena's lock held, and the child would lose all chunks of the arena.
+    // SAFETY: the block has one share, which becomes the pin's.
     without_fork(|| block(key, value_len, 1, arena).map(|header| unsafe { Pinned::from_share(header) }))
 }
 
@@ -277,15 +278,15 @@ fn block(key: &[u8], value_len: usize, shares: u32, arena: Option<&TryArc<Arena>
 /// Turns memory that may be uninitialized into initialized bytes of unknown value, at no cost.
 ///
 /// # Safety
-/// `len` bytes at `start` are the caller's alone, to write.
+/// Only the caller accesses the `len` bytes at `start`, and may write them.
 #[inline(always)]
 unsafe fn freeze(start: *mut u8, len: usize) {
     if cfg!(miri) {
         // SAFETY: the caller's promise.
         return unsafe { start.write_bytes(0, len) };
     }
-    // SAFETY: it does nothing. To the compiler it may have written all the bytes it was given, so each has some value,
-    // and reading one that was never written is defined.
+    // SAFETY: the instruction is a comment. The compiler must assume that it has written all the bytes, so they count
+    // as initialized and may be read.
     unsafe { std::arch::asm!("/* {0} {1} */", in(reg) start, in(reg) len, options(nostack, preserves_flags)) };
 }
 
@@ -295,21 +296,21 @@ unsafe fn freeze(start: *mut u8, len: usize) {
 /// `pinned` is the block's only owner.
 unsafe fn value_start(pinned: &mut Pinned) -> *mut u8 {
     let entry = pinned.entry();
-    // SAFETY: the value is there in the same block.
+    // SAFETY: the offset is inside the block.
     unsafe { entry.header().as_ptr().cast::<u8>().add(value_offset(entry.key_len())) }
 }
 
-/// The value of a block, to write on.
+/// The value of a block, for writing.
 ///
 /// # Safety
 /// `pinned` is the block's only owner, and the value is initialized.
 unsafe fn value_mut(pinned: &mut Pinned) -> &mut [u8] {
     let len = pinned.entry().value_len();
-    // SAFETY: as for `EntryRef::value`, and the caller promises that no one else looks.
+    // SAFETY: as for `EntryRef::value`; by the caller's promise no other reference exists.
     unsafe { slice::from_raw_parts_mut(value_start(pinned), len) }
 }
 
-/// The same entry, with the first `kept` bytes of its value, in a block of its own size.
+/// A copy of an entry with the first `kept` bytes of its value.
 fn copy(pinned: &Pinned, kept: usize, arena: Option<&TryArc<Arena>>) -> Result<Pinned> {
     let mut new = allocate(pinned.key(), kept, arena)?;
     // SAFETY: the block is new, and has room for this many bytes.

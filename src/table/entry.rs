@@ -1,7 +1,7 @@
-//! An entry as readers see it: one block of memory with a key and a value that never change.
+//! A finished entry, as readers see it: one block of memory with a key and a value that never change.
 //!
-//! Replacing a value makes a new entry. A reader looks at an entry as an [`EntryRef`] while its read section lasts, and
-//! keeps it longer as a pin (`pin.rs`).
+//! Replacing a value makes a new entry. A reader has an [`EntryRef`] during its read section, and a pin (`pin.rs`) to
+//! keep the entry longer.
 
 use std::hint::cold_path;
 use std::marker::PhantomData;
@@ -17,7 +17,7 @@ pub fn weight(key_len: usize, value_len: usize) -> u64 {
     arena::weight(value_offset(key_len).saturating_add(value_len))
 }
 
-/// A finished entry, readable for as long as something keeps it alive: a read section, a pin, a table's lock.
+/// A finished entry that a read section, a pin or the table's lock keeps alive for `'g`.
 #[derive(Clone, Copy)]
 pub struct EntryRef<'g> {
     header: NonNull<Header>,
@@ -26,7 +26,7 @@ pub struct EntryRef<'g> {
 
 impl<'g> EntryRef<'g> {
     /// # Safety
-    /// `header` starts a finished entry that lives for `'g`.
+    /// `header` is that of a finished entry that lives for `'g`.
     #[inline(always)]
     pub(super) unsafe fn new(header: NonNull<Header>) -> Self {
         EntryRef { header, _alive: PhantomData }
@@ -57,7 +57,7 @@ impl<'g> EntryRef<'g> {
 
     #[inline(always)]
     fn large_value_len(self) -> usize {
-        // SAFETY: the entry keeps its chunk alive, in which it is alone.
+        // SAFETY: the entry keeps its chunk alive, which holds no other block.
         unsafe { Chunk::single_block(Chunk::of(self.header)) - value_offset(self.key_len()) }
     }
 

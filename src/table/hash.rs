@@ -1,4 +1,4 @@
-//! The keyed hash: fast on short keys, and seeded once per process, so that no one can prepare keys that collide.
+//! The keyed hash: fast on short keys, and seeded once per process against prepared collisions.
 
 use std::hash::{BuildHasher, RandomState};
 use std::ops::RangeInclusive;
@@ -6,14 +6,14 @@ use std::ops::RangeInclusive;
 use once_cell::race::OnceBox;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 
-/// The lengths of ordinary keys: hashed and compared word by word, without a loop.
+/// The lengths of ordinary keys, which are hashed word by word, without a loop.
 pub const ORDINARY: RangeInclusive<usize> = 8..=ORDINARY_MAX;
 const ORDINARY_MAX: usize = 48;
 
-/// Set by the first thread, without waiting for another that tries.
+/// The first thread sets it; no thread waits.
 static SECRETS: OnceBox<RapidSecrets> = OnceBox::new();
 
-/// A key and its hash, which is never stored, sent or compared between processes.
+/// A key and its hash, which is valid in this process only.
 #[derive(Clone, Copy)]
 pub struct Hashed<'k> {
     /// The key.
@@ -22,7 +22,7 @@ pub struct Hashed<'k> {
 }
 
 impl Hashed<'static> {
-    /// The empty key without its hash, to initialize arrays with.
+    /// The empty key with an invalid hash, to initialize arrays.
     pub const fn of_nothing() -> Self {
         Hashed { key: &[], hash: 0 }
     }
@@ -42,7 +42,7 @@ impl<'k> Hashed<'k> {
         self.hash
     }
 
-    /// A key and the hash that it is known to have.
+    /// A key and its known hash.
     #[inline(always)]
     pub(crate) fn with_hash(key: &'k [u8], hash: u64) -> Self {
         Hashed { key, hash }
@@ -72,13 +72,14 @@ fn of_any(key: &[u8], secrets: &RapidSecrets) -> u64 {
     rapidhash_v3_seeded(key, secrets)
 }
 
-/// The hash of an ordinary key: its words in pairs, one from either end, each with a secret of its own. The products
-/// are independent of each other, where in rapidhash one waits for the other; high and low halves are folded, as there.
+/// The hash of an ordinary key. Words from both ends are multiplied in pairs, each word mixed with a secret of its own,
+/// and the halves of each product are folded, as in rapidhash. Unlike there, the products are independent of each
+/// other.
 #[inline(always)]
 fn of_ordinary(key: &[u8], secrets: &RapidSecrets) -> u64 {
     let (len, secret) = (key.len(), &secrets.secrets);
     debug_assert!(ORDINARY.contains(&len));
-    // SAFETY: the key has `at + 8` bytes wherever this is called below.
+    // SAFETY: the key has at least `at + 8` bytes in every call below.
     let word = |at: usize| unsafe { key.as_ptr().add(at).cast::<u64>().read_unaligned() };
     let fold = |a: u64, b: u64| {
         let product = u128::from(a) * u128::from(b);

@@ -10,16 +10,16 @@ use super::size_class::UNIT;
 use crate::epoch::retire::Retired;
 use crate::sync::atomic::AtomicU32;
 
-/// What the library knows about an entry. Readers hold entries while other threads write the link, so no code makes a
-/// reference to a whole header: fields are read in place.
+/// The header of an entry. Threads may write the link while others read the entry, so no code makes a reference to a
+/// whole header: fields are accessed in place.
 #[repr(C)]
 pub(super) struct Header {
     /// The number of counted shares, and two flags.
     pub(super) shares: AtomicU32,
     pub(super) key_len: u32,
-    /// How far the block is from the start of its chunk, in units.
+    /// The block's distance from the start of its chunk, in units.
     pub(super) units: u32,
-    /// [`LARGE`]: the chunk knows.
+    /// The value's length; [`LARGE`] if only the chunk has it.
     pub(super) value_len: u32,
     /// The link of the list that the entry is on: retired entries, or free blocks.
     pub(super) link: Retired,
@@ -28,22 +28,22 @@ pub(super) struct Header {
 /// Bytes of a header.
 pub(super) const HEADER: usize = size_of::<Header>();
 
-/// Flag: the table has the entry. This share is not counted, neither in the entry nor in the chunk.
+/// Flag: the table has the entry. This share is counted neither in the entry nor in the chunk.
 pub(super) const IN_TABLE: u32 = 1 << 31;
-/// Flag: the entry is on the account until it is freed.
+/// Flag: the entry is charged to the table's account until it is freed.
 pub(super) const CHARGED: u32 = 1 << 30;
-/// Counted shares: one of the maker, one of each counted pin, one of the retire list.
+/// Mask of the counted shares: one for the maker, one for each counted pin, one for the retire list.
 pub(super) const COUNT: u32 = CHARGED - 1;
 /// An entry whose count reaches this is never freed, and further pins of it are not counted.
 pub(super) const SATURATED: u32 = COUNT;
-/// From this count on no share is taken off. So a count that has reached [`SATURATED`] stays far above 0: it can fall
-/// only by what threads were taking off at that very moment, one each.
+/// At this count or above no share is subtracted. So a count that has reached [`SATURATED`] stays far above 0: only
+/// subtractions in progress at that moment, one per thread, can lower it.
 pub(super) const STICKY: u32 = SATURATED / 2;
 
-/// The length of a value that does not fit into the header.
+/// Marks a value whose length does not fit into the header.
 pub(super) const LARGE: u32 = u32::MAX;
 
-/// Where the value starts in a block.
+/// The offset of the value in a block.
 #[inline(always)]
 pub(super) fn value_offset(key_len: usize) -> usize {
     (HEADER + key_len + UNIT - 1) & !(UNIT - 1)

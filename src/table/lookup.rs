@@ -1,4 +1,4 @@
-//! Lookups in a table: without locks, under a guard.
+//! Lock-free lookups in a table, under a guard.
 
 use super::bucket::keys_equal;
 use super::directory::Directory;
@@ -13,11 +13,11 @@ impl Table {
     /// The entry of a key, valid while the guard is.
     #[inline(always)]
     pub fn find<'g>(&self, guard: &'g Guard, key: &Hashed) -> Option<EntryRef<'g>> {
-        // SAFETY: what is found under the guard lives as long as it: the directory, its segments, their entries.
+        // SAFETY: the directory, its segments and their entries live as long as the guard under which they are found.
         unsafe { segment::find(self.buckets(guard, key)?, key) }
     }
 
-    /// As [`Table::find`], if one look decides. Hashes the key with the secrets in the directory.
+    /// As [`Table::find`], but looks only at the first bucket. Hashes the key with the secrets in the directory.
     #[inline(always)]
     pub fn probe<'g>(&self, _guard: &'g Guard, key: &[u8]) -> Probe<'g> {
         let directory = self.directory.load(Ordering::Acquire);
@@ -31,7 +31,7 @@ impl Table {
         }
     }
 
-    /// Begins to load the memory that [`Table::prefetch_entry`] reads.
+    /// Prefetches the bucket that [`Table::prefetch_entry`] reads.
     #[inline(always)]
     pub fn prefetch_bucket(&self, guard: &Guard, key: &Hashed) {
         if let Some(buckets) = self.buckets(guard, key) {
@@ -39,7 +39,7 @@ impl Table {
         }
     }
 
-    /// Begins to load the memory that [`Table::find_prefetched`] reads: the likely entry.
+    /// Prefetches the likely entry of a key, for [`Table::find_prefetched`].
     #[inline(always)]
     pub fn prefetch_entry<'g>(&self, guard: &'g Guard, key: &Hashed) -> Option<EntryRef<'g>> {
         // SAFETY: as for `find`.
@@ -64,7 +64,7 @@ impl Table {
         (!directory.is_null()).then(|| unsafe { Directory::buckets(directory, key.hash()) })
     }
 
-    /// Shows every entry to `see`.
+    /// Calls `see` with every entry.
     pub fn for_each(&self, _guard: &Guard, mut see: impl FnMut(EntryRef)) {
         let directory = self.directory.load(Ordering::Acquire);
         if directory.is_null() {
@@ -72,7 +72,7 @@ impl Table {
         }
         // SAFETY: the directory and its segments live as long as the guard.
         for slot in unsafe { Directory::distinct(directory) } {
-            // SAFETY: as above, and so do the entries.
+            // SAFETY: as above; the entries live as long as the guard too.
             unsafe { slot.segment().entries().for_each(|entry| see(EntryRef::new(entry))) };
         }
     }

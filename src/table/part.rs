@@ -1,17 +1,17 @@
-//! Parts of a table that are retired as a whole: segments and directories.
+//! Parts of a table, its segments and directories, as objects that are retired.
 
 use std::ptr::NonNull;
 
 use crate::epoch::retire::{Retired, RetiredKind, retire};
 use crate::epoch::{HazardSet, RetireList};
 
-/// Frees a part with what it holds; entries that are still in use go on the list.
+/// Frees a part and its contents; entries that are still in use are put on the list.
 ///
 /// # Safety
-/// No read section can reach the part.
+/// No reader can reach the part.
 pub(super) type FreePart = unsafe fn(NonNull<Part>, &HazardSet, &mut RetireList);
 
-/// The first field of whatever is retired as a part.
+/// The first field of each part.
 #[repr(C)]
 pub(super) struct Part {
     link: Retired,
@@ -27,13 +27,13 @@ impl Part {
 /// Retired parts.
 const PART: RetiredKind = RetiredKind { chain: 0, drop: drop_retired };
 
-/// A part of this size is worth a collection of its own.
+/// Parts of this size or more are collected at once.
 const LARGE: u64 = 64 << 10;
 
-/// Retires a part that takes about `bytes`, to be freed by `free` from now on.
+/// Retires a part of about `bytes`, which `free` will free.
 ///
 /// # Safety
-/// `part` is the first field of what `free` frees, and no lookup leads to it any more.
+/// `part` is the first field of the type that `free` frees, and new readers cannot find it.
 pub(super) unsafe fn retire_part(part: NonNull<Part>, bytes: u64, free: FreePart) {
     // SAFETY: the caller's promise; the link is the first field.
     unsafe {

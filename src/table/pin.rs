@@ -1,7 +1,8 @@
-//! A pin: keeps an entry alive, wherever its table or cache is by now.
+//! Pins, which keep an entry alive, even after it is removed or its table is freed.
 //!
-//! A pin made in a read section protects the entry's address by a hazard slot of its thread: one plain store. A thread
-//! whose slots are taken, and a clone, takes a counted share instead. Pins may be released by any thread.
+//! A pin that is made in a read section protects the entry's address by a hazard slot of its thread, with one plain
+//! store. If the thread's slots are taken, and for a clone, the pin has a counted share instead. Any thread may release
+//! a pin.
 
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
@@ -15,7 +16,7 @@ use crate::sync::atomic::Ordering;
 
 /// A finished entry, kept alive by this pin. Its key and value never change.
 ///
-/// Invariant: `slot` protects the entry, or is null, and then one counted share in it belongs to this pin.
+/// Invariant: `slot` protects the entry; or it is null, and the pin has a counted share in the entry.
 pub struct Pinned {
     header: NonNull<Header>,
     slot: *const HazardSlot,
@@ -36,7 +37,7 @@ impl Pinned {
         }
     }
 
-    /// As [`Pinned::new`], if the slot that comes first is empty.
+    /// As [`Pinned::new`], but tries only the thread's first slot.
     #[inline(always)]
     pub fn try_fast(guard: &Guard, entry: EntryRef<'_>) -> Option<Self> {
         let slot = guard.try_fast_protect(entry.header().as_ptr().cast())?;
@@ -45,14 +46,14 @@ impl Pinned {
 
     /// Pins an entry by a share of its own.
     pub(super) fn counted(entry: EntryRef<'_>) -> Self {
-        static OF_NOBODY: HazardSlot = HazardSlot::new();
-        // Compared before it is added to: a count that overflowed would carry into the flags.
+        static UNUSED: HazardSlot = HazardSlot::new();
+        // Compared first, because an overflow would carry into the flags.
         let more = |shares: u32| (shares & COUNT < SATURATED).then(|| shares + 1);
         if entry.shares().fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
-            // The entry is never freed. This slot protects nothing, and clearing it changes nothing.
-            return Pinned { header: entry.header(), slot: &OF_NOBODY };
+            // The entry is never freed. No thread reads this slot, and clearing it has no effect.
+            return Pinned { header: entry.header(), slot: &UNUSED };
         }
-        // SAFETY: whatever keeps the entry alive now keeps its chunk alive too, until this share exists.
+        // SAFETY: `entry` keeps the chunk alive until this share exists.
         unsafe { Chunk::share(Chunk::of(entry.header())) };
         Pinned { header: entry.header(), slot: ptr::null() }
     }
@@ -88,8 +89,8 @@ impl Pinned {
         self.entry().weight()
     }
 
-    /// Turns the pin into a pointer for a caller to keep, which [`Pinned::drop_raw`] takes back: the slot, or the entry
-    /// with the lowest bit set.
+    /// Turns the pin into a pointer, for C, which [`Pinned::drop_raw`] takes back: the address of the slot, or of the
+    /// entry with the lowest bit set.
     #[inline]
     pub fn into_raw(self) -> *mut c_void {
         let raw = match self.slot.is_null() {
@@ -100,7 +101,7 @@ impl Pinned {
         raw
     }
 
-    /// Takes a pin back and drops it.
+    /// Drops a pin that was turned into a pointer.
     ///
     /// # Safety
     /// `raw` came from [`Pinned::into_raw`] and is taken back once.
@@ -112,10 +113,10 @@ impl Pinned {
         }
     }
 
-    /// Takes a pin back and drops it, if a slot protects it; tells whether one does.
+    /// As [`Pinned::drop_raw`] if a slot protects the entry; returns whether one does.
     ///
     /// # Safety
-    /// As for [`Pinned::drop_raw`]; if it returns false, the pin has not been taken back.
+    /// As for [`Pinned::drop_raw`]. If it returns false, the pin is not dropped.
     #[inline(always)]
     pub unsafe fn try_fast_drop_raw(raw: NonNull<c_void>) -> bool {
         let in_slot = raw.addr().get() & 1 == 0;
@@ -127,7 +128,7 @@ impl Pinned {
     }
 }
 
-/// The entry of a counted pin, from what [`Pinned::into_raw`] made of it.
+/// The entry of a pointer from [`Pinned::into_raw`], if the pin has a counted share.
 #[inline(always)]
 fn counted_header(raw: NonNull<c_void>) -> Option<NonNull<Header>> {
     match raw.addr().get() & 1 {

@@ -1,4 +1,4 @@
-//! How an entry ends: its shares are given up one by one, and the last one frees its block.
+//! The shares in an entry: each is given up once, and the last one frees the entry's block.
 //!
 //! | share | counted | given up |
 //! |---|---|---|
@@ -20,24 +20,24 @@ use crate::sync::atomic::{Ordering, fence};
 /// Retired entries.
 const ENTRY: RetiredKind = RetiredKind { chain: 1, drop: drop_retired };
 
-/// Turns the table's share into a counted one, for the writer who takes the entry out.
+/// Turns the table's share into a counted one, for the writer that removes the entry.
 ///
 /// # Safety
-/// The table has the entry, and no other thread does this.
+/// The table has the entry, and the caller is its only writer.
 pub(super) unsafe fn count_table_share(entry: NonNull<Header>) {
     // SAFETY: the table's share keeps the entry alive, and with it the chunk.
     unsafe {
         Chunk::share(Chunk::of(entry));
-        // A saturated count stays as it is, and its entry forever.
+        // A saturated count does not change, and its entry is never freed.
         let counted = |shares: u32| Some((shares & !IN_TABLE) + u32::from(shares & COUNT < SATURATED));
         let _ = (*entry.as_ptr()).shares.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted);
     }
 }
 
-/// Retires an entry that was taken out of its table.
+/// Retires an entry that was removed from its table.
 ///
 /// # Safety
-/// No lookup finds the entry any more; its table's share was counted ([`count_table_share`]) and is handed over.
+/// New readers cannot find the entry. The table's share was counted ([`count_table_share`]) and belongs to the list.
 pub(super) unsafe fn retire_entry(entry: NonNull<Header>) {
     // SAFETY: the caller's promise.
     unsafe { retire(ENTRY, link_of(entry), EntryRef::new(entry).weight(), false) };
@@ -56,14 +56,13 @@ unsafe fn drop_retired(link: NonNull<Retired>, hazards: &HazardSet, left: &mut R
     }
 }
 
-/// Takes the table's share from a block of a chunk that a table has given up, if the block has an entry with such a
-/// share. An entry that a hazard slot protects is retired. Returns the bytes of the block, and the weight of the entry
-/// if it stays.
+/// Gives up the table's share in the entry of a block, if it has one, in a chunk that a table has given up. An entry
+/// that a hazard slot protects is retired. Returns the bytes of the block, and the weight of the entry if it stays.
 ///
 /// # Safety
 /// No read section can reach the entry, and the caller has a share in the chunk.
 pub(super) unsafe fn leave_table(block: NonNull<Header>, hazards: &HazardSet, left: &mut RetireList) -> (usize, u64) {
-    // SAFETY: the chunk is alive; the lengths of a block stay when it is freed.
+    // SAFETY: the chunk is alive; a freed block keeps its lengths.
     unsafe {
         let entry = EntryRef::new(block);
         let len = entry.block_len();
@@ -88,14 +87,14 @@ pub(super) unsafe fn leave_table(block: NonNull<Header>, hazards: &HazardSet, le
 /// # Safety
 /// The share was the caller's.
 pub(super) unsafe fn release(entry: NonNull<Header>) {
-    // SAFETY: the share keeps the block alive, and its share in the chunk keeps that.
+    // SAFETY: the share keeps the block alive, and has a share in the chunk.
     unsafe {
         let chunk = Chunk::of(entry);
         if (*entry.as_ptr()).shares.load(Ordering::Relaxed) & COUNT >= STICKY {
-            // The entry stays forever, and its chunk with it.
+            // The entry and its chunk are never freed.
             return;
         }
-        // A fork in the middle would find the arena's lock held, or lose the block.
+        // A fork in between would find the arena's lock held, or lose the block.
         without_fork(|| {
             // Release: the reads of this owner come before the block is reused.
             let before = (*entry.as_ptr()).shares.fetch_sub(1, Ordering::Release);
@@ -109,10 +108,10 @@ pub(super) unsafe fn release(entry: NonNull<Header>) {
     }
 }
 
-/// Takes an entry off its account, and its block back.
+/// Discharges an entry from its account and returns its block to the arena.
 ///
 /// # Safety
-/// Nobody else has a share in the entry; the caller has one in the chunk.
+/// No share in the entry is left; the caller has one in the chunk.
 unsafe fn free(entry: NonNull<Header>, chunk: *mut Chunk, charged: bool) {
     // SAFETY: the chunk is alive.
     unsafe {
@@ -121,9 +120,9 @@ unsafe fn free(entry: NonNull<Header>, chunk: *mut Chunk, charged: bool) {
             Chunk::discharge(chunk, bytes);
         }
         #[cfg(shuttle)]
-        // A thread that still reads it is to notice.
+        // Makes a thread that still reads it fail its test.
         entry.as_ptr().cast::<u8>().add(HEADER).write_bytes(0xDD, bytes - HEADER);
-        // Neither charged nor shared: a walk through the chunk meets it as free.
+        // No share and no flag: a walk through the chunk treats the block as free.
         (*entry.as_ptr()).shares.store(0, Ordering::Relaxed);
         Chunk::put_back(chunk, entry.as_ptr(), bytes);
     }

@@ -1,7 +1,7 @@
-//! A segment: a hash table of fixed size that many may read while one writes.
+//! A segment: a hash table of fixed size with one writer and any number of readers.
 //!
-//! A lookup reads one bucket, which is one cache line, and then, nearly always, the one entry that is meant; a miss
-//! ends in the bucket. Entries that find their bucket full go into the next.
+//! A lookup reads one bucket, which is one cache line, and then, nearly always, only the entry of its key. A miss
+//! usually reads only the bucket. An entry whose bucket is full overflows into the next one (linear probing).
 
 use std::slice;
 
@@ -13,11 +13,11 @@ use crate::error::{Error, Result};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use std::ptr::NonNull;
 
-/// Entries that a segment takes for each bucket, on average: then nearly all of them are in their own.
+/// The average number of entries per bucket of a full segment: low enough that few entries overflow.
 const LOAD: usize = 5;
 
-/// Buckets, as readers know them: the first, and the distance of the last from it, in bytes. Their number is a power of
-/// two.
+/// The buckets of a segment, for readers: the first one, and the byte offset of the last one. Their number is a power
+/// of two.
 #[derive(Clone, Copy)]
 pub(super) struct Buckets {
     pub(super) first: *const Bucket,
@@ -37,7 +37,7 @@ const HOME: u32 = {
 };
 
 impl Buckets {
-    /// The distance of the last of this many buckets from the first.
+    /// The byte offset of the last of this many buckets.
     pub(super) const fn span(buckets: usize) -> usize {
         (buckets - 1) * size_of::<Bucket>()
     }
@@ -46,27 +46,28 @@ impl Buckets {
         self.span / size_of::<Bucket>()
     }
 
-    /// The bucket in which a lookup begins: the one of `home`, without a shift for the index and another for the bytes.
+    /// The bucket in which a lookup begins, as function `home`, but the masked hash is a byte offset, which saves a
+    /// shift.
     #[inline(always)]
     fn home(self, hash: u64) -> *const Bucket {
         self.first.wrapping_byte_add((hash >> 32) as usize & self.span)
     }
 }
 
-/// What one look at the first bucket tells about a key.
+/// The result of looking at the first bucket of a key.
 pub enum Probe<'g> {
     /// The entry.
     Found(EntryRef<'g>),
-    /// The key is not there.
+    /// The key has no entry.
     Missing,
-    /// Other slots or later buckets have to be looked at.
+    /// Other slots or later buckets may have the key.
     Unclear,
 }
 
 /// Finds a key.
 ///
 /// # Safety
-/// The buckets, and the entries that they name or named since the caller began to look, stay alive for `'g`.
+/// The buckets, their entries, and entries that are removed from them meanwhile stay alive for `'g`.
 #[inline(always)]
 pub(super) unsafe fn find<'g>(buckets: Buckets, key: &Hashed) -> Option<EntryRef<'g>> {
     // SAFETY: the caller's promise.
@@ -78,13 +79,13 @@ pub(super) unsafe fn find<'g>(buckets: Buckets, key: &Hashed) -> Option<EntryRef
     }
 }
 
-/// Looks at the first slot with a matching tag in the first bucket, which nearly always decides.
+/// Compares the first slot with a matching tag in the first bucket, which nearly always decides.
 ///
 /// # Safety
 /// As for [`find`].
 #[inline(always)]
 pub(super) unsafe fn probe<'g>(buckets: Buckets, key: &Hashed) -> Probe<'g> {
-    // SAFETY: the span keeps the address inside; the caller's promise.
+    // SAFETY: the mask keeps the bucket inside the segment; the caller keeps that alive.
     let bucket = unsafe { &*buckets.home(key.hash()) };
     let tags = bucket.tags();
     let matches = tags.matches(Tags::of(key.hash()));
@@ -93,7 +94,7 @@ pub(super) unsafe fn probe<'g>(buckets: Buckets, key: &Hashed) -> Probe<'g> {
     }
     let word = bucket.word(Tags::slot(matches));
     if word.is_of(key.hash()) {
-        // SAFETY: a slot with a tag names an entry, or did just now; the caller keeps it alive.
+        // SAFETY: the tag was set after the slot's word; the caller keeps the entry alive, even if it was just removed.
         let entry: EntryRef<'g> = unsafe { EntryRef::new(word.entry()) };
         if keys_equal(entry.key(), key.key) {
             return Probe::Found(entry);
@@ -102,7 +103,7 @@ pub(super) unsafe fn probe<'g>(buckets: Buckets, key: &Hashed) -> Probe<'g> {
     Probe::Unclear
 }
 
-/// Finds a key wherever it may be.
+/// Finds a key in all slots and buckets that may have it.
 ///
 /// # Safety
 /// As for [`find`].
@@ -127,19 +128,19 @@ unsafe fn find_slowly<'g>(buckets: Buckets, key: &Hashed) -> Option<EntryRef<'g>
     None
 }
 
-/// Begins to load the bucket of a key.
+/// Prefetches the first bucket of a key.
 #[inline(always)]
 pub(super) fn prefetch_bucket(buckets: Buckets, key: &Hashed) {
     prefetch(buckets.home(key.hash()));
 }
 
-/// Begins to load the entry that a key seems to have in its first bucket, and returns it.
+/// Prefetches the likely entry of a key, by the tag and hash bits in its first bucket, and returns it.
 ///
 /// # Safety
 /// As for [`find`].
 #[inline(always)]
 pub(super) unsafe fn prefetch_entry<'g>(buckets: Buckets, key: &Hashed) -> Option<EntryRef<'g>> {
-    // SAFETY: the span keeps the address inside.
+    // SAFETY: the mask keeps the bucket inside the segment; the caller keeps that alive.
     let bucket = unsafe { &*buckets.home(key.hash()) };
     let matches = bucket.tags().matches(Tags::of(key.hash()));
     if matches == 0 {
@@ -152,14 +153,14 @@ pub(super) unsafe fn prefetch_entry<'g>(buckets: Buckets, key: &Hashed) -> Optio
     let entry = word.address();
     prefetch(entry);
     prefetch(entry.wrapping_byte_add(64));
-    // SAFETY: a slot with a tag names an entry, or did just now; the caller keeps it alive.
+    // SAFETY: the tag was set after the slot's word; the caller keeps the entry alive, even if it was just removed.
     Some(unsafe { EntryRef::new(word.entry()) })
 }
 
 #[inline(always)]
 fn prefetch<T>(address: *const T) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint; any address may be given.
+    // SAFETY: a hint, valid for any address.
     unsafe {
         std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast())
     };
@@ -167,16 +168,16 @@ fn prefetch<T>(address: *const T) {
     let _ = address;
 }
 
-/// Buckets with entries, as the writer sees them. Readers have the address of the buckets, so no code makes a unique
-/// reference to these: all changes are atomic stores through shared references.
+/// Buckets with entries, for the writer. Readers access the buckets at the same time, so all changes are atomic stores
+/// through shared references.
 pub(super) struct Segment {
     first: NonNull<Bucket>,
     count: usize,
-    /// How many entries there are. Only the writer uses it.
+    /// The number of entries. Only the writer uses it.
     len: AtomicUsize,
 }
 
-/// Where an entry is.
+/// The bucket and slot of an entry.
 pub(super) struct Position {
     bucket: usize,
     slot: usize,
@@ -194,13 +195,13 @@ impl Segment {
         Ok(Segment { first, count, len: AtomicUsize::new(0) })
     }
 
-    /// The bytes that this many buckets take.
+    /// The size of this many buckets.
     pub(super) const fn bytes(count: usize) -> usize {
         count * size_of::<Bucket>()
     }
 
     pub(super) fn buckets(&self) -> &[Bucket] {
-        // SAFETY: the segment owns this many buckets; they are only changed atomically.
+        // SAFETY: the segment owns this many buckets, which change only atomically.
         unsafe { slice::from_raw_parts(self.first.as_ptr(), self.count) }
     }
 
@@ -220,7 +221,7 @@ impl Segment {
         self.len.store(len, Ordering::Relaxed);
     }
 
-    /// Whether it takes no more entries.
+    /// Whether no entry can be inserted.
     pub(super) fn is_full(&self) -> bool {
         self.len() >= self.count * LOAD
     }
@@ -231,7 +232,7 @@ impl Segment {
         for _ in 0..=mask {
             let bucket = &self.buckets()[at];
             let tags = bucket.tags();
-            // SAFETY: there is one writer, and only it takes entries out.
+            // SAFETY: only the writer, the caller, removes entries.
             if let Some((slot, word)) = unsafe { bucket.find(tags, key) } {
                 return Some((Position { bucket: at, slot }, word.entry()));
             }
@@ -243,12 +244,12 @@ impl Segment {
         None
     }
 
-    /// Puts another entry of the same key in the place of one.
+    /// Replaces an entry by another one of the same key.
     pub(super) fn replace(&self, position: Position, entry: NonNull<Header>, hash: u64) {
         self.buckets()[position.bucket].set_word(position.slot, Word::new(entry, hash));
     }
 
-    /// Takes in an entry that is not there. The segment is not full.
+    /// Inserts an entry with a new key. The segment must not be full.
     pub(super) fn insert(&self, entry: NonNull<Header>, hash: u64) {
         self.put(home(hash, self.mask()), Tags::of(hash), Word::new(entry, hash));
     }
@@ -259,7 +260,7 @@ impl Segment {
             .map(|distance| (home + distance) & mask)
             .find_map(|at| Some((at, self.buckets()[at].tags().empty_slot()?)))
             .expect("a segment that is not full has an empty slot");
-        // First: a reader that could miss the entry must know that it went on. The entry itself is not there yet.
+        // First, so that a reader that sees the entry missing here continues. The entry itself is not there yet.
         self.overflow(home, at, true);
         let bucket = &self.buckets()[at];
         bucket.set_word(slot, word);
@@ -267,7 +268,7 @@ impl Segment {
         self.set_len(self.len() + 1);
     }
 
-    /// Takes an entry out.
+    /// Removes an entry.
     pub(super) fn remove(&self, position: Position, hash: u64) {
         let bucket = &self.buckets()[position.bucket];
         bucket.set_tags(bucket.tags().with(position.slot, 0));
@@ -275,7 +276,8 @@ impl Segment {
         self.set_len(self.len() - 1);
     }
 
-    /// Counts an entry in all buckets from its home to the one before where it is.
+    /// Counts an entry in all buckets that it overflowed from: from its home to the one before its own. `one_more` adds
+    /// it.
     fn overflow(&self, home: usize, to: usize, one_more: bool) {
         let mask = self.mask();
         let mut at = home;
@@ -291,7 +293,7 @@ impl Segment {
         entries(self.buckets())
     }
 
-    /// The same entries in a segment of twice the size.
+    /// A segment of twice the size with the same entries.
     pub(super) fn grown(&self) -> Result<Segment> {
         let larger = Segment::try_new(self.count * 2)?;
         for entry in self.entries() {
@@ -300,12 +302,13 @@ impl Segment {
         Ok(larger)
     }
 
-    /// The same entries in two segments: those with bit 0 in their hash, and those with bit 1.
+    /// Two segments with the same entries: those whose hash has 0 at `bit`, and those whose hash has 1.
     pub(super) fn split(&self, bit: u32) -> Result<[Segment; 2]> {
         let halves = [Segment::try_new(self.count)?, Segment::try_new(self.count)?];
         let mask = self.mask();
         for (at, bucket) in self.buckets().iter().enumerate() {
-            // If nothing overflowed from the bucket before, all entries are in their home, and need not be looked at.
+            // If no entry overflowed from the previous bucket, all entries here are in their home bucket, so their keys
+            // need not be hashed.
             let at_home = self.buckets()[at.wrapping_sub(1) & mask].tags().overflowed() == 0;
             for (tag, word) in bucket.occupied() {
                 let (low, home) = match at_home && bit < 16 {
@@ -321,7 +324,7 @@ impl Segment {
         Ok(halves)
     }
 
-    /// Counts the entries again, for a writer that no longer exists.
+    /// Counts the entries again, after a writer vanished in a fork.
     pub(super) fn recount(&self) {
         self.set_len(self.buckets().iter().map(|bucket| bucket.occupied().count()).sum());
     }
@@ -329,7 +332,7 @@ impl Segment {
 
 impl Drop for Segment {
     fn drop(&mut self) {
-        // SAFETY: the buckets were boxed with this count, and no one reads them any more.
+        // SAFETY: the buckets were boxed with this count, and no reader can reach them.
         drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(self.first.as_ptr(), self.count)) });
     }
 }

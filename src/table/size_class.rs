@@ -1,14 +1,14 @@
-//! The sizes of blocks: every multiple of 16 up to 1 KiB, then eight sizes to each doubling.
+//! The sizes of blocks: every multiple of 16 up to 1 KiB, then eight sizes per doubling.
 
 /// Blocks are multiples of this, and aligned to it.
 pub(super) const UNIT: usize = 16;
 
-/// Larger blocks have a chunk of their own. So have all blocks if a memory checker is to see each of them.
+/// Larger blocks have a chunk of their own. For memory checkers, which see only chunks, all blocks do.
 pub(super) const LARGEST: usize = if cfg!(phicache_separate_blocks) { 0 } else { 64 << 10 };
 
 const FINE: usize = 1 << 10;
 
-/// How many sizes there are.
+/// The number of sizes.
 pub(super) const CLASSES: usize = FINE / UNIT + 8 * 6;
 
 /// The size of a block for this many bytes, at most 64 KiB, and the index of that size.

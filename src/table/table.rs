@@ -1,14 +1,14 @@
-//! Entries by key: one writer at a time; readers take no locks (`lookup.rs`).
+//! A concurrent hash table: one writer at a time, lock-free readers (`lookup.rs`).
 //!
 //! ```text
 //! table ──> directory ──> segment        the lowest bits of a hash choose the segment,
-//!                    ╰──> segment        others the bucket in it
+//!                    ╰──> segment        higher bits the bucket in it
 //! ```
 //!
-//! A table without entries owns no memory: a run makes hundreds of caches that stay nearly empty. A small table has a
-//! single segment, which is replaced by one of twice the size when it is full. A full segment of full size is split in
-//! two, so that no insertion waits for more than one segment to be copied. Readers, and a child after a fork, find
-//! either the directory before or the one after.
+//! An empty table owns no memory, because programs make hundreds of caches that stay nearly empty. A small table has
+//! one segment; when that is full, one of twice the size replaces it. A full segment of maximum size is split in two,
+//! so that an insertion copies at most one segment. Growth is atomic: readers, and a child after a fork, find either
+//! the old directory or the new one.
 
 use std::mem::offset_of;
 use std::ptr::{self, NonNull};
@@ -27,27 +27,28 @@ use crate::error::Result;
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, Padding, on_separate_lines};
 
-/// What the writer knows.
+/// The state that the writer's lock guards.
 #[derive(Default)]
 struct Writer {
-    /// False, the default, if a writer vanished in a fork in the middle of a change.
+    /// Whether `len` is right. False, the default, if a writer vanished in a fork in the middle of a change: its lock
+    /// has started over.
     counted: bool,
 }
 
-/// What became of an insertion.
+/// The result of an insertion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inserted {
-    /// The key is new.
+    /// The key was new.
     New,
-    /// The key had another value before.
+    /// The entry replaced another one of the same key.
     Replaced,
-    /// The key has another value, and keeps it.
+    /// The key already had an entry, which stays.
     Kept,
     /// The table would hold more bytes than it may; nothing changed.
     OverCapacity,
     /// There is no memory for a larger table; nothing changed.
     NoMemory,
-    /// It may no longer be stored ([`Table::insert_if`]); nothing changed.
+    /// The caller no longer allowed it ([`Table::insert_if`]); nothing changed.
     Forbidden,
 }
 
@@ -70,7 +71,7 @@ pub struct Table {
 
 const _: () = assert!(on_separate_lines(offset_of!(Table, arena), offset_of!(Table, writer)));
 
-// SAFETY: what the table leads to is changed under its lock only, by atomic stores that readers may see at any moment.
+// SAFETY: the directory and everything in it change only under the table's lock, by atomic stores.
 unsafe impl Send for Table {}
 // SAFETY: as above.
 unsafe impl Sync for Table {}
@@ -99,35 +100,35 @@ impl Table {
         self.len() == 0
     }
 
-    /// Grows with every insertion, removal and clearing: equal numbers mean equal contents.
+    /// The number of changes so far: insertions, removals, clears. Equal numbers mean equal contents.
     pub fn changes(&self) -> u64 {
         self.changes.load(Ordering::Acquire)
     }
 
-    /// The bytes held: entries, those that were taken out and are pinned, and the table itself.
+    /// The bytes held: entries, removed entries that are still pinned, and the table itself.
     pub fn bytes(&self) -> u64 {
         flush();
         self.arena.get().map_or(0, |arena| arena.account.bytes())
     }
 
-    /// Where drafts for this table are written.
+    /// The memory in which drafts for this table are written.
     pub fn arena(&self) -> &LazyArena {
         &self.arena
     }
 }
 
-/// Writing. One thread at a time; each change runs where no fork can interrupt it.
+/// Writing: one thread at a time. No fork happens during a change.
 impl Table {
-    /// Takes in an entry, unless the table would hold more than `limit` bytes. If the key has an entry
-    /// already, `replace` decides which of the two stays. In any case the maker gets the new entry back, pinned.
+    /// Inserts an entry, unless the table would hold more than `limit` bytes. If the key already has an entry,
+    /// `replace` decides which of the two stays. The caller gets the new entry back, pinned, in any case.
     pub fn insert(&self, mut entry: OwnedEntry, replace: bool, limit: u64) -> (Pinned, Inserted) {
         let hash = Hashed::from(IntoEntry::key(&entry)).hash();
         let inserted = self.insert_entry(&mut entry, hash, replace, limit, || true);
         (entry.into_pinned(), inserted)
     }
 
-    /// As [`Table::insert`] without `replace`, if `is_allowed` returns true, which is called while no other thread changes the
-    /// table. `key` is the entry's.
+    /// As [`Table::insert`] without `replace`, if `is_allowed` returns true, which is called while no other thread
+    /// changes the table. `key` is the entry's.
     pub fn insert_if(
         &self,
         key: &Hashed,
@@ -201,12 +202,12 @@ impl Table {
         self.unlink(&arena, old);
         self.count_change(0);
         drop(writing);
-        // SAFETY: the entry has just left the table.
+        // SAFETY: the entry is no longer in the table, and its share was counted.
         unsafe { retire_entry(old) };
         Inserted::Replaced
     }
 
-    /// Takes in an entry with a new key. Only for the writer.
+    /// Inserts an entry with a new key. Only for the writer.
     #[inline]
     fn add(&self, entry: &mut impl IntoEntry, hash: u64, limit: u64) -> Inserted {
         match self.make_room(hash, entry.weight(), limit) {
@@ -222,7 +223,7 @@ impl Table {
         Inserted::New
     }
 
-    /// Takes the entry of `key` out; tells whether there was one.
+    /// Removes the entry of `key`; returns whether there was one.
     pub fn remove(&self, key: &Hashed) -> bool {
         retire::flush_if_unblocked();
         without_fork(|| {
@@ -237,7 +238,7 @@ impl Table {
             let emptied = self.is_empty() && self.is_large();
             let directory = if emptied { self.take() } else { None };
             drop(writing);
-            // SAFETY: the entry has just left the table.
+            // SAFETY: the entry is no longer in the table, and its share was counted.
             unsafe { retire_entry(entry) };
             Self::retire(directory);
             true
@@ -286,7 +287,7 @@ impl Table {
         Ok(taken)
     }
 
-    /// Keeps all writers out until this is dropped; readers go on.
+    /// Keeps all writers out until the result is dropped. Readers continue.
     pub fn lock_writers(&self) -> impl Drop + '_ {
         self.write()
     }
@@ -301,16 +302,16 @@ impl Table {
         Some(directory)
     }
 
-    /// Counts a change that makes `more` entries. Only for the writer.
+    /// Counts a change by which the table has `more` entries. Only for the writer.
     fn count_change(&self, more: i64) {
         self.len.store(self.len.load(Ordering::Relaxed).wrapping_add_signed(more), Ordering::Relaxed);
         self.changes.store(self.changes.load(Ordering::Relaxed) + 1, Ordering::Release);
     }
 
-    /// Notes that an entry leaves the table, whose share becomes a counted one. Only for the writer, before another
-    /// thread can clear the table and give its memory up.
+    /// Notes that an entry leaves the table, and turns the table's share in it into a counted one. Only for the writer,
+    /// under the lock: afterwards another thread may clear the table and give up its chunks.
     fn unlink(&self, arena: &Arena, entry: NonNull<Header>) {
-        // SAFETY: the table's share keeps the entry alive; it is ours now.
+        // SAFETY: the table's share, which the writer takes over, keeps the entry alive.
         let weight = unsafe {
             count_table_share(entry);
             EntryRef::new(entry).weight()
@@ -328,7 +329,7 @@ impl Table {
         writer
     }
 
-    /// Counts the entries of a table whose writer vanished in a fork: what it left is whole, but may be miscounted.
+    /// Counts the entries of a table whose writer vanished in a fork. The entries are intact, but `len` may be wrong.
     #[cold]
     fn recount(&self) {
         let mut len = 0;
@@ -345,7 +346,7 @@ impl Table {
         self.len.store(len, Ordering::Relaxed);
     }
 
-    /// The segment for a hash, until the next growth. Only for the writer.
+    /// The segment for a hash; valid until the table grows. Only for the writer.
     fn segment(&self, hash: u64) -> Option<&Segment> {
         let directory = self.directory.load(Ordering::Acquire);
         // SAFETY: only the writer replaces the directory and its segments.
@@ -365,7 +366,7 @@ impl Table {
             None => Growth::first(|| Ok(self.arena.get_or_try_init()?.account.clone()), fits)?,
         };
         let Some(growth) = growth else { return Ok(false) };
-        // SAFETY: lookups begin at this word.
+        // SAFETY: lookups begin at this pointer.
         unsafe { growth.publish(|directory| self.directory.store(directory, Ordering::Release)) };
         Ok(true)
     }
@@ -382,7 +383,7 @@ impl Drop for Table {
         if !self.directory.load(Ordering::Acquire).is_null() {
             self.clear();
         } else if let Some(arena) = self.arena.get() {
-            // No entry in the arena was ever in the table.
+            // The table has no directory, so none of the arena's entries is in it.
             arena.detach().free_unused();
         }
     }

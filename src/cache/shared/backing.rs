@@ -118,8 +118,8 @@ impl KeyClaim {
 /// Counts of lookups by all clients of a backing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LookupCounts {
-    /// LookupCounts that found a value.
+    /// Lookups that found a value.
     pub hits: u64,
-    /// LookupCounts that found no value.
+    /// Lookups that found no value.
     pub misses: u64,
 }

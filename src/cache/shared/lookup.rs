@@ -1,4 +1,4 @@
-//! LookupCounts of a shared cache: near first, then at the backing.
+//! Lookups of a shared cache: in the near cache first, then at the backing.
 
 use super::backing::Backing;
 use super::cache::SharedCache;

@@ -209,7 +209,7 @@ pub unsafe extern "C" fn phicache_config_get_redis_url(
     })
 }
 
-/// Sets the namespace: what all keys of this library at the server begin with.
+/// Sets the namespace, the prefix of all keys of this library at the server.
 ///
 /// @param config  [nullable] The configuration; NULL is the process default.
 /// @param name    1 to 64 of `A-Z a-z 0-9 _ . -`.

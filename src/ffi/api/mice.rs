@@ -230,7 +230,7 @@ pub unsafe extern "C" fn phicache_mice_cache_would_store(cache: *mut phicache_mi
 /// Looks a MICE up, also in the parents. On a miss, calls `compute`, which writes it with `phicache_result_mice`.
 /// Counts a hit or a miss.
 ///
-/// The MICE is returned even if the cache could not store it; `out->origin` tells.
+/// The MICE is returned even if the cache could not store it; `out->origin` says whether it did.
 ///
 /// @param cache          The cache.
 /// @param key            The key.

@@ -1,7 +1,7 @@
 //! Reading in place, and many at once
 //!
 //! A value from `phicache_cache_get` is pinned until it is released. To look at values briefly, a read section is
-//! cheaper: what `phicache_cache_read` returns stays valid, in place, until the section ends, and needs no release.
+//! cheaper: a value from `phicache_cache_read` stays valid, in place, until the section ends, and needs no release.
 //!
 //! ```c
 //! phicache_read_begin();
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn phicache_cache_read_many(
 }
 
 /// Looks many keys up. Counts a hit or a miss for each. If the lookup of some keys fails, the values that were found
-/// are returned all the same, and only they are counted.
+/// are still returned, and only those are counted.
 ///
 /// @param cache      Any cache.
 /// @param keys       The keys.

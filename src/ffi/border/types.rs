@@ -10,7 +10,7 @@ use std::ffi::{c_char, c_void};
 /// What a call returns: 0 is OK, positive numbers are normal outcomes, negative numbers are errors.
 pub type phicache_status = i32;
 
-/// The call did what it was asked to do.
+/// Success.
 pub const PHICACHE_OK: i32 = 0;
 /// The key has no value.
 pub const PHICACHE_MISS: i32 = 1;
@@ -41,7 +41,7 @@ pub const PHICACHE_ERROR_INVALID_ARGUMENT: i32 = -1;
 pub const PHICACHE_ERROR_INVALID_HANDLE: i32 = -2;
 /// The compute callback returned a code other than 0.
 pub const PHICACHE_ERROR_CALLBACK: i32 = -3;
-/// A computation asked for the key that it is computing.
+/// A computation requested the key that it computes itself.
 pub const PHICACHE_ERROR_RECURSION: i32 = -4;
 /// The result is longer than the buffer. The call returns the length that is needed.
 pub const PHICACHE_ERROR_BUFFER_TOO_SMALL: i32 = -5;
@@ -120,7 +120,7 @@ pub const PHICACHE_MEMORY_CONFIGURED: f64 = -2.0;
 /// purviews) and `phicache_subsystem_key` whose prefix is at most 64 bytes long.
 pub const PHICACHE_KEY_BUFFER: usize = 768;
 
-/// Bytes that are borrowed for the duration of a call. If the length is 0, the pointer may be anything.
+/// Bytes that are borrowed for the duration of a call. If the length is 0, the pointer may have any value, also NULL.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct phicache_bytes {
@@ -132,7 +132,7 @@ pub struct phicache_bytes {
 
 /// A pinned value: its bytes stay valid and unchanged until `phicache_value_release`, even if the cache is freed.
 ///
-/// Copying the struct adds no pin: of all copies release exactly one, once, from any thread.
+/// Copying the struct adds no pin: release exactly one of the copies, once, from any thread.
 #[repr(C)]
 pub struct phicache_value {
     /// The value's first byte, at 16-byte alignment.
@@ -230,7 +230,7 @@ pub struct phicache_memory {
     pub reserved: u32,
 }
 
-/// Options of a new cache. All fields but `struct_size` zero is the default. Grows at its end.
+/// Options of a new cache. A field that is zero has its default. Grows at its end.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct phicache_cache_options {
@@ -344,7 +344,7 @@ pub struct phicache_memo;
 pub struct phicache_method;
 /// A candidate system: nodes of a network in a state, cut or uncut.
 pub struct phicache_subsystem;
-/// The duty to compute a value without a callback.
+/// The right and the duty to compute a missing value without a callback.
 pub struct phicache_lease;
 /// Where a compute callback writes its value. Valid while the callback runs.
 pub struct phicache_result;
