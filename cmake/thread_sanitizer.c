@@ -36,13 +36,22 @@ void WRAP(WRITE)(void *lock) {
     __tsan_acquire(lock);
 }
 
-/* Condvar::wait_timeout(&self, &Mutex, Duration): releases the lock while it waits. */
-bool REAL(WAIT)(void *condition, void *lock, uint64_t seconds, uint32_t nanoseconds);
-bool WRAP(WAIT)(void *condition, void *lock, uint64_t seconds, uint32_t nanoseconds);
-bool WRAP(WAIT)(void *condition, void *lock, uint64_t seconds, uint32_t nanoseconds) {
+/* Condvar::wait(&self, &Mutex) and Condvar::wait_timeout(&self, &Mutex, Duration): they release the lock while they
+ * wait. */
+void REAL(WAIT)(void *condition, void *lock);
+void WRAP(WAIT)(void *condition, void *lock);
+void WRAP(WAIT)(void *condition, void *lock) {
+    __tsan_release(lock);
+    REAL(WAIT)(condition, lock);
+    __tsan_acquire(lock);
+}
+
+bool REAL(WAIT_TIMEOUT)(void *condition, void *lock, uint64_t seconds, uint32_t nanoseconds);
+bool WRAP(WAIT_TIMEOUT)(void *condition, void *lock, uint64_t seconds, uint32_t nanoseconds);
+bool WRAP(WAIT_TIMEOUT)(void *condition, void *lock, uint64_t seconds, uint32_t nanoseconds) {
     bool woken;
     __tsan_release(lock);
-    woken = REAL(WAIT)(condition, lock, seconds, nanoseconds);
+    woken = REAL(WAIT_TIMEOUT)(condition, lock, seconds, nanoseconds);
     __tsan_acquire(lock);
     return woken;
 }

@@ -6,7 +6,8 @@
 
 execute_process(COMMAND ${CMAKE_NM} "${cargo_archive}" OUTPUT_VARIABLE symbols ERROR_QUIET)
 foreach(slow_path LOCK:mutex5futex[A-Za-z0-9_]*lock_contended READ:rwlock5futex[A-Za-z0-9_]*read_contended
-        WRITE:rwlock5futex[A-Za-z0-9_]*write_contended WAIT:condvar5futex[A-Za-z0-9_]*12wait_timeout)
+        WRITE:rwlock5futex[A-Za-z0-9_]*write_contended WAIT:condvar5futex[A-Za-z0-9_]*4wait
+        WAIT_TIMEOUT:condvar5futex[A-Za-z0-9_]*12wait_timeout)
   string(REPLACE ":" ";" slow_path ${slow_path})
   list(GET slow_path 0 name)
   list(GET slow_path 1 pattern)

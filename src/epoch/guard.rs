@@ -13,6 +13,7 @@ use std::marker::PhantomData;
 use super::barrier;
 use super::hazard::HazardSlot;
 use super::participant::{Participant, SLOTS};
+use super::retire;
 use super::threads::{current, register, threads, with};
 use crate::error::{Error, Result};
 use crate::sync::atomic::{Ordering, compiler_fence};
@@ -198,6 +199,7 @@ pub unsafe fn close() -> Result<()> {
     participant.open.store(open, Ordering::Relaxed);
     if open == 0 {
         participant.epoch.store(0, Ordering::Release);
+        retire::flush_if_unblocked();
     }
     Ok(())
 }

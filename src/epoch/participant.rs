@@ -45,7 +45,7 @@ pub struct Participant {
     pub(super) changing: AtomicU8,
     /// The slot that the owner tries first.
     pub(super) next_slot: AtomicU32,
-    id: u32,
+    pub(super) id: u32,
     pub(crate) scratch: Scratch,
     pub(super) slots: [HazardSlot; SLOTS],
     in_use: AtomicBool,
@@ -109,9 +109,9 @@ impl Participant {
         }
     }
 
-    /// A participant whose first owner is the caller.
-    pub(super) fn in_use(id: u32) -> Self {
-        let participant = Self::new(id);
+    /// A participant whose first owner is the caller, who sets its id.
+    pub(super) fn in_use() -> Self {
+        let participant = Self::new(0);
         participant.in_use.store(true, Ordering::Relaxed);
         participant
     }

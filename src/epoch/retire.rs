@@ -7,9 +7,11 @@
 //! 3. Those of them that no hazard slot protects are freed. The others stay on the list until the next collection.
 //!
 //! Hazard slots are read after the epochs, so that an address that a section protected before it ended is seen. No
-//! thread waits for readers.
+//! thread waits for readers. Objects that a read section keeps alive are collected when that section ends, if a caller
+//! opened it, or by the next change of any table after it. Objects that a hazard slot protects wait for the next
+//! collection.
 
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use super::fork_gate::without_fork;
 use super::hazard::HazardSet;
@@ -37,6 +39,10 @@ pub(crate) unsafe fn retire(kind: RetiredKind, link: NonNull<Retired>, bytes: u6
         unsafe { garbage.recent.push(kind, link, bytes) };
         let bytes = garbage.recent.bytes() + garbage.waiting.bytes();
         participant.garbage_bytes.store(bytes.max(1), Ordering::Relaxed);
+        let flushed = &threads().flushed;
+        if flushed.load(Ordering::Relaxed) != 0 {
+            flushed.store(0, Ordering::Relaxed);
+        }
         let full = garbage.recent.len() >= LEN || garbage.recent.bytes() >= BYTES;
         drop(garbage);
         if full || at_once {
@@ -45,15 +51,44 @@ pub(crate) unsafe fn retire(kind: RetiredKind, link: NonNull<Retired>, bytes: u6
     });
 }
 
-/// Whether any thread has retired objects that are not freed.
-pub(crate) fn is_anything_retired() -> bool {
-    participants().any(|participant| participant.garbage_bytes.load(Ordering::Relaxed) != 0)
+/// Whether [`flush`] may free something. False after a flush, until something is retired or the epoch moves.
+#[inline(always)]
+pub(crate) fn may_free() -> bool {
+    let threads = threads();
+    threads.flushed.load(Ordering::Relaxed) != threads.epoch.load(Ordering::Relaxed)
 }
 
 /// Collects the retire lists of all threads.
 pub fn flush() {
     drop_orphans();
-    participants().filter(|participant| participant.garbage_bytes.load(Ordering::Relaxed) != 0).for_each(collect);
+    let threads = threads();
+    threads.blocker.store(ptr::null_mut(), Ordering::Relaxed);
+    let retired = |participant: &&Participant| participant.garbage_bytes.load(Ordering::Relaxed) != 0;
+    // Before the lists are read: a thread that retires something meanwhile resets it.
+    threads.flushed.store(u64::MAX, Ordering::Relaxed);
+    participants().filter(retired).for_each(collect);
+    let now = threads.epoch.load(Ordering::Relaxed);
+    let _ = threads.flushed.compare_exchange(u64::MAX, now, Ordering::Relaxed, Ordering::Relaxed);
+}
+
+/// Collects objects that a read section kept alive, if that section has ended.
+#[inline(always)]
+pub(crate) fn flush_if_unblocked() {
+    if !threads().blocker.load(Ordering::Relaxed).is_null() {
+        flush_unless_blocked();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn flush_unless_blocked() {
+    // SAFETY: participants are never freed.
+    let Some(blocker) = (unsafe { threads().blocker.load(Ordering::Acquire).as_ref() }) else { return };
+    let epoch = blocker.epoch.load(Ordering::Relaxed);
+    // A flush too many costs time. One too few does not matter: the next change of a table tries again.
+    if epoch == 0 || epoch > threads().blocked_at.load(Ordering::Relaxed) {
+        flush();
+    }
 }
 
 /// Collects the retire list of a participant.
@@ -71,11 +106,16 @@ fn collect_without_fork(participant: &Participant) {
     let now = threads().epoch.fetch_add(1, Ordering::AcqRel) + 1;
     let all_passed = heavy_barrier();
     // Acquire pairs with the end of a section: its reads come before the frees below.
-    let epochs = participants().map(|reader| reader.epoch.load(Ordering::Acquire)).filter(|epoch| *epoch != 0);
-    let oldest = if all_passed { epochs.min().unwrap_or(u64::MAX) } else { 0 };
+    let epochs = participants().map(|reader| (reader.epoch.load(Ordering::Acquire), reader));
+    let oldest_reader = epochs.filter(|(epoch, _)| *epoch != 0).min_by_key(|(epoch, _)| *epoch);
+    let oldest = if all_passed { oldest_reader.map_or(u64::MAX, |(epoch, _)| epoch) } else { 0 };
     let (mut ready, mut left) = (RetireList::new(), RetireList::new());
     for (list, since) in [(waiting, since), (recent, now)] {
         if since <= oldest { &mut ready } else { &mut left }.append(list);
+    }
+    if let (false, Some((epoch, reader))) = (left.is_empty(), oldest_reader) {
+        threads().blocked_at.store(epoch, Ordering::Relaxed);
+        threads().blocker.store(ptr::from_ref(reader).cast_mut(), Ordering::Release);
     }
     if !ready.is_empty() {
         // Read after the epochs, so that addresses protected in sections that have ended are seen.

@@ -2,9 +2,9 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::mem;
 use std::ptr;
-use std::sync::OnceLock;
-use std::sync::atomic::AtomicU64 as PlainAtomicU64;
+use std::sync::atomic::{AtomicPtr as PlainAtomicPtr, AtomicU64 as PlainAtomicU64};
 
 use super::barrier;
 use super::hazard::HazardSlot;
@@ -18,6 +18,11 @@ use crate::sync::{try_box, yield_now};
 pub(super) struct Threads {
     /// Grows with each collection; never 0.
     pub(super) epoch: AtomicU64,
+    /// The epoch after the last flush, if nothing was retired since: another flush would free nothing. Else 0.
+    pub(super) flushed: AtomicU64,
+    /// The reader whose section kept the last collection from freeing something, or null; and the epoch of that section.
+    pub(super) blocker: AtomicPtr<Participant>,
+    pub(super) blocked_at: AtomicU64,
     /// The number of threads that are about to fork.
     pub(super) forking: AtomicU32,
     /// Whether participants of threads that vanished in a fork may still have attached values.
@@ -35,6 +40,9 @@ impl Threads {
     const fn new() -> Self {
         Threads {
             epoch: AtomicU64::new(1),
+            flushed: AtomicU64::new(0),
+            blocker: AtomicPtr::new(ptr::null_mut()),
+            blocked_at: AtomicU64::new(0),
             forking: AtomicU32::new(0),
             orphans: AtomicBool::new(false),
             first: AtomicPtr::new(ptr::null_mut()),
@@ -59,7 +67,9 @@ impl Threads {
         if let Some(participant) = self.participants().skip(1).find(|participant| participant.try_acquire()) {
             return Some(participant);
         }
-        let participant = try_box(Participant::in_use(self.ids.fetch_add(1, Ordering::Relaxed))).ok()?;
+        let mut participant = try_box(Participant::in_use()).ok()?;
+        // Only now: without memory a thread tries again at each call, and ids are to stay small.
+        participant.id = self.ids.fetch_add(1, Ordering::Relaxed);
         let participant: &'static Participant = Box::leak(participant);
         let place = ptr::from_ref(participant).cast_mut();
         let mut first = self.first.load(Ordering::Relaxed);
@@ -187,16 +197,25 @@ unsafe extern "C" fn thread_exits(participant: *mut libc::c_void) {
     leave(participant);
 }
 
-/// The function of a higher layer that gets the scratch counters of a thread that ends or has vanished in a fork.
-static ON_LEAVE: OnceLock<fn(&Participant)> = OnceLock::new();
+/// The function of a higher layer that gets the scratch counters of a thread that ends or has vanished in a fork; or null.
+///
+/// A plain word, not a `OnceLock`: a fork can catch another thread while it initializes that, and then every thread of the
+/// child that registers the hook would wait for it forever.
+static ON_LEAVE: PlainAtomicPtr<()> = PlainAtomicPtr::new(ptr::null_mut());
 
 /// Sets the function that runs for each thread that ends or has vanished in a fork. Only the first call has an effect.
 pub(crate) fn on_leave(hook: fn(&Participant)) {
-    let _ = ON_LEAVE.set(hook);
+    // Read first: this is called often, and a store would take the line from the other threads.
+    if ON_LEAVE.load(Ordering::Relaxed).is_null() {
+        ON_LEAVE.store(hook as *mut (), Ordering::Release);
+    }
 }
 
 fn leave(participant: &Participant) {
-    if let Some(hook) = ON_LEAVE.get() {
+    let hook = ON_LEAVE.load(Ordering::Acquire);
+    if !hook.is_null() {
+        // SAFETY: only `on_leave` stores here, always such a function.
+        let hook = unsafe { mem::transmute::<*mut (), fn(&Participant)>(hook) };
         hook(participant);
     }
     participant.release();

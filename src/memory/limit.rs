@@ -17,7 +17,8 @@ use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::ceiling::{MOST, wall};
 use super::{held, os, scratch};
-use crate::epoch::current;
+use crate::epoch::retire::may_free;
+use crate::epoch::{current, flush};
 use crate::sync::CachePadded;
 
 pub use super::held::MemoryClaim;
@@ -142,7 +143,8 @@ impl MemoryLimit {
             self.resample_if_stale(admissions);
         }
         self.fits(held::at_most(), bytes, maximum)
-            || ((count(&counts[scratch::REFUSALS]) >= REFUSALS_PER_SAMPLE
+            || ((may_free()
+                || count(&counts[scratch::REFUSALS]) >= REFUSALS_PER_SAMPLE
                 || self.has_stirred()
                 || self.limit.load(Relaxed) == 0)
                 && self.fits_now(bytes, maximum))
@@ -157,7 +159,8 @@ impl MemoryLimit {
         let counts = &participant.scratch.counts;
         let next = |count: usize| counts[count].load(Relaxed) + 1;
         let (admissions, refusals) = (next(scratch::ADMISSIONS), next(scratch::REFUSALS));
-        if admissions.is_multiple_of(REQUESTS_PER_CHECK) || refusals >= REFUSALS_PER_SAMPLE || self.has_stirred() {
+        let is_due = admissions.is_multiple_of(REQUESTS_PER_CHECK) || refusals >= REFUSALS_PER_SAMPLE;
+        if is_due || self.has_stirred() || may_free() {
             return false;
         }
         counts[scratch::ADMISSIONS].store(admissions, Relaxed);
@@ -202,8 +205,10 @@ impl MemoryLimit {
                 || (self.outside.load(Relaxed) + held) as f64 <= f64::from_bits(self.per_cent.load(Relaxed)) * maximum)
     }
 
+    /// As `fits`, after a collection of what is retired and a new sample.
     #[cold]
     fn fits_now(&self, bytes: u64, maximum: f64) -> bool {
+        flush();
         self.measure(false);
         self.fits(held::at_most(), bytes, maximum)
     }

@@ -425,30 +425,34 @@ impl Arena {
     pub(super) fn detach(&self) -> DetachedChunks {
         let mut inner = self.inner.lock();
         let chunks = std::mem::take(&mut *inner).chunks;
-        let mut next = chunks;
+        let (mut next, mut bytes) = (chunks, 0);
         while !next.is_null() {
             // SAFETY: chunks in the list are alive.
             unsafe {
                 (*next).attached.store(false, Ordering::Relaxed);
+                bytes += (*next).size as u64;
                 next = (*next).next;
             }
         }
-        DetachedChunks { chunks, in_table: self.in_table.swap(0, Ordering::Relaxed) }
+        DetachedChunks { chunks, bytes, in_table: self.in_table.swap(0, Ordering::Relaxed) }
     }
 }
 
 /// The chunks that a table has given up, with its former entries.
 pub(super) struct DetachedChunks {
     chunks: *mut Chunk,
+    /// The bytes of the chunks.
+    bytes: u64,
+    /// The weight of the entries.
     in_table: u64,
 }
 
 impl DetachedChunks {
-    pub(super) const NONE: DetachedChunks = DetachedChunks { chunks: ptr::null_mut(), in_table: 0 };
+    pub(super) const NONE: DetachedChunks = DetachedChunks { chunks: ptr::null_mut(), bytes: 0, in_table: 0 };
 
-    /// The weight of the entries.
-    pub(super) fn weight(&self) -> u64 {
-        self.in_table
+    /// The bytes of the chunks.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Frees chunks in which no entry was ever in a table.

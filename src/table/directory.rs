@@ -214,7 +214,7 @@ impl Directory {
     pub(super) unsafe fn retire_with_entries(directory: NonNull<Self>) {
         // SAFETY: the caller's promise; the part is its first field.
         unsafe {
-            let bytes = (*directory.as_ptr()).chunks.weight();
+            let bytes = (*directory.as_ptr()).chunks.bytes();
             retire_part(directory.cast(), bytes, Self::free_with_entries);
         }
     }

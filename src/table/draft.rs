@@ -7,8 +7,8 @@ use super::arena::{Arena, Chunk, LazyArena};
 use super::entry::weight;
 use super::header::{CHARGED, COUNT, HEADER, Header, IN_TABLE, LARGE, value_offset};
 use super::pin::Pinned;
-use crate::epoch::retire::Retired;
-use crate::epoch::without_fork;
+use crate::epoch::retire::{self, Retired};
+use crate::epoch::{flush, without_fork};
 use crate::error::{Error, Result};
 use crate::sync::TryArc;
 use crate::sync::atomic::{AtomicU32, Ordering};
@@ -93,8 +93,17 @@ impl<'k> Draft<'k> {
 
     /// A new block for the key and a value of `len` bytes, which are not initialized.
     fn allocate(&self, len: usize) -> Result<Pinned> {
-        let arena = self.arena.map(LazyArena::get_or_try_init).transpose()?;
-        allocate(self.key, len, arena.as_deref())
+        let attempt = || {
+            let arena = self.arena.map(LazyArena::get_or_try_init).transpose()?;
+            allocate(self.key, len, arena.as_deref())
+        };
+        match attempt() {
+            Err(Error::OutOfMemory(_)) if retire::may_free() => {
+                flush();
+                attempt()
+            }
+            attempted => attempted,
+        }
     }
 
     /// Keeps the first `len` bytes of the value, which do not move until the draft is finished.

@@ -24,7 +24,7 @@ use super::release::{count_table_share, retire_entry};
 use super::segment::Segment;
 use crate::epoch::{flush, retire, without_fork};
 use crate::error::Result;
-use crate::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, Padding, on_separate_lines};
 
 /// The state that the writer's lock guards.
@@ -52,6 +52,9 @@ pub enum Inserted {
     Forbidden,
 }
 
+/// After this many refusals, what is retired is collected even if that was in vain before.
+const REFUSALS_PER_COLLECTION: u32 = 1024;
+
 /// Entries by key.
 #[repr(C)]
 pub struct Table {
@@ -62,6 +65,8 @@ pub struct Table {
     writer: Mutex<Writer>,
     len: AtomicU64,
     changes: AtomicU64,
+    /// Refused insertions, for [`Table::may_make_room`].
+    refusals: AtomicU32,
 }
 
 const _: () = assert!(on_separate_lines(offset_of!(Table, arena), offset_of!(Table, writer)));
@@ -81,6 +86,7 @@ impl Table {
             writer: Mutex::new(Writer { counted: true }),
             len: AtomicU64::new(0),
             changes: AtomicU64::new(0),
+            refusals: AtomicU32::new(0),
         }
     }
 
@@ -149,14 +155,24 @@ impl Table {
         limit: u64,
         mut is_allowed: impl FnMut() -> bool,
     ) -> Inserted {
+        retire::flush_if_unblocked();
         without_fork(|| match self.try_insert_entry(entry, hash, replace, limit, &mut is_allowed) {
-            // Retired entries still count.
-            Inserted::OverCapacity if retire::is_anything_retired() => {
+            // Retired objects still count.
+            Inserted::OverCapacity | Inserted::NoMemory if self.may_make_room() => {
                 flush();
                 self.try_insert_entry(entry, hash, replace, limit, &mut is_allowed)
             }
             inserted => inserted,
         })
+    }
+
+    /// Whether a refused insertion is tried again after a collection: if retired objects may be freed, and every
+    /// REFUSALS_PER_COLLECTION refusals, because pins may have been released meanwhile.
+    #[cold]
+    fn may_make_room(&self) -> bool {
+        let refusals = self.refusals.load(Ordering::Relaxed) + 1;
+        self.refusals.store(refusals % REFUSALS_PER_COLLECTION, Ordering::Relaxed);
+        retire::may_free() || refusals == REFUSALS_PER_COLLECTION
     }
 
     #[inline]
@@ -209,6 +225,7 @@ impl Table {
 
     /// Removes the entry of `key`; returns whether there was one.
     pub fn remove(&self, key: &Hashed) -> bool {
+        retire::flush_if_unblocked();
         without_fork(|| {
             let writing = self.write();
             let Some(segment) = self.segment(key.hash()) else { return false };
@@ -218,30 +235,54 @@ impl Table {
                 self.unlink(arena, entry);
             }
             self.count_change(-1);
+            let emptied = self.is_empty() && self.is_large();
+            let directory = if emptied { self.take() } else { None };
             drop(writing);
             // SAFETY: the entry is no longer in the table, and its share was counted.
             unsafe { retire_entry(entry) };
+            Self::retire(directory);
             true
         })
     }
 
+    /// Whether the table is so large that it frees its memory when its last entry is removed, as when it is cleared. A
+    /// small table keeps it, because it may get an entry again at once.
+    fn is_large(&self) -> bool {
+        const BUCKETS: usize = if cfg!(shuttle) { 2 } else { 64 };
+        let directory = self.directory.load(Ordering::Acquire);
+        // SAFETY: we are the writer.
+        !directory.is_null() && unsafe { Directory::slot(directory, 0).segment() }.bucket_count() >= BUCKETS
+    }
+
     /// Removes all entries.
     pub fn clear(&self) {
+        retire::flush_if_unblocked();
         without_fork(|| {
-            if let Some(directory) = NonNull::new(self.take().0) {
-                // SAFETY: the table no longer leads to the directory, its segments and their entries.
-                unsafe { Directory::retire_with_entries(directory) };
-            }
+            let writing = self.write();
+            self.count_change(-(self.len() as i64));
+            let directory = self.take();
+            drop(writing);
+            Self::retire(directory);
         });
+    }
+
+    /// Retires a directory that was taken out of the table, with its segments and entries.
+    fn retire(directory: Option<NonNull<Directory>>) {
+        if let Some(directory) = directory {
+            // SAFETY: new readers cannot find it.
+            unsafe { Directory::retire_with_entries(directory) };
+        }
     }
 
     /// Moves all entries into a new table with the same account.
     pub fn split_off(&self) -> Result<Table> {
         let taken = Table::new();
         without_fork(|| {
-            let (directory, len) = self.take();
+            let _writing = self.write();
+            let len = self.len();
+            self.count_change(-(len as i64));
             taken.len.store(len, Ordering::Relaxed);
-            taken.directory.store(directory, Ordering::Release);
+            taken.directory.store(self.take().map_or(ptr::null_mut(), NonNull::as_ptr), Ordering::Release);
         });
         Ok(taken)
     }
@@ -251,17 +292,14 @@ impl Table {
         self.write()
     }
 
-    /// Takes the directory, with all entries and their chunks, out of the table; and the number of entries.
-    fn take(&self) -> (*mut Directory, u64) {
-        let _writing = self.write();
-        let len = self.len.load(Ordering::Relaxed);
-        self.count_change(-(len as i64));
-        let directory = self.directory.swap(ptr::null_mut(), Ordering::AcqRel);
-        if let (Some(arena), false) = (self.arena.get(), directory.is_null()) {
+    /// Takes the directory, with all entries and their chunks, out of the table. Only for the writer.
+    fn take(&self) -> Option<NonNull<Directory>> {
+        let directory = NonNull::new(self.directory.swap(ptr::null_mut(), Ordering::AcqRel))?;
+        if let Some(arena) = self.arena.get() {
             // SAFETY: the directory is ours now.
-            unsafe { Directory::set_chunks(directory, arena.detach()) };
+            unsafe { Directory::set_chunks(directory.as_ptr(), arena.detach()) };
         }
-        (directory, len)
+        Some(directory)
     }
 
     /// Counts a change by which the table has `more` entries. Only for the writer.
