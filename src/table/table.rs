@@ -52,7 +52,7 @@ pub enum Inserted {
     Forbidden,
 }
 
-/// After this many refusals, what is retired is collected even if that was in vain before.
+/// After this many refusals, retired objects are collected even if the last collection freed nothing.
 const REFUSALS_PER_COLLECTION: u32 = 1024;
 
 /// Entries by key.
