@@ -385,3 +385,25 @@ fn a_thread_that_has_no_memory_for_a_participant_takes_no_ids() {
     }
     std::thread::spawn(check).join().unwrap();
 }
+
+/// Also where a table grows: 6,000 entries split a segment.
+#[test]
+fn a_store_that_runs_out_of_memory_charges_nothing() {
+    // SAFETY: all arguments are what the header asks for.
+    unsafe {
+        let mut cache = null_mut();
+        assert_eq!(phicache_dict_cache_new(null_mut(), null(), &mut cache), PHICACHE_OK);
+        let long = [7; 5000];
+        let mut stats: phicache_stats = zeroed();
+        stats.struct_size = size_of::<phicache_stats>();
+        for number in 0..6000u32 {
+            let key = number.to_le_bytes();
+            let value = if number % 100 == 0 { &long[..] } else { &long[..8] };
+            every_allocation("set", || phicache_dict_cache_set(cache, bytes(&key), bytes(value)), || {});
+        }
+        assert_eq!((phicache_dict_cache_stats(cache, &mut stats), stats.size), (PHICACHE_OK, 6000));
+        assert_eq!(phicache_dict_cache_clear(cache), PHICACHE_OK);
+        assert_eq!((phicache_dict_cache_stats(cache, &mut stats), stats.bytes), (PHICACHE_OK, 0));
+        phicache_dict_cache_free(cache);
+    }
+}
