@@ -361,7 +361,7 @@ fn any_failed_allocation_of_leases_waits_and_cycles_is_a_status() {
     }
 }
 
-/// The id of this thread's participant, with the first allocation failing; 0 if it had to do without one of its own.
+/// The id of this thread's participant, with the first allocation failing; 0 if it has none of its own.
 fn id_without_memory() -> u32 {
     LEFT.with(|left| left.set(Some(0)));
     let id = phicache::epoch::read(|guard| guard.participant().id());
@@ -374,7 +374,7 @@ fn id_without_memory() -> u32 {
 fn a_thread_that_has_no_memory_for_a_participant_takes_no_ids() {
     fn check() {
         if id_without_memory() != 0 {
-            // It has got the participant of a thread that has ended, and keeps it: the next thread may need a new one.
+            // It reuses the participant of a thread that has ended, so the next thread may need a new one.
             return std::thread::spawn(check).join().unwrap();
         }
         for _ in 0..1000 {

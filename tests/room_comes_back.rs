@@ -1,5 +1,5 @@
-//! Memory that becomes free is of use to every cache, without anybody asking for statistics. A program of its own, with one
-//! test: the memory limit is about the whole process.
+//! Freed memory is room for every cache, without a call that reads statistics. It is the only test of its program,
+//! because the memory limit is that of the process.
 
 use std::sync::Barrier;
 use std::thread;
@@ -10,7 +10,7 @@ use phicache::ffi::api::read::{phicache_read_begin, phicache_read_end};
 use phicache::ffi::border::types::PHICACHE_OK;
 use phicache::memory::limit;
 
-/// A cache that may fill the memory by 64 MiB more than the process has.
+/// A cache with a memory limit 64 MiB above the current memory of the process.
 fn cache() -> Cache {
     phicache::epoch::flush();
     let usage = limit::usage();
@@ -36,7 +36,7 @@ fn is_as_much(stored: u64, first: u64) -> bool {
 
 #[test]
 fn room_comes_back_without_a_question() {
-    // Emptied by removals, then freed: the next cache has the room.
+    // A cache is emptied by removals, then freed: the next cache has the room.
     let first = cache();
     let count = fill(&first);
     assert!(count > 10_000, "{count}");
@@ -55,7 +55,7 @@ fn room_comes_back_without_a_question() {
         assert!(is_as_much(stored, count), "round {round}: {stored} of {count}");
     }
 
-    // Cleared while another thread reads: there is room as soon as its section has ended.
+    // A cache is cleared while another thread reads: there is room as soon as that section has ended.
     let (cache, inside, leave) = (&next, &Barrier::new(2), &Barrier::new(2));
     let count = fill(cache);
     thread::scope(|scope| {
@@ -74,7 +74,7 @@ fn room_comes_back_without_a_question() {
     let stored = fill(cache);
     assert!(is_as_much(stored, count), "after the section: {stored} of {count}");
 
-    // A pin keeps its value's chunk, and nothing else; once it is released the rest has room again, too.
+    // A pin keeps only its value's chunk. After its release that chunk is room too.
     let pinned = cache.get(&0u64.to_le_bytes()).unwrap().expect("it was stored");
     cache.clear().unwrap();
     assert!(is_as_much(fill(cache), count), "with one value pinned");

@@ -1,4 +1,4 @@
-//! Any cache: one of the four types, behind one set of methods.
+//! A cache of any type, with the methods that all types have. The C API and memos use it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,18 +22,18 @@ use crate::table::{Draft, Hashed, Pinned, Reservation};
 /// Any cache.
 #[derive(Clone)]
 pub enum Cache {
-    /// A plain cache.
+    /// A dict cache.
     Dict(TryArc<DictCache>),
     /// A purview cache.
     Purview(TryArc<PurviewCache>),
     /// A MICE cache.
     Mice(TryArc<MiceCache>),
-    /// A cache at a server: of MICE, or of any values.
+    /// A cache in Redis: of MICE, or of any values.
     Redis(TryArc<RedisCache>),
 }
 
-/// Evaluates one expression for a cache in this process, and another one for a cache at a server; or the same
-/// expression for the cache in this process that is `near` a server.
+/// Evaluates an expression for an in-process cache, and another one for a cache in Redis. With `near`, evaluates one
+/// expression for the in-process cache or for the near cache.
 macro_rules! each {
     ($self:expr, $cache:ident => $expression:expr, redis => $far:expr) => {
         match $self {
@@ -70,7 +70,7 @@ impl Cache {
             redis => cache.near().try_fast_hit(key).map_or(Fast::Slow, Fast::Hit))
     }
 
-    /// The value of `key`, if this process has one, on the fast path: counts a hit, or nothing.
+    /// The value of `key`, if this process has one, on the fast path. Counts a hit, but no miss.
     #[inline(always)]
     pub fn try_fast_hit(&self, key: &[u8]) -> Option<Value> {
         each!(self, near cache => cache.try_fast_hit(key))
@@ -80,7 +80,7 @@ impl Cache {
     #[inline(always)]
     pub fn try_fast_read<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Option<R>) -> Fast<R> {
         match self {
-            // A value that is at the server alone would be counted as a miss.
+            // A value that only the server has would be counted as a miss.
             Cache::Redis(_) => Fast::Slow,
             near => each!(near, near cache => cache.try_fast_read(key, look)),
         }
@@ -90,7 +90,7 @@ impl Cache {
     #[inline(always)]
     pub fn try_fast_look<'g>(&self, guard: &'g Guard, key: &[u8]) -> Fast<&'g [u8]> {
         match self {
-            // A value that is at the server alone would be counted as a miss.
+            // A value that only the server has would be counted as a miss.
             Cache::Redis(_) => Fast::Slow,
             near => each!(near, near cache => cache.try_fast_look(guard, key)),
         }
@@ -108,8 +108,8 @@ impl Cache {
         each!(self, cache => Ok(cache.look(guard, key)), redis => cache.look(guard, key))
     }
 
-    /// The values of many keys: calls `found` with the index and the value of each key that has one. Counts a hit or a
-    /// miss for each key. If some keys fail, for example at a server, `found` is still called for the others.
+    /// Looks many keys up: calls `found` with the index and the value of each key that has one. Counts a hit or a miss
+    /// for each key. If some lookups fail, for example at a server, `found` is still called for the others.
     #[inline(always)]
     pub fn get_many<'k>(
         &self,
@@ -161,7 +161,7 @@ impl Cache {
             redis => cache.set_many(pairs))
     }
 
-    /// The value of a key, if this process has one: counts a hit, or nothing.
+    /// The value of a key, if this process has one. Counts a hit, but no miss.
     #[inline(never)]
     pub(super) fn hit(&self, key: &Hashed) -> std::result::Result<Value, Missed> {
         each!(self, near cache => cache.hit(key))
@@ -190,12 +190,12 @@ impl Cache {
         each!(self, cache => Ok(cache.hit(key).map_or_else(|_| Waited::Nobody, Waited::Value)), redis => cache.wait(key, time))
     }
 
-    /// The value that another caller has computed, for one that waited.
+    /// The value that another caller has computed, for a caller that waited. Counts a hit and a wait.
     pub(super) fn waited(&self, entry: Pinned) -> Value {
         each!(self, near cache => cache.waited(entry))
     }
 
-    /// A value for `key` that is being written into this cache's memory; `block` is the part that is written already.
+    /// A draft for the value of `key` in this cache's memory, which continues with the reserved bytes in `block`.
     pub(super) fn draft<'k>(&'k self, key: &'k [u8], block: Reservation) -> Draft<'k> {
         each!(self, near cache => cache.draft(key, block))
     }
@@ -219,7 +219,7 @@ impl Cache {
         each!(self, cache => drop(cache.fail(flight, joined)), redis => cache.fail(flight, joined));
     }
 
-    /// Passes a vacant flight on: for a waiter that was chosen to take it over, and did not.
+    /// Passes a vacant flight on, for a waiter that was woken to take it over and does not.
     pub(super) fn pass_on(&self, flight: &TryArc<Flight>) {
         each!(self, near cache => cache.flights().pass_on(flight));
     }

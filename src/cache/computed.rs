@@ -1,14 +1,14 @@
-//! Single flight for caches: the result of a computation is an entry, and what the table did with it.
+//! Single flight for caches: the result of a computation is an entry and the result of its insertion.
 
 use crate::flight::{self, Product, Waits};
 use crate::table::{Hashed, Inserted, Pinned};
 
-/// A computed value, and what the table did with it; `None` if it was not offered to one.
+/// A computed value and the result of its insertion; `None` if it was not inserted.
 #[derive(Clone)]
 pub struct Computed {
     /// The value.
     pub entry: Pinned,
-    /// What the table did with it.
+    /// The result of its insertion.
     pub inserted: Option<Inserted>,
 }
 
@@ -18,12 +18,12 @@ pub type Flight = flight::Flight<Computed>;
 pub type Flights = flight::Flights<Computed>;
 /// Who computes a key.
 pub type Begin<V> = flight::Begin<V, Computed>;
-/// The end of a wait.
+/// The result of a wait.
 pub type Wait = flight::Wait<Computed>;
-/// Whether a computed value may be stored; if another was first, what the table did with that one.
+/// Whether a computed value may be stored. If another value was first, the result of its insertion.
 pub type StorePermit = flight::StorePermit<Inserted>;
 
-/// What caches ask of a computation in progress.
+/// Methods that caches add to a computation in progress.
 pub trait InCache {
     /// The key, with its hash.
     fn hashed(&self) -> Hashed<'_>;

@@ -1,4 +1,4 @@
-//! What a cache counts.
+//! The counters of a cache, without contention between threads.
 
 use std::hint::cold_path;
 use std::mem::offset_of;
@@ -32,7 +32,7 @@ pub struct Stats {
     pub stores: u64,
     /// Values refused, by reason, in the order of [`Refusal`].
     pub refused: [u64; REFUSALS],
-    /// Hits for which a caller waited while another one computed the value.
+    /// Hits after a wait for another caller that computed the value.
     pub waits: u64,
     /// Computations that failed. An abandoned lease does not count as one.
     pub errors: u64,
@@ -40,7 +40,7 @@ pub struct Stats {
     pub compute_ns: u64,
     /// Nanoseconds saved: hits times the mean computation.
     pub saved_ns: u64,
-    /// Values at a server that were damaged, or not this cache's.
+    /// Records at a server that were damaged, or not of this cache.
     pub damaged: u64,
 }
 
@@ -71,7 +71,7 @@ pub struct Counters {
     /// The thread that counts in `own`.
     owner: u32,
     others: OnceTryArc<Stripes>,
-    // All threads read the fields above at every lookup; one thread writes the fields below.
+    // Every lookup of every thread reads the fields above; one thread writes the fields below.
     _padding: Padding,
     own: EventCounts,
     waits: AtomicU64,
@@ -82,7 +82,7 @@ pub struct Counters {
 
 const _: () = {
     assert!(on_separate_lines(offset_of!(Counters, others), offset_of!(Counters, own)));
-    // The fields before the counters may be written at every store, the fields behind them are read at every lookup.
+    // Stores may write the fields before the counters; every lookup reads the fields after them.
     assert!(on_separate_lines(0, offset_of!(Counters, owner) + size_of::<u64>()));
     assert!(on_separate_lines(
         offset_of!(Counters, own) + Event::Store.index() * size_of::<u64>(),
@@ -134,7 +134,7 @@ impl EventCounts {
         &self.0[event.index()]
     }
 
-    /// For the only thread that writes these counts.
+    /// Adds one. Only for the one thread that writes these counts.
     #[inline(always)]
     pub(super) fn add_alone(&self, event: Event) {
         let counter = self.of(event);
@@ -176,7 +176,7 @@ impl Counters {
         }
     }
 
-    /// The counts that only this thread writes, if it has some already.
+    /// The counts that only this thread writes, if they exist.
     #[inline(always)]
     pub(super) fn alone(&self, participant: &Participant) -> Option<&EventCounts> {
         if participant.id() == self.owner {

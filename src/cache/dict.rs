@@ -1,4 +1,4 @@
-//! The plain cache: bytes by bytes, within the memory limit.
+//! The dict cache: values by keys, both bytes.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::sync::TryArc;
 
-/// The rules of the plain cache: it keeps every value.
+/// The policy of the dict cache: it stores every value.
 pub struct Plain;
 
 impl Policy for Plain {}

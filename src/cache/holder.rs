@@ -1,4 +1,4 @@
-//! One plain cache for all callers that name the same identity and role.
+//! One dict cache for all callers that name the same identity and role.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::key::Fingerprint;
 use crate::sync::Mutex;
 use crate::sync::TryArc;
 
-/// A cache, the identity and role that it belongs to, and how many hold it.
+/// A cache with its identity and role, and the number of its holders.
 struct Shared {
     fingerprint: Fingerprint,
     role: String,
@@ -21,10 +21,10 @@ struct Shared {
     holders: usize,
 }
 
-/// A short list: one cache for each role of each system that the process works on.
+/// The shared caches: a short list, one for each role of each system that the process works on.
 static SHARED: Mutex<Vec<Shared>> = Mutex::new(Vec::new());
 
-/// A share in the cache of an identity and role. Dropping the last one frees the cache.
+/// A holder of the cache of an identity and role. Dropping the last one frees the cache.
 pub struct Holder {
     cache: TryArc<DictCache>,
 }
@@ -73,7 +73,7 @@ impl Drop for Holder {
             shared[at].holders -= 1;
             if shared[at].holders == 0 {
                 let last = shared.swap_remove(at);
-                // The cache is freed without the lock.
+                // The cache is freed after the lock is released.
                 drop(shared);
                 drop(last);
             }

@@ -1,7 +1,7 @@
-//! Computing a value without a callback: begin, then complete or abandon; or wait, with a deadline.
+//! Single flight without a callback: begin, then complete or abandon; or wait, with a deadline.
 //!
-//! For event loops, and for languages in which a foreign call must not block. Only [`Lease::wait`] waits, and no longer
-//! than its deadline.
+//! For event loops, and for languages in which a foreign call must not block. Only [`Lease::wait`] blocks, until its
+//! deadline at the latest.
 
 use std::mem;
 use std::time::Duration;
@@ -17,12 +17,12 @@ use crate::sync::Mutex;
 use crate::sync::TryArc;
 use crate::table::{Draft, Hashed, Reservation};
 
-/// The duty to compute a value.
+/// The right and the duty to compute a missing value.
 pub struct Lease {
     duty: TryArc<Duty>,
     flight: TryArc<Flight>,
     block: Reservation,
-    /// Why the last reservation failed: if the caller overlooks that, its value must not be cached.
+    /// The error of the last reservation, if it failed. Then no value is cached, even if the caller ignores the error.
     failed: Option<Error>,
 }
 
@@ -45,7 +45,7 @@ impl Duty {
     }
 }
 
-/// The leases that a thread has begun. Those that are left when the thread ends are abandoned.
+/// The leases that a thread has begun. When the thread ends, the open ones are abandoned.
 #[derive(Default)]
 struct OfThread {
     leases: Vec<TryArc<Duty>>,
@@ -113,7 +113,7 @@ impl Lease {
     fn new(cache: &Cache, flight: TryArc<Flight>, number: u64) -> Result<Self> {
         let duty = TryArc::try_new(Duty(Mutex::new(Some((cache.clone(), flight.clone())))))?;
         if number == 0 {
-            // A fork in the middle would leave the child a list that is half changed.
+            // A fork in between would leave the child a half-changed list.
             without_fork(|| with_attached(|own: &mut OfThread| own.add(&duty)))?;
         }
         Ok(Lease { duty, flight, block: Reservation::default(), failed: None })
@@ -129,7 +129,7 @@ impl Lease {
         self.start_over(|draft| draft.reserve_uninitialized(len).map(drop))
     }
 
-    /// Records why there is no value, until one is reserved.
+    /// Records an error that prevents caching, until the next successful reservation.
     pub fn refuse(&mut self, error: &Error) {
         self.failed = Some(error.clone());
     }

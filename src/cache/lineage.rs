@@ -1,8 +1,9 @@
-//! What the MICE cache of a cut subsystem inherits from caches of the same system, uncut.
+//! Which MICE the cache of a cut subsystem inherits from the caches of the same system, uncut.
 //!
 //! A maximally irreducible cause or effect (MICE) of the uncut system holds under a cut that severs none of its
-//! connections. A child is a live view: it looks into the tables of its ancestors and copies nothing. What an ancestor
-//! is (`A`) differs: in this process a cache and what it has cleared, at a server a cache that fetches.
+//! connections. A child is a live view: it reads the tables of its ancestors and copies nothing. The type of an
+//! ancestor (`A`) depends on the cache: in this process a cache and its cleared tables, in Redis a cache that fetches
+//! records.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,12 +12,12 @@ use crate::error::Result;
 use crate::iit::{Mice, Subsystem};
 use crate::table::{EntryRef, Probe};
 
-/// The place of a MICE cache among the caches of its system.
+/// The ancestors of a MICE cache, and the cut of its subsystem.
 pub struct Lineage<A> {
     subsystem: Subsystem,
     /// Nearest first.
     ancestors: Vec<A>,
-    /// Set when the child is cleared: it inherits nothing any more.
+    /// Set when the child is cleared: from then on it inherits nothing.
     detached: AtomicBool,
 }
 
@@ -60,8 +61,8 @@ impl<A> Lineage<A> {
         self.ancestors().first()
     }
 
-    /// The result of a lookup, from that of the nearest ancestor. Only an entry that holds under the cut decides: a
-    /// farther ancestor, or a table that the nearest one has cleared, may have another.
+    /// The result of a child's probe, given that of the nearest ancestor. Only an entry that holds under the cut is
+    /// final: otherwise a farther ancestor, or a cleared table of the nearest one, may have another.
     #[inline(always)]
     pub fn inherit_probe<'g>(&self, nearest: Probe<'g>) -> Probe<'g> {
         match nearest {
@@ -70,7 +71,7 @@ impl<A> Lineage<A> {
         }
     }
 
-    /// Whether an ancestor's record holds under the cut. The record was checked when it came into the ancestor's cache.
+    /// Whether an ancestor's record holds under the cut. The record was checked when the ancestor stored it.
     #[inline(always)]
     pub fn hands_down(&self, entry: EntryRef) -> bool {
         Mice::read_kept(entry.value()).is_some_and(|mice| self.holds(&mice))
@@ -82,7 +83,7 @@ impl<A> Lineage<A> {
         !self.subsystem.damages(mice.direction, mice.mechanism, mice.purview)
     }
 
-    /// Reads a record that a caller stores under `key`; fails if it is damaged or answers another question.
+    /// Reads a record that a caller stores under `key`; fails if it is damaged or belongs to another key.
     pub fn read<'r>(&self, key: &[u8], record: &'r [u8]) -> Result<Mice<'r>> {
         let mice = Mice::read_checked(record)?;
         mice.check_answers(key)?;

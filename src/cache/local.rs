@@ -1,6 +1,5 @@
-//! The mechanism that all in-process caches share: look up, store, compute once, count.
-//!
-//! A [`Policy`] says what one type of cache does differently.
+//! The in-process cache: lookups, stores, single flight and counters over a table. A [`Policy`] defines the differences
+//! between cache types.
 
 use std::sync::Arc;
 
@@ -24,8 +23,8 @@ use crate::table::{
 
 /// A cache in this process.
 ///
-/// Fields that some threads write at every lookup or store are on other cache lines than fields that all threads read,
-/// so that there is no false sharing.
+/// Fields that a lookup or store writes are on other cache lines than fields that all threads read, against false
+/// sharing.
 #[repr(C)]
 pub struct LocalCache<P> {
     table: Table,
@@ -37,7 +36,7 @@ pub struct LocalCache<P> {
     prefixes: Prefixes,
 }
 
-/// What a cache remembers of a lookup that missed, so that the next one need not look again.
+/// A lookup that missed. While the table has not changed, the next lookup would miss too and is skipped.
 #[derive(Clone, Copy)]
 pub struct Missed {
     changes: u64,
@@ -79,7 +78,7 @@ impl<P: Policy> LocalCache<P> {
         self.try_fast_pin(key, true)
     }
 
-    /// The value of `key`, on the fast path; counts a hit, or nothing.
+    /// The value of `key`, on the fast path. Counts a hit, but no miss.
     #[inline(always)]
     pub fn try_fast_hit(&self, key: &[u8]) -> Option<Value> {
         self.try_fast_pin(key, false).hit()
@@ -246,7 +245,7 @@ impl<P: Policy> LocalCache<P> {
         self.set_with(key, value.len(), checked, |draft| draft.write(value))
     }
 
-    /// Stores a value that is short enough to be copied while other writers wait.
+    /// Stores a short value, which is copied under the table's lock.
     fn set_short(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
         let reason = match self.has_room(weight(key.len(), value.len())) {
             false => Refusal::Memory,
@@ -263,7 +262,7 @@ impl<P: Policy> LocalCache<P> {
         Ok(Err(reason))
     }
 
-    /// Refuses a value of `len` bytes as [`LocalCache::set`] would, on the fast path, and counts the refusal.
+    /// Refuses a value of `len` bytes as [`LocalCache::set`] would, on the fast path. Counts the refusal.
     #[inline(always)]
     pub(super) fn try_fast_refuse(&self, key: &[u8], len: usize, refusal: Option<Refusal>) -> Option<Refusal> {
         let counted = self.counters.alone(crate::epoch::current()?)?;
@@ -276,8 +275,8 @@ impl<P: Policy> LocalCache<P> {
         Some(reason)
     }
 
-    /// Stores a value of `len` bytes that `write` writes into the entry. If the value was refused when it was
-    /// `checked`, or there is no room, `write` is not called.
+    /// Stores a value of `len` bytes that `write` writes into the entry. If `checked` is a refusal, or there is no
+    /// room, `write` is not called.
     pub(super) fn set_with(
         &self,
         key: &[u8],
@@ -301,10 +300,10 @@ impl<P: Policy> LocalCache<P> {
         }
     }
 
-    /// The value of a key; counts a hit, or nothing.
+    /// The value of a key. Counts a hit, but no miss.
     #[inline(always)]
     pub(super) fn hit(&self, key: &Hashed) -> std::result::Result<Value, Missed> {
-        // Read first: an entry that is published during the lookup changes it.
+        // Read before the lookup, so that an entry that is published meanwhile is noticed.
         let changes = self.table.changes();
         epoch::read(|guard| {
             let found = self.find(guard, key).ok_or(Missed { changes })?;
@@ -350,12 +349,12 @@ impl<P: Policy> LocalCache<P> {
         self.flights.find(key.key, key.hash())
     }
 
-    /// A value for `key` that is being written into this cache's memory; `block` is the part that is written already.
+    /// A draft for the value of `key` in this cache's memory, which continues with the reserved bytes in `block`.
     pub(super) fn draft<'k>(&'k self, key: &'k [u8], block: Reservation) -> Draft<'k> {
         Draft::resume(key, Some(self.table.arena()), block)
     }
 
-    /// The value that another caller has computed, for one that waited: counts a hit and a wait.
+    /// The value that another caller has computed, for a caller that waited. Counts a hit and a wait.
     pub(super) fn waited(&self, entry: Pinned) -> Value {
         self.count(true);
         self.counters.wait();
@@ -402,7 +401,7 @@ impl<P: Policy> LocalCache<P> {
         let inserted = match permit {
             StorePermit::Granted => inserted,
             StorePermit::Invalidated => None,
-            // It shares the outcome of the first one.
+            // Another value of the key was first: this one has the same result.
             StorePermit::Late(first) => first,
         };
         self.flights.complete(flight, joined, Computed { entry: entry.clone(), inserted });
@@ -421,7 +420,7 @@ impl<P: Policy> LocalCache<P> {
         }
     }
 
-    /// The outcome of an insertion, for the caller that made the value.
+    /// The origin of a value after its insertion, for the caller that computed it.
     fn origin(&self, inserted: Inserted) -> Origin {
         match inserted {
             Inserted::New | Inserted::Replaced | Inserted::Kept => Origin::Computed,
@@ -466,7 +465,8 @@ impl<P: Policy> LocalCache<P> {
         limit::has_room(bytes, self.config.maximum_memory())
     }
 
-    /// Claims `bytes` of the memory limit for a store that may fill it up to `maximum` per cent, and to the configured maximum.
+    /// Claims `bytes` of the memory limit for a store that may fill it up to `maximum` per cent, and to the configured
+    /// maximum.
     fn claim_memory(&self, bytes: u64, maximum: f64) -> std::result::Result<limit::MemoryClaim, Refusal> {
         limit::claim(bytes, limit::stricter(self.config.maximum_memory(), maximum)).ok_or(Refusal::Memory)
     }

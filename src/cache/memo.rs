@@ -1,6 +1,6 @@
 //! A function with its cache (PyPhi's `cache` decorator), and a method that uses its object's cache (PyPhi's `method`).
 //!
-//! Neither knows the function itself: the caller passes what computes at each call.
+//! Neither stores the function itself: each call passes a closure that computes.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::key::KeyBuilder;
 use crate::memory::limit;
 use crate::table::Draft;
 
-/// A prefix on a cache, which belongs to one memo while this exists.
+/// A memo's exclusive use of a prefix on a cache. Dropping it makes the prefix available.
 struct OwnPrefix {
     cache: Cache,
     prefix: Option<String>,
@@ -46,7 +46,7 @@ pub struct Memo {
     counters: Counters,
 }
 
-/// The key of a prefix without arguments, with which all keys of the memo begin.
+/// The first bytes of all keys of a memo: the key of its prefix without arguments.
 fn head(typed: bool, prefix: Option<&str>) -> Result<Vec<u8>> {
     let mut builder = KeyBuilder::new();
     copy(builder.key_with_prefix(typed, prefix)?)

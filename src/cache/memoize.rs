@@ -1,4 +1,4 @@
-//! Memoization: look a key up and, on a miss, compute its value once, however many callers ask for it at the same time.
+//! Memoization: a lookup that computes the value on a miss, once for all callers that request it at the same time.
 
 use super::any::Cache;
 use super::computed::{Begin, Flight, Wait};
@@ -23,23 +23,23 @@ pub struct Pending {
     /// Keeps the cache alive: the computation may free the caller's handle to it.
     cache: Cache,
     flight: TryArc<Flight>,
-    /// This owner, if it computes beside the flight's owner because it could not wait.
+    /// This owner, if it computes beside the flight's owner because waiting would close a cycle.
     joined: Option<Owner>,
 }
 
 impl Cache {
     /// The value of `key`. On a miss `compute` writes it, and it is stored if that is allowed.
     ///
-    /// Of several threads that ask for a missing key one computes; the others wait and count a hit. No lock is held
+    /// If several threads request a missing key, one computes it; the others wait and count a hit. No lock is held
     /// while `compute` runs, so it may use this cache for other keys. If it fails, nothing is stored, its caller gets
-    /// the error, and one of the waiters tries next.
+    /// the error, and one of the waiters computes.
     pub fn memoize(&self, key: &[u8], compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
         self.get_or_reserve(key)?.or_compute(compute)
     }
 
     /// Looks `key` up; on a miss decides who computes it, and waits if that is another caller.
     ///
-    /// The key is hashed once: the hash goes along to the lookup, the list of flights and the insertion.
+    /// The key is hashed once, for the lookup, the list of flights and the insertion.
     pub fn get_or_reserve(&self, key: &[u8]) -> Result<Lookup> {
         let key = Hashed::from(key);
         match self.hit(&key) {
@@ -112,7 +112,7 @@ impl Pending {
         self.flight.key()
     }
 
-    /// The value, to continue writing; `block` is the part that is written already.
+    /// The draft of the value, which continues with the reserved bytes in `block`.
     pub fn draft(&self, block: Reservation) -> Draft<'_> {
         self.cache.draft(self.flight.key(), block)
     }
@@ -130,7 +130,7 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        // A completed flight has no owner any more. A joined caller leaves twice, which is harmless.
+        // After `complete` the flight has no owner. A joined caller leaves twice, which is harmless.
         if self.joined.is_some() || self.flight.has_owner() {
             self.cache.fail(&self.flight, self.joined);
         }

@@ -1,8 +1,8 @@
 //! The MICE cache of a subsystem in this process, whose cut children inherit from it.
 //!
-//! A child looks into its ancestors' tables (see `lineage.rs`), so making one costs the same whatever the parent holds.
-//! What an ancestor clears must not vanish from existing children: it moves into a [`ClearedTable`], which the children
-//! hold and the ancestor does not.
+//! A child reads its ancestors' tables (see `lineage.rs`), so the cost of making one is independent of the parent's
+//! size. Existing children keep the entries that an ancestor clears: they move into a [`ClearedTable`], which only the
+//! children hold.
 //!
 //! ```text
 //! ancestor:  table ──clear──> ClearedTable 1 ──next──> ClearedTable 2 ──next──> tail (nothing cleared into it yet)
@@ -31,7 +31,7 @@ use crate::table::{EntryRef, Hashed, Probe, Table};
 /// The longest chain of parents.
 const ANCESTORS_MAX: usize = 64;
 
-/// The entries that a cache held when it was cleared, for the children it had then.
+/// The entries of a cache before a clear, for the children that existed then.
 #[derive(Default)]
 struct ClearedTable {
     table: OnceCell<Table>,
@@ -49,13 +49,13 @@ impl Drop for ClearedTable {
     }
 }
 
-/// A cache to inherit from, and what it has cleared since the child was made.
+/// A cache to inherit from, and its tables that were cleared since the child was made.
 pub struct Ancestor {
     cache: TryArc<MiceCache>,
     cleared: TryArc<ClearedTable>,
 }
 
-/// The rules of a MICE cache: it refuses cut subsystems and φ that is not positive, and it inherits.
+/// The policy of a MICE cache: it refuses MICE of cut subsystems and φ that is not positive, and it inherits.
 pub struct MicePolicy {
     lineage: Lineage<Ancestor>,
     /// Where entries move when this cache is cleared; `None` until it has a child.
@@ -70,7 +70,7 @@ pub struct MicePolicy {
 pub type MiceCache = LocalCache<MicePolicy>;
 
 impl Ancestor {
-    /// The entry that this ancestor has, or had before it was cleared; the newest of several.
+    /// The newest entry that this ancestor has, or had before a clear.
     #[inline(always)]
     fn find<'g>(&self, guard: &'g Guard, key: &Hashed) -> Option<EntryRef<'g>> {
         let policy = self.cache.policy();
@@ -79,7 +79,7 @@ impl Ancestor {
         if found.is_some() || (before.is_multiple_of(2) && policy.moving.load(Ordering::Acquire) == before) {
             return found;
         }
-        // Entries moved meanwhile. Whoever moves them holds this lock until all have arrived.
+        // Entries moved meanwhile. The thread that moves them holds this lock until it is done.
         without_fork(|| {
             let _arrived = policy.tail.lock();
             self.find_once(guard, key)
@@ -132,10 +132,10 @@ impl Policy for MicePolicy {
                 return 0;
             }
             let mut counted = self.counted.lock();
-            // While we hold these locks no ancestor is being cleared, so no entry is between two tables.
+            // While these locks are held no ancestor is cleared, so no entry moves between tables.
             let _arrived: Vec<_> = ancestors.iter().map(|ancestor| ancestor.cache.policy().tail.lock()).collect();
-            // And no entry is added that would hide one that was counted. These locks are taken along the line of
-            // ancestors, which has no cycles.
+            // With these locks, no entry is inserted that would hide a counted one. They are taken in the order of the
+            // ancestors, so there is no deadlock.
             let _unchanged: Vec<_> = ancestors.iter().map(|ancestor| ancestor.cache.table().lock_writers()).collect();
             // Every count of changes only grows, so an equal sum means that none has changed.
             let changes =
@@ -155,7 +155,7 @@ impl Policy for MicePolicy {
             let next = TryArc::try_new(ClearedTable::default())?;
             self.moving.fetch_add(1, Ordering::AcqRel);
             let moved = own.split_off().map(|table| {
-                // Only the holder of the tail's lock sets these, and each ClearedTable is the tail once.
+                // Only the holder of the tail's lock sets these, once for each ClearedTable.
                 let _ = cleared.next.set(next.clone());
                 let _ = cleared.table.set(table);
             });
@@ -177,7 +177,7 @@ impl MicePolicy {
         self.lineage.refuses_cut().or(if phi > 0.0 { None } else { Some(Refusal::Phi) })
     }
 
-    /// Counts the inherited keys: each in the nearest table that has it, unless the cut damages it there.
+    /// Counts the inherited keys: a key counts if its record in the nearest table that has it holds under the cut.
     fn count(&self, guard: &Guard, own: &Table) -> u64 {
         let mut nearer = vec![own];
         let mut len = 0;
@@ -226,7 +226,7 @@ impl MiceCache {
         TryArc::try_new(LocalCache::new(policy, config, options))
     }
 
-    /// The answer of `set` for a MICE with this φ, before the caller computes one.
+    /// The result that `set_mice` would have for a MICE with this φ, so that a caller can skip computing the rest.
     pub fn would_store(&self, phi: f64) -> Stored {
         match self.policy().refuses(phi) {
             Some(reason) => Err(reason),
@@ -235,7 +235,7 @@ impl MiceCache {
         }
     }
 
-    /// Refuses a MICE as [`MiceCache::set_mice`] would, on the fast path, and counts the refusal.
+    /// Refuses a MICE as [`MiceCache::set_mice`] would, on the fast path. Counts the refusal.
     #[inline(always)]
     pub fn try_fast_refuse_mice(&self, key: &[u8], mice: &Mice) -> Option<Refusal> {
         if !mice.answers(key) {
@@ -244,8 +244,8 @@ impl MiceCache {
         self.try_fast_refuse(key, mice.record_len(), self.policy().refuses(mice.phi))
     }
 
-    /// Stores a MICE; fails if its key asks another question. Nothing is written if it is refused, for the cut, for φ
-    /// or for memory, in that order.
+    /// Stores a MICE; fails if it belongs to another key. It is refused for the cut, for φ or for memory, in that
+    /// order.
     pub fn set_mice(&self, key: &[u8], mice: &Mice) -> Result<Stored> {
         mice.check_answers(key)?;
         self.set_with(key, mice.record_len(), self.policy().refuses(mice.phi).map_or(Ok(()), Err), |draft| {

@@ -1,11 +1,12 @@
-//! What the maker of a cache may choose.
+//! The options of a new cache.
 
 use std::time::Duration;
 
 /// The options of a cache.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The most bytes that the cache holds in this process; of a cache at a server, the longest value that it fetches.
+    /// The maximum of the bytes that the cache holds in this process. For a cache in Redis also the longest value that
+    /// it fetches.
     pub max_bytes: Option<u64>,
     /// The options of caches at a server.
     pub remote: RemoteOptions,
@@ -16,11 +17,12 @@ pub struct Options {
 pub struct RemoteOptions {
     /// How long the server keeps a value; `None` is forever.
     pub ttl: Option<Duration>,
-    /// How long a worker may take to compute a value before another one starts; `None` lets every process compute.
+    /// The time after which another process computes a value that this one has begun; `None` lets every process
+    /// compute.
     pub lease: Option<Duration>,
     /// Whether a failing server is an error. Otherwise it is a miss.
     pub strict: bool,
-    /// Whether values are stored as they are, without the seal that ties each to its key.
+    /// Whether values are stored without a seal, the checksum that ties each to its key.
     pub no_checksum: bool,
     /// How long counting and clearing may take; `None` is [`SCAN`](RemoteOptions::SCAN).
     pub scan: Option<Duration>,

@@ -1,4 +1,4 @@
-//! What one type of cache does differently from the others.
+//! The trait of what differs between cache types.
 
 use super::value::Stored;
 use crate::config::Config;
@@ -6,9 +6,9 @@ use crate::epoch::Guard;
 use crate::error::Result;
 use crate::table::{EntryRef, Hashed, Probe, Table};
 
-/// The rules of one type of cache. A method that a type does not override is the rule of the plain cache.
+/// The policy of one type of cache. The default methods are those of the dict cache.
 pub trait Policy {
-    /// Fails if `value` cannot be the value of `key`; otherwise says whether the cache keeps it, memory aside.
+    /// Fails if `value` cannot be the value of `key`; otherwise returns whether the cache would store it, given memory.
     #[inline(always)]
     fn check(&self, _key: &[u8], _value: &[u8], _config: &Config) -> Result<Stored> {
         Ok(Ok(()))
@@ -26,7 +26,7 @@ pub trait Policy {
         None
     }
 
-    /// As `inherited`, if one probe decides.
+    /// As `inherited`, with a single probe.
     #[inline(always)]
     fn probe_inherited<'g>(&self, _guard: &'g Guard, _key: &[u8]) -> Probe<'g> {
         Probe::Missing

@@ -1,4 +1,4 @@
-//! The prefixes that memos have taken on one cache: two memos with one prefix would read each other's values.
+//! The prefixes in use on one cache: two memos with the same prefix would read each other's values.
 
 use crate::epoch::without_fork;
 use crate::error::{Error, Result, try_owned};
@@ -25,7 +25,7 @@ impl Prefixes {
         })
     }
 
-    /// Gives a prefix back.
+    /// Makes a prefix available again.
     pub(super) fn give_back(&self, prefix: Option<&str>) {
         without_fork(|| {
             let mut taken = self.0.lock();

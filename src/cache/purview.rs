@@ -12,7 +12,7 @@ use crate::iit::{Direction, NodeSet};
 use crate::key::{Element, KeyWriter};
 use crate::sync::TryArc;
 
-/// The rules of a purview cache: it keeps lists of masks while purview caching is enabled.
+/// The policy of a purview cache: it stores lists of masks while purview caching is enabled.
 pub struct Purviews;
 
 impl Policy for Purviews {

@@ -1,6 +1,6 @@
 //! The registry: all live caches that have a name.
 //!
-//! A name belongs to one cache while a [`Name`] of it exists. Caches without a name are not listed.
+//! A name belongs to one cache as long as one of its [`Name`]s exists. Caches without a name are not listed.
 
 use super::any::Cache;
 use crate::epoch::without_fork;
@@ -10,7 +10,7 @@ use crate::sync::Mutex;
 /// The longest name, in bytes.
 pub const NAME_MAX: usize = 63;
 
-/// A name, its cache, and how many hold the name.
+/// A name, its cache, and the number of its holders.
 struct Named {
     name: String,
     cache: Cache,
@@ -25,7 +25,7 @@ fn position(caches: &[Named], name: &str) -> std::result::Result<usize, usize> {
     caches.binary_search_by(|named| named.name.as_str().cmp(name))
 }
 
-/// A share in a name.
+/// A holder of a name. Dropping the last one removes the name.
 pub struct Name(String);
 
 impl Name {

@@ -1,4 +1,4 @@
-//! What a cache answers: a value and its origin, a refusal, the end of a wait.
+//! The results of cache operations: values and their origins, refusals, results of waits.
 
 use crate::epoch::Guard;
 use crate::error::{Error, Result};
@@ -15,7 +15,7 @@ pub enum Refusal {
     Memory,
     /// Caching of this kind is switched off.
     Disabled,
-    /// The cache holds as many bytes as it may.
+    /// The cache has reached its `max_bytes`.
     Capacity,
     /// The key was removed, or the cache cleared, while the value was computed; or its lease expired.
     Cleared,
@@ -58,7 +58,7 @@ pub struct Found<'g> {
 }
 
 impl Found<'_> {
-    /// Keeps the value beyond the section.
+    /// Pins the value, so that it stays valid after the section.
     #[inline(always)]
     pub fn pin(&self, guard: &Guard) -> Value {
         Value { entry: Pinned::new(guard, self.entry), origin: self.origin }
@@ -77,7 +77,7 @@ pub enum Fast<T> {
     Hit(T),
     /// The key has no value.
     Miss,
-    /// The fast path cannot tell. Nothing was counted; the slow path handles every case.
+    /// The fast path does not handle this case, and has counted nothing: use the slow path.
     Slow,
 }
 
@@ -102,13 +102,13 @@ impl<T> Fast<T> {
     }
 }
 
-/// The end of a wait for a value that another caller computes.
+/// The result of a wait for a value that another caller computes.
 pub enum Waited {
     /// The key has a value.
     Value(Value),
-    /// Nobody computes it any more: begin again.
+    /// No caller computes it: begin again.
     Nobody,
-    /// The time is up.
+    /// The time limit has passed.
     TimeOut,
     /// Waiting would close a cycle: the caller that computes the value waits for this owner.
     Cycle,

@@ -64,7 +64,7 @@ pub fn flush() {
     let threads = threads();
     threads.blocker.store(ptr::null_mut(), Ordering::Relaxed);
     let retired = |participant: &&Participant| participant.garbage_bytes.load(Ordering::Relaxed) != 0;
-    // Before the lists are read: a thread that retires something meanwhile resets it.
+    // Set before the lists are read: a thread that retires an object meanwhile resets it.
     threads.flushed.store(u64::MAX, Ordering::Relaxed);
     participants().filter(retired).for_each(collect);
     let now = threads.epoch.load(Ordering::Relaxed);
@@ -85,7 +85,7 @@ fn flush_unless_blocked() {
     // SAFETY: participants are never freed.
     let Some(blocker) = (unsafe { threads().blocker.load(Ordering::Acquire).as_ref() }) else { return };
     let epoch = blocker.epoch.load(Ordering::Relaxed);
-    // A flush too many costs time. One too few does not matter: the next change of a table tries again.
+    // A superfluous flush costs time; a missed one is made up for by the next change of a table.
     if epoch == 0 || epoch > threads().blocked_at.load(Ordering::Relaxed) {
         flush();
     }

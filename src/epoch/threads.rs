@@ -20,7 +20,8 @@ pub(super) struct Threads {
     pub(super) epoch: AtomicU64,
     /// The epoch after the last flush, if nothing was retired since: another flush would free nothing. Else 0.
     pub(super) flushed: AtomicU64,
-    /// The reader whose section kept the last collection from freeing something, or null; and the epoch of that section.
+    /// The reader whose section kept the last collection from freeing something, or null; and the epoch of that
+    /// section.
     pub(super) blocker: AtomicPtr<Participant>,
     pub(super) blocked_at: AtomicU64,
     /// The number of threads that are about to fork.
@@ -68,7 +69,7 @@ impl Threads {
             return Some(participant);
         }
         let mut participant = try_box(Participant::in_use()).ok()?;
-        // Only now: without memory a thread tries again at each call, and ids are to stay small.
+        // Only after the allocation: without memory a thread tries again at each call, and ids should stay small.
         participant.id = self.ids.fetch_add(1, Ordering::Relaxed);
         let participant: &'static Participant = Box::leak(participant);
         let place = ptr::from_ref(participant).cast_mut();
@@ -197,10 +198,11 @@ unsafe extern "C" fn thread_exits(participant: *mut libc::c_void) {
     leave(participant);
 }
 
-/// The function of a higher layer that gets the scratch counters of a thread that ends or has vanished in a fork; or null.
+/// The function of a higher layer that gets the scratch counters of a thread that ends or has vanished in a fork; or
+/// null.
 ///
-/// A plain word, not a `OnceLock`: a fork can catch another thread while it initializes that, and then every thread of the
-/// child that registers the hook would wait for it forever.
+/// An atomic pointer, not a `OnceLock`: a fork may happen while another thread initializes that, and then every thread
+/// of the child that registers the hook would wait for it forever.
 static ON_LEAVE: PlainAtomicPtr<()> = PlainAtomicPtr::new(ptr::null_mut());
 
 /// Sets the function that runs for each thread that ends or has vanished in a fork. Only the first call has an effect.

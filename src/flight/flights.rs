@@ -6,9 +6,8 @@
 //! * Recursion: an owner (a thread, or a task) that begins a key it already computes gets an error.
 //! * Cycles: an owner that would wait for itself, directly or through other owners, computes instead (`waits.rs`).
 //! * Failures: if the owner fails, panics or ends, the flight is vacant. One waiter that would compute is woken and
-//!   takes
-//!   it over; the others sleep on. So n failures cost n wakeups. A woken waiter that does not take over wakes the next. If
-//!   no waiter would compute, the flight ends and all waiters get the failure.
+//!   takes it over; the others sleep on. So n failures cost n wakeups. A woken waiter that does not take over wakes the
+//!   next. If no waiter would compute, the flight ends and all waiters get the failure.
 //! * Forks: a flight whose owner vanished in a fork is replaced.
 //!
 //! A removal of the key or a clear of the cache invalidates the flight. Its waiters still get its value, but new

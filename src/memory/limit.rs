@@ -205,7 +205,7 @@ impl MemoryLimit {
                 || (self.outside.load(Relaxed) + held) as f64 <= f64::from_bits(self.per_cent.load(Relaxed)) * maximum)
     }
 
-    /// As `fits`, after a collection of what is retired and a new sample.
+    /// As `fits`, after a collection of retired objects and with a new sample.
     #[cold]
     fn fits_now(&self, bytes: u64, maximum: f64) -> bool {
         flush();

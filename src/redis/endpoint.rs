@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `redis://[user[:password]@]host[:port][/database]` | TCP; `valkey://` is the same |
 //! | `rediss://…` | TLS over TCP; `valkeys://` is the same |
-//! | `redis://…@host:port,host:port,…` | the nodes of a cluster, or some of them; `?cluster=yes` says so of a single one |
+//! | `redis://…@host:port,host:port,…` | a cluster, by some or all nodes; `?cluster=yes` says so of a single one |
 //! | `unix://[user[:password]@]/path[?db=1]` | a unix socket; `redis+unix://` is the same |
 //!
 //! Options follow a `?`, joined by `&`: `db`, `user`, `pass` (or `password`), `timeout_ms`, `cluster`, and for TLS

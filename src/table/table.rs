@@ -52,7 +52,7 @@ pub enum Inserted {
     Forbidden,
 }
 
-/// After this many refusals, what is retired is collected even if that was in vain before.
+/// After this many refusals, retired objects are collected even if the last collection freed nothing.
 const REFUSALS_PER_COLLECTION: u32 = 1024;
 
 /// Entries by key.
@@ -166,8 +166,8 @@ impl Table {
         })
     }
 
-    /// Whether a refusal may be repeated after a collection: not in vain, unless many were refused since. Pins that were
-    /// released meanwhile are not known otherwise.
+    /// Whether a refused insertion is tried again after a collection: if retired objects may be freed, and every
+    /// REFUSALS_PER_COLLECTION refusals, because pins may have been released meanwhile.
     #[cold]
     fn may_make_room(&self) -> bool {
         let refusals = self.refusals.load(Ordering::Relaxed) + 1;
@@ -245,8 +245,8 @@ impl Table {
         })
     }
 
-    /// Whether the table is so large that it gives its memory up when its last entry is removed, as when it is cleared.
-    /// A small one keeps it: it may get an entry again at once.
+    /// Whether the table is so large that it frees its memory when its last entry is removed, as when it is cleared. A
+    /// small table keeps it, because it may get an entry again at once.
     fn is_large(&self) -> bool {
         const BUCKETS: usize = if cfg!(shuttle) { 2 } else { 64 };
         let directory = self.directory.load(Ordering::Acquire);
@@ -254,7 +254,7 @@ impl Table {
         !directory.is_null() && unsafe { Directory::slot(directory, 0).segment() }.bucket_count() >= BUCKETS
     }
 
-    /// Takes all entries out.
+    /// Removes all entries.
     pub fn clear(&self) {
         retire::flush_if_unblocked();
         without_fork(|| {
@@ -266,15 +266,15 @@ impl Table {
         });
     }
 
-    /// Retires a directory that has just left the table, with all it leads to.
+    /// Retires a directory that was taken out of the table, with its segments and entries.
     fn retire(directory: Option<NonNull<Directory>>) {
         if let Some(directory) = directory {
-            // SAFETY: no lookup that begins now finds it.
+            // SAFETY: new readers cannot find it.
             unsafe { Directory::retire_with_entries(directory) };
         }
     }
 
-    /// Moves all entries into a table of their own, on the same account.
+    /// Moves all entries into a new table with the same account.
     pub fn split_off(&self) -> Result<Table> {
         let taken = Table::new();
         without_fork(|| {
@@ -292,7 +292,7 @@ impl Table {
         self.write()
     }
 
-    /// Takes the directory, with all entries and their memory. Only for the writer.
+    /// Takes the directory, with all entries and their chunks, out of the table. Only for the writer.
     fn take(&self) -> Option<NonNull<Directory>> {
         let directory = NonNull::new(self.directory.swap(ptr::null_mut(), Ordering::AcqRel))?;
         if let Some(arena) = self.arena.get() {

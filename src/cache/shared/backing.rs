@@ -1,8 +1,8 @@
-//! What holds the values of one shared cache outside of this process: at a server, or on disk.
+//! The trait of a store for one shared cache outside of this process, such as a server.
 //!
-//! A backing knows keys and bytes, and neither what is near nor what is inherited. How it names and checks its records
-//! is its own business. It decides whether its failures are errors or misses; a caller's mistake, such as a value that
-//! is too long, is always an error, and so is a removal that failed: the value might come back as a wrong one.
+//! A backing stores bytes under keys; it names and checks its records as it likes. Near caches and inheritance are the
+//! business of `SharedCache`. A backing decides whether its failures are errors or misses. A caller's mistake, such as
+//! a value that is too long, is always an error, and so is a failed removal: the value could be read again.
 
 use crate::error::Result;
 use crate::table::Draft;
@@ -16,7 +16,7 @@ pub trait Backing: Send + Sync + 'static {
     /// why the first one failed.
     fn get_many(&self, drafts: &mut [Draft]) -> (Vec<Fetched>, Result<()>);
 
-    /// Whether it verifies by a checksum that a fetched value is the one that was stored under its key.
+    /// Whether it verifies fetched values by a checksum of key and value.
     fn verifies(&self) -> bool;
 
     /// Whether a key has a value.
@@ -28,10 +28,10 @@ pub trait Backing: Send + Sync + 'static {
     /// Stores many values, in one round trip; returns for each what `set` would.
     fn set_many(&self, pairs: &[(&[u8], &[u8])]) -> Vec<Result<StoreOutcome>>;
 
-    /// Removes a value, and the claim on its key; returns whether there was a value.
+    /// Removes a value and the claim on its key; returns whether there was a value.
     fn remove(&self, key: &[u8]) -> Result<bool>;
 
-    /// Removes all values and all claims: what is computed under a claim at this moment is not stored any more.
+    /// Removes all values and all claims: values that are being computed under a claim will not be stored.
     fn clear(&self) -> Result<()>;
 
     /// The number of values; `None` if the backing failed.
@@ -40,7 +40,7 @@ pub trait Backing: Send + Sync + 'static {
     /// The number of values for which `counts` returns true; `None` if the backing failed. Reads all of them.
     fn count(&self, counts: &dyn Fn(&[u8]) -> bool) -> Result<Option<u64>>;
 
-    /// The lookups of all its clients, if the backing counts them and its mode is to report them.
+    /// The lookups of all its clients, if the backing counts them for this cache.
     fn lookups(&self) -> Result<Option<LookupCounts>> {
         Ok(None)
     }
@@ -52,11 +52,11 @@ pub trait Backing: Send + Sync + 'static {
     /// Whether another process has claimed a key.
     fn is_claimed(&self, key: &[u8]) -> Result<bool>;
 
-    /// Stores a computed value and gives its claim back. A claim that was granted must still hold; one that is unknown
-    /// allows only a new value. No failure is an error: the caller has the value in any case.
+    /// Stores a computed value and releases its claim. A granted claim must still be valid; an unknown one allows
+    /// storing only if the key has no value. Failures are not errors, because the caller has the value in any case.
     fn complete(&self, key: &[u8], computation: u64, claim: KeyClaim, value: &[u8]) -> StoreOutcome;
 
-    /// Gives a claim back, if there may be one, so that other processes need not wait until it expires.
+    /// Releases a claim, if there may be one, so that other processes need not wait until it expires.
     fn release(&self, key: &[u8], computation: u64, claim: KeyClaim);
 }
 
@@ -67,7 +67,7 @@ pub enum Fetched {
     Nothing,
     /// The draft holds the value.
     Value,
-    /// There is a record that is not a value of this key: damaged, or written by somebody else.
+    /// There is a record that is not a value of this key: damaged, or of another program.
     Damaged,
 }
 

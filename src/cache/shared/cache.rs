@@ -1,8 +1,8 @@
-//! A shared cache: the values near, in this process, in front of a backing; and how a value is fetched from there.
+//! A shared cache: a near cache in this process, in front of a backing; and fetching a value from there.
 //!
-//! A cut subsystem has no MICE of its own at a server: it looks at what its uncut parent has near, or lets the parent
-//! fetch, and checks whether the cut damages the result. In PyPhi's mode it does have its own; then it asks for them
-//! first.
+//! A cut subsystem has no MICE of its own at a server: it reads its uncut parent's near cache, or has the parent fetch,
+//! and checks whether the cut damages the record. In PyPhi's whole-database mode it has its own MICE, and looks those
+//! up first.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -23,24 +23,25 @@ use crate::sync::RwLock;
 use crate::sync::TryArc;
 use crate::table::{Draft, Hashed, Pinned, Table};
 
-/// A cache whose values other processes share.
+/// A cache whose values are shared between processes.
 pub struct SharedCache<B> {
     pub(super) near: NearCache<TryArc<SharedCache<B>>>,
     pub(super) backing: B,
     /// Whether it has values of its own at the backing; otherwise it only inherits.
     pub(super) has_own: bool,
-    /// Locked for reading while a computed value is stored at the backing: a removal waits, and removes it.
+    /// Read-locked while a computed value is stored at the backing. A removal takes the write lock, so it waits for the
+    /// store and removes the value.
     pub(super) completing: RwLock<()>,
     pub(super) polling: Polling,
-    /// Fetched records that were not values of this cache.
+    /// The number of fetched records that were not values of this cache.
     pub(super) damaged: AtomicU64,
 }
 
-/// Where a shared cache has its values.
+/// Where the values of a shared cache are.
 pub(super) struct Residence {
-    /// Whether this process keeps them.
+    /// Whether the near cache keeps them.
     pub near: bool,
-    /// Whether the backing has any that are this cache's own.
+    /// Whether the backing has values of its own for this cache.
     pub own: bool,
 }
 
@@ -93,7 +94,7 @@ impl<B: Backing> SharedCache<B> {
             return Ok(Some(Value { entry, origin: Origin::Hit }));
         }
         let (Some(lineage), Some(parent)) = (self.near.lineage(), self.parent()) else { return Ok(None) };
-        // A value that the parent has near was not inherited, so the cut damages it.
+        // The near lookup did not inherit it, so the cut damages it if the parent has it near.
         if parent.near().contains_hashed(key) {
             return Ok(None);
         }
@@ -148,7 +149,8 @@ impl<B: Backing> SharedCache<B> {
         (values, asked.and(kept))
     }
 
-    /// Fetches the value of the draft's key; returns whether there is one. A damaged record is counted, unless it was.
+    /// Fetches the value of the draft's key; returns whether there is one. A damaged record is counted once per
+    /// `counted`.
     pub(super) fn fetch_into(&self, draft: &mut Draft, counted: &Cell<bool>) -> Result<bool> {
         let fetched = self.backing.get(draft)?;
         Ok(self.is_value(fetched, draft, counted))

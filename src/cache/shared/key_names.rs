@@ -10,14 +10,14 @@
 //! phicache/2!lease:…                                             the lease of the key with this name
 //! ```
 //!
-//! The number behind the namespace is the version of names and records: no version reads, counts or removes what
-//! another one wrote. No namespace has a `/`. A cache without seals says `raw!plain`, `{fingerprint}!plain` or
-//! `@role!plain` instead, so that no value is taken for a record, and no record for a value.
+//! The number after the namespace is the version of names and records: no version reads, counts or removes keys of
+//! another one. No namespace contains a `/`. Without seals, the names have `raw!plain`, `{fingerprint}!plain` or
+//! `@role!plain` instead, so that sealed and plain values are never confused.
 //!
-//! Texts and bytes are percent-encoded. No prefix is written `-`, no candidate purviews `*`, and a list of candidates
-//! `(0,1)(2)`. More than 64 bytes are replaced by `#` and a digest, if the record has room for the key (`seal.rs`). The
-//! braces are a cluster's hash tag: all keys of one system are on one node, and each lease is beside its value. Two
-//! keys never have the same name, unless their digests are equal.
+//! Texts and bytes are percent-encoded. An absent prefix is `-`, absent candidate purviews are `*`, and a list of
+//! candidates is `(0,1)(2)`. More than 64 bytes are replaced by `#` and a digest, if the record contains the key
+//! (`seal.rs`). The braces are a cluster's hash tag: all keys of one system are on one node, and each lease is on the
+//! node of its value. Two keys have the same name only if their digests are equal.
 
 use super::seal;
 use crate::iit::{NodeSet, Subsystem};
@@ -45,7 +45,7 @@ pub enum KeyNaming {
         space: String,
         /// The part of the namespace that belongs to this cache.
         part: String,
-        /// What the part holds.
+        /// The content of the part.
         content: PartContent,
         /// Whether the records have seals.
         sealed: bool,
@@ -55,7 +55,7 @@ pub enum KeyNaming {
 /// The content of a part of a namespace.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum PartContent {
-    /// Values of no known system. Such a cache counts and clears the whole namespace.
+    /// Any values. Such a cache counts and clears the whole namespace.
     Anything,
     /// The values of one role of a system.
     Role,
@@ -133,13 +133,13 @@ impl KeyNaming {
         matches!(self, KeyNaming::Namespaced { sealed: true, .. })
     }
 
-    /// The key, if its record holds it because its name does not.
+    /// The key, if its record contains it because its name has only a digest.
     pub fn key_in_record<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
         let KeyNaming::Namespaced { content, sealed: true, .. } = self else { return None };
         (key.len() > LONGEST && (*content != PartContent::Mice || MiceKey::read(key).is_none())).then_some(key)
     }
 
-    /// Whether the record under this name holds the key.
+    /// Whether the record under this name contains the key.
     pub fn has_digest(name: &[u8]) -> bool {
         name.contains(&DIGEST)
     }

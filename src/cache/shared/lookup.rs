@@ -57,7 +57,7 @@ impl<B: Backing> SharedCache<B> {
             None if self.fetch(&key)?.is_none() => None,
             None => match near() {
                 None if keeper.near.generation() != generation => None,
-                // There was no room to keep it.
+                // The near cache had no room for it.
                 None => return Err(Error::OutOfMemory(key.key.len())),
                 found => found,
             },
@@ -94,7 +94,7 @@ impl<B: Backing> SharedCache<B> {
         }
         match self.near.lineage() {
             None => self.backing.contains(key),
-            // Only the record says whether it is a MICE, and whether the cut damages it.
+            // Whether it is a MICE that holds under the cut is known only from the record.
             Some(_) => Ok(self.fetch(&hashed)?.is_some()),
         }
     }

@@ -1,4 +1,4 @@
-//! The MICE of a subsystem at a backing: the verbs that only MICE have.
+//! Shared caches of MICE: the operations that only MICE caches have.
 
 use super::backing::Backing;
 use super::cache::SharedCache;
@@ -33,12 +33,12 @@ impl<B: Backing> SharedCache<B> {
         Ok(Lineage::new(subsystem, parent.filter(|_| inherit).cloned().into_iter().collect()))
     }
 
-    /// The answer of `set_mice`, before the caller computes a MICE.
+    /// The result that `set_mice` would have, so that a caller can skip computing a MICE.
     pub fn would_store(&self) -> Stored {
         self.refuses_cut().map_or(Ok(()), Err)
     }
 
-    /// Stores a MICE, unless the subsystem is cut; fails if its key asks another question.
+    /// Stores a MICE, unless the subsystem is cut; fails if it belongs to another key.
     pub fn set_mice(&self, key: &[u8], mice: &Mice) -> Result<Stored> {
         mice.check_answers(key)?;
         if let Some(reason) = self.refuses_cut() {

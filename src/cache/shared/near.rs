@@ -1,7 +1,7 @@
-//! The values of a shared cache that this process keeps, and what it inherits of its ancestors' near values.
+//! The near cache of a shared cache: copies of values in this process, and inheritance from near caches of ancestors.
 //!
-//! Other processes may change a value, so most caches keep none. The MICE of a system never change: a cache of them
-//! keeps what it has fetched or stored, and asks the backing once for each.
+//! Other processes may change a value, so most caches keep no copies. The MICE of a system never change, so a MICE
+//! cache keeps each one that it has fetched or stored.
 
 use std::sync::Arc;
 
@@ -16,13 +16,13 @@ use crate::error::Result;
 use crate::sync::RwLock;
 use crate::table::{Draft, EntryRef, Hashed, OwnedEntry, Pinned, Probe, Reservation, Table};
 
-/// A cache to inherit from: it has a table of near values.
+/// A cache to inherit from, which has a near cache.
 pub trait Ancestor {
-    /// Its near values.
+    /// The table of its near cache.
     fn table(&self) -> &Table;
 }
 
-/// The rules of a near cache: those of MICE, if its values are MICE.
+/// The policy of a near cache: that of MICE caches, if its values are MICE.
 pub struct NearPolicy<A> {
     lineage: Option<Lineage<A>>,
 }
@@ -61,12 +61,12 @@ impl<A: Ancestor> Policy for NearPolicy<A> {
     }
 }
 
-/// What a shared cache has in this process: kept values, computations in progress, counters.
+/// The part of a shared cache in this process: copies of values, computations in progress, counters.
 pub struct NearCache<A> {
     local: LocalCache<NearPolicy<A>>,
     /// Whether values that were fetched or stored are kept.
     keeps: bool,
-    /// Grows with every removal. A value that was fetched in an older generation is not kept.
+    /// The number of removals. A value that was fetched in an older generation is not kept.
     generation: RwLock<u64>,
 }
 
@@ -83,7 +83,7 @@ impl<A: Ancestor> NearCache<A> {
         &self.local
     }
 
-    /// The place of a MICE cache among others; `None` if the values are not MICE.
+    /// The ancestors and the cut of a MICE cache; `None` if the values are not MICE.
     #[inline(always)]
     pub fn lineage(&self) -> Option<&Lineage<A>> {
         self.local.policy().lineage.as_ref()

@@ -1,12 +1,12 @@
 //! How often a waiting caller asks whether another process has finished.
 //!
-//! A backing cannot wake a caller, so a caller that waits polls it. Thousands of them, for minutes, must cost the
-//! backing next to nothing. The pause between two polls is proportional to the time waited so far: a wait is longer
-//! than the computation by an eighth at most (and by 50 ms), and the number of polls grows with the logarithm of the
-//! time. The pause is at most an eighth of the lease, after which a dead worker's key is free. Random jitter spreads
-//! callers that came together.
+//! A backing cannot wake a caller, so a waiting caller polls it. Thousands of callers that wait for minutes must cost
+//! the backing next to nothing. So the pause between two polls is proportional to the time waited so far: a wait
+//! exceeds the computation by at most an eighth and 50 ms, and the number of polls grows with the logarithm of the
+//! time. The pause is at most an eighth of the lease, so that a dead process's key is noticed soon after its lease
+//! expires. Random jitter spreads callers that began together.
 //!
-//! All callers that wait for one key in one process poll by turns, whether they are threads or repeated calls.
+//! All callers of this process that wait for one key take turns, whether they are threads or repeated calls.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -20,7 +20,7 @@ const SHORT: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mi
 /// A pause is at most this part of the time waited, and of the lease.
 const PART: u32 = 8;
 
-/// Above this number of keys, those that nobody waits for any more are removed.
+/// Above this number of keys, keys without waiters are removed.
 const MANY: usize = 1024;
 
 /// The keys that callers of this process wait for.
@@ -70,7 +70,7 @@ impl Polling {
         Ok(())
     }
 
-    /// Forgets `key`: nobody waits for it any more.
+    /// Removes `key`, which is no longer waited for.
     pub fn done(&self, key: &[u8]) {
         self.keys.lock().remove(key);
     }

@@ -1,4 +1,4 @@
-//! The values of one cache at a Redis server: under their names, sealed, within a scope of the database.
+//! The backing at a Redis server: values under their names, sealed, in one scope of the database.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -47,7 +47,7 @@ impl RedisCache {
     ) -> Result<TryArc<Self>> {
         let location = config.redis_location()?;
         let cut = subsystem.cut().is_some();
-        // In PyPhi's mode every value is looked up at the server, and a cut subsystem has its own.
+        // In the whole-database mode every lookup asks the server, and a cut subsystem has MICE of its own.
         let whole_database = location.namespace.is_none();
         let residence = Residence { near: !cut && !whole_database, own: !cut || whole_database };
         let lineage = Self::lineage(subsystem, parent, cut || whole_database)?;
@@ -67,7 +67,7 @@ pub struct Redis {
     naming: KeyNaming,
     scope: Box<dyn Scope>,
     options: RemoteOptions,
-    /// The holder of this cache's leases, in this process. Every computation has a token of its own, derived from it.
+    /// Identifies this cache as a holder of leases. The token of each computation is derived from it.
     token: Token,
     /// The longest value that is fetched.
     longest: usize,
@@ -84,7 +84,7 @@ impl ValueSink for RecordSink<'_, '_> {
         self.draft.reserve(len)
     }
 
-    /// At most what the cache accepts, and what is left of the memory that the process may use.
+    /// Whether the cache's maximum and the memory limit allow a value of this length.
     fn accepts(&self, len: usize) -> bool {
         len <= self.longest && limit::has_room(len as u64, 100.0)
     }
@@ -104,7 +104,7 @@ impl Redis {
         Deadline::after(self.options.scan.unwrap_or(RemoteOptions::SCAN))
     }
 
-    /// The answer of the server; `None` if the server failed and that is no error.
+    /// The answer of the server; `None` if the server failed and failures are misses.
     fn forgive<T>(&self, answer: Answer<T>) -> Result<Option<T>> {
         match answer {
             Ok(value) => Ok(Some(value)),
@@ -121,7 +121,7 @@ impl Redis {
         }
     }
 
-    /// How much longer a record of `key` is than its value.
+    /// The number of bytes by which a record of `key` is longer than its value.
     fn overhead(&self, key: &[u8]) -> usize {
         if self.naming.seals() { seal::overhead(self.naming.key_in_record(key)) } else { 0 }
     }
@@ -131,7 +131,7 @@ impl Redis {
         RecordSink { draft, longest }
     }
 
-    /// Cuts the record in a draft down to its value, if the seal fits.
+    /// Truncates the record in a draft to its value, if the seal is valid.
     fn open(&self, name: &[u8], draft: &mut Draft) -> Result<Fetched> {
         if !self.naming.seals() {
             return Ok(Fetched::Value);
@@ -142,7 +142,7 @@ impl Redis {
         }
     }
 
-    /// Fails for a key or value that no server accepts, before anything is sent.
+    /// Fails for a key or value that is too long for a server, before anything is sent.
     fn check_size(&self, key: &[u8], value: &[u8]) -> Result<()> {
         let overhead = self.overhead(key);
         match key.len().max(value.len().saturating_add(overhead)) <= LONGEST_VALUE {

@@ -1,4 +1,4 @@
-//! The part of a database that belongs to one cache, for the operations that concern all of it.
+//! The part of a database that belongs to one cache, for operations on all of its values.
 
 use super::backing::LookupCounts;
 use crate::redis::{Answer, Deadline, Server};
@@ -11,17 +11,17 @@ pub trait Scope: Send + Sync {
     /// The number of values.
     fn size(&self, server: &Server, deadline: Deadline) -> Answer<u64>;
 
-    /// Calls `each` with the names of all values, some at a time; with some of them perhaps twice.
+    /// Calls `each` with the names of all values, in batches. A name may occur twice.
     fn scan(&self, server: &Server, deadline: Deadline, each: &mut dyn FnMut(&[&[u8]]) -> Answer<()>) -> Answer<()>;
 
-    /// The lookups that the server counted, if they are this cache's.
+    /// The lookups that the server has counted, if they are those of this cache.
     fn lookups(&self, server: &Server) -> Answer<Option<LookupCounts>>;
 }
 
 /// The keys with two prefixes: a part of a namespace.
 pub struct Namespace {
-    /// The prefix of all leases. They are removed first: what is computed under one at that moment is not stored any
-    /// more.
+    /// The prefix of all leases. They are removed first, so that values that are being computed under one are not
+    /// stored.
     pub leases: Vec<u8>,
     /// The prefix of all values.
     pub values: Vec<u8>,

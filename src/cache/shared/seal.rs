@@ -1,24 +1,23 @@
-//! The seal that ties a value at a server to its name: a record is the value, followed by a checksum over name and
-//! value.
+//! Seals: a record at a server is the value, followed by a checksum of name and value.
 //!
 //! ```text
 //! | value | seal, 16 bytes |                                     the name holds the key
 //! | value | key | its length, 4 bytes | seal, 16 bytes |         the name holds a digest of the key
 //! ```
 //!
-//! The seal is behind the value, so that a record is read straight into the value's final memory and then truncated. A
+//! The seal follows the value, so that a record is read straight into the value's final memory and then truncated. A
 //! record of another program, an older version, a broken disk or a renamed key has no valid seal. A seal is not a
-//! signature: everybody with write access to the server can make one.
+//! signature: any program with write access to the server can make one.
 //!
-//! Seals and digests are two rapidhashes (version 3) with fixed secrets. Libraries that compute them differently would
-//! take each other's values for damaged, so a change needs a new version in the names.
+//! Seals and digests consist of two rapidhashes (version 3) with fixed secrets. A library that computed them
+//! differently would find all values damaged, so a change needs a new version in the names.
 
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 
 /// 128 bits of some bytes.
 pub type Digest = [u8; 16];
 
-/// Digits of π: nobody has chosen them.
+/// Digits of π, so that they are not chosen.
 static SECRETS: [RapidSecrets; 2] =
     [RapidSecrets::seed(0x243F_6A88_85A3_08D3), RapidSecrets::seed(0x1319_8A2E_0370_7344)];
 
@@ -30,7 +29,7 @@ pub fn digest(bytes: &[u8]) -> Digest {
     hashes(|secrets| rapidhash_v3_seeded(bytes, secrets))
 }
 
-/// How much longer a record is than its value.
+/// The number of bytes by which a record is longer than its value.
 pub fn overhead(key: Option<&[u8]>) -> usize {
     size_of::<Digest>() + key.map_or(0, |key| key.len() + LENGTH)
 }

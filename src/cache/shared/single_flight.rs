@@ -1,7 +1,7 @@
-//! Single flight between processes: of all processes that miss a key, one computes it.
+//! Single flight between processes: if several processes miss a key, one of them computes it.
 //!
-//! Threads of one process compute a missing value once, as in every cache. Which thread that is, is decided before the
-//! backing is asked, so that one thread asks for all. It claims the key there; the others, and other processes, wait.
+//! Within a process, single flight comes first, so that only one thread asks the backing. That thread claims the key
+//! there; the other threads and other processes wait.
 
 use std::cell::Cell;
 use std::thread;
@@ -18,7 +18,7 @@ use crate::flight::Owner;
 use crate::sync::TryArc;
 use crate::table::{Draft, Hashed, Inserted};
 
-/// What this process does about a key that is not near.
+/// What this process does for a key that is not in the near cache.
 enum Decision {
     /// Another process has stored its value.
     Take(Value),
@@ -86,14 +86,14 @@ impl<B: Backing> SharedCache<B> {
         if self.fetch_into(&mut draft, counted)? {
             return take(draft);
         }
-        // If the question fails, the claim may have been granted.
+        // If the call fails, the claim may have been granted nevertheless.
         flight.note(KeyClaim::Unknown.to_note());
         let claim = self.backing.claim(flight.key(), flight.number())?;
         flight.note(claim.to_note());
         match claim {
             KeyClaim::Taken => Ok(Decision::Wait),
             KeyClaim::None | KeyClaim::Unknown => Ok(Decision::Compute),
-            // Between the two questions another process may have completed the value.
+            // Another process may have completed the value between the lookup and the claim.
             KeyClaim::Granted => match self.fetch_into(&mut draft, counted) {
                 Ok(false) => Ok(Decision::Compute),
                 fetched => {
@@ -129,7 +129,7 @@ impl<B: Backing> SharedCache<B> {
 
     /// Whether another process has computed a key, or still computes it.
     fn poll(&self, key: &Hashed) -> Result<Waited> {
-        // The claim is checked before the value: a process that completes it between the two is not taken for nobody.
+        // The claim is read before the value: the other order would miss a process that completes in between.
         let claimed = self.backing.is_claimed(key.key)?;
         Ok(match self.peek(key)? {
             Some(value) => {
@@ -148,8 +148,7 @@ impl<B: Backing> SharedCache<B> {
         let new_entry = draft.finish()?;
         self.near().count_computation(flight);
         let (number, claim) = (flight.number(), KeyClaim::from_note(flight.noted()));
-        // No removal runs while this is locked: a value that is stored now began before the next removal, which removes
-        // it.
+        // A removal waits for this lock, and then removes the value that is stored now.
         let completing = self.completing.read();
         let (entry, stored) = match (checked, flight.store_permit()) {
             (Ok(()), StorePermit::Granted) => {
@@ -160,7 +159,7 @@ impl<B: Backing> SharedCache<B> {
                 };
                 (entry, self.stored(outcome, near))
             }
-            // It shares the outcome of the first one.
+            // Another value of the key was first: this one has the same result.
             (Ok(()), StorePermit::Late(Some(_))) => (new_entry.into_pinned(), Ok(())),
             (checked, permit) => {
                 let invalidated = if permit == StorePermit::Invalidated { Refusal::Cleared } else { Refusal::Server };

@@ -1,4 +1,4 @@
-//! Stores and removals of a shared cache, near and at the backing.
+//! Stores and removals of a shared cache, in both tiers.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -15,7 +15,7 @@ impl<B: Backing> SharedCache<B> {
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
         match self.near().policy().check(key, value, self.near().config())? {
             Err(reason) => Ok(Err(self.near().refuse(reason))),
-            // A value that is not kept near is sent from where it is: it may be long.
+            // A value that is not kept near is sent without a copy: it may be long.
             Ok(()) if !self.near.keeps() => Ok(self.stored(self.backing.set(key, value)?, false)),
             Ok(()) => self.set_checked(key, |draft| draft.write(value)),
         }
@@ -75,7 +75,7 @@ impl<B: Backing> SharedCache<B> {
         let hashed = Hashed::from(key);
         self.invalidate(|flights| flights.invalidate(key, hashed.hash()));
         let removed = if self.has_own { self.backing.remove(key) } else { Ok(false) };
-        // A value that was fetched before it was removed is not kept from now on, and one that was kept meanwhile is
+        // Values that were fetched before the removal are not kept from now on; a copy that was kept meanwhile is
         // removed.
         self.near.begin_generation();
         let near = self.near().table().remove(&hashed);

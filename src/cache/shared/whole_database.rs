@@ -1,5 +1,5 @@
-//! PyPhi's mode, in which a cache owns the whole database: keys have the names that they are given, there are neither
-//! seals nor leases, and the server counts the lookups of all its clients.
+//! PyPhi's mode, in which a cache owns the whole database: keys are stored verbatim, without seals and leases, and the
+//! server counts the lookups of all its clients.
 
 use super::backing::LookupCounts;
 use super::scope::Scope;

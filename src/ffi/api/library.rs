@@ -7,9 +7,9 @@
 //! groups that the process is in, including their ancestors (version 1: `memory.limit_in_bytes`; version 2:
 //! `memory.max` and `memory.high`).
 //!
-//! There are also hard limits, independent of the percentage: caches stop at 90 % of `RLIMIT_AS`, of `RLIMIT_DATA`, and of a
-//! control group's limit. Each is compared with the memory that it counts (for a group, its usage without inactive file pages). So
-//! the program's own allocations do not fail, and the system does not kill the process.
+//! There are also hard limits, independent of the percentage: caches stop at 90 % of `RLIMIT_AS`, of `RLIMIT_DATA`,
+//! and of a control group's limit. Each is compared with the memory that it counts (for a group, its usage without
+//! inactive file pages). So the program's own allocations do not fail, and the system does not kill the process.
 //!
 //! If a figure cannot be read (no `/proc`, no free file descriptor, a sandbox), the last good figure counts, or the
 //! bytes that caches hold if those are more. The next call tries again. `known` in `phicache_memory` says which figures
