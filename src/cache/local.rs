@@ -39,7 +39,8 @@ pub struct LocalCache<P> {
 /// A lookup that missed. While the table has not changed, the next lookup would miss too and is skipped.
 #[derive(Clone, Copy)]
 pub struct Missed {
-    changes: u64,
+    /// The table's changes before the lookup, if they were read.
+    changes: Option<u64>,
 }
 
 /// Keys and values up to this length are copied under the table's lock: that is faster than making an entry first.
@@ -303,8 +304,9 @@ impl<P: Policy> LocalCache<P> {
     /// The value of a key. Counts a hit, but no miss.
     #[inline(always)]
     pub(super) fn hit(&self, key: &Hashed) -> std::result::Result<Value, Missed> {
-        // Read before the lookup, so that an entry that is published meanwhile is noticed.
-        let changes = self.table.changes();
+        // Read before the lookup, so that an entry that is published meanwhile is noticed. Only for keys whose hits take the
+        // fast path: every writer writes that line.
+        let changes = ORDINARY.contains(&key.key.len()).then(|| self.table.changes());
         epoch::read(|guard| {
             let found = self.find(guard, key).ok_or(Missed { changes })?;
             self.counters.lookup(guard.participant(), true);
@@ -314,7 +316,7 @@ impl<P: Policy> LocalCache<P> {
 
     /// Whether a lookup that missed would miss again. If the table has changed, it may not.
     fn would_miss(&self, missed: Missed) -> bool {
-        self.table.changes() == missed.changes && !self.policy.inherits()
+        missed.changes.is_some_and(|before| self.table.changes() == before) && !self.policy.inherits()
     }
 
     /// Counts a lookup.
