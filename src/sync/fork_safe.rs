@@ -160,7 +160,7 @@ impl<T: Default> Mutex<T> {
         self.0.lock().lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Locks it, if nobody else holds it.
+    /// Locks it, if no other thread holds it.
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         match self.0.lock().try_lock() {
             Ok(guard) => Some(guard),
@@ -176,7 +176,7 @@ impl<T: Default> Default for Mutex<T> {
     }
 }
 
-/// Sleeps until notified, at most for `time`; also tells whether it timed out. `guard` belongs to `mutex`.
+/// Sleeps until notified, at most for `time`; also returns whether it timed out. `guard` belongs to `mutex`.
 pub fn wait_for<'m, T>(
     condvar: &Condvar,
     _mutex: &'m Mutex<T>,

@@ -26,13 +26,13 @@ impl<T: Default> Mutex<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Locks it, if nobody else holds it.
+    /// Locks it, if no other thread holds it.
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         self.0.try_lock().ok()
     }
 }
 
-/// Sleeps until notified, at most for `time`; also tells whether it timed out. `guard` belongs to `mutex`.
+/// Sleeps until notified, at most for `time`; also returns whether it timed out. `guard` belongs to `mutex`.
 ///
 /// A time below a second may be up at any moment; a longer one never is.
 pub fn wait_for<'m, T: Default>(

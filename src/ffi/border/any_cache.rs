@@ -1,4 +1,4 @@
-//! The cache behind a handle, for each type that C sees caches as.
+//! The cache behind a handle of any cache type.
 
 use crate::cache::{Cache, Holder};
 use crate::error::{Error, Result};
@@ -7,11 +7,11 @@ use crate::ffi::border::handles::CacheHandle;
 use crate::ffi::border::output::out;
 use crate::ffi::border::types::*;
 
-/// A C type that caches are seen as.
+/// A C handle type of caches.
 pub(in crate::ffi) trait CacheType: Sized {
     /// Its name in messages.
     const NAME: &'static str;
-    /// Whether a cache may be seen as this type.
+    /// Whether a handle of this type may refer to the cache.
     fn admits(cache: &Cache) -> bool;
 }
 
@@ -80,7 +80,7 @@ pub(in crate::ffi) fn free_cache<C: CacheType>(cache: *mut C) -> Result<phicache
     Ok(PHICACHE_OK)
 }
 
-/// The same handle, seen as any cache.
+/// The same handle as one of any cache.
 pub(in crate::ffi) fn as_any<C: CacheType>(cache: *mut C, view: *mut *mut phicache_cache) -> Result<phicache_status> {
     let out = out(view, "out")?;
     cache_of(cache)?;

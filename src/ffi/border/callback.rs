@@ -1,8 +1,8 @@
-//! Calling back: a lookup that computes on a miss, in three steps.
+//! Callbacks: a lookup that computes on a miss, in three steps.
 //!
-//! Computations nest, thousands deep: a callback may ask for other keys. So a level of nesting keeps one frame and what
-//! is in it: [`ComputeFrame`]. Looking the value up ([`begin`]) and completing it ([`end`]) are functions of their own,
-//! whose frames are gone while the callback runs.
+//! Computations nest, thousands deep, because a callback may look up other keys. So each level of nesting has only one
+//! stack frame, with a [`ComputeFrame`]. Looking the value up ([`begin`]) and completing it ([`end`]) are separate
+//! functions, whose frames are gone while the callback runs.
 
 use std::ffi::c_void;
 use std::mem::{self, MaybeUninit};
@@ -34,7 +34,7 @@ pub(in crate::ffi) trait Computes: Sized {
     fn look_up(handle: *mut Self, key: Self::Key, given: Self::Given) -> Result<(TaskLookup, Self::Keep)>;
 }
 
-/// What lives as long as a callback runs.
+/// The values that must live as long as a callback runs.
 pub(in crate::ffi) trait Keep {
     fn callback(&self) -> Callback;
 
@@ -73,7 +73,7 @@ struct ComputeFrame<K> {
     keep: K,
 }
 
-/// What [`begin`] answers when the callback is to run; no status of the header's.
+/// The result of [`begin`] if the callback has to run; not a status of the header.
 const BEGUN: phicache_status = i32::MAX;
 
 /// Looks a value up. On a miss, calls back to compute it.
@@ -135,8 +135,8 @@ unsafe fn run<K: Keep>(
     // It was checked before the computation began.
     let Some(compute) = callback.compute else { return -1 };
     let unwound = AbortOnUnwind(function);
-    // SAFETY: the function is what the caller says it is, by the header's conventions. No reference to the frame is alive:
-    // the callback's calls of `phicache_result_…` have it alone.
+    // SAFETY: the function is what the caller says it is, by the header's conventions. No reference to the frame is
+    // alive: the callback's calls of `phicache_result_…` have it alone.
     let code = unsafe { compute(callback.user_data, call_data, key, frame.cast::<phicache_result>()) };
     mem::forget(unwound);
     code

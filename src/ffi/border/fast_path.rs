@@ -1,9 +1,9 @@
-//! The fast path of the functions that are called all the time: arguments as they should be, a key of ordinary length,
-//! a table in which one probe decides.
+//! The fast path of the most frequent functions: valid arguments, a key of ordinary length, and a single probe that
+//! decides.
 //!
-//! These return None in any other case. Then nothing has happened, and the caller takes the slow path, which knows
-//! every case and every message. Nothing here can fail, panic or call back; so a lookup has neither a panic boundary
-//! nor a frame.
+//! In any other case the functions return None and have no effect; then the caller takes the slow path, which handles
+//! every case and error. Nothing here can fail, panic or run user code, so a lookup needs neither a panic boundary nor
+//! a stack frame.
 
 use std::hint::cold_path;
 

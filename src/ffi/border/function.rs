@@ -1,4 +1,4 @@
-//! A function of the caller's: kept with its user data, which is dropped after the last call has ended.
+//! A function of the caller with its user data, which is dropped after the last call has ended.
 
 use std::ffi::c_void;
 

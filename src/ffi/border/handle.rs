@@ -1,9 +1,9 @@
 //! Handles: pointers to slots that are never returned to the allocator. A mark in each slot says what type of value is
 //! in it.
 //!
-//! A slot stays readable forever. So a handle that was freed, or is of another type, can be told from a valid one: it
-//! is INVALID_HANDLE, until its slot is used again. Returning a slot does not block, so that finalizers of other
-//! languages may free handles on any thread.
+//! A slot stays readable forever. So a handle that was freed, or is of another type, is detected: it is INVALID_HANDLE,
+//! until its slot is reused. Freeing a handle does not block, so that finalizers of other languages may do it on any
+//! thread.
 
 use std::alloc::{Layout, alloc};
 use std::cell::UnsafeCell;

@@ -1,4 +1,4 @@
-//! What is behind each type of handle.
+//! The library type behind each handle type.
 
 use std::sync::Arc;
 

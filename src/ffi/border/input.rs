@@ -1,4 +1,4 @@
-//! Parameters on the way in: checked, then seen as slices, text and structs.
+//! Input parameters: checked, then used as slices, text and structs.
 
 use std::ffi::{CStr, c_char};
 use std::hint::cold_path;
@@ -28,7 +28,7 @@ pub(in crate::ffi) fn lent_bytes(bytes: &phicache_bytes) -> &[u8] {
     }
 }
 
-/// A borrowed array; if the length is 0, the pointer may be anything.
+/// A borrowed array; if the length is 0, the pointer may have any value.
 #[inline(always)]
 pub(in crate::ffi) fn array<'a, T>(data: *const T, len: usize, name: &'static str) -> Result<&'a [T]> {
     if len == 0 {

@@ -1,4 +1,4 @@
-//! Values on the way out. Every output is zeroed before anything else happens, so that it is zero on an error.
+//! Output parameters. Every output is zeroed before anything else happens, so that it is zero on an error.
 
 use std::ffi::c_void;
 use std::hint::cold_path;

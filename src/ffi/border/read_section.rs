@@ -11,7 +11,7 @@ pub(in crate::ffi) fn open() -> Result<phicache_status> {
 
 /// Closes the section that this thread opened last.
 pub(in crate::ffi) fn close() -> Result<phicache_status> {
-    // SAFETY: no closure of `guard::in_open` is running on this thread, since none calls back. By the header's conventions
-    // the program does not use what it read after the outermost section ends.
+    // SAFETY: no closure of `guard::in_open` is running on this thread, since none calls back. By the header's
+    // conventions the program does not use what it read after the outermost section ends.
     unsafe { guard::close() }.map(|()| PHICACHE_OK)
 }

@@ -1,4 +1,4 @@
-//! Where a callback writes its value: what is behind a `phicache_result`.
+//! The type behind `phicache_result`: a callback writes its value into it.
 
 use std::mem;
 
@@ -31,7 +31,7 @@ enum State {
     Failed(Error),
 }
 
-/// Who gets the value that is computed.
+/// The receiver of the computed value.
 pub(in crate::ffi) enum Task {
     /// A cache, and all callers that wait for the value.
     Shared(Pending),
@@ -39,7 +39,7 @@ pub(in crate::ffi) enum Task {
     Private(Vec<u8>),
 }
 
-/// The answer to a lookup.
+/// The result of a lookup.
 pub(in crate::ffi) enum TaskLookup {
     /// The value.
     Found(Value),

@@ -1,4 +1,4 @@
-//! What the library's results are in C: statuses, figures, records.
+//! The library's results as C types: statuses, figures, records.
 
 use std::ffi::c_char;
 use std::ptr;
@@ -28,7 +28,7 @@ pub(in crate::ffi) fn stored(stored: Stored) -> phicache_status {
     stored.map_or_else(refusal, |()| PHICACHE_OK)
 }
 
-/// The status of a lookup that tells only whether the key was found.
+/// The status of a lookup that returns only whether the key was found.
 pub(in crate::ffi) fn found(found: bool) -> phicache_status {
     if found { PHICACHE_OK } else { PHICACHE_MISS }
 }

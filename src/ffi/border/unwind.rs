@@ -18,7 +18,7 @@ impl Drop for AbortOnUnwind {
 /// stack; an exception that another copy throws must find them filled, to reach [`AbortOnUnwind`] and its line.
 pub(in crate::ffi) fn ready_unwinder() {
     static READY: AtomicBool = AtomicBool::new(false);
-    // Set after the walk, so that no thread goes on while another still fills the tables; walking twice does no harm.
+    // Set after the walk, so that no thread continues while another still fills the tables; walking twice is harmless.
     if !READY.load(Ordering::Acquire) {
         // SAFETY: walks no further than this frame.
         unsafe { _Unwind_Backtrace(stop, std::ptr::null_mut()) };
