@@ -5,11 +5,11 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use phicache::epoch;
 use phicache::iit::{Cut, Direction, NodeSet, Subsystem};
 use phicache::key::{Element, Fingerprint, KeyBuilder, repertoire};
-use phicache::epoch;
 use phicache::memory::limit;
-use phicache::table::{Draft, Hashed, Table};
+use phicache::table::{Draft, Hashed, Pinned, Table};
 
 /// The real load: the sizes in recorded PyPhi runs.
 const ENTRIES: u64 = 2_000;
@@ -24,7 +24,7 @@ fn key(number: u64) -> [u8; 16] {
 
 fn insert(table: &Table, number: u64) {
     let key = key(number);
-    let mut draft = Draft::new(&key, Some(table));
+    let mut draft = Draft::new(&key, Some(table.arena()));
     draft.write(&VALUE).expect("memory for a value");
     table.insert(draft.finish().expect("memory for an entry"), true, u64::MAX);
 }
@@ -59,7 +59,7 @@ fn tables(criterion: &mut Criterion) {
         bench.iter(|| {
             let key = key(next());
             epoch::read(|guard| {
-                table.find(guard, &Hashed::from(&key[..])).map(|entry| section.pin(entry).value()[0])
+                table.find(guard, &Hashed::from(&key[..])).map(|entry| Pinned::new(guard, entry).value()[0])
             })
         })
     });
@@ -119,8 +119,10 @@ fn keys(criterion: &mut Criterion) {
 fn memory(criterion: &mut Criterion) {
     phicache::memory::limit::prepare();
     phicache::table::prepare();
-    criterion.bench_function("gauge: a store is admitted", |bench| bench.iter(|| limit::has_room(black_box(256), 100.0)));
-    criterion.bench_function("gauge: a store is refused", |bench| bench.iter(|| limit::has_room(black_box(256), 0.0001)));
+    criterion
+        .bench_function("gauge: a store is admitted", |bench| bench.iter(|| limit::has_room(black_box(256), 100.0)));
+    criterion
+        .bench_function("gauge: a store is refused", |bench| bench.iter(|| limit::has_room(black_box(256), 0.0001)));
     criterion.bench_function("gauge: measured now", |bench| bench.iter(limit::usage));
 }
 

@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use libfuzzer_sys::fuzz_target;
 use phicache::ffi::api::callback::*;
-use phicache::ffi::border::types::*;
 use phicache::ffi::api::{
     cache::*, config::*, dict::*, key::*, lease::*, library::*, memo::*, mice::*, purview::*, read::*,
 };
 use phicache::ffi::api::{registry::*, subsystem::*};
+use phicache::ffi::border::types::*;
 use phicache_fuzz::Input;
 
 unsafe extern "C" {

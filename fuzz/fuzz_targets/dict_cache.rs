@@ -8,8 +8,8 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use phicache::cache::{Cache, DictCache, Lease, Options, Origin, Refusal, Started, Stored, Value};
 use phicache::config::Config;
-use phicache::error::Error;
 use phicache::epoch;
+use phicache::error::Error;
 use phicache_fuzz::Input;
 
 const VALUE_LENGTHS: [usize; 12] = [0, 1, 8, 15, 16, 17, 100, 256, 1000, 1025, 5000, 70_000];

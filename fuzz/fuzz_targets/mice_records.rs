@@ -68,6 +68,10 @@ fuzz_target!(|data: &[u8]| {
         let place = place as usize % record.len();
         record[place] ^= change;
     }
-    assert_eq!(Mice::read_checked(&record).is_ok(), record == good, "the unchanged record, and only that, must be accepted");
+    assert_eq!(
+        Mice::read_checked(&record).is_ok(),
+        record == good,
+        "the unchanged record, and only that, must be accepted"
+    );
     check(&record);
 });

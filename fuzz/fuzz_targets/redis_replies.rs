@@ -5,7 +5,7 @@
 use std::io::{self, Read};
 
 use libfuzzer_sys::fuzz_target;
-use phicache::redis::{Fault, ReplyValue, ReplyReader, ValueSink};
+use phicache::redis::{Fault, ReplyReader, ReplyValue, ValueSink};
 use phicache_fuzz::Input;
 
 /// A reader that returns at most a given number of bytes at a time.
