@@ -430,7 +430,10 @@ typedef struct phicache_stats {
      * record. Abandoned leases do not count.
      */
     uint64_t errors;
-    /** Nanoseconds that successful computations took. */
+    /**
+     * Nanoseconds that successful computations took, without the time that their threads waited for computations of
+     * others.
+     */
     uint64_t compute_ns;
     /** Nanoseconds saved: hits times the mean time of a computation. */
     uint64_t saved_ns;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use phicache::cache::{Cache, DictCache, Lease, MiceCache, Options, Origin, PurviewCache, Refusal, Started, Waited};
 use phicache::config::Config;
@@ -504,6 +504,41 @@ fn failed_computations_are_counted_and_abandoned_leases_are_not() {
     assert!(lease.complete().is_err());
     let after = purviews.stats().unwrap();
     assert_eq!((after.errors, after.compute_ns), (before.errors + 2, before.compute_ns));
+}
+
+#[test]
+fn what_a_computation_waits_for_another_thread_is_not_part_of_its_time() {
+    const WAIT: Duration = Duration::from_millis(100);
+    within_a_minute(|| {
+        let (outer, inner) = (cache(), cache());
+        let (started, asked) = (Barrier::new(2), Barrier::new(2));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let slow = inner.memoize(b"inner", |draft| {
+                    started.wait();
+                    asked.wait();
+                    thread::sleep(WAIT);
+                    draft.write(b"value")
+                });
+                slow.unwrap();
+            });
+            started.wait();
+            let (mut nested, mut waited) = (None, Duration::ZERO);
+            outer
+                .memoize(b"outer", |draft| {
+                    asked.wait();
+                    let began = Instant::now();
+                    nested = Some(inner.memoize(b"inner", |_| panic!("the other thread computes it"))?.origin);
+                    waited = began.elapsed();
+                    draft.write(b"value")
+                })
+                .unwrap();
+            // Only if the other thread was slow to sleep did this one find the value without a wait.
+            assert!(matches!(nested, Some(Origin::Waited | Origin::Hit)));
+            let cost = Duration::from_nanos(outer.stats().unwrap().compute_ns);
+            assert!(nested != Some(Origin::Waited) || cost < waited, "{cost:?} of a wait of {waited:?}");
+        });
+    });
 }
 
 #[test]

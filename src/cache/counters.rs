@@ -36,7 +36,7 @@ pub struct Stats {
     pub waits: u64,
     /// Computations that failed. An abandoned lease does not count as one.
     pub errors: u64,
-    /// Nanoseconds spent in computations that succeeded.
+    /// Nanoseconds of computing time, without waits, of computations that succeeded.
     pub compute_ns: u64,
     /// Nanoseconds saved: hits times the mean computation.
     pub saved_ns: u64,

@@ -449,7 +449,7 @@ impl<P: Policy> LocalCache<P> {
 
     /// Counts a computation that succeeded.
     pub(super) fn count_computation(&self, flight: &Flight) {
-        self.counters.computation(flight.age());
+        self.counters.computation(flight.cost());
     }
 
     /// Keeps a copy of a value that is stored elsewhere, if there is room; returns whether it did. Counts nothing.

@@ -14,7 +14,7 @@ use crate::cache::local::Missed;
 use crate::cache::policy::Policy;
 use crate::cache::value::{Origin, Refusal, Value, Waited};
 use crate::error::Result;
-use crate::flight::Owner;
+use crate::flight::{Owner, waiting};
 use crate::sync::TryArc;
 use crate::table::{Draft, Hashed, Inserted};
 
@@ -70,7 +70,7 @@ impl<B: Backing> SharedCache<B> {
         let (began, counted) = (Instant::now(), Cell::default());
         loop {
             match self.fetch_or_claim(flight, &counted)? {
-                Decision::Wait if patient => thread::sleep(self.polling.pause(began.elapsed())),
+                Decision::Wait if patient => waiting(|| thread::sleep(self.polling.pause(began.elapsed()))),
                 decision => return Ok(decision),
             }
         }
@@ -123,7 +123,7 @@ impl<B: Backing> SharedCache<B> {
             if left.is_zero() {
                 return Ok(Waited::TimeOut);
             }
-            thread::sleep(pause.min(left));
+            waiting(|| thread::sleep(pause.min(left)));
         }
     }
 

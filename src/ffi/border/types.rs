@@ -194,7 +194,8 @@ pub struct phicache_stats {
     /// Computations that failed: the callback returned an error, an allocation failed, or the value was not a MICE
     /// record. Abandoned leases do not count.
     pub errors: u64,
-    /// Nanoseconds that successful computations took.
+    /// Nanoseconds that successful computations took, without the time that their threads waited for computations of
+    /// others.
     pub compute_ns: u64,
     /// Nanoseconds saved: hits times the mean time of a computation.
     pub saved_ns: u64,
