@@ -5,7 +5,9 @@ use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use phicache::cache::{Cache, DictCache, Lease, MiceCache, Options, Origin, PurviewCache, Refusal, Started, Waited};
+use phicache::cache::{
+    Cache, Cost, DictCache, Lease, MiceCache, Options, Origin, PurviewCache, Refusal, Started, Waited,
+};
 use phicache::config::Config;
 use phicache::error::Error;
 use phicache::iit::{Cut, NodeSet, Subsystem};
@@ -504,6 +506,23 @@ fn failed_computations_are_counted_and_abandoned_leases_are_not() {
     assert!(lease.complete().is_err());
     let after = purviews.stats().unwrap();
     assert_eq!((after.errors, after.compute_ns), (before.errors + 2, before.compute_ns));
+}
+
+#[test]
+fn the_time_of_a_lease_is_what_its_caller_says() {
+    for cache in [cache(), Cache::Purview(PurviewCache::purview(Config::new().unwrap(), Options::default()).unwrap())] {
+        let mut lease = begun(&cache, b"k", 1);
+        lease.set_cost(Cost::of_ns(7_000_000_000_000));
+        lease.complete().unwrap();
+        assert_eq!(cache.stats().unwrap().compute_ns, 7_000_000_000_000);
+        // 0 is the measured time.
+        let mut lease = begun(&cache, b"l", 1);
+        lease.set_cost(Cost::of_ns(7));
+        lease.set_cost(Cost::UNKNOWN);
+        thread::sleep(Duration::from_millis(1));
+        lease.complete().unwrap();
+        assert!(cache.stats().unwrap().compute_ns >= 7_000_000_000_000 + 1_000_000);
+    }
 }
 
 #[test]

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::computed::{Begin, Computed, Flight, Flights, InCache, StorePermit};
 use super::counters::{Counters, Event, Info, Stats};
-use super::options::Options;
+use super::full::Full;
+use super::options::{OnFull, Options};
 use super::policy::Policy;
 use super::prefixes::Prefixes;
-use super::value::{Fast, Found, Origin, Refusal, Stored, Value, copy};
+use super::value::{Cost, Fast, Found, Origin, Refusal, Stored, Value, copy};
 use crate::config::Config;
 use crate::epoch::fast_guard;
 use crate::epoch::{self, Guard, without_fork};
@@ -32,6 +33,7 @@ pub struct LocalCache<P> {
     policy: P,
     config: Arc<Config>,
     max_bytes: u64,
+    on_full: OnFull,
     flights: Flights,
     prefixes: Prefixes,
 }
@@ -58,6 +60,7 @@ impl<P: Policy> LocalCache<P> {
             policy,
             config,
             max_bytes: options.max_bytes.unwrap_or(u64::MAX),
+            on_full: options.on_full,
             flights: Flights::default(),
             prefixes: Prefixes::default(),
         }
@@ -239,15 +242,20 @@ impl<P: Policy> LocalCache<P> {
 
     /// Stores a value and replaces the key's old one; a refusal leaves that one in place.
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
+        self.set_with_cost(key, value, Cost::UNKNOWN)
+    }
+
+    /// As [`LocalCache::set`], for a value that would take this cost to compute again.
+    pub fn set_with_cost(&self, key: &[u8], value: &[u8], cost: Cost) -> Result<Stored> {
         let checked = self.policy.check(key, value, &self.config)?;
         if checked.is_ok() && key.len().max(value.len()) <= SHORT {
-            return self.set_short(key, value);
+            return self.set_short(key, value, cost);
         }
-        self.set_with(key, value.len(), checked, |draft| draft.write(value))
+        self.set_with(key, value.len(), checked, cost, |draft| draft.write(value))
     }
 
     /// Stores a short value, which is copied under the table's lock.
-    fn set_short(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
+    fn set_short(&self, key: &[u8], value: &[u8], _cost: Cost) -> Result<Stored> {
         let reason = match self.has_room(weight(key.len(), value.len())) {
             false => Refusal::Memory,
             true => match self.table.set(&key.into(), value, self.max_bytes) {
@@ -283,6 +291,7 @@ impl<P: Policy> LocalCache<P> {
         key: &[u8],
         len: usize,
         checked: Stored,
+        cost: Cost,
         write: impl FnOnce(&mut Draft) -> Result<()>,
     ) -> Result<Stored> {
         check_len(key)?;
@@ -292,13 +301,18 @@ impl<P: Policy> LocalCache<P> {
         };
         let mut draft = self.draft(key, Reservation::default());
         write(&mut draft)?;
-        let (_, inserted) = self.table.insert(draft.finish()?, true, self.max_bytes);
+        let (_, inserted) = self.insert(draft.finish()?, true, cost);
         self.count_insertion(inserted);
         match self.origin(inserted) {
             Origin::NotStored(None) => Err(Error::OutOfMemory(len)),
             Origin::NotStored(Some(reason)) => Ok(Err(reason)),
             _ => Ok(Ok(())),
         }
+    }
+
+    /// Inserts an entry. If the key already has one, `replace` decides which of the two stays.
+    fn insert(&self, new_entry: OwnedEntry, replace: bool, _cost: Cost) -> (Pinned, Inserted) {
+        self.table.insert(new_entry, replace, self.max_bytes)
     }
 
     /// The value of a key. Counts a hit, but no miss.
@@ -374,17 +388,19 @@ impl<P: Policy> LocalCache<P> {
         self.counters.failure();
     }
 
-    /// Ends a computation with a value: stores it if that is allowed, and hands it to all waiters.
+    /// Ends a computation with a value: stores it if that is allowed, and hands it to all waiters. The computation took
+    /// `cost`, if that is known, or else what the flight has measured.
     pub(super) fn complete(
         &self,
         flight: &TryArc<Flight>,
         joined: Option<Owner>,
         draft: Draft,
+        cost: Cost,
         maximum: f64,
     ) -> Result<Value> {
         let checked = self.policy.check(draft.key(), draft.value(), &self.config)?;
         let new_entry = draft.finish()?;
-        self.count_computation(flight);
+        let _cost = self.count_computation(flight, cost);
         let claimed = checked.and_then(|()| self.claim_memory(new_entry.weight(), maximum));
         let refusal = claimed.as_ref().err().copied();
         let mut permit = StorePermit::Granted;
@@ -447,17 +463,19 @@ impl<P: Policy> LocalCache<P> {
         self.counters.count(Event::Store);
     }
 
-    /// Counts a computation that succeeded.
-    pub(super) fn count_computation(&self, flight: &Flight) {
-        self.counters.computation(flight.cost());
+    /// Counts a computation that succeeded. Returns its cost: `known`, or else what the flight has measured.
+    pub(super) fn count_computation(&self, flight: &Flight, known: Cost) -> Cost {
+        let cost = known.or(|| flight.cost().into());
+        self.counters.computation(cost);
+        cost
     }
 
     /// Keeps a copy of a value that is stored elsewhere, if there is room; returns whether it did. Counts nothing.
-    pub(super) fn keep(&self, new_entry: OwnedEntry, replace: bool) -> (Pinned, bool) {
+    pub(super) fn keep(&self, new_entry: OwnedEntry, replace: bool, cost: Cost) -> (Pinned, bool) {
         let Ok(_claim) = self.claim_memory(new_entry.weight(), limit::UNLIMITED) else {
             return (new_entry.into_pinned(), false);
         };
-        let (entry, inserted) = self.table.insert(new_entry, replace, self.max_bytes);
+        let (entry, inserted) = self.insert(new_entry, replace, cost);
         (entry, matches!(inserted, Inserted::New | Inserted::Replaced | Inserted::Kept))
     }
 
@@ -512,12 +530,17 @@ impl<P: Policy> LocalCache<P> {
 
     /// All counters, with this size.
     pub(super) fn stats_of(&self, size: u64) -> Stats {
-        self.counters.stats(size, self.table.bytes())
+        self.counters.stats(size, self.table.bytes(), self.table.live_bytes())
     }
 
     /// The configuration it was made with.
     pub fn config(&self) -> &Arc<Config> {
         &self.config
+    }
+
+    /// What it does now when it is full: its own choice, or else that of its configuration.
+    pub fn full(&self) -> Full {
+        Full::resolve(self.on_full.or(self.config.on_full()), self.policy.holds_copies())
     }
 
     pub(super) fn max_bytes(&self) -> u64 {

@@ -416,6 +416,11 @@ impl Arena {
         charged
     }
 
+    /// The weight of the entries in the table.
+    pub(super) fn live_bytes(&self) -> u64 {
+        self.in_table.load(Ordering::Relaxed)
+    }
+
     /// Notes that an entry leaves the table. It stays on the account until it is freed. Only for the table's writer.
     pub(super) fn dismiss(&self, weight: u64) {
         self.in_table.store(self.in_table.load(Ordering::Relaxed) - weight, Ordering::Relaxed);

@@ -111,6 +111,11 @@ impl Table {
         self.arena.get().map_or(0, |arena| arena.account.bytes())
     }
 
+    /// The bytes of its entries.
+    pub fn live_bytes(&self) -> u64 {
+        self.arena.get().map_or(0, Arena::live_bytes)
+    }
+
     /// The memory in which drafts for this table are written.
     pub fn arena(&self) -> &LazyArena {
         &self.arena
