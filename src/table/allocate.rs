@@ -7,16 +7,16 @@ use std::ptr::NonNull;
 
 use super::arena::{Arena, CHUNK_HEADER, Chunk, Inner, LAST_CHUNK};
 use super::chunk_memory::{self, PAGED};
-use super::header::Header;
+use super::header::{Header, SMALLEST};
 use super::holes::Holes;
-use super::size_class::{LARGEST, SMALLEST, size_class};
+use super::size_class::{LARGEST, size_class};
 use crate::error::{Error, Result};
 use crate::memory::{Bounds, Exceeded, limit};
 use crate::sync::atomic::Ordering;
 use crate::sync::{MutexGuard, TryArc};
 
 /// The size of the smallest chunk for several blocks.
-const FIRST_CHUNK: usize = 256;
+const FIRST_CHUNK: usize = if cfg!(shuttle) { LAST_CHUNK } else { 256 };
 
 /// By how much the chunk with which an arena comes under pressure may exceed the process's limit.
 const BEYOND: f64 = 1.005;
@@ -231,7 +231,7 @@ impl Arena {
 /// The size of a chunk for blocks of this size, if a chunk usually has `usual` bytes: without a rest that is too small
 /// for another large block.
 fn chunk_for(block: usize, usual: usize) -> usize {
-    let room = if usual < PAGED { usual - CHUNK_HEADER } else { usual };
+    let room = if usual < PAGED { usual.saturating_sub(CHUNK_HEADER) } else { usual };
     match block > usual / 8 {
         true => chunk_memory::round(CHUNK_HEADER + block * (room / block).max(1)),
         false => usual,

@@ -82,7 +82,7 @@ impl Arena {
     /// The oldest chunk. Only for the table's writer.
     pub(super) fn oldest(&self) -> Option<Oldest> {
         let mut inner = self.inner.lock();
-        let chunk = inner.chunks.first;
+        let chunk = inner.oldest();
         // SAFETY: chunks in the list are alive; only the writer takes entries out of the table.
         unsafe {
             if chunk.is_null() {
@@ -116,7 +116,7 @@ impl Arena {
                         break;
                     }
                 }
-                let part = (*at).holes * 256 / (*at).size;
+                let part = (*at).holes as usize * 256 / (*at).size;
                 if part > best_part && at != inner.carving {
                     (best, best_part) = (at, part);
                 }

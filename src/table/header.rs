@@ -107,6 +107,9 @@ pub(super) fn value_offset(key_len: usize) -> usize {
     (HEADER + key_len + UNIT - 1) & !(UNIT - 1)
 }
 
+/// The smallest block: a header, and room for the second link of a hole.
+pub(super) const SMALLEST: usize = (HEADER + size_of::<*mut Header>()).next_multiple_of(UNIT);
+
 /// The header that contains a link.
 ///
 /// # Safety
