@@ -24,7 +24,9 @@ use crate::table::{
 /// A cache in this process.
 ///
 /// Fields that a lookup or store writes are on other cache lines than fields that all threads read, against false
-/// sharing.
+/// sharing: the table begins with the latter and ends with the former, the counters the other way round. Table and
+/// counters are at the same place in every cache type, so that lookups of all types share their code. Programs make many
+/// caches: what few of them use is allocated when it is first used.
 #[repr(C)]
 pub struct LocalCache<P> {
     table: Table,
@@ -53,13 +55,13 @@ impl<P: Policy> LocalCache<P> {
     /// An empty cache. Allocates nothing.
     pub fn new(policy: P, config: Arc<Config>, options: Options) -> Self {
         LocalCache {
-            table: Table::new(),
             counters: epoch::read(|guard| Counters::new(guard.participant())),
             policy,
             config,
             max_bytes: options.max_bytes.unwrap_or(u64::MAX),
             flights: Flights::default(),
             prefixes: Prefixes::default(),
+            table: Table::new(),
         }
     }
 
