@@ -4,11 +4,11 @@ use std::hint::cold_path;
 use std::mem::offset_of;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::time::Duration;
 
-use super::value::Refusal;
+use super::value::{Cost, Refusal};
 use crate::epoch::{self, Participant};
 use crate::sync::{CachePadded, OnceTryArc, TryArc, on_separate_lines};
+use crate::table::Table;
 
 /// The three counts that PyPhi's caches report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Stats {
     pub info: Info,
     /// Bytes held, with overhead.
     pub bytes: u64,
+    /// Bytes of the entries in the table.
+    pub live_bytes: u64,
     /// Values stored.
     pub stores: u64,
     /// Values refused, by reason, in the order of [`Refusal`].
@@ -36,12 +38,18 @@ pub struct Stats {
     pub waits: u64,
     /// Computations that failed. An abandoned lease does not count as one.
     pub errors: u64,
-    /// Nanoseconds spent in computations that succeeded.
+    /// Nanoseconds of computing time, without waits, of computations that succeeded.
     pub compute_ns: u64,
     /// Nanoseconds saved: hits times the mean computation.
     pub saved_ns: u64,
     /// Records at a server that were damaged, or not of this cache.
     pub damaged: u64,
+    /// Entries evicted.
+    pub evictions: u64,
+    /// Bytes of the evicted entries.
+    pub evicted_bytes: u64,
+    /// Nanoseconds that computing the evicted values again would take.
+    pub evicted_ns: u64,
 }
 
 /// The number of reasons for a refusal.
@@ -216,9 +224,9 @@ impl Counters {
         self.errors.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn computation(&self, took: Duration) {
+    pub(super) fn computation(&self, cost: Cost) {
         self.computations.fetch_add(1, Relaxed);
-        self.compute_ns.fetch_add(took.as_nanos() as u64, Relaxed);
+        self.compute_ns.fetch_add(cost.ns(), Relaxed);
     }
 
     pub(super) fn reset(&self) {
@@ -231,20 +239,23 @@ impl Counters {
             // Without memory, the counts themselves. A thread that counts meanwhile may write its old count again.
             Err(_) => self.all().flat_map(|counts| &counts.0).for_each(|count| count.store(0, Relaxed)),
         }
-        let counters = [&self.waits, &self.errors, &self.computations, &self.compute_ns];
-        counters.into_iter().for_each(|counter| counter.store(0, Relaxed));
+        let computed = [&self.waits, &self.errors, &self.computations, &self.compute_ns];
+        computed.into_iter().for_each(|counter| counter.store(0, Relaxed));
     }
 
     pub(super) fn info(&self, size: u64) -> Info {
         Info { hits: self.counted(Event::Hit), misses: self.counted(Event::Miss), size }
     }
 
-    pub(super) fn stats(&self, size: u64, bytes: u64) -> Stats {
+    /// All figures of a cache of this size with this table.
+    pub(super) fn stats(&self, size: u64, table: &Table) -> Stats {
+        let (bytes, live_bytes, evicted) = (table.bytes(), table.live_bytes(), table.evicted());
         let info = self.info(size);
         let (computations, compute_ns) = (self.computations.load(Relaxed), self.compute_ns.load(Relaxed));
         Stats {
             info,
             bytes,
+            live_bytes,
             stores: self.counted(Event::Store),
             refused: REASONS.map(|reason| self.counted(Event::Refusal(reason))),
             waits: self.waits.load(Relaxed),
@@ -252,6 +263,9 @@ impl Counters {
             compute_ns,
             saved_ns: (info.hits as u128 * compute_ns as u128 / computations.max(1) as u128) as u64,
             damaged: 0,
+            evictions: evicted.entries,
+            evicted_bytes: evicted.bytes,
+            evicted_ns: evicted.cost,
         }
     }
 }

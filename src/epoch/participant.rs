@@ -55,6 +55,9 @@ pub struct Participant {
     pub(super) garbage_bytes: AtomicU64,
     /// The owner's number, unique among all past and present threads of the process.
     pub(super) number: AtomicU64,
+    /// The nanoseconds that the owner, and earlier owners, have waited for computations of others (`flight` adds them).
+    /// Only the owner writes it.
+    pub(crate) waited: sync::atomic::AtomicU64,
     /// Null without an attached value. Only the owner uses it.
     pub(super) attached: AtomicPtr<Attached>,
     /// The owner's last error message, NUL-terminated. It stays readable when the thread ends. Only the owner writes
@@ -106,6 +109,7 @@ impl Participant {
             garbage: Mutex::new(Garbage::new()),
             garbage_bytes: AtomicU64::new(0),
             number: AtomicU64::new(0),
+            waited: sync::atomic::AtomicU64::new(0),
             attached: AtomicPtr::new(ptr::null_mut()),
             message: [const { sync::atomic::AtomicU8::new(0) }; MESSAGE],
         }

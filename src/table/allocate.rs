@@ -79,7 +79,12 @@ impl Arena {
         }
         begin(block, Chunk::units(chunk, block));
         arena.publish(&inner);
-        if carved && owes && arena.is_pressed() {
+        if carved
+            && owes
+            && arena.owed() < LAST_CHUNK as u64
+            && (arena.is_pressed()
+                || bounds.evicts_at_max && arena.is_behind(arena.usual_chunk(bounds) as u64 / 4 * 5, bounds))
+        {
             arena.owed.fetch_add(size as u64, Ordering::Relaxed);
         }
         Ok(block)
@@ -156,10 +161,13 @@ impl Arena {
         bounds: &Bounds,
     ) -> std::result::Result<MutexGuard<'a, Inner>, Short> {
         let usual = arena.usual_chunk(bounds);
-        let chunk = Self::new_chunk(arena, chunk_for(size, usual), false, bounds).or_else(|short| {
-            // A smaller chunk may fit below the bound, or be found by the allocator.
-            let smaller = (usual / 16).max(FIRST_CHUNK);
-            if chunk_for(size, smaller) < chunk_for(size, usual)
+        // A smaller chunk if only that fits below the bound.
+        let wanted = (usual as u64).min(chunk_memory::largest(bounds.max_bytes.saturating_sub(arena.account.bytes())));
+        let wanted = (wanted as usize).max(FIRST_CHUNK);
+        let chunk = Self::new_chunk(arena, chunk_for(size, wanted), false, bounds).or_else(|short| {
+            // A smaller one may still be within the process's limit, or be found by the allocator.
+            let smaller = (wanted / 16).max(FIRST_CHUNK);
+            if chunk_for(size, smaller) < chunk_for(size, wanted)
                 && let Ok(chunk) = Self::new_chunk(arena, chunk_for(size, smaller), false, bounds)
             {
                 return Ok(chunk);
@@ -170,14 +178,10 @@ impl Arena {
             // The process has reached its limit before this arena came under pressure. To evict without losing what is
             // worth keeping, it needs one chunk more.
             let beyond = Bounds { percent: bounds.percent * BEYOND, ..*bounds };
-            Self::new_chunk(arena, chunk_for(size, usual), false, &beyond)
+            Self::new_chunk(arena, chunk_for(size, wanted), false, &beyond)
         })?;
-        if bounds.evicts() {
-            // Whether this is the last chunk that can be had.
-            let next = usual as u64;
-            let pressed = bounds.evicts_at_max && !arena.account.fits(next, bounds.max_bytes)
-                || bounds.evicts_at_limit && !limit::has_room(next, bounds.percent);
-            arena.pressed.store(pressed, Ordering::Relaxed);
+        if bounds.evicts_at_limit {
+            arena.pressed.store(!limit::has_room(usual as u64, bounds.percent), Ordering::Relaxed);
         }
         let mut inner = arena.inner.lock();
         // SAFETY: the chunk is new, and holes are alive.
@@ -191,6 +195,15 @@ impl Arena {
             inner.carve_from(chunk);
         }
         Ok(inner)
+    }
+
+    /// Whether `bytes` cannot be carved before `max_bytes` is reached.
+    pub(super) fn is_behind(&self, bytes: u64, bounds: &Bounds) -> bool {
+        let usual = self.usual_chunk(bounds) as u64;
+        // Less than half of a chunk is not worth one.
+        let left = bounds.max_bytes.saturating_sub(self.account.bytes());
+        let left = if left < usual / 2 { 0 } else { left };
+        self.uncarved.load(Ordering::Relaxed).saturating_add(left) < bytes
     }
 
     /// The size of the next chunk: a quarter of what is live up to a page, then a sixteenth.

@@ -253,6 +253,8 @@ pub(super) struct Arena {
     pub(super) closed: AtomicU64,
     /// The bytes of holes, and of the unused part of the newest chunk.
     pub(super) room: AtomicU64,
+    /// The bytes of the unused part of the newest chunk.
+    pub(super) uncarved: AtomicU64,
     /// The bytes that were carved since the arena came under pressure, less those that were evicted.
     pub(super) owed: AtomicU64,
     /// Whether holes are so large a part of the chunks that it pays to move entries.
@@ -528,6 +530,7 @@ impl Arena {
             live: AtomicU64::new(0),
             closed: AtomicU64::new(0),
             room: AtomicU64::new(0),
+            uncarved: AtomicU64::new(0),
             owed: AtomicU64::new(0),
             sparse: AtomicBool::new(false),
             pressed: AtomicBool::new(false),
@@ -542,7 +545,9 @@ impl Arena {
 
     /// Publishes what the writer reads without the lock.
     pub(super) fn publish(&self, inner: &Inner) {
-        self.room.store((inner.hole_bytes + inner.uncarved()) as u64, Ordering::Relaxed);
+        let uncarved = inner.uncarved();
+        self.uncarved.store(uncarved as u64, Ordering::Relaxed);
+        self.room.store((inner.hole_bytes + uncarved) as u64, Ordering::Relaxed);
         self.sparse.store(inner.is_sparse(), Ordering::Relaxed);
     }
 

@@ -22,7 +22,8 @@ pub(super) struct Header {
     /// Whether a lookup has found the entry since the last visit of eviction. Apart from the counts of pins, which
     /// other threads write.
     pub(super) access: AtomicU8,
-    /// How often the entry survives a visit of eviction without an access. Only the table's writer uses it.
+    /// How often the entry survives a visit of eviction without an access; in the upper half what this is after an
+    /// access. Only the table's writer uses it.
     pub(super) credits: AtomicU8,
     /// The value's length; [`LARGE`] if only the chunk has it.
     pub(super) value_len: u32,
@@ -70,6 +71,15 @@ impl Header {
             link: Retired { next: ptr::without_provenance_mut(standing.cost as usize) },
         }
     }
+}
+
+/// The most credits of an entry.
+pub const CREDITS_MAX: u8 = 15;
+
+/// The field `credits` of an entry that has all of its credits.
+pub(super) fn all_credits(credits: u8) -> u8 {
+    let credits = credits.min(CREDITS_MAX);
+    credits << 4 | credits
 }
 
 /// What eviction knows about an entry.

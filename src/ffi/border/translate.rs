@@ -80,6 +80,10 @@ impl From<Stats> for phicache_stats {
             saved_ns: stats.saved_ns,
             refused_server: refused(Refusal::Server),
             damaged: stats.damaged,
+            live_bytes: stats.live_bytes,
+            evictions: stats.evictions,
+            evicted_bytes: stats.evicted_bytes,
+            evicted_ns: stats.evicted_ns,
         }
     }
 }
