@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::value::{Cost, Refusal};
 use crate::epoch::{self, Participant};
-use crate::sync::{CachePadded, OnceTryArc, Padding, TryArc, on_separate_lines};
+use crate::sync::{CachePadded, OnceTryArc, TryArc, on_separate_lines};
 use crate::table::Table;
 
 /// The three counts that PyPhi's caches report.
@@ -74,29 +74,23 @@ const REASONS: [Refusal; 7] = {
 /// others.
 #[repr(C)]
 pub struct Counters {
-    /// The counts at the last reset, less the events that were counted while memory for the stripes was missing.
-    before: EventCounts,
-    /// The thread that counts in `own`.
-    owner: u32,
-    others: OnceTryArc<Stripes>,
-    // Every lookup of every thread reads the fields above; one thread writes the fields below.
-    _padding: Padding,
-    own: EventCounts,
     waits: AtomicU64,
     errors: AtomicU64,
     computations: AtomicU64,
     compute_ns: AtomicU64,
+    /// The counts at the last reset. Allocated by the first one.
+    before: OnceTryArc<EventCounts>,
+    // One thread writes these. Every lookup of every thread reads the fields below. Counts of refusals are in between.
+    own: EventCounts,
+    /// The thread that counts in `own`.
+    owner: u32,
+    others: OnceTryArc<Stripes>,
 }
 
-const _: () = {
-    assert!(on_separate_lines(offset_of!(Counters, others), offset_of!(Counters, own)));
-    // Stores may write the fields before the counters; every lookup reads the fields after them.
-    assert!(on_separate_lines(0, offset_of!(Counters, owner) + size_of::<u64>()));
-    assert!(on_separate_lines(
-        offset_of!(Counters, own) + Event::Store.index() * size_of::<u64>(),
-        size_of::<Counters>()
-    ));
-};
+const _: () = assert!(on_separate_lines(
+    offset_of!(Counters, own) + Event::Store.index() * size_of::<u64>(),
+    offset_of!(Counters, owner)
+));
 
 /// The events that happen most often.
 #[derive(Debug, Clone, Copy)]
@@ -154,15 +148,14 @@ impl Counters {
     /// All zero. `maker` is the thread that makes the cache.
     pub fn new(maker: &Participant) -> Self {
         Counters {
-            before: EventCounts::default(),
-            owner: maker.id(),
-            others: OnceTryArc::new(),
-            _padding: Padding::new(),
-            own: EventCounts::default(),
             waits: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             computations: AtomicU64::new(0),
             compute_ns: AtomicU64::new(0),
+            before: OnceTryArc::new(),
+            own: EventCounts::default(),
+            owner: maker.id(),
+            others: OnceTryArc::new(),
         }
     }
 
@@ -198,7 +191,8 @@ impl Counters {
     #[inline(never)]
     fn count_elsewhere(&self, participant: &Participant, event: Event) {
         match self.others.get_or_try_init(|| TryArc::try_new(Stripes::default())) {
-            Err(_) => _ = self.before.of(event).fetch_sub(1, Relaxed),
+            // Without memory the owner's counts have to do. Of two events that are counted at once, one may be lost.
+            Err(_) => _ = self.own.of(event).fetch_add(1, Relaxed),
             Ok(stripes) => match self.alone(participant) {
                 Some(counts) => counts.add_alone(event),
                 None => _ = stripes.0[STRIPES - 1].0.of(event).fetch_add(1, Relaxed),
@@ -208,14 +202,18 @@ impl Counters {
 
     /// The count since the last reset. The subtrahend is read first: the other counts only grow.
     fn counted(&self, event: Event) -> u64 {
-        let before = self.before.of(event).load(Acquire);
+        let before = self.before.get().map_or(0, |before| before.of(event).load(Acquire));
         self.ever_counted(event).wrapping_sub(before)
     }
 
     fn ever_counted(&self, event: Event) -> u64 {
+        self.all().map(|counts| counts.of(event).load(Relaxed)).fold(0, u64::wrapping_add)
+    }
+
+    /// The counts of all threads.
+    fn all(&self) -> impl Iterator<Item = &EventCounts> {
         let others = self.others.get().map_or(&[][..], |stripes| &stripes.0);
-        let all = others.iter().map(|stripe| &stripe.0).chain([&self.own]);
-        all.map(|counts| counts.of(event).load(Relaxed)).fold(0, u64::wrapping_add)
+        others.iter().map(|stripe| &stripe.0).chain([&self.own])
     }
 
     pub(super) fn wait(&self) {
@@ -232,8 +230,14 @@ impl Counters {
     }
 
     pub(super) fn reset(&self) {
-        for event in [Event::Hit, Event::Miss, Event::Store].into_iter().chain(REASONS.map(Event::Refusal)) {
-            self.before.of(event).store(self.ever_counted(event), Release);
+        match self.before.get_or_try_init(|| TryArc::try_new(EventCounts::default())) {
+            Ok(before) => {
+                for event in [Event::Hit, Event::Miss, Event::Store].into_iter().chain(REASONS.map(Event::Refusal)) {
+                    before.of(event).store(self.ever_counted(event), Release);
+                }
+            }
+            // Without memory, the counts themselves. A thread that counts meanwhile may write its old count again.
+            Err(_) => self.all().flat_map(|counts| &counts.0).for_each(|count| count.store(0, Relaxed)),
         }
         let computed = [&self.waits, &self.errors, &self.computations, &self.compute_ns];
         computed.into_iter().for_each(|counter| counter.store(0, Relaxed));

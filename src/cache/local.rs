@@ -26,7 +26,9 @@ use crate::table::{
 /// A cache in this process.
 ///
 /// Fields that a lookup or store writes are on other cache lines than fields that all threads read, against false
-/// sharing.
+/// sharing: the table begins with the latter and ends with the former, the counters the other way round. Table and
+/// counters are at the same place in every cache type, so that lookups of all types share their code. Programs make many
+/// caches: what few of them use is allocated when it is first used.
 #[repr(C)]
 pub struct LocalCache<P> {
     table: Table,
@@ -57,7 +59,6 @@ impl<P: Policy> LocalCache<P> {
     /// An empty cache. Allocates nothing.
     pub fn new(policy: P, config: Arc<Config>, options: Options) -> Self {
         LocalCache {
-            table: Table::new(),
             counters: epoch::read(|guard| Counters::new(guard.participant())),
             policy,
             config,
@@ -66,6 +67,7 @@ impl<P: Policy> LocalCache<P> {
             worth: MeanWorth::default(),
             flights: Flights::default(),
             prefixes: Prefixes::default(),
+            table: Table::new(),
         }
     }
 
