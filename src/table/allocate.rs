@@ -82,8 +82,7 @@ impl Arena {
         if carved
             && owes
             && arena.owed() < LAST_CHUNK as u64
-            && (arena.is_pressed()
-                || bounds.evicts_at_max && arena.is_behind(arena.usual_chunk(bounds) as u64 / 4 * 5, bounds))
+            && (arena.is_pressed() || bounds.evicts_at_max && arena.is_behind(arena.survivors(bounds), bounds))
         {
             arena.owed.fetch_add(size as u64, Ordering::Relaxed);
         }
@@ -195,6 +194,11 @@ impl Arena {
             inner.carve_from(chunk);
         }
         Ok(inner)
+    }
+
+    /// The room that an evicting table leaves for the survivors of a chunk, and for what is stored meanwhile.
+    pub(super) fn survivors(&self, bounds: &Bounds) -> u64 {
+        self.usual_chunk(bounds) as u64 / 4 * 5
     }
 
     /// Whether `bytes` cannot be carved before `max_bytes` is reached.

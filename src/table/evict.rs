@@ -21,7 +21,7 @@ use super::hash::{Hashed, hash};
 use super::header::{CREDITS_MAX, HEADER, Header, IN_TABLE, Standing, TOUCHED, UNTOUCHED, UNTRACKED};
 use super::release::retire_entry;
 use super::table::{Old, Table, Writer};
-use crate::epoch::flush;
+use crate::epoch::{flush, retire};
 use crate::memory::Bounds;
 use crate::sync::TryArc;
 use crate::sync::atomic::Ordering;
@@ -77,7 +77,7 @@ impl Table {
     fn pay(&self, writer: &mut Writer, arena: &TryArc<Arena>, bytes: u64, bounds: &Bounds) {
         // More if the oldest chunk would not be empty when the youngest is full.
         let left = writer.closing.as_ref().map_or(0, Closing::left_bytes);
-        let is_behind = arena.is_behind(left, bounds);
+        let is_behind = left > 0 && arena.is_behind(left + 4 * bytes, bounds);
         let owed = if is_behind { 2 * bytes } else { arena.owed().min(2 * bytes) };
         let mut budget = Budget { patient: !is_behind, ..Budget::new(owed) };
         self.evict(writer, arena, bounds, &mut budget);
@@ -140,7 +140,7 @@ impl Table {
     fn evict(&self, writer: &mut Writer, arena: &TryArc<Arena>, bounds: &Bounds, budget: &mut Budget) -> bool {
         let mut done = false;
         // Large entries that are in use only by pins, or that survive.
-        let mut passed = 0;
+        let (mut passed, mut collected) = (0, false);
         while budget.evict > 0 && passed < COPIES && (budget.has_copies() || !budget.patient) {
             let Some(closing) = &mut writer.closing else {
                 match arena.oldest() {
@@ -148,6 +148,11 @@ impl Table {
                     Some(Oldest::Single(entry)) => {
                         passed += 1;
                         done |= self.visit_single(arena, entry, budget);
+                    }
+                    // Closed chunks may wait for a collection.
+                    None if !collected && retire::may_free() => {
+                        collected = true;
+                        flush();
                     }
                     None => return done,
                 }

@@ -447,7 +447,9 @@ impl Table {
         let growth = match self.segment(hash) {
             Some(segment) if !segment.is_full() => return Ok(()),
             // SAFETY: it is the table's directory, and we are the writer.
-            Some(segment) => match unsafe { Growth::of(self.directory.load(Ordering::Acquire), hash, bounds) } {
+            Some(segment) => match unsafe {
+                Growth::of(self.directory.load(Ordering::Acquire), hash, &bounds_of_growth(arena, bounds))
+            } {
                 Err(_) if !segment.is_overfull() => return Ok(()),
                 growth => growth?,
             },
@@ -457,6 +459,12 @@ impl Table {
         unsafe { growth.publish(|directory| self.directory.store(directory, Ordering::Release)) };
         Ok(())
     }
+}
+
+/// The bounds of the directory: in a table that evicts, survivors need room too.
+fn bounds_of_growth(arena: &Arena, bounds: &Bounds) -> Bounds {
+    let survivors = if bounds.evicts_at_max { arena.survivors(bounds) } else { 0 };
+    Bounds { max_bytes: bounds.max_bytes.saturating_sub(survivors), ..*bounds }
 }
 
 impl Default for Table {
