@@ -493,6 +493,33 @@ typedef struct phicache_memory {
     uint32_t reserved;
 } phicache_memory;
 
+/** A limit on the memory of this process. Grows at its end. */
+typedef struct phicache_memory_limit {
+    /** `sizeof(phicache_memory_limit)`, set by the caller in the first item of a list. */
+    size_t struct_size;
+    /** The limit in bytes; UINT64_MAX if it is unlimited. */
+    uint64_t bytes;
+    /**
+     * The bytes that this limit counts now: the process's resident size, a group's usage (without inactive file pages if
+     * it exceeds half of the limit), the address space, or the data. The last good figure, if it could not be read.
+     */
+    uint64_t used;
+    /**
+     * The bytes that caches may still take until this limit stops them, by the maximum percentage or as a hard limit;
+     * UINT64_MAX if it never does.
+     */
+    uint64_t room;
+    /** 1 if it counts now: no other limit leaves less room. 0 for all others. */
+    int32_t counts;
+    /** Zero. */
+    uint32_t reserved;
+    /**
+     * What limits the process, NUL-terminated: "physical memory", the file of a control group such as
+     * "/sys/fs/cgroup/job/memory.max" (its last 255 bytes), "RLIMIT_AS" or "RLIMIT_DATA".
+     */
+    char name[256];
+} phicache_memory_limit;
+
 /** Options of a new cache. A field that is zero has its default. Grows at its end. */
 typedef struct phicache_cache_options {
     /** `sizeof(phicache_cache_options)`, set by the caller. */
@@ -706,6 +733,22 @@ phicache_status phicache_memory_full(phicache_config *config, int32_t *out_full)
  * @param out  The figures. Set `struct_size` first.
  */
 phicache_status phicache_memory_usage(phicache_memory *out);
+
+/**
+ * Lists all limits on the memory of this process that were found, measured now: the physical memory, the limits of its
+ * control groups and their ancestors (version 1: `memory.limit_in_bytes`; version 2: `memory.max` and `memory.high`),
+ * RLIMIT_AS and RLIMIT_DATA. Groups without a limit are not listed.
+ *
+ * @param config     [nullable] The configuration, for its maximum memory; NULL is the process default.
+ * @param limits     [nullable] Receives the limits; may be NULL if `capacity` is 0. Set `struct_size` of the first one
+ *                   to `sizeof` of one.
+ * @param capacity   The number of limits that fit.
+ * @param out_count  The number of limits, also if they do not fit.
+ */
+phicache_status phicache_memory_limits(phicache_config *config,
+                                       phicache_memory_limit *limits,
+                                       size_t capacity,
+                                       size_t *out_count);
 
 /**
  * Makes the node set of these indices. Indices begin at 0, and may be in any order.
