@@ -129,7 +129,8 @@ static void show_on_full(void) {
                                           "refuse", "evict"};
     int32_t choice;
     title("full caches");
-    if (succeeds(phicache_config_get_on_full(NULL, &choice))) puts(choice >= 0 && choice < 3 ? choices[choice] : "unknown");
+    if (!succeeds(phicache_config_get_on_full(NULL, &choice))) return;
+    puts(choice >= 0 && choice < 3 ? choices[choice] : "unknown");
 }
 
 static void show_switch(const char *name, phicache_status (*get)(phicache_config *, int32_t *)) {

@@ -27,8 +27,8 @@ inline std::uint64_t to_cost(std::chrono::nanoseconds cost) noexcept {
 class lease : public owner<phicache_lease, phicache_lease_abandon>, public writable<lease, phicache_lease> {
 public:
     using owner::owner;
-    /// Sets what computing the value costs, in computing time, instead of the time that the lease takes (0 or less: that
-    /// time).
+    /// Sets what computing the value costs, in computing time, instead of the time that the lease takes. 0 or less is
+    /// that time.
     void set_cost(std::chrono::nanoseconds cost) { try_set_cost(cost).value(); }
     /// @copydoc set_cost
     expected<void> try_set_cost(std::chrono::nanoseconds cost) {

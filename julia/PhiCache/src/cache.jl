@@ -173,9 +173,9 @@ CStats() = CStats(sizeof(CStats), ntuple(_ -> 0, fieldcount(CStats) - 1)...)
     stats(cache) -> NamedTuple
 
 All statistics of a cache: those of [`info`](@ref); `bytes`, what it takes (this is what `max_bytes` bounds), and
-`live_bytes`, what its entries take of that; the number of values stored, and refused by reason; `evictions`, the number
-of entries evicted, their `evicted_bytes`, and `evicted_ns`, the nanoseconds that computing them again would take; and the
-nanoseconds spent in computations and saved by hits. (`waits` and `errors` count only
+`live_bytes`, what its entries take of that; the number of values stored, and refused by reason; `evictions`, the
+number of entries evicted, their `evicted_bytes`, and `evicted_ns`, the nanoseconds that computing them again would
+take; and the nanoseconds spent in computations and saved by hits. (`waits` and `errors` count only
 threads of other languages, because tasks wait and fail in Julia.)
 """
 function stats(cache::AbstractCache)

@@ -67,12 +67,13 @@ const ON_FULL = (:configured, :refuse, :evict)
 
 function on_full_number(choice)
     index = findfirst(==(choice), ON_FULL)
-    index === nothing && throw(ArgumentError("on_full is $(repr(choice)); expected one of $(join(map(repr, ON_FULL), ", "))"))
+    index === nothing &&
+        throw(ArgumentError("on_full is $(repr(choice)); expected one of $(join(map(repr, ON_FULL), ", "))"))
     return Int32(index - 1)
 end
 
-const SETTINGS = (:maximum_memory_percent, :on_full, :cache_repertoires, :cache_potential_purviews, :redis_cache, :redis_url,
-                  :redis_namespace, :redis_timeout, :redis_whole_database)
+const SETTINGS = (:maximum_memory_percent, :on_full, :cache_repertoires, :cache_potential_purviews, :redis_cache,
+                  :redis_url, :redis_namespace, :redis_timeout, :redis_whole_database)
 
 Base.propertynames(::AnyConfig, private::Bool=false) = SETTINGS
 Base.show(io::IO, config::DefaultConfig) = print(io, "default_config(", description(config), ")")

@@ -12,10 +12,11 @@ A memory-limited cache in this process. `V` is the type of its values, and decid
 * `Any`, the default: any Julia value, serialized. Slower, and readable only from Julia.
 
 `name` is the name in [`named_caches`](@ref), unique among live caches. `max_bytes` limits the size of the cache,
-overhead included; 0 means that only memory limits it. `on_full` says what the cache does when it reaches its `max_bytes`
-or the memory limit: `:refuse` refuses new values; `:evict` evicts entries, so that a new one fits, those that cost the
-least computing time for each byte and were not used lately; `:configured` is what the configuration says (see
-[`Config`](@ref)).
+overhead included; 0 means that only memory limits it.
+
+`on_full` says what the cache does when it reaches its `max_bytes` or the memory limit: `:refuse` refuses new values;
+`:evict` evicts entries, so that a new one fits: those that cost the least computing time for each byte and were not
+used lately; `:configured` is what the configuration says (see [`Config`](@ref)).
 
 `DictCache{V}(fingerprint, role)` returns a cache that is shared by everyone with an equal fingerprint and role.
 """

@@ -8,7 +8,9 @@ The potential purviews of a network: lists of node sets by direction and mechani
     cache[CAUSE, NodeSet(1, 2)] = [NodeSet(1), NodeSet(1, 2)]
     get!(cache, (CAUSE, mechanism)) do ... end
 
-`name`, `max_bytes` and `on_full` are those of a [`DictCache`](@ref). While the configuration has `cache_potential_purviews` off, every store is refused.
+`name`, `max_bytes` and `on_full` are those of a [`DictCache`](@ref).
+
+While the configuration has `cache_potential_purviews` off, every store is refused.
 """
 mutable struct PurviewCache <: AbstractCache{Vector{NodeSet}}
     pointer::Ptr{Cvoid}

@@ -11,8 +11,8 @@
 //! and of a control group's limit. Each is compared with the memory that it counts (for a group, its usage without
 //! inactive file pages). So the program's own allocations do not fail, and the system does not kill the process.
 //!
-//! A cache that reaches one of these limits, or its own `max_bytes`, is full. A full cache does one of two things with a
-//! new value:
+//! A cache that reaches one of these limits, or its own `max_bytes`, is full. A full cache does one of two things with
+//! a new value:
 //!
 //!  - REFUSE: `set` returns REFUSED_MEMORY or REFUSED_CAPACITY. `memoize` returns the value, and `origin` says that it
 //!    was not stored. What the cache has stays. PyPhi's caches do this.
@@ -22,8 +22,8 @@
 //!    made at once, because values are pinned or being read; then the new value is refused.
 //!
 //! `on_full` in the options of a cache chooses; else the configuration, or `PHICACHE_ON_FULL` in the environment. By
-//! default a cache evicts at its `max_bytes` and refuses at the limits of the process; the part of a MICE cache in Redis
-//! that is in this process evicts at both.
+//! default a cache evicts at its `max_bytes` and refuses at the limits of the process. The part of a MICE cache in
+//! Redis that is in this process evicts at both.
 //!
 //! If a figure cannot be read (no `/proc`, no free file descriptor, a sandbox), the last good figure counts, or the
 //! bytes that caches hold if those are more. The next call tries again. `known` in `phicache_memory` says which figures

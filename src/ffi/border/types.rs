@@ -256,8 +256,8 @@ pub struct phicache_memory_limit {
     pub struct_size: usize,
     /// The limit in bytes; UINT64_MAX if it is unlimited.
     pub bytes: u64,
-    /// The bytes that this limit counts now: the process's resident size, a group's usage (without inactive file pages if
-    /// it exceeds half of the limit), the address space, or the data. The last good figure, if it could not be read.
+    /// The bytes that this limit counts now: the process's resident size, a group's usage (without inactive file pages
+    /// if it exceeds half of the limit), the address space, or the data. The last good figure, if it could not be read.
     pub used: u64,
     /// The bytes that caches may still take until this limit stops them, by the maximum percentage or as a hard limit;
     /// UINT64_MAX if it never does.
