@@ -76,7 +76,7 @@ fn a_store_above_the_memory_limit_is_refused_and_keeps_the_old_value() {
 #[test]
 fn no_reader_of_statistics_ever_sees_more_than_max_bytes() {
     let most = 64 << 10;
-    let options = Options { max_bytes: Some(most), ..Options::default() };
+    let options = Options { max_bytes: Some(most), on_full: OnFull::Refuse, ..Options::default() };
     let cache = Cache::from(DictCache::dict(config(), options).unwrap());
     // The writers continue until the reader has looked often enough while stores were refused.
     let done = AtomicBool::new(false);
@@ -107,7 +107,7 @@ fn no_reader_of_statistics_ever_sees_more_than_max_bytes() {
 }
 
 #[test]
-fn a_store_above_max_bytes_is_refused_and_max_bytes_is_never_exceeded() {
+fn a_store_above_max_bytes_is_refused_if_the_cache_refuses_and_max_bytes_is_never_exceeded() {
     let options = Options { max_bytes: Some(4096), on_full: OnFull::Refuse, ..Options::default() };
     let cache = DictCache::dict(config(), options).unwrap();
     let refused = (0..100u32).filter(|i| cache.set(&i.to_le_bytes(), &[0; 64]).unwrap().is_err()).count();
@@ -158,7 +158,7 @@ fn live_bytes_are_those_of_the_entries_in_the_table() {
     }
     let thousand = live();
     assert!(thousand >= 1000 * 204 && thousand <= cache.stats().unwrap().bytes, "{thousand}");
-    // A pinned value that was removed is no live one, though it still takes memory.
+    // A pinned value that was removed still takes memory, but no longer as an entry.
     let pinned: Vec<_> = (0..1000u32).map(|key| cache.get(&key.to_le_bytes()).unwrap().unwrap()).collect();
     for key in 0..500u32 {
         cache.remove(&key.to_le_bytes()).unwrap();
