@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `table.rs` | inserts, replaces and removes entries by key |
 //! | `lookup.rs` | finds entries |
+//! | `walk.rs` | takes every entry once, while others change the table |
 //! | `directory.rs` | the segments of a table, and how it grows |
 //! | `segment.rs` | a hash table of fixed size |
 //! | `bucket.rs` | one cache line: tag bytes, and slots with the addresses of entries |
@@ -35,6 +36,7 @@ mod segment;
 mod size_class;
 #[expect(clippy::module_inception, reason = "the folder's main type")]
 mod table;
+mod walk;
 
 pub use arena::LazyArena;
 pub use draft::{Draft, OwnedEntry, Reservation};
@@ -43,3 +45,4 @@ pub use hash::{Hashed, ORDINARY, prepare};
 pub use pin::Pinned;
 pub use segment::Probe;
 pub use table::{Inserted, Table};
+pub use walk::Walk;
