@@ -81,8 +81,8 @@ impl Table {
     /// at the end of the walk. On an error the walk is where it was.
     pub fn walk(&self, walk: &mut Walk, pinned: &mut Vec<Pinned>) -> Result<()> {
         while pinned.is_empty() && walk.position < END {
-            walk.position = epoch::read(|guard| self.step(guard, walk.position, pinned))
-                .inspect_err(|_| pinned.clear())?;
+            walk.position =
+                epoch::read(|guard| self.step(guard, walk.position, pinned)).inspect_err(|_| pinned.clear())?;
         }
         Ok(())
     }
