@@ -624,6 +624,29 @@ fn a_walk_sees_entries_that_stay_once_while_others_come_and_go() {
     });
 }
 
+/// All entries are in one bucket. The walk may read a key in its old slot, and again in the slot of a removed entry.
+#[test]
+fn a_walk_sees_a_key_that_changes_its_slot_at_most_once() {
+    check(|| {
+        let cache = cache();
+        (0..4).for_each(|key| cache.set(&[key; 8], &[key; 32]).unwrap().unwrap());
+        let changing = {
+            let cache = cache.clone();
+            thread::spawn(move || {
+                assert!(cache.remove(&[1; 8]).unwrap() && cache.remove(&[3; 8]).unwrap());
+                [4, 1].iter().for_each(|key| cache.set(&[*key; 8], &[*key; 32]).unwrap().unwrap());
+            })
+        };
+        let mut walk = Walk::new(cache).unwrap();
+        let mut seen = [0; 5];
+        while let Some(walked) = walk.next_entry().unwrap() {
+            seen[usize::from(walked.value.entry.key()[0])] += 1;
+        }
+        changing.join().unwrap();
+        assert!(seen[0] == 1 && seen[2] == 1 && seen.iter().all(|times| *times <= 1), "{seen:?}");
+    });
+}
+
 #[test]
 fn an_inherited_entry_never_vanishes_while_the_parent_is_cleared() {
     check(|| {

@@ -30,7 +30,7 @@ impl Walk {
     /// The beginning of a walk. Fails if the cache's values are at a server.
     pub fn new(cache: Cache) -> Result<Self> {
         cache.table()?;
-        Ok(Walk { cache, position: table::Walk::new(), pinned: Vec::new() })
+        Ok(Walk { cache, position: table::Walk::default(), pinned: Vec::new() })
     }
 
     /// The next entry; `None` at the end. After an error the walk may continue where it was.

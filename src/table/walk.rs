@@ -62,18 +62,11 @@ fn hash_at(position: u64) -> u64 {
     u64::from(home) << HOME | u64::from(slot) << SLOT
 }
 
-/// How far a walk is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How far a walk is. The default is its beginning.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Walk {
     /// All entries before this position are done.
     position: u64,
-}
-
-impl Walk {
-    /// The beginning of a walk.
-    pub const fn new() -> Self {
-        Walk { position: 0 }
-    }
 }
 
 impl Table {

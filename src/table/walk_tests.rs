@@ -28,7 +28,7 @@ fn table_of(keys: impl IntoIterator<Item = u32>) -> Table {
 /// key was seen.
 fn walk(table: &Table, mut meanwhile: impl FnMut(usize, u32)) -> HashMap<u32, u32> {
     let (mut seen, mut count) = (HashMap::new(), 0);
-    let (mut walk, mut pinned) = (Walk::new(), Vec::new());
+    let (mut walk, mut pinned) = (Walk::default(), Vec::new());
     loop {
         table.walk(&mut walk, &mut pinned).unwrap();
         if pinned.is_empty() {
@@ -109,7 +109,7 @@ fn entries_that_are_removed_and_inserted_again_are_seen_at_most_once() {
     let table = table_of(0..6000);
     let seen = walk(&table, |_, key| {
         // Odd keys go and come back, before and after they are seen.
-        for key in [key | 1, key ^ 0x100 | 1, key.wrapping_mul(31) % 6000 | 1] {
+        for key in [key | 1, (key ^ 0x100) | 1, (key.wrapping_mul(31) % 6000) | 1] {
             remove(&table, key);
             set(&table, key, b"again");
         }
