@@ -624,7 +624,7 @@ fn a_walk_sees_entries_that_stay_once_while_others_come_and_go() {
     });
 }
 
-/// All entries are in one bucket. The walk may read a key in its old slot, and again in the slot of a removed entry.
+/// All entries are in one bucket: a key leaves its slot, and comes back in that of another entry.
 #[test]
 fn a_walk_sees_a_key_that_changes_its_slot_at_most_once() {
     check(|| {

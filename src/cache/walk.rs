@@ -3,7 +3,7 @@
 use super::any::Cache;
 use super::value::{Origin, Value};
 use crate::error::Result;
-use crate::table::{self, EntryRef, Pinned};
+use crate::table;
 
 /// A walk through a cache. It shares the cache, so it may continue after the cache's handle is freed.
 ///
@@ -13,7 +13,7 @@ pub struct Walk {
     cache: Cache,
     position: table::Walk,
     /// The entries of the last step that were not handed out yet.
-    pinned: Vec<Pinned>,
+    ahead: Vec<table::Walked>,
 }
 
 /// An entry that a walk has come to.
@@ -30,23 +30,18 @@ impl Walk {
     /// The beginning of a walk. Fails if the cache's values are at a server.
     pub fn new(cache: Cache) -> Result<Self> {
         cache.table()?;
-        Ok(Walk { cache, position: table::Walk::default(), pinned: Vec::new() })
+        Ok(Walk { cache, position: table::Walk::default(), ahead: Vec::new() })
     }
 
     /// The next entry; `None` at the end. After an error the walk may continue where it was.
     pub fn next_entry(&mut self) -> Result<Option<Walked>> {
-        if self.pinned.is_empty() {
-            self.cache.table()?.walk(&mut self.position, &mut self.pinned)?;
+        if self.ahead.is_empty() {
+            self.cache.table()?.walk(&mut self.position, &mut self.ahead)?;
         }
-        Ok(self.pinned.pop().map(|entry| Walked {
+        Ok(self.ahead.pop().map(|table::Walked { entry, cost }| Walked {
             bytes: entry.weight(),
-            cost_ns: cost_ns(entry.entry()),
+            cost_ns: cost,
             value: Value { entry, origin: Origin::Hit },
         }))
     }
-}
-
-/// The nanoseconds that an entry's computation took; 0 while entries do not keep them.
-fn cost_ns(_entry: EntryRef) -> u64 {
-    0
 }

@@ -55,4 +55,4 @@ pub use hash::{Hashed, ORDINARY, prepare};
 pub use pin::Pinned;
 pub use segment::Probe;
 pub use table::{Evicted, Inserted, Table};
-pub use walk::Walk;
+pub use walk::{Walk, Walked};

@@ -22,20 +22,21 @@
 //!
 //! A step takes only entries between the walk's position and the end of the interval, and moves the position to that
 //! end. An entry's position depends only on its key. So no later step takes a key again, wherever the entry is by then.
-//! Within a step, a key may be in two slots if another thread removes and inserts it meanwhile; the second is skipped.
 //!
 //! An entry that stays is in its home bucket, or in one that the home has overflowed to, when its interval's step reads
-//! these buckets. The step reads them as a lookup does, in a read section and without a lock, so it finds each entry
-//! that a lookup would find. The section ends with the step: the entries are handed out pinned.
+//! these buckets. The step is the table's writer meanwhile, for as long as it takes to read one home bucket: only a
+//! writer may read costs, and no entry changes its slot. Readers never wait. Lock and read section end with the step:
+//! the entries are handed out pinned.
 
 use super::bucket::Bucket;
 use super::directory::{BUCKETS, Directory, SLOT};
 use super::entry::EntryRef;
+use super::evict::cost_of;
 use super::hash::hash;
 use super::pin::Pinned;
 use super::segment::HOME;
 use super::table::Table;
-use crate::epoch::{self, Guard};
+use crate::epoch::{self, Guard, without_fork};
 use crate::error::{Error, Result};
 use crate::sync::atomic::Ordering;
 
@@ -69,24 +70,36 @@ pub struct Walk {
     position: u64,
 }
 
+/// An entry that a walk has come to.
+pub struct Walked {
+    /// The entry.
+    pub entry: Pinned,
+    /// The nanoseconds that its computation took; 0 if that is not known.
+    pub cost: u64,
+}
+
 impl Table {
-    /// Continues a walk: puts the next entries, those of one home bucket, into `pinned`, which is empty. It stays empty
+    /// Continues a walk: puts the next entries, those of one home bucket, into `walked`, which is empty. It stays empty
     /// at the end of the walk. On an error the walk is where it was.
-    pub fn walk(&self, walk: &mut Walk, pinned: &mut Vec<Pinned>) -> Result<()> {
-        while pinned.is_empty() && walk.position < END {
-            walk.position =
-                epoch::read(|guard| self.step(guard, walk.position, pinned)).inspect_err(|_| pinned.clear())?;
+    pub fn walk(&self, walk: &mut Walk, walked: &mut Vec<Walked>) -> Result<()> {
+        while walked.is_empty() && walk.position < END {
+            let end = without_fork(|| {
+                let _unchanged = self.lock_writers();
+                epoch::read(|guard| self.step(guard, walk.position, walked))
+            });
+            walk.position = end.inspect_err(|_| walked.clear())?;
         }
         Ok(())
     }
 
-    /// Pins the entries of the interval that contains a position, from there on; returns the interval's end.
-    fn step(&self, guard: &Guard, from: u64, pinned: &mut Vec<Pinned>) -> Result<u64> {
+    /// Pins the entries of the interval that contains a position, from there on; returns the interval's end. Only for
+    /// the writer.
+    fn step(&self, guard: &Guard, from: u64, walked: &mut Vec<Walked>) -> Result<u64> {
         let directory = self.directory.load(Ordering::Acquire);
         if directory.is_null() {
             return Ok(END);
         }
-        // SAFETY: the directory and its segments live as long as the guard.
+        // SAFETY: the directory and its segments live as long as we are the writer.
         let (segment, depth) = unsafe {
             let slot = Directory::slot(directory, hash_at(from));
             (slot.segment(), slot.depth())
@@ -94,12 +107,13 @@ impl Table {
         let chosen = segment.bucket_count().ilog2() + depth;
         let end = (from | (END - 1) >> chosen) + 1;
         for (_, word) in segment.buckets_of(hash_at(from)).flat_map(Bucket::occupied) {
-            // SAFETY: the entries live as long as the guard, also those that are removed meanwhile.
+            // SAFETY: the entry is in the table as long as we are the writer.
             let entry = unsafe { EntryRef::new(word.entry()) };
-            let is_next = (from..end).contains(&position(hash(entry.key())));
-            if is_next && !pinned.iter().any(|seen| seen.key() == entry.key()) {
-                pinned.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Pinned>()))?;
-                pinned.push(Pinned::new(guard, entry));
+            if (from..end).contains(&position(hash(entry.key()))) {
+                walked.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Walked>()))?;
+                // SAFETY: we are the writer.
+                let cost = unsafe { cost_of(word.entry()) };
+                walked.push(Walked { entry: Pinned::new(guard, entry), cost });
             }
         }
         Ok(end)

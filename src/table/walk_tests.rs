@@ -2,20 +2,20 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use super::super::directory::BUCKETS;
+use super::super::draft::Terms;
 use super::super::hash::Hashed;
 use super::*;
-
-const UNLIMITED: u64 = u64::MAX;
+use crate::memory::Bounds;
 
 /// Enough entries for several segments.
 const MANY: u32 = 30_000;
 
 fn set(table: &Table, key: u32, value: &[u8]) {
-    table.set(&Hashed::from(&key.to_le_bytes()[..]), value, UNLIMITED);
+    table.set(&Hashed::from(&key.to_le_bytes()[..]), value, &Terms::NONE);
 }
 
 fn remove(table: &Table, key: u32) -> bool {
-    table.remove(&Hashed::from(&key.to_le_bytes()[..]))
+    table.remove(&Hashed::from(&key.to_le_bytes()[..]), &Bounds::NONE)
 }
 
 fn table_of(keys: impl IntoIterator<Item = u32>) -> Table {
@@ -34,7 +34,7 @@ fn walk(table: &Table, mut meanwhile: impl FnMut(usize, u32)) -> HashMap<u32, u3
         if pinned.is_empty() {
             return seen;
         }
-        for entry in pinned.drain(..) {
+        for Walked { entry, .. } in pinned.drain(..) {
             let key = u32::from_le_bytes(entry.key().try_into().unwrap());
             *seen.entry(key).or_default() += 1;
             count += 1;
@@ -206,4 +206,25 @@ fn entries_that_stay_are_seen_once_while_threads_change_others() {
         done.store(true, SeqCst);
         walked.iter().for_each(|seen| assert_each_once(seen, 0..STABLE));
     });
+}
+
+#[test]
+fn a_walk_tells_costs() {
+    let table = Table::new();
+    for key in 0..100u32 {
+        let terms = Terms { cost: u64::from(key) * 1000, ..Terms::NONE };
+        table.set(&Hashed::from(&key.to_le_bytes()[..]), b"value", &terms);
+    }
+    let (mut walk, mut walked, mut total) = (Walk::default(), Vec::new(), 0);
+    loop {
+        table.walk(&mut walk, &mut walked).unwrap();
+        if walked.is_empty() {
+            break;
+        }
+        for Walked { entry, cost } in walked.drain(..) {
+            assert_eq!(cost, u64::from(u32::from_le_bytes(entry.key().try_into().unwrap())) * 1000);
+            total += 1;
+        }
+    }
+    assert_eq!(total, 100);
 }
