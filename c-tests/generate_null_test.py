@@ -21,9 +21,11 @@ ARGUMENTS = {
     'phicache_config *': 'in.config', 'phicache_key *': 'in.key', 'phicache_cache *': 'in.view',
     'phicache_dict_cache *': 'in.dict', 'phicache_redis_cache *': 'in.redis', 'phicache_purview_cache *': 'in.purview',
     'phicache_mice_cache *': 'in.mice_cache', 'phicache_memo *': 'in.memo', 'phicache_method *': 'in.method',
-    'phicache_subsystem *': 'in.subsystem', 'phicache_lease *': 'in.lease', 'phicache_result *': 'result',
+    'phicache_subsystem *': 'in.subsystem', 'phicache_lease *': 'in.lease', 'phicache_walk *': 'in.walk',
+    'phicache_result *': 'result',
     'phicache_registry_item *': '&out.item', 'phicache_memory_limit *': 'out.limits',
-    'phicache_compute compute': 'compute_empty', 'phicache_drop drop': 'drop_nothing', 'void *': '&in',
+    'phicache_compute compute': 'compute_empty', 'phicache_drop drop': 'drop_nothing',
+    'phicache_visit visit': 'visit_nothing', 'void *': '&in',
     'phicache_bytes record': 'in.record', 'phicache_bytes': 'text("bytes")',
     'double': '50.0', 'int32_t': '0', 'int64_t': '0', 'uint64_t from': '1', 'uint64_t to': '2',
     'uint64_t nodes': '3', 'uint64_t timeout_ms': '5', 'uint64_t milliseconds': '5', 'uint64_t': '1', 'uint32_t': '0',
@@ -32,14 +34,16 @@ ARGUMENTS = {
 OUTPUTS = {
     'phicache_value *': '&out.value', 'phicache_bytes *': '&out.lent', 'phicache_info *': '&out.info',
     'phicache_stats *': '&out.stats', 'phicache_memory *': '&out.memory', 'phicache_redis_health *': '&out.health', 'phicache_mice *': '&out.mice',
+    'phicache_entry *': '&out.entry',
     'phicache_fingerprint *': '&out.fingerprint', 'phicache_compute *': '&out.compute', 'void **': '&out.user_data',
     'const uint64_t **': '&out.purviews', 'uint8_t **': '&out.room', 'double *': '&out.real', 'size_t *': '&out.len',
     'uint64_t * out_severed': 'out.severed', 'uint64_t *': '&out.number', 'int32_t * callback_code': '&out.code',
     'phicache_status *': '&out.answered', 'int32_t *': '&out.answered',
     **{f'phicache_{noun} **': f'(phicache_{noun} **)&out.handle'
-       for noun in 'config key cache dict_cache redis_cache purview_cache mice_cache memo method subsystem lease'.split()},
+       for noun in 'config key cache dict_cache redis_cache purview_cache mice_cache memo method subsystem lease walk'.split()},
 }
-GROWING = {'phicache_stats *', 'phicache_memory *', 'phicache_mice *', 'phicache_redis_health *'}
+GROWING = {'phicache_stats *', 'phicache_memory *', 'phicache_mice *', 'phicache_redis_health *', 'phicache_entry *'}
+FUNCTIONS = ('phicache_compute', 'phicache_drop', 'phicache_visit')
 SPECIAL = {('phicache_cache_redis_health', 'cache'): 'in.redis_view',
            ('phicache_redis_mice_cache_new', 'parent'): 'in.redis_mice',
            ('phicache_mice_cache_memoize', 'compute'): 'compute_mice', ('phicache_registry_list', 'capacity'): '1'}
@@ -54,7 +58,7 @@ class Parameter:
         self.type, self.name = re.fullmatch(r'(.*?)(\w+)', ' '.join(text.split())).groups()
         self.type = re.sub(r'\s*(\*+)$', r' \1', self.type.strip())
         self.nullable = re.search(rf'@param {self.name}\s+\[nullable\]', described) is not None
-        self.is_pointer = self.type.endswith('*') or self.type in ('phicache_compute', 'phicache_drop')
+        self.is_pointer = self.type.endswith('*') or self.type in FUNCTIONS
         self.is_output = self.name.startswith('out') or self.name == 'callback_code'
 
     def argument(self, function):

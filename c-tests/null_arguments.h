@@ -21,6 +21,7 @@ static struct {
     phicache_method *method;
     phicache_subsystem *subsystem;
     phicache_lease *lease;
+    phicache_walk *walk;
     phicache_cache_options options;
     phicache_mice mice;
     phicache_fingerprint fingerprint;
@@ -45,6 +46,7 @@ typedef struct {
     phicache_mice mice;
     phicache_registry_item item;
     phicache_memory_limit limits[64];
+    phicache_entry entry;
     phicache_fingerprint fingerprint;
     const uint64_t *purviews;
     uint64_t severed[2], number;
@@ -80,6 +82,13 @@ static inline int32_t compute_mice(void *user_data, void *call_data, phicache_by
 
 static inline void drop_nothing(void *user_data) { (void)user_data; }
 
+static inline int32_t visit_nothing(void *user_data, const phicache_entry *entry, phicache_value *value) {
+    (void)user_data;
+    (void)entry;
+    (void)value;
+    return 0;
+}
+
 static inline void make_arguments(void) {
     size_t len = 0;
     CHECK_OK(phicache_read_begin()); /* for the functions that read in place */
@@ -94,6 +103,7 @@ static inline void make_arguments(void) {
     CHECK_OK(phicache_key_new(&in.key));
     CHECK_OK(phicache_dict_cache_new(NULL, NULL, &in.dict));
     CHECK_OK(phicache_dict_cache_as_cache(in.dict, &in.view));
+    CHECK_OK(phicache_walk_new(in.view, &in.walk));
     if (phicache_features() & PHICACHE_FEATURE_REDIS) {
         CHECK_OK(phicache_config_set_redis_url(NULL, "unix:///nowhere/socket"));
         CHECK_OK(phicache_redis_cache_new(NULL, NULL, &in.redis));
@@ -110,6 +120,7 @@ static inline void make_arguments(void) {
 
 static inline void free_arguments(void) {
     CHECK_OK(phicache_lease_abandon(in.lease));
+    CHECK_OK(phicache_walk_free(in.walk));
     CHECK_OK(phicache_method_free(in.method));
     CHECK_OK(phicache_memo_free(in.memo));
     CHECK_OK(phicache_mice_cache_free(in.redis_mice));
@@ -140,6 +151,7 @@ static inline void prepare(void) {
     out.mice.struct_size = sizeof out.mice;
     out.item.struct_size = sizeof out.item;
     out.limits[0].struct_size = sizeof out.limits[0];
+    out.entry.struct_size = sizeof out.entry;
 }
 
 static inline void check_null_refused(const char *function, const char *parameter, phicache_status status) {

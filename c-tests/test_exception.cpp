@@ -14,6 +14,7 @@
 namespace {
 
 std::int32_t throwing(void*, void*, phicache_bytes, phicache_result*) { throw std::runtime_error("on purpose"); }
+std::int32_t throwing_visit(void*, const phicache_entry*, phicache_value*) { throw std::runtime_error("on purpose"); }
 void throwing_drop(void*) { throw std::runtime_error("on purpose"); }
 
 void memoize() {
@@ -22,6 +23,16 @@ void memoize() {
     const phicache_bytes key = {nullptr, 0};
     if (phicache_dict_cache_new(nullptr, nullptr, &cache) == PHICACHE_OK)
         phicache_dict_cache_memoize(cache, key, throwing, nullptr, nullptr, &value, nullptr);
+}
+
+void visit() {
+    phicache_dict_cache* dict = nullptr;
+    phicache_cache* cache = nullptr;
+    const phicache_bytes key = {nullptr, 0};
+    if (phicache_dict_cache_new(nullptr, nullptr, &dict) == PHICACHE_OK &&
+        phicache_dict_cache_as_cache(dict, &cache) == PHICACHE_OK &&
+        phicache_dict_cache_set(dict, key, key) == PHICACHE_OK)
+        phicache_cache_for_each(cache, throwing_visit, nullptr, nullptr);
 }
 
 void drop() {
@@ -53,9 +64,11 @@ std::string last_words(void (*work)()) {
 }  // namespace
 
 int main() {
-    const std::string memoized = last_words(memoize), dropped = last_words(drop);
-    std::printf("%s%s", memoized.c_str(), dropped.c_str());
+    const std::string memoized = last_words(memoize), visited = last_words(visit), dropped = last_words(drop);
+    std::printf("%s%s%s", memoized.c_str(), visited.c_str(), dropped.c_str());
     CHECK(memoized.find("phicache_dict_cache_memoize") != std::string::npos);
+    CHECK(visited.find("phicache_cache_for_each") != std::string::npos);
+    CHECK(visited.find('\n') == visited.size() - 1);
     CHECK(dropped.find("phicache_drop") != std::string::npos);
     CHECK(memoized.find('\n') == memoized.size() - 1);
     return check_report();

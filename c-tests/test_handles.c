@@ -29,6 +29,12 @@ static struct {
     answer function;
 } live;
 
+static int32_t visit_never(void *user_data, const phicache_entry *entry, phicache_value *value) {
+    (void)user_data, (void)entry, (void)value;
+    check_true(__FILE__, __LINE__, "that no entry is visited", 0);
+    return -1;
+}
+
 static phicache_cache *view(void) {
     phicache_cache *cache = NULL;
     CHECK_OK(phicache_dict_cache_as_cache(live.dict, &cache));
@@ -149,6 +155,10 @@ static void call_with_wrong_view(void *wrong) {
                       out);
     CHECK_INVALID_OUT(phicache_cache_begin(cache, text("key"), 1, &value, (phicache_lease **)&out), out);
     CHECK_INVALID(phicache_cache_wait(cache, text("key"), 1, 0, &value));
+    CHECK_INVALID(phicache_cache_peek(cache, text("key"), &value));
+    CHECK_NO_VALUE(value);
+    CHECK_INVALID(phicache_cache_for_each(cache, visit_never, NULL, NULL));
+    CHECK_INVALID_OUT(phicache_walk_new(cache, (phicache_walk **)&out), out);
 }
 
 static void call_with_wrong_dict(void *wrong) {
@@ -285,6 +295,16 @@ static void call_with_wrong_lease(void *wrong) {
     CHECK_INVALID(phicache_lease_abandon(lease));
 }
 
+static void call_with_wrong_walk(void *wrong) {
+    phicache_walk *walk = (phicache_walk *)wrong;
+    phicache_value value = unset_value();
+    phicache_entry entry;
+    entry.struct_size = sizeof entry;
+    CHECK_INVALID(phicache_walk_next(walk, &entry, &value));
+    CHECK_NO_VALUE(value);
+    CHECK_INVALID(phicache_walk_free(walk));
+}
+
 static void freed_handles_are_refused(void) {
     phicache_dict_cache *dict = new_dict();
     phicache_cache *cache = NULL;
@@ -318,13 +338,16 @@ static void freed_handles_are_refused(void) {
     CHECK_STATUS(phicache_cache_begin(view(), text("key"), 1, &value, (phicache_lease **)&handle), PHICACHE_LEASE);
     CHECK_OK(phicache_lease_abandon((phicache_lease *)handle));
     call_with_wrong_lease(handle);
+    CHECK_OK(phicache_walk_new(view(), (phicache_walk **)&handle));
+    CHECK_OK(phicache_walk_free((phicache_walk *)handle));
+    call_with_wrong_walk(handle);
 }
 
 static void handles_of_another_type_are_refused(void) {
     void (*const call[])(void *) = {call_with_wrong_config,  call_with_wrong_key,       call_with_wrong_dict,
                                     call_with_wrong_purview, call_with_wrong_mice,      call_with_wrong_memo,
                                     call_with_wrong_method,  call_with_wrong_subsystem, call_with_wrong_view,
-                                    call_with_wrong_lease};
+                                    call_with_wrong_lease,   call_with_wrong_walk};
     void *handles[8];
     size_t type, other;
     handles[0] = live.config;
@@ -335,7 +358,7 @@ static void handles_of_another_type_are_refused(void) {
     handles[5] = live.memo;
     handles[6] = live.method;
     handles[7] = live.subsystem;
-    for (type = 0; type < 10; type++)
+    for (type = 0; type < 11; type++)
         for (other = 0; other < 8; other++) {
             const int is_a_cache = other >= 2 && other <= 4;
             if (type != other && !(type == 8 && is_a_cache)) call[type](handles[other]);
@@ -354,6 +377,7 @@ static void memory_that_is_not_a_handle_is_refused(void) {
     call_with_wrong_method(zeros);
     call_with_wrong_subsystem((char *)live.subsystem + 1);
     call_with_wrong_lease(zeros);
+    call_with_wrong_walk(zeros);
 }
 
 static void a_message_names_parameter_and_type(void) {

@@ -106,7 +106,7 @@
  * Sections of this header
  *
  * First what every program needs: types, the library, configuration, keys, and what all caches have in common. Then
- * reading without pins, and callbacks. Then the caches one by one (dict, Redis, purview), memos and methods,
+ * reading without pins, entries, and callbacks. Then the caches one by one (dict, Redis, purview), memos and methods,
  * subsystems and MICE caches. Last single flight without callbacks, and the registry of named caches.
  *
  * Handles
@@ -124,6 +124,7 @@
  * | phicache_method | a function that uses its object's cache | phicache_method_new |
  * | phicache_subsystem | a system in a state, cut or uncut | phicache_subsystem_new, phicache_subsystem_cut |
  * | phicache_lease | the right and the duty to compute a missing value | phicache_cache_begin |
+ * | phicache_walk | a walk through the entries of a cache | phicache_walk_new |
  * | phicache_result | where a callback writes its value | passed to the callback |
  *
  * Words of IIT: a mechanism is a set of nodes in a state; a purview is the set of nodes whose past or future it
@@ -365,6 +366,9 @@ typedef struct phicache_result phicache_result;
 /** A candidate system: nodes of a network in a state, cut or uncut. */
 typedef struct phicache_subsystem phicache_subsystem;
 
+/** A walk through the entries of a cache. */
+typedef struct phicache_walk phicache_walk;
+
 /** What a call returns: 0 is OK, positive numbers are normal outcomes, negative numbers are errors. */
 typedef int32_t phicache_status;
 
@@ -604,6 +608,18 @@ typedef struct phicache_redis_health {
     char last_error[256];
 } phicache_redis_health;
 
+/** An entry of a cache, without its value. Grows at its end. */
+typedef struct phicache_entry {
+    /** `sizeof(phicache_entry)`, set by the caller. */
+    size_t struct_size;
+    /** The key; valid as long as the value that comes with the entry is pinned. */
+    struct phicache_bytes key;
+    /** Bytes that the entry takes: the key, the value, and overhead. */
+    uint64_t bytes;
+    /** Nanoseconds that the computation of the value took; 0 if that is not known. */
+    uint64_t cost_ns;
+} phicache_entry;
+
 /** A named cache. Grows at its end. */
 typedef struct phicache_registry_item {
     /** `sizeof(phicache_registry_item)`, set by the caller in the first item of a list. */
@@ -638,6 +654,16 @@ typedef int32_t (*phicache_compute)(void *user_data,
  * function could not be registered.
  */
 typedef void (*phicache_drop)(void *user_data);
+
+/**
+ * Sees one entry of a cache. Return 0 to continue the walk; any other code ends it.
+ *
+ * `entry` and `value` are valid until the callback returns; then the library releases the value. To keep a value longer,
+ * copy `*value` and set it to zero: the copy has the pin, and has to be released. The callback runs on the caller's
+ * thread, with no lock held and no read section open. It may call the library, also to change, clear or free the same
+ * cache. It must return, as a `phicache_compute` must.
+ */
+typedef int32_t (*phicache_visit)(void *user_data, const struct phicache_entry *entry, struct phicache_value *value);
 
 /* The library ---------------------------------------------------------------------------------------------------------
  *
@@ -1485,6 +1511,89 @@ phicache_status phicache_cache_set_many(phicache_cache *cache,
                                         const phicache_bytes *values,
                                         size_t count,
                                         phicache_status *out_statuses);
+
+/* Entries -------------------------------------------------------------------------------------------------------------
+ *
+ * What a cache holds, without a trace in its counts: one value with `phicache_cache_peek`, or all entries with a walk.
+ * A walk calls a function with each entry (`phicache_cache_for_each`), or returns the entries one by one
+ * (`phicache_walk_next`).
+ *
+ * Other threads read and change the cache during a walk. Readers never wait for it, writers for a moment. The walk sees each entry that is there from its
+ * beginning to its end exactly once, in no particular order. It sees an entry that is added, replaced or removed
+ * meanwhile at most once; one that has just been removed may still come. No lock is held and no read section is open
+ * between two entries, so the program may do anything then, also change or clear the cache.
+ *
+ *     phicache_walk *walk;
+ *     phicache_entry entry;
+ *     phicache_value value;
+ *     uint64_t bytes = 0;
+ *     entry.struct_size = sizeof entry;
+ *     if (phicache_walk_new(cache, &walk) != PHICACHE_OK) return 1;
+ *     while (phicache_walk_next(walk, &entry, &value) == PHICACHE_OK) {
+ *         if (entry.key.len == 3) bytes += entry.bytes;
+ *         phicache_value_release(&value);
+ *     }
+ *     phicache_walk_free(walk);
+ *     use(bytes);
+ */
+
+/**
+ * Looks a key up. Counts nothing, and does not make the entry count as used.
+ *
+ * A Redis cache asks its server if this process does not have the value. The cache counts nothing, but a server that
+ * counts lookups itself does (see `phicache_config_set_redis_whole_database`).
+ *
+ * @param cache  Any cache.
+ * @param key    The key.
+ * @param out    The value, pinned until `phicache_value_release`; zero on a miss.
+ * @return OK or MISS.
+ */
+phicache_status phicache_cache_peek(phicache_cache *cache, phicache_bytes key, phicache_value *out);
+
+/**
+ * Calls a function with each entry of a cache in this process. Counts nothing. The entries that a MICE cache inherits
+ * are its parent's, and do not come.
+ *
+ * @param cache          A cache in this process.
+ * @param visit          Called with each entry.
+ * @param user_data      [nullable] Passed to `visit`.
+ * @param callback_code  [nullable] The code other than 0 with which `visit` ended the walk; 0 if the walk came to its
+ *                       end.
+ * @return OK, also if `visit` ended the walk; ERROR_UNSUPPORTED for a cache in Redis, whose entries are at the server;
+ *         ERROR_OUT_OF_MEMORY in the middle of a walk if an allocation fails.
+ */
+phicache_status phicache_cache_for_each(phicache_cache *cache,
+                                        phicache_visit visit,
+                                        void *user_data,
+                                        int32_t *callback_code);
+
+/**
+ * Begins a walk through a cache in this process. The cache may be freed during the walk, which then continues with the
+ * entries that the cache had. One thread at a time uses the walk.
+ *
+ * @param cache  A cache in this process.
+ * @param out    The walk. Free it with `phicache_walk_free`.
+ * @return OK; ERROR_UNSUPPORTED for a cache in Redis, whose entries are at the server.
+ */
+PHICACHE_MUST_USE phicache_status phicache_walk_new(phicache_cache *cache, phicache_walk **out);
+
+/**
+ * Gets the next entry. Counts nothing.
+ *
+ * @param walk       The walk.
+ * @param out_entry  The entry; set `struct_size` first. Its key is valid until `out` is released.
+ * @param out        The value, pinned until `phicache_value_release`: release it before the next call.
+ * @return OK; MISS after the last entry, with zero outputs; ERROR_OUT_OF_MEMORY if an allocation fails: the next call
+ *         continues the walk.
+ */
+phicache_status phicache_walk_next(phicache_walk *walk, phicache_entry *out_entry, phicache_value *out);
+
+/**
+ * Ends a walk. Values that it returned stay valid until they are released.
+ *
+ * @param walk  [nullable] The walk.
+ */
+phicache_status phicache_walk_free(phicache_walk *walk);
 
 /* Compute callbacks ---------------------------------------------------------------------------------------------------
  *

@@ -42,6 +42,7 @@
 #include "phicache/key.hpp"        // key, repertoire_key, mice_key, fingerprint
 #include "phicache/compute.hpp"    // result; how a function of the caller runs inside a C call
 #include "phicache/lease.hpp"      // lease: single flight without callbacks
+#include "phicache/entries.hpp"    // entry, entry_range
 #include "phicache/cache.hpp"      // dict_cache, cache
 #include "phicache/redis.hpp"      // redis_cache
 #include "phicache/read.hpp"       // read_section

@@ -12,7 +12,7 @@ use std::path::Path;
 const LAYERS: [&[&str]; 13] = [
     &["ffi/api"],
     &["ffi/border"],
-    &["cache/memo", "cache/lease", "cache/registry"],
+    &["cache/memo", "cache/lease", "cache/walk", "cache/registry"],
     &["cache/memoize"],
     &["cache/any"],
     &["cache/shared"],

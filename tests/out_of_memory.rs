@@ -9,6 +9,7 @@ use std::ptr::{null, null_mut};
 use phicache::ffi::api::cache::*;
 use phicache::ffi::api::callback::phicache_result_reserve;
 use phicache::ffi::api::dict::*;
+use phicache::ffi::api::entries::*;
 use phicache::ffi::api::key::*;
 use phicache::ffi::api::lease::*;
 use phicache::ffi::api::library::phicache_value_release;
@@ -405,5 +406,46 @@ fn a_store_that_runs_out_of_memory_charges_nothing() {
         assert_eq!(phicache_dict_cache_clear(cache), PHICACHE_OK);
         assert_eq!((phicache_dict_cache_stats(cache, &mut stats), stats.bytes), (PHICACHE_OK, 0));
         phicache_dict_cache_free(cache);
+    }
+}
+
+#[test]
+fn a_walk_that_runs_out_of_memory_continues_where_it_was() {
+    // SAFETY: all arguments are what the header asks for.
+    unsafe {
+        let (mut cache, mut view) = (null_mut(), null_mut());
+        assert_eq!(phicache_dict_cache_new(null_mut(), null(), &mut cache), PHICACHE_OK);
+        assert_eq!(phicache_dict_cache_as_cache(cache, &mut view), PHICACHE_OK);
+        for number in 0..1000u32 {
+            assert_eq!(phicache_dict_cache_set(cache, bytes(&number.to_le_bytes()), bytes(b"v")), PHICACHE_OK);
+        }
+        let walk = Cell::new(null_mut());
+        let begin = || {
+            let mut begun = null_mut();
+            let status = phicache_walk_new(view, &mut begun);
+            walk.set(begun);
+            status
+        };
+        let mut allocations =
+            every_allocation("walk_new", begin, || assert_eq!(phicache_walk_free(walk.get()), PHICACHE_OK));
+        assert_eq!(begin(), PHICACHE_OK);
+        let (mut entry, mut value): (phicache_entry, phicache_value) = zeroed();
+        entry.struct_size = size_of::<phicache_entry>();
+        let (seen, mut status) = (Cell::new(0), PHICACHE_OK);
+        while status == PHICACHE_OK {
+            let next = || {
+                let next = phicache_walk_next(walk.get(), &mut entry, &mut value);
+                assert!(next == PHICACHE_OK || value.pin.is_null());
+                phicache_value_release(&mut value);
+                seen.set(seen.get() + u32::from(next == PHICACHE_OK));
+                status = next;
+                next
+            };
+            allocations += every_allocation("walk_next", next, || {});
+        }
+        assert_eq!((status, seen.get()), (PHICACHE_MISS, 1000));
+        assert!(allocations > 1, "{allocations} allocations");
+        assert_eq!(phicache_walk_free(walk.get()), PHICACHE_OK);
+        assert_eq!(phicache_dict_cache_free(cache), PHICACHE_OK);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
-use phicache::cache::{Cache, Lease, Options, Origin, RedisCache, Refusal, RemoteOptions, Waited};
+use phicache::cache::{Cache, Lease, Options, Origin, RedisCache, Refusal, RemoteOptions, Waited, Walk};
 use phicache::config::Config;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
@@ -103,6 +103,27 @@ fn two_caches_of_a_namespace_share_their_values_and_see_no_others() {
     lab.set(b"k", b"lab").unwrap().unwrap();
     assert!(one.get(b"k").unwrap().is_none());
     assert!(lab.remove(b"k").unwrap() && !lab.remove(b"k").unwrap());
+}
+
+#[test]
+fn a_peek_asks_near_and_at_the_server_and_counts_nothing() {
+    let Some(server) = Running::start(&[]) else { return };
+    let config = config(&server);
+    let cache = plain(&config);
+    cache.set(b"k", b"v").unwrap().unwrap();
+    assert_eq!(cache.peek(b"k").unwrap().unwrap().entry.value(), b"v");
+    assert!(cache.peek(b"other").unwrap().is_none());
+    assert_eq!(figures(&cache), (0, 0, 1));
+    assert!(Walk::new(cache).is_err());
+    // A MICE that is near is not asked for again.
+    let parent = mice(&config, &system(), None);
+    fill(&parent);
+    let child: Cache = mice(&config, &cut(), Some(&parent)).into();
+    let asked = calls(&server, "get", || {
+        assert_eq!(child.peek(&key(2)).unwrap().map(|value| value.origin), Some(Origin::Parent));
+        assert!(child.peek(&key(1)).unwrap().is_none());
+    });
+    assert_eq!((asked, figures(&child)), (0, (0, 0, 1)));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use phicache::cache::{Cache, DictCache, Lease, MiceCache, Options, Origin, Refusal, Started, Value, Waited};
+use phicache::cache::{Cache, DictCache, Lease, MiceCache, Options, Origin, Refusal, Started, Value, Waited, Walk};
 use phicache::config::Config;
 use phicache::epoch::{self, guard};
 use phicache::error::Error;
@@ -593,6 +593,57 @@ fn a_retired_entry_without_readers_is_freed() {
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         cache.clear().unwrap();
         assert_eq!(cache.stats().unwrap().bytes, 0);
+    });
+}
+
+/// The other thread's stores replace the segment by a larger one, and then split it in two.
+#[test]
+fn a_walk_sees_entries_that_stay_once_while_others_come_and_go() {
+    check(|| {
+        let cache = cache();
+        (0..4).for_each(|key| cache.set(&[key; 8], &[key; 32]).unwrap().unwrap());
+        let changing = {
+            let cache = cache.clone();
+            thread::spawn(move || {
+                (4..12).for_each(|key| cache.set(&[key; 8], &[key; 32]).unwrap().unwrap());
+                cache.remove(&[5; 8]).unwrap();
+                cache.set(&[0; 8], &[100; 32]).unwrap().unwrap();
+                cache.set(&[5; 8], &[5; 32]).unwrap().unwrap();
+            })
+        };
+        let mut walk = Walk::new(cache).unwrap();
+        let mut seen = [0; 12];
+        while let Some(walked) = walk.next_entry().unwrap() {
+            let entry = walked.value.entry;
+            let key = entry.key()[0];
+            seen[usize::from(key)] += 1;
+            assert!(entry.value() == [key; 32] || key == 0 && entry.value() == [100; 32]);
+        }
+        changing.join().unwrap();
+        assert!(seen[..4].iter().all(|times| *times == 1) && seen.iter().all(|times| *times <= 1), "{seen:?}");
+    });
+}
+
+/// All entries are in one bucket: a key leaves its slot, and comes back in that of another entry.
+#[test]
+fn a_walk_sees_a_key_that_changes_its_slot_at_most_once() {
+    check(|| {
+        let cache = cache();
+        (0..4).for_each(|key| cache.set(&[key; 8], &[key; 32]).unwrap().unwrap());
+        let changing = {
+            let cache = cache.clone();
+            thread::spawn(move || {
+                assert!(cache.remove(&[1; 8]).unwrap() && cache.remove(&[3; 8]).unwrap());
+                [4, 1].iter().for_each(|key| cache.set(&[*key; 8], &[*key; 32]).unwrap().unwrap());
+            })
+        };
+        let mut walk = Walk::new(cache).unwrap();
+        let mut seen = [0; 5];
+        while let Some(walked) = walk.next_entry().unwrap() {
+            seen[usize::from(walked.value.entry.key()[0])] += 1;
+        }
+        changing.join().unwrap();
+        assert!(seen[0] == 1 && seen[2] == 1 && seen.iter().all(|times| *times <= 1), "{seen:?}");
     });
 }
 

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use libfuzzer_sys::fuzz_target;
 use phicache::ffi::api::callback::*;
 use phicache::ffi::api::{
-    cache::*, config::*, dict::*, key::*, lease::*, library::*, memo::*, mice::*, purview::*, read::*,
+    cache::*, config::*, dict::*, entries::*, key::*, lease::*, library::*, memo::*, mice::*, purview::*, read::*,
 };
 use phicache::ffi::api::{registry::*, subsystem::*};
 use phicache::ffi::border::types::*;
@@ -311,7 +311,7 @@ impl World {
     }
 
     fn get(&mut self, place: usize) {
-        let (key, how) = (self.key(), self.input.below(5));
+        let (key, how) = (self.key(), self.input.below(6));
         let slot = &self.slots[place];
         let expected = slot.entries.get(&key).cloned();
         let mut value = EMPTY;
@@ -359,6 +359,7 @@ impl World {
                     assert_eq!(contained, if expected.is_some() { PHICACHE_OK } else { PHICACHE_MISS });
                     return;
                 }
+                4 => phicache_cache_peek(slot.view, lend(&key), &mut value),
                 _ => phicache_cache_get(slot.view, lend(&key), &mut value),
             }
         };
@@ -424,6 +425,30 @@ impl World {
                 Some(expected) => self.pin(value, expected),
             }
         }
+    }
+
+    /// All entries, one by one; some stay pinned.
+    fn walk(&mut self, place: usize) {
+        let mut left = self.slots[place].entries.clone();
+        let (mut walk, mut value) = (null_mut(), EMPTY);
+        let key = phicache_bytes { data: null(), len: 0 };
+        let mut entry = phicache_entry { struct_size: size_of::<phicache_entry>(), key, bytes: 0, cost_ns: 0 };
+        unsafe {
+            assert_eq!(phicache_walk_new(self.slots[place].view, &mut walk), PHICACHE_OK);
+            while phicache_walk_next(walk, &mut entry, &mut value) == PHICACHE_OK {
+                let key = std::slice::from_raw_parts(entry.key.data, entry.key.len);
+                let expected = left.remove(key).expect("the key has an entry, which comes once");
+                assert!(entry.bytes >= (key.len() + value.len) as u64);
+                self.pin(std::mem::replace(&mut value, EMPTY), expected);
+                if self.input.below(4) != 0 {
+                    let (mut last, expected) = self.pinned.pop().unwrap();
+                    assert!(seen(last.data, last.len) == expected);
+                    phicache_value_release(&mut last);
+                }
+            }
+            assert_eq!(phicache_walk_free(walk), PHICACHE_OK);
+        }
+        assert!(left.is_empty() && value.data.is_null(), "{} entries did not come", left.len());
     }
 
     fn doom(&mut self, number: u32, key: Option<&[u8]>) {
@@ -824,7 +849,8 @@ impl World {
             (0..=1, _) | (_, None) => self.make(),
             (2..=6, Some(place)) => self.get(place),
             (7..=10, Some(place)) => self.set(place),
-            (11 | 12, Some(place)) => self.many(place),
+            (11, Some(place)) => self.many(place),
+            (12, Some(place)) => self.walk(place),
             (13 | 14, Some(place)) => self.remove(place),
             (15, Some(place)) => self.clear(place),
             (16..=20, Some(place)) => self.memoize(place),

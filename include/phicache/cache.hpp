@@ -14,6 +14,7 @@
 
 #include "compute.hpp"
 #include "config.hpp"
+#include "entries.hpp"
 #include "key.hpp"
 #include "lease.hpp"
 #include "owner.hpp"
@@ -114,6 +115,17 @@ expected<Cache> create_shared_cache(const fingerprint& identity, text role, cons
     });
 }
 
+/// The handle of a cache of any type.
+inline phicache_status as_any(phicache_cache* cache, phicache_cache** out) noexcept {
+    *out = cache;
+    return PHICACHE_OK;
+}
+/// @copydoc as_any
+template <class Handle>
+phicache_status as_any(Handle* cache, phicache_cache** out) noexcept {
+    return c_functions<Handle>::as_cache(cache, out);
+}
+
 /// The status of a call that returns OK or MISS, as a bool.
 inline expected<bool> found(phicache_status code) noexcept {
     if (code < 0) return failure(code);
@@ -152,7 +164,7 @@ std::vector<phicache_bytes> borrow_keys(const Range& keys) {
 
 }  // namespace detail
 
-/// Clearing and statistics: what all caches have in common.
+/// Clearing, statistics, and the entries: what all caches have in common.
 template <class Cache, class Handle>
 class accounting {
 public:
@@ -189,6 +201,15 @@ public:
         return figures;
     }
 
+    /// All entries, one by one: see `entry_range`. Fails with `status::error_unsupported` for a cache in Redis.
+    entry_range entries() const { return try_entries().value(); }
+    /// @copydoc entries
+    expected<entry_range> try_entries() const {
+        phicache_cache* any = nullptr;
+        if (const phicache_status code = detail::as_any(raw(), &any); code < 0) return failure(code);
+        return detail::create<entry_range>([&](phicache_walk** out) { return phicache_walk_new(any, out); });
+    }
+
 protected:
     using c = detail::c_functions<Handle>;
     Handle* raw() const noexcept { return static_cast<const Cache&>(*this).handle(); }
@@ -221,6 +242,11 @@ public:
     std::optional<value> get(bytes key) const { return detail::look_up<value>(get_call(key)); }
     /// @copydoc get
     expected<std::optional<value>> try_get(bytes key) const { return detail::try_look_up<value>(get_call(key)); }
+
+    /// As `get`, but counts nothing, and does not make the entry count as used.
+    std::optional<value> peek(bytes key) const { return detail::look_up<value>(peek_call(key)); }
+    /// @copydoc peek
+    expected<std::optional<value>> try_peek(bytes key) const { return detail::try_look_up<value>(peek_call(key)); }
 
     /// A copy of the value of a key as T (trivially copyable, std::vector or std::string); empty on a miss. For a
     /// trivially copyable T this is the fastest lookup. Fails if the value has another size.
@@ -339,6 +365,13 @@ private:
 
     auto get_call(bytes key) const noexcept {
         return [cache = this->raw(), key](phicache_value* out) { return c::get(cache, key, out); };
+    }
+    auto peek_call(bytes key) const noexcept {
+        return [cache = this->raw(), key](phicache_value* out) {
+            phicache_cache* any = nullptr;
+            const phicache_status code = detail::as_any(cache, &any);
+            return code < 0 ? code : phicache_cache_peek(any, key, out);
+        };
     }
     template <class CallFrame>
     auto memoize_call(bytes key, CallFrame& frame) noexcept {

@@ -14,10 +14,10 @@ use super::shared::redis::RedisCache;
 use super::value::{Cost, Fast, Stored, Value, Waited};
 use crate::config::Config;
 use crate::epoch::Guard;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::flight::Owner;
 use crate::sync::TryArc;
-use crate::table::{Draft, Hashed, Pinned, Reservation};
+use crate::table::{Draft, Hashed, Pinned, Reservation, Table};
 
 /// Any cache.
 #[derive(Clone)]
@@ -142,6 +142,20 @@ impl Cache {
                 }
             }
             result
+        })
+    }
+
+    /// The value of `key`; counts nothing.
+    pub fn peek(&self, key: &[u8]) -> Result<Option<Value>> {
+        each!(self, cache => Ok(cache.peek(&key.into())), redis => cache.peek(&key.into()))
+    }
+
+    /// The entries, inherited ones not included. Fails if they are at a server.
+    pub(super) fn table(&self) -> Result<&Table> {
+        each!(self, cache => Ok(cache.table()), redis => {
+            let _ = cache;
+            Err(Error::Unsupported("the entries of a cache in Redis are at its server; only caches in this process \
+                                    can be walked through"))
         })
     }
 

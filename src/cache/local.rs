@@ -246,7 +246,7 @@ impl<P: Policy> LocalCache<P> {
         }
     }
 
-    /// The value of a key; counts nothing.
+    /// The value of a key; counts nothing, and leaves no mark of use at the entry.
     pub(super) fn peek(&self, key: &Hashed) -> Option<Value> {
         epoch::read(|guard| self.find(guard, key).map(|found| found.pin(guard)))
     }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `registry.rs` | the live caches that have a name |
 //! | `memo.rs` | a function with its cache; a method that uses its object's cache |
+//! | `walk.rs` | every entry of a cache once, while others use it |
 //! | `lease.rs` | computing a value without a callback: begin, complete or abandon, wait |
 //! | `memoize.rs` | a lookup that computes on a miss, once for all threads |
 //! | `any.rs` | [`Cache`]: any of the types below |
@@ -45,6 +46,7 @@ mod purview;
 pub mod registry;
 pub mod shared;
 mod value;
+mod walk;
 mod worth;
 
 pub use any::Cache;
@@ -62,3 +64,4 @@ pub use policy::Policy;
 pub use purview::PurviewCache;
 pub use shared::RedisCache;
 pub use value::{Cost, Fast, Found, Origin, Refusal, Stored, Value, Waited};
+pub use walk::{Walk, Walked};

@@ -106,7 +106,7 @@
  * Sections of this header
  *
  * First what every program needs: types, the library, configuration, keys, and what all caches have in common. Then
- * reading without pins, and callbacks. Then the caches one by one (dict, Redis, purview), memos and methods,
+ * reading without pins, entries, and callbacks. Then the caches one by one (dict, Redis, purview), memos and methods,
  * subsystems and MICE caches. Last single flight without callbacks, and the registry of named caches.
  *
  * Handles
@@ -124,6 +124,7 @@
  * | phicache_method | a function that uses its object's cache | phicache_method_new |
  * | phicache_subsystem | a system in a state, cut or uncut | phicache_subsystem_new, phicache_subsystem_cut |
  * | phicache_lease | the right and the duty to compute a missing value | phicache_cache_begin |
+ * | phicache_walk | a walk through the entries of a cache | phicache_walk_new |
  * | phicache_result | where a callback writes its value | passed to the callback |
  *
  * Words of IIT: a mechanism is a set of nodes in a state; a purview is the set of nodes whose past or future it

@@ -41,7 +41,7 @@ pub(super) struct DirSlot {
 }
 
 /// The lowest bit of a hash that chooses a slot. The hash masked with `span` is the slot's offset in bytes.
-const SLOT: u32 = size_of::<DirSlot>().ilog2();
+pub(super) const SLOT: u32 = size_of::<DirSlot>().ilog2();
 
 impl DirSlot {
     /// The segment.
@@ -51,6 +51,15 @@ impl DirSlot {
     pub(super) unsafe fn segment<'s>(self) -> &'s Segment {
         // SAFETY: the caller's promise.
         unsafe { &(*self.owned).segment }
+    }
+
+    /// The segment's depth.
+    ///
+    /// # Safety
+    /// The segment is alive.
+    pub(super) unsafe fn depth(self) -> u32 {
+        // SAFETY: the caller's promise; the depth never changes.
+        unsafe { (*self.owned).depth }
     }
 
     /// Frees a segment that was never published.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `table.rs` | inserts, replaces and removes entries by key |
 //! | `lookup.rs` | finds entries |
+//! | `walk.rs` | takes every entry once, while others change the table |
 //! | `directory.rs` | the segments of a table, and how it grows |
 //! | `segment.rs` | a hash table of fixed size |
 //! | `bucket.rs` | one cache line: tag bytes, and slots with the addresses of entries |
@@ -45,6 +46,7 @@ mod segment;
 mod size_class;
 #[expect(clippy::module_inception, reason = "the folder's main type")]
 mod table;
+mod walk;
 
 pub use allocate::Short;
 pub use draft::{Draft, Memory, OwnedEntry, Reservation, Terms};
@@ -53,3 +55,4 @@ pub use hash::{Hashed, ORDINARY, prepare};
 pub use pin::Pinned;
 pub use segment::Probe;
 pub use table::{Evicted, Inserted, Table};
+pub use walk::{Walk, Walked};

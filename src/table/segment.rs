@@ -34,7 +34,7 @@ fn home(hash: u64, mask: usize) -> usize {
 }
 
 /// The lowest bit of a hash that chooses a bucket.
-const HOME: u32 = {
+pub(super) const HOME: u32 = {
     assert!(size_of::<Bucket>().is_power_of_two());
     32 + size_of::<Bucket>().ilog2()
 };
@@ -294,6 +294,14 @@ impl Segment {
             bucket.set_tags(bucket.tags().overflow(one_more));
             at = (at + 1) & mask;
         }
+    }
+
+    /// The buckets in which a lookup of this hash looks. Also for readers.
+    pub(super) fn buckets_of(&self, hash: u64) -> impl Iterator<Item = &Bucket> {
+        let (mask, home) = (self.mask(), home(hash, self.mask()));
+        let mut continues = true;
+        let chain = (0..=mask).map(move |distance| &self.buckets()[(home + distance) & mask]);
+        chain.take_while(move |bucket| std::mem::replace(&mut continues, bucket.tags().overflowed() != 0))
     }
 
     /// All entries.

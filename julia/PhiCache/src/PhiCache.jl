@@ -45,6 +45,7 @@ module PhiCache
 # | `views.jl`      | `ValueView`: the bytes of a cache entry as an array                   |
 # | `cache.jl`      | what all caches can do                                                |
 # | `batch.jl`      | many keys at once                                                     |
+# | `entries.jl`    | all entries of a cache, one by one; a look that counts nothing        |
 # | `dict.jl`       | `DictCache`                                                           |
 # | `redis.jl`      | `RedisCache`, and the state of its server                             |
 # | `flight.jl`     | single flight: one task computes a missing value, the others wait     |
@@ -66,7 +67,7 @@ export Memo, CachedMethod, @phicache, info, stats, original
 export NodeSet, Direction, CAUSE, EFFECT, BIDIRECTIONAL, mask
 export Config, default_config, memory_full, memory_limits, memory_percent, memory_usage
 export KeyBuilder, add!, encode_key, encode_typed_key, repertoire_key, mice_key, joined_key
-export set!, get_many, set_many!, withvalue, ValueView, memoize!
+export set!, get_many, set_many!, entries, withvalue, ValueView, memoize!
 export redis_available, redis_ping, redis_health
 export Fingerprint, Cut, Subsystem, damages, cut_scoped_key, fingerprint, iscut, nodes, would_store
 export named_caches, Status, PhiCacheError
@@ -83,6 +84,7 @@ include("values.jl")
 include("views.jl")
 include("cache.jl")
 include("batch.jl")
+include("entries.jl")
 include("dict.jl")
 include("redis.jl")
 include("flight.jl")

@@ -10,13 +10,16 @@ A cache of values of type `V`, used like a dictionary:
     get(cache, key, default)
     get!(cache, key) do ... end # the value, computed and stored on a miss
     haskey(cache, key)          # counts neither a hit nor a miss
+    peek(cache, key)            # the value or nothing; counts neither
+    for (key, value) in cache ... end
+    keys(cache); values(cache); pairs(cache); entries(cache)
     delete!(cache, key); pop!(cache, key); empty!(cache); length(cache)
     info(cache)                 # (hits, misses, size)
     close(cache)                # frees it now rather than at garbage collection
 
-Caches cannot be iterated, so they are not an `AbstractDict`. A key is text or bytes, used unchanged, or a tuple of
-arguments (see [`add!`](@ref)). Any other value is a tuple of one: `cache[5]` is `cache[(5,)]`. Use one kind of key in
-one cache. Any thread may use a cache at any time, but `close` it only when no other thread is using it.
+Iteration yields keys as bytes, so a cache is not an `AbstractDict`. A key is text or bytes, used unchanged, or a tuple
+of arguments (see [`add!`](@ref)). Any other value is a tuple of one: `cache[5]` is `cache[(5,)]`. Use one kind of key
+in one cache. Any thread may use a cache at any time, but `close` it only when no other thread is using it.
 
 A cache is a handle: `deepcopy` of it, or of an object that contains it, throws, and it is closed when it is sent to
 another process or read from a file. Values from a cache are copies, which you may change.

@@ -37,5 +37,8 @@ function with_key(f, ::PurviewCache, (direction, mechanism)::Tuple{Direction,Any
     return with_key(f, (direction, NodeSet(mechanism)))
 end
 
+# The bytes of a key, from `keys(cache)`.
+with_key(f, ::PurviewCache, key::Vector{UInt8}) = with_key(f, key)
+
 with_key(f, ::PurviewCache, key) = throw(ArgumentError(
     "the key of a purview cache is a $(typeof(key)); expected (direction, mechanism)"))

@@ -9,7 +9,7 @@ using Serialization
 using Test
 
 const FILES = ["library", "nodes", "config", "keys", "values", "dict", "views", "compute", "inplace", "purview", "memo",
-               "macro", "method", "subsystem", "mice", "batch", "redis", "registry", "handles", "threads", "precompile", "example"]
+               "macro", "method", "subsystem", "mice", "batch", "entries", "redis", "registry", "handles", "threads", "precompile", "example"]
 
 # The package, the repository, and its data.
 const PACKAGE = normpath(joinpath(@__DIR__, ".."))

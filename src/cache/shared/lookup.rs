@@ -26,7 +26,7 @@ impl<B: Backing> SharedCache<B> {
     }
 
     /// The value of a key, near or fetched; counts nothing.
-    pub(super) fn peek(&self, key: &Hashed) -> Result<Option<Value>> {
+    pub(in crate::cache) fn peek(&self, key: &Hashed) -> Result<Option<Value>> {
         match self.near().peek(key) {
             Some(value) => Ok(Some(value)),
             None => self.fetch(key),

@@ -9,6 +9,7 @@
 //! | `key.rs` | building keys, and fingerprints of networks |
 //! | `cache.rs` | any cache: the verbs, for caches of every type |
 //! | `read.rs` | reading in place, and many keys at once |
+//! | `entries.rs` | one entry without counting; all entries one by one |
 //! | `callback.rs` | the functions with which a callback writes its value |
 //! | `dict.rs`, `redis.rs`, `purview.rs`, `mice.rs` | one type of cache each |
 //! | `memo.rs` | a function with its cache; a method that uses its object's cache |
@@ -29,6 +30,7 @@ pub mod cache;
 pub mod callback;
 pub mod config;
 pub mod dict;
+pub mod entries;
 pub mod key;
 pub mod lease;
 pub mod library;

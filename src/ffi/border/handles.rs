@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::cache::registry::Name;
-use crate::cache::{Cache, Holder, Lease, Memo, Method};
+use crate::cache::{Cache, Holder, Lease, Memo, Method, Walk};
 use crate::config::Config;
 use crate::error::Result;
 use crate::ffi::border::function::Bound;
@@ -99,4 +99,11 @@ handle!(Lease, "phicache_lease", b"phi-leas");
 /// A lease, which one thread uses at a time.
 pub(in crate::ffi) fn lease<'l>(lease: *mut phicache_lease) -> Result<&'l mut Lease> {
     get_mut::<Lease, _>(lease, "lease")
+}
+
+handle!(Walk, "phicache_walk", b"phi-walk");
+
+/// A walk, which one thread uses at a time.
+pub(in crate::ffi) fn walk<'w>(walk: *mut phicache_walk) -> Result<&'w mut Walk> {
+    get_mut::<Walk, _>(walk, "walk")
 }

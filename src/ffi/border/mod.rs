@@ -13,6 +13,7 @@
 //! | `function.rs` | a function of the caller with its user data, which is dropped once |
 //! | `result.rs` | where a callback writes its value |
 //! | `callback.rs` | calling back: look up, compute, complete, in three steps |
+//! | `entries.rs` | entries that a walk hands to C |
 //! | `unwind.rs` | an exception that leaves a callback ends the process |
 //! | `read_section.rs` | the read sections that a C program opens and closes |
 //! | `fast_path.rs` | the lookups that one probe decides, without a panic boundary |
@@ -33,6 +34,7 @@
 
 pub(super) mod any_cache;
 pub(super) mod callback;
+pub(super) mod entries;
 pub(super) mod fast_path;
 pub(super) mod function;
 pub(super) mod handle;

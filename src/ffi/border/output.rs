@@ -230,7 +230,7 @@ impl phicache_value {
         released
     }
 
-    fn release(&mut self) {
+    pub(in crate::ffi) fn release(&mut self) {
         if let Some(pin) = NonNull::new(std::mem::replace(&mut self.pin, ptr::null_mut::<c_void>())) {
             // SAFETY: the pin came from `from`; by the header's conventions only one copy of the struct is released.
             unsafe { Pinned::drop_raw(pin) };

@@ -345,6 +345,20 @@ pub struct phicache_mice {
     pub payload: phicache_bytes,
 }
 
+/// An entry of a cache, without its value. Grows at its end.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct phicache_entry {
+    /// `sizeof(phicache_entry)`, set by the caller.
+    pub struct_size: usize,
+    /// The key; valid as long as the value that comes with the entry is pinned.
+    pub key: phicache_bytes,
+    /// Bytes that the entry takes: the key, the value, and overhead.
+    pub bytes: u64,
+    /// Nanoseconds that the computation of the value took; 0 if that is not known.
+    pub cost_ns: u64,
+}
+
 /// A named cache. Grows at its end.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -391,6 +405,8 @@ pub struct phicache_method;
 pub struct phicache_subsystem;
 /// The right and the duty to compute a missing value without a callback.
 pub struct phicache_lease;
+/// A walk through the entries of a cache.
+pub struct phicache_walk;
 /// Where a compute callback writes its value. Valid while the callback runs.
 pub struct phicache_result;
 
@@ -414,3 +430,17 @@ pub type phicache_compute = Option<
 /// Frees a `user_data`. The library calls it exactly once: after the last call of the function has ended, or when the
 /// function could not be registered.
 pub type phicache_drop = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void)>;
+
+/// Sees one entry of a cache. Return 0 to continue the walk; any other code ends it.
+///
+/// `entry` and `value` are valid until the callback returns; then the library releases the value. To keep a value longer,
+/// copy `*value` and set it to zero: the copy has the pin, and has to be released. The callback runs on the caller's
+/// thread, with no lock held and no read section open. It may call the library, also to change, clear or free the same
+/// cache. It must return, as a `phicache_compute` must.
+pub type phicache_visit = Option<
+    unsafe extern "C-unwind" fn(
+        user_data: *mut c_void,
+        entry: *const phicache_entry,
+        value: *mut phicache_value,
+    ) -> i32,
+>;
