@@ -185,10 +185,9 @@ impl Arena {
         let mut inner = arena.inner.lock();
         // SAFETY: the chunk is new, and holes are alive.
         unsafe {
-            if usual >= PAGED && !inner.holes.has_lists() && arena.account.grow(Holes::bytes(), bounds).is_ok() {
-                if !inner.holes.add_lists() {
-                    arena.account.shrink(Holes::bytes());
-                }
+            let wants_lists = usual >= PAGED && !inner.holes.has_lists();
+            if wants_lists && arena.account.grow(Holes::bytes(), bounds).is_ok() && !inner.holes.add_lists() {
+                arena.account.shrink(Holes::bytes());
             }
             inner.link(chunk);
             inner.carve_from(chunk);

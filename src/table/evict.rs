@@ -232,7 +232,7 @@ impl Table {
         // SAFETY: the entry is in the table, and we are the writer.
         let (old, standing) = unsafe {
             let access = (*entry.as_ptr()).access.load(Ordering::Relaxed);
-            let access = if bounds.evicts() { UNTOUCHED.max(access & TOUCHED) } else { UNTRACKED };
+            let access = if bounds.evicts() { access & TOUCHED } else { UNTRACKED };
             let credits = (*entry.as_ptr()).credits.load(Ordering::Relaxed);
             (EntryRef::new(entry), Standing { access, credits, cost: cost_of(entry) })
         };

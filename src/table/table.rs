@@ -74,8 +74,9 @@ pub struct Evicted {
 }
 
 impl EvictedCounts {
-    pub(super) const ZERO: EvictedCounts =
-        EvictedCounts { entries: AtomicU64::new(0), bytes: AtomicU64::new(0), cost: AtomicU64::new(0) };
+    const fn new() -> Self {
+        EvictedCounts { entries: AtomicU64::new(0), bytes: AtomicU64::new(0), cost: AtomicU64::new(0) }
+    }
 
     fn reset(&self) {
         for count in [&self.entries, &self.bytes, &self.cost] {
@@ -137,7 +138,7 @@ impl Table {
             len: AtomicU64::new(0),
             changes: AtomicU64::new(0),
             refusals: AtomicU32::new(0),
-            evicted: EvictedCounts::ZERO,
+            evicted: EvictedCounts::new(),
         }
     }
 
