@@ -23,7 +23,7 @@ ARGUMENTS = {
     'phicache_mice_cache *': 'in.mice_cache', 'phicache_memo *': 'in.memo', 'phicache_method *': 'in.method',
     'phicache_subsystem *': 'in.subsystem', 'phicache_lease *': 'in.lease', 'phicache_walk *': 'in.walk',
     'phicache_result *': 'result',
-    'phicache_registry_item *': '&out.item',
+    'phicache_registry_item *': '&out.item', 'phicache_memory_limit *': 'out.limits',
     'phicache_compute compute': 'compute_empty', 'phicache_drop drop': 'drop_nothing',
     'phicache_visit visit': 'visit_nothing', 'void *': '&in',
     'phicache_bytes record': 'in.record', 'phicache_bytes': 'text("bytes")',

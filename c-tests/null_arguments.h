@@ -46,6 +46,7 @@ typedef struct {
     phicache_mice mice;
     phicache_registry_item item;
     phicache_entry entry;
+    phicache_memory_limit limits[64];
     phicache_fingerprint fingerprint;
     const uint64_t *purviews;
     uint64_t severed[2], number;
@@ -150,6 +151,7 @@ static inline void prepare(void) {
     out.mice.struct_size = sizeof out.mice;
     out.item.struct_size = sizeof out.item;
     out.entry.struct_size = sizeof out.entry;
+    out.limits[0].struct_size = sizeof out.limits[0];
 }
 
 static inline void check_null_refused(const char *function, const char *parameter, phicache_status status) {

@@ -4,8 +4,9 @@
  * Generated from src/ffi by build.rs; `make header` renews it. Do not edit.
  *
  * A cache keeps the results of expensive computations, until the process occupies a configured share of the memory
- * that it may use. Beyond that, new results are computed and returned, but not stored. The caches are those of PyPhi,
- * for programs in C, C++, Julia and any language that calls C.
+ * that it may use, or the cache has reached a size of its own. Beyond that, new results are computed and returned, but
+ * not stored; or they replace those that are worth least. The caches are those of PyPhi, for programs in C, C++, Julia
+ * and any language that calls C.
  *
  * Begin with five functions
  *
@@ -51,9 +52,9 @@
  *
  * Caveats
  *
- *  - Nothing is evicted. A value stays until it is removed or replaced, or its cache is cleared or freed. When memory
- *    is full, `set` returns PHICACHE_REFUSED_MEMORY; `memoize` still returns the value, and `origin` says that it was
- *    not stored.
+ *  - A full cache refuses new values, or evicts others: `on_full` in its options (see "The library"). By default, a
+ *    cache evicts at its `max_bytes`, and refuses when the memory of the process is full: `set` returns
+ *    PHICACHE_REFUSED_MEMORY; `memoize` still returns the value, and `origin` says that it was not stored.
  *  - A value that a cache returns is pinned: its bytes stay valid and unchanged until phicache_value_release, even if
  *    the cache is freed. A value that is never released is never freed.
  *  - A handle must not be freed while another thread is inside a call with it.
@@ -254,6 +255,18 @@ extern "C" {
  */
 #define PHICACHE_ORIGIN_NOT_STORED 256
 
+/**
+ * As `on_full`: as configured. In a configuration, the default: a cache that reaches its `max_bytes` evicts, and one
+ * that reaches the process's memory limit refuses (see "The library").
+ */
+#define PHICACHE_ON_FULL_DEFAULT 0
+
+/** As `on_full`: a full cache refuses new values. */
+#define PHICACHE_ON_FULL_REFUSE 1
+
+/** As `on_full`: a full cache evicts values, so that new ones fit. */
+#define PHICACHE_ON_FULL_EVICT 2
+
 /** The past state of a purview. */
 #define PHICACHE_CAUSE 0
 
@@ -406,8 +419,9 @@ typedef struct phicache_stats {
     /** Values in the cache now, including inherited ones. */
     uint64_t size;
     /**
-     * Bytes in use now, including overhead but not inherited values. A value that was replaced, removed or cleared
-     * counts until its last pin is released.
+     * Bytes that the cache takes now: the memory of its entries, whether they fill it or not, and the table. This is
+     * what `max_bytes` bounds. A value that was replaced, removed or cleared counts until its last pin is released;
+     * inherited values do not count. Of a cache in Redis, its part in this process.
      */
     uint64_t bytes;
     /** Values stored. */
@@ -434,7 +448,10 @@ typedef struct phicache_stats {
      * record. Abandoned leases do not count.
      */
     uint64_t errors;
-    /** Nanoseconds that successful computations took. */
+    /**
+     * Nanoseconds that successful computations took, without the time that their threads waited for computations of
+     * others.
+     */
     uint64_t compute_ns;
     /** Nanoseconds saved: hits times the mean time of a computation. */
     uint64_t saved_ns;
@@ -442,6 +459,14 @@ typedef struct phicache_stats {
     uint64_t refused_server;
     /** Values at the server that were damaged, or belonged to another program or key. Each also counts as a miss. */
     uint64_t damaged;
+    /** Bytes of `bytes` that the entries in the cache take: keys, values, and the overhead of each. */
+    uint64_t live_bytes;
+    /** Entries evicted, because the cache was full. A value that replaces another is no eviction. */
+    uint64_t evictions;
+    /** Bytes that the evicted entries took. */
+    uint64_t evicted_bytes;
+    /** Nanoseconds that computing the evicted values again would take: the sum of their costs. */
+    uint64_t evicted_ns;
 } phicache_stats;
 
 /** The memory of this process. Grows at its end. */
@@ -472,6 +497,33 @@ typedef struct phicache_memory {
     uint32_t reserved;
 } phicache_memory;
 
+/** A limit on the memory of this process. Grows at its end. */
+typedef struct phicache_memory_limit {
+    /** `sizeof(phicache_memory_limit)`, set by the caller in the first item of a list. */
+    size_t struct_size;
+    /** The limit in bytes; UINT64_MAX if it is unlimited. */
+    uint64_t bytes;
+    /**
+     * The bytes that this limit counts now: the process's resident size, a group's usage (without inactive file pages
+     * if it exceeds half of the limit), the address space, or the data. The last good figure, if it could not be read.
+     */
+    uint64_t used;
+    /**
+     * The bytes that caches may still take until this limit stops them, by the maximum percentage or as a hard limit;
+     * UINT64_MAX if it never does.
+     */
+    uint64_t room;
+    /** 1 if it counts now: no other limit leaves less room. 0 for all others. */
+    int32_t counts;
+    /** Zero. */
+    uint32_t reserved;
+    /**
+     * What limits the process, NUL-terminated: "physical memory", the file of a control group such as
+     * "/sys/fs/cgroup/job/memory.max" (its last 255 bytes), "RLIMIT_AS" or "RLIMIT_DATA".
+     */
+    char name[256];
+} phicache_memory_limit;
+
 /** Options of a new cache. A field that is zero has its default. Grows at its end. */
 typedef struct phicache_cache_options {
     /** `sizeof(phicache_cache_options)`, set by the caller. */
@@ -480,7 +532,7 @@ typedef struct phicache_cache_options {
     const char *name;
     /**
      * The most bytes that the cache may use in this process, including overhead; 0 for no limit but that of memory.
-     * While a value replaces another, both count.
+     * While a value replaces another, both count. `on_full` says what happens then.
      */
     uint64_t max_bytes;
     /** For caches in Redis: milliseconds after which the server deletes a value, at most 10^14; 0 is never. */
@@ -503,6 +555,10 @@ typedef struct phicache_cache_options {
      * still ends, at most one timeout later.
      */
     uint64_t scan_timeout_ms;
+    /** What the cache does when it is full, in this process: one of `PHICACHE_ON_FULL_…`. */
+    int32_t on_full;
+    /** Zero. */
+    int32_t reserved;
 } phicache_cache_options;
 
 /** A maximally irreducible cause or effect. Grows at its end. */
@@ -622,6 +678,20 @@ typedef int32_t (*phicache_visit)(void *user_data, const struct phicache_entry *
  * and of a control group's limit. Each is compared with the memory that it counts (for a group, its usage without
  * inactive file pages). So the program's own allocations do not fail, and the system does not kill the process.
  *
+ * A cache that reaches one of these limits, or its own `max_bytes`, is full. A full cache does one of two things with
+ * a new value:
+ *
+ *  - REFUSE: `set` returns REFUSED_MEMORY or REFUSED_CAPACITY. `memoize` returns the value, and `origin` says that it
+ *    was not stored. What the cache has stays. PyPhi's caches do this.
+ *  - EVICT: it removes values of its own, so that the new one fits: those that cost the least computing time for each
+ *    byte and were not used lately. The cost of a value is the time of its computation, without waits, or what
+ *    `phicache_cache_set_with_cost` says. A pinned value stays valid when it is evicted. Now and then no room can be
+ *    made at once, because values are pinned or being read; then the new value is refused.
+ *
+ * `on_full` in the options of a cache chooses; else the configuration, or `PHICACHE_ON_FULL` in the environment. By
+ * default a cache evicts at its `max_bytes` and refuses at the limits of the process. The part of a MICE cache in
+ * Redis that is in this process evicts at both.
+ *
  * If a figure cannot be read (no `/proc`, no free file descriptor, a sandbox), the last good figure counts, or the
  * bytes that caches hold if those are more. The next call tries again. `known` in `phicache_memory` says which figures
  * could be read.
@@ -691,6 +761,22 @@ phicache_status phicache_memory_full(phicache_config *config, int32_t *out_full)
 phicache_status phicache_memory_usage(phicache_memory *out);
 
 /**
+ * Lists all limits on the memory of this process that were found, measured now: the physical memory, the limits of its
+ * control groups and their ancestors (version 1: `memory.limit_in_bytes`; version 2: `memory.max` and `memory.high`),
+ * RLIMIT_AS and RLIMIT_DATA. Groups without a limit are not listed.
+ *
+ * @param config     [nullable] The configuration, for its maximum memory; NULL is the process default.
+ * @param limits     [nullable] Receives the limits; may be NULL if `capacity` is 0. Set `struct_size` of the first one
+ *                   to `sizeof` of one.
+ * @param capacity   The number of limits that fit.
+ * @param out_count  The number of limits, also if they do not fit.
+ */
+phicache_status phicache_memory_limits(phicache_config *config,
+                                       phicache_memory_limit *limits,
+                                       size_t capacity,
+                                       size_t *out_count);
+
+/**
  * Makes the node set of these indices. Indices begin at 0, and may be in any order.
  *
  * @param indices    [nullable] The indices; may be NULL if `count` is 0.
@@ -720,6 +806,7 @@ phicache_status phicache_nodes_to_indices(uint64_t nodes, int32_t *indices, size
  * | setting | default | variable |
  * |---|---|---|
  * | maximum memory, in per cent | 50 | `PHICACHE_MAXIMUM_CACHE_MEMORY_PERCENTAGE` |
+ * | what full caches do | depends on the limit (0) | `PHICACHE_ON_FULL` |
  * | cache repertoires | 1 | `PHICACHE_CACHE_REPERTOIRES` |
  * | cache potential purviews | 1 | `PHICACHE_CACHE_POTENTIAL_PURVIEWS` |
  * | keep MICE in Redis | 0 | `PHICACHE_REDIS_CACHE` |
@@ -730,7 +817,8 @@ phicache_status phicache_nodes_to_indices(uint64_t nodes, int32_t *indices, size
  * | the whole Redis database | 0 | none |
  *
  * If a variable is invalid, the first use fails with ERROR_CONFIGURATION, and the message names the variable. An empty
- * variable counts as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off.
+ * variable counts as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off; what full caches do
+ * is refuse or evict.
  *
  *     phicache_config *config;
  *     phicache_dict_cache *cache;
@@ -772,6 +860,22 @@ phicache_status phicache_config_set_maximum_memory_percent(phicache_config *conf
  * @param out_percent  0 to 100, or `PHICACHE_MEMORY_UNLIMITED`.
  */
 phicache_status phicache_config_get_maximum_memory_percent(phicache_config *config, double *out_percent);
+
+/**
+ * Sets what full caches do with a new value, for all caches with this configuration whose options leave it open.
+ *
+ * @param config   [nullable] The configuration; NULL is the process default.
+ * @param on_full  One of `PHICACHE_ON_FULL_…`; the default depends on the limit (see "The library").
+ */
+phicache_status phicache_config_set_on_full(phicache_config *config, int32_t on_full);
+
+/**
+ * Gets what full caches do with a new value.
+ *
+ * @param config       [nullable] The configuration; NULL is the process default.
+ * @param out_on_full  One of `PHICACHE_ON_FULL_…`.
+ */
+phicache_status phicache_config_get_on_full(phicache_config *config, int32_t *out_on_full);
 
 /**
  * Switches repertoire caching. While it is off, methods with PHICACHE_METHOD_REPERTOIRE bypass their caches.
@@ -1176,6 +1280,21 @@ phicache_status phicache_network_fingerprint(const double *tpm,
  */
 
 /**
+ * Stores a copy of a value as `phicache_cache_set` does, and tells the cache what it would cost to compute it again. A
+ * full cache evicts what costs the least computing time for each byte.
+ *
+ * @param cache    Any cache.
+ * @param key      The key.
+ * @param value    The value.
+ * @param cost_ns  Nanoseconds of computing time; 0 is unknown, as in `phicache_cache_set`: the cache's mean.
+ * @return OK, or the reason why the value was refused: then the key keeps the value that it had.
+ */
+phicache_status phicache_cache_set_with_cost(phicache_cache *cache,
+                                             phicache_bytes key,
+                                             phicache_bytes value,
+                                             uint64_t cost_ns);
+
+/**
  * Looks a key up. Counts a hit or a miss.
  *
  * @param cache  Any cache.
@@ -1540,8 +1659,8 @@ phicache_status phicache_result_mice(phicache_result *result, const phicache_mic
 
 /* Dict cache ----------------------------------------------------------------------------------------------------------
  *
- * PyPhi's `DictCache`: values by keys, both bytes. It stores values until the memory limit is reached. All threads may
- * call the functions at once.
+ * PyPhi's `DictCache`: values by keys, both bytes. It stores values until it is full. All threads may call the
+ * functions at once.
  *
  *     phicache_dict_cache *cache;
  *     phicache_value value;
@@ -1553,6 +1672,17 @@ phicache_status phicache_result_mice(phicache_result *result, const phicache_mic
  *         use(value.data, value.len);
  *         phicache_value_release(&value);
  *     }
+ *     phicache_dict_cache_free(cache);
+ *
+ * A cache that keeps the most valuable results of a long run in 64 MiB:
+ *
+ *     phicache_cache_options options = { 0 };
+ *     phicache_dict_cache *cache;
+ *     options.struct_size = sizeof options;
+ *     options.max_bytes = 64 << 20;
+ *     options.on_full = PHICACHE_ON_FULL_EVICT;
+ *     if (phicache_dict_cache_new(NULL, &options, &cache) != PHICACHE_OK) return 1;
+ *     use(cache);
  *     phicache_dict_cache_free(cache);
  */
 
@@ -2800,6 +2930,16 @@ phicache_status phicache_lease_reserve_uninitialized(phicache_lease *lease, size
  * @param len    The number of bytes to keep; at most the number that was reserved.
  */
 phicache_status phicache_lease_truncate(phicache_lease *lease, size_t len);
+
+/**
+ * Sets what computing the value costs, instead of the time between `phicache_cache_begin` and
+ * `phicache_lease_complete`. That time includes what the caller did or waited for meanwhile; only if one thread makes
+ * both calls is the time that it waits in `memoize` and `phicache_cache_wait` left out.
+ *
+ * @param lease    The lease.
+ * @param cost_ns  Nanoseconds of computing time; 0 is the measured time.
+ */
+phicache_status phicache_lease_set_cost(phicache_lease *lease, uint64_t cost_ns);
 
 /**
  * Completes the lease: gives the value to the cache, which stores it unless it refuses, and to all callers that wait.

@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use once_cell::race::OnceBox;
@@ -19,6 +19,8 @@ use crate::sync::RwLock;
 pub mod variable {
     /// The maximum memory, in per cent.
     pub const MAXIMUM_MEMORY: &str = "PHICACHE_MAXIMUM_CACHE_MEMORY_PERCENTAGE";
+    /// What full caches do.
+    pub const ON_FULL: &str = "PHICACHE_ON_FULL";
     /// Whether repertoires are cached.
     pub const REPERTOIRES: &str = "PHICACHE_CACHE_REPERTOIRES";
     /// Whether potential purviews are cached.
@@ -37,9 +39,49 @@ pub mod variable {
     pub const REDIS_TIMEOUT: &str = "PHICACHE_REDIS_TIMEOUT_MS";
 }
 
+/// What a full cache does with a new value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(i32)]
+pub enum OnFull {
+    /// As configured. In a configuration: the default, which depends on the cache and on the limit that it reached.
+    #[default]
+    Configured = 0,
+    /// It refuses the value.
+    Refuse = 1,
+    /// It evicts values, so that the new one fits.
+    Evict = 2,
+}
+
+impl OnFull {
+    /// All choices, each at its number.
+    const ALL: [OnFull; 3] = [OnFull::Configured, OnFull::Refuse, OnFull::Evict];
+
+    /// The choice with this number.
+    pub fn from_number(number: i32) -> Result<Self> {
+        let known = Self::ALL.into_iter().find(|choice| *choice as i32 == number);
+        known.ok_or_else(|| {
+            Error::invalid(format!("on_full is {number}; expected 0 (as configured), 1 (refuse) or 2 (evict)"))
+        })
+    }
+
+    /// This choice, or `other` if this one leaves it open.
+    pub fn or(self, other: Self) -> Self {
+        if self == OnFull::Configured { other } else { self }
+    }
+
+    fn from_text(text: &str) -> Result<Self> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "refuse" => Ok(OnFull::Refuse),
+            "evict" => Ok(OnFull::Evict),
+            _ => Err(Error::invalid(format!("\"{text}\" is not a choice; expected refuse or evict"))),
+        }
+    }
+}
+
 /// The settings that caches read.
 pub struct Config {
     maximum_memory: AtomicU64,
+    on_full: AtomicI32,
     repertoires: AtomicBool,
     purviews: AtomicBool,
     redis: AtomicBool,
@@ -50,6 +92,7 @@ pub struct Config {
 #[derive(Clone)]
 struct Settings {
     maximum_memory: f64,
+    on_full: OnFull,
     repertoires: bool,
     purviews: bool,
     redis: bool,
@@ -60,6 +103,7 @@ impl From<Settings> for Config {
     fn from(settings: Settings) -> Self {
         Config {
             maximum_memory: AtomicU64::new(settings.maximum_memory.to_bits()),
+            on_full: AtomicI32::new(settings.on_full as i32),
             repertoires: AtomicBool::new(settings.repertoires),
             purviews: AtomicBool::new(settings.purviews),
             redis: AtomicBool::new(settings.redis),
@@ -117,8 +161,15 @@ impl Config {
             namespace: "phicache".into(),
             ..Connection::default()
         };
-        let config: Config =
-            Settings { maximum_memory: 50.0, repertoires: true, purviews: true, redis: false, connection }.into();
+        let config: Config = Settings {
+            maximum_memory: 50.0,
+            on_full: OnFull::Configured,
+            repertoires: true,
+            purviews: true,
+            redis: false,
+            connection,
+        }
+        .into();
         let set = |name: &str, apply: &dyn Fn(&str) -> Result<()>| {
             let Some(text) = get(name).filter(|text| !text.is_empty()) else { return Ok(()) };
             let applied = text.to_str().ok_or_else(|| Error::invalid("not valid UTF-8")).and_then(apply);
@@ -130,6 +181,7 @@ impl Config {
                 percent.map_err(|_| Error::invalid(format!("\"{text}\" is not a number; expected per cent")))?,
             )
         })?;
+        set(variable::ON_FULL, &|text| OnFull::from_text(text).map(|choice| config.set_on_full(choice)))?;
         set(variable::REPERTOIRES, &|text| switch(text).map(|on| config.set_repertoires(on)))?;
         set(variable::PURVIEWS, &|text| switch(text).map(|on| config.set_purviews(on)))?;
         set(variable::REDIS, &|text| switch(text).map(|on| config.set_redis(on)))?;
@@ -150,6 +202,7 @@ impl Config {
     fn settings(&self) -> Settings {
         Settings {
             maximum_memory: self.maximum_memory(),
+            on_full: self.on_full(),
             repertoires: self.repertoires(),
             purviews: self.purviews(),
             redis: self.redis(),
@@ -172,6 +225,17 @@ impl Config {
     /// A copy with another maximum.
     pub fn with_maximum_memory(&self, percent: f64) -> Result<Self> {
         Ok(Settings { maximum_memory: check_maximum(percent)?, ..self.settings() }.into())
+    }
+
+    /// What full caches do that were made without a choice of their own.
+    pub fn on_full(&self) -> OnFull {
+        // Only `set_on_full` writes the number, from a choice.
+        OnFull::ALL[self.on_full.load(Relaxed) as usize]
+    }
+
+    /// Sets what full caches do, at once, for all that use this configuration and have no choice of their own.
+    pub fn set_on_full(&self, choice: OnFull) {
+        self.on_full.store(choice as i32, Relaxed);
     }
 
     /// Whether methods flagged as repertoires use their caches.
@@ -341,9 +405,10 @@ mod tests {
     fn defaults_then_environment_then_setters() {
         let config = read(&[]).unwrap();
         assert_eq!((config.maximum_memory(), config.repertoires(), config.purviews()), (50.0, true, true));
-        assert!(!config.redis());
+        assert_eq!((config.redis(), config.on_full()), (false, OnFull::Configured));
         let config = read(&[
             (variable::MAXIMUM_MEMORY, "12.5"),
+            (variable::ON_FULL, " Evict "),
             (variable::REPERTOIRES, "Off"),
             (variable::PURVIEWS, "0"),
             (variable::REDIS, "yes"),
@@ -353,8 +418,12 @@ mod tests {
         .unwrap();
         assert_eq!((config.maximum_memory(), config.repertoires(), config.purviews()), (12.5, false, false));
         assert_eq!((config.redis(), config.redis_namespace()), (true, "lab-7".into()));
+        assert_eq!(config.on_full(), OnFull::Evict);
         config.set_maximum_memory(UNLIMITED).unwrap();
-        assert_eq!(config.maximum_memory(), UNLIMITED);
+        config.set_on_full(OnFull::Refuse);
+        assert_eq!((config.maximum_memory(), config.on_full()), (UNLIMITED, OnFull::Refuse));
+        // A copy has all settings.
+        assert_eq!(config.with_maximum_memory(5.0).unwrap().on_full(), OnFull::Refuse);
     }
 
     #[test]
@@ -363,6 +432,8 @@ mod tests {
             (variable::MAXIMUM_MEMORY, "half"),
             (variable::MAXIMUM_MEMORY, "101"),
             (variable::MAXIMUM_MEMORY, "nan"),
+            (variable::ON_FULL, "keep"),
+            (variable::ON_FULL, "2"),
             (variable::REPERTOIRES, "maybe"),
             (variable::REDIS_NAMESPACE, "a:b"),
             (variable::REDIS_URL, "http://secret@host"),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use phicache::cache::registry::{self, Name};
 use phicache::cache::{
-    Cache, DictCache, Lookup, Memo, Method, Options, Origin, PurviewCache, Refusal, Stats, shared_dict,
+    Cache, Cost, DictCache, Lookup, Memo, Method, OnFull, Options, Origin, PurviewCache, Refusal, Stats, shared_dict,
 };
 use phicache::config::Config;
 use phicache::error::Error;
@@ -76,7 +76,7 @@ fn a_store_above_the_memory_limit_is_refused_and_keeps_the_old_value() {
 #[test]
 fn no_reader_of_statistics_ever_sees_more_than_max_bytes() {
     let most = 64 << 10;
-    let options = Options { max_bytes: Some(most), ..Options::default() };
+    let options = Options { max_bytes: Some(most), on_full: OnFull::Refuse, ..Options::default() };
     let cache = Cache::from(DictCache::dict(config(), options).unwrap());
     // The writers continue until the reader has looked often enough while stores were refused.
     let done = AtomicBool::new(false);
@@ -107,12 +107,67 @@ fn no_reader_of_statistics_ever_sees_more_than_max_bytes() {
 }
 
 #[test]
-fn a_store_above_max_bytes_is_refused_and_max_bytes_is_never_exceeded() {
-    let options = Options { max_bytes: Some(4096), ..Options::default() };
+fn a_store_above_max_bytes_is_refused_if_the_cache_refuses_and_max_bytes_is_never_exceeded() {
+    let options = Options { max_bytes: Some(4096), on_full: OnFull::Refuse, ..Options::default() };
     let cache = DictCache::dict(config(), options).unwrap();
     let refused = (0..100u32).filter(|i| cache.set(&i.to_le_bytes(), &[0; 64]).unwrap().is_err()).count();
     assert!(refused > 0 && cache.stats().bytes <= 4096, "{refused} refused, {} bytes", cache.stats().bytes);
     assert_eq!(cache.stats().refused[Refusal::Capacity as usize], refused as u64);
+}
+
+#[test]
+fn a_cache_does_what_it_was_made_with_when_it_is_full_or_else_what_its_configuration_says() {
+    let config = config();
+    let cache = |on_full| DictCache::dict(config.clone(), Options { on_full, ..Options::default() }).unwrap();
+    let (open, refusing, evicting) = (cache(OnFull::Configured), cache(OnFull::Refuse), cache(OnFull::Evict));
+    let full = |cache: &DictCache| (cache.full().evicts_at_capacity, cache.full().evicts_at_limit);
+    assert_eq!((full(&open), full(&refusing), full(&evicting)), ((true, false), (false, false), (true, true)));
+    // The configuration applies at once, to caches without a choice of their own.
+    config.set_on_full(OnFull::Refuse);
+    assert_eq!((full(&open), full(&refusing), full(&evicting)), ((false, false), (false, false), (true, true)));
+    config.set_on_full(OnFull::Evict);
+    assert_eq!((full(&open), full(&refusing), full(&evicting)), ((true, true), (false, false), (true, true)));
+    config.set_on_full(OnFull::Configured);
+    assert_eq!(full(&open), (true, false));
+}
+
+#[test]
+fn a_value_with_a_cost_is_stored_as_any_other() {
+    let cache = dict();
+    for (cost, value) in [(0, &b"first"[..]), (1, b"second"), (u64::MAX, &[7; 10_000])] {
+        assert_eq!(cache.set_with_cost(b"k", value, Cost::of_ns(cost)).unwrap(), Ok(()));
+        assert_eq!(cache.get(b"k").unwrap().unwrap().entry.value(), value);
+    }
+    let stats = cache.stats().unwrap();
+    assert_eq!((stats.stores, stats.info.size, stats.evictions, stats.compute_ns), (3, 1, 0, 0));
+    // It is refused as any other, too.
+    let purviews = Cache::from(PurviewCache::purview(config(), Options::default()).unwrap());
+    assert!(purviews.set_with_cost(b"k", b"no masks", Cost::of_ns(1)).unwrap().is_ok());
+    assert!(purviews.set_with_cost(b"k", b"7 bytes", Cost::of_ns(1)).is_err());
+    purviews.config().set_purviews(false);
+    assert_eq!(purviews.set_with_cost(b"k", b"no masks", Cost::of_ns(1)).unwrap(), Err(Refusal::Disabled));
+}
+
+#[test]
+fn live_bytes_are_those_of_the_entries_in_the_table() {
+    let cache = dict();
+    let live = || cache.stats().unwrap().live_bytes;
+    assert_eq!((live(), cache.stats().unwrap().bytes), (0, 0));
+    for key in 0..1000u32 {
+        cache.set(&key.to_le_bytes(), &[0; 200]).unwrap().unwrap();
+    }
+    let thousand = live();
+    assert!(thousand >= 1000 * 204 && thousand <= cache.stats().unwrap().bytes, "{thousand}");
+    // A pinned value that was removed still takes memory, but no longer as an entry.
+    let pinned: Vec<_> = (0..1000u32).map(|key| cache.get(&key.to_le_bytes()).unwrap().unwrap()).collect();
+    for key in 0..500u32 {
+        cache.remove(&key.to_le_bytes()).unwrap();
+    }
+    assert_eq!(live(), thousand / 2);
+    assert!(cache.stats().unwrap().bytes >= thousand);
+    drop(pinned);
+    cache.clear().unwrap();
+    assert_eq!(live(), 0);
 }
 
 #[test]

@@ -3,9 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use phicache::cache::{Cache, DictCache, Lease, MiceCache, Options, Origin, PurviewCache, Refusal, Started, Waited};
+use phicache::cache::{
+    Cache, Cost, DictCache, Lease, MiceCache, Options, Origin, PurviewCache, Refusal, Started, Waited,
+};
 use phicache::config::Config;
 use phicache::error::Error;
 use phicache::iit::{Cut, NodeSet, Subsystem};
@@ -504,6 +506,58 @@ fn failed_computations_are_counted_and_abandoned_leases_are_not() {
     assert!(lease.complete().is_err());
     let after = purviews.stats().unwrap();
     assert_eq!((after.errors, after.compute_ns), (before.errors + 2, before.compute_ns));
+}
+
+#[test]
+fn the_time_of_a_lease_is_what_its_caller_says() {
+    for cache in [cache(), Cache::Purview(PurviewCache::purview(Config::new().unwrap(), Options::default()).unwrap())] {
+        let mut lease = begun(&cache, b"k", 1);
+        lease.set_cost(Cost::of_ns(7_000_000_000_000));
+        lease.complete().unwrap();
+        assert_eq!(cache.stats().unwrap().compute_ns, 7_000_000_000_000);
+        // 0 is the measured time.
+        let mut lease = begun(&cache, b"l", 1);
+        lease.set_cost(Cost::of_ns(7));
+        lease.set_cost(Cost::UNKNOWN);
+        thread::sleep(Duration::from_millis(1));
+        lease.complete().unwrap();
+        assert!(cache.stats().unwrap().compute_ns >= 7_000_000_000_000 + 1_000_000);
+    }
+}
+
+#[test]
+fn what_a_computation_waits_for_another_thread_is_not_part_of_its_time() {
+    const WAIT: Duration = Duration::from_millis(100);
+    within_a_minute(|| {
+        let (outer, inner) = (cache(), cache());
+        let (started, asked) = (Barrier::new(2), Barrier::new(2));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let slow = inner.memoize(b"inner", |draft| {
+                    started.wait();
+                    asked.wait();
+                    thread::sleep(WAIT);
+                    draft.write(b"value")
+                });
+                slow.unwrap();
+            });
+            started.wait();
+            let (mut nested, mut waited) = (None, Duration::ZERO);
+            outer
+                .memoize(b"outer", |draft| {
+                    asked.wait();
+                    let began = Instant::now();
+                    nested = Some(inner.memoize(b"inner", |_| panic!("the other thread computes it"))?.origin);
+                    waited = began.elapsed();
+                    draft.write(b"value")
+                })
+                .unwrap();
+            // Only if the other thread was slow to sleep did this one find the value without a wait.
+            assert!(matches!(nested, Some(Origin::Waited | Origin::Hit)));
+            let cost = Duration::from_nanos(outer.stats().unwrap().compute_ns);
+            assert!(nested != Some(Origin::Waited) || cost < waited, "{cost:?} of a wait of {waited:?}");
+        });
+    });
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use phicache::cache::{Cache, MiceCache, Options, Origin, Refusal};
+use phicache::cache::{Cache, MiceCache, OnFull, Options, Origin, RedisCache, Refusal};
 use phicache::config::Config;
 use phicache::error::Error;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
@@ -46,6 +46,24 @@ fn filled() -> TryArc<MiceCache> {
     parent.set_mice(b"kept", &mice(2, 4, 0.5)).unwrap().unwrap();
     parent.set_mice(b"damaged", &mice(1, 2, 0.25)).unwrap().unwrap();
     parent
+}
+
+#[test]
+fn a_near_cache_evicts_at_both_limits_unless_it_is_told_to_refuse() {
+    let config = config();
+    let near = |on_full| {
+        let cache =
+            RedisCache::mice(config.clone(), Options { on_full, ..Options::default() }, &system(), None).unwrap();
+        let full = cache.near().full();
+        (full.evicts_at_capacity, full.evicts_at_limit)
+    };
+    // What it loses is still at the server.
+    assert_eq!(near(OnFull::Configured), (true, true));
+    assert_eq!(near(OnFull::Refuse), (false, false));
+    config.set_on_full(OnFull::Refuse);
+    assert_eq!((near(OnFull::Configured), near(OnFull::Evict)), ((false, false), (true, true)));
+    let here = MiceCache::mice(config, Options::default(), &system(), None).unwrap();
+    assert!(!here.full().evicts_at_capacity);
 }
 
 #[test]

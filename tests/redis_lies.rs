@@ -138,7 +138,7 @@ fn a_value_longer_than_max_bytes_is_skipped_and_the_others_are_found() {
     });
     // This server does not seal its values.
     let bare = RemoteOptions { no_checksum: true, ..strict() };
-    let options = Options { max_bytes: Some(100_000), remote: bare };
+    let options = Options { max_bytes: Some(100_000), remote: bare, ..Options::default() };
     let short = cache(&liar.url(), options);
     let (most, found) = peak(|| short.get(b"key").unwrap());
     assert!(found.is_none() && most < MIB / 4, "{most} bytes");

@@ -23,6 +23,8 @@ phicache_cache_options options(const std::string &name, std::uint64_t max_bytes)
     all.struct_size = sizeof all;
     all.name = name.empty() ? nullptr : name.c_str();
     all.max_bytes = max_bytes;
+    // The model knows of every value that is stored.
+    all.on_full = PHICACHE_ON_FULL_REFUSE;
     return all;
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use phicache::cache::{Cache, DictCache, Lease, Options, Origin, Refusal, Started, Stored, Value};
+use phicache::cache::{Cache, DictCache, Lease, OnFull, Options, Origin, Refusal, Started, Stored, Value};
 use phicache::config::Config;
 use phicache::epoch;
 use phicache::error::Error;
@@ -51,7 +51,8 @@ impl World {
     fn new(max_bytes: Option<u64>) -> Self {
         let config: Arc<Config> = Config::new().unwrap();
         config.set_maximum_memory(-1.0).unwrap();
-        let cache = DictCache::dict(config, Options { max_bytes, ..Options::default() }).unwrap().into();
+        let options = Options { max_bytes, on_full: OnFull::Refuse, ..Options::default() };
+        let cache = DictCache::dict(config, options).unwrap().into();
         World { cache, max_bytes, entries: HashMap::new(), hits: 0, misses: 0, pinned: Vec::new(), begun: Vec::new() }
     }
 

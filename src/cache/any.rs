@@ -11,7 +11,7 @@ use super::mice::MiceCache;
 use super::prefixes::Prefixes;
 use super::purview::PurviewCache;
 use super::shared::redis::RedisCache;
-use super::value::{Fast, Stored, Value, Waited};
+use super::value::{Cost, Fast, Stored, Value, Waited};
 use crate::config::Config;
 use crate::epoch::Guard;
 use crate::error::{Error, Result};
@@ -169,6 +169,11 @@ impl Cache {
         each!(self, cache => cache.set(key, value), redis => cache.set(key, value))
     }
 
+    /// As [`Cache::set`], for a value that would take this cost to compute again.
+    pub fn set_with_cost(&self, key: &[u8], value: &[u8], cost: Cost) -> Result<Stored> {
+        each!(self, cache => cache.set_with_cost(key, value, cost), redis => cache.set_with_cost(key, value, cost))
+    }
+
     /// Stores many values, at a server in one round trip; returns for each what `set` would.
     pub fn set_many(&self, pairs: &[(&[u8], &[u8])]) -> Vec<Result<Stored>> {
         each!(self, cache => pairs.iter().map(|(key, value)| cache.set(key, value)).collect(),
@@ -215,16 +220,18 @@ impl Cache {
     }
 
     /// Ends the computation of the flight's owner, or of a caller that `joined`, with a value. If that fails, a failure
-    /// is counted, and the caller ends the computation without a value.
+    /// is counted, and the caller ends the computation without a value. The computation took `cost`, if that is known,
+    /// or else what the flight has measured.
     pub(super) fn complete(
         &self,
         flight: &TryArc<Flight>,
         joined: Option<Owner>,
         draft: Draft,
+        cost: Cost,
         maximum: f64,
     ) -> Result<Value> {
-        let completed = each!(self, cache => cache.complete(flight, joined, draft, maximum),
-            redis => cache.complete(flight, joined, draft));
+        let completed = each!(self, cache => cache.complete(flight, joined, draft, cost, maximum),
+            redis => cache.complete(flight, joined, draft, cost));
         completed.inspect_err(|_| self.count_failure())
     }
 

@@ -4,11 +4,11 @@ use std::hint::cold_path;
 use std::mem::offset_of;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::time::Duration;
 
-use super::value::Refusal;
+use super::value::{Cost, Refusal};
 use crate::epoch::{self, Participant};
-use crate::sync::{CachePadded, OnceTryArc, Padding, TryArc, on_separate_lines};
+use crate::sync::{CachePadded, OnceTryArc, TryArc, on_separate_lines};
+use crate::table::Table;
 
 /// The three counts that PyPhi's caches report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Stats {
     pub info: Info,
     /// Bytes held, with overhead.
     pub bytes: u64,
+    /// Bytes of the entries in the table.
+    pub live_bytes: u64,
     /// Values stored.
     pub stores: u64,
     /// Values refused, by reason, in the order of [`Refusal`].
@@ -36,12 +38,18 @@ pub struct Stats {
     pub waits: u64,
     /// Computations that failed. An abandoned lease does not count as one.
     pub errors: u64,
-    /// Nanoseconds spent in computations that succeeded.
+    /// Nanoseconds of computing time, without waits, of computations that succeeded.
     pub compute_ns: u64,
     /// Nanoseconds saved: hits times the mean computation.
     pub saved_ns: u64,
     /// Records at a server that were damaged, or not of this cache.
     pub damaged: u64,
+    /// Entries evicted.
+    pub evictions: u64,
+    /// Bytes of the evicted entries.
+    pub evicted_bytes: u64,
+    /// Nanoseconds that computing the evicted values again would take.
+    pub evicted_ns: u64,
 }
 
 /// The number of reasons for a refusal.
@@ -66,29 +74,23 @@ const REASONS: [Refusal; 7] = {
 /// others.
 #[repr(C)]
 pub struct Counters {
-    /// The counts at the last reset, less the events that were counted while memory for the stripes was missing.
-    before: EventCounts,
-    /// The thread that counts in `own`.
-    owner: u32,
-    others: OnceTryArc<Stripes>,
-    // Every lookup of every thread reads the fields above; one thread writes the fields below.
-    _padding: Padding,
-    own: EventCounts,
     waits: AtomicU64,
     errors: AtomicU64,
     computations: AtomicU64,
     compute_ns: AtomicU64,
+    /// The counts at the last reset. Allocated by the first one.
+    before: OnceTryArc<EventCounts>,
+    // One thread writes these. Every lookup of every thread reads the fields below. Counts of refusals are in between.
+    own: EventCounts,
+    /// The thread that counts in `own`.
+    owner: u32,
+    others: OnceTryArc<Stripes>,
 }
 
-const _: () = {
-    assert!(on_separate_lines(offset_of!(Counters, others), offset_of!(Counters, own)));
-    // Stores may write the fields before the counters; every lookup reads the fields after them.
-    assert!(on_separate_lines(0, offset_of!(Counters, owner) + size_of::<u64>()));
-    assert!(on_separate_lines(
-        offset_of!(Counters, own) + Event::Store.index() * size_of::<u64>(),
-        size_of::<Counters>()
-    ));
-};
+const _: () = assert!(on_separate_lines(
+    offset_of!(Counters, own) + Event::Store.index() * size_of::<u64>(),
+    offset_of!(Counters, owner)
+));
 
 /// The events that happen most often.
 #[derive(Debug, Clone, Copy)]
@@ -146,15 +148,14 @@ impl Counters {
     /// All zero. `maker` is the thread that makes the cache.
     pub fn new(maker: &Participant) -> Self {
         Counters {
-            before: EventCounts::default(),
-            owner: maker.id(),
-            others: OnceTryArc::new(),
-            _padding: Padding::new(),
-            own: EventCounts::default(),
             waits: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             computations: AtomicU64::new(0),
             compute_ns: AtomicU64::new(0),
+            before: OnceTryArc::new(),
+            own: EventCounts::default(),
+            owner: maker.id(),
+            others: OnceTryArc::new(),
         }
     }
 
@@ -190,7 +191,8 @@ impl Counters {
     #[inline(never)]
     fn count_elsewhere(&self, participant: &Participant, event: Event) {
         match self.others.get_or_try_init(|| TryArc::try_new(Stripes::default())) {
-            Err(_) => _ = self.before.of(event).fetch_sub(1, Relaxed),
+            // Without memory the owner's counts have to do. Of two events that are counted at once, one may be lost.
+            Err(_) => _ = self.own.of(event).fetch_add(1, Relaxed),
             Ok(stripes) => match self.alone(participant) {
                 Some(counts) => counts.add_alone(event),
                 None => _ = stripes.0[STRIPES - 1].0.of(event).fetch_add(1, Relaxed),
@@ -200,14 +202,18 @@ impl Counters {
 
     /// The count since the last reset. The subtrahend is read first: the other counts only grow.
     fn counted(&self, event: Event) -> u64 {
-        let before = self.before.of(event).load(Acquire);
+        let before = self.before.get().map_or(0, |before| before.of(event).load(Acquire));
         self.ever_counted(event).wrapping_sub(before)
     }
 
     fn ever_counted(&self, event: Event) -> u64 {
+        self.all().map(|counts| counts.of(event).load(Relaxed)).fold(0, u64::wrapping_add)
+    }
+
+    /// The counts of all threads.
+    fn all(&self) -> impl Iterator<Item = &EventCounts> {
         let others = self.others.get().map_or(&[][..], |stripes| &stripes.0);
-        let all = others.iter().map(|stripe| &stripe.0).chain([&self.own]);
-        all.map(|counts| counts.of(event).load(Relaxed)).fold(0, u64::wrapping_add)
+        others.iter().map(|stripe| &stripe.0).chain([&self.own])
     }
 
     pub(super) fn wait(&self) {
@@ -218,29 +224,38 @@ impl Counters {
         self.errors.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn computation(&self, took: Duration) {
+    pub(super) fn computation(&self, cost: Cost) {
         self.computations.fetch_add(1, Relaxed);
-        self.compute_ns.fetch_add(took.as_nanos() as u64, Relaxed);
+        self.compute_ns.fetch_add(cost.ns(), Relaxed);
     }
 
     pub(super) fn reset(&self) {
-        for event in [Event::Hit, Event::Miss, Event::Store].into_iter().chain(REASONS.map(Event::Refusal)) {
-            self.before.of(event).store(self.ever_counted(event), Release);
+        match self.before.get_or_try_init(|| TryArc::try_new(EventCounts::default())) {
+            Ok(before) => {
+                for event in [Event::Hit, Event::Miss, Event::Store].into_iter().chain(REASONS.map(Event::Refusal)) {
+                    before.of(event).store(self.ever_counted(event), Release);
+                }
+            }
+            // Without memory, the counts themselves. A thread that counts meanwhile may write its old count again.
+            Err(_) => self.all().flat_map(|counts| &counts.0).for_each(|count| count.store(0, Relaxed)),
         }
-        let counters = [&self.waits, &self.errors, &self.computations, &self.compute_ns];
-        counters.into_iter().for_each(|counter| counter.store(0, Relaxed));
+        let computed = [&self.waits, &self.errors, &self.computations, &self.compute_ns];
+        computed.into_iter().for_each(|counter| counter.store(0, Relaxed));
     }
 
     pub(super) fn info(&self, size: u64) -> Info {
         Info { hits: self.counted(Event::Hit), misses: self.counted(Event::Miss), size }
     }
 
-    pub(super) fn stats(&self, size: u64, bytes: u64) -> Stats {
+    /// All figures of a cache of this size with this table.
+    pub(super) fn stats(&self, size: u64, table: &Table) -> Stats {
+        let (bytes, live_bytes, evicted) = (table.bytes(), table.live_bytes(), table.evicted());
         let info = self.info(size);
         let (computations, compute_ns) = (self.computations.load(Relaxed), self.compute_ns.load(Relaxed));
         Stats {
             info,
             bytes,
+            live_bytes,
             stores: self.counted(Event::Store),
             refused: REASONS.map(|reason| self.counted(Event::Refusal(reason))),
             waits: self.waits.load(Relaxed),
@@ -248,6 +263,9 @@ impl Counters {
             compute_ns,
             saved_ns: (info.hits as u128 * compute_ns as u128 / computations.max(1) as u128) as u64,
             damaged: 0,
+            evictions: evicted.entries,
+            evicted_bytes: evicted.bytes,
+            evicted_ns: evicted.cost,
         }
     }
 }

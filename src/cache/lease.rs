@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::any::Cache;
 use super::computed::{Begin, Flight, Wait};
-use super::value::{Origin, Refusal, Value, Waited};
+use super::value::{Cost, Origin, Refusal, Value, Waited};
 use crate::epoch::{with_attached, without_fork};
 use crate::error::{Error, Result};
 use crate::flight::Owner;
@@ -24,6 +24,8 @@ pub struct Lease {
     block: Reservation,
     /// The error of the last reservation, if it failed. Then no value is cached, even if the caller ignores the error.
     failed: Option<Error>,
+    /// The cost of the value, if the caller says it.
+    cost: Cost,
 }
 
 /// The state that a lease shares with the thread that began it: the cache and the flight, until one of the two ends the
@@ -116,7 +118,7 @@ impl Lease {
             // A fork in between would leave the child a half-changed list.
             without_fork(|| with_attached(|own: &mut OfThread| own.add(&duty)))?;
         }
-        Ok(Lease { duty, flight, block: Reservation::default(), failed: None })
+        Ok(Lease { duty, flight, block: Reservation::default(), failed: None, cost: Cost::UNKNOWN })
     }
 
     /// Makes the value `len` zero bytes and lends them for writing. Bytes that were reserved before are discarded.
@@ -127,6 +129,11 @@ impl Lease {
     /// As [`Lease::reserve`], but the bytes are uninitialized.
     pub fn reserve_uninitialized(&mut self, len: usize) -> Result<&mut [u8]> {
         self.start_over(|draft| draft.reserve_uninitialized(len).map(drop))
+    }
+
+    /// Sets the cost of the value, instead of the time that the lease takes.
+    pub fn set_cost(&mut self, cost: Cost) {
+        self.cost = cost;
     }
 
     /// Records an error that prevents caching, until the next successful reservation.
@@ -173,7 +180,7 @@ impl Lease {
         let block = mem::take(&mut self.block);
         if let Some((cache, flight)) = self.duty.end() {
             let draft = cache.draft(self.flight.key(), block);
-            let completed = cache.complete(&flight, None, draft, limit::UNLIMITED);
+            let completed = cache.complete(&flight, None, draft, self.cost, limit::UNLIMITED);
             return completed.inspect_err(|_| cache.fail(&flight, None));
         }
         let entry = Draft::resume(self.flight.key(), None, block).finish()?.into_pinned();

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::computed::{Begin, Computed, Flight, Flights, InCache, StorePermit};
 use super::counters::{Counters, Event, Info, Stats};
-use super::options::Options;
+use super::full::Full;
+use super::options::{OnFull, Options};
 use super::policy::Policy;
 use super::prefixes::Prefixes;
-use super::value::{Fast, Found, Origin, Refusal, Stored, Value, copy};
+use super::value::{Cost, Fast, Found, Origin, Refusal, Stored, Value, copy};
+use super::worth::MeanWorth;
 use crate::config::Config;
 use crate::epoch::fast_guard;
 use crate::epoch::{self, Guard, without_fork};
@@ -24,7 +26,9 @@ use crate::table::{
 /// A cache in this process.
 ///
 /// Fields that a lookup or store writes are on other cache lines than fields that all threads read, against false
-/// sharing.
+/// sharing: the table begins with the latter and ends with the former, the counters the other way round. Table and
+/// counters are at the same place in every cache type, so that lookups of all types share their code. Programs make many
+/// caches: what few of them use is allocated when it is first used.
 #[repr(C)]
 pub struct LocalCache<P> {
     table: Table,
@@ -32,6 +36,8 @@ pub struct LocalCache<P> {
     policy: P,
     config: Arc<Config>,
     max_bytes: u64,
+    on_full: OnFull,
+    worth: MeanWorth,
     flights: Flights,
     prefixes: Prefixes,
 }
@@ -53,13 +59,15 @@ impl<P: Policy> LocalCache<P> {
     /// An empty cache. Allocates nothing.
     pub fn new(policy: P, config: Arc<Config>, options: Options) -> Self {
         LocalCache {
-            table: Table::new(),
             counters: epoch::read(|guard| Counters::new(guard.participant())),
             policy,
             config,
             max_bytes: options.max_bytes.unwrap_or(u64::MAX),
+            on_full: options.on_full,
+            worth: MeanWorth::default(),
             flights: Flights::default(),
             prefixes: Prefixes::default(),
+            table: Table::new(),
         }
     }
 
@@ -255,17 +263,23 @@ impl<P: Policy> LocalCache<P> {
 
     /// Stores a value and replaces the key's old one; a refusal leaves that one in place.
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
+        self.set_with_cost(key, value, Cost::UNKNOWN)
+    }
+
+    /// As [`LocalCache::set`], for a value that would take this cost to compute again.
+    pub fn set_with_cost(&self, key: &[u8], value: &[u8], cost: Cost) -> Result<Stored> {
         let checked = self.policy.check(key, value, &self.config)?;
         if checked.is_ok() && key.len().max(value.len()) <= SHORT {
-            return self.set_short(key, value);
+            return self.set_short(key, value, cost);
         }
-        self.set_with(key, value.len(), checked, |draft| draft.write(value))
+        self.set_with(key, value.len(), checked, cost, |draft| draft.write(value))
     }
 
     /// Stores a short value, which is copied under the table's lock.
-    fn set_short(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
-        let terms = self.terms(limit::UNLIMITED);
-        let reason = match self.may_store(weight(key.len(), value.len()), &terms) {
+    fn set_short(&self, key: &[u8], value: &[u8], cost: Cost) -> Result<Stored> {
+        let weight = weight(key.len(), value.len());
+        let terms = self.terms(limit::UNLIMITED, weight, cost);
+        let reason = match self.may_store(weight, &terms) {
             false => Refusal::Memory,
             true => match self.table.set(&key.into(), value, &terms) {
                 Inserted::Refused(Short::Exceeded(exceeded)) => exceeded.into(),
@@ -300,11 +314,13 @@ impl<P: Policy> LocalCache<P> {
         key: &[u8],
         len: usize,
         checked: Stored,
+        cost: Cost,
         write: impl FnOnce(&mut Draft) -> Result<()>,
     ) -> Result<Stored> {
         check_len(key)?;
-        let terms = self.terms(limit::UNLIMITED);
-        if let Err(reason) = checked.and_then(|()| self.check_memory(weight(key.len(), len), &terms)) {
+        let weight = weight(key.len(), len);
+        let terms = self.terms(limit::UNLIMITED, weight, cost);
+        if let Err(reason) = checked.and_then(|()| self.check_memory(weight, &terms)) {
             return Ok(Err(self.refuse(reason)));
         }
         let memory = self.table.memory(terms.bounds);
@@ -378,7 +394,7 @@ impl<P: Policy> LocalCache<P> {
 
     /// A draft for the value of `key` in this cache's memory, which continues with the reserved bytes in `block`.
     pub(super) fn draft<'k>(&'k self, key: &'k [u8], block: Reservation) -> Draft<'k> {
-        Draft::resume(key, Some(self.table.memory(self.terms(limit::UNLIMITED).bounds)), block)
+        Draft::resume(key, Some(self.table.memory(self.bounds(limit::UNLIMITED))), block)
     }
 
     /// The value that another caller has computed, for a caller that waited. Counts a hit and a wait.
@@ -399,18 +415,20 @@ impl<P: Policy> LocalCache<P> {
         self.counters.failure();
     }
 
-    /// Ends a computation with a value: stores it if that is allowed, and hands it to all waiters.
+    /// Ends a computation with a value: stores it if that is allowed, and hands it to all waiters. The computation took
+    /// `cost`, if that is known, or else what the flight has measured.
     pub(super) fn complete(
         &self,
         flight: &TryArc<Flight>,
         joined: Option<Owner>,
         draft: Draft,
+        cost: Cost,
         maximum: f64,
     ) -> Result<Value> {
         let checked = self.policy.check(draft.key(), draft.value(), &self.config)?;
         let new_entry = draft.finish()?;
-        self.count_computation(flight);
-        let terms = self.terms(maximum);
+        let cost = self.count_computation(flight, cost);
+        let terms = self.terms(maximum, new_entry.weight(), cost);
         let refusal = checked.and_then(|()| self.check_memory(new_entry.weight(), &terms)).err();
         let mut permit = StorePermit::Granted;
         let (entry, inserted) = match refusal {
@@ -472,14 +490,16 @@ impl<P: Policy> LocalCache<P> {
         self.counters.count(Event::Store);
     }
 
-    /// Counts a computation that succeeded.
-    pub(super) fn count_computation(&self, flight: &Flight) {
-        self.counters.computation(flight.age());
+    /// Counts a computation that succeeded. Returns its cost: `known`, or else what the flight has measured.
+    pub(super) fn count_computation(&self, flight: &Flight, known: Cost) -> Cost {
+        let cost = known.or(|| flight.cost().into());
+        self.counters.computation(cost);
+        cost
     }
 
     /// Keeps a copy of a value that is stored elsewhere, if there is room; returns whether it did. Counts nothing.
-    pub(super) fn keep(&self, new_entry: OwnedEntry, replace: bool) -> (Pinned, bool) {
-        let terms = self.terms(limit::UNLIMITED);
+    pub(super) fn keep(&self, new_entry: OwnedEntry, replace: bool, cost: Cost) -> (Pinned, bool) {
+        let terms = self.terms(limit::UNLIMITED, new_entry.weight(), cost);
         if !self.may_store(new_entry.weight(), &terms) {
             return (new_entry.into_pinned(), false);
         }
@@ -493,12 +513,21 @@ impl<P: Policy> LocalCache<P> {
         limit::has_room(bytes, self.config.maximum_memory())
     }
 
-    /// The terms of a store that may fill the memory up to `maximum` per cent, and to the configured maximum.
+    /// What the table may hold after a store that may fill the memory up to `maximum` per cent, and to the configured
+    /// maximum.
     #[inline]
-    pub(super) fn terms(&self, maximum: f64) -> Terms {
-        let percent = limit::stricter(self.config.maximum_memory(), maximum);
-        let bounds = Bounds { max_bytes: self.max_bytes, percent, evicts_at_max: false, evicts_at_limit: false };
-        Terms { bounds, cost: 0, credits: 0 }
+    fn bounds(&self, maximum: f64) -> Bounds {
+        let (percent, full) = (limit::stricter(self.config.maximum_memory(), maximum), self.full());
+        let evicts_at_max = full.evicts_at_capacity && self.max_bytes != u64::MAX;
+        Bounds { max_bytes: self.max_bytes, percent, evicts_at_max, evicts_at_limit: full.evicts_at_limit }
+    }
+
+    /// The terms of a store of `bytes` that cost this much to compute.
+    #[inline]
+    fn terms(&self, maximum: f64, bytes: u64, cost: Cost) -> Terms {
+        let bounds = self.bounds(maximum);
+        let credits = if bounds.evicts() { self.worth.credits(cost, bytes) } else { 0 };
+        Terms { bounds, cost: cost.ns(), credits }
     }
 
     /// Whether a store of `bytes` may be tried: the memory has room for them, or the table has some already.
@@ -518,7 +547,9 @@ impl<P: Policy> LocalCache<P> {
     #[inline(always)]
     fn surely_full(&self, bytes: u64) -> bool {
         let percent = self.config.maximum_memory();
-        limit::surely_full(bytes, percent) && (self.table.room() < bytes || limit::surely_full(0, percent))
+        limit::surely_full(bytes, percent)
+            && (self.table.room() < bytes || limit::surely_full(0, percent))
+            && (percent == 0.0 || !self.full().evicts_at_limit)
     }
 
     /// Removes a value; returns whether the cache had one of its own.
@@ -530,7 +561,7 @@ impl<P: Policy> LocalCache<P> {
 
     /// As [`LocalCache::remove`], but computations in progress may still store their values.
     pub(super) fn remove_from_table(&self, key: &Hashed) -> bool {
-        self.table.remove(key, &self.terms(limit::UNLIMITED).bounds)
+        self.table.remove(key, &self.bounds(limit::UNLIMITED))
     }
 
     /// Removes everything and resets the counters.
@@ -539,6 +570,7 @@ impl<P: Policy> LocalCache<P> {
             self.flights.invalidate_all();
             self.policy.clear(&self.table)?;
             self.counters.reset();
+            self.table.forget_evicted();
             Ok(())
         })
     }
@@ -565,12 +597,17 @@ impl<P: Policy> LocalCache<P> {
 
     /// All counters, with this size.
     pub(super) fn stats_of(&self, size: u64) -> Stats {
-        self.counters.stats(size, self.table.bytes())
+        self.counters.stats(size, &self.table)
     }
 
     /// The configuration it was made with.
     pub fn config(&self) -> &Arc<Config> {
         &self.config
+    }
+
+    /// What it does now when it is full: its own choice, or else that of its configuration.
+    pub fn full(&self) -> Full {
+        Full::resolve(self.on_full.or(self.config.on_full()), self.policy.holds_copies())
     }
 
     pub(super) fn max_bytes(&self) -> u64 {

@@ -3,7 +3,7 @@
 use super::any::Cache;
 use super::computed::{Begin, Flight, Wait};
 use super::local::Missed;
-use super::value::Value;
+use super::value::{Cost, Value};
 use crate::error::Result;
 use crate::flight::Owner;
 use crate::memory::limit;
@@ -119,7 +119,7 @@ impl Pending {
 
     /// Ends the computation with a value.
     pub fn complete(self, block: Reservation, maximum: f64) -> Result<Value> {
-        self.cache.complete(&self.flight, self.joined, self.draft(block), maximum)
+        self.cache.complete(&self.flight, self.joined, self.draft(block), Cost::UNKNOWN, maximum)
     }
 
     /// Ends the computation without a value.

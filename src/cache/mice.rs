@@ -19,7 +19,7 @@ use super::lineage::Lineage;
 use super::local::LocalCache;
 use super::options::Options;
 use super::policy::Policy;
-use super::value::{Refusal, Stored};
+use super::value::{Cost, Refusal, Stored};
 use crate::config::Config;
 use crate::epoch::{self, Guard, without_fork};
 use crate::error::{Error, Result};
@@ -248,10 +248,16 @@ impl MiceCache {
     /// order.
     pub fn set_mice(&self, key: &[u8], mice: &Mice) -> Result<Stored> {
         mice.check_answers(key)?;
-        self.set_with(key, mice.record_len(), self.policy().refuses(mice.phi).map_or(Ok(()), Err), |draft| {
-            mice.write(draft.reserve(mice.record_len())?);
-            Ok(())
-        })
+        self.set_with(
+            key,
+            mice.record_len(),
+            self.policy().refuses(mice.phi).map_or(Ok(()), Err),
+            Cost::UNKNOWN,
+            |draft| {
+                mice.write(draft.reserve(mice.record_len())?);
+                Ok(())
+            },
+        )
     }
 
     /// The subsystem that the cache belongs to.

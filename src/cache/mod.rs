@@ -19,6 +19,8 @@
 //! | `counters.rs` | hits, misses, stores and the other counts of a cache |
 //! | `computed.rs` | the result of a computation, an entry, and single flight for it |
 //! | `prefixes.rs` | the prefixes that memos have taken on one cache |
+//! | `worth.rs` | computing time per byte, as credits against eviction |
+//! | `full.rs` | what a full cache does: refuse, or evict |
 //! | `options.rs` | the options of a new cache |
 //! | `value.rs` | the results of operations: values, origins, refusals |
 //!
@@ -29,6 +31,7 @@ mod any;
 mod computed;
 mod counters;
 mod dict;
+mod full;
 mod holder;
 mod lease;
 mod lineage;
@@ -44,19 +47,21 @@ pub mod registry;
 pub mod shared;
 mod value;
 mod walk;
+mod worth;
 
 pub use any::Cache;
 pub use counters::{Info, Stats};
 pub use dict::DictCache;
+pub use full::Full;
 pub use holder::{Holder, shared as shared_dict};
 pub use lease::{Lease, Started};
 pub use local::LocalCache;
 pub use memo::{Memo, Method, MethodLookup, not_stored};
 pub use memoize::{Lookup, Pending};
 pub use mice::MiceCache;
-pub use options::{Options, RemoteOptions};
+pub use options::{OnFull, Options, RemoteOptions};
 pub use policy::Policy;
 pub use purview::PurviewCache;
 pub use shared::RedisCache;
-pub use value::{Fast, Found, Origin, Refusal, Stored, Value, Waited};
+pub use value::{Cost, Fast, Found, Origin, Refusal, Stored, Value, Waited};
 pub use walk::{Walk, Walked};

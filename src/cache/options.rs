@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+pub use crate::config::OnFull;
+
 /// The options of a cache.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
     /// The maximum of the bytes that the cache holds in this process. For a cache in Redis also the longest value that
     /// it fetches.
     pub max_bytes: Option<u64>,
+    /// What the cache does when it is full.
+    pub on_full: OnFull,
     /// The options of caches at a server.
     pub remote: RemoteOptions,
 }

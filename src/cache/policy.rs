@@ -14,6 +14,11 @@ pub trait Policy {
         Ok(Ok(()))
     }
 
+    /// Whether the values are copies: of values that are elsewhere too.
+    fn holds_copies(&self) -> bool {
+        false
+    }
+
     /// Whether keys may inherit values.
     #[inline(always)]
     fn inherits(&self) -> bool {

@@ -1,5 +1,7 @@
 //! The results of cache operations: values and their origins, refusals, results of waits.
 
+use std::time::Duration;
+
 use crate::epoch::Guard;
 use crate::error::{Error, Result};
 use crate::memory::Exceeded;
@@ -35,6 +37,37 @@ impl From<Exceeded> for Refusal {
 
 /// The result of a store: nothing, or why the value was refused.
 pub type Stored = std::result::Result<(), Refusal>;
+
+/// What it costs to compute a value again, in nanoseconds of computing time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cost(u64);
+
+impl Cost {
+    /// The cost is not known: the value counts as one of mean cost in its cache.
+    pub const UNKNOWN: Cost = Cost(0);
+
+    /// This number of nanoseconds; 0 is unknown.
+    pub fn of_ns(ns: u64) -> Self {
+        Cost(ns)
+    }
+
+    /// The nanoseconds; 0 if unknown.
+    pub fn ns(self) -> u64 {
+        self.0
+    }
+
+    /// This cost, or `other` if it is unknown.
+    pub fn or(self, other: impl FnOnce() -> Self) -> Self {
+        if self == Cost::UNKNOWN { other() } else { self }
+    }
+}
+
+/// A measured time, which is known even if the clock saw none pass.
+impl From<Duration> for Cost {
+    fn from(time: Duration) -> Self {
+        Cost(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).max(1))
+    }
+}
 
 /// Where a value came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,9 @@
  * Generated from src/ffi by build.rs; `make header` renews it. Do not edit.
  *
  * A cache keeps the results of expensive computations, until the process occupies a configured share of the memory
- * that it may use. Beyond that, new results are computed and returned, but not stored. The caches are those of PyPhi,
- * for programs in C, C++, Julia and any language that calls C.
+ * that it may use, or the cache has reached a size of its own. Beyond that, new results are computed and returned, but
+ * not stored; or they replace those that are worth least. The caches are those of PyPhi, for programs in C, C++, Julia
+ * and any language that calls C.
  *
  * Begin with five functions
  *
@@ -51,9 +52,9 @@
  *
  * Caveats
  *
- *  - Nothing is evicted. A value stays until it is removed or replaced, or its cache is cleared or freed. When memory
- *    is full, `set` returns PHICACHE_REFUSED_MEMORY; `memoize` still returns the value, and `origin` says that it was
- *    not stored.
+ *  - A full cache refuses new values, or evicts others: `on_full` in its options (see "The library"). By default, a
+ *    cache evicts at its `max_bytes`, and refuses when the memory of the process is full: `set` returns
+ *    PHICACHE_REFUSED_MEMORY; `memoize` still returns the value, and `origin` says that it was not stored.
  *  - A value that a cache returns is pinned: its bytes stay valid and unchanged until phicache_value_release, even if
  *    the cache is freed. A value that is never released is never freed.
  *  - A handle must not be freed while another thread is inside a call with it.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::key::Key;
 use super::owner::Owner;
+use super::stopwatch::{Stopwatch, waiting};
 use super::waits::{Awaited, Owners, Waits};
 use crate::error::{Error, Result};
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -89,9 +90,8 @@ pub struct Flight<T> {
     hash: u64,
     /// The process of its owner: in a forked child the owner no longer exists.
     process: u32,
-    made: Instant,
-    /// The nanoseconds from `made` to the moment when its current owner began.
-    begun: AtomicU64,
+    /// The computing time of its current owner.
+    stopwatch: Stopwatch,
     /// Unique in this process, for each owner of the flight.
     number: AtomicU64,
     /// A number that the cache may set for each computation (a shared cache: the state of its claim).
@@ -124,8 +124,7 @@ impl<T: Product> Flight<T> {
             key: Key::try_new(key)?,
             hash,
             process: process(),
-            made: Instant::now(),
-            begun: AtomicU64::new(0),
+            stopwatch: Stopwatch::start(),
             number: AtomicU64::new(next_number()),
             note: AtomicU8::new(0),
             invalidated: AtomicBool::new(false),
@@ -169,9 +168,10 @@ impl<T: Product> Flight<T> {
         self.note.load(Ordering::Relaxed)
     }
 
-    /// The time since its owner began.
-    pub fn age(&self) -> Duration {
-        self.made.elapsed().saturating_sub(Duration::from_nanos(self.begun.load(Ordering::Relaxed)))
+    /// The computing time since its owner began: without the time that the owner's thread has waited for computations
+    /// of others. For the caller that ends the computation.
+    pub fn cost(&self) -> Duration {
+        self.stopwatch.computing()
     }
 
     /// Whether its value may be stored now.
@@ -241,7 +241,7 @@ impl<T: Product> Flight<T> {
         let mut state = self.state.lock();
         self.number.store(next_number(), Ordering::Relaxed);
         self.note(0);
-        self.begun.store(self.made.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        self.stopwatch.restart();
         self.owner.store(owner.number(), Ordering::Relaxed);
         self.set(&mut state, Outcome::Pending);
     }
@@ -270,6 +270,10 @@ impl<T: Product> Flight<T> {
     /// and the result may be [`Wait::Vacant`]. The owner counts as waiting until it waits for another flight, begins a
     /// computation, or calls [`Flight::stop_waiting`].
     pub fn wait(flight: &TryArc<Self>, owner: Owner, time: Option<Duration>) -> Result<Wait<T>> {
+        waiting(|| Self::wait_until_ended(flight, owner, time))
+    }
+
+    fn wait_until_ended(flight: &TryArc<Self>, owner: Owner, time: Option<Duration>) -> Result<Wait<T>> {
         let deadline = time.filter(|time| !time.is_zero()).map(|time| Instant::now() + time);
         let mut late = false;
         if !T::waits().announce(owner, flight)? {

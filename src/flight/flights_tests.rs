@@ -131,7 +131,7 @@ fn a_thread_that_takes_over_completes_for_all_that_sleep() {
     assert_eq!(how, Told::Vacant);
     complete(&flights, &lease(&flights, b"k", chosen));
     assert!((0..6).all(|_| told.recv().unwrap().1 == Told::Value));
-    assert!(flights.lists.lock().current.is_empty());
+    assert!(flights.lists().unwrap().current.is_empty());
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn an_invalidated_flight_is_not_taken_over() {
         assert!((0..2).all(|_| told.recv().unwrap().1 == Told::Failed));
         flights.pass_on(&flight);
         assert!(!lease(&flights, b"k", first + 11).is_same(&flight));
-        let lists = flights.lists.lock();
+        let lists = flights.lists().unwrap();
         assert_eq!((lists.current.len(), lists.stale.len()), (1, 0));
     }
 }
@@ -208,7 +208,7 @@ fn an_owner_computes_its_key_until_it_ends_even_if_the_flight_was_invalidated() 
         assert!(matches!((again(1500), again(1501)), (Err(Error::Recursion(_)), Err(Error::Recursion(_)))));
         flights.fail(&first, None);
         complete(&flights, &second);
-        assert!(flights.lists.lock().stale.is_empty());
+        assert!(flights.lists().unwrap().stale.is_empty());
         assert!(matches!(again(1500).unwrap(), Begin::Lease(_)));
     }
 }
@@ -223,7 +223,7 @@ fn an_owner_still_computes_a_key_that_another_owner_completed() {
     assert!(matches!(again(1601), Err(Error::Recursion(_))));
     assert!(matches!(again(1600).unwrap(), Begin::Lease(_)));
     assert!(!flights.fail(&flight, Some(task(1601))));
-    assert!(flights.lists.lock().stale.is_empty());
+    assert!(flights.lists().unwrap().stale.is_empty());
     assert!(matches!(again(1601).unwrap(), Begin::Busy(_)));
 }
 
@@ -283,4 +283,49 @@ fn a_wait_ends_at_its_time_limit_and_a_value_completed_at_that_moment_is_not_los
         });
         assert_eq!(told(Flight::wait(&flight, task(3101), Some(Duration::ZERO))), Told::Value);
     }
+}
+
+#[test]
+fn what_the_thread_waits_for_others_is_no_cost_of_its_own_computations() {
+    const WAIT: Duration = Duration::from_millis(100);
+    const WORK: Duration = Duration::from_millis(20);
+    let flights = Flights::default();
+    let owner = Owner::this_thread();
+    let lease_here = |key: &[u8]| match flights.begin(key, HASH, owner, || None::<()>).unwrap() {
+        Begin::Lease(flight) => flight,
+        _ => panic!("another owner computes it"),
+    };
+    /// Lets this thread wait for a flight of another, at least for `WAIT`.
+    fn wait(flights: &Flights, owner: Owner, time: Option<Duration>) {
+        let other = lease(flights, b"other", 7);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                once_asleep(&other, time.is_none().into(), time.is_some().into());
+                thread::sleep(WAIT);
+                complete(flights, &other);
+            });
+            assert_eq!(told(Flight::wait(&other, owner, time)), Told::Value);
+        });
+    }
+    // A computation inside of another: both leave out the waits of the inner one.
+    let began = Instant::now();
+    let outer = lease_here(b"outer");
+    wait(&flights, owner, None);
+    let inner_began = Instant::now();
+    let inner = lease_here(b"inner");
+    wait(&flights, owner, LONG);
+    thread::sleep(WORK);
+    let (inner_cost, outer_cost) = (inner.cost(), outer.cost());
+    assert!(inner_cost >= WORK && inner_cost + WAIT <= inner_began.elapsed(), "{inner_cost:?}");
+    assert!(outer_cost >= inner_cost && outer_cost + 2 * WAIT <= began.elapsed(), "{outer_cost:?}");
+    // In another thread the waits of this one are not known.
+    thread::scope(|scope| {
+        scope.spawn(|| assert!(outer.cost() >= 2 * WAIT + WORK));
+    });
+    // An owner that takes a computation over begins anew.
+    flights.fail(&inner, None);
+    let second = lease_here(b"inner");
+    wait(&flights, owner, None);
+    let took = inner_began.elapsed();
+    assert!(second.cost() + 2 * WAIT + WORK <= took, "{:?} of {took:?}", second.cost());
 }

@@ -7,16 +7,16 @@ use std::ptr::NonNull;
 
 use super::arena::{Arena, CHUNK_HEADER, Chunk, Inner, LAST_CHUNK};
 use super::chunk_memory::{self, PAGED};
-use super::header::Header;
+use super::header::{Header, SMALLEST};
 use super::holes::Holes;
-use super::size_class::{LARGEST, SMALLEST, size_class};
+use super::size_class::{LARGEST, size_class};
 use crate::error::{Error, Result};
 use crate::memory::{Bounds, Exceeded, limit};
 use crate::sync::atomic::Ordering;
 use crate::sync::{MutexGuard, TryArc};
 
 /// The size of the smallest chunk for several blocks.
-const FIRST_CHUNK: usize = 256;
+const FIRST_CHUNK: usize = if cfg!(shuttle) { LAST_CHUNK } else { 256 };
 
 /// By how much the chunk with which an arena comes under pressure may exceed the process's limit.
 const BEYOND: f64 = 1.005;
@@ -79,7 +79,11 @@ impl Arena {
         }
         begin(block, Chunk::units(chunk, block));
         arena.publish(&inner);
-        if carved && owes && arena.is_pressed() {
+        if carved
+            && owes
+            && arena.owed() < LAST_CHUNK as u64
+            && (arena.is_pressed() || bounds.evicts_at_max && arena.is_behind(arena.survivors(bounds), bounds))
+        {
             arena.owed.fetch_add(size as u64, Ordering::Relaxed);
         }
         Ok(block)
@@ -156,10 +160,13 @@ impl Arena {
         bounds: &Bounds,
     ) -> std::result::Result<MutexGuard<'a, Inner>, Short> {
         let usual = arena.usual_chunk(bounds);
-        let chunk = Self::new_chunk(arena, chunk_for(size, usual), false, bounds).or_else(|short| {
-            // A smaller chunk may fit below the bound, or be found by the allocator.
-            let smaller = (usual / 16).max(FIRST_CHUNK);
-            if chunk_for(size, smaller) < chunk_for(size, usual)
+        // A smaller chunk if only that fits below the bound.
+        let wanted = (usual as u64).min(chunk_memory::largest(bounds.max_bytes.saturating_sub(arena.account.bytes())));
+        let wanted = (wanted as usize).max(FIRST_CHUNK);
+        let chunk = Self::new_chunk(arena, chunk_for(size, wanted), false, bounds).or_else(|short| {
+            // A smaller one may still be within the process's limit, or be found by the allocator.
+            let smaller = (wanted / 16).max(FIRST_CHUNK);
+            if chunk_for(size, smaller) < chunk_for(size, wanted)
                 && let Ok(chunk) = Self::new_chunk(arena, chunk_for(size, smaller), false, bounds)
             {
                 return Ok(chunk);
@@ -170,14 +177,10 @@ impl Arena {
             // The process has reached its limit before this arena came under pressure. To evict without losing what is
             // worth keeping, it needs one chunk more.
             let beyond = Bounds { percent: bounds.percent * BEYOND, ..*bounds };
-            Self::new_chunk(arena, chunk_for(size, usual), false, &beyond)
+            Self::new_chunk(arena, chunk_for(size, wanted), false, &beyond)
         })?;
-        if bounds.evicts() {
-            // Whether this is the last chunk that can be had.
-            let next = usual as u64;
-            let pressed = bounds.evicts_at_max && !arena.account.fits(next, bounds.max_bytes)
-                || bounds.evicts_at_limit && !limit::has_room(next, bounds.percent);
-            arena.pressed.store(pressed, Ordering::Relaxed);
+        if bounds.evicts_at_limit {
+            arena.pressed.store(!limit::has_room(usual as u64, bounds.percent), Ordering::Relaxed);
         }
         let mut inner = arena.inner.lock();
         // SAFETY: the chunk is new, and holes are alive.
@@ -191,6 +194,20 @@ impl Arena {
             inner.carve_from(chunk);
         }
         Ok(inner)
+    }
+
+    /// The room that an evicting table leaves for the survivors of a chunk, and for what is stored meanwhile.
+    pub(super) fn survivors(&self, bounds: &Bounds) -> u64 {
+        self.usual_chunk(bounds) as u64 / 4 * 5
+    }
+
+    /// Whether `bytes` cannot be carved before `max_bytes` is reached.
+    pub(super) fn is_behind(&self, bytes: u64, bounds: &Bounds) -> bool {
+        let usual = self.usual_chunk(bounds) as u64;
+        // Less than half of a chunk is not worth one.
+        let left = bounds.max_bytes.saturating_sub(self.account.bytes());
+        let left = if left < usual / 2 { 0 } else { left };
+        self.uncarved.load(Ordering::Relaxed).saturating_add(left) < bytes
     }
 
     /// The size of the next chunk: a quarter of what is live up to a page, then a sixteenth.
@@ -218,7 +235,7 @@ impl Arena {
 /// The size of a chunk for blocks of this size, if a chunk usually has `usual` bytes: without a rest that is too small
 /// for another large block.
 fn chunk_for(block: usize, usual: usize) -> usize {
-    let room = if usual < PAGED { usual - CHUNK_HEADER } else { usual };
+    let room = if usual < PAGED { usual.saturating_sub(CHUNK_HEADER) } else { usual };
     match block > usual / 8 {
         true => chunk_memory::round(CHUNK_HEADER + block * (room / block).max(1)),
         false => usual,

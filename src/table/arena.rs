@@ -11,17 +11,17 @@
 use std::ptr::{self, NonNull};
 
 use super::chunk_memory::{self, PAGED};
-use super::header::{HOLE, Header, value_offset};
+use super::header::{HOLE, Header, SMALLEST, value_offset};
 use super::holes::{Holes, size_of_hole};
 use super::part::Part;
-use super::size_class::{LARGEST, SMALLEST, UNIT, size_class};
+use super::size_class::{LARGEST, UNIT, size_class};
 use crate::error::{Error, Result};
 use crate::memory::{Account, heap_bytes};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::{ArcRef, Mutex, OnceTryArc, TryArc};
 
 /// The size of the largest chunk for several blocks.
-pub(super) const LAST_CHUNK: usize = if cfg!(shuttle) { 256 } else { 64 << 10 };
+pub(super) const LAST_CHUNK: usize = if cfg!(shuttle) { 4 * SMALLEST + CHUNK_HEADER } else { 64 << 10 };
 
 /// The memory that a block of this many bytes takes.
 pub(super) fn weight(bytes: usize) -> u64 {
@@ -42,7 +42,9 @@ pub(super) struct Chunk {
     pub(super) used: AtomicUsize,
     pub(super) size: usize,
     /// The bytes of holes. Changed under the arena's lock.
-    pub(super) holes: usize,
+    pub(super) holes: u32,
+    /// When it was linked. Changed under the arena's lock.
+    pub(super) age: u32,
     /// The number of the list that it is in; 0 for none. Changed under the arena's lock.
     pub(super) list: AtomicU32,
     /// Whether it holds a single, large block.
@@ -73,6 +75,7 @@ impl Chunk {
                     used: AtomicUsize::new(CHUNK_HEADER),
                     size,
                     holes: 0,
+                    age: 0,
                     list: AtomicU32::new(0),
                     single,
                     previous: ptr::null_mut(),
@@ -253,6 +256,8 @@ pub(super) struct Arena {
     pub(super) closed: AtomicU64,
     /// The bytes of holes, and of the unused part of the newest chunk.
     pub(super) room: AtomicU64,
+    /// The bytes of the unused part of the newest chunk.
+    pub(super) uncarved: AtomicU64,
     /// The bytes that were carved since the arena came under pressure, less those that were evicted.
     pub(super) owed: AtomicU64,
     /// Whether holes are so large a part of the chunks that it pays to move entries.
@@ -304,8 +309,10 @@ pub(super) struct ChunkList {
 pub(super) struct Inner {
     /// Marks the chunks of this list. Chunks of a list that was lost in a fork have another number.
     pub(super) id: u32,
-    /// Each part is in order of age.
+    /// Chunks from the allocator, then paged ones, both in order of age.
     pub(super) chunks: ChunkList,
+    /// The number of chunks that were linked so far.
+    pub(super) linked: u32,
     /// The bytes of these chunks, and of their holes.
     pub(super) bytes: usize,
     pub(super) hole_bytes: usize,
@@ -328,6 +335,7 @@ impl Default for Inner {
         Inner {
             id: LISTS.fetch_add(1, std::sync::atomic::Ordering::Relaxed).max(1),
             chunks: ChunkList { first: null, last: null, last_of_heap: null },
+            linked: 0,
             bytes: 0,
             hole_bytes: 0,
             carving: null,
@@ -359,8 +367,24 @@ impl Inner {
                 self.chunks.last_of_heap = chunk;
             }
             (*chunk).list.store(self.id, Ordering::Relaxed);
+            (*chunk).age = self.linked;
+            self.linked = self.linked.wrapping_add(1);
             self.bytes += (*chunk).size;
-            self.hole_bytes += (*chunk).holes;
+            self.hole_bytes += (*chunk).holes as usize;
+        }
+    }
+
+    /// The oldest chunk, or null.
+    pub(super) fn oldest(&self) -> *mut Chunk {
+        let ChunkList { first, last_of_heap, .. } = self.chunks;
+        if last_of_heap.is_null() {
+            return first;
+        }
+        // SAFETY: chunks in the list are alive.
+        unsafe {
+            let paged = (*last_of_heap).next;
+            let since = |chunk: *mut Chunk| self.linked.wrapping_sub((*chunk).age);
+            if !paged.is_null() && since(paged) > since(first) { paged } else { first }
         }
     }
 
@@ -385,7 +409,7 @@ impl Inner {
             }
             (*chunk).list.store(0, Ordering::Relaxed);
             self.bytes -= (*chunk).size;
-            self.hole_bytes -= (*chunk).holes;
+            self.hole_bytes -= (*chunk).holes as usize;
         }
     }
 
@@ -431,7 +455,7 @@ impl Inner {
         // SAFETY: holes on lists are in chunks of the list.
         unsafe {
             let chunk = Chunk::of(hole);
-            (*chunk).holes -= size;
+            (*chunk).holes -= size as u32;
             self.hole_bytes -= size;
             (hole, chunk, false)
         }
@@ -464,7 +488,7 @@ impl Inner {
             let start = NonNull::new_unchecked(chunk.byte_add(used).cast());
             self.holes.add_room(start, used / UNIT, room);
             (*chunk).used.store(used + room, Ordering::Relaxed);
-            (*chunk).holes += room;
+            (*chunk).holes += room as u32;
             self.hole_bytes += room;
         }
     }
@@ -493,7 +517,7 @@ impl Inner {
     /// The chunk is in the list.
     pub(super) unsafe fn is_empty(&self, chunk: *mut Chunk) -> bool {
         // SAFETY: the caller's promise.
-        unsafe { (*chunk).holes + CHUNK_HEADER == (*chunk).used.load(Ordering::Relaxed) }
+        unsafe { (*chunk).holes as usize + CHUNK_HEADER == (*chunk).used.load(Ordering::Relaxed) }
     }
 
     /// Takes a chunk out of the list, with its holes. The caller gets its share.
@@ -528,6 +552,7 @@ impl Arena {
             live: AtomicU64::new(0),
             closed: AtomicU64::new(0),
             room: AtomicU64::new(0),
+            uncarved: AtomicU64::new(0),
             owed: AtomicU64::new(0),
             sparse: AtomicBool::new(false),
             pressed: AtomicBool::new(false),
@@ -542,7 +567,9 @@ impl Arena {
 
     /// Publishes what the writer reads without the lock.
     pub(super) fn publish(&self, inner: &Inner) {
-        self.room.store((inner.hole_bytes + inner.uncarved()) as u64, Ordering::Relaxed);
+        let uncarved = inner.uncarved();
+        self.uncarved.store(uncarved as u64, Ordering::Relaxed);
+        self.room.store((inner.hole_bytes + uncarved) as u64, Ordering::Relaxed);
         self.sparse.store(inner.is_sparse(), Ordering::Relaxed);
     }
 
@@ -571,7 +598,7 @@ impl Arena {
                 // Makes a thread that still reads the entry fail its test.
                 block.add(1).cast::<u8>().write_bytes(0xDD, size - size_of::<Header>());
                 inner.holes.link(block, size);
-                (*chunk).holes += size;
+                (*chunk).holes += size as u32;
                 inner.hole_bytes += size;
                 if !inner.is_empty(chunk) {
                     self.publish(&inner);
@@ -643,7 +670,7 @@ impl Arena {
                 if (*block.as_ptr()).shares.load(Ordering::Relaxed) == HOLE {
                     let size = size_of_hole(block);
                     inner.holes.link(block, size);
-                    (*chunk).holes += size;
+                    (*chunk).holes += size as u32;
                     inner.hole_bytes += size;
                 }
             });

@@ -26,6 +26,14 @@ pub(super) fn round(bytes: usize) -> usize {
     bytes.checked_next_multiple_of(unit).unwrap_or(usize::MAX)
 }
 
+/// The size of the largest chunk that takes at most `bytes`.
+pub(super) fn largest(bytes: u64) -> u64 {
+    if !HEAP_ONLY && bytes >= PAGED as u64 {
+        return bytes & !(PAGED as u64 - 1);
+    }
+    (bytes & !15).saturating_sub(16)
+}
+
 /// The bytes that a chunk of this size takes.
 pub(super) fn charge(size: usize) -> u64 {
     if is_paged(size) { size as u64 } else { heap_bytes(size) }

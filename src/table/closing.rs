@@ -41,6 +41,21 @@ impl Closing {
         self.at = entry.addr().get() - self.chunk.addr();
     }
 
+    /// The bytes that are not visited yet.
+    pub(super) fn left_bytes(&self) -> u64 {
+        // SAFETY: our share keeps the chunk alive.
+        unsafe { ((*self.chunk).used.load(Ordering::Relaxed) - self.at) as u64 }
+    }
+
+    /// Whether all entries have left. Only for the table's writer.
+    pub(super) fn is_left(&mut self) -> bool {
+        match self.next() {
+            Some(entry) => self.return_to(entry),
+            None => return true,
+        }
+        false
+    }
+
     /// The next entry of the table, to be moved or evicted. Only for the table's writer.
     pub(super) fn next(&mut self) -> Option<NonNull<Header>> {
         // SAFETY: our share keeps the chunk alive; a chunk in no list gets no new blocks. Drafts in it are not in the
@@ -67,7 +82,7 @@ impl Arena {
     /// The oldest chunk. Only for the table's writer.
     pub(super) fn oldest(&self) -> Option<Oldest> {
         let mut inner = self.inner.lock();
-        let chunk = inner.chunks.first;
+        let chunk = inner.oldest();
         // SAFETY: chunks in the list are alive; only the writer takes entries out of the table.
         unsafe {
             if chunk.is_null() {
@@ -101,7 +116,7 @@ impl Arena {
                         break;
                     }
                 }
-                let part = (*at).holes * 256 / (*at).size;
+                let part = (*at).holes as usize * 256 / (*at).size;
                 if part > best_part && at != inner.carving {
                     (best, best_part) = (at, part);
                 }

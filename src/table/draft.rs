@@ -7,7 +7,7 @@ use super::allocate::Short;
 use super::arena::{Arena, Chunk, LazyArena};
 use super::entry::weight;
 use super::header::{
-    HEADER, Header, IN_TABLE, LARGE, Standing, UNTOUCHED, UNTRACKED, header_len, link_of, value_offset,
+    HEADER, Header, IN_TABLE, LARGE, Standing, UNTOUCHED, UNTRACKED, all_credits, header_len, link_of, value_offset,
 };
 use super::pin::Pinned;
 use super::size_class::LARGEST;
@@ -52,7 +52,7 @@ impl Terms {
 
     fn standing(&self) -> Standing {
         let access = if self.bounds.evicts() { UNTOUCHED } else { UNTRACKED };
-        Standing { access, credits: self.credits, cost: self.cost }
+        Standing { access, credits: all_credits(self.credits), cost: self.cost }
     }
 }
 

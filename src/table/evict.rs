@@ -4,24 +4,24 @@
 //! To move an entry is to replace it by an equal one: readers find either copy. The old copy keeps the table's share,
 //! as in a table that was cleared, and its chunk is retired as a whole once every entry has left it.
 //!
-//! Eviction is a clock: its hand is the oldest chunk. An entry that a lookup has found since the last visit, or that
-//! has credits, moves to the youngest chunk, and thereby loses the mark or one credit. The others are evicted. A table
-//! comes under pressure when its last chunk is opened; from then on each insertion evicts as many bytes as the one
-//! before has carved from that chunk. So the oldest chunk is empty by the time the youngest is full, and both together
-//! never hold more than one chunk.
+//! Eviction is a clock: its hand is the oldest chunk. An entry that a lookup has found since the last visit moves to the
+//! youngest chunk, without that mark and with all of its credits; one without the mark moves if it has a credit left,
+//! and loses that. The others are evicted. The hand begins while there is room for one chunk of survivors: from then on
+//! each insertion evicts as many bytes as the one before has carved, so that the oldest chunk is empty by the time the
+//! youngest is full.
 
 use std::ptr::NonNull;
 
 use super::allocate::Short;
 use super::arena::{Arena, Chunk};
-use super::closing::Oldest;
+use super::closing::{Closing, Oldest};
 use super::draft::{IntoEntry, Terms};
 use super::entry::EntryRef;
 use super::hash::{Hashed, hash};
-use super::header::{HEADER, Header, IN_TABLE, Standing, TOUCHED, UNTOUCHED, UNTRACKED};
+use super::header::{CREDITS_MAX, HEADER, Header, IN_TABLE, Standing, TOUCHED, UNTOUCHED, UNTRACKED};
 use super::release::retire_entry;
 use super::table::{Old, Table, Writer};
-use crate::epoch::flush;
+use crate::epoch::{flush, retire};
 use crate::memory::Bounds;
 use crate::sync::TryArc;
 use crate::sync::atomic::Ordering;
@@ -36,23 +36,30 @@ struct Budget {
     evict: u64,
     copies: usize,
     copied_bytes: u64,
+    /// Whether it rather evicts nothing than entries that are worth keeping.
+    patient: bool,
 }
 
 impl Budget {
     fn new(evict: u64) -> Self {
-        Budget { evict, copies: COPIES, copied_bytes: COPIED_BYTES }
+        Budget { evict, copies: COPIES, copied_bytes: COPIED_BYTES, patient: false }
+    }
+
+    fn has_copies(&self) -> bool {
+        self.copies > 0 && self.copied_bytes > 0
     }
 }
 
 impl Table {
-    /// Pays what earlier insertions owe, and moves entries out of sparse chunks. Only for the writer.
+    /// Before an insertion of `bytes`: pays what earlier ones owe, or moves entries out of sparse chunks. Only for the
+    /// writer.
     #[inline]
-    pub(super) fn tidy(&self, writer: &mut Writer, terms: &Terms) {
+    pub(super) fn tidy(&self, writer: &mut Writer, bytes: u64, bounds: &Bounds) {
         let Some(arena) = self.arena.get_arc() else { return };
         if arena.owed() > 0 {
-            self.pay(writer, &arena, &terms.bounds);
+            self.pay(writer, &arena, bytes, bounds);
         } else if arena.is_sparse() {
-            self.move_out(writer, &arena, &terms.bounds);
+            self.move_out(writer, &arena, bounds);
         }
     }
 
@@ -67,11 +74,14 @@ impl Table {
 
     #[cold]
     #[inline(never)]
-    fn pay(&self, writer: &mut Writer, arena: &TryArc<Arena>, bounds: &Bounds) {
-        let owed = arena.owed();
-        let mut budget = Budget::new(owed);
+    fn pay(&self, writer: &mut Writer, arena: &TryArc<Arena>, bytes: u64, bounds: &Bounds) {
+        // More if the oldest chunk would not be empty when the youngest is full.
+        let left = writer.closing.as_ref().map_or(0, Closing::left_bytes);
+        let is_behind = left > 0 && arena.is_behind(left + 4 * bytes, bounds);
+        let owed = if is_behind { 2 * bytes } else { arena.owed().min(2 * bytes) };
+        let mut budget = Budget { patient: !is_behind, ..Budget::new(owed) };
         self.evict(writer, arena, bounds, &mut budget);
-        arena.pay(owed);
+        arena.pay(owed - budget.evict);
     }
 
     /// Inserts an entry for which there was no room: after a collection, and after evicting what it needs.
@@ -130,8 +140,8 @@ impl Table {
     fn evict(&self, writer: &mut Writer, arena: &TryArc<Arena>, bounds: &Bounds, budget: &mut Budget) -> bool {
         let mut done = false;
         // Large entries that are in use only by pins, or that survive.
-        let mut passed = 0;
-        while budget.evict > 0 && passed < COPIES {
+        let (mut passed, mut collected) = (0, false);
+        while budget.evict > 0 && passed < COPIES && (budget.has_copies() || !budget.patient) {
             let Some(closing) = &mut writer.closing else {
                 match arena.oldest() {
                     Some(Oldest::Closed(closing)) => writer.closing = Some(closing),
@@ -139,35 +149,44 @@ impl Table {
                         passed += 1;
                         done |= self.visit_single(arena, entry, budget);
                     }
+                    // Closed chunks may wait for a collection.
+                    None if !collected && retire::may_free() => {
+                        collected = true;
+                        flush();
+                    }
                     None => return done,
                 }
                 continue;
             };
-            let Some(entry) = closing.next() else {
-                if let Some(closing) = writer.closing.take() {
-                    arena.retire(closing);
-                }
-                done = true;
-                continue;
-            };
-            if !self.survives(entry, budget) || self.move_entry(arena, entry, bounds, budget).is_err() {
+            if let Some(entry) = closing.next()
+                && (!self.survives(entry, budget) || self.move_entry(arena, entry, bounds, budget).is_err())
+            {
                 self.evict_entry(arena, entry, budget);
                 done = true;
             }
+            done |= self.retire_if_left(writer, arena);
         }
         done
+    }
+
+    /// Retires the closing chunk if all entries have left it; returns whether it did.
+    fn retire_if_left(&self, writer: &mut Writer, arena: &TryArc<Arena>) -> bool {
+        match writer.closing.take_if(|closing| closing.is_left()) {
+            Some(closing) => arena.retire(closing),
+            None => return false,
+        }
+        true
     }
 
     /// Whether an entry is worth keeping at this visit. It loses the mark or a credit.
     fn survives(&self, entry: NonNull<Header>, budget: &Budget) -> bool {
         // SAFETY: the entry is in the table; the writer alone uses `credits`.
         let (access, credits) = unsafe { (&(*entry.as_ptr()).access, &(*entry.as_ptr()).credits) };
-        let was_touched = access.swap(UNTOUCHED, Ordering::Relaxed) == TOUCHED;
-        let left = credits.load(Ordering::Relaxed);
-        if !was_touched {
-            credits.store(left.saturating_sub(1), Ordering::Relaxed);
-        }
-        (was_touched || left > 0) && budget.copies > 0 && budget.copied_bytes > 0
+        let (was_touched, now) =
+            (access.swap(UNTOUCHED, Ordering::Relaxed) == TOUCHED, credits.load(Ordering::Relaxed));
+        let (all, left) = (now >> 4, now & CREDITS_MAX);
+        credits.store(all << 4 | if was_touched { all } else { left.saturating_sub(1) }, Ordering::Relaxed);
+        (was_touched || left > 0) && budget.has_copies()
     }
 
     /// Visits a large entry, which stays in its chunk if it survives. Returns whether it was evicted.
@@ -189,22 +208,16 @@ impl Table {
             writer.closing = arena.close_sparse();
         }
         let mut budget = Budget::new(0);
-        while budget.copies > 0 && budget.copied_bytes > 0 {
+        while budget.has_copies() {
             let Some(closing) = &mut writer.closing else { return };
-            match closing.next() {
-                None => {
-                    if let Some(closing) = writer.closing.take() {
-                        arena.retire(closing);
-                    }
-                }
-                Some(entry) => {
-                    if self.move_entry(arena, entry, bounds, &mut budget).is_err() {
-                        // There is no room for a copy: the entry stays, and is the next one again.
-                        closing.return_to(entry);
-                        return;
-                    }
-                }
+            if let Some(entry) = closing.next()
+                && self.move_entry(arena, entry, bounds, &mut budget).is_err()
+            {
+                // There is no room for a copy: the entry stays, and is the next one again.
+                closing.return_to(entry);
+                return;
             }
+            self.retire_if_left(writer, arena);
         }
     }
 

@@ -22,7 +22,8 @@ pub(super) struct Header {
     /// Whether a lookup has found the entry since the last visit of eviction. Apart from the counts of pins, which
     /// other threads write.
     pub(super) access: AtomicU8,
-    /// How often the entry survives a visit of eviction without an access. Only the table's writer uses it.
+    /// How often the entry survives a visit of eviction without an access; in the upper half what this is after an
+    /// access. Only the table's writer uses it.
     pub(super) credits: AtomicU8,
     /// The value's length; [`LARGE`] if only the chunk has it.
     pub(super) value_len: u32,
@@ -72,6 +73,15 @@ impl Header {
     }
 }
 
+/// The most credits of an entry.
+pub const CREDITS_MAX: u8 = 15;
+
+/// The field `credits` of an entry that has all of its credits.
+pub(super) fn all_credits(credits: u8) -> u8 {
+    let credits = credits.min(CREDITS_MAX);
+    credits << 4 | credits
+}
+
 /// What eviction knows about an entry.
 #[derive(Clone, Copy)]
 pub(super) struct Standing {
@@ -96,6 +106,9 @@ pub(super) fn header_len(value_len: usize) -> u32 {
 pub(super) fn value_offset(key_len: usize) -> usize {
     (HEADER + key_len + UNIT - 1) & !(UNIT - 1)
 }
+
+/// The smallest block: a header, and room for the second link of a hole.
+pub(super) const SMALLEST: usize = (HEADER + size_of::<*mut Header>()).next_multiple_of(UNIT);
 
 /// The header that contains a link.
 ///

@@ -5,8 +5,8 @@
 
 use std::ptr::{self, NonNull};
 
-use super::header::{HEADER, HOLE, Header, Standing, value_offset};
-use super::size_class::{CLASSES, SMALLEST, largest_within, size_class};
+use super::header::{HEADER, HOLE, Header, SMALLEST, Standing, value_offset};
+use super::size_class::{CLASSES, UNIT, largest_within, size_class};
 use crate::memory::heap_bytes;
 use crate::sync::atomic::Ordering;
 use crate::sync::try_box;
@@ -65,9 +65,9 @@ impl Holes {
     pub(super) unsafe fn add_room(&mut self, start: NonNull<Header>, units: usize, bytes: usize) {
         let mut at = 0;
         while at < bytes {
-            let size = largest_within(bytes - at);
+            let size = largest_within(bytes - at, SMALLEST);
             let value_len = (size - value_offset(0)) as u32;
-            let units = (units + at / super::size_class::UNIT) as u16;
+            let units = (units + at / UNIT) as u16;
             // SAFETY: the caller's promise.
             unsafe {
                 let hole = start.byte_add(at);
@@ -155,7 +155,7 @@ impl Holes {
         unsafe {
             let whole = size_of_hole(hole);
             self.unlink(hole, whole);
-            let units = (*hole.as_ptr()).units as usize + size / super::size_class::UNIT;
+            let units = (*hole.as_ptr()).units as usize + size / UNIT;
             self.add_room(hole.byte_add(size), units, whole - size);
         }
         Some(hole)

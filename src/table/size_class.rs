@@ -3,9 +3,6 @@
 /// Blocks are multiples of this, and aligned to it.
 pub(super) const UNIT: usize = 16;
 
-/// The smallest block: a header, and room for the second link of a hole.
-pub(super) const SMALLEST: usize = 2 * UNIT;
-
 /// Larger blocks have a chunk of their own. For memory checkers, which see only chunks, all blocks do.
 pub(super) const LARGEST: usize = if cfg!(phicache_separate_blocks) { 0 } else { 32 << 10 };
 
@@ -27,9 +24,9 @@ pub(super) fn size_class(bytes: usize) -> (usize, usize) {
     ((FINE << doubling) + steps * step, FINE / UNIT + 8 * doubling as usize + steps - 1)
 }
 
-/// The size of the largest block in this many bytes, such that what remains is nothing or a block too. `bytes` is a
-/// multiple of UNIT, and at least SMALLEST.
-pub(super) fn largest_within(bytes: usize) -> usize {
+/// The size of the largest block in this many bytes, such that what remains is nothing, or at least `smallest` too.
+/// `bytes` is a multiple of UNIT, and at least `smallest`.
+pub(super) fn largest_within(bytes: usize, smallest: usize) -> usize {
     let floor = |bytes: usize| {
         let within = bytes.min(32 << 10);
         if within <= FINE {
@@ -39,7 +36,7 @@ pub(super) fn largest_within(bytes: usize) -> usize {
         within & !(((FINE / 8) << doubling) - 1)
     };
     let size = floor(bytes);
-    if bytes - size == UNIT { floor(size - UNIT) } else { size }
+    if (1..smallest).contains(&(bytes - size)) { floor(size - smallest) } else { size }
 }
 
 #[cfg(test)]
@@ -62,10 +59,11 @@ mod tests {
 
     #[test]
     fn any_room_is_cut_into_blocks_without_rest() {
+        const SMALLEST: usize = 2 * UNIT;
         for room in (SMALLEST..=80 << 10).step_by(UNIT) {
             let mut rest = room;
             while rest > 0 {
-                let size = largest_within(rest);
+                let size = largest_within(rest, SMALLEST);
                 assert!((SMALLEST..=rest).contains(&size) && size_class(size).0 == size, "{room}: {size} of {rest}");
                 rest -= size;
             }

@@ -77,6 +77,12 @@ impl EvictedCounts {
     pub(super) const ZERO: EvictedCounts =
         EvictedCounts { entries: AtomicU64::new(0), bytes: AtomicU64::new(0), cost: AtomicU64::new(0) };
 
+    fn reset(&self) {
+        for count in [&self.entries, &self.bytes, &self.cost] {
+            count.store(0, Ordering::Relaxed);
+        }
+    }
+
     pub(super) fn add(&self, bytes: u64, cost: u64) {
         let add = |count: &AtomicU64, more: u64| {
             count.store(count.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
@@ -161,6 +167,14 @@ impl Table {
         self.arena.get().map_or(0, Arena::live)
     }
 
+    /// Sets the counts of what was evicted to zero.
+    pub fn forget_evicted(&self) {
+        without_fork(|| {
+            let _writing = self.write();
+            self.evicted.reset();
+        });
+    }
+
     /// What was evicted so far.
     pub fn evicted(&self) -> Evicted {
         Evicted {
@@ -227,7 +241,7 @@ impl Table {
             if !is_allowed() {
                 return Inserted::Forbidden;
             }
-            self.tidy(&mut writing, terms);
+            self.tidy(&mut writing, entry.weight(), &terms.bounds);
             let mut inserted = self.try_insert_entry(entry, hash, replace, terms);
             if let Err(short) = inserted {
                 inserted = self.insert_with_room(&mut writing, short, entry, hash, replace, terms);
@@ -433,7 +447,9 @@ impl Table {
         let growth = match self.segment(hash) {
             Some(segment) if !segment.is_full() => return Ok(()),
             // SAFETY: it is the table's directory, and we are the writer.
-            Some(segment) => match unsafe { Growth::of(self.directory.load(Ordering::Acquire), hash, bounds) } {
+            Some(segment) => match unsafe {
+                Growth::of(self.directory.load(Ordering::Acquire), hash, &bounds_of_growth(arena, bounds))
+            } {
                 Err(_) if !segment.is_overfull() => return Ok(()),
                 growth => growth?,
             },
@@ -443,6 +459,12 @@ impl Table {
         unsafe { growth.publish(|directory| self.directory.store(directory, Ordering::Release)) };
         Ok(())
     }
+}
+
+/// The bounds of the directory: in a table that evicts, survivors need room too.
+fn bounds_of_growth(arena: &Arena, bounds: &Bounds) -> Bounds {
+    let survivors = if bounds.evicts_at_max { arena.survivors(bounds) } else { 0 };
+    Bounds { max_bytes: bounds.max_bytes.saturating_sub(survivors), ..*bounds }
 }
 
 impl Default for Table {

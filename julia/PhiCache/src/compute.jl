@@ -24,7 +24,7 @@ end
         flight = lock(() -> get(FLIGHTS, flight_key, nothing), FLIGHTS_LOCK)
         if flight === nothing
             # A thread of another language computes it, or a task that has not registered its flight yet.
-            sleep(pause)
+            waiting(() -> sleep(pause))
             pause = min(2pause, 0.05)
         elseif wait_for(flight)
             # Counts a hit, or the miss.

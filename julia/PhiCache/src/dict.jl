@@ -1,7 +1,7 @@
 # A cache of any values by any keys: PyPhi's DictCache.
 
 """
-    DictCache{V}(; config=default_config(), name=nothing, max_bytes=0)
+    DictCache{V}(; config=default_config(), name=nothing, max_bytes=0, on_full=:configured)
     DictCache(; ...)
 
 A memory-limited cache in this process. `V` is the type of its values, and decides how they are stored:
@@ -13,6 +13,10 @@ A memory-limited cache in this process. `V` is the type of its values, and decid
 
 `name` is the name in [`named_caches`](@ref), unique among live caches. `max_bytes` limits the size of the cache,
 overhead included; 0 means that only memory limits it.
+
+`on_full` says what the cache does when it reaches its `max_bytes` or the memory limit: `:refuse` refuses new values;
+`:evict` evicts entries, so that a new one fits: those that cost the least computing time for each byte and were not
+used lately; `:configured` is what the configuration says (see [`Config`](@ref)).
 
 `DictCache{V}(fingerprint, role)` returns a cache that is shared by everyone with an equal fingerprint and role.
 """
@@ -30,9 +34,10 @@ mutable struct DictCache{V} <: ByteCache{V}
     end
 end
 
-function DictCache{V}(; config::AnyConfig=default_config(), name=nothing, max_bytes::Integer=0) where {V}
+function DictCache{V}(; config::AnyConfig=default_config(), name=nothing, max_bytes::Integer=0,
+                      on_full::Symbol=:configured) where {V}
     check_storable(V)
-    pointer = new_cache(name, max_bytes) do options, out
+    pointer = new_cache(name, max_bytes; on_full=on_full) do options, out
         @c phicache_dict_cache_new(config::Ptr{Cvoid}, options::Ptr{COptions}, out::Ptr{Ptr{Cvoid}})::Int32
     end
     return DictCache{V}(pointer, config)

@@ -224,15 +224,16 @@ cut_scoped_key(subsystem::Subsystem, prefix, direction::Direction, mechanism, pu
         buffer::Ptr{UInt8}, capacity::Csize_t, len::Ptr{Csize_t})::Int32)
 
 """
-    DictCache{V}(fingerprint, role; config=default_config(), name=nothing, max_bytes=0)
+    DictCache{V}(fingerprint, role; config=default_config(), name=nothing, max_bytes=0,
+                 on_full=:configured)
 
 A handle of the cache that all handles with this fingerprint and role (such as `"repertoires"`) share. All must use the
 same `V` and the same options. The cache is freed with its last handle.
 """
 function DictCache{V}(fingerprint::Fingerprint, role::AbstractString; config::AnyConfig=default_config(), name=nothing,
-                      max_bytes::Integer=0) where {V}
+                      max_bytes::Integer=0, on_full::Symbol=:configured) where {V}
     check_storable(V)
-    pointer = new_cache(name, max_bytes) do options, out
+    pointer = new_cache(name, max_bytes; on_full=on_full) do options, out
         @c phicache_dict_cache_shared(config::Ptr{Cvoid}, options::Ptr{COptions}, Ref(fingerprint)::Ptr{Fingerprint},
                                       String(role)::Cstring, out::Ptr{Ptr{Cvoid}})::Int32
     end

@@ -19,6 +19,8 @@ const SPLIT = Cut(3, NodeSet(1) => NodeSet(2, 3))
     @test status_of(() -> set!(cache, key, Mice(CAUSE, 1, 2, NaN))) == PhiCache.ERROR_INVALID_ARGUMENT
     @test status_of(() -> set!(cache, key, Mice(BIDIRECTIONAL, 1, 2, 0.5))) == PhiCache.ERROR_INVALID_ARGUMENT
     @test pop!(cache, key) == mice && isempty(cache)
+    @test set!(cache, key, mice; cost=0.5) == PhiCache.OK && pop!(cache, key) == mice
+    @test set!(cache, key, Mice(CAUSE, 1, 2, 0); cost=0.5) == PhiCache.REFUSED_PHI && isempty(cache)
 
     cut = MICECache(Subsystem(uncut(), SPLIT))
     @test would_store(cut, 0) == set!(cut, key, mice) == PhiCache.REFUSED_CUT

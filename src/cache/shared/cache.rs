@@ -15,7 +15,7 @@ use crate::cache::counters::{Info, Stats};
 use crate::cache::lineage::Lineage;
 use crate::cache::local::LocalCache;
 use crate::cache::options::Options;
-use crate::cache::value::{Origin, Refusal, Value};
+use crate::cache::value::{Cost, Origin, Refusal, Value};
 use crate::config::Config;
 use crate::error::Result;
 use crate::iit::Mice;
@@ -131,7 +131,7 @@ impl<B: Backing> SharedCache<B> {
         let generation = self.near.generation();
         let mut draft = self.near.draft(key.key);
         match self.fetch_into(&mut draft, &Cell::default())? {
-            true => Ok(Some(self.near.keep(draft.finish()?, generation, false).0)),
+            true => Ok(Some(self.near.keep(draft.finish()?, generation, false, Cost::UNKNOWN).0)),
             false => Ok(None),
         }
     }
@@ -142,7 +142,7 @@ impl<B: Backing> SharedCache<B> {
         let (fetched, asked) = self.backing.get_many(&mut drafts);
         let (values, kept) = split(drafts.into_iter().zip(fetched).map(|(draft, fetched)| {
             match self.is_value(fetched, &draft, &Cell::default()) {
-                true => Ok(Some(self.near.keep(draft.finish()?, generation, false).0)),
+                true => Ok(Some(self.near.keep(draft.finish()?, generation, false, Cost::UNKNOWN).0)),
                 false => Ok(None),
             }
         }));

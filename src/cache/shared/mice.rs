@@ -3,7 +3,7 @@
 use super::backing::Backing;
 use super::cache::SharedCache;
 use crate::cache::lineage::Lineage;
-use crate::cache::value::Stored;
+use crate::cache::value::{Cost, Stored};
 use crate::error::{Error, Result};
 use crate::iit::{Mice, Subsystem};
 use crate::sync::TryArc;
@@ -44,7 +44,7 @@ impl<B: Backing> SharedCache<B> {
         if let Some(reason) = self.refuses_cut() {
             return Ok(Err(self.near().refuse(reason)));
         }
-        self.set_checked(key, |draft| {
+        self.set_checked(key, Cost::UNKNOWN, |draft| {
             mice.write(draft.reserve(mice.record_len())?);
             Ok(())
         })

@@ -9,7 +9,7 @@ use crate::cache::lineage::Lineage;
 use crate::cache::local::LocalCache;
 use crate::cache::options::Options;
 use crate::cache::policy::Policy;
-use crate::cache::value::Stored;
+use crate::cache::value::{Cost, Stored};
 use crate::config::Config;
 use crate::epoch::Guard;
 use crate::error::Result;
@@ -32,6 +32,10 @@ impl<A: Ancestor> Policy for NearPolicy<A> {
         let Some(lineage) = &self.lineage else { return Ok(Ok(())) };
         lineage.read(key, value)?;
         Ok(lineage.refuses_cut().map_or(Ok(()), Err))
+    }
+
+    fn holds_copies(&self) -> bool {
+        true
     }
 
     fn inherits(&self) -> bool {
@@ -105,11 +109,11 @@ impl<A: Ancestor> NearCache<A> {
     }
 
     /// Keeps a value of this generation, if there is room; returns whether it did.
-    pub fn keep(&self, new_entry: OwnedEntry, generation: u64, replace: bool) -> (Pinned, bool) {
+    pub fn keep(&self, new_entry: OwnedEntry, generation: u64, replace: bool, cost: Cost) -> (Pinned, bool) {
         if self.keeps {
             let now = self.generation.read();
             if *now == generation {
-                return self.local.keep(new_entry, replace);
+                return self.local.keep(new_entry, replace, cost);
             }
         }
         (new_entry.into_pinned(), false)

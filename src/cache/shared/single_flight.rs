@@ -12,9 +12,9 @@ use super::cache::SharedCache;
 use crate::cache::computed::{Begin, Computed, Flight, InCache, StorePermit};
 use crate::cache::local::Missed;
 use crate::cache::policy::Policy;
-use crate::cache::value::{Origin, Refusal, Value, Waited};
+use crate::cache::value::{Cost, Origin, Refusal, Value, Waited};
 use crate::error::Result;
-use crate::flight::Owner;
+use crate::flight::{Owner, waiting};
 use crate::sync::TryArc;
 use crate::table::{Draft, Hashed, Inserted};
 
@@ -70,7 +70,7 @@ impl<B: Backing> SharedCache<B> {
         let (began, counted) = (Instant::now(), Cell::default());
         loop {
             match self.fetch_or_claim(flight, &counted)? {
-                Decision::Wait if patient => thread::sleep(self.polling.pause(began.elapsed())),
+                Decision::Wait if patient => waiting(|| thread::sleep(self.polling.pause(began.elapsed()))),
                 decision => return Ok(decision),
             }
         }
@@ -80,7 +80,7 @@ impl<B: Backing> SharedCache<B> {
         let generation = self.near.generation();
         let mut draft = self.near.draft(flight.key());
         let take = |draft: Draft| {
-            let entry = self.near.keep(draft.finish()?, generation, false).0;
+            let entry = self.near.keep(draft.finish()?, generation, false, Cost::UNKNOWN).0;
             Ok(Decision::Take(Value { entry, origin: Origin::Hit }))
         };
         if self.fetch_into(&mut draft, counted)? {
@@ -123,7 +123,7 @@ impl<B: Backing> SharedCache<B> {
             if left.is_zero() {
                 return Ok(Waited::TimeOut);
             }
-            thread::sleep(pause.min(left));
+            waiting(|| thread::sleep(pause.min(left)));
         }
     }
 
@@ -142,11 +142,12 @@ impl<B: Backing> SharedCache<B> {
     }
 
     /// Ends a computation with a value: stores it if that is allowed, and hands it to all waiters. Whatever the backing
-    /// does, the value is not lost.
-    pub fn complete(&self, flight: &TryArc<Flight>, joined: Option<Owner>, draft: Draft) -> Result<Value> {
+    /// does, the value is not lost. The computation took `cost`, if that is known, or else what the flight has
+    /// measured.
+    pub fn complete(&self, flight: &TryArc<Flight>, joined: Option<Owner>, draft: Draft, cost: Cost) -> Result<Value> {
         let checked = self.near().policy().check(draft.key(), draft.value(), self.near().config())?;
         let new_entry = draft.finish()?;
-        self.near().count_computation(flight);
+        let cost = self.near().count_computation(flight, cost);
         let (number, claim) = (flight.number(), KeyClaim::from_note(flight.noted()));
         // A removal waits for this lock, and then removes the value that is stored now.
         let completing = self.completing.read();
@@ -154,7 +155,7 @@ impl<B: Backing> SharedCache<B> {
             (Ok(()), StorePermit::Granted) => {
                 let outcome = self.backing.complete(flight.key(), number, claim, new_entry.value());
                 let (entry, near) = match self.near.keeps() && outcome != StoreOutcome::Superseded {
-                    true => self.near().keep(new_entry, false),
+                    true => self.near().keep(new_entry, false, cost),
                     false => (new_entry.into_pinned(), false),
                 };
                 (entry, self.stored(outcome, near))

@@ -6,29 +6,39 @@ use super::backing::{Backing, StoreOutcome};
 use super::cache::SharedCache;
 use crate::cache::computed::Flights;
 use crate::cache::policy::Policy;
-use crate::cache::value::{Refusal, Stored};
+use crate::cache::value::{Cost, Refusal, Stored};
 use crate::error::Result;
 use crate::table::{Draft, Hashed};
 
 impl<B: Backing> SharedCache<B> {
     /// Stores a value and replaces the key's old one; a refusal leaves that one in place.
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
+        self.set_with_cost(key, value, Cost::UNKNOWN)
+    }
+
+    /// As [`SharedCache::set`], for a value that would take this cost to compute again.
+    pub fn set_with_cost(&self, key: &[u8], value: &[u8], cost: Cost) -> Result<Stored> {
         match self.near().policy().check(key, value, self.near().config())? {
             Err(reason) => Ok(Err(self.near().refuse(reason))),
             // A value that is not kept near is sent without a copy: it may be long.
             Ok(()) if !self.near.keeps() => Ok(self.stored(self.backing.set(key, value)?, false)),
-            Ok(()) => self.set_checked(key, |draft| draft.write(value)),
+            Ok(()) => self.set_checked(key, cost, |draft| draft.write(value)),
         }
     }
 
     /// Stores a value that `write` writes and that was checked, at the backing and near.
-    pub(super) fn set_checked(&self, key: &[u8], write: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Stored> {
+    pub(super) fn set_checked(
+        &self,
+        key: &[u8],
+        cost: Cost,
+        write: impl FnOnce(&mut Draft) -> Result<()>,
+    ) -> Result<Stored> {
         let generation = self.near.generation();
         let mut draft = self.near().draft(key, Default::default());
         write(&mut draft)?;
         let new_entry = draft.finish()?;
         let outcome = self.backing.set(key, new_entry.value())?;
-        Ok(self.stored(outcome, self.near.keep(new_entry, generation, true).1))
+        Ok(self.stored(outcome, self.near.keep(new_entry, generation, true, cost).1))
     }
 
     /// Stores many values in one round trip; returns for each what `set` would.
@@ -48,7 +58,7 @@ impl<B: Backing> SharedCache<B> {
             if self.near.keeps() {
                 let mut draft = self.near.draft(key);
                 draft.write(value)?;
-                near = self.near.keep(draft.finish()?, generation, true).1;
+                near = self.near.keep(draft.finish()?, generation, true, Cost::UNKNOWN).1;
             }
             Ok(self.stored(outcome, near))
         };

@@ -9,6 +9,7 @@
 //! | setting | default | variable |
 //! |---|---|---|
 //! | maximum memory, in per cent | 50 | `PHICACHE_MAXIMUM_CACHE_MEMORY_PERCENTAGE` |
+//! | what full caches do | depends on the limit (0) | `PHICACHE_ON_FULL` |
 //! | cache repertoires | 1 | `PHICACHE_CACHE_REPERTOIRES` |
 //! | cache potential purviews | 1 | `PHICACHE_CACHE_POTENTIAL_PURVIEWS` |
 //! | keep MICE in Redis | 0 | `PHICACHE_REDIS_CACHE` |
@@ -19,7 +20,8 @@
 //! | the whole Redis database | 0 | none |
 //!
 //! If a variable is invalid, the first use fails with ERROR_CONFIGURATION, and the message names the variable. An empty
-//! variable counts as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off.
+//! variable counts as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off; what full caches do
+//! is refuse or evict.
 //!
 //! ```c
 //! phicache_config *config;
@@ -34,7 +36,7 @@
 
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Config, OnFull};
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::handles::ConfigHandle;
 use crate::ffi::border::input::text_buffer;
@@ -88,6 +90,34 @@ pub unsafe extern "C" fn phicache_config_get_maximum_memory_percent(
     catch_panics("phicache_config_get_maximum_memory_percent", || {
         let out = out(out_percent, "out_percent")?;
         *out = self::config(config)?.maximum_memory();
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Sets what full caches do with a new value, for all caches with this configuration whose options leave it open.
+///
+/// @param config   [nullable] The configuration; NULL is the process default.
+/// @param on_full  One of `PHICACHE_ON_FULL_…`; the default depends on the limit (see "The library").
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_set_on_full(config: *mut phicache_config, on_full: i32) -> phicache_status {
+    catch_panics("phicache_config_set_on_full", || {
+        self::config(config)?.set_on_full(OnFull::from_number(on_full)?);
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Gets what full caches do with a new value.
+///
+/// @param config       [nullable] The configuration; NULL is the process default.
+/// @param out_on_full  One of `PHICACHE_ON_FULL_…`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_get_on_full(
+    config: *mut phicache_config,
+    out_on_full: *mut i32,
+) -> phicache_status {
+    catch_panics("phicache_config_get_on_full", || {
+        let out = out(out_on_full, "out_on_full")?;
+        *out = self::config(config)?.on_full() as i32;
         Ok(PHICACHE_OK)
     })
 }

@@ -34,7 +34,7 @@
 
 use std::time::Duration;
 
-use crate::cache::{Lease, Started, Waited};
+use crate::cache::{Cost, Lease, Started, Waited};
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::handles::lease;
 
@@ -160,6 +160,20 @@ fn reserve(
 pub unsafe extern "C" fn phicache_lease_truncate(lease: *mut phicache_lease, len: usize) -> phicache_status {
     catch_panics("phicache_lease_truncate", || {
         self::lease(lease)?.truncate(len)?;
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Sets what computing the value costs, instead of the time between `phicache_cache_begin` and
+/// `phicache_lease_complete`. That time includes what the caller did or waited for meanwhile; only if one thread makes
+/// both calls is the time that it waits in `memoize` and `phicache_cache_wait` left out.
+///
+/// @param lease    The lease.
+/// @param cost_ns  Nanoseconds of computing time; 0 is the measured time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_lease_set_cost(lease: *mut phicache_lease, cost_ns: u64) -> phicache_status {
+    catch_panics("phicache_lease_set_cost", || {
+        self::lease(lease)?.set_cost(Cost::of_ns(cost_ns));
         Ok(PHICACHE_OK)
     })
 }

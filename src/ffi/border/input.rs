@@ -5,7 +5,7 @@ use std::hint::cold_path;
 use std::slice;
 use std::time::Duration;
 
-use crate::cache::{Options, RemoteOptions};
+use crate::cache::{OnFull, Options, RemoteOptions};
 use crate::error::{Error, Result};
 use crate::ffi::border::handle::null;
 use crate::ffi::border::types::*;
@@ -166,10 +166,10 @@ fn unknown_field<T>(name: &'static str, size: usize, at: usize) -> Error {
 }
 
 /// Refuses a value in a field that has no meaning yet, because a later version may give it one.
-fn reserved(value: u32, name: &'static str) -> Result<()> {
-    match value {
+fn reserved(value: impl Into<i64>, name: &'static str) -> Result<()> {
+    match value.into() {
         0 => Ok(()),
-        _ => Err(Error::invalid(format!("{name}->reserved is {value}; expected 0"))),
+        value => Err(Error::invalid(format!("{name}->reserved is {value}; expected 0"))),
     }
 }
 
@@ -207,7 +207,9 @@ pub(in crate::ffi) fn options<'a>(options: *const phicache_cache_options) -> Res
         no_checksum: given.no_checksum != 0,
         scan: time(given.scan_timeout_ms, "scan_timeout_ms")?,
     };
-    let options = Options { max_bytes: positive(given.max_bytes), remote };
+    reserved(given.reserved, "options")?;
+    let on_full = OnFull::from_number(given.on_full)?;
+    let options = Options { max_bytes: positive(given.max_bytes), on_full, remote };
     Ok((options, optional_text(given.name, "options->name")?))
 }
 

@@ -72,6 +72,14 @@ pub const PHICACHE_ORIGIN_PARENT: u32 = 4;
 /// allocation failed.
 pub const PHICACHE_ORIGIN_NOT_STORED: u32 = 256;
 
+/// As `on_full`: as configured. In a configuration, the default: a cache that reaches its `max_bytes` evicts, and one
+/// that reaches the process's memory limit refuses (see "The library").
+pub const PHICACHE_ON_FULL_DEFAULT: i32 = 0;
+/// As `on_full`: a full cache refuses new values.
+pub const PHICACHE_ON_FULL_REFUSE: i32 = 1;
+/// As `on_full`: a full cache evicts values, so that new ones fit.
+pub const PHICACHE_ON_FULL_EVICT: i32 = 2;
+
 /// The past state of a purview.
 pub const PHICACHE_CAUSE: i32 = 0;
 /// The future state of a purview.
@@ -171,8 +179,9 @@ pub struct phicache_stats {
     pub misses: u64,
     /// Values in the cache now, including inherited ones.
     pub size: u64,
-    /// Bytes in use now, including overhead but not inherited values. A value that was replaced, removed or cleared
-    /// counts until its last pin is released.
+    /// Bytes that the cache takes now: the memory of its entries, whether they fill it or not, and the table. This is
+    /// what `max_bytes` bounds. A value that was replaced, removed or cleared counts until its last pin is released;
+    /// inherited values do not count. Of a cache in Redis, its part in this process.
     pub bytes: u64,
     /// Values stored.
     pub stores: u64,
@@ -194,7 +203,8 @@ pub struct phicache_stats {
     /// Computations that failed: the callback returned an error, an allocation failed, or the value was not a MICE
     /// record. Abandoned leases do not count.
     pub errors: u64,
-    /// Nanoseconds that successful computations took.
+    /// Nanoseconds that successful computations took, without the time that their threads waited for computations of
+    /// others.
     pub compute_ns: u64,
     /// Nanoseconds saved: hits times the mean time of a computation.
     pub saved_ns: u64,
@@ -202,6 +212,14 @@ pub struct phicache_stats {
     pub refused_server: u64,
     /// Values at the server that were damaged, or belonged to another program or key. Each also counts as a miss.
     pub damaged: u64,
+    /// Bytes of `bytes` that the entries in the cache take: keys, values, and the overhead of each.
+    pub live_bytes: u64,
+    /// Entries evicted, because the cache was full. A value that replaces another is no eviction.
+    pub evictions: u64,
+    /// Bytes that the evicted entries took.
+    pub evicted_bytes: u64,
+    /// Nanoseconds that computing the evicted values again would take: the sum of their costs.
+    pub evicted_ns: u64,
 }
 
 /// The memory of this process. Grows at its end.
@@ -230,6 +248,29 @@ pub struct phicache_memory {
     pub reserved: u32,
 }
 
+/// A limit on the memory of this process. Grows at its end.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct phicache_memory_limit {
+    /// `sizeof(phicache_memory_limit)`, set by the caller in the first item of a list.
+    pub struct_size: usize,
+    /// The limit in bytes; UINT64_MAX if it is unlimited.
+    pub bytes: u64,
+    /// The bytes that this limit counts now: the process's resident size, a group's usage (without inactive file pages
+    /// if it exceeds half of the limit), the address space, or the data. The last good figure, if it could not be read.
+    pub used: u64,
+    /// The bytes that caches may still take until this limit stops them, by the maximum percentage or as a hard limit;
+    /// UINT64_MAX if it never does.
+    pub room: u64,
+    /// 1 if it counts now: no other limit leaves less room. 0 for all others.
+    pub counts: i32,
+    /// Zero.
+    pub reserved: u32,
+    /// What limits the process, NUL-terminated: "physical memory", the file of a control group such as
+    /// "/sys/fs/cgroup/job/memory.max" (its last 255 bytes), "RLIMIT_AS" or "RLIMIT_DATA".
+    pub name: [c_char; 256],
+}
+
 /// Options of a new cache. A field that is zero has its default. Grows at its end.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -239,7 +280,7 @@ pub struct phicache_cache_options {
     /// A name of 1 to 63 bytes, which no other cache has; NULL for no name.
     pub name: *const c_char,
     /// The most bytes that the cache may use in this process, including overhead; 0 for no limit but that of memory.
-    /// While a value replaces another, both count.
+    /// While a value replaces another, both count. `on_full` says what happens then.
     pub max_bytes: u64,
     /// For caches in Redis: milliseconds after which the server deletes a value, at most 10^14; 0 is never.
     pub ttl_ms: u64,
@@ -255,6 +296,10 @@ pub struct phicache_cache_options {
     /// server, at most 10^14; 0 is 30,000, and more than an hour is an hour. The operation that is running at that time
     /// still ends, at most one timeout later.
     pub scan_timeout_ms: u64,
+    /// What the cache does when it is full, in this process: one of `PHICACHE_ON_FULL_…`.
+    pub on_full: i32,
+    /// Zero.
+    pub reserved: i32,
 }
 
 /// The health of a Redis server, as seen by all caches that have the same connection settings. Grows at its end.
