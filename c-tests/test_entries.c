@@ -97,6 +97,21 @@ static void every_entry_is_visited_once_and_nothing_is_counted(void) {
     free_cache();
 }
 
+static int32_t take_cost(void *user_data, const phicache_entry *entry, phicache_value *value) {
+    (void)value;
+    *(uint64_t *)user_data = entry->cost_ns;
+    return 0;
+}
+
+static void an_entry_tells_the_cost_of_its_value(void) {
+    uint64_t cost = 0;
+    make_cache(0);
+    CHECK_OK(phicache_cache_set_with_cost(cache, text("key"), text("value"), 123456));
+    CHECK_OK(phicache_cache_for_each(cache, take_cost, &cost, NULL));
+    CHECK_UINT(cost, 123456);
+    free_cache();
+}
+
 static int32_t stop_at_ten(void *user_data, const phicache_entry *entry, phicache_value *value) {
     (void)user_data, (void)value;
     mark(entry);
@@ -430,6 +445,7 @@ static void a_cache_in_redis_is_not_walked(void) {
 int main(void) {
     RUN(a_peek_finds_a_value_and_counts_nothing);
     RUN(every_entry_is_visited_once_and_nothing_is_counted);
+    RUN(an_entry_tells_the_cost_of_its_value);
     RUN(a_code_other_than_zero_ends_the_walk);
     RUN(a_callback_may_keep_a_value);
     RUN(a_callback_may_change_the_cache);
