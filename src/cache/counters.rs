@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::value::{Cost, Refusal};
 use crate::epoch::{self, Participant};
+use crate::error::{Error, Result};
 use crate::sync::{CachePadded, OnceTryArc, Padding, TryArc, on_separate_lines};
 
 /// The three counts that PyPhi's caches report.
@@ -49,6 +50,10 @@ pub struct Stats {
     pub evicted_bytes: u64,
     /// Nanoseconds that computing the evicted values again would take.
     pub evicted_ns: u64,
+    /// Hits that were computed again, in verified mode.
+    pub verified: u64,
+    /// Hits whose value differed from the one that was computed again.
+    pub differences: u64,
 }
 
 /// The number of reasons for a refusal.
@@ -73,7 +78,8 @@ const REASONS: [Refusal; 7] = {
 /// others.
 #[repr(C)]
 pub struct Counters {
-    /// The counts at the last reset, less the events that were counted while memory for the stripes was missing.
+    /// The counts at the last reset, less the events that were counted without stripes: while memory for them was
+    /// missing, or because all threads count together.
     before: EventCounts,
     /// The thread that counts in `own`.
     owner: u32,
@@ -134,6 +140,9 @@ pub(super) struct EventCounts([AtomicU64; Event::NUMBER]);
 
 const STRIPES: usize = 16;
 
+/// The owner of counters that no thread writes alone.
+const NOBODY: u32 = u32::MAX;
+
 /// The last stripe is shared by all threads with a higher number.
 #[derive(Default)]
 struct Stripes([CachePadded<EventCounts>; STRIPES]);
@@ -155,9 +164,18 @@ impl EventCounts {
 impl Counters {
     /// All zero. `maker` is the thread that makes the cache.
     pub fn new(maker: &Participant) -> Self {
+        Self::owned_by(maker.id())
+    }
+
+    /// All zero. No thread counts alone, so no lookup takes the fast path.
+    pub fn counted_together() -> Self {
+        Self::owned_by(NOBODY)
+    }
+
+    fn owned_by(owner: u32) -> Self {
         Counters {
             before: EventCounts::default(),
-            owner: maker.id(),
+            owner,
             others: OnceTryArc::new(),
             _padding: Padding::new(),
             own: EventCounts::default(),
@@ -202,13 +220,20 @@ impl Counters {
 
     #[inline(never)]
     fn count_elsewhere(&self, participant: &Participant, event: Event) {
-        match self.others.get_or_try_init(|| TryArc::try_new(Stripes::default())) {
+        match self.others.get_or_try_init(|| self.make_stripes()) {
             Err(_) => _ = self.before.of(event).fetch_sub(1, Relaxed),
             Ok(stripes) => match self.alone(participant) {
                 Some(counts) => counts.add_alone(event),
                 None => _ = stripes.0[STRIPES - 1].0.of(event).fetch_add(1, Relaxed),
             },
         }
+    }
+
+    fn make_stripes(&self) -> Result<TryArc<Stripes>> {
+        if self.owner == NOBODY {
+            return Err(Error::OutOfMemory(0));
+        }
+        TryArc::try_new(Stripes::default())
     }
 
     /// The count since the last reset. The subtrahend is read first: the other counts only grow.
@@ -275,6 +300,8 @@ impl Counters {
             evictions: self.evictions.load(Relaxed),
             evicted_bytes: self.evicted_bytes.load(Relaxed),
             evicted_ns: self.evicted_ns.load(Relaxed),
+            verified: 0,
+            differences: 0,
         }
     }
 }

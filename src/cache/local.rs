@@ -10,6 +10,7 @@ use super::options::{OnFull, Options};
 use super::policy::Policy;
 use super::prefixes::Prefixes;
 use super::value::{Cost, Fast, Found, Origin, Refusal, Stored, Value, copy};
+use super::verify::Verifier;
 use crate::config::Config;
 use crate::epoch::fast_guard;
 use crate::epoch::{self, Guard, without_fork};
@@ -34,6 +35,7 @@ pub struct LocalCache<P> {
     config: Arc<Config>,
     max_bytes: u64,
     on_full: OnFull,
+    verifier: Option<Box<Verifier>>,
     flights: Flights,
     prefixes: Prefixes,
 }
@@ -45,6 +47,24 @@ pub struct Missed {
     changes: Option<u64>,
 }
 
+/// A lookup of a memoized function that is more than a hit.
+pub enum Beyond {
+    /// There is no value.
+    Missed(Missed),
+    /// A hit in verified mode.
+    Unverified(Value),
+}
+
+impl Beyond {
+    /// The value of a hit.
+    pub fn hit(self) -> Option<Value> {
+        match self {
+            Beyond::Missed(_) => None,
+            Beyond::Unverified(value) => Some(value),
+        }
+    }
+}
+
 /// Keys and values up to this length are copied under the table's lock: that is faster than making an entry first.
 const SHORT: usize = 4096;
 
@@ -54,13 +74,19 @@ const BATCH: usize = 16;
 impl<P: Policy> LocalCache<P> {
     /// An empty cache. Allocates nothing.
     pub fn new(policy: P, config: Arc<Config>, options: Options) -> Self {
+        // In verified mode each hit has a number, which the fast path does not know. So that path must decline.
+        let counters = match options.verifier {
+            Some(_) => Counters::counted_together(),
+            None => epoch::read(|guard| Counters::new(guard.participant())),
+        };
         LocalCache {
             table: Table::new(),
-            counters: epoch::read(|guard| Counters::new(guard.participant())),
+            counters,
             policy,
             config,
             max_bytes: options.max_bytes.unwrap_or(u64::MAX),
             on_full: options.on_full,
+            verifier: options.verifier,
             flights: Flights::default(),
             prefixes: Prefixes::default(),
         }
@@ -317,15 +343,29 @@ impl<P: Policy> LocalCache<P> {
 
     /// The value of a key. Counts a hit, but no miss.
     #[inline(always)]
-    pub(super) fn hit(&self, key: &Hashed) -> std::result::Result<Value, Missed> {
+    pub(super) fn hit(&self, key: &Hashed) -> std::result::Result<Value, Beyond> {
         // Read before the lookup, so that an entry that is published meanwhile is noticed. Only for keys whose hits take the
         // fast path: every writer writes that line.
         let changes = ORDINARY.contains(&key.key.len()).then(|| self.table.changes());
         epoch::read(|guard| {
-            let found = self.find(guard, key).ok_or(Missed { changes })?;
-            self.counters.lookup(guard.participant(), true);
+            let found = self.find(guard, key).ok_or(Beyond::Missed(Missed { changes }))?;
+            match self.counters.alone(guard.participant()) {
+                Some(counted) => counted.add_alone(Event::Hit),
+                None => self.hit_elsewhere(guard, &found)?,
+            }
             Ok(found.pin(guard))
         })
+    }
+
+    /// Counts a hit of a thread that does not count alone; with a verifier none does.
+    #[cold]
+    #[inline(never)]
+    fn hit_elsewhere(&self, guard: &Guard, found: &Found) -> std::result::Result<(), Beyond> {
+        self.counters.lookup(guard.participant(), true);
+        match self.verifier {
+            None => Ok(()),
+            Some(_) => Err(Beyond::Unverified(found.pin(guard))),
+        }
     }
 
     /// Whether a lookup that missed would miss again. If the table has changed, it may not.
@@ -504,6 +544,7 @@ impl<P: Policy> LocalCache<P> {
             self.flights.invalidate_all();
             self.policy.clear(&self.table)?;
             self.counters.reset();
+            self.verifier.iter().for_each(|verifier| verifier.reset());
             Ok(())
         })
     }
@@ -530,7 +571,9 @@ impl<P: Policy> LocalCache<P> {
 
     /// All counters, with this size.
     pub(super) fn stats_of(&self, size: u64) -> Stats {
-        self.counters.stats(size, self.table.bytes(), self.table.live_bytes())
+        let (verified, differences) = self.verifier.as_ref().map_or((0, 0), |verifier| verifier.counts());
+        let counted = self.counters.stats(size, self.table.bytes(), self.table.live_bytes());
+        Stats { verified, differences, ..counted }
     }
 
     /// The configuration it was made with.
@@ -545,6 +588,11 @@ impl<P: Policy> LocalCache<P> {
 
     pub(super) fn max_bytes(&self) -> u64 {
         self.max_bytes
+    }
+
+    /// The verifier of its hits, in verified mode.
+    pub(super) fn verifier(&self) -> Option<&Verifier> {
+        self.verifier.as_deref()
     }
 
     pub(super) fn policy(&self) -> &P {

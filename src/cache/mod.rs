@@ -20,6 +20,7 @@
 //! | `prefixes.rs` | the prefixes that memos have taken on one cache |
 //! | `full.rs` | what a full cache does: refuse, or evict |
 //! | `options.rs` | the options of a new cache |
+//! | `verify.rs` | verified mode: every n-th hit is computed again and compared |
 //! | `value.rs` | the results of operations: values, origins, refusals |
 //!
 //! A file imports only files below it in this table. To add a cache type, write its [`Policy`]: which values it
@@ -44,6 +45,7 @@ mod purview;
 pub mod registry;
 pub mod shared;
 mod value;
+mod verify;
 
 pub use any::Cache;
 pub use counters::{Info, Stats};
@@ -60,3 +62,4 @@ pub use policy::Policy;
 pub use purview::PurviewCache;
 pub use shared::RedisCache;
 pub use value::{Cost, Fast, Found, Origin, Refusal, Stored, Value, Waited};
+pub use verify::{Judge, Verifier};

@@ -2,6 +2,7 @@
 
 use super::backing::Backing;
 use super::cache::SharedCache;
+use crate::cache::local::Beyond;
 use crate::cache::value::{Value, copy};
 use crate::epoch::Guard;
 use crate::error::{Error, Result};
@@ -13,8 +14,8 @@ impl<B: Backing> SharedCache<B> {
     pub fn get(&self, key: &[u8]) -> Result<Option<Value>> {
         let key = Hashed::from(key);
         match self.near().hit(&key) {
-            Ok(value) => Ok(Some(value)),
-            Err(_) => self.get_far(&key),
+            Ok(value) | Err(Beyond::Unverified(value)) => Ok(Some(value)),
+            Err(Beyond::Missed(_)) => self.get_far(&key),
         }
     }
 
@@ -26,7 +27,7 @@ impl<B: Backing> SharedCache<B> {
     }
 
     /// The value of a key, near or fetched; counts nothing.
-    pub(super) fn peek(&self, key: &Hashed) -> Result<Option<Value>> {
+    pub(in crate::cache) fn peek(&self, key: &Hashed) -> Result<Option<Value>> {
         match self.near().peek(key) {
             Some(value) => Ok(Some(value)),
             None => self.fetch(key),

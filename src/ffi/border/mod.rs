@@ -13,6 +13,7 @@
 //! | `function.rs` | a function of the caller with its user data, which is dropped once |
 //! | `result.rs` | where a callback writes its value |
 //! | `callback.rs` | calling back: look up, compute, complete, in three steps |
+//! | `verify.rs` | the functions of verified mode: whether values are the same, and what differs |
 //! | `unwind.rs` | an exception that leaves a callback ends the process |
 //! | `read_section.rs` | the read sections that a C program opens and closes |
 //! | `fast_path.rs` | the lookups that one probe decides, without a panic boundary |
@@ -45,3 +46,4 @@ pub(super) mod result;
 pub(super) mod translate;
 pub mod types;
 pub(super) mod unwind;
+pub(super) mod verify;
