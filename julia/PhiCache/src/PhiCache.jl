@@ -43,6 +43,7 @@ module PhiCache
 # | `types.jl`      | Julia's own types in keys                                             |
 # | `values.jl`     | Julia values as bytes, and bytes as Julia values                      |
 # | `views.jl`      | `ValueView`: the bytes of a cache entry as an array                   |
+# | `verify.jl`     | verified mode: every n-th hit is computed again and compared          |
 # | `cache.jl`      | what all caches can do                                                |
 # | `batch.jl`      | many keys at once                                                     |
 # | `dict.jl`       | `DictCache`                                                           |
@@ -81,6 +82,7 @@ include("keys.jl")
 include("types.jl")
 include("values.jl")
 include("views.jl")
+include("verify.jl")
 include("cache.jl")
 include("batch.jl")
 include("dict.jl")

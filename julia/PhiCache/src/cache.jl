@@ -26,8 +26,8 @@ abstract type AbstractCache{V} <: Handle end
 # Caches with any keys and plain byte values.
 abstract type ByteCache{V} <: AbstractCache{V} end
 
-# Besides its handle, every cache has a `view`, the handle for the C functions of all caches; its `config`; and an
-# `identity`, which is equal for handles of the same cache.
+# Besides its handle, every cache has a `view`, the handle for the C functions of all caches; its `config`; an
+# `identity`, which is equal for handles of the same cache; and its `verification`.
 struct CView end
 
 Base.cconvert(::Type{Ptr{CView}}, cache::AbstractCache) = cache
@@ -145,6 +145,12 @@ struct CStats
     saved_ns::UInt64
     refused_server::UInt64
     damaged::UInt64
+    live_bytes::UInt64
+    evictions::UInt64
+    evicted_bytes::UInt64
+    evicted_ns::UInt64
+    verified::UInt64
+    differences::UInt64
 end
 CStats() = CStats(sizeof(CStats), ntuple(_ -> 0, fieldcount(CStats) - 1)...)
 
@@ -152,8 +158,9 @@ CStats() = CStats(sizeof(CStats), ntuple(_ -> 0, fieldcount(CStats) - 1)...)
     stats(cache) -> NamedTuple
 
 All statistics of a cache: those of [`info`](@ref), its size in bytes (overhead included), the number of values stored
-and refused by reason, and the nanoseconds spent in computations and saved by hits. (`waits` and `errors` count only
-threads of other languages, because tasks wait and fail in Julia.)
+and refused by reason, the nanoseconds spent in computations and saved by hits, and the hits that were `verified` and
+their `differences`. (`waits` and `errors` count only threads of other languages, because tasks wait and fail in
+Julia.)
 """
 function stats(cache::AbstractCache)
     figures = Ref(CStats())
@@ -190,16 +197,25 @@ struct COptions
     server_errors::Int32
     no_checksum::Int32
     scan_timeout_ms::UInt64
+    on_full::Int32
+    reserved::Int32
+    verify_every::UInt64
+    same::Ptr{Cvoid}
+    difference::Ptr{Cvoid}
+    verify_context::Ptr{Cvoid}
+    verify_drop::Ptr{Cvoid}
 end
 
 # Calls `make(options, out)` and returns the handle that it stores in `out`.
-function new_cache(make, name, max_bytes; ttl=0, lease=0, server_errors=false, no_checksum=false, scan_timeout=0)
+function new_cache(make, name, max_bytes, verification; ttl=0, lease=0, server_errors=false, no_checksum=false,
+                   scan_timeout=0)
     max_bytes >= 0 || throw(ArgumentError("max_bytes is $max_bytes; expected 0 (no limit) or more"))
     text = name === nothing ? nothing : Base.cconvert(Cstring, String(name))
     GC.@preserve text begin
         pointer = text === nothing ? C_NULL : Ptr{UInt8}(Base.unsafe_convert(Cstring, text))
         options = Ref(COptions(sizeof(COptions), pointer, max_bytes, milliseconds(ttl), milliseconds(lease),
-                               server_errors, no_checksum, milliseconds(scan_timeout)))
+                               server_errors, no_checksum, milliseconds(scan_timeout), 0, 0, verification.every, C_NULL,
+                               C_NULL, C_NULL, C_NULL))
         return new_handle(out -> make(options, out))
     end
 end
