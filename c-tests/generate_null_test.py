@@ -22,7 +22,7 @@ ARGUMENTS = {
     'phicache_dict_cache *': 'in.dict', 'phicache_redis_cache *': 'in.redis', 'phicache_purview_cache *': 'in.purview',
     'phicache_mice_cache *': 'in.mice_cache', 'phicache_memo *': 'in.memo', 'phicache_method *': 'in.method',
     'phicache_subsystem *': 'in.subsystem', 'phicache_lease *': 'in.lease', 'phicache_result *': 'result',
-    'phicache_registry_item *': '&out.item',
+    'phicache_registry_item *': '&out.item', 'phicache_memory_limit *': 'out.limits',
     'phicache_compute compute': 'compute_empty', 'phicache_drop drop': 'drop_nothing', 'void *': '&in',
     'phicache_bytes record': 'in.record', 'phicache_bytes': 'text("bytes")',
     'double': '50.0', 'int32_t': '0', 'int64_t': '0', 'uint64_t from': '1', 'uint64_t to': '2',

@@ -44,6 +44,7 @@ typedef struct {
     phicache_redis_health health;
     phicache_mice mice;
     phicache_registry_item item;
+    phicache_memory_limit limits[64];
     phicache_fingerprint fingerprint;
     const uint64_t *purviews;
     uint64_t severed[2], number;
@@ -138,6 +139,7 @@ static inline void prepare(void) {
     out.health.struct_size = sizeof out.health;
     out.mice.struct_size = sizeof out.mice;
     out.item.struct_size = sizeof out.item;
+    out.limits[0].struct_size = sizeof out.limits[0];
 }
 
 static inline void check_null_refused(const char *function, const char *parameter, phicache_status status) {

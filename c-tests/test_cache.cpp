@@ -79,6 +79,29 @@ void a_full_cache_refuses_and_keeps_the_older_value() {
     CHECK_UINT(cache.stats().refused_capacity, 1);
 }
 
+void options_say_what_a_full_cache_does() {
+    cache_options options;
+    options.max_bytes = 4096;
+    for (const auto choice : {phicache::on_full::configured, phicache::on_full::refuse, phicache::on_full::evict}) {
+        options.on_full = choice;
+        CHECK(dict_cache(options).set("key", 1).stored());
+    }
+    options.on_full = static_cast<phicache::on_full>(3);
+    CHECK_ERROR(status::error_invalid_argument, dict_cache(options));
+}
+
+void a_value_may_have_a_cost() {
+    dict_cache cache;
+    CHECK(cache.set_with_cost("key", 1, std::chrono::milliseconds(5)).stored());
+    CHECK(cache.get<int>("key") == 1);
+    CHECK(cache.view().set_with_cost("key", std::string("text"), std::chrono::hours(-1)).stored());
+    CHECK(cache.get<std::string>("key") == std::string("text"));
+    CHECK(cache.try_set_with_cost(phicache::bytes(), 2, std::chrono::nanoseconds(1))->stored());
+    const phicache_stats stats = cache.stats();
+    CHECK(stats.live_bytes > 0 && stats.live_bytes <= stats.bytes);
+    CHECK_UINT(stats.evictions + stats.evicted_bytes + stats.evicted_ns, 0);
+}
+
 void a_maximum_of_zero_percent_stores_nothing() {
     phicache::config none;
     none.settings().set_maximum_memory_percent(0);
@@ -223,6 +246,8 @@ int main() {
     RUN(remove_reports_whether_there_was_an_entry);
     RUN(clear_removes_entries_and_counts);
     RUN(a_full_cache_refuses_and_keeps_the_older_value);
+    RUN(options_say_what_a_full_cache_does);
+    RUN(a_value_may_have_a_cost);
     RUN(a_maximum_of_zero_percent_stores_nothing);
     RUN(a_cache_keeps_its_configuration_alive);
     RUN(a_name_is_for_one_live_cache);

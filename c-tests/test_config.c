@@ -54,6 +54,7 @@ static void the_defaults_are_pyphis(void) {
     CHECK_INT(is_on(phicache_config_get_cache_repertoires, config), 1);
     CHECK_INT(is_on(phicache_config_get_cache_potential_purviews, config), 1);
     CHECK_INT(is_on(phicache_config_get_redis_cache, config), 0);
+    CHECK_INT(is_on(phicache_config_get_on_full, config), PHICACHE_ON_FULL_DEFAULT);
     check_namespace(config, "phicache");
     CHECK_OK(phicache_config_free(config));
     CHECK_OK(phicache_config_free(NULL));
@@ -90,6 +91,34 @@ static void the_maximum_is_a_percentage_or_unlimited(void) {
         CHECK_STATUS(phicache_config_set_maximum_memory_percent(config, wrong[i]), PHICACHE_ERROR_INVALID_ARGUMENT);
         CHECK_NEAR(percent_of(config), PHICACHE_MEMORY_UNLIMITED, 0.0);
     }
+    CHECK_OK(phicache_config_free(config));
+}
+
+static void a_full_cache_refuses_or_evicts(void) {
+    const int32_t wrong[] = {-1, 3, INT32_MIN, INT32_MAX};
+    phicache_config *config = new_config();
+    phicache_dict_cache *cache = NULL;
+    phicache_cache_options options;
+    int32_t choice;
+    size_t i;
+    memset(&options, 0, sizeof options);
+    options.struct_size = sizeof options;
+    for (choice = PHICACHE_ON_FULL_DEFAULT; choice <= PHICACHE_ON_FULL_EVICT; choice++) {
+        CHECK_OK(phicache_config_set_on_full(config, choice));
+        CHECK_INT(is_on(phicache_config_get_on_full, config), choice);
+        options.on_full = choice;
+        if (CHECK_OK(phicache_dict_cache_new(config, &options, &cache))) CHECK_OK(phicache_dict_cache_free(cache));
+    }
+    for (i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        CHECK_STATUS(phicache_config_set_on_full(config, wrong[i]), PHICACHE_ERROR_INVALID_ARGUMENT);
+        CHECK_INT(is_on(phicache_config_get_on_full, config), PHICACHE_ON_FULL_EVICT);
+        options.on_full = wrong[i];
+        CHECK_STATUS(phicache_dict_cache_new(config, &options, &cache), PHICACHE_ERROR_INVALID_ARGUMENT);
+        CHECK_CONTAINS(phicache_last_error(), "on_full");
+    }
+    options.on_full = PHICACHE_ON_FULL_REFUSE;
+    options.reserved = 1;
+    CHECK_STATUS(phicache_dict_cache_new(config, &options, &cache), PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK_OK(phicache_config_free(config));
 }
 
@@ -163,6 +192,7 @@ static void a_text_that_does_not_fit_reports_its_length(void) {
 static void the_environment_sets_everything(void) {
     phicache_config *config;
     setenv("PHICACHE_MAXIMUM_CACHE_MEMORY_PERCENTAGE", "12.5", 1);
+    setenv("PHICACHE_ON_FULL", "evict", 1);
     setenv("PHICACHE_CACHE_REPERTOIRES", "off", 1);
     setenv("PHICACHE_CACHE_POTENTIAL_PURVIEWS", "0", 1);
     setenv("PHICACHE_REDIS_CACHE", "true", 1);
@@ -174,6 +204,7 @@ static void the_environment_sets_everything(void) {
     CHECK_INT(is_on(phicache_config_get_cache_repertoires, config), 0);
     CHECK_INT(is_on(phicache_config_get_cache_potential_purviews, config), 0);
     CHECK_INT(is_on(phicache_config_get_redis_cache, config), 1);
+    CHECK_INT(is_on(phicache_config_get_on_full, config), PHICACHE_ON_FULL_EVICT);
     check_url(config, "redis://me:***@elsewhere:1");
     check_namespace(config, "lab");
     CHECK_OK(phicache_config_set_maximum_memory_percent(config, 99.0));
@@ -187,6 +218,7 @@ static void the_environment_sets_everything(void) {
 
 static void empty_variables_count_as_unset(void) {
     setenv("PHICACHE_MAXIMUM_CACHE_MEMORY_PERCENTAGE", "", 1);
+    setenv("PHICACHE_ON_FULL", "", 1);
     setenv("PHICACHE_CACHE_REPERTOIRES", "", 1);
     setenv("PHICACHE_REDIS_URL", "", 1);
     the_defaults_are_pyphis();
@@ -215,6 +247,7 @@ static void a_percentage_that_is_no_number(void) {
 static void a_percentage_beyond_100(void) { check_invalid("PHICACHE_MAXIMUM_CACHE_MEMORY_PERCENTAGE", "100.5"); }
 static void a_percentage_that_is_nan(void) { check_invalid("PHICACHE_MAXIMUM_CACHE_MEMORY_PERCENTAGE", "nan"); }
 static void a_switch_that_is_none(void) { check_invalid("PHICACHE_CACHE_REPERTOIRES", "maybe"); }
+static void a_choice_that_is_none(void) { check_invalid("PHICACHE_ON_FULL", "forget"); }
 static void a_url_of_another_scheme(void) { check_invalid("PHICACHE_REDIS_URL", "http://me:secret@host"); }
 static void a_namespace_with_a_colon(void) { check_invalid("PHICACHE_REDIS_NAMESPACE", "a:b"); }
 static void a_variable_that_is_no_text(void) { check_invalid("PHICACHE_CACHE_POTENTIAL_PURVIEWS", "\xff"); }
@@ -229,6 +262,7 @@ static const struct {
     {"a_percentage_beyond_100", a_percentage_beyond_100},
     {"a_percentage_that_is_nan", a_percentage_that_is_nan},
     {"a_switch_that_is_none", a_switch_that_is_none},
+    {"a_choice_that_is_none", a_choice_that_is_none},
     {"a_url_of_another_scheme", a_url_of_another_scheme},
     {"a_namespace_with_a_colon", a_namespace_with_a_colon},
     {"a_variable_that_is_no_text", a_variable_that_is_no_text},
@@ -260,14 +294,16 @@ static int run_case(const char *name) {
 int main(int argc, char **argv) {
     const char *variables[] = {"PHICACHE_MAXIMUM_CACHE_MEMORY_PERCENTAGE", "PHICACHE_CACHE_REPERTOIRES",
                                "PHICACHE_CACHE_POTENTIAL_PURVIEWS",        "PHICACHE_REDIS_CACHE",
-                               "PHICACHE_REDIS_URL",                       "PHICACHE_REDIS_NAMESPACE"};
+                               "PHICACHE_REDIS_URL",                       "PHICACHE_REDIS_NAMESPACE",
+                               "PHICACHE_ON_FULL"};
     size_t i;
-    for (i = 0; i < 6; i++) unsetenv(variables[i]);
+    for (i = 0; i < sizeof variables / sizeof variables[0]; i++) unsetenv(variables[i]);
     if (argc > 1) return run_case(argv[1]);
     program = argv[0];
     RUN(the_defaults_are_pyphis);
     RUN(switches_take_any_nonzero_for_on);
     RUN(the_maximum_is_a_percentage_or_unlimited);
+    RUN(a_full_cache_refuses_or_evicts);
     RUN(the_process_configuration_is_independent_of_others);
     RUN(a_url_is_read_without_its_password);
     RUN(a_namespace_is_1_to_64_of_a_few_characters);

@@ -27,6 +27,10 @@ void settings_are_read_as_set() {
         settings.set_redis_cache(enabled);
         CHECK(settings.redis_cache() == enabled);
     }
+    for (const auto choice : {phicache::on_full::evict, phicache::on_full::refuse, phicache::on_full::configured}) {
+        settings.set_on_full(choice);
+        CHECK(settings.on_full() == choice);
+    }
     settings.set_redis_url("redis://server:6380/1");
     CHECK_TEXT(settings.redis_url().c_str(), "redis://server:6380/1");
     settings.set_redis_namespace(std::string("a.namespace"));
@@ -56,6 +60,8 @@ void wrong_settings_are_errors_and_change_nothing() {
                 settings.set_maximum_memory_percent(std::numeric_limits<double>::quiet_NaN()));
     CHECK(settings.try_set_maximum_memory_percent(-3).code() == status::error_invalid_argument);
     CHECK_NEAR(*settings.try_maximum_memory_percent(), 30.0, 0.0);
+    CHECK_ERROR(status::error_invalid_argument, settings.set_on_full(static_cast<phicache::on_full>(7)));
+    CHECK(*settings.try_on_full() == phicache::on_full::configured);
     CHECK_ERROR(status::error_invalid_argument, settings.set_redis_namespace("no spaces"));
     CHECK_ERROR(status::error_invalid_argument, settings.set_redis_url(nullptr));
     CHECK(settings.try_set_redis_namespace("no spaces").code() == status::error_invalid_argument);
@@ -95,6 +101,19 @@ void memory_is_measured() {
     CHECK(phicache::try_memory_usage()->held == usage.held);
 }
 
+void limits_are_listed() {
+    const config own;
+    own.settings().set_maximum_memory_percent(0);
+    const std::vector<phicache_memory_limit> limits = phicache::memory_limits(own);
+    CHECK(limits.size() >= 3);
+    CHECK_TEXT(limits.front().name, "physical memory");
+    CHECK_UINT(limits.front().bytes, phicache::memory_usage().physical);
+    CHECK_UINT(limits.front().room, 0);
+    CHECK_INT(limits.front().counts, 1);
+    CHECK_TEXT(limits.back().name, "RLIMIT_DATA");
+    CHECK(phicache::try_memory_limits()->size() == limits.size());
+}
+
 void the_header_and_the_library_belong_together() {
     CHECK(phicache::version_matches());
     phicache::check_version();
@@ -111,6 +130,7 @@ int main() {
     RUN(configurations_are_independent_of_each_other);
     RUN(a_moved_from_configuration_is_not_the_process_own);
     RUN(memory_is_measured);
+    RUN(limits_are_listed);
     RUN(the_header_and_the_library_belong_together);
     return check_report();
 }

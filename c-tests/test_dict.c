@@ -519,6 +519,34 @@ static void the_view_is_the_same_cache(void) {
     CHECK_OK(phicache_dict_cache_free(cache));
 }
 
+static void a_value_with_a_cost_is_stored_like_any_other(void) {
+    const uint64_t costs[] = {0, 1, UINT64_MAX};
+    phicache_dict_cache *cache = new_dict();
+    phicache_cache *view = NULL;
+    phicache_value value;
+    phicache_stats stats;
+    size_t i;
+    REQUIRE_OK(phicache_dict_cache_as_cache(cache, &view));
+    for (i = 0; i < 3; i++) {
+        CHECK_OK(phicache_cache_set_with_cost(view, text("key"), text(i == 1 ? "one" : "other"), costs[i]));
+        CHECK_OK(phicache_dict_cache_get(cache, text("key"), &value));
+        CHECK_VALUE(value, i == 1 ? "one" : "other");
+        phicache_value_release(&value);
+    }
+    CHECK_STATUS(phicache_cache_set_with_cost(view, no_address(), text("value"), 1), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_cache_set_with_cost(view, text("key"), too_long(), 1), PHICACHE_ERROR_INVALID_ARGUMENT);
+    stats = stats_of(cache);
+    CHECK_UINT(stats.stores, 3);
+    CHECK_UINT(stats.size, 1);
+    CHECK(stats.live_bytes >= 8 && stats.live_bytes <= stats.bytes);
+    CHECK_UINT(stats.evictions, 0);
+    CHECK_UINT(stats.evicted_bytes, 0);
+    CHECK_UINT(stats.evicted_ns, 0);
+    CHECK_OK(phicache_dict_cache_clear(cache));
+    CHECK_UINT(stats_of(cache).live_bytes, 0);
+    CHECK_OK(phicache_dict_cache_free(cache));
+}
+
 static void many_entries_are_all_found_again(void) {
     phicache_config *config = new_unlimited();
     phicache_dict_cache *cache = NULL;
@@ -566,6 +594,7 @@ int main(void) {
     RUN(statistics_fill_no_more_than_the_caller_has);
     RUN(the_key_of_arguments_is_the_prefix_and_the_builders_key);
     RUN(the_view_is_the_same_cache);
+    RUN(a_value_with_a_cost_is_stored_like_any_other);
     RUN(many_entries_are_all_found_again);
     return check_report();
 }

@@ -118,6 +118,20 @@ static void a_lease_is_written_like_a_result(void) {
     free_cache();
 }
 
+static void a_lease_may_say_what_its_value_costs(void) {
+    phicache_lease *lease;
+    phicache_stats stats;
+    make_cache(NULL);
+    lease = begin("key", ONE);
+    CHECK_OK(phicache_lease_set_cost(lease, UINT64_C(5000000000000)));
+    complete(lease, "value", PHICACHE_ORIGIN_COMPUTED);
+    stats.struct_size = sizeof stats;
+    CHECK_OK(phicache_cache_stats(cache, &stats));
+    CHECK_UINT(stats.compute_ns, UINT64_C(5000000000000));
+    CHECK_STATUS(phicache_lease_set_cost(lease, 1), PHICACHE_ERROR_INVALID_HANDLE);
+    free_cache();
+}
+
 static void others_get_busy_and_the_owner_gets_recursion(void) {
     phicache_lease *lease, *other;
     make_cache(NULL);
@@ -471,6 +485,7 @@ static void a_forked_child_has_the_values_and_may_compute(void) {
 int main(void) {
     RUN(a_lease_is_completed_once_and_its_value_found);
     RUN(a_lease_is_written_like_a_result);
+    RUN(a_lease_may_say_what_its_value_costs);
     RUN(others_get_busy_and_the_owner_gets_recursion);
     RUN(wrong_keys_are_errors);
     RUN(a_value_cleared_or_removed_while_it_is_computed_is_never_found);

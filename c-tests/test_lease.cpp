@@ -39,6 +39,17 @@ void the_first_to_begin_computes() {
     CHECK_INFO(dict, 1, 1, 1);
 }
 
+void a_lease_may_say_what_its_value_costs() {
+    dict_cache dict;
+    phicache::cache cache = dict;
+    begin_result mine = cache.begin("key", task);
+    mine.lease.set_cost(std::chrono::hours(1));
+    mine.lease.write(std::string("words"));
+    mine.lease.complete();
+    CHECK_UINT(dict.stats().compute_ns, 3600000000000u);
+    CHECK_ERROR(status::error_invalid_argument, mine.lease.set_cost(std::chrono::hours(1)));
+}
+
 void a_destroyed_lease_is_abandoned() {
     dict_cache dict;
     phicache::cache cache = dict;
@@ -129,6 +140,7 @@ void a_named_cache_can_be_used_by_its_name() {
 
 int main() {
     RUN(the_first_to_begin_computes);
+    RUN(a_lease_may_say_what_its_value_costs);
     RUN(a_destroyed_lease_is_abandoned);
     RUN(a_waiting_thread_gets_the_value_another_completes);
     RUN(begin_and_memoize_are_one_flight);

@@ -2,6 +2,7 @@
 #include "sample.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 
 static phicache_memory usage(void) {
     phicache_memory memory;
@@ -31,6 +32,71 @@ static void usage_reports_which_figures_are_known(void) {
     CHECK_UINT(memory.known & ~all, 0);
     CHECK_UINT(memory.reserved, 0);
     CHECK(memory.room > 0);
+}
+
+/* The limits under a configuration; checks what holds on any machine. */
+static size_t limits_of(phicache_config *config, phicache_memory_limit limits[64]) {
+    size_t count = 77, i, counting = 0;
+    uint64_t least = UINT64_MAX;
+    memset(limits, 0xEE, 64 * sizeof *limits);
+    limits[0].struct_size = sizeof *limits;
+    CHECK_OK(phicache_memory_limits(config, limits, 64, &count));
+    CHECK(count >= 3 && count <= 64);
+    for (i = 0; i < count; i++) {
+        CHECK_UINT(limits[i].struct_size, sizeof *limits);
+        CHECK(strlen(limits[i].name) > 0 && limits[i].bytes > 0 && limits[i].used > 0);
+        counting += limits[i].counts == 1;
+        CHECK(limits[i].counts == 0 || limits[i].counts == 1);
+        if (limits[i].room < least) least = limits[i].room;
+    }
+    CHECK_UINT(counting, least == UINT64_MAX ? 0 : 1);
+    for (i = 0; i < count; i++) CHECK(limits[i].counts == 0 || limits[i].room == least);
+    return count;
+}
+
+static const phicache_memory_limit *named(const phicache_memory_limit *limits, size_t count, const char *name) {
+    size_t i;
+    for (i = 0; i < count; i++)
+        if (strcmp(limits[i].name, name) == 0) return &limits[i];
+    check_true(__FILE__, __LINE__, name, 0);
+    return limits;
+}
+
+static void every_limit_is_listed_and_the_nearest_one_counts(void) {
+    const struct rlimit address_space = {(rlim_t)1 << 40, RLIM_INFINITY};
+    struct rlimit before;
+    phicache_config *config = NULL;
+    phicache_memory_limit limits[64];
+    const phicache_memory_limit *limit;
+    size_t count, also = 77;
+    REQUIRE_OK(phicache_config_new(&config));
+    CHECK_OK(phicache_config_set_maximum_memory_percent(config, 0.0));
+    count = limits_of(config, limits);
+    limit = named(limits, count, "physical memory");
+    CHECK_UINT(limit->bytes, usage().physical);
+    CHECK_UINT(limit->room, 0);
+    /* Without a percentage only hard limits stop caches. */
+    CHECK_OK(phicache_config_set_maximum_memory_percent(config, PHICACHE_MEMORY_UNLIMITED));
+    limit = named(limits, limits_of(config, limits), "physical memory");
+    CHECK_UINT(limit->room, UINT64_MAX);
+    CHECK_INT(limit->counts, 0);
+    REQUIRE(getrlimit(RLIMIT_AS, &before) == 0);
+    if (before.rlim_cur == RLIM_INFINITY && setrlimit(RLIMIT_AS, &address_space) == 0) {
+        limit = named(limits, limits_of(config, limits), "RLIMIT_AS");
+        CHECK_UINT(limit->bytes, (uint64_t)1 << 40);
+        CHECK(limit->room <= ((uint64_t)1 << 40) / 10 * 9 - limit->used);
+        CHECK(usage().room <= limit->room + (1 << 20));
+        CHECK(setrlimit(RLIMIT_AS, &before) == 0);
+    }
+    CHECK_UINT(named(limits, limits_of(config, limits), "RLIMIT_AS")->bytes,
+               before.rlim_cur == RLIM_INFINITY ? UINT64_MAX : before.rlim_cur);
+    limits[0].struct_size = sizeof limits[0];
+    CHECK_STATUS(phicache_memory_limits(config, limits, 1, &also), PHICACHE_ERROR_BUFFER_TOO_SMALL);
+    CHECK(also >= 3);
+    CHECK_STATUS(phicache_memory_limits(config, NULL, 0, &also), PHICACHE_ERROR_BUFFER_TOO_SMALL);
+    limits[0].struct_size = 8;
+    CHECK_STATUS(phicache_memory_limits(config, limits, 64, &also), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_OK(phicache_config_free(config));
 }
 
 static void used_memory_is_measured(void) {
@@ -201,6 +267,7 @@ static void nodes_beyond_64_and_short_buffers_are_errors(void) {
 int main(void) {
     RUN(the_percentage_is_resident_memory_of_what_the_process_may_use);
     RUN(usage_reports_which_figures_are_known);
+    RUN(every_limit_is_listed_and_the_nearest_one_counts);
     RUN(used_memory_is_measured);
     RUN(full_compares_with_the_configured_maximum);
     RUN(usage_fills_no_more_than_the_caller_has);

@@ -52,9 +52,9 @@
  *
  * Caveats
  *
- *  - A full cache refuses values or evicts some: `on_full` in its options (see "The library"). By default a cache with a
- *    `max_bytes` evicts there. When the process's memory is full, `set` returns PHICACHE_REFUSED_MEMORY; `memoize` still
- *    returns the value, and `origin` says that it was not stored.
+ *  - A full cache refuses new values, or evicts others: `on_full` in its options (see "The library"). By default, a
+ *    cache evicts at its `max_bytes`, and refuses when the memory of the process is full: `set` returns
+ *    PHICACHE_REFUSED_MEMORY; `memoize` still returns the value, and `origin` says that it was not stored.
  *  - A value that a cache returns is pinned: its bytes stay valid and unchanged until phicache_value_release, even if
  *    the cache is freed. A value that is never released is never freed.
  *  - A handle must not be freed while another thread is inside a call with it.
@@ -497,6 +497,33 @@ typedef struct phicache_memory {
     uint32_t reserved;
 } phicache_memory;
 
+/** A limit on the memory of this process. Grows at its end. */
+typedef struct phicache_memory_limit {
+    /** `sizeof(phicache_memory_limit)`, set by the caller in the first item of a list. */
+    size_t struct_size;
+    /** The limit in bytes; UINT64_MAX if it is unlimited. */
+    uint64_t bytes;
+    /**
+     * The bytes that this limit counts now: the process's resident size, a group's usage (without inactive file pages
+     * if it exceeds half of the limit), the address space, or the data. The last good figure, if it could not be read.
+     */
+    uint64_t used;
+    /**
+     * The bytes that caches may still take until this limit stops them, by the maximum percentage or as a hard limit;
+     * UINT64_MAX if it never does.
+     */
+    uint64_t room;
+    /** 1 if it counts now: no other limit leaves less room. 0 for all others. */
+    int32_t counts;
+    /** Zero. */
+    uint32_t reserved;
+    /**
+     * What limits the process, NUL-terminated: "physical memory", the file of a control group such as
+     * "/sys/fs/cgroup/job/memory.max" (its last 255 bytes), "RLIMIT_AS" or "RLIMIT_DATA".
+     */
+    char name[256];
+} phicache_memory_limit;
+
 /**
  * Tells whether two values of a key count as equal, for verified mode: 0 is a difference, any other number is not.
  *
@@ -667,8 +694,8 @@ typedef int32_t (*phicache_compute)(void *user_data,
  * and of a control group's limit. Each is compared with the memory that it counts (for a group, its usage without
  * inactive file pages). So the program's own allocations do not fail, and the system does not kill the process.
  *
- * A cache that reaches one of these limits, or its own `max_bytes`, is full. A full cache does one of two things with a
- * new value:
+ * A cache that reaches one of these limits, or its own `max_bytes`, is full. A full cache does one of two things with
+ * a new value:
  *
  *  - REFUSE: `set` returns REFUSED_MEMORY or REFUSED_CAPACITY. `memoize` returns the value, and `origin` says that it
  *    was not stored. What the cache has stays. PyPhi's caches do this.
@@ -678,8 +705,8 @@ typedef int32_t (*phicache_compute)(void *user_data,
  *    made at once, because values are pinned or being read; then the new value is refused.
  *
  * `on_full` in the options of a cache chooses; else the configuration, or `PHICACHE_ON_FULL` in the environment. By
- * default a cache evicts at its `max_bytes` and refuses at the limits of the process; the part of a MICE cache in Redis
- * that is in this process evicts at both.
+ * default a cache evicts at its `max_bytes` and refuses at the limits of the process. The part of a MICE cache in
+ * Redis that is in this process evicts at both.
  *
  * If a figure cannot be read (no `/proc`, no free file descriptor, a sandbox), the last good figure counts, or the
  * bytes that caches hold if those are more. The next call tries again. `known` in `phicache_memory` says which figures
@@ -750,6 +777,22 @@ phicache_status phicache_memory_full(phicache_config *config, int32_t *out_full)
 phicache_status phicache_memory_usage(phicache_memory *out);
 
 /**
+ * Lists all limits on the memory of this process that were found, measured now: the physical memory, the limits of its
+ * control groups and their ancestors (version 1: `memory.limit_in_bytes`; version 2: `memory.max` and `memory.high`),
+ * RLIMIT_AS and RLIMIT_DATA. Groups without a limit are not listed.
+ *
+ * @param config     [nullable] The configuration, for its maximum memory; NULL is the process default.
+ * @param limits     [nullable] Receives the limits; may be NULL if `capacity` is 0. Set `struct_size` of the first one
+ *                   to `sizeof` of one.
+ * @param capacity   The number of limits that fit.
+ * @param out_count  The number of limits, also if they do not fit.
+ */
+phicache_status phicache_memory_limits(phicache_config *config,
+                                       phicache_memory_limit *limits,
+                                       size_t capacity,
+                                       size_t *out_count);
+
+/**
  * Makes the node set of these indices. Indices begin at 0, and may be in any order.
  *
  * @param indices    [nullable] The indices; may be NULL if `count` is 0.
@@ -779,7 +822,7 @@ phicache_status phicache_nodes_to_indices(uint64_t nodes, int32_t *indices, size
  * | setting | default | variable |
  * |---|---|---|
  * | maximum memory, in per cent | 50 | `PHICACHE_MAXIMUM_CACHE_MEMORY_PERCENTAGE` |
- * | on full | as the cache needs (0) | `PHICACHE_ON_FULL` |
+ * | what full caches do | depends on the limit (0) | `PHICACHE_ON_FULL` |
  * | cache repertoires | 1 | `PHICACHE_CACHE_REPERTOIRES` |
  * | cache potential purviews | 1 | `PHICACHE_CACHE_POTENTIAL_PURVIEWS` |
  * | keep MICE in Redis | 0 | `PHICACHE_REDIS_CACHE` |
@@ -790,8 +833,8 @@ phicache_status phicache_nodes_to_indices(uint64_t nodes, int32_t *indices, size
  * | the whole Redis database | 0 | none |
  *
  * If a variable is invalid, the first use fails with ERROR_CONFIGURATION, and the message names the variable. An empty
- * variable counts as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off; on full is refuse or
- * evict.
+ * variable counts as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off; what full caches do
+ * is refuse or evict.
  *
  *     phicache_config *config;
  *     phicache_dict_cache *cache;
@@ -1574,8 +1617,8 @@ phicache_status phicache_result_mice(phicache_result *result, const phicache_mic
 
 /* Dict cache ----------------------------------------------------------------------------------------------------------
  *
- * PyPhi's `DictCache`: values by keys, both bytes. It stores values until the memory limit is reached. All threads may
- * call the functions at once.
+ * PyPhi's `DictCache`: values by keys, both bytes. It stores values until it is full. All threads may call the
+ * functions at once.
  *
  *     phicache_dict_cache *cache;
  *     phicache_value value;
@@ -1587,6 +1630,17 @@ phicache_status phicache_result_mice(phicache_result *result, const phicache_mic
  *         use(value.data, value.len);
  *         phicache_value_release(&value);
  *     }
+ *     phicache_dict_cache_free(cache);
+ *
+ * A cache that keeps the most valuable results of a long run in 64 MiB:
+ *
+ *     phicache_cache_options options = { 0 };
+ *     phicache_dict_cache *cache;
+ *     options.struct_size = sizeof options;
+ *     options.max_bytes = 64 << 20;
+ *     options.on_full = PHICACHE_ON_FULL_EVICT;
+ *     if (phicache_dict_cache_new(NULL, &options, &cache) != PHICACHE_OK) return 1;
+ *     use(cache);
  *     phicache_dict_cache_free(cache);
  */
 

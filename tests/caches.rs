@@ -158,7 +158,7 @@ fn live_bytes_are_those_of_the_entries_in_the_table() {
     }
     let thousand = live();
     assert!(thousand >= 1000 * 204 && thousand <= cache.stats().unwrap().bytes, "{thousand}");
-    // A pinned value that was removed is no live one, though it still takes memory.
+    // A pinned value that was removed still takes memory, but no longer as an entry.
     let pinned: Vec<_> = (0..1000u32).map(|key| cache.get(&key.to_le_bytes()).unwrap().unwrap()).collect();
     for key in 0..500u32 {
         cache.remove(&key.to_le_bytes()).unwrap();

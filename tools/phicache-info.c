@@ -100,6 +100,39 @@ static void show_memory(void) {
     show_unknown(memory.known);
 }
 
+/* Lists every limit: what it counts now, and how much more caches may take until it stops them. */
+static void show_limits(void) {
+    phicache_memory_limit limits[256];
+    size_t count, at;
+    limits[0].struct_size = sizeof *limits;
+    title("limits");
+    if (!succeeds(phicache_memory_limits(NULL, limits, sizeof limits / sizeof *limits, &count))) return;
+    for (at = 0; at < count; at++) {
+        if (at > 0) title("");
+        printf("%s: ", limits[at].name);
+        if (limits[at].bytes == UINT64_MAX)
+            fputs("unlimited", stdout);
+        else
+            show_bytes(limits[at].bytes);
+        fputs(", used ", stdout);
+        show_bytes(limits[at].used);
+        if (limits[at].room != UINT64_MAX) {
+            fputs(", room for caches ", stdout);
+            show_bytes(limits[at].room);
+        }
+        puts(limits[at].counts ? " (this limit counts now)" : "");
+    }
+}
+
+static void show_on_full(void) {
+    static const char *const choices[] = {"by default: evict at max_bytes, refuse at the limits of the process",
+                                          "refuse", "evict"};
+    int32_t choice;
+    title("full caches");
+    if (!succeeds(phicache_config_get_on_full(NULL, &choice))) return;
+    puts(choice >= 0 && choice < 3 ? choices[choice] : "unknown");
+}
+
 static void show_switch(const char *name, phicache_status (*get)(phicache_config *, int32_t *)) {
     int32_t enabled;
     title(name);
@@ -129,6 +162,7 @@ static void show_configuration(void) {
         puts("unlimited");
     else
         printf("%g %% of the usable memory\n", percent);
+    show_on_full();
     show_switch("cache repertoires", phicache_config_get_cache_repertoires);
     show_switch("cache purviews", phicache_config_get_cache_potential_purviews);
     show_switch("MICE in Redis", phicache_config_get_redis_cache);
@@ -163,6 +197,7 @@ int main(int argc, char **argv) {
     }
     show_library();
     show_memory();
+    show_limits();
     show_configuration();
     show_server();
     return failed;

@@ -2,6 +2,7 @@
 """Tests that phicache-info prints correct facts and no password: test_info.py PROGRAM VERSION LIBRARY"""
 
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -41,10 +42,29 @@ if "no control group" in told["usable memory"]:
 expect(told["environment"] == "no variable PHICACHE_… is set" and told["maximum memory"].startswith("50 %"),
        "it tells the defaults", printed)
 
+def limits(printed):
+    """Of each limit that is listed: the bytes or None, the bytes used, the room or None, and whether it counts."""
+    form = re.compile(r"(?:limits)? +(\S[^:]*): (?:unlimited|(\d+) bytes.*?), used (\d+) bytes \([^)]*\)"
+                      r"(?:, room for caches (\d+) bytes \([^)]*\))?( \(this limit counts now\))?")
+    found = (form.fullmatch(line) for line in printed.splitlines())
+    number = lambda text: None if text is None else int(text)
+    return {line[1]: (number(line[2]), int(line[3]), number(line[4]), line[5] is not None) for line in found if line}
+
+
+listed = limits(printed)
+expect({"physical memory", "RLIMIT_AS", "RLIMIT_DATA"} <= listed.keys(), "it lists the limits", printed)
+expect(abs(listed["physical memory"][0] - physical) <= physical / 100 and listed["physical memory"][2] is not None,
+       "it tells how much of the physical memory caches may take", printed)
+rooms = [room for _, _, room, _ in listed.values() if room is not None]
+expect([room for _, _, room, counts in listed.values() if counts] == [min(rooms)], "the nearest limit counts", printed)
+expect(told["full caches"].startswith("by default"), "it tells what full caches do", printed)
+
 status, told, printed = info(PHICACHE_MAXIMUM_CACHE_MEMORY_PERCENTAGE="12.5", PHICACHE_CACHE_REPERTOIRES="off",
+                             PHICACHE_ON_FULL="evict",
                              PHICACHE_REDIS_URL="redis://user:very-secret@host.example:6380/2")
 expect(status == 0 and told["maximum memory"].startswith("12.5 %") and told["cache repertoires"] == "off",
        "it tells what the environment sets", printed)
+expect(told["full caches"] == "evict", "it tells that the environment makes full caches evict", printed)
 expect("PHICACHE_REDIS_URL" in told["environment"] and "host.example:6380/2" in told["Redis URL"],
        "it tells the variables by name, and the Redis URL", printed)
 expect("very-secret" not in printed, "it tells no password", printed)
@@ -66,6 +86,8 @@ gibibyte = 1 << 30
 status, told, printed = info(prepare=lambda: resource.setrlimit(resource.RLIMIT_AS, (gibibyte, gibibyte)))
 expect(status == 0 and 0 < int(told["room for caches"].split()[0]) < gibibyte * 0.9, "it tells the limit of RLIMIT_AS",
        printed)
+bytes_, used, room, counts = limits(printed)["RLIMIT_AS"]
+expect(bytes_ == gibibyte and used + room == gibibyte // 10 * 9 and counts, "it tells that RLIMIT_AS counts", printed)
 
 # Hides /proc behind an empty folder, for this process only.
 namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]

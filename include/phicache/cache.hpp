@@ -25,7 +25,16 @@ PHICACHE_HPP_BEGIN
 /// Options of a new cache, besides its configuration.
 struct cache_options {
     std::string name{};  ///< Its name in the registry, unique among live caches. Empty: not in the registry.
-    std::uint64_t max_bytes = 0;  ///< Stores that would exceed this size are refused; 0: only memory limits it.
+    std::uint64_t max_bytes = 0;  ///< The most bytes it takes, overhead included; 0: only memory limits it.
+
+    // For caches in Redis.
+    std::chrono::milliseconds ttl{};    ///< The server expires values after this time; 0: never.
+    std::chrono::milliseconds lease{};  ///< How long a process that computes a value makes others wait; 0: not at all.
+    bool server_errors = false;  ///< A server failure is `status::error_redis` instead of a miss or a refusal.
+    bool no_checksum = false;    ///< Store plain values, without the checksum that ties a value to its key.
+    std::chrono::milliseconds scan_timeout{};  ///< Time limit of counting and clearing; 0: 30 seconds.
+
+    phicache::on_full on_full = phicache::on_full::configured;  ///< What the cache does when it is full.
 
     // Verified mode: finds keys that are too short (see "Any cache" in phicache.h).
 
@@ -38,13 +47,6 @@ struct cache_options {
     /// Receives the key, the kept and the computed value of each difference. Both functions run on the thread that
     /// verifies, on several at once, must not throw (an exception ends the process), and live as long as the cache.
     std::function<void(bytes, bytes, bytes)> difference{};
-
-    // For caches in Redis.
-    std::chrono::milliseconds ttl{};    ///< The server expires values after this time; 0: never.
-    std::chrono::milliseconds lease{};  ///< How long a process that computes a value makes others wait; 0: not at all.
-    bool server_errors = false;  ///< A server failure is `status::error_redis` instead of a miss or a refusal.
-    bool no_checksum = false;    ///< Store plain values, without the checksum that ties a value to its key.
-    std::chrono::milliseconds scan_timeout{};  ///< Time limit of counting and clearing; 0: 30 seconds.
 };
 
 namespace detail {
@@ -75,6 +77,7 @@ inline phicache_cache_options to_c(const cache_options& options) {
     raw.server_errors = options.server_errors;
     raw.no_checksum = options.no_checksum;
     raw.scan_timeout_ms = to_c(options.scan_timeout);
+    raw.on_full = static_cast<std::int32_t>(options.on_full);
     raw.verify_every = options.verify_every;
     if (options.verify_every != 0 && (options.same || options.difference)) {
         raw.same = options.same ? verification::is_same : nullptr;
@@ -85,8 +88,15 @@ inline phicache_cache_options to_c(const cache_options& options) {
     return raw;
 }
 
+/// A view of a view: the same cache.
+inline phicache_status same_cache(phicache_cache* cache, phicache_cache** out) noexcept {
+    *out = cache;
+    return PHICACHE_OK;
+}
+
 template <>
 struct c_functions<phicache_cache> {
+    static constexpr auto as_cache = same_cache;
     static constexpr auto clear = phicache_cache_clear;
     static constexpr auto size = phicache_cache_size;
     static constexpr auto info = phicache_cache_info;
@@ -295,6 +305,21 @@ public:
     template <class Content>
     expected<outcome> try_set(bytes key, const Content& content) {
         return detail::stored(c::set(this->raw(), key, detail::to_bytes(content)));
+    }
+
+    /// The same, and tells the cache what it would cost to compute the value again, in computing time (0 or less: not
+    /// known). A full cache that evicts keeps what costs the most for each byte.
+    template <class Content>
+    outcome set_with_cost(bytes key, const Content& content, std::chrono::nanoseconds cost) {
+        return try_set_with_cost(key, content, cost).value();
+    }
+    /// @copydoc set_with_cost
+    template <class Content>
+    expected<outcome> try_set_with_cost(bytes key, const Content& content, std::chrono::nanoseconds cost) {
+        phicache_cache* any = nullptr;
+        if (const phicache_status code = c::as_cache(this->raw(), &any); code < 0) return failure(code);
+        return detail::stored(
+            phicache_cache_set_with_cost(any, key, detail::to_bytes(content), detail::to_cost(cost)));
     }
 
     /// The value of a key, pinned; computed by `compute` on a miss. `compute` takes no argument and returns the content

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "bytes.hpp"
 #include "owner.hpp"
@@ -18,6 +19,13 @@ namespace detail {
 inline std::uint64_t to_c(std::chrono::milliseconds time) noexcept { return static_cast<std::uint64_t>(time.count()); }
 
 }  // namespace detail
+
+/// What a full cache does with a new value. See "The library" in phicache.h.
+enum class on_full : std::int32_t {
+    configured = PHICACHE_ON_FULL_DEFAULT,  ///< As configured; in a configuration: what fits the cache and its limit.
+    refuse = PHICACHE_ON_FULL_REFUSE,       ///< It refuses the value.
+    evict = PHICACHE_ON_FULL_EVICT,         ///< It evicts values that are worth less, so that the new one fits.
+};
 
 /// A maximum memory percentage that means no limit.
 inline constexpr double memory_unlimited = PHICACHE_MEMORY_UNLIMITED;
@@ -48,6 +56,16 @@ public:
     void set_maximum_memory_percent(double percent) const { try_set_maximum_memory_percent(percent).value(); }
     expected<void> try_set_maximum_memory_percent(double percent) const {
         return detail::checked(phicache_config_set_maximum_memory_percent(handle_, percent));
+    }
+
+    /// What full caches do whose options leave it open.
+    phicache::on_full on_full() const { return try_on_full().value(); }
+    expected<phicache::on_full> try_on_full() const {
+        return read<phicache::on_full, std::int32_t>(phicache_config_get_on_full);
+    }
+    void set_on_full(phicache::on_full choice) const { try_set_on_full(choice).value(); }
+    expected<void> try_set_on_full(phicache::on_full choice) const {
+        return detail::checked(phicache_config_set_on_full(handle_, static_cast<std::int32_t>(choice)));
     }
 
     /// Whether methods of kind `repertoire` use their cache.
@@ -195,6 +213,24 @@ inline expected<phicache_memory> try_memory_usage() {
 }
 /// @copydoc try_memory_usage
 inline phicache_memory memory_usage() { return try_memory_usage().value(); }
+
+/// All limits on the memory of this process that were found, and which one counts, measured now.
+inline expected<std::vector<phicache_memory_limit>> try_memory_limits(config_ref settings = {}) {
+    std::vector<phicache_memory_limit> limits;
+    std::size_t count = 0;
+    phicache_status code = phicache_memory_limits(settings.handle(), nullptr, 0, &count);
+    while (code == PHICACHE_ERROR_BUFFER_TOO_SMALL || (code == PHICACHE_OK && count != limits.size())) {
+        limits.resize(count);
+        if (count > 0) limits.front().struct_size = sizeof(phicache_memory_limit);
+        code = phicache_memory_limits(settings.handle(), limits.data(), limits.size(), &count);
+    }
+    if (code < 0) return failure(code);
+    return limits;
+}
+/// @copydoc try_memory_limits
+inline std::vector<phicache_memory_limit> memory_limits(config_ref settings = {}) {
+    return try_memory_limits(settings).value();
+}
 
 PHICACHE_HPP_END
 

@@ -212,8 +212,8 @@ impl Cache {
     }
 
     /// Ends the computation of the flight's owner, or of a caller that `joined`, with a value. If that fails, a failure
-    /// is counted, and the caller ends the computation without a value. The computation took `cost`, if that is known, or
-    /// else what the flight has measured.
+    /// is counted, and the caller ends the computation without a value. The computation took `cost`, if that is known,
+    /// or else what the flight has measured.
     pub(super) fn complete(
         &self,
         flight: &TryArc<Flight>,

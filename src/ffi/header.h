@@ -52,9 +52,9 @@
  *
  * Caveats
  *
- *  - A full cache refuses values or evicts some: `on_full` in its options (see "The library"). By default a cache with a
- *    `max_bytes` evicts there. When the process's memory is full, `set` returns PHICACHE_REFUSED_MEMORY; `memoize` still
- *    returns the value, and `origin` says that it was not stored.
+ *  - A full cache refuses new values, or evicts others: `on_full` in its options (see "The library"). By default, a
+ *    cache evicts at its `max_bytes`, and refuses when the memory of the process is full: `set` returns
+ *    PHICACHE_REFUSED_MEMORY; `memoize` still returns the value, and `origin` says that it was not stored.
  *  - A value that a cache returns is pinned: its bytes stay valid and unchanged until phicache_value_release, even if
  *    the cache is freed. A value that is never released is never freed.
  *  - A handle must not be freed while another thread is inside a call with it.

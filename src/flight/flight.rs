@@ -168,8 +168,8 @@ impl<T: Product> Flight<T> {
         self.note.load(Ordering::Relaxed)
     }
 
-    /// The computing time since its owner began: without the time that the owner's thread has waited for computations of
-    /// others. For the caller that ends the computation.
+    /// The computing time since its owner began: without the time that the owner's thread has waited for computations
+    /// of others. For the caller that ends the computation.
     pub fn cost(&self) -> Duration {
         self.stopwatch.computing()
     }

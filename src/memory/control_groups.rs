@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind};
 
 use super::ceiling::{outside, wall};
 use super::os::{field, number};
+use crate::error::{Error, Result};
 
 /// Reads the start of the file at a path into a buffer; returns how many bytes.
 pub(super) type Reader<'r> = &'r dyn Fn(&[u8], &mut [u8]) -> io::Result<usize>;
@@ -63,6 +64,20 @@ const INACTIVE: u64 = 50;
 impl Group {
     fn limit(&self) -> u64 {
         self.limits[0].min(self.limits[1])
+    }
+
+    /// The path of one of the group's files, as text.
+    fn path(&self, file: &[u8]) -> Result<String> {
+        let mut path = String::new();
+        let len = 3 * self.folder.len() + 1 + file.len();
+        path.try_reserve_exact(len).map_err(|_| Error::OutOfMemory(len))?;
+        for part in [&self.folder[..], b"/", file] {
+            for chunk in part.utf8_chunks() {
+                path.push_str(chunk.valid());
+                path.extend(chunk.invalid().first().map(|_| char::REPLACEMENT_CHARACTER));
+            }
+        }
+        Ok(path)
     }
 
     /// Reads one of the group's files.
@@ -178,6 +193,19 @@ impl Groups {
             allowed.ceiling = allowed.ceiling.min(wall(limit) as i64 - group.outside);
         }
         allowed
+    }
+
+    /// Calls `see` with the limits of all groups that have one, as last read: the path of the file, the bytes, and what
+    /// the group uses without the bytes that caches hold. The own group comes before its ancestors.
+    pub(super) fn limits(&self, mut see: impl FnMut(String, u64, i64) -> Result<()>) -> Result<()> {
+        for group in &self.groups {
+            for (file, bytes) in group.files.limits.iter().zip(group.limits) {
+                if bytes != u64::MAX {
+                    see(group.path(file)?, bytes, group.outside)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Finds the groups, unless they are the known ones. If that fails, the known ones stay.

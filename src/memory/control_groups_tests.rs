@@ -199,3 +199,49 @@ fn caches_stop_at_nine_tenths_of_a_group_and_its_page_cache_does_not_count() {
     );
     assert_eq!(tree.sample(&mut Groups::new(), held, 0).ceiling, 70 * MIB as i64);
 }
+
+#[test]
+fn the_limits_of_a_group_and_its_ancestors_are_listed_with_what_each_counts() {
+    let unified = Tree::new(
+        "0::/a/b\n",
+        UNIFIED,
+        &[
+            ("/sys/fs/cgroup/a/b/memory.max", "max\n"),
+            ("/sys/fs/cgroup/a/b/memory.high", "1048576\n"),
+            ("/sys/fs/cgroup/a/b/memory.current", "600000\n"),
+            ("/sys/fs/cgroup/a/b/memory.stat", "inactive_file 100000\n"),
+            ("/sys/fs/cgroup/a/memory.max", "2147483648\n"),
+            ("/sys/fs/cgroup/a/memory.high", "1073741824\n"),
+            ("/sys/fs/cgroup/a/memory.current", "9000\n"),
+        ],
+    );
+    let listed = |tree: &Tree| {
+        let mut groups = Groups::new();
+        tree.sample(&mut groups, 3000, 0);
+        let mut listed = Vec::new();
+        let limits = groups.limits(|name, bytes, outside| {
+            listed.push((name, bytes, outside));
+            Ok(())
+        });
+        limits.unwrap();
+        listed
+    };
+    assert_eq!(
+        listed(&unified),
+        [
+            ("/sys/fs/cgroup/a/b/memory.high".into(), MIB, 497_000),
+            ("/sys/fs/cgroup/a/memory.max".into(), 2048 * MIB, 6000),
+            ("/sys/fs/cgroup/a/memory.high".into(), 1024 * MIB, 6000),
+        ]
+    );
+    let legacy = Tree::new(
+        "5:memory:/job\n",
+        "33 25 0:29 / /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n",
+        &[
+            ("/sys/fs/cgroup/memory/job/memory.limit_in_bytes", "4096\n"),
+            ("/sys/fs/cgroup/memory/job/memory.usage_in_bytes", "1500\n"),
+            ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
+        ],
+    );
+    assert_eq!(listed(&legacy), [("/sys/fs/cgroup/memory/job/memory.limit_in_bytes".into(), 4096, -1500)]);
+}

@@ -19,10 +19,11 @@ use super::ceiling::{MOST, wall};
 use super::{held, os, scratch};
 use crate::epoch::retire::may_free;
 use crate::epoch::{current, flush};
+use crate::error::{Error, Result, try_owned};
 use crate::sync::CachePadded;
 
 pub use super::held::MemoryClaim;
-pub use super::usage::{Known, Usage};
+pub use super::usage::{Known, Limit, Usage};
 
 /// A maximum that limits nothing; the walls remain.
 pub const UNLIMITED: f64 = -1.0;
@@ -295,6 +296,42 @@ impl MemoryLimit {
         self.limit.store(limit.max(1), Relaxed);
         known | Known::PHYSICAL.when(physical != 0)
     }
+}
+
+/// All limits on the memory of the process that were found, while caches may fill it up to `maximum` per cent. Measures
+/// now.
+pub fn limits(maximum: f64) -> Result<Vec<Limit>> {
+    LIMIT.measure(true);
+    let (held, resident) = (held::at_least(), LIMIT.resident());
+    let used = |outside: i64| (outside + held).max(0) as u64;
+    let share = |bytes: u64| match maximum {
+        0.0.. => ((bytes as f64 / 100.0 * maximum) as u64).saturating_sub(resident),
+        _ => u64::MAX,
+    };
+    let below_wall = |bytes: u64, used: u64| if bytes == u64::MAX { bytes } else { wall(bytes).saturating_sub(used) };
+    let mut found = Vec::new();
+    let mut add = |name: String, bytes, used, room| {
+        found.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Limit>()))?;
+        found.push(Limit { name, bytes, used, room });
+        Ok(())
+    };
+    let physical = LIMIT.physical.load(Relaxed);
+    if physical != 0 {
+        add(try_owned("physical memory")?, physical, resident, share(physical))?;
+    }
+    if let Some(groups) = groups::groups(true) {
+        groups.limits(|name, bytes, outside| {
+            add(name, bytes, used(outside), share(bytes).min(below_wall(bytes, used(outside))))
+        })?;
+    }
+    let (address_space, data) = os::limits().unwrap_or((u64::MAX, u64::MAX));
+    for (name, bytes, outside) in
+        [("RLIMIT_AS", address_space, &LIMIT.address_space), ("RLIMIT_DATA", data, &LIMIT.data)]
+    {
+        let used = used(outside.load(Relaxed));
+        add(try_owned(name)?, bytes, used, below_wall(bytes, used))?;
+    }
+    Ok(found)
 }
 
 /// The control groups. One thread at a time reads them.

@@ -26,6 +26,19 @@ impl Usage {
     }
 }
 
+/// A limit on the memory of the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// What limits it: the physical memory, a file of a control group, or a resource limit.
+    pub name: String,
+    /// The limit in bytes; `u64::MAX` if there is none.
+    pub bytes: u64,
+    /// The bytes that it counts now.
+    pub used: u64,
+    /// The bytes that caches may still take until this limit stops them; `u64::MAX` if it never does.
+    pub room: u64,
+}
+
 /// A set of figures that could be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Known(pub u32);

@@ -47,18 +47,35 @@ lookup(::Type{V}, cache::AbstractCache, key) where {V} = with_bytes(bytes -> val
 store(cache::AbstractCache, key, value) =
     check(@c phicache_cache_set(cache::Ptr{CView}, key::CBytes, to_bytes(cache, value)::CBytes)::Int32)
 
+store_with_cost(cache::AbstractCache, key, value, ns) = check(@c phicache_cache_set_with_cost(
+    cache::Ptr{CView}, key::CBytes, to_bytes(cache, value)::CBytes, ns::UInt64)::Int32)
+
+# Seconds as nanoseconds for C; a cost above zero becomes at least one.
+function nanoseconds(seconds)
+    0 <= seconds <= 1e10 || throw(ArgumentError("the cost is $seconds seconds; expected 0 to 1e10"))
+    return seconds == 0 ? UInt64(0) : max(UInt64(1), round(UInt64, 1e9 * seconds))
+end
+
 to_bytes(::AbstractCache{V}, value) where {V} = encode(V, value)
 from_bytes(::AbstractCache{V}, bytes) where {V} = decode(V, bytes)
 
 """
-    set!(cache, key, value) -> Status
+    set!(cache, key, value; cost=0) -> Status
 
 Stores a value and returns the outcome: `PhiCache.OK` if it was stored, or the reason of a refusal:
 `PhiCache.REFUSED_MEMORY`, `PhiCache.REFUSED_CAPACITY`, `PhiCache.REFUSED_DISABLED` (a purview cache that is switched
 off), `PhiCache.REFUSED_CUT` or `PhiCache.REFUSED_PHI` (a MICE cache), `PhiCache.REFUSED_SERVER` (a cache in Redis). If
 the store is refused, an older value stays.
+
+`cost` is what computing the value again would take, in seconds of computing time. A full cache that evicts keeps what
+costs the most for each byte. 0 is unknown: the value counts as one of mean cost. `get!`, `memoize!` and memos measure
+the cost themselves.
 """
-set!(cache::AbstractCache, key, value) = with_key(key -> store(cache, key, value), cache, key)
+function set!(cache::AbstractCache, key, value; cost::Real=0)
+    cost == 0 && return with_key(key -> store(cache, key, value), cache, key)
+    ns = nanoseconds(cost)
+    return with_key(key -> store_with_cost(cache, key, value, ns), cache, key)
+end
 
 Base.valtype(::Type{<:AbstractCache{V}}) where {V} = V
 Base.valtype(cache::AbstractCache) = valtype(typeof(cache))
@@ -157,10 +174,11 @@ CStats() = CStats(sizeof(CStats), ntuple(_ -> 0, fieldcount(CStats) - 1)...)
 """
     stats(cache) -> NamedTuple
 
-All statistics of a cache: those of [`info`](@ref), its size in bytes (overhead included), the number of values stored
-and refused by reason, the nanoseconds spent in computations and saved by hits, and the hits that were `verified` and
-their `differences`. (`waits` and `errors` count only threads of other languages, because tasks wait and fail in
-Julia.)
+All statistics of a cache: those of [`info`](@ref); `bytes`, what it takes (this is what `max_bytes` bounds), and
+`live_bytes`, what its entries take of that; the number of values stored, and refused by reason; `evictions`, the
+number of entries evicted, their `evicted_bytes`, and `evicted_ns`, the nanoseconds that computing them again would
+take; the nanoseconds spent in computations and saved by hits; and the hits that were `verified` and their
+`differences`. (`waits` and `errors` count only threads of other languages, because tasks wait and fail in Julia.)
 """
 function stats(cache::AbstractCache)
     figures = Ref(CStats())
@@ -207,15 +225,15 @@ struct COptions
 end
 
 # Calls `make(options, out)` and returns the handle that it stores in `out`.
-function new_cache(make, name, max_bytes, verification; ttl=0, lease=0, server_errors=false, no_checksum=false,
-                   scan_timeout=0)
+function new_cache(make, name, max_bytes, verification; on_full=:configured, ttl=0, lease=0, server_errors=false,
+                   no_checksum=false, scan_timeout=0)
     max_bytes >= 0 || throw(ArgumentError("max_bytes is $max_bytes; expected 0 (no limit) or more"))
     text = name === nothing ? nothing : Base.cconvert(Cstring, String(name))
     GC.@preserve text begin
         pointer = text === nothing ? C_NULL : Ptr{UInt8}(Base.unsafe_convert(Cstring, text))
         options = Ref(COptions(sizeof(COptions), pointer, max_bytes, milliseconds(ttl), milliseconds(lease),
-                               server_errors, no_checksum, milliseconds(scan_timeout), 0, 0, verification.every, C_NULL,
-                               C_NULL, C_NULL, C_NULL))
+                               server_errors, no_checksum, milliseconds(scan_timeout), on_full_number(on_full), 0,
+                               verification.every, C_NULL, C_NULL, C_NULL, C_NULL))
         return new_handle(out -> make(options, out))
     end
 end

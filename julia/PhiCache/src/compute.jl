@@ -30,7 +30,7 @@ is_hit(step) = !(step isa Reservation) || step.kept !== nothing
         flight = lock(() -> get(FLIGHTS, flight_key, nothing), FLIGHTS_LOCK)
         if flight === nothing
             # A thread of another language computes it, or a task that has not registered its flight yet.
-            sleep(pause)
+            waiting(() -> sleep(pause))
             pause = min(2pause, 0.05)
         elseif wait_for(flight)
             # Counts a hit, or the miss.

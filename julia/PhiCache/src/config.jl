@@ -8,6 +8,9 @@ arguments. They are also properties of a `Config`, which may be read and set at 
 
 * `maximum_memory_percent`: the memory limit. Caches stop storing while the process uses more than this percentage of
   the memory that it may use: 0 to 100, or `PhiCache.UNLIMITED`;
+* `on_full`: what full caches do whose `on_full` is `:configured`: `:refuse` refuses new values, `:evict` evicts others
+  instead, and `:configured`, the default, evicts in a cache that has reached its `max_bytes` and refuses at the memory
+  limit;
 * `cache_repertoires`: whether repertoire methods ([`CachedMethod`](@ref)) use their cache;
 * `cache_potential_purviews`: whether a [`PurviewCache`](@ref) stores;
 * `redis_cache`: whether a [`MICECache`](@ref) with `kind=:configured` is in Redis.
@@ -59,8 +62,18 @@ function milliseconds(seconds)
     return seconds == 0 ? UInt64(0) : max(UInt64(1), round(UInt64, 1000seconds))
 end
 
-const SETTINGS = (:maximum_memory_percent, :cache_repertoires, :cache_potential_purviews, :redis_cache, :redis_url,
-                  :redis_namespace, :redis_timeout, :redis_whole_database)
+# What a full cache does; the index is one more than C's number.
+const ON_FULL = (:configured, :refuse, :evict)
+
+function on_full_number(choice)
+    index = findfirst(==(choice), ON_FULL)
+    index === nothing &&
+        throw(ArgumentError("on_full is $(repr(choice)); expected one of $(join(map(repr, ON_FULL), ", "))"))
+    return Int32(index - 1)
+end
+
+const SETTINGS = (:maximum_memory_percent, :on_full, :cache_repertoires, :cache_potential_purviews, :redis_cache,
+                  :redis_url, :redis_namespace, :redis_timeout, :redis_whole_database)
 
 Base.propertynames(::AnyConfig, private::Bool=false) = SETTINGS
 Base.show(io::IO, config::DefaultConfig) = print(io, "default_config(", description(config), ")")
@@ -83,6 +96,15 @@ end
 
 setting!(config::AnyConfig, ::Val{:maximum_memory_percent}, percent) =
     (check(@c phicache_config_set_maximum_memory_percent(config::Ptr{Cvoid}, percent::Cdouble)::Int32); percent)
+
+function setting(config::AnyConfig, ::Val{:on_full})
+    choice = Ref(Int32(0))
+    check(@c phicache_config_get_on_full(config::Ptr{Cvoid}, choice::Ptr{Int32})::Int32)
+    return ON_FULL[choice[] + 1]
+end
+
+setting!(config::AnyConfig, ::Val{:on_full}, choice) =
+    (check(@c phicache_config_set_on_full(config::Ptr{Cvoid}, on_full_number(choice)::Int32)::Int32); choice)
 
 # The getter and the setter of each switch and each text.
 for name in (:cache_repertoires, :cache_potential_purviews, :redis_cache, :redis_whole_database)

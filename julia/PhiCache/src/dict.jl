@@ -1,8 +1,8 @@
 # A cache of any values by any keys: PyPhi's DictCache.
 
 """
-    DictCache{V}(; config=default_config(), name=nothing, max_bytes=0, verify_every=0, same=isequal,
-                 ondifference=nothing)
+    DictCache{V}(; config=default_config(), name=nothing, max_bytes=0, on_full=:configured, verify_every=0,
+                 same=isequal, ondifference=nothing)
     DictCache(; ...)
 
 A memory-limited cache in this process. `V` is the type of its values, and decides how they are stored:
@@ -14,6 +14,10 @@ A memory-limited cache in this process. `V` is the type of its values, and decid
 
 `name` is the name in [`named_caches`](@ref), unique among live caches. `max_bytes` limits the size of the cache,
 overhead included; 0 means that only memory limits it.
+
+`on_full` says what the cache does when it reaches its `max_bytes` or the memory limit: `:refuse` refuses new values;
+`:evict` evicts entries, so that a new one fits: those that cost the least computing time for each byte and were not
+used lately; `:configured` is what the configuration says (see [`Config`](@ref)).
 
 Verified mode finds keys that are too short. Every `verify_every`-th hit of `get!`, `memoize!`, a [`Memo`](@ref) or a
 [`CachedMethod`](@ref) is computed again (0: none, at no cost) and compared with the value that the cache has: they are
@@ -41,10 +45,11 @@ mutable struct DictCache{V} <: ByteCache{V}
 end
 
 function DictCache{V}(; config::AnyConfig=default_config(), name=nothing, max_bytes::Integer=0,
-                      verify_every::Integer=0, same=isequal, ondifference=nothing) where {V}
+                      on_full::Symbol=:configured, verify_every::Integer=0, same=isequal,
+                      ondifference=nothing) where {V}
     check_storable(V)
     verification = Verification(verify_every, same, ondifference)
-    pointer = new_cache(name, max_bytes, verification) do options, out
+    pointer = new_cache(name, max_bytes, verification; on_full=on_full) do options, out
         @c phicache_dict_cache_new(config::Ptr{Cvoid}, options::Ptr{COptions}, out::Ptr{Ptr{Cvoid}})::Int32
     end
     return DictCache{V}(pointer, config, verification)

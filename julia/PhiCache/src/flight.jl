@@ -22,6 +22,19 @@ const FLIGHTS_LOCK = ReentrantLock()
 const FLIGHTS = Dict{Tuple{Any,Vector{UInt8}},Flight}()
 const WAITS = IdDict{Task,Flight}()
 
+# The time in nanoseconds that this task has waited for computations of others.
+waited() = get(task_local_storage(), :phicache_waited, UInt64(0))::UInt64
+
+# Runs `wait`, in which this task waits for a computation of another. The time is not part of its own computations.
+function waiting(wait)
+    began = time_ns()
+    try
+        return wait()
+    finally
+        task_local_storage(:phicache_waited, waited() + (time_ns() - began))
+    end
+end
+
 function start_flight(flight_key)
     flight = Flight([current_task()], false, false, Threads.Condition(FLIGHTS_LOCK))
     lock(() -> FLIGHTS[flight_key] = flight, FLIGHTS_LOCK)
@@ -51,8 +64,10 @@ function wait_for(flight)
         end
         WAITS[task] = flight
         try
-            while !flight.done
-                wait(flight.waiting)
+            waiting() do
+                while !flight.done
+                    wait(flight.waiting)
+                end
             end
         finally
             delete!(WAITS, task)
@@ -84,7 +99,11 @@ stop_computing(flight) = (lock(() -> filter!(!=(current_task()), flight.computin
 mutable struct Lease <: Handle
     pointer::Ptr{Cvoid}
     live::Threads.Atomic{Bool}
-    Lease(pointer::Ptr{Cvoid}) = free_when_collected(new(pointer, Threads.Atomic{Bool}(true)))
+    # When the computation began, and what its task had waited before.
+    began::UInt64
+    waited::UInt64
+    Lease(pointer::Ptr{Cvoid}) =
+        free_when_collected(new(pointer, Threads.Atomic{Bool}(true), time_ns(), waited()))
 end
 
 free_handle(::Type{Lease}, pointer) = @c phicache_lease_abandon(pointer::Ptr{Cvoid})::Int32
@@ -117,6 +136,12 @@ end
 # does not count as refused.)
 function complete(lease::Lease)
     value = Ref(CValue())
+    # The library does not see the waits of tasks.
+    waits = waited() - lease.waited
+    if waits > 0
+        cost = max(time_ns() - lease.began, waits + 1) - waits
+        check(@c phicache_lease_set_cost(lease::Ptr{Cvoid}, cost::UInt64)::Int32)
+    end
     pointer = take_pointer(lease)
     check(@c phicache_lease_complete(pointer::Ptr{Cvoid}, value::Ptr{CValue})::Int32)
     origin = value[].origin

@@ -27,9 +27,9 @@ Base.:(==)(a::Mice, b::Mice) =
 Base.hash(mice::Mice, seed::UInt) = hash((mice.direction, mice.mechanism, mice.purview, mice.phi, mice.payload), seed)
 
 """
-    MICECache{P}(subsystem; parent=nothing, config=default_config(), name=nothing, max_bytes=0, kind=:configured,
-                 verify_every=0, same=isequal, ondifference=nothing, ttl=0, lease=0, server_errors=false,
-                 no_checksum=false)
+    MICECache{P}(subsystem; parent=nothing, config=default_config(), name=nothing, max_bytes=0, on_full=:configured,
+                 kind=:configured, verify_every=0, same=isequal, ondifference=nothing, ttl=0, lease=0,
+                 server_errors=false, no_checksum=false)
     MICECache(subsystem; ...)
 
 The [`Mice`](@ref) of a subsystem, with payloads of type `P` (stored as in a [`DictCache`](@ref); the default `Any` is
@@ -38,8 +38,10 @@ any Julia value). [`mice_key`](@ref) makes the standard keys.
 A MICE is stored only if the subsystem is uncut, its phi is positive, and memory is not full. `set!` returns which of
 these refused it, and `would_store` tells before it is computed. A cache of a cut subsystem may have a `parent`: a cache
 of the same system, uncut. On a miss it inherits the parent's MICE, unless its cut damages that. Inheritance is a live
-view and copies nothing; the parent may be closed. `verify_every`, `same` and `ondifference` are as for a
-[`DictCache`](@ref); inherited MICE are verified too, and the parent's stays.
+view and copies nothing; the parent may be closed.
+
+`max_bytes`, `on_full`, `verify_every`, `same` and `ondifference` are those of a [`DictCache`](@ref). A MICE that a
+parent evicts is a miss for its children. Inherited MICE are verified too, and the parent's stays.
 
 `kind` is `:dict` for a cache in this process, `:redis` for a cache at the configured server, shared by all processes
 that compute the same system, and `:configured` for the kind that the configuration says. In Redis, only a cut refuses a

@@ -1,16 +1,17 @@
 # The potential purviews of a network: PyPhi's PurviewCache.
 
 """
-    PurviewCache(; config=default_config(), name=nothing, max_bytes=0, verify_every=0, same=isequal,
-                 ondifference=nothing)
+    PurviewCache(; config=default_config(), name=nothing, max_bytes=0, on_full=:configured, verify_every=0,
+                 same=isequal, ondifference=nothing)
 
 The potential purviews of a network: lists of node sets by direction and mechanism.
 
     cache[CAUSE, NodeSet(1, 2)] = [NodeSet(1), NodeSet(1, 2)]
     get!(cache, (CAUSE, mechanism)) do ... end
 
-While the configuration has `cache_potential_purviews` off, every store is refused. The options are those of a
-[`DictCache`](@ref).
+The options are those of a [`DictCache`](@ref).
+
+While the configuration has `cache_potential_purviews` off, every store is refused.
 """
 mutable struct PurviewCache <: AbstractCache{Vector{NodeSet}}
     pointer::Ptr{Cvoid}
@@ -21,9 +22,9 @@ mutable struct PurviewCache <: AbstractCache{Vector{NodeSet}}
     verification::Verification
 
     function PurviewCache(; config::AnyConfig=default_config(), name=nothing, max_bytes::Integer=0,
-                          verify_every::Integer=0, same=isequal, ondifference=nothing)
+                          on_full::Symbol=:configured, verify_every::Integer=0, same=isequal, ondifference=nothing)
         verification = Verification(verify_every, same, ondifference)
-        pointer = new_cache(name, max_bytes, verification) do options, out
+        pointer = new_cache(name, max_bytes, verification; on_full=on_full) do options, out
             @c phicache_purview_cache_new(config::Ptr{Cvoid}, options::Ptr{COptions}, out::Ptr{Ptr{Cvoid}})::Int32
         end
         view = new_handle(out -> @c phicache_purview_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)

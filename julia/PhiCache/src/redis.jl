@@ -1,8 +1,8 @@
 # Values at a Redis server, shared by many processes: PyPhi's RedisCache.
 
 """
-    RedisCache{V}(; config=default_config(), name=nothing, max_bytes=0, ttl=0, lease=0, server_errors=false,
-                  no_checksum=false, scan_timeout=0)
+    RedisCache{V}(; config=default_config(), name=nothing, max_bytes=0, on_full=:configured, ttl=0, lease=0,
+                  server_errors=false, no_checksum=false, scan_timeout=0)
 
 A cache at the configured Redis or Valkey server, shared by all processes that use its namespace. Used like a
 [`DictCache`](@ref), with the same types `V`. (Do not use `Any` if the processes have different versions of Julia,
@@ -107,6 +107,3 @@ function redis_health(cache::AbstractCache)
             connections=Int(found.connections), reconnects=Int(found.reconnects), skipping=found.skipping_ms / 1000,
             last_error=text_of(found.last_error))
 end
-
-# The text of a C array, up to its NUL.
-text_of(letters) = String(collect(Iterators.takewhile(!=(0x00), letters)))

@@ -230,10 +230,11 @@ A handle of the cache that all handles with this fingerprint and role (such as `
 same `V` and the same options, except `same` and `ondifference`. The cache is freed with its last handle.
 """
 function DictCache{V}(fingerprint::Fingerprint, role::AbstractString; config::AnyConfig=default_config(), name=nothing,
-                      max_bytes::Integer=0, verify_every::Integer=0, same=isequal, ondifference=nothing) where {V}
+                      max_bytes::Integer=0, on_full::Symbol=:configured, verify_every::Integer=0, same=isequal,
+                      ondifference=nothing) where {V}
     check_storable(V)
     verification = Verification(verify_every, same, ondifference)
-    pointer = new_cache(name, max_bytes, verification) do options, out
+    pointer = new_cache(name, max_bytes, verification; on_full=on_full) do options, out
         @c phicache_dict_cache_shared(config::Ptr{Cvoid}, options::Ptr{COptions}, Ref(fingerprint)::Ptr{Fingerprint},
                                       String(role)::Cstring, out::Ptr{Ptr{Cvoid}})::Int32
     end

@@ -41,6 +41,32 @@ end
     @test get!(() -> 7, cache, "own") == 7
 end
 
+@testset "what a task waits for another is not part of its computation" begin
+    wait_seconds = 0.2
+    outer, inner = DictCache{Int}(), DictCache{Int}()
+    begun, asked = Channel{Nothing}(1), Channel{Nothing}(1)
+    slow = @async get!(inner, "key") do
+        put!(begun, nothing)
+        take!(asked)
+        # The other task waits by now: it runs on this thread, and has yielded in `get!`.
+        sleep(wait_seconds)
+        1
+    end
+    take!(begun)
+    waited = Ref(0.0)
+    @test get!(outer, "key") do
+        put!(asked, nothing)
+        began = time_ns()
+        found = get!(() -> error("the other task computes it"), inner, "key")
+        waited[] = (time_ns() - began) / 1e9
+        found
+    end == 1
+    @test fetch(slow) == 1
+    # The slow task's own time includes the sleep.
+    @test stats(inner).compute_ns >= wait_seconds * 1e9
+    @test stats(outer).compute_ns / 1e9 < waited[]
+end
+
 @testset "a computation may switch tasks" begin
     cache = DictCache{Int}()
     first_has_begun, second_has_ended = Channel{Nothing}(1), Channel{Nothing}(1)

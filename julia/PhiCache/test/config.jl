@@ -6,6 +6,14 @@
     @test config.cache_repertoires
     config.cache_potential_purviews = false
     @test !config.cache_potential_purviews
+    @test config.on_full == :configured
+    for choice in (:evict, :refuse, :configured)
+        config.on_full = choice
+        @test config.on_full == choice
+    end
+    for choice in (:keep, 1, "evict")
+        @test_throws ArgumentError config.on_full = choice
+    end
     config.maximum_memory_percent = PhiCache.UNLIMITED
     @test config.maximum_memory_percent == PhiCache.UNLIMITED
     config.redis_url = "redis://user:secret@localhost:6379/1"
@@ -67,6 +75,17 @@ end
     before = memory_usage().held
     cache["key"] = zeros(UInt8, 100_000)
     @test memory_usage().held >= before + 100_000
+end
+
+@testset "all limits on memory are listed" begin
+    limits = memory_limits(Config(maximum_memory_percent=0))
+    @test first(limits).name == "physical memory" && first(limits).bytes == memory_usage().physical
+    @test first(limits).room == 0 && first(limits).counts && first(limits).used > 0
+    @test issubset(("RLIMIT_AS", "RLIMIT_DATA"), [limit.name for limit in limits])
+    @test count(limit -> limit.counts, limits) == 1
+    unlimited = memory_limits(Config(maximum_memory_percent=PhiCache.UNLIMITED))
+    @test first(unlimited).room == typemax(Int) && !first(unlimited).counts
+    @test length(memory_limits()) == length(limits)
 end
 
 @testset "an error names the invalid environment variable" begin

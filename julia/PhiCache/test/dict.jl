@@ -57,6 +57,34 @@ end
     @test stats(small).bytes <= 10_000 && stats(small).refused_capacity == 1
 end
 
+@testset "a cache says what it does when it is full" begin
+    for on_full in (:configured, :refuse, :evict)
+        cache = DictCache{Int}(max_bytes=10_000, on_full=on_full)
+        @test set!(cache, "key", 1) == PhiCache.OK
+        @test (stats(cache).evictions, stats(cache).evicted_bytes, stats(cache).evicted_ns) == (0, 0, 0)
+        @test 0 < stats(cache).live_bytes <= stats(cache).bytes
+    end
+    @test_throws ArgumentError DictCache(on_full=:forget)
+    @test_throws ArgumentError PurviewCache(on_full=:forget)
+    full = DictCache{Vector{UInt8}}(max_bytes=10_000, on_full=:refuse)
+    outcomes = [set!(full, n, zeros(UInt8, 500)) for n in 1:100]
+    @test PhiCache.REFUSED_CAPACITY in outcomes && all(haskey(full, n) == (outcomes[n] == PhiCache.OK) for n in 1:100)
+end
+
+@testset "a value may have a cost" begin
+    cache = DictCache{Int}()
+    for (n, cost) in enumerate((0, 1e-12, 2.5, 3600))
+        @test set!(cache, "key", n; cost=cost) == PhiCache.OK && cache["key"] == n
+    end
+    for cost in (-1, NaN, Inf)
+        @test_throws ArgumentError set!(cache, "key", 0; cost=cost)
+    end
+    @test cache["key"] == 4 && stats(cache).stores == 4
+    purviews = PurviewCache()
+    @test set!(purviews, (CAUSE, NodeSet(1)), [NodeSet(1, 2)]; cost=1) == PhiCache.OK
+    @test purviews[CAUSE, NodeSet(1)] == [NodeSet(1, 2)]
+end
+
 @testset "names are unique while their cache lives" begin
     cache = DictCache(name="julia-test")
     @test status_of(() -> DictCache(name="julia-test")) == PhiCache.ERROR_NAME_IN_USE

@@ -142,7 +142,8 @@ impl<B: Backing> SharedCache<B> {
     }
 
     /// Ends a computation with a value: stores it if that is allowed, and hands it to all waiters. Whatever the backing
-    /// does, the value is not lost. The computation took `cost`, if that is known, or else what the flight has measured.
+    /// does, the value is not lost. The computation took `cost`, if that is known, or else what the flight has
+    /// measured.
     pub fn complete(&self, flight: &TryArc<Flight>, joined: Option<Owner>, draft: Draft, cost: Cost) -> Result<Value> {
         let checked = self.near().policy().check(draft.key(), draft.value(), self.near().config())?;
         let new_entry = draft.finish()?;

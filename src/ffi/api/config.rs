@@ -9,7 +9,7 @@
 //! | setting | default | variable |
 //! |---|---|---|
 //! | maximum memory, in per cent | 50 | `PHICACHE_MAXIMUM_CACHE_MEMORY_PERCENTAGE` |
-//! | on full | as the cache needs (0) | `PHICACHE_ON_FULL` |
+//! | what full caches do | depends on the limit (0) | `PHICACHE_ON_FULL` |
 //! | cache repertoires | 1 | `PHICACHE_CACHE_REPERTOIRES` |
 //! | cache potential purviews | 1 | `PHICACHE_CACHE_POTENTIAL_PURVIEWS` |
 //! | keep MICE in Redis | 0 | `PHICACHE_REDIS_CACHE` |
@@ -20,8 +20,8 @@
 //! | the whole Redis database | 0 | none |
 //!
 //! If a variable is invalid, the first use fails with ERROR_CONFIGURATION, and the message names the variable. An empty
-//! variable counts as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off; on full is refuse or
-//! evict.
+//! variable counts as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off; what full caches do
+//! is refuse or evict.
 //!
 //! ```c
 //! phicache_config *config;

@@ -1,7 +1,7 @@
 //! Dict cache
 //!
-//! PyPhi's `DictCache`: values by keys, both bytes. It stores values until the memory limit is reached. All threads may
-//! call the functions at once.
+//! PyPhi's `DictCache`: values by keys, both bytes. It stores values until it is full. All threads may call the
+//! functions at once.
 //!
 //! ```c
 //! phicache_dict_cache *cache;
@@ -14,6 +14,19 @@
 //!     use(value.data, value.len);
 //!     phicache_value_release(&value);
 //! }
+//! phicache_dict_cache_free(cache);
+//! ```
+//!
+//! A cache that keeps the most valuable results of a long run in 64 MiB:
+//!
+//! ```c
+//! phicache_cache_options options = { 0 };
+//! phicache_dict_cache *cache;
+//! options.struct_size = sizeof options;
+//! options.max_bytes = 64 << 20;
+//! options.on_full = PHICACHE_ON_FULL_EVICT;
+//! if (phicache_dict_cache_new(NULL, &options, &cache) != PHICACHE_OK) return 1;
+//! use(cache);
 //! phicache_dict_cache_free(cache);
 //! ```
 

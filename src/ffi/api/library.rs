@@ -11,8 +11,8 @@
 //! and of a control group's limit. Each is compared with the memory that it counts (for a group, its usage without
 //! inactive file pages). So the program's own allocations do not fail, and the system does not kill the process.
 //!
-//! A cache that reaches one of these limits, or its own `max_bytes`, is full. A full cache does one of two things with a
-//! new value:
+//! A cache that reaches one of these limits, or its own `max_bytes`, is full. A full cache does one of two things with
+//! a new value:
 //!
 //!  - REFUSE: `set` returns REFUSED_MEMORY or REFUSED_CAPACITY. `memoize` returns the value, and `origin` says that it
 //!    was not stored. What the cache has stays. PyPhi's caches do this.
@@ -22,8 +22,8 @@
 //!    made at once, because values are pinned or being read; then the new value is refused.
 //!
 //! `on_full` in the options of a cache chooses; else the configuration, or `PHICACHE_ON_FULL` in the environment. By
-//! default a cache evicts at its `max_bytes` and refuses at the limits of the process; the part of a MICE cache in Redis
-//! that is in this process evicts at both.
+//! default a cache evicts at its `max_bytes` and refuses at the limits of the process. The part of a MICE cache in
+//! Redis that is in this process evicts at both.
 //!
 //! If a figure cannot be read (no `/proc`, no free file descriptor, a sandbox), the last good figure counts, or the
 //! bytes that caches hold if those are more. The next call tries again. `known` in `phicache_memory` says which figures
@@ -40,7 +40,9 @@ use std::ffi::CStr;
 
 use crate::epoch::flush;
 use crate::ffi::api::prelude::*;
+use crate::ffi::border::output::growing_items;
 use crate::ffi::border::panic::last_error;
+use crate::ffi::border::translate::memory_limit;
 use crate::iit::NodeSet;
 use crate::memory::limit::{self, Usage};
 
@@ -182,6 +184,40 @@ pub unsafe extern "C" fn phicache_memory_usage(out: *mut phicache_memory) -> phi
     catch_panics("phicache_memory_usage", || {
         let out = growing(out, "out")?;
         out.fill(usage().into());
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Lists all limits on the memory of this process that were found, measured now: the physical memory, the limits of its
+/// control groups and their ancestors (version 1: `memory.limit_in_bytes`; version 2: `memory.max` and `memory.high`),
+/// RLIMIT_AS and RLIMIT_DATA. Groups without a limit are not listed.
+///
+/// @param config     [nullable] The configuration, for its maximum memory; NULL is the process default.
+/// @param limits     [nullable] Receives the limits; may be NULL if `capacity` is 0. Set `struct_size` of the first one
+///                   to `sizeof` of one.
+/// @param capacity   The number of limits that fit.
+/// @param out_count  The number of limits, also if they do not fit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_memory_limits(
+    config: *mut phicache_config,
+    limits: *mut phicache_memory_limit,
+    capacity: usize,
+    out_count: *mut usize,
+) -> phicache_status {
+    catch_panics("phicache_memory_limits", || {
+        let out_count = out(out_count, "out_count")?;
+        let limits = growing_items(limits, capacity, "limits")?;
+        flush();
+        let found = limit::limits(self::config(config)?.maximum_memory())?;
+        *out_count = found.len();
+        if found.len() > limits.capacity() {
+            return Err(Error::BufferTooSmall { needed: found.len(), capacity });
+        }
+        let least = found.iter().map(|limit| limit.room).min().filter(|room| *room != u64::MAX);
+        let counting = least.and_then(|least| found.iter().position(|limit| limit.room == least));
+        for (at, limit) in found.iter().enumerate() {
+            limits.fill(at, memory_limit(limit, counting == Some(at)));
+        }
         Ok(PHICACHE_OK)
     })
 }

@@ -6,7 +6,7 @@ use std::ptr;
 use crate::cache::{Cache, Info, Origin, Refusal, Stats, Stored};
 use crate::ffi::border::types::*;
 use crate::iit::Mice;
-use crate::memory::limit::Usage;
+use crate::memory::limit::{Limit, Usage};
 use crate::redis::Health;
 
 /// The status of a refusal.
@@ -164,6 +164,21 @@ pub(in crate::ffi) fn registry_item(name: &str, cache: &Cache, info: Info) -> ph
         kind,
         reserved: 0,
         info: info.into(),
+    }
+}
+
+/// A limit, which `counts` now or not.
+pub(in crate::ffi) fn memory_limit(limit: &Limit, counts: bool) -> phicache_memory_limit {
+    const ROOM: usize = 256;
+    let cut = limit.name.ceil_char_boundary(limit.name.len().saturating_sub(ROOM - 1));
+    phicache_memory_limit {
+        struct_size: size_of::<phicache_memory_limit>(),
+        bytes: limit.bytes,
+        used: limit.used,
+        room: limit.room,
+        counts: counts.into(),
+        reserved: 0,
+        name: c_text::<ROOM>(&limit.name[cut..]),
     }
 }
 

@@ -252,6 +252,29 @@ pub struct phicache_memory {
     pub reserved: u32,
 }
 
+/// A limit on the memory of this process. Grows at its end.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct phicache_memory_limit {
+    /// `sizeof(phicache_memory_limit)`, set by the caller in the first item of a list.
+    pub struct_size: usize,
+    /// The limit in bytes; UINT64_MAX if it is unlimited.
+    pub bytes: u64,
+    /// The bytes that this limit counts now: the process's resident size, a group's usage (without inactive file pages
+    /// if it exceeds half of the limit), the address space, or the data. The last good figure, if it could not be read.
+    pub used: u64,
+    /// The bytes that caches may still take until this limit stops them, by the maximum percentage or as a hard limit;
+    /// UINT64_MAX if it never does.
+    pub room: u64,
+    /// 1 if it counts now: no other limit leaves less room. 0 for all others.
+    pub counts: i32,
+    /// Zero.
+    pub reserved: u32,
+    /// What limits the process, NUL-terminated: "physical memory", the file of a control group such as
+    /// "/sys/fs/cgroup/job/memory.max" (its last 255 bytes), "RLIMIT_AS" or "RLIMIT_DATA".
+    pub name: [c_char; 256],
+}
+
 /// Options of a new cache. A field that is zero has its default. Grows at its end.
 #[derive(Clone, Copy)]
 #[repr(C)]
