@@ -528,8 +528,8 @@ typedef struct phicache_memory_limit {
  * Tells whether two values of a key count as equal, for verified mode: 0 is a difference, any other number is not.
  *
  * For values whose last bits may differ, such as sums of floating-point numbers in another order. `kept` is the value
- * that the cache has, `computed` the one that was computed again. All are valid during the call. As a compute callback,
- * it runs on the caller's thread, no lock is held, it may call the library, and it must return.
+ * that the cache has, `computed` the one that was computed again. All are valid during the call. As a compute
+ * callback, it runs on the caller's thread, no lock is held, it may call the library, and it must return.
  */
 typedef int32_t (*phicache_same_fn)(void *context,
                                     struct phicache_bytes key,
@@ -587,9 +587,9 @@ typedef struct phicache_cache_options {
     /** Zero. */
     int32_t reserved;
     /**
-     * Verified mode: every hit of `memoize`, of a memo or of a method whose number is a multiple of this one is computed
-     * again and compared with the value that the cache has. 1 is every hit; 0 verifies nothing, and costs nothing. See
-     * "Any cache".
+     * Verified mode: every n-th hit of `memoize`, of a memo, of a method or of `phicache_cache_begin` is computed again
+     * and compared with the value that the cache has. 1 verifies every hit; 0 verifies none, and costs nothing. See "Any
+     * cache".
      */
     uint64_t verify_every;
     /** For verified mode: compares the values; NULL compares their bytes. */
@@ -600,7 +600,8 @@ typedef struct phicache_cache_options {
     void *verify_context;
     /**
      * Frees `verify_context`; NULL frees nothing. Called once: after the cache is destroyed, or when these options are
-     * not used, because `verify_every` is 0, the call that got them failed, or a shared cache exists already.
+     * not used, because `verify_every` is 0, another argument of the call is invalid, or a shared cache exists already.
+     * (A struct whose size or unknown fields are invalid is not read: then it is not called.)
      */
     phicache_drop verify_drop;
 } phicache_cache_options;
@@ -1294,8 +1295,8 @@ phicache_status phicache_network_fingerprint(const double *tpm,
  *     if (phicache_cache_info(cache, &info) == PHICACHE_OK) use(info.hits, info.misses, info.size);
  *     phicache_dict_cache_free(repertoires);  // `cache` is not valid any more
  *
- * Verified mode finds keys that are too short. A key that lacks an argument makes two questions share one answer, and no
- * count shows it. With `verify_every` in its options, a cache lets every n-th hit of `memoize`, of a memo, of a method
+ * Verified mode finds keys that are too short. A key that lacks an argument makes two questions share one answer, and
+ * no count shows it. A cache with `verify_every` in its options lets every n-th hit of `memoize`, of a memo, of a method
  * or of `phicache_cache_begin` be computed again, and compares the values, byte for byte or with `same`:
  *
  *     phicache_cache_options options = { 0 };
@@ -1309,15 +1310,15 @@ phicache_status phicache_network_fingerprint(const double *tpm,
  *     if (phicache_dict_cache_stats(cache, &stats) == PHICACHE_OK && stats.differences > 0) puts("a key is too short");
  *     phicache_dict_cache_free(cache);
  *
- * It counts as a hit and in `verified`. If the values are equal, the call returns the one that the cache has. If they
- * differ, this counts in `differences`, `difference` is called, and the call returns the new value, which replaces the
- * old one; if its store is refused, the key has no value. If the computation fails, the call fails as on a miss, and the
- * cache keeps its value. A value that was inherited from a parent, or comes from a server, is verified too; a new one
- * never changes the parent's.
+ * A verified hit counts as a hit and in `verified`. If the values are equal, the call returns the one that the cache
+ * has. If they differ, `differences` counts, `difference` is called, and the call returns the new value, which replaces
+ * the old one; if its store is refused, the key has no value. If the computation fails, the call fails as on a miss,
+ * and the cache keeps its value. Values that are inherited from a parent, or come from a server, are verified too; the
+ * parent's value stays.
  *
  * The caller computes beside single flight: nobody waits for it. Hits of the same cache within that computation are
- * plain hits, so a recursive function is computed once and not at all levels below. Lookups of a cache in verified mode
- * do not take the fast path. A cache without it pays nothing.
+ * plain hits, so that a recursive function is computed again at one level, not at all levels below. Lookups of a cache
+ * in verified mode do not take the fast path; a cache without it pays nothing.
  */
 
 /**
@@ -2809,8 +2810,9 @@ phicache_status phicache_mice_decode(phicache_bytes record, phicache_mice *out);
  * (REFUSED_CLEARED). `memoize` waits as owner 0: do not call it for a key that a task of the same thread computes.
  * After fork, the caches of the child have no computations in progress.
  *
- * In verified mode (see "Any cache"), a hit that is verified is a LEASE too: completing it compares the values. If it is
- * abandoned, the value stays and is not verified. Other callers find the value meanwhile: none waits for such a lease.
+ * In verified mode (see "Any cache"), a hit that is verified is a LEASE too: completing it compares the values. If it
+ * is abandoned, the value stays and is not verified. Other callers find the value meanwhile: none waits for such a
+ * lease.
  *
  *     phicache_value value;
  *     phicache_lease *lease;

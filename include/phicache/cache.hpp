@@ -484,9 +484,9 @@ public:
     }
 
     /// Looks up a key without waiting and without a callback. Returns `status::ok` and the value; `status::lease` and
-    /// the lease to compute it, or to compute it again in verified mode; or `status::busy` if another owner computes it. `owner` identifies the caller: 0 is
-    /// this thread, other numbers (below 2^63) are tasks. Fails with `status::error_recursion` if the owner computes
-    /// the key already.
+    /// the lease to compute it, or to compute it again in verified mode; or `status::busy` if another owner computes it.
+    /// `owner` identifies the caller: 0 is this thread, other numbers (below 2^63) are tasks. Fails with
+    /// `status::error_recursion` if the owner computes the key already.
     begin_result begin(bytes key, std::uint64_t owner = 0) { return try_begin(key, owner).value(); }
     /// @copydoc begin
     expected<begin_result> try_begin(bytes key, std::uint64_t owner = 0) {

@@ -22,9 +22,9 @@ used lately; `:configured` is what the configuration says (see [`Config`](@ref))
 Verified mode finds keys that are too short. Every `verify_every`-th hit of `get!`, `memoize!`, a [`Memo`](@ref) or a
 [`CachedMethod`](@ref) is computed again (0: none, at no cost) and compared with the value that the cache has: they are
 equal if their bytes are, or if `same(kept, computed)` returns true. A difference counts in `stats(cache).differences`,
-and the new value replaces the old one and is returned; then `ondifference(key, kept, computed)` is called with the bytes
-of the key, if it is not `nothing`. It may throw, to stop the program. If the computation throws, the value stays. Hits
-within the computation are not verified.
+and the new value replaces the old one and is returned; then `ondifference(key, kept, computed)`, if it is not
+`nothing`, is called with the bytes of the key. It may throw, to stop the program. If the computation throws, the value
+stays. Hits within the computation are not verified.
 
 `DictCache{V}(fingerprint, role)` returns a cache that is shared by everyone with an equal fingerprint and role.
 """

@@ -9,8 +9,8 @@ using Serialization
 using Test
 
 const FILES = ["library", "nodes", "config", "keys", "values", "dict", "views", "compute", "verify", "inplace",
-               "purview", "memo", "macro", "method", "subsystem", "mice", "batch", "redis", "registry", "handles", "threads",
-               "precompile", "example"]
+               "purview", "memo", "macro", "method", "subsystem", "mice", "batch", "redis", "registry", "handles",
+               "threads", "precompile", "example"]
 
 # The package, the repository, and its data.
 const PACKAGE = normpath(joinpath(@__DIR__, ".."))

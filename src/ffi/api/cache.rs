@@ -14,8 +14,8 @@
 //! phicache_dict_cache_free(repertoires);  // `cache` is not valid any more
 //! ```
 //!
-//! Verified mode finds keys that are too short. A key that lacks an argument makes two questions share one answer, and no
-//! count shows it. With `verify_every` in its options, a cache lets every n-th hit of `memoize`, of a memo, of a method
+//! Verified mode finds keys that are too short. A key that lacks an argument makes two questions share one answer, and
+//! no count shows it. A cache with `verify_every` in its options lets every n-th hit of `memoize`, of a memo, of a method
 //! or of `phicache_cache_begin` be computed again, and compares the values, byte for byte or with `same`:
 //!
 //! ```c
@@ -31,15 +31,15 @@
 //! phicache_dict_cache_free(cache);
 //! ```
 //!
-//! It counts as a hit and in `verified`. If the values are equal, the call returns the one that the cache has. If they
-//! differ, this counts in `differences`, `difference` is called, and the call returns the new value, which replaces the
-//! old one; if its store is refused, the key has no value. If the computation fails, the call fails as on a miss, and the
-//! cache keeps its value. A value that was inherited from a parent, or comes from a server, is verified too; a new one
-//! never changes the parent's.
+//! A verified hit counts as a hit and in `verified`. If the values are equal, the call returns the one that the cache
+//! has. If they differ, `differences` counts, `difference` is called, and the call returns the new value, which replaces
+//! the old one; if its store is refused, the key has no value. If the computation fails, the call fails as on a miss,
+//! and the cache keeps its value. Values that are inherited from a parent, or come from a server, are verified too; the
+//! parent's value stays.
 //!
 //! The caller computes beside single flight: nobody waits for it. Hits of the same cache within that computation are
-//! plain hits, so a recursive function is computed once and not at all levels below. Lookups of a cache in verified mode
-//! do not take the fast path. A cache without it pays nothing.
+//! plain hits, so that a recursive function is computed again at one level, not at all levels below. Lookups of a cache
+//! in verified mode do not take the fast path; a cache without it pays nothing.
 
 use crate::cache::Cost;
 use crate::ffi::api::prelude::*;

@@ -15,8 +15,9 @@
 //! (REFUSED_CLEARED). `memoize` waits as owner 0: do not call it for a key that a task of the same thread computes.
 //! After fork, the caches of the child have no computations in progress.
 //!
-//! In verified mode (see "Any cache"), a hit that is verified is a LEASE too: completing it compares the values. If it is
-//! abandoned, the value stays and is not verified. Other callers find the value meanwhile: none waits for such a lease.
+//! In verified mode (see "Any cache"), a hit that is verified is a LEASE too: completing it compares the values. If it
+//! is abandoned, the value stays and is not verified. Other callers find the value meanwhile: none waits for such a
+//! lease.
 //!
 //! ```c
 //! phicache_value value;

@@ -304,9 +304,9 @@ pub struct phicache_cache_options {
     pub on_full: i32,
     /// Zero.
     pub reserved: i32,
-    /// Verified mode: every hit of `memoize`, of a memo or of a method whose number is a multiple of this one is computed
-    /// again and compared with the value that the cache has. 1 is every hit; 0 verifies nothing, and costs nothing. See
-    /// "Any cache".
+    /// Verified mode: every n-th hit of `memoize`, of a memo, of a method or of `phicache_cache_begin` is computed again
+    /// and compared with the value that the cache has. 1 verifies every hit; 0 verifies none, and costs nothing. See "Any
+    /// cache".
     pub verify_every: u64,
     /// For verified mode: compares the values; NULL compares their bytes.
     pub same: phicache_same_fn,
@@ -315,7 +315,8 @@ pub struct phicache_cache_options {
     /// Passed to `same` and `difference`.
     pub verify_context: *mut c_void,
     /// Frees `verify_context`; NULL frees nothing. Called once: after the cache is destroyed, or when these options are
-    /// not used, because `verify_every` is 0, the call that got them failed, or a shared cache exists already.
+    /// not used, because `verify_every` is 0, another argument of the call is invalid, or a shared cache exists already.
+    /// (A struct whose size or unknown fields are invalid is not read: then it is not called.)
     pub verify_drop: phicache_drop,
 }
 
@@ -431,8 +432,8 @@ pub type phicache_compute = Option<
 /// Tells whether two values of a key count as equal, for verified mode: 0 is a difference, any other number is not.
 ///
 /// For values whose last bits may differ, such as sums of floating-point numbers in another order. `kept` is the value
-/// that the cache has, `computed` the one that was computed again. All are valid during the call. As a compute callback,
-/// it runs on the caller's thread, no lock is held, it may call the library, and it must return.
+/// that the cache has, `computed` the one that was computed again. All are valid during the call. As a compute
+/// callback, it runs on the caller's thread, no lock is held, it may call the library, and it must return.
 pub type phicache_same_fn = Option<
     unsafe extern "C-unwind" fn(
         context: *mut c_void,
