@@ -8,7 +8,8 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use super::value::{Cost, Refusal};
 use crate::epoch::{self, Participant};
 use crate::error::{Error, Result};
-use crate::sync::{CachePadded, OnceTryArc, Padding, TryArc, on_separate_lines};
+use crate::sync::{CachePadded, OnceTryArc, TryArc, on_separate_lines};
+use crate::table::Table;
 
 /// The three counts that PyPhi's caches report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,33 +79,23 @@ const REASONS: [Refusal; 7] = {
 /// others.
 #[repr(C)]
 pub struct Counters {
-    /// The counts at the last reset, less the events that were counted without stripes: while memory for them was
-    /// missing, or because all threads count together.
-    before: EventCounts,
-    /// The thread that counts in `own`.
-    owner: u32,
-    others: OnceTryArc<Stripes>,
-    // Every lookup of every thread reads the fields above; one thread writes the fields below.
-    _padding: Padding,
-    own: EventCounts,
     waits: AtomicU64,
     errors: AtomicU64,
     computations: AtomicU64,
     compute_ns: AtomicU64,
-    evictions: AtomicU64,
-    evicted_bytes: AtomicU64,
-    evicted_ns: AtomicU64,
+    /// The counts at the last reset. Allocated by the first one.
+    before: OnceTryArc<EventCounts>,
+    // One thread writes these. Every lookup of every thread reads the fields below. Counts of refusals are in between.
+    own: EventCounts,
+    /// The thread that counts in `own`.
+    owner: u32,
+    others: OnceTryArc<Stripes>,
 }
 
-const _: () = {
-    assert!(on_separate_lines(offset_of!(Counters, others), offset_of!(Counters, own)));
-    // Stores may write the fields before the counters; every lookup reads the fields after them.
-    assert!(on_separate_lines(0, offset_of!(Counters, owner) + size_of::<u64>()));
-    assert!(on_separate_lines(
-        offset_of!(Counters, own) + Event::Store.index() * size_of::<u64>(),
-        size_of::<Counters>()
-    ));
-};
+const _: () = assert!(on_separate_lines(
+    offset_of!(Counters, own) + Event::Store.index() * size_of::<u64>(),
+    offset_of!(Counters, owner)
+));
 
 /// The events that happen most often.
 #[derive(Debug, Clone, Copy)]
@@ -174,18 +165,14 @@ impl Counters {
 
     fn owned_by(owner: u32) -> Self {
         Counters {
-            before: EventCounts::default(),
-            owner,
-            others: OnceTryArc::new(),
-            _padding: Padding::new(),
-            own: EventCounts::default(),
             waits: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             computations: AtomicU64::new(0),
             compute_ns: AtomicU64::new(0),
-            evictions: AtomicU64::new(0),
-            evicted_bytes: AtomicU64::new(0),
-            evicted_ns: AtomicU64::new(0),
+            before: OnceTryArc::new(),
+            own: EventCounts::default(),
+            owner,
+            others: OnceTryArc::new(),
         }
     }
 
@@ -221,7 +208,9 @@ impl Counters {
     #[inline(never)]
     fn count_elsewhere(&self, participant: &Participant, event: Event) {
         match self.others.get_or_try_init(|| self.make_stripes()) {
-            Err(_) => _ = self.before.of(event).fetch_sub(1, Relaxed),
+            // Without stripes the owner's counts have to do. Of two events that are counted at once, one may be lost, unless
+            // nobody counts there alone.
+            Err(_) => _ = self.own.of(event).fetch_add(1, Relaxed),
             Ok(stripes) => match self.alone(participant) {
                 Some(counts) => counts.add_alone(event),
                 None => _ = stripes.0[STRIPES - 1].0.of(event).fetch_add(1, Relaxed),
@@ -238,14 +227,18 @@ impl Counters {
 
     /// The count since the last reset. The subtrahend is read first: the other counts only grow.
     fn counted(&self, event: Event) -> u64 {
-        let before = self.before.of(event).load(Acquire);
+        let before = self.before.get().map_or(0, |before| before.of(event).load(Acquire));
         self.ever_counted(event).wrapping_sub(before)
     }
 
     fn ever_counted(&self, event: Event) -> u64 {
+        self.all().map(|counts| counts.of(event).load(Relaxed)).fold(0, u64::wrapping_add)
+    }
+
+    /// The counts of all threads.
+    fn all(&self) -> impl Iterator<Item = &EventCounts> {
         let others = self.others.get().map_or(&[][..], |stripes| &stripes.0);
-        let all = others.iter().map(|stripe| &stripe.0).chain([&self.own]);
-        all.map(|counts| counts.of(event).load(Relaxed)).fold(0, u64::wrapping_add)
+        others.iter().map(|stripe| &stripe.0).chain([&self.own])
     }
 
     pub(super) fn wait(&self) {
@@ -261,29 +254,27 @@ impl Counters {
         self.compute_ns.fetch_add(cost.ns(), Relaxed);
     }
 
-    /// Counts a batch of evicted entries: their number, their bytes, and the sum of their costs.
-    #[allow(dead_code, reason = "no table evicts yet")]
-    pub(super) fn evicted(&self, entries: u64, bytes: u64, ns: u64) {
-        self.evictions.fetch_add(entries, Relaxed);
-        self.evicted_bytes.fetch_add(bytes, Relaxed);
-        self.evicted_ns.fetch_add(ns, Relaxed);
-    }
-
     pub(super) fn reset(&self) {
-        for event in [Event::Hit, Event::Miss, Event::Store].into_iter().chain(REASONS.map(Event::Refusal)) {
-            self.before.of(event).store(self.ever_counted(event), Release);
+        match self.before.get_or_try_init(|| TryArc::try_new(EventCounts::default())) {
+            Ok(before) => {
+                for event in [Event::Hit, Event::Miss, Event::Store].into_iter().chain(REASONS.map(Event::Refusal)) {
+                    before.of(event).store(self.ever_counted(event), Release);
+                }
+            }
+            // Without memory, the counts themselves. A thread that counts meanwhile may write its old count again.
+            Err(_) => self.all().flat_map(|counts| &counts.0).for_each(|count| count.store(0, Relaxed)),
         }
         let computed = [&self.waits, &self.errors, &self.computations, &self.compute_ns];
-        let evicted = [&self.evictions, &self.evicted_bytes, &self.evicted_ns];
-        computed.into_iter().chain(evicted).for_each(|counter| counter.store(0, Relaxed));
+        computed.into_iter().for_each(|counter| counter.store(0, Relaxed));
     }
 
     pub(super) fn info(&self, size: u64) -> Info {
         Info { hits: self.counted(Event::Hit), misses: self.counted(Event::Miss), size }
     }
 
-    /// All figures of a cache that has this size, holds `bytes`, and whose entries take `live_bytes` of them.
-    pub(super) fn stats(&self, size: u64, bytes: u64, live_bytes: u64) -> Stats {
+    /// All figures of a cache of this size with this table.
+    pub(super) fn stats(&self, size: u64, table: &Table) -> Stats {
+        let (bytes, live_bytes, evicted) = (table.bytes(), table.live_bytes(), table.evicted());
         let info = self.info(size);
         let (computations, compute_ns) = (self.computations.load(Relaxed), self.compute_ns.load(Relaxed));
         Stats {
@@ -297,31 +288,11 @@ impl Counters {
             compute_ns,
             saved_ns: (info.hits as u128 * compute_ns as u128 / computations.max(1) as u128) as u64,
             damaged: 0,
-            evictions: self.evictions.load(Relaxed),
-            evicted_bytes: self.evicted_bytes.load(Relaxed),
-            evicted_ns: self.evicted_ns.load(Relaxed),
+            evictions: evicted.entries,
+            evicted_bytes: evicted.bytes,
+            evicted_ns: evicted.cost,
             verified: 0,
             differences: 0,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn evictions_are_counted_in_batches_and_forgotten_by_a_reset() {
-        let counters = epoch::read(|guard| Counters::new(guard.participant()));
-        counters.evicted(3, 300, 30);
-        counters.evicted(2, 100, 0);
-        let counted = |counters: &Counters| {
-            let stats = counters.stats(7, 900, 800);
-            assert_eq!((stats.info.size, stats.bytes, stats.live_bytes), (7, 900, 800));
-            (stats.evictions, stats.evicted_bytes, stats.evicted_ns)
-        };
-        assert_eq!(counted(&counters), (5, 400, 30));
-        counters.reset();
-        assert_eq!(counted(&counters), (0, 0, 0));
     }
 }

@@ -36,14 +36,15 @@ impl Drop for OwnPrefix {
     }
 }
 
-/// A function with its cache.
+/// A function with its cache. The counters begin with what their maker writes, so they are first.
+#[repr(C)]
 pub struct Memo {
+    counters: Counters,
     own: OwnPrefix,
     /// The first bytes of all its keys; `None` if the cache is this memo's own, so that its keys need no prefix.
     head: Option<Vec<u8>>,
     typed: bool,
     maximum: f64,
-    counters: Counters,
 }
 
 /// The first bytes of all keys of a memo: the key of its prefix without arguments.
@@ -86,11 +87,11 @@ impl Memo {
             }
         };
         Ok(Memo {
+            counters: epoch::read(|guard| Counters::new(guard.participant())),
             own: OwnPrefix::take(cache, prefix)?,
             head,
             typed,
             maximum: maximum.unwrap_or(limit::UNLIMITED),
-            counters: epoch::read(|guard| Counters::new(guard.participant())),
         })
     }
 

@@ -18,6 +18,7 @@
 //! | `counters.rs` | hits, misses, stores and the other counts of a cache |
 //! | `computed.rs` | the result of a computation, an entry, and single flight for it |
 //! | `prefixes.rs` | the prefixes that memos have taken on one cache |
+//! | `worth.rs` | computing time per byte, as credits against eviction |
 //! | `full.rs` | what a full cache does: refuse, or evict |
 //! | `options.rs` | the options of a new cache |
 //! | `verify.rs` | verified mode: every n-th hit is computed again and compared |
@@ -46,6 +47,7 @@ pub mod registry;
 pub mod shared;
 mod value;
 mod verify;
+mod worth;
 
 pub use any::Cache;
 pub use counters::{Info, Stats};

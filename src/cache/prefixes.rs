@@ -2,17 +2,17 @@
 
 use crate::epoch::without_fork;
 use crate::error::{Error, Result, try_owned};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, OnceTryArc, TryArc};
 
-/// The prefixes in use on one cache; `None` is a memo without a prefix.
+/// The prefixes in use on one cache; `None` is a memo without a prefix. The list is allocated by the first memo.
 #[derive(Default)]
-pub struct Prefixes(Mutex<Vec<Option<String>>>);
+pub struct Prefixes(OnceTryArc<Mutex<Vec<Option<String>>>>);
 
 impl Prefixes {
     /// Takes a prefix; fails if another memo has it.
     pub(super) fn take(&self, prefix: Option<&str>) -> Result<()> {
         without_fork(|| {
-            let mut taken = self.0.lock();
+            let mut taken = self.0.get_or_try_init(|| TryArc::try_new(Mutex::default()))?.lock();
             if taken.iter().any(|other| other.as_deref() == prefix) {
                 let name = prefix.map_or("no prefix".into(), |prefix| format!("prefix \"{prefix}\""));
                 return Err(Error::invalid(format!(
@@ -28,7 +28,7 @@ impl Prefixes {
     /// Makes a prefix available again.
     pub(super) fn give_back(&self, prefix: Option<&str>) {
         without_fork(|| {
-            let mut taken = self.0.lock();
+            let Some(mut taken) = self.0.get().map(Mutex::lock) else { return };
             if let Some(at) = taken.iter().position(|other| other.as_deref() == prefix) {
                 taken.swap_remove(at);
             }

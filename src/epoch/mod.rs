@@ -7,7 +7,8 @@
 //! | file | its one idea |
 //! |---|---|
 //! | `participant.rs` | the state that one thread publishes to threads that free memory |
-//! | `threads.rs` | the list of participants, the end of a thread, forks |
+//! | `roster.rs` | the participants of all threads, and which of them a collection visits |
+//! | `threads.rs` | a thread's participant, the end of a thread, forks |
 //! | `guard.rs` | read sections, and addresses that stay protected after them |
 //! | `retire.rs` | retiring objects, and collection: freeing those that no reader can reach |
 //! | `retire_list.rs` | an intrusive list of retired objects |
@@ -25,6 +26,7 @@ mod hazard;
 mod participant;
 pub(crate) mod retire;
 mod retire_list;
+mod roster;
 mod thread_slot;
 mod threads;
 

@@ -43,17 +43,16 @@ pub struct Participant {
     pub(super) fence_free: AtomicBool,
     /// The depth of nested changes that the owner makes. Only the owner writes it; a fork waits until it is 0.
     pub(super) changing: AtomicU8,
+    in_use: AtomicBool,
     /// The slot that the owner tries first.
     pub(super) next_slot: AtomicU32,
     pub(super) id: u32,
     pub(crate) scratch: Scratch,
     pub(super) slots: [HazardSlot; SLOTS],
-    in_use: AtomicBool,
     /// What the owner has retired and no thread has freed yet.
     pub(super) garbage: Mutex<Garbage>,
     /// The bytes of `garbage`, so that an empty one is noticed without its lock.
     pub(super) garbage_bytes: AtomicU64,
-    pub(super) next: AtomicPtr<Participant>,
     /// The owner's number, unique among all past and present threads of the process.
     pub(super) number: AtomicU64,
     /// The nanoseconds that the owner, and earlier owners, have waited for computations of others (`flight` adds them).
@@ -80,6 +79,10 @@ impl Garbage {
     const fn new() -> Self {
         Garbage { recent: RetireList::new(), waiting: RetireList::new(), since: 0 }
     }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.recent.is_empty() && self.waiting.is_empty()
+    }
 }
 
 impl Default for Garbage {
@@ -95,6 +98,7 @@ impl Participant {
             open: AtomicU32::new(0),
             fence_free: AtomicBool::new(false),
             changing: AtomicU8::new(0),
+            in_use: AtomicBool::new(false),
             next_slot: AtomicU32::new(0),
             id,
             scratch: Scratch {
@@ -102,10 +106,8 @@ impl Participant {
                 counts: [const { sync::atomic::AtomicU32::new(0) }; 3],
             },
             slots: [const { HazardSlot::new() }; SLOTS],
-            in_use: AtomicBool::new(false),
             garbage: Mutex::new(Garbage::new()),
             garbage_bytes: AtomicU64::new(0),
-            next: AtomicPtr::new(ptr::null_mut()),
             number: AtomicU64::new(0),
             waited: sync::atomic::AtomicU64::new(0),
             attached: AtomicPtr::new(ptr::null_mut()),
@@ -113,9 +115,9 @@ impl Participant {
         }
     }
 
-    /// A participant whose first owner is the caller, who sets its id.
-    pub(super) fn in_use() -> Self {
-        let participant = Self::new(0);
+    /// A participant whose first owner is the caller.
+    pub(super) fn in_use(id: u32) -> Self {
+        let participant = Self::new(id);
         participant.in_use.store(true, Ordering::Relaxed);
         participant
     }
@@ -126,10 +128,21 @@ impl Participant {
         self.id
     }
 
+    /// Whether there is nothing that others must find: no protected address, no retired object, no attached value.
+    pub(super) fn has_left_nothing(&self) -> bool {
+        self.garbage_bytes.load(Ordering::Relaxed) == 0
+            && self.attached.load(Ordering::Relaxed).is_null()
+            && self.slots.iter().all(HazardSlot::is_empty)
+    }
+
+    /// Whether it has no owner.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.in_use.load(Ordering::Relaxed)
+    }
+
     /// Makes the caller the owner, if it has none. Acquire pairs with the Release of [`Participant::release`].
     pub(super) fn try_acquire(&self) -> bool {
-        !self.in_use.load(Ordering::Relaxed)
-            && self.in_use.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        self.is_idle() && self.in_use.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     /// Ends the owner's sections and changes, and makes the participant available. Its hazard slots keep their
@@ -139,6 +152,11 @@ impl Participant {
         self.open.store(0, Ordering::Relaxed);
         // Release, because a fork may see this store instead of the one that ends a change.
         self.changing.store(0, Ordering::Release);
+        self.hand_back();
+    }
+
+    /// Makes the participant available, for an owner that has not used it.
+    pub(super) fn hand_back(&self) {
         self.in_use.store(false, Ordering::Release);
     }
 

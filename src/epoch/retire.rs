@@ -130,6 +130,59 @@ fn collect_without_fork(participant: &Participant) {
         garbage.since = garbage.since.max(now);
     }
     let bytes = garbage.recent.bytes() + garbage.waiting.bytes();
-    let is_empty = garbage.recent.is_empty() && garbage.waiting.is_empty();
-    participant.garbage_bytes.store(if is_empty { 0 } else { bytes.max(1) }, Ordering::Relaxed);
+    participant.garbage_bytes.store(if garbage.is_empty() { 0 } else { bytes.max(1) }, Ordering::Relaxed);
+    let roster = &threads().roster;
+    if !garbage.is_empty() {
+        roster.list(participant);
+    }
+    drop(garbage);
+    // Threads that have ended may have left a pin that was released meanwhile, or the list that was just collected.
+    roster.listed().filter(|other| other.is_idle()).for_each(|idle| roster.unlist_if_idle(idle));
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::AtomicPtr;
+    use std::thread;
+
+    use super::*;
+    use crate::epoch::read;
+
+    const THREADS: usize = 500;
+    /// More than the other tests use at the same time.
+    const FEW: usize = 200;
+
+    #[test]
+    fn a_collection_visits_threads_that_run_not_those_that_have_ended() {
+        let (all_run, address) = (&Barrier::new(THREADS), AtomicPtr::new(ptr::without_provenance_mut(1 << 40)));
+        // Each thread leaves a pin behind.
+        let slots: Vec<_> = thread::scope(|scope| {
+            let address = &address;
+            let spawn = |_| {
+                scope.spawn(move || {
+                    let slot = read(|guard| guard.protect(address.load(Ordering::Relaxed))).unwrap();
+                    all_run.wait();
+                    slot
+                })
+            };
+            let threads: Vec<_> = (0..THREADS).map(spawn).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        // The pins are found until they are released.
+        assert!(participants().count() >= THREADS);
+        assert!(HazardSet::read(any_slot).contains(address.into_inner()));
+        slots.into_iter().for_each(|slot| slot.clear());
+        with(collect);
+        let visited = participants().count();
+        assert!(visited < FEW, "{visited} participants are visited");
+        assert!(threads().roster.all().count() >= THREADS);
+
+        // Participants are used again, so their number is that of threads at one time.
+        for _ in 0..THREADS {
+            thread::spawn(|| read(|_| ())).join().unwrap();
+        }
+        let (visited, exist) = (participants().count(), threads().roster.all().count());
+        assert!(visited < FEW && exist < THREADS + FEW, "{visited} of {exist} participants are visited");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::iter;
 use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr as PlainAtomicPtr, AtomicU64 as PlainAtomicU64};
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicPtr as PlainAtomicPtr, AtomicU64 as PlainAtomicU64
 use super::barrier;
 use super::hazard::HazardSlot;
 use super::participant::{Attached, Message, Participant};
+use super::roster::Roster;
 use super::thread_slot;
 use crate::error::{Error, Result};
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
@@ -28,8 +30,7 @@ pub(super) struct Threads {
     pub(super) forking: AtomicU32,
     /// Whether participants of threads that vanished in a fork may still have attached values.
     orphans: AtomicBool,
-    first: AtomicPtr<Participant>,
-    ids: AtomicU32,
+    pub(super) roster: Roster,
     /// For threads that cannot allocate a participant of their own; one thread at a time uses it.
     spare: Participant,
 }
@@ -46,41 +47,14 @@ impl Threads {
             blocked_at: AtomicU64::new(0),
             forking: AtomicU32::new(0),
             orphans: AtomicBool::new(false),
-            first: AtomicPtr::new(ptr::null_mut()),
-            ids: AtomicU32::new(1),
+            roster: Roster::new(),
             spare: Participant::new(0),
         }
     }
 
-    /// All participants.
+    /// The participants of all threads that run, and of those that have left something behind.
     pub(super) fn participants(&'static self) -> impl Iterator<Item = &'static Participant> {
-        let mut next = ptr::from_ref(&self.spare);
-        std::iter::from_fn(move || {
-            // SAFETY: participants are never freed.
-            let participant = unsafe { next.as_ref() }?;
-            next = if ptr::eq(next, &self.spare) { &self.first } else { &participant.next }.load(Ordering::Acquire);
-            Some(participant)
-        })
-    }
-
-    /// A participant without an owner, or a new one.
-    fn acquire(&'static self) -> Option<&'static Participant> {
-        if let Some(participant) = self.participants().skip(1).find(|participant| participant.try_acquire()) {
-            return Some(participant);
-        }
-        let mut participant = try_box(Participant::in_use()).ok()?;
-        // Only after the allocation: without memory a thread tries again at each call, and ids should stay small.
-        participant.id = self.ids.fetch_add(1, Ordering::Relaxed);
-        let participant: &'static Participant = Box::leak(participant);
-        let place = ptr::from_ref(participant).cast_mut();
-        let mut first = self.first.load(Ordering::Relaxed);
-        loop {
-            participant.next.store(first, Ordering::Relaxed);
-            match self.first.compare_exchange(first, place, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return Some(participant),
-                Err(now) => first = now,
-            }
-        }
+        iter::once(&self.spare).chain(self.roster.listed())
     }
 }
 
@@ -96,7 +70,7 @@ pub(super) fn threads() -> &'static Threads {
     &THREADS
 }
 
-/// All participants.
+/// The participants of all threads that run, and of those that have left something behind.
 pub(crate) fn participants() -> impl Iterator<Item = &'static Participant> {
     threads().participants()
 }
@@ -154,7 +128,7 @@ impl Registered {
         forks::watch();
         barrier::prepare();
         let (threads, before) = (threads(), thread_slot::get());
-        let participant = threads.acquire().unwrap_or_else(|| {
+        let participant = threads.roster.acquire().unwrap_or_else(|| {
             while !threads.spare.try_acquire() {
                 yield_now();
             }
@@ -185,17 +159,19 @@ impl Drop for Registered {
         if let Some(before) = self.before {
             thread_slot::set(before);
             leave(self.participant);
+            threads().roster.unlist_if_idle(self.participant);
         }
     }
 }
 
 unsafe extern "C" fn thread_exits(participant: *mut libc::c_void) {
     // SAFETY: it is the thread's participant, and participants are never freed.
-    let participant: &Participant = unsafe { &*participant.cast() };
+    let participant: &'static Participant = unsafe { &*participant.cast() };
     // First, because the destructor may use caches and needs the participant.
     participant.drop_attached();
     thread_slot::set(thread_slot::LEFT);
     leave(participant);
+    threads().roster.unlist_if_idle(participant);
 }
 
 /// The function of a higher layer that gets the scratch counters of a thread that ends or has vanished in a fork; or
@@ -329,9 +305,12 @@ mod forks {
         }
     }
 
+    /// All others, listed or not: a thread may vanish while it lists its own.
     fn others() -> impl Iterator<Item = &'static Participant> {
         let own = current();
-        participants().filter(move |participant| own.is_none_or(|own| !ptr::eq(*participant, own)))
+        iter::once(&threads().spare)
+            .chain(threads().roster.all())
+            .filter(move |participant| own.is_none_or(|own| !ptr::eq(*participant, own)))
     }
 
     /// Waits until no other thread is in the middle of a change (`fork_gate.rs`).

@@ -25,7 +25,7 @@ use hashbrown::HashTable;
 use super::flight::{Flight, Outcome, Product, State};
 use super::owner::Owner;
 use crate::error::{Error, Result};
-use crate::sync::{Mutex, MutexGuard, TryArc};
+use crate::sync::{Mutex, MutexGuard, OnceTryArc, TryArc};
 
 /// Who computes a key.
 pub enum Begin<V, T> {
@@ -37,9 +37,10 @@ pub enum Begin<V, T> {
     Busy(TryArc<Flight<T>>),
 }
 
-/// The computations in progress of one cache.
+/// The computations in progress of one cache. The first one allocates the lists, because most caches of a program with
+/// many compute nothing.
 pub struct Flights<T> {
-    lists: Mutex<Lists<T>>,
+    lists: OnceTryArc<Mutex<Lists<T>>>,
 }
 
 struct Lists<T> {
@@ -57,7 +58,7 @@ impl<T> Default for Lists<T> {
 
 impl<T: Product> Default for Flights<T> {
     fn default() -> Self {
-        Flights { lists: Mutex::default() }
+        Flights { lists: OnceTryArc::new() }
     }
 }
 
@@ -82,6 +83,11 @@ impl<T: Product> Lists<T> {
 }
 
 impl<T: Product> Flights<T> {
+    /// The lists, if anything was ever computed. A caller that finds none is earlier than the first computation.
+    fn lists(&self) -> Option<MutexGuard<'_, Lists<T>>> {
+        self.lists.get().map(Mutex::lock)
+    }
+
     /// Decides who computes a key with this hash. `look` finds its value, if there is one; it is called under the lock,
     /// so that no value that is completed meanwhile is missed.
     pub fn begin<V>(
@@ -91,7 +97,7 @@ impl<T: Product> Flights<T> {
         owner: Owner,
         look: impl FnOnce() -> Option<V>,
     ) -> Result<Begin<V, T>> {
-        let mut lists = self.lists.lock();
+        let mut lists = self.lists.get_or_try_init(|| TryArc::try_new(Mutex::default()))?.lock();
         let Lists { current, stale } = &mut *lists;
         if let Some(found) = look() {
             return Ok(Begin::Found(found));
@@ -126,14 +132,14 @@ impl<T: Product> Flights<T> {
 
     /// The flight of `key`, with this hash.
     pub fn find(&self, key: &[u8], hash: u64) -> Option<TryArc<Flight<T>>> {
-        let lists = self.lists.lock();
+        let lists = self.lists()?;
         lists.current.find(hash, |flight| flight.is(key)).filter(|flight| flight.is_of_this_process()).cloned()
     }
 
     /// Ends the computation of the flight's owner, or of an owner that `joined`, with a value, which all waiters get.
     /// If several owners complete a flight, the first value counts.
     pub fn complete(&self, flight: &TryArc<Flight<T>>, joined: Option<Owner>, value: T) {
-        let mut lists = self.lists.lock();
+        let Some(mut lists) = self.lists() else { return };
         let mut state = flight.state.lock();
         flight.leave(&mut state, joined);
         let waiters = Flight::end(flight, state, Outcome::Value(value));
@@ -146,7 +152,7 @@ impl<T: Product> Flights<T> {
     /// Ends the computation of the flight's owner, or of an owner that `joined`, without a value. Returns whether the
     /// flight has failed: no other owner computes it.
     pub fn fail(&self, flight: &TryArc<Flight<T>>, joined: Option<Owner>) -> bool {
-        let lists = self.lists.lock();
+        let Some(lists) = self.lists() else { return false };
         let mut state = flight.state.lock();
         flight.leave(&mut state, joined);
         if flight.is_computed() {
@@ -162,7 +168,7 @@ impl<T: Product> Flights<T> {
 
     /// Passes a vacant flight on, for a caller that was woken to take it over and does not.
     pub fn pass_on(&self, flight: &TryArc<Flight<T>>) {
-        let lists = self.lists.lock();
+        let Some(lists) = self.lists() else { return };
         let state = flight.state.lock();
         if matches!(state.outcome, Outcome::Vacant) {
             self.vacate(flight, lists, state);
@@ -183,7 +189,7 @@ impl<T: Product> Flights<T> {
 
     /// Invalidates every flight: values completed from now on are not stored.
     pub fn invalidate_all(&self) {
-        let mut lists = self.lists.lock();
+        let Some(mut lists) = self.lists() else { return };
         let mut invalidated = mem::take(&mut lists.current);
         invalidated.iter().for_each(Flight::invalidate);
         if lists.stale.is_empty() {
@@ -196,7 +202,7 @@ impl<T: Product> Flights<T> {
 
     /// Invalidates the flight of `key`, with this hash.
     pub fn invalidate(&self, key: &[u8], hash: u64) {
-        let mut lists = self.lists.lock();
+        let Some(mut lists) = self.lists() else { return };
         if let Ok(found) = lists.current.find_entry(hash, |flight| flight.is(key)) {
             let flight = found.remove().0;
             Flight::invalidate(&flight);

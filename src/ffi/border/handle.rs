@@ -2,18 +2,20 @@
 //! in it.
 //!
 //! A slot stays readable forever. So a handle that was freed, or is of another type, is detected: it is INVALID_HANDLE,
-//! until its slot is reused. Freeing a handle does not block, so that finalizers of other languages may do it on any
-//! thread.
+//! until its slot is reused. All slots have the same size, so that a freed one is of use to every type: it has room for
+//! a cache, of which programs make most, and for the address of a larger one. Freeing a handle does not block, so
+//! that finalizers of other languages may do it on any thread.
 
 use std::alloc::{Layout, alloc};
 use std::cell::UnsafeCell;
 use std::hint::cold_path;
+use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use crate::epoch::without_fork;
 use crate::error::{Error, Result};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, try_box};
 
 /// A type of value that is behind handles.
 pub(in crate::ffi) trait Handle: Sized + 'static {
@@ -21,90 +23,140 @@ pub(in crate::ffi) trait Handle: Sized + 'static {
     const MARK: u64;
     /// Its name in messages.
     const NAME: &'static str;
-    /// The free slots of this type.
-    fn slots() -> &'static Slots<Self>;
+}
+
+/// The room for a value in a slot.
+type Room = [*mut (); 3];
+
+/// Whether a slot has room for a `T`. Otherwise it has the address of a box.
+const fn fits<T>() -> bool {
+    size_of::<T>() <= size_of::<Room>() && align_of::<T>() <= align_of::<Room>()
 }
 
 #[repr(C)]
-pub(in crate::ffi) struct Slot<T> {
+struct Slot {
     /// The type's mark while the handle is valid, 0 after it was freed.
     mark: AtomicU64,
-    value: UnsafeCell<Option<T>>,
-    next: UnsafeCell<*mut Slot<T>>,
+    /// Has a value, or the address of one, while the handle is valid.
+    room: UnsafeCell<MaybeUninit<Room>>,
+    next: UnsafeCell<*mut Slot>,
+}
+
+impl Slot {
+    /// The place of its value.
+    ///
+    /// # Safety
+    /// The slot has a value of this type.
+    #[inline(always)]
+    unsafe fn value<T>(&self) -> NonNull<T> {
+        let room = self.room.get();
+        // SAFETY: the caller's promise; the room has an address.
+        unsafe { if fits::<T>() { NonNull::new_unchecked(room.cast()) } else { *room.cast::<NonNull<T>>() } }
+    }
+
+    /// Puts a value in.
+    ///
+    /// # Safety
+    /// The slot is the caller's, and has no value.
+    unsafe fn fill<T>(&self, value: T) -> Result<()> {
+        let room = self.room.get();
+        // SAFETY: the caller's promise; the room is large enough.
+        unsafe {
+            match fits::<T>() {
+                true => room.cast::<T>().write(value),
+                false => room.cast::<*mut T>().write(Box::into_raw(try_box(value)?)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the value out.
+    ///
+    /// # Safety
+    /// The slot is the caller's, and has a value of this type.
+    unsafe fn empty<T>(&self) -> T {
+        // SAFETY: the caller's promise; a larger value was boxed by `fill`.
+        unsafe {
+            let value = self.value::<T>();
+            if fits::<T>() { value.read() } else { *Box::from_raw(value.as_ptr()) }
+        }
+    }
 }
 
 /// The free slots: those that were returned, and those of them that a thread that makes handles has moved to its list.
-pub(in crate::ffi) struct Slots<T> {
-    free: Mutex<FreeList<T>>,
-    returned: AtomicPtr<Slot<T>>,
-}
+static FREE: Mutex<FreeList> = Mutex::new(FreeList(ptr::null_mut()));
+static RETURNED: AtomicPtr<Slot> = AtomicPtr::new(ptr::null_mut());
 
-struct FreeList<T>(*mut Slot<T>);
+struct FreeList(*mut Slot);
 
 // SAFETY: the list's slots are free, so no other thread reads them, and the mutex guards the list.
-unsafe impl<T> Send for FreeList<T> {}
+unsafe impl Send for FreeList {}
 
-impl<T> Default for FreeList<T> {
+impl Default for FreeList {
     fn default() -> Self {
         FreeList(ptr::null_mut())
     }
 }
 
-impl<T> Slots<T> {
-    pub(in crate::ffi) const fn new() -> Self {
-        Slots { free: Mutex::new(FreeList(ptr::null_mut())), returned: AtomicPtr::new(ptr::null_mut()) }
+/// A slot without a value, which is the caller's.
+fn take() -> Result<NonNull<Slot>> {
+    let free = without_fork(|| {
+        let mut free = FREE.lock();
+        if free.0.is_null() {
+            free.0 = RETURNED.swap(ptr::null_mut(), Ordering::Acquire);
+        }
+        let slot = NonNull::new(free.0)?;
+        // SAFETY: slots are never freed, and those in the list belong to the thread that holds the lock.
+        free.0 = unsafe { *slot.as_ref().next.get() };
+        Some(slot)
+    });
+    match free {
+        Some(slot) => Ok(slot),
+        None => allocate(),
     }
+}
 
-    fn take(&self) -> Option<NonNull<Slot<T>>> {
-        without_fork(|| {
-            let mut free = self.free.lock();
-            if free.0.is_null() {
-                free.0 = self.returned.swap(ptr::null_mut(), Ordering::Acquire);
-            }
-            let slot = NonNull::new(free.0)?;
-            // SAFETY: slots are never freed, and those in the list belong to the thread that holds the lock.
-            free.0 = unsafe { *slot.as_ref().next.get() };
-            Some(slot)
-        })
-    }
+fn allocate() -> Result<NonNull<Slot>> {
+    let layout = Layout::new::<Slot>();
+    // SAFETY: the size of a slot is not 0.
+    let slot = NonNull::new(unsafe { alloc(layout) }.cast::<Slot>()).ok_or(Error::OutOfMemory(layout.size()))?;
+    let empty = Slot {
+        mark: AtomicU64::new(0),
+        room: UnsafeCell::new(MaybeUninit::uninit()),
+        next: UnsafeCell::new(ptr::null_mut()),
+    };
+    // SAFETY: the memory was just allocated with the layout of a slot.
+    unsafe { slot.write(empty) };
+    Ok(slot)
+}
 
-    fn put_back(&self, slot: &Slot<T>) {
-        let mut first = self.returned.load(Ordering::Relaxed);
-        loop {
-            // SAFETY: this thread freed the slot, so no other thread uses its link before it is in the list.
-            unsafe { *slot.next.get() = first };
-            // Slots leave this list only all at once, so there is no ABA problem.
-            let slot = ptr::from_ref(slot).cast_mut();
-            match self.returned.compare_exchange_weak(first, slot, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(now) => first = now,
-            }
+/// Returns a slot without a value, which is the caller's.
+fn put_back(slot: &Slot) {
+    let mut first = RETURNED.load(Ordering::Relaxed);
+    loop {
+        // SAFETY: the slot is this thread's, so no other thread uses its link before it is in the list.
+        unsafe { *slot.next.get() = first };
+        // Slots leave this list only all at once, so there is no ABA problem.
+        let slot = ptr::from_ref(slot).cast_mut();
+        match RETURNED.compare_exchange_weak(first, slot, Ordering::Release, Ordering::Relaxed) {
+            Ok(_) => return,
+            Err(now) => first = now,
         }
     }
 }
 
 /// Makes a handle of a value. `O` is the incomplete type that C sees.
 pub(in crate::ffi) fn create<T: Handle, O>(value: T) -> Result<*mut O> {
-    let slot = match T::slots().take() {
-        Some(slot) => slot,
-        None => {
-            let layout = Layout::new::<Slot<T>>();
-            // SAFETY: the size of a slot is not 0.
-            let slot = NonNull::new(unsafe { alloc(layout) }.cast::<Slot<T>>());
-            let slot = slot.ok_or(Error::OutOfMemory(layout.size()))?;
-            let empty =
-                Slot { mark: AtomicU64::new(0), value: UnsafeCell::new(None), next: UnsafeCell::new(ptr::null_mut()) };
-            // SAFETY: the memory was just allocated with the layout of a slot.
-            unsafe { slot.write(empty) };
-            slot
-        }
-    };
-    // SAFETY: the slot is free, and only this thread uses it until the mark is set.
-    unsafe {
-        *slot.as_ref().value.get() = Some(value);
-        slot.as_ref().mark.store(T::MARK, Ordering::Release);
+    let place = take()?;
+    // SAFETY: slots are never freed.
+    let slot = unsafe { place.as_ref() };
+    // SAFETY: the slot is this thread's until the mark is set.
+    if let Err(error) = unsafe { slot.fill(value) } {
+        put_back(slot);
+        return Err(error);
     }
-    Ok(slot.as_ptr().cast())
+    slot.mark.store(T::MARK, Ordering::Release);
+    Ok(place.as_ptr().cast())
 }
 
 /// The value behind a handle; `name` is that of the parameter.
@@ -112,7 +164,7 @@ pub(in crate::ffi) fn create<T: Handle, O>(value: T) -> Result<*mut O> {
 pub(in crate::ffi) fn get<'h, T: Handle, O>(handle: *const O, name: &'static str) -> Result<&'h T> {
     let slot = slot::<T, O>(handle, name)?;
     // SAFETY: the mark says that a value is here; by the header's conventions no thread frees it meanwhile.
-    unsafe { &*slot.value.get() }.as_ref().ok_or_else(|| invalid::<T>(name, 0))
+    Ok(unsafe { slot.value::<T>().as_ref() })
 }
 
 /// The value behind a handle that only one thread may use at a time.
@@ -120,7 +172,7 @@ pub(in crate::ffi) fn get<'h, T: Handle, O>(handle: *const O, name: &'static str
 pub(in crate::ffi) fn get_mut<'h, T: Handle, O>(handle: *mut O, name: &'static str) -> Result<&'h mut T> {
     let slot = slot::<T, O>(handle, name)?;
     // SAFETY: as in `get`; by the header's conventions only one thread at a time uses this handle.
-    unsafe { &mut *slot.value.get() }.as_mut().ok_or_else(|| invalid::<T>(name, 0))
+    Ok(unsafe { slot.value::<T>().as_mut() })
 }
 
 /// Frees a handle, and returns its value; nothing for NULL.
@@ -132,10 +184,10 @@ pub(in crate::ffi) fn free<T: Handle, O>(handle: *mut O, name: &'static str) -> 
     if slot.mark.compare_exchange(T::MARK, 0, Ordering::AcqRel, Ordering::Relaxed).is_err() {
         return Err(invalid::<T>(name, 0));
     }
-    // SAFETY: this thread has removed the mark, so no other thread uses the value.
-    let value = unsafe { (*slot.value.get()).take() };
-    T::slots().put_back(slot);
-    Ok(value)
+    // SAFETY: this thread has removed the mark, so the slot is its own.
+    let value = unsafe { slot.empty::<T>() };
+    put_back(slot);
+    Ok(Some(value))
 }
 
 /// The value behind a handle, if it is valid.
@@ -143,7 +195,7 @@ pub(in crate::ffi) fn free<T: Handle, O>(handle: *mut O, name: &'static str) -> 
 pub(in crate::ffi) fn try_fast_get<'h, T: Handle, O>(handle: *const O) -> Option<&'h T> {
     let slot = try_slot::<T, O>(handle)?;
     // SAFETY: as in `get`.
-    unsafe { &*slot.value.get() }.as_ref()
+    Some(unsafe { slot.value::<T>().as_ref() })
 }
 
 /// The value behind a handle that only one thread may use at a time, if it is valid.
@@ -151,11 +203,11 @@ pub(in crate::ffi) fn try_fast_get<'h, T: Handle, O>(handle: *const O) -> Option
 pub(in crate::ffi) fn try_fast_get_mut<'h, T: Handle, O>(handle: *mut O) -> Option<&'h mut T> {
     let slot = try_slot::<T, O>(handle)?;
     // SAFETY: as in `get_mut`.
-    unsafe { &mut *slot.value.get() }.as_mut()
+    Some(unsafe { slot.value::<T>().as_mut() })
 }
 
 #[inline(always)]
-fn slot<'h, T: Handle, O>(handle: *const O, name: &'static str) -> Result<&'h Slot<T>> {
+fn slot<'h, T: Handle, O>(handle: *const O, name: &'static str) -> Result<&'h Slot> {
     try_slot::<T, O>(handle).ok_or_else(|| match mark(handle) {
         _ if handle.is_null() => null(name),
         mark => invalid::<T>(name, mark.unwrap_or(0)),
@@ -163,9 +215,9 @@ fn slot<'h, T: Handle, O>(handle: *const O, name: &'static str) -> Result<&'h Sl
 }
 
 #[inline(always)]
-fn try_slot<'h, T: Handle, O>(handle: *const O) -> Option<&'h Slot<T>> {
-    // SAFETY: the mark says which type of slot it is.
-    (mark(handle)? == T::MARK).then(|| unsafe { &*handle.cast::<Slot<T>>() })
+fn try_slot<'h, T: Handle, O>(handle: *const O) -> Option<&'h Slot> {
+    // SAFETY: only slots have such marks.
+    (mark(handle)? == T::MARK).then(|| unsafe { &*handle.cast::<Slot>() })
 }
 
 /// The mark of the slot behind a handle.
@@ -181,7 +233,7 @@ fn mark<O>(handle: *const O) -> Option<u64> {
         return None;
     }
     // SAFETY: by the header's conventions a handle comes from this library. Slots are never freed, and begin with their
-    // mark, whatever their type.
+    // mark.
     Some(unsafe { &*mark }.load(Ordering::Acquire))
 }
 
@@ -204,10 +256,6 @@ macro_rules! handle {
         impl $crate::ffi::border::handle::Handle for $type {
             const MARK: u64 = u64::from_le_bytes(*$mark);
             const NAME: &'static str = $name;
-            fn slots() -> &'static $crate::ffi::border::handle::Slots<Self> {
-                static SLOTS: $crate::ffi::border::handle::Slots<$type> = $crate::ffi::border::handle::Slots::new();
-                &SLOTS
-            }
         }
     };
 }

@@ -11,7 +11,7 @@ use crate::ffi::border::handle::{get, get_mut, handle, try_fast_get, try_fast_ge
 use crate::ffi::border::types::*;
 use crate::iit::Subsystem;
 use crate::key::KeyBuilder;
-use crate::sync::TryArc;
+use crate::sync::{TryArc, try_box};
 
 pub(in crate::ffi) struct ConfigHandle(pub(in crate::ffi) Arc<Config>);
 handle!(ConfigHandle, "phicache_config", b"phi-conf");
@@ -40,18 +40,25 @@ pub(in crate::ffi) fn try_fast_key_builder<'k>(key: *mut phicache_key) -> Option
 /// A cache of any type.
 pub(in crate::ffi) struct CacheHandle {
     pub(in crate::ffi) cache: Cache,
-    /// A share in the cache's name.
-    _name: Option<Name>,
-    /// A share in a cache that others hold too.
-    _holder: Option<Holder>,
+    /// Few caches have any; together they take one word of the handle.
+    _shares: Option<Box<Shares>>,
 }
 handle!(CacheHandle, "cache", b"phi-cach");
 
 impl CacheHandle {
     pub(in crate::ffi) fn new(cache: Cache, name: Option<&str>, holder: Option<Holder>) -> Result<Self> {
         let name = name.map(|name| Name::register(name, &cache)).transpose()?;
-        Ok(CacheHandle { cache, _name: name, _holder: holder })
+        let has_shares = name.is_some() || holder.is_some();
+        let shares = has_shares.then(|| try_box(Shares { _name: name, _holder: holder })).transpose()?;
+        Ok(CacheHandle { cache, _shares: shares })
     }
+}
+
+struct Shares {
+    /// A share in the cache's name.
+    _name: Option<Name>,
+    /// A share in a cache that others hold too.
+    _holder: Option<Holder>,
 }
 
 /// A memo. The share lets a call outlive its handle, which the callback may free.
