@@ -16,6 +16,13 @@ namespace {
 std::int32_t throwing(void*, void*, phicache_bytes, phicache_result*) { throw std::runtime_error("on purpose"); }
 std::int32_t throwing_visit(void*, const phicache_entry*, phicache_value*) { throw std::runtime_error("on purpose"); }
 void throwing_drop(void*) { throw std::runtime_error("on purpose"); }
+std::int32_t throwing_same(void*, phicache_bytes, phicache_bytes, phicache_bytes) {
+    throw std::runtime_error("on purpose");
+}
+void throwing_difference(void*, phicache_bytes, phicache_bytes, phicache_bytes) {
+    throw std::runtime_error("on purpose");
+}
+std::int32_t empty(void*, void*, phicache_bytes, phicache_result*) { return 0; }
 
 void memoize() {
     phicache_dict_cache* cache = nullptr;
@@ -41,6 +48,23 @@ void drop() {
         phicache_memo_free(memo);
 }
 
+void verify(phicache_same_fn same, phicache_difference_fn difference) {
+    phicache_dict_cache* cache = nullptr;
+    phicache_value value;
+    const phicache_bytes key = {nullptr, 0};
+    const phicache_bytes kept = {reinterpret_cast<const std::uint8_t*>("kept"), 4};
+    phicache_cache_options options = {};
+    options.struct_size = sizeof options;
+    options.verify_every = 1;
+    options.same = same;
+    options.difference = difference;
+    if (phicache_dict_cache_new(nullptr, &options, &cache) == PHICACHE_OK &&
+        phicache_dict_cache_set(cache, key, kept) == PHICACHE_OK)
+        phicache_dict_cache_memoize(cache, key, empty, nullptr, nullptr, &value, nullptr);
+}
+void same() { verify(throwing_same, nullptr); }
+void difference() { verify(nullptr, throwing_difference); }
+
 // The standard error of a child that runs `work` until SIGABRT ends it.
 std::string last_words(void (*work)()) {
     int ends[2];
@@ -64,12 +88,15 @@ std::string last_words(void (*work)()) {
 }  // namespace
 
 int main() {
-    const std::string memoized = last_words(memoize), visited = last_words(visit), dropped = last_words(drop);
-    std::printf("%s%s%s", memoized.c_str(), visited.c_str(), dropped.c_str());
+    const std::string memoized = last_words(memoize), visited = last_words(visit), dropped = last_words(drop),
+                      compared = last_words(same), reported = last_words(difference);
+    for (const std::string &words : {memoized, visited, dropped, compared, reported}) std::printf("%s", words.c_str());
     CHECK(memoized.find("phicache_dict_cache_memoize") != std::string::npos);
     CHECK(visited.find("phicache_cache_for_each") != std::string::npos);
     CHECK(visited.find('\n') == visited.size() - 1);
     CHECK(dropped.find("phicache_drop") != std::string::npos);
+    CHECK(compared.find("phicache_same_fn") != std::string::npos);
+    CHECK(reported.find("phicache_difference_fn") != std::string::npos);
     CHECK(memoized.find('\n') == memoized.size() - 1);
     return check_report();
 }

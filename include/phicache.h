@@ -467,6 +467,10 @@ typedef struct phicache_stats {
     uint64_t evicted_bytes;
     /** Nanoseconds that computing the evicted values again would take: the sum of their costs. */
     uint64_t evicted_ns;
+    /** Hits whose value was computed again and compared, in verified mode. They also count as hits. */
+    uint64_t verified;
+    /** Verified hits whose value differed. */
+    uint64_t differences;
 } phicache_stats;
 
 /** The memory of this process. Grows at its end. */
@@ -524,6 +528,33 @@ typedef struct phicache_memory_limit {
     char name[256];
 } phicache_memory_limit;
 
+/**
+ * Tells whether two values of a key count as equal, for verified mode: 0 is a difference, any other number is not.
+ *
+ * For values whose last bits may differ, such as sums of floating-point numbers in another order. `kept` is the value
+ * that the cache has, `computed` the one that was computed again. All are valid during the call. As a compute
+ * callback, it runs on the caller's thread, no lock is held, it may call the library, and it must return.
+ */
+typedef int32_t (*phicache_same_fn)(void *context,
+                                    struct phicache_bytes key,
+                                    struct phicache_bytes kept,
+                                    struct phicache_bytes computed);
+
+/**
+ * Is told that two values of a key differ, in verified mode, before `computed` replaces `kept`. Otherwise as
+ * `phicache_same_fn`.
+ */
+typedef void (*phicache_difference_fn)(void *context,
+                                       struct phicache_bytes key,
+                                       struct phicache_bytes kept,
+                                       struct phicache_bytes computed);
+
+/**
+ * Frees a `user_data`. The library calls it exactly once: after the last call of the function has ended, or when the
+ * function could not be registered.
+ */
+typedef void (*phicache_drop)(void *user_data);
+
 /** Options of a new cache. A field that is zero has its default. Grows at its end. */
 typedef struct phicache_cache_options {
     /** `sizeof(phicache_cache_options)`, set by the caller. */
@@ -559,6 +590,24 @@ typedef struct phicache_cache_options {
     int32_t on_full;
     /** Zero. */
     int32_t reserved;
+    /**
+     * Verified mode: every n-th hit of `memoize`, of a memo, of a method or of `phicache_cache_begin` is computed again
+     * and compared with the value that the cache has. 1 verifies every hit; 0 verifies none, and costs nothing. See "Any
+     * cache".
+     */
+    uint64_t verify_every;
+    /** For verified mode: compares the values; NULL compares their bytes. */
+    phicache_same_fn same;
+    /** For verified mode: is told of each difference; NULL only counts them. */
+    phicache_difference_fn difference;
+    /** Passed to `same` and `difference`. */
+    void *verify_context;
+    /**
+     * Frees `verify_context`; NULL frees nothing. Called once: after the cache is destroyed, or when these options are
+     * not used, because `verify_every` is 0, another argument of the call is invalid, or a shared cache exists already.
+     * (A struct whose size or unknown fields are invalid is not read: then it is not called.)
+     */
+    phicache_drop verify_drop;
 } phicache_cache_options;
 
 /** A maximally irreducible cause or effect. Grows at its end. */
@@ -648,12 +697,6 @@ typedef int32_t (*phicache_compute)(void *user_data,
                                     void *call_data,
                                     struct phicache_bytes key,
                                     struct phicache_result *result);
-
-/**
- * Frees a `user_data`. The library calls it exactly once: after the last call of the function has ended, or when the
- * function could not be registered.
- */
-typedef void (*phicache_drop)(void *user_data);
 
 /**
  * Sees one entry of a cache. Return 0 to continue the walk; any other code ends it.
@@ -1277,6 +1320,31 @@ phicache_status phicache_network_fingerprint(const double *tpm,
  *     phicache_dict_cache_as_cache(repertoires, &cache);
  *     if (phicache_cache_info(cache, &info) == PHICACHE_OK) use(info.hits, info.misses, info.size);
  *     phicache_dict_cache_free(repertoires);  // `cache` is not valid any more
+ *
+ * Verified mode finds keys that are too short. A key that lacks an argument makes two questions share one answer, and
+ * no count shows it. A cache with `verify_every` in its options lets every n-th hit of `memoize`, of a memo, of a method
+ * or of `phicache_cache_begin` be computed again, and compares the values, byte for byte or with `same`:
+ *
+ *     phicache_cache_options options = { 0 };
+ *     phicache_dict_cache *cache;
+ *     phicache_stats stats;
+ *     options.struct_size = sizeof options;
+ *     options.verify_every = 100;  // 1% of the hits
+ *     if (phicache_dict_cache_new(NULL, &options, &cache) != PHICACHE_OK) return 1;
+ *     use(cache);
+ *     stats.struct_size = sizeof stats;
+ *     if (phicache_dict_cache_stats(cache, &stats) == PHICACHE_OK && stats.differences > 0) puts("a key is too short");
+ *     phicache_dict_cache_free(cache);
+ *
+ * A verified hit counts as a hit and in `verified`. If the values are equal, the call returns the one that the cache
+ * has. If they differ, `differences` counts, `difference` is called, and the call returns the new value, which replaces
+ * the old one; if its store is refused, the key has no value. If the computation fails, the call fails as on a miss,
+ * and the cache keeps its value. Values that are inherited from a parent, or come from a server, are verified too; the
+ * parent's value stays.
+ *
+ * The caller computes beside single flight: nobody waits for it. Hits of the same cache within that computation are
+ * plain hits, so that a recursive function is computed again at one level, not at all levels below. Lookups of a cache
+ * in verified mode do not take the fast path; a cache without it pays nothing.
  */
 
 /**
@@ -2851,6 +2919,10 @@ phicache_status phicache_mice_decode(phicache_bytes record, phicache_mice *out);
  * (REFUSED_CLEARED). `memoize` waits as owner 0: do not call it for a key that a task of the same thread computes.
  * After fork, the caches of the child have no computations in progress.
  *
+ * In verified mode (see "Any cache"), a hit that is verified is a LEASE too: completing it compares the values. If it
+ * is abandoned, the value stays and is not verified. Other callers find the value meanwhile: none waits for such a
+ * lease.
+ *
  *     phicache_value value;
  *     phicache_lease *lease;
  *     uint8_t *bytes;
@@ -2873,10 +2945,12 @@ phicache_status phicache_mice_decode(phicache_bytes record, phicache_mice *out);
  * @param cache      Any cache.
  * @param key        The key.
  * @param owner      The owner: 0 for this thread, or the number of a task, below 2^63.
- * @param out        With OK, the value, pinned until `phicache_value_release`.
+ * @param out        With OK, the value, pinned until `phicache_value_release`. With LEASE, zero, or the value that the
+ *                   lease verifies, which is valid as long as the lease and needs no release.
  * @param out_lease  With LEASE, the lease: complete or abandon it.
- * @return OK, which counts a hit; LEASE, which counts a miss; BUSY, which counts nothing; ERROR_RECURSION if this
- *         owner is already computing the key, even if the key was removed or the cache cleared since.
+ * @return OK, which counts a hit; LEASE, which counts a miss, or a hit if the lease verifies a value; BUSY, which
+ *         counts nothing; ERROR_RECURSION if this owner is already computing the key, even if the key was removed or
+ *         the cache cleared since.
  */
 phicache_status phicache_cache_begin(phicache_cache *cache,
                                      phicache_bytes key,

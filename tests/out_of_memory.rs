@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::mem::zeroed;
 use std::ptr::{null, null_mut};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use phicache::ffi::api::cache::*;
 use phicache::ffi::api::callback::phicache_result_reserve;
@@ -446,6 +447,83 @@ fn a_walk_that_runs_out_of_memory_continues_where_it_was() {
         assert_eq!((status, seen.get()), (PHICACHE_MISS, 1000));
         assert!(allocations > 1, "{allocations} allocations");
         assert_eq!(phicache_walk_free(walk.get()), PHICACHE_OK);
+        assert_eq!(phicache_dict_cache_free(cache), PHICACHE_OK);
+    }
+}
+
+static DIFFERENCES: AtomicU32 = AtomicU32::new(0);
+
+unsafe extern "C-unwind" fn difference(_: *mut c_void, _: phicache_bytes, kept: phicache_bytes, _: phicache_bytes) {
+    assert_eq!(kept.len, 5);
+    DIFFERENCES.fetch_add(1, Relaxed);
+}
+
+static DROPS: AtomicU32 = AtomicU32::new(0);
+
+unsafe extern "C-unwind" fn count_drop(_: *mut c_void) {
+    DROPS.fetch_add(1, Relaxed);
+}
+
+#[test]
+fn any_failed_allocation_of_a_verified_hit_is_a_status_or_an_answer() {
+    // SAFETY: all arguments are what the header asks for.
+    unsafe {
+        let mut options: phicache_cache_options = zeroed();
+        options.struct_size = size_of::<phicache_cache_options>();
+        options.verify_every = 1;
+        options.difference = Some(difference);
+        options.verify_drop = Some(count_drop);
+        let mut cache = null_mut();
+        assert_eq!(phicache_dict_cache_new(null_mut(), null(), &mut cache), PHICACHE_OK);
+        assert_eq!(phicache_dict_cache_free(cache), PHICACHE_OK);
+        let made = Cell::new(null_mut());
+        let mut tries = 0;
+        every_allocation(
+            "new",
+            || {
+                let mut cache = null_mut();
+                tries += 1;
+                let status = phicache_dict_cache_new(null_mut(), &options, &mut cache);
+                made.set(cache);
+                status
+            },
+            || assert_eq!(phicache_dict_cache_free(made.get()), PHICACHE_OK),
+        );
+        assert_eq!(DROPS.load(Relaxed), tries, "the context is dropped once for each call");
+
+        assert_eq!(phicache_dict_cache_new(null_mut(), &options, &mut cache), PHICACHE_OK);
+        let mut value: phicache_value = zeroed();
+        let (out, set) = (&raw mut value, || phicache_dict_cache_set(cache, bytes(b"k"), bytes(b"short")));
+        assert_eq!(set(), PHICACHE_OK);
+        let allocations = every_allocation(
+            "memoize",
+            || phicache_dict_cache_memoize(cache, bytes(b"k"), Some(compute), null_mut(), null_mut(), out, null_mut()),
+            || {
+                // Verified, or a hit as without the mode.
+                assert!((*out).len == LARGE || (*out).len == 5);
+                phicache_value_release(out);
+                assert_eq!(set(), PHICACHE_OK);
+            },
+        );
+        assert!(allocations > 0 && DIFFERENCES.load(Relaxed) > 0);
+
+        let mut view = null_mut();
+        assert_eq!(phicache_dict_cache_as_cache(cache, &mut view), PHICACHE_OK);
+        let lease = Cell::new(null_mut());
+        every_allocation(
+            "begin",
+            || {
+                let mut begun = null_mut();
+                let status = phicache_cache_begin(view, bytes(b"k"), 7, out, &mut begun);
+                lease.set(begun);
+                status
+            },
+            || {
+                assert_eq!((*out).len, 5);
+                phicache_value_release(out);
+                assert_eq!(phicache_lease_abandon(lease.get()), PHICACHE_OK);
+            },
+        );
         assert_eq!(phicache_dict_cache_free(cache), PHICACHE_OK);
     }
 }

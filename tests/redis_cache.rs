@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
-use phicache::cache::{Cache, Lease, Options, Origin, RedisCache, Refusal, RemoteOptions, Waited, Walk};
+use phicache::cache::{
+    Cache, Judge, Lease, Options, Origin, RedisCache, Refusal, RemoteOptions, Verifier, Waited, Walk,
+};
 use phicache::config::Config;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
@@ -569,4 +571,70 @@ fn a_dead_server_is_a_miss_and_with_strict_an_error() {
     // The server lost its keys; those in the near cache are not requested.
     assert_eq!(origin(&parent, &key(2)), Some(Origin::Hit));
     assert_eq!(strict.get(b"k").unwrap().unwrap().entry.value(), b"v");
+}
+
+/// Calls every value different unless its bytes are equal.
+struct Bytes;
+
+impl Judge for Bytes {
+    fn report(&self, _key: &[u8], _kept: &[u8], _computed: &[u8]) {}
+}
+
+#[test]
+fn values_of_the_server_are_verified_and_replaced_there() {
+    let Some(server) = Running::start(&[]) else { return };
+    let config = config(&server);
+    let options = || Options { verifier: Verifier::new(2, Bytes).unwrap(), ..Options::default() };
+    let verified = |cache: &Cache| {
+        let stats = cache.stats().unwrap();
+        (stats.info.hits, stats.info.misses, stats.verified, stats.differences)
+    };
+    let memoize = |cache: &Cache, value: &[u8]| {
+        let found = cache.memoize(b"k", |draft| draft.write(value)).unwrap();
+        (found.entry.value().to_vec(), found.origin)
+    };
+    let (other, cache) = (plain(&config), RedisCache::redis(config.clone(), options(), None).unwrap().into());
+    other.set(b"k", b"old").unwrap().unwrap();
+    assert_eq!(memoize(&cache, b"new"), (b"old".to_vec(), Origin::Hit));
+    assert_eq!(memoize(&cache, b"new"), (b"new".to_vec(), Origin::Computed));
+    assert_eq!(other.get(b"k").unwrap().unwrap().entry.value(), b"new");
+    assert_eq!(verified(&cache), (2, 0, 1, 1));
+
+    // MICE, near and inherited.
+    let parent = RedisCache::mice(config.clone(), options(), &system(), None).unwrap();
+    let child: Cache = RedisCache::mice(config.clone(), options(), &cut(), Some(&parent)).unwrap().into();
+    fill(&parent);
+    let parent: Cache = parent.into();
+    let mice = |cache: &Cache, phi| {
+        let mice = Mice { phi, ..record(2, 4) };
+        let found = cache.memoize(&key(2), |draft| {
+            mice.write(draft.reserve(mice.record_len())?);
+            Ok(())
+        });
+        let found = found.unwrap();
+        (Mice::read(found.entry.value()).unwrap().phi, found.origin)
+    };
+    assert_eq!(
+        (mice(&child, 0.25), mice(&child, 0.25)),
+        ((0.5, Origin::Parent), (0.25, Origin::NotStored(Some(Refusal::Cut))))
+    );
+    assert_eq!((mice(&parent, 0.25), mice(&parent, 0.25)), ((0.5, Origin::Hit), (0.25, Origin::Computed)));
+    assert_eq!((verified(&child), verified(&parent)), ((2, 0, 1, 1), (2, 0, 1, 1)));
+    assert_eq!(mice(&child, 0.25), (0.25, Origin::Parent));
+}
+
+#[test]
+fn a_server_that_fails_during_a_verification_loses_no_value() {
+    let Some(mut server) = Running::start(&[]) else { return };
+    let config = config(&server);
+    let options = Options { verifier: Verifier::new(1, Bytes).unwrap(), ..Options::default() };
+    let cache: Cache = RedisCache::redis(config, options, None).unwrap().into();
+    cache.set(b"k", b"old").unwrap().unwrap();
+    let found = cache.memoize(b"k", |draft| {
+        server.kill();
+        draft.write(b"new")
+    });
+    let found = found.unwrap();
+    assert_eq!(found.entry.value(), b"new");
+    assert!(matches!(found.origin, Origin::NotStored(Some(_))));
 }

@@ -97,8 +97,8 @@ fn while_others_ask(cache: &TryArc<RedisCache>, key: &[u8], act: impl FnOnce()) 
 fn a_removed_key_is_not_found_afterwards_even_if_many_threads_fetch_it_meanwhile() {
     let Some(server) = Running::start(&[]) else { return };
     // With leases a removal sends two commands, so that other threads' commands come in between.
-    let options = Options { remote: leases(LONG), ..Options::default() };
-    let (here, there) = (mice(&url(&server), options), mice(&url(&server), options));
+    let options = || Options { remote: leases(LONG), ..Options::default() };
+    let (here, there) = (mice(&url(&server), options()), mice(&url(&server), options()));
     while_others_ask(&here, &key(1), || {
         for round in 0..400 {
             there.set_mice(&key(1), &record(b"payload")).unwrap().unwrap();
@@ -182,14 +182,14 @@ fn clearing_sets_all_counts_to_zero() {
 #[test]
 fn a_damaged_record_counts_once_also_with_leases() {
     let Some(server) = Running::start(&[]) else { return };
-    let options = Options { remote: leases(LONG), ..Options::default() };
-    let cache = mice(&url(&server), options);
+    let options = || Options { remote: leases(LONG), ..Options::default() };
+    let cache = mice(&url(&server), options());
     cache.set_mice(&key(1), &record(b"payload")).unwrap().unwrap();
     let names = server.ask::<Vec<String>>("KEYS *");
     for damage in ["", "d", "damaged", &"x".repeat(70_000)] {
         let words = if damage.is_empty() { "SETRANGE NAME 0 x" } else { "SET NAME VALUE" };
         server.ask::<()>(&words.replace("NAME", &names[0]).replace("VALUE", damage));
-        let other: Cache = mice(&url(&server), options).into();
+        let other: Cache = mice(&url(&server), options()).into();
         let value = other.memoize(&key(1), |draft| {
             let record = record(b"payload");
             record.write(draft.reserve(record.record_len())?);
@@ -197,7 +197,7 @@ fn a_damaged_record_counts_once_also_with_leases() {
         });
         assert_eq!(value.unwrap().origin, Origin::Computed);
         assert_eq!(other.stats().unwrap().damaged, 1);
-        assert!(mice(&url(&server), options).get(&key(1)).unwrap().is_some());
+        assert!(mice(&url(&server), options()).get(&key(1)).unwrap().is_some());
     }
 }
 
@@ -205,8 +205,8 @@ fn a_damaged_record_counts_once_also_with_leases() {
 fn the_near_cache_stays_within_its_limit_and_other_keys_are_fetched_each_time() {
     let Some(server) = Running::start(&[]) else { return };
     let limit = 64 << 10;
-    let options = Options { max_bytes: Some(limit), ..Options::default() };
-    let (writer, reader) = (mice(&url(&server), options), mice(&url(&server), options));
+    let options = || Options { max_bytes: Some(limit), ..Options::default() };
+    let (writer, reader) = (mice(&url(&server), options()), mice(&url(&server), options()));
     let payload = [7; 500];
     for number in 0..500 {
         assert_eq!(writer.set_mice(&key(number), &record(&payload)).unwrap(), Ok(()));
@@ -381,9 +381,9 @@ fn a_computed_value_is_never_lost_even_if_the_server_fails_meanwhile() {
         for remote in [RemoteOptions { strict, ..leases(LONG) }, RemoteOptions { strict, ..RemoteOptions::default() }] {
             let config = config(&url);
             config.set_redis_timeout(Duration::from_millis(300)).unwrap();
-            let options = Options { remote, ..Options::default() };
-            let cache: Cache = RedisCache::redis(config.clone(), options, None).unwrap().into();
-            let kept: Cache = RedisCache::mice(config.clone(), options, &system(), None).unwrap().into();
+            let options = || Options { remote, ..Options::default() };
+            let cache: Cache = RedisCache::redis(config.clone(), options(), None).unwrap().into();
+            let kept: Cache = RedisCache::mice(config.clone(), options(), &system(), None).unwrap().into();
             let compute = |cache: &Cache, value: &[u8], meanwhile: &mut dyn FnMut()| {
                 eventually("the server is asked again", || cache.get(b"other").is_ok() && !server_is_skipped(cache));
                 let found = cache.memoize(b"k", |draft| {
@@ -656,9 +656,9 @@ fn in_a_cluster_the_mice_of_a_system_are_on_one_node_and_leases_beside_their_val
     assert!(cluster.0.iter().all(|node| node.ask::<u64>("DBSIZE") == 0));
 
     let config = config(&url);
-    let options = Options { remote, ..Options::default() };
-    let parent = RedisCache::mice(config.clone(), options, &system(), None).unwrap();
-    let child = RedisCache::mice(config.clone(), options, &cut(), Some(&parent)).unwrap();
+    let options = || Options { remote, ..Options::default() };
+    let parent = RedisCache::mice(config.clone(), options(), &system(), None).unwrap();
+    let child = RedisCache::mice(config.clone(), options(), &cut(), Some(&parent)).unwrap();
     for number in 0..30 {
         parent.set_mice(&key(number), &record(b"payload")).unwrap().unwrap();
     }
@@ -668,7 +668,7 @@ fn in_a_cluster_the_mice_of_a_system_are_on_one_node_and_leases_beside_their_val
     assert_eq!((parent.size().unwrap(), child.size().unwrap()), (30, 30));
     let keys: Vec<Vec<u8>> = (0..40).map(key).collect();
     let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
-    let fresh = RedisCache::mice(config, options, &system(), None).unwrap();
+    let fresh = RedisCache::mice(config, options(), &system(), None).unwrap();
     let mut found = 0;
     fresh.get_many(&keys, |_, _| found += 1).unwrap();
     assert_eq!(found, 30);

@@ -253,15 +253,17 @@ impl World {
         let name = self.input.flag().then(|| CString::new(format!("cache {}", self.input.below(4))).unwrap());
         let taken = name.is_some() && self.slots.iter().any(|slot| slot.name == name);
         // Options as in any version of the header, or none.
-        let size = [64, 64, 48, 56, 72, 4096, 0, 8, 47, 4097, usize::MAX][usize::from(self.input.below(11))];
+        const KNOWN: usize = size_of::<phicache_cache_options>();
+        let sizes = [KNOWN, KNOWN, 48, 56, KNOWN + 8, 4096, 0, 8, 47, 4097, usize::MAX];
+        let size = sizes[usize::from(self.input.below(11))];
         let mut options = [0u64; 512];
         options[..3].copy_from_slice(&[
             size as u64,
             name.as_ref().map_or(0, |name| name.as_ptr().addr() as u64),
             if limited { 20_000 } else { 0 },
         ]);
-        let beyond = size > 64 && size <= 4096 && self.input.below(4) == 0;
-        options[8] = beyond.into();
+        let beyond = size > KNOWN && size <= 4096 && self.input.below(4) == 0;
+        options[KNOWN / 8] = beyond.into();
         let (mut handle, options) = (null_mut::<c_void>(), options.as_ptr().cast::<phicache_cache_options>());
         let out = &raw mut handle;
         let made = unsafe {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -35,12 +36,39 @@ struct cache_options {
     std::chrono::milliseconds scan_timeout{};  ///< Time limit of counting and clearing; 0: 30 seconds.
 
     phicache::on_full on_full = phicache::on_full::configured;  ///< What the cache does when it is full.
+
+    // Verified mode: finds keys that are too short (see "Any cache" in phicache.h).
+
+    /// Every n-th hit of `memoize`, a memo, a method or `begin` is computed again and compared; 0: none, at no cost. A
+    /// difference is counted in `stats().differences`, and the new value replaces the old one.
+    std::uint64_t verify_every = 0;
+    /// Whether two values of a key count as equal: `same(key, kept, computed)`. Empty: if their bytes are equal. For
+    /// values whose last bits may differ.
+    std::function<bool(bytes, bytes, bytes)> same{};
+    /// Receives the key, the kept and the computed value of each difference. Both functions run on the thread that
+    /// verifies, on several at once, must not throw (an exception ends the process), and live as long as the cache.
+    std::function<void(bytes, bytes, bytes)> difference{};
 };
 
 namespace detail {
 
-/// The options as a C struct, which borrows the name.
-inline phicache_cache_options to_c(const cache_options& options) noexcept {
+/// The functions of verified mode, which C owns with the cache.
+struct verification {
+    std::function<bool(bytes, bytes, bytes)> same;
+    std::function<void(bytes, bytes, bytes)> difference;
+
+    // Not noexcept: C names the function that an exception has left, and ends the process.
+    static std::int32_t is_same(void* context, phicache_bytes key, phicache_bytes kept, phicache_bytes computed) {
+        return static_cast<verification*>(context)->same(key, kept, computed);
+    }
+    static void report(void* context, phicache_bytes key, phicache_bytes kept, phicache_bytes computed) {
+        static_cast<verification*>(context)->difference(key, kept, computed);
+    }
+    static void drop(void* context) noexcept { delete static_cast<verification*>(context); }
+};
+
+/// The options as a C struct, for exactly one call: it borrows the name, and C takes ownership of the functions.
+inline phicache_cache_options to_c(const cache_options& options) {
     phicache_cache_options raw{};
     raw.struct_size = sizeof raw;
     raw.name = options.name.empty() ? nullptr : options.name.c_str();
@@ -51,6 +79,13 @@ inline phicache_cache_options to_c(const cache_options& options) noexcept {
     raw.no_checksum = options.no_checksum;
     raw.scan_timeout_ms = to_c(options.scan_timeout);
     raw.on_full = static_cast<std::int32_t>(options.on_full);
+    raw.verify_every = options.verify_every;
+    if (options.verify_every != 0 && (options.same || options.difference)) {
+        raw.same = options.same ? verification::is_same : nullptr;
+        raw.difference = options.difference ? verification::report : nullptr;
+        raw.verify_context = new verification{options.same, options.difference};
+        raw.verify_drop = verification::drop;
+    }
     return raw;
 }
 
@@ -482,9 +517,9 @@ public:
     }
 
     /// Looks up a key without waiting and without a callback. Returns `status::ok` and the value; `status::lease` and
-    /// the lease to compute it; or `status::busy` if another owner computes it. `owner` identifies the caller: 0 is
-    /// this thread, other numbers (below 2^63) are tasks. Fails with `status::error_recursion` if the owner computes
-    /// the key already.
+    /// the lease to compute it, or to compute it again in verified mode; or `status::busy` if another owner computes it.
+    /// `owner` identifies the caller: 0 is this thread, other numbers (below 2^63) are tasks. Fails with
+    /// `status::error_recursion` if the owner computes the key already.
     begin_result begin(bytes key, std::uint64_t owner = 0) { return try_begin(key, owner).value(); }
     /// @copydoc begin
     expected<begin_result> try_begin(bytes key, std::uint64_t owner = 0) {

@@ -49,7 +49,9 @@ public:
 /// What `cache::begin` and `cache::wait` return.
 struct begin_result {
     phicache::status status = phicache::status::miss;        ///< `ok`, or what to do next: see `cache::begin`.
-    phicache::value value{};                                 ///< With `status::ok`: the value; otherwise empty.
+    /// With `status::ok`, the value. With `status::lease` in verified mode, the value that the lease verifies, valid
+    /// until the lease ends. Otherwise empty.
+    phicache::value value{};
     phicache::lease lease = phicache::lease(nullptr);        ///< With `status::lease`: the lease; otherwise empty.
 };
 

@@ -6,18 +6,21 @@ use std::time::Duration;
 use super::computed::{Begin, Flight};
 use super::counters::{Info, Stats};
 use super::dict::DictCache;
-use super::local::Missed;
+use super::local::{Beyond, Missed};
 use super::mice::MiceCache;
+use super::policy::Policy;
 use super::prefixes::Prefixes;
 use super::purview::PurviewCache;
 use super::shared::redis::RedisCache;
-use super::value::{Cost, Fast, Stored, Value, Waited};
+use super::value::{Cost, Fast, Origin, Refusal, Stored, Value, Waited};
+use super::verify::Verifier;
 use crate::config::Config;
 use crate::epoch::Guard;
 use crate::error::{Error, Result};
 use crate::flight::Owner;
+use crate::memory::limit;
 use crate::sync::TryArc;
-use crate::table::{Draft, Hashed, Pinned, Reservation, Table};
+use crate::table::{Draft, Hashed, Pinned, Reservation, Table, weight};
 
 /// Any cache.
 #[derive(Clone)]
@@ -182,7 +185,7 @@ impl Cache {
 
     /// The value of a key, if this process has one. Counts a hit, but no miss.
     #[inline(never)]
-    pub(super) fn hit(&self, key: &Hashed) -> std::result::Result<Value, Missed> {
+    pub(super) fn hit(&self, key: &Hashed) -> std::result::Result<Value, Beyond> {
         each!(self, near cache => cache.hit(key))
     }
 
@@ -206,7 +209,10 @@ impl Cache {
 
     /// Waits for another process that computes a key, at most for `time`.
     pub(super) fn wait(&self, key: &Hashed, time: Duration) -> Result<Waited> {
-        each!(self, cache => Ok(cache.hit(key).map_or_else(|_| Waited::Nobody, Waited::Value)), redis => cache.wait(key, time))
+        each!(self, cache => {
+            let found = cache.hit(key).map_or_else(Beyond::hit, Some);
+            Ok(found.map_or(Waited::Nobody, Waited::Value))
+        }, redis => cache.wait(key, time))
     }
 
     /// The value that another caller has computed, for a caller that waited. Counts a hit and a wait.
@@ -253,6 +259,41 @@ impl Cache {
     /// Counts a computation that failed.
     pub(super) fn count_failure(&self) {
         each!(self, near cache => cache.count_failure());
+    }
+
+    /// The verifier of its hits, in verified mode.
+    pub(super) fn verifier(&self) -> Option<&Verifier> {
+        each!(self, near cache => cache.verifier())
+    }
+
+    /// Fails if `value` cannot be the value of `key`.
+    pub(super) fn check(&self, key: &[u8], value: &[u8]) -> Result<()> {
+        each!(self, near cache => cache.policy().check(key, value, cache.config()).map(drop))
+    }
+
+    /// Replaces the value of `key` if it is still `old`, which does not stay even if the store of `new` is refused. Two
+    /// steps: a lookup between them misses. `new` is refused if more than `maximum` per cent of the memory would be in
+    /// use. Returns its origin.
+    pub(super) fn correct(&self, key: &[u8], old: &[u8], new: &[u8], cost: Cost, maximum: f64) -> Result<Origin> {
+        let hashed = Hashed::from(key);
+        let now = each!(self, cache => cache.peek(&hashed), redis => cache.peek(&hashed)?);
+        let stored = match now {
+            None => Err(self.refuse(Refusal::Cleared)),
+            Some(now) if now.entry.value() != old => Ok(()),
+            Some(_) => {
+                self.remove(key)?;
+                match limit::has_room(weight(key.len(), new.len()), maximum) {
+                    true => self.set_with_cost(key, new, cost)?,
+                    false => Err(self.refuse(Refusal::Memory)),
+                }
+            }
+        };
+        Ok(stored.map_or_else(|reason| Origin::NotStored(Some(reason)), |()| Origin::Computed))
+    }
+
+    /// Counts a refusal.
+    fn refuse(&self, reason: Refusal) -> Refusal {
+        each!(self, near cache => cache.refuse(reason))
     }
 
     /// Whether both are the same cache.

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::value::{Cost, Refusal};
 use crate::epoch::{self, Participant};
+use crate::error::{Error, Result};
 use crate::sync::{CachePadded, OnceTryArc, TryArc, on_separate_lines};
 use crate::table::Table;
 
@@ -50,6 +51,10 @@ pub struct Stats {
     pub evicted_bytes: u64,
     /// Nanoseconds that computing the evicted values again would take.
     pub evicted_ns: u64,
+    /// Hits that were computed again, in verified mode.
+    pub verified: u64,
+    /// Hits whose value differed from the one that was computed again.
+    pub differences: u64,
 }
 
 /// The number of reasons for a refusal.
@@ -126,6 +131,9 @@ pub(super) struct EventCounts([AtomicU64; Event::NUMBER]);
 
 const STRIPES: usize = 16;
 
+/// The owner of counters that no thread writes alone.
+const NOBODY: u32 = u32::MAX;
+
 /// The last stripe is shared by all threads with a higher number.
 #[derive(Default)]
 struct Stripes([CachePadded<EventCounts>; STRIPES]);
@@ -147,6 +155,15 @@ impl EventCounts {
 impl Counters {
     /// All zero. `maker` is the thread that makes the cache.
     pub fn new(maker: &Participant) -> Self {
+        Self::owned_by(maker.id())
+    }
+
+    /// All zero. No thread counts alone, so no lookup takes the fast path.
+    pub fn counted_together() -> Self {
+        Self::owned_by(NOBODY)
+    }
+
+    fn owned_by(owner: u32) -> Self {
         Counters {
             waits: AtomicU64::new(0),
             errors: AtomicU64::new(0),
@@ -154,7 +171,7 @@ impl Counters {
             compute_ns: AtomicU64::new(0),
             before: OnceTryArc::new(),
             own: EventCounts::default(),
-            owner: maker.id(),
+            owner,
             others: OnceTryArc::new(),
         }
     }
@@ -190,14 +207,22 @@ impl Counters {
 
     #[inline(never)]
     fn count_elsewhere(&self, participant: &Participant, event: Event) {
-        match self.others.get_or_try_init(|| TryArc::try_new(Stripes::default())) {
-            // Without memory the owner's counts have to do. Of two events that are counted at once, one may be lost.
+        match self.others.get_or_try_init(|| self.make_stripes()) {
+            // Without stripes the owner's counts have to do. Of two events that are counted at once, one may be lost, unless
+            // nobody counts there alone.
             Err(_) => _ = self.own.of(event).fetch_add(1, Relaxed),
             Ok(stripes) => match self.alone(participant) {
                 Some(counts) => counts.add_alone(event),
                 None => _ = stripes.0[STRIPES - 1].0.of(event).fetch_add(1, Relaxed),
             },
         }
+    }
+
+    fn make_stripes(&self) -> Result<TryArc<Stripes>> {
+        if self.owner == NOBODY {
+            return Err(Error::OutOfMemory(0));
+        }
+        TryArc::try_new(Stripes::default())
     }
 
     /// The count since the last reset. The subtrahend is read first: the other counts only grow.
@@ -266,6 +291,8 @@ impl Counters {
             evictions: evicted.entries,
             evicted_bytes: evicted.bytes,
             evicted_ns: evicted.cost,
+            verified: 0,
+            differences: 0,
         }
     }
 }

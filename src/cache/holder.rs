@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::dict::DictCache;
 use super::options::Options;
+use super::verify::Verifier;
 use crate::config::Config;
 use crate::epoch::without_fork;
 use crate::error::{Error, Result, try_owned};
@@ -44,10 +45,11 @@ pub fn shared(
             Some(known) => {
                 let same = Arc::ptr_eq(known.cache.config(), &config)
                     && known.cache.max_bytes() == options.max_bytes.unwrap_or(u64::MAX)
+                    && known.cache.verifier().map(Verifier::every) == options.verifier.as_deref().map(Verifier::every)
                     && known.name.as_deref() == name;
                 if !same {
                     return Err(Error::invalid(format!(
-                        "the shared cache \"{role}\" exists with another configuration, limit or name; use the same"
+                        "the shared cache \"{role}\" exists with another configuration, name or options; use the same"
                     )));
                 }
                 known.holders += 1;

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use super::any::Cache;
 use super::computed::{Begin, Flight, Wait};
+use super::local::Beyond;
+use super::memoize::{Pending, Subject};
 use super::value::{Cost, Origin, Refusal, Value, Waited};
 use crate::epoch::{with_attached, without_fork};
 use crate::error::{Error, Result};
@@ -20,7 +22,7 @@ use crate::table::{Draft, Hashed, Reservation};
 /// The right and the duty to compute a missing value.
 pub struct Lease {
     duty: TryArc<Duty>,
-    flight: TryArc<Flight>,
+    subject: Subject,
     block: Reservation,
     /// The error of the last reservation, if it failed. Then no value is cached, even if the caller ignores the error.
     failed: Option<Error>,
@@ -28,22 +30,19 @@ pub struct Lease {
     cost: Cost,
 }
 
-/// The state that a lease shares with the thread that began it: the cache and the flight, until one of the two ends the
-/// computation.
+/// The state that a lease shares with the thread that began it: the computation, until one of the two ends it.
 #[derive(Default)]
-struct Duty(Mutex<Option<(Cache, TryArc<Flight>)>>);
+struct Duty(Mutex<Option<Pending>>);
 
 impl Duty {
-    /// The cache and the flight, for the caller that ends the computation.
-    fn end(&self) -> Option<(Cache, TryArc<Flight>)> {
+    /// The computation, for the caller that ends it.
+    fn end(&self) -> Option<Pending> {
         self.0.lock().take()
     }
 
     /// Abandons the computation. That does not count as a failure: it might have succeeded.
     fn abandon(&self) {
-        if let Some((cache, flight)) = self.end() {
-            cache.fail(&flight, None);
-        }
+        drop(self.end());
     }
 }
 
@@ -91,34 +90,48 @@ impl Lease {
     pub fn begin(cache: &Cache, key: &[u8], number: u64) -> Result<Started> {
         let owner = Owner::from_number(number)?;
         let key = &Hashed::from(key);
-        let missed = match cache.hit(key) {
-            Err(missed) => missed,
-            Ok(value) => {
+        let found = match cache.hit(key) {
+            Ok(value) | Err(Beyond::Unverified(value)) => {
                 Flight::stop_waiting(owner);
-                return Ok(Started::Found(value));
+                value
             }
+            Err(Beyond::Missed(missed)) => match cache.begin(key, owner, missed, false)? {
+                Some(Begin::Found(value)) => value,
+                Some(Begin::Busy(_)) | None => return Ok(Started::Busy),
+                Some(Begin::Lease(flight)) => {
+                    return Self::new(Pending::new(cache, flight, None), number).map(Started::Lease);
+                }
+            },
         };
-        let flight = match cache.begin(key, owner, missed, false)? {
-            Some(Begin::Found(value)) => return Ok(Started::Found(value)),
-            Some(Begin::Busy(_)) | None => return Ok(Started::Busy),
-            Some(Begin::Lease(flight)) => flight,
-        };
-        match Self::new(cache, flight.clone(), number) {
-            Ok(lease) => Ok(Started::Lease(lease)),
-            Err(error) => {
-                cache.fail(&flight, None);
-                Err(error)
+        Ok(match Pending::verify(cache, found, owner) {
+            Err(value) => Started::Found(value),
+            Ok(pending) => {
+                let kept = pending.kept().cloned();
+                match (Self::new(pending, number), kept) {
+                    // A hit needs no memory.
+                    (Err(_), Some(value)) => Started::Found(value),
+                    (lease, _) => Started::Lease(lease?),
+                }
             }
-        }
+        })
     }
 
-    fn new(cache: &Cache, flight: TryArc<Flight>, number: u64) -> Result<Self> {
-        let duty = TryArc::try_new(Duty(Mutex::new(Some((cache.clone(), flight.clone())))))?;
+    fn new(pending: Pending, number: u64) -> Result<Self> {
+        let subject = pending.subject().clone();
+        let duty = TryArc::try_new(Duty(Mutex::new(Some(pending))))?;
         if number == 0 {
             // A fork in between would leave the child a half-changed list.
             without_fork(|| with_attached(|own: &mut OfThread| own.add(&duty)))?;
         }
-        Ok(Lease { duty, flight, block: Reservation::default(), failed: None, cost: Cost::UNKNOWN })
+        Ok(Lease { duty, subject, block: Reservation::default(), failed: None, cost: Cost::UNKNOWN })
+    }
+
+    /// The value that the lease verifies, if it does.
+    pub fn kept(&self) -> Option<&Value> {
+        match &self.subject {
+            Subject::Missing(_) => None,
+            Subject::Kept(value) => Some(value),
+        }
     }
 
     /// Makes the value `len` zero bytes and lends them for writing. Bytes that were reserved before are discarded.
@@ -156,9 +169,9 @@ impl Lease {
     fn draft(&mut self, apply: impl FnOnce(&mut Draft) -> Result<()>) -> Result<()> {
         // Not under the lock: without memory, `apply` makes the library drop the leases of threads that have vanished in a
         // fork, and this may be one of them.
-        let cache = self.duty.0.lock().as_ref().map(|(cache, _)| cache.clone());
-        let (key, block) = (self.flight.key(), mem::take(&mut self.block));
-        let mut draft = match &cache {
+        let home = self.duty.0.lock().as_ref().and_then(Pending::home).cloned();
+        let (key, block) = (self.subject.key(), mem::take(&mut self.block));
+        let mut draft = match &home {
             Some(cache) => cache.draft(key, block),
             None => Draft::resume(key, None, block),
         };
@@ -171,19 +184,14 @@ impl Lease {
     /// only the caller gets the value.
     pub fn complete(mut self) -> Result<Value> {
         if let Some(error) = self.failed.take() {
-            if let Some((cache, flight)) = self.duty.end() {
-                cache.count_failure();
-                cache.fail(&flight, None);
-            }
+            self.duty.end().into_iter().for_each(Pending::failed);
             return Err(error);
         }
         let block = mem::take(&mut self.block);
-        if let Some((cache, flight)) = self.duty.end() {
-            let draft = cache.draft(self.flight.key(), block);
-            let completed = cache.complete(&flight, None, draft, self.cost, limit::UNLIMITED);
-            return completed.inspect_err(|_| cache.fail(&flight, None));
+        if let Some(pending) = self.duty.end() {
+            return pending.complete(block, self.cost, limit::UNLIMITED);
         }
-        let entry = Draft::resume(self.flight.key(), None, block).finish()?.into_pinned();
+        let entry = Draft::resume(self.subject.key(), None, block).finish()?.into_pinned();
         Ok(Value { entry, origin: Origin::NotStored(Some(Refusal::Cleared)) })
     }
 

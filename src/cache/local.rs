@@ -10,6 +10,7 @@ use super::options::{OnFull, Options};
 use super::policy::Policy;
 use super::prefixes::Prefixes;
 use super::value::{Cost, Fast, Found, Origin, Refusal, Stored, Value, copy};
+use super::verify::Verifier;
 use super::worth::MeanWorth;
 use crate::config::Config;
 use crate::epoch::fast_guard;
@@ -37,6 +38,7 @@ pub struct LocalCache<P> {
     config: Arc<Config>,
     max_bytes: u64,
     on_full: OnFull,
+    verifier: Option<Box<Verifier>>,
     worth: MeanWorth,
     flights: Flights,
     prefixes: Prefixes,
@@ -49,6 +51,24 @@ pub struct Missed {
     changes: Option<u64>,
 }
 
+/// A lookup of a memoized function that is more than a hit.
+pub enum Beyond {
+    /// There is no value.
+    Missed(Missed),
+    /// A hit in verified mode.
+    Unverified(Value),
+}
+
+impl Beyond {
+    /// The value of a hit.
+    pub fn hit(self) -> Option<Value> {
+        match self {
+            Beyond::Missed(_) => None,
+            Beyond::Unverified(value) => Some(value),
+        }
+    }
+}
+
 /// Keys and values up to this length are copied under the table's lock: that is faster than making an entry first.
 const SHORT: usize = 4096;
 
@@ -58,12 +78,18 @@ const BATCH: usize = 16;
 impl<P: Policy> LocalCache<P> {
     /// An empty cache. Allocates nothing.
     pub fn new(policy: P, config: Arc<Config>, options: Options) -> Self {
+        // In verified mode each hit has a number, which the fast path does not know. So that path must decline.
+        let counters = match options.verifier {
+            Some(_) => Counters::counted_together(),
+            None => epoch::read(|guard| Counters::new(guard.participant())),
+        };
         LocalCache {
-            counters: epoch::read(|guard| Counters::new(guard.participant())),
+            counters,
             policy,
             config,
             max_bytes: options.max_bytes.unwrap_or(u64::MAX),
             on_full: options.on_full,
+            verifier: options.verifier,
             worth: MeanWorth::default(),
             flights: Flights::default(),
             prefixes: Prefixes::default(),
@@ -344,15 +370,30 @@ impl<P: Policy> LocalCache<P> {
 
     /// The value of a key. Counts a hit, but no miss.
     #[inline(always)]
-    pub(super) fn hit(&self, key: &Hashed) -> std::result::Result<Value, Missed> {
+    pub(super) fn hit(&self, key: &Hashed) -> std::result::Result<Value, Beyond> {
         // Read before the lookup, so that an entry that is published meanwhile is noticed. Only for keys whose hits take the
         // fast path: every writer writes that line.
         let changes = ORDINARY.contains(&key.key.len()).then(|| self.table.changes());
         epoch::read(|guard| {
-            let found = self.find(guard, key).ok_or(Missed { changes })?;
-            self.count_lookup(guard, Some(&found));
+            let found = self.find(guard, key).ok_or(Beyond::Missed(Missed { changes }))?;
+            found.entry.touch();
+            match self.counters.alone(guard.participant()) {
+                Some(counted) => counted.add_alone(Event::Hit),
+                None => self.hit_elsewhere(guard, &found)?,
+            }
             Ok(found.pin(guard))
         })
+    }
+
+    /// Counts a hit of a thread that does not count alone; with a verifier none does.
+    #[cold]
+    #[inline(never)]
+    fn hit_elsewhere(&self, guard: &Guard, found: &Found) -> std::result::Result<(), Beyond> {
+        self.counters.lookup(guard.participant(), true);
+        match self.verifier {
+            None => Ok(()),
+            Some(_) => Err(Beyond::Unverified(found.pin(guard))),
+        }
     }
 
     /// Whether a lookup that missed would miss again. If the table has changed, it may not.
@@ -570,6 +611,7 @@ impl<P: Policy> LocalCache<P> {
             self.flights.invalidate_all();
             self.policy.clear(&self.table)?;
             self.counters.reset();
+            self.verifier.iter().for_each(|verifier| verifier.reset());
             self.table.forget_evicted();
             Ok(())
         })
@@ -597,7 +639,8 @@ impl<P: Policy> LocalCache<P> {
 
     /// All counters, with this size.
     pub(super) fn stats_of(&self, size: u64) -> Stats {
-        self.counters.stats(size, &self.table)
+        let (verified, differences) = self.verifier.as_ref().map_or((0, 0), |verifier| verifier.counts());
+        Stats { verified, differences, ..self.counters.stats(size, &self.table) }
     }
 
     /// The configuration it was made with.
@@ -612,6 +655,11 @@ impl<P: Policy> LocalCache<P> {
 
     pub(super) fn max_bytes(&self) -> u64 {
         self.max_bytes
+    }
+
+    /// The verifier of its hits, in verified mode.
+    pub(super) fn verifier(&self) -> Option<&Verifier> {
+        self.verifier.as_deref()
     }
 
     pub(super) fn policy(&self) -> &P {

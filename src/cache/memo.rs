@@ -116,7 +116,7 @@ impl Memo {
             Some(_) => args.key_with_prefix(self.typed, self.own.prefix.as_deref())?,
         };
         let lookup = self.own.cache.get_or_reserve(key)?;
-        self.counters.count(if matches!(lookup, Lookup::Found(_)) { Event::Hit } else { Event::Miss });
+        self.counters.count(if lookup.is_hit() { Event::Hit } else { Event::Miss });
         Ok(lookup)
     }
 

@@ -1,20 +1,23 @@
 //! Memoization: a lookup that computes the value on a miss, once for all callers that request it at the same time.
+//!
+//! In verified mode it also computes some hits again (`verify.rs`). Such a computation is no flight: nobody waits for
+//! it, and other callers find the value that the cache has.
 
 use super::any::Cache;
 use super::computed::{Begin, Flight, Wait};
-use super::local::Missed;
-use super::value::{Cost, Value};
-use crate::error::Result;
+use super::local::{Beyond, Missed};
+use super::value::{Cost, Origin, Refusal, Value};
+use crate::error::{Error, Result};
 use crate::flight::Owner;
 use crate::memory::limit;
 use crate::sync::TryArc;
-use crate::table::{Draft, Hashed, Reservation};
+use crate::table::{Draft, Hashed, OwnedEntry, Pinned, Reservation};
 
 /// The result of [`Cache::get_or_reserve`].
 pub enum Lookup {
     /// The value, from the cache or from a caller that computed it meanwhile.
     Found(Value),
-    /// This caller computes the value.
+    /// This caller computes the value: it is missing, or it is verified.
     Compute(Pending),
 }
 
@@ -22,9 +25,29 @@ pub enum Lookup {
 pub struct Pending {
     /// Keeps the cache alive: the computation may free the caller's handle to it.
     cache: Cache,
-    flight: TryArc<Flight>,
-    /// This owner, if it computes beside the flight's owner because waiting would close a cycle.
-    joined: Option<Owner>,
+    subject: Subject,
+    /// For a flight: this owner, if it computes beside the flight's owner because waiting would close a cycle. For a
+    /// value that is verified: the owner that verifies it.
+    owner: Option<Owner>,
+}
+
+/// What a computation is for.
+#[derive(Clone)]
+pub(super) enum Subject {
+    /// A missing value, for all callers that wait for this flight.
+    Missing(TryArc<Flight>),
+    /// A value that the cache has, to verify it.
+    Kept(Value),
+}
+
+impl Subject {
+    /// The key: a copy of the library's own, because the caller's bytes may change meanwhile.
+    pub(super) fn key(&self) -> &[u8] {
+        match self {
+            Subject::Missing(flight) => flight.key(),
+            Subject::Kept(value) => value.entry.key(),
+        }
+    }
 }
 
 impl Cache {
@@ -44,11 +67,26 @@ impl Cache {
         let key = Hashed::from(key);
         match self.hit(&key) {
             Ok(value) => Ok(Lookup::Found(value)),
-            Err(missed) => self.reserve(&key, missed),
+            Err(beyond) => self.go_on(&key, beyond),
         }
     }
 
     #[inline(never)]
+    fn go_on(&self, key: &Hashed, beyond: Beyond) -> Result<Lookup> {
+        match beyond {
+            Beyond::Missed(missed) => self.reserve(key, missed),
+            Beyond::Unverified(value) => Ok(self.found(value, Owner::this_thread())),
+        }
+    }
+
+    /// A hit of this owner, which is computed again if it is its turn.
+    fn found(&self, value: Value, owner: Owner) -> Lookup {
+        match Pending::verify(self, value, owner) {
+            Ok(pending) => Lookup::Compute(pending),
+            Err(value) => Lookup::Found(value),
+        }
+    }
+
     fn reserve(&self, key: &Hashed, missed: Missed) -> Result<Lookup> {
         let owner = Owner::this_thread();
         let mut vacant = None;
@@ -58,21 +96,21 @@ impl Cache {
                 self.pass_on(&vacant);
             }
             let flight = match begun? {
-                Some(Begin::Found(value)) => return Ok(Lookup::Found(value)),
+                Some(Begin::Found(value)) => return Ok(self.found(value, owner)),
                 Some(Begin::Lease(flight)) => {
-                    return Ok(Lookup::Compute(Pending { cache: self.clone(), flight, joined: None }));
+                    return Ok(Lookup::Compute(Pending::new(self, flight, None)));
                 }
                 Some(Begin::Busy(flight)) => flight,
                 None => continue,
             };
             match Flight::wait(&flight, owner, None)? {
-                Wait::Value(computed) => return Ok(Lookup::Found(self.waited(computed.entry))),
+                Wait::Value(computed) => return Ok(self.found(self.waited(computed.entry), owner)),
                 Wait::Vacant => vacant = Some(flight),
                 Wait::Failed | Wait::TimeOut => {}
                 Wait::Cycle if !flight.join(owner)? => {}
                 Wait::Cycle => {
                     self.count_miss();
-                    return Ok(Lookup::Compute(Pending { cache: self.clone(), flight, joined: Some(owner) }));
+                    return Ok(Lookup::Compute(Pending::new(self, flight, Some(owner))));
                 }
             }
         }
@@ -80,17 +118,61 @@ impl Cache {
 }
 
 impl Lookup {
+    /// Whether the lookup counts as a hit.
+    pub fn is_hit(&self) -> bool {
+        match self {
+            Lookup::Found(_) => true,
+            Lookup::Compute(pending) => pending.kept().is_some(),
+        }
+    }
+
     /// The value; `compute` computes a missing one.
     #[inline(always)]
     pub fn or_compute(self, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
         match self {
             Lookup::Found(value) => Ok(value),
-            Lookup::Compute(flight) => flight.compute(limit::UNLIMITED, compute),
+            Lookup::Compute(pending) => pending.compute(limit::UNLIMITED, compute),
         }
     }
 }
 
 impl Pending {
+    /// The computation of a missing value, by the flight's owner or by one that `joined`.
+    pub(super) fn new(cache: &Cache, flight: TryArc<Flight>, joined: Option<Owner>) -> Self {
+        Pending { cache: cache.clone(), subject: Subject::Missing(flight), owner: joined }
+    }
+
+    /// The computation of a hit that this owner verifies; the value itself if it does not.
+    pub(super) fn verify(cache: &Cache, kept: Value, owner: Owner) -> std::result::Result<Self, Value> {
+        match cache.verifier() {
+            Some(verifier) if verifier.begin(owner) => {
+                Ok(Pending { cache: cache.clone(), subject: Subject::Kept(kept), owner: Some(owner) })
+            }
+            _ => Err(kept),
+        }
+    }
+
+    /// What the computation is for.
+    pub(super) fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// The value that the computation verifies, if it does.
+    pub fn kept(&self) -> Option<&Value> {
+        match &self.subject {
+            Subject::Missing(_) => None,
+            Subject::Kept(value) => Some(value),
+        }
+    }
+
+    /// The cache in whose memory the value is written; `None` for a value that the cache has already.
+    pub(super) fn home(&self) -> Option<&Cache> {
+        match self.subject {
+            Subject::Missing(_) => Some(&self.cache),
+            Subject::Kept(_) => None,
+        }
+    }
+
     /// Lets `compute` write the value, and stores it unless more than `maximum` per cent of the memory, or more than
     /// the cache's own maximum, would be in use.
     pub fn compute(self, maximum: f64, compute: impl FnOnce(&mut Draft) -> Result<()>) -> Result<Value> {
@@ -98,7 +180,7 @@ impl Pending {
         match compute(&mut draft) {
             Ok(()) => {
                 let block = draft.pause();
-                self.complete(block, maximum)
+                self.complete(block, Cost::UNKNOWN, maximum)
             }
             Err(error) => {
                 self.failed();
@@ -107,19 +189,46 @@ impl Pending {
         }
     }
 
-    /// The key: the flight's own copy, because the caller's bytes may change meanwhile.
+    /// The key.
     pub fn key(&self) -> &[u8] {
-        self.flight.key()
+        self.subject.key()
     }
 
     /// The draft of the value, which continues with the reserved bytes in `block`.
     pub fn draft(&self, block: Reservation) -> Draft<'_> {
-        self.cache.draft(self.flight.key(), block)
+        match self.home() {
+            Some(cache) => cache.draft(self.key(), block),
+            None => Draft::resume(self.key(), None, block),
+        }
     }
 
-    /// Ends the computation with a value.
-    pub fn complete(self, block: Reservation, maximum: f64) -> Result<Value> {
-        self.cache.complete(&self.flight, self.joined, self.draft(block), Cost::UNKNOWN, maximum)
+    /// Ends the computation with a value of this cost, if that is known.
+    pub fn complete(self, block: Reservation, cost: Cost, maximum: f64) -> Result<Value> {
+        match &self.subject {
+            Subject::Missing(flight) => self.cache.complete(flight, self.owner, self.draft(block), cost, maximum),
+            Subject::Kept(kept) => {
+                let finished = self.draft(block).finish().map(OwnedEntry::into_pinned);
+                let checked = finished.and_then(|computed| {
+                    self.cache.check(computed.key(), computed.value())?;
+                    Ok(self.compare(kept, computed, cost, maximum))
+                });
+                checked.inspect_err(|_| self.cache.count_failure())
+            }
+        }
+    }
+
+    /// The kept value if the computed one is the same. Otherwise the computed one, which replaces it.
+    fn compare(&self, kept: &Value, computed: Pinned, cost: Cost, maximum: f64) -> Value {
+        let (key, old, new) = (kept.entry.key(), kept.entry.value(), computed.value());
+        if self.cache.verifier().is_none_or(|verifier| verifier.is_same(key, old, new)) {
+            return kept.clone();
+        }
+        let origin = match self.cache.correct(key, old, new, cost, maximum) {
+            Ok(origin) => origin,
+            Err(Error::Redis(_)) => Origin::NotStored(Some(Refusal::Server)),
+            Err(_) => Origin::NotStored(None),
+        };
+        Value { entry: computed, origin }
     }
 
     /// Ends the computation without a value.
@@ -130,9 +239,13 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        // After `complete` the flight has no owner. A joined caller leaves twice, which is harmless.
-        if self.joined.is_some() || self.flight.has_owner() {
-            self.cache.fail(&self.flight, self.joined);
+        match (&self.subject, self.owner) {
+            // After `complete` the flight has no owner. A joined caller leaves twice, which is harmless.
+            (Subject::Missing(flight), joined) if joined.is_some() || flight.has_owner() => {
+                self.cache.fail(flight, joined);
+            }
+            (Subject::Kept(_), Some(owner)) => self.cache.verifier().into_iter().for_each(|one| one.end(owner)),
+            _ => {}
         }
     }
 }
@@ -150,7 +263,7 @@ mod tests {
     /// Whether a computation that begins after a miss and a `change` of the cache finds a value.
     fn begins_with_a_value(cache: &Cache, key: &[u8], change: impl FnOnce()) -> bool {
         let key = Hashed::from(key);
-        let missed = cache.hit(&key).err().expect("the key has no value yet");
+        let Err(Beyond::Missed(missed)) = cache.hit(&key) else { panic!("the key has no value yet") };
         change();
         match cache.begin(&key, Owner::this_thread(), missed, true).unwrap() {
             Some(Begin::Found(_)) => true,

@@ -22,6 +22,7 @@
 //! | `worth.rs` | computing time per byte, as credits against eviction |
 //! | `full.rs` | what a full cache does: refuse, or evict |
 //! | `options.rs` | the options of a new cache |
+//! | `verify.rs` | verified mode: every n-th hit is computed again and compared |
 //! | `value.rs` | the results of operations: values, origins, refusals |
 //!
 //! A file imports only files below it in this table. To add a cache type, write its [`Policy`]: which values it
@@ -46,6 +47,7 @@ mod purview;
 pub mod registry;
 pub mod shared;
 mod value;
+mod verify;
 mod walk;
 mod worth;
 
@@ -64,4 +66,5 @@ pub use policy::Policy;
 pub use purview::PurviewCache;
 pub use shared::RedisCache;
 pub use value::{Cost, Fast, Found, Origin, Refusal, Stored, Value, Waited};
+pub use verify::{Judge, Verifier};
 pub use walk::{Walk, Walked};

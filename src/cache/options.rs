@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::verify::Verifier;
 pub use crate::config::OnFull;
 
 /// The options of a cache.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Default)]
 pub struct Options {
     /// The maximum of the bytes that the cache holds in this process. For a cache in Redis also the longest value that
     /// it fetches.
@@ -14,6 +15,8 @@ pub struct Options {
     pub on_full: OnFull,
     /// The options of caches at a server.
     pub remote: RemoteOptions,
+    /// The verifier of its hits, in verified mode.
+    pub verifier: Option<Box<Verifier>>,
 }
 
 /// The options of a cache at a server.

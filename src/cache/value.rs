@@ -85,6 +85,7 @@ pub enum Origin {
 }
 
 /// A pinned value and its origin.
+#[derive(Clone)]
 pub struct Value {
     /// The entry.
     pub entry: Pinned,

@@ -43,6 +43,7 @@ module PhiCache
 # | `types.jl`      | Julia's own types in keys                                             |
 # | `values.jl`     | Julia values as bytes, and bytes as Julia values                      |
 # | `views.jl`      | `ValueView`: the bytes of a cache entry as an array                   |
+# | `verify.jl`     | verified mode: every n-th hit is computed again and compared          |
 # | `cache.jl`      | what all caches can do                                                |
 # | `batch.jl`      | many keys at once                                                     |
 # | `entries.jl`    | all entries of a cache, one by one; a look that counts nothing        |
@@ -82,6 +83,7 @@ include("keys.jl")
 include("types.jl")
 include("values.jl")
 include("views.jl")
+include("verify.jl")
 include("cache.jl")
 include("batch.jl")
 include("entries.jl")

@@ -29,8 +29,8 @@ abstract type AbstractCache{V} <: Handle end
 # Caches with any keys and plain byte values.
 abstract type ByteCache{V} <: AbstractCache{V} end
 
-# Besides its handle, every cache has a `view`, the handle for the C functions of all caches; its `config`; and an
-# `identity`, which is equal for handles of the same cache.
+# Besides its handle, every cache has a `view`, the handle for the C functions of all caches; its `config`; an
+# `identity`, which is equal for handles of the same cache; and its `verification`.
 struct CView end
 
 Base.cconvert(::Type{Ptr{CView}}, cache::AbstractCache) = cache
@@ -169,6 +169,8 @@ struct CStats
     evictions::UInt64
     evicted_bytes::UInt64
     evicted_ns::UInt64
+    verified::UInt64
+    differences::UInt64
 end
 CStats() = CStats(sizeof(CStats), ntuple(_ -> 0, fieldcount(CStats) - 1)...)
 
@@ -178,8 +180,8 @@ CStats() = CStats(sizeof(CStats), ntuple(_ -> 0, fieldcount(CStats) - 1)...)
 All statistics of a cache: those of [`info`](@ref); `bytes`, what it takes (this is what `max_bytes` bounds), and
 `live_bytes`, what its entries take of that; the number of values stored, and refused by reason; `evictions`, the
 number of entries evicted, their `evicted_bytes`, and `evicted_ns`, the nanoseconds that computing them again would
-take; and the nanoseconds spent in computations and saved by hits. (`waits` and `errors` count only
-threads of other languages, because tasks wait and fail in Julia.)
+take; the nanoseconds spent in computations and saved by hits; and the hits that were `verified` and their
+`differences`. (`waits` and `errors` count only threads of other languages, because tasks wait and fail in Julia.)
 """
 function stats(cache::AbstractCache)
     figures = Ref(CStats())
@@ -218,17 +220,23 @@ struct COptions
     scan_timeout_ms::UInt64
     on_full::Int32
     reserved::Int32
+    verify_every::UInt64
+    same::Ptr{Cvoid}
+    difference::Ptr{Cvoid}
+    verify_context::Ptr{Cvoid}
+    verify_drop::Ptr{Cvoid}
 end
 
 # Calls `make(options, out)` and returns the handle that it stores in `out`.
-function new_cache(make, name, max_bytes; on_full=:configured, ttl=0, lease=0, server_errors=false, no_checksum=false,
-                   scan_timeout=0)
+function new_cache(make, name, max_bytes, verification; on_full=:configured, ttl=0, lease=0, server_errors=false,
+                   no_checksum=false, scan_timeout=0)
     max_bytes >= 0 || throw(ArgumentError("max_bytes is $max_bytes; expected 0 (no limit) or more"))
     text = name === nothing ? nothing : Base.cconvert(Cstring, String(name))
     GC.@preserve text begin
         pointer = text === nothing ? C_NULL : Ptr{UInt8}(Base.unsafe_convert(Cstring, text))
         options = Ref(COptions(sizeof(COptions), pointer, max_bytes, milliseconds(ttl), milliseconds(lease),
-                               server_errors, no_checksum, milliseconds(scan_timeout), on_full_number(on_full), 0))
+                               server_errors, no_checksum, milliseconds(scan_timeout), on_full_number(on_full), 0,
+                               verification.every, C_NULL, C_NULL, C_NULL, C_NULL))
         return new_handle(out -> make(options, out))
     end
 end

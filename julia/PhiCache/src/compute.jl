@@ -5,12 +5,17 @@
 # more stack than their own frames and one frame for the `try` of each level.
 
 # The right to compute a value: with a lease, for all tasks that wait; or without, beside a task that cannot be waited
-# for because of a wait cycle.
+# for because of a wait cycle. In verified mode also with a lease and the bytes that the cache has: no task waits then,
+# so there is no flight.
 struct Reservation
-    flight::Flight
+    flight::Union{Nothing,Flight}
     flight_key::Tuple{Any,Vector{UInt8}}
     lease::Union{Nothing,Lease}
+    kept::Union{Nothing,Vector{UInt8}}
 end
+
+# Whether the result of `get_or_reserve` counts as a hit.
+is_hit(step) = !(step isa Reservation) || step.kept !== nothing
 
 # Some(value), or a Reservation; `V` is the type of the value.
 @noinline function get_or_reserve(::Type{V}, cache::AbstractCache, key) where {V}
@@ -18,9 +23,10 @@ end
     while true
         lease = Ref{Ptr{Cvoid}}(C_NULL)
         found = begin_computation(V, cache, key, lease)
-        found === nothing || return found
+        found isa Some && return found
         flight_key = (cache.identity, key_bytes(key))
-        lease[] == C_NULL || return Reservation(start_flight(flight_key), flight_key, Lease(lease[]))
+        found isa Vector{UInt8} && return Reservation(nothing, flight_key, Lease(lease[]), found)
+        lease[] == C_NULL || return Reservation(start_flight(flight_key), flight_key, Lease(lease[]), nothing)
         flight = lock(() -> get(FLIGHTS, flight_key, nothing), FLIGHTS_LOCK)
         if flight === nothing
             # A thread of another language computes it, or a task that has not registered its flight yet.
@@ -29,7 +35,7 @@ end
         elseif wait_for(flight)
             # Counts a hit, or the miss.
             found = lookup(V, cache, key)
-            return found === nothing ? Reservation(flight, flight_key, nothing) : found
+            return found === nothing ? Reservation(flight, flight_key, nothing, nothing) : found
         end
     end
 end
@@ -39,6 +45,8 @@ end
     lease = reservation.lease
     if lease === nothing
         stop_computing(reservation.flight)
+    elseif reservation.kept !== nothing
+        close(lease)
     else
         close(lease)
         finish_flight(reservation.flight, reservation.flight_key, false)
@@ -81,11 +89,21 @@ const BYTES = VERSION < v"1.12-" ? "i8*" : "ptr"
     ret void
     """), Cvoid, Tuple{})
 
-# Some(value); or nothing. Then `lease` has the lease, or NULL if another task or thread computes the value.
+# Some(value); or the bytes that the lease in `lease` verifies; or nothing. Then `lease` has the lease to compute the
+# value, or NULL if another task or thread computes it.
 function begin_computation(::Type{V}, cache, key, lease) where {V}
     owner = UInt64(pointer_from_objref(current_task()))
-    return with_pinned(bytes -> value_of(V, cache, bytes), value -> @c phicache_cache_begin(
+    value = Ref(CValue())
+    status = check(@c phicache_cache_begin(
         cache::Ptr{CView}, key::CBytes, owner::UInt64, value::Ptr{CValue}, lease::Ptr{Ptr{Cvoid}})::Int32)
+    bytes = CBytes(value[].data, value[].len)
+    # Lent until the lease ends.
+    status == OK || return value[].origin == 0 ? nothing : copy(unsafe_wrap(Array, bytes.data, bytes.len))
+    try
+        return Some(value_of(V, cache, bytes))
+    finally
+        @c phicache_value_release(value::Ptr{CValue})::Cvoid
+    end
 end
 
 begin_computation(cache::AbstractCache{V}, key, lease) where {V} = begin_computation(V, cache, key, lease)
@@ -123,9 +141,12 @@ function compute_value(compute, cache::AbstractCache{V}, key) where {V}
         abandon(step)
         rethrow()
     end
-    complete_with(V, cache, step, value, nothing)
-    return value
+    return complete_with(V, cache, step, value, nothing)::V
 end
 
-@noinline complete_with(::Type{V}, cache, reservation, value, limit) where {V} =
+# Ends a reservation with this value. Returns it, or in verified mode the equal value that the cache has.
+@noinline function complete_with(::Type{V}, cache, reservation, value, limit) where {V}
+    reservation.kept === nothing || return verify(V, cache, reservation, value)
     complete(lease -> write_value(lease, bytes_of(V, cache, value)), reservation, limit)
+    return value
+end

@@ -1,7 +1,8 @@
 # A cache of any values by any keys: PyPhi's DictCache.
 
 """
-    DictCache{V}(; config=default_config(), name=nothing, max_bytes=0, on_full=:configured)
+    DictCache{V}(; config=default_config(), name=nothing, max_bytes=0, on_full=:configured, verify_every=0,
+                 same=isequal, ondifference=nothing)
     DictCache(; ...)
 
 A memory-limited cache in this process. `V` is the type of its values, and decides how they are stored:
@@ -18,6 +19,13 @@ overhead included; 0 means that only memory limits it.
 `:evict` evicts entries, so that a new one fits: those that cost the least computing time for each byte and were not
 used lately; `:configured` is what the configuration says (see [`Config`](@ref)).
 
+Verified mode finds keys that are too short. Every `verify_every`-th hit of `get!`, `memoize!`, a [`Memo`](@ref) or a
+[`CachedMethod`](@ref) is computed again (0: none, at no cost) and compared with the value that the cache has: they are
+equal if their bytes are, or if `same(kept, computed)` returns true. A difference counts in `stats(cache).differences`,
+and the new value replaces the old one and is returned; then `ondifference(key, kept, computed)`, if it is not
+`nothing`, is called with the bytes of the key. It may throw, to stop the program. If the computation throws, the value
+stays. Hits within the computation are not verified.
+
 `DictCache{V}(fingerprint, role)` returns a cache that is shared by everyone with an equal fingerprint and role.
 """
 mutable struct DictCache{V} <: ByteCache{V}
@@ -27,20 +35,24 @@ mutable struct DictCache{V} <: ByteCache{V}
     config::AnyConfig
     identity::Any
     memos::Memos
+    verification::Verification
 
-    function DictCache{V}(pointer::Ptr{Cvoid}, config::AnyConfig, identity=pointer) where {V}
+    function DictCache{V}(pointer::Ptr{Cvoid}, config::AnyConfig, verification, identity=pointer) where {V}
         view = new_handle(out -> @c phicache_dict_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)
-        return free_when_collected(new{V}(pointer, view, Threads.Atomic{Bool}(true), config, identity, Memos()))
+        return free_when_collected(
+            new{V}(pointer, view, Threads.Atomic{Bool}(true), config, identity, Memos(), verification))
     end
 end
 
 function DictCache{V}(; config::AnyConfig=default_config(), name=nothing, max_bytes::Integer=0,
-                      on_full::Symbol=:configured) where {V}
+                      on_full::Symbol=:configured, verify_every::Integer=0, same=isequal,
+                      ondifference=nothing) where {V}
     check_storable(V)
-    pointer = new_cache(name, max_bytes; on_full=on_full) do options, out
+    verification = Verification(verify_every, same, ondifference)
+    pointer = new_cache(name, max_bytes, verification; on_full=on_full) do options, out
         @c phicache_dict_cache_new(config::Ptr{Cvoid}, options::Ptr{COptions}, out::Ptr{Ptr{Cvoid}})::Int32
     end
-    return DictCache{V}(pointer, config)
+    return DictCache{V}(pointer, config, verification)
 end
 
 DictCache(; options...) = DictCache{Any}(; options...)

@@ -18,12 +18,15 @@ end
 function get_or_fill(fill!, cache::ByteCache{Array{T,N}}, key, size) where {T,N}
     step = get_or_reserve(Array{T,N}, cache, key)
     step isa Reservation || return something(step)::Array{T,N}
+    # A value that is verified is not written into an entry: the cache has one.
+    lease = step.kept === nothing ? step.lease : nothing
     value = try
-        fill_entry(fill!, Array{T,N}, step.lease, size)
+        fill_entry(fill!, Array{T,N}, lease, size)
     catch
         abandon(step)
         rethrow()
     end
+    step.kept === nothing || return complete_with(Array{T,N}, cache, step, value, nothing)::Array{T,N}
     complete(_ -> nothing, step, nothing)
     return value::Array{T,N}
 end

@@ -183,8 +183,7 @@ function (memo::Memo)(arguments...; keywords...)
         abandon(step)
         return value
     end
-    complete_with(V, cache_of(memo), step, value, memo.limit)
-    return value
+    return complete_with(V, cache_of(memo), step, value, memo.limit)::V
 end
 
 # A cache of the caller has one type for all values.
@@ -209,7 +208,7 @@ is_private(::Memo{P,F,D,Private}) where {P,F,D,Private} = Private
     add_keywords!(builder, call.keywords)
     step = get_or_reserve(V, cache, memo.typed ? Typed(builder) : builder)
     return_builder(builder)
-    Threads.atomic_add!(step isa Reservation ? memo.misses : memo.hits, 1)
+    Threads.atomic_add!(is_hit(step) ? memo.hits : memo.misses, 1)
     return step
 end
 

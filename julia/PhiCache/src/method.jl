@@ -43,8 +43,7 @@ function (method::CachedMethod)(cache::AbstractCache{V}, object, arguments...; k
         abandon(step)
         rethrow()
     end
-    complete_with(V, cache, step, value, nothing)
-    return value
+    return complete_with(V, cache, step, value, nothing)::V
 end
 
 original(method::CachedMethod) = method.original

@@ -28,7 +28,8 @@ Base.hash(mice::Mice, seed::UInt) = hash((mice.direction, mice.mechanism, mice.p
 
 """
     MICECache{P}(subsystem; parent=nothing, config=default_config(), name=nothing, max_bytes=0, on_full=:configured,
-                 kind=:configured, ttl=0, lease=0, server_errors=false, no_checksum=false)
+                 kind=:configured, verify_every=0, same=isequal, ondifference=nothing, ttl=0, lease=0,
+                 server_errors=false, no_checksum=false)
     MICECache(subsystem; ...)
 
 The [`Mice`](@ref) of a subsystem, with payloads of type `P` (stored as in a [`DictCache`](@ref); the default `Any` is
@@ -39,7 +40,8 @@ these refused it, and `would_store` tells before it is computed. A cache of a cu
 of the same system, uncut. On a miss it inherits the parent's MICE, unless its cut damages that. Inheritance is a live
 view and copies nothing; the parent may be closed.
 
-`max_bytes` and `on_full` are those of a [`DictCache`](@ref). A MICE that a parent evicts is a miss for its children.
+`max_bytes`, `on_full`, `verify_every`, `same` and `ondifference` are those of a [`DictCache`](@ref). A MICE that a
+parent evicts is a miss for its children. Inherited MICE are verified too, and the parent's stays.
 
 `kind` is `:dict` for a cache in this process, `:redis` for a cache at the configured server, shared by all processes
 that compute the same system, and `:configured` for the kind that the configuration says. In Redis, only a cut refuses a
@@ -54,17 +56,20 @@ mutable struct MICECache{P} <: AbstractCache{Mice{P}}
     live::Threads.Atomic{Bool}
     config::AnyConfig
     identity::Any
+    verification::Verification
 
     function MICECache{P}(subsystem::Subsystem; parent::Union{Nothing,MICECache}=nothing,
                           config::AnyConfig=default_config(), name=nothing, max_bytes::Integer=0,
-                          kind::Symbol=:configured, remote...) where {P}
+                          kind::Symbol=:configured, verify_every::Integer=0, same=isequal, ondifference=nothing,
+                          remote...) where {P}
         check_storable(P)
+        verification = Verification(verify_every, same, ondifference)
         kind in (:configured, :dict, :redis) ||
             throw(ArgumentError("kind is :$kind; expected :configured, :dict or :redis"))
         parent isa Union{Nothing,MICECache{P}} ||
             throw(ArgumentError("the parent is a $(typeof(parent)); expected a MICECache{$P}"))
         inherited = parent === nothing ? C_NULL : parent
-        pointer = new_cache(name, max_bytes; remote...) do options, out
+        pointer = new_cache(name, max_bytes, verification; remote...) do options, out
             kind == :dict ?
                 (@c phicache_dict_mice_cache_new(
                     config::Ptr{Cvoid}, options::Ptr{COptions}, subsystem::Ptr{Cvoid}, inherited::Ptr{Cvoid},
@@ -78,7 +83,7 @@ mutable struct MICECache{P} <: AbstractCache{Mice{P}}
                     out::Ptr{Ptr{Cvoid}})::Int32)
         end
         view = new_handle(out -> @c phicache_mice_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)
-        return free_when_collected(new{P}(pointer, view, Threads.Atomic{Bool}(true), config, pointer))
+        return free_when_collected(new{P}(pointer, view, Threads.Atomic{Bool}(true), config, pointer, verification))
     end
 end
 

@@ -1,14 +1,15 @@
 # The potential purviews of a network: PyPhi's PurviewCache.
 
 """
-    PurviewCache(; config=default_config(), name=nothing, max_bytes=0, on_full=:configured)
+    PurviewCache(; config=default_config(), name=nothing, max_bytes=0, on_full=:configured, verify_every=0,
+                 same=isequal, ondifference=nothing)
 
 The potential purviews of a network: lists of node sets by direction and mechanism.
 
     cache[CAUSE, NodeSet(1, 2)] = [NodeSet(1), NodeSet(1, 2)]
     get!(cache, (CAUSE, mechanism)) do ... end
 
-`name`, `max_bytes` and `on_full` are those of a [`DictCache`](@ref).
+The options are those of a [`DictCache`](@ref).
 
 While the configuration has `cache_potential_purviews` off, every store is refused.
 """
@@ -18,14 +19,16 @@ mutable struct PurviewCache <: AbstractCache{Vector{NodeSet}}
     live::Threads.Atomic{Bool}
     config::AnyConfig
     identity::Any
+    verification::Verification
 
     function PurviewCache(; config::AnyConfig=default_config(), name=nothing, max_bytes::Integer=0,
-                          on_full::Symbol=:configured)
-        pointer = new_cache(name, max_bytes; on_full=on_full) do options, out
+                          on_full::Symbol=:configured, verify_every::Integer=0, same=isequal, ondifference=nothing)
+        verification = Verification(verify_every, same, ondifference)
+        pointer = new_cache(name, max_bytes, verification; on_full=on_full) do options, out
             @c phicache_purview_cache_new(config::Ptr{Cvoid}, options::Ptr{COptions}, out::Ptr{Ptr{Cvoid}})::Int32
         end
         view = new_handle(out -> @c phicache_purview_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)
-        return free_when_collected(new(pointer, view, Threads.Atomic{Bool}(true), config, pointer))
+        return free_when_collected(new(pointer, view, Threads.Atomic{Bool}(true), config, pointer, verification))
     end
 end
 

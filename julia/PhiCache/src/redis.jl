@@ -18,7 +18,8 @@ role)` has only the values of one system in one role.
 * `no_checksum`: whether plain values are stored, for other programs to read and write. If false, each value has a
   checksum that ties it to its key; a value at the server without the right one is a miss, counted in
   `stats(cache).damaged`;
-* `scan_timeout`: how many seconds `empty!` and `length` may scan the names at the server (0: 30).
+* `scan_timeout`: how many seconds `empty!` and `length` may scan the names at the server (0: 30);
+* `verify_every`, `same`, `ondifference`: as for a [`DictCache`](@ref); values from the server are verified too.
 
 No other call takes longer than `redis_timeout` of the configuration. While a call waits for a silent server, Julia's
 garbage collector waits too. After a failure, operations skip the server for a while.
@@ -30,19 +31,23 @@ mutable struct RedisCache{V} <: ByteCache{V}
     config::AnyConfig
     identity::Any
     memos::Memos
+    verification::Verification
 
-    function RedisCache{V}(pointer::Ptr{Cvoid}, config::AnyConfig) where {V}
+    function RedisCache{V}(pointer::Ptr{Cvoid}, config::AnyConfig, verification) where {V}
         view = new_handle(out -> @c phicache_redis_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)
-        return free_when_collected(new{V}(pointer, view, Threads.Atomic{Bool}(true), config, pointer, Memos()))
+        return free_when_collected(
+            new{V}(pointer, view, Threads.Atomic{Bool}(true), config, pointer, Memos(), verification))
     end
 end
 
-function RedisCache{V}(; config::AnyConfig=default_config(), name=nothing, max_bytes::Integer=0, remote...) where {V}
+function RedisCache{V}(; config::AnyConfig=default_config(), name=nothing, max_bytes::Integer=0,
+                       verify_every::Integer=0, same=isequal, ondifference=nothing, remote...) where {V}
     check_storable(V)
-    pointer = new_cache(name, max_bytes; remote...) do options, out
+    verification = Verification(verify_every, same, ondifference)
+    pointer = new_cache(name, max_bytes, verification; remote...) do options, out
         @c phicache_redis_cache_new(config::Ptr{Cvoid}, options::Ptr{COptions}, out::Ptr{Ptr{Cvoid}})::Int32
     end
-    return RedisCache{V}(pointer, config)
+    return RedisCache{V}(pointer, config, verification)
 end
 
 RedisCache(arguments...; options...) = RedisCache{Any}(arguments...; options...)

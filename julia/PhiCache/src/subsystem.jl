@@ -224,20 +224,21 @@ cut_scoped_key(subsystem::Subsystem, prefix, direction::Direction, mechanism, pu
         buffer::Ptr{UInt8}, capacity::Csize_t, len::Ptr{Csize_t})::Int32)
 
 """
-    DictCache{V}(fingerprint, role; config=default_config(), name=nothing, max_bytes=0,
-                 on_full=:configured)
+    DictCache{V}(fingerprint, role; options...)
 
 A handle of the cache that all handles with this fingerprint and role (such as `"repertoires"`) share. All must use the
-same `V` and the same options. The cache is freed with its last handle.
+same `V` and the same options, except `same` and `ondifference`. The cache is freed with its last handle.
 """
 function DictCache{V}(fingerprint::Fingerprint, role::AbstractString; config::AnyConfig=default_config(), name=nothing,
-                      max_bytes::Integer=0, on_full::Symbol=:configured) where {V}
+                      max_bytes::Integer=0, on_full::Symbol=:configured, verify_every::Integer=0, same=isequal,
+                      ondifference=nothing) where {V}
     check_storable(V)
-    pointer = new_cache(name, max_bytes; on_full=on_full) do options, out
+    verification = Verification(verify_every, same, ondifference)
+    pointer = new_cache(name, max_bytes, verification; on_full=on_full) do options, out
         @c phicache_dict_cache_shared(config::Ptr{Cvoid}, options::Ptr{COptions}, Ref(fingerprint)::Ptr{Fingerprint},
                                       String(role)::Cstring, out::Ptr{Ptr{Cvoid}})::Int32
     end
-    return DictCache{V}(pointer, config, (fingerprint, String(role)))
+    return DictCache{V}(pointer, config, verification, (fingerprint, String(role)))
 end
 
 """
@@ -247,11 +248,13 @@ The values that all processes share under this fingerprint and role (such as `"r
 cover only these.
 """
 function RedisCache{V}(fingerprint::Fingerprint, role::AbstractString; config::AnyConfig=default_config(), name=nothing,
-                       max_bytes::Integer=0, remote...) where {V}
+                       max_bytes::Integer=0, verify_every::Integer=0, same=isequal, ondifference=nothing,
+                       remote...) where {V}
     check_storable(V)
-    pointer = new_cache(name, max_bytes; remote...) do options, out
+    verification = Verification(verify_every, same, ondifference)
+    pointer = new_cache(name, max_bytes, verification; remote...) do options, out
         @c phicache_redis_cache_shared(config::Ptr{Cvoid}, options::Ptr{COptions}, Ref(fingerprint)::Ptr{Fingerprint},
                                        String(role)::Cstring, out::Ptr{Ptr{Cvoid}})::Int32
     end
-    return RedisCache{V}(pointer, config)
+    return RedisCache{V}(pointer, config, verification)
 end

@@ -8,8 +8,9 @@ using Random
 using Serialization
 using Test
 
-const FILES = ["library", "nodes", "config", "keys", "values", "dict", "views", "compute", "inplace", "purview", "memo",
-               "macro", "method", "subsystem", "mice", "batch", "entries", "redis", "registry", "handles", "threads", "precompile", "example"]
+const FILES = ["library", "nodes", "config", "keys", "values", "dict", "views", "compute", "verify", "inplace",
+               "purview", "memo", "macro", "method", "subsystem", "mice", "batch", "entries", "redis", "registry", "handles",
+               "threads", "precompile", "example"]
 
 # The package, the repository, and its data.
 const PACKAGE = normpath(joinpath(@__DIR__, ".."))

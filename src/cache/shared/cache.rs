@@ -60,12 +60,13 @@ impl<B: Backing> SharedCache<B> {
         config: Arc<Config>,
         options: Options,
     ) -> Result<TryArc<Self>> {
+        let polling = Polling::new(options.remote.lease);
         TryArc::try_new(SharedCache {
             near: NearCache::new(lineage, residence.near, config, options),
             backing,
             has_own: residence.own,
             completing: RwLock::default(),
-            polling: Polling::new(options.remote.lease),
+            polling,
             damaged: AtomicU64::new(0),
         })
     }

@@ -2,6 +2,7 @@
 
 use super::backing::Backing;
 use super::cache::SharedCache;
+use crate::cache::local::Beyond;
 use crate::cache::value::{Value, copy};
 use crate::epoch::Guard;
 use crate::error::{Error, Result};
@@ -13,8 +14,8 @@ impl<B: Backing> SharedCache<B> {
     pub fn get(&self, key: &[u8]) -> Result<Option<Value>> {
         let key = Hashed::from(key);
         match self.near().hit(&key) {
-            Ok(value) => Ok(Some(value)),
-            Err(_) => self.get_far(&key),
+            Ok(value) | Err(Beyond::Unverified(value)) => Ok(Some(value)),
+            Err(Beyond::Missed(_)) => self.get_far(&key),
         }
     }
 

@@ -34,7 +34,7 @@ impl RedisCache {
             Some((system, role)) => KeyNaming::role(location.namespace, system, role, sealed),
         };
         let residence = Residence { near: false, own: true };
-        Self::new(Redis::new(location.server, naming, options), None, residence, config, options)
+        Self::new(Redis::new(location.server, naming, &options), None, residence, config, options)
     }
 
     /// The MICE of `subsystem` at the server of `config`. A cut subsystem inherits them from `parent`: a cache of the
@@ -52,7 +52,7 @@ impl RedisCache {
         let residence = Residence { near: !cut && !whole_database, own: !cut || whole_database };
         let lineage = Self::lineage(subsystem, parent, cut || whole_database)?;
         let naming = KeyNaming::mice(location.namespace, subsystem, !options.remote.no_checksum);
-        Self::new(Redis::new(location.server, naming, options), Some(lineage), residence, config, options)
+        Self::new(Redis::new(location.server, naming, &options), Some(lineage), residence, config, options)
     }
 
     /// The state of the server.
@@ -91,7 +91,7 @@ impl ValueSink for RecordSink<'_, '_> {
 }
 
 impl Redis {
-    fn new(server: Arc<Server>, naming: KeyNaming, options: Options) -> Self {
+    fn new(server: Arc<Server>, naming: KeyNaming, options: &Options) -> Self {
         let scope: Box<dyn Scope> = match (naming.leases(), naming.values()) {
             (Some(leases), Some(values)) => Box::new(Namespace { leases, values }),
             _ => Box::new(WholeDatabase),

@@ -13,6 +13,33 @@
 //! if (phicache_cache_info(cache, &info) == PHICACHE_OK) use(info.hits, info.misses, info.size);
 //! phicache_dict_cache_free(repertoires);  // `cache` is not valid any more
 //! ```
+//!
+//! Verified mode finds keys that are too short. A key that lacks an argument makes two questions share one answer, and
+//! no count shows it. A cache with `verify_every` in its options lets every n-th hit of `memoize`, of a memo, of a method
+//! or of `phicache_cache_begin` be computed again, and compares the values, byte for byte or with `same`:
+//!
+//! ```c
+//! phicache_cache_options options = { 0 };
+//! phicache_dict_cache *cache;
+//! phicache_stats stats;
+//! options.struct_size = sizeof options;
+//! options.verify_every = 100;  // 1% of the hits
+//! if (phicache_dict_cache_new(NULL, &options, &cache) != PHICACHE_OK) return 1;
+//! use(cache);
+//! stats.struct_size = sizeof stats;
+//! if (phicache_dict_cache_stats(cache, &stats) == PHICACHE_OK && stats.differences > 0) puts("a key is too short");
+//! phicache_dict_cache_free(cache);
+//! ```
+//!
+//! A verified hit counts as a hit and in `verified`. If the values are equal, the call returns the one that the cache
+//! has. If they differ, `differences` counts, `difference` is called, and the call returns the new value, which replaces
+//! the old one; if its store is refused, the key has no value. If the computation fails, the call fails as on a miss,
+//! and the cache keeps its value. Values that are inherited from a parent, or come from a server, are verified too; the
+//! parent's value stays.
+//!
+//! The caller computes beside single flight: nobody waits for it. Hits of the same cache within that computation are
+//! plain hits, so that a recursive function is computed again at one level, not at all levels below. Lookups of a cache
+//! in verified mode do not take the fast path; a cache without it pays nothing.
 
 use crate::cache::Cost;
 use crate::ffi::api::prelude::*;

@@ -47,8 +47,8 @@ pub unsafe extern "C" fn phicache_dict_cache_new(
     out: *mut *mut phicache_dict_cache,
 ) -> phicache_status {
     catch_panics("phicache_dict_cache_new", || {
-        let out = self::out(out, "out")?;
-        let (options, name) = self::options(options)?;
+        let (options, out) = (self::options(options), self::out(out, "out")?);
+        let (options, name) = options?;
         let cache = DictCache::dict(self::config(config)?, options)?;
         *out = create_cache(Cache::Dict(cache), name, None)?;
         Ok(PHICACHE_OK)
@@ -73,9 +73,9 @@ pub unsafe extern "C" fn phicache_dict_cache_shared(
     out: *mut *mut phicache_dict_cache,
 ) -> phicache_status {
     catch_panics("phicache_dict_cache_shared", || {
-        let out = self::out(out, "out")?;
+        let (options, out) = (self::options(options), self::out(out, "out")?);
         let fingerprint = self::fingerprint(fingerprint, "fingerprint")?;
-        let (options, name) = self::options(options)?;
+        let (options, name) = options?;
         let (cache, holder) = shared_dict(self::config(config)?, options, name, fingerprint, text(role, "role")?)?;
         *out = create_cache(Cache::Dict(cache), name, Some(holder))?;
         Ok(PHICACHE_OK)

@@ -15,6 +15,10 @@
 //! (REFUSED_CLEARED). `memoize` waits as owner 0: do not call it for a key that a task of the same thread computes.
 //! After fork, the caches of the child have no computations in progress.
 //!
+//! In verified mode (see "Any cache"), a hit that is verified is a LEASE too: completing it compares the values. If it
+//! is abandoned, the value stays and is not verified. Other callers find the value meanwhile: none waits for such a
+//! lease.
+//!
 //! ```c
 //! phicache_value value;
 //! phicache_lease *lease;
@@ -43,10 +47,12 @@ use crate::ffi::border::handles::lease;
 /// @param cache      Any cache.
 /// @param key        The key.
 /// @param owner      The owner: 0 for this thread, or the number of a task, below 2^63.
-/// @param out        With OK, the value, pinned until `phicache_value_release`.
+/// @param out        With OK, the value, pinned until `phicache_value_release`. With LEASE, zero, or the value that the
+///                   lease verifies, which is valid as long as the lease and needs no release.
 /// @param out_lease  With LEASE, the lease: complete or abandon it.
-/// @return OK, which counts a hit; LEASE, which counts a miss; BUSY, which counts nothing; ERROR_RECURSION if this
-///         owner is already computing the key, even if the key was removed or the cache cleared since.
+/// @return OK, which counts a hit; LEASE, which counts a miss, or a hit if the lease verifies a value; BUSY, which
+///         counts nothing; ERROR_RECURSION if this owner is already computing the key, even if the key was removed or
+///         the cache cleared since.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cache_begin(
     cache: *mut phicache_cache,
@@ -65,7 +71,9 @@ pub unsafe extern "C" fn phicache_cache_begin(
                 PHICACHE_OK
             }
             Started::Lease(lease) => {
+                let kept = lease.kept().map(phicache_value::lent);
                 *out_lease = create(lease)?;
+                kept.into_iter().for_each(|kept| *out = kept);
                 PHICACHE_LEASE
             }
             Started::Busy => PHICACHE_BUSY,

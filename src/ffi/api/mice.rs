@@ -35,7 +35,7 @@
 //! phicache_mice_cache_free(parent);
 //! ```
 
-use crate::cache::{Cache, MiceCache, RedisCache};
+use crate::cache::{Cache, MiceCache, Options, RedisCache};
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::any_cache::{named_cache, wrong_kind};
 use crate::ffi::border::handles::subsystem;
@@ -59,9 +59,9 @@ pub unsafe extern "C" fn phicache_mice_cache_new(
     out: *mut *mut phicache_mice_cache,
 ) -> phicache_status {
     catch_panics("phicache_mice_cache_new", || {
-        let out = self::out(out, "out")?;
+        let (options, out) = (self::options(options), self::out(out, "out")?);
         let at_server = self::config(config)?.redis();
-        make(config, options, subsystem, parent, out, at_server)
+        make(config, options?, subsystem, parent, out, at_server)
     })
 }
 
@@ -83,7 +83,8 @@ pub unsafe extern "C" fn phicache_dict_mice_cache_new(
     out: *mut *mut phicache_mice_cache,
 ) -> phicache_status {
     catch_panics("phicache_dict_mice_cache_new", || {
-        make(config, options, subsystem, parent, self::out(out, "out")?, false)
+        let (options, out) = (self::options(options), self::out(out, "out")?);
+        make(config, options?, subsystem, parent, out, false)
     })
 }
 
@@ -108,13 +109,14 @@ pub unsafe extern "C" fn phicache_redis_mice_cache_new(
     out: *mut *mut phicache_mice_cache,
 ) -> phicache_status {
     catch_panics("phicache_redis_mice_cache_new", || {
-        make(config, options, subsystem, parent, self::out(out, "out")?, true)
+        let (options, out) = (self::options(options), self::out(out, "out")?);
+        make(config, options?, subsystem, parent, out, true)
     })
 }
 
 fn make(
     config: *mut phicache_config,
-    options: *const phicache_cache_options,
+    (options, name): (Options, Option<&str>),
     subsystem: *mut phicache_subsystem,
     parent: *mut phicache_mice_cache,
     out: &mut *mut phicache_mice_cache,
@@ -122,7 +124,6 @@ fn make(
 ) -> Result<phicache_status> {
     let subsystem = self::subsystem(subsystem)?;
     let parent = if parent.is_null() { None } else { Some(named_cache(parent, "parent")?) };
-    let (options, name) = self::options(options)?;
     let config = self::config(config)?;
     let cache = match (at_server, parent) {
         (false, None) => MiceCache::mice(config, options, subsystem, None)?.into(),

@@ -36,8 +36,8 @@ pub unsafe extern "C" fn phicache_purview_cache_new(
     out: *mut *mut phicache_purview_cache,
 ) -> phicache_status {
     catch_panics("phicache_purview_cache_new", || {
-        let out = self::out(out, "out")?;
-        let (options, name) = self::options(options)?;
+        let (options, out) = (self::options(options), self::out(out, "out")?);
+        let (options, name) = options?;
         let cache = PurviewCache::purview(self::config(config)?, options)?;
         *out = create_cache(Cache::Purview(cache), name, None)?;
         Ok(PHICACHE_OK)

@@ -73,8 +73,8 @@ pub unsafe extern "C" fn phicache_redis_cache_new(
     out: *mut *mut phicache_redis_cache,
 ) -> phicache_status {
     catch_panics("phicache_redis_cache_new", || {
-        let out = self::out(out, "out")?;
-        let (options, name) = self::options(options)?;
+        let (options, out) = (self::options(options), self::out(out, "out")?);
+        let (options, name) = options?;
         let cache = RedisCache::redis(self::config(config)?, options, None)?;
         *out = create_cache(cache.into(), name, None)?;
         Ok(PHICACHE_OK)
@@ -100,9 +100,9 @@ pub unsafe extern "C" fn phicache_redis_cache_shared(
     out: *mut *mut phicache_redis_cache,
 ) -> phicache_status {
     catch_panics("phicache_redis_cache_shared", || {
-        let out = self::out(out, "out")?;
+        let (options, out) = (self::options(options), self::out(out, "out")?);
         let fingerprint = self::fingerprint(fingerprint, "fingerprint")?;
-        let (options, name) = self::options(options)?;
+        let (options, name) = options?;
         let cache = RedisCache::redis(self::config(config)?, options, Some((&fingerprint, text(role, "role")?)))?;
         *out = create_cache(cache.into(), name, None)?;
         Ok(PHICACHE_OK)

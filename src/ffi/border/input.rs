@@ -5,10 +5,11 @@ use std::hint::cold_path;
 use std::slice;
 use std::time::Duration;
 
-use crate::cache::{OnFull, Options, RemoteOptions};
+use crate::cache::{OnFull, Options, RemoteOptions, Verifier};
 use crate::error::{Error, Result};
 use crate::ffi::border::handle::null;
 use crate::ffi::border::types::*;
+use crate::ffi::border::verify::Verification;
 use crate::iit::{Direction, Mice, NodeSet};
 use crate::key::{Fingerprint, Layout};
 
@@ -195,6 +196,8 @@ pub(in crate::ffi) fn options<'a>(options: *const phicache_cache_options) -> Res
         return Ok((Options::default(), None));
     }
     let given = growing(options, "options")?;
+    // Made first, so that `verify_drop` is called even if another option is invalid.
+    let verifier = Verifier::new(given.verify_every, Verification::of(&given))?;
     let positive = |number: u64| (number > 0).then_some(number);
     let time = |milliseconds: u64, name| match milliseconds <= LONGEST_MS {
         true => Ok(positive(milliseconds).map(Duration::from_millis)),
@@ -209,7 +212,7 @@ pub(in crate::ffi) fn options<'a>(options: *const phicache_cache_options) -> Res
     };
     reserved(given.reserved, "options")?;
     let on_full = OnFull::from_number(given.on_full)?;
-    let options = Options { max_bytes: positive(given.max_bytes), on_full, remote };
+    let options = Options { max_bytes: positive(given.max_bytes), on_full, remote, verifier };
     Ok((options, optional_text(given.name, "options->name")?))
 }
 

@@ -14,6 +14,7 @@
 //! | `result.rs` | where a callback writes its value |
 //! | `callback.rs` | calling back: look up, compute, complete, in three steps |
 //! | `entries.rs` | entries that a walk hands to C |
+//! | `verify.rs` | the functions of verified mode: whether values are the same, and what differs |
 //! | `unwind.rs` | an exception that leaves a callback ends the process |
 //! | `read_section.rs` | the read sections that a C program opens and closes |
 //! | `fast_path.rs` | the lookups that one probe decides, without a panic boundary |
@@ -47,3 +48,4 @@ pub(super) mod result;
 pub(super) mod translate;
 pub mod types;
 pub(super) mod unwind;
+pub(super) mod verify;

@@ -213,6 +213,12 @@ impl phicache_value {
     pub(in crate::ffi) const ZERO: Self =
         phicache_value { data: ptr::null(), len: 0, pin: ptr::null_mut(), origin: 0, reserved: 0 };
 
+    /// Lends C a value that stays pinned by its owner: releasing it does nothing.
+    pub(in crate::ffi) fn lent(value: &Value) -> Self {
+        let bytes = value.entry.value();
+        phicache_value { data: bytes.as_ptr(), len: bytes.len(), origin: origin(value.origin), ..Self::ZERO }
+    }
+
     /// Returns a value to C, pinned.
     #[inline(always)]
     pub(in crate::ffi) fn fill(&mut self, value: Value) {

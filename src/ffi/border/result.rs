@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use crate::cache::{Lookup, Pending, Value, not_stored};
+use crate::cache::{Cost, Lookup, Pending, Value, not_stored};
 use crate::error::{Error, Result};
 use crate::ffi::border::handle::null;
 use crate::ffi::border::types::*;
@@ -73,7 +73,7 @@ impl Task {
 
     fn complete(self, reservation: Reservation, maximum: f64) -> Result<Value> {
         match self {
-            Task::Shared(pending) => pending.complete(reservation, maximum),
+            Task::Shared(pending) => pending.complete(reservation, Cost::UNKNOWN, maximum),
             Task::Private(key) => not_stored(Draft::resume(&key, None, reservation)),
         }
     }

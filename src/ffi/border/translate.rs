@@ -84,6 +84,8 @@ impl From<Stats> for phicache_stats {
             evictions: stats.evictions,
             evicted_bytes: stats.evicted_bytes,
             evicted_ns: stats.evicted_ns,
+            verified: stats.verified,
+            differences: stats.differences,
         }
     }
 }

@@ -220,6 +220,10 @@ pub struct phicache_stats {
     pub evicted_bytes: u64,
     /// Nanoseconds that computing the evicted values again would take: the sum of their costs.
     pub evicted_ns: u64,
+    /// Hits whose value was computed again and compared, in verified mode. They also count as hits.
+    pub verified: u64,
+    /// Verified hits whose value differed.
+    pub differences: u64,
 }
 
 /// The memory of this process. Grows at its end.
@@ -300,6 +304,20 @@ pub struct phicache_cache_options {
     pub on_full: i32,
     /// Zero.
     pub reserved: i32,
+    /// Verified mode: every n-th hit of `memoize`, of a memo, of a method or of `phicache_cache_begin` is computed again
+    /// and compared with the value that the cache has. 1 verifies every hit; 0 verifies none, and costs nothing. See "Any
+    /// cache".
+    pub verify_every: u64,
+    /// For verified mode: compares the values; NULL compares their bytes.
+    pub same: phicache_same_fn,
+    /// For verified mode: is told of each difference; NULL only counts them.
+    pub difference: phicache_difference_fn,
+    /// Passed to `same` and `difference`.
+    pub verify_context: *mut c_void,
+    /// Frees `verify_context`; NULL frees nothing. Called once: after the cache is destroyed, or when these options are
+    /// not used, because `verify_every` is 0, another argument of the call is invalid, or a shared cache exists already.
+    /// (A struct whose size or unknown fields are invalid is not read: then it is not called.)
+    pub verify_drop: phicache_drop,
 }
 
 /// The health of a Redis server, as seen by all caches that have the same connection settings. Grows at its end.
@@ -425,6 +443,31 @@ pub type phicache_compute = Option<
         key: phicache_bytes,
         result: *mut phicache_result,
     ) -> i32,
+>;
+
+/// Tells whether two values of a key count as equal, for verified mode: 0 is a difference, any other number is not.
+///
+/// For values whose last bits may differ, such as sums of floating-point numbers in another order. `kept` is the value
+/// that the cache has, `computed` the one that was computed again. All are valid during the call. As a compute
+/// callback, it runs on the caller's thread, no lock is held, it may call the library, and it must return.
+pub type phicache_same_fn = Option<
+    unsafe extern "C-unwind" fn(
+        context: *mut c_void,
+        key: phicache_bytes,
+        kept: phicache_bytes,
+        computed: phicache_bytes,
+    ) -> i32,
+>;
+
+/// Is told that two values of a key differ, in verified mode, before `computed` replaces `kept`. Otherwise as
+/// `phicache_same_fn`.
+pub type phicache_difference_fn = Option<
+    unsafe extern "C-unwind" fn(
+        context: *mut c_void,
+        key: phicache_bytes,
+        kept: phicache_bytes,
+        computed: phicache_bytes,
+    ),
 >;
 
 /// Frees a `user_data`. The library calls it exactly once: after the last call of the function has ended, or when the
