@@ -108,7 +108,7 @@ fn no_reader_of_statistics_ever_sees_more_than_max_bytes() {
 
 #[test]
 fn a_store_above_max_bytes_is_refused_and_max_bytes_is_never_exceeded() {
-    let options = Options { max_bytes: Some(4096), ..Options::default() };
+    let options = Options { max_bytes: Some(4096), on_full: OnFull::Refuse, ..Options::default() };
     let cache = DictCache::dict(config(), options).unwrap();
     let refused = (0..100u32).filter(|i| cache.set(&i.to_le_bytes(), &[0; 64]).unwrap().is_err()).count();
     assert!(refused > 0 && cache.stats().bytes <= 4096, "{refused} refused, {} bytes", cache.stats().bytes);

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use super::value::{Cost, Refusal};
 use crate::epoch::{self, Participant};
 use crate::sync::{CachePadded, OnceTryArc, Padding, TryArc, on_separate_lines};
+use crate::table::Table;
 
 /// The three counts that PyPhi's caches report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,9 +86,6 @@ pub struct Counters {
     errors: AtomicU64,
     computations: AtomicU64,
     compute_ns: AtomicU64,
-    evictions: AtomicU64,
-    evicted_bytes: AtomicU64,
-    evicted_ns: AtomicU64,
 }
 
 const _: () = {
@@ -165,9 +163,6 @@ impl Counters {
             errors: AtomicU64::new(0),
             computations: AtomicU64::new(0),
             compute_ns: AtomicU64::new(0),
-            evictions: AtomicU64::new(0),
-            evicted_bytes: AtomicU64::new(0),
-            evicted_ns: AtomicU64::new(0),
         }
     }
 
@@ -236,29 +231,21 @@ impl Counters {
         self.compute_ns.fetch_add(cost.ns(), Relaxed);
     }
 
-    /// Counts a batch of evicted entries: their number, their bytes, and the sum of their costs.
-    #[allow(dead_code, reason = "no table evicts yet")]
-    pub(super) fn evicted(&self, entries: u64, bytes: u64, ns: u64) {
-        self.evictions.fetch_add(entries, Relaxed);
-        self.evicted_bytes.fetch_add(bytes, Relaxed);
-        self.evicted_ns.fetch_add(ns, Relaxed);
-    }
-
     pub(super) fn reset(&self) {
         for event in [Event::Hit, Event::Miss, Event::Store].into_iter().chain(REASONS.map(Event::Refusal)) {
             self.before.of(event).store(self.ever_counted(event), Release);
         }
         let computed = [&self.waits, &self.errors, &self.computations, &self.compute_ns];
-        let evicted = [&self.evictions, &self.evicted_bytes, &self.evicted_ns];
-        computed.into_iter().chain(evicted).for_each(|counter| counter.store(0, Relaxed));
+        computed.into_iter().for_each(|counter| counter.store(0, Relaxed));
     }
 
     pub(super) fn info(&self, size: u64) -> Info {
         Info { hits: self.counted(Event::Hit), misses: self.counted(Event::Miss), size }
     }
 
-    /// All figures of a cache that has this size, holds `bytes`, and whose entries take `live_bytes` of them.
-    pub(super) fn stats(&self, size: u64, bytes: u64, live_bytes: u64) -> Stats {
+    /// All figures of a cache of this size with this table.
+    pub(super) fn stats(&self, size: u64, table: &Table) -> Stats {
+        let (bytes, live_bytes, evicted) = (table.bytes(), table.live_bytes(), table.evicted());
         let info = self.info(size);
         let (computations, compute_ns) = (self.computations.load(Relaxed), self.compute_ns.load(Relaxed));
         Stats {
@@ -272,29 +259,9 @@ impl Counters {
             compute_ns,
             saved_ns: (info.hits as u128 * compute_ns as u128 / computations.max(1) as u128) as u64,
             damaged: 0,
-            evictions: self.evictions.load(Relaxed),
-            evicted_bytes: self.evicted_bytes.load(Relaxed),
-            evicted_ns: self.evicted_ns.load(Relaxed),
+            evictions: evicted.entries,
+            evicted_bytes: evicted.bytes,
+            evicted_ns: evicted.cost,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn evictions_are_counted_in_batches_and_forgotten_by_a_reset() {
-        let counters = epoch::read(|guard| Counters::new(guard.participant()));
-        counters.evicted(3, 300, 30);
-        counters.evicted(2, 100, 0);
-        let counted = |counters: &Counters| {
-            let stats = counters.stats(7, 900, 800);
-            assert_eq!((stats.info.size, stats.bytes, stats.live_bytes), (7, 900, 800));
-            (stats.evictions, stats.evicted_bytes, stats.evicted_ns)
-        };
-        assert_eq!(counted(&counters), (5, 400, 30));
-        counters.reset();
-        assert_eq!(counted(&counters), (0, 0, 0));
     }
 }

@@ -10,16 +10,17 @@ use super::options::{OnFull, Options};
 use super::policy::Policy;
 use super::prefixes::Prefixes;
 use super::value::{Cost, Fast, Found, Origin, Refusal, Stored, Value, copy};
+use super::worth::MeanWorth;
 use crate::config::Config;
 use crate::epoch::fast_guard;
 use crate::epoch::{self, Guard, without_fork};
 use crate::error::{Error, Result};
 use crate::flight::Owner;
 use crate::key::check_len;
-use crate::memory::limit;
+use crate::memory::{Bounds, limit};
 use crate::sync::TryArc;
 use crate::table::{
-    Draft, EntryRef, Hashed, Inserted, ORDINARY, OwnedEntry, Pinned, Probe, Reservation, Table, weight,
+    Draft, EntryRef, Hashed, Inserted, ORDINARY, OwnedEntry, Pinned, Probe, Reservation, Short, Table, Terms, weight,
 };
 
 /// A cache in this process.
@@ -34,6 +35,7 @@ pub struct LocalCache<P> {
     config: Arc<Config>,
     max_bytes: u64,
     on_full: OnFull,
+    worth: MeanWorth,
     flights: Flights,
     prefixes: Prefixes,
 }
@@ -61,6 +63,7 @@ impl<P: Policy> LocalCache<P> {
             config,
             max_bytes: options.max_bytes.unwrap_or(u64::MAX),
             on_full: options.on_full,
+            worth: MeanWorth::default(),
             flights: Flights::default(),
             prefixes: Prefixes::default(),
         }
@@ -70,8 +73,7 @@ impl<P: Policy> LocalCache<P> {
     #[inline(always)]
     pub fn get(&self, key: &[u8]) -> Option<Value> {
         epoch::read(|guard| {
-            let found = self.find(guard, &key.into());
-            self.counters.lookup(guard.participant(), found.is_some());
+            let found = self.look_up(guard, &key.into());
             found.map(|found| found.pin(guard))
         })
     }
@@ -140,6 +142,7 @@ impl<P: Policy> LocalCache<P> {
         };
         let Some(counted) = self.counters.alone(guard.participant()) else { return Fast::Slow };
         let Some(found) = found(Found { entry, origin }) else { return Fast::Slow };
+        entry.touch();
         counted.add_alone(Event::Hit);
         Fast::Hit(found)
     }
@@ -147,9 +150,24 @@ impl<P: Policy> LocalCache<P> {
     /// The value of `key`, valid while the section lasts; counts a hit or a miss.
     #[inline(always)]
     pub fn look<'g>(&self, guard: &'g Guard, key: &[u8]) -> Option<&'g [u8]> {
-        let found = self.find(guard, &key.into());
+        self.look_up(guard, &key.into()).map(|found| found.entry.value())
+    }
+
+    /// The value of `key`, valid while the section lasts; counts a hit or a miss.
+    #[inline(always)]
+    fn look_up<'g>(&self, guard: &'g Guard, key: &Hashed) -> Option<Found<'g>> {
+        let found = self.find(guard, key);
+        self.count_lookup(guard, found.as_ref());
+        found
+    }
+
+    /// Counts a lookup, and marks the entry that it found.
+    #[inline(always)]
+    fn count_lookup(&self, guard: &Guard, found: Option<&Found>) {
+        if let Some(found) = found {
+            found.entry.touch();
+        }
         self.counters.lookup(guard.participant(), found.is_some());
-        found.map(|found| found.entry.value())
     }
 
     /// Reads the value of `key` in place with `look`; counts a hit or a miss, or nothing if `look` fails. `look` must
@@ -157,8 +175,9 @@ impl<P: Policy> LocalCache<P> {
     #[inline(always)]
     pub fn read<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Result<R>) -> Result<Option<R>> {
         epoch::read(|guard| {
-            let seen = self.find(guard, &key.into()).map(|found| look(found.entry.value())).transpose()?;
-            self.counters.lookup(guard.participant(), seen.is_some());
+            let found = self.find(guard, &key.into());
+            let seen = found.as_ref().map(|found| look(found.entry.value())).transpose()?;
+            self.count_lookup(guard, found.as_ref());
             Ok(seen)
         })
     }
@@ -202,7 +221,7 @@ impl<P: Policy> LocalCache<P> {
             for (key, likely) in batch[..len].iter().zip(likely) {
                 let own = self.table.find_prefetched(guard, key, likely);
                 let value = self.own_or_inherited(guard, key, own);
-                self.counters.lookup(guard.participant(), value.is_some());
+                self.count_lookup(guard, value.as_ref());
                 if let Some(value) = value {
                     found(done, guard, value);
                 }
@@ -255,12 +274,14 @@ impl<P: Policy> LocalCache<P> {
     }
 
     /// Stores a short value, which is copied under the table's lock.
-    fn set_short(&self, key: &[u8], value: &[u8], _cost: Cost) -> Result<Stored> {
-        let reason = match self.has_room(weight(key.len(), value.len())) {
+    fn set_short(&self, key: &[u8], value: &[u8], cost: Cost) -> Result<Stored> {
+        let weight = weight(key.len(), value.len());
+        let terms = self.terms(limit::UNLIMITED, weight, cost);
+        let reason = match self.may_store(weight, &terms) {
             false => Refusal::Memory,
-            true => match self.table.set(&key.into(), value, self.max_bytes) {
-                Inserted::OverCapacity => Refusal::Capacity,
-                Inserted::NoMemory => return Err(Error::OutOfMemory(value.len())),
+            true => match self.table.set(&key.into(), value, &terms) {
+                Inserted::Refused(Short::Exceeded(exceeded)) => exceeded.into(),
+                Inserted::Refused(Short::Failed(_)) => return Err(Error::OutOfMemory(value.len())),
                 _ => {
                     self.counters.count(Event::Store);
                     return Ok(Ok(()));
@@ -277,7 +298,7 @@ impl<P: Policy> LocalCache<P> {
         let counted = self.counters.alone(crate::epoch::current()?)?;
         let reason = match refusal {
             Some(reason) => reason,
-            None if limit::surely_full(weight(key.len(), len), self.config.maximum_memory()) => Refusal::Memory,
+            None if self.surely_full(weight(key.len(), len)) => Refusal::Memory,
             None => return None,
         };
         counted.add_alone(Event::Refusal(reason));
@@ -295,24 +316,28 @@ impl<P: Policy> LocalCache<P> {
         write: impl FnOnce(&mut Draft) -> Result<()>,
     ) -> Result<Stored> {
         check_len(key)?;
-        let _claim = match checked.and_then(|()| self.claim_memory(weight(key.len(), len), limit::UNLIMITED)) {
-            Ok(claim) => claim,
-            Err(reason) => return Ok(Err(self.refuse(reason))),
-        };
-        let mut draft = self.draft(key, Reservation::default());
-        write(&mut draft)?;
-        let (_, inserted) = self.insert(draft.finish()?, true, cost);
+        let weight = weight(key.len(), len);
+        let terms = self.terms(limit::UNLIMITED, weight, cost);
+        if let Err(reason) = checked.and_then(|()| self.check_memory(weight, &terms)) {
+            return Ok(Err(self.refuse(reason)));
+        }
+        let memory = self.table.memory(terms.bounds);
+        // The caller has the value, so it is copied only if there is room.
+        let memory = if terms.bounds.evicts() { memory } else { memory.strictly() };
+        let mut draft = Draft::new(key, Some(memory));
+        if let Err(error) = write(&mut draft) {
+            return match draft.refused() {
+                Some(Short::Exceeded(exceeded)) => Ok(Err(self.refuse(exceeded.into()))),
+                _ => Err(error),
+            };
+        }
+        let (_, inserted) = self.table.insert(draft.finish()?, true, &terms);
         self.count_insertion(inserted);
         match self.origin(inserted) {
             Origin::NotStored(None) => Err(Error::OutOfMemory(len)),
             Origin::NotStored(Some(reason)) => Ok(Err(reason)),
             _ => Ok(Ok(())),
         }
-    }
-
-    /// Inserts an entry. If the key already has one, `replace` decides which of the two stays.
-    fn insert(&self, new_entry: OwnedEntry, replace: bool, _cost: Cost) -> (Pinned, Inserted) {
-        self.table.insert(new_entry, replace, self.max_bytes)
     }
 
     /// The value of a key. Counts a hit, but no miss.
@@ -323,7 +348,7 @@ impl<P: Policy> LocalCache<P> {
         let changes = ORDINARY.contains(&key.key.len()).then(|| self.table.changes());
         epoch::read(|guard| {
             let found = self.find(guard, key).ok_or(Missed { changes })?;
-            self.counters.lookup(guard.participant(), true);
+            self.count_lookup(guard, Some(&found));
             Ok(found.pin(guard))
         })
     }
@@ -367,7 +392,7 @@ impl<P: Policy> LocalCache<P> {
 
     /// A draft for the value of `key` in this cache's memory, which continues with the reserved bytes in `block`.
     pub(super) fn draft<'k>(&'k self, key: &'k [u8], block: Reservation) -> Draft<'k> {
-        Draft::resume(key, Some(self.table.arena()), block)
+        Draft::resume(key, Some(self.table.memory(self.bounds(limit::UNLIMITED))), block)
     }
 
     /// The value that another caller has computed, for a caller that waited. Counts a hit and a wait.
@@ -400,15 +425,15 @@ impl<P: Policy> LocalCache<P> {
     ) -> Result<Value> {
         let checked = self.policy.check(draft.key(), draft.value(), &self.config)?;
         let new_entry = draft.finish()?;
-        let _cost = self.count_computation(flight, cost);
-        let claimed = checked.and_then(|()| self.claim_memory(new_entry.weight(), maximum));
-        let refusal = claimed.as_ref().err().copied();
+        let cost = self.count_computation(flight, cost);
+        let terms = self.terms(maximum, new_entry.weight(), cost);
+        let refusal = checked.and_then(|()| self.check_memory(new_entry.weight(), &terms)).err();
         let mut permit = StorePermit::Granted;
         let (entry, inserted) = match refusal {
             Some(_) => (new_entry.into_pinned(), None),
             None => {
                 // If the key got a value meanwhile, that one stays: it was first.
-                let (entry, inserted) = self.table.insert_if(&flight.hashed(), new_entry, self.max_bytes, || {
+                let (entry, inserted) = self.table.insert_if(&flight.hashed(), new_entry, &terms, || {
                     permit = flight.store_permit();
                     permit == StorePermit::Granted
                 });
@@ -442,9 +467,9 @@ impl<P: Policy> LocalCache<P> {
     fn origin(&self, inserted: Inserted) -> Origin {
         match inserted {
             Inserted::New | Inserted::Replaced | Inserted::Kept => Origin::Computed,
-            Inserted::OverCapacity => self.refused(Refusal::Capacity),
+            Inserted::Refused(Short::Exceeded(exceeded)) => self.refused(exceeded.into()),
+            Inserted::Refused(Short::Failed(_)) => Origin::NotStored(None),
             Inserted::Forbidden => self.refused(Refusal::Cleared),
-            Inserted::NoMemory => Origin::NotStored(None),
         }
     }
 
@@ -472,10 +497,11 @@ impl<P: Policy> LocalCache<P> {
 
     /// Keeps a copy of a value that is stored elsewhere, if there is room; returns whether it did. Counts nothing.
     pub(super) fn keep(&self, new_entry: OwnedEntry, replace: bool, cost: Cost) -> (Pinned, bool) {
-        let Ok(_claim) = self.claim_memory(new_entry.weight(), limit::UNLIMITED) else {
+        let terms = self.terms(limit::UNLIMITED, new_entry.weight(), cost);
+        if !self.may_store(new_entry.weight(), &terms) {
             return (new_entry.into_pinned(), false);
-        };
-        let (entry, inserted) = self.insert(new_entry, replace, cost);
+        }
+        let (entry, inserted) = self.table.insert(new_entry, replace, &terms);
         (entry, matches!(inserted, Inserted::New | Inserted::Replaced | Inserted::Kept))
     }
 
@@ -485,17 +511,55 @@ impl<P: Policy> LocalCache<P> {
         limit::has_room(bytes, self.config.maximum_memory())
     }
 
-    /// Claims `bytes` of the memory limit for a store that may fill it up to `maximum` per cent, and to the configured
+    /// What the table may hold after a store that may fill the memory up to `maximum` per cent, and to the configured
     /// maximum.
-    fn claim_memory(&self, bytes: u64, maximum: f64) -> std::result::Result<limit::MemoryClaim, Refusal> {
-        limit::claim(bytes, limit::stricter(self.config.maximum_memory(), maximum)).ok_or(Refusal::Memory)
+    #[inline]
+    fn bounds(&self, maximum: f64) -> Bounds {
+        let (percent, full) = (limit::stricter(self.config.maximum_memory(), maximum), self.full());
+        let evicts_at_max = full.evicts_at_capacity && self.max_bytes != u64::MAX;
+        Bounds { max_bytes: self.max_bytes, percent, evicts_at_max, evicts_at_limit: full.evicts_at_limit }
+    }
+
+    /// The terms of a store of `bytes` that cost this much to compute.
+    #[inline]
+    fn terms(&self, maximum: f64, bytes: u64, cost: Cost) -> Terms {
+        let bounds = self.bounds(maximum);
+        let credits = if bounds.evicts() { self.worth.credits(cost, bytes) } else { 0 };
+        Terms { bounds, cost: cost.ns(), credits }
+    }
+
+    /// Whether a store of `bytes` may be tried: the memory has room for them, or the table has some already.
+    #[inline]
+    fn may_store(&self, bytes: u64, terms: &Terms) -> bool {
+        let bounds = &terms.bounds;
+        limit::has_room(bytes, bounds.percent)
+            || bounds.percent != 0.0
+                && (bounds.evicts_at_limit || self.table.room() >= bytes && limit::has_room(0, bounds.percent))
+    }
+
+    fn check_memory(&self, bytes: u64, terms: &Terms) -> Stored {
+        if self.may_store(bytes, terms) { Ok(()) } else { Err(Refusal::Memory) }
+    }
+
+    /// Whether [`LocalCache::may_store`] would certainly return false.
+    #[inline(always)]
+    fn surely_full(&self, bytes: u64) -> bool {
+        let percent = self.config.maximum_memory();
+        limit::surely_full(bytes, percent)
+            && (self.table.room() < bytes || limit::surely_full(0, percent))
+            && (percent == 0.0 || !self.full().evicts_at_limit)
     }
 
     /// Removes a value; returns whether the cache had one of its own.
     pub fn remove(&self, key: &[u8]) -> bool {
         let key = Hashed::from(key);
         self.flights.invalidate(key.key, key.hash());
-        self.table.remove(&key)
+        self.remove_from_table(&key)
+    }
+
+    /// As [`LocalCache::remove`], but computations in progress may still store their values.
+    pub(super) fn remove_from_table(&self, key: &Hashed) -> bool {
+        self.table.remove(key, &self.bounds(limit::UNLIMITED))
     }
 
     /// Removes everything and resets the counters.
@@ -504,6 +568,7 @@ impl<P: Policy> LocalCache<P> {
             self.flights.invalidate_all();
             self.policy.clear(&self.table)?;
             self.counters.reset();
+            self.table.forget_evicted();
             Ok(())
         })
     }
@@ -530,7 +595,7 @@ impl<P: Policy> LocalCache<P> {
 
     /// All counters, with this size.
     pub(super) fn stats_of(&self, size: u64) -> Stats {
-        self.counters.stats(size, self.table.bytes(), self.table.live_bytes())
+        self.counters.stats(size, &self.table)
     }
 
     /// The configuration it was made with.

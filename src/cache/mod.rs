@@ -18,6 +18,7 @@
 //! | `counters.rs` | hits, misses, stores and the other counts of a cache |
 //! | `computed.rs` | the result of a computation, an entry, and single flight for it |
 //! | `prefixes.rs` | the prefixes that memos have taken on one cache |
+//! | `worth.rs` | computing time per byte, as credits against eviction |
 //! | `full.rs` | what a full cache does: refuse, or evict |
 //! | `options.rs` | the options of a new cache |
 //! | `value.rs` | the results of operations: values, origins, refusals |
@@ -44,6 +45,7 @@ mod purview;
 pub mod registry;
 pub mod shared;
 mod value;
+mod worth;
 
 pub use any::Cache;
 pub use counters::{Info, Stats};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::epoch::Guard;
 use crate::error::{Error, Result};
+use crate::memory::Exceeded;
 use crate::table::{EntryRef, Pinned};
 
 /// Why a value was not stored. A refusal is a normal outcome, not an error.
@@ -23,6 +24,15 @@ pub enum Refusal {
     Cleared,
     /// The server failed.
     Server,
+}
+
+impl From<Exceeded> for Refusal {
+    fn from(exceeded: Exceeded) -> Self {
+        match exceeded {
+            Exceeded::Capacity => Refusal::Capacity,
+            Exceeded::Memory => Refusal::Memory,
+        }
+    }
 }
 
 /// The result of a store: nothing, or why the value was refused.

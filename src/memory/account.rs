@@ -1,12 +1,53 @@
-//! The exact number of bytes that one cache holds, including its overhead.
+//! The exact number of bytes that one cache holds, including its overhead, and the bounds of its growth.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::held;
+use super::{held, limit};
 
-/// The bytes that one cache holds: blocks of entries, rounded up as the allocator does, and the memory of its table.
+/// What a cache may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// The bytes that its account may reach.
+    pub max_bytes: u64,
+    /// The percentage of the process's memory up to which the process may be filled.
+    pub percent: f64,
+    /// Whether the cache evicts entries when it reaches `max_bytes`.
+    pub evicts_at_max: bool,
+    /// Whether it evicts entries when the process has reached its limit.
+    pub evicts_at_limit: bool,
+}
+
+impl Bounds {
+    /// No bounds but the system's walls.
+    pub const NONE: Bounds =
+        Bounds { max_bytes: u64::MAX, percent: limit::UNLIMITED, evicts_at_max: false, evicts_at_limit: false };
+
+    /// Whether the cache evicts entries when this bound is reached.
+    pub fn evicts_at(&self, exceeded: Exceeded) -> bool {
+        match exceeded {
+            Exceeded::Capacity => self.evicts_at_max,
+            Exceeded::Memory => self.evicts_at_limit,
+        }
+    }
+
+    /// Whether the cache ever evicts entries.
+    pub fn evicts(&self) -> bool {
+        self.evicts_at_max || self.evicts_at_limit
+    }
+}
+
+/// The bound that growth would exceed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exceeded {
+    /// The cache's `max_bytes`.
+    Capacity,
+    /// The memory of the process.
+    Memory,
+}
+
+/// The bytes that one cache holds: the chunks of its entries, and the memory of its table.
 ///
-/// A replaced or removed entry is counted until it is freed, after its last pin.
+/// A replaced or removed entry is part of its chunk until it is freed, after its last pin.
 #[derive(Debug, Default)]
 pub struct Account {
     bytes: AtomicU64,
@@ -18,20 +59,44 @@ impl Account {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Adds `bytes`, unless the sum would exceed `limit`; returns whether it added them.
-    pub(crate) fn charge(&self, bytes: u64, limit: u64) -> bool {
-        // Compared before it is added, so no thread ever sees more than the limit.
-        let Some(most) = limit.checked_sub(bytes) else { return false };
-        let more = |before: u64| (before <= most).then(|| before + bytes);
-        let charged = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
-        if charged {
-            held::add(bytes as i64);
-        }
-        charged
+    /// Whether `bytes` more would not exceed `max_bytes`.
+    pub fn fits(&self, bytes: u64, max_bytes: u64) -> bool {
+        self.bytes().saturating_add(bytes) <= max_bytes
     }
 
-    /// Subtracts `bytes` that were charged before.
-    pub(crate) fn discharge(&self, bytes: u64) {
+    /// Adds `bytes`, unless a bound would be exceeded.
+    pub fn grow(&self, bytes: u64, bounds: &Bounds) -> Result<(), Exceeded> {
+        self.grow_with(bytes, bounds, || Some(())).map(drop)
+    }
+
+    /// As [`Account::grow`], for memory that `allocate` allocates and occupies; None if it fails.
+    ///
+    /// The sum over all caches has the bytes as a claim first, so that threads that grow different caches never exceed
+    /// the process's limit together, and counts them as held when the process occupies them: a sample of its size in
+    /// between takes them for memory outside caches, which is the safe side.
+    pub fn grow_with<T>(
+        &self,
+        bytes: u64,
+        bounds: &Bounds,
+        allocate: impl FnOnce() -> Option<T>,
+    ) -> Result<Option<T>, Exceeded> {
+        if !self.fits(bytes, bounds.max_bytes) {
+            return Err(Exceeded::Capacity);
+        }
+        let _claim = limit::claim(bytes, bounds.percent).ok_or(Exceeded::Memory)?;
+        // Compared before it is added, so no thread ever sees more than the bound.
+        let more = |before: u64| before.checked_add(bytes).filter(|sum| *sum <= bounds.max_bytes);
+        self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).map_err(|_| Exceeded::Capacity)?;
+        let made = allocate();
+        match made {
+            Some(_) => held::add(bytes as i64),
+            None => _ = self.bytes.fetch_sub(bytes, Ordering::Relaxed),
+        }
+        Ok(made)
+    }
+
+    /// Subtracts `bytes` that were added before.
+    pub fn shrink(&self, bytes: u64) {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
         held::add(-(bytes as i64));
     }

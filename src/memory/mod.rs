@@ -2,7 +2,7 @@
 //!
 //! | file | its one idea |
 //! |---|---|
-//! | `account.rs` | the exact number of bytes that one cache holds |
+//! | `account.rs` | the exact number of bytes that one cache holds, and the bounds of its growth |
 //! | `held.rs` | the sum over all caches, and claims on it, without a cache line that every store writes |
 //! | `limit.rs` | whether the process has room for more, from samples of its memory |
 //! | `usage.rs` | the memory of the process at one moment |
@@ -22,8 +22,8 @@ pub mod limit;
 mod os;
 mod usage;
 
-pub use account::Account;
 pub(crate) use account::heap_bytes;
+pub use account::{Account, Bounds, Exceeded};
 
 /// The meaning of a participant's scratch counters. Only the owner writes them.
 mod scratch {

@@ -1,88 +1,93 @@
-//! The memory of one table's entries: chunks that are freed as a whole.
-//!
-//! Clearing or dropping a table frees its chunks, without a visit to each entry, and returns the memory to the system.
-//! A chunk with pinned entries is freed after the last pin.
+//! The memory of one table's entries: chunks, oldest first, and their holes.
 //!
 //! ```text
-//! arena ──> chunk ──> chunk ──> chunk        header | block | block | block | … | unused
+//! arena ──> chunk ──> chunk ──> chunk        header | block | block | hole | block | … | unused
 //! ```
 //!
-//! Freed blocks are reused by size class; a large block has a chunk of its own. A chunk is freed with its last share:
-//! the arena or the detached chunks of a cleared table have one, and each counted share in an entry has one.
+//! An account counts whole chunks. A chunk is freed with its last share: the arena has one, or the closed chunk itself,
+//! and each counted share in one of its blocks has one. A chunk without entries leaves the arena at once. A large
+//! entry, and an entry outside tables, has a chunk of its own.
 
 use std::ptr::{self, NonNull};
 
-use super::chunk_memory::{self, MAPPED};
-use super::header::Header;
-use super::size_class::{CLASSES, LARGEST, UNIT, size_class};
+use super::chunk_memory::{self, PAGED};
+use super::header::{HOLE, Header, value_offset};
+use super::holes::{Holes, size_of_hole};
+use super::part::Part;
+use super::size_class::{LARGEST, SMALLEST, UNIT, size_class};
 use crate::error::{Error, Result};
 use crate::memory::{Account, heap_bytes};
-use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
-use crate::sync::{ArcRef, Mutex, OnceTryArc, TryArc, try_box};
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+use crate::sync::{ArcRef, Mutex, OnceTryArc, TryArc};
 
-/// The size of a table's first chunk. Each further chunk is twice as large, up to LAST_CHUNK.
-const FIRST_CHUNK: usize = if cfg!(shuttle) { 256 } else { 512 };
-const LAST_CHUNK: usize = if cfg!(shuttle) { 512 } else { 1 << 20 };
+/// The size of the largest chunk for several blocks.
+pub(super) const LAST_CHUNK: usize = if cfg!(shuttle) { 256 } else { 64 << 10 };
 
 /// The memory that a block of this many bytes takes.
 pub(super) fn weight(bytes: usize) -> u64 {
-    if bytes <= LARGEST { size_class(bytes).0 as u64 } else { Chunk::size_for(bytes) as u64 }
+    if bytes <= LARGEST { size_class(bytes).0 as u64 } else { chunk_memory::charge(Chunk::size_for(bytes)) }
 }
 
-/// A piece of memory with consecutive blocks. Threads write some fields while others read other fields, so no code
-/// makes a reference to a whole chunk: functions take its address.
+/// Threads write some fields while others read other fields, so no code makes a reference to a whole chunk: functions
+/// take its address.
+#[repr(C)]
 pub(super) struct Chunk {
+    /// For closed chunks, which are retired.
+    pub(super) part: Part,
     /// The arena of its table; None if its single block belongs to no table.
-    arena: Option<TryArc<Arena>>,
-    /// One for the arena or the detached chunks, and one for each counted share in a block.
-    shares: AtomicUsize,
+    pub(super) arena: Option<TryArc<Arena>>,
+    /// One for the arena or the closed chunk, and one for each counted share in a block.
+    pub(super) shares: AtomicUsize,
     /// The bytes in use, from the start. Changed under the arena's lock.
-    used: AtomicUsize,
-    size: usize,
+    pub(super) used: AtomicUsize,
+    pub(super) size: usize,
+    /// The bytes of holes. Changed under the arena's lock.
+    pub(super) holes: usize,
+    /// The number of the list that it is in; 0 for none. Changed under the arena's lock.
+    pub(super) list: AtomicU32,
     /// Whether it holds a single, large block.
-    large: bool,
-    /// Whether it is in the arena's list. Changed under the arena's lock.
-    attached: AtomicBool,
+    pub(super) single: bool,
     /// Changed under the arena's lock.
-    previous: *mut Chunk,
-    next: *mut Chunk,
+    pub(super) previous: *mut Chunk,
+    pub(super) next: *mut Chunk,
 }
 
-const CHUNK_HEADER: usize = size_of::<Chunk>().next_multiple_of(UNIT);
+pub(super) const CHUNK_HEADER: usize = size_of::<Chunk>().next_multiple_of(UNIT);
 
 impl Chunk {
     /// The size of a chunk for a single block.
-    fn size_for(block: usize) -> usize {
-        let size = block.saturating_add(CHUNK_HEADER + UNIT - 1) & !(UNIT - 1);
-        if size < MAPPED { size } else { size.checked_next_multiple_of(4096).unwrap_or(usize::MAX) }
+    pub(super) fn size_for(block: usize) -> usize {
+        chunk_memory::round(block.saturating_add(CHUNK_HEADER))
     }
 
-    fn try_new(arena: Option<TryArc<Arena>>, size: usize, large: bool) -> Result<*mut Self> {
+    /// A chunk of this size that is in no list; null without memory.
+    pub(super) fn new(arena: Option<TryArc<Arena>>, size: usize, single: bool) -> *mut Self {
         let chunk = chunk_memory::allocate(size).cast::<Chunk>();
-        if chunk.is_null() {
-            return Err(Error::OutOfMemory(size));
+        if !chunk.is_null() {
+            // SAFETY: the memory is new, aligned, and larger than a chunk's header.
+            unsafe {
+                chunk.write(Chunk {
+                    part: Part::NEW,
+                    arena,
+                    shares: AtomicUsize::new(1),
+                    used: AtomicUsize::new(CHUNK_HEADER),
+                    size,
+                    holes: 0,
+                    list: AtomicU32::new(0),
+                    single,
+                    previous: ptr::null_mut(),
+                    next: ptr::null_mut(),
+                });
+            }
         }
-        // SAFETY: the memory is new, aligned, and larger than a chunk's header.
-        unsafe {
-            chunk.write(Chunk {
-                attached: AtomicBool::new(arena.is_some()),
-                arena,
-                shares: AtomicUsize::new(1),
-                used: AtomicUsize::new(CHUNK_HEADER),
-                size,
-                large,
-                previous: ptr::null_mut(),
-                next: ptr::null_mut(),
-            });
-        }
-        Ok(chunk)
+        chunk
     }
 
     /// Takes a block from the unused bytes.
     ///
     /// # Safety
     /// The chunk is alive. The caller holds the arena's lock, or no other thread knows the chunk.
-    unsafe fn carve(chunk: *mut Self, size: usize) -> Option<NonNull<Header>> {
+    pub(super) unsafe fn carve(chunk: *mut Self, size: usize) -> Option<NonNull<Header>> {
         // SAFETY: the chunk is alive, and only this thread changes `used`.
         unsafe {
             let used = (*chunk).used.load(Ordering::Relaxed);
@@ -90,9 +95,6 @@ impl Chunk {
                 return None;
             }
             (*chunk).used.store(used + size, Ordering::Relaxed);
-            if (*chunk).size >= MAPPED && !(*chunk).large {
-                chunk_memory::populate(chunk.cast(), CHUNK_HEADER, used, used + size, (*chunk).size);
-            }
             NonNull::new(chunk.byte_add(used).cast())
         }
     }
@@ -106,6 +108,52 @@ impl Chunk {
     pub(super) unsafe fn of(block: NonNull<Header>) -> *mut Chunk {
         // SAFETY: the caller's promise; `units` never changes.
         unsafe { block.byte_sub((*block.as_ptr()).units as usize * UNIT).as_ptr().cast() }
+    }
+
+    /// A block's distance from its chunk, in units.
+    pub(super) fn units(chunk: *mut Self, block: NonNull<Header>) -> u16 {
+        ((block.addr().get() - chunk.addr()) / UNIT) as u16
+    }
+
+    /// The size of a block in a chunk that holds several.
+    ///
+    /// # Safety
+    /// The chunk is alive. A freed block keeps its lengths.
+    pub(super) unsafe fn block_size(block: NonNull<Header>) -> usize {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (key_len, value_len) = ((*block.as_ptr()).key_len, (*block.as_ptr()).value_len);
+            size_class(value_offset(key_len as usize) + value_len as usize).0
+        }
+    }
+
+    /// The block at this offset, and the offset of the next one.
+    ///
+    /// # Safety
+    /// The chunk is alive, a block begins there, and no block is cut meanwhile.
+    pub(super) unsafe fn block_at(chunk: *mut Self, at: usize) -> Option<(NonNull<Header>, usize)> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let used = (*chunk).used.load(Ordering::Relaxed);
+            if at >= used {
+                return None;
+            }
+            let block = NonNull::new_unchecked(chunk.byte_add(at).cast());
+            Some((block, if (*chunk).single { used } else { at + Self::block_size(block) }))
+        }
+    }
+
+    /// Calls `visit` with each block.
+    ///
+    /// # Safety
+    /// The chunk is alive, and no block is made or cut meanwhile.
+    pub(super) unsafe fn for_each(chunk: *mut Self, mut visit: impl FnMut(NonNull<Header>)) {
+        let mut at = CHUNK_HEADER;
+        // SAFETY: the caller's promise; blocks are consecutive.
+        while let Some((block, next)) = unsafe { Self::block_at(chunk, at) } {
+            visit(block);
+            at = next;
+        }
     }
 
     /// Adds a share.
@@ -131,11 +179,14 @@ impl Chunk {
         // SAFETY: this was the last share; the memory was allocated with this size.
         unsafe {
             let size = (*chunk).size;
-            chunk.drop_in_place();
+            let arena = (*chunk).arena.take();
             #[cfg(shuttle)]
             // Makes a thread that still reads an entry fail its test.
             chunk.cast::<u8>().write_bytes(0xDD, size);
             chunk_memory::free(chunk.cast(), size);
+            if let Some(arena) = arena {
+                arena.account.shrink(chunk_memory::charge(size));
+            }
         }
     }
 
@@ -154,74 +205,63 @@ impl Chunk {
     /// # Safety
     /// The chunk is alive.
     pub(super) unsafe fn is_outside_tables(chunk: *mut Self) -> bool {
-        // SAFETY: the caller's promise; the field never changes.
+        // SAFETY: the caller's promise; the field changes only while the block has a single owner.
         unsafe { (*chunk).arena.is_none() }
-    }
-
-    /// Takes `bytes` of one of its blocks off the account.
-    ///
-    /// # Safety
-    /// The chunk is alive.
-    pub(super) unsafe fn discharge(chunk: *mut Self, bytes: usize) {
-        // SAFETY: the caller's promise; the field never changes.
-        if let Some(arena) = unsafe { &(*chunk).arena } {
-            arena.account.discharge(weight(bytes));
-        }
     }
 
     /// Whether the table that uses `arena` may insert entries in blocks of this chunk.
     ///
     /// # Safety
-    /// The chunk is alive.
-    pub(super) unsafe fn is_attached_to(chunk: *mut Self, arena: &TryArc<Arena>) -> bool {
-        // SAFETY: the caller's promise; `attached` is atomic, and `arena` never changes.
+    /// The chunk is alive. Only the table's writer calls this: chunks are closed by the writer.
+    pub(super) unsafe fn is_open_in(chunk: *mut Self, arena: &TryArc<Arena>) -> bool {
+        // SAFETY: the caller's promise.
         unsafe {
-            (*chunk).attached.load(Ordering::Relaxed) && (*chunk).arena.as_ref().is_some_and(|own| own.is_same(arena))
+            (*chunk).list.load(Ordering::Relaxed) != 0 && (*chunk).arena.as_ref().is_some_and(|own| own.is_same(arena))
         }
     }
 
-    /// Takes back a block without shares, for reuse.
+    /// Whether it is in a list. Only for the table's writer.
     ///
     /// # Safety
-    /// The block is in this chunk and holds this many bytes. The caller still has a share in the chunk.
-    pub(super) unsafe fn put_back(chunk: *mut Self, block: *mut Header, bytes: usize) {
+    /// The chunk is alive.
+    pub(super) unsafe fn is_listed(chunk: *mut Self) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { (*chunk).list.load(Ordering::Relaxed) != 0 }
+    }
+
+    /// Takes back a block without shares.
+    ///
+    /// # Safety
+    /// The block is in this chunk. The caller still has a share in the chunk.
+    pub(super) unsafe fn put_back(chunk: *mut Self, block: NonNull<Header>) {
         // SAFETY: a share keeps the chunk alive.
-        let Some(arena) = (unsafe { &(*chunk).arena }) else { return };
-        let mut inner = arena.inner.lock();
-        #[cfg(shuttle)]
-        // SAFETY: the block has no shares. Makes a thread that still reads it fail its test.
-        unsafe {
-            block.add(1).cast::<u8>().write_bytes(0xDD, bytes - size_of::<Header>())
-        };
-        // SAFETY: as above; `attached` changes under this lock only.
-        unsafe {
-            if !(*chunk).attached.load(Ordering::Relaxed) {
-                return;
-            }
-            if (*chunk).large {
-                inner.unlink(chunk);
-                drop(inner);
-                Self::release(chunk);
-                return;
-            }
-            if inner.free.is_none() {
-                inner.free = try_box([ptr::null_mut(); CLASSES]).ok();
-            }
-            // Without memory for the lists, the block is unused until its chunk is freed.
-            if let Some(free) = inner.free.as_mut().map(|free| &mut free[size_class(bytes).1]) {
-                (*block).link.next = (*free).cast();
-                *free = block;
-            }
+        match unsafe { &(*chunk).arena } {
+            // SAFETY: the caller's promise.
+            Some(arena) => unsafe { arena.put_back(chunk, block) },
+            // SAFETY: as above.
+            None => unsafe { (*block.as_ptr()).shares.store(HOLE, Ordering::Relaxed) },
         }
     }
 }
 
 /// The memory of one table's entries.
 pub(super) struct Arena {
-    pub(super) account: TryArc<Account>,
-    /// The weight of the entries in the table. Only the table's writer changes it.
-    in_table: AtomicU64,
-    inner: Mutex<Inner>,
+    pub(super) account: Account,
+    /// The bytes of the entries in the table. Only the table's writer changes it.
+    pub(super) live: AtomicU64,
+    /// The bytes of closed chunks that are not freed yet.
+    pub(super) closed: AtomicU64,
+    /// The bytes of holes, and of the unused part of the newest chunk.
+    pub(super) room: AtomicU64,
+    /// The bytes of the unused part of the newest chunk.
+    pub(super) uncarved: AtomicU64,
+    /// The bytes that were carved since the arena came under pressure, less those that were evicted.
+    pub(super) owed: AtomicU64,
+    /// Whether holes are so large a part of the chunks that it pays to move entries.
+    pub(super) sparse: AtomicBool,
+    /// Whether there is no room for another chunk, so that an old one must be evicted while the last one fills.
+    pub(super) pressed: AtomicBool,
+    pub(super) inner: Mutex<Inner>,
 }
 
 /// An arena that is made at first use, because an empty table owns no memory.
@@ -237,29 +277,47 @@ impl LazyArena {
         self.0.get()
     }
 
+    /// The arena, if it exists, to be shared.
+    pub(super) fn get_arc(&self) -> Option<ArcRef<'_, Arena>> {
+        self.0.get_arc()
+    }
+
     /// The arena, made now if it does not exist.
     #[inline]
     pub(super) fn get_or_try_init(&self) -> Result<ArcRef<'_, Arena>> {
         if let Some(arena) = self.0.get_arc() {
             return Ok(arena);
         }
-        let account = TryArc::try_new(Account::default())?;
-        let arena = Arena { account, in_table: AtomicU64::new(0), inner: Mutex::default() };
-        self.0.get_or_try_init(|| TryArc::try_new(arena))?;
+        self.0.get_or_try_init(|| TryArc::try_new(Arena::new()))?;
         self.0.get_arc().ok_or(Error::OutOfMemory(0))
     }
 }
 
-struct Inner {
-    /// A list of all chunks: first those from the process's allocator, then those mapped from the system. Leak checkers
-    /// follow pointers from the former to the latter only.
-    chunks: *mut Chunk,
-    last: *mut Chunk,
-    carving: *mut Chunk,
-    /// The size of the next chunk.
-    next_size: usize,
-    /// Lists of free blocks by size class, linked through their headers. Allocated with the first free block.
-    free: Option<Box<[*mut Header; CLASSES]>>,
+/// A list of chunks.
+#[derive(Clone, Copy)]
+pub(super) struct ChunkList {
+    pub(super) first: *mut Chunk,
+    pub(super) last: *mut Chunk,
+    /// The last chunk from the process's allocator. They come first: leak checkers follow pointers from them to mapped
+    /// memory, but not back.
+    pub(super) last_of_heap: *mut Chunk,
+}
+
+pub(super) struct Inner {
+    /// Marks the chunks of this list. Chunks of a list that was lost in a fork have another number.
+    pub(super) id: u32,
+    /// Each part is in order of age.
+    pub(super) chunks: ChunkList,
+    /// The bytes of these chunks, and of their holes.
+    pub(super) bytes: usize,
+    pub(super) hole_bytes: usize,
+    /// The chunk from which blocks are carved.
+    pub(super) carving: *mut Chunk,
+    /// Where the search for sparse chunks continues.
+    pub(super) cursor: *mut Chunk,
+    pub(super) holes: Holes,
+    /// Whether the table is gone.
+    pub(super) abandoned: bool,
 }
 
 // SAFETY: the chunks belong to the arena, and its lock guards them.
@@ -267,41 +325,69 @@ unsafe impl Send for Inner {}
 
 impl Default for Inner {
     fn default() -> Self {
+        static LISTS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
+        let null = ptr::null_mut();
         Inner {
-            chunks: ptr::null_mut(),
-            last: ptr::null_mut(),
-            carving: ptr::null_mut(),
-            next_size: FIRST_CHUNK,
-            free: None,
+            id: LISTS.fetch_add(1, std::sync::atomic::Ordering::Relaxed).max(1),
+            chunks: ChunkList { first: null, last: null, last_of_heap: null },
+            bytes: 0,
+            hole_bytes: 0,
+            carving: null,
+            cursor: null,
+            holes: Holes::NONE,
+            abandoned: false,
         }
     }
 }
 
 impl Inner {
+    /// Adds a chunk as the youngest one.
+    ///
     /// # Safety
-    /// The chunk is alive, and in no list.
-    unsafe fn link(&mut self, chunk: *mut Chunk) {
+    /// The chunk is alive, and in no list; the list gets its share.
+    pub(super) unsafe fn link(&mut self, chunk: *mut Chunk) {
         // SAFETY: the caller's promise; chunks in the list are alive.
         unsafe {
-            let (previous, next) = match (*chunk).size < MAPPED {
-                true => (ptr::null_mut(), self.chunks),
-                false => (self.last, ptr::null_mut()),
+            let of_heap = (*chunk).size < PAGED;
+            let previous = if of_heap { self.chunks.last_of_heap } else { self.chunks.last };
+            let next = match previous.is_null() {
+                true => self.chunks.first,
+                false => (*previous).next,
             };
             ((*chunk).previous, (*chunk).next) = (previous, next);
             *self.next_of(previous) = chunk;
             *self.previous_of(next) = chunk;
+            if of_heap {
+                self.chunks.last_of_heap = chunk;
+            }
+            (*chunk).list.store(self.id, Ordering::Relaxed);
+            self.bytes += (*chunk).size;
+            self.hole_bytes += (*chunk).holes;
         }
     }
 
+    /// Takes a chunk out of the list. The caller gets its share.
+    ///
     /// # Safety
-    /// The chunk is in this list.
-    unsafe fn unlink(&mut self, chunk: *mut Chunk) {
+    /// The chunk is in this list, and its holes are on no list.
+    pub(super) unsafe fn unlink(&mut self, chunk: *mut Chunk) {
         // SAFETY: the caller's promise; chunks in the list are alive.
         unsafe {
             let (previous, next) = ((*chunk).previous, (*chunk).next);
             *self.next_of(previous) = next;
             *self.previous_of(next) = previous;
-            (*chunk).attached.store(false, Ordering::Relaxed);
+            if self.chunks.last_of_heap == chunk {
+                self.chunks.last_of_heap = previous;
+            }
+            if self.cursor == chunk {
+                self.cursor = next;
+            }
+            if self.carving == chunk {
+                self.carving = ptr::null_mut();
+            }
+            (*chunk).list.store(0, Ordering::Relaxed);
+            self.bytes -= (*chunk).size;
+            self.hole_bytes -= (*chunk).holes;
         }
     }
 
@@ -311,7 +397,7 @@ impl Inner {
     /// The chunk is in this list, or null.
     unsafe fn next_of(&mut self, chunk: *mut Chunk) -> *mut *mut Chunk {
         // SAFETY: the caller's promise.
-        if chunk.is_null() { &raw mut self.chunks } else { unsafe { &raw mut (*chunk).next } }
+        if chunk.is_null() { &raw mut self.chunks.first } else { unsafe { &raw mut (*chunk).next } }
     }
 
     /// The field that points to the chunk before this one; for null, the end of the list.
@@ -320,194 +406,263 @@ impl Inner {
     /// The chunk is in this list, or null.
     unsafe fn previous_of(&mut self, chunk: *mut Chunk) -> *mut *mut Chunk {
         // SAFETY: the caller's promise.
-        if chunk.is_null() { &raw mut self.last } else { unsafe { &raw mut (*chunk).previous } }
+        if chunk.is_null() { &raw mut self.chunks.last } else { unsafe { &raw mut (*chunk).previous } }
     }
 
-    /// A free block of this class.
-    fn reuse(&mut self, class: usize) -> Option<NonNull<Header>> {
-        let free = &mut self.free.as_mut()?[class];
-        let block = NonNull::new(*free)?;
-        // SAFETY: free blocks are alive, and on this list only.
-        *free = unsafe { (*block.as_ptr()).link.next }.cast();
-        Some(block)
+    /// A block of this class, if the chunks have one, and whether it was carved.
+    pub(super) fn take(&mut self, size: usize, class: usize) -> Option<(NonNull<Header>, *mut Chunk, bool)> {
+        if self.hole_bytes >= size
+            && let Some(hole) = self.holes.take(size, class)
+        {
+            return Some(self.took(hole, size));
+        }
+        if !self.carving.is_null() {
+            // SAFETY: chunks in the list are alive, and the lock is held.
+            if let Some(block) = unsafe { Chunk::carve(self.carving, size) } {
+                return Some((block, self.carving, true));
+            }
+        }
+        if self.hole_bytes < size + SMALLEST {
+            return None;
+        }
+        let hole = self.holes.cut(size, class)?;
+        Some(self.took(hole, size))
+    }
+
+    fn took(&mut self, hole: NonNull<Header>, size: usize) -> (NonNull<Header>, *mut Chunk, bool) {
+        // SAFETY: holes on lists are in chunks of the list.
+        unsafe {
+            let chunk = Chunk::of(hole);
+            (*chunk).holes -= size;
+            self.hole_bytes -= size;
+            (hole, chunk, false)
+        }
+    }
+
+    /// Makes the unused bytes of the chunk from which blocks are carved holes, and carves from this one instead.
+    ///
+    /// # Safety
+    /// The chunk is in the list, or null.
+    pub(super) unsafe fn carve_from(&mut self, chunk: *mut Chunk) {
+        let full = std::mem::replace(&mut self.carving, chunk);
+        if !full.is_null() {
+            // SAFETY: it is in the list.
+            unsafe { self.fill(full) };
+        }
+    }
+
+    /// Makes the unused bytes of a chunk holes.
+    ///
+    /// # Safety
+    /// The chunk is in the list.
+    pub(super) unsafe fn fill(&mut self, chunk: *mut Chunk) {
+        // SAFETY: the caller's promise. Nothing else uses these bytes.
+        unsafe {
+            let used = (*chunk).used.load(Ordering::Relaxed);
+            let room = ((*chunk).size - used) & !(UNIT - 1);
+            if room < SMALLEST {
+                return;
+            }
+            let start = NonNull::new_unchecked(chunk.byte_add(used).cast());
+            self.holes.add_room(start, used / UNIT, room);
+            (*chunk).used.store(used + room, Ordering::Relaxed);
+            (*chunk).holes += room;
+            self.hole_bytes += room;
+        }
+    }
+
+    /// Takes the holes of a chunk off their lists.
+    ///
+    /// # Safety
+    /// The chunk is in the list.
+    unsafe fn forget_holes(&mut self, chunk: *mut Chunk) {
+        // SAFETY: the caller's promise; the lock is held, so that no block is made or cut.
+        unsafe {
+            if (*chunk).holes == 0 {
+                return;
+            }
+            Chunk::for_each(chunk, |block| {
+                if (*block.as_ptr()).shares.load(Ordering::Relaxed) == HOLE {
+                    self.holes.unlink(block, size_of_hole(block));
+                }
+            });
+        }
+    }
+
+    /// Whether all blocks of a chunk are holes.
+    ///
+    /// # Safety
+    /// The chunk is in the list.
+    pub(super) unsafe fn is_empty(&self, chunk: *mut Chunk) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { (*chunk).holes + CHUNK_HEADER == (*chunk).used.load(Ordering::Relaxed) }
+    }
+
+    /// Takes a chunk out of the list, with its holes. The caller gets its share.
+    ///
+    /// # Safety
+    /// The chunk is in the list.
+    pub(super) unsafe fn close(&mut self, chunk: *mut Chunk) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.forget_holes(chunk);
+            self.unlink(chunk);
+        }
+    }
+
+    /// The unused bytes of the chunk from which blocks are carved.
+    fn uncarved(&self) -> usize {
+        let Some(chunk) = NonNull::new(self.carving) else { return 0 };
+        // SAFETY: chunks in the list are alive; only fields are read.
+        unsafe { (*chunk.as_ptr()).size - (*chunk.as_ptr()).used.load(Ordering::Relaxed) }
+    }
+
+    /// Whether it pays to move entries: holes take a fifth of the chunks, and more than the largest chunk.
+    fn is_sparse(&self) -> bool {
+        self.hole_bytes > self.bytes / 5 && self.hole_bytes > LAST_CHUNK.min(self.bytes / 4)
     }
 }
 
 impl Arena {
-    /// The fixed overhead of a table with entries: an arena, an account, the header of a chunk.
+    fn new() -> Self {
+        Arena {
+            account: Account::default(),
+            live: AtomicU64::new(0),
+            closed: AtomicU64::new(0),
+            room: AtomicU64::new(0),
+            uncarved: AtomicU64::new(0),
+            owed: AtomicU64::new(0),
+            sparse: AtomicBool::new(false),
+            pressed: AtomicBool::new(false),
+            inner: Mutex::default(),
+        }
+    }
+
+    /// The bytes of an arena.
     pub(super) fn bytes() -> u64 {
-        heap_bytes(size_of::<Self>()) + heap_bytes(size_of::<Account>()) + CHUNK_HEADER as u64
+        heap_bytes(size_of::<Self>() + size_of::<usize>())
     }
 
-    /// A block of this many bytes, with a share in its chunk if `counted`. `begin` writes the header before another
-    /// thread can see the block; it gets the block's distance from its chunk, in units.
-    pub(super) fn block(
-        arena: Option<&TryArc<Arena>>,
-        bytes: usize,
-        counted: bool,
-        begin: impl FnOnce(NonNull<Header>, u32),
-    ) -> Result<NonNull<Header>> {
-        if bytes > isize::MAX as usize - (1 << 20) {
-            return Err(Error::OutOfMemory(bytes));
-        }
-        let units = |block: NonNull<Header>, chunk: *mut Chunk| ((block.addr().get() - chunk.addr()) / UNIT) as u32;
-        let Some(arena) = arena else {
-            let chunk = Chunk::try_new(None, Chunk::size_for(bytes), true)?;
-            // SAFETY: no other thread knows the chunk yet.
-            let block = unsafe { Chunk::carve(chunk, bytes) }.ok_or(Error::OutOfMemory(bytes))?;
-            begin(block, units(block, chunk));
-            return Ok(block);
-        };
-        let large = bytes > LARGEST;
-        let (size, class) = if large { (bytes, 0) } else { size_class(bytes) };
-        let mut inner = arena.inner.lock();
-        let reused = if large { None } else { inner.reuse(class) };
-        let (block, chunk) = match reused {
-            // SAFETY: the chunk of a free block is attached, so it is alive.
-            Some(block) => (block, unsafe { Chunk::of(block) }),
-            // SAFETY: the lock is held.
-            None => unsafe { Self::carve(arena, &mut inner, size, large) }?,
-        };
-        if counted {
-            // SAFETY: the chunk is attached, so it is alive.
-            unsafe { Chunk::share(chunk) };
-        }
-        begin(block, units(block, chunk));
-        Ok(block)
+    /// Publishes what the writer reads without the lock.
+    pub(super) fn publish(&self, inner: &Inner) {
+        let uncarved = inner.uncarved();
+        self.uncarved.store(uncarved as u64, Ordering::Relaxed);
+        self.room.store((inner.hole_bytes + uncarved) as u64, Ordering::Relaxed);
+        self.sparse.store(inner.is_sparse(), Ordering::Relaxed);
     }
 
-    /// A block of unused bytes, in a new chunk if necessary.
+    /// The bytes of holes, and of the unused part of the newest chunk.
+    pub(super) fn room(&self) -> u64 {
+        self.room.load(Ordering::Relaxed)
+    }
+
+    /// Takes back a block without shares.
     ///
     /// # Safety
-    /// `inner` is the arena's.
-    unsafe fn carve(
-        arena: &TryArc<Arena>,
-        inner: &mut Inner,
-        size: usize,
-        large: bool,
-    ) -> Result<(NonNull<Header>, *mut Chunk)> {
-        let chunk = inner.carving;
-        if !large && !chunk.is_null() {
-            // SAFETY: the caller holds the lock: it has `inner`.
-            if let Some(block) = unsafe { Chunk::carve(chunk, size) } {
-                return Ok((block, chunk));
-            }
-        }
-        let room = if large { Chunk::size_for(size) } else { inner.next_size.max(Chunk::size_for(size)) };
-        let chunk = Chunk::try_new(Some(arena.clone()), room, large)?;
-        // SAFETY: the chunk is new.
-        unsafe { inner.link(chunk) };
-        if !large {
-            inner.carving = chunk;
-            inner.next_size = (inner.next_size * 2).min(LAST_CHUNK);
-        }
-        // SAFETY: as above.
-        let block = unsafe { Chunk::carve(chunk, size) }.ok_or(Error::OutOfMemory(size))?;
-        Ok((block, chunk))
-    }
-
-    /// Charges an entry that enters the table, unless the account would exceed `limit`; returns whether it was charged.
-    /// Only for the table's writer.
-    pub(super) fn admit(&self, weight: u64, limit: u64) -> bool {
-        let charged = self.account.charge(weight, limit);
-        if charged {
-            self.in_table.store(self.in_table.load(Ordering::Relaxed) + weight, Ordering::Relaxed);
-        }
-        charged
-    }
-
-    /// The weight of the entries in the table.
-    pub(super) fn live_bytes(&self) -> u64 {
-        self.in_table.load(Ordering::Relaxed)
-    }
-
-    /// Notes that an entry leaves the table. It stays on the account until it is freed. Only for the table's writer.
-    pub(super) fn dismiss(&self, weight: u64) {
-        self.in_table.store(self.in_table.load(Ordering::Relaxed) - weight, Ordering::Relaxed);
-    }
-
-    /// Takes all chunks out, for a table that gives up all its entries. Only for the table's writer.
-    pub(super) fn detach(&self) -> DetachedChunks {
+    /// The block is in this chunk, which is this arena's. The caller has a share in the chunk.
+    pub(super) unsafe fn put_back(&self, chunk: *mut Chunk, block: NonNull<Header>) {
         let mut inner = self.inner.lock();
-        let chunks = std::mem::take(&mut *inner).chunks;
-        let (mut next, mut bytes) = (chunks, 0);
-        while !next.is_null() {
-            // SAFETY: chunks in the list are alive.
-            unsafe {
-                (*next).attached.store(false, Ordering::Relaxed);
-                bytes += (*next).size as u64;
-                next = (*next).next;
+        // SAFETY: a share keeps the chunk alive; its list changes under this lock only.
+        unsafe {
+            (*block.as_ptr()).shares.store(HOLE, Ordering::Relaxed);
+            if (*chunk).list.load(Ordering::Relaxed) != inner.id {
+                return;
             }
-        }
-        DetachedChunks { chunks, bytes, in_table: self.in_table.swap(0, Ordering::Relaxed) }
-    }
-}
-
-/// The chunks that a table has given up, with its former entries.
-pub(super) struct DetachedChunks {
-    chunks: *mut Chunk,
-    /// The bytes of the chunks.
-    bytes: u64,
-    /// The weight of the entries.
-    in_table: u64,
-}
-
-impl DetachedChunks {
-    pub(super) const NONE: DetachedChunks = DetachedChunks { chunks: ptr::null_mut(), bytes: 0, in_table: 0 };
-
-    /// The bytes of the chunks.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// Frees chunks in which no entry was ever in a table.
-    pub(super) fn free_unused(self) {
-        let mut next = self.chunks;
-        while !next.is_null() {
-            let chunk = next;
-            // SAFETY: the share that is released last keeps the chunk alive.
-            unsafe {
-                next = (*chunk).next;
-                Chunk::release(chunk);
+            if (*chunk).single {
+                inner.unlink(chunk);
+            } else {
+                let size = Chunk::block_size(block);
+                #[cfg(shuttle)]
+                // Makes a thread that still reads the entry fail its test.
+                block.add(1).cast::<u8>().write_bytes(0xDD, size - size_of::<Header>());
+                inner.holes.link(block, size);
+                (*chunk).holes += size;
+                inner.hole_bytes += size;
+                if !inner.is_empty(chunk) {
+                    self.publish(&inner);
+                    return;
+                }
+                inner.close(chunk);
             }
+            self.publish(&inner);
+            drop(inner);
+            Chunk::release(chunk);
         }
     }
 
-    /// Releases the chunks. If entries of a chunk may be in use, because it has counted shares or `is_protected` finds
-    /// a protected address in it, `leave` visits each block. It returns the bytes of the block, and the weight of its
-    /// entry if that stays.
+    /// The bytes of the entries in the table.
+    pub(super) fn live(&self) -> u64 {
+        self.live.load(Ordering::Relaxed)
+    }
+
+    /// Sets the bytes of the entries in the table. Only for the table's writer.
+    pub(super) fn set_live(&self, bytes: u64) {
+        self.live.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Notes that an entry enters the table. Only for the table's writer.
+    pub(super) fn admit(&self, weight: u64) {
+        self.set_live(self.live() + weight);
+    }
+
+    /// Notes that an entry leaves the table. Only for the table's writer.
+    pub(super) fn dismiss(&self, weight: u64) {
+        self.set_live(self.live() - weight);
+    }
+
+    /// Whether it pays to move entries.
+    pub(super) fn is_sparse(&self) -> bool {
+        self.sparse.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_pressed(&self) -> bool {
+        self.pressed.load(Ordering::Relaxed)
+    }
+
+    /// The bytes that the writer has to evict.
+    pub(super) fn owed(&self) -> u64 {
+        self.owed.load(Ordering::Relaxed)
+    }
+
+    /// Notes that `bytes` were evicted.
+    pub(super) fn pay(&self, bytes: u64) {
+        let less = |owed: u64| Some(owed.saturating_sub(bytes));
+        let _ = self.owed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+
+    /// Puts a chunk with entries in use back into the list, so that the rest of it is of use; false if the table is
+    /// gone, or the chunk has a single block.
     ///
     /// # Safety
-    /// No read section can reach the entries any more.
-    pub(super) unsafe fn free(
-        self,
-        is_protected: impl Fn(*mut (), usize) -> bool,
-        mut leave: impl FnMut(NonNull<Header>) -> (usize, u64),
-    ) {
-        let (mut kept, mut next) = (0, self.chunks);
-        if next.is_null() {
-            return;
-        }
-        // SAFETY: our share keeps each chunk alive until it is released; the blocks are consecutive.
+    /// The chunk is in no list, the caller has its share, and no read section can reach its blocks.
+    pub(super) unsafe fn take_back(&self, chunk: *mut Chunk) -> bool {
+        let mut inner = self.inner.lock();
+        // SAFETY: the caller's promise.
         unsafe {
-            let account = (*next).arena.as_ref().map(|arena| arena.account.clone());
-            while !next.is_null() {
-                let chunk = next;
-                next = (*chunk).next;
-                // Hazard slots first, then shares: a pin may move from a slot to a share, but never back.
-                if is_protected(chunk.cast(), (*chunk).size) || (*chunk).shares.load(Ordering::Acquire) != 1 {
-                    let mut at = CHUNK_HEADER;
-                    while at < (*chunk).used.load(Ordering::Acquire) {
-                        let (bytes, weight) = leave(NonNull::new_unchecked(chunk.byte_add(at).cast()));
-                        kept += weight;
-                        at += if (*chunk).large { (*chunk).size } else { size_class(bytes).0 };
-                    }
+            if inner.abandoned || (*chunk).single {
+                return false;
+            }
+            (*chunk).holes = 0;
+            inner.link(chunk);
+            Chunk::for_each(chunk, |block| {
+                if (*block.as_ptr()).shares.load(Ordering::Relaxed) == HOLE {
+                    let size = size_of_hole(block);
+                    inner.holes.link(block, size);
+                    (*chunk).holes += size;
+                    inner.hole_bytes += size;
                 }
+            });
+            inner.fill(chunk);
+            let is_empty = inner.is_empty(chunk);
+            if is_empty {
+                inner.close(chunk);
+            }
+            self.publish(&inner);
+            drop(inner);
+            if is_empty {
                 Chunk::release(chunk);
             }
-            if let Some(account) = account {
-                account.discharge(self.in_table - kept);
-            }
         }
+        true
     }
 }

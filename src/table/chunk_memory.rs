@@ -1,17 +1,47 @@
-//! The memory of chunks: small chunks come from the process's allocator, large ones are mapped from the operating
-//! system, so that freeing returns them to it.
+//! The memory of chunks: small chunks come from the process's allocator, larger ones are pages of regions, so that
+//! freeing returns them to the system.
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr;
 
+#[cfg(not(shuttle))]
+use super::region;
 use super::size_class::UNIT;
+use crate::memory::heap_bytes;
 
-/// Chunks of this size or more are mapped from the system.
-pub(super) const MAPPED: usize = 128 << 10;
+/// Chunks of this size or more consist of pages.
+pub(super) const PAGED: usize = 4 << 10;
+
+/// Whether chunks come from the process's allocator only: the model checker has no locks for regions, and memory
+/// checkers see only the allocator's blocks.
+const HEAP_ONLY: bool = cfg!(any(shuttle, miri, phicache_separate_blocks));
+
+fn is_paged(size: usize) -> bool {
+    !HEAP_ONLY && size >= PAGED
+}
+
+/// The size of a chunk for this many bytes.
+pub(super) fn round(bytes: usize) -> usize {
+    let unit = if is_paged(bytes) { PAGED } else { UNIT };
+    bytes.checked_next_multiple_of(unit).unwrap_or(usize::MAX)
+}
+
+/// The size of the largest chunk that takes at most `bytes`.
+pub(super) fn largest(bytes: u64) -> u64 {
+    if !HEAP_ONLY && bytes >= PAGED as u64 {
+        return bytes & !(PAGED as u64 - 1);
+    }
+    (bytes & !15).saturating_sub(16)
+}
+
+/// The bytes that a chunk of this size takes.
+pub(super) fn charge(size: usize) -> u64 {
+    if is_paged(size) { size as u64 } else { heap_bytes(size) }
+}
 
 /// Memory of this size; null if the allocation fails.
 pub(super) fn allocate(size: usize) -> *mut u8 {
-    let memory = if size < MAPPED { heap::allocate(size) } else { system::allocate(size) };
+    let memory = if is_paged(size) { region::allocate(size) } else { heap::allocate(size) };
     if memory.is_null() || is_addressable(memory.addr(), size) {
         return memory;
     }
@@ -24,13 +54,19 @@ pub(super) fn allocate(size: usize) -> *mut u8 {
 /// The memory was allocated here with this size and is no longer used.
 pub(super) unsafe fn free(memory: *mut u8, size: usize) {
     // SAFETY: the caller's promise.
-    unsafe { if size < MAPPED { heap::free(memory, size) } else { system::free(memory, size) } }
+    unsafe { if is_paged(size) { region::free(memory, size) } else { heap::free(memory, size) } }
 }
 
 /// Whether all addresses in these bytes fit into the 48 bits of a bucket's slot. Linux maps higher addresses only on
 /// request, but an allocator may request them.
 fn is_addressable(start: usize, size: usize) -> bool {
     (start as u64).checked_add(size as u64).is_some_and(|end| end <= 1 << 48)
+}
+
+/// The model checker has no regions.
+#[cfg(shuttle)]
+mod region {
+    pub(super) use super::heap::{allocate, free};
 }
 
 mod heap {
@@ -54,47 +90,6 @@ mod heap {
         }
     }
 }
-
-mod system {
-    use super::*;
-
-    pub(super) fn allocate(size: usize) -> *mut u8 {
-        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        // SAFETY: maps new memory at any address.
-        let memory = unsafe { libc::mmap(ptr::null_mut(), size, access, kind, -1, 0) };
-        if memory == libc::MAP_FAILED { ptr::null_mut() } else { memory.cast() }
-    }
-
-    /// # Safety
-    /// As for [`super::free`].
-    pub(super) unsafe fn free(memory: *mut u8, size: usize) {
-        // SAFETY: the caller's promise.
-        unsafe { libc::munmap(memory.cast(), size) };
-    }
-}
-
-/// Has the system allocate the pages of a mapped chunk in steps, when the bytes from `used` to `end` enter a new step.
-/// Page faults at the first touch of each page would take several times as long. `first` is the lowest `used`.
-#[inline]
-pub(super) fn populate(memory: *mut u8, first: usize, used: usize, end: usize, size: usize) {
-    const STEP: usize = 128 << 10;
-    let (before, now) = ((used - 1) / STEP, (end - 1) / STEP);
-    if before != now || used == first {
-        let start = now * STEP;
-        populate_pages(memory.wrapping_add(start), STEP.min(size - start));
-    }
-}
-
-#[cfg(target_os = "linux")]
-#[cold]
-fn populate_pages(start: *mut u8, len: usize) {
-    // SAFETY: the pages belong to the chunk, and keep their contents. A system without this call populates pages at the
-    // first touch.
-    unsafe { libc::madvise(start.cast(), len, libc::MADV_POPULATE_WRITE) };
-}
-
-#[cfg(not(target_os = "linux"))]
-fn populate_pages(_start: *mut u8, _len: usize) {}
 
 #[cfg(test)]
 mod tests {

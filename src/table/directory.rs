@@ -8,15 +8,16 @@ use std::ptr::{self, NonNull};
 
 use rapidhash::v3::RapidSecrets;
 
-use super::arena::{Arena, DetachedChunks};
+use super::allocate::Short;
+use super::arena::Arena;
 use super::bucket::Bucket;
+use super::closing::DetachedChunks;
 use super::hash::secrets;
 use super::part::{Part, retire_part};
-use super::release;
 use super::segment::{Buckets, Segment};
 use crate::epoch::{HazardSet, RetireList};
 use crate::error::{Error, Result};
-use crate::memory::{Account, heap_bytes};
+use crate::memory::{Bounds, Exceeded, heap_bytes};
 use crate::sync::{TryArc, try_box};
 
 /// The number of buckets of a segment of maximum size.
@@ -28,7 +29,7 @@ pub(super) struct OwnedSegment {
     part: Part,
     depth: u32,
     pub(super) segment: Segment,
-    account: TryArc<Account>,
+    arena: TryArc<Arena>,
 }
 
 /// A slot of a directory, which leads to a segment.
@@ -64,10 +65,10 @@ impl OwnedSegment {
         heap_bytes(size_of::<OwnedSegment>()) + heap_bytes(Segment::bytes(buckets))
     }
 
-    fn try_new(segment: Segment, depth: u32, account: TryArc<Account>) -> Result<DirSlot> {
-        account.charge(Self::bytes(segment.bucket_count()), u64::MAX);
-        let buckets = segment.buckets().as_ptr();
-        let owned = try_box(OwnedSegment { part: Part::new(Self::free), depth, segment, account })?;
+    fn try_new(segment: Segment, depth: u32, arena: &TryArc<Arena>, charge: &mut Charge) -> Result<DirSlot> {
+        let (buckets, bytes) = (segment.buckets().as_ptr(), Self::bytes(segment.bucket_count()));
+        let owned = try_box(OwnedSegment { part: Part::NEW, depth, segment, arena: arena.clone() })?;
+        charge.hand_over(bytes);
         Ok(DirSlot { buckets, owned: Box::into_raw(owned) })
     }
 
@@ -80,7 +81,7 @@ impl OwnedSegment {
 
 impl Drop for OwnedSegment {
     fn drop(&mut self) {
-        self.account.discharge(Self::bytes(self.segment.bucket_count()));
+        self.arena.account.shrink(Self::bytes(self.segment.bucket_count()));
     }
 }
 
@@ -94,7 +95,7 @@ pub(super) struct Directory {
     bucket_span: usize,
     /// The secrets of the hash, here so that a lookup need not check that they are initialized.
     secrets: &'static RapidSecrets,
-    account: TryArc<Account>,
+    arena: TryArc<Arena>,
     /// The memory of its entries, once it has left the table.
     chunks: DetachedChunks,
     slots: [DirSlot; 0],
@@ -114,7 +115,8 @@ impl Directory {
     fn try_new(
         slots: usize,
         bucket_span: usize,
-        account: TryArc<Account>,
+        arena: &TryArc<Arena>,
+        charge: &mut Charge,
         slot: impl Fn(usize) -> DirSlot,
     ) -> Result<*mut Self> {
         let layout = Self::layout(slots);
@@ -123,15 +125,15 @@ impl Directory {
         if directory.is_null() {
             return Err(Error::OutOfMemory(layout.size()));
         }
-        account.charge(Self::bytes(slots), u64::MAX);
+        charge.hand_over(Self::bytes(slots));
         // SAFETY: the new block has room for the directory and this many slots after it.
         unsafe {
             directory.write(Directory {
-                part: Part::new(Self::free),
+                part: Part::NEW,
                 span: (slots - 1) * size_of::<DirSlot>(),
                 bucket_span,
                 secrets: secrets(),
-                account,
+                arena: arena.clone(),
                 chunks: DetachedChunks::NONE,
                 slots: [],
             });
@@ -225,9 +227,10 @@ impl Directory {
         // SAFETY: the part is the first field of a directory that no reader can reach.
         unsafe {
             let slots = Self::len(directory);
-            (*directory).account.discharge(Self::bytes(slots));
+            let arena = (*directory).arena.clone();
             directory.drop_in_place();
             dealloc(directory.cast(), Self::layout(slots));
+            arena.account.shrink(Self::bytes(slots));
         }
     }
 
@@ -238,10 +241,33 @@ impl Directory {
         unsafe {
             Self::distinct(directory).for_each(DirSlot::free);
             let chunks = std::mem::replace(&mut (*directory).chunks, DetachedChunks::NONE);
-            let is_protected = |start, len| hazards.contains_any_in(start, len);
-            chunks.free(is_protected, |block| release::leave_table(block, hazards, left));
+            chunks.free(hazards, left);
             Self::free(part, hazards, left);
         }
+    }
+}
+
+/// Bytes that are on an account for parts that are being made.
+struct Charge<'a> {
+    arena: &'a Arena,
+    bytes: u64,
+}
+
+impl<'a> Charge<'a> {
+    fn new(arena: &'a Arena, bytes: u64, bounds: &Bounds) -> std::result::Result<Self, Exceeded> {
+        arena.account.grow(bytes, bounds)?;
+        Ok(Charge { arena, bytes })
+    }
+
+    /// Leaves `bytes` to a part that was made: it takes them off the account when it is freed.
+    fn hand_over(&mut self, bytes: u64) {
+        self.bytes -= bytes;
+    }
+}
+
+impl Drop for Charge<'_> {
+    fn drop(&mut self) {
+        self.arena.account.shrink(self.bytes);
     }
 }
 
@@ -253,55 +279,44 @@ pub(super) struct Growth {
 }
 
 impl Growth {
-    /// The first directory of a table. None if `fits` refuses its bytes.
-    pub(super) fn first(
-        account: impl FnOnce() -> Result<TryArc<Account>>,
-        fits: impl Fn(u64) -> bool,
-    ) -> Result<Option<Self>> {
-        if !fits(OwnedSegment::bytes(1) + Directory::bytes(1)) {
-            return Ok(None);
-        }
-        let account = account()?;
-        let slot = OwnedSegment::try_new(Segment::try_new(1)?, 0, account.clone())?;
-        let directory = Directory::try_new(1, 0, account, |_| slot).inspect_err(|_| slot.free())?;
-        Ok(Some(Growth { directory, replaced: None }))
+    /// The first directory of a table.
+    pub(super) fn first(arena: &TryArc<Arena>, bounds: &Bounds) -> std::result::Result<Self, Short> {
+        let mut charge = Charge::new(arena, OwnedSegment::bytes(1) + Directory::bytes(1), bounds)?;
+        let slot = OwnedSegment::try_new(Segment::try_new(1)?, 0, arena, &mut charge)?;
+        let directory = Directory::try_new(1, 0, arena, &mut charge, |_| slot).inspect_err(|_| slot.free())?;
+        Ok(Growth { directory, replaced: None })
     }
 
-    /// A directory in which a larger segment, or two, replace the full one for `hash`. None if `fits` refuses the
-    /// bytes.
+    /// A directory in which a larger segment, or two, replace the full one for `hash`.
     ///
     /// # Safety
     /// `old` is the table's directory, and the caller the table's writer.
-    pub(super) unsafe fn of(old: *mut Directory, hash: u64, fits: impl Fn(u64) -> bool) -> Result<Option<Self>> {
+    pub(super) unsafe fn of(old: *mut Directory, hash: u64, bounds: &Bounds) -> std::result::Result<Self, Short> {
         // SAFETY: the directory is alive while the caller is the writer.
-        let (slots, account, full) =
-            unsafe { (Directory::slots(old), (*old).account.clone(), Directory::slot(old, hash).owned) };
+        let (slots, arena, full) = unsafe { (Directory::slots(old), &(*old).arena, Directory::slot(old, hash).owned) };
         // SAFETY: as above.
         let (segment, depth) = unsafe { (&(*full).segment, (*full).depth) };
         let before = segment.bucket_count();
         let directory = if before < BUCKETS {
             let buckets = before * 2;
-            if !fits(OwnedSegment::bytes(buckets) + Directory::bytes(1)) {
-                return Ok(None);
-            }
-            let slot = OwnedSegment::try_new(segment.grown()?, 0, account.clone())?;
-            Directory::try_new(1, Buckets::span(buckets), account, |_| slot).inspect_err(|_| slot.free())?
+            let mut charge = Charge::new(arena, OwnedSegment::bytes(buckets) + Directory::bytes(1), bounds)?;
+            let slot = OwnedSegment::try_new(segment.grown()?, 0, arena, &mut charge)?;
+            let span = Buckets::span(buckets);
+            Directory::try_new(1, span, arena, &mut charge, |_| slot).inspect_err(|_| slot.free())?
         } else {
             let len = if 1 << depth == slots.len() { slots.len() * 2 } else { slots.len() };
-            if !fits(2 * OwnedSegment::bytes(BUCKETS) + Directory::bytes(len)) {
-                return Ok(None);
-            }
+            let mut charge = Charge::new(arena, 2 * OwnedSegment::bytes(BUCKETS) + Directory::bytes(len), bounds)?;
             let [low, high] = segment.split(SLOT + depth)?;
-            let low = OwnedSegment::try_new(low, depth + 1, account.clone())?;
-            let high = OwnedSegment::try_new(high, depth + 1, account.clone()).inspect_err(|_| low.free())?;
+            let low = OwnedSegment::try_new(low, depth + 1, arena, &mut charge)?;
+            let high = OwnedSegment::try_new(high, depth + 1, arena, &mut charge).inspect_err(|_| low.free())?;
             let slot = |at: usize| match slots[at & (slots.len() - 1)] {
                 slot if !ptr::eq(slot.owned, full) => slot,
                 _ => [low, high][at >> depth & 1],
             };
             let freed = |_: &Error| [low, high].into_iter().for_each(DirSlot::free);
-            Directory::try_new(len, Buckets::span(before), account, slot).inspect_err(freed)?
+            Directory::try_new(len, Buckets::span(before), arena, &mut charge, slot).inspect_err(freed)?
         };
-        Ok(Some(Growth { directory, replaced: Some((old, full)) }))
+        Ok(Growth { directory, replaced: Some((old, full)) })
     }
 
     /// Publishes the directory with `publish`, and retires the old directory and segment.

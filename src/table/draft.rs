@@ -3,15 +3,58 @@
 use std::ptr::NonNull;
 use std::slice;
 
+use super::allocate::Short;
 use super::arena::{Arena, Chunk, LazyArena};
 use super::entry::weight;
-use super::header::{CHARGED, COUNT, HEADER, Header, IN_TABLE, LARGE, value_offset};
+use super::header::{
+    HEADER, Header, IN_TABLE, LARGE, Standing, UNTOUCHED, UNTRACKED, all_credits, header_len, link_of, value_offset,
+};
 use super::pin::Pinned;
+use super::size_class::LARGEST;
 use crate::epoch::retire::{self, Retired};
 use crate::epoch::{flush, without_fork};
 use crate::error::{Error, Result};
+use crate::memory::Bounds;
 use crate::sync::TryArc;
-use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::atomic::Ordering;
+
+/// The memory of a table, for drafts, and the bounds within which it may grow.
+#[derive(Clone, Copy)]
+pub struct Memory<'t> {
+    pub(super) arena: &'t LazyArena,
+    pub(super) bounds: Bounds,
+    /// Whether a draft for which there is no room fails. Otherwise it belongs to no table until it is inserted: by then
+    /// there may be room, and a computed value is never lost.
+    pub(super) strict: bool,
+}
+
+impl Memory<'_> {
+    /// A draft for which there is no room fails ([`Draft::refused`]).
+    pub fn strictly(self) -> Self {
+        Memory { strict: true, ..self }
+    }
+}
+
+/// How an entry is stored: what the table may hold, and what the entry is worth.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// What the table may hold.
+    pub bounds: Bounds,
+    /// Nanoseconds of the value's computation.
+    pub cost: u64,
+    /// How often the entry survives a visit of eviction although no lookup has found it.
+    pub credits: u8,
+}
+
+impl Terms {
+    /// Those of a table without bounds.
+    pub const NONE: Terms = Terms { bounds: Bounds::NONE, cost: 0, credits: 0 };
+
+    fn standing(&self) -> Standing {
+        let access = if self.bounds.evicts() { UNTOUCHED } else { UNTRACKED };
+        Standing { access, credits: all_credits(self.credits), cost: self.cost }
+    }
+}
 
 /// The bytes reserved for the value of a draft; none at first.
 #[derive(Default)]
@@ -32,19 +75,20 @@ impl Reservation {
 pub struct Draft<'k> {
     key: &'k [u8],
     /// The memory of its table; None for a value that is not stored in a table.
-    arena: Option<&'k LazyArena>,
+    memory: Option<Memory<'k>>,
     reservation: Reservation,
+    refused: Option<Short>,
 }
 
 impl<'k> Draft<'k> {
-    /// A draft for `key` with an empty value, for the table of this arena, if any. Allocates nothing.
-    pub fn new(key: &'k [u8], arena: Option<&'k LazyArena>) -> Self {
-        Self::resume(key, arena, Reservation(None))
+    /// A draft for `key` with an empty value, for the table with this memory, if any. Allocates nothing.
+    pub fn new(key: &'k [u8], memory: Option<Memory<'k>>) -> Self {
+        Self::resume(key, memory, Reservation(None))
     }
 
     /// Continues with the reservation of another draft of the same key.
-    pub fn resume(key: &'k [u8], arena: Option<&'k LazyArena>, reservation: Reservation) -> Self {
-        Draft { key, arena, reservation }
+    pub fn resume(key: &'k [u8], memory: Option<Memory<'k>>, reservation: Reservation) -> Self {
+        Draft { key, memory, reservation, refused: None }
     }
 
     /// The reservation, with which another draft can continue.
@@ -54,7 +98,8 @@ impl<'k> Draft<'k> {
 
     /// Moves the draft out and leaves an empty one.
     pub fn take(&mut self) -> Self {
-        Draft { key: self.key, arena: self.arena, reservation: Reservation(self.reservation.0.take()) }
+        let reservation = Reservation(self.reservation.0.take());
+        Draft { key: self.key, memory: self.memory, reservation, refused: self.refused }
     }
 
     /// The key that the value is for.
@@ -91,12 +136,31 @@ impl<'k> Draft<'k> {
         Ok(self.reservation.value_mut())
     }
 
+    /// Why a draft in strict memory failed; None if there was room.
+    pub fn refused(&self) -> Option<Short> {
+        self.refused
+    }
+
     /// A new block for the key and a value of `len` bytes, which are not initialized.
-    fn allocate(&self, len: usize) -> Result<Pinned> {
-        let attempt = || {
-            let arena = self.arena.map(LazyArena::get_or_try_init).transpose()?;
-            allocate(self.key, len, arena.as_deref())
-        };
+    fn allocate(&mut self, len: usize) -> Result<Pinned> {
+        if let Some(memory) = self.memory {
+            let arena = memory.arena.get_or_try_init()?;
+            let attempt = || allocate(self.key, len, Some((&arena, &memory.bounds)));
+            let mut made = attempt()?;
+            if made.is_err() && memory.strict && retire::may_free() {
+                flush();
+                made = attempt()?;
+            }
+            match made {
+                Ok(pinned) => return Ok(pinned),
+                Err(short) if memory.strict => {
+                    self.refused = Some(short);
+                    return Err(Error::OutOfMemory(len));
+                }
+                Err(_) => {}
+            }
+        }
+        let attempt = || allocate(self.key, len, None)?.map_err(|_| Error::OutOfMemory(len));
         match attempt() {
             Err(Error::OutOfMemory(_)) if retire::may_free() => {
                 flush();
@@ -132,17 +196,19 @@ impl<'k> Draft<'k> {
 
     /// Finishes the entry, in a block of the size that it needs. An entry outside tables may waste up to half of
     /// it.
-    pub fn finish(self) -> Result<OwnedEntry> {
-        match self.reservation.0 {
+    pub fn finish(mut self) -> Result<OwnedEntry> {
+        match self.reservation.0.take() {
             None => self.allocate(0).map(OwnedEntry),
             Some((pinned, kept)) if is_outside_tables(&pinned) && is_little_shorter(kept, pinned.value().len()) => {
                 // SAFETY: only this draft has the entry, and its chunk holds no other block.
                 unsafe { (*pinned.entry().header().as_ptr()).value_len = kept as u32 };
                 Ok(OwnedEntry(pinned))
             }
-            Some((pinned, kept)) if kept < pinned.value().len() => {
-                let arena = self.arena.map(LazyArena::get_or_try_init).transpose()?;
-                copy(&pinned, kept, arena.as_deref()).map(OwnedEntry)
+            Some((ref pinned, kept)) if kept < pinned.value().len() => {
+                let mut shorter = self.allocate(kept)?;
+                // SAFETY: the block is new, and has room for this many bytes.
+                unsafe { value_start(&mut shorter).copy_from_nonoverlapping(pinned.value().as_ptr(), kept) };
+                Ok(OwnedEntry(shorter))
             }
             Some((pinned, _)) => Ok(OwnedEntry(pinned)),
         }
@@ -185,12 +251,12 @@ impl OwnedEntry {
 pub(super) trait IntoEntry {
     fn key(&self) -> &[u8];
 
-    /// The bytes that it takes in the heap.
+    /// The bytes that the entry takes.
     fn weight(&self) -> u64;
 
-    /// Makes it an entry of the table that uses `arena`: charged to the table's account, with the table's share. The
-    /// table publishes it afterwards. None if the limit forbids it. Only for the table's writer.
-    fn make_entry(&mut self, arena: &TryArc<Arena>, limit: u64) -> Result<Option<NonNull<Header>>>;
+    /// Makes it an entry of the table that uses `arena`, with the table's share. The table publishes it afterwards.
+    /// Only for the table's writer.
+    fn make_entry(&mut self, arena: &TryArc<Arena>, terms: &Terms) -> std::result::Result<NonNull<Header>, Short>;
 }
 
 impl IntoEntry for OwnedEntry {
@@ -202,18 +268,43 @@ impl IntoEntry for OwnedEntry {
         OwnedEntry::weight(self)
     }
 
-    fn make_entry(&mut self, arena: &TryArc<Arena>, limit: u64) -> Result<Option<NonNull<Header>>> {
-        // The table may have been cleared since the entry was begun.
-        // SAFETY: the pin keeps the chunk alive.
-        if !unsafe { Chunk::is_attached_to(Chunk::of(self.0.entry().header()), arena) } {
-            self.0 = copy(&self.0, self.0.value().len(), Some(arena))?;
+    fn make_entry(&mut self, arena: &TryArc<Arena>, terms: &Terms) -> std::result::Result<NonNull<Header>, Short> {
+        self.move_into(arena, &terms.bounds)?;
+        let header = self.0.entry().header();
+        let standing = terms.standing();
+        // SAFETY: no other thread has the block: an OwnedEntry is its only owner.
+        unsafe {
+            (*header.as_ptr()).access.store(standing.access, Ordering::Relaxed);
+            (*header.as_ptr()).credits.store(standing.credits, Ordering::Relaxed);
+            (*header.as_ptr()).shares.store(IN_TABLE | 1, Ordering::Relaxed);
+            link_of(header).write(Retired { next: std::ptr::without_provenance_mut(standing.cost as usize) });
         }
-        if !arena.admit(self.weight(), limit) {
-            return Ok(None);
+        Ok(header)
+    }
+}
+
+impl OwnedEntry {
+    /// Moves the entry into a block of the table that uses `arena`, if it is not in one. The table may have been cleared
+    /// since the entry was begun, or had no room then.
+    fn move_into(&mut self, arena: &TryArc<Arena>, bounds: &Bounds) -> std::result::Result<(), Short> {
+        let entry = self.0.entry();
+        let bytes = entry.block_len();
+        // SAFETY: the pin keeps the chunk alive, and is the only owner of the entry.
+        unsafe {
+            let chunk = Chunk::of(entry.header());
+            if Chunk::is_open_in(chunk, arena) {
+                return Ok(());
+            }
+            if bytes > LARGEST && Chunk::is_outside_tables(chunk) && Arena::adopt(arena, entry.header(), bytes, bounds)?
+            {
+                return Ok(());
+            }
         }
-        // No other thread changes the shares: an OwnedEntry is the only owner of its block.
-        self.0.entry().shares().store(IN_TABLE | CHARGED | 1, Ordering::Relaxed);
-        Ok(Some(self.0.entry().header()))
+        let mut moved = allocate(self.0.key(), self.0.value().len(), Some((arena, bounds)))??;
+        // SAFETY: the block is new, and has room for this many bytes.
+        unsafe { value_start(&mut moved).copy_from_nonoverlapping(self.0.value().as_ptr(), self.0.value().len()) };
+        self.0 = moved;
+        Ok(())
     }
 }
 
@@ -232,47 +323,59 @@ impl IntoEntry for BorrowedEntry<'_> {
         weight(self.key.len(), self.value.len())
     }
 
-    fn make_entry(&mut self, arena: &TryArc<Arena>, limit: u64) -> Result<Option<NonNull<Header>>> {
-        let weight = self.weight();
-        if !arena.admit(weight, limit) {
-            return Ok(None);
-        }
-        let made = block(self.key, self.value.len(), IN_TABLE | CHARGED, Some(arena));
-        let header = made.inspect_err(|_| {
-            arena.dismiss(weight);
-            arena.account.discharge(weight);
-        })?;
+    fn make_entry(&mut self, arena: &TryArc<Arena>, terms: &Terms) -> std::result::Result<NonNull<Header>, Short> {
+        let memory = Some((arena, &terms.bounds));
+        let header = block(self.key, self.value.len(), IN_TABLE, memory, terms.standing())??;
         // SAFETY: the block is new, and has room for the value at its offset.
         unsafe {
             let start = header.as_ptr().cast::<u8>().add(value_offset(self.key.len()));
             start.copy_from_nonoverlapping(self.value.as_ptr(), self.value.len());
         }
-        Ok(Some(header))
+        Ok(header)
     }
 }
 
+/// The arena in which a block is made, and the bounds within which it may grow.
+type Within<'a> = (&'a TryArc<Arena>, &'a Bounds);
+
+/// Why there is no block: the outer error is the key's or that of an impossible length.
+type Block<T> = Result<std::result::Result<T, Short>>;
+
 /// A new block for `key` and a value of `value_len` bytes, which are not initialized.
-fn allocate(key: &[u8], value_len: usize, arena: Option<&TryArc<Arena>>) -> Result<Pinned> {
+fn allocate(key: &[u8], value_len: usize, within: Option<Within>) -> Block<Pinned> {
     // A fork in between would find the arena's lock held, and the child would lose all chunks of the arena.
-    // SAFETY: the block has one share, which becomes the pin's.
-    without_fork(|| block(key, value_len, 1, arena).map(|header| unsafe { Pinned::from_share(header) }))
+    without_fork(|| {
+        // SAFETY: the block has one share, which becomes the pin's.
+        let pin = |header| unsafe { Pinned::from_share(header) };
+        block(key, value_len, 1, within, Standing::NONE).map(|made| made.map(pin))
+    })
 }
 
 /// A new block for `key` and a value that is not initialized, with these shares.
-fn block(key: &[u8], value_len: usize, shares: u32, arena: Option<&TryArc<Arena>>) -> Result<NonNull<Header>> {
+fn block(
+    key: &[u8],
+    value_len: usize,
+    shares: u32,
+    within: Option<Within>,
+    standing: Standing,
+) -> Block<NonNull<Header>> {
     let Ok(key_len) = u32::try_from(key.len()) else {
         return Err(Error::invalid(format!("a key of {} bytes is too long for a table; shorten it", key.len())));
     };
     let bytes = value_offset(key.len()).checked_add(value_len).ok_or(Error::OutOfMemory(value_len))?;
-    let header = Arena::block(arena, bytes, shares & COUNT != 0, |block, units| {
-        let value_len = u32::try_from(value_len).unwrap_or(LARGE);
-        let shares = AtomicU32::new(shares);
+    let begin = |block: NonNull<Header>, units| {
         // SAFETY: the block is new, and has room for the header.
-        unsafe { block.write(Header { shares, key_len, units, value_len, link: Retired::NEW }) };
-    })?;
-    // SAFETY: the block has room for the key after the header.
-    unsafe { header.cast::<u8>().add(HEADER).copy_from_nonoverlapping(NonNull::from(key).cast(), key.len()) };
-    Ok(header)
+        unsafe { block.write(Header::new(key_len, header_len(value_len), shares, units, standing)) };
+    };
+    let made = match within {
+        Some((arena, bounds)) => Arena::block(arena, bytes, shares == 1, bounds, true, begin),
+        None => Arena::block_outside(bytes, begin).map_err(Short::from),
+    };
+    if let Ok(header) = made {
+        // SAFETY: the block has room for the key after the header.
+        unsafe { header.cast::<u8>().add(HEADER).copy_from_nonoverlapping(NonNull::from(key).cast(), key.len()) };
+    }
+    Ok(made)
 }
 
 /// Turns memory that may be uninitialized into initialized bytes of unknown value, at no cost.
@@ -308,14 +411,6 @@ unsafe fn value_mut(pinned: &mut Pinned) -> &mut [u8] {
     let len = pinned.entry().value_len();
     // SAFETY: as for `EntryRef::value`; by the caller's promise no other reference exists.
     unsafe { slice::from_raw_parts_mut(value_start(pinned), len) }
-}
-
-/// A copy of an entry with the first `kept` bytes of its value.
-fn copy(pinned: &Pinned, kept: usize, arena: Option<&TryArc<Arena>>) -> Result<Pinned> {
-    let mut new = allocate(pinned.key(), kept, arena)?;
-    // SAFETY: the block is new, and has room for this many bytes.
-    unsafe { value_start(&mut new).copy_from_nonoverlapping(pinned.value().as_ptr(), kept) };
-    Ok(new)
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ fn a_value_outside_tables_is_truncated_in_place_unless_that_wastes_much() {
 fn a_value_begun_for_a_table_is_not_truncated_in_place() {
     // The case: a lease whose thread has ended is completed for its caller only.
     let table = Table::new();
-    let mut draft = Draft::new(b"key", Some(table.arena()));
+    let mut draft = Draft::new(b"key", Some(table.memory(Bounds::NONE)));
     // After an in-place truncation these bytes would be read as a header with the table's flag.
     draft.reserve(400).unwrap().fill(0xFF);
     let place = draft.value().as_ptr();
@@ -60,7 +60,7 @@ fn a_value_begun_for_a_table_is_not_truncated_in_place() {
     let entry = Draft::resume(b"key", None, draft.pause()).finish().unwrap().into_pinned();
     assert_eq!((entry.key(), entry.value()), (&b"key"[..], &[0xFF; 300][..]));
     assert_ne!(entry.value().as_ptr(), place, "a chunk is walked block by block, so its blocks keep their lengths");
-    table.set(&b"other"[..].into(), b"value", u64::MAX);
+    table.set(&b"other"[..].into(), b"value", &Terms::NONE);
     table.clear();
     assert_eq!(table.bytes(), 0);
     assert_eq!(entry.value(), [0xFF; 300]);

@@ -9,8 +9,8 @@ use std::ptr::NonNull;
 use std::slice;
 
 use super::arena::{self, Chunk};
-use super::header::{HEADER, Header, LARGE, value_offset};
-use crate::sync::atomic::AtomicU32;
+use super::header::{HEADER, Header, LARGE, TOUCHED, UNTOUCHED, value_offset};
+use crate::sync::atomic::{AtomicU32, Ordering};
 
 /// The memory that an entry with a key and a value of these lengths takes.
 pub fn weight(key_len: usize, value_len: usize) -> u64 {
@@ -86,6 +86,16 @@ impl<'g> EntryRef<'g> {
     /// The bytes that this entry takes in the heap.
     pub fn weight(self) -> u64 {
         arena::weight(self.block_len())
+    }
+
+    /// Marks the entry as found by a lookup, for eviction. Writes only if no lookup has since the last visit.
+    #[inline(always)]
+    pub fn touch(self) {
+        // SAFETY: the entry lives.
+        let access = unsafe { &(*self.header.as_ptr()).access };
+        if access.load(Ordering::Relaxed) == UNTOUCHED {
+            access.store(TOUCHED, Ordering::Relaxed);
+        }
     }
 
     #[inline]

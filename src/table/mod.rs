@@ -13,33 +13,43 @@
 //! | `pin.rs` | keeps an entry alive |
 //! | `release.rs` | the shares in an entry: the last one frees it |
 //! | `part.rs` | segments and directories as objects that are retired |
-//! | `arena.rs` | the memory of a table's entries: chunks that are freed as a whole |
-//! | `chunk_memory.rs`, `size_class.rs` | allocation of chunks; the sizes of blocks |
+//! | `evict.rs` | entries leave a chunk: moved, so that it can be freed, or evicted |
+//! | `arena.rs` | the memory of a table's entries: chunks, oldest first |
+//! | `allocate.rs` | new blocks, and growth within limits |
+//! | `closing.rs` | chunks that leave their table, and are freed as a whole |
+//! | `holes.rs`, `size_class.rs` | free blocks; the sizes of blocks |
+//! | `chunk_memory.rs`, `region.rs` | allocation of chunks; pages of the system |
 //! | `header.rs` | the 24 bytes in front of each entry |
 //!
 //! Caches use [`Table`]. Imports `memory`, `epoch`, `sync` and `error`; keys and values are plain bytes here.
 
+mod allocate;
 mod arena;
 mod bucket;
 mod chunk_memory;
+mod closing;
 mod directory;
 mod draft;
 mod entry;
+mod evict;
 mod hash;
 mod header;
+mod holes;
 mod lookup;
 mod part;
 mod pin;
+#[cfg(not(shuttle))]
+mod region;
 mod release;
 mod segment;
 mod size_class;
 #[expect(clippy::module_inception, reason = "the folder's main type")]
 mod table;
 
-pub use arena::LazyArena;
-pub use draft::{Draft, OwnedEntry, Reservation};
+pub use allocate::Short;
+pub use draft::{Draft, Memory, OwnedEntry, Reservation, Terms};
 pub use entry::{EntryRef, weight};
 pub use hash::{Hashed, ORDINARY, prepare};
 pub use pin::Pinned;
 pub use segment::Probe;
-pub use table::{Inserted, Table};
+pub use table::{Evicted, Inserted, Table};

@@ -1,4 +1,4 @@
-//! Parts of a table, its segments and directories, as objects that are retired.
+//! Parts of a table as objects that are retired: segments, directories, closed chunks.
 
 use std::ptr::NonNull;
 
@@ -19,10 +19,11 @@ pub(super) struct Part {
 }
 
 impl Part {
-    pub(super) const fn new(free: FreePart) -> Self {
-        Part { link: Retired::NEW, free }
-    }
+    /// A part that is not retired. Retiring it says how it is freed.
+    pub(super) const NEW: Part = Part { link: Retired::NEW, free: never };
 }
+
+unsafe fn never(_part: NonNull<Part>, _hazards: &HazardSet, _left: &mut RetireList) {}
 
 /// Retired parts.
 const PART: RetiredKind = RetiredKind { chain: 0, drop: drop_retired };

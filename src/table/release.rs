@@ -10,9 +10,7 @@ use std::ptr::NonNull;
 
 use super::arena::Chunk;
 use super::entry::EntryRef;
-#[cfg(shuttle)]
-use super::header::HEADER;
-use super::header::{CHARGED, COUNT, Header, IN_TABLE, SATURATED, STICKY, header_of, link_of};
+use super::header::{COUNT, HOLE, Header, IN_TABLE, SATURATED, STICKY, header_of, link_of};
 use crate::epoch::retire::{Retired, RetiredKind, retire};
 use crate::epoch::{HazardSet, RetireList, without_fork};
 use crate::sync::atomic::{Ordering, fence};
@@ -56,28 +54,24 @@ unsafe fn drop_retired(link: NonNull<Retired>, hazards: &HazardSet, left: &mut R
     }
 }
 
-/// Gives up the table's share in the entry of a block, if it has one, in a chunk that a table has given up. An entry
-/// that a hazard slot protects is retired. Returns the bytes of the block, and the weight of the entry if it stays.
+/// Gives up the table's share in the entry of a block, if it has one, in a closed chunk. Without other shares the block
+/// becomes a hole. An entry that a hazard slot protects is retired.
 ///
 /// # Safety
-/// No read section can reach the entry, and the caller has a share in the chunk.
-pub(super) unsafe fn leave_table(block: NonNull<Header>, hazards: &HazardSet, left: &mut RetireList) -> (usize, u64) {
-    // SAFETY: the chunk is alive; a freed block keeps its lengths.
+/// No read section can reach the entry. The chunk is in no list, and the caller has a share in it.
+pub(super) unsafe fn leave_table(block: NonNull<Header>, hazards: &HazardSet, left: &mut RetireList) {
+    // SAFETY: the chunk is alive.
     unsafe {
         let entry = EntryRef::new(block);
-        let len = entry.block_len();
         if entry.shares().load(Ordering::Acquire) & IN_TABLE == 0 {
-            return (len, 0);
+            return;
         }
-        let weight = entry.weight();
         if hazards.contains(block.as_ptr().cast()) {
             count_table_share(block);
-            left.push(ENTRY, link_of(block), weight);
-            return (len, weight);
-        }
-        match entry.shares().fetch_sub(IN_TABLE, Ordering::AcqRel) & COUNT {
-            0 => (len, 0),
-            _ => (len, weight),
+            left.push(ENTRY, link_of(block), entry.weight());
+        } else if entry.shares().fetch_sub(IN_TABLE, Ordering::AcqRel) == IN_TABLE {
+            // No other owner is left to free it.
+            entry.shares().store(HOLE, Ordering::Relaxed);
         }
     }
 }
@@ -101,29 +95,9 @@ pub(super) unsafe fn release(entry: NonNull<Header>) {
             if before & (COUNT | IN_TABLE) == 1 {
                 // Pairs with the Release of the other owners.
                 fence(Ordering::Acquire);
-                free(entry, chunk, before & CHARGED != 0);
+                Chunk::put_back(chunk, entry);
             }
             Chunk::release(chunk);
         });
-    }
-}
-
-/// Discharges an entry from its account and returns its block to the arena.
-///
-/// # Safety
-/// No share in the entry is left; the caller has one in the chunk.
-unsafe fn free(entry: NonNull<Header>, chunk: *mut Chunk, charged: bool) {
-    // SAFETY: the chunk is alive.
-    unsafe {
-        let bytes = EntryRef::new(entry).block_len();
-        if charged {
-            Chunk::discharge(chunk, bytes);
-        }
-        #[cfg(shuttle)]
-        // Makes a thread that still reads it fail its test.
-        entry.as_ptr().cast::<u8>().add(HEADER).write_bytes(0xDD, bytes - HEADER);
-        // No share and no flag: a walk through the chunk treats the block as free.
-        (*entry.as_ptr()).shares.store(0, Ordering::Relaxed);
-        Chunk::put_back(chunk, entry.as_ptr(), bytes);
     }
 }

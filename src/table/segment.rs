@@ -16,6 +16,9 @@ use std::ptr::NonNull;
 /// The average number of entries per bucket of a full segment: low enough that few entries overflow.
 const LOAD: usize = 5;
 
+/// The average number of entries per bucket of a segment that cannot grow, for want of memory.
+const OVERLOAD: usize = 6;
+
 /// The buckets of a segment, for readers: the first one, and the byte offset of the last one. Their number is a power
 /// of two.
 #[derive(Clone, Copy)]
@@ -226,6 +229,11 @@ impl Segment {
         self.len() >= self.count * LOAD
     }
 
+    /// Whether no entry can be inserted even if the segment cannot grow.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.len() >= self.count * OVERLOAD
+    }
+
     /// Finds a key. Only for the writer.
     pub(super) fn find(&self, key: &Hashed) -> Option<(Position, NonNull<Header>)> {
         let (mask, mut at) = (self.mask(), home(key.hash(), self.mask()));
@@ -291,6 +299,12 @@ impl Segment {
     /// All entries.
     pub(super) fn entries(&self) -> impl Iterator<Item = NonNull<Header>> {
         entries(self.buckets())
+    }
+
+    /// The entries of the bucket in which a lookup of this hash begins, and of the next ones.
+    pub(super) fn entries_near(&self, hash: u64) -> impl Iterator<Item = NonNull<Header>> {
+        let at = home(hash, self.mask());
+        entries(&self.buckets()[at..(at + 2).min(self.count)])
     }
 
     /// A segment of twice the size with the same entries.

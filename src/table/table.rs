@@ -13,9 +13,11 @@
 use std::mem::offset_of;
 use std::ptr::{self, NonNull};
 
+use super::allocate::Short;
 use super::arena::{Arena, LazyArena};
+use super::closing::Closing;
 use super::directory::{Directory, Growth};
-use super::draft::{BorrowedEntry, IntoEntry, OwnedEntry};
+use super::draft::{BorrowedEntry, IntoEntry, Memory, OwnedEntry, Terms};
 use super::entry::EntryRef;
 use super::hash::Hashed;
 use super::header::Header;
@@ -24,15 +26,18 @@ use super::release::{count_table_share, retire_entry};
 use super::segment::Segment;
 use crate::epoch::{flush, retire, without_fork};
 use crate::error::Result;
+use crate::memory::Bounds;
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use crate::sync::{Mutex, MutexGuard, Padding, on_separate_lines};
+use crate::sync::{Mutex, MutexGuard, Padding, TryArc, on_separate_lines};
 
 /// The state that the writer's lock guards.
 #[derive(Default)]
-struct Writer {
+pub(super) struct Writer {
     /// Whether `len` is right. False, the default, if a writer vanished in a fork in the middle of a change: its lock
     /// has started over.
     counted: bool,
+    /// The chunk that entries are leaving.
+    pub(super) closing: Option<Closing>,
 }
 
 /// The result of an insertion.
@@ -44,12 +49,56 @@ pub enum Inserted {
     Replaced,
     /// The key already had an entry, which stays.
     Kept,
-    /// The table would hold more bytes than it may; nothing changed.
-    OverCapacity,
-    /// There is no memory for a larger table; nothing changed.
-    NoMemory,
+    /// There is no room for the entry; what was there stays, unless it was evicted.
+    Refused(Short),
     /// The caller no longer allowed it ([`Table::insert_if`]); nothing changed.
     Forbidden,
+}
+
+/// What a table has evicted. Only its writer changes it.
+pub(super) struct EvictedCounts {
+    entries: AtomicU64,
+    bytes: AtomicU64,
+    cost: AtomicU64,
+}
+
+/// What a table has evicted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Evicted {
+    /// Entries.
+    pub entries: u64,
+    /// The bytes that they took.
+    pub bytes: u64,
+    /// Nanoseconds of their computations.
+    pub cost: u64,
+}
+
+impl EvictedCounts {
+    pub(super) const ZERO: EvictedCounts =
+        EvictedCounts { entries: AtomicU64::new(0), bytes: AtomicU64::new(0), cost: AtomicU64::new(0) };
+
+    fn reset(&self) {
+        for count in [&self.entries, &self.bytes, &self.cost] {
+            count.store(0, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn add(&self, bytes: u64, cost: u64) {
+        let add = |count: &AtomicU64, more: u64| {
+            count.store(count.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
+        };
+        add(&self.entries, 1);
+        add(&self.bytes, bytes);
+        add(&self.cost, cost);
+    }
+}
+
+/// The entry that a key had.
+pub(super) enum Old {
+    /// It left the table, and its share was counted.
+    Replaced(NonNull<Header>),
+    /// It stays.
+    Kept,
 }
 
 /// After this many refusals, retired objects are collected even if the last collection freed nothing.
@@ -59,14 +108,15 @@ const REFUSALS_PER_COLLECTION: u32 = 1024;
 #[repr(C)]
 pub struct Table {
     pub(super) directory: AtomicPtr<Directory>,
-    arena: LazyArena,
+    pub(super) arena: LazyArena,
     _padding: Padding,
     // Written by every writer.
     writer: Mutex<Writer>,
     len: AtomicU64,
     changes: AtomicU64,
-    /// Refused insertions, for [`Table::may_make_room`].
+    /// Refused insertions, for [`Table::may_free`].
     refusals: AtomicU32,
+    pub(super) evicted: EvictedCounts,
 }
 
 const _: () = assert!(on_separate_lines(offset_of!(Table, arena), offset_of!(Table, writer)));
@@ -83,10 +133,11 @@ impl Table {
             directory: AtomicPtr::new(ptr::null_mut()),
             arena: LazyArena::new(),
             _padding: Padding::new(),
-            writer: Mutex::new(Writer { counted: true }),
+            writer: Mutex::new(Writer { counted: true, closing: None }),
             len: AtomicU64::new(0),
             changes: AtomicU64::new(0),
             refusals: AtomicU32::new(0),
+            evicted: EvictedCounts::ZERO,
         }
     }
 
@@ -105,30 +156,53 @@ impl Table {
         self.changes.load(Ordering::Acquire)
     }
 
-    /// The bytes held: entries, removed entries that are still pinned, and the table itself.
+    /// The bytes held: the chunks of entries, and the table itself.
     pub fn bytes(&self) -> u64 {
         flush();
         self.arena.get().map_or(0, |arena| arena.account.bytes())
     }
 
-    /// The bytes of its entries.
+    /// The bytes of the entries.
     pub fn live_bytes(&self) -> u64 {
-        self.arena.get().map_or(0, Arena::live_bytes)
+        self.arena.get().map_or(0, Arena::live)
     }
 
-    /// The memory in which drafts for this table are written.
-    pub fn arena(&self) -> &LazyArena {
-        &self.arena
+    /// Sets the counts of what was evicted to zero.
+    pub fn forget_evicted(&self) {
+        without_fork(|| {
+            let _writing = self.write();
+            self.evicted.reset();
+        });
+    }
+
+    /// What was evicted so far.
+    pub fn evicted(&self) -> Evicted {
+        Evicted {
+            entries: self.evicted.entries.load(Ordering::Relaxed),
+            bytes: self.evicted.bytes.load(Ordering::Relaxed),
+            cost: self.evicted.cost.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The bytes that entries may take without growth: those of holes, which may have other sizes, and of the unused
+    /// part of the newest chunk.
+    pub fn room(&self) -> u64 {
+        self.arena.get().map_or(0, Arena::room)
+    }
+
+    /// The memory in which drafts for this table are written, within `bounds`.
+    pub fn memory(&self, bounds: Bounds) -> Memory<'_> {
+        Memory { arena: &self.arena, bounds, strict: false }
     }
 }
 
 /// Writing: one thread at a time. No fork happens during a change.
 impl Table {
-    /// Inserts an entry, unless the table would hold more than `limit` bytes. If the key already has an entry,
-    /// `replace` decides which of the two stays. The caller gets the new entry back, pinned, in any case.
-    pub fn insert(&self, mut entry: OwnedEntry, replace: bool, limit: u64) -> (Pinned, Inserted) {
+    /// Inserts an entry. If the key already has one, `replace` decides which of the two stays. The caller gets the new
+    /// entry back, pinned, in any case.
+    pub fn insert(&self, mut entry: OwnedEntry, replace: bool, terms: &Terms) -> (Pinned, Inserted) {
         let hash = Hashed::from(IntoEntry::key(&entry)).hash();
-        let inserted = self.insert_entry(&mut entry, hash, replace, limit, || true);
+        let inserted = self.insert_entry(&mut entry, hash, replace, terms, || true);
         (entry.into_pinned(), inserted)
     }
 
@@ -138,101 +212,104 @@ impl Table {
         &self,
         key: &Hashed,
         mut entry: OwnedEntry,
-        limit: u64,
+        terms: &Terms,
         is_allowed: impl FnMut() -> bool,
     ) -> (Pinned, Inserted) {
         debug_assert!(key.key == IntoEntry::key(&entry));
-        let inserted = self.insert_entry(&mut entry, key.hash(), false, limit, is_allowed);
+        let inserted = self.insert_entry(&mut entry, key.hash(), false, terms, is_allowed);
         (entry.into_pinned(), inserted)
     }
 
     /// As [`Table::insert`] with `replace`, for a value without an entry of its own. Both are short: other writers wait
     /// while they are copied.
-    pub fn set(&self, key: &Hashed, value: &[u8], limit: u64) -> Inserted {
-        self.insert_entry(&mut BorrowedEntry { key: key.key, value }, key.hash(), true, limit, || true)
+    pub fn set(&self, key: &Hashed, value: &[u8], terms: &Terms) -> Inserted {
+        self.insert_entry(&mut BorrowedEntry { key: key.key, value }, key.hash(), true, terms, || true)
     }
 
+    #[inline]
     fn insert_entry(
         &self,
         entry: &mut impl IntoEntry,
         hash: u64,
         replace: bool,
-        limit: u64,
+        terms: &Terms,
         mut is_allowed: impl FnMut() -> bool,
     ) -> Inserted {
         retire::flush_if_unblocked();
-        without_fork(|| match self.try_insert_entry(entry, hash, replace, limit, &mut is_allowed) {
-            // Retired objects still count.
-            Inserted::OverCapacity | Inserted::NoMemory if self.may_make_room() => {
-                flush();
-                self.try_insert_entry(entry, hash, replace, limit, &mut is_allowed)
+        without_fork(|| {
+            let mut writing = self.write();
+            if !is_allowed() {
+                return Inserted::Forbidden;
             }
-            inserted => inserted,
+            self.tidy(&mut writing, entry.weight(), &terms.bounds);
+            let mut inserted = self.try_insert_entry(entry, hash, replace, terms);
+            if let Err(short) = inserted {
+                inserted = self.insert_with_room(&mut writing, short, entry, hash, replace, terms);
+            }
+            drop(writing);
+            match inserted {
+                Ok(None) => Inserted::New,
+                Ok(Some(Old::Replaced(old))) => {
+                    // SAFETY: the entry is no longer in the table, and its share was counted.
+                    unsafe { retire_entry(old) };
+                    Inserted::Replaced
+                }
+                Ok(Some(Old::Kept)) => Inserted::Kept,
+                Err(short) => Inserted::Refused(short),
+            }
         })
     }
 
-    /// Whether a refused insertion is tried again after a collection: if retired objects may be freed, and every
-    /// REFUSALS_PER_COLLECTION refusals, because pins may have been released meanwhile.
-    #[cold]
-    fn may_make_room(&self) -> bool {
+    /// Whether a collection may free something: if retired objects wait for one, and every REFUSALS_PER_COLLECTION
+    /// refusals, because pins may have been released meanwhile.
+    pub(super) fn may_free(&self) -> bool {
         let refusals = self.refusals.load(Ordering::Relaxed) + 1;
         self.refusals.store(refusals % REFUSALS_PER_COLLECTION, Ordering::Relaxed);
         retire::may_free() || refusals == REFUSALS_PER_COLLECTION
     }
 
+    /// Inserts an entry, and returns the one that the key had.
     #[inline]
-    fn try_insert_entry(
+    pub(super) fn try_insert_entry(
         &self,
         entry: &mut impl IntoEntry,
         hash: u64,
         replace: bool,
-        limit: u64,
-        is_allowed: &mut impl FnMut() -> bool,
-    ) -> Inserted {
-        let writing = self.write();
-        if !is_allowed() {
-            return Inserted::Forbidden;
-        }
+        terms: &Terms,
+    ) -> std::result::Result<Option<Old>, Short> {
         let key = Hashed::with_hash(entry.key(), hash);
-        let Some((position, old)) = self.segment(hash).and_then(|segment| segment.find(&key)) else {
-            return self.add(entry, hash, limit);
-        };
-        if !replace {
-            return Inserted::Kept;
+        let found = self.segment(hash).and_then(|segment| segment.find(&key));
+        if found.is_some() && !replace {
+            return Ok(Some(Old::Kept));
         }
-        let Ok(arena) = self.arena.get_or_try_init() else { return Inserted::NoMemory };
-        let Ok(made) = entry.make_entry(&arena, limit) else { return Inserted::NoMemory };
-        let (Some(segment), Some(entry)) = (self.segment(hash), made) else { return Inserted::OverCapacity };
-        segment.replace(position, entry, hash);
-        self.unlink(&arena, old);
-        self.count_change(0);
-        drop(writing);
-        // SAFETY: the entry is no longer in the table, and its share was counted.
-        unsafe { retire_entry(old) };
-        Inserted::Replaced
-    }
-
-    /// Inserts an entry with a new key. Only for the writer.
-    #[inline]
-    fn add(&self, entry: &mut impl IntoEntry, hash: u64, limit: u64) -> Inserted {
-        match self.make_room(hash, entry.weight(), limit) {
-            Ok(true) => {}
-            Ok(false) => return Inserted::OverCapacity,
-            Err(_) => return Inserted::NoMemory,
+        let arena = self.arena.get_or_try_init()?;
+        if found.is_none() {
+            self.make_place(hash, &arena, &terms.bounds)?;
         }
-        let Ok(arena) = self.arena.get_or_try_init() else { return Inserted::NoMemory };
-        let Ok(made) = entry.make_entry(&arena, limit) else { return Inserted::NoMemory };
-        let (Some(segment), Some(entry)) = (self.segment(hash), made) else { return Inserted::OverCapacity };
-        segment.insert(entry, hash);
-        self.count_change(1);
-        Inserted::New
+        let made = entry.make_entry(&arena, terms)?;
+        // SAFETY: the entry was just made.
+        arena.admit(unsafe { EntryRef::new(made) }.weight());
+        let Some(segment) = self.segment(hash) else { return Err(Short::Failed(0)) };
+        match found {
+            Some((position, old)) => {
+                segment.replace(position, made, hash);
+                self.unlink(&arena, old);
+                self.count_change(0);
+                Ok(Some(Old::Replaced(old)))
+            }
+            None => {
+                segment.insert(made, hash);
+                self.count_change(1);
+                Ok(None)
+            }
+        }
     }
 
     /// Removes the entry of `key`; returns whether there was one.
-    pub fn remove(&self, key: &Hashed) -> bool {
+    pub fn remove(&self, key: &Hashed, bounds: &Bounds) -> bool {
         retire::flush_if_unblocked();
         without_fork(|| {
-            let writing = self.write();
+            let mut writing = self.write();
             let Some(segment) = self.segment(key.hash()) else { return false };
             let Some((position, entry)) = segment.find(key) else { return false };
             segment.remove(position, key.hash());
@@ -241,7 +318,8 @@ impl Table {
             }
             self.count_change(-1);
             let emptied = self.is_empty() && self.is_large();
-            let directory = if emptied { self.take() } else { None };
+            let directory = if emptied { self.take(&mut writing) } else { None };
+            self.compact(&mut writing, bounds);
             drop(writing);
             // SAFETY: the entry is no longer in the table, and its share was counted.
             unsafe { retire_entry(entry) };
@@ -263,9 +341,9 @@ impl Table {
     pub fn clear(&self) {
         retire::flush_if_unblocked();
         without_fork(|| {
-            let writing = self.write();
+            let mut writing = self.write();
             self.count_change(-(self.len() as i64));
-            let directory = self.take();
+            let directory = self.take(&mut writing);
             drop(writing);
             Self::retire(directory);
         });
@@ -283,11 +361,11 @@ impl Table {
     pub fn split_off(&self) -> Result<Table> {
         let taken = Table::new();
         without_fork(|| {
-            let _writing = self.write();
+            let mut writing = self.write();
             let len = self.len();
             self.count_change(-(len as i64));
             taken.len.store(len, Ordering::Relaxed);
-            taken.directory.store(self.take().map_or(ptr::null_mut(), NonNull::as_ptr), Ordering::Release);
+            taken.directory.store(self.take(&mut writing).map_or(ptr::null_mut(), NonNull::as_ptr), Ordering::Release);
         });
         Ok(taken)
     }
@@ -298,24 +376,24 @@ impl Table {
     }
 
     /// Takes the directory, with all entries and their chunks, out of the table. Only for the writer.
-    fn take(&self) -> Option<NonNull<Directory>> {
+    fn take(&self, writer: &mut Writer) -> Option<NonNull<Directory>> {
         let directory = NonNull::new(self.directory.swap(ptr::null_mut(), Ordering::AcqRel))?;
         if let Some(arena) = self.arena.get() {
             // SAFETY: the directory is ours now.
-            unsafe { Directory::set_chunks(directory.as_ptr(), arena.detach()) };
+            unsafe { Directory::set_chunks(directory.as_ptr(), arena.detach(writer.closing.take())) };
         }
         Some(directory)
     }
 
     /// Counts a change by which the table has `more` entries. Only for the writer.
-    fn count_change(&self, more: i64) {
+    pub(super) fn count_change(&self, more: i64) {
         self.len.store(self.len.load(Ordering::Relaxed).wrapping_add_signed(more), Ordering::Relaxed);
         self.changes.store(self.changes.load(Ordering::Relaxed) + 1, Ordering::Release);
     }
 
     /// Notes that an entry leaves the table, and turns the table's share in it into a counted one. Only for the writer,
     /// under the lock: afterwards another thread may clear the table and give up its chunks.
-    fn unlink(&self, arena: &Arena, entry: NonNull<Header>) {
+    pub(super) fn unlink(&self, arena: &Arena, entry: NonNull<Header>) {
         // SAFETY: the table's share, which the writer takes over, keeps the entry alive.
         let weight = unsafe {
             count_table_share(entry);
@@ -334,10 +412,11 @@ impl Table {
         writer
     }
 
-    /// Counts the entries of a table whose writer vanished in a fork. The entries are intact, but `len` may be wrong.
+    /// Counts the entries of a table whose writer vanished in a fork. The entries are intact, but the counts may be
+    /// wrong.
     #[cold]
     fn recount(&self) {
-        let mut len = 0;
+        let (mut len, mut live) = (0, 0);
         let directory = self.directory.load(Ordering::Acquire);
         if !directory.is_null() {
             // SAFETY: we are the writer.
@@ -346,34 +425,37 @@ impl Table {
                 let segment = unsafe { slot.segment() };
                 segment.recount();
                 len += segment.len() as u64;
+                // SAFETY: entries in the table are alive.
+                live += segment.entries().map(|entry| unsafe { EntryRef::new(entry) }.weight()).sum::<u64>();
             }
         }
         self.len.store(len, Ordering::Relaxed);
+        if let Some(arena) = self.arena.get() {
+            arena.set_live(live);
+        }
     }
 
     /// The segment for a hash; valid until the table grows. Only for the writer.
-    fn segment(&self, hash: u64) -> Option<&Segment> {
+    pub(super) fn segment(&self, hash: u64) -> Option<&Segment> {
         let directory = self.directory.load(Ordering::Acquire);
         // SAFETY: only the writer replaces the directory and its segments.
         (!directory.is_null()).then(|| unsafe { Directory::slot(directory, hash).segment() })
     }
 
-    /// Makes room for one more entry of `weight` with this hash; false if the limit forbids that. Only for the writer.
-    fn make_room(&self, hash: u64, weight: u64, limit: u64) -> Result<bool> {
-        let fits = |growth: u64| {
-            let held = self.arena.get().map_or(0, |arena| arena.account.bytes());
-            held.saturating_add(growth).saturating_add(weight) <= limit
-        };
+    /// Makes a place for one more entry with this hash. A segment that cannot grow gets fuller. Only for the writer.
+    fn make_place(&self, hash: u64, arena: &TryArc<Arena>, bounds: &Bounds) -> std::result::Result<(), Short> {
         let growth = match self.segment(hash) {
-            Some(segment) if !segment.is_full() => return Ok(true),
+            Some(segment) if !segment.is_full() => return Ok(()),
             // SAFETY: it is the table's directory, and we are the writer.
-            Some(_) => unsafe { Growth::of(self.directory.load(Ordering::Acquire), hash, fits)? },
-            None => Growth::first(|| Ok(self.arena.get_or_try_init()?.account.clone()), fits)?,
+            Some(segment) => match unsafe { Growth::of(self.directory.load(Ordering::Acquire), hash, bounds) } {
+                Err(_) if !segment.is_overfull() => return Ok(()),
+                growth => growth?,
+            },
+            None => Growth::first(arena, bounds)?,
         };
-        let Some(growth) = growth else { return Ok(false) };
         // SAFETY: lookups begin at this pointer.
         unsafe { growth.publish(|directory| self.directory.store(directory, Ordering::Release)) };
-        Ok(true)
+        Ok(())
     }
 }
 
@@ -387,9 +469,9 @@ impl Drop for Table {
     fn drop(&mut self) {
         if !self.directory.load(Ordering::Acquire).is_null() {
             self.clear();
-        } else if let Some(arena) = self.arena.get() {
-            // The table has no directory, so none of the arena's entries is in it.
-            arena.detach().free_unused();
+        }
+        if let Some(arena) = self.arena.get() {
+            without_fork(|| arena.abandon());
         }
     }
 }

@@ -1,9 +1,16 @@
 use super::super::draft::Draft;
 use super::*;
 use crate::epoch;
+use crate::memory::Exceeded;
 
 fn get(table: &Table, key: &[u8]) -> Option<Pinned> {
     epoch::read(|guard| table.find(guard, &key.into()).map(|entry| Pinned::new(guard, entry)))
+}
+
+const FULL: Inserted = Inserted::Refused(Short::Exceeded(Exceeded::Capacity));
+
+fn terms(max_bytes: u64) -> Terms {
+    Terms { bounds: Bounds { max_bytes, ..Bounds::NONE }, ..Terms::NONE }
 }
 
 fn owned_entry(key: &[u8], value: &[u8]) -> OwnedEntry {
@@ -15,7 +22,7 @@ fn owned_entry(key: &[u8], value: &[u8]) -> OwnedEntry {
 #[test]
 fn a_count_of_pins_that_would_overflow_sticks_and_its_entry_stays() {
     let table = Table::new();
-    table.insert(owned_entry(b"k", b"value"), true, u64::MAX);
+    table.insert(owned_entry(b"k", b"value"), true, &Terms::NONE);
     let counted = Pinned::counted(get(&table, b"k").unwrap().entry());
     let word = counted.saturate();
     let more: Vec<Pinned> = (0..1000).map(|_| counted.clone()).collect();
@@ -25,21 +32,21 @@ fn a_count_of_pins_that_would_overflow_sticks_and_its_entry_stays() {
     drop(counted);
     assert_eq!(seen.shares_word(), word, "a saturated count does not fall either");
     drop(seen);
-    table.remove(&b"k"[..].into());
+    table.remove(&b"k"[..].into(), &Bounds::NONE);
     crate::epoch::retire::flush();
     assert!(get(&table, b"k").is_none());
-    table.insert(owned_entry(b"k", b"other"), true, u64::MAX);
+    table.insert(owned_entry(b"k", b"other"), true, &Terms::NONE);
     assert_eq!(get(&table, b"k").unwrap().value(), b"other");
 }
 
 #[test]
 fn an_empty_or_cleared_table_holds_no_memory() {
     let table = Table::new();
-    assert!(get(&table, b"k").is_none() && !table.remove(&b"k"[..].into()));
+    assert!(get(&table, b"k").is_none() && !table.remove(&b"k"[..].into(), &Bounds::NONE));
     table.clear();
     assert_eq!((table.len(), table.bytes()), (0, 0));
     for i in 0..1000u32 {
-        table.insert(owned_entry(&i.to_le_bytes(), b"value"), true, u64::MAX);
+        table.insert(owned_entry(&i.to_le_bytes(), b"value"), true, &Terms::NONE);
     }
     assert_eq!(table.len(), 1000);
     assert!(table.bytes() > 1000 * 64);
@@ -48,18 +55,20 @@ fn an_empty_or_cleared_table_holds_no_memory() {
 }
 
 #[test]
-fn bytes_are_the_sum_of_entries_and_tables_and_pinned_entries_stay_counted() {
+fn bytes_are_those_of_chunks_and_tables_and_a_pinned_entry_keeps_its_block() {
     let table = Table::new();
-    let (pin, _) = table.insert(owned_entry(b"k", &[1; 100]), true, u64::MAX);
-    let one = table.bytes();
-    table.insert(owned_entry(b"k", &[2; 100]), true, u64::MAX);
-    assert_eq!(table.bytes(), one + pin.weight());
-    assert_eq!(pin.value(), [1; 100]);
+    let (pin, _) = table.insert(owned_entry(b"k", &[1; 100]), true, &Terms::NONE);
+    let live = table.live_bytes();
+    assert_eq!(live, pin.weight());
+    let empty = table.bytes() - live;
+    table.insert(owned_entry(b"k", &[2; 100]), true, &Terms::NONE);
+    assert_eq!((pin.value(), table.live_bytes()), (&[1; 100][..], live));
+    assert!(table.bytes() >= empty + 2 * live, "both entries take memory");
     drop(pin);
-    assert_eq!(table.bytes(), one);
     let last = get(&table, b"k").unwrap();
-    table.remove(&b"k"[..].into());
-    assert_eq!(table.bytes(), one);
+    table.remove(&b"k"[..].into(), &Bounds::NONE);
+    assert_eq!(table.live_bytes(), 0);
+    assert!(table.bytes() >= empty);
     drop(table);
     assert_eq!(last.value(), [2; 100]);
 }
@@ -67,8 +76,8 @@ fn bytes_are_the_sum_of_entries_and_tables_and_pinned_entries_stay_counted() {
 #[test]
 fn an_entry_that_is_not_to_be_replaced_stays() {
     let table = Table::new();
-    table.insert(owned_entry(b"k", b"first"), true, u64::MAX);
-    let (own, inserted) = table.insert(owned_entry(b"k", b"second"), false, u64::MAX);
+    table.insert(owned_entry(b"k", b"first"), true, &Terms::NONE);
+    let (own, inserted) = table.insert(owned_entry(b"k", b"second"), false, &Terms::NONE);
     assert_eq!((own.value(), inserted), (&b"second"[..], Inserted::Kept));
     assert_eq!(get(&table, b"k").unwrap().value(), b"first");
 }
@@ -79,26 +88,26 @@ fn a_limit_is_never_exceeded_and_a_refused_overwrite_keeps_the_old_value() {
     let limit = 20_000;
     let mut refused = 0;
     for i in 0..1000u32 {
-        let (_, inserted) = table.insert(owned_entry(&i.to_le_bytes(), &[0; 32]), true, limit);
-        refused += u32::from(inserted == Inserted::OverCapacity);
+        let (_, inserted) = table.insert(owned_entry(&i.to_le_bytes(), &[0; 32]), true, &terms(limit));
+        refused += u32::from(inserted == FULL);
         assert!(table.bytes() <= limit, "{} bytes", table.bytes());
     }
     assert!(refused > 0 && table.len() > 100);
-    let (_, inserted) = table.insert(owned_entry(&0u32.to_le_bytes(), &[1; 30_000]), true, limit);
-    assert_eq!(inserted, Inserted::OverCapacity);
+    let (_, inserted) = table.insert(owned_entry(&0u32.to_le_bytes(), &[1; 30_000]), true, &terms(limit));
+    assert_eq!(inserted, FULL);
     assert_eq!(get(&table, &0u32.to_le_bytes()).unwrap().value(), [0; 32]);
 }
 
 #[test]
-fn a_limit_too_low_for_one_entry_leaves_an_empty_table_empty() {
+fn a_limit_too_low_for_one_entry_is_never_exceeded() {
     let table = Table::new();
     for limit in 0..2000 {
-        let (_, inserted) = table.insert(owned_entry(b"k", b"v"), true, limit);
+        let (_, inserted) = table.insert(owned_entry(b"k", b"v"), true, &terms(limit));
         assert!(table.bytes() <= limit);
         if inserted == Inserted::New {
             return;
         }
-        assert_eq!((inserted, table.bytes()), (Inserted::OverCapacity, 0));
+        assert_eq!((inserted, table.len()), (FULL, 0));
     }
     panic!("nothing fits into 2000 bytes");
 }
@@ -107,7 +116,7 @@ fn a_limit_too_low_for_one_entry_leaves_an_empty_table_empty() {
 fn split_off_moves_entries_and_keeps_the_account() {
     let table = Table::new();
     for i in 0..100u32 {
-        table.insert(owned_entry(&i.to_le_bytes(), b"v"), true, u64::MAX);
+        table.insert(owned_entry(&i.to_le_bytes(), b"v"), true, &Terms::NONE);
     }
     let bytes = table.bytes();
     let taken = table.split_off().unwrap();

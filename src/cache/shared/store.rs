@@ -88,7 +88,7 @@ impl<B: Backing> SharedCache<B> {
         // Values that were fetched before the removal are not kept from now on; a copy that was kept meanwhile is
         // removed.
         self.near.begin_generation();
-        let near = self.near().table().remove(&hashed);
+        let near = self.near().remove_from_table(&hashed);
         Ok(removed? || near)
     }
 

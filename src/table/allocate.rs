@@ -1,0 +1,239 @@
+//! New blocks: a hole of the right size, or carved from the newest chunk, or cut from a larger hole, or in a new chunk.
+//!
+//! Growth by a chunk is the only place where limits are checked, so an insertion into existing chunks never asks for
+//! them.
+
+use std::ptr::NonNull;
+
+use super::arena::{Arena, CHUNK_HEADER, Chunk, Inner, LAST_CHUNK};
+use super::chunk_memory::{self, PAGED};
+use super::header::Header;
+use super::holes::Holes;
+use super::size_class::{LARGEST, SMALLEST, size_class};
+use crate::error::{Error, Result};
+use crate::memory::{Bounds, Exceeded, limit};
+use crate::sync::atomic::Ordering;
+use crate::sync::{MutexGuard, TryArc};
+
+/// The size of the smallest chunk for several blocks.
+const FIRST_CHUNK: usize = 256;
+
+/// By how much the chunk with which an arena comes under pressure may exceed the process's limit.
+const BEYOND: f64 = 1.005;
+
+/// The largest part of a table's `max_bytes` that one chunk may take: what is closed and not yet freed is of no use.
+pub(super) const PART_OF_MAX: u64 = 32;
+
+/// Why there is no memory for a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Short {
+    /// A bound would be exceeded.
+    Exceeded(Exceeded),
+    /// The allocation of this many bytes failed.
+    Failed(usize),
+}
+
+impl From<Exceeded> for Short {
+    fn from(exceeded: Exceeded) -> Self {
+        Short::Exceeded(exceeded)
+    }
+}
+
+impl From<Error> for Short {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::OutOfMemory(bytes) => Short::Failed(bytes),
+            _ => Short::Failed(0),
+        }
+    }
+}
+
+impl Arena {
+    /// A block of this many bytes, with a share in its chunk if `counted`. `begin` writes the header before another
+    /// thread can see the block; it gets the block's distance from its chunk, in units. If `owes`, a block that is
+    /// carved under pressure must be paid for by evicting as many bytes.
+    pub(super) fn block(
+        arena: &TryArc<Arena>,
+        bytes: usize,
+        counted: bool,
+        bounds: &Bounds,
+        owes: bool,
+        begin: impl FnOnce(NonNull<Header>, u16),
+    ) -> std::result::Result<NonNull<Header>, Short> {
+        if bytes > LARGEST {
+            return Self::single(arena, bytes, counted, bounds, begin);
+        }
+        let (size, class) = size_class(bytes.max(SMALLEST));
+        let mut inner = arena.inner.lock();
+        let (block, chunk, carved) = loop {
+            if let Some(taken) = inner.take(size, class) {
+                break taken;
+            }
+            drop(inner);
+            // Without the lock, because growing may collect retired entries, whose blocks come back here.
+            inner = Self::grow(arena, size, bounds)?;
+        };
+        if counted {
+            // SAFETY: the chunk is in the list, so it is alive.
+            unsafe { Chunk::share(chunk) };
+        }
+        begin(block, Chunk::units(chunk, block));
+        arena.publish(&inner);
+        if carved
+            && owes
+            && arena.owed() < LAST_CHUNK as u64
+            && (arena.is_pressed()
+                || bounds.evicts_at_max && arena.is_behind(arena.usual_chunk(bounds) as u64 / 4 * 5, bounds))
+        {
+            arena.owed.fetch_add(size as u64, Ordering::Relaxed);
+        }
+        Ok(block)
+    }
+
+    /// A block that belongs to no table, in a chunk of its own.
+    pub(super) fn block_outside(bytes: usize, begin: impl FnOnce(NonNull<Header>, u16)) -> Result<NonNull<Header>> {
+        if bytes > isize::MAX as usize - (1 << 20) {
+            return Err(Error::OutOfMemory(bytes));
+        }
+        let chunk = Chunk::new(None, Chunk::size_for(bytes), true);
+        if chunk.is_null() {
+            return Err(Error::OutOfMemory(bytes));
+        }
+        // SAFETY: no other thread knows the chunk yet.
+        let block = unsafe { Chunk::carve(chunk, bytes) }.ok_or(Error::OutOfMemory(bytes))?;
+        begin(block, Chunk::units(chunk, block));
+        Ok(block)
+    }
+
+    /// A block in a chunk of its own.
+    fn single(
+        arena: &TryArc<Arena>,
+        bytes: usize,
+        counted: bool,
+        bounds: &Bounds,
+        begin: impl FnOnce(NonNull<Header>, u16),
+    ) -> std::result::Result<NonNull<Header>, Short> {
+        if bytes > isize::MAX as usize - (1 << 20) {
+            return Err(Short::Failed(bytes));
+        }
+        let chunk = Self::new_chunk(arena, Chunk::size_for(bytes), true, bounds)?;
+        // SAFETY: no other thread knows the chunk yet.
+        unsafe {
+            let block = Chunk::carve(chunk, bytes).ok_or(Short::Failed(bytes))?;
+            if counted {
+                Chunk::share(chunk);
+            }
+            begin(block, Chunk::units(chunk, block));
+            arena.inner.lock().link(chunk);
+            Ok(block)
+        }
+    }
+
+    /// Makes the chunk of a large entry outside tables part of this arena, if it wastes little; returns whether it did.
+    ///
+    /// # Safety
+    /// The entry is large, its chunk belongs to no table, and the caller is the only owner.
+    pub(super) unsafe fn adopt(
+        arena: &TryArc<Arena>,
+        entry: NonNull<Header>,
+        bytes: usize,
+        bounds: &Bounds,
+    ) -> std::result::Result<bool, Short> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let chunk = Chunk::of(entry);
+            let size = (*chunk).size;
+            if size - size / 8 > Chunk::size_for(bytes) {
+                return Ok(false);
+            }
+            arena.account.grow(chunk_memory::charge(size), bounds)?;
+            (*chunk).arena = Some(arena.clone());
+            Chunk::share(chunk);
+            arena.inner.lock().link(chunk);
+        }
+        Ok(true)
+    }
+
+    /// Adds a chunk from which a block of this size can be carved.
+    fn grow<'a>(
+        arena: &'a TryArc<Arena>,
+        size: usize,
+        bounds: &Bounds,
+    ) -> std::result::Result<MutexGuard<'a, Inner>, Short> {
+        let usual = arena.usual_chunk(bounds);
+        // A smaller chunk if only that fits below the bound.
+        let wanted = (usual as u64).min(chunk_memory::largest(bounds.max_bytes.saturating_sub(arena.account.bytes())));
+        let wanted = (wanted as usize).max(FIRST_CHUNK);
+        let chunk = Self::new_chunk(arena, chunk_for(size, wanted), false, bounds).or_else(|short| {
+            // A smaller one may still be within the process's limit, or be found by the allocator.
+            let smaller = (wanted / 16).max(FIRST_CHUNK);
+            if chunk_for(size, smaller) < chunk_for(size, wanted)
+                && let Ok(chunk) = Self::new_chunk(arena, chunk_for(size, smaller), false, bounds)
+            {
+                return Ok(chunk);
+            }
+            if short != Short::Exceeded(Exceeded::Memory) || !bounds.evicts_at_limit || arena.is_pressed() {
+                return Err(short);
+            }
+            // The process has reached its limit before this arena came under pressure. To evict without losing what is
+            // worth keeping, it needs one chunk more.
+            let beyond = Bounds { percent: bounds.percent * BEYOND, ..*bounds };
+            Self::new_chunk(arena, chunk_for(size, wanted), false, &beyond)
+        })?;
+        if bounds.evicts_at_limit {
+            arena.pressed.store(!limit::has_room(usual as u64, bounds.percent), Ordering::Relaxed);
+        }
+        let mut inner = arena.inner.lock();
+        // SAFETY: the chunk is new, and holes are alive.
+        unsafe {
+            if usual >= PAGED && !inner.holes.has_lists() && arena.account.grow(Holes::bytes(), bounds).is_ok() {
+                if !inner.holes.add_lists() {
+                    arena.account.shrink(Holes::bytes());
+                }
+            }
+            inner.link(chunk);
+            inner.carve_from(chunk);
+        }
+        Ok(inner)
+    }
+
+    /// Whether `bytes` cannot be carved before `max_bytes` is reached.
+    pub(super) fn is_behind(&self, bytes: u64, bounds: &Bounds) -> bool {
+        let usual = self.usual_chunk(bounds) as u64;
+        // Less than half of a chunk is not worth one.
+        let left = bounds.max_bytes.saturating_sub(self.account.bytes());
+        let left = if left < usual / 2 { 0 } else { left };
+        self.uncarved.load(Ordering::Relaxed).saturating_add(left) < bytes
+    }
+
+    /// The size of the next chunk: a quarter of what is live up to a page, then a sixteenth.
+    fn usual_chunk(&self, bounds: &Bounds) -> usize {
+        let live = self.live.load(Ordering::Relaxed);
+        let size = (live / 4).min(PAGED as u64).max(live / 16).min(bounds.max_bytes / PART_OF_MAX);
+        let size = (size as usize).clamp(FIRST_CHUNK, LAST_CHUNK);
+        1 << size.ilog2()
+    }
+
+    fn new_chunk(
+        arena: &TryArc<Arena>,
+        size: usize,
+        single: bool,
+        bounds: &Bounds,
+    ) -> std::result::Result<*mut Chunk, Short> {
+        let new = || {
+            let chunk = Chunk::new(Some(arena.clone()), size, single);
+            (!chunk.is_null()).then_some(chunk)
+        };
+        arena.account.grow_with(chunk_memory::charge(size), bounds, new)?.ok_or(Short::Failed(size))
+    }
+}
+
+/// The size of a chunk for blocks of this size, if a chunk usually has `usual` bytes: without a rest that is too small
+/// for another large block.
+fn chunk_for(block: usize, usual: usize) -> usize {
+    let room = if usual < PAGED { usual - CHUNK_HEADER } else { usual };
+    match block > usual / 8 {
+        true => chunk_memory::round(CHUNK_HEADER + block * (room / block).max(1)),
+        false => usual,
+    }
+}

@@ -1,0 +1,270 @@
+//! Chunks that leave their table: one whose entries move or are evicted, or all of a table that is cleared.
+//!
+//! Readers may still be in such a chunk. It is retired as a whole, and freed without a visit to each entry, unless
+//! entries in it are still in use: then its other blocks become holes, and it goes back to its arena.
+
+use std::ptr::{self, NonNull};
+
+use super::allocate::PART_OF_MAX;
+use super::arena::{Arena, CHUNK_HEADER, Chunk, Inner};
+use super::header::{Header, IN_TABLE};
+use super::holes::Holes;
+use super::part::{Part, retire_part};
+use super::release;
+use crate::epoch::{HazardSet, RetireList};
+use crate::sync::MutexGuard;
+use crate::sync::atomic::Ordering;
+
+/// A chunk whose entries leave it, one after the other. Its holes are on no list. Readers may still be in it.
+pub(super) struct Closing {
+    chunk: *mut Chunk,
+    at: usize,
+}
+
+// SAFETY: the chunk belongs to the table's writer, which any thread may be.
+unsafe impl Send for Closing {}
+
+impl Closing {
+    /// # Safety
+    /// The chunk is in no list, and the caller has its share.
+    pub(super) unsafe fn new(chunk: *mut Chunk) -> Self {
+        Closing { chunk, at: CHUNK_HEADER }
+    }
+
+    /// The chunk, with its share.
+    pub(super) fn into_chunk(self) -> *mut Chunk {
+        self.chunk
+    }
+
+    /// Makes an entry that [`Closing::next`] returned the next one again.
+    pub(super) fn return_to(&mut self, entry: NonNull<Header>) {
+        self.at = entry.addr().get() - self.chunk.addr();
+    }
+
+    /// The bytes that are not visited yet.
+    pub(super) fn left_bytes(&self) -> u64 {
+        // SAFETY: our share keeps the chunk alive.
+        unsafe { ((*self.chunk).used.load(Ordering::Relaxed) - self.at) as u64 }
+    }
+
+    /// Whether all entries have left. Only for the table's writer.
+    pub(super) fn is_left(&mut self) -> bool {
+        match self.next() {
+            Some(entry) => self.return_to(entry),
+            None => return true,
+        }
+        false
+    }
+
+    /// The next entry of the table, to be moved or evicted. Only for the table's writer.
+    pub(super) fn next(&mut self) -> Option<NonNull<Header>> {
+        // SAFETY: our share keeps the chunk alive; a chunk in no list gets no new blocks. Drafts in it are not in the
+        // table, and their lengths do not change.
+        while let Some((block, next)) = unsafe { Chunk::block_at(self.chunk, self.at) } {
+            self.at = next;
+            // SAFETY: as above.
+            let entry = unsafe { &*block.as_ptr() }.shares.load(Ordering::Relaxed) & IN_TABLE != 0;
+            if entry {
+                return Some(block);
+            }
+        }
+        None
+    }
+}
+
+impl Arena {
+    /// Whether another chunk of this size may be closed: what is closed and not yet freed takes little.
+    fn may_close(&self, size: usize) -> bool {
+        let closed = self.closed.load(Ordering::Relaxed);
+        closed == 0 || closed + size as u64 <= self.account.bytes() / PART_OF_MAX
+    }
+
+    /// The oldest chunk. Only for the table's writer.
+    pub(super) fn oldest(&self) -> Option<Oldest> {
+        let mut inner = self.inner.lock();
+        let chunk = inner.chunks.first;
+        // SAFETY: chunks in the list are alive; only the writer takes entries out of the table.
+        unsafe {
+            if chunk.is_null() {
+                return None;
+            }
+            if (*chunk).single {
+                // The youngest now.
+                inner.unlink(chunk);
+                inner.link(chunk);
+                return Some(Oldest::Single(NonNull::new_unchecked(chunk.byte_add(CHUNK_HEADER).cast())));
+            }
+            if !self.may_close((*chunk).size) {
+                return None;
+            }
+            Some(Oldest::Closed(self.close(inner, chunk)))
+        }
+    }
+
+    /// Closes a sparse chunk: the sparsest of a few. Only for the table's writer.
+    pub(super) fn close_sparse(&self) -> Option<Closing> {
+        const LOOKS: usize = 16;
+        let mut inner = self.inner.lock();
+        let (mut best, mut best_part) = (ptr::null_mut(), 0);
+        let mut at = inner.cursor;
+        // SAFETY: chunks in the list are alive.
+        unsafe {
+            for _ in 0..LOOKS {
+                if at.is_null() {
+                    at = inner.chunks.first;
+                    if at.is_null() {
+                        break;
+                    }
+                }
+                let part = (*at).holes * 256 / (*at).size;
+                if part > best_part && at != inner.carving {
+                    (best, best_part) = (at, part);
+                }
+                at = (*at).next;
+            }
+            inner.cursor = at;
+            if best_part < 256 / 6 || !self.may_close((*best).size) {
+                return None;
+            }
+            Some(self.close(inner, best))
+        }
+    }
+
+    /// # Safety
+    /// The chunk is in the list of this `inner`, and holds several blocks.
+    unsafe fn close(&self, mut inner: MutexGuard<'_, Inner>, chunk: *mut Chunk) -> Closing {
+        // SAFETY: the caller's promise; the closing chunk gets the list's share.
+        unsafe {
+            inner.close(chunk);
+            self.closed.fetch_add((*chunk).size as u64, Ordering::Relaxed);
+            self.publish(&inner);
+            Closing::new(chunk)
+        }
+    }
+
+    /// Retires a chunk that all entries have left.
+    pub(super) fn retire(&self, closing: Closing) {
+        let chunk = closing.into_chunk();
+        // SAFETY: readers cannot find the former entries any more; the part is the chunk's first field.
+        unsafe { retire_part(NonNull::new_unchecked(chunk.cast()), (*chunk).size as u64, free_closed) };
+    }
+
+    /// Takes all chunks out, for a table that gives up all its entries. Only for the table's writer.
+    pub(super) fn detach(&self, closing: Option<Closing>) -> DetachedChunks {
+        let mut inner = self.inner.lock();
+        let (id, abandoned) = (inner.id, inner.abandoned);
+        let taken = std::mem::replace(&mut *inner, Inner { id, abandoned, ..Inner::default() });
+        if taken.holes.has_lists() {
+            self.account.shrink(Holes::bytes());
+        }
+        let (mut next, mut bytes) = (taken.chunks.first, taken.bytes as u64);
+        while !next.is_null() {
+            // SAFETY: chunks in the list are alive.
+            unsafe {
+                (*next).list.store(0, Ordering::Relaxed);
+                next = (*next).next;
+            }
+        }
+        let mut first = taken.chunks.first;
+        if let Some(closing) = closing {
+            let chunk = closing.into_chunk();
+            // SAFETY: the chunk is in no list, and its share becomes that of the detached chunks.
+            unsafe {
+                (*chunk).next = first;
+                self.closed.fetch_sub((*chunk).size as u64, Ordering::Relaxed);
+                bytes += (*chunk).size as u64;
+            }
+            first = chunk;
+        }
+        self.set_live(0);
+        self.owed.store(0, Ordering::Relaxed);
+        self.pressed.store(false, Ordering::Relaxed);
+        self.publish(&inner);
+        DetachedChunks { first, bytes }
+    }
+
+    /// Releases the chunks of a table that is gone. None of their entries is in it. From now on no chunk comes back.
+    pub(super) fn abandon(&self) {
+        self.inner.lock().abandoned = true;
+        let mut next = self.detach(None).first;
+        while !next.is_null() {
+            let chunk = next;
+            // SAFETY: the share that is released last keeps the chunk alive.
+            unsafe {
+                next = (*chunk).next;
+                Chunk::release(chunk);
+            }
+        }
+    }
+}
+
+/// The oldest chunk.
+pub(super) enum Oldest {
+    /// It holds a single block, and is the youngest now. The entry may not be in the table.
+    Single(NonNull<Header>),
+    /// It holds several blocks, and is closed.
+    Closed(Closing),
+}
+
+/// Frees the blocks of a chunk that was retired, and with the last one the chunk.
+unsafe fn free_closed(part: NonNull<Part>, hazards: &HazardSet, left: &mut RetireList) {
+    let chunk = part.cast::<Chunk>().as_ptr();
+    // SAFETY: only closed chunks are retired with this function; the part is their first field.
+    unsafe {
+        if let Some(arena) = &(*chunk).arena {
+            arena.closed.fetch_sub((*chunk).size as u64, Ordering::Relaxed);
+        }
+        leave(chunk, hazards, left);
+    }
+}
+
+/// Gives up a chunk that has left its table, with its former entries. If some of them may be in use, because it has
+/// counted shares or a hazard slot has an address in it, each block is visited, and the chunk goes back to its arena.
+///
+/// # Safety
+/// The chunk's share is the caller's, and no read section can reach its entries.
+unsafe fn leave(chunk: *mut Chunk, hazards: &HazardSet, left: &mut RetireList) {
+    // SAFETY: our share keeps the chunk alive until it is released.
+    unsafe {
+        // Hazard slots first, then shares: a pin may move from a slot to a share, but never back.
+        if hazards.contains_any_in(chunk.cast(), (*chunk).size) || (*chunk).shares.load(Ordering::Acquire) != 1 {
+            Chunk::for_each(chunk, |block| release::leave_table(block, hazards, left));
+            let arena = (*chunk).arena.clone();
+            if arena.is_some_and(|arena| arena.take_back(chunk)) {
+                return;
+            }
+        }
+        Chunk::release(chunk);
+    }
+}
+
+/// The chunks that a table has given up, with its former entries.
+pub(super) struct DetachedChunks {
+    first: *mut Chunk,
+    bytes: u64,
+}
+
+impl DetachedChunks {
+    pub(super) const NONE: DetachedChunks = DetachedChunks { first: ptr::null_mut(), bytes: 0 };
+
+    /// The bytes of the chunks.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Releases the chunks; entries that are in use stay.
+    ///
+    /// # Safety
+    /// No read section can reach the entries any more.
+    pub(super) unsafe fn free(self, hazards: &HazardSet, left: &mut RetireList) {
+        let mut next = self.first;
+        while !next.is_null() {
+            let chunk = next;
+            // SAFETY: the detached chunks' share keeps each chunk alive until it is given up.
+            unsafe {
+                next = (*chunk).next;
+                leave(chunk, hazards, left);
+            }
+        }
+    }
+}

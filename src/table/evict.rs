@@ -1,0 +1,305 @@
+//! Entries leave a chunk: moved to another one, so that a sparse chunk is freed, or evicted, so that a full table has
+//! room for what is worth more.
+//!
+//! To move an entry is to replace it by an equal one: readers find either copy. The old copy keeps the table's share,
+//! as in a table that was cleared, and its chunk is retired as a whole once every entry has left it.
+//!
+//! Eviction is a clock: its hand is the oldest chunk. An entry that a lookup has found since the last visit moves to the
+//! youngest chunk, without that mark and with all of its credits; one without the mark moves if it has a credit left,
+//! and loses that. The others are evicted. The hand begins while there is room for one chunk of survivors: from then on
+//! each insertion evicts as many bytes as the one before has carved, so that the oldest chunk is empty by the time the
+//! youngest is full.
+
+use std::ptr::NonNull;
+
+use super::allocate::Short;
+use super::arena::{Arena, Chunk};
+use super::closing::{Closing, Oldest};
+use super::draft::{IntoEntry, Terms};
+use super::entry::EntryRef;
+use super::hash::{Hashed, hash};
+use super::header::{CREDITS_MAX, HEADER, Header, IN_TABLE, Standing, TOUCHED, UNTOUCHED, UNTRACKED};
+use super::release::retire_entry;
+use super::table::{Old, Table, Writer};
+use crate::epoch::flush;
+use crate::memory::Bounds;
+use crate::sync::TryArc;
+use crate::sync::atomic::Ordering;
+
+/// What one insertion may copy.
+const COPIES: usize = if cfg!(shuttle) { 2 } else { 64 };
+const COPIED_BYTES: u64 = 64 << 10;
+
+/// What one insertion may still do to make room.
+struct Budget {
+    /// Bytes that it may evict.
+    evict: u64,
+    copies: usize,
+    copied_bytes: u64,
+    /// Whether it rather evicts nothing than entries that are worth keeping.
+    patient: bool,
+}
+
+impl Budget {
+    fn new(evict: u64) -> Self {
+        Budget { evict, copies: COPIES, copied_bytes: COPIED_BYTES, patient: false }
+    }
+
+    fn has_copies(&self) -> bool {
+        self.copies > 0 && self.copied_bytes > 0
+    }
+}
+
+impl Table {
+    /// Before an insertion of `bytes`: pays what earlier ones owe, or moves entries out of sparse chunks. Only for the
+    /// writer.
+    #[inline]
+    pub(super) fn tidy(&self, writer: &mut Writer, bytes: u64, bounds: &Bounds) {
+        let Some(arena) = self.arena.get_arc() else { return };
+        if arena.owed() > 0 {
+            self.pay(writer, &arena, bytes, bounds);
+        } else if arena.is_sparse() {
+            self.move_out(writer, &arena, bounds);
+        }
+    }
+
+    /// Moves entries out of sparse chunks. Only for the writer.
+    #[inline]
+    pub(super) fn compact(&self, writer: &mut Writer, bounds: &Bounds) {
+        let Some(arena) = self.arena.get_arc() else { return };
+        if arena.is_sparse() {
+            self.move_out(writer, &arena, bounds);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pay(&self, writer: &mut Writer, arena: &TryArc<Arena>, bytes: u64, bounds: &Bounds) {
+        // More if the oldest chunk would not be empty when the youngest is full.
+        let left = writer.closing.as_ref().map_or(0, Closing::left_bytes);
+        let is_behind = arena.is_behind(left, bounds);
+        let owed = if is_behind { 2 * bytes } else { arena.owed().min(2 * bytes) };
+        let mut budget = Budget { patient: !is_behind, ..Budget::new(owed) };
+        self.evict(writer, arena, bounds, &mut budget);
+        arena.pay(owed - budget.evict);
+    }
+
+    /// Inserts an entry for which there was no room: after a collection, and after evicting what it needs.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn insert_with_room(
+        &self,
+        writer: &mut Writer,
+        short: Short,
+        entry: &mut impl IntoEntry,
+        hash: u64,
+        replace: bool,
+        terms: &Terms,
+    ) -> std::result::Result<Option<Old>, Short> {
+        let evicts = match short {
+            Short::Exceeded(exceeded) => terms.bounds.evicts_at(exceeded),
+            Short::Failed(_) => terms.bounds.evicts(),
+        };
+        let mut refused = short;
+        if self.may_free() {
+            flush();
+            match self.try_insert_entry(entry, hash, replace, terms) {
+                Err(short) => refused = short,
+                inserted => return inserted,
+            }
+        }
+        if !evicts {
+            return Err(refused);
+        }
+        let Some(arena) = self.arena.get_arc() else { return Err(refused) };
+        let weight = entry.weight();
+        let mut budget = Budget::new(2 * weight);
+        // Each round evicts at least half of what is left, so there are few.
+        while budget.evict > 0 {
+            let before = budget.evict;
+            let wanted = weight.min(before);
+            let rest = before - wanted;
+            budget.evict = wanted;
+            let freed =
+                self.evict(writer, &arena, &terms.bounds, &mut budget) || self.evict_near(&arena, hash, &mut budget);
+            budget.evict += rest;
+            if !freed {
+                break;
+            }
+            flush();
+            match self.try_insert_entry(entry, hash, replace, terms) {
+                Err(short) => refused = short,
+                inserted => return inserted,
+            }
+        }
+        Err(refused)
+    }
+
+    /// Evicts as many bytes as the budget has, at the hand. Returns whether anything was evicted or a chunk was
+    /// emptied.
+    fn evict(&self, writer: &mut Writer, arena: &TryArc<Arena>, bounds: &Bounds, budget: &mut Budget) -> bool {
+        let mut done = false;
+        // Large entries that are in use only by pins, or that survive.
+        let mut passed = 0;
+        while budget.evict > 0 && passed < COPIES && (budget.has_copies() || !budget.patient) {
+            let Some(closing) = &mut writer.closing else {
+                match arena.oldest() {
+                    Some(Oldest::Closed(closing)) => writer.closing = Some(closing),
+                    Some(Oldest::Single(entry)) => {
+                        passed += 1;
+                        done |= self.visit_single(arena, entry, budget);
+                    }
+                    None => return done,
+                }
+                continue;
+            };
+            if let Some(entry) = closing.next()
+                && (!self.survives(entry, budget) || self.move_entry(arena, entry, bounds, budget).is_err())
+            {
+                self.evict_entry(arena, entry, budget);
+                done = true;
+            }
+            done |= self.retire_if_left(writer, arena);
+        }
+        done
+    }
+
+    /// Retires the closing chunk if all entries have left it; returns whether it did.
+    fn retire_if_left(&self, writer: &mut Writer, arena: &TryArc<Arena>) -> bool {
+        match writer.closing.take_if(|closing| closing.is_left()) {
+            Some(closing) => arena.retire(closing),
+            None => return false,
+        }
+        true
+    }
+
+    /// Whether an entry is worth keeping at this visit. It loses the mark or a credit.
+    fn survives(&self, entry: NonNull<Header>, budget: &Budget) -> bool {
+        // SAFETY: the entry is in the table; the writer alone uses `credits`.
+        let (access, credits) = unsafe { (&(*entry.as_ptr()).access, &(*entry.as_ptr()).credits) };
+        let (was_touched, now) =
+            (access.swap(UNTOUCHED, Ordering::Relaxed) == TOUCHED, credits.load(Ordering::Relaxed));
+        let (all, left) = (now >> 4, now & CREDITS_MAX);
+        credits.store(all << 4 | if was_touched { all } else { left.saturating_sub(1) }, Ordering::Relaxed);
+        (was_touched || left > 0) && budget.has_copies()
+    }
+
+    /// Visits a large entry, which stays in its chunk if it survives. Returns whether it was evicted.
+    fn visit_single(&self, arena: &TryArc<Arena>, entry: NonNull<Header>, budget: &mut Budget) -> bool {
+        // SAFETY: the chunk is in the arena's list, so it is alive; only the writer takes entries out of the table.
+        let is_in_table = unsafe { (*entry.as_ptr()).shares.load(Ordering::Relaxed) } & IN_TABLE != 0;
+        if !is_in_table || self.survives(entry, budget) {
+            return false;
+        }
+        self.evict_alone(arena, entry, budget);
+        true
+    }
+
+    /// Moves entries out of a sparse chunk.
+    #[cold]
+    #[inline(never)]
+    fn move_out(&self, writer: &mut Writer, arena: &TryArc<Arena>, bounds: &Bounds) {
+        if writer.closing.is_none() {
+            writer.closing = arena.close_sparse();
+        }
+        let mut budget = Budget::new(0);
+        while budget.has_copies() {
+            let Some(closing) = &mut writer.closing else { return };
+            if let Some(entry) = closing.next()
+                && self.move_entry(arena, entry, bounds, &mut budget).is_err()
+            {
+                // There is no room for a copy: the entry stays, and is the next one again.
+                closing.return_to(entry);
+                return;
+            }
+            self.retire_if_left(writer, arena);
+        }
+    }
+
+    /// Moves an entry to another chunk.
+    fn move_entry(
+        &self,
+        arena: &TryArc<Arena>,
+        entry: NonNull<Header>,
+        bounds: &Bounds,
+        budget: &mut Budget,
+    ) -> std::result::Result<(), Short> {
+        // SAFETY: the entry is in the table, and we are the writer.
+        let (old, standing) = unsafe {
+            let access = (*entry.as_ptr()).access.load(Ordering::Relaxed);
+            let access = if bounds.evicts() { UNTOUCHED.max(access & TOUCHED) } else { UNTRACKED };
+            let credits = (*entry.as_ptr()).credits.load(Ordering::Relaxed);
+            (EntryRef::new(entry), Standing { access, credits, cost: cost_of(entry) })
+        };
+        let (bytes, lens) = (old.block_len(), (old.key_len() as u32, old.value_len() as u32));
+        let new = Arena::block(arena, bytes, false, bounds, false, |block, units| {
+            // SAFETY: the block is new, and has room for the header.
+            unsafe { block.write(Header::new(lens.0, lens.1, IN_TABLE, units, standing)) };
+        })?;
+        // SAFETY: both blocks have this many bytes, and no other thread has the new one.
+        unsafe {
+            let (from, to) = (entry.as_ptr().cast::<u8>(), new.as_ptr().cast::<u8>());
+            to.add(HEADER).copy_from_nonoverlapping(from.add(HEADER), bytes - HEADER);
+        }
+        let hash = hash(old.key());
+        let key = Hashed::with_hash(old.key(), hash);
+        let found = self.segment(hash).and_then(|segment| Some((segment, segment.find(&key)?.0)));
+        let (segment, position) = found.expect("an entry with the table's share is in the table");
+        segment.replace(position, new, hash);
+        budget.copies -= 1;
+        budget.copied_bytes = budget.copied_bytes.saturating_sub(bytes as u64);
+        Ok(())
+    }
+
+    /// Evicts an entry of a closing chunk. It keeps the table's share, and is freed with the chunk.
+    fn evict_entry(&self, arena: &TryArc<Arena>, entry: NonNull<Header>, budget: &mut Budget) {
+        // SAFETY: the entry is in the table, and we are the writer.
+        let (old, cost) = unsafe { (EntryRef::new(entry), cost_of(entry)) };
+        let hash = hash(old.key());
+        let key = Hashed::with_hash(old.key(), hash);
+        let found = self.segment(hash).and_then(|segment| Some((segment, segment.find(&key)?.0)));
+        let (segment, position) = found.expect("an entry with the table's share is in the table");
+        segment.remove(position, hash);
+        let weight = old.weight();
+        arena.dismiss(weight);
+        self.count_change(-1);
+        self.evicted.add(weight, cost);
+        budget.evict = budget.evict.saturating_sub(weight);
+    }
+
+    /// Evicts an entry whose block is freed without its chunk.
+    fn evict_alone(&self, arena: &TryArc<Arena>, entry: NonNull<Header>, budget: &mut Budget) {
+        self.evict_entry(arena, entry, budget);
+        // SAFETY: the entry is no longer in the table.
+        unsafe {
+            super::release::count_table_share(entry);
+            retire_entry(entry);
+        }
+    }
+
+    /// Evicts an entry from the bucket of this hash, if its segment is so full that it takes no entry more and cannot
+    /// grow. Returns whether it did.
+    fn evict_near(&self, arena: &TryArc<Arena>, hash: u64, budget: &mut Budget) -> bool {
+        let Some(segment) = self.segment(hash).filter(|segment| segment.is_overfull()) else { return false };
+        let rank = |entry: &NonNull<Header>| {
+            // SAFETY: entries of the segment are in the table.
+            let header = unsafe { &*entry.as_ptr() };
+            let touched = header.access.load(Ordering::Relaxed) == TOUCHED;
+            (touched, header.credits.load(Ordering::Relaxed))
+        };
+        // SAFETY: as above: an entry in a closing chunk is freed with it.
+        let is_alone = |entry: &NonNull<Header>| unsafe { Chunk::is_listed(Chunk::of(*entry)) };
+        let Some(entry) = segment.entries_near(hash).filter(is_alone).min_by_key(rank) else { return false };
+        self.evict_alone(arena, entry, budget);
+        true
+    }
+}
+
+/// The cost of an entry in the table.
+///
+/// # Safety
+/// The caller is the table's writer.
+pub(super) unsafe fn cost_of(entry: NonNull<Header>) -> u64 {
+    // SAFETY: the caller's promise: the link has the cost.
+    unsafe { (*entry.as_ptr()).link.next.addr() as u64 }
+}
