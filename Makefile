@@ -20,6 +20,9 @@
 #                  benches/reports/performance-peers.md; QUICK=1 takes a minute and only prints the small tables
 #   make bench-redis  the Redis cache, hiredis and the redis crate side by side (benches/redis); takes two minutes and
 #                  writes benches/reports/performance-redis.md; QUICK=1 takes seconds and only prints the tables
+#   make bench-eviction  replays recorded runs in full caches under several eviction policies, moka's and
+#                  quick_cache's among them (benches/eviction); takes seconds after its build and writes
+#                  benches/reports/performance-eviction.md; QUICK=1 only prints the tables
 #   make bench-instructions  counts the instructions of each operation with valgrind
 #   make build     the shared and the static library, the example, the C and C++ tests; plain make does the same
 #   make docs      the API reference, made by doxygen in build/docs
@@ -47,8 +50,8 @@ SECONDS ?= 60
 
 BENCH = $(BUILD)/bench
 
-.PHONY: demo test check stress soak-redis sanitize memcheck fuzz bench bench-peers bench-redis bench-instructions \
-        build package configure install header symbols docs supply-chain clean distclean toolchain
+.PHONY: demo test check stress soak-redis sanitize memcheck fuzz bench bench-peers bench-redis bench-eviction \
+        bench-instructions build package configure install header symbols docs supply-chain clean distclean toolchain
 
 demo: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target iit -j $(JOBS)
@@ -105,6 +108,15 @@ bench-redis: configure
 	    $(BENCH)-redis/redis_peers --server "$$server" $(if $(QUICK),--quick,--json $(BENCH)-redis/figures.json)
 ifndef QUICK
 	$(PYTHON) -B benches/reports/performance-redis.py $(BENCH)-redis/figures.json
+endif
+
+bench-eviction: toolchain
+	@$(CARGO) build --release --locked --manifest-path benches/eviction/Cargo.toml \
+	    --target-dir "$$CARGO_TARGET_DIR/eviction" && mkdir -p $(BENCH)
+	gzip -dc c-tests/data/*.trace.gz | "$$CARGO_TARGET_DIR/eviction/release/phicache-eviction-bench" \
+	    $(if $(QUICK),--quick,--json $(BENCH)/eviction.json)
+ifndef QUICK
+	$(PYTHON) -B benches/reports/performance-eviction.py $(BENCH)/eviction.json
 endif
 
 bench-instructions: configure

@@ -194,12 +194,13 @@ def own_options(tools):
 
 
 def rust_checks(build, jobs, tools):
-    for manifest in "Cargo.toml", "fuzz/Cargo.toml", "benches/inner/Cargo.toml", "tests/loom/Cargo.toml":
+    beside = ["benches/inner/Cargo.toml", "benches/eviction/Cargo.toml", "tests/loom/Cargo.toml"]
+    for manifest in "Cargo.toml", "fuzz/Cargo.toml", *beside:
         yield component("fmt", CARGO, "fmt", "--check", "--manifest-path", manifest)
     yield component("clippy", CARGO, "clippy", "--all-targets", "--quiet", "--", "-D", "warnings")
     for features in [], ["--features", "redis"]:
         yield component("clippy", CARGO, "clippy", "--no-default-features", *features, "--quiet", "--", "-D", "warnings")
-    for manifest in "benches/inner/Cargo.toml", "tests/loom/Cargo.toml":
+    for manifest in beside:
         yield component("clippy", CARGO, "clippy", "--manifest-path", manifest, "--all-targets", "--quiet", "--",
                         "-D", "warnings")
     yield check(as_cargo_counts, CARGO, "test", "--no-default-features", "--test", "built_out")

@@ -1,0 +1,108 @@
+//! Eviction policies beside each other: each replays recorded runs in caches of a part of their footprint.
+//!
+//! ```text
+//! usage: eviction [--quick] [--json FILE] < TRACES        (gzip -dc c-tests/data/*.trace.gz)
+//! ```
+//!
+//! | file | content |
+//! |---|---|
+//! | `work` | recorded runs as entries with sizes and costs, and the sequence of lookups and stores |
+//! | `size` | the bytes of an entry |
+//! | `replay` | what a cache loses |
+//! | `policies` | simulated policies, the peers, the library |
+//! | `report` | tables, goals, JSON |
+//! | `random` | numbers that are the same in every run |
+
+mod policies;
+mod random;
+mod replay;
+mod report;
+mod size;
+mod work;
+
+use std::process::ExitCode;
+
+use policies::Policy;
+use policies::chunks::Chunks;
+use policies::greedy_dual::GreedyDual;
+use policies::peers::{Moka, QuickCache};
+use policies::phicache::Phicache;
+use policies::simple::{Kind, Simple};
+use report::{LOGNORMAL, RECORDED, Report, Row};
+use work::Work;
+
+/// The limits, as parts of the footprint.
+const PARTS: [f64; 5] = [0.05, 0.10, 0.25, 0.50, 0.75];
+
+/// The spread of lognormal costs: a twentieth of the entries cost more than 27 times the median.
+const SIGMA: f64 = 2.0;
+const SEEDS: u64 = 5;
+
+const MOST_CREDITS: u32 = 7;
+
+type Make = fn(&Work, f64) -> Box<dyn Policy>;
+
+const POLICIES: [(&str, Make); 10] = [
+    (report::PHICACHE, |work, limit| Box::new(Phicache::new(limit, &work.entries))),
+    (report::MODEL, |work, limit| Box::new(Chunks::new(MOST_CREDITS, limit, work.entries.len()))),
+    ("CLOCK over chunks", |work, limit| Box::new(Chunks::new(0, limit, work.entries.len()))),
+    (report::CLOCK, |work, limit| simple(Kind::Clock, work, limit)),
+    (report::LRU, |work, limit| simple(Kind::Lru, work, limit)),
+    ("FIFO", |work, limit| simple(Kind::Fifo, work, limit)),
+    ("GreedyDual, 16 samples", |work, limit| Box::new(GreedyDual::new(limit, work.entries.len()))),
+    (report::MOKA, |_, limit| Box::new(Moka::new(limit))),
+    (report::QUICK_CACHE, |work, limit| {
+        let mean = work.footprint() / work.entries.len() as f64;
+        Box::new(QuickCache::new(limit, (limit / mean).ceil() as usize))
+    }),
+    ("refuse", |work, limit| simple(Kind::Refuse, work, limit)),
+];
+
+fn simple(kind: Kind, work: &Work, limit: f64) -> Box<dyn Policy> {
+    Box::new(Simple::new(kind, limit, work.entries.len()))
+}
+
+/// The mean loss in these works, which differ only in costs, at each limit.
+fn losses(works: &[Work], make: Make) -> Vec<f64> {
+    let loss = |part: f64| {
+        let each = works.iter().map(|work| replay::loss(work, &mut *make(work, part * work.footprint())));
+        each.sum::<f64>() / works.len() as f64
+    };
+    PARTS.iter().map(|part| loss(*part)).collect()
+}
+
+fn run(arguments: Vec<String>) -> Result<(), String> {
+    let quick = arguments.iter().any(|argument| argument == "--quick");
+    let json = arguments.iter().position(|argument| argument == "--json").map(|at| arguments.get(at + 1));
+    let works = work::read(std::io::stdin().lock())?;
+    if works.is_empty() {
+        return Err("no recorded runs; usage: eviction [--quick] [--json FILE] < TRACES".into());
+    }
+    let mut report = Report::new(Phicache::evicts(), SIGMA);
+    for work in &works {
+        report.add_work(work);
+        let seeds = 1..=if quick { 1 } else { SEEDS };
+        let spread: Vec<Work> = seeds.map(|seed| work.with_lognormal_costs(SIGMA, seed)).collect();
+        for (policy, make) in POLICIES {
+            for (costs, works) in [(RECORDED, std::slice::from_ref(work)), (LOGNORMAL, &spread)] {
+                report.add(Row { work: work.name.clone(), costs, policy, losses: losses(works, make) });
+            }
+        }
+    }
+    report.print();
+    if let Some(file) = json {
+        let file = file.ok_or("--json needs a file")?;
+        std::fs::write(file, report.json()).map_err(|error| format!("{file}: {error}"))?;
+    }
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    match run(std::env::args().skip(1).collect()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
