@@ -135,3 +135,29 @@ fn a_computed_value_is_handed_out_and_stored_in_a_full_cache() {
         assert!(has(&cache, key));
     }
 }
+
+#[test]
+fn pinned_values_stay_and_their_chunks_are_of_use_once_they_are_released() {
+    let _alone = alone();
+    let cache = cache(256 << 10);
+    (0..1000).for_each(|key| assert!(set(&cache, key, 64)));
+    let pin = |key: u64| cache.get(&key.to_le_bytes()).unwrap().unwrap();
+    let pinned: Vec<_> = (0..1000).map(pin).collect();
+    let stored = (1000..20_000).filter(|key| set(&cache, *key, 64)).count();
+    assert!(stored > 1000, "{stored}");
+    assert!(cache.stats().unwrap().bytes <= 256 << 10);
+    for (key, value) in (0..1000u64).zip(&pinned) {
+        assert_eq!(value.entry.value(), value_of(key), "{key}");
+    }
+    let every_tenth: Vec<_> = pinned.into_iter().step_by(10).collect();
+    let stored = (20_000..40_000).filter(|key| set(&cache, *key, 64)).count();
+    assert!(stored > 15_000, "{stored} beside a hundred pins");
+    assert_eq!(every_tenth[99].entry.value(), value_of(990));
+    drop(every_tenth);
+    let stored = (40_000..60_000).filter(|key| set(&cache, *key, 64)).count();
+    assert_eq!(stored, 20_000);
+}
+
+fn value_of(key: u64) -> Vec<u8> {
+    value(key, 64)
+}

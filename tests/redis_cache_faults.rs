@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use cluster::Cluster;
-use phicache::cache::{Cache, Lease, Options, Origin, RedisCache, Refusal, RemoteOptions, Started, Waited};
+use phicache::cache::{Cache, Lease, OnFull, Options, Origin, RedisCache, Refusal, RemoteOptions, Started, Waited};
 use phicache::config::Config;
 use phicache::epoch;
 use phicache::error::Error;
@@ -205,7 +205,7 @@ fn a_damaged_record_counts_once_also_with_leases() {
 fn the_near_cache_stays_within_its_limit_and_other_keys_are_fetched_each_time() {
     let Some(server) = Running::start(&[]) else { return };
     let limit = 64 << 10;
-    let options = || Options { max_bytes: Some(limit), ..Options::default() };
+    let options = || Options { max_bytes: Some(limit), on_full: OnFull::Refuse, ..Options::default() };
     let (writer, reader) = (mice(&url(&server), options()), mice(&url(&server), options()));
     let payload = [7; 500];
     for number in 0..500 {
@@ -224,6 +224,15 @@ fn the_near_cache_stays_within_its_limit_and_other_keys_are_fetched_each_time() 
     }
     let kept = (0..500).filter(|number| reader.near().contains(&key(*number))).count() as u64;
     assert_eq!(server.calls("get"), 2 * 500 - kept);
+
+    // One that evicts keeps the values of the last lookups.
+    let evicting = mice(&url(&server), Options { on_full: OnFull::Evict, ..options() });
+    for number in 0..500 {
+        assert!(evicting.get(&key(number)).unwrap().is_some());
+    }
+    let stats = evicting.stats().unwrap();
+    assert!(stats.bytes <= limit && stats.evictions > 0 && evicting.near().contains(&key(499)), "{stats:?}");
+    assert!(!evicting.near().contains(&key(0)));
 }
 
 #[test]

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use phicache::cache::{Cache, DictCache, Lease, MiceCache, Options, Origin, Refusal, Started, Value, Waited, Walk};
+use phicache::cache::{
+    Cache, DictCache, Lease, MiceCache, OnFull, Options, Origin, Refusal, Started, Value, Waited, Walk,
+};
 use phicache::config::Config;
 use phicache::epoch::{self, guard};
 use phicache::error::Error;
@@ -668,5 +670,111 @@ fn an_inherited_entry_never_vanishes_while_the_parent_is_cleared() {
         assert!(child.get(b"k").is_some());
         clearing.join().unwrap();
         assert_eq!((child.size(), child.get(b"k").is_some()), (1, true));
+    });
+}
+
+const LEN: usize = 64;
+
+/// A value that tells its key.
+fn value_of(key: u64) -> [u8; LEN] {
+    [key as u8 + 1; LEN]
+}
+
+fn set(cache: &Cache, key: u64) -> bool {
+    cache.set(&key.to_le_bytes(), &value_of(key)).unwrap().is_ok()
+}
+
+/// Whether the cache has the value of `key`; its bytes must be right. Keeps the pin for a while.
+fn has(cache: &Cache, key: u64) -> bool {
+    let found = get(cache, &key.to_le_bytes());
+    thread::yield_now();
+    if let Some(value) = &found {
+        assert_eq!(value.entry.value(), value_of(key));
+    }
+    found.is_some()
+}
+
+#[test]
+fn entries_that_move_out_of_sparse_chunks_are_always_found() {
+    check(|| {
+        let cache = cache();
+        (0..12).for_each(|key| assert!(set(&cache, key)));
+        let pinned = get(&cache, &11u64.to_le_bytes()).unwrap();
+        let reading = {
+            let cache = cache.clone();
+            thread::spawn(move || {
+                for key in [3, 7, 11, 3] {
+                    assert!(has(&cache, key), "{key}");
+                }
+            })
+        };
+        for key in (0..12).filter(|key| key % 4 != 3) {
+            cache.remove(&u64::to_le_bytes(key)).unwrap();
+        }
+        // Frees what was removed; the next changes move what is left.
+        cache.stats().unwrap();
+        for key in 12..14 {
+            assert!(set(&cache, key));
+        }
+        reading.join().unwrap();
+        assert_eq!(pinned.entry.value(), value_of(11));
+        assert!([3, 7, 11, 12, 13].iter().all(|key| has(&cache, *key)));
+        drop((pinned, cache));
+    });
+}
+
+/// A cache that evicts, with room for about this many entries.
+fn evicting(entries: u64) -> (Cache, u64) {
+    let unbounded = cache();
+    (0..entries).for_each(|key| assert!(set(&unbounded, key)));
+    let max = unbounded.stats().unwrap().bytes;
+    let config = Config::new().unwrap();
+    config.set_maximum_memory(-1.0).unwrap();
+    let options = Options { max_bytes: Some(max), on_full: OnFull::Evict, ..Options::default() };
+    (DictCache::dict(config, options).unwrap().into(), max)
+}
+
+#[test]
+fn values_stay_intact_while_others_are_evicted() {
+    check(|| {
+        let (cache, max) = evicting(10);
+        (0..8).for_each(|key| _ = set(&cache, key));
+        let writing = {
+            let cache = cache.clone();
+            thread::spawn(move || (8..16).filter(|key| set(&cache, *key)).count())
+        };
+        let reading = {
+            let cache = cache.clone();
+            thread::spawn(move || (2..14).step_by(3).filter(|key| has(&cache, *key)).count())
+        };
+        let pinned = get(&cache, &7u64.to_le_bytes());
+        cache.remove(&6u64.to_le_bytes()).unwrap();
+        assert!(pinned.is_none_or(|value| value.entry.value() == value_of(7)));
+        writing.join().unwrap();
+        reading.join().unwrap();
+        let stats = cache.stats().unwrap();
+        assert!(stats.bytes <= max, "{} of {max} bytes", stats.bytes);
+        // Nobody reads any more: now every store has room.
+        (16..20).for_each(|key| assert!(set(&cache, key) && has(&cache, key), "{key}"));
+    });
+}
+
+#[test]
+fn a_cache_may_be_cleared_while_its_entries_move_and_are_evicted() {
+    check(|| {
+        let (cache, max) = evicting(10);
+        (0..8).for_each(|key| _ = set(&cache, key));
+        let writing = {
+            let cache = cache.clone();
+            thread::spawn(move || (8..14).filter(|key| set(&cache, *key)).count())
+        };
+        let pinned = get(&cache, &3u64.to_le_bytes());
+        cache.clear().unwrap();
+        let stats = cache.stats().unwrap();
+        assert!(stats.bytes <= max);
+        assert!(pinned.is_none_or(|value| value.entry.value() == value_of(3)));
+        writing.join().unwrap();
+        assert!(!has(&cache, 2));
+        (20..24).for_each(|key| assert!(set(&cache, key) && has(&cache, key), "{key}"));
     });
 }

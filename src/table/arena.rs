@@ -49,6 +49,9 @@ pub(super) struct Chunk {
     pub(super) list: AtomicU32,
     /// Whether it holds a single, large block.
     pub(super) single: bool,
+    /// Whether it has come back with blocks that only pins keep. To move the others out would not free it. Changed under
+    /// the arena's lock.
+    pub(super) is_kept: bool,
     /// Changed under the arena's lock.
     pub(super) previous: *mut Chunk,
     pub(super) next: *mut Chunk,
@@ -78,6 +81,7 @@ impl Chunk {
                     age: 0,
                     list: AtomicU32::new(0),
                     single,
+                    is_kept: false,
                     previous: ptr::null_mut(),
                     next: ptr::null_mut(),
                 });
@@ -599,6 +603,7 @@ impl Arena {
                 block.add(1).cast::<u8>().write_bytes(0xDD, size - size_of::<Header>());
                 inner.holes.link(block, size);
                 (*chunk).holes += size as u32;
+                (*chunk).is_kept = false;
                 inner.hole_bytes += size;
                 if !inner.is_empty(chunk) {
                     self.publish(&inner);
@@ -665,6 +670,7 @@ impl Arena {
                 return false;
             }
             (*chunk).holes = 0;
+            (*chunk).is_kept = true;
             inner.link(chunk);
             Chunk::for_each(chunk, |block| {
                 if (*block.as_ptr()).shares.load(Ordering::Relaxed) == HOLE {

@@ -117,7 +117,7 @@ impl Arena {
                     }
                 }
                 let part = (*at).holes as usize * 256 / (*at).size;
-                if part > best_part && at != inner.carving {
+                if part > best_part && at != inner.carving && !(*at).is_kept {
                     (best, best_part) = (at, part);
                 }
                 at = (*at).next;

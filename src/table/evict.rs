@@ -30,6 +30,12 @@ use crate::sync::atomic::Ordering;
 const COPIES: usize = if cfg!(shuttle) { 2 } else { 64 };
 const COPIED_BYTES: u64 = 64 << 10;
 
+/// How often one insertion evicts, collects, and tries again.
+const ROUNDS: usize = 3;
+
+/// The chunks that one insertion closes at most. One with nothing but pinned blocks comes back at once.
+const CHUNKS: usize = 8;
+
 /// What one insertion may still do to make room.
 struct Budget {
     /// Bytes that it may evict.
@@ -108,14 +114,13 @@ impl Table {
                 inserted => return inserted,
             }
         }
-        if !evicts {
+        let weight = entry.weight();
+        if !evicts || weight >= terms.bounds.max_bytes {
             return Err(refused);
         }
         let Some(arena) = self.arena.get_arc() else { return Err(refused) };
-        let weight = entry.weight();
         let mut budget = Budget::new(2 * weight);
-        // Each round evicts at least half of what is left, so there are few.
-        while budget.evict > 0 {
+        for _ in 0..ROUNDS {
             let before = budget.evict;
             let wanted = weight.min(before);
             let rest = before - wanted;
@@ -123,7 +128,7 @@ impl Table {
             let freed =
                 self.evict(writer, &arena, &terms.bounds, &mut budget) || self.evict_near(&arena, hash, &mut budget);
             budget.evict += rest;
-            if !freed {
+            if !freed || wanted == 0 {
                 break;
             }
             flush();
@@ -140,11 +145,14 @@ impl Table {
     fn evict(&self, writer: &mut Writer, arena: &TryArc<Arena>, bounds: &Bounds, budget: &mut Budget) -> bool {
         let mut done = false;
         // Large entries that are in use only by pins, or that survive.
-        let (mut passed, mut collected) = (0, false);
-        while budget.evict > 0 && passed < COPIES && (budget.has_copies() || !budget.patient) {
+        let (mut passed, mut closed, mut collected) = (0, 0, false);
+        while budget.evict > 0 && passed < COPIES && closed < CHUNKS && (budget.has_copies() || !budget.patient) {
             let Some(closing) = &mut writer.closing else {
                 match arena.oldest() {
-                    Some(Oldest::Closed(closing)) => writer.closing = Some(closing),
+                    Some(Oldest::Closed(closing)) => {
+                        closed += 1;
+                        writer.closing = Some(closing);
+                    }
                     Some(Oldest::Single(entry)) => {
                         passed += 1;
                         done |= self.visit_single(arena, entry, budget);
