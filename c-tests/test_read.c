@@ -271,9 +271,9 @@ static void a_newer_section_frees_nothing_of_an_older_one(void) {
     REQUIRE(pthread_barrier_init(&inside, NULL, 2) == 0 && pthread_barrier_init(&leave, NULL, 2) == 0);
     CHECK_OK(phicache_read_begin());
     CHECK_OK(phicache_cache_read(cache, text("k"), &got));
-    held = bytes_held();
     CHECK_OK(phicache_dict_cache_clear(dict));
-    CHECK_UINT(bytes_held(), held); /* reading the statistics frees all that can be freed */
+    held = bytes_held(); /* reading the statistics frees all that can be freed */
+    CHECK(held >= sizeof large);
     REQUIRE(pthread_create(&newer, NULL, be_inside, NULL) == 0);
     pthread_barrier_wait(&inside);
     CHECK_UINT(bytes_held(), held);
