@@ -8,8 +8,9 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use phicache::epoch;
 use phicache::iit::{Cut, Direction, NodeSet, Subsystem};
 use phicache::key::{Element, Fingerprint, KeyBuilder, repertoire};
+use phicache::memory::Bounds;
 use phicache::memory::limit;
-use phicache::table::{Draft, Hashed, Pinned, Table};
+use phicache::table::{Draft, Hashed, Pinned, Table, Terms};
 
 /// The real load: the sizes in recorded PyPhi runs.
 const ENTRIES: u64 = 2_000;
@@ -24,9 +25,9 @@ fn key(number: u64) -> [u8; 16] {
 
 fn insert(table: &Table, number: u64) {
     let key = key(number);
-    let mut draft = Draft::new(&key, Some(table.arena()));
+    let mut draft = Draft::new(&key, Some(table.memory(Bounds::NONE)));
     draft.write(&VALUE).expect("memory for a value");
-    table.insert(draft.finish().expect("memory for an entry"), true, u64::MAX);
+    table.insert(draft.finish().expect("memory for an entry"), true, &Terms::NONE);
 }
 
 fn filled() -> Table {
