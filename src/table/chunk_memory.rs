@@ -1,4 +1,4 @@
-//! The memory of chunks: small chunks come from the process's allocator, larger ones are pages of regions, so that
+//! The memory of chunks and segments: small ones come from the process's allocator, larger ones are pages of regions, so that
 //! freeing returns them to the system.
 
 use std::alloc::{Layout, alloc, dealloc};
@@ -57,6 +57,25 @@ pub(super) unsafe fn free(memory: *mut u8, size: usize) {
     unsafe { if is_paged(size) { region::free(memory, size) } else { heap::free(memory, size) } }
 }
 
+/// Memory for objects of this type; null if the allocation fails.
+pub(super) fn allocate_aligned<T>(size: usize) -> *mut T {
+    // Pages are aligned enough.
+    if is_paged(size) { region::allocate(size).cast() } else { heap::allocate_at(size, align_of::<T>()).cast() }
+}
+
+/// # Safety
+/// The memory was allocated by [`allocate_aligned`] with this type and size, and is no longer used.
+pub(super) unsafe fn free_aligned<T>(memory: *mut T, size: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if is_paged(size) {
+            region::free(memory.cast(), size);
+        } else {
+            heap::free_at(memory.cast(), size, align_of::<T>());
+        }
+    }
+}
+
 /// Whether all addresses in these bytes fit into the 48 bits of a bucket's slot. Linux maps higher addresses only on
 /// request, but an allocator may request them.
 fn is_addressable(start: usize, size: usize) -> bool {
@@ -72,19 +91,27 @@ mod region {
 mod heap {
     use super::*;
 
-    fn layout(size: usize) -> Option<Layout> {
-        Layout::from_size_align(size, UNIT).ok()
-    }
-
     pub(super) fn allocate(size: usize) -> *mut u8 {
-        // SAFETY: a chunk is not empty.
-        layout(size).map_or(ptr::null_mut(), |layout| unsafe { alloc(layout) })
+        allocate_at(size, UNIT)
     }
 
     /// # Safety
     /// As for [`super::free`].
     pub(super) unsafe fn free(memory: *mut u8, size: usize) {
-        if let Some(layout) = layout(size) {
+        // SAFETY: the caller's promise.
+        unsafe { free_at(memory, size, UNIT) };
+    }
+
+    pub(super) fn allocate_at(size: usize, align: usize) -> *mut u8 {
+        let layout = Layout::from_size_align(size, align);
+        // SAFETY: the size is not zero.
+        layout.map_or(ptr::null_mut(), |layout| unsafe { alloc(layout) })
+    }
+
+    /// # Safety
+    /// As for [`super::free_aligned`].
+    pub(super) unsafe fn free_at(memory: *mut u8, size: usize, align: usize) {
+        if let Ok(layout) = Layout::from_size_align(size, align) {
             // SAFETY: the caller's promise.
             unsafe { dealloc(memory, layout) };
         }

@@ -71,7 +71,7 @@ impl DirSlot {
 
 impl OwnedSegment {
     fn bytes(buckets: usize) -> u64 {
-        heap_bytes(size_of::<OwnedSegment>()) + heap_bytes(Segment::bytes(buckets))
+        heap_bytes(size_of::<OwnedSegment>()) + Segment::charge(buckets)
     }
 
     fn try_new(segment: Segment, depth: u32, arena: &TryArc<Arena>, charge: &mut Charge) -> Result<DirSlot> {

@@ -6,6 +6,7 @@
 use std::slice;
 
 use super::bucket::{Bucket, Tags, Word, keys_equal};
+use super::chunk_memory;
 use super::entry::EntryRef;
 use super::hash::{Hashed, hash};
 use super::header::Header;
@@ -189,13 +190,16 @@ pub(super) struct Position {
 impl Segment {
     /// An empty segment of `count` buckets, a power of two.
     pub(super) fn try_new(count: usize) -> Result<Self> {
-        let mut buckets = Vec::new();
-        buckets.try_reserve_exact(count).map_err(|_| Error::OutOfMemory(Self::bytes(count)))?;
-        buckets.resize_with(count, Bucket::empty);
-        let buckets: *mut [Bucket] = Box::into_raw(buckets.into_boxed_slice());
-        // SAFETY: a box is not null.
-        let first = unsafe { NonNull::new_unchecked(buckets.cast()) };
+        let bytes = Self::bytes(count);
+        let first = NonNull::new(chunk_memory::allocate_aligned::<Bucket>(bytes)).ok_or(Error::OutOfMemory(bytes))?;
+        // SAFETY: the memory is new, aligned, and has room for this many buckets.
+        (0..count).for_each(|at| unsafe { first.add(at).write(Bucket::empty()) });
         Ok(Segment { first, count, len: AtomicUsize::new(0) })
+    }
+
+    /// The bytes that a segment of this many buckets takes.
+    pub(super) fn charge(count: usize) -> u64 {
+        chunk_memory::charge(Self::bytes(count))
     }
 
     /// The size of this many buckets.
@@ -354,8 +358,8 @@ impl Segment {
 
 impl Drop for Segment {
     fn drop(&mut self) {
-        // SAFETY: the buckets were boxed with this count, and no reader can reach them.
-        drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(self.first.as_ptr(), self.count)) });
+        // SAFETY: the buckets were allocated with this count, and no reader can reach them. They own nothing.
+        unsafe { chunk_memory::free_aligned(self.first.as_ptr(), Self::bytes(self.count)) };
     }
 }
 
