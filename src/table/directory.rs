@@ -76,8 +76,9 @@ impl OwnedSegment {
 
     fn try_new(segment: Segment, depth: u32, arena: &TryArc<Arena>, charge: &mut Charge) -> Result<DirSlot> {
         let (buckets, bytes) = (segment.buckets().as_ptr(), Self::bytes(segment.bucket_count()));
-        let owned = try_box(OwnedSegment { part: Part::NEW, depth, segment, arena: arena.clone() })?;
+        // Before it is boxed: a segment that is dropped takes its bytes off the account.
         charge.hand_over(bytes);
+        let owned = try_box(OwnedSegment { part: Part::NEW, depth, segment, arena: arena.clone() })?;
         Ok(DirSlot { buckets, owned: Box::into_raw(owned) })
     }
 
