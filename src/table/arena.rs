@@ -651,6 +651,11 @@ impl Arena {
         self.owed.load(Ordering::Relaxed)
     }
 
+    /// Whether closed chunks wait for a collection.
+    pub(super) fn has_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed) != 0
+    }
+
     /// Notes that `bytes` were evicted.
     pub(super) fn pay(&self, bytes: u64) {
         let less = |owed: u64| Some(owed.saturating_sub(bytes));

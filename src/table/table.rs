@@ -481,6 +481,10 @@ impl Drop for Table {
         }
         if let Some(arena) = self.arena.get() {
             without_fork(|| arena.abandon());
+            if arena.has_closed() {
+                // Nothing else would: the next collection may be far away.
+                flush();
+            }
         }
     }
 }
