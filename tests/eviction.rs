@@ -67,14 +67,14 @@ fn a_full_cache_takes_every_value_within_its_bounds() {
 }
 
 #[test]
-fn what_is_used_stays_and_what_is_dear_stays() {
+fn what_is_used_stays_and_what_is_expensive_stays() {
     let _alone = alone();
     let cache = cache(MIB);
     let cheap = Cost::of_ns(1000);
-    let dear = Cost::of_ns(1_000_000);
+    let expensive = Cost::of_ns(1_000_000);
     let store = |key: u64, cost| cache.set_with_cost(&key.to_le_bytes(), &value(key, 100), cost).unwrap().unwrap();
-    let is_dear = |key: u64| key >= 1000 && key.is_multiple_of(20);
-    (0..5000).for_each(|key| store(key, if is_dear(key) { dear } else { cheap }));
+    let is_expensive = |key: u64| key >= 1000 && key.is_multiple_of(20);
+    (0..5000).for_each(|key| store(key, if is_expensive(key) { expensive } else { cheap }));
     let mut lost = 0;
     for key in 5000..23_000u64 {
         store(key, cheap);
@@ -85,9 +85,9 @@ fn what_is_used_stays_and_what_is_dear_stays() {
         }
     }
     assert!(lost < 20, "{lost} of 18,000");
-    assert_eq!((500..5000).filter(|key| !is_dear(*key) && has(&cache, *key)).count(), 0);
-    let kept = (1000..5000).filter(|key| is_dear(*key) && has(&cache, *key)).count();
-    assert!(kept >= 190, "{kept} of 200 that are dear");
+    assert_eq!((500..5000).filter(|key| !is_expensive(*key) && has(&cache, *key)).count(), 0);
+    let kept = (1000..5000).filter(|key| is_expensive(*key) && has(&cache, *key)).count();
+    assert!(kept >= 190, "{kept} of 200 that are expensive");
     let stats = cache.stats().unwrap();
     assert!(stats.evicted_ns >= stats.evictions * 1000 && stats.evicted_bytes >= stats.evictions * 100);
     cache.clear().unwrap();

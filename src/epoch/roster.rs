@@ -54,7 +54,7 @@ impl Group {
         unsafe { self.next.load(Ordering::Acquire).as_ref() }
     }
 
-    /// The next group, made now if there is none.
+    /// The next group, allocated now if it does not exist.
     fn next_or_new(&self) -> Option<&'static Group> {
         if let Some(next) = self.next() {
             return Some(next);

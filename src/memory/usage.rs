@@ -31,7 +31,7 @@ impl Usage {
 pub struct Limit {
     /// What limits it: the physical memory, a file of a control group, or a resource limit.
     pub name: String,
-    /// The limit in bytes; `u64::MAX` if there is none.
+    /// The limit in bytes; `u64::MAX` means unlimited.
     pub bytes: u64,
     /// The bytes that it counts now.
     pub used: u64,

@@ -160,6 +160,19 @@ impl Arena {
         bounds: &Bounds,
     ) -> std::result::Result<MutexGuard<'a, Inner>, Short> {
         let usual = arena.usual_chunk(bounds);
+        if bounds.evicts_at_limit && arena.is_pressed() {
+            arena.note_pressure(bounds);
+            let mut inner = arena.inner.lock();
+            // SAFETY: a spare chunk is alive, and in no list.
+            unsafe {
+                if !inner.spare.is_null() && (*inner.spare).size - CHUNK_HEADER >= size {
+                    let chunk = std::mem::replace(&mut inner.spare, std::ptr::null_mut());
+                    inner.link(chunk);
+                    inner.carve_from(chunk);
+                    return Ok(inner);
+                }
+            }
+        }
         // A smaller chunk if only that fits below the bound.
         let wanted = (usual as u64).min(chunk_memory::largest(bounds.max_bytes.saturating_sub(arena.account.bytes())));
         let wanted = (wanted as usize).max(FIRST_CHUNK);
@@ -179,9 +192,7 @@ impl Arena {
             let beyond = Bounds { percent: bounds.percent * BEYOND, ..*bounds };
             Self::new_chunk(arena, chunk_for(size, wanted), false, &beyond)
         })?;
-        if bounds.evicts_at_limit {
-            arena.pressed.store(!limit::has_room(usual as u64, bounds.percent), Ordering::Relaxed);
-        }
+        arena.note_pressure(bounds);
         let mut inner = arena.inner.lock();
         // SAFETY: the chunk is new, and holes are alive.
         unsafe {
@@ -195,17 +206,25 @@ impl Arena {
         Ok(inner)
     }
 
+    /// Notes whether the process has room for another chunk.
+    fn note_pressure(&self, bounds: &Bounds) {
+        if bounds.evicts_at_limit {
+            let usual = self.usual_chunk(bounds) as u64;
+            self.pressed.store(!limit::has_room(usual, bounds.percent), Ordering::Relaxed);
+        }
+    }
+
     /// The room that an evicting table leaves for the survivors of a chunk, and for what is stored meanwhile.
     pub(super) fn survivors(&self, bounds: &Bounds) -> u64 {
         self.usual_chunk(bounds) as u64 / 4 * 5
     }
 
-    /// Whether `bytes` cannot be carved before `max_bytes` is reached.
+    /// Whether `bytes` cannot be carved before `max_bytes` or the process's limit is reached.
     pub(super) fn is_behind(&self, bytes: u64, bounds: &Bounds) -> bool {
         let usual = self.usual_chunk(bounds) as u64;
         // Less than half of a chunk is not worth one.
         let left = bounds.max_bytes.saturating_sub(self.account.bytes());
-        let left = if left < usual / 2 { 0 } else { left };
+        let left = if left < usual / 2 || self.is_pressed() { 0 } else { left };
         self.uncarved.load(Ordering::Relaxed).saturating_add(left) < bytes
     }
 

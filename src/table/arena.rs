@@ -322,6 +322,8 @@ pub(super) struct Inner {
     pub(super) hole_bytes: usize,
     /// The chunk from which blocks are carved.
     pub(super) carving: *mut Chunk,
+    /// A chunk without entries, for the next growth at the process's limit; null for none.
+    pub(super) spare: *mut Chunk,
     /// Where the search for sparse chunks continues.
     pub(super) cursor: *mut Chunk,
     pub(super) holes: Holes,
@@ -343,6 +345,7 @@ impl Default for Inner {
             bytes: 0,
             hole_bytes: 0,
             carving: null,
+            spare: null,
             cursor: null,
             holes: Holes::NONE,
             abandoned: false,
@@ -660,6 +663,29 @@ impl Arena {
     pub(super) fn pay(&self, bytes: u64) {
         let less = |owed: u64| Some(owed.saturating_sub(bytes));
         let _ = self.owed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+
+    /// Keeps a chunk without entries for the next growth, if the process has reached its limit: otherwise another cache
+    /// might take the room for which this one has evicted. Returns whether it did.
+    ///
+    /// # Safety
+    /// The chunk is in no list, the caller has its share, and no read section can reach its blocks.
+    pub(super) unsafe fn keep_spare(&self, chunk: *mut Chunk) -> bool {
+        let mut inner = self.inner.lock();
+        // SAFETY: the caller's promise.
+        unsafe {
+            let is_unused = (*chunk).shares.load(Ordering::Acquire) == 1;
+            if inner.abandoned || !self.is_pressed() || !inner.spare.is_null() || !is_unused || (*chunk).single {
+                return false;
+            }
+            #[cfg(shuttle)]
+            // Makes a thread that still reads an entry fail its test.
+            chunk.cast::<u8>().add(CHUNK_HEADER).write_bytes(0xDD, (*chunk).size - CHUNK_HEADER);
+            (*chunk).used.store(CHUNK_HEADER, Ordering::Relaxed);
+            ((*chunk).holes, (*chunk).is_kept) = (0, false);
+            inner.spare = chunk;
+        }
+        true
     }
 
     /// Puts a chunk with entries in use back into the list, so that the rest of it is of use; false if the table is

@@ -1,4 +1,4 @@
-//! Chunks that leave their table: one whose entries move or are evicted, or all of a table that is cleared.
+//! Closed chunks: a single one that the table empties by moving or evicting entries, or all chunks of a cleared table.
 //!
 //! Readers may still be in such a chunk. It is retired as a whole, and freed without a visit to each entry, unless
 //! entries in it are still in use: then its other blocks become holes, and it goes back to its arena.
@@ -180,6 +180,11 @@ impl Arena {
         self.owed.store(0, Ordering::Relaxed);
         self.pressed.store(false, Ordering::Relaxed);
         self.publish(&inner);
+        drop(inner);
+        if !taken.spare.is_null() {
+            // SAFETY: the list's share was the spare's; nothing else uses it.
+            unsafe { Chunk::release(taken.spare) };
+        }
         DetachedChunks { first, bytes }
     }
 
@@ -211,31 +216,33 @@ unsafe fn free_closed(part: NonNull<Part>, hazards: &HazardSet, left: &mut Retir
     let chunk = part.cast::<Chunk>().as_ptr();
     // SAFETY: only closed chunks are retired with this function; the part is their first field.
     unsafe {
-        if let Some(arena) = &(*chunk).arena {
+        let arena = (*chunk).arena.clone();
+        if let Some(arena) = &arena {
             arena.closed.fetch_sub((*chunk).size as u64, Ordering::Relaxed);
         }
-        leave(chunk, hazards, left);
+        if !leave(chunk, hazards, left) && !arena.is_some_and(|arena| arena.keep_spare(chunk)) {
+            Chunk::release(chunk);
+        }
     }
 }
 
-/// Gives up a chunk that has left its table, with its former entries. If some of them may be in use, because it has
-/// counted shares or a hazard slot has an address in it, each block is visited, and the chunk goes back to its arena.
+/// Gives up the former entries of a chunk that has left its table. If some of them may be in use, because it has counted
+/// shares or a hazard slot has an address in it, each block is visited, and the chunk goes back to its arena. Returns
+/// whether it did; otherwise the caller still has its share.
 ///
 /// # Safety
 /// The chunk's share is the caller's, and no read section can reach its entries.
-unsafe fn leave(chunk: *mut Chunk, hazards: &HazardSet, left: &mut RetireList) {
-    // SAFETY: our share keeps the chunk alive until it is released.
+unsafe fn leave(chunk: *mut Chunk, hazards: &HazardSet, left: &mut RetireList) -> bool {
+    // SAFETY: our share keeps the chunk alive.
     unsafe {
         // Hazard slots first, then shares: a pin may move from a slot to a share, but never back.
         if hazards.contains_any_in(chunk.cast(), (*chunk).size) || (*chunk).shares.load(Ordering::Acquire) != 1 {
             Chunk::for_each(chunk, |block| release::leave_table(block, hazards, left));
             let arena = (*chunk).arena.clone();
-            if arena.is_some_and(|arena| arena.take_back(chunk)) {
-                return;
-            }
+            return arena.is_some_and(|arena| arena.take_back(chunk));
         }
-        Chunk::release(chunk);
     }
+    false
 }
 
 /// The chunks that a table has given up, with its former entries.
@@ -263,7 +270,9 @@ impl DetachedChunks {
             // SAFETY: the detached chunks' share keeps each chunk alive until it is given up.
             unsafe {
                 next = (*chunk).next;
-                leave(chunk, hazards, left);
+                if !leave(chunk, hazards, left) {
+                    Chunk::release(chunk);
+                }
             }
         }
     }

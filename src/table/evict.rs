@@ -22,7 +22,7 @@ use super::header::{CREDITS_MAX, HEADER, Header, IN_TABLE, Standing, TOUCHED, UN
 use super::release::retire_entry;
 use super::table::{Old, Table, Writer};
 use crate::epoch::{flush, retire};
-use crate::memory::Bounds;
+use crate::memory::{Bounds, Exceeded};
 use crate::sync::TryArc;
 use crate::sync::atomic::Ordering;
 
@@ -114,11 +114,15 @@ impl Table {
                 inserted => return inserted,
             }
         }
-        let weight = entry.weight();
-        if !evicts || weight >= terms.bounds.max_bytes {
+        let (weight, Some(arena)) = (entry.weight(), self.arena.get_arc()) else { return Err(refused) };
+        // An entry for which all others would not make room evicts none.
+        let most = match short {
+            Short::Exceeded(Exceeded::Capacity) => terms.bounds.max_bytes,
+            _ => arena.live(),
+        };
+        if !evicts || weight >= most {
             return Err(refused);
         }
-        let Some(arena) = self.arena.get_arc() else { return Err(refused) };
         let mut budget = Budget::new(2 * weight);
         for _ in 0..ROUNDS {
             let before = budget.evict;

@@ -72,7 +72,7 @@ fn regions() -> MutexGuard<'static, Regions> {
     REGIONS.lock()
 }
 
-/// Memory of this size, a multiple of a page; null if there is none.
+/// Memory of this size, a multiple of a page; null if the mapping fails.
 pub(super) fn allocate(size: usize) -> *mut u8 {
     let pages = size / PAGE;
     if pages > LONGEST {
@@ -120,7 +120,7 @@ pub(super) unsafe fn free(run: *mut u8, size: usize) {
 }
 
 impl Regions {
-    /// A run of this many pages; null if there is no memory.
+    /// A run of this many pages; null if the mapping fails.
     fn take(&mut self, pages: usize) -> *mut u8 {
         // Every region of a list above this one has such a run; of this one's own, only some have.
         let least = pages.ilog2() as usize;
@@ -181,7 +181,7 @@ impl Regions {
         }
     }
 
-    /// Maps a new region; null if there is no memory.
+    /// Maps a new region; null if the mapping fails.
     fn add(&mut self) -> *mut Region {
         let region = map_aligned().cast::<Region>();
         if region.is_null() {
@@ -289,7 +289,7 @@ impl Region {
     }
 }
 
-/// Maps new memory; null if there is none.
+/// Maps new memory; null if the mapping fails.
 fn map(size: usize) -> *mut u8 {
     let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
     // SAFETY: maps new memory at any address.
@@ -304,7 +304,7 @@ unsafe fn unmap(memory: *mut u8, size: usize) {
     unsafe { libc::munmap(memory.cast(), size) };
 }
 
-/// Maps a region at a multiple of its size; null if there is no memory.
+/// Maps a region at a multiple of its size; null if the mapping fails.
 fn map_aligned() -> *mut u8 {
     let memory = map(REGION);
     if memory.addr().is_multiple_of(REGION) {
