@@ -654,9 +654,9 @@ impl Arena {
         self.owed.load(Ordering::Relaxed)
     }
 
-    /// Whether closed chunks wait for a collection.
-    pub(super) fn has_closed(&self) -> bool {
-        self.closed.load(Ordering::Relaxed) != 0
+    /// Whether so much is on the account that some of it may be pages.
+    pub(super) fn has_pages(&self) -> bool {
+        self.account.bytes() >= PAGED as u64
     }
 
     /// Notes that `bytes` were evicted.

@@ -481,8 +481,9 @@ impl Drop for Table {
         }
         if let Some(arena) = self.arena.get() {
             without_fork(|| arena.abandon());
-            if arena.has_closed() {
-                // Nothing else would: the next collection may be far away.
+            if arena.has_pages() && retire::may_free() {
+                // What other threads have retired still keeps chunks, and their next collection may be far away. Leak
+                // checkers do not see that pages are known to a retire list.
                 flush();
             }
         }
