@@ -353,5 +353,14 @@ mod alone {
         assert!(limit::claim(half, 90.0).is_none());
         drop(claim);
         assert!(limit::claim(half, 90.0).is_some() && usage().held == held);
+
+        // A store in progress that occupies what it claimed leaves the others their room, in any sample.
+        let cache = cache_up_to(usage().resident + 110 * MIB);
+        let percent = (usage().resident + 110 * MIB) as f64 * 100.0 / usage().limit as f64;
+        let claim = limit::claim(64 * MIB, percent).unwrap();
+        let occupied = vec![1u8; 64 << 20];
+        usage();
+        assert_eq!(cache.set(b"key", &[1; 20 << 20]), Ok(Ok(())));
+        drop((claim, occupied));
     }
 }

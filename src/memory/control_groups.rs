@@ -6,6 +6,7 @@
 use std::io::{self, ErrorKind};
 
 use super::ceiling::{outside, wall};
+use super::held::Occupied;
 use super::os::{field, number};
 use crate::error::{Error, Result};
 
@@ -115,8 +116,8 @@ impl Group {
     }
 
     /// Reads the group's usage; returns whether it was readable. If not, the last figure stays.
-    fn read_usage(&mut self, read: Reader, held: i64, now: u64) -> bool {
-        let used = self.used(read, held, now);
+    fn read_usage(&mut self, read: Reader, held: Occupied, now: u64) -> bool {
+        let used = self.used(read, held.least, now);
         self.outside = outside(self.outside, used, held);
         used.is_some()
     }
@@ -175,7 +176,7 @@ impl Groups {
 
     /// Reads the usage of the groups, while caches hold `held` bytes at the millisecond `now`. With `limits`, it first
     /// finds the groups and reads their limits.
-    pub(super) fn sample(&mut self, read: Reader, held: i64, now: u64, limits: bool) -> Allowed {
+    pub(super) fn sample(&mut self, read: Reader, held: Occupied, now: u64, limits: bool) -> Allowed {
         let mut allowed = Allowed { limit: u64::MAX, limits_known: true, usage_known: true, ceiling: i64::MAX };
         if limits {
             allowed.limits_known = self.find(read).is_ok() && !self.hidden;

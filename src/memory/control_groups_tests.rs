@@ -47,7 +47,7 @@ impl Tree {
     }
 
     fn sample(&self, groups: &mut Groups, held: i64, now: u64) -> Allowed {
-        groups.sample(&|path, buffer| self.read(path, buffer), held, now, true)
+        groups.sample(&|path, buffer| self.read(path, buffer), Occupied { least: held, most: held }, now, true)
     }
 
     fn limit(&self) -> u64 {

@@ -14,8 +14,11 @@ use crate::sync::CachePadded;
 /// The bytes held by all caches of this process, plus the bytes that threads have added in advance and not used.
 static HELD: CachePadded<AtomicI64> = CachePadded(AtomicI64::new(0));
 
-/// At least the unused part of `HELD`.
+/// At least what threads have added in advance and not used.
 static UNUSED: CachePadded<AtomicI64> = CachePadded(AtomicI64::new(0));
+
+/// At least what stores in progress have claimed: memory that they may or may not occupy already.
+static CLAIMED: CachePadded<AtomicI64> = CachePadded(AtomicI64::new(0));
 
 /// The bytes that a thread adds in advance; it keeps at most twice as many.
 const TAKEN: i64 = 8 << 10;
@@ -48,7 +51,7 @@ impl<'p> Share<'p> {
         let used = self.claimed.load(Ordering::Relaxed).min(-unused);
         if used > 0 {
             self.claimed.store(self.claimed.load(Ordering::Relaxed) - used, Ordering::Relaxed);
-            UNUSED.fetch_sub(used, Ordering::Relaxed);
+            CLAIMED.fetch_sub(used, Ordering::Relaxed);
             unused += used;
         }
         if !(0..=2 * TAKEN).contains(&unused) {
@@ -66,9 +69,11 @@ fn give_back(participant: &Participant) {
     if unused + claimed != 0 {
         HELD.fetch_sub(unused + claimed, Ordering::AcqRel);
     }
-    let counted = if share.counted.swap(0, Ordering::Relaxed) != 0 { 2 * TAKEN } else { 0 };
-    if counted + claimed != 0 {
-        UNUSED.fetch_sub(counted + claimed, Ordering::Relaxed);
+    if claimed != 0 {
+        CLAIMED.fetch_sub(claimed, Ordering::Relaxed);
+    }
+    if share.counted.swap(0, Ordering::Relaxed) != 0 {
+        UNUSED.fetch_sub(2 * TAKEN, Ordering::Relaxed);
     }
 }
 
@@ -86,11 +91,27 @@ pub(super) fn at_most() -> i64 {
     HELD.load(Ordering::Relaxed)
 }
 
-/// A lower bound of the bytes held, without reading all threads.
-pub(super) fn at_least() -> i64 {
-    // In this order, because a thread adds to UNUSED before it adds to HELD.
-    let held = HELD.load(Ordering::Acquire);
-    held - UNUSED.load(Ordering::Relaxed)
+/// Lower bounds of the bytes that caches occupy, without reading all threads.
+#[derive(Clone, Copy)]
+pub(super) struct Occupied {
+    /// If stores in progress occupy nothing of what they claimed.
+    pub least: i64,
+    /// If they occupy all of it.
+    pub most: i64,
+}
+
+impl Occupied {
+    pub fn now() -> Self {
+        // In this order, because a thread adds to the others before it adds to HELD.
+        let held = HELD.load(Ordering::Acquire);
+        let most = held - UNUSED.load(Ordering::Relaxed);
+        Occupied { least: most - CLAIMED.load(Ordering::Relaxed), most }
+    }
+
+    /// The bounds at two moments, and between them.
+    pub fn or(self, other: Occupied) -> Self {
+        Occupied { least: self.least.min(other.least), most: self.most.max(other.most) }
+    }
 }
 
 /// Adds to the bytes held.
@@ -130,10 +151,10 @@ impl MemoryClaim {
         on_leave(give_back);
         // A fork in between would leave bytes in the child's sum that no thread subtracts.
         let taken = without_fork(|| {
-            UNUSED.fetch_add(bytes, Ordering::Relaxed);
+            CLAIMED.fetch_add(bytes, Ordering::Relaxed);
             let more = |held| fits(held).then(|| held + bytes);
             if HELD.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more).is_err() {
-                UNUSED.fetch_sub(bytes, Ordering::Relaxed);
+                CLAIMED.fetch_sub(bytes, Ordering::Relaxed);
                 return false;
             }
             if let Some(claimed) = participant.map(|participant| Share::of(participant).claimed) {
@@ -156,7 +177,7 @@ impl MemoryClaim {
         };
         if unused != 0 {
             HELD.fetch_sub(unused, Ordering::AcqRel);
-            UNUSED.fetch_sub(unused, Ordering::Relaxed);
+            CLAIMED.fetch_sub(unused, Ordering::Relaxed);
         }
     }
 }

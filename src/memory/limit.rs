@@ -16,6 +16,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::ceiling::{MOST, wall};
+use super::held::Occupied;
 use super::{held, os, scratch};
 use crate::epoch::retire::may_free;
 use crate::epoch::{current, flush};
@@ -216,7 +217,7 @@ impl MemoryLimit {
 
     /// The bytes that the process occupies, by the last sample.
     fn resident(&self) -> u64 {
-        (self.outside.load(Relaxed) + held::at_least()).max(0) as u64
+        (self.outside.load(Relaxed) + Occupied::now().least).max(0) as u64
     }
 
     /// The bytes that caches may store before they reach a wall.
@@ -235,11 +236,10 @@ impl MemoryLimit {
         if all {
             self.second.store(now / 1000, Relaxed);
         }
-        // The system's figures may or may not include bytes that are stored or freed meanwhile. The lower of the sums
-        // before and after makes `outside` higher, which is the safe side.
-        let before = held::at_least();
+        // The system's figures may or may not include bytes that are stored or freed meanwhile.
+        let before = Occupied::now();
         let sizes = os::sizes();
-        let held = before.min(held::at_least());
+        let held = before.or(Occupied::now());
         let update = |outside: &AtomicI64, used: Option<u64>| {
             let now = super::ceiling::outside(outside.load(Relaxed), used, held);
             outside.store(now, Relaxed);
@@ -258,7 +258,7 @@ impl MemoryLimit {
             | Known::PROCESS_LIMITS.when(process_limits.is_some())
             | self.sample_groups(held, now, all, must);
         self.ceiling.store(ceiling.min(self.group_ceiling.load(Relaxed)), Relaxed);
-        let step = self.step(held + outside);
+        let step = self.step(held.least + outside);
         self.width.store(2 * step as u64, Relaxed);
         self.low.store(held::at_most() - step, Relaxed);
         if let Some(participant) = current() {
@@ -278,7 +278,7 @@ impl MemoryLimit {
 
     /// Reads what the control groups use while caches hold `held`; with `all` also their limits and the physical
     /// memory. If another thread is reading them, its result will do, unless this `must` be done now.
-    fn sample_groups(&self, held: i64, now: u64, all: bool, must: bool) -> Known {
+    fn sample_groups(&self, held: Occupied, now: u64, all: bool, must: bool) -> Known {
         let Some(mut groups) = groups::groups(must) else { return Known::default() };
         let allowed = groups.sample(&os::read, held, now, all);
         self.group_ceiling.store(allowed.ceiling.min(MOST), Relaxed);
@@ -302,7 +302,7 @@ impl MemoryLimit {
 /// now.
 pub fn limits(maximum: f64) -> Result<Vec<Limit>> {
     LIMIT.measure(true);
-    let (held, resident) = (held::at_least(), LIMIT.resident());
+    let (held, resident) = (Occupied::now().least, LIMIT.resident());
     let used = |outside: i64| (outside + held).max(0) as u64;
     let share = |bytes: u64| match maximum {
         0.0.. => ((bytes as f64 / 100.0 * maximum) as u64).saturating_sub(resident),
