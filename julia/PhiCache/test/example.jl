@@ -5,7 +5,7 @@ function announced(path)
     return [line[7:end] for line in shown if startswith(line, "#     ")]
 end
 
-@testset "$name prints what it says" for name in ("quickstart.jl",)
+@testset "$name prints what it says" for name in ("quickstart.jl", "memoize.jl")
     path = joinpath(ROOT, "examples", name)
     @test split(read(julia(path), String), '\n', keepempty=false) == announced(path) != []
 end
