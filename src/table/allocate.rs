@@ -163,14 +163,13 @@ impl Arena {
         if bounds.evicts_at_limit && arena.is_pressed() {
             arena.note_pressure(bounds);
             let mut inner = arena.inner.lock();
-            // SAFETY: a spare chunk is alive, and in no list.
-            unsafe {
-                if !inner.spare.is_null() && (*inner.spare).size - CHUNK_HEADER >= size {
-                    let chunk = std::mem::replace(&mut inner.spare, std::ptr::null_mut());
+            if let Some(chunk) = inner.take_spare(size) {
+                // SAFETY: a spare chunk is alive, and in no list.
+                unsafe {
                     inner.link(chunk);
                     inner.carve_from(chunk);
-                    return Ok(inner);
                 }
+                return Ok(inner);
             }
         }
         // A smaller chunk if only that fits below the bound.
@@ -178,7 +177,7 @@ impl Arena {
         let wanted = (wanted as usize).max(FIRST_CHUNK);
         let chunk = Self::new_chunk(arena, chunk_for(size, wanted), false, bounds).or_else(|short| {
             // A smaller one may still be within the process's limit, or be found by the allocator.
-            let smaller = (wanted / 16).max(FIRST_CHUNK);
+            let smaller = (wanted / 4).max(FIRST_CHUNK);
             if chunk_for(size, smaller) < chunk_for(size, wanted)
                 && let Ok(chunk) = Self::new_chunk(arena, chunk_for(size, smaller), false, bounds)
             {

@@ -322,8 +322,9 @@ pub(super) struct Inner {
     pub(super) hole_bytes: usize,
     /// The chunk from which blocks are carved.
     pub(super) carving: *mut Chunk,
-    /// A chunk without entries, for the next growth at the process's limit; null for none.
+    /// Chunks without entries, for the next growth at the process's limit, linked by `next`; and their bytes.
     pub(super) spare: *mut Chunk,
+    pub(super) spare_bytes: u32,
     /// Where the search for sparse chunks continues.
     pub(super) cursor: *mut Chunk,
     pub(super) holes: Holes,
@@ -346,6 +347,7 @@ impl Default for Inner {
             hole_bytes: 0,
             carving: null,
             spare: null,
+            spare_bytes: 0,
             cursor: null,
             holes: Holes::NONE,
             abandoned: false,
@@ -456,6 +458,24 @@ impl Inner {
         }
         let hole = self.holes.cut(size, class)?;
         Some(self.took(hole, size))
+    }
+
+    /// A spare chunk with room for a block of this size.
+    pub(super) fn take_spare(&mut self, block: usize) -> Option<*mut Chunk> {
+        let mut link = &raw mut self.spare;
+        // SAFETY: spare chunks are alive, and the lock is held.
+        unsafe {
+            while !(*link).is_null() {
+                let chunk = *link;
+                if (*chunk).size - CHUNK_HEADER >= block {
+                    *link = (*chunk).next;
+                    self.spare_bytes -= (*chunk).size as u32;
+                    return Some(chunk);
+                }
+                link = &raw mut (*chunk).next;
+            }
+        }
+        None
     }
 
     fn took(&mut self, hole: NonNull<Header>, size: usize) -> (NonNull<Header>, *mut Chunk, bool) {
@@ -666,7 +686,8 @@ impl Arena {
     }
 
     /// Keeps a chunk without entries for the next growth, if the process has reached its limit: otherwise another cache
-    /// might take the room for which this one has evicted. Returns whether it did.
+    /// might take the room for which this one has evicted. Keeps as much as the largest chunk takes. Returns whether it
+    /// did.
     ///
     /// # Safety
     /// The chunk is in no list, the caller has its share, and no read section can reach its blocks.
@@ -675,7 +696,8 @@ impl Arena {
         // SAFETY: the caller's promise.
         unsafe {
             let is_unused = (*chunk).shares.load(Ordering::Acquire) == 1;
-            if inner.abandoned || !self.is_pressed() || !inner.spare.is_null() || !is_unused || (*chunk).single {
+            let has_enough = inner.spare_bytes as usize + (*chunk).size > LAST_CHUNK;
+            if inner.abandoned || !self.is_pressed() || has_enough || !is_unused || (*chunk).single {
                 return false;
             }
             #[cfg(shuttle)]
@@ -683,7 +705,8 @@ impl Arena {
             chunk.cast::<u8>().add(CHUNK_HEADER).write_bytes(0xDD, (*chunk).size - CHUNK_HEADER);
             (*chunk).used.store(CHUNK_HEADER, Ordering::Relaxed);
             ((*chunk).holes, (*chunk).is_kept) = (0, false);
-            inner.spare = chunk;
+            (*chunk).next = std::mem::replace(&mut inner.spare, chunk);
+            inner.spare_bytes += (*chunk).size as u32;
         }
         true
     }

@@ -181,24 +181,31 @@ impl Arena {
         self.pressed.store(false, Ordering::Relaxed);
         self.publish(&inner);
         drop(inner);
-        if !taken.spare.is_null() {
-            // SAFETY: the list's share was the spare's; nothing else uses it.
-            unsafe { Chunk::release(taken.spare) };
-        }
+        // SAFETY: nothing else uses spare chunks; the arena's share is ours now.
+        unsafe { release_all(taken.spare) };
         DetachedChunks { first, bytes }
     }
 
     /// Releases the chunks of a table that is gone. None of their entries is in it. From now on no chunk comes back.
     pub(super) fn abandon(&self) {
         self.inner.lock().abandoned = true;
-        let mut next = self.detach(None).first;
-        while !next.is_null() {
-            let chunk = next;
-            // SAFETY: the share that is released last keeps the chunk alive.
-            unsafe {
-                next = (*chunk).next;
-                Chunk::release(chunk);
-            }
+        // SAFETY: the shares of the detached chunks are ours.
+        unsafe { release_all(self.detach(None).first) };
+    }
+}
+
+/// Releases all chunks of a chain.
+///
+/// # Safety
+/// The caller has the shares, and is the only one that uses the links.
+unsafe fn release_all(first: *mut Chunk) {
+    let mut next = first;
+    while !next.is_null() {
+        let chunk = next;
+        // SAFETY: the caller's promise: the share that is released last keeps the chunk alive.
+        unsafe {
+            next = (*chunk).next;
+            Chunk::release(chunk);
         }
     }
 }

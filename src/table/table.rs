@@ -7,8 +7,9 @@
 //!
 //! An empty table owns no memory, because programs make hundreds of caches that stay nearly empty. A small table has
 //! one segment; when that is full, one of twice the size replaces it. A full segment of maximum size is split in two,
-//! so that an insertion copies at most one segment. Growth is atomic: readers, and a child after a fork, find either
-//! the old directory or the new one.
+//! so that an insertion copies at most one segment. A segment that has become sparse shrinks, or is merged with its
+//! buddy. Each new shape is published at once: readers, and a child after a fork, find either the old directory or the
+//! new one.
 
 use std::mem::offset_of;
 use std::ptr::{self, NonNull};
@@ -16,13 +17,14 @@ use std::ptr::{self, NonNull};
 use super::allocate::Short;
 use super::arena::{Arena, LazyArena};
 use super::closing::Closing;
-use super::directory::{Directory, Growth};
+use super::directory::Directory;
 use super::draft::{BorrowedEntry, IntoEntry, Memory, OwnedEntry, Terms};
 use super::entry::EntryRef;
 use super::hash::Hashed;
 use super::header::Header;
 use super::pin::Pinned;
 use super::release::{count_table_share, retire_entry};
+use super::reshape::Reshape;
 use super::segment::Segment;
 use crate::epoch::{flush, retire, without_fork};
 use crate::error::Result;
@@ -320,6 +322,7 @@ impl Table {
             self.count_change(-1);
             let emptied = self.is_empty() && self.is_large();
             let directory = if emptied { self.take(&mut writing) } else { None };
+            self.shrink(key.hash(), bounds);
             self.compact(&mut writing, bounds);
             drop(writing);
             // SAFETY: the entry is no longer in the table, and its share was counted.
@@ -445,20 +448,39 @@ impl Table {
 
     /// Makes a place for one more entry with this hash. A segment that cannot grow gets fuller. Only for the writer.
     fn make_place(&self, hash: u64, arena: &TryArc<Arena>, bounds: &Bounds) -> std::result::Result<(), Short> {
-        let growth = match self.segment(hash) {
+        let larger = match self.segment(hash) {
             Some(segment) if !segment.is_full() => return Ok(()),
             // SAFETY: it is the table's directory, and we are the writer.
             Some(segment) => match unsafe {
-                Growth::of(self.directory.load(Ordering::Acquire), hash, &bounds_of_growth(arena, bounds))
+                Reshape::larger(self.directory.load(Ordering::Acquire), hash, &bounds_of_growth(arena, bounds))
             } {
                 Err(_) if !segment.is_overfull() => return Ok(()),
-                growth => growth?,
+                larger => larger?,
             },
-            None => Growth::first(arena, bounds)?,
+            None => Reshape::first(arena, bounds)?,
         };
         // SAFETY: lookups begin at this pointer.
-        unsafe { growth.publish(|directory| self.directory.store(directory, Ordering::Release)) };
+        unsafe { larger.publish(|directory| self.directory.store(directory, Ordering::Release)) };
         Ok(())
+    }
+
+    /// After an entry with this hash has left: a smaller shape, if the segment has become sparse. Only for the writer.
+    #[inline]
+    pub(super) fn shrink(&self, hash: u64, bounds: &Bounds) {
+        if self.segment(hash).is_some_and(Segment::is_sparse) {
+            self.shrink_now(hash, bounds);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn shrink_now(&self, hash: u64, bounds: &Bounds) {
+        // SAFETY: it is the table's directory, and we are the writer; lookups begin at this pointer.
+        unsafe {
+            if let Some(smaller) = Reshape::smaller(self.directory.load(Ordering::Acquire), hash, bounds) {
+                smaller.publish(|directory| self.directory.store(directory, Ordering::Release));
+            }
+        }
     }
 }
 
