@@ -99,9 +99,9 @@ impl Drop for OwnedSegment {
 pub(super) struct Directory {
     part: Part,
     /// The byte offset of the last slot, a mask for offsets.
-    span: usize,
+    span: u32,
     /// The byte offset of the last bucket of a segment; all segments have the same size.
-    bucket_span: usize,
+    bucket_span: u32,
     /// The secrets of the hash, here so that a lookup need not check that they are initialized.
     secrets: &'static RapidSecrets,
     pub(super) arena: TryArc<Arena>,
@@ -129,6 +129,8 @@ impl Directory {
         slot: impl Fn(usize) -> DirSlot,
     ) -> Result<*mut Self> {
         let layout = Self::layout(slots);
+        // No memory has so many segments.
+        let span = u32::try_from((slots - 1) * size_of::<DirSlot>()).map_err(|_| Error::OutOfMemory(layout.size()))?;
         // SAFETY: the layout is not empty.
         let directory = unsafe { alloc(layout) }.cast::<Directory>();
         if directory.is_null() {
@@ -139,8 +141,8 @@ impl Directory {
         unsafe {
             directory.write(Directory {
                 part: Part::NEW,
-                span: (slots - 1) * size_of::<DirSlot>(),
-                bucket_span,
+                span,
+                bucket_span: bucket_span as u32,
                 secrets: secrets(),
                 arena: arena.clone(),
                 chunks: DetachedChunks::NONE,
@@ -159,7 +161,9 @@ impl Directory {
     #[inline(always)]
     pub(super) unsafe fn slot(directory: *mut Self, hash: u64) -> DirSlot {
         // SAFETY: the caller's promise; the span keeps the offset inside.
-        unsafe { *(&raw const (*directory).slots).byte_add(hash as usize & (*directory).span).cast::<DirSlot>() }
+        unsafe {
+            *(&raw const (*directory).slots).byte_add(hash as usize & (*directory).span as usize).cast::<DirSlot>()
+        }
     }
 
     /// The buckets for a hash.
@@ -169,7 +173,7 @@ impl Directory {
     #[inline(always)]
     pub(super) unsafe fn buckets(directory: *mut Self, hash: u64) -> Buckets {
         // SAFETY: the caller's promise.
-        unsafe { Buckets { first: Self::slot(directory, hash).buckets, span: (*directory).bucket_span } }
+        unsafe { Buckets { first: Self::slot(directory, hash).buckets, span: (*directory).bucket_span as usize } }
     }
 
     /// The secrets of the hash.
@@ -186,7 +190,7 @@ impl Directory {
     /// The directory is alive.
     pub(super) unsafe fn len(directory: *mut Self) -> usize {
         // SAFETY: the caller's promise.
-        unsafe { (*directory).span / size_of::<DirSlot>() + 1 }
+        unsafe { (*directory).span as usize / size_of::<DirSlot>() + 1 }
     }
 
     /// # Safety

@@ -30,9 +30,6 @@ use crate::sync::atomic::Ordering;
 const COPIES: usize = if cfg!(shuttle) { 2 } else { 64 };
 const COPIED_BYTES: u64 = 64 << 10;
 
-/// How often one insertion evicts, collects, and tries again.
-const ROUNDS: usize = 3;
-
 /// The chunks that one insertion closes at most. One with nothing but pinned blocks comes back at once.
 const CHUNKS: usize = 8;
 
@@ -107,7 +104,7 @@ impl Table {
             Short::Failed(_) => terms.bounds.evicts(),
         };
         let mut refused = short;
-        if self.may_free() {
+        if writer.may_free() {
             flush();
             match self.try_insert_entry(entry, hash, replace, terms) {
                 Err(short) => refused = short,
@@ -123,17 +120,20 @@ impl Table {
         if !evicts || weight >= most {
             return Err(refused);
         }
-        let mut budget = Budget::new(2 * weight);
-        for _ in 0..ROUNDS {
-            let before = budget.evict;
-            let wanted = weight.min(before);
-            let rest = before - wanted;
-            budget.evict = wanted;
-            let freed = self.evict(writer, &arena, &terms.bounds, &mut budget)
-                || self.evict_near(&arena, hash, &terms.bounds, &mut budget);
-            budget.evict += rest;
-            if !freed || wanted == 0 {
-                break;
+        // Half of what it may evict is for the hand. If that empties no chunk, another entry of about this size makes room
+        // at once.
+        let mut budget = Budget::new(weight);
+        for at_hand in [true, false] {
+            let freed = match at_hand {
+                true => self.evict(writer, &arena, &terms.bounds, &mut budget),
+                false => {
+                    budget.evict += weight;
+                    self.evict_near(&arena, hash, &terms.bounds, &mut budget)
+                        || self.evict_fitting(&arena, weight, &terms.bounds, &mut budget)
+                }
+            };
+            if !freed {
+                continue;
             }
             flush();
             match self.try_insert_entry(entry, hash, replace, terms) {
@@ -314,6 +314,13 @@ impl Table {
         // SAFETY: as above: an entry in a closing chunk is freed with it.
         let is_alone = |entry: &NonNull<Header>| unsafe { Chunk::is_listed(Chunk::of(*entry)) };
         let Some(entry) = segment.entries_near(hash).filter(is_alone).min_by_key(rank) else { return false };
+        self.evict_alone(arena, entry, bounds, budget);
+        true
+    }
+
+    /// Evicts an entry of one of the oldest chunks that leaves room for one of this weight. Returns whether it did.
+    fn evict_fitting(&self, arena: &TryArc<Arena>, weight: u64, bounds: &Bounds, budget: &mut Budget) -> bool {
+        let Some(entry) = arena.oldest_fitting(weight, budget.evict) else { return false };
         self.evict_alone(arena, entry, bounds, budget);
         true
     }

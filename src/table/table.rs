@@ -29,7 +29,7 @@ use super::segment::Segment;
 use crate::epoch::{flush, retire, without_fork};
 use crate::error::Result;
 use crate::memory::Bounds;
-use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, Padding, TryArc, on_separate_lines};
 
 /// The state that the writer's lock guards.
@@ -38,8 +38,20 @@ pub(super) struct Writer {
     /// Whether `len` is right. False, the default, if a writer vanished in a fork in the middle of a change: its lock
     /// has started over.
     counted: bool,
+    /// Refused insertions, for [`Writer::may_free`].
+    refusals: u32,
     /// The chunk that entries are leaving.
     pub(super) closing: Option<Closing>,
+}
+
+impl Writer {
+    /// Whether a collection may free something: if retired objects wait for one, and every REFUSALS_PER_COLLECTION
+    /// refusals, because pins may have been released meanwhile.
+    pub(super) fn may_free(&mut self) -> bool {
+        let refusals = self.refusals + 1;
+        self.refusals = refusals % REFUSALS_PER_COLLECTION;
+        retire::may_free() || refusals == REFUSALS_PER_COLLECTION
+    }
 }
 
 /// The result of an insertion.
@@ -117,8 +129,6 @@ pub struct Table {
     writer: Mutex<Writer>,
     len: AtomicU64,
     changes: AtomicU64,
-    /// Refused insertions, for [`Table::may_free`].
-    refusals: AtomicU32,
     pub(super) evicted: EvictedCounts,
 }
 
@@ -136,10 +146,9 @@ impl Table {
             directory: AtomicPtr::new(ptr::null_mut()),
             arena: LazyArena::new(),
             _padding: Padding::new(),
-            writer: Mutex::new(Writer { counted: true, closing: None }),
+            writer: Mutex::new(Writer { counted: true, refusals: 0, closing: None }),
             len: AtomicU64::new(0),
             changes: AtomicU64::new(0),
-            refusals: AtomicU32::new(0),
             evicted: EvictedCounts::new(),
         }
     }
@@ -261,14 +270,6 @@ impl Table {
                 Err(short) => Inserted::Refused(short),
             }
         })
-    }
-
-    /// Whether a collection may free something: if retired objects wait for one, and every REFUSALS_PER_COLLECTION
-    /// refusals, because pins may have been released meanwhile.
-    pub(super) fn may_free(&self) -> bool {
-        let refusals = self.refusals.load(Ordering::Relaxed) + 1;
-        self.refusals.store(refusals % REFUSALS_PER_COLLECTION, Ordering::Relaxed);
-        retire::may_free() || refusals == REFUSALS_PER_COLLECTION
     }
 
     /// Inserts an entry, and returns the one that the key had.
