@@ -75,9 +75,9 @@ def larger_table(run):
     lines = ["| run | limit | goal | at most | phicache |", "|---|---:|---|---:|---:|"]
     for limit, goal, cell in own_cells(run):
         if limit >= SMALL and not cell["met"]:
+            where = f'{cell["work"]}, {goal["costs"]} | {cell["part"]:.0%}: {limit / 1024:.0f} KiB'
             most = goal["factor"] * cell["other"] + goal["more"]
-            lines.append(f'| {cell["work"]}, {goal["costs"]} | {cell["part"]:.0%}: {limit / 1024:.0f} KiB | {bound(goal)} | '
-                         f'{most:.4f} | {cell["own"]:.4f} |')
+            lines.append(f'| {where} | {bound(goal)} | {most:.4f} | {cell["own"]:.4f} |')
     return "\n".join(lines)
 
 

@@ -61,9 +61,9 @@ def table(runs):
     for name, label, *_ in reversed(CONTESTANTS):
         run = runs[name]
         lookups, end, hits, savable, lost = run.samples[-1]
-        highest = max(mib for _, mib in run.resident())
-        lines.append(f"| {label} | {highest:.1f} | {end / MIB:.1f} | {run.samples[run.cleared][1] / MIB:.1f} | {hits / lookups:.1%} | "
-                     f"{lost / savable:.1%} |")
+        resident = [max(mib for _, mib in run.resident()), end / MIB, run.samples[run.cleared][1] / MIB]
+        figures = [f"{mib:.1f}" for mib in resident] + [f"{hits / lookups:.1%}", f"{lost / savable:.1%}"]
+        lines.append(f"| {label} | {' | '.join(figures)} |")
     return "\n".join(lines)
 
 
