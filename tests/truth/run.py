@@ -1,6 +1,7 @@
 """Computes one workload in one way, in a folder that has PyPhi's settings, and prints what came out: run.py NAME WAY
 
-WAY is `pyphi` (its own caches), `phicache`, or `distances` (phicache, with a memo of the distance beside).
+WAY is `pyphi` (its own caches), `phicache` (those of the library), or `distances`: PyPhi's own, and beside them one of
+the library for the distances between repertoires.
 """
 
 import collections
@@ -27,18 +28,19 @@ def exact(result):
 
 def main():
     name, way = sys.argv[1:]
-    if way != "pyphi":
+    if way == "phicache":
         caching.take_place()
     import pyphi
-    counts, distances = Counts(pyphi.cache), None
+    assert (pyphi.cache.__file__ == caching.__file__) == (way == "phicache")
+    counts, computed = Counts(pyphi.cache), None
     if way == "distances":
         import distances
-        distances = distances.memoize()
-    began = time.perf_counter()
+        computed = distances.memoize()
+    began = time.process_time()  # other programs disturb this less than the time of day
     result = WORKLOADS[name][1](pyphi)
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     print(json.dumps({"result": exact(result), "seconds": seconds, "counts": counts.read(),
-                      "distances": distances and distances(), "module": pyphi.cache.__file__}))
+                      "distances": computed and computed.info()}))
 
 
 if __name__ == "__main__":

@@ -29,20 +29,20 @@ def of_mice(mice):
     return [mice.phi, mice.purview, *repertoires]
 
 
-@workload("basic")
-@workload("basic, cleared", CLEAR_SUBSYSTEM_CACHES_AFTER_COMPUTING_SIA=True)
-@workload("basic, no repertoires cached", CACHE_REPERTOIRES=False)
-@workload("basic, no purviews cached", CACHE_POTENTIAL_PURVIEWS=False)
-@workload("basic, tripartitions", PARTITION_TYPE="TRI")
-@workload("basic, all partitions", PARTITION_TYPE="ALL")
-@workload("basic, L1", MEASURE="L1", USE_SMALL_PHI_DIFFERENCE_FOR_CES_DISTANCE=True)
 @workload("basic, Redis", REDIS_CACHE=True)
+@workload("basic, L1", MEASURE="L1", USE_SMALL_PHI_DIFFERENCE_FOR_CES_DISTANCE=True)
+@workload("basic, all partitions", PARTITION_TYPE="ALL")
+@workload("basic, tripartitions", PARTITION_TYPE="TRI")
+@workload("basic, no purviews cached", CACHE_POTENTIAL_PURVIEWS=False)
+@workload("basic, no repertoires cached", CACHE_REPERTOIRES=False)
+@workload("basic, cleared", CLEAR_SUBSYSTEM_CACHES_AFTER_COMPUTING_SIA=True)
+@workload("basic")
 def basic(pyphi):
     return of_system(pyphi.compute.sia(pyphi.examples.basic_subsystem()))
 
 
-@workload("basic, concept-style cuts", SYSTEM_CUTS="CONCEPT_STYLE")
 @workload("basic, concept-style cuts, Redis", SYSTEM_CUTS="CONCEPT_STYLE", REDIS_CACHE=True)
+@workload("basic, concept-style cuts", SYSTEM_CUTS="CONCEPT_STYLE")
 def concept_style(pyphi):
     analysis = pyphi.compute.sia(pyphi.examples.basic_subsystem())
     return [of_system(analysis.sia_cause), of_system(analysis.sia_effect)]
@@ -61,14 +61,14 @@ def given_purviews(pyphi):
             for mechanism in ((0,), (1,), (0, 1), (0, 1, 2)) for purviews in asked * 2]
 
 
-@workload("xor")
 @workload("xor, Redis", REDIS_CACHE=True)
+@workload("xor")
 def xor(pyphi):
     return of_system(pyphi.compute.sia(pyphi.examples.xor_subsystem()))
 
 
-@workload("fig4")
 @workload("fig4, Redis", REDIS_CACHE=True)
+@workload("fig4")
 def fig4(pyphi):
     return of_system(pyphi.compute.major_complex(pyphi.examples.fig4(), (1, 0, 0)))
 
@@ -96,8 +96,8 @@ def coarse(pyphi):
         pyphi.macro.MacroSubsystem(network, (0, 0, 0, 0), network.node_indices, coarse_grain=grain)))
 
 
-@workload("blackbox, micro")
 @workload("blackbox, micro, Redis", REDIS_CACHE=True)
+@workload("blackbox, micro")
 def blackbox_micro(pyphi):
     return of_system(pyphi.compute.sia(pyphi.Subsystem(pyphi.examples.blackbox_network(), (0,) * 6)))
 

@@ -1,12 +1,13 @@
-"""Keys of Python's values, made by the library's key builder; masks of nodes."""
+"""Keys of Python's values, made by the library's key builder; node sets."""
 
+import ctypes
+import functools
 from ctypes import byref, c_uint64
 from numbers import Integral, Real
 
 from pyphi import Direction
 
 from .library import Address, Handle, as_bytes, call
-from ctypes import string_at
 
 
 def builder(arguments, keywords=()):
@@ -20,41 +21,41 @@ def builder(arguments, keywords=()):
     return key
 
 
+@functools.lru_cache(maxsize=None)  # each of a builder's functions takes a microsecond through ctypes
 def encoded(arguments):
-    """The bytes of the key of these arguments."""
+    """The bytes of the key of these arguments. Arguments that are equal in Python have equal keys."""
     key, out = builder(arguments), Address()
     call("key_bytes", key, False, byref(out))
-    return string_at(out.data, out.len)
+    return ctypes.string_at(out.data, out.len)
 
 
 def _add(key, value):
-    if value is None:
-        call("key_add_none", key)
-    elif isinstance(value, Direction):
-        call("key_add_direction", key, value.value)
-    elif isinstance(value, bool):
-        call("key_add_bool", key, value)
-    elif isinstance(value, Integral):
-        call("key_add_int", key, int(value))
-    elif isinstance(value, Real):
-        call("key_add_double", key, float(value))
-    elif isinstance(value, str):
-        call("key_add_string", key, as_bytes(value.encode()))
-    elif isinstance(value, bytes):
-        call("key_add_bytes", key, as_bytes(value))
-    elif isinstance(value, (tuple, list)):
-        _add_all(key, value, "tuple")
-    elif isinstance(value, (set, frozenset)):
-        _add_all(key, value, "set")
-    else:
-        raise TypeError(f"a key cannot contain a {type(value).__name__}")
+    for kind, add in ADD.items():
+        if isinstance(value, kind):
+            add(key, value)
+            return
+    raise TypeError(f"a key cannot contain a {type(value).__name__}")
 
 
-def _add_all(key, values, kind):
+def _add_all(kind, key, values):
     call(f"key_begin_{kind}", key)
     for value in values:
         _add(key, value)
     call(f"key_end_{kind}", key)
+
+
+# Python's integers include its truth values, so those come first.
+ADD = {
+    type(None): lambda key, _: call("key_add_none", key),
+    Direction: lambda key, direction: call("key_add_direction", key, direction.value),
+    bool: lambda key, value: call("key_add_bool", key, value),
+    Integral: lambda key, number: call("key_add_int", key, int(number)),
+    Real: lambda key, number: call("key_add_double", key, float(number)),
+    str: lambda key, text: call("key_add_string", key, as_bytes(text.encode())),
+    bytes: lambda key, data: call("key_add_bytes", key, as_bytes(data)),
+    (tuple, list): functools.partial(_add_all, "tuple"),
+    (set, frozenset): functools.partial(_add_all, "set"),
+}
 
 
 def mask(nodes):
@@ -71,6 +72,6 @@ def nodes(mask):
 
 
 def masks(sets):
-    """An array of node sets for the library, or None for an empty one."""
+    """An array of node sets. It is never NULL, which the library tells from an empty list."""
     sets = list(sets)
-    return (c_uint64 * len(sets))(*sets) if sets else None
+    return (c_uint64 * max(1, len(sets)))(*sets)

@@ -68,6 +68,7 @@ ARGUMENTS = {
     "dict_cache_new": [HANDLE, c_void_p, TO],
     "dict_cache_free": [HANDLE],
     "dict_cache_get": [HANDLE, Bytes, TO],
+    "dict_cache_get_into": [HANDLE, Bytes, TO, c_size_t, TO],
     "dict_cache_set": [HANDLE, Bytes, Bytes],
     "dict_cache_clear": [HANDLE],
     "dict_cache_info": [HANDLE, TO],

@@ -12,7 +12,7 @@ from .keys import mask, masks
 from .library import MISS, Fingerprint, Handle, Mice, Value, as_bytes, call, release
 from .values import from_bytes, to_bytes
 
-ROW_MAJOR = 0
+ROW_MAJOR, KEY_BUFFER = 0, 768
 
 
 class _MICECache(Cache):
@@ -23,12 +23,11 @@ class _MICECache(Cache):
         self.make(None, None, _Subsystem(subsystem), parent_cache and parent_cache.handle)
 
     def key(self, direction, mechanism, purviews=False, _prefix=None):
-        listed = [] if purviews is False else [mask(purview) for purview in purviews]
-        # An array of no elements is not NULL, which would be no list.
-        array = None if purviews is False else (ctypes.c_uint64 * max(1, len(listed)))(*listed)
-        buffer, length = ctypes.create_string_buffer(768 + 9 * len(listed)), c_size_t()
-        call("key_mice", _prefix, direction.value, mask(mechanism), array, len(listed), buffer, len(buffer),
-             byref(length))
+        count, listed = 0, None
+        if purviews is not False:
+            count, listed = len(purviews), masks(map(mask, purviews))
+        buffer, length = ctypes.create_string_buffer(KEY_BUFFER + 9 * count), c_size_t()
+        call("key_mice", _prefix, direction.value, mask(mechanism), listed, count, buffer, len(buffer), byref(length))
         return buffer.raw[:length.value]
 
     def get(self, key):
