@@ -1,10 +1,6 @@
 """PyPhi's networks and settings that are computed both ways. Each function returns what must agree to the last bit."""
 
-import json
-from pathlib import Path
-
 WORKLOADS = {}  # name: (settings, function)
-RANDOM = Path(__file__).resolve().parents[2] / "examples/iit/networks/random-5-3.json"
 
 
 def workload(name, **settings):
@@ -118,11 +114,26 @@ def actual(pyphi):
             + [pyphi.actual.sia(transition).alpha] for transition in (copies, gates, examples.prevention())]
 
 
-@workload("random, five nodes")
-def random(pyphi):
-    network = json.loads(RANDOM.read_text())
-    return of_system(pyphi.compute.sia(
-        pyphi.Subsystem(pyphi.Network(network["tpm"], network["cm"]), tuple(network["state"]))))
+@workload("no complex")
+def no_complex(pyphi):
+    return pyphi.compute.major_complex(pyphi.examples.residue_network(), (0, 0, 0, 0, 0)).phi
+
+
+@workload("a parent that is cut, Redis", REDIS_CACHE=True)
+@workload("a parent that is cut")
+def cut_parent(pyphi):
+    """No system can inherit from one that is cut; PyPhi throws a ValueError."""
+    cut = pyphi.models.Cut((0,), (1, 2))
+    parent = pyphi.examples.basic_subsystem().apply_cut(cut)
+    try:
+        parent.apply_cut(cut)
+    except ValueError as error:
+        return [type(error).__name__, *of_concepts(pyphi.compute.ces(parent))]
+
+
+@workload("rule154, five nodes")
+def rule154(pyphi):
+    return of_system(pyphi.compute.sia(pyphi.Subsystem(pyphi.examples.rule154_network(), (1, 0, 0, 0, 0))))
 
 
 # The short form: dict caches, MICE caches with children, other cuts, and Redis.

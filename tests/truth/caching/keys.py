@@ -66,9 +66,9 @@ def mask(nodes):
     return bits
 
 
-def nodes(mask):
+def nodes(bits):
     """The indices of a node set, ascending, as PyPhi writes mechanisms and purviews."""
-    return tuple(node for node in range(mask.bit_length()) if mask >> node & 1)
+    return tuple(node for node in range(bits.bit_length()) if bits >> node & 1)
 
 
 def masks(sets):

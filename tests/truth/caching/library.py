@@ -7,7 +7,7 @@ import ctypes
 import os
 from ctypes import POINTER, byref, c_char_p, c_double, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
 
-MISS, INVALID_ARGUMENT, CALLBACK = 1, -1, -3
+MISS, INVALID_ARGUMENT = 1, -1
 
 
 class Bytes(ctypes.Structure):

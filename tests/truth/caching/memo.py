@@ -8,7 +8,7 @@ from pyphi import config
 
 from .base import info_of
 from .keys import builder
-from .library import CALLBACK, COMPUTE, Failure, Handle, Value, call, taken
+from .library import COMPUTE, Failure, Handle, Value, call, taken
 from .values import from_bytes, to_bytes
 
 UNLIMITED = -1.0

@@ -13,6 +13,7 @@ from .library import MISS, Fingerprint, Handle, Mice, Value, as_bytes, call, rel
 from .values import from_bytes, to_bytes
 
 ROW_MAJOR, KEY_BUFFER = 0, 768
+EMPTY = 1  # instead of a system without nodes, which the library does not have; its context differs from node 0's
 
 
 class _MICECache(Cache):
@@ -73,13 +74,13 @@ class _Subsystem(Handle):
         # Row i of a state-by-node matrix is the state in which bit k of i is node k: Fortran's order.
         tpm = np.ascontiguousarray(network.tpm.reshape((2 ** size, size), order="F"), dtype=float)
         # Also what a macro system adds to its micro system.
-        context = repr([settings.of_results(), subsystem.external_indices, *(
+        context = repr([settings.of_results(), subsystem.node_indices, subsystem.external_indices, *(
             getattr(subsystem, name, None) for name in ("time_scale", "blackbox", "coarse_grain"))])
         identity = Fingerprint()
         call("network_fingerprint", tpm.ctypes.data, size, ROW_MAJOR, connections, as_bytes(context.encode()),
              byref(identity))
         super().__init__("subsystem", byref(identity), size, (c_int32 * size)(*subsystem.state),
-                         mask(subsystem.node_indices), connections, _severed(subsystem.cut, size))
+                         mask(subsystem.node_indices) or EMPTY, connections, _severed(subsystem.cut, size))
 
 
 def _severed(cut, size):
