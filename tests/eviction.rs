@@ -150,8 +150,8 @@ fn pinned_values_stay_and_their_chunks_are_of_use_once_they_are_released() {
         assert_eq!(value.entry.value(), value_of(key), "{key}");
     }
     let every_tenth: Vec<_> = pinned.into_iter().step_by(10).collect();
-    let stored = (20_000..40_000).filter(|key| set(&cache, *key, 64)).count();
-    assert!(stored > 15_000, "{stored} beside a hundred pins");
+    let beside = (20_000..40_000).filter(|key| set(&cache, *key, 64)).count();
+    assert!(beside > 19_900, "{beside} beside a hundred pins");
     assert_eq!(every_tenth[99].entry.value(), value_of(990));
     drop(every_tenth);
     let stored = (40_000..60_000).filter(|key| set(&cache, *key, 64)).count();

@@ -30,9 +30,6 @@ use crate::sync::atomic::Ordering;
 const COPIES: usize = if cfg!(shuttle) { 2 } else { 64 };
 const COPIED_BYTES: u64 = 64 << 10;
 
-/// How often one insertion evicts, collects, and tries again.
-const ROUNDS: usize = 3;
-
 /// The chunks that one insertion closes at most. One with nothing but pinned blocks comes back at once.
 const CHUNKS: usize = 8;
 
@@ -107,7 +104,7 @@ impl Table {
             Short::Failed(_) => terms.bounds.evicts(),
         };
         let mut refused = short;
-        if self.may_free() {
+        if writer.may_free() {
             flush();
             match self.try_insert_entry(entry, hash, replace, terms) {
                 Err(short) => refused = short,
@@ -123,17 +120,20 @@ impl Table {
         if !evicts || weight >= most {
             return Err(refused);
         }
-        let mut budget = Budget::new(2 * weight);
-        for _ in 0..ROUNDS {
-            let before = budget.evict;
-            let wanted = weight.min(before);
-            let rest = before - wanted;
-            budget.evict = wanted;
-            let freed =
-                self.evict(writer, &arena, &terms.bounds, &mut budget) || self.evict_near(&arena, hash, &mut budget);
-            budget.evict += rest;
-            if !freed || wanted == 0 {
-                break;
+        // Half of what it may evict is for the hand. If that empties no chunk, another entry of about this size makes room
+        // at once.
+        let mut budget = Budget::new(weight);
+        for at_hand in [true, false] {
+            let freed = match at_hand {
+                true => self.evict(writer, &arena, &terms.bounds, &mut budget),
+                false => {
+                    budget.evict += weight;
+                    self.evict_near(&arena, hash, &terms.bounds, &mut budget)
+                        || self.evict_fitting(&arena, weight, &terms.bounds, &mut budget)
+                }
+            };
+            if !freed {
+                continue;
             }
             flush();
             match self.try_insert_entry(entry, hash, replace, terms) {
@@ -159,7 +159,7 @@ impl Table {
                     }
                     Some(Oldest::Single(entry)) => {
                         passed += 1;
-                        done |= self.visit_single(arena, entry, budget);
+                        done |= self.visit_single(arena, entry, bounds, budget);
                     }
                     // Closed chunks may wait for a collection.
                     None if !collected && retire::may_free() => {
@@ -173,7 +173,7 @@ impl Table {
             if let Some(entry) = closing.next()
                 && (!self.survives(entry, budget) || self.move_entry(arena, entry, bounds, budget).is_err())
             {
-                self.evict_entry(arena, entry, budget);
+                self.evict_entry(arena, entry, bounds, budget);
                 done = true;
             }
             done |= self.retire_if_left(writer, arena);
@@ -202,13 +202,19 @@ impl Table {
     }
 
     /// Visits a large entry, which stays in its chunk if it survives. Returns whether it was evicted.
-    fn visit_single(&self, arena: &TryArc<Arena>, entry: NonNull<Header>, budget: &mut Budget) -> bool {
+    fn visit_single(
+        &self,
+        arena: &TryArc<Arena>,
+        entry: NonNull<Header>,
+        bounds: &Bounds,
+        budget: &mut Budget,
+    ) -> bool {
         // SAFETY: the chunk is in the arena's list, so it is alive; only the writer takes entries out of the table.
         let is_in_table = unsafe { (*entry.as_ptr()).shares.load(Ordering::Relaxed) } & IN_TABLE != 0;
         if !is_in_table || self.survives(entry, budget) {
             return false;
         }
-        self.evict_alone(arena, entry, budget);
+        self.evict_alone(arena, entry, bounds, budget);
         true
     }
 
@@ -269,7 +275,7 @@ impl Table {
     }
 
     /// Evicts an entry of a closing chunk. It keeps the table's share, and is freed with the chunk.
-    fn evict_entry(&self, arena: &TryArc<Arena>, entry: NonNull<Header>, budget: &mut Budget) {
+    fn evict_entry(&self, arena: &TryArc<Arena>, entry: NonNull<Header>, bounds: &Bounds, budget: &mut Budget) {
         // SAFETY: the entry is in the table, and we are the writer.
         let (old, cost) = unsafe { (EntryRef::new(entry), cost_of(entry)) };
         let hash = hash(old.key());
@@ -277,6 +283,7 @@ impl Table {
         let found = self.segment(hash).and_then(|segment| Some((segment, segment.find(&key)?.0)));
         let (segment, position) = found.expect("an entry with the table's share is in the table");
         segment.remove(position, hash);
+        self.shrink(hash, bounds);
         let weight = old.weight();
         arena.dismiss(weight);
         self.count_change(-1);
@@ -285,8 +292,8 @@ impl Table {
     }
 
     /// Evicts an entry whose block is freed without its chunk.
-    fn evict_alone(&self, arena: &TryArc<Arena>, entry: NonNull<Header>, budget: &mut Budget) {
-        self.evict_entry(arena, entry, budget);
+    fn evict_alone(&self, arena: &TryArc<Arena>, entry: NonNull<Header>, bounds: &Bounds, budget: &mut Budget) {
+        self.evict_entry(arena, entry, bounds, budget);
         // SAFETY: the entry is no longer in the table.
         unsafe {
             super::release::count_table_share(entry);
@@ -296,7 +303,7 @@ impl Table {
 
     /// Evicts an entry from the bucket of this hash, if its segment is so full that it takes no entry more and cannot
     /// grow. Returns whether it did.
-    fn evict_near(&self, arena: &TryArc<Arena>, hash: u64, budget: &mut Budget) -> bool {
+    fn evict_near(&self, arena: &TryArc<Arena>, hash: u64, bounds: &Bounds, budget: &mut Budget) -> bool {
         let Some(segment) = self.segment(hash).filter(|segment| segment.is_overfull()) else { return false };
         let rank = |entry: &NonNull<Header>| {
             // SAFETY: entries of the segment are in the table.
@@ -307,7 +314,14 @@ impl Table {
         // SAFETY: as above: an entry in a closing chunk is freed with it.
         let is_alone = |entry: &NonNull<Header>| unsafe { Chunk::is_listed(Chunk::of(*entry)) };
         let Some(entry) = segment.entries_near(hash).filter(is_alone).min_by_key(rank) else { return false };
-        self.evict_alone(arena, entry, budget);
+        self.evict_alone(arena, entry, bounds, budget);
+        true
+    }
+
+    /// Evicts an entry of one of the oldest chunks that leaves room for one of this weight. Returns whether it did.
+    fn evict_fitting(&self, arena: &TryArc<Arena>, weight: u64, bounds: &Bounds, budget: &mut Budget) -> bool {
+        let Some(entry) = arena.oldest_fitting(weight, budget.evict) else { return false };
+        self.evict_alone(arena, entry, bounds, budget);
         true
     }
 }
