@@ -9,6 +9,7 @@ changes. If PyPhi cannot be installed, one message says why, and the exit status
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -79,7 +80,9 @@ def install(folder):
         env={**os.environ, **environment, "PIP_ROOT_USER_ACTION": "ignore"})
     try:
         if run.returncode != 0:
-            raise Unavailable(f"pip said: {(run.stdout.strip().splitlines() or ['(nothing)'])[-1]}")
+            unreachable = re.search("connection broken|ConnectionError|timed out", run.stdout)
+            last = (run.stdout.strip().splitlines() or ["(nothing)"])[-1]
+            raise Unavailable("PyPI cannot be reached" if unreachable else f"pip said: {last}")
         (partial / "python").write_text(WRAPPER.format(python=python))
         (partial / "python").chmod(0o755)
         shutil.rmtree(folder, ignore_errors=True)
@@ -88,15 +91,21 @@ def install(folder):
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def works(wrapper):
+    return answer(wrapper, "-c", "import numpy, scipy, pyemd") is not None
+
+
 def find(build):
     """The path of the interpreter. Raises Unavailable."""
     folder = build / "tools" / "pyphi"
     wrapper = folder / "python"
-    if answer(wrapper, "-c", "import numpy") is None:  # not there, or its Python was replaced by another version
+    if not works(wrapper):  # it is not there, or its Python was replaced by another version
         try:
             install(folder)
         except OSError as failure:
             raise Unavailable(str(failure)) from failure
+        if not works(wrapper):
+            raise Unavailable(f"{wrapper} cannot import what was installed; run it to see why")
     return wrapper
 
 
