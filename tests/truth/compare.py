@@ -5,7 +5,8 @@
 
 PYTHON is an interpreter that has PyPhi (make/find_pyphi.py), LIBRARY the shared library. Each workload runs with
 PyPhi's caches and with those of the library; where the measure is the earth mover's distance, also with PyPhi's caches
-and one of the library for the distances. Each run is a process of its own, with a Redis server of its own if the workload uses Redis.
+and one of the library for the distances. Each run is a process of its own, with a Redis server of its own if the
+workload uses Redis.
 """
 
 import argparse
@@ -123,8 +124,9 @@ def compare(arguments, name):
 
 def conclude(workloads, equal):
     """Prints in two sentences what was seen."""
-    print(f"\n{len(equal)} of {workloads} workloads are equal: {sum(row.numbers for row in equal):,} numbers to the last "
-          f"bit, and hits, misses and size of {sum(row.caches for row in equal):,} caches.")
+    numbers, caches = sum(row.numbers for row in equal), sum(row.caches for row in equal)
+    print(f"\n{len(equal)} of {workloads} workloads are equal: {numbers:,} numbers to the last bit, and hits, misses and "
+          f"size of {caches:,} caches.")
     gains = [(row.pyphi / row.distances, row) for row in equal if row.distances and row.pyphi > 1]
     if gains:
         times, row = max(gains)
@@ -145,8 +147,8 @@ def main():
     unknown = [name for name in names if name not in WORKLOADS]
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}. The workloads are: {'; '.join(WORKLOADS)}")
-    print(ROW.format("workload", "first φ", "numbers", "caches", "hits", "misses", "size", "PyPhi", "phicache", "distances",
-                     "").rstrip())
+    print(ROW.format("workload", "first φ", "numbers", "caches", "hits", "misses", "size", "PyPhi", "phicache",
+                     "distances", "").rstrip())
     compared = []
     for name in names:
         if WORKLOADS[name][0].get("REDIS_CACHE") and not arguments.redis_server:
