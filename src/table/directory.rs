@@ -129,7 +129,7 @@ impl Directory {
         slot: impl Fn(usize) -> DirSlot,
     ) -> Result<*mut Self> {
         let layout = Self::layout(slots);
-        // No memory has so many segments.
+        // No memory has 2^28 segments.
         let span = u32::try_from((slots - 1) * size_of::<DirSlot>()).map_err(|_| Error::OutOfMemory(layout.size()))?;
         // SAFETY: the layout is not empty.
         let directory = unsafe { alloc(layout) }.cast::<Directory>();

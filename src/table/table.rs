@@ -253,7 +253,7 @@ impl Table {
             if !is_allowed() {
                 return Inserted::Forbidden;
             }
-            self.tidy(&mut writing, entry.weight(), &terms.bounds);
+            self.tidy(&mut writing, entry.weight(), terms);
             let mut inserted = self.try_insert_entry(entry, hash, replace, terms);
             if let Err(short) = inserted {
                 inserted = self.insert_with_room(&mut writing, short, entry, hash, replace, terms);
