@@ -131,8 +131,8 @@ package: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target phicache_archive phicache_shared phicache-info -j $(JOBS)
 
 configure: toolchain
-	@$(FIND_CMAKE); "$$cmake" -S . -B $(BUILD) -DPHICACHE_CARGO_TARGET_DIR="$$CARGO_TARGET_DIR" \
-	    -DCMAKE_INSTALL_PREFIX="$(PREFIX)"
+	@$(FIND_CMAKE); lemon=$$($(FIND_LEMON)); "$$cmake" -S . -B $(BUILD) $${lemon:+-DPHICACHE_LEMON_INCLUDE_DIR="$$lemon"} \
+	    -DPHICACHE_CARGO_TARGET_DIR="$$CARGO_TARGET_DIR" -DCMAKE_INSTALL_PREFIX="$(PREFIX)"
 
 docs:
 	@$(PYTHON) -B make/docs.py $(BUILD)
@@ -181,5 +181,8 @@ toolchain:
 	        echo "$$program is missing. phicache needs a Rust toolchain, gcc, g++, make and python3." \
 	             "On Debian, as root: apt-get install gcc g++ make python3" >&2; exit 1; }; \
 	done
+
+# Only the targets that build examples/iit fetch its solver; without it, the rest is built.
+demo build: FIND_LEMON = $(PYTHON) -B make/find_lemon.py $(BUILD)
 
 FIND_CMAKE = cmake=$$($(PYTHON) -B make/find_tool.py cmake $(BUILD)) || exit 1

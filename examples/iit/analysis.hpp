@@ -25,6 +25,6 @@ struct Result {
     std::optional<RedisUse> redis;  // empty if Redis is not used
 };
 
-Result analyse(const Network& network, Caching caching);
+Result analyse(const Network& network, const Settings& settings);
 
 }  // namespace iit

@@ -31,7 +31,7 @@ int run(const std::vector<std::string>& arguments) {
         if (!set) throw iit::UsageError(std::string("--redis-url: ") + set.error().what());
     }
     std::vector<iit::Run> runs;
-    for (iit::Caching caching : options.runs) runs.push_back({caching, iit::analyse(network, caching)});
+    for (const iit::Settings& settings : options.runs) runs.push_back({settings, iit::analyse(network, settings)});
     if (options.json) {
         iit::print_json(std::cout, runs.front());
     } else {

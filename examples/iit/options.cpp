@@ -1,9 +1,13 @@
 #include "options.hpp"
 
+#include <charconv>
 #include <optional>
+#include <system_error>
 
 namespace iit {
 namespace {
+
+constexpr int kMostThreads = 256;
 
 // The value of an option given as `--name value` or `--name=value`; empty if the argument is another option.
 std::optional<std::string> value_of(const std::string& name, const std::vector<std::string>& arguments, std::size_t& at) {
@@ -14,12 +18,23 @@ std::optional<std::string> value_of(const std::string& name, const std::vector<s
     return arguments[at];
 }
 
+int thread_count(const std::string& text) {
+    int number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size() || number < 1 || number > kMostThreads)
+        throw UsageError("--threads is '" + text + "'; expected a number from 1 to " + std::to_string(kMostThreads));
+    return number;
+}
+
 }  // namespace
 
 Options parse_options(const std::vector<std::string>& arguments) {
     Options options;
     std::string cache;
     std::string reuse;
+    bool distances = true;
+    Measure measure = Measure::emd;
+    std::optional<int> threads;
     std::vector<std::string> files;
     for (std::size_t at = 0; at < arguments.size(); ++at) {
         const std::string& argument = arguments[at];
@@ -32,6 +47,14 @@ Options parse_options(const std::vector<std::string>& arguments) {
         } else if (auto how = value_of("--reuse", arguments, at)) {
             reuse = *how;
             if (reuse != "parent" && reuse != "cuts") throw UsageError("--reuse is '" + reuse + "'; expected parent or cuts");
+        } else if (auto which_measure = value_of("--measure", arguments, at)) {
+            if (*which_measure != "emd" && *which_measure != "l1")
+                throw UsageError("--measure is '" + *which_measure + "'; expected emd or l1");
+            measure = *which_measure == "emd" ? Measure::emd : Measure::l1;
+        } else if (auto number = value_of("--threads", arguments, at)) {
+            threads = thread_count(*number);
+        } else if (argument == "--no-distances") {
+            distances = false;
         } else if (argument == "--json") {
             options.json = true;
         } else if (argument == "--help" || argument == "-h") {
@@ -49,12 +72,20 @@ Options parse_options(const std::vector<std::string>& arguments) {
 
     if (!options.redis_url.empty() && cache != "redis") throw UsageError("--redis-url needs --cache redis");
 
+    const auto add = [&](Caching caching, int with_threads) { options.runs.push_back({measure, caching, with_threads}); };
     const Caching nothing{Reuse::none};
-    const Caching with_caches{reuse == "parent" ? Reuse::parent : Reuse::cuts, cache == "redis" ? Store::redis : Store::dict};
-    if (cache == "none") options.runs = {nothing};
-    else if (!cache.empty() || options.json) options.runs = {with_caches};
-    else if (reuse.empty()) options.runs = {nothing, {Reuse::parent}, {Reuse::cuts}};
-    else options.runs = {nothing, with_caches};
+    const Caching asked{reuse == "parent" ? Reuse::parent : Reuse::cuts, cache == "redis" ? Store::redis : Store::dict, distances};
+    if (cache == "none") {
+        add(nothing, threads.value_or(1));
+    } else if (!cache.empty() || options.json) {
+        add(asked, threads.value_or(1));
+    } else {
+        add(nothing, 1);
+        add({Reuse::parent, Store::dict, false}, 1);
+        add({Reuse::parent}, 1);
+        add({Reuse::cuts}, 1);
+        add({Reuse::cuts}, threads.value_or(2));
+    }
     return options;
 }
 

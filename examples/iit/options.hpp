@@ -13,8 +13,8 @@ struct Options {
     std::string network;      // the path of the file to read
     bool json = false;
     bool help = false;
-    std::string redis_url;      // the URL of the server; empty: as in the environment
-    std::vector<Caching> runs;  // the analyses, in order
+    std::string redis_url;       // the URL of the server; empty: as in the environment
+    std::vector<Settings> runs;  // the analyses, in order
 };
 
 // An error in the command line; what() is one line.

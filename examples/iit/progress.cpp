@@ -22,6 +22,7 @@ Progress::~Progress() {
 }
 
 void Progress::step() {
+    const std::lock_guard<std::mutex> lock(mutex_);
     ++done_;
     if (!terminal_ || Clock::now() < next_) return;
     next_ = Clock::now() + kInterval;

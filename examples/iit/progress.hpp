@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <mutex>
 #include <string>
 
 namespace iit {
@@ -16,13 +17,14 @@ class Progress {
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
 
-    void step();
+    void step();  // any thread
 
   private:
     using Clock = std::chrono::steady_clock;
 
     void draw();
 
+    std::mutex mutex_;
     std::string label_;
     std::size_t total_;
     std::size_t done_ = 0;

@@ -77,8 +77,8 @@ void print_redis(std::ostream& out, const RedisUse& redis, const Computed& compu
 }
 
 void print_caches(std::ostream& out, const Run& run) {
-    out << "\n" << name_of(run.caching) << ": " << format("%.3f s", run.result.seconds) << "\n";
-    if (run.caching.reuse == Reuse::none) return;
+    out << "\n" << name_of(run.settings.caching) << ": " << format("%.3f s", run.result.seconds) << "\n";
+    if (run.settings.caching.reuse == Reuse::none) return;
     out << "  cache          caches        hits      misses   hits of all     entries        bytes\n";
     for (const CacheUse& use : run.result.caches) {
         const std::uint64_t asked = use.hits + use.misses;
@@ -97,7 +97,7 @@ void print_savings(std::ostream& out, const std::vector<Run>& runs) {
     out << "\ncomputed               repertoires   of single nodes   small-phi searches   seconds\n";
     for (const Run& run : runs) {
         const Computed& computed = run.result.computed;
-        out << format("  %-18s %13s %17s %20s %9.3f\n", name_of(run.caching).c_str(), grouped(computed.repertoires).c_str(),
+        out << format("  %-18s %13s %17s %20s %9.3f\n", name_of(run.settings.caching).c_str(), grouped(computed.repertoires).c_str(),
                       grouped(computed.single_node_repertoires).c_str(), grouped(computed.small_phi_searches).c_str(),
                       run.result.seconds);
     }
@@ -110,7 +110,7 @@ void print_savings(std::ostream& out, const std::vector<Run>& runs) {
             auto fewer = [&](std::uint64_t Computed::*count) {
                 return times(static_cast<double>(before.computed.*count), static_cast<double>(after.computed.*count));
             };
-            out << "  " << name_of(runs[later].caching) << " against " << name_of(runs[earlier].caching) << "\n"
+            out << "  " << name_of(runs[later].settings.caching) << " against " << name_of(runs[earlier].settings.caching) << "\n"
                 << format("  %-18s %13s %17s %20s %9s\n", "", fewer(&Computed::repertoires).c_str(),
                           fewer(&Computed::single_node_repertoires).c_str(), fewer(&Computed::small_phi_searches).c_str(),
                           times(before.seconds, after.seconds).c_str());
@@ -121,7 +121,7 @@ void print_savings(std::ostream& out, const std::vector<Run>& runs) {
 // Explains why fewer computations may take as much time: without caches each is as cheap as a lookup.
 void print_cost(std::ostream& out, const Run& run) {
     const double each = 1e9 * run.result.seconds / static_cast<double>(std::max<std::uint64_t>(1, run.result.computed.repertoires));
-    if (run.caching.reuse != Reuse::none || each > 1000) return;
+    if (run.settings.caching.reuse != Reuse::none || each > 1000) return;
     out << format("\nWithout caches, a repertoire and everything computed from it take %.0f ns on this network, no more than a\n"
                   "lookup. So only fewer searches save time here; with more expensive repertoires the other columns count too.\n",
                   each);
@@ -167,7 +167,8 @@ void print_text(std::ostream& out, const std::string& path, const Network& netwo
 void print_json(std::ostream& out, const Run& run) {
     const Result& result = run.result;
     const char* separator = "";
-    out << "{\"mice\": [";
+    out << "{\"measure\": \"" << (run.settings.measure == Measure::emd ? "emd" : "l1")
+        << "\", \"threads\": " << run.settings.threads << ",\n \"mice\": [";
     for (const Mice& mice : result.mice) {
         out << separator << "\n  {\"direction\": \"" << (mice.direction == Direction::cause ? "CAUSE" : "EFFECT")
             << "\", \"mechanism\": " << json_nodes(mice.mechanism) << ", \"purview\": " << json_nodes(mice.purview)
@@ -184,7 +185,8 @@ void print_json(std::ostream& out, const Run& run) {
     out << "],\n \"phi\": " << phi_text(result.phi) << ",\n \"seconds\": " << format("%.6f", result.seconds)
         << ",\n \"computed\": {\"repertoires\": " << result.computed.repertoires
         << ", \"single_node_repertoires\": " << result.computed.single_node_repertoires
-        << ", \"small_phi_searches\": " << result.computed.small_phi_searches << ", \"uncut_mice\": " << result.computed.uncut_mice
+        << ", \"small_phi_searches\": " << result.computed.small_phi_searches
+        << ", \"distances\": " << result.computed.distances << ", \"uncut_mice\": " << result.computed.uncut_mice
         << "},\n \"cache\": {";
     separator = "";
     for (const CacheUse& use : result.caches) {

@@ -11,7 +11,7 @@ namespace iit {
 
 // One analysis and its use of caches.
 struct Run {
-    Caching caching;
+    Settings settings;
     Result result;
 };
 
