@@ -3,7 +3,8 @@
 # build/ and say so in one line. Nothing else on the machine changes: cargo writes to target/ and to its own cache of
 # crates (~/.cargo), everything else to build/; only make install writes to PREFIX.
 #
-#   make demo      builds the example and runs it on one network, with and without caches
+#   make demo      builds the example and runs it on one network, without caches and with more and more of them; takes
+#                  half a minute. It shows sharing between processes if a redis-server is on the PATH; takes NETWORK
 #   make test      whether the library works here: the tests of Rust, C, C++, Julia and the examples; takes minutes
 #   make check     all other checks: lints, every standard and compiler, the package and its consumers, sanitizers, the
 #                  model checkers, the fuzz targets; takes about half an hour. CI runs test and check (.ci/run); neither
@@ -44,7 +45,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := build
 
-NETWORK ?= examples/iit/networks/random-5-3.json
+NETWORK ?= examples/iit/networks/demo/ring-7.json
 
 SECONDS ?= 60
 
@@ -56,7 +57,9 @@ BENCH = $(BUILD)/bench
 demo: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target iit -j $(JOBS)
 	@echo
-	$(BUILD)/examples/iit $(NETWORK)
+	@if command -v redis-server valkey-server > /dev/null && test -z "$$PHICACHE_REDIS_URL"; then \
+	    $(PYTHON) -B c-tests/with_redis.py -- $(BUILD)/examples/iit $(NETWORK); \
+	else $(BUILD)/examples/iit $(NETWORK); fi
 
 test: toolchain
 	@$(PYTHON) -B make/run_tests.py $(BUILD) $(JOBS) test

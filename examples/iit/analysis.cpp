@@ -21,11 +21,12 @@ struct Structure {
 
 // All threads share the system and its caches; each result has its place, so the order of the threads makes no
 // difference.
-Structure uncut_structure(System& uncut, const std::vector<NodeSet>& mechanisms, std::vector<Worker>& workers) {
+Structure uncut_structure(System& uncut, const std::vector<NodeSet>& mechanisms, std::vector<Worker>& workers,
+                          const std::string& where) {
     Structure structure;
     structure.mice.resize(2 * mechanisms.size());
     structure.phi.resize(mechanisms.size());
-    Progress progress("uncut structure", mechanisms.size());
+    Progress progress("mechanism", mechanisms.size(), where);
     divide(workers, mechanisms.size(), [&](Worker& worker, std::size_t i) {
         const Mice cause = structure.mice[2 * i] = uncut.mice(worker, Direction::cause, mechanisms[i]);
         const Mice effect = structure.mice[2 * i + 1] = uncut.mice(worker, Direction::effect, mechanisms[i]);
@@ -50,10 +51,10 @@ double sum_under(System& system, const Cut& cut, const Structure& structure, con
 }
 
 std::vector<EvaluatedCut> evaluate_cuts(const Session& session, const System& uncut, const Structure& structure,
-                                        std::vector<Worker>& workers) {
+                                        std::vector<Worker>& workers, const std::string& where) {
     const std::vector<Cut> cuts = all_cuts(session.network.all());
     std::vector<EvaluatedCut> evaluated(cuts.size());
-    Progress progress("cut", cuts.size());
+    Progress progress("cut", cuts.size(), where);
     divide(workers, cuts.size(), [&](Worker& worker, std::size_t i) {
         System system(uncut, cuts[i]);
         const double sum = sum_under(system, cuts[i], structure, session.subsets, worker);
@@ -73,15 +74,15 @@ double system_phi(const Structure& structure, const std::vector<EvaluatedCut>& c
 
 }  // namespace
 
-Result analyse(const Network& network, const Settings& settings) {
+Result analyse(const Network& network, const Settings& settings, const std::string& where) {
     const auto start = std::chrono::steady_clock::now();
     Session session(network, settings);
     std::vector<Worker> workers(static_cast<std::size_t>(settings.threads));
     Result result;
     {
         System uncut(session);
-        Structure structure = uncut_structure(uncut, session.subsets, workers);
-        result.cuts = evaluate_cuts(session, uncut, structure, workers);
+        Structure structure = uncut_structure(uncut, session.subsets, workers, where);
+        result.cuts = evaluate_cuts(session, uncut, structure, workers, where);
         result.phi = system_phi(structure, result.cuts);
         result.mice = std::move(structure.mice);
     }
