@@ -3,9 +3,6 @@
 namespace iit {
 namespace {
 
-// A full cache of distances drops those that are least worth their bytes.
-constexpr std::uint64_t kMostDistanceBytes = 256 << 20;
-
 void add_counts(CacheUse& use, std::uint64_t hits, std::uint64_t misses) {
     ++use.caches;
     use.hits += hits;

@@ -71,6 +71,9 @@ struct RedisUse {
     std::string last_error;
 };
 
+// A full cache of distances drops those that are least worth their bytes.
+constexpr std::uint64_t kMostDistanceBytes = 256 << 20;
+
 // The caches that belong to a network.
 struct NetworkCaches {
     NetworkCaches();

@@ -9,12 +9,16 @@
 #include <vector>
 
 #include "analysis.hpp"
+#include "estimate.hpp"
 #include "network.hpp"
 #include "options.hpp"
 #include "process.hpp"
+#include "progress.hpp"
 #include "report.hpp"
 
 namespace {
+
+constexpr double kLong = 60;  // seconds, of an analysis that is announced with an estimate
 
 std::vector<iit::Run> analyse(const iit::Network& network, const iit::Options& options) {
     std::vector<iit::Run> runs;
@@ -39,6 +43,11 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
     } catch (const iit::InputError& error) {
         throw iit::InputError(options.network + ": " + error.what());
     }
+    const iit::Estimate work = iit::estimate(network, options.plans.front().settings.measure);
+    if (work.seconds > iit::kMostSeconds && !options.force) {
+        throw iit::InputError(options.network + ": " + in_words(network, work) + "; --force begins it anyway");
+    }
+    if (work.seconds > kLong) iit::announce(in_words(network, work));
     if (!options.redis_url.empty()) {
         const auto set = phicache::config_ref().try_set_redis_url(options.redis_url);
         if (!set) throw iit::UsageError(std::string("--redis-url: ") + set.error().what());

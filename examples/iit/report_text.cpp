@@ -172,6 +172,7 @@ void print_text(std::ostream& out, const std::string& program, const std::string
     const Run& first = runs.front();
     out << path << ": " << plural(static_cast<std::size_t>(network.size()), "node") << ", ON now: " << nodes_text(network.state)
         << "\n";
+    for (const std::string& warning : network.warnings) out << "warning: " << warning << "\n";
     print_terms(out, first.plan.settings.measure);
     print_concepts(out, first.result);
     print_phi(out, first.result);

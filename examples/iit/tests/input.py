@@ -57,6 +57,21 @@ BAD_NETWORKS = {
     "64 nodes": with_changes(state=[0] * 64, cm=None, tpm=[]),
     "30 nodes": with_changes(state=[0] * 30, cm=None),
 }
+# What the message must say.
+BLAMED = {
+    "NaN is not a number": '{"state": [0], "tpm": [[NaN], [1]]}',
+    "-Infinity is not a number": '{"state": [0], "tpm": [[-Infinity], [1]]}',
+    '"tpm" occurs twice': '{"state": [0], "tpm": [[0], [1]], "tpm": [[1], [0]]}',
+    "state has 3 elements, but tpm is that of 2 nodes": with_changes(state=[0, 1, 0], cm=None),
+    "state has 1 elements, but tpm is that of 2 nodes": with_changes(state=[0], cm=None),
+    "1,073,741,822 cuts": with_changes(state=[0] * 30, cm=None, tpm=[]),
+    "--force": json.dumps({"state": [0] * 11, "tpm": [[0.5 + row / 5000] * 11 for row in range(2**11)]}),
+}
+# What is allowed, but warned of.
+WARNED = {
+    "warning: no state leads to the current state": with_changes(tpm=[[0, 0], [1, 0], [0, 0], [1, 0]]),
+    "warning: cm has no connection": with_changes(cm=[[0, 0], [0, 0]]),
+}
 GOOD_NETWORKS = {
     "as it is": json.dumps(GOOD),
     "without cm": with_changes(cm=None),
@@ -113,7 +128,16 @@ def main():
             write(text)
             done = run([path, "--json"])
             check(done.returncode == 0 and not done.stderr and json.loads(done.stdout), what, done)
+        for words, text in BLAMED.items():
+            write(text)
+            refuses(words, [path])
+            check(words in run([path]).stderr.decode(), words, "is not what the message says:", run([path]).stderr)
+        for words, text in WARNED.items():
+            write(text)
+            done = run([path])
+            check(done.returncode == 0 and words in done.stdout.decode(), "no", words, done)
         write(json.dumps(GOOD))
+        check("warning" not in run([path]).stdout.decode(), "a warning without a reason")
         for arguments in BAD_COMMAND_LINES:
             refuses(arguments, [path if argument == "NETWORK" else argument for argument in arguments])
         help_text = run(["--help"])
