@@ -14,6 +14,14 @@ from program import Checks
 GOOD = {"state": [0, 1], "cm": [[0, 1], [1, 0]], "tpm": [[0, 0], [1, 0], [0, 1], [1, 1]]}
 
 
+README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "README.md")
+
+
+def network_of_the_readme():
+    with open(README, encoding="utf-8") as file:
+        return file.read().split("```json\n")[1].split("```")[0]
+
+
 def with_changes(**changes):
     return json.dumps({key: value for key, value in {**GOOD, **changes}.items() if value is not None})
 
@@ -74,6 +82,7 @@ WARNED = {
 }
 GOOD_NETWORKS = {
     "as it is": json.dumps(GOOD),
+    "the one in README.md": network_of_the_readme(),
     "without cm": with_changes(cm=None),
     "with unknown members": with_changes(weather={"wind": [1, {"deep": None}], "text": "\\u00e9\\ud83d\\ude00\n"}),
     "with space around everything": " " + json.dumps(GOOD, indent=7).replace("\n", "\r\n\t") + "\n\n",
