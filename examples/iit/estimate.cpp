@@ -22,6 +22,13 @@ double bytes_for(Measure measure, Direction direction, double states) {
     return is_expensive(measure, direction) ? 100 + 16 * states : 0;
 }
 
+// The number of subsets with `chosen` of `all` nodes.
+double subsets(int all, int chosen) {
+    double number = 1;
+    for (int i = 1; i <= chosen; ++i) number = number * (all - chosen + i) / i;
+    return number;
+}
+
 }  // namespace
 
 Estimate estimate(const Network& network, Measure measure) {
@@ -35,12 +42,11 @@ Estimate estimate(const Network& network, Measure measure) {
         sum.seconds += divisions * seconds_for(measure, direction, std::exp2(purview));
         sum.bytes += divisions * bytes_for(measure, direction, std::exp2(purview));
     };
-    const auto choose = [](int n, int k) { return std::round(std::exp(std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1))); };
     for (const Direction direction : {Direction::cause, Direction::effect}) {
         if (size > kMostCounted) {
             for (int mechanism = 1; mechanism <= size; ++mechanism) {
                 for (int purview = 1; purview <= size; ++purview)
-                    add(direction, mechanism, purview, choose(size, mechanism) * choose(size, purview));
+                    add(direction, mechanism, purview, subsets(size, mechanism) * subsets(size, purview));
             }
             continue;
         }

@@ -44,13 +44,13 @@ struct Asked {
 };
 
 Plan single_plan(const Asked& asked) {
-    Caching caching;
-    if (asked.cache != "none") caching.reuse = asked.reuse == "parent" ? Reuse::parent : Reuse::cuts;
-    if (asked.cache == "redis") caching.store = Store::redis;
-    caching.distances = asked.distances;
-    std::string name = "no caches";
-    if (asked.cache != "none") name = std::string(asked.cache == "redis" ? "redis" : "dict") + ", reuse " + (asked.reuse == "parent" ? "parent" : "cuts");
-    return {name, {asked.measure, caching, asked.threads.value_or(1)}};
+    const int threads = asked.threads.value_or(1);
+    if (asked.cache == "none") return {"no caches", {asked.measure, {}, threads}};
+    const std::string store = asked.cache.empty() ? "dict" : asked.cache;
+    const std::string reuse = asked.reuse.empty() ? "cuts" : asked.reuse;
+    const Caching caching{reuse == "parent" ? Reuse::parent : Reuse::cuts, store == "redis" ? Store::redis : Store::dict,
+                          asked.distances};
+    return {store + ", reuse " + reuse, {asked.measure, caching, threads}};
 }
 
 // Each row adds one thing to the row above.
