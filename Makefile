@@ -24,6 +24,9 @@
 #   make bench-eviction  replays recorded runs in full caches under several eviction policies, moka's and
 #                  quick_cache's among them (benches/eviction); takes seconds after its build and writes
 #                  benches/reports/performance-eviction.md; QUICK=1 only prints the tables
+#   make bench-memory  the resident memory of caches over a long run under a limit, beside moka's and a map's
+#                  (benches/memory); takes two minutes after its build and writes
+#                  benches/reports/performance-memory.md and the chart in docs/guide.md; QUICK=1 only prints the table
 #   make bench-instructions  counts the instructions of each operation with valgrind
 #   make build     the shared and the static library, the example, the C and C++ tests; plain make does the same
 #   make docs      the API reference, made by doxygen in build/docs
@@ -52,7 +55,8 @@ SECONDS ?= 60
 BENCH = $(BUILD)/bench
 
 .PHONY: demo test check stress soak-redis sanitize memcheck fuzz bench bench-peers bench-redis bench-eviction \
-        bench-instructions build package configure install header symbols docs supply-chain clean distclean toolchain
+        bench-memory bench-instructions build package configure install header symbols docs supply-chain clean \
+        distclean toolchain
 
 demo: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target iit -j $(JOBS)
@@ -121,6 +125,12 @@ bench-eviction: toolchain
 ifndef QUICK
 	$(PYTHON) -B benches/reports/performance-eviction.py $(BENCH)/eviction.json
 endif
+
+bench-memory: toolchain
+	@$(CARGO) build --release --locked --manifest-path benches/memory/Cargo.toml \
+	    --target-dir "$$CARGO_TARGET_DIR/memory"
+	$(PYTHON) -B benches/reports/performance-memory.py "$$CARGO_TARGET_DIR/memory/release/phicache-memory-bench" \
+	    $(if $(QUICK),--quick)
 
 bench-instructions: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target phicache_shared -j $(JOBS)

@@ -1070,6 +1070,10 @@ phicache_status phicache_config_get_redis_whole_database(phicache_config *config
  * equal keys, different ones have different keys. In untyped keys, numbers of equal value are equal, as in Python (`3`
  * and `3.0`, `1` and `true`); in typed keys they differ. One thread at a time may use a key builder.
  *
+ * An argument that cannot be added is an error, and so is every key that the builder makes from then on, until it is
+ * reset: without the argument it would be the key of another call. So it is enough to check the status of
+ * `phicache_key_bytes`, or of the call that takes the builder.
+ *
  *     phicache_key *key;
  *     phicache_bytes bytes;
  *     if (phicache_key_new(&key) != PHICACHE_OK) return 1;

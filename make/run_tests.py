@@ -203,7 +203,8 @@ def solver_options(tools):
 
 
 def rust_checks(build, jobs, tools):
-    beside = ["benches/inner/Cargo.toml", "benches/eviction/Cargo.toml", "tests/loom/Cargo.toml"]
+    beside = ["benches/inner/Cargo.toml", "benches/eviction/Cargo.toml", "benches/memory/Cargo.toml",
+              "tests/loom/Cargo.toml"]
     for manifest in "Cargo.toml", "fuzz/Cargo.toml", *beside:
         yield component("fmt", CARGO, "fmt", "--check", "--manifest-path", manifest)
     yield component("clippy", CARGO, "clippy", "--all-targets", "--quiet", "--", "-D", "warnings")

@@ -27,7 +27,9 @@ fn a_cache_that_evicts_takes_every_value_at_the_limit_of_the_process() {
     let live: u64 = caches.iter().map(|cache| cache.stats().unwrap().live_bytes).sum();
     let evictions: u64 = caches.iter().map(|cache| cache.stats().unwrap().evictions).sum();
     println!("{refused} refused, {} of {} MiB live, {evictions} evicted", live >> 20, ROOM >> 20);
-    assert!(refused * 1000 <= count, "{refused} of {count} refused");
+    let figures = || format!("{:?} at first, now {:?}", before, limit::usage());
+    // The first growth over the limit may fail.
+    assert!(refused * 10_000 <= count, "{refused} of {count} refused; {}", figures());
     assert!(live >= ROOM / 10 * 8, "{live} of {ROOM} bytes are live");
     assert!(evictions > count / 2);
     let last = caches[1].get(&(count - 1).to_le_bytes()).unwrap();

@@ -323,7 +323,7 @@ mod alone {
             .collect();
         let stored = threads.into_iter().map(|thread| thread.join().unwrap()).filter(|ok| *ok).count();
         let held = usage().held - before.held;
-        assert!((1..=3).contains(&stored), "{stored} of {THREADS} stored");
+        assert!((1..=3).contains(&stored), "{stored} of {THREADS} stored; {before:?} at first, now {:?}", usage());
         assert!(held <= (most - before.resident) + most / 100, "{held} held of {most}");
     }
 

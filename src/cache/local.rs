@@ -567,8 +567,8 @@ impl<P: Policy> LocalCache<P> {
     #[inline]
     fn terms(&self, maximum: f64, bytes: u64, cost: Cost) -> Terms {
         let bounds = self.bounds(maximum);
-        let credits = if bounds.evicts() { self.worth.credits(cost, bytes) } else { 0 };
-        Terms { bounds, cost: cost.ns(), credits }
+        let mean_worth = if bounds.evicts() { self.worth.note(cost, bytes) } else { 0.0 };
+        Terms { bounds, cost: cost.ns(), mean_worth }
     }
 
     /// Whether a store of `bytes` may be tried: the memory has room for them, or the table has some already.

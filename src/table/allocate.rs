@@ -15,8 +15,11 @@ use crate::memory::{Bounds, Exceeded, limit};
 use crate::sync::atomic::Ordering;
 use crate::sync::{MutexGuard, TryArc};
 
-/// The size of the smallest chunk for several blocks.
-const FIRST_CHUNK: usize = if cfg!(shuttle) { LAST_CHUNK } else { 256 };
+/// The size of an arena's first chunk: many caches have a single entry.
+const FIRST_CHUNK: usize = if cfg!(shuttle) { LAST_CHUNK } else { 128 };
+
+/// The size of the smallest chunk after it.
+const SECOND_CHUNK: usize = if cfg!(shuttle) { LAST_CHUNK } else { 256 };
 
 /// By how much the chunk with which an arena comes under pressure may exceed the process's limit.
 const BEYOND: f64 = 1.005;
@@ -84,7 +87,7 @@ impl Arena {
             && arena.owed() < LAST_CHUNK as u64
             && (arena.is_pressed() || bounds.evicts_at_max && arena.is_behind(arena.survivors(bounds), bounds))
         {
-            arena.owed.fetch_add(size as u64, Ordering::Relaxed);
+            arena.owed.fetch_add(size as u32, Ordering::Relaxed);
         }
         Ok(block)
     }
@@ -163,14 +166,13 @@ impl Arena {
         if bounds.evicts_at_limit && arena.is_pressed() {
             arena.note_pressure(bounds);
             let mut inner = arena.inner.lock();
-            // SAFETY: a spare chunk is alive, and in no list.
-            unsafe {
-                if !inner.spare.is_null() && (*inner.spare).size - CHUNK_HEADER >= size {
-                    let chunk = std::mem::replace(&mut inner.spare, std::ptr::null_mut());
+            if let Some(chunk) = inner.take_spare(size) {
+                // SAFETY: a spare chunk is alive, and in no list.
+                unsafe {
                     inner.link(chunk);
                     inner.carve_from(chunk);
-                    return Ok(inner);
                 }
+                return Ok(inner);
             }
         }
         // A smaller chunk if only that fits below the bound.
@@ -178,7 +180,7 @@ impl Arena {
         let wanted = (wanted as usize).max(FIRST_CHUNK);
         let chunk = Self::new_chunk(arena, chunk_for(size, wanted), false, bounds).or_else(|short| {
             // A smaller one may still be within the process's limit, or be found by the allocator.
-            let smaller = (wanted / 16).max(FIRST_CHUNK);
+            let smaller = (wanted / 4).max(FIRST_CHUNK);
             if chunk_for(size, smaller) < chunk_for(size, wanted)
                 && let Ok(chunk) = Self::new_chunk(arena, chunk_for(size, smaller), false, bounds)
             {
@@ -225,14 +227,17 @@ impl Arena {
         // Less than half of a chunk is not worth one.
         let left = bounds.max_bytes.saturating_sub(self.account.bytes());
         let left = if left < usual / 2 || self.is_pressed() { 0 } else { left };
-        self.uncarved.load(Ordering::Relaxed).saturating_add(left) < bytes
+        left.saturating_add(self.uncarved.load(Ordering::Relaxed).into()) < bytes
     }
 
     /// The size of the next chunk: a quarter of what is live up to a page, then a sixteenth.
     fn usual_chunk(&self, bounds: &Bounds) -> usize {
         let live = self.live.load(Ordering::Relaxed);
+        if live == 0 {
+            return FIRST_CHUNK;
+        }
         let size = (live / 4).min(PAGED as u64).max(live / 16).min(bounds.max_bytes / PART_OF_MAX);
-        let size = (size as usize).clamp(FIRST_CHUNK, LAST_CHUNK);
+        let size = (size as usize).clamp(SECOND_CHUNK, LAST_CHUNK);
         1 << size.ilog2()
     }
 

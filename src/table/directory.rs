@@ -1,14 +1,13 @@
 //! The directory of a table: the lowest bits of a hash choose a segment.
 //!
 //! This is extendible hashing. Several slots may lead to one segment, whose depth is then lower than the directory's. A
-//! directory never changes: growing makes a new one, which a store of one word publishes.
+//! directory never changes: `reshape.rs` makes a new one, which a store of one word publishes.
 
 use std::alloc::{Layout, alloc, dealloc};
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 
 use rapidhash::v3::RapidSecrets;
 
-use super::allocate::Short;
 use super::arena::Arena;
 use super::bucket::Bucket;
 use super::closing::DetachedChunks;
@@ -27,7 +26,7 @@ pub(super) const BUCKETS: usize = if cfg!(shuttle) { 2 } else { 1024 };
 #[repr(C)]
 pub(super) struct OwnedSegment {
     part: Part,
-    depth: u32,
+    pub(super) depth: u32,
     pub(super) segment: Segment,
     arena: TryArc<Arena>,
 }
@@ -37,7 +36,7 @@ pub(super) struct OwnedSegment {
 pub(super) struct DirSlot {
     /// The segment's buckets, which readers use without access to `owned`.
     buckets: *const Bucket,
-    owned: *mut OwnedSegment,
+    pub(super) owned: *mut OwnedSegment,
 }
 
 /// The lowest bit of a hash that chooses a slot. The hash masked with `span` is the slot's offset in bytes.
@@ -63,18 +62,18 @@ impl DirSlot {
     }
 
     /// Frees a segment that was never published.
-    fn free(self) {
+    pub(super) fn free(self) {
         // SAFETY: it was boxed by `try_new`, and no other thread has it.
         drop(unsafe { Box::from_raw(self.owned) });
     }
 }
 
 impl OwnedSegment {
-    fn bytes(buckets: usize) -> u64 {
+    pub(super) fn bytes(buckets: usize) -> u64 {
         heap_bytes(size_of::<OwnedSegment>()) + Segment::charge(buckets)
     }
 
-    fn try_new(segment: Segment, depth: u32, arena: &TryArc<Arena>, charge: &mut Charge) -> Result<DirSlot> {
+    pub(super) fn try_new(segment: Segment, depth: u32, arena: &TryArc<Arena>, charge: &mut Charge) -> Result<DirSlot> {
         let (buckets, bytes) = (segment.buckets().as_ptr(), Self::bytes(segment.bucket_count()));
         // Before it is boxed: a segment that is dropped takes its bytes off the account.
         charge.hand_over(bytes);
@@ -83,7 +82,7 @@ impl OwnedSegment {
     }
 
     /// Frees a segment whose entries were moved to other segments.
-    unsafe fn free(part: NonNull<Part>, _hazards: &HazardSet, _left: &mut RetireList) {
+    pub(super) unsafe fn free(part: NonNull<Part>, _hazards: &HazardSet, _left: &mut RetireList) {
         // SAFETY: the part is the first field of a boxed segment that no reader can reach.
         drop(unsafe { Box::from_raw(part.cast::<OwnedSegment>().as_ptr()) });
     }
@@ -95,17 +94,17 @@ impl Drop for OwnedSegment {
     }
 }
 
-/// All segments of a table. It never changes; growing replaces it. Its slots follow in the same block.
+/// All segments of a table. It never changes; a new shape replaces it. Its slots follow in the same block.
 #[repr(C)]
 pub(super) struct Directory {
     part: Part,
     /// The byte offset of the last slot, a mask for offsets.
-    span: usize,
+    span: u32,
     /// The byte offset of the last bucket of a segment; all segments have the same size.
-    bucket_span: usize,
+    bucket_span: u32,
     /// The secrets of the hash, here so that a lookup need not check that they are initialized.
     secrets: &'static RapidSecrets,
-    arena: TryArc<Arena>,
+    pub(super) arena: TryArc<Arena>,
     /// The memory of its entries, once it has left the table.
     chunks: DetachedChunks,
     slots: [DirSlot; 0],
@@ -118,11 +117,11 @@ impl Directory {
     }
 
     /// The bytes of a directory, and the fixed overhead of a table with entries.
-    fn bytes(slots: usize) -> u64 {
+    pub(super) fn bytes(slots: usize) -> u64 {
         heap_bytes(Self::layout(slots).size()) + Arena::bytes()
     }
 
-    fn try_new(
+    pub(super) fn try_new(
         slots: usize,
         bucket_span: usize,
         arena: &TryArc<Arena>,
@@ -130,6 +129,8 @@ impl Directory {
         slot: impl Fn(usize) -> DirSlot,
     ) -> Result<*mut Self> {
         let layout = Self::layout(slots);
+        // No memory has 2^28 segments.
+        let span = u32::try_from((slots - 1) * size_of::<DirSlot>()).map_err(|_| Error::OutOfMemory(layout.size()))?;
         // SAFETY: the layout is not empty.
         let directory = unsafe { alloc(layout) }.cast::<Directory>();
         if directory.is_null() {
@@ -140,8 +141,8 @@ impl Directory {
         unsafe {
             directory.write(Directory {
                 part: Part::NEW,
-                span: (slots - 1) * size_of::<DirSlot>(),
-                bucket_span,
+                span,
+                bucket_span: bucket_span as u32,
                 secrets: secrets(),
                 arena: arena.clone(),
                 chunks: DetachedChunks::NONE,
@@ -160,7 +161,9 @@ impl Directory {
     #[inline(always)]
     pub(super) unsafe fn slot(directory: *mut Self, hash: u64) -> DirSlot {
         // SAFETY: the caller's promise; the span keeps the offset inside.
-        unsafe { *(&raw const (*directory).slots).byte_add(hash as usize & (*directory).span).cast::<DirSlot>() }
+        unsafe {
+            *(&raw const (*directory).slots).byte_add(hash as usize & (*directory).span as usize).cast::<DirSlot>()
+        }
     }
 
     /// The buckets for a hash.
@@ -170,7 +173,7 @@ impl Directory {
     #[inline(always)]
     pub(super) unsafe fn buckets(directory: *mut Self, hash: u64) -> Buckets {
         // SAFETY: the caller's promise.
-        unsafe { Buckets { first: Self::slot(directory, hash).buckets, span: (*directory).bucket_span } }
+        unsafe { Buckets { first: Self::slot(directory, hash).buckets, span: (*directory).bucket_span as usize } }
     }
 
     /// The secrets of the hash.
@@ -185,14 +188,14 @@ impl Directory {
 
     /// # Safety
     /// The directory is alive.
-    unsafe fn len(directory: *mut Self) -> usize {
+    pub(super) unsafe fn len(directory: *mut Self) -> usize {
         // SAFETY: the caller's promise.
-        unsafe { (*directory).span / size_of::<DirSlot>() + 1 }
+        unsafe { (*directory).span as usize / size_of::<DirSlot>() + 1 }
     }
 
     /// # Safety
     /// The directory is alive for `'s`.
-    unsafe fn slots<'s>(directory: *mut Self) -> &'s [DirSlot] {
+    pub(super) unsafe fn slots<'s>(directory: *mut Self) -> &'s [DirSlot] {
         // SAFETY: the caller's promise; this many slots follow.
         unsafe { std::slice::from_raw_parts((&raw const (*directory).slots).cast(), Self::len(directory)) }
     }
@@ -232,7 +235,7 @@ impl Directory {
     }
 
     /// Frees a directory whose segments are in a new directory.
-    unsafe fn free(part: NonNull<Part>, _hazards: &HazardSet, _left: &mut RetireList) {
+    pub(super) unsafe fn free(part: NonNull<Part>, _hazards: &HazardSet, _left: &mut RetireList) {
         let directory = part.cast::<Directory>().as_ptr();
         // SAFETY: the part is the first field of a directory that no reader can reach.
         unsafe {
@@ -258,13 +261,13 @@ impl Directory {
 }
 
 /// Bytes that are on an account for parts that are being made.
-struct Charge<'a> {
+pub(super) struct Charge<'a> {
     arena: &'a Arena,
     bytes: u64,
 }
 
 impl<'a> Charge<'a> {
-    fn new(arena: &'a Arena, bytes: u64, bounds: &Bounds) -> std::result::Result<Self, Exceeded> {
+    pub(super) fn new(arena: &'a Arena, bytes: u64, bounds: &Bounds) -> std::result::Result<Self, Exceeded> {
         arena.account.grow(bytes, bounds)?;
         Ok(Charge { arena, bytes })
     }
@@ -278,70 +281,5 @@ impl<'a> Charge<'a> {
 impl Drop for Charge<'_> {
     fn drop(&mut self) {
         self.arena.account.shrink(self.bytes);
-    }
-}
-
-/// A new directory with room for one more entry, before it is published.
-pub(super) struct Growth {
-    directory: *mut Directory,
-    /// The old directory and its full segment.
-    replaced: Option<(*mut Directory, *mut OwnedSegment)>,
-}
-
-impl Growth {
-    /// The first directory of a table.
-    pub(super) fn first(arena: &TryArc<Arena>, bounds: &Bounds) -> std::result::Result<Self, Short> {
-        let mut charge = Charge::new(arena, OwnedSegment::bytes(1) + Directory::bytes(1), bounds)?;
-        let slot = OwnedSegment::try_new(Segment::try_new(1)?, 0, arena, &mut charge)?;
-        let directory = Directory::try_new(1, 0, arena, &mut charge, |_| slot).inspect_err(|_| slot.free())?;
-        Ok(Growth { directory, replaced: None })
-    }
-
-    /// A directory in which a larger segment, or two, replace the full one for `hash`.
-    ///
-    /// # Safety
-    /// `old` is the table's directory, and the caller the table's writer.
-    pub(super) unsafe fn of(old: *mut Directory, hash: u64, bounds: &Bounds) -> std::result::Result<Self, Short> {
-        // SAFETY: the directory is alive while the caller is the writer.
-        let (slots, arena, full) = unsafe { (Directory::slots(old), &(*old).arena, Directory::slot(old, hash).owned) };
-        // SAFETY: as above.
-        let (segment, depth) = unsafe { (&(*full).segment, (*full).depth) };
-        let before = segment.bucket_count();
-        let directory = if before < BUCKETS {
-            let buckets = before * 2;
-            let mut charge = Charge::new(arena, OwnedSegment::bytes(buckets) + Directory::bytes(1), bounds)?;
-            let slot = OwnedSegment::try_new(segment.grown()?, 0, arena, &mut charge)?;
-            let span = Buckets::span(buckets);
-            Directory::try_new(1, span, arena, &mut charge, |_| slot).inspect_err(|_| slot.free())?
-        } else {
-            let len = if 1 << depth == slots.len() { slots.len() * 2 } else { slots.len() };
-            let mut charge = Charge::new(arena, 2 * OwnedSegment::bytes(BUCKETS) + Directory::bytes(len), bounds)?;
-            let [low, high] = segment.split(SLOT + depth)?;
-            let low = OwnedSegment::try_new(low, depth + 1, arena, &mut charge)?;
-            let high = OwnedSegment::try_new(high, depth + 1, arena, &mut charge).inspect_err(|_| low.free())?;
-            let slot = |at: usize| match slots[at & (slots.len() - 1)] {
-                slot if !ptr::eq(slot.owned, full) => slot,
-                _ => [low, high][at >> depth & 1],
-            };
-            let freed = |_: &Error| [low, high].into_iter().for_each(DirSlot::free);
-            Directory::try_new(len, Buckets::span(before), arena, &mut charge, slot).inspect_err(freed)?
-        };
-        Ok(Growth { directory, replaced: Some((old, full)) })
-    }
-
-    /// Publishes the directory with `publish`, and retires the old directory and segment.
-    ///
-    /// # Safety
-    /// After `publish`, lookups use this directory. The caller is the table's writer.
-    pub(super) unsafe fn publish(self, publish: impl FnOnce(*mut Directory)) {
-        publish(self.directory);
-        let Some((old, full)) = self.replaced else { return };
-        // SAFETY: new readers cannot find these; their entries are in the new segments. Both begin with their part.
-        unsafe {
-            let bytes = Segment::bytes((*full).segment.bucket_count()) as u64;
-            retire_part(NonNull::new_unchecked(full.cast()), bytes, OwnedSegment::free);
-            let bytes = Directory::bytes(Directory::len(old));
-            retire_part(NonNull::new_unchecked(old.cast()), bytes, Directory::free);
-        }
     }
 }

@@ -5,7 +5,8 @@
 //! | `table.rs` | inserts, replaces and removes entries by key |
 //! | `lookup.rs` | finds entries |
 //! | `walk.rs` | takes every entry once, while others change the table |
-//! | `directory.rs` | the segments of a table, and how it grows |
+//! | `reshape.rs` | a table grows and shrinks: a new directory with one or two new segments |
+//! | `directory.rs` | the segments of a table |
 //! | `segment.rs` | a hash table of fixed size |
 //! | `bucket.rs` | one cache line: tag bytes, and slots with the addresses of entries |
 //! | `hash.rs` | the keyed hash, seeded once per process |
@@ -42,6 +43,7 @@ mod pin;
 #[cfg(not(shuttle))]
 mod region;
 mod release;
+mod reshape;
 mod segment;
 mod size_class;
 #[expect(clippy::module_inception, reason = "the folder's main type")]

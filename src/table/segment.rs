@@ -238,6 +238,17 @@ impl Segment {
         self.len() >= self.count * OVERLOAD
     }
 
+    /// Whether a segment of half the size would be half full at most.
+    #[inline]
+    pub(super) fn is_sparse(&self) -> bool {
+        self.count > 1 && self.len() <= self.count * LOAD / 4
+    }
+
+    /// Whether one segment of this size with the entries of both would be half full at most.
+    pub(super) fn may_merge(&self, buddy: &Segment) -> bool {
+        self.len() + buddy.len() <= self.count * LOAD / 2
+    }
+
     /// Finds a key. Only for the writer.
     pub(super) fn find(&self, key: &Hashed) -> Option<(Position, NonNull<Header>)> {
         let (mask, mut at) = (self.mask(), home(key.hash(), self.mask()));
@@ -319,13 +330,22 @@ impl Segment {
         entries(&self.buckets()[at..(at + 2).min(self.count)])
     }
 
-    /// A segment of twice the size with the same entries.
-    pub(super) fn grown(&self) -> Result<Segment> {
-        let larger = Segment::try_new(self.count * 2)?;
+    /// A segment of this many buckets with the same entries, for which it has room.
+    pub(super) fn resized(&self, count: usize) -> Result<Segment> {
+        let resized = Segment::try_new(count)?;
         for entry in self.entries() {
-            larger.insert(entry, hash_of(entry));
+            resized.insert(entry, hash_of(entry));
         }
-        Ok(larger)
+        Ok(resized)
+    }
+
+    /// A segment of this size with the entries of both, for which it has room.
+    pub(super) fn merged(&self, buddy: &Segment) -> Result<Segment> {
+        let merged = self.resized(self.count)?;
+        for entry in buddy.entries() {
+            merged.insert(entry, hash_of(entry));
+        }
+        Ok(merged)
     }
 
     /// Two segments with the same entries: those whose hash has 0 at `bit`, and those whose hash has 1.

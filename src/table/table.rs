@@ -7,8 +7,9 @@
 //!
 //! An empty table owns no memory, because programs make hundreds of caches that stay nearly empty. A small table has
 //! one segment; when that is full, one of twice the size replaces it. A full segment of maximum size is split in two,
-//! so that an insertion copies at most one segment. Growth is atomic: readers, and a child after a fork, find either
-//! the old directory or the new one.
+//! so that an insertion copies at most one segment. A segment that has become sparse shrinks, or is merged with its
+//! buddy. Each new shape is published at once: readers, and a child after a fork, find either the old directory or the
+//! new one.
 
 use std::mem::offset_of;
 use std::ptr::{self, NonNull};
@@ -16,18 +17,19 @@ use std::ptr::{self, NonNull};
 use super::allocate::Short;
 use super::arena::{Arena, LazyArena};
 use super::closing::Closing;
-use super::directory::{Directory, Growth};
+use super::directory::Directory;
 use super::draft::{BorrowedEntry, IntoEntry, Memory, OwnedEntry, Terms};
 use super::entry::EntryRef;
 use super::hash::Hashed;
 use super::header::Header;
 use super::pin::Pinned;
 use super::release::{count_table_share, retire_entry};
+use super::reshape::Reshape;
 use super::segment::Segment;
 use crate::epoch::{flush, retire, without_fork};
 use crate::error::Result;
 use crate::memory::Bounds;
-use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, Padding, TryArc, on_separate_lines};
 
 /// The state that the writer's lock guards.
@@ -36,8 +38,20 @@ pub(super) struct Writer {
     /// Whether `len` is right. False, the default, if a writer vanished in a fork in the middle of a change: its lock
     /// has started over.
     counted: bool,
+    /// Refused insertions, for [`Writer::may_free`].
+    refusals: u32,
     /// The chunk that entries are leaving.
     pub(super) closing: Option<Closing>,
+}
+
+impl Writer {
+    /// Whether a collection may free something: if retired objects wait for one, and every REFUSALS_PER_COLLECTION
+    /// refusals, because pins may have been released meanwhile.
+    pub(super) fn may_free(&mut self) -> bool {
+        let refusals = self.refusals + 1;
+        self.refusals = refusals % REFUSALS_PER_COLLECTION;
+        retire::may_free() || refusals == REFUSALS_PER_COLLECTION
+    }
 }
 
 /// The result of an insertion.
@@ -115,8 +129,6 @@ pub struct Table {
     writer: Mutex<Writer>,
     len: AtomicU64,
     changes: AtomicU64,
-    /// Refused insertions, for [`Table::may_free`].
-    refusals: AtomicU32,
     pub(super) evicted: EvictedCounts,
 }
 
@@ -134,10 +146,9 @@ impl Table {
             directory: AtomicPtr::new(ptr::null_mut()),
             arena: LazyArena::new(),
             _padding: Padding::new(),
-            writer: Mutex::new(Writer { counted: true, closing: None }),
+            writer: Mutex::new(Writer { counted: true, refusals: 0, closing: None }),
             len: AtomicU64::new(0),
             changes: AtomicU64::new(0),
-            refusals: AtomicU32::new(0),
             evicted: EvictedCounts::new(),
         }
     }
@@ -242,7 +253,7 @@ impl Table {
             if !is_allowed() {
                 return Inserted::Forbidden;
             }
-            self.tidy(&mut writing, entry.weight(), &terms.bounds);
+            self.tidy(&mut writing, entry.weight(), terms);
             let mut inserted = self.try_insert_entry(entry, hash, replace, terms);
             if let Err(short) = inserted {
                 inserted = self.insert_with_room(&mut writing, short, entry, hash, replace, terms);
@@ -259,14 +270,6 @@ impl Table {
                 Err(short) => Inserted::Refused(short),
             }
         })
-    }
-
-    /// Whether a collection may free something: if retired objects wait for one, and every REFUSALS_PER_COLLECTION
-    /// refusals, because pins may have been released meanwhile.
-    pub(super) fn may_free(&self) -> bool {
-        let refusals = self.refusals.load(Ordering::Relaxed) + 1;
-        self.refusals.store(refusals % REFUSALS_PER_COLLECTION, Ordering::Relaxed);
-        retire::may_free() || refusals == REFUSALS_PER_COLLECTION
     }
 
     /// Inserts an entry, and returns the one that the key had.
@@ -320,6 +323,7 @@ impl Table {
             self.count_change(-1);
             let emptied = self.is_empty() && self.is_large();
             let directory = if emptied { self.take(&mut writing) } else { None };
+            self.shrink(key.hash(), bounds);
             self.compact(&mut writing, bounds);
             drop(writing);
             // SAFETY: the entry is no longer in the table, and its share was counted.
@@ -445,20 +449,39 @@ impl Table {
 
     /// Makes a place for one more entry with this hash. A segment that cannot grow gets fuller. Only for the writer.
     fn make_place(&self, hash: u64, arena: &TryArc<Arena>, bounds: &Bounds) -> std::result::Result<(), Short> {
-        let growth = match self.segment(hash) {
+        let larger = match self.segment(hash) {
             Some(segment) if !segment.is_full() => return Ok(()),
             // SAFETY: it is the table's directory, and we are the writer.
             Some(segment) => match unsafe {
-                Growth::of(self.directory.load(Ordering::Acquire), hash, &bounds_of_growth(arena, bounds))
+                Reshape::larger(self.directory.load(Ordering::Acquire), hash, &bounds_of_growth(arena, bounds))
             } {
                 Err(_) if !segment.is_overfull() => return Ok(()),
-                growth => growth?,
+                larger => larger?,
             },
-            None => Growth::first(arena, bounds)?,
+            None => Reshape::first(arena, bounds)?,
         };
         // SAFETY: lookups begin at this pointer.
-        unsafe { growth.publish(|directory| self.directory.store(directory, Ordering::Release)) };
+        unsafe { larger.publish(|directory| self.directory.store(directory, Ordering::Release)) };
         Ok(())
+    }
+
+    /// After an entry with this hash has left: a smaller shape, if the segment has become sparse. Only for the writer.
+    #[inline]
+    pub(super) fn shrink(&self, hash: u64, bounds: &Bounds) {
+        if self.segment(hash).is_some_and(Segment::is_sparse) {
+            self.shrink_now(hash, bounds);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn shrink_now(&self, hash: u64, bounds: &Bounds) {
+        // SAFETY: it is the table's directory, and we are the writer; lookups begin at this pointer.
+        unsafe {
+            if let Some(smaller) = Reshape::smaller(self.directory.load(Ordering::Acquire), hash, bounds) {
+                smaller.publish(|directory| self.directory.store(directory, Ordering::Release));
+            }
+        }
     }
 }
 

@@ -125,3 +125,23 @@ fn split_off_moves_entries_and_keeps_the_account() {
     drop(taken);
     assert_eq!(table.bytes(), 0);
 }
+
+#[test]
+fn a_table_that_has_become_small_takes_as_little_as_one_that_always_was() {
+    let key = |at: u32| at.to_le_bytes();
+    let set = |table: &Table, at: u32| table.set(&Hashed::from(&key(at)[..]), b"value", &Terms::NONE);
+    let remove = |table: &Table, at: u32| table.remove(&Hashed::from(&key(at)[..]), &Bounds::NONE);
+    const MANY: u32 = 100_000;
+    const FEW: u32 = 50;
+    let (table, small) = (Table::new(), Table::new());
+    (0..MANY).for_each(|at| _ = set(&table, at));
+    (0..FEW).for_each(|at| _ = set(&small, at));
+    (FEW..MANY).for_each(|at| assert!(remove(&table, at)));
+    assert!((0..FEW).all(|at| get(&table, &key(at)).is_some()) && table.len() == u64::from(FEW));
+    // Chunks are of the size that suited the larger table, and the last collection made holes that no removal has seen.
+    let (now, most) = (table.bytes(), small.bytes() + 4 * (64 << 10));
+    assert!(now <= most, "{now} bytes in a table that had many entries, at most {most} expected");
+    // It grows again.
+    (0..MANY).for_each(|at| _ = set(&table, at));
+    assert!((0..MANY).all(|at| get(&table, &key(at)).is_some()) && table.len() == u64::from(MANY));
+}
