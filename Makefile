@@ -3,7 +3,8 @@
 # build/ and say so in one line. Nothing else on the machine changes: cargo writes to target/ and to its own cache of
 # crates (~/.cargo), everything else to build/; only make install writes to PREFIX.
 #
-#   make demo      builds the example and runs it on one network, with and without caches
+#   make demo      builds the example and runs it on one network, without caches and with more and more of them; takes
+#                  half a minute. It shows sharing between processes if a redis-server is on the PATH; takes NETWORK
 #   make test      whether the library works here: the tests of Rust, C, C++, Julia and the examples; takes minutes
 #   make check     all other checks: lints, every standard and compiler, the package and its consumers, sanitizers, the
 #                  model checkers, the fuzz targets; takes about half an hour. CI runs test and check (.ci/run); neither
@@ -50,7 +51,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := build
 
-NETWORK ?= examples/iit/networks/random-5-3.json
+NETWORK ?= examples/iit/networks/demo/ring-7.json
 
 SECONDS ?= 60
 
@@ -63,7 +64,9 @@ BENCH = $(BUILD)/bench
 demo: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target iit -j $(JOBS)
 	@echo
-	$(BUILD)/examples/iit $(NETWORK)
+	@if command -v redis-server valkey-server > /dev/null && test -z "$$PHICACHE_REDIS_URL"; then \
+	    $(PYTHON) -B c-tests/with_redis.py -- $(BUILD)/examples/iit $(NETWORK); \
+	else $(BUILD)/examples/iit $(NETWORK); fi
 
 test: toolchain
 	@$(PYTHON) -B make/run_tests.py $(BUILD) $(JOBS) test
@@ -150,8 +153,8 @@ package: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target phicache_archive phicache_shared phicache-info -j $(JOBS)
 
 configure: toolchain
-	@$(FIND_CMAKE); "$$cmake" -S . -B $(BUILD) -DPHICACHE_CARGO_TARGET_DIR="$$CARGO_TARGET_DIR" \
-	    -DCMAKE_INSTALL_PREFIX="$(PREFIX)"
+	@$(FIND_CMAKE); lemon=$$($(FIND_LEMON)); "$$cmake" -S . -B $(BUILD) $${lemon:+-DPHICACHE_LEMON_INCLUDE_DIR="$$lemon"} \
+	    -DPHICACHE_CARGO_TARGET_DIR="$$CARGO_TARGET_DIR" -DCMAKE_INSTALL_PREFIX="$(PREFIX)"
 
 docs:
 	@$(PYTHON) -B make/docs.py $(BUILD)
@@ -200,5 +203,8 @@ toolchain:
 	        echo "$$program is missing. phicache needs a Rust toolchain, gcc, g++, make and python3." \
 	             "On Debian, as root: apt-get install gcc g++ make python3" >&2; exit 1; }; \
 	done
+
+# Only the targets that build examples/iit fetch its solver; without it, the rest is built.
+demo build: FIND_LEMON = $(PYTHON) -B make/find_lemon.py $(BUILD)
 
 FIND_CMAKE = cmake=$$($(PYTHON) -B make/find_tool.py cmake $(BUILD)) || exit 1

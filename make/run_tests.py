@@ -26,6 +26,7 @@ import time
 from pathlib import Path
 from xml.etree import ElementTree
 
+import find_lemon
 import find_pyphi
 import find_tool
 import fuzz
@@ -146,6 +147,7 @@ class Tools:
         fetching = concurrent.futures.ThreadPoolExecutor(1)
         self.found = {name: fetching.submit(find_tool.find, name, build)
                       for name in ("cmake", "redis-server", "openssl", "pkg-config", "julia")}
+        self.found["lemon"] = fetching.submit(find_lemon.find, build)
         fetching.shutdown(wait=False)
 
     def __getitem__(self, name):
@@ -181,6 +183,8 @@ def rust_tests(build, jobs, tools):
 
 def c_tests(build, jobs, tools):
     """The tests of C, C++, Julia and the examples."""
+    if tools["lemon"] is None:
+        yield skipped("LEMON is missing; examples/iit is not built and its tests do not run")
     yield from cmake_checks(tools, jobs, build, [*own_options(tools), "-DPHICACHE_CHECKS=OFF"])
 
 
@@ -191,7 +195,12 @@ def configured(tools, build):
 
 def own_options(tools):
     return [f"-DPHICACHE_CARGO_TARGET_DIR={target()}", f"-DPHICACHE_PKG_CONFIG={tools['pkg-config'] or ''}",
-            f"-DPHICACHE_JULIA={tools['julia'] or ''}"]
+            f"-DPHICACHE_JULIA={tools['julia'] or ''}", *solver_options(tools)]
+
+
+def solver_options(tools):
+    """Where the headers of examples/iit's solver are, if CMake does not find them by itself."""
+    return [f"-DPHICACHE_LEMON_INCLUDE_DIR={tools['lemon']}"] if tools["lemon"] else []
 
 
 def rust_checks(build, jobs, tools):
@@ -254,8 +263,9 @@ def c_checks(build, jobs, tools):
     yield from cmake_checks(tools, jobs, build, [*own_options(tools), "-DPHICACHE_CHECKS=ON"], ("-L", "check"))
     # Only C and C++ are instrumented; make sanitize also instruments the Rust side.
     if has_sanitizer("address,undefined"):
-        yield from cmake_checks(tools, jobs, build / "sanitize", [f"-DPHICACHE_CARGO_TARGET_DIR={target()}",
-                                                                  "-DPHICACHE_SANITIZE=address,undefined"])
+        yield from cmake_checks(tools, jobs, build / "sanitize",
+                                [f"-DPHICACHE_CARGO_TARGET_DIR={target()}", *solver_options(tools),
+                                 "-DPHICACHE_SANITIZE=address,undefined"])
     else:
         yield skipped("sanitizers: this c++ does not support -fsanitize=address,undefined")
 
@@ -289,7 +299,7 @@ def sanitizer_checks(build, jobs, tools):
             continue
         name = sanitizer.split(",")[0]
         folder = build / f"sanitize-{name}"
-        options = [f"-DPHICACHE_CARGO_TARGET_DIR={target() / name}",
+        options = [f"-DPHICACHE_CARGO_TARGET_DIR={target() / name}", *solver_options(tools),
                    f"-DPHICACHE_SANITIZE={sanitizer}", "-DPHICACHE_SANITIZE_RUST=ON"]
         yield from cmake_checks(tools, jobs, folder, options, only)
         yield check(as_one, folder / "c-tests" / "stress", "--seconds", os.environ.get("SECONDS", "60"))
