@@ -12,6 +12,9 @@
 #   make stress    random operations from up to 64 threads for SECONDS (60); takes THREADS and SEED
 #   make soak-redis  two processes share results in Redis for SECONDS (60) while their server fails in many ways;
 #                  takes SEED
+#   make truth     PyPhi's networks computed with PyPhi's own caches and with phicache: results equal to the last bit,
+#                  hits, misses and sizes of all caches equal, in the process and in Redis. Installs PyPhi (230 MB) into
+#                  build/, takes minutes; make check compares three of the networks
 #   make sanitize  the C and C++ tests, and SECONDS of stress, under the address, undefined-behaviour and thread
 #                  sanitizers
 #   make memcheck  the C and C++ tests under valgrind; takes minutes
@@ -54,7 +57,7 @@ SECONDS ?= 60
 
 BENCH = $(BUILD)/bench
 
-.PHONY: demo test check stress soak-redis sanitize memcheck fuzz bench bench-peers bench-redis bench-eviction \
+.PHONY: demo test check stress soak-redis truth sanitize memcheck fuzz bench bench-peers bench-redis bench-eviction \
         bench-memory bench-instructions build package configure install header symbols docs supply-chain clean \
         distclean toolchain
 
@@ -80,6 +83,12 @@ soak-redis: configure
 	    $(FIND_CMAKE); "$$cmake" --build $(BUILD) --target soak_worker -j $(JOBS) && \
 	    PHICACHE_REDIS_SERVER="$$server" $(PYTHON) -B c-tests/soak/soak.py $(BUILD)/c-tests/soak_worker \
 	    --seconds $(SECONDS) $(SEED:%=--seed %)
+
+truth: configure
+	@python=$$($(PYTHON) -B make/find_pyphi.py $(BUILD)) || exit 1; \
+	    server=$$($(PYTHON) -B make/find_tool.py redis-server $(BUILD)) || exit 1; \
+	    $(FIND_CMAKE); "$$cmake" --build $(BUILD) --target phicache_shared -j $(JOBS) && \
+	    $(PYTHON) -B tests/truth/compare.py "$$python" $(BUILD)/libphicache.so --redis-server "$$server"
 
 sanitize: toolchain
 	@SECONDS=$(SECONDS) $(PYTHON) -B make/run_tests.py $(BUILD) $(JOBS) sanitize

@@ -5,7 +5,7 @@ GROUP is one of
 
     test      whether the library works here: the tests of Rust, C and C++ (one standard each), Julia and the examples
     check     all other checks: lints, other standards and compilers, the package and its consumers, sanitizers, the
-              model checkers, the fuzz targets; nothing of test runs again
+              model checkers, the fuzz targets, PyPhi beside the library; nothing of test runs again
     sanitize  the long form of the sanitizers
     memcheck  the C and C++ tests under valgrind
 
@@ -27,6 +27,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import find_lemon
+import find_pyphi
 import find_tool
 import fuzz
 
@@ -269,6 +270,18 @@ def c_checks(build, jobs, tools):
         yield skipped("sanitizers: this c++ does not support -fsanitize=address,undefined")
 
 
+def truth_checks(build, jobs, tools):
+    """Three networks computed by PyPhi with its own caches and with the library; make truth is the long form."""
+    try:
+        python = find_pyphi.find(build)
+    except find_pyphi.Unavailable as reason:
+        yield skipped(f"PyPhi could not be installed, so nothing is compared with it: {reason}")
+        return
+    server = ["--redis-server", tools["redis-server"]] if tools["redis-server"] else []
+    yield check(as_one, sys.executable, "-B", "tests/truth/compare.py", python, build / "libphicache.so", *server,
+                "--short")
+
+
 def has_sanitizer(sanitizer):
     """Whether the compiler supports a sanitizer."""
     program = subprocess.run(["c++", f"-fsanitize={sanitizer}", "-x", "c++", "-", "-o", "/dev/null"],
@@ -311,7 +324,7 @@ def memcheck_checks(build, jobs, tools):
     yield check(as_one, *valgrind, build / "c-tests" / "stress", "--seconds", "5")
 
 
-GROUPS = {"test": (rust_tests, c_tests), "check": (rust_checks, paper_checks, c_checks, fuzz_checks),
+GROUPS = {"test": (rust_tests, c_tests), "check": (rust_checks, paper_checks, c_checks, truth_checks, fuzz_checks),
           "sanitize": (sanitizer_checks,), "memcheck": (memcheck_checks,)}
 
 

@@ -575,9 +575,21 @@ impl<P: Policy> LocalCache<P> {
     #[inline]
     fn may_store(&self, bytes: u64, terms: &Terms) -> bool {
         let bounds = &terms.bounds;
+        if self.policy.has_cleared() && bounds.evicts() {
+            self.evict_cleared(bytes, bounds);
+        }
         limit::has_room(bytes, bounds.percent)
             || bounds.percent != 0.0
                 && (bounds.evicts_at_limit || self.table.room() >= bytes && limit::has_room(0, bounds.percent))
+    }
+
+    /// Evicts what was cleared, but is still in use, while a store of `bytes` would evict other entries.
+    #[cold]
+    #[inline(never)]
+    fn evict_cleared(&self, bytes: u64, bounds: &Bounds) {
+        while self.table.would_evict(bytes, bounds) && self.policy.evict_cleared(&self.table) {
+            epoch::flush();
+        }
     }
 
     fn check_memory(&self, bytes: u64, terms: &Terms) -> Stored {

@@ -82,11 +82,7 @@ impl Arena {
         }
         begin(block, Chunk::units(chunk, block));
         arena.publish(&inner);
-        if carved
-            && owes
-            && arena.owed() < LAST_CHUNK as u64
-            && (arena.is_pressed() || bounds.evicts_at_max && arena.is_behind(arena.survivors(bounds), bounds))
-        {
+        if carved && owes && arena.owed() < LAST_CHUNK as u64 && arena.evicts_now(bounds) {
             arena.owed.fetch_add(size as u32, Ordering::Relaxed);
         }
         Ok(block)
@@ -219,6 +215,20 @@ impl Arena {
     /// The room that an evicting table leaves for the survivors of a chunk, and for what is stored meanwhile.
     pub(super) fn survivors(&self, bounds: &Bounds) -> u64 {
         self.usual_chunk(bounds) as u64 / 4 * 5
+    }
+
+    /// Whether a block that is carved must be paid for by evicting as many bytes.
+    fn evicts_now(&self, bounds: &Bounds) -> bool {
+        self.is_pressed() || bounds.evicts_at_max && self.is_behind(self.survivors(bounds), bounds)
+    }
+
+    /// Whether a new block of this many bytes would make the table evict others, now or soon.
+    pub(super) fn would_evict(&self, bytes: u64, bounds: &Bounds) -> bool {
+        self.note_pressure(bounds);
+        let soon = self.survivors(bounds).saturating_add(4 * bytes);
+        self.is_pressed()
+            || bounds.evicts_at_max && (self.is_behind(soon, bounds) || !self.account.fits(bytes, bounds.max_bytes))
+            || bounds.evicts_at_limit && !limit::has_room(bytes, bounds.percent)
     }
 
     /// Whether `bytes` cannot be carved before `max_bytes` or the process's limit is reached.

@@ -123,7 +123,7 @@ impl Directory {
 
     pub(super) fn try_new(
         slots: usize,
-        bucket_span: usize,
+        bucket_span: u32,
         arena: &TryArc<Arena>,
         charge: &mut Charge,
         slot: impl Fn(usize) -> DirSlot,
@@ -142,7 +142,7 @@ impl Directory {
             directory.write(Directory {
                 part: Part::NEW,
                 span,
-                bucket_span: bucket_span as u32,
+                bucket_span,
                 secrets: secrets(),
                 arena: arena.clone(),
                 chunks: DetachedChunks::NONE,
@@ -162,7 +162,7 @@ impl Directory {
     pub(super) unsafe fn slot(directory: *mut Self, hash: u64) -> DirSlot {
         // SAFETY: the caller's promise; the span keeps the offset inside.
         unsafe {
-            *(&raw const (*directory).slots).byte_add(hash as usize & (*directory).span as usize).cast::<DirSlot>()
+            *(&raw const (*directory).slots).byte_add((hash as u32 & (*directory).span) as usize).cast::<DirSlot>()
         }
     }
 
@@ -173,7 +173,7 @@ impl Directory {
     #[inline(always)]
     pub(super) unsafe fn buckets(directory: *mut Self, hash: u64) -> Buckets {
         // SAFETY: the caller's promise.
-        unsafe { Buckets { first: Self::slot(directory, hash).buckets, span: (*directory).bucket_span as usize } }
+        unsafe { Buckets { first: Self::slot(directory, hash).buckets, span: (*directory).bucket_span } }
     }
 
     /// The secrets of the hash.

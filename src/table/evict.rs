@@ -22,8 +22,8 @@ use super::entry::EntryRef;
 use super::hash::{Hashed, hash};
 use super::header::{HEADER, Header, IN_TABLE, Standing, TOUCHED, UNTOUCHED, UNTRACKED, UNVISITED};
 use super::release::retire_entry;
-use super::table::{Old, Table, Writer};
-use crate::epoch::{flush, retire};
+use super::table::{Evicted, Old, Table, Writer};
+use crate::epoch::{self, flush, retire};
 use crate::memory::{Bounds, Exceeded};
 use crate::sync::TryArc;
 use crate::sync::atomic::Ordering;
@@ -71,6 +71,27 @@ impl Budget {
 }
 
 impl Table {
+    /// Whether an insertion of `bytes` would evict entries, now or soon.
+    pub fn would_evict(&self, bytes: u64, bounds: &Bounds) -> bool {
+        self.arena.get().is_some_and(|arena| arena.would_evict(bytes, bounds))
+    }
+
+    /// Removes all entries, and returns what they were.
+    pub fn evict_all(&self) -> Evicted {
+        let mut all = Evicted::default();
+        self.clear_after(|| {
+            epoch::read(|guard| {
+                self.for_each(guard, |entry| {
+                    all.entries += 1;
+                    all.bytes += entry.weight();
+                    // SAFETY: the entry is in the table, and we are its writer.
+                    all.cost = all.cost.wrapping_add(unsafe { cost_of(entry.header()) });
+                });
+            });
+        });
+        all
+    }
+
     /// Before an insertion of `bytes`: pays what earlier ones owe, or moves entries out of sparse chunks. Only for the
     /// writer.
     #[inline]
@@ -310,7 +331,7 @@ impl Table {
         let weight = old.weight();
         arena.dismiss(weight);
         self.count_change(-1);
-        self.evicted.add(weight, cost);
+        self.evicted.add(Evicted { entries: 1, bytes: weight, cost });
         budget.evict = budget.evict.saturating_sub(weight);
     }
 

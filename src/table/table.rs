@@ -98,13 +98,13 @@ impl EvictedCounts {
         }
     }
 
-    pub(super) fn add(&self, bytes: u64, cost: u64) {
+    pub(super) fn add(&self, more: Evicted) {
         let add = |count: &AtomicU64, more: u64| {
             count.store(count.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
         };
-        add(&self.entries, 1);
-        add(&self.bytes, bytes);
-        add(&self.cost, cost);
+        add(&self.entries, more.entries);
+        add(&self.bytes, more.bytes);
+        add(&self.cost, more.cost);
     }
 }
 
@@ -184,6 +184,14 @@ impl Table {
         without_fork(|| {
             let _writing = self.write();
             self.evicted.reset();
+        });
+    }
+
+    /// Adds to the counts of what was evicted.
+    pub fn note_evicted(&self, more: Evicted) {
+        without_fork(|| {
+            let _writing = self.write();
+            self.evicted.add(more);
         });
     }
 
@@ -344,9 +352,15 @@ impl Table {
 
     /// Removes all entries.
     pub fn clear(&self) {
+        self.clear_after(|| ());
+    }
+
+    /// Removes all entries, after `first`, which is called while no other thread changes the table.
+    pub(super) fn clear_after(&self, first: impl FnOnce()) {
         retire::flush_if_unblocked();
         without_fork(|| {
             let mut writing = self.write();
+            first();
             self.count_change(-(self.len() as i64));
             let directory = self.take(&mut writing);
             drop(writing);
