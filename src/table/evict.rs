@@ -341,7 +341,7 @@ impl Table {
         // SAFETY: the entry is no longer in the table.
         unsafe {
             super::release::count_table_share(entry);
-            retire_entry(entry);
+            retire_entry(entry, bounds);
         }
     }
 
