@@ -186,7 +186,7 @@ void values_without_checksums_are_plain() {
     char answer[64];
     CHECK_INT(redis_server_ask(&server, "GET phicache/2:raw!plain:key", answer, sizeof answer), 8);
     CHECK_TEXT(answer, "as it is");
-    CHECK_INT(redis_server_ask(&server, "GET phicache/2:raw:key", answer, sizeof answer), 6 + 16);
+    CHECK_INT(redis_server_ask(&server, "GET phicache/2:raw:key", answer, sizeof answer), 6 + 8 + 16); // value, cost, seal
     CHECK_CHARS(*bare.get("key"), "as it is");
     CHECK_CHARS(*sealed.get("key"), "sealed");
 }
