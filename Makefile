@@ -11,6 +11,8 @@
 #   make stress    random operations from up to 64 threads for SECONDS (60); takes THREADS and SEED
 #   make soak-redis  two processes share results in Redis for SECONDS (60) while their server fails in many ways;
 #                  takes SEED
+#   make soak-memory  many threads use full caches for SECONDS (3600), and the memory of the process is compared with
+#                  what the caches say, all the time; takes SEED and SCALE (8)
 #   make sanitize  the C and C++ tests, and SECONDS of stress, under the address, undefined-behaviour and thread
 #                  sanitizers
 #   make memcheck  the C and C++ tests under valgrind; takes minutes
@@ -46,12 +48,14 @@ MAKEFLAGS += --no-print-directory
 
 NETWORK ?= examples/iit/networks/random-5-3.json
 
+soak-memory: SECONDS ?= 3600
 SECONDS ?= 60
+SCALE ?= 8
 
 BENCH = $(BUILD)/bench
 
-.PHONY: demo test check stress soak-redis sanitize memcheck fuzz bench bench-peers bench-redis bench-eviction \
-        bench-instructions build package configure install header symbols docs supply-chain clean distclean toolchain
+.PHONY: demo test check stress soak-redis soak-memory sanitize memcheck fuzz bench bench-peers bench-redis \
+        bench-eviction bench-instructions build package configure install header symbols docs supply-chain clean distclean toolchain
 
 demo: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target iit -j $(JOBS)
@@ -73,6 +77,10 @@ soak-redis: configure
 	    $(FIND_CMAKE); "$$cmake" --build $(BUILD) --target soak_worker -j $(JOBS) && \
 	    PHICACHE_REDIS_SERVER="$$server" $(PYTHON) -B c-tests/soak/soak.py $(BUILD)/c-tests/soak_worker \
 	    --seconds $(SECONDS) $(SEED:%=--seed %)
+
+soak-memory: configure
+	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target soak_memory -j $(JOBS)
+	$(BUILD)/c-tests/soak_memory --seconds $(SECONDS) --scale $(SCALE) $(SEED:%=--seed %)
 
 sanitize: toolchain
 	@SECONDS=$(SECONDS) $(PYTHON) -B make/run_tests.py $(BUILD) $(JOBS) sanitize

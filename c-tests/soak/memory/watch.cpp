@@ -48,7 +48,8 @@ void check_baseline(const char *empty, std::uint64_t baseline) {
     if (!MEASURES_RESIDENT || baseline == 0) return;
     const double over = double(resident_without_caches()) - double(baseline);
     std::printf("%s: %+.1f MiB\n", empty, mib(over));
-    expect(over <= OWN / 2, "the process occupies %.1f MiB more than at first, and all caches are %s", mib(over), empty);
+    expect(over <= OWN / 2, "the process occupies %.1f MiB more than at first, and all caches are %s", mib(over),
+           empty);
 }
 
 Watch::Watch(const Caches &caches, std::uint64_t baseline)
@@ -84,10 +85,9 @@ void Watch::check_steady() {
     const double live = double(account.live_bytes), accounted = double(account.bytes);
     live_ = live;
     accounted_ = accounted / live;
-    if (baseline_ == 0) return;
+    if (!MEASURES_RESIDENT || baseline_ == 0) return;
     expect(accounted <= 1.5 * live + MIB, "caches have %.1f MiB for entries of %.1f MiB", mib(accounted),
            mib(live));
-    if (!MEASURES_RESIDENT) return;
     const double occupied = double(resident()) - double(baseline_);
     occupied_ = occupied / live;
     expect(occupied <= 1.5 * live + OWN, "the process occupies %.1f MiB for entries of %.1f MiB", mib(occupied),

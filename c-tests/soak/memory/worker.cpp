@@ -87,19 +87,18 @@ void Worker::fill(const Load &load, double progress) {
     progress_ = progress;
     std::vector<std::uint64_t> before;
     for (const Place &place : caches_.places()) before.push_back(place.cache.stats().evictions);
-    // In turn: a cache that has nothing when the process reaches its limit has nothing to evict.
-    for (std::size_t stored = 0; stored < 400'000; stored += FILLED) {
-        bool all_evict = true;
+    // In turn, because a cache that has nothing when the process reaches its limit has nothing to evict.
+    bool was_stored = true;
+    for (std::size_t pass = 0; pass < 4'000 && was_stored; pass++) {
+        was_stored = false;
         for (std::size_t at = 0; at < caches_.places().size(); at++) {
             phicache::dict_cache &cache = caches_.places()[at].cache;
             if (cache.stats().evictions > before[at] + FILLED) continue;
-            all_evict = false;
             for (std::size_t i = 0; i < FILLED; i++) {
                 const Key key(random_.next() | 1ull << 63);
-                cache.set(key.bytes(), value(key, new_stamp()));
+                was_stored |= cache.set(key.bytes(), value(key, new_stamp())).stored();
             }
         }
-        if (all_evict) break;
     }
 }
 

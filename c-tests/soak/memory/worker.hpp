@@ -40,9 +40,9 @@ public:
     Worker(const Worker &) = delete;
     Worker &operator=(const Worker &) = delete;
 
-    // Makes so many operations, the part of a phase from `begin` to `end`.
+    // Makes this number of operations: the part of a phase from `begin` to `end`.
     void work(const Load &load, std::size_t operations, double begin, double end);
-    // Stores values until each cache has evicted, or is large.
+    // Stores values until each cache has evicted, or is large, or no cache takes a value more.
     void fill(const Load &load, double progress);
     // Releases its pins and children, and ends its lease.
     void release();
