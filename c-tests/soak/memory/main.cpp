@@ -12,6 +12,9 @@
 // the memory of the caches, 24 MiB in all. Exit status: 0 if nothing was wrong, 77 if the system does not tell the
 // resident size of the process.
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <chrono>
 #include <cstdio>
@@ -183,6 +186,10 @@ void round(std::uint64_t number, const Options &options, std::uint64_t baseline)
 }
 
 int soak_memory(const Options &options) {
+#ifdef __GLIBC__
+    // What the allocator keeps for each thread would count as memory of the caches.
+    mallopt(M_ARENA_MAX, 1);
+#endif
     using Clock = std::chrono::steady_clock;
     const stress::Watchdog watchdog;
     const Clock::time_point end = Clock::now() + std::chrono::seconds(options.seconds);

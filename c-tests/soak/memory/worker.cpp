@@ -231,7 +231,10 @@ void Worker::set_many() {
     std::vector<phicache_bytes> names, contents;
     for (std::size_t i = 0; i < BATCH; i++) {
         keys.push_back(shared_key());
-        values.push_back(value(keys.back(), new_stamp()));
+        // Not large, so that the memory of this program is little beside that of the caches.
+        const Stamp stamp = new_stamp();
+        if (length(stamp) > LARGEST / BATCH) return;
+        values.push_back(value(keys.back(), stamp));
     }
     for (std::size_t i = 0; i < BATCH; i++) {
         names.push_back(keys[i].bytes());

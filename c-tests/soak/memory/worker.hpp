@@ -17,7 +17,7 @@ namespace soak {
 using stress::Random;
 
 // The most bytes of values in a cache that a worker makes for itself.
-constexpr std::size_t SHORT_LIVED = 256 * KIB;
+constexpr std::size_t SHORT_LIVED = 64 * KIB;
 
 // What the workers do in a phase.
 struct Load {
