@@ -3,7 +3,8 @@
 # build/ and say so in one line. Nothing else on the machine changes: cargo writes to target/ and to its own cache of
 # crates (~/.cargo), everything else to build/; only make install writes to PREFIX.
 #
-#   make demo      builds the example and runs it on one network, with and without caches
+#   make demo      builds the example and runs it on one network, without caches and with more and more of them; takes
+#                  half a minute. It shows sharing between processes if a redis-server is on the PATH; takes NETWORK
 #   make test      whether the library works here: the tests of Rust, C, C++, Julia and the examples; takes minutes
 #   make check     all other checks: lints, every standard and compiler, the package and its consumers, sanitizers, the
 #                  model checkers, the fuzz targets; takes about half an hour. CI runs test and check (.ci/run); neither
@@ -13,6 +14,9 @@
 #                  takes SEED
 #   make soak-memory  many threads use full caches for SECONDS (3600), and the memory of the process is compared with
 #                  what the caches say, all the time; takes SEED and SCALE (8)
+#   make truth     PyPhi's networks computed with PyPhi's own caches and with phicache: results equal to the last bit,
+#                  hits, misses and sizes of all caches equal, in the process and in Redis. Installs PyPhi (230 MB) into
+#                  build/, takes minutes; make check compares three of the networks
 #   make sanitize  the C and C++ tests, and SECONDS of stress, under the address, undefined-behaviour and thread
 #                  sanitizers
 #   make memcheck  the C and C++ tests under valgrind; takes minutes
@@ -25,6 +29,9 @@
 #   make bench-eviction  replays recorded runs in full caches under several eviction policies, moka's and
 #                  quick_cache's among them (benches/eviction); takes seconds after its build and writes
 #                  benches/reports/performance-eviction.md; QUICK=1 only prints the tables
+#   make bench-memory  the resident memory of caches over a long run under a limit, beside moka's and a map's
+#                  (benches/memory); takes two minutes after its build and writes
+#                  benches/reports/performance-memory.md and the chart in docs/guide.md; QUICK=1 only prints the table
 #   make bench-instructions  counts the instructions of each operation with valgrind
 #   make build     the shared and the static library, the example, the C and C++ tests; plain make does the same
 #   make docs      the API reference, made by doxygen in build/docs
@@ -46,7 +53,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := build
 
-NETWORK ?= examples/iit/networks/random-5-3.json
+NETWORK ?= examples/iit/networks/demo/ring-7.json
 
 soak-memory: SECONDS ?= 3600
 SECONDS ?= 60
@@ -54,13 +61,16 @@ SCALE ?= 8
 
 BENCH = $(BUILD)/bench
 
-.PHONY: demo test check stress soak-redis soak-memory sanitize memcheck fuzz bench bench-peers bench-redis \
-        bench-eviction bench-instructions build package configure install header symbols docs supply-chain clean distclean toolchain
+.PHONY: demo test check stress soak-redis soak-memory truth sanitize memcheck fuzz bench bench-peers bench-redis \
+        bench-eviction bench-memory bench-instructions build package configure install header symbols docs supply-chain clean \
+        distclean toolchain
 
 demo: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target iit -j $(JOBS)
 	@echo
-	$(BUILD)/examples/iit $(NETWORK)
+	@if command -v redis-server valkey-server > /dev/null && test -z "$$PHICACHE_REDIS_URL"; then \
+	    $(PYTHON) -B c-tests/with_redis.py -- $(BUILD)/examples/iit $(NETWORK); \
+	else $(BUILD)/examples/iit $(NETWORK); fi
 
 test: toolchain
 	@$(PYTHON) -B make/run_tests.py $(BUILD) $(JOBS) test
@@ -78,9 +88,11 @@ soak-redis: configure
 	    PHICACHE_REDIS_SERVER="$$server" $(PYTHON) -B c-tests/soak/soak.py $(BUILD)/c-tests/soak_worker \
 	    --seconds $(SECONDS) $(SEED:%=--seed %)
 
-soak-memory: configure
-	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target soak_memory -j $(JOBS)
-	$(BUILD)/c-tests/soak_memory --seconds $(SECONDS) --scale $(SCALE) $(SEED:%=--seed %)
+truth: configure
+	@python=$$($(PYTHON) -B make/find_pyphi.py $(BUILD)) || exit 1; \
+	    server=$$($(PYTHON) -B make/find_tool.py redis-server $(BUILD)) || exit 1; \
+	    $(FIND_CMAKE); "$$cmake" --build $(BUILD) --target phicache_shared -j $(JOBS) && \
+	    $(PYTHON) -B tests/truth/compare.py "$$python" $(BUILD)/libphicache.so --redis-server "$$server"
 
 sanitize: toolchain
 	@SECONDS=$(SECONDS) $(PYTHON) -B make/run_tests.py $(BUILD) $(JOBS) sanitize
@@ -127,6 +139,12 @@ ifndef QUICK
 	$(PYTHON) -B benches/reports/performance-eviction.py $(BENCH)/eviction.json
 endif
 
+bench-memory: toolchain
+	@$(CARGO) build --release --locked --manifest-path benches/memory/Cargo.toml \
+	    --target-dir "$$CARGO_TARGET_DIR/memory"
+	$(PYTHON) -B benches/reports/performance-memory.py "$$CARGO_TARGET_DIR/memory/release/phicache-memory-bench" \
+	    $(if $(QUICK),--quick)
+
 bench-instructions: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target phicache_shared -j $(JOBS)
 	@$(PYTHON) -B make/count_instructions.py $(BUILD)
@@ -139,8 +157,8 @@ package: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target phicache_archive phicache_shared phicache-info -j $(JOBS)
 
 configure: toolchain
-	@$(FIND_CMAKE); "$$cmake" -S . -B $(BUILD) -DPHICACHE_CARGO_TARGET_DIR="$$CARGO_TARGET_DIR" \
-	    -DCMAKE_INSTALL_PREFIX="$(PREFIX)"
+	@$(FIND_CMAKE); lemon=$$($(FIND_LEMON)); "$$cmake" -S . -B $(BUILD) $${lemon:+-DPHICACHE_LEMON_INCLUDE_DIR="$$lemon"} \
+	    -DPHICACHE_CARGO_TARGET_DIR="$$CARGO_TARGET_DIR" -DCMAKE_INSTALL_PREFIX="$(PREFIX)"
 
 docs:
 	@$(PYTHON) -B make/docs.py $(BUILD)
@@ -189,5 +207,8 @@ toolchain:
 	        echo "$$program is missing. phicache needs a Rust toolchain, gcc, g++, make and python3." \
 	             "On Debian, as root: apt-get install gcc g++ make python3" >&2; exit 1; }; \
 	done
+
+# Only the targets that build examples/iit fetch its solver; without it, the rest is built.
+demo build: FIND_LEMON = $(PYTHON) -B make/find_lemon.py $(BUILD)
 
 FIND_CMAKE = cmake=$$($(PYTHON) -B make/find_tool.py cmake $(BUILD)) || exit 1

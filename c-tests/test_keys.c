@@ -110,20 +110,44 @@ static void check_key(phicache_key *key, const char *hex) {
     CHECK_BYTES(made.data, made.len, expected, from_hex(hex, strlen(hex), expected));
 }
 
-static void a_failed_call_does_not_change_the_builder(void) {
+/** A caller that goes on after a failure gets no key: it would be the key of other arguments. */
+static void check_no_key(phicache_key *key, const char *why) {
+    phicache_bytes made = {(const uint8_t *)"#", 1};
+    CHECK_STATUS(phicache_key_bytes(key, 0, &made), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK(made.data == NULL && made.len == 0);
+    CHECK(strstr(phicache_last_error(), why) != NULL && strstr(phicache_last_error(), "reset the builder") != NULL);
+    CHECK_STATUS(phicache_key_bytes(key, 1, &made), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_OK(phicache_key_reset(key));
+    CHECK_OK(phicache_key_add_nodes(key, 5));
+    check_key(key, "a1090500000000000000");
+}
+
+static void after_a_failed_call_there_is_no_key_until_the_builder_is_reset(void) {
     phicache_key *key = new_key();
     CHECK_OK(phicache_key_add_nodes(key, 5));
     CHECK_STATUS(phicache_key_add_direction(key, 3), PHICACHE_ERROR_INVALID_ARGUMENT);
+    check_no_key(key, "direction 3");
     CHECK_STATUS(phicache_key_add_direction(key, -1), PHICACHE_ERROR_INVALID_ARGUMENT);
+    check_no_key(key, "direction -1");
     CHECK_STATUS(phicache_key_add_direction(key, 256), PHICACHE_ERROR_INVALID_ARGUMENT);
+    check_no_key(key, "direction 256");
     CHECK_STATUS(phicache_key_add_bytes(key, no_address()), PHICACHE_ERROR_INVALID_ARGUMENT);
+    check_no_key(key, "value");
     CHECK_STATUS(phicache_key_add_bytes(key, too_long()), PHICACHE_ERROR_INVALID_ARGUMENT);
+    check_no_key(key, "value");
     CHECK_STATUS(phicache_key_add_string(key, no_address()), PHICACHE_ERROR_INVALID_ARGUMENT);
+    check_no_key(key, "utf8");
     CHECK_STATUS(phicache_key_add_string(key, text("\xc3")), PHICACHE_ERROR_INVALID_ARGUMENT);
+    /* What is added later changes nothing, and the message is about the first failure. */
+    CHECK_OK(phicache_key_add_int(key, 1));
+    CHECK_STATUS(phicache_key_add_direction(key, 3), PHICACHE_ERROR_INVALID_ARGUMENT);
+    check_no_key(key, "utf8 is not valid UTF-8");
     CHECK_STATUS(phicache_key_add_keyword(key, "\xff"), PHICACHE_ERROR_INVALID_ARGUMENT);
+    check_no_key(key, "name");
     CHECK_STATUS(phicache_key_end_tuple(key), PHICACHE_ERROR_INVALID_ARGUMENT);
+    check_no_key(key, "end of a tuple");
     CHECK_STATUS(phicache_key_end_set(key), PHICACHE_ERROR_INVALID_ARGUMENT);
-    check_key(key, "a1090500000000000000");
+    check_no_key(key, "end of a set");
     CHECK_OK(phicache_key_free(key));
 }
 
@@ -133,21 +157,27 @@ static void tuples_and_sets_must_be_ended_before_the_key_is_read(void) {
     int depth;
     CHECK_OK(phicache_key_begin_tuple(key));
     CHECK_OK(phicache_key_begin_set(key));
-    CHECK_STATUS(phicache_key_end_tuple(key), PHICACHE_ERROR_INVALID_ARGUMENT);
     made.len = 99;
     CHECK_STATUS(phicache_key_bytes(key, 0, &made), PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK(made.data == NULL && made.len == 0);
     CHECK_OK(phicache_key_end_set(key));
-    CHECK_STATUS(phicache_key_end_set(key), PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK_OK(phicache_key_end_tuple(key));
     check_key(key, "a10a010000000b00000000");
     CHECK_OK(phicache_key_reset(key));
     for (depth = 0; depth < 64; depth++) CHECK_OK(phicache_key_begin_tuple(key));
-    CHECK_STATUS(phicache_key_begin_tuple(key), PHICACHE_ERROR_INVALID_ARGUMENT);
-    CHECK_STATUS(phicache_key_begin_set(key), PHICACHE_ERROR_INVALID_ARGUMENT);
     for (depth = 0; depth < 64; depth++) CHECK_OK(phicache_key_end_tuple(key));
     CHECK_OK(phicache_key_bytes(key, 0, &made));
     CHECK_UINT(made.len, 1 + 64 * 5);
+    for (depth = 0; depth < 64; depth++) CHECK_OK(phicache_key_begin_tuple(key));
+    CHECK_STATUS(phicache_key_begin_tuple(key), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_begin_set(key), PHICACHE_ERROR_INVALID_ARGUMENT);
+    for (depth = 0; depth < 64; depth++) CHECK_OK(phicache_key_end_tuple(key));
+    check_no_key(key, "64 deep");
+    CHECK_OK(phicache_key_reset(key));
+    CHECK_OK(phicache_key_begin_tuple(key));
+    CHECK_OK(phicache_key_begin_set(key));
+    CHECK_STATUS(phicache_key_end_tuple(key), PHICACHE_ERROR_INVALID_ARGUMENT);
+    check_no_key(key, "end of a tuple");
     CHECK_OK(phicache_key_free(key));
 }
 
@@ -168,6 +198,11 @@ static void a_named_type_holds_one_element(void) {
     CHECK_OK(phicache_key_end_named(key));
     CHECK_STATUS(phicache_key_end_named(key), PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK_STATUS(phicache_key_begin_named(key, "\xff"), PHICACHE_ERROR_INVALID_ARGUMENT);
+    check_no_key(key, "without an element");
+    CHECK_OK(phicache_key_reset(key));
+    CHECK_OK(phicache_key_begin_named(key, "color"));
+    CHECK_OK(phicache_key_add_bool(key, 1));
+    CHECK_OK(phicache_key_end_named(key));
     check_key(key, "a10e05000000636f6c6f72030100000000000000");
     CHECK_OK(phicache_key_free(key));
 }
@@ -184,9 +219,16 @@ static void keywords_come_last_once_each_with_a_value_and_in_any_order(void) {
     CHECK_OK(phicache_key_end_tuple(key));
     CHECK_STATUS(phicache_key_add_keyword(key, "beta"), PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK_STATUS(phicache_key_add_int(key, 2), PHICACHE_ERROR_INVALID_ARGUMENT);
+    check_no_key(key, "keyword \"gamma\"");
+
+    CHECK_OK(phicache_key_reset(key));
+    CHECK_OK(phicache_key_add_int(key, 1));
+    CHECK_OK(phicache_key_add_keyword(key, "beta"));
+    CHECK_STATUS(phicache_key_bytes(key, 0, &made), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_OK(phicache_key_begin_tuple(key));
+    CHECK_OK(phicache_key_end_tuple(key));
     CHECK_OK(phicache_key_add_keyword(key, "alpha"));
     CHECK_OK(phicache_key_add_int(key, 2));
-
     CHECK_OK(phicache_key_add_double(other, 1.0));
     CHECK_OK(phicache_key_add_keyword(other, "alpha"));
     CHECK_OK(phicache_key_add_uint(other, 2));
@@ -360,7 +402,7 @@ static void an_invalid_network_has_no_fingerprint(void) {
 
 int main(void) {
     RUN(the_builder_encodes_every_vector);
-    RUN(a_failed_call_does_not_change_the_builder);
+    RUN(after_a_failed_call_there_is_no_key_until_the_builder_is_reset);
     RUN(tuples_and_sets_must_be_ended_before_the_key_is_read);
     RUN(a_named_type_holds_one_element);
     RUN(keywords_come_last_once_each_with_a_value_and_in_any_order);

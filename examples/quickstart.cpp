@@ -1,4 +1,12 @@
 // phicache in C++: a cache of repertoires, and a memoized function.
+//
+// It prints
+//
+//     computing
+//     0.25 0.75
+//     0.25 0.75
+//     0.5 0.5
+//     the distance was computed 1 time
 
 #include <cmath>
 #include <cstdio>
@@ -13,8 +21,8 @@ int main() {
             std::puts("computing");
             return std::vector<double>{0.25, 0.75};
         });
-        for (double p : pinned.view<double>()) std::printf("%g ", p);
-        std::puts("");
+        const auto p = pinned.view<double>();  // the cached numbers themselves, as long as `pinned` lives
+        std::printf("%g %g\n", p[0], p[1]);
     }
 
     int computed = 0;
@@ -23,5 +31,5 @@ int main() {
         return std::fabs(p - q);
     });
     std::printf("%g %g\n", distance(0.25, 0.75), distance(0.25, 0.75));
-    return computed == 1 && repertoires.info().hits == 1 ? 0 : 1;
+    std::printf("the distance was computed %d time\n", computed);
 }

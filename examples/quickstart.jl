@@ -1,6 +1,15 @@
 # phicache in Julia, from the first cache to a view without a copy:
 #
 #     PHICACHE_LIBRARY=build/libphicache.so julia --project=julia/PhiCache examples/quickstart.jl
+#
+# It prints
+#
+#     computing the cause repertoire of NodeSet(1, 2) over NodeSet(3)
+#     [0.5, 0.5]
+#     they sum to 1.0
+#     distance: 1.0, (hits = 1, misses = 1, size = 1)
+#     stored? Status(REFUSED_MEMORY)
+#     repertoires: (hits = 2, misses = 1, size = 1)
 
 using PhiCache
 

@@ -1070,6 +1070,10 @@ phicache_status phicache_config_get_redis_whole_database(phicache_config *config
  * equal keys, different ones have different keys. In untyped keys, numbers of equal value are equal, as in Python (`3`
  * and `3.0`, `1` and `true`); in typed keys they differ. One thread at a time may use a key builder.
  *
+ * An argument that cannot be added is an error, and so is every key that the builder makes from then on, until it is
+ * reset: without the argument it would be the key of another call. So it is enough to check the status of
+ * `phicache_key_bytes`, or of the call that takes the builder.
+ *
  *     phicache_key *key;
  *     phicache_bytes bytes;
  *     if (phicache_key_new(&key) != PHICACHE_OK) return 1;
@@ -2673,8 +2677,9 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  * A cache may have a parent: a cache of the same system, uncut. If the child has no value for a key, it looks the key
  * up in its parent, and returns that MICE unless its own cut damages it. The child is a live view: making it copies
  * nothing, and takes the same time however much the parent holds. It sees what the parent stores later. If the parent
- * is cleared or freed, existing children keep what they inherit. A chain of parents has at most 64 caches. Clearing a
- * child detaches it from its parent permanently. Lookups of a child do not change the counts of its parent.
+ * is cleared or freed, existing children keep what they inherit; a full parent that evicts removes that first. A chain
+ * of parents has at most 64 caches. Clearing a child detaches it from its parent permanently. Lookups of a child do not
+ * change the counts of its parent.
  *
  * A cache may be in Redis (see "Redis cache"). Processes then share what they store. Of the conditions above only the
  * cut applies: a MICE with φ ≤ 0 is stored. The cache also keeps every record that it fetched or stored in this

@@ -5,7 +5,7 @@ GROUP is one of
 
     test      whether the library works here: the tests of Rust, C and C++ (one standard each), Julia and the examples
     check     all other checks: lints, other standards and compilers, the package and its consumers, sanitizers, the
-              model checkers, the fuzz targets; nothing of test runs again
+              model checkers, the fuzz targets, PyPhi beside the library; nothing of test runs again
     sanitize  the long form of the sanitizers
     memcheck  the C and C++ tests under valgrind
 
@@ -26,6 +26,8 @@ import time
 from pathlib import Path
 from xml.etree import ElementTree
 
+import find_lemon
+import find_pyphi
 import find_tool
 import fuzz
 
@@ -145,6 +147,7 @@ class Tools:
         fetching = concurrent.futures.ThreadPoolExecutor(1)
         self.found = {name: fetching.submit(find_tool.find, name, build)
                       for name in ("cmake", "redis-server", "openssl", "pkg-config", "julia")}
+        self.found["lemon"] = fetching.submit(find_lemon.find, build)
         fetching.shutdown(wait=False)
 
     def __getitem__(self, name):
@@ -180,6 +183,8 @@ def rust_tests(build, jobs, tools):
 
 def c_tests(build, jobs, tools):
     """The tests of C, C++, Julia and the examples."""
+    if tools["lemon"] is None:
+        yield skipped("LEMON is missing; examples/iit is not built and its tests do not run")
     yield from cmake_checks(tools, jobs, build, [*own_options(tools), "-DPHICACHE_CHECKS=OFF"])
 
 
@@ -190,11 +195,17 @@ def configured(tools, build):
 
 def own_options(tools):
     return [f"-DPHICACHE_CARGO_TARGET_DIR={target()}", f"-DPHICACHE_PKG_CONFIG={tools['pkg-config'] or ''}",
-            f"-DPHICACHE_JULIA={tools['julia'] or ''}"]
+            f"-DPHICACHE_JULIA={tools['julia'] or ''}", *solver_options(tools)]
+
+
+def solver_options(tools):
+    """Where the headers of examples/iit's solver are, if CMake does not find them by itself."""
+    return [f"-DPHICACHE_LEMON_INCLUDE_DIR={tools['lemon']}"] if tools["lemon"] else []
 
 
 def rust_checks(build, jobs, tools):
-    beside = ["benches/inner/Cargo.toml", "benches/eviction/Cargo.toml", "tests/loom/Cargo.toml"]
+    beside = ["benches/inner/Cargo.toml", "benches/eviction/Cargo.toml", "benches/memory/Cargo.toml",
+              "tests/loom/Cargo.toml"]
     for manifest in "Cargo.toml", "fuzz/Cargo.toml", *beside:
         yield component("fmt", CARGO, "fmt", "--check", "--manifest-path", manifest)
     yield component("clippy", CARGO, "clippy", "--all-targets", "--quiet", "--", "-D", "warnings")
@@ -252,10 +263,23 @@ def c_checks(build, jobs, tools):
     yield from cmake_checks(tools, jobs, build, [*own_options(tools), "-DPHICACHE_CHECKS=ON"], ("-L", "check"))
     # Only C and C++ are instrumented; make sanitize also instruments the Rust side.
     if has_sanitizer("address,undefined"):
-        yield from cmake_checks(tools, jobs, build / "sanitize", [f"-DPHICACHE_CARGO_TARGET_DIR={target()}",
-                                                                  "-DPHICACHE_SANITIZE=address,undefined"])
+        yield from cmake_checks(tools, jobs, build / "sanitize",
+                                [f"-DPHICACHE_CARGO_TARGET_DIR={target()}", *solver_options(tools),
+                                 "-DPHICACHE_SANITIZE=address,undefined"])
     else:
         yield skipped("sanitizers: this c++ does not support -fsanitize=address,undefined")
+
+
+def truth_checks(build, jobs, tools):
+    """Three networks computed by PyPhi with its own caches and with the library; make truth is the long form."""
+    try:
+        python = find_pyphi.find(build)
+    except find_pyphi.Unavailable as reason:
+        yield skipped(f"PyPhi could not be installed, so nothing is compared with it: {reason}")
+        return
+    server = ["--redis-server", tools["redis-server"]] if tools["redis-server"] else []
+    yield check(as_one, sys.executable, "-B", "tests/truth/compare.py", python, build / "libphicache.so", *server,
+                "--short")
 
 
 def has_sanitizer(sanitizer):
@@ -275,7 +299,7 @@ def sanitizer_checks(build, jobs, tools):
             continue
         name = sanitizer.split(",")[0]
         folder = build / f"sanitize-{name}"
-        options = [f"-DPHICACHE_CARGO_TARGET_DIR={target() / name}",
+        options = [f"-DPHICACHE_CARGO_TARGET_DIR={target() / name}", *solver_options(tools),
                    f"-DPHICACHE_SANITIZE={sanitizer}", "-DPHICACHE_SANITIZE_RUST=ON"]
         yield from cmake_checks(tools, jobs, folder, options, only)
         yield check(as_one, folder / "c-tests" / "stress", "--seconds", os.environ.get("SECONDS", "60"))
@@ -300,7 +324,7 @@ def memcheck_checks(build, jobs, tools):
     yield check(as_one, *valgrind, build / "c-tests" / "stress", "--seconds", "5")
 
 
-GROUPS = {"test": (rust_tests, c_tests), "check": (rust_checks, paper_checks, c_checks, fuzz_checks),
+GROUPS = {"test": (rust_tests, c_tests), "check": (rust_checks, paper_checks, c_checks, truth_checks, fuzz_checks),
           "sanitize": (sanitizer_checks,), "memcheck": (memcheck_checks,)}
 
 

@@ -28,7 +28,8 @@ fn a_cache_that_evicts_takes_every_value_at_the_limit_of_the_process() {
     let evictions: u64 = caches.iter().map(|cache| cache.stats().unwrap().evictions).sum();
     println!("{refused} refused, {} of {} MiB live, {evictions} evicted", live >> 20, ROOM >> 20);
     let figures = || format!("{:?} at first, now {:?}", before, limit::usage());
-    assert!(refused * 1000 <= count, "{refused} of {count} refused; {}", figures());
+    // The first growth over the limit may fail.
+    assert!(refused * 10_000 <= count, "{refused} of {count} refused; {}", figures());
     assert!(live >= ROOM / 10 * 8, "{live} of {ROOM} bytes are live");
     assert!(evictions > count / 2);
     let last = caches[1].get(&(count - 1).to_le_bytes()).unwrap();

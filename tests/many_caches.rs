@@ -17,8 +17,8 @@ use phicache::ffi::border::types::*;
 
 const CACHES: usize = 100_000;
 /// The bytes of a cache without entries, and of one with a key of 16 bytes and a value of 8.
-const EMPTY: f64 = 450.0;
-const ONE_ENTRY: f64 = 1150.0;
+const EMPTY: f64 = 430.0;
+const ONE_ENTRY: f64 = 1000.0;
 
 fn resident() -> f64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap();

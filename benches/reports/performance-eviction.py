@@ -15,6 +15,9 @@ HERE = Path(__file__).resolve().parent
 PAGE = HERE / "performance-eviction.md"
 LOCK = HERE.parent / "eviction/Cargo.lock"
 
+SMALL = 48 << 10
+SIZES = [(0, 8 << 10, "below 8 KiB"), (8 << 10, SMALL, "8 to 48 KiB"), (SMALL, 1 << 40, "above 48 KiB")]
+
 RECORDED, LOGNORMAL = "assumed costs", "lognormal costs"
 
 
@@ -51,6 +54,33 @@ def goals_table(run):
     return "\n".join(lines)
 
 
+def own_cells(run):
+    """phicache's cells of all goals: [(limit in bytes, goal, cell)]"""
+    footprints = {work["name"]: work["bytes"] for work in run["works"]}
+    return [(footprints[cell["work"]] * cell["part"], goal, cell)
+            for goal in run["goals"] if goal["policy"] == "phicache" for cell in goal["cells"]]
+
+
+def limits_table(run):
+    """How many cells phicache meets, by the limit in bytes."""
+    lines = ["| limit | cells | met |", "|---|---:|---:|"]
+    for least, most, text in SIZES:
+        cells = [cell for limit, _, cell in own_cells(run) if least <= limit < most]
+        lines.append(f'| {text} | {len(cells)} | {sum(cell["met"] for cell in cells)} |')
+    return "\n".join(lines)
+
+
+def larger_table(run):
+    """The cells that phicache misses in caches that are not small."""
+    lines = ["| run | limit | goal | at most | phicache |", "|---|---:|---|---:|---:|"]
+    for limit, goal, cell in own_cells(run):
+        if limit >= SMALL and not cell["met"]:
+            where = f'{cell["work"]}, {goal["costs"]} | {cell["part"]:.0%}: {limit / 1024:.0f} KiB'
+            most = goal["factor"] * cell["other"] + goal["more"]
+            lines.append(f'| {where} | {bound(goal)} | {most:.4f} | {cell["own"]:.4f} |')
+    return "\n".join(lines)
+
+
 def losses_table(run, costs, part):
     """One line for each policy, one column for each run."""
     at = run["parts"].index(part)
@@ -75,7 +105,8 @@ def main():
     page = PAGE.read_text(encoding="utf-8")
     tables = [(f"{costs}, {part:.0%}", losses_table(run, costs, part))
               for costs, parts in ((RECORDED, run["parts"]), (LOGNORMAL, [0.25])) for part in parts]
-    head = [("versions", versions(run)), ("runs", works_table(run)), ("goals", goals_table(run))]
+    head = [("versions", versions(run)), ("runs", works_table(run)), ("goals", goals_table(run)),
+            ("limits", limits_table(run)), ("larger caches", larger_table(run))]
     for name, content in head + tables:
         page = replace_between(page, name, content)
     PAGE.write_text(page, encoding="utf-8")

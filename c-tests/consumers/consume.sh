@@ -43,11 +43,8 @@ pkg-config)
     fi ;;
 flags)
     lib=$(dirname "$(find "$PREFIX" -name libphicache.a)")
-    if [ $kind = static ]; then
-        with_compiler "-I$PREFIX/include" "$lib/libphicache.a -lpthread -ldl -lm"
-    else
-        with_compiler "-I$PREFIX/include" "-L$lib -lphicache"
-    fi ;;
+    if [ $kind = static ]; then library="$lib/libphicache.a -lpthread -ldl -lm"; else library="-L$lib -lphicache"; fi
+    with_compiler "-I$PREFIX/include" "$library" ;;
 *)
     echo "no such way: $way" >&2
     exit 2 ;;
@@ -60,6 +57,14 @@ if [ $way = pkg-config ] || [ $way = flags ]; then
 fi
 ./program_c
 ./program_cpp
+
+# The examples of one page compile alone, without warnings.
+if [ $way = flags ]; then
+    for example in "$SOURCE_DIR"/examples/*.c "$SOURCE_DIR"/examples/*.cpp; do
+        case $example in *.c) compiler="$CC -std=c11" ;; *) compiler="$CXX -std=c++17" ;; esac
+        $compiler -Wall -Wextra -pedantic -Wconversion -Werror -pthread "-I$PREFIX/include" "$example" -o example $library
+    done
+fi
 
 uses_shared() { readelf -dW "$1" | grep -q 'NEEDED.*libphicache\.so'; }
 case $way in cmake | pkg-config | flags)

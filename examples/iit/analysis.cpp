@@ -6,53 +6,61 @@
 #include <chrono>
 
 #include "progress.hpp"
-#include "repertoires.hpp"
+#include "threads.hpp"
 
 namespace iit {
 namespace {
 
-// The structure of the uncut system: its MICE, and which mechanisms (in the order of Session::subsets) are concepts.
+// The structure of the uncut system: its MICE, and the small phi of each mechanism (in the order of Session::subsets).
+// A mechanism with small phi above 0 is a concept.
 struct Structure {
     std::vector<Mice> mice;
-    std::vector<bool> is_concept;
-    double sum = 0;  // of the small phi of all concepts
+    std::vector<double> phi;
+    double sum = 0;
 };
 
-// Finds the MICE of the mechanism and returns the small phi of its concept.
-double concept_phi(System& system, NodeSet mechanism, std::vector<Mice>* mice = nullptr) {
-    const Mice cause = system.mice(Direction::cause, mechanism);
-    const Mice effect = system.mice(Direction::effect, mechanism);
-    if (mice) mice->insert(mice->end(), {cause, effect});
-    return std::min(cause.phi, effect.phi);
-}
-
-Structure uncut_structure(System& uncut, const std::vector<NodeSet>& mechanisms) {
+// All threads share the system and its caches; each result has its place, so the order of the threads makes no
+// difference.
+Structure uncut_structure(System& uncut, const std::vector<NodeSet>& mechanisms, std::vector<Worker>& workers,
+                          const std::string& where) {
     Structure structure;
-    Progress progress("uncut structure", mechanisms.size());
-    for (NodeSet mechanism : mechanisms) {
-        const double phi = concept_phi(uncut, mechanism, &structure.mice);
-        structure.is_concept.push_back(phi > 0);
-        structure.sum += phi;
+    structure.mice.resize(2 * mechanisms.size());
+    structure.phi.resize(mechanisms.size());
+    Progress progress("mechanism", mechanisms.size(), where);
+    divide(workers, mechanisms.size(), [&](Worker& worker, std::size_t i) {
+        const Mice cause = structure.mice[2 * i] = uncut.mice(worker, Direction::cause, mechanisms[i]);
+        const Mice effect = structure.mice[2 * i + 1] = uncut.mice(worker, Direction::effect, mechanisms[i]);
+        structure.phi[i] = std::min(cause.phi, effect.phi);
         progress.step();
-    }
+    });
+    for (double phi : structure.phi) structure.sum += phi;
     return structure;
 }
 
-// Under a cut, only mechanisms that were concepts before or that the cut splits are computed.
-std::vector<EvaluatedCut> evaluate_cuts(const Session& session, const System& uncut, const Structure& structure) {
-    const std::vector<NodeSet>& mechanisms = session.subsets;
-    const std::vector<Cut> cuts = all_cuts(session.network.all());
-    std::vector<EvaluatedCut> evaluated;
-    Progress progress("system cuts", cuts.size() * mechanisms.size());
-    for (const Cut& cut : cuts) {
-        System system(uncut, cut);
-        double sum = 0;
-        for (std::size_t i = 0; i < mechanisms.size(); ++i) {
-            if (structure.is_concept[i] || cut.splits(mechanisms[i])) sum += concept_phi(system, mechanisms[i]);
-            progress.step();
-        }
-        evaluated.push_back({cut, round_phi(structure.sum - sum)});
+// The sum of small phi under a cut. Only mechanisms that were concepts before or that the cut splits are computed.
+double sum_under(System& system, const Cut& cut, const Structure& structure, const std::vector<NodeSet>& mechanisms,
+                 Worker& worker) {
+    double sum = 0;
+    for (std::size_t i = 0; i < mechanisms.size(); ++i) {
+        if (structure.phi[i] == 0 && !cut.splits(mechanisms[i])) continue;
+        const Mice cause = system.mice(worker, Direction::cause, mechanisms[i]);
+        const Mice effect = system.mice(worker, Direction::effect, mechanisms[i]);
+        sum += std::min(cause.phi, effect.phi);
     }
+    return sum;
+}
+
+std::vector<EvaluatedCut> evaluate_cuts(const Session& session, const System& uncut, const Structure& structure,
+                                        std::vector<Worker>& workers, const std::string& where) {
+    const std::vector<Cut> cuts = all_cuts(session.network.all());
+    std::vector<EvaluatedCut> evaluated(cuts.size());
+    Progress progress("cut", cuts.size(), where);
+    divide(workers, cuts.size(), [&](Worker& worker, std::size_t i) {
+        System system(uncut, cuts[i]);
+        const double sum = sum_under(system, cuts[i], structure, session.subsets, worker);
+        evaluated[i] = {cuts[i], round_phi(structure.sum - sum)};
+        progress.step();
+    });
     return evaluated;
 }
 
@@ -66,19 +74,20 @@ double system_phi(const Structure& structure, const std::vector<EvaluatedCut>& c
 
 }  // namespace
 
-Result analyse(const Network& network, Caching caching) {
+Result analyse(const Network& network, const Settings& settings, const std::string& where) {
     const auto start = std::chrono::steady_clock::now();
-    Session session(network, caching);
+    Session session(network, settings);
+    std::vector<Worker> workers(static_cast<std::size_t>(settings.threads));
     Result result;
     {
         System uncut(session);
-        Structure structure = uncut_structure(uncut, session.subsets);
-        result.cuts = evaluate_cuts(session, uncut, structure);
+        Structure structure = uncut_structure(uncut, session.subsets, workers, where);
+        result.cuts = evaluate_cuts(session, uncut, structure, workers, where);
         result.phi = system_phi(structure, result.cuts);
         result.mice = std::move(structure.mice);
     }
     if (session.caches) session.caches->add_to(session.use);
-    result.computed = session.computed;
+    for (const Worker& worker : workers) result.computed += worker.computed;
     result.caches = session.use.list();
     result.redis = session.redis;
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -25,6 +25,7 @@ struct Result {
     std::optional<RedisUse> redis;  // empty if Redis is not used
 };
 
-Result analyse(const Network& network, Caching caching);
+// `where` is added to the progress bar: "run 2 of 3".
+Result analyse(const Network& network, const Settings& settings, const std::string& where);
 
 }  // namespace iit

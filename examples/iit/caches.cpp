@@ -3,14 +3,6 @@
 namespace iit {
 namespace {
 
-// Only distances between small repertoires are cached: these recur often, while large repertoires are rarely equal.
-// (The L1 measure is cheaper to compute than to look up; the earth mover's distance, PyPhi's default, is not.)
-constexpr std::size_t kMostStates = 4;
-constexpr std::uint64_t kMostDistanceBytes = 64 << 20;
-
-// Identifies how results are computed: programs that compute differently must not read them.
-constexpr const char* kContext = "phicache examples/iit, version 1: L1, bipartitions, six decimals";
-
 void add_counts(CacheUse& use, std::uint64_t hits, std::uint64_t misses) {
     ++use.caches;
     use.hits += hits;
@@ -31,11 +23,6 @@ void add(CacheUse& use, const Cache& cache) {
     add_contents(use, cache);
 }
 
-double distance_between(phicache::bytes a, phicache::bytes b) {
-    return distance(reinterpret_cast<const double*>(a.data()), reinterpret_cast<const double*>(b.data()),
-                    a.size() / sizeof(double));
-}
-
 // The targets that depend on each node: severing other connections changes nothing.
 std::vector<phicache::node_set> targets(const Network& network) {
     std::vector<NodeSet> masks(network.nodes.size());
@@ -48,11 +35,11 @@ std::vector<phicache::node_set> targets(const Network& network) {
     return sets;
 }
 
-phicache::subsystem uncut_subsystem(const Network& network) {
+phicache::subsystem uncut_subsystem(const Network& network, const std::string& context) {
     const std::vector<phicache::node_set> connections = targets(network);
     std::vector<std::int32_t> state;
     for (int node = 0; node < network.size(); ++node) state.push_back((network.state & single(node)) ? 1 : 0);
-    const auto identity = phicache::fingerprint::of_network(network.tpm, connections, kContext);
+    const auto identity = phicache::fingerprint::of_network(network.tpm, connections, context);
     return phicache::subsystem(identity, state, to_phicache(network.all()), connections);
 }
 
@@ -68,21 +55,11 @@ phicache::mice_cache mice_of(const phicache::subsystem& subsystem, Store store, 
 
 }  // namespace
 
-NetworkCaches::NetworkCaches()
-    : distance_store_(phicache::cache_options{"", kMostDistanceBytes}),
-      distance_(distance_between, phicache::memo_options{phicache::memory_configured, phicache::typing::untyped,
-                                                          distance_store_.view(), "distance"}) {}
-
-double NetworkCaches::distance(const double* a, const double* b, std::size_t size) const {
-    if (size > kMostStates) return iit::distance(a, b, size);
-    return distance_(phicache::bytes(a, size * sizeof(double)), phicache::bytes(b, size * sizeof(double)));
-}
+NetworkCaches::NetworkCaches() : distances(phicache::cache_options{"", kMostDistanceBytes}) {}
 
 void NetworkCaches::add_to(CachesUse& use) const {
     add(use.purviews, purviews);
-    const phicache_info info = distance_.info();
-    add_counts(use.distances, info.hits, info.misses);
-    add_contents(use.distances, distance_store_);
+    add(use.distances, distances);
 }
 
 void RepertoireCaches::add_to(CachesUse& use) const {
@@ -91,10 +68,10 @@ void RepertoireCaches::add_to(CachesUse& use) const {
     add(use.small_phi, small_phi);
 }
 
-SystemCaches::SystemCaches(const Network& network, Store store)
+SystemCaches::SystemCaches(const Network& network, const std::string& context, Store store)
     : repertoires(std::make_shared<RepertoireCaches>()),
       mice(nullptr),
-      subsystem_(uncut_subsystem(network)),
+      subsystem_(uncut_subsystem(network, context)),
       store_(store),
       cut_(false),
       shares_repertoires_(false) {

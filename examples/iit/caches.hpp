@@ -3,9 +3,10 @@
 // One for each network: the potential purviews of a mechanism, and the distances between repertoires. One for each
 // subsystem: MICE; a cut subsystem inherits from the uncut one. MICE may be in Redis, shared by all processes that
 // analyze the network. Repertoires: one for each subsystem with Reuse::parent; with Reuse::cuts one for all cuts,
-// because cut-scoped keys differ only if the cut makes a difference.
+// because cut-scoped keys differ only if the cut makes a difference. All threads of an analysis share all of them.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -16,7 +17,6 @@
 
 #include "cut.hpp"
 #include "network.hpp"
-#include "repertoires.hpp"
 
 namespace iit {
 
@@ -29,6 +29,7 @@ enum class Store { dict, redis };
 struct Caching {
     Reuse reuse = Reuse::none;
     Store store = Store::dict;
+    bool distances = true;  // keep expensive distances
 };
 
 // A small phi with the partition of the smallest distance: these parts of mechanism and purview against the rest of
@@ -70,21 +71,17 @@ struct RedisUse {
     std::string last_error;
 };
 
+// A full cache of distances drops those that are least worth their bytes.
+constexpr std::uint64_t kMostDistanceBytes = 256 << 20;
+
 // The caches that belong to a network.
-class NetworkCaches {
-  public:
+struct NetworkCaches {
     NetworkCaches();
 
     phicache::purview_cache purviews;
-
-    // The distance between two repertoires of equal size.
-    double distance(const double* a, const double* b, std::size_t size) const;
+    phicache::dict_cache distances;  // by the numbers of the two repertoires
 
     void add_to(CachesUse& use) const;
-
-  private:
-    phicache::dict_cache distance_store_;
-    phicache::memo<double(phicache::bytes, phicache::bytes)> distance_;
 };
 
 // The caches that PyPhi creates for every subsystem, and that all cuts can share with cut-scoped keys. Small phi is
@@ -102,7 +99,7 @@ struct RepertoireCaches {
 // The caches that belong to a subsystem.
 class SystemCaches {
   public:
-    SystemCaches(const Network& network, Store store);  // uncut
+    SystemCaches(const Network& network, const std::string& context, Store store);  // uncut
     SystemCaches(const SystemCaches& uncut, const Network& network, const Cut& cut, Reuse reuse);
 
     std::shared_ptr<RepertoireCaches> repertoires;
@@ -126,8 +123,8 @@ class SystemCaches {
     bool cut_;
     bool shares_repertoires_;
     // Counted here, because a child in Redis reads all records to return its size, also for `info`.
-    std::uint64_t hits_ = 0;
-    std::uint64_t misses_ = 0;
+    std::atomic<std::uint64_t> hits_ = 0;
+    std::atomic<std::uint64_t> misses_ = 0;
 };
 
 // Converts directions and node sets to the library's types.

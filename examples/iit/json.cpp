@@ -2,6 +2,7 @@
 
 #include "json.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -23,7 +24,7 @@ class Parser {
     }
 
   private:
-    [[noreturn]] void fail(const char* what) const {
+    [[noreturn]] void fail(const std::string& what) const {
         std::size_t line = 1;
         std::size_t column = 1;
         for (std::size_t i = 0; i < at_; ++i) {
@@ -74,6 +75,9 @@ class Parser {
         if (take_word("true")) return {true};
         if (take_word("false")) return {false};
         if (take_word("null")) return {nullptr};
+        for (const char* word : {"NaN", "nan", "Infinity", "-Infinity", "inf", "-inf"}) {
+            if (take_word(word)) fail(std::string(word) + " is not a number in JSON");
+        }
         if (peek() == '-' || (peek() >= '0' && peek() <= '9')) return {number()};
         fail("expected a JSON value");
     }
@@ -93,7 +97,17 @@ class Parser {
             skip_space();
         } while (take(','));
         if (!take('}')) fail("expected ',' or '}'");
+        refuse_duplicates(members);
         return members;
+    }
+
+    // Two members with one name: readers differ in which of them counts.
+    void refuse_duplicates(const Object& members) const {
+        std::vector<std::string_view> names;
+        for (const auto& member : members) names.push_back(member.first);
+        std::sort(names.begin(), names.end());
+        const auto twice = std::adjacent_find(names.begin(), names.end());
+        if (twice != names.end()) fail('"' + std::string(*twice) + "\" occurs twice in this object");
     }
 
     Array array(int depth) {
@@ -206,8 +220,8 @@ class Parser {
 Value parse(std::string_view text) { return Parser(text).document(); }
 
 const Value* find(const Object& object, std::string_view name) {
-    for (auto member = object.rbegin(); member != object.rend(); ++member) {
-        if (member->first == name) return &member->second;
+    for (const auto& member : object) {
+        if (member.first == name) return &member.second;
     }
     return nullptr;
 }

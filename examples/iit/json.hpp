@@ -28,9 +28,10 @@ struct ParseError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+// Objects with two members of one name are refused.
 Value parse(std::string_view text);
 
-// The member with the name (the last one if there are several), or null.
+// The member with the name, or null.
 const Value* find(const Object& object, std::string_view name);
 
 }  // namespace iit::json

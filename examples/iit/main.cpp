@@ -1,5 +1,6 @@
 // iit: integrated information of a small network, computed with and without phicache.
 
+#include <algorithm>
 #include <exception>
 #include <iostream>
 #include <new>
@@ -8,13 +9,29 @@
 #include <vector>
 
 #include "analysis.hpp"
+#include "estimate.hpp"
 #include "network.hpp"
 #include "options.hpp"
+#include "process.hpp"
+#include "progress.hpp"
 #include "report.hpp"
 
 namespace {
 
-int run(const std::vector<std::string>& arguments) {
+constexpr double kLong = 60;  // seconds, of an analysis that is announced with an estimate
+
+std::vector<iit::Run> analyse(const iit::Network& network, const iit::Options& options) {
+    std::vector<iit::Run> runs;
+    for (const iit::Plan& plan : options.plans) {
+        const std::string where = "run " + std::to_string(runs.size() + 1) + " of " + std::to_string(options.plans.size());
+        runs.push_back({plan, plan.own_process
+                                  ? iit::analyse_in_new_process(options.network, options.redis_url, plan.settings)
+                                  : iit::analyse(network, plan.settings, options.plans.size() > 1 ? where : "")});
+    }
+    return runs;
+}
+
+int run(const std::string& program, const std::vector<std::string>& arguments) {
     const iit::Options options = iit::parse_options(arguments);
     if (options.help) {
         std::cout << iit::usage();
@@ -26,16 +43,20 @@ int run(const std::vector<std::string>& arguments) {
     } catch (const iit::InputError& error) {
         throw iit::InputError(options.network + ": " + error.what());
     }
+    const iit::Estimate work = iit::estimate(network, options.plans.front().settings.measure);
+    if (work.seconds > iit::kMostSeconds && !options.force) {
+        throw iit::InputError(options.network + ": " + in_words(network, work) + "; --force begins it anyway");
+    }
+    if (work.seconds > kLong) iit::announce(in_words(network, work));
     if (!options.redis_url.empty()) {
         const auto set = phicache::config_ref().try_set_redis_url(options.redis_url);
         if (!set) throw iit::UsageError(std::string("--redis-url: ") + set.error().what());
     }
-    std::vector<iit::Run> runs;
-    for (iit::Caching caching : options.runs) runs.push_back({caching, iit::analyse(network, caching)});
+    const std::vector<iit::Run> runs = analyse(network, options);
     if (options.json) {
         iit::print_json(std::cout, runs.front());
     } else {
-        iit::print_text(std::cout, options.network, network, runs);
+        iit::print_text(std::cout, program, options.network, network, runs);
     }
     std::cout.flush();
     if (!std::cout) throw std::runtime_error("cannot write to standard output");
@@ -55,7 +76,7 @@ int fail(int status, std::string what) {
 
 int main(int argc, char** argv) {
     try {
-        return run(std::vector<std::string>(argv + 1, argv + argc));
+        return run(argc > 0 ? argv[0] : "iit", std::vector<std::string>(argv + std::min(argc, 1), argv + argc));
     } catch (const iit::UsageError& error) {
         return fail(2, error.what());
     } catch (const iit::InputError& error) {

@@ -17,23 +17,23 @@ std::vector<NodeSet> potential_purviews(const Session& session, const Connection
 
 }  // namespace
 
-Mice System::mice(Direction direction, NodeSet mechanism) {
-    if (!caches_) return search_mice(direction, mechanism);
+Mice System::mice(Worker& worker, Direction direction, NodeSet mechanism) {
+    if (!caches_) return search_mice(worker, direction, mechanism);
     const phicache::key_bytes key = phicache::mice_key(nullptr, to_phicache(direction), to_phicache(mechanism));
     if (const auto known = caches_->known_mice(key)) return {direction, mechanism, known->purview().mask(), known->phi()};
-    const Mice found = search_mice(direction, mechanism);
+    const Mice found = search_mice(worker, direction, mechanism);
     if (caches_->mice.would_store(found.phi)) {
         caches_->mice.set(key, phicache::mice{to_phicache(direction), to_phicache(mechanism), to_phicache(found.purview), found.phi});
     }
     return found;
 }
 
-Mice System::search_mice(Direction direction, NodeSet mechanism) {
-    if (!uncut_) ++session_.computed.uncut_mice;
+Mice System::search_mice(Worker& worker, Direction direction, NodeSet mechanism) {
+    if (!uncut_) ++worker.computed.uncut_mice;
     Mice best{direction, mechanism, 0, 0};
     const auto consider = [&](NodeSet purview) {
         if (connections_.reducible(direction, mechanism, purview)) return;
-        const double phi = small_phi(direction, mechanism, purview, best.phi);
+        const double phi = small_phi(worker, direction, mechanism, purview, best.phi);
         const bool larger = count(purview) > count(best.purview);
         if (phi > best.phi || (phi == best.phi && larger)) best = {direction, mechanism, purview, phi};
     };

@@ -2,15 +2,20 @@
 
 #include "network.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 
+#include "format.hpp"
 #include "json.hpp"
+#include "progress.hpp"
 
 namespace iit {
 namespace {
+
+constexpr std::size_t kLargeFile = 8 << 20;  // reading it takes a noticeable time
 
 std::string at(const char* key, std::size_t index) { return std::string(key) + "[" + std::to_string(index) + "]"; }
 
@@ -51,8 +56,9 @@ std::size_t check_size(const json::Object& input, std::size_t size) {
     if (size == 0) throw InputError("state is empty: a network has at least one node");
     if (size > 64) throw InputError("the network has " + std::to_string(size) + " nodes: at most 64 are possible");
     if (size > kMostNodes) {
-        throw InputError("the network has " + std::to_string(size) + " nodes: an analysis of more than " +
-                         std::to_string(kMostNodes) + " would take too long");
+        throw InputError("the network has " + std::to_string(size) + " nodes, so " +
+                         grouped((std::uint64_t{1} << (size < 64 ? size : 63)) - 2) + " cuts: more than " +
+                         std::to_string(kMostNodes) + " nodes cannot be analyzed");
     }
     if (const json::Value* stated = json::find(input, "size")) {
         const double* number = stated->as<double>();
@@ -78,6 +84,16 @@ std::vector<NodeSet> read_connections(const json::Object& input, std::size_t siz
         }
     }
     return connected;
+}
+
+// If the table is consistent in itself, but for another number of nodes than `state`, then `state` is wrong.
+void check_state_length(const json::Object& input, std::size_t size) {
+    const json::Value* tpm = json::find(input, "tpm");
+    const json::Array* rows = tpm ? tpm->as<json::Array>() : nullptr;
+    const json::Array* first = rows && !rows->empty() ? rows->front().as<json::Array>() : nullptr;
+    if (!first || first->size() == size || first->size() > 63 || rows->size() != std::size_t{1} << first->size()) return;
+    throw InputError("state has " + std::to_string(size) + " elements, but tpm is that of " +
+                     std::to_string(first->size()) + " nodes");
 }
 
 std::vector<double> read_tpm(const json::Object& input, std::size_t size) {
@@ -113,6 +129,31 @@ std::vector<double> probabilities_on(const std::vector<double>& tpm, std::size_t
         input = next_subset(input, connected);
     } while (input != 0);
     return table;
+}
+
+// Whether some previous state leads to the current one.
+bool is_reachable(const Network& network) {
+    for (std::size_t row = 0; row < network.tpm.size(); row += network.nodes.size()) {
+        bool possible = true;
+        for (std::size_t node = 0; node < network.nodes.size(); ++node) {
+            const double on = network.tpm[row + node];
+            possible = possible && ((network.state >> node & 1) != 0 ? on > 0 : on < 1);
+        }
+        if (possible) return true;
+    }
+    return false;
+}
+
+std::vector<std::string> warnings_about(const Network& network) {
+    std::vector<std::string> warnings;
+    if (!is_reachable(network)) {
+        warnings.push_back("no state leads to the current state, so the causes of some mechanisms are undefined (phi 0)");
+    }
+    const auto unconnected = [](const Node& node) { return node.connected == 0; };
+    if (std::all_of(network.nodes.begin(), network.nodes.end(), unconnected)) {
+        warnings.push_back("cm has no connection, so every phi is 0");
+    }
+    return warnings;
 }
 
 // Whether the state of the input with this rank makes a difference anywhere in the table.
@@ -154,6 +195,7 @@ Network parse_network(const std::string& text) {
 
     Network network;
     const json::Array& state = array(json::find(*input, "state"), "state");
+    check_state_length(*input, state.size());
     const std::size_t size = check_size(*input, state.size());
     for (std::size_t i = 0; i < size; ++i) {
         if (zero_or_one(state[i], at("state", i))) network.state |= single(static_cast<int>(i));
@@ -164,6 +206,7 @@ Network parse_network(const std::string& text) {
         const bool on_now = (network.state & single(static_cast<int>(i))) != 0;
         network.nodes.push_back(make_node(network.tpm, size, i, connected[i], on_now));
     }
+    network.warnings = warnings_about(network);
     return network;
 }
 
@@ -172,7 +215,10 @@ Network read_network(const std::string& path) {
     if (!file) throw InputError(std::string("cannot be opened: ") + std::strerror(errno));
     std::string text;
     char block[1 << 16];
-    while (std::size_t length = std::fread(block, 1, sizeof block, file.get())) text.append(block, length);
+    while (std::size_t length = std::fread(block, 1, sizeof block, file.get())) {
+        if (text.size() < kLargeFile && text.size() + length >= kLargeFile) announce("Reading " + path + "...");
+        text.append(block, length);
+    }
     if (std::ferror(file.get())) throw InputError(std::string("cannot be read: ") + std::strerror(errno));
     return parse_network(text);
 }

@@ -27,6 +27,7 @@ struct Network {
     std::vector<Node> nodes;
     NodeSet state = 0;        // the nodes that are ON now
     std::vector<double> tpm;  // 2^n rows of n, as read
+    std::vector<std::string> warnings;  // what is allowed but probably a mistake
 
     int size() const { return static_cast<int>(nodes.size()); }
     NodeSet all() const { return first_nodes(size()); }

@@ -1,9 +1,14 @@
 #include "options.hpp"
 
+#include <charconv>
+#include <cstdlib>
 #include <optional>
+#include <system_error>
 
 namespace iit {
 namespace {
+
+constexpr int kMostThreads = 256;
 
 // The value of an option given as `--name value` or `--name=value`; empty if the argument is another option.
 std::optional<std::string> value_of(const std::string& name, const std::vector<std::string>& arguments, std::size_t& at) {
@@ -14,24 +19,84 @@ std::optional<std::string> value_of(const std::string& name, const std::vector<s
     return arguments[at];
 }
 
+void expect(const std::string& option, const std::string& value, bool known, const std::string& expected) {
+    if (!known) throw UsageError(option + " is '" + value + "'; expected " + expected);
+}
+
+int thread_count(const std::string& text) {
+    int number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    const bool known = error == std::errc() && stop == end && number >= 1 && number <= kMostThreads;
+    expect("--threads", text, known, "a number from 1 to " + std::to_string(kMostThreads));
+    return number;
+}
+
+std::string in_words(int threads) { return threads == 1 ? "one thread" : std::to_string(threads) + " threads"; }
+
+// What the options say about the analyses.
+struct Asked {
+    std::string cache;
+    std::string reuse;
+    Measure measure = Measure::emd;
+    bool distances = true;
+    std::optional<int> threads;
+};
+
+Plan single_plan(const Asked& asked) {
+    const int threads = asked.threads.value_or(1);
+    if (asked.cache == "none") return {"no caches", {asked.measure, {}, threads}};
+    const std::string store = asked.cache.empty() ? "dict" : asked.cache;
+    const std::string reuse = asked.reuse.empty() ? "cuts" : asked.reuse;
+    const Caching caching{reuse == "parent" ? Reuse::parent : Reuse::cuts, store == "redis" ? Store::redis : Store::dict,
+                          asked.distances};
+    return {store + ", reuse " + reuse, {asked.measure, caching, threads}};
+}
+
+// Each row adds one thing to the row above.
+std::vector<Plan> comparison(const Asked& asked, bool with_redis) {
+    const int threads = asked.threads.value_or(2);
+    const Caching parent_only{Reuse::parent, Store::dict, false};
+    const Caching parent{Reuse::parent, Store::dict, true};
+    const Caching cuts{Reuse::cuts, Store::dict, true};
+    const Caching redis{Reuse::cuts, Store::redis, true};
+    std::vector<Plan> plans{{"no caches", {asked.measure, {Reuse::none}, 1}},
+                            {"PyPhi's caches", {asked.measure, parent_only, 1}},
+                            {"+ memo of distances", {asked.measure, parent, 1}},
+                            {"+ cut-scoped keys", {asked.measure, cuts, 1}},
+                            {"+ " + in_words(threads), {asked.measure, cuts, threads}}};
+    if (with_redis) {
+        plans.push_back({"+ Redis, 1st process", {asked.measure, redis, threads}, true});
+        plans.push_back({"  Redis, 2nd process", {asked.measure, redis, threads}, true});
+    }
+    return plans;
+}
+
 }  // namespace
 
 Options parse_options(const std::vector<std::string>& arguments) {
     Options options;
-    std::string cache;
-    std::string reuse;
+    Asked asked;
     std::vector<std::string> files;
     for (std::size_t at = 0; at < arguments.size(); ++at) {
         const std::string& argument = arguments[at];
-        if (auto which = value_of("--cache", arguments, at)) {
-            cache = *which;
-            if (cache != "none" && cache != "dict" && cache != "redis")
-                throw UsageError("--cache is '" + cache + "'; expected none, dict or redis");
+        if (auto cache = value_of("--cache", arguments, at)) {
+            expect("--cache", *cache, *cache == "none" || *cache == "dict" || *cache == "redis", "none, dict or redis");
+            asked.cache = *cache;
         } else if (auto url = value_of("--redis-url", arguments, at)) {
             options.redis_url = *url;
-        } else if (auto how = value_of("--reuse", arguments, at)) {
-            reuse = *how;
-            if (reuse != "parent" && reuse != "cuts") throw UsageError("--reuse is '" + reuse + "'; expected parent or cuts");
+        } else if (auto reuse = value_of("--reuse", arguments, at)) {
+            expect("--reuse", *reuse, *reuse == "parent" || *reuse == "cuts", "parent or cuts");
+            asked.reuse = *reuse;
+        } else if (auto measure = value_of("--measure", arguments, at)) {
+            expect("--measure", *measure, *measure == "emd" || *measure == "l1", "emd or l1");
+            asked.measure = *measure == "emd" ? Measure::emd : Measure::l1;
+        } else if (auto threads = value_of("--threads", arguments, at)) {
+            asked.threads = thread_count(*threads);
+        } else if (argument == "--no-distances") {
+            asked.distances = false;
+        } else if (argument == "--force") {
+            options.force = true;
         } else if (argument == "--json") {
             options.json = true;
         } else if (argument == "--help" || argument == "-h") {
@@ -47,36 +112,41 @@ Options parse_options(const std::vector<std::string>& arguments) {
     if (files.size() > 1) throw UsageError("more than one network file given");
     options.network = files.front();
 
-    if (!options.redis_url.empty() && cache != "redis") throw UsageError("--redis-url needs --cache redis");
-
-    const Caching nothing{Reuse::none};
-    const Caching with_caches{reuse == "parent" ? Reuse::parent : Reuse::cuts, cache == "redis" ? Store::redis : Store::dict};
-    if (cache == "none") options.runs = {nothing};
-    else if (!cache.empty() || options.json) options.runs = {with_caches};
-    else if (reuse.empty()) options.runs = {nothing, {Reuse::parent}, {Reuse::cuts}};
-    else options.runs = {nothing, with_caches};
+    const bool single = options.json || !asked.cache.empty() || !asked.reuse.empty() || !asked.distances;
+    if (!options.redis_url.empty() && single && asked.cache != "redis") throw UsageError("--redis-url needs --cache redis");
+    const char* const url = std::getenv("PHICACHE_REDIS_URL");
+    const bool with_redis = !options.redis_url.empty() || (url && *url);
+    options.plans = single ? std::vector<Plan>{single_plan(asked)} : comparison(asked, with_redis);
     return options;
 }
 
 const char* usage() {
-    return "usage: iit NETWORK.json [--cache none|dict|redis] [--redis-url URL] [--reuse parent|cuts] [--json]\n"
+    return "usage: iit NETWORK.json [--measure emd|l1] [--cache none|dict|redis] [--reuse parent|cuts] [--no-distances]\n"
+           "           [--threads N] [--redis-url URL] [--force] [--json]\n"
            "\n"
-           "Computes the maximally irreducible cause and effect of every mechanism of a network and the phi of every\n"
-           "system cut, and reports what the caches of phicache contributed.\n"
+           "Computes the integrated information (phi) of a network as PyPhi does: the cause and the effect of every set of\n"
+           "nodes, and what every cut of the network in two destroys. Without --cache, --reuse, --no-distances and --json\n"
+           "it does so without caches, then with more and more of them, and compares the seconds.\n"
            "\n"
+           "  --measure emd   the earth mover's distance between causes, PyPhi's default (default)\n"
+           "  --measure l1    the sum of absolute differences\n"
            "  --cache none    use no caches\n"
            "  --cache dict    cache results in this process\n"
            "  --cache redis   as dict, and share causes and effects with all processes that analyze this network\n"
-           "                  (default: run without caches and with caches, and compare)\n"
-           "  --redis-url URL the server: redis://host:port/0, rediss://..., unix:///path/to/socket\n"
-           "                  (default: PHICACHE_REDIS_URL, or redis://127.0.0.1:6379/0)\n"
            "  --reuse parent  each cut has its own caches and inherits undamaged results, as in PyPhi\n"
            "  --reuse cuts    all cuts share caches with cut-scoped keys (default)\n"
+           "  --no-distances  keep no earth mover's distances\n"
+           "  --threads N     divide the cuts among N threads (default: 1; the comparison ends with 2)\n"
+           "  --redis-url URL the server: redis://host:port/0, rediss://..., unix:///path/to/socket\n"
+           "                  (default: PHICACHE_REDIS_URL, or redis://127.0.0.1:6379/0). The comparison uses Redis if\n"
+           "                  the option or the variable is set\n"
+           "  --force         analyze a network that is too large to be done in days\n"
            "  --json          run one analysis, with caches unless --cache none is given, and print one JSON object\n"
            "\n"
            "The network is a JSON object: tpm (2^n rows of n probabilities; row i is for the state in which node k is\n"
            "bit k of i), state (n zeros and ones), and optionally cm (cm[a][b] is 1 for a connection a -> b). All nodes\n"
-           "belong to the subsystem. Exit status: 0, 2 for a bad command line or input, 1 for any other failure.\n";
+           "belong to the system. examples/iit/README.md shows a file. Exit status: 0, 2 for a bad command line or input,\n"
+           "1 for any other failure.\n";
 }
 
 }  // namespace iit

@@ -9,12 +9,20 @@
 
 namespace iit {
 
+// One analysis that the command line asks for.
+struct Plan {
+    std::string name;
+    Settings settings;
+    bool own_process = false;  // in a new process, which finds only what is in Redis
+};
+
 struct Options {
-    std::string network;      // the path of the file to read
+    std::string network;  // the path of the file to read
     bool json = false;
     bool help = false;
-    std::string redis_url;      // the URL of the server; empty: as in the environment
-    std::vector<Caching> runs;  // the analyses, in order
+    bool force = false;      // analyze a network however long it takes
+    std::string redis_url;   // the URL of the server; empty: as in the environment
+    std::vector<Plan> plans;  // the analyses, in order; several are compared
 };
 
 // An error in the command line; what() is one line.

@@ -3,32 +3,39 @@
 
 #include <chrono>
 #include <cstddef>
+#include <mutex>
 #include <string>
 
 namespace iit {
 
 class Progress {
   public:
-    // `label` describes the work, `total` is its number of steps.
-    Progress(std::string label, std::size_t total);
+    // `step_name` is what is counted ("cut"), `total` the number of steps, `where` what is added ("run 2 of 3").
+    Progress(std::string step_name, std::size_t total, std::string where);
     ~Progress();  // erases the bar
 
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
 
-    void step();
+    void step();  // any thread
 
   private:
     using Clock = std::chrono::steady_clock;
 
-    void draw();
+    void draw(Clock::time_point now);
 
-    std::string label_;
-    std::size_t total_;
+    std::mutex mutex_;
+    const std::string step_name_;
+    const std::size_t total_;
+    const std::string where_;
     std::size_t done_ = 0;
-    bool terminal_;
+    const bool terminal_;
     bool drawn_ = false;
+    const Clock::time_point start_;
     Clock::time_point next_;
 };
+
+// Says on standard error, if it is a terminal, what takes long before the first bar.
+void announce(const std::string& what);
 
 }  // namespace iit

@@ -1,7 +1,5 @@
 #include "repertoires.hpp"
 
-#include <cmath>
-
 namespace iit {
 namespace {
 
@@ -70,17 +68,6 @@ void multiply(NodeSet whole, const double* first, NodeSet first_part, const doub
         } while (second_state != 0);
         first_state = next_subset(first_state, first_ranks);
     } while (first_state != 0);
-}
-
-double distance(const double* a, const double* b, std::size_t size) {
-    double sum = 0;
-    for (std::size_t i = 0; i < size; ++i) sum += std::fabs(a[i] - b[i]);
-    return round_phi(sum);
-}
-
-double round_phi(double value) {
-    const double millionths = std::nearbyint(value * 1e6 * 0x1p20) * 0x1p-20;
-    return std::nearbyint(millionths) / 1e6;
 }
 
 }  // namespace iit

@@ -24,11 +24,4 @@ void normalize(double* values, std::size_t size);
 void multiply(NodeSet whole, const double* first, NodeSet first_part, const double* second, NodeSet second_part,
               double* out);
 
-// The sum of absolute differences, rounded as round_phi does.
-double distance(const double* a, const double* b, std::size_t size);
-
-// Rounds to six decimals. A value within 1e-12 of the middle between two is treated as the middle and rounded to even,
-// so that the last bits of a sum make no difference.
-double round_phi(double value);
-
 }  // namespace iit

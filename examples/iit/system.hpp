@@ -1,16 +1,18 @@
 // A subsystem, uncut or under one cut, and the results that the analysis needs of it.
 //
 // Each result is looked up in the caches, if there are any, and computed on a miss: with the functions of
-// repertoires.hpp, from smaller results.
+// repertoires.hpp, from smaller results. Threads may use one system at the same time, each with a Worker of its own.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <vector>
 
 #include "caches.hpp"
 #include "cut.hpp"
+#include "distance.hpp"
 #include "network.hpp"
 
 namespace iit {
@@ -21,7 +23,10 @@ struct Computed {
     std::uint64_t repertoires = 0;
     std::uint64_t single_node_repertoires = 0;
     std::uint64_t small_phi_searches = 0;
+    std::uint64_t distances = 0;   // transport problems; with Measure::l1, all distances
     std::uint64_t uncut_mice = 0;  // of the uncut system
+
+    Computed& operator+=(const Computed& more);
 };
 
 // The maximally irreducible cause or effect of a mechanism: the purview with the largest small phi, which is 0 if all
@@ -33,18 +38,26 @@ struct Mice {
     double phi = 0;
 };
 
+// How a network is analyzed.
+struct Settings {
+    Measure measure = Measure::emd;
+    Caching caching;
+    int threads = 1;
+};
+
 // One analysis of one network: the data that all its systems share.
 struct Session {
-    Session(const Network& analysed, Caching how);
+    Session(const Network& analysed, const Settings& how);
 
     const Network& network;
-    const Reuse reuse;
-    const Store store;
+    const Settings settings;
     const std::vector<NodeSet> subsets;  // of all nodes, by size: the mechanisms, and the purviews
-    Computed computed;
     std::optional<NetworkCaches> caches;  // empty with Reuse::none
-    CachesUse use;                        // of the systems that are destroyed already
-    std::optional<RedisUse> redis;        // the same; empty if Redis is not used
+
+    // Of the systems that are destroyed already.
+    std::mutex mutex;
+    CachesUse use;
+    std::optional<RedisUse> redis;  // empty if Redis is not used
 };
 
 // The numbers of a repertoire: pinned in a cache, or in a buffer that is reused for other repertoires.
@@ -67,6 +80,14 @@ class Slot {
     phicache::value pinned_;
 };
 
+// What a thread needs to compute: buffers, and the counts of what it computed.
+struct Worker {
+    Slot whole, first_part, second_part, factor;
+    std::vector<double> partitioned;
+    std::vector<double> pair;  // two repertoires, one after the other: the key of their distance
+    Computed computed;
+};
+
 class System {
   public:
     explicit System(Session& session);           // uncut
@@ -76,23 +97,24 @@ class System {
     System(const System&) = delete;
     System& operator=(const System&) = delete;
 
-    Mice mice(Direction direction, NodeSet mechanism);
+    Mice mice(Worker& worker, Direction direction, NodeSet mechanism);
 
   private:
-    Mice search_mice(Direction direction, NodeSet mechanism);
+    Mice search_mice(Worker& worker, Direction direction, NodeSet mechanism);
 
     // Small phi; or, if it is less than `worth`, any number from small phi up to `worth`, exclusive.
-    double small_phi(Direction direction, NodeSet mechanism, NodeSet purview, double worth);
-    SmallPhi search_small_phi(Direction direction, NodeSet mechanism, NodeSet purview);
+    double small_phi(Worker& worker, Direction direction, NodeSet mechanism, NodeSet purview, double worth);
+    SmallPhi search_small_phi(Worker& worker, Direction direction, NodeSet mechanism, NodeSet purview);
 
     // The distance between the repertoire and the product of its parts, for the partition with these parts of both
     // sides.
-    double partition_distance(Direction direction, NodeSet mechanism, NodeSet purview, NodeSet mechanism_part,
-                              NodeSet purview_part, const double* whole);
+    double partition_distance(Worker& worker, Direction direction, NodeSet mechanism, NodeSet purview,
+                              NodeSet mechanism_part, NodeSet purview_part, const double* whole);
+    double distance_between(Worker& worker, Direction direction, const double* whole, const std::vector<double>& parts);
 
-    const double* repertoire(Direction direction, NodeSet mechanism, NodeSet purview, Slot& slot);
-    void compute_repertoire(Direction direction, NodeSet mechanism, NodeSet purview, double* out);
-    const double* single_node(Direction direction, NodeSet mechanism, NodeSet purview, Slot& slot);
+    const double* repertoire(Worker& worker, Direction direction, NodeSet mechanism, NodeSet purview, Slot& slot);
+    void compute_repertoire(Worker& worker, Direction direction, NodeSet mechanism, NodeSet purview, double* out);
+    const double* single_node(Worker& worker, Direction direction, NodeSet mechanism, NodeSet purview);
 
     template <class Compute>
     const double* remembered(phicache::dict_cache RepertoireCaches::*cache, Direction direction, NodeSet mechanism,
@@ -102,8 +124,6 @@ class System {
     const System* uncut_;  // null: this is the uncut system
     Connections connections_;
     std::optional<SystemCaches> caches_;
-    Slot whole_, first_part_, second_part_, factor_;
-    std::vector<double> partitioned_;
 };
 
 }  // namespace iit

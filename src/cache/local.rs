@@ -567,17 +567,29 @@ impl<P: Policy> LocalCache<P> {
     #[inline]
     fn terms(&self, maximum: f64, bytes: u64, cost: Cost) -> Terms {
         let bounds = self.bounds(maximum);
-        let credits = if bounds.evicts() { self.worth.credits(cost, bytes) } else { 0 };
-        Terms { bounds, cost: cost.ns(), credits }
+        let mean_worth = if bounds.evicts() { self.worth.note(cost, bytes) } else { 0.0 };
+        Terms { bounds, cost: cost.ns(), mean_worth }
     }
 
     /// Whether a store of `bytes` may be tried: the memory has room for them, or the table has some already.
     #[inline]
     fn may_store(&self, bytes: u64, terms: &Terms) -> bool {
         let bounds = &terms.bounds;
+        if self.policy.has_cleared() && bounds.evicts() {
+            self.evict_cleared(bytes, bounds);
+        }
         limit::has_room(bytes, bounds.percent)
             || bounds.percent != 0.0
                 && (bounds.evicts_at_limit || self.table.room() >= bytes && limit::has_room(0, bounds.percent))
+    }
+
+    /// Evicts what was cleared, but is still in use, while a store of `bytes` would evict other entries.
+    #[cold]
+    #[inline(never)]
+    fn evict_cleared(&self, bytes: u64, bounds: &Bounds) {
+        while self.table.would_evict(bytes, bounds) && self.policy.evict_cleared(&self.table) {
+            epoch::flush();
+        }
     }
 
     fn check_memory(&self, bytes: u64, terms: &Terms) -> Stored {

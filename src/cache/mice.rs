@@ -1,8 +1,8 @@
 //! The MICE cache of a subsystem in this process, whose cut children inherit from it.
 //!
 //! A child reads its ancestors' tables (see `lineage.rs`), so the cost of making one is independent of the parent's
-//! size. Existing children keep the entries that an ancestor clears: they move into a [`ClearedTable`], which only the
-//! children hold.
+//! size. Existing children keep the entries that an ancestor clears: they move into a [`ClearedTable`], which lives as
+//! long as one of these children. If the ancestor evicts, its cleared tables go first, the oldest before the others.
 //!
 //! ```text
 //! ancestor:  table ──clear──> ClearedTable 1 ──next──> ClearedTable 2 ──next──> tail (nothing cleared into it yet)
@@ -11,7 +11,7 @@
 //! ```
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use once_cell::sync::OnceCell;
 
@@ -52,14 +52,49 @@ impl Drop for ClearedTable {
 /// A cache to inherit from, and its tables that were cleared since the child was made.
 pub struct Ancestor {
     cache: TryArc<MiceCache>,
-    cleared: TryArc<ClearedTable>,
+    /// None while it is dropped.
+    cleared: Option<TryArc<ClearedTable>>,
+}
+
+impl Drop for Ancestor {
+    fn drop(&mut self) {
+        self.cleared = None;
+        self.cache.policy().release_unheld();
+    }
+}
+
+/// The tables of a cache that were cleared, and the one into which entries move when it is cleared next.
+#[derive(Default)]
+struct Cleared {
+    /// The oldest one that a child may hold.
+    oldest: Option<TryArc<ClearedTable>>,
+    /// `None` until there is a child.
+    tail: Option<TryArc<ClearedTable>>,
+}
+
+impl Cleared {
+    /// The cleared tables, oldest first.
+    fn tables(&self) -> impl Iterator<Item = &Table> {
+        tables_from(self.oldest.as_ref())
+    }
+}
+
+/// The tables of a chain, oldest first.
+fn tables_from(first: Option<&TryArc<ClearedTable>>) -> impl Iterator<Item = &Table> {
+    let mut next = first;
+    std::iter::from_fn(move || {
+        let cleared = next?;
+        next = cleared.next.get();
+        cleared.table.get()
+    })
 }
 
 /// The policy of a MICE cache: it refuses MICE of cut subsystems and φ that is not positive, and it inherits.
 pub struct MicePolicy {
     lineage: Lineage<Ancestor>,
-    /// Where entries move when this cache is cleared; `None` until it has a child.
-    tail: Mutex<Option<TryArc<ClearedTable>>>,
+    cleared: Mutex<Cleared>,
+    /// Whether a cleared table may have entries.
+    has_cleared: AtomicBool,
     /// Odd while entries move to the tail.
     moving: AtomicU64,
     /// The number of inherited entries, and the sum of changes for which it is valid.
@@ -81,7 +116,7 @@ impl Ancestor {
         }
         // Entries moved meanwhile. The thread that moves them holds this lock until it is done.
         without_fork(|| {
-            let _arrived = policy.tail.lock();
+            let _arrived = policy.cleared.lock();
             self.find_once(guard, key)
         })
     }
@@ -94,12 +129,7 @@ impl Ancestor {
 
     /// The cleared tables, oldest first.
     fn cleared_tables(&self) -> impl Iterator<Item = &Table> {
-        let mut next = Some(&self.cleared);
-        std::iter::from_fn(move || {
-            let cleared = next?;
-            next = cleared.next.get();
-            cleared.table.get()
-        })
+        tables_from(self.cleared.as_ref())
     }
 }
 
@@ -133,13 +163,15 @@ impl Policy for MicePolicy {
             }
             let mut counted = self.counted.lock();
             // While these locks are held no ancestor is cleared, so no entry moves between tables.
-            let _arrived: Vec<_> = ancestors.iter().map(|ancestor| ancestor.cache.policy().tail.lock()).collect();
+            let _arrived: Vec<_> = ancestors.iter().map(|ancestor| ancestor.cache.policy().cleared.lock()).collect();
             // With these locks, no entry is inserted that would hide a counted one. They are taken in the order of the
             // ancestors, so there is no deadlock.
             let _unchanged: Vec<_> = ancestors.iter().map(|ancestor| ancestor.cache.table().lock_writers()).collect();
             // Every count of changes only grows, so an equal sum means that none has changed.
-            let changes =
-                ancestors.iter().map(|ancestor| ancestor.cache.table().changes()).sum::<u64>() + own.changes();
+            let changes_of = |ancestor: &Ancestor| {
+                ancestor.cache.table().changes() + ancestor.cleared_tables().map(Table::changes).sum::<u64>()
+            };
+            let changes = ancestors.iter().map(changes_of).sum::<u64>() + own.changes();
             if let Some((_, len)) = counted.filter(|(at, _)| *at == changes) {
                 return len;
             }
@@ -150,24 +182,43 @@ impl Policy for MicePolicy {
     }
 
     fn clear(&self, own: &Table) -> Result<()> {
-        let mut tail = self.tail.lock();
-        if let Some(cleared) = tail.as_ref() {
+        let mut cleared = self.cleared.lock();
+        if let Some(tail) = cleared.tail.as_ref() {
             let next = TryArc::try_new(ClearedTable::default())?;
             self.moving.fetch_add(1, Ordering::AcqRel);
             let moved = own.split_off().map(|table| {
-                // Only the holder of the tail's lock sets these, once for each ClearedTable.
-                let _ = cleared.next.set(next.clone());
-                let _ = cleared.table.set(table);
+                // Only the holder of this lock sets these, once for each ClearedTable.
+                let _ = tail.next.set(next.clone());
+                let _ = tail.table.set(table);
             });
             self.moving.fetch_add(1, Ordering::AcqRel);
             moved?;
-            *tail = Some(next);
+            cleared.tail = Some(next);
+            self.has_cleared.store(true, Ordering::Relaxed);
         } else {
             own.clear();
         }
-        drop(tail);
+        drop(cleared);
+        self.release_unheld();
         self.lineage.detach();
         Ok(())
+    }
+
+    #[inline(always)]
+    fn has_cleared(&self) -> bool {
+        self.has_cleared.load(Ordering::Relaxed)
+    }
+
+    fn evict_cleared(&self, own: &Table) -> bool {
+        without_fork(|| {
+            let cleared = self.cleared.lock();
+            let Some(table) = cleared.tables().find(|table| !table.is_empty()) else {
+                self.has_cleared.store(false, Ordering::Relaxed);
+                return false;
+            };
+            own.note_evicted(table.evict_all());
+            true
+        })
     }
 }
 
@@ -199,12 +250,31 @@ impl MicePolicy {
     /// The table into which this cache's entries move at its next clear, for a child to hold.
     fn hold_tail(&self) -> Result<TryArc<ClearedTable>> {
         without_fork(|| {
-            let mut tail = self.tail.lock();
-            if tail.is_none() {
-                *tail = Some(TryArc::try_new(ClearedTable::default())?);
+            let mut cleared = self.cleared.lock();
+            if cleared.tail.is_none() {
+                let tail = TryArc::try_new(ClearedTable::default())?;
+                *cleared = Cleared { oldest: Some(tail.clone()), tail: Some(tail) };
             }
-            tail.clone().ok_or(Error::OutOfMemory(0))
+            cleared.tail.clone().ok_or(Error::OutOfMemory(0))
         })
+    }
+
+    /// Gives up the cleared tables that no child holds any more.
+    fn release_unheld(&self) {
+        without_fork(|| {
+            let mut cleared = self.cleared.lock();
+            let mut oldest = cleared.oldest.take();
+            while let Some(table) = oldest.take() {
+                oldest = match table.next.get() {
+                    // Only a child makes owners of a table that has a next one.
+                    Some(next) if table.owners() == 1 => Some(next.clone()),
+                    _ => {
+                        cleared.oldest = Some(table);
+                        break;
+                    }
+                };
+            }
+        });
     }
 }
 
@@ -219,7 +289,8 @@ impl MiceCache {
         let ancestors = parent.map_or(Ok(Vec::new()), |parent| ancestors(subsystem, parent))?;
         let policy = MicePolicy {
             lineage: Lineage::new(subsystem, ancestors),
-            tail: Mutex::new(None),
+            cleared: Mutex::default(),
+            has_cleared: AtomicBool::new(false),
             moving: AtomicU64::new(0),
             counted: Mutex::new(None),
         };
@@ -278,7 +349,7 @@ fn ancestors(subsystem: &Subsystem, parent: &TryArc<MiceCache>) -> Result<Vec<An
     }
     let mut all = Vec::new();
     all.try_reserve_exact(farther.len() + 1).map_err(|_| Error::OutOfMemory(size_of::<Ancestor>()))?;
-    all.push(Ancestor { cache: parent.clone(), cleared: policy.hold_tail()? });
+    all.push(Ancestor { cache: parent.clone(), cleared: Some(policy.hold_tail()?) });
     all.extend(farther.iter().map(|a| Ancestor { cache: a.cache.clone(), cleared: a.cleared.clone() }));
     Ok(all)
 }

@@ -42,6 +42,17 @@ pub trait Policy {
         0
     }
 
+    /// Whether there may be entries of `own` that were cleared, but are still in use.
+    #[inline(always)]
+    fn has_cleared(&self) -> bool {
+        false
+    }
+
+    /// Evicts some of them; returns whether there were any.
+    fn evict_cleared(&self, _own: &Table) -> bool {
+        false
+    }
+
     /// Removes everything from `own`.
     fn clear(&self, own: &Table) -> Result<()> {
         own.clear();

@@ -1,15 +1,12 @@
-//! The worth of entries: computing time per byte, in credits.
+//! The worth of entries: computing time per byte, beside the mean of their cache.
 //!
 //! A table that evicts visits its oldest entries in turn. One that a lookup has found since the last visit stays; one
-//! without such a mark stays once for each credit. An ordinary entry has none, so that use alone decides. An entry
-//! whose computing time per byte is twice the mean of its cache has one credit, three times the mean two, and so on.
+//! without such a mark stays the more often the more its computing time per byte exceeds the mean. An ordinary entry does
+//! not, so that use alone decides.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::value::Cost;
-
-/// The most credits of an entry.
-const MOST: f64 = 7.0;
 
 /// A new entry moves the means by this part of its distance. Races between threads lose single entries.
 const PART: f64 = 1.0 / 64.0;
@@ -25,23 +22,25 @@ pub(super) struct MeanWorth {
 }
 
 impl MeanWorth {
-    /// The credits of a new entry. An unknown cost counts as the mean.
-    pub(super) fn credits(&self, cost: Cost, bytes: u64) -> u8 {
-        if cost == Cost::UNKNOWN {
-            return 0;
-        }
-        let (cost, bytes) = (cost.ns() as f64, bytes.max(1) as f64);
-        let (mean_cost, mean_bytes) = (approach(&self.cost, cost), approach(&self.bytes, bytes));
-        let times = cost / bytes * (mean_bytes / mean_cost);
-        if times < 2.0 { 0 } else { (times - 1.0).min(MOST) as u8 }
+    /// Notes a new entry, and returns the mean cost of a byte; 0 if none is known. An unknown cost counts as the mean.
+    pub(super) fn note(&self, cost: Cost, bytes: u64) -> f32 {
+        let (mean_cost, mean_bytes) = match cost {
+            Cost::UNKNOWN => (value(&self.cost), value(&self.bytes)),
+            cost => (approach(&self.cost, cost.ns() as f64), approach(&self.bytes, bytes.max(1) as f64)),
+        };
+        if mean_bytes == 0.0 { 0.0 } else { (mean_cost / mean_bytes) as f32 }
     }
 }
 
+fn value(mean: &AtomicU32) -> f64 {
+    f32::from_bits(mean.load(Relaxed)).into()
+}
+
 /// Moves a mean towards a value, and returns it.
-fn approach(mean: &AtomicU32, value: f64) -> f64 {
-    let moved = match f64::from(f32::from_bits(mean.load(Relaxed))) {
-        0.0 => value,
-        mean => mean + (value - mean) * PART,
+fn approach(mean: &AtomicU32, new: f64) -> f64 {
+    let moved = match value(mean) {
+        0.0 => new,
+        mean => mean + (new - mean) * PART,
     };
     mean.store((moved as f32).to_bits(), Relaxed);
     moved
@@ -52,16 +51,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_has_a_credit_for_each_mean_above_the_first() {
+    fn the_mean_is_that_of_bytes_and_follows_new_entries() {
         let mean = MeanWorth::default();
-        for _ in 0..1000 {
-            assert_eq!(mean.credits(Cost::of_ns(1000), 100), 0);
-        }
-        let credits = |cost: u64, bytes| {
-            let copy = |mean: &AtomicU32| AtomicU32::new(mean.load(Relaxed));
-            MeanWorth { cost: copy(&mean.cost), bytes: copy(&mean.bytes) }.credits(Cost::of_ns(cost), bytes)
-        };
-        assert_eq!([0, 1000, 2000, 2100, 3300, 5000, 100_000].map(|cost| credits(cost, 100)), [0, 0, 0, 1, 2, 3, 7]);
-        assert_eq!([credits(1000, 10), credits(1000, 1000), mean.credits(Cost::UNKNOWN, 1)], [7, 0, 0]);
+        assert_eq!(mean.note(Cost::UNKNOWN, 100), 0.0);
+        assert_eq!(mean.note(Cost::of_ns(1000), 100), 10.0);
+        // Half of the entries are large and cheap: each byte counts, not each entry.
+        (0..1000).for_each(|_| _ = (mean.note(Cost::of_ns(1000), 100), mean.note(Cost::of_ns(1000), 10_000)));
+        assert!((mean.note(Cost::UNKNOWN, 1) - 1000.0 / 5050.0).abs() < 0.01);
+        (0..1000).for_each(|_| _ = mean.note(Cost::of_ns(5), 10));
+        assert!((mean.note(Cost::UNKNOWN, 1) - 0.5).abs() < 0.001);
     }
 }

@@ -7,7 +7,7 @@ use std::mem;
 
 use super::element::{Element, KEYWORD, NAMED, SET, TUPLE, sized};
 use super::encoding::{Buffer, Encoding};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, try_owned};
 
 /// The deepest nesting of tuples, sets and named types.
 const DEPTH_MAX: usize = 64;
@@ -21,11 +21,16 @@ struct Keyword {
 
 /// Builds the key of an argument list.
 ///
-/// A call that fails leaves the builder unchanged. Positional arguments come first, then keyword arguments, in any
-/// order; a keyword may occur once.
+/// Positional arguments come first, then keyword arguments, in any order; a keyword may occur once. A call that fails
+/// leaves the arguments unchanged. A caller that goes on would get the key of other arguments, so [`KeyBuilder::fail`]
+/// makes every later key fail too.
 pub struct KeyBuilder {
     encodings: [Encoding; 2],
     keywords: Vec<Keyword>,
+    /// Whether there are neither keywords nor a failure.
+    is_plain: bool,
+    /// What was wrong with the first argument that could not be added.
+    failure: Option<String>,
     /// Whether a keyword has no value yet.
     pending: bool,
     key: Buffer,
@@ -43,6 +48,8 @@ impl KeyBuilder {
         KeyBuilder {
             encodings: [Encoding::new(true), Encoding::new(false)],
             keywords: Vec::new(),
+            is_plain: true,
+            failure: None,
             pending: false,
             key: Buffer::default(),
         }
@@ -53,7 +60,19 @@ impl KeyBuilder {
     pub fn reset(&mut self) {
         self.encodings.iter_mut().for_each(Encoding::reset);
         self.keywords.clear();
+        self.is_plain = true;
+        self.failure = None;
         self.pending = false;
+    }
+
+    /// Notes that an argument could not be added: there is no key until the builder is reset.
+    #[cold]
+    pub fn fail(&mut self, error: &Error) {
+        self.is_plain = false;
+        if self.failure.is_none() {
+            // Without memory for its text the failure still counts.
+            self.failure = Some(try_owned(&error.to_string()).unwrap_or_default());
+        }
     }
 
     /// Adds one argument, or one item of the tuple, set or named type that is open.
@@ -84,7 +103,7 @@ impl KeyBuilder {
             _ => 0,
         };
         let [typed, untyped] = &mut self.encodings;
-        if !typed.has_room(len) || !untyped.has_room(len) || !self.keywords.is_empty() {
+        if !typed.has_room(len) || !untyped.has_room(len) || !self.is_plain {
             return None;
         }
         typed.append(element.parts(true));
@@ -162,7 +181,7 @@ impl KeyBuilder {
             encoding.push_raw(&sized(KEYWORD, name.len()));
             encoding.push_raw(name.as_bytes());
         }
-        self.pending = true;
+        (self.is_plain, self.pending) = (false, true);
         Ok(())
     }
 
@@ -181,7 +200,7 @@ impl KeyBuilder {
     #[inline(always)]
     pub fn try_fast_key(&self, typed: bool) -> Option<&[u8]> {
         let encoding = &self.encodings[usize::from(!typed)];
-        let whole = !encoding.bytes.is_empty() && encoding.depth() == 0 && self.keywords.is_empty();
+        let whole = !encoding.bytes.is_empty() && encoding.depth() == 0 && self.is_plain;
         whole.then_some(&encoding.bytes)
     }
 
@@ -247,6 +266,11 @@ impl KeyBuilder {
     }
 
     fn finish(&mut self, typed: bool, prefix: Option<Element<'_>>) -> Result<&[u8]> {
+        if let Some(failure) = &self.failure {
+            return Err(Error::invalid(format!(
+                "an argument could not be added: {failure}; reset the builder, and add all arguments again"
+            )));
+        }
         if self.pending {
             return Err(Error::invalid("the last keyword has no value; add one"));
         }

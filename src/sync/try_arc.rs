@@ -46,6 +46,12 @@ impl<T> TryArc<T> {
         self.counted == other.counted
     }
 
+    /// The number of owners now. Others may change it at any time, unless the caller knows all of them.
+    pub fn owners(&self) -> usize {
+        // Pairs with the Release of owners that are gone: their accesses to the value came before.
+        self.counted().owners.load(Ordering::Acquire)
+    }
+
     /// The value, if there is no other owner.
     pub fn into_inner(self) -> Option<T> {
         let shared = ManuallyDrop::new(self);

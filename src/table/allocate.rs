@@ -15,8 +15,11 @@ use crate::memory::{Bounds, Exceeded, limit};
 use crate::sync::atomic::Ordering;
 use crate::sync::{MutexGuard, TryArc};
 
-/// The size of the smallest chunk for several blocks.
-const FIRST_CHUNK: usize = if cfg!(shuttle) { LAST_CHUNK } else { 256 };
+/// The size of an arena's first chunk: many caches have a single entry.
+const FIRST_CHUNK: usize = if cfg!(shuttle) { LAST_CHUNK } else { 128 };
+
+/// The size of the smallest chunk after it.
+const SECOND_CHUNK: usize = if cfg!(shuttle) { LAST_CHUNK } else { 256 };
 
 /// By how much the chunk with which an arena comes under pressure may exceed the process's limit.
 const BEYOND: f64 = 1.005;
@@ -79,12 +82,8 @@ impl Arena {
         }
         begin(block, Chunk::units(chunk, block));
         arena.publish(&inner);
-        if carved
-            && owes
-            && arena.owed() < LAST_CHUNK as u64
-            && (arena.is_pressed() || bounds.evicts_at_max && arena.is_behind(arena.survivors(bounds), bounds))
-        {
-            arena.owed.fetch_add(size as u64, Ordering::Relaxed);
+        if carved && owes && arena.owed() < LAST_CHUNK as u64 && arena.evicts_now(bounds) {
+            arena.owed.fetch_add(size as u32, Ordering::Relaxed);
         }
         Ok(block)
     }
@@ -218,20 +217,37 @@ impl Arena {
         self.usual_chunk(bounds) as u64 / 4 * 5
     }
 
+    /// Whether a block that is carved must be paid for by evicting as many bytes.
+    fn evicts_now(&self, bounds: &Bounds) -> bool {
+        self.is_pressed() || bounds.evicts_at_max && self.is_behind(self.survivors(bounds), bounds)
+    }
+
+    /// Whether a new block of this many bytes would make the table evict others, now or soon.
+    pub(super) fn would_evict(&self, bytes: u64, bounds: &Bounds) -> bool {
+        self.note_pressure(bounds);
+        let soon = self.survivors(bounds).saturating_add(4 * bytes);
+        self.is_pressed()
+            || bounds.evicts_at_max && (self.is_behind(soon, bounds) || !self.account.fits(bytes, bounds.max_bytes))
+            || bounds.evicts_at_limit && !limit::has_room(bytes, bounds.percent)
+    }
+
     /// Whether `bytes` cannot be carved before `max_bytes` or the process's limit is reached.
     pub(super) fn is_behind(&self, bytes: u64, bounds: &Bounds) -> bool {
         let usual = self.usual_chunk(bounds) as u64;
         // Less than half of a chunk is not worth one.
         let left = bounds.max_bytes.saturating_sub(self.account.bytes());
         let left = if left < usual / 2 || self.is_pressed() { 0 } else { left };
-        self.uncarved.load(Ordering::Relaxed).saturating_add(left) < bytes
+        left.saturating_add(self.uncarved.load(Ordering::Relaxed).into()) < bytes
     }
 
     /// The size of the next chunk: a quarter of what is live up to a page, then a sixteenth.
     fn usual_chunk(&self, bounds: &Bounds) -> usize {
         let live = self.live.load(Ordering::Relaxed);
+        if live == 0 {
+            return FIRST_CHUNK;
+        }
         let size = (live / 4).min(PAGED as u64).max(live / 16).min(bounds.max_bytes / PART_OF_MAX);
-        let size = (size as usize).clamp(FIRST_CHUNK, LAST_CHUNK);
+        let size = (size as usize).clamp(SECOND_CHUNK, LAST_CHUNK);
         1 << size.ilog2()
     }
 

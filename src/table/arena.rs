@@ -32,8 +32,10 @@ pub(super) fn weight(bytes: usize) -> u64 {
 /// take its address.
 #[repr(C)]
 pub(super) struct Chunk {
-    /// For closed chunks, which are retired.
-    pub(super) part: Part,
+    /// Its neighbours in the list that it is in, changed under the arena's lock. While it is retired, it is in no list,
+    /// and the two fields are its [`Part`].
+    pub(super) previous: *mut Chunk,
+    pub(super) next: *mut Chunk,
     /// The arena of its table; None if its single block belongs to no table.
     pub(super) arena: Option<TryArc<Arena>>,
     /// One for the arena or the closed chunk, and one for each counted share in a block.
@@ -52,10 +54,9 @@ pub(super) struct Chunk {
     /// Whether it has come back with blocks that only pins keep. To move the others out would not free it. Changed under
     /// the arena's lock.
     pub(super) is_kept: bool,
-    /// Changed under the arena's lock.
-    pub(super) previous: *mut Chunk,
-    pub(super) next: *mut Chunk,
 }
+
+const _: () = assert!(size_of::<Part>() == 2 * size_of::<*mut Chunk>() && std::mem::offset_of!(Chunk, previous) == 0);
 
 pub(super) const CHUNK_HEADER: usize = size_of::<Chunk>().next_multiple_of(UNIT);
 
@@ -72,7 +73,8 @@ impl Chunk {
             // SAFETY: the memory is new, aligned, and larger than a chunk's header.
             unsafe {
                 chunk.write(Chunk {
-                    part: Part::NEW,
+                    previous: ptr::null_mut(),
+                    next: ptr::null_mut(),
                     arena,
                     shares: AtomicUsize::new(1),
                     used: AtomicUsize::new(CHUNK_HEADER),
@@ -82,8 +84,6 @@ impl Chunk {
                     list: AtomicU32::new(0),
                     single,
                     is_kept: false,
-                    previous: ptr::null_mut(),
-                    next: ptr::null_mut(),
                 });
             }
         }
@@ -261,9 +261,9 @@ pub(super) struct Arena {
     /// The bytes of holes, and of the unused part of the newest chunk.
     pub(super) room: AtomicU64,
     /// The bytes of the unused part of the newest chunk.
-    pub(super) uncarved: AtomicU64,
+    pub(super) uncarved: AtomicU32,
     /// The bytes that were carved since the arena came under pressure, less those that were evicted.
-    pub(super) owed: AtomicU64,
+    pub(super) owed: AtomicU32,
     /// Whether holes are so large a part of the chunks that it pays to move entries.
     pub(super) sparse: AtomicBool,
     /// Whether there is no room for another chunk, so that an old one must be evicted while the last one fills.
@@ -579,8 +579,8 @@ impl Arena {
             live: AtomicU64::new(0),
             closed: AtomicU64::new(0),
             room: AtomicU64::new(0),
-            uncarved: AtomicU64::new(0),
-            owed: AtomicU64::new(0),
+            uncarved: AtomicU32::new(0),
+            owed: AtomicU32::new(0),
             sparse: AtomicBool::new(false),
             pressed: AtomicBool::new(false),
             inner: Mutex::default(),
@@ -595,7 +595,7 @@ impl Arena {
     /// Publishes what the writer reads without the lock.
     pub(super) fn publish(&self, inner: &Inner) {
         let uncarved = inner.uncarved();
-        self.uncarved.store(uncarved as u64, Ordering::Relaxed);
+        self.uncarved.store(uncarved as u32, Ordering::Relaxed);
         self.room.store((inner.hole_bytes + uncarved) as u64, Ordering::Relaxed);
         self.sparse.store(inner.is_sparse(), Ordering::Relaxed);
     }
@@ -671,7 +671,7 @@ impl Arena {
 
     /// The bytes that the writer has to evict.
     pub(super) fn owed(&self) -> u64 {
-        self.owed.load(Ordering::Relaxed)
+        self.owed.load(Ordering::Relaxed).into()
     }
 
     /// Whether so much is on the account that some of it may be pages.
@@ -681,7 +681,8 @@ impl Arena {
 
     /// Notes that `bytes` were evicted.
     pub(super) fn pay(&self, bytes: u64) {
-        let less = |owed: u64| Some(owed.saturating_sub(bytes));
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let less = |owed: u32| Some(owed.saturating_sub(bytes));
         let _ = self.owed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 

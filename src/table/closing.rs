@@ -7,17 +7,18 @@ use std::ptr::{self, NonNull};
 
 use super::allocate::PART_OF_MAX;
 use super::arena::{Arena, CHUNK_HEADER, Chunk, Inner};
-use super::header::{Header, IN_TABLE};
+use super::header::{Header, IN_TABLE, TOUCHED};
 use super::holes::Holes;
 use super::part::{Part, retire_part};
 use super::release;
+use super::size_class::LARGEST;
 use crate::epoch::{HazardSet, RetireList};
 use crate::sync::MutexGuard;
 use crate::sync::atomic::Ordering;
 
 /// A chunk whose entries leave it, one after the other. Its holes are on no list. Readers may still be in it.
 pub(super) struct Closing {
-    chunk: *mut Chunk,
+    chunk: NonNull<Chunk>,
     at: usize,
 }
 
@@ -27,24 +28,24 @@ unsafe impl Send for Closing {}
 impl Closing {
     /// # Safety
     /// The chunk is in no list, and the caller has its share.
-    pub(super) unsafe fn new(chunk: *mut Chunk) -> Self {
+    pub(super) unsafe fn new(chunk: NonNull<Chunk>) -> Self {
         Closing { chunk, at: CHUNK_HEADER }
     }
 
     /// The chunk, with its share.
     pub(super) fn into_chunk(self) -> *mut Chunk {
-        self.chunk
+        self.chunk.as_ptr()
     }
 
     /// Makes an entry that [`Closing::next`] returned the next one again.
     pub(super) fn return_to(&mut self, entry: NonNull<Header>) {
-        self.at = entry.addr().get() - self.chunk.addr();
+        self.at = entry.addr().get() - self.chunk.addr().get();
     }
 
     /// The bytes that are not visited yet.
     pub(super) fn left_bytes(&self) -> u64 {
         // SAFETY: our share keeps the chunk alive.
-        unsafe { ((*self.chunk).used.load(Ordering::Relaxed) - self.at) as u64 }
+        unsafe { ((*self.chunk.as_ptr()).used.load(Ordering::Relaxed) - self.at) as u64 }
     }
 
     /// Whether all entries have left. Only for the table's writer.
@@ -60,7 +61,7 @@ impl Closing {
     pub(super) fn next(&mut self) -> Option<NonNull<Header>> {
         // SAFETY: our share keeps the chunk alive; a chunk in no list gets no new blocks. Drafts in it are not in the
         // table, and their lengths do not change.
-        while let Some((block, next)) = unsafe { Chunk::block_at(self.chunk, self.at) } {
+        while let Some((block, next)) = unsafe { Chunk::block_at(self.chunk.as_ptr(), self.at) } {
             self.at = next;
             // SAFETY: as above.
             let entry = unsafe { &*block.as_ptr() }.shares.load(Ordering::Relaxed) & IN_TABLE != 0;
@@ -130,6 +131,39 @@ impl Arena {
         }
     }
 
+    /// An entry in one of the oldest chunks that takes at least and at most this much; one that no lookup has found
+    /// lately, if there is one. Only for the table's writer.
+    pub(super) fn oldest_fitting(&self, least: u64, most: u64) -> Option<NonNull<Header>> {
+        const CHUNKS: usize = 4;
+        if least > LARGEST as u64 {
+            return None;
+        }
+        let inner = self.inner.lock();
+        let (mut at, mut touched) = (inner.oldest(), None);
+        // SAFETY: chunks in the list are alive; only the writer takes entries out of the table.
+        unsafe {
+            for _ in 0..CHUNKS {
+                let Some(chunk) = NonNull::new(at).map(NonNull::as_ptr) else { break };
+                let mut next = CHUNK_HEADER;
+                while !(*chunk).single
+                    && let Some((block, after)) = Chunk::block_at(chunk, next)
+                {
+                    let header = &*block.as_ptr();
+                    let is_entry = header.shares.load(Ordering::Relaxed) & IN_TABLE != 0;
+                    if is_entry && (least..=most).contains(&((after - next) as u64)) {
+                        if header.access.load(Ordering::Relaxed) != TOUCHED {
+                            return Some(block);
+                        }
+                        touched = touched.or(Some(block));
+                    }
+                    next = after;
+                }
+                at = (*chunk).next;
+            }
+        }
+        touched
+    }
+
     /// # Safety
     /// The chunk is in the list of this `inner`, and holds several blocks.
     unsafe fn close(&self, mut inner: MutexGuard<'_, Inner>, chunk: *mut Chunk) -> Closing {
@@ -138,14 +172,14 @@ impl Arena {
             inner.close(chunk);
             self.closed.fetch_add((*chunk).size as u64, Ordering::Relaxed);
             self.publish(&inner);
-            Closing::new(chunk)
+            Closing::new(NonNull::new_unchecked(chunk))
         }
     }
 
     /// Retires a chunk that all entries have left.
     pub(super) fn retire(&self, closing: Closing) {
         let chunk = closing.into_chunk();
-        // SAFETY: readers cannot find the former entries any more; the part is the chunk's first field.
+        // SAFETY: readers cannot find the former entries any more; the chunk is in no list, so it begins with its part.
         unsafe { retire_part(NonNull::new_unchecked(chunk.cast()), (*chunk).size as u64, free_closed) };
     }
 
@@ -221,7 +255,7 @@ pub(super) enum Oldest {
 /// Frees the blocks of a chunk that was retired, and with the last one the chunk.
 unsafe fn free_closed(part: NonNull<Part>, hazards: &HazardSet, left: &mut RetireList) {
     let chunk = part.cast::<Chunk>().as_ptr();
-    // SAFETY: only closed chunks are retired with this function; the part is their first field.
+    // SAFETY: only closed chunks are retired with this function, and they begin with their part.
     unsafe {
         let arena = (*chunk).arena.clone();
         if let Some(arena) = &arena {

@@ -99,9 +99,9 @@ impl Drop for OwnedSegment {
 pub(super) struct Directory {
     part: Part,
     /// The byte offset of the last slot, a mask for offsets.
-    span: usize,
+    span: u32,
     /// The byte offset of the last bucket of a segment; all segments have the same size.
-    bucket_span: usize,
+    bucket_span: u32,
     /// The secrets of the hash, here so that a lookup need not check that they are initialized.
     secrets: &'static RapidSecrets,
     pub(super) arena: TryArc<Arena>,
@@ -123,12 +123,14 @@ impl Directory {
 
     pub(super) fn try_new(
         slots: usize,
-        bucket_span: usize,
+        bucket_span: u32,
         arena: &TryArc<Arena>,
         charge: &mut Charge,
         slot: impl Fn(usize) -> DirSlot,
     ) -> Result<*mut Self> {
         let layout = Self::layout(slots);
+        // No memory has 2^28 segments.
+        let span = u32::try_from((slots - 1) * size_of::<DirSlot>()).map_err(|_| Error::OutOfMemory(layout.size()))?;
         // SAFETY: the layout is not empty.
         let directory = unsafe { alloc(layout) }.cast::<Directory>();
         if directory.is_null() {
@@ -139,7 +141,7 @@ impl Directory {
         unsafe {
             directory.write(Directory {
                 part: Part::NEW,
-                span: (slots - 1) * size_of::<DirSlot>(),
+                span,
                 bucket_span,
                 secrets: secrets(),
                 arena: arena.clone(),
@@ -159,7 +161,9 @@ impl Directory {
     #[inline(always)]
     pub(super) unsafe fn slot(directory: *mut Self, hash: u64) -> DirSlot {
         // SAFETY: the caller's promise; the span keeps the offset inside.
-        unsafe { *(&raw const (*directory).slots).byte_add(hash as usize & (*directory).span).cast::<DirSlot>() }
+        unsafe {
+            *(&raw const (*directory).slots).byte_add((hash as u32 & (*directory).span) as usize).cast::<DirSlot>()
+        }
     }
 
     /// The buckets for a hash.
@@ -186,7 +190,7 @@ impl Directory {
     /// The directory is alive.
     pub(super) unsafe fn len(directory: *mut Self) -> usize {
         // SAFETY: the caller's promise.
-        unsafe { (*directory).span / size_of::<DirSlot>() + 1 }
+        unsafe { (*directory).span as usize / size_of::<DirSlot>() + 1 }
     }
 
     /// # Safety

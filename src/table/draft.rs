@@ -7,7 +7,7 @@ use super::allocate::Short;
 use super::arena::{Arena, Chunk, LazyArena};
 use super::entry::weight;
 use super::header::{
-    HEADER, Header, IN_TABLE, LARGE, Standing, UNTOUCHED, UNTRACKED, all_credits, header_len, link_of, value_offset,
+    HEADER, Header, IN_TABLE, LARGE, Standing, UNTOUCHED, UNTRACKED, UNVISITED, header_len, link_of, value_offset,
 };
 use super::pin::Pinned;
 use super::size_class::LARGEST;
@@ -42,17 +42,17 @@ pub struct Terms {
     pub bounds: Bounds,
     /// Nanoseconds of the value's computation.
     pub cost: u64,
-    /// How often the entry survives a visit of eviction although no lookup has found it.
-    pub credits: u8,
+    /// The nanoseconds that a byte of the table's entries costs, on average; 0 if that is not known.
+    pub mean_worth: f32,
 }
 
 impl Terms {
     /// Those of a table without bounds.
-    pub const NONE: Terms = Terms { bounds: Bounds::NONE, cost: 0, credits: 0 };
+    pub const NONE: Terms = Terms { bounds: Bounds::NONE, cost: 0, mean_worth: 0.0 };
 
     fn standing(&self) -> Standing {
         let access = if self.bounds.evicts() { UNTOUCHED } else { UNTRACKED };
-        Standing { access, credits: all_credits(self.credits), cost: self.cost }
+        Standing { access, credits: UNVISITED, cost: self.cost }
     }
 }
 

@@ -5,10 +5,12 @@
 //! as in a table that was cleared, and its chunk is retired as a whole once every entry has left it.
 //!
 //! Eviction is a clock: its hand is the oldest chunk. An entry that a lookup has found since the last visit moves to the
-//! youngest chunk, without that mark and with all of its credits; one without the mark moves if it has a credit left,
-//! and loses that. The others are evicted. The hand begins while there is room for one chunk of survivors: from then on
-//! each insertion evicts as many bytes as the one before has carved, so that the oldest chunk is empty by the time the
-//! youngest is full.
+//! youngest chunk, without that mark; one without it moves if it has a credit left, and loses that. The others are
+//! evicted. Credits are given at the first visit, and at the first one after each access: by what the entry is worth
+//! beside what the table's entries are worth by then.
+//!
+//! The hand begins while there is room for one chunk of survivors: from then on each insertion evicts as many bytes as
+//! the one before has carved, so that the oldest chunk is empty by the time the youngest is full.
 
 use std::ptr::NonNull;
 
@@ -18,10 +20,10 @@ use super::closing::{Closing, Oldest};
 use super::draft::{IntoEntry, Terms};
 use super::entry::EntryRef;
 use super::hash::{Hashed, hash};
-use super::header::{CREDITS_MAX, HEADER, Header, IN_TABLE, Standing, TOUCHED, UNTOUCHED, UNTRACKED};
+use super::header::{HEADER, Header, IN_TABLE, Standing, TOUCHED, UNTOUCHED, UNTRACKED, UNVISITED};
 use super::release::retire_entry;
-use super::table::{Old, Table, Writer};
-use crate::epoch::{flush, retire};
+use super::table::{Evicted, Old, Table, Writer};
+use crate::epoch::{self, flush, retire};
 use crate::memory::{Bounds, Exceeded};
 use crate::sync::TryArc;
 use crate::sync::atomic::Ordering;
@@ -30,8 +32,8 @@ use crate::sync::atomic::Ordering;
 const COPIES: usize = if cfg!(shuttle) { 2 } else { 64 };
 const COPIED_BYTES: u64 = 64 << 10;
 
-/// How often one insertion evicts, collects, and tries again.
-const ROUNDS: usize = 3;
+/// The most visits that an entry survives without an access: what is never used again leaves at last, whatever it cost.
+const CREDITS: f32 = 63.0;
 
 /// The chunks that one insertion closes at most. One with nothing but pinned blocks comes back at once.
 const CHUNKS: usize = 8;
@@ -44,11 +46,23 @@ struct Budget {
     copied_bytes: u64,
     /// Whether it rather evicts nothing than entries that are worth keeping.
     patient: bool,
+    /// The mean worth of the table's entries.
+    mean_worth: f32,
 }
 
 impl Budget {
-    fn new(evict: u64) -> Self {
-        Budget { evict, copies: COPIES, copied_bytes: COPIED_BYTES, patient: false }
+    fn new(evict: u64, mean_worth: f32) -> Self {
+        Budget { evict, copies: COPIES, copied_bytes: COPIED_BYTES, patient: false, mean_worth }
+    }
+
+    /// How many visits an entry survives without an access: none if it is worth less than twice the mean, one if it is
+    /// worth less than three times the mean, and so on.
+    fn credits(&self, entry: NonNull<Header>) -> u8 {
+        // SAFETY: the entry is in the table, and we are the writer.
+        let (cost, weight) = unsafe { (cost_of(entry), EntryRef::new(entry).weight()) };
+        let times = cost as f32 / (weight as f32 * self.mean_worth);
+        // Not a number if nothing is known, or nothing takes time.
+        if times >= 2.0 { (times - 1.0).min(CREDITS) as u8 } else { 0 }
     }
 
     fn has_copies(&self) -> bool {
@@ -57,15 +71,36 @@ impl Budget {
 }
 
 impl Table {
+    /// Whether an insertion of `bytes` would evict entries, now or soon.
+    pub fn would_evict(&self, bytes: u64, bounds: &Bounds) -> bool {
+        self.arena.get().is_some_and(|arena| arena.would_evict(bytes, bounds))
+    }
+
+    /// Removes all entries, and returns what they were.
+    pub fn evict_all(&self) -> Evicted {
+        let mut all = Evicted::default();
+        self.clear_after(|| {
+            epoch::read(|guard| {
+                self.for_each(guard, |entry| {
+                    all.entries += 1;
+                    all.bytes += entry.weight();
+                    // SAFETY: the entry is in the table, and we are its writer.
+                    all.cost = all.cost.wrapping_add(unsafe { cost_of(entry.header()) });
+                });
+            });
+        });
+        all
+    }
+
     /// Before an insertion of `bytes`: pays what earlier ones owe, or moves entries out of sparse chunks. Only for the
     /// writer.
     #[inline]
-    pub(super) fn tidy(&self, writer: &mut Writer, bytes: u64, bounds: &Bounds) {
+    pub(super) fn tidy(&self, writer: &mut Writer, bytes: u64, terms: &Terms) {
         let Some(arena) = self.arena.get_arc() else { return };
         if arena.owed() > 0 {
-            self.pay(writer, &arena, bytes, bounds);
+            self.pay(writer, &arena, bytes, terms);
         } else if arena.is_sparse() {
-            self.move_out(writer, &arena, bounds);
+            self.move_out(writer, &arena, &terms.bounds);
         }
     }
 
@@ -80,12 +115,13 @@ impl Table {
 
     #[cold]
     #[inline(never)]
-    fn pay(&self, writer: &mut Writer, arena: &TryArc<Arena>, bytes: u64, bounds: &Bounds) {
+    fn pay(&self, writer: &mut Writer, arena: &TryArc<Arena>, bytes: u64, terms: &Terms) {
+        let bounds = &terms.bounds;
         // More if the oldest chunk would not be empty when the youngest is full.
         let left = writer.closing.as_ref().map_or(0, Closing::left_bytes);
         let is_behind = left > 0 && arena.is_behind(left + 4 * bytes, bounds);
         let owed = if is_behind { 2 * bytes } else { arena.owed().min(2 * bytes) };
-        let mut budget = Budget { patient: !is_behind, ..Budget::new(owed) };
+        let mut budget = Budget { patient: !is_behind, ..Budget::new(owed, terms.mean_worth) };
         self.evict(writer, arena, bounds, &mut budget);
         arena.pay(owed - budget.evict);
     }
@@ -107,7 +143,7 @@ impl Table {
             Short::Failed(_) => terms.bounds.evicts(),
         };
         let mut refused = short;
-        if self.may_free() {
+        if writer.may_free() {
             flush();
             match self.try_insert_entry(entry, hash, replace, terms) {
                 Err(short) => refused = short,
@@ -123,17 +159,20 @@ impl Table {
         if !evicts || weight >= most {
             return Err(refused);
         }
-        let mut budget = Budget::new(2 * weight);
-        for _ in 0..ROUNDS {
-            let before = budget.evict;
-            let wanted = weight.min(before);
-            let rest = before - wanted;
-            budget.evict = wanted;
-            let freed = self.evict(writer, &arena, &terms.bounds, &mut budget)
-                || self.evict_near(&arena, hash, &terms.bounds, &mut budget);
-            budget.evict += rest;
-            if !freed || wanted == 0 {
-                break;
+        // Half of what it may evict is for the hand. If that empties no chunk, another entry of about this size makes room
+        // at once.
+        let mut budget = Budget::new(weight, terms.mean_worth);
+        for at_hand in [true, false] {
+            let freed = match at_hand {
+                true => self.evict(writer, &arena, &terms.bounds, &mut budget),
+                false => {
+                    budget.evict += weight;
+                    self.evict_near(&arena, hash, &terms.bounds, &mut budget)
+                        || self.evict_fitting(&arena, weight, &terms.bounds, &mut budget)
+                }
+            };
+            if !freed {
+                continue;
             }
             flush();
             match self.try_insert_entry(entry, hash, replace, terms) {
@@ -194,11 +233,16 @@ impl Table {
     fn survives(&self, entry: NonNull<Header>, budget: &Budget) -> bool {
         // SAFETY: the entry is in the table; the writer alone uses `credits`.
         let (access, credits) = unsafe { (&(*entry.as_ptr()).access, &(*entry.as_ptr()).credits) };
-        let (was_touched, now) =
-            (access.swap(UNTOUCHED, Ordering::Relaxed) == TOUCHED, credits.load(Ordering::Relaxed));
-        let (all, left) = (now >> 4, now & CREDITS_MAX);
-        credits.store(all << 4 | if was_touched { all } else { left.saturating_sub(1) }, Ordering::Relaxed);
-        (was_touched || left > 0) && budget.has_copies()
+        if access.swap(UNTOUCHED, Ordering::Relaxed) == TOUCHED {
+            credits.store(UNVISITED, Ordering::Relaxed);
+            return budget.has_copies();
+        }
+        let left = match credits.load(Ordering::Relaxed) {
+            UNVISITED => budget.credits(entry),
+            left => left,
+        };
+        credits.store(left.saturating_sub(1), Ordering::Relaxed);
+        left > 0 && budget.has_copies()
     }
 
     /// Visits a large entry, which stays in its chunk if it survives. Returns whether it was evicted.
@@ -225,7 +269,7 @@ impl Table {
         if writer.closing.is_none() {
             writer.closing = arena.close_sparse();
         }
-        let mut budget = Budget::new(0);
+        let mut budget = Budget::new(0, 0.0);
         while budget.has_copies() {
             let Some(closing) = &mut writer.closing else { return };
             if let Some(entry) = closing.next()
@@ -287,7 +331,7 @@ impl Table {
         let weight = old.weight();
         arena.dismiss(weight);
         self.count_change(-1);
-        self.evicted.add(weight, cost);
+        self.evicted.add(Evicted { entries: 1, bytes: weight, cost });
         budget.evict = budget.evict.saturating_sub(weight);
     }
 
@@ -314,6 +358,13 @@ impl Table {
         // SAFETY: as above: an entry in a closing chunk is freed with it.
         let is_alone = |entry: &NonNull<Header>| unsafe { Chunk::is_listed(Chunk::of(*entry)) };
         let Some(entry) = segment.entries_near(hash).filter(is_alone).min_by_key(rank) else { return false };
+        self.evict_alone(arena, entry, bounds, budget);
+        true
+    }
+
+    /// Evicts an entry of one of the oldest chunks that leaves room for one of this weight. Returns whether it did.
+    fn evict_fitting(&self, arena: &TryArc<Arena>, weight: u64, bounds: &Bounds, budget: &mut Budget) -> bool {
+        let Some(entry) = arena.oldest_fitting(weight, budget.evict) else { return false };
         self.evict_alone(arena, entry, bounds, budget);
         true
     }

@@ -22,8 +22,8 @@ pub(super) struct Header {
     /// Whether a lookup has found the entry since the last visit of eviction. Apart from the counts of pins, which
     /// other threads write.
     pub(super) access: AtomicU8,
-    /// How often the entry survives a visit of eviction without an access; in the upper half what this is after an
-    /// access. Only the table's writer uses it.
+    /// How many more visits of eviction the entry survives without an access, or [`UNVISITED`]. Only the table's writer
+    /// uses it.
     pub(super) credits: AtomicU8,
     /// The value's length; [`LARGE`] if only the chunk has it.
     pub(super) value_len: u32,
@@ -73,14 +73,8 @@ impl Header {
     }
 }
 
-/// The most credits of an entry.
-pub const CREDITS_MAX: u8 = 15;
-
-/// The field `credits` of an entry that has all of its credits.
-pub(super) fn all_credits(credits: u8) -> u8 {
-    let credits = credits.min(CREDITS_MAX);
-    credits << 4 | credits
-}
+/// `credits`: eviction has not visited the entry since it was stored, or since a lookup found it.
+pub(super) const UNVISITED: u8 = u8::MAX;
 
 /// What eviction knows about an entry.
 #[derive(Clone, Copy)]

@@ -25,7 +25,7 @@ const OVERLOAD: usize = 6;
 #[derive(Clone, Copy)]
 pub(super) struct Buckets {
     pub(super) first: *const Bucket,
-    pub(super) span: usize,
+    pub(super) span: u32,
 }
 
 /// The index of the bucket in which a lookup begins.
@@ -42,19 +42,19 @@ pub(super) const HOME: u32 = {
 
 impl Buckets {
     /// The byte offset of the last of this many buckets.
-    pub(super) const fn span(buckets: usize) -> usize {
-        (buckets - 1) * size_of::<Bucket>()
+    pub(super) const fn span(buckets: usize) -> u32 {
+        ((buckets - 1) * size_of::<Bucket>()) as u32
     }
 
     fn mask(self) -> usize {
-        self.span / size_of::<Bucket>()
+        self.span as usize / size_of::<Bucket>()
     }
 
     /// The bucket in which a lookup begins, as function `home`, but the masked hash is a byte offset, which saves a
     /// shift.
     #[inline(always)]
     fn home(self, hash: u64) -> *const Bucket {
-        self.first.wrapping_byte_add((hash >> 32) as usize & self.span)
+        self.first.wrapping_byte_add(((hash >> 32) as u32 & self.span) as usize)
     }
 }
 

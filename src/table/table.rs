@@ -29,7 +29,7 @@ use super::segment::Segment;
 use crate::epoch::{flush, retire, without_fork};
 use crate::error::Result;
 use crate::memory::Bounds;
-use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, Padding, TryArc, on_separate_lines};
 
 /// The state that the writer's lock guards.
@@ -38,8 +38,20 @@ pub(super) struct Writer {
     /// Whether `len` is right. False, the default, if a writer vanished in a fork in the middle of a change: its lock
     /// has started over.
     counted: bool,
+    /// Refused insertions, for [`Writer::may_free`].
+    refusals: u32,
     /// The chunk that entries are leaving.
     pub(super) closing: Option<Closing>,
+}
+
+impl Writer {
+    /// Whether a collection may free something: if retired objects wait for one, and every REFUSALS_PER_COLLECTION
+    /// refusals, because pins may have been released meanwhile.
+    pub(super) fn may_free(&mut self) -> bool {
+        let refusals = self.refusals + 1;
+        self.refusals = refusals % REFUSALS_PER_COLLECTION;
+        retire::may_free() || refusals == REFUSALS_PER_COLLECTION
+    }
 }
 
 /// The result of an insertion.
@@ -86,13 +98,13 @@ impl EvictedCounts {
         }
     }
 
-    pub(super) fn add(&self, bytes: u64, cost: u64) {
+    pub(super) fn add(&self, more: Evicted) {
         let add = |count: &AtomicU64, more: u64| {
             count.store(count.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
         };
-        add(&self.entries, 1);
-        add(&self.bytes, bytes);
-        add(&self.cost, cost);
+        add(&self.entries, more.entries);
+        add(&self.bytes, more.bytes);
+        add(&self.cost, more.cost);
     }
 }
 
@@ -117,8 +129,6 @@ pub struct Table {
     writer: Mutex<Writer>,
     len: AtomicU64,
     changes: AtomicU64,
-    /// Refused insertions, for [`Table::may_free`].
-    refusals: AtomicU32,
     pub(super) evicted: EvictedCounts,
 }
 
@@ -136,10 +146,9 @@ impl Table {
             directory: AtomicPtr::new(ptr::null_mut()),
             arena: LazyArena::new(),
             _padding: Padding::new(),
-            writer: Mutex::new(Writer { counted: true, closing: None }),
+            writer: Mutex::new(Writer { counted: true, refusals: 0, closing: None }),
             len: AtomicU64::new(0),
             changes: AtomicU64::new(0),
-            refusals: AtomicU32::new(0),
             evicted: EvictedCounts::new(),
         }
     }
@@ -175,6 +184,14 @@ impl Table {
         without_fork(|| {
             let _writing = self.write();
             self.evicted.reset();
+        });
+    }
+
+    /// Adds to the counts of what was evicted.
+    pub fn note_evicted(&self, more: Evicted) {
+        without_fork(|| {
+            let _writing = self.write();
+            self.evicted.add(more);
         });
     }
 
@@ -244,7 +261,7 @@ impl Table {
             if !is_allowed() {
                 return Inserted::Forbidden;
             }
-            self.tidy(&mut writing, entry.weight(), &terms.bounds);
+            self.tidy(&mut writing, entry.weight(), terms);
             let mut inserted = self.try_insert_entry(entry, hash, replace, terms);
             if let Err(short) = inserted {
                 inserted = self.insert_with_room(&mut writing, short, entry, hash, replace, terms);
@@ -261,14 +278,6 @@ impl Table {
                 Err(short) => Inserted::Refused(short),
             }
         })
-    }
-
-    /// Whether a collection may free something: if retired objects wait for one, and every REFUSALS_PER_COLLECTION
-    /// refusals, because pins may have been released meanwhile.
-    pub(super) fn may_free(&self) -> bool {
-        let refusals = self.refusals.load(Ordering::Relaxed) + 1;
-        self.refusals.store(refusals % REFUSALS_PER_COLLECTION, Ordering::Relaxed);
-        retire::may_free() || refusals == REFUSALS_PER_COLLECTION
     }
 
     /// Inserts an entry, and returns the one that the key had.
@@ -343,9 +352,15 @@ impl Table {
 
     /// Removes all entries.
     pub fn clear(&self) {
+        self.clear_after(|| ());
+    }
+
+    /// Removes all entries, after `first`, which is called while no other thread changes the table.
+    pub(super) fn clear_after(&self, first: impl FnOnce()) {
         retire::flush_if_unblocked();
         without_fork(|| {
             let mut writing = self.write();
+            first();
             self.count_change(-(self.len() as i64));
             let directory = self.take(&mut writing);
             drop(writing);

@@ -14,6 +14,14 @@ from program import Checks
 GOOD = {"state": [0, 1], "cm": [[0, 1], [1, 0]], "tpm": [[0, 0], [1, 0], [0, 1], [1, 1]]}
 
 
+README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "README.md")
+
+
+def network_of_the_readme():
+    with open(README, encoding="utf-8") as file:
+        return file.read().split("```json\n")[1].split("```")[0]
+
+
 def with_changes(**changes):
     return json.dumps({key: value for key, value in {**GOOD, **changes}.items() if value is not None})
 
@@ -57,8 +65,24 @@ BAD_NETWORKS = {
     "64 nodes": with_changes(state=[0] * 64, cm=None, tpm=[]),
     "30 nodes": with_changes(state=[0] * 30, cm=None),
 }
+# What the message must say.
+BLAMED = {
+    "NaN is not a number": '{"state": [0], "tpm": [[NaN], [1]]}',
+    "-Infinity is not a number": '{"state": [0], "tpm": [[-Infinity], [1]]}',
+    '"tpm" occurs twice': '{"state": [0], "tpm": [[0], [1]], "tpm": [[1], [0]]}',
+    "state has 3 elements, but tpm is that of 2 nodes": with_changes(state=[0, 1, 0], cm=None),
+    "state has 1 elements, but tpm is that of 2 nodes": with_changes(state=[0], cm=None),
+    "1,073,741,822 cuts": with_changes(state=[0] * 30, cm=None, tpm=[]),
+    "--force": json.dumps({"state": [0] * 11, "tpm": [[0.5 + row / 5000] * 11 for row in range(2**11)]}),
+}
+# What is allowed, but warned of.
+WARNED = {
+    "warning: no state leads to the current state": with_changes(tpm=[[0, 0], [1, 0], [0, 0], [1, 0]]),
+    "warning: cm has no connection": with_changes(cm=[[0, 0], [0, 0]]),
+}
 GOOD_NETWORKS = {
     "as it is": json.dumps(GOOD),
+    "the one in README.md": network_of_the_readme(),
     "without cm": with_changes(cm=None),
     "with unknown members": with_changes(weather={"wind": [1, {"deep": None}], "text": "\\u00e9\\ud83d\\ude00\n"}),
     "with space around everything": " " + json.dumps(GOOD, indent=7).replace("\n", "\r\n\t") + "\n\n",
@@ -71,6 +95,12 @@ BAD_COMMAND_LINES = [
     ["NETWORK", "--cache"],
     ["NETWORK", "--cache", "memory"],
     ["NETWORK", "--reuse", "all"],
+    ["NETWORK", "--measure", "l2"],
+    ["NETWORK", "--threads", "0"],
+    ["NETWORK", "--threads", "257"],
+    ["NETWORK", "--threads", "2x"],
+    ["NETWORK", "--threads"],
+    ["NETWORK", "--json", "--redis-url", "redis://localhost"],
     ["NETWORK", "--cache", "redis", "--redis-url", "http://localhost"],
     ["NETWORK", "--cache", "redis", "--redis-url"],
     ["NETWORK", "--cache", "dict", "--redis-url", "redis://localhost"],
@@ -107,7 +137,16 @@ def main():
             write(text)
             done = run([path, "--json"])
             check(done.returncode == 0 and not done.stderr and json.loads(done.stdout), what, done)
+        for words, text in BLAMED.items():
+            write(text)
+            refuses(words, [path])
+            check(words in run([path]).stderr.decode(), words, "is not what the message says:", run([path]).stderr)
+        for words, text in WARNED.items():
+            write(text)
+            done = run([path])
+            check(done.returncode == 0 and words in done.stdout.decode(), "no", words, done)
         write(json.dumps(GOOD))
+        check("warning" not in run([path]).stdout.decode(), "a warning without a reason")
         for arguments in BAD_COMMAND_LINES:
             refuses(arguments, [path if argument == "NETWORK" else argument for argument in arguments])
         help_text = run(["--help"])

@@ -5,15 +5,17 @@ import subprocess
 
 MODES = {
     "none": ["--cache", "none"],
+    "parent without distances": ["--cache", "dict", "--reuse", "parent", "--no-distances"],
     "parent": ["--cache", "dict", "--reuse", "parent"],
     "cuts": ["--cache", "dict", "--reuse", "cuts"],
 }
 CACHES = {"repertoires", "single_nodes", "mice", "purviews", "distances"}
 
 
-def analyse(program, network, mode):
+def analyse(program, network, mode, *options):
     """The program's JSON report on a network file, cached as `mode` says."""
-    done = subprocess.run([program, network, "--json"] + MODES[mode], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    done = subprocess.run([program, network, "--json", *MODES[mode], *options], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE)
     if done.returncode != 0 or done.stderr:
         raise SystemExit(f"{network}, {mode}: exit status {done.returncode}: {done.stderr.decode()}")
     return json.loads(done.stdout)

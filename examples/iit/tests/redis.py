@@ -69,6 +69,14 @@ def the_environment_says_where(check, program, network, server):
     check(report["redis"]["url"] == server.url, "the URL that is shown", report["redis"])
 
 
+def the_comparison_ends_with_processes_that_share(check, program, network, server):
+    server.ask("FLUSHALL")
+    done = subprocess.run([program, network, "--redis-url", server.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, timeout=600)
+    for words in "+ Redis, 1st process", "  Redis, 2nd process", "Every phi is the same in all runs.":
+        check(done.returncode == 0 and words in done.stdout, "missing from the comparison:", words, done)
+
+
 def a_dead_server_changes_nothing(check, program, network):
     expected = analyse(program, network, "none")
     url = "redis://worker:hunter2@127.0.0.1:1"
@@ -102,6 +110,7 @@ def main():
             the_second_run_computes_no_mice(check, program, network, server)
             two_at_once_are_right(check, program, network, server)
         the_environment_says_where(check, program, networks[0], server)
+        the_comparison_ends_with_processes_that_share(check, program, networks[0], server)
         a_dead_server_changes_nothing(check, program, networks[0])
         for network in networks:
             with redis_server.Server(redis) as doomed:

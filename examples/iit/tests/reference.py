@@ -40,11 +40,16 @@ def main():
             expected = json.load(file)
         computed = {}
         for mode in MODES:
-            report = analyse(program, network, mode)
+            report = analyse(program, network, mode, "--measure", expected["config"]["measure"].lower())
+            check(report["measure"] == expected["config"]["measure"].lower(), network, "measure", report["measure"])
             compare(check, f"{network}, {mode}:", expected, report)
             computed[mode] = report["computed"]
             used = sum(cache["hits"] + cache["misses"] for cache in report["cache"].values())
             check((used > 0) == (mode != "none"), network, mode, "caches were used", used, "times")
+        if expected["config"]["measure"] == "EMD":
+            distances = [computed[mode]["distances"] for mode in MODES]
+            check(distances == sorted(distances, reverse=True), network, "distances", computed)
+            check(distances[2] < distances[1], network, "the memo of distances saves nothing", distances)
         for count in COUNTS:
             none, parent, cuts = (computed[mode][count] for mode in ("none", "parent", "cuts"))
             check(cuts <= parent <= none, network, count, computed)

@@ -5,6 +5,10 @@
 //! equal keys, different ones have different keys. In untyped keys, numbers of equal value are equal, as in Python (`3`
 //! and `3.0`, `1` and `true`); in typed keys they differ. One thread at a time may use a key builder.
 //!
+//! An argument that cannot be added is an error, and so is every key that the builder makes from then on, until it is
+//! reset: without the argument it would be the key of another call. So it is enough to check the status of
+//! `phicache_key_bytes`, or of the call that takes the builder.
+//!
 //! ```c
 //! phicache_key *key;
 //! phicache_bytes bytes;
@@ -349,7 +353,9 @@ fn add_with_care(function: &'static str, key: *mut phicache_key, element: Elemen
     catch_panics(function, || change(key, |key| key.add(element)))
 }
 
+/// Changes a builder. A failure stays in it: without the argument, the key would be that of another call.
 fn change(key: *mut phicache_key, apply: impl FnOnce(&mut KeyBuilder) -> Result<()>) -> Result<phicache_status> {
-    apply(key_builder(key, "key")?)?;
+    let key = key_builder(key, "key")?;
+    apply(key).inspect_err(|error| key.fail(error))?;
     Ok(PHICACHE_OK)
 }

@@ -7,8 +7,9 @@
 //! A cache may have a parent: a cache of the same system, uncut. If the child has no value for a key, it looks the key
 //! up in its parent, and returns that MICE unless its own cut damages it. The child is a live view: making it copies
 //! nothing, and takes the same time however much the parent holds. It sees what the parent stores later. If the parent
-//! is cleared or freed, existing children keep what they inherit. A chain of parents has at most 64 caches. Clearing a
-//! child detaches it from its parent permanently. Lookups of a child do not change the counts of its parent.
+//! is cleared or freed, existing children keep what they inherit; a full parent that evicts removes that first. A chain
+//! of parents has at most 64 caches. Clearing a child detaches it from its parent permanently. Lookups of a child do not
+//! change the counts of its parent.
 //!
 //! A cache may be in Redis (see "Redis cache"). Processes then share what they store. Of the conditions above only the
 //! cut applies: a MICE with φ ≤ 0 is stored. The cache also keeps every record that it fetched or stored in this
