@@ -32,7 +32,8 @@
 #   make bench-memory  the resident memory of caches over a long run under a limit, beside moka's and a map's
 #                  (benches/memory); takes two minutes after its build and writes
 #                  benches/reports/performance-memory.md and the chart in docs/guide.md; QUICK=1 only prints the table
-#   make bench-instructions  counts the instructions of each operation with valgrind
+#   make bench-instructions  counts the instructions of each operation with valgrind, and those of single stores in
+#                  full caches
 #   make build     the shared and the static library, the example, the C and C++ tests; plain make does the same
 #   make docs      the API reference, made by doxygen in build/docs
 #   make supply-chain  licenses, sources and advisories of all dependencies, checked by cargo-deny (built if missing)
@@ -62,8 +63,8 @@ SCALE ?= 8
 BENCH = $(BUILD)/bench
 
 .PHONY: demo test check stress soak-redis soak-memory truth sanitize memcheck fuzz bench bench-peers bench-redis \
-        bench-eviction bench-memory bench-instructions build package configure install header symbols docs supply-chain clean \
-        distclean toolchain
+        bench-eviction bench-memory bench-instructions build package configure install header symbols docs \
+        supply-chain clean distclean toolchain
 
 demo: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target iit -j $(JOBS)
