@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 
 #include "progress.hpp"
 #include "threads.hpp"
@@ -76,6 +77,7 @@ double system_phi(const Structure& structure, const std::vector<EvaluatedCut>& c
 
 Result analyse(const Network& network, const Settings& settings, const std::string& where) {
     const auto start = std::chrono::steady_clock::now();
+    const std::clock_t cpu_start = std::clock();
     Session session(network, settings);
     std::vector<Worker> workers(static_cast<std::size_t>(settings.threads));
     Result result;
@@ -90,6 +92,7 @@ Result analyse(const Network& network, const Settings& settings, const std::stri
     for (const Worker& worker : workers) result.computed += worker.computed;
     result.caches = session.use.list();
     result.redis = session.redis;
+    result.cpu_seconds = static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC;
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return result;
 }

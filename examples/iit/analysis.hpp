@@ -20,6 +20,7 @@ struct Result {
     std::vector<EvaluatedCut> cuts;
     double phi = 0;
     double seconds = 0;
+    double cpu_seconds = 0;  // of all threads; on a busy machine it says more
     Computed computed;
     std::vector<CacheUse> caches;
     std::optional<RedisUse> redis;  // empty if Redis is not used

@@ -12,7 +12,7 @@ namespace {
 
 constexpr auto kPatience = std::chrono::seconds(1);
 constexpr auto kInterval = std::chrono::milliseconds(100);
-constexpr std::size_t kWidth = 20;
+constexpr std::size_t kWidth = 12;
 
 bool on_terminal() { return isatty(STDERR_FILENO) == 1; }
 

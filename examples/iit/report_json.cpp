@@ -62,6 +62,7 @@ void print_json(std::ostream& out, const Run& run) {
         separator = ",";
     }
     out << "],\n \"phi\": " << phi_text(result.phi) << ",\n \"seconds\": " << format("%.6f", result.seconds)
+        << ",\n \"cpu_seconds\": " << format("%.6f", result.cpu_seconds)
         << ",\n \"computed\": {\"repertoires\": " << result.computed.repertoires
         << ", \"single_node_repertoires\": " << result.computed.single_node_repertoires
         << ", \"small_phi_searches\": " << result.computed.small_phi_searches
@@ -99,6 +100,7 @@ Result read_json(const std::string& text) {
     }
     result.phi = member<double>(report, "phi");
     result.seconds = member<double>(report, "seconds");
+    result.cpu_seconds = member<double>(report, "cpu_seconds");
     const json::Object& computed = member<json::Object>(report, "computed");
     result.computed = {count_of(computed, "repertoires"), count_of(computed, "single_node_repertoires"),
                        count_of(computed, "small_phi_searches"), count_of(computed, "distances"),

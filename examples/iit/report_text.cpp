@@ -120,12 +120,12 @@ std::uint64_t hits_of(const Result& result) {
 
 void print_comparison(std::ostream& out, const std::vector<Run>& runs) {
     out << "\n"
-           "                                      compared with   --------- computed ---------      found in\n"
-           "  (+: and all above)      seconds         no caches    distances repertoires  searches        caches\n";
+           "                                      compared with   ----------- computed -----------      found in\n"
+           "  (+: and all above)    seconds           no caches    distances repertoires  searches        caches\n";
     for (const Run& run : runs) {
         const Result& result = run.result;
         const std::string compared = &run == &runs.front() ? "" : speed(runs.front().result.seconds, result.seconds);
-        out << format("  %-22s %8.3f  %16s   %10s %11s %9s %13s\n", run.plan.name.c_str(), result.seconds, compared.c_str(),
+        out << format("  %-20s %8.3f  %18s   %10s %11s %9s %13s\n", run.plan.name.c_str(), result.seconds, compared.c_str(),
                       grouped(result.computed.distances).c_str(), grouped(result.computed.repertoires).c_str(),
                       grouped(result.computed.small_phi_searches).c_str(), grouped(hits_of(result)).c_str());
     }

@@ -26,13 +26,13 @@ pub(crate) use super::retire_list::{Retired, RetiredKind};
 const LEN: usize = if cfg!(shuttle) { 1 } else { 256 };
 const BYTES: u64 = 256 << 10;
 
-/// Retires an object of `bytes`. This thread or another frees it later. With `at_once`, the list is collected now even
-/// if it is not full.
+/// Retires an object of `bytes`. This thread or another frees it later. The list is collected now if it has come to
+/// `most` bytes, even if it is not full.
 ///
 /// # Safety
 /// `link` is in an object of this kind that new readers cannot find, that is retired once, and that only `kind.drop`
 /// frees.
-pub(crate) unsafe fn retire(kind: RetiredKind, link: NonNull<Retired>, bytes: u64, at_once: bool) {
+pub(crate) unsafe fn retire(kind: RetiredKind, link: NonNull<Retired>, bytes: u64, most: u64) {
     with(|participant| {
         let mut garbage = participant.garbage.lock();
         // SAFETY: the caller's promise.
@@ -43,9 +43,9 @@ pub(crate) unsafe fn retire(kind: RetiredKind, link: NonNull<Retired>, bytes: u6
         if flushed.load(Ordering::Relaxed) != 0 {
             flushed.store(0, Ordering::Relaxed);
         }
-        let full = garbage.recent.len() >= LEN || garbage.recent.bytes() >= BYTES;
+        let is_full = garbage.recent.len() >= LEN || garbage.recent.bytes() >= BYTES.min(most);
         drop(garbage);
-        if full || at_once {
+        if is_full {
             collect(participant);
         }
     });

@@ -169,6 +169,7 @@ impl Table {
                     budget.evict += weight;
                     self.evict_near(&arena, hash, &terms.bounds, &mut budget)
                         || self.evict_fitting(&arena, weight, &terms.bounds, &mut budget)
+                        || self.evict(writer, &arena, &terms.bounds, &mut budget)
                 }
             };
             if !freed {
@@ -339,7 +340,7 @@ impl Table {
         // SAFETY: the entry is no longer in the table.
         unsafe {
             super::release::count_table_share(entry);
-            retire_entry(entry);
+            retire_entry(entry, bounds);
         }
     }
 

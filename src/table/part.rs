@@ -39,7 +39,7 @@ pub(super) unsafe fn retire_part(part: NonNull<Part>, bytes: u64, free: FreePart
     // SAFETY: the caller's promise; the link is the first field.
     unsafe {
         (*part.as_ptr()).free = free;
-        retire(PART, part.cast(), bytes, bytes >= LARGE);
+        retire(PART, part.cast(), bytes, if bytes >= LARGE { 0 } else { u64::MAX });
     }
 }
 

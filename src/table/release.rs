@@ -13,7 +13,11 @@ use super::entry::EntryRef;
 use super::header::{COUNT, HOLE, Header, IN_TABLE, SATURATED, STICKY, header_of, link_of};
 use crate::epoch::retire::{Retired, RetiredKind, retire};
 use crate::epoch::{HazardSet, RetireList, without_fork};
+use crate::memory::Bounds;
 use crate::sync::atomic::{Ordering, fence};
+
+/// The largest part of its table's `max_bytes` that the entries on one retire list may take: they are of no use.
+const RETIRED_PART: u64 = 128;
 
 /// Retired entries.
 const ENTRY: RetiredKind = RetiredKind { chain: 1, drop: drop_retired };
@@ -36,9 +40,9 @@ pub(super) unsafe fn count_table_share(entry: NonNull<Header>) {
 ///
 /// # Safety
 /// New readers cannot find the entry. The table's share was counted ([`count_table_share`]) and belongs to the list.
-pub(super) unsafe fn retire_entry(entry: NonNull<Header>) {
+pub(super) unsafe fn retire_entry(entry: NonNull<Header>, bounds: &Bounds) {
     // SAFETY: the caller's promise.
-    unsafe { retire(ENTRY, link_of(entry), EntryRef::new(entry).weight(), false) };
+    unsafe { retire(ENTRY, link_of(entry), EntryRef::new(entry).weight(), bounds.max_bytes / RETIRED_PART) };
 }
 
 /// Gives up the retire list's share in an entry, unless a hazard slot protects it.

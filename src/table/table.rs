@@ -271,7 +271,7 @@ impl Table {
                 Ok(None) => Inserted::New,
                 Ok(Some(Old::Replaced(old))) => {
                     // SAFETY: the entry is no longer in the table, and its share was counted.
-                    unsafe { retire_entry(old) };
+                    unsafe { retire_entry(old, &terms.bounds) };
                     Inserted::Replaced
                 }
                 Ok(Some(Old::Kept)) => Inserted::Kept,
@@ -335,7 +335,7 @@ impl Table {
             self.compact(&mut writing, bounds);
             drop(writing);
             // SAFETY: the entry is no longer in the table, and its share was counted.
-            unsafe { retire_entry(entry) };
+            unsafe { retire_entry(entry, bounds) };
             Self::retire(directory);
             true
         })

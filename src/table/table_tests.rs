@@ -145,3 +145,13 @@ fn a_table_that_has_become_small_takes_as_little_as_one_that_always_was() {
     (0..MANY).for_each(|at| _ = set(&table, at));
     assert!((0..MANY).all(|at| get(&table, &key(at)).is_some()) && table.len() == u64::from(MANY));
 }
+
+#[test]
+fn what_a_thread_has_replaced_takes_little_of_a_small_table() {
+    let table = Table::new();
+    let set = || table.set(&Hashed::from(&b"key"[..]), &[1; 1000], &terms(1 << 20));
+    (0..200).for_each(|_| assert!(matches!(set(), Inserted::New | Inserted::Replaced)));
+    // Without a collection, which would free all of it.
+    let bytes = table.arena.get().unwrap().account.bytes();
+    assert!(bytes < 40 << 10, "{bytes} bytes for one entry of 1,000");
+}
