@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
 use phicache::cache::{
-    Cache, Judge, Lease, Options, Origin, RedisCache, Refusal, RemoteOptions, Verifier, Waited, Walk,
+    Cache, Cost, Judge, Lease, Options, Origin, RedisCache, Refusal, RemoteOptions, Verifier, Waited, Walk,
 };
 use phicache::config::Config;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
@@ -637,4 +637,43 @@ fn a_server_that_fails_during_a_verification_loses_no_value() {
     let found = found.unwrap();
     assert_eq!(found.entry.value(), b"new");
     assert!(matches!(found.origin, Origin::NotStored(Some(_))));
+}
+
+#[test]
+fn a_value_keeps_its_cost_at_the_server() {
+    const COST: u64 = 5_000_000_000;
+    let Some(server) = Running::start(&[]) else { return };
+    let config = config(&server);
+    let mut value = vec![0; record(2, 4).record_len()];
+    record(2, 4).write(&mut value);
+    let keys: Vec<String> = (0..300).map(|key| format!("effect {key}")).collect();
+    let mice = || {
+        let options = Options { max_bytes: Some(16 << 10), ..Options::default() };
+        Cache::from(RedisCache::mice(config.clone(), options, &system(), None).unwrap())
+    };
+    let writer = mice();
+    for key in &keys {
+        writer.set_with_cost(key.as_bytes(), &value, Cost::of_ns(COST)).unwrap().unwrap();
+    }
+    // The cost is known where it was not computed: what leaves a near cache is counted with it.
+    let (one, batch, computing) = (mice(), mice(), mice());
+    for key in &keys {
+        assert!(one.get(key.as_bytes()).unwrap().is_some());
+        assert_eq!(computing.memoize(key.as_bytes(), |_| panic!("it is there")).unwrap().origin, Origin::Hit);
+    }
+    for some in keys.chunks(20) {
+        batch.get_many(some.iter().map(|key| key.as_bytes()), |_, _| ()).unwrap();
+    }
+    for cache in [one, batch, computing] {
+        let stats = cache.stats().unwrap();
+        assert!(stats.evictions > 100 && stats.evicted_ns == stats.evictions * COST, "{stats:?}");
+    }
+    // What is computed has the time that this took, and what is only set has none.
+    let plain = plain(&config);
+    plain.memoize(b"computed", |draft| draft.write(b"value")).unwrap();
+    plain.set(b"set", b"value").unwrap().unwrap();
+    let record = |key: &str| server.ask::<Vec<u8>>(&format!("GET phicache/2:raw:{key}"));
+    let cost = |record: Vec<u8>| u64::from_le_bytes(record[5..13].try_into().unwrap());
+    assert!(record("computed").starts_with(b"value"));
+    assert!((1..1_000_000_000_000).contains(&cost(record("computed"))) && cost(record("set")) == 0);
 }

@@ -4,6 +4,7 @@
 //! business of `SharedCache`. A backing decides whether its failures are errors or misses. A caller's mistake, such as
 //! a value that is too long, is always an error, and so is a failed removal: the value could be read again.
 
+use crate::cache::value::Cost;
 use crate::error::Result;
 use crate::table::Draft;
 
@@ -22,10 +23,10 @@ pub trait Backing: Send + Sync + 'static {
     /// Whether a key has a value.
     fn contains(&self, key: &[u8]) -> Result<bool>;
 
-    /// Stores a value and replaces the key's old one.
-    fn set(&self, key: &[u8], value: &[u8]) -> Result<StoreOutcome>;
+    /// Stores a value that took this cost to compute, and replaces the key's old one.
+    fn set(&self, key: &[u8], value: &[u8], cost: Cost) -> Result<StoreOutcome>;
 
-    /// Stores many values, in one round trip; returns for each what `set` would.
+    /// Stores many values of unknown cost, in one round trip; returns for each what `set` would.
     fn set_many(&self, pairs: &[(&[u8], &[u8])]) -> Vec<Result<StoreOutcome>>;
 
     /// Removes a value and the claim on its key; returns whether there was a value.
@@ -52,9 +53,9 @@ pub trait Backing: Send + Sync + 'static {
     /// Whether another process has claimed a key.
     fn is_claimed(&self, key: &[u8]) -> Result<bool>;
 
-    /// Stores a computed value and releases its claim. A granted claim must still be valid; an unknown one allows
+    /// Stores a computed value with its cost, and releases its claim. A granted claim must still be valid; an unknown one allows
     /// storing only if the key has no value. Failures are not errors, because the caller has the value in any case.
-    fn complete(&self, key: &[u8], computation: u64, claim: KeyClaim, value: &[u8]) -> StoreOutcome;
+    fn complete(&self, key: &[u8], computation: u64, claim: KeyClaim, value: &[u8], cost: Cost) -> StoreOutcome;
 
     /// Releases a claim, if there may be one, so that other processes need not wait until it expires.
     fn release(&self, key: &[u8], computation: u64, claim: KeyClaim);
@@ -65,8 +66,8 @@ pub trait Backing: Send + Sync + 'static {
 pub enum Fetched {
     /// The key has no value, or the backing failed and that is a miss.
     Nothing,
-    /// The draft holds the value.
-    Value,
+    /// The draft holds the value, which took this cost to compute.
+    Value(Cost),
     /// There is a record that is not a value of this key: damaged, or of another program.
     Damaged,
 }

@@ -132,8 +132,8 @@ impl<B: Backing> SharedCache<B> {
         let generation = self.near.generation();
         let mut draft = self.near.draft(key.key);
         match self.fetch_into(&mut draft, &Cell::default())? {
-            true => Ok(Some(self.near.keep(draft.finish()?, generation, false, Cost::UNKNOWN).0)),
-            false => Ok(None),
+            Some(cost) => Ok(Some(self.near.keep(draft.finish()?, generation, false, cost).0)),
+            None => Ok(None),
         }
     }
 
@@ -142,39 +142,41 @@ impl<B: Backing> SharedCache<B> {
         let mut drafts: Vec<Draft> = keys.iter().map(|key| self.near.draft(key.key)).collect();
         let (fetched, asked) = self.backing.get_many(&mut drafts);
         let (values, kept) = split(drafts.into_iter().zip(fetched).map(|(draft, fetched)| {
-            match self.is_value(fetched, &draft, &Cell::default()) {
-                true => Ok(Some(self.near.keep(draft.finish()?, generation, false, Cost::UNKNOWN).0)),
-                false => Ok(None),
+            match self.accept(fetched, &draft, &Cell::default()) {
+                Some(cost) => Ok(Some(self.near.keep(draft.finish()?, generation, false, cost).0)),
+                None => Ok(None),
             }
         }));
         (values, asked.and(kept))
     }
 
-    /// Fetches the value of the draft's key; returns whether there is one. A damaged record is counted once per
+    /// Fetches the value of the draft's key; returns its cost if there is one. A damaged record is counted once per
     /// `counted`.
-    pub(super) fn fetch_into(&self, draft: &mut Draft, counted: &Cell<bool>) -> Result<bool> {
+    pub(super) fn fetch_into(&self, draft: &mut Draft, counted: &Cell<bool>) -> Result<Option<Cost>> {
         let fetched = self.backing.get(draft)?;
-        Ok(self.is_value(fetched, draft, counted))
+        Ok(self.accept(fetched, draft, counted))
     }
 
-    /// Whether the draft holds a value of its key. Counts a damaged record, unless it was `counted`.
+    /// The cost of the value that was fetched into the draft, if that is a value of its key. Counts a damaged record,
+    /// unless it was `counted`.
     ///
     /// This is the only place where a fetched record is parsed: its checksum, unless the backing has verified it, and
     /// whether it answers the question of its key.
-    fn is_value(&self, fetched: Fetched, draft: &Draft, counted: &Cell<bool>) -> bool {
+    fn accept(&self, fetched: Fetched, draft: &Draft, counted: &Cell<bool>) -> Option<Cost> {
         let mice = || match self.backing.verifies() {
             true => Mice::read(draft.value()),
             false => Mice::read_checked(draft.value()),
         };
-        let good = match fetched {
-            Fetched::Nothing => return false,
-            Fetched::Damaged => false,
-            Fetched::Value => self.near.lineage().is_none() || mice().is_ok_and(|mice| mice.answers(draft.key())),
-        };
-        if !good && !counted.replace(true) {
+        let answers = || self.near.lineage().is_none() || mice().is_ok_and(|mice| mice.answers(draft.key()));
+        match fetched {
+            Fetched::Nothing => return None,
+            Fetched::Value(cost) if answers() => return Some(cost),
+            Fetched::Value(_) | Fetched::Damaged => (),
+        }
+        if !counted.replace(true) {
             self.damaged.fetch_add(1, Relaxed);
         }
-        good
+        None
     }
 
     /// The number of values; of a cache without its own, those that it inherits. 0 if the backing failed and that is no

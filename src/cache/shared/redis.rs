@@ -12,6 +12,7 @@ use super::scope::{Namespace, Scope};
 use super::seal;
 use super::whole_database::WholeDatabase;
 use crate::cache::options::{Options, RemoteOptions};
+use crate::cache::value::Cost;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::iit::Subsystem;
@@ -114,9 +115,9 @@ impl Redis {
     }
 
     /// The record of a value.
-    fn record<'v>(&self, key: &[u8], name: &[u8], value: &'v [u8]) -> Cow<'v, [u8]> {
+    fn record<'v>(&self, key: &[u8], name: &[u8], value: &'v [u8], cost: Cost) -> Cow<'v, [u8]> {
         match self.naming.seals() {
-            true => seal::record(name, self.naming.key_in_record(key), value).into(),
+            true => seal::record(name, self.naming.key_in_record(key), value, cost).into(),
             false => value.into(),
         }
     }
@@ -134,10 +135,10 @@ impl Redis {
     /// Truncates the record in a draft to its value, if the seal is valid.
     fn open(&self, name: &[u8], draft: &mut Draft) -> Result<Fetched> {
         if !self.naming.seals() {
-            return Ok(Fetched::Value);
+            return Ok(Fetched::Value(Cost::UNKNOWN));
         }
-        match seal::value_len(name, self.naming.key_in_record(draft.key()), draft.value()) {
-            Some(len) => draft.truncate(len).map(|()| Fetched::Value),
+        match seal::open(name, self.naming.key_in_record(draft.key()), draft.value()) {
+            Some((len, cost)) => draft.truncate(len).map(|()| Fetched::Value(cost)),
             None => Ok(Fetched::Damaged),
         }
     }
@@ -203,11 +204,11 @@ impl Backing for Redis {
         Ok(self.forgive(self.server.exists(&self.naming.value(key)))?.unwrap_or(false))
     }
 
-    fn set(&self, key: &[u8], value: &[u8]) -> Result<StoreOutcome> {
+    fn set(&self, key: &[u8], value: &[u8], cost: Cost) -> Result<StoreOutcome> {
         self.check_size(key, value)?;
         let name = self.naming.value(key);
         let store = Store { ttl: self.options.ttl, only_new: false };
-        let stored = self.forgive(self.server.set(&name, &self.record(key, &name, value), store))?;
+        let stored = self.forgive(self.server.set(&name, &self.record(key, &name, value, cost), store))?;
         Ok(stored.map_or(StoreOutcome::Failed, |_| StoreOutcome::Stored))
     }
 
@@ -222,7 +223,8 @@ impl Backing for Redis {
         let sent: Vec<(&[u8], &[u8])> = match self.naming.seals() {
             true => {
                 for (name, (key, value)) in named() {
-                    records.push(|record| seal::write(name, self.naming.key_in_record(key), value, record));
+                    records
+                        .push(|record| seal::write(name, self.naming.key_in_record(key), value, Cost::UNKNOWN, record));
                 }
                 names.iter().zip(records.iter()).collect()
             }
@@ -287,12 +289,12 @@ impl Backing for Redis {
         Ok(self.forgive(self.server.exists(&lease))?.unwrap_or(false))
     }
 
-    fn complete(&self, key: &[u8], computation: u64, claim: KeyClaim, value: &[u8]) -> StoreOutcome {
+    fn complete(&self, key: &[u8], computation: u64, claim: KeyClaim, value: &[u8], cost: Cost) -> StoreOutcome {
         if self.check_size(key, value).is_err() {
             return StoreOutcome::Failed;
         }
         let name = self.naming.value(key);
-        let record = self.record(key, &name, value);
+        let record = self.record(key, &name, value, cost);
         let ttl = self.options.ttl;
         let answer = match self.lease(key) {
             Some(lease) if claim == KeyClaim::Granted => {

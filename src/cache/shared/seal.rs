@@ -1,10 +1,11 @@
-//! Seals: a record at a server is the value, followed by a checksum of name and value.
+//! Seals: a record at a server is the value, what it cost, and a checksum of both and the name.
 //!
 //! ```text
-//! | value | seal, 16 bytes |                                     the name holds the key
-//! | value | key | its length, 4 bytes | seal, 16 bytes |         the name holds a digest of the key
+//! | value | cost, 8 bytes | seal, 16 bytes |                                     the name holds the key
+//! | value | key | its length, 4 bytes | cost, 8 bytes | seal, 16 bytes |         the name holds a digest of the key
 //! ```
 //!
+//! The cost is the time that the value took to compute, in nanoseconds; 0 if that is not known. Numbers are little-endian.
 //! The seal follows the value, so that a record is read straight into the value's final memory and then truncated. A
 //! record of another program, an older version, a broken disk or a renamed key has no valid seal. A seal is not a
 //! signature: any program with write access to the server can make one.
@@ -13,6 +14,8 @@
 //! differently would find all values damaged, so a change needs a new version in the names.
 
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
+
+use crate::cache::value::Cost;
 
 /// 128 bits of some bytes.
 pub type Digest = [u8; 16];
@@ -24,6 +27,9 @@ static SECRETS: [RapidSecrets; 2] =
 /// The bytes that hold a key's length.
 const LENGTH: usize = 4;
 
+/// The bytes that hold the cost.
+const COST: usize = 8;
+
 /// A digest that is the same in all processes.
 pub fn digest(bytes: &[u8]) -> Digest {
     hashes(|secrets| rapidhash_v3_seeded(bytes, secrets))
@@ -31,18 +37,18 @@ pub fn digest(bytes: &[u8]) -> Digest {
 
 /// The number of bytes by which a record is longer than its value.
 pub fn overhead(key: Option<&[u8]>) -> usize {
-    size_of::<Digest>() + key.map_or(0, |key| key.len() + LENGTH)
+    size_of::<Digest>() + COST + key.map_or(0, |key| key.len() + LENGTH)
 }
 
 /// The record of a value; `key` is the key if the name does not contain it.
-pub fn record(name: &[u8], key: Option<&[u8]>, value: &[u8]) -> Vec<u8> {
+pub fn record(name: &[u8], key: Option<&[u8]>, value: &[u8], cost: Cost) -> Vec<u8> {
     let mut record = Vec::new();
-    write(name, key, value, &mut record);
+    write(name, key, value, cost, &mut record);
     record
 }
 
 /// Writes the record of a value.
-pub fn write(name: &[u8], key: Option<&[u8]>, value: &[u8], out: &mut Vec<u8>) {
+pub fn write(name: &[u8], key: Option<&[u8]>, value: &[u8], cost: Cost, out: &mut Vec<u8>) {
     let start = out.len();
     out.reserve(value.len() + overhead(key));
     out.extend_from_slice(value);
@@ -50,29 +56,36 @@ pub fn write(name: &[u8], key: Option<&[u8]>, value: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(key);
         out.extend_from_slice(&(key.len() as u32).to_le_bytes());
     }
+    out.extend_from_slice(&cost.ns().to_le_bytes());
     let seal = seal(name, &out[start..]);
     out.extend_from_slice(&seal);
 }
 
-/// The length of the value in a record; `None` if the seal is not of this name, or the record holds another key.
-pub fn value_len(name: &[u8], key: Option<&[u8]>, record: &[u8]) -> Option<usize> {
-    let body = unseal(name, record)?;
-    match key {
-        None => Some(body.len()),
-        Some(key) => split(body).filter(|(_, its)| *its == key).map(|(value, _)| value.len()),
-    }
+/// The length of the value in a record, and its cost; `None` if the seal is not of this name, or the record holds
+/// another key.
+pub fn open(name: &[u8], key: Option<&[u8]>, record: &[u8]) -> Option<(usize, Cost)> {
+    let (body, cost) = unseal(name, record)?;
+    let len = match key {
+        None => body.len(),
+        Some(key) => split(body).filter(|(_, its)| *its == key)?.0.len(),
+    };
+    Some((len, cost))
 }
 
 /// The value in a record with an unknown key; `None` if the seal is not of this name.
 pub fn value<'r>(name: &[u8], has_key: bool, record: &'r [u8]) -> Option<&'r [u8]> {
-    let body = unseal(name, record)?;
+    let (body, _) = unseal(name, record)?;
     if has_key { split(body).map(|(value, _)| value) } else { Some(body) }
 }
 
-/// The bytes before a valid seal.
-fn unseal<'r>(name: &[u8], record: &'r [u8]) -> Option<&'r [u8]> {
-    let (body, seal) = record.split_last_chunk()?;
-    (*seal == self::seal(name, body)).then_some(body)
+/// The bytes before the cost and a valid seal, and the cost.
+fn unseal<'r>(name: &[u8], record: &'r [u8]) -> Option<(&'r [u8], Cost)> {
+    let (sealed, seal) = record.split_last_chunk()?;
+    if *seal != self::seal(name, sealed) {
+        return None;
+    }
+    let (body, cost) = sealed.split_last_chunk::<COST>()?;
+    Some((body, Cost::of_ns(u64::from_le_bytes(*cost))))
 }
 
 /// Splits value and key.
@@ -109,32 +122,35 @@ mod tests {
     fn every_flipped_bit_and_every_other_length_name_or_key_is_detected() {
         for value in [&b""[..], b"v", b"sixteen and more", &[7; 300]] {
             for key in [None, Some(&[9; 70][..])] {
-                let good = record(b"name", key, value);
+                let good = record(b"name", key, value, Cost::of_ns(77));
                 assert_eq!(good.len(), value.len() + overhead(key));
-                assert_eq!(value_len(b"name", key, &good), Some(value.len()));
+                assert_eq!(open(b"name", key, &good), Some((value.len(), Cost::of_ns(77))));
                 assert_eq!(super::value(b"name", key.is_some(), &good), Some(value));
                 for bit in 0..good.len() * 8 {
                     let mut bad = good.clone();
                     bad[bit / 8] ^= 1 << (bit % 8);
-                    assert_eq!(value_len(b"name", key, &bad), None, "bit {bit}");
+                    assert_eq!(open(b"name", key, &bad), None, "bit {bit}");
                 }
                 for len in 0..good.len() {
-                    assert_eq!(value_len(b"name", key, &good[..len]), None);
+                    assert_eq!(open(b"name", key, &good[..len]), None);
                 }
-                assert_eq!(value_len(b"name", key, &[&good[..], b"x"].concat()), None);
-                assert_eq!(value_len(b"nbme", key, &good), None);
+                assert_eq!(open(b"name", key, &[&good[..], b"x"].concat()), None);
+                assert_eq!(open(b"nbme", key, &good), None);
             }
-            assert_eq!(value_len(b"name", Some(&[8; 70]), &record(b"name", Some(&[9; 70]), value)), None);
-            assert_eq!(value_len(b"name", None, value), None);
+            assert_eq!(open(b"name", Some(&[8; 70]), &record(b"name", Some(&[9; 70]), value, Cost::UNKNOWN)), None);
+            assert_eq!(open(b"name", None, value), None);
         }
     }
 
     #[test]
     fn a_record_shorter_than_its_key_is_invalid() {
         for body in [&b""[..], b"abc", b"\xff\xff\xff\xff", b"abc\x04\0\0\0"] {
-            let sealed = [body, &seal(b"name", body)].concat();
-            assert_eq!(value_len(b"name", Some(b""), &sealed), None, "{}", body.escape_ascii());
+            let costly = [body, &[0; COST]].concat();
+            let sealed = [&costly[..], &seal(b"name", &costly)].concat();
+            assert_eq!(open(b"name", Some(b""), &sealed), None, "{}", body.escape_ascii());
             assert_eq!(super::value(b"name", true, &sealed), None);
+            let without_cost = [body, &seal(b"name", body)].concat();
+            assert!(body.len() >= COST || open(b"name", None, &without_cost).is_none());
         }
     }
 
@@ -144,7 +160,7 @@ mod tests {
         let bytes: Vec<u8> = (0..=255).chain(0..=255).collect();
         let digests = [0, 3, 16, 100, 512].map(|len| hex(&digest(&bytes[..len])));
         assert_eq!(digests, DIGESTS);
-        assert_eq!(hex(&record(b"phicache/2:raw:k", None, b"v")), RECORD);
+        assert_eq!(hex(&record(b"phicache/2:raw:k", None, b"v", Cost::of_ns(0x0102))), RECORD);
     }
 
     const DIGESTS: [&str; 5] = [
@@ -154,5 +170,5 @@ mod tests {
         "e8643260b41b07847bccac4d8e15b933",
         "23e4fa0731869a41a58ba1459f2a77dd",
     ];
-    const RECORD: &str = "76d15b2e5dd52b850d1fe0f98a702b5490";
+    const RECORD: &str = "760201000000000000d8864b66a0196bb4ca2989f2c95c304f";
 }

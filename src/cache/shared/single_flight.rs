@@ -79,12 +79,12 @@ impl<B: Backing> SharedCache<B> {
     fn fetch_or_claim(&self, flight: &TryArc<Flight>, counted: &Cell<bool>) -> Result<Decision> {
         let generation = self.near.generation();
         let mut draft = self.near.draft(flight.key());
-        let take = |draft: Draft| {
-            let entry = self.near.keep(draft.finish()?, generation, false, Cost::UNKNOWN).0;
+        let take = |draft: Draft, cost| {
+            let entry = self.near.keep(draft.finish()?, generation, false, cost).0;
             Ok(Decision::Take(Value { entry, origin: Origin::Hit }))
         };
-        if self.fetch_into(&mut draft, counted)? {
-            return take(draft);
+        if let Some(cost) = self.fetch_into(&mut draft, counted)? {
+            return take(draft, cost);
         }
         // If the call fails, the claim may have been granted nevertheless.
         flight.note(KeyClaim::Unknown.to_note());
@@ -95,11 +95,10 @@ impl<B: Backing> SharedCache<B> {
             KeyClaim::None | KeyClaim::Unknown => Ok(Decision::Compute),
             // Another process may have completed the value between the lookup and the claim.
             KeyClaim::Granted => match self.fetch_into(&mut draft, counted) {
-                Ok(false) => Ok(Decision::Compute),
+                Ok(None) => Ok(Decision::Compute),
                 fetched => {
                     self.backing.release(flight.key(), flight.number(), claim);
-                    fetched?;
-                    take(draft)
+                    fetched?.map_or(Ok(Decision::Compute), |cost| take(draft, cost))
                 }
             },
         }
@@ -153,7 +152,7 @@ impl<B: Backing> SharedCache<B> {
         let completing = self.completing.read();
         let (entry, stored) = match (checked, flight.store_permit()) {
             (Ok(()), StorePermit::Granted) => {
-                let outcome = self.backing.complete(flight.key(), number, claim, new_entry.value());
+                let outcome = self.backing.complete(flight.key(), number, claim, new_entry.value(), cost);
                 let (entry, near) = match self.near.keeps() && outcome != StoreOutcome::Superseded {
                     true => self.near().keep(new_entry, false, cost),
                     false => (new_entry.into_pinned(), false),

@@ -21,7 +21,7 @@ impl<B: Backing> SharedCache<B> {
         match self.near().policy().check(key, value, self.near().config())? {
             Err(reason) => Ok(Err(self.near().refuse(reason))),
             // A value that is not kept near is sent without a copy: it may be long.
-            Ok(()) if !self.near.keeps() => Ok(self.stored(self.backing.set(key, value)?, false)),
+            Ok(()) if !self.near.keeps() => Ok(self.stored(self.backing.set(key, value, cost)?, false)),
             Ok(()) => self.set_checked(key, cost, |draft| draft.write(value)),
         }
     }
@@ -37,7 +37,7 @@ impl<B: Backing> SharedCache<B> {
         let mut draft = self.near().draft(key, Default::default());
         write(&mut draft)?;
         let new_entry = draft.finish()?;
-        let outcome = self.backing.set(key, new_entry.value())?;
+        let outcome = self.backing.set(key, new_entry.value(), cost)?;
         Ok(self.stored(outcome, self.near.keep(new_entry, generation, true, cost).1))
     }
 
