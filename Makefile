@@ -12,6 +12,8 @@
 #   make stress    random operations from up to 64 threads for SECONDS (60); takes THREADS and SEED
 #   make soak-redis  two processes share results in Redis for SECONDS (60) while their server fails in many ways;
 #                  takes SEED
+#   make soak-memory  many threads use full caches for SECONDS (3600), and the memory of the process is compared with
+#                  what the caches say, all the time; takes SEED and SCALE (8)
 #   make truth     PyPhi's networks computed with PyPhi's own caches and with phicache: results equal to the last bit,
 #                  hits, misses and sizes of all caches equal, in the process and in Redis. Installs PyPhi (230 MB) into
 #                  build/, takes minutes; make check compares three of the networks
@@ -30,7 +32,8 @@
 #   make bench-memory  the resident memory of caches over a long run under a limit, beside moka's and a map's
 #                  (benches/memory); takes two minutes after its build and writes
 #                  benches/reports/performance-memory.md and the chart in docs/guide.md; QUICK=1 only prints the table
-#   make bench-instructions  counts the instructions of each operation with valgrind
+#   make bench-instructions  counts the instructions of each operation with valgrind, and those of single stores in
+#                  full caches
 #   make build     the shared and the static library, the example, the C and C++ tests; plain make does the same
 #   make docs      the API reference, made by doxygen in build/docs
 #   make supply-chain  licenses, sources and advisories of all dependencies, checked by cargo-deny (built if missing)
@@ -53,13 +56,15 @@ MAKEFLAGS += --no-print-directory
 
 NETWORK ?= examples/iit/networks/demo/ring-7.json
 
+soak-memory: SECONDS ?= 3600
 SECONDS ?= 60
+SCALE ?= 8
 
 BENCH = $(BUILD)/bench
 
-.PHONY: demo test check stress soak-redis truth sanitize memcheck fuzz bench bench-peers bench-redis bench-eviction \
-        bench-memory bench-instructions build package configure install header symbols docs supply-chain clean \
-        distclean toolchain
+.PHONY: demo test check stress soak-redis soak-memory truth sanitize memcheck fuzz bench bench-peers bench-redis \
+        bench-eviction bench-memory bench-instructions build package configure install header symbols docs \
+        supply-chain clean distclean toolchain
 
 demo: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target iit -j $(JOBS)

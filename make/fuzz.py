@@ -5,6 +5,9 @@ The targets are in fuzz/Cargo.toml, in the layout of cargo-fuzz. A stable toolch
 fetched: cargo fetches libFuzzer as a crate, rustc brings the address sanitizer, and FLAGS are those of `cargo fuzz
 build`. Interesting inputs are kept in BUILD/fuzz/corpus, where the next run begins. The environment variable SEED sets
 libFuzzer's seed (1). An input that fails is kept in BUILD/fuzz, and the exit status is 1.
+
+The targets in CACHES run twice: with each entry in a block of its own, so that the sanitizer sees a use after free; and
+with entries in chunks, as users have them, because full caches move and evict entries chunk by chunk.
 """
 
 import json
@@ -16,10 +19,10 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 CARGO = os.environ.get("CARGO") or "cargo"
-# Each entry gets a block of its own, so that the sanitizer sees a use after free.
-FLAGS = ["--cfg=fuzzing", "--cfg=phicache_separate_blocks", "-Zsanitizer=address", "-Cpasses=sancov-module",
+FLAGS = ["--cfg=fuzzing", "-Zsanitizer=address", "-Cpasses=sancov-module",
          *(f"-Cllvm-args=-sanitizer-coverage-{what}" for what in ("level=4", "inline-8bit-counters", "pc-table",
                                                                   "trace-compares"))]
+CACHES = ["dict_cache", "mice_caches", "c_abi"]
 
 
 def host():
@@ -27,13 +30,14 @@ def host():
     return next(line.split()[1] for line in version.splitlines() if line.startswith("host:"))
 
 
-def build():
-    """The programs by name. Messages of cargo go to standard error."""
+def build(names, *flags, folder):
+    """The programs by name, built with these flags in a folder of their own. Messages of cargo go to standard error."""
     # The sanitizer is unstable, hence RUSTC_BOOTSTRAP; with --target, build scripts are not instrumented.
-    environment = {**os.environ, "RUSTC_BOOTSTRAP": "1", "RUSTFLAGS": " ".join(FLAGS)}
-    target = Path(os.environ.get("CARGO_TARGET_DIR", TOP / "target")) / "fuzz"
+    environment = {**os.environ, "RUSTC_BOOTSTRAP": "1", "RUSTFLAGS": " ".join([*FLAGS, *flags])}
+    target = Path(os.environ.get("CARGO_TARGET_DIR", TOP / "target")) / folder
     command = [CARGO, "build", "--manifest-path", TOP / "fuzz" / "Cargo.toml", "--locked", "--release",
-               "--target", host(), "--target-dir", target, "--message-format=json-render-diagnostics"]
+               "--target", host(), "--target-dir", target, "--message-format=json-render-diagnostics",
+               *(word for name in names for word in ("--bin", name))]
     run = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     if run.returncode != 0:
         sys.exit("cargo could not build the fuzz targets; its messages are above.")
@@ -72,8 +76,11 @@ def main():
     unknown = [name for name in names if name not in targets()]
     if unknown:
         sys.exit(f"{unknown[0]} is not a fuzz target; the targets are {', '.join(targets())}")
-    programs = build()
-    failed = [name for name in names if not succeeds(programs[name], name, folder, sys.argv[2])]
+    in_chunks = [name for name in names if name in CACHES]
+    programs = list(build(names, "--cfg=phicache_separate_blocks", folder="fuzz").items())
+    if in_chunks:
+        programs += build(in_chunks, folder="fuzz-chunks").items()
+    failed = [name for name, program in programs if not succeeds(program, name, folder, sys.argv[2])]
     sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
 
 

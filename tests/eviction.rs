@@ -1,5 +1,6 @@
 //! A full cache keeps what is worth most, within its bounds at every moment.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use phicache::cache::{Cache, Cost, DictCache, OnFull, Options, Origin, Refusal};
@@ -176,5 +177,82 @@ fn values_that_cost_most_stay_whenever_they_were_stored() {
         let left = (0..2000).filter(expensive).filter(|key| has(&cache, *key)).count();
         assert_eq!(left, 10, "of ten, one after {every} others");
         assert!(cache.stats().unwrap().evictions > 1700);
+    }
+}
+
+/// Where each entry of a cache is, and what it takes.
+struct Places<'c> {
+    cache: &'c Cache,
+    places: HashMap<u64, (usize, u64)>,
+    evicted: u64,
+}
+
+impl Places<'_> {
+    /// Looks at all entries again. Returns the number of entries that have moved, their bytes, and the bytes that were
+    /// evicted.
+    fn look(&mut self) -> (usize, u64, u64) {
+        let (mut moved, mut moved_bytes) = (0, 0);
+        self.places.retain(|key, (place, bytes)| {
+            let Some(value) = self.cache.peek(&key.to_le_bytes()).unwrap() else { return false };
+            let now = value.entry.value().as_ptr().addr();
+            if now != *place {
+                moved += 1;
+                moved_bytes += *bytes;
+                *place = now;
+            }
+            true
+        });
+        let evicted = self.cache.stats().unwrap().evicted_bytes;
+        (moved, moved_bytes, evicted - std::mem::replace(&mut self.evicted, evicted))
+    }
+
+    fn add(&mut self, key: u64) {
+        if let Some(value) = self.cache.peek(&key.to_le_bytes()).unwrap() {
+            self.places.insert(key, (value.entry.value().as_ptr().addr(), value.entry.weight()));
+        }
+    }
+}
+
+#[test]
+fn one_store_moves_at_most_64_entries_or_64_kib_and_evicts_at_most_twice_what_it_needs() {
+    let _alone = alone();
+    for (max, smallest, largest) in [(256 << 10, 100, 100), (256 << 10, 8, 4000), (2 * MIB, 1000, 30_000)] {
+        let cache = cache(max);
+        let mut places = Places { cache: &cache, places: HashMap::new(), evicted: 0 };
+        let (mut state, mut filled, mut most) = (1, 0, (0, 0, 0));
+        for key in 0.. {
+            let doublings = 1 + (largest / smallest as u64).ilog2();
+            let len = (smallest << (next(&mut state) % u64::from(doublings))) + next(&mut state) as usize % smallest;
+            let stored = set(&cache, key, len.min(largest as usize));
+            let (moved, moved_bytes, evicted) = places.look();
+            // The last entry that moves or is evicted may exceed the bound.
+            let last = 64 + largest;
+            assert!(
+                moved <= 64 && moved_bytes <= (64 << 10) + last,
+                "a store moves {moved} entries, {moved_bytes} bytes"
+            );
+            assert!(evicted <= 2 * len as u64 + last + 128, "a store of {len} bytes evicts {evicted}");
+            most = (moved.max(most.0), moved_bytes.max(most.1), evicted.max(most.2));
+            if stored {
+                filled += len as u64;
+                places.add(key);
+            }
+            // Half of the entries stay in use, and some leave their chunks sparse.
+            for _ in 0..2 {
+                has(&cache, key.saturating_sub(next(&mut state) % 500));
+            }
+            if next(&mut state).is_multiple_of(3) {
+                let old = key.saturating_sub(next(&mut state) % 500);
+                cache.remove(&old.to_le_bytes()).unwrap();
+                places.places.remove(&old);
+                let (moved, moved_bytes, evicted) = places.look();
+                assert!(moved <= 64 && moved_bytes <= (64 << 10) + last && evicted == 0, "a removal: {moved}");
+            }
+            if filled > 6 * max {
+                break;
+            }
+        }
+        println!("{smallest} to {largest} bytes: at most {most:?} moved, their bytes, evicted bytes");
+        assert!(most.0 > 1 && most.2 > 0);
     }
 }

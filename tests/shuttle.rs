@@ -778,3 +778,25 @@ fn a_cache_may_be_cleared_while_its_entries_move_and_are_evicted() {
         (20..24).for_each(|key| assert!(set(&cache, key) && has(&cache, key), "{key}"));
     });
 }
+
+#[test]
+fn a_large_draft_may_be_dropped_while_its_chunk_is_the_oldest() {
+    const LARGE: usize = 33 << 10;
+    check(|| {
+        let config = Config::new().unwrap();
+        config.set_maximum_memory(-1.0).unwrap();
+        let options = Options { max_bytes: Some(4 * LARGE as u64), on_full: OnFull::Evict, ..Options::default() };
+        let cache = Cache::from(DictCache::dict(config, options).unwrap());
+        let Ok(Started::Lease(mut lease)) = Lease::begin(&cache, b"draft", 1) else { panic!() };
+        lease.reserve_uninitialized(LARGE).unwrap();
+        let writing = {
+            let cache = cache.clone();
+            thread::spawn(move || (0..4u64).for_each(|key| _ = cache.set(&key.to_le_bytes(), &[7; LARGE]).unwrap()))
+        };
+        drop(lease);
+        writing.join().unwrap();
+        let stats = cache.stats().unwrap();
+        assert_eq!(stats.info.size + stats.evictions, stats.stores);
+        assert!(cache.set(b"last", &[7; LARGE]).unwrap().is_ok());
+    });
+}

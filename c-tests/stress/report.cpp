@@ -21,9 +21,9 @@ void fail(const char *format, ...) {
     va_start(arguments, format);
     std::vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    std::fprintf(stderr, "stress: %s\n", text);
+    std::fprintf(stderr, "FAILED: %s\n", text);
     if (failed.fetch_add(1) + 1 == enough) {
-        std::fprintf(stderr, "stress: stopped after %llu failures\n", static_cast<unsigned long long>(enough));
+        std::fprintf(stderr, "stopped after %llu failures\n", static_cast<unsigned long long>(enough));
         std::_Exit(1);
     }
 }

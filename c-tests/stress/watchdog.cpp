@@ -52,9 +52,9 @@ void Watchdog::look() {
     }
     if (!hangs) return;
     for (Watched *thread : watched)
-        std::fprintf(stderr, "stress: a thread has been for %u s in %s of %s, key %u\n", thread->idle_,
+        std::fprintf(stderr, "a thread has been for %u s in %s of %s, key %u\n", thread->idle_,
                      thread->what_.load(), thread->where_.load(), thread->key_.load());
-    std::fprintf(stderr, "stress: HANGS: a thread has made no progress for %u seconds\n", patience);
+    std::fprintf(stderr, "HANGS: a thread has made no progress for %u seconds\n", patience);
     std::abort();
 }
 

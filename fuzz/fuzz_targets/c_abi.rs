@@ -1,7 +1,9 @@
 //! The C face under random calls, compared with a model that predicts each result: caches of several kinds with names
 //! and limits; callbacks that fail, nest, request their own key, free their cache or fork; leases, read sections,
-//! batches, memos and methods; wrong and freed handles. Values stay pinned throughout. A forked child continues with
-//! the same model for a few calls and frees everything. At the end the parent does the same, and no byte may be held.
+//! batches, memos and methods; wrong and freed handles. Values stay pinned throughout. A cache with a limit refuses or
+//! evicts: then each store tells, by the statistics, how many entries it has evicted, and the model looks which. A forked
+//! child continues with the same model for a few calls and frees everything. At the end the parent does the same, and no
+//! byte may be held.
 #![no_main]
 
 use std::collections::HashMap;
@@ -16,6 +18,7 @@ use phicache::ffi::api::{
 };
 use phicache::ffi::api::{registry::*, subsystem::*};
 use phicache::ffi::border::types::*;
+use phicache::table::weight;
 use phicache_fuzz::Input;
 
 unsafe extern "C" {
@@ -30,6 +33,7 @@ const LENGTHS: [usize; 8] = [0, 1, 16, 56, 200, 1000, 5000, 70_000];
 const CACHES: usize = 4;
 const EMPTY: phicache_value = phicache_value { data: null(), len: 0, pin: null_mut(), origin: 0, reserved: 0 };
 const FORKS: u32 = 2;
+const MAX_BYTES: u64 = 20_000;
 
 fn lend(bytes: &[u8]) -> phicache_bytes {
     phicache_bytes { data: bytes.as_ptr(), len: bytes.len() }
@@ -55,6 +59,9 @@ struct Slot {
     view: *mut phicache_cache,
     name: Option<CString>,
     limited: bool,
+    evicts: bool,
+    /// What it has evicted since it was cleared.
+    evictions: u64,
     entries: HashMap<Vec<u8>, Vec<u8>>,
     /// The number of earlier caches in this place: a computation begun in one of them does not concern the next.
     number: u32,
@@ -80,6 +87,8 @@ struct World {
     /// A freed handle whose slot is not reused, because no handle was made since.
     freed: Vec<*mut phicache_cache>,
     pinned: Vec<(phicache_value, Vec<u8>)>,
+    /// The most values that stay pinned: many leave no room in caches with limits.
+    most_pins: usize,
     leases: Vec<Begun>,
     computing: Vec<Begun>,
     open: u32,
@@ -184,6 +193,7 @@ impl World {
             slots: Vec::new(),
             freed: Vec::new(),
             pinned: Vec::new(),
+            most_pins: usize::MAX,
             leases: Vec::new(),
             computing: Vec::new(),
             open: 0,
@@ -199,6 +209,9 @@ impl World {
             assert_eq!(phicache_config_set_maximum_memory_percent(world.config, -1.0), PHICACHE_OK);
             let made = phicache_subsystem_new(&network, 2, state.as_ptr(), 3, null(), null(), &mut world.subsystem);
             assert_eq!(made, PHICACHE_OK);
+        }
+        if world.input.flag() {
+            world.most_pins = 4;
         }
         world
     }
@@ -242,6 +255,11 @@ impl World {
     fn pin(&mut self, value: phicache_value, expected: Vec<u8>) {
         assert!(seen(value.data, value.len) == expected);
         self.pinned.push((value, expected));
+        if self.pinned.len() > self.most_pins {
+            let (mut oldest, expected) = self.pinned.remove(0);
+            assert!(seen(oldest.data, oldest.len) == expected);
+            unsafe { phicache_value_release(&mut oldest) };
+        }
     }
 
     fn make(&mut self) {
@@ -249,7 +267,9 @@ impl World {
             return;
         }
         let kind = [Kind::Dict, Kind::Dict, Kind::Purview, Kind::Mice][usize::from(self.input.below(4))];
-        let limited = self.input.below(4) == 0;
+        let limited = self.input.flag();
+        let on_full = [PHICACHE_ON_FULL_DEFAULT, PHICACHE_ON_FULL_REFUSE, PHICACHE_ON_FULL_EVICT]
+            [usize::from(self.input.below(3))];
         let name = self.input.flag().then(|| CString::new(format!("cache {}", self.input.below(4))).unwrap());
         let taken = name.is_some() && self.slots.iter().any(|slot| slot.name == name);
         // Options as in any version of the header, or none.
@@ -260,8 +280,11 @@ impl World {
         options[..3].copy_from_slice(&[
             size as u64,
             name.as_ref().map_or(0, |name| name.as_ptr().addr() as u64),
-            if limited { 20_000 } else { 0 },
+            if limited { MAX_BYTES } else { 0 },
         ]);
+        let knows_on_full = size >= 64;
+        options[7] = if knows_on_full { on_full as u64 } else { 0 };
+        let evicts = limited && !(knows_on_full && on_full == PHICACHE_ON_FULL_REFUSE);
         let beyond = size > KNOWN && size <= 4096 && self.input.below(4) == 0;
         options[KNOWN / 8] = beyond.into();
         let (mut handle, options) = (null_mut::<c_void>(), options.as_ptr().cast::<phicache_cache_options>());
@@ -295,7 +318,8 @@ impl World {
         };
         assert_eq!(viewed, PHICACHE_OK);
         self.caches += 1;
-        self.slots.push(Slot { kind, handle, view, name, limited, entries: HashMap::new(), number: self.caches });
+        let (entries, number) = (HashMap::new(), self.caches);
+        self.slots.push(Slot { kind, handle, view, name, limited, evicts, evictions: 0, entries, number });
     }
 
     fn free(&mut self, place: usize) {
@@ -374,13 +398,45 @@ impl World {
         }
     }
 
-    fn stored(&mut self, place: usize, status: phicache_status, key: Vec<u8>, value: Vec<u8>) {
+    /// Updates the model after a store, and returns whether the key had a value.
+    fn stored(&mut self, place: usize, status: phicache_status, key: Vec<u8>, value: Vec<u8>) -> bool {
         let slot = &mut self.slots[place];
+        let known = slot.entries.contains_key(&key);
         match status {
             PHICACHE_OK => drop(slot.entries.insert(key, value)),
             PHICACHE_REFUSED_CAPACITY => assert!(slot.limited),
             status => panic!("{status}"),
         }
+        known
+    }
+
+    /// Takes the entries from the model that stores have evicted: as many as the statistics say. A store may also have
+    /// evicted the entry that it would have replaced; `known` of the stores were for keys with entries.
+    fn settle(&mut self, place: usize, known: usize) {
+        let Slot { view, limited, evicts, evictions, entries, .. } = &mut self.slots[place];
+        // SAFETY: zeros are valid, and the view is.
+        let stats = unsafe {
+            let mut stats: phicache_stats = std::mem::zeroed();
+            stats.struct_size = size_of::<phicache_stats>();
+            assert_eq!(phicache_cache_stats(*view, &mut stats), PHICACHE_OK);
+            stats
+        };
+        let mut evicted = stats.evictions - *evictions;
+        *evictions = stats.evictions;
+        if evicted > 0 {
+            assert!(*evicts);
+            let is_gone = |key: &[u8]| unsafe {
+                let mut value = EMPTY;
+                let status = phicache_cache_peek(*view, lend(key), &mut value);
+                phicache_value_release(&mut value);
+                status == PHICACHE_MISS
+            };
+            evicted -= entries.extract_if(|key, _| is_gone(key)).count() as u64;
+        }
+        assert!(evicted <= known as u64, "{evicted} evictions too many");
+        let live: u64 = entries.iter().map(|(key, value)| weight(key.len(), value.len())).sum();
+        assert_eq!((stats.size, stats.live_bytes), (entries.len() as u64, live));
+        assert!(live <= stats.bytes && (!*limited || stats.bytes <= MAX_BYTES), "{} bytes", stats.bytes);
     }
 
     fn set(&mut self, place: usize) {
@@ -390,10 +446,14 @@ impl World {
                 Kind::Dict if self.input.flag() => {
                     phicache_dict_cache_set(slot.handle.cast(), lend(&key), lend(&value))
                 }
+                _ if slot.evicts => {
+                    phicache_cache_set_with_cost(slot.view, lend(&key), lend(&value), self.input.number())
+                }
                 _ => phicache_cache_set(slot.view, lend(&key), lend(&value)),
             }
         };
-        self.stored(place, status, key, value);
+        let known = self.stored(place, status, key, value);
+        self.settle(place, known.into());
     }
 
     fn many(&mut self, place: usize) {
@@ -409,9 +469,11 @@ impl World {
                 phicache_cache_set_many(view, lent.as_ptr(), lent_values.as_ptr(), count, statuses.as_mut_ptr())
             };
             assert_eq!(status, PHICACHE_OK);
+            let mut known = 0;
             for ((key, value), status) in keys.into_iter().zip(values).zip(statuses) {
-                self.stored(place, status, key, value);
+                known += usize::from(self.stored(place, status, key, value));
             }
+            self.settle(place, known);
             return;
         }
         let mut values: Vec<_> = keys.iter().map(|_| EMPTY).collect();
@@ -468,11 +530,13 @@ impl World {
         let status = unsafe { phicache_cache_remove(view, lend(&key)) };
         assert_eq!(status, if removed { PHICACHE_OK } else { PHICACHE_MISS });
         self.doom(number, Some(&key));
+        self.settle(place, 0);
     }
 
     fn clear(&mut self, place: usize) {
         let slot = &mut self.slots[place];
         slot.entries.clear();
+        slot.evictions = 0;
         let (number, view) = (slot.number, slot.view);
         let cleared = match &slot.name {
             Some(name) if self.input.flag() => unsafe { phicache_registry_clear(name.as_ptr()) },
@@ -496,6 +560,7 @@ impl World {
         let (number, key) = (begun.number, begun.key.clone());
         if let Some(place) = self.slots.iter().position(|slot| slot.number == number) {
             let slot = &mut self.slots[place];
+            let known = slot.entries.contains_key(&key);
             const CLEARED: u32 = PHICACHE_ORIGIN_NOT_STORED + PHICACHE_REFUSED_CLEARED as u32;
             const CAPACITY: u32 = PHICACHE_ORIGIN_NOT_STORED + PHICACHE_REFUSED_CAPACITY as u32;
             match value.origin {
@@ -515,10 +580,23 @@ impl World {
                 }
                 PHICACHE_ORIGIN_COMPUTED => {
                     assert!(!begun.doomed);
-                    slot.entries.entry(key).or_insert_with(|| computed.clone());
+                    // A value stored in the meantime stays, unless it was evicted just before.
+                    let mut now = EMPTY;
+                    let is_evicted = slot.evicts
+                        && known
+                        && unsafe {
+                            let found = phicache_cache_peek(slot.view, lend(&key), &mut now) == PHICACHE_OK;
+                            let is_stored = found && seen(now.data, now.len) == computed;
+                            phicache_value_release(&mut now);
+                            is_stored
+                        };
+                    if !known || is_evicted {
+                        slot.entries.insert(key, computed.clone());
+                    }
                 }
                 origin => panic!("{origin}"),
             }
+            self.settle(place, known.into());
         }
         self.pin(value, computed);
     }
@@ -923,11 +1001,15 @@ impl World {
     }
 }
 
-/// Other threads use the same caches, with values that name their key, while this thread forks.
-fn threads(data: &'static [u8]) {
+/// Other threads use the same cache, with values that name their key, while this thread forks. If it is limited, it
+/// evicts.
+fn threads(data: &'static [u8], limited: bool) {
     let mut world = World::new(Input::new(&[]));
     let mut cache = null_mut();
-    unsafe { assert_eq!(phicache_dict_cache_new(world.config, null(), &mut cache), PHICACHE_OK) };
+    let max_bytes = if limited { MAX_BYTES } else { 0 };
+    let options = [64, 0, max_bytes, 0, 0, 0, 0, PHICACHE_ON_FULL_EVICT as u64];
+    let made = unsafe { phicache_dict_cache_new(world.config, options.as_ptr().cast(), &mut cache) };
+    assert_eq!(made, PHICACHE_OK);
     let cache = cache.addr();
     let use_cache = |mut input: Input, bound: u32| {
         let cache = std::ptr::with_exposed_provenance_mut::<phicache_dict_cache>(cache);
@@ -944,7 +1026,10 @@ fn threads(data: &'static [u8]) {
                 match input.below(7) {
                     0 => assert!(phicache_cache_remove(view, lend(&name)) >= 0),
                     1 if key < 3 => assert_eq!(phicache_cache_clear(view), PHICACHE_OK),
-                    2 | 3 => assert_eq!(phicache_cache_set(view, lend(&name), lend(&bytes)), PHICACHE_OK),
+                    2 | 3 => match phicache_cache_set(view, lend(&name), lend(&bytes)) {
+                        PHICACHE_REFUSED_CAPACITY => assert!(limited),
+                        status => assert_eq!(status, PHICACHE_OK),
+                    },
                     4 => match phicache_cache_begin(view, lend(&name), 0, &mut value, &mut lease) {
                         PHICACHE_LEASE => assert_eq!(phicache_lease_abandon(lease), PHICACHE_OK),
                         PHICACHE_BUSY => {}
@@ -997,7 +1082,7 @@ fuzz_target!(|data: &[u8]| {
     let data: &'static [u8] = unsafe { std::mem::transmute(data) };
     let Some((first, rest)) = data.split_first() else { return };
     if first % 32 == 31 {
-        return threads(rest);
+        return threads(rest, first & 32 != 0);
     }
     let mut world = World::new(Input::new(rest));
     world.make();

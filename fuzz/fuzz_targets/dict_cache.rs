@@ -1,15 +1,17 @@
 //! A dict cache under random operations, compared with a hash map: lookups in all forms, stores, removals, clears,
-//! computations and leases. Values stay pinned throughout; some runs have a limit in bytes.
+//! computations and leases. Values stay pinned throughout. Some runs have a limit in bytes, at which the cache refuses or
+//! evicts: then each store tells, by the statistics, how many entries it has evicted, and the model looks which.
 #![no_main]
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use phicache::cache::{Cache, DictCache, Lease, OnFull, Options, Origin, Refusal, Started, Stored, Value};
+use phicache::cache::{Cache, Cost, DictCache, Lease, OnFull, Options, Origin, Refusal, Started, Stored, Value};
 use phicache::config::Config;
 use phicache::epoch;
 use phicache::error::Error;
+use phicache::table::weight;
 use phicache_fuzz::Input;
 
 const VALUE_LENGTHS: [usize; 12] = [0, 1, 8, 15, 16, 17, 100, 256, 1000, 1025, 5000, 70_000];
@@ -37,9 +39,20 @@ struct Begun {
     doomed: bool,
 }
 
+/// What a cache has evicted since it was cleared: entries and bytes, as in its statistics.
+type Evicted = (u64, u64);
+
+/// The values that stay pinned in a cache that evicts: more would leave no room.
+const PINS: usize = 8;
+
 struct World {
     cache: Cache,
     max_bytes: Option<u64>,
+    evicts: bool,
+    evicted: Evicted,
+    /// The costs of entries that were given with them, and the sum of those that were evicted.
+    costs: HashMap<Vec<u8>, u64>,
+    evicted_ns: u64,
     entries: HashMap<Vec<u8>, Vec<u8>>,
     hits: u64,
     misses: u64,
@@ -48,12 +61,24 @@ struct World {
 }
 
 impl World {
-    fn new(max_bytes: Option<u64>) -> Self {
+    fn new(max_bytes: Option<u64>, evicts: bool) -> Self {
         let config: Arc<Config> = Config::new().unwrap();
         config.set_maximum_memory(-1.0).unwrap();
-        let options = Options { max_bytes, on_full: OnFull::Refuse, ..Options::default() };
-        let cache = DictCache::dict(config, options).unwrap().into();
-        World { cache, max_bytes, entries: HashMap::new(), hits: 0, misses: 0, pinned: Vec::new(), begun: Vec::new() }
+        let on_full = if evicts { OnFull::Evict } else { OnFull::Refuse };
+        let cache = DictCache::dict(config, Options { max_bytes, on_full, ..Options::default() }).unwrap().into();
+        World {
+            cache,
+            max_bytes,
+            evicts,
+            evicted: (0, 0),
+            costs: HashMap::new(),
+            evicted_ns: 0,
+            entries: HashMap::new(),
+            hits: 0,
+            misses: 0,
+            pinned: Vec::new(),
+            begun: Vec::new(),
+        }
     }
 
     fn count(&mut self, hit: bool) {
@@ -74,6 +99,36 @@ impl World {
         assert!(value.entry.value() == expected);
         assert!(value.entry.value().as_ptr().addr().is_multiple_of(16));
         self.pinned.push((value, expected));
+        if self.evicts && self.pinned.len() > PINS {
+            let (value, expected) = self.pinned.remove(0);
+            assert!(value.entry.value() == expected);
+        }
+    }
+
+    /// Takes the entries from the model that a store has evicted: as many as the statistics say. The store may have
+    /// evicted the entry that it would have `replaced`, which took this many bytes.
+    fn settle(&mut self, replaced: Option<u64>) {
+        let stats = self.cache.stats().unwrap();
+        let now = (stats.evictions, stats.evicted_bytes);
+        if now != self.evicted {
+            let is_gone = |key: &[u8]| self.cache.peek(key).unwrap().is_none();
+            let gone: Vec<_> = self.entries.extract_if(|key, _| is_gone(key)).collect();
+            self.evicted.0 += gone.len() as u64;
+            self.evicted.1 += gone.iter().map(|(key, value)| weight(key.len(), value.len())).sum::<u64>();
+            self.evicted_ns += gone.iter().filter_map(|(key, _)| self.costs.remove(key)).sum::<u64>();
+            if now != self.evicted
+                && let Some(bytes) = replaced
+            {
+                self.evicted = (self.evicted.0 + 1, self.evicted.1 + bytes);
+            }
+        }
+        assert_eq!(now, self.evicted);
+        assert!(self.evicts || now.0 == 0);
+        assert!(stats.evicted_ns >= self.evicted_ns);
+        assert_eq!(stats.info.size, self.entries.len() as u64);
+        let live: u64 = self.entries.iter().map(|(key, value)| weight(key.len(), value.len())).sum();
+        assert_eq!(stats.live_bytes, live);
+        assert!(live <= stats.bytes && self.max_bytes.is_none_or(|max| stats.bytes <= max), "{} bytes", stats.bytes);
     }
 
     fn get(&mut self, key: &[u8]) {
@@ -122,11 +177,17 @@ impl World {
         }
     }
 
-    fn set(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        let stored = self.cache.set(&key, &value).unwrap();
+    fn set(&mut self, key: Vec<u8>, value: Vec<u8>, cost: u64) {
+        let stored = match cost {
+            0 => self.cache.set(&key, &value).unwrap(),
+            cost => self.cache.set_with_cost(&key, &value, Cost::of_ns(cost)).unwrap(),
+        };
+        let replaced = self.entries.get(&key).map(|value| weight(key.len(), value.len()));
         if self.was_stored(stored) {
+            self.costs.insert(key.clone(), cost);
             self.entries.insert(key, value);
         }
+        self.settle(replaced);
     }
 
     fn doom(&mut self, key: Option<&[u8]>) {
@@ -140,22 +201,30 @@ impl World {
         self.cache.clear().unwrap();
         self.doom(None);
         self.entries.clear();
-        (self.hits, self.misses) = (0, 0);
+        self.costs.clear();
+        (self.hits, self.misses, self.evicted, self.evicted_ns) = (0, 0, (0, 0), 0);
     }
 
-    /// Updates the model at the end of a computation that was not invalidated.
-    fn landed(&mut self, key: &[u8], computed: Vec<u8>, value: Value, doomed: bool) {
+    /// Updates the model at the end of a computation that was not invalidated. Returns the bytes of the entry that the
+    /// key had.
+    fn landed(&mut self, key: &[u8], computed: Vec<u8>, value: Value, doomed: bool) -> Option<u64> {
+        let known = self.entries.get(key).map(|value| weight(key.len(), value.len()));
         match value.origin {
             Origin::NotStored(Some(Refusal::Cleared)) => assert!(doomed),
             Origin::NotStored(Some(Refusal::Capacity)) => assert!(self.max_bytes.is_some() && !doomed),
-            // A value stored in the meantime stays; this one is only returned to its caller.
+            // A value stored in the meantime stays, unless it was evicted just before; this one is only returned to its
+            // caller.
             Origin::Computed => {
                 assert!(!doomed);
-                self.entries.entry(key.to_vec()).or_insert_with(|| computed.clone());
+                let is_stored = |value: Value| value.entry.value() == computed;
+                if known.is_none() || self.evicts && self.cache.peek(key).unwrap().is_some_and(is_stored) {
+                    self.entries.insert(key.to_vec(), computed.clone());
+                }
             }
             origin => panic!("{origin:?}"),
         }
         self.pin(value, computed);
+        known
     }
 
     fn memoize(&mut self, key: &[u8], nested: Option<Vec<u8>>, computed: Result<Vec<u8>, i32>) {
@@ -186,7 +255,7 @@ impl World {
                 self.count(known.is_some());
                 match known {
                     Some(expected) => self.pin(value, expected),
-                    None => self.landed(&nested, b"nested".to_vec(), value, false),
+                    None => _ = self.landed(&nested, b"nested".to_vec(), value, false),
                 }
             }
             (Some(Err(error)), _) => panic!("{error}"),
@@ -197,10 +266,11 @@ impl World {
                 assert_eq!(value.origin, Origin::Hit);
                 self.pin(value, known);
             }
-            (Ok(value), None, Ok(computed)) => self.landed(key, computed, value, false),
+            (Ok(value), None, Ok(computed)) => _ = self.landed(key, computed, value, false),
             (Err(Error::Callback(code)), None, Err(expected)) => assert_eq!(code, expected),
             (made, ..) => panic!("{:?}", made.map(|value| value.origin)),
         }
+        self.settle(None);
     }
 
     fn begin(&mut self, key: Vec<u8>, owner: u64, value: Vec<u8>) {
@@ -232,7 +302,8 @@ impl World {
         let begun = self.begun.swap_remove(place % self.begun.len());
         if completes {
             let value = begun.lease.complete().unwrap();
-            self.landed(&begun.key, begun.value, value, begun.doomed);
+            let known = self.landed(&begun.key, begun.value, value, begun.doomed);
+            self.settle(known);
         }
     }
 
@@ -244,15 +315,15 @@ impl World {
             (self.entries.len() as u64, self.entries.len() as u64)
         );
         assert!(self.max_bytes.is_none_or(|max| stats.bytes <= max), "{} bytes", stats.bytes);
-        let held: usize = self.entries.iter().map(|(key, value)| key.len() + value.len()).sum();
-        assert!(stats.bytes >= held as u64);
+        assert!(stats.bytes >= stats.live_bytes);
     }
 }
 
 fuzz_target!(|data: &[u8]| {
     let mut input = Input::new(data);
-    let max_bytes = input.flag().then(|| 2000 + 500 * u64::from(input.byte()));
-    let mut world = World::new(max_bytes);
+    let (is_limited, evicts) = [(false, false), (true, false), (true, true), (true, true)][usize::from(input.below(4))];
+    let max_bytes = is_limited.then(|| 2000 + 500 * u64::from(input.byte()));
+    let mut world = World::new(max_bytes, evicts);
     while !input.is_empty() {
         let operation = input.below(24);
         match operation {
@@ -271,12 +342,15 @@ fuzz_target!(|data: &[u8]| {
             8..=12 => {
                 let key = key(&mut input);
                 let value = value(&mut input);
-                world.set(key, value);
+                let cost = if world.evicts { input.number() >> 24 } else { 0 };
+                world.set(key, value, cost);
             }
             13 | 14 => {
                 let key = key(&mut input);
                 assert_eq!(world.cache.remove(&key), Ok(world.entries.remove(&key).is_some()));
+                world.costs.remove(&key);
                 world.doom(Some(&key));
+                world.settle(None);
             }
             15 if input.below(8) == 0 => world.clear(),
             16..=18 => {

@@ -1,16 +1,18 @@
 //! A family of MICE caches under random operations, compared with plain maps: parents that are filled, cleared, read
-//! and freed; children under cuts that inherit from them; children of those.
+//! and freed; children under cuts that inherit from them; children of those. In some runs the caches are small and evict:
+//! then each store tells, by the statistics, how many entries it has evicted, and the model looks which.
 #![no_main]
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use phicache::cache::{Cache, MiceCache, Options, Origin, Refusal};
+use phicache::cache::{Cache, MiceCache, OnFull, Options, Origin, Refusal};
 use phicache::config::Config;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
 use phicache::sync::TryArc;
+use phicache::table::weight;
 use phicache_fuzz::Input;
 
 const NODES: usize = 4;
@@ -50,6 +52,11 @@ impl Record {
         record
     }
 
+    /// The bytes that its entry takes.
+    fn weight(&self) -> u64 {
+        weight(key(0).len(), self.mice().record_len())
+    }
+
     /// Whether a cut damages it: the rule, checked connection by connection.
     fn is_damaged(&self, severed: &[NodeSet]) -> bool {
         let severs = |from: NodeSet, to: NodeSet| {
@@ -81,9 +88,17 @@ struct Member {
     detached: bool,
     hits: u64,
     misses: u64,
+    /// The entries and bytes that it has evicted since it was cleared, as in its statistics.
+    evicted: (u64, u64),
+    /// The same of the entries that it has cleared and that children may still have: they are evicted first.
+    cleared: (u64, u64),
+    /// Whether it has evicted such entries.
+    loses_cleared: bool,
 }
 
 struct Family {
+    /// Of each cache; it evicts then.
+    max_bytes: Option<u64>,
     config: Arc<Config>,
     system: Subsystem,
     members: Vec<Member>,
@@ -94,11 +109,11 @@ fn key(number: u8) -> [u8; 3] {
 }
 
 impl Family {
-    fn new() -> Self {
+    fn new(max_bytes: Option<u64>) -> Self {
         let config: Arc<Config> = Config::new().unwrap();
         config.set_maximum_memory(-1.0).unwrap();
         let system = Subsystem::new(&Fingerprint([3; 32]), &[0; NODES], NodeSet::first(NODES), None, None).unwrap();
-        Family { config, system, members: Vec::new() }
+        Family { max_bytes, config, system, members: Vec::new() }
     }
 
     fn add(&mut self, severed: Option<Vec<NodeSet>>, parent: Option<usize>) {
@@ -106,7 +121,8 @@ impl Family {
         let system = self.system.under(cut).unwrap();
         let parent = parent.filter(|parent| self.members[*parent].cache.is_some());
         let shared = parent.and_then(|parent| self.members[parent].cache.clone());
-        let made = MiceCache::mice(self.config.clone(), Options::default(), &system, shared.as_ref());
+        let options = Options { max_bytes: self.max_bytes, on_full: OnFull::Evict, ..Options::default() };
+        let made = MiceCache::mice(self.config.clone(), options, &system, shared.as_ref());
         let legal = parent.is_none_or(|parent| self.members[parent].severed.is_none());
         assert_eq!(made.is_ok(), legal, "an uncut parent, and only that, must be accepted");
         let Ok(cache) = made else { return };
@@ -119,7 +135,18 @@ impl Family {
         }
         let own = Entries::new();
         let cache = Some(cache);
-        self.members.push(Member { cache, severed, own, ancestors, detached: false, hits: 0, misses: 0 });
+        self.members.push(Member {
+            cache,
+            severed,
+            own,
+            ancestors,
+            detached: false,
+            hits: 0,
+            misses: 0,
+            evicted: (0, 0),
+            cleared: (0, 0),
+            loses_cleared: false,
+        });
     }
 
     /// A member's value for a key, and whether it is inherited: the nearest ancestor with the key decides.
@@ -148,6 +175,7 @@ impl Family {
     }
 
     fn get(&mut self, at: usize, number: u8) {
+        self.lose_cleared(at);
         let Some(cache) = self.members[at].cache.clone() else { return };
         let found = cache.get(&key(number));
         let expected = self.find(at, number);
@@ -181,19 +209,72 @@ impl Family {
             true => cache.set(&key(number), &record.bytes()).unwrap(),
             false => cache.set_mice(&key(number), &record.mice()).unwrap(),
         };
-        assert_eq!(stored.err(), refusal);
-        if refusal.is_none() {
-            self.members[at].own.insert(number, record);
+        let replaced = self.members[at].own.get(&number).map(Record::weight);
+        match (stored, refusal) {
+            (Ok(()), None) => drop(self.members[at].own.insert(number, record)),
+            (Err(Refusal::Capacity), None) => assert!(self.max_bytes.is_some()),
+            (stored, refusal) => assert_eq!(stored.err(), refusal),
+        }
+        self.settle(at, replaced);
+    }
+
+    /// Takes the entries from the model that a store has evicted: as many as the statistics say. The store may have
+    /// evicted the entry that it would have `replaced`, which took this many bytes.
+    fn settle(&mut self, at: usize, replaced: Option<u64>) {
+        let Member { cache: Some(cache), own, evicted, cleared, .. } = &mut self.members[at] else { return };
+        let (cache, stats) = (Cache::from(cache.clone()), cache.stats());
+        let now = (stats.evictions, stats.evicted_bytes);
+        if now != *evicted {
+            let is_own =
+                |number: u8| cache.peek(&key(number)).unwrap().is_some_and(|value| value.origin == Origin::Hit);
+            let gone: Vec<_> = own.extract_if(|number, _| !is_own(*number)).collect();
+            evicted.0 += gone.len() as u64;
+            evicted.1 += gone.iter().map(|(_, record)| record.weight()).sum::<u64>();
+            if now != *evicted
+                && let Some(bytes) = replaced
+            {
+                *evicted = (evicted.0 + 1, evicted.1 + bytes);
+            }
+        }
+        let (more, more_bytes) = (now.0 - evicted.0, now.1 - evicted.1);
+        assert!(more <= cleared.0 && more_bytes <= cleared.1, "{more} evictions too many, of {more_bytes} bytes");
+        (*evicted, *cleared) = (now, (cleared.0 - more, cleared.1 - more_bytes));
+        assert_eq!(stats.live_bytes, own.values().map(Record::weight).sum::<u64>());
+        assert!(self.max_bytes.is_some() || now.0 == 0);
+        assert!(self.max_bytes.is_none_or(|max| stats.bytes <= max), "{} bytes", stats.bytes);
+        self.members[at].loses_cleared |= more > 0;
+    }
+
+    /// Takes the entries from the model that a member had from clears of its ancestors, and that were evicted. Which
+    /// these are shows only when no newer entry hides them.
+    fn lose_cleared(&mut self, at: usize) {
+        let Some(cache) = self.members[at].cache.clone().map(Cache::from) else { return };
+        for number in 0..KEYS {
+            let found = cache.peek(&key(number)).unwrap();
+            let is_found = |record: &Record| found.as_ref().is_some_and(|value| value.entry.value() == record.bytes());
+            while self.find(at, number).is_some_and(|(record, _)| !is_found(record)) {
+                let deciding = self.members[at].ancestors.iter().position(|ancestor| {
+                    self.members[ancestor.member].own.contains_key(&number) || ancestor.cleared.contains_key(&number)
+                });
+                let deciding = deciding.expect("a record of the member itself is found");
+                let ancestor = &mut self.members[at].ancestors[deciding];
+                assert!(ancestor.cleared.remove(&number).is_some(), "key {number} of member {at} is lost");
+                let ancestor = ancestor.member;
+                assert!(self.members[ancestor].loses_cleared, "key {number} of member {at} is lost");
+            }
         }
     }
 
     fn memoize(&mut self, at: usize, number: u8, record: Record) {
+        self.lose_cleared(at);
         let Some(cache) = self.members[at].cache.clone() else { return };
         let made = Cache::from(cache).memoize(&key(number), |draft| draft.write(&record.bytes())).unwrap();
         let refusal = self.refusal(at, &record);
         let known = self.find(at, number).map(|(record, inherited)| (record.clone(), inherited));
         self.count(at, known.is_some());
+        let is_full = self.max_bytes.is_some() && made.origin == Origin::NotStored(Some(Refusal::Capacity));
         let (expected, origin) = match (known, refusal) {
+            (None, None) if is_full => (record, made.origin),
             (Some((known, true)), _) => (known, Origin::Parent),
             (Some((known, false)), _) => (known, Origin::Hit),
             (None, Some(refusal)) => (record, Origin::NotStored(Some(refusal))),
@@ -204,11 +285,14 @@ impl Family {
         };
         assert_eq!(made.origin, origin);
         assert_eq!(made.entry.value(), expected.bytes());
+        drop(made);
+        self.settle(at, None);
     }
 
     fn remove(&mut self, at: usize, number: u8) {
         let Some(cache) = self.members[at].cache.clone() else { return };
         assert_eq!(cache.remove(&key(number)), self.members[at].own.remove(&number).is_some());
+        self.settle(at, None);
     }
 
     /// Removes nothing from existing children, and detaches the member itself.
@@ -216,16 +300,20 @@ impl Family {
         let Some(cache) = self.members[at].cache.clone() else { return };
         cache.clear().unwrap();
         let cleared = std::mem::take(&mut self.members[at].own);
+        let old = self.members[at].cleared;
+        let bytes: u64 = cleared.values().map(Record::weight).sum();
+        self.members[at].cleared = (old.0 + cleared.len() as u64, old.1 + bytes);
         for ancestor in self.members.iter_mut().flat_map(|member| &mut member.ancestors) {
             if ancestor.member == at {
                 ancestor.cleared.extend(cleared.clone());
             }
         }
         let member = &mut self.members[at];
-        (member.detached, member.hits, member.misses) = (true, 0, 0);
+        (member.detached, member.hits, member.misses, member.evicted) = (true, 0, 0, (0, 0));
     }
 
-    fn check(&self, at: usize) {
+    fn check(&mut self, at: usize) {
+        self.lose_cleared(at);
         let Some(cache) = &self.members[at].cache else { return };
         let (info, member) = (cache.info(), &self.members[at]);
         assert_eq!((info.hits, info.misses, info.size), (member.hits, member.misses, self.size(at)), "member {at}");
@@ -234,7 +322,8 @@ impl Family {
 
 fuzz_target!(|data: &[u8]| {
     let mut input = Input::new(data);
-    let mut family = Family::new();
+    let max_bytes = input.flag().then(|| 1000 + 20 * u64::from(input.byte()));
+    let mut family = Family::new(max_bytes);
     family.add(None, None);
     while !input.is_empty() {
         let operation = input.below(20);

@@ -93,7 +93,10 @@ impl Arena {
                 // The youngest now.
                 inner.unlink(chunk);
                 inner.link(chunk);
-                return Some(Oldest::Single(NonNull::new_unchecked(chunk.byte_add(CHUNK_HEADER).cast())));
+                let block = NonNull::new_unchecked(chunk.byte_add(CHUNK_HEADER).cast::<Header>());
+                // Read under the lock: another thread frees a draft, or the last pin of a former entry, at any moment.
+                let is_entry = (*block.as_ptr()).shares.load(Ordering::Relaxed) & IN_TABLE != 0;
+                return Some(Oldest::Single(is_entry.then_some(block)));
             }
             if !self.may_close((*chunk).size) {
                 return None;
@@ -246,8 +249,8 @@ unsafe fn release_all(first: *mut Chunk) {
 
 /// The oldest chunk.
 pub(super) enum Oldest {
-    /// It holds a single block, and is the youngest now. The entry may not be in the table.
-    Single(NonNull<Header>),
+    /// It holds a single block, and is the youngest now; its entry, if that is in the table.
+    Single(Option<NonNull<Header>>),
     /// It holds several blocks, and is closed.
     Closed(Closing),
 }

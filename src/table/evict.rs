@@ -199,7 +199,7 @@ impl Table {
                     }
                     Some(Oldest::Single(entry)) => {
                         passed += 1;
-                        done |= self.visit_single(arena, entry, bounds, budget);
+                        done |= entry.is_some_and(|entry| self.visit_single(arena, entry, bounds, budget));
                     }
                     // Closed chunks may wait for a collection.
                     None if !collected && retire::may_free() => {
@@ -254,13 +254,11 @@ impl Table {
         bounds: &Bounds,
         budget: &mut Budget,
     ) -> bool {
-        // SAFETY: the chunk is in the arena's list, so it is alive; only the writer takes entries out of the table.
-        let is_in_table = unsafe { (*entry.as_ptr()).shares.load(Ordering::Relaxed) } & IN_TABLE != 0;
-        if !is_in_table || self.survives(entry, budget) {
-            return false;
+        let is_evicted = !self.survives(entry, budget);
+        if is_evicted {
+            self.evict_alone(arena, entry, bounds, budget);
         }
-        self.evict_alone(arena, entry, bounds, budget);
-        true
+        is_evicted
     }
 
     /// Moves entries out of a sparse chunk.
