@@ -269,8 +269,25 @@ impl Arena {
 /// for another large block.
 fn chunk_for(block: usize, usual: usize) -> usize {
     let room = if usual < PAGED { usual.saturating_sub(CHUNK_HEADER) } else { usual };
-    match block > usual / 8 {
-        true => chunk_memory::round(CHUNK_HEADER + block * (room / block).max(1)),
-        false => usual,
+    chunk_memory::round(if block > usual / 8 { CHUNK_HEADER + block * (room / block).max(1) } else { usual })
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_of_pages_consists_of_whole_pages() {
+        // Not only the usual sizes: a table that is nearly full makes smaller chunks.
+        for usual in (FIRST_CHUNK..=LAST_CHUNK).step_by(16) {
+            for block in [SMALLEST, 160, 640, 5120, LARGEST] {
+                let size = chunk_for(block, usual);
+                assert!(
+                    size >= CHUNK_HEADER + block && size < usual + block + 2 * PAGED,
+                    "{size} for {usual}, {block}"
+                );
+                assert!(size < PAGED || size.is_multiple_of(PAGED), "{size} for {usual}, {block}");
+            }
+        }
     }
 }

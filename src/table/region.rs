@@ -74,6 +74,7 @@ fn regions() -> MutexGuard<'static, Regions> {
 
 /// Memory of this size, a multiple of a page; null if the mapping fails.
 pub(super) fn allocate(size: usize) -> *mut u8 {
+    debug_assert!(size.is_multiple_of(PAGE));
     let pages = size / PAGE;
     if pages > LONGEST {
         let run = map(size);
