@@ -143,11 +143,17 @@ end
         @test Vector{UInt8}(builder) == encode_key("prefix", n; k=2.5)
         @test Vector{UInt8}(builder; typed=true) == encode_typed_key("prefix", n; k=2.5)
     end
-    @test status_of(() -> add!(builder, 1)) == PhiCache.ERROR_INVALID_ARGUMENT
-    @test status_of(() -> add!(builder; k=1)) == PhiCache.ERROR_INVALID_ARGUMENT
     cache = DictCache{Int}()
     cache[builder] = 5
     @test cache[encode_key("prefix", 3; k=2.5)] == 5
+    # After an argument that could not be added there is no key until the builder is emptied.
+    for wrong in (() -> add!(builder, 1), () -> add!(builder; k=1))
+        @test status_of(wrong) == PhiCache.ERROR_INVALID_ARGUMENT
+        @test status_of(() -> cache[builder]) == PhiCache.ERROR_INVALID_ARGUMENT
+        empty!(builder)
+        add!(builder, "prefix", 3; k=2.5)
+        @test cache[builder] == 5
+    end
 end
 
 @testset "the standard keys are those of their arguments" begin
