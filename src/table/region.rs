@@ -75,7 +75,7 @@ fn regions() -> MutexGuard<'static, Regions> {
 /// Memory of this size, a multiple of a page; null if the mapping fails.
 pub(super) fn allocate(size: usize) -> *mut u8 {
     debug_assert!(size.is_multiple_of(PAGE));
-    let pages = size / PAGE;
+    let pages = size.div_ceil(PAGE);
     if pages > LONGEST {
         let run = map(size);
         if !run.is_null() {
@@ -99,7 +99,7 @@ pub(super) fn allocate(size: usize) -> *mut u8 {
 /// # Safety
 /// The memory was allocated here with this size, and is no longer used.
 pub(super) unsafe fn free(run: *mut u8, size: usize) {
-    let pages = size / PAGE;
+    let pages = size.div_ceil(PAGE);
     if pages > LONGEST {
         // SAFETY: the caller's promise.
         unsafe { unmap(run, size) };
