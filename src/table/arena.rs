@@ -674,11 +674,6 @@ impl Arena {
         self.owed.load(Ordering::Relaxed).into()
     }
 
-    /// Whether so much is on the account that some of it may be pages.
-    pub(super) fn has_pages(&self) -> bool {
-        self.account.bytes() >= PAGED as u64
-    }
-
     /// Notes that `bytes` were evicted.
     pub(super) fn pay(&self, bytes: u64) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);

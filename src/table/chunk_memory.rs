@@ -3,6 +3,7 @@
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[cfg(not(shuttle))]
 use super::region;
@@ -16,8 +17,20 @@ pub(super) const PAGED: usize = 4 << 10;
 /// checkers see only the allocator's blocks.
 const HEAP_ONLY: bool = cfg!(any(shuttle, miri, phicache_separate_blocks));
 
+/// Whether this process has used pages.
+static USES_PAGES: AtomicBool = AtomicBool::new(false);
+
+/// Whether some of the memory may be pages.
+pub(super) fn uses_pages() -> bool {
+    USES_PAGES.load(Ordering::Relaxed)
+}
+
 fn is_paged(size: usize) -> bool {
-    !HEAP_ONLY && size >= PAGED
+    let is_paged = !HEAP_ONLY && size >= PAGED;
+    if is_paged && !uses_pages() {
+        USES_PAGES.store(true, Ordering::Relaxed);
+    }
+    is_paged
 }
 
 /// The size of a chunk for this many bytes.

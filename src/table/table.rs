@@ -16,6 +16,7 @@ use std::ptr::{self, NonNull};
 
 use super::allocate::Short;
 use super::arena::{Arena, LazyArena};
+use super::chunk_memory;
 use super::closing::Closing;
 use super::directory::Directory;
 use super::draft::{BorrowedEntry, IntoEntry, Memory, OwnedEntry, Terms};
@@ -518,9 +519,9 @@ impl Drop for Table {
         }
         if let Some(arena) = self.arena.get() {
             without_fork(|| arena.abandon());
-            if arena.has_pages() && retire::may_free() {
+            if chunk_memory::uses_pages() && retire::may_free() {
                 // What other threads have retired still keeps chunks, and their next collection may be far away. Leak
-                // checkers do not see that pages are known to a retire list.
+                // checkers do not see pages, nor what follows a page on a retire list.
                 flush();
             }
         }
