@@ -25,7 +25,7 @@ double expensive(int n) {
 
 int main(int, char** arguments) try {
     // By default a failing server causes misses, and every process goes on alone. This program waits for a slow server
-    // for a minute instead of a second, and if there is none, it ends with the reason.
+    // for a minute instead of a second. Without a server it ends and says why.
     phicache::config_ref().set_redis_timeout(std::chrono::minutes(1));
     phicache::redis_ping();
 
@@ -41,7 +41,7 @@ int main(int, char** arguments) try {
     options.lease = std::chrono::minutes(10);
     phicache::redis_cache cache = phicache::redis_cache::shared(identity, "harmonic", options);
 
-    // Each process begins elsewhere, so that they divide the work; in the end each has asked for everything.
+    // Each process begins at another key, so that they divide the work. Each asks for all keys.
     int computed = 0;
     const int first = arguments[1] != nullptr ? std::atoi(arguments[1]) : 0;
     for (int i = 0; i < numbers; ++i) {

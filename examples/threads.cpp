@@ -1,4 +1,4 @@
-// One cache for many threads: each value is computed once, whoever asks first.
+// One cache for many threads: the first to ask for a value computes it, the others wait for it.
 //
 // If several threads ask for a missing key, one of them computes its value and the others wait for it (single flight).
 // No lock is held while the function runs, so threads compute different keys at the same time, and it may ask the cache

@@ -1,8 +1,8 @@
 //! The worth of entries: computing time per byte, beside the mean of their cache.
 //!
-//! A table that evicts visits its oldest entries in turn. One that a lookup has found since the last visit stays; one
-//! without such a mark stays the more often the more its computing time per byte exceeds the mean. An ordinary entry does
-//! not, so that use alone decides.
+//! A table that evicts visits its oldest entries in turn. One that a lookup has found since the last visit stays. One
+//! without such a mark stays if its computing time per byte is twice the mean or more, for as many visits as that is
+//! above the mean. An ordinary entry is evicted, so that use alone decides.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -11,8 +11,8 @@ use super::value::Cost;
 /// A new entry moves the means by this part of its distance. Races between threads lose single entries.
 const PART: f64 = 1.0 / 64.0;
 
-/// The running means of a cache's entries of known cost. Their quotient is the mean cost of a byte. (A mean of quotients
-/// would be that of the smallest entries.)
+/// The running means of a cache's entries of known cost. Their quotient is the mean cost of a byte. (A mean of
+/// quotients would be that of the smallest entries.)
 #[derive(Default)]
 pub(super) struct MeanWorth {
     /// Nanoseconds, as the bits of a float; 0 before the first entry.

@@ -159,8 +159,8 @@ impl Table {
         if !evicts || weight >= most {
             return Err(refused);
         }
-        // Half of what it may evict is for the hand. If that empties no chunk, another entry of about this size makes room
-        // at once.
+        // Half of what it may evict is for the hand. If that empties no chunk, another entry of about this size makes
+        // room at once.
         let mut budget = Budget::new(weight, terms.mean_worth);
         for at_hand in [true, false] {
             let freed = match at_hand {

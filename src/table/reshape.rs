@@ -1,7 +1,7 @@
 //! New shapes of a table: a segment grows or is split, shrinks or is merged with its buddy.
 //!
-//! Each shape is a new directory with one or two new segments, made in full and then published by one store. Readers find
-//! the old shape or the new one; what was replaced is retired.
+//! Each shape is a new directory with one or two new segments, made in full and then published by one store. Readers
+//! find the old shape or the new one; what was replaced is retired.
 
 use std::ptr::{self, NonNull};
 

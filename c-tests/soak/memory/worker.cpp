@@ -190,7 +190,7 @@ void Worker::peek() {
     caches_.places()[place()].cache.contains(key.bytes());
 }
 
-// Values that were read in place stay valid until the section ends, whatever is stored meanwhile.
+// Values that were read in place stay valid until the section ends, also if they are replaced or evicted.
 void Worker::read() {
     const phicache::read_section section;
     std::vector<std::pair<Key, phicache::bytes>> found;

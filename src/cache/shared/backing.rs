@@ -53,8 +53,8 @@ pub trait Backing: Send + Sync + 'static {
     /// Whether another process has claimed a key.
     fn is_claimed(&self, key: &[u8]) -> Result<bool>;
 
-    /// Stores a computed value with its cost, and releases its claim. A granted claim must still be valid; an unknown one allows
-    /// storing only if the key has no value. Failures are not errors, because the caller has the value in any case.
+    /// Stores a computed value with its cost, and releases its claim. A granted claim must still be valid; an unknown
+    /// one allows storing only if the key has no value. Failures are not errors, because the caller has the value.
     fn complete(&self, key: &[u8], computation: u64, claim: KeyClaim, value: &[u8], cost: Cost) -> StoreOutcome;
 
     /// Releases a claim, if there may be one, so that other processes need not wait until it expires.

@@ -5,7 +5,9 @@
 //! | value | key | its length, 4 bytes | cost, 8 bytes | seal, 16 bytes |         the name holds a digest of the key
 //! ```
 //!
-//! The cost is the time that the value took to compute, in nanoseconds; 0 if that is not known. Numbers are little-endian.
+//! The cost is the time that the value took to compute, in nanoseconds; 0 if that is not known. Numbers are
+//! little-endian.
+//!
 //! The seal follows the value, so that a record is read straight into the value's final memory and then truncated. A
 //! record of another program, an older version, a broken disk or a renamed key has no valid seal. A seal is not a
 //! signature: any program with write access to the server can make one.
