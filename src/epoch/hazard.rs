@@ -38,7 +38,7 @@ impl HazardSlot {
     }
 
     /// Acquire pairs with [`HazardSlot::clear`]: a collection that sees the slot empty may free what it protected.
-    fn address(&self) -> *mut () {
+    pub(super) fn address(&self) -> *mut () {
         self.0.load(Ordering::Acquire)
     }
 }

@@ -121,6 +121,12 @@ pub(super) fn mark_open(participant: &'static Participant, open: bool) {
     thread_slot::set(if open { place.map_addr(|address| address | OPEN) } else { place });
 }
 
+/// The sum of the addresses that this thread's hazard slots protect. Another sum means that slots have changed.
+pub(crate) fn protected() -> usize {
+    let sum = |sum: usize, slot: &HazardSlot| sum.wrapping_add(slot.address().addr());
+    current().map_or(0, |participant| participant.slots().iter().fold(0, sum))
+}
+
 /// Runs `work` with this thread's participant.
 #[inline]
 pub(crate) fn with<R>(work: impl FnOnce(&'static Participant) -> R) -> R {

@@ -16,6 +16,7 @@
 //! | `release.rs` | the shares in an entry: the last one frees it |
 //! | `part.rs` | segments and directories as objects that are retired |
 //! | `evict.rs` | entries leave a chunk: moved, so that it can be freed, or evicted |
+//! | `refusals.rs` | refused insertions: whether another attempt to make room would end like the last one |
 //! | `arena.rs` | the memory of a table's entries: chunks, oldest first |
 //! | `allocate.rs` | new blocks, and growth within limits |
 //! | `closing.rs` | chunks that leave their table, and are freed as a whole |
@@ -41,6 +42,7 @@ mod long_hash;
 mod lookup;
 mod part;
 mod pin;
+mod refusals;
 #[cfg(not(shuttle))]
 mod region;
 mod release;
