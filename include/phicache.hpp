@@ -25,7 +25,8 @@
 ///   so units with and without exceptions link into one program, but cannot pass these types to each other. All macros
 ///   that the headers define begin with `PHICACHE_`.
 ///
-/// Each header below holds one idea, uses only those above it, and can be included alone.
+/// Each header below holds one idea, uses only those above it, and can be included alone. phicache_fwd.hpp declares the
+/// names without defining them.
 #ifndef PHICACHE_HPP
 #define PHICACHE_HPP
 

@@ -6,8 +6,6 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <iterator>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -110,7 +108,7 @@ template <class T>
 bytes bytes_of(const T& object) noexcept {
     static_assert(detail::is_plain_object<T>,
                   "bytes_of needs a trivially copyable object, no pointer and no view");
-    return bytes(std::addressof(object), sizeof(T));
+    return bytes(__builtin_addressof(object), sizeof(T));
 }
 
 /// Contiguous elements that the span does not own: C++20's std::span for C++17; std::span converts from it.
@@ -192,7 +190,7 @@ struct reader {
         static_assert(std::is_default_constructible_v<T>, "the requested type needs a default constructor");
         if (stored.size() != sizeof(T)) return wrong_size();
         T object;
-        std::memcpy(std::addressof(object), stored.data(), sizeof(T));
+        std::memcpy(__builtin_addressof(object), stored.data(), sizeof(T));
         return object;
     }
 };

@@ -3,7 +3,6 @@
 #ifndef PHICACHE_CACHE_HPP
 #define PHICACHE_CACHE_HPP
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -431,7 +430,7 @@ private:
             static_assert(std::is_default_constructible_v<T>, "the requested type needs a default constructor");
             T object;
             std::size_t len;
-            void* const buffer = std::addressof(object);
+            void* const buffer = __builtin_addressof(object);
             code = c::get_into(cache, key, static_cast<std::uint8_t*>(buffer), sizeof(T), &len);
             if (code == PHICACHE_OK && len != sizeof(T)) code = PHICACHE_ERROR_BUFFER_TOO_SMALL;
             return object;
@@ -476,9 +475,15 @@ public:
         std::vector<phicache_status> raw(keys.size());
         const phicache_status code =
             phicache_cache_set_many(raw_, keys.data(), values.data(), keys.size(), raw.data());
-        const auto same = [code](phicache_status one) { return one == code; };
-        if (code < 0 && std::all_of(raw.begin(), raw.end(), same)) return failure(code);
-        return std::vector<outcome>(raw.begin(), raw.end());
+        std::vector<outcome> outcomes;
+        outcomes.reserve(raw.size());
+        bool all_failed = code < 0;
+        for (const phicache_status one : raw) {
+            all_failed = all_failed && one == code;
+            outcomes.emplace_back(one);
+        }
+        if (all_failed) return failure(code);
+        return outcomes;
     }
 
     // The same for ranges: of keys that convert to `bytes` (`std::string`, `key_bytes`, …), and of values that `set`

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "../phicache_fwd.hpp"
 #include "cache.hpp"
 #include "subsystem.hpp"
 
@@ -17,8 +18,8 @@ PHICACHE_HPP_BEGIN
 
 /// The maximally irreducible cause or effect of a mechanism: the purview with the largest small φ, and that φ. The
 /// payload is any other data of the caller (repertoires, the partition), of a type that `dict_cache::set` takes;
-/// `mice<>` borrows bytes, `mice<std::vector<double>>` owns its numbers.
-template <class Payload = bytes>
+/// `mice<>` (declared in phicache_fwd.hpp) borrows bytes, `mice<std::vector<double>>` owns its numbers.
+template <class Payload>
 struct mice {
     direction dir = direction::cause;
     node_set mechanism{};

@@ -4,7 +4,6 @@
 #define PHICACHE_VALUE_HPP
 
 #include <cstring>
-#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -121,7 +120,7 @@ public:
             // Without an `expected`, which would enlarge the stack frames of recursive memos.
             if (size() != sizeof(T)) detail::raise_wrong_size();
             T object;
-            std::memcpy(std::addressof(object), data(), sizeof(T));
+            std::memcpy(__builtin_addressof(object), data(), sizeof(T));
             return object;
         } else {
             return try_as<T>().value();
