@@ -19,8 +19,9 @@
 ///   no `error`. An exception of your own function inside `memoize`, `memo` or `method` is passed on unchanged, and
 ///   nothing is cached. Under `-fno-exceptions` use the `try_…` forms: an error in any other call prints one line and
 ///   aborts the program.
-/// - **Threads.** Any number of threads may use a cache, memo, method or subsystem at the same time; a `key`, a `value`
-///   or a `lease` belongs to one thread at a time. Do not move or destroy an object while another thread uses it.
+/// - **Threads.** Any number of threads may use a cache, memo, method or subsystem at the same time, so all operations
+///   on them are const; a `key`, a `value` or a `lease` belongs to one thread at a time. Do not move or destroy an object
+///   while another thread uses it.
 /// - **Units.** All names are in namespace `phicache`. Under `-fno-exceptions` they are in an inline namespace of it,
 ///   so units with and without exceptions link into one program, but cannot pass these types to each other. All macros
 ///   that the headers define begin with `PHICACHE_`.
@@ -35,7 +36,8 @@
 #else
 
 #include "phicache/error.hpp"      // status, outcome, error, failure, expected
-#include "phicache/bytes.hpp"      // bytes going in; span; how types become bytes and are read back
+#include "phicache/bytes.hpp"      // bytes going in; span
+#include "phicache/stored.hpp"     // how types become values and are read back; value_writer, value_reader
 #include "phicache/value.hpp"      // pinned values coming out
 #include "phicache/nodes.hpp"      // node_set, direction
 #include "phicache/owner.hpp"      // ownership of C handles; the version check

@@ -26,11 +26,13 @@ class error;
 template <class T>
 class expected;
 
-// bytes.hpp, value.hpp
+// bytes.hpp, stored.hpp, value.hpp
 class bytes;
 template <class T>
 class span;
 class text;
+class value_writer;
+class value_reader;
 enum class origin : std::uint32_t;
 class value;
 
