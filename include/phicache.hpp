@@ -8,8 +8,9 @@
 /// @endcode
 ///
 /// Conventions that hold everywhere:
-/// - **Ownership.** Handles (`dict_cache`, `memo`, …) own their C object; they move and do not copy. `handle()` returns
-///   the C handle, `release()` also gives up its ownership. A call on a moved-from object fails with
+/// - **Ownership.** Handles (`dict_cache`, `memo`, …) own their C object; they move and do not copy, except those that
+///   never change (`subsystem`, `method`): their copies share it. `handle()` returns the C handle, `release()` also
+///   gives up its ownership. A call on a moved-from object fails with
 ///   `status::error_invalid_argument`. Bytes going in (`bytes`, `span`) are borrowed for the call. Values coming out
 ///   (`value`, `purview_list`, `pinned_mice`) are pinned: valid and unchanged until destroyed, whatever happens to the
 ///   cache meanwhile. A view of a temporary value does not compile, because it would dangle. (The compiler cannot

@@ -311,11 +311,11 @@ class method_calls {
 };
 template <bool InPlace, class Result, class Object, class... A>
 class method_calls<shape<InPlace, Result, Object&, A...>>
-    : public owner<phicache_method, phicache_method_free>,
+    : public shared_owner<phicache_method, phicache_method_free>,
       public function_calls<method_calls<shape<InPlace, Result, Object&, A...>>, Result, cache, Object&,
                             argument_t<A>...> {
 protected:
-    using owner::owner;
+    using method_calls::shared_owner::shared_owner;
     using frame = call_frame<Result, Object&, argument_t<A>...>;
     template <class F>
     using trampoline_of = trampoline<F, InPlace, Result, frame>;
@@ -450,7 +450,7 @@ enum class method_kind : std::uint32_t { plain = 0, repertoire = PHICACHE_METHOD
 /// double phi = small_phi(analysis.cache, analysis, mechanism, purview);
 /// @endcode
 ///
-/// Otherwise as `memo`.
+/// Otherwise as `memo`; but a method can be copied: the copies share the function.
 template <class Signature>
 class method : public detail::method_calls<typename detail::shape_of<Signature>::type> {
     using base = detail::method_calls<typename detail::shape_of<Signature>::type>;
@@ -471,7 +471,9 @@ public:
                                            stored, &Trampoline::drop, out);
             });
         if (!registered) return registered.error();
-        return method(handle);
+        method made(handle);
+        if (!made) return failure(status::error_out_of_memory, "out of memory for the handle");
+        return made;
     }
 
 private:
