@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
-#include <iterator>
 #include <limits>
 #include <optional>
 #include <string>
@@ -30,11 +29,6 @@ class key;
 
 namespace detail {
 
-template <class T>
-struct is_optional : std::false_type {};
-template <class T>
-struct is_optional<std::optional<T>> : std::true_type {};
-
 template <class T, class = void>
 struct is_range : std::false_type {};
 template <class T>
@@ -49,11 +43,6 @@ template <class T>
 struct is_doubles<
     T, std::void_t<decltype(std::data(std::declval<const T&>())), decltype(std::size(std::declval<const T&>()))>>
     : std::is_same<decltype(std::data(std::declval<const T&>())), const double*> {};
-
-template <class T, class = void>
-struct is_tuple : std::false_type {};
-template <class T>
-struct is_tuple<T, std::void_t<decltype(std::tuple_size<T>::value)>> : std::true_type {};
 
 /// Standard sets have a key_type; maps also have a mapped_type.
 template <class T, class = void>
@@ -264,16 +253,16 @@ public:
         return *this;
     }
 
-    /// A key of several pieces of raw bytes: `key_bytes{p, q}`. The pieces are concatenated and followed by their
-    /// lengths, so ({1}, {2, 3}) is not ({1, 2}, {3}). Raw bytes have no types: text and a number may be equal, and
-    /// -0.0 is not 0.0.
+    /// A key of several parts of raw bytes: `key_bytes{p, q}`. The parts are joined and followed by their lengths, so
+    /// ({1}, {2, 3}) is not ({1, 2}, {3}). Raw bytes have no types: text and a number may be equal, and -0.0 is not
+    /// 0.0.
     template <class First, class Second, class... More,
               std::enable_if_t<std::is_convertible_v<const First&, bytes> &&
                                    std::is_convertible_v<const Second&, bytes> &&
                                    (std::is_convertible_v<const More&, bytes> && ...),
                                int> = 0>
     key_bytes(const First& first, const Second& second, const More&... more) : key_bytes(of(first, second, more...)) {}
-    /// The same, of any number of pieces.
+    /// The same, of any number of parts.
     template <class... Parts>
     static key_bytes of(const Parts&... parts) {
         return joined({bytes(parts)...});
@@ -298,8 +287,8 @@ public:
     }
 
 private:
-    static key_bytes joined(std::initializer_list<bytes> parts) {
-        std::size_t size = 4 * parts.size();
+    [[gnu::noinline]] static key_bytes joined(std::initializer_list<bytes> parts) {
+        std::size_t size = sizeof(std::uint64_t) * parts.size();
         for (const bytes part : parts) size += part.size();
         return from([&](std::uint8_t* buffer, std::size_t capacity, std::size_t* len) -> phicache_status {
             *len = size;
@@ -309,7 +298,9 @@ private:
                 buffer += part.size();
             }
             for (const bytes part : parts) {
-                for (int shift = 0; shift < 32; shift += 8) *buffer++ = static_cast<std::uint8_t>(part.size() >> shift);
+                const std::uint64_t length = part.size();  // little-endian, as the machine: see docs/keys.md
+                std::memcpy(buffer, &length, sizeof length);
+                buffer += sizeof length;
             }
             return PHICACHE_OK;
         });
