@@ -81,10 +81,9 @@ struct Session {
 class System {
   public:
     explicit System(Session& session)
-        : session_(session), uncut_(nullptr), connections_(session.network, nullptr), mice_(session.network) {}
+        : session_(session), connections_(session.network, nullptr), mice_(session.network) {}
     System(const System& uncut, const Cut& cut)
         : session_(uncut.session_),
-          uncut_(&uncut),
           connections_(session_.network, &cut),
           mice_(uncut.mice_, session_.network, cut) {}
     System(const System&) = delete;
@@ -200,7 +199,6 @@ class System {
     }
 
     Session& session_;
-    const System* uncut_;  // null: this is the uncut system
     Connections connections_;
     store::Arrays<ComputeSingleNode> single_nodes_{ComputeSingleNode{*this}};
     store::Arrays<ComputeRepertoire> repertoires_{ComputeRepertoire{*this}};
