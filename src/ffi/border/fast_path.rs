@@ -6,8 +6,9 @@
 //! a stack frame.
 
 use std::hint::cold_path;
+use std::ptr;
 
-use crate::cache::{Cache, Fast, Value};
+use crate::cache::{Cache, Fast, Lease, Value};
 use crate::epoch::guard::try_fast_in_open;
 use crate::ffi::border::any_cache::{CacheType, try_fast_cache};
 use crate::ffi::border::handles::{try_fast_key_builder, try_fast_memo, try_fast_method};
@@ -117,6 +118,21 @@ pub(in crate::ffi) fn memoize<C: CacheType>(
     if let Some(code) = code {
         code.write(0);
     }
+    Some(PHICACHE_OK)
+}
+
+/// Looks up a key whose value is computed with a lease on a miss.
+#[inline(always)]
+pub(in crate::ffi) fn begin<C: CacheType>(
+    cache: *mut C,
+    key: phicache_bytes,
+    owner: u64,
+    out: *mut phicache_value,
+    out_lease: *mut *mut phicache_lease,
+) -> Option<phicache_status> {
+    let (out, out_lease, key) = (try_out(out)?, try_out(out_lease)?, ordinary(key)?);
+    out.write(Lease::try_fast_begin(try_fast_cache(cache)?, key, owner)?.into());
+    out_lease.write(ptr::null_mut());
     Some(PHICACHE_OK)
 }
 
