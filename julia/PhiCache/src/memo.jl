@@ -158,19 +158,16 @@ end
     if memo.cache === nothing || !isopen(memo.cache)
         percent = memo.maximum_memory_percent
         memo.cache = DictCache{Any}(config=percent === nothing ? memo.config : config_with_limit(percent))
-        # Without the counts from precompilation.
-        memo.hits[] = 0
-        memo.misses[] = 0
     end
     return memo.cache
 end
 
 # Keeps its stack frame small while `original` runs: see `compute.jl`.
-function (memo::Memo)(arguments...; keywords...)
+function (memo::Memo)(arguments::Vararg{Any,N}; keywords...) where {N}
     call = memo.prepare(arguments...; keywords...)
     V = stored_type(memo, call)
     step = get_or_reserve_call(V, memo, call)
-    step isa Reservation || return something(step)::V
+    step isa Reservation || return step
     value = try
         ensure_stack()
         convert(V, memo.original(call.arguments...; call.keywords...))::V
@@ -192,29 +189,36 @@ stored_type(::Memo{P,F,D,true}, ::Call{V}) where {P,F,D,V} = V
 
 is_private(::Memo{P,F,D,Private}) where {P,F,D,Private} = Private
 
-# A computation that fails counts as a miss too.
 @noinline function get_or_reserve_call(::Type{V}, memo::Memo, call::Call) where {V}
     cache = cache_of(memo)
-    builder = borrow_builder()
-    builder.shared = cache isa RedisCache
-    is_private(memo) || add!(builder, memo.prefix)
-    memo.typed && (builder.exactness = EXACT)
-    if memo.typed || !(memo.prepare isa MethodLookup)
-        begin_named!(builder, call.method)
-        add!(builder, nothing)
-        end_named!(builder)
-    end
-    add_each!(builder, call.arguments)
-    add_keywords!(builder, call.keywords)
-    step = get_or_reserve(V, cache, memo.typed ? Typed(builder) : builder)
-    return_builder(builder)
-    Threads.atomic_add!(is_hit(step) ? memo.hits : memo.misses, 1)
+    key = memo_key(memo, call, cache isa RedisCache)
+    step = get_or_reserve(V, cache, key)
+    release_key(key)
+    count_call(memo, is_hit(step))
     return step
 end
 
+# The key of a call. It must be released.
+@inline function memo_key(memo::Memo, call::Call, shared)
+    key = borrow_builder(memo.typed, memo.typed ? EXACT : PLAIN, shared)
+    is_private(memo) || add!(key, memo.prefix)
+    if memo.typed || !(memo.prepare isa MethodLookup)
+        begin_named!(key, call.method)
+        add!(key, nothing)
+        end_named!(key)
+    end
+    add_each!(key, call.arguments)
+    return add_keywords!(key, call.keywords)
+end
+
+# The counts of a private cache are those of its memo. A computation that fails counts as a miss too.
+count_call(memo::Memo, is_hit) =
+    is_private(memo) || Threads.atomic_add!(is_hit ? memo.hits : memo.misses, 1)
+
 function info(memo::Memo)
-    size = memo.cache === nothing ? 0 : length(cache_of(memo))
-    return (hits=memo.hits[], misses=memo.misses[], size=size)
+    memo.cache === nothing && return (hits=memo.hits[], misses=memo.misses[], size=0)
+    counts = info(cache_of(memo))
+    return is_private(memo) ? counts : (hits=memo.hits[], misses=memo.misses[], size=counts.size)
 end
 
 function Base.empty!(memo::Memo)

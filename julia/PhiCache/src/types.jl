@@ -40,15 +40,15 @@ add_element!(key, value, ::Type{T}) where {T} =
     isconcretetype(T) && is_exact(key) ? add_untyped!(key, value) : add_argument!(key, value)
 
 function tuple!(add, key)
-    check(@c phicache_key_begin_tuple(key::Ptr{Cvoid})::Int32)
+    begin_tuple!(key)
     add()
-    return element(key, @c phicache_key_end_tuple(key::Ptr{Cvoid})::Int32)
+    return end_tuple!(key)
 end
 
 function set!(add, key::KeyBuilder)
-    check(@c phicache_key_begin_set(key::Ptr{Cvoid})::Int32)
+    begin_set!(key)
     add()
-    return element(key, @c phicache_key_end_set(key::Ptr{Cvoid})::Int32)
+    return end_set!(key)
 end
 
 # Any other type.
@@ -58,14 +58,20 @@ function add_fields!(key, value::T) where {T}
     isprimitivetype(T) && return add_primitive!(key, value)
     T <: Function && check_portable(key, T)
     ismutable(value) && refuse(T, "is mutable: its contents may change")
-    return tuple!(key) do
-        for index in 1:fieldcount(T)
-            isdefined(value, index) || refuse(T, "has a field without a value")
-            field = getfield(value, index)
-            field isa Core.Box && refuse(T, "has captured a variable that is assigned more than once")
-            add_element!(key, field, fieldtype(T, index))
-        end
-    end
+    begin_tuple!(key)
+    add_each_field!(key, value)
+    return end_tuple!(key)
+end
+
+# Unrolled, so that the compiler knows the type of each field.
+@generated add_each_field!(key, value::T) where {T} =
+    Expr(:block, (:(add_field!(key, value, $index)) for index in 1:fieldcount(T))...)
+
+@inline function add_field!(key, value::T, index) where {T}
+    isdefined(value, index) || refuse(T, "has a field without a value")
+    field = getfield(value, index)
+    field isa Core.Box && refuse(T, "has captured a variable that is assigned more than once")
+    add_element!(key, field, fieldtype(T, index))
 end
 
 add_primitive!(key, value::Ptr) = refuse(typeof(value), "is an address, which does not identify the data at it")
