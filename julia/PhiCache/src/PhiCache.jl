@@ -69,7 +69,7 @@ export AbstractCache, DictCache, RedisCache, PurviewCache, MICECache, Mice
 export Memo, CachedMethod, @phicache, info, stats, original
 export NodeSet, Direction, CAUSE, EFFECT, BIDIRECTIONAL, mask
 export Config, default_config, memory_full, memory_limits, memory_percent, memory_usage
-export KeyBuilder, add!, encode_key, encode_typed_key, repertoire_key, mice_key, joined_key
+export KeyBuilder, add!, encode_key, encode_typed_key, repertoire_key, mice_key, joined_key, KeyParts
 export set!, get_many, set_many!, entries, withvalue, ValueView, memoize!
 export redis_available, redis_ping, redis_health
 export Fingerprint, Cut, Subsystem, damages, cut_scoped_key, fingerprint, iscut, nodes, would_store

@@ -229,6 +229,14 @@ function open_named!(key, name::String)
     GC.@preserve name append_sized!(key, TAG_NAMED, pointer(name), sizeof(name))
 end
 
+# A named type that holds none.
+@inline function write_named_none!(key, name::String)
+    key.plain || begin_item!(key)
+    GC.@preserve name append_sized!(key, TAG_NAMED, pointer(name), sizeof(name))
+    GC.@preserve key unsafe_store!(room!(key, 1), TAG_NONE)
+    key.len += 1
+end
+
 # Ends what was opened last.
 function close_open!(key, tag)
     open = key.depth == 0 ? Open(TAG_NONE, 0, 0, 0) : @inbounds key.open[key.depth]
@@ -263,15 +271,13 @@ function write_keyword!(key, name::Symbol)
     key.pending && fail(key, "keyword $name follows a keyword without a value; add that value first")
     from, len = Base.unsafe_convert(Ptr{UInt8}, name), sizeof(name)
     GC.@preserve key for other in key.keywords
-        other.name_length == len && same_bytes(pointer(key.bytes) + other.at + 5, from, len) &&
+        other.name_length == len && compare_bytes(pointer(key.bytes) + other.at + 5, from, len) == 0 &&
             fail(key, "keyword $name is repeated; each name may occur once")
     end
     push!(key.keywords, Keyword(key.len, len))
     key.plain, key.pending = false, true
     append_sized!(key, TAG_KEYWORD, from, len)
 end
-
-same_bytes(a::Ptr, b::Ptr, len) = ccall(:memcmp, Cint, (Ptr{UInt8}, Ptr{UInt8}, Csize_t), a, b, len) == 0
 
 # The bytes of the key: a buffer of the builder, and their number.
 @inline whole_key(key) = key.plain ? (key.bytes, key.len) : checked_key(key)
@@ -281,11 +287,22 @@ same_bytes(a::Ptr, b::Ptr, len) = ccall(:memcmp, Cint, (Ptr{UInt8}, Ptr{UInt8}, 
         fail(key, "an argument could not be added: $(key.failure); empty! the builder, and add all arguments again")
     key.pending && fail(key, "the last keyword has no value; add one")
     key.depth == 0 || fail(key, "$(key.depth) tuples, sets or named types are open; end them first")
-    name(keyword) = key.bytes[keyword.at+6:keyword.at+5+keyword.name_length]
-    issorted(key.keywords; by=name) && return key.bytes, key.len
+    in_order = all(index -> comes_before(key, key.keywords[index-1], key.keywords[index]), 2:length(key.keywords))
+    return in_order ? (key.bytes, key.len) : ordered_key(key)
+end
+
+function comes_before(key, a::Keyword, b::Keyword)
+    difference = GC.@preserve key compare_bytes(pointer(key.bytes) + a.at + 5, pointer(key.bytes) + b.at + 5,
+                                                min(a.name_length, b.name_length))
+    return difference < 0 || (difference == 0 && a.name_length < b.name_length)
+end
+
+compare_bytes(a::Ptr, b::Ptr, len) = ccall(:memcmp, Cint, (Ptr{UInt8}, Ptr{UInt8}, Csize_t), a, b, len)
+
+function ordered_key(key)
     ends = [[keyword.at for keyword in key.keywords[2:end]]; key.len]
     key.ordered = key.bytes[1:key.keywords[1].at]
-    for index in sortperm(key.keywords; by=name)
+    for index in sortperm(key.keywords; lt=(a, b) -> comes_before(key, a, b))
         append!(key.ordered, key.bytes[key.keywords[index].at+1:ends[index]])
     end
     return key.ordered, length(key.ordered)

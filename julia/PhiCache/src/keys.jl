@@ -23,13 +23,13 @@ method `PhiCache.add!(key::KeyBuilder, value::T)` that adds a tuple of the data 
 
 The keys of a [`Memo`](@ref), and of functions with [`@phicache`](@ref), also contain the type of each value.
 """
-add!(key::KeyBuilder, ::Nothing) = both!(write_tag!, key, TAG_NONE)
+@inline add!(key::KeyBuilder, ::Nothing) = both!(write_tag!, key, TAG_NONE)
 add!(key::KeyBuilder, value::Bool) =
     key.exactness == EXACT_UNTYPED ? add_typed!(add_bool!, key, value) : add_bool!(key, value)
-add!(key::KeyBuilder, value::Int64) = both!(write_long!, key, TAG_INTEGER, value % UInt64)
+@inline add!(key::KeyBuilder, value::Int64) = both!(write_long!, key, TAG_INTEGER, value % UInt64)
 add!(key::KeyBuilder, value::Integer) = is_exact(key) ? add_typed!(add_integer!, key, value) : add_integer!(key, value)
 # An untyped key would encode a double with an integer value as that integer.
-add!(key::KeyBuilder, value::Float64) =
+@inline add!(key::KeyBuilder, value::Float64) =
     key.exactness == EXACT_UNTYPED && isinteger(value) ? add_typed!(add_double!, key, value) : add_double!(key, value)
 add!(key::KeyBuilder, value::Union{Float32,Float16}) =
     is_exact(key) ? add_typed!(add_double!, key, value) : add_double!(key, value)
@@ -40,8 +40,8 @@ add!(key::KeyBuilder, value::Base.CodeUnits{UInt8}) =
 add!(key::KeyBuilder, value::String) = isvalid(value) ? add_valid!(key, value) : add_typed!(add_bytes!, key, value)
 add!(key::KeyBuilder, value::AbstractString) =
     is_exact(key) ? add_typed!(add_text!, key, value) : add!(key, String(value))
-add!(key::KeyBuilder, value::Direction) = both!(write_byte!, key, TAG_DIRECTION, Int32(value) % UInt8)
-add!(key::KeyBuilder, value::NodeSet) = both!(write_long!, key, TAG_NODES, mask(value))
+@inline add!(key::KeyBuilder, value::Direction) = both!(write_byte!, key, TAG_DIRECTION, Int32(value) % UInt8)
+@inline add!(key::KeyBuilder, value::NodeSet) = both!(write_long!, key, TAG_NODES, mask(value))
 add!(key::KeyBuilder, value::Enum) = is_exact(key) ? add_typed!(add_number!, key, value) : add_number!(key, value)
 
 function add!(key::KeyBuilder, value::Tuple)
@@ -63,16 +63,19 @@ end
 # Keywords as a named tuple, which the compiler can specialize on.
 values_of(keywords) = values(keywords)
 
-function add_keywords!(key, keywords::NamedTuple)
-    isempty(keywords) && return key
-    both!(write_keyword!, key, first(keys(keywords)))
-    add_argument!(key, first(keywords))
-    return add_keywords!(key, Base.tail(keywords))
+# Adds them in the order that they have in the key: that of their names.
+@generated add_keywords!(key, keywords::NamedTuple{names}) where {names} = Expr(:block,
+    (:(add_keyword!(key, $(QuoteNode(name)), getfield(keywords, $(QuoteNode(name))))) for name in sort([names...]))...,
+    :key)
+
+@inline function add_keyword!(key, name, value)
+    both!(write_keyword!, key, name)
+    add_argument!(key, value)
 end
 
 # Adding an element without the name of its type.
 add_bool!(key, value) = both!(write_bool!, key, value)
-function add_double!(key, value)
+@inline function add_double!(key, value)
     key.signed && is_negative_zero(value) && return add_negative_zeros!(key, [Float64(value)])
     return both!(write_double!, key, Float64(value))
 end
@@ -111,7 +114,7 @@ end_set!(key) = both!(close_open!, key, TAG_SET)
 add_each!(key, values) = foreach(value -> add_argument!(key, value), values)
 # The elements of a tuple may have different types: recursion lets the compiler see each type.
 add_each!(key, ::Tuple{}) = nothing
-add_each!(key, values::Tuple) = (add_argument!(key, first(values)); add_each!(key, Base.tail(values)))
+@inline add_each!(key, values::Tuple) = (add_argument!(key, first(values)); add_each!(key, Base.tail(values)))
 
 # Builders of the package; they have no twin.
 const BUILDERS = Spares{KeyBuilder}()
@@ -149,24 +152,62 @@ raw_key(key::AbstractVector{UInt8}) = Vector{UInt8}(key)
 key_bytes(key::Union{String,Vector{UInt8},KeyBuilder}) = Vector{UInt8}(key)
 
 """
-    joined_key(parts...) -> Vector{UInt8}
+    KeyParts(parts...)
 
-A key of the raw bytes of its parts, which are text or arrays of bits types: the same as `key_bytes{p, q}` in C++, and
-the fastest key for long vectors. The parts are concatenated and followed by their lengths, so `joined_key([1], [2, 3])`
-is not `joined_key([1, 2], [3])`. Raw bytes have no types: text, numbers and arrays of different types may be equal, and
--0.0 is not 0.0.
+A key of the raw bytes of its parts, which are text or arrays of bits types: the fastest key for long vectors, which are
+copied once, into a buffer that is used again.
+
+    get!(cache, KeyParts(p, q)) do ... end
+
+The parts are concatenated and followed by their lengths, so `KeyParts([1], [2, 3])` is not `KeyParts([1, 2], [3])`. Raw
+bytes have no types: text, numbers and arrays of different types may be equal, and -0.0 is not 0.0.
+[`joined_key`](@ref) returns the bytes.
 """
-function joined_key(parts::Union{AbstractString,AbstractArray}...)
-    key = IOBuffer()
-    lengths = map(part -> write_part(key, part), parts)
-    foreach(length -> write(key, htol(UInt32(length))), lengths)
-    return take!(key)
+struct KeyParts{P<:Tuple{Vararg{Union{AbstractString,AbstractArray}}}}
+    parts::P
+    KeyParts(parts::Vararg{Union{AbstractString,AbstractArray},N}) where {N} = new{typeof(parts)}(parts)
 end
 
-write_part(key, part::AbstractString) = write(key, part)
-function write_part(key, part::AbstractArray{T}) where {T}
+@inline function prepare_key(key::KeyParts)
+    builder = borrow_builder()
+    # Raw keys begin with no tag of the encoding.
+    builder.len = 0
+    lengths = map(part -> write_part!(builder, part), key.parts)
+    foreach(length -> write_length!(builder, length), lengths)
+    return builder
+end
+
+write_part!(key, part::Union{String,Array}) = write_raw!(key, part)
+write_part!(key, part::AbstractString) = write_raw!(key, String(part))
+write_part!(key, part::AbstractArray) = write_raw!(key, convert(Array, part))
+
+# Appends the bytes of text or of an array, and returns how many they are.
+function write_raw!(key, part)
+    len = check_raw(part) ? sizeof(part) : 0
+    GC.@preserve key part unsafe_copyto!(room!(key, len), Ptr{UInt8}(pointer(part)), len)
+    key.len += len
+    return len
+end
+
+check_raw(::String) = true
+check_raw(part::Array{T}) where {T} =
     isbitstype(T) || throw(ArgumentError("a part of the key has elements of type $T; expected a bits type"))
-    return isempty(part) ? 0 : write(key, convert(Array, part))
+
+function write_length!(key, len)
+    GC.@preserve key unsafe_store!(Ptr{UInt32}(room!(key, 4)), htol(len % UInt32))
+    key.len += 4
+end
+
+"""
+    joined_key(parts...) -> Vector{UInt8}
+
+The bytes of [`KeyParts`](@ref)`(parts...)`: the same as `key_bytes::of(p, q)` in C++.
+"""
+function joined_key(parts::Union{AbstractString,AbstractArray}...)
+    key = prepare_key(KeyParts(parts...))
+    bytes = key_bytes(key)
+    release_key(key)
+    return bytes
 end
 
 """

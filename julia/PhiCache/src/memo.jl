@@ -74,32 +74,38 @@ struct Call{V,A<:Tuple,K<:NamedTuple}
 end
 Call(::Type{V}, method, arguments::A, keywords::K) where {V,A,K} = Call{V,A,K}(method, arguments, keywords)
 
+# The names of methods by the types of their arguments, in one world. Replaced, never changed.
+mutable struct KnownMethods
+    world::UInt
+    names::IdDict{Any,String}
+end
+
 # Finds the method for a call of an ordinary function. Looks it up once for each list of argument types, and again after
 # any new definition.
 struct MethodLookup{V,F}
     original::F
     # Whether other processes read the keys. Then the signature identifies a method; in this process also its world age.
     shared::Bool
-    methods::Base.RefValue{Tuple{UInt,IdDict{Any,String}}}
+    known::Base.RefValue{KnownMethods}
     lock::ReentrantLock
 end
 MethodLookup{V,F}(f, shared) where {V,F} =
-    MethodLookup{V,F}(f, shared, Ref((UInt(0), IdDict{Any,String}())), ReentrantLock())
+    MethodLookup{V,F}(f, shared, Ref(KnownMethods(0, IdDict{Any,String}())), ReentrantLock())
 
 # The world age of the task: it does not call methods that were defined later.
 world_age() = ccall(:jl_get_tls_world_age, UInt, ())
 
-(plain::MethodLookup{V})(arguments...; keywords...) where {V} =
+@inline (plain::MethodLookup{V})(arguments::Vararg{Any,N}; keywords...) where {V,N} =
     Call(V, method_name(plain, arguments), arguments, values_of(keywords))
 
 function method_name(plain::MethodLookup, arguments)
     world = world_age()
-    known_at, known = plain.methods[]
-    if known_at == world
-        name = get(known, typeof(arguments), nothing)
+    known = plain.known[]
+    if known.world == world
+        name = get(known.names, typeof(arguments), nothing)
         name === nothing || return name::String
     end
-    return find_method(plain, arguments, world)
+    return find_method(plain, arguments, world)::String
 end
 
 @noinline function find_method(plain, arguments, world)
@@ -117,10 +123,10 @@ end
     # If an argument is a type, dispatch looks at its value, but `known` has only its type: do not remember the name.
     any(argument -> argument isa Type, arguments) && return name
     lock(plain.lock) do
-        known_at, known = plain.methods[]
-        known = known_at == world ? copy(known) : IdDict{Any,String}()
-        known[typeof(arguments)] = name
-        plain.methods[] = (world, known)
+        known = plain.known[]
+        names = known.world == world ? copy(known.names) : IdDict{Any,String}()
+        names[typeof(arguments)] = name
+        plain.known[] = KnownMethods(world, names)
     end
     return name
 end
@@ -203,9 +209,7 @@ end
     key = borrow_builder(memo.typed, memo.typed ? EXACT : PLAIN, shared)
     is_private(memo) || add!(key, memo.prefix)
     if memo.typed || !(memo.prepare isa MethodLookup)
-        begin_named!(key, call.method)
-        add!(key, nothing)
-        end_named!(key)
+        both!(write_named_none!, key, call.method)
     end
     add_each!(key, call.arguments)
     return add_keywords!(key, call.keywords)

@@ -18,7 +18,7 @@ const SelfDescribing = Union{Nothing,Bool,Base.BitInteger,Float64,Float32,Float1
 
 # Appends one argument or element. Adds the name of its type if users may define `add!` for it, because their methods
 # may leave the type out.
-add_argument!(key, value::SelfDescribing) = add!(key, value)
+@inline add_argument!(key, value::SelfDescribing) = add!(key, value)
 function add_argument!(key, value)
     is_exact(key) || return add!(key, value)
     begin_named!(key, type_name(typeof(value)))
@@ -87,7 +87,12 @@ check_portable(key, T) = key.shared && occursin(r"#[0-9]", String(nameof(T))) &&
     "a tuple of such data"))
 
 # Text and numbers.
-add!(key::KeyBuilder, value::Symbol) = add_typed!((key, value) -> add_text!(key, value), key, value)
+add!(key::KeyBuilder, value::Symbol) = add_typed!(add_symbol!, key, value)
+function add_symbol!(key, value)
+    from, len = Base.unsafe_convert(Ptr{UInt8}, value), sizeof(value)
+    any(index -> unsafe_load(from, index) >= 0x80, 1:len) && return add_text!(key, value)
+    return both!(write_sized!, key, TAG_STRING, from, len)
+end
 add!(key::KeyBuilder, value::Char) =
     add_typed!((key, value) -> add!(key, Int64(reinterpret(UInt32, value))), key, value)
 add!(key::KeyBuilder, value::Regex) =

@@ -80,9 +80,15 @@ end
 function array_size(::Type{Array{T,N}}, bytes::CBytes) where {T,N}
     bytes.len >= 8N || return nothing
     sizes = Ptr{UInt64}(bytes.data + (bytes.len - 8N))
-    size = ntuple(k -> Int(ltoh(unsafe_load(sizes, k)) & typemax(Int)), N)
-    # In wide integers, so that damaged sizes cannot overflow.
-    return foldl(*, size; init=Int128(sizeof(T))) == bytes.len - 8N ? size : nothing
+    size = ntuple(k -> Int(ltoh(unsafe_load(sizes, k)) & typemax(Int)), Val(N))
+    return length_in_bytes(sizeof(T), size) == bytes.len - 8N ? size : nothing
+end
+
+# The product, or -1 if damaged sizes overflow.
+length_in_bytes(step, ::Tuple{}) = step
+function length_in_bytes(step, size::Tuple)
+    product, overflows = Base.mul_with_overflow(step, first(size))
+    return overflows ? -1 : length_in_bytes(product, Base.tail(size))
 end
 
 @inline function checked_size(::Type{A}, bytes::CBytes) where {A}

@@ -32,7 +32,7 @@ struct ValueView{T,N} <: DenseArray{T,N}
 end
 
 Base.size(view::ValueView{T,N}) where {T,N} =
-    view.lifetime.number == view.number ? view.full_size : ntuple(_ -> 0, N)
+    view.lifetime.number == view.number ? view.full_size : ntuple(_ -> 0, Val(N))
 Base.IndexStyle(::Type{<:ValueView}) = IndexLinear()
 
 Base.@propagate_inbounds function Base.getindex(view::ValueView, index::Int)
