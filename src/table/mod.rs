@@ -9,7 +9,7 @@
 //! | `directory.rs` | the segments of a table |
 //! | `segment.rs` | a hash table of fixed size |
 //! | `bucket.rs` | one cache line: tag bytes, and slots with the addresses of entries |
-//! | `hash.rs` | the keyed hash, seeded once per process |
+//! | `hash.rs`, `long_hash.rs` | the keyed hash, seeded once per process; that of long keys |
 //! | `draft.rs` | an entry that is being written |
 //! | `entry.rs` | a finished entry, as readers see it |
 //! | `pin.rs` | keeps an entry alive |
@@ -38,6 +38,7 @@ mod evict;
 mod hash;
 mod header;
 mod holes;
+mod long_hash;
 mod lookup;
 mod part;
 mod pin;
@@ -55,8 +56,7 @@ mod walk;
 pub use allocate::Short;
 pub use draft::{Draft, Memory, OwnedEntry, Reservation, Terms};
 pub use entry::{EntryRef, weight};
-pub use hash::{Hashed, ORDINARY, prepare};
+pub use hash::{Hashed, prepare};
 pub use pin::Pinned;
-pub use segment::Probe;
 pub use table::{Evicted, Inserted, Table};
 pub use walk::{Walk, Walked};
