@@ -5,6 +5,7 @@
 // the difference of the counts, is the cost of one operation with its loop; the loop alone is a work of its own.
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <phicache.hpp>
 #include <string>
 #include <vector>
@@ -46,7 +47,9 @@ struct World {
     phicache::mice_cache one_mice{
         phicache::subsystem(phicache::fingerprint(), std::vector<std::int32_t>(NODES), phicache::node_set::first(NODES))};
     phicache::cache one_view = one;
-    phicache::dict_cache one_number;
+    phicache::dict_cache one_number, by_parts;
+    phicache::cache one_by_parts = by_parts;
+    std::optional<phicache::reader> reader;
     phicache::memo<double(double, double)> memo{[](double p, double q) { return p < q ? q - p : p - q; }};
     phicache::key arguments;
 
@@ -64,6 +67,9 @@ struct World {
             must(memo(0.25, 0.75) == 0.5);
             expect(PHICACHE_OK, phicache_dict_cache_set(one.handle(), keys.back().bytes(), {VALUE, VALUE_LEN}));
             must(one_number.set(keys.back().bytes(), 0.5));
+            reader.emplace(one_number.view().handle());
+            const std::uint64_t(&words)[2] = keys.back().words;
+            must(by_parts.set({phicache::bytes_of(words[0]), phicache::bytes_of(words[1])}, 0.5));
             expect(PHICACHE_OK, phicache_mice_cache_set(one_mice.handle(), mice_keys.back().bytes(), &record));
         }
     }
@@ -227,6 +233,34 @@ const Work WORKS[] = {
      [](World &world, std::size_t place) {
          must(world.one_number.memoize<double>(world.keys[0].bytes(), [&] { return double(place); }) == 0.5);
      }},
+    {"one entry, C: memoize by two parts, on a hit",
+     [](World &world, std::size_t) {
+         static const std::uint32_t lengths[2] = {8, 8};
+         const auto *first = reinterpret_cast<const std::uint8_t *>(world.keys[0].words);
+         const phicache_bytes parts[3] = {
+             {first, 8}, {first + 8, 8}, {reinterpret_cast<const std::uint8_t *>(lengths), sizeof lengths}};
+         phicache_value value;
+         must(PHICACHE_OK == phicache_cache_memoize_parts(world.one_by_parts.handle(), parts, 3, compute, nullptr,
+                                                          nullptr, &value, nullptr));
+         must(*reinterpret_cast<const double *>(value.data) == 0.5);
+         phicache_value_release(&value);
+     }},
+    {"C++: memoize<double> by two parts, on a hit",
+     [](World &world, std::size_t place) {
+         const std::uint64_t(&words)[2] = world.keys[0].words;
+         must(world.one_by_parts.memoize<double>({phicache::bytes_of(words[0]), phicache::bytes_of(words[1])},
+                                                 [&] { return double(place); }) == 0.5);
+     }},
+    {"one entry, C: copied hit through a reader",
+     [](World &world, std::size_t) {
+         double number;
+         std::size_t len;
+         must(PHICACHE_OK == phicache_reader_copy(world.reader->raw(), world.keys[0].bytes(),
+                                                  reinterpret_cast<std::uint8_t *>(&number), sizeof number, &len));
+         must(len == sizeof number);
+     }},
+    {"C++: copied hit through a reader",
+     [](World &world, std::size_t) { must(world.reader->get<double>(world.keys[0].bytes())); }},
     {"one entry, C: memoize a vector, on a hit",
      [](World &world, std::size_t) {
          phicache_value value;

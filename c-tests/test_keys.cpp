@@ -181,6 +181,53 @@ void a_named_type_is_told_from_its_element_and_from_other_types() {
     CHECK_ERROR(status::error_invalid_argument, key().begin_named("color").add(1).encode());
 }
 
+/// The parts are joined in C, where short keys and long ones take different ways.
+void parts_in_a_call_are_the_same_key() {
+    using doubles = std::vector<double>;
+    const doubles two{1, 2};
+    for (const std::size_t count : {0, 1, 4, 40, 63, 64, 1000}) {
+        const doubles p(count, 0.5), q(count / 2, 0.25);
+        phicache::dict_cache cache;
+        int calls = 0;
+        const auto compute = [&] { return ++calls, 2.0; };
+        CHECK(cache.memoize<double>({p, q}, compute) == 2.0);
+        CHECK(cache.memoize<double>({p, q}, compute) == 2.0);
+        CHECK(cache.memoize({p, q}, compute).as<double>() == 2.0);
+        CHECK(*cache.try_memoize<double>({p, q}, compute) == 2.0);
+        CHECK(cache.try_memoize({p, q}, compute)->as<double>() == 2.0);
+        CHECK(cache.get<double>({p, q}) == 2.0);
+        CHECK(*cache.try_get<double>({p, q}) == 2.0);
+        CHECK(cache.get({p, q})->as<double>() == 2.0);
+        CHECK(cache.try_get({p, q}).value()->as<double>() == 2.0);
+        CHECK(cache.get<double>(key_bytes::of(p, q)) == 2.0);
+        CHECK_INT(calls, 1);
+        CHECK(cache.set({"distance", p, q}, 3.0).stored());
+        CHECK(cache.get<double>(key_bytes::of("distance", p, q)) == 3.0);
+        CHECK(cache.view().set({"a", "b", "c", "d", "e", p}, two).stored());
+        CHECK(cache.get<doubles>({"a", "b", "c", "d", "e", p}).value() == two);
+        CHECK(!cache.get<doubles>({"a", "b", "c", "d", "e"}));
+        CHECK_UINT(cache.size(), 3);
+    }
+    phicache::dict_cache cache;
+    cache.set({doubles{1}, doubles{2, 3}}, 0.5);
+    CHECK(!cache.get<double>({doubles{1, 2}, doubles{3}}));
+    CHECK(!cache.get({doubles{1, 2}, doubles{3}}));
+    CHECK_ERROR(status::error_invalid_argument, cache.get<int>({doubles{1}, doubles{2, 3}}));
+    CHECK(cache.try_get<doubles>({doubles{1}, doubles{2, 3}}).value()->size() == 1);
+    // The address and the size of a key are no parts.
+    cache.set({"text", 2}, 1);
+    CHECK(cache.get<int>("te") == 1);
+    phicache::dict_cache elsewhere = std::move(cache);
+    CHECK_ERROR(status::error_invalid_argument, cache.get({"a", "b"}));
+    CHECK_ERROR(status::error_invalid_argument, cache.memoize<int>({"a", "b"}, [] { return 1; }));
+    try {
+        elsewhere.memoize<int>({"a", "b"}, []() -> int { throw 7; });
+        CHECK_HAS_THROWN();
+    } catch (int thrown) {
+        CHECK_INT(thrown, 7);
+    }
+}
+
 void keys_of_several_parts_keep_the_parts_apart() {
     using doubles = std::vector<double>;
     CHECK(bytes(key_bytes::of(doubles{1}, doubles{2, 3})) != bytes(key_bytes::of(doubles{1, 2}, doubles{3})));
@@ -363,6 +410,7 @@ int main() {
     RUN(every_type_has_its_element);
     RUN(a_named_type_is_told_from_its_element_and_from_other_types);
     RUN(keys_of_several_parts_keep_the_parts_apart);
+    RUN(parts_in_a_call_are_the_same_key);
     RUN(different_types_of_one_value_differ_where_they_should);
     RUN(keyword_arguments_have_no_order);
     RUN(a_builder_is_reused);

@@ -1,5 +1,7 @@
-// test_read.cpp: values read in place in read sections, and many at once.
+// test_read.cpp: values read in place in read sections, many at once, and through a reader.
 #include "check.hpp"
+
+#include <optional>
 
 using namespace phicache;
 
@@ -71,11 +73,54 @@ static void a_batch_reports_refusals() {
     CHECK_ERROR(status::error_invalid_argument, dict.view().set_many(keys, {}));
 }
 
+static void a_reader_looks_up_in_one_cache() {
+    std::optional<dict_cache> cache(std::in_place);
+    for (int number = 0; number < 1000; ++number) cache->set(bytes_of(number), number / 2.0);
+    reader lookups = cache->reader();
+    for (int number = 0; number < 1000; ++number) {
+        CHECK(lookups.get<double>(bytes_of(number)) == number / 2.0);
+        CHECK(**lookups.try_get<double>(bytes_of(number)) == number / 2.0);
+    }
+    CHECK(!lookups.get<double>("no such key"));
+    CHECK(!lookups.try_get<double>("no such key")->has_value());
+    CHECK_INFO(*cache, 2000, 2, 1000);
+    CHECK_ERROR(status::error_invalid_argument, lookups.get<int>(bytes_of(0)));
+    CHECK(lookups.try_get<int>(bytes_of(0)).code() == status::error_invalid_argument);
+    CHECK_ERROR(status::error_invalid_argument, lookups.get<double>(bytes(nullptr, 1)));
+    {
+        const read_section section;
+        CHECK(section.get(lookups, bytes_of(3))->view<double>()[0] == 1.5);
+        CHECK((**section.try_get(lookups, bytes_of(4))).view<double>()[0] == 2.0);
+        CHECK(!section.get(lookups, "no such key"));
+        CHECK(!section.try_get(lookups, "no such key")->has_value());
+        CHECK_ERROR(status::error_invalid_argument, section.get(lookups, bytes(nullptr, 1)));
+    }
+    cache.reset();  // the reader shares it
+    CHECK(lookups.get<double>(bytes_of(5)) == 2.5);
+}
+
+static void a_reader_without_a_cache_fails() {
+    reader lookups;
+    CHECK(lookups.try_get<double>("key").code() < status::ok);
+    dict_cache first, second;
+    second.set("key", 1.0);
+    CHECK(lookups.try_open(first.view().handle()).has_value());
+    CHECK(!lookups.get<double>("key"));
+    CHECK(lookups.try_open(second.view().handle()).has_value());
+    CHECK(lookups.get<double>("key") == 1.0);
+    CHECK(!lookups.try_open(nullptr));
+    CHECK(lookups.try_get<double>("key").code() < status::ok);
+    dict_cache moved = std::move(second);
+    CHECK_ERROR(status::error_invalid_argument, second.reader());
+}
+
 int main() {
     RUN(a_section_reads_in_place);
     RUN(a_section_reads_many_at_once);
     RUN(many_values_are_pinned_and_stored_at_once);
     RUN(keys_and_values_of_a_batch_are_of_any_kind);
     RUN(a_batch_reports_refusals);
+    RUN(a_reader_looks_up_in_one_cache);
+    RUN(a_reader_without_a_cache_fails);
     return check_report();
 }

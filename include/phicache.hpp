@@ -21,8 +21,8 @@
 ///   nothing is cached. Under `-fno-exceptions` use the `try_…` forms: an error in any other call prints one line and
 ///   aborts the program.
 /// - **Threads.** Any number of threads may use a cache, memo, method or subsystem at the same time, so all operations
-///   on them are const; a `key`, a `value` or a `lease` belongs to one thread at a time. Do not move or destroy an object
-///   while another thread uses it.
+///   on them are const; a `key`, a `value`, a `lease` or a `reader` belongs to one thread at a time. Do not move or
+///   destroy an object while another thread uses it.
 /// - **Units.** All names are in namespace `phicache`. Under `-fno-exceptions` they are in an inline namespace of it,
 ///   so units with and without exceptions link into one program, but cannot pass these types to each other. All macros
 ///   that the headers define begin with `PHICACHE_`.
@@ -46,6 +46,7 @@
 #include "phicache/key.hpp"        // key, repertoire_key, mice_key, fingerprint
 #include "phicache/compute.hpp"    // result; how a function of the caller runs inside a C call
 #include "phicache/lease.hpp"      // lease: single flight without callbacks
+#include "phicache/reader.hpp"     // reader: lookups of one thread in one cache
 #include "phicache/entries.hpp"    // entry, entry_range
 #include "phicache/cache.hpp"      // dict_cache, cache
 #include "phicache/redis.hpp"      // redis_cache

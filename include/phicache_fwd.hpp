@@ -50,6 +50,7 @@ class config;
 enum class typing : std::int32_t;
 enum class layout : std::int32_t;
 class key;
+class key_parts;
 class key_bytes;
 class fingerprint;
 
@@ -65,6 +66,7 @@ struct cache_options;
 class cache;
 class dict_cache;
 class redis_cache;
+class reader;
 class read_section;
 class purview_list;
 class purview_cache;

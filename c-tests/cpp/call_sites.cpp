@@ -24,6 +24,12 @@ struct site {
     static double memoize_through_a_view(phicache::cache cache, bytes key, const double* p, std::size_t n) {
         return cache.memoize<double>(key, [&] { return distance(p, p, n); });
     }
+    static double memoize_parts(dict_cache& cache, const repertoire& p, const repertoire& q) {
+        return cache.memoize<double>({p, q}, [&] { return distance(p.data(), q.data(), p.size()); });
+    }
+    static double read_through_a_reader(phicache::reader& reader, bytes key) {
+        return reader.get<double>(key).value_or(0);
+    }
     static phicache::expected<double> try_memoize_double(dict_cache& cache, bytes key, const double* p) {
         return cache.try_memoize<double>(key, [&] { return distance(p, p, 1); });
     }
@@ -71,6 +77,8 @@ extern const void* const sites[];
 const void* const sites[] = {
     kept(&site::memoize_double),
     kept(&site::memoize_through_a_view),
+    kept(&site::memoize_parts),
+    kept(&site::read_through_a_reader),
     kept(&site::try_memoize_double),
     kept(&site::memoize_object),
     kept(&site::memoize_vector),

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 MOST = 120
-SITES = 17
+SITES = 19
 
 
 def main():

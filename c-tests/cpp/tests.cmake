@@ -1,5 +1,6 @@
-# phicache.hpp in two units, without exceptions, with a library of another version, in code that must not compile;
-# what compiling it costs, and the code of one call; with each compiler of this machine. compile_and_run.sh has most of the commands.
+# phicache.hpp in two units, without exceptions, with a library of another version, in code that must not compile; what
+# compiling it costs, and the code of one call; with each compiler of this machine. compile_and_run.sh has most of the
+# commands.
 
 function(phicache_add_face_test name cxx)
   add_test(NAME cpp.${name} COMMAND sh "${CMAKE_CURRENT_SOURCE_DIR}/cpp/compile_and_run.sh" ${ARGN})

@@ -18,6 +18,7 @@
 #include "key.hpp"
 #include "lease.hpp"
 #include "owner.hpp"
+#include "reader.hpp"
 #include "value.hpp"
 
 PHICACHE_HPP_BEGIN
@@ -216,6 +217,56 @@ template <class T, class Handle>
     return copied;
 }
 
+// The same operations by keys in parts, which C has for caches of any type. Out of line.
+
+/// The status of a call of C for the view of a cache.
+template <class Handle, class Call>
+[[gnu::always_inline]] inline phicache_status in_view(Handle* cache, const Call& call) {
+    phicache_cache* any = nullptr;
+    const phicache_status code = as_any(cache, &any);
+    return code < 0 ? code : call(any);
+}
+
+template <class Handle>
+[[gnu::noinline]] phicache_status get_parts(Handle* cache, const key_parts& key, phicache_value* out) {
+    return in_view(cache, [&](phicache_cache* any) {
+        return phicache_cache_get_parts(any, key.data(), key.size(), out);
+    });
+}
+template <class Handle>
+[[gnu::noinline]] phicache_status get_into_parts(Handle* cache, const key_parts& key, void* buffer,
+                                                 std::size_t capacity, std::size_t* len) {
+    return in_view(cache, [&](phicache_cache* any) {
+        return phicache_cache_get_into_parts(any, key.data(), key.size(), static_cast<std::uint8_t*>(buffer), capacity,
+                                             len);
+    });
+}
+template <class Handle>
+[[gnu::noinline]] phicache_status set_parts(Handle* cache, const key_parts& key, bytes stored) {
+    return in_view(cache, [&](phicache_cache* any) {
+        return phicache_cache_set_parts(any, key.data(), key.size(), stored);
+    });
+}
+template <class T, class Handle>
+[[gnu::noinline]] T memoize_parts(Handle* cache, const key_parts& key, phicache_compute compute, void* function) {
+    memoize_frame<T> frame;
+    return memoize_as<T>(frame, [&](void* call, phicache_value* out) {
+        return in_view(cache, [&](phicache_cache* any) {
+            return phicache_cache_memoize_parts(any, key.data(), key.size(), compute, function, call, out, nullptr);
+        });
+    });
+}
+template <class T, class Handle>
+[[gnu::noinline]] expected<T> try_memoize_parts(Handle* cache, const key_parts& key, phicache_compute compute,
+                                                void* function) {
+    memoize_frame<T> frame;
+    return try_memoize_as<T>(frame, [&](void* call, phicache_value* out) {
+        return in_view(cache, [&](phicache_cache* any) {
+            return phicache_cache_memoize_parts(any, key.data(), key.size(), compute, function, call, out, nullptr);
+        });
+    });
+}
+
 }  // namespace detail
 
 /// Clearing, statistics, and the entries: what all caches have in common.
@@ -396,6 +447,86 @@ public:
         return detail::try_memoize_in<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
 
+    // Keys in parts: `cache.memoize<double>({p, q}, …)`. See `key_parts`.
+
+    /// @copydoc get
+    std::optional<value> get(const key_parts& key) const {
+        return detail::look_up<value>([&](phicache_value* out) { return detail::get_parts(this->raw(), key, out); });
+    }
+    /// @copydoc get
+    expected<std::optional<value>> try_get(const key_parts& key) const {
+        return detail::try_look_up<value>(
+            [&](phicache_value* out) { return detail::get_parts(this->raw(), key, out); });
+    }
+    /// @copydoc get
+    template <class T>
+    std::optional<T> get(const key_parts& key) const {
+        expected<std::optional<T>> found = try_get<T>(key);
+        if (!found) detail::raise(found.error());
+        return std::move(*found);
+    }
+    /// @copydoc get
+    template <class T>
+    expected<std::optional<T>> try_get(const key_parts& key) const {
+        if constexpr (copies_in_place<T>) {
+            expected<std::optional<T>> found(std::in_place, std::in_place);
+            std::size_t len = 0;
+            const phicache_status code = detail::get_into_parts(this->raw(), key, &**found, sizeof(T), &len);
+            if (code == PHICACHE_MISS) found->reset();
+            if (code < 0) return copy_failure(code);
+            if (code == PHICACHE_OK && len != sizeof(T)) return detail::wrong_size();
+            return found;
+        } else {
+            const expected<std::optional<value>> pinned = try_get(key);
+            if (!pinned) return pinned.error();
+            if (!*pinned) return std::optional<T>();
+            expected<T> copied = (*pinned)->template try_as<T>();
+            if (!copied) return copied.error();
+            return std::optional<T>(std::move(*copied));
+        }
+    }
+    /// @copydoc set
+    template <class Content>
+    outcome set(const key_parts& key, const Content& content) const {
+        return try_set(key, content).value();
+    }
+    /// @copydoc set
+    template <class Content>
+    expected<outcome> try_set(const key_parts& key, const Content& content) const {
+        return detail::with_bytes(content, [&](bytes stored) {
+            return detail::stored(detail::set_parts(this->raw(), key, stored));
+        });
+    }
+    /// @copydoc memoize
+    template <class Compute>
+    value memoize(const key_parts& key, Compute&& compute) const {
+        return memoize_parts<value>(key, compute);
+    }
+    /// @copydoc memoize
+    template <class Compute>
+    expected<value> try_memoize(const key_parts& key, Compute&& compute) const {
+        return try_memoize_parts<value>(key, compute);
+    }
+    /// @copydoc memoize
+    template <class T, class Compute>
+    T memoize(const key_parts& key, Compute&& compute) const {
+        static_assert(detail::reads_back<T, Compute>, "the function returns another type than the T of memoize<T>");
+        return memoize_parts<T>(key, compute);
+    }
+    /// @copydoc memoize
+    template <class T, class Compute>
+    expected<T> try_memoize(const key_parts& key, Compute&& compute) const {
+        static_assert(detail::reads_back<T, Compute>, "the function returns another type than the T of memoize<T>");
+        return try_memoize_parts<T>(key, compute);
+    }
+
+    /// Fills a reader for lookups of the calling thread in this cache, for loops: see `reader`.
+    phicache::reader reader() const {
+        phicache_cache* any = nullptr;
+        detail::require(detail::as_any(this->raw(), &any));
+        return phicache::reader(any);
+    }
+
     /// The key of an argument list in this cache, PyPhi's `cache.key(args, prefix)`: valid until `args` changes. The
     /// prefix may be null.
     bytes key_of(const key& args, text prefix = nullptr) const { return try_key_of(args, prefix).value(); }
@@ -412,6 +543,15 @@ private:
     template <class T, class Compute>
     static constexpr phicache_compute run_memoized =
         &detail::run_memoized<detail::write_bytes, T, std::remove_reference_t<Compute>>;
+
+    template <class T, class Compute>
+    T memoize_parts(const key_parts& key, Compute& compute) const {
+        return detail::memoize_parts<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
+    }
+    template <class T, class Compute>
+    expected<T> try_memoize_parts(const key_parts& key, Compute& compute) const {
+        return detail::try_memoize_parts<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
+    }
 
     auto get_call(bytes key) const noexcept {
         return [cache = this->raw(), key](phicache_value* out) { return c::get(cache, key, out); };

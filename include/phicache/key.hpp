@@ -237,6 +237,41 @@ private:
     failure failure_{PHICACHE_OK};
 };
 
+/// A key of two to six parts of raw bytes, borrowed for a call: `cache.memoize<double>({p, q}, …)`. It is the key
+/// `key_bytes{p, q}`; the library joins the parts, without allocating if they have at most 1,000 bytes. Neither
+/// copied nor moved: write it where it is used.
+class key_parts {
+public:
+    template <class First, class Second, class... More,
+              std::enable_if_t<std::is_convertible_v<const First&, bytes> &&
+                                   std::is_convertible_v<const Second&, bytes> &&
+                                   (std::is_convertible_v<const More&, bytes> && ...),
+                               int> = 0>
+    [[gnu::noinline]] key_parts(const First& first, const Second& second, const More&... more) noexcept
+        : count_(sizeof...(More) + 2) {
+        static_assert(sizeof...(More) + 2 <= most, "a list of parts has at most six; key_bytes::of takes any number");
+        std::size_t at = 0;
+        const auto add = [&](bytes part) {
+            parts_[at] = part;
+            lengths_[at++] = static_cast<std::uint32_t>(part.size());
+        };
+        add(bytes(first)), add(bytes(second)), (add(bytes(more)), ...);
+        parts_[at] = bytes(lengths_, at * sizeof lengths_[0]);
+    }
+    key_parts(const key_parts&) = delete;
+    key_parts& operator=(const key_parts&) = delete;
+
+    /// The parts for C, the last of which are the lengths of the others.
+    const phicache_bytes* data() const noexcept { return parts_; }
+    std::size_t size() const noexcept { return count_ + 1; }
+
+private:
+    static constexpr std::size_t most = 6;
+    std::size_t count_;
+    phicache_bytes parts_[most + 1];
+    std::uint32_t lengths_[most];
+};
+
 /// The bytes of a key, stored inside the object unless they are long. Converts to `bytes`.
 class key_bytes {
 public:

@@ -76,8 +76,8 @@ class shared_owner {
 public:
     using handle_type = Handle;
 
-    /// Takes ownership of a handle from C. Every call on a null handle fails. Frees the handle and is null if there is no
-    /// memory to share it.
+    /// Takes ownership of a handle from C. Every call on a null handle fails. If there is no memory to share it, frees
+    /// the handle and is null.
     explicit shared_owner(Handle* handle) noexcept : handle_(handle) {
         if (handle != nullptr) owners_ = new (std::nothrow) std::size_t(1);
         if (owners_ == nullptr && handle != nullptr) Free(std::exchange(handle_, nullptr));

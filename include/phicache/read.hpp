@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "cache.hpp"
+#include "reader.hpp"
 
 PHICACHE_HPP_BEGIN
 
@@ -32,6 +33,22 @@ public:
     expected<std::optional<bytes>> try_get(const cache& of, bytes key) const {
         phicache_bytes found;
         const phicache_status code = phicache_cache_read(of.handle(), key, &found);
+        if (code < 0) return failure(code);
+        return code == PHICACHE_OK ? std::optional<bytes>(found) : std::nullopt;
+    }
+
+    /// The same through a reader: for loops.
+    std::optional<bytes> get(reader& through, bytes key) const {
+        phicache_bytes found;
+        const phicache_status code = phicache_reader_read(through.raw(), key, &found);
+        if (code == PHICACHE_OK) return found;
+        detail::require(code);
+        return {};
+    }
+    /// @copydoc get
+    expected<std::optional<bytes>> try_get(reader& through, bytes key) const {
+        phicache_bytes found;
+        const phicache_status code = phicache_reader_read(through.raw(), key, &found);
         if (code < 0) return failure(code);
         return code == PHICACHE_OK ? std::optional<bytes>(found) : std::nullopt;
     }
