@@ -35,6 +35,8 @@
 #   make bench-memory  the resident memory of caches over a long run under a limit, beside moka's and a map's
 #                  (benches/memory); takes two minutes after its build and writes
 #                  benches/reports/performance-memory.md and the chart in docs/guide.md; QUICK=1 only prints the table
+#   make bench-julia  hits from Julia beside Dict, LRUCache.jl and Memoize.jl (benches/julia); takes a minute and writes
+#                  benches/reports/performance-julia.md; QUICK=1 only prints the table
 #   make bench-instructions  counts the instructions of each operation with valgrind, and those of single stores in
 #                  full caches
 #   make build     the shared and the static library, the example, the C and C++ tests; plain make does the same
@@ -66,7 +68,7 @@ SCALE ?= 8
 BENCH = $(BUILD)/bench
 
 .PHONY: demo test check stress soak-redis soak-memory truth sanitize memcheck fuzz bench bench-peers bench-iit \
-        bench-redis bench-eviction bench-memory bench-instructions build package configure install header symbols docs \
+        bench-redis bench-eviction bench-memory bench-julia bench-instructions build package configure install header symbols docs \
         supply-chain clean distclean toolchain
 
 demo: configure
@@ -156,6 +158,17 @@ bench-memory: toolchain
 	    --target-dir "$$CARGO_TARGET_DIR/memory"
 	$(PYTHON) -B benches/reports/performance-memory.py "$$CARGO_TARGET_DIR/memory/release/phicache-memory-bench" \
 	    $(if $(QUICK),--quick)
+
+# The packages are left out if they cannot be fetched.
+bench-julia: configure
+	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target phicache_shared -j $(JOBS)
+	@set -e; julia=$$($(PYTHON) -B make/find_tool.py julia $(BUILD)); packages=$(abspath $(BENCH))/julia; \
+	mkdir -p "$$packages"; run() { PHICACHE_LIBRARY=$(BUILD)/libphicache.so JULIA_NUM_THREADS=1 "$$@"; }; \
+	export JULIA_LOAD_PATH="@:$(CURDIR)/julia/PhiCache:@stdlib" JULIA_DEPOT_PATH="$$packages:$$JULIA_DEPOT_PATH"; \
+	timeout 120 "$$julia" --startup-file=no "--project=$$packages" benches/julia/packages.jl >/dev/null 2>&1 || true; \
+	run "$$julia" --startup-file=no "--project=$$packages" benches/julia/main.jl $(if $(QUICK),9) \
+	    > "$$packages/page.md"; cat "$$packages/page.md"; \
+	$(if $(QUICK),,cp "$$packages/page.md" benches/reports/performance-julia.md)
 
 bench-instructions: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target phicache_shared -j $(JOBS)

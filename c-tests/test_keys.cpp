@@ -187,7 +187,7 @@ void keys_of_several_parts_keep_the_parts_apart() {
     CHECK(bytes(key_bytes{doubles{1}, doubles{2, 3}}) == bytes(key_bytes::of(doubles{1}, doubles{2, 3})));
     // Short texts in up to four parts; all are different.
     const std::vector<std::string> texts{"", "a", "aa", std::string(1, '\0'), std::string("\1\0\0\0", 4),
-                                         std::string("\1\0\0\0\0\0\0\0", 8), std::string(8, '\0')};
+                                         std::string(4, '\0'), std::string(8, '\0')};
     std::set<std::string> seen;
     std::size_t made = 0;
     const auto note = [&](const key_bytes& key) {
@@ -207,8 +207,8 @@ void keys_of_several_parts_keep_the_parts_apart() {
     }
     CHECK_UINT(seen.size(), made);
     // As docs/keys.md says.
-    CHECK(bytes(key_bytes::of("ab", "c")) == bytes(std::string("abc\2\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0", 19)));
-    CHECK_UINT(key_bytes::of(doubles(1000), "x").size(), 8000 + 1 + 16);
+    CHECK(bytes(key_bytes::of("ab", "c")) == bytes(std::string("abc\2\0\0\0\1\0\0\0", 11)));
+    CHECK_UINT(key_bytes::of(doubles(1000), "x").size(), 8000 + 1 + 8);
     phicache::dict_cache cache;
     cache.set(key_bytes::of(doubles{1}, doubles{2, 3}), 0.5);
     CHECK(!cache.contains(key_bytes::of(doubles{1, 2}, doubles{3})));

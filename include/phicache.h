@@ -1663,7 +1663,7 @@ phicache_status phicache_cache_set_many(phicache_cache *cache,
  *
  * The key is the bytes of the parts, one after another, and nothing else. So the parts {1}, {2, 3} and the parts {1, 2},
  * {3} are one key, and `phicache_cache_get` finds its value by the key {1, 2, 3}. Where the lengths may differ, add a
- * part that tells them apart. The C++ and Julia interfaces add the length of each part, 8 bytes little-endian, as one
+ * part that tells them apart. The C++ and Julia interfaces add the length of each part, 32 bits little-endian, as one
  * more part.
  */
 

@@ -9,7 +9,12 @@ face follows the same work in C; its last column is the difference to C.
 
 Then counts single stores in full caches (benches/stores.cpp): their mean, as a multiple of that in a cache with room,
 and the largest. valgrind comes from the PATH or is fetched into BUILD (find_tool.py).
+
+If there is a Julia, the works of benches/julia/instructions.jl follow: a whole hit, with the instructions of Julia's
+code. That takes two minutes, most of them for Julia's start.
 """
+
+import os
 
 import subprocess
 import sys
@@ -22,6 +27,7 @@ from debian import say
 TOP = Path(__file__).resolve().parent.parent
 SHORT, LONG = 20_000, 40_000
 STORES = 3_000
+IN_JULIA = 20_000
 
 
 def run(valgrind, program, work, count, folder, *options):
@@ -71,6 +77,29 @@ def count_stores(valgrind, build, folder):
         print(f"{work:42}{mean:8.0f}{mean / with_room:8.2f}{max(stores):10}{int(refused):10}", flush=True)
 
 
+def count_in_julia(valgrind, build, folder):
+    julia = find_tool.find("julia", build)
+    if julia is None:
+        return
+    command = [julia, "--startup-file=no", f"--project={TOP / 'julia/PhiCache'}", TOP / "benches/julia/instructions.jl"]
+    environment = {**os.environ, "PHICACHE_LIBRARY": str(build / "libphicache.so"), "JULIA_NUM_THREADS": "1"}
+    works = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.splitlines()
+    # Julia may be a script that starts the program, so its processes have files of their own.
+    run = subprocess.run([valgrind, "--tool=callgrind", f"--callgrind-out-file={folder}/julia.%p", "--trace-children=yes",
+                          "--smc-check=all-non-file", "--dump-before=phicache_features", "--combine-dumps=yes",
+                          *command, str(IN_JULIA)], env=environment, capture_output=True, text=True)
+    if run.returncode != 0:
+        say(run.stderr.strip())
+        sys.exit("the run of Julia under valgrind failed")
+    texts = [file.read_text() for file in folder.glob("julia.*")]
+    parts = [int(line.split()[1]) for line in max(texts, key=len).splitlines() if line.startswith("summary: ")]
+    # What comes before the first work; each work, and what is between it and the next.
+    each = [part / IN_JULIA for part in parts[1::2][:len(works)]]
+    print(f"\n{'instructions of one hit in Julia':46}   without the loop")
+    for work, instructions in zip(works, each):
+        print(f"{work:46}{instructions:8.1f}{instructions - each[0]:11.1f}", flush=True)
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -81,6 +110,7 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         count_operations(valgrind, build, Path(temporary))
         count_stores(valgrind, build, Path(temporary))
+        count_in_julia(valgrind, build, Path(temporary))
 
 
 if __name__ == "__main__":

@@ -253,16 +253,16 @@ public:
         return *this;
     }
 
-    /// A key of several parts of raw bytes: `key_bytes{p, q}`. The parts are joined and followed by their lengths, so
-    /// ({1}, {2, 3}) is not ({1, 2}, {3}). Raw bytes have no types: text and a number may be equal, and -0.0 is not
-    /// 0.0.
+    /// A key of several pieces of raw bytes: `key_bytes{p, q}`. The pieces are concatenated and followed by their
+    /// lengths, so ({1}, {2, 3}) is not ({1, 2}, {3}). Raw bytes have no types: text and a number may be equal, and
+    /// -0.0 is not 0.0.
     template <class First, class Second, class... More,
               std::enable_if_t<std::is_convertible_v<const First&, bytes> &&
                                    std::is_convertible_v<const Second&, bytes> &&
                                    (std::is_convertible_v<const More&, bytes> && ...),
                                int> = 0>
     key_bytes(const First& first, const Second& second, const More&... more) : key_bytes(of(first, second, more...)) {}
-    /// The same, of any number of parts.
+    /// The same, of any number of pieces.
     template <class... Parts>
     static key_bytes of(const Parts&... parts) {
         return joined({bytes(parts)...});
@@ -287,8 +287,8 @@ public:
     }
 
 private:
-    [[gnu::noinline]] static key_bytes joined(std::initializer_list<bytes> parts) {
-        std::size_t size = sizeof(std::uint64_t) * parts.size();
+    static key_bytes joined(std::initializer_list<bytes> parts) {
+        std::size_t size = 4 * parts.size();
         for (const bytes part : parts) size += part.size();
         return from([&](std::uint8_t* buffer, std::size_t capacity, std::size_t* len) -> phicache_status {
             *len = size;
@@ -298,9 +298,7 @@ private:
                 buffer += part.size();
             }
             for (const bytes part : parts) {
-                const std::uint64_t length = part.size();  // little-endian, as the machine: see docs/keys.md
-                std::memcpy(buffer, &length, sizeof length);
-                buffer += sizeof length;
+                for (int shift = 0; shift < 32; shift += 8) *buffer++ = static_cast<std::uint8_t>(part.size() >> shift);
             }
             return PHICACHE_OK;
         });

@@ -309,6 +309,12 @@ impl<T: Product> Flight<T> {
         T::waits().withdraw(owner);
     }
 
+    /// Whether no owner waits for any flight.
+    #[inline(always)]
+    pub fn nobody_waits() -> bool {
+        T::waits().is_empty()
+    }
+
     /// Makes `owner`, which cannot wait, compute beside the flight's owner. False if the flight is no longer computed.
     pub fn join(&self, owner: Owner) -> Result<bool> {
         let mut state = self.state.lock();

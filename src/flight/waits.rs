@@ -119,9 +119,15 @@ impl<A: Awaited> Waits<A> {
         Ok(true)
     }
 
+    /// Whether no owner waits for anything.
+    #[inline(always)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.len.load(Ordering::Relaxed) == 0
+    }
+
     /// Notes that `owner` waits for nothing.
     pub(super) fn withdraw(&self, owner: Owner) {
-        if self.len.load(Ordering::Relaxed) != 0 {
+        if !self.is_empty() {
             self.take_back(self.lock(), owner);
         }
     }

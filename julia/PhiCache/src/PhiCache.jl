@@ -39,7 +39,9 @@ module PhiCache
 # | `nodes.jl`      | `NodeSet` and `Direction`                                             |
 # | `config.jl`     | `Config` and the process default                                      |
 # | `memory.jl`     | how much memory the process uses and may use                          |
-# | `keys.jl`       | `KeyBuilder`: the canonical keys that all languages share             |
+# | `spares.jl`     | objects that are used again: one spare for each thread                |
+# | `encoding.jl`   | `KeyBuilder`: the canonical encoding, element by element              |
+# | `keys.jl`       | keys of the types that all languages share                            |
 # | `types.jl`      | Julia's own types in keys                                             |
 # | `values.jl`     | Julia values as bytes, and bytes as Julia values                      |
 # | `views.jl`      | `ValueView`: the bytes of a cache entry as an array                   |
@@ -67,7 +69,7 @@ export AbstractCache, DictCache, RedisCache, PurviewCache, MICECache, Mice
 export Memo, CachedMethod, @phicache, info, stats, original
 export NodeSet, Direction, CAUSE, EFFECT, BIDIRECTIONAL, mask
 export Config, default_config, memory_full, memory_limits, memory_percent, memory_usage
-export KeyBuilder, add!, encode_key, encode_typed_key, repertoire_key, mice_key, joined_key
+export KeyBuilder, add!, encode_key, encode_typed_key, repertoire_key, mice_key, joined_key, KeyParts
 export set!, get_many, set_many!, entries, withvalue, ValueView, memoize!
 export redis_available, redis_ping, redis_health
 export Fingerprint, Cut, Subsystem, damages, cut_scoped_key, fingerprint, iscut, nodes, would_store
@@ -79,6 +81,8 @@ include("handle.jl")
 include("nodes.jl")
 include("config.jl")
 include("memory.jl")
+include("spares.jl")
+include("encoding.jl")
 include("keys.jl")
 include("types.jl")
 include("values.jl")
@@ -100,6 +104,10 @@ include("subsystem.jl")
 include("mice.jl")
 include("registry.jl")
 
-__init__() = load_library()
+function __init__()
+    load_library()
+    make_slots(BUILDERS)
+    make_slots(LIFETIMES)
+end
 
 end

@@ -39,13 +39,61 @@ function Base.unsafe_convert(::Type{Ptr{CView}}, cache::AbstractCache)
     return cache.view
 end
 
-# The two operations below all others: looking up a key and storing a value. `with_key(f, cache, key)` makes the key.
-# Caches with special keys or values have methods of their own.
-with_key(f, ::AbstractCache, key) = with_key(f, key)
+# The two operations below all others: looking up a key and storing a value. `prepare_key` makes the key. Caches with
+# special keys or values have methods of their own.
+@inline prepare_key(::AbstractCache, key) = prepare_key(key)
 
-# Some(value), or nothing.
-lookup(cache::AbstractCache{V}, key) where {V} = lookup(V, cache, key)
-lookup(::Type{V}, cache::AbstractCache, key) where {V} = with_bytes(bytes -> value_of(V, cache, bytes), cache, key)
+# Calls `f` with the prepared key.
+@inline function with_key(f::F, cache::AbstractCache, key) where {F}
+    prepared = prepare_key(cache, key)
+    result = f(prepared)
+    release_key(prepared)
+    return result
+end
+
+# Instead of a value: there is none. (`nothing` may be a value.)
+struct Absent end
+
+# The value, or Absent(). A hit is flat code without `try`, closures and allocations, except that of the value.
+@inline lookup(cache::AbstractCache{V}, key) where {V} = lookup(V, cache, key)
+
+@inline function lookup(::Type{V}, cache::AbstractCache, key) where {V}
+    value = Ref(CValue())
+    code = @c phicache_cache_get(cache::Ptr{CView}, key::CBytes, value::Ptr{CValue})::Int32
+    code == OK.code && return take_value(V, cache, value)
+    check(code)
+    return Absent()
+end
+
+# A copy of the pinned value, which is released.
+@inline function take_value(::Type{V}, cache::AbstractCache, value) where {V}
+    is_just_copied(V, cache, CBytes(value[])) || return take_carefully(V, cache, value[])
+    copied = decode(V, CBytes(value[]))
+    @c phicache_value_release(value::Ptr{CValue})::Cvoid
+    return copied
+end
+
+# Whether nothing can be thrown between the pin and its release. (The memory for a long copy may be missing.)
+const LONG_VALUE = 1 << 20
+@inline is_just_copied(::Type{V}, ::AbstractCache, bytes) where {V} =
+    V !== Any && bytes.len <= LONG_VALUE && fits(V, bytes)
+
+# The same for values that may throw. (A `try` takes as long as a lookup.)
+@noinline function take_carefully(::Type{V}, cache, value::CValue) where {V}
+    try
+        return value_of(V, cache, CBytes(value))
+    finally
+        release(value)
+    end
+end
+
+release(value::CValue) = @c phicache_value_release(Ref(value)::Ptr{CValue})::Cvoid
+
+# Decodes and encodes a value of type `V`, which is the cache's own type or, for byte caches, chosen by the caller.
+value_of(::Type{V}, cache::AbstractCache{V}, bytes) where {V} = from_bytes(cache, bytes)
+value_of(::Type{V}, ::ByteCache, bytes) where {V} = decode(V, bytes)
+bytes_of(::Type{V}, cache::AbstractCache{V}, value) where {V} = to_bytes(cache, value)
+bytes_of(::Type{V}, ::ByteCache, value) where {V} = encode(V, value)
 
 store(cache::AbstractCache, key, value) =
     check(@c phicache_cache_set(cache::Ptr{CView}, key::CBytes, to_bytes(cache, value)::CBytes)::Int32)
@@ -75,22 +123,35 @@ costs the most for each byte. 0 is unknown: the value counts as one of mean cost
 the cost themselves.
 """
 function set!(cache::AbstractCache, key, value; cost::Real=0)
-    cost == 0 && return with_key(key -> store(cache, key, value), cache, key)
     ns = nanoseconds(cost)
-    return with_key(key -> store_with_cost(cache, key, value, ns), cache, key)
+    return with_key(key -> ns == 0 ? store(cache, key, value) : store_with_cost(cache, key, value, ns), cache, key)
 end
 
 Base.valtype(::Type{<:AbstractCache{V}}) where {V} = V
 Base.valtype(cache::AbstractCache) = valtype(typeof(cache))
 
-Base.get(cache::AbstractCache, key, default) = get(() -> default, cache, key)
-
-function Base.get(default::Base.Callable, cache::AbstractCache, key)
-    found = with_key(key -> lookup(cache, key), cache, key)
-    return found === nothing ? default() : something(found)
+# The value, or Absent().
+@inline function find(cache::AbstractCache, key)
+    prepared = prepare_key(cache, key)
+    found = lookup(cache, prepared)
+    release_key(prepared)
+    return found
 end
 
-Base.getindex(cache::AbstractCache, key) = get(() -> throw(KeyError(key)), cache, key)
+function Base.get(cache::AbstractCache, key, default)
+    found = find(cache, key)
+    return found isa Absent ? default : found
+end
+
+function Base.get(default::F, cache::AbstractCache, key) where {F<:Base.Callable}
+    found = find(cache, key)
+    return found isa Absent ? default() : found
+end
+
+function Base.getindex(cache::AbstractCache, key)
+    found = find(cache, key)
+    return found isa Absent ? throw(KeyError(key)) : found
+end
 Base.getindex(cache::AbstractCache, first, second, rest...) = cache[(first, second, rest...)]
 Base.setindex!(cache::AbstractCache, value, key) = (set!(cache, key, value); cache)
 Base.setindex!(cache::AbstractCache, value, first, second, rest...) =
@@ -241,17 +302,14 @@ function new_cache(make, name, max_bytes, verification; on_full=:configured, ttl
     end
 end
 
-# Calls `f` with the pinned bytes of a key's value; returns Some(its result), or nothing on a miss.
-with_bytes(f, cache::AbstractCache, key) = with_pinned(f, value ->
-    @c phicache_cache_get(cache::Ptr{CView}, key::CBytes, value::Ptr{CValue})::Int32)
-
-# Calls `f` with the pinned bytes that `find(value)` finds, then releases them.
+# Calls `f` with the pinned bytes that `find(value)` finds, then releases them. Returns Some(its result), or nothing on
+# a miss.
 function with_pinned(f, find)
     value = Ref(CValue())
     check(find(value)) == OK || return nothing
     try
-        return Some(f(CBytes(value[].data, value[].len)))
+        return Some(f(CBytes(value[])))
     finally
-        @c phicache_value_release(value::Ptr{CValue})::Cvoid
+        release(value[])
     end
 end

@@ -17,16 +17,32 @@ end
 # Whether the result of `get_or_reserve` counts as a hit.
 is_hit(step) = !(step isa Reservation) || step.kept !== nothing
 
-# Some(value), or a Reservation; `V` is the type of the value.
-@noinline function get_or_reserve(::Type{V}, cache::AbstractCache, key) where {V}
+# The value, or a Reservation; `V` is the type of the value. A hit is as flat as one of `lookup`.
+@inline function get_or_reserve(::Type{V}, cache::AbstractCache, key) where {V}
+    value, lease = Ref(CValue()), Ref{Ptr{Cvoid}}(C_NULL)
+    code = begin_computation(cache, key, value, lease)
+    code == OK.code && return take_value(V, cache, value)
+    return reserve_computation(V, cache, key, code, value[], lease[])
+end
+
+@inline begin_computation(cache, key, value, lease) = @c phicache_cache_begin(
+    cache::Ptr{CView}, key::CBytes, task_number()::UInt64, value::Ptr{CValue}, lease::Ptr{Ptr{Cvoid}})::Int32
+
+# This task as the owner of computations.
+@inline task_number() = UInt64(pointer_from_objref(current_task()))
+
+# The rest of `get_or_reserve`, with the results of `begin_computation`.
+@noinline function reserve_computation(::Type{V}, cache, key, code, value::CValue, lease) where {V}
     pause = 0.001
     while true
-        lease = Ref{Ptr{Cvoid}}(C_NULL)
-        found = begin_computation(V, cache, key, lease)
-        found isa Some && return found
+        check(code) == OK && return take_carefully(V, cache, value)
         flight_key = (cache.identity, key_bytes(key))
-        found isa Vector{UInt8} && return Reservation(nothing, flight_key, Lease(lease[]), found)
-        lease[] == C_NULL || return Reservation(start_flight(flight_key), flight_key, Lease(lease[]), nothing)
+        if lease != C_NULL
+            value.origin == 0 && return Reservation(start_flight(flight_key), flight_key, Lease(lease), nothing)
+            # In verified mode the value is lent until the lease ends.
+            kept = copy(unsafe_wrap(Array, value.data, value.len))
+            return Reservation(nothing, flight_key, Lease(lease), kept)
+        end
         flight = lock(() -> get(FLIGHTS, flight_key, nothing), FLIGHTS_LOCK)
         if flight === nothing
             # A thread of another language computes it, or a task that has not registered its flight yet.
@@ -35,8 +51,11 @@ is_hit(step) = !(step isa Reservation) || step.kept !== nothing
         elseif wait_for(flight)
             # Counts a hit, or the miss.
             found = lookup(V, cache, key)
-            return found === nothing ? Reservation(flight, flight_key, nothing, nothing) : found
+            return found isa Absent ? Reservation(flight, flight_key, nothing, nothing) : found
         end
+        next_value, next_lease = Ref(CValue()), Ref{Ptr{Cvoid}}(C_NULL)
+        code = begin_computation(cache, key, next_value, next_lease)
+        value, lease = next_value[], next_lease[]
     end
 end
 
@@ -89,31 +108,6 @@ const BYTES = VERSION < v"1.12-" ? "i8*" : "ptr"
     ret void
     """), Cvoid, Tuple{})
 
-# Some(value); or the bytes that the lease in `lease` verifies; or nothing. Then `lease` has the lease to compute the
-# value, or NULL if another task or thread computes it.
-function begin_computation(::Type{V}, cache, key, lease) where {V}
-    owner = UInt64(pointer_from_objref(current_task()))
-    value = Ref(CValue())
-    status = check(@c phicache_cache_begin(
-        cache::Ptr{CView}, key::CBytes, owner::UInt64, value::Ptr{CValue}, lease::Ptr{Ptr{Cvoid}})::Int32)
-    bytes = CBytes(value[].data, value[].len)
-    # Lent until the lease ends.
-    status == OK || return value[].origin == 0 ? nothing : copy(unsafe_wrap(Array, bytes.data, bytes.len))
-    try
-        return Some(value_of(V, cache, bytes))
-    finally
-        @c phicache_value_release(value::Ptr{CValue})::Cvoid
-    end
-end
-
-begin_computation(cache::AbstractCache{V}, key, lease) where {V} = begin_computation(V, cache, key, lease)
-
-# Decodes and encodes a value of type `V`, which is the cache's own type or, for byte caches, chosen by the caller.
-value_of(::Type{V}, cache::AbstractCache{V}, bytes) where {V} = from_bytes(cache, bytes)
-value_of(::Type{V}, ::ByteCache, bytes) where {V} = decode(V, bytes)
-bytes_of(::Type{V}, cache::AbstractCache{V}, value) where {V} = to_bytes(cache, value)
-bytes_of(::Type{V}, ::ByteCache, value) where {V} = encode(V, value)
-
 """
     get!(compute, cache::AbstractCache, key)
     get!(cache::AbstractCache, key, default)
@@ -126,22 +120,24 @@ the same cache for other keys and may switch tasks; requesting its own key throw
 (`PhiCache.ERROR_RECURSION`). Tasks that would wait for each other in a cycle compute instead. A value that was being
 computed during `empty!` is not stored.
 """
-Base.get!(compute::Base.Callable, cache::AbstractCache, key) =
-    with_key(key -> compute_value(compute, cache, key), cache, key)
+function Base.get!(compute::F, cache::AbstractCache{V}, key) where {F<:Base.Callable,V}
+    prepared = prepare_key(cache, key)
+    step = get_or_reserve(V, cache, prepared)
+    release_key(prepared)
+    return step isa Reservation ? compute_value(compute, cache, step)::V : step
+end
 Base.get!(cache::AbstractCache, key, default) = get!(() -> default, cache, key)
 
-# The value of a key; on a miss the result of `compute()`.
-function compute_value(compute, cache::AbstractCache{V}, key) where {V}
-    step = get_or_reserve(V, cache, key)
-    step isa Reservation || return something(step)::V
+# Ends a reservation with the result of `compute()`.
+@noinline function compute_value(compute::F, cache::AbstractCache{V}, reservation) where {F,V}
     value = try
         ensure_stack()
         convert(V, compute())::V
     catch
-        abandon(step)
+        abandon(reservation)
         rethrow()
     end
-    return complete_with(V, cache, step, value, nothing)::V
+    return complete_with(V, cache, reservation, value, nothing)::V
 end
 
 # Ends a reservation with this value. Returns it, or in verified mode the equal value that the cache has.

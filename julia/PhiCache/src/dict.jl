@@ -72,22 +72,32 @@ Without `T` the values of the cache must be arrays; the view has their shape.
         sum(repertoire)
     end
 """
-withvalue(f, cache::ByteCache{Array{T,N}}, key) where {T,N} = with_array(f, cache, key, Array{T,N})
+withvalue(f::F, cache::ByteCache{Array{T,N}}, key) where {F,T,N} = with_array(f, cache, key, Array{T,N})
 withvalue(f, cache::ByteCache{V}, key) where {V} =
     throw(ArgumentError("the values of a cache of $V are not arrays; pass an element type to view them, or use get"))
 
-function withvalue(f, cache::ByteCache{V}, key, ::Type{T}) where {V,T}
+function withvalue(f::F, cache::ByteCache{V}, key, ::Type{T}) where {F,V,T}
     V === Any && throw(ArgumentError("the values of a cache of Any are serialized and cannot be viewed; use a cache " *
                                      "of Vector{$T}"))
     is_bits(T) || throw(ArgumentError("values cannot be viewed as arrays of $T; expected a bits type"))
     return with_array(f, cache, key, Vector{T})
 end
 
-function with_array(f, cache, key, ::Type{Array{T,N}}) where {T,N}
-    found = with_key(cache, key) do key
-        with_bytes(cache, key) do bytes
-            with_view(f, bytes.data, array_size(Array{T,N}, bytes), T)
-        end
+function with_array(f::F, cache, key, ::Type{Array{T,N}}) where {F,T,N}
+    prepared = prepare_key(cache, key)
+    value = Ref(CValue())
+    code = @c phicache_cache_get(cache::Ptr{CView}, prepared::CBytes, value::Ptr{CValue})::Int32
+    release_key(prepared)
+    return check(code) == OK ? with_view(f, value[], Array{T,N}) : nothing
+end
+
+# Calls `f` with a view of a pinned value; then empties the view, and releases the value.
+function with_view(f::F, value::CValue, ::Type{Array{T,N}}) where {F,T,N}
+    lifetime = borrow(LIFETIMES)
+    try
+        return f(ValueView{T,N}(value.data, checked_size(Array{T,N}, CBytes(value)), false, lifetime))
+    finally
+        end_lifetime(lifetime)
+        release(value)
     end
-    return found === nothing ? nothing : something(found)
 end

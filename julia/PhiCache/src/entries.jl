@@ -96,9 +96,9 @@ The value of `key`, or `default`. Unlike `get`, it counts neither a hit nor a mi
 used.
 """
 function Base.peek(cache::AbstractCache, key, default=nothing)
-    found = with_key(cache, key) do key
-        with_pinned(bytes -> from_bytes(cache, bytes), value ->
-            @c phicache_cache_peek(cache::Ptr{CView}, key::CBytes, value::Ptr{CValue})::Int32)
-    end
-    return found === nothing ? default : something(found)
+    prepared = prepare_key(cache, key)
+    value = Ref(CValue())
+    code = @c phicache_cache_peek(cache::Ptr{CView}, prepared::CBytes, value::Ptr{CValue})::Int32
+    release_key(prepared)
+    return check(code) == OK ? take_value(valtype(cache), cache, value) : default
 end

@@ -3,8 +3,8 @@
 """
     PhiCache.Handle
 
-An object that lives in the library: a cache, a configuration, a subsystem or a key builder. `close` frees it now and
-may be called more than once; otherwise the garbage collector frees it.
+An object that lives in the library: a cache, a configuration or a subsystem. `close` frees it now and may be called
+more than once; otherwise the garbage collector frees it.
 """
 abstract type Handle end
 

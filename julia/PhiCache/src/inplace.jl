@@ -9,15 +9,16 @@ into the cache. Otherwise as `get!`.
 """
 memoize!(fill!, cache::ByteCache{<:Array}, key, sizes::Integer...) = memoize!(fill!, cache, key, sizes)
 
-function memoize!(fill!, cache::ByteCache{Array{T,N}}, key, sizes::NTuple{N,Integer}) where {T,N}
+function memoize!(fill!::F, cache::ByteCache{Array{T,N}}, key, sizes::NTuple{N,Integer}) where {F,T,N}
     size = map(Int, sizes)
     all(>=(0), size) || throw(ArgumentError("the size of the array is $size; expected no negative number"))
-    return with_key(key -> get_or_fill(fill!, cache, key, size), cache, key)
+    prepared = prepare_key(cache, key)
+    step = get_or_reserve(Array{T,N}, cache, prepared)
+    release_key(prepared)
+    return step isa Reservation ? compute_in_place(fill!, cache, step, size)::Array{T,N} : step
 end
 
-function get_or_fill(fill!, cache::ByteCache{Array{T,N}}, key, size) where {T,N}
-    step = get_or_reserve(Array{T,N}, cache, key)
-    step isa Reservation || return something(step)::Array{T,N}
+@noinline function compute_in_place(fill!::F, cache::ByteCache{Array{T,N}}, step, size) where {F,T,N}
     # A value that is verified is not written into an entry: the cache has one.
     lease = step.kept === nothing ? step.lease : nothing
     value = try
@@ -37,9 +38,9 @@ function fill_entry(fill!, ::Type{Array{T,N}}, lease, size) where {T,N}
     len = prod(size) * sizeof(T)
     if lease === nothing
         array = zeros(UInt8, len)
-        return GC.@preserve array with_view(copy_filled, pointer(array), size, T; writable=true)
+        return GC.@preserve array with_writable_view(copy_filled, pointer(array), size, T)
     end
     data = reserve(lease, len + sizes_length(N))
     write_sizes(data + len, size)
-    return with_view(copy_filled, data, size, T; writable=true)
+    return with_writable_view(copy_filled, data, size, T)
 end

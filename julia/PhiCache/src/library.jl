@@ -23,6 +23,15 @@ macro c(expression)
     return esc(:(@ccall $(Expr(:(::), Expr(:call, Expr(:$, pointer), arguments...), result))))
 end
 
+# C's `phicache_bytes`. An argument of this type may be any object with bytes.
+struct CBytes
+    data::Ptr{UInt8}
+    len::Csize_t
+end
+
+Base.cconvert(::Type{CBytes}, bytes::Union{String,Array}) = bytes
+Base.unsafe_convert(::Type{CBytes}, bytes::Union{String,Array}) = CBytes(Ptr{UInt8}(pointer(bytes)), sizeof(bytes))
+
 # `nothing` is NULL in C.
 optional_text(text) = text === nothing ? Cstring(C_NULL) : String(text)
 optional_array(array) = array === nothing ? C_NULL : array

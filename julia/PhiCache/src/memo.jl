@@ -74,32 +74,38 @@ struct Call{V,A<:Tuple,K<:NamedTuple}
 end
 Call(::Type{V}, method, arguments::A, keywords::K) where {V,A,K} = Call{V,A,K}(method, arguments, keywords)
 
+# The names of methods by the types of their arguments, in one world. Replaced, never changed.
+mutable struct KnownMethods
+    world::UInt
+    names::IdDict{Any,String}
+end
+
 # Finds the method for a call of an ordinary function. Looks it up once for each list of argument types, and again after
 # any new definition.
 struct MethodLookup{V,F}
     original::F
     # Whether other processes read the keys. Then the signature identifies a method; in this process also its world age.
     shared::Bool
-    methods::Base.RefValue{Tuple{UInt,IdDict{Any,String}}}
+    known::Base.RefValue{KnownMethods}
     lock::ReentrantLock
 end
 MethodLookup{V,F}(f, shared) where {V,F} =
-    MethodLookup{V,F}(f, shared, Ref((UInt(0), IdDict{Any,String}())), ReentrantLock())
+    MethodLookup{V,F}(f, shared, Ref(KnownMethods(0, IdDict{Any,String}())), ReentrantLock())
 
 # The world age of the task: it does not call methods that were defined later.
 world_age() = ccall(:jl_get_tls_world_age, UInt, ())
 
-(plain::MethodLookup{V})(arguments...; keywords...) where {V} =
+@inline (plain::MethodLookup{V})(arguments::Vararg{Any,N}; keywords...) where {V,N} =
     Call(V, method_name(plain, arguments), arguments, values_of(keywords))
 
 function method_name(plain::MethodLookup, arguments)
     world = world_age()
-    known_at, known = plain.methods[]
-    if known_at == world
-        name = get(known, typeof(arguments), nothing)
+    known = plain.known[]
+    if known.world == world
+        name = get(known.names, typeof(arguments), nothing)
         name === nothing || return name::String
     end
-    return find_method(plain, arguments, world)
+    return find_method(plain, arguments, world)::String
 end
 
 @noinline function find_method(plain, arguments, world)
@@ -117,10 +123,10 @@ end
     # If an argument is a type, dispatch looks at its value, but `known` has only its type: do not remember the name.
     any(argument -> argument isa Type, arguments) && return name
     lock(plain.lock) do
-        known_at, known = plain.methods[]
-        known = known_at == world ? copy(known) : IdDict{Any,String}()
-        known[typeof(arguments)] = name
-        plain.methods[] = (world, known)
+        known = plain.known[]
+        names = known.world == world ? copy(known.names) : IdDict{Any,String}()
+        names[typeof(arguments)] = name
+        plain.known[] = KnownMethods(world, names)
     end
     return name
 end
@@ -158,19 +164,16 @@ end
     if memo.cache === nothing || !isopen(memo.cache)
         percent = memo.maximum_memory_percent
         memo.cache = DictCache{Any}(config=percent === nothing ? memo.config : config_with_limit(percent))
-        # Without the counts from precompilation.
-        memo.hits[] = 0
-        memo.misses[] = 0
     end
     return memo.cache
 end
 
 # Keeps its stack frame small while `original` runs: see `compute.jl`.
-function (memo::Memo)(arguments...; keywords...)
+function (memo::Memo)(arguments::Vararg{Any,N}; keywords...) where {N}
     call = memo.prepare(arguments...; keywords...)
     V = stored_type(memo, call)
     step = get_or_reserve_call(V, memo, call)
-    step isa Reservation || return something(step)::V
+    step isa Reservation || return step
     value = try
         ensure_stack()
         convert(V, memo.original(call.arguments...; call.keywords...))::V
@@ -192,29 +195,34 @@ stored_type(::Memo{P,F,D,true}, ::Call{V}) where {P,F,D,V} = V
 
 is_private(::Memo{P,F,D,Private}) where {P,F,D,Private} = Private
 
-# A computation that fails counts as a miss too.
 @noinline function get_or_reserve_call(::Type{V}, memo::Memo, call::Call) where {V}
     cache = cache_of(memo)
-    builder = borrow_builder()
-    builder.shared = cache isa RedisCache
-    is_private(memo) || add!(builder, memo.prefix)
-    memo.typed && (builder.exactness = EXACT)
-    if memo.typed || !(memo.prepare isa MethodLookup)
-        begin_named!(builder, call.method)
-        add!(builder, nothing)
-        end_named!(builder)
-    end
-    add_each!(builder, call.arguments)
-    add_keywords!(builder, call.keywords)
-    step = get_or_reserve(V, cache, memo.typed ? Typed(builder) : builder)
-    return_builder(builder)
-    Threads.atomic_add!(is_hit(step) ? memo.hits : memo.misses, 1)
+    key = memo_key(memo, call, cache isa RedisCache)
+    step = get_or_reserve(V, cache, key)
+    release_key(key)
+    count_call(memo, is_hit(step))
     return step
 end
 
+# The key of a call. It must be released.
+@inline function memo_key(memo::Memo, call::Call, shared)
+    key = borrow_builder(memo.typed, memo.typed ? EXACT : PLAIN, shared)
+    is_private(memo) || add!(key, memo.prefix)
+    if memo.typed || !(memo.prepare isa MethodLookup)
+        both!(write_named_none!, key, call.method)
+    end
+    add_each!(key, call.arguments)
+    return add_keywords!(key, call.keywords)
+end
+
+# The counts of a private cache are those of its memo. A computation that fails counts as a miss too.
+count_call(memo::Memo, is_hit) =
+    is_private(memo) || Threads.atomic_add!(is_hit ? memo.hits : memo.misses, 1)
+
 function info(memo::Memo)
-    size = memo.cache === nothing ? 0 : length(cache_of(memo))
-    return (hits=memo.hits[], misses=memo.misses[], size=size)
+    memo.cache === nothing && return (hits=memo.hits[], misses=memo.misses[], size=0)
+    counts = info(cache_of(memo))
+    return is_private(memo) ? counts : (hits=memo.hits[], misses=memo.misses[], size=counts.size)
 end
 
 function Base.empty!(memo::Memo)

@@ -23,19 +23,17 @@ end
 CachedMethod(f; prefix=nothing, repertoire::Bool=false) =
     CachedMethod{typeof(f)}(f, prefix === nothing ? nothing : String(prefix), repertoire)
 
-function (method::CachedMethod)(cache::AbstractCache{V}, object, arguments...; keywords...) where {V}
+function (method::CachedMethod)(cache::AbstractCache{V}, object, arguments::Vararg{Any,N}; keywords...) where {V,N}
     if method.repertoire && !cache.config.cache_repertoires
         return convert(V, method.original(object, arguments...; keywords...))::V
     end
-    builder = borrow_builder()
-    builder.exactness = EXACT_UNTYPED
-    builder.shared = cache isa RedisCache
+    builder = borrow_builder(false, EXACT_UNTYPED, cache isa RedisCache)
     add!(builder, method.prefix)
     add_each!(builder, arguments)
     add_keywords!(builder, values_of(keywords))
     step = get_or_reserve(V, cache, builder)
-    return_builder(builder)
-    step isa Reservation || return something(step)::V
+    release_key(builder)
+    step isa Reservation || return step
     value = try
         ensure_stack()
         convert(V, method.original(object, arguments...; keywords...))::V

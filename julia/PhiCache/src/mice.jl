@@ -109,11 +109,32 @@ CMice(mice::Mice, payload::CBytes) = CMice(sizeof(CMice), Int32(mice.direction),
 Mice{P}(found::CMice) where {P} = Mice{P}(Direction(found.direction), NodeSet(mask=found.mechanism),
                                           NodeSet(mask=found.purview), found.phi, decode(P, found.payload))
 
-function lookup(cache::MICECache{P}, key) where {P}
-    found = Ref(CMice())
-    return with_pinned(_ -> Mice{P}(found[]), value -> @c phicache_mice_cache_get(
-        cache::Ptr{Cvoid}, key::CBytes, found::Ptr{CMice}, value::Ptr{CValue})::Int32)
+@inline function lookup(cache::MICECache{P}, key) where {P}
+    found, value = Ref(CMice()), Ref(CValue())
+    code = @c phicache_mice_cache_get(cache::Ptr{Cvoid}, key::CBytes, found::Ptr{CMice}, value::Ptr{CValue})::Int32
+    code == OK.code && return take_mice(cache, found[], value)
+    check(code)
+    return Absent()
 end
+
+# A copy of a pinned MICE, which is released: flat code if nothing can be thrown.
+@inline function take_mice(cache::MICECache{P}, found::CMice, value) where {P}
+    is_just_copied(P, cache, found.payload) || return take_mice_carefully(P, found, value[])
+    mice = Mice{P}(found)
+    @c phicache_value_release(value::Ptr{CValue})::Cvoid
+    return mice
+end
+
+@noinline function take_mice_carefully(::Type{P}, found, value) where {P}
+    try
+        return Mice{P}(found)
+    finally
+        release(value)
+    end
+end
+
+# Their records are decoded by the library.
+@inline is_just_copied(::Type{Mice{P}}, ::MICECache{P}, record) where {P} = false
 
 # The encoded record.
 function to_bytes(::MICECache{P}, mice::Mice) where {P}

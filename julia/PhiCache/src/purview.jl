@@ -35,13 +35,13 @@ end
 free_handle(::Type{PurviewCache}, pointer) = @c phicache_purview_cache_free(pointer::Ptr{Cvoid})::Int32
 
 # The key is the argument list (direction, mechanism).
-function with_key(f, ::PurviewCache, (direction, mechanism)::Tuple{Direction,Any})
+function prepare_key(::PurviewCache, (direction, mechanism)::Tuple{Direction,Any})
     direction == BIDIRECTIONAL && throw(ArgumentError("the direction is BIDIRECTIONAL; expected CAUSE or EFFECT"))
-    return with_key(f, (direction, NodeSet(mechanism)))
+    return prepare_key((direction, NodeSet(mechanism)))
 end
 
 # The bytes of a key, from `keys(cache)`.
-with_key(f, ::PurviewCache, key::Vector{UInt8}) = with_key(f, key)
+prepare_key(::PurviewCache, key::Vector{UInt8}) = key
 
-with_key(f, ::PurviewCache, key) = throw(ArgumentError(
+prepare_key(::PurviewCache, key) = throw(ArgumentError(
     "the key of a purview cache is a $(typeof(key)); expected (direction, mechanism)"))

@@ -18,7 +18,7 @@ const SelfDescribing = Union{Nothing,Bool,Base.BitInteger,Float64,Float32,Float1
 
 # Appends one argument or element. Adds the name of its type if users may define `add!` for it, because their methods
 # may leave the type out.
-add_argument!(key, value::SelfDescribing) = add!(key, value)
+@inline add_argument!(key, value::SelfDescribing) = add!(key, value)
 function add_argument!(key, value)
     is_exact(key) || return add!(key, value)
     begin_named!(key, type_name(typeof(value)))
@@ -40,15 +40,15 @@ add_element!(key, value, ::Type{T}) where {T} =
     isconcretetype(T) && is_exact(key) ? add_untyped!(key, value) : add_argument!(key, value)
 
 function tuple!(add, key)
-    check(@c phicache_key_begin_tuple(key::Ptr{Cvoid})::Int32)
+    begin_tuple!(key)
     add()
-    return element(key, @c phicache_key_end_tuple(key::Ptr{Cvoid})::Int32)
+    return end_tuple!(key)
 end
 
 function set!(add, key::KeyBuilder)
-    check(@c phicache_key_begin_set(key::Ptr{Cvoid})::Int32)
+    begin_set!(key)
     add()
-    return element(key, @c phicache_key_end_set(key::Ptr{Cvoid})::Int32)
+    return end_set!(key)
 end
 
 # Any other type.
@@ -58,14 +58,20 @@ function add_fields!(key, value::T) where {T}
     isprimitivetype(T) && return add_primitive!(key, value)
     T <: Function && check_portable(key, T)
     ismutable(value) && refuse(T, "is mutable: its contents may change")
-    return tuple!(key) do
-        for index in 1:fieldcount(T)
-            isdefined(value, index) || refuse(T, "has a field without a value")
-            field = getfield(value, index)
-            field isa Core.Box && refuse(T, "has captured a variable that is assigned more than once")
-            add_element!(key, field, fieldtype(T, index))
-        end
-    end
+    begin_tuple!(key)
+    add_each_field!(key, value)
+    return end_tuple!(key)
+end
+
+# Unrolled, so that the compiler knows the type of each field.
+@generated add_each_field!(key, value::T) where {T} =
+    Expr(:block, (:(add_field!(key, value, $index)) for index in 1:fieldcount(T))...)
+
+@inline function add_field!(key, value::T, index) where {T}
+    isdefined(value, index) || refuse(T, "has a field without a value")
+    field = getfield(value, index)
+    field isa Core.Box && refuse(T, "has captured a variable that is assigned more than once")
+    add_element!(key, field, fieldtype(T, index))
 end
 
 add_primitive!(key, value::Ptr) = refuse(typeof(value), "is an address, which does not identify the data at it")
@@ -81,7 +87,12 @@ check_portable(key, T) = key.shared && occursin(r"#[0-9]", String(nameof(T))) &&
     "a tuple of such data"))
 
 # Text and numbers.
-add!(key::KeyBuilder, value::Symbol) = add_typed!((key, value) -> add_text!(key, value), key, value)
+add!(key::KeyBuilder, value::Symbol) = add_typed!(add_symbol!, key, value)
+function add_symbol!(key, value)
+    from, len = Base.unsafe_convert(Ptr{UInt8}, value), sizeof(value)
+    any(index -> unsafe_load(from, index) >= 0x80, 1:len) && return add_text!(key, value)
+    return both!(write_sized!, key, TAG_STRING, from, len)
+end
 add!(key::KeyBuilder, value::Char) =
     add_typed!((key, value) -> add!(key, Int64(reinterpret(UInt32, value))), key, value)
 add!(key::KeyBuilder, value::Regex) =

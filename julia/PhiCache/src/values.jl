@@ -17,6 +17,7 @@ struct CValue
     reserved::UInt32
 end
 CValue() = CValue(C_NULL, 0, C_NULL, 0, 0)
+CBytes(value::CValue) = CBytes(value.data, value.len)
 
 is_storable(::Type{T}) where {T} = T === Any || T === String || is_bits(T) || is_bits_array(T)
 is_bits(T) = isbitstype(T) && sizeof(T) > 0
@@ -51,13 +52,13 @@ Base.unsafe_convert(::Type{CBytes}, bits::Base.RefValue{T}) where {T} =
 decode(::Type{String}, bytes::CBytes) = unsafe_string(bytes.data, bytes.len)
 
 function decode(::Type{Array{T,N}}, bytes::CBytes) where {T,N}
-    array = Array{T,N}(undef, array_size(Array{T,N}, bytes))
+    array = Array{T,N}(undef, checked_size(Array{T,N}, bytes))
     GC.@preserve array unsafe_copyto!(pointer(array), Ptr{T}(bytes.data), length(array))
     return array
 end
 
 function decode(::Type{T}, bytes::CBytes) where {T}
-    bytes.len == sizeof(T) || wrong_length(T, bytes)
+    fits(T, bytes) || wrong_length(T, bytes)
     return unsafe_load(Ptr{T}(bytes.data))
 end
 
@@ -70,21 +71,35 @@ sizes_length(N) = N == 1 ? 0 : 8N
 write_sizes(::Ptr, ::Tuple{Int}) = nothing
 write_sizes(to::Ptr, size) = foreach(k -> unsafe_store!(Ptr{UInt64}(to), htol(UInt64(size[k])), k), 1:length(size))
 
-# The size of the array that a value encodes.
-function array_size(::Type{Vector{T}}, bytes::CBytes) where {T}
+# The size of the array that a value encodes, or nothing if it encodes none.
+@inline function array_size(::Type{Vector{T}}, bytes::CBytes) where {T}
     count, rest = divrem(bytes.len, sizeof(T))
-    rest == 0 || wrong_length(Vector{T}, bytes)
-    return (Int(count),)
+    return rest == 0 ? (Int(count),) : nothing
 end
 
 function array_size(::Type{Array{T,N}}, bytes::CBytes) where {T,N}
-    bytes.len >= 8N || wrong_length(Array{T,N}, bytes)
+    bytes.len >= 8N || return nothing
     sizes = Ptr{UInt64}(bytes.data + (bytes.len - 8N))
-    size = ntuple(k -> Int(ltoh(unsafe_load(sizes, k)) & typemax(Int)), N)
-    # In wide integers, so that damaged sizes cannot overflow.
-    foldl(*, size; init=Int128(sizeof(T))) == bytes.len - 8N || wrong_length(Array{T,N}, bytes)
-    return size
+    size = ntuple(k -> Int(ltoh(unsafe_load(sizes, k)) & typemax(Int)), Val(N))
+    return length_in_bytes(sizeof(T), size) == bytes.len - 8N ? size : nothing
 end
+
+# The product, or -1 if damaged sizes overflow.
+length_in_bytes(step, ::Tuple{}) = step
+function length_in_bytes(step, size::Tuple)
+    product, overflows = Base.mul_with_overflow(step, first(size))
+    return overflows ? -1 : length_in_bytes(product, Base.tail(size))
+end
+
+@inline function checked_size(::Type{A}, bytes::CBytes) where {A}
+    size = array_size(A, bytes)
+    return size === nothing ? wrong_length(A, bytes) : size
+end
+
+# Whether bytes have the length of a value of this type.
+@inline fits(::Type{String}, bytes::CBytes) = true
+@inline fits(::Type{A}, bytes::CBytes) where {A<:Array} = array_size(A, bytes) !== nothing
+@inline fits(::Type{T}, bytes::CBytes) where {T} = bytes.len == sizeof(T)
 
 @noinline wrong_length(T, bytes) = throw(PhiCacheError(ERROR_DAMAGED,
     "the stored value has $(bytes.len) bytes, which cannot be a $T; read it as the type that was stored"))

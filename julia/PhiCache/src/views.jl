@@ -1,5 +1,19 @@
 # The bytes of a cache entry as an array, while they are pinned.
 
+# Views are immutable, so that a view needs no allocation. What ends is their lifetime: it has a number, which changes
+# at the end of each block, and a view with another number is empty. So a lifetime can be used again.
+mutable struct Lifetime
+    number::UInt
+end
+
+const LIFETIMES = Spares{Lifetime}()
+new_spare(::Type{Lifetime}) = Lifetime(0)
+
+@inline function end_lifetime(lifetime)
+    lifetime.number += 1
+    give_back(LIFETIMES, lifetime)
+end
+
 """
     ValueView{T,N} <: DenseArray{T,N}
 
@@ -9,13 +23,16 @@ protects only the view itself: do not keep a pointer to it, or a `view`, `reshap
 the old size, and do not index it with `@inbounds` afterwards. `copy` it to keep the values. Only the view of `memoize!`
 is writable.
 """
-mutable struct ValueView{T,N} <: DenseArray{T,N}
+struct ValueView{T,N} <: DenseArray{T,N}
     data::Ptr{T}
-    size::NTuple{N,Int}
+    full_size::NTuple{N,Int}
     writable::Bool
+    lifetime::Lifetime
+    number::UInt
 end
 
-Base.size(view::ValueView) = view.size
+Base.size(view::ValueView{T,N}) where {T,N} =
+    view.lifetime.number == view.number ? view.full_size : ntuple(_ -> 0, Val(N))
 Base.IndexStyle(::Type{<:ValueView}) = IndexLinear()
 
 Base.@propagate_inbounds function Base.getindex(view::ValueView, index::Int)
@@ -31,16 +48,19 @@ Base.@propagate_inbounds function Base.setindex!(view::ValueView{T}, value, inde
 end
 
 # The interface that linear algebra needs to use the bytes in place.
-Base.strides(view::ValueView) = Base.size_to_strides(1, view.size...)
+Base.strides(view::ValueView) = Base.size_to_strides(1, size(view)...)
 Base.elsize(::Type{ValueView{T,N}}) where {T,N} = sizeof(T)
 Base.unsafe_convert(::Type{Ptr{T}}, view::ValueView{T}) where {T} = view.data
 
-# Calls `f` with a view of pinned bytes, and empties the view afterwards.
-function with_view(f, data::Ptr, size::NTuple{N,Int}, ::Type{T}; writable=false) where {T,N}
-    view = ValueView{T,N}(Ptr{T}(data), size, writable)
+ValueView{T,N}(data::Ptr, size, writable, lifetime::Lifetime) where {T,N} =
+    ValueView{T,N}(Ptr{T}(data), size, writable, lifetime, lifetime.number)
+
+# Calls `f` with a writable view of bytes, and empties the view afterwards.
+function with_writable_view(f::F, data::Ptr, size::NTuple{N,Int}, ::Type{T}) where {F,T,N}
+    lifetime = borrow(LIFETIMES)
     try
-        return f(view)
+        return f(ValueView{T,N}(data, size, true, lifetime))
     finally
-        view.size = ntuple(_ -> 0, N)
+        end_lifetime(lifetime)
     end
 end

@@ -2,18 +2,18 @@
 
 @testset "close may be called twice, and every later call is an error" begin
     system = Subsystem(Fingerprint(rand(4, 2), trues(2, 2), "handles"), [0, 0], 1:2)
-    handles = (DictCache(), PurviewCache(), MICECache(system), Config(), KeyBuilder(), system)
+    handles = (DictCache(), PurviewCache(), MICECache(system), Config(), system)
     for handle in handles
         @test isopen(handle)
         @test close(handle) === nothing === close(handle)
         @test !isopen(handle)
     end
-    dict, purview, mice, config, builder, _ = handles
+    dict, purview, mice, config, _ = handles
     @test all(handle -> endswith(repr(handle), "(closed)"), (dict, purview, mice, config))
     for use in (() -> dict["key"], () -> dict["key"] = 1, () -> haskey(dict, "key"), () -> length(dict),
                 () -> empty!(dict), () -> get!(() -> 1, dict, "key"), () -> info(dict),
                 () -> Memo(identity, cache=dict)(1), () -> purview[CAUSE, NodeSet(1)], () -> mice["key"], () -> config.redis_cache,
-                () -> DictCache(config=config), () -> add!(builder, 1), () -> nodes(system), () -> MICECache(system))
+                () -> DictCache(config=config), () -> nodes(system), () -> MICECache(system))
         @test status_of(use) == PhiCache.ERROR_INVALID_HANDLE
     end
 end
@@ -69,7 +69,7 @@ end
 
 @testset "a handle cannot be copied" begin
     cache = DictCache{Int}()
-    for copied in (cache, PurviewCache(), Config(), KeyBuilder(), [cache])
+    for copied in (cache, PurviewCache(), Config(), [cache])
         @test_throws ArgumentError deepcopy(copied)
     end
     # A subsystem is immutable.
@@ -82,7 +82,7 @@ end
     cache = DictCache{Int}()
     cache["key"] = 1
     memo = Memo(abs; cache=cache)
-    for handle in (cache, PurviewCache(), MICECache(system), RedisCache{Int}(), Config(), KeyBuilder(), system)
+    for handle in (cache, PurviewCache(), MICECache(system), RedisCache{Int}(), Config(), system)
         arrived = sent(handle)
         @test typeof(arrived) == typeof(handle) && !isopen(arrived) && close(arrived) === nothing
         @test isopen(handle)
@@ -97,7 +97,6 @@ end
     @test repr(system) == "Subsystem(NodeSet(1, 2))"
     @test repr(Subsystem(system, Cut(2, 1 => 2))) == "Subsystem(NodeSet(1, 2), cut)"
     @test repr(DictCache{Int}()) == "DictCache{Int64}(0 values)"
-    @test !occursin("Ptr", repr(KeyBuilder()))
     close(system)
     @test repr(system) == "Subsystem(closed)"
 end

@@ -1,5 +1,7 @@
 # Keys: the vectors that all languages read, and Julia's own rules.
 
+import Libdl
+
 # A set with repeated items, as the vectors have it; Julia's sets have none.
 struct Items <: AbstractSet{Any}
     items::Vector{Any}
@@ -77,6 +79,70 @@ end
         count += 1
     end
     @test count > 50
+end
+
+# The library's own builder, as a second encoder.
+function library_keys(arguments)
+    key = Ref(C_NULL)
+    @test ccall(address(:phicache_key_new), Int32, (Ptr{Ptr{Cvoid}},), key) == 0
+    for (keyword, value) in arguments
+        keyword === nothing || (@test ccall(address(:phicache_key_add_keyword), Int32, (Ptr{Cvoid}, Cstring), key[], keyword) == 0)
+        add_to_library(key[], value)
+    end
+    bytes = map((0, 1)) do typed
+        slice = Ref(PhiCache.CBytes(C_NULL, 0))
+        @test ccall(address(:phicache_key_bytes), Int32, (Ptr{Cvoid}, Int32, Ptr{PhiCache.CBytes}), key[], typed, slice) == 0
+        copy(unsafe_wrap(Array, slice[].data, slice[].len))
+    end
+    ccall(address(:phicache_key_free), Int32, (Ptr{Cvoid},), key[])
+    return bytes
+end
+address(name) = Libdl.dlsym(PhiCache.LIBRARY[], name)
+group(key, kind, items) = begin
+    @test ccall(address(Symbol(:phicache_key_begin_, kind)), Int32, (Ptr{Cvoid},), key) == 0
+    foreach(item -> add_to_library(key, item), items)
+    ccall(address(Symbol(:phicache_key_end_, kind)), Int32, (Ptr{Cvoid},), key)
+end
+add_to_library(key, value) = @test 0 == (
+    value === nothing ? ccall(address(:phicache_key_add_none), Int32, (Ptr{Cvoid},), key) :
+    value isa Bool ? ccall(address(:phicache_key_add_bool), Int32, (Ptr{Cvoid}, Int32), key, value) :
+    value isa Int64 ? ccall(address(:phicache_key_add_int), Int32, (Ptr{Cvoid}, Int64), key, value) :
+    value isa UInt64 ? ccall(address(:phicache_key_add_uint), Int32, (Ptr{Cvoid}, UInt64), key, value) :
+    value isa Float64 ? ccall(address(:phicache_key_add_double), Int32, (Ptr{Cvoid}, Float64), key, value) :
+    value isa Vector{UInt8} ? ccall(address(:phicache_key_add_bytes), Int32, (Ptr{Cvoid}, PhiCache.CBytes), key, value) :
+    value isa String ? ccall(address(:phicache_key_add_string), Int32, (Ptr{Cvoid}, PhiCache.CBytes), key, value) :
+    value isa Direction ? ccall(address(:phicache_key_add_direction), Int32, (Ptr{Cvoid}, Int32), key, Int32(value)) :
+    value isa NodeSet ? ccall(address(:phicache_key_add_nodes), Int32, (Ptr{Cvoid}, UInt64), key, mask(value)) :
+    value isa Vector{Float64} ?
+        ccall(address(:phicache_key_add_doubles), Int32, (Ptr{Cvoid}, Ptr{Float64}, Csize_t), key, value, length(value)) :
+    value isa Tuple ? group(key, :tuple, value) :
+    value isa Items ? group(key, :set, value.items) :
+    begin
+        @test ccall(address(:phicache_key_begin_named), Int32, (Ptr{Cvoid}, Cstring), key, value.name) == 0
+        add_to_library(key, value.value)
+        ccall(address(:phicache_key_end_named), Int32, (Ptr{Cvoid},), key)
+    end)
+
+@testset "random arguments have the same bytes as in the library" begin
+    doubles = (0.0, -0.0, 1.0, 0.5, -1.5, NaN, -NaN, Inf, -Inf, 2.0^53, 2.0^63, -2.0^63, 2.0^64, 1e300, 5e-324, prevfloat(2.0^64))
+    leaf() = rand((() -> nothing, () -> rand(Bool), () -> rand((0, 1, -1, typemin(Int64), typemax(Int64))),
+                   () -> rand((UInt64(1), typemax(UInt64), UInt64(2)^63)), () -> rand(doubles),
+                   () -> rand(UInt8, rand(0:300)), () -> randstring("aφ", rand(0:40)), () -> Direction(rand(0:2)),
+                   () -> NodeSet(mask=rand(UInt64)), () -> Float64[rand(doubles) for _ in 1:rand(0:40)]))()
+    random(depth) = depth == 0 || rand(Bool) ? leaf() :
+        rand((() -> Tuple(random(depth - 1) for _ in 1:rand(0:4)),
+              () -> Items(repeat(Any[random(depth - 1) for _ in 1:rand(0:4)], rand(1:2))),
+              () -> Named(randstring("aφ", rand(1:9)), random(depth - 1))))()
+    builder = KeyBuilder()
+    for _ in 1:500
+        arguments = Any[(nothing, random(4)) for _ in 1:rand(0:4)]
+        append!(arguments, [(name, random(2)) for name in shuffle([:b, :a, :ab, :φ])[1:rand(0:4)]])
+        empty!(builder)
+        for (keyword, value) in arguments
+            keyword === nothing ? add!(builder, value) : add!(builder; keyword => value)
+        end
+        @test (Vector{UInt8}(builder), Vector{UInt8}(builder; typed=true)) == library_keys(arguments)
+    end
 end
 
 @testset "equal numbers are equal, unless typed" begin
@@ -191,6 +257,11 @@ end
     @test joined_key("ab", "c") == [b"abc"; 2; 0; 0; 0; 1; 0; 0; 0]
     @test allunique([joined_key(), joined_key(""), joined_key("", ""), joined_key("a", ""), joined_key("", "a")])
     @test_throws ArgumentError joined_key(Any[1])
+    cache = DictCache{Int}()
+    cache[KeyParts([1.0], "ab")] = 1
+    @test cache[joined_key([1.0], "ab")] == cache[KeyParts(view([0.0, 1.0], 2:2), SubString("abc", 1, 2))] == 1
+    @test get!(() -> 2, cache, KeyParts([1.0], "a", "b")) == 2 && length(cache) == 2
+    @test allunique([joined_key(zeros(UInt8, n), zeros(UInt8, 1000 - n)) for n in 0:1000])
 end
 
 # Values that dispatch tells apart: as arguments of a memo no two have equal keys.

@@ -61,6 +61,17 @@ pub unsafe extern "C" fn phicache_cache_begin(
     out: *mut phicache_value,
     out_lease: *mut *mut phicache_lease,
 ) -> phicache_status {
+    fast_path::begin(cache, key, owner, out, out_lease).unwrap_or_else(|| begin(cache, key, owner, out, out_lease))
+}
+
+#[inline(never)]
+extern "C" fn begin(
+    cache: *mut phicache_cache,
+    key: phicache_bytes,
+    owner: u64,
+    out: *mut phicache_value,
+    out_lease: *mut *mut phicache_lease,
+) -> phicache_status {
     catch_panics("phicache_cache_begin", || {
         // Both are zeroed, even if one is NULL.
         let outs = (self::out(out, "out"), self::out(out_lease, "out_lease"));

@@ -7,9 +7,9 @@
 
 use std::hint::cold_path;
 use std::mem::MaybeUninit;
-use std::slice;
+use std::{ptr, slice};
 
-use crate::cache::{Cache, Fast, Value};
+use crate::cache::{Cache, Fast, Lease, Value};
 use crate::epoch::guard::{fast_guard, try_fast_in_open};
 use crate::ffi::border::any_cache::{CacheType, try_fast_cache};
 use crate::ffi::border::handles::{try_fast_key_builder, try_fast_memo, try_fast_method};
@@ -159,6 +159,21 @@ fn hit_and_code((value, (out, code)): (Value, Outputs)) -> phicache_status {
         code.write(0);
     }
     PHICACHE_OK
+}
+
+/// Looks up a key whose value is computed with a lease on a miss.
+#[inline(always)]
+pub(in crate::ffi) fn begin<C: CacheType>(
+    cache: *mut C,
+    key: phicache_bytes,
+    owner: u64,
+    out: *mut phicache_value,
+    out_lease: *mut *mut phicache_lease,
+) -> Option<phicache_status> {
+    let (out, out_lease, key) = (try_out(out)?, try_out(out_lease)?, some_key(key)?);
+    out.write(Lease::try_fast_begin(try_fast_cache(cache)?, key, owner)?.into());
+    out_lease.write(ptr::null_mut());
+    Some(PHICACHE_OK)
 }
 
 /// Looks up a memo's value for these arguments.
