@@ -24,6 +24,9 @@
 #                  takes TARGETS (names) and SEED
 #   make bench     phicache and its alternatives side by side (benches/peers); takes ten minutes and writes
 #                  benches/reports/performance-peers.md; QUICK=1 takes a minute and only prints the small tables
+#   make bench-iit  a whole program, the analysis of examples/iit, with phicache and with maps in its place (benches/iit);
+#                  part of make bench; takes twenty minutes and writes benches/reports/performance-iit.md; QUICK=1 takes a
+#                  minute after the build and only prints the tables
 #   make bench-redis  the Redis cache, hiredis and the redis crate side by side (benches/redis); takes two minutes and
 #                  writes benches/reports/performance-redis.md; QUICK=1 takes seconds and only prints the tables
 #   make bench-eviction  replays recorded runs in full caches under several eviction policies, moka's and
@@ -64,8 +67,8 @@ SCALE ?= 8
 
 BENCH = $(BUILD)/bench
 
-.PHONY: demo test check stress soak-redis soak-memory truth sanitize memcheck fuzz bench bench-peers bench-redis \
-        bench-eviction bench-memory bench-julia bench-instructions build package configure install header symbols docs \
+.PHONY: demo test check stress soak-redis soak-memory truth sanitize memcheck fuzz bench bench-peers bench-iit \
+        bench-redis bench-eviction bench-memory bench-julia bench-instructions build package configure install header symbols docs \
         supply-chain clean distclean toolchain
 
 demo: configure
@@ -106,7 +109,7 @@ memcheck: build
 fuzz: toolchain
 	@$(SEED:%=SEED=%) $(PYTHON) -B make/fuzz.py $(BUILD) $(SECONDS) $(TARGETS)
 
-bench: bench-peers
+bench: bench-peers bench-iit
 ifdef QUICK
 	$(BENCH)/peers --quick
 else
@@ -121,6 +124,14 @@ bench-peers: configure
 	    "$$cmake" -C "$$found" -S benches/peers -B $(BENCH) -DPHICACHE_CARGO_TARGET_DIR="$$CARGO_TARGET_DIR" \
 	    -DBENCH_RUST_TARGET="$$CARGO_TARGET_DIR/peers" && \
 	    "$$cmake" --build $(BENCH) --target peers -j $(JOBS)
+
+bench-iit: configure
+	@lemon=$$($(PYTHON) -B make/find_lemon.py $(BUILD)) || exit 1; \
+	    found=$$($(PYTHON) -B make/find_peers.py $(CARGO) $(BUILD)) || exit 1; $(FIND_CMAKE); \
+	    "$$cmake" -C "$$found" -S benches/iit -B $(BENCH)-iit -DPHICACHE_CARGO_TARGET_DIR="$$CARGO_TARGET_DIR" \
+	    $${lemon:+-DPHICACHE_LEMON_INCLUDE_DIR="$$lemon"} && \
+	    "$$cmake" --build $(BENCH)-iit --target iit_programs -j $(JOBS)
+	$(PYTHON) -B benches/reports/performance-iit.py $(BENCH)-iit $(if $(QUICK),--quick)
 
 bench-redis: configure
 	@server=$$($(PYTHON) -B make/find_tool.py redis-server $(BUILD)) && \

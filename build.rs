@@ -12,13 +12,14 @@ use std::{env, fs};
 
 use cbindgen::{Builder, Config};
 
-const PARTS: [&str; 16] = [
+const PARTS: [&str; 17] = [
     "border/types",
     "api/library",
     "api/config",
     "api/key",
     "api/cache",
     "api/read",
+    "api/parts",
     "api/entries",
     "api/callback",
     "api/dict",

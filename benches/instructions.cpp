@@ -46,6 +46,7 @@ struct World {
     phicache::mice_cache one_mice{
         phicache::subsystem(phicache::fingerprint(), std::vector<std::int32_t>(NODES), phicache::node_set::first(NODES))};
     phicache::cache one_view = one;
+    phicache::dict_cache one_number;
     phicache::memo<double(double, double)> memo{[](double p, double q) { return p < q ? q - p : p - q; }};
     phicache::key arguments;
 
@@ -62,6 +63,7 @@ struct World {
             if (number > 0) continue;
             must(memo(0.25, 0.75) == 0.5);
             expect(PHICACHE_OK, phicache_dict_cache_set(one.handle(), keys.back().bytes(), {VALUE, VALUE_LEN}));
+            must(one_number.set(keys.back().bytes(), 0.5));
             expect(PHICACHE_OK, phicache_mice_cache_set(one_mice.handle(), mice_keys.back().bytes(), &record));
         }
     }
@@ -213,6 +215,34 @@ const Work WORKS[] = {
      }},
     {"C++: memoize on a hit, try_memoize",
      [](World &world, std::size_t) { must(world.one.try_memoize(world.keys[0].bytes(), [](phicache::result &) { std::abort(); })); }},
+    {"one entry, C: memoize a number, on a hit",
+     [](World &world, std::size_t) {
+         phicache_value value;
+         must(PHICACHE_OK == phicache_dict_cache_memoize(world.one_number.handle(), world.keys[0].bytes(), compute,
+                                                         nullptr, nullptr, &value, nullptr));
+         must(*reinterpret_cast<const double *>(value.data) == 0.5);
+         phicache_value_release(&value);
+     }},
+    {"C++: memoize<double> on a hit",
+     [](World &world, std::size_t place) {
+         must(world.one_number.memoize<double>(world.keys[0].bytes(), [&] { return double(place); }) == 0.5);
+     }},
+    {"one entry, C: memoize a vector, on a hit",
+     [](World &world, std::size_t) {
+         phicache_value value;
+         must(PHICACHE_OK == phicache_dict_cache_memoize(world.one.handle(), world.keys[0].bytes(), compute,
+                                                         nullptr, nullptr, &value, nullptr));
+         const double *first = reinterpret_cast<const double *>(value.data);
+         const std::vector<double> copy(first, first + value.len / sizeof(double));
+         phicache_value_release(&value);
+         must(copy.size() == VALUE_LEN / sizeof(double));
+     }},
+    {"C++: memoize<std::vector<double>> on a hit",
+     [](World &world, std::size_t place) {
+         must(world.one.memoize<std::vector<double>>(world.keys[0].bytes(), [&] {
+             return std::vector<double>(place);
+         }).size() == VALUE_LEN / sizeof(double));
+     }},
     {"one entry, C: MICE hit",
      [](World &world, std::size_t) {
          phicache_mice found;

@@ -16,6 +16,7 @@
 namespace {
 
 constexpr std::uint64_t MIB = 1 << 20;
+constexpr std::size_t ALL = SIZE_MAX;
 
 struct Work {
     const char *name;
@@ -27,6 +28,7 @@ struct Work {
     std::size_t pins = 0;           // values that are pinned, of all that were stored last
     unsigned hits = 0;              // lookups after each store
     bool costs = false;             // costs that differ a lot
+    unsigned pinned_part = 10;      // every which value is pinned
 };
 
 const Work WORKS[] = {
@@ -36,6 +38,8 @@ const Work WORKS[] = {
     {"64 bytes, full, with costs", 64, 0, 4 * MIB, 8 * MIB, 0, 0, 0, true},
     {"64 bytes, full, 1,000 pins", 64, 0, 4 * MIB, 8 * MIB, 0, 1'000},
     {"64 bytes, full, 10,000 pins", 64, 0, 4 * MIB, 8 * MIB, 0, 10'000},
+    {"64 bytes, full, half of it pinned", 64, 0, 4 * MIB, 8 * MIB, 0, 20'000, 0, false, 2},
+    {"64 bytes, full of pins", 64, 0, 4 * MIB, 8 * MIB, 0, ALL, 0, false, 1},
     {"64 bytes, 1,000,000 keys, with room", 64, 0, 0, 24 * MIB, 1'000'000},
     {"64 bytes, 1,000,000 keys, full", 64, 0, 16 * MIB, 24 * MIB, 1'000'000},
     {"16 B to 16 KiB, with room", 16, 10, 0, 24 * MIB},
@@ -43,6 +47,7 @@ const Work WORKS[] = {
     {"16 B to 16 KiB, full, many of them hit", 16, 10, 16 * MIB, 24 * MIB, 0, 0, 3},
     {"16 B to 16 KiB, full, 100 pins", 16, 10, 16 * MIB, 24 * MIB, 0, 100},
     {"16 B to 16 KiB, full, 1,000 pins", 16, 10, 16 * MIB, 24 * MIB, 0, 1'000},
+    {"16 B to 16 KiB, full of pins", 16, 10, 16 * MIB, 24 * MIB, 0, ALL, 0, false, 1},
 };
 
 extern "C" [[gnu::noinline]] void boundary() { asm volatile(""); }
@@ -84,8 +89,8 @@ private:
     }
 
     void after(phicache_bytes key) {
-        // Every tenth is pinned. The last 4,000 are hit again and again.
-        if (work_.pins > 0 && random() % 10 == 0)
+        // Some are pinned. The last 4,000 are hit again and again.
+        if (work_.pins > 0 && random() % work_.pinned_part == 0)
             if (std::optional<phicache::value> found = cache_.get(key)) {
                 if (pinned_.size() < work_.pins) pinned_.emplace_back();
                 pinned_[next_++ % work_.pins] = std::move(*found);

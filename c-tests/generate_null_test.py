@@ -22,7 +22,7 @@ ARGUMENTS = {
     'phicache_dict_cache *': 'in.dict', 'phicache_redis_cache *': 'in.redis', 'phicache_purview_cache *': 'in.purview',
     'phicache_mice_cache *': 'in.mice_cache', 'phicache_memo *': 'in.memo', 'phicache_method *': 'in.method',
     'phicache_subsystem *': 'in.subsystem', 'phicache_lease *': 'in.lease', 'phicache_walk *': 'in.walk',
-    'phicache_result *': 'result',
+    'phicache_result *': 'result', 'phicache_reader *': '&in.reader',
     'phicache_registry_item *': '&out.item', 'phicache_memory_limit *': 'out.limits',
     'phicache_compute compute': 'compute_empty', 'phicache_drop drop': 'drop_nothing',
     'phicache_visit visit': 'visit_nothing', 'void *': '&in',
@@ -44,7 +44,7 @@ OUTPUTS = {
 }
 GROWING = {'phicache_stats *', 'phicache_memory *', 'phicache_mice *', 'phicache_redis_health *', 'phicache_entry *'}
 FUNCTIONS = ('phicache_compute', 'phicache_drop', 'phicache_visit')
-SPECIAL = {('phicache_cache_redis_health', 'cache'): 'in.redis_view',
+SPECIAL = {('phicache_cache_redis_health', 'cache'): 'in.redis_view', ('phicache_reader_init', 'reader'): '&out.reader',
            ('phicache_redis_mice_cache_new', 'parent'): 'in.redis_mice',
            ('phicache_mice_cache_memoize', 'compute'): 'compute_mice', ('phicache_registry_list', 'capacity'): '1'}
 SIZES = {'out.severed': 'sizeof out.severed'}

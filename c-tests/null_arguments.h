@@ -22,6 +22,7 @@ static struct {
     phicache_subsystem *subsystem;
     phicache_lease *lease;
     phicache_walk *walk;
+    phicache_reader reader;
     phicache_cache_options options;
     phicache_mice mice;
     phicache_fingerprint fingerprint;
@@ -46,6 +47,7 @@ typedef struct {
     phicache_mice mice;
     phicache_registry_item item;
     phicache_entry entry;
+    phicache_reader reader;
     phicache_memory_limit limits[64];
     phicache_fingerprint fingerprint;
     const uint64_t *purviews;
@@ -104,6 +106,7 @@ static inline void make_arguments(void) {
     CHECK_OK(phicache_dict_cache_new(NULL, NULL, &in.dict));
     CHECK_OK(phicache_dict_cache_as_cache(in.dict, &in.view));
     CHECK_OK(phicache_walk_new(in.view, &in.walk));
+    CHECK_OK(phicache_reader_init(&in.reader, in.view));
     if (phicache_features() & PHICACHE_FEATURE_REDIS) {
         CHECK_OK(phicache_config_set_redis_url(NULL, "unix:///nowhere/socket"));
         CHECK_OK(phicache_redis_cache_new(NULL, NULL, &in.redis));
@@ -121,6 +124,7 @@ static inline void make_arguments(void) {
 static inline void free_arguments(void) {
     CHECK_OK(phicache_lease_abandon(in.lease));
     CHECK_OK(phicache_walk_free(in.walk));
+    phicache_reader_release(&in.reader);
     CHECK_OK(phicache_method_free(in.method));
     CHECK_OK(phicache_memo_free(in.memo));
     CHECK_OK(phicache_mice_cache_free(in.redis_mice));

@@ -1,4 +1,5 @@
 /// test_method.cpp: member functions with a cache in their object.
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -143,6 +144,23 @@ void moved_from_methods_and_caches_are_errors() {
     CHECK_INT(object.calls, 1);
 }
 
+void copies_share_the_function_which_is_destroyed_once() {
+    const auto token = std::make_shared<int>(0);
+    {
+        const method<int(analysis&, int)> first{"m", [token](analysis&, int n) { return n + *token; }};
+        const long owners = token.use_count();
+        auto copy = std::make_unique<method<int(analysis&, int)>>(first);
+        analysis object;
+        CHECK_INT((*copy)(object.cache, object, 3), 3);
+        CHECK_INT(first(object.cache, object, 3), 3);
+        CHECK_INFO(object.cache, 1, 1, 1);
+        copy.reset();
+        CHECK_INT(token.use_count(), owners);
+        CHECK_INT(first(object.cache, object, 4), 4);
+    }
+    CHECK_INT(token.use_count(), 1);
+}
+
 }  // namespace
 
 int main() {
@@ -154,5 +172,6 @@ int main() {
     RUN(an_exception_of_a_method_is_passed_on);
     RUN(a_method_calls_itself);
     RUN(moved_from_methods_and_caches_are_errors);
+    RUN(copies_share_the_function_which_is_destroyed_once);
     return check_report();
 }

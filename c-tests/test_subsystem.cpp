@@ -1,5 +1,8 @@
 /// test_subsystem.cpp: cuts, subsystems, and the keys that cuts share.
+#include <atomic>
 #include <cstdint>
+#include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -129,6 +132,37 @@ void a_moved_from_subsystem_refuses_every_call() {
     CHECK_ERROR(status::error_invalid_argument, first.key("r", direction::cause, {0}, {1}));
 }
 
+void copies_share_a_subsystem() {
+    std::optional<subsystem> first = whole();
+    phicache_subsystem* const raw = first->handle();
+    subsystem second = *first;
+    CHECK(second.handle() == raw);
+    CHECK(second.release() == nullptr);  // it is not the only owner
+    subsystem third = second;
+    second = third;
+    first.reset();
+    CHECK((third.nodes() == node_set{0, 1, 2}));
+    CHECK_UINT(third.size(), 3);
+    std::atomic<int> equal{0};
+    std::vector<std::thread> threads;
+    for (int number = 0; number < 4; ++number) {
+        threads.emplace_back([copy = third, &equal] {
+            for (int turn = 0; turn < 1000; ++turn) {
+                const subsystem mine = copy;
+                if (mine.nodes() == node_set{0, 1, 2}) ++equal;
+            }
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    CHECK_INT(equal, 4000);
+    second.reset();
+    CHECK(!second);
+    subsystem last = third;
+    third.reset();
+    CHECK(last.release() == raw);
+    CHECK_OK(phicache_subsystem_free(raw));
+}
+
 }  // namespace
 
 int main() {
@@ -139,5 +173,6 @@ int main() {
     RUN(parts_of_different_sizes_are_errors);
     RUN(cuts_share_the_keys_of_undamaged_results);
     RUN(a_moved_from_subsystem_refuses_every_call);
+    RUN(copies_share_a_subsystem);
     return check_report();
 }

@@ -669,6 +669,12 @@ typedef struct phicache_entry {
     uint64_t cost_ns;
 } phicache_entry;
 
+/** A reader of one cache by one thread: a struct of the caller's, filled by `phicache_reader_init`. Do not copy it. */
+typedef struct phicache_reader {
+    /** The library's own. */
+    uint64_t reserved[8];
+} phicache_reader;
+
 /** A named cache. Grows at its end. */
 typedef struct phicache_registry_item {
     /** `sizeof(phicache_registry_item)`, set by the caller in the first item of a list. */
@@ -1500,6 +1506,17 @@ phicache_status phicache_cache_key(phicache_cache *cache, const char *prefix, ph
  * A section belongs to the thread that began it. Sections nest. Keep them short: while one is open, no memory that any
  * thread retires is freed. If a thread ends, its sections end too.
  *
+ * A thread that looks many keys up in one cache fills a reader first. Its lookups find the thread and the cache at once:
+ *
+ *     phicache_reader reader;
+ *     double phi;
+ *     size_t len;
+ *     if (phicache_reader_init(&reader, cache) != PHICACHE_OK) return 1;
+ *     for (size_t i = 0; i < count; i++) {
+ *         if (phicache_reader_copy(&reader, keys[i], (uint8_t *)&phi, sizeof phi, &len) == PHICACHE_OK) use(&phi, len);
+ *     }
+ *     phicache_reader_release(&reader);
+ *
  * The batch functions prefetch the entries of several keys at a time, which hides most of the latency of memory. In a
  * large cache they are several times as fast as single lookups.
  */
@@ -1526,6 +1543,53 @@ phicache_status phicache_read_end(void);
  *         MICE cache in Redis that has the whole database.
  */
 phicache_status phicache_cache_read(phicache_cache *cache, phicache_bytes key, phicache_bytes *out);
+
+/**
+ * Fills a reader: lookups of the calling thread in this cache. The reader holds a share of the cache, which lives until
+ * the last share is released, also if its handle is freed.
+ *
+ * @param reader  The reader: a struct of the caller's, which must not be copied or moved. Release it with
+ *                `phicache_reader_release`. What was in it is lost, so release a reader before you fill it again.
+ * @param cache   Any cache.
+ * @return OK; ERROR_INVALID_ARGUMENT if this thread is ending.
+ */
+phicache_status phicache_reader_init(phicache_reader *reader, phicache_cache *cache);
+
+/**
+ * Looks a key up in a read section, as `phicache_cache_read` does.
+ *
+ * @param reader  The reader, in the thread that filled it.
+ * @param key     The key.
+ * @param out     The value, in place. Valid until this thread's outermost read section ends. Zero on a miss.
+ * @return OK or MISS; ERROR_INVALID_ARGUMENT outside a read section, and in another thread; ERROR_UNSUPPORTED for caches
+ *         that `phicache_cache_read` does not support.
+ */
+phicache_status phicache_reader_read(phicache_reader *reader,
+                                     phicache_bytes key,
+                                     phicache_bytes *out);
+
+/**
+ * Looks a key up and copies its value, as `phicache_cache_get_into` does.
+ *
+ * @param reader    The reader, in the thread that filled it.
+ * @param key       The key.
+ * @param buffer    [nullable] Receives the value; may be NULL if `capacity` is 0.
+ * @param capacity  The size of the buffer in bytes.
+ * @param out_len   The length of the value, also if it does not fit; 0 on a miss.
+ * @return OK, MISS, or ERROR_BUFFER_TOO_SMALL; ERROR_INVALID_ARGUMENT in another thread.
+ */
+phicache_status phicache_reader_copy(phicache_reader *reader,
+                                     phicache_bytes key,
+                                     uint8_t *buffer,
+                                     size_t capacity,
+                                     size_t *out_len);
+
+/**
+ * Releases a reader and its share of the cache, and zeroes the struct. Any thread may call it.
+ *
+ * @param reader  [nullable] The reader. Nothing happens if the struct is zero.
+ */
+void phicache_reader_release(phicache_reader *reader);
 
 /**
  * Looks many keys up in a read section. Counts a hit or a miss for each key, except those whose lookup failed.
@@ -1583,6 +1647,94 @@ phicache_status phicache_cache_set_many(phicache_cache *cache,
                                         const phicache_bytes *values,
                                         size_t count,
                                         phicache_status *out_statuses);
+
+/* Keys in parts -------------------------------------------------------------------------------------------------------
+ *
+ * A key that is two repertoires, or a name and an array, need not be copied together first. These functions join the
+ * parts, on the stack up to 1 KiB:
+ *
+ *     double p[4] = { 0.25, 0.25, 0.25, 0.25 }, q[4] = { 1, 0, 0, 0 };
+ *     phicache_bytes parts[2] = { { (const uint8_t *)p, sizeof p }, { (const uint8_t *)q, sizeof q } };
+ *     phicache_value distance;
+ *     if (phicache_cache_memoize_parts(cache, parts, 2, compute, NULL, NULL, &distance, NULL) == PHICACHE_OK) {
+ *         use(distance.data, distance.len);
+ *         phicache_value_release(&distance);
+ *     }
+ *
+ * The key is the bytes of the parts, one after another, and nothing else. So the parts {1}, {2, 3} and the parts {1, 2},
+ * {3} are one key, and `phicache_cache_get` finds its value by the key {1, 2, 3}. Where the lengths may differ, add a
+ * part that tells them apart. The C++ and Julia interfaces add the length of each part, 32 bits little-endian, as one
+ * more part.
+ */
+
+/**
+ * Looks a key up as `phicache_cache_get` does.
+ *
+ * @param cache  Any cache.
+ * @param parts  The parts of the key. An empty part adds nothing.
+ * @param count  The number of parts.
+ * @param out    The value, pinned until `phicache_value_release`; zero on a miss.
+ * @return OK or MISS.
+ */
+phicache_status phicache_cache_get_parts(phicache_cache *cache,
+                                         const phicache_bytes *parts,
+                                         size_t count,
+                                         phicache_value *out);
+
+/**
+ * Looks a key up and copies its value, as `phicache_cache_get_into` does.
+ *
+ * @param cache     Any cache.
+ * @param parts     The parts of the key. An empty part adds nothing.
+ * @param count     The number of parts.
+ * @param buffer    [nullable] Receives the value; may be NULL if `capacity` is 0.
+ * @param capacity  The size of the buffer in bytes.
+ * @param out_len   The length of the value, also if it does not fit; 0 on a miss.
+ * @return OK, MISS, or ERROR_BUFFER_TOO_SMALL.
+ */
+phicache_status phicache_cache_get_into_parts(phicache_cache *cache,
+                                              const phicache_bytes *parts,
+                                              size_t count,
+                                              uint8_t *buffer,
+                                              size_t capacity,
+                                              size_t *out_len);
+
+/**
+ * Stores a copy of a value as `phicache_cache_set` does.
+ *
+ * @param cache  Any cache.
+ * @param parts  The parts of the key. An empty part adds nothing.
+ * @param count  The number of parts.
+ * @param value  The value.
+ * @return OK, or the reason why the value was refused: then the key keeps the value that it had.
+ */
+phicache_status phicache_cache_set_parts(phicache_cache *cache,
+                                         const phicache_bytes *parts,
+                                         size_t count,
+                                         phicache_bytes value);
+
+/**
+ * Looks a key up, and computes its value on a miss, as `phicache_cache_memoize` does. The callback gets the joined key.
+ *
+ * @param cache          Any cache.
+ * @param parts          The parts of the key. An empty part adds nothing.
+ * @param count          The number of parts.
+ * @param compute        Computes the value.
+ * @param user_data      [nullable] Passed to `compute`.
+ * @param call_data      [nullable] Passed to `compute`.
+ * @param out            The value, pinned until `phicache_value_release`.
+ * @param callback_code  [nullable] The code that `compute` returned, whatever the status; 0 if it was not called.
+ * @return OK; ERROR_CALLBACK if `compute` did not return 0; the status of its last reservation if that failed. On an
+ *         error nothing is stored.
+ */
+phicache_status phicache_cache_memoize_parts(phicache_cache *cache,
+                                             const phicache_bytes *parts,
+                                             size_t count,
+                                             phicache_compute compute,
+                                             void *user_data,
+                                             void *call_data,
+                                             phicache_value *out,
+                                             int32_t *callback_code);
 
 /* Entries -------------------------------------------------------------------------------------------------------------
  *

@@ -8,8 +8,9 @@
 /// @endcode
 ///
 /// Conventions that hold everywhere:
-/// - **Ownership.** Handles (`dict_cache`, `memo`, …) own their C object; they move and do not copy. `handle()` returns
-///   the C handle, `release()` also gives up its ownership. A call on a moved-from object fails with
+/// - **Ownership.** Handles (`dict_cache`, `memo`, …) own their C object; they move and do not copy, except those that
+///   never change (`subsystem`, `method`): their copies share it. `handle()` returns the C handle, `release()` also
+///   gives up its ownership. A call on a moved-from object fails with
 ///   `status::error_invalid_argument`. Bytes going in (`bytes`, `span`) are borrowed for the call. Values coming out
 ///   (`value`, `purview_list`, `pinned_mice`) are pinned: valid and unchanged until destroyed, whatever happens to the
 ///   cache meanwhile. A view of a temporary value does not compile, because it would dangle. (The compiler cannot
@@ -19,13 +20,15 @@
 ///   no `error`. An exception of your own function inside `memoize`, `memo` or `method` is passed on unchanged, and
 ///   nothing is cached. Under `-fno-exceptions` use the `try_…` forms: an error in any other call prints one line and
 ///   aborts the program.
-/// - **Threads.** Any number of threads may use a cache, memo, method or subsystem at the same time; a `key`, a `value`
-///   or a `lease` belongs to one thread at a time. Do not move or destroy an object while another thread uses it.
+/// - **Threads.** Any number of threads may use a cache, memo, method or subsystem at the same time, so all operations
+///   on them are const; a `key`, a `value` or a `lease` belongs to one thread at a time. Do not move or destroy an object
+///   while another thread uses it.
 /// - **Units.** All names are in namespace `phicache`. Under `-fno-exceptions` they are in an inline namespace of it,
 ///   so units with and without exceptions link into one program, but cannot pass these types to each other. All macros
 ///   that the headers define begin with `PHICACHE_`.
 ///
-/// Each header below holds one idea, uses only those above it, and can be included alone.
+/// Each header below holds one idea, uses only those above it, and can be included alone. phicache_fwd.hpp declares the
+/// names without defining them.
 #ifndef PHICACHE_HPP
 #define PHICACHE_HPP
 
@@ -34,7 +37,8 @@
 #else
 
 #include "phicache/error.hpp"      // status, outcome, error, failure, expected
-#include "phicache/bytes.hpp"      // bytes going in; span; how types become bytes and are read back
+#include "phicache/bytes.hpp"      // bytes going in; span
+#include "phicache/stored.hpp"     // how types become values and are read back; value_writer, value_reader
 #include "phicache/value.hpp"      // pinned values coming out
 #include "phicache/nodes.hpp"      // node_set, direction
 #include "phicache/owner.hpp"      // ownership of C handles; the version check

@@ -52,7 +52,7 @@ def compiled(name, build, folder):
 
 def count_operations(valgrind, build, folder):
     program, works = compiled("instructions", build, folder)
-    print(f"{'instructions of one operation':38}{'':8}without the loop    over C")
+    print(f"{'instructions of one operation':46}{'':8}without the loop    over C")
     loop = in_c = None
     for work in works:
         short, long = (run(valgrind, program, work, count, folder)[1][0] for count in (SHORT, LONG))
@@ -62,7 +62,7 @@ def count_operations(valgrind, build, folder):
             over = f"{each - in_c:+10.1f}"
         else:
             in_c, over = each, ""
-        print(f"{work:38}{each:8.1f}{each - loop:18.1f}{over}", flush=True)
+        print(f"{work:46}{each:8.1f}{each - loop:18.1f}{over}", flush=True)
 
 
 def count_stores(valgrind, build, folder):

@@ -32,6 +32,14 @@ def has(header):
     return any((folder / header).exists() for folder in INCLUDES)
 
 
+def link_installed(tree):
+    """Links the libraries that are installed without their headers, so that they were not downloaded, into the tree."""
+    for link in list(tree.rglob("*.so")):
+        if link.is_symlink() and not link.exists():
+            for library in Path("/", link.parent.relative_to(tree)).glob(link.readlink().name + "*"):
+                (link.parent / library.name).symlink_to(library)
+
+
 def boost_of_crates(cargo):
     """The include folders of the crates that carry Boost's headers; empty if cargo cannot fetch them."""
     command = [cargo, "metadata", "--locked", "--format-version", "1", "--features", "boost-headers",
@@ -49,7 +57,7 @@ def main():
         sys.exit(__doc__)
     missing = [package for package, header in PACKAGES if not has(header)]
     folder = Path(sys.argv[2]).resolve() / "tools" / "peers"
-    if missing and not debian.fetch(missing, folder, "to compare with phicache"):
+    if missing and not debian.fetch(missing, folder, "to compare with phicache", finish=link_installed):
         sys.exit(f"The benchmark's peers are missing and could not be fetched. Install them (on Debian, as root: "
                  f"apt-get install {' '.join(missing)}), and run make again.")
     folders = [] if has(BOOST) else boost_of_crates(sys.argv[1])

@@ -1,6 +1,6 @@
 //! A full cache keeps what is worth most, within its bounds at every moment.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use phicache::cache::{Cache, Cost, DictCache, OnFull, Options, Origin, Refusal};
@@ -157,6 +157,36 @@ fn pinned_values_stay_and_their_chunks_are_of_use_once_they_are_released() {
     drop(every_tenth);
     let stored = (40_000..60_000).filter(|key| set(&cache, *key, 64)).count();
     assert_eq!(stored, 20_000);
+}
+
+#[test]
+fn a_cache_full_of_pins_refuses_until_one_is_released_and_then_stores_at_once() {
+    let _alone = alone();
+    let cache = cache(MIB / 4);
+    let mut pins = VecDeque::new();
+    // Those of the first few are in hazard slots, the others are counted.
+    let store_and_pin = |key: u64, pins: &mut VecDeque<_>| {
+        set(&cache, key, 64) && {
+            pins.push_back(cache.get(&key.to_le_bytes()).unwrap().unwrap());
+            true
+        }
+    };
+    let stored = (0..20_000).filter(|key| store_and_pin(*key, &mut pins)).count() as u64;
+    assert!((1000..3000).contains(&stored), "{stored} are pinned");
+    let before = cache.stats().unwrap();
+    for key in 20_000..30_000u64 {
+        assert!(!set(&cache, key, 64), "{key} is stored in a cache full of pins");
+        if key % 100 != 0 {
+            continue;
+        }
+        let released = if key % 200 == 0 { pins.pop_front() } else { pins.pop_back() };
+        assert!(released.is_some());
+        drop(released);
+        assert!(store_and_pin(key, &mut pins), "{key} after a pin was released");
+    }
+    let stats = cache.stats().unwrap();
+    assert!(stats.evictions - before.evictions <= 100, "{stats:?}");
+    assert!(stats.bytes <= MIB / 4);
 }
 
 fn value_of(key: u64) -> Vec<u8> {

@@ -48,7 +48,7 @@ macros)
     echo '#include <phicache.hpp>' >"$FOLDER/empty.cpp"
     # All macros that the C++ headers define and do not undefine.
     compile $1 -dD -E "$FOLDER/empty.cpp" | awk '
-        /^# [0-9]+ "/ { ours = $3 ~ /\/phicache\.hpp"$|\/phicache\/[a-z]+\.hpp"$/ }
+        /^# [0-9]+ "/ { ours = $3 ~ /\/phicache(_fwd)?\.hpp"$|\/phicache\/[a-z]+\.hpp"$/ }
         /^#define / && ours { name = $2; sub(/\(.*/, "", name); left[name] = 1 }
         /^#undef / { delete left[$2] }
         END { for (name in left) print name }' >"$FOLDER/macros"

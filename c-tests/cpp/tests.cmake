@@ -1,5 +1,5 @@
-# phicache.hpp in two units, without exceptions, with a library of another version, and in code that must not compile;
-# with each compiler of this machine. compile_and_run.sh has the commands.
+# phicache.hpp in two units, without exceptions, with a library of another version, in code that must not compile;
+# what compiling it costs, and the code of one call; with each compiler of this machine. compile_and_run.sh has most of the commands.
 
 function(phicache_add_face_test name cxx)
   add_test(NAME cpp.${name} COMMAND sh "${CMAKE_CURRENT_SOURCE_DIR}/cpp/compile_and_run.sh" ${ARGN})
@@ -26,4 +26,10 @@ foreach(compiler ${phicache_compilers})
   phicache_add_face_test(refused.${name} ${cxx} refuse refused.cpp $<IF:$<STREQUAL:${name},clang>,-std=c++20,-std=c++17>)
   phicache_add_face_test(mixed_exceptions.${name} ${cxx}
                          run mixed.cpp -std=c++17 mixed_without.cpp "-std=c++17 -fno-exceptions")
+  foreach(measured compile_cost call_sites)
+    add_test(NAME cpp.${measured}.${name}
+             COMMAND Python3::Interpreter -B "${CMAKE_CURRENT_SOURCE_DIR}/cpp/${measured}.py" ${cxx}
+                     "${PROJECT_SOURCE_DIR}/include" "${CMAKE_CURRENT_BINARY_DIR}/cpp/${measured}.${name}")
+    set_tests_properties(cpp.${measured}.${name} PROPERTIES SKIP_RETURN_CODE 77)
+  endforeach()
 endforeach()

@@ -1,15 +1,15 @@
 /// @file bytes.hpp
-/// Bytes going in, a span for typed views, and the rules by which C++ types become bytes and are read back.
+/// Bytes going in, a span for typed views, and the types that can be copied as bytes.
 #ifndef PHICACHE_BYTES_HPP
 #define PHICACHE_BYTES_HPP
 
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <iterator>
-#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <vector>
 
@@ -53,6 +53,16 @@ template <class T>
 struct is_std_array : std::false_type {};
 template <class T, std::size_t N>
 struct is_std_array<std::array<T, N>> : std::true_type {};
+
+template <class T>
+struct is_optional : std::false_type {};
+template <class T>
+struct is_optional<std::optional<T>> : std::true_type {};
+
+template <class T, class = void>
+struct is_tuple : std::false_type {};
+template <class T>
+struct is_tuple<T, std::void_t<decltype(std::tuple_size<T>::value)>> : std::true_type {};
 
 /// Types that own their bytes: not std::string_view or std::span, which are trivially copyable too.
 template <class T>
@@ -110,7 +120,7 @@ template <class T>
 bytes bytes_of(const T& object) noexcept {
     static_assert(detail::is_plain_object<T>,
                   "bytes_of needs a trivially copyable object, no pointer and no view");
-    return bytes(std::addressof(object), sizeof(T));
+    return bytes(__builtin_addressof(object), sizeof(T));
 }
 
 /// Contiguous elements that the span does not own: C++20's std::span for C++17; std::span converts from it.
@@ -160,59 +170,12 @@ private:
 
 namespace detail {
 
-/// The bytes of a value to store: those of text, of the elements of a range, or of one object.
-template <class T>
-bytes to_bytes(const T& value) noexcept {
-    if constexpr (std::is_convertible_v<const T&, bytes>) {
-        return value;
-    } else if constexpr (is_plain_object<T>) {
-        return bytes_of(value);
-    } else {
-        static_assert(always_false<T>,
-                      "a value is text, a contiguous range of trivially copyable elements, or a trivially copyable "
-                      "object that is no pointer and no view (std::pair and std::tuple are not trivially copyable)");
-        return {};
-    }
-}
-
 inline failure wrong_size() noexcept {
     return failure(status::error_invalid_argument,
                    "the size of the stored value does not fit the requested type: read it as the type that was stored");
 }
 
 [[noreturn, gnu::cold, gnu::noinline]] inline void raise_wrong_size() { raise(wrong_size()); }
-
-/// Reads stored bytes as T: a trivially copyable object, a std::vector of such objects, or a string.
-template <class T, class = void>
-struct reader {
-    static_assert(is_plain_object<T>,
-                  "a value is read as a trivially copyable object that is no pointer and no view, as a "
-                  "std::vector of such objects, or as a std::string");
-    static expected<T> read(bytes stored) {
-        static_assert(std::is_default_constructible_v<T>, "the requested type needs a default constructor");
-        if (stored.size() != sizeof(T)) return wrong_size();
-        T object;
-        std::memcpy(std::addressof(object), stored.data(), sizeof(T));
-        return object;
-    }
-};
-
-/// Vectors and strings: the number of elements follows from the number of bytes.
-template <class T>
-struct sequence_reader {
-    using E = typename T::value_type;
-    static_assert(is_plain<E>, "the elements must be trivially copyable and no pointers");
-    static expected<T> read(bytes stored) {
-        if (stored.size() % sizeof(E) != 0) return wrong_size();
-        T elements(stored.size() / sizeof(E), E());
-        if (!stored.empty()) std::memcpy(elements.data(), stored.data(), stored.size());
-        return elements;
-    }
-};
-template <class E, class A>
-struct reader<std::vector<E, A>> : sequence_reader<std::vector<E, A>> {};
-template <class C, class Tr, class A>
-struct reader<std::basic_string<C, Tr, A>> : sequence_reader<std::basic_string<C, Tr, A>> {};
 
 }  // namespace detail
 

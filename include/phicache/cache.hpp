@@ -3,7 +3,6 @@
 #ifndef PHICACHE_CACHE_HPP
 #define PHICACHE_CACHE_HPP
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -197,6 +196,26 @@ std::vector<phicache_bytes> borrow_keys(const Range& keys) {
     return borrow_bytes(keys);
 }
 
+/// A copy of the value of a key as T, which is read from pinned bytes; out of line, to keep calls small.
+template <class T, class Handle>
+[[gnu::noinline]] std::optional<T> get_in(Handle* cache, bytes key) {
+    const std::optional<value> pinned =
+        look_up<value>([=](phicache_value* out) { return c_functions<Handle>::get(cache, key, out); });
+    std::optional<T> copied;
+    if (pinned && !reader<T>::read(*pinned, copied.emplace())) raise_wrong_size();
+    return copied;
+}
+/// @copydoc get_in
+template <class T, class Handle>
+[[gnu::noinline]] expected<std::optional<T>> try_get_in(Handle* cache, bytes key) {
+    const expected<std::optional<value>> pinned =
+        try_look_up<value>([=](phicache_value* out) { return c_functions<Handle>::get(cache, key, out); });
+    if (!pinned) return pinned.error();
+    expected<std::optional<T>> copied(std::in_place);
+    if (*pinned && !reader<T>::read(**pinned, copied->emplace())) copied = wrong_size();
+    return copied;
+}
+
 }  // namespace detail
 
 /// Clearing, statistics, and the entries: what all caches have in common.
@@ -204,9 +223,9 @@ template <class Cache, class Handle>
 class accounting {
 public:
     /// Removes all entries and resets the counts. Pinned values stay valid.
-    void clear() { try_clear().value(); }
+    void clear() const { try_clear().value(); }
     /// @copydoc clear
-    expected<void> try_clear() { return detail::checked(c::clear(raw())); }
+    expected<void> try_clear() const { return detail::checked(c::clear(raw())); }
 
     /// The number of entries.
     std::uint64_t size() const { return try_size().value(); }
@@ -262,9 +281,9 @@ public:
     expected<bool> try_contains(bytes key) const { return detail::found(c::contains(this->raw(), key)); }
 
     /// Removes the entry of a key; returns false if there is none. Pinned values stay valid.
-    bool remove(bytes key) { return try_remove(key).value(); }
+    bool remove(bytes key) const { return try_remove(key).value(); }
     /// @copydoc remove
-    expected<bool> try_remove(bytes key) { return detail::found(c::remove(this->raw(), key)); }
+    expected<bool> try_remove(bytes key) const { return detail::found(c::remove(this->raw(), key)); }
 };
 
 /// Lookup, store and memoization of byte values: what `dict_cache`, `redis_cache` and `cache` have in common.
@@ -283,21 +302,20 @@ public:
     /// @copydoc peek
     expected<std::optional<value>> try_peek(bytes key) const { return detail::try_look_up<value>(peek_call(key)); }
 
-    /// A copy of the value of a key as T (trivially copyable, std::vector or std::string); empty on a miss. For a
-    /// trivially copyable T this is the fastest lookup. Fails if the value has another size.
+    /// A copy of the value of a key as T, a type that `value::as` takes; empty on a miss. For a trivially copyable T
+    /// this is the fastest lookup. Fails if the value does not fit.
     template <class T>
     std::optional<T> get(bytes key) const {
         if constexpr (copies_in_place<T>) {
             phicache_status code;
             std::optional<T> found(std::in_place, copied_value<T>{this->raw(), key, code});
             if (code != PHICACHE_OK) {
-                if (code < 0) detail::raise(copy_failure(code));
+                if (code < 0) raise_copy_failure(code);
                 found.reset();
             }
             return found;
         } else {
-            const std::optional<value> pinned = get(key);
-            return pinned ? std::optional<T>(pinned->as<T>()) : std::nullopt;
+            return detail::get_in<T>(this->raw(), key);
         }
     }
     /// @copydoc get
@@ -312,40 +330,37 @@ public:
             }
             return found;
         } else {
-            const expected<std::optional<value>> pinned = try_get(key);
-            if (!pinned) return pinned.error();
-            if (!*pinned) return std::optional<T>();
-            expected<T> copied = (*pinned)->try_as<T>();
-            if (!copied) return copied.error();
-            return std::optional<T>(std::move(*copied));
+            return detail::try_get_in<T>(this->raw(), key);
         }
     }
 
-    /// Stores a copy of the content, which converts to `bytes` or is a trivially copyable object, and replaces an older
-    /// value. If the store is refused, the older value stays.
+    /// Stores a copy of the content, which converts to `bytes`, is a trivially copyable object, or has several parts
+    /// (see `value_writer`), and replaces an older value. If the store is refused, the older value stays.
     template <class Content>
-    outcome set(bytes key, const Content& content) {
+    outcome set(bytes key, const Content& content) const {
         return try_set(key, content).value();
     }
     /// @copydoc set
     template <class Content>
-    expected<outcome> try_set(bytes key, const Content& content) {
-        return detail::stored(c::set(this->raw(), key, detail::to_bytes(content)));
+    expected<outcome> try_set(bytes key, const Content& content) const {
+        return detail::with_bytes(content,
+                                  [&](bytes stored) { return detail::stored(c::set(this->raw(), key, stored)); });
     }
 
     /// The same, and tells the cache what it would cost to compute the value again, in computing time (0 or less: not
     /// known). A full cache that evicts keeps what costs the most for each byte.
     template <class Content>
-    outcome set_with_cost(bytes key, const Content& content, std::chrono::nanoseconds cost) {
+    outcome set_with_cost(bytes key, const Content& content, std::chrono::nanoseconds cost) const {
         return try_set_with_cost(key, content, cost).value();
     }
     /// @copydoc set_with_cost
     template <class Content>
-    expected<outcome> try_set_with_cost(bytes key, const Content& content, std::chrono::nanoseconds cost) {
+    expected<outcome> try_set_with_cost(bytes key, const Content& content, std::chrono::nanoseconds cost) const {
         phicache_cache* any = nullptr;
         if (const phicache_status code = c::as_cache(this->raw(), &any); code < 0) return failure(code);
-        return detail::stored(
-            phicache_cache_set_with_cost(any, key, detail::to_bytes(content), detail::to_cost(cost)));
+        return detail::with_bytes(content, [&](bytes stored) {
+            return detail::stored(phicache_cache_set_with_cost(any, key, stored, detail::to_cost(cost)));
+        });
     }
 
     /// The value of a key, pinned; computed by `compute` on a miss. `compute` takes no argument and returns the content
@@ -357,29 +372,28 @@ public:
     /// Computations nest as deep as those of a `memo`. If the store is refused, the value is returned anyway: see
     /// `value::refusal`.
     template <class Compute>
-    value memoize(bytes key, Compute&& compute) {
-        Frame<Compute> frame{compute};
-        return detail::memoize_as<value>(frame.error, memoize_call(key, frame));
+    value memoize(bytes key, Compute&& compute) const {
+        return value(detail::filled_by_c{}, [&](phicache_value* out) {
+            detail::memoize_pinned_in(this->raw(), key, run_memoized<value, Compute>, detail::erased(compute), out);
+            return PHICACHE_OK;
+        });
     }
     /// @copydoc memoize
     template <class Compute>
-    expected<value> try_memoize(bytes key, Compute&& compute) {
-        Frame<Compute> frame{compute};
-        return detail::try_memoize_as<value>(frame.error, memoize_call(key, frame));
+    expected<value> try_memoize(bytes key, Compute&& compute) const {
+        return detail::try_memoize_in<value>(this->raw(), key, run_memoized<value, Compute>, detail::erased(compute));
+    }
+    /// The same, with a copy of the value as T; on a miss, the T that the function returned.
+    template <class T, class Compute>
+    T memoize(bytes key, Compute&& compute) const {
+        static_assert(detail::reads_back<T, Compute>, "the function returns another type than the T of memoize<T>");
+        return detail::memoize_in<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
     /// The same, with a copy of the value as T.
     template <class T, class Compute>
-    T memoize(bytes key, Compute&& compute) {
+    expected<T> try_memoize(bytes key, Compute&& compute) const {
         static_assert(detail::reads_back<T, Compute>, "the function returns another type than the T of memoize<T>");
-        return memoize(key, compute).template as<T>();
-    }
-    /// The same, with a copy of the value as T.
-    template <class T, class Compute>
-    expected<T> try_memoize(bytes key, Compute&& compute) {
-        static_assert(detail::reads_back<T, Compute>, "the function returns another type than the T of memoize<T>");
-        const expected<value> made = try_memoize(key, compute);
-        if (!made) return made.error();
-        return made->template try_as<T>();
+        return detail::try_memoize_in<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
 
     /// The key of an argument list in this cache, PyPhi's `cache.key(args, prefix)`: valid until `args` changes. The
@@ -395,8 +409,9 @@ public:
     }
 
 private:
-    template <class Compute>
-    using Frame = detail::compute_frame<detail::write_bytes, std::remove_reference_t<Compute>>;
+    template <class T, class Compute>
+    static constexpr phicache_compute run_memoized =
+        &detail::run_memoized<detail::write_bytes, T, std::remove_reference_t<Compute>>;
 
     auto get_call(bytes key) const noexcept {
         return [cache = this->raw(), key](phicache_value* out) { return c::get(cache, key, out); };
@@ -408,16 +423,10 @@ private:
             return code < 0 ? code : phicache_cache_peek(any, key, out);
         };
     }
-    template <class CallFrame>
-    auto memoize_call(bytes key, CallFrame& frame) noexcept {
-        return [cache = this->raw(), key, &frame](phicache_value* out) {
-            return c::memoize(cache, key, &CallFrame::compute, &frame, nullptr, out, nullptr);
-        };
-    }
     /// Plain types, except those that are constructible from anything: they would be constructed from `copied_value`.
     template <class T>
     static constexpr bool copies_in_place =
-        detail::is_plain_object<T> && !std::is_constructible_v<T, detail::filled_by_c>;
+        detail::is_plain_object<T> && !detail::is_gathered<T> && !std::is_constructible_v<T, detail::filled_by_c>;
 
     /// Converts to a copy of the value of a key: an optional that is constructed from this lets C copy into the object
     /// that the caller receives.
@@ -431,7 +440,7 @@ private:
             static_assert(std::is_default_constructible_v<T>, "the requested type needs a default constructor");
             T object;
             std::size_t len;
-            void* const buffer = std::addressof(object);
+            void* const buffer = __builtin_addressof(object);
             code = c::get_into(cache, key, static_cast<std::uint8_t*>(buffer), sizeof(T), &len);
             if (code == PHICACHE_OK && len != sizeof(T)) code = PHICACHE_ERROR_BUFFER_TOO_SMALL;
             return object;
@@ -440,6 +449,9 @@ private:
     /// Why a value could not be copied as T.
     static failure copy_failure(phicache_status code) noexcept {
         return code == PHICACHE_ERROR_BUFFER_TOO_SMALL ? detail::wrong_size() : failure(code);
+    }
+    [[noreturn, gnu::cold, gnu::noinline]] static void raise_copy_failure(phicache_status code) {
+        detail::raise(copy_failure(code));
     }
 };
 
@@ -465,20 +477,27 @@ public:
 
     /// Stores copies of many values, each under the key with the same index; returns the outcome of each. In Redis this
     /// is one round trip, which may fail for some keys: the error is then their outcome. It is thrown if all keys fail.
-    std::vector<outcome> set_many(span<const phicache_bytes> keys, span<const phicache_bytes> values) {
+    std::vector<outcome> set_many(span<const phicache_bytes> keys, span<const phicache_bytes> values) const {
         return try_set_many(keys, values).value();
     }
     /// @copydoc set_many
-    expected<std::vector<outcome>> try_set_many(span<const phicache_bytes> keys, span<const phicache_bytes> values) {
+    expected<std::vector<outcome>> try_set_many(span<const phicache_bytes> keys,
+                                                span<const phicache_bytes> values) const {
         if (keys.size() != values.size())
             return failure(status::error_invalid_argument,
                            "set_many got different numbers of keys and values; it needs one value for each key");
         std::vector<phicache_status> raw(keys.size());
         const phicache_status code =
             phicache_cache_set_many(raw_, keys.data(), values.data(), keys.size(), raw.data());
-        const auto same = [code](phicache_status one) { return one == code; };
-        if (code < 0 && std::all_of(raw.begin(), raw.end(), same)) return failure(code);
-        return std::vector<outcome>(raw.begin(), raw.end());
+        std::vector<outcome> outcomes;
+        outcomes.reserve(raw.size());
+        bool all_failed = code < 0;
+        for (const phicache_status one : raw) {
+            all_failed = all_failed && one == code;
+            outcomes.emplace_back(one);
+        }
+        if (all_failed) return failure(code);
+        return outcomes;
     }
 
     // The same for ranges: of keys that convert to `bytes` (`std::string`, `key_bytes`, …), and of values that `set`
@@ -496,12 +515,12 @@ public:
     }
     /// @copydoc set_many
     template <class Keys, class Values, detail::if_byte_ranges<Keys, Values> = 0>
-    std::vector<outcome> set_many(const Keys& keys, const Values& values) {
+    std::vector<outcome> set_many(const Keys& keys, const Values& values) const {
         return try_set_many(keys, values).value();
     }
     /// @copydoc set_many
     template <class Keys, class Values, detail::if_byte_ranges<Keys, Values> = 0>
-    expected<std::vector<outcome>> try_set_many(const Keys& keys, const Values& values) {
+    expected<std::vector<outcome>> try_set_many(const Keys& keys, const Values& values) const {
         return try_set_many(detail::borrow_keys(keys), detail::borrow_bytes(values));
     }
 
@@ -517,12 +536,12 @@ public:
     }
 
     /// Looks up a key without waiting and without a callback. Returns `status::ok` and the value; `status::lease` and
-    /// the lease to compute it, or to compute it again in verified mode; or `status::busy` if another owner computes it.
-    /// `owner` identifies the caller: 0 is this thread, other numbers (below 2^63) are tasks. Fails with
+    /// the lease to compute it, or to compute it again in verified mode; or `status::busy` if another owner computes
+    /// it. `owner` identifies the caller: 0 is this thread, other numbers (below 2^63) are tasks. Fails with
     /// `status::error_recursion` if the owner computes the key already.
-    begin_result begin(bytes key, std::uint64_t owner = 0) { return try_begin(key, owner).value(); }
+    begin_result begin(bytes key, std::uint64_t owner = 0) const { return try_begin(key, owner).value(); }
     /// @copydoc begin
-    expected<begin_result> try_begin(bytes key, std::uint64_t owner = 0) {
+    expected<begin_result> try_begin(bytes key, std::uint64_t owner = 0) const {
         begin_result answer;
         phicache_lease* granted = nullptr;
         const phicache_status code = phicache_cache_begin(raw_, key, owner, answer.value.out(), &granted);
@@ -535,11 +554,11 @@ public:
     /// Waits up to `milliseconds` for the computation of a key. Returns `status::ok` and the value; `status::timeout`;
     /// `status::miss` if it ended without a value: begin again; or `status::busy` if waiting would be a deadlock,
     /// because the computation waits for this owner: compute without a lease.
-    begin_result wait(bytes key, std::uint32_t milliseconds, std::uint64_t owner = 0) {
+    begin_result wait(bytes key, std::uint32_t milliseconds, std::uint64_t owner = 0) const {
         return try_wait(key, milliseconds, owner).value();
     }
     /// @copydoc wait
-    expected<begin_result> try_wait(bytes key, std::uint32_t milliseconds, std::uint64_t owner = 0) {
+    expected<begin_result> try_wait(bytes key, std::uint32_t milliseconds, std::uint64_t owner = 0) const {
         begin_result answer;
         const phicache_status code = phicache_cache_wait(raw_, key, owner, milliseconds, answer.value.out());
         if (code < 0) return failure(code);

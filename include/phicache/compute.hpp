@@ -13,8 +13,9 @@
 #include <utility>
 #include <vector>
 
-#include "bytes.hpp"
 #include "owner.hpp"
+#include "stored.hpp"
+#include "value.hpp"
 
 PHICACHE_HPP_BEGIN
 
@@ -81,7 +82,14 @@ public:
     /// @copydoc write
     template <class Content>
     expected<void> try_write(const Content& content) {
-        return copy(detail::to_bytes(content));
+        if constexpr (detail::is_gathered<Content>) {
+            const std::size_t size = detail::gathered_size(content);
+            const expected<span<std::uint8_t>> reserved = try_reserve_uninitialized(size);
+            if (!reserved) return reserved.error();
+            return detail::gather(content, reserved->data(), size);
+        } else {
+            return copy(detail::to_bytes(content));
+        }
     }
 
 protected:
@@ -160,6 +168,56 @@ struct write_bytes {
     }
 };
 
+/// Whether the call that returned the value has computed it.
+inline bool is_computed(origin from) noexcept { return from == origin::computed || from == origin::not_stored; }
+
+/// Where a call that returns a T receives the T that the caller's function returns, so that it is not read back.
+template <class T>
+inline constexpr bool is_kept_in_place = is_plain_object<T> && !is_gathered<T>;
+template <class T, bool InPlace = is_kept_in_place<T>>
+class kept {
+public:
+    /// From now on there is room for what the function returns.
+    void want(T& room) noexcept { room_ = &room; }
+    /// Uninitialized room for the function's T, or null. Call `set_filled` when it is constructed.
+    T* room() noexcept { return room_; }
+    void set_filled() noexcept { is_filled_ = true; }
+    /// Whether the value of the call is what the function returned in it. In verified mode a call may return an older
+    /// value, although the function ran.
+    bool holds(const value& of) const noexcept { return is_filled_ && is_computed(of.origin()); }
+
+private:
+    T* room_ = nullptr;
+    bool is_filled_ = false;
+};
+/// @copydoc kept
+template <class T>
+class kept<T, false> {
+public:
+    kept() noexcept {}
+    kept(const kept&) = delete;
+    kept& operator=(const kept&) = delete;
+    ~kept() {
+        if (is_filled_) object_.~T();
+    }
+    void want() noexcept { is_wanted_ = true; }
+    T* room() noexcept { return is_wanted_ ? &object_ : nullptr; }
+    void set_filled() noexcept { is_filled_ = true; }
+    bool holds(const value& of) const noexcept { return is_filled_ && is_computed(of.origin()); }
+    T&& take() noexcept { return std::move(object_); }
+
+private:
+    union {
+        T object_;
+    };
+    bool is_wanted_ = false;
+    bool is_filled_ = false;
+};
+/// For calls that return pinned values, and small objects: reading those back is as fast.
+struct keeps_nothing {};
+template <class T>
+inline constexpr bool is_kept = !is_pinned<T> && (!is_kept_in_place<T> || sizeof(T) > 64);
+
 /// How the caller's function failed: its exception or failure, captured in the frame of the call while C returns. C
 /// does not always return ERROR_CALLBACK then: a reservation that failed before decides the status.
 class callback_error {
@@ -169,19 +227,20 @@ public:
     callback_error& operator=(const callback_error&) = delete;
     ~callback_error() {}
 
-    /// Runs `function()` or `function(result&)` and stores the returned value with `Writer`. An exception or failure is
-    /// captured here, and C gets a code; no exception crosses C. Computations nest thousands deep: everything that
-    /// happens after the function has returned is out of line, so that this stack frame is small while it runs.
-    template <class Writer, class Function>
-    [[gnu::always_inline]] std::int32_t run(phicache_result* raw, Function&& function) noexcept {
+    /// Runs `function()` or `function(result&)`, stores the returned value with `Writer` and keeps it if `keep` wants
+    /// it. An exception or failure is captured here, and C gets a code; no exception crosses C. Computations nest
+    /// thousands deep: everything that happens after the function has returned is out of line, so that this stack frame
+    /// is small while it runs.
+    template <class Writer, class Keep, class Function>
+    [[gnu::always_inline]] std::int32_t run(phicache_result* raw, Keep& keep, Function&& function) noexcept {
 #if PHICACHE_HPP_EXCEPTIONS
         try {
-            return produce<Writer>(raw, function);
+            return produce<Writer>(raw, keep, function);
         } catch (...) {
             return capture_exception();
         }
 #else
-        return produce<Writer>(raw, function);
+        return produce<Writer>(raw, keep, function);
 #endif
     }
 
@@ -224,8 +283,8 @@ private:
     }
 #endif
 
-    template <class Writer, class Function>
-    [[gnu::always_inline]] std::int32_t produce(phicache_result* raw, Function& function) {
+    template <class Writer, class Keep, class Function>
+    [[gnu::always_inline]] std::int32_t produce(phicache_result* raw, Keep& keep, Function& function) {
         if constexpr (std::is_invocable_v<Function&, result&>) {
             using Returned = std::invoke_result_t<Function&, result&>;
             result out(raw);
@@ -246,19 +305,43 @@ private:
                           "the function returns its value, or takes a result& and writes there");
             return 1;
         } else {
-            return store<Writer>(raw, function());
+            using Returned = std::invoke_result_t<Function&>;
+            if constexpr (is_expected<remove_cvref<Returned>>::value) {
+                return store_expected<Writer>(raw, keep, function());
+            } else {
+                return keep_and_store<Writer>(raw, keep, function);
+            }
         }
     }
 
+    /// Stores what `make()` returns; if the call keeps it, from the room where it is constructed.
+    template <class Writer, class Keep, class Make>
+    [[gnu::always_inline]] std::int32_t keep_and_store(phicache_result* raw, Keep& keep, Make& make) {
+        using Made = std::invoke_result_t<Make&>;
+        if constexpr (std::is_same_v<Keep, kept<Made>>) {
+            if (Made* const room = keep.room()) {
+                new (static_cast<void*>(room)) Made(make());
+                keep.set_filled();
+                return store<Writer>(raw, *room);
+            }
+        }
+        return store<Writer>(raw, make());
+    }
+    template <class Writer, class Keep, class Returned>
+    [[gnu::noinline]] std::int32_t store_expected(phicache_result* raw, Keep& keep, Returned&& returned) {
+        if (!returned) return capture(returned.error());
+        const auto take = [&] { return std::move(*returned); };
+        if constexpr (std::is_same_v<Keep, kept<decltype(take())>>) {
+            return keep_and_store<Writer>(raw, keep, take);
+        } else {
+            return store<Writer>(raw, std::as_const(*returned));
+        }
+    }
     template <class Writer, class Returned>
     [[gnu::noinline]] std::int32_t store(phicache_result* raw, const Returned& returned) {
-        if constexpr (is_expected<Returned>::value) {
-            return returned ? store<Writer>(raw, *returned) : capture(returned.error());
-        } else {
-            result out(raw);
-            const expected<void> done = Writer::write(out, returned);
-            return done ? 0 : capture(done.error());
-        }
+        result out(raw);
+        const expected<void> done = Writer::write(out, returned);
+        return done ? 0 : capture(done.error());
     }
 
     enum class kind : unsigned char { none, failure, exception };
@@ -272,17 +355,171 @@ private:
     };
 };
 
-/// One `memoize` call: the caller's function, and how it failed.
-template <class Writer, class Function>
-struct compute_frame {
-    Function& function;
-    callback_error error{};
+/// What `try_memoize` returns if the call failed.
+template <class T>
+[[gnu::cold, gnu::noinline]] expected<T> failed(callback_error& error, phicache_status code) {
+    error.rethrow();
+    return error.to_failure(code);
+}
 
-    static std::int32_t compute(void* user_data, void*, phicache_bytes, phicache_result* raw) noexcept {
-        compute_frame& self = *static_cast<compute_frame*>(user_data);
-        return self.error.template run<Writer>(raw, self.function);
+/// One call of `memoize` that returns a T: the call data of its C callback.
+template <class T, bool Pinned = is_pinned<T>, bool Kept = is_kept<T>>
+struct memoize_frame {
+    callback_error error{};
+    kept<T> keep{};
+};
+/// For calls that return the pinned value.
+template <class T>
+struct memoize_frame<T, true, false> {
+    callback_error error{};
+    static constexpr keeps_nothing keep{};
+};
+/// For small objects, with the value that is read back. One address, that of the value, serves all uses: the hit path
+/// of `memoize` keeps it in a register during its call of C.
+template <class T>
+struct memoize_frame<T, false, false> {
+    phicache_value pinned;
+    callback_error error{};
+    static constexpr keeps_nothing keep{};
+
+    memoize_frame() noexcept {}  // does not fill `pinned`
+    /// Copies the value into an object and releases it; false if its size is another.
+    [[gnu::always_inline]] bool take(T& object) noexcept {
+        if (pinned.len != sizeof(T)) return false;
+        if constexpr (std::is_arithmetic_v<T>) {
+            object = *static_cast<const T*>(static_cast<const void*>(pinned.data));  // aligned to 16 bytes
+        } else {
+            std::memcpy(__builtin_addressof(object), pinned.data, sizeof(T));
+        }
+        phicache_value_release(&pinned);
+        return true;
+    }
+    /// After a call that failed, or with OK: whose value has another size.
+    [[noreturn, gnu::cold, gnu::noinline]] void raise(phicache_status code) {
+        if (code != PHICACHE_OK) error.raise(code);
+        phicache_value_release(&pinned);
+        raise_wrong_size();
+    }
+    /// The same for `try_memoize`.
+    [[gnu::cold, gnu::noinline]] expected<T> failed(phicache_status code) {
+        if (code != PHICACHE_OK) return detail::failed<T>(error, code);
+        phicache_value_release(&pinned);
+        return wrong_size();
     }
 };
+
+/// The C callback of a function that is given to `memoize`: `user_data` points to the function, `call_data` to the
+/// frame.
+template <class Writer, class T, class Function>
+std::int32_t run_memoized(void* user_data, void* call_data, phicache_bytes, phicache_result* raw) noexcept {
+    memoize_frame<T>& frame = *static_cast<memoize_frame<T>*>(call_data);
+    if constexpr (std::is_function_v<Function>) {
+        return frame.error.template run<Writer>(raw, frame.keep, reinterpret_cast<Function*>(user_data));
+    } else {
+        return frame.error.template run<Writer>(raw, frame.keep, *static_cast<Function*>(user_data));
+    }
+}
+
+/// A function of the caller as the user data of `run_memoized`.
+template <class Function>
+[[gnu::always_inline]] inline void* erased(Function& function) noexcept {
+    if constexpr (std::is_function_v<Function>) {
+        return reinterpret_cast<void*>(&function);
+    } else {
+        return const_cast<void*>(static_cast<const volatile void*>(__builtin_addressof(function)));
+    }
+}
+
+// Calls of C that may compute, `ask(frame, out…)`. The functions around these are out of line, one for each type of
+// result and not for each call: inlined into every call, their code would keep the compiler from inlining the functions
+// of the application.
+
+/// A large object: the function's is constructed where it is returned.
+template <class T, class Frame, class Fill>
+[[gnu::always_inline]] inline T memoize_object(Frame& frame, const Fill& fill) {
+    T object;
+    frame.keep.want(object);
+    const value pinned(filled_by_c{}, fill);
+    if (!frame.keep.holds(pinned) && !reader<T>::read(pinned, object)) raise_wrong_size();
+    return object;
+}
+
+/// The T that C finds, or computes with the caller's function.
+template <class T, class Frame, class Ask>
+[[gnu::always_inline]] inline T memoize_as(Frame& frame, const Ask& ask) {
+    const auto fill = [&](auto*... out) {
+        const phicache_status code = ask(static_cast<void*>(&frame), out...);
+        if (code != PHICACHE_OK) frame.error.raise(code);
+        return code;
+    };
+    if constexpr (is_pinned<T>) {
+        return T(filled_by_c{}, fill);
+    } else if constexpr (!is_kept<T>) {
+        // Not a `value`: nothing between the call and the release can throw.
+        if (const phicache_status code = ask(&frame, &frame.pinned); code != PHICACHE_OK) frame.raise(code);
+        T object;
+        if (!frame.take(object)) frame.raise(PHICACHE_OK);
+        return object;
+    } else if constexpr (is_kept_in_place<T>) {
+        return memoize_object<T>(frame, fill);
+    } else {
+        frame.keep.want();
+        const value pinned(filled_by_c{}, fill);
+        if (frame.keep.holds(pinned)) return frame.keep.take();
+        return pinned.template as<T>();
+    }
+}
+/// @copydoc memoize_as
+template <class T, class Frame, class Ask>
+[[gnu::always_inline]] inline expected<T> try_memoize_as(Frame& frame, const Ask& ask) {
+    phicache_status code;
+    const auto fill = [&](auto*... out) { return code = ask(static_cast<void*>(&frame), out...); };
+    if constexpr (is_pinned<T>) {
+        expected<T> made(std::in_place, filled_by_c{}, fill);
+        if (code != PHICACHE_OK) made = failed<T>(frame.error, code);
+        return made;
+    } else if constexpr (!is_kept<T>) {
+        code = ask(&frame, &frame.pinned);
+        if (code != PHICACHE_OK) return frame.failed(code);
+        T object;
+        if (!frame.take(object)) return frame.failed(PHICACHE_OK);
+        return object;
+    } else {
+        if constexpr (!is_kept_in_place<T>) frame.keep.want();
+        const value pinned(filled_by_c{}, fill);
+        if (code != PHICACHE_OK) return failed<T>(frame.error, code);
+        if constexpr (!is_kept_in_place<T>) {
+            if (frame.keep.holds(pinned)) return frame.keep.take();
+        }
+        return read_as<T>(pinned);
+    }
+}
+
+/// `memoize` of a cache that returns a pinned value: C writes it straight to `out`. In case of an error this throws.
+template <class Handle>
+[[gnu::noinline]] void memoize_pinned_in(Handle* cache, phicache_bytes key, phicache_compute compute, void* function,
+                                         phicache_value* out) {
+    memoize_frame<value> frame;
+    const phicache_status code = c_functions<Handle>::memoize(cache, key, compute, function, &frame, out, nullptr);
+    if (code != PHICACHE_OK) frame.error.raise(code);
+}
+/// `memoize` of a cache, for all functions that compute a T.
+template <class T, class Handle>
+[[gnu::noinline]] T memoize_in(Handle* cache, phicache_bytes key, phicache_compute compute, void* function) {
+    memoize_frame<T> frame;
+    return memoize_as<T>(frame, [&](void* call, auto*... out) {
+        return c_functions<Handle>::memoize(cache, key, compute, function, call, out..., nullptr);
+    });
+}
+/// @copydoc memoize_in
+template <class T, class Handle>
+[[gnu::noinline]] expected<T> try_memoize_in(Handle* cache, phicache_bytes key, phicache_compute compute,
+                                             void* function) {
+    memoize_frame<T> frame;
+    return try_memoize_as<T>(frame, [&](void* call, auto*... out) {
+        return c_functions<Handle>::memoize(cache, key, compute, function, call, out..., nullptr);
+    });
+}
 
 }  // namespace detail
 

@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <optional>
+#include <new>
 #include <stdexcept>
+#include <type_traits>
 #include <utility>
-#include <variant>
 
 #include "namespace.hpp"
 
@@ -137,49 +137,119 @@ namespace detail {
 /// Throws a status that is an error. Out of line, to keep the fast path small.
 [[noreturn, gnu::cold, gnu::noinline]] inline void raise(phicache_status code) { raise(failure(code)); }
 
-/// Dereferences a pointer that the caller knows is not null, without a check.
+/// A T or a failure, and which of the two. Not a std::variant: instantiating one for each type that a call returns took
+/// half of the time to compile phicache.hpp. Trivially copyable if T is.
+template <class T, bool Trivial = std::is_trivially_copyable_v<T>>
+struct value_or_failure {
+    union {
+        T value;
+        failure cause;
+    };
+    bool has_value;
+
+    template <class... Arguments>
+    explicit value_or_failure(std::in_place_t, Arguments&&... arguments)
+        : value(std::forward<Arguments>(arguments)...), has_value(true) {}
+    explicit value_or_failure(const failure& why) noexcept : cause(why), has_value(false) {}
+    void fail(const failure& why) noexcept {
+        new (&cause) failure(why);
+        has_value = false;
+    }
+};
+/// @copydoc value_or_failure
 template <class T>
-[[gnu::always_inline]] constexpr T& assume_not_null(T* pointer) noexcept {
-    if (pointer == nullptr) __builtin_unreachable();
-    return *pointer;
-}
+struct value_or_failure<T, false> {
+    union {
+        T value;
+        failure cause;
+    };
+    bool has_value;
+
+    template <class... Arguments>
+    explicit value_or_failure(std::in_place_t, Arguments&&... arguments)
+        : value(std::forward<Arguments>(arguments)...), has_value(true) {}
+    explicit value_or_failure(const failure& why) noexcept : cause(why), has_value(false) {}
+    value_or_failure(const value_or_failure& other) { take(other); }
+    value_or_failure(value_or_failure&& other) noexcept(std::is_nothrow_move_constructible_v<T>) {
+        take(std::move(other));
+    }
+    // While the new content is constructed, this is a failure: that is what remains if a constructor of T throws.
+    value_or_failure& operator=(const value_or_failure& other) {
+        if (this != &other) fail(failure(PHICACHE_OK)), take(other);
+        return *this;
+    }
+    value_or_failure& operator=(value_or_failure&& other) noexcept(std::is_nothrow_move_constructible_v<T>) {
+        if (this != &other) fail(failure(PHICACHE_OK)), take(std::move(other));
+        return *this;
+    }
+    ~value_or_failure() {
+        if (has_value) value.~T();
+    }
+    void fail(const failure& why) noexcept {
+        if (has_value) value.~T();
+        new (&cause) failure(why);
+        has_value = false;
+    }
+
+private:
+    template <class Other>
+    void take(Other&& other) {
+        if (other.has_value) {
+            new (static_cast<void*>(&value)) T(std::forward<Other>(other).value);
+        } else {
+            new (&cause) failure(other.cause);
+        }
+        has_value = other.has_value;
+    }
+};
+
+/// Deletes the copies of an `expected` that could not copy its value.
+template <bool Copies>
+struct copies_if {};
+template <>
+struct copies_if<false> {
+    copies_if() = default;
+    copies_if(const copies_if&) = delete;
+    copies_if& operator=(const copies_if&) = delete;
+    copies_if(copies_if&&) = default;
+    copies_if& operator=(copies_if&&) = default;
+};
 
 }  // namespace detail
 
 /// A value, or the failure that prevented it.
 template <class T>
-class [[nodiscard]] expected {
+class [[nodiscard]] expected : detail::copies_if<std::is_copy_constructible_v<T>> {
 public:
-    expected(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-    expected(const failure& cause) noexcept : state_(std::in_place_index<1>, cause) {}
+    expected(T value) : state_(std::in_place, std::move(value)) {}
+    expected(const failure& cause) noexcept : state_(cause) {}
     /// Constructs the value in place; a failure may be assigned later.
     template <class... Arguments>
     explicit expected(std::in_place_t, Arguments&&... arguments)
-        : state_(std::in_place_index<0>, std::forward<Arguments>(arguments)...) {}
+        : state_(std::in_place, std::forward<Arguments>(arguments)...) {}
     expected& operator=(const failure& cause) noexcept {
-        state_.template emplace<1>(cause);
+        const failure copy = cause;  // it may be this object's own
+        state_.fail(copy);
         return *this;
     }
 
-    bool has_value() const noexcept { return state_.index() == 0; }
+    bool has_value() const noexcept { return state_.has_value; }
     explicit operator bool() const noexcept { return has_value(); }
 
     /// The value; throws the failure if there is none.
-    T& value() & { return check(), **this; }
-    const T& value() const& { return check(), **this; }
-    T value() && { return check(), std::move(**this); }
+    T& value() & { return check(), state_.value; }
+    const T& value() const& { return check(), state_.value; }
+    T value() && { return check(), std::move(state_.value); }
 
     /// The value, which must exist.
-    T& operator*() & noexcept { return detail::assume_not_null(std::get_if<0>(&state_)); }
-    const T& operator*() const& noexcept { return detail::assume_not_null(std::get_if<0>(&state_)); }
-    T&& operator*() && noexcept { return std::move(detail::assume_not_null(std::get_if<0>(&state_))); }
-    T* operator->() noexcept { return std::addressof(**this); }
-    const T* operator->() const noexcept { return std::addressof(**this); }
+    T& operator*() & noexcept { return state_.value; }
+    const T& operator*() const& noexcept { return state_.value; }
+    T&& operator*() && noexcept { return std::move(state_.value); }
+    T* operator->() noexcept { return &state_.value; }
+    const T* operator->() const noexcept { return &state_.value; }
 
     /// The failure, or one with `status::ok` if there is a value.
-    failure error() const noexcept {
-        return has_value() ? failure(PHICACHE_OK) : detail::assume_not_null(std::get_if<1>(&state_));
-    }
+    failure error() const noexcept { return has_value() ? failure(PHICACHE_OK) : state_.cause; }
     /// `status::ok`, or the failure's.
     status code() const noexcept { return error().code(); }
 
@@ -188,7 +258,7 @@ private:
         if (!has_value()) detail::raise(error());
     }
 
-    std::variant<T, failure> state_;
+    detail::value_or_failure<T> state_;
 };
 
 /// Success, or a failure.

@@ -125,70 +125,83 @@ struct shape_of<R(result&, A...)> {
     using type = shape<true, value, A...>;
 };
 
-/// A key builder from a pool of this thread, for one call. Nested calls use different builders; usually none is
-/// created. It is only as large as its handle, because it is on the stack while values are computed.
+/// The key of a call's arguments, in a builder from a pool of this thread. Nested calls use different builders; usually
+/// none is created. It is only as large as its handle, because it is on the stack while values are computed; for the
+/// same reason its work is out of line.
 class pooled_key {
 public:
-    pooled_key() noexcept : handle_(take()) {}
-    ~pooled_key() {
-        key_pool& keys = this_thread_pool();
-        if (handle_ == nullptr) return;
-        if (keys.open && keys.count < key_pool::capacity) {
-            keys.idle[keys.count++] = handle_;
-        } else {
-            phicache_key_free(handle_);
-        }
-    }
+    /// Takes a builder that `build` returned.
+    explicit pooled_key(phicache_key* handle) noexcept : handle_(handle) {}
+    ~pooled_key() { give_back(handle_); }
     pooled_key(const pooled_key&) = delete;
     pooled_key& operator=(const pooled_key&) = delete;
+    phicache_key* handle() const noexcept { return handle_; }
 
-    /// Builds the key of these arguments.
+    /// A builder with the key of these arguments. If there is none, writes to `why` and returns null; throws if that is
+    /// null.
     template <class... Arguments>
-    [[gnu::always_inline]] expected<void> fill(const Arguments&... arguments) {
-        if (handle_ == nullptr)
-            return failure(status::error_out_of_memory, "out of memory for the key of the arguments");
-        // If the add_to_key of an argument throws, `building` frees the builder; otherwise it returns to this object.
-        key building(std::exchange(handle_, nullptr));
+    [[gnu::noinline]] static phicache_key* build(failure* why, const Arguments&... arguments) {
+        key building(take());  // if the add_to_key of an argument throws, the builder is freed
+        if (!building)
+            return fail(why, failure(status::error_out_of_memory, "out of memory for the key of the arguments"));
         building.reset();
         (building.add(arguments), ...);
         const expected<void> good = building.check();
-        handle_ = building.release();
-        return good;
+        if (good) return building.release();
+        give_back(building.release());
+        return fail(why, good.error());
     }
-    phicache_key* handle() const noexcept { return handle_; }
 
 private:
+    /// Has no destructor, so that its address needs no check of whether it is constructed.
     struct key_pool {
-        static constexpr int capacity = 8;
-        phicache_key* idle[capacity] = {};
+        phicache_key* idle[8] = {};
         int count = 0;
-        bool open = true;
-        ~key_pool() {
-            open = false;  // memos may still be called while the thread ends: they must not use the pool any more
-            while (count > 0) phicache_key_free(idle[--count]);
-        }
+        int capacity = 8;
     };
     static key_pool& this_thread_pool() noexcept {
         static thread_local key_pool keys;
         return keys;
     }
+    /// Frees the pool of a thread at its end.
+    struct thread_end {
+        ~thread_end() {
+            key_pool& keys = this_thread_pool();
+            keys.capacity = 0;  // memos may still be called while the thread ends: they must not use the pool any more
+            while (keys.count > 0) phicache_key_free(keys.idle[--keys.count]);
+        }
+    };
     static phicache_key* take() noexcept {
         key_pool& keys = this_thread_pool();
         return keys.count == 0 ? make() : keys.idle[--keys.count];
     }
+    [[gnu::noinline]] static void give_back(phicache_key* handle) noexcept {
+        key_pool& keys = this_thread_pool();
+        if (keys.count < keys.capacity) {
+            keys.idle[keys.count++] = handle;
+        } else {
+            phicache_key_free(handle);
+        }
+    }
     [[gnu::cold, gnu::noinline]] static phicache_key* make() noexcept {
+        static thread_local const thread_end frees_the_pool;
+        (void)frees_the_pool;
         phicache_key* made = nullptr;
         return phicache_key_new(&made) == PHICACHE_OK ? made : nullptr;
+    }
+    [[gnu::cold, gnu::noinline]] static phicache_key* fail(failure* why, const failure& cause) {
+        if (why == nullptr) raise(cause);
+        *why = cause;
+        return nullptr;
     }
 
     phicache_key* handle_;
 };
 
-/// One call of a memoized function: its arguments, and how it failed.
-template <class... References>
-struct call_frame {
+/// One call of a memoized function that returns a T: its arguments, how it failed, and what it returned.
+template <class T, class... References>
+struct call_frame : memoize_frame<T> {
     std::tuple<References...> arguments;
-    callback_error error{};
 };
 
 /// The C callback of a function object F: `user_data` points to F, `call_data` to the frame of the call.
@@ -199,13 +212,13 @@ struct trampoline {
         F& function = *static_cast<F*>(user_data);
         Frame& frame = *static_cast<Frame*>(call_data);
         if constexpr (InPlace) {
-            return frame.error.template run<write_bytes>(raw, [&](result& out) -> decltype(auto) {
+            return frame.error.template run<write_bytes>(raw, frame.keep, [&](result& out) -> decltype(auto) {
                 return std::apply(
                     [&](auto&... given) -> decltype(auto) { return std::invoke(function, out, given...); },
                     frame.arguments);
             });
         } else {
-            return frame.error.template run<write_bytes>(raw, [&]() -> decltype(auto) {
+            return frame.error.template run<write_bytes>(raw, frame.keep, [&]() -> decltype(auto) {
                 return std::apply(
                     [&](auto&... given) -> decltype(auto) {
                         return convert_result<Result>(
@@ -228,34 +241,30 @@ expected<void> register_function(F&& function, Handle** handle, Make&& make) {
     return checked(make(stored, handle));
 }
 
-/// The calls that return a copied value. `Call` has the ones that return it pinned; `Parameters` are what both take.
-template <class Call, class Result, class... Parameters>
-class copying_calls {
+/// The calls of a memo or method, which has `made<T>` and `try_made<T>`; `Parameters` are what they take.
+template <class Calls, class Result, class... Parameters>
+class function_calls {
 public:
     /// The function's value for these arguments: from the cache, or computed on a miss.
-    Result operator()(Parameters... parameters) const { return call(parameters...); }
+    Result operator()(Parameters... parameters) const { return self().template made<Result>(parameters...); }
     /// The same as `operator()`.
-    Result call(Parameters... parameters) const {
-        if constexpr (std::is_same_v<Result, value>) {
-            return self().call_pinned(parameters...);
-        } else {
-            return self().call_pinned(parameters...).template as<Result>();
-        }
-    }
+    Result call(Parameters... parameters) const { return self().template made<Result>(parameters...); }
     /// @copydoc call
     expected<Result> try_call(Parameters... parameters) const {
-        if constexpr (std::is_same_v<Result, value>) {
-            return self().try_call_pinned(parameters...);
-        } else {
-            const expected<value> made = self().try_call_pinned(parameters...);
-            if (!made) return made.error();
-            return made->template try_as<Result>();
-        }
+        return self().template try_made<Result>(parameters...);
+    }
+    /// The same as `call`, without copying: the pinned bytes of the cache.
+    value call_pinned(Parameters... parameters) const { return self().template made<value>(parameters...); }
+    /// @copydoc call_pinned
+    expected<value> try_call_pinned(Parameters... parameters) const {
+        return self().template try_made<value>(parameters...);
     }
 
 private:
-    const Call& self() const noexcept { return static_cast<const Call&>(*this); }
+    const Calls& self() const noexcept { return static_cast<const Calls&>(*this); }
 };
+
+// `made` and `try_made` are out of line, to keep calls small: see memoize_in.
 
 /// The calls of a memo; its shape has the types of the arguments.
 template <class Shape>
@@ -263,33 +272,34 @@ class memo_calls;
 template <bool InPlace, class Result, class... A>
 class memo_calls<shape<InPlace, Result, A...>>
     : public owner<phicache_memo, phicache_memo_free>,
-      public copying_calls<memo_calls<shape<InPlace, Result, A...>>, Result, argument_t<A>...> {
-public:
-    /// The same as `call`, without copying: the pinned bytes of the cache.
-    value call_pinned(argument_t<A>... arguments) const {
-        pooled_key key;
-        key.fill(arguments...).value();
-        frame call{{arguments...}};
-        return detail::memoize_as<value>(call.error, c_call(key, call));
-    }
-    /// @copydoc call_pinned
-    expected<value> try_call_pinned(argument_t<A>... arguments) const {
-        pooled_key key;
-        if (const expected<void> good = key.fill(arguments...); !good) return good.error();
-        frame call{{arguments...}};
-        return detail::try_memoize_as<value>(call.error, c_call(key, call));
-    }
-
+      public function_calls<memo_calls<shape<InPlace, Result, A...>>, Result, argument_t<A>...> {
 protected:
     using owner::owner;
-    using frame = call_frame<argument_t<A>...>;
+    using frame = call_frame<Result, argument_t<A>...>;
     template <class F>
     using trampoline_of = trampoline<F, InPlace, Result, frame>;
 
 private:
-    auto c_call(const pooled_key& arguments, frame& call) const noexcept {
-        return [memo = this->handle(), arguments = arguments.handle(), &call](phicache_value* out) {
-            return phicache_memo_call(memo, arguments, &call, out, nullptr);
+    friend function_calls<memo_calls, Result, argument_t<A>...>;
+
+    template <class T>
+    [[gnu::noinline]] T made(argument_t<A>... arguments) const {
+        const pooled_key key(pooled_key::build(nullptr, arguments...));
+        frame call{{}, {arguments...}};
+        return memoize_as<T>(call, c_call(key));
+    }
+    template <class T>
+    [[gnu::noinline]] expected<T> try_made(argument_t<A>... arguments) const {
+        failure why(PHICACHE_OK);
+        phicache_key* const built = pooled_key::build(&why, arguments...);
+        if (built == nullptr) return why;
+        const pooled_key key(built);
+        frame call{{}, {arguments...}};
+        return try_memoize_as<T>(call, c_call(key));
+    }
+    auto c_call(const pooled_key& arguments) const noexcept {
+        return [memo = this->handle(), arguments = arguments.handle()](void* call, phicache_value* out) {
+            return phicache_memo_call(memo, arguments, call, out, nullptr);
         };
     }
 };
@@ -301,35 +311,36 @@ class method_calls {
 };
 template <bool InPlace, class Result, class Object, class... A>
 class method_calls<shape<InPlace, Result, Object&, A...>>
-    : public owner<phicache_method, phicache_method_free>,
-      public copying_calls<method_calls<shape<InPlace, Result, Object&, A...>>, Result, cache, Object&,
-                           argument_t<A>...> {
-public:
-    /// The same as `call`, without copying: the pinned bytes of the cache.
-    value call_pinned(cache store, Object& object, argument_t<A>... arguments) const {
-        pooled_key key;
-        key.fill(arguments...).value();
-        frame call{{object, arguments...}};
-        return detail::memoize_as<value>(call.error, c_call(store, key, call));
-    }
-    /// @copydoc call_pinned
-    expected<value> try_call_pinned(cache store, Object& object, argument_t<A>... arguments) const {
-        pooled_key key;
-        if (const expected<void> good = key.fill(arguments...); !good) return good.error();
-        frame call{{object, arguments...}};
-        return detail::try_memoize_as<value>(call.error, c_call(store, key, call));
-    }
-
+    : public shared_owner<phicache_method, phicache_method_free>,
+      public function_calls<method_calls<shape<InPlace, Result, Object&, A...>>, Result, cache, Object&,
+                            argument_t<A>...> {
 protected:
-    using owner::owner;
-    using frame = call_frame<Object&, argument_t<A>...>;
+    using method_calls::shared_owner::shared_owner;
+    using frame = call_frame<Result, Object&, argument_t<A>...>;
     template <class F>
     using trampoline_of = trampoline<F, InPlace, Result, frame>;
 
 private:
-    auto c_call(cache store, const pooled_key& arguments, frame& call) const noexcept {
-        return [method = this->handle(), store, arguments = arguments.handle(), &call](phicache_value* out) {
-            return phicache_method_call(method, store.handle(), &call, arguments, out, nullptr);
+    friend function_calls<method_calls, Result, cache, Object&, argument_t<A>...>;
+
+    template <class T>
+    [[gnu::noinline]] T made(cache store, Object& object, argument_t<A>... arguments) const {
+        const pooled_key key(pooled_key::build(nullptr, arguments...));
+        frame call{{}, {object, arguments...}};
+        return memoize_as<T>(call, c_call(store, key));
+    }
+    template <class T>
+    [[gnu::noinline]] expected<T> try_made(cache store, Object& object, argument_t<A>... arguments) const {
+        failure why(PHICACHE_OK);
+        phicache_key* const built = pooled_key::build(&why, arguments...);
+        if (built == nullptr) return why;
+        const pooled_key key(built);
+        frame call{{}, {object, arguments...}};
+        return try_memoize_as<T>(call, c_call(store, key));
+    }
+    auto c_call(cache store, const pooled_key& arguments) const noexcept {
+        return [method = this->handle(), store, arguments = arguments.handle()](void* call, phicache_value* out) {
+            return phicache_method_call(method, store.handle(), call, arguments, out, nullptr);
         };
     }
 };
@@ -401,9 +412,9 @@ public:
     }
 
     /// Removes all entries of the memo's cache and resets the counts.
-    void clear() { try_clear().value(); }
+    void clear() const { try_clear().value(); }
     /// @copydoc clear
-    expected<void> try_clear() { return detail::checked(phicache_memo_clear(this->handle())); }
+    expected<void> try_clear() const { return detail::checked(phicache_memo_clear(this->handle())); }
 
     /// The function without its cache; valid during the lifetime of the memo.
     std::function<Signature> wrapped() const { return try_wrapped().value(); }
@@ -439,7 +450,7 @@ enum class method_kind : std::uint32_t { plain = 0, repertoire = PHICACHE_METHOD
 /// double phi = small_phi(analysis.cache, analysis, mechanism, purview);
 /// @endcode
 ///
-/// Otherwise as `memo`.
+/// Otherwise as `memo`; but a method can be copied: the copies share the function.
 template <class Signature>
 class method : public detail::method_calls<typename detail::shape_of<Signature>::type> {
     using base = detail::method_calls<typename detail::shape_of<Signature>::type>;
@@ -460,7 +471,9 @@ public:
                                            stored, &Trampoline::drop, out);
             });
         if (!registered) return registered.error();
-        return method(handle);
+        method made(handle);
+        if (!made) return failure(status::error_out_of_memory, "out of memory for the handle");
+        return made;
     }
 
 private:

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
-#include <iterator>
 #include <limits>
 #include <optional>
 #include <string>
@@ -30,11 +29,6 @@ class key;
 
 namespace detail {
 
-template <class T>
-struct is_optional : std::false_type {};
-template <class T>
-struct is_optional<std::optional<T>> : std::true_type {};
-
 template <class T, class = void>
 struct is_range : std::false_type {};
 template <class T>
@@ -49,11 +43,6 @@ template <class T>
 struct is_doubles<
     T, std::void_t<decltype(std::data(std::declval<const T&>())), decltype(std::size(std::declval<const T&>()))>>
     : std::is_same<decltype(std::data(std::declval<const T&>())), const double*> {};
-
-template <class T, class = void>
-struct is_tuple : std::false_type {};
-template <class T>
-struct is_tuple<T, std::void_t<decltype(std::tuple_size<T>::value)>> : std::true_type {};
 
 /// Standard sets have a key_type; maps also have a mapped_type.
 template <class T, class = void>

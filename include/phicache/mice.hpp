@@ -10,15 +10,17 @@
 #include <utility>
 #include <vector>
 
+#include "../phicache_fwd.hpp"
 #include "cache.hpp"
 #include "subsystem.hpp"
 
 PHICACHE_HPP_BEGIN
 
 /// The maximally irreducible cause or effect of a mechanism: the purview with the largest small φ, and that φ. The
-/// payload is any other data of the caller (repertoires, the partition), of a type that `dict_cache::set` takes;
-/// `mice<>` borrows bytes, `mice<std::vector<double>>` owns its numbers.
-template <class Payload = bytes>
+/// payload is any other data of the caller (repertoires, the partition), of a type that `dict_cache::set` takes, also
+/// one of several parts (see `value_writer`);
+/// `mice<>` (declared in phicache_fwd.hpp) borrows bytes, `mice<std::vector<double>>` owns its numbers.
+template <class Payload>
 struct mice {
     direction dir = direction::cause;
     node_set mechanism{};
@@ -38,16 +40,16 @@ struct is_mice : std::false_type {};
 template <class Payload>
 struct is_mice<mice<Payload>> : std::true_type {};
 
-/// The record as a C struct, which borrows the payload.
+/// The record as a C struct, with a payload in bytes.
 template <class Payload>
-phicache_mice to_c(const mice<Payload>& record) noexcept {
+phicache_mice to_c(const mice<Payload>& record, phicache_bytes payload) noexcept {
     phicache_mice raw{};
     raw.struct_size = sizeof raw;
     raw.direction = static_cast<std::int32_t>(record.dir);
     raw.mechanism = record.mechanism.mask();
     raw.purview = record.purview.mask();
     raw.phi = record.phi;
-    raw.payload = to_bytes(record.payload);
+    raw.payload = payload;
     return raw;
 }
 
@@ -61,8 +63,18 @@ struct write_mice {
     template <class T>
     static expected<void> write(result& out, const T& returned) {
         if constexpr (is_mice<T>::value) {
-            const phicache_mice raw = to_c(returned);
-            return checked(phicache_result_mice(out.handle(), &raw, nullptr));
+            using Payload = decltype(returned.payload);
+            if constexpr (is_gathered<Payload>) {
+                const std::size_t size = gathered_size(returned.payload);
+                const phicache_mice raw = to_c(returned, {nullptr, size});
+                std::uint8_t* payload = nullptr;
+                if (const phicache_status code = phicache_result_mice(out.handle(), &raw, &payload); code < 0)
+                    return failure(code);
+                return gather(returned.payload, payload, size);
+            } else {
+                const phicache_mice raw = to_c(returned, to_bytes(returned.payload));
+                return checked(phicache_result_mice(out.handle(), &raw, nullptr));
+            }
         } else {
             static_assert(always_false<T>, "the function returns a phicache::mice");
             return {};
@@ -82,8 +94,7 @@ expected<span<T>> try_reserve_mice(result& out, const mice<Payload>& record, std
         phicache_result_mice(out.handle(), nullptr, nullptr);  // fails, so the library knows that a reservation failed
         return detail::too_many();
     }
-    phicache_mice raw = detail::to_c(record);
-    raw.payload = {nullptr, count * sizeof(T)};
+    const phicache_mice raw = detail::to_c(record, {nullptr, count * sizeof(T)});
     std::uint8_t* payload = nullptr;
     if (const phicache_status code = phicache_result_mice(out.handle(), &raw, &payload); code < 0) return failure(code);
     return span<T>(static_cast<T*>(static_cast<void*>(payload)), count);
@@ -97,14 +108,16 @@ span<T> reserve_mice(result& out, const mice<Payload>& record, std::size_t count
 /// The encoded bytes of a record: versioned, checksummed, the same in every language.
 template <class Payload>
 expected<std::vector<std::uint8_t>> try_encode(const mice<Payload>& record) {
-    const phicache_mice raw = detail::to_c(record);
-    std::size_t len = 0;
-    phicache_status code = phicache_mice_encode(&raw, nullptr, 0, &len);
-    if (code < 0 && code != PHICACHE_ERROR_BUFFER_TOO_SMALL) return failure(code);
-    std::vector<std::uint8_t> encoded(len);
-    code = phicache_mice_encode(&raw, encoded.data(), encoded.size(), &len);
-    if (code < 0) return failure(code);
-    return encoded;
+    return detail::with_bytes(record.payload, [&](bytes payload) -> expected<std::vector<std::uint8_t>> {
+        const phicache_mice raw = detail::to_c(record, payload);
+        std::size_t len = 0;
+        phicache_status code = phicache_mice_encode(&raw, nullptr, 0, &len);
+        if (code < 0 && code != PHICACHE_ERROR_BUFFER_TOO_SMALL) return failure(code);
+        std::vector<std::uint8_t> encoded(len);
+        code = phicache_mice_encode(&raw, encoded.data(), encoded.size(), &len);
+        if (code < 0) return failure(code);
+        return encoded;
+    });
 }
 /// @copydoc try_encode
 template <class Payload>
@@ -155,7 +168,7 @@ public:
     /// @copydoc payload_as
     template <class T>
     expected<T> try_payload_as() const {
-        return detail::reader<T>::read(raw_.payload);
+        return detail::read_as<T>(raw_.payload);
     }
     /// The payload as an array of T, not copied, like `value::view`.
     template <class T>
@@ -189,6 +202,9 @@ private:
 namespace detail {
 
 template <>
+inline constexpr bool is_pinned<pinned_mice> = true;
+
+template <>
 struct c_functions<phicache_mice_cache> {
     static constexpr auto as_cache = phicache_mice_cache_as_cache;
     static constexpr auto clear = phicache_mice_cache_clear;
@@ -197,6 +213,7 @@ struct c_functions<phicache_mice_cache> {
     static constexpr auto stats = phicache_mice_cache_stats;
     static constexpr auto contains = phicache_mice_cache_contains;
     static constexpr auto remove = phicache_mice_cache_remove;
+    static constexpr auto memoize = phicache_mice_cache_memoize;
 };
 
 inline auto get_call(phicache_mice_cache* cache, bytes key) noexcept {
@@ -263,40 +280,35 @@ public:
 
     /// Stores a record. Refused, checked in this order, if the subsystem is cut, φ is not positive, or memory is full.
     template <class Payload>
-    outcome set(bytes key, const mice<Payload>& record) {
+    outcome set(bytes key, const mice<Payload>& record) const {
         return try_set(key, record).value();
     }
     /// @copydoc set
     template <class Payload>
-    expected<outcome> try_set(bytes key, const mice<Payload>& record) {
-        const phicache_mice raw = detail::to_c(record);
-        return detail::stored(phicache_mice_cache_set(handle(), key, &raw));
+    expected<outcome> try_set(bytes key, const mice<Payload>& record) const {
+        return detail::with_bytes(record.payload, [&](bytes payload) {
+            const phicache_mice raw = detail::to_c(record, payload);
+            return detail::stored(phicache_mice_cache_set(handle(), key, &raw));
+        });
     }
 
     /// The record of a key; on a miss `compute` returns it as a `mice`, or takes a `result&` and uses `reserve_mice`.
     /// If its store is refused, the record is returned anyway. Otherwise as `dict_cache::memoize`.
     template <class Compute>
-    pinned_mice memoize(bytes key, Compute&& compute) {
-        Frame<Compute> frame{compute};
-        return detail::memoize_as<pinned_mice>(frame.error, memoize_call(key, frame));
+    pinned_mice memoize(bytes key, Compute&& compute) const {
+        return detail::memoize_in<pinned_mice>(handle(), key, run_memoized<Compute>, detail::erased(compute));
     }
     /// @copydoc memoize
     template <class Compute>
-    expected<pinned_mice> try_memoize(bytes key, Compute&& compute) {
-        Frame<Compute> frame{compute};
-        return detail::try_memoize_as<pinned_mice>(frame.error, memoize_call(key, frame));
+    expected<pinned_mice> try_memoize(bytes key, Compute&& compute) const {
+        return detail::try_memoize_in<pinned_mice>(handle(), key, run_memoized<Compute>, detail::erased(compute));
     }
 
 private:
     template <class Compute>
-    using Frame = detail::compute_frame<detail::write_mice, std::remove_reference_t<Compute>>;
+    static constexpr phicache_compute run_memoized =
+        &detail::run_memoized<detail::write_mice, pinned_mice, std::remove_reference_t<Compute>>;
 
-    template <class CallFrame>
-    auto memoize_call(bytes key, CallFrame& frame) noexcept {
-        return [cache = handle(), key, &frame](phicache_mice* record, phicache_value* out) {
-            return phicache_mice_cache_memoize(cache, key, &CallFrame::compute, &frame, nullptr, record, out, nullptr);
-        };
-    }
     template <class New>
     static expected<mice_cache> make(New make_new, const subsystem& system, const mice_cache* parent,
                                      const cache_options& options, config_ref settings) {

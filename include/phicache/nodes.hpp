@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <initializer_list>
-#include <iterator>
 #include <type_traits>
 #include <vector>
 

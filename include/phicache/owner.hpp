@@ -1,9 +1,10 @@
 /// @file owner.hpp
-/// Ownership of C handles, and the check that header and library belong together.
+/// Ownership of C handles, alone or shared, and the check that header and library belong together.
 #ifndef PHICACHE_OWNER_HPP
 #define PHICACHE_OWNER_HPP
 
 #include <cstdint>
+#include <new>
 #include <utility>
 
 #include "error.hpp"
@@ -68,6 +69,55 @@ private:
     Handle* handle_;
 };
 
+/// Owns a share of a C handle that never changes: copies have the same handle, and the last one frees it. Copies may be
+/// made, used and destroyed in different threads.
+template <class Handle, phicache_status (*Free)(Handle*)>
+class shared_owner {
+public:
+    using handle_type = Handle;
+
+    /// Takes ownership of a handle from C. Every call on a null handle fails. Frees the handle and is null if there is no
+    /// memory to share it.
+    explicit shared_owner(Handle* handle) noexcept : handle_(handle) {
+        if (handle != nullptr) owners_ = new (std::nothrow) std::size_t(1);
+        if (owners_ == nullptr && handle != nullptr) Free(std::exchange(handle_, nullptr));
+    }
+    shared_owner(const shared_owner& other) noexcept : handle_(other.handle_), owners_(other.owners_) {
+        if (owners_ != nullptr) __atomic_add_fetch(owners_, 1, __ATOMIC_RELAXED);
+    }
+    shared_owner(shared_owner&& other) noexcept
+        : handle_(std::exchange(other.handle_, nullptr)), owners_(std::exchange(other.owners_, nullptr)) {}
+    shared_owner& operator=(shared_owner other) noexcept {
+        std::swap(handle_, other.handle_);
+        std::swap(owners_, other.owners_);
+        return *this;
+    }
+    ~shared_owner() { reset(); }
+
+    /// The C handle, owned by this object and its copies; null after a move.
+    Handle* handle() const noexcept { return handle_; }
+    /// The C handle, which the caller now has to free; null, and nothing changes, if copies own it too.
+    Handle* release() noexcept {
+        if (owners_ == nullptr || __atomic_load_n(owners_, __ATOMIC_ACQUIRE) != 1) return nullptr;
+        delete std::exchange(owners_, nullptr);
+        return std::exchange(handle_, nullptr);
+    }
+    /// Gives up this share; frees the handle if it is the last one.
+    void reset() noexcept {
+        Handle* const handle = std::exchange(handle_, nullptr);
+        std::size_t* const owners = std::exchange(owners_, nullptr);
+        if (owners == nullptr || __atomic_sub_fetch(owners, 1, __ATOMIC_ACQ_REL) != 0) return;
+        delete owners;
+        Free(handle);
+    }
+    /// Whether this object owns a handle.
+    explicit operator bool() const noexcept { return handle_ != nullptr; }
+
+private:
+    Handle* handle_;
+    std::size_t* owners_ = nullptr;
+};
+
 namespace detail {
 
 /// The C functions for one kind of handle, as constants, so that what kinds have in common is written once. Each kind
@@ -81,7 +131,9 @@ expected<Owner> create(Make&& make, Rest... rest) {
     if (const expected<void> version = try_check_version(); !version) return version.error();
     typename Owner::handle_type* handle = nullptr;
     if (const phicache_status code = make(&handle); code < 0) return failure(code);
-    return Owner(handle, rest...);
+    Owner made(handle, rest...);
+    if (!made) return failure(status::error_out_of_memory, "out of memory for the handle");
+    return made;
 }
 
 }  // namespace detail

@@ -45,6 +45,9 @@ private:
 namespace detail {
 
 template <>
+inline constexpr bool is_pinned<purview_list> = true;
+
+template <>
 struct c_functions<phicache_purview_cache> {
     static constexpr auto create = phicache_purview_cache_new;
     static constexpr auto as_cache = phicache_purview_cache_as_cache;
@@ -69,6 +72,16 @@ inline auto get_call(phicache_purview_cache* cache, direction dir, node_set mech
         const std::uint64_t* masks;
         std::size_t count;
         return phicache_purview_cache_get(cache, static_cast<std::int32_t>(dir), mechanism.mask(), &masks, &count, out);
+    };
+}
+
+inline auto memoize_call(phicache_purview_cache* cache, direction dir, node_set mechanism, phicache_compute compute,
+                         void* function) noexcept {
+    return [=](void* call, phicache_value* out) {
+        const std::uint64_t* masks;
+        std::size_t count;
+        return phicache_purview_cache_memoize(cache, static_cast<std::int32_t>(dir), mechanism.mask(), compute,
+                                              function, call, &masks, &count, out, nullptr);
     };
 }
 
@@ -99,11 +112,11 @@ public:
 
     /// Stores a list, which may be empty. Refused with `status::refused_disabled` while `cache_potential_purviews` is
     /// off.
-    outcome set(direction dir, node_set mechanism, span<const node_set> purviews) {
+    outcome set(direction dir, node_set mechanism, span<const node_set> purviews) const {
         return try_set(dir, mechanism, purviews).value();
     }
     /// @copydoc set
-    expected<outcome> try_set(direction dir, node_set mechanism, span<const node_set> purviews) {
+    expected<outcome> try_set(direction dir, node_set mechanism, span<const node_set> purviews) const {
         return detail::stored(phicache_purview_cache_set(handle(), static_cast<std::int32_t>(dir), mechanism.mask(),
                                                          detail::masks(purviews), purviews.size()));
     }
@@ -111,29 +124,32 @@ public:
     /// The purviews of a mechanism; on a miss `compute` returns them as a vector of `node_set`, or takes a `result&`
     /// and writes masks there. Otherwise as `dict_cache::memoize`.
     template <class Compute>
-    purview_list memoize(direction dir, node_set mechanism, Compute&& compute) {
-        Frame<Compute> frame{compute};
-        return detail::memoize_as<purview_list>(frame.error, memoize_call(dir, mechanism, frame));
+    purview_list memoize(direction dir, node_set mechanism, Compute&& compute) const {
+        return memoize_by(dir, mechanism, run_memoized<Compute>, detail::erased(compute));
     }
     /// @copydoc memoize
     template <class Compute>
-    expected<purview_list> try_memoize(direction dir, node_set mechanism, Compute&& compute) {
-        Frame<Compute> frame{compute};
-        return detail::try_memoize_as<purview_list>(frame.error, memoize_call(dir, mechanism, frame));
+    expected<purview_list> try_memoize(direction dir, node_set mechanism, Compute&& compute) const {
+        return try_memoize_by(dir, mechanism, run_memoized<Compute>, detail::erased(compute));
     }
 
 private:
     template <class Compute>
-    using Frame = detail::compute_frame<detail::write_masks, std::remove_reference_t<Compute>>;
+    static constexpr phicache_compute run_memoized =
+        &detail::run_memoized<detail::write_masks, purview_list, std::remove_reference_t<Compute>>;
 
-    template <class CallFrame>
-    auto memoize_call(direction dir, node_set mechanism, CallFrame& frame) noexcept {
-        return [cache = handle(), dir, mechanism, &frame](phicache_value* out) {
-            const std::uint64_t* masks;
-            std::size_t count;
-            return phicache_purview_cache_memoize(cache, static_cast<std::int32_t>(dir), mechanism.mask(),
-                                                  &CallFrame::compute, &frame, nullptr, &masks, &count, out, nullptr);
-        };
+    // Out of line, to keep calls small: see memoize_in.
+    [[gnu::noinline]] purview_list memoize_by(direction dir, node_set mechanism, phicache_compute compute,
+                                              void* function) const {
+        detail::memoize_frame<purview_list> frame;
+        const auto call = detail::memoize_call(handle(), dir, mechanism, compute, function);
+        return detail::memoize_as<purview_list>(frame, call);
+    }
+    [[gnu::noinline]] expected<purview_list> try_memoize_by(direction dir, node_set mechanism, phicache_compute compute,
+                                                            void* function) const {
+        detail::memoize_frame<purview_list> frame;
+        const auto call = detail::memoize_call(handle(), dir, mechanism, compute, function);
+        return detail::try_memoize_as<purview_list>(frame, call);
     }
 };
 

@@ -129,11 +129,12 @@ inline auto scoped_key_writer(phicache_subsystem* system, text prefix, direction
 
 }  // namespace detail
 
-/// A candidate system of a network in a state, uncut or under a cut. Immutable: any number of threads may use it.
-class subsystem : public owner<phicache_subsystem, phicache_subsystem_free> {
+/// A candidate system of a network in a state, uncut or under a cut. Immutable: any number of threads may use it, and
+/// copies share it.
+class subsystem : public shared_owner<phicache_subsystem, phicache_subsystem_free> {
 public:
     /// Takes ownership of a C handle; `size` is the number of nodes of its network.
-    subsystem(phicache_subsystem* handle, std::size_t size) noexcept : owner(handle), size_(size) {}
+    subsystem(phicache_subsystem* handle, std::size_t size) noexcept : shared_owner(handle), size_(size) {}
     /// The subsystem `nodes` of a network in `state` (one entry for each node of the network). The connections of the
     /// network (the targets of each node) are optional: with them cut-scoped keys ignore severed connections that do
     /// not exist.

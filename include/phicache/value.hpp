@@ -4,14 +4,15 @@
 #define PHICACHE_VALUE_HPP
 
 #include <cstring>
-#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
 
-#include "bytes.hpp"
+#include "stored.hpp"
 
 PHICACHE_HPP_BEGIN
+
+class value;
 
 /// Where a value comes from.
 enum class origin : std::uint32_t {
@@ -30,6 +31,12 @@ namespace detail {
 
 /// Selects the constructor that lets C fill the object.
 struct filled_by_c {};
+
+/// The types with such a constructor: pinned values.
+template <class T>
+inline constexpr bool is_pinned = false;
+template <>
+inline constexpr bool is_pinned<value> = true;
 
 /// The T that a lookup in C, `ask(out…)`, finds; empty on a miss.
 template <class T, class Ask>
@@ -51,29 +58,6 @@ template <class T, class Ask>
     if (code > 0) found->reset();
     if (code < 0) found = failure(code);
     return found;
-}
-
-/// The T that a C call, `ask(out…)`, finds, or computes with the caller's function. `error` receives how that function
-/// fails.
-template <class T, class CallbackError, class Ask>
-[[gnu::always_inline]] inline T memoize_as(CallbackError& error, const Ask& ask) {
-    return T(filled_by_c{}, [&](auto*... out) {
-        const phicache_status code = ask(out...);
-        if (code != PHICACHE_OK) error.raise(code);
-        return code;
-    });
-}
-/// @copydoc memoize_as
-template <class T, class CallbackError, class Ask>
-[[gnu::always_inline]] inline expected<T> try_memoize_as(CallbackError& error, const Ask& ask) {
-    phicache_status code;
-    expected<T> made(std::in_place, filled_by_c{}, [&](auto*... out) {
-        code = ask(out...);
-        if (code != PHICACHE_OK) error.rethrow();
-        return code;
-    });
-    if (code != PHICACHE_OK) made = error.to_failure(code);
-    return made;
 }
 
 }  // namespace detail
@@ -113,24 +97,17 @@ public:
     /// The bytes as characters, not copied.
     std::string_view text() const& noexcept { return bytes(*this).text(); }
 
-    /// A copy as T: a trivially copyable type of the value's size, a std::vector of one, or std::string. Fails with
-    /// `status::error_invalid_argument` if the size does not fit.
+    /// A copy as T: a trivially copyable type of the value's size, a std::vector of one, std::string, or a type with
+    /// `read_from_value` (see `value_writer`). Fails with `status::error_invalid_argument` if the bytes do not fit.
     template <class T>
     T as() const {
-        if constexpr (detail::is_plain_object<T> && std::is_default_constructible_v<T>) {
-            // Without an `expected`, which would enlarge the stack frames of recursive memos.
-            if (size() != sizeof(T)) detail::raise_wrong_size();
-            T object;
-            std::memcpy(std::addressof(object), data(), sizeof(T));
-            return object;
-        } else {
-            return try_as<T>().value();
-        }
+        // Without an `expected`, which would enlarge the stack frames of recursive memos.
+        return detail::read_or_raise<T>(*this);
     }
     /// @copydoc as
     template <class T>
     expected<T> try_as() const {
-        return detail::reader<T>::read(*this);
+        return detail::read_as<T>(*this);
     }
 
     /// The bytes as an array of T, not copied; their number must be a multiple of `sizeof(T)`.

@@ -70,22 +70,23 @@ impl Cache {
     #[inline(always)]
     pub fn try_fast_get(&self, key: &[u8]) -> Fast<Value> {
         each!(self, cache => cache.try_fast_get(key),
-            redis => cache.near().try_fast_hit(key).map_or(Fast::Slow, Fast::Hit))
+            redis => cache.near().try_fast_hit(key, || Some(())).map_or(Fast::Slow, |(value, ())| Fast::Hit(value)))
     }
 
-    /// The value of `key`, if this process has one, on the fast path. Counts a hit, but no miss.
+    /// The value of `key`, if this process has one, on the fast path. Counts a hit, but no miss; and nothing if there is
+    /// no place for the value, which is asked for only then.
     #[inline(always)]
-    pub fn try_fast_hit(&self, key: &[u8]) -> Option<Value> {
-        each!(self, near cache => cache.try_fast_hit(key))
+    pub fn try_fast_hit<P>(&self, key: &[u8], place: impl FnOnce() -> Option<P>) -> Option<(Value, P)> {
+        each!(self, near cache => cache.try_fast_hit(key, place))
     }
 
     /// Reads the value of `key` in place with `look`, on the fast path; `look` may decline.
     #[inline(always)]
-    pub fn try_fast_read<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Option<R>) -> Fast<R> {
+    pub fn try_fast_read<R>(&self, guard: &Guard, key: &[u8], look: impl FnOnce(&[u8]) -> Option<R>) -> Fast<R> {
         match self {
             // A value that only the server has would be counted as a miss.
             Cache::Redis(_) => Fast::Slow,
-            near => each!(near, near cache => cache.try_fast_read(key, look)),
+            near => each!(near, near cache => cache.try_fast_read(guard, key, look)),
         }
     }
 

@@ -125,7 +125,7 @@ impl Lease {
             cold_path();
             return None;
         }
-        cache.try_fast_hit(key)
+        cache.try_fast_hit(key, || Some(())).map(|(value, ())| value)
     }
 
     fn new(pending: Pending, number: u64) -> Result<Self> {

@@ -7,10 +7,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::value::Refusal;
+use super::value::{Fast, Refusal};
 use crate::error::Result;
 use crate::iit::{Mice, Subsystem};
-use crate::table::{EntryRef, Probe};
+use crate::table::EntryRef;
 
 /// The ancestors of a MICE cache, and the cut of its subsystem.
 pub struct Lineage<A> {
@@ -61,13 +61,13 @@ impl<A> Lineage<A> {
         self.ancestors().first()
     }
 
-    /// The result of a child's probe, given that of the nearest ancestor. Only an entry that holds under the cut is
-    /// final: otherwise a farther ancestor, or a cleared table of the nearest one, may have another.
+    /// What a child inherits on the fast path, given what its nearest ancestor has. Only an entry that holds under the
+    /// cut is final: otherwise a farther ancestor, or a cleared table of the nearest one, may have another.
     #[inline(always)]
-    pub fn inherit_probe<'g>(&self, nearest: Probe<'g>) -> Probe<'g> {
+    pub fn try_fast_inherit<'g>(&self, nearest: Option<EntryRef<'g>>) -> Fast<EntryRef<'g>> {
         match nearest {
-            Probe::Found(entry) if self.hands_down(entry) => Probe::Found(entry),
-            _ => Probe::Unclear,
+            Some(entry) if self.hands_down(entry) => Fast::Hit(entry),
+            _ => Fast::Slow,
         }
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::computed::{Begin, Computed, Flight, Flights, InCache, StorePermit};
-use super::counters::{Counters, Event, Info, Stats};
+use super::counters::{Counters, Event, EventCounts, Info, Stats};
 use super::full::Full;
 use super::options::{OnFull, Options};
 use super::policy::Policy;
@@ -20,9 +20,7 @@ use crate::flight::Owner;
 use crate::key::check_len;
 use crate::memory::{Bounds, limit};
 use crate::sync::TryArc;
-use crate::table::{
-    Draft, EntryRef, Hashed, Inserted, ORDINARY, OwnedEntry, Pinned, Probe, Reservation, Short, Table, Terms, weight,
-};
+use crate::table::{Draft, EntryRef, Hashed, Inserted, OwnedEntry, Pinned, Reservation, Short, Table, Terms, weight};
 
 /// A cache in this process.
 ///
@@ -47,8 +45,8 @@ pub struct LocalCache<P> {
 /// A lookup that missed. While the table has not changed, the next lookup would miss too and is skipped.
 #[derive(Clone, Copy)]
 pub struct Missed {
-    /// The table's changes before the lookup, if they were read.
-    changes: Option<u64>,
+    /// The table's changes before the lookup.
+    changes: u64,
 }
 
 /// A lookup of a memoized function that is more than a hit.
@@ -66,6 +64,23 @@ impl Beyond {
             Beyond::Missed(_) => None,
             Beyond::Unverified(value) => Some(value),
         }
+    }
+}
+
+/// An entry that the fast path has found, and where to count the hit.
+#[derive(Clone, Copy)]
+struct FastHit<'g, 'c> {
+    found: Found<'g>,
+    counted: &'c EventCounts,
+}
+
+impl FastHit<'_, '_> {
+    /// Counts the hit, and marks the entry; returns what the caller made of it.
+    #[inline(always)]
+    fn is_hit<T>(self, made: T) -> Fast<T> {
+        self.found.entry.touch();
+        self.counted.add_alone(Event::Hit);
+        Fast::Hit(made)
     }
 }
 
@@ -109,53 +124,60 @@ impl<P: Policy> LocalCache<P> {
     /// As [`LocalCache::get`], on the fast path.
     #[inline(always)]
     pub fn try_fast_get(&self, key: &[u8]) -> Fast<Value> {
-        self.try_fast_pin(key, true)
-    }
-
-    /// The value of `key`, on the fast path. Counts a hit, but no miss.
-    #[inline(always)]
-    pub fn try_fast_hit(&self, key: &[u8]) -> Option<Value> {
-        self.try_fast_pin(key, false).hit()
-    }
-
-    #[inline(always)]
-    fn try_fast_pin(&self, key: &[u8], misses: bool) -> Fast<Value> {
         fast_guard!(guard else Fast::Slow);
-        self.try_fast(guard, key, misses, |found| found.try_fast_pin(guard))
+        match self.try_fast_find(guard, key, true) {
+            Fast::Hit(fast) => match fast.found.try_fast_pin(guard) {
+                Some(value) => fast.is_hit(value),
+                None => Fast::Slow,
+            },
+            Fast::Miss => Fast::Miss,
+            Fast::Slow => Fast::Slow,
+        }
+    }
+
+    /// The value of `key`, on the fast path. Counts a hit, but no miss; and nothing if there is no place for the value,
+    /// which is asked for only then.
+    #[inline(always)]
+    pub fn try_fast_hit<O>(&self, key: &[u8], place: impl FnOnce() -> Option<O>) -> Option<(Value, O)> {
+        fast_guard!(guard else None);
+        let fast = self.try_fast_find(guard, key, false).hit()?;
+        let place = place()?;
+        let value = fast.found.try_fast_pin(guard)?;
+        fast.is_hit((value, place)).hit()
     }
 
     /// As [`LocalCache::look`], on the fast path.
     #[inline(always)]
     pub fn try_fast_look<'g>(&self, guard: &'g Guard, key: &[u8]) -> Fast<&'g [u8]> {
-        self.try_fast(guard, key, true, |found| Some(found.entry.value()))
+        match self.try_fast_find(guard, key, true) {
+            Fast::Hit(fast) => fast.is_hit(fast.found.entry.value()),
+            Fast::Miss => Fast::Miss,
+            Fast::Slow => Fast::Slow,
+        }
     }
 
     /// As [`LocalCache::read`], on the fast path; `look` may still decline.
     #[inline(always)]
-    pub fn try_fast_read<R>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> Option<R>) -> Fast<R> {
-        fast_guard!(guard else Fast::Slow);
-        self.try_fast(guard, key, true, |found| look(found.entry.value()))
+    pub fn try_fast_read<R>(&self, guard: &Guard, key: &[u8], look: impl FnOnce(&[u8]) -> Option<R>) -> Fast<R> {
+        match self.try_fast_find(guard, key, true) {
+            Fast::Hit(fast) => match look(fast.found.entry.value()) {
+                Some(seen) => fast.is_hit(seen),
+                None => Fast::Slow,
+            },
+            Fast::Miss => Fast::Miss,
+            Fast::Slow => Fast::Slow,
+        }
     }
 
-    /// The fast path of a lookup: the key has an ordinary length, one probe decides, and this thread has its own
-    /// counters. In any other case, and if `found` returns `None`, nothing is counted. A miss is counted if `misses`
-    /// says so.
+    /// The fast path of a lookup: this thread has its own counters, and the key does not inherit from a farther
+    /// ancestor. In any other case nothing is counted. A miss is counted if `misses` says so; the caller counts a hit.
     #[inline(always)]
-    fn try_fast<'g, R>(
-        &self,
-        guard: &'g Guard,
-        key: &[u8],
-        misses: bool,
-        found: impl FnOnce(Found<'g>) -> Option<R>,
-    ) -> Fast<R> {
-        if !ORDINARY.contains(&key.len()) {
-            return Fast::Slow;
-        }
-        let (entry, origin) = match self.table.probe(guard, key) {
-            Probe::Found(entry) => (entry, Origin::Hit),
-            Probe::Missing => match self.policy.probe_inherited(guard, key) {
-                Probe::Found(entry) => (entry, Origin::Parent),
-                Probe::Missing => {
+    fn try_fast_find<'g>(&self, guard: &'g Guard, key: &[u8], misses: bool) -> Fast<FastHit<'g, '_>> {
+        let (entry, origin) = match self.table.find_fast(guard, key) {
+            Some(entry) => (entry, Origin::Hit),
+            None => match self.policy.try_fast_inherited(guard, key) {
+                Fast::Hit(entry) => (entry, Origin::Parent),
+                Fast::Miss => {
                     return match self.counters.alone(guard.participant()) {
                         Some(counted) if misses => {
                             counted.add_alone(Event::Miss);
@@ -164,15 +186,13 @@ impl<P: Policy> LocalCache<P> {
                         _ => Fast::Slow,
                     };
                 }
-                Probe::Unclear => return Fast::Slow,
+                Fast::Slow => return Fast::Slow,
             },
-            Probe::Unclear => return Fast::Slow,
         };
-        let Some(counted) = self.counters.alone(guard.participant()) else { return Fast::Slow };
-        let Some(found) = found(Found { entry, origin }) else { return Fast::Slow };
-        entry.touch();
-        counted.add_alone(Event::Hit);
-        Fast::Hit(found)
+        match self.counters.alone(guard.participant()) {
+            Some(counted) => Fast::Hit(FastHit { found: Found { entry, origin }, counted }),
+            None => Fast::Slow,
+        }
     }
 
     /// The value of `key`, valid while the section lasts; counts a hit or a miss.
@@ -371,9 +391,8 @@ impl<P: Policy> LocalCache<P> {
     /// The value of a key. Counts a hit, but no miss.
     #[inline(always)]
     pub(super) fn hit(&self, key: &Hashed) -> std::result::Result<Value, Beyond> {
-        // Read before the lookup, so that an entry that is published meanwhile is noticed. Only for keys whose hits take the
-        // fast path: every writer writes that line.
-        let changes = ORDINARY.contains(&key.key.len()).then(|| self.table.changes());
+        // Read before the lookup, so that an entry that is published meanwhile is noticed.
+        let changes = self.table.changes();
         epoch::read(|guard| {
             let found = self.find(guard, key).ok_or(Beyond::Missed(Missed { changes }))?;
             found.entry.touch();
@@ -398,7 +417,7 @@ impl<P: Policy> LocalCache<P> {
 
     /// Whether a lookup that missed would miss again. If the table has changed, it may not.
     fn would_miss(&self, missed: Missed) -> bool {
-        missed.changes.is_some_and(|before| self.table.changes() == before) && !self.policy.inherits()
+        self.table.changes() == missed.changes && !self.policy.inherits()
     }
 
     /// Counts a lookup.

@@ -96,17 +96,17 @@ impl Memo {
     }
 
     /// As [`Memo::get_or_reserve`], on the fast path: no argument has a name, and there is a value. In any other case
-    /// `None`, and nothing is counted.
+    /// `None`, and nothing is counted. The place for the value is asked for last.
     #[inline(always)]
-    pub fn try_fast_hit(&self, args: &mut KeyBuilder) -> Option<Value> {
+    pub fn try_fast_hit<P>(&self, args: &mut KeyBuilder, place: impl FnOnce() -> Option<P>) -> Option<(Value, P)> {
         let counted = self.counters.alone(crate::epoch::current()?)?;
         let key = match &self.head {
             None => args.try_fast_key(self.typed)?,
             Some(head) => args.try_fast_key_behind(self.typed, head)?,
         };
-        let value = self.own.cache.try_fast_hit(key)?;
+        let hit = self.own.cache.try_fast_hit(key, place)?;
         counted.add_alone(Event::Hit);
-        Some(value)
+        Some(hit)
     }
 
     /// Looks the arguments up; counts a hit or a miss. [`Memo::compute`] computes a missing value.
@@ -170,13 +170,18 @@ impl Method {
     }
 
     /// As [`Method::get_or_reserve`], on the fast path: no argument has a name, and there is a value. In any other case
-    /// `None`, and nothing is counted.
+    /// `None`, and nothing is counted. The place for the value is asked for last.
     #[inline(always)]
-    pub fn try_fast_hit(&self, cache: &Cache, args: &mut KeyBuilder) -> Option<Value> {
+    pub fn try_fast_hit<P>(
+        &self,
+        cache: &Cache,
+        args: &mut KeyBuilder,
+        place: impl FnOnce() -> Option<P>,
+    ) -> Option<(Value, P)> {
         if self.repertoire && !cache.config().repertoires() {
             return None;
         }
-        cache.try_fast_hit(args.try_fast_key_behind(false, &self.head)?)
+        cache.try_fast_hit(args.try_fast_key_behind(false, &self.head)?, place)
     }
 
     /// Looks the arguments up in the object's `cache`.

@@ -19,14 +19,14 @@ use super::lineage::Lineage;
 use super::local::LocalCache;
 use super::options::Options;
 use super::policy::Policy;
-use super::value::{Cost, Refusal, Stored};
+use super::value::{Cost, Fast, Refusal, Stored};
 use crate::config::Config;
 use crate::epoch::{self, Guard, without_fork};
 use crate::error::{Error, Result};
 use crate::iit::{Mice, Subsystem};
 use crate::sync::Mutex;
 use crate::sync::TryArc;
-use crate::table::{EntryRef, Hashed, Probe, Table};
+use crate::table::{EntryRef, Hashed, Table};
 
 /// The longest chain of parents.
 const ANCESTORS_MAX: usize = 64;
@@ -150,9 +150,9 @@ impl Policy for MicePolicy {
     }
 
     #[inline(always)]
-    fn probe_inherited<'g>(&self, guard: &'g Guard, key: &[u8]) -> Probe<'g> {
-        let Some(nearest) = self.lineage.nearest() else { return Probe::Missing };
-        self.lineage.inherit_probe(nearest.cache.table().probe(guard, key))
+    fn try_fast_inherited<'g>(&self, guard: &'g Guard, key: &[u8]) -> Fast<EntryRef<'g>> {
+        let Some(nearest) = self.lineage.nearest() else { return Fast::Miss };
+        self.lineage.try_fast_inherit(nearest.cache.table().find_fast(guard, key))
     }
 
     fn inherited_len(&self, own: &Table) -> u64 {

@@ -1,10 +1,10 @@
 //! The trait of what differs between cache types.
 
-use super::value::Stored;
+use super::value::{Fast, Stored};
 use crate::config::Config;
 use crate::epoch::Guard;
 use crate::error::Result;
-use crate::table::{EntryRef, Hashed, Probe, Table};
+use crate::table::{EntryRef, Hashed, Table};
 
 /// The policy of one type of cache. The default methods are those of the dict cache.
 pub trait Policy {
@@ -31,10 +31,10 @@ pub trait Policy {
         None
     }
 
-    /// As `inherited`, with a single probe.
+    /// As `inherited`, on the fast path.
     #[inline(always)]
-    fn probe_inherited<'g>(&self, _guard: &'g Guard, _key: &[u8]) -> Probe<'g> {
-        Probe::Missing
+    fn try_fast_inherited<'g>(&self, _guard: &'g Guard, _key: &[u8]) -> Fast<EntryRef<'g>> {
+        Fast::Miss
     }
 
     /// The number of keys that inherit a value and have none in `own`.

@@ -94,6 +94,7 @@ pub struct Value {
 }
 
 /// A value that is valid while a read section lasts, and its origin.
+#[derive(Clone, Copy)]
 pub struct Found<'g> {
     /// The entry.
     pub entry: EntryRef<'g>,

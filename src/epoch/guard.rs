@@ -12,9 +12,10 @@ use std::marker::PhantomData;
 
 use super::barrier;
 use super::hazard::HazardSlot;
-use super::participant::{Participant, SLOTS};
+use super::participant::{Participant, SLOTS, TRIES};
 use super::retire;
-use super::threads::{current, register, threads, with};
+use super::thread_slot;
+use super::threads::{current, current_in_section, current_outside_sections, mark_open, register, threads, with};
 use crate::error::{Error, Result};
 use crate::sync::atomic::{Ordering, compiler_fence};
 
@@ -54,8 +55,39 @@ macro_rules! fast_guard {
         let Some(entered) = $crate::epoch::guard::Entered::by_the_macro() else { return $slow };
         let $guard = entered.guard();
     };
+    ($guard:ident of $thread:expr, else $slow:expr) => {
+        let Some(entered) = $crate::epoch::guard::Entered::of($thread) else { return $slow };
+        let $guard = entered.guard();
+    };
 }
 pub(crate) use fast_guard;
+
+/// A thread that has been found once, for code that reads often. No other thread may use it: the type is not `Send`.
+pub struct ThisThread {
+    participant: &'static Participant,
+    address: u64,
+    _thread: PhantomData<*mut ()>,
+}
+
+impl ThisThread {
+    /// The calling thread. Fails if it is ending, or without memory.
+    pub fn new() -> Result<Self> {
+        let participant = register().ok_or_else(|| Error::invalid("this thread is ending, or without memory"))?;
+        Ok(ThisThread { participant, address: thread_slot::address(), _thread: PhantomData })
+    }
+
+    /// Whether it is the calling thread: a C program may pass it on.
+    #[inline(always)]
+    pub fn is_current(&self) -> bool {
+        self.address == thread_slot::address()
+    }
+
+    /// The guard of the section that the thread has opened, if it has.
+    #[inline(always)]
+    pub fn in_section(&self) -> Option<Guard> {
+        (self.participant.open.load(Ordering::Relaxed) != 0).then(|| Guard::of(self.participant))
+    }
+}
 
 /// An outermost section that lasts until this is dropped. Only for the macro: sections inside it must end first.
 pub(crate) struct Entered {
@@ -66,10 +98,18 @@ pub(crate) struct Entered {
 impl Entered {
     #[inline(always)]
     pub(crate) fn by_the_macro() -> Option<Self> {
-        let participant = current()?;
-        if participant.epoch.load(Ordering::Relaxed) != 0 {
-            return None;
-        }
+        Self::as_participant(current_outside_sections()?)
+    }
+
+    /// The same for a thread that is outside opened sections.
+    #[inline(always)]
+    pub(crate) fn of(thread: &ThisThread) -> Option<Self> {
+        Self::as_participant(thread.participant)
+    }
+
+    #[inline(always)]
+    fn as_participant(participant: &'static Participant) -> Option<Self> {
+        debug_assert_eq!(participant.epoch.load(Ordering::Relaxed), 0, "no code inside `read` uses the fast path");
         participant.epoch.store(threads().epoch.load(Ordering::Acquire), Ordering::Release);
         // As in `begin`, but without fences. `fence_free` is read after the epoch is written: a thread that reads an
         // old value has its store on the way to memory already, which `barrier.rs` relies on.
@@ -114,43 +154,43 @@ impl Guard {
     /// taken.
     #[inline(always)]
     pub(crate) fn protect(&self, address: *mut ()) -> Option<&'static HazardSlot> {
-        let first = self.participant.next_slot.load(Ordering::Relaxed) as usize;
-        match self.participant.slots.get(first) {
-            Some(slot) if slot.is_empty() => {
-                slot.protect(address);
-                Some(slot)
-            }
-            _ => self.protect_in_another(address, first),
-        }
+        self.try_fast_protect(address).or_else(|| self.protect_in_another(address))
     }
 
-    /// As [`Guard::protect`], but tries only the first slot.
+    /// As [`Guard::protect`], but tries only a few slots. Programs hold a few values at a time: then the first slots
+    /// are taken, and the next one becomes the first to try.
     #[inline(always)]
     pub(crate) fn try_fast_protect(&self, address: *mut ()) -> Option<&'static HazardSlot> {
-        let first = self.participant.next_slot.load(Ordering::Relaxed) as usize;
-        debug_assert!(first < SLOTS);
-        // SAFETY: only the owner writes the index, and it is below SLOTS.
-        let slot = unsafe { self.participant.slots.get_unchecked(first) };
-        if !slot.is_empty() {
-            return None;
-        }
-        slot.protect(address);
-        Some(slot)
-    }
-
-    /// Tries the next eight slots.
-    #[inline(never)]
-    fn protect_in_another(&self, address: *mut (), first: usize) -> Option<&'static HazardSlot> {
-        const TRIES: usize = 8;
-        for at in (first + 1..=first + TRIES).map(|at| at % SLOTS) {
-            let slot = &self.participant.slots[at];
+        let next = &self.participant.next_slot;
+        let first = next.load(Ordering::Relaxed);
+        for at in 0..TRIES {
+            // SAFETY: it is the address of a slot, TRIES more follow that one, and participants are never freed.
+            let slot: &'static HazardSlot = unsafe { &*first.add(at) };
             if slot.is_empty() {
                 slot.protect(address);
-                self.participant.next_slot.store(at as u32, Ordering::Relaxed);
+                if at > 0 {
+                    next.store(first.wrapping_add(at), Ordering::Relaxed);
+                }
                 return Some(slot);
             }
         }
-        self.participant.next_slot.store(((first + TRIES) % SLOTS) as u32, Ordering::Relaxed);
+        None
+    }
+
+    /// Tries more slots.
+    #[inline(never)]
+    fn protect_in_another(&self, address: *mut ()) -> Option<&'static HazardSlot> {
+        const MORE: usize = 8;
+        let (slots, first) = (self.participant.slots(), self.participant.next_slot());
+        for at in first + 1..=first + MORE {
+            let slot = &slots[at % SLOTS];
+            if slot.is_empty() {
+                slot.protect(address);
+                self.participant.set_next_slot(at);
+                return Some(slot);
+            }
+        }
+        self.participant.set_next_slot(first + MORE);
         None
     }
 }
@@ -182,6 +222,7 @@ pub fn open() -> Result<()> {
     };
     if open == 0 {
         begin(participant);
+        mark_open(participant, true);
     }
     participant.open.store(more, Ordering::Relaxed);
     Ok(())
@@ -193,11 +234,11 @@ pub fn open() -> Result<()> {
 /// This thread is not inside a closure of [`read`] or [`in_open`], and uses nothing that it found in the section
 /// afterwards. The header requires the latter of C programs; no function of the library calls this inside a section.
 pub unsafe fn close() -> Result<()> {
-    let participant = current().filter(|participant| participant.open.load(Ordering::Relaxed) != 0);
-    let participant = participant.ok_or_else(none_open)?;
+    let participant = current_in_section().ok_or_else(none_open)?;
     let open = participant.open.load(Ordering::Relaxed) - 1;
     participant.open.store(open, Ordering::Relaxed);
     if open == 0 {
+        mark_open(participant, false);
         participant.epoch.store(0, Ordering::Release);
         retire::flush_if_unblocked();
     }
@@ -207,7 +248,7 @@ pub unsafe fn close() -> Result<()> {
 /// Runs `work` in the section that this thread has opened.
 #[inline(always)]
 pub fn in_open<R>(work: impl FnOnce(&Guard) -> Result<R>) -> Result<R> {
-    match current().filter(|participant| participant.open.load(Ordering::Relaxed) != 0) {
+    match current_in_section() {
         Some(participant) => work(&Guard::of(participant)),
         None => Err(none_open()),
     }
@@ -216,11 +257,7 @@ pub fn in_open<R>(work: impl FnOnce(&Guard) -> Result<R>) -> Result<R> {
 /// As [`in_open`], if a section is open.
 #[inline(always)]
 pub fn try_fast_in_open<R>(work: impl FnOnce(&Guard) -> Option<R>) -> Option<R> {
-    let participant = current()?;
-    if participant.open.load(Ordering::Relaxed) == 0 {
-        return None;
-    }
-    work(&Guard::of(participant))
+    work(&Guard::of(current_in_section()?))
 }
 
 #[cold]

@@ -14,6 +14,9 @@ impl HazardSlot {
         HazardSlot(AtomicPtr::new(ptr::null_mut()))
     }
 
+    /// A slot that no address can be put into, and that no collection reads.
+    pub(super) const TAKEN: HazardSlot = HazardSlot(AtomicPtr::new(ptr::without_provenance_mut(1)));
+
     /// Acquire pairs with [`HazardSlot::clear`]. A collection may see the slot's next address and never the null in
     /// between; the reads through the previous address must be ordered before the next one is stored.
     #[inline(always)]
@@ -35,7 +38,7 @@ impl HazardSlot {
     }
 
     /// Acquire pairs with [`HazardSlot::clear`]: a collection that sees the slot empty may free what it protected.
-    fn address(&self) -> *mut () {
+    pub(super) fn address(&self) -> *mut () {
         self.0.load(Ordering::Acquire)
     }
 }

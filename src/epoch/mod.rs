@@ -37,5 +37,5 @@ pub(crate) use hazard::{HazardSet, HazardSlot};
 pub use participant::{MESSAGE, Participant};
 pub use retire::flush;
 pub(crate) use retire_list::RetireList;
-pub(crate) use threads::{current, on_leave, participants, register};
+pub(crate) use threads::{current, on_leave, participants, protected, register};
 pub use threads::{message, thread_number, with_attached};

@@ -15,7 +15,11 @@ use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64,
 
 /// Hazard slots of one thread. A pin in a slot costs a plain store; further pins count references. The first slot is on
 /// the epoch's cache line.
-pub(super) const SLOTS: usize = if cfg!(shuttle) { 2 } else { 61 };
+pub(super) const SLOTS: usize = if cfg!(shuttle) { 2 } else { 60 };
+
+/// The slots that a pin tries on the fast path. As many more follow a thread's slots; they are always taken, so that no
+/// search needs to look for the end.
+pub(super) const TRIES: usize = 4;
 
 /// Bytes of a thread's last error message, including its NUL.
 pub const MESSAGE: usize = 512;
@@ -44,11 +48,11 @@ pub struct Participant {
     /// The depth of nested changes that the owner makes. Only the owner writes it; a fork waits until it is 0.
     pub(super) changing: AtomicU8,
     in_use: AtomicBool,
-    /// The slot that the owner tries first.
-    pub(super) next_slot: AtomicU32,
     pub(super) id: u32,
+    /// The slot that the owner tries first: the address of one of `slots`.
+    pub(super) next_slot: AtomicPtr<HazardSlot>,
+    slots: [HazardSlot; SLOTS + TRIES],
     pub(crate) scratch: Scratch,
-    pub(super) slots: [HazardSlot; SLOTS],
     /// What the owner has retired and no thread has freed yet.
     pub(super) garbage: Mutex<Garbage>,
     /// The bytes of `garbage`, so that an empty one is noticed without its lock.
@@ -99,13 +103,21 @@ impl Participant {
             fence_free: AtomicBool::new(false),
             changing: AtomicU8::new(0),
             in_use: AtomicBool::new(false),
-            next_slot: AtomicU32::new(0),
             id,
+            next_slot: AtomicPtr::new(ptr::null_mut()),
             scratch: Scratch {
                 sums: [const { sync::atomic::AtomicI64::new(0) }; 2],
                 counts: [const { sync::atomic::AtomicU32::new(0) }; 3],
             },
-            slots: [const { HazardSlot::new() }; SLOTS],
+            slots: {
+                let mut slots = [const { HazardSlot::TAKEN }; SLOTS + TRIES];
+                let mut at = 0;
+                while at < SLOTS {
+                    slots[at] = HazardSlot::new();
+                    at += 1;
+                }
+                slots
+            },
             garbage: Mutex::new(Garbage::new()),
             garbage_bytes: AtomicU64::new(0),
             number: AtomicU64::new(0),
@@ -128,11 +140,28 @@ impl Participant {
         self.id
     }
 
+    /// Its hazard slots.
+    pub(super) fn slots(&self) -> &[HazardSlot] {
+        &self.slots[..SLOTS]
+    }
+
+    /// Sets the slot that the owner tries first. Only the owner calls this.
+    pub(super) fn set_next_slot(&self, at: usize) {
+        // A pointer into the whole array: the fast path tries the following slots too.
+        let slots = self.slots.as_ptr().cast_mut();
+        self.next_slot.store(slots.wrapping_add(at % SLOTS), Ordering::Relaxed);
+    }
+
+    /// The index of the slot that the owner tries first.
+    pub(super) fn next_slot(&self) -> usize {
+        (self.next_slot.load(Ordering::Relaxed).addr() - self.slots.as_ptr().addr()) / size_of::<HazardSlot>()
+    }
+
     /// Whether there is nothing that others must find: no protected address, no retired object, no attached value.
     pub(super) fn has_left_nothing(&self) -> bool {
         self.garbage_bytes.load(Ordering::Relaxed) == 0
             && self.attached.load(Ordering::Relaxed).is_null()
-            && self.slots.iter().all(HazardSlot::is_empty)
+            && self.slots().iter().all(HazardSlot::is_empty)
     }
 
     /// Whether it has no owner.

@@ -77,7 +77,7 @@ pub(crate) fn participants() -> impl Iterator<Item = &'static Participant> {
 
 /// Calls `see` with each hazard slot until it returns true; returns whether it did.
 pub(super) fn any_slot(see: &mut dyn FnMut(&HazardSlot) -> bool) -> bool {
-    participants().flat_map(|participant| &participant.slots).any(see)
+    participants().flat_map(Participant::slots).any(see)
 }
 
 /// Makes all threads pass a barrier; returns whether they have.
@@ -87,12 +87,44 @@ pub(super) fn heavy_barrier() -> bool {
     })
 }
 
+/// A bit of the thread's pointer: the program has opened a read section in this thread. It is the sign, and no address
+/// has it, so one comparison tells a participant outside such a section from anything else.
+const OPEN: usize = 1 << (usize::BITS - 1);
+
 /// This thread's participant, if it has one already.
 #[inline(always)]
 pub(crate) fn current() -> Option<&'static Participant> {
-    let pointer = thread_slot::get();
+    let pointer = thread_slot::get().map_addr(|address| address & !OPEN);
     // SAFETY: a pointer above BARE is a participant, and participants are never freed.
     (pointer > BARE).then(|| unsafe { &*pointer.cast() })
+}
+
+/// As [`current`], if this thread has opened no read section.
+#[inline(always)]
+pub(super) fn current_outside_sections() -> Option<&'static Participant> {
+    let pointer = thread_slot::get();
+    // SAFETY: as above. With the bit the number is negative.
+    (pointer.addr() as isize > BARE.addr() as isize).then(|| unsafe { &*pointer.cast() })
+}
+
+/// As [`current`], if this thread has opened a read section.
+#[inline(always)]
+pub(super) fn current_in_section() -> Option<&'static Participant> {
+    let pointer = thread_slot::get();
+    // SAFETY: `mark_open` sets the bit only in a pointer to a participant.
+    ((pointer.addr() as isize) < 0).then(|| unsafe { &*pointer.map_addr(|address| address & !OPEN).cast() })
+}
+
+/// Notes whether this thread, the participant's owner, has opened a read section.
+pub(super) fn mark_open(participant: &'static Participant, open: bool) {
+    let place: *const () = ptr::from_ref(participant).cast();
+    thread_slot::set(if open { place.map_addr(|address| address | OPEN) } else { place });
+}
+
+/// The sum of the addresses that this thread's hazard slots protect. Another sum means that slots have changed.
+pub(crate) fn protected() -> usize {
+    let sum = |sum: usize, slot: &HazardSlot| sum.wrapping_add(slot.address().addr());
+    current().map_or(0, |participant| participant.slots().iter().fold(0, sum))
 }
 
 /// Runs `work` with this thread's participant.
@@ -137,6 +169,7 @@ impl Registered {
         // A thread with a number from its address keeps that number: it may be the owner of a computation.
         participant.number.store(if before.is_null() { next_number() } else { number_of_address() }, Ordering::Relaxed);
         participant.message[0].store(0, Ordering::Relaxed);
+        participant.set_next_slot(0);
         participant.fence_free.store(barrier::is_fence_free(), Ordering::Relaxed);
         // If another thread switches to fences meanwhile, it sees this participant, or the load below sees the switch.
         fence(Ordering::SeqCst);

@@ -12,9 +12,11 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
 
 use crate::error::{Error, Result};
 
+/// The value comes first: values that begin with what all threads read do not share that cache line with the count.
+#[repr(C)]
 struct Counted<T> {
-    owners: AtomicUsize,
     value: T,
+    owners: AtomicUsize,
 }
 
 /// Shared ownership of a `T`.

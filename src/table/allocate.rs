@@ -54,7 +54,7 @@ impl From<Error> for Short {
 impl Arena {
     /// A block of this many bytes, with a share in its chunk if `counted`. `begin` writes the header before another
     /// thread can see the block; it gets the block's distance from its chunk, in units. If `owes`, a block that is
-    /// carved under pressure must be paid for by evicting as many bytes.
+    /// carved under pressure, or takes one of the last holes, must be paid for by evicting as many bytes.
     pub(super) fn block(
         arena: &TryArc<Arena>,
         bytes: usize,
@@ -82,7 +82,8 @@ impl Arena {
         }
         begin(block, Chunk::units(chunk, block));
         arena.publish(&inner);
-        if carved && owes && arena.owed() < LAST_CHUNK as u64 && arena.evicts_now(bounds) {
+        let owes = owes && (carved || arena.uses_last_holes(size, bounds));
+        if owes && arena.owed() < LAST_CHUNK as u64 && arena.evicts_now(bounds) {
             arena.owed.fetch_add(size as u32, Ordering::Relaxed);
         }
         Ok(block)
@@ -215,6 +216,12 @@ impl Arena {
     /// The room that an evicting table leaves for the survivors of a chunk, and for what is stored meanwhile.
     pub(super) fn survivors(&self, bounds: &Bounds) -> u64 {
         self.usual_chunk(bounds) as u64 / 4 * 5
+    }
+
+    /// Whether the holes are all that is left for blocks of this size, and little: pins keep chunks from being freed as a
+    /// whole.
+    fn uses_last_holes(&self, size: usize, bounds: &Bounds) -> bool {
+        (self.uncarved.load(Ordering::Relaxed) as usize) < size && self.room() < self.survivors(bounds)
     }
 
     /// Whether a block that is carved must be paid for by evicting as many bytes.

@@ -45,7 +45,7 @@ pub(super) struct Chunk {
     pub(super) size: usize,
     /// The bytes of holes. Changed under the arena's lock.
     pub(super) holes: u32,
-    /// When it was linked. Changed under the arena's lock.
+    /// When it was linked, changed under the arena's lock. While it is closed, how far the writer is in it.
     pub(super) age: u32,
     /// The number of the list that it is in; 0 for none. Changed under the arena's lock.
     pub(super) list: AtomicU32,
@@ -54,11 +54,17 @@ pub(super) struct Chunk {
     /// Whether it has come back with blocks that only pins keep. To move the others out would not free it. Changed under
     /// the arena's lock.
     pub(super) is_kept: bool,
+    /// Whether it has come back and got no entry since: there is none to evict. Set under the arena's lock, before it is
+    /// in a list.
+    pub(super) is_barren: AtomicBool,
 }
 
 const _: () = assert!(size_of::<Part>() == 2 * size_of::<*mut Chunk>() && std::mem::offset_of!(Chunk, previous) == 0);
 
 pub(super) const CHUNK_HEADER: usize = size_of::<Chunk>().next_multiple_of(UNIT);
+
+/// Where a search in a chunk begins: at the first block.
+pub(super) const CURSOR: u16 = (CHUNK_HEADER / UNIT) as u16;
 
 impl Chunk {
     /// The size of a chunk for a single block.
@@ -84,6 +90,7 @@ impl Chunk {
                     list: AtomicU32::new(0),
                     single,
                     is_kept: false,
+                    is_barren: AtomicBool::new(false),
                 });
             }
         }
@@ -216,14 +223,19 @@ impl Chunk {
         unsafe { (*chunk).arena.is_none() }
     }
 
-    /// Whether the table that uses `arena` may insert entries in blocks of this chunk.
+    /// Whether the table that uses `arena` may insert an entry in a block of this chunk. If so, it does.
     ///
     /// # Safety
     /// The chunk is alive. Only the table's writer calls this: chunks are closed by the writer.
-    pub(super) unsafe fn is_open_in(chunk: *mut Self, arena: &TryArc<Arena>) -> bool {
+    pub(super) unsafe fn admits_entry(chunk: *mut Self, arena: &TryArc<Arena>) -> bool {
         // SAFETY: the caller's promise.
         unsafe {
-            (*chunk).list.load(Ordering::Relaxed) != 0 && (*chunk).arena.as_ref().is_some_and(|own| own.is_same(arena))
+            let is_open = (*chunk).list.load(Ordering::Acquire) != 0
+                && (*chunk).arena.as_ref().is_some_and(|own| own.is_same(arena));
+            if is_open {
+                (*chunk).is_barren.store(false, Ordering::Relaxed);
+            }
+            is_open
         }
     }
 
@@ -325,8 +337,10 @@ pub(super) struct Inner {
     /// Chunks without entries, for the next growth at the process's limit, linked by `next`; and their bytes.
     pub(super) spare: *mut Chunk,
     pub(super) spare_bytes: u32,
-    /// Where the search for sparse chunks continues.
+    /// Where searches for sparse chunks and for single entries continue; in units from the start of the chunk, where a
+    /// block begins.
     pub(super) cursor: *mut Chunk,
+    pub(super) cursor_units: u16,
     pub(super) holes: Holes,
     /// Whether the table is gone.
     pub(super) abandoned: bool,
@@ -349,6 +363,7 @@ impl Default for Inner {
             spare: null,
             spare_bytes: 0,
             cursor: null,
+            cursor_units: CURSOR,
             holes: Holes::NONE,
             abandoned: false,
         }
@@ -375,7 +390,8 @@ impl Inner {
             if of_heap {
                 self.chunks.last_of_heap = chunk;
             }
-            (*chunk).list.store(self.id, Ordering::Relaxed);
+            // Pairs with the Acquire of `admits_entry`.
+            (*chunk).list.store(self.id, Ordering::Release);
             (*chunk).age = self.linked;
             self.linked = self.linked.wrapping_add(1);
             self.bytes += (*chunk).size;
@@ -411,7 +427,7 @@ impl Inner {
                 self.chunks.last_of_heap = previous;
             }
             if self.cursor == chunk {
-                self.cursor = next;
+                (self.cursor, self.cursor_units) = (next, CURSOR);
             }
             if self.carving == chunk {
                 self.carving = ptr::null_mut();
@@ -483,6 +499,7 @@ impl Inner {
         unsafe {
             let chunk = Chunk::of(hole);
             (*chunk).holes -= size as u32;
+            (*chunk).is_barren.store(false, Ordering::Relaxed);
             self.hole_bytes -= size;
             (hole, chunk, false)
         }
@@ -674,6 +691,11 @@ impl Arena {
         self.owed.load(Ordering::Relaxed).into()
     }
 
+    /// Notes that there is nothing to evict.
+    pub(super) fn owe_nothing(&self) {
+        self.owed.store(0, Ordering::Relaxed);
+    }
+
     /// Notes that `bytes` were evicted.
     pub(super) fn pay(&self, bytes: u64) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -701,6 +723,7 @@ impl Arena {
             chunk.cast::<u8>().add(CHUNK_HEADER).write_bytes(0xDD, (*chunk).size - CHUNK_HEADER);
             (*chunk).used.store(CHUNK_HEADER, Ordering::Relaxed);
             ((*chunk).holes, (*chunk).is_kept) = (0, false);
+            (*chunk).is_barren.store(false, Ordering::Relaxed);
             (*chunk).next = std::mem::replace(&mut inner.spare, chunk);
             inner.spare_bytes += (*chunk).size as u32;
         }
@@ -721,6 +744,7 @@ impl Arena {
             }
             (*chunk).holes = 0;
             (*chunk).is_kept = true;
+            (*chunk).is_barren.store(true, Ordering::Relaxed);
             inner.link(chunk);
             Chunk::for_each(chunk, |block| {
                 if (*block.as_ptr()).shares.load(Ordering::Relaxed) == HOLE {

@@ -37,10 +37,10 @@ impl Tags {
     /// The largest count of overflowed entries; it never changes again.
     const MANY: u64 = 255;
 
-    /// The tag of a hash: never 0.
+    /// The tag of a hash: its highest seven bits, and a bit that an empty slot does not have.
     #[inline(always)]
     pub(super) fn of(hash: u64) -> u64 {
-        (hash >> 56).max(1)
+        hash >> 56 | 0x80
     }
 
     /// A bit for each slot that may have this tag. Every slot with the tag is among them, and the lowest of them has
@@ -142,6 +142,14 @@ impl Bucket {
         Word(self.slots[slot].load(Ordering::Acquire))
     }
 
+    /// The word of the slot with the lowest bit in `matches`, which is not 0.
+    #[inline(always)]
+    pub(super) fn first_word(&self, matches: u64) -> Word {
+        debug_assert!(matches & Tags::HIGHS != 0);
+        // SAFETY: only the seven lower bytes of `matches` have bits.
+        Word(unsafe { self.slots.get_unchecked(Tags::slot(matches)) }.load(Ordering::Acquire))
+    }
+
     pub(super) fn set_word(&self, slot: usize, word: Word) {
         self.slots[slot].store(word.0, Ordering::Release);
     }
@@ -215,17 +223,17 @@ mod tests {
 
     #[test]
     fn tags_match_if_they_are_equal() {
-        for tag in 1..=255 {
+        for tag in Tags::of(0)..=255 {
             for slot in 0..SLOTS {
                 let tags = Tags(0x7f << 56).with(slot, tag);
                 let matches = tags.matches(tag);
                 assert_eq!(Tags::slot(matches), slot, "tag {tag}");
                 assert_eq!((tags.overflowed(), tags.get(slot)), (0x7f, tag));
-                let another = if tag == 1 { 2 } else { 1 };
+                let another = if tag == 255 { 254 } else { 255 };
                 assert!((0..SLOTS).all(|at| at != slot || tags.matches(another) >> (8 * at + 7) & 1 == 0));
             }
         }
-        assert_eq!(Tags(0).matches(7), 0);
+        assert_eq!(Tags(0).matches(Tags::of(7 << 56)), 0);
     }
 
     #[test]

@@ -6,20 +6,20 @@
 use std::ptr::{self, NonNull};
 
 use super::allocate::PART_OF_MAX;
-use super::arena::{Arena, CHUNK_HEADER, Chunk, Inner};
-use super::header::{Header, IN_TABLE, TOUCHED};
+use super::arena::{Arena, CHUNK_HEADER, CURSOR, Chunk, Inner};
+use super::header::{COUNT, Header, IN_TABLE};
 use super::holes::Holes;
 use super::part::{Part, retire_part};
 use super::release;
-use super::size_class::LARGEST;
+use super::size_class::{LARGEST, UNIT};
 use crate::epoch::{HazardSet, RetireList};
 use crate::sync::MutexGuard;
 use crate::sync::atomic::Ordering;
 
-/// A chunk whose entries leave it, one after the other. Its holes are on no list. Readers may still be in it.
+/// A chunk whose entries leave it, one after the other. Its holes are on no list. Readers may still be in it. The chunk
+/// has the offset of the next block.
 pub(super) struct Closing {
     chunk: NonNull<Chunk>,
-    at: usize,
 }
 
 // SAFETY: the chunk belongs to the table's writer, which any thread may be.
@@ -29,7 +29,20 @@ impl Closing {
     /// # Safety
     /// The chunk is in no list, and the caller has its share.
     pub(super) unsafe fn new(chunk: NonNull<Chunk>) -> Self {
-        Closing { chunk, at: CHUNK_HEADER }
+        let mut closing = Closing { chunk };
+        closing.set_at(CHUNK_HEADER);
+        closing
+    }
+
+    /// The offset of the next block.
+    fn at(&self) -> usize {
+        // SAFETY: our share keeps the chunk alive. Others use the field of chunks in lists only.
+        unsafe { (*self.chunk.as_ptr()).age as usize }
+    }
+
+    fn set_at(&mut self, at: usize) {
+        // SAFETY: as above.
+        unsafe { (*self.chunk.as_ptr()).age = at as u32 };
     }
 
     /// The chunk, with its share.
@@ -39,13 +52,13 @@ impl Closing {
 
     /// Makes an entry that [`Closing::next`] returned the next one again.
     pub(super) fn return_to(&mut self, entry: NonNull<Header>) {
-        self.at = entry.addr().get() - self.chunk.addr().get();
+        self.set_at(entry.addr().get() - self.chunk.addr().get());
     }
 
     /// The bytes that are not visited yet.
     pub(super) fn left_bytes(&self) -> u64 {
         // SAFETY: our share keeps the chunk alive.
-        unsafe { ((*self.chunk.as_ptr()).used.load(Ordering::Relaxed) - self.at) as u64 }
+        unsafe { ((*self.chunk.as_ptr()).used.load(Ordering::Relaxed) - self.at()) as u64 }
     }
 
     /// Whether all entries have left. Only for the table's writer.
@@ -61,8 +74,8 @@ impl Closing {
     pub(super) fn next(&mut self) -> Option<NonNull<Header>> {
         // SAFETY: our share keeps the chunk alive; a chunk in no list gets no new blocks. Drafts in it are not in the
         // table, and their lengths do not change.
-        while let Some((block, next)) = unsafe { Chunk::block_at(self.chunk.as_ptr(), self.at) } {
-            self.at = next;
+        while let Some((block, next)) = unsafe { Chunk::block_at(self.chunk.as_ptr(), self.at()) } {
+            self.set_at(next);
             // SAFETY: as above.
             let entry = unsafe { &*block.as_ptr() }.shares.load(Ordering::Relaxed) & IN_TABLE != 0;
             if entry {
@@ -73,6 +86,20 @@ impl Closing {
     }
 }
 
+impl Inner {
+    /// Makes a chunk the youngest one.
+    ///
+    /// # Safety
+    /// The chunk is in this list.
+    unsafe fn renew(&mut self, chunk: *mut Chunk) {
+        // SAFETY: the caller's promise. The holes of the chunk stay on their lists.
+        unsafe {
+            self.unlink(chunk);
+            self.link(chunk);
+        }
+    }
+}
+
 impl Arena {
     /// Whether another chunk of this size may be closed: what is closed and not yet freed takes little.
     fn may_close(&self, size: usize) -> bool {
@@ -80,19 +107,26 @@ impl Arena {
         closed == 0 || closed + size as u64 <= self.account.bytes() / PART_OF_MAX
     }
 
-    /// The oldest chunk. Only for the table's writer.
+    /// The oldest chunk, without those that have nothing but pinned blocks: a few of them are the youngest now. Only for
+    /// the table's writer.
     pub(super) fn oldest(&self) -> Option<Oldest> {
+        const PASSED: usize = 64;
         let mut inner = self.inner.lock();
-        let chunk = inner.oldest();
+        let mut chunk = inner.oldest();
         // SAFETY: chunks in the list are alive; only the writer takes entries out of the table.
         unsafe {
-            if chunk.is_null() {
+            for _ in 0..PASSED {
+                if chunk.is_null() || !(*chunk).is_barren.load(Ordering::Relaxed) {
+                    break;
+                }
+                inner.renew(chunk);
+                chunk = inner.oldest();
+            }
+            if chunk.is_null() || (*chunk).is_barren.load(Ordering::Relaxed) {
                 return None;
             }
             if (*chunk).single {
-                // The youngest now.
-                inner.unlink(chunk);
-                inner.link(chunk);
+                inner.renew(chunk);
                 let block = NonNull::new_unchecked(chunk.byte_add(CHUNK_HEADER).cast::<Header>());
                 // Read under the lock: another thread frees a draft, or the last pin of a former entry, at any moment.
                 let is_entry = (*block.as_ptr()).shares.load(Ordering::Relaxed) & IN_TABLE != 0;
@@ -103,6 +137,19 @@ impl Arena {
             }
             Some(Oldest::Closed(self.close(inner, chunk)))
         }
+    }
+
+    /// The number of chunks that were linked so far.
+    pub(super) fn age(&self) -> u32 {
+        self.inner.lock().linked
+    }
+
+    /// Whether every chunk is new, or was made the youngest again, since the arena had this age.
+    pub(super) fn is_renewed_since(&self, age: u32) -> bool {
+        let inner = self.inner.lock();
+        let oldest = inner.oldest();
+        // SAFETY: chunks in the list are alive.
+        oldest.is_null() || unsafe { (*oldest).age }.wrapping_sub(age) as i32 >= 0
     }
 
     /// Closes a sparse chunk: the sparsest of a few. Only for the table's writer.
@@ -126,7 +173,7 @@ impl Arena {
                 }
                 at = (*at).next;
             }
-            inner.cursor = at;
+            (inner.cursor, inner.cursor_units) = (at, CURSOR);
             if best_part < 256 / 6 || !self.may_close((*best).size) {
                 return None;
             }
@@ -134,37 +181,51 @@ impl Arena {
         }
     }
 
-    /// An entry in one of the oldest chunks that takes at least and at most this much; one that no lookup has found
-    /// lately, if there is one. Only for the table's writer.
-    pub(super) fn oldest_fitting(&self, least: u64, most: u64) -> Option<NonNull<Header>> {
-        const CHUNKS: usize = 4;
+    /// An entry without pins that takes at least and at most this much: the next one that does not survive, or else the
+    /// first one, of those that a bounded search passes. Searches continue where the last one ended. Only for the
+    /// table's writer.
+    pub(super) fn next_fitting(
+        &self,
+        least: u64,
+        most: u64,
+        survives: impl Fn(NonNull<Header>) -> bool,
+    ) -> Option<NonNull<Header>> {
+        const LOOKS: usize = 128;
         if least > LARGEST as u64 {
             return None;
         }
-        let inner = self.inner.lock();
-        let (mut at, mut touched) = (inner.oldest(), None);
-        // SAFETY: chunks in the list are alive; only the writer takes entries out of the table.
+        let mut inner = self.inner.lock();
+        let (mut chunk, mut at) = (inner.cursor, inner.cursor_units as usize * UNIT);
+        let mut first = None;
+        // SAFETY: chunks in the list are alive; only the writer takes entries out of the table. Blocks are cut, but never
+        // joined, so that a block begins at the offset.
         unsafe {
-            for _ in 0..CHUNKS {
-                let Some(chunk) = NonNull::new(at).map(NonNull::as_ptr) else { break };
-                let mut next = CHUNK_HEADER;
-                while !(*chunk).single
-                    && let Some((block, after)) = Chunk::block_at(chunk, next)
-                {
-                    let header = &*block.as_ptr();
-                    let is_entry = header.shares.load(Ordering::Relaxed) & IN_TABLE != 0;
-                    if is_entry && (least..=most).contains(&((after - next) as u64)) {
-                        if header.access.load(Ordering::Relaxed) != TOUCHED {
-                            return Some(block);
-                        }
-                        touched = touched.or(Some(block));
-                    }
-                    next = after;
+            for _ in 0..LOOKS {
+                if chunk.is_null() {
+                    (chunk, at) = (inner.chunks.first, CHUNK_HEADER);
                 }
-                at = (*chunk).next;
+                let is_searched = !chunk.is_null() && !(*chunk).single && !(*chunk).is_barren.load(Ordering::Relaxed);
+                let Some((block, next)) = is_searched.then(|| Chunk::block_at(chunk, at)).flatten() else {
+                    if chunk.is_null() {
+                        break;
+                    }
+                    (chunk, at) = ((*chunk).next, CHUNK_HEADER);
+                    continue;
+                };
+                let fits = (least..=most).contains(&((next - at) as u64));
+                at = next;
+                let header = &*block.as_ptr();
+                if fits && header.shares.load(Ordering::Relaxed) & (IN_TABLE | COUNT) == IN_TABLE {
+                    if !survives(block) {
+                        (inner.cursor, inner.cursor_units) = (chunk, (at / UNIT) as u16);
+                        return Some(block);
+                    }
+                    first = first.or(Some(block));
+                }
             }
         }
-        touched
+        (inner.cursor, inner.cursor_units) = (chunk, (at / UNIT) as u16);
+        first
     }
 
     /// # Safety
@@ -214,7 +275,7 @@ impl Arena {
             first = chunk;
         }
         self.set_live(0);
-        self.owed.store(0, Ordering::Relaxed);
+        self.owe_nothing();
         self.pressed.store(false, Ordering::Relaxed);
         self.publish(&inner);
         drop(inner);

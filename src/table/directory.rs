@@ -6,12 +6,10 @@
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::NonNull;
 
-use rapidhash::v3::RapidSecrets;
-
 use super::arena::Arena;
 use super::bucket::Bucket;
 use super::closing::DetachedChunks;
-use super::hash::secrets;
+use super::hash::{Secrets, secrets};
 use super::part::{Part, retire_part};
 use super::segment::{Buckets, Segment};
 use crate::epoch::{HazardSet, RetireList};
@@ -103,7 +101,7 @@ pub(super) struct Directory {
     /// The byte offset of the last bucket of a segment; all segments have the same size.
     bucket_span: u32,
     /// The secrets of the hash, here so that a lookup need not check that they are initialized.
-    secrets: &'static RapidSecrets,
+    secrets: &'static Secrets,
     pub(super) arena: TryArc<Arena>,
     /// The memory of its entries, once it has left the table.
     chunks: DetachedChunks,
@@ -181,7 +179,7 @@ impl Directory {
     /// # Safety
     /// The directory is alive.
     #[inline(always)]
-    pub(super) unsafe fn secrets(directory: *mut Self) -> &'static RapidSecrets {
+    pub(super) unsafe fn secrets(directory: *mut Self) -> &'static Secrets {
         // SAFETY: the caller's promise.
         unsafe { (*directory).secrets }
     }

@@ -292,7 +292,7 @@ impl OwnedEntry {
         // SAFETY: the pin keeps the chunk alive, and is the only owner of the entry.
         unsafe {
             let chunk = Chunk::of(entry.header());
-            if Chunk::is_open_in(chunk, arena) {
+            if Chunk::admits_entry(chunk, arena) {
                 return Ok(());
             }
             if bytes > LARGEST && Chunk::is_outside_tables(chunk) && Arena::adopt(arena, entry.header(), bytes, bounds)?

@@ -46,13 +46,12 @@ impl<'g> EntryRef<'g> {
     #[inline(always)]
     pub(super) fn value_len(self) -> usize {
         // SAFETY: as above.
-        match unsafe { (*self.header.as_ptr()).value_len } {
-            LARGE => {
-                cold_path();
-                self.large_value_len()
-            }
-            len => len as usize,
+        let len = unsafe { (*self.header.as_ptr()).value_len };
+        if len >= LARGE {
+            cold_path();
+            return self.large_value_len();
         }
+        len as usize
     }
 
     #[inline(always)]

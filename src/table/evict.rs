@@ -143,7 +143,7 @@ impl Table {
             Short::Failed(_) => terms.bounds.evicts(),
         };
         let mut refused = short;
-        if writer.may_free() {
+        if writer.refusals.may_free() {
             flush();
             match self.try_insert_entry(entry, hash, replace, terms) {
                 Err(short) => refused = short,
@@ -156,14 +156,15 @@ impl Table {
             Short::Exceeded(Exceeded::Capacity) => terms.bounds.max_bytes,
             _ => arena.live(),
         };
-        if !evicts || weight >= most {
+        if !evicts || weight >= most || writer.refusals.is_in_vain(weight, self.changes(), &arena) {
             return Err(refused);
         }
         // Half of what it may evict is for the hand. If that empties no chunk, another entry of about this size makes
         // room at once.
         let mut budget = Budget::new(weight, terms.mean_worth);
+        let mut found = false;
         for at_hand in [true, false] {
-            let freed = match at_hand {
+            let done = match at_hand {
                 true => self.evict(writer, &arena, &terms.bounds, &mut budget),
                 false => {
                     budget.evict += weight;
@@ -172,20 +173,24 @@ impl Table {
                         || self.evict(writer, &arena, &terms.bounds, &mut budget)
                 }
             };
-            if !freed {
+            if !done {
                 continue;
             }
-            flush();
+            found = true;
+            // What has left a chunk that others have not left is not retired yet. It has made a place in its segment.
+            if retire::may_free() {
+                flush();
+            }
             match self.try_insert_entry(entry, hash, replace, terms) {
                 Err(short) => refused = short,
                 inserted => return inserted,
             }
         }
+        writer.refusals.note(found, weight, self.changes(), &arena);
         Err(refused)
     }
 
-    /// Evicts as many bytes as the budget has, at the hand. Returns whether anything was evicted or a chunk was
-    /// emptied.
+    /// Evicts as many bytes as the budget has, at the hand. Returns whether it has found an entry, or emptied a chunk.
     fn evict(&self, writer: &mut Writer, arena: &TryArc<Arena>, bounds: &Bounds, budget: &mut Budget) -> bool {
         let mut done = false;
         // Large entries that are in use only by pins, or that survive.
@@ -197,9 +202,15 @@ impl Table {
                         closed += 1;
                         writer.closing = Some(closing);
                     }
+                    // A large entry, which stays in its chunk if it survives.
                     Some(Oldest::Single(entry)) => {
                         passed += 1;
-                        done |= entry.is_some_and(|entry| self.visit_single(arena, entry, bounds, budget));
+                        done |= entry.is_some();
+                        if let Some(entry) = entry
+                            && !self.survives(entry, budget)
+                        {
+                            self.evict_alone(arena, entry, bounds, budget);
+                        }
                     }
                     // Closed chunks may wait for a collection.
                     None if !collected && retire::may_free() => {
@@ -244,21 +255,6 @@ impl Table {
         };
         credits.store(left.saturating_sub(1), Ordering::Relaxed);
         left > 0 && budget.has_copies()
-    }
-
-    /// Visits a large entry, which stays in its chunk if it survives. Returns whether it was evicted.
-    fn visit_single(
-        &self,
-        arena: &TryArc<Arena>,
-        entry: NonNull<Header>,
-        bounds: &Bounds,
-        budget: &mut Budget,
-    ) -> bool {
-        let is_evicted = !self.survives(entry, budget);
-        if is_evicted {
-            self.evict_alone(arena, entry, bounds, budget);
-        }
-        is_evicted
     }
 
     /// Moves entries out of a sparse chunk.
@@ -361,9 +357,10 @@ impl Table {
         true
     }
 
-    /// Evicts an entry of one of the oldest chunks that leaves room for one of this weight. Returns whether it did.
+    /// Evicts a single entry that leaves room for one of this weight. Returns whether it did.
     fn evict_fitting(&self, arena: &TryArc<Arena>, weight: u64, bounds: &Bounds, budget: &mut Budget) -> bool {
-        let Some(entry) = arena.oldest_fitting(weight, budget.evict) else { return false };
+        let survives = |entry| self.survives(entry, budget);
+        let Some(entry) = arena.next_fitting(weight, budget.evict, survives) else { return false };
         self.evict_alone(arena, entry, bounds, budget);
         true
     }

@@ -6,12 +6,19 @@ use std::ops::RangeInclusive;
 use once_cell::race::OnceBox;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 
+use super::long_hash;
+
 /// The lengths of ordinary keys, which are hashed word by word, without a loop.
-pub const ORDINARY: RangeInclusive<usize> = 8..=ORDINARY_MAX;
-const ORDINARY_MAX: usize = 48;
+pub(super) const ORDINARY: RangeInclusive<usize> = 8..=64;
+
+/// The secrets of the hash, which differ in every process, and the hash of keys that are not ordinary.
+pub(super) struct Secrets {
+    words: RapidSecrets,
+    of_other: fn(&[u8], &RapidSecrets) -> u64,
+}
 
 /// The first thread sets it; no thread waits.
-static SECRETS: OnceBox<RapidSecrets> = OnceBox::new();
+static SECRETS: OnceBox<Secrets> = OnceBox::new();
 
 /// A key and its hash, which is valid in this process only.
 #[derive(Clone, Copy)]
@@ -48,9 +55,15 @@ impl<'k> Hashed<'k> {
         Hashed { key, hash }
     }
 
+    /// Hashes an ordinary key with secrets that the caller has.
+    #[inline(always)]
+    pub(super) fn ordinary(key: &'k [u8], secrets: &Secrets) -> Self {
+        Hashed { key, hash: of_ordinary(key, &secrets.words) }
+    }
+
     /// Hashes a key with secrets that the caller has.
     #[inline(always)]
-    pub(crate) fn with_secrets(key: &'k [u8], secrets: &RapidSecrets) -> Self {
+    pub(super) fn with_secrets(key: &'k [u8], secrets: &Secrets) -> Self {
         Hashed { key, hash: hash_with(key, secrets) }
     }
 }
@@ -63,12 +76,15 @@ pub(crate) fn hash(key: &[u8]) -> u64 {
 
 /// The hash of a key with these secrets.
 #[inline(always)]
-fn hash_with(key: &[u8], secrets: &RapidSecrets) -> u64 {
-    if ORDINARY.contains(&key.len()) { of_ordinary(key, secrets) } else { of_any(key, secrets) }
+fn hash_with(key: &[u8], secrets: &Secrets) -> u64 {
+    if !ORDINARY.contains(&key.len()) {
+        return (secrets.of_other)(key, &secrets.words);
+    }
+    of_ordinary(key, &secrets.words)
 }
 
-#[inline(never)]
-fn of_any(key: &[u8], secrets: &RapidSecrets) -> u64 {
+/// The hash of any key, by rapidhash.
+pub(super) fn of_other(key: &[u8], secrets: &RapidSecrets) -> u64 {
     rapidhash_v3_seeded(key, secrets)
 }
 
@@ -90,6 +106,9 @@ fn of_ordinary(key: &[u8], secrets: &RapidSecrets) -> u64 {
         hash ^= fold(word(8) ^ secret[1], word(len - 16) ^ secret[2]);
         if len > 32 {
             hash ^= fold(word(16) ^ secret[3], word(len - 24) ^ secret[4]);
+            if len > 48 {
+                hash ^= fold(word(24) ^ secret[5], word(len - 32) ^ secret[6]);
+            }
         }
     }
     // Consecutive keys that differ in one word would get consecutive hashes: an odd factor scatters them.
@@ -98,14 +117,15 @@ fn of_ordinary(key: &[u8], secrets: &RapidSecrets) -> u64 {
 
 /// The secrets of this process.
 #[inline]
-pub(crate) fn secrets() -> &'static RapidSecrets {
+pub(super) fn secrets() -> &'static Secrets {
     SECRETS.get_or_init(make_secrets)
 }
 
 #[cold]
-fn make_secrets() -> Box<RapidSecrets> {
+fn make_secrets() -> Box<Secrets> {
     // The standard library's hasher takes its keys from the system's random source.
-    Box::new(RapidSecrets::seed(RandomState::new().hash_one(0u64)))
+    let words = RapidSecrets::seed(RandomState::new().hash_one(0u64));
+    Box::new(Secrets { words, of_other: long_hash::detect().unwrap_or(of_other) })
 }
 
 /// Seeds the hash, so that no store has to.

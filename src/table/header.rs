@@ -55,8 +55,8 @@ pub(super) const TOUCHED: u8 = 1;
 /// `access`: lookups do not mark the entry, because its table does not evict.
 pub(super) const UNTRACKED: u8 = 2;
 
-/// Marks a value whose length does not fit into the header.
-pub(super) const LARGE: u32 = u32::MAX;
+/// Marks a value whose length does not fit into the header: other lengths are below it.
+pub(super) const LARGE: u32 = 1 << 31;
 
 impl Header {
     /// The header of a new block.
@@ -92,7 +92,7 @@ impl Standing {
 
 /// The length of a value, as the header has it.
 pub(super) fn header_len(value_len: usize) -> u32 {
-    u32::try_from(value_len).unwrap_or(LARGE)
+    value_len.min(LARGE as usize) as u32
 }
 
 /// The offset of the value in a block.

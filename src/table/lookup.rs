@@ -1,9 +1,11 @@
 //! Lock-free lookups in a table, under a guard.
 
+use std::hint::cold_path;
+
 use super::bucket::keys_equal;
 use super::directory::Directory;
 use super::entry::EntryRef;
-use super::hash::Hashed;
+use super::hash::{Hashed, ORDINARY};
 use super::segment::{self, Buckets, Probe};
 use super::table::Table;
 use crate::epoch::Guard;
@@ -17,18 +19,29 @@ impl Table {
         unsafe { segment::find(self.buckets(guard, key)?, key) }
     }
 
-    /// As [`Table::find`], but looks only at the first bucket. Hashes the key with the secrets in the directory.
+    /// As [`Table::find`], for the fast path. If the key is ordinary and the first bucket decides, it calls nothing, so
+    /// all that the caller has stays in registers. Hashes the key with the secrets in the directory.
     #[inline(always)]
-    pub fn probe<'g>(&self, _guard: &'g Guard, key: &[u8]) -> Probe<'g> {
+    pub fn find_fast<'g>(&self, _guard: &'g Guard, key: &[u8]) -> Option<EntryRef<'g>> {
         let directory = self.directory.load(Ordering::Acquire);
         if directory.is_null() {
-            return Probe::Missing;
+            return None;
         }
+        if ORDINARY.contains(&key.len()) {
+            // SAFETY: as for `find`.
+            let probed = unsafe {
+                let key = Hashed::ordinary(key, Directory::secrets(directory));
+                segment::probe(Directory::buckets(directory, key.hash()), &key)
+            };
+            match probed {
+                Probe::Found(entry) => return Some(entry),
+                Probe::Missing => return None,
+                Probe::Unclear => {}
+            }
+        }
+        cold_path();
         // SAFETY: as for `find`.
-        unsafe {
-            let key = Hashed::with_secrets(key, Directory::secrets(directory));
-            segment::probe(Directory::buckets(directory, key.hash()), &key)
-        }
+        unsafe { out_of_line::find(self, key) }
     }
 
     /// Prefetches the bucket that [`Table::prefetch_entry`] reads.
@@ -75,5 +88,132 @@ impl Table {
             // SAFETY: as above; the entries live as long as the guard too.
             unsafe { slot.segment().entries().for_each(|entry| see(EntryRef::new(entry))) };
         }
+    }
+}
+
+/// A call from the fast path, which is rarely needed. On x86-64 it preserves all registers but the result's. (LLVM has
+/// such a calling convention, but no stable Rust does.) Otherwise the fast path would keep what it has in memory, for
+/// the sake of this call.
+mod out_of_line {
+    use std::ptr::{self, NonNull};
+    use std::slice;
+
+    use super::super::directory::Directory;
+    use super::super::entry::EntryRef;
+    use super::super::hash::Hashed;
+    use super::super::header::Header;
+    use super::super::segment;
+    use super::super::table::Table;
+    use crate::sync::atomic::Ordering;
+
+    /// Finds a key of any length.
+    ///
+    /// # Safety
+    /// What the table has at any moment of the call lives for `'g`.
+    #[inline(always)]
+    pub(super) unsafe fn find<'g>(table: &Table, key: &[u8]) -> Option<EntryRef<'g>> {
+        // SAFETY: the caller's promise, and the key is a slice.
+        let entry = unsafe { call(table, key.as_ptr(), key.len()) };
+        // SAFETY: `find_any` returns an entry that lives for `'g`, or null.
+        NonNull::new(entry).map(|entry| unsafe { EntryRef::new(entry) })
+    }
+
+    /// The entry of a key, or null.
+    unsafe extern "C" fn find_any(table: &Table, key: *const u8, len: usize) -> *mut Header {
+        let directory = table.directory.load(Ordering::Acquire);
+        if directory.is_null() {
+            return ptr::null_mut();
+        }
+        // SAFETY: `find` calls it with a key's address and length; the directory lives.
+        unsafe {
+            let key = slice::from_raw_parts(key, len);
+            let key = Hashed::with_secrets(key, Directory::secrets(directory));
+            let found = segment::find(Directory::buckets(directory, key.hash()), &key);
+            found.map_or(ptr::null_mut(), |entry| entry.header().as_ptr())
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    use find_any as call;
+
+    /// # Safety
+    /// As for [`find`].
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn call(table: &Table, key: *const u8, len: usize) -> *mut Header {
+        let entry: *mut Header;
+        // SAFETY: `find_any_preserving` calls `find_any`, as the caller may, and changes no register but these.
+        unsafe {
+            std::arch::asm!(
+                "call {find}",
+                find = sym find_any_preserving,
+                inout("rax") table => entry,
+                in("rsi") key,
+                in("rdx") len,
+                out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
+                out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
+                out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
+                out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
+                out("xmm16") _, out("xmm17") _, out("xmm18") _, out("xmm19") _,
+                out("xmm20") _, out("xmm21") _, out("xmm22") _, out("xmm23") _,
+                out("xmm24") _, out("xmm25") _, out("xmm26") _, out("xmm27") _,
+                out("xmm28") _, out("xmm29") _, out("xmm30") _, out("xmm31") _,
+                out("k1") _, out("k2") _, out("k3") _, out("k4") _,
+                out("k5") _, out("k6") _, out("k7") _,
+                options(readonly),
+            );
+        }
+        entry
+    }
+
+    /// Calls [`find_any`] with the table in rax, and preserves the integer registers that a function need not.
+    #[cfg(target_arch = "x86_64")]
+    #[unsafe(naked)]
+    unsafe extern "C" fn find_any_preserving() {
+        std::arch::naked_asm!(
+            ".cfi_startproc",
+            "push rdi",
+            ".cfi_adjust_cfa_offset 8",
+            "push rsi",
+            ".cfi_adjust_cfa_offset 8",
+            "push rdx",
+            ".cfi_adjust_cfa_offset 8",
+            "push rcx",
+            ".cfi_adjust_cfa_offset 8",
+            "push r8",
+            ".cfi_adjust_cfa_offset 8",
+            "push r9",
+            ".cfi_adjust_cfa_offset 8",
+            "push r10",
+            ".cfi_adjust_cfa_offset 8",
+            "push r11",
+            ".cfi_adjust_cfa_offset 8",
+            // The caller's frame was aligned before the call; eight registers and the return address are nine words.
+            "sub rsp, 8",
+            ".cfi_adjust_cfa_offset 8",
+            "mov rdi, rax",
+            "call {find}",
+            "add rsp, 8",
+            ".cfi_adjust_cfa_offset -8",
+            "pop r11",
+            ".cfi_adjust_cfa_offset -8",
+            "pop r10",
+            ".cfi_adjust_cfa_offset -8",
+            "pop r9",
+            ".cfi_adjust_cfa_offset -8",
+            "pop r8",
+            ".cfi_adjust_cfa_offset -8",
+            "pop rcx",
+            ".cfi_adjust_cfa_offset -8",
+            "pop rdx",
+            ".cfi_adjust_cfa_offset -8",
+            "pop rsi",
+            ".cfi_adjust_cfa_offset -8",
+            "pop rdi",
+            ".cfi_adjust_cfa_offset -8",
+            "ret",
+            ".cfi_endproc",
+            find = sym find_any,
+        )
     }
 }

@@ -9,13 +9,14 @@
 //! | `directory.rs` | the segments of a table |
 //! | `segment.rs` | a hash table of fixed size |
 //! | `bucket.rs` | one cache line: tag bytes, and slots with the addresses of entries |
-//! | `hash.rs` | the keyed hash, seeded once per process |
+//! | `hash.rs`, `long_hash.rs` | the keyed hash, seeded once per process; that of long keys |
 //! | `draft.rs` | an entry that is being written |
 //! | `entry.rs` | a finished entry, as readers see it |
 //! | `pin.rs` | keeps an entry alive |
 //! | `release.rs` | the shares in an entry: the last one frees it |
 //! | `part.rs` | segments and directories as objects that are retired |
 //! | `evict.rs` | entries leave a chunk: moved, so that it can be freed, or evicted |
+//! | `refusals.rs` | refused insertions: whether another attempt to make room would end like the last one |
 //! | `arena.rs` | the memory of a table's entries: chunks, oldest first |
 //! | `allocate.rs` | new blocks, and growth within limits |
 //! | `closing.rs` | chunks that leave their table, and are freed as a whole |
@@ -37,9 +38,11 @@ mod evict;
 mod hash;
 mod header;
 mod holes;
+mod long_hash;
 mod lookup;
 mod part;
 mod pin;
+mod refusals;
 #[cfg(not(shuttle))]
 mod region;
 mod release;
@@ -53,8 +56,7 @@ mod walk;
 pub use allocate::Short;
 pub use draft::{Draft, Memory, OwnedEntry, Reservation, Terms};
 pub use entry::{EntryRef, weight};
-pub use hash::{Hashed, ORDINARY, prepare};
+pub use hash::{Hashed, prepare};
 pub use pin::Pinned;
-pub use segment::Probe;
 pub use table::{Evicted, Inserted, Table};
 pub use walk::{Walk, Walked};

@@ -59,28 +59,13 @@ impl Buckets {
 }
 
 /// The result of looking at the first bucket of a key.
-pub enum Probe<'g> {
+pub(super) enum Probe<'g> {
     /// The entry.
     Found(EntryRef<'g>),
     /// The key has no entry.
     Missing,
     /// Other slots or later buckets may have the key.
     Unclear,
-}
-
-/// Finds a key.
-///
-/// # Safety
-/// The buckets, their entries, and entries that are removed from them meanwhile stay alive for `'g`.
-#[inline(always)]
-pub(super) unsafe fn find<'g>(buckets: Buckets, key: &Hashed) -> Option<EntryRef<'g>> {
-    // SAFETY: the caller's promise.
-    match unsafe { probe(buckets, key) } {
-        Probe::Found(entry) => Some(entry),
-        Probe::Missing => None,
-        // SAFETY: the caller's promise.
-        Probe::Unclear => unsafe { find_slowly(buckets, key) },
-    }
 }
 
 /// Compares the first slot with a matching tag in the first bucket, which nearly always decides.
@@ -96,7 +81,7 @@ pub(super) unsafe fn probe<'g>(buckets: Buckets, key: &Hashed) -> Probe<'g> {
     if matches == 0 {
         return if tags.overflowed() == 0 { Probe::Missing } else { Probe::Unclear };
     }
-    let word = bucket.word(Tags::slot(matches));
+    let word = bucket.first_word(matches);
     if word.is_of(key.hash()) {
         // SAFETY: the tag was set after the slot's word; the caller keeps the entry alive, even if it was just removed.
         let entry: EntryRef<'g> = unsafe { EntryRef::new(word.entry()) };
@@ -105,6 +90,21 @@ pub(super) unsafe fn probe<'g>(buckets: Buckets, key: &Hashed) -> Probe<'g> {
         }
     }
     Probe::Unclear
+}
+
+/// Finds a key.
+///
+/// # Safety
+/// The buckets, their entries, and entries that are removed from them meanwhile stay alive for `'g`.
+#[inline(always)]
+pub(super) unsafe fn find<'g>(buckets: Buckets, key: &Hashed) -> Option<EntryRef<'g>> {
+    // SAFETY: the caller's promise.
+    match unsafe { probe(buckets, key) } {
+        Probe::Found(entry) => Some(entry),
+        Probe::Missing => None,
+        // SAFETY: the caller's promise.
+        Probe::Unclear => unsafe { find_slowly(buckets, key) },
+    }
 }
 
 /// Finds a key in all slots and buckets that may have it.
@@ -150,7 +150,7 @@ pub(super) unsafe fn prefetch_entry<'g>(buckets: Buckets, key: &Hashed) -> Optio
     if matches == 0 {
         return None;
     }
-    let word = bucket.word(Tags::slot(matches));
+    let word = bucket.first_word(matches);
     if !word.is_of(key.hash()) {
         return None;
     }
@@ -399,11 +399,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_removed_entry_is_not_found_next_to_an_entry_with_the_lowest_tag() {
+    fn a_removed_entry_is_not_found_next_to_an_entry_with_the_same_tag() {
         let entries: Vec<_> = [b"a", b"b"].map(|key| Draft::new(key, None).finish().unwrap().into_pinned()).into();
         let segment = Segment::try_new(1).unwrap();
-        // Both have tag 1; the tag of the empty slot after them differs from it by one.
-        let hash = |low: u64| 1 << 56 | low;
+        // Both have the lowest tag.
+        let hash = |low: u64| low;
         for (low, entry) in entries.iter().enumerate() {
             segment.insert(entry.entry().header(), hash(low as u64));
         }

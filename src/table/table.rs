@@ -24,6 +24,7 @@ use super::entry::EntryRef;
 use super::hash::Hashed;
 use super::header::Header;
 use super::pin::Pinned;
+use super::refusals::Refusals;
 use super::release::{count_table_share, retire_entry};
 use super::reshape::Reshape;
 use super::segment::Segment;
@@ -39,20 +40,9 @@ pub(super) struct Writer {
     /// Whether `len` is right. False, the default, if a writer vanished in a fork in the middle of a change: its lock
     /// has started over.
     counted: bool,
-    /// Refused insertions, for [`Writer::may_free`].
-    refusals: u32,
+    pub(super) refusals: Refusals,
     /// The chunk that entries are leaving.
     pub(super) closing: Option<Closing>,
-}
-
-impl Writer {
-    /// Whether a collection may free something: if retired objects wait for one, and every REFUSALS_PER_COLLECTION
-    /// refusals, because pins may have been released meanwhile.
-    pub(super) fn may_free(&mut self) -> bool {
-        let refusals = self.refusals + 1;
-        self.refusals = refusals % REFUSALS_PER_COLLECTION;
-        retire::may_free() || refusals == REFUSALS_PER_COLLECTION
-    }
 }
 
 /// The result of an insertion.
@@ -117,9 +107,6 @@ pub(super) enum Old {
     Kept,
 }
 
-/// After this many refusals, retired objects are collected even if the last collection freed nothing.
-const REFUSALS_PER_COLLECTION: u32 = 1024;
-
 /// Entries by key.
 #[repr(C)]
 pub struct Table {
@@ -147,7 +134,7 @@ impl Table {
             directory: AtomicPtr::new(ptr::null_mut()),
             arena: LazyArena::new(),
             _padding: Padding::new(),
-            writer: Mutex::new(Writer { counted: true, refusals: 0, closing: None }),
+            writer: Mutex::new(Writer { counted: true, refusals: Refusals::NONE, closing: None }),
             len: AtomicU64::new(0),
             changes: AtomicU64::new(0),
             evicted: EvictedCounts::new(),

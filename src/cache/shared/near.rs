@@ -9,12 +9,12 @@ use crate::cache::lineage::Lineage;
 use crate::cache::local::LocalCache;
 use crate::cache::options::Options;
 use crate::cache::policy::Policy;
-use crate::cache::value::{Cost, Stored};
+use crate::cache::value::{Cost, Fast, Stored};
 use crate::config::Config;
 use crate::epoch::Guard;
 use crate::error::Result;
 use crate::sync::RwLock;
-use crate::table::{Draft, EntryRef, Hashed, OwnedEntry, Pinned, Probe, Reservation, Table};
+use crate::table::{Draft, EntryRef, Hashed, OwnedEntry, Pinned, Reservation, Table};
 
 /// A cache to inherit from, which has a near cache.
 pub trait Ancestor {
@@ -50,10 +50,10 @@ impl<A: Ancestor> Policy for NearPolicy<A> {
     }
 
     #[inline(always)]
-    fn probe_inherited<'g>(&self, guard: &'g Guard, key: &[u8]) -> Probe<'g> {
-        let Some(lineage) = &self.lineage else { return Probe::Missing };
-        let Some(nearest) = lineage.nearest() else { return Probe::Missing };
-        lineage.inherit_probe(nearest.table().probe(guard, key))
+    fn try_fast_inherited<'g>(&self, guard: &'g Guard, key: &[u8]) -> Fast<EntryRef<'g>> {
+        let Some(lineage) = &self.lineage else { return Fast::Miss };
+        let Some(nearest) = lineage.nearest() else { return Fast::Miss };
+        lineage.try_fast_inherit(nearest.table().find_fast(guard, key))
     }
 
     fn clear(&self, own: &Table) -> Result<()> {

@@ -9,6 +9,7 @@
 //! | `key.rs` | building keys, and fingerprints of networks |
 //! | `cache.rs` | any cache: the verbs, for caches of every type |
 //! | `read.rs` | reading in place, and many keys at once |
+//! | `parts.rs` | keys in parts |
 //! | `entries.rs` | one entry without counting; all entries one by one |
 //! | `callback.rs` | the functions with which a callback writes its value |
 //! | `dict.rs`, `redis.rs`, `purview.rs`, `mice.rs` | one type of cache each |
@@ -36,6 +37,7 @@ pub mod lease;
 pub mod library;
 pub mod memo;
 pub mod mice;
+pub mod parts;
 mod prelude;
 pub mod purview;
 pub mod read;

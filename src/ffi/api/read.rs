@@ -15,6 +15,19 @@
 //! A section belongs to the thread that began it. Sections nest. Keep them short: while one is open, no memory that any
 //! thread retires is freed. If a thread ends, its sections end too.
 //!
+//! A thread that looks many keys up in one cache fills a reader first. Its lookups find the thread and the cache at once:
+//!
+//! ```c
+//! phicache_reader reader;
+//! double phi;
+//! size_t len;
+//! if (phicache_reader_init(&reader, cache) != PHICACHE_OK) return 1;
+//! for (size_t i = 0; i < count; i++) {
+//!     if (phicache_reader_copy(&reader, keys[i], (uint8_t *)&phi, sizeof phi, &len) == PHICACHE_OK) use(&phi, len);
+//! }
+//! phicache_reader_release(&reader);
+//! ```
+//!
 //! The batch functions prefetch the entries of several keys at a time, which hides most of the latency of memory. In a
 //! large cache they are several times as fast as single lookups.
 
@@ -24,6 +37,7 @@ use crate::ffi::api::prelude::*;
 use crate::ffi::border::input::lent_bytes;
 use crate::ffi::border::panic::status_of;
 use crate::ffi::border::read_section;
+use crate::ffi::border::reader::{self, reader_of};
 
 /// Begins a read section of the calling thread.
 #[unsafe(no_mangle)]
@@ -61,15 +75,106 @@ pub unsafe extern "C" fn phicache_cache_read(
 extern "C" fn read(cache: *mut phicache_cache, key: phicache_bytes, out: *mut phicache_bytes) -> phicache_status {
     catch_panics("phicache_cache_read", || {
         let out = self::out(out, "out")?;
-        let (cache, key) = (cache_of(cache)?, bytes(key, "key")?);
-        in_open(|guard| {
-            let found = cache.look(guard, key)?;
-            Ok(found.map_or(PHICACHE_MISS, |value| {
-                *out = lent(value);
-                PHICACHE_OK
-            }))
-        })
+        look(cache_of(cache)?, bytes(key, "key")?, out)
     })
+}
+
+/// Looks a key up in the section that this thread has opened.
+fn look(cache: &Cache, key: &[u8], out: &mut phicache_bytes) -> Result<phicache_status> {
+    in_open(|guard| {
+        let found = cache.look(guard, key)?;
+        Ok(found.map_or(PHICACHE_MISS, |value| {
+            *out = lent(value);
+            PHICACHE_OK
+        }))
+    })
+}
+
+/// Fills a reader: lookups of the calling thread in this cache. The reader holds a share of the cache, which lives until
+/// the last share is released, also if its handle is freed.
+///
+/// @param reader  The reader: a struct of the caller's, which must not be copied or moved. Release it with
+///                `phicache_reader_release`. What was in it is lost, so release a reader before you fill it again.
+/// @param cache   Any cache.
+/// @return OK; ERROR_INVALID_ARGUMENT if this thread is ending.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_reader_init(
+    reader: *mut phicache_reader,
+    cache: *mut phicache_cache,
+) -> phicache_status {
+    catch_panics("phicache_reader_init", || reader::fill(reader, cache_of(cache)))
+}
+
+/// Looks a key up in a read section, as `phicache_cache_read` does.
+///
+/// @param reader  The reader, in the thread that filled it.
+/// @param key     The key.
+/// @param out     The value, in place. Valid until this thread's outermost read section ends. Zero on a miss.
+/// @return OK or MISS; ERROR_INVALID_ARGUMENT outside a read section, and in another thread; ERROR_UNSUPPORTED for caches
+///         that `phicache_cache_read` does not support.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_reader_read(
+    reader: *mut phicache_reader,
+    key: phicache_bytes,
+    out: *mut phicache_bytes,
+) -> phicache_status {
+    fast_path::reader_read(reader, key, out).unwrap_or_else(|| reader_read(reader, key, out))
+}
+
+#[inline(never)]
+extern "C" fn reader_read(
+    reader: *mut phicache_reader,
+    key: phicache_bytes,
+    out: *mut phicache_bytes,
+) -> phicache_status {
+    catch_panics("phicache_reader_read", || {
+        let out = self::out(out, "out")?;
+        let (reader, key) = (reader_of(reader)?, bytes(key, "key")?);
+        look(&reader.cache, key, out)
+    })
+}
+
+/// Looks a key up and copies its value, as `phicache_cache_get_into` does.
+///
+/// @param reader    The reader, in the thread that filled it.
+/// @param key       The key.
+/// @param buffer    [nullable] Receives the value; may be NULL if `capacity` is 0.
+/// @param capacity  The size of the buffer in bytes.
+/// @param out_len   The length of the value, also if it does not fit; 0 on a miss.
+/// @return OK, MISS, or ERROR_BUFFER_TOO_SMALL; ERROR_INVALID_ARGUMENT in another thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_reader_copy(
+    reader: *mut phicache_reader,
+    key: phicache_bytes,
+    buffer: *mut u8,
+    capacity: usize,
+    out_len: *mut usize,
+) -> phicache_status {
+    fast_path::reader_copy(reader, key, buffer, capacity, out_len)
+        .unwrap_or_else(|| reader_copy(reader, key, buffer, capacity, out_len))
+}
+
+#[inline(never)]
+extern "C" fn reader_copy(
+    reader: *mut phicache_reader,
+    key: phicache_bytes,
+    buffer: *mut u8,
+    capacity: usize,
+    out_len: *mut usize,
+) -> phicache_status {
+    catch_panics("phicache_reader_copy", || {
+        let (out_len, buffer) = (output::out(out_len, "out_len")?, array_mut(buffer, capacity, "buffer")?);
+        let copied = reader_of(reader)?.cache.get_into(bytes(key, "key")?, buffer).transpose();
+        copied.map_or(Ok(PHICACHE_MISS), |copied| length(copied, out_len))
+    })
+}
+
+/// Releases a reader and its share of the cache, and zeroes the struct. Any thread may call it.
+///
+/// @param reader  [nullable] The reader. Nothing happens if the struct is zero.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_reader_release(reader: *mut phicache_reader) {
+    catch_panics_infallible("phicache_reader_release", (), || reader::release(reader));
 }
 
 /// Looks many keys up in a read section. Counts a hit or a miss for each key, except those whose lookup failed.

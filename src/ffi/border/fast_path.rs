@@ -1,34 +1,61 @@
-//! The fast path of the most frequent functions: valid arguments, a key of ordinary length, and a single probe that
-//! decides.
+//! The fast path of the most frequent functions: valid arguments, a key that is not empty, a thread that has counters of
+//! its own and a free hazard slot.
 //!
 //! In any other case the functions return None and have no effect; then the caller takes the slow path, which handles
 //! every case and error. Nothing here can fail, panic or run user code, so a lookup needs neither a panic boundary nor
 //! a stack frame.
 
 use std::hint::cold_path;
-use std::ptr;
+use std::mem::MaybeUninit;
+use std::{ptr, slice};
 
 use crate::cache::{Cache, Fast, Lease, Value};
-use crate::epoch::guard::try_fast_in_open;
+use crate::epoch::guard::{fast_guard, try_fast_in_open};
 use crate::ffi::border::any_cache::{CacheType, try_fast_cache};
 use crate::ffi::border::handles::{try_fast_key_builder, try_fast_memo, try_fast_method};
 use crate::ffi::border::input::try_array;
 use crate::ffi::border::output::{self, ValueOutputs, try_out};
 use crate::ffi::border::panic::catch_panics;
+use crate::ffi::border::reader::try_fast_reader;
 use crate::ffi::border::translate::{lent, refusal};
 use crate::ffi::border::types::*;
 use crate::iit::{Direction, Mice, NodeSet};
 use crate::key::{Element, KeyBuilder};
-use crate::table::ORDINARY;
 
-/// A key of ordinary length.
+/// The outputs of a call that may compute: a value, and the code of the callback or NULL.
+type Outputs<'o> = (&'o mut MaybeUninit<phicache_value>, Option<&'o mut MaybeUninit<i32>>);
+
+/// These outputs, if the pointers can be.
 #[inline(always)]
-fn ordinary<'k>(key: phicache_bytes) -> Option<&'k [u8]> {
-    if !ORDINARY.contains(&key.len) {
+fn value_and_code<'o>(out: *mut phicache_value, code: *mut i32) -> Option<Outputs<'o>> {
+    const { assert!(align_of::<phicache_value>() == 8 && align_of::<i32>() == 4) };
+    // One test of both alignments: twice the address of an i32 is a multiple of 8.
+    if (out.addr() | code.addr() << 1) & 7 != 0 {
         cold_path();
         return None;
     }
-    try_array(key.data, key.len)
+    if out.is_null() {
+        cold_path();
+        return None;
+    }
+    // SAFETY: neither NULL nor misaligned, but for a code that is NULL; by the header's conventions they are outputs.
+    Some(unsafe { (&mut *out.cast(), code.cast::<MaybeUninit<i32>>().as_mut()) })
+}
+
+/// A key that is not empty.
+#[inline(always)]
+fn some_key<'k>(key: phicache_bytes) -> Option<&'k [u8]> {
+    // As in `try_array`, with one comparison: a length above isize::MAX is negative here.
+    if key.len.cast_signed() <= 0 {
+        cold_path();
+        return None;
+    }
+    if key.data.is_null() {
+        cold_path();
+        return None;
+    }
+    // SAFETY: not NULL, and of a possible size; by the header's conventions it is valid for the call.
+    Some(unsafe { slice::from_raw_parts(key.data, key.len) })
 }
 
 /// Lent bytes of any length.
@@ -44,7 +71,7 @@ pub(in crate::ffi) fn get<C: CacheType>(
     key: phicache_bytes,
     out: *mut phicache_value,
 ) -> Option<phicache_status> {
-    let (out, key) = (try_out(out)?, ordinary(key)?);
+    let (out, key) = (try_out(out)?, some_key(key)?);
     match try_fast_cache(cache)?.try_fast_get(key) {
         Fast::Slow => None,
         Fast::Hit(value) => {
@@ -86,10 +113,17 @@ pub(in crate::ffi) fn get_into<C: CacheType>(
     capacity: usize,
     out_len: *mut usize,
 ) -> Option<phicache_status> {
-    let (out_len, key) = (try_out(out_len)?, ordinary(key)?);
+    let (out_len, key) = (try_out(out_len)?, some_key(key)?);
     try_array(buffer.cast_const(), capacity)?;
-    let buffer = Buffer { start: buffer, capacity };
-    match try_fast_cache(cache)?.try_fast_read(key, |value| buffer.copy(value)) {
+    let cache = try_fast_cache(cache)?;
+    fast_guard!(guard else None);
+    copied(cache.try_fast_read(guard, key, |value| Buffer { start: buffer, capacity }.copy(value)), out_len)
+}
+
+/// Returns a lookup whose value was copied.
+#[inline(always)]
+fn copied(len: Fast<usize>, out_len: &mut MaybeUninit<usize>) -> Option<phicache_status> {
+    match len {
         Fast::Slow => None,
         Fast::Hit(len) => {
             out_len.write(len);
@@ -112,13 +146,19 @@ pub(in crate::ffi) fn memoize<C: CacheType>(
     code: *mut i32,
 ) -> Option<phicache_status> {
     compute?;
-    let code = if code.is_null() { None } else { Some(try_out(code)?) };
-    let (out, key) = (try_out(out)?, ordinary(key)?);
-    out.write(try_fast_cache(cache)?.try_fast_hit(key)?.into());
+    // The outputs are checked last: until then the fast path needs the registers for other things.
+    let hit = try_fast_cache(cache)?.try_fast_hit(some_key(key)?, || value_and_code(out, code))?;
+    Some(hit_and_code(hit))
+}
+
+/// Writes the outputs of a hit that called no callback.
+#[inline(always)]
+fn hit_and_code((value, (out, code)): (Value, Outputs)) -> phicache_status {
+    out.write(value.into());
     if let Some(code) = code {
         code.write(0);
     }
-    Some(PHICACHE_OK)
+    PHICACHE_OK
 }
 
 /// Looks up a key whose value is computed with a lease on a miss.
@@ -130,7 +170,7 @@ pub(in crate::ffi) fn begin<C: CacheType>(
     out: *mut phicache_value,
     out_lease: *mut *mut phicache_lease,
 ) -> Option<phicache_status> {
-    let (out, out_lease, key) = (try_out(out)?, try_out(out_lease)?, ordinary(key)?);
+    let (out, out_lease, key) = (try_out(out)?, try_out(out_lease)?, some_key(key)?);
     out.write(Lease::try_fast_begin(try_fast_cache(cache)?, key, owner)?.into());
     out_lease.write(ptr::null_mut());
     Some(PHICACHE_OK)
@@ -144,7 +184,7 @@ pub(in crate::ffi) fn call_memo(
     out: *mut phicache_value,
     code: *mut i32,
 ) -> Option<phicache_status> {
-    call(args, out, code, |args| try_fast_memo(memo)?.try_fast_hit(args))
+    call(args, |args| try_fast_memo(memo)?.try_fast_hit(args, || value_and_code(out, code)))
 }
 
 /// Looks up a method's value for these arguments in an object's cache.
@@ -156,23 +196,15 @@ pub(in crate::ffi) fn call_method(
     out: *mut phicache_value,
     code: *mut i32,
 ) -> Option<phicache_status> {
-    call(args, out, code, |args| try_fast_method(method)?.try_fast_hit(try_fast_cache(cache)?, args))
+    call(args, |args| try_fast_method(method)?.try_fast_hit(try_fast_cache(cache)?, args, || value_and_code(out, code)))
 }
 
 #[inline(always)]
-fn call(
+fn call<'o>(
     args: *mut phicache_key,
-    out: *mut phicache_value,
-    code: *mut i32,
-    hit: impl FnOnce(&mut KeyBuilder) -> Option<Value>,
+    hit: impl FnOnce(&mut KeyBuilder) -> Option<(Value, Outputs<'o>)>,
 ) -> Option<phicache_status> {
-    let code = if code.is_null() { None } else { Some(try_out(code)?) };
-    let (out, args) = (try_out(out)?, try_fast_key_builder(args)?);
-    out.write(hit(args)?.into());
-    if let Some(code) = code {
-        code.write(0);
-    }
-    Some(PHICACHE_OK)
+    hit(try_fast_key_builder(args)?).map(hit_and_code)
 }
 
 /// Forgets the arguments of a list.
@@ -204,7 +236,7 @@ pub(in crate::ffi) fn refuse<C: CacheType>(
     key: phicache_bytes,
     value: phicache_bytes,
 ) -> Option<phicache_status> {
-    let (key, value) = (ordinary(key)?, any_bytes(value)?);
+    let (key, value) = (some_key(key)?, any_bytes(value)?);
     match try_fast_cache(cache)? {
         Cache::Dict(cache) => cache.try_fast_refuse_value(key, value).map(refusal),
         _ => None,
@@ -234,7 +266,7 @@ pub(in crate::ffi) fn refuse_mice(
         payload: any_bytes(given.payload)?,
     };
     match try_fast_cache(cache)? {
-        Cache::Mice(cache) => cache.try_fast_refuse_mice(ordinary(key)?, &mice).map(refusal),
+        Cache::Mice(cache) => cache.try_fast_refuse_mice(some_key(key)?, &mice).map(refusal),
         _ => None,
     }
 }
@@ -250,7 +282,7 @@ pub(in crate::ffi) fn get_mice(
     if try_array(out_mice.cast_const(), 1)?.first()?.struct_size != size_of::<phicache_mice>() {
         return None;
     }
-    let (mice, record, key) = (try_out(out_mice)?, try_out(out)?, ordinary(key)?);
+    let (mice, record, key) = (try_out(out_mice)?, try_out(out)?, some_key(key)?);
     match try_fast_cache(cache)?.try_fast_get(key) {
         Fast::Slow => None,
         Fast::Hit(value) => match Mice::read_kept(value.entry.value()) {
@@ -287,9 +319,15 @@ pub(in crate::ffi) fn read(
     key: phicache_bytes,
     out: *mut phicache_bytes,
 ) -> Option<phicache_status> {
-    let (out, key) = (try_out(out)?, ordinary(key)?);
+    let (out, key) = (try_out(out)?, some_key(key)?);
     let cache = try_fast_cache(cache)?;
-    try_fast_in_open(|guard| match cache.try_fast_look(guard, key) {
+    try_fast_in_open(|guard| looked(cache.try_fast_look(guard, key), out))
+}
+
+/// Returns a lookup in a read section.
+#[inline(always)]
+fn looked(found: Fast<&[u8]>, out: &mut MaybeUninit<phicache_bytes>) -> Option<phicache_status> {
+    match found {
         Fast::Slow => None,
         Fast::Hit(value) => {
             out.write(lent(value));
@@ -299,7 +337,38 @@ pub(in crate::ffi) fn read(
             out.write(phicache_bytes { data: std::ptr::null(), len: 0 });
             Some(PHICACHE_MISS)
         }
-    })
+    }
+}
+
+/// Looks a key up in a read section, by a reader.
+#[inline(always)]
+pub(in crate::ffi) fn reader_read(
+    reader: *mut phicache_reader,
+    key: phicache_bytes,
+    out: *mut phicache_bytes,
+) -> Option<phicache_status> {
+    let (out, key) = (try_out(out)?, some_key(key)?);
+    let reader = try_fast_reader(reader)?;
+    looked(reader.cache.try_fast_look(&reader.thread.in_section()?, key), out)
+}
+
+/// Looks a key up and copies its value, by a reader.
+#[inline(always)]
+pub(in crate::ffi) fn reader_copy(
+    reader: *mut phicache_reader,
+    key: phicache_bytes,
+    buffer: *mut u8,
+    capacity: usize,
+    out_len: *mut usize,
+) -> Option<phicache_status> {
+    let (out_len, key) = (try_out(out_len)?, some_key(key)?);
+    try_array(buffer.cast_const(), capacity)?;
+    let reader = try_fast_reader(reader)?;
+    if reader.thread.in_section().is_some() {
+        return None;
+    }
+    fast_guard!(guard of &reader.thread, else None);
+    copied(reader.cache.try_fast_read(guard, key, |value| Buffer { start: buffer, capacity }.copy(value)), out_len)
 }
 
 /// Releases a value.

@@ -16,8 +16,10 @@
 //! | `entries.rs` | entries that a walk hands to C |
 //! | `verify.rs` | the functions of verified mode: whether values are the same, and what differs |
 //! | `unwind.rs` | an exception that leaves a callback ends the process |
+//! | `parts.rs` | a key that comes in parts, joined |
+//! | `reader.rs` | a thread and a cache, found once |
 //! | `read_section.rs` | the read sections that a C program opens and closes |
-//! | `fast_path.rs` | the lookups that one probe decides, without a panic boundary |
+//! | `fast_path.rs` | the most frequent functions in the simple case, without a panic boundary |
 //!
 //! # Why `api` needs no `unsafe`
 //!
@@ -43,7 +45,9 @@ pub(super) mod handles;
 pub(super) mod input;
 pub(super) mod output;
 pub(super) mod panic;
+pub(super) mod parts;
 pub(super) mod read_section;
+pub(super) mod reader;
 pub(super) mod result;
 pub(super) mod translate;
 pub mod types;

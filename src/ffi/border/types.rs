@@ -393,6 +393,13 @@ pub struct phicache_registry_item {
     pub info: phicache_info,
 }
 
+/// A reader of one cache by one thread: a struct of the caller's, filled by `phicache_reader_init`. Do not copy it.
+#[repr(C)]
+pub struct phicache_reader {
+    /// The library's own.
+    pub reserved: [u64; 8],
+}
+
 /// Identifies a network or a subsystem: a BLAKE3-256 hash.
 #[derive(Clone, Copy)]
 #[repr(C)]

@@ -1,0 +1,321 @@
+// test_gathered.cpp: values of several parts, by add_to_value and read_from_value: stored in one entry, read back
+// equal, refused if the bytes do not fit; and how often memoize copies what a function returns.
+#include "check.hpp"
+
+#include <cmath>
+#include <new>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+using phicache::bytes;
+using phicache::direction;
+using phicache::expected;
+using phicache::node_set;
+using phicache::status;
+
+namespace iit {
+
+struct part {
+    node_set mechanism, purview;
+    std::vector<double> repertoire;
+};
+bool operator==(const part& a, const part& b) {
+    return a.mechanism == b.mechanism && a.purview == b.purview && a.repertoire == b.repertoire;
+}
+void add_to_value(phicache::value_writer& out, const part& x) { out.add(x.mechanism).add(x.purview).add(x.repertoire); }
+void read_from_value(phicache::value_reader& in, part& x) { in.read(x.mechanism).read(x.purview).read(x.repertoire); }
+
+struct irreducible {
+    char kind = 'c';
+    double phi = 0;
+    std::vector<part> parts;
+    std::string name;
+    std::optional<part> tie;
+    std::pair<int, std::vector<bool>::size_type> counts;
+};
+bool operator==(const irreducible& a, const irreducible& b) {
+    return a.kind == b.kind && a.phi == b.phi && a.parts == b.parts && a.name == b.name && a.tie == b.tie &&
+           a.counts == b.counts;
+}
+void add_to_value(phicache::value_writer& out, const irreducible& x) {
+    out.add(x.kind).add(x.phi).add(x.parts).add(x.name).add(x.tie).add(x.counts);
+}
+void read_from_value(phicache::value_reader& in, irreducible& x) {
+    in.read(x.kind).read(x.phi).read(x.parts).read(x.name).read(x.tie).read(x.counts);
+}
+
+/// Its functions misbehave on request.
+struct unruly {
+    int number = 0;
+};
+int added = 0;
+bool grows = false, throws = false;
+void add_to_value(phicache::value_writer& out, const unruly& x) {
+    if (throws) throw x.number;
+    out.add(x.number);
+    if (grows && ++added > 1) out.add(std::string(100, 'x'));
+}
+void read_from_value(phicache::value_reader& in, unruly& x) {
+    if (in.read<int>() < 0) in.fail();
+    x.number = 1;
+}
+
+}  // namespace iit
+
+namespace {
+
+iit::irreducible sample() {
+    iit::irreducible made;
+    made.phi = 0.25;
+    made.parts = {{{0}, {1, 2}, {0.5, 0.5}}, {{}, {3}, {}}};
+    made.name = "AB/CD";
+    made.tie = iit::part{{5}, {}, {1.0}};
+    made.counts = {-1, 7};
+    return made;
+}
+
+void a_value_of_several_parts_is_read_back() {
+    phicache::dict_cache cache;
+    int calls = 0;
+    const auto compute = [&] { return ++calls, sample(); };
+    CHECK(cache.memoize<iit::irreducible>("key", compute) == sample());
+    CHECK(cache.memoize<iit::irreducible>("key", compute) == sample());
+    CHECK(*cache.try_memoize<iit::irreducible>("key", compute) == sample());
+    CHECK_INT(calls, 1);
+    CHECK(cache.get<iit::irreducible>("key") == sample());
+    CHECK(**cache.try_get<iit::irreducible>("key") == sample());
+    CHECK(cache.get("key")->as<iit::irreducible>() == sample());
+    CHECK(cache.set("set", iit::irreducible()).stored());
+    CHECK(cache.get<iit::irreducible>("set") == iit::irreducible());
+    CHECK(cache.set_with_cost("cost", sample(), std::chrono::seconds(1)).stored());
+    CHECK(cache.get<iit::irreducible>("cost") == sample());
+    CHECK(!cache.get<iit::irreducible>("other"));
+    auto leased = cache.view().begin("leased");
+    leased.lease.write(sample());
+    CHECK(leased.lease.complete().as<iit::irreducible>() == sample());
+}
+
+void it_is_one_entry_of_its_parts() {
+    phicache::dict_cache cache;
+    cache.set("key", iit::part{{0}, {1}, {0.5, 0.25}});
+    const phicache::value stored = *cache.get("key");
+    CHECK_UINT(stored.size(), 8 + 8 + 8 + 16);  // two masks, a length, two doubles
+    CHECK(stored.view<double>()[3] == 0.5);
+    const phicache::value same = cache.memoize("same", [] { return iit::part{{0}, {1}, {0.5, 0.25}}; });
+    CHECK(bytes(same) == bytes(stored));
+}
+
+iit::part part_of(int n) { return {{n}, {}, {static_cast<double>(n)}}; }
+
+void memos_and_methods_return_it() {
+    const phicache::memo memo{[](int n) { return part_of(n); }};
+    for (int turn = 0; turn < 2; ++turn) {
+        CHECK(memo(2) == part_of(2));
+        CHECK(*memo.try_call(3) == part_of(3));
+        CHECK(memo.call_pinned(4).as<iit::part>() == part_of(4));
+    }
+    CHECK_COUNTS(memo.info(), 3, 3, 3);
+    phicache::dict_cache cache;
+    int object = 5;
+    const phicache::method method{"m", [](int& self, int n) -> expected<iit::part> {
+                                      if (n < 0) return phicache::failure::callback(n);
+                                      return part_of(self + n);
+                                  }};
+    CHECK(method(cache, object, 1) == part_of(6));
+    CHECK(method(cache, object, 1) == part_of(6));
+    CHECK_INT(method.try_call(cache, object, -3).error().callback_code(), -3);
+}
+
+void a_mice_may_have_a_payload_of_several_parts() {
+    const phicache::subsystem system(phicache::fingerprint(), {1, 0, 1}, {0, 1, 2});
+    phicache::mice_cache cache(system);
+    const auto record = [] { return phicache::mice{direction::cause, {0}, {1}, 0.5, sample()}; };
+    const phicache::key_bytes key = phicache::mice_key("find", direction::cause, {0});
+    CHECK(cache.memoize(key, record).payload_as<iit::irreducible>() == sample());
+    CHECK(cache.get(key)->payload_as<iit::irreducible>() == sample());
+    CHECK(cache.set("set", record()).stored());
+    CHECK(*cache.get("set")->try_payload_as<iit::irreducible>() == sample());
+    const std::vector<std::uint8_t> encoded = phicache::encode(record());
+    CHECK(bytes(cache.get("set")->pinned()) == bytes(encoded));
+}
+
+void bytes_that_do_not_fit_are_an_error() {
+    phicache::dict_cache cache;
+    cache.set("key", sample());
+    const phicache::value whole = *cache.get("key");
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+        cache.set("cut", bytes(whole.data(), size));
+        CHECK(cache.try_get<iit::irreducible>("cut").code() == status::error_invalid_argument);
+    }
+    std::string longer(bytes(whole).text());
+    longer += '\0';
+    cache.set("longer", longer);
+    CHECK_ERROR(status::error_invalid_argument, cache.get<iit::irreducible>("longer"));
+    CHECK_ERROR(status::error_invalid_argument,
+                cache.memoize<iit::irreducible>("longer", []() -> iit::irreducible { throw 0; }));
+    // A number of elements for which there is no memory.
+    for (const std::uint64_t count : {~std::uint64_t{0}, std::uint64_t{1} << 61, std::uint64_t{1} << 40}) {
+        const std::uint64_t words[3] = {1, 2, count};
+        cache.set("huge", words);
+        CHECK_ERROR(status::error_invalid_argument, cache.get<iit::part>("huge"));
+        cache.set("many", count);
+        CHECK(phicache::value_reader(*cache.get("many")).read<std::vector<iit::part>>().size() <= 1);
+    }
+}
+
+void functions_that_misbehave_are_noticed() {
+    phicache::dict_cache cache;
+    iit::grows = true;
+    iit::added = 0;
+    CHECK_ERROR(status::error_invalid_argument, cache.set("key", iit::unruly{1}));
+    iit::added = 0;
+    CHECK_ERROR(status::error_invalid_argument, cache.memoize("key", [] { return iit::unruly{1}; }));
+    iit::grows = false;
+    CHECK(!cache.contains("key"));
+    iit::throws = true;
+    try {
+        cache.memoize<iit::unruly>("key", [] { return iit::unruly{7}; });
+        CHECK_HAS_THROWN();
+    } catch (int thrown) {
+        CHECK_INT(thrown, 7);
+    }
+    iit::throws = false;
+    CHECK(!cache.contains("key"));
+    cache.set("refused", -1);
+    CHECK_ERROR(status::error_invalid_argument, cache.get<iit::unruly>("refused"));
+}
+
+std::size_t allocations = 0, copies = 0;
+
+template <class T>
+struct counting {
+    using value_type = T;
+    counting() = default;
+    template <class U>
+    counting(const counting<U>&) {}
+    T* allocate(std::size_t count) {
+        ++allocations;
+        return static_cast<T*>(::operator new(count * sizeof(T)));
+    }
+    void deallocate(T* at, std::size_t) { ::operator delete(at); }
+    friend bool operator==(counting, counting) { return true; }
+    friend bool operator!=(counting, counting) { return false; }
+};
+using counted = std::vector<double, counting<double>>;
+
+/// Counts its copies.
+struct tracked {
+    std::vector<double> numbers;
+    tracked() = default;
+    explicit tracked(std::size_t count) : numbers(count) {}
+    tracked(const tracked& other) : numbers(other.numbers) { ++copies; }
+    tracked(tracked&&) = default;
+    tracked& operator=(const tracked&) = delete;
+    tracked& operator=(tracked&&) = default;
+};
+void add_to_value(phicache::value_writer& out, const tracked& x) { out.add(x.numbers); }
+void read_from_value(phicache::value_reader& in, tracked& x) { in.read(x.numbers); }
+
+void a_vector_costs_one_allocation() {
+    phicache::dict_cache cache;
+    const phicache::memo<counted(int)> memo{[](int n) { return counted(static_cast<std::size_t>(n)); }};
+    const auto compute = [] { return counted(100, 0.5); };
+    // On a miss that of the function, which the caller receives; on a hit one.
+    for (int turn = 0; turn < 2; ++turn) {
+        allocations = 0;
+        CHECK_UINT(cache.memoize<counted>("key", compute).size(), 100);
+        CHECK_UINT(allocations, 1);
+        CHECK_UINT(cache.try_memoize<counted>("try", compute)->size(), 100);
+        CHECK_UINT(allocations, 2);
+        CHECK_UINT(memo(100).size(), 100);
+        CHECK_UINT(allocations, 3);
+        CHECK(cache.get<counted>("key")->back() == 0.5);
+        CHECK_UINT(allocations, 4);
+    }
+}
+
+void what_a_function_returns_is_not_copied() {
+    phicache::dict_cache cache;
+    copies = 0;
+    for (int turn = 0; turn < 2; ++turn) {
+        CHECK_UINT(cache.memoize<tracked>("key", [] { return tracked(10); }).numbers.size(), 10);
+        const auto compute = [] { return expected<tracked>(tracked(10)); };
+        CHECK_UINT(cache.try_memoize<tracked>("try", compute)->numbers.size(), 10);
+    }
+    CHECK_UINT(copies, 0);
+}
+
+struct large {
+    double numbers[30];
+};
+
+void a_large_object_is_the_same_on_a_miss_and_on_a_hit() {
+    phicache::dict_cache cache;
+    const auto compute = [] {
+        large made{};
+        made.numbers[29] = 0.5;
+        return made;
+    };
+    for (int turn = 0; turn < 2; ++turn) {
+        CHECK(cache.memoize<large>("key", compute).numbers[29] == 0.5);
+        CHECK(cache.try_memoize<large>("try", compute)->numbers[29] == 0.5);
+    }
+    cache.set("other", 1.0);
+    CHECK_ERROR(status::error_invalid_argument, cache.memoize<large>("other", compute));
+}
+
+void a_verified_hit_returns_the_kept_value_unless_it_differs() {
+    phicache::cache_options options;
+    options.verify_every = 1;
+    options.same = [](bytes, bytes kept, bytes computed) {
+        return std::abs(kept.view<double>()[0] - computed.view<double>()[0]) < 0.1;
+    };
+    phicache::dict_cache cache(options);
+    using numbers = std::vector<double>;
+    CHECK(cache.memoize<numbers>("key", [] { return numbers{1.0}; })[0] == 1.0);
+    CHECK(cache.memoize<numbers>("key", [] { return numbers{1.05}; })[0] == 1.0);
+    CHECK(*cache.try_memoize<numbers>("key", [] { return numbers{1.05}; }) == numbers{1.0});
+    CHECK(cache.memoize<numbers>("key", [] { return numbers{2.0}; })[0] == 2.0);
+    CHECK(cache.memoize<numbers>("key", [] { return numbers{2.05}; })[0] == 2.0);
+    CHECK(*cache.try_memoize<numbers>("key", [] { return numbers{3.0}; }) == numbers{3.0});
+    CHECK_UINT(cache.stats().differences, 2);
+}
+
+double half() { return 0.5; }
+
+/// Every operation of a cache is for any number of threads, so a constant cache has it.
+void a_constant_cache_memoizes_and_stores() {
+    const phicache::dict_cache cache;
+    CHECK(cache.memoize<double>("key", half) == 0.5);
+    CHECK(cache.set("set", 1.0).stored());
+    const auto compute = [] { return 2.0; };  // constant, too
+    CHECK(cache.memoize("key", compute).as<double>() == 0.5);
+    const phicache::cache view = cache;
+    CHECK(view.memoize<double>("other", compute) == 2.0);
+    CHECK(view.begin("key").status == status::ok);
+    CHECK(cache.remove("key"));
+    cache.clear();
+    CHECK_UINT(cache.size(), 0);
+    const phicache::purview_cache purviews;
+    CHECK(purviews.set(direction::cause, {0}, {{1}}).stored());
+    CHECK_UINT(purviews.memoize(direction::effect, {0}, [] { return std::vector<node_set>{{1}, {2}}; }).size(), 2);
+}
+
+}  // namespace
+
+int main() {
+    RUN(a_value_of_several_parts_is_read_back);
+    RUN(it_is_one_entry_of_its_parts);
+    RUN(memos_and_methods_return_it);
+    RUN(a_mice_may_have_a_payload_of_several_parts);
+    RUN(bytes_that_do_not_fit_are_an_error);
+    RUN(functions_that_misbehave_are_noticed);
+    RUN(a_vector_costs_one_allocation);
+    RUN(what_a_function_returns_is_not_copied);
+    RUN(a_large_object_is_the_same_on_a_miss_and_on_a_hit);
+    RUN(a_verified_hit_returns_the_kept_value_unless_it_differs);
+    RUN(a_constant_cache_memoizes_and_stores);
+    return check_report();
+}

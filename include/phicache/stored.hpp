@@ -1,0 +1,317 @@
+/// @file stored.hpp
+/// How values are stored and read back: as their own bytes, or gathered from several parts by functions of the caller.
+#ifndef PHICACHE_STORED_HPP
+#define PHICACHE_STORED_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "bytes.hpp"
+
+PHICACHE_HPP_BEGIN
+
+class value_writer;
+class value_reader;
+
+namespace detail {
+
+template <class T, class = void>
+struct has_parts : std::false_type {};
+template <class T>
+struct has_parts<T, std::void_t<decltype(add_to_value(std::declval<value_writer&>(), std::declval<const T&>()))>>
+    : std::true_type {};
+
+/// Types with an `add_to_value` of their own: their values are gathered.
+template <class T>
+inline constexpr bool is_gathered = has_parts<remove_cvref<T>>::value;
+
+/// Contiguous elements that can be copied as bytes; std::array is one object, its size is in its type.
+template <class T>
+inline constexpr bool is_plain_sequence = is_plain_range<T> && !is_std_array<T>::value && !std::is_array_v<T>;
+
+/// A vector or string of elements that are copied from bytes: once, without zeroing them first.
+template <class T>
+T copy_elements(const void* from, std::size_t count) {
+    using E = typename T::value_type;
+    if (alignof(E) == 1 || reinterpret_cast<std::uintptr_t>(from) % alignof(E) == 0) {
+        const E* first = static_cast<const E*>(from);
+        return T(first, first + count);
+    }
+    T elements(count, E());
+    std::memcpy(elements.data(), from, count * sizeof(E));
+    return elements;
+}
+
+}  // namespace detail
+
+/// Gathers a value of several parts, for a type with functions of this kind in its namespace:
+///
+/// @code
+/// struct irreducible { double phi; std::vector<double> repertoire; };
+/// void add_to_value(phicache::value_writer& out, const irreducible& x) { out.add(x.phi).add(x.repertoire); }
+/// void read_from_value(phicache::value_reader& in, irreducible& x) { in.read(x.phi).read(x.repertoire); }
+/// @endcode
+///
+/// The type is then a value like any other: what functions given to `memoize` and memos return, what `set` takes, what
+/// `get<T>` and `value::as<T>` return, the payload of a `mice`. Its parts are written one after the other into one
+/// entry. `add_to_value` runs twice for a value, first to find its size, and must add the same parts both times. A type
+/// has the two functions or neither. What they write is the program's own format: where values outlive the program, at
+/// a server, change the keys or the context when it changes.
+class value_writer {
+public:
+    /// Adds one part:
+    /// - a trivially copyable object that is no pointer and no view;
+    /// - text, a std::vector or another contiguous range of such objects: their number and their bytes;
+    /// - std::optional, std::pair, std::tuple, and any range of parts;
+    /// - a type with an `add_to_value` of its own.
+    template <class T>
+    value_writer& add(const T& part) {
+        if constexpr (detail::is_gathered<T>) {
+            add_to_value(*this, part);
+        } else if constexpr (detail::is_plain_object<T>) {
+            static_assert(alignof(T) <= 16, "a part has at most 16-byte alignment");
+            put(__builtin_addressof(part), sizeof(T), alignof(T));
+        } else if constexpr (detail::is_plain_sequence<T>) {
+            using E = detail::element_t<T>;
+            add_count(std::size(part));
+            put(std::data(part), std::size(part) * sizeof(E), alignof(E));
+        } else if constexpr (detail::is_optional<T>::value) {
+            add(part.has_value());
+            if (part) add(*part);
+        } else if constexpr (detail::is_tuple<T>::value) {
+            std::apply([&](const auto&... items) { (add(items), ...); }, part);
+        } else {
+            static_assert(!std::is_pointer_v<T> && !std::is_array_v<T>,
+                          "a part is no pointer; text is added as a std::string_view");
+            add_count(std::size(part));
+            for (const auto& item : part) add(item);
+        }
+        return *this;
+    }
+
+    // For the headers: a writer that finds the size, or one that writes into `room`.
+    value_writer() noexcept = default;
+    value_writer(void* room, std::size_t capacity) noexcept
+        : room_(static_cast<std::uint8_t*>(room)), capacity_(capacity) {}
+    std::size_t size() const noexcept { return size_; }
+    bool is_complete() const noexcept { return size_ == capacity_; }
+
+private:
+    void add_count(std::size_t count) { add(static_cast<std::uint64_t>(count)); }
+    void put(const void* from, std::size_t len, std::size_t alignment) noexcept {
+        const std::size_t at = (size_ + alignment - 1) / alignment * alignment;
+        if (room_ != nullptr && len <= capacity_ && at <= capacity_ - len) {
+            std::memset(room_ + size_, 0, at - size_);
+            if (len != 0) std::memcpy(room_ + at, from, len);
+        } else {
+            room_ = nullptr;  // finds the size, or there is more than the first time
+        }
+        size_ = at + len;
+    }
+
+    std::uint8_t* room_ = nullptr;
+    std::size_t capacity_ = 0;
+    std::size_t size_ = 0;
+};
+
+/// Reads the parts of a gathered value back, in the order in which a `value_writer` added them. After parts that do not
+/// fit the stored bytes nothing more is read, and the call that wanted the value fails with
+/// `status::error_invalid_argument`.
+class value_reader {
+public:
+    explicit value_reader(bytes stored) noexcept : stored_(stored) {}
+
+    /// Reads one part, of the type that was added.
+    template <class T>
+    value_reader& read(T& part) {
+        if constexpr (detail::is_gathered<T>) {
+            read_from_value(*this, part);
+        } else if constexpr (detail::is_plain_object<T>) {
+            const void* from = take(1, sizeof(T), alignof(T));
+            if (from != nullptr) std::memcpy(__builtin_addressof(part), from, sizeof(T));
+        } else if constexpr (detail::is_plain_sequence<T>) {
+            using E = typename T::value_type;
+            const std::size_t count = read_count(sizeof(E));
+            if (const void* from = take(count, sizeof(E), alignof(E))) part = detail::copy_elements<T>(from, count);
+        } else if constexpr (detail::is_optional<T>::value) {
+            bool has_value = false;
+            read(has_value);
+            part.reset();
+            if (has_value) read(part.emplace());
+        } else if constexpr (detail::is_tuple<T>::value) {
+            std::apply([&](auto&... items) { (read(items), ...); }, part);
+        } else {
+            part.clear();
+            // A count that is damaged does not reserve memory: each element is read before the next is made.
+            for (std::size_t count = read_count(0); count > 0 && ok_; --count) read(part.emplace_back());
+        }
+        return *this;
+    }
+    /// The next part.
+    template <class T>
+    T read() {
+        T part{};
+        read(part);
+        return part;
+    }
+    /// Whether all parts so far were there.
+    bool ok() const noexcept { return ok_; }
+    /// Whether all parts so far were there, and no bytes are left.
+    bool is_complete() const noexcept { return ok_ && at_ == stored_.size(); }
+    /// For a `read_from_value` that finds values that cannot be: the call fails.
+    void fail() noexcept { ok_ = false; }
+
+private:
+    std::size_t read_count(std::size_t each) {
+        std::uint64_t count = 0;
+        read(count);
+        if (each != 0 && count > stored_.size() / each) ok_ = false;
+        return ok_ ? static_cast<std::size_t>(count) : 0;
+    }
+    const void* take(std::size_t count, std::size_t each, std::size_t alignment) noexcept {
+        const std::size_t at = (at_ + alignment - 1) / alignment * alignment;
+        if (!ok_ || at > stored_.size() || count > (stored_.size() - at) / each) return ok_ = false, nullptr;
+        at_ = at + count * each;
+        return stored_.data() + at;
+    }
+
+    bytes stored_;
+    std::size_t at_ = 0;
+    bool ok_ = true;
+};
+
+namespace detail {
+
+/// The bytes of a value to store: those of text, of the elements of a range, or of one object.
+template <class T>
+bytes to_bytes(const T& value) noexcept {
+    if constexpr (std::is_convertible_v<const T&, bytes>) {
+        return value;
+    } else if constexpr (is_plain_object<T>) {
+        return bytes_of(value);
+    } else {
+        static_assert(always_false<T>,
+                      "a value is text, a contiguous range of trivially copyable elements, a trivially copyable "
+                      "object that is no pointer and no view (std::pair and std::tuple are not trivially copyable), or "
+                      "of a type with add_to_value(phicache::value_writer&, const T&)");
+        return {};
+    }
+}
+
+/// The size of a gathered value.
+template <class T>
+std::size_t gathered_size(const T& value) {
+    value_writer counting;
+    add_to_value(counting, value);
+    return counting.size();
+}
+/// Gathers a value in `room`, of the size that `gathered_size` found.
+template <class T>
+expected<void> gather(const T& value, void* room, std::size_t size) {
+    value_writer out(room, size);
+    add_to_value(out, value);
+    if (out.is_complete()) return {};
+    return failure(status::error_invalid_argument,
+                   "add_to_value added other parts when it ran again: it must add the same parts each time");
+}
+/// What `use(bytes)`, which returns an `expected`, makes of the bytes of a value.
+template <class T, class Use>
+auto with_bytes(const T& value, const Use& use) -> decltype(use(bytes())) {
+    if constexpr (is_gathered<T>) {
+        std::vector<std::uint8_t> gathered(gathered_size(value));
+        if (const expected<void> done = gather(value, gathered.data(), gathered.size()); !done) return done.error();
+        return use(bytes(gathered));
+    } else {
+        return use(to_bytes(value));
+    }
+}
+
+/// Reads stored bytes as T: a trivially copyable object, a vector of such objects, a string, or gathered parts. False
+/// if they do not fit.
+template <class T, class = void>
+struct reader {
+    static_assert(is_plain_object<T>,
+                  "a value is read as a trivially copyable object that is no pointer and no view, as a "
+                  "std::vector of such objects, as a std::string, or as a type with "
+                  "read_from_value(phicache::value_reader&, T&)");
+    static bool read(bytes stored, T& object) noexcept {
+        if (stored.size() != sizeof(T)) return false;
+        std::memcpy(__builtin_addressof(object), stored.data(), sizeof(T));
+        return true;
+    }
+};
+template <class T>
+struct reader<T, std::enable_if_t<is_gathered<T>>> {
+    static bool read(bytes stored, T& object) {
+        value_reader in(stored);
+        read_from_value(in, object);
+        return in.is_complete();
+    }
+};
+/// Vectors and strings: the number of elements follows from the number of bytes.
+template <class T>
+struct sequence_reader {
+    using E = typename T::value_type;
+    static_assert(is_plain<E>, "the elements must be trivially copyable and no pointers");
+    static bool fits(bytes stored) noexcept { return stored.size() % sizeof(E) == 0; }
+    static T copy(bytes stored) { return copy_elements<T>(stored.data(), stored.size() / sizeof(E)); }
+    static bool read(bytes stored, T& elements) {
+        if (fits(stored)) elements = copy(stored);
+        return fits(stored);
+    }
+};
+template <class E, class A>
+struct reader<std::vector<E, A>, std::enable_if_t<!has_parts<std::vector<E, A>>::value>>
+    : sequence_reader<std::vector<E, A>> {};
+template <class C, class Tr, class A>
+struct reader<std::basic_string<C, Tr, A>, void> : sequence_reader<std::basic_string<C, Tr, A>> {};
+
+/// Whether a T is constructed from its bytes, and not read into a T that exists.
+template <class T, class = void>
+inline constexpr bool is_copied_whole = false;
+template <class T>
+inline constexpr bool is_copied_whole<T, std::void_t<decltype(&reader<T>::copy)>> = true;
+
+/// Stored bytes as a T; fails if they do not fit.
+template <class T>
+expected<T> read_as(bytes stored) {
+    static_assert(std::is_default_constructible_v<T>, "the requested type needs a default constructor");
+    if constexpr (is_copied_whole<T>) {
+        if (!reader<T>::fits(stored)) return wrong_size();
+        return reader<T>::copy(stored);
+    } else if constexpr (is_plain_object<T> && !is_gathered<T>) {
+        T object;  // not zeroed first
+        if (!reader<T>::read(stored, object)) return wrong_size();
+        return object;
+    } else {
+        expected<T> object(std::in_place);
+        if (!reader<T>::read(stored, *object)) object = wrong_size();
+        return object;
+    }
+}
+/// @copydoc read_as
+template <class T>
+T read_or_raise(bytes stored) {
+    static_assert(std::is_default_constructible_v<T>, "the requested type needs a default constructor");
+    if constexpr (is_copied_whole<T>) {
+        if (!reader<T>::fits(stored)) raise_wrong_size();
+        return reader<T>::copy(stored);
+    } else {
+        T object;
+        if (!reader<T>::read(stored, object)) raise_wrong_size();
+        return object;
+    }
+}
+
+}  // namespace detail
+
+PHICACHE_HPP_END
+
+#endif  // PHICACHE_STORED_HPP

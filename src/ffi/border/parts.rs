@@ -1,0 +1,70 @@
+//! A key that comes in parts, joined: on the stack if it is short.
+
+use std::mem::MaybeUninit;
+use std::slice;
+
+use crate::error::{Error, Result};
+use crate::ffi::border::input::{array, bytes, lent_bytes, try_array};
+use crate::ffi::border::types::*;
+
+/// Up to this length a key is joined on the stack.
+const SHORT: usize = 1024;
+
+/// The parts of a key, as they come from C.
+#[derive(Clone, Copy)]
+pub(in crate::ffi) struct Parts {
+    first: *const phicache_bytes,
+    count: usize,
+}
+
+/// Room for a short key.
+pub(in crate::ffi) struct Buffer([MaybeUninit<u8>; SHORT]);
+
+impl Buffer {
+    #[inline(always)]
+    pub(in crate::ffi) fn new() -> Self {
+        Buffer([MaybeUninit::uninit(); SHORT])
+    }
+}
+
+impl Parts {
+    #[inline(always)]
+    pub(in crate::ffi) fn new(first: *const phicache_bytes, count: usize) -> Self {
+        Parts { first, count }
+    }
+
+    /// The key, if it is short and not empty, and all parts are valid.
+    #[inline(always)]
+    pub(in crate::ffi) fn try_join(self, buffer: &mut Buffer) -> Option<phicache_bytes> {
+        let mut len = 0;
+        for part in try_array(self.first, self.count)? {
+            if part.len == 0 {
+                continue;
+            }
+            let part = try_array(part.data, part.len)?;
+            let room = buffer.0.get_mut(len..)?.get_mut(..part.len())?;
+            // SAFETY: the room is as long as the part, and no other memory of the program.
+            unsafe { room.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(part.as_ptr(), part.len()) };
+            len += part.len();
+        }
+        Some(phicache_bytes { data: buffer.0.as_ptr().cast(), len })
+    }
+
+    /// Calls `work` with the key.
+    pub(in crate::ffi) fn with_key<R>(self, work: impl FnOnce(&[u8]) -> Result<R>) -> Result<R> {
+        let mut buffer = Buffer::new();
+        if let Some(key) = self.try_join(&mut buffer) {
+            // SAFETY: this many bytes were written.
+            return work(unsafe { slice::from_raw_parts(key.data, key.len) });
+        }
+        let parts = array(self.first, self.count, "parts")?;
+        let mut len = 0usize;
+        for part in parts {
+            len = len.saturating_add(bytes(*part, "a part of the key")?.len());
+        }
+        let mut key = Vec::new();
+        key.try_reserve_exact(len).map_err(|_| Error::OutOfMemory(len))?;
+        parts.iter().for_each(|part| key.extend_from_slice(lent_bytes(part)));
+        work(&key)
+    }
+}
