@@ -15,7 +15,7 @@ use super::hazard::HazardSlot;
 use super::participant::{Participant, SLOTS, TRIES};
 use super::retire;
 use super::thread_slot;
-use super::threads::{current, current_in_section, current_outside_sections, mark_open, register, threads, with};
+use super::threads::{current, register, threads, with};
 use crate::error::{Error, Result};
 use crate::sync::atomic::{Ordering, compiler_fence};
 
@@ -98,10 +98,10 @@ pub(crate) struct Entered {
 impl Entered {
     #[inline(always)]
     pub(crate) fn by_the_macro() -> Option<Self> {
-        Self::as_participant(current_outside_sections()?)
+        Self::as_participant(current()?)
     }
 
-    /// The same for a thread that is outside opened sections.
+    /// The same for a known thread.
     #[inline(always)]
     pub(crate) fn of(thread: &ThisThread) -> Option<Self> {
         Self::as_participant(thread.participant)
@@ -109,7 +109,9 @@ impl Entered {
 
     #[inline(always)]
     fn as_participant(participant: &'static Participant) -> Option<Self> {
-        debug_assert_eq!(participant.epoch.load(Ordering::Relaxed), 0, "no code inside `read` uses the fast path");
+        if participant.epoch.load(Ordering::Relaxed) != 0 {
+            return None;
+        }
         participant.epoch.store(threads().epoch.load(Ordering::Acquire), Ordering::Release);
         // As in `begin`, but without fences. `fence_free` is read after the epoch is written: a thread that reads an
         // old value has its store on the way to memory already, which `barrier.rs` relies on.
@@ -222,7 +224,6 @@ pub fn open() -> Result<()> {
     };
     if open == 0 {
         begin(participant);
-        mark_open(participant, true);
     }
     participant.open.store(more, Ordering::Relaxed);
     Ok(())
@@ -234,21 +235,26 @@ pub fn open() -> Result<()> {
 /// This thread is not inside a closure of [`read`] or [`in_open`], and uses nothing that it found in the section
 /// afterwards. The header requires the latter of C programs; no function of the library calls this inside a section.
 pub unsafe fn close() -> Result<()> {
-    let participant = current_in_section().ok_or_else(none_open)?;
+    let participant = current_if_open().ok_or_else(none_open)?;
     let open = participant.open.load(Ordering::Relaxed) - 1;
     participant.open.store(open, Ordering::Relaxed);
     if open == 0 {
-        mark_open(participant, false);
         participant.epoch.store(0, Ordering::Release);
         retire::flush_if_unblocked();
     }
     Ok(())
 }
 
+/// This thread's participant, if it has opened a section.
+#[inline(always)]
+fn current_if_open() -> Option<&'static Participant> {
+    current().filter(|participant| participant.open.load(Ordering::Relaxed) != 0)
+}
+
 /// Runs `work` in the section that this thread has opened.
 #[inline(always)]
 pub fn in_open<R>(work: impl FnOnce(&Guard) -> Result<R>) -> Result<R> {
-    match current_in_section() {
+    match current_if_open() {
         Some(participant) => work(&Guard::of(participant)),
         None => Err(none_open()),
     }
@@ -257,7 +263,7 @@ pub fn in_open<R>(work: impl FnOnce(&Guard) -> Result<R>) -> Result<R> {
 /// As [`in_open`], if a section is open.
 #[inline(always)]
 pub fn try_fast_in_open<R>(work: impl FnOnce(&Guard) -> Option<R>) -> Option<R> {
-    work(&Guard::of(current_in_section()?))
+    work(&Guard::of(current_if_open()?))
 }
 
 #[cold]

@@ -87,38 +87,12 @@ pub(super) fn heavy_barrier() -> bool {
     })
 }
 
-/// A bit of the thread's pointer: the program has opened a read section in this thread. It is the sign, and no address
-/// has it, so one comparison tells a participant outside such a section from anything else.
-const OPEN: usize = 1 << (usize::BITS - 1);
-
 /// This thread's participant, if it has one already.
 #[inline(always)]
 pub(crate) fn current() -> Option<&'static Participant> {
-    let pointer = thread_slot::get().map_addr(|address| address & !OPEN);
+    let pointer = thread_slot::get();
     // SAFETY: a pointer above BARE is a participant, and participants are never freed.
     (pointer > BARE).then(|| unsafe { &*pointer.cast() })
-}
-
-/// As [`current`], if this thread has opened no read section.
-#[inline(always)]
-pub(super) fn current_outside_sections() -> Option<&'static Participant> {
-    let pointer = thread_slot::get();
-    // SAFETY: as above. With the bit the number is negative.
-    (pointer.addr() as isize > BARE.addr() as isize).then(|| unsafe { &*pointer.cast() })
-}
-
-/// As [`current`], if this thread has opened a read section.
-#[inline(always)]
-pub(super) fn current_in_section() -> Option<&'static Participant> {
-    let pointer = thread_slot::get();
-    // SAFETY: `mark_open` sets the bit only in a pointer to a participant.
-    ((pointer.addr() as isize) < 0).then(|| unsafe { &*pointer.map_addr(|address| address & !OPEN).cast() })
-}
-
-/// Notes whether this thread, the participant's owner, has opened a read section.
-pub(super) fn mark_open(participant: &'static Participant, open: bool) {
-    let place: *const () = ptr::from_ref(participant).cast();
-    thread_slot::set(if open { place.map_addr(|address| address | OPEN) } else { place });
 }
 
 /// The sum of the addresses that this thread's hazard slots protect. Another sum means that slots have changed.
