@@ -1,8 +1,9 @@
 //! Regions: 2 MiB of the address space each, whose pages are handed out in runs.
 //!
 //! One mapping for each chunk would reach the system's limit of 65,530 mappings. A freed run gives its pages back to
-//! the system, and a region without runs its addresses. A few runs of the usual size are kept, because a table that
-//! evicts frees one whenever it takes one. Runs that are larger than a region are mapped by themselves.
+//! the system, and a region without runs its addresses. Some free pages keep their memory, because tables come and go,
+//! and one that evicts frees a chunk whenever it takes one: the system takes longer to exchange pages than a table to
+//! use them. Runs that are larger than a region are mapped by themselves.
 
 use std::ptr;
 
@@ -14,9 +15,8 @@ const PAGES: usize = REGION / PAGE;
 /// The longest run: all pages but the first, which has the region's header.
 const LONGEST: usize = PAGES - 1;
 
-/// The size of the runs that are kept, and how many.
-const USUAL: usize = 64 << 10;
-const KEPT: usize = 16;
+/// The most free pages that keep their memory, in the process.
+const KEPT: usize = (1 << 20) / PAGE;
 
 /// Runs of this size or more get their pages at once. Page faults at the first touch of each page would take several
 /// times as long; and memory that is counted is memory that the process occupies.
@@ -29,6 +29,8 @@ const LISTS: usize = PAGES.ilog2() as usize;
 struct Region {
     /// A bit for each free page.
     free: [u64; PAGES / 64],
+    /// A bit for each free page that still has memory.
+    kept: [u64; PAGES / 64],
     /// The number of pages in runs.
     used: usize,
     /// The list that it is on; LISTS for none.
@@ -43,9 +45,8 @@ struct Region {
 struct Regions {
     /// Regions by the length of their longest free run: list k has those of 2^k to 2^(k+1) - 1 pages.
     lists: [*mut Region; LISTS],
-    /// Free runs of the usual size, with their pages.
-    kept: [*mut u8; KEPT],
-    kept_len: usize,
+    /// The number of free pages that still have memory.
+    kept: usize,
     /// Regions without runs that are kept: one, so that a table that comes and goes does not map one each time.
     empty: usize,
     id: u32,
@@ -56,7 +57,7 @@ unsafe impl Send for Regions {}
 
 impl Regions {
     const fn with_id(id: u32) -> Self {
-        Regions { lists: [ptr::null_mut(); LISTS], kept: [ptr::null_mut(); KEPT], kept_len: 0, empty: 0, id }
+        Regions { lists: [ptr::null_mut(); LISTS], kept: 0, empty: 0, id }
     }
 }
 
@@ -83,14 +84,8 @@ pub(super) fn allocate(size: usize) -> *mut u8 {
         }
         return run;
     }
-    let mut regions = regions();
-    if size == USUAL && regions.kept_len > 0 {
-        regions.kept_len -= 1;
-        return regions.kept[regions.kept_len];
-    }
-    let run = regions.take(pages);
-    drop(regions);
-    if !run.is_null() && size >= POPULATED {
+    let (run, kept) = regions().take(pages);
+    if kept < pages && !run.is_null() && size >= POPULATED {
         populate(run, size);
     }
     run
@@ -106,23 +101,21 @@ pub(super) unsafe fn free(run: *mut u8, size: usize) {
         return;
     }
     let mut regions = regions();
-    if size == USUAL && regions.kept_len < KEPT {
-        let at = regions.kept_len;
-        regions.kept[at] = run;
-        regions.kept_len += 1;
-        return;
+    let keep = regions.kept + pages <= KEPT;
+    if !keep {
+        drop(regions);
+        // Outside the lock: it takes long. The run is still ours.
+        // SAFETY: the caller's promise. A failure leaves the pages with the process.
+        unsafe { libc::madvise(run.cast(), size, libc::MADV_DONTNEED) };
+        regions = self::regions();
     }
-    drop(regions);
-    // Outside the lock: it takes long. The run is still ours.
-    // SAFETY: the caller's promise. A failure leaves the pages with the process.
-    unsafe { libc::madvise(run.cast(), size, libc::MADV_DONTNEED) };
     // SAFETY: the caller's promise.
-    unsafe { self::regions().put_back(run, pages) };
+    unsafe { regions.put_back(run, pages, keep) };
 }
 
 impl Regions {
-    /// A run of this many pages; null if the mapping fails.
-    fn take(&mut self, pages: usize) -> *mut u8 {
+    /// A run of this many pages, and how many of them still have memory; null if the mapping fails.
+    fn take(&mut self, pages: usize) -> (*mut u8, usize) {
         // Every region of a list above this one has such a run; of this one's own, only some have.
         let least = pages.ilog2() as usize;
         let mut candidates = 0;
@@ -145,34 +138,37 @@ impl Regions {
         }
         let region = self.add();
         // SAFETY: a new region is one free run.
-        if region.is_null() { ptr::null_mut() } else { unsafe { self.take_from(region, 1, pages) } }
+        if region.is_null() { (ptr::null_mut(), 0) } else { unsafe { self.take_from(region, 1, pages) } }
     }
 
     /// # Safety
     /// The region is on a list, and these pages are free.
-    unsafe fn take_from(&mut self, region: *mut Region, first: usize, pages: usize) -> *mut u8 {
+    unsafe fn take_from(&mut self, region: *mut Region, first: usize, pages: usize) -> (*mut u8, usize) {
         // SAFETY: the caller's promise.
         unsafe {
             self.empty -= usize::from((*region).used == 0);
             (*region).used += pages;
-            (*region).set(first, pages, false);
+            let kept = (*region).take(first, pages);
+            self.kept -= kept;
             self.relist(region);
-            region.cast::<u8>().add(first * PAGE)
+            (region.cast::<u8>().add(first * PAGE), kept)
         }
     }
 
     /// # Safety
     /// The run was taken with this length.
-    unsafe fn put_back(&mut self, run: *mut u8, pages: usize) {
+    unsafe fn put_back(&mut self, run: *mut u8, pages: usize, kept: bool) {
         let region = run.map_addr(|address| address & !(REGION - 1)).cast::<Region>();
         // SAFETY: the run is in a region, which is mapped.
         unsafe {
             if (*region).owner != self.id {
                 return;
             }
-            (*region).set((run.addr() - region.addr()) / PAGE, pages, true);
+            (*region).put_back((run.addr() - region.addr()) / PAGE, pages, kept);
             (*region).used -= pages;
+            self.kept += if kept { pages } else { 0 };
             if (*region).used == 0 && self.empty > 0 {
+                self.kept -= (*region).kept.iter().map(|word| word.count_ones() as usize).sum::<usize>();
                 self.unlist(region);
                 unmap(region.cast(), REGION);
             } else {
@@ -193,7 +189,7 @@ impl Regions {
         let (previous, next) = (ptr::null_mut(), ptr::null_mut());
         // SAFETY: the first page of the new region has room for the header.
         unsafe {
-            region.write(Region { free, used: 0, list: LISTS, previous, next, owner: self.id });
+            region.write(Region { free, kept: [0; PAGES / 64], used: 0, list: LISTS, previous, next, owner: self.id });
             self.relist(region);
         }
         self.empty += 1;
@@ -279,13 +275,24 @@ impl Region {
         None
     }
 
-    fn set(&mut self, first: usize, pages: usize, is_free: bool) {
+    /// Takes free pages; returns how many of them still have memory.
+    fn take(&mut self, first: usize, pages: usize) -> usize {
+        let mut kept = 0;
         for page in first..first + pages {
-            let bit = 1 << (page % 64);
-            match is_free {
-                true => self.free[page / 64] |= bit,
-                false => self.free[page / 64] &= !bit,
-            }
+            let (word, bit) = (page / 64, 1 << (page % 64));
+            self.free[word] &= !bit;
+            kept += usize::from(self.kept[word] & bit != 0);
+            self.kept[word] &= !bit;
+        }
+        kept
+    }
+
+    /// Frees pages that still have memory, or that do not.
+    fn put_back(&mut self, first: usize, pages: usize, kept: bool) {
+        for page in first..first + pages {
+            let (word, bit) = (page / 64, 1 << (page % 64));
+            self.free[word] |= bit;
+            self.kept[word] |= if kept { bit } else { 0 };
         }
     }
 }
