@@ -64,6 +64,17 @@ void a_destroyed_lease_is_abandoned() {
     CHECK_CHARS(moved.complete(), "words");
 }
 
+void an_owner_that_finds_a_value_no_longer_waits() {
+    dict_cache dict;
+    phicache::cache cache = dict;
+    cache.set("found", 1.0);
+    const begin_result mine = cache.begin("mine", task), theirs = cache.begin("theirs", other_task);
+    CHECK(cache.wait("mine", 0, other_task).status == status::timeout);
+    CHECK(cache.begin("found", other_task).status == status::ok);
+    // Otherwise the two would wait for each other, and this one would have to compute.
+    CHECK(cache.wait("theirs", 0, task).status == status::timeout);
+}
+
 void a_waiting_thread_gets_the_value_another_completes() {
     dict_cache dict;
     phicache::cache cache = dict;
@@ -142,6 +153,7 @@ int main() {
     RUN(the_first_to_begin_computes);
     RUN(a_lease_may_say_what_its_value_costs);
     RUN(a_destroyed_lease_is_abandoned);
+    RUN(an_owner_that_finds_a_value_no_longer_waits);
     RUN(a_waiting_thread_gets_the_value_another_completes);
     RUN(begin_and_memoize_are_one_flight);
     RUN(named_caches_are_listed_while_they_live);

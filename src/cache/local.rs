@@ -509,7 +509,7 @@ impl<P: Policy> LocalCache<P> {
             // Another value of the key was first: this one has the same result.
             StorePermit::Late(first) => first,
         };
-        self.flights.complete(flight, joined, Computed { entry: entry.clone(), inserted });
+        self.flights.complete(flight, joined, || Computed { entry: entry.clone(), inserted });
         let origin = match inserted {
             Some(inserted) => self.origin(inserted),
             None if permit == StorePermit::Invalidated => self.refused(Refusal::Cleared),

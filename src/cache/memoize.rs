@@ -194,6 +194,12 @@ impl Pending {
         self.subject.key()
     }
 
+    /// The draft of the value, complete in `block`.
+    fn written(&self, block: Reservation) -> Draft<'_> {
+        // It needs the cache's memory only to make the value shorter.
+        if block.is_whole() { Draft::resume(self.key(), None, block) } else { self.draft(block) }
+    }
+
     /// The draft of the value, which continues with the reserved bytes in `block`.
     pub fn draft(&self, block: Reservation) -> Draft<'_> {
         match self.home() {
@@ -205,7 +211,7 @@ impl Pending {
     /// Ends the computation with a value of this cost, if that is known.
     pub fn complete(self, block: Reservation, cost: Cost, maximum: f64) -> Result<Value> {
         match &self.subject {
-            Subject::Missing(flight) => self.cache.complete(flight, self.owner, self.draft(block), cost, maximum),
+            Subject::Missing(flight) => self.cache.complete(flight, self.owner, self.written(block), cost, maximum),
             Subject::Kept(kept) => {
                 let finished = self.draft(block).finish().map(OwnedEntry::into_pinned);
                 let checked = finished.and_then(|computed| {

@@ -13,6 +13,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use crate::sync::atomic::{Ordering, compiler_fence, fence};
+use crate::sync::monotonic_ns;
 
 const UNKNOWN: u32 = 0;
 const MEMBARRIER: u32 = 1;
@@ -70,12 +71,8 @@ pub(super) fn heavy(use_fences: impl FnOnce()) -> bool {
     from == 0 || from <= milliseconds()
 }
 
-#[cfg(unix)]
 fn milliseconds() -> u64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the clock exists, and writes to `now`.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
-    now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
+    monotonic_ns() / 1_000_000
 }
 
 const PRIVATE_EXPEDITED: libc::c_long = 1 << 3;

@@ -5,7 +5,6 @@ use std::num::NonZeroU64;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use super::key::Key;
 use super::owner::Owner;
 use super::stopwatch::{Stopwatch, waiting};
 use super::waits::{Awaited, Owners, Waits};
@@ -86,7 +85,7 @@ pub enum Wait<T> {
 
 /// A computation in progress.
 pub struct Flight<T> {
-    key: Key,
+    key: Vec<u8>,
     hash: u64,
     /// The process of its owner: in a forked child the owner no longer exists.
     process: u32,
@@ -112,6 +111,17 @@ pub struct Flight<T> {
     pub(super) vacant: Condvar,
 }
 
+/// The longest key of a flight that is kept for another key.
+const SMALL_KEY: usize = 1024;
+
+/// A copy of a key, in memory that another key no longer needs.
+fn copied(key: &[u8], mut memory: Vec<u8>) -> Result<Vec<u8>> {
+    memory.clear();
+    memory.try_reserve_exact(key.len()).map_err(|_| Error::OutOfMemory(key.len()))?;
+    memory.extend_from_slice(key);
+    Ok(memory)
+}
+
 /// The number of a computation.
 fn next_number() -> u64 {
     static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
@@ -120,8 +130,24 @@ fn next_number() -> u64 {
 
 impl<T: Product> Flight<T> {
     pub(super) fn try_new(key: &[u8], hash: u64, owner: Owner) -> Result<TryArc<Self>> {
-        TryArc::try_new(Flight {
-            key: Key::try_new(key)?,
+        TryArc::try_new(Self::new(copied(key, Vec::new())?, hash, owner))
+    }
+
+    /// Makes it the flight of another key. Saves the allocations of a new one.
+    pub(super) fn renew(&mut self, key: &[u8], hash: u64, owner: Owner) -> Result<()> {
+        let key = copied(key, mem::take(&mut self.key))?;
+        *self = Self::new(key, hash, owner);
+        Ok(())
+    }
+
+    /// Whether it may be kept for another key: its key takes little memory.
+    pub(super) fn is_small(&self) -> bool {
+        self.key.capacity() <= SMALL_KEY
+    }
+
+    fn new(key: Vec<u8>, hash: u64, owner: Owner) -> Self {
+        Flight {
+            key,
             hash,
             process: process(),
             stopwatch: Stopwatch::start(),
@@ -135,7 +161,7 @@ impl<T: Product> Flight<T> {
             state: Mutex::default(),
             ended: Condvar::new(),
             vacant: Condvar::new(),
-        })
+        }
     }
 
     /// The key that is computed.

@@ -48,11 +48,13 @@ struct Lists<T> {
     current: HashTable<TryArc<Flight<T>>>,
     /// Flights that were invalidated or completed, but that some owner still computes.
     stale: HashTable<TryArc<Flight<T>>>,
+    /// The last flight that nobody waited for, to be used again: in a cache that one thread uses, all flights are one.
+    spare: Option<TryArc<Flight<T>>>,
 }
 
 impl<T> Default for Lists<T> {
     fn default() -> Self {
-        Lists { current: HashTable::new(), stale: HashTable::new() }
+        Lists { current: HashTable::new(), stale: HashTable::new(), spare: None }
     }
 }
 
@@ -63,14 +65,14 @@ impl<T: Product> Default for Flights<T> {
 }
 
 impl<T: Product> Lists<T> {
-    /// Removes a flight from its list.
-    fn remove(&mut self, flight: &TryArc<Flight<T>>) {
+    /// Removes a flight from its list, and returns the list's share of it.
+    fn remove(&mut self, flight: &TryArc<Flight<T>>) -> Option<TryArc<Flight<T>>> {
         for list in [&mut self.current, &mut self.stale] {
             if let Ok(found) = list.find_entry(flight.hash(), |other| other.is_same(flight)) {
-                found.remove();
-                return;
+                return Some(found.remove().0);
             }
         }
+        None
     }
 
     /// Puts a flight on the list `stale` if it is still computed. Without memory for it, recursion is not detected.
@@ -98,7 +100,7 @@ impl<T: Product> Flights<T> {
         look: impl FnOnce() -> Option<V>,
     ) -> Result<Begin<V, T>> {
         let mut lists = self.lists.get_or_try_init(|| TryArc::try_new(Mutex::default()))?.lock();
-        let Lists { current, stale } = &mut *lists;
+        let Lists { current, stale, spare } = &mut *lists;
         if let Some(found) = look() {
             return Ok(Begin::Found(found));
         }
@@ -123,7 +125,14 @@ impl<T: Product> Flights<T> {
         }
         let rehash = |flight: &TryArc<Flight<T>>| flight.hash();
         current.try_reserve(1, rehash).map_err(|_| Error::OutOfMemory(size_of::<TryArc<Flight<T>>>()))?;
-        let flight = Flight::try_new(key, hash, owner)?;
+        let mut flight = None;
+        if let Some(mut ended) = spare.take()
+            && let Some(again) = ended.get_mut()
+        {
+            again.renew(key, hash, owner)?;
+            flight = Some(ended);
+        }
+        let flight = flight.map_or_else(|| Flight::try_new(key, hash, owner), Ok)?;
         // Other owners may wait for it from now on; an old announcement would look like a cycle.
         T::waits().withdraw(owner);
         current.insert_unique(hash, flight.clone(), rehash);
@@ -137,13 +146,20 @@ impl<T: Product> Flights<T> {
     }
 
     /// Ends the computation of the flight's owner, or of an owner that `joined`, with a value, which all waiters get.
-    /// If several owners complete a flight, the first value counts.
-    pub fn complete(&self, flight: &TryArc<Flight<T>>, joined: Option<Owner>, value: T) {
+    /// If several owners complete a flight, the first value counts. `value` is not called if nobody can get it.
+    pub fn complete(&self, flight: &TryArc<Flight<T>>, joined: Option<Owner>, value: impl FnOnce() -> T) {
         let Some(mut lists) = self.lists() else { return };
+        let removed = lists.remove(flight);
         let mut state = flight.state.lock();
         flight.leave(&mut state, joined);
-        let waiters = Flight::end(flight, state, Outcome::Value(value));
-        lists.remove(flight);
+        // New shares come from the lists, which are locked: the caller's and the removed one are the last two.
+        if removed.is_some() && flight.owners() == 2 && !flight.is_computed() {
+            flight.set(&mut state, Outcome::Failed);
+            drop(state);
+            lists.spare = removed.filter(|flight| flight.is_small());
+            return;
+        }
+        let waiters = Flight::end(flight, state, Outcome::Value(value()));
         lists.keep_if_computed(flight.clone());
         drop(lists);
         waiters.wake(flight);
@@ -182,9 +198,10 @@ impl<T: Product> Flights<T> {
             return flight.vacant.notify_one();
         }
         let waiters = Flight::end(flight, state, Outcome::Failed);
-        lists.remove(flight);
+        let removed = lists.remove(flight);
         drop(lists);
         waiters.wake(flight);
+        drop(removed);
     }
 
     /// Invalidates every flight: values completed from now on are not stored.

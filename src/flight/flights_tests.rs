@@ -40,7 +40,7 @@ fn lease(flights: &Flights, key: &[u8], owner: u64) -> TryArc<Flight> {
 }
 
 fn complete(flights: &Flights, flight: &TryArc<Flight>) {
-    flights.complete(flight, None, Value("value"));
+    flights.complete(flight, None, || Value("value"));
 }
 
 /// Returns once this many threads sleep.

@@ -6,7 +6,6 @@
 //! | `flights.rs` | the computations of one cache: begin, complete, fail, invalidate |
 //! | `flight.rs` | one computation in progress |
 //! | `waits.rs` | the graph of which owner waits for which, in which a deadlock is a cycle |
-//! | `key.rs` | a copy of a key |
 //! | `stopwatch.rs` | how long one computation takes, without waits |
 //! | `owner.rs` | an owner: a thread, or a task of the caller, that computes or waits |
 //!
@@ -16,7 +15,6 @@
 #[expect(clippy::module_inception, reason = "the folder's main type")]
 mod flight;
 mod flights;
-mod key;
 mod owner;
 mod stopwatch;
 mod waits;

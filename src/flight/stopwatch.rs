@@ -4,14 +4,14 @@
 //! another thread reads the stopwatch, that one's waits are not known, and the time since the start counts.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::epoch::current;
+use crate::sync::monotonic_ns;
 
 /// The computing time of one flight.
 pub(super) struct Stopwatch {
-    made: Instant,
-    /// The nanoseconds from `made` to the start.
+    /// When it started, by the monotonic clock in nanoseconds.
     started: AtomicU64,
     /// The thread that started it, plus one; 0 if that thread adds nothing up.
     thread: AtomicU32,
@@ -24,8 +24,7 @@ impl Stopwatch {
     pub(super) fn start() -> Self {
         let (thread, waited) = waited();
         Stopwatch {
-            made: Instant::now(),
-            started: AtomicU64::new(0),
+            started: AtomicU64::new(monotonic_ns()),
             thread: AtomicU32::new(thread),
             waited: AtomicU64::new(waited),
         }
@@ -34,31 +33,32 @@ impl Stopwatch {
     /// Starts again.
     pub(super) fn restart(&self) {
         let (thread, waited) = waited();
-        self.started.store(nanoseconds(self.made.elapsed()), Relaxed);
+        self.started.store(monotonic_ns(), Relaxed);
         self.thread.store(thread, Relaxed);
         self.waited.store(waited, Relaxed);
     }
 
     /// The computing time.
     pub(super) fn computing(&self) -> Duration {
-        let age = self.made.elapsed().saturating_sub(Duration::from_nanos(self.started.load(Relaxed)));
-        match waited() {
+        let age = monotonic_ns().saturating_sub(self.started.load(Relaxed));
+        let waited_meanwhile = match waited() {
             (thread, waited) if thread != 0 && thread == self.thread.load(Relaxed) => {
-                age.saturating_sub(Duration::from_nanos(waited.saturating_sub(self.waited.load(Relaxed))))
+                waited.saturating_sub(self.waited.load(Relaxed))
             }
-            _ => age,
-        }
+            _ => 0,
+        };
+        Duration::from_nanos(age.saturating_sub(waited_meanwhile))
     }
 }
 
 /// Runs `wait`, in which this thread waits for a computation of another thread or process. The time is not part of the
 /// computations of this thread.
 pub fn waiting<R>(wait: impl FnOnce() -> R) -> R {
-    let began = Instant::now();
+    let began = monotonic_ns();
     let result = wait();
     if let Some(participant) = current() {
         let waited = participant.waited.load(Relaxed);
-        participant.waited.store(waited.wrapping_add(nanoseconds(began.elapsed())), Relaxed);
+        participant.waited.store(waited.wrapping_add(monotonic_ns().saturating_sub(began)), Relaxed);
     }
     result
 }
@@ -66,8 +66,4 @@ pub fn waiting<R>(wait: impl FnOnce() -> R) -> R {
 /// This thread's number, plus one, and the nanoseconds that it has waited.
 fn waited() -> (u32, u64) {
     current().map_or((0, 0), |participant| (participant.id() + 1, participant.waited.load(Relaxed)))
-}
-
-fn nanoseconds(time: Duration) -> u64 {
-    time.as_nanos() as u64
 }

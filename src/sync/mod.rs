@@ -7,11 +7,13 @@
 //! | `fork_safe.rs` | the standard library's locks, which start over in a forked child |
 //! | `model.rs` | the same locks under the model checker |
 //! | `try_arc.rs` | a reference-counted pointer whose allocation reports failure |
+//! | `clock.rs` | the monotonic clock as one number |
 //! | `cache_padded.rs` | padding against false sharing |
 //!
 //! All layers above use it. Imports only `error`.
 
 mod cache_padded;
+mod clock;
 #[cfg(not(shuttle))]
 mod fork_safe;
 
@@ -21,6 +23,7 @@ mod model;
 mod try_arc;
 
 pub use cache_padded::{CachePadded, Padding, on_separate_lines};
+pub use clock::monotonic_ns;
 pub use lock::{Condvar, Mutex, MutexGuard, RwLock, atomic, process, wait_for, yield_now};
 pub(crate) use try_arc::try_box;
 pub use try_arc::{ArcRef, OnceTryArc, TryArc};

@@ -54,6 +54,12 @@ impl<T> TryArc<T> {
         self.counted().owners.load(Ordering::Acquire)
     }
 
+    /// The value, if there is no other owner, to change it.
+    pub fn get_mut(&mut self) -> Option<&mut T> {
+        // SAFETY: the only owner is borrowed mutably, so nothing else points to the value.
+        (self.owners() == 1).then(|| unsafe { &mut self.counted.as_mut().value })
+    }
+
     /// The value, if there is no other owner.
     pub fn into_inner(self) -> Option<T> {
         let shared = ManuallyDrop::new(self);

@@ -9,7 +9,7 @@ use super::arena::{Arena, CHUNK_HEADER, Chunk, Inner, LAST_CHUNK};
 use super::chunk_memory::{self, PAGED};
 use super::header::{Header, SMALLEST};
 use super::holes::Holes;
-use super::size_class::{LARGEST, size_class};
+use super::size_class::{LARGEST, UNIT, size_class};
 use crate::error::{Error, Result};
 use crate::memory::{Bounds, Exceeded, limit};
 use crate::sync::atomic::Ordering;
@@ -26,6 +26,11 @@ const BEYOND: f64 = 1.005;
 
 /// The largest part of a table's `max_bytes` that one chunk may take: what is closed and not yet freed is of no use.
 pub(super) const PART_OF_MAX: u64 = 32;
+
+/// Below this `max_bytes` chunks are a larger part: n chunks waste their headers and about one chunk, so the least is
+/// wasted if a chunk is the square root of `WASTE` times `max_bytes`.
+const SMALL: u64 = WASTE * PART_OF_MAX * PART_OF_MAX;
+const WASTE: u64 = CHUNK_HEADER as u64;
 
 /// Why there is no memory for a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,7 +220,8 @@ impl Arena {
 
     /// The room that an evicting table leaves for the survivors of a chunk, and for what is stored meanwhile.
     pub(super) fn survivors(&self, bounds: &Bounds) -> u64 {
-        self.usual_chunk(bounds) as u64 / 4 * 5
+        let quarters = if bounds.max_bytes < SMALL { 3 } else { 5 };
+        self.usual_chunk(bounds) as u64 / 4 * quarters
     }
 
     /// Whether the holes are all that is left for blocks of this size, and little: pins keep chunks from being freed as a
@@ -253,9 +259,10 @@ impl Arena {
         if live == 0 {
             return FIRST_CHUNK;
         }
-        let size = (live / 4).min(PAGED as u64).max(live / 16).min(bounds.max_bytes / PART_OF_MAX);
+        let size = (live / 4).min(PAGED as u64).max(live / 16).min(most_of(bounds.max_bytes));
         let size = (size as usize).clamp(SECOND_CHUNK, LAST_CHUNK);
-        1 << size.ilog2()
+        // Runs of pages of a few sizes are used again.
+        if size < PAGED { size & !(UNIT - 1) } else { 1 << size.ilog2() }
     }
 
     fn new_chunk(
@@ -270,6 +277,11 @@ impl Arena {
         };
         arena.account.grow_with(chunk_memory::charge(size), bounds, new)?.ok_or(Short::Failed(size))
     }
+}
+
+/// The size of the largest chunk of a table with this `max_bytes`.
+fn most_of(max_bytes: u64) -> u64 {
+    if max_bytes < SMALL { (max_bytes * WASTE).isqrt() } else { max_bytes / PART_OF_MAX }
 }
 
 /// The size of a chunk for blocks of this size, if a chunk usually has `usual` bytes: without a rest that is too small

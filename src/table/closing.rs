@@ -196,15 +196,20 @@ impl Arena {
         }
         let mut inner = self.inner.lock();
         let (mut chunk, mut at) = (inner.cursor, inner.cursor_units as usize * UNIT);
+        // At the process's limit another cache might take the room of a chunk that is freed.
+        let smallest = if self.is_pressed() { CHUNK_HEADER + 2 * least as usize } else { 0 };
         let mut first = None;
         // SAFETY: chunks in the list are alive; only the writer takes entries out of the table. Blocks are cut, but never
         // joined, so that a block begins at the offset.
         unsafe {
             for _ in 0..LOOKS {
                 if chunk.is_null() {
-                    (chunk, at) = (inner.chunks.first, CHUNK_HEADER);
+                    (chunk, at) = (inner.oldest(), CHUNK_HEADER);
                 }
-                let is_searched = !chunk.is_null() && !(*chunk).single && !(*chunk).is_barren.load(Ordering::Relaxed);
+                let is_searched = !chunk.is_null()
+                    && !(*chunk).single
+                    && !(*chunk).is_barren.load(Ordering::Relaxed)
+                    && (*chunk).size >= smallest;
                 let Some((block, next)) = is_searched.then(|| Chunk::block_at(chunk, at)).flatten() else {
                     if chunk.is_null() {
                         break;

@@ -61,6 +61,11 @@ impl Terms {
 pub struct Reservation(Option<(Pinned, usize)>);
 
 impl Reservation {
+    /// Whether all reserved bytes are the value.
+    pub fn is_whole(&self) -> bool {
+        self.0.as_ref().is_some_and(|(pinned, kept)| *kept == pinned.value().len())
+    }
+
     /// The value so far, for writing.
     pub fn value_mut(&mut self) -> &mut [u8] {
         match &mut self.0 {

@@ -132,3 +132,95 @@ fn make_secrets() -> Box<Secrets> {
 pub fn prepare() {
     secrets();
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// The hashes by which keys of this length may be hashed, on this processor and on others.
+    fn all_hashes(key: &[u8]) -> Vec<u64> {
+        let words = &secrets().words;
+        let mut hashes = vec![of_other(key, words)];
+        hashes.extend(long_hash::detect().map(|hash| hash(key, words)));
+        if ORDINARY.contains(&key.len()) {
+            hashes.push(of_ordinary(key, words));
+        }
+        hashes
+    }
+
+    #[test]
+    fn a_flipped_bit_changes_the_hash_of_a_key_of_any_length() {
+        for len in (1..300).chain([511, 512, 513, 1024, 4096, 4100]) {
+            let key: Vec<u8> = (0..len).map(|at| (at * 37) as u8).collect();
+            let before = all_hashes(&key);
+            for at in 0..len {
+                let mut flipped = key.clone();
+                flipped[at] ^= 1 << (at % 8);
+                for (before, after) in before.iter().zip(all_hashes(&flipped)) {
+                    assert!(before >> 32 != after >> 32, "{len} bytes, byte {at}");
+                }
+            }
+        }
+    }
+
+    /// Keys that differ as the keys of programs do: counters, swapped blocks, signs of numbers, lengths.
+    fn keys_of_programs() -> Vec<Vec<u8>> {
+        let doubles = |numbers: &[f64]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>();
+        let mut keys = Vec::new();
+        for len in [8, 16, 24, 40, 64, 72, 128, 136, 256, 1024] {
+            for count in 0..2000u64 {
+                let (mut first, mut last) = (vec![0; len], vec![0; len]);
+                first[..8].copy_from_slice(&count.to_le_bytes());
+                last[len - 8..].copy_from_slice(&(count + 1).to_be_bytes());
+                keys.extend([first, last]);
+            }
+        }
+        for (numbers, patterns) in [(16, 1 << 12), (32, 1 << 12), (128, 1 << 12)] {
+            for pattern in 0..patterns {
+                let sign = |at: usize| if pattern >> (at % 12) & 1 == 1 { -0.25 } else { 0.25 };
+                keys.push(doubles(&(0..numbers).map(|at| if at < 12 { sign(at) } else { 0.25 }).collect::<Vec<_>>()));
+                keys.push(doubles(
+                    &(0..numbers).map(|at| if at % 8 == 3 { sign(at / 8) } else { 0.5 }).collect::<Vec<_>>(),
+                ));
+            }
+        }
+        for blocks in 5..=16 {
+            for (one, other) in (0..blocks).flat_map(|one| (one + 1..blocks).map(move |other| (one, other))) {
+                let mut key: Vec<u8> = (0..blocks).flat_map(|block| [block as u8; 16]).collect();
+                for at in 0..16 {
+                    key.swap(16 * one + at, 16 * other + at);
+                }
+                keys.push(key);
+            }
+        }
+        keys.extend((300..2000).map(|len| vec![0; len]));
+        keys.into_iter().collect::<HashSet<_>>().into_iter().collect()
+    }
+
+    /// Of n random numbers of 32 bits, n^2 / 2^33 pairs are equal; a few more are tolerated, many are not.
+    #[test]
+    fn the_bits_that_choose_segment_bucket_slot_and_tag_are_spread_evenly() {
+        let keys = keys_of_programs();
+        let hashes: Vec<Vec<u64>> = keys.iter().map(|key| all_hashes(key)).collect();
+        for kind in 0..2 {
+            for bits in [0, 32] {
+                let distinct: HashSet<u32> = hashes
+                    .iter()
+                    .filter_map(|all| all.get(if kind == 0 { 0 } else { all.len() - 1 }))
+                    .map(|hash| (hash >> bits) as u32)
+                    .collect();
+                let equal = keys.len() - distinct.len();
+                assert!(equal <= 12, "{equal} of {} keys have equal bits from {bits}, hash {kind}", keys.len());
+            }
+            let mut tags = [0usize; 128];
+            for all in &hashes {
+                let hash = all[if kind == 0 { 0 } else { all.len() - 1 }];
+                tags[(hash >> 56 & 127) as usize] += 1;
+            }
+            let mean = keys.len() / tags.len();
+            assert!(tags.iter().all(|count| (mean / 2..mean * 2).contains(count)), "tags: {tags:?}");
+        }
+    }
+}

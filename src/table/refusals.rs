@@ -41,7 +41,7 @@ struct Attempt {
 impl Refusals {
     pub(super) const NONE: Refusals = Refusals(None);
 
-    /// Whether a collection may free something: if retired objects wait for one, and once every so many refusals, because
+    /// Whether a collection may free something: if retired objects wait for one, and at times anyway, because
     /// pins may have been released meanwhile.
     pub(super) fn may_free(&mut self) -> bool {
         if self.0.is_none() {

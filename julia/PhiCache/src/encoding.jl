@@ -136,82 +136,92 @@ end
     key.pending = false
 end
 
-# An element that is a tag only, a tag and one byte, or a tag and 64 bits.
-@inline function write_tag!(key, tag)
-    key.plain || begin_item!(key)
-    GC.@preserve key unsafe_store!(room!(key, 1), tag)
-    key.len += 1
-end
+# A leaf is an element without others inside, from a value of one of these types.
+const Leaf = Union{Nothing,Bool,Int64,Float64,Direction,NodeSet,String,Symbol,Vector{UInt8},Vector{Float64}}
 
-@inline function write_byte!(key, tag, byte::UInt8)
-    write_tag!(key, tag)
-    GC.@preserve key unsafe_store!(room!(key, 1), byte)
-    key.len += 1
-end
+# The most bytes that a leaf takes.
+leaf_size(::Union{Nothing,Bool,Int64,Float64,Direction,NodeSet}) = 9
+leaf_size(value::Union{String,Symbol,Vector{UInt8},Vector{Float64}}) = 5 + sizeof(value)
 
-@inline function write_long!(key, tag, bits::UInt64)
-    key.plain || begin_item!(key)
-    GC.@preserve key begin
-        to = room!(key, 9)
-        unsafe_store!(to, tag)
-        unsafe_store!(Ptr{UInt64}(to + 1), htol(bits))
+# Writes a leaf at `to`, where there is room; returns where it ends.
+@inline put_leaf(to, ::Nothing, typed) = put_tag(to, TAG_NONE)
+@inline put_leaf(to, value::Bool, typed) =
+    typed ? put_tag(to, value ? TAG_TRUE : TAG_FALSE) : put_bits(to, TAG_INTEGER, UInt64(value))
+@inline put_leaf(to, value::Int64, typed) = put_bits(to, TAG_INTEGER, value % UInt64)
+@inline put_leaf(to, value::NodeSet, typed) = put_bits(to, TAG_NODES, mask(value))
+@inline put_leaf(to, value::Direction, typed) = put_tag(put_tag(to, TAG_DIRECTION), Int32(value) % UInt8)
+put_leaf(to, value::String, typed) = GC.@preserve value put_bytes(to, TAG_STRING, pointer(value), sizeof(value))
+put_leaf(to, value::Symbol, typed) =
+    put_bytes(to, TAG_STRING, Base.unsafe_convert(Ptr{UInt8}, value), sizeof(value))
+put_leaf(to, value::Vector{UInt8}, typed) =
+    GC.@preserve value put_bytes(to, TAG_BYTES, pointer(value), length(value))
+
+# An untyped double that is an integer of 64 bits is written as that integer.
+@inline function put_leaf(to, value::Float64, typed)
+    if !typed && isinteger(value)
+        -2.0^63 <= value < 2.0^63 && return put_bits(to, TAG_INTEGER, unsafe_trunc(Int64, value) % UInt64)
+        2.0^63 <= value < 2.0^64 && return put_bits(to, TAG_INTEGER_ABOVE, unsafe_trunc(UInt64, value))
     end
-    key.len += 9
+    return put_bits(to, TAG_DOUBLE, reinterpret(UInt64, canonical(value)))
 end
 
-write_bool!(key, value::Bool) = key.typed ? write_tag!(key, value ? TAG_TRUE : TAG_FALSE) :
-                                            write_long!(key, TAG_INTEGER, UInt64(value))
+function put_leaf(to, values::Vector{Float64}, typed)
+    to = put_size(to, TAG_DOUBLES, length(values))
+    for index in 1:length(values)
+        unsafe_store!(Ptr{Float64}(to), canonical(@inbounds values[index]), index)
+    end
+    return to + sizeof(values)
+end
 
 # There is one zero and one NaN.
 canonical(value::Float64) = ifelse(isnan(value), NaN, value + 0.0)
 
-# An untyped double that is an integer of 64 bits is written as that integer.
-@inline function write_double!(key, value::Float64)
-    if !key.typed && isinteger(value)
-        -2.0^63 <= value < 2.0^63 && return write_long!(key, TAG_INTEGER, unsafe_trunc(Int64, value) % UInt64)
-        2.0^63 <= value < 2.0^64 && return write_long!(key, TAG_INTEGER_ABOVE, unsafe_trunc(UInt64, value))
-    end
-    return write_long!(key, TAG_DOUBLE, reinterpret(UInt64, canonical(value)))
-end
+@inline put_tag(to, tag) = (unsafe_store!(to, tag); to + 1)
+@inline put_bits(to, tag, bits) = (unsafe_store!(to, tag); unsafe_store!(Ptr{UInt64}(to + 1), htol(bits)); to + 9)
+@inline put_size(to, tag, size) =
+    (unsafe_store!(to, tag); unsafe_store!(Ptr{UInt32}(to + 1), htol(size % UInt32)); to + 5)
+@inline put_bytes(to, tag, from, len) = (to = put_size(to, tag, len); unsafe_copyto!(to, from, len); to + len)
 
-# A tag with a length or a count.
-@inline function store_sized!(to, tag, count)
-    unsafe_store!(to, tag)
-    unsafe_store!(Ptr{UInt32}(to + 1), htol(count % UInt32))
-end
-
-# Bytes or text; `from` is preserved by the caller.
-@inline function write_sized!(key, tag, from::Ptr{UInt8}, len)
+# Appends one leaf.
+@inline function write_leaf!(key, value::Leaf)
     key.plain || begin_item!(key)
-    append_sized!(key, tag, from, len)
+    GC.@preserve key begin
+        to = room!(key, leaf_size(value))
+        key.len += put_leaf(to, value, key.typed) - to
+    end
 end
 
-@inline function append_sized!(key, tag, from::Ptr{UInt8}, len)
+# Appends leaves at once, if the builder just appends.
+@inline function write_leaves!(key, values::Tuple{Vararg{Leaf}})
     GC.@preserve key begin
-        to = room!(key, 5 + len)
-        store_sized!(to, tag, len)
-        unsafe_copyto!(to + 5, from, len)
+        to = room!(key, sum_of_sizes(values))
+        key.len += put_leaves(to, values, key.typed) - to
     end
+end
+
+sum_of_sizes(::Tuple{}) = 0
+@inline sum_of_sizes(values::Tuple) = leaf_size(first(values)) + sum_of_sizes(Base.tail(values))
+put_leaves(to, ::Tuple{}, typed) = to
+@inline put_leaves(to, values::Tuple, typed) =
+    put_leaves(put_leaf(to, first(values), typed), Base.tail(values), typed)
+
+# An integer that only UInt64 can hold.
+function write_above!(key, value::UInt64)
+    key.plain || begin_item!(key)
+    GC.@preserve key put_bits(room!(key, 9), TAG_INTEGER_ABOVE, value)
+    key.len += 9
+end
+
+# Bytes with a size that are no item of their own; `from` is preserved by the caller.
+@inline function append_bytes!(key, tag, from::Ptr{UInt8}, len)
+    GC.@preserve key put_bytes(room!(key, 5 + len), tag, from, len)
     key.len += 5 + len
-end
-
-function write_doubles!(key, values::Vector{Float64})
-    key.plain || begin_item!(key)
-    count = length(values)
-    GC.@preserve key begin
-        to = room!(key, 5 + 8count)
-        store_sized!(to, TAG_DOUBLES, count)
-        for index in 1:count
-            unsafe_store!(Ptr{Float64}(to + 5), canonical(@inbounds values[index]), index)
-        end
-    end
-    key.len += 5 + 8count
 end
 
 # Opens a tuple or a set.
 function open_group!(key, tag)
     push_open!(key, tag)
-    GC.@preserve key store_sized!(room!(key, 5), tag, 0)
+    GC.@preserve key put_size(room!(key, 5), tag, 0)
     key.len += 5
 end
 
@@ -226,14 +236,14 @@ end
 # Opens a named type, which holds one item.
 function open_named!(key, name::String)
     push_open!(key, TAG_NAMED)
-    GC.@preserve name append_sized!(key, TAG_NAMED, pointer(name), sizeof(name))
+    GC.@preserve name append_bytes!(key, TAG_NAMED, pointer(name), sizeof(name))
 end
 
 # A named type that holds none.
 @inline function write_named_none!(key, name::String)
     key.plain || begin_item!(key)
-    GC.@preserve name append_sized!(key, TAG_NAMED, pointer(name), sizeof(name))
-    GC.@preserve key unsafe_store!(room!(key, 1), TAG_NONE)
+    GC.@preserve name append_bytes!(key, TAG_NAMED, pointer(name), sizeof(name))
+    GC.@preserve key put_tag(room!(key, 1), TAG_NONE)
     key.len += 1
 end
 
@@ -245,7 +255,7 @@ function close_open!(key, tag)
         open.count == 1 || fail(key, "the end of a named type without an element; add one first")
     else
         count = tag == TAG_SET ? sort_items!(key, open) : open.count
-        GC.@preserve key store_sized!(pointer(key.bytes) + open.at, tag, count)
+        GC.@preserve key put_size(pointer(key.bytes) + open.at, tag, count)
     end
     key.depth -= 1
     key.plain = key.depth == 0 && isempty(key.keywords) && isempty(key.failure)
@@ -276,7 +286,7 @@ function write_keyword!(key, name::Symbol)
     end
     push!(key.keywords, Keyword(key.len, len))
     key.plain, key.pending = false, true
-    append_sized!(key, TAG_KEYWORD, from, len)
+    append_bytes!(key, TAG_KEYWORD, from, len)
 end
 
 # The bytes of the key: a buffer of the builder, and their number.

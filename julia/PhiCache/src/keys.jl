@@ -23,25 +23,21 @@ method `PhiCache.add!(key::KeyBuilder, value::T)` that adds a tuple of the data 
 
 The keys of a [`Memo`](@ref), and of functions with [`@phicache`](@ref), also contain the type of each value.
 """
-@inline add!(key::KeyBuilder, ::Nothing) = both!(write_tag!, key, TAG_NONE)
+@inline add!(key::KeyBuilder, value::Union{Nothing,Int64,Direction,NodeSet,Vector{UInt8}}) =
+    both!(write_leaf!, key, value)
 add!(key::KeyBuilder, value::Bool) =
     key.exactness == EXACT_UNTYPED ? add_typed!(add_bool!, key, value) : add_bool!(key, value)
-@inline add!(key::KeyBuilder, value::Int64) = both!(write_long!, key, TAG_INTEGER, value % UInt64)
 add!(key::KeyBuilder, value::Integer) = is_exact(key) ? add_typed!(add_integer!, key, value) : add_integer!(key, value)
 # An untyped key would encode a double with an integer value as that integer.
 @inline add!(key::KeyBuilder, value::Float64) =
     key.exactness == EXACT_UNTYPED && isinteger(value) ? add_typed!(add_double!, key, value) : add_double!(key, value)
 add!(key::KeyBuilder, value::Union{Float32,Float16}) =
     is_exact(key) ? add_typed!(add_double!, key, value) : add_double!(key, value)
-add!(key::KeyBuilder, value::Vector{UInt8}) =
-    GC.@preserve value both!(write_sized!, key, TAG_BYTES, pointer(value), length(value))
 add!(key::KeyBuilder, value::Base.CodeUnits{UInt8}) =
     is_exact(key) ? add_typed!(add_bytes!, key, value) : add_bytes!(key, value)
-add!(key::KeyBuilder, value::String) = isvalid(value) ? add_valid!(key, value) : add_typed!(add_bytes!, key, value)
+add!(key::KeyBuilder, value::String) = is_text(value) ? add_valid!(key, value) : add_typed!(add_bytes!, key, value)
 add!(key::KeyBuilder, value::AbstractString) =
     is_exact(key) ? add_typed!(add_text!, key, value) : add!(key, String(value))
-@inline add!(key::KeyBuilder, value::Direction) = both!(write_byte!, key, TAG_DIRECTION, Int32(value) % UInt8)
-@inline add!(key::KeyBuilder, value::NodeSet) = both!(write_long!, key, TAG_NODES, mask(value))
 add!(key::KeyBuilder, value::Enum) = is_exact(key) ? add_typed!(add_number!, key, value) : add_number!(key, value)
 
 function add!(key::KeyBuilder, value::Tuple)
@@ -52,7 +48,7 @@ end
 
 function add!(key::KeyBuilder, value::Vector{Float64})
     key.signed && any(is_negative_zero, value) && return add_negative_zeros!(key, value)
-    return both!(write_doubles!, key, value)
+    return both!(write_leaf!, key, value)
 end
 
 function add!(key::KeyBuilder, values...; keywords...)
@@ -74,10 +70,10 @@ values_of(keywords) = values(keywords)
 end
 
 # Adding an element without the name of its type.
-add_bool!(key, value) = both!(write_bool!, key, value)
+add_bool!(key, value) = both!(write_leaf!, key, value)
 @inline function add_double!(key, value)
     key.signed && is_negative_zero(value) && return add_negative_zeros!(key, [Float64(value)])
-    return both!(write_double!, key, Float64(value))
+    return both!(write_leaf!, key, Float64(value))
 end
 is_negative_zero(value) = iszero(value) && signbit(value)
 # Doubles with some -0.0, where that is not equal to 0.0. All NaNs are equal, as elsewhere.
@@ -88,7 +84,7 @@ function add_negative_zeros!(key, values)
 end
 add_bytes!(key, value) = add!(key, Vector{UInt8}(value))
 add_number!(key, value::Enum) = add_integer!(key, Integer(value))
-add_valid!(key, value) = GC.@preserve value both!(write_sized!, key, TAG_STRING, pointer(value), sizeof(value))
+add_valid!(key, value) = both!(write_leaf!, key, value)
 # Text that is not UTF-8 is added as bytes, which are never equal to text.
 function add_text!(key, value)
     text = String(value)
@@ -98,7 +94,7 @@ end
 function add_integer!(key, value::Integer)
     typemin(Int64) <= value <= typemax(Int64) && return add!(key, Int64(value))
     0 <= value <= typemax(UInt64) &&
-        return both!(write_long!, key, TAG_INTEGER_ABOVE, UInt64(value))
+        return both!(write_above!, key, UInt64(value))
     begin_named!(key, "Integer")
     add_valid!(key, string(value))
     return end_named!(key)
@@ -112,9 +108,31 @@ begin_set!(key) = both!(open_group!, key, TAG_SET)
 end_set!(key) = both!(close_open!, key, TAG_SET)
 
 add_each!(key, values) = foreach(value -> add_argument!(key, value), values)
-# The elements of a tuple may have different types: recursion lets the compiler see each type.
-add_each!(key, ::Tuple{}) = nothing
-@inline add_each!(key, values::Tuple) = (add_argument!(key, first(values)); add_each!(key, Base.tail(values)))
+# The elements of a tuple may have different types: recursion lets the compiler see each type. Leaves are written at
+# once, unless some of them need more than their bytes.
+@inline add_each!(key, values::Tuple) = add_one_by_one!(key, values)
+@inline add_each!(key, values::Tuple{Vararg{Leaf}}) =
+    key.plain && key.twin === nothing && !key.signed && key.exactness != EXACT_UNTYPED && are_plain(key, values) ?
+    write_leaves!(key, values) : add_one_by_one!(key, values)
+
+are_plain(key, ::Tuple{}) = true
+@inline are_plain(key, values::Tuple) = is_plain(key, first(values)) && are_plain(key, Base.tail(values))
+is_plain(key, value) = true
+is_plain(key, value::String) = is_text(value)
+# The name of its type comes before it.
+is_plain(key, value::Symbol) = false
+
+# Whether text is UTF-8.
+@inline function is_text(value::String)
+    bits = 0x00
+    for index in 1:sizeof(value)
+        bits |= @inbounds codeunit(value, index)
+    end
+    return bits < 0x80 || isvalid(value)
+end
+
+add_one_by_one!(key, ::Tuple{}) = nothing
+@inline add_one_by_one!(key, values::Tuple) = (add_argument!(key, first(values)); add_one_by_one!(key, Base.tail(values)))
 
 # Builders of the package; they have no twin.
 const BUILDERS = Spares{KeyBuilder}()

@@ -91,7 +91,7 @@ add!(key::KeyBuilder, value::Symbol) = add_typed!(add_symbol!, key, value)
 function add_symbol!(key, value)
     from, len = Base.unsafe_convert(Ptr{UInt8}, value), sizeof(value)
     any(index -> unsafe_load(from, index) >= 0x80, 1:len) && return add_text!(key, value)
-    return both!(write_sized!, key, TAG_STRING, from, len)
+    return both!(write_leaf!, key, value)
 end
 add!(key::KeyBuilder, value::Char) =
     add_typed!((key, value) -> add!(key, Int64(reinterpret(UInt32, value))), key, value)

@@ -42,11 +42,10 @@ impl<B: Backing> SharedCache<B> {
                 Ok(Some(Begin::Lease(flight)))
             }
             Ok(Decision::Take(value)) => {
-                self.near().flights().complete(
-                    &flight,
-                    None,
-                    Computed { entry: value.entry.clone(), inserted: Some(Inserted::Kept) },
-                );
+                self.near().flights().complete(&flight, None, || Computed {
+                    entry: value.entry.clone(),
+                    inserted: Some(Inserted::Kept),
+                });
                 self.near().count(true);
                 Ok(Some(Begin::Found(value)))
             }
@@ -172,7 +171,7 @@ impl<B: Backing> SharedCache<B> {
             self.backing.release(flight.key(), number, claim);
         }
         let inserted = stored.is_ok().then_some(Inserted::New);
-        self.near().flights().complete(flight, joined, Computed { entry: entry.clone(), inserted });
+        self.near().flights().complete(flight, joined, || Computed { entry: entry.clone(), inserted });
         let origin = stored.map_or_else(|reason| Origin::NotStored(Some(reason)), |()| Origin::Computed);
         Ok(Value { entry, origin })
     }
