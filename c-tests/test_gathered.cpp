@@ -3,6 +3,7 @@
 #include "check.hpp"
 
 #include <cmath>
+#include <functional>
 #include <new>
 #include <optional>
 #include <string>
@@ -285,6 +286,27 @@ void a_verified_hit_returns_the_kept_value_unless_it_differs() {
 
 double half() { return 0.5; }
 
+void a_callback_is_a_copy_of_a_function_or_none() {
+    using function = phicache::callback<int(int)>;
+    int calls = 0;
+    const auto count = [&calls, copy = std::vector<int>(3, 1)](int n) { return ++calls, n + copy[0]; };
+    const function first = count;
+    function second = first;
+    CHECK_INT(first(1) + second(2), 5);
+    second = function(std::move(second));
+    CHECK_INT(second(2), 3);
+    const std::function<int(int)> standard = second;
+    CHECK_INT(standard(4), 5);
+    CHECK_INT(calls, 4);
+    int (*const no_function)(int) = nullptr;
+    const std::function<int(int)> empty;
+    for (const function& none : {function(), function(nullptr), function(no_function), function(empty)})
+        CHECK(!none && !function(none));
+    CHECK(function([](int n) { return n; }) && function(standard));
+    second = nullptr;
+    CHECK(!second);
+}
+
 /// Every operation of a cache is for any number of threads, so a constant cache has it.
 void a_constant_cache_memoizes_and_stores() {
     const phicache::dict_cache cache;
@@ -316,6 +338,7 @@ int main() {
     RUN(what_a_function_returns_is_not_copied);
     RUN(a_large_object_is_the_same_on_a_miss_and_on_a_hit);
     RUN(a_verified_hit_returns_the_kept_value_unless_it_differs);
+    RUN(a_callback_is_a_copy_of_a_function_or_none);
     RUN(a_constant_cache_memoizes_and_stores);
     return check_report();
 }

@@ -61,7 +61,9 @@ struct begin_result;
 struct entry;
 class entry_range;
 
-// cache.hpp, redis.hpp, read.hpp, purviews.hpp
+// callback.hpp, cache.hpp, redis.hpp, read.hpp, purviews.hpp
+template <class Signature>
+class callback;
 struct cache_options;
 class cache;
 class dict_cache;

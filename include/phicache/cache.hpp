@@ -5,13 +5,13 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "callback.hpp"
 #include "compute.hpp"
 #include "config.hpp"
 #include "entries.hpp"
@@ -44,18 +44,18 @@ struct cache_options {
     std::uint64_t verify_every = 0;
     /// Whether two values of a key count as equal: `same(key, kept, computed)`. Empty: if their bytes are equal. For
     /// values whose last bits may differ.
-    std::function<bool(bytes, bytes, bytes)> same{};
+    callback<bool(bytes, bytes, bytes)> same{};
     /// Receives the key, the kept and the computed value of each difference. Both functions run on the thread that
     /// verifies, on several at once, must not throw (an exception ends the process), and live as long as the cache.
-    std::function<void(bytes, bytes, bytes)> difference{};
+    callback<void(bytes, bytes, bytes)> difference{};
 };
 
 namespace detail {
 
 /// The functions of verified mode, which C owns with the cache.
 struct verification {
-    std::function<bool(bytes, bytes, bytes)> same;
-    std::function<void(bytes, bytes, bytes)> difference;
+    callback<bool(bytes, bytes, bytes)> same;
+    callback<void(bytes, bytes, bytes)> difference;
 
     // Not noexcept: C names the function that an exception has left, and ends the process.
     static std::int32_t is_same(void* context, phicache_bytes key, phicache_bytes kept, phicache_bytes computed) {

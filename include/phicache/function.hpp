@@ -3,7 +3,6 @@
 #ifndef PHICACHE_FUNCTION_HPP
 #define PHICACHE_FUNCTION_HPP
 
-#include <functional>
 #include <new>
 #include <optional>
 #include <string>
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "cache.hpp"
+#include "callback.hpp"
 
 PHICACHE_HPP_BEGIN
 
@@ -204,6 +204,30 @@ struct call_frame : memoize_frame<T> {
     std::tuple<References...> arguments;
 };
 
+/// Calls a function object, or a member function of the first argument.
+template <class F, class First, class... Rest>
+[[gnu::always_inline]] inline decltype(auto) invoke(F& function, First& first, Rest&... rest) {
+    if constexpr (std::is_member_function_pointer_v<F>) {
+        return (first.*function)(rest...);
+    } else {
+        return function(first, rest...);
+    }
+}
+template <class F>
+[[gnu::always_inline]] inline decltype(auto) invoke(F& function) {
+    return function();
+}
+
+/// A reference to a function object, as a function object.
+template <class F>
+struct reference {
+    F* function;
+    template <class... A>
+    auto operator()(A&&... arguments) const -> decltype((*function)(std::forward<A>(arguments)...)) {
+        return (*function)(std::forward<A>(arguments)...);
+    }
+};
+
 /// The C callback of a function object F: `user_data` points to F, `call_data` to the frame of the call.
 template <class F, bool InPlace, class Result, class Frame>
 struct trampoline {
@@ -214,7 +238,7 @@ struct trampoline {
         if constexpr (InPlace) {
             return frame.error.template run<write_bytes>(raw, frame.keep, [&](result& out) -> decltype(auto) {
                 return std::apply(
-                    [&](auto&... given) -> decltype(auto) { return std::invoke(function, out, given...); },
+                    [&](auto&... given) -> decltype(auto) { return invoke(function, out, given...); },
                     frame.arguments);
             });
         } else {
@@ -222,7 +246,7 @@ struct trampoline {
                 return std::apply(
                     [&](auto&... given) -> decltype(auto) {
                         return convert_result<Result>(
-                            [&]() -> decltype(auto) { return std::invoke(function, given...); });
+                            [&]() -> decltype(auto) { return invoke(function, given...); });
                     },
                     frame.arguments);
             });
@@ -398,8 +422,9 @@ public:
                                          options.prefix.empty() ? nullptr : options.prefix.c_str(), out);
             });
         if (!registered) return registered.error();
-        return memo(handle,
-                    [](void* stored) { return std::function<Signature>(std::ref(*static_cast<Stored*>(stored))); });
+        return memo(handle, [](void* stored) {
+            return callback<Signature>(detail::reference<Stored>{static_cast<Stored*>(stored)});
+        });
     }
 
     /// The hits and misses of this memo, and the number of entries of its cache.
@@ -417,9 +442,9 @@ public:
     expected<void> try_clear() const { return detail::checked(phicache_memo_clear(this->handle())); }
 
     /// The function without its cache; valid during the lifetime of the memo.
-    std::function<Signature> wrapped() const { return try_wrapped().value(); }
+    callback<Signature> wrapped() const { return try_wrapped().value(); }
     /// @copydoc wrapped
-    expected<std::function<Signature>> try_wrapped() const {
+    expected<callback<Signature>> try_wrapped() const {
         phicache_compute compute = nullptr;
         void* stored = nullptr;
         if (const phicache_status code = phicache_memo_wrapped(this->handle(), &compute, &stored); code < 0)
@@ -428,7 +453,7 @@ public:
     }
 
 private:
-    using bare = std::function<Signature> (*)(void*);
+    using bare = callback<Signature> (*)(void*);
     memo(phicache_memo* handle, bare unwrap) noexcept : base(handle), bare_(unwrap) {}
 
     bare bare_;
