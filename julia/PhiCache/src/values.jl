@@ -87,7 +87,7 @@ end
 # The product, or -1 if damaged sizes overflow.
 length_in_bytes(step, ::Tuple{}) = step
 function length_in_bytes(step, size::Tuple)
-    product, overflows = Base.mul_with_overflow(step, first(size))
+    product, overflows = Base.Checked.mul_with_overflow(step, first(size))
     return overflows ? -1 : length_in_bytes(product, Base.tail(size))
 end
 
