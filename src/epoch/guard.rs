@@ -52,11 +52,17 @@ fn read_as<R>(participant: &'static Participant, work: impl FnOnce(&Guard) -> R)
 /// path. The value that ends the section has a hygienic name, so only the end of the block drops it.
 macro_rules! fast_guard {
     ($guard:ident else $slow:expr) => {
-        let Some(entered) = $crate::epoch::guard::Entered::by_the_macro() else { return $slow };
+        let entered = match $crate::epoch::guard::Entered::by_the_macro() {
+            Some(entered) => entered,
+            _ => return $slow,
+        };
         let $guard = entered.guard();
     };
     ($guard:ident of $thread:expr, else $slow:expr) => {
-        let Some(entered) = $crate::epoch::guard::Entered::of($thread) else { return $slow };
+        let entered = match $crate::epoch::guard::Entered::of($thread) {
+            Some(entered) => entered,
+            _ => return $slow,
+        };
         let $guard = entered.guard();
     };
 }

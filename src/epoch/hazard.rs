@@ -15,7 +15,9 @@ impl HazardSlot {
     }
 
     /// A slot that no address can be put into, and that no collection reads.
-    pub(super) const TAKEN: HazardSlot = HazardSlot(AtomicPtr::new(ptr::without_provenance_mut(1)));
+    pub(super) const fn taken() -> Self {
+        HazardSlot(AtomicPtr::new(ptr::without_provenance_mut(1)))
+    }
 
     /// Acquire pairs with [`HazardSlot::clear`]. A collection may see the slot's next address and never the null in
     /// between; the reads through the previous address must be ordered before the next one is stored.

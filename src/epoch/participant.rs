@@ -110,7 +110,7 @@ impl Participant {
                 counts: [const { sync::atomic::AtomicU32::new(0) }; 3],
             },
             slots: {
-                let mut slots = [const { HazardSlot::TAKEN }; SLOTS + TRIES];
+                let mut slots = [const { HazardSlot::taken() }; SLOTS + TRIES];
                 let mut at = 0;
                 while at < SLOTS {
                     slots[at] = HazardSlot::new();

@@ -56,8 +56,11 @@ impl<T> TryArc<T> {
 
     /// The value, if there is no other owner, to change it.
     pub fn get_mut(&mut self) -> Option<&mut T> {
-        // SAFETY: the only owner is borrowed mutably, so nothing else points to the value.
-        (self.owners() == 1).then(|| unsafe { &mut self.counted.as_mut().value })
+        match self.owners() {
+            // SAFETY: the only owner is borrowed mutably, so nothing else points to the value.
+            1 => Some(unsafe { &mut self.counted.as_mut().value }),
+            _ => None,
+        }
     }
 
     /// The value, if there is no other owner.
