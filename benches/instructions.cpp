@@ -5,6 +5,7 @@
 // the difference of the counts, is the cost of one operation with its loop; the loop alone is a work of its own.
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <optional>
 #include <phicache.hpp>
 #include <string>
@@ -83,6 +84,16 @@ std::int32_t compute(void *, void *, phicache_bytes, phicache_result *) { std::a
 
 std::int32_t compute_nothing(void *, void *, phicache_bytes, phicache_result *) { return 0; }
 
+// A long key begins with the number that makes it differ from others. The first lookup computes its value.
+void memoize_long(World &world, std::size_t place, std::size_t len) {
+    static std::uint8_t key[1024];
+    std::memcpy(key, &place, sizeof place);
+    phicache_value value;
+    expect(PHICACHE_OK, phicache_dict_cache_memoize(world.dict.get(), {key, len}, compute_nothing, nullptr, nullptr,
+                                                    &value, nullptr));
+    phicache_value_release(&value);
+}
+
 void get_mice(phicache_mice_cache *cache, const MiceKey &key) {
     phicache_mice found;
     found.struct_size = sizeof found;
@@ -143,6 +154,15 @@ const Work WORKS[] = {
          expect(PHICACHE_OK, phicache_dict_cache_memoize(world.dict.get(), world.keys[place].bytes(), compute, nullptr,
                                                          nullptr, &value, nullptr));
          phicache_value_release(&value);
+     }},
+    {"memoize on a hit, key of 64 bytes", [](World &world, std::size_t place) { memoize_long(world, place, 64); }},
+    {"memoize on a hit, key of 256 bytes", [](World &world, std::size_t place) { memoize_long(world, place, 256); }},
+    {"memoize on a hit, key of 1,024 bytes", [](World &world, std::size_t place) { memoize_long(world, place, 1024); }},
+    {"hit and release, two others held",
+     [](World &world, std::size_t place) {
+         static phicache_value held[3];
+         expect(PHICACHE_OK, phicache_dict_cache_get(world.dict.get(), world.keys[place].bytes(), &held[place % 3]));
+         phicache_value_release(&held[(place + 1) % 3]);
      }},
     {"memoize on a miss, and remove",
      [](World &world, std::size_t place) {
