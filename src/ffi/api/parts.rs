@@ -19,7 +19,7 @@
 //! more part.
 
 use crate::ffi::api::prelude::*;
-use crate::ffi::border::parts::{Buffer, Parts};
+use crate::ffi::border::parts::{Buffer, CacheByParts, Parts};
 
 /// Looks a key up as `phicache_cache_get` does.
 ///
@@ -125,7 +125,7 @@ pub unsafe extern "C" fn phicache_cache_memoize_parts(
     let parts = Parts::new(parts, count);
     try_hit(cache, parts, compute, out, callback_code).unwrap_or_else(|| {
         callback::compute(
-            cache.cast::<CacheByParts>(),
+            CacheByParts::of(cache),
             parts,
             Callback { compute, user_data },
             call_data,
@@ -148,10 +148,6 @@ fn try_hit(
     fast_path::memoize(cache, parts.try_join(&mut buffer)?, compute, out, code)
 }
 
-/// Any cache, in a lookup by a key in parts.
-#[repr(transparent)]
-struct CacheByParts(phicache_cache);
-
 impl Computes for CacheByParts {
     const FUNCTION: &'static str = "phicache_cache_memoize_parts";
     type Key = Parts;
@@ -161,7 +157,7 @@ impl Computes for CacheByParts {
 
     fn look_up(cache: *mut Self, parts: Parts, callback: Callback) -> Result<(TaskLookup, Callback)> {
         callback.check()?;
-        let cache = cache_of(cache.cast::<phicache_cache>())?;
+        let cache = cache_of(CacheByParts::cache(cache))?;
         Ok((parts.with_key(|key| cache.get_or_reserve(key))?.into(), callback))
     }
 }

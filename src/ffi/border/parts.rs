@@ -68,3 +68,18 @@ impl Parts {
         work(&key)
     }
 }
+
+/// Any cache, in a lookup by a key in parts.
+#[repr(transparent)]
+pub(in crate::ffi) struct CacheByParts(phicache_cache);
+
+impl CacheByParts {
+    pub(in crate::ffi) fn of(cache: *mut phicache_cache) -> *mut Self {
+        cache.cast()
+    }
+
+    /// The cache.
+    pub(in crate::ffi) fn cache(by_parts: *mut Self) -> *mut phicache_cache {
+        by_parts.cast()
+    }
+}
