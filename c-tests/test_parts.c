@@ -178,6 +178,26 @@ static void a_reader_is_of_one_thread(void) {
     free_cache();
 }
 
+static phicache_reader left_behind;
+
+static void *make_reader(void *unused) {
+    CHECK_OK(phicache_reader_init(&left_behind, cache));
+    return unused;
+}
+
+/* The next thread often gets the same memory for its stack and its thread-locals. */
+static void a_reader_is_of_no_use_after_its_thread(void) {
+    pthread_t thread;
+    make_cache();
+    CHECK_OK(phicache_dict_cache_set(dict, text("k"), text("value")));
+    REQUIRE(pthread_create(&thread, NULL, make_reader, NULL) == 0);
+    REQUIRE(pthread_join(thread, NULL) == 0);
+    REQUIRE(pthread_create(&thread, NULL, use_from_another_thread, &left_behind) == 0);
+    REQUIRE(pthread_join(thread, NULL) == 0);
+    phicache_reader_release(&left_behind);
+    free_cache();
+}
+
 /* Values that are held do not keep later lookups from being found, however many there are. */
 static void many_values_may_be_held_at_once(void) {
     enum { HELD = 200 };
@@ -203,6 +223,7 @@ int main(void) {
     RUN(a_failed_computation_and_bad_parts_are_reported);
     RUN(a_reader_reads_and_copies_as_the_cache_does);
     RUN(a_reader_is_of_one_thread);
+    RUN(a_reader_is_of_no_use_after_its_thread);
     RUN(many_values_may_be_held_at_once);
     return check_report();
 }

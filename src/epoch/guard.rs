@@ -72,6 +72,7 @@ pub(crate) use fast_guard;
 pub struct ThisThread {
     participant: &'static Participant,
     address: u64,
+    number: u64,
     _thread: PhantomData<*mut ()>,
 }
 
@@ -79,13 +80,15 @@ impl ThisThread {
     /// The calling thread. Fails if it is ending, or without memory.
     pub fn new() -> Result<Self> {
         let participant = register().ok_or_else(|| Error::invalid("this thread is ending, or without memory"))?;
-        Ok(ThisThread { participant, address: thread_slot::address(), _thread: PhantomData })
+        let (address, number) = (thread_slot::address(), participant.number.load(Ordering::Relaxed));
+        Ok(ThisThread { participant, address, number, _thread: PhantomData })
     }
 
-    /// Whether it is the calling thread: a C program may pass it on.
+    /// Whether it is the calling thread: a C program may pass it on, or keep it after the thread has ended. Then another
+    /// thread may have the same address, but its participant has another number, or none.
     #[inline(always)]
     pub fn is_current(&self) -> bool {
-        self.address == thread_slot::address()
+        self.address == thread_slot::address() && self.number == self.participant.number.load(Ordering::Relaxed)
     }
 
     /// The guard of the section that the thread has opened, if it has.

@@ -57,7 +57,7 @@ pub struct Participant {
     pub(super) garbage: Mutex<Garbage>,
     /// The bytes of `garbage`, so that an empty one is noticed without its lock.
     pub(super) garbage_bytes: AtomicU64,
-    /// The owner's number, unique among all past and present threads of the process.
+    /// The owner's number, unique among all past and present threads of the process; 0 without an owner.
     pub(super) number: AtomicU64,
     /// The nanoseconds that the owner, and earlier owners, have waited for computations of others (`flight` adds them).
     /// Only the owner writes it.
@@ -179,6 +179,7 @@ impl Participant {
     pub(super) fn release(&self) {
         self.epoch.store(0, Ordering::Release);
         self.open.store(0, Ordering::Relaxed);
+        self.number.store(0, Ordering::Relaxed);
         // Release, because a fork may see this store instead of the one that ends a change.
         self.changing.store(0, Ordering::Release);
         self.hand_back();

@@ -93,8 +93,8 @@ fn look(cache: &Cache, key: &[u8], out: &mut phicache_bytes) -> Result<phicache_
 /// Fills a reader: lookups of the calling thread in this cache. The reader holds a share of the cache, which lives until
 /// the last share is released, also if its handle is freed.
 ///
-/// @param reader  The reader: a struct of the caller's, which must not be copied or moved. Release it with
-///                `phicache_reader_release`. What was in it is lost, so release a reader before you fill it again.
+/// @param reader  The reader: a struct of the caller's, which must not be copied or moved. It is of use until its thread
+///                ends. Release it with `phicache_reader_release`; what was in the struct before is lost.
 /// @param cache   Any cache.
 /// @return OK; ERROR_INVALID_ARGUMENT if this thread is ending.
 #[unsafe(no_mangle)]
