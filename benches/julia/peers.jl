@@ -21,7 +21,7 @@ function Base.get!(compute, cache::LockedDict, key)
     return value
 end
 
-# An LRU map in plain words. A hit takes a lock, looks the key up twice, and moves its node to the front of a list.
+# A simple LRU map. A hit takes a lock, looks the key up twice, and moves its node to the front of a list.
 mutable struct Node{K}
     key::K
     next::Node{K}

@@ -21,7 +21,7 @@ class callback<R(A...)> {
 public:
     callback() noexcept = default;
     callback(std::nullptr_t) noexcept {}
-    /// A null function pointer or an empty std::function is none.
+    /// A null function pointer or an empty std::function makes an empty callback.
     template <class F, std::enable_if_t<!std::is_same_v<std::decay_t<F>, callback> &&
                                             std::is_invocable_r_v<R, std::decay_t<F>&, A...>,
                                         int> = 0>

@@ -137,8 +137,8 @@ public:
     pooled_key& operator=(const pooled_key&) = delete;
     phicache_key* handle() const noexcept { return handle_; }
 
-    /// A builder with the key of these arguments. If there is none, writes to `why` and returns null; throws if that is
-    /// null.
+    /// A builder with the key of these arguments. On failure, writes the reason to `why` and returns null; throws if `why`
+    /// is null.
     template <class... Arguments>
     [[gnu::noinline]] static phicache_key* build(failure* why, const Arguments&... arguments) {
         key building(take());  // if the add_to_key of an argument throws, the builder is freed

@@ -135,16 +135,6 @@ impl<T> Fast<T> {
             Fast::Miss | Fast::Slow => None,
         }
     }
-
-    /// The result of the fast path, or else that of the slow one.
-    #[inline(always)]
-    pub fn unwrap_or_else(self, slow: impl FnOnce() -> Option<T>) -> Option<T> {
-        match self {
-            Fast::Hit(value) => Some(value),
-            Fast::Miss => None,
-            Fast::Slow => slow(),
-        }
-    }
 }
 
 /// The result of a wait for a value that another caller computes.

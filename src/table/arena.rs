@@ -54,8 +54,8 @@ pub(super) struct Chunk {
     /// Whether it has come back with blocks that only pins keep. To move the others out would not free it. Changed under
     /// the arena's lock.
     pub(super) is_kept: bool,
-    /// Whether it has come back and got no entry since: there is none to evict. Set under the arena's lock, before it is
-    /// in a list.
+    /// Whether it was put back with pinned blocks and has got no entry since, so that nothing in it can be evicted. Set
+    /// under the arena's lock, before it is in a list.
     pub(super) is_barren: AtomicBool,
 }
 

@@ -133,12 +133,12 @@ mod out_of_line {
         }
     }
 
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(not(all(unix, target_arch = "x86_64")))]
     use find_any as call;
 
     /// # Safety
     /// As for [`find`].
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(unix, target_arch = "x86_64"))]
     #[inline(always)]
     unsafe fn call(table: &Table, key: *const u8, len: usize) -> *mut Header {
         let entry: *mut Header;
@@ -167,7 +167,7 @@ mod out_of_line {
     }
 
     /// Calls [`find_any`] with the table in rax, and preserves the integer registers that a function need not.
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(unix, target_arch = "x86_64"))]
     #[unsafe(naked)]
     unsafe extern "C" fn find_any_preserving() {
         std::arch::naked_asm!(

@@ -51,7 +51,7 @@ end
     return result
 end
 
-# Instead of a value: there is none. (`nothing` may be a value.)
+# What a lookup returns on a miss, because `nothing` may be a value.
 struct Absent end
 
 # The value, or Absent(). A hit is flat code without `try`, closures and allocations, except that of the value.

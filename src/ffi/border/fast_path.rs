@@ -10,6 +10,7 @@ use std::mem::MaybeUninit;
 use std::{ptr, slice};
 
 use crate::cache::{Cache, Fast, Lease, Value};
+use crate::epoch::Guard;
 use crate::epoch::guard::{fast_guard, try_fast_in_open};
 use crate::ffi::border::any_cache::{CacheType, try_fast_cache};
 use crate::ffi::border::handles::{try_fast_key_builder, try_fast_memo, try_fast_method};
@@ -117,13 +118,19 @@ pub(in crate::ffi) fn get_into<C: CacheType>(
     try_array(buffer.cast_const(), capacity)?;
     let cache = try_fast_cache(cache)?;
     fast_guard!(guard else None);
-    copied(cache.try_fast_read(guard, key, |value| Buffer { start: buffer, capacity }.copy(value)), out_len)
+    copy(cache, guard, key, &Buffer { start: buffer, capacity }, out_len)
 }
 
-/// Returns a lookup whose value was copied.
+/// Looks a key up in a read section, and copies its value.
 #[inline(always)]
-fn copied(len: Fast<usize>, out_len: &mut MaybeUninit<usize>) -> Option<phicache_status> {
-    match len {
+fn copy(
+    cache: &Cache,
+    guard: &Guard,
+    key: &[u8],
+    buffer: &Buffer,
+    out_len: &mut MaybeUninit<usize>,
+) -> Option<phicache_status> {
+    match cache.try_fast_read(guard, key, |value| buffer.copy(value)) {
         Fast::Slow => None,
         Fast::Hit(len) => {
             out_len.write(len);
@@ -363,12 +370,12 @@ pub(in crate::ffi) fn reader_copy(
 ) -> Option<phicache_status> {
     let (out_len, key) = (try_out(out_len)?, some_key(key)?);
     try_array(buffer.cast_const(), capacity)?;
-    let reader = try_fast_reader(reader)?;
-    if reader.thread.in_section().is_some() {
-        return None;
+    let (reader, buffer) = (try_fast_reader(reader)?, Buffer { start: buffer, capacity });
+    if let Some(guard) = reader.thread.in_section() {
+        return copy(&reader.cache, &guard, key, &buffer, out_len);
     }
     fast_guard!(guard of &reader.thread, else None);
-    copied(reader.cache.try_fast_read(guard, key, |value| Buffer { start: buffer, capacity }.copy(value)), out_len)
+    copy(&reader.cache, guard, key, &buffer, out_len)
 }
 
 /// Releases a value.
