@@ -9,6 +9,7 @@
 #   make check     all other checks: lints, every standard and compiler, the package and its consumers, sanitizers, the
 #                  model checkers, the fuzz targets; takes about half an hour. CI runs test and check (.ci/run); neither
 #                  repeats the other
+#   make lint      the part of check that runs no test; takes two minutes
 #   make stress    random operations from up to 64 threads for SECONDS (60); takes THREADS and SEED
 #   make soak-redis  two processes share results in Redis for SECONDS (60) while their server fails in many ways;
 #                  takes SEED
@@ -67,7 +68,7 @@ SCALE ?= 8
 
 BENCH = $(BUILD)/bench
 
-.PHONY: demo test check stress soak-redis soak-memory truth sanitize memcheck fuzz bench bench-peers bench-iit \
+.PHONY: demo test check lint stress soak-redis soak-memory truth sanitize memcheck fuzz bench bench-peers bench-iit \
         bench-redis bench-eviction bench-memory bench-julia bench-instructions build package configure install header symbols docs \
         supply-chain clean distclean toolchain
 
@@ -83,6 +84,9 @@ test: toolchain
 
 check: toolchain
 	@$(PYTHON) -B make/run_tests.py $(BUILD) $(JOBS) check
+
+lint: toolchain
+	@$(PYTHON) -B make/run_tests.py $(BUILD) $(JOBS) lint
 
 stress: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target stress -j $(JOBS)

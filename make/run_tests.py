@@ -6,6 +6,7 @@ GROUP is one of
     test      whether the library works here: the tests of Rust, C and C++ (one standard each), Julia and the examples
     check     all other checks: lints, other standards and compilers, the package and its consumers, sanitizers, the
               model checkers, the fuzz targets, PyPhi beside the library; nothing of test runs again
+    lint      everything compiles, and what the lints say of it: the part of check that needs no run
     sanitize  the long form of the sanitizers
     memcheck  the C and C++ tests under valgrind
 
@@ -203,7 +204,7 @@ def solver_options(tools):
     return [f"-DPHICACHE_LEMON_INCLUDE_DIR={tools['lemon']}"] if tools["lemon"] else []
 
 
-def rust_checks(build, jobs, tools):
+def lints(build, jobs, tools):
     beside = ["benches/inner/Cargo.toml", "benches/eviction/Cargo.toml", "benches/memory/Cargo.toml",
               "tests/loom/Cargo.toml"]
     for manifest in "Cargo.toml", "fuzz/Cargo.toml", *beside:
@@ -214,6 +215,14 @@ def rust_checks(build, jobs, tools):
     for manifest in beside:
         yield component("clippy", CARGO, "clippy", "--manifest-path", manifest, "--all-targets", "--quiet", "--",
                         "-D", "warnings")
+    # These two use inner functions of the library that nothing else does, in builds of their own.
+    for cfg, *where in ("shuttle", "--no-default-features", "--test", "shuttle"), \
+                       ("fuzzing", "--manifest-path", "fuzz/Cargo.toml"):
+        yield component("clippy", "env", f"RUSTFLAGS=--cfg {cfg}", CARGO, "clippy", *where, "--quiet",
+                        "--target-dir", str(target() / f"clippy-{cfg}"), "--", "-D", "warnings")
+
+
+def rust_checks(build, jobs, tools):
     yield check(as_cargo_counts, CARGO, "test", "--no-default-features", "--test", "built_out")
     # shuttle replaces the locks of the whole library, so it needs a build of its own, without Redis.
     yield check(as_cargo_counts, "env", "RUSTFLAGS=--cfg shuttle", CARGO, "test", "--release", "--no-default-features",
@@ -324,7 +333,8 @@ def memcheck_checks(build, jobs, tools):
     yield check(as_one, *valgrind, build / "c-tests" / "stress", "--seconds", "5")
 
 
-GROUPS = {"test": (rust_tests, c_tests), "check": (rust_checks, paper_checks, c_checks, truth_checks, fuzz_checks),
+GROUPS = {"test": (rust_tests, c_tests), "lint": (lints, paper_checks),
+          "check": (lints, paper_checks, rust_checks, c_checks, truth_checks, fuzz_checks),
           "sanitize": (sanitizer_checks,), "memcheck": (memcheck_checks,)}
 
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use phicache::cache::{
-    Cache, DictCache, Lease, MiceCache, OnFull, Options, Origin, Refusal, Started, Value, Waited, Walk,
+    Cache, DictCache, Fast, Lease, MiceCache, OnFull, Options, Origin, Refusal, Started, Value, Waited, Walk,
 };
 use phicache::config::Config;
 use phicache::epoch::{self, guard};
@@ -30,7 +30,11 @@ fn check(model: impl Fn() + Send + Sync + 'static) {
 
 /// A lookup as in the C API: the fast path first.
 fn get(cache: &Cache, key: &[u8]) -> Option<Value> {
-    cache.try_fast_get(key).unwrap_or_else(|| cache.get(key).unwrap())
+    match cache.try_fast_get(key) {
+        Fast::Hit(value) => Some(value),
+        Fast::Miss => None,
+        Fast::Slow => cache.get(key).unwrap(),
+    }
 }
 
 fn cache() -> Cache {

@@ -121,7 +121,8 @@ unsafe extern "C-unwind" fn compute(
     // SAFETY: `World::memoize` passed this data, and nothing else uses the world while the callback runs.
     let (call, world) = unsafe {
         let call = &mut *call.cast::<Call>();
-        (&mut *(&raw mut *call), &mut *call.world)
+        let world = &mut *call.world;
+        (call, world)
     };
     call.ran = true;
     let key = if key.len == 0 { Vec::new() } else { unsafe { std::slice::from_raw_parts(key.data, key.len) }.to_vec() };

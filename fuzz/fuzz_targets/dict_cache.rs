@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use phicache::cache::{Cache, Cost, DictCache, Lease, OnFull, Options, Origin, Refusal, Started, Stored, Value};
+use phicache::cache::{Cache, Cost, DictCache, Fast, Lease, OnFull, Options, Origin, Refusal, Started, Stored, Value};
 use phicache::config::Config;
 use phicache::epoch;
 use phicache::error::Error;
@@ -135,7 +135,11 @@ impl World {
         let expected = self.entries.get(key).cloned();
         self.count(expected.is_some());
         // Looks the key up as the C face does: first on the fast path.
-        let found = self.cache.try_fast_get(key).unwrap_or_else(|| self.cache.get(key).unwrap());
+        let found = match self.cache.try_fast_get(key) {
+            Fast::Hit(value) => Some(value),
+            Fast::Miss => None,
+            Fast::Slow => self.cache.get(key).unwrap(),
+        };
         match (found, expected) {
             (None, None) => {}
             (Some(value), Some(expected)) => {
