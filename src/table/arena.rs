@@ -302,7 +302,7 @@ impl LazyArena {
     }
 
     /// The arena, made now if it does not exist.
-    #[inline]
+    #[inline(always)]
     pub(super) fn get_or_try_init(&self) -> Result<ArcRef<'_, Arena>> {
         if let Some(arena) = self.0.get_arc() {
             return Ok(arena);
@@ -457,6 +457,7 @@ impl Inner {
     }
 
     /// A block of this class, if the chunks have one, and whether it was carved.
+    #[inline]
     pub(super) fn take(&mut self, size: usize, class: usize) -> Option<(NonNull<Header>, *mut Chunk, bool)> {
         if self.hole_bytes >= size
             && let Some(hole) = self.holes.take(size, class)

@@ -83,6 +83,7 @@ impl<'g> EntryRef<'g> {
     }
 
     /// The bytes that this entry takes in the heap.
+    #[inline(always)]
     pub fn weight(self) -> u64 {
         arena::weight(self.block_len())
     }
