@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 13] = [
     &["cache/shared"],
     &["cache"],
     &["config", "iit"],
-    &["key", "redis"],
+    &["key", "redis", "disk"],
     &["table"],
     &["memory", "flight"],
     &["epoch"],

@@ -34,6 +34,8 @@ pub const PHICACHE_BUSY: i32 = 9;
 pub const PHICACHE_TIMEOUT: i32 = 10;
 /// Not stored: the server failed.
 pub const PHICACHE_REFUSED_SERVER: i32 = 11;
+/// Not stored: a file operation of a disk cache failed, for example because the disk is full.
+pub const PHICACHE_REFUSED_STORAGE: i32 = 12;
 
 /// An argument is NULL, out of range, or contradicts another.
 pub const PHICACHE_ERROR_INVALID_ARGUMENT: i32 = -1;
@@ -59,6 +61,8 @@ pub const PHICACHE_ERROR_CONFIGURATION: i32 = -10;
 pub const PHICACHE_ERROR_NAME_IN_USE: i32 = -11;
 /// The bytes are not a MICE record, or are damaged.
 pub const PHICACHE_ERROR_DAMAGED: i32 = -12;
+/// A file operation of a disk cache failed. The message says what was tried, where, and why it failed.
+pub const PHICACHE_ERROR_STORAGE: i32 = -13;
 
 /// The value was in the cache.
 pub const PHICACHE_ORIGIN_HIT: u32 = 1;
