@@ -11,6 +11,7 @@
 //! | `repair.rs` | segments of processes that are gone are sealed |
 //! | `writer.rs` | the segment to which this process appends |
 //! | `catalog.rs` | the known segments, and which record of a key is the newest |
+//! | `stamp.rs` | whether a directory has changed since it was listed |
 //! | `index.rs` | from the hash of a key to the place of its record |
 //! | `value_files.rs` | long values, each in a file |
 //! | `segment.rs` | a segment as its readers see it |
@@ -50,6 +51,7 @@ mod refresh;
 mod repair;
 mod segment;
 mod space;
+mod stamp;
 mod store;
 mod value_files;
 mod writer;

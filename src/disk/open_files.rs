@@ -4,30 +4,35 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
-use super::segment::Segment;
 use crate::sync::Mutex;
 
-/// The most segments that this process keeps open.
+/// The most files that this process keeps open.
 const MOST: usize = 128;
 
-static OPEN: Mutex<VecDeque<Weak<Segment>>> = Mutex::new(VecDeque::new());
-
-/// Notes that a segment was opened, and closes the one that was opened first if there are too many.
-pub fn opened(segment: &Arc<Segment>) {
-    let oldest = {
-        let mut open = OPEN.lock();
-        open.push_back(Arc::downgrade(segment));
-        if open.len() > MOST { open.pop_front() } else { None }
-    };
-    if let Some(oldest) = oldest.and_then(|oldest| oldest.upgrade())
-        && !Arc::ptr_eq(&oldest, segment)
-    {
-        oldest.close();
-    }
+/// What keeps a file open, and opens it again when it is needed.
+pub trait Closes: Send + Sync {
+    /// Closes the file.
+    fn close(&self);
 }
 
-/// Closes all segments, because the process has no descriptor left.
+static OPEN: Mutex<VecDeque<Weak<dyn Closes>>> = Mutex::new(VecDeque::new());
+
+/// Notes that a file was opened, and closes the one that was opened first if there are too many.
+pub fn opened(opener: Weak<dyn Closes>) {
+    let oldest = {
+        let mut open = OPEN.lock();
+        open.push_back(opener);
+        if open.len() > MOST { open.pop_front() } else { None }
+    };
+    close(oldest);
+}
+
+/// Closes all files, because the process has no descriptor left.
 pub fn close_all() {
     let open = std::mem::take(&mut *OPEN.lock());
-    open.into_iter().filter_map(|segment| segment.upgrade()).for_each(|segment| segment.close());
+    close(open);
+}
+
+fn close(openers: impl IntoIterator<Item = Weak<dyn Closes>>) {
+    openers.into_iter().filter_map(|opener| opener.upgrade()).for_each(|opener: Arc<dyn Closes>| opener.close());
 }

@@ -3,36 +3,20 @@
 //! A refresh asks for the state of the directory (one stat), lists it if that has changed, and reads on in each live
 //! segment of other processes (one read each).
 
-use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::catalog::{Growth, read_on};
 use super::failure::{Failure, Outcome};
 use super::files;
 use super::format::Footer;
 use super::names::{Name, State};
+use super::open_files::Closes;
 use super::segment::Segment;
 use super::space::Space;
-use super::{compact, open_files, repair};
+use super::stamp::Stamp;
+use super::{compact, repair};
 use crate::sync::monotonic_ns;
-
-/// The state of a directory when it was listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
-    device: u64,
-    inode: u64,
-    modified: (i64, i64),
-    /// Whether a later change would show. Within a clock tick of a change it might not.
-    is_settled: bool,
-}
-
-impl Stamp {
-    fn is_same_directory(&self, other: &Stamp) -> bool {
-        (self.device, self.inode) == (other.device, other.inode)
-    }
-}
 
 /// A segment that a listing shows for the first time.
 struct New {
@@ -65,10 +49,10 @@ impl Space {
                 if known.is_none() {
                     self.drop_all();
                 }
-                let changed = known.is_none_or(|known| known != stamp || !known.is_settled);
+                let changed = known.is_none_or(|known| !known.is_current(&stamp));
                 let opened = if changed { self.list(known.is_none())? } else { Ok(()) };
                 // What could not be opened is tried again next time.
-                *listed = Some(Stamp { is_settled: stamp.is_settled && opened.is_ok(), ..stamp });
+                *listed = Some(if opened.is_ok() { stamp } else { stamp.unsettled() });
                 opened.and_then(|()| self.read_on())
             }
         };
@@ -83,16 +67,8 @@ impl Space {
             Err(failure) if failure.is_absence() => return Ok(None),
             metadata => metadata?,
         };
-        if !metadata.is_dir() || !self.directory.trusts(&metadata) {
-            return Ok(None);
-        }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as i64;
-        Ok(Some(Stamp {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            is_settled: (now - metadata.mtime()).abs() > 2,
-        }))
+        let ours = metadata.is_dir() && self.directory.trusts(&metadata);
+        Ok(ours.then(|| Stamp::of(&metadata)))
     }
 
     /// Everything is gone.
@@ -155,7 +131,7 @@ impl Space {
                 }
             }
             for New { segment, footer, growth } in new {
-                open_files::opened(&segment);
+                segment.note_open();
                 let number = catalog.add(segment, growth)?;
                 catalog.note_all(number, &footer)?;
             }

@@ -13,7 +13,7 @@ use super::format::{
     Extent, FileKind, Footer, HEADER, Header, Kind, LONGEST_RECORD, PREFIX, Record, TRAILER, Trailer, UNIT, ValueFile,
 };
 use super::names::{Name, State};
-use super::open_files;
+use super::open_files::{self, Closes};
 use crate::sync::Mutex;
 
 /// The bytes that a scan reads at once; more than the longest record.
@@ -71,13 +71,14 @@ impl Segment {
         }
         let file = Arc::new(open_file(&self.folder, &self.name)?.0);
         *self.file.lock() = Some(file.clone());
-        open_files::opened(self);
+        self.note_open();
         Ok(file)
     }
 
-    /// Closes its file, which is opened again when it is needed.
-    pub fn close(&self) {
-        *self.file.lock() = None;
+    /// Notes that its file is open, so that it can be closed if there are too many.
+    pub fn note_open(self: &Arc<Self>) {
+        let weak = Arc::downgrade(self);
+        open_files::opened(weak);
     }
 
     /// The path of its file, for messages.
@@ -197,6 +198,12 @@ impl Segment {
             Some(footer) => Ok((footer, false)),
             None => Ok((self.make_footer()?.0, true)),
         }
+    }
+}
+
+impl Closes for Segment {
+    fn close(&self) {
+        *self.file.lock() = None;
     }
 }
 

@@ -14,7 +14,7 @@ use super::failure::{Failure, Outcome};
 use super::format::{Content, Kind, PREFIX, Record, RecordKey};
 use super::health::Health;
 use super::read_filter::ReadFilter;
-use super::refresh::Stamp;
+use super::stamp::Stamp;
 use super::value_files::OpenValue;
 use super::writer::Writer;
 use crate::error::Result;
