@@ -41,7 +41,7 @@ pub struct Usage {
 pub fn survey(directory: &Directory) -> Outcome<Vec<Usage>> {
     let mut found = Vec::new();
     for folder in spaces(directory)? {
-        survey_space(&folder.into(), &mut found)?;
+        found.append(&mut survey_space(&folder.into())?);
     }
     Ok(found)
 }
@@ -74,7 +74,9 @@ fn list(folder: &Path) -> Outcome<Vec<String>> {
     }
 }
 
-fn survey_space(folder: &Arc<Path>, found: &mut Vec<Usage>) -> Outcome<()> {
+/// The segments of one identity and role.
+pub fn survey_space(folder: &Arc<Path>) -> Outcome<Vec<Usage>> {
+    let mut found = Vec::new();
     let names = list(folder)?;
     repair::remove_unfinished(folder, &names);
     let segments = names.iter().filter_map(|file| Some((file, Name::of_file(file)?)));
@@ -91,7 +93,7 @@ fn survey_space(folder: &Arc<Path>, found: &mut Vec<Usage>) -> Outcome<()> {
         let used = seconds(metadata.accessed()).max(seconds(metadata.modified()));
         found.push(Usage { folder: folder.clone(), name, state, bytes, used });
     }
-    Ok(())
+    Ok(found)
 }
 
 /// The sum of all costs in a sealed segment, in nanoseconds; 0 if that is not known.

@@ -3,6 +3,7 @@
 //!
 //! | file | its one idea |
 //! |---|---|
+//! | `inspect.rs` | what is in a directory, for people |
 //! | `store.rs` | stores and removals: records are appended to a segment of this process |
 //! | `refresh.rs` | what other processes have stored since the last refresh |
 //! | `compact.rs` | many small segments become one |
@@ -44,6 +45,7 @@ pub mod files;
 pub mod format;
 mod health;
 mod index;
+mod inspect;
 mod names;
 mod open_files;
 mod read_filter;
@@ -59,5 +61,6 @@ mod writer;
 pub use directory::Directory;
 pub use failure::{Failure, Outcome};
 pub use health::Health;
+pub use inspect::{Report, inspect};
 pub use space::{Found, Lookup, Options, Space};
 pub use store::{Entry, Stored};
