@@ -61,9 +61,9 @@ pub struct Stats {
 pub(super) const REFUSALS: usize = REASONS.len();
 
 /// All reasons, in their order.
-const REASONS: [Refusal; 7] = {
+const REASONS: [Refusal; 8] = {
     use Refusal::*;
-    let reasons = [Cut, Phi, Memory, Disabled, Capacity, Cleared, Server];
+    let reasons = [Cut, Phi, Memory, Disabled, Capacity, Cleared, Server, Storage];
     let mut at = 0;
     while at < reasons.len() {
         assert!(reasons[at] as usize == at);

@@ -53,6 +53,19 @@ fn head(typed: bool, prefix: Option<&str>) -> Result<Vec<u8>> {
     copy(builder.key_with_prefix(typed, prefix)?)
 }
 
+/// Fails unless the prefix of a function says its version, if the values outlive the code that computed them.
+fn check_version(cache: &Cache, prefix: Option<&str>) -> Result<()> {
+    let has_version = prefix.and_then(|prefix| prefix.rsplit_once('@')).is_some_and(|(_, version)| !version.is_empty());
+    match cache {
+        Cache::Disk(_) if !has_version => Err(Error::invalid(format!(
+            "the prefix \"{}\" has no version; values on disk outlive the code that computed them: give the function a \
+             prefix such as \"entropy@1\", and another version when its results change",
+            prefix.unwrap_or_default()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 fn copy(key: &[u8]) -> Result<Vec<u8>> {
     let mut copy = Vec::new();
     copy.try_reserve_exact(key.len()).map_err(|_| Error::OutOfMemory(key.len()))?;
@@ -71,6 +84,9 @@ impl Memo {
         prefix: Option<String>,
     ) -> Result<Self> {
         let maximum = maximum.map(check_maximum).transpose()?;
+        if let Some(cache) = &cache {
+            check_version(cache, prefix.as_deref())?;
+        }
         let head = match &cache {
             Some(_) => Some(head(typed, prefix.as_deref())?),
             None => None,
@@ -186,6 +202,7 @@ impl Method {
 
     /// Looks the arguments up in the object's `cache`.
     pub fn get_or_reserve(&self, cache: &Cache, args: &mut KeyBuilder) -> Result<MethodLookup> {
+        check_version(cache, self.prefix.as_deref())?;
         let key = args.key_with_prefix(false, self.prefix.as_deref())?;
         if !self.repertoire || cache.config().repertoires() {
             return cache.get_or_reserve(key).map(MethodLookup::Cached);

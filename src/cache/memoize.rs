@@ -261,6 +261,7 @@ impl Pending {
         let origin = match self.cache.correct(key, old, new, cost, maximum) {
             Ok(origin) => origin,
             Err(Error::Redis(_)) => Origin::NotStored(Some(Refusal::Server)),
+            Err(Error::Storage(_)) => Origin::NotStored(Some(Refusal::Storage)),
             Err(_) => Origin::NotStored(None),
         };
         Value { entry: computed, origin }

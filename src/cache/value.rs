@@ -22,6 +22,8 @@ pub enum Refusal {
     Cleared,
     /// The server failed.
     Server,
+    /// A file operation failed.
+    Storage,
 }
 
 impl From<Exceeded> for Refusal {

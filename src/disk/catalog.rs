@@ -1,0 +1,183 @@
+//! What this process knows of a space: its segments, and in which of them the record of each key is.
+//!
+//! Of several records of a key, that in the newest segment counts, and in one segment the last. A removal is a record
+//! too; its entry stays in the index, so that an older record is not found instead.
+
+use std::sync::Arc;
+
+use super::failure::Outcome;
+use super::format::{Extent, Footer, HEADER, Kind, UNIT};
+use super::index::{Index, Place};
+use super::names::Name;
+use super::segment::{Segment, is_value};
+use crate::error::{Error, Result};
+
+/// The orders of new segments differ by this, so that a joined segment fits between its neighbours.
+const STEP: u64 = 1024;
+
+/// How a segment is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Growth {
+    /// It does not grow any more.
+    Sealed,
+    /// Another process may append to it; this one has read it up to an offset.
+    ReadTo(u64),
+    /// This process appends to it.
+    Own,
+}
+
+/// A segment that is known.
+pub struct Known {
+    /// The segment.
+    pub segment: Arc<Segment>,
+    /// How it is written.
+    pub growth: Growth,
+}
+
+/// The segments of a space and the index of their records.
+#[derive(Default)]
+pub struct Catalog {
+    index: Index,
+    /// By their numbers in the index.
+    known: Vec<Option<Known>>,
+    /// The entries of removed keys.
+    removed: usize,
+}
+
+/// Where a record is.
+pub struct Located {
+    /// The segment.
+    pub segment: Arc<Segment>,
+    /// The offset there.
+    pub offset: u64,
+    /// What it is.
+    pub extent: Extent,
+    place: Place,
+}
+
+impl Catalog {
+    /// The record of a hash.
+    pub fn locate(&self, hash: u64) -> Option<Located> {
+        let place = self.index.get(hash)?;
+        let known = self.known.get(usize::from(place.segment))?.as_ref()?;
+        let offset = u64::from(place.offset) * UNIT as u64;
+        Some(Located { segment: known.segment.clone(), offset, extent: Extent::from_bits(place.extent), place })
+    }
+
+    /// The number of keys that have a value.
+    pub fn len(&self) -> usize {
+        self.index.len() - self.removed
+    }
+
+    /// The hashes of all keys that have a value.
+    pub fn hashes(&self) -> Vec<u64> {
+        let values = self.index.iter().filter(|(_, place)| is_value(Extent::from_bits(place.extent).kind()));
+        values.map(|(hash, _)| hash).collect()
+    }
+
+    /// The bytes of memory that it takes.
+    pub fn bytes(&self) -> usize {
+        self.index.bytes()
+    }
+
+    /// The segments with their numbers.
+    pub fn segments(&self) -> impl Iterator<Item = (u16, &Known)> {
+        (0..).zip(&self.known).filter_map(|(number, known)| Some((number, known.as_ref()?)))
+    }
+
+    /// The order of a new segment: after all others.
+    pub fn next_order(&self) -> u64 {
+        self.segments().map(|(_, known)| known.segment.name.order + STEP).max().unwrap_or(STEP)
+    }
+
+    /// Adds a segment without records, and returns its number.
+    pub fn add(&mut self, segment: Arc<Segment>, growth: Growth) -> Result<u16> {
+        let known = Some(Known { segment, growth });
+        if let Some(free) = self.known.iter().position(Option::is_none) {
+            self.known[free] = known;
+            return Ok(free as u16);
+        }
+        let number = u16::try_from(self.known.len());
+        let number = number.map_err(|_| Error::Storage("more than 65,536 segments of one identity and role".into()))?;
+        self.known.push(known);
+        Ok(number)
+    }
+
+    /// Changes how a segment is written.
+    pub fn grow(&mut self, number: u16, growth: Growth) {
+        if let Some(known) = &mut self.known[usize::from(number)] {
+            known.growth = growth;
+        }
+    }
+
+    /// Notes a record, unless a newer one of its key is known.
+    pub fn note(&mut self, number: u16, hash: u64, offset: u64, extent: Extent) -> Result<()> {
+        let new = Place { segment: number, extent: extent.to_bits(), offset: (offset / UNIT as u64) as u32 };
+        let old = self.index.get(hash);
+        if old.is_some_and(|old| self.is_newer(old, new)) {
+            return Ok(());
+        }
+        self.index.insert(hash, new)?;
+        let is_removal = |place: Place| Extent::from_bits(place.extent).kind() == Kind::Removed;
+        self.removed -= usize::from(old.is_some_and(is_removal));
+        self.removed += usize::from(is_removal(new));
+        Ok(())
+    }
+
+    /// Notes all records of a footer.
+    pub fn note_all(&mut self, number: u16, footer: &Footer) -> Result<()> {
+        // From the end, so that most older records of a key change nothing.
+        for (hash, offset, extent) in footer.parts().rev().filter(|(.., extent)| extent.kind() != Kind::Damaged) {
+            self.note(number, hash, offset, extent)?;
+        }
+        Ok(())
+    }
+
+    fn is_newer(&self, place: Place, than: Place) -> bool {
+        match place.segment == than.segment {
+            true => place.offset > than.offset,
+            false => self.name(place) > self.name(than),
+        }
+    }
+
+    fn name(&self, place: Place) -> Option<&Name> {
+        Some(&self.known.get(usize::from(place.segment))?.as_ref()?.segment.name)
+    }
+
+    /// Whether the record of a hash, if it has one, is in a segment that is newer than this one.
+    pub fn is_after(&self, hash: u64, segment: &Name) -> bool {
+        self.locate(hash).is_some_and(|located| located.segment.name > *segment)
+    }
+
+    /// Removes the entry of a record that turned out to be damaged.
+    pub fn forget(&mut self, hash: u64, located: &Located) {
+        if self.index.get(hash) == Some(located.place) {
+            self.index.remove(hash);
+            self.removed -= usize::from(located.extent.kind() == Kind::Removed);
+        }
+    }
+
+    /// Removes segments with all their records.
+    pub fn drop_segments(&mut self, gone: &[u16]) {
+        if gone.is_empty() {
+            return;
+        }
+        let (known, removed) = (&mut self.known, &mut self.removed);
+        self.index.retain(|_, place| {
+            let stays = !gone.contains(&place.segment);
+            *removed -= usize::from(!stays && Extent::from_bits(place.extent).kind() == Kind::Removed);
+            stays
+        });
+        gone.iter().for_each(|number| known[usize::from(*number)] = None);
+    }
+}
+
+/// Reads what another process has appended to a live segment since the last time: hashes, offsets, extents; and how far
+/// it has been read now.
+pub fn read_on(segment: &Arc<Segment>, from: u64) -> Outcome<(Vec<(u64, u64, Extent)>, u64)> {
+    let mut found = Vec::new();
+    let end = segment.scan(from.max(HEADER as u64), false, |offset, record| {
+        found.push((record.key.hash(), offset, record.extent()));
+    })?;
+    Ok((found, end))
+}
