@@ -206,8 +206,7 @@ impl Cache {
     /// Lets the caller compute a key, and counts a miss, in the usual case: it has no value in this process, and nobody
     /// computes it. In any other case `None`, and nothing has happened.
     #[inline(never)]
-    pub(super) fn begin_at_once(&self, key: &[u8]) -> Option<TryArc<Flight>> {
-        let key = &Hashed::from(key);
+    pub(super) fn begin_at_once(&self, key: &Hashed) -> Option<TryArc<Flight>> {
         each!(self, cache => cache.begin_at_once(key), shared => {
             let _ = cache;
             None

@@ -510,9 +510,10 @@ impl<P: Policy> LocalCache<P> {
         let checked = self.policy.check(flight.key(), new_entry.value(), &self.config)?;
         let thread = epoch::current();
         let cost = self.count_computation(flight, thread, cost);
-        let terms = self.terms(maximum, new_entry.weight(), cost);
+        let weight = new_entry.weight();
+        let terms = self.terms(maximum, weight, cost);
         let refusal = match checked {
-            Ok(()) if self.may_store(new_entry.weight(), &terms) => None,
+            Ok(()) if self.may_store(weight, &terms) => None,
             Ok(()) => Some(Refusal::Memory),
             Err(reason) => Some(reason),
         };

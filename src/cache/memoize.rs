@@ -67,7 +67,10 @@ impl Cache {
         let key = Hashed::from(key);
         match self.hit(&key) {
             Ok(value) => Ok(Lookup::Found(value)),
-            Err(Beyond::Missed) => self.reserve(&key),
+            Err(Beyond::Missed) => match self.begin_at_once(&key) {
+                Some(flight) => Ok(Lookup::Compute(Pending::new(self, flight, None))),
+                None => self.reserve(&key),
+            },
             Err(Beyond::Unverified(value)) => Ok(self.found(value, Owner::this_thread())),
         }
     }
@@ -76,7 +79,7 @@ impl Cache {
     /// `None`, and nothing has happened.
     #[inline(always)]
     pub fn try_fast_begin(&self, key: &[u8]) -> Option<Pending> {
-        let flight = self.begin_at_once(key)?;
+        let flight = self.begin_at_once(&key.into())?;
         Some(Pending::new(self, flight, None))
     }
 

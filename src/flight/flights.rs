@@ -10,6 +10,9 @@
 //!   next. If no waiter would compute, the flight ends and all waiters get the failure.
 //! * Forks: a flight whose owner vanished in a fork is replaced.
 //!
+//! Most computations are alone: nobody waits for them, and nothing else of their cache is computed. Such a flight is not
+//! put in a hash table, its state is never locked, and its memory is used for the next one.
+//!
 //! A removal of the key or a clear of the cache invalidates the flight. Its waiters still get its value, but new
 //! callers do not find it, and its value is not stored. Until its computation ends it is in the list `stale`, so that
 //! recursion is still detected.
