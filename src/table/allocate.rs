@@ -5,7 +5,7 @@
 
 use std::ptr::NonNull;
 
-use super::arena::{Arena, CHUNK_HEADER, Chunk, Inner, LAST_CHUNK};
+use super::arena::{Arena, CHUNK_HEADER, Chunk, Chunks, LAST_CHUNK};
 use super::chunk_memory::{self, PAGED};
 use super::header::{Header, SMALLEST};
 use super::holes::Holes;
@@ -72,21 +72,21 @@ impl Arena {
             return Self::single(arena, bytes, counted, bounds, begin);
         }
         let (size, class) = size_class(bytes.max(SMALLEST));
-        let mut inner = arena.inner.lock();
+        let mut chunks = arena.chunks.lock();
         let (block, chunk, carved) = loop {
-            if let Some(taken) = inner.take(size, class) {
+            if let Some(taken) = chunks.take(size, class) {
                 break taken;
             }
-            drop(inner);
+            drop(chunks);
             // Without the lock, because growing may collect retired entries, whose blocks come back here.
-            inner = Self::grow(arena, size, bounds)?;
+            chunks = Self::grow(arena, size, bounds)?;
         };
         if counted {
             // SAFETY: the chunk is in the list, so it is alive.
             unsafe { Chunk::share(chunk) };
         }
         begin(block, Chunk::units(chunk, block));
-        arena.publish(&inner);
+        arena.publish(&chunks);
         let owes = owes && (carved || arena.uses_last_holes(size, bounds));
         if owes && arena.owed() < LAST_CHUNK as u64 && arena.evicts_now(bounds) {
             arena.owed.fetch_add(size as u32, Ordering::Relaxed);
@@ -128,7 +128,7 @@ impl Arena {
                 Chunk::share(chunk);
             }
             begin(block, Chunk::units(chunk, block));
-            arena.inner.lock().link(chunk);
+            arena.chunks.lock().link(chunk);
             Ok(block)
         }
     }
@@ -153,7 +153,7 @@ impl Arena {
             arena.account.grow(chunk_memory::charge(size), bounds)?;
             (*chunk).arena = Some(arena.clone());
             Chunk::share(chunk);
-            arena.inner.lock().link(chunk);
+            arena.chunks.lock().link(chunk);
         }
         Ok(true)
     }
@@ -163,18 +163,18 @@ impl Arena {
         arena: &'a TryArc<Arena>,
         size: usize,
         bounds: &Bounds,
-    ) -> std::result::Result<MutexGuard<'a, Inner>, Short> {
+    ) -> std::result::Result<MutexGuard<'a, Chunks>, Short> {
         let usual = arena.usual_chunk(bounds);
         if bounds.evicts_at_limit && arena.is_pressed() {
             arena.note_pressure(bounds);
-            let mut inner = arena.inner.lock();
-            if let Some(chunk) = inner.take_spare(size) {
+            let mut chunks = arena.chunks.lock();
+            if let Some(chunk) = chunks.take_spare(size) {
                 // SAFETY: a spare chunk is alive, and in no list.
                 unsafe {
-                    inner.link(chunk);
-                    inner.carve_from(chunk);
+                    chunks.link(chunk);
+                    chunks.carve_from(chunk);
                 }
-                return Ok(inner);
+                return Ok(chunks);
             }
         }
         // A smaller chunk if only that fits below the bound.
@@ -197,17 +197,17 @@ impl Arena {
             Self::new_chunk(arena, chunk_for(size, wanted), false, &beyond)
         })?;
         arena.note_pressure(bounds);
-        let mut inner = arena.inner.lock();
+        let mut chunks = arena.chunks.lock();
         // SAFETY: the chunk is new, and holes are alive.
         unsafe {
-            let wants_lists = usual >= PAGED && !inner.holes.has_lists();
-            if wants_lists && arena.account.grow(Holes::bytes(), bounds).is_ok() && !inner.holes.add_lists() {
+            let wants_lists = usual >= PAGED && !chunks.holes.has_lists();
+            if wants_lists && arena.account.grow(Holes::bytes(), bounds).is_ok() && !chunks.holes.add_lists() {
                 arena.account.shrink(Holes::bytes());
             }
-            inner.link(chunk);
-            inner.carve_from(chunk);
+            chunks.link(chunk);
+            chunks.carve_from(chunk);
         }
-        Ok(inner)
+        Ok(chunks)
     }
 
     /// Notes whether the process has room for another chunk.
