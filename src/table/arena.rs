@@ -140,7 +140,7 @@ pub(super) struct Chunk {
     /// The bytes in use, from the start. Changed under the arena's lock.
     pub(super) used: AtomicUsize,
     pub(super) size: usize,
-    /// The bytes of holes. Changed under the arena's lock.
+    /// The bytes of holes. Changed under the arena's lock. Once it is trimmed, the bytes that are back with the system.
     pub(super) holes: u32,
     /// When it was linked, changed under the arena's lock. While it is closed, how far the writer is in it.
     pub(super) age: u32,
@@ -154,6 +154,8 @@ pub(super) struct Chunk {
     /// Whether it was put back with pinned blocks and has got no entry since, so that nothing in it can be evicted. Set
     /// under the arena's lock, before it is in a list.
     pub(super) is_barren: AtomicBool,
+    /// Whether pages of its holes are back with the system. Set by a thread that has a share, while it is in no list.
+    pub(super) is_trimmed: bool,
 }
 
 const _: () = assert!(size_of::<Part>() == 2 * size_of::<*mut Chunk>() && std::mem::offset_of!(Chunk, previous) == 0);
@@ -207,7 +209,8 @@ impl Arena {
         let mut chunks = self.chunks.lock();
         // SAFETY: a share keeps the chunk alive; its list changes under this lock only.
         unsafe {
-            (*block.as_ptr()).shares.store(HOLE, Ordering::Relaxed);
+            // Pairs with the Acquire of `Chunk::trim`.
+            (*block.as_ptr()).shares.store(HOLE, Ordering::Release);
             if (*chunk).list.load(Ordering::Relaxed) != chunks.id {
                 return;
             }

@@ -46,6 +46,7 @@ impl Chunk {
                     single,
                     is_kept: false,
                     is_barren: AtomicBool::new(false),
+                    is_trimmed: false,
                 });
             }
         }
@@ -149,12 +150,39 @@ impl Chunk {
         unsafe {
             let size = (*chunk).size;
             let arena = (*chunk).arena.take();
+            let given_back = if (*chunk).is_trimmed { (*chunk).holes.into() } else { 0 };
             #[cfg(shuttle)]
             // Makes a thread that still reads an entry fail its test.
             chunk.cast::<u8>().write_bytes(0xDD, size);
             chunk_memory::free(chunk.cast(), size);
             if let Some(arena) = arena {
-                arena.account.shrink(chunk_memory::charge(size));
+                arena.account.shrink(chunk_memory::charge(size) - given_back);
+            }
+        }
+    }
+
+    /// If blocks are in use, which pins may keep for long, gives the pages that have none back to the system.
+    ///
+    /// # Safety
+    /// The caller has a share. The chunk is in no list and gets into none; none of its blocks is in a table.
+    pub(super) unsafe fn trim(chunk: *mut Self) {
+        // SAFETY: the share keeps the chunk alive. Nothing reads or writes a block any more that has become a hole.
+        unsafe {
+            if (*chunk).single || (*chunk).shares.load(Ordering::Relaxed) == 1 {
+                return;
+            }
+            let (mut given_back, mut start, mut at) = (0, CHUNK_HEADER, CHUNK_HEADER);
+            while let Some((block, next)) = Self::block_at(chunk, at) {
+                if (*block.as_ptr()).shares.load(Ordering::Acquire) != HOLE {
+                    given_back += chunk_memory::give_back(chunk.cast(), start..at);
+                    start = next;
+                }
+                at = next;
+            }
+            given_back += chunk_memory::give_back(chunk.cast(), start..(*chunk).size);
+            if let (1.., Some(arena)) = (given_back, &(*chunk).arena) {
+                ((*chunk).is_trimmed, (*chunk).holes) = (true, given_back as u32);
+                arena.account.shrink(given_back as u64);
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Closed chunks: a single one that the table empties by moving or evicting entries, or all chunks of a cleared table.
 //!
 //! Readers may still be in such a chunk. It is retired as a whole, and freed without a visit to each entry, unless
-//! entries in it are still in use: then its other blocks become holes, and it goes back to its arena.
+//! entries in it are still in use: then its other blocks become holes, and it goes back to its arena. If the table is
+//! gone, pages without a block in use are given back to the system.
 
 use std::ptr::{self, NonNull};
 
@@ -300,7 +301,7 @@ impl Arena {
 /// Releases all chunks of a chain.
 ///
 /// # Safety
-/// The caller has the shares, and is the only one that uses the links.
+/// The caller has the shares, and is the only one that uses the links. The table is gone, or the chunks are unused.
 unsafe fn release_all(first: *mut Chunk) {
     let mut next = first;
     while !next.is_null() {
@@ -308,6 +309,7 @@ unsafe fn release_all(first: *mut Chunk) {
         // SAFETY: the caller's promise: the share that is released last keeps the chunk alive.
         unsafe {
             next = (*chunk).next;
+            Chunk::trim(chunk);
             Chunk::release(chunk);
         }
     }
@@ -337,8 +339,8 @@ unsafe fn free_closed(part: NonNull<Part>, hazards: &HazardSet, left: &mut Retir
 }
 
 /// Gives up the former entries of a chunk that has left its table. If some of them may be in use, because it has counted
-/// shares or a hazard slot has an address in it, each block is visited, and the chunk goes back to its arena. Returns
-/// whether it did; otherwise the caller still has its share.
+/// shares or a hazard slot has an address in it, each block is visited, and the chunk goes back to its arena, or is
+/// trimmed if the table is gone. Returns whether it went back; otherwise the caller still has its share.
 ///
 /// # Safety
 /// The chunk's share is the caller's, and no read section can reach its entries.
@@ -349,7 +351,10 @@ unsafe fn leave(chunk: *mut Chunk, hazards: &HazardSet, left: &mut RetireList) -
         if hazards.contains_any_in(chunk.cast(), (*chunk).size) || (*chunk).shares.load(Ordering::Acquire) != 1 {
             Chunk::for_each(chunk, |block| release::leave_table(block, hazards, left));
             let arena = (*chunk).arena.clone();
-            return arena.is_some_and(|arena| arena.take_back(chunk));
+            if arena.is_some_and(|arena| arena.take_back(chunk)) {
+                return true;
+            }
+            Chunk::trim(chunk);
         }
     }
     false
