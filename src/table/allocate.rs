@@ -11,7 +11,7 @@ use super::header::{Header, SMALLEST};
 use super::holes::Holes;
 use super::size_class::{LARGEST, UNIT, size_class};
 use crate::error::{Error, Result};
-use crate::memory::{Bounds, Exceeded, limit};
+use crate::memory::{Bounds, Exceeded};
 use crate::sync::atomic::Ordering;
 use crate::sync::{MutexGuard, TryArc};
 
@@ -20,9 +20,6 @@ const FIRST_CHUNK: usize = if cfg!(shuttle) { LAST_CHUNK } else { 128 };
 
 /// The size of the smallest chunk after it.
 const SECOND_CHUNK: usize = if cfg!(shuttle) { LAST_CHUNK } else { 256 };
-
-/// By how much the chunk with which an arena comes under pressure may exceed the process's limit.
-const BEYOND: f64 = 1.005;
 
 /// The largest part of a table's `max_bytes` that one chunk may take: what is closed and not yet freed is of no use.
 pub(super) const PART_OF_MAX: u64 = 32;
@@ -193,8 +190,7 @@ impl Arena {
             }
             // The process has reached its limit before this arena came under pressure. To evict without losing what is
             // worth keeping, it needs one chunk more.
-            let beyond = Bounds { percent: bounds.percent * BEYOND, ..*bounds };
-            Self::new_chunk(arena, chunk_for(size, wanted), false, &beyond)
+            Self::new_chunk(arena, chunk_for(size, wanted), false, &bounds.beyond())
         })?;
         arena.note_pressure(bounds);
         let mut chunks = arena.chunks.lock();
@@ -214,7 +210,7 @@ impl Arena {
     fn note_pressure(&self, bounds: &Bounds) {
         if bounds.evicts_at_limit {
             let usual = self.usual_chunk(bounds) as u64;
-            self.pressed.store(!limit::has_room(usual, bounds.percent), Ordering::Relaxed);
+            self.pressed.store(!self.account.has_room(usual, bounds), Ordering::Relaxed);
         }
     }
 
@@ -241,7 +237,7 @@ impl Arena {
         let soon = self.survivors(bounds).saturating_add(4 * bytes);
         self.is_pressed()
             || bounds.evicts_at_max && (self.is_behind(soon, bounds) || !self.account.fits(bytes, bounds.max_bytes))
-            || bounds.evicts_at_limit && !limit::has_room(bytes, bounds.percent)
+            || bounds.evicts_at_limit && !self.account.has_room(bytes, bounds)
     }
 
     /// Whether `bytes` cannot be carved before `max_bytes` or the process's limit is reached.
