@@ -120,7 +120,7 @@ impl Memo {
             None => args.try_fast_key(self.typed)?,
             Some(head) => args.try_fast_key_behind(self.typed, head)?,
         };
-        let hit = self.own.cache.try_fast_hit(key, place)?;
+        let hit = self.own.cache.try_fast_hit(key, place).hit()?;
         counted.add_alone(Event::Hit);
         Some(hit)
     }
@@ -197,7 +197,7 @@ impl Method {
         if self.repertoire && !cache.config().repertoires() {
             return None;
         }
-        cache.try_fast_hit(args.try_fast_key_behind(false, &self.head)?, place)
+        cache.try_fast_hit(args.try_fast_key_behind(false, &self.head)?, place).hit()
     }
 
     /// Looks the arguments up in the object's `cache`.

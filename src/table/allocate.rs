@@ -70,7 +70,7 @@ impl Arena {
         }
         let (size, class) = size_class(bytes.max(SMALLEST));
         let mut chunks = arena.chunks.lock();
-        let (block, chunk, carved) = loop {
+        let taken = loop {
             if let Some(taken) = chunks.take(size, class) {
                 break taken;
             }
@@ -78,17 +78,51 @@ impl Arena {
             // Without the lock, because growing may collect retired entries, whose blocks come back here.
             chunks = Self::grow(arena, size, bounds)?;
         };
+        Ok(arena.hand_out(&chunks, taken, size, counted, bounds, owes, begin))
+    }
+
+    /// As [`Arena::block`] with `owes`; None if that would make a chunk.
+    #[inline(always)]
+    pub(super) fn block_at_once(
+        &self,
+        bytes: usize,
+        counted: bool,
+        bounds: &Bounds,
+        begin: impl FnOnce(NonNull<Header>, u16),
+    ) -> Option<NonNull<Header>> {
+        if bytes > LARGEST {
+            return None;
+        }
+        let (size, class) = size_class(bytes.max(SMALLEST));
+        let mut chunks = self.chunks.lock();
+        let taken = chunks.take(size, class)?;
+        Some(self.hand_out(&chunks, taken, size, counted, bounds, true, begin))
+    }
+
+    /// Makes what was taken from a chunk a block.
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "the second half of two functions")]
+    fn hand_out(
+        &self,
+        chunks: &Chunks,
+        (block, chunk, carved): (NonNull<Header>, *mut Chunk, bool),
+        size: usize,
+        counted: bool,
+        bounds: &Bounds,
+        owes: bool,
+        begin: impl FnOnce(NonNull<Header>, u16),
+    ) -> NonNull<Header> {
         if counted {
             // SAFETY: the chunk is in the list, so it is alive.
             unsafe { Chunk::share(chunk) };
         }
         begin(block, Chunk::units(chunk, block));
-        arena.publish(&chunks);
-        let owes = owes && (carved || arena.uses_last_holes(size, bounds));
-        if owes && arena.owed() < LAST_CHUNK as u64 && arena.evicts_now(bounds) {
-            arena.owed.fetch_add(size as u32, Ordering::Relaxed);
+        self.publish(chunks);
+        let owes = owes && (carved || self.uses_last_holes(size, bounds));
+        if owes && self.owed() < LAST_CHUNK as u64 && self.evicts_now(bounds) {
+            self.owed.fetch_add(size as u32, Ordering::Relaxed);
         }
-        Ok(block)
+        block
     }
 
     /// A block that belongs to no table, in a chunk of its own.
@@ -156,6 +190,8 @@ impl Arena {
     }
 
     /// Adds a chunk from which a block of this size can be carved.
+    #[cold]
+    #[inline(never)]
     fn grow<'a>(
         arena: &'a TryArc<Arena>,
         size: usize,

@@ -56,7 +56,7 @@ impl LazyArena {
     }
 
     /// The arena, made now if it does not exist.
-    #[inline]
+    #[inline(always)]
     pub(super) fn get_or_try_init(&self) -> Result<ArcRef<'_, Arena>> {
         if let Some(arena) = self.0.get_arc() {
             return Ok(arena);

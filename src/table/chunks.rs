@@ -98,6 +98,7 @@ impl Chunks {
     }
 
     /// A block of this class, if the chunks have one, and whether it was carved.
+    #[inline]
     pub(super) fn take(&mut self, size: usize, class: usize) -> Option<(NonNull<Header>, *mut Chunk, bool)> {
         if self.hole_bytes >= size
             && let Some(hole) = self.holes.take(size, class)

@@ -84,6 +84,7 @@ impl<'g> EntryRef<'g> {
     }
 
     /// The bytes that this entry takes in the heap.
+    #[inline(always)]
     pub fn weight(self) -> u64 {
         chunk::weight(self.block_len())
     }
