@@ -51,6 +51,7 @@
 #include "phicache/entries.hpp"    // entry, entry_range
 #include "phicache/cache.hpp"      // dict_cache, cache
 #include "phicache/redis.hpp"      // redis_cache
+#include "phicache/disk.hpp"       // disk_cache
 #include "phicache/read.hpp"       // read_section
 #include "phicache/purviews.hpp"   // purview_cache
 #include "phicache/function.hpp"   // memo, method

@@ -37,6 +37,14 @@ struct cache_options {
 
     phicache::on_full on_full = phicache::on_full::configured;  ///< What the cache does when it is full.
 
+    // For disk caches, whose `max_bytes` bounds all files in the directory (0: 8 GiB).
+    std::uint64_t near_bytes = 0;  ///< The most bytes of memory for copies of values in this process; 0: 64 MiB.
+    std::chrono::milliseconds refresh{};  ///< How often to look for values of others; 0: each second. `refresh_always`.
+    bool read_only = false;       ///< Never write; a store is `status::refused_disabled`.
+    bool sync = false;            ///< A store returns when the value is on the storage device.
+    bool trust_group = false;     ///< Members of the directory's group may write into it, and are trusted.
+    bool storage_errors = false;  ///< A failed file operation is `status::error_storage`, not a miss or a refusal.
+
     // Verified mode: finds keys that are too short (see "Any cache" in phicache.h).
 
     /// Every n-th hit of `memoize`, a memo, a method or `begin` is computed again and compared; 0: none, at no cost. A
@@ -79,6 +87,12 @@ inline phicache_cache_options to_c(const cache_options& options) {
     raw.no_checksum = options.no_checksum;
     raw.scan_timeout_ms = to_c(options.scan_timeout);
     raw.on_full = static_cast<std::int32_t>(options.on_full);
+    raw.near_bytes = options.near_bytes;
+    raw.refresh_ms = to_c(options.refresh);
+    raw.read_only = options.read_only;
+    raw.sync = options.sync;
+    raw.trust_group = options.trust_group;
+    raw.storage_errors = options.storage_errors;
     raw.verify_every = options.verify_every;
     if (options.verify_every != 0 && (options.same || options.difference)) {
         raw.same = options.same ? verification::is_same : nullptr;
@@ -337,7 +351,7 @@ public:
     expected<bool> try_remove(bytes key) const { return detail::found(c::remove(this->raw(), key)); }
 };
 
-/// Lookup, store and memoization of byte values: what `dict_cache`, `redis_cache` and `cache` have in common.
+/// Lookup, store and memoization of byte values: what all caches of bytes have in common.
 template <class Cache, class Handle>
 class byte_cache : public keyed<Cache, Handle> {
     using c = detail::c_functions<Handle>;
@@ -672,6 +686,16 @@ public:
         phicache_redis_health health{};
         health.struct_size = sizeof health;
         if (const phicache_status code = phicache_cache_redis_health(raw_, &health); code < 0) return failure(code);
+        return health;
+    }
+
+    /// The state of a disk cache, as this process sees it. Fails with `status::error_invalid_handle` for other caches.
+    phicache_disk_health disk_health() const { return try_disk_health().value(); }
+    /// @copydoc disk_health
+    expected<phicache_disk_health> try_disk_health() const {
+        phicache_disk_health health{};
+        health.struct_size = sizeof health;
+        if (const phicache_status code = phicache_cache_disk_health(raw_, &health); code < 0) return failure(code);
         return health;
     }
 
