@@ -203,8 +203,8 @@ impl Cache {
         each!(self, near cache => cache.hit(key))
     }
 
-    /// Lets the caller compute a key, and counts a miss, if it certainly may: it has no value in this process, and nobody
-    /// computes it. In any other case `None`, and nothing has happened.
+    /// Lets the caller compute a key, and counts a miss, if it certainly may: it has no value in this process, and
+    /// nobody computes it. In any other case `None`, and nothing has happened.
     #[inline(never)]
     pub(super) fn begin_at_once(&self, key: &Hashed) -> Option<TryArc<Flight>> {
         each!(self, cache => cache.begin_at_once(key), shared => {
