@@ -53,6 +53,7 @@
 #include "phicache/operations.hpp" // accounting, keyed, byte_cache: what caches have in common
 #include "phicache/cache.hpp"      // dict_cache, cache
 #include "phicache/redis.hpp"      // redis_cache
+#include "phicache/disk.hpp"       // disk_cache
 #include "phicache/read.hpp"       // read_section
 #include "phicache/purviews.hpp"   // purview_cache
 #include "phicache/arguments.hpp"  // the keys of memos' and methods' arguments

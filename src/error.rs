@@ -33,6 +33,8 @@ pub enum Error {
     Damaged(Cow<'static, str>),
     /// A Redis server failed or refused; the text says what was tried, where, and why it failed.
     Redis(Cow<'static, str>),
+    /// A file operation of a disk cache failed; the text says what was tried, where, and why it failed.
+    Storage(Cow<'static, str>),
 }
 
 /// The result of every function that can fail.
@@ -61,7 +63,8 @@ impl fmt::Display for Error {
             | Error::Configuration(text)
             | Error::Recursion(text)
             | Error::Damaged(text)
-            | Error::Redis(text) => f.write_str(text),
+            | Error::Redis(text)
+            | Error::Storage(text) => f.write_str(text),
             Error::NameInUse(name) => write!(f, "another live cache is named \"{name}\"; choose another name"),
             Error::Callback(code) => write!(f, "the compute callback returned {code}; nothing was cached"),
             Error::BufferTooSmall { needed, capacity } => {

@@ -11,6 +11,7 @@
 //! | [`iit`] | node sets, directions, cuts, subsystems, MICE records |
 //! | [`key`] | the canonical key encoding and fingerprints |
 //! | [`redis`] | a client for Redis and Valkey servers, independent of caches |
+//! | [`disk`] | values in files, which processes share, independent of caches |
 //! | [`table`] | the concurrent hash table: lock-free reads, pinned entries |
 //! | [`flight`] | single flight: one thread computes a missing value, the others wait for it |
 //! | [`memory`] | the memory limit: bytes held by caches, memory of the process, limits of the system |
@@ -24,6 +25,8 @@
 pub mod cache;
 #[forbid(unsafe_code)]
 pub mod config;
+#[forbid(unsafe_code)]
+pub mod disk;
 pub mod epoch;
 #[forbid(unsafe_code)]
 pub mod error;

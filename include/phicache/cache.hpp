@@ -164,6 +164,16 @@ public:
         return health;
     }
 
+    /// The state of a disk cache, as this process sees it. Fails with `status::error_invalid_handle` for other caches.
+    phicache_disk_health disk_health() const { return try_disk_health().value(); }
+    /// @copydoc disk_health
+    expected<phicache_disk_health> try_disk_health() const {
+        phicache_disk_health health{};
+        health.struct_size = sizeof health;
+        if (const phicache_status code = phicache_cache_disk_health(raw_, &health); code < 0) return failure(code);
+        return health;
+    }
+
     /// Looks up a key without waiting and without a callback. Returns `status::ok` and the value; `status::lease` and
     /// the lease to compute it, or to compute it again in verified mode; or `status::busy` if another owner computes
     /// it. `owner` identifies the caller: 0 is this thread, other numbers (below 2^63) are tasks. Fails with

@@ -361,7 +361,7 @@ struct memo_options {
     std::optional<double> maximum_memory_percent{};
     typing types = typing::untyped;  ///< Whether 3 and 3.0 are different arguments.
     std::optional<cache> store{};    ///< A cache to use, which may be destroyed before the memo. Empty: a private one.
-    std::string prefix{};            ///< Distinguishes memos that share a `store`.
+    std::string prefix{};  ///< Distinguishes memos that share a `store`. On disk it has a version, as "entropy@1".
 };
 
 /// PyPhi's `cache` decorator: a pure function with a cache.

@@ -28,6 +28,14 @@ struct cache_options {
 
     phicache::on_full on_full = phicache::on_full::configured;  ///< What the cache does when it is full.
 
+    // For disk caches, whose `max_bytes` bounds all files in the directory (0: 8 GiB).
+    std::uint64_t near_bytes = 0;  ///< The most bytes of memory for copies of values in this process; 0: 64 MiB.
+    std::chrono::milliseconds refresh{};  ///< How often to look for values of others; 0: each second. `refresh_always`.
+    bool read_only = false;       ///< Never write; a store is `status::refused_disabled`.
+    bool sync = false;            ///< A store returns when the value is on the storage device.
+    bool trust_group = false;     ///< Members of the directory's group may write into it, and are trusted.
+    bool storage_errors = false;  ///< A failed file operation is `status::error_storage`, not a miss or a refusal.
+
     // Verified mode: finds keys that are too short (see "Any cache" in phicache.h).
 
     /// Every n-th hit of `memoize`, a memo, a method or `begin` is computed again and compared; 0: none, at no cost. A
@@ -70,6 +78,12 @@ inline phicache_cache_options to_c(const cache_options& options) {
     raw.no_checksum = options.no_checksum;
     raw.scan_timeout_ms = to_c(options.scan_timeout);
     raw.on_full = static_cast<std::int32_t>(options.on_full);
+    raw.near_bytes = options.near_bytes;
+    raw.refresh_ms = to_c(options.refresh);
+    raw.read_only = options.read_only;
+    raw.sync = options.sync;
+    raw.trust_group = options.trust_group;
+    raw.storage_errors = options.storage_errors;
     raw.verify_every = options.verify_every;
     if (options.verify_every != 0 && (options.same || options.difference)) {
         raw.same = options.same ? verification::is_same : nullptr;

@@ -53,6 +53,19 @@ fn head(typed: bool, prefix: Option<&str>) -> Result<Vec<u8>> {
     copy(builder.key_with_prefix(typed, prefix)?)
 }
 
+/// Fails unless the prefix of a function says its version, if the values outlive the code that computed them.
+fn check_version(cache: &Cache, prefix: Option<&str>) -> Result<()> {
+    let has_version = prefix.and_then(|prefix| prefix.rsplit_once('@')).is_some_and(|(_, version)| !version.is_empty());
+    match cache {
+        Cache::Disk(_) if !has_version => Err(Error::invalid(format!(
+            "the prefix \"{}\" has no version; values on disk outlive the code that computed them: give the function a \
+             prefix such as \"entropy@1\", and another version when its results change",
+            prefix.unwrap_or_default()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// The key of `args`, the encoded arguments, behind `head`: two pieces, of which the second may be empty. `None` if the
 /// arguments are encoded in the other way.
 #[inline(always)]
@@ -83,6 +96,9 @@ impl Memo {
         prefix: Option<String>,
     ) -> Result<Self> {
         let maximum = maximum.map(check_maximum).transpose()?;
+        if let Some(cache) = &cache {
+            check_version(cache, prefix.as_deref())?;
+        }
         let head = match &cache {
             Some(_) => Some(head(typed, prefix.as_deref())?),
             None => None,
@@ -122,7 +138,7 @@ impl Memo {
     #[inline(always)]
     pub fn try_fast_hit_by<P>(&self, key: &[u8], place: impl FnOnce() -> Option<P>) -> Option<(Value, P)> {
         let counted = self.counters.alone(crate::epoch::current()?)?;
-        let hit = self.own.cache.try_fast_hit(key, place)?;
+        let hit = self.own.cache.try_fast_hit(key, place).hit()?;
         counted.add_alone(Event::Hit);
         Some(hit)
     }
@@ -222,7 +238,7 @@ impl Method {
         if self.repertoire && !cache.config().repertoires() {
             return None;
         }
-        cache.try_fast_hit(key, place)
+        cache.try_fast_hit(key, place).hit()
     }
 
     /// The whole key of arguments that are encoded, in two pieces, of which the second may be empty. `None` if they are
@@ -239,6 +255,7 @@ impl Method {
 
     /// The same by the whole key.
     pub fn get_or_reserve_by(&self, cache: &Cache, key: &[u8]) -> Result<MethodLookup> {
+        check_version(cache, self.prefix.as_deref())?;
         if !self.repertoire || cache.config().repertoires() {
             return cache.get_or_reserve(key).map(MethodLookup::Cached);
         }

@@ -145,7 +145,7 @@ fn try_hit(
     code: *mut i32,
 ) -> Option<phicache_status> {
     let mut buffer = Joined::new();
-    fast_path::memoize(cache, parts.try_join(&mut buffer)?, compute, out, code)
+    fast_path::memoize(cache, parts.try_join(&mut buffer)?, compute, out, code).hit()
 }
 
 impl Computes for CacheByParts {

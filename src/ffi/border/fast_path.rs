@@ -9,7 +9,7 @@ use std::hint::cold_path;
 use std::mem::MaybeUninit;
 use std::{ptr, slice};
 
-use crate::cache::{Cache, Fast, Lease, Memo, Value};
+use crate::cache::{Cache, Fast, Lease, Memo, Pending, Value};
 use crate::epoch::Guard;
 use crate::epoch::guard::{fast_guard, try_fast_in_open};
 use crate::ffi::border::any_cache::{CacheType, try_fast_cache};
@@ -19,8 +19,10 @@ use crate::ffi::border::output::{self, ValueOutputs, try_out};
 use crate::ffi::border::panic::catch_panics;
 use crate::ffi::border::parts::Joined;
 use crate::ffi::border::reader::try_fast_reader;
+use crate::ffi::border::result::try_writer;
 use crate::ffi::border::translate::{lent, refusal};
 use crate::ffi::border::types::*;
+use crate::ffi::border::unwind::is_unwinder_ready;
 use crate::iit::{Direction, Mice, NodeSet};
 use crate::key::{Element, KeyBuilder};
 
@@ -150,7 +152,7 @@ fn copy(
     }
 }
 
-/// Looks up a key whose value is computed on a miss.
+/// Looks up a key whose value is computed on a miss. A miss has no effect.
 #[inline(always)]
 pub(in crate::ffi) fn memoize<C: CacheType>(
     cache: *mut C,
@@ -158,11 +160,52 @@ pub(in crate::ffi) fn memoize<C: CacheType>(
     compute: phicache_compute,
     out: *mut phicache_value,
     code: *mut i32,
-) -> Option<phicache_status> {
-    compute?;
+) -> Fast<phicache_status> {
+    if compute.is_none() {
+        return Fast::Slow;
+    }
+    let Some(cache) = try_fast_cache(cache) else { return Fast::Slow };
+    let Some(key) = some_key(key) else { return Fast::Slow };
     // The outputs are checked last: until then the fast path needs the registers for other things.
-    let hit = try_fast_cache(cache)?.try_fast_hit(some_key(key)?, || value_and_code(out, code))?;
-    Some(hit_and_code(hit))
+    match cache.try_fast_hit(key, || value_and_code(out, code)) {
+        Fast::Hit(hit) => Fast::Hit(hit_and_code(hit)),
+        Fast::Miss => Fast::Miss,
+        Fast::Slow => Fast::Slow,
+    }
+}
+
+/// Begins the computation of a key that [`memoize`] has not found, unless somebody computes it.
+#[inline(always)]
+pub(in crate::ffi) fn begin_missing<C: CacheType>(
+    cache: *mut C,
+    key: phicache_bytes,
+    out: *mut phicache_value,
+    code: *mut i32,
+) -> Option<Pending> {
+    let (out, code) = value_and_code(out, code)?;
+    let (cache, key) = (try_fast_cache(cache)?, some_key(key)?);
+    if !is_unwinder_ready() {
+        return None;
+    }
+    let pending = cache.try_fast_begin(key)?;
+    out.write(phicache_value::ZERO);
+    if let Some(code) = code {
+        code.write(0);
+    }
+    Some(pending)
+}
+
+/// Reserves bytes for the value that a callback computes, if its cache has them at once.
+#[inline(always)]
+pub(in crate::ffi) fn reserve(
+    result: *mut phicache_result,
+    len: usize,
+    out: *mut *mut u8,
+    zeroed: bool,
+) -> Option<phicache_status> {
+    let (out, writer) = (try_out(out)?, try_writer(result)?);
+    out.write(writer.try_fast_reserve(len, zeroed)?);
+    Some(PHICACHE_OK)
 }
 
 /// Writes the outputs of a hit that called no callback.

@@ -5,7 +5,7 @@ use std::hint::cold_path;
 use std::slice;
 use std::time::Duration;
 
-use crate::cache::{OnFull, Options, RemoteOptions, Verifier};
+use crate::cache::{DiskOptions, OnFull, Options, RemoteOptions, Verifier};
 use crate::error::{Error, Result};
 use crate::ffi::border::handle::null;
 use crate::ffi::border::types::*;
@@ -219,7 +219,18 @@ pub(in crate::ffi) fn options<'a>(options: *const phicache_cache_options) -> Res
     };
     reserved(given.reserved, "options")?;
     let on_full = OnFull::from_number(given.on_full)?;
-    let options = Options { max_bytes: positive(given.max_bytes), on_full, remote, verifier };
+    let disk = DiskOptions {
+        near_bytes: positive(given.near_bytes),
+        refresh: match given.refresh_ms {
+            u64::MAX => Some(Duration::ZERO),
+            given => time(given, "refresh_ms")?,
+        },
+        read_only: given.read_only != 0,
+        sync: given.sync != 0,
+        trust_group: given.trust_group != 0,
+        strict: given.storage_errors != 0,
+    };
+    let options = Options { max_bytes: positive(given.max_bytes), on_full, remote, disk, verifier };
     Ok((options, optional_text(given.name, "options->name")?))
 }
 

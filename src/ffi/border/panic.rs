@@ -53,6 +53,7 @@ pub(in crate::ffi) fn status_of(error: &Error) -> phicache_status {
         Error::NameInUse(_) => PHICACHE_ERROR_NAME_IN_USE,
         Error::Damaged(_) => PHICACHE_ERROR_DAMAGED,
         Error::Redis(_) => PHICACHE_ERROR_REDIS,
+        Error::Storage(_) => PHICACHE_ERROR_STORAGE,
     }
 }
 

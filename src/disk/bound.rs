@@ -1,0 +1,191 @@
+//! The bound of a directory: whole segments are removed, those worth least first.
+//!
+//! Worth is computing time per byte, divided by the time since the last use: a segment that nobody has read for a day is
+//! worth a 25th of one that was read just now. Readers note their use in the access time of the file.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::directory::Directory;
+use super::failure::{Failure, Outcome};
+use super::files;
+use super::format::{FileKind, HEADER, Header, TRAILER, Trailer};
+use super::names::{Name, State};
+use super::open_files::with_descriptor;
+use super::repair;
+use super::segment::{is_there, value_folder};
+
+/// Files take whole blocks of this size.
+const BLOCK: u64 = 4096;
+
+/// The bytes that a file takes.
+pub fn rounded(len: u64) -> u64 {
+    len.next_multiple_of(BLOCK)
+}
+
+/// A segment on disk.
+pub struct Usage {
+    /// The folder of its identity and role.
+    pub folder: Arc<Path>,
+    /// Its name.
+    pub name: Name,
+    /// Its state.
+    pub state: State,
+    /// The bytes that it takes, with the files of its values.
+    pub bytes: u64,
+    /// Its last use, in seconds since 1970.
+    used: u64,
+}
+
+/// All segments in a directory. What vanishes meanwhile is left out.
+pub fn survey(directory: &Directory) -> Outcome<Vec<Usage>> {
+    let mut found = Vec::new();
+    for folder in spaces(directory)? {
+        found.append(&mut survey_space(&folder.into())?);
+    }
+    Ok(found)
+}
+
+/// The folders of all identities and roles in a directory.
+pub fn spaces(directory: &Directory) -> Outcome<Vec<PathBuf>> {
+    let mut folders = vec![directory.values()];
+    for depth in 0..3 {
+        let mut below = Vec::new();
+        for folder in folders {
+            let names = list(&folder)?;
+            // Beside the identities there are directories that are being removed.
+            let names = names.into_iter().filter(|name| depth > 0 || name.len() == 2);
+            below.extend(names.map(|name| folder.join(name)));
+        }
+        folders = below;
+    }
+    Ok(folders)
+}
+
+/// The names in a directory; none if it is not there.
+fn list(folder: &Path) -> Outcome<Vec<String>> {
+    match with_descriptor(|| files::list(folder)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Ok(Vec::new()),
+        listed => match listed.map_err(Failure::of("list", folder)) {
+            Err(failure) if failure.is_absence() => Ok(Vec::new()),
+            listed => listed,
+        },
+    }
+}
+
+/// The segments of one identity and role.
+pub fn survey_space(folder: &Arc<Path>) -> Outcome<Vec<Usage>> {
+    let mut found = Vec::new();
+    let names = list(folder)?;
+    let segments = names.iter().filter_map(|file| Some((file, Name::of_file(file)?)));
+    for (file, (name, state)) in segments {
+        let Ok(metadata) = files::stat(&folder.join(file)) else { continue };
+        let values = value_folder(folder, &name);
+        let mut bytes = rounded(metadata.len());
+        for value in list(&values)? {
+            bytes += files::stat(&values.join(value)).map_or(0, |metadata| rounded(metadata.len()));
+        }
+        let seconds = |time: std::io::Result<SystemTime>| {
+            time.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default().as_secs()
+        };
+        let used = seconds(metadata.accessed()).max(seconds(metadata.modified()));
+        found.push(Usage { folder: folder.clone(), name, state, bytes, used });
+    }
+    Ok(found)
+}
+
+/// The sum of all costs in a segment, in nanoseconds, and whether it may have replaced or removed what is in older ones.
+/// Without a footer, that is not known.
+fn worth(usage: &Usage) -> (f64, bool) {
+    let read = || {
+        let file = files::open(&usage.folder.join(usage.name.file(State::Sealed))).ok()?;
+        let len = files::metadata(&file).ok()?.len();
+        let (mut header, mut trailer) = ([0; HEADER], [0; TRAILER]);
+        files::read_at(&file, &mut header, 0).ok()?;
+        files::read_at(&file, &mut trailer, len.checked_sub(TRAILER as u64)?).ok()?;
+        let header = Header::decode(&header).filter(|header| header.kind == FileKind::Segment)?;
+        let trailer = Trailer::decode(&header, len, &trailer)?;
+        Some((trailer.cost, trailer.replaces))
+    };
+    read().unwrap_or((0.0, true))
+}
+
+/// Removes what a process left that was killed while it made or removed something: nobody finds it, and it counts for
+/// nobody.
+fn clean(directory: &Directory) -> Outcome<()> {
+    let values = directory.values();
+    for name in list(&values)?.into_iter().filter(|name| name.starts_with("removed-")) {
+        let _ = files::remove_tree(&values.join(name));
+    }
+    for folder in spaces(directory)? {
+        repair::remove_unfinished(&folder, &list(&folder)?);
+        let values = folder.join("values");
+        for name in list(&values)? {
+            // A segment is there before its values are, and goes before them.
+            if Name::parse(&name).is_some_and(|name| matches!(is_there(&folder, &name), Ok(false))) {
+                let _ = files::remove_tree(&values.join(name));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes segments until all together take at most `most` bytes, as far as that is possible: live segments of living
+/// processes stay. Returns what was removed.
+pub fn enforce(directory: &Directory, most: u64) -> Outcome<Vec<Usage>> {
+    clean(directory)?;
+    let mut found = survey(directory)?;
+    let mut total: u64 = found.iter().map(|usage| usage.bytes).sum();
+    let mut removed = Vec::new();
+    if total <= most {
+        return Ok(removed);
+    }
+    found.retain(|usage| match usage.state {
+        State::Sealed => true,
+        State::New => false,
+        State::Live => matches!(repair::abandoned(&usage.folder, &usage.name, usage.state), Ok(Some(_))),
+    });
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let mut ranked: Vec<(f64, bool, Usage)> = found
+        .into_iter()
+        .map(|usage| {
+            let idle = now.saturating_sub(usage.used) as f64;
+            let (cost, replaces) = worth(&usage);
+            (cost.max(1.0) / usage.bytes as f64 / (1.0 + idle / 3600.0), replaces, usage)
+        })
+        .collect();
+    // What a segment has replaced must not come back: older ones are worth no more than it.
+    ranked.sort_by(|a, b| b.2.name.cmp(&a.2.name));
+    let mut least: HashMap<Arc<Path>, f64> = HashMap::new();
+    for (worth, replaces, usage) in &mut ranked {
+        let bound = least.entry(usage.folder.clone()).or_insert(f64::INFINITY);
+        *worth = worth.min(*bound);
+        if *replaces {
+            *bound = *worth;
+        }
+    }
+    ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.2.name.cmp(&b.2.name)));
+    let mut failed = Ok(());
+    for (.., usage) in ranked {
+        if total <= most {
+            return Ok(removed);
+        }
+        let path = usage.folder.join(usage.name.file(usage.state));
+        match files::remove(&path).map_err(Failure::of("remove", &path)) {
+            Ok(()) => {
+                // What stays is removed by the next survey.
+                let _ = files::remove_tree(&value_folder(&usage.folder, &usage.name));
+                total -= usage.bytes;
+                removed.push(usage);
+            }
+            // One of another user, perhaps.
+            Err(failure) => failed = failed.and(Err(failure)),
+        }
+    }
+    match total <= most {
+        true => Ok(removed),
+        false => failed.map(|()| removed),
+    }
+}

@@ -1,0 +1,160 @@
+//! The names of files: which segment is newer, and who writes it.
+//!
+//! `ORDER-BOOT-PROCESS-RANDOM-HOST.STATE`, all numbers hexadecimal. ORDER, 16 digits, is the segment's age. BOOT, 8
+//! digits, identifies the running kernel of the host: processes under one kernel see each other's locks.
+
+use std::cmp::Ordering;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The state of a segment's file, as its name says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Not yet visible to others.
+    New,
+    /// Its owner may append to it.
+    Live,
+    /// It does not change any more.
+    Sealed,
+}
+
+impl State {
+    const ALL: [(State, &str); 3] = [(State::New, "new"), (State::Live, "live"), (State::Sealed, "seg")];
+}
+
+/// The greatest order of a segment.
+const GREATEST_ORDER: u64 = 1 << 62;
+
+/// The name of a segment, without its state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    /// Its age: records of a segment replace those of segments with lower numbers.
+    pub order: u64,
+    text: String,
+    /// Where the parts of the text end.
+    boot_end: usize,
+}
+
+/// Older segments are less. Two that began at once have an order by the rest of their names.
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.text.cmp(&other.text)
+    }
+}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Name {
+    /// A new name of this process.
+    pub fn new(order: u64) -> Self {
+        let Host { name, boot } = host();
+        let order = order.min(GREATEST_ORDER);
+        let text = format!("{order:016x}-{boot:08x}-{:x}-{:016x}-{name}", std::process::id(), random());
+        Name::parse(&text).expect("a name that it makes")
+    }
+
+    /// The name and the state of a file; `None` if it is not that of a segment.
+    pub fn of_file(file: &str) -> Option<(Self, State)> {
+        let (text, suffix) = file.rsplit_once('.')?;
+        let (state, _) = State::ALL.into_iter().find(|(_, its)| *its == suffix)?;
+        Some((Name::parse(text)?, state))
+    }
+
+    /// From its text, as `values/` has it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(5, '-');
+        let order = parts.next().filter(|order| order.len() == 16)?;
+        parts.next().filter(|boot| boot.len() == 8)?;
+        parts.nth(2)?;
+        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+        let (digits, order) = (order, u64::from_str_radix(order, 16).ok()?);
+        // Names are compared as text. Greater orders are not reached, and would leave no room after them.
+        let sorted = digits == format!("{order:016x}") && order <= GREATEST_ORDER;
+        (plain && sorted).then(|| Name { order, text: text.to_owned(), boot_end: 16 + 1 + 8 })
+    }
+
+    /// The name of the file in a state.
+    pub fn file(&self, state: State) -> String {
+        let (_, suffix) = State::ALL.into_iter().find(|(its, _)| *its == state).expect("all states have one");
+        format!("{}.{suffix}", self.text)
+    }
+
+    /// The text without a state.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether its owner runs, or ran, under the kernel of this process, so that a lock shows whether it is alive.
+    pub fn shows_locks(&self) -> bool {
+        let boot = host().boot;
+        boot != 0 && self.text[17..self.boot_end] == format!("{boot:08x}")
+    }
+}
+
+/// The host of this process.
+struct Host {
+    name: String,
+    /// Of the running kernel; 0 if that is not known.
+    boot: u32,
+}
+
+fn host() -> &'static Host {
+    static HOST: OnceLock<Host> = OnceLock::new();
+    HOST.get_or_init(|| {
+        let read = |name: &str| std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
+        let plain = |byte: char| if byte.is_ascii_alphanumeric() { byte } else { '_' };
+        let name: String = read("hostname").trim().chars().take(32).map(plain).collect();
+        let boot = u32::from_str_radix(read("random/boot_id").get(..8).unwrap_or_default(), 16);
+        Host { name: if name.is_empty() { "host".into() } else { name }, boot: boot.unwrap_or(0) }
+    })
+}
+
+/// A random number; a forked child has other ones than its parent.
+pub fn random() -> u64 {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    // The hasher's keys are the system's random numbers.
+    RandomState::new().hash_one((std::process::id(), NUMBER.fetch_add(1, Relaxed), time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_sorted_by_age() {
+        let names: Vec<Name> = (0..1000).map(|number| Name::new(number / 2)).collect();
+        for pair in names.windows(2) {
+            assert!(pair[0] != pair[1] && pair[0].order <= pair[1].order);
+            assert!(pair[0].order == pair[1].order || pair[0] < pair[1]);
+        }
+        for state in [State::New, State::Live, State::Sealed] {
+            assert_eq!(Name::of_file(&names[7].file(state)), Some((names[7].clone(), state)));
+        }
+        assert_eq!(names[7].shows_locks(), host().boot != 0);
+    }
+
+    #[test]
+    fn other_files_have_no_name() {
+        let good = Name::new(1).file(State::Sealed);
+        for bad in [
+            "",
+            ".seg",
+            "x.seg",
+            &good[1..],
+            &good.replace('-', "_"),
+            &good.replace("seg", "bak"),
+            "../../x.seg",
+            &good.replacen('0', "f", 1),
+        ] {
+            assert_eq!(Name::of_file(bad), None, "{bad}");
+        }
+        assert_eq!(Name::of_file(&good.replace("-", "-/")), None);
+    }
+}

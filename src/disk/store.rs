@@ -1,0 +1,376 @@
+//! Stores and removals of a space.
+
+use std::sync::Arc;
+
+use super::catalog::{Growth, Located};
+use super::failure::{Failure, Outcome};
+use super::files;
+use super::format::{Content, FOOTER_PART, HEADER, Kind, LONGEST_RECORD, LONGEST_VALUE, Record, RecordKey, ValueFile};
+use super::names::Name;
+use super::open_files::Closes;
+use super::space::{Lookup, Options, Space};
+use super::writer::{Usable, Writer};
+use super::{bound, compact, value_files};
+use crate::error::{Error, Result};
+use crate::sync::MutexGuard;
+
+/// The longest segment.
+const LONGEST: u64 = 64 << 20;
+
+/// A segment has at most this part of the bound.
+const PART: u64 = 64;
+
+/// The most values in files of one segment: they share a folder.
+const MOST_FILES: u32 = 1024;
+
+/// With more segments than this, small ones are joined; a full directory has a 64th of the bound in each.
+const FRAGMENTED: usize = 256;
+
+/// The result of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored {
+    /// The operating system has the record.
+    Stored,
+    /// The value is longer than a quarter of the bound.
+    TooLong,
+    /// The space is only read.
+    ReadOnly,
+}
+
+/// A value to be stored, and the nanoseconds that it took to compute; 0 if that is not known.
+#[derive(Clone, Copy)]
+pub struct Entry<'e> {
+    /// The key.
+    pub key: &'e [u8],
+    /// The value.
+    pub value: &'e [u8],
+    /// The cost.
+    pub cost_ns: u64,
+}
+
+impl Space {
+    /// Stores a value.
+    pub fn store(&self, entry: Entry) -> Outcome<Stored> {
+        let mut stored = Ok(Stored::ReadOnly);
+        self.store_many(std::slice::from_ref(&entry), |_, outcome| stored = outcome);
+        stored
+    }
+
+    /// Stores many values, and calls `done` with the index of each and the result. Values that follow each other are
+    /// written at once.
+    pub fn store_many(&self, entries: &[Entry], mut done: impl FnMut(usize, Outcome<Stored>)) {
+        if self.options.read_only {
+            return (0..entries.len()).for_each(|at| done(at, Ok(Stored::ReadOnly)));
+        }
+        let mut writer = self.writer.lock();
+        self.leave_parent_writer(&mut writer);
+        for (at, entry) in entries.iter().enumerate() {
+            done(at, self.watch(self.store_one(&mut writer, *entry)));
+        }
+    }
+
+    fn store_one(&self, writer: &mut MutexGuard<Option<Writer>>, entry: Entry) -> Outcome<Stored> {
+        let key = RecordKey::of(entry.key);
+        let hash = key.hash();
+        let has_file = entry.value.len() > LONGEST_VALUE || matches!(key, RecordKey::Digest(_));
+        let in_file = if has_file { (HEADER + entry.key.len() + entry.value.len()) as u64 } else { 0 };
+        if in_file > self.max_bytes() / 4 {
+            return Ok(Stored::TooLong);
+        }
+        let mut bytes = Vec::new();
+        let content = |file: ValueFile| if has_file { Content::File(file) } else { Content::Value(entry.value) };
+        let none = ValueFile { number: 0, key_len: 0, value_len: 0, digest: [0; 16] };
+        let mut record = Record { key, content: content(none), cost: entry.cost_ns as f32 };
+        let current = self.ready(writer, hash, record.len() as u64, in_file)?;
+        let mut written = None;
+        if has_file {
+            // The number is taken even if the file cannot be written.
+            let file = value_files::describe(current.files, entry.key, entry.value);
+            current.files += 1;
+            let (folder, header) = (current.segment.value_folder(), current.segment.header);
+            let modes = (self.directory.directory_mode(), self.directory.file_mode());
+            value_files::write(&folder, modes, &header, &file, entry.key, entry.value, self.options.sync)?;
+            current.file_bytes += bound::rounded(in_file);
+            record.content = content(file);
+            written = Some(folder.join(file.name()));
+        }
+        record.encode(&current.segment.header, current.end, &mut bytes);
+        let (old, end) = (self.locate(hash), current.end);
+        let appended = self.append(writer, hash, &record, &bytes);
+        if let (Some(written), true) = (written, writer.as_ref().is_none_or(|current| current.end == end)) {
+            // No record tells of it.
+            let _ = files::remove(&written);
+        }
+        appended?;
+        self.remove_replaced(hash, old);
+        Ok(Stored::Stored)
+    }
+
+    /// Removes the file of the value that a record had before. If another process has stored a newer one, it stays.
+    fn remove_replaced(&self, hash: u64, old: Option<Located>) {
+        let Some(old) = old else { return };
+        if self.locate(hash).is_some_and(|new| new.segment.name >= old.segment.name && !new.is_same(&old)) {
+            self.remove_value_file(&old);
+        }
+    }
+
+    /// Removes a key; returns whether it had a value.
+    pub fn remove(&self, key: &[u8]) -> Result<bool> {
+        self.check_writable()?;
+        let mut writer = self.writer.lock();
+        self.leave_parent_writer(&mut writer);
+        self.watch(self.refresh())?;
+        let key = RecordKey::of(key);
+        let hash = key.hash();
+        let Some(located) = self.locate(hash).filter(|located| located.extent.kind() != Kind::Removed) else {
+            return Ok(false);
+        };
+        let record = Record { key, content: Content::Removed, cost: 0.0 };
+        let remove = |writer: &mut MutexGuard<Option<Writer>>| {
+            let current = self.ready(writer, hash, record.len() as u64, 0)?;
+            let mut bytes = Vec::new();
+            record.encode(&current.segment.header, current.end, &mut bytes);
+            self.append(writer, hash, &record, &bytes)
+        };
+        self.watch(remove(&mut writer))?;
+        self.remove_replaced(hash, Some(located));
+        Ok(true)
+    }
+
+    /// Removes the file of a value that is not found any more. Without it, it would stay as long as its segment.
+    fn remove_value_file(&self, Located { segment, offset, extent, .. }: &Located) {
+        if extent.kind() != Kind::File {
+            return;
+        }
+        let Ok(bytes) = segment.read(*offset, *extent) else { return };
+        if let Some(Record { content: Content::File(file), .. }) = Record::decode(&segment.header, *offset, &bytes) {
+            let _ = files::remove(&segment.value_folder().join(file.name()));
+        }
+    }
+
+    /// Removes all values of this identity and role.
+    pub fn clear(&self) -> Result<()> {
+        self.check_writable()?;
+        let mut writer = self.writer.lock();
+        let mut listed = self.listed.lock();
+        // Its file is removed with all others.
+        *writer = None;
+        *listed = None;
+        let discarded = self.watch(self.directory.discard(&self.folder));
+        self.change(|catalog| {
+            catalog.segments().for_each(|(_, known)| known.segment.set_lost());
+            let all: Vec<u16> = catalog.segments().map(|(number, _)| number).collect();
+            catalog.drop_segments(&all);
+        });
+        self.reads.clear();
+        Ok(discarded?)
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        match self.options.read_only {
+            false => Ok(()),
+            true => Err(Error::Unsupported("the disk cache is read_only; nothing can be removed from it")),
+        }
+    }
+
+    /// Has everything that this process stored written to the storage device.
+    pub fn sync(&self) -> Result<()> {
+        match &*self.writer.lock() {
+            Some(writer) if !writer.is_lost() => Ok(self.watch(writer.sync())?),
+            _ => Ok(()),
+        }
+    }
+
+    /// Seals the segment of this process. Without that, the next process does it.
+    pub fn close(&self) {
+        let mut writer = self.writer.lock();
+        self.leave_parent_writer(&mut writer);
+        if let Some(current) = writer.take() {
+            self.end_segment(current);
+        }
+    }
+
+    /// Seals a segment, or removes it if it has no record.
+    fn end_segment(&self, writer: Writer) {
+        let has_ended = match writer.is_lost() {
+            true => false,
+            false if writer.end > HEADER as u64 => self.watch(writer.seal()).is_ok(),
+            false => {
+                writer.discard();
+                false
+            }
+        };
+        self.leave_segment(writer, if has_ended { Growth::Sealed } else { Growth::ReadTo(HEADER as u64) });
+    }
+
+    /// Treats the segment of a writer as that of another process. With the writer ends the segment's lock: whoever comes
+    /// next may seal it.
+    fn leave_segment(&self, writer: Writer, growth: Growth) {
+        let Writer { segment, number, .. } = writer;
+        self.change(|catalog| {
+            if catalog.is_number_of(number, &segment) {
+                catalog.grow(number, growth);
+            }
+        });
+        segment.close();
+    }
+
+    /// A forked child makes a segment of its own.
+    fn leave_parent_writer(&self, writer: &mut Option<Writer>) {
+        if let Some(parents) = writer.take_if(|writer| !writer.is_own()) {
+            self.leave_segment(parents, Growth::ReadTo(HEADER as u64));
+        }
+    }
+
+    /// The bound.
+    pub(super) fn max_bytes(&self) -> u64 {
+        self.options.max_bytes.max(Options::LEAST_BYTES)
+    }
+
+    /// The most bytes of a segment with the files of its values. One record fits in any case.
+    pub(super) fn segment_bytes(&self) -> u64 {
+        (self.max_bytes() / PART).min(LONGEST)
+    }
+
+    /// A writer with room for a record of this hash and length, and for its file.
+    fn ready<'w>(
+        &self,
+        writer: &'w mut MutexGuard<Option<Writer>>,
+        hash: u64,
+        len: u64,
+        in_file: u64,
+    ) -> Outcome<&'w mut Writer> {
+        debug_assert!(len as usize <= LONGEST_RECORD);
+        // If it fails, this process can still store.
+        let _ = self.watch(self.refresh_if_due());
+        let old = self.locate(hash);
+        let ended = writer.take_if(|current| {
+            let full = current.end > HEADER as u64
+                && current.len() + FOOTER_PART + len + bound::rounded(in_file) > self.segment_bytes();
+            // Its records would be taken for older ones than the one that is replaced.
+            let late = old.as_ref().is_some_and(|old| old.segment.name > current.segment.name);
+            current.is_lost() || full || late || current.files >= MOST_FILES
+        });
+        if let Some(ended) = ended {
+            self.end_segment(ended);
+        }
+        let current = match &mut **writer {
+            Some(current) => current,
+            none => none.insert(self.begin_segment(in_file)?),
+        };
+        current.note_alive();
+        current.replaces |= self.locate(hash).is_some_and(|old| !Arc::ptr_eq(&old.segment, &current.segment));
+        Ok(current)
+    }
+
+    /// Begins a segment, and makes room for it within the bound.
+    fn begin_segment(&self, in_file: u64) -> Outcome<Writer> {
+        let modes = (self.directory.directory_mode(), self.directory.file_mode());
+        files::make_directories(&self.folder, modes.0).map_err(Failure::of("make the directory", &self.folder))?;
+        // Segments that are about to be removed are opened now, so that what is worth keeping can be copied.
+        self.refresh()?;
+        if self.catalog.read().segments().count() > FRAGMENTED {
+            let _listed = self.listed.lock();
+            let _ = self.watch(compact::compact(self));
+        }
+        let room = self.segment_bytes().max(bound::rounded(in_file)) + LONGEST_RECORD as u64;
+        let removed = bound::enforce(&self.directory, self.max_bytes().saturating_sub(room))?;
+        let mut writer = {
+            // A listing that was made before the segment would not show it.
+            let _listed = self.listed.lock();
+            let order = self.catalog.read().next_order();
+            let mut writer = Writer::create(&self.folder, modes, self.digest, order)?;
+            let added = self.change(|catalog| catalog.add(writer.segment.clone(), Growth::Own));
+            writer.number = added.map_err(|error| {
+                writer.discard();
+                self.not_indexed(error)
+            })?;
+            writer
+        };
+        for usage in removed.into_iter().filter(|usage| usage.folder == self.folder) {
+            if let Err((failure, usable)) = self.rescue(&usage.name, &mut writer) {
+                match usable {
+                    // There is room for one record, at least.
+                    Usable::Yes => drop(self.watch(Err::<(), _>(failure))),
+                    Usable::No => {
+                        self.leave_segment(writer, Growth::ReadTo(HEADER as u64));
+                        return Err(failure);
+                    }
+                }
+            }
+        }
+        Ok(writer)
+    }
+
+    /// Copies what is worth keeping from a segment that was removed to a new one: what this process has read, and what
+    /// took long to compute; at most a quarter.
+    fn rescue(&self, name: &Name, writer: &mut Writer) -> std::result::Result<(), (Failure, Usable)> {
+        let found = {
+            let catalog = self.catalog.read();
+            catalog
+                .segments()
+                .find(|(_, known)| known.segment.name == *name)
+                .map(|(number, known)| (number, known.segment.clone()))
+        };
+        let Some((number, segment)) = found else { return Ok(()) };
+        // A segment whose descriptor was closed is gone.
+        let Ok((footer, _)) = segment.parts() else { return Ok(()) };
+        let len: u64 = footer.parts().map(|(.., extent)| extent.len() as u64).sum();
+        let (mean, mut room) = (footer.cost / len.max(1) as f64, len.min(self.segment_bytes()) / 4);
+        for (hash, offset, extent) in footer.parts() {
+            let counts = self.locate(hash).is_some_and(|its| its.offset == offset && its.segment.name == *name);
+            if extent.kind() != Kind::Value || !counts || extent.len() as u64 > room {
+                continue;
+            }
+            let Ok(bytes) = segment.read(offset, extent) else { continue };
+            let Some(record) = Record::decode(&segment.header, offset, &bytes) else { continue };
+            if self.reads.has(hash) || f64::from(record.cost) > 4.0 * mean * extent.len() as f64 {
+                room -= extent.len() as u64;
+                let mut copy = Vec::new();
+                record.encode(&writer.segment.header, writer.end, &mut copy);
+                let at = writer.end;
+                writer.append(&copy)?;
+                writer.replaces |= footer.replaces;
+                let _ = self.change(|catalog| catalog.note(writer.number, hash, at, extent));
+            }
+        }
+        self.reads.clear();
+        let _listed = self.listed.lock();
+        self.change(|catalog| catalog.drop_segments(&[number]));
+        Ok(())
+    }
+
+    /// Appends the bytes of a record and notes it.
+    fn append(&self, writer: &mut MutexGuard<Option<Writer>>, hash: u64, record: &Record, bytes: &[u8]) -> Outcome<()> {
+        let current = writer.as_mut().expect("it is ready");
+        let (number, offset) = (current.number, current.end);
+        if let Err((failure, usable)) = current.append(bytes) {
+            // The next process seals it, without what was written in part.
+            if usable == Usable::No
+                && let Some(current) = writer.take()
+            {
+                self.leave_segment(current, Growth::ReadTo(HEADER as u64));
+            }
+            return Err(failure);
+        }
+        let noted = self.change(|catalog| match catalog.is_number_of(number, &current.segment) {
+            true => catalog.note(number, hash, offset, record.extent()),
+            // Somebody has just removed it.
+            false => Ok(()),
+        });
+        noted.map_err(|error| self.not_indexed(error))?;
+        if self.options.sync { current.sync() } else { Ok(()) }
+    }
+
+    /// As [`Space::find`], for keys that other processes may have stored this moment.
+    pub fn find_now(&self, key: &[u8]) -> Outcome<Lookup> {
+        self.watch(self.refresh())?;
+        self.find(key)
+    }
+}
+
+impl Drop for Space {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

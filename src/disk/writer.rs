@@ -1,0 +1,170 @@
+//! The segment to which this process appends.
+//!
+//! It is made under a name that others ignore, locked, and then renamed: whoever finds it finds it locked, as long as
+//! its owner lives.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::failure::{Failure, Outcome};
+use super::files;
+use super::format::{FOOTER_PART, FileKind, Footer, HEADER, Header, TRAILER};
+use super::names::{Name, State, random};
+use super::open_files::with_descriptor;
+use super::segment::Segment;
+
+/// A live segment of this process.
+pub struct Writer {
+    /// The segment, as readers see it.
+    pub segment: Arc<Segment>,
+    /// Its number in the catalog.
+    pub number: u16,
+    file: Arc<File>,
+    folder: Arc<Path>,
+    /// Where the next record begins.
+    pub end: u64,
+    /// The bytes of the values in files.
+    pub file_bytes: u64,
+    /// The number of values in files so far.
+    pub files: u32,
+    /// The process that made it.
+    process: u32,
+    /// The number of records.
+    records: u32,
+    /// Whether a record may replace one in an older segment.
+    pub replaces: bool,
+    /// When it noted that it is alive, in seconds since 1970.
+    pub noted: u64,
+    /// Whether its name may not be on the storage device.
+    is_new: Cell<bool>,
+}
+
+impl Writer {
+    /// Makes a segment in a folder. The caller adds it to the catalog and sets its number.
+    pub fn create(folder: &Arc<Path>, modes: (u32, u32), space: [u8; 32], order: u64) -> Outcome<Self> {
+        let name = Name::new(order);
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&random().to_le_bytes());
+        id[8..].copy_from_slice(&random().to_le_bytes());
+        let created = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let header = Header { kind: FileKind::Segment, order, created, id, space };
+        let (new, live) = (folder.join(name.file(State::New)), folder.join(name.file(State::Live)));
+        let create = || {
+            files::make_directories(folder, modes.0)?;
+            let file = with_descriptor(|| files::create(&new, modes.1))?;
+            // Without locks, the file's age shows whether its owner is alive.
+            let _ = files::try_lock(&file);
+            files::write_at(&file, &header.encode(), 0)?;
+            files::rename(&new, &live)?;
+            Ok(Arc::new(file))
+        };
+        let file = create().map_err(|error| {
+            let _ = files::remove(&new);
+            Failure::of("make", &live)(error)
+        })?;
+        let segment = Arc::new(Segment::with_file(folder, name, header, file.clone(), false));
+        Ok(Writer {
+            segment,
+            number: 0,
+            file,
+            folder: folder.clone(),
+            end: HEADER as u64,
+            file_bytes: 0,
+            files: 0,
+            process: std::process::id(),
+            records: 0,
+            replaces: false,
+            noted: created,
+            is_new: Cell::new(true),
+        })
+    }
+
+    /// Whether this process made it: a forked child makes its own.
+    pub fn is_own(&self) -> bool {
+        self.process == std::process::id()
+    }
+
+    /// The bytes that the segment takes when it is sealed, with the files of its values.
+    pub fn len(&self) -> u64 {
+        self.end + u64::from(self.records) * FOOTER_PART + TRAILER as u64 + self.file_bytes
+    }
+
+    /// Whether it cannot be appended to: another process removed or sealed the segment, or made it.
+    pub fn is_lost(&self) -> bool {
+        self.segment.is_lost() || !self.is_own()
+    }
+
+    /// Appends a record. If that fails, the file is as before; if that fails too, the error says that the writer cannot
+    /// be used any more.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), (Failure, Usable)> {
+        let path = || self.segment.path();
+        let written =
+            files::write_at(&self.file, bytes, self.end).map_err(|error| Failure::of("append to", &path())(error));
+        if let Err(failure) = written {
+            let usable = files::truncate(&self.file, self.end).is_ok();
+            return Err((failure, if usable { Usable::Yes } else { Usable::No }));
+        }
+        self.end += bytes.len() as u64;
+        self.records += 1;
+        Ok(())
+    }
+
+    /// Has all records written to the storage device.
+    pub fn sync(&self) -> Outcome<()> {
+        let sync = || {
+            files::sync(&self.file)?;
+            if self.is_new.get() {
+                files::sync_directory(&self.folder)?;
+                self.is_new.set(false);
+            }
+            Ok(())
+        };
+        sync().map_err(|error| Failure::of("sync", &self.segment.path())(error))
+    }
+
+    /// Notes that this process is alive.
+    pub fn note_alive(&mut self) {
+        let now = SystemTime::now();
+        let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        if seconds.abs_diff(self.noted) >= 60 {
+            self.noted = seconds;
+            let _ = files::note_alive(&self.file, now);
+        }
+    }
+
+    /// Ends the segment with its footer. Until that has succeeded, it is what a process leaves that was killed.
+    pub fn seal(&self) -> Outcome<()> {
+        let (mut footer, end) = self.segment.make_footer()?;
+        footer.replaces = self.replaces;
+        finish(&self.file, &self.segment.header, &footer, end)
+            .map_err(|error| Failure::of("seal", &self.segment.path())(error))?;
+        let (live, sealed) = (self.segment.name.file(State::Live), self.segment.name.file(State::Sealed));
+        let live = self.folder.join(live);
+        files::rename(&live, &self.folder.join(sealed)).map_err(Failure::of("rename", &live))
+    }
+
+    /// Removes the segment, which has no record.
+    pub fn discard(&self) {
+        let _ = files::remove(&self.folder.join(self.segment.name.file(State::Live)));
+    }
+}
+
+/// Whether a writer can be used after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Usable {
+    /// Its file is as before.
+    Yes,
+    /// Its file may end with a part of a record.
+    No,
+}
+
+/// Writes a footer behind the last record.
+pub fn finish(file: &File, header: &Header, footer: &Footer, end: u64) -> std::io::Result<()> {
+    let bytes = footer.encode(header, end);
+    files::write_at(file, &bytes, end)?;
+    // What a failed append left behind the footer would hide it.
+    files::truncate(file, end + bytes.len() as u64)
+}

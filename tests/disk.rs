@@ -1,0 +1,127 @@
+//! Disk: the values of one identity and role in files.
+
+mod disk_sample;
+
+use std::fs;
+
+use disk_sample::{FINGERPRINT, Scratch, at_once, files, get, number, open, store, value_files};
+use phicache::disk::{Entry, Options, Space, Stored};
+
+#[test]
+fn values_outlive_those_who_stored_them() {
+    let scratch = Scratch::new();
+    let long = vec![9; 100_000];
+    for round in 0..3u32 {
+        let space = open(scratch.path(), Options::default());
+        for key in 0..1000 {
+            let old = if round == 0 { None } else { Some(number(key + round - 1).to_vec()) };
+            assert_eq!(get(&space, &number(key)), old, "{key} in round {round}");
+            store(&space, &number(key), &number(key + round));
+            assert_eq!(get(&space, &number(key)), Some(number(key + round).to_vec()));
+        }
+        assert_eq!(get(&space, b"long").is_some(), round > 0);
+        store(&space, b"long", &long);
+        store(&space, b"", b"");
+        store(&space, &long, b"of a long key");
+        assert_eq!(space.len().unwrap(), 1003);
+        assert_eq!(get(&space, b"long").as_ref(), Some(&long));
+        assert_eq!(get(&space, &long).as_deref(), Some(&b"of a long key"[..]));
+        assert_eq!(get(&space, &long[1..]), None);
+        assert_eq!(get(&space, b""), Some(Vec::new()));
+        assert_eq!(space.health().failures() + space.health().damaged(), 0, "{}", space.health().last_failure());
+    }
+    // The file of a replaced value is removed.
+    assert_eq!(value_files(scratch.path()).len(), 2);
+}
+
+#[test]
+fn others_see_what_is_stored_replaced_and_removed() {
+    let scratch = Scratch::new();
+    let spaces: Vec<Space> = (0..3).map(|_| open(scratch.path(), at_once())).collect();
+    for round in 0..50u32 {
+        let writer = &spaces[round as usize % 3];
+        let key = number(round % 7);
+        store(writer, &key, &number(round));
+        assert_eq!(get(writer, &key), Some(number(round).to_vec()));
+        // Lookups of known keys ask nobody: a replaced value is seen after a refresh, which a miss causes.
+        for space in &spaces {
+            assert_eq!(get(space, b"missing"), None);
+            assert_eq!(get(space, &key), Some(number(round).to_vec()), "round {round}");
+        }
+        if round % 5 == 4 {
+            assert!(spaces[(round as usize + 1) % 3].remove(&key).unwrap());
+            for space in &spaces {
+                assert_eq!(get(space, b"missing"), None);
+                assert_eq!(get(space, &key), None, "round {round}");
+            }
+            assert!(!writer.remove(&key).unwrap());
+        }
+    }
+    drop(spaces);
+    let space = open(scratch.path(), at_once());
+    assert_eq!(get(&space, &number(48 % 7)), Some(number(48).to_vec()));
+    assert_eq!(get(&space, &number(49 % 7)), None);
+}
+
+#[test]
+fn clearing_removes_one_identity_and_role() {
+    let scratch = Scratch::new();
+    let [one, same] = [0, 1].map(|_| open(scratch.path(), at_once()));
+    let other_role = Space::open(scratch.path(), &FINGERPRINT, "others", at_once()).unwrap();
+    let other_identity = Space::open(scratch.path(), &[8; 32], "values", at_once()).unwrap();
+    for space in [&one, &same, &other_role, &other_identity] {
+        store(space, b"k", b"v");
+        store(space, b"long", &[1; 50_000]);
+    }
+    one.clear().unwrap();
+    for (space, stays) in [(&one, false), (&same, false), (&other_role, true), (&other_identity, true)] {
+        assert_eq!(get(space, b"missing"), None);
+        assert_eq!(get(space, b"k").is_some(), stays);
+        assert_eq!(get(space, b"long").is_some(), stays);
+    }
+    assert_eq!(files(scratch.path()).len(), 4);
+    // Both go on.
+    store(&same, b"k", b"new");
+    assert_eq!(get(&one, b"k").as_deref(), Some(&b"new"[..]));
+    store(&one, b"k", b"newer");
+    assert_eq!(get(&same, b"missing"), None);
+    assert_eq!(get(&same, b"k").as_deref(), Some(&b"newer"[..]));
+}
+
+#[test]
+fn a_reader_writes_nothing() {
+    let scratch = Scratch::new();
+    let options = Options { read_only: true, ..at_once() };
+    let missing = scratch.path().join("missing");
+    assert!(Space::open(&missing, &FINGERPRINT, "values", options).is_err());
+    store(&open(scratch.path(), at_once()), b"k", b"v");
+    let before = files(scratch.path());
+    let reader = open(scratch.path(), options);
+    assert_eq!(get(&reader, b"k").as_deref(), Some(&b"v"[..]));
+    assert_eq!(reader.store(Entry { key: b"k", value: b"w", cost_ns: 0 }).unwrap(), Stored::ReadOnly);
+    assert!(reader.remove(b"k").is_err() && reader.clear().is_err());
+    drop(reader);
+    assert_eq!(files(scratch.path()), before);
+}
+
+#[test]
+fn the_bound_holds() {
+    let scratch = Scratch::new();
+    let bound = 4 << 20;
+    let space = open(scratch.path(), Options { max_bytes: bound, ..Options::default() });
+    let mut most = 0;
+    for key in 0..40_000 {
+        store(&space, &number(key), &[key as u8; 300]);
+        if key % 500 == 0 {
+            let used: u64 = files(scratch.path()).iter().map(|path| fs::metadata(path).unwrap().len()).sum();
+            most = most.max(used);
+        }
+    }
+    assert!(most <= bound && most > bound * 3 / 4, "{most}");
+    // The newest are there, and what is there is right.
+    let there: Vec<u32> = (0..40_000).filter(|key| get(&space, &number(*key)).is_some()).collect();
+    assert!(there.iter().all(|key| get(&space, &number(*key)) == Some(vec![*key as u8; 300])));
+    assert!(there.len() > 8000 && there.contains(&39_999), "{}", there.len());
+    assert_eq!(space.store(Entry { key: b"k", value: &vec![0; 2 << 20], cost_ns: 0 }).unwrap(), Stored::TooLong);
+    store(&space, b"k", &vec![0; 900_000]);
+}
