@@ -135,7 +135,7 @@ fn run(operation: &Operation) {
     }
 }
 
-/// Runs an operation with a fault at one of its file operations; returns whether it had so many.
+/// Runs an operation with a fault at one of its file operations; returns whether that was reached.
 fn try_plan(operation: &Operation, template: &Path, at: u64, (name, fault, lasts): (&str, i32, bool)) -> bool {
     let what = format!("{}, {name} at {at}{}", operation.name, if lasts { " and later" } else { "" });
     let scratch = Scratch::fast();
