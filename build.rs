@@ -12,7 +12,7 @@ use std::{env, fs};
 
 use cbindgen::{Builder, Config};
 
-const PARTS: [&str; 17] = [
+const PARTS: [&str; 18] = [
     "border/types",
     "api/library",
     "api/config",
@@ -24,6 +24,7 @@ const PARTS: [&str; 17] = [
     "api/callback",
     "api/dict",
     "api/redis",
+    "api/disk",
     "api/purview",
     "api/memo",
     "api/subsystem",

@@ -40,7 +40,7 @@ def main():
             name = callback.group(1) if callback else f'example_{len(calls)}'
             source.append(f'static {code}' if callback else f'static int {name}(void) {{\n{code}    return 0;\n}}\n')
             calls.append(f'    {"run_callback" if callback else "run_example"}("{title}", {name});')
-    source += ['int main(void) {', '    give();', *calls, '    return check_report();', '}', '']
+    source += ['int main(void) {', '    give();', *calls, '    remove_scratch(scratch);', '    return check_report();', '}', '']
     with open(output, 'w', encoding='utf-8') as file:
         file.write('\n'.join(source))
 

@@ -14,16 +14,16 @@ import sys
 ARGUMENTS = {
     'char * buffer': '(char *)out.buffer', 'uint8_t * buffer': 'out.buffer', 'int32_t * indices': 'out.indices',
     'const int32_t * indices': 'in.indices', 'const int32_t * state': 'in.state',
-    'const char * url': '"redis://host"', 'const char *': '"name"',
+    'const char * url': '"redis://host"', 'const char * path': 'in.directory', 'const char *': '"name"',
     'const double *': 'in.tpm', 'const uint64_t *': 'in.masks', 'const uint8_t * matrix': 'in.matrix',
     'const phicache_cache_options *': '&in.options', 'const phicache_fingerprint *': '&in.fingerprint',
-    'const phicache_mice *': '&in.mice', 'const phicache_bytes *': '&in.record',
+    'const phicache_mice *': '&in.mice', 'const phicache_bytes * args': '&in.args', 'const phicache_bytes *': '&in.record',
     'phicache_config *': 'in.config', 'phicache_key *': 'in.key', 'phicache_cache *': 'in.view',
-    'phicache_dict_cache *': 'in.dict', 'phicache_redis_cache *': 'in.redis', 'phicache_purview_cache *': 'in.purview',
+    'phicache_dict_cache *': 'in.dict', 'phicache_redis_cache *': 'in.redis', 'phicache_disk_cache *': 'in.disk', 'phicache_purview_cache *': 'in.purview',
     'phicache_mice_cache *': 'in.mice_cache', 'phicache_memo *': 'in.memo', 'phicache_method *': 'in.method',
     'phicache_subsystem *': 'in.subsystem', 'phicache_lease *': 'in.lease', 'phicache_walk *': 'in.walk',
     'phicache_result *': 'result', 'phicache_reader *': '&in.reader',
-    'phicache_registry_item *': '&out.item', 'phicache_memory_limit *': 'out.limits',
+    'phicache_registry_item *': '&out.item', 'phicache_disk_item *': 'out.disk_items', 'phicache_memory_limit *': 'out.limits',
     'phicache_compute compute': 'compute_empty', 'phicache_drop drop': 'drop_nothing',
     'phicache_visit visit': 'visit_nothing', 'void *': '&in',
     'phicache_bytes record': 'in.record', 'phicache_bytes': 'text("bytes")',
@@ -33,18 +33,21 @@ ARGUMENTS = {
 }
 OUTPUTS = {
     'phicache_value *': '&out.value', 'phicache_bytes *': '&out.lent', 'phicache_info *': '&out.info',
-    'phicache_stats *': '&out.stats', 'phicache_memory *': '&out.memory', 'phicache_redis_health *': '&out.health', 'phicache_mice *': '&out.mice',
+    'phicache_stats *': '&out.stats', 'phicache_memory *': '&out.memory', 'phicache_redis_health *': '&out.health',
+    'phicache_disk_health *': '&out.disk_health', 'phicache_mice *': '&out.mice',
     'phicache_entry *': '&out.entry',
     'phicache_fingerprint *': '&out.fingerprint', 'phicache_compute *': '&out.compute', 'void **': '&out.user_data',
     'const uint64_t **': '&out.purviews', 'uint8_t **': '&out.room', 'double *': '&out.real', 'size_t *': '&out.len',
     'uint64_t * out_severed': 'out.severed', 'uint64_t *': '&out.number', 'int32_t * callback_code': '&out.code',
     'phicache_status *': '&out.answered', 'int32_t *': '&out.answered',
     **{f'phicache_{noun} **': f'(phicache_{noun} **)&out.handle'
-       for noun in 'config key cache dict_cache redis_cache purview_cache mice_cache memo method subsystem lease walk'.split()},
+       for noun in 'config key cache dict_cache redis_cache disk_cache purview_cache mice_cache memo method subsystem lease walk'.split()},
 }
-GROWING = {'phicache_stats *', 'phicache_memory *', 'phicache_mice *', 'phicache_redis_health *', 'phicache_entry *'}
+GROWING = {'phicache_stats *', 'phicache_memory *', 'phicache_mice *', 'phicache_redis_health *', 'phicache_disk_health *',
+           'phicache_entry *'}
 FUNCTIONS = ('phicache_compute', 'phicache_drop', 'phicache_visit')
-SPECIAL = {('phicache_cache_redis_health', 'cache'): 'in.redis_view', ('phicache_reader_init', 'reader'): '&out.reader',
+SPECIAL = {('phicache_cache_redis_health', 'cache'): 'in.redis_view', ('phicache_cache_disk_health', 'cache'): 'in.disk_view',
+           ('phicache_reader_init', 'reader'): '&out.reader',
            ('phicache_redis_mice_cache_new', 'parent'): 'in.redis_mice',
            ('phicache_mice_cache_memoize', 'compute'): 'compute_mice', ('phicache_registry_list', 'capacity'): '1'}
 SIZES = {'out.severed': 'sizeof out.severed'}

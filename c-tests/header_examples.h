@@ -2,6 +2,8 @@
 #ifndef PHICACHE_HEADER_EXAMPLES_H
 #define PHICACHE_HEADER_EXAMPLES_H
 
+#include "scratch.h" /* first: it requests POSIX */
+
 #include "check.h"
 
 #define GIVEN __attribute__((unused)) static
@@ -22,6 +24,8 @@ static int32_t compute(void *user_data, void *call_data, phicache_bytes key, phi
     return 0;
 }
 
+/* The directory of disk caches. */
+GIVEN const char *scratch;
 GIVEN phicache_cache *cache;
 GIVEN phicache_subsystem *uncut, *cut;
 GIVEN const phicache_bytes key = {(const uint8_t *)"key", 3};
@@ -30,9 +34,13 @@ GIVEN const size_t count = 2;
 
 static void give(void) {
     static phicache_dict_cache *dict;
+    static char directory[64];
     const phicache_fingerprint network = {{1}};
     const int32_t state[] = {1, 0};
     uint64_t severed[2];
+    make_scratch(directory);
+    REQUIRE_OK(phicache_config_set_disk_directory(NULL, directory));
+    scratch = directory;
     REQUIRE_OK(phicache_dict_cache_new(NULL, NULL, &dict));
     REQUIRE_OK(phicache_dict_cache_as_cache(dict, &cache));
     for (size_t i = 0; i < count; i++) REQUIRE_OK(phicache_cache_set(cache, keys[i], keys[i]));

@@ -6,6 +6,8 @@
 #ifndef PHICACHE_NULL_ARGUMENTS_H
 #define PHICACHE_NULL_ARGUMENTS_H
 
+#include "scratch.h" /* first: it requests POSIX */
+
 #include "sample.h"
 
 /* Inputs. */
@@ -14,9 +16,11 @@ static struct {
     phicache_key *key;
     phicache_dict_cache *dict;
     phicache_redis_cache *redis; /* at a server that does not exist */
+    phicache_disk_cache *disk;
+    char directory[64];
     phicache_purview_cache *purview;
     phicache_mice_cache *mice_cache, *redis_mice;
-    phicache_cache *view, *redis_view;
+    phicache_cache *view, *redis_view, *disk_view;
     phicache_memo *memo;
     phicache_method *method;
     phicache_subsystem *subsystem;
@@ -27,6 +31,7 @@ static struct {
     phicache_mice mice;
     phicache_fingerprint fingerprint;
     phicache_bytes record;
+    phicache_bytes args; /* the key of no arguments */
     uint8_t record_bytes[64];
     double tpm[8];
     int32_t state[2], indices[1];
@@ -44,6 +49,8 @@ typedef struct {
     phicache_stats stats;
     phicache_memory memory;
     phicache_redis_health health;
+    phicache_disk_health disk_health;
+    phicache_disk_item disk_items[64];
     phicache_mice mice;
     phicache_registry_item item;
     phicache_entry entry;
@@ -101,6 +108,7 @@ static inline void make_arguments(void) {
     in.masks[1] = 1;
     CHECK_OK(phicache_mice_encode(&in.mice, in.record_bytes, sizeof in.record_bytes, &len));
     in.record = bytes(in.record_bytes, len);
+    in.args = bytes("\xA1", 1);
     CHECK_OK(phicache_config_new(&in.config));
     CHECK_OK(phicache_key_new(&in.key));
     CHECK_OK(phicache_dict_cache_new(NULL, NULL, &in.dict));
@@ -112,6 +120,10 @@ static inline void make_arguments(void) {
         CHECK_OK(phicache_redis_cache_new(NULL, NULL, &in.redis));
         CHECK_OK(phicache_redis_cache_as_cache(in.redis, &in.redis_view));
     }
+    make_scratch(in.directory);
+    CHECK_OK(phicache_config_set_disk_directory(NULL, in.directory));
+    CHECK_OK(phicache_disk_cache_new(NULL, NULL, text("context"), &in.disk));
+    CHECK_OK(phicache_disk_cache_as_cache(in.disk, &in.disk_view));
     CHECK_OK(phicache_purview_cache_new(NULL, NULL, &in.purview));
     CHECK_OK(phicache_subsystem_new(&in.fingerprint, 2, in.state, 3, NULL, NULL, &in.subsystem));
     CHECK_OK(phicache_dict_mice_cache_new(NULL, NULL, in.subsystem, NULL, &in.mice_cache));
@@ -132,6 +144,8 @@ static inline void free_arguments(void) {
     CHECK_OK(phicache_subsystem_free(in.subsystem));
     CHECK_OK(phicache_purview_cache_free(in.purview));
     CHECK_OK(phicache_redis_cache_free(in.redis));
+    CHECK_OK(phicache_disk_cache_free(in.disk));
+    remove_scratch(in.directory);
     CHECK_OK(phicache_dict_cache_free(in.dict));
     CHECK_OK(phicache_key_free(in.key));
     CHECK_OK(phicache_config_free(in.config));
@@ -143,6 +157,8 @@ static inline void prepare(void) {
     phicache_value value;
     (void)phicache_lease_abandon(in.lease); /* the last call may have completed it */
     CHECK_OK(phicache_dict_cache_clear(in.dict));
+    CHECK_OK(phicache_disk_cache_clear(in.disk));
+    CHECK_OK(phicache_config_set_disk_directory(NULL, in.directory));
     CHECK_OK(phicache_purview_cache_clear(in.purview));
     CHECK_OK(phicache_mice_cache_clear(in.mice_cache));
     CHECK_OK(phicache_key_reset(in.key));
@@ -152,6 +168,8 @@ static inline void prepare(void) {
     out.stats.struct_size = sizeof out.stats;
     out.memory.struct_size = sizeof out.memory;
     out.health.struct_size = sizeof out.health;
+    out.disk_health.struct_size = sizeof out.disk_health;
+    out.disk_items[0].struct_size = sizeof out.disk_items[0];
     out.mice.struct_size = sizeof out.mice;
     out.item.struct_size = sizeof out.item;
     out.entry.struct_size = sizeof out.entry;

@@ -186,9 +186,10 @@ static void every_status_has_a_name_and_unknown_ones_too(void) {
     CHECK_TEXT(phicache_status_name(PHICACHE_OK), "OK");
     CHECK_TEXT(phicache_status_name(PHICACHE_MISS), "MISS");
     CHECK_TEXT(phicache_status_name(PHICACHE_REFUSED_CUT), "REFUSED_CUT");
-    CHECK_TEXT(phicache_status_name(PHICACHE_ERROR_DAMAGED), "ERROR_DAMAGED");
-    for (status = PHICACHE_ERROR_DAMAGED; status < PHICACHE_TIMEOUT; status++) {
-        CHECK(strlen(phicache_status_name(status)) > 0);
+    CHECK_TEXT(phicache_status_name(PHICACHE_ERROR_STORAGE), "ERROR_STORAGE");
+    CHECK_TEXT(phicache_status_name(PHICACHE_REFUSED_STORAGE), "REFUSED_STORAGE");
+    for (status = PHICACHE_ERROR_STORAGE; status < PHICACHE_REFUSED_STORAGE; status++) {
+        CHECK(strcmp(phicache_status_name(status), "UNKNOWN") != 0);
         CHECK(strcmp(phicache_status_name(status), phicache_status_name(status + 1)) != 0);
     }
     CHECK_TEXT(phicache_status_name(INT32_MAX), phicache_status_name(INT32_MIN));

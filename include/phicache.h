@@ -117,6 +117,7 @@
  * | phicache_key | a list of arguments, from which a key is made | phicache_key_new |
  * | phicache_dict_cache | values by keys | phicache_dict_cache_new, phicache_dict_cache_shared |
  * | phicache_redis_cache | values by keys, at a Redis server | phicache_redis_cache_new, phicache_redis_cache_shared |
+ * | phicache_disk_cache | values by keys, in files that outlive the process | phicache_disk_cache_new, phicache_disk_cache_shared |
  * | phicache_purview_cache | lists of purviews of a network | phicache_purview_cache_new |
  * | phicache_mice_cache | the MICE of a subsystem, in this process or in Redis; a cut subsystem inherits | phicache_mice_cache_new, phicache_dict_mice_cache_new, phicache_redis_mice_cache_new |
  * | phicache_cache | any of these caches, seen as one type; owns nothing | phicache_…_cache_as_cache |
@@ -201,6 +202,9 @@ extern "C" {
 /** Not stored: the server failed. */
 #define PHICACHE_REFUSED_SERVER 11
 
+/** Not stored: a file operation of a disk cache failed, for example because the disk is full. */
+#define PHICACHE_REFUSED_STORAGE 12
+
 /** An argument is NULL, out of range, or contradicts another. */
 #define PHICACHE_ERROR_INVALID_ARGUMENT (-1)
 
@@ -236,6 +240,9 @@ extern "C" {
 
 /** The bytes are not a MICE record, or are damaged. */
 #define PHICACHE_ERROR_DAMAGED (-12)
+
+/** A file operation of a disk cache failed. The message says what was tried, where, and why it failed. */
+#define PHICACHE_ERROR_STORAGE (-13)
 
 /** The value was in the cache. */
 #define PHICACHE_ORIGIN_HIT 1
@@ -312,6 +319,9 @@ extern "C" {
 /** A MICE cache in Redis. */
 #define PHICACHE_KIND_REDIS_MICE 5
 
+/** A disk cache. */
+#define PHICACHE_KIND_DISK 6
+
 /** A matrix is stored row by row, as in C. */
 #define PHICACHE_ROW_MAJOR 0
 
@@ -338,6 +348,9 @@ typedef struct phicache_config phicache_config;
 
 /** PyPhi's `DictCache`: values by keys, both bytes. */
 typedef struct phicache_dict_cache phicache_dict_cache;
+
+/** Values by keys, both bytes, in files that processes share and that outlive them. */
+typedef struct phicache_disk_cache phicache_disk_cache;
 
 /** A list of arguments, from which a key is made. */
 typedef struct phicache_key phicache_key;
@@ -457,7 +470,10 @@ typedef struct phicache_stats {
     uint64_t saved_ns;
     /** Values refused because the server failed. */
     uint64_t refused_server;
-    /** Values at the server that were damaged, or belonged to another program or key. Each also counts as a miss. */
+    /**
+     * Values at the server or on disk that were damaged, or belonged to another program or key. Each also counts as a
+     * miss.
+     */
     uint64_t damaged;
     /** Bytes of `bytes` that the entries in the cache take: keys, values, and the overhead of each. */
     uint64_t live_bytes;
@@ -471,6 +487,8 @@ typedef struct phicache_stats {
     uint64_t verified;
     /** Verified hits whose value differed. */
     uint64_t differences;
+    /** Values refused because a file operation failed. */
+    uint64_t refused_storage;
 } phicache_stats;
 
 /** The memory of this process. Grows at its end. */
@@ -562,7 +580,8 @@ typedef struct phicache_cache_options {
     /** A name of 1 to 63 bytes, which no other cache has; NULL for no name. */
     const char *name;
     /**
-     * The most bytes that the cache may use in this process, including overhead; 0 for no limit but that of memory.
+     * The most bytes that the cache may use in this process, including overhead; 0 for no limit but that of memory. For
+     * disk caches: the most bytes that all files in the directory may take, at least 1 MiB; 0 is 8 GiB.
      * While a value replaces another, both count. `on_full` says what happens then.
      */
     uint64_t max_bytes;
@@ -608,6 +627,30 @@ typedef struct phicache_cache_options {
      * (A struct whose size or unknown fields are invalid is not read: then it is not called.)
      */
     phicache_drop verify_drop;
+    /**
+     * For disk caches: the most bytes that the cache may use in this process for copies of values; 0 is 64 MiB. The
+     * index of the files is not included.
+     */
+    uint64_t near_bytes;
+    /**
+     * For disk caches: milliseconds after which a lookup that finds nothing looks for values that other processes have
+     * stored, at most 10^14; 0 is 1,000. `UINT64_MAX` looks at each such lookup.
+     */
+    uint64_t refresh_ms;
+    /** For disk caches: 1 never writes anything; a store is REFUSED_DISABLED. */
+    int32_t read_only;
+    /**
+     * For disk caches: 1 has each value on the storage device before a store returns, so that it survives a power cut.
+     * See also `phicache_disk_sync`.
+     */
+    int32_t sync;
+    /**
+     * For disk caches: 1 trusts all members of the directory's group. 0 refuses a directory into which anybody else may
+     * write, and reads only files of this user.
+     */
+    int32_t trust_group;
+    /** For disk caches: 1 makes a failed file operation an ERROR_STORAGE; 0 makes it a miss, or a REFUSED_STORAGE. */
+    int32_t storage_errors;
 } phicache_cache_options;
 
 /** A maximally irreducible cause or effect. Grows at its end. */
@@ -656,6 +699,42 @@ typedef struct phicache_redis_health {
     /** The message of the last operation that failed or was refused, NUL-terminated; empty if there was none. */
     char last_error[256];
 } phicache_redis_health;
+
+/** The state of a disk cache, as this process sees it. Grows at its end. */
+typedef struct phicache_disk_health {
+    /** `sizeof(phicache_disk_health)`, set by the caller. */
+    size_t struct_size;
+    /** File operations that failed. */
+    uint64_t failures;
+    /** Records and files that were damaged, of another program, or removed by another process. Each is a miss. */
+    uint64_t damaged;
+    /** The number of segments, the files that hold the values. */
+    uint64_t segments;
+    /** The bytes of memory that the index of the files takes. */
+    uint64_t index_bytes;
+    /** The last failure, NUL-terminated; empty if nothing has failed. */
+    char last_failure[512];
+} phicache_disk_health;
+
+/** The values of one identity and role in the directory of disk caches. Grows at its end. */
+typedef struct phicache_disk_item {
+    /** `sizeof(phicache_disk_item)`, set by the caller in the first item of a list. */
+    size_t struct_size;
+    /** The identity. */
+    struct phicache_fingerprint fingerprint;
+    /** The role, NUL-terminated: "values" for caches of `phicache_disk_cache_new`; cut if it is longer. */
+    char role[256];
+    /** The number of segments, the files that hold the values. */
+    uint64_t segments;
+    /** The number of segments to which a living process appends. */
+    uint64_t writers;
+    /** The bytes of all files. */
+    uint64_t bytes;
+    /** The number of records with a value. A key that was stored several times counts several times. */
+    uint64_t records;
+    /** The number of files that are damaged or of another program; if all was read, also that of records and values. */
+    uint64_t damaged;
+} phicache_disk_item;
 
 /** An entry of a cache, without its value. Grows at its end. */
 typedef struct phicache_entry {
@@ -957,6 +1036,30 @@ phicache_status phicache_config_set_cache_potential_purviews(phicache_config *co
  * @param out_enabled  1 or 0.
  */
 phicache_status phicache_config_get_cache_potential_purviews(phicache_config *config, int32_t *out_enabled);
+
+/**
+ * Sets the directory of disk caches that are made from now on. It is made, with mode 700, when a cache needs it.
+ *
+ * @param config  [nullable] The configuration; NULL is the process default.
+ * @param path    [nullable] An absolute path. NULL is the default: `phicache` in the user's cache directory
+ *                (`XDG_CACHE_HOME` or `~/.cache`) if that is on a local file system, or else
+ *                `/var/tmp/phicache-UID`.
+ */
+phicache_status phicache_config_set_disk_directory(phicache_config *config, const char *path);
+
+/**
+ * Gets the directory of disk caches.
+ *
+ * @param config    [nullable] The configuration; NULL is the process default.
+ * @param buffer    [nullable] Receives the text and a NUL; may be NULL if `capacity` is 0.
+ * @param capacity  The size of the buffer in bytes.
+ * @param out_len   The length of the text without its NUL, also if it does not fit.
+ * @return OK; ERROR_INVALID_ARGUMENT if none was set and there is no default.
+ */
+phicache_status phicache_config_get_disk_directory(phicache_config *config,
+                                                   char *buffer,
+                                                   size_t capacity,
+                                                   size_t *out_len);
 
 /**
  * Switches Redis for the MICE caches of `phicache_mice_cache_new`.
@@ -2327,6 +2430,271 @@ phicache_status phicache_redis_cache_key(phicache_redis_cache *cache,
  */
 phicache_status phicache_redis_cache_as_cache(phicache_redis_cache *cache, phicache_cache **out);
 
+/* Disk cache ----------------------------------------------------------------------------------------------------------
+ *
+ * Values by keys, both bytes, in files: they outlive the process, and all processes that use the same directory share
+ * them, also on a file system that several machines share. No server is needed. All threads may call the functions at
+ * once. There are no background threads. `docs/disk-format.md` specifies the files.
+ *
+ * Each process appends to files of its own. The directory may be on a local disk, NFS or Lustre, as long as it belongs
+ * to the user and nobody else may write into it. It is the configuration's (`phicache_config_set_disk_directory`,
+ * `PHICACHE_DISK_DIRECTORY`); the default is the user's cache directory if that is on a local disk.
+ *
+ * A cache has an identity, which includes a context: how the values are computed. Two programs that compute
+ * differently must not read each other's values, nor today's version of a program yesterday's: change the context when
+ * the code changes. A memo on a disk cache needs a prefix with a version, such as "entropy@1", for the same reason.
+ *
+ * Values that are used again are kept in this process (`options.near_bytes`), where a hit costs as much as in a dict
+ * cache. A value that another process stores is found once the next lookup that finds nothing has looked for new
+ * records, at most every `options.refresh_ms`; on NFS, once the attribute cache of the mount has expired too. A value
+ * that another process replaces or removes may still be returned from this process's memory.
+ *
+ * `options.max_bytes` bounds all files in the directory, of all identities. Each process may exceed it by the segment
+ * that it writes: a 64th of the bound, and at most 64 MiB. When the directory is full, whole segments are removed:
+ * those whose values took least to compute per byte and that were not used for long. A value may be up to a quarter of
+ * the bound.
+ *
+ * Each record has a checksum, which is verified whenever it is read. What is damaged, torn, or of another program is a
+ * miss, and counts in `damaged` of the statistics. If a file operation fails, because the disk is full or a server is
+ * gone, a lookup is a miss and a store is REFUSED_STORAGE; with `options.storage_errors` each of these is
+ * ERROR_STORAGE. A removal that fails is always an error. A value that was computed is always returned.
+ *
+ * After a store has returned OK, the operating system has the value: a killed process loses nothing. After a power cut,
+ * values of the last seconds may be missing, unless `options.sync` was set or `phicache_disk_sync` called. On NFS, a
+ * failure to write may show only when the server is asked to sync.
+ *
+ * After `fork`, parent and child may both use the cache; the child writes a file of its own.
+ *
+ *     phicache_disk_cache *cache;
+ *     phicache_bytes context = { (const uint8_t *)"entropy of a channel, bits, version 1", 37 };
+ *     phicache_value value;
+ *     if (phicache_disk_cache_new(NULL, NULL, context, &cache) != PHICACHE_OK) return 1;
+ *     if (phicache_disk_cache_memoize(cache, key, compute, NULL, NULL, &value, NULL) == PHICACHE_OK) {
+ *         use(value.data, value.len);  // the next run of the program finds it
+ *         phicache_value_release(&value);
+ *     }
+ *     phicache_disk_cache_free(cache);
+ */
+
+/**
+ * Gets a handle to the cache of a context, in the configuration's directory. All handles of this process with the same
+ * context and directory are of one cache. Freeing the last one ends the use of its file.
+ *
+ * @param config   [nullable] The configuration; NULL is the process default. The same for all handles.
+ * @param options  [nullable] Name, limits, and how to use the directory; NULL is all defaults. The same for all
+ *                 handles.
+ * @param context  What the values are and how they are computed: algorithm, settings, version. Not empty.
+ * @param out      The cache. Free it with `phicache_disk_cache_free`.
+ * @return OK; ERROR_STORAGE if the directory cannot be made, or if others may write into it.
+ */
+PHICACHE_MUST_USE
+phicache_status phicache_disk_cache_new(phicache_config *config,
+                                        const phicache_cache_options *options,
+                                        phicache_bytes context,
+                                        phicache_disk_cache **out);
+
+/**
+ * Gets a handle to the cache of an identity and role, in the configuration's directory. All handles of this process with
+ * the same identity, role and directory are of one cache.
+ *
+ * @param config       [nullable] The configuration; NULL is the process default. The same for all handles.
+ * @param options      [nullable] Name, limits, and how to use the directory; NULL is all defaults. The same for all
+ *                     handles.
+ * @param fingerprint  The identity, such as that of a network or a subsystem, which includes a context.
+ * @param role         What the values are, such as "repertoires".
+ * @param out          The cache. Free it with `phicache_disk_cache_free`.
+ * @return OK; ERROR_STORAGE if the directory cannot be made, or if others may write into it.
+ */
+PHICACHE_MUST_USE
+phicache_status phicache_disk_cache_shared(phicache_config *config,
+                                           const phicache_cache_options *options,
+                                           const phicache_fingerprint *fingerprint,
+                                           const char *role,
+                                           phicache_disk_cache **out);
+
+/**
+ * Waits until all values that this process has stored in the cache are on the storage device, so that they survive a
+ * power cut.
+ *
+ * @param cache  The cache.
+ * @return OK; ERROR_STORAGE if the device or a server failed: values of the last seconds may be missing then.
+ */
+phicache_status phicache_disk_sync(phicache_disk_cache *cache);
+
+/**
+ * Gets the state of a disk cache, as this process sees it.
+ *
+ * @param cache  A disk cache, as any cache.
+ * @param out    The state. Set `struct_size` first.
+ * @return OK; ERROR_INVALID_HANDLE if it is another type of cache.
+ */
+phicache_status phicache_cache_disk_health(phicache_cache *cache, phicache_disk_health *out);
+
+/**
+ * Lists what is in the directory of a configuration, ordered by identity and role.
+ *
+ * @param config     [nullable] The configuration; NULL is the process default.
+ * @param verify     0 reads the files' own lists; any other number reads every record and every value.
+ * @param items      [nullable] Receives the items; may be NULL if `capacity` is 0. Set `struct_size` of the first item
+ *                   to `sizeof` of an item.
+ * @param capacity   The number of items that fit.
+ * @param out_count  The number of identities and roles, also if they do not fit.
+ * @return OK; ERROR_BUFFER_TOO_SMALL; ERROR_STORAGE if the directory is missing or cannot be read.
+ */
+phicache_status phicache_disk_list(phicache_config *config,
+                                   int32_t verify,
+                                   phicache_disk_item *items,
+                                   size_t capacity,
+                                   size_t *out_count);
+
+/**
+ * Removes all values of an identity, of all roles, from the directory of a configuration. Processes that use it go on,
+ * and find nothing.
+ *
+ * @param config       [nullable] The configuration; NULL is the process default.
+ * @param fingerprint  The identity.
+ * @return OK, also if there are none; ERROR_STORAGE.
+ */
+phicache_status phicache_disk_remove(phicache_config *config, const phicache_fingerprint *fingerprint);
+
+/**
+ * Destroys the cache. Pinned values stay valid, and so do memos that use it.
+ *
+ * @param cache  [nullable] The cache.
+ */
+phicache_status phicache_disk_cache_free(phicache_disk_cache *cache);
+
+/**
+ * Looks a key up. Counts a hit or a miss.
+ *
+ * @param cache  The cache.
+ * @param key    The key.
+ * @param out    The value, pinned until `phicache_value_release`; zero on a miss.
+ * @return OK or MISS.
+ */
+phicache_status phicache_disk_cache_get(phicache_disk_cache *cache, phicache_bytes key, phicache_value *out);
+
+/**
+ * Looks a key up, and copies its value. Counts a hit or a miss, but nothing if the buffer is too small.
+ *
+ * @param cache     The cache.
+ * @param key       The key.
+ * @param buffer    [nullable] Receives the value; may be NULL if `capacity` is 0.
+ * @param capacity  The size of the buffer in bytes.
+ * @param out_len   The length of the value, also if it does not fit; 0 on a miss.
+ * @return OK, MISS, or ERROR_BUFFER_TOO_SMALL.
+ */
+phicache_status phicache_disk_cache_get_into(phicache_disk_cache *cache,
+                                             phicache_bytes key,
+                                             uint8_t *buffer,
+                                             size_t capacity,
+                                             size_t *out_len);
+
+/**
+ * Tells whether a key has a value. Counts nothing. Note that OK, which means yes, is 0.
+ *
+ * @param cache  The cache.
+ * @param key    The key.
+ * @return OK or MISS.
+ */
+phicache_status phicache_disk_cache_contains(phicache_disk_cache *cache, phicache_bytes key);
+
+/**
+ * Stores a copy of a value, and replaces the value that the key had. An empty value is a value.
+ *
+ * @param cache  The cache.
+ * @param key    The key.
+ * @param value  The value.
+ * @return OK, or the reason why the value was refused: then the key keeps the value that it had.
+ */
+phicache_status phicache_disk_cache_set(phicache_disk_cache *cache, phicache_bytes key, phicache_bytes value);
+
+/**
+ * Looks a key up. On a miss, calls `compute`, which writes the value straight into the cache. Counts a hit or a miss.
+ *
+ * If several threads request a missing key, one of them computes its value and the others wait. The value is returned
+ * even if the cache could not store it; `out->origin` says whether it did.
+ *
+ * @param cache          The cache.
+ * @param key            The key.
+ * @param compute        Computes the value.
+ * @param user_data      [nullable] Passed to `compute`.
+ * @param call_data      [nullable] Passed to `compute`.
+ * @param out            The value, pinned until `phicache_value_release`.
+ * @param callback_code  [nullable] The code that `compute` returned, whatever the status; 0 if it was not called.
+ * @return OK; ERROR_CALLBACK if `compute` did not return 0; the status of its last reservation if that failed. On an
+ *         error nothing is stored.
+ */
+phicache_status phicache_disk_cache_memoize(phicache_disk_cache *cache,
+                                            phicache_bytes key,
+                                            phicache_compute compute,
+                                            void *user_data,
+                                            void *call_data,
+                                            phicache_value *out,
+                                            int32_t *callback_code);
+
+/**
+ * Removes a value. If it is pinned, it stays valid until it is released.
+ *
+ * @param cache  The cache.
+ * @param key    The key.
+ * @return OK, or MISS if the key had no value.
+ */
+phicache_status phicache_disk_cache_remove(phicache_disk_cache *cache, phicache_bytes key);
+
+/**
+ * Removes all values, and sets all counts to zero. Pinned values stay valid until they are released.
+ *
+ * @param cache  The cache.
+ */
+phicache_status phicache_disk_cache_clear(phicache_disk_cache *cache);
+
+/**
+ * Gets the number of values.
+ *
+ * @param cache     The cache.
+ * @param out_size  The number.
+ */
+phicache_status phicache_disk_cache_size(phicache_disk_cache *cache, uint64_t *out_size);
+
+/**
+ * Gets hits, misses and size.
+ *
+ * @param cache  The cache.
+ * @param out    The figures.
+ */
+phicache_status phicache_disk_cache_info(phicache_disk_cache *cache, phicache_info *out);
+
+/**
+ * Gets all statistics.
+ *
+ * @param cache  The cache.
+ * @param out    The statistics. Set `struct_size` first.
+ */
+phicache_status phicache_disk_cache_stats(phicache_disk_cache *cache, phicache_stats *out);
+
+/**
+ * Makes the key of a call: the prefix, then the arguments, untyped. (PyPhi's `DictCache.key`.)
+ *
+ * @param cache   The cache.
+ * @param prefix  [nullable] The prefix; NULL is "none", as in PyPhi.
+ * @param args    The arguments.
+ * @param out     The key, valid until `args` is used again or freed.
+ */
+phicache_status phicache_disk_cache_key(phicache_disk_cache *cache,
+                                        const char *prefix,
+                                        phicache_key *args,
+                                        phicache_bytes *out);
+
+/**
+ * Gets the cache as a cache of any type, for memos, methods and the functions of "Any cache". The view owns nothing,
+ * and is valid as long as the cache.
+ *
+ * @param cache  The cache.
+ * @param out    The view.
+ */
+phicache_status phicache_disk_cache_as_cache(phicache_disk_cache *cache, phicache_cache **out);
+
 /* Purview cache -------------------------------------------------------------------------------------------------------
  *
  * PyPhi's `PurviewCache`: for a direction and a mechanism of a network, the list of candidate purviews, as node sets,
@@ -2549,6 +2917,25 @@ phicache_status phicache_memo_call(phicache_memo *memo,
                                    int32_t *callback_code);
 
 /**
+ * Gets the function's value as `phicache_memo_call` does, by the key of the arguments: without a list of arguments, for
+ * callers that encode arguments themselves (`docs/keys.md`).
+ *
+ * @param memo           The memo.
+ * @param args           The key of the arguments, as `phicache_key_bytes` makes it, typed as the memo is. Read before
+ *                       the function is called, not afterwards.
+ * @param call_data      [nullable] Passed to the function; for example the unpacked arguments.
+ * @param out            The value, pinned until `phicache_value_release`; `out->origin` says where it came from.
+ * @param callback_code  [nullable] The code that the function returned, whatever the status; 0 if it was not called.
+ * @return OK; ERROR_CALLBACK if the function did not return 0; the status of its last reservation if that failed. On
+ *         an error nothing is stored.
+ */
+phicache_status phicache_memo_call_key(phicache_memo *memo,
+                                       const phicache_bytes *args,
+                                       void *call_data,
+                                       phicache_value *out,
+                                       int32_t *callback_code);
+
+/**
  * Gets the memo's own hits and misses, and the size of its cache.
  *
  * @param memo  The memo.
@@ -2619,6 +3006,27 @@ phicache_status phicache_method_call(phicache_method *method,
                                      phicache_key *args,
                                      phicache_value *out,
                                      int32_t *callback_code);
+
+/**
+ * Gets the method's value as `phicache_method_call` does, by the key of the arguments: without a list of arguments, for
+ * callers that encode arguments themselves (`docs/keys.md`).
+ *
+ * @param method         The method.
+ * @param cache          The object's cache.
+ * @param object         [nullable] The object, passed to the function as its `call_data`.
+ * @param args           The untyped key of the arguments, as `phicache_key_bytes` makes it. Read before the function is
+ *                       called, not afterwards.
+ * @param out            The value, pinned until `phicache_value_release`; `out->origin` says where it came from.
+ * @param callback_code  [nullable] The code that the function returned, whatever the status; 0 if it was not called.
+ * @return OK; ERROR_CALLBACK if the function did not return 0; the status of its last reservation if that failed. On
+ *         an error nothing is stored.
+ */
+phicache_status phicache_method_call_key(phicache_method *method,
+                                         phicache_cache *cache,
+                                         void *object,
+                                         const phicache_bytes *args,
+                                         phicache_value *out,
+                                         int32_t *callback_code);
 
 /* Subsystems and cuts -------------------------------------------------------------------------------------------------
  *

@@ -61,13 +61,14 @@ struct begin_result;
 struct entry;
 class entry_range;
 
-// callback.hpp, cache.hpp, redis.hpp, read.hpp, purviews.hpp
+// callback.hpp, options.hpp, cache.hpp, redis.hpp, disk.hpp, read.hpp, purviews.hpp
 template <class Signature>
 class callback;
 struct cache_options;
 class cache;
 class dict_cache;
 class redis_cache;
+class disk_cache;
 class reader;
 class read_section;
 class purview_list;

@@ -4,12 +4,14 @@
 //! settings are read when a cache is made.
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use once_cell::race::OnceBox;
 
+use crate::disk::Directory;
 use crate::error::{Error, Result};
 use crate::memory::limit::UNLIMITED;
 use crate::redis::{Endpoint, Secret, Server};
@@ -27,6 +29,8 @@ pub mod variable {
     pub const PURVIEWS: &str = "PHICACHE_CACHE_POTENTIAL_PURVIEWS";
     /// Whether MICE are kept in Redis.
     pub const REDIS: &str = "PHICACHE_REDIS_CACHE";
+    /// The directory of disk caches.
+    pub const DISK_DIRECTORY: &str = "PHICACHE_DISK_DIRECTORY";
     /// The URL of the Redis server.
     pub const REDIS_URL: &str = "PHICACHE_REDIS_URL";
     /// The namespace of all our keys in Redis.
@@ -85,6 +89,7 @@ pub struct Config {
     repertoires: AtomicBool,
     purviews: AtomicBool,
     redis: AtomicBool,
+    disk_directory: RwLock<Option<PathBuf>>,
     connection: RwLock<Connection>,
 }
 
@@ -96,6 +101,7 @@ struct Settings {
     repertoires: bool,
     purviews: bool,
     redis: bool,
+    disk_directory: Option<PathBuf>,
     connection: Connection,
 }
 
@@ -107,6 +113,7 @@ impl From<Settings> for Config {
             repertoires: AtomicBool::new(settings.repertoires),
             purviews: AtomicBool::new(settings.purviews),
             redis: AtomicBool::new(settings.redis),
+            disk_directory: RwLock::new(settings.disk_directory),
             connection: RwLock::new(settings.connection),
         }
     }
@@ -167,6 +174,7 @@ impl Config {
             repertoires: true,
             purviews: true,
             redis: false,
+            disk_directory: None,
             connection,
         }
         .into();
@@ -185,6 +193,7 @@ impl Config {
         set(variable::REPERTOIRES, &|text| switch(text).map(|on| config.set_repertoires(on)))?;
         set(variable::PURVIEWS, &|text| switch(text).map(|on| config.set_purviews(on)))?;
         set(variable::REDIS, &|text| switch(text).map(|on| config.set_redis(on)))?;
+        set(variable::DISK_DIRECTORY, &|text| config.set_disk_directory(Some(text)))?;
         set(variable::REDIS_URL, &|text| config.set_redis_url(text))?;
         set(variable::REDIS_NAMESPACE, &|text| config.set_redis_namespace(text))?;
         set(variable::REDIS_USER, &|text| config.connect(|connection| connection.user = Some(text.into())))?;
@@ -206,6 +215,7 @@ impl Config {
             repertoires: self.repertoires(),
             purviews: self.purviews(),
             redis: self.redis(),
+            disk_directory: self.disk_directory.read().clone(),
             connection: self.connection.read().clone(),
         }
     }
@@ -266,6 +276,21 @@ impl Config {
     /// Enables or disables Redis.
     pub fn set_redis(&self, enabled: bool) {
         self.redis.store(enabled, Relaxed);
+    }
+
+    /// The directory of disk caches: what was set, or the default.
+    pub fn disk_directory(&self) -> Result<PathBuf> {
+        let given = self.disk_directory.read().clone();
+        given.map_or_else(Directory::default_path, Ok)
+    }
+
+    /// Sets the directory of disk caches that are made from now on; `None` is the default.
+    pub fn set_disk_directory(&self, path: Option<&str>) -> Result<()> {
+        if path.is_some_and(|path| !Path::new(path).is_absolute()) {
+            return Err(Error::invalid("the directory is not absolute; give a path that begins with /"));
+        }
+        *self.disk_directory.write() = path.map(PathBuf::from);
+        Ok(())
     }
 
     /// The URL of the server, with the password masked.

@@ -12,7 +12,7 @@ use std::path::Path;
 const LAYERS: [&[&str]; 13] = [
     &["ffi/api"],
     &["ffi/border"],
-    &["cache/memo", "cache/lease", "cache/walk", "cache/registry"],
+    &["cache/memo", "cache/lease", "cache/walk", "cache/registry", "cache/holder"],
     &["cache/memoize"],
     &["cache/any"],
     &["cache/shared"],

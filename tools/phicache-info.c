@@ -1,12 +1,15 @@
 /* phicache-info prints what belongs in a bug report: which library is loaded and its features, the memory that it sees,
- * the settings from defaults and environment, and whether the Redis server answers. Exit status: 0, or 1 if the library
- * reports an error. */
+ * the settings from defaults and environment, and whether the Redis server answers. With --disk it prints what disk
+ * caches have in a directory, and removes an identity from it. Exit status: 0, or 1 if the library reports an error or
+ * values are damaged. */
 #define _GNU_SOURCE /* dladdr */
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <phicache.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -168,6 +171,7 @@ static void show_configuration(void) {
     show_switch("MICE in Redis", phicache_config_get_redis_cache);
     show_text("Redis URL", phicache_config_get_redis_url);
     show_text("Redis namespace", phicache_config_get_redis_namespace);
+    show_text("disk directory", phicache_config_get_disk_directory);
 }
 
 /* Whether the server answers, and how fast. A server that does not answer is not a failure of this program. */
@@ -189,11 +193,177 @@ static void show_server(void) {
         printf("does not answer: %s\n", phicache_last_error());
 }
 
+/* What the command line asks of a directory. */
+struct disk_request {
+    const char *directory;
+    int verify;
+    const char *remove; /* the identity to remove, or NULL */
+};
+
+/* What a directory contains, in memory that the caller frees; NULL if nothing, or after an error, which it prints. */
+static phicache_disk_item *list_disk(phicache_config *config, int verify, size_t *count) {
+    phicache_disk_item *items = NULL;
+    phicache_status status = phicache_disk_list(config, 0, NULL, 0, count);
+    while (status == PHICACHE_ERROR_BUFFER_TOO_SMALL) {
+        const size_t capacity = *count;
+        free(items);
+        items = (phicache_disk_item *)calloc(capacity, sizeof *items);
+        if (items == NULL) {
+            puts("there is no memory for the list");
+            failed = 1;
+            break;
+        }
+        items[0].struct_size = sizeof *items;
+        status = phicache_disk_list(config, verify, items, capacity, count); /* others may have stored meanwhile */
+    }
+    if (items != NULL && succeeds(status)) return items;
+    if (items == NULL && !failed) (void)succeeds(status);
+    free(items);
+    *count = 0;
+    return NULL;
+}
+
+static void show_fingerprint(const phicache_fingerprint *fingerprint) {
+    size_t at;
+    for (at = 0; at < sizeof fingerprint->bytes; at++) printf("%02x", fingerprint->bytes[at]);
+}
+
+/* A role may have any characters: those that a terminal may not show are replaced. */
+static void show_role(const char *role) {
+    for (; *role != 0; role++) putchar((unsigned char)*role < ' ' || *role == 127 ? '?' : *role);
+}
+
+static void show_item(const phicache_disk_item *item, int verify) {
+    show_fingerprint(&item->fingerprint);
+    fputs("  ", stdout);
+    show_role(item->role);
+    printf("\n    %" PRIu64 " records, ", item->records);
+    show_bytes(item->bytes);
+    printf(", %" PRIu64 " segments, %" PRIu64 " writers, %" PRIu64 " damaged%s\n", item->segments, item->writers,
+           item->damaged, verify ? "" : " files");
+}
+
+/* The number that a hexadecimal digit stands for, or -1. */
+static int digit(char letter) {
+    const char *const digits = "0123456789abcdef", *const found = strchr(digits, letter | 32);
+    return letter == 0 || found == NULL ? -1 : (int)(found - digits);
+}
+
+static int parse_fingerprint(const char *text, phicache_fingerprint *fingerprint) {
+    size_t at;
+    if (strlen(text) != 2 * sizeof fingerprint->bytes) return 0;
+    for (at = 0; at < sizeof fingerprint->bytes; at++) {
+        const int high = digit(text[2 * at]), low = digit(text[2 * at + 1]);
+        if (high < 0 || low < 0) return 0;
+        fingerprint->bytes[at] = (uint8_t)(16 * high + low);
+    }
+    return 1;
+}
+
+/* Removes an identity, and says what that was. */
+static void remove_identity(phicache_config *config, const char *text) {
+    phicache_fingerprint fingerprint;
+    phicache_disk_item *items;
+    size_t count, at;
+    int any = 0;
+    if (!parse_fingerprint(text, &fingerprint)) {
+        printf("%s is not an identity: expected 64 hexadecimal digits, as phicache-info --disk lists them\n", text);
+        failed = 1;
+        return;
+    }
+    items = list_disk(config, 0, &count);
+    if (failed || !succeeds(phicache_disk_remove(config, &fingerprint))) {
+        free(items);
+        return;
+    }
+    for (at = 0; at < count; at++)
+        if (memcmp(&items[at].fingerprint, &fingerprint, sizeof fingerprint) == 0) {
+            if (!any++) puts("removed");
+            show_item(&items[at], 0);
+        }
+    if (!any) {
+        fputs("nothing was removed: there is no identity ", stdout);
+        puts(text);
+    }
+    free(items);
+}
+
+static void show_disk(phicache_config *config, int verify) {
+    phicache_disk_item *items;
+    uint64_t bytes = 0, records = 0, damaged = 0;
+    size_t count, at;
+    items = list_disk(config, verify, &count);
+    if (failed) return;
+    for (at = 0; at < count; at++) {
+        show_item(&items[at], verify);
+        bytes += items[at].bytes;
+        records += items[at].records;
+        damaged += items[at].damaged;
+    }
+    printf("%zu identities and roles, %" PRIu64 " records, ", count, records);
+    show_bytes(bytes);
+    printf(", %" PRIu64 " damaged\n", damaged);
+    if (damaged != 0) failed = 1;
+    free(items);
+}
+
+static void do_disk(const struct disk_request *request) {
+    phicache_config *config = NULL;
+    char absolute[4096];
+    title("directory");
+    /* The library needs an absolute path. */
+    if (realpath(request->directory, absolute) == NULL) {
+        printf("%s: %s\n", request->directory, strerror(errno));
+        failed = 1;
+        return;
+    }
+    puts(absolute);
+    if (!succeeds(phicache_config_new(&config))) return;
+    if (succeeds(phicache_config_set_disk_directory(config, absolute))) {
+        if (request->remove != NULL)
+            remove_identity(config, request->remove);
+        else
+            show_disk(config, request->verify);
+    }
+    (void)phicache_config_free(config);
+}
+
+static const char usage[] =
+    "usage: phicache-info\n"
+    "       phicache-info --disk DIRECTORY [--verify | --remove FINGERPRINT]\n"
+    "Prints version, features, memory and settings of phicache; or what disk caches have in a directory. --verify reads\n"
+    "all of it, and --remove removes the values of an identity.\n";
+
+/* Reads the command line; returns whether it is understood. */
+static int understand(int argc, char **argv, struct disk_request *request) {
+    int at;
+    for (at = 1; at < argc; at++) {
+        if (strcmp(argv[at], "--disk") == 0 && at + 1 < argc)
+            request->directory = argv[++at];
+        else if (strcmp(argv[at], "--verify") == 0)
+            request->verify = 1;
+        else if (strcmp(argv[at], "--remove") == 0 && at + 1 < argc)
+            request->remove = argv[++at];
+        else
+            return 0;
+    }
+    if (request->directory == NULL) return argc == 1;
+    return request->remove == NULL || !request->verify;
+}
+
 int main(int argc, char **argv) {
-    if (argc > 1) {
-        const int asked = strcmp(argv[1], "--help") == 0;
-        fprintf(asked ? stdout : stderr, "usage: phicache-info\nPrints version, features, memory and settings of phicache.\n");
-        return asked ? 0 : 2;
+    struct disk_request request = {NULL, 0, NULL};
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        fputs(usage, stdout);
+        return 0;
+    }
+    if (!understand(argc, argv, &request)) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    if (request.directory != NULL) {
+        do_disk(&request);
+        return failed;
     }
     show_library();
     show_memory();

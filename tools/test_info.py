@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Tests that phicache-info prints correct facts and no password: test_info.py PROGRAM VERSION LIBRARY"""
 
+import ctypes
 import os
 import re
 import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -102,5 +104,70 @@ if shutil.which("unshare") and subprocess.run([*hidden, "true"], capture_output=
 else:
     print("SKIPPED what it tells without /proc: this machine does not allow a mount namespace")
 
-status, told, printed = info("--nonsense")
-expect(status == 2 and printed.startswith("usage:"), "it refuses arguments", printed)
+status, told, printed = info(PHICACHE_DISK_DIRECTORY="/a/directory")
+expect(told["disk directory"] == "/a/directory", "it tells the directory of disk caches", printed)
+
+
+class Bytes(ctypes.Structure):
+    """C's phicache_bytes."""
+
+    _fields_ = [("data", ctypes.c_char_p), ("len", ctypes.c_size_t)]
+
+
+def fill(directory, fingerprint, role, values):
+    """Stores values as another program does."""
+    library = ctypes.CDLL(str(LIBRARY))
+    config, cache = ctypes.c_void_p(), ctypes.c_void_p()
+    library.phicache_disk_cache_set.argtypes = [ctypes.c_void_p, Bytes, Bytes]
+    done = [library.phicache_config_new(ctypes.byref(config)),
+            library.phicache_config_set_disk_directory(config, os.fsencode(directory)),
+            library.phicache_disk_cache_shared(config, None, fingerprint, role, ctypes.byref(cache))]
+    done += [library.phicache_disk_cache_set(cache, Bytes(key, len(key)), Bytes(value, len(value)))
+             for key, value in values.items()]
+    done += [library.phicache_disk_cache_free(cache), library.phicache_config_free(config)]
+    assert done == [0] * len(done), done
+
+
+with tempfile.TemporaryDirectory() as directory:
+    status, told, printed = info("--disk", directory)
+    expect(status == 0 and "0 identities and roles, 0 records" in printed, "it tells that a directory is empty", printed)
+    fill(directory, bytes(range(32)), b"one", {b"key-%d" % number: b"value" for number in range(100)})
+    fill(directory, bytes(range(32)), b"two\x1b[31m", {b"long": bytes(100_000)})
+    fill(directory, bytes(32), b"other", {b"key": b"value"})
+    first = bytes(range(32)).hex()
+    status, told, printed = info("--disk", directory)
+    expect(status == 0 and f"{first}  one\n    100 records, " in printed and f"{first}  two?[31m\n    1 records, " in printed
+           and f"{bytes(32).hex()}  other" in printed and "3 identities and roles, 102 records" in printed,
+           "it lists what is in a directory, without control characters", printed)
+    expect(info("--disk", directory, "--verify")[2] == printed.replace(" damaged files", " damaged"), "it verifies it", printed)
+    relative = os.path.relpath(directory)
+    expect(f"3 identities and roles" in info("--disk", relative)[2], "it takes a relative path", printed)
+
+    segment = next(Path(directory).glob(f"1/*/{first}/one/*.seg"))
+    content = bytearray(segment.read_bytes())
+    content[content.index(b"key-50")] ^= 1
+    segment.chmod(0o600)
+    segment.write_bytes(content)
+    expect(info("--disk", directory)[0] == 0, "it reads only lists without --verify", printed)
+    status, told, printed = info("--disk", directory, "--verify")
+    expect(status == 1 and "    99 records, " in printed and ", 1 damaged\n" in printed, "it finds a flipped bit", printed)
+
+    status, told, printed = info("--disk", directory, "--remove", first.upper())
+    expect(status == 0 and printed.count(first) == 2 and "removed\n" in printed, "it removes an identity", printed)
+    status, told, printed = info("--disk", directory)
+    expect(first not in printed and "1 identities and roles, 1 records" in printed, "it leaves the others", printed)
+    status, told, printed = info("--disk", directory, "--remove", first)
+    expect(status == 0 and "nothing was removed" in printed, "it tells that there is nothing to remove", printed)
+    for wrong in first[1:], first + "0", "g" + first[1:], "":
+        status, told, printed = info("--disk", directory, "--remove", wrong)
+        expect(status == 1 and "64 hexadecimal digits" in printed, f"it refuses the identity {wrong[:4]}…", printed)
+    os.chmod(directory, 0o777)
+    status, told, printed = info("--disk", directory)
+    expect(status == 1 and "ERROR_STORAGE" in printed, "it refuses a directory that others may write into", printed)
+    os.chmod(directory, 0o700)
+status, told, printed = info("--disk", directory)
+expect(status == 1 and "No such file" in printed, "it tells that a directory is missing", printed)
+
+for wrong in ["--nonsense"], ["--disk"], ["--verify"], ["--remove", first], ["--disk", "/", "--verify", "--remove", first]:
+    status, told, printed = info(*wrong)
+    expect(status == 2 and printed.startswith("usage:"), f"it refuses the arguments {' '.join(wrong)[:20]}", printed)

@@ -140,6 +140,15 @@ public:
         return detail::checked(phicache_config_set_redis_whole_database(handle_, enabled));
     }
 
+    /// The directory of disk caches; by default below the user's cache directory if that is on a local disk.
+    std::string disk_directory() const { return try_disk_directory().value(); }
+    expected<std::string> try_disk_directory() const { return read_text(phicache_config_get_disk_directory); }
+    /// An absolute path, for disk caches that are created from now on; null is the default.
+    void set_disk_directory(text path) const { try_set_disk_directory(path).value(); }
+    expected<void> try_set_disk_directory(text path) const {
+        return detail::checked(phicache_config_set_disk_directory(handle_, path.c_str()));
+    }
+
     phicache_config* handle() const noexcept { return handle_; }
 
 private:

@@ -30,6 +30,7 @@ enum class status : std::int32_t {
     busy = PHICACHE_BUSY,                          ///< Another thread or task computes the value.
     timeout = PHICACHE_TIMEOUT,
     refused_server = PHICACHE_REFUSED_SERVER,      ///< The server failed.
+    refused_storage = PHICACHE_REFUSED_STORAGE,    ///< A file operation of a disk cache failed.
     error_invalid_argument = PHICACHE_ERROR_INVALID_ARGUMENT,
     error_invalid_handle = PHICACHE_ERROR_INVALID_HANDLE,
     error_callback = PHICACHE_ERROR_CALLBACK,    ///< The caller's function failed; see `callback_code()`.
@@ -42,6 +43,7 @@ enum class status : std::int32_t {
     error_configuration = PHICACHE_ERROR_CONFIGURATION,
     error_name_in_use = PHICACHE_ERROR_NAME_IN_USE,
     error_damaged = PHICACHE_ERROR_DAMAGED,
+    error_storage = PHICACHE_ERROR_STORAGE,  ///< A file operation of a disk cache failed; the message says why.
 };
 
 /// The status's name, for example "MISS" or "ERROR_REDIS".

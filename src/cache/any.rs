@@ -6,11 +6,13 @@ use std::time::Duration;
 use super::computed::{Begin, Flight};
 use super::counters::{Info, Stats};
 use super::dict::DictCache;
-use super::local::{Beyond, Missed};
+use super::local::Beyond;
 use super::mice::MiceCache;
+use super::options::Options;
 use super::policy::Policy;
 use super::prefixes::Prefixes;
 use super::purview::PurviewCache;
+use super::shared::disk::DiskCache;
 use super::shared::redis::RedisCache;
 use super::value::{Cost, Fast, Origin, Refusal, Stored, Value, Waited};
 use super::verify::Verifier;
@@ -20,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::flight::Owner;
 use crate::memory::limit;
 use crate::sync::TryArc;
-use crate::table::{Draft, Hashed, Pinned, Reservation, Table, weight};
+use crate::table::{Draft, Hashed, Memory, OwnedEntry, Pinned, Reservation, Table, weight};
 
 /// Any cache.
 #[derive(Clone)]
@@ -33,17 +35,20 @@ pub enum Cache {
     Mice(TryArc<MiceCache>),
     /// A cache in Redis: of MICE, or of any values.
     Redis(TryArc<RedisCache>),
+    /// A cache in files.
+    Disk(TryArc<DiskCache>),
 }
 
-/// Evaluates an expression for an in-process cache, and another one for a cache in Redis. With `near`, evaluates one
-/// expression for the in-process cache or for the near cache.
+/// Evaluates an expression for an in-process cache, and another one for a cache whose values processes share. With
+/// `near`, evaluates one expression for the in-process cache or for the near cache.
 macro_rules! each {
-    ($self:expr, $cache:ident => $expression:expr, redis => $far:expr) => {
+    ($self:expr, $cache:ident => $expression:expr, shared => $far:expr) => {
         match $self {
             Cache::Dict($cache) => $expression,
             Cache::Purview($cache) => $expression,
             Cache::Mice($cache) => $expression,
             Cache::Redis($cache) => $far,
+            Cache::Disk($cache) => $far,
         }
     };
     ($self:expr, near $cache:ident => $expression:expr) => {
@@ -55,6 +60,10 @@ macro_rules! each {
                 let $cache = cache.near();
                 $expression
             }
+            Cache::Disk(cache) => {
+                let $cache = cache.near();
+                $expression
+            }
         }
     };
 }
@@ -63,20 +72,24 @@ impl Cache {
     /// The value of `key`; counts a hit or a miss.
     #[inline(always)]
     pub fn get(&self, key: &[u8]) -> Result<Option<Value>> {
-        each!(self, cache => Ok(cache.get(key)), redis => cache.get(key))
+        each!(self, cache => Ok(cache.get(key)), shared => cache.get(key))
     }
 
     /// As [`Cache::get`], on the fast path.
     #[inline(always)]
     pub fn try_fast_get(&self, key: &[u8]) -> Fast<Value> {
         each!(self, cache => cache.try_fast_get(key),
-            redis => cache.near().try_fast_hit(key, || Some(())).map_or(Fast::Slow, |(value, ())| Fast::Hit(value)))
+        shared => match cache.near().try_fast_hit(key, || Some(())) {
+            Fast::Hit((value, ())) => Fast::Hit(value),
+            // The backing may have a value.
+            Fast::Miss | Fast::Slow => Fast::Slow,
+        })
     }
 
     /// The value of `key`, if this process has one, on the fast path. Counts a hit, but no miss; and nothing if there is
     /// no place for the value, which is asked for only then.
     #[inline(always)]
-    pub fn try_fast_hit<P>(&self, key: &[u8], place: impl FnOnce() -> Option<P>) -> Option<(Value, P)> {
+    pub fn try_fast_hit<P>(&self, key: &[u8], place: impl FnOnce() -> Option<P>) -> Fast<(Value, P)> {
         each!(self, near cache => cache.try_fast_hit(key, place))
     }
 
@@ -84,8 +97,8 @@ impl Cache {
     #[inline(always)]
     pub fn try_fast_read<R>(&self, guard: &Guard, key: &[u8], look: impl FnOnce(&[u8]) -> Option<R>) -> Fast<R> {
         match self {
-            // A value that only the server has would be counted as a miss.
-            Cache::Redis(_) => Fast::Slow,
+            // A value that only the backing has would be counted as a miss.
+            Cache::Redis(_) | Cache::Disk(_) => Fast::Slow,
             near => each!(near, near cache => cache.try_fast_read(guard, key, look)),
         }
     }
@@ -94,8 +107,8 @@ impl Cache {
     #[inline(always)]
     pub fn try_fast_look<'g>(&self, guard: &'g Guard, key: &[u8]) -> Fast<&'g [u8]> {
         match self {
-            // A value that only the server has would be counted as a miss.
-            Cache::Redis(_) => Fast::Slow,
+            // A value that only the backing has would be counted as a miss.
+            Cache::Redis(_) | Cache::Disk(_) => Fast::Slow,
             near => each!(near, near cache => cache.try_fast_look(guard, key)),
         }
     }
@@ -103,13 +116,13 @@ impl Cache {
     /// Copies the value of `key` into a buffer and returns its length; counts as [`Cache::get`] does.
     #[inline(always)]
     pub fn get_into(&self, key: &[u8], buffer: &mut [u8]) -> Result<Option<usize>> {
-        each!(self, cache => cache.get_into(key, buffer), redis => cache.get_into(key, buffer))
+        each!(self, cache => cache.get_into(key, buffer), shared => cache.get_into(key, buffer))
     }
 
     /// The value of `key`, valid while the section lasts; counts a hit or a miss.
     #[inline(always)]
     pub fn look<'g>(&self, guard: &'g Guard, key: &[u8]) -> Result<Option<&'g [u8]>> {
-        each!(self, cache => Ok(cache.look(guard, key)), redis => cache.look(guard, key))
+        each!(self, cache => Ok(cache.look(guard, key)), shared => cache.look(guard, key))
     }
 
     /// Looks many keys up: calls `found` with the index and the value of each key that has one. Counts a hit or a miss
@@ -123,7 +136,7 @@ impl Cache {
         each!(self, cache => {
             cache.get_many(keys, |at, guard, value| found(at, value.pin(guard)));
             Ok(())
-        }, redis => cache.get_many(&keys.collect::<Vec<_>>(), found))
+        }, shared => cache.get_many(&keys.collect::<Vec<_>>(), found))
     }
 
     /// As [`Cache::get_many`]; the values are valid while the section lasts.
@@ -137,7 +150,7 @@ impl Cache {
         each!(self, cache => {
             cache.get_many(keys, |at, _, value| found(at, value.entry.value()));
             Ok(())
-        }, redis => {
+        }, shared => {
             let mut result = Ok(());
             for (at, key) in keys.enumerate() {
                 match cache.look(guard, key) {
@@ -151,37 +164,37 @@ impl Cache {
 
     /// The value of `key`; counts nothing.
     pub fn peek(&self, key: &[u8]) -> Result<Option<Value>> {
-        each!(self, cache => Ok(cache.peek(&key.into())), redis => cache.peek(&key.into()))
+        each!(self, cache => Ok(cache.peek(&key.into())), shared => cache.peek(&key.into()))
     }
 
     /// The entries, inherited ones not included. Fails if they are at a server.
     pub(super) fn table(&self) -> Result<&Table> {
-        each!(self, cache => Ok(cache.table()), redis => {
+        each!(self, cache => Ok(cache.table()), shared => {
             let _ = cache;
             Err(Error::Unsupported("the entries of a cache in Redis are at its server; only caches in this process \
-                                    can be walked through"))
+                                    and on disk can be walked through"))
         })
     }
 
     /// Whether `key` has a value; counts nothing.
     pub fn contains(&self, key: &[u8]) -> Result<bool> {
-        each!(self, cache => Ok(cache.contains(key)), redis => cache.contains(key))
+        each!(self, cache => Ok(cache.contains(key)), shared => cache.contains(key))
     }
 
     /// Stores a value.
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
-        each!(self, cache => cache.set(key, value), redis => cache.set(key, value))
+        each!(self, cache => cache.set(key, value), shared => cache.set(key, value))
     }
 
     /// As [`Cache::set`], for a value that would take this cost to compute again.
     pub fn set_with_cost(&self, key: &[u8], value: &[u8], cost: Cost) -> Result<Stored> {
-        each!(self, cache => cache.set_with_cost(key, value, cost), redis => cache.set_with_cost(key, value, cost))
+        each!(self, cache => cache.set_with_cost(key, value, cost), shared => cache.set_with_cost(key, value, cost))
     }
 
     /// Stores many values, at a server in one round trip; returns for each what `set` would.
     pub fn set_many(&self, pairs: &[(&[u8], &[u8])]) -> Vec<Result<Stored>> {
         each!(self, cache => pairs.iter().map(|(key, value)| cache.set(key, value)).collect(),
-            redis => cache.set_many(pairs))
+            shared => cache.set_many(pairs))
     }
 
     /// The value of a key, if this process has one. Counts a hit, but no miss.
@@ -190,17 +203,20 @@ impl Cache {
         each!(self, near cache => cache.hit(key))
     }
 
+    /// Lets the caller compute a key, and counts a miss, in the usual case: it has no value in this process, and nobody
+    /// computes it. In any other case `None`, and nothing has happened.
+    #[inline(never)]
+    pub(super) fn begin_at_once(&self, key: &Hashed) -> Option<TryArc<Flight>> {
+        each!(self, cache => cache.begin_at_once(key), shared => {
+            let _ = cache;
+            None
+        })
+    }
+
     /// Decides who computes a key; counts a hit if it has a value, a miss if the caller computes. `None` if another
     /// process computes it and the caller is not `patient`.
-    pub(super) fn begin(
-        &self,
-        key: &Hashed,
-        owner: Owner,
-        missed: Missed,
-        patient: bool,
-    ) -> Result<Option<Begin<Value>>> {
-        each!(self, cache => cache.begin(key, owner, missed).map(Some),
-            redis => cache.begin(key, owner, missed, patient))
+    pub(super) fn begin(&self, key: &Hashed, owner: Owner, patient: bool) -> Result<Option<Begin<Value>>> {
+        each!(self, cache => cache.begin(key, owner).map(Some), shared => cache.begin(key, owner, patient))
     }
 
     /// The computation of a key that is in progress in this process.
@@ -213,7 +229,7 @@ impl Cache {
         each!(self, cache => {
             let found = cache.hit(key).map_or_else(Beyond::hit, Some);
             Ok(found.map_or(Waited::Nobody, Waited::Value))
-        }, redis => cache.wait(key, time))
+        }, shared => cache.wait(key, time))
     }
 
     /// The value that another caller has computed, for a caller that waited. Counts a hit and a wait.
@@ -221,30 +237,36 @@ impl Cache {
         each!(self, near cache => cache.waited(entry))
     }
 
-    /// A draft for the value of `key` in this cache's memory, which continues with the reserved bytes in `block`.
-    pub(super) fn draft<'k>(&'k self, key: &'k [u8], block: Reservation) -> Draft<'k> {
-        each!(self, near cache => cache.draft(key, block))
+    /// This cache's memory, for values that are computed.
+    #[inline(always)]
+    pub(super) fn memory(&self) -> Memory<'_> {
+        each!(self, near cache => cache.memory())
     }
 
-    /// Ends the computation of the flight's owner, or of a caller that `joined`, with a value. If that fails, a failure
-    /// is counted, and the caller ends the computation without a value. The computation took `cost`, if that is known,
-    /// or else what the flight has measured.
+    /// A draft for the value of `key` in this cache's memory, which continues with the reserved bytes in `block`.
+    pub(super) fn draft<'k>(&'k self, key: &'k [u8], block: Reservation) -> Draft<'k> {
+        Draft::resume(key, Some(self.memory()), block)
+    }
+
+    /// Ends the computation of the flight's owner, or of a caller that `joined`, with a value. If that fails, the caller
+    /// ends the computation without a value. The computation took `cost`, if that is known, or else what the flight has
+    /// measured.
+    #[inline(never)]
     pub(super) fn complete(
         &self,
         flight: &TryArc<Flight>,
         joined: Option<Owner>,
-        draft: Draft,
+        new_entry: OwnedEntry,
         cost: Cost,
         maximum: f64,
     ) -> Result<Value> {
-        let completed = each!(self, cache => cache.complete(flight, joined, draft, cost, maximum),
-            redis => cache.complete(flight, joined, draft, cost));
-        completed.inspect_err(|_| self.count_failure())
+        each!(self, cache => cache.complete(flight, joined, new_entry, cost, maximum),
+            shared => cache.complete(flight, joined, new_entry, cost))
     }
 
     /// Ends the computation of the flight's owner, or of a caller that `joined`, without a value.
     pub(super) fn fail(&self, flight: &TryArc<Flight>, joined: Option<Owner>) {
-        each!(self, cache => drop(cache.fail(flight, joined)), redis => cache.fail(flight, joined));
+        each!(self, cache => drop(cache.fail(flight, joined)), shared => cache.fail(flight, joined));
     }
 
     /// Passes a vacant flight on, for a waiter that was woken to take it over and does not.
@@ -277,7 +299,7 @@ impl Cache {
     /// use. Returns its origin.
     pub(super) fn correct(&self, key: &[u8], old: &[u8], new: &[u8], cost: Cost, maximum: f64) -> Result<Origin> {
         let hashed = Hashed::from(key);
-        let now = each!(self, cache => cache.peek(&hashed), redis => cache.peek(&hashed)?);
+        let now = each!(self, cache => cache.peek(&hashed), shared => cache.peek(&hashed)?);
         let stored = match now {
             None => Err(self.refuse(Refusal::Cleared)),
             Some(now) if now.entry.value() != old => Ok(()),
@@ -304,28 +326,29 @@ impl Cache {
             (Cache::Purview(a), Cache::Purview(b)) => a.is_same(b),
             (Cache::Mice(a), Cache::Mice(b)) => a.is_same(b),
             (Cache::Redis(a), Cache::Redis(b)) => a.is_same(b),
+            (Cache::Disk(a), Cache::Disk(b)) => a.is_same(b),
             _ => false,
         }
     }
 
     /// Removes a value; returns whether there was one.
     pub fn remove(&self, key: &[u8]) -> Result<bool> {
-        each!(self, cache => Ok(cache.remove(key)), redis => cache.remove(key))
+        each!(self, cache => Ok(cache.remove(key)), shared => cache.remove(key))
     }
 
     /// Removes everything and resets the counters.
     pub fn clear(&self) -> Result<()> {
-        each!(self, cache => cache.clear(), redis => cache.clear())
+        each!(self, cache => cache.clear(), shared => cache.clear())
     }
 
     /// The number of values.
     pub fn size(&self) -> Result<u64> {
-        each!(self, cache => Ok(cache.size()), redis => cache.size())
+        each!(self, cache => Ok(cache.size()), shared => cache.size())
     }
 
     /// Hits, misses, size.
     pub fn info(&self) -> Result<Info> {
-        each!(self, cache => Ok(cache.info()), redis => cache.info())
+        each!(self, cache => Ok(cache.info()), shared => cache.info())
     }
 
     /// Hits, misses, and the number of values in this process: no server is asked.
@@ -335,12 +358,20 @@ impl Cache {
 
     /// All counters.
     pub fn stats(&self) -> Result<Stats> {
-        each!(self, cache => Ok(cache.stats()), redis => cache.stats())
+        each!(self, cache => Ok(cache.stats()), shared => cache.stats())
     }
 
     /// The configuration it was made with.
     pub fn config(&self) -> &Arc<Config> {
         each!(self, near cache => cache.config())
+    }
+
+    /// Whether a cache made with these options would be like this one.
+    pub(super) fn has_options(&self, options: &Options) -> bool {
+        match self {
+            Cache::Disk(cache) => cache.has_options(options),
+            here => each!(here, near cache => cache.max_bytes() == options.max_bytes.unwrap_or(u64::MAX)),
+        }
     }
 
     /// The prefixes that memos have taken on this cache.
@@ -364,6 +395,12 @@ impl From<TryArc<PurviewCache>> for Cache {
 impl From<TryArc<MiceCache>> for Cache {
     fn from(cache: TryArc<MiceCache>) -> Self {
         Cache::Mice(cache)
+    }
+}
+
+impl From<TryArc<DiskCache>> for Cache {
+    fn from(cache: TryArc<DiskCache>) -> Self {
+        Cache::Disk(cache)
     }
 }
 

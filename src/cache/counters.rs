@@ -61,9 +61,9 @@ pub struct Stats {
 pub(super) const REFUSALS: usize = REASONS.len();
 
 /// All reasons, in their order.
-const REASONS: [Refusal; 7] = {
+const REASONS: [Refusal; 8] = {
     use Refusal::*;
-    let reasons = [Cut, Phi, Memory, Disabled, Capacity, Cleared, Server];
+    let reasons = [Cut, Phi, Memory, Disabled, Capacity, Cleared, Server, Storage];
     let mut at = 0;
     while at < reasons.len() {
         assert!(reasons[at] as usize == at);
@@ -188,7 +188,13 @@ impl Counters {
     /// Counts any other event of this thread.
     #[inline(always)]
     pub(super) fn count(&self, event: Event) {
-        match crate::epoch::current().and_then(|participant| self.alone(participant)) {
+        self.count_by(epoch::current(), event);
+    }
+
+    /// Counts any event of this thread.
+    #[inline(always)]
+    pub(super) fn count_by(&self, thread: Option<&Participant>, event: Event) {
+        match thread.and_then(|thread| self.alone(thread)) {
             Some(counts) => counts.add_alone(event),
             None => epoch::read(|guard| self.count_elsewhere(guard.participant(), event)),
         }

@@ -1,24 +1,33 @@
-//! One dict cache for all callers that name the same identity and role.
+//! One cache for all callers that name the same identity and role: in this process, or in files.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::any::Cache;
 use super::dict::DictCache;
 use super::options::Options;
+use super::shared::disk::DiskCache;
 use super::verify::Verifier;
 use crate::config::Config;
 use crate::epoch::without_fork;
 use crate::error::{Error, Result, try_owned};
 use crate::key::Fingerprint;
 use crate::sync::Mutex;
-use crate::sync::TryArc;
 
-/// A cache with its identity and role, and the number of its holders.
-struct Shared {
+/// What the callers of a cache have in common.
+struct Identity {
     fingerprint: Fingerprint,
     role: String,
+    /// For a cache in files: their directory.
+    directory: Option<PathBuf>,
+}
+
+/// A cache with its identity, and the number of its holders.
+struct Shared {
+    identity: Identity,
     /// Its name in the registry.
     name: Option<String>,
-    cache: TryArc<DictCache>,
+    cache: Cache,
     holders: usize,
 }
 
@@ -27,29 +36,58 @@ static SHARED: Mutex<Vec<Shared>> = Mutex::new(Vec::new());
 
 /// A holder of the cache of an identity and role. Dropping the last one frees the cache.
 pub struct Holder {
-    cache: TryArc<DictCache>,
+    cache: Cache,
 }
 
-/// The cache that all callers with this fingerprint and role share. They agree on configuration, options and name.
-pub fn shared(
+/// The dict cache that all callers with this fingerprint and role share. They agree on configuration, options and name.
+pub fn shared_dict(
     config: Arc<Config>,
     options: Options,
     name: Option<&str>,
     fingerprint: Fingerprint,
     role: &str,
-) -> Result<(TryArc<DictCache>, Holder)> {
+) -> Result<(Cache, Holder)> {
+    let identity = Identity { fingerprint, role: try_owned(role)?, directory: None };
+    shared(identity, config, options, name, |config, options, _| DictCache::dict(config, options).map(Cache::from))
+}
+
+/// The cache in files that all callers in this process with this fingerprint, role and directory share. They agree on
+/// configuration, options and name.
+pub fn shared_disk(
+    config: Arc<Config>,
+    options: Options,
+    name: Option<&str>,
+    fingerprint: Fingerprint,
+    role: &str,
+) -> Result<(Cache, Holder)> {
+    let directory = config.disk_directory()?;
+    let directory = directory.canonicalize().unwrap_or(directory);
+    let identity = Identity { fingerprint, role: try_owned(role)?, directory: Some(directory) };
+    shared(identity, config, options, name, |config, options, identity| {
+        DiskCache::disk(config, options, &identity.fingerprint, &identity.role).map(Cache::from)
+    })
+}
+
+fn shared(
+    identity: Identity,
+    config: Arc<Config>,
+    options: Options,
+    name: Option<&str>,
+    make: impl FnOnce(Arc<Config>, Options, &Identity) -> Result<Cache>,
+) -> Result<(Cache, Holder)> {
     without_fork(|| {
         let mut shared = SHARED.lock();
-        let known = shared.iter_mut().find(|known| known.fingerprint == fingerprint && known.role == role);
+        let known = shared.iter_mut().find(|known| known.identity.is_same(&identity));
         let cache = match known {
             Some(known) => {
                 let same = Arc::ptr_eq(known.cache.config(), &config)
-                    && known.cache.max_bytes() == options.max_bytes.unwrap_or(u64::MAX)
+                    && known.cache.has_options(&options)
                     && known.cache.verifier().map(Verifier::every) == options.verifier.as_deref().map(Verifier::every)
                     && known.name.as_deref() == name;
                 if !same {
                     return Err(Error::invalid(format!(
-                        "the shared cache \"{role}\" exists with another configuration, name or options; use the same"
+                        "the shared cache \"{}\" exists with another configuration, name or options; use the same",
+                        identity.role
                     )));
                 }
                 known.holders += 1;
@@ -57,14 +95,20 @@ pub fn shared(
             }
             None => {
                 shared.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Shared>()))?;
-                let cache = DictCache::dict(config, options)?;
-                let (role, name) = (try_owned(role)?, name.map(try_owned).transpose()?);
-                shared.push(Shared { fingerprint, role, name, cache: cache.clone(), holders: 1 });
+                let cache = make(config, options, &identity)?;
+                let name = name.map(try_owned).transpose()?;
+                shared.push(Shared { identity, name, cache: cache.clone(), holders: 1 });
                 cache
             }
         };
         Ok((cache.clone(), Holder { cache }))
     })
+}
+
+impl Identity {
+    fn is_same(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint && self.role == other.role && self.directory == other.directory
+    }
 }
 
 impl Drop for Holder {

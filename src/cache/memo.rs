@@ -13,7 +13,7 @@ use super::value::{Origin, Refusal, Value};
 use crate::config::{Config, check_maximum};
 use crate::epoch;
 use crate::error::{Error, Result};
-use crate::key::KeyBuilder;
+use crate::key::{KeyBuilder, VERSION_TYPED, VERSION_UNTYPED};
 use crate::memory::limit;
 use crate::table::Draft;
 
@@ -53,6 +53,31 @@ fn head(typed: bool, prefix: Option<&str>) -> Result<Vec<u8>> {
     copy(builder.key_with_prefix(typed, prefix)?)
 }
 
+/// Fails unless the prefix of a function says its version, if the values outlive the code that computed them.
+fn check_version(cache: &Cache, prefix: Option<&str>) -> Result<()> {
+    let has_version = prefix.and_then(|prefix| prefix.rsplit_once('@')).is_some_and(|(_, version)| !version.is_empty());
+    match cache {
+        Cache::Disk(_) if !has_version => Err(Error::invalid(format!(
+            "the prefix \"{}\" has no version; values on disk outlive the code that computed them: give the function a \
+             prefix such as \"entropy@1\", and another version when its results change",
+            prefix.unwrap_or_default()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The key of `args`, the encoded arguments, behind `head`: two pieces, of which the second may be empty. `None` if the
+/// arguments are encoded in the other way.
+#[inline(always)]
+fn pieces<'k>(typed: bool, head: Option<&'k [u8]>, args: &'k [u8]) -> Option<[&'k [u8]; 2]> {
+    let (version, rest) = args.split_first()?;
+    let expected = if typed { VERSION_TYPED } else { VERSION_UNTYPED };
+    (*version == expected).then_some(match head {
+        None => [args, &[]],
+        Some(head) => [head, rest],
+    })
+}
+
 fn copy(key: &[u8]) -> Result<Vec<u8>> {
     let mut copy = Vec::new();
     copy.try_reserve_exact(key.len()).map_err(|_| Error::OutOfMemory(key.len()))?;
@@ -71,6 +96,9 @@ impl Memo {
         prefix: Option<String>,
     ) -> Result<Self> {
         let maximum = maximum.map(check_maximum).transpose()?;
+        if let Some(cache) = &cache {
+            check_version(cache, prefix.as_deref())?;
+        }
         let head = match &cache {
             Some(_) => Some(head(typed, prefix.as_deref())?),
             None => None,
@@ -99,14 +127,27 @@ impl Memo {
     /// `None`, and nothing is counted. The place for the value is asked for last.
     #[inline(always)]
     pub fn try_fast_hit<P>(&self, args: &mut KeyBuilder, place: impl FnOnce() -> Option<P>) -> Option<(Value, P)> {
-        let counted = self.counters.alone(crate::epoch::current()?)?;
         let key = match &self.head {
             None => args.try_fast_key(self.typed)?,
             Some(head) => args.try_fast_key_behind(self.typed, head)?,
         };
-        let hit = self.own.cache.try_fast_hit(key, place)?;
+        self.try_fast_hit_by(key, place)
+    }
+
+    /// The same by the whole key, which consists of the [`pieces`](Memo::pieces).
+    #[inline(always)]
+    pub fn try_fast_hit_by<P>(&self, key: &[u8], place: impl FnOnce() -> Option<P>) -> Option<(Value, P)> {
+        let counted = self.counters.alone(crate::epoch::current()?)?;
+        let hit = self.own.cache.try_fast_hit(key, place).hit()?;
         counted.add_alone(Event::Hit);
         Some(hit)
+    }
+
+    /// The whole key of arguments that are encoded, in two pieces, of which the second may be empty. `None` if they are
+    /// typed and the memo is not, or the other way round.
+    #[inline(always)]
+    pub fn pieces<'k>(&'k self, args: &'k [u8]) -> Option<[&'k [u8]; 2]> {
+        pieces(self.typed, self.head.as_deref(), args)
     }
 
     /// Looks the arguments up; counts a hit or a miss. [`Memo::compute`] computes a missing value.
@@ -115,6 +156,11 @@ impl Memo {
             None => args.key(self.typed)?,
             Some(_) => args.key_with_prefix(self.typed, self.own.prefix.as_deref())?,
         };
+        self.get_or_reserve_by(key)
+    }
+
+    /// The same by the whole key.
+    pub fn get_or_reserve_by(&self, key: &[u8]) -> Result<Lookup> {
         let lookup = self.own.cache.get_or_reserve(key)?;
         self.counters.count(if lookup.is_hit() { Event::Hit } else { Event::Miss });
         Ok(lookup)
@@ -178,15 +224,38 @@ impl Method {
         args: &mut KeyBuilder,
         place: impl FnOnce() -> Option<P>,
     ) -> Option<(Value, P)> {
+        self.try_fast_hit_by(cache, args.try_fast_key_behind(false, &self.head)?, place)
+    }
+
+    /// The same by the whole key, which consists of the [`pieces`](Method::pieces).
+    #[inline(always)]
+    pub fn try_fast_hit_by<P>(
+        &self,
+        cache: &Cache,
+        key: &[u8],
+        place: impl FnOnce() -> Option<P>,
+    ) -> Option<(Value, P)> {
         if self.repertoire && !cache.config().repertoires() {
             return None;
         }
-        cache.try_fast_hit(args.try_fast_key_behind(false, &self.head)?, place)
+        cache.try_fast_hit(key, place).hit()
+    }
+
+    /// The whole key of arguments that are encoded, in two pieces, of which the second may be empty. `None` if they are
+    /// typed.
+    #[inline(always)]
+    pub fn pieces<'k>(&'k self, args: &'k [u8]) -> Option<[&'k [u8]; 2]> {
+        pieces(false, Some(&self.head), args)
     }
 
     /// Looks the arguments up in the object's `cache`.
     pub fn get_or_reserve(&self, cache: &Cache, args: &mut KeyBuilder) -> Result<MethodLookup> {
-        let key = args.key_with_prefix(false, self.prefix.as_deref())?;
+        self.get_or_reserve_by(cache, args.key_with_prefix(false, self.prefix.as_deref())?)
+    }
+
+    /// The same by the whole key.
+    pub fn get_or_reserve_by(&self, cache: &Cache, key: &[u8]) -> Result<MethodLookup> {
+        check_version(cache, self.prefix.as_deref())?;
         if !self.repertoire || cache.config().repertoires() {
             return cache.get_or_reserve(key).map(MethodLookup::Cached);
         }

@@ -3,13 +3,13 @@
 //! | file | its one idea |
 //! |---|---|
 //! | `registry.rs` | the live caches that have a name |
+//! | `holder.rs` | one cache for all callers that name the same identity and role |
 //! | `memo.rs` | a function with its cache; a method that uses its object's cache |
 //! | `walk.rs` | every entry of a cache once, while others use it |
 //! | `lease.rs` | computing a value without a callback: begin, complete or abandon, wait |
 //! | `memoize.rs` | a lookup that computes on a miss, once for all threads |
 //! | `any.rs` | [`Cache`]: any of the types below |
 //! | `shared/` | caches whose values are shared between processes |
-//! | `holder.rs` | one dict cache for all callers that name the same identity and role |
 //! | `dict.rs` | the dict cache: any bytes under any key |
 //! | `purview.rs` | lists of potential purviews, by direction and mechanism |
 //! | `mice.rs` | MICE (maximally irreducible causes and effects), which cut subsystems inherit |
@@ -55,16 +55,16 @@ pub use any::Cache;
 pub use counters::{Info, Stats};
 pub use dict::DictCache;
 pub use full::Full;
-pub use holder::{Holder, shared as shared_dict};
+pub use holder::{Holder, shared_dict, shared_disk};
 pub use lease::{Lease, Started};
 pub use local::LocalCache;
 pub use memo::{Memo, Method, MethodLookup, not_stored};
 pub use memoize::{Lookup, Pending};
 pub use mice::MiceCache;
-pub use options::{OnFull, Options, RemoteOptions};
+pub use options::{DiskOptions, OnFull, Options, RemoteOptions};
 pub use policy::Policy;
 pub use purview::PurviewCache;
-pub use shared::RedisCache;
+pub use shared::{DiskCache, RedisCache};
 pub use value::{Cost, Fast, Found, Origin, Refusal, Stored, Value, Waited};
 pub use verify::{Judge, Verifier};
 pub use walk::{Walk, Walked};

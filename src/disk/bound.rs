@@ -43,7 +43,7 @@ pub struct Usage {
 pub fn survey(directory: &Directory) -> Outcome<Vec<Usage>> {
     let mut found = Vec::new();
     for folder in spaces(directory)? {
-        survey_space(&folder.into(), &mut found)?;
+        found.append(&mut survey_space(&folder.into())?);
     }
     Ok(found)
 }
@@ -75,7 +75,9 @@ fn list(folder: &Path) -> Outcome<Vec<String>> {
     }
 }
 
-fn survey_space(folder: &Arc<Path>, found: &mut Vec<Usage>) -> Outcome<()> {
+/// The segments of one identity and role.
+pub fn survey_space(folder: &Arc<Path>) -> Outcome<Vec<Usage>> {
+    let mut found = Vec::new();
     let names = list(folder)?;
     let segments = names.iter().filter_map(|file| Some((file, Name::of_file(file)?)));
     for (file, (name, state)) in segments {
@@ -91,7 +93,7 @@ fn survey_space(folder: &Arc<Path>, found: &mut Vec<Usage>) -> Outcome<()> {
         let used = seconds(metadata.accessed()).max(seconds(metadata.modified()));
         found.push(Usage { folder: folder.clone(), name, state, bytes, used });
     }
-    Ok(())
+    Ok(found)
 }
 
 /// The sum of all costs in a segment, in nanoseconds, and whether it may have replaced or removed what is in older ones.

@@ -3,6 +3,7 @@
 //!
 //! | file | its one idea |
 //! |---|---|
+//! | `inspect.rs` | what is in a directory, for people |
 //! | `store.rs` | stores and removals: records are appended to a segment of this process |
 //! | `refresh.rs` | what other processes have stored since the last refresh |
 //! | `compact.rs` | many small segments become one |
@@ -34,6 +35,8 @@
 //!
 //! **No waiting.** No operation waits for another process, and none blocks on a lock of a file.
 
+#![expect(clippy::len_without_is_empty, reason = "lengths of records and values, which are not collections")]
+
 mod bound;
 mod catalog;
 mod checksum;
@@ -44,6 +47,7 @@ pub mod files;
 pub mod format;
 mod health;
 mod index;
+mod inspect;
 mod names;
 mod open_files;
 mod read_filter;
@@ -59,5 +63,6 @@ mod writer;
 pub use directory::Directory;
 pub use failure::{Failure, Outcome};
 pub use health::Health;
+pub use inspect::{Report, inspect};
 pub use space::{Found, Lookup, Options, Space};
 pub use store::{Entry, Stored};

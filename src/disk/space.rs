@@ -225,6 +225,11 @@ impl Space {
         Ok(self.catalog.read().len() as u64)
     }
 
+    /// The number of segments that are known.
+    pub fn segments(&self) -> u64 {
+        self.catalog.read().segments().count() as u64
+    }
+
     /// The bytes of memory that the index takes.
     pub fn index_bytes(&self) -> u64 {
         self.catalog.read().bytes() as u64

@@ -23,6 +23,7 @@ pub enum Layout {
 
 const NETWORK: &str = "phicache 2026-11 network fingerprint 1";
 const SUBSYSTEM: &str = "phicache 2026-11 subsystem fingerprint 1";
+const CONTEXT: &str = "phicache 2026-11 context fingerprint 1";
 const CUT: &str = "phicache 2026-11 cut fingerprint 1";
 
 /// The identity of a network: its transition probabilities state by node (`tpm`), its connections, and the context in
@@ -73,6 +74,16 @@ pub fn network(tpm: &[f64], layout: Layout, connections: &[u64], context: &[u8])
     hasher.update(&(context.len() as u64).to_le_bytes());
     hasher.update(context);
     Ok(Fingerprint(*hasher.finalize().as_bytes()))
+}
+
+/// The identity of values that depend on nothing but their keys and the context in which they are computed.
+pub fn context(context: &[u8]) -> Result<Fingerprint> {
+    if context.is_empty() {
+        return Err(Error::invalid(
+            "the context is empty; it must say what the values are and how they are computed (algorithm, settings, version)",
+        ));
+    }
+    Ok(Fingerprint(blake3::derive_key(CONTEXT, context)))
 }
 
 /// The number of rows of the TPM of `nodes` nodes.

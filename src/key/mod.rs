@@ -19,7 +19,7 @@ mod standard;
 use crate::error::{Error, Result};
 pub use builder::KeyBuilder;
 pub use element::{Element, VERSION_TYPED, VERSION_UNTYPED};
-pub use fingerprint::{Fingerprint, Layout, NODES_MAX, network, states};
+pub use fingerprint::{Fingerprint, Layout, NODES_MAX, context, network, states};
 pub(crate) use fingerprint::{cut, subsystem};
 
 /// The longest key, in bytes.

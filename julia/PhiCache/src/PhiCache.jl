@@ -18,7 +18,8 @@ Which type to use:
   of the `MICECache` of each [`Cut`](@ref);
 * for other results of a system and of its cuts: one `DictCache` with [`cut_scoped_key`](@ref);
 * for the candidate purviews of a network: [`PurviewCache`](@ref);
-* for several processes or machines: [`RedisCache`](@ref), and `MICECache` with `kind=:redis`.
+* for the next run of the program, or processes that share a directory: [`DiskCache`](@ref);
+* for several processes or machines with a server: [`RedisCache`](@ref), and `MICECache` with `kind=:redis`.
 
 [`Config`](@ref) has the memory limit and the other settings. [`info`](@ref), [`stats`](@ref) and
 [`named_caches`](@ref) return statistics. [`add!`](@ref) describes what can be part of a key.
@@ -51,6 +52,7 @@ module PhiCache
 # | `entries.jl`    | all entries of a cache, one by one; a look that counts nothing        |
 # | `dict.jl`       | `DictCache`                                                           |
 # | `redis.jl`      | `RedisCache`, and the state of its server                             |
+# | `disk.jl`       | `DiskCache`, and the state of its files                               |
 # | `flight.jl`     | single flight: one task computes a missing value, the others wait     |
 # | `compute.jl`    | how a computed value gets into a cache: `get!`                        |
 # | `inplace.jl`    | `memoize!`: a computation that writes directly into the entry         |
@@ -59,19 +61,21 @@ module PhiCache
 # | `macro.jl`      | `@phicache`: `Memo` around a function's definition                    |
 # | `method.jl`     | `CachedMethod`: a function that uses the cache of its object          |
 # | `subsystem.jl`  | `Fingerprint`, `Cut`, `Subsystem`                                     |
+# | `contents.jl`   | what is in the directory of disk caches                               |
 # | `mice.jl`       | `Mice` and `MICECache`                                                |
 # | `registry.jl`   | all caches that have a name                                           |
 
 import Libdl
 import Serialization
 
-export AbstractCache, DictCache, RedisCache, PurviewCache, MICECache, Mice
+export AbstractCache, DictCache, RedisCache, DiskCache, PurviewCache, MICECache, Mice
 export Memo, CachedMethod, @phicache, info, stats, original
 export NodeSet, Direction, CAUSE, EFFECT, BIDIRECTIONAL, mask
 export Config, default_config, memory_full, memory_limits, memory_percent, memory_usage
 export KeyBuilder, add!, encode_key, encode_typed_key, repertoire_key, mice_key, joined_key, KeyParts
 export set!, get_many, set_many!, entries, withvalue, ValueView, memoize!
 export redis_available, redis_ping, redis_health
+export disk_sync, disk_health, disk_list, disk_remove
 export Fingerprint, Cut, Subsystem, damages, cut_scoped_key, fingerprint, iscut, nodes, would_store
 export named_caches, Status, PhiCacheError
 
@@ -93,6 +97,7 @@ include("batch.jl")
 include("entries.jl")
 include("dict.jl")
 include("redis.jl")
+include("disk.jl")
 include("flight.jl")
 include("compute.jl")
 include("inplace.jl")
@@ -101,6 +106,7 @@ include("memo.jl")
 include("macro.jl")
 include("method.jl")
 include("subsystem.jl")
+include("contents.jl")
 include("mice.jl")
 include("registry.jl")
 

@@ -115,8 +115,9 @@ from_bytes(::AbstractCache{V}, bytes) where {V} = decode(V, bytes)
 
 Stores a value and returns the outcome: `PhiCache.OK` if it was stored, or the reason of a refusal:
 `PhiCache.REFUSED_MEMORY`, `PhiCache.REFUSED_CAPACITY`, `PhiCache.REFUSED_DISABLED` (a purview cache that is switched
-off), `PhiCache.REFUSED_CUT` or `PhiCache.REFUSED_PHI` (a MICE cache), `PhiCache.REFUSED_SERVER` (a cache in Redis). If
-the store is refused, an older value stays.
+off, or a disk cache that is read only), `PhiCache.REFUSED_CUT` or `PhiCache.REFUSED_PHI` (a MICE cache),
+`PhiCache.REFUSED_SERVER` (a cache in Redis), `PhiCache.REFUSED_STORAGE` (a disk cache). If the store is refused, an
+older value stays.
 
 `cost` is what computing the value again would take, in seconds of computing time. A full cache that evicts keeps what
 costs the most for each byte. 0 is unknown: the value counts as one of mean cost. `get!`, `memoize!` and memos measure
@@ -232,6 +233,7 @@ struct CStats
     evicted_ns::UInt64
     verified::UInt64
     differences::UInt64
+    refused_storage::UInt64
 end
 CStats() = CStats(sizeof(CStats), ntuple(_ -> 0, fieldcount(CStats) - 1)...)
 
@@ -286,18 +288,30 @@ struct COptions
     difference::Ptr{Cvoid}
     verify_context::Ptr{Cvoid}
     verify_drop::Ptr{Cvoid}
+    near_bytes::UInt64
+    refresh_ms::UInt64
+    read_only::Int32
+    sync::Int32
+    trust_group::Int32
+    storage_errors::Int32
 end
+
+# How often a disk cache looks for values of other processes.
+refresh_ms(refresh) = refresh === :always ? typemax(UInt64) : milliseconds(refresh)
 
 # Calls `make(options, out)` and returns the handle that it stores in `out`.
 function new_cache(make, name, max_bytes, verification; on_full=:configured, ttl=0, lease=0, server_errors=false,
-                   no_checksum=false, scan_timeout=0)
+                   no_checksum=false, scan_timeout=0, near_bytes::Integer=0, refresh=0, read_only=false, sync=false,
+                   trust_group=false, storage_errors=false)
+    near_bytes >= 0 || throw(ArgumentError("near_bytes is $near_bytes; expected 0 (64 MiB) or more"))
     max_bytes >= 0 || throw(ArgumentError("max_bytes is $max_bytes; expected 0 (no limit) or more"))
     text = name === nothing ? nothing : Base.cconvert(Cstring, String(name))
     GC.@preserve text begin
         pointer = text === nothing ? C_NULL : Ptr{UInt8}(Base.unsafe_convert(Cstring, text))
         options = Ref(COptions(sizeof(COptions), pointer, max_bytes, milliseconds(ttl), milliseconds(lease),
                                server_errors, no_checksum, milliseconds(scan_timeout), on_full_number(on_full), 0,
-                               verification.every, C_NULL, C_NULL, C_NULL, C_NULL))
+                               verification.every, C_NULL, C_NULL, C_NULL, C_NULL, near_bytes, refresh_ms(refresh),
+                               read_only, sync, trust_group, storage_errors))
         return new_handle(out -> make(options, out))
     end
 end

@@ -21,7 +21,9 @@ These are read when a cache is created:
 * `redis_login`: a tuple `(user, password)` that replaces the login of the URL; cannot be read;
 * `redis_namespace`: the prefix of all keys at the server;
 * `redis_timeout`: the time limit of one operation, in seconds;
-* `redis_whole_database`: as in PyPhi the whole database belongs to the caches, and `empty!` deletes everything in it.
+* `redis_whole_database`: as in PyPhi the whole database belongs to the caches, and `empty!` deletes everything in it;
+* `disk_directory`: the directory of disk caches, an absolute path. `nothing` is the default: `phicache` in the user's
+  cache directory if that is on a local disk, or else `/var/tmp/phicache-UID`.
 
 Caches take a configuration as `config=`; the default is `default_config()`.
 """
@@ -73,7 +75,8 @@ function on_full_number(choice)
 end
 
 const SETTINGS = (:maximum_memory_percent, :on_full, :cache_repertoires, :cache_potential_purviews, :redis_cache,
-                  :redis_url, :redis_namespace, :redis_timeout, :redis_whole_database)
+                  :redis_url, :redis_namespace, :redis_timeout, :redis_whole_database,
+                  :disk_directory)
 
 Base.propertynames(::AnyConfig, private::Bool=false) = SETTINGS
 Base.show(io::IO, config::DefaultConfig) = print(io, "default_config(", description(config), ")")
@@ -124,6 +127,20 @@ for name in (:redis_url, :redis_namespace)
     @eval setting!(config::AnyConfig, ::Val{$(QuoteNode(name))}, text::AbstractString) =
         (check(@c $(Symbol(:phicache_config_set_, name))(config::Ptr{Cvoid}, text::Cstring)::Int32); text)
 end
+
+# `nothing` if none was set and the machine has no directory for a default.
+function setting(config::AnyConfig, ::Val{:disk_directory})
+    try
+        return String(written_bytes(256, (buffer, capacity, len) -> @c phicache_config_get_disk_directory(
+            config::Ptr{Cvoid}, buffer::Ptr{UInt8}, capacity::Csize_t, len::Ptr{Csize_t})::Int32))
+    catch exception
+        exception isa PhiCacheError && exception.status == ERROR_INVALID_ARGUMENT || rethrow()
+        return nothing
+    end
+end
+
+setting!(config::AnyConfig, ::Val{:disk_directory}, path) = (check(
+    @c phicache_config_set_disk_directory(config::Ptr{Cvoid}, optional_text(path)::Cstring)::Int32); path)
 
 function setting(config::AnyConfig, ::Val{:redis_timeout})
     time = Ref(UInt64(0))

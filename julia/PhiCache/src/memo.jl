@@ -17,8 +17,9 @@ with an `Int[]` and a `Float64[]`, or with two enums. (`f(-0.0)` is the same cal
 * `maximum_memory_percent`: a memory limit of its own, as in [`Config`](@ref): 0 stores nothing, and with
   `PhiCache.UNLIMITED` values are stored until a limit of the system is near. Without it the limit of `config`, or of
   the configuration of `cache`, applies.
-* `cache`, `prefix`: a `DictCache` or `RedisCache` for the values, and a prefix of the keys. Each memo on a cache
-  needs a prefix of its own. Without `cache` the memo has a private one.
+* `cache`, `prefix`: a `DictCache`, `RedisCache` or `DiskCache` for the values, and a prefix of the keys. Each memo on a
+  cache needs a prefix of its own; on a `DiskCache` it has a version, such as `"entropy@1"`. Without `cache` the memo
+  has a private one.
 
 `info(memo)` returns its own hits and misses and the size of its cache; `empty!(memo)` clears its cache and its counts;
 `original(memo)` is `f`. Any task may call it at any time; if several tasks miss the same arguments, one computes.
@@ -47,7 +48,7 @@ mutable struct Memo{P,F,D,Private} <: Function
 end
 
 function Memo(f; returns::Type=Any, typed::Bool=true, maximum_memory_percent=nothing,
-              config::AnyConfig=default_config(), cache::Union{Nothing,DictCache,RedisCache}=nothing, prefix=nothing,
+              config::AnyConfig=default_config(), cache::Union{Nothing,DictCache,RedisCache,DiskCache}=nothing, prefix=nothing,
               prepare=nothing)
     V = cache === nothing ? returns : valtype(cache)
     check_storable(V)
@@ -55,7 +56,7 @@ function Memo(f; returns::Type=Any, typed::Bool=true, maximum_memory_percent=not
         throw(ArgumentError("the memo has returns=$returns, its cache holds values of type $V; expected the same type"))
     # Also for a private cache, which does not use it: so a wrong percentage throws now, not at the first call.
     limit = maximum_memory_percent === nothing ? nothing : config_with_limit(maximum_memory_percent)
-    prepare = prepare === nothing ? MethodLookup{V,typeof(f)}(f, cache isa RedisCache) : prepare
+    prepare = prepare === nothing ? MethodLookup{V,typeof(f)}(f, outlives_process(cache)) : prepare
     # A private cache holds plain bytes; each call knows their type.
     D = cache === nothing ? DictCache{Any} : typeof(cache)
     memo = Memo{typeof(prepare),typeof(f),D,cache === nothing}(
@@ -144,6 +145,7 @@ config_with_limit(percent) = Config(maximum_memory_percent=percent)
 const MEMOS_LOCK = ReentrantLock()
 
 function register_memo(memo, cache)
+    check_version(cache, memo.prefix)
     lock(MEMOS_LOCK) do
         memos = filter!(other -> other.value !== nothing, cache.memos.entries)
         any(other -> other.value.prefix == memo.prefix, memos) && throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
@@ -197,7 +199,7 @@ is_private(::Memo{P,F,D,Private}) where {P,F,D,Private} = Private
 
 @noinline function get_or_reserve_call(::Type{V}, memo::Memo, call::Call) where {V}
     cache = cache_of(memo)
-    key = memo_key(memo, call, cache isa RedisCache)
+    key = memo_key(memo, call, outlives_process(cache))
     step = get_or_reserve(V, cache, key)
     release_key(key)
     count_call(memo, is_hit(step))
@@ -247,6 +249,7 @@ add!(key::KeyBuilder, memo::Memo) = add_typed!((key, memo) -> add_argument!(key,
 
 Base.show(io::IO, memo::Memo) = print(io, "Memo{", valtype(memo), "}(", shown_name(memo.original), ")")
 Base.show(io::IO, ::MIME"text/plain", memo::Memo) = show(io, memo)
+Base.print(io::IO, memo::Memo) = show(io, memo)
 
 # The name of the function behind an `f` defined with `@phicache`: nobody calls it by accident.
 hidden_name(name::Symbol) = Symbol("#", name, "#original")

@@ -242,6 +242,18 @@ function DictCache{V}(fingerprint::Fingerprint, role::AbstractString; config::An
 end
 
 """
+    DiskCache{V}(fingerprint, role; options...)
+
+The values in the directory under this fingerprint and role (such as `"repertoires"`).
+"""
+function DiskCache{V}(fingerprint::Fingerprint, role::AbstractString; options...) where {V}
+    return new_disk_cache(V, (fingerprint, String(role)); options...) do config, options, out
+        @c phicache_disk_cache_shared(config::Ptr{Cvoid}, options::Ptr{COptions}, Ref(fingerprint)::Ptr{Fingerprint},
+                                      String(role)::Cstring, out::Ptr{Ptr{Cvoid}})::Int32
+    end
+end
+
+"""
     RedisCache{V}(fingerprint, role; options...)
 
 The values that all processes share under this fingerprint and role (such as `"repertoires"`). `empty!` and `length`

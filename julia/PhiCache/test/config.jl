@@ -28,6 +28,12 @@
     @test_throws ArgumentError config.redis_login
     @test !occursin("secret", repr(config))
     @test propertynames(config) == PhiCache.SETTINGS
+    default = config.disk_directory
+    config.disk_directory = "/a/directory"
+    @test config.disk_directory == "/a/directory"
+    @test status_of(() -> config.disk_directory = "relative") == PhiCache.ERROR_INVALID_ARGUMENT
+    config.disk_directory = nothing
+    @test config.disk_directory == default != "/a/directory"
 
     for percent in (-3, 100.5, NaN, Inf)
         @test status_of(() -> config.maximum_memory_percent = percent) == PhiCache.ERROR_INVALID_ARGUMENT

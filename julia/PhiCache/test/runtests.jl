@@ -8,8 +8,8 @@ using Random
 using Serialization
 using Test
 
-const FILES = ["library", "nodes", "config", "keys", "allocations", "values", "dict", "views", "compute", "verify", "inplace",
-               "purview", "memo", "macro", "method", "subsystem", "mice", "batch", "entries", "redis", "registry", "handles",
+const FILES = ["library", "nodes", "config", "keys", "any_key", "allocations", "values", "dict", "views", "compute", "verify", "inplace",
+               "purview", "memo", "macro", "method", "subsystem", "mice", "batch", "entries", "redis", "disk", "registry", "handles",
                "threads", "precompile", "example"]
 
 # The package, the repository, and its data.

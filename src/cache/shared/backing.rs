@@ -4,7 +4,7 @@
 //! business of `SharedCache`. A backing decides whether its failures are errors or misses. A caller's mistake, such as
 //! a value that is too long, is always an error, and so is a failed removal: the value could be read again.
 
-use crate::cache::value::Cost;
+use crate::cache::value::{Cost, Refusal};
 use crate::error::Result;
 use crate::table::Draft;
 
@@ -79,6 +79,8 @@ pub enum StoreOutcome {
     Stored,
     /// The backing failed.
     Failed,
+    /// The backing does not take the value.
+    Refused(Refusal),
     /// The claim had expired, or the key was removed: another process may compute it now.
     Superseded,
 }

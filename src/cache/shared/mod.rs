@@ -1,10 +1,12 @@
 //! Caches whose values are shared between processes.
 //!
 //! A [`SharedCache`] is an in-process cache, the near cache, in front of a [`Backing`], which holds the values outside
-//! of this process. [`RedisCache`] is one whose backing is a Redis server.
+//! of this process. [`RedisCache`] is one whose backing is a Redis server, [`DiskCache`] one whose backing is a
+//! directory.
 //!
 //! | file | its one idea |
 //! |---|---|
+//! | `disk.rs` | the values of one cache in files |
 //! | `redis.rs` | the values of one cache at a Redis server |
 //! | `whole_database.rs` | PyPhi's mode, in which a cache owns the whole database |
 //! | `scope.rs` | the part of a database that belongs to a cache |
@@ -21,6 +23,7 @@
 
 mod backing;
 mod cache;
+pub(super) mod disk;
 mod key_names;
 mod lookup;
 mod mice;
@@ -35,4 +38,5 @@ mod whole_database;
 
 pub use backing::{Backing, Fetched, KeyClaim, LookupCounts, StoreOutcome};
 pub use cache::SharedCache;
+pub use disk::{Disk, DiskCache};
 pub use redis::{Redis, RedisCache};

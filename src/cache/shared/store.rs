@@ -38,7 +38,8 @@ impl<B: Backing> SharedCache<B> {
         write(&mut draft)?;
         let new_entry = draft.finish()?;
         let outcome = self.backing.set(key, new_entry.value(), cost)?;
-        Ok(self.stored(outcome, self.near.keep(new_entry, generation, true, cost).1))
+        let near = !matches!(outcome, StoreOutcome::Refused(_)) && self.near.keep(new_entry, generation, true, cost).1;
+        Ok(self.stored(outcome, near))
     }
 
     /// Stores many values in one round trip; returns for each what `set` would.
@@ -55,7 +56,7 @@ impl<B: Backing> SharedCache<B> {
         let sent: Vec<(&[u8], &[u8])> = accepted.iter().map(|at| pairs[*at]).collect();
         let keep = |(key, value): (&[u8], &[u8]), outcome| {
             let mut near = false;
-            if self.near.keeps() {
+            if self.near.keeps() && !matches!(outcome, StoreOutcome::Refused(_)) {
                 let mut draft = self.near.draft(key);
                 draft.write(value)?;
                 near = self.near.keep(draft.finish()?, generation, true, Cost::UNKNOWN).1;
@@ -72,6 +73,7 @@ impl<B: Backing> SharedCache<B> {
     pub(super) fn stored(&self, outcome: StoreOutcome, near: bool) -> Stored {
         match outcome {
             StoreOutcome::Failed if !near => Err(self.near().refuse(Refusal::Server)),
+            StoreOutcome::Refused(reason) => Err(self.near().refuse(reason)),
             StoreOutcome::Superseded => Err(self.near().refuse(Refusal::Cleared)),
             StoreOutcome::Failed | StoreOutcome::Stored => {
                 self.near().count_store();

@@ -172,6 +172,44 @@ pub unsafe extern "C" fn phicache_config_get_cache_potential_purviews(
     catch_panics("phicache_config_get_cache_potential_purviews", || get(config, out_enabled, Config::purviews))
 }
 
+/// Sets the directory of disk caches that are made from now on. It is made, with mode 700, when a cache needs it.
+///
+/// @param config  [nullable] The configuration; NULL is the process default.
+/// @param path    [nullable] An absolute path. NULL is the default: `phicache` in the user's cache directory
+///                (`XDG_CACHE_HOME` or `~/.cache`) if that is on a local file system, or else
+///                `/var/tmp/phicache-UID`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_set_disk_directory(
+    config: *mut phicache_config,
+    path: *const c_char,
+) -> phicache_status {
+    catch_panics("phicache_config_set_disk_directory", || {
+        self::config(config)?.set_disk_directory(optional_text(path, "path")?)?;
+        Ok(PHICACHE_OK)
+    })
+}
+
+/// Gets the directory of disk caches.
+///
+/// @param config    [nullable] The configuration; NULL is the process default.
+/// @param buffer    [nullable] Receives the text and a NUL; may be NULL if `capacity` is 0.
+/// @param capacity  The size of the buffer in bytes.
+/// @param out_len   The length of the text without its NUL, also if it does not fit.
+/// @return OK; ERROR_INVALID_ARGUMENT if none was set and there is no default.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_get_disk_directory(
+    config: *mut phicache_config,
+    buffer: *mut c_char,
+    capacity: usize,
+    out_len: *mut usize,
+) -> phicache_status {
+    catch_panics("phicache_config_get_disk_directory", || {
+        get_text(config, buffer, capacity, out_len, |config| {
+            Ok(config.disk_directory()?.to_string_lossy().into_owned())
+        })
+    })
+}
+
 /// Switches Redis for the MICE caches of `phicache_mice_cache_new`.
 ///
 /// @param config   [nullable] The configuration; NULL is the process default.
@@ -235,7 +273,7 @@ pub unsafe extern "C" fn phicache_config_get_redis_url(
     out_len: *mut usize,
 ) -> phicache_status {
     catch_panics("phicache_config_get_redis_url", || {
-        get_text(config, buffer, capacity, out_len, Config::redis_url_masked)
+        get_text(config, buffer, capacity, out_len, |config| Ok(config.redis_url_masked()))
     })
 }
 
@@ -268,7 +306,7 @@ pub unsafe extern "C" fn phicache_config_get_redis_namespace(
     out_len: *mut usize,
 ) -> phicache_status {
     catch_panics("phicache_config_get_redis_namespace", || {
-        get_text(config, buffer, capacity, out_len, Config::redis_namespace)
+        get_text(config, buffer, capacity, out_len, |config| Ok(config.redis_namespace()))
     })
 }
 
@@ -368,11 +406,11 @@ fn get_text(
     buffer: *mut c_char,
     capacity: usize,
     out_len: *mut usize,
-    ask: impl FnOnce(&Config) -> String,
+    ask: impl FnOnce(&Config) -> Result<String>,
 ) -> Result<phicache_status> {
     let out_len = out(out_len, "out_len")?;
     let buffer = text_buffer(buffer, capacity, "buffer")?;
-    let text = ask(&*self::config(config)?);
+    let text = ask(&*self::config(config)?)?;
     *out_len = text.len();
     let capacity = buffer.len();
     let Some(room) = buffer.get_mut(..text.len() + 1) else {

@@ -77,7 +77,7 @@ pub unsafe extern "C" fn phicache_dict_cache_shared(
         let fingerprint = self::fingerprint(fingerprint, "fingerprint")?;
         let (options, name) = options?;
         let (cache, holder) = shared_dict(self::config(config)?, options, name, fingerprint, text(role, "role")?)?;
-        *out = create_cache(Cache::Dict(cache), name, Some(holder))?;
+        *out = create_cache(cache, name, Some(holder))?;
         Ok(PHICACHE_OK)
     })
 }

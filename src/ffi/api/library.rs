@@ -107,6 +107,7 @@ pub extern "C" fn phicache_status_name(status: phicache_status) -> *const c_char
         PHICACHE_BUSY => c"BUSY",
         PHICACHE_TIMEOUT => c"TIMEOUT",
         PHICACHE_REFUSED_SERVER => c"REFUSED_SERVER",
+        PHICACHE_REFUSED_STORAGE => c"REFUSED_STORAGE",
         PHICACHE_ERROR_INVALID_ARGUMENT => c"ERROR_INVALID_ARGUMENT",
         PHICACHE_ERROR_INVALID_HANDLE => c"ERROR_INVALID_HANDLE",
         PHICACHE_ERROR_CALLBACK => c"ERROR_CALLBACK",
@@ -119,6 +120,7 @@ pub extern "C" fn phicache_status_name(status: phicache_status) -> *const c_char
         PHICACHE_ERROR_CONFIGURATION => c"ERROR_CONFIGURATION",
         PHICACHE_ERROR_NAME_IN_USE => c"ERROR_NAME_IN_USE",
         PHICACHE_ERROR_DAMAGED => c"ERROR_DAMAGED",
+        PHICACHE_ERROR_STORAGE => c"ERROR_STORAGE",
         _ => c"UNKNOWN",
     };
     name.as_ptr()

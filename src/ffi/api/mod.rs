@@ -12,7 +12,7 @@
 //! | `parts.rs` | keys in parts |
 //! | `entries.rs` | one entry without counting; all entries one by one |
 //! | `callback.rs` | the functions with which a callback writes its value |
-//! | `dict.rs`, `redis.rs`, `purview.rs`, `mice.rs` | one type of cache each |
+//! | `dict.rs`, `redis.rs`, `disk.rs`, `purview.rs`, `mice.rs` | one type of cache each |
 //! | `memo.rs` | a function with its cache; a method that uses its object's cache |
 //! | `subsystem.rs` | cuts, and systems under them |
 //! | `lease.rs` | single flight without callbacks |
@@ -31,6 +31,7 @@ pub mod cache;
 pub mod callback;
 pub mod config;
 pub mod dict;
+pub mod disk;
 pub mod entries;
 pub mod key;
 pub mod lease;

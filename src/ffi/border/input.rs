@@ -5,7 +5,7 @@ use std::hint::cold_path;
 use std::slice;
 use std::time::Duration;
 
-use crate::cache::{OnFull, Options, RemoteOptions, Verifier};
+use crate::cache::{DiskOptions, OnFull, Options, RemoteOptions, Verifier};
 use crate::error::{Error, Result};
 use crate::ffi::border::handle::null;
 use crate::ffi::border::types::*;
@@ -17,6 +17,13 @@ use crate::key::{Fingerprint, Layout};
 #[inline(always)]
 pub(in crate::ffi) fn bytes<'a>(bytes: phicache_bytes, name: &'static str) -> Result<&'a [u8]> {
     array(bytes.data, bytes.len, name)
+}
+
+/// Borrowed bytes, by a pointer to their address and length.
+#[inline(always)]
+pub(in crate::ffi) fn bytes_at<'a>(place: *const phicache_bytes, name: &'static str) -> Result<&'a [u8]> {
+    let place = array(place, 1, name)?.first();
+    place.map_or(Ok(&[]), |lent| bytes(*lent, name))
 }
 
 /// Borrowed bytes that were checked before.
@@ -212,7 +219,18 @@ pub(in crate::ffi) fn options<'a>(options: *const phicache_cache_options) -> Res
     };
     reserved(given.reserved, "options")?;
     let on_full = OnFull::from_number(given.on_full)?;
-    let options = Options { max_bytes: positive(given.max_bytes), on_full, remote, verifier };
+    let disk = DiskOptions {
+        near_bytes: positive(given.near_bytes),
+        refresh: match given.refresh_ms {
+            u64::MAX => Some(Duration::ZERO),
+            given => time(given, "refresh_ms")?,
+        },
+        read_only: given.read_only != 0,
+        sync: given.sync != 0,
+        trust_group: given.trust_group != 0,
+        strict: given.storage_errors != 0,
+    };
+    let options = Options { max_bytes: positive(given.max_bytes), on_full, remote, disk, verifier };
     Ok((options, optional_text(given.name, "options->name")?))
 }
 

@@ -4,6 +4,7 @@ use std::ffi::c_char;
 use std::ptr;
 
 use crate::cache::{Cache, Info, Origin, Refusal, Stats, Stored};
+use crate::disk::{Report, Space};
 use crate::ffi::border::types::*;
 use crate::iit::Mice;
 use crate::memory::limit::{Limit, Usage};
@@ -20,6 +21,7 @@ pub(in crate::ffi) fn refusal(reason: Refusal) -> phicache_status {
         Refusal::Capacity => PHICACHE_REFUSED_CAPACITY,
         Refusal::Cleared => PHICACHE_REFUSED_CLEARED,
         Refusal::Server => PHICACHE_REFUSED_SERVER,
+        Refusal::Storage => PHICACHE_REFUSED_STORAGE,
     }
 }
 
@@ -86,6 +88,36 @@ impl From<Stats> for phicache_stats {
             evicted_ns: stats.evicted_ns,
             verified: stats.verified,
             differences: stats.differences,
+            refused_storage: refused(Refusal::Storage),
+        }
+    }
+}
+
+impl From<&Space> for phicache_disk_health {
+    fn from(space: &Space) -> Self {
+        let health = space.health();
+        phicache_disk_health {
+            struct_size: size_of::<Self>(),
+            failures: health.failures(),
+            damaged: health.damaged(),
+            segments: space.segments(),
+            index_bytes: space.index_bytes(),
+            last_failure: c_text(&health.last_failure()),
+        }
+    }
+}
+
+impl From<&Report> for phicache_disk_item {
+    fn from(report: &Report) -> Self {
+        phicache_disk_item {
+            struct_size: size_of::<Self>(),
+            fingerprint: phicache_fingerprint { bytes: report.fingerprint },
+            role: c_text(&report.role),
+            segments: report.segments,
+            writers: report.writers,
+            bytes: report.bytes,
+            records: report.records,
+            damaged: report.damaged,
         }
     }
 }
@@ -157,6 +189,7 @@ pub(in crate::ffi) fn registry_item(name: &str, cache: &Cache, info: Info) -> ph
         Cache::Mice(_) => PHICACHE_KIND_MICE,
         Cache::Redis(cache) if cache.is_mice() => PHICACHE_KIND_REDIS_MICE,
         Cache::Redis(_) => PHICACHE_KIND_REDIS,
+        Cache::Disk(_) => PHICACHE_KIND_DISK,
     };
     phicache_registry_item {
         struct_size: size_of::<phicache_registry_item>(),

@@ -117,6 +117,8 @@ pub const PHICACHE_KIND_MICE: i32 = 3;
 pub const PHICACHE_KIND_REDIS: i32 = 4;
 /// A MICE cache in Redis.
 pub const PHICACHE_KIND_REDIS_MICE: i32 = 5;
+/// A disk cache.
+pub const PHICACHE_KIND_DISK: i32 = 6;
 
 /// A matrix is stored row by row, as in C.
 pub const PHICACHE_ROW_MAJOR: i32 = 0;
@@ -214,7 +216,8 @@ pub struct phicache_stats {
     pub saved_ns: u64,
     /// Values refused because the server failed.
     pub refused_server: u64,
-    /// Values at the server that were damaged, or belonged to another program or key. Each also counts as a miss.
+    /// Values at the server or on disk that were damaged, or belonged to another program or key. Each also counts as a
+    /// miss.
     pub damaged: u64,
     /// Bytes of `bytes` that the entries in the cache take: keys, values, and the overhead of each.
     pub live_bytes: u64,
@@ -228,6 +231,8 @@ pub struct phicache_stats {
     pub verified: u64,
     /// Verified hits whose value differed.
     pub differences: u64,
+    /// Values refused because a file operation failed.
+    pub refused_storage: u64,
 }
 
 /// The memory of this process. Grows at its end.
@@ -287,7 +292,8 @@ pub struct phicache_cache_options {
     pub struct_size: usize,
     /// A name of 1 to 63 bytes, which no other cache has; NULL for no name.
     pub name: *const c_char,
-    /// The most bytes that the cache may use in this process, including overhead; 0 for no limit but that of memory.
+    /// The most bytes that the cache may use in this process, including overhead; 0 for no limit but that of memory. For
+    /// disk caches: the most bytes that all files in the directory may take, at least 1 MiB; 0 is 8 GiB.
     /// While a value replaces another, both count. `on_full` says what happens then.
     pub max_bytes: u64,
     /// For caches in Redis: milliseconds after which the server deletes a value, at most 10^14; 0 is never.
@@ -322,6 +328,62 @@ pub struct phicache_cache_options {
     /// not used, because `verify_every` is 0, another argument of the call is invalid, or a shared cache exists already.
     /// (A struct whose size or unknown fields are invalid is not read: then it is not called.)
     pub verify_drop: phicache_drop,
+    /// For disk caches: the most bytes that the cache may use in this process for copies of values; 0 is 64 MiB. The
+    /// index of the files is not included.
+    pub near_bytes: u64,
+    /// For disk caches: milliseconds after which a lookup that finds nothing looks for values that other processes have
+    /// stored, at most 10^14; 0 is 1,000. `UINT64_MAX` looks at each such lookup.
+    pub refresh_ms: u64,
+    /// For disk caches: 1 never writes anything; a store is REFUSED_DISABLED.
+    pub read_only: i32,
+    /// For disk caches: 1 has each value on the storage device before a store returns, so that it survives a power cut.
+    /// See also `phicache_disk_sync`.
+    pub sync: i32,
+    /// For disk caches: 1 trusts all members of the directory's group. 0 refuses a directory into which anybody else may
+    /// write, and reads only files of this user.
+    pub trust_group: i32,
+    /// For disk caches: 1 makes a failed file operation an ERROR_STORAGE; 0 makes it a miss, or a REFUSED_STORAGE.
+    pub storage_errors: i32,
+}
+
+/// The state of a disk cache, as this process sees it. Grows at its end.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct phicache_disk_health {
+    /// `sizeof(phicache_disk_health)`, set by the caller.
+    pub struct_size: usize,
+    /// File operations that failed.
+    pub failures: u64,
+    /// Records and files that were damaged, of another program, or removed by another process. Each is a miss.
+    pub damaged: u64,
+    /// The number of segments, the files that hold the values.
+    pub segments: u64,
+    /// The bytes of memory that the index of the files takes.
+    pub index_bytes: u64,
+    /// The last failure, NUL-terminated; empty if nothing has failed.
+    pub last_failure: [c_char; 512],
+}
+
+/// The values of one identity and role in the directory of disk caches. Grows at its end.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct phicache_disk_item {
+    /// `sizeof(phicache_disk_item)`, set by the caller in the first item of a list.
+    pub struct_size: usize,
+    /// The identity.
+    pub fingerprint: phicache_fingerprint,
+    /// The role, NUL-terminated: "values" for caches of `phicache_disk_cache_new`; cut if it is longer.
+    pub role: [c_char; 256],
+    /// The number of segments, the files that hold the values.
+    pub segments: u64,
+    /// The number of segments to which a living process appends.
+    pub writers: u64,
+    /// The bytes of all files.
+    pub bytes: u64,
+    /// The number of records with a value. A key that was stored several times counts several times.
+    pub records: u64,
+    /// The number of files that are damaged or of another program; if all was read, also that of records and values.
+    pub damaged: u64,
 }
 
 /// The health of a Redis server, as seen by all caches that have the same connection settings. Grows at its end.
@@ -422,6 +484,8 @@ pub struct phicache_cache;
 pub struct phicache_dict_cache;
 /// PyPhi's `RedisCache`: values by keys, both bytes, at a server that processes share.
 pub struct phicache_redis_cache;
+/// Values by keys, both bytes, in files that processes share and that outlive them.
+pub struct phicache_disk_cache;
 /// PyPhi's `PurviewCache`: lists of purviews of a network.
 pub struct phicache_purview_cache;
 /// PyPhi's `MICECache`: the MICE of a subsystem.

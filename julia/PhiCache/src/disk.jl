@@ -1,0 +1,134 @@
+# Values in files, which outlive the process and which many processes share.
+
+"""
+    DiskCache{V}(context; directory=nothing, config=default_config(), name=nothing, max_bytes=0, near_bytes=0,
+                 refresh=0, read_only=false, sync=false, trust_group=false, storage_errors=false)
+    DiskCache{V}(fingerprint, role; ...)
+
+A cache in files: the next run of the program finds its values, and all processes that use the directory share them.
+Used like a [`DictCache`](@ref), with the same types `V`. (Do not use `Any` if programs with different versions of Julia
+read it, because they may not read each other's serialized values.)
+
+`context` is text or bytes that say what the values are and how they are computed (algorithm, settings, version). Change
+it when the code changes: values of yesterday's code are found otherwise. For the same reason a [`Memo`](@ref) on a
+`DiskCache` needs a prefix with a version, such as `"entropy@1"`. Caches of this process with the same context and
+directory are one, and need the same options.
+
+* `directory`: an absolute path. The default is that of the configuration (see [`Config`](@ref));
+* `max_bytes`: the most bytes that all files in the directory may take, those of other contexts included (0: 8 GiB).
+  When it is full, the files that are worth least are removed;
+* `near_bytes`: the most bytes of memory for copies of values that are used again (0: 64 MiB);
+* `refresh`: after how many seconds a lookup that finds nothing looks for values that other processes have stored (0: 1;
+  `:always`: each time);
+* `read_only`: whether nothing is ever written; a store is `PhiCache.REFUSED_DISABLED`;
+* `sync`: whether a value is on the storage device when a store returns, so that it survives a power cut;
+* `trust_group`: whether members of the directory's group may write into it. If false, a directory into which somebody
+  else may write is refused;
+* `storage_errors`: whether a failed file operation throws a `PhiCacheError` (`PhiCache.ERROR_STORAGE`). If false, the
+  lookup is a miss, the store is `PhiCache.REFUSED_STORAGE`, and [`disk_health`](@ref) counts it. `delete!` and `empty!`
+  throw in any case;
+* `verify_every`, `same`, `ondifference`: as for a [`DictCache`](@ref); values from files are verified too.
+
+Each record has a checksum; what is damaged is a miss, counted in `stats(cache).damaged`. `empty!` removes the values of
+this context only.
+"""
+mutable struct DiskCache{V} <: ByteCache{V}
+    pointer::Ptr{Cvoid}
+    view::Ptr{CView}
+    live::Threads.Atomic{Bool}
+    config::AnyConfig
+    identity::Any
+    memos::Memos
+    verification::Verification
+
+    function DiskCache{V}(pointer::Ptr{Cvoid}, config::AnyConfig, verification, identity) where {V}
+        view = new_handle(out -> @c phicache_disk_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)
+        return free_when_collected(
+            new{V}(pointer, view, Threads.Atomic{Bool}(true), config, identity, Memos(), verification))
+    end
+end
+
+function DiskCache{V}(context::Union{AbstractString,Vector{UInt8}}; options...) where {V}
+    bytes = raw_key(context)
+    return new_disk_cache(V, (key_bytes(bytes), "values"); options...) do config, options, out
+        @c phicache_disk_cache_new(config::Ptr{Cvoid}, options::Ptr{COptions}, bytes::CBytes,
+                                   out::Ptr{Ptr{Cvoid}})::Int32
+    end
+end
+
+DiskCache(arguments...; options...) = DiskCache{Any}(arguments...; options...)
+
+# Calls `make(config, options, out)`, which creates the cache that `identity` names in its directory.
+function new_disk_cache(make, ::Type{V}, identity; directory=nothing, config=nothing, name=nothing,
+                        max_bytes::Integer=0, verify_every::Integer=0, same=isequal, ondifference=nothing,
+                        disk...) where {V}
+    check_storable(V)
+    directory === nothing || config === nothing ||
+        throw(ArgumentError("there are a directory and a configuration; set the configuration's disk_directory instead"))
+    config = directory !== nothing ? config_of_directory(directory) : something(config, default_config())
+    verification = Verification(verify_every, same, ondifference)
+    pointer = new_cache((options, out) -> make(config, options, out), name, max_bytes, verification; disk...)
+    # The directory exists now.
+    return DiskCache{V}(pointer, config, verification, (realpath(config.disk_directory), identity...))
+end
+
+free_handle(::Type{<:DiskCache}, pointer) = @c phicache_disk_cache_free(pointer::Ptr{Cvoid})::Int32
+
+# Caches in one directory need one configuration.
+const DIRECTORIES = Dict{String,Config}()
+const DIRECTORIES_LOCK = ReentrantLock()
+
+function config_of_directory(path)
+    lock(DIRECTORIES_LOCK) do
+        known = get(DIRECTORIES, path, nothing)
+        # One that was made during precompilation is closed.
+        known !== nothing && isopen(known) && return known
+        return DIRECTORIES[path] = Config(disk_directory=path)
+    end
+end
+
+# Whether the values outlive this process, or are read by others: then keys do not depend on the process.
+outlives_process(cache) = cache isa Union{RedisCache,DiskCache}
+
+# The values of a memo must not outlive the code that computed them.
+function check_version(::DiskCache, prefix)
+    prefix !== nothing && occursin(r"@[^@]+$", prefix) || throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
+        "the prefix $(repr(prefix)) has no version; values on disk outlive the code that computed them: give the " *
+        "function a prefix such as \"entropy@1\", and another version when its results change"))
+end
+check_version(::AbstractCache, prefix) = nothing
+
+"""
+    disk_sync(cache)
+
+Waits until all values that this process has stored in a [`DiskCache`](@ref) are on the storage device, so that they
+survive a power cut. Throws a `PhiCacheError` (`PhiCache.ERROR_STORAGE`) if values of the last seconds may be missing.
+"""
+disk_sync(cache::DiskCache) = (check(@c phicache_disk_sync(cache::Ptr{Cvoid})::Int32); nothing)
+
+struct CDiskHealth
+    struct_size::Csize_t
+    failures::UInt64
+    damaged::UInt64
+    segments::UInt64
+    index_bytes::UInt64
+    last_failure::NTuple{512,UInt8}
+end
+
+"""
+    disk_health(cache) -> (failures, damaged, segments, index_bytes, last_failure)
+
+The state of a [`DiskCache`](@ref), as this process sees it.
+
+* `failures`: file operations that failed; `last_failure` is the message of the last one;
+* `damaged`: records and files that were damaged, of another program, or removed by another process. Each is a miss;
+* `segments`: the files that hold the values;
+* `index_bytes`: the memory that their index takes.
+"""
+function disk_health(cache::AbstractCache)
+    health = Ref(CDiskHealth(sizeof(CDiskHealth), 0, 0, 0, 0, ntuple(_ -> 0x00, 512)))
+    check(@c phicache_cache_disk_health(cache::Ptr{CView}, health::Ptr{CDiskHealth})::Int32)
+    found = health[]
+    return (failures=Int(found.failures), damaged=Int(found.damaged), segments=Int(found.segments),
+            index_bytes=Int(found.index_bytes), last_failure=text_of(found.last_failure))
+end

@@ -1,0 +1,130 @@
+# Disk caches, in a new directory.
+
+small_identity() = Fingerprint(fill(0.5, 8, 3), trues(3, 3), "disk test")
+
+function test_disk(directory)
+    open_cache(V, context; options...) =
+        DiskCache{V}(context; directory=directory, refresh=:always, storage_errors=true, options...)
+
+    @testset "the next handle finds the values" begin
+        cache = open_cache(Vector{Float64}, "values")
+        @test get(cache, "key", nothing) === nothing
+        cache["key"] = [0.25, 0.75]
+        cache["two", NodeSet(1)] = Float64[]
+        @test disk_sync(cache) === nothing
+        close(cache)
+        other = open_cache(Vector{Float64}, "values")
+        @test other["key"] == [0.25, 0.75] && other[("two", NodeSet(1))] == Float64[]
+        @test haskey(other, "key") && !haskey(other, "other") && length(other) == 2
+        @test info(other) == (hits=2, misses=0, size=2)
+        @test withvalue(sum, other, "key", Float64) == 1.0
+        @test sort([sum(value) for (key, value) in other]) == [0.0, 1.0]
+        @test sort(map(String, filter(key -> length(key) == 3, collect(keys(other))))) == ["key"]
+        delete!(other, "key")
+        @test !haskey(other, "key") && occursin("1 values", repr(other))
+        @test !haskey(open_cache(Vector{Float64}, "other values"), ("two", NodeSet(1)))
+        empty!(other)
+        @test isempty(other)
+        any = DiskCache("any"; directory=directory)
+        any["key"] = (1, "two")
+        @test any["key"] == (1, "two")
+    end
+
+    @testset "functions run once, also in the next process" begin
+        calls = 0
+        compute() = (calls += 1; [calls])
+        for run in 1:2
+            cache = open_cache(Vector{Int}, "functions")
+            @test get!(compute, cache, "key") == [1]
+            @test memoize!(view -> (calls += 1; view .= 1:3), cache, "in place", 3) == 1:3
+            @test_throws ErrorException get!(() -> error("its own"), cache, "fails")
+            memo = Memo(n -> (calls += 1; [n, n]); cache=cache, prefix="twice@1")
+            @test memo(5) == [5, 5]
+            @test calls == 3
+            @test set_many!(cache, ["many" => [7], "more" => Int[]]) == [PhiCache.OK, PhiCache.OK]
+            @test get_many(cache, ["many", "unknown"]) == [[7], nothing]
+            for prefix in ("twice", "twice@", nothing)
+                @test status_of(() -> Memo(n -> [n]; cache=cache, prefix=prefix)) == PhiCache.ERROR_INVALID_ARGUMENT
+            end
+            close(cache)
+        end
+        child = """using PhiCache; cache = DiskCache{Vector{Int}}("functions"; directory="$directory");
+                   print(get!(() -> [9], cache, "key"), Memo(n -> [0]; cache=cache, prefix="twice@1")(5))"""
+        @test read(julia("-e", child), String) == "[1][5, 5]"
+    end
+
+    @testset "handles of one context are one cache, with the same options" begin
+        one, other = open_cache(Int, "handles"; name="disk"), open_cache(Int, "handles"; name="disk")
+        started = Channel{Nothing}(1)
+        task = Threads.@spawn get!(() -> (put!(started, nothing); sleep(0.1); 7), one, "key")
+        take!(started)
+        @test get!(() -> 8, other, "key") == fetch(task) == 7
+        @test (name="disk", kind=:disk) in [(name=item.name, kind=item.kind) for item in named_caches()]
+        @test status_of(() -> open_cache(Int, "handles"; near_bytes=1 << 20)) == PhiCache.ERROR_INVALID_ARGUMENT
+        foreach(close, (one, other))  # the tests of the registry must not find it
+        @test_throws ArgumentError open_cache(Int, "handles"; config=Config())
+        @test_throws ArgumentError open_cache(Int, "handles"; near_bytes=-1)
+        @test_throws ArgumentError DiskCache{Int}("handles"; directory=directory, refresh=-1)
+        @test status_of(() -> open_cache(Int, "")) == PhiCache.ERROR_INVALID_ARGUMENT
+        @test status_of(() -> DiskCache{Int}("c"; directory="relative")) == PhiCache.ERROR_INVALID_ARGUMENT
+    end
+
+    @testset "a reader refuses stores" begin
+        writer = open_cache(Int, "read")
+        writer["key"] = 1
+        close(writer)
+        reader = open_cache(Int, "read"; read_only=true)
+        @test reader["key"] == 1 && set!(reader, "key", 2) == PhiCache.REFUSED_DISABLED
+        @test get!(() -> 3, reader, "new") == get!(() -> 4, reader, "new") == 3  # in the memory of this process
+        close(reader)
+        @test !haskey(open_cache(Int, "read"), "new")
+    end
+
+    @testset "failures are refusals or errors" begin
+        below = joinpath(directory, "below")
+        quiet = DiskCache{Int}("quiet"; directory=below)
+        strict = DiskCache{Int}("strict"; directory=below, storage_errors=true)
+        mv(below, below * ".moved")
+        write(below, "")  # a file, so that the directory cannot be made again
+        @test set!(quiet, "key", 1) == PhiCache.REFUSED_STORAGE && get!(() -> 7, quiet, "key") == 7
+        @test stats(quiet).refused_storage == 2
+        @test disk_health(quiet).failures > 0 && occursin(below, disk_health(quiet).last_failure)
+        @test status_of(() -> set!(strict, "key", 1)) == PhiCache.ERROR_STORAGE
+        @test repr(PhiCache.ERROR_STORAGE) == "Status(ERROR_STORAGE)"
+        @test repr(PhiCache.REFUSED_STORAGE) == "Status(REFUSED_STORAGE)"
+        @test repr(strict) isa String
+        rm(below)
+        mv(below * ".moved", below)
+        @test set!(quiet, "key", 1) == PhiCache.OK
+    end
+
+    @testset "a directory that others may change is refused" begin
+        group = mkdir(joinpath(directory, "group"); mode=0o700)
+        chmod(group, 0o770)
+        @test status_of(() -> DiskCache{Int}("c"; directory=group)) == PhiCache.ERROR_STORAGE
+        cache = DiskCache{Int}("c"; directory=group, trust_group=true, sync=true, max_bytes=1 << 20)
+        @test set!(cache, "key", 1) == PhiCache.OK
+    end
+
+    @testset "a directory is listed, and an identity removed" begin
+        config = Config(disk_directory=joinpath(directory, "list"))
+        @test status_of(() -> disk_list(config)) == PhiCache.ERROR_STORAGE  # it does not exist
+        cache = DiskCache{Int}(small_identity(), "role"; config=config)
+        same = DiskCache{Int}(small_identity(), "role"; config=config)
+        @test isempty(disk_list(config))
+        foreach(key -> cache[key] = key, 1:10)
+        @test same[7] == 7
+        item = only(disk_list(config; verify=true))
+        @test (item.fingerprint, item.role) == (small_identity(), "role")
+        @test (item.segments, item.writers, item.records, item.damaged) == (1, 1, 10, 0) && item.bytes > 0
+        @test disk_health(cache).segments == 1 && disk_health(cache).index_bytes > 0
+        disk_remove(small_identity(), config)
+        @test isempty(disk_list(config))
+        @test status_of(() -> disk_health(DictCache())) == PhiCache.ERROR_INVALID_HANDLE
+    end
+end
+
+mktempdir() do directory
+    chmod(directory, 0o700)
+    test_disk(directory)
+end

@@ -1,0 +1,198 @@
+//! The backing in a directory: the values of one identity and role, in files that processes share.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::backing::{Backing, Fetched, KeyClaim, StoreOutcome};
+use super::cache::{Residence, SharedCache};
+use crate::cache::options::{DiskOptions, Options};
+use crate::cache::value::{Cost, Origin, Refusal, Value};
+use crate::config::Config;
+use crate::disk::{self, Entry, Lookup, Outcome, Space, Stored};
+use crate::error::{Error, Result};
+use crate::key::Fingerprint;
+use crate::memory::limit;
+use crate::sync::TryArc;
+use crate::table::{Draft, Reservation};
+
+/// A cache in files.
+pub type DiskCache = SharedCache<Disk>;
+
+impl DiskCache {
+    /// A cache of the values of one role of a system, in the directory of `config`.
+    pub fn disk(config: Arc<Config>, options: Options, identity: &Fingerprint, role: &str) -> Result<TryArc<Self>> {
+        if role.is_empty() {
+            return Err(Error::invalid("the role is empty; say what the values are, such as \"repertoires\""));
+        }
+        let backing = Disk::new(&config.disk_directory()?, &options, identity, role)?;
+        let residence = Residence { near: true, own: true };
+        let near_bytes = options.disk.near_bytes.unwrap_or(DiskOptions::NEAR_BYTES);
+        let near = Options { max_bytes: Some(near_bytes), ..options };
+        Self::new(backing, None, residence, config, near)
+    }
+
+    /// The values in files.
+    pub fn space(&self) -> &Space {
+        &self.backing.space
+    }
+
+    /// Whether it was made with these options.
+    pub(in crate::cache) fn has_options(&self, options: &Options) -> bool {
+        *self.space().options() == space_options(options)
+            && self.near().max_bytes() == options.disk.near_bytes.unwrap_or(DiskOptions::NEAR_BYTES)
+            && self.backing.strict == options.disk.strict
+    }
+
+    /// All keys, as numbers that [`DiskCache::numbered`] understands.
+    pub(in crate::cache) fn numbers(&self) -> Result<Vec<u64>> {
+        Ok(self.backing.forgive(self.space().hashes())?.unwrap_or_default())
+    }
+
+    /// The entry with a number, if it is still there.
+    pub(in crate::cache) fn numbered(&self, number: u64) -> Result<Option<(Value, Cost)>> {
+        let Some((Lookup::Found(found), key)) = self.backing.forgive(self.space().find_hash(number))? else {
+            return Ok(None);
+        };
+        let cost = Cost::of_ns(found.cost_ns);
+        let mut draft = Draft::resume(&key, None, Reservation::default());
+        let room = draft.reserve(found.len())?;
+        match self.backing.forgive(self.space().read(&key, found, room))? {
+            None | Some(false) => Ok(None),
+            Some(true) => Ok(Some((Value { entry: draft.finish()?.into_pinned(), origin: Origin::Hit }, cost))),
+        }
+    }
+}
+
+/// The values of one cache in files.
+pub struct Disk {
+    space: Space,
+    /// Whether a failed file operation is an error.
+    strict: bool,
+}
+
+impl Disk {
+    fn new(directory: &Path, options: &Options, identity: &Fingerprint, role: &str) -> Result<Self> {
+        let space = Space::open(directory, &identity.0, role, space_options(options))?;
+        Ok(Disk { space, strict: options.disk.strict })
+    }
+
+    /// What a file operation returned; `None` if it failed and failures are misses.
+    fn forgive<T>(&self, outcome: Outcome<T>) -> Result<Option<T>> {
+        match outcome {
+            Ok(value) => Ok(Some(value)),
+            Err(failure) if self.strict => Err(failure.into()),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn outcome(&self, stored: Outcome<Stored>) -> Result<StoreOutcome> {
+        Ok(match self.forgive(stored)? {
+            Some(Stored::Stored) => StoreOutcome::Stored,
+            Some(Stored::TooLong) => StoreOutcome::Refused(Refusal::Capacity),
+            Some(Stored::ReadOnly) => StoreOutcome::Refused(Refusal::Disabled),
+            None => StoreOutcome::Refused(Refusal::Storage),
+        })
+    }
+}
+
+fn space_options(options: &Options) -> disk::Options {
+    let default = disk::Options::default();
+    disk::Options {
+        max_bytes: options.max_bytes.unwrap_or(default.max_bytes),
+        refresh: options.disk.refresh.unwrap_or(default.refresh),
+        read_only: options.disk.read_only,
+        sync: options.disk.sync,
+        trust_group: options.disk.trust_group,
+    }
+}
+
+impl Backing for Disk {
+    fn get(&self, draft: &mut Draft) -> Result<Fetched> {
+        let found = match self.forgive(self.space.find(draft.key()))? {
+            None | Some(Lookup::Nothing) => return Ok(Fetched::Nothing),
+            Some(Lookup::Damaged) => return Ok(Fetched::Damaged),
+            Some(Lookup::Found(found)) => found,
+        };
+        if !limit::has_room(found.len() as u64, 100.0) {
+            return Ok(Fetched::Nothing);
+        }
+        let (key, cost) = (draft.key(), Cost::of_ns(found.cost_ns));
+        let room = draft.reserve(found.len())?;
+        Ok(match self.forgive(self.space.read(key, found, room))? {
+            None => Fetched::Nothing,
+            Some(false) => Fetched::Damaged,
+            Some(true) => Fetched::Value(cost),
+        })
+    }
+
+    fn get_many(&self, drafts: &mut [Draft]) -> (Vec<Fetched>, Result<()>) {
+        let mut result = Ok(());
+        let fetched = drafts
+            .iter_mut()
+            .map(|draft| {
+                self.get(draft).unwrap_or_else(|error| {
+                    result = result.clone().and(Err(error));
+                    Fetched::Nothing
+                })
+            })
+            .collect();
+        (fetched, result)
+    }
+
+    fn verifies(&self) -> bool {
+        true
+    }
+
+    fn contains(&self, key: &[u8]) -> Result<bool> {
+        Ok(self.forgive(self.space.contains(key))?.unwrap_or(false))
+    }
+
+    fn set(&self, key: &[u8], value: &[u8], cost: Cost) -> Result<StoreOutcome> {
+        self.outcome(self.space.store(Entry { key, value, cost_ns: cost.ns() }))
+    }
+
+    fn set_many(&self, pairs: &[(&[u8], &[u8])]) -> Vec<Result<StoreOutcome>> {
+        let entries: Vec<Entry> = pairs.iter().map(|(key, value)| Entry { key, value, cost_ns: 0 }).collect();
+        let mut outcomes = Vec::with_capacity(pairs.len());
+        self.space.store_many(&entries, |_, stored| outcomes.push(self.outcome(stored)));
+        outcomes
+    }
+
+    fn remove(&self, key: &[u8]) -> Result<bool> {
+        self.space.remove(key)
+    }
+
+    fn clear(&self) -> Result<()> {
+        self.space.clear()
+    }
+
+    fn size(&self) -> Result<Option<u64>> {
+        self.forgive(self.space.len())
+    }
+
+    fn count(&self, counts: &dyn Fn(&[u8]) -> bool) -> Result<Option<u64>> {
+        let Some(hashes) = self.forgive(self.space.hashes())? else { return Ok(None) };
+        let mut number = 0;
+        for hash in hashes {
+            let Some((Lookup::Found(found), key)) = self.forgive(self.space.find_hash(hash))? else { continue };
+            let mut value = vec![0; found.len()];
+            let read = self.forgive(self.space.read(&key, found, &mut value))?.unwrap_or(false);
+            number += u64::from(read && counts(&value));
+        }
+        Ok(Some(number))
+    }
+
+    fn claim(&self, _key: &[u8], _computation: u64) -> Result<KeyClaim> {
+        Ok(KeyClaim::None)
+    }
+
+    fn is_claimed(&self, _key: &[u8]) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn complete(&self, key: &[u8], _: u64, _: KeyClaim, value: &[u8], cost: Cost) -> StoreOutcome {
+        self.set(key, value, cost).unwrap_or(StoreOutcome::Refused(Refusal::Storage))
+    }
+
+    fn release(&self, _key: &[u8], _computation: u64, _claim: KeyClaim) {}
+}

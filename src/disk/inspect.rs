@@ -1,0 +1,128 @@
+//! What is in a directory, for people: identities and roles, segments, bytes, damage.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::bound;
+use super::directory::{Directory, decode};
+use super::failure::{Failure, Outcome};
+use super::files;
+use super::format::{Content, Extent, HEADER, Header, Kind};
+use super::names::{Name, State};
+use super::repair;
+use super::segment::{Segment, is_value};
+use super::value_files::OpenValue;
+
+/// The values of one identity and role.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// The identity.
+    pub fingerprint: [u8; 32],
+    /// The role, or the name of its directory if that is a digest.
+    pub role: String,
+    /// The number of segments.
+    pub segments: u64,
+    /// The number of segments to which a process may append, now.
+    pub writers: u64,
+    /// The bytes of all files.
+    pub bytes: u64,
+    /// The number of records with a value. A key that was stored several times counts several times.
+    pub records: u64,
+    /// The number of files and records that are damaged or of another program; without `verify`, of files.
+    pub damaged: u64,
+}
+
+/// Looks at all identities and roles in a directory. With `verify`, reads every record and every value.
+pub fn inspect(directory: &Directory, verify: bool) -> Outcome<Vec<Report>> {
+    let mut reports = Vec::new();
+    for folder in bound::spaces(directory)? {
+        let name = |path: Option<&Path>| path?.file_name()?.to_str().map(str::to_owned);
+        let (Some(role), Some(identity)) = (name(Some(&folder)), name(folder.parent())) else { continue };
+        let Some(fingerprint) = parse_hex(&identity) else { continue };
+        let role = decode(&role).unwrap_or(role);
+        let mut report = Report { fingerprint, role, ..Report::default() };
+        add_space(directory, &folder.into(), verify, &mut report)?;
+        reports.push(report);
+    }
+    reports.sort_by(|a, b| (a.fingerprint, &a.role).cmp(&(b.fingerprint, &b.role)));
+    Ok(reports)
+}
+
+fn add_space(directory: &Directory, folder: &Arc<Path>, verify: bool, report: &mut Report) -> Outcome<()> {
+    for usage in bound::survey_space(folder)? {
+        report.bytes += usage.bytes;
+        if usage.state == State::New {
+            continue;
+        }
+        report.segments += 1;
+        let is_written = usage.state == State::Live && !is_abandoned(folder, &usage);
+        let opened = open(directory, folder, usage.name, usage.state);
+        let Ok(Some(segment)) = opened.map(|opened| opened.map(Arc::new)) else {
+            report.damaged += 1;
+            continue;
+        };
+        report.writers += u64::from(is_written);
+        match verify || usage.state == State::Live {
+            true => add_records(&segment, verify, report)?,
+            false => {
+                let (footer, damaged) = segment.parts()?;
+                report.damaged += u64::from(damaged);
+                let kinds = footer.extents.iter().map(|bits| Extent::from_bits(*bits).kind());
+                report.records += kinds.filter(|kind| is_value(*kind)).count() as u64;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the owner of a live segment is gone.
+fn is_abandoned(folder: &Path, usage: &bound::Usage) -> bool {
+    matches!(repair::abandoned(folder, &usage.name, usage.state), Ok(Some(_)))
+}
+
+/// A segment of any identity and role.
+fn open(directory: &Directory, folder: &Arc<Path>, name: Name, state: State) -> Outcome<Option<Segment>> {
+    let path = folder.join(name.file(state));
+    let file = files::open(&path).map_err(Failure::of("open", &path))?;
+    let mut bytes = [0; HEADER];
+    let len = files::read_at(&file, &mut bytes, 0).map_err(Failure::of("read", &path))?;
+    match Header::decode(&bytes[..len]) {
+        Some(header) => Segment::open(directory, folder, name, &header.space, false),
+        None => Ok(None),
+    }
+}
+
+fn add_records(segment: &Arc<Segment>, verify: bool, report: &mut Report) -> Outcome<()> {
+    let (mut records, mut damaged) = (0, 0);
+    let folder = segment.value_folder();
+    segment.scan(HEADER as u64, true, |_, record| {
+        records += u64::from(is_value(record.extent().kind()));
+        if let (true, Content::File(described)) = (verify, record.content) {
+            let read = |value: OpenValue| {
+                let mut bytes = vec![0; value.len()];
+                value.read_into(None, &mut bytes)
+            };
+            let opened = OpenValue::open(&folder, &segment.header, described);
+            let whole = opened.and_then(|value| value.map_or(Ok(false), read));
+            damaged += u64::from(!matches!(whole, Ok(true)));
+        }
+    })?;
+    // Bytes between records that are none.
+    let (footer, _) = segment.make_footer()?;
+    let kinds = footer.extents.iter().map(|bits| Extent::from_bits(*bits).kind());
+    report.damaged += damaged + kinds.filter(|kind| *kind == Kind::Damaged).count() as u64;
+    report.records += records;
+    Ok(())
+}
+
+fn parse_hex(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes();
+    let mut bytes = [0; 32];
+    if digits.len() != 64 {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
