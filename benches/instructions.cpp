@@ -20,6 +20,9 @@ using namespace bench;
 // The real load: the sizes in recorded PyPhi runs.
 constexpr std::size_t ENTRIES = 2'000, KEY_LEN = 16, VALUE_LEN = 64;
 constexpr std::size_t BATCH = 50;
+// Repertoires of three and of six nodes.
+constexpr std::size_t SHORT_ARRAY = 8, LONG_ARRAY = 64;
+using Array = phicache::span<const double>;
 const std::uint8_t VALUE[VALUE_LEN] = {};
 
 struct Key {
@@ -52,6 +55,10 @@ struct World {
     phicache::cache one_by_parts = by_parts;
     std::optional<phicache::reader> reader;
     phicache::memo<double(double, double)> memo{[](double p, double q) { return p < q ? q - p : p - q; }};
+    phicache::memo<double(Array, Array)> distance{[](Array, Array) { return 0.5; }};
+    phicache::memo<double(phicache::bytes, phicache::bytes)> distance_of_bytes{
+        [](phicache::bytes, phicache::bytes) { return 0.5; }};
+    std::vector<double> p = std::vector<double>(LONG_ARRAY, 0.25), q = std::vector<double>(LONG_ARRAY, 0.75);
     phicache::key arguments;
 
     World() {
@@ -66,6 +73,8 @@ struct World {
             expect(PHICACHE_OK, phicache_mice_cache_set(parent.get(), mice_keys.back().bytes(), &record));
             if (number > 0) continue;
             must(memo(0.25, 0.75) == 0.5);
+            for (const std::size_t len : {SHORT_ARRAY, LONG_ARRAY})
+                must(distance(Array(p.data(), len), Array(q.data(), len)) == 0.5);
             expect(PHICACHE_OK, phicache_dict_cache_set(one.handle(), keys.back().bytes(), {VALUE, VALUE_LEN}));
             must(one_number.set(keys.back().bytes(), 0.5));
             reader.emplace(one_number.view().handle());
@@ -84,6 +93,14 @@ std::int32_t compute(void *, void *, phicache_bytes, phicache_result *) { std::a
 
 std::int32_t compute_nothing(void *, void *, phicache_bytes, phicache_result *) { return 0; }
 
+std::int32_t compute_distance(void *, void *, phicache_bytes, phicache_result *result) {
+    std::uint8_t *room = nullptr;
+    expect(PHICACHE_OK, phicache_result_reserve(result, sizeof(double), &room));
+    const double half = 0.5;
+    std::memcpy(room, &half, sizeof half);
+    return 0;
+}
+
 // A long key begins with the number that makes it differ from others. The first lookup computes its value.
 void memoize_long(World &world, std::size_t place, std::size_t len) {
     static std::uint8_t key[1024];
@@ -92,6 +109,38 @@ void memoize_long(World &world, std::size_t place, std::size_t len) {
     expect(PHICACHE_OK, phicache_dict_cache_memoize(world.dict.get(), {key, len}, compute_nothing, nullptr, nullptr,
                                                     &value, nullptr));
     phicache_value_release(&value);
+}
+
+// The distance between two arrays: by their bytes, in C and C++, and by memos of their doubles and of their bytes.
+void distance_in_c(World &world, std::size_t len) {
+    const std::uint32_t lengths[2] = {std::uint32_t(8 * len), std::uint32_t(8 * len)};
+    const phicache_bytes parts[3] = {phicache::bytes(world.p.data(), 8 * len), phicache::bytes(world.q.data(), 8 * len),
+                                     phicache::bytes(lengths, sizeof lengths)};
+    phicache_value value;
+    must(PHICACHE_OK == phicache_cache_memoize_parts(world.one_by_parts.handle(), parts, 3, compute_distance, nullptr,
+                                                     nullptr, &value, nullptr));
+    must(*reinterpret_cast<const double *>(value.data) == 0.5);
+    phicache_value_release(&value);
+}
+void distance_by_memo_in_c(World &world, std::size_t len) {
+    phicache_key *key = world.arguments.handle();
+    phicache_value value;
+    must(PHICACHE_OK == phicache_key_reset(key));
+    must(PHICACHE_OK == phicache_key_add_doubles(key, world.p.data(), len));
+    must(PHICACHE_OK == phicache_key_add_doubles(key, world.q.data(), len));
+    must(PHICACHE_OK == phicache_memo_call(world.distance.handle(), key, nullptr, &value, nullptr));
+    must(*reinterpret_cast<const double *>(value.data) == 0.5);
+    phicache_value_release(&value);
+}
+void distance_by_parts(World &world, std::size_t len) {
+    must(world.by_parts.memoize<double>({Array(world.p.data(), len), Array(world.q.data(), len)},
+                                        [] { return 0.5; }) == 0.5);
+}
+void distance_by_memo(World &world, std::size_t len) {
+    must(world.distance(Array(world.p.data(), len), Array(world.q.data(), len)) == 0.5);
+}
+void distance_by_memo_of_bytes(World &world, std::size_t len) {
+    must(world.distance_of_bytes(Array(world.p.data(), len), Array(world.q.data(), len)) == 0.5);
 }
 
 void get_mice(phicache_mice_cache *cache, const MiceKey &key) {
@@ -332,6 +381,16 @@ const Work WORKS[] = {
          phicache_value_release(&value);
      }},
     {"C++: call of a memo", [](World &world, std::size_t) { must(world.memo(0.25, 0.75) == 0.5); }},
+    {"two arrays of 8, C: memoize by parts", [](World &world, std::size_t) { distance_in_c(world, SHORT_ARRAY); }},
+    {"C++: two arrays of 8, memoize<double> by parts", [](World &world, std::size_t) { distance_by_parts(world, SHORT_ARRAY); }},
+    {"C++: two arrays of 8, memo of arrays", [](World &world, std::size_t) { distance_by_memo(world, SHORT_ARRAY); }},
+    {"C++: two arrays of 8, memo of bytes", [](World &world, std::size_t) { distance_by_memo_of_bytes(world, SHORT_ARRAY); }},
+    {"two arrays of 8, C: call of a memo", [](World &world, std::size_t) { distance_by_memo_in_c(world, SHORT_ARRAY); }},
+    {"two arrays of 64, C: memoize by parts", [](World &world, std::size_t) { distance_in_c(world, LONG_ARRAY); }},
+    {"C++: two arrays of 64, memoize<double> by parts", [](World &world, std::size_t) { distance_by_parts(world, LONG_ARRAY); }},
+    {"C++: two arrays of 64, memo of arrays", [](World &world, std::size_t) { distance_by_memo(world, LONG_ARRAY); }},
+    {"C++: two arrays of 64, memo of bytes", [](World &world, std::size_t) { distance_by_memo_of_bytes(world, LONG_ARRAY); }},
+    {"two arrays of 64, C: call of a memo", [](World &world, std::size_t) { distance_by_memo_in_c(world, LONG_ARRAY); }},
     {"new and free", [](World &, std::size_t) { new_dict(nullptr); }},
     {"child new and free", [](World &world, std::size_t) { new_mice(world.cut.get(), world.parent.get()); }},
     {"repertoire key",

@@ -17,7 +17,7 @@ ARGUMENTS = {
     'const char * url': '"redis://host"', 'const char * path': 'in.directory', 'const char *': '"name"',
     'const double *': 'in.tpm', 'const uint64_t *': 'in.masks', 'const uint8_t * matrix': 'in.matrix',
     'const phicache_cache_options *': '&in.options', 'const phicache_fingerprint *': '&in.fingerprint',
-    'const phicache_mice *': '&in.mice', 'const phicache_bytes *': '&in.record',
+    'const phicache_mice *': '&in.mice', 'const phicache_bytes * args': '&in.args', 'const phicache_bytes *': '&in.record',
     'phicache_config *': 'in.config', 'phicache_key *': 'in.key', 'phicache_cache *': 'in.view',
     'phicache_dict_cache *': 'in.dict', 'phicache_redis_cache *': 'in.redis', 'phicache_disk_cache *': 'in.disk', 'phicache_purview_cache *': 'in.purview',
     'phicache_mice_cache *': 'in.mice_cache', 'phicache_memo *': 'in.memo', 'phicache_method *': 'in.method',

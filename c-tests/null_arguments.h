@@ -31,6 +31,7 @@ static struct {
     phicache_mice mice;
     phicache_fingerprint fingerprint;
     phicache_bytes record;
+    phicache_bytes args; /* the key of no arguments */
     uint8_t record_bytes[64];
     double tpm[8];
     int32_t state[2], indices[1];
@@ -107,6 +108,7 @@ static inline void make_arguments(void) {
     in.masks[1] = 1;
     CHECK_OK(phicache_mice_encode(&in.mice, in.record_bytes, sizeof in.record_bytes, &len));
     in.record = bytes(in.record_bytes, len);
+    in.args = bytes("\xA1", 1);
     CHECK_OK(phicache_config_new(&in.config));
     CHECK_OK(phicache_key_new(&in.key));
     CHECK_OK(phicache_dict_cache_new(NULL, NULL, &in.dict));

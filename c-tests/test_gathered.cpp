@@ -47,6 +47,32 @@ void read_from_value(phicache::value_reader& in, irreducible& x) {
     in.read(x.kind).read(x.phi).read(x.parts).read(x.name).read(x.tie).read(x.counts);
 }
 
+/// Has no parts of its own, and is not copied as bytes.
+struct nothing {
+    nothing() = default;
+    nothing(const nothing&) noexcept {}
+};
+bool operator==(const nothing&, const nothing&) { return true; }
+void add_to_value(phicache::value_writer&, const nothing&) {}
+void read_from_value(phicache::value_reader&, nothing&) {}
+
+/// Has parts without bytes between others.
+struct sparse {
+    std::vector<nothing> many;
+    std::vector<std::tuple<nothing>> empty;
+    std::vector<std::pair<nothing, std::vector<nothing>>> nested;
+    int last = 0;
+};
+bool operator==(const sparse& a, const sparse& b) {
+    return a.many == b.many && a.empty == b.empty && a.nested == b.nested && a.last == b.last;
+}
+void add_to_value(phicache::value_writer& out, const sparse& x) {
+    out.add(x.many).add(x.empty).add(x.nested).add(x.last);
+}
+void read_from_value(phicache::value_reader& in, sparse& x) {
+    in.read(x.many).read(x.empty).read(x.nested).read(x.last);
+}
+
 /// Its functions misbehave on request.
 struct unruly {
     int number = 0;
@@ -163,6 +189,31 @@ void bytes_that_do_not_fit_are_an_error() {
         CHECK_ERROR(status::error_invalid_argument, cache.get<iit::part>("huge"));
         cache.set("many", count);
         CHECK(phicache::value_reader(*cache.get("many")).read<std::vector<iit::part>>().size() <= 1);
+    }
+}
+
+void numbers_of_parts_without_bytes_are_checked_too() {
+    phicache::dict_cache cache;
+    iit::sparse made;
+    made.many.resize(3);
+    made.empty.resize(300);
+    made.nested.resize(2);
+    made.nested[1].second.resize(5);
+    made.last = 7;
+    cache.set("key", made);
+    CHECK(cache.get<iit::sparse>("key") == made);
+    cache.set("none", iit::sparse());
+    CHECK(cache.get<iit::sparse>("none") == iit::sparse());
+    // The first number is that of `many`. One that is too large is an error, and no loop of as many steps.
+    std::string whole(bytes(*cache.get("key")).text());
+    for (const std::uint64_t count : {std::uint64_t{9}, std::uint64_t{1} << 40, ~std::uint64_t{0}}) {
+        std::memcpy(&whole[0], &count, sizeof count);
+        cache.set("damaged", whole);
+        CHECK(cache.try_get<iit::sparse>("damaged").code() == status::error_invalid_argument);
+    }
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+        cache.set("cut", bytes(cache.get("key")->data(), size));
+        CHECK(cache.try_get<iit::sparse>("cut").code() == status::error_invalid_argument);
     }
 }
 
@@ -333,6 +384,7 @@ int main() {
     RUN(memos_and_methods_return_it);
     RUN(a_mice_may_have_a_payload_of_several_parts);
     RUN(bytes_that_do_not_fit_are_an_error);
+    RUN(numbers_of_parts_without_bytes_are_checked_too);
     RUN(functions_that_misbehave_are_noticed);
     RUN(a_vector_costs_one_allocation);
     RUN(what_a_function_returns_is_not_copied);

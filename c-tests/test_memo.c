@@ -382,7 +382,56 @@ static void a_function_may_call_its_own_memo_with_the_same_builder(void) {
     CHECK_OK(phicache_key_free(self.args));
 }
 
+/* The key of the arguments, in place of the arguments. */
+static void check_call_by_key(phicache_memo *memo, phicache_bytes key, const char *expected, uint32_t origin) {
+    phicache_value value = unset_value();
+    int32_t code = 77;
+    CHECK_OK(phicache_memo_call_key(memo, &key, NULL, &value, &code));
+    CHECK_VALUE(value, expected);
+    CHECK_UINT(value.origin, origin);
+    CHECK_INT(code, 0);
+    phicache_value_release(&value);
+}
+
+static void a_call_by_the_key_of_the_arguments_is_the_same_call(void) {
+    static double array[700];
+    phicache_dict_cache *cache = new_dict();
+    phicache_cache *view = NULL;
+    phicache_key *args = new_args();
+    CHECK_OK(phicache_dict_cache_as_cache(cache, &view));
+    for (int typed = 0; typed <= 1; typed++) {
+        for (int has_prefix = 0; has_prefix <= 1; has_prefix++) {
+            answer function = answers("value");
+            phicache_memo *memo = new_memo(&function, PHICACHE_MEMORY_CONFIGURED, typed,
+                                           has_prefix ? view : NULL, has_prefix ? "prefix" : NULL);
+            phicache_bytes key, other;
+            phicache_value value = unset_value();
+            /* No argument, keys that are joined on the stack, and one that is too long for that. */
+            for (size_t length = 0; length <= 700; length += 140) {
+                CHECK_OK(phicache_key_reset(args));
+                if (length > 0) CHECK_OK(phicache_key_add_doubles(args, array, length));
+                CHECK_OK(phicache_key_bytes(args, typed, &key));
+                check_call_by_key(memo, key, "value", PHICACHE_ORIGIN_COMPUTED);
+                check_call_by_key(memo, key, "value", PHICACHE_ORIGIN_HIT);
+                check_call(memo, args, "value", PHICACHE_ORIGIN_HIT);
+            }
+            check_info(memo, 12, 6, 6);
+            CHECK_OK(phicache_key_bytes(args, !typed, &other));
+            CHECK_STATUS(phicache_memo_call_key(memo, &other, NULL, &value, NULL), PHICACHE_ERROR_INVALID_ARGUMENT);
+            CHECK_CONTAINS(phicache_last_error(), "phicache_key_bytes");
+            other.len = 0;
+            CHECK_STATUS(phicache_memo_call_key(memo, &other, NULL, &value, NULL), PHICACHE_ERROR_INVALID_ARGUMENT);
+            check_info(memo, 12, 6, 6);
+            CHECK_OK(phicache_memo_free(memo));
+            CHECK_OK(phicache_dict_cache_clear(cache));
+        }
+    }
+    CHECK_OK(phicache_key_free(args));
+    CHECK_OK(phicache_dict_cache_free(cache));
+}
+
 int main(void) {
+    RUN(a_call_by_the_key_of_the_arguments_is_the_same_call);
     RUN(equal_arguments_are_computed_once);
     RUN(a_function_without_arguments_has_one_value);
     RUN(typed_decides_whether_3_and_3_0_are_equal);

@@ -219,7 +219,34 @@ static void a_method_may_free_itself_and_the_cache_while_it_computes(void) {
     CHECK_OK(phicache_key_free(args));
 }
 
+static void a_call_by_the_key_of_the_arguments_is_the_same_call(void) {
+    answer function = answers("value");
+    phicache_method *method = new_method("m", PHICACHE_METHOD_REPERTOIRE, &function);
+    phicache_dict_cache *cache = new_dict();
+    phicache_key *args = args_of(1);
+    phicache_bytes key, typed;
+    for (int by_key = 0; by_key < 3; by_key++) {
+        phicache_value value = unset_value();
+        int32_t code = 77;
+        CHECK_OK(phicache_key_bytes(args, 0, &key));
+        CHECK_OK(phicache_method_call_key(method, view_of(cache), NULL, &key, &value, &code));
+        CHECK_VALUE(value, "value");
+        CHECK_UINT(value.origin, by_key == 0 ? PHICACHE_ORIGIN_COMPUTED : PHICACHE_ORIGIN_HIT);
+        CHECK_INT(code, 0);
+        phicache_value_release(&value);
+        CHECK_OK(phicache_key_bytes(args, 1, &typed));
+        CHECK_STATUS(phicache_method_call_key(method, view_of(cache), NULL, &typed, &value, NULL),
+                     PHICACHE_ERROR_INVALID_ARGUMENT);
+    }
+    check_call(method, view_of(cache), args, "value", PHICACHE_ORIGIN_HIT);
+    CHECK_UINT(function.calls, 1);
+    CHECK_OK(phicache_key_free(args));
+    CHECK_OK(phicache_dict_cache_free(cache));
+    CHECK_OK(phicache_method_free(method));
+}
+
 int main(void) {
+    RUN(a_call_by_the_key_of_the_arguments_is_the_same_call);
     RUN(the_objects_cache_has_the_value_under_prefix_and_arguments);
     RUN(each_object_has_its_own_values);
     RUN(prefixes_keep_methods_apart_in_one_cache);

@@ -2918,6 +2918,25 @@ phicache_status phicache_memo_call(phicache_memo *memo,
                                    int32_t *callback_code);
 
 /**
+ * Gets the function's value as `phicache_memo_call` does, by the key of the arguments: without a list of arguments, for
+ * callers that encode arguments themselves (`docs/keys.md`).
+ *
+ * @param memo           The memo.
+ * @param args           The key of the arguments, as `phicache_key_bytes` makes it, typed as the memo is. Read before
+ *                       the function is called, not afterwards.
+ * @param call_data      [nullable] Passed to the function; for example the unpacked arguments.
+ * @param out            The value, pinned until `phicache_value_release`; `out->origin` says where it came from.
+ * @param callback_code  [nullable] The code that the function returned, whatever the status; 0 if it was not called.
+ * @return OK; ERROR_CALLBACK if the function did not return 0; the status of its last reservation if that failed. On
+ *         an error nothing is stored.
+ */
+phicache_status phicache_memo_call_key(phicache_memo *memo,
+                                       const phicache_bytes *args,
+                                       void *call_data,
+                                       phicache_value *out,
+                                       int32_t *callback_code);
+
+/**
  * Gets the memo's own hits and misses, and the size of its cache.
  *
  * @param memo  The memo.
@@ -2988,6 +3007,27 @@ phicache_status phicache_method_call(phicache_method *method,
                                      phicache_key *args,
                                      phicache_value *out,
                                      int32_t *callback_code);
+
+/**
+ * Gets the method's value as `phicache_method_call` does, by the key of the arguments: without a list of arguments, for
+ * callers that encode arguments themselves (`docs/keys.md`).
+ *
+ * @param method         The method.
+ * @param cache          The object's cache.
+ * @param object         [nullable] The object, passed to the function as its `call_data`.
+ * @param args           The untyped key of the arguments, as `phicache_key_bytes` makes it. Read before the function is
+ *                       called, not afterwards.
+ * @param out            The value, pinned until `phicache_value_release`; `out->origin` says where it came from.
+ * @param callback_code  [nullable] The code that the function returned, whatever the status; 0 if it was not called.
+ * @return OK; ERROR_CALLBACK if the function did not return 0; the status of its last reservation if that failed. On
+ *         an error nothing is stored.
+ */
+phicache_status phicache_method_call_key(phicache_method *method,
+                                         phicache_cache *cache,
+                                         void *object,
+                                         const phicache_bytes *args,
+                                         phicache_value *out,
+                                         int32_t *callback_code);
 
 /* Subsystems and cuts -------------------------------------------------------------------------------------------------
  *

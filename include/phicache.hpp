@@ -49,11 +49,14 @@
 #include "phicache/lease.hpp"      // lease: single flight without callbacks
 #include "phicache/reader.hpp"     // reader: lookups of one thread in one cache
 #include "phicache/entries.hpp"    // entry, entry_range
+#include "phicache/options.hpp"    // cache_options
+#include "phicache/operations.hpp" // accounting, keyed, byte_cache: what caches have in common
 #include "phicache/cache.hpp"      // dict_cache, cache
 #include "phicache/redis.hpp"      // redis_cache
 #include "phicache/disk.hpp"       // disk_cache
 #include "phicache/read.hpp"       // read_section
 #include "phicache/purviews.hpp"   // purview_cache
+#include "phicache/arguments.hpp"  // the keys of memos' and methods' arguments
 #include "phicache/function.hpp"   // memo, method
 #include "phicache/subsystem.hpp"  // cut, subsystem
 #include "phicache/mice.hpp"       // mice, mice_cache

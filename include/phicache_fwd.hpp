@@ -61,7 +61,7 @@ struct begin_result;
 struct entry;
 class entry_range;
 
-// callback.hpp, cache.hpp, redis.hpp, disk.hpp, read.hpp, purviews.hpp
+// callback.hpp, options.hpp, cache.hpp, redis.hpp, disk.hpp, read.hpp, purviews.hpp
 template <class Signature>
 class callback;
 struct cache_options;

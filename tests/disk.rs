@@ -1,82 +1,11 @@
 //! Disk: the values of one identity and role in files.
 
+mod disk_sample;
+
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::time::Duration;
 
-use phicache::disk::{Entry, Lookup, Options, Space, Stored};
-
-/// A directory that is removed at the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Relaxed);
-        let path = std::env::temp_dir().join(format!("phicache-disk-{}-{number}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
-        Scratch(path)
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-const FINGERPRINT: [u8; 32] = [7; 32];
-
-/// Other processes' records are looked for at every lookup that finds nothing.
-fn at_once() -> Options {
-    Options { refresh: Duration::ZERO, ..Options::default() }
-}
-
-fn open(path: &Path, options: Options) -> Space {
-    Space::open(path, &FINGERPRINT, "values", options).unwrap()
-}
-
-fn store(space: &Space, key: &[u8], value: &[u8]) {
-    assert_eq!(space.store(Entry { key, value, cost_ns: 1000 }).unwrap(), Stored::Stored);
-}
-
-fn get(space: &Space, key: &[u8]) -> Option<Vec<u8>> {
-    match space.find(key).unwrap() {
-        Lookup::Nothing => None,
-        Lookup::Found(found) => {
-            let mut value = vec![0; found.len()];
-            space.read(key, found, &mut value).unwrap().then_some(value)
-        }
-        Lookup::Damaged => None,
-    }
-}
-
-fn number(number: u32) -> [u8; 4] {
-    number.to_le_bytes()
-}
-
-/// The files of a directory, with their paths.
-fn files(path: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![path.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap()) {
-            match entry.file_type().unwrap().is_dir() {
-                true => folders.push(entry.path()),
-                false => found.push(entry.path()),
-            }
-        }
-    }
-    found.sort();
-    found
-}
+use disk_sample::{FINGERPRINT, Scratch, at_once, files, get, number, open, store, value_files};
+use phicache::disk::{Entry, Options, Space, Stored};
 
 #[test]
 fn values_outlive_those_who_stored_them() {
@@ -102,8 +31,7 @@ fn values_outlive_those_who_stored_them() {
         assert_eq!(space.health().failures() + space.health().damaged(), 0, "{}", space.health().last_failure());
     }
     // The file of a replaced value is removed.
-    let values = files(scratch.path()).into_iter().filter(|path| path.extension().is_none()).count();
-    assert_eq!(values, 2);
+    assert_eq!(value_files(scratch.path()).len(), 2);
 }
 
 #[test]
@@ -180,7 +108,7 @@ fn a_reader_writes_nothing() {
 fn the_bound_holds() {
     let scratch = Scratch::new();
     let bound = 4 << 20;
-    let space = open(scratch.path(), Options { max_bytes: bound, ..at_once() });
+    let space = open(scratch.path(), Options { max_bytes: bound, ..Options::default() });
     let mut most = 0;
     for key in 0..40_000 {
         store(&space, &number(key), &[key as u8; 300]);

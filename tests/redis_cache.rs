@@ -677,3 +677,29 @@ fn a_value_keeps_its_cost_at_the_server() {
     assert!(record("computed").starts_with(b"value"));
     assert!((1..1_000_000_000_000).contains(&cost(record("computed"))) && cost(record("set")) == 0);
 }
+
+#[test]
+fn a_batch_larger_than_the_near_cache_leaves_values_near() {
+    let Some(server) = Running::start(&[]) else { return };
+    let config = config(&server);
+    let keys: Vec<Vec<u8>> = (1..=1000).map(key).collect();
+    let writer = mice(&config, &system(), None);
+    for (number, key) in keys.iter().enumerate() {
+        writer.set_mice(key, &record(number as u64 + 1, 1)).unwrap().unwrap();
+    }
+    let options = Options { max_bytes: Some(32 << 10), ..Options::default() };
+    let reader = Cache::from(RedisCache::mice(config.clone(), options, &system(), None).unwrap());
+    let near = || reader.stats().unwrap().live_bytes;
+    for key in &keys[..50] {
+        reader.get(key).unwrap().unwrap();
+    }
+    let before = near();
+    let batch: Vec<&[u8]> = keys[50..].iter().map(Vec::as_slice).collect();
+    for _ in 0..3 {
+        let mut found = Vec::new();
+        reader.get_many(batch.iter().copied(), |_, value| found.push(value)).unwrap();
+        assert_eq!(found.len(), batch.len());
+        drop(found);
+        assert!(near() >= before / 2, "{} bytes of {before} are left", near());
+    }
+}

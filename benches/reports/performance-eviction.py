@@ -37,6 +37,16 @@ def works_table(run):
     return "\n".join(lines)
 
 
+def overheads_table(run):
+    """What an entry takes beside its key and its value."""
+    kinds = ["phicache", "moka", "quick_cache"]
+    lines = ["| run | key and value | " + " | ".join(kinds) + " |", "|---|---:" + "|---:" * len(kinds) + "|"]
+    for work in run["works"]:
+        figures = " | ".join(f"{work[kind]:.0f}" for kind in ["contents"] + kinds)
+        lines.append(f'| {work["name"]} | {figures} |')
+    return "\n".join(lines)
+
+
 def bound(goal):
     more = f' + {goal["more"]}' if goal["more"] else ""
     return f'≤ {goal["factor"]} × {goal["against"]}{more}'
@@ -105,7 +115,8 @@ def main():
     page = PAGE.read_text(encoding="utf-8")
     tables = [(f"{costs}, {part:.0%}", losses_table(run, costs, part))
               for costs, parts in ((RECORDED, run["parts"]), (LOGNORMAL, [0.25])) for part in parts]
-    head = [("versions", versions(run)), ("runs", works_table(run)), ("goals", goals_table(run)),
+    head = [("versions", versions(run)), ("runs", works_table(run)),
+            ("overheads", overheads_table(run)), ("goals", goals_table(run)),
             ("limits", limits_table(run)), ("larger caches", larger_table(run))]
     for name, content in head + tables:
         page = replace_between(page, name, content)

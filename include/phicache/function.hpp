@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "arguments.hpp"
 #include "cache.hpp"
 #include "callback.hpp"
 
@@ -125,79 +126,6 @@ struct shape_of<R(result&, A...)> {
     using type = shape<true, value, A...>;
 };
 
-/// The key of a call's arguments, in a builder from a pool of this thread. Nested calls use different builders; usually
-/// none is created. It is only as large as its handle, because it is on the stack while values are computed; for the
-/// same reason its work is out of line.
-class pooled_key {
-public:
-    /// Takes a builder that `build` returned.
-    explicit pooled_key(phicache_key* handle) noexcept : handle_(handle) {}
-    ~pooled_key() { give_back(handle_); }
-    pooled_key(const pooled_key&) = delete;
-    pooled_key& operator=(const pooled_key&) = delete;
-    phicache_key* handle() const noexcept { return handle_; }
-
-    /// A builder with the key of these arguments. On failure, writes the reason to `why` and returns null; throws if `why`
-    /// is null.
-    template <class... Arguments>
-    [[gnu::noinline]] static phicache_key* build(failure* why, const Arguments&... arguments) {
-        key building(take());  // if the add_to_key of an argument throws, the builder is freed
-        if (!building)
-            return fail(why, failure(status::error_out_of_memory, "out of memory for the key of the arguments"));
-        building.reset();
-        (building.add(arguments), ...);
-        const expected<void> good = building.check();
-        if (good) return building.release();
-        give_back(building.release());
-        return fail(why, good.error());
-    }
-
-private:
-    /// Has no destructor, so that its address needs no check of whether it is constructed.
-    struct key_pool {
-        phicache_key* idle[8] = {};
-        int count = 0;
-        int capacity = 8;
-    };
-    static key_pool& this_thread_pool() noexcept {
-        static thread_local key_pool keys;
-        return keys;
-    }
-    /// Frees the pool of a thread at its end.
-    struct thread_end {
-        ~thread_end() {
-            key_pool& keys = this_thread_pool();
-            keys.capacity = 0;  // memos may still be called while the thread ends: they must not use the pool any more
-            while (keys.count > 0) phicache_key_free(keys.idle[--keys.count]);
-        }
-    };
-    static phicache_key* take() noexcept {
-        key_pool& keys = this_thread_pool();
-        return keys.count == 0 ? make() : keys.idle[--keys.count];
-    }
-    [[gnu::noinline]] static void give_back(phicache_key* handle) noexcept {
-        key_pool& keys = this_thread_pool();
-        if (keys.count < keys.capacity) {
-            keys.idle[keys.count++] = handle;
-        } else {
-            phicache_key_free(handle);
-        }
-    }
-    [[gnu::cold, gnu::noinline]] static phicache_key* make() noexcept {
-        static thread_local const thread_end frees_the_pool;
-        (void)frees_the_pool;
-        phicache_key* made = nullptr;
-        return phicache_key_new(&made) == PHICACHE_OK ? made : nullptr;
-    }
-    [[gnu::cold, gnu::noinline]] static phicache_key* fail(failure* why, const failure& cause) {
-        if (why == nullptr) raise(cause);
-        *why = cause;
-        return nullptr;
-    }
-
-    phicache_key* handle_;
-};
-
 /// One call of a memoized function that returns a T: its arguments, how it failed, and what it returned.
 template <class T, class... References>
 struct call_frame : memoize_frame<T> {
@@ -298,7 +226,7 @@ class memo_calls<shape<InPlace, Result, A...>>
     : public owner<phicache_memo, phicache_memo_free>,
       public function_calls<memo_calls<shape<InPlace, Result, A...>>, Result, argument_t<A>...> {
 protected:
-    using owner::owner;
+    memo_calls(phicache_memo* handle, typing types) noexcept : memo_calls::owner(handle), types_(types) {}
     using frame = call_frame<Result, argument_t<A>...>;
     template <class F>
     using trampoline_of = trampoline<F, InPlace, Result, frame>;
@@ -308,12 +236,32 @@ private:
 
     template <class T>
     [[gnu::noinline]] T made(argument_t<A>... arguments) const {
+        if constexpr ((is_flat<remove_cvref<A>>::value && ...)) {
+            if (const phicache_bytes* const key = flat_arguments(types_, arguments...)) {
+                frame call{{}, {arguments...}};
+                return memoize_as<T>(call, c_call(key));
+            }
+        }
+        return made_by_key<T>(arguments...);
+    }
+    template <class T>
+    [[gnu::noinline]] expected<T> try_made(argument_t<A>... arguments) const {
+        if constexpr ((is_flat<remove_cvref<A>>::value && ...)) {
+            if (const phicache_bytes* const key = flat_arguments(types_, arguments...)) {
+                frame call{{}, {arguments...}};
+                return try_memoize_as<T>(call, c_call(key));
+            }
+        }
+        return try_made_by_key<T>(arguments...);
+    }
+    template <class T>
+    [[gnu::noinline]] T made_by_key(argument_t<A>... arguments) const {
         const pooled_key key(pooled_key::build(nullptr, arguments...));
         frame call{{}, {arguments...}};
         return memoize_as<T>(call, c_call(key));
     }
     template <class T>
-    [[gnu::noinline]] expected<T> try_made(argument_t<A>... arguments) const {
+    [[gnu::noinline]] expected<T> try_made_by_key(argument_t<A>... arguments) const {
         failure why(PHICACHE_OK);
         phicache_key* const built = pooled_key::build(&why, arguments...);
         if (built == nullptr) return why;
@@ -326,6 +274,13 @@ private:
             return phicache_memo_call(memo, arguments, call, out, nullptr);
         };
     }
+    auto c_call(const phicache_bytes* arguments) const noexcept {
+        return [memo = this->handle(), arguments](void* call, phicache_value* out) {
+            return phicache_memo_call_key(memo, arguments, call, out, nullptr);
+        };
+    }
+
+    typing types_;
 };
 
 /// The calls of a method: the cache and the object come before the arguments.
@@ -349,12 +304,32 @@ private:
 
     template <class T>
     [[gnu::noinline]] T made(cache store, Object& object, argument_t<A>... arguments) const {
+        if constexpr ((is_flat<remove_cvref<A>>::value && ...)) {
+            if (const phicache_bytes* const key = flat_arguments(typing::untyped, arguments...)) {
+                frame call{{}, {object, arguments...}};
+                return memoize_as<T>(call, c_call(store, key));
+            }
+        }
+        return made_by_key<T>(store, object, arguments...);
+    }
+    template <class T>
+    [[gnu::noinline]] expected<T> try_made(cache store, Object& object, argument_t<A>... arguments) const {
+        if constexpr ((is_flat<remove_cvref<A>>::value && ...)) {
+            if (const phicache_bytes* const key = flat_arguments(typing::untyped, arguments...)) {
+                frame call{{}, {object, arguments...}};
+                return try_memoize_as<T>(call, c_call(store, key));
+            }
+        }
+        return try_made_by_key<T>(store, object, arguments...);
+    }
+    template <class T>
+    [[gnu::noinline]] T made_by_key(cache store, Object& object, argument_t<A>... arguments) const {
         const pooled_key key(pooled_key::build(nullptr, arguments...));
         frame call{{}, {object, arguments...}};
         return memoize_as<T>(call, c_call(store, key));
     }
     template <class T>
-    [[gnu::noinline]] expected<T> try_made(cache store, Object& object, argument_t<A>... arguments) const {
+    [[gnu::noinline]] expected<T> try_made_by_key(cache store, Object& object, argument_t<A>... arguments) const {
         failure why(PHICACHE_OK);
         phicache_key* const built = pooled_key::build(&why, arguments...);
         if (built == nullptr) return why;
@@ -365,6 +340,11 @@ private:
     auto c_call(cache store, const pooled_key& arguments) const noexcept {
         return [method = this->handle(), store, arguments = arguments.handle()](void* call, phicache_value* out) {
             return phicache_method_call(method, store.handle(), call, arguments, out, nullptr);
+        };
+    }
+    auto c_call(cache store, const phicache_bytes* arguments) const noexcept {
+        return [method = this->handle(), store, arguments](void* call, phicache_value* out) {
+            return phicache_method_call_key(method, store.handle(), call, arguments, out, nullptr);
         };
     }
 };
@@ -393,9 +373,10 @@ struct memo_options {
 /// arguments: 20,000 levels deep on a stack of 8 MiB if compiled with -O2 (a level takes about 400 bytes plus the frame
 /// of the function), and about 4,000 without optimization.
 ///
-/// A range of numbers is added to the key element by element (doubles as one array), as in C and Julia, so the key is
-/// the same in every language. For speed, declare the parameter as `phicache::bytes`: the bytes of an array are one
-/// element, whatever its length (but then -0.0 and 0.0 are different arguments); `bytes::view` returns them as numbers.
+/// Doubles that are contiguous in memory are one array in the key, as in C and Julia, and any other range is a tuple of
+/// its elements, so the key is the same in every language. Keys of numbers, enums, directions, node sets, `bytes` and
+/// arrays of doubles, with at most 4,096 bytes, are made without a call of C. For arrays of other numbers, declare the
+/// parameter as `phicache::bytes`: the bytes of an array are one element; `bytes::view` returns them as numbers.
 template <class Signature>
 class memo : public detail::memo_calls<typename detail::shape_of<Signature>::type> {
     using base = detail::memo_calls<typename detail::shape_of<Signature>::type>;
@@ -422,7 +403,7 @@ public:
                                          options.prefix.empty() ? nullptr : options.prefix.c_str(), out);
             });
         if (!registered) return registered.error();
-        return memo(handle, [](void* stored) {
+        return memo(handle, options.types, [](void* stored) {
             return callback<Signature>(detail::reference<Stored>{static_cast<Stored*>(stored)});
         });
     }
@@ -454,7 +435,7 @@ public:
 
 private:
     using bare = callback<Signature> (*)(void*);
-    memo(phicache_memo* handle, bare unwrap) noexcept : base(handle), bare_(unwrap) {}
+    memo(phicache_memo* handle, typing types, bare unwrap) noexcept : base(handle, types), bare_(unwrap) {}
 
     bare bare_;
 };

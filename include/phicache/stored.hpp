@@ -91,7 +91,7 @@ public:
             static_assert(!std::is_pointer_v<T> && !std::is_array_v<T>,
                           "a part is no pointer; text is added as a std::string_view");
             add_count(std::size(part));
-            for (const auto& item : part) add(item);
+            for (const auto& item : part) add_item(item);
         }
         return *this;
     }
@@ -105,6 +105,13 @@ public:
 
 private:
     void add_count(std::size_t count) { add(static_cast<std::uint64_t>(count)); }
+    /// An item without bytes of its own takes one, so that a number of items is never larger than what they take.
+    template <class T>
+    void add_item(const T& item) {
+        const std::size_t before = size_;
+        add(item);
+        if (size_ == before) add('\0');
+    }
     void put(const void* from, std::size_t len, std::size_t alignment) noexcept {
         const std::size_t at = (size_ + alignment - 1) / alignment * alignment;
         if (room_ != nullptr && len <= capacity_ && at <= capacity_ - len) {
@@ -149,8 +156,8 @@ public:
             std::apply([&](auto&... items) { (read(items), ...); }, part);
         } else {
             part.clear();
-            // A count that is damaged does not reserve memory: each element is read before the next is made.
-            for (std::size_t count = read_count(0); count > 0 && ok_; --count) read(part.emplace_back());
+            // A count that is damaged does not reserve memory: each item is read before the next is made.
+            for (std::size_t count = read_count(1); count > 0 && ok_; --count) read_item(part.emplace_back());
         }
         return *this;
     }
@@ -172,8 +179,14 @@ private:
     std::size_t read_count(std::size_t each) {
         std::uint64_t count = 0;
         read(count);
-        if (each != 0 && count > stored_.size() / each) ok_ = false;
+        if (count > (stored_.size() - at_) / each) ok_ = false;
         return ok_ ? static_cast<std::size_t>(count) : 0;
+    }
+    template <class T>
+    void read_item(T& item) {
+        const std::size_t before = at_;
+        read(item);
+        if (at_ == before && read<char>() != 0) ok_ = false;
     }
     const void* take(std::size_t count, std::size_t each, std::size_t alignment) noexcept {
         const std::size_t at = (at_ + alignment - 1) / alignment * alignment;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::computed::{Begin, Flight};
 use super::counters::{Info, Stats};
 use super::dict::DictCache;
-use super::local::{Beyond, Missed};
+use super::local::Beyond;
 use super::mice::MiceCache;
 use super::options::Options;
 use super::policy::Policy;
@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::flight::Owner;
 use crate::memory::limit;
 use crate::sync::TryArc;
-use crate::table::{Draft, Hashed, Pinned, Reservation, Table, weight};
+use crate::table::{Draft, Hashed, Memory, OwnedEntry, Pinned, Reservation, Table, weight};
 
 /// Any cache.
 #[derive(Clone)]
@@ -79,13 +79,17 @@ impl Cache {
     #[inline(always)]
     pub fn try_fast_get(&self, key: &[u8]) -> Fast<Value> {
         each!(self, cache => cache.try_fast_get(key),
-            shared => cache.near().try_fast_hit(key, || Some(())).map_or(Fast::Slow, |(value, ())| Fast::Hit(value)))
+        shared => match cache.near().try_fast_hit(key, || Some(())) {
+            Fast::Hit((value, ())) => Fast::Hit(value),
+            // The backing may have a value.
+            Fast::Miss | Fast::Slow => Fast::Slow,
+        })
     }
 
     /// The value of `key`, if this process has one, on the fast path. Counts a hit, but no miss; and nothing if there is
     /// no place for the value, which is asked for only then.
     #[inline(always)]
-    pub fn try_fast_hit<P>(&self, key: &[u8], place: impl FnOnce() -> Option<P>) -> Option<(Value, P)> {
+    pub fn try_fast_hit<P>(&self, key: &[u8], place: impl FnOnce() -> Option<P>) -> Fast<(Value, P)> {
         each!(self, near cache => cache.try_fast_hit(key, place))
     }
 
@@ -199,17 +203,20 @@ impl Cache {
         each!(self, near cache => cache.hit(key))
     }
 
+    /// Lets the caller compute a key, and counts a miss, in the usual case: it has no value in this process, and nobody
+    /// computes it. In any other case `None`, and nothing has happened.
+    #[inline(never)]
+    pub(super) fn begin_at_once(&self, key: &Hashed) -> Option<TryArc<Flight>> {
+        each!(self, cache => cache.begin_at_once(key), shared => {
+            let _ = cache;
+            None
+        })
+    }
+
     /// Decides who computes a key; counts a hit if it has a value, a miss if the caller computes. `None` if another
     /// process computes it and the caller is not `patient`.
-    pub(super) fn begin(
-        &self,
-        key: &Hashed,
-        owner: Owner,
-        missed: Missed,
-        patient: bool,
-    ) -> Result<Option<Begin<Value>>> {
-        each!(self, cache => cache.begin(key, owner, missed).map(Some),
-            shared => cache.begin(key, owner, missed, patient))
+    pub(super) fn begin(&self, key: &Hashed, owner: Owner, patient: bool) -> Result<Option<Begin<Value>>> {
+        each!(self, cache => cache.begin(key, owner).map(Some), shared => cache.begin(key, owner, patient))
     }
 
     /// The computation of a key that is in progress in this process.
@@ -230,25 +237,31 @@ impl Cache {
         each!(self, near cache => cache.waited(entry))
     }
 
-    /// A draft for the value of `key` in this cache's memory, which continues with the reserved bytes in `block`.
-    pub(super) fn draft<'k>(&'k self, key: &'k [u8], block: Reservation) -> Draft<'k> {
-        each!(self, near cache => cache.draft(key, block))
+    /// This cache's memory, for values that are computed.
+    #[inline(always)]
+    pub(super) fn memory(&self) -> Memory<'_> {
+        each!(self, near cache => cache.memory())
     }
 
-    /// Ends the computation of the flight's owner, or of a caller that `joined`, with a value. If that fails, a failure
-    /// is counted, and the caller ends the computation without a value. The computation took `cost`, if that is known,
-    /// or else what the flight has measured.
+    /// A draft for the value of `key` in this cache's memory, which continues with the reserved bytes in `block`.
+    pub(super) fn draft<'k>(&'k self, key: &'k [u8], block: Reservation) -> Draft<'k> {
+        Draft::resume(key, Some(self.memory()), block)
+    }
+
+    /// Ends the computation of the flight's owner, or of a caller that `joined`, with a value. If that fails, the caller
+    /// ends the computation without a value. The computation took `cost`, if that is known, or else what the flight has
+    /// measured.
+    #[inline(never)]
     pub(super) fn complete(
         &self,
         flight: &TryArc<Flight>,
         joined: Option<Owner>,
-        draft: Draft,
+        new_entry: OwnedEntry,
         cost: Cost,
         maximum: f64,
     ) -> Result<Value> {
-        let completed = each!(self, cache => cache.complete(flight, joined, draft, cost, maximum),
-            shared => cache.complete(flight, joined, draft, cost));
-        completed.inspect_err(|_| self.count_failure())
+        each!(self, cache => cache.complete(flight, joined, new_entry, cost, maximum),
+            shared => cache.complete(flight, joined, new_entry, cost))
     }
 
     /// Ends the computation of the flight's owner, or of a caller that `joined`, without a value.

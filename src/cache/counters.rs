@@ -188,7 +188,13 @@ impl Counters {
     /// Counts any other event of this thread.
     #[inline(always)]
     pub(super) fn count(&self, event: Event) {
-        match crate::epoch::current().and_then(|participant| self.alone(participant)) {
+        self.count_by(epoch::current(), event);
+    }
+
+    /// Counts any event of this thread.
+    #[inline(always)]
+    pub(super) fn count_by(&self, thread: Option<&Participant>, event: Event) {
+        match thread.and_then(|thread| self.alone(thread)) {
             Some(counts) => counts.add_alone(event),
             None => epoch::read(|guard| self.count_elsewhere(guard.participant(), event)),
         }

@@ -96,7 +96,7 @@ impl Lease {
                 Flight::stop_waiting(owner);
                 value
             }
-            Err(Beyond::Missed(missed)) => match cache.begin(key, owner, missed, false)? {
+            Err(Beyond::Missed) => match cache.begin(key, owner, false)? {
                 Some(Begin::Found(value)) => value,
                 Some(Begin::Busy(_)) | None => return Ok(Started::Busy),
                 Some(Begin::Lease(flight)) => {
@@ -125,7 +125,7 @@ impl Lease {
             cold_path();
             return None;
         }
-        cache.try_fast_hit(key, || Some(())).map(|(value, ())| value)
+        cache.try_fast_hit(key, || Some(())).hit().map(|(value, ())| value)
     }
 
     fn new(pending: Pending, number: u64) -> Result<Self> {
@@ -196,7 +196,7 @@ impl Lease {
     /// only the caller gets the value.
     pub fn complete(mut self) -> Result<Value> {
         if let Some(error) = self.failed.take() {
-            self.duty.end().into_iter().for_each(Pending::failed);
+            self.duty.end().iter().for_each(Pending::failed);
             return Err(error);
         }
         let block = mem::take(&mut self.block);

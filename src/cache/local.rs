@@ -14,13 +14,15 @@ use super::verify::Verifier;
 use super::worth::MeanWorth;
 use crate::config::Config;
 use crate::epoch::fast_guard;
-use crate::epoch::{self, Guard, without_fork};
+use crate::epoch::{self, Guard, Participant, without_fork};
 use crate::error::{Error, Result};
 use crate::flight::Owner;
 use crate::key::check_len;
 use crate::memory::{Bounds, limit};
 use crate::sync::TryArc;
-use crate::table::{Draft, EntryRef, Hashed, Inserted, OwnedEntry, Pinned, Reservation, Short, Table, Terms, weight};
+use crate::table::{
+    Draft, EntryRef, Hashed, Inserted, Memory, OwnedEntry, Pinned, Reservation, Short, Table, Terms, weight,
+};
 
 /// A cache in this process.
 ///
@@ -42,17 +44,10 @@ pub struct LocalCache<P> {
     prefixes: Prefixes,
 }
 
-/// A lookup that missed. While the table has not changed, the next lookup would miss too and is skipped.
-#[derive(Clone, Copy)]
-pub struct Missed {
-    /// The table's changes before the lookup.
-    changes: u64,
-}
-
 /// A lookup of a memoized function that is more than a hit.
 pub enum Beyond {
     /// There is no value.
-    Missed(Missed),
+    Missed,
     /// A hit in verified mode.
     Unverified(Value),
 }
@@ -61,7 +56,7 @@ impl Beyond {
     /// The value of a hit.
     pub fn hit(self) -> Option<Value> {
         match self {
-            Beyond::Missed(_) => None,
+            Beyond::Missed => None,
             Beyond::Unverified(value) => Some(value),
         }
     }
@@ -138,12 +133,19 @@ impl<P: Policy> LocalCache<P> {
     /// The value of `key`, on the fast path. Counts a hit, but no miss; and nothing if there is no place for the value,
     /// which is asked for only then.
     #[inline(always)]
-    pub fn try_fast_hit<O>(&self, key: &[u8], place: impl FnOnce() -> Option<O>) -> Option<(Value, O)> {
-        fast_guard!(guard else None);
-        let fast = self.try_fast_find(guard, key, false).hit()?;
-        let place = place()?;
-        let value = fast.found.try_fast_pin(guard)?;
-        fast.is_hit((value, place)).hit()
+    pub fn try_fast_hit<O>(&self, key: &[u8], place: impl FnOnce() -> Option<O>) -> Fast<(Value, O)> {
+        fast_guard!(guard else Fast::Slow);
+        match self.try_fast_find(guard, key, false) {
+            Fast::Hit(fast) => match place() {
+                Some(place) => match fast.found.try_fast_pin(guard) {
+                    Some(value) => fast.is_hit((value, place)),
+                    None => Fast::Slow,
+                },
+                None => Fast::Slow,
+            },
+            Fast::Miss => Fast::Miss,
+            Fast::Slow => Fast::Slow,
+        }
     }
 
     /// As [`LocalCache::look`], on the fast path.
@@ -179,11 +181,13 @@ impl<P: Policy> LocalCache<P> {
                 Fast::Hit(entry) => (entry, Origin::Parent),
                 Fast::Miss => {
                     return match self.counters.alone(guard.participant()) {
-                        Some(counted) if misses => {
-                            counted.add_alone(Event::Miss);
+                        Some(counted) => {
+                            if misses {
+                                counted.add_alone(Event::Miss);
+                            }
                             Fast::Miss
                         }
-                        _ => Fast::Slow,
+                        None => Fast::Slow,
                     };
                 }
                 Fast::Slow => return Fast::Slow,
@@ -391,10 +395,8 @@ impl<P: Policy> LocalCache<P> {
     /// The value of a key. Counts a hit, but no miss.
     #[inline(always)]
     pub(super) fn hit(&self, key: &Hashed) -> std::result::Result<Value, Beyond> {
-        // Read before the lookup, so that an entry that is published meanwhile is noticed.
-        let changes = self.table.changes();
         epoch::read(|guard| {
-            let found = self.find(guard, key).ok_or(Beyond::Missed(Missed { changes }))?;
+            let found = self.find(guard, key).ok_or(Beyond::Missed)?;
             found.entry.touch();
             match self.counters.alone(guard.participant()) {
                 Some(counted) => counted.add_alone(Event::Hit),
@@ -415,19 +417,33 @@ impl<P: Policy> LocalCache<P> {
         }
     }
 
-    /// Whether a lookup that missed would miss again. If the table has changed, it may not.
-    fn would_miss(&self, missed: Missed) -> bool {
-        self.table.changes() == missed.changes && !self.policy.inherits()
-    }
-
     /// Counts a lookup.
     pub(super) fn count(&self, hit: bool) {
         epoch::read(|guard| self.counters.lookup(guard.participant(), hit));
     }
 
+    /// Lets the caller compute the value of a key, and counts a miss, in the usual case: the key has no value, and nobody
+    /// computes it. In any other case `None`, and nothing has happened.
+    #[inline(always)]
+    pub(super) fn begin_at_once(&self, key: &Hashed) -> Option<TryArc<Flight>> {
+        check_len(key.key).ok()?;
+        let thread = epoch::current()?;
+        let counted = self.counters.alone(thread)?;
+        let free = self.flights.free(key.key, key.hash())?;
+        {
+            fast_guard!(guard as thread, else None);
+            if self.find(guard, key).is_some() {
+                return None;
+            }
+        }
+        let flight = free.begin(key.key, key.hash(), Owner::thread(thread)).ok()?;
+        counted.add_alone(Event::Miss);
+        Some(flight)
+    }
+
     /// Decides who computes the value of a key; counts a hit if it has one, a miss if the caller computes.
-    pub(super) fn begin(&self, key: &Hashed, owner: Owner, missed: Missed) -> Result<Begin<Value>> {
-        let begun = self.begin_uncounted(key, owner, missed)?;
+    pub(super) fn begin(&self, key: &Hashed, owner: Owner) -> Result<Begin<Value>> {
+        let begun = self.begin_uncounted(key, owner)?;
         if let Begin::Lease(_) = begun {
             self.count(false);
         }
@@ -435,10 +451,9 @@ impl<P: Policy> LocalCache<P> {
     }
 
     /// As `begin`, without counting a miss.
-    pub(super) fn begin_uncounted(&self, key: &Hashed, owner: Owner, missed: Missed) -> Result<Begin<Value>> {
-        let look = || if self.would_miss(missed) { None } else { self.peek(key) };
+    pub(super) fn begin_uncounted(&self, key: &Hashed, owner: Owner) -> Result<Begin<Value>> {
         check_len(key.key)?;
-        let begun = self.flights.begin(key.key, key.hash(), owner, look)?;
+        let begun = self.flights.begin(key.key, key.hash(), owner, || self.peek(key))?;
         // An owner that finds the key busy may have waited for that flight before, and still does.
         if let Begin::Found(_) = begun {
             self.count(true);
@@ -452,9 +467,15 @@ impl<P: Policy> LocalCache<P> {
         self.flights.find(key.key, key.hash())
     }
 
-    /// A draft for the value of `key` in this cache's memory, which continues with the reserved bytes in `block`.
+    /// This cache's memory, for values that are computed.
+    #[inline(always)]
+    pub(super) fn memory(&self) -> Memory<'_> {
+        self.table.memory(self.bounds(limit::UNLIMITED))
+    }
+
+    /// A draft for the value of `key` in this memory, which continues with the reserved bytes in `block`.
     pub(super) fn draft<'k>(&'k self, key: &'k [u8], block: Reservation) -> Draft<'k> {
-        Draft::resume(key, Some(self.table.memory(self.bounds(limit::UNLIMITED))), block)
+        Draft::resume(key, Some(self.memory()), block)
     }
 
     /// The value that another caller has computed, for a caller that waited. Counts a hit and a wait.
@@ -477,46 +498,66 @@ impl<P: Policy> LocalCache<P> {
 
     /// Ends a computation with a value: stores it if that is allowed, and hands it to all waiters. The computation took
     /// `cost`, if that is known, or else what the flight has measured.
+    #[inline(always)]
     pub(super) fn complete(
         &self,
         flight: &TryArc<Flight>,
         joined: Option<Owner>,
-        draft: Draft,
+        new_entry: OwnedEntry,
         cost: Cost,
         maximum: f64,
     ) -> Result<Value> {
-        let checked = self.policy.check(draft.key(), draft.value(), &self.config)?;
-        let new_entry = draft.finish()?;
-        let cost = self.count_computation(flight, cost);
-        let terms = self.terms(maximum, new_entry.weight(), cost);
-        let refusal = checked.and_then(|()| self.check_memory(new_entry.weight(), &terms)).err();
-        let mut permit = StorePermit::Granted;
+        let checked = self.policy.check(flight.key(), new_entry.value(), &self.config)?;
+        let thread = epoch::current();
+        let cost = self.count_computation(flight, thread, cost);
+        let weight = new_entry.weight();
+        let terms = self.terms(maximum, weight, cost);
+        let refusal = match checked {
+            Ok(()) if self.may_store(weight, &terms) => None,
+            Ok(()) => Some(Refusal::Memory),
+            Err(reason) => Some(reason),
+        };
         let (entry, inserted) = match refusal {
-            Some(_) => (new_entry.into_pinned(), None),
-            None => {
-                // If the key got a value meanwhile, that one stays: it was first.
-                let (entry, inserted) = self.table.insert_if(&flight.hashed(), new_entry, &terms, || {
-                    permit = flight.store_permit();
-                    permit == StorePermit::Granted
-                });
+            Some(_) => (new_entry.into_pinned(), Inserted::Forbidden),
+            // If the key got a value meanwhile, that one stays: it was first.
+            None => self.table.insert_if(&flight.hashed(), new_entry, &terms, || flight.may_store()),
+        };
+        if !matches!(inserted, Inserted::New) {
+            return Ok(self.complete_otherwise(flight, joined, entry, inserted, refusal));
+        }
+        self.counters.count_by(thread, Event::Store);
+        self.flights.complete(flight, joined, || Computed { entry: entry.clone(), inserted: Some(inserted) });
+        Ok(Value { entry, origin: Origin::Computed })
+    }
+
+    /// Ends a computation with a value that is not new in the table: by a `refusal`, or because the flight may not store
+    /// it, or there is no room, or the key has another one.
+    #[cold]
+    #[inline(never)]
+    fn complete_otherwise(
+        &self,
+        flight: &TryArc<Flight>,
+        joined: Option<Owner>,
+        entry: Pinned,
+        inserted: Inserted,
+        refusal: Option<Refusal>,
+    ) -> Value {
+        let (inserted, origin) = match (inserted, refusal) {
+            (Inserted::Forbidden, Some(reason)) => (None, self.refused(reason)),
+            (Inserted::Forbidden, None) => match flight.store_permit() {
+                // Another value of the key was first: this one has the same result.
+                StorePermit::Late(Some(first)) => (Some(first), self.origin(first)),
+                // The first one was refused for memory: no other reason refuses one value of a key and accepts another.
+                StorePermit::Late(None) => (None, self.refused(Refusal::Memory)),
+                _ => (None, self.refused(Refusal::Cleared)),
+            },
+            (inserted, _) => {
                 self.count_insertion(inserted);
-                (entry, Some(inserted))
+                (Some(inserted), self.origin(inserted))
             }
         };
-        let inserted = match permit {
-            StorePermit::Granted => inserted,
-            StorePermit::Invalidated => None,
-            // Another value of the key was first: this one has the same result.
-            StorePermit::Late(first) => first,
-        };
         self.flights.complete(flight, joined, || Computed { entry: entry.clone(), inserted });
-        let origin = match inserted {
-            Some(inserted) => self.origin(inserted),
-            None if permit == StorePermit::Invalidated => self.refused(Refusal::Cleared),
-            // The first one was refused for memory: no other reason refuses one value of a key and accepts another.
-            None => self.refused(refusal.unwrap_or(Refusal::Memory)),
-        };
-        Ok(Value { entry, origin })
+        Value { entry, origin }
     }
 
     fn count_insertion(&self, inserted: Inserted) {
@@ -551,8 +592,9 @@ impl<P: Policy> LocalCache<P> {
     }
 
     /// Counts a computation that succeeded. Returns its cost: `known`, or else what the flight has measured.
-    pub(super) fn count_computation(&self, flight: &Flight, known: Cost) -> Cost {
-        let cost = known.or(|| flight.cost().into());
+    #[inline(always)]
+    pub(super) fn count_computation(&self, flight: &Flight, thread: Option<&Participant>, known: Cost) -> Cost {
+        let cost = if known == Cost::UNKNOWN { Cost::measured(flight.cost(thread)) } else { known };
         self.counters.computation(cost);
         cost
     }
@@ -575,7 +617,7 @@ impl<P: Policy> LocalCache<P> {
 
     /// What the table may hold after a store that may fill the memory up to `maximum` per cent, and to the configured
     /// maximum.
-    #[inline]
+    #[inline(always)]
     fn bounds(&self, maximum: f64) -> Bounds {
         let (percent, full) = (limit::stricter(self.config.maximum_memory(), maximum), self.full());
         let evicts_at_max = full.evicts_at_capacity && self.max_bytes != u64::MAX;
@@ -583,7 +625,7 @@ impl<P: Policy> LocalCache<P> {
     }
 
     /// The terms of a store of `bytes` that cost this much to compute.
-    #[inline]
+    #[inline(always)]
     fn terms(&self, maximum: f64, bytes: u64, cost: Cost) -> Terms {
         let bounds = self.bounds(maximum);
         let mean_worth = if bounds.evicts() { self.worth.note(cost, bytes) } else { 0.0 };
@@ -591,7 +633,7 @@ impl<P: Policy> LocalCache<P> {
     }
 
     /// Whether a store of `bytes` may be tried: the memory has room for them, or the table has some already.
-    #[inline]
+    #[inline(always)]
     fn may_store(&self, bytes: u64, terms: &Terms) -> bool {
         let bounds = &terms.bounds;
         if self.policy.has_cleared() && bounds.evicts() {
@@ -680,6 +722,7 @@ impl<P: Policy> LocalCache<P> {
     }
 
     /// What it does now when it is full: its own choice, or else that of its configuration.
+    #[inline(always)]
     pub fn full(&self) -> Full {
         Full::resolve(self.on_full.or(self.config.on_full()), self.policy.holds_copies())
     }

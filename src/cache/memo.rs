@@ -13,7 +13,7 @@ use super::value::{Origin, Refusal, Value};
 use crate::config::{Config, check_maximum};
 use crate::epoch;
 use crate::error::{Error, Result};
-use crate::key::KeyBuilder;
+use crate::key::{KeyBuilder, VERSION_TYPED, VERSION_UNTYPED};
 use crate::memory::limit;
 use crate::table::Draft;
 
@@ -66,6 +66,18 @@ fn check_version(cache: &Cache, prefix: Option<&str>) -> Result<()> {
     }
 }
 
+/// The key of `args`, the encoded arguments, behind `head`: two pieces, of which the second may be empty. `None` if the
+/// arguments are encoded in the other way.
+#[inline(always)]
+fn pieces<'k>(typed: bool, head: Option<&'k [u8]>, args: &'k [u8]) -> Option<[&'k [u8]; 2]> {
+    let (version, rest) = args.split_first()?;
+    let expected = if typed { VERSION_TYPED } else { VERSION_UNTYPED };
+    (*version == expected).then_some(match head {
+        None => [args, &[]],
+        Some(head) => [head, rest],
+    })
+}
+
 fn copy(key: &[u8]) -> Result<Vec<u8>> {
     let mut copy = Vec::new();
     copy.try_reserve_exact(key.len()).map_err(|_| Error::OutOfMemory(key.len()))?;
@@ -115,14 +127,27 @@ impl Memo {
     /// `None`, and nothing is counted. The place for the value is asked for last.
     #[inline(always)]
     pub fn try_fast_hit<P>(&self, args: &mut KeyBuilder, place: impl FnOnce() -> Option<P>) -> Option<(Value, P)> {
-        let counted = self.counters.alone(crate::epoch::current()?)?;
         let key = match &self.head {
             None => args.try_fast_key(self.typed)?,
             Some(head) => args.try_fast_key_behind(self.typed, head)?,
         };
-        let hit = self.own.cache.try_fast_hit(key, place)?;
+        self.try_fast_hit_by(key, place)
+    }
+
+    /// The same by the whole key, which consists of the [`pieces`](Memo::pieces).
+    #[inline(always)]
+    pub fn try_fast_hit_by<P>(&self, key: &[u8], place: impl FnOnce() -> Option<P>) -> Option<(Value, P)> {
+        let counted = self.counters.alone(crate::epoch::current()?)?;
+        let hit = self.own.cache.try_fast_hit(key, place).hit()?;
         counted.add_alone(Event::Hit);
         Some(hit)
+    }
+
+    /// The whole key of arguments that are encoded, in two pieces, of which the second may be empty. `None` if they are
+    /// typed and the memo is not, or the other way round.
+    #[inline(always)]
+    pub fn pieces<'k>(&'k self, args: &'k [u8]) -> Option<[&'k [u8]; 2]> {
+        pieces(self.typed, self.head.as_deref(), args)
     }
 
     /// Looks the arguments up; counts a hit or a miss. [`Memo::compute`] computes a missing value.
@@ -131,6 +156,11 @@ impl Memo {
             None => args.key(self.typed)?,
             Some(_) => args.key_with_prefix(self.typed, self.own.prefix.as_deref())?,
         };
+        self.get_or_reserve_by(key)
+    }
+
+    /// The same by the whole key.
+    pub fn get_or_reserve_by(&self, key: &[u8]) -> Result<Lookup> {
         let lookup = self.own.cache.get_or_reserve(key)?;
         self.counters.count(if lookup.is_hit() { Event::Hit } else { Event::Miss });
         Ok(lookup)
@@ -194,16 +224,38 @@ impl Method {
         args: &mut KeyBuilder,
         place: impl FnOnce() -> Option<P>,
     ) -> Option<(Value, P)> {
+        self.try_fast_hit_by(cache, args.try_fast_key_behind(false, &self.head)?, place)
+    }
+
+    /// The same by the whole key, which consists of the [`pieces`](Method::pieces).
+    #[inline(always)]
+    pub fn try_fast_hit_by<P>(
+        &self,
+        cache: &Cache,
+        key: &[u8],
+        place: impl FnOnce() -> Option<P>,
+    ) -> Option<(Value, P)> {
         if self.repertoire && !cache.config().repertoires() {
             return None;
         }
-        cache.try_fast_hit(args.try_fast_key_behind(false, &self.head)?, place)
+        cache.try_fast_hit(key, place).hit()
+    }
+
+    /// The whole key of arguments that are encoded, in two pieces, of which the second may be empty. `None` if they are
+    /// typed.
+    #[inline(always)]
+    pub fn pieces<'k>(&'k self, args: &'k [u8]) -> Option<[&'k [u8]; 2]> {
+        pieces(false, Some(&self.head), args)
     }
 
     /// Looks the arguments up in the object's `cache`.
     pub fn get_or_reserve(&self, cache: &Cache, args: &mut KeyBuilder) -> Result<MethodLookup> {
+        self.get_or_reserve_by(cache, args.key_with_prefix(false, self.prefix.as_deref())?)
+    }
+
+    /// The same by the whole key.
+    pub fn get_or_reserve_by(&self, cache: &Cache, key: &[u8]) -> Result<MethodLookup> {
         check_version(cache, self.prefix.as_deref())?;
-        let key = args.key_with_prefix(false, self.prefix.as_deref())?;
         if !self.repertoire || cache.config().repertoires() {
             return cache.get_or_reserve(key).map(MethodLookup::Cached);
         }

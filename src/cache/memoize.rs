@@ -5,7 +5,7 @@
 
 use super::any::Cache;
 use super::computed::{Begin, Flight, Wait};
-use super::local::{Beyond, Missed};
+use super::local::Beyond;
 use super::value::{Cost, Origin, Refusal, Value};
 use crate::error::{Error, Result};
 use crate::flight::Owner;
@@ -67,16 +67,20 @@ impl Cache {
         let key = Hashed::from(key);
         match self.hit(&key) {
             Ok(value) => Ok(Lookup::Found(value)),
-            Err(beyond) => self.go_on(&key, beyond),
+            Err(Beyond::Missed) => match self.begin_at_once(&key) {
+                Some(flight) => Ok(Lookup::Compute(Pending::new(self, flight, None))),
+                None => self.reserve(&key),
+            },
+            Err(Beyond::Unverified(value)) => Ok(self.found(value, Owner::this_thread())),
         }
     }
 
-    #[inline(never)]
-    fn go_on(&self, key: &Hashed, beyond: Beyond) -> Result<Lookup> {
-        match beyond {
-            Beyond::Missed(missed) => self.reserve(key, missed),
-            Beyond::Unverified(value) => Ok(self.found(value, Owner::this_thread())),
-        }
+    /// Begins the computation of a key that the fast path has not found, unless somebody computes it. In any other case
+    /// `None`, and nothing has happened.
+    #[inline(always)]
+    pub fn try_fast_begin(&self, key: &[u8]) -> Option<Pending> {
+        let flight = self.begin_at_once(&key.into())?;
+        Some(Pending::new(self, flight, None))
     }
 
     /// A hit of this owner, which is computed again if it is its turn.
@@ -87,11 +91,13 @@ impl Cache {
         }
     }
 
-    fn reserve(&self, key: &Hashed, missed: Missed) -> Result<Lookup> {
+    /// Decides who computes a key; waits if that is another caller.
+    #[inline(never)]
+    fn reserve(&self, key: &Hashed) -> Result<Lookup> {
         let owner = Owner::this_thread();
         let mut vacant = None;
         loop {
-            let begun = self.begin(key, owner, missed, true);
+            let begun = self.begin(key, owner, true);
             if let (Some(vacant), false) = (vacant.take(), matches!(begun, Ok(Some(Begin::Lease(_))))) {
                 self.pass_on(&vacant);
             }
@@ -138,6 +144,7 @@ impl Lookup {
 
 impl Pending {
     /// The computation of a missing value, by the flight's owner or by one that `joined`.
+    #[inline(always)]
     pub(super) fn new(cache: &Cache, flight: TryArc<Flight>, joined: Option<Owner>) -> Self {
         Pending { cache: cache.clone(), subject: Subject::Missing(flight), owner: joined }
     }
@@ -194,10 +201,14 @@ impl Pending {
         self.subject.key()
     }
 
-    /// The draft of the value, complete in `block`.
-    fn written(&self, block: Reservation) -> Draft<'_> {
-        // It needs the cache's memory only to make the value shorter.
-        if block.is_whole() { Draft::resume(self.key(), None, block) } else { self.draft(block) }
+    /// Reserves `len` bytes for the value in `block`, zeroed or uninitialized, if its cache has room for them at once.
+    /// Otherwise the draft may.
+    #[inline(always)]
+    pub fn reserve_at_once<'b>(&self, block: &'b mut Reservation, len: usize, zeroed: bool) -> Option<&'b mut [u8]> {
+        match &self.subject {
+            Subject::Missing(flight) => block.reserve_at_once(flight.key(), len, &self.cache.memory(), zeroed),
+            Subject::Kept(_) => None,
+        }
     }
 
     /// The draft of the value, which continues with the reserved bytes in `block`.
@@ -208,17 +219,38 @@ impl Pending {
         }
     }
 
-    /// Ends the computation with a value of this cost, if that is known.
-    pub fn complete(self, block: Reservation, cost: Cost, maximum: f64) -> Result<Value> {
+    /// Ends the computation with a value of this cost, if that is known. Only once.
+    #[inline(always)]
+    pub fn complete(&self, block: Reservation, cost: Cost, maximum: f64) -> Result<Value> {
+        let completed = match (&self.subject, block.finish()) {
+            (Subject::Missing(flight), Ok(entry)) => self.cache.complete(flight, self.owner, entry, cost, maximum),
+            (_, finished) => self.complete_otherwise(finished, cost, maximum),
+        };
+        if completed.is_err() {
+            self.cache.count_failure();
+        }
+        completed
+    }
+
+    /// As [`Pending::complete`], for a value that is not finished, or one that is verified.
+    #[cold]
+    #[inline(never)]
+    fn complete_otherwise(
+        &self,
+        finished: std::result::Result<OwnedEntry, Reservation>,
+        cost: Cost,
+        maximum: f64,
+    ) -> Result<Value> {
+        let entry = match finished {
+            Ok(entry) => entry,
+            Err(block) => self.draft(block).finish()?,
+        };
         match &self.subject {
-            Subject::Missing(flight) => self.cache.complete(flight, self.owner, self.written(block), cost, maximum),
+            Subject::Missing(flight) => self.cache.complete(flight, self.owner, entry, cost, maximum),
             Subject::Kept(kept) => {
-                let finished = self.draft(block).finish().map(OwnedEntry::into_pinned);
-                let checked = finished.and_then(|computed| {
-                    self.cache.check(computed.key(), computed.value())?;
-                    Ok(self.compare(kept, computed, cost, maximum))
-                });
-                checked.inspect_err(|_| self.cache.count_failure())
+                let computed = entry.into_pinned();
+                self.cache.check(computed.key(), computed.value())?;
+                Ok(self.compare(kept, computed, cost, maximum))
             }
         }
     }
@@ -239,12 +271,13 @@ impl Pending {
     }
 
     /// Ends the computation without a value.
-    pub fn failed(self) {
+    pub fn failed(&self) {
         self.cache.count_failure();
     }
 }
 
 impl Drop for Pending {
+    #[inline(always)]
     fn drop(&mut self) {
         match (&self.subject, self.owner) {
             // After `complete` the flight has no owner. A joined caller leaves twice, which is harmless.
@@ -270,9 +303,9 @@ mod tests {
     /// Whether a computation that begins after a miss and a `change` of the cache finds a value.
     fn begins_with_a_value(cache: &Cache, key: &[u8], change: impl FnOnce()) -> bool {
         let key = Hashed::from(key);
-        let Err(Beyond::Missed(missed)) = cache.hit(&key) else { panic!("the key has no value yet") };
+        let Err(Beyond::Missed) = cache.hit(&key) else { panic!("the key has no value yet") };
         change();
-        match cache.begin(&key, Owner::this_thread(), missed, true).unwrap() {
+        match cache.begin(&key, Owner::this_thread(), true).unwrap() {
             Some(Begin::Found(_)) => true,
             Some(Begin::Lease(flight)) => {
                 cache.fail(&flight, None);

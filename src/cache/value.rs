@@ -1,7 +1,5 @@
 //! The results of cache operations: values and their origins, refusals, results of waits.
 
-use std::time::Duration;
-
 use crate::epoch::Guard;
 use crate::error::{Error, Result};
 use crate::memory::Exceeded;
@@ -53,21 +51,21 @@ impl Cost {
         Cost(ns)
     }
 
+    /// A measured time, which is known even if the clock saw none pass.
+    #[inline(always)]
+    pub fn measured(ns: u64) -> Self {
+        Cost(ns.max(1))
+    }
+
     /// The nanoseconds; 0 if unknown.
     pub fn ns(self) -> u64 {
         self.0
     }
 
     /// This cost, or `other` if it is unknown.
+    #[inline(always)]
     pub fn or(self, other: impl FnOnce() -> Self) -> Self {
         if self == Cost::UNKNOWN { other() } else { self }
-    }
-}
-
-/// A measured time, which is known even if the clock saw none pass.
-impl From<Duration> for Cost {
-    fn from(time: Duration) -> Self {
-        Cost(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).max(1))
     }
 }
 

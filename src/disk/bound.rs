@@ -3,6 +3,7 @@
 //! Worth is computing time per byte, divided by the time since the last use: a segment that nobody has read for a day is
 //! worth a 25th of one that was read just now. Readers note their use in the access time of the file.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,8 +13,9 @@ use super::failure::{Failure, Outcome};
 use super::files;
 use super::format::{FileKind, HEADER, Header, TRAILER, Trailer};
 use super::names::{Name, State};
+use super::open_files::with_descriptor;
 use super::repair;
-use super::segment::{Segment, value_folder};
+use super::segment::{is_there, value_folder};
 
 /// Files take whole blocks of this size.
 const BLOCK: u64 = 4096;
@@ -52,12 +54,10 @@ pub fn spaces(directory: &Directory) -> Outcome<Vec<PathBuf>> {
     for depth in 0..3 {
         let mut below = Vec::new();
         for folder in folders {
-            for name in list(&folder)? {
-                // Beside the identities there are directories that are being removed.
-                if depth > 0 || name.len() == 2 {
-                    below.push(folder.join(name));
-                }
-            }
+            let names = list(&folder)?;
+            // Beside the identities there are directories that are being removed.
+            let names = names.into_iter().filter(|name| depth > 0 || name.len() == 2);
+            below.extend(names.map(|name| folder.join(name)));
         }
         folders = below;
     }
@@ -66,11 +66,12 @@ pub fn spaces(directory: &Directory) -> Outcome<Vec<PathBuf>> {
 
 /// The names in a directory; none if it is not there.
 fn list(folder: &Path) -> Outcome<Vec<String>> {
-    match files::list(folder) {
-        Err(error) if [std::io::ErrorKind::NotFound, std::io::ErrorKind::NotADirectory].contains(&error.kind()) => {
-            Ok(Vec::new())
-        }
-        listed => listed.map_err(Failure::of("list", folder)),
+    match with_descriptor(|| files::list(folder)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Ok(Vec::new()),
+        listed => match listed.map_err(Failure::of("list", folder)) {
+            Err(failure) if failure.is_absence() => Ok(Vec::new()),
+            listed => listed,
+        },
     }
 }
 
@@ -78,7 +79,6 @@ fn list(folder: &Path) -> Outcome<Vec<String>> {
 pub fn survey_space(folder: &Arc<Path>) -> Outcome<Vec<Usage>> {
     let mut found = Vec::new();
     let names = list(folder)?;
-    repair::remove_unfinished(folder, &names);
     let segments = names.iter().filter_map(|file| Some((file, Name::of_file(file)?)));
     for (file, (name, state)) in segments {
         let Ok(metadata) = files::stat(&folder.join(file)) else { continue };
@@ -96,8 +96,9 @@ pub fn survey_space(folder: &Arc<Path>) -> Outcome<Vec<Usage>> {
     Ok(found)
 }
 
-/// The sum of all costs in a sealed segment, in nanoseconds; 0 if that is not known.
-fn cost(usage: &Usage) -> f64 {
+/// The sum of all costs in a segment, in nanoseconds, and whether it may have replaced or removed what is in older ones.
+/// Without a footer, that is not known.
+fn worth(usage: &Usage) -> (f64, bool) {
     let read = || {
         let file = files::open(&usage.folder.join(usage.name.file(State::Sealed))).ok()?;
         let len = files::metadata(&file).ok()?.len();
@@ -105,14 +106,36 @@ fn cost(usage: &Usage) -> f64 {
         files::read_at(&file, &mut header, 0).ok()?;
         files::read_at(&file, &mut trailer, len.checked_sub(TRAILER as u64)?).ok()?;
         let header = Header::decode(&header).filter(|header| header.kind == FileKind::Segment)?;
-        Some(Trailer::decode(&header, len, &trailer)?.cost)
+        let trailer = Trailer::decode(&header, len, &trailer)?;
+        Some((trailer.cost, trailer.replaces))
     };
-    read().unwrap_or(0.0)
+    read().unwrap_or((0.0, true))
+}
+
+/// Removes what a process left that was killed while it made or removed something: nobody finds it, and it counts for
+/// nobody.
+fn clean(directory: &Directory) -> Outcome<()> {
+    let values = directory.values();
+    for name in list(&values)?.into_iter().filter(|name| name.starts_with("removed-")) {
+        let _ = files::remove_tree(&values.join(name));
+    }
+    for folder in spaces(directory)? {
+        repair::remove_unfinished(&folder, &list(&folder)?);
+        let values = folder.join("values");
+        for name in list(&values)? {
+            // A segment is there before its values are, and goes before them.
+            if Name::parse(&name).is_some_and(|name| matches!(is_there(&folder, &name), Ok(false))) {
+                let _ = files::remove_tree(&values.join(name));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Removes segments until all together take at most `most` bytes, as far as that is possible: live segments of living
 /// processes stay. Returns what was removed.
 pub fn enforce(directory: &Directory, most: u64) -> Outcome<Vec<Usage>> {
+    clean(directory)?;
     let mut found = survey(directory)?;
     let mut total: u64 = found.iter().map(|usage| usage.bytes).sum();
     let mut removed = Vec::new();
@@ -122,45 +145,47 @@ pub fn enforce(directory: &Directory, most: u64) -> Outcome<Vec<Usage>> {
     found.retain(|usage| match usage.state {
         State::Sealed => true,
         State::New => false,
-        State::Live => is_left(directory, usage),
+        State::Live => matches!(repair::abandoned(&usage.folder, &usage.name, usage.state), Ok(Some(_))),
     });
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let mut ranked: Vec<(f64, Usage)> = found
+    let mut ranked: Vec<(f64, bool, Usage)> = found
         .into_iter()
         .map(|usage| {
             let idle = now.saturating_sub(usage.used) as f64;
-            (cost(&usage).max(1.0) / usage.bytes as f64 / (1.0 + idle / 3600.0), usage)
+            let (cost, replaces) = worth(&usage);
+            (cost.max(1.0) / usage.bytes as f64 / (1.0 + idle / 3600.0), replaces, usage)
         })
         .collect();
-    ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.name.cmp(&b.1.name)));
-    for (_, usage) in ranked {
+    // What a segment has replaced must not come back: older ones are worth no more than it.
+    ranked.sort_by(|a, b| b.2.name.cmp(&a.2.name));
+    let mut least: HashMap<Arc<Path>, f64> = HashMap::new();
+    for (worth, replaces, usage) in &mut ranked {
+        let bound = least.entry(usage.folder.clone()).or_insert(f64::INFINITY);
+        *worth = worth.min(*bound);
+        if *replaces {
+            *bound = *worth;
+        }
+    }
+    ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.2.name.cmp(&b.2.name)));
+    let mut failed = Ok(());
+    for (.., usage) in ranked {
         if total <= most {
-            break;
+            return Ok(removed);
         }
         let path = usage.folder.join(usage.name.file(usage.state));
-        files::remove(&path).map_err(Failure::of("remove", &path))?;
-        // A failure leaves files that nobody finds. The next survey that sees their segment gone does not count them, so
-        // they are removed at once or with their identity.
-        let _ = files::remove_tree(&value_folder(&usage.folder, &usage.name));
-        total -= usage.bytes;
-        removed.push(usage);
+        match files::remove(&path).map_err(Failure::of("remove", &path)) {
+            Ok(()) => {
+                // What stays is removed by the next survey.
+                let _ = files::remove_tree(&value_folder(&usage.folder, &usage.name));
+                total -= usage.bytes;
+                removed.push(usage);
+            }
+            // One of another user, perhaps.
+            Err(failure) => failed = failed.and(Err(failure)),
+        }
     }
-    Ok(removed)
-}
-
-/// Whether a live segment was left by a process that is gone.
-fn is_left(directory: &Directory, usage: &Usage) -> bool {
-    let path = usage.folder.join(usage.name.file(State::Live));
-    let read = || {
-        let file = files::open(&path).ok()?;
-        let mut header = [0; HEADER];
-        files::read_at(&file, &mut header, 0).ok()?;
-        Header::decode(&header)
-    };
-    let Some(header) = read() else { return true };
-    match Segment::open(directory, &usage.folder, usage.name.clone(), &header.space, false) {
-        Ok(Some(segment)) => repair::is_abandoned(&Arc::new(segment)).unwrap_or(false),
-        Ok(None) => true,
-        Err(_) => false,
+    match total <= most {
+        true => Ok(removed),
+        false => failed.map(|()| removed),
     }
 }

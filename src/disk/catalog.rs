@@ -3,6 +3,7 @@
 //! Of several records of a key, that in the newest segment counts, and in one segment the last. A removal is a record
 //! too; its entry stays in the index, so that an older record is not found instead.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::failure::Outcome;
@@ -42,9 +43,14 @@ pub struct Catalog {
     known: Vec<Option<Known>>,
     /// The entries of removed keys.
     removed: usize,
+    /// The files that have the name of a segment and are none.
+    rejected: BTreeSet<String>,
+    /// The greatest order that was seen.
+    newest: u64,
 }
 
 /// Where a record is.
+#[derive(Clone)]
 pub struct Located {
     /// The segment.
     pub segment: Arc<Segment>,
@@ -53,6 +59,13 @@ pub struct Located {
     /// What it is.
     pub extent: Extent,
     place: Place,
+}
+
+impl Located {
+    /// Whether both are the same record.
+    pub fn is_same(&self, other: &Located) -> bool {
+        Arc::ptr_eq(&self.segment, &other.segment) && self.place == other.place
+    }
 }
 
 impl Catalog {
@@ -87,11 +100,34 @@ impl Catalog {
 
     /// The order of a new segment: after all others.
     pub fn next_order(&self) -> u64 {
-        self.segments().map(|(_, known)| known.segment.name.order + STEP).max().unwrap_or(STEP)
+        self.newest + STEP
+    }
+
+    /// Notes the order of a segment, which may be one that cannot be opened now.
+    pub fn note_order(&mut self, order: u64) {
+        self.newest = self.newest.max(order);
+    }
+
+    /// Notes that a file is not a segment of this space.
+    pub fn reject(&mut self, file: String) {
+        self.rejected.insert(file);
+    }
+
+    /// Whether a file was rejected before.
+    pub fn has_rejected(&self, file: &str) -> bool {
+        self.rejected.contains(file)
+    }
+
+    /// Treats the segment that this process appended to as that of another one. Returns it.
+    pub fn disown(&mut self) -> Option<Arc<Segment>> {
+        let own = self.known.iter_mut().flatten().find(|known| known.growth == Growth::Own)?;
+        own.growth = Growth::ReadTo(HEADER as u64);
+        Some(own.segment.clone())
     }
 
     /// Adds a segment without records, and returns its number.
     pub fn add(&mut self, segment: Arc<Segment>, growth: Growth) -> Result<u16> {
+        self.note_order(segment.name.order);
         let known = Some(Known { segment, growth });
         if let Some(free) = self.known.iter().position(Option::is_none) {
             self.known[free] = known;
@@ -105,14 +141,22 @@ impl Catalog {
 
     /// Changes how a segment is written.
     pub fn grow(&mut self, number: u16, growth: Growth) {
-        if let Some(known) = &mut self.known[usize::from(number)] {
+        if let Some(known) = self.known.get_mut(usize::from(number)).and_then(Option::as_mut) {
             known.growth = growth;
         }
     }
 
+    /// Whether a number is that of this segment. A number is used again when its segment is gone.
+    pub fn is_number_of(&self, number: u16, segment: &Arc<Segment>) -> bool {
+        let known = self.known.get(usize::from(number)).and_then(Option::as_ref);
+        known.is_some_and(|known| Arc::ptr_eq(&known.segment, segment))
+    }
+
     /// Notes a record, unless a newer one of its key is known.
     pub fn note(&mut self, number: u16, hash: u64, offset: u64, extent: Extent) -> Result<()> {
-        let new = Place { segment: number, extent: extent.to_bits(), offset: (offset / UNIT as u64) as u32 };
+        // No segment of ours is so long.
+        let Ok(units) = u32::try_from(offset / UNIT as u64) else { return Ok(()) };
+        let new = Place { segment: number, extent: extent.to_bits(), offset: units };
         let old = self.index.get(hash);
         if old.is_some_and(|old| self.is_newer(old, new)) {
             return Ok(());
@@ -144,11 +188,6 @@ impl Catalog {
         Some(&self.known.get(usize::from(place.segment))?.as_ref()?.segment.name)
     }
 
-    /// Whether the record of a hash, if it has one, is in a segment that is newer than this one.
-    pub fn is_after(&self, hash: u64, segment: &Name) -> bool {
-        self.locate(hash).is_some_and(|located| located.segment.name > *segment)
-    }
-
     /// Removes the entry of a record that turned out to be damaged.
     pub fn forget(&mut self, hash: u64, located: &Located) {
         if self.index.get(hash) == Some(located.place) {
@@ -163,8 +202,10 @@ impl Catalog {
             return;
         }
         let (known, removed) = (&mut self.known, &mut self.removed);
+        let mut going = vec![false; known.len()];
+        gone.iter().for_each(|number| going[usize::from(*number)] = true);
         self.index.retain(|_, place| {
-            let stays = !gone.contains(&place.segment);
+            let stays = !going[usize::from(place.segment)];
             *removed -= usize::from(!stays && Extent::from_bits(place.extent).kind() == Kind::Removed);
             stays
         });

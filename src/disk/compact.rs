@@ -54,7 +54,11 @@ pub fn compact(space: &Space) -> Outcome<()> {
 
 /// The length of a segment if it is to be joined.
 fn small_len(segment: &Arc<Segment>, most: u64) -> Outcome<Option<u64>> {
-    let file = segment.file()?;
+    let file = match segment.file() {
+        // Another process joined it.
+        Err(failure) if failure.is_absence() => return Ok(None),
+        file => file?,
+    };
     let metadata = files::metadata(&file).map_err(|error| Failure::of("look at", &segment.path())(error))?;
     let age = metadata.modified().ok().and_then(|time| SystemTime::now().duration_since(time).ok());
     if metadata.len() > most || age.is_none_or(|age| age < SETTLED) {
@@ -69,8 +73,11 @@ fn join(space: &Space, run: &[Arc<Segment>]) -> Outcome<()> {
     let directory = &space.directory;
     let modes = (directory.directory_mode(), directory.file_mode());
     let mut writer = Writer::create(&space.folder, modes, space.digest, run[run.len() - 1].name.order + 1)?;
-    let copied =
-        copy(space, run, &mut writer).and_then(|()| if writer.end > HEADER as u64 { writer.seal() } else { Ok(()) });
+    let copied = copy(space, run, &mut writer).and_then(|()| match writer.end > HEADER as u64 {
+        // What is on the storage device stays there.
+        true => writer.seal().and_then(|()| writer.sync()),
+        false => Ok(()),
+    });
     if copied.is_err() || writer.end == HEADER as u64 {
         writer.discard();
     }
@@ -84,7 +91,9 @@ fn join(space: &Space, run: &[Arc<Segment>]) -> Outcome<()> {
 
 fn copy(space: &Space, run: &[Arc<Segment>], writer: &mut Writer) -> Outcome<()> {
     for segment in run {
-        for (hash, offset, extent) in segment.parts()?.0.parts() {
+        let (footer, _) = segment.parts()?;
+        writer.replaces |= footer.replaces;
+        for (hash, offset, extent) in footer.parts() {
             let current = space.locate(hash).is_some_and(|located| {
                 located.offset == offset && located.segment.name == segment.name && extent.kind() != Kind::Damaged
             });
@@ -95,7 +104,7 @@ fn copy(space: &Space, run: &[Arc<Segment>], writer: &mut Writer) -> Outcome<()>
             let Some(record) = Record::decode(&segment.header, offset, &bytes) else { continue };
             let mut copy = Vec::new();
             record.encode(&writer.segment.header, writer.end, &mut copy);
-            writer.append(&copy, false).map_err(|(failure, _)| failure)?;
+            writer.append(&copy).map_err(|(failure, _)| failure)?;
         }
     }
     Ok(())

@@ -68,7 +68,7 @@ impl Directory {
         if !metadata.is_dir() {
             return Err(Error::Storage(format!("{shown} is not a directory; give another path").into()));
         }
-        if !self.trusts(&metadata) {
+        if !self.trusts(&metadata) || !self.shares_group(&metadata) {
             let (owner, mode) = (metadata.uid(), metadata.permissions().mode() & 0o777);
             return Err(Error::Storage(
                 format!(
@@ -87,6 +87,14 @@ impl Directory {
         let forbidden = if self.trusts_group { 0o002 } else { 0o022 };
         let own = metadata.uid() == user() || self.trusts_group;
         own && metadata.permissions().mode() & forbidden == 0
+    }
+
+    /// Whether this user, or a group of this process, owns a directory: others may have made one that waits for values.
+    fn shares_group(&self, metadata: &Metadata) -> bool {
+        let group = metadata.gid();
+        let is_member =
+            || rustix::process::getgroups().is_ok_and(|groups| groups.iter().any(|its| its.as_raw() == group));
+        metadata.uid() == user() || rustix::process::getegid().as_raw() == group || is_member()
     }
 
     /// Its path.

@@ -24,10 +24,13 @@ impl Failure {
         move |error| Failure { what, path: path.into(), error }
     }
 
-    /// Whether the process, or the system, has no file descriptor left.
-    pub fn lacks_descriptors(&self) -> bool {
-        let causes = [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE].map(|errno| errno.raw_os_error());
-        self.error.raw_os_error().is_some_and(|error| causes.contains(&error))
+    /// Whether there is something else than a regular file: a symbolic link, a named pipe, a directory.
+    pub fn is_foreign(&self) -> bool {
+        let causes = [rustix::io::Errno::LOOP, rustix::io::Errno::NXIO].map(|errno| errno.raw_os_error());
+        match self.error.raw_os_error() {
+            Some(error) => causes.contains(&error),
+            None => self.error.kind() == io::ErrorKind::InvalidInput,
+        }
     }
 
     /// Whether a file or directory is not there, or is not there any more.
@@ -35,6 +38,12 @@ impl Failure {
         let stale = rustix::io::Errno::STALE.raw_os_error();
         self.error.kind() == io::ErrorKind::NotFound || self.error.raw_os_error() == Some(stale)
     }
+}
+
+/// Whether a process, or the system, has no file descriptor left.
+pub fn lacks_descriptors(error: &io::Error) -> bool {
+    let causes = [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE].map(|errno| errno.raw_os_error());
+    error.raw_os_error().is_some_and(|error| causes.contains(&error))
 }
 
 impl fmt::Display for Failure {

@@ -4,9 +4,9 @@
 //! fail, one after another ([`faults`]). They retry what a signal interrupted and continue what was read or written in
 //! part. They follow no symbolic link in the last component of a path.
 
-use std::fs::{self, DirBuilder, File, FileTimes, Metadata, OpenOptions};
+use std::fs::{self, DirBuilder, File, FileTimes, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -15,10 +15,18 @@ use rustix::process::{Resource, getrlimit};
 
 /// Opens a regular file to read.
 pub fn open(path: &Path) -> io::Result<File> {
+    open_with(OpenOptions::new().read(true), path)
+}
+
+/// Opens a regular file to lock it: some network file systems lock only what could be written.
+pub fn open_to_lock(path: &Path) -> io::Result<File> {
+    open_with(OpenOptions::new().read(true).write(true), path)
+}
+
+fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     faults::check()?;
     // A named pipe would block the open without NONBLOCK, which has no effect on regular files.
-    let file =
-        OpenOptions::new().read(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32).open(path)?;
+    let file = options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32).open(path)?;
     match metadata(&file)?.is_file() {
         true => Ok(file),
         false => Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file")),
@@ -77,6 +85,16 @@ pub fn sync(file: &File) -> io::Result<()> {
     file.sync_data()
 }
 
+/// Has the names in a directory written to the storage device.
+pub fn sync_directory(path: &Path) -> io::Result<()> {
+    faults::check()?;
+    match File::open(path)?.sync_all() {
+        // Some file systems cannot do it for directories, and do not need it.
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
+        result => result,
+    }
+}
+
 /// What the system knows of an open file.
 pub fn metadata(file: &File) -> io::Result<Metadata> {
     faults::check()?;
@@ -100,10 +118,27 @@ pub fn list(path: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Makes a directory and its parents.
+/// Makes a directory and its parents. What the process takes from the permissions of new files does not count here: a
+/// group could not share the directory.
 pub fn make_directories(path: &Path, mode: u32) -> io::Result<()> {
     faults::check()?;
-    DirBuilder::new().recursive(true).mode(mode).create(path)
+    match DirBuilder::new().mode(mode).create(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).ok_or(error)?;
+            make_directories(parent, mode)?;
+            make_directories(path, mode)
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => {
+            // The bit by which what is made below belongs to the same group stays.
+            let made = fs::symlink_metadata(path)?.permissions().mode();
+            match made & mode == mode {
+                true => Ok(()),
+                false => fs::set_permissions(path, Permissions::from_mode(made | mode)),
+            }
+        }
+    }
 }
 
 /// Renames a file or directory.

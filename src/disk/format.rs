@@ -24,6 +24,9 @@ pub const PREFIX: usize = 16;
 /// The bytes of a trailer.
 pub const TRAILER: usize = 64;
 
+/// The bytes that a footer has for each record.
+pub const FOOTER_PART: u64 = 8 + 2;
+
 /// Records begin at multiples of this, and their lengths are given in it.
 pub const UNIT: usize = 8;
 
@@ -351,6 +354,8 @@ pub struct Footer {
     pub cost: f64,
     /// The bytes of the values in files.
     pub file_bytes: u64,
+    /// Whether records may replace some in older segments.
+    pub replaces: bool,
 }
 
 /// The fixed part of a footer, at the end of a sealed segment.
@@ -364,6 +369,8 @@ pub struct Trailer {
     pub cost: f64,
     /// The bytes of the values in files.
     pub file_bytes: u64,
+    /// Whether records may replace some in older segments, which must then not be found any more.
+    pub replaces: bool,
     /// The checksum of hashes and extents.
     columns: u64,
 }
@@ -390,7 +397,7 @@ impl Footer {
         bytes.extend_from_slice(&self.cost.to_le_bytes());
         bytes.extend_from_slice(&self.file_bytes.to_le_bytes());
         bytes.extend_from_slice(&columns.to_le_bytes());
-        bytes.extend_from_slice(&[0; 8]);
+        bytes.extend_from_slice(&u64::from(self.replaces).to_le_bytes());
         let sum = checksum(header.seed(!start), &bytes[from..]);
         bytes.extend_from_slice(&sum.to_le_bytes());
         bytes
@@ -408,9 +415,12 @@ impl Footer {
             extents: rest[..count * 2].chunks_exact(2).map(|extent| u16_at(extent, 0)).collect(),
             cost: trailer.cost,
             file_bytes: trailer.file_bytes,
+            replaces: trailer.replaces,
         };
-        let covered: usize = footer.extents.iter().map(|bits| Extent::from_bits(*bits).len()).sum();
-        (HEADER + covered == trailer.start as usize).then_some(footer)
+        let extents = || footer.extents.iter().map(|bits| Extent::from_bits(*bits));
+        let covered: u64 = extents().map(|extent| extent.len() as u64).sum();
+        let whole = extents().all(|extent| extent.len() >= if extent.kind() == Kind::Damaged { UNIT } else { PREFIX });
+        (whole && HEADER as u64 + covered == trailer.start).then_some(footer)
     }
 
     /// The parts of the segment with their offsets.
@@ -437,10 +447,11 @@ impl Trailer {
             start: u64_at(bytes, 16),
             cost: f64::from_bits(u64_at(bytes, 24)),
             file_bytes: u64_at(bytes, 32),
+            replaces: u64_at(bytes, 48) != 0,
             columns: u64_at(bytes, 40),
         };
         let sum = checksum(header.seed(!trailer.start), &bytes[..TRAILER - 8]);
-        let whole = bytes[..8] == *TRAILER_MAGIC && sum == u64_at(bytes, TRAILER - 8) && u64_at(bytes, 48) == 0;
+        let whole = bytes[..8] == *TRAILER_MAGIC && sum == u64_at(bytes, TRAILER - 8) && u64_at(bytes, 48) <= 1;
         let footer = columns_len(trailer.count) as u64 + TRAILER as u64;
         (whole && trailer.start.checked_add(footer) == Some(len)).then_some(trailer)
     }

@@ -76,8 +76,11 @@ impl Index {
                 return Ok(Some(std::mem::replace(&mut slot.place, place)));
             }
             let Some(run) = self.slots[at..].iter().position(Slot::is_gap) else {
-                // No gap up to the end.
-                self.grow()?;
+                // No gap up to the end: many hashes are near the greatest. In a table that is not full, a larger one would not
+                // help.
+                let more = 16 + self.slots.len() / 64;
+                self.slots.try_reserve_exact(more).map_err(|_| Error::OutOfMemory(more * size_of::<Slot>()))?;
+                self.slots.extend(std::iter::repeat_n(GAP, more));
                 continue;
             };
             self.slots.copy_within(at..at + run, at + 1);
@@ -141,14 +144,17 @@ impl Index {
         let mut new = Vec::new();
         new.try_reserve_exact(slots).map_err(|_| Error::OutOfMemory(slots * size_of::<Slot>()))?;
         new.resize(slots, GAP);
-        let (old, len) = (std::mem::replace(&mut self.slots, new), std::mem::take(&mut self.len));
+        let (old, mut len) = (std::mem::replace(&mut self.slots, new), std::mem::take(&mut self.len));
         self.homes = homes;
         let mut end = 0;
         for slot in old.into_iter().filter(|slot| !slot.is_gap()) {
             let at = self.home(slot.hash).max(end);
             if at >= self.slots.len() {
-                // Only hashes that were chosen for it get here.
-                self.slots.push(slot);
+                // Only hashes that were chosen for it get here. Without memory, they are forgotten.
+                match self.slots.try_reserve(1) {
+                    Ok(()) => self.slots.push(slot),
+                    Err(_) => len -= 1,
+                }
             } else {
                 self.slots[at] = slot;
             }

@@ -55,12 +55,13 @@ fn add_space(directory: &Directory, folder: &Arc<Path>, verify: bool, report: &m
             continue;
         }
         report.segments += 1;
+        let is_written = usage.state == State::Live && !is_abandoned(folder, &usage);
         let opened = open(directory, folder, usage.name, usage.state);
         let Ok(Some(segment)) = opened.map(|opened| opened.map(Arc::new)) else {
             report.damaged += 1;
             continue;
         };
-        report.writers += u64::from(usage.state == State::Live && !repair::is_abandoned(&segment).unwrap_or(false));
+        report.writers += u64::from(is_written);
         match verify || usage.state == State::Live {
             true => add_records(&segment, verify, report)?,
             false => {
@@ -72,6 +73,11 @@ fn add_space(directory: &Directory, folder: &Arc<Path>, verify: bool, report: &m
         }
     }
     Ok(())
+}
+
+/// Whether the owner of a live segment is gone.
+fn is_abandoned(folder: &Path, usage: &bound::Usage) -> bool {
+    matches!(repair::abandoned(folder, &usage.name, usage.state), Ok(Some(_)))
 }
 
 /// A segment of any identity and role.

@@ -24,6 +24,9 @@ impl State {
     const ALL: [(State, &str); 3] = [(State::New, "new"), (State::Live, "live"), (State::Sealed, "seg")];
 }
 
+/// The greatest order of a segment.
+const GREATEST_ORDER: u64 = 1 << 62;
+
 /// The name of a segment, without its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name {
@@ -51,6 +54,7 @@ impl Name {
     /// A new name of this process.
     pub fn new(order: u64) -> Self {
         let Host { name, boot } = host();
+        let order = order.min(GREATEST_ORDER);
         let text = format!("{order:016x}-{boot:08x}-{:x}-{:016x}-{name}", std::process::id(), random());
         Name::parse(&text).expect("a name that it makes")
     }
@@ -69,8 +73,10 @@ impl Name {
         parts.next().filter(|boot| boot.len() == 8)?;
         parts.nth(2)?;
         let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-        let order = u64::from_str_radix(order, 16).ok()?;
-        plain.then(|| Name { order, text: text.to_owned(), boot_end: 16 + 1 + 8 })
+        let (digits, order) = (order, u64::from_str_radix(order, 16).ok()?);
+        // Names are compared as text. Greater orders are not reached, and would leave no room after them.
+        let sorted = digits == format!("{order:016x}") && order <= GREATEST_ORDER;
+        (plain && sorted).then(|| Name { order, text: text.to_owned(), boot_end: 16 + 1 + 8 })
     }
 
     /// The name of the file in a state.
@@ -137,9 +143,16 @@ mod tests {
     #[test]
     fn other_files_have_no_name() {
         let good = Name::new(1).file(State::Sealed);
-        for bad in
-            ["", ".seg", "x.seg", &good[1..], &good.replace('-', "_"), &good.replace("seg", "bak"), "../../x.seg"]
-        {
+        for bad in [
+            "",
+            ".seg",
+            "x.seg",
+            &good[1..],
+            &good.replace('-', "_"),
+            &good.replace("seg", "bak"),
+            "../../x.seg",
+            &good.replacen('0', "f", 1),
+        ] {
             assert_eq!(Name::of_file(bad), None, "{bad}");
         }
         assert_eq!(Name::of_file(&good.replace("-", "-/")), None);

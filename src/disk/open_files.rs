@@ -2,8 +2,10 @@
 //! have a low limit, and needs descriptors of its own.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::{Arc, Weak};
 
+use super::failure::lacks_descriptors;
 use crate::sync::Mutex;
 
 /// The most files that this process keeps open.
@@ -27,10 +29,17 @@ pub fn opened(opener: Weak<dyn Closes>) {
     close(oldest);
 }
 
-/// Closes all files, because the process has no descriptor left.
-pub fn close_all() {
-    let open = std::mem::take(&mut *OPEN.lock());
-    close(open);
+/// Performs an operation that needs a descriptor. If the process has none left, all files are closed, and the operation
+/// is tried again.
+pub fn with_descriptor<R>(operation: impl Fn() -> io::Result<R>) -> io::Result<R> {
+    match operation() {
+        Err(error) if lacks_descriptors(&error) => {
+            let open = std::mem::take(&mut *OPEN.lock());
+            close(open);
+            operation()
+        }
+        result => result,
+    }
 }
 
 fn close(openers: impl IntoIterator<Item = Weak<dyn Closes>>) {

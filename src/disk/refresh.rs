@@ -3,19 +3,21 @@
 //! A refresh asks for the state of the directory (one stat), lists it if that has changed, and reads on in each live
 //! segment of other processes (one read each).
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::catalog::{Growth, read_on};
 use super::failure::{Failure, Outcome};
 use super::files;
-use super::format::Footer;
+use super::format::{Extent, Footer};
 use super::names::{Name, State};
-use super::open_files::Closes;
+use super::open_files::{Closes, with_descriptor};
 use super::segment::Segment;
 use super::space::Space;
 use super::stamp::Stamp;
 use super::{compact, repair};
+use crate::error::{Error, Result};
 use crate::sync::monotonic_ns;
 
 /// A segment that a listing shows for the first time.
@@ -28,147 +30,207 @@ struct New {
 impl Space {
     /// Refreshes if that is due.
     pub(super) fn refresh_if_due(&self) -> Outcome<()> {
-        match monotonic_ns() < self.due.load(Relaxed) {
-            true => Ok(()),
-            false => self.refresh(),
+        let is_due = || monotonic_ns() >= self.due.load(Relaxed);
+        if !is_due() {
+            return Ok(());
         }
+        let mut listed = self.listed.lock();
+        // Another thread may have done it meanwhile.
+        if is_due() { self.refresh_listed(&mut listed) } else { Ok(()) }
     }
 
     /// Refreshes now.
     pub(super) fn refresh(&self) -> Outcome<()> {
-        let mut listed = self.listed.lock();
-        let refreshed = match self.stamp()? {
-            None => {
-                // Somebody removed everything, or nobody has stored anything.
-                *listed = None;
-                self.drop_all();
-                Ok(())
-            }
-            Some(stamp) => {
-                let known = listed.filter(|listed| listed.is_same_directory(&stamp));
-                if known.is_none() {
-                    self.drop_all();
-                }
-                let changed = known.is_none_or(|known| !known.is_current(&stamp));
-                let opened = if changed { self.list(known.is_none())? } else { Ok(()) };
-                // What could not be opened is tried again next time.
-                *listed = Some(if opened.is_ok() { stamp } else { stamp.unsettled() });
-                opened.and_then(|()| self.read_on())
-            }
-        };
+        self.refresh_listed(&mut self.listed.lock())
+    }
+
+    fn refresh_listed(&self, listed: &mut Option<Stamp>) -> Outcome<()> {
+        self.leave_parent();
+        let refreshed = self.compare(listed);
+        // Also after a failure, so that lookups do not all wait for a server that is down.
         let period = u64::try_from(self.options.refresh.as_nanos()).unwrap_or(u64::MAX);
         self.due.store(monotonic_ns().saturating_add(period), Relaxed);
         refreshed
     }
 
-    /// The state of the directory; `None` if it is not there.
-    fn stamp(&self) -> Outcome<Option<Stamp>> {
-        let metadata = match files::stat(&self.folder).map_err(Failure::of("look at", &self.folder)) {
-            Err(failure) if failure.is_absence() => return Ok(None),
-            metadata => metadata?,
+    /// A forked child treats its parent's segment as that of another process, and does not keep its lock.
+    fn leave_parent(&self) {
+        let process = std::process::id();
+        if self.process.swap(process, Relaxed) == process {
+            return;
+        }
+        if let Some(segment) = self.change(|catalog| catalog.disown()) {
+            segment.close();
+        }
+        // A store that runs now does it itself.
+        if let Some(mut writer) = self.writer.try_lock()
+            && writer.as_ref().is_some_and(|writer| !writer.is_own())
+        {
+            *writer = None;
+        }
+    }
+
+    /// Compares the directory with its state when it was listed.
+    fn compare(&self, listed: &mut Option<Stamp>) -> Outcome<()> {
+        let Some(stamp) = self.stamp(listed.as_ref())? else {
+            // Somebody removed everything, or nobody has stored anything.
+            *listed = None;
+            self.drop_all();
+            return Ok(());
         };
-        let ours = metadata.is_dir() && self.directory.trusts(&metadata);
-        Ok(ours.then(|| Stamp::of(&metadata)))
+        if !listed.is_some_and(|known| known.is_same_directory(&stamp)) {
+            *listed = None;
+            self.drop_all();
+        }
+        if listed.is_none_or(|known| !known.is_current(&stamp)) {
+            let complete = self.list(listed.is_none())?;
+            // What could not be opened is tried again next time.
+            *listed = Some(if complete { stamp } else { stamp.unsettled() });
+        }
+        self.read_on()
+    }
+
+    /// The state of the directory; `None` if it is not there.
+    fn stamp(&self, before: Option<&Stamp>) -> Outcome<Option<Stamp>> {
+        let failed = |kind: ErrorKind| Err(Failure::of("trust", &self.folder)(kind.into()));
+        match files::stat(&self.folder).map_err(Failure::of("look at", &self.folder)) {
+            Err(failure) if failure.is_absence() => Ok(None),
+            Err(failure) => Err(failure),
+            Ok(metadata) if !metadata.is_dir() => failed(ErrorKind::NotADirectory),
+            // Others may write into it.
+            Ok(metadata) if !self.directory.trusts(&metadata) => failed(ErrorKind::PermissionDenied),
+            Ok(metadata) => Ok(Some(Stamp::of(&metadata, before))),
+        }
     }
 
     /// Everything is gone.
     fn drop_all(&self) {
         self.change(|catalog| {
             let all: Vec<u16> = catalog.segments().map(|(number, _)| number).collect();
-            if !all.is_empty() {
-                self.writer_is_lost.store(true, Relaxed);
-            }
+            catalog.segments().for_each(|(_, known)| known.segment.set_lost());
             catalog.drop_segments(&all);
         });
     }
 
-    /// Compares the directory with what is known. The inner result is that of opening segments: the others are known
-    /// then.
-    fn list(&self, first: bool) -> Outcome<Outcome<()>> {
-        let names = files::list(&self.folder).map_err(Failure::of("list", &self.folder))?;
+    /// Compares the directory with what is known; returns whether all segments could be opened.
+    fn list(&self, first: bool) -> Outcome<bool> {
+        let names = with_descriptor(|| files::list(&self.folder)).map_err(Failure::of("list", &self.folder))?;
         let mut present: Vec<(Name, State)> = names.iter().filter_map(|file| Name::of_file(file)).collect();
         present.retain(|(_, state)| *state != State::New);
         // Of a segment that is being sealed, both files may be there.
         present.sort_by(|a, b| a.0.cmp(&b.0).then((b.1 == State::Sealed).cmp(&(a.1 == State::Sealed))));
         present.dedup_by(|a, b| a.0 == b.0);
-        let (mut gone, mut sealed, mut known) = (Vec::new(), Vec::new(), Vec::new());
-        for (number, its) in self.catalog.read().segments() {
-            match present.iter().find(|(name, _)| *name == its.segment.name) {
-                None => {
-                    gone.push(number);
-                    if its.growth == Growth::Own {
-                        self.writer_is_lost.store(true, Relaxed);
-                    }
+        let state = |name: &Name| {
+            let at = present.binary_search_by(|(its, _)| its.cmp(name)).ok()?;
+            Some(present[at].1)
+        };
+        let mut known: Vec<(u16, Arc<Segment>, Growth)> = {
+            let catalog = self.catalog.read();
+            catalog.segments().map(|(number, its)| (number, its.segment.clone(), its.growth)).collect()
+        };
+        let (mut gone, mut sealed) = (Vec::new(), Vec::new());
+        for (number, segment, growth) in &known {
+            match (state(&segment.name), growth) {
+                (None, _) if !segment.is_there().unwrap_or(true) => {
+                    gone.push(*number);
+                    segment.set_lost();
                 }
-                Some((_, State::Sealed)) => {
-                    if let Growth::ReadTo(end) = its.growth {
-                        sealed.push((number, its.segment.clone(), end));
-                    }
+                // Another host took this process for gone. What it appends now, nobody finds.
+                (Some(State::Sealed), Growth::Own) => {
+                    segment.set_lost();
+                    sealed.push((*number, segment.clone(), None));
                 }
-                Some(_) => (),
+                (Some(State::Sealed), Growth::ReadTo(end)) => sealed.push((*number, segment.clone(), Some(*end))),
+                _ => (),
             }
-            known.push(its.segment.name.clone());
         }
-        let mut new = Vec::new();
-        let mut failed = Ok(());
-        for (name, state) in present.into_iter().filter(|(name, _)| !known.contains(name)) {
-            match self.open_new(name, state, first) {
-                Ok(opened) => new.extend(opened),
-                Err(failure) if failure.is_absence() => (),
-                Err(failure) => failed = failed.and(Err(failure)),
+        known.sort_by(|a, b| a.1.name.cmp(&b.1.name));
+        let (mut new, mut complete) = (Vec::new(), true);
+        for (name, state) in present {
+            let (file, order) = (name.file(state), name.order);
+            let is_known = known.binary_search_by(|(_, segment, _)| segment.name.cmp(&name)).is_ok();
+            if is_known || self.catalog.read().has_rejected(&file) {
+                continue;
+            }
+            match self.watch(self.open_new(name, state, first)) {
+                Ok(Opened::New(opened)) => new.push(opened),
+                Ok(Opened::Gone) => (),
+                Ok(Opened::Foreign) => {
+                    self.health.count_damaged();
+                    self.change(|catalog| catalog.reject(file));
+                }
+                Err(_) => {
+                    // The others are usable. New segments come after it.
+                    self.change(|catalog| catalog.note_order(order));
+                    complete = false;
+                }
             }
         }
         // What was appended before a segment was sealed is read a last time.
-        let ends: Vec<_> = sealed.iter().map(|(number, segment, from)| (*number, read_on(segment, *from))).collect();
-        let noted: crate::error::Result<()> = self.change(|catalog| {
-            catalog.drop_segments(&gone);
-            for (number, read) in &ends {
-                if let Ok((records, _)) = read {
-                    for (hash, offset, extent) in records {
-                        catalog.note(*number, *hash, *offset, *extent)?;
-                    }
-                    catalog.grow(*number, Growth::Sealed);
-                }
+        for (number, segment, from) in sealed {
+            let Some(from) = from else {
+                self.change(|catalog| catalog.grow(number, Growth::Sealed));
+                continue;
+            };
+            if let Ok((records, _)) = self.watch(read_on(&segment, from)) {
+                self.note(number, records, Growth::Sealed)?;
             }
-            for New { segment, footer, growth } in new {
-                segment.note_open();
+        }
+        self.change(|catalog| catalog.drop_segments(&gone));
+        for New { segment, footer, growth } in new {
+            segment.note_open();
+            let noted = self.change(|catalog| {
                 let number = catalog.add(segment, growth)?;
-                catalog.note_all(number, &footer)?;
-            }
-            Ok(())
-        });
-        noted.map_err(|error| Failure::of("index", &self.folder)(std::io::Error::other(error.to_string())))?;
-        if first && !self.options.read_only {
+                // It is all known, or not at all.
+                catalog.note_all(number, &footer).inspect_err(|_| catalog.drop_segments(&[number]))
+            });
+            complete &= self.watch(noted.map_err(|error| self.not_indexed(error))).is_ok();
+        }
+        if first && complete && !self.options.read_only {
             // Many small segments are no more than slow.
             let _ = self.watch(compact::compact(self));
         }
-        Ok(failed)
+        Ok(complete)
     }
 
     /// A segment that was not known.
-    fn open_new(&self, name: Name, state: State, first: bool) -> Outcome<Option<New>> {
-        let opened = Segment::open(&self.directory, &self.folder, name, &self.digest, !self.options.read_only)?;
-        let Some(segment) = opened.map(Arc::new) else {
-            self.health.count_damaged();
-            return Ok(None);
+    fn open_new(&self, name: Name, state: State, first: bool) -> Outcome<Opened> {
+        let segment = match Segment::open(&self.directory, &self.folder, name, &self.digest, !self.options.read_only) {
+            Ok(Some(segment)) => Arc::new(segment),
+            Ok(None) => return Ok(Opened::Foreign),
+            Err(failure) if failure.is_absence() => return Ok(Opened::Gone),
+            Err(failure) if failure.is_foreign() => return Ok(Opened::Foreign),
+            Err(failure) => return Err(failure),
         };
         let mut is_sealed = state == State::Sealed;
-        if !is_sealed && first && !self.options.read_only && repair::is_abandoned(&segment)? {
+        if !is_sealed && first && !self.options.read_only {
             // If it cannot be sealed now, it is read as it is.
-            is_sealed = self.watch(repair::seal(&self.directory, &self.folder, &segment)).is_ok();
-            segment.close();
-            if is_sealed && segment.file().is_err() {
-                return Ok(None);
-            }
+            is_sealed = self.watch(self.seal_if_abandoned(&segment)).unwrap_or(false);
         }
         if !is_sealed {
-            return Ok(Some(New { segment, footer: Footer::default(), growth: Growth::ReadTo(0) }));
+            return Ok(Opened::New(New { segment, footer: Footer::default(), growth: Growth::ReadTo(0) }));
         }
-        let (footer, damaged) = segment.parts()?;
-        if damaged {
-            self.health.count_damaged();
+        match segment.parts() {
+            Ok((footer, damaged)) => {
+                if damaged {
+                    self.health.count_damaged();
+                }
+                Ok(Opened::New(New { segment, footer, growth: Growth::Sealed }))
+            }
+            // It had no record.
+            Err(failure) if failure.is_absence() => Ok(Opened::Gone),
+            Err(failure) => Err(failure),
         }
-        Ok(Some(New { segment, footer, growth: Growth::Sealed }))
+    }
+
+    /// Seals a live segment if its owner is gone, and returns whether that was so.
+    fn seal_if_abandoned(&self, segment: &Arc<Segment>) -> Outcome<bool> {
+        match repair::abandoned(&self.folder, &segment.name, State::Live) {
+            Ok(Some(right)) => repair::seal(&right, &self.directory, &self.folder, segment).map(|()| true),
+            Ok(None) => Ok(false),
+            Err(failure) if failure.is_absence() => Ok(false),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Reads what others have appended to their live segments.
@@ -182,19 +244,39 @@ impl Space {
             live.collect()
         };
         for (number, segment, from) in live {
-            let (records, end) = match read_on(&segment, from) {
-                Err(failure) if failure.is_absence() => continue,
-                read => read?,
-            };
-            let noted: crate::error::Result<()> = self.change(|catalog| {
-                for (hash, offset, extent) in records {
-                    catalog.note(number, hash, offset, extent)?;
-                }
-                catalog.grow(number, Growth::ReadTo(end));
-                Ok(())
-            });
-            noted.map_err(|error| Failure::of("index", &self.folder)(std::io::Error::other(error.to_string())))?;
+            match read_on(&segment, from) {
+                Ok((records, end)) => self.note(number, records, Growth::ReadTo(end))?,
+                Err(failure) if failure.is_absence() => (),
+                // The others can be read.
+                failed => drop(self.watch(failed)),
+            }
         }
         Ok(())
     }
+
+    /// Notes records of a segment: hashes, offsets, extents.
+    fn note(&self, number: u16, records: Vec<(u64, u64, Extent)>, growth: Growth) -> Outcome<()> {
+        let noted: Result<()> = self.change(|catalog| {
+            for (hash, offset, extent) in records {
+                catalog.note(number, hash, offset, extent)?;
+            }
+            catalog.grow(number, growth);
+            Ok(())
+        });
+        noted.map_err(|error| self.not_indexed(error))
+    }
+
+    /// The failure to note where records are.
+    pub(super) fn not_indexed(&self, error: Error) -> Failure {
+        Failure::of("index", &self.folder)(std::io::Error::other(error.to_string()))
+    }
+}
+
+/// What the file of a segment turned out to be.
+enum Opened {
+    New(New),
+    /// It was removed meanwhile.
+    Gone,
+    /// It is not a segment of this space, or not one that can be trusted.
+    Foreign,
 }

@@ -3,6 +3,8 @@
 //! Nobody writes into another process's file, so a sealed copy is made and renamed to the segment's name. Records stay
 //! at their offsets, so readers of the old file are not disturbed.
 
+use std::fs::{File, Metadata};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -12,6 +14,7 @@ use super::failure::{Failure, Outcome};
 use super::files;
 use super::format::HEADER;
 use super::names::{Name, State};
+use super::open_files::{Closes, with_descriptor};
 use super::segment::{Segment, value_folder};
 use super::writer::finish;
 
@@ -19,33 +22,55 @@ use super::writer::finish;
 /// Its owner writes to it, or notes that it is alive, whenever it uses the cache.
 const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 
+/// A process has locked a file that it makes when it is as old as this.
+const LOCKED: Duration = Duration::from_secs(10);
+
 /// The bytes that are copied at once.
 const CHUNK: usize = 256 << 10;
 
-/// Whether the owner of a live segment is gone.
-pub fn is_abandoned(segment: &Arc<Segment>) -> Outcome<bool> {
-    let file = segment.file()?;
-    if segment.name.shows_locks()
-        && let Ok(locked) = files::try_lock(&file)
-    {
-        return Ok(locked);
-    }
-    let metadata = files::metadata(&file).map_err(|error| Failure::of("look at", &segment.path())(error))?;
-    // A time in the future is that of a clock that was set back: the owner counts as alive.
-    let age = metadata.modified().ok().and_then(|time| SystemTime::now().duration_since(time).ok());
-    Ok(age.is_some_and(|age| age > ABANDONED))
+/// The right to seal or remove a file whose owner is gone. It holds the file's lock, if the file system has locks.
+pub struct Abandoned {
+    _locked: Option<File>,
 }
 
-/// Seals the segment of a process that is gone, or removes it if it has no record. The caller holds its lock, if the
-/// file system has locks, by [`is_abandoned`].
-pub fn seal(directory: &Directory, folder: &Arc<Path>, segment: &Arc<Segment>) -> Outcome<()> {
+/// Whether the owner of a file is gone.
+pub fn abandoned(folder: &Path, name: &Name, state: State) -> Outcome<Option<Abandoned>> {
+    let path = folder.join(name.file(state));
+    if name.shows_locks() {
+        let open = || match with_descriptor(|| files::open_to_lock(&path)) {
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => files::open(&path),
+            opened => opened,
+        };
+        let file = open().map_err(Failure::of("open", &path))?;
+        if let Ok(locked) = files::try_lock(&file) {
+            let of_path = files::stat(&path).map_err(Failure::of("look at", &path))?;
+            let of_file = files::metadata(&file).map_err(Failure::of("look at", &path))?;
+            // Otherwise somebody sealed or removed it before the lock was taken.
+            let is_same = (of_path.dev(), of_path.ino()) == (of_file.dev(), of_file.ino());
+            return Ok((locked && is_same).then_some(Abandoned { _locked: Some(file) }));
+        }
+    }
+    let metadata = files::stat(&path).map_err(Failure::of("look at", &path))?;
+    // A time in the future is that of a clock that was set back: the owner counts as alive.
+    Ok(age(&metadata).is_some_and(|age| age > ABANDONED).then_some(Abandoned { _locked: None }))
+}
+
+/// The time since a file was changed; `None` if that is in the future.
+fn age(metadata: &Metadata) -> Option<Duration> {
+    metadata.modified().ok().and_then(|time| SystemTime::now().duration_since(time).ok())
+}
+
+/// Seals the segment of a process that is gone, or removes it if it has no record.
+pub fn seal(_right: &Abandoned, directory: &Directory, folder: &Path, segment: &Arc<Segment>) -> Outcome<()> {
     let live = folder.join(segment.name.file(State::Live));
     let (footer, end) = segment.make_footer()?;
     if end > HEADER as u64 {
         let new = folder.join(Name::new(segment.name.order).file(State::New));
         let copy = || {
-            let (from, to) = (segment.file()?, files::create(&new, directory.file_mode()));
+            let (from, to) = (segment.file()?, with_descriptor(|| files::create(&new, directory.file_mode())));
             let to = to.map_err(Failure::of("make", &new))?;
+            // Others see by it that this process is alive.
+            let _ = files::try_lock(&to);
             let mut buffer = vec![0; CHUNK];
             let mut offset = 0;
             while offset < end {
@@ -59,6 +84,8 @@ pub fn seal(directory: &Directory, folder: &Arc<Path>, segment: &Arc<Segment>) -
                 offset += part as u64;
             }
             finish(&to, &segment.header, &footer, end).map_err(Failure::of("write", &new))?;
+            // What its owner had on the storage device stays there.
+            files::sync(&to).map_err(Failure::of("sync", &new))?;
             files::rename(&new, &folder.join(segment.name.file(State::Sealed))).map_err(Failure::of("rename", &new))
         };
         copy().inspect_err(|_: &Failure| {
@@ -67,17 +94,21 @@ pub fn seal(directory: &Directory, folder: &Arc<Path>, segment: &Arc<Segment>) -
     } else {
         let _ = files::remove_tree(&value_folder(folder, &segment.name));
     }
-    files::remove(&live).map_err(Failure::of("remove", &live))
+    let removed = files::remove(&live).map_err(Failure::of("remove", &live));
+    // It is opened again in its new state.
+    segment.close();
+    removed
 }
 
-/// Removes what processes left that were killed before they had finished a file, if it is old.
-pub fn remove_unfinished(folder: &Path, files: &[String]) {
-    let new = files.iter().filter(|file| matches!(Name::of_file(file), Some((_, State::New))));
-    for path in new.map(|file| folder.join(file)) {
-        let modified = super::files::stat(&path).ok().and_then(|metadata| metadata.modified().ok());
-        let age = modified.and_then(|time| SystemTime::now().duration_since(time).ok());
-        if age.is_some_and(|age| age > ABANDONED) {
-            let _ = super::files::remove(&path);
+/// Removes what processes left that were killed before they had finished a file.
+pub fn remove_unfinished(folder: &Path, names: &[String]) {
+    let new = names.iter().filter_map(|file| Name::of_file(file)).filter(|(_, state)| *state == State::New);
+    for (name, state) in new {
+        let path = folder.join(name.file(state));
+        // Its owner makes it and then locks it.
+        let Ok(metadata) = files::stat(&path) else { continue };
+        if age(&metadata).is_none_or(|age| age > LOCKED) && matches!(abandoned(folder, &name, state), Ok(Some(_))) {
+            let _ = files::remove(&path);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::directory::Directory;
@@ -34,6 +34,8 @@ pub struct Segment {
     file: Mutex<Option<Arc<File>>>,
     /// When this process noted a read, in seconds since 1970; `u64::MAX` if it never does.
     noted: AtomicU64,
+    /// Whether its file was removed or sealed by somebody else.
+    is_lost: AtomicBool,
 }
 
 impl Segment {
@@ -61,7 +63,29 @@ impl Segment {
     /// A segment whose file is open already.
     pub fn with_file(folder: &Arc<Path>, name: Name, header: Header, file: Arc<File>, notes_reads: bool) -> Self {
         let noted = AtomicU64::new(if notes_reads { 0 } else { u64::MAX });
-        Segment { name, header, folder: folder.clone(), file: Mutex::new(Some(file)), noted }
+        Segment {
+            name,
+            header,
+            folder: folder.clone(),
+            file: Mutex::new(Some(file)),
+            noted,
+            is_lost: AtomicBool::new(false),
+        }
+    }
+
+    /// Notes that its file was removed, or sealed by another process: its owner must not append to it.
+    pub fn set_lost(&self) {
+        self.is_lost.store(true, Relaxed);
+    }
+
+    /// Whether its file was removed or sealed by another process.
+    pub fn is_lost(&self) -> bool {
+        self.is_lost.load(Relaxed)
+    }
+
+    /// Whether a file of this name is in its folder.
+    pub fn is_there(&self) -> Outcome<bool> {
+        is_there(&self.folder, &self.name)
     }
 
     /// Its file, which is opened again if it was closed to save descriptors.
@@ -135,7 +159,11 @@ impl Segment {
     pub fn footer(self: &Arc<Self>) -> Outcome<Option<Footer>> {
         let Some(trailer) = self.trailer()? else { return Ok(None) };
         let file = self.file()?;
-        let mut bytes = vec![0; trailer.columns_len()];
+        // The trailer says that the file is so long.
+        let mut bytes = Vec::new();
+        let room = bytes.try_reserve_exact(trailer.columns_len());
+        room.map_err(|_| Failure::of("read", &self.path())(std::io::ErrorKind::OutOfMemory.into()))?;
+        bytes.resize(trailer.columns_len(), 0);
         let read = files::read_at(&file, &mut bytes, trailer.start);
         let read = read.map_err(|error| Failure::of("read", &self.path())(error))?;
         Ok(Footer::decode(&self.header, &trailer, &bytes[..read]))
@@ -177,14 +205,15 @@ impl Segment {
 
     /// The footer that the records from the header on have, and where the last one ends.
     pub fn make_footer(self: &Arc<Self>) -> Outcome<(Footer, u64)> {
-        let mut footer = Footer::default();
+        // Only its owner knows.
+        let mut footer = Footer { replaces: true, ..Footer::default() };
         let mut end = HEADER as u64;
         let last = self.scan(end, true, |offset, record| {
             Extent::damaged((offset - end) as usize).for_each(|damaged| footer.push(0, damaged));
             footer.push(record.key.hash(), record.extent());
             footer.cost += f64::from(record.cost);
             if let super::format::Content::File(file) = record.content {
-                footer.file_bytes += file.len();
+                footer.file_bytes = footer.file_bytes.saturating_add(file.len());
             }
             end = offset + record.len() as u64;
         })?;
@@ -212,14 +241,27 @@ fn open_file(folder: &Path, name: &Name) -> Outcome<(File, PathBuf)> {
     let mut opened = Err(Failure::of("open", folder)(std::io::ErrorKind::NotFound.into()));
     for state in [State::Sealed, State::Live, State::Sealed] {
         let path = folder.join(name.file(state));
-        opened = files::open(&path).map_err(Failure::of("open", &path)).map(|file| (file, path.clone()));
+        let file = open_files::with_descriptor(|| files::open(&path));
+        opened = file.map_err(Failure::of("open", &path)).map(|file| (file, path.clone()));
         match &opened {
             Err(failure) if failure.is_absence() => (),
-            Err(failure) if failure.lacks_descriptors() => open_files::close_all(),
             _ => break,
         }
     }
     opened
+}
+
+/// Whether a segment has a file in a folder. A listing may miss a file that is renamed meanwhile.
+pub fn is_there(folder: &Path, name: &Name) -> Outcome<bool> {
+    for state in [State::Sealed, State::Live, State::Sealed] {
+        let path = folder.join(name.file(state));
+        match files::stat(&path).map_err(Failure::of("look at", &path)) {
+            Ok(_) => return Ok(true),
+            Err(failure) if failure.is_absence() => (),
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(false)
 }
 
 /// The folder of the files of long values of a segment.
@@ -235,7 +277,7 @@ impl ValueFile {
 
     /// The bytes of the file.
     pub fn len(&self) -> u64 {
-        HEADER as u64 + u64::from(self.key_len) + self.value_len
+        (HEADER as u64 + u64::from(self.key_len)).saturating_add(self.value_len)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
 use super::catalog::{Catalog, Located};
@@ -66,8 +66,8 @@ pub struct Space {
     pub(super) catalog: RwLock<Catalog>,
     /// The segment that this process writes. Locked before the catalog.
     pub(super) writer: Mutex<Option<Writer>>,
-    /// Set when somebody has removed the writer's segment.
-    pub(super) writer_is_lost: AtomicBool,
+    /// The process that refreshed last: a forked child begins anew.
+    pub(super) process: AtomicU32,
     /// The directory as it was last listed; `None` before that. Locked during a refresh.
     pub(super) listed: Mutex<Option<Stamp>>,
     /// When the next refresh is due, in nanoseconds of the monotonic clock.
@@ -126,7 +126,7 @@ impl Space {
             digest: *hasher.finalize().as_bytes(),
             catalog: RwLock::default(),
             writer: Mutex::default(),
-            writer_is_lost: AtomicBool::new(false),
+            process: AtomicU32::new(std::process::id()),
             listed: Mutex::default(),
             due: AtomicU64::new(0),
             reads: ReadFilter::new(),
@@ -153,13 +153,31 @@ impl Space {
     pub fn find(&self, key: &[u8]) -> Outcome<Lookup> {
         let key = RecordKey::of(key);
         let hash = key.hash();
-        self.watch(match self.locate(hash) {
-            Some(located) => self.fetch(hash, Some(&key), located),
-            None => self.refresh_if_due().and_then(|()| match self.locate(hash) {
-                Some(located) => self.fetch(hash, Some(&key), located),
-                None => Ok(Lookup::Nothing),
-            }),
-        })
+        self.watch(self.lookup(hash, Some(&key)))
+    }
+
+    fn lookup(&self, hash: u64, key: Option<&RecordKey>) -> Outcome<Lookup> {
+        let located = match self.locate(hash) {
+            None => {
+                self.refresh_if_due()?;
+                self.locate(hash)
+            }
+            located => located,
+        };
+        let Some(located) = located else { return Ok(Lookup::Nothing) };
+        if let Some(lookup) = self.fetch(hash, key, &located)? {
+            return Ok(lookup);
+        }
+        // Another process removed the segment, joined it with others, or replaced the value.
+        self.refresh()?;
+        let Some(again) = self.locate(hash) else { return Ok(Lookup::Nothing) };
+        if !again.is_same(&located)
+            && let Some(lookup) = self.fetch(hash, key, &again)?
+        {
+            return Ok(lookup);
+        }
+        self.forget(hash, &again);
+        Ok(Lookup::Damaged)
     }
 
     /// The keys of all values, as hashes.
@@ -170,8 +188,7 @@ impl Space {
 
     /// Looks up the key with this hash; returns also the key.
     pub fn find_hash(&self, hash: u64) -> Outcome<(Lookup, Vec<u8>)> {
-        let Some(located) = self.locate(hash) else { return Ok((Lookup::Nothing, Vec::new())) };
-        let lookup = self.watch(self.fetch(hash, None, located))?;
+        let lookup = self.watch(self.lookup(hash, None))?;
         let key = match &lookup {
             Lookup::Found(Found { bytes: FoundBytes::Record(bytes, range), .. }) => bytes[PREFIX..range.start].to_vec(),
             Lookup::Found(Found { bytes: FoundBytes::File(file), .. }) => self.watch(file.read_key())?,
@@ -222,29 +239,30 @@ impl Space {
         self.catalog.read().locate(hash)
     }
 
-    fn fetch(&self, hash: u64, key: Option<&RecordKey>, located: Located) -> Outcome<Lookup> {
+    /// The value of a record; `None` if its file is gone.
+    fn fetch(&self, hash: u64, key: Option<&RecordKey>, located: &Located) -> Outcome<Option<Lookup>> {
         if located.extent.kind() == Kind::Removed {
-            return Ok(Lookup::Nothing);
+            return Ok(Some(Lookup::Nothing));
         }
-        let damaged = |located: &Located| {
+        let damaged = || {
             self.forget(hash, located);
-            Ok(Lookup::Damaged)
+            Ok(Some(Lookup::Damaged))
         };
         let bytes = match located.segment.read(located.offset, located.extent) {
             Ok(bytes) => bytes,
-            // Another process removed the segment, and this one had closed it.
-            Err(failure) if failure.is_absence() => return damaged(&located),
+            Err(failure) if failure.is_absence() => return Ok(None),
+            Err(failure) if failure.is_foreign() => return damaged(),
             Err(failure) => return Err(failure),
         };
         let header = &located.segment.header;
-        let Some(record) = Record::decode(header, located.offset, &bytes) else { return damaged(&located) };
+        let Some(record) = Record::decode(header, located.offset, &bytes) else { return damaged() };
         if key.is_some_and(|key| *key != record.key) {
-            return Ok(Lookup::Nothing);
+            return Ok(Some(Lookup::Nothing));
         }
         self.reads.note(hash);
         let cost_ns = record.cost.max(0.0) as u64;
         let bytes = match record.content {
-            Content::Removed => return Ok(Lookup::Nothing),
+            Content::Removed => return Ok(Some(Lookup::Nothing)),
             Content::Value(value) => {
                 let start = PREFIX + record.key.bytes().len();
                 let range = start..start + value.len();
@@ -252,12 +270,12 @@ impl Space {
             }
             Content::File(described) => match OpenValue::open(&located.segment.value_folder(), header, described) {
                 Ok(Some(file)) => FoundBytes::File(file),
-                Ok(None) => return damaged(&located),
-                Err(failure) if failure.is_absence() => return damaged(&located),
+                Ok(None) => return damaged(),
+                Err(failure) if failure.is_absence() => return Ok(None),
                 Err(failure) => return Err(failure),
             },
         };
-        Ok(Lookup::Found(Found { cost_ns, hash, located, bytes }))
+        Ok(Some(Lookup::Found(Found { cost_ns, hash, located: located.clone(), bytes })))
     }
 
     fn forget(&self, hash: u64, located: &Located) {

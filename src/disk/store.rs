@@ -1,15 +1,16 @@
 //! Stores and removals of a space.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::Arc;
 
-use super::bound;
 use super::catalog::{Growth, Located};
 use super::failure::{Failure, Outcome};
 use super::files;
-use super::format::{Content, HEADER, Kind, LONGEST_RECORD, LONGEST_VALUE, Record, RecordKey, ValueFile};
+use super::format::{Content, FOOTER_PART, HEADER, Kind, LONGEST_RECORD, LONGEST_VALUE, Record, RecordKey, ValueFile};
+use super::names::Name;
+use super::open_files::Closes;
 use super::space::{Lookup, Options, Space};
-use super::value_files;
 use super::writer::{Usable, Writer};
+use super::{bound, compact, value_files};
 use crate::error::{Error, Result};
 use crate::sync::MutexGuard;
 
@@ -21,6 +22,9 @@ const PART: u64 = 64;
 
 /// The most values in files of one segment: they share a folder.
 const MOST_FILES: u32 = 1024;
+
+/// With more segments than this, small ones are joined; a full directory has a 64th of the bound in each.
+const FRAGMENTED: usize = 256;
 
 /// The result of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +63,7 @@ impl Space {
             return (0..entries.len()).for_each(|at| done(at, Ok(Stored::ReadOnly)));
         }
         let mut writer = self.writer.lock();
+        self.leave_parent_writer(&mut writer);
         for (at, entry) in entries.iter().enumerate() {
             done(at, self.watch(self.store_one(&mut writer, *entry)));
         }
@@ -77,6 +82,7 @@ impl Space {
         let none = ValueFile { number: 0, key_len: 0, value_len: 0, digest: [0; 16] };
         let mut record = Record { key, content: content(none), cost: entry.cost_ns as f32 };
         let current = self.ready(writer, hash, record.len() as u64, in_file)?;
+        let mut written = None;
         if has_file {
             // The number is taken even if the file cannot be written.
             let file = value_files::describe(current.files, entry.key, entry.value);
@@ -86,20 +92,33 @@ impl Space {
             value_files::write(&folder, modes, &header, &file, entry.key, entry.value, self.options.sync)?;
             current.file_bytes += bound::rounded(in_file);
             record.content = content(file);
+            written = Some(folder.join(file.name()));
         }
         record.encode(&current.segment.header, current.end, &mut bytes);
-        let old = self.locate(hash);
-        self.append(writer, hash, &record, &bytes)?;
-        if let Some(old) = old {
+        let (old, end) = (self.locate(hash), current.end);
+        let appended = self.append(writer, hash, &record, &bytes);
+        if let (Some(written), true) = (written, writer.as_ref().is_none_or(|current| current.end == end)) {
+            // No record tells of it.
+            let _ = files::remove(&written);
+        }
+        appended?;
+        self.remove_replaced(hash, old);
+        Ok(Stored::Stored)
+    }
+
+    /// Removes the file of the value that a record had before. If another process has stored a newer one, it stays.
+    fn remove_replaced(&self, hash: u64, old: Option<Located>) {
+        let Some(old) = old else { return };
+        if self.locate(hash).is_some_and(|new| new.segment.name >= old.segment.name && !new.is_same(&old)) {
             self.remove_value_file(&old);
         }
-        Ok(Stored::Stored)
     }
 
     /// Removes a key; returns whether it had a value.
     pub fn remove(&self, key: &[u8]) -> Result<bool> {
         self.check_writable()?;
         let mut writer = self.writer.lock();
+        self.leave_parent_writer(&mut writer);
         self.watch(self.refresh())?;
         let key = RecordKey::of(key);
         let hash = key.hash();
@@ -114,7 +133,7 @@ impl Space {
             self.append(writer, hash, &record, &bytes)
         };
         self.watch(remove(&mut writer))?;
-        self.remove_value_file(&located);
+        self.remove_replaced(hash, Some(located));
         Ok(true)
     }
 
@@ -139,6 +158,7 @@ impl Space {
         *listed = None;
         let discarded = self.watch(self.directory.discard(&self.folder));
         self.change(|catalog| {
+            catalog.segments().for_each(|(_, known)| known.segment.set_lost());
             let all: Vec<u16> = catalog.segments().map(|(number, _)| number).collect();
             catalog.drop_segments(&all);
         });
@@ -155,20 +175,50 @@ impl Space {
 
     /// Has everything that this process stored written to the storage device.
     pub fn sync(&self) -> Result<()> {
-        if let Some(writer) = &*self.writer.lock() {
-            self.watch(writer.sync())?;
+        match &*self.writer.lock() {
+            Some(writer) if !writer.is_lost() => Ok(self.watch(writer.sync())?),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Seals the segment of this process. Without that, the next process does it.
     pub fn close(&self) {
-        let Some(writer) = self.writer.lock().take() else { return };
-        if writer.is_own() && !self.writer_is_lost.load(Relaxed) {
-            match writer.end > HEADER as u64 {
-                true => drop(self.watch(writer.seal())),
-                false => writer.discard(),
+        let mut writer = self.writer.lock();
+        self.leave_parent_writer(&mut writer);
+        if let Some(current) = writer.take() {
+            self.end_segment(current);
+        }
+    }
+
+    /// Seals a segment, or removes it if it has no record.
+    fn end_segment(&self, writer: Writer) {
+        let has_ended = match writer.is_lost() {
+            true => false,
+            false if writer.end > HEADER as u64 => self.watch(writer.seal()).is_ok(),
+            false => {
+                writer.discard();
+                false
             }
+        };
+        self.leave_segment(writer, if has_ended { Growth::Sealed } else { Growth::ReadTo(HEADER as u64) });
+    }
+
+    /// Treats the segment of a writer as that of another process. With the writer ends the segment's lock: whoever comes
+    /// next may seal it.
+    fn leave_segment(&self, writer: Writer, growth: Growth) {
+        let Writer { segment, number, .. } = writer;
+        self.change(|catalog| {
+            if catalog.is_number_of(number, &segment) {
+                catalog.grow(number, growth);
+            }
+        });
+        segment.close();
+    }
+
+    /// A forked child makes a segment of its own.
+    fn leave_parent_writer(&self, writer: &mut Option<Writer>) {
+        if let Some(parents) = writer.take_if(|writer| !writer.is_own()) {
+            self.leave_segment(parents, Growth::ReadTo(HEADER as u64));
         }
     }
 
@@ -191,29 +241,26 @@ impl Space {
         in_file: u64,
     ) -> Outcome<&'w mut Writer> {
         debug_assert!(len as usize <= LONGEST_RECORD);
-        self.refresh_if_due()?;
-        if let Some(current) = &mut **writer {
-            let lost = self.writer_is_lost.load(Relaxed) || !current.is_own();
-            let used = current.end + current.file_bytes;
-            let full = current.end > HEADER as u64 && used + len + in_file > self.segment_bytes();
+        // If it fails, this process can still store.
+        let _ = self.watch(self.refresh_if_due());
+        let old = self.locate(hash);
+        let ended = writer.take_if(|current| {
+            let full = current.end > HEADER as u64
+                && current.len() + FOOTER_PART + len + bound::rounded(in_file) > self.segment_bytes();
             // Its records would be taken for older ones than the one that is replaced.
-            let old = self.catalog.read().is_after(hash, &current.segment.name);
-            if lost {
-                **writer = None;
-            } else if full || old || current.files >= MOST_FILES {
-                let sealed = current.seal();
-                let number = current.number;
-                **writer = None;
-                let growth = if self.watch(sealed).is_ok() { Growth::Sealed } else { Growth::ReadTo(HEADER as u64) };
-                self.change(|catalog| catalog.grow(number, growth));
-            } else {
-                current.note_alive();
-            }
+            let late = old.as_ref().is_some_and(|old| old.segment.name > current.segment.name);
+            current.is_lost() || full || late || current.files >= MOST_FILES
+        });
+        if let Some(ended) = ended {
+            self.end_segment(ended);
         }
-        if writer.is_none() {
-            **writer = Some(self.begin_segment(in_file)?);
-        }
-        Ok(writer.as_mut().expect("it was made"))
+        let current = match &mut **writer {
+            Some(current) => current,
+            none => none.insert(self.begin_segment(in_file)?),
+        };
+        current.note_alive();
+        current.replaces |= self.locate(hash).is_some_and(|old| !Arc::ptr_eq(&old.segment, &current.segment));
+        Ok(current)
     }
 
     /// Begins a segment, and makes room for it within the bound.
@@ -222,24 +269,42 @@ impl Space {
         files::make_directories(&self.folder, modes.0).map_err(Failure::of("make the directory", &self.folder))?;
         // Segments that are about to be removed are opened now, so that what is worth keeping can be copied.
         self.refresh()?;
-        let room = self.segment_bytes().max(in_file) + LONGEST_RECORD as u64;
+        if self.catalog.read().segments().count() > FRAGMENTED {
+            let _listed = self.listed.lock();
+            let _ = self.watch(compact::compact(self));
+        }
+        let room = self.segment_bytes().max(bound::rounded(in_file)) + LONGEST_RECORD as u64;
         let removed = bound::enforce(&self.directory, self.max_bytes().saturating_sub(room))?;
-        let order = self.catalog.read().next_order();
-        let mut writer = Writer::create(&self.folder, modes, self.digest, order)?;
-        self.writer_is_lost.store(false, Relaxed);
-        let added = self.change(|catalog| catalog.add(writer.segment.clone(), Growth::Own));
-        writer.number =
-            added.map_err(|error| Failure::of("index", &self.folder)(std::io::Error::other(error.to_string())))?;
-        let own: Vec<_> = removed.into_iter().filter(|usage| usage.folder == self.folder).collect();
-        for usage in own {
-            self.rescue(&usage.name, &mut writer)?;
+        let mut writer = {
+            // A listing that was made before the segment would not show it.
+            let _listed = self.listed.lock();
+            let order = self.catalog.read().next_order();
+            let mut writer = Writer::create(&self.folder, modes, self.digest, order)?;
+            let added = self.change(|catalog| catalog.add(writer.segment.clone(), Growth::Own));
+            writer.number = added.map_err(|error| {
+                writer.discard();
+                self.not_indexed(error)
+            })?;
+            writer
+        };
+        for usage in removed.into_iter().filter(|usage| usage.folder == self.folder) {
+            if let Err((failure, usable)) = self.rescue(&usage.name, &mut writer) {
+                match usable {
+                    // There is room for one record, at least.
+                    Usable::Yes => drop(self.watch(Err::<(), _>(failure))),
+                    Usable::No => {
+                        self.leave_segment(writer, Growth::ReadTo(HEADER as u64));
+                        return Err(failure);
+                    }
+                }
+            }
         }
         Ok(writer)
     }
 
     /// Copies what is worth keeping from a segment that was removed to a new one: what this process has read, and what
     /// took long to compute; at most a quarter.
-    fn rescue(&self, name: &super::names::Name, writer: &mut Writer) -> Outcome<()> {
+    fn rescue(&self, name: &Name, writer: &mut Writer) -> std::result::Result<(), (Failure, Usable)> {
         let found = {
             let catalog = self.catalog.read();
             catalog
@@ -264,7 +329,8 @@ impl Space {
                 let mut copy = Vec::new();
                 record.encode(&writer.segment.header, writer.end, &mut copy);
                 let at = writer.end;
-                writer.append(&copy, false).map_err(|(failure, _)| failure)?;
+                writer.append(&copy)?;
+                writer.replaces |= footer.replaces;
                 let _ = self.change(|catalog| catalog.note(writer.number, hash, at, extent));
             }
         }
@@ -278,20 +344,22 @@ impl Space {
     fn append(&self, writer: &mut MutexGuard<Option<Writer>>, hash: u64, record: &Record, bytes: &[u8]) -> Outcome<()> {
         let current = writer.as_mut().expect("it is ready");
         let (number, offset) = (current.number, current.end);
-        let appended = current.append(bytes, self.options.sync);
-        if let Err((failure, usable)) = appended {
-            if usable == Usable::No {
-                // The next process seals it, without what was written in part.
-                **writer = None;
-                self.change(|catalog| catalog.grow(number, Growth::ReadTo(offset)));
-                return Err(failure);
+        if let Err((failure, usable)) = current.append(bytes) {
+            // The next process seals it, without what was written in part.
+            if usable == Usable::No
+                && let Some(current) = writer.take()
+            {
+                self.leave_segment(current, Growth::ReadTo(HEADER as u64));
             }
-            if current.end == offset {
-                return Err(failure);
-            }
+            return Err(failure);
         }
-        let noted = self.change(|catalog| catalog.note(number, hash, offset, record.extent()));
-        noted.map_err(|error| Failure::of("index", &self.folder)(std::io::Error::other(error.to_string())))
+        let noted = self.change(|catalog| match catalog.is_number_of(number, &current.segment) {
+            true => catalog.note(number, hash, offset, record.extent()),
+            // Somebody has just removed it.
+            false => Ok(()),
+        });
+        noted.map_err(|error| self.not_indexed(error))?;
+        if self.options.sync { current.sync() } else { Ok(()) }
     }
 
     /// As [`Space::find`], for keys that other processes may have stored this moment.

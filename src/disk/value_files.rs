@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::failure::{Failure, Outcome};
 use super::files;
 use super::format::{FileKind, HEADER, Header, ValueFile};
+use super::open_files::with_descriptor;
 
 /// The bytes of a key that are compared at once.
 const CHUNK: usize = 64 << 10;
@@ -39,14 +40,14 @@ pub fn write(
         files::make_directories(folder, modes.0)?;
         // A file of this name is left over from a store that failed.
         files::remove(&path)?;
-        files::create(&path, modes.1)
+        with_descriptor(|| files::create(&path, modes.1))
     };
     let write = |to: &File| {
         let (key_at, value_at) = (HEADER as u64, (HEADER + key.len()) as u64);
         files::write_at(to, &header, 0)?;
         files::write_at(to, key, key_at)?;
         files::write_at(to, value, value_at)?;
-        if sync { files::sync(to) } else { Ok(()) }
+        if sync { files::sync(to).and_then(|()| files::sync_directory(folder)) } else { Ok(()) }
     };
     let written = create().and_then(|to| {
         write(&to).inspect_err(|_| {
@@ -64,13 +65,18 @@ pub struct OpenValue {
 }
 
 impl OpenValue {
-    /// Opens the file that a record of a segment describes. `None` if it is not that of this segment.
+    /// Opens the file that a record of a segment describes. `None` if it is not that of this segment, or has another
+    /// length: callers make room for the value.
     pub fn open(folder: &Path, segment: &Header, described: ValueFile) -> Outcome<Option<Self>> {
         let path = folder.join(described.name());
-        let file = files::open(&path).map_err(Failure::of("open", &path))?;
+        let file = match with_descriptor(|| files::open(&path)).map_err(Failure::of("open", &path)) {
+            Err(failure) if failure.is_foreign() => return Ok(None),
+            opened => opened?,
+        };
         let mut bytes = [0; HEADER];
         let len = files::read_at(&file, &mut bytes, 0).map_err(Failure::of("read", &path))?;
-        let belongs = Header::decode(&bytes[..len]) == Some(header(segment, &described));
+        let whole = files::metadata(&file).map_err(Failure::of("look at", &path))?.len() == described.len();
+        let belongs = whole && Header::decode(&bytes[..len]) == Some(header(segment, &described));
         Ok(belongs.then_some(OpenValue { file, path, described }))
     }
 
@@ -85,6 +91,8 @@ impl OpenValue {
         while key.len() < self.described.key_len as usize {
             // Memory grows with what is there, not with what is announced.
             let (done, part) = (key.len(), CHUNK.min(self.described.key_len as usize - key.len()));
+            key.try_reserve(part)
+                .map_err(|_| Failure::of("read", &self.path)(std::io::ErrorKind::OutOfMemory.into()))?;
             key.resize(done + part, 0);
             let read = self.read_at(&mut key[done..], HEADER + done)?;
             if read < part {

@@ -3,6 +3,7 @@
 //! It is made under a name that others ignore, locked, and then renamed: whoever finds it finds it locked, as long as
 //! its owner lives.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,8 +11,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::failure::{Failure, Outcome};
 use super::files;
-use super::format::{FileKind, Footer, HEADER, Header};
+use super::format::{FOOTER_PART, FileKind, Footer, HEADER, Header, TRAILER};
 use super::names::{Name, State, random};
+use super::open_files::with_descriptor;
 use super::segment::Segment;
 
 /// A live segment of this process.
@@ -30,8 +32,14 @@ pub struct Writer {
     pub files: u32,
     /// The process that made it.
     process: u32,
+    /// The number of records.
+    records: u32,
+    /// Whether a record may replace one in an older segment.
+    pub replaces: bool,
     /// When it noted that it is alive, in seconds since 1970.
     pub noted: u64,
+    /// Whether its name may not be on the storage device.
+    is_new: Cell<bool>,
 }
 
 impl Writer {
@@ -46,7 +54,7 @@ impl Writer {
         let (new, live) = (folder.join(name.file(State::New)), folder.join(name.file(State::Live)));
         let create = || {
             files::make_directories(folder, modes.0)?;
-            let file = files::create(&new, modes.1)?;
+            let file = with_descriptor(|| files::create(&new, modes.1))?;
             // Without locks, the file's age shows whether its owner is alive.
             let _ = files::try_lock(&file);
             files::write_at(&file, &header.encode(), 0)?;
@@ -67,7 +75,10 @@ impl Writer {
             file_bytes: 0,
             files: 0,
             process: std::process::id(),
+            records: 0,
+            replaces: false,
             noted: created,
+            is_new: Cell::new(true),
         })
     }
 
@@ -76,9 +87,19 @@ impl Writer {
         self.process == std::process::id()
     }
 
-    /// Appends records. If that fails, the file is as before; if that fails too, the error says that the writer cannot
+    /// The bytes that the segment takes when it is sealed, with the files of its values.
+    pub fn len(&self) -> u64 {
+        self.end + u64::from(self.records) * FOOTER_PART + TRAILER as u64 + self.file_bytes
+    }
+
+    /// Whether it cannot be appended to: another process removed or sealed the segment, or made it.
+    pub fn is_lost(&self) -> bool {
+        self.segment.is_lost() || !self.is_own()
+    }
+
+    /// Appends a record. If that fails, the file is as before; if that fails too, the error says that the writer cannot
     /// be used any more.
-    pub fn append(&mut self, bytes: &[u8], sync: bool) -> Result<(), (Failure, Usable)> {
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), (Failure, Usable)> {
         let path = || self.segment.path();
         let written =
             files::write_at(&self.file, bytes, self.end).map_err(|error| Failure::of("append to", &path())(error));
@@ -87,12 +108,21 @@ impl Writer {
             return Err((failure, if usable { Usable::Yes } else { Usable::No }));
         }
         self.end += bytes.len() as u64;
-        if sync { self.sync().map_err(|failure| (failure, Usable::Yes)) } else { Ok(()) }
+        self.records += 1;
+        Ok(())
     }
 
     /// Has all records written to the storage device.
     pub fn sync(&self) -> Outcome<()> {
-        files::sync(&self.file).map_err(|error| Failure::of("sync", &self.segment.path())(error))
+        let sync = || {
+            files::sync(&self.file)?;
+            if self.is_new.get() {
+                files::sync_directory(&self.folder)?;
+                self.is_new.set(false);
+            }
+            Ok(())
+        };
+        sync().map_err(|error| Failure::of("sync", &self.segment.path())(error))
     }
 
     /// Notes that this process is alive.
@@ -107,7 +137,8 @@ impl Writer {
 
     /// Ends the segment with its footer. Until that has succeeded, it is what a process leaves that was killed.
     pub fn seal(&self) -> Outcome<()> {
-        let (footer, end) = self.segment.make_footer()?;
+        let (mut footer, end) = self.segment.make_footer()?;
+        footer.replaces = self.replaces;
         finish(&self.file, &self.segment.header, &footer, end)
             .map_err(|error| Failure::of("seal", &self.segment.path())(error))?;
         let (live, sealed) = (self.segment.name.file(State::Live), self.segment.name.file(State::Sealed));

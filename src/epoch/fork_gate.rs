@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use super::barrier;
 use super::participant::Participant;
-use super::threads::{threads, with};
+use super::threads::{This, threads};
 use crate::sync::atomic::Ordering;
 
 /// The longest wait of a change for a fork; forks of large processes are slow. Shorter than a fork's wait for changes,
@@ -31,19 +31,22 @@ const STEP: Duration = Duration::from_micros(50);
 
 /// Runs `work` while no fork happens. Calls may be nested; only the outermost one waits, before it takes any lock.
 /// `work` must be short and must not run user code.
-#[inline]
+#[inline(always)]
 pub fn without_fork<R>(work: impl FnOnce() -> R) -> R {
-    with(|participant| {
-        let _changing = Changing::begin(participant);
-        work()
-    })
+    let _changing = Changing::begin();
+    work()
 }
 
-struct Changing<'p>(&'p Participant);
+/// A change. No fork happens until it is dropped. For code whose inlining matters: the compiler does not always inline
+/// a closure.
+pub struct Changing(This);
 
-impl<'p> Changing<'p> {
+impl Changing {
+    /// Begins a change of this thread; see [`without_fork`].
     #[inline(always)]
-    fn begin(participant: &'p Participant) -> Self {
+    pub fn begin() -> Self {
+        let this = This::new();
+        let participant = this.participant;
         // Only the owner writes it, and changes nest only a few deep.
         let depth = participant.changing.load(Ordering::Relaxed);
         participant.changing.store(depth + 1, Ordering::Relaxed);
@@ -51,7 +54,7 @@ impl<'p> Changing<'p> {
         if depth == 0 && threads().forking.load(Ordering::Acquire) != 0 {
             Self::step_back(participant);
         }
-        Changing(participant)
+        Changing(this)
     }
 
     #[cold]
@@ -67,10 +70,11 @@ impl<'p> Changing<'p> {
     }
 }
 
-impl Drop for Changing<'_> {
+impl Drop for Changing {
     /// Release: a fork that sees the change ended copies all of it.
     #[inline(always)]
     fn drop(&mut self) {
-        self.0.changing.store(self.0.changing.load(Ordering::Relaxed) - 1, Ordering::Release);
+        let changing = &self.0.participant.changing;
+        changing.store(changing.load(Ordering::Relaxed) - 1, Ordering::Release);
     }
 }

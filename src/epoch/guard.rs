@@ -15,7 +15,7 @@ use super::hazard::HazardSlot;
 use super::participant::{Participant, SLOTS, TRIES};
 use super::retire;
 use super::thread_slot;
-use super::threads::{current, register, threads, with};
+use super::threads::{This, current, register, threads};
 use crate::error::{Error, Result};
 use crate::sync::atomic::{Ordering, compiler_fence};
 
@@ -30,21 +30,13 @@ pub struct Guard {
 /// Runs `work` in a read section of this thread. Sections may be nested.
 #[inline(always)]
 pub fn read<R>(work: impl FnOnce(&Guard) -> R) -> R {
-    match current() {
-        Some(participant) => read_as(participant, work),
-        None => with(|participant| read_as(participant, work)),
+    let this = This::new();
+    let is_outermost = this.participant.epoch.load(Ordering::Relaxed) == 0;
+    if is_outermost {
+        begin(this.participant);
     }
-}
-
-#[inline(always)]
-fn read_as<R>(participant: &'static Participant, work: impl FnOnce(&Guard) -> R) -> R {
-    let guard = Guard::of(participant);
-    if participant.epoch.load(Ordering::Relaxed) != 0 {
-        return work(&guard);
-    }
-    begin(participant);
-    let _end = End(participant);
-    work(&guard)
+    let _end = is_outermost.then(|| End(this.participant));
+    work(&Guard::of(this.participant))
 }
 
 /// `fast_guard!(guard else slow)` begins a section that lasts to the end of the block. It returns `slow` if the section
@@ -53,6 +45,13 @@ fn read_as<R>(participant: &'static Participant, work: impl FnOnce(&Guard) -> R)
 macro_rules! fast_guard {
     ($guard:ident else $slow:expr) => {
         let entered = match $crate::epoch::guard::Entered::by_the_macro() {
+            Some(entered) => entered,
+            _ => return $slow,
+        };
+        let $guard = entered.guard();
+    };
+    ($guard:ident as $participant:expr, else $slow:expr) => {
+        let entered = match $crate::epoch::guard::Entered::as_participant($participant) {
             Some(entered) => entered,
             _ => return $slow,
         };
@@ -116,8 +115,9 @@ impl Entered {
         Self::as_participant(thread.participant)
     }
 
+    /// The same as this participant, which is the calling thread's.
     #[inline(always)]
-    fn as_participant(participant: &'static Participant) -> Option<Self> {
+    pub(crate) fn as_participant(participant: &'static Participant) -> Option<Self> {
         if participant.epoch.load(Ordering::Relaxed) != 0 {
             return None;
         }

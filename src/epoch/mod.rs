@@ -30,7 +30,7 @@ mod roster;
 mod thread_slot;
 mod threads;
 
-pub use fork_gate::without_fork;
+pub use fork_gate::{Changing, without_fork};
 pub(crate) use guard::fast_guard;
 pub use guard::{Guard, read};
 pub(crate) use hazard::{HazardSet, HazardSlot};

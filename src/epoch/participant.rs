@@ -140,6 +140,12 @@ impl Participant {
         self.id
     }
 
+    /// The owner's number, without [`super::threads::thread_number`]'s marks. Only for the owner.
+    #[inline(always)]
+    pub fn number(&self) -> u64 {
+        self.number.load(Ordering::Relaxed)
+    }
+
     /// Its hazard slots.
     pub(super) fn slots(&self) -> &[HazardSlot] {
         &self.slots[..SLOTS]

@@ -102,12 +102,10 @@ pub(crate) fn protected() -> usize {
 }
 
 /// Runs `work` with this thread's participant.
-#[inline]
+#[inline(always)]
 pub(crate) fn with<R>(work: impl FnOnce(&'static Participant) -> R) -> R {
-    match current() {
-        Some(participant) => work(participant),
-        None => work(Registered::new().participant),
-    }
+    let this = This::new();
+    work(this.participant)
 }
 
 /// This thread's participant, which it keeps until it ends; None if it cannot keep one, because it is ending or without
@@ -119,18 +117,26 @@ pub(crate) fn register() -> Option<&'static Participant> {
     })
 }
 
-/// A participant for a thread that has none. The thread keeps it until it ends, or, if it cannot, until this is
-/// dropped. Meanwhile [`current`] finds it.
-struct Registered {
-    participant: &'static Participant,
+/// This thread's participant. A thread that has none gets one, which it keeps until it ends, or, if it cannot, until this
+/// is dropped. Meanwhile [`current`] finds it.
+pub struct This {
+    pub(super) participant: &'static Participant,
     /// The previous pointer of the thread, if the participant is returned when this is dropped.
     before: Option<*const ()>,
 }
 
-impl Registered {
+impl This {
+    #[inline(always)]
+    pub(super) fn new() -> Self {
+        match current() {
+            Some(participant) => This { participant, before: None },
+            None => Self::register(),
+        }
+    }
+
     #[cold]
     #[inline(never)]
-    fn new() -> Self {
+    fn register() -> Self {
         forks::watch();
         barrier::prepare();
         let (threads, before) = (threads(), thread_slot::get());
@@ -157,16 +163,25 @@ impl Registered {
         thread_slot::set(place);
         // Its previous owner may have vanished in a fork.
         participant.drop_attached();
-        Registered { participant, before: (!is_kept).then_some(before) }
+        This { participant, before: (!is_kept).then_some(before) }
     }
 }
 
-impl Drop for Registered {
+impl This {
+    #[cold]
+    #[inline(never)]
+    fn give_back(&self, before: *const ()) {
+        thread_slot::set(before);
+        leave(self.participant);
+        threads().roster.unlist_if_idle(self.participant);
+    }
+}
+
+impl Drop for This {
+    #[inline(always)]
     fn drop(&mut self) {
         if let Some(before) = self.before {
-            thread_slot::set(before);
-            leave(self.participant);
-            threads().roster.unlist_if_idle(self.participant);
+            self.give_back(before);
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::owner::Owner;
 use super::stopwatch::{Stopwatch, waiting};
 use super::waits::{Awaited, Owners, Waits};
+use crate::epoch::Participant;
 use crate::error::{Error, Result};
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard, TryArc, process, wait_for};
@@ -114,12 +115,19 @@ pub struct Flight<T> {
 /// The longest key of a flight that is kept for another key.
 const SMALL_KEY: usize = 1024;
 
-/// A copy of a key, in memory that another key no longer needs.
-fn copied(key: &[u8], mut memory: Vec<u8>) -> Result<Vec<u8>> {
+/// Copies a key into memory that another key no longer needs.
+#[inline(always)]
+fn copy(key: &[u8], memory: &mut Vec<u8>) -> Result<()> {
+    if memory.len() == key.len() {
+        memory.copy_from_slice(key);
+        return Ok(());
+    }
     memory.clear();
-    memory.try_reserve_exact(key.len()).map_err(|_| Error::OutOfMemory(key.len()))?;
+    if memory.capacity() < key.len() {
+        memory.try_reserve_exact(key.len()).map_err(|_| Error::OutOfMemory(key.len()))?;
+    }
     memory.extend_from_slice(key);
-    Ok(memory)
+    Ok(())
 }
 
 /// The number of a computation.
@@ -130,14 +138,45 @@ fn next_number() -> u64 {
 
 impl<T: Product> Flight<T> {
     pub(super) fn try_new(key: &[u8], hash: u64, owner: Owner) -> Result<TryArc<Self>> {
-        TryArc::try_new(Self::new(copied(key, Vec::new())?, hash, owner))
+        let mut copied = Vec::new();
+        copy(key, &mut copied)?;
+        TryArc::try_new(Self::new(copied, hash, owner))
     }
 
-    /// Makes it the flight of another key. Saves the allocations of a new one.
+    /// Makes a flight that ended alone the flight of another key. Saves the allocations of a new one.
+    #[inline(always)]
     pub(super) fn renew(&mut self, key: &[u8], hash: u64, owner: Owner) -> Result<()> {
-        let key = copied(key, mem::take(&mut self.key))?;
-        *self = Self::new(key, hash, owner);
+        copy(key, &mut self.key)?;
+        self.hash = hash;
+        self.process = process();
+        self.invalidated.store(false, Ordering::Relaxed);
+        self.begin(owner);
         Ok(())
+    }
+
+    /// Begins the computation of this owner.
+    #[inline(always)]
+    fn begin(&self, owner: Owner) {
+        self.number.store(next_number(), Ordering::Relaxed);
+        self.note(0);
+        self.stopwatch.restart();
+        self.owner.store(owner.number(), Ordering::Relaxed);
+    }
+
+    /// Ends the computation of a flight that is on no list and that no thread but the caller knows, and that none has
+    /// waited for in vain: its state is that of a new flight.
+    #[inline(always)]
+    pub(super) fn end_alone(&self) {
+        self.owner.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether it has not ended, nobody has joined its owner, and it has lost nobody in a fork. Then its state is that of
+    /// a new flight once all waiters have left.
+    #[inline(always)]
+    pub(super) fn is_pristine(&self) -> bool {
+        self.is_of_this_process()
+            && self.phase.load(Ordering::Relaxed) == phase::PENDING
+            && self.joined.load(Ordering::Relaxed) == 0
     }
 
     /// Whether it may be kept for another key: its key takes little memory.
@@ -194,10 +233,17 @@ impl<T: Product> Flight<T> {
         self.note.load(Ordering::Relaxed)
     }
 
-    /// The computing time since its owner began: without the time that the owner's thread has waited for computations
-    /// of others. For the caller that ends the computation.
-    pub fn cost(&self) -> Duration {
-        self.stopwatch.computing()
+    /// The nanoseconds of computing since its owner began: without the time that the owner's thread has waited for
+    /// computations of others. For the caller that ends the computation, whose participant is `thread`.
+    #[inline(always)]
+    pub fn cost(&self, thread: Option<&Participant>) -> u64 {
+        self.stopwatch.computing(thread)
+    }
+
+    /// Whether its value may be stored now: if not, [`Flight::permit`] says why.
+    #[inline(always)]
+    pub fn may_store(&self) -> bool {
+        !self.is_invalidated() && self.phase.load(Ordering::Acquire) != phase::ENDED
     }
 
     /// Whether its value may be stored now.
@@ -223,6 +269,7 @@ impl<T: Product> Flight<T> {
         *self.key == *key
     }
 
+    #[inline(always)]
     pub(super) fn is_of_this_process(&self) -> bool {
         self.process == process()
     }
@@ -239,6 +286,7 @@ impl<T: Product> Flight<T> {
         self.phase.load(Ordering::Relaxed) == phase::VACANT
     }
 
+    #[inline(always)]
     pub(super) fn is_invalidated(&self) -> bool {
         self.invalidated.load(Ordering::Relaxed)
     }
@@ -265,10 +313,7 @@ impl<T: Product> Flight<T> {
     /// Gives a vacant flight to a new owner, which waits for nothing.
     pub(super) fn take_over(&self, owner: Owner) {
         let mut state = self.state.lock();
-        self.number.store(next_number(), Ordering::Relaxed);
-        self.note(0);
-        self.stopwatch.restart();
-        self.owner.store(owner.number(), Ordering::Relaxed);
+        self.begin(owner);
         self.set(&mut state, Outcome::Pending);
     }
 

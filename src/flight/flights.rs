@@ -10,6 +10,9 @@
 //!   next. If no waiter would compute, the flight ends and all waiters get the failure.
 //! * Forks: a flight whose owner vanished in a fork is replaced.
 //!
+//! Most computations are alone: nobody waits for them, and nothing else of their cache is computed. Such a flight is not
+//! put in a hash table, its state is never locked, and its memory is used for the next one.
+//!
 //! A removal of the key or a clear of the cache invalidates the flight. Its waiters still get its value, but new
 //! callers do not find it, and its value is not stored. Until its computation ends it is in the list `stale`, so that
 //! recursion is still detected.
@@ -43,18 +46,21 @@ pub struct Flights<T> {
     lists: OnceTryArc<Mutex<Lists<T>>>,
 }
 
+/// A flight that callers may wait for is in `first` or in `current`, at most one for each key.
 struct Lists<T> {
-    /// The flights that callers may wait for, at most one for each key.
+    /// A flight: the only one, if computations of this cache do not nest and one thread uses it.
+    first: Option<TryArc<Flight<T>>>,
+    /// The others.
     current: HashTable<TryArc<Flight<T>>>,
     /// Flights that were invalidated or completed, but that some owner still computes.
     stale: HashTable<TryArc<Flight<T>>>,
-    /// The last flight that nobody waited for, to be used again: in a cache that one thread uses, all flights are one.
+    /// The last flight that ended alone, to be used again: in a cache that one thread uses, all flights are one.
     spare: Option<TryArc<Flight<T>>>,
 }
 
 impl<T> Default for Lists<T> {
     fn default() -> Self {
-        Lists { current: HashTable::new(), stale: HashTable::new(), spare: None }
+        Lists { first: None, current: HashTable::new(), stale: HashTable::new(), spare: None }
     }
 }
 
@@ -65,8 +71,45 @@ impl<T: Product> Default for Flights<T> {
 }
 
 impl<T: Product> Lists<T> {
+    /// The flight of `key`, with this hash, that callers may wait for.
+    fn of_key(&mut self, key: &[u8], hash: u64) -> Option<&mut TryArc<Flight<T>>> {
+        let first = self.first.as_mut().filter(|flight| flight.hash() == hash && flight.is(key));
+        first.or_else(|| self.current.find_mut(hash, |flight| flight.is(key)))
+    }
+
+    /// Whether this is the first flight.
+    #[inline(always)]
+    fn is_first(&self, flight: &TryArc<Flight<T>>) -> bool {
+        self.first.as_ref().is_some_and(|first| first.is_same(flight))
+    }
+
+    /// Adds a flight of a key that has none.
+    #[inline(always)]
+    fn add(&mut self, key: &[u8], hash: u64, owner: Owner) -> Result<TryArc<Flight<T>>> {
+        let rehash = |flight: &TryArc<Flight<T>>| flight.hash();
+        if self.first.is_some() {
+            self.current.try_reserve(1, rehash).map_err(|_| Error::OutOfMemory(size_of::<TryArc<Flight<T>>>()))?;
+        }
+        let mut again = self.spare.take();
+        let flight = match again.as_mut().and_then(TryArc::get_mut) {
+            Some(ended) => ended.renew(key, hash, owner).map(|()| again)?,
+            None => None,
+        };
+        let flight = flight.map_or_else(|| Flight::try_new(key, hash, owner), Ok)?;
+        // Other owners may wait for it from now on; an old announcement would look like a cycle.
+        T::waits().withdraw(owner);
+        match self.first {
+            None => self.first = Some(flight.clone()),
+            Some(_) => _ = self.current.insert_unique(hash, flight.clone(), rehash),
+        }
+        Ok(flight)
+    }
+
     /// Removes a flight from its list, and returns the list's share of it.
     fn remove(&mut self, flight: &TryArc<Flight<T>>) -> Option<TryArc<Flight<T>>> {
+        if self.is_first(flight) {
+            return self.first.take();
+        }
         for list in [&mut self.current, &mut self.stale] {
             if let Ok(found) = list.find_entry(flight.hash(), |other| other.is_same(flight)) {
                 return Some(found.remove().0);
@@ -86,6 +129,7 @@ impl<T: Product> Lists<T> {
 
 impl<T: Product> Flights<T> {
     /// The lists, if anything was ever computed. A caller that finds none is earlier than the first computation.
+    #[inline(always)]
     fn lists(&self) -> Option<MutexGuard<'_, Lists<T>>> {
         self.lists.get().map(Mutex::lock)
     }
@@ -100,65 +144,79 @@ impl<T: Product> Flights<T> {
         look: impl FnOnce() -> Option<V>,
     ) -> Result<Begin<V, T>> {
         let mut lists = self.lists.get_or_try_init(|| TryArc::try_new(Mutex::default()))?.lock();
-        let Lists { current, stale, spare } = &mut *lists;
         if let Some(found) = look() {
             return Ok(Begin::Found(found));
         }
-        if !stale.is_empty() && stale.iter_hash(hash).any(|flight| flight.is(key) && flight.is_computed_by(owner)) {
+        if lists.stale.iter_hash(hash).any(|flight| flight.is(key) && flight.is_computed_by(owner)) {
             return Err(recursion(key));
         }
-        if let Some(flight) = current.find_mut(hash, |flight| flight.is(key)) {
-            match flight.is_of_this_process() {
-                true if flight.is_computed_by(owner) => return Err(recursion(key)),
-                true if flight.is_vacant() => {
-                    // The owner may have announced a wait for this flight.
-                    T::waits().withdraw(owner);
-                    flight.take_over(owner);
-                }
-                true => return Ok(Begin::Busy(flight.clone())),
-                false => {
-                    T::waits().withdraw(owner);
-                    *flight = Flight::try_new(key, hash, owner)?;
-                }
+        let Some(flight) = lists.of_key(key, hash) else { return lists.add(key, hash, owner).map(Begin::Lease) };
+        match flight.is_of_this_process() {
+            true if flight.is_computed_by(owner) => return Err(recursion(key)),
+            true if flight.is_vacant() => {
+                // The owner may have announced a wait for this flight.
+                T::waits().withdraw(owner);
+                flight.take_over(owner);
             }
-            return Ok(Begin::Lease(flight.clone()));
+            true => return Ok(Begin::Busy(flight.clone())),
+            false => {
+                T::waits().withdraw(owner);
+                *flight = Flight::try_new(key, hash, owner)?;
+            }
         }
-        let rehash = |flight: &TryArc<Flight<T>>| flight.hash();
-        current.try_reserve(1, rehash).map_err(|_| Error::OutOfMemory(size_of::<TryArc<Flight<T>>>()))?;
-        let mut flight = None;
-        if let Some(mut ended) = spare.take()
-            && let Some(again) = ended.get_mut()
-        {
-            again.renew(key, hash, owner)?;
-            flight = Some(ended);
-        }
-        let flight = flight.map_or_else(|| Flight::try_new(key, hash, owner), Ok)?;
-        // Other owners may wait for it from now on; an old announcement would look like a cycle.
-        T::waits().withdraw(owner);
-        current.insert_unique(hash, flight.clone(), rehash);
-        Ok(Begin::Lease(flight))
+        Ok(Begin::Lease(flight.clone()))
+    }
+
+    /// The lists, locked, if certainly nobody computes this key; `None` also if it takes long to tell.
+    #[inline(always)]
+    pub fn free(&self, key: &[u8], hash: u64) -> Option<Free<'_, T>> {
+        let lists = self.lists()?;
+        let is_free = lists.first.as_ref().is_none_or(|first| first.hash() != hash)
+            && (lists.current.is_empty() || lists.current.find(hash, |flight| flight.is(key)).is_none())
+            && lists.stale.is_empty();
+        is_free.then_some(Free(lists))
     }
 
     /// The flight of `key`, with this hash.
     pub fn find(&self, key: &[u8], hash: u64) -> Option<TryArc<Flight<T>>> {
-        let lists = self.lists()?;
-        lists.current.find(hash, |flight| flight.is(key)).filter(|flight| flight.is_of_this_process()).cloned()
+        self.lists()?.of_key(key, hash).filter(|flight| flight.is_of_this_process()).cloned()
     }
 
     /// Ends the computation of the flight's owner, or of an owner that `joined`, with a value, which all waiters get.
     /// If several owners complete a flight, the first value counts. `value` is not called if nobody can get it.
+    #[inline(always)]
     pub fn complete(&self, flight: &TryArc<Flight<T>>, joined: Option<Owner>, value: impl FnOnce() -> T) {
         let Some(mut lists) = self.lists() else { return };
+        // New shares come from the lists, which are locked: the caller's and the list's are the only ones. All others who
+        // knew the flight have left its state before they gave up their shares.
+        if joined.is_none() && flight.owners() == 2 && lists.is_first(flight) && flight.is_pristine() {
+            flight.end_alone();
+            let Lists { first, spare, .. } = &mut *lists;
+            match spare.is_none() && flight.is_small() {
+                true => mem::swap(first, spare),
+                false => *first = None,
+            }
+            return;
+        }
+        Self::complete_beside(lists, flight, joined, value);
+    }
+
+    /// As [`Flights::complete`], if others may know the flight, or it is not the first.
+    #[inline(never)]
+    fn complete_beside(
+        mut lists: MutexGuard<'_, Lists<T>>,
+        flight: &TryArc<Flight<T>>,
+        joined: Option<Owner>,
+        value: impl FnOnce() -> T,
+    ) {
         let removed = lists.remove(flight);
-        let mut state = flight.state.lock();
-        flight.leave(&mut state, joined);
-        // New shares come from the lists, which are locked: the caller's and the removed one are the last two.
-        if removed.is_some() && flight.owners() == 2 && !flight.is_computed() {
-            flight.set(&mut state, Outcome::Failed);
-            drop(state);
+        if removed.is_some() && joined.is_none() && flight.owners() == 2 && flight.is_pristine() {
+            flight.end_alone();
             lists.spare = removed.filter(|flight| flight.is_small());
             return;
         }
+        let mut state = flight.state.lock();
+        flight.leave(&mut state, joined);
         let waiters = Flight::end(flight, state, Outcome::Value(value()));
         lists.keep_if_computed(flight.clone());
         drop(lists);
@@ -208,6 +266,10 @@ impl<T: Product> Flights<T> {
     pub fn invalidate_all(&self) {
         let Some(mut lists) = self.lists() else { return };
         let mut invalidated = mem::take(&mut lists.current);
+        if let Some(first) = lists.first.take() {
+            Flight::invalidate(&first);
+            lists.keep_if_computed(first);
+        }
         invalidated.iter().for_each(Flight::invalidate);
         if lists.stale.is_empty() {
             invalidated.retain(|flight| flight.is_computed());
@@ -220,11 +282,22 @@ impl<T: Product> Flights<T> {
     /// Invalidates the flight of `key`, with this hash.
     pub fn invalidate(&self, key: &[u8], hash: u64) {
         let Some(mut lists) = self.lists() else { return };
-        if let Ok(found) = lists.current.find_entry(hash, |flight| flight.is(key)) {
-            let flight = found.remove().0;
+        if let Some(flight) = lists.of_key(key, hash).cloned() {
+            lists.remove(&flight);
             Flight::invalidate(&flight);
             lists.keep_if_computed(flight);
         }
+    }
+}
+
+/// The locked lists, in which a key has no flight.
+pub struct Free<'l, T>(MutexGuard<'l, Lists<T>>);
+
+impl<T: Product> Free<'_, T> {
+    /// Begins the computation of the key.
+    #[inline(always)]
+    pub fn begin(mut self, key: &[u8], hash: u64, owner: Owner) -> Result<TryArc<Flight<T>>> {
+        self.0.add(key, hash, owner)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU64;
 
-use crate::epoch::thread_number;
+use crate::epoch::{Participant, thread_number};
 use crate::error::{Error, Result};
 
 /// An owner of computations and waits: a thread of this process, or a task of the caller.
@@ -16,6 +16,12 @@ impl Owner {
     /// The calling thread.
     pub fn this_thread() -> Self {
         Owner(Self::THREAD | thread_number())
+    }
+
+    /// The calling thread, whose participant this is.
+    #[inline(always)]
+    pub fn thread(participant: &Participant) -> Self {
+        Owner(Self::THREAD | participant.number())
     }
 
     /// The task with this number; 0 is the calling thread.

@@ -4,9 +4,8 @@
 //! another thread reads the stopwatch, that one's waits are not known, and the time since the start counts.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
 
-use crate::epoch::current;
+use crate::epoch::{Participant, current};
 use crate::sync::monotonic_ns;
 
 /// The computing time of one flight.
@@ -21,8 +20,9 @@ pub(super) struct Stopwatch {
 
 impl Stopwatch {
     /// Starts.
+    #[inline(always)]
     pub(super) fn start() -> Self {
-        let (thread, waited) = waited();
+        let (thread, waited) = waited(current());
         Stopwatch {
             started: AtomicU64::new(monotonic_ns()),
             thread: AtomicU32::new(thread),
@@ -31,23 +31,25 @@ impl Stopwatch {
     }
 
     /// Starts again.
+    #[inline(always)]
     pub(super) fn restart(&self) {
-        let (thread, waited) = waited();
+        let (thread, waited) = waited(current());
         self.started.store(monotonic_ns(), Relaxed);
         self.thread.store(thread, Relaxed);
         self.waited.store(waited, Relaxed);
     }
 
-    /// The computing time.
-    pub(super) fn computing(&self) -> Duration {
+    /// The computing time, in nanoseconds, for this thread, if it has a participant.
+    #[inline(always)]
+    pub(super) fn computing(&self, thread: Option<&Participant>) -> u64 {
         let age = monotonic_ns().saturating_sub(self.started.load(Relaxed));
-        let waited_meanwhile = match waited() {
+        let waited_meanwhile = match waited(thread) {
             (thread, waited) if thread != 0 && thread == self.thread.load(Relaxed) => {
                 waited.saturating_sub(self.waited.load(Relaxed))
             }
             _ => 0,
         };
-        Duration::from_nanos(age.saturating_sub(waited_meanwhile))
+        age.saturating_sub(waited_meanwhile)
     }
 }
 
@@ -64,6 +66,7 @@ pub fn waiting<R>(wait: impl FnOnce() -> R) -> R {
 }
 
 /// This thread's number, plus one, and the nanoseconds that it has waited.
-fn waited() -> (u32, u64) {
-    current().map_or((0, 0), |participant| (participant.id() + 1, participant.waited.load(Relaxed)))
+#[inline(always)]
+fn waited(thread: Option<&Participant>) -> (u32, u64) {
+    thread.map_or((0, 0), |participant| (participant.id() + 1, participant.waited.load(Relaxed)))
 }

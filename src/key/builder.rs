@@ -6,7 +6,7 @@
 use std::mem;
 
 use super::element::{Element, KEYWORD, NAMED, SET, TUPLE, sized};
-use super::encoding::{Buffer, Encoding};
+use super::encoding::{Buffer, Doubles, Encoding};
 use crate::error::{Error, Result, try_owned};
 
 /// The deepest nesting of tuples, sets and named types.
@@ -125,9 +125,25 @@ impl KeyBuilder {
     pub fn add_doubles(&mut self, values: &[f64]) -> Result<()> {
         self.check_place()?;
         self.encodings.iter_mut().try_for_each(|encoding| encoding.reserve(5 + size_of_val(values)))?;
+        let values = Doubles::new(values);
         self.encodings.iter_mut().for_each(|encoding| encoding.push_doubles(values));
         self.pending = false;
         Ok(())
+    }
+
+    /// As [`KeyBuilder::add_doubles`], on the fast path, like [`KeyBuilder::try_fast_add`].
+    #[inline(always)]
+    pub fn try_fast_add_doubles(&mut self, values: &[f64]) -> Option<()> {
+        let [typed, untyped] = &mut self.encodings;
+        let len = size_of_val(values);
+        if !typed.has_room(len) || !untyped.has_room(len) || !self.is_plain {
+            return None;
+        }
+        let start = typed.bytes.len();
+        typed.push_doubles(Doubles::new(values));
+        // The bytes of an array do not depend on the encoding.
+        untyped.push_raw(&typed.bytes[start..]);
+        Some(())
     }
 
     /// Begins a named type, such as an enum or a struct: the one element that is added until `end_named` is its value.

@@ -38,10 +38,15 @@ impl Buffer {
     }
 
     /// Appends doubles, canonical and little-endian; room is reserved.
-    pub(super) fn put_doubles(&mut self, values: &[f64]) {
-        let len = 8 * values.len();
-        let room = self.room[self.len..][..len].chunks_exact_mut(8);
-        room.zip(values).for_each(|(room, value)| room.copy_from_slice(&canonical(*value).to_le_bytes()));
+    pub(super) fn put_doubles(&mut self, values: Doubles<'_>) {
+        let len = size_of_val(values.all);
+        let (room, _) = self.room[self.len..][..len].as_chunks_mut();
+        let pairs = room.iter_mut().zip(values.all);
+        if values.are_canonical {
+            pairs.for_each(|(room, value)| *room = value.to_bits().to_le_bytes());
+        } else {
+            pairs.for_each(|(room, value)| *room = canonical(*value).to_le_bytes());
+        }
         self.len += len;
     }
 
@@ -62,6 +67,24 @@ impl Deref for Buffer {
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [u8] {
         &mut self.room[..self.len]
+    }
+}
+
+/// Doubles, and whether their bits are canonical as they are. Most arrays are of numbers above or equal to 0: they are
+/// found in one pass of vector instructions, and copied.
+#[derive(Clone, Copy)]
+pub(super) struct Doubles<'d> {
+    all: &'d [f64],
+    are_canonical: bool,
+}
+
+impl<'d> Doubles<'d> {
+    pub(super) fn new(all: &'d [f64]) -> Self {
+        const SIGN: u64 = 1 << 63;
+        // Sets the sign for negative numbers and zeros, and for the largest exponent.
+        let mark = |bits: u64| bits | bits.wrapping_add(SIGN - f64::INFINITY.to_bits());
+        let marks = all.iter().fold(0, |marks, value| marks | mark(value.to_bits()));
+        Doubles { all, are_canonical: marks & SIGN == 0 }
     }
 }
 
@@ -149,9 +172,9 @@ impl Encoding {
     }
 
     /// Appends an array of doubles as one item; room for its tag and for them is reserved.
-    pub(super) fn push_doubles(&mut self, values: &[f64]) {
+    pub(super) fn push_doubles(&mut self, values: Doubles<'_>) {
         self.begin_item();
-        self.bytes.put(&sized(DOUBLES, values.len()));
+        self.bytes.put(&sized(DOUBLES, values.all.len()));
         self.bytes.put_doubles(values);
     }
 

@@ -36,6 +36,20 @@ impl Bounds {
     }
 }
 
+/// By how much a cache that evicts may make the process exceed its limit: it needs something of its own to evict.
+const BEYOND: f64 = 1.005;
+
+/// The bytes of such a cache that may exceed the limit. Caches that have filled the memory may be idle for long, and
+/// would otherwise leave a new one without an entry.
+const LEAST: u64 = 128 << 10;
+
+impl Bounds {
+    /// These bounds with a limit of the process that is a little higher.
+    pub fn beyond(&self) -> Bounds {
+        Bounds { percent: self.percent * BEYOND, ..*self }
+    }
+}
+
 /// The bound that growth would exceed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exceeded {
@@ -64,6 +78,17 @@ impl Account {
         self.bytes().saturating_add(bytes) <= max_bytes
     }
 
+    /// Whether the process has room for `bytes` more.
+    pub fn has_room(&self, bytes: u64, bounds: &Bounds) -> bool {
+        limit::has_room(bytes, self.percent(bytes, bounds))
+    }
+
+    /// The percentage up to which growth by `bytes` may fill the memory.
+    fn percent(&self, bytes: u64, bounds: &Bounds) -> f64 {
+        let is_little = bounds.evicts_at_limit && self.fits(bytes, LEAST);
+        if is_little { bounds.beyond().percent } else { bounds.percent }
+    }
+
     /// Adds `bytes`, unless a bound would be exceeded.
     pub fn grow(&self, bytes: u64, bounds: &Bounds) -> Result<(), Exceeded> {
         self.grow_with(bytes, bounds, || Some(())).map(drop)
@@ -83,7 +108,7 @@ impl Account {
         if !self.fits(bytes, bounds.max_bytes) {
             return Err(Exceeded::Capacity);
         }
-        let _claim = limit::claim(bytes, bounds.percent).ok_or(Exceeded::Memory)?;
+        let _claim = limit::claim(bytes, self.percent(bytes, bounds)).ok_or(Exceeded::Memory)?;
         // Compared before it is added, so no thread ever sees more than the bound.
         let more = |before: u64| before.checked_add(bytes).filter(|sum| *sum <= bounds.max_bytes);
         self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).map_err(|_| Exceeded::Capacity)?;

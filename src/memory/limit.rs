@@ -77,7 +77,7 @@ pub fn stricter(one: f64, other: f64) -> f64 {
 }
 
 /// Whether a cache that may fill the memory up to `maximum` per cent may store `bytes` more.
-#[inline]
+#[inline(always)]
 pub fn has_room(bytes: u64, maximum: f64) -> bool {
     maximum != 0.0 && LIMIT.has_room(bytes, maximum)
 }
@@ -136,7 +136,7 @@ static LIMIT: CachePadded<MemoryLimit> = CachePadded(MemoryLimit {
 });
 
 impl MemoryLimit {
-    #[inline]
+    #[inline(always)]
     fn has_room(&self, bytes: u64, maximum: f64) -> bool {
         let Some(participant) = current() else { return self.fits_now(bytes, maximum) };
         let counts = &participant.scratch.counts;

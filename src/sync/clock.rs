@@ -2,6 +2,7 @@
 
 /// Nanoseconds since some moment before the process began.
 #[cfg(unix)]
+#[inline(always)]
 pub fn monotonic_ns() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the clock exists, and writes to `now`.

@@ -90,7 +90,7 @@ struct ForkSafe<L> {
 unsafe impl<L: Send + Sync> Sync for ForkSafe<L> {}
 
 impl<L: Lock> ForkSafe<L> {
-    #[inline]
+    #[inline(always)]
     fn lock(&self) -> &L {
         if self.process.load(Ordering::Acquire) != process() {
             self.renew();
@@ -155,7 +155,7 @@ impl<T: Default> Mutex<T> {
     }
 
     /// Locks it.
-    #[inline]
+    #[inline(always)]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -101,17 +101,26 @@ impl<T> Deref for TryArc<T> {
     }
 }
 
-impl<T> Drop for TryArc<T> {
-    fn drop(&mut self) {
-        if self.counted().owners.fetch_sub(1, Ordering::Release) != 1 {
-            return;
-        }
+impl<T> TryArc<T> {
+    /// Drops the value, whose last owner this was.
+    #[cold]
+    #[inline(never)]
+    fn free(&mut self) {
         // Pairs with the Release of the other owners: their accesses to the value happen before it is dropped.
         fence(Ordering::Acquire);
         // SAFETY: we were the last owner, so nothing else points to it.
         unsafe {
             self.counted.as_ptr().drop_in_place();
             dealloc(self.counted.as_ptr().cast(), Layout::new::<Counted<T>>());
+        }
+    }
+}
+
+impl<T> Drop for TryArc<T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.counted().owners.fetch_sub(1, Ordering::Release) == 1 {
+            self.free();
         }
     }
 }

@@ -5,13 +5,13 @@
 
 use std::ptr::NonNull;
 
-use super::arena::{Arena, CHUNK_HEADER, Chunk, Inner, LAST_CHUNK};
+use super::arena::{Arena, CHUNK_HEADER, Chunk, Chunks, LAST_CHUNK};
 use super::chunk_memory::{self, PAGED};
 use super::header::{Header, SMALLEST};
 use super::holes::Holes;
 use super::size_class::{LARGEST, UNIT, size_class};
 use crate::error::{Error, Result};
-use crate::memory::{Bounds, Exceeded, limit};
+use crate::memory::{Bounds, Exceeded};
 use crate::sync::atomic::Ordering;
 use crate::sync::{MutexGuard, TryArc};
 
@@ -20,9 +20,6 @@ const FIRST_CHUNK: usize = if cfg!(shuttle) { LAST_CHUNK } else { 128 };
 
 /// The size of the smallest chunk after it.
 const SECOND_CHUNK: usize = if cfg!(shuttle) { LAST_CHUNK } else { 256 };
-
-/// By how much the chunk with which an arena comes under pressure may exceed the process's limit.
-const BEYOND: f64 = 1.005;
 
 /// The largest part of a table's `max_bytes` that one chunk may take: what is closed and not yet freed is of no use.
 pub(super) const PART_OF_MAX: u64 = 32;
@@ -72,26 +69,60 @@ impl Arena {
             return Self::single(arena, bytes, counted, bounds, begin);
         }
         let (size, class) = size_class(bytes.max(SMALLEST));
-        let mut inner = arena.inner.lock();
-        let (block, chunk, carved) = loop {
-            if let Some(taken) = inner.take(size, class) {
+        let mut chunks = arena.chunks.lock();
+        let taken = loop {
+            if let Some(taken) = chunks.take(size, class) {
                 break taken;
             }
-            drop(inner);
+            drop(chunks);
             // Without the lock, because growing may collect retired entries, whose blocks come back here.
-            inner = Self::grow(arena, size, bounds)?;
+            chunks = Self::grow(arena, size, bounds)?;
         };
+        Ok(arena.hand_out(&chunks, taken, size, counted, bounds, owes, begin))
+    }
+
+    /// As [`Arena::block`] with `owes`; None if that would make a chunk.
+    #[inline(always)]
+    pub(super) fn block_at_once(
+        &self,
+        bytes: usize,
+        counted: bool,
+        bounds: &Bounds,
+        begin: impl FnOnce(NonNull<Header>, u16),
+    ) -> Option<NonNull<Header>> {
+        if bytes > LARGEST {
+            return None;
+        }
+        let (size, class) = size_class(bytes.max(SMALLEST));
+        let mut chunks = self.chunks.lock();
+        let taken = chunks.take(size, class)?;
+        Some(self.hand_out(&chunks, taken, size, counted, bounds, true, begin))
+    }
+
+    /// Makes what was taken from a chunk a block.
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "the second half of two functions")]
+    fn hand_out(
+        &self,
+        chunks: &Chunks,
+        (block, chunk, carved): (NonNull<Header>, *mut Chunk, bool),
+        size: usize,
+        counted: bool,
+        bounds: &Bounds,
+        owes: bool,
+        begin: impl FnOnce(NonNull<Header>, u16),
+    ) -> NonNull<Header> {
         if counted {
             // SAFETY: the chunk is in the list, so it is alive.
             unsafe { Chunk::share(chunk) };
         }
         begin(block, Chunk::units(chunk, block));
-        arena.publish(&inner);
-        let owes = owes && (carved || arena.uses_last_holes(size, bounds));
-        if owes && arena.owed() < LAST_CHUNK as u64 && arena.evicts_now(bounds) {
-            arena.owed.fetch_add(size as u32, Ordering::Relaxed);
+        self.publish(chunks);
+        let owes = owes && (carved || self.uses_last_holes(size, bounds));
+        if owes && self.owed() < LAST_CHUNK as u64 && self.evicts_now(bounds) {
+            self.owed.fetch_add(size as u32, Ordering::Relaxed);
         }
-        Ok(block)
+        block
     }
 
     /// A block that belongs to no table, in a chunk of its own.
@@ -128,7 +159,7 @@ impl Arena {
                 Chunk::share(chunk);
             }
             begin(block, Chunk::units(chunk, block));
-            arena.inner.lock().link(chunk);
+            arena.chunks.lock().link(chunk);
             Ok(block)
         }
     }
@@ -153,28 +184,30 @@ impl Arena {
             arena.account.grow(chunk_memory::charge(size), bounds)?;
             (*chunk).arena = Some(arena.clone());
             Chunk::share(chunk);
-            arena.inner.lock().link(chunk);
+            arena.chunks.lock().link(chunk);
         }
         Ok(true)
     }
 
     /// Adds a chunk from which a block of this size can be carved.
+    #[cold]
+    #[inline(never)]
     fn grow<'a>(
         arena: &'a TryArc<Arena>,
         size: usize,
         bounds: &Bounds,
-    ) -> std::result::Result<MutexGuard<'a, Inner>, Short> {
+    ) -> std::result::Result<MutexGuard<'a, Chunks>, Short> {
         let usual = arena.usual_chunk(bounds);
         if bounds.evicts_at_limit && arena.is_pressed() {
             arena.note_pressure(bounds);
-            let mut inner = arena.inner.lock();
-            if let Some(chunk) = inner.take_spare(size) {
+            let mut chunks = arena.chunks.lock();
+            if let Some(chunk) = chunks.take_spare(size) {
                 // SAFETY: a spare chunk is alive, and in no list.
                 unsafe {
-                    inner.link(chunk);
-                    inner.carve_from(chunk);
+                    chunks.link(chunk);
+                    chunks.carve_from(chunk);
                 }
-                return Ok(inner);
+                return Ok(chunks);
             }
         }
         // A smaller chunk if only that fits below the bound.
@@ -193,28 +226,27 @@ impl Arena {
             }
             // The process has reached its limit before this arena came under pressure. To evict without losing what is
             // worth keeping, it needs one chunk more.
-            let beyond = Bounds { percent: bounds.percent * BEYOND, ..*bounds };
-            Self::new_chunk(arena, chunk_for(size, wanted), false, &beyond)
+            Self::new_chunk(arena, chunk_for(size, wanted), false, &bounds.beyond())
         })?;
         arena.note_pressure(bounds);
-        let mut inner = arena.inner.lock();
+        let mut chunks = arena.chunks.lock();
         // SAFETY: the chunk is new, and holes are alive.
         unsafe {
-            let wants_lists = usual >= PAGED && !inner.holes.has_lists();
-            if wants_lists && arena.account.grow(Holes::bytes(), bounds).is_ok() && !inner.holes.add_lists() {
+            let wants_lists = usual >= PAGED && !chunks.holes.has_lists();
+            if wants_lists && arena.account.grow(Holes::bytes(), bounds).is_ok() && !chunks.holes.add_lists() {
                 arena.account.shrink(Holes::bytes());
             }
-            inner.link(chunk);
-            inner.carve_from(chunk);
+            chunks.link(chunk);
+            chunks.carve_from(chunk);
         }
-        Ok(inner)
+        Ok(chunks)
     }
 
     /// Notes whether the process has room for another chunk.
     fn note_pressure(&self, bounds: &Bounds) {
         if bounds.evicts_at_limit {
             let usual = self.usual_chunk(bounds) as u64;
-            self.pressed.store(!limit::has_room(usual, bounds.percent), Ordering::Relaxed);
+            self.pressed.store(!self.account.has_room(usual, bounds), Ordering::Relaxed);
         }
     }
 
@@ -241,7 +273,7 @@ impl Arena {
         let soon = self.survivors(bounds).saturating_add(4 * bytes);
         self.is_pressed()
             || bounds.evicts_at_max && (self.is_behind(soon, bounds) || !self.account.fits(bytes, bounds.max_bytes))
-            || bounds.evicts_at_limit && !limit::has_room(bytes, bounds.percent)
+            || bounds.evicts_at_limit && !self.account.has_room(bytes, bounds)
     }
 
     /// Whether `bytes` cannot be carved before `max_bytes` or the process's limit is reached.

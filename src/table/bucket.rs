@@ -65,8 +65,11 @@ impl Tags {
         Tags(self.0 & !(255 << (8 * slot)) | tag << (8 * slot))
     }
 
+    /// The first empty slot. (Every tag has the high bit of its byte.)
+    #[inline(always)]
     pub(super) fn empty_slot(self) -> Option<usize> {
-        (0..SLOTS).find(|slot| self.get(*slot) == 0)
+        let empty = !self.0 & Self::HIGHS;
+        (empty != 0).then(|| Self::slot(empty))
     }
 
     /// The number of entries that overflowed from this bucket.

@@ -2,6 +2,7 @@
 //! freeing returns them to the system.
 
 use std::alloc::{Layout, alloc, dealloc};
+use std::ops::Range;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -70,6 +71,20 @@ pub(super) unsafe fn free(memory: *mut u8, size: usize) {
     unsafe { if is_paged(size) { region::free(memory, size) } else { heap::free(memory, size) } }
 }
 
+/// Gives the whole pages of this part of a chunk back to the system, which forgets their contents. The addresses stay
+/// with the chunk. Returns the bytes.
+///
+/// # Safety
+/// The memory was allocated by [`allocate`], and nothing uses these bytes.
+pub(super) unsafe fn give_back(memory: *mut u8, part: Range<usize>) -> usize {
+    let pages = part.start.next_multiple_of(PAGED)..part.end & !(PAGED - 1);
+    if !is_paged(part.end) || pages.is_empty() {
+        return 0;
+    }
+    // SAFETY: the caller's promise. Memory of a page or more begins at a page.
+    if unsafe { region::give_back(memory.add(pages.start), pages.len()) } { pages.len() } else { 0 }
+}
+
 /// Memory for objects of this type; null if the allocation fails.
 pub(super) fn allocate_aligned<T>(size: usize) -> *mut T {
     // Pages are aligned enough.
@@ -99,6 +114,10 @@ fn is_addressable(start: usize, size: usize) -> bool {
 #[cfg(shuttle)]
 mod region {
     pub(super) use super::heap::{allocate, free};
+
+    pub(super) unsafe fn give_back(_memory: *mut u8, _size: usize) -> bool {
+        false
+    }
 }
 
 mod heap {

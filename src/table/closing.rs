@@ -1,12 +1,13 @@
 //! Closed chunks: a single one that the table empties by moving or evicting entries, or all chunks of a cleared table.
 //!
 //! Readers may still be in such a chunk. It is retired as a whole, and freed without a visit to each entry, unless
-//! entries in it are still in use: then its other blocks become holes, and it goes back to its arena.
+//! entries in it are still in use: then its other blocks become holes, and it goes back to its arena. If the table is
+//! gone, pages without a block in use are given back to the system.
 
 use std::ptr::{self, NonNull};
 
 use super::allocate::PART_OF_MAX;
-use super::arena::{Arena, CHUNK_HEADER, CURSOR, Chunk, Inner};
+use super::arena::{Arena, CHUNK_HEADER, CURSOR, Chunk, Chunks};
 use super::header::{COUNT, Header, IN_TABLE};
 use super::holes::Holes;
 use super::part::{Part, retire_part};
@@ -86,7 +87,7 @@ impl Closing {
     }
 }
 
-impl Inner {
+impl Chunks {
     /// Makes a chunk the youngest one.
     ///
     /// # Safety
@@ -111,22 +112,22 @@ impl Arena {
     /// the table's writer.
     pub(super) fn oldest(&self) -> Option<Oldest> {
         const PASSED: usize = 64;
-        let mut inner = self.inner.lock();
-        let mut chunk = inner.oldest();
+        let mut chunks = self.chunks.lock();
+        let mut chunk = chunks.oldest();
         // SAFETY: chunks in the list are alive; only the writer takes entries out of the table.
         unsafe {
             for _ in 0..PASSED {
                 if chunk.is_null() || !(*chunk).is_barren.load(Ordering::Relaxed) {
                     break;
                 }
-                inner.renew(chunk);
-                chunk = inner.oldest();
+                chunks.renew(chunk);
+                chunk = chunks.oldest();
             }
             if chunk.is_null() || (*chunk).is_barren.load(Ordering::Relaxed) {
                 return None;
             }
             if (*chunk).single {
-                inner.renew(chunk);
+                chunks.renew(chunk);
                 let block = NonNull::new_unchecked(chunk.byte_add(CHUNK_HEADER).cast::<Header>());
                 // Read under the lock: another thread frees a draft, or the last pin of a former entry, at any moment.
                 let is_entry = (*block.as_ptr()).shares.load(Ordering::Relaxed) & IN_TABLE != 0;
@@ -135,19 +136,19 @@ impl Arena {
             if !self.may_close((*chunk).size) {
                 return None;
             }
-            Some(Oldest::Closed(self.close(inner, chunk)))
+            Some(Oldest::Closed(self.close(chunks, chunk)))
         }
     }
 
     /// The number of chunks that were linked so far.
     pub(super) fn age(&self) -> u32 {
-        self.inner.lock().linked
+        self.chunks.lock().linked
     }
 
     /// Whether every chunk is new, or was made the youngest again, since the arena had this age.
     pub(super) fn is_renewed_since(&self, age: u32) -> bool {
-        let inner = self.inner.lock();
-        let oldest = inner.oldest();
+        let chunks = self.chunks.lock();
+        let oldest = chunks.oldest();
         // SAFETY: chunks in the list are alive.
         oldest.is_null() || unsafe { (*oldest).age }.wrapping_sub(age) as i32 >= 0
     }
@@ -155,29 +156,29 @@ impl Arena {
     /// Closes a sparse chunk: the sparsest of a few. Only for the table's writer.
     pub(super) fn close_sparse(&self) -> Option<Closing> {
         const LOOKS: usize = 16;
-        let mut inner = self.inner.lock();
+        let mut chunks = self.chunks.lock();
         let (mut best, mut best_part) = (ptr::null_mut(), 0);
-        let mut at = inner.cursor;
+        let mut at = chunks.cursor;
         // SAFETY: chunks in the list are alive.
         unsafe {
             for _ in 0..LOOKS {
                 if at.is_null() {
-                    at = inner.chunks.first;
+                    at = chunks.list.first;
                     if at.is_null() {
                         break;
                     }
                 }
                 let part = (*at).holes as usize * 256 / (*at).size;
-                if part > best_part && at != inner.carving && !(*at).is_kept {
+                if part > best_part && at != chunks.carving && !(*at).is_kept {
                     (best, best_part) = (at, part);
                 }
                 at = (*at).next;
             }
-            (inner.cursor, inner.cursor_units) = (at, CURSOR);
+            (chunks.cursor, chunks.cursor_units) = (at, CURSOR);
             if best_part < 256 / 6 || !self.may_close((*best).size) {
                 return None;
             }
-            Some(self.close(inner, best))
+            Some(self.close(chunks, best))
         }
     }
 
@@ -194,8 +195,8 @@ impl Arena {
         if least > LARGEST as u64 {
             return None;
         }
-        let mut inner = self.inner.lock();
-        let (mut chunk, mut at) = (inner.cursor, inner.cursor_units as usize * UNIT);
+        let mut chunks = self.chunks.lock();
+        let (mut chunk, mut at) = (chunks.cursor, chunks.cursor_units as usize * UNIT);
         // At the process's limit another cache might take the room of a chunk that is freed.
         let smallest = if self.is_pressed() { CHUNK_HEADER + 2 * least as usize } else { 0 };
         let mut first = None;
@@ -204,7 +205,7 @@ impl Arena {
         unsafe {
             for _ in 0..LOOKS {
                 if chunk.is_null() {
-                    (chunk, at) = (inner.oldest(), CHUNK_HEADER);
+                    (chunk, at) = (chunks.oldest(), CHUNK_HEADER);
                 }
                 let is_searched = !chunk.is_null()
                     && !(*chunk).single
@@ -222,25 +223,25 @@ impl Arena {
                 let header = &*block.as_ptr();
                 if fits && header.shares.load(Ordering::Relaxed) & (IN_TABLE | COUNT) == IN_TABLE {
                     if !survives(block) {
-                        (inner.cursor, inner.cursor_units) = (chunk, (at / UNIT) as u16);
+                        (chunks.cursor, chunks.cursor_units) = (chunk, (at / UNIT) as u16);
                         return Some(block);
                     }
                     first = first.or(Some(block));
                 }
             }
         }
-        (inner.cursor, inner.cursor_units) = (chunk, (at / UNIT) as u16);
+        (chunks.cursor, chunks.cursor_units) = (chunk, (at / UNIT) as u16);
         first
     }
 
     /// # Safety
-    /// The chunk is in the list of this `inner`, and holds several blocks.
-    unsafe fn close(&self, mut inner: MutexGuard<'_, Inner>, chunk: *mut Chunk) -> Closing {
+    /// The chunk is in the list of these `chunks`, and holds several blocks.
+    unsafe fn close(&self, mut chunks: MutexGuard<'_, Chunks>, chunk: *mut Chunk) -> Closing {
         // SAFETY: the caller's promise; the closing chunk gets the list's share.
         unsafe {
-            inner.close(chunk);
+            chunks.close(chunk);
             self.closed.fetch_add((*chunk).size as u64, Ordering::Relaxed);
-            self.publish(&inner);
+            self.publish(&chunks);
             Closing::new(NonNull::new_unchecked(chunk))
         }
     }
@@ -254,13 +255,13 @@ impl Arena {
 
     /// Takes all chunks out, for a table that gives up all its entries. Only for the table's writer.
     pub(super) fn detach(&self, closing: Option<Closing>) -> DetachedChunks {
-        let mut inner = self.inner.lock();
-        let (id, abandoned) = (inner.id, inner.abandoned);
-        let taken = std::mem::replace(&mut *inner, Inner { id, abandoned, ..Inner::default() });
+        let mut chunks = self.chunks.lock();
+        let (id, abandoned) = (chunks.id, chunks.abandoned);
+        let taken = std::mem::replace(&mut *chunks, Chunks { id, abandoned, ..Chunks::default() });
         if taken.holes.has_lists() {
             self.account.shrink(Holes::bytes());
         }
-        let (mut next, mut bytes) = (taken.chunks.first, taken.bytes as u64);
+        let (mut next, mut bytes) = (taken.list.first, taken.bytes as u64);
         while !next.is_null() {
             // SAFETY: chunks in the list are alive.
             unsafe {
@@ -268,7 +269,7 @@ impl Arena {
                 next = (*next).next;
             }
         }
-        let mut first = taken.chunks.first;
+        let mut first = taken.list.first;
         if let Some(closing) = closing {
             let chunk = closing.into_chunk();
             // SAFETY: the chunk is in no list, and its share becomes that of the detached chunks.
@@ -282,8 +283,8 @@ impl Arena {
         self.set_live(0);
         self.owe_nothing();
         self.pressed.store(false, Ordering::Relaxed);
-        self.publish(&inner);
-        drop(inner);
+        self.publish(&chunks);
+        drop(chunks);
         // SAFETY: nothing else uses spare chunks; the arena's share is ours now.
         unsafe { release_all(taken.spare) };
         DetachedChunks { first, bytes }
@@ -291,7 +292,7 @@ impl Arena {
 
     /// Releases the chunks of a table that is gone. None of their entries is in it. From now on no chunk comes back.
     pub(super) fn abandon(&self) {
-        self.inner.lock().abandoned = true;
+        self.chunks.lock().abandoned = true;
         // SAFETY: the shares of the detached chunks are ours.
         unsafe { release_all(self.detach(None).first) };
     }
@@ -300,7 +301,7 @@ impl Arena {
 /// Releases all chunks of a chain.
 ///
 /// # Safety
-/// The caller has the shares, and is the only one that uses the links.
+/// The caller has the shares, and is the only one that uses the links. The table is gone, or the chunks are unused.
 unsafe fn release_all(first: *mut Chunk) {
     let mut next = first;
     while !next.is_null() {
@@ -308,6 +309,7 @@ unsafe fn release_all(first: *mut Chunk) {
         // SAFETY: the caller's promise: the share that is released last keeps the chunk alive.
         unsafe {
             next = (*chunk).next;
+            Chunk::trim(chunk);
             Chunk::release(chunk);
         }
     }
@@ -337,8 +339,8 @@ unsafe fn free_closed(part: NonNull<Part>, hazards: &HazardSet, left: &mut Retir
 }
 
 /// Gives up the former entries of a chunk that has left its table. If some of them may be in use, because it has counted
-/// shares or a hazard slot has an address in it, each block is visited, and the chunk goes back to its arena. Returns
-/// whether it did; otherwise the caller still has its share.
+/// shares or a hazard slot has an address in it, each block is visited, and the chunk goes back to its arena, or is
+/// trimmed if the table is gone. Returns whether it went back; otherwise the caller still has its share.
 ///
 /// # Safety
 /// The chunk's share is the caller's, and no read section can reach its entries.
@@ -349,7 +351,10 @@ unsafe fn leave(chunk: *mut Chunk, hazards: &HazardSet, left: &mut RetireList) -
         if hazards.contains_any_in(chunk.cast(), (*chunk).size) || (*chunk).shares.load(Ordering::Acquire) != 1 {
             Chunk::for_each(chunk, |block| release::leave_table(block, hazards, left));
             let arena = (*chunk).arena.clone();
-            return arena.is_some_and(|arena| arena.take_back(chunk));
+            if arena.is_some_and(|arena| arena.take_back(chunk)) {
+                return true;
+            }
+            Chunk::trim(chunk);
         }
     }
     false

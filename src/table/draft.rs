@@ -12,7 +12,7 @@ use super::header::{
 use super::pin::Pinned;
 use super::size_class::LARGEST;
 use crate::epoch::retire::{self, Retired};
-use crate::epoch::{flush, without_fork};
+use crate::epoch::{Changing, flush, without_fork};
 use crate::error::{Error, Result};
 use crate::memory::Bounds;
 use crate::sync::TryArc;
@@ -61,12 +61,42 @@ impl Terms {
 pub struct Reservation(Option<(Pinned, usize)>);
 
 impl Reservation {
-    /// Whether all reserved bytes are the value.
-    pub fn is_whole(&self) -> bool {
-        self.0.as_ref().is_some_and(|(pinned, kept)| *kept == pinned.value().len())
+    /// The finished entry, if all reserved bytes are the value; else the reservation.
+    #[inline(always)]
+    pub fn finish(self) -> std::result::Result<OwnedEntry, Self> {
+        match self.0 {
+            Some((pinned, kept)) if kept == pinned.value().len() => Ok(OwnedEntry(pinned)),
+            _ => Err(self),
+        }
+    }
+
+    /// Reserves `len` bytes for the value of `key`, zeroed or uninitialized, if the memory has a block for it at once:
+    /// a hole, or a part of its newest chunk. What was reserved before is dropped.
+    #[inline(never)]
+    pub fn reserve_at_once(&mut self, key: &[u8], len: usize, memory: &Memory, zeroed: bool) -> Option<&mut [u8]> {
+        self.0 = None;
+        let header = {
+            // A fork in between would find the arena's lock held.
+            let _changing = Changing::begin();
+            block_at_once(key, len, 1, (&*memory.arena.get_arc()?, &memory.bounds), Standing::NONE)?
+        };
+        // SAFETY: the block is new. It has one share, which becomes the pin's, and room for the value.
+        let pinned = unsafe {
+            let mut pinned = Pinned::from_share(header);
+            let start = value_start(&mut pinned);
+            if zeroed {
+                start.write_bytes(0, len)
+            } else {
+                freeze(start, len)
+            };
+            pinned
+        };
+        self.0 = Some((pinned, len));
+        Some(self.value_mut())
     }
 
     /// The value so far, for writing.
+    #[inline(always)]
     pub fn value_mut(&mut self) -> &mut [u8] {
         match &mut self.0 {
             None => &mut [],
@@ -202,20 +232,26 @@ impl<'k> Draft<'k> {
     /// Finishes the entry, in a block of the size that it needs. An entry outside tables may waste up to half of
     /// it.
     pub fn finish(mut self) -> Result<OwnedEntry> {
-        match self.reservation.0.take() {
+        match std::mem::take(&mut self.reservation).finish() {
+            Ok(entry) => Ok(entry),
+            Err(reservation) => self.finish_in_another_size(reservation),
+        }
+    }
+
+    fn finish_in_another_size(mut self, reservation: Reservation) -> Result<OwnedEntry> {
+        match reservation.0 {
             None => self.allocate(0).map(OwnedEntry),
             Some((pinned, kept)) if is_outside_tables(&pinned) && is_little_shorter(kept, pinned.value().len()) => {
                 // SAFETY: only this draft has the entry, and its chunk holds no other block.
                 unsafe { (*pinned.entry().header().as_ptr()).value_len = kept as u32 };
                 Ok(OwnedEntry(pinned))
             }
-            Some((ref pinned, kept)) if kept < pinned.value().len() => {
+            Some((pinned, kept)) => {
                 let mut shorter = self.allocate(kept)?;
                 // SAFETY: the block is new, and has room for this many bytes.
                 unsafe { value_start(&mut shorter).copy_from_nonoverlapping(pinned.value().as_ptr(), kept) };
                 Ok(OwnedEntry(shorter))
             }
-            Some((pinned, _)) => Ok(OwnedEntry(pinned)),
         }
     }
 }
@@ -242,6 +278,7 @@ impl OwnedEntry {
     }
 
     /// The bytes that the entry takes in the heap.
+    #[inline(always)]
     pub fn weight(&self) -> u64 {
         self.0.weight()
     }
@@ -269,12 +306,17 @@ impl IntoEntry for OwnedEntry {
         self.0.key()
     }
 
+    #[inline(always)]
     fn weight(&self) -> u64 {
         OwnedEntry::weight(self)
     }
 
+    #[inline(always)]
     fn make_entry(&mut self, arena: &TryArc<Arena>, terms: &Terms) -> std::result::Result<NonNull<Header>, Short> {
-        self.move_into(arena, &terms.bounds)?;
+        // SAFETY: the pin keeps the chunk alive.
+        if !unsafe { Chunk::admits_entry(Chunk::of(self.0.entry().header()), arena) } {
+            self.move_into(arena, &terms.bounds)?;
+        }
         let header = self.0.entry().header();
         let standing = terms.standing();
         // SAFETY: no other thread has the block: an OwnedEntry is its only owner.
@@ -289,18 +331,18 @@ impl IntoEntry for OwnedEntry {
 }
 
 impl OwnedEntry {
-    /// Moves the entry into a block of the table that uses `arena`, if it is not in one. The table may have been cleared
-    /// since the entry was begun, or had no room then.
+    /// Moves the entry into a block of the table that uses `arena`. The table may have been cleared since the entry was
+    /// begun, or had no room then.
+    #[cold]
+    #[inline(never)]
     fn move_into(&mut self, arena: &TryArc<Arena>, bounds: &Bounds) -> std::result::Result<(), Short> {
         let entry = self.0.entry();
         let bytes = entry.block_len();
         // SAFETY: the pin keeps the chunk alive, and is the only owner of the entry.
         unsafe {
-            let chunk = Chunk::of(entry.header());
-            if Chunk::admits_entry(chunk, arena) {
-                return Ok(());
-            }
-            if bytes > LARGEST && Chunk::is_outside_tables(chunk) && Arena::adopt(arena, entry.header(), bytes, bounds)?
+            if bytes > LARGEST
+                && Chunk::is_outside_tables(Chunk::of(entry.header()))
+                && Arena::adopt(arena, entry.header(), bytes, bounds)?
             {
                 return Ok(());
             }
@@ -328,9 +370,13 @@ impl IntoEntry for BorrowedEntry<'_> {
         weight(self.key.len(), self.value.len())
     }
 
+    #[inline(always)]
     fn make_entry(&mut self, arena: &TryArc<Arena>, terms: &Terms) -> std::result::Result<NonNull<Header>, Short> {
-        let memory = Some((arena, &terms.bounds));
-        let header = block(self.key, self.value.len(), IN_TABLE, memory, terms.standing())??;
+        let (within, standing) = ((arena, &terms.bounds), terms.standing());
+        let header = match block_at_once(self.key, self.value.len(), IN_TABLE, within, standing) {
+            Some(header) => header,
+            None => block(self.key, self.value.len(), IN_TABLE, Some(within), standing)??,
+        };
         // SAFETY: the block is new, and has room for the value at its offset.
         unsafe {
             let start = header.as_ptr().cast::<u8>().add(value_offset(self.key.len()));
@@ -346,6 +392,26 @@ type Within<'a> = (&'a TryArc<Arena>, &'a Bounds);
 /// Why there is no block: the outer error is the key's or that of an impossible length.
 type Block<T> = Result<std::result::Result<T, Short>>;
 
+/// As [`block`]; None if that would make a chunk, or fail.
+#[inline(always)]
+fn block_at_once(
+    key: &[u8],
+    value_len: usize,
+    shares: u32,
+    (arena, bounds): Within,
+    standing: Standing,
+) -> Option<NonNull<Header>> {
+    let key_len = u32::try_from(key.len()).ok()?;
+    let bytes = value_offset(key.len()).checked_add(value_len)?;
+    let header = arena.block_at_once(bytes, shares == 1, bounds, |block, units| {
+        // SAFETY: the block is new, and has room for the header.
+        unsafe { block.write(Header::new(key_len, header_len(value_len), shares, units, standing)) };
+    })?;
+    // SAFETY: the block has room for the key after the header.
+    unsafe { header.cast::<u8>().add(HEADER).copy_from_nonoverlapping(NonNull::from(key).cast(), key.len()) };
+    Some(header)
+}
+
 /// A new block for `key` and a value of `value_len` bytes, which are not initialized.
 fn allocate(key: &[u8], value_len: usize, within: Option<Within>) -> Block<Pinned> {
     // A fork in between would find the arena's lock held, and the child would lose all chunks of the arena.
@@ -357,6 +423,8 @@ fn allocate(key: &[u8], value_len: usize, within: Option<Within>) -> Block<Pinne
 }
 
 /// A new block for `key` and a value that is not initialized, with these shares.
+#[cold]
+#[inline(never)]
 fn block(
     key: &[u8],
     value_len: usize,

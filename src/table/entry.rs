@@ -8,13 +8,14 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::slice;
 
-use super::arena::{self, Chunk};
+use super::arena::Chunk;
+use super::chunk;
 use super::header::{HEADER, Header, LARGE, TOUCHED, UNTOUCHED, value_offset};
 use crate::sync::atomic::{AtomicU32, Ordering};
 
 /// The memory that an entry with a key and a value of these lengths takes.
 pub fn weight(key_len: usize, value_len: usize) -> u64 {
-    arena::weight(value_offset(key_len).saturating_add(value_len))
+    chunk::weight(value_offset(key_len).saturating_add(value_len))
 }
 
 /// A finished entry that a read section, a pin or the table's lock keeps alive for `'g`.
@@ -83,8 +84,9 @@ impl<'g> EntryRef<'g> {
     }
 
     /// The bytes that this entry takes in the heap.
+    #[inline(always)]
     pub fn weight(self) -> u64 {
-        arena::weight(self.block_len())
+        chunk::weight(self.block_len())
     }
 
     /// Marks the entry as found by a lookup, for eviction. Writes only if no lookup has since the last visit.

@@ -92,13 +92,13 @@ impl Table {
         all
     }
 
-    /// Before an insertion of `bytes`: pays what earlier ones owe, or moves entries out of sparse chunks. Only for the
+    /// Before an insertion: pays what earlier ones owe, or moves entries out of sparse chunks. Only for the
     /// writer.
-    #[inline]
-    pub(super) fn tidy(&self, writer: &mut Writer, bytes: u64, terms: &Terms) {
+    #[inline(always)]
+    pub(super) fn tidy(&self, writer: &mut Writer, entry: &impl IntoEntry, terms: &Terms) {
         let Some(arena) = self.arena.get_arc() else { return };
         if arena.owed() > 0 {
-            self.pay(writer, &arena, bytes, terms);
+            self.pay(writer, &arena, entry.weight(), terms);
         } else if arena.is_sparse() {
             self.move_out(writer, &arena, &terms.bounds);
         }

@@ -17,7 +17,9 @@
 //! | `part.rs` | segments and directories as objects that are retired |
 //! | `evict.rs` | entries leave a chunk: moved, so that it can be freed, or evicted |
 //! | `refusals.rs` | refused insertions: whether another attempt to make room would end like the last one |
-//! | `arena.rs` | the memory of a table's entries: chunks, oldest first |
+//! | `arena.rs` | the memory of a table's entries: what it consists of, what it takes, what comes back |
+//! | `chunk.rs` | one chunk: its blocks, and its shares, the last of which frees it |
+//! | `chunks.rs` | the chunks of an arena: their order, and the room in them |
 //! | `allocate.rs` | new blocks, and growth within limits |
 //! | `closing.rs` | chunks that leave their table, and are freed as a whole |
 //! | `holes.rs`, `size_class.rs` | free blocks; the sizes of blocks |
@@ -29,7 +31,9 @@
 mod allocate;
 mod arena;
 mod bucket;
+mod chunk;
 mod chunk_memory;
+mod chunks;
 mod closing;
 mod directory;
 mod draft;

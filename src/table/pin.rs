@@ -85,6 +85,7 @@ impl Pinned {
     }
 
     /// The bytes that this entry takes in the heap.
+    #[inline(always)]
     pub fn weight(&self) -> u64 {
         self.entry().weight()
     }

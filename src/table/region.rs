@@ -106,11 +106,20 @@ pub(super) unsafe fn free(run: *mut u8, size: usize) {
         drop(regions);
         // Outside the lock: it takes long. The run is still ours.
         // SAFETY: the caller's promise. A failure leaves the pages with the process.
-        unsafe { libc::madvise(run.cast(), size, libc::MADV_DONTNEED) };
+        unsafe { give_back(run, size) };
         regions = self::regions();
     }
     // SAFETY: the caller's promise.
     unsafe { regions.put_back(run, pages, keep) };
+}
+
+/// Gives pages of a run back to the system, which forgets their contents; returns whether it did.
+///
+/// # Safety
+/// The pages belong to a run that was allocated here, and nothing uses them.
+pub(super) unsafe fn give_back(pages: *mut u8, size: usize) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { libc::madvise(pages.cast(), size, libc::MADV_DONTNEED) == 0 }
 }
 
 impl Regions {

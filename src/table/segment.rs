@@ -250,7 +250,18 @@ impl Segment {
     }
 
     /// Finds a key. Only for the writer.
+    #[inline(always)]
     pub(super) fn find(&self, key: &Hashed) -> Option<(Position, NonNull<Header>)> {
+        let tags = self.buckets()[home(key.hash(), self.mask())].tags();
+        if tags.matches(Tags::of(key.hash())) == 0 && tags.overflowed() == 0 {
+            return None;
+        }
+        self.find_in_all(key)
+    }
+
+    /// Finds a key in all slots and buckets that may have it. Only for the writer.
+    #[inline(never)]
+    fn find_in_all(&self, key: &Hashed) -> Option<(Position, NonNull<Header>)> {
         let (mask, mut at) = (self.mask(), home(key.hash(), self.mask()));
         for _ in 0..=mask {
             let bucket = &self.buckets()[at];
@@ -273,13 +284,30 @@ impl Segment {
     }
 
     /// Inserts an entry with a new key. The segment must not be full.
+    #[inline(always)]
     pub(super) fn insert(&self, entry: NonNull<Header>, hash: u64) {
         self.put(home(hash, self.mask()), Tags::of(hash), Word::new(entry, hash));
     }
 
+    #[inline(always)]
     fn put(&self, home: usize, tag: u64, word: Word) {
+        let bucket = &self.buckets()[home];
+        let tags = bucket.tags();
+        match tags.empty_slot() {
+            None => self.put_elsewhere(home, tag, word),
+            Some(slot) => {
+                bucket.set_word(slot, word);
+                bucket.set_tags(tags.with(slot, tag));
+            }
+        }
+        self.set_len(self.len() + 1);
+    }
+
+    /// Puts an entry whose bucket is full into a later one.
+    #[inline(never)]
+    fn put_elsewhere(&self, home: usize, tag: u64, word: Word) {
         let mask = self.mask();
-        let (at, slot) = (0..=mask)
+        let (at, slot) = (1..=mask)
             .map(|distance| (home + distance) & mask)
             .find_map(|at| Some((at, self.buckets()[at].tags().empty_slot()?)))
             .expect("a segment that is not full has an empty slot");
@@ -288,7 +316,6 @@ impl Segment {
         let bucket = &self.buckets()[at];
         bucket.set_word(slot, word);
         bucket.set_tags(bucket.tags().with(slot, tag));
-        self.set_len(self.len() + 1);
     }
 
     /// Removes an entry.

@@ -28,7 +28,7 @@ use super::refusals::Refusals;
 use super::release::{count_table_share, retire_entry};
 use super::reshape::Reshape;
 use super::segment::Segment;
-use crate::epoch::{flush, retire, without_fork};
+use crate::epoch::{Changing, flush, retire, without_fork};
 use crate::error::Result;
 use crate::memory::Bounds;
 use crate::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -216,6 +216,7 @@ impl Table {
 
     /// As [`Table::insert`] without `replace`, if `is_allowed` returns true, which is called while no other thread
     /// changes the table. `key` is the entry's.
+    #[inline(always)]
     pub fn insert_if(
         &self,
         key: &Hashed,
@@ -234,7 +235,7 @@ impl Table {
         self.insert_entry(&mut BorrowedEntry { key: key.key, value }, key.hash(), true, terms, || true)
     }
 
-    #[inline]
+    #[inline(always)]
     fn insert_entry(
         &self,
         entry: &mut impl IntoEntry,
@@ -244,32 +245,31 @@ impl Table {
         mut is_allowed: impl FnMut() -> bool,
     ) -> Inserted {
         retire::flush_if_unblocked();
-        without_fork(|| {
-            let mut writing = self.write();
-            if !is_allowed() {
-                return Inserted::Forbidden;
+        let _changing = Changing::begin();
+        let mut writing = self.write();
+        if !is_allowed() {
+            return Inserted::Forbidden;
+        }
+        self.tidy(&mut writing, entry, terms);
+        let mut inserted = self.try_at_once(entry, hash, replace, terms);
+        if let Err(short) = inserted {
+            inserted = self.insert_with_room(&mut writing, short, entry, hash, replace, terms);
+        }
+        drop(writing);
+        match inserted {
+            Ok(None) => Inserted::New,
+            Ok(Some(Old::Replaced(old))) => {
+                // SAFETY: the entry is no longer in the table, and its share was counted.
+                unsafe { retire_entry(old, &terms.bounds) };
+                Inserted::Replaced
             }
-            self.tidy(&mut writing, entry.weight(), terms);
-            let mut inserted = self.try_insert_entry(entry, hash, replace, terms);
-            if let Err(short) = inserted {
-                inserted = self.insert_with_room(&mut writing, short, entry, hash, replace, terms);
-            }
-            drop(writing);
-            match inserted {
-                Ok(None) => Inserted::New,
-                Ok(Some(Old::Replaced(old))) => {
-                    // SAFETY: the entry is no longer in the table, and its share was counted.
-                    unsafe { retire_entry(old, &terms.bounds) };
-                    Inserted::Replaced
-                }
-                Ok(Some(Old::Kept)) => Inserted::Kept,
-                Err(short) => Inserted::Refused(short),
-            }
-        })
+            Ok(Some(Old::Kept)) => Inserted::Kept,
+            Err(short) => Inserted::Refused(short),
+        }
     }
 
-    /// Inserts an entry, and returns the one that the key had.
-    #[inline]
+    /// Inserts an entry, and returns the one that the key had. Only for the writer.
+    #[inline(never)]
     pub(super) fn try_insert_entry(
         &self,
         entry: &mut impl IntoEntry,
@@ -277,19 +277,35 @@ impl Table {
         replace: bool,
         terms: &Terms,
     ) -> std::result::Result<Option<Old>, Short> {
+        self.try_at_once(entry, hash, replace, terms)
+    }
+
+    /// As [`Table::try_insert_entry`], inlined.
+    #[inline(always)]
+    fn try_at_once(
+        &self,
+        entry: &mut impl IntoEntry,
+        hash: u64,
+        replace: bool,
+        terms: &Terms,
+    ) -> std::result::Result<Option<Old>, Short> {
         let key = Hashed::with_hash(entry.key(), hash);
-        let found = self.segment(hash).and_then(|segment| segment.find(&key));
+        let mut segment = self.segment(hash);
+        let found = match segment {
+            Some(segment) => segment.find(&key),
+            None => None,
+        };
         if found.is_some() && !replace {
             return Ok(Some(Old::Kept));
         }
         let arena = self.arena.get_or_try_init()?;
-        if found.is_none() {
+        if found.is_none() && segment.is_none_or(Segment::is_full) {
             self.make_place(hash, &arena, &terms.bounds)?;
+            segment = self.segment(hash);
         }
         let made = entry.make_entry(&arena, terms)?;
-        // SAFETY: the entry was just made.
-        arena.admit(unsafe { EntryRef::new(made) }.weight());
-        let Some(segment) = self.segment(hash) else { return Err(Short::Failed(0)) };
+        arena.admit(entry.weight());
+        let Some(segment) = segment else { return Err(Short::Failed(0)) };
         match found {
             Some((position, old)) => {
                 segment.replace(position, made, hash);
@@ -410,6 +426,7 @@ impl Table {
     }
 
     /// Makes this thread the writer.
+    #[inline(always)]
     fn write(&self) -> MutexGuard<'_, Writer> {
         let mut writer = self.writer.lock();
         if !writer.counted {
@@ -450,6 +467,8 @@ impl Table {
     }
 
     /// Makes a place for one more entry with this hash. A segment that cannot grow gets fuller. Only for the writer.
+    #[cold]
+    #[inline(never)]
     fn make_place(&self, hash: u64, arena: &TryArc<Arena>, bounds: &Bounds) -> std::result::Result<(), Short> {
         let larger = match self.segment(hash) {
             Some(segment) if !segment.is_full() => return Ok(()),

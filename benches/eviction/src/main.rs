@@ -7,12 +7,14 @@
 //! | file | content |
 //! |---|---|
 //! | `work` | recorded runs as entries with sizes and costs, and the sequence of lookups and stores |
-//! | `size` | the bytes of an entry |
+//! | `size` | the bytes of an entry in phicache |
+//! | `heap` | the bytes of the heap, counted by the allocator |
 //! | `replay` | what a cache loses |
 //! | `policies` | simulated policies, the peers, the library |
 //! | `report` | tables, goals, JSON |
 //! | `random` | numbers that are the same in every run |
 
+mod heap;
 mod policies;
 mod random;
 mod replay;
@@ -25,11 +27,14 @@ use std::process::ExitCode;
 use policies::Policy;
 use policies::chunks::Chunks;
 use policies::greedy_dual::GreedyDual;
-use policies::peers::{Moka, QuickCache};
+use policies::peers::{Moka, Overheads, QuickCache};
 use policies::phicache::Phicache;
 use policies::simple::{Kind, Simple};
 use report::{LOGNORMAL, RECORDED, Report, Row};
 use work::Work;
+
+#[global_allocator]
+static HEAP: heap::Counted = heap::Counted;
 
 /// The limits, as parts of the footprint.
 const PARTS: [f64; 5] = [0.05, 0.10, 0.25, 0.50, 0.75];
@@ -40,22 +45,22 @@ const SEEDS: u64 = 5;
 
 const MOST_CREDITS: u32 = 7;
 
-type Make = fn(&Work, f64) -> Box<dyn Policy>;
+type Make = fn(&Work, &Overheads, f64) -> Box<dyn Policy>;
 
 const POLICIES: [(&str, Make); 10] = [
-    (report::PHICACHE, |work, limit| Box::new(Phicache::new(limit, &work.entries))),
-    (report::MODEL, |work, limit| Box::new(Chunks::new(MOST_CREDITS, limit, work.entries.len()))),
-    ("CLOCK over chunks", |work, limit| Box::new(Chunks::new(0, limit, work.entries.len()))),
-    (report::CLOCK, |work, limit| simple(Kind::Clock, work, limit)),
-    (report::LRU, |work, limit| simple(Kind::Lru, work, limit)),
-    ("FIFO", |work, limit| simple(Kind::Fifo, work, limit)),
-    ("GreedyDual, 16 samples", |work, limit| Box::new(GreedyDual::new(limit, work.entries.len()))),
-    (report::MOKA, |_, limit| Box::new(Moka::new(limit))),
-    (report::QUICK_CACHE, |work, limit| {
-        let mean = work.footprint() / work.entries.len() as f64;
-        Box::new(QuickCache::new(limit, (limit / mean).ceil() as usize))
+    (report::PHICACHE, |work, _, limit| Box::new(Phicache::new(limit, &work.entries))),
+    (report::MODEL, |work, _, limit| Box::new(Chunks::new(MOST_CREDITS, limit, work.entries.len()))),
+    ("CLOCK over chunks", |work, _, limit| Box::new(Chunks::new(0, limit, work.entries.len()))),
+    (report::CLOCK, |work, _, limit| simple(Kind::Clock, work, limit)),
+    (report::LRU, |work, _, limit| simple(Kind::Lru, work, limit)),
+    ("FIFO", |work, _, limit| simple(Kind::Fifo, work, limit)),
+    ("GreedyDual, 16 samples", |work, _, limit| Box::new(GreedyDual::new(limit, work.entries.len()))),
+    (report::MOKA, |_, overheads, limit| Box::new(Moka::new(limit, overheads.moka))),
+    (report::QUICK_CACHE, |work, overheads, limit| {
+        let mean = work.contents() / work.entries.len() as f64;
+        Box::new(QuickCache::new(limit, mean, overheads.quick_cache))
     }),
-    ("refuse", |work, limit| simple(Kind::Refuse, work, limit)),
+    ("refuse", |work, _, limit| simple(Kind::Refuse, work, limit)),
 ];
 
 fn simple(kind: Kind, work: &Work, limit: f64) -> Box<dyn Policy> {
@@ -63,9 +68,9 @@ fn simple(kind: Kind, work: &Work, limit: f64) -> Box<dyn Policy> {
 }
 
 /// The mean loss in these works, which differ only in costs, at each limit.
-fn losses(works: &[Work], make: Make) -> Vec<f64> {
+fn losses(works: &[Work], overheads: &Overheads, make: Make) -> Vec<f64> {
     let loss = |part: f64| {
-        let each = works.iter().map(|work| replay::loss(work, &mut *make(work, part * work.footprint())));
+        let each = works.iter().map(|work| replay::loss(work, &mut *make(work, overheads, part * work.footprint())));
         each.sum::<f64>() / works.len() as f64
     };
     PARTS.iter().map(|part| loss(*part)).collect()
@@ -80,12 +85,13 @@ fn run(arguments: Vec<String>) -> Result<(), String> {
     }
     let mut report = Report::new(Phicache::evicts(), SIGMA);
     for work in &works {
-        report.add_work(work);
+        let overheads = Overheads::of(work);
+        report.add_work(work, overheads);
         let seeds = 1..=if quick { 1 } else { SEEDS };
         let spread: Vec<Work> = seeds.map(|seed| work.with_lognormal_costs(SIGMA, seed)).collect();
         for (policy, make) in POLICIES {
             for (costs, works) in [(RECORDED, std::slice::from_ref(work)), (LOGNORMAL, &spread)] {
-                report.add(Row { work: work.name.clone(), costs, policy, losses: losses(works, make) });
+                report.add(Row { work: work.name.clone(), costs, policy, losses: losses(works, &overheads, make) });
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Tables, goals, JSON.
 
 use crate::PARTS;
+use crate::policies::peers::Overheads;
 use crate::work::Work;
 
 pub const PHICACHE: &str = "phicache";
@@ -12,6 +13,16 @@ pub const QUICK_CACHE: &str = "quick_cache";
 
 pub const RECORDED: &str = "assumed costs";
 pub const LOGNORMAL: &str = "lognormal costs";
+
+/// A run: its entries, lookups and stores, and bytes in phicache; and what an entry takes in each cache.
+struct Run {
+    name: String,
+    entries: usize,
+    events: usize,
+    footprint: f64,
+    contents: f64,
+    overheads: Overheads,
+}
 
 /// What one policy loses of one run, at each limit.
 pub struct Row {
@@ -50,17 +61,19 @@ pub struct Report {
     /// Whether the library evicts.
     evicts: bool,
     sigma: f64,
-    works: Vec<(String, usize, usize, f64)>,
+    runs: Vec<Run>,
     rows: Vec<Row>,
 }
 
 impl Report {
     pub fn new(evicts: bool, sigma: f64) -> Self {
-        Report { evicts, sigma, works: Vec::new(), rows: Vec::new() }
+        Report { evicts, sigma, runs: Vec::new(), rows: Vec::new() }
     }
 
-    pub fn add_work(&mut self, work: &Work) {
-        self.works.push((work.name.clone(), work.entries.len(), work.events.len(), work.footprint()));
+    pub fn add_work(&mut self, work: &Work, overheads: Overheads) {
+        let (entries, events) = (work.entries.len(), work.events.len());
+        let (footprint, contents) = (work.footprint(), work.contents() / entries as f64);
+        self.runs.push(Run { name: work.name.clone(), entries, events, footprint, contents, overheads });
     }
 
     pub fn add(&mut self, row: Row) {
@@ -74,7 +87,7 @@ impl Report {
 
     fn cells(&self, goal: &Goal, policy: &str) -> Vec<Cell<'_>> {
         let mut cells = Vec::new();
-        for (work, ..) in &self.works {
+        for work in self.runs.iter().map(|run| run.name.as_str()) {
             let (own, other) = (self.losses(work, goal.costs, policy), self.losses(work, goal.costs, goal.against));
             for part in goal.parts {
                 let at = PARTS.iter().position(|known| known == part).expect("goals are set at limits that are run");
@@ -86,8 +99,13 @@ impl Report {
     }
 
     pub fn print(&self) {
-        for (name, entries, events, footprint) in &self.works {
+        for Run { name, entries, events, footprint, contents, overheads } in &self.runs {
             println!("\n{name}: {entries} entries, {events} lookups and stores, {footprint:.0} bytes");
+            let Overheads { phicache, moka, quick_cache } = overheads;
+            println!(
+                "  bytes of an entry: {contents:.0}, and {phicache:.0} in phicache, {moka:.0} in moka, {quick_cache:.0} \
+                 in quick_cache"
+            );
             for costs in [RECORDED, LOGNORMAL] {
                 let parts: String = PARTS.iter().map(|part| format!("{:7.0} %", part * 100.0)).collect();
                 println!("  {costs:<28}{parts}");
@@ -122,8 +140,14 @@ impl Report {
     }
 
     pub fn json(&self) -> String {
-        let works = self.works.iter().map(|(name, entries, events, bytes)| {
-            format!(r#"{{"name": "{name}", "entries": {entries}, "events": {events}, "bytes": {bytes:.0}}}"#)
+        let works = self.runs.iter().map(|Run { name, entries, events, footprint, contents, overheads }| {
+            let Overheads { phicache, moka, quick_cache } = overheads;
+            let each = format!(
+                r#""contents": {contents:.1}, "phicache": {phicache:.1}, "moka": {moka:.1}, "quick_cache": {quick_cache:.1}"#
+            );
+            format!(
+                r#"{{"name": "{name}", "entries": {entries}, "events": {events}, "bytes": {footprint:.0}, {each}}}"#
+            )
         });
         let rows = self.rows.iter().map(|row| {
             let (work, costs, policy) = (&row.work, row.costs, row.policy);

@@ -20,7 +20,12 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// All bytes that it takes: its block and its share of the table.
+    /// The bytes of its key and its value.
+    pub fn contents(&self) -> usize {
+        self.key_len + self.value_len
+    }
+
+    /// All bytes that it takes in phicache: its block and its share of the table.
     pub fn bytes(&self) -> f64 {
         self.block as f64 + TABLE_SHARE
     }
@@ -43,6 +48,11 @@ impl Work {
     /// The bytes of all entries.
     pub fn footprint(&self) -> f64 {
         self.entries.iter().map(Entry::bytes).sum()
+    }
+
+    /// The bytes of all keys and values.
+    pub fn contents(&self) -> f64 {
+        self.entries.iter().map(|entry| entry.contents() as f64).sum()
     }
 
     /// The same work with costs of a lognormal distribution, independent of size.
@@ -142,7 +152,8 @@ impl Run {
     }
 
     fn store(&mut self, place: (u64, u64, u64), value: u64) -> Option<()> {
-        let (key_len, value_len) = (*self.keys.get(&place.2)?, *self.values.get(&value)?);
+        // A key has room for the number of its entry.
+        let (key_len, value_len) = ((*self.keys.get(&place.2)?).max(4), *self.values.get(&value)?);
         let cache = self.caches.get(&place.0)?;
         let id = *self.ids.entry(place).or_insert_with(|| {
             let block = block(key_len as u64, value_len as u64);

@@ -19,15 +19,21 @@ An omitted argument has its default: with `f(x, y=2.0)`, `f(1)` and `f(1, 2.0)` 
 such as `@inline`, after `@phicache`. The name of an ordinary function cannot become a memo.
 
 Inside a function, `f` is a local memo: each run of the function creates it anew, with a new cache. Define a memo that
-must live longer, with all its methods, at the top level of a module. For a callable type, define a named function:
+must live longer, with all its methods, at the top level of a module.
 
-    @phicache add(a::Adder, x)::Int = a.y + x
-    (a::Adder)(x) = add(a, x)
+The calls of a type are defined in the same way. All objects of the type share a cache, and the object, which must be a
+value that [`add!`](@ref) takes, is part of the key. The memo is what `@phicache` returns:
+
+    const adding = @phicache (a::Adder)(x)::Int = a.y + x
+    Adder(1)(2)
+    info(adding)
 """
 macro phicache(expressions...)
     isempty(expressions) && throw(ArgumentError("@phicache needs a function definition"))
-    options = map(option, expressions[1:end-1])
     definition, wrap = unwrapped(expressions[end])
+    is_call_of_type(definition) &&
+        return call_of_type(definition, wrap, expressions[1:end-1], __source__, __module__)
+    options = map(option, expressions[1:end-1])
     name, returns, has_parameters = signature(definition)
     explicit = findfirst(option -> option.args[1] == :returns, options)
     returns = explicit === nothing ? returns : options[explicit].args[2]
@@ -76,15 +82,50 @@ function signature(definition)
         call = call.args[1]
     end
     Meta.isexpr(call, :call) || throw_no_definition(definition)
-    Meta.isexpr(call.args[1], :(::)) && throw(ArgumentError(
-        "@phicache: a callable type needs a function with a name: define @phicache call_it(object::T, x) = ..., and " *
-        "(object::T)(x) = call_it(object, x)"))
     call.args[1] isa Symbol || throw_no_definition(definition)
     return call.args[1], returns, has_parameters
 end
 
 throw_no_definition(expression) =
     throw(ArgumentError("@phicache: expected the definition of a function with a plain name, not $expression"))
+
+# The call `f(x)` of a head such as `f(x::T)::R where {T}`.
+function call_in(head)
+    while Meta.isexpr(head, (:where, :(::)))
+        head = head.args[1]
+    end
+    return head
+end
+
+# Whether it defines the calls of a type: `(object::T)(x) = ...`.
+is_call_of_type(definition) = Meta.isexpr(definition, (:function, :(=)), 2) &&
+    (call = call_in(definition.args[1]); Meta.isexpr(call, :call) && Meta.isexpr(call.args[1], :(::)))
+
+# The memo of a function whose first argument is the object, and a method of the type that calls it.
+function call_of_type(definition, wrap, options, source, within)
+    head, body = definition.args
+    object, rest = call_in(head).args[1], call_in(head).args[2:end]
+    type = object.args[end]
+    name = Symbol("(::", Meta.isexpr(type, :curly) ? type.args[1] : type, ")")
+    first_of(more) = Meta.isexpr(get(more, 1, nothing), :parameters) ? 1 : 0
+    arguments = [rest[1:first_of(rest)]; object; rest[first_of(rest)+1:end]]
+    function_head = replace_call(head, Expr(:call, name, arguments...))
+    parameters, values, keywords = forwarded_arguments(rest)
+    parameter, value = forwarded(object)
+    forward = Expr(:call, name, Expr(:parameters, keywords...), value, values...)
+    method_head = replace_call(head, Expr(:call, parameter, parameters...))
+    # The type of the result is the memo's.
+    while Meta.isexpr(method_head, :(::))
+        method_head = method_head.args[1]
+    end
+    memo = Expr(:macrocall, GlobalRef(PhiCache, Symbol("@phicache")), source, options...,
+                wrap(Expr(definition.head, function_head, body)))
+    return esc(Expr(:block, memo, Expr(:(=), method_head, Expr(:block, forward)), name))
+end
+
+# The head with another call inside.
+replace_call(head, call) =
+    head.head == :call ? call : Expr(head.head, replace_call(head.args[1], call), head.args[2:end]...)
 
 rename(call, name) = call.head == :call ? Expr(:call, name, call.args[2:end]...) :
                      Expr(call.head, rename(call.args[1], name), call.args[2:end]...)
@@ -97,8 +138,19 @@ function preparation(head, name, within, function_name, returns)
         head.head == :where && pushfirst!(wheres, head.args[2:end]...)
         head = head.args[1]
     end
+    parameters, values, keywords = forwarded_arguments(head.args[2:end])
+    method = string(join(fullname(within), '.'), '.', function_name, spelled(head, wheres, returns))
+    call = Expr(:call, GlobalRef(PhiCache, :Call), storable_type(returns), method, Expr(:tuple, values...),
+                isempty(keywords) ? :($NamedTuple()) : Expr(:tuple, Expr(:parameters, keywords...)))
+    signature = Expr(:call, name, parameters...)
+    isempty(wheres) || (signature = Expr(:where, signature, wheres...))
+    return Expr(:function, signature, Expr(:block, Expr(:meta, :inline), call))
+end
+
+# The parameters of a signature, each with a name, and the expressions that forward them.
+function forwarded_arguments(arguments)
     parameters, values, keywords = [], [], []
-    for argument in head.args[2:end]
+    for argument in arguments
         if Meta.isexpr(argument, :parameters)
             foreach(keyword -> push!(keywords, forwarded_keyword(keyword)), argument.args)
             push!(parameters, argument)
@@ -108,12 +160,7 @@ function preparation(head, name, within, function_name, returns)
             push!(values, value)
         end
     end
-    method = string(join(fullname(within), '.'), '.', function_name, spelled(head, wheres, returns))
-    call = Expr(:call, GlobalRef(PhiCache, :Call), storable_type(returns), method, Expr(:tuple, values...),
-                isempty(keywords) ? :($NamedTuple()) : Expr(:tuple, Expr(:parameters, keywords...)))
-    signature = Expr(:call, name, parameters...)
-    isempty(wheres) || (signature = Expr(:where, signature, wheres...))
-    return Expr(:function, signature, Expr(:block, Expr(:meta, :inline), call))
+    return parameters, values, keywords
 end
 
 storable_type(returns) = returns === nothing ? Any : Expr(:call, GlobalRef(PhiCache, :storable_or_any), returns)

@@ -249,6 +249,7 @@ add!(key::KeyBuilder, memo::Memo) = add_typed!((key, memo) -> add_argument!(key,
 
 Base.show(io::IO, memo::Memo) = print(io, "Memo{", valtype(memo), "}(", shown_name(memo.original), ")")
 Base.show(io::IO, ::MIME"text/plain", memo::Memo) = show(io, memo)
+Base.print(io::IO, memo::Memo) = show(io, memo)
 
 # The name of the function behind an `f` defined with `@phicache`: nobody calls it by accident.
 hidden_name(name::Symbol) = Symbol("#", name, "#original")

@@ -57,7 +57,7 @@ add!(key::KeyBuilder, value) = add_typed!(add_fields!, key, value)
 function add_fields!(key, value::T) where {T}
     isprimitivetype(T) && return add_primitive!(key, value)
     T <: Function && check_portable(key, T)
-    ismutable(value) && refuse(T, "is mutable: its contents may change")
+    ismutable(value) && refuse(T, "is mutable")
     begin_tuple!(key)
     add_each_field!(key, value)
     return end_tuple!(key)
@@ -82,9 +82,11 @@ check_portable(key, T) = key.shared && occursin(r"#[0-9]", String(nameof(T))) &&
     "an anonymous function cannot be part of a key in a cache that processes share; give the function a name"))
 
 @noinline refuse(T, why) = throw(ArgumentError(
-    "a $T cannot be part of a key, because it $why. Pass data that identify it (a number, a name, a tuple) instead; " *
-    "or, if it is your own type, define PhiCache.add!(key::KeyBuilder, value::$(nameof(T))) = add!(key, (...)) with " *
-    "a tuple of such data"))
+    "a $T cannot be part of a key, because it $why; pass a number, a name or a tuple that identifies it" *
+    (is_own_type(T) ? ", or define PhiCache.add!(key::KeyBuilder, value::$(nameof(T)))" : "")))
+
+# Whether a user may define methods for the type.
+is_own_type(T) = !(T <: Function) && !(Base.moduleroot(parentmodule(T)) in (Core, Base))
 
 # Text and numbers.
 add!(key::KeyBuilder, value::Symbol) = add_typed!(add_symbol!, key, value)

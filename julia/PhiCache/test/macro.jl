@@ -60,7 +60,7 @@ end
 
 @testset "anything but a definition is refused at macro expansion" begin
     for code in (:(@phicache), :(@phicache 5), :(@phicache x -> x), 
-                 :(@phicache (x::Int)(y) = 1), :(@phicache Base.sin(x) = 1), :(@phicache typed f(x) = x), :(@phicache x = 1))
+                 :(@phicache Base.sin(x) = 1), :(@phicache typed f(x) = x), :(@phicache x = 1))
         exception = try macroexpand(@__MODULE__, code) catch exception; exception end
         exception = exception isa LoadError ? exception.error : exception
         @test exception isa ArgumentError && startswith(exception.msg, "@phicache")
@@ -76,7 +76,7 @@ end
 end
 
 @testset "a defined memo has a name, and in another process becomes the memo of that name" begin
-    @test repr(fibonacci) == "Memo{Int64}(fibonacci)"
+    @test repr(fibonacci) == string(fibonacci) == "Memo{Int64}(fibonacci)"
     @test sent(fibonacci) === fibonacci
 end
 
@@ -153,6 +153,31 @@ end
     @test Methods.changing(1) === 2
     Core.eval(Methods, :(@phicache changing(x)::Float64 = x + 0.5))
     @test Base.invokelatest(Methods.changing, 1) === 1.5 && valtype(Methods.changing) == Float64
+end
+
+module Callable
+using PhiCache
+struct Adder{T}
+    y::T
+end
+const calls = Ref(0)
+const adding = @phicache (a::Adder)(x::Int, z=1; scale::Int=2)::Int = (calls[] += 1; scale * (a.y + x + z))
+@phicache (a::Adder{T})(x::T) where {T<:AbstractString} = a.y * x
+@phicache @inline (::Adder)(::Nothing)::Int = 7
+@phicache function (a::Adder)(x::Float64)::Float64
+    return x < 1 ? 0.0 : a(x - 1) + a.y
+end
+end
+
+@testset "the calls of a type" begin
+    one, two = Callable.Adder(1), Callable.Adder(2)
+    @test one(1) == one(1, 1) == one(1; scale=2) == Callable.Adder(1)(1) == 6 && Callable.calls[] == 1
+    @test two(1) == 8 && one(1, 2) == 8 && one(1; scale=3) == 9 && Callable.calls[] == 4
+    @test Callable.Adder("a")("b") == "ab" && Callable.Adder("a")("b") == "ab" && one(nothing) == 7
+    @test one(3.0) == 3.0
+    @test info(Callable.adding) == (hits=4, misses=10, size=10)
+    @test repr(Callable.adding) == "Memo{Any}((::Adder))"
+    @test_throws MethodError one(:a)
 end
 
 @testset "a task that computes with an old definition stores nothing" begin

@@ -8,7 +8,7 @@ using Random
 using Serialization
 using Test
 
-const FILES = ["library", "nodes", "config", "keys", "allocations", "values", "dict", "views", "compute", "verify", "inplace",
+const FILES = ["library", "nodes", "config", "keys", "any_key", "allocations", "values", "dict", "views", "compute", "verify", "inplace",
                "purview", "memo", "macro", "method", "subsystem", "mice", "batch", "entries", "redis", "disk", "registry", "handles",
                "threads", "precompile", "example"]
 

@@ -138,11 +138,12 @@ impl<B: Backing> SharedCache<B> {
     }
 
     fn fetch_many_own(&self, keys: &[Hashed]) -> (Vec<Option<Pinned>>, Result<()>) {
-        let generation = self.near.generation();
+        let (generation, most_evicted) = (self.near.generation(), self.near.most_evicted_by_batch());
         let mut drafts: Vec<Draft> = keys.iter().map(|key| self.near.draft(key.key)).collect();
         let (fetched, asked) = self.backing.get_many(&mut drafts);
         let (values, kept) = split(drafts.into_iter().zip(fetched).map(|(draft, fetched)| {
             match self.accept(fetched, &draft, &Cell::default()) {
+                Some(_) if self.near.evicted_bytes() > most_evicted => Ok(Some(draft.finish()?.into_pinned())),
                 Some(cost) => Ok(Some(self.near.keep(draft.finish()?, generation, false, cost).0)),
                 None => Ok(None),
             }

@@ -15,7 +15,7 @@ impl<B: Backing> SharedCache<B> {
         let key = Hashed::from(key);
         match self.near().hit(&key) {
             Ok(value) | Err(Beyond::Unverified(value)) => Ok(Some(value)),
-            Err(Beyond::Missed(_)) => self.get_far(&key),
+            Err(Beyond::Missed) => self.get_far(&key),
         }
     }
 

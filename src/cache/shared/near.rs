@@ -119,6 +119,18 @@ impl<A: Ancestor> NearCache<A> {
         (new_entry.into_pinned(), false)
     }
 
+    /// The bytes that may be evicted, counted from the first one on, before a batch that begins now is not kept any more.
+    /// Its values are in use until it ends, so evicting them makes no room: a batch that is larger than the cache would
+    /// leave it empty.
+    pub fn most_evicted_by_batch(&self) -> u64 {
+        self.evicted_bytes() + self.local.table().live_bytes() / 2
+    }
+
+    /// The bytes that were evicted so far.
+    pub fn evicted_bytes(&self) -> u64 {
+        self.local.table().evicted().bytes
+    }
+
     /// A draft for a value from the backing: in the table's memory, if it may be kept.
     pub fn draft<'k>(&'k self, key: &'k [u8]) -> Draft<'k> {
         match self.keeps {

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use super::backing::{Backing, KeyClaim, StoreOutcome};
 use super::cache::SharedCache;
 use crate::cache::computed::{Begin, Computed, Flight, InCache, StorePermit};
-use crate::cache::local::Missed;
 use crate::cache::policy::Policy;
 use crate::cache::value::{Cost, Origin, Refusal, Value, Waited};
+use crate::epoch;
 use crate::error::Result;
 use crate::flight::{Owner, waiting};
 use crate::sync::TryArc;
-use crate::table::{Draft, Hashed, Inserted};
+use crate::table::{Draft, Hashed, Inserted, OwnedEntry};
 
 /// What this process does for a key that is not in the near cache.
 enum Decision {
@@ -31,8 +31,9 @@ enum Decision {
 impl<B: Backing> SharedCache<B> {
     /// Decides who computes a key; counts a hit if it has a value, a miss if the caller computes. `None` if another
     /// process computes it and the caller is not `patient`.
-    pub fn begin(&self, key: &Hashed, owner: Owner, missed: Missed, patient: bool) -> Result<Option<Begin<Value>>> {
-        let flight = match self.near().begin_uncounted(key, owner, missed)? {
+    #[inline(never)]
+    pub fn begin(&self, key: &Hashed, owner: Owner, patient: bool) -> Result<Option<Begin<Value>>> {
+        let flight = match self.near().begin_uncounted(key, owner)? {
             Begin::Lease(flight) => flight,
             begun => return Ok(Some(begun)),
         };
@@ -142,10 +143,16 @@ impl<B: Backing> SharedCache<B> {
     /// Ends a computation with a value: stores it if that is allowed, and hands it to all waiters. Whatever the backing
     /// does, the value is not lost. The computation took `cost`, if that is known, or else what the flight has
     /// measured.
-    pub fn complete(&self, flight: &TryArc<Flight>, joined: Option<Owner>, draft: Draft, cost: Cost) -> Result<Value> {
-        let checked = self.near().policy().check(draft.key(), draft.value(), self.near().config())?;
-        let new_entry = draft.finish()?;
-        let cost = self.near().count_computation(flight, cost);
+    #[inline(never)]
+    pub fn complete(
+        &self,
+        flight: &TryArc<Flight>,
+        joined: Option<Owner>,
+        new_entry: OwnedEntry,
+        cost: Cost,
+    ) -> Result<Value> {
+        let checked = self.near().policy().check(flight.key(), new_entry.value(), self.near().config())?;
+        let cost = self.near().count_computation(flight, epoch::current(), cost);
         let (number, claim) = (flight.number(), KeyClaim::from_note(flight.noted()));
         // A removal waits for this lock, and then removes the value that is stored now.
         let completing = self.completing.read();

@@ -34,7 +34,12 @@ pub unsafe extern "C" fn phicache_result_reserve(
     len: usize,
     out: *mut *mut u8,
 ) -> phicache_status {
-    catch_panics("phicache_result_reserve", || reserve(result, out, |writer| writer.reserve(len)))
+    fast_path::reserve(result, len, out, true).unwrap_or_else(|| reserve(result, len, out))
+}
+
+#[inline(never)]
+extern "C" fn reserve(result: *mut phicache_result, len: usize, out: *mut *mut u8) -> phicache_status {
+    catch_panics("phicache_result_reserve", || reserve_with(result, out, |writer| writer.reserve(len, true)))
 }
 
 /// As `phicache_result_reserve`, but the bytes are not zeroed. Faster for a callback that writes all of them.
@@ -51,8 +56,13 @@ pub unsafe extern "C" fn phicache_result_reserve_uninitialized(
     len: usize,
     out: *mut *mut u8,
 ) -> phicache_status {
+    fast_path::reserve(result, len, out, false).unwrap_or_else(|| reserve_uninitialized(result, len, out))
+}
+
+#[inline(never)]
+extern "C" fn reserve_uninitialized(result: *mut phicache_result, len: usize, out: *mut *mut u8) -> phicache_status {
     catch_panics("phicache_result_reserve_uninitialized", || {
-        reserve(result, out, |writer| writer.reserve_uninitialized(len))
+        reserve_with(result, out, |writer| writer.reserve(len, false))
     })
 }
 
@@ -98,7 +108,7 @@ pub unsafe extern "C" fn phicache_result_mice(
     })
 }
 
-fn reserve(
+fn reserve_with(
     result: *mut phicache_result,
     out: *mut *mut u8,
     reserve: impl FnOnce(&mut ResultWriter) -> Result<*mut u8>,

@@ -183,6 +183,11 @@ pub unsafe extern "C" fn phicache_key_add_doubles(
     values: *const f64,
     count: usize,
 ) -> phicache_status {
+    fast_path::add_doubles(key, values, count).unwrap_or_else(|| add_doubles(key, values, count))
+}
+
+#[inline(never)]
+extern "C" fn add_doubles(key: *mut phicache_key, values: *const f64, count: usize) -> phicache_status {
     catch_panics("phicache_key_add_doubles", || change(key, |key| key.add_doubles(array(values, count, "values")?)))
 }
 

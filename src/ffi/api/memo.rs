@@ -29,6 +29,8 @@ use crate::error::try_owned;
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::function::{Bound, Function, bind};
 use crate::ffi::border::handles::{MemoHandle, MethodHandle, memo, method};
+use crate::ffi::border::input::bytes_at;
+use crate::ffi::border::parts::with_joined;
 use crate::ffi::border::result::Task;
 use crate::sync::TryArc;
 
@@ -133,6 +135,68 @@ impl Computes for phicache_memo {
         let answer = memo.what.get_or_reserve(key_builder(args, "args")?)?.into();
         Ok((answer, memo))
     }
+}
+
+/// Gets the function's value as `phicache_memo_call` does, by the key of the arguments: without a list of arguments, for
+/// callers that encode arguments themselves (`docs/keys.md`).
+///
+/// @param memo           The memo.
+/// @param args           The key of the arguments, as `phicache_key_bytes` makes it, typed as the memo is. Read before
+///                       the function is called, not afterwards.
+/// @param call_data      [nullable] Passed to the function; for example the unpacked arguments.
+/// @param out            The value, pinned until `phicache_value_release`; `out->origin` says where it came from.
+/// @param callback_code  [nullable] The code that the function returned, whatever the status; 0 if it was not called.
+/// @return OK; ERROR_CALLBACK if the function did not return 0; the status of its last reservation if that failed. On
+///         an error nothing is stored.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_memo_call_key(
+    memo: *mut phicache_memo,
+    args: *const phicache_bytes,
+    call_data: *mut c_void,
+    out: *mut phicache_value,
+    callback_code: *mut i32,
+) -> phicache_status {
+    fast_path::call_memo_key(memo, args, out, callback_code)
+        .unwrap_or_else(|| call_memo_key(memo, args, call_data, out, callback_code))
+}
+
+#[inline(never)]
+extern "C" fn call_memo_key(
+    memo: *mut phicache_memo,
+    args: *const phicache_bytes,
+    call_data: *mut c_void,
+    out: *mut phicache_value,
+    callback_code: *mut i32,
+) -> phicache_status {
+    callback::compute(memo.cast::<MemoByKey>(), args, (), call_data, out, callback_code)
+}
+
+/// A memo that is called by the key of its arguments.
+#[repr(transparent)]
+struct MemoByKey(phicache_memo);
+
+impl Computes for MemoByKey {
+    const FUNCTION: &'static str = "phicache_memo_call_key";
+    type Key = *const phicache_bytes;
+    type Given = ();
+    // As in a call by arguments.
+    type Keep = TryArc<Bound<Memo>>;
+    type Outputs = *mut phicache_value;
+
+    fn look_up(memo: *mut Self, args: *const phicache_bytes, (): ()) -> Result<(TaskLookup, Self::Keep)> {
+        let memo = self::memo(memo.cast())?.clone();
+        let pieces = memo.what.pieces(bytes_at(args, "args")?).ok_or_else(not_its_arguments)?;
+        let answer = with_joined(pieces, |key| memo.what.get_or_reserve_by(key))?.into();
+        Ok((answer, memo))
+    }
+}
+
+#[cold]
+fn not_its_arguments() -> Error {
+    Error::invalid(
+        "args is not the key of a list of arguments, typed as the memo or method is; make it with phicache_key_bytes \
+         (typed for a typed memo, untyped for other memos and for methods)",
+    )
 }
 
 /// Gets the memo's own hits and misses, and the size of its cache.
@@ -267,10 +331,72 @@ impl Computes for phicache_method {
 
     fn look_up(method: *mut Self, (cache, args): Self::Key, (): ()) -> Result<(TaskLookup, Self::Keep)> {
         let method = self::method(method)?.clone();
-        let answer = match method.what.get_or_reserve(cache_of(cache)?, key_builder(args, "args")?)? {
-            MethodLookup::Cached(lookup) => lookup.into(),
-            MethodLookup::Uncached(key) => TaskLookup::Compute(Task::Private(key)),
-        };
-        Ok((answer, method))
+        let answer = method.what.get_or_reserve(cache_of(cache)?, key_builder(args, "args")?)?;
+        Ok((task(answer), method))
+    }
+}
+
+/// Gets the method's value as `phicache_method_call` does, by the key of the arguments: without a list of arguments, for
+/// callers that encode arguments themselves (`docs/keys.md`).
+///
+/// @param method         The method.
+/// @param cache          The object's cache.
+/// @param object         [nullable] The object, passed to the function as its `call_data`.
+/// @param args           The untyped key of the arguments, as `phicache_key_bytes` makes it. Read before the function is
+///                       called, not afterwards.
+/// @param out            The value, pinned until `phicache_value_release`; `out->origin` says where it came from.
+/// @param callback_code  [nullable] The code that the function returned, whatever the status; 0 if it was not called.
+/// @return OK; ERROR_CALLBACK if the function did not return 0; the status of its last reservation if that failed. On
+///         an error nothing is stored.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_method_call_key(
+    method: *mut phicache_method,
+    cache: *mut phicache_cache,
+    object: *mut c_void,
+    args: *const phicache_bytes,
+    out: *mut phicache_value,
+    callback_code: *mut i32,
+) -> phicache_status {
+    fast_path::call_method_key(method, cache, args, out, callback_code)
+        .unwrap_or_else(|| call_method_key(method, cache, object, args, out, callback_code))
+}
+
+#[inline(never)]
+extern "C" fn call_method_key(
+    method: *mut phicache_method,
+    cache: *mut phicache_cache,
+    object: *mut c_void,
+    args: *const phicache_bytes,
+    out: *mut phicache_value,
+    callback_code: *mut i32,
+) -> phicache_status {
+    callback::compute(method.cast::<MethodByKey>(), (cache, args), (), object, out, callback_code)
+}
+
+/// A method that is called by the key of its arguments.
+#[repr(transparent)]
+struct MethodByKey(phicache_method);
+
+impl Computes for MethodByKey {
+    const FUNCTION: &'static str = "phicache_method_call_key";
+    type Key = (*mut phicache_cache, *const phicache_bytes);
+    type Given = ();
+    // As in a call by arguments.
+    type Keep = TryArc<Bound<Method>>;
+    type Outputs = *mut phicache_value;
+
+    fn look_up(method: *mut Self, (cache, args): Self::Key, (): ()) -> Result<(TaskLookup, Self::Keep)> {
+        let (method, cache) = (self::method(method.cast())?.clone(), cache_of(cache)?);
+        let pieces = method.what.pieces(bytes_at(args, "args")?).ok_or_else(not_its_arguments)?;
+        let answer = with_joined(pieces, |key| method.what.get_or_reserve_by(cache, key))?;
+        Ok((task(answer), method))
+    }
+}
+
+/// Who computes a method's value.
+fn task(answer: MethodLookup) -> TaskLookup {
+    match answer {
+        MethodLookup::Cached(lookup) => lookup.into(),
+        MethodLookup::Uncached(key) => TaskLookup::Compute(Task::Private(key)),
     }
 }

@@ -19,7 +19,7 @@
 //! more part.
 
 use crate::ffi::api::prelude::*;
-use crate::ffi::border::parts::{Buffer, CacheByParts, Parts};
+use crate::ffi::border::parts::{CacheByParts, Joined, Parts};
 
 /// Looks a key up as `phicache_cache_get` does.
 ///
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn phicache_cache_get_parts(
     count: usize,
     out: *mut phicache_value,
 ) -> phicache_status {
-    let (parts, mut buffer) = (Parts::new(parts, count), Buffer::new());
+    let (parts, mut buffer) = (Parts::new(parts, count), Joined::new());
     let fast = parts.try_join(&mut buffer).and_then(|key| fast_path::get(cache, key, out));
     fast.unwrap_or_else(|| {
         catch_panics("phicache_cache_get_parts", || {
@@ -64,7 +64,7 @@ pub unsafe extern "C" fn phicache_cache_get_into_parts(
     capacity: usize,
     out_len: *mut usize,
 ) -> phicache_status {
-    let (parts, mut joined) = (Parts::new(parts, count), Buffer::new());
+    let (parts, mut joined) = (Parts::new(parts, count), Joined::new());
     let fast = parts.try_join(&mut joined);
     let fast = fast.and_then(|key| fast_path::get_into(cache, key, buffer, capacity, out_len));
     fast.unwrap_or_else(|| {
@@ -144,8 +144,8 @@ fn try_hit(
     out: *mut phicache_value,
     code: *mut i32,
 ) -> Option<phicache_status> {
-    let mut buffer = Buffer::new();
-    fast_path::memoize(cache, parts.try_join(&mut buffer)?, compute, out, code)
+    let mut buffer = Joined::new();
+    fast_path::memoize(cache, parts.try_join(&mut buffer)?, compute, out, code).hit()
 }
 
 impl Computes for CacheByParts {

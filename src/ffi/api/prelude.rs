@@ -1,7 +1,8 @@
-//! What the files of this folder use of `border`, and of the standard library.
+//! What the files of this folder use of `border`, of the caches, and of the standard library.
 
 pub(super) use std::ffi::{c_char, c_void};
 
+pub(super) use crate::cache::Fast;
 pub(super) use crate::error::{Error, Result};
 pub(super) use crate::ffi::border::any_cache::{as_any, cache_of, create_cache, free_cache};
 pub(super) use crate::ffi::border::callback::{self, Computes};

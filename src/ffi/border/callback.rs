@@ -6,12 +6,15 @@
 
 use std::ffi::c_void;
 use std::mem::{self, MaybeUninit};
+use std::ptr;
 
 use crate::error::Result;
+use crate::ffi::border::any_cache::CacheType;
+use crate::ffi::border::fast_path;
 use crate::ffi::border::function::{Bound, Callback};
 use crate::ffi::border::output::{ValueOutputs, optional, try_out};
 use crate::ffi::border::panic::catch_panics;
-use crate::ffi::border::result::{ResultWriter, TaskLookup};
+use crate::ffi::border::result::{ResultWriter, Task, TaskLookup};
 use crate::ffi::border::types::*;
 use crate::ffi::border::unwind::AbortOnUnwind;
 use crate::memory::limit;
@@ -75,6 +78,37 @@ struct ComputeFrame<K> {
 
 /// The result of [`begin`] if the callback has to run; not a status of the header.
 const BEGUN: phicache_status = i32::MAX;
+
+/// As [`compute`], for a key that the fast path has not found in the cache.
+#[inline(always)]
+pub(in crate::ffi) fn compute_missing<C>(
+    cache: *mut C,
+    key: phicache_bytes,
+    callback: Callback,
+    call_data: *mut c_void,
+    out: *mut phicache_value,
+    code: *mut i32,
+) -> phicache_status
+where
+    C: CacheType + Computes<Key = phicache_bytes, Given = Callback, Keep = Callback, Outputs = *mut phicache_value>,
+{
+    let mut frame = MaybeUninit::uninit();
+    match fast_path::begin_missing(cache, key, out, code) {
+        Some(pending) => {
+            frame.write(ComputeFrame { writer: ResultWriter::new(Task::Shared(pending)), keep: callback });
+        }
+        None => {
+            let begun = begin::<C>(cache, key, callback, out, code, &mut frame);
+            if begun != BEGUN {
+                return begun;
+            }
+        }
+    }
+    // SAFETY: it has begun, and ends below.
+    let returned = unsafe { run(&mut frame, C::FUNCTION, call_data) };
+    // SAFETY: it has begun, and ends once.
+    unsafe { end::<C>(&mut frame, returned, out, code) }
+}
 
 /// Looks a value up. On a miss, calls back to compute it.
 #[inline(always)]
@@ -142,6 +176,17 @@ unsafe fn run<K: Keep>(
     code
 }
 
+/// Drops a frame where it is: it is large.
+struct Ended<'f, K>(&'f mut ComputeFrame<K>);
+
+impl<K> Drop for Ended<'_, K> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: `end`, which makes this once, owns the frame and does not use it afterwards.
+        unsafe { ptr::drop_in_place(self.0) };
+    }
+}
+
 /// Completes the computation.
 ///
 /// # Safety The computation has begun; it ends once.
@@ -154,11 +199,8 @@ unsafe fn end<C: Computes>(
 ) -> phicache_status {
     catch_panics(C::FUNCTION, || {
         // SAFETY: the caller's promise.
-        let ComputeFrame { writer, keep } = unsafe {
-            // From here on, a function that is called with this result says that it is not valid.
-            (*frame.as_mut_ptr()).writer.invalidate();
-            frame.assume_init_read()
-        };
+        let frame = Ended(unsafe { frame.assume_init_mut() });
+        let ComputeFrame { writer, keep } = &mut *frame.0;
         if returned != 0
             && let Some(code) = try_out(code)
         {

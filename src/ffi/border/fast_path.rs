@@ -9,7 +9,7 @@ use std::hint::cold_path;
 use std::mem::MaybeUninit;
 use std::{ptr, slice};
 
-use crate::cache::{Cache, Fast, Lease, Value};
+use crate::cache::{Cache, Fast, Lease, Memo, Pending, Value};
 use crate::epoch::Guard;
 use crate::epoch::guard::{fast_guard, try_fast_in_open};
 use crate::ffi::border::any_cache::{CacheType, try_fast_cache};
@@ -17,9 +17,12 @@ use crate::ffi::border::handles::{try_fast_key_builder, try_fast_memo, try_fast_
 use crate::ffi::border::input::try_array;
 use crate::ffi::border::output::{self, ValueOutputs, try_out};
 use crate::ffi::border::panic::catch_panics;
+use crate::ffi::border::parts::Joined;
 use crate::ffi::border::reader::try_fast_reader;
+use crate::ffi::border::result::try_writer;
 use crate::ffi::border::translate::{lent, refusal};
 use crate::ffi::border::types::*;
+use crate::ffi::border::unwind::is_unwinder_ready;
 use crate::iit::{Direction, Mice, NodeSet};
 use crate::key::{Element, KeyBuilder};
 
@@ -57,6 +60,12 @@ fn some_key<'k>(key: phicache_bytes) -> Option<&'k [u8]> {
     }
     // SAFETY: not NULL, and of a possible size; by the header's conventions it is valid for the call.
     Some(unsafe { slice::from_raw_parts(key.data, key.len) })
+}
+
+/// A key that is not empty, by a pointer to its address and length.
+#[inline(always)]
+fn some_key_at<'k>(key: *const phicache_bytes) -> Option<&'k [u8]> {
+    some_key(*try_array(key, 1)?.first()?)
 }
 
 /// Lent bytes of any length.
@@ -143,7 +152,7 @@ fn copy(
     }
 }
 
-/// Looks up a key whose value is computed on a miss.
+/// Looks up a key whose value is computed on a miss. A miss has no effect.
 #[inline(always)]
 pub(in crate::ffi) fn memoize<C: CacheType>(
     cache: *mut C,
@@ -151,11 +160,52 @@ pub(in crate::ffi) fn memoize<C: CacheType>(
     compute: phicache_compute,
     out: *mut phicache_value,
     code: *mut i32,
-) -> Option<phicache_status> {
-    compute?;
+) -> Fast<phicache_status> {
+    if compute.is_none() {
+        return Fast::Slow;
+    }
+    let Some(cache) = try_fast_cache(cache) else { return Fast::Slow };
+    let Some(key) = some_key(key) else { return Fast::Slow };
     // The outputs are checked last: until then the fast path needs the registers for other things.
-    let hit = try_fast_cache(cache)?.try_fast_hit(some_key(key)?, || value_and_code(out, code))?;
-    Some(hit_and_code(hit))
+    match cache.try_fast_hit(key, || value_and_code(out, code)) {
+        Fast::Hit(hit) => Fast::Hit(hit_and_code(hit)),
+        Fast::Miss => Fast::Miss,
+        Fast::Slow => Fast::Slow,
+    }
+}
+
+/// Begins the computation of a key that [`memoize`] has not found, unless somebody computes it.
+#[inline(always)]
+pub(in crate::ffi) fn begin_missing<C: CacheType>(
+    cache: *mut C,
+    key: phicache_bytes,
+    out: *mut phicache_value,
+    code: *mut i32,
+) -> Option<Pending> {
+    let (out, code) = value_and_code(out, code)?;
+    let (cache, key) = (try_fast_cache(cache)?, some_key(key)?);
+    if !is_unwinder_ready() {
+        return None;
+    }
+    let pending = cache.try_fast_begin(key)?;
+    out.write(phicache_value::ZERO);
+    if let Some(code) = code {
+        code.write(0);
+    }
+    Some(pending)
+}
+
+/// Reserves bytes for the value that a callback computes, if its cache has them at once.
+#[inline(always)]
+pub(in crate::ffi) fn reserve(
+    result: *mut phicache_result,
+    len: usize,
+    out: *mut *mut u8,
+    zeroed: bool,
+) -> Option<phicache_status> {
+    let (out, writer) = (try_out(out)?, try_writer(result)?);
+    out.write(writer.try_fast_reserve(len, zeroed)?);
+    Some(PHICACHE_OK)
 }
 
 /// Writes the outputs of a hit that called no callback.
@@ -214,6 +264,48 @@ fn call<'o>(
     hit(try_fast_key_builder(args)?).map(hit_and_code)
 }
 
+/// Looks up a memo's value by the key of its arguments.
+#[inline(always)]
+pub(in crate::ffi) fn call_memo_key(
+    memo: *mut phicache_memo,
+    args: *const phicache_bytes,
+    out: *mut phicache_value,
+    code: *mut i32,
+) -> Option<phicache_status> {
+    let memo = try_fast_memo(memo)?;
+    let (key, rest) = memo.pieces(some_key_at(args)?)?.into();
+    if !rest.is_empty() {
+        return call_memo_joined(memo, [key, rest], out, code);
+    }
+    memo.try_fast_hit_by(key, || value_and_code(out, code)).map(hit_and_code)
+}
+
+/// A function of its own, so that the joined key is off the stack when the callback runs.
+#[inline(never)]
+fn call_memo_joined(
+    memo: &Memo,
+    pieces: [&[u8]; 2],
+    out: *mut phicache_value,
+    code: *mut i32,
+) -> Option<phicache_status> {
+    let mut buffer = Joined::new();
+    memo.try_fast_hit_by(buffer.try_join(pieces)?, || value_and_code(out, code)).map(hit_and_code)
+}
+
+/// Looks up a method's value in an object's cache by the key of its arguments. Not inlined, as above.
+#[inline(never)]
+pub(in crate::ffi) fn call_method_key(
+    method: *mut phicache_method,
+    cache: *mut phicache_cache,
+    args: *const phicache_bytes,
+    out: *mut phicache_value,
+    code: *mut i32,
+) -> Option<phicache_status> {
+    let (method, cache, mut buffer) = (try_fast_method(method)?, try_fast_cache(cache)?, Joined::new());
+    let key = buffer.try_join(method.pieces(some_key_at(args)?)?)?;
+    method.try_fast_hit_by(cache, key, || value_and_code(out, code)).map(hit_and_code)
+}
+
 /// Forgets the arguments of a list.
 #[inline(always)]
 pub(in crate::ffi) fn reset(key: *mut phicache_key) -> Option<phicache_status> {
@@ -225,6 +317,13 @@ pub(in crate::ffi) fn reset(key: *mut phicache_key) -> Option<phicache_status> {
 #[inline(always)]
 pub(in crate::ffi) fn add(key: *mut phicache_key, element: Element<'_>) -> Option<phicache_status> {
     try_fast_key_builder(key)?.try_fast_add(element)?;
+    Some(PHICACHE_OK)
+}
+
+/// Adds an array of doubles to a list.
+#[inline(always)]
+pub(in crate::ffi) fn add_doubles(key: *mut phicache_key, values: *const f64, count: usize) -> Option<phicache_status> {
+    try_fast_key_builder(key)?.try_fast_add_doubles(try_array(values, count)?)?;
     Some(PHICACHE_OK)
 }
 

@@ -19,6 +19,13 @@ pub(in crate::ffi) fn bytes<'a>(bytes: phicache_bytes, name: &'static str) -> Re
     array(bytes.data, bytes.len, name)
 }
 
+/// Borrowed bytes, by a pointer to their address and length.
+#[inline(always)]
+pub(in crate::ffi) fn bytes_at<'a>(place: *const phicache_bytes, name: &'static str) -> Result<&'a [u8]> {
+    let place = array(place, 1, name)?.first();
+    place.map_or(Ok(&[]), |lent| bytes(*lent, name))
+}
+
 /// Borrowed bytes that were checked before.
 #[inline(always)]
 pub(in crate::ffi) fn lent_bytes(bytes: &phicache_bytes) -> &[u8] {

@@ -64,6 +64,7 @@ impl Task {
         }
     }
 
+    #[inline(always)]
     fn draft(&self, reservation: Reservation) -> Draft<'_> {
         match self {
             Task::Shared(pending) => pending.draft(reservation),
@@ -71,14 +72,15 @@ impl Task {
         }
     }
 
-    fn complete(self, reservation: Reservation, maximum: f64) -> Result<Value> {
+    #[inline(always)]
+    fn complete(&self, reservation: Reservation, maximum: f64) -> Result<Value> {
         match self {
             Task::Shared(pending) => pending.complete(reservation, Cost::UNKNOWN, maximum),
-            Task::Private(key) => not_stored(Draft::resume(&key, None, reservation)),
+            Task::Private(key) => not_stored(Draft::resume(key, None, reservation)),
         }
     }
 
-    fn failed(self) {
+    fn failed(&self) {
         if let Task::Shared(pending) = self {
             pending.failed();
         }
@@ -95,28 +97,28 @@ impl ResultWriter {
         self.task.key()
     }
 
-    /// From here on the callback's `phicache_result` is not valid.
-    pub(in crate::ffi) fn invalidate(&mut self) {
+    /// Ends the computation, whose callback has returned `code`: with a value, stored if the memory is not full to
+    /// `maximum` per cent. From here on the callback's `phicache_result` is not valid. Only once.
+    #[inline(always)]
+    pub(in crate::ffi) fn complete(&mut self, code: i32, maximum: f64) -> Result<Value> {
         self.mark = 0;
+        if code != 0 || !matches!(self.state, State::Bytes) {
+            self.seal(code).inspect_err(|_| self.task.failed())?;
+        }
+        self.task.complete(mem::take(&mut self.reservation), maximum)
     }
 
-    /// Ends the computation, whose callback has returned `code`: with a value, stored if the memory is not full to
-    /// `maximum` per cent.
-    pub(in crate::ffi) fn complete(mut self, code: i32, maximum: f64) -> Result<Value> {
-        let error = match self.state {
-            State::Failed(error) => Some(error),
-            _ if code != 0 => Some(Error::Callback(code)),
-            State::Record => {
-                crate::iit::mice::seal(self.reservation.value_mut());
-                None
-            }
-            State::Bytes => None,
-        };
-        if let Some(error) = error {
-            self.task.failed();
-            return Err(error);
+    /// Makes what was written a record, if it is to be one, unless the computation has failed.
+    #[cold]
+    #[inline(never)]
+    fn seal(&mut self, code: i32) -> Result<()> {
+        match mem::replace(&mut self.state, State::Bytes) {
+            State::Failed(error) => return Err(error),
+            _ if code != 0 => return Err(Error::Callback(code)),
+            State::Record => crate::iit::mice::seal(self.reservation.value_mut()),
+            State::Bytes => {}
         }
-        self.task.complete(self.reservation, maximum)
+        Ok(())
     }
 
     fn draft<T>(&mut self, change: impl FnOnce(&mut Draft) -> Result<T>) -> Result<T> {
@@ -136,14 +138,23 @@ impl ResultWriter {
         attempt(self).inspect_err(|error| self.state = State::Failed(error.clone()))
     }
 
-    /// Reserves zeroed bytes.
-    pub(in crate::ffi) fn reserve(&mut self, len: usize) -> Result<*mut u8> {
-        self.draft(|draft| Ok(draft.reserve(len)?.as_mut_ptr()))
+    /// As [`ResultWriter::reserve`], on the fast path: nothing has failed so far, and the cache has the bytes at once.
+    #[inline(always)]
+    pub(in crate::ffi) fn try_fast_reserve(&mut self, len: usize, zeroed: bool) -> Option<*mut u8> {
+        match (&self.task, &self.state) {
+            (Task::Shared(pending), State::Bytes) => {
+                pending.reserve_at_once(&mut self.reservation, len, zeroed).map(<[u8]>::as_mut_ptr)
+            }
+            _ => None,
+        }
     }
 
-    /// Reserves bytes that are not zeroed.
-    pub(in crate::ffi) fn reserve_uninitialized(&mut self, len: usize) -> Result<*mut u8> {
-        self.draft(|draft| Ok(draft.reserve_uninitialized(len)?.as_mut_ptr()))
+    /// Reserves bytes, zeroed or uninitialized.
+    pub(in crate::ffi) fn reserve(&mut self, len: usize, zeroed: bool) -> Result<*mut u8> {
+        self.draft(|draft| {
+            let reserved = if zeroed { draft.reserve(len) } else { draft.reserve_uninitialized(len) };
+            reserved.map(<[u8]>::as_mut_ptr)
+        })
     }
 
     /// Keeps the first `len` bytes.
@@ -171,14 +182,19 @@ impl ResultWriter {
 
 /// The writer behind a result whose callback is running.
 pub(in crate::ffi) fn writer<'a>(result: *mut phicache_result) -> Result<&'a mut ResultWriter> {
-    if result.is_null() {
-        return Err(null("result"));
-    }
+    try_writer(result).ok_or_else(|| match result.is_null() {
+        true => null("result"),
+        false => Error::InvalidHandle("result is not valid: its callback has returned".into()),
+    })
+}
+
+/// The writer, if the result is valid.
+#[inline(always)]
+pub(in crate::ffi) fn try_writer<'a>(result: *mut phicache_result) -> Option<&'a mut ResultWriter> {
     let writer = result.cast::<ResultWriter>();
-    // SAFETY: by the header's conventions it is the result of a callback that is running, which uses it alone.
-    match writer.is_aligned() && unsafe { (*writer).mark } == MARK {
-        // SAFETY: as above.
-        true => Ok(unsafe { &mut *writer }),
-        false => Err(Error::InvalidHandle("result is not valid: its callback has returned".into())),
+    if writer.is_null() || !writer.is_aligned() {
+        return None;
     }
+    // SAFETY: by the header's conventions it is the result of a callback that is running, which uses it alone.
+    (unsafe { (*writer).mark } == MARK).then(|| unsafe { &mut *writer })
 }

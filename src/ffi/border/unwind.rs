@@ -14,10 +14,17 @@ impl Drop for AbortOnUnwind {
     }
 }
 
+static READY: AtomicBool = AtomicBool::new(false);
+
+/// Whether the unwinder is ready.
+#[inline(always)]
+pub(in crate::ffi) fn is_unwinder_ready() -> bool {
+    READY.load(Ordering::Acquire)
+}
+
 /// Readies the unwinder that this library was linked with. A private copy of it fills its tables when it first walks a
 /// stack; an exception that another copy throws must find them filled, to reach [`AbortOnUnwind`] and its line.
 pub(in crate::ffi) fn ready_unwinder() {
-    static READY: AtomicBool = AtomicBool::new(false);
     // Set after the walk, so that no thread continues while another still fills the tables; walking twice is harmless.
     if !READY.load(Ordering::Acquire) {
         // SAFETY: walks no further than this frame.

@@ -3,14 +3,14 @@
 use std::mem::zeroed;
 use std::ptr;
 
-use phicache::ffi::api::cache::phicache_cache_set_with_cost;
+use phicache::ffi::api::cache::{phicache_cache_set_with_cost, phicache_cache_stats};
 use phicache::ffi::api::dict::{
     phicache_dict_cache_as_cache, phicache_dict_cache_free, phicache_dict_cache_get, phicache_dict_cache_new,
 };
 use phicache::ffi::api::library::phicache_value_release;
 use phicache::ffi::border::types::{
     PHICACHE_OK, PHICACHE_ON_FULL_EVICT, phicache_bytes, phicache_cache, phicache_cache_options, phicache_dict_cache,
-    phicache_value,
+    phicache_stats, phicache_value,
 };
 
 use super::Policy;
@@ -38,7 +38,7 @@ impl Phicache {
             assert_eq!(phicache_dict_cache_new(ptr::null_mut(), &options, &mut cache), PHICACHE_OK);
             assert_eq!(phicache_dict_cache_as_cache(cache, &mut any), PHICACHE_OK);
         }
-        let keys: Vec<usize> = entries.iter().map(|entry| entry.key_len.max(4)).collect();
+        let keys: Vec<usize> = entries.iter().map(|entry| entry.key_len).collect();
         let key = vec![0; keys.iter().copied().max().unwrap_or(0)];
         let value = vec![7; entries.iter().map(|entry| entry.value_len).max().unwrap_or(0)];
         Phicache { cache, any, keys, key, value }
@@ -50,6 +50,24 @@ impl Phicache {
         let mut cache = Self::new(16384.0, &[entry; 1000]);
         (0..1000).for_each(|id| cache.set(id, &entry));
         (900..1000).any(|id| cache.get(id))
+    }
+
+    /// Stores a value of unknown cost.
+    pub fn insert(&self, key: &[u8], value: &[u8]) {
+        let bytes = |bytes: &[u8]| phicache_bytes { data: bytes.as_ptr(), len: bytes.len() };
+        // SAFETY: cache, key and value are alive.
+        unsafe { phicache_cache_set_with_cost(self.any, bytes(key), bytes(value), 0) };
+    }
+
+    /// The bytes that the cache takes, by its own account: its chunks are not in the heap.
+    pub fn bytes(&self) -> u64 {
+        // SAFETY: the structure is zeroed and has its size; the cache is alive.
+        unsafe {
+            let mut stats: phicache_stats = zeroed();
+            stats.struct_size = size_of::<phicache_stats>();
+            assert_eq!(phicache_cache_stats(self.any, &mut stats), PHICACHE_OK);
+            stats.bytes
+        }
     }
 
     /// A key of the recorded length, which is different for each entry.
