@@ -59,7 +59,7 @@ fn a_segment_has_the_bytes_of_the_page() {
     assert_eq!(vectors["header"], header.encode());
     assert_eq!(Header::decode(&vectors["header"]), Some(header));
 
-    let mut footer = Footer::default();
+    let mut footer = Footer { replaces: true, ..Footer::default() };
     let mut segment = header.encode().to_vec();
     for (name, (offset, record)) in ["value", "file", "removed"].into_iter().zip(records()) {
         assert_eq!(segment.len() as u64, offset);
@@ -79,7 +79,7 @@ fn a_segment_has_the_bytes_of_the_page() {
     assert_eq!(vectors["columns"], columns);
     assert_eq!(vectors["trailer"], trailer);
     let trailer = Trailer::decode(&header, segment.len() as u64, trailer).unwrap();
-    assert_eq!((trailer.count, trailer.start), (3, end));
+    assert_eq!((trailer.count, trailer.start, trailer.replaces), (3, end, true));
     assert_eq!(Footer::decode(&header, &trailer, columns), Some(footer));
 }
 

@@ -80,10 +80,10 @@ class File:
         tail = padded(struct.pack("<HHf", key_len, value_len, cost) + key + value)
         return struct.pack("<Q", checksum(self.seed(offset), tail)) + tail
 
-    def footer(self, start, hashes, extents, cost, file_bytes):
+    def footer(self, start, hashes, extents, cost, file_bytes, replaces):
         columns = padded(struct.pack(f"<{len(hashes)}Q{len(extents)}H", *hashes, *extents))
         trailer = b"phifoot1" + struct.pack("<QQdQQQ", len(hashes), start, cost, file_bytes,
-                                            checksum(self.seed(start), columns), 0)
+                                            checksum(self.seed(start), columns), replaces)
         return columns, trailer + struct.pack("<Q", checksum(self.seed(start ^ U64), trailer))
 
 
@@ -107,7 +107,7 @@ def vectors():
     file = segment.record(120, b"long", 4, reference, 0xFFFE, 2e9)
     removed = segment.record(176, b"key", 3, b"", 0xFFFF, 0.0)
     hashes = [key_hash(key) for key in (b"key", b"long", b"key")]
-    columns, trailer = segment.footer(200, hashes, [0x0003, 0x4007, 0x8003], 1500.0 + 2e9, 96 + 4 + 40_000)
+    columns, trailer = segment.footer(200, hashes, [0x0003, 0x4007, 0x8003], 1500.0 + 2e9, 96 + 4 + 40_000, 1)
     yield shown("space", SPACE)
     yield shown("header", segment.header)
     yield shown("value", value)
