@@ -33,6 +33,9 @@
 #   make bench-eviction  replays recorded runs in full caches under several eviction policies, moka's and
 #                  quick_cache's among them (benches/eviction); takes seconds after its build and writes
 #                  benches/reports/performance-eviction.md; QUICK=1 only prints the tables
+#   make bench-disk  values in files beside SQLite, LMDB, redb, a file per key, diskcache and joblib (benches/disk);
+#                  takes ten minutes after its build and writes benches/reports/performance-disk.md; QUICK=1 only prints
+#                  the tables; FOLDER is where the files are
 #   make bench-memory  the resident memory of caches over a long run under a limit, beside moka's and a map's
 #                  (benches/memory); takes two minutes after its build and writes
 #                  benches/reports/performance-memory.md and the chart in docs/guide.md; QUICK=1 only prints the table
@@ -69,7 +72,7 @@ SCALE ?= 8
 BENCH = $(BUILD)/bench
 
 .PHONY: demo test check lint stress soak-redis soak-memory truth sanitize memcheck fuzz bench bench-peers bench-iit \
-        bench-redis bench-eviction bench-memory bench-julia bench-instructions build package configure install header symbols docs \
+        bench-redis bench-eviction bench-disk bench-memory bench-julia bench-instructions build package configure install header symbols docs \
         supply-chain clean distclean toolchain
 
 demo: configure
@@ -156,6 +159,15 @@ bench-eviction: toolchain
 ifndef QUICK
 	$(PYTHON) -B benches/reports/performance-eviction.py $(BENCH)/eviction.json
 endif
+
+FOLDER ?= $(BUILD)/bench-disk
+
+bench-disk: toolchain
+	@python=$$($(PYTHON) -B make/find_disk_peers.py $(BUILD)) || exit 1; \
+	    $(CARGO) build --release --locked --manifest-path benches/disk/Cargo.toml \
+	    --target-dir "$$CARGO_TARGET_DIR/disk" && \
+	    $(PYTHON) -B benches/reports/performance-disk.py "$$CARGO_TARGET_DIR/disk/release/phicache-disk-bench" \
+	    "$$python" $(FOLDER) $(if $(QUICK),--quick)
 
 bench-memory: toolchain
 	@$(CARGO) build --release --locked --manifest-path benches/memory/Cargo.toml \

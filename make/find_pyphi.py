@@ -66,16 +66,16 @@ def pip(python, tools):
     return environment
 
 
-def install(folder):
-    """Installs PyPhi into `folder`, which appears when it is complete."""
+def install(folder, what="PyPI's PyPhi 1.2.0", why="to compare with it (230 MB)", requirements=PACKAGES):
+    """Installs packages into `folder`, which appears when it is complete."""
     python = interpreter()
     environment = pip(python, folder.parent)
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    say(f"Installing PyPI's PyPhi 1.2.0 into {folder}, to compare with it (230 MB).")
+    say(f"Installing {what} into {folder}, {why}.")
     run = subprocess.run(
         [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir", "--retries", "1",
-         "--no-deps", "--prefer-binary", "--target", partial / "packages", "--requirement", PACKAGES],
+         "--no-deps", "--prefer-binary", "--target", partial / "packages", "--requirement", requirements],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
         env={**os.environ, **environment, "PIP_ROOT_USER_ACTION": "ignore"})
     try:

@@ -207,7 +207,7 @@ def solver_options(tools):
 def lints(build, jobs, tools):
     beside = ["benches/inner/Cargo.toml", "benches/eviction/Cargo.toml", "benches/memory/Cargo.toml",
               "tests/loom/Cargo.toml"]
-    for manifest in "Cargo.toml", "fuzz/Cargo.toml", *beside:
+    for manifest in "Cargo.toml", "fuzz/Cargo.toml", "benches/disk/Cargo.toml", *beside:
         yield component("fmt", CARGO, "fmt", "--check", "--manifest-path", manifest)
     yield component("clippy", CARGO, "clippy", "--all-targets", "--quiet", "--", "-D", "warnings")
     for features in [], ["--features", "redis"]:

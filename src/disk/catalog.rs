@@ -213,9 +213,12 @@ impl Catalog {
     }
 }
 
+/// A record as an index needs it: the hash of its key, its offset, its extent.
+pub type Part = (u64, u64, Extent);
+
 /// Reads what another process has appended to a live segment since the last time: hashes, offsets, extents; and how far
 /// it has been read now.
-pub fn read_on(segment: &Arc<Segment>, from: u64) -> Outcome<(Vec<(u64, u64, Extent)>, u64)> {
+pub fn read_on(segment: &Arc<Segment>, from: u64) -> Outcome<(Vec<Part>, u64)> {
     let mut found = Vec::new();
     let end = segment.scan(from.max(HEADER as u64), false, |offset, record| {
         found.push((record.key.hash(), offset, record.extent()));

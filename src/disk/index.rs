@@ -135,7 +135,7 @@ impl Index {
     }
 
     fn home(&self, hash: u64) -> usize {
-        (u128::from(hash) * self.homes as u128 >> 64) as usize
+        ((u128::from(hash) * self.homes as u128) >> 64) as usize
     }
 
     fn grow(&mut self) -> Result<()> {

@@ -35,6 +35,8 @@
 //!
 //! **No waiting.** No operation waits for another process, and none blocks on a lock of a file.
 
+#![expect(clippy::len_without_is_empty, reason = "lengths of records and values, which are not collections")]
+
 mod bound;
 mod catalog;
 mod checksum;
