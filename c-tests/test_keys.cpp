@@ -9,6 +9,7 @@
 #include <sstream>
 #include <string>
 #include <tuple>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -158,6 +159,13 @@ void every_type_has_its_element() {
     CHECK_SAME(key::of(std::vector<bool>{true, false}), .begin_tuple().add(true).add(false).end_tuple());
     CHECK_SAME(key::of(std::set<int>{2, 1}), .begin_set().add(2).add(1).end_set());
     CHECK_SAME(key::of(std::unordered_set<std::string>{"b", "a"}), .begin_set().add("a").add("b").end_set());
+    // A map in order is a tuple of pairs, a hashed one a set of them; what may hold an element twice is a tuple.
+    using one = std::pair<int, int>;
+    using ordered = std::map<int, int>;
+    using hashed = std::unordered_map<int, int>;
+    CHECK_SAME(key::of(ordered{{2, 3}, {1, 5}}), .begin_tuple().add(one(1, 5)).add(one(2, 3)).end_tuple());
+    CHECK_SAME(key::of(hashed{{2, 3}, {1, 5}}), .begin_set().add(one(1, 5)).add(one(2, 3)).end_set());
+    CHECK_SAME(key::of(std::multiset<int>{2, 1, 1}), .begin_tuple().add(1).add(1).add(2).end_tuple());
     CHECK_SAME(key::of(std::vector<std::vector<node_set>>{{{0}, {1}}, {}}), .begin_tuple()
                                                                                 .begin_tuple()
                                                                                 .add(node_set{0})

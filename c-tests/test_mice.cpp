@@ -118,7 +118,7 @@ void a_child_inherits_undamaged_records() {
 
 void a_parent_must_fit() {
     mice_cache uncut(whole());
-    const mice_cache child(severed(), &uncut);
+    const mice_cache child(severed(), uncut);  // the parent or its address
     CHECK_ERROR(status::error_invalid_argument, mice_cache(severed(), &child));
     const auto other = phicache::fingerprint::of_network(std::vector<double>{0, 1}, {node_set{0}}, "another");
     CHECK_ERROR(status::error_invalid_argument, mice_cache(subsystem(other, {1}, {0}), &uncut));

@@ -163,9 +163,37 @@ void copies_share_a_subsystem() {
     CHECK_OK(phicache_subsystem_free(raw));
 }
 
+void a_state_is_bits_bools_or_integers() {
+    const fingerprint expected = whole().identity();
+    const std::uint8_t bytes_of_state[3] = {1, 0, 0};
+    CHECK(subsystem(network(), std::vector<std::int32_t>{1, 0, 0}, {0, 1, 2}).identity() == expected);
+    CHECK(subsystem(network(), std::vector<bool>{true, false, false}, {0, 1, 2}).identity() == expected);
+    CHECK(subsystem(network(), bytes_of_state, {0, 1, 2}).identity() == expected);
+    CHECK(subsystem(network(), std::vector<std::int64_t>{1, 0, 0}, {0, 1, 2}).identity() == expected);
+    CHECK(subsystem(network(), phicache::node_states::from_bits(1, 3), {0, 1, 2}).identity() == expected);
+    CHECK(subsystem(network(), phicache::node_states::from_bits(2, 3), {0, 1, 2}).identity() != expected);
+    // Too many nodes, and numbers that 32 bits cannot hold.
+    const std::vector<std::int64_t> large{std::int64_t{1} << 32, 0, 0};
+    CHECK_ERROR(status::error_invalid_argument, subsystem(network(), large, {0, 1, 2}));
+    CHECK_ERROR(status::error_invalid_argument, subsystem(network(), std::vector<bool>(65), {0}));
+    CHECK_ERROR(status::error_invalid_argument, subsystem(network(), std::vector<std::uint32_t>{1u << 31, 0, 0}, {0}));
+}
+
+void a_matrix_of_floats_is_that_of_their_doubles() {
+    std::vector<float> floats(24, 0.1f);
+    CHECK(fingerprint::of_network(floats, ring, "context") ==
+          fingerprint::of_network(std::vector<double>(24, 0.1f), ring, "context"));
+    CHECK(fingerprint::of_network(floats, ring, "context") !=
+          fingerprint::of_network(std::vector<double>(24, 0.1), ring, "context"));
+    floats.pop_back();
+    CHECK(fingerprint::try_of_network(floats, ring, "context").code() == status::error_invalid_argument);
+}
+
 }  // namespace
 
 int main() {
+    RUN(a_state_is_bits_bools_or_integers);
+    RUN(a_matrix_of_floats_is_that_of_their_doubles);
     RUN(all_ways_of_creating_a_cut_agree);
     RUN(an_invalid_cut_is_an_error);
     RUN(a_cut_damages_mice_with_severed_connections);

@@ -1,9 +1,9 @@
 /// refused.cpp: code that must not compile. Each case is one mistake, with a part of the expected message.
 #include <filesystem>
-#include <map>
 #include <phicache.hpp>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 struct owns_memory {
@@ -12,6 +12,7 @@ struct owns_memory {
 struct no_element {};
 struct analysis {
     phicache::dict_cache cache;
+    int count;
     int phi(int n) { return n; }
 };
 
@@ -45,8 +46,8 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)memo;
 #elif CASE == 8  // write add_to_key
     phicache::key().add(no_element());
-#elif CASE == 9  // a map has no order
-    phicache::key().add(std::map<int, int>());
+#elif CASE == 9  // has no order
+    phicache::key().add(std::unordered_multimap<int, int>());
 #elif CASE == 10  // at most 64 bits
     phicache::key().add(1.0L);
 #elif CASE == 11  // of node_set or of 64-bit masks
@@ -129,6 +130,14 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)of_nothing;
 #elif CASE == 49  // deleted
     (void)phicache::config().settings();
+#elif CASE == 51  // the signature of this function is unknown
+    phicache::method method{"n", &analysis::count};
+#elif CASE == 52  // the signature of this function is unknown
+    phicache::memo memo{&analysis::count};
+#elif CASE == 53  // without_a_number_of_nodes
+    (void)phicache::subsystem(phicache::fingerprint(), mask, {0});
+#elif CASE == 54  // a bool or an integer
+    (void)phicache::subsystem(phicache::fingerprint(), std::vector<double>{0, 1}, {0});
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

@@ -27,8 +27,8 @@ inline constexpr bool is_flat_element =
 template <class T>
 struct is_flat : std::bool_constant<is_flat_element<T>> {};
 template <class T>
-struct is_flat<std::optional<T>> : std::bool_constant<is_flat_element<T> && !has_own_encoding<std::optional<T>>::value> {
-};
+struct is_flat<std::optional<T>>
+    : std::bool_constant<is_flat_element<T> && !has_own_encoding<std::optional<T>>::value> {};
 
 /// Writes the elements of docs/keys.md, as C does. The bits of doubles are compared as integers: a program that is
 /// compiled with -ffast-math has the same keys.
@@ -82,7 +82,8 @@ public:
         } else if constexpr (std::is_floating_point_v<T>) {
             put_double(argument);
         } else if constexpr (std::is_integral_v<T>) {
-            put(std::is_signed_v<T> || static_cast<std::uint64_t>(argument) <= max_int ? 0x03 : 0x04, static_cast<std::uint64_t>(argument));
+            const std::uint64_t bits = static_cast<std::uint64_t>(argument);
+            put(std::is_signed_v<T> || bits <= max_int ? 0x03 : 0x04, bits);
         } else if constexpr (is_optional<T>::value) {
             argument ? add(*argument) : add(nullptr);
         } else {
@@ -132,8 +133,7 @@ private:
         }
         put(0x05, canonical(bits));
     }
-    /// Copies doubles, four in a step. Most arrays are of numbers above or equal to 0: others are looked at again, one by
-    /// one.
+    /// Copies doubles, four in a step. Most arrays are of numbers above or equal to 0: others are read again, one by one.
     void put_doubles(const double* first, std::size_t count) noexcept {
         words found{};
         std::size_t i = 0;
@@ -195,8 +195,8 @@ public:
     pooled_key& operator=(const pooled_key&) = delete;
     phicache_key* handle() const noexcept { return handle_; }
 
-    /// A builder with the key of these arguments. On failure, writes the reason to `why` and returns null; throws if `why`
-    /// is null.
+    /// A builder with the key of these arguments. On failure, writes the reason to `why` and returns null; throws if
+    /// `why` is null.
     template <class... Arguments>
     [[gnu::noinline]] static phicache_key* build(failure* why, const Arguments&... arguments) {
         key building(take());  // if the add_to_key of an argument throws, the builder is freed

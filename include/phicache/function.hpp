@@ -19,9 +19,13 @@ PHICACHE_HPP_BEGIN
 
 namespace detail {
 
+/// In place of a signature that cannot be found, which is one error: its memo or method takes anything.
+struct unknown_signature {};
+
 /// The signature with which a function, function pointer or lambda is called.
 template <class F, class = void>
 struct signature {
+    using type = unknown_signature;
     static_assert(always_false<F>,
                   "the signature of this function is unknown (it is generic or overloaded, or not a function): name "
                   "it, as in phicache::memo<double(double)>");
@@ -447,6 +451,15 @@ memo(F&&, const memo_options& = {}, config_ref = {}) -> memo<typename detail::si
 /// `cache_repertoires` off.
 enum class method_kind : std::uint32_t { plain = 0, repertoire = PHICACHE_METHOD_REPERTOIRE };
 
+template <>
+class memo<detail::unknown_signature> {
+public:
+    template <class... Any>
+    explicit memo(Any&&...) {}
+    template <class... Any>
+    double operator()(Any&&...) const;
+};
+
 /// PyPhi's `method` decorator: a member function, or a function with the object as its first argument, with a cache
 /// that each call names, usually a member of the object. The key is the prefix and the arguments, without the object,
 /// so the cache must belong to one object.
@@ -488,6 +501,15 @@ private:
 
 template <class F>
 method(text, F&&, method_kind = method_kind::plain) -> method<typename detail::method_signature<std::decay_t<F>>::type>;
+
+template <>
+class method<detail::unknown_signature> {
+public:
+    template <class... Any>
+    explicit method(Any&&...) {}
+    template <class... Any>
+    double operator()(Any&&...) const;
+};
 
 PHICACHE_HPP_END
 

@@ -53,6 +53,14 @@ template <class T, class = void>
 struct is_map : std::false_type {};
 template <class T>
 struct is_map<T, std::void_t<typename T::mapped_type>> : std::true_type {};
+/// Those in an order that follows from their elements, such as std::map; the others are hashed.
+template <class T, class = void>
+struct is_ordered : std::false_type {};
+template <class T>
+struct is_ordered<T, std::void_t<typename T::key_compare>> : std::true_type {};
+/// Those that have no key twice: `insert` says whether it has inserted.
+template <class T>
+struct is_unique : is_tuple<decltype(std::declval<T&>().insert(std::declval<const typename T::value_type&>()))> {};
 
 template <class T, class = void>
 struct has_own_encoding : std::false_type {};
@@ -98,8 +106,8 @@ public:
     /// - bool, an integer, a double or float, text, `bytes`, `direction`, `node_set`;
     /// - std::optional: none, or its value;
     /// - contiguous doubles such as std::vector<double>: an array of doubles;
-    /// - std::set, std::unordered_set: a set;
-    /// - std::tuple, std::pair, any other range: a tuple. Sets and tuples nest to any depth;
+    /// - std::set, std::unordered_set: a set; std::unordered_map: a set of pairs;
+    /// - std::tuple, std::pair, std::map, any other range: a tuple. Sets and tuples nest to any depth;
     /// - an enum: its number. To keep it apart from numbers and other enums, give it an `add_to_key` that calls
     ///   `key.add_named("color", static_cast<int>(value))`;
     /// - any type T with a function `void add_to_key(phicache::key&, const T&)` in its namespace.
@@ -137,10 +145,16 @@ public:
             step([&] { return phicache_key_add_string(handle(), bytes(utf8)); });
         } else if constexpr (detail::is_optional<U>::value) {
             element ? add(*element) : add(nullptr);
-        } else if constexpr (detail::is_map<U>::value) {
-            static_assert(detail::always_false<T>, "a map has no order of its own: add its pairs");
         } else if constexpr (detail::is_associative<U>::value) {
-            begin_set().add_each(element).end_set();
+            constexpr bool is_ordered_map = detail::is_map<U>::value && detail::is_ordered<U>::value;
+            if constexpr (detail::is_unique<U>::value && !is_ordered_map) {
+                begin_set().add_each(element).end_set();
+            } else if constexpr (detail::is_ordered<U>::value) {
+                begin_tuple().add_each(element).end_tuple();
+            } else {
+                static_assert(detail::always_false<T>,
+                              "a hashed container that may hold a key twice has no order: add its elements, sorted");
+            }
         } else if constexpr (detail::is_doubles<T>::value) {
             step([&] { return phicache_key_add_doubles(handle(), std::data(element), std::size(element)); });
         } else if constexpr (detail::is_range<T>::value) {
@@ -431,6 +445,20 @@ public:
                                                                   detail::masks(connections), context, &made.raw_);
         if (code < 0) return failure(code);
         return made;
+    }
+
+    /// The same for a matrix of floats, each of which counts as the double of its value.
+    template <class Floats, std::enable_if_t<std::is_same_v<detail::element_t<Floats>, float>, int> = 0>
+    static fingerprint of_network(const Floats& tpm, span<const node_set> connections, bytes context,
+                                  layout order = layout::row_major) {
+        return try_of_network(tpm, connections, context, order).value();
+    }
+    /// @copydoc of_network
+    template <class Floats, std::enable_if_t<std::is_same_v<detail::element_t<Floats>, float>, int> = 0>
+    static expected<fingerprint> try_of_network(const Floats& tpm, span<const node_set> connections, bytes context,
+                                                layout order = layout::row_major) {
+        const std::vector<double> doubles(std::data(tpm), std::data(tpm) + std::size(tpm));
+        return try_of_network(span<const double>(doubles), connections, context, order);
     }
 
     constexpr const phicache_fingerprint& raw() const& noexcept { return raw_; }

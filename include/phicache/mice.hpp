@@ -222,6 +222,23 @@ inline auto get_call(phicache_mice_cache* cache, bytes key) noexcept {
 
 }  // namespace detail
 
+class mice_cache;
+
+/// The parent of a MICE cache, for a call: a `mice_cache`, its address, or none.
+class parent_cache {
+public:
+    parent_cache(std::nullptr_t = nullptr) noexcept {}
+    parent_cache(const mice_cache* parent) noexcept : parent_(parent) {}
+    parent_cache(const mice_cache& parent) noexcept : parent_(__builtin_addressof(parent)) {}
+    /// Null if there is no parent.
+    phicache_mice_cache* handle() const noexcept;
+    /// Whether the parent was moved from.
+    bool is_empty() const noexcept { return parent_ != nullptr && handle() == nullptr; }
+
+private:
+    const mice_cache* parent_ = nullptr;
+};
+
 /// PyPhi's MICE caches: the records of one subsystem by key (from `mice_key`, or any bytes). The cache of a cut
 /// subsystem may have a parent: on a miss it inherits the parent's record, unless its cut damages that. Creating such a
 /// child copies nothing, and it keeps the records of the parent if the parent is freed. Its view has encoded records as
@@ -233,31 +250,31 @@ public:
     using owner::owner;
     /// A cache in this process or in Redis, as the configuration says. The parent, if any, must be the cache of the
     /// same system, uncut.
-    explicit mice_cache(const subsystem& system, const mice_cache* parent = nullptr, const cache_options& options = {},
+    explicit mice_cache(const subsystem& system, parent_cache parent = {}, const cache_options& options = {},
                         config_ref settings = {})
         : mice_cache(try_make(system, parent, options, settings).value()) {}
-    static expected<mice_cache> try_make(const subsystem& system, const mice_cache* parent = nullptr,
+    static expected<mice_cache> try_make(const subsystem& system, parent_cache parent = {},
                                          const cache_options& options = {}, config_ref settings = {}) {
         return make(phicache_mice_cache_new, system, parent, options, settings);
     }
     /// PyPhi's DictMICECache: a cache in this process, whatever the configuration says.
-    static mice_cache dict(const subsystem& system, const mice_cache* parent = nullptr,
+    static mice_cache dict(const subsystem& system, parent_cache parent = {},
                            const cache_options& options = {}, config_ref settings = {}) {
         return try_dict(system, parent, options, settings).value();
     }
     /// @copydoc dict
-    static expected<mice_cache> try_dict(const subsystem& system, const mice_cache* parent = nullptr,
+    static expected<mice_cache> try_dict(const subsystem& system, parent_cache parent = {},
                                          const cache_options& options = {}, config_ref settings = {}) {
         return make(phicache_dict_mice_cache_new, system, parent, options, settings);
     }
     /// PyPhi's RedisMICECache: a cache at the configured server, shared by all processes that compute this system. A
     /// parent must be in Redis too.
-    static mice_cache redis(const subsystem& system, const mice_cache* parent = nullptr,
+    static mice_cache redis(const subsystem& system, parent_cache parent = {},
                             const cache_options& options = {}, config_ref settings = {}) {
         return try_redis(system, parent, options, settings).value();
     }
     /// @copydoc redis
-    static expected<mice_cache> try_redis(const subsystem& system, const mice_cache* parent = nullptr,
+    static expected<mice_cache> try_redis(const subsystem& system, parent_cache parent = {},
                                           const cache_options& options = {}, config_ref settings = {}) {
         return make(phicache_redis_mice_cache_new, system, parent, options, settings);
     }
@@ -310,19 +327,23 @@ private:
         &detail::run_memoized<detail::write_mice, pinned_mice, std::remove_reference_t<Compute>>;
 
     template <class New>
-    static expected<mice_cache> make(New make_new, const subsystem& system, const mice_cache* parent,
+    static expected<mice_cache> make(New make_new, const subsystem& system, parent_cache parent,
                                      const cache_options& options, config_ref settings) {
-        if (parent != nullptr && !*parent) {
+        if (parent.is_empty()) {
             return failure(status::error_invalid_argument,
                            "the parent was moved from: pass the object it was moved to, or nullptr");
         }
         return detail::create<mice_cache>([&](phicache_mice_cache** out) {
             const phicache_cache_options raw = detail::to_c(options);
-            return make_new(settings.handle(), &raw, system.handle(), parent != nullptr ? parent->handle() : nullptr,
+            return make_new(settings.handle(), &raw, system.handle(), parent.handle(),
                             out);
         });
     }
 };
+
+inline phicache_mice_cache* parent_cache::handle() const noexcept {
+    return parent_ == nullptr ? nullptr : parent_->handle();
+}
 
 PHICACHE_HPP_END
 

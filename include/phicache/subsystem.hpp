@@ -117,6 +117,49 @@ private:
     std::array<node_set, 64> severed_{};
 };
 
+/// The state of each node of a network, for a call: a range of bools or integers, or bits and the number of nodes.
+class node_states {
+public:
+    node_states(std::initializer_list<std::int32_t> states) { fill(states); }
+    template <class Range, std::enable_if_t<detail::is_range<Range>::value, int> = 0>
+    node_states(const Range& states) {
+        using State = typename std::iterator_traits<decltype(std::begin(states))>::value_type;
+        static_assert(std::is_integral_v<State>, "the state of a node is a bool or an integer");
+        fill(states);
+    }
+    /// Bits need the number of nodes: see `from_bits`.
+    template <class Bits, std::enable_if_t<std::is_integral_v<Bits>, int> = 0>
+    node_states(Bits bits_without_a_number_of_nodes) = delete;
+    /// Bit k is the state of node k, as in the number of a row of a TPM.
+    static node_states from_bits(std::uint64_t bits, std::size_t nodes) {
+        node_states made({});
+        for (std::size_t node = 0; node < nodes; ++node) made.add((node < 64 ? bits >> node : 0) & 1);
+        return made;
+    }
+
+    const std::int32_t* data() const noexcept { return states_; }
+    std::size_t size() const noexcept { return size_; }
+    /// Whether each state is a number of 32 bits, and there are at most 64.
+    bool is_valid() const noexcept { return is_valid_; }
+
+private:
+    template <class Range>
+    void fill(const Range& states) {
+        for (const auto state : states) add(state);
+    }
+    template <class State>
+    void add(State state) noexcept {
+        const auto narrowed = static_cast<std::int32_t>(state);
+        if (size_ < 64) states_[size_] = narrowed;
+        const bool is_same = static_cast<State>(narrowed) == state && (narrowed < 0) == (state < State());
+        is_valid_ = is_valid_ && ++size_ <= 64 && is_same;
+    }
+
+    std::int32_t states_[64] = {};
+    std::size_t size_ = 0;
+    bool is_valid_ = true;
+};
+
 namespace detail {
 
 inline auto scoped_key_writer(phicache_subsystem* system, text prefix, direction dir, node_set mechanism,
@@ -138,12 +181,12 @@ public:
     /// The subsystem `nodes` of a network in `state` (one entry for each node of the network). The connections of the
     /// network (the targets of each node) are optional: with them cut-scoped keys ignore severed connections that do
     /// not exist.
-    subsystem(const fingerprint& network, span<const std::int32_t> state, node_set nodes,
+    subsystem(const fingerprint& network, const node_states& state, node_set nodes,
               span<const node_set> connections = {}, const std::optional<cut>& severed = {})
         : subsystem(try_make(network, state, nodes, connections, severed).value()) {}
-    static expected<subsystem> try_make(const fingerprint& network, span<const std::int32_t> state, node_set nodes,
+    static expected<subsystem> try_make(const fingerprint& network, const node_states& state, node_set nodes,
                                         span<const node_set> connections = {}, const std::optional<cut>& severed = {}) {
-        if (!connections.empty() && connections.size() != state.size()) return bad_size();
+        if (!state.is_valid() || (!connections.empty() && connections.size() != state.size())) return bad_size();
         if (severed && severed->size() != state.size()) return bad_size();
         const auto make = [&](phicache_subsystem** out) {
             return phicache_subsystem_new(&network.raw(), state.size(), state.data(), nodes.mask(),
@@ -217,8 +260,8 @@ public:
 private:
     static failure bad_size() noexcept {
         return failure(status::error_invalid_argument,
-                       "state, connections and cut have different sizes; each needs one entry for each node of the "
-                       "network");
+                       "the state is not one of at most 64 nodes, or state, connections and cut have different sizes; "
+                       "each needs one entry for each node of the network");
     }
 
     std::size_t size_;

@@ -157,11 +157,11 @@ impl Catalog {
         // No segment of ours is so long.
         let Ok(units) = u32::try_from(offset / UNIT as u64) else { return Ok(()) };
         let new = Place { segment: number, extent: extent.to_bits(), offset: units };
-        let old = self.index.get(hash);
-        if old.is_some_and(|old| self.is_newer(old, new)) {
+        let old = self.index.insert(hash, new)?;
+        if let Some(old) = old.filter(|old| self.is_newer(*old, new)) {
+            self.index.insert(hash, old)?;
             return Ok(());
         }
-        self.index.insert(hash, new)?;
         let is_removal = |place: Place| Extent::from_bits(place.extent).kind() == Kind::Removed;
         self.removed -= usize::from(old.is_some_and(is_removal));
         self.removed += usize::from(is_removal(new));
@@ -170,6 +170,9 @@ impl Catalog {
 
     /// Notes all records of a footer.
     pub fn note_all(&mut self, number: u16, footer: &Footer) -> Result<()> {
+        if self.index.len() == 0 {
+            self.index.reserve(footer.hashes.len())?;
+        }
         // From the end, so that most older records of a key change nothing.
         for (hash, offset, extent) in footer.parts().rev().filter(|(.., extent)| extent.kind() != Kind::Damaged) {
             self.note(number, hash, offset, extent)?;

@@ -65,6 +65,12 @@ impl Index {
         self.slots.iter().filter(|slot| !slot.is_gap()).map(|slot| (slot.hash, slot.place))
     }
 
+    /// Makes room for more entries at once.
+    pub fn reserve(&mut self, more: usize) -> Result<()> {
+        let homes = (self.len + more) * 20 / 17 + 1;
+        if homes > self.homes { self.grow_to(homes) } else { Ok(()) }
+    }
+
     /// Sets the place of a hash, and returns its old one.
     pub fn insert(&mut self, hash: u64, place: Place) -> Result<Option<Place>> {
         if (self.len + 1) * 20 > self.homes * 17 {
@@ -139,7 +145,10 @@ impl Index {
     }
 
     fn grow(&mut self) -> Result<()> {
-        let homes = self.homes + self.homes / 5 + 16;
+        self.grow_to(self.homes + self.homes / 5 + 16)
+    }
+
+    fn grow_to(&mut self, homes: usize) -> Result<()> {
         let slots = homes + homes / 64 + 16;
         let mut new = Vec::new();
         new.try_reserve_exact(slots).map_err(|_| Error::OutOfMemory(slots * size_of::<Slot>()))?;
