@@ -15,6 +15,8 @@
 #                  takes SEED
 #   make soak-memory  many threads use full caches for SECONDS (3600), and the memory of the process is compared with
 #                  what the caches say, all the time; takes SEED and SCALE (8)
+#   make soak-disk  16 processes share a disk cache and are killed at any moment for SECONDS (3600), and what they have
+#                  stored is checked; takes SEED
 #   make truth     PyPhi's networks computed with PyPhi's own caches and with phicache: results equal to the last bit,
 #                  hits, misses and sizes of all caches equal, in the process and in Redis. Installs PyPhi (230 MB) into
 #                  build/, takes minutes; make check compares three of the networks
@@ -66,13 +68,14 @@ MAKEFLAGS += --no-print-directory
 NETWORK ?= examples/iit/networks/demo/ring-7.json
 
 soak-memory: SECONDS ?= 3600
+soak-disk: SECONDS ?= 3600
 SECONDS ?= 60
 SCALE ?= 8
 
 BENCH = $(BUILD)/bench
 
-.PHONY: demo test check lint stress soak-redis soak-memory truth sanitize memcheck fuzz bench bench-peers bench-iit \
-        bench-redis bench-eviction bench-disk bench-memory bench-julia bench-instructions build package configure install header symbols docs \
+.PHONY: demo test check lint stress soak-redis soak-memory soak-disk truth sanitize memcheck fuzz bench bench-peers \
+        bench-iit bench-redis bench-eviction bench-disk bench-memory bench-julia bench-instructions build package configure install header symbols docs \
         supply-chain clean distclean toolchain
 
 demo: configure
@@ -100,6 +103,10 @@ soak-redis: configure
 	    $(FIND_CMAKE); "$$cmake" --build $(BUILD) --target soak_worker -j $(JOBS) && \
 	    PHICACHE_REDIS_SERVER="$$server" $(PYTHON) -B c-tests/soak/soak.py $(BUILD)/c-tests/soak_worker \
 	    --seconds $(SECONDS) $(SEED:%=--seed %)
+
+soak-disk: toolchain
+	PHICACHE_DISK_SECONDS=$(SECONDS) $(SEED:%=SEED=%) $(CARGO) test --release --test disk_processes \
+	    killed_processes -- --nocapture
 
 truth: configure
 	@python=$$($(PYTHON) -B make/find_pyphi.py $(BUILD)) || exit 1; \

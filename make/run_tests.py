@@ -224,6 +224,8 @@ def lints(build, jobs, tools):
 
 def rust_checks(build, jobs, tools):
     yield check(as_cargo_counts, CARGO, "test", "--no-default-features", "--test", "built_out")
+    # Every error at every file operation of a disk cache; the tests try some of them.
+    yield check(as_cargo_counts, "env", "PHICACHE_DISK_FAULTS=all", CARGO, "test", "--test", "disk_faults")
     # shuttle replaces the locks of the whole library, so it needs a build of its own, without Redis.
     yield check(as_cargo_counts, "env", "RUSTFLAGS=--cfg shuttle", CARGO, "test", "--release", "--no-default-features",
                 "--test", "shuttle", "--target-dir", str(target() / "shuttle"))

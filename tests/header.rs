@@ -130,5 +130,5 @@ fn status_numbers_are_used_once_and_named() {
             statuses += 1;
         }
     }
-    assert_eq!(statuses, 24);
+    assert_eq!(statuses, 26);
 }

@@ -331,8 +331,8 @@ static void do_disk(const struct disk_request *request) {
 static const char usage[] =
     "usage: phicache-info\n"
     "       phicache-info --disk DIRECTORY [--verify | --remove FINGERPRINT]\n"
-    "Prints version, features, memory and settings of phicache; or what disk caches have in a directory. --verify reads\n"
-    "all of it, and --remove removes the values of an identity.\n";
+    "Prints version, features, memory and settings of phicache; or what disk caches have in a directory. --verify\n"
+    "reads all of it, and --remove removes the values of an identity.\n";
 
 /* Reads the command line; returns whether it is understood. */
 static int understand(int argc, char **argv, struct disk_request *request) {

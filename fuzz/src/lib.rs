@@ -1,5 +1,7 @@
 //! Turns random bytes into decisions: the next operation, its key, its value.
 
+pub mod disk;
+
 /// The bytes of one run, taken from the front. After the last byte every decision is 0.
 pub struct Input<'d>(&'d [u8]);
 

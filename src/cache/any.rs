@@ -203,7 +203,7 @@ impl Cache {
         each!(self, near cache => cache.hit(key))
     }
 
-    /// Lets the caller compute a key, and counts a miss, in the usual case: it has no value in this process, and nobody
+    /// Lets the caller compute a key, and counts a miss, if it certainly may: it has no value in this process, and nobody
     /// computes it. In any other case `None`, and nothing has happened.
     #[inline(never)]
     pub(super) fn begin_at_once(&self, key: &Hashed) -> Option<TryArc<Flight>> {

@@ -422,7 +422,7 @@ impl<P: Policy> LocalCache<P> {
         epoch::read(|guard| self.counters.lookup(guard.participant(), hit));
     }
 
-    /// Lets the caller compute the value of a key, and counts a miss, in the usual case: the key has no value, and nobody
+    /// Lets the caller compute the value of a key, and counts a miss, if it certainly may: the key has no value, and nobody
     /// computes it. In any other case `None`, and nothing has happened.
     #[inline(always)]
     pub(super) fn begin_at_once(&self, key: &Hashed) -> Option<TryArc<Flight>> {

@@ -63,9 +63,9 @@ function new_disk_cache(make, ::Type{V}, identity; directory=nothing, config=not
                         max_bytes::Integer=0, verify_every::Integer=0, same=isequal, ondifference=nothing,
                         disk...) where {V}
     check_storable(V)
-    directory === nothing || config === nothing ||
-        throw(ArgumentError("there are a directory and a configuration; set the configuration's disk_directory instead"))
-    config = directory !== nothing ? config_of_directory(directory) : something(config, default_config())
+    directory === nothing || config === nothing || throw(ArgumentError(
+        "there are a directory and a configuration; set the configuration's disk_directory instead"))
+    config = directory === nothing ? something(config, default_config()) : config_of_directory(directory)
     verification = Verification(verify_every, same, ondifference)
     pointer = new_cache((options, out) -> make(config, options, out), name, max_bytes, verification; disk...)
     # The directory exists now.

@@ -18,6 +18,7 @@
 //! | Redis user, password | those of the URL | `PHICACHE_REDIS_USER`, `PHICACHE_REDIS_PASSWORD` |
 //! | Redis timeout, in milliseconds | that of the URL, or 1000 | `PHICACHE_REDIS_TIMEOUT_MS` |
 //! | the whole Redis database | 0 | none |
+//! | directory of disk caches | `~/.cache/phicache`, if that is on a local disk | `PHICACHE_DISK_DIRECTORY` |
 //!
 //! If a variable is invalid, the first use fails with ERROR_CONFIGURATION, and the message names the variable. An empty
 //! variable counts as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off; what full caches do

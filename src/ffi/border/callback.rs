@@ -93,16 +93,9 @@ where
     C: CacheType + Computes<Key = phicache_bytes, Given = Callback, Keep = Callback, Outputs = *mut phicache_value>,
 {
     let mut frame = MaybeUninit::uninit();
-    match fast_path::begin_missing(cache, key, out, code) {
-        Some(pending) => {
-            frame.write(ComputeFrame { writer: ResultWriter::new(Task::Shared(pending)), keep: callback });
-        }
-        None => {
-            let begun = begin::<C>(cache, key, callback, out, code, &mut frame);
-            if begun != BEGUN {
-                return begun;
-            }
-        }
+    let begun = begin_missing(cache, key, callback, out, code, &mut frame);
+    if begun != BEGUN {
+        return begun;
     }
     // SAFETY: it has begun, and ends below.
     let returned = unsafe { run(&mut frame, C::FUNCTION, call_data) };
@@ -129,6 +122,28 @@ pub(in crate::ffi) fn compute<C: Computes>(
     let returned = unsafe { run(&mut frame, C::FUNCTION, call_data) };
     // SAFETY: it has begun, and ends once.
     unsafe { end::<C>(&mut frame, returned, outputs, code) }
+}
+
+/// As [`begin`], for a key that the fast path has not found. Its frame too is gone while the callback runs.
+#[inline(never)]
+fn begin_missing<C>(
+    cache: *mut C,
+    key: phicache_bytes,
+    callback: Callback,
+    out: *mut phicache_value,
+    code: *mut i32,
+    frame: &mut MaybeUninit<ComputeFrame<Callback>>,
+) -> phicache_status
+where
+    C: CacheType + Computes<Key = phicache_bytes, Given = Callback, Keep = Callback, Outputs = *mut phicache_value>,
+{
+    match fast_path::begin_missing(cache, key, out, code) {
+        Some(pending) => {
+            frame.write(ComputeFrame { writer: ResultWriter::new(Task::Shared(pending)), keep: callback });
+            BEGUN
+        }
+        None => begin::<C>(cache, key, callback, out, code, frame),
+    }
 }
 
 #[inline(never)]
