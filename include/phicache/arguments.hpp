@@ -133,7 +133,7 @@ private:
         }
         put(0x05, canonical(bits));
     }
-    /// Copies doubles, four in a step. Most arrays are of numbers above or equal to 0: others are read again, one by one.
+    /// Copies doubles, four in a step. Most arrays have no number below 0: others are read again, one by one.
     void put_doubles(const double* first, std::size_t count) noexcept {
         words found{};
         std::size_t i = 0;
@@ -171,7 +171,8 @@ private:
 /// the function. Null if they are too long. Both the key and its place are the thread's, so that nothing of them is on
 /// the stack while values are computed.
 template <class... Arguments>
-[[gnu::always_inline]] inline const phicache_bytes* flat_arguments(typing types, const Arguments&... arguments) noexcept {
+[[gnu::always_inline]] inline const phicache_bytes* flat_arguments(typing types,
+                                                                   const Arguments&... arguments) noexcept {
     static thread_local struct {
         phicache_bytes key;
         std::uint8_t room[flat_key::room];

@@ -28,7 +28,7 @@ use crate::cache::{Memo, Method, MethodLookup};
 use crate::error::try_owned;
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::function::{Bound, Function, bind};
-use crate::ffi::border::handles::{MemoHandle, MethodHandle, memo, method};
+use crate::ffi::border::handles::{MemoByKey, MemoHandle, MethodByKey, MethodHandle, memo, method};
 use crate::ffi::border::input::bytes_at;
 use crate::ffi::border::parts::with_joined;
 use crate::ffi::border::result::Task;
@@ -168,12 +168,8 @@ extern "C" fn call_memo_key(
     out: *mut phicache_value,
     callback_code: *mut i32,
 ) -> phicache_status {
-    callback::compute(memo.cast::<MemoByKey>(), args, (), call_data, out, callback_code)
+    callback::compute(MemoByKey::of(memo), args, (), call_data, out, callback_code)
 }
-
-/// A memo that is called by the key of its arguments.
-#[repr(transparent)]
-struct MemoByKey(phicache_memo);
 
 impl Computes for MemoByKey {
     const FUNCTION: &'static str = "phicache_memo_call_key";
@@ -184,7 +180,7 @@ impl Computes for MemoByKey {
     type Outputs = *mut phicache_value;
 
     fn look_up(memo: *mut Self, args: *const phicache_bytes, (): ()) -> Result<(TaskLookup, Self::Keep)> {
-        let memo = self::memo(memo.cast())?.clone();
+        let memo = self::memo(MemoByKey::memo(memo))?.clone();
         let pieces = memo.what.pieces(bytes_at(args, "args")?).ok_or_else(not_its_arguments)?;
         let answer = with_joined(pieces, |key| memo.what.get_or_reserve_by(key))?.into();
         Ok((answer, memo))
@@ -370,12 +366,8 @@ extern "C" fn call_method_key(
     out: *mut phicache_value,
     callback_code: *mut i32,
 ) -> phicache_status {
-    callback::compute(method.cast::<MethodByKey>(), (cache, args), (), object, out, callback_code)
+    callback::compute(MethodByKey::of(method), (cache, args), (), object, out, callback_code)
 }
-
-/// A method that is called by the key of its arguments.
-#[repr(transparent)]
-struct MethodByKey(phicache_method);
 
 impl Computes for MethodByKey {
     const FUNCTION: &'static str = "phicache_method_call_key";
@@ -386,7 +378,7 @@ impl Computes for MethodByKey {
     type Outputs = *mut phicache_value;
 
     fn look_up(method: *mut Self, (cache, args): Self::Key, (): ()) -> Result<(TaskLookup, Self::Keep)> {
-        let (method, cache) = (self::method(method.cast())?.clone(), cache_of(cache)?);
+        let (method, cache) = (self::method(MethodByKey::method(method))?.clone(), cache_of(cache)?);
         let pieces = method.what.pieces(bytes_at(args, "args")?).ok_or_else(not_its_arguments)?;
         let answer = with_joined(pieces, |key| method.what.get_or_reserve_by(cache, key))?;
         Ok((task(answer), method))

@@ -107,3 +107,33 @@ handle!(Walk, "phicache_walk", b"phi-walk");
 pub(in crate::ffi) fn walk<'w>(walk: *mut phicache_walk) -> Result<&'w mut Walk> {
     get_mut::<Walk, _>(walk, "walk")
 }
+
+/// A memo that is called by the key of its arguments.
+#[repr(transparent)]
+pub(in crate::ffi) struct MemoByKey(phicache_memo);
+
+impl MemoByKey {
+    pub(in crate::ffi) fn of(memo: *mut phicache_memo) -> *mut Self {
+        memo.cast()
+    }
+
+    /// The memo.
+    pub(in crate::ffi) fn memo(by_key: *mut Self) -> *mut phicache_memo {
+        by_key.cast()
+    }
+}
+
+/// A method that is called by the key of its arguments.
+#[repr(transparent)]
+pub(in crate::ffi) struct MethodByKey(phicache_method);
+
+impl MethodByKey {
+    pub(in crate::ffi) fn of(method: *mut phicache_method) -> *mut Self {
+        method.cast()
+    }
+
+    /// The method.
+    pub(in crate::ffi) fn method(by_key: *mut Self) -> *mut phicache_method {
+        by_key.cast()
+    }
+}
