@@ -246,6 +246,9 @@ static void a_directory_is_listed_and_an_identity_removed(void) {
     CHECK_UINT(items[at].segments, 1);
     CHECK_UINT(items[at].writers, 1);
     CHECK_UINT(items[at].damaged, 0);
+    CHECK(items[at].context[0] == 0);
+    for (at = 0; at < count && strcmp(items[at].context, "walk") != 0; at++) {}
+    CHECK(at < count && strcmp(items[at].role, "values") == 0);
     CHECK_OK(phicache_disk_cache_free(cache));
     CHECK_OK(phicache_disk_remove(config, &fingerprint));
     CHECK_OK(phicache_disk_list(config, 0, items, 64, &count));

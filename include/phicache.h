@@ -734,6 +734,11 @@ typedef struct phicache_disk_item {
     uint64_t records;
     /** The number of files that are damaged or of another program; if all was read, also that of records and values. */
     uint64_t damaged;
+    /**
+     * The context, NUL-terminated, if the values are those of `phicache_disk_cache_new`: its beginning, with bytes that
+     * are no UTF-8 replaced. Empty for other identities.
+     */
+    char context[256];
 } phicache_disk_item;
 
 /** An entry of a cache, without its value. Grows at its end. */

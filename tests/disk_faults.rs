@@ -247,8 +247,8 @@ fn clearing() {
 #[test]
 fn refreshing() {
     let operate = |space: &Space| {
-        drop(space.find_now(b"missing"));
-        drop(space.find_now(&number(1)));
+        drop(space.find(b"missing"));
+        drop(space.find(&number(1)));
         space.len().is_ok()
     };
     run(&Operation { name: "refresh", operate, ..NOTHING });

@@ -228,15 +228,19 @@ static void show_fingerprint(const phicache_fingerprint *fingerprint) {
     for (at = 0; at < sizeof fingerprint->bytes; at++) printf("%02x", fingerprint->bytes[at]);
 }
 
-/* A role may have any characters: those that a terminal may not show are replaced. */
-static void show_role(const char *role) {
-    for (; *role != 0; role++) putchar((unsigned char)*role < ' ' || *role == 127 ? '?' : *role);
+/* Roles and contexts may have any characters: those that a terminal may not show are replaced. */
+static void show_text(const char *text) {
+    for (; *text != 0; text++) putchar((unsigned char)*text < ' ' || *text == 127 ? '?' : *text);
 }
 
 static void show_item(const phicache_disk_item *item, int verify) {
     show_fingerprint(&item->fingerprint);
     fputs("  ", stdout);
-    show_role(item->role);
+    show_text(item->role);
+    if (item->context[0] != 0) {
+        fputs("  ", stdout);
+        show_text(item->context);
+    }
     printf("\n    %" PRIu64 " records, ", item->records);
     show_bytes(item->bytes);
     printf(", %" PRIu64 " segments, %" PRIu64 " writers, %" PRIu64 " damaged%s\n", item->segments, item->writers,

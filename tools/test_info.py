@@ -114,14 +114,16 @@ class Bytes(ctypes.Structure):
     _fields_ = [("data", ctypes.c_char_p), ("len", ctypes.c_size_t)]
 
 
-def fill(directory, fingerprint, role, values):
-    """Stores values as another program does."""
+def fill(directory, identity, role, values):
+    """Stores values as another program does: of a fingerprint and a role, or of a context if the role is None."""
     library = ctypes.CDLL(str(LIBRARY))
     config, cache = ctypes.c_void_p(), ctypes.c_void_p()
     library.phicache_disk_cache_set.argtypes = [ctypes.c_void_p, Bytes, Bytes]
+    library.phicache_disk_cache_new.argtypes = [ctypes.c_void_p, ctypes.c_void_p, Bytes, ctypes.c_void_p]
     done = [library.phicache_config_new(ctypes.byref(config)),
             library.phicache_config_set_disk_directory(config, os.fsencode(directory)),
-            library.phicache_disk_cache_shared(config, None, fingerprint, role, ctypes.byref(cache))]
+            library.phicache_disk_cache_shared(config, None, identity, role, ctypes.byref(cache)) if role else
+            library.phicache_disk_cache_new(config, None, Bytes(identity, len(identity)), ctypes.byref(cache))]
     done += [library.phicache_disk_cache_set(cache, Bytes(key, len(key)), Bytes(value, len(value)))
              for key, value in values.items()]
     done += [library.phicache_disk_cache_free(cache), library.phicache_config_free(config)]
@@ -158,6 +160,9 @@ with tempfile.TemporaryDirectory() as directory:
     expect(first not in printed and "1 identities and roles, 1 records" in printed, "it leaves the others", printed)
     status, told, printed = info("--disk", directory, "--remove", first)
     expect(status == 0 and "nothing was removed" in printed, "it tells that there is nothing to remove", printed)
+    fill(directory, b"entropy, \x1bversion 1", None, {b"key": b"value"})
+    printed = info("--disk", directory)[2]
+    expect("  values  entropy, ?version 1\n    1 records, " in printed, "it shows the context of an identity", printed)
     for wrong in first[1:], first + "0", "g" + first[1:], "":
         status, told, printed = info("--disk", directory, "--remove", wrong)
         expect(status == 1 and "64 hexadecimal digits" in printed, f"it refuses the identity {wrong[:4]}…", printed)

@@ -52,19 +52,20 @@ pub fn shared_dict(
 }
 
 /// The cache in files that all callers in this process with this fingerprint, role and directory share. They agree on
-/// configuration, options and name.
+/// configuration, options and name. Lists of the directory show the `context`.
 pub fn shared_disk(
     config: Arc<Config>,
     options: Options,
     name: Option<&str>,
     fingerprint: Fingerprint,
     role: &str,
+    context: Option<&[u8]>,
 ) -> Result<(Cache, Holder)> {
     let directory = config.disk_directory()?;
     let directory = directory.canonicalize().unwrap_or(directory);
     let identity = Identity { fingerprint, role: try_owned(role)?, directory: Some(directory) };
     shared(identity, config, options, name, |config, options, identity| {
-        DiskCache::disk(config, options, &identity.fingerprint, &identity.role).map(Cache::from)
+        DiskCache::disk(config, options, &identity.fingerprint, &identity.role, context).map(Cache::from)
     })
 }
 

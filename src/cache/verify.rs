@@ -23,7 +23,7 @@ pub trait Judge: Send + Sync {
 }
 
 /// Which hits of one cache are computed again, and the results.
-pub struct Verifier<J: ?Sized = dyn Judge> {
+pub struct Verifier {
     /// Every n-th hit is verified.
     every: u64,
     hits: AtomicU64,
@@ -31,7 +31,8 @@ pub struct Verifier<J: ?Sized = dyn Judge> {
     differences: AtomicU64,
     /// The owners that compute a hit again at the moment.
     verifying: Mutex<Vec<Owner>>,
-    judge: J,
+    /// In a box of its own, so that a cache holds one word for the verifier that it mostly does not have.
+    judge: Box<dyn Judge>,
 }
 
 impl Verifier {
@@ -42,8 +43,8 @@ impl Verifier {
         }
         let (hits, verified, differences) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
         let verifying = Mutex::new(Vec::new());
-        try_box(Verifier { every, hits, verified, differences, verifying, judge })
-            .map(|verifier| Some(verifier as Box<Self>))
+        let judge = try_box(judge)?;
+        try_box(Verifier { every, hits, verified, differences, verifying, judge }).map(Some)
     }
 
     pub(super) fn every(&self) -> u64 {

@@ -55,8 +55,8 @@ pub fn spaces(directory: &Directory) -> Outcome<Vec<PathBuf>> {
         let mut below = Vec::new();
         for folder in folders {
             let names = list(&folder)?;
-            // Beside the identities there are directories that are being removed.
-            let names = names.into_iter().filter(|name| depth > 0 || name.len() == 2);
+            // Beside the identities there are directories that are being removed; beside the roles, a context.
+            let names = names.into_iter().filter(|name| (depth > 0 || name.len() == 2) && !name.contains('.'));
             below.extend(names.map(|name| folder.join(name)));
         }
         folders = below;

@@ -57,6 +57,8 @@ pub enum FileKind {
     Segment = 1,
     /// The value of one record.
     Value = 2,
+    /// The context of an identity.
+    Context = 3,
 }
 
 /// The header of a file.
@@ -65,13 +67,13 @@ pub struct Header {
     /// What the file is.
     pub kind: FileKind,
     /// Of a segment, its age: records of a segment replace those of segments with lower numbers. Of a value, its number
-    /// in the segment.
+    /// in the segment. Of a context, its length.
     pub order: u64,
     /// When the file was made, in seconds since 1970.
     pub created: u64,
     /// The segment's random number.
     pub id: [u8; 16],
-    /// The identity and role to which all records belong.
+    /// The identity and role to which all records belong. Of a context, its BLAKE3 hash.
     pub space: [u8; 32],
 }
 
@@ -97,6 +99,7 @@ impl Header {
         let kind = match u32_at(bytes, 12) {
             1 => FileKind::Segment,
             2 => FileKind::Value,
+            3 => FileKind::Context,
             _ => return None,
         };
         let header = Header {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::bound;
+use super::context;
 use super::directory::{Directory, decode};
 use super::failure::{Failure, Outcome};
 use super::files;
@@ -18,6 +19,8 @@ use super::value_files::OpenValue;
 pub struct Report {
     /// The identity.
     pub fingerprint: [u8; 32],
+    /// The context, if it is known: its first 4,096 bytes.
+    pub context: Option<Vec<u8>>,
     /// The role, or the name of its directory if that is a digest.
     pub role: String,
     /// The number of segments.
@@ -40,7 +43,8 @@ pub fn inspect(directory: &Directory, verify: bool) -> Outcome<Vec<Report>> {
         let (Some(role), Some(identity)) = (name(Some(&folder)), name(folder.parent())) else { continue };
         let Some(fingerprint) = parse_hex(&identity) else { continue };
         let role = decode(&role).unwrap_or(role);
-        let mut report = Report { fingerprint, role, ..Report::default() };
+        let context = folder.parent().and_then(context::read);
+        let mut report = Report { fingerprint, context, role, ..Report::default() };
         add_space(directory, &folder.into(), verify, &mut report)?;
         reports.push(report);
     }

@@ -14,6 +14,7 @@
 //! | `catalog.rs` | the known segments, and which record of a key is the newest |
 //! | `stamp.rs` | whether a directory has changed since it was listed |
 //! | `index.rs` | from the hash of a key to the place of its record |
+//! | `context.rs` | the context of an identity, for people |
 //! | `value_files.rs` | long values, each in a file |
 //! | `segment.rs` | a segment as its readers see it |
 //! | `open_files.rs` | the number of descriptors that are kept open |
@@ -41,6 +42,7 @@ mod bound;
 mod catalog;
 mod checksum;
 mod compact;
+mod context;
 mod directory;
 mod failure;
 pub mod files;

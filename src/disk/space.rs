@@ -61,6 +61,8 @@ pub struct Space {
     pub(super) directory: Directory,
     pub(super) options: Options,
     pub(super) folder: Arc<Path>,
+    /// What is written down about the identity, for people.
+    pub(super) context: Option<Box<[u8]>>,
     /// The identity and role, as headers have it.
     pub(super) digest: [u8; 32],
     pub(super) catalog: RwLock<Catalog>,
@@ -123,6 +125,7 @@ impl Space {
             directory,
             options,
             folder: folder.into(),
+            context: None,
             digest: *hasher.finalize().as_bytes(),
             catalog: RwLock::default(),
             writer: Mutex::default(),
@@ -132,6 +135,12 @@ impl Space {
             reads: ReadFilter::new(),
             health: Health::default(),
         })
+    }
+
+    /// The same, whose identity is that of this context: lists of the directory show it.
+    pub fn with_context(mut self, context: &[u8]) -> Self {
+        self.context = Some(context.into());
+        self
     }
 
     /// The directory of all identities.

@@ -8,9 +8,9 @@ use super::files;
 use super::format::{Content, FOOTER_PART, HEADER, Kind, LONGEST_RECORD, LONGEST_VALUE, Record, RecordKey, ValueFile};
 use super::names::Name;
 use super::open_files::Closes;
-use super::space::{Lookup, Options, Space};
+use super::space::{Options, Space};
 use super::writer::{Usable, Writer};
-use super::{bound, compact, value_files};
+use super::{bound, compact, context, value_files};
 use crate::error::{Error, Result};
 use crate::sync::MutexGuard;
 
@@ -267,6 +267,10 @@ impl Space {
     fn begin_segment(&self, in_file: u64) -> Outcome<Writer> {
         let modes = (self.directory.directory_mode(), self.directory.file_mode());
         files::make_directories(&self.folder, modes.0).map_err(Failure::of("make the directory", &self.folder))?;
+        if let (Some(context), Some(identity)) = (&self.context, self.folder.parent()) {
+            // Values are found without it.
+            let _ = self.watch(context::write(&self.directory, identity, context));
+        }
         // Segments that are about to be removed are opened now, so that what is worth keeping can be copied.
         self.refresh()?;
         if self.catalog.read().segments().count() > FRAGMENTED {
@@ -360,12 +364,6 @@ impl Space {
         });
         noted.map_err(|error| self.not_indexed(error))?;
         if self.options.sync { current.sync() } else { Ok(()) }
-    }
-
-    /// As [`Space::find`], for keys that other processes may have stored this moment.
-    pub fn find_now(&self, key: &[u8]) -> Outcome<Lookup> {
-        self.watch(self.refresh())?;
-        self.find(key)
     }
 }
 

@@ -211,7 +211,10 @@ impl<T> Drop for OnceTryArc<T> {
 /// Boxes a value; does not abort when memory runs out.
 pub(crate) fn try_box<T>(value: T) -> Result<Box<T>> {
     let layout = Layout::new::<T>();
-    // SAFETY: no type that is boxed here has size 0.
+    if layout.size() == 0 {
+        return Ok(Box::new(value)); // allocates nothing
+    }
+    // SAFETY: the size is not 0.
     let place = unsafe { alloc(layout) }.cast::<T>();
     if place.is_null() {
         return Err(Error::OutOfMemory(layout.size()));

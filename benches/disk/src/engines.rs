@@ -48,7 +48,7 @@ impl Phicache {
         config.set_disk_directory(folder.to_str()).unwrap();
         let disk = DiskOptions { near_bytes: Some(1 << 30), ..DiskOptions::default() };
         let options = Options { disk, ..Options::default() };
-        let cache = DiskCache::disk(config.clone(), options, &Fingerprint([1; 32]), "values").unwrap();
+        let cache = DiskCache::disk(config.clone(), options, &Fingerprint([1; 32]), "values", None).unwrap();
         Phicache { cache, _config: config }
     }
 }

@@ -9,14 +9,16 @@ struct CDiskItem
     bytes::UInt64
     records::UInt64
     damaged::UInt64
+    context::NTuple{256,UInt8}
 end
 
 """
     disk_list(config=default_config(); verify=false) -> Vector of (fingerprint, role, segments, writers, bytes, records,
-                                                                   damaged)
+                                                                   damaged, context)
 
 What is in the directory of a configuration: one item for each identity and role, ordered by them. With `verify` every
-record and value is read, and the damaged ones are counted.
+record and value is read, and the damaged ones are counted. `context` is that of a `DiskCache(context)`, and empty for other
+identities.
 """
 function disk_list(config::AnyConfig=default_config(); verify::Bool=false)
     count = Ref(Csize_t(0))
@@ -29,11 +31,13 @@ function disk_list(config::AnyConfig=default_config(); verify::Bool=false)
             break
         end
         # Other processes may store meanwhile.
-        empty = CDiskItem(sizeof(CDiskItem), Fingerprint(ntuple(_ -> 0x00, 32)), ntuple(_ -> 0x00, 256), 0, 0, 0, 0, 0)
+        empty = CDiskItem(sizeof(CDiskItem), Fingerprint(ntuple(_ -> 0x00, 32)), ntuple(_ -> 0x00, 256), 0, 0, 0, 0, 0,
+                          ntuple(_ -> 0x00, 256))
         items = fill(empty, count[] + 8)
     end
     return [(fingerprint=item.fingerprint, role=text_of(item.role), segments=Int(item.segments),
-             writers=Int(item.writers), bytes=Int(item.bytes), records=Int(item.records), damaged=Int(item.damaged))
+             writers=Int(item.writers), bytes=Int(item.bytes), records=Int(item.records), damaged=Int(item.damaged),
+             context=text_of(item.context))
             for item in items[1:count[]]]
 end
 

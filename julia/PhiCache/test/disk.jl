@@ -118,6 +118,10 @@ function test_disk(directory)
         @test (item.fingerprint, item.role) == (small_identity(), "role")
         @test (item.segments, item.writers, item.records, item.damaged) == (1, 1, 10, 0) && item.bytes > 0
         @test disk_health(cache).segments == 1 && disk_health(cache).index_bytes > 0
+        @test item.context == ""
+        DiskCache{Int}("entropy, version 1"; directory=joinpath(directory, "list"))["k"] = 1
+        @test any(item -> item.context == "entropy, version 1" && item.role == "values", disk_list(config))
+        disk_remove(first(item.fingerprint for item in disk_list(config) if item.role == "values"), config)
         disk_remove(small_identity(), config)
         @test isempty(disk_list(config))
         @test status_of(() -> disk_health(DictCache())) == PhiCache.ERROR_INVALID_HANDLE

@@ -19,12 +19,19 @@ use crate::table::{Draft, Reservation};
 pub type DiskCache = SharedCache<Disk>;
 
 impl DiskCache {
-    /// A cache of the values of one role of a system, in the directory of `config`.
-    pub fn disk(config: Arc<Config>, options: Options, identity: &Fingerprint, role: &str) -> Result<TryArc<Self>> {
+    /// A cache of the values of one role of a system, in the directory of `config`. Lists of the directory show the
+    /// `context`.
+    pub fn disk(
+        config: Arc<Config>,
+        options: Options,
+        identity: &Fingerprint,
+        role: &str,
+        context: Option<&[u8]>,
+    ) -> Result<TryArc<Self>> {
         if role.is_empty() {
             return Err(Error::invalid("the role is empty; say what the values are, such as \"repertoires\""));
         }
-        let backing = Disk::new(&config.disk_directory()?, &options, identity, role)?;
+        let backing = Disk::new(&config.disk_directory()?, &options, identity, role, context)?;
         let residence = Residence { near: true, own: true };
         let near_bytes = options.disk.near_bytes.unwrap_or(DiskOptions::NEAR_BYTES);
         let near = Options { max_bytes: Some(near_bytes), ..options };
@@ -71,8 +78,18 @@ pub struct Disk {
 }
 
 impl Disk {
-    fn new(directory: &Path, options: &Options, identity: &Fingerprint, role: &str) -> Result<Self> {
+    fn new(
+        directory: &Path,
+        options: &Options,
+        identity: &Fingerprint,
+        role: &str,
+        context: Option<&[u8]>,
+    ) -> Result<Self> {
         let space = Space::open(directory, &identity.0, role, space_options(options))?;
+        let space = match context {
+            Some(context) => space.with_context(context),
+            None => space,
+        };
         Ok(Disk { space, strict: options.disk.strict })
     }
 

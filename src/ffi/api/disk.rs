@@ -72,9 +72,10 @@ pub unsafe extern "C" fn phicache_disk_cache_new(
 ) -> phicache_status {
     catch_panics("phicache_disk_cache_new", || {
         let (options, out) = (self::options(options), self::out(out, "out")?);
-        let identity = self::context(bytes(context, "context")?)?;
+        let context = bytes(context, "context")?;
+        let identity = self::context(context)?;
         let (options, name) = options?;
-        let (cache, holder) = shared_disk(self::config(config)?, options, name, identity, "values")?;
+        let (cache, holder) = shared_disk(self::config(config)?, options, name, identity, "values", Some(context))?;
         *out = create_cache(cache, name, Some(holder))?;
         Ok(PHICACHE_OK)
     })
@@ -104,7 +105,7 @@ pub unsafe extern "C" fn phicache_disk_cache_shared(
         let fingerprint = self::fingerprint(fingerprint, "fingerprint")?;
         let (options, name) = options?;
         let role = text(role, "role")?;
-        let (cache, holder) = shared_disk(self::config(config)?, options, name, fingerprint, role)?;
+        let (cache, holder) = shared_disk(self::config(config)?, options, name, fingerprint, role, None)?;
         *out = create_cache(cache, name, Some(holder))?;
         Ok(PHICACHE_OK)
     })

@@ -118,6 +118,7 @@ impl From<&Report> for phicache_disk_item {
             bytes: report.bytes,
             records: report.records,
             damaged: report.damaged,
+            context: c_text(&String::from_utf8_lossy(report.context.as_deref().unwrap_or_default())),
         }
     }
 }
