@@ -29,8 +29,13 @@ const VALUES = Any[
     AnyKey.red, AnyKey.green, AnyKey.round, Ref(1), v"1.2.3", Base.UUID(1), sin, Main,
     Int, Float64, Vector{Int}, Vector, Tuple{Int}, Union{Int,Nothing}, Val(1), Val(2), Val(:a), Val{1}]
 
+# Julia compiles everything anew for each type of key, so only some of them are nested deeper.
 @testset "bare, and in tuples to any depth" begin
-    for value in VALUES, key in (value, (value, 1), ("x", (value,)), (nested=value,))
+    keys = Any[VALUES..., ((value, 1) for value in VALUES)...]
+    for value in VALUES[1:8:end]
+        push!(keys, ("x", (value,)), (nested=value,))
+    end
+    for key in keys
         cache = DictCache{Int}()
         cache[key] = 5
         @test cache[key] == get!(() -> 0, cache, key) == 5 && haskey(cache, key) && length(cache) == 1

@@ -1,16 +1,24 @@
 # The tests of PhiCache.jl, one file for each idea. Run them with several threads:
 #
 #   PHICACHE_LIBRARY=build/libphicache.so JULIA_NUM_THREADS=4 \
-#       julia --project=julia/PhiCache julia/PhiCache/test/runtests.jl [file...]
+#       julia --project=julia/PhiCache julia/PhiCache/test/runtests.jl [file... | part/parts]
 
 using PhiCache
 using Random
 using Serialization
 using Test
 
-const FILES = ["library", "nodes", "config", "keys", "any_key", "allocations", "values", "dict", "views", "compute", "verify", "inplace",
-               "purview", "memo", "macro", "method", "subsystem", "mice", "batch", "entries", "redis", "disk", "registry", "handles",
-               "threads", "precompile", "example"]
+const FILES = ["library", "nodes", "config", "keys", "any_key", "allocations", "values", "dict", "views", "compute",
+               "verify", "inplace", "purview", "memo", "macro", "method", "subsystem", "mice", "batch", "entries", "redis",
+               "disk", "registry", "handles", "threads", "precompile", "example"]
+
+# The files to run. Most of the time is compilation, so CTest runs the parts at once: 1/2 is every second file.
+function chosen(arguments)
+    part = length(arguments) == 1 ? match(r"^(\d+)/(\d+)$", arguments[1]) : nothing
+    part === nothing && return isempty(arguments) ? FILES : arguments
+    first, parts = parse.(Int, part.captures)
+    return FILES[first:parts:end]
+end
 
 # The package, the repository, and its data.
 const PACKAGE = normpath(joinpath(@__DIR__, ".."))
@@ -43,7 +51,7 @@ println("PhiCache ", PhiCache.library_version(), " from ", PhiCache.library_path
 Random.seed!(seed)
 
 @testset "PhiCache" begin
-    for file in (isempty(ARGS) ? FILES : ARGS)
+    for file in chosen(ARGS)
         @testset "$file" begin
             include("$file.jl")
         end
