@@ -229,17 +229,17 @@ static void show_fingerprint(const phicache_fingerprint *fingerprint) {
 }
 
 /* Roles and contexts may have any characters: those that a terminal may not show are replaced. */
-static void show_text(const char *text) {
+static void show_plain(const char *text) {
     for (; *text != 0; text++) putchar((unsigned char)*text < ' ' || *text == 127 ? '?' : *text);
 }
 
 static void show_item(const phicache_disk_item *item, int verify) {
     show_fingerprint(&item->fingerprint);
     fputs("  ", stdout);
-    show_text(item->role);
+    show_plain(item->role);
     if (item->context[0] != 0) {
         fputs("  ", stdout);
-        show_text(item->context);
+        show_plain(item->context);
     }
     printf("\n    %" PRIu64 " records, ", item->records);
     show_bytes(item->bytes);
