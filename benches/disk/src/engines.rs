@@ -69,12 +69,13 @@ impl Sqlite {
     fn open(folder: &Path) -> Self {
         let database = rusqlite::Connection::open(folder.join("cache.sqlite")).unwrap();
         database.busy_timeout(Duration::from_secs(600)).unwrap();
-        database
-            .execute_batch(
-                "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-                 CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID;",
-            )
-            .unwrap();
+        let prepare = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
+                       CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID;";
+        // Of two processes that begin with the journal at once, one is told at once that the database is busy.
+        while let Err(error) = database.execute_batch(prepare) {
+            assert_eq!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseBusy), "{error}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
         Sqlite(database)
     }
 }
