@@ -5,7 +5,7 @@ mod disk_sample;
 use std::fs;
 
 use disk_sample::{FINGERPRINT, Scratch, at_once, files, get, number, open, store, value_files};
-use phicache::disk::{Entry, Options, Space, Stored};
+use phicache::disk::{Directory, Entry, Options, Space, Stored, inspect};
 
 #[test]
 fn values_outlive_those_who_stored_them() {
@@ -124,4 +124,24 @@ fn the_bound_holds() {
     assert!(there.len() > 8000 && there.contains(&39_999), "{}", there.len());
     assert_eq!(space.store(Entry { key: b"k", value: &vec![0; 2 << 20], cost_ns: 0 }).unwrap(), Stored::TooLong);
     store(&space, b"k", &vec![0; 900_000]);
+}
+
+#[test]
+fn damage_anywhere_in_a_sealed_segment_is_listed() {
+    let scratch = Scratch::new();
+    {
+        let space = open(scratch.path(), at_once());
+        (0..3).for_each(|key| store(&space, &number(key), b"value"));
+    }
+    let path = files(scratch.path()).pop().unwrap();
+    let whole = fs::read(&path).unwrap();
+    // The first record, the last one, the list of them, and the end.
+    for at in [96 + 20, 96 + 3 * 32 - 20, 96 + 3 * 32 + 5, whole.len() - 1] {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1;
+        fs::write(&path, damaged).unwrap();
+        let directory = Directory::new(scratch.path(), false, false).unwrap();
+        let reports = inspect(&directory, true).unwrap();
+        assert_eq!((reports.len(), reports[0].damaged), (1, 1), "byte {at}");
+    }
 }

@@ -178,7 +178,7 @@ public:
     /// @copydoc contains
     expected<bool> try_contains(bytes key) const { return detail::found(c::contains(this->raw(), key)); }
 
-    /// Removes the entry of a key; returns false if there is none. Pinned values stay valid.
+    /// Removes the entry of a key; returns whether it had one. Pinned values stay valid.
     bool remove(bytes key) const { return try_remove(key).value(); }
     /// @copydoc remove
     expected<bool> try_remove(bytes key) const { return detail::found(c::remove(this->raw(), key)); }

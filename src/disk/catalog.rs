@@ -43,7 +43,7 @@ pub struct Catalog {
     known: Vec<Option<Known>>,
     /// The entries of removed keys.
     removed: usize,
-    /// The files that have the name of a segment and are none.
+    /// The files that are named like segments and are not segments of this space.
     rejected: BTreeSet<String>,
     /// The greatest order that was seen.
     newest: u64,

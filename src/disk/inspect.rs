@@ -8,7 +8,7 @@ use super::context;
 use super::directory::{Directory, decode};
 use super::failure::{Failure, Outcome};
 use super::files;
-use super::format::{Content, Extent, HEADER, Header, Kind};
+use super::format::{Content, Extent, HEADER, Header};
 use super::names::{Name, State};
 use super::repair;
 use super::segment::{Segment, is_value};
@@ -67,7 +67,7 @@ fn add_space(directory: &Directory, folder: &Arc<Path>, verify: bool, report: &m
         };
         report.writers += u64::from(is_written);
         match verify || usage.state == State::Live {
-            true => add_records(&segment, verify, report)?,
+            true => add_records(&segment, usage.state, verify, report)?,
             false => {
                 let (footer, damaged) = segment.parts()?;
                 report.damaged += u64::from(damaged);
@@ -96,10 +96,13 @@ fn open(directory: &Directory, folder: &Arc<Path>, name: Name, state: State) -> 
     }
 }
 
-fn add_records(segment: &Arc<Segment>, verify: bool, report: &mut Report) -> Outcome<()> {
-    let (mut records, mut damaged) = (0, 0);
+fn add_records(segment: &Arc<Segment>, state: State, verify: bool, report: &mut Report) -> Outcome<()> {
+    let (mut records, mut damaged, mut end) = (0, 0, HEADER as u64);
     let folder = segment.value_folder();
-    segment.scan(HEADER as u64, true, |_, record| {
+    segment.scan(end, true, |offset, record| {
+        // Between two records there are only damaged bytes.
+        damaged += u64::from(offset != end);
+        end = offset + record.len() as u64;
         records += u64::from(is_value(record.extent().kind()));
         if let (true, Content::File(described)) = (verify, record.content) {
             let read = |value: OpenValue| {
@@ -111,10 +114,12 @@ fn add_records(segment: &Arc<Segment>, verify: bool, report: &mut Report) -> Out
             damaged += u64::from(!matches!(whole, Ok(true)));
         }
     })?;
-    // Bytes between records that are none.
-    let (footer, _) = segment.make_footer()?;
-    let kinds = footer.extents.iter().map(|bits| Extent::from_bits(*bits).kind());
-    report.damaged += damaged + kinds.filter(|kind| *kind == Kind::Damaged).count() as u64;
+    if state == State::Sealed {
+        // The footer is damaged, or what is before it.
+        let is_whole = segment.footer()?.is_some() && segment.trailer()?.is_some_and(|trailer| trailer.start == end);
+        damaged += u64::from(!is_whole);
+    }
+    report.damaged += damaged;
     report.records += records;
     Ok(())
 }

@@ -56,8 +56,7 @@ impl Space {
         stored
     }
 
-    /// Stores many values, and calls `done` with the index of each and the result. Values that follow each other are
-    /// written at once.
+    /// Stores many values, one after another, and calls `done` with the index of each and the result.
     pub fn store_many(&self, entries: &[Entry], mut done: impl FnMut(usize, Outcome<Stored>)) {
         if self.options.read_only {
             return (0..entries.len()).for_each(|at| done(at, Ok(Stored::ReadOnly)));

@@ -19,8 +19,8 @@
 //!
 //! `options.max_bytes` bounds all files in the directory, of all identities. Each process may exceed it by the segment
 //! that it writes: a 64th of the bound, and at most 64 MiB. When the directory is full, whole segments are removed:
-//! those whose values took least to compute per byte and that were not used for long. A value may be up to a quarter of
-//! the bound.
+//! those with the least computing time per byte that have not been used for a long time. A value may be up to a quarter
+//! of the bound.
 //!
 //! Each record has a checksum, which is verified whenever it is read. What is damaged, torn, or of another program is a
 //! miss, and counts in `damaged` of the statistics. If a file operation fails, because the disk is full or a server is
@@ -183,7 +183,7 @@ pub unsafe extern "C" fn phicache_disk_list(
 ///
 /// @param config       [nullable] The configuration; NULL is the process default.
 /// @param fingerprint  The identity.
-/// @return OK, also if there are none; ERROR_STORAGE.
+/// @return OK, also if the directory has no values of it; ERROR_STORAGE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_disk_remove(
     config: *mut phicache_config,
