@@ -230,30 +230,27 @@ def machine(figures, facts):
 
 # The README's table --------------------------------------------------------------------------------------------------------
 
-# What bounds memory, whether a value outlives its removal, whether one thread computes while others wait.
+# What bounds memory, what happens then, where results go besides memory, what keeps a removed value valid, and whether
+# one thread computes a missing value while others wait.
 ALTERNATIVES = [
-    ("phicache", "a percentage of the process's memory, or bytes", "yes, without a reference count",
-     "yes, without a lock held"),
-    ("moka", "a number or weight of entries", "by `Arc`", "yes"),
-    ("quick_cache", "a number or weight of entries", "by `Arc`", "yes"),
-    ("dashmap", "no", "by `Arc`", "under a lock of the map"),
-    ("boost::concurrent_flat_map", "no", "by `shared_ptr`", "under a lock of the map"),
-    ("tbb::concurrent_hash_map", "no", "by `shared_ptr`", "under a lock of the entry"),
-    ("std::unordered_map + shared_mutex", "no", "by `shared_ptr`", "under the mutex"),
+    ("phicache", "bytes, or a share of the process's memory", "evicts by cost, size and use; or refuses",
+     "disk, Redis", "a pin, not counted", "yes, no lock held"),
+    ("moka", "entries or weights", "evicts by frequency and use; time to live", "no", "`Arc`", "yes"),
+    ("quick_cache", "entries or weights", "evicts by use", "no", "`Arc`", "yes"),
+    ("dashmap", "no", "-", "no", "`Arc`", "under a lock of the map"),
+    ("boost::concurrent_flat_map", "no", "-", "no", "`shared_ptr`", "under a lock of the map"),
+    ("tbb::concurrent_hash_map", "no", "-", "no", "`shared_ptr`", "under a lock of the entry"),
+    ("std::unordered_map + shared_mutex", "no", "-", "no", "`shared_ptr`", "under the mutex"),
 ]
 
 
 def alternatives_table(figures):
     hits = {row["name"]: row for row in figures.standard("hit", "counted", REAL_LOAD)}
-    lines = ["| | a hit, ns | memory limit | a removed value stays valid while in use | one thread computes, others wait "
-             "|", "|---|---:|---|---|---|"]
+    lines = ["| | a hit, ns | limit | when full | beyond the process | keeps a removed value valid | one computes, others "
+             "wait |", "|---|---:|---|---|---|---|---|"]
     for name, *what in ALTERNATIVES:
         figure = number(hits[name]["figure"]["median"]) if name in hits else ""
         lines.append(f"| {name} | {figure} | {' | '.join(what)} |")
-    if figures.replay:
-        slowest = max(figures.replay.values())
-        lines.append(f"| PyPhi's own classes, in Python | {PYPHI_NS} an operation; here {slowest:.0f} | "
-                     "a percentage of the process's memory | yes | no |")
     return "\n".join(lines)
 
 
