@@ -9,10 +9,12 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
 use super::catalog::{Catalog, Located};
+use super::claims::Claims;
 use super::directory::Directory;
 use super::failure::{Failure, Outcome};
 use super::format::{Content, Kind, PREFIX, Record, RecordKey};
 use super::health::Health;
+use super::leases::Leases;
 use super::read_filter::ReadFilter;
 use super::stamp::Stamp;
 use super::value_files::OpenValue;
@@ -33,6 +35,9 @@ pub struct Options {
     pub sync: bool,
     /// Whether members of the directory's group are trusted.
     pub trust_group: bool,
+    /// The time after which another host computes a value that this one has begun; `None` makes claims between the
+    /// processes of each host only.
+    pub lease: Option<Duration>,
 }
 
 impl Options {
@@ -52,6 +57,7 @@ impl Default for Options {
             read_only: false,
             sync: false,
             trust_group: false,
+            lease: None,
         }
     }
 }
@@ -75,6 +81,8 @@ pub struct Space {
     /// When the next refresh is due, in nanoseconds of the monotonic clock.
     pub(super) due: AtomicU64,
     pub(super) reads: ReadFilter,
+    pub(super) claims: &'static Claims,
+    pub(super) leases: Leases,
     pub(super) health: Health,
 }
 
@@ -121,6 +129,8 @@ impl Space {
         let folder: PathBuf = directory.space(fingerprint, role);
         let mut hasher = blake3::Hasher::new_derive_key("phicache 2026-11 disk space 1");
         hasher.update(fingerprint).update(role.as_bytes());
+        let claims = Claims::of(&directory);
+        let leases = Leases::new(&folder, (directory.directory_mode(), directory.file_mode()));
         Ok(Space {
             directory,
             options,
@@ -133,6 +143,8 @@ impl Space {
             listed: Mutex::default(),
             due: AtomicU64::new(0),
             reads: ReadFilter::new(),
+            claims,
+            leases,
             health: Health::default(),
         })
     }
