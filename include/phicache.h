@@ -119,7 +119,7 @@
  * | phicache_redis_cache | values by keys, at a Redis server | phicache_redis_cache_new, phicache_redis_cache_shared |
  * | phicache_disk_cache | values by keys, in files that outlive the process | phicache_disk_cache_new, phicache_disk_cache_shared |
  * | phicache_purview_cache | lists of purviews of a network | phicache_purview_cache_new |
- * | phicache_mice_cache | the MICE of a subsystem, in this process or in Redis; a cut subsystem inherits | phicache_mice_cache_new, phicache_dict_mice_cache_new, phicache_redis_mice_cache_new |
+ * | phicache_mice_cache | the MICE of a subsystem, in this process, in Redis or on disk; a cut subsystem inherits | phicache_mice_cache_new, phicache_dict_mice_cache_new, phicache_redis_mice_cache_new, phicache_disk_mice_cache_new |
  * | phicache_cache | any of these caches, seen as one type; owns nothing | phicache_…_cache_as_cache |
  * | phicache_memo | a function with its cache | phicache_memo_new |
  * | phicache_method | a function that uses its object's cache | phicache_method_new |
@@ -321,6 +321,9 @@ extern "C" {
 
 /** A disk cache. */
 #define PHICACHE_KIND_DISK 6
+
+/** A MICE cache on disk. */
+#define PHICACHE_KIND_DISK_MICE 7
 
 /** A matrix is stored row by row, as in C. */
 #define PHICACHE_ROW_MAJOR 0
@@ -588,8 +591,9 @@ typedef struct phicache_cache_options {
     /** For caches in Redis: milliseconds after which the server deletes a value, at most 10^14; 0 is never. */
     uint64_t ttl_ms;
     /**
-     * For caches in Redis: milliseconds that one process may take to compute a value before another computes it too,
-     * at most 10^14; 0 lets every process compute at once. See "Redis cache".
+     * Milliseconds that one process may take to compute a value before another computes it too, at most 10^14. For
+     * caches in Redis, 0 lets every process compute at once; see "Redis cache". For disk caches, it is between hosts
+     * only, and 0 lets each host compute; see "Disk cache".
      */
     uint64_t lease_ms;
     /** For caches in Redis: 1 makes a failing server an ERROR_REDIS; 0 makes it a miss. */
@@ -2455,6 +2459,14 @@ phicache_status phicache_redis_cache_as_cache(phicache_redis_cache *cache, phica
  * records, at most every `options.refresh_ms`; on NFS, once the attribute cache of the mount has expired too. A value
  * that another process replaces or removes may still be returned from this process's memory.
  *
+ * Of the processes that miss a key in `memoize`, in a memo or with leases, one computes it, and the others wait for its
+ * value. If it ends without one, because its computation fails or it is killed, another one starts within two seconds.
+ * On one host the system's file locks decide. For processes on several hosts, set `options.lease_ms` in all of them: a
+ * lease then ends after that time if its host is gone. With 0, each host computes. If a computed value cannot be
+ * stored, the others do not wait for each other. A file system without file locks makes every process compute. Reading
+ * processes (`options.read_only`) do not wait, and computations that wait for each other in a circle of processes are
+ * not noticed as such.
+ *
  * `options.max_bytes` bounds all files in the directory, of all identities. Each process may exceed it by the segment
  * that it writes: a 64th of the bound, and at most 64 MiB. When the directory is full, whole segments are removed:
  * those with the least computing time per byte that have not been used for a long time. A value may be up to a quarter
@@ -2526,6 +2538,14 @@ phicache_status phicache_disk_cache_shared(phicache_config *config,
  * @return OK; ERROR_STORAGE if the device or a server failed: values of the last seconds may be missing then.
  */
 phicache_status phicache_disk_sync(phicache_disk_cache *cache);
+
+/**
+ * As `phicache_disk_sync`, for any cache on disk, such as a MICE cache.
+ *
+ * @param cache  A cache on disk.
+ * @return OK; ERROR_INVALID_HANDLE if it is another type of cache; ERROR_STORAGE.
+ */
+phicache_status phicache_cache_disk_sync(phicache_cache *cache);
 
 /**
  * Gets the state of a disk cache, as this process sees it.
@@ -3253,6 +3273,8 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  * parent's record, and remembers if the cut damages it. A record that is damaged, or that belongs to another key, is a
  * miss.
  *
+ * A cache may be on disk (see "Disk cache"), where later runs find the values too. The same holds as in Redis.
+ *
  * A key may be any bytes. `phicache_key_mice` writes the standard key; a MICE of another direction or mechanism is
  * never stored under it. Values are records (`docs/mice-format.md`). All threads may call the functions at once.
  *
@@ -3272,7 +3294,9 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  */
 
 /**
- * Makes an empty cache, in this process, or in Redis if the configuration says so (`phicache_config_set_redis_cache`).
+ * Makes a cache where the configuration says: in Redis (`phicache_config_set_redis_cache`), on disk if a directory was
+ * set (`phicache_config_set_disk_directory`), or else in this process. Redis and a directory together are an error:
+ * choose one, or call the function of one of them.
  *
  * @param config     [nullable] The configuration; NULL is the process default.
  * @param options    [nullable] Name and limit; NULL is no name and no limit.
@@ -3288,7 +3312,7 @@ phicache_status phicache_mice_cache_new(phicache_config *config,
                                         phicache_mice_cache **out);
 
 /**
- * Makes an empty MICE cache in this process, whatever the configuration says about Redis. Its type is
+ * Makes an empty MICE cache in this process, whatever the configuration says. Its type is
  * `phicache_mice_cache`.
  *
  * @param config     [nullable] The configuration; NULL is the process default.
@@ -3325,6 +3349,27 @@ phicache_status phicache_redis_mice_cache_new(phicache_config *config,
                                               phicache_mice_cache **out);
 
 /**
+ * Makes a MICE cache in the configuration's directory (see "Disk cache"). Its type is `phicache_mice_cache`: all
+ * functions of this section work on it. Processes that compute the same system in the same context share its values,
+ * and later runs find them. All caches of this process for the same system, uncut, in the same directory are one.
+ *
+ * @param config     [nullable] The configuration; NULL is the process default. The same for all caches of the system.
+ * @param options    [nullable] Name, limits, and how to use the directory; NULL is all defaults. The same for all caches
+ *                   of the system, uncut. The cache of a cut subsystem uses its parent's directory as that does.
+ * @param subsystem  The subsystem of the MICE; it may be freed afterwards.
+ * @param parent     [nullable] The cache to inherit from, on disk, of the same system, uncut; it may be freed
+ *                   afterwards.
+ * @param out        The cache. Free it with `phicache_mice_cache_free`.
+ * @return OK; ERROR_STORAGE if the directory cannot be made, or if others may write into it.
+ */
+PHICACHE_MUST_USE
+phicache_status phicache_disk_mice_cache_new(phicache_config *config,
+                                             const phicache_cache_options *options,
+                                             phicache_subsystem *subsystem,
+                                             phicache_mice_cache *parent,
+                                             phicache_mice_cache **out);
+
+/**
  * Destroys the cache. Pinned values stay valid, and children keep what they inherit.
  *
  * @param cache  [nullable] The cache.
@@ -3354,7 +3399,7 @@ phicache_status phicache_mice_cache_get(phicache_mice_cache *cache,
  * @param key    The key.
  * @param mice   The MICE. Set `struct_size` first.
  * @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY; in Redis OK, REFUSED_CUT or
- *         REFUSED_SERVER.
+ *         REFUSED_SERVER; on disk OK, REFUSED_CUT, REFUSED_STORAGE or REFUSED_DISABLED.
  */
 phicache_status phicache_mice_cache_set(phicache_mice_cache *cache, phicache_bytes key, const phicache_mice *mice);
 
