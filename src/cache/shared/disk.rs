@@ -8,7 +8,7 @@ use super::cache::{Residence, SharedCache};
 use crate::cache::options::{DiskOptions, Options};
 use crate::cache::value::{Cost, Origin, Refusal, Value};
 use crate::config::Config;
-use crate::disk::{self, Entry, Lookup, Outcome, Space, Stored};
+use crate::disk::{self, Bundle, Entry, Lookup, Outcome, Space, Stored};
 use crate::error::{Error, Result};
 use crate::key::Fingerprint;
 use crate::memory::limit;
@@ -36,6 +36,14 @@ impl DiskCache {
         let near_bytes = options.disk.near_bytes.unwrap_or(DiskOptions::NEAR_BYTES);
         let near = Options { max_bytes: Some(near_bytes), ..options };
         Self::new(backing, None, residence, config, near)
+    }
+
+    /// A cache of the values of a bundle, which are only read.
+    pub(in crate::cache) fn of_bundle(config: Arc<Config>, options: Options, bundle: Bundle) -> Result<TryArc<Self>> {
+        let backing = Disk { space: Space::of_bundle(bundle)?, strict: options.disk.strict };
+        let near_bytes = options.disk.near_bytes.unwrap_or(DiskOptions::NEAR_BYTES);
+        let near = Options { max_bytes: Some(near_bytes), ..options };
+        Self::new(backing, None, Residence { near: true, own: true }, config, near)
     }
 
     /// The values in files.
