@@ -58,7 +58,7 @@ pub use bundle::{Loaded, load, open, save};
 pub use counters::{Info, Stats};
 pub use dict::DictCache;
 pub use full::Full;
-pub use holder::{Holder, shared_dict, shared_disk};
+pub use holder::{Holder, shared_dict, shared_disk, shared_disk_mice};
 pub use lease::{Lease, Started};
 pub use local::LocalCache;
 pub use memo::{Memo, Method, MethodLookup, not_stored};

@@ -14,8 +14,8 @@ use super::files;
 use super::format::{FileKind, HEADER, Header, TRAILER, Trailer};
 use super::names::{Name, State};
 use super::open_files::with_descriptor;
-use super::repair;
 use super::segment::{is_there, value_folder};
+use super::{leases, repair};
 
 /// Files take whole blocks of this size.
 const BLOCK: u64 = 4096;
@@ -120,6 +120,7 @@ fn clean(directory: &Directory) -> Outcome<()> {
         let _ = files::remove_tree(&values.join(name));
     }
     for folder in spaces(directory)? {
+        leases::clean(&folder);
         repair::remove_unfinished(&folder, &list(&folder)?);
         let values = folder.join("values");
         for name in list(&values)? {

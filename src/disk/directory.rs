@@ -122,6 +122,11 @@ impl Directory {
         self.root.join(VERSION.to_string())
     }
 
+    /// The file of claims, of all identities.
+    pub fn claims(&self) -> PathBuf {
+        self.values().join("claims")
+    }
+
     /// The directory of an identity.
     pub fn identity(&self, fingerprint: &[u8; 32]) -> PathBuf {
         let name = hex(fingerprint);

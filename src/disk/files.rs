@@ -141,6 +141,18 @@ pub fn make_directories(path: &Path, mode: u32) -> io::Result<()> {
     }
 }
 
+/// Sets the permissions of an open file.
+pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    faults::check()?;
+    file.set_permissions(Permissions::from_mode(mode))
+}
+
+/// Gives a file a second name, which must not exist.
+pub fn link(from: &Path, to: &Path) -> io::Result<()> {
+    faults::check()?;
+    fs::hard_link(from, to)
+}
+
 /// Renames a file or directory.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     faults::check()?;

@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use super::bundle_reader::Bundle;
 use super::catalog::{Catalog, Growth, Located};
+use super::claims::Claims;
 use super::directory::Directory;
 use super::failure::{Failure, Outcome};
 use super::format::{self, Content, Kind, PREFIX, Record, RecordKey};
 use super::health::Health;
+use super::leases::Leases;
 use super::read_filter::ReadFilter;
 use super::stamp::Stamp;
 use super::value_files::OpenValue;
@@ -34,6 +36,9 @@ pub struct Options {
     pub sync: bool,
     /// Whether members of the directory's group are trusted.
     pub trust_group: bool,
+    /// The time after which another host computes a value that this one has begun; `None` makes claims between the
+    /// processes of each host only.
+    pub lease: Option<Duration>,
 }
 
 impl Options {
@@ -53,6 +58,7 @@ impl Default for Options {
             read_only: false,
             sync: false,
             trust_group: false,
+            lease: None,
         }
     }
 }
@@ -76,6 +82,8 @@ pub struct Space {
     /// When the next refresh is due, in nanoseconds of the monotonic clock.
     pub(super) due: AtomicU64,
     pub(super) reads: ReadFilter,
+    pub(super) claims: &'static Claims,
+    pub(super) leases: Leases,
     pub(super) health: Health,
     /// Whether it is a bundle, whose only segment is known from the beginning.
     pub(super) is_bundle: bool,
@@ -122,6 +130,8 @@ impl Space {
     pub fn open(path: &Path, fingerprint: &[u8; 32], role: &str, options: Options) -> Result<Self> {
         let directory = Directory::new(path, options.trust_group, !options.read_only)?;
         let folder: PathBuf = directory.space(fingerprint, role);
+        let claims = Claims::of(&directory);
+        let leases = Leases::new(&folder, (directory.directory_mode(), directory.file_mode()));
         Ok(Space {
             directory,
             options,
@@ -134,6 +144,8 @@ impl Space {
             listed: Mutex::default(),
             due: AtomicU64::new(0),
             reads: ReadFilter::new(),
+            claims,
+            leases,
             health: Health::default(),
             is_bundle: false,
         })
@@ -143,8 +155,11 @@ impl Space {
     pub fn of_bundle(bundle: Bundle) -> Result<Self> {
         let (segment, description) = bundle.into_parts();
         let path = segment.path();
+        let directory = Directory::of_file(&path);
         let space = Space {
-            directory: Directory::of_file(&path),
+            claims: Claims::of(&directory),
+            leases: Leases::new(&path, (directory.directory_mode(), directory.file_mode())),
+            directory,
             options: Options { read_only: true, ..Options::default() },
             folder: path.into(),
             context: Some(description.context.into()),

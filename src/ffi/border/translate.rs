@@ -197,6 +197,7 @@ pub(in crate::ffi) fn registry_item(name: &str, cache: &Cache, info: Info) -> ph
         Cache::Mice(_) => PHICACHE_KIND_MICE,
         Cache::Redis(cache) if cache.is_mice() => PHICACHE_KIND_REDIS_MICE,
         Cache::Redis(_) => PHICACHE_KIND_REDIS,
+        Cache::Disk(cache) if cache.is_mice() => PHICACHE_KIND_DISK_MICE,
         Cache::Disk(_) => PHICACHE_KIND_DISK,
     };
     phicache_registry_item {

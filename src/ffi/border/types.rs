@@ -119,6 +119,8 @@ pub const PHICACHE_KIND_REDIS: i32 = 4;
 pub const PHICACHE_KIND_REDIS_MICE: i32 = 5;
 /// A disk cache.
 pub const PHICACHE_KIND_DISK: i32 = 6;
+/// A MICE cache on disk.
+pub const PHICACHE_KIND_DISK_MICE: i32 = 7;
 
 /// A matrix is stored row by row, as in C.
 pub const PHICACHE_ROW_MAJOR: i32 = 0;
@@ -298,8 +300,9 @@ pub struct phicache_cache_options {
     pub max_bytes: u64,
     /// For caches in Redis: milliseconds after which the server deletes a value, at most 10^14; 0 is never.
     pub ttl_ms: u64,
-    /// For caches in Redis: milliseconds that one process may take to compute a value before another computes it too,
-    /// at most 10^14; 0 lets every process compute at once. See "Redis cache".
+    /// Milliseconds that one process may take to compute a value before another computes it too, at most 10^14. For
+    /// caches in Redis, 0 lets every process compute at once; see "Redis cache". For disk caches, it is between hosts
+    /// only, and 0 lets each host compute; see "Disk cache".
     pub lease_ms: u64,
     /// For caches in Redis: 1 makes a failing server an ERROR_REDIS; 0 makes it a miss.
     pub server_errors: i32,
