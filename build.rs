@@ -12,7 +12,7 @@ use std::{env, fs};
 
 use cbindgen::{Builder, Config};
 
-const PARTS: [&str; 18] = [
+const PARTS: [&str; 19] = [
     "border/types",
     "api/library",
     "api/config",
@@ -29,6 +29,7 @@ const PARTS: [&str; 18] = [
     "api/memo",
     "api/subsystem",
     "api/mice",
+    "api/bundle",
     "api/lease",
     "api/registry",
 ];

@@ -238,7 +238,7 @@ extern "C" {
 /** Another cache has this name. */
 #define PHICACHE_ERROR_NAME_IN_USE (-11)
 
-/** The bytes are not a MICE record, or are damaged. */
+/** The bytes are not a MICE record, or the file is not one that a cache was saved to; or they are damaged. */
 #define PHICACHE_ERROR_DAMAGED (-12)
 
 /** A file operation of a disk cache failed. The message says what was tried, where, and why it failed. */
@@ -719,6 +719,20 @@ typedef struct phicache_disk_health {
     /** The last failure, NUL-terminated; empty if nothing has failed. */
     char last_failure[512];
 } phicache_disk_health;
+
+/** What has become of the values of a saved cache that were loaded. Grows at its end. */
+typedef struct phicache_load_counts {
+    /** `sizeof(phicache_load_counts)`, set by the caller. */
+    size_t struct_size;
+    /** Values that the cache has stored. */
+    uint64_t loaded;
+    /** Values whose keys had one in the cache already, which stays. */
+    uint64_t kept;
+    /** Values that the cache has refused, as a store would be; the statistics of the cache say why. */
+    uint64_t refused;
+    /** Values that were damaged, or belonged to another key, and damage to the file's own list of its values. */
+    uint64_t damaged;
+} phicache_load_counts;
 
 /** The values of one identity and role in the directory of disk caches. Grows at its end. */
 typedef struct phicache_disk_item {
@@ -3517,6 +3531,100 @@ phicache_status phicache_mice_encode(const phicache_mice *mice, uint8_t *buffer,
  * @return OK, or ERROR_DAMAGED.
  */
 phicache_status phicache_mice_decode(phicache_bytes record, phicache_mice *out);
+
+/* Saved caches --------------------------------------------------------------------------------------------------------
+ *
+ * A cache in this process can be saved to one file, and a later run, another machine or a colleague goes on with it.
+ * `phicache_cache_load` copies the values into a cache. `phicache_disk_cache_open` leaves them in the file and reads
+ * them from there when they are asked for, so that a program can begin at once with the results of a paper.
+ *
+ * A file has one context: how its values were computed. It is used with the same context only, so that values of another
+ * algorithm are not taken for one's own. The file of a MICE cache also has the fingerprint of its subsystem under its
+ * cut, and is loaded only into a MICE cache of the same one. `phicache-info --disk FILE` prints what a file is.
+ *
+ * The file appears under its name when it is complete and on the storage device. If saving fails, or the process is
+ * killed, an older file of that name stays as it was. Programs that have it open go on with it.
+ *
+ * Every value has a checksum, which is verified whenever it is read; what is damaged is a miss, and counted. Checksums
+ * show damage, not intent: who chooses the path trusts the file, whoever it belongs to. `docs/disk-format.md` specifies
+ * the file.
+ *
+ *     phicache_bytes context = { (const uint8_t *)"entropy of a channel, bits, version 1", 37 };
+ *     uint64_t count;
+ *     if (phicache_cache_save(cache, "results.phi", context, &count) != PHICACHE_OK) puts(phicache_last_error());
+ *
+ *     phicache_load_counts counts;
+ *     counts.struct_size = sizeof counts;
+ *     if (phicache_cache_load(cache, "results.phi", context, &counts) != PHICACHE_OK) puts(phicache_last_error());
+ */
+
+/**
+ * Saves the values of a cache to a file, with what they cost to compute. Other threads may use the cache meanwhile: what
+ * is there from the beginning to the end is saved; of what changes, the value before or after, or nothing.
+ *
+ * @param cache      A cache in this process. Values that a MICE cache inherits are its parent's, and are not saved.
+ * @param path       The file. It is replaced if it exists; a symbolic link leads to the file that is replaced.
+ * @param context    What the values are and how they are computed: algorithm, settings, version. Not empty.
+ * @param out_count  [nullable] The number of values that were saved.
+ * @return OK; ERROR_UNSUPPORTED for a cache in Redis or on disk; ERROR_STORAGE: then the path is as it was.
+ */
+phicache_status phicache_cache_save(phicache_cache *cache,
+                                    const char *path,
+                                    phicache_bytes context,
+                                    uint64_t *out_count);
+
+/**
+ * Loads the values of a file into a cache of the type that was saved. Each is stored as a value of
+ * `phicache_cache_set_with_cost` would be: one for which the cache has no room is refused, or others are evicted for it.
+ * Keys that have a value keep it.
+ *
+ * @param cache    A cache in this process.
+ * @param path     The file.
+ * @param context  The context that it was saved with.
+ * @param out      What has become of the values. Set `struct_size` first.
+ * @return OK, also if values were refused or damaged; ERROR_INVALID_ARGUMENT if the file was saved with another context,
+ *         from another type of cache or from the MICE of another subsystem or cut: nothing is loaded; ERROR_DAMAGED if it
+ *         is no saved cache, or is damaged where it says what it is; ERROR_STORAGE if it cannot be read: what was loaded
+ *         before stays.
+ */
+phicache_status phicache_cache_load(phicache_cache *cache,
+                                    const char *path,
+                                    phicache_bytes context,
+                                    phicache_load_counts *out);
+
+/**
+ * Makes a cache of the values in a file, which are read from there when they are asked for; those that are used again are
+ * kept in this process. Nothing is written: a store is REFUSED_DISABLED, a computed value is returned and not stored, and
+ * `remove` and `clear` are errors. The file may be on a file system that cannot be written, and belong to another user. If
+ * it is replaced, the cache goes on with the old file; if it is truncated, what is gone is a miss.
+ *
+ * @param config   [nullable] The configuration; NULL is the process default.
+ * @param options  [nullable] Name, limits and verified mode; NULL is all defaults. What concerns directories has no
+ *                 effect.
+ * @param path     A file to which a dict cache was saved.
+ * @param context  The context that it was saved with.
+ * @param out      The cache. Free it with `phicache_disk_cache_free`.
+ * @return As `phicache_cache_load`.
+ */
+PHICACHE_MUST_USE
+phicache_status phicache_disk_cache_open(phicache_config *config,
+                                         const phicache_cache_options *options,
+                                         const char *path,
+                                         phicache_bytes context,
+                                         phicache_disk_cache **out);
+
+/**
+ * Gets what a file is to which a cache was saved, and what it contains.
+ *
+ * @param path    The file.
+ * @param verify  0 reads the file's own list of its values; any other number reads and verifies all values.
+ * @param out     Identity, role, context, bytes, records and damage; `segments` is 1. Set `struct_size` first.
+ * @return OK, also if values are damaged; ERROR_DAMAGED if it is no saved cache, or is damaged where it says what it is;
+ *         ERROR_STORAGE if it cannot be read.
+ */
+phicache_status phicache_bundle_describe(const char *path,
+                                         int32_t verify,
+                                         phicache_disk_item *out);
 
 /* Single flight without callbacks -------------------------------------------------------------------------------------
  *

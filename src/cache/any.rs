@@ -191,6 +191,15 @@ impl Cache {
         each!(self, cache => cache.set_with_cost(key, value, cost), shared => cache.set_with_cost(key, value, cost))
     }
 
+    /// As [`Cache::set_with_cost`], unless the key has a value of its own, which stays; returns whether it was stored.
+    /// Fails if the cache's values are not in this process.
+    pub(super) fn add(&self, key: &[u8], value: &[u8], cost: Cost) -> Result<std::result::Result<bool, Refusal>> {
+        each!(self, cache => cache.add(key, value, cost), shared => {
+            let _ = cache;
+            Err(Error::Unsupported("values are loaded into caches in this process only; open the file as a disk cache"))
+        })
+    }
+
     /// Stores many values, at a server in one round trip; returns for each what `set` would.
     pub fn set_many(&self, pairs: &[(&[u8], &[u8])]) -> Vec<Result<Stored>> {
         each!(self, cache => pairs.iter().map(|(key, value)| cache.set(key, value)).collect(),

@@ -373,22 +373,65 @@ impl<P: Policy> LocalCache<P> {
         if let Err(reason) = checked.and_then(|()| self.check_memory(weight, &terms)) {
             return Ok(Err(self.refuse(reason)));
         }
+        let new_entry = match self.write_entry(key, &terms, write)? {
+            Ok(new_entry) => new_entry,
+            Err(reason) => return Ok(Err(self.refuse(reason))),
+        };
+        let (_, inserted) = self.table.insert(new_entry, true, &terms);
+        self.count_insertion(inserted);
+        match self.origin(inserted) {
+            Origin::NotStored(None) => Err(Error::OutOfMemory(len)),
+            Origin::NotStored(Some(reason)) => Ok(Err(reason)),
+            _ => Ok(Ok(())),
+        }
+    }
+
+    /// An entry for a value that the caller has and that `write` copies, if there is room.
+    fn write_entry(
+        &self,
+        key: &[u8],
+        terms: &Terms,
+        write: impl FnOnce(&mut Draft) -> Result<()>,
+    ) -> Result<std::result::Result<OwnedEntry, Refusal>> {
         let memory = self.table.memory(terms.bounds);
         // The caller has the value, so it is copied only if there is room.
         let memory = if terms.bounds.evicts() { memory } else { memory.strictly() };
         let mut draft = Draft::new(key, Some(memory));
         if let Err(error) = write(&mut draft) {
             return match draft.refused() {
-                Some(Short::Exceeded(exceeded)) => Ok(Err(self.refuse(exceeded.into()))),
+                Some(Short::Exceeded(exceeded)) => Ok(Err(exceeded.into())),
                 _ => Err(error),
             };
         }
-        let (_, inserted) = self.table.insert(draft.finish()?, true, &terms);
+        draft.finish().map(Ok)
+    }
+
+    /// Stores a value as [`LocalCache::set_with_cost`] does, unless the cache has one of its own for the key, which
+    /// stays. Returns whether it was stored.
+    pub fn add(&self, key: &[u8], value: &[u8], cost: Cost) -> Result<std::result::Result<bool, Refusal>> {
+        check_len(key)?;
+        let hashed = Hashed::from(key);
+        if epoch::read(|guard| self.table.find(guard, &hashed).is_some()) {
+            return Ok(Ok(false));
+        }
+        let weight = weight(key.len(), value.len());
+        let terms = self.terms(limit::UNLIMITED, weight, cost);
+        let checked = self.policy.check(key, value, &self.config)?;
+        if let Err(reason) = checked.and_then(|()| self.check_memory(weight, &terms)) {
+            return Ok(Err(self.refuse(reason)));
+        }
+        let inserted = match key.len().max(value.len()) <= SHORT {
+            true => self.table.add(&hashed, value, &terms),
+            false => match self.write_entry(key, &terms, |draft| draft.write(value))? {
+                Ok(new_entry) => self.table.insert(new_entry, false, &terms).1,
+                Err(reason) => return Ok(Err(self.refuse(reason))),
+            },
+        };
         self.count_insertion(inserted);
         match self.origin(inserted) {
-            Origin::NotStored(None) => Err(Error::OutOfMemory(len)),
+            Origin::NotStored(None) => Err(Error::OutOfMemory(value.len())),
             Origin::NotStored(Some(reason)) => Ok(Err(reason)),
-            _ => Ok(Ok(())),
+            _ => Ok(Ok(!matches!(inserted, Inserted::Kept))),
         }
     }
 
