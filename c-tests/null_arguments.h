@@ -35,6 +35,7 @@ static struct {
     uint8_t record_bytes[64];
     double tpm[8];
     int32_t state[2], indices[1];
+    int64_t integers[1];
     uint64_t masks[2];
     uint8_t matrix[4];
 } in;
