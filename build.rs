@@ -12,7 +12,7 @@ use std::{env, fs};
 
 use cbindgen::{Builder, Config};
 
-const PARTS: [&str; 19] = [
+const PARTS: [&str; 20] = [
     "border/types",
     "api/library",
     "api/config",
