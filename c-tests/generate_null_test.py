@@ -15,7 +15,8 @@ ARGUMENTS = {
     'char * buffer': '(char *)out.buffer', 'uint8_t * buffer': 'out.buffer', 'int32_t * indices': 'out.indices',
     'const int32_t * indices': 'in.indices', 'const int32_t * state': 'in.state',
     'const char * url': '"redis://host"', 'const char * path': 'in.directory', 'const char *': '"name"',
-    'const double *': 'in.tpm', 'const uint64_t *': 'in.masks', 'const uint8_t * matrix': 'in.matrix',
+    'const double *': 'in.tpm', 'const int64_t * values': 'in.integers',
+    'const uint8_t * key': '(const uint8_t *)"bytes"', 'const uint8_t * value': '(const uint8_t *)"bytes"', 'const uint64_t *': 'in.masks', 'const uint8_t * matrix': 'in.matrix',
     'const phicache_cache_options *': '&in.options', 'const phicache_fingerprint *': '&in.fingerprint',
     'const phicache_mice *': '&in.mice', 'const phicache_bytes * args': '&in.args', 'const phicache_bytes *': '&in.record',
     'phicache_config *': 'in.config', 'phicache_key *': 'in.key', 'phicache_cache *': 'in.view',
@@ -37,7 +38,7 @@ OUTPUTS = {
     'phicache_disk_health *': '&out.disk_health', 'phicache_mice *': '&out.mice',
     'phicache_entry *': '&out.entry', 'phicache_load_counts *': '&out.counts', 'phicache_disk_item *': '&out.disk_items[0]',
     'phicache_fingerprint *': '&out.fingerprint', 'phicache_compute *': '&out.compute', 'void **': '&out.user_data',
-    'const uint64_t **': '&out.purviews', 'uint8_t **': '&out.room', 'double *': '&out.real', 'size_t *': '&out.len',
+    'const uint64_t **': '&out.purviews', 'const uint8_t **': '&out.lent.data', 'uint8_t **': '&out.room', 'double *': '&out.real', 'size_t *': '&out.len',
     'uint64_t * out_severed': 'out.severed', 'uint64_t *': '&out.number', 'int32_t * callback_code': '&out.code',
     'phicache_status *': '&out.answered', 'int32_t *': '&out.answered',
     **{f'phicache_{noun} **': f'(phicache_{noun} **)&out.handle'
@@ -48,7 +49,11 @@ GROWING = {'phicache_stats *', 'phicache_memory *', 'phicache_mice *', 'phicache
 FUNCTIONS = ('phicache_compute', 'phicache_drop', 'phicache_visit')
 SPECIAL = {('phicache_cache_redis_health', 'cache'): 'in.redis_view', ('phicache_cache_disk_health', 'cache'): 'in.disk_view',
            ('phicache_reader_init', 'reader'): '&out.reader',
+           ('phicache_cache_disk_sync', 'cache'): 'in.disk_view',
            ('phicache_redis_mice_cache_new', 'parent'): 'in.redis_mice',
+           # The caches of one system on disk have one configuration.
+           ('phicache_disk_mice_cache_new', 'config'): 'NULL', ('phicache_mice_cache_new', 'config'): 'NULL',
+           ('phicache_disk_mice_cache_new', 'parent'): 'in.disk_mice', ('phicache_mice_cache_new', 'parent'): 'in.disk_mice',
            **{(f'phicache_{function}', 'path'): 'in.bundle'
               for function in ('cache_save', 'cache_load', 'disk_cache_open', 'bundle_describe')},
            ('phicache_mice_cache_memoize', 'compute'): 'compute_mice', ('phicache_registry_list', 'capacity'): '1'}

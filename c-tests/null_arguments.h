@@ -19,7 +19,7 @@ static struct {
     phicache_disk_cache *disk;
     char directory[64], bundle[80];
     phicache_purview_cache *purview;
-    phicache_mice_cache *mice_cache, *redis_mice;
+    phicache_mice_cache *mice_cache, *redis_mice, *disk_mice;
     phicache_cache *view, *redis_view, *disk_view;
     phicache_memo *memo;
     phicache_method *method;
@@ -35,6 +35,7 @@ static struct {
     uint8_t record_bytes[64];
     double tpm[8];
     int32_t state[2], indices[1];
+    int64_t integers[1];
     uint64_t masks[2];
     uint8_t matrix[4];
 } in;
@@ -130,6 +131,7 @@ static inline void make_arguments(void) {
     CHECK_OK(phicache_purview_cache_new(NULL, NULL, &in.purview));
     CHECK_OK(phicache_subsystem_new(&in.fingerprint, 2, in.state, 3, NULL, NULL, &in.subsystem));
     CHECK_OK(phicache_dict_mice_cache_new(NULL, NULL, in.subsystem, NULL, &in.mice_cache));
+    CHECK_OK(phicache_disk_mice_cache_new(NULL, NULL, in.subsystem, NULL, &in.disk_mice));
     if (in.redis != NULL)
         CHECK_OK(phicache_redis_mice_cache_new(NULL, NULL, in.subsystem, NULL, &in.redis_mice));
     CHECK_OK(phicache_memo_new(NULL, compute_empty, NULL, NULL, 50.0, 0, NULL, NULL, &in.memo));
@@ -143,6 +145,7 @@ static inline void free_arguments(void) {
     CHECK_OK(phicache_method_free(in.method));
     CHECK_OK(phicache_memo_free(in.memo));
     CHECK_OK(phicache_mice_cache_free(in.redis_mice));
+    CHECK_OK(phicache_mice_cache_free(in.disk_mice));
     CHECK_OK(phicache_mice_cache_free(in.mice_cache));
     CHECK_OK(phicache_subsystem_free(in.subsystem));
     CHECK_OK(phicache_purview_cache_free(in.purview));

@@ -164,6 +164,11 @@ public:
         return health;
     }
 
+    /// Waits until all values that this process has stored in a cache on disk are on the storage device.
+    void disk_sync() const { try_disk_sync().value(); }
+    /// @copydoc disk_sync
+    expected<void> try_disk_sync() const { return detail::checked(phicache_cache_disk_sync(raw_)); }
+
     /// The state of a disk cache, as this process sees it. Fails with `status::error_invalid_handle` for other caches.
     phicache_disk_health disk_health() const { return try_disk_health().value(); }
     /// @copydoc disk_health

@@ -219,7 +219,7 @@ impl Cache {
 
     /// Lets the caller compute a key, and counts a miss, if it certainly may: it has no value in this process, and
     /// nobody computes it. In any other case `None`, and nothing has happened.
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn begin_at_once(&self, key: &Hashed) -> Option<TryArc<Flight>> {
         each!(self, cache => cache.begin_at_once(key), shared => {
             let _ = cache;
@@ -255,6 +255,12 @@ impl Cache {
     #[inline(always)]
     pub(super) fn memory(&self) -> Memory<'_> {
         each!(self, near cache => cache.memory())
+    }
+
+    /// This cache's memory, for blocks that it has at once.
+    #[inline(always)]
+    pub(super) fn memory_at_once(&self) -> Memory<'_> {
+        each!(self, near cache => cache.memory_at_once())
     }
 
     /// A draft for the value of `key` in this cache's memory, which continues with the reserved bytes in `block`.

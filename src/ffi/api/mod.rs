@@ -10,6 +10,7 @@
 //! | `cache.rs` | any cache: the verbs, for caches of every type |
 //! | `read.rs` | reading in place, and many keys at once |
 //! | `parts.rs` | keys in parts |
+//! | `flat.rs` | pointers and lengths in place of structs by value |
 //! | `entries.rs` | one entry without counting; all entries one by one |
 //! | `callback.rs` | the functions with which a callback writes its value |
 //! | `dict.rs`, `redis.rs`, `disk.rs`, `purview.rs`, `mice.rs` | one type of cache each |
@@ -35,6 +36,7 @@ pub mod config;
 pub mod dict;
 pub mod disk;
 pub mod entries;
+pub mod flat;
 pub mod key;
 pub mod lease;
 pub mod library;

@@ -292,7 +292,7 @@ pub struct phicache_memory_limit {
 pub struct phicache_cache_options {
     /// `sizeof(phicache_cache_options)`, set by the caller.
     pub struct_size: usize,
-    /// A name of 1 to 63 bytes, which no other cache has; NULL for no name.
+    /// A name of 1 to 63 bytes, without control characters, which no other cache has; NULL for no name.
     pub name: *const c_char,
     /// The most bytes that the cache may use in this process, including overhead; 0 for no limit but that of memory. For
     /// disk caches: the most bytes that all files in the directory may take, at least 1 MiB; 0 is 8 GiB.
