@@ -151,7 +151,9 @@ impl<T: Product> Flights<T> {
         if lists.stale.iter_hash(hash).any(|flight| flight.is(key) && flight.is_computed_by(owner)) {
             return Err(recursion(key));
         }
-        let Some(flight) = lists.of_key(key, hash) else { return lists.add(key, hash, owner, current()).map(Begin::Lease) };
+        let Some(flight) = lists.of_key(key, hash) else {
+            return lists.add(key, hash, owner, current()).map(Begin::Lease);
+        };
         match flight.is_of_this_process() {
             true if flight.is_computed_by(owner) => return Err(recursion(key)),
             true if flight.is_vacant() => {
