@@ -1102,7 +1102,8 @@ phicache_status phicache_config_get_redis_cache(phicache_config *config, int32_t
  * | `unix://[user[:password]@]/path[?db=1]` | a unix socket |
  *
  * Parameters follow after a `?`, joined by `&`: `db`, `user`, `pass`, `timeout_ms`, `cluster=yes`, and for TLS `ca`,
- * `cert` and `key` (files in PEM) and `verify=no`. Text may be percent-encoded.
+ * `cert` and `key` (files in PEM), `name` (the name that the server's certificate must have), `pin` (the SHA-256
+ * fingerprint of the certificate that is trusted) and `verify=no`. Text may be percent-encoded.
  *
  * @param config  [nullable] The configuration; NULL is the process default.
  * @param url     The URL. No message contains it, since it may hold a password.
@@ -1922,10 +1923,11 @@ phicache_status phicache_cache_memoize_parts(phicache_cache *cache,
  * by value is expensive or unknown: Python's ctypes, Julia's ccall, Fortran, and other foreign-function interfaces. They
  * do the same, and as fast.
  *
- *     double phi;
+ *     double phi = 0.25;
  *     size_t len;
+ *     if (phicache_cache_set_flat(cache, key.data, key.len, (uint8_t *)&phi, sizeof phi) != PHICACHE_OK) return 1;
  *     if (phicache_cache_get_into_flat(cache, key.data, key.len, (uint8_t *)&phi, sizeof phi, &len) == PHICACHE_OK) {
- *         use(&phi, len);
+ *         use(phi);
  *     }
  */
 

@@ -245,7 +245,8 @@ pub unsafe extern "C" fn phicache_config_get_redis_cache(
 /// | `unix://[user[:password]@]/path[?db=1]` | a unix socket |
 ///
 /// Parameters follow after a `?`, joined by `&`: `db`, `user`, `pass`, `timeout_ms`, `cluster=yes`, and for TLS `ca`,
-/// `cert` and `key` (files in PEM) and `verify=no`. Text may be percent-encoded.
+/// `cert` and `key` (files in PEM), `name` (the name that the server's certificate must have), `pin` (the SHA-256
+/// fingerprint of the certificate that is trusted) and `verify=no`. Text may be percent-encoded.
 ///
 /// @param config  [nullable] The configuration; NULL is the process default.
 /// @param url     The URL. No message contains it, since it may hold a password.
