@@ -845,6 +845,12 @@ uint32_t phicache_version_number(void);
 uint32_t phicache_features(void);
 
 /**
+ * What the library was built from: the version of the compiler and of each library in it, as in "rustc 1.95.0, blake3
+ * 1.8.7, …". Static; never freed.
+ */
+const char *phicache_built_from(void);
+
+/**
  * The name of a status, such as "MISS"; "UNKNOWN" for any other number. Static; never freed.
  *
  * @param status  Any number.
@@ -958,8 +964,9 @@ phicache_status phicache_nodes_to_indices(uint64_t nodes, int32_t *indices, size
  * | the whole Redis database | 0 | none |
  * | directory of disk caches | `~/.cache/phicache`, if that is on a local disk | `PHICACHE_DISK_DIRECTORY` |
  *
- * If a variable is invalid, the first use fails with ERROR_CONFIGURATION, and the message names the variable. An empty
- * variable counts as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off; what full caches do
+ * If a variable is invalid, the first use fails with ERROR_CONFIGURATION, and the message names the variable. If a name
+ * is nearly one of these, the first use prints one line to the standard error, with the name that was probably meant. An
+ * empty variable counts as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off; what full caches do
  * is refuse or evict.
  *
  *     phicache_config *config;
@@ -978,6 +985,17 @@ phicache_status phicache_nodes_to_indices(uint64_t nodes, int32_t *indices, size
  * @param out  The configuration. Free it with `phicache_config_free`.
  */
 PHICACHE_MUST_USE phicache_status phicache_config_new(phicache_config **out);
+
+/**
+ * Tells which variables in the environment are probably mistyped: they have no effect, and their names are nearly those
+ * of variables that are read. The first use of a configuration prints the same line.
+ *
+ * @param buffer    [nullable] Receives the text and a NUL, empty if there are no such variables; may be NULL if
+ *                  `capacity` is 0.
+ * @param capacity  The size of the buffer in bytes.
+ * @param out_len   The length of the text without its NUL, also if it does not fit.
+ */
+phicache_status phicache_config_mistyped_variables(char *buffer, size_t capacity, size_t *out_len);
 
 /**
  * Frees a configuration. Caches that were made with it keep using it.

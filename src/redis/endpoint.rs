@@ -9,8 +9,8 @@
 //!
 //! Options follow a `?`, joined by `&`: `db`, `user`, `pass` (or `password`), `timeout_ms`, `cluster`, and for TLS
 //! `ca`, `cert` and `key` (PEM files), `name`, `pin` and `verify=no`; `#insecure` at the end means the same as the last
-//! one. User, password, path and option values may be percent-encoded. No message of this file repeats a URL, because it may
-//! contain a password.
+//! one. User, password, path and option values may be percent-encoded. No message of this file repeats a URL, because it
+//! may contain a password.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -275,8 +275,8 @@ impl Endpoint {
 const SCHEMES: &str =
     "a Redis URL must begin with one of redis://, rediss://, valkey://, valkeys://, unix://, redis+unix://";
 
-const OPTIONS: &str = "a Redis URL has an unknown option; the options are db, user, pass, timeout_ms, cluster, ca, cert, \
-    key, name, pin and verify, joined by & (write & in a password as %26)";
+const OPTIONS: &str = "a Redis URL has an unknown option; the options are db, user, pass, timeout_ms, cluster, ca, \
+    cert, key, name, pin and verify, joined by & (write & in a password as %26)";
 
 /// Parses `host`, `host:port`, `[::1]` or `[::1]:port`.
 fn address(text: &str) -> Result<Address> {
@@ -301,8 +301,8 @@ fn address(text: &str) -> Result<Address> {
 fn pin(text: &str) -> Result<Pin> {
     let malformed = || {
         Error::invalid(
-            "a pin= of a Redis URL is not a fingerprint; expected 64 hexadecimal digits, as openssl x509 -in FILE -noout \
-             -fingerprint -sha256 prints",
+            "a pin= of a Redis URL is not a fingerprint; expected 64 hexadecimal digits, as openssl x509 -in FILE \
+             -noout -fingerprint -sha256 prints",
         )
     };
     let digits: Option<Vec<u8>> =
