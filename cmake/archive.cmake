@@ -9,8 +9,6 @@ if(NOT PHICACHE_CARGO)
                       "the oldest that works), or set PHICACHE_CARGO to cargo's path.")
 endif()
 
-set(PHICACHE_CARGO_TARGET "" CACHE STRING "Rust's name of the platform to build for, if that is not this machine's")
-mark_as_advanced(PHICACHE_CARGO_TARGET)
 if(PHICACHE_CARGO_TARGET)
   set(phicache_cargo_folder "${PHICACHE_CARGO_TARGET}/")
   set(phicache_cargo_platform --target ${PHICACHE_CARGO_TARGET})
