@@ -6,6 +6,7 @@ glibc 2.35. A build runs nothing of the release, so other architectures work the
 """
 
 import os
+import shutil
 
 import debian
 
@@ -27,6 +28,13 @@ def make_links_relative(tree):
                 os.symlink(target, path)
 
 
+def prepare(tree):
+    """Makes the unpacked libraries usable by this machine's compiler, which has its own intrinsics."""
+    make_links_relative(tree)
+    for headers in tree.glob("usr/lib/gcc/*/*/include"):
+        shutil.rmtree(headers)
+
+
 class OldDebian:
     """The unpacked libraries for an architecture, such as x86_64."""
     def __init__(self, build, architecture):
@@ -38,7 +46,7 @@ class OldDebian:
     def fetch(self):
         """Whether the libraries are there; if not, a message says why."""
         return debian.fetch(LIBRARIES, self.tree, "to link for older systems", release=RELEASE, alone=True,
-                            architecture=DEBIAN_NAMES[self.architecture], finish=make_links_relative)
+                            architecture=DEBIAN_NAMES[self.architecture], finish=prepare)
 
     def fetch_python(self):
         """The Python of that release, or None."""
