@@ -12,7 +12,7 @@ use std::{env, fs};
 
 use cbindgen::{Builder, Config};
 
-const PARTS: [&str; 18] = [
+const PARTS: [&str; 20] = [
     "border/types",
     "api/library",
     "api/config",
@@ -20,6 +20,7 @@ const PARTS: [&str; 18] = [
     "api/cache",
     "api/read",
     "api/parts",
+    "api/flat",
     "api/entries",
     "api/callback",
     "api/dict",
@@ -29,6 +30,7 @@ const PARTS: [&str; 18] = [
     "api/memo",
     "api/subsystem",
     "api/mice",
+    "api/bundle",
     "api/lease",
     "api/registry",
 ];
@@ -76,12 +78,33 @@ fn instantiate_verbs(mut text: String, template: &str, out: &Path) -> String {
         let (subject, verbs) = text[start + 9..end - 1].split_once(':').expect("verbs! { type, \"noun\": verb, … }");
         let (kind, noun) = subject.split_once(',').expect("verbs! has a type and a noun");
         let (kind, noun) = (kind.trim().to_owned(), noun.trim().trim_matches('"'));
-        let functions: Vec<&str> = verbs.split(',').map(|verb| template_part(template, verb.trim())).collect();
+        let functions: Vec<String> = verbs
+            .split(',')
+            .map(|verb| template_part(template, verb.trim()).replace("\n/// @waits@", &waits(&kind, verb.trim())))
+            .collect();
         let functions = functions.join("\n\n").replace("@type@", &kind).replace("@noun@", noun);
         fs::write(out.join(format!("{kind}.rs")), &functions).expect("OUT_DIR is writable");
         text.replace_range(start..end, &format!("\n{functions}"));
     }
     text
+}
+
+/// The paragraph that says what a function may wait for: other threads that compute, and where the values are.
+fn waits(kind: &str, verb: &str) -> String {
+    let place = match kind {
+        "dict_cache" | "purview_cache" => "",
+        "redis_cache" => "the server",
+        "disk_cache" => "the file system",
+        _ => "the server or the file system, if the\n/// values are there",
+    };
+    match (verb, place) {
+        ("memoize", "") => "\n///\n/// May wait for another thread that computes the value.".into(),
+        ("memoize", place) => {
+            format!("\n///\n/// May wait for another thread or process that computes the value, and for {place}.")
+        }
+        (_, "") => String::new(),
+        (_, place) => format!("\n///\n/// May wait for {place}."),
+    }
 }
 
 /// The part of the template that begins with `//= VERB`.

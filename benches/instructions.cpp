@@ -41,7 +41,7 @@ void must(const Held &held) {
 struct World {
     std::vector<Key> keys;
     std::vector<MiceKey> mice_keys;
-    Dict dict = new_dict(nullptr), full = nullptr;
+    Dict dict = new_dict(nullptr), growing = new_dict(nullptr), full = nullptr;
     Subsystem uncut = new_subsystem(false), cut = new_subsystem(true);
     Mice parent = new_mice(uncut.get(), nullptr), closed = new_mice(cut.get(), nullptr);
     Mice child = new_mice(cut.get(), parent.get());
@@ -92,6 +92,23 @@ struct Value {
 std::int32_t compute(void *, void *, phicache_bytes, phicache_result *) { std::abort(); }
 
 std::int32_t compute_nothing(void *, void *, phicache_bytes, phicache_result *) { return 0; }
+
+std::int32_t compute_value(void *, void *, phicache_bytes, phicache_result *result) {
+    std::uint8_t *room = nullptr;
+    expect(PHICACHE_OK, phicache_result_reserve_uninitialized(result, VALUE_LEN, &room));
+    std::memcpy(room, VALUE, VALUE_LEN);
+    return 0;
+}
+
+// A computation by a callback, of a key that no call has asked for before. The table grows.
+void memoize_new(World &world) {
+    static std::uint64_t number = 0;
+    const Key missing = key(++number);
+    phicache_value value;
+    expect(PHICACHE_OK, phicache_dict_cache_memoize(world.growing.get(), missing.bytes(), compute_value, nullptr, nullptr,
+                                                    &value, nullptr));
+    phicache_value_release(&value);
+}
 
 std::int32_t compute_distance(void *, void *, phicache_bytes, phicache_result *result) {
     std::uint8_t *room = nullptr;
@@ -213,6 +230,7 @@ const Work WORKS[] = {
          expect(PHICACHE_OK, phicache_dict_cache_get(world.dict.get(), world.keys[place].bytes(), &held[place % 3]));
          phicache_value_release(&held[(place + 1) % 3]);
      }},
+    {"memoize on a miss, in a table that grows", [](World &world, std::size_t) { memoize_new(world); }},
     {"memoize on a miss, and remove",
      [](World &world, std::size_t place) {
          const Key missing = key(ENTRIES + place);

@@ -389,6 +389,9 @@ static void a_message_names_parameter_and_type(void) {
     CHECK_CONTAINS(phicache_last_error(), "freed");
     CHECK_INVALID(phicache_dict_cache_size((phicache_dict_cache *)(void *)live.purview, &size));
     CHECK_CONTAINS(phicache_last_error(), "phicache_dict_cache");
+    CHECK_INVALID(phicache_key_reset((phicache_key *)(void *)((char *)live.key + 1)));
+    CHECK_CONTAINS(phicache_last_error(), "address");
+    CHECK(strstr(phicache_last_error(), "freed") == NULL);
 }
 
 static void a_reused_slot_is_a_new_handle(void) {

@@ -308,6 +308,56 @@ static void the_standard_keys_are_the_builders(void) {
         }
 }
 
+/* The key of a list as hexadecimal text would be long: compares the bytes. */
+static void check_same_keys(phicache_key *one, phicache_key *other, int typed) {
+    phicache_bytes first, second;
+    CHECK_OK(phicache_key_bytes(one, typed, &first));
+    CHECK_OK(phicache_key_bytes(other, typed, &second));
+    CHECK_BYTES(first.data, first.len, second.data, second.len);
+}
+
+static void integers_at_once_are_a_tuple_of_them(void) {
+    const int64_t all[4] = {3, -1, INT64_MIN, INT64_MAX};
+    phicache_key *key, *one_by_one;
+    phicache_bytes bytes;
+    size_t count, i;
+    int where;
+    REQUIRE_OK(phicache_key_new(&key));
+    REQUIRE_OK(phicache_key_new(&one_by_one));
+    /* As an argument, in a tuple, in a set, in a named type, and as a named argument. */
+    for (where = 0; where < 5; where++)
+        for (count = 0; count <= 4; count++) {
+            phicache_key *keys[2];
+            keys[0] = key, keys[1] = one_by_one;
+            for (i = 0; i < 2; i++) {
+                CHECK_OK(phicache_key_reset(keys[i]));
+                if (where == 1) CHECK_OK(phicache_key_begin_tuple(keys[i]));
+                if (where == 2) CHECK_OK(phicache_key_begin_set(keys[i]));
+                if (where == 2) CHECK_OK(phicache_key_add_int(keys[i], 9));
+                if (where == 3) CHECK_OK(phicache_key_begin_named(keys[i], "state"));
+                if (where == 4) CHECK_OK(phicache_key_add_keyword(keys[i], "state"));
+            }
+            CHECK_OK(phicache_key_add_ints(key, count == 0 ? NULL : all, count));
+            CHECK_OK(phicache_key_begin_tuple(one_by_one));
+            for (i = 0; i < count; i++) CHECK_OK(phicache_key_add_int(one_by_one, all[i]));
+            CHECK_OK(phicache_key_end_tuple(one_by_one));
+            for (i = 0; i < 2; i++) {
+                if (where == 1) CHECK_OK(phicache_key_end_tuple(keys[i]));
+                if (where == 2) CHECK_OK(phicache_key_end_set(keys[i]));
+                if (where == 3) CHECK_OK(phicache_key_end_named(keys[i]));
+            }
+            check_same_keys(key, one_by_one, 0);
+            check_same_keys(key, one_by_one, 1);
+        }
+    CHECK_OK(phicache_key_reset(key));
+    CHECK_STATUS(phicache_key_add_ints(key, NULL, 1), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_bytes(key, 0, &bytes), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_OK(phicache_key_reset(key));
+    CHECK_STATUS(phicache_key_add_ints(key, all, SIZE_MAX / 8), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_OK(phicache_key_free(key));
+    CHECK_OK(phicache_key_free(one_by_one));
+}
+
 static void standard_keys_report_their_length(void) {
     const uint64_t candidates[1] = {4};
     uint8_t buffer[PHICACHE_KEY_BUFFER];
@@ -408,6 +458,7 @@ int main(void) {
     RUN(keywords_come_last_once_each_with_a_value_and_in_any_order);
     RUN(reset_removes_everything);
     RUN(the_standard_keys_are_the_builders);
+    RUN(integers_at_once_are_a_tuple_of_them);
     RUN(standard_keys_report_their_length);
     RUN(a_fingerprint_tells_networks_and_contexts_apart);
     RUN(an_invalid_network_has_no_fingerprint);

@@ -124,10 +124,29 @@ static void the_name_of_no_live_cache_is_an_error(void) {
     CHECK_OK(phicache_registry_clear_all());
 }
 
+static void a_name_has_no_control_characters(void) {
+    static const char *const wrong[] = {"two\nlines", "a\ttab", "a\x1b[31mcolour", "\x7f", "\xc2\x85"};
+    phicache_cache_options options;
+    phicache_dict_cache *cache = NULL;
+    size_t i;
+    memset(&options, 0, sizeof options);
+    options.struct_size = sizeof options;
+    for (i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        options.name = wrong[i];
+        CHECK_STATUS(phicache_dict_cache_new(NULL, &options, &cache), PHICACHE_ERROR_INVALID_ARGUMENT);
+        CHECK(cache == NULL);
+        CHECK_CONTAINS(phicache_last_error(), "control character");
+    }
+    options.name = "\xcf\x86 of system 1"; /* any other letters */
+    CHECK_OK(phicache_dict_cache_new(NULL, &options, &cache));
+    CHECK_OK(phicache_dict_cache_free(cache));
+}
+
 int main(void) {
     RUN(named_caches_are_listed_in_order_while_they_live);
     RUN(statistics_are_available_by_name);
     RUN(one_or_all_are_cleared);
     RUN(the_name_of_no_live_cache_is_an_error);
+    RUN(a_name_has_no_control_characters);
     return check_report();
 }

@@ -172,11 +172,9 @@ static void an_invalid_subsystem_is_an_error(void) {
     const int32_t negative[3] = {0, -1, 0};
     const uint64_t outside[3] = {8, 0, 0};
     phicache_subsystem *base = new_subsystem(7, NULL, NULL), *subsystem = base;
-    CHECK_STATUS(phicache_subsystem_new(&NETWORK, 3, STATE, 0, NULL, NULL, &subsystem),
-                 PHICACHE_ERROR_INVALID_ARGUMENT);
-    CHECK(subsystem == NULL);
     CHECK_STATUS(phicache_subsystem_new(&NETWORK, 3, STATE, 8, NULL, NULL, &subsystem),
                  PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK(subsystem == NULL);
     CHECK_STATUS(phicache_subsystem_new(&NETWORK, 0, STATE, 1, NULL, NULL, &subsystem),
                  PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK_STATUS(phicache_subsystem_new(&NETWORK, 65, STATE, 1, NULL, NULL, &subsystem),
@@ -317,6 +315,46 @@ static void shared_caches_are_one_per_fingerprint_and_role(void) {
     CHECK_OK(phicache_subsystem_free(cut));
 }
 
+/* PyPhi has them too: no mechanism has concepts, and the only values are those of the empty mechanism and purview. */
+static void a_system_may_have_no_nodes(void) {
+    const uint64_t severed[3] = {6, 0, 0};
+    phicache_subsystem *system = new_subsystem(0, NULL, NULL), *whole = new_subsystem(7, NULL, NULL), *cut;
+    uint8_t key[PHICACHE_KEY_BUFFER], of_cut[PHICACHE_KEY_BUFFER];
+    phicache_mice_cache *mice, *child;
+    phicache_mice given, found;
+    phicache_value record;
+    uint64_t nodes = 99;
+    int32_t damaged = 99;
+    size_t len, len_of_cut;
+    REQUIRE(system != NULL);
+    CHECK_OK(phicache_subsystem_nodes(system, &nodes));
+    CHECK_UINT(nodes, 0);
+    check_fingerprints_equal(system, whole, 0);
+    REQUIRE_OK(phicache_subsystem_cut(system, severed, &cut));
+    CHECK_OK(phicache_subsystem_damages(cut, PHICACHE_CAUSE, 0, 0, &damaged));
+    CHECK_INT(damaged, 0);
+    CHECK_OK(phicache_subsystem_key(system, "r", PHICACHE_CAUSE, 0, 0, key, sizeof key, &len));
+    CHECK_OK(phicache_subsystem_key(cut, "r", PHICACHE_CAUSE, 0, 0, of_cut, sizeof of_cut, &len_of_cut));
+    CHECK_BYTES(key, len, of_cut, len_of_cut);
+    CHECK_OK(phicache_dict_mice_cache_new(NULL, NULL, system, NULL, &mice));
+    CHECK_OK(phicache_dict_mice_cache_new(NULL, NULL, cut, mice, &child));
+    memset(&given, 0, sizeof given);
+    given.struct_size = found.struct_size = sizeof given;
+    CHECK_OK(phicache_key_mice(NULL, PHICACHE_CAUSE, 0, NULL, 0, key, sizeof key, &len));
+    CHECK_STATUS(phicache_mice_cache_set(mice, bytes(key, len), &given), PHICACHE_REFUSED_PHI);
+    given.phi = 1.0;
+    CHECK_OK(phicache_mice_cache_set(mice, bytes(key, len), &given));
+    CHECK_OK(phicache_mice_cache_get(child, bytes(key, len), &found, &record));
+    CHECK_INT(record.origin, PHICACHE_ORIGIN_PARENT);
+    CHECK_UINT(found.mechanism | found.purview, 0);
+    phicache_value_release(&record);
+    CHECK_OK(phicache_mice_cache_free(child));
+    CHECK_OK(phicache_mice_cache_free(mice));
+    CHECK_OK(phicache_subsystem_free(cut));
+    CHECK_OK(phicache_subsystem_free(system));
+    CHECK_OK(phicache_subsystem_free(whole));
+}
+
 int main(void) {
     RUN(a_bipartition_severs_from_one_part_to_the_other);
     RUN(a_matrix_has_each_connection_in_either_layout);
@@ -327,6 +365,7 @@ int main(void) {
     RUN(a_subsystem_knows_its_nodes_and_its_cut);
     RUN(all_cuts_of_a_system_have_one_fingerprint_and_other_systems_others);
     RUN(an_invalid_subsystem_is_an_error);
+    RUN(a_system_may_have_no_nodes);
     RUN(a_cut_scoped_key_contains_only_the_severed_connections_that_matter);
     RUN(severed_connections_that_do_not_exist_are_left_out);
     RUN(the_promised_buffer_holds_the_longest_key);

@@ -50,10 +50,14 @@ add_custom_target(phicache_cargo COMMAND ${cargo_command} BYPRODUCTS "${cargo_ar
                   WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMENT "cargo: libphicache.a" VERBATIM USES_TERMINAL)
 
 # Rust's standard library comes with LLVM bitcode for link-time optimization in Rust. For a C program it is useless,
-# it is a third of the archive, and two archives with it can collide in one program.
+# it is a third of the archive, and two archives with it can collide in one program. The shared library is linked from
+# cargo's archive, with its debug symbols; the linker leaves bitcode out.
 set(phicache_archive "${PROJECT_BINARY_DIR}/libphicache.a")
 if(CMAKE_OBJCOPY AND NOT PHICACHE_CARGO_PROFILE STREQUAL dev)  # a copy is faster, and tests do not mind
   set(copy_archive ${CMAKE_OBJCOPY} --enable-deterministic-archives --remove-section=.llvmbc --remove-section=.llvmcmd)
+  if(phicache_debug_file)
+    list(APPEND copy_archive --strip-debug)
+  endif()
 else()
   set(copy_archive ${CMAKE_COMMAND} -E copy)
 endif()

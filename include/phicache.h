@@ -238,7 +238,7 @@ extern "C" {
 /** Another cache has this name. */
 #define PHICACHE_ERROR_NAME_IN_USE (-11)
 
-/** The bytes are not a MICE record, or are damaged. */
+/** The bytes are not a MICE record, or the file is not one that a cache was saved to; or they are damaged. */
 #define PHICACHE_ERROR_DAMAGED (-12)
 
 /** A file operation of a disk cache failed. The message says what was tried, where, and why it failed. */
@@ -580,7 +580,7 @@ typedef void (*phicache_drop)(void *user_data);
 typedef struct phicache_cache_options {
     /** `sizeof(phicache_cache_options)`, set by the caller. */
     size_t struct_size;
-    /** A name of 1 to 63 bytes, which no other cache has; NULL for no name. */
+    /** A name of 1 to 63 bytes, without control characters, which no other cache has; NULL for no name. */
     const char *name;
     /**
      * The most bytes that the cache may use in this process, including overhead; 0 for no limit but that of memory. For
@@ -720,6 +720,20 @@ typedef struct phicache_disk_health {
     char last_failure[512];
 } phicache_disk_health;
 
+/** What has become of the values of a saved cache that were loaded. Grows at its end. */
+typedef struct phicache_load_counts {
+    /** `sizeof(phicache_load_counts)`, set by the caller. */
+    size_t struct_size;
+    /** Values that the cache has stored. */
+    uint64_t loaded;
+    /** Values whose keys had one in the cache already, which stays. */
+    uint64_t kept;
+    /** Values that the cache has refused, as a store would be; the statistics of the cache say why. */
+    uint64_t refused;
+    /** Values that were damaged, or belonged to another key, and damage to the file's own list of its values. */
+    uint64_t damaged;
+} phicache_load_counts;
+
 /** The values of one identity and role in the directory of disk caches. Grows at its end. */
 typedef struct phicache_disk_item {
     /** `sizeof(phicache_disk_item)`, set by the caller in the first item of a list. */
@@ -854,6 +868,14 @@ uint32_t phicache_features(void);
  * @param status  Any number.
  */
 const char *phicache_status_name(phicache_status status);
+
+/**
+ * Why a value was not stored, from its origin.
+ *
+ * @param origin  The `origin` of a value.
+ * @return REFUSED_…; ERROR_OUT_OF_MEMORY if an allocation failed; OK for any other origin: the cache has the value.
+ */
+phicache_status phicache_origin_refusal(uint32_t origin);
 
 /**
  * The message of this thread's last error: what was wrong and what was expected. Empty if there was no error.
@@ -1322,6 +1344,16 @@ phicache_status phicache_key_end_tuple(phicache_key *key);
 phicache_status phicache_key_add_doubles(phicache_key *key, const double *values, size_t count);
 
 /**
+ * Adds a tuple of integers: what `phicache_key_begin_tuple`, `phicache_key_add_int` for each and
+ * `phicache_key_end_tuple` add, in one call. C++ and Julia make the same element from a vector of integers.
+ *
+ * @param key     The builder.
+ * @param values  [nullable] The integers; may be NULL if `count` is 0.
+ * @param count   The number of integers.
+ */
+phicache_status phicache_key_add_ints(phicache_key *key, const int64_t *values, size_t count);
+
+/**
  * Begins a set. Everything added until `phicache_key_end_set` is an item of it, in any order; equal items count once.
  *
  * @param key  The builder.
@@ -1474,6 +1506,8 @@ phicache_status phicache_network_fingerprint(const double *tpm,
  * Stores a copy of a value as `phicache_cache_set` does, and tells the cache what it would cost to compute it again. A
  * full cache evicts what costs the least computing time for each byte.
  *
+ * May wait for the server or the file system, if the values are there.
+ *
  * @param cache    Any cache.
  * @param key      The key.
  * @param value    The value.
@@ -1488,6 +1522,9 @@ phicache_status phicache_cache_set_with_cost(phicache_cache *cache,
 /**
  * Looks a key up. Counts a hit or a miss.
  *
+ * May wait for the server or the file system, if the
+ * values are there.
+ *
  * @param cache  Any cache.
  * @param key    The key.
  * @param out    The value, pinned until `phicache_value_release`; zero on a miss.
@@ -1497,6 +1534,9 @@ phicache_status phicache_cache_get(phicache_cache *cache, phicache_bytes key, ph
 
 /**
  * Looks a key up, and copies its value. Counts a hit or a miss, but nothing if the buffer is too small.
+ *
+ * May wait for the server or the file system, if the
+ * values are there.
  *
  * @param cache     Any cache.
  * @param key       The key.
@@ -1514,6 +1554,9 @@ phicache_status phicache_cache_get_into(phicache_cache *cache,
 /**
  * Tells whether a key has a value. Counts nothing. Note that OK, which means yes, is 0.
  *
+ * May wait for the server or the file system, if the
+ * values are there.
+ *
  * @param cache  Any cache.
  * @param key    The key.
  * @return OK or MISS.
@@ -1522,6 +1565,9 @@ phicache_status phicache_cache_contains(phicache_cache *cache, phicache_bytes ke
 
 /**
  * Stores a copy of a value, and replaces the value that the key had. An empty value is a value.
+ *
+ * May wait for the server or the file system, if the
+ * values are there.
  *
  * @param cache  Any cache.
  * @param key    The key.
@@ -1535,6 +1581,9 @@ phicache_status phicache_cache_set(phicache_cache *cache, phicache_bytes key, ph
  *
  * If several threads request a missing key, one of them computes its value and the others wait. The value is returned
  * even if the cache could not store it; `out->origin` says whether it did.
+ *
+ * May wait for another thread or process that computes the value, and for the server or the file system, if the
+ * values are there.
  *
  * @param cache          Any cache.
  * @param key            The key.
@@ -1557,6 +1606,9 @@ phicache_status phicache_cache_memoize(phicache_cache *cache,
 /**
  * Removes a value. If it is pinned, it stays valid until it is released.
  *
+ * May wait for the server or the file system, if the
+ * values are there.
+ *
  * @param cache  Any cache.
  * @param key    The key.
  * @return OK, or MISS if the key had no value.
@@ -1566,12 +1618,18 @@ phicache_status phicache_cache_remove(phicache_cache *cache, phicache_bytes key)
 /**
  * Removes all values, and sets all counts to zero. Pinned values stay valid until they are released.
  *
+ * May wait for the server or the file system, if the
+ * values are there.
+ *
  * @param cache  Any cache.
  */
 phicache_status phicache_cache_clear(phicache_cache *cache);
 
 /**
  * Gets the number of values.
+ *
+ * May wait for the server or the file system, if the
+ * values are there.
  *
  * @param cache     Any cache.
  * @param out_size  The number.
@@ -1581,6 +1639,9 @@ phicache_status phicache_cache_size(phicache_cache *cache, uint64_t *out_size);
 /**
  * Gets hits, misses and size.
  *
+ * May wait for the server or the file system, if the
+ * values are there.
+ *
  * @param cache  Any cache.
  * @param out    The figures.
  */
@@ -1588,6 +1649,9 @@ phicache_status phicache_cache_info(phicache_cache *cache, phicache_info *out);
 
 /**
  * Gets all statistics.
+ *
+ * May wait for the server or the file system, if the
+ * values are there.
  *
  * @param cache  Any cache.
  * @param out    The statistics. Set `struct_size` first.
@@ -1648,6 +1712,8 @@ phicache_status phicache_read_end(void);
 /**
  * Looks a key up in a read section. Counts a hit or a miss.
  *
+ * May wait for the server or the file system, if the values are there.
+ *
  * @param cache  Any cache.
  * @param key    The key.
  * @param out    The value, in place, at 16-byte alignment. Valid until this thread's outermost read section ends. Zero
@@ -1671,6 +1737,8 @@ phicache_status phicache_reader_init(phicache_reader *reader, phicache_cache *ca
 /**
  * Looks a key up in a read section, as `phicache_cache_read` does.
  *
+ * May wait for the server or the file system, if the values are there.
+ *
  * @param reader  The reader, in the thread that filled it.
  * @param key     The key.
  * @param out     The value, in place. Valid until this thread's outermost read section ends. Zero on a miss.
@@ -1683,6 +1751,8 @@ phicache_status phicache_reader_read(phicache_reader *reader,
 
 /**
  * Looks a key up and copies its value, as `phicache_cache_get_into` does.
+ *
+ * May wait for the server or the file system, if the values are there.
  *
  * @param reader    The reader, in the thread that filled it.
  * @param key       The key.
@@ -1707,6 +1777,8 @@ void phicache_reader_release(phicache_reader *reader);
 /**
  * Looks many keys up in a read section. Counts a hit or a miss for each key, except those whose lookup failed.
  *
+ * May wait for the server or the file system, if the values are there.
+ *
  * @param cache      Any cache.
  * @param keys       The keys.
  * @param count      The number of keys.
@@ -1726,6 +1798,8 @@ phicache_status phicache_cache_read_many(phicache_cache *cache,
  * Looks many keys up. Counts a hit or a miss for each. If the lookup of some keys fails, the values that were found
  * are still returned, and only those are counted.
  *
+ * May wait for the server or the file system, if the values are there.
+ *
  * @param cache      Any cache.
  * @param keys       The keys.
  * @param count      The number of keys.
@@ -1744,6 +1818,8 @@ phicache_status phicache_cache_get_many(phicache_cache *cache,
  * Stores copies of many values. In Redis this takes one round trip, a part of which may fail: a node of a cluster is
  * down, or the server runs out of memory half-way. If the server does not reply, it may or may not have stored the
  * values.
+ *
+ * May wait for the server or the file system, if the values are there.
  *
  * @param cache         Any cache.
  * @param keys          The keys.
@@ -1783,6 +1859,8 @@ phicache_status phicache_cache_set_many(phicache_cache *cache,
 /**
  * Looks a key up as `phicache_cache_get` does.
  *
+ * May wait for the server or the file system, if the values are there.
+ *
  * @param cache  Any cache.
  * @param parts  The parts of the key. An empty part adds nothing.
  * @param count  The number of parts.
@@ -1796,6 +1874,8 @@ phicache_status phicache_cache_get_parts(phicache_cache *cache,
 
 /**
  * Looks a key up and copies its value, as `phicache_cache_get_into` does.
+ *
+ * May wait for the server or the file system, if the values are there.
  *
  * @param cache     Any cache.
  * @param parts     The parts of the key. An empty part adds nothing.
@@ -1815,6 +1895,8 @@ phicache_status phicache_cache_get_into_parts(phicache_cache *cache,
 /**
  * Stores a copy of a value as `phicache_cache_set` does.
  *
+ * May wait for the server or the file system, if the values are there.
+ *
  * @param cache  Any cache.
  * @param parts  The parts of the key. An empty part adds nothing.
  * @param count  The number of parts.
@@ -1828,6 +1910,9 @@ phicache_status phicache_cache_set_parts(phicache_cache *cache,
 
 /**
  * Looks a key up, and computes its value on a miss, as `phicache_cache_memoize` does. The callback gets the joined key.
+ *
+ * May wait for another thread or process that computes the value, and for the server or the file system, if the
+ * values are there.
  *
  * @param cache          Any cache.
  * @param parts          The parts of the key. An empty part adds nothing.
@@ -1848,6 +1933,116 @@ phicache_status phicache_cache_memoize_parts(phicache_cache *cache,
                                              void *call_data,
                                              phicache_value *out,
                                              int32_t *callback_code);
+
+/* Flat calls ----------------------------------------------------------------------------------------------------------
+ *
+ * The lookups of "Any cache" with a pointer and a length in place of each `phicache_bytes`, for callers to which a struct
+ * by value is expensive or unknown: Python's ctypes, Julia's ccall, Fortran, and other foreign-function interfaces. They
+ * do the same, and as fast.
+ *
+ *     double phi;
+ *     size_t len;
+ *     if (phicache_cache_get_into_flat(cache, key.data, key.len, (uint8_t *)&phi, sizeof phi, &len) == PHICACHE_OK) {
+ *         use(&phi, len);
+ *     }
+ */
+
+/**
+ * Looks a key up and copies its value, as `phicache_cache_get_into` does.
+ *
+ * May wait for the server or the file system, if the values are there.
+ *
+ * @param cache     Any cache.
+ * @param key       [nullable] The key; may be NULL if `key_len` is 0.
+ * @param key_len   The length of the key.
+ * @param buffer    [nullable] Receives the value; may be NULL if `capacity` is 0.
+ * @param capacity  The size of the buffer in bytes.
+ * @param out_len   The length of the value, also if it does not fit; 0 on a miss.
+ * @return OK, MISS, or ERROR_BUFFER_TOO_SMALL.
+ */
+phicache_status phicache_cache_get_into_flat(phicache_cache *cache,
+                                             const uint8_t *key,
+                                             size_t key_len,
+                                             uint8_t *buffer,
+                                             size_t capacity,
+                                             size_t *out_len);
+
+/**
+ * Looks a key up in a read section, as `phicache_cache_read` does.
+ *
+ * May wait for the server or the file system, if the values are there.
+ *
+ * @param cache     Any cache.
+ * @param key       [nullable] The key; may be NULL if `key_len` is 0.
+ * @param key_len   The length of the key.
+ * @param out_data  The value's first byte, in place, valid until this thread's outermost read section ends; NULL on a
+ *                  miss, and only then.
+ * @param out_len   The length of the value; 0 on a miss.
+ * @return OK or MISS; ERROR_INVALID_ARGUMENT outside a read section; ERROR_UNSUPPORTED for caches that
+ *         `phicache_cache_read` does not support.
+ */
+phicache_status phicache_cache_read_flat(phicache_cache *cache,
+                                         const uint8_t *key,
+                                         size_t key_len,
+                                         const uint8_t **out_data,
+                                         size_t *out_len);
+
+/**
+ * Tells whether a key has a value, as `phicache_cache_contains` does: OK, which means yes, is 0.
+ *
+ * May wait for the server or the file system, if the values are there.
+ *
+ * @param cache    Any cache.
+ * @param key      [nullable] The key; may be NULL if `key_len` is 0.
+ * @param key_len  The length of the key.
+ * @return OK or MISS.
+ */
+phicache_status phicache_cache_contains_flat(phicache_cache *cache, const uint8_t *key, size_t key_len);
+
+/**
+ * Stores a copy of a value, as `phicache_cache_set` does.
+ *
+ * May wait for the server or the file system, if the values are there.
+ *
+ * @param cache      Any cache.
+ * @param key        [nullable] The key; may be NULL if `key_len` is 0.
+ * @param key_len    The length of the key.
+ * @param value      [nullable] The value; may be NULL if `value_len` is 0.
+ * @param value_len  The length of the value.
+ * @return OK, or the reason why the value was refused: then the key keeps the value that it had.
+ */
+phicache_status phicache_cache_set_flat(phicache_cache *cache,
+                                        const uint8_t *key,
+                                        size_t key_len,
+                                        const uint8_t *value,
+                                        size_t value_len);
+
+/**
+ * Looks a key up, and computes its value on a miss, as `phicache_cache_memoize` does. The callback gets its key as a
+ * struct all the same.
+ *
+ * May wait for another thread or process that computes the value, and for the server or the file system, if the
+ * values are there.
+ *
+ * @param cache          Any cache.
+ * @param key            [nullable] The key; may be NULL if `key_len` is 0.
+ * @param key_len        The length of the key.
+ * @param compute        Computes the value.
+ * @param user_data      [nullable] Passed to `compute`.
+ * @param call_data      [nullable] Passed to `compute`.
+ * @param out            The value, pinned until `phicache_value_release`.
+ * @param callback_code  [nullable] The code that `compute` returned, whatever the status; 0 if it was not called.
+ * @return OK; ERROR_CALLBACK if `compute` did not return 0; the status of its last reservation if that failed. On an
+ *         error nothing is stored.
+ */
+phicache_status phicache_cache_memoize_flat(phicache_cache *cache,
+                                            const uint8_t *key,
+                                            size_t key_len,
+                                            phicache_compute compute,
+                                            void *user_data,
+                                            void *call_data,
+                                            phicache_value *out,
+                                            int32_t *callback_code);
 
 /* Entries -------------------------------------------------------------------------------------------------------------
  *
@@ -1880,6 +2075,8 @@ phicache_status phicache_cache_memoize_parts(phicache_cache *cache,
  * A Redis cache asks its server if this process does not have the value. The cache counts nothing, but a server that
  * counts lookups itself does (see `phicache_config_set_redis_whole_database`).
  *
+ * May wait for the server or the file system, if the values are there.
+ *
  * @param cache  Any cache.
  * @param key    The key.
  * @param out    The value, pinned until `phicache_value_release`; zero on a miss.
@@ -1890,6 +2087,8 @@ phicache_status phicache_cache_peek(phicache_cache *cache, phicache_bytes key, p
 /**
  * Calls a function with each entry of a cache in this process. Counts nothing. The entries that a MICE cache inherits
  * are its parent's, and do not come.
+ *
+ * May wait for the file system, if the values are there.
  *
  * @param cache          A cache in this process.
  * @param visit          Called with each entry.
@@ -1908,6 +2107,8 @@ phicache_status phicache_cache_for_each(phicache_cache *cache,
  * Begins a walk through a cache in this process. The cache may be freed during the walk, which then continues with the
  * entries that the cache had. One thread at a time uses the walk.
  *
+ * May wait for the file system, if the values are there.
+ *
  * @param cache  A cache in this process.
  * @param out    The walk. Free it with `phicache_walk_free`.
  * @return OK; ERROR_UNSUPPORTED for a cache in Redis, whose entries are at the server.
@@ -1916,6 +2117,8 @@ PHICACHE_MUST_USE phicache_status phicache_walk_new(phicache_cache *cache, phica
 
 /**
  * Gets the next entry. Counts nothing.
+ *
+ * May wait for the file system, if the values are there.
  *
  * @param walk       The walk.
  * @param out_entry  The entry; set `struct_size` first. Its key is valid until `out` is released.
@@ -2110,6 +2313,8 @@ phicache_status phicache_dict_cache_set(phicache_dict_cache *cache, phicache_byt
  * If several threads request a missing key, one of them computes its value and the others wait. The value is returned
  * even if the cache could not store it; `out->origin` says whether it did.
  *
+ * May wait for another thread that computes the value.
+ *
  * @param cache          The cache.
  * @param key            The key.
  * @param compute        Computes the value.
@@ -2277,6 +2482,8 @@ phicache_status phicache_redis_cache_shared(phicache_config *config,
  * Tells whether the configuration's server replies, by asking it now. All nodes of a cluster have to reply. (PyPhi's
  * `redis_available`.)
  *
+ * May wait for the server.
+ *
  * @param config         [nullable] The configuration; NULL is the process default.
  * @param timeout_ms     The most milliseconds to wait; 0 is the configuration's timeout.
  * @param out_available  1 or 0; 0 if the library was built without Redis.
@@ -2285,6 +2492,8 @@ phicache_status phicache_redis_available(phicache_config *config, uint64_t timeo
 
 /**
  * As `phicache_redis_available`, but fails with a message if the server does not reply.
+ *
+ * May wait for the server.
  *
  * @param config      [nullable] The configuration; NULL is the process default.
  * @param timeout_ms  The most milliseconds to wait; 0 is the configuration's timeout.
@@ -2312,6 +2521,8 @@ phicache_status phicache_redis_cache_free(phicache_redis_cache *cache);
 /**
  * Looks a key up. Counts a hit or a miss.
  *
+ * May wait for the server.
+ *
  * @param cache  The cache.
  * @param key    The key.
  * @param out    The value, pinned until `phicache_value_release`; zero on a miss.
@@ -2321,6 +2532,8 @@ phicache_status phicache_redis_cache_get(phicache_redis_cache *cache, phicache_b
 
 /**
  * Looks a key up, and copies its value. Counts a hit or a miss, but nothing if the buffer is too small.
+ *
+ * May wait for the server.
  *
  * @param cache     The cache.
  * @param key       The key.
@@ -2338,6 +2551,8 @@ phicache_status phicache_redis_cache_get_into(phicache_redis_cache *cache,
 /**
  * Tells whether a key has a value. Counts nothing. Note that OK, which means yes, is 0.
  *
+ * May wait for the server.
+ *
  * @param cache  The cache.
  * @param key    The key.
  * @return OK or MISS.
@@ -2346,6 +2561,8 @@ phicache_status phicache_redis_cache_contains(phicache_redis_cache *cache, phica
 
 /**
  * Stores a copy of a value, and replaces the value that the key had. An empty value is a value.
+ *
+ * May wait for the server.
  *
  * @param cache  The cache.
  * @param key    The key.
@@ -2359,6 +2576,8 @@ phicache_status phicache_redis_cache_set(phicache_redis_cache *cache, phicache_b
  *
  * If several threads request a missing key, one of them computes its value and the others wait. The value is returned
  * even if the cache could not store it; `out->origin` says whether it did.
+ *
+ * May wait for another thread or process that computes the value, and for the server.
  *
  * @param cache          The cache.
  * @param key            The key.
@@ -2381,6 +2600,8 @@ phicache_status phicache_redis_cache_memoize(phicache_redis_cache *cache,
 /**
  * Removes a value. If it is pinned, it stays valid until it is released.
  *
+ * May wait for the server.
+ *
  * @param cache  The cache.
  * @param key    The key.
  * @return OK, or MISS if the key had no value.
@@ -2390,12 +2611,16 @@ phicache_status phicache_redis_cache_remove(phicache_redis_cache *cache, phicach
 /**
  * Removes all values, and sets all counts to zero. Pinned values stay valid until they are released.
  *
+ * May wait for the server.
+ *
  * @param cache  The cache.
  */
 phicache_status phicache_redis_cache_clear(phicache_redis_cache *cache);
 
 /**
  * Gets the number of values.
+ *
+ * May wait for the server.
  *
  * @param cache     The cache.
  * @param out_size  The number.
@@ -2405,6 +2630,8 @@ phicache_status phicache_redis_cache_size(phicache_redis_cache *cache, uint64_t 
 /**
  * Gets hits, misses and size.
  *
+ * May wait for the server.
+ *
  * @param cache  The cache.
  * @param out    The figures.
  */
@@ -2412,6 +2639,8 @@ phicache_status phicache_redis_cache_info(phicache_redis_cache *cache, phicache_
 
 /**
  * Gets all statistics.
+ *
+ * May wait for the server.
  *
  * @param cache  The cache.
  * @param out    The statistics. Set `struct_size` first.
@@ -2498,6 +2727,8 @@ phicache_status phicache_redis_cache_as_cache(phicache_redis_cache *cache, phica
  * Gets a handle to the cache of a context, in the configuration's directory. All handles of this process with the same
  * context and directory are of one cache. Freeing the last one ends the use of its file.
  *
+ * May wait for the file system.
+ *
  * @param config   [nullable] The configuration; NULL is the process default. The same for all handles.
  * @param options  [nullable] Name, limits, and how to use the directory; NULL is all defaults. The same for all
  *                 handles.
@@ -2514,6 +2745,8 @@ phicache_status phicache_disk_cache_new(phicache_config *config,
 /**
  * Gets a handle to the cache of an identity and role, in the configuration's directory. All handles of this process with
  * the same identity, role and directory are of one cache.
+ *
+ * May wait for the file system.
  *
  * @param config       [nullable] The configuration; NULL is the process default. The same for all handles.
  * @param options      [nullable] Name, limits, and how to use the directory; NULL is all defaults. The same for all
@@ -2533,6 +2766,8 @@ phicache_status phicache_disk_cache_shared(phicache_config *config,
 /**
  * Waits until all values that this process has stored in the cache are on the storage device, so that they survive a
  * power cut.
+ *
+ * May wait for the file system.
  *
  * @param cache  The cache.
  * @return OK; ERROR_STORAGE if the device or a server failed: values of the last seconds may be missing then.
@@ -2559,6 +2794,8 @@ phicache_status phicache_cache_disk_health(phicache_cache *cache, phicache_disk_
 /**
  * Lists what is in the directory of a configuration, ordered by identity and role.
  *
+ * May wait for the file system.
+ *
  * @param config     [nullable] The configuration; NULL is the process default.
  * @param verify     0 reads the files' own lists; any other number reads every record and every value.
  * @param items      [nullable] Receives the items; may be NULL if `capacity` is 0. Set `struct_size` of the first item
@@ -2577,6 +2814,8 @@ phicache_status phicache_disk_list(phicache_config *config,
  * Removes all values of an identity, of all roles, from the directory of a configuration. Processes that use it go on,
  * and find nothing.
  *
+ * May wait for the file system.
+ *
  * @param config       [nullable] The configuration; NULL is the process default.
  * @param fingerprint  The identity.
  * @return OK, also if the directory has no values of it; ERROR_STORAGE.
@@ -2593,6 +2832,8 @@ phicache_status phicache_disk_cache_free(phicache_disk_cache *cache);
 /**
  * Looks a key up. Counts a hit or a miss.
  *
+ * May wait for the file system.
+ *
  * @param cache  The cache.
  * @param key    The key.
  * @param out    The value, pinned until `phicache_value_release`; zero on a miss.
@@ -2602,6 +2843,8 @@ phicache_status phicache_disk_cache_get(phicache_disk_cache *cache, phicache_byt
 
 /**
  * Looks a key up, and copies its value. Counts a hit or a miss, but nothing if the buffer is too small.
+ *
+ * May wait for the file system.
  *
  * @param cache     The cache.
  * @param key       The key.
@@ -2619,6 +2862,8 @@ phicache_status phicache_disk_cache_get_into(phicache_disk_cache *cache,
 /**
  * Tells whether a key has a value. Counts nothing. Note that OK, which means yes, is 0.
  *
+ * May wait for the file system.
+ *
  * @param cache  The cache.
  * @param key    The key.
  * @return OK or MISS.
@@ -2627,6 +2872,8 @@ phicache_status phicache_disk_cache_contains(phicache_disk_cache *cache, phicach
 
 /**
  * Stores a copy of a value, and replaces the value that the key had. An empty value is a value.
+ *
+ * May wait for the file system.
  *
  * @param cache  The cache.
  * @param key    The key.
@@ -2640,6 +2887,8 @@ phicache_status phicache_disk_cache_set(phicache_disk_cache *cache, phicache_byt
  *
  * If several threads request a missing key, one of them computes its value and the others wait. The value is returned
  * even if the cache could not store it; `out->origin` says whether it did.
+ *
+ * May wait for another thread or process that computes the value, and for the file system.
  *
  * @param cache          The cache.
  * @param key            The key.
@@ -2662,6 +2911,8 @@ phicache_status phicache_disk_cache_memoize(phicache_disk_cache *cache,
 /**
  * Removes a value. If it is pinned, it stays valid until it is released.
  *
+ * May wait for the file system.
+ *
  * @param cache  The cache.
  * @param key    The key.
  * @return OK, or MISS if the key had no value.
@@ -2671,12 +2922,16 @@ phicache_status phicache_disk_cache_remove(phicache_disk_cache *cache, phicache_
 /**
  * Removes all values, and sets all counts to zero. Pinned values stay valid until they are released.
  *
+ * May wait for the file system.
+ *
  * @param cache  The cache.
  */
 phicache_status phicache_disk_cache_clear(phicache_disk_cache *cache);
 
 /**
  * Gets the number of values.
+ *
+ * May wait for the file system.
  *
  * @param cache     The cache.
  * @param out_size  The number.
@@ -2686,6 +2941,8 @@ phicache_status phicache_disk_cache_size(phicache_disk_cache *cache, uint64_t *o
 /**
  * Gets hits, misses and size.
  *
+ * May wait for the file system.
+ *
  * @param cache  The cache.
  * @param out    The figures.
  */
@@ -2693,6 +2950,8 @@ phicache_status phicache_disk_cache_info(phicache_disk_cache *cache, phicache_in
 
 /**
  * Gets all statistics.
+ *
+ * May wait for the file system.
  *
  * @param cache  The cache.
  * @param out    The statistics. Set `struct_size` first.
@@ -2796,6 +3055,8 @@ phicache_status phicache_purview_cache_set(phicache_purview_cache *cache,
 /**
  * Looks up the purviews of a mechanism. On a miss, calls `compute`, which writes them as an array of `uint64_t` node
  * sets. Counts a hit or a miss.
+ *
+ * May wait for another thread that computes the value.
  *
  * @param cache          The cache.
  * @param direction      `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
@@ -2928,6 +3189,9 @@ phicache_status phicache_memo_free(phicache_memo *memo);
 /**
  * Gets the function's value for these arguments, which is computed on a miss. Counts a hit or a miss.
  *
+ * May wait for another thread or process that computes the value, and for the server or the file system, if the
+ * values are there.
+ *
  * @param memo           The memo.
  * @param args           The arguments.
  * @param call_data      [nullable] Passed to the function; for example the unpacked arguments.
@@ -2945,6 +3209,9 @@ phicache_status phicache_memo_call(phicache_memo *memo,
 /**
  * Gets the function's value as `phicache_memo_call` does, by the key of the arguments: without a list of arguments, for
  * callers that encode arguments themselves (`docs/keys.md`).
+ *
+ * May wait for another thread or process that computes the value, and for the server or the file system, if the
+ * values are there.
  *
  * @param memo           The memo.
  * @param args           The key of the arguments, as `phicache_key_bytes` makes it, typed as the memo is. Read before
@@ -2964,6 +3231,8 @@ phicache_status phicache_memo_call_key(phicache_memo *memo,
 /**
  * Gets the memo's own hits and misses, and the size of its cache.
  *
+ * May wait for the server or the file system, if the values are there.
+ *
  * @param memo  The memo.
  * @param out   The figures.
  */
@@ -2971,6 +3240,8 @@ phicache_status phicache_memo_info(phicache_memo *memo, phicache_info *out);
 
 /**
  * Clears the memo's cache, also for all others that use it, and sets the memo's counts to zero.
+ *
+ * May wait for the server or the file system, if the values are there.
  *
  * @param memo  The memo.
  */
@@ -3017,6 +3288,9 @@ phicache_status phicache_method_free(phicache_method *method);
  * The key is that of `phicache_cache_key` for the method's prefix and the arguments. A call that bypasses the cache
  * looks up, stores and counts nothing; its `out->origin` is NOT_STORED and REFUSED_DISABLED.
  *
+ * May wait for another thread or process that computes the value, and for the server or the file system, if the
+ * values are there.
+ *
  * @param method         The method.
  * @param cache          The object's cache.
  * @param object         [nullable] The object, passed to the function as its `call_data`.
@@ -3036,6 +3310,9 @@ phicache_status phicache_method_call(phicache_method *method,
 /**
  * Gets the method's value as `phicache_method_call` does, by the key of the arguments: without a list of arguments, for
  * callers that encode arguments themselves (`docs/keys.md`).
+ *
+ * May wait for another thread or process that computes the value, and for the server or the file system, if the
+ * values are there.
  *
  * @param method         The method.
  * @param cache          The object's cache.
@@ -3145,7 +3422,8 @@ phicache_status phicache_cut_damages(size_t size,
  * @param network      The fingerprint of network and context.
  * @param size         Nodes of the network, 1 to 64.
  * @param state        The state of each node of the network, not negative.
- * @param nodes        The nodes of the subsystem, as a node set. Not empty.
+ * @param nodes        The nodes of the subsystem, as a node set. It may be empty: PyPhi has such subsystems
+ *                     too, and their φ is 0.
  * @param connections  [nullable] For each node of the network, the set of nodes that it is connected to. If given,
  *                     `phicache_subsystem_key` omits severed connections that do not exist in the network. They do not
  *                     affect whether a cut damages a MICE. NULL: all nodes are connected.
@@ -3379,6 +3657,8 @@ phicache_status phicache_mice_cache_free(phicache_mice_cache *cache);
 /**
  * Looks a MICE up, also in the parents. Counts a hit or a miss.
  *
+ * May wait for the server or the file system, if the values are there.
+ *
  * @param cache     The cache.
  * @param key       The key.
  * @param out_mice  The MICE. Set `struct_size` first. Its payload is valid until `out` is released.
@@ -3394,6 +3674,8 @@ phicache_status phicache_mice_cache_get(phicache_mice_cache *cache,
  * Stores a copy of a MICE, unless the cut, φ or memory refuse it. A MICE that contradicts its standard key (another
  * direction or mechanism, or a purview that is not a candidate) is ERROR_INVALID_ARGUMENT. An empty purview fits every
  * list of candidates.
+ *
+ * May wait for the server or the file system, if the values are there.
  *
  * @param cache  The cache.
  * @param key    The key.
@@ -3419,6 +3701,9 @@ phicache_status phicache_mice_cache_would_store(phicache_mice_cache *cache, doub
  *
  * The MICE is returned even if the cache could not store it; `out->origin` says whether it did.
  *
+ * May wait for another thread or process that computes the value, and for the server or the file system, if the
+ * values are there.
+ *
  * @param cache          The cache.
  * @param key            The key.
  * @param compute        Computes the MICE.
@@ -3443,6 +3728,8 @@ phicache_status phicache_mice_cache_memoize(phicache_mice_cache *cache,
 /**
  * Tells whether a key has a MICE, also in the parents. Counts nothing. Note that OK, which means yes, is 0.
  *
+ * May wait for the server or the file system, if the values are there.
+ *
  * @param cache  The cache.
  * @param key    The key.
  * @return OK or MISS.
@@ -3453,6 +3740,8 @@ phicache_status phicache_mice_cache_contains(phicache_mice_cache *cache, phicach
  * Removes a MICE of this cache, not of its parents. If it is pinned, it stays valid until it is released. Children do
  * not see it any more.
  *
+ * May wait for the server or the file system, if the values are there.
+ *
  * @param cache  The cache.
  * @param key    The key.
  * @return OK, or MISS if this cache itself had none.
@@ -3462,12 +3751,18 @@ phicache_status phicache_mice_cache_remove(phicache_mice_cache *cache, phicache_
 /**
  * Removes all values, and sets all counts to zero. Pinned values stay valid until they are released.
  *
+ * May wait for the server or the file system, if the
+ * values are there.
+ *
  * @param cache  The cache.
  */
 phicache_status phicache_mice_cache_clear(phicache_mice_cache *cache);
 
 /**
  * Gets the number of values.
+ *
+ * May wait for the server or the file system, if the
+ * values are there.
  *
  * @param cache     The cache.
  * @param out_size  The number.
@@ -3477,6 +3772,9 @@ phicache_status phicache_mice_cache_size(phicache_mice_cache *cache, uint64_t *o
 /**
  * Gets hits, misses and size.
  *
+ * May wait for the server or the file system, if the
+ * values are there.
+ *
  * @param cache  The cache.
  * @param out    The figures.
  */
@@ -3484,6 +3782,9 @@ phicache_status phicache_mice_cache_info(phicache_mice_cache *cache, phicache_in
 
 /**
  * Gets all statistics.
+ *
+ * May wait for the server or the file system, if the
+ * values are there.
  *
  * @param cache  The cache.
  * @param out    The statistics. Set `struct_size` first.
@@ -3517,6 +3818,100 @@ phicache_status phicache_mice_encode(const phicache_mice *mice, uint8_t *buffer,
  * @return OK, or ERROR_DAMAGED.
  */
 phicache_status phicache_mice_decode(phicache_bytes record, phicache_mice *out);
+
+/* Saved caches --------------------------------------------------------------------------------------------------------
+ *
+ * A cache in this process can be saved to one file, and a later run, another machine or a colleague goes on with it.
+ * `phicache_cache_load` copies the values into a cache. `phicache_disk_cache_open` leaves them in the file and reads
+ * them from there when they are asked for, so that a program can begin at once with the results of a paper.
+ *
+ * A file has one context: how its values were computed. It is used with the same context only, so that values of another
+ * algorithm are not taken for one's own. The file of a MICE cache also has the fingerprint of its subsystem under its
+ * cut, and is loaded only into a MICE cache of the same one. `phicache-info --disk FILE` prints what a file is.
+ *
+ * The file appears under its name when it is complete and on the storage device. If saving fails, or the process is
+ * killed, an older file of that name stays as it was. Programs that have it open go on with it.
+ *
+ * Every value has a checksum, which is verified whenever it is read; what is damaged is a miss, and counted. Checksums
+ * show damage, not intent: who chooses the path trusts the file, whoever it belongs to. `docs/disk-format.md` specifies
+ * the file.
+ *
+ *     phicache_bytes context = { (const uint8_t *)"entropy of a channel, bits, version 1", 37 };
+ *     uint64_t count;
+ *     if (phicache_cache_save(cache, "results.phi", context, &count) != PHICACHE_OK) puts(phicache_last_error());
+ *
+ *     phicache_load_counts counts;
+ *     counts.struct_size = sizeof counts;
+ *     if (phicache_cache_load(cache, "results.phi", context, &counts) != PHICACHE_OK) puts(phicache_last_error());
+ */
+
+/**
+ * Saves the values of a cache to a file, with what they cost to compute. Other threads may use the cache meanwhile: what
+ * is there from the beginning to the end is saved; of what changes, the value before or after, or nothing.
+ *
+ * @param cache      A cache in this process. Values that a MICE cache inherits are its parent's, and are not saved.
+ * @param path       The file. It is replaced if it exists; a symbolic link leads to the file that is replaced.
+ * @param context    What the values are and how they are computed: algorithm, settings, version. Not empty.
+ * @param out_count  [nullable] The number of values that were saved.
+ * @return OK; ERROR_UNSUPPORTED for a cache in Redis or on disk; ERROR_STORAGE: then the path is as it was.
+ */
+phicache_status phicache_cache_save(phicache_cache *cache,
+                                    const char *path,
+                                    phicache_bytes context,
+                                    uint64_t *out_count);
+
+/**
+ * Loads the values of a file into a cache of the type that was saved. Each is stored as a value of
+ * `phicache_cache_set_with_cost` would be: one for which the cache has no room is refused, or others are evicted for it.
+ * Keys that have a value keep it.
+ *
+ * @param cache    A cache in this process.
+ * @param path     The file.
+ * @param context  The context that it was saved with.
+ * @param out      What has become of the values. Set `struct_size` first.
+ * @return OK, also if values were refused or damaged; ERROR_INVALID_ARGUMENT if the file was saved with another context,
+ *         from another type of cache or from the MICE of another subsystem or cut: nothing is loaded; ERROR_DAMAGED if it
+ *         is no saved cache, or is damaged where it says what it is; ERROR_STORAGE if it cannot be read: what was loaded
+ *         before stays.
+ */
+phicache_status phicache_cache_load(phicache_cache *cache,
+                                    const char *path,
+                                    phicache_bytes context,
+                                    phicache_load_counts *out);
+
+/**
+ * Makes a cache of the values in a file, which are read from there when they are asked for; those that are used again are
+ * kept in this process. Nothing is written: a store is REFUSED_DISABLED, a computed value is returned and not stored, and
+ * `remove` and `clear` are errors. The file may be on a file system that cannot be written, and belong to another user. If
+ * it is replaced, the cache goes on with the old file; if it is truncated, what is gone is a miss.
+ *
+ * @param config   [nullable] The configuration; NULL is the process default.
+ * @param options  [nullable] Name, limits and verified mode; NULL is all defaults. What concerns directories has no
+ *                 effect.
+ * @param path     A file to which a dict cache was saved.
+ * @param context  The context that it was saved with.
+ * @param out      The cache. Free it with `phicache_disk_cache_free`.
+ * @return As `phicache_cache_load`.
+ */
+PHICACHE_MUST_USE
+phicache_status phicache_disk_cache_open(phicache_config *config,
+                                         const phicache_cache_options *options,
+                                         const char *path,
+                                         phicache_bytes context,
+                                         phicache_disk_cache **out);
+
+/**
+ * Gets what a file is to which a cache was saved, and what it contains.
+ *
+ * @param path    The file.
+ * @param verify  0 reads the file's own list of its values; any other number reads and verifies all values.
+ * @param out     Identity, role, context, bytes, records and damage; `segments` is 1. Set `struct_size` first.
+ * @return OK, also if values are damaged; ERROR_DAMAGED if it is no saved cache, or is damaged where it says what it is;
+ *         ERROR_STORAGE if it cannot be read.
+ */
+phicache_status phicache_bundle_describe(const char *path,
+                                         int32_t verify,
+                                         phicache_disk_item *out);
 
 /* Single flight without callbacks -------------------------------------------------------------------------------------
  *
@@ -3558,6 +3953,8 @@ phicache_status phicache_mice_decode(phicache_bytes record, phicache_mice *out);
 /**
  * Looks a key up. If it has no value, tells who computes it.
  *
+ * May wait for the server or the file system, if the values are there, but not for other computations.
+ *
  * @param cache      Any cache.
  * @param key        The key.
  * @param owner      The owner: 0 for this thread, or the number of a task, below 2^63.
@@ -3576,6 +3973,9 @@ phicache_status phicache_cache_begin(phicache_cache *cache,
 
 /**
  * Waits until the value of a key has been computed.
+ *
+ * May wait for another thread or process that computes the value, at most `milliseconds`, and for the server or the
+ * file system, if the values are there.
  *
  * @param cache         Any cache.
  * @param key           The key.
@@ -3638,6 +4038,8 @@ phicache_status phicache_lease_set_cost(phicache_lease *lease, uint64_t cost_ns)
  * If the last reservation failed, there is no value: the call fails with the same status, and the computation counts
  * as failed.
  *
+ * May wait for the server or the file system, if the values are there.
+ *
  * @param lease  The lease.
  * @param out    [nullable] The value, pinned until `phicache_value_release`; `out->origin` says whether it was stored.
  */
@@ -3646,6 +4048,8 @@ phicache_status phicache_lease_complete(phicache_lease *lease, phicache_value *o
 /**
  * Abandons a lease, and frees it: one of the waiting callers computes the value, or all of them begin again. This does
  * not count as a failed computation.
+ *
+ * May wait for the server or the file system, if the values are there.
  *
  * @param lease  [nullable] The lease.
  */
@@ -3673,6 +4077,8 @@ phicache_status phicache_lease_abandon(phicache_lease *lease);
 /**
  * Lists the named caches, ordered by name.
  *
+ * May wait for the servers and the file systems of all named caches.
+ *
  * @param items      [nullable] Receives the items; may be NULL if `capacity` is 0. Set `struct_size` of the first
  *                   item to `sizeof` of an item.
  * @param capacity   The number of items that fit.
@@ -3683,6 +4089,8 @@ phicache_status phicache_registry_list(phicache_registry_item *items, size_t cap
 /**
  * Gets hits, misses and size of a named cache.
  *
+ * May wait for the server or the file system, if the cache's values are there.
+ *
  * @param name  The name. It is an error if no cache has it.
  * @param out   The figures.
  */
@@ -3690,6 +4098,8 @@ phicache_status phicache_registry_info(const char *name, phicache_info *out);
 
 /**
  * Gets all statistics of a named cache.
+ *
+ * May wait for the server or the file system, if the cache's values are there.
  *
  * @param name  The name. It is an error if no cache has it.
  * @param out   The statistics. Set `struct_size` first.
@@ -3699,11 +4109,17 @@ phicache_status phicache_registry_stats(const char *name, phicache_stats *out);
 /**
  * Clears a named cache: removes all values, and sets all counts to zero.
  *
+ * May wait for the server or the file system, if the cache's values are there.
+ *
  * @param name  The name. It is an error if no cache has it.
  */
 phicache_status phicache_registry_clear(const char *name);
 
-/** Clears all named caches. If one fails, the others are cleared all the same, and the first error is returned. */
+/**
+ * Clears all named caches. If one fails, the others are cleared all the same, and the first error is returned.
+ *
+ * May wait for the servers and the file systems of all named caches.
+ */
 phicache_status phicache_registry_clear_all(void);
 
 #ifdef __cplusplus

@@ -243,10 +243,10 @@ def paper_checks(build, jobs, tools):
     """Checks that read files other than code: dependencies, pages, the API reference."""
     yield check(as_one, sys.executable, "-B", "make/check_dependencies.py")
     yield check(as_one, sys.executable, "-B", "make/check_docs.py")
-    if shutil.which("doxygen"):
+    if find_tool.find("doxygen", Path(build).resolve()):
         yield check(as_one, sys.executable, "-B", "make/docs.py", build)
     else:
-        yield skipped("doxygen is missing; make docs fetches it")
+        yield skipped("doxygen is missing, and could not be fetched")
 
 
 def cmake_checks(tools, jobs, build, options, only=()):

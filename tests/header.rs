@@ -31,7 +31,13 @@ fn exported() -> Vec<(String, String)> {
 #[test]
 fn every_exported_function_catches_panics_under_its_own_name() {
     // Functions that only return constants cannot panic.
-    let constant = ["phicache_version", "phicache_version_number", "phicache_features", "phicache_status_name"];
+    let constant = [
+        "phicache_version",
+        "phicache_version_number",
+        "phicache_features",
+        "phicache_status_name",
+        "phicache_origin_refusal",
+    ];
     // A lookup that computes on a miss takes its name from Computes::FUNCTION (border/callback.rs).
     let callback = read("src/ffi/border/callback.rs");
     assert_eq!(callback.matches("catch_panics(C::FUNCTION, ").count(), 2);
@@ -94,6 +100,44 @@ fn the_header_declares_every_exported_function_and_describes_every_parameter() {
     }
     assert!(functions > 80, "{functions} functions");
     assert!(!header.contains("phicache_test_panic"));
+}
+
+/// The functions whose descriptions say that they may wait.
+fn waiting(header: &str) -> Vec<&str> {
+    let described = header.split("/**").skip(1).filter_map(|text| text.split_once("*/"));
+    let waiting = described.filter(|(description, _)| description.contains("May wait for "));
+    waiting.map(|(_, rest)| rest.split('(').next().unwrap().rsplit([' ', '\n']).next().unwrap()).collect()
+}
+
+#[test]
+fn the_guide_lists_the_functions_that_may_wait() {
+    let (header, guide) = (read("include/phicache.h"), read("docs/guide.md"));
+    let waiting = waiting(&header);
+    let section = guide.split_once("### Which calls may wait\n").unwrap().1;
+    let table = section.split_once("\n\n| ").unwrap().1.split("\n\n").next().unwrap();
+    let names = table.split('`').skip(1).step_by(2).filter(|name| name.starts_with("phicache_"));
+    let names: Vec<(&str, &str)> = names.map(|name| name.split_once('…').unwrap_or((name, ""))).collect();
+    let matches = |(start, end): (&str, &str), function: &str| {
+        // Of each lookup there are forms for keys in parts and with flat arguments.
+        let plain = function.trim_end_matches("_parts").trim_end_matches("_flat");
+        let is_whole = end.is_empty() && function == start;
+        is_whole || !end.is_empty() && plain.starts_with(start) && plain.ends_with(&format!("cache{end}"))
+    };
+    for function in &waiting {
+        assert!(names.iter().any(|name| matches(*name, function)), "{function} may wait, and the guide lacks it");
+    }
+    for name in names {
+        assert!(
+            waiting.iter().any(|function| matches(name, function)),
+            "{name:?} may wait in the guide, not in the header"
+        );
+    }
+    assert!(waiting.len() > 60, "{} functions", waiting.len());
+    // What computes, and what asks a server, may wait.
+    for (name, _) in exported() {
+        let may = ["memoize", "ping", "_call", "_call_key", "_begin"].iter().any(|end| name.ends_with(end));
+        assert!(!may || name == "phicache_read_begin" || waiting.contains(&name.as_str()), "{name} may wait");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `registry.rs` | the live caches that have a name |
 //! | `holder.rs` | one cache for all callers that name the same identity and role |
+//! | `bundle.rs` | a cache saved to one file, loaded again, or only read |
 //! | `memo.rs` | a function with its cache; a method that uses its object's cache |
 //! | `walk.rs` | every entry of a cache once, while others use it |
 //! | `lease.rs` | computing a value without a callback: begin, complete or abandon, wait |
@@ -29,6 +30,7 @@
 //! refuses, what it inherits, how it clears.
 
 mod any;
+mod bundle;
 mod computed;
 mod counters;
 mod dict;
@@ -52,6 +54,7 @@ mod walk;
 mod worth;
 
 pub use any::Cache;
+pub use bundle::{Loaded, load, open, save};
 pub use counters::{Info, Stats};
 pub use dict::DictCache;
 pub use full::Full;

@@ -35,6 +35,11 @@ impl Name {
             if name.is_empty() || name.len() > NAME_MAX {
                 return Err(Error::invalid(format!("a cache name of {} bytes; expected 1 to {NAME_MAX}", name.len())));
             }
+            if let Some(control) = name.chars().find(|letter| letter.is_control()) {
+                return Err(Error::invalid(format!(
+                    "a cache name with the control character {control:?}; names are printed, one to a line"
+                )));
+            }
             let share = try_owned(name)?;
             let mut caches = CACHES.lock();
             match position(&caches, name) {

@@ -66,6 +66,8 @@ enum Held {
     Computing(u64),
     /// Because the value could not be stored, at this time.
     Futile(Instant),
+    /// For no reason: unlocking has failed.
+    Ended,
 }
 
 static FIRST: OnceBox<Claims> = OnceBox::new();
@@ -93,17 +95,18 @@ impl Claims {
             Some(Held::Computing(_)) => return Ok(Claimed::Taken),
             Some(Held::Futile(_)) => return Ok(Claimed::Futile),
             None if state.unavailable => return Ok(Claimed::Unavailable),
-            None => (),
+            Some(Held::Ended) | None => (),
         }
-        self.forget_futile(&mut state);
-        let locked = self.ready(&state, true).and_then(|()| match self.locks.try_lock(number, Mode::Exclusive)? {
-            true => Ok(Claimed::Granted),
-            false => Ok(match self.locks.locked(number)? {
-                Some(Mode::Shared) => Claimed::Futile,
-                // If it is free by now, the caller asks again.
-                _ => Claimed::Taken,
-            }),
-        });
+        self.unlock_old(&mut state);
+        let locked =
+            self.ready(&state, true).and_then(|()| match files::try_lock_byte(&self.locks, number, Mode::Exclusive)? {
+                true => Ok(Claimed::Granted),
+                false => Ok(match files::locked_byte(&self.locks, number)? {
+                    Some(Mode::Shared) => Claimed::Futile,
+                    // If it is free by now, the caller asks again.
+                    _ => Claimed::Taken,
+                }),
+            });
         match locked {
             Ok(Claimed::Granted) => {
                 state.held.insert(number, Held::Computing(computation));
@@ -126,7 +129,7 @@ impl Claims {
             None if state.unavailable => return Ok(false),
             None => (),
         }
-        let locked = self.ready(&state, false).and_then(|()| self.locks.locked(number));
+        let locked = self.ready(&state, false).and_then(|()| files::locked_byte(&self.locks, number));
         match locked.map_err(Failure::of("look at", &self.path)) {
             // Nobody has claimed anything yet.
             Err(failure) if failure.is_absence() => Ok(false),
@@ -143,22 +146,24 @@ impl Claims {
             return Ok(());
         }
         let many = state.held.values().filter(|held| matches!(held, Held::Futile(_))).count() >= MOST_FUTILE;
-        if futile && !many && self.locks.try_lock(number, Mode::Shared).unwrap_or(false) {
+        if futile && !many && files::try_lock_byte(&self.locks, number, Mode::Shared).unwrap_or(false) {
             state.held.insert(number, Held::Futile(Instant::now()));
             return Ok(());
         }
-        state.held.remove(&number);
-        self.locks.unlock(number).map_err(Failure::of("unlock", &self.path))
+        let unlocked = files::unlock_byte(&self.locks, number);
+        match &unlocked {
+            Ok(()) => drop(state.held.remove(&number)),
+            Err(_) => drop(state.held.insert(number, Held::Ended)),
+        }
+        unlocked.map_err(Failure::of("unlock", &self.path))
     }
 
-    /// Ends what others were told long enough.
-    fn forget_futile(&self, state: &mut State) {
+    /// Unlocks what has been locked long enough.
+    fn unlock_old(&self, state: &mut State) {
         state.held.retain(|number, held| match held {
-            Held::Futile(since) if since.elapsed() > FUTILE => {
-                let _ = self.locks.unlock(*number);
-                false
-            }
-            _ => true,
+            Held::Computing(_) => true,
+            Held::Futile(since) if since.elapsed() <= FUTILE => true,
+            Held::Futile(_) | Held::Ended => files::unlock_byte(&self.locks, *number).is_err(),
         });
     }
 

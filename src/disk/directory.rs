@@ -41,6 +41,11 @@ impl Directory {
         Ok(directory)
     }
 
+    /// The directory of a file that its reader trusts. Nothing is made there.
+    pub fn of_file(path: &Path) -> Self {
+        Directory { root: path.parent().unwrap_or(path).into(), trusts_group: false }
+    }
+
     /// The default directory: the user's cache directory if it is on a local file system, or else one below
     /// `/var/tmp`.
     pub fn default_path() -> Result<PathBuf> {

@@ -13,6 +13,8 @@ use std::time::SystemTime;
 use rustix::fs::OFlags;
 use rustix::process::{Resource, getrlimit};
 
+use crate::sync::{LockFile, Mode};
+
 /// Opens a regular file to read.
 pub fn open(path: &Path) -> io::Result<File> {
     open_with(OpenOptions::new().read(true), path)
@@ -199,6 +201,24 @@ pub fn try_lock(file: &File) -> io::Result<bool> {
         Err(fs::TryLockError::WouldBlock) => Ok(false),
         Err(fs::TryLockError::Error(error)) => Err(error),
     }
+}
+
+/// Locks a byte of a file, or changes its lock; returns false if another process holds a lock that excludes it.
+pub fn try_lock_byte(file: &LockFile, byte: u64, mode: Mode) -> io::Result<bool> {
+    faults::check()?;
+    file.try_lock(byte, mode)
+}
+
+/// Unlocks a byte of a file.
+pub fn unlock_byte(file: &LockFile, byte: u64) -> io::Result<()> {
+    faults::check()?;
+    file.unlock(byte)
+}
+
+/// How another process has locked a byte of a file.
+pub fn locked_byte(file: &LockFile, byte: u64) -> io::Result<Option<Mode>> {
+    faults::check()?;
+    file.locked(byte)
 }
 
 /// Notes in a file's access time that it was read now.

@@ -3,12 +3,14 @@
 //!
 //! | file | its one idea |
 //! |---|---|
-//! | `inspect.rs` | what is in a directory, for people |
+//! | `inspect.rs` | what is in a directory or a bundle, for people |
+//! | `bundle.rs` | writing a bundle: many values in one file that appears whole |
 //! | `store.rs` | stores and removals: records are appended to a segment of this process |
 //! | `refresh.rs` | what other processes have stored since the last refresh |
 //! | `compact.rs` | many small segments become one |
 //! | `single_flight.rs` | of many processes that miss a key, one computes it |
 //! | `space.rs` | lookups: the index says where a record is, one read fetches it |
+//! | `bundle_reader.rs` | reading a bundle, all of it in order |
 //! | `bound.rs` | whole segments are removed when the directory is full |
 //! | `repair.rs` | segments of processes that are gone are sealed |
 //! | `writer.rs` | the segment to which this process appends |
@@ -18,6 +20,7 @@
 //! | `stamp.rs` | whether a directory has changed since it was listed |
 //! | `index.rs` | from the hash of a key to the place of its record |
 //! | `context.rs` | the context of an identity, for people |
+//! | `description.rs` | what a bundle is, in its own words |
 //! | `value_files.rs` | long values, each in a file |
 //! | `segment.rs` | a segment as its readers see it |
 //! | `open_files.rs` | the number of descriptors that are kept open |
@@ -43,11 +46,14 @@
 #![expect(clippy::len_without_is_empty, reason = "lengths of records and values, which are not collections")]
 
 mod bound;
+mod bundle;
+mod bundle_reader;
 mod catalog;
 mod checksum;
 mod claims;
 mod compact;
 mod context;
+mod description;
 mod directory;
 mod failure;
 pub mod files;
@@ -69,10 +75,13 @@ mod store;
 mod value_files;
 mod writer;
 
+pub use bundle::BundleWriter;
+pub use bundle_reader::{Bundle, Item};
 pub use claims::Claimed;
+pub use description::Description;
 pub use directory::Directory;
 pub use failure::{Failure, Outcome};
 pub use health::Health;
-pub use inspect::{Report, inspect};
+pub use inspect::{Report, inspect, inspect_bundle};
 pub use space::{Found, Lookup, Options, Space};
 pub use store::{Entry, Stored};

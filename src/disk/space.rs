@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
-use super::catalog::{Catalog, Located};
+use super::bundle_reader::Bundle;
+use super::catalog::{Catalog, Growth, Located};
 use super::claims::Claims;
 use super::directory::Directory;
 use super::failure::{Failure, Outcome};
-use super::format::{Content, Kind, PREFIX, Record, RecordKey};
+use super::format::{self, Content, Kind, PREFIX, Record, RecordKey};
 use super::health::Health;
 use super::leases::Leases;
 use super::read_filter::ReadFilter;
@@ -84,6 +85,8 @@ pub struct Space {
     pub(super) claims: &'static Claims,
     pub(super) leases: Leases,
     pub(super) health: Health,
+    /// Whether it is a bundle, whose only segment is known from the beginning.
+    pub(super) is_bundle: bool,
 }
 
 /// A value that was found. The caller makes room for it and has it read.
@@ -127,8 +130,6 @@ impl Space {
     pub fn open(path: &Path, fingerprint: &[u8; 32], role: &str, options: Options) -> Result<Self> {
         let directory = Directory::new(path, options.trust_group, !options.read_only)?;
         let folder: PathBuf = directory.space(fingerprint, role);
-        let mut hasher = blake3::Hasher::new_derive_key("phicache 2026-11 disk space 1");
-        hasher.update(fingerprint).update(role.as_bytes());
         let claims = Claims::of(&directory);
         let leases = Leases::new(&folder, (directory.directory_mode(), directory.file_mode()));
         Ok(Space {
@@ -136,7 +137,7 @@ impl Space {
             options,
             folder: folder.into(),
             context: None,
-            digest: *hasher.finalize().as_bytes(),
+            digest: format::space(fingerprint, role),
             catalog: RwLock::default(),
             writer: Mutex::default(),
             process: AtomicU32::new(std::process::id()),
@@ -146,7 +147,41 @@ impl Space {
             claims,
             leases,
             health: Health::default(),
+            is_bundle: false,
         })
+    }
+
+    /// The values of a bundle, which are only read.
+    pub fn of_bundle(bundle: Bundle) -> Result<Self> {
+        let (segment, description) = bundle.into_parts();
+        let path = segment.path();
+        let directory = Directory::of_file(&path);
+        let space = Space {
+            claims: Claims::of(&directory),
+            leases: Leases::new(&path, (directory.directory_mode(), directory.file_mode())),
+            directory,
+            options: Options { read_only: true, ..Options::default() },
+            folder: path.into(),
+            context: Some(description.context.into()),
+            digest: segment.header.space,
+            catalog: RwLock::default(),
+            writer: Mutex::default(),
+            process: AtomicU32::new(std::process::id()),
+            listed: Mutex::default(),
+            due: AtomicU64::new(u64::MAX),
+            reads: ReadFilter::new(),
+            health: Health::default(),
+            is_bundle: true,
+        };
+        let (footer, is_damaged) = segment.parts()?;
+        if is_damaged {
+            space.health.count_damaged();
+        }
+        space.change(|catalog| {
+            let number = catalog.add(segment, Growth::Sealed)?;
+            catalog.note_all(number, &footer)
+        })?;
+        Ok(space)
     }
 
     /// The same, whose identity is that of this context: lists of the directory show it.
@@ -281,7 +316,7 @@ impl Space {
             return Ok(Some(Lookup::Nothing));
         }
         self.reads.note(hash);
-        let cost_ns = record.cost.max(0.0) as u64;
+        let (cost_ns, end) = (record.cost.max(0.0) as u64, located.offset + record.len() as u64);
         let bytes = match record.content {
             Content::Removed => return Ok(Some(Lookup::Nothing)),
             Content::Value(value) => {
@@ -289,7 +324,7 @@ impl Space {
                 let range = start..start + value.len();
                 FoundBytes::Record(bytes, range)
             }
-            Content::File(described) => match OpenValue::open(&located.segment.value_folder(), header, described) {
+            Content::File(described) => match OpenValue::of_record(&located.segment, end, described) {
                 Ok(Some(file)) => FoundBytes::File(file),
                 Ok(None) => return damaged(),
                 Err(failure) if failure.is_absence() => return Ok(None),

@@ -24,7 +24,7 @@ impl Subsystem {
     /// The subsystem of these nodes of `network` in `state`, under `cut`.
     ///
     /// The network's connections are optional. With them, a cut-scoped key leaves out severed connections that never
-    /// existed, so that more cuts share their results.
+    /// existed, so that more cuts share their results. A system without nodes is one too: all its results are trivial.
     pub fn new(
         network: &Fingerprint,
         state: &[i32],
@@ -39,7 +39,7 @@ impl Subsystem {
         if let Some((node, value)) = state.iter().enumerate().find(|(_, value)| **value < 0) {
             return Err(Error::invalid(format!("node {node} is in state {value}; expected 0 or more")));
         }
-        if nodes.is_empty() || !nodes.is_subset(NodeSet::first(size)) {
+        if !nodes.is_subset(NodeSet::first(size)) {
             return Err(Error::invalid(format!("nodes {:#x}; expected some of the network's {size} nodes", nodes.0)));
         }
         let mut all = [NodeSet::first(size); NODES_MAX];

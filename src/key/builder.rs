@@ -5,7 +5,7 @@
 
 use std::mem;
 
-use super::element::{Element, KEYWORD, NAMED, SET, TUPLE, sized};
+use super::element::{Element, HEAD_MAX, KEYWORD, NAMED, SET, TUPLE, sized};
 use super::encoding::{Buffer, Doubles, Encoding};
 use crate::error::{Error, Result, try_owned};
 
@@ -127,6 +127,17 @@ impl KeyBuilder {
         self.encodings.iter_mut().try_for_each(|encoding| encoding.reserve(5 + size_of_val(values)))?;
         let values = Doubles::new(values);
         self.encodings.iter_mut().for_each(|encoding| encoding.push_doubles(values));
+        self.pending = false;
+        Ok(())
+    }
+
+    /// Adds a tuple of integers, at once.
+    pub fn add_ints(&mut self, values: &[i64]) -> Result<()> {
+        self.check_place()?;
+        self.check_depth()?;
+        let len = 5 + values.len().saturating_mul(HEAD_MAX);
+        self.encodings.iter_mut().try_for_each(|encoding| encoding.reserve(len))?;
+        self.encodings.iter_mut().for_each(|encoding| encoding.push_ints(values));
         self.pending = false;
         Ok(())
     }

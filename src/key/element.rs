@@ -78,8 +78,9 @@ impl<'a> Element<'a> {
     }
 }
 
+/// An integer: its head has HEAD_MAX bytes.
 #[inline(always)]
-fn int(value: i64) -> Head {
+pub(super) fn int(value: i64) -> Head {
     long(INTEGER, value as u64)
 }
 

@@ -3,7 +3,9 @@
 use std::ops::{Deref, DerefMut};
 
 use super::KEY_MAX;
-use super::element::{DOUBLES, Element, HEAD_MAX, Head, NAMED, SET, VERSION_TYPED, VERSION_UNTYPED, canonical, sized};
+use super::element::{
+    DOUBLES, Element, HEAD_MAX, Head, NAMED, SET, TUPLE, VERSION_TYPED, VERSION_UNTYPED, canonical, int, sized,
+};
 use crate::error::{Error, Result};
 
 /// Bytes with room for more. Unlike in a `Vec`, the room is initialized, so that appending a few bytes needs no call.
@@ -178,6 +180,13 @@ impl Encoding {
         self.bytes.put_doubles(values);
     }
 
+    /// Appends a tuple of integers as one item; room for its tag and for them is reserved.
+    pub(super) fn push_ints(&mut self, values: &[i64]) {
+        self.begin_item();
+        self.bytes.put(&sized(TUPLE, values.len()));
+        values.iter().for_each(|value| self.bytes.put(&int(*value).bytes));
+    }
+
     /// Appends bytes that are no item of their own; room is reserved.
     pub(super) fn push_raw(&mut self, bytes: &[u8]) {
         self.bytes.put(bytes);
@@ -269,7 +278,7 @@ impl Encoding {
 
 /// The length of the element at the beginning of `bytes`, which this file wrote.
 fn element_len(bytes: &[u8]) -> usize {
-    use super::element::{BYTES, DIRECTION, DOUBLE, INTEGER, INTEGER_ABOVE_I64, NODES, STRING, TUPLE};
+    use super::element::{BYTES, DIRECTION, DOUBLE, INTEGER, INTEGER_ABOVE_I64, NODES, STRING};
     let sized = |at: usize| u32::from_le_bytes([bytes[at + 1], bytes[at + 2], bytes[at + 3], bytes[at + 4]]) as usize;
     let mut at = 0;
     // Items left to skip; a tuple, a set or a named type adds its own.

@@ -252,7 +252,9 @@ mod tests {
         unsafe {
             libc::close(end[1]);
             assert_eq!(libc::waitpid(child, &mut status, 0), child);
-            [begun[0], begun[1], end[0]].map(|descriptor| libc::close(descriptor));
+            for descriptor in [begun[0], begun[1], end[0]] {
+                libc::close(descriptor);
+            }
         }
         assert_eq!(status, 0);
         std::fs::remove_file(path).unwrap();

@@ -82,7 +82,7 @@ function test_disk(directory)
 
     @testset "MICE outlive their cache, and cut children inherit them" begin
         system = Subsystem(small_identity(), [1, 0, 0], 1:3)
-        key = mice_key(EFFECT, NodeSet(2))
+        key = mice_key(nothing, EFFECT, NodeSet(2))
         kept = Mice(EFFECT, NodeSet(2), NodeSet(3), 0.5, [1.0])
         for config in (Config(disk_directory=joinpath(directory, "mice")), nothing)
             where = config === nothing ? (directory=joinpath(directory, "mice"), kind=:disk) : (config=config,)

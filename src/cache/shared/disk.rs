@@ -10,7 +10,7 @@ use super::polling;
 use crate::cache::options::{DiskOptions, Options};
 use crate::cache::value::{Cost, Origin, Refusal, Value};
 use crate::config::Config;
-use crate::disk::{self, Claimed, Entry, Lookup, Outcome, Space, Stored};
+use crate::disk::{self, Bundle, Claimed, Entry, Lookup, Outcome, Space, Stored};
 use crate::error::{Error, Result};
 use crate::iit::Subsystem;
 use crate::key::Fingerprint;
@@ -35,6 +35,12 @@ impl DiskCache {
             return Err(Error::invalid("the role is empty; say what the values are, such as \"repertoires\""));
         }
         let backing = Disk::new(&config.disk_directory()?, &options, identity, role, context)?;
+        Self::new(backing, None, Residence { near: true, own: true }, config, near_options(options))
+    }
+
+    /// A cache of the values of a bundle, which are only read.
+    pub(in crate::cache) fn of_bundle(config: Arc<Config>, options: Options, bundle: Bundle) -> Result<TryArc<Self>> {
+        let backing = Disk { space: Arc::new(Space::of_bundle(bundle)?), strict: options.disk.strict };
         Self::new(backing, None, Residence { near: true, own: true }, config, near_options(options))
     }
 

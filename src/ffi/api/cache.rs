@@ -47,6 +47,8 @@ use crate::ffi::api::prelude::*;
 /// Stores a copy of a value as `phicache_cache_set` does, and tells the cache what it would cost to compute it again. A
 /// full cache evicts what costs the least computing time for each byte.
 ///
+/// May wait for the server or the file system, if the values are there.
+///
 /// @param cache    Any cache.
 /// @param key      The key.
 /// @param value    The value.

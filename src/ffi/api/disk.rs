@@ -64,6 +64,8 @@ use crate::key::context;
 /// Gets a handle to the cache of a context, in the configuration's directory. All handles of this process with the same
 /// context and directory are of one cache. Freeing the last one ends the use of its file.
 ///
+/// May wait for the file system.
+///
 /// @param config   [nullable] The configuration; NULL is the process default. The same for all handles.
 /// @param options  [nullable] Name, limits, and how to use the directory; NULL is all defaults. The same for all
 ///                 handles.
@@ -91,6 +93,8 @@ pub unsafe extern "C" fn phicache_disk_cache_new(
 
 /// Gets a handle to the cache of an identity and role, in the configuration's directory. All handles of this process with
 /// the same identity, role and directory are of one cache.
+///
+/// May wait for the file system.
 ///
 /// @param config       [nullable] The configuration; NULL is the process default. The same for all handles.
 /// @param options      [nullable] Name, limits, and how to use the directory; NULL is all defaults. The same for all
@@ -121,6 +125,8 @@ pub unsafe extern "C" fn phicache_disk_cache_shared(
 
 /// Waits until all values that this process has stored in the cache are on the storage device, so that they survive a
 /// power cut.
+///
+/// May wait for the file system.
 ///
 /// @param cache  The cache.
 /// @return OK; ERROR_STORAGE if the device or a server failed: values of the last seconds may be missing then.
@@ -168,6 +174,8 @@ pub unsafe extern "C" fn phicache_cache_disk_health(
 
 /// Lists what is in the directory of a configuration, ordered by identity and role.
 ///
+/// May wait for the file system.
+///
 /// @param config     [nullable] The configuration; NULL is the process default.
 /// @param verify     0 reads the files' own lists; any other number reads every record and every value.
 /// @param items      [nullable] Receives the items; may be NULL if `capacity` is 0. Set `struct_size` of the first item
@@ -200,6 +208,8 @@ pub unsafe extern "C" fn phicache_disk_list(
 
 /// Removes all values of an identity, of all roles, from the directory of a configuration. Processes that use it go on,
 /// and find nothing.
+///
+/// May wait for the file system.
 ///
 /// @param config       [nullable] The configuration; NULL is the process default.
 /// @param fingerprint  The identity.

@@ -34,6 +34,8 @@ use crate::ffi::border::handles::walk;
 /// A Redis cache asks its server if this process does not have the value. The cache counts nothing, but a server that
 /// counts lookups itself does (see `phicache_config_set_redis_whole_database`).
 ///
+/// May wait for the server or the file system, if the values are there.
+///
 /// @param cache  Any cache.
 /// @param key    The key.
 /// @param out    The value, pinned until `phicache_value_release`; zero on a miss.
@@ -52,6 +54,8 @@ pub unsafe extern "C" fn phicache_cache_peek(
 
 /// Calls a function with each entry of a cache in this process. Counts nothing. The entries that a MICE cache inherits
 /// are its parent's, and do not come.
+///
+/// May wait for the file system, if the values are there.
 ///
 /// @param cache          A cache in this process.
 /// @param visit          Called with each entry.
@@ -75,6 +79,8 @@ pub unsafe extern "C" fn phicache_cache_for_each(
 /// Begins a walk through a cache in this process. The cache may be freed during the walk, which then continues with the
 /// entries that the cache had. One thread at a time uses the walk.
 ///
+/// May wait for the file system, if the values are there.
+///
 /// @param cache  A cache in this process.
 /// @param out    The walk. Free it with `phicache_walk_free`.
 /// @return OK; ERROR_UNSUPPORTED for a cache in Redis, whose entries are at the server.
@@ -92,6 +98,8 @@ pub unsafe extern "C" fn phicache_walk_new(
 }
 
 /// Gets the next entry. Counts nothing.
+///
+/// May wait for the file system, if the values are there.
 ///
 /// @param walk       The walk.
 /// @param out_entry  The entry; set `struct_size` first. Its key is valid until `out` is released.

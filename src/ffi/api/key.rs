@@ -191,6 +191,21 @@ extern "C" fn add_doubles(key: *mut phicache_key, values: *const f64, count: usi
     catch_panics("phicache_key_add_doubles", || change(key, |key| key.add_doubles(array(values, count, "values")?)))
 }
 
+/// Adds a tuple of integers: what `phicache_key_begin_tuple`, `phicache_key_add_int` for each and
+/// `phicache_key_end_tuple` add, in one call. C++ and Julia make the same element from a vector of integers.
+///
+/// @param key     The builder.
+/// @param values  [nullable] The integers; may be NULL if `count` is 0.
+/// @param count   The number of integers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_key_add_ints(
+    key: *mut phicache_key,
+    values: *const i64,
+    count: usize,
+) -> phicache_status {
+    catch_panics("phicache_key_add_ints", || change(key, |key| key.add_ints(array(values, count, "values")?)))
+}
+
 /// Begins a set. Everything added until `phicache_key_end_set` is an item of it, in any order; equal items count once.
 ///
 /// @param key  The builder.

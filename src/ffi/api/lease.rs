@@ -44,6 +44,8 @@ use crate::ffi::border::handles::lease;
 
 /// Looks a key up. If it has no value, tells who computes it.
 ///
+/// May wait for the server or the file system, if the values are there, but not for other computations.
+///
 /// @param cache      Any cache.
 /// @param key        The key.
 /// @param owner      The owner: 0 for this thread, or the number of a task, below 2^63.
@@ -93,6 +95,9 @@ extern "C" fn begin(
 }
 
 /// Waits until the value of a key has been computed.
+///
+/// May wait for another thread or process that computes the value, at most `milliseconds`, and for the server or the
+/// file system, if the values are there.
 ///
 /// @param cache         Any cache.
 /// @param key           The key.
@@ -203,6 +208,8 @@ pub unsafe extern "C" fn phicache_lease_set_cost(lease: *mut phicache_lease, cos
 /// If the last reservation failed, there is no value: the call fails with the same status, and the computation counts
 /// as failed.
 ///
+/// May wait for the server or the file system, if the values are there.
+///
 /// @param lease  The lease.
 /// @param out    [nullable] The value, pinned until `phicache_value_release`; `out->origin` says whether it was stored.
 #[unsafe(no_mangle)]
@@ -222,6 +229,8 @@ pub unsafe extern "C" fn phicache_lease_complete(
 
 /// Abandons a lease, and frees it: one of the waiting callers computes the value, or all of them begin again. This does
 /// not count as a failed computation.
+///
+/// May wait for the server or the file system, if the values are there.
 ///
 /// @param lease  [nullable] The lease.
 #[unsafe(no_mangle)]

@@ -126,6 +126,19 @@ pub extern "C" fn phicache_status_name(status: phicache_status) -> *const c_char
     name.as_ptr()
 }
 
+/// Why a value was not stored, from its origin.
+///
+/// @param origin  The `origin` of a value.
+/// @return REFUSED_…; ERROR_OUT_OF_MEMORY if an allocation failed; OK for any other origin: the cache has the value.
+#[unsafe(no_mangle)]
+pub extern "C" fn phicache_origin_refusal(origin: u32) -> phicache_status {
+    match origin.checked_sub(PHICACHE_ORIGIN_NOT_STORED) {
+        None => PHICACHE_OK,
+        Some(0) => PHICACHE_ERROR_OUT_OF_MEMORY,
+        Some(reason) => i32::try_from(reason).unwrap_or(PHICACHE_OK),
+    }
+}
+
 /// The message of this thread's last error: what was wrong and what was expected. Empty if there was no error.
 ///
 /// The text belongs to the library, and is valid until this thread's next error. A call that succeeds does not change

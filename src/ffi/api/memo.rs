@@ -91,6 +91,9 @@ pub unsafe extern "C" fn phicache_memo_free(memo: *mut phicache_memo) -> phicach
 
 /// Gets the function's value for these arguments, which is computed on a miss. Counts a hit or a miss.
 ///
+/// May wait for another thread or process that computes the value, and for the server or the file system, if the
+/// values are there.
+///
 /// @param memo           The memo.
 /// @param args           The arguments.
 /// @param call_data      [nullable] Passed to the function; for example the unpacked arguments.
@@ -139,6 +142,9 @@ impl Computes for phicache_memo {
 
 /// Gets the function's value as `phicache_memo_call` does, by the key of the arguments: without a list of arguments, for
 /// callers that encode arguments themselves (`docs/keys.md`).
+///
+/// May wait for another thread or process that computes the value, and for the server or the file system, if the
+/// values are there.
 ///
 /// @param memo           The memo.
 /// @param args           The key of the arguments, as `phicache_key_bytes` makes it, typed as the memo is. Read before
@@ -197,6 +203,8 @@ fn not_its_arguments() -> Error {
 
 /// Gets the memo's own hits and misses, and the size of its cache.
 ///
+/// May wait for the server or the file system, if the values are there.
+///
 /// @param memo  The memo.
 /// @param out   The figures.
 #[unsafe(no_mangle)]
@@ -209,6 +217,8 @@ pub unsafe extern "C" fn phicache_memo_info(memo: *mut phicache_memo, out: *mut 
 }
 
 /// Clears the memo's cache, also for all others that use it, and sets the memo's counts to zero.
+///
+/// May wait for the server or the file system, if the values are there.
 ///
 /// @param memo  The memo.
 #[unsafe(no_mangle)]
@@ -284,6 +294,9 @@ pub unsafe extern "C" fn phicache_method_free(method: *mut phicache_method) -> p
 /// The key is that of `phicache_cache_key` for the method's prefix and the arguments. A call that bypasses the cache
 /// looks up, stores and counts nothing; its `out->origin` is NOT_STORED and REFUSED_DISABLED.
 ///
+/// May wait for another thread or process that computes the value, and for the server or the file system, if the
+/// values are there.
+///
 /// @param method         The method.
 /// @param cache          The object's cache.
 /// @param object         [nullable] The object, passed to the function as its `call_data`.
@@ -334,6 +347,9 @@ impl Computes for phicache_method {
 
 /// Gets the method's value as `phicache_method_call` does, by the key of the arguments: without a list of arguments, for
 /// callers that encode arguments themselves (`docs/keys.md`).
+///
+/// May wait for another thread or process that computes the value, and for the server or the file system, if the
+/// values are there.
 ///
 /// @param method         The method.
 /// @param cache          The object's cache.

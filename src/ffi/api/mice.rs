@@ -189,6 +189,8 @@ pub unsafe extern "C" fn phicache_mice_cache_free(cache: *mut phicache_mice_cach
 
 /// Looks a MICE up, also in the parents. Counts a hit or a miss.
 ///
+/// May wait for the server or the file system, if the values are there.
+///
 /// @param cache     The cache.
 /// @param key       The key.
 /// @param out_mice  The MICE. Set `struct_size` first. Its payload is valid until `out` is released.
@@ -221,6 +223,8 @@ extern "C" fn get_mice(
 /// Stores a copy of a MICE, unless the cut, φ or memory refuse it. A MICE that contradicts its standard key (another
 /// direction or mechanism, or a purview that is not a candidate) is ERROR_INVALID_ARGUMENT. An empty purview fits every
 /// list of candidates.
+///
+/// May wait for the server or the file system, if the values are there.
 ///
 /// @param cache  The cache.
 /// @param key    The key.
@@ -278,6 +282,9 @@ pub unsafe extern "C" fn phicache_mice_cache_would_store(cache: *mut phicache_mi
 ///
 /// The MICE is returned even if the cache could not store it; `out->origin` says whether it did.
 ///
+/// May wait for another thread or process that computes the value, and for the server or the file system, if the
+/// values are there.
+///
 /// @param cache          The cache.
 /// @param key            The key.
 /// @param compute        Computes the MICE.
@@ -319,6 +326,8 @@ impl Computes for phicache_mice_cache {
 
 /// Tells whether a key has a MICE, also in the parents. Counts nothing. Note that OK, which means yes, is 0.
 ///
+/// May wait for the server or the file system, if the values are there.
+///
 /// @param cache  The cache.
 /// @param key    The key.
 /// @return OK or MISS.
@@ -332,6 +341,8 @@ pub unsafe extern "C" fn phicache_mice_cache_contains(
 
 /// Removes a MICE of this cache, not of its parents. If it is pinned, it stays valid until it is released. Children do
 /// not see it any more.
+///
+/// May wait for the server or the file system, if the values are there.
 ///
 /// @param cache  The cache.
 /// @param key    The key.

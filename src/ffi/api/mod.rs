@@ -10,11 +10,13 @@
 //! | `cache.rs` | any cache: the verbs, for caches of every type |
 //! | `read.rs` | reading in place, and many keys at once |
 //! | `parts.rs` | keys in parts |
+//! | `flat.rs` | pointers and lengths in place of structs by value |
 //! | `entries.rs` | one entry without counting; all entries one by one |
 //! | `callback.rs` | the functions with which a callback writes its value |
 //! | `dict.rs`, `redis.rs`, `disk.rs`, `purview.rs`, `mice.rs` | one type of cache each |
 //! | `memo.rs` | a function with its cache; a method that uses its object's cache |
 //! | `subsystem.rs` | cuts, and systems under them |
+//! | `bundle.rs` | a cache saved to one file |
 //! | `lease.rs` | single flight without callbacks |
 //! | `registry.rs` | the caches that have a name |
 //! | `prelude.rs` | the imports from `border` that all of these need |
@@ -27,12 +29,14 @@ macro_rules! verbs {
     };
 }
 
+pub mod bundle;
 pub mod cache;
 pub mod callback;
 pub mod config;
 pub mod dict;
 pub mod disk;
 pub mod entries;
+pub mod flat;
 pub mod key;
 pub mod lease;
 pub mod library;

@@ -23,6 +23,8 @@ use crate::ffi::border::parts::{CacheByParts, Joined, Parts};
 
 /// Looks a key up as `phicache_cache_get` does.
 ///
+/// May wait for the server or the file system, if the values are there.
+///
 /// @param cache  Any cache.
 /// @param parts  The parts of the key. An empty part adds nothing.
 /// @param count  The number of parts.
@@ -47,6 +49,8 @@ pub unsafe extern "C" fn phicache_cache_get_parts(
 }
 
 /// Looks a key up and copies its value, as `phicache_cache_get_into` does.
+///
+/// May wait for the server or the file system, if the values are there.
 ///
 /// @param cache     Any cache.
 /// @param parts     The parts of the key. An empty part adds nothing.
@@ -81,6 +85,8 @@ pub unsafe extern "C" fn phicache_cache_get_into_parts(
 
 /// Stores a copy of a value as `phicache_cache_set` does.
 ///
+/// May wait for the server or the file system, if the values are there.
+///
 /// @param cache  Any cache.
 /// @param parts  The parts of the key. An empty part adds nothing.
 /// @param count  The number of parts.
@@ -100,6 +106,9 @@ pub unsafe extern "C" fn phicache_cache_set_parts(
 }
 
 /// Looks a key up, and computes its value on a miss, as `phicache_cache_memoize` does. The callback gets the joined key.
+///
+/// May wait for another thread or process that computes the value, and for the server or the file system, if the
+/// values are there.
 ///
 /// @param cache          Any cache.
 /// @param parts          The parts of the key. An empty part adds nothing.

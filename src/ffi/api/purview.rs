@@ -104,6 +104,8 @@ pub unsafe extern "C" fn phicache_purview_cache_set(
 /// Looks up the purviews of a mechanism. On a miss, calls `compute`, which writes them as an array of `uint64_t` node
 /// sets. Counts a hit or a miss.
 ///
+/// May wait for another thread that computes the value.
+///
 /// @param cache          The cache.
 /// @param direction      `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
 /// @param mechanism      The mechanism, as a node set.

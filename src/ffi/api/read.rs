@@ -56,6 +56,8 @@ pub extern "C" fn phicache_read_end() -> phicache_status {
 
 /// Looks a key up in a read section. Counts a hit or a miss.
 ///
+/// May wait for the server or the file system, if the values are there.
+///
 /// @param cache  Any cache.
 /// @param key    The key.
 /// @param out    The value, in place, at 16-byte alignment. Valid until this thread's outermost read section ends. Zero
@@ -107,6 +109,8 @@ pub unsafe extern "C" fn phicache_reader_init(
 
 /// Looks a key up in a read section, as `phicache_cache_read` does.
 ///
+/// May wait for the server or the file system, if the values are there.
+///
 /// @param reader  The reader, in the thread that filled it.
 /// @param key     The key.
 /// @param out     The value, in place. Valid until this thread's outermost read section ends. Zero on a miss.
@@ -135,6 +139,8 @@ extern "C" fn reader_read(
 }
 
 /// Looks a key up and copies its value, as `phicache_cache_get_into` does.
+///
+/// May wait for the server or the file system, if the values are there.
 ///
 /// @param reader    The reader, in the thread that filled it.
 /// @param key       The key.
@@ -179,6 +185,8 @@ pub unsafe extern "C" fn phicache_reader_release(reader: *mut phicache_reader) {
 
 /// Looks many keys up in a read section. Counts a hit or a miss for each key, except those whose lookup failed.
 ///
+/// May wait for the server or the file system, if the values are there.
+///
 /// @param cache      Any cache.
 /// @param keys       The keys.
 /// @param count      The number of keys.
@@ -210,6 +218,8 @@ pub unsafe extern "C" fn phicache_cache_read_many(
 /// Looks many keys up. Counts a hit or a miss for each. If the lookup of some keys fails, the values that were found
 /// are still returned, and only those are counted.
 ///
+/// May wait for the server or the file system, if the values are there.
+///
 /// @param cache      Any cache.
 /// @param keys       The keys.
 /// @param count      The number of keys.
@@ -238,6 +248,8 @@ pub unsafe extern "C" fn phicache_cache_get_many(
 /// Stores copies of many values. In Redis this takes one round trip, a part of which may fail: a node of a cluster is
 /// down, or the server runs out of memory half-way. If the server does not reply, it may or may not have stored the
 /// values.
+///
+/// May wait for the server or the file system, if the values are there.
 ///
 /// @param cache         Any cache.
 /// @param keys          The keys.

@@ -112,6 +112,8 @@ pub unsafe extern "C" fn phicache_redis_cache_shared(
 /// Tells whether the configuration's server replies, by asking it now. All nodes of a cluster have to reply. (PyPhi's
 /// `redis_available`.)
 ///
+/// May wait for the server.
+///
 /// @param config         [nullable] The configuration; NULL is the process default.
 /// @param timeout_ms     The most milliseconds to wait; 0 is the configuration's timeout.
 /// @param out_available  1 or 0; 0 if the library was built without Redis.
@@ -130,6 +132,8 @@ pub unsafe extern "C" fn phicache_redis_available(
 }
 
 /// As `phicache_redis_available`, but fails with a message if the server does not reply.
+///
+/// May wait for the server.
 ///
 /// @param config      [nullable] The configuration; NULL is the process default.
 /// @param timeout_ms  The most milliseconds to wait; 0 is the configuration's timeout.

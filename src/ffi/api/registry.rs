@@ -27,6 +27,8 @@ use crate::ffi::border::translate::registry_item;
 
 /// Lists the named caches, ordered by name.
 ///
+/// May wait for the servers and the file systems of all named caches.
+///
 /// @param items      [nullable] Receives the items; may be NULL if `capacity` is 0. Set `struct_size` of the first
 ///                   item to `sizeof` of an item.
 /// @param capacity   The number of items that fit.
@@ -56,6 +58,8 @@ pub unsafe extern "C" fn phicache_registry_list(
 
 /// Gets hits, misses and size of a named cache.
 ///
+/// May wait for the server or the file system, if the cache's values are there.
+///
 /// @param name  The name. It is an error if no cache has it.
 /// @param out   The figures.
 #[unsafe(no_mangle)]
@@ -68,6 +72,8 @@ pub unsafe extern "C" fn phicache_registry_info(name: *const c_char, out: *mut p
 }
 
 /// Gets all statistics of a named cache.
+///
+/// May wait for the server or the file system, if the cache's values are there.
 ///
 /// @param name  The name. It is an error if no cache has it.
 /// @param out   The statistics. Set `struct_size` first.
@@ -82,6 +88,8 @@ pub unsafe extern "C" fn phicache_registry_stats(name: *const c_char, out: *mut 
 
 /// Clears a named cache: removes all values, and sets all counts to zero.
 ///
+/// May wait for the server or the file system, if the cache's values are there.
+///
 /// @param name  The name. It is an error if no cache has it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_registry_clear(name: *const c_char) -> phicache_status {
@@ -89,6 +97,8 @@ pub unsafe extern "C" fn phicache_registry_clear(name: *const c_char) -> phicach
 }
 
 /// Clears all named caches. If one fails, the others are cleared all the same, and the first error is returned.
+///
+/// May wait for the servers and the file systems of all named caches.
 #[unsafe(no_mangle)]
 pub extern "C" fn phicache_registry_clear_all() -> phicache_status {
     catch_panics("phicache_registry_clear_all", || {

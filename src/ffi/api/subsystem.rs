@@ -134,7 +134,8 @@ pub unsafe extern "C" fn phicache_cut_damages(
 /// @param network      The fingerprint of network and context.
 /// @param size         Nodes of the network, 1 to 64.
 /// @param state        The state of each node of the network, not negative.
-/// @param nodes        The nodes of the subsystem, as a node set. Not empty.
+/// @param nodes        The nodes of the subsystem, as a node set. It may be empty: PyPhi has such subsystems
+///                     too, and their φ is 0.
 /// @param connections  [nullable] For each node of the network, the set of nodes that it is connected to. If given,
 ///                     `phicache_subsystem_key` omits severed connections that do not exist in the network. They do not
 ///                     affect whether a cut damages a MICE. NULL: all nodes are connected.

@@ -39,6 +39,21 @@ cache_type!(phicache_mice_cache, cache => match cache {
     _ => false,
 });
 
+/// Any cache, in a flat call: its key comes as a pointer and a length.
+#[repr(transparent)]
+pub(in crate::ffi) struct FlatCache(phicache_cache);
+
+impl FlatCache {
+    pub(in crate::ffi) fn of(cache: *mut phicache_cache) -> *mut Self {
+        cache.cast()
+    }
+
+    /// The cache.
+    pub(in crate::ffi) fn cache(flat: *mut Self) -> *mut phicache_cache {
+        flat.cast()
+    }
+}
+
 /// The cache behind the parameter `cache`.
 #[inline(always)]
 pub(in crate::ffi) fn cache_of<'c, C: CacheType>(cache: *mut C) -> Result<&'c Cache> {

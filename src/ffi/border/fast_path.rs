@@ -430,6 +430,25 @@ pub(in crate::ffi) fn read(
     try_fast_in_open(|guard| looked(cache.try_fast_look(guard, key), out))
 }
 
+/// Looks a key up in a read section, for a flat call.
+#[inline(always)]
+pub(in crate::ffi) fn read_flat(
+    cache: *mut phicache_cache,
+    key: phicache_bytes,
+    out_data: *mut *const u8,
+    out_len: *mut usize,
+) -> Option<phicache_status> {
+    let (out_data, out_len) = (try_out(out_data)?, try_out(out_len)?);
+    let mut found = MaybeUninit::uninit();
+    let (key, cache) = (some_key(key)?, try_fast_cache(cache)?);
+    let status = try_fast_in_open(|guard| looked(cache.try_fast_look(guard, key), &mut found))?;
+    // SAFETY: `looked` has written it, as it does with every status.
+    let found = unsafe { found.assume_init() };
+    out_data.write(found.data);
+    out_len.write(found.len);
+    Some(status)
+}
+
 /// Returns a lookup in a read section.
 #[inline(always)]
 fn looked(found: Fast<&[u8]>, out: &mut MaybeUninit<phicache_bytes>) -> Option<phicache_status> {

@@ -182,7 +182,7 @@ pub(in crate::ffi) fn free<T: Handle, O>(handle: *mut O, name: &'static str) -> 
     }
     let slot = slot::<T, O>(handle, name)?;
     if slot.mark.compare_exchange(T::MARK, 0, Ordering::AcqRel, Ordering::Relaxed).is_err() {
-        return Err(invalid::<T>(name, 0));
+        return Err(invalid::<T>(name, Some(0)));
     }
     // SAFETY: this thread has removed the mark, so the slot is its own.
     let value = unsafe { slot.empty::<T>() };
@@ -210,7 +210,7 @@ pub(in crate::ffi) fn try_fast_get_mut<'h, T: Handle, O>(handle: *mut O) -> Opti
 fn slot<'h, T: Handle, O>(handle: *const O, name: &'static str) -> Result<&'h Slot> {
     try_slot::<T, O>(handle).ok_or_else(|| match mark(handle) {
         _ if handle.is_null() => null(name),
-        mark => invalid::<T>(name, mark.unwrap_or(0)),
+        mark => invalid::<T>(name, mark),
     })
 }
 
@@ -220,7 +220,7 @@ fn try_slot<'h, T: Handle, O>(handle: *const O) -> Option<&'h Slot> {
     (mark(handle)? == T::MARK).then(|| unsafe { &*handle.cast::<Slot>() })
 }
 
-/// The mark of the slot behind a handle.
+/// The mark of the slot behind a handle; none if the address cannot be that of a slot.
 #[inline(always)]
 fn mark<O>(handle: *const O) -> Option<u64> {
     let mark = handle.cast::<AtomicU64>();
@@ -245,8 +245,12 @@ pub(in crate::ffi) fn null(name: &'static str) -> Error {
 
 #[cold]
 #[inline(never)]
-fn invalid<T: Handle>(name: &'static str, mark: u64) -> Error {
-    let reason = if mark == 0 { "it was freed" } else { "it is of another type, or not a handle" };
+fn invalid<T: Handle>(name: &'static str, mark: Option<u64>) -> Error {
+    let reason = match mark {
+        None => "its address is not that of a handle; this pointer did not come from the library",
+        Some(0) => "it was freed",
+        Some(_) => "it is of another type, or not a handle",
+    };
     Error::InvalidHandle(format!("{name} is not a valid {} handle: {reason}", T::NAME).into())
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::ptr;
 
-use crate::cache::{Cache, Info, Origin, Refusal, Stats, Stored};
+use crate::cache::{Cache, Info, Loaded, Origin, Refusal, Stats, Stored};
 use crate::disk::{Report, Space};
 use crate::ffi::border::types::*;
 use crate::iit::Mice;
@@ -120,6 +120,13 @@ impl From<&Report> for phicache_disk_item {
             damaged: report.damaged,
             context: c_text(&String::from_utf8_lossy(report.context.as_deref().unwrap_or_default())),
         }
+    }
+}
+
+impl From<Loaded> for phicache_load_counts {
+    fn from(counts: Loaded) -> Self {
+        let Loaded { loaded, kept, refused, damaged } = counts;
+        phicache_load_counts { struct_size: size_of::<Self>(), loaded, kept, refused, damaged }
     }
 }
 

@@ -59,7 +59,7 @@ pub const PHICACHE_ERROR_PANIC: i32 = -9;
 pub const PHICACHE_ERROR_CONFIGURATION: i32 = -10;
 /// Another cache has this name.
 pub const PHICACHE_ERROR_NAME_IN_USE: i32 = -11;
-/// The bytes are not a MICE record, or are damaged.
+/// The bytes are not a MICE record, or the file is not one that a cache was saved to; or they are damaged.
 pub const PHICACHE_ERROR_DAMAGED: i32 = -12;
 /// A file operation of a disk cache failed. The message says what was tried, where, and why it failed.
 pub const PHICACHE_ERROR_STORAGE: i32 = -13;
@@ -292,7 +292,7 @@ pub struct phicache_memory_limit {
 pub struct phicache_cache_options {
     /// `sizeof(phicache_cache_options)`, set by the caller.
     pub struct_size: usize,
-    /// A name of 1 to 63 bytes, which no other cache has; NULL for no name.
+    /// A name of 1 to 63 bytes, without control characters, which no other cache has; NULL for no name.
     pub name: *const c_char,
     /// The most bytes that the cache may use in this process, including overhead; 0 for no limit but that of memory. For
     /// disk caches: the most bytes that all files in the directory may take, at least 1 MiB; 0 is 8 GiB.
@@ -365,6 +365,22 @@ pub struct phicache_disk_health {
     pub index_bytes: u64,
     /// The last failure, NUL-terminated; empty if nothing has failed.
     pub last_failure: [c_char; 512],
+}
+
+/// What has become of the values of a saved cache that were loaded. Grows at its end.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct phicache_load_counts {
+    /// `sizeof(phicache_load_counts)`, set by the caller.
+    pub struct_size: usize,
+    /// Values that the cache has stored.
+    pub loaded: u64,
+    /// Values whose keys had one in the cache already, which stays.
+    pub kept: u64,
+    /// Values that the cache has refused, as a store would be; the statistics of the cache say why.
+    pub refused: u64,
+    /// Values that were damaged, or belonged to another key, and damage to the file's own list of its values.
+    pub damaged: u64,
 }
 
 /// The values of one identity and role in the directory of disk caches. Grows at its end.
