@@ -162,6 +162,36 @@ public:
         return detail::create<entry_range>([&](phicache_walk** out) { return phicache_walk_new(any, out); });
     }
 
+    /// Saves the values of a cache in this process to one file, with what they cost to compute, and returns their
+    /// number. `context` says how they were computed. An older file stays until the new one is complete. See "Saved
+    /// caches" in phicache.h.
+    std::uint64_t save(text path, bytes context) const { return try_save(path, context).value(); }
+    /// @copydoc save
+    expected<std::uint64_t> try_save(text path, bytes context) const {
+        phicache_cache* any = nullptr;
+        if (const phicache_status code = detail::as_any(raw(), &any); code < 0) return failure(code);
+        std::uint64_t count = 0;
+        if (const phicache_status code = phicache_cache_save(any, path.c_str(), context, &count); code < 0)
+            return failure(code);
+        return count;
+    }
+
+    /// Loads the values of a saved cache of the same type and context, and returns what has become of them. Keys that
+    /// have a value keep it; values for which there is no room are refused. Fails without having loaded anything with
+    /// `status::error_invalid_argument` if the file was saved with another context, or has the MICE of another
+    /// subsystem or cut.
+    phicache_load_counts load(text path, bytes context) const { return try_load(path, context).value(); }
+    /// @copydoc load
+    expected<phicache_load_counts> try_load(text path, bytes context) const {
+        phicache_cache* any = nullptr;
+        if (const phicache_status code = detail::as_any(raw(), &any); code < 0) return failure(code);
+        phicache_load_counts counts{};
+        counts.struct_size = sizeof counts;
+        if (const phicache_status code = phicache_cache_load(any, path.c_str(), context, &counts); code < 0)
+            return failure(code);
+        return counts;
+    }
+
 protected:
     using c = detail::c_functions<Handle>;
     Handle* raw() const noexcept { return static_cast<const Cache&>(*this).handle(); }
