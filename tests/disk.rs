@@ -35,6 +35,13 @@ fn values_outlive_those_who_stored_them() {
 }
 
 #[test]
+fn a_directory_that_can_never_be_made_is_an_error() {
+    // Linux says of a new directory in /proc that it does not exist, though its parent does.
+    let failed = Space::open("/proc/phicache/values".as_ref(), &FINGERPRINT, "values", Options::default());
+    assert!(failed.is_err_and(|error| error.to_string().contains("/proc/phicache")));
+}
+
+#[test]
 fn others_see_what_is_stored_replaced_and_removed() {
     let scratch = Scratch::new();
     let spaces: Vec<Space> = (0..3).map(|_| open(scratch.path(), at_once())).collect();

@@ -124,12 +124,19 @@ pub fn list(path: &Path) -> io::Result<Vec<String>> {
 /// group could not share the directory.
 pub fn make_directories(path: &Path, mode: u32) -> io::Result<()> {
     faults::check()?;
-    match DirBuilder::new().mode(mode).create(path) {
+    match make_directory(path, mode) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).ok_or(error)?;
             make_directories(parent, mode)?;
-            make_directories(path, mode)
+            // Not again: below /proc nothing is ever found.
+            make_directory(path, mode)
         }
+        made => made,
+    }
+}
+
+fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
+    match DirBuilder::new().mode(mode).create(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         Err(error) => Err(error),
         Ok(()) => {
