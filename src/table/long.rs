@@ -77,7 +77,7 @@ mod x86 {
         }
     }
 
-    /// Finds a key, with this hash, that the first bucket does not decide. With these arguments, the common one keeps no
+    /// Finds a key, with this hash, that the first bucket does not decide. With these arguments, the fast path keeps no
     /// [`Hashed`] in memory.
     ///
     /// # Safety
