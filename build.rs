@@ -8,6 +8,7 @@
 //! (`src/ffi/api/mod.rs`), and replace the macro in the text for cbindgen, which expands no macros.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs};
 
 use cbindgen::{Builder, Config};
@@ -63,12 +64,38 @@ fn main() {
     fs::write(&path, header).expect("OUT_DIR is writable");
     println!("cargo::rustc-env=PHICACHE_HEADER={}", path.display());
 
+    println!("cargo::rerun-if-changed=Cargo.lock");
+    println!("cargo::rustc-env=PHICACHE_BUILT_FROM={}", built_from(&root));
+
     if variable("CARGO_CFG_TARGET_OS") == "linux" {
         let soname =
             format!("libphicache.so.{}.{}", variable("CARGO_PKG_VERSION_MAJOR"), variable("CARGO_PKG_VERSION_MINOR"));
         println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,{soname}");
         println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
     }
+}
+
+/// The versions of the compiler, and of the crates that Cargo.toml names and this build uses. ring is what rustls computes
+/// with.
+fn built_from(root: &Path) -> String {
+    let crates: &[(&str, &[&str])] = &[
+        ("", &["blake3", "hashbrown", "libc", "once_cell", "rapidhash", "rustix"]),
+        ("REDIS", &["redis", "socket2"]),
+        ("TLS", &["rustls", "rustls-native-certs", "ring"]),
+    ];
+    let compiler = Command::new(variable("RUSTC")).arg("--version").output().expect("rustc tells its version");
+    let compiler = String::from_utf8_lossy(&compiler.stdout);
+    let mut versions = vec![compiler.split(' ').take(2).collect::<Vec<_>>().join(" ").trim().to_owned()];
+    // As a dependency of another program the crate has no lock file of its own.
+    let lock = fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default();
+    let is_used = |feature: &str| feature.is_empty() || env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
+    for name in crates.iter().filter(|(feature, _)| is_used(feature)).flat_map(|(_, names)| *names) {
+        let package = lock.split_once(&format!("\nname = \"{name}\"\nversion = \"")).map(|(_, rest)| rest);
+        if let Some((version, _)) = package.and_then(|rest| rest.split_once('"')) {
+            versions.push(format!("{name} {version}"));
+        }
+    }
+    versions.join(", ")
 }
 
 /// Replaces `verbs! { type, "noun": verb, … }` with these verbs of the template, and writes them to the type's own file.

@@ -453,7 +453,7 @@ static void handles_of_other_types_are_refused(void) {
 }
 
 int main(void) {
-    if (!redis_server_start(&server, "")) return REDIS_SERVER_SKIPPED;
+    if (!start_server()) return REDIS_SERVER_SKIPPED;
     RUN(a_stored_value_is_found);
     RUN(contains_and_remove_report_whether_the_key_exists);
     RUN(get_into_copies_what_fits);

@@ -11,7 +11,7 @@ install(FILES "${phicache_archive}" DESTINATION "${phicache_libdir}" COMPONENT d
 
 # Licenses belong to both libraries.
 include(cmake/licenses.cmake)
-install(FILES LICENSE "${phicache_licenses}" DESTINATION "${CMAKE_INSTALL_DOCDIR}"
+install(FILES LICENSE "${phicache_licenses}" DESTINATION "${phicache_docdir}"
         COMPONENT runtime)
 
 # One export for each library, so that a distribution can ship either without the other.

@@ -21,6 +21,12 @@ set_target_properties(phicache_shared PROPERTIES
 add_dependencies(phicache_shared phicache_cargo)
 phicache_split_debug(phicache_shared)
 
+option(PHICACHE_OLD_GLIBC "Bring along what glibc 2.28 lacks; for a library linked with an old glibc (make dist)" OFF)
+mark_as_advanced(PHICACHE_OLD_GLIBC)
+if(PHICACHE_OLD_GLIBC)
+  target_sources(phicache_shared PRIVATE cmake/old_glibc.c)
+endif()
+
 if(APPLE)
   # Best effort: macOS has only the system's unwinder.
   target_link_options(phicache_shared PRIVATE "LINKER:-exported_symbol,_phicache_*" LINKER:-dead_strip)

@@ -1,12 +1,12 @@
 /*
- * phicache: memory-limited caches for integrated information theory (IIT), and for native scientific code.
+ * phicache: the results of expensive computations, kept in memory below a limit, on disk, or in Redis.
  *
  * Generated from src/ffi by build.rs; `make header` renews it. Do not edit.
  *
- * A cache keeps the results of expensive computations, until the process occupies a configured share of the memory
- * that it may use, or the cache has reached a size of its own. Beyond that, new results are computed and returned, but
- * not stored; or they replace those that are worth least. The caches are those of PyPhi, for programs in C, C++, Julia
- * and any language that calls C.
+ * A cache keeps results until the process occupies a configured share of the memory that it may use, or the cache has
+ * reached a size of its own. Beyond that, new results are computed and returned, but not stored; or they replace those
+ * that are worth least. Any language that calls C can use the caches. Some are made for integrated information theory
+ * (IIT), after those of PyPhi.
  *
  * Begin with five functions
  *
@@ -863,6 +863,12 @@ uint32_t phicache_version_number(void);
 uint32_t phicache_features(void);
 
 /**
+ * What the library was built from: the version of the compiler and of each library in it, as in "rustc 1.95.0, blake3
+ * 1.8.7, …". Static; never freed.
+ */
+const char *phicache_built_from(void);
+
+/**
  * The name of a status, such as "MISS"; "UNKNOWN" for any other number. Static; never freed.
  *
  * @param status  Any number.
@@ -976,8 +982,9 @@ phicache_status phicache_nodes_to_indices(uint64_t nodes, int32_t *indices, size
  * | the whole Redis database | 0 | none |
  * | directory of disk caches | `~/.cache/phicache`, if that is on a local disk | `PHICACHE_DISK_DIRECTORY` |
  *
- * If a variable is invalid, the first use fails with ERROR_CONFIGURATION, and the message names the variable. An empty
- * variable counts as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off; what full caches do
+ * If a variable is invalid, the first use fails with ERROR_CONFIGURATION, and the message names the variable. If a name
+ * is nearly one of these, the first use prints one line to the standard error, with the name that was probably meant. An
+ * empty variable counts as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off; what full caches do
  * is refuse or evict.
  *
  *     phicache_config *config;
@@ -996,6 +1003,17 @@ phicache_status phicache_nodes_to_indices(uint64_t nodes, int32_t *indices, size
  * @param out  The configuration. Free it with `phicache_config_free`.
  */
 PHICACHE_MUST_USE phicache_status phicache_config_new(phicache_config **out);
+
+/**
+ * Tells which variables in the environment are probably mistyped: they have no effect, and their names are nearly those
+ * of variables that are read. The first use of a configuration prints the same line.
+ *
+ * @param buffer    [nullable] Receives the text and a NUL, empty if there are no such variables; may be NULL if
+ *                  `capacity` is 0.
+ * @param capacity  The size of the buffer in bytes.
+ * @param out_len   The length of the text without its NUL, also if it does not fit.
+ */
+phicache_status phicache_config_mistyped_variables(char *buffer, size_t capacity, size_t *out_len);
 
 /**
  * Frees a configuration. Caches that were made with it keep using it.
@@ -1120,7 +1138,8 @@ phicache_status phicache_config_get_redis_cache(phicache_config *config, int32_t
  * | `unix://[user[:password]@]/path[?db=1]` | a unix socket |
  *
  * Parameters follow after a `?`, joined by `&`: `db`, `user`, `pass`, `timeout_ms`, `cluster=yes`, and for TLS `ca`,
- * `cert` and `key` (files in PEM) and `verify=no`. Text may be percent-encoded.
+ * `cert` and `key` (files in PEM), `name` (the name that the server's certificate must have), `pin` (the SHA-256
+ * fingerprint of the certificate that is trusted) and `verify=no`. Text may be percent-encoded.
  *
  * @param config  [nullable] The configuration; NULL is the process default.
  * @param url     The URL. No message contains it, since it may hold a password.
@@ -1940,10 +1959,11 @@ phicache_status phicache_cache_memoize_parts(phicache_cache *cache,
  * by value is expensive or unknown: Python's ctypes, Julia's ccall, Fortran, and other foreign-function interfaces. They
  * do the same, and as fast.
  *
- *     double phi;
+ *     double phi = 0.25;
  *     size_t len;
+ *     if (phicache_cache_set_flat(cache, key.data, key.len, (uint8_t *)&phi, sizeof phi) != PHICACHE_OK) return 1;
  *     if (phicache_cache_get_into_flat(cache, key.data, key.len, (uint8_t *)&phi, sizeof phi, &len) == PHICACHE_OK) {
- *         use(&phi, len);
+ *         use(phi);
  *     }
  */
 

@@ -31,6 +31,7 @@ import find_lemon
 import find_pyphi
 import find_tool
 import fuzz
+import old_debian
 
 
 class Counts:
@@ -281,6 +282,18 @@ def c_checks(build, jobs, tools):
         yield skipped("sanitizers: this c++ does not support -fsanitize=address,undefined")
 
 
+def dist_checks(build, jobs, tools):
+    """The release archive for this machine's architecture, used with the libraries of Debian 11."""
+    if not old_debian.OldDebian(build, os.uname().machine).fetch():
+        yield skipped("the release archive: Debian 11's libraries could not be fetched")
+        return
+    def count(succeeded, output):
+        counts = as_one(succeeded, output)
+        counts.skipped += re.findall(r"SKIPPED: (.*)", output)
+        return counts
+    yield check(count, sys.executable, "-B", "make/check_dist.py", build, jobs)
+
+
 def truth_checks(build, jobs, tools):
     """Three networks computed by PyPhi with its own caches and with the library; make truth is the long form."""
     try:
@@ -337,7 +350,7 @@ def memcheck_checks(build, jobs, tools):
 
 
 GROUPS = {"test": (rust_tests, c_tests), "lint": (lints, paper_checks),
-          "check": (lints, paper_checks, rust_checks, c_checks, truth_checks, fuzz_checks),
+          "check": (lints, paper_checks, rust_checks, c_checks, dist_checks, truth_checks, fuzz_checks),
           "sanitize": (sanitizer_checks,), "memcheck": (memcheck_checks,)}
 
 

@@ -3,7 +3,10 @@
 //! Caches share the configuration that they are made with. Percentages and switches take effect at once; the connection
 //! settings are read when a cache is made.
 
+mod mistyped;
+
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::Relaxed};
@@ -41,6 +44,21 @@ pub mod variable {
     pub const REDIS_PASSWORD: &str = "PHICACHE_REDIS_PASSWORD";
     /// The time that one operation there may take, in milliseconds; overrides the URL.
     pub const REDIS_TIMEOUT: &str = "PHICACHE_REDIS_TIMEOUT_MS";
+
+    /// All of them.
+    pub const ALL: [&str; 11] = [
+        MAXIMUM_MEMORY,
+        ON_FULL,
+        REPERTOIRES,
+        PURVIEWS,
+        REDIS,
+        DISK_DIRECTORY,
+        REDIS_URL,
+        REDIS_NAMESPACE,
+        REDIS_USER,
+        REDIS_PASSWORD,
+        REDIS_TIMEOUT,
+    ];
 }
 
 /// What a full cache does with a new value.
@@ -169,7 +187,20 @@ impl Config {
     /// The settings of the environment. They are read until they are valid, and never again.
     fn environment() -> Result<&'static Settings> {
         static ENVIRONMENT: OnceBox<Settings> = OnceBox::new();
-        ENVIRONMENT.get_or_try_init(|| Ok(Box::new(Self::read(|name| std::env::var_os(name))?.settings())))
+        ENVIRONMENT.get_or_try_init(|| {
+            let settings = Box::new(Self::read(|name| std::env::var_os(name))?.settings());
+            // The only line that the library prints: nothing else would tell that a setting has no effect.
+            match &*Self::mistyped_variables() {
+                "" => {}
+                message => drop(writeln!(std::io::stderr(), "phicache: warning: {message}")),
+            }
+            Ok(settings)
+        })
+    }
+
+    /// A line about the variables in the environment that are probably mistyped; empty if there are none.
+    pub fn mistyped_variables() -> String {
+        mistyped::message(&mistyped::of(std::env::vars_os().map(|(name, _)| name), &variable::ALL))
     }
 
     /// The defaults, overridden by what `get` returns for each variable. An empty variable counts as unset.

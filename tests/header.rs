@@ -35,6 +35,7 @@ fn every_exported_function_catches_panics_under_its_own_name() {
         "phicache_version",
         "phicache_version_number",
         "phicache_features",
+        "phicache_built_from",
         "phicache_status_name",
         "phicache_origin_refusal",
     ];

@@ -1,16 +1,21 @@
 /* phicache-info prints what belongs in a bug report: which library is loaded and its features, the memory that it sees,
  * the settings from defaults and environment, and whether the Redis server answers. With --disk it prints what disk
  * caches have in a directory, and removes an identity from it. Exit status: 0, or 1 if the library reports an error or
- * values are damaged. */
-#define _GNU_SOURCE /* dladdr */
+ * values are damaged, or if variables in the environment are mistyped. */
+#define _GNU_SOURCE /* dladdr, gnu_get_libc_version */
 
 #include <dlfcn.h>
 #include <errno.h>
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+#endif
 #include <inttypes.h>
 #include <phicache.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 extern char **environ;
@@ -42,6 +47,21 @@ static void show_library(void) {
     title("features");
     printf("redis %s, TLS %s\n", features & PHICACHE_FEATURE_REDIS ? "yes" : "no",
            features & PHICACHE_FEATURE_TLS ? "yes" : "no");
+}
+
+/* The versions of all that takes part: compiler, libraries inside, C library, kernel. */
+static void show_versions(void) {
+    struct utsname system;
+    title("built from");
+    puts(phicache_built_from());
+    title("system");
+#ifdef __GLIBC__
+    printf("glibc %s, ", gnu_get_libc_version());
+#endif
+    if (uname(&system) == 0)
+        printf("%s %s, %s\n", system.sysname, system.release, system.machine);
+    else
+        puts("unknown");
 }
 
 static void show_bytes(uint64_t bytes) { printf("%" PRIu64 " bytes (%.1f MiB)", bytes, (double)bytes / (1 << 20)); }
@@ -149,6 +169,20 @@ static void show_text(const char *name, phicache_status (*get)(phicache_config *
     if (succeeds(get(NULL, text, sizeof text, &len))) puts(text);
 }
 
+/* A mistyped variable is an error here: whoever set it believes that it has an effect. */
+static void show_mistyped(void) {
+    char text[4096];
+    size_t len;
+    const phicache_status status = phicache_config_mistyped_variables(text, sizeof text, &len);
+    if (status == PHICACHE_OK && len == 0) return;
+    title("mistyped");
+    if (status == PHICACHE_OK)
+        puts(text);
+    else
+        (void)succeeds(status);
+    failed = 1;
+}
+
 static void show_configuration(void) {
     const char *prefix = "PHICACHE_";
     double percent;
@@ -159,6 +193,7 @@ static void show_configuration(void) {
         if (strncmp(*variable, prefix, strlen(prefix)) == 0)
             printf("%s%.*s", any++ ? ", " : "", (int)strcspn(*variable, "="), *variable);
     puts(any ? "" : "no variable PHICACHE_… is set");
+    show_mistyped();
     title("maximum memory");
     if (!succeeds(phicache_config_get_maximum_memory_percent(NULL, &percent))) return;
     if (percent == PHICACHE_MEMORY_UNLIMITED)
@@ -169,9 +204,14 @@ static void show_configuration(void) {
     show_switch("cache repertoires", phicache_config_get_cache_repertoires);
     show_switch("cache purviews", phicache_config_get_cache_potential_purviews);
     show_switch("MICE in Redis", phicache_config_get_redis_cache);
+}
+
+static void show_redis(void) {
+    uint64_t milliseconds;
     show_text("Redis URL", phicache_config_get_redis_url);
     show_text("Redis namespace", phicache_config_get_redis_namespace);
-    show_text("disk directory", phicache_config_get_disk_directory);
+    title("Redis timeout");
+    if (succeeds(phicache_config_get_redis_timeout_ms(NULL, &milliseconds))) printf("%" PRIu64 " ms\n", milliseconds);
 }
 
 /* Whether the server answers, and how fast. A server that does not answer is not a failure of this program. */
@@ -221,6 +261,32 @@ static phicache_disk_item *list_disk(phicache_config *config, int verify, size_t
     free(items);
     *count = 0;
     return NULL;
+}
+
+/* A directory that does not exist yet is no failure: the first disk cache makes it. */
+static void show_directory(void) {
+    char path[4096];
+    struct statvfs space;
+    phicache_disk_item *items;
+    size_t len, count, at;
+    uint64_t bytes = 0;
+    title("disk directory");
+    if (!succeeds(phicache_config_get_disk_directory(NULL, path, sizeof path, &len))) return;
+    puts(path);
+    title("disk values");
+    if (statvfs(path, &space) != 0) {
+        printf("none: %s\n", errno == ENOENT ? "the first disk cache makes the directory" : strerror(errno));
+        return;
+    }
+    items = list_disk(NULL, 0, &count);
+    if (items == NULL && failed) return;
+    for (at = 0; at < count; at++) bytes += items[at].bytes;
+    printf("%zu identities and roles, ", count);
+    show_bytes(bytes);
+    fputs("; the file system has ", stdout);
+    show_bytes((uint64_t)space.f_bavail * space.f_frsize);
+    puts(" free");
+    free(items);
 }
 
 static void show_fingerprint(const phicache_fingerprint *fingerprint) {
@@ -370,9 +436,12 @@ int main(int argc, char **argv) {
         return failed;
     }
     show_library();
+    show_versions();
     show_memory();
     show_limits();
     show_configuration();
+    show_redis();
     show_server();
+    show_directory();
     return failed;
 }

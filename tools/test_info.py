@@ -80,6 +80,19 @@ for password in "very-secret", "s%22e%27c%40r%2Fe%3At", "%C3%A9%00%1B%5B31m-secr
     parts = {form[at:at + 8] for form in forms for at in range(max(1, len(form) - 7))}
     expect(not any(part in printed for part in parts), f"it tells nothing of the password {password[:20]}", printed)
 
+expect(re.match(r"rustc \d+\.\d+\.\d+, blake3 \d", told["built from"]) and "rustix" in told["built from"]
+       and ("redis no" in told["features"] or ", redis 1." in told["built from"]), "it tells what is linked", printed)
+expect(os.uname().release in told["system"], "it tells the system", printed)
+expect("Redis timeout" in told and told["Redis timeout"] == "1000 ms", "it tells the timeout", printed)
+
+status, told, printed = info(PHICACHE_ON_FUL="evict", PHICACHE_HOME="/opt/phicache")
+expect(status == 1 and "PHICACHE_ON_FUL (did you mean PHICACHE_ON_FULL?)" in told["mistyped"],
+       "a mistyped variable is an error", printed)
+expect("HOME" not in told["mistyped"], "a variable of others is none", printed)
+expect(printed.count("phicache: warning: ") == 1, "the library warns once", printed)
+status, told, printed = info(PHICACHE_HOME="/opt/phicache", PHICACHE_ON_FULL="evict")
+expect(status == 0 and "mistyped" not in told and "warning" not in printed, "it warns of nothing else", printed)
+
 status, told, printed = info(PHICACHE_CACHE_REPERTOIRES="perhaps")
 expect(status == 1 and "PHICACHE_CACHE_REPERTOIRES" in told["maximum memory"] and told["phicache"].startswith(VERSION),
        "it tells an invalid variable, and still everything else", printed)
@@ -105,7 +118,12 @@ else:
     print("SKIPPED what it tells without /proc: this machine does not allow a mount namespace")
 
 status, told, printed = info(PHICACHE_DISK_DIRECTORY="/a/directory")
-expect(told["disk directory"] == "/a/directory", "it tells the directory of disk caches", printed)
+expect(status == 0 and told["disk directory"] == "/a/directory" and told["disk values"].startswith("none: "),
+       "it tells the directory of disk caches", printed)
+with tempfile.TemporaryDirectory() as directory:
+    status, told, printed = info(PHICACHE_DISK_DIRECTORY=directory)
+    expect(status == 0 and told["disk values"].startswith("0 identities and roles, 0 bytes") and "free" in told["disk values"],
+           "it tells what is in it", printed)
 
 
 class Bytes(ctypes.Structure):

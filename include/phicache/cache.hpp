@@ -239,7 +239,7 @@ public:
     expected<cache> try_view() const&& = delete;
 };
 
-/// PyPhi's DictCache: an in-process cache from byte keys to byte values.
+/// A cache in this process, from byte keys to byte values (PyPhi's DictCache).
 class dict_cache : public owner<phicache_dict_cache, phicache_dict_cache_free>,
                    public byte_cache<dict_cache, phicache_dict_cache>,
                    public viewable<dict_cache, phicache_dict_cache> {

@@ -200,6 +200,11 @@ impl Cache {
         })
     }
 
+    /// Prefetches the place of a key that will be added soon.
+    pub(super) fn prefetch(&self, key: &[u8]) {
+        each!(self, near cache => cache.prefetch(key));
+    }
+
     /// Stores many values, at a server in one round trip; returns for each what `set` would.
     pub fn set_many(&self, pairs: &[(&[u8], &[u8])]) -> Vec<Result<Stored>> {
         each!(self, cache => pairs.iter().map(|(key, value)| cache.set(key, value)).collect(),

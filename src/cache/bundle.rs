@@ -65,19 +65,23 @@ pub fn load(cache: &Cache, path: &Path, context: &[u8]) -> Result<Loaded> {
     check(&bundle, &expected)?;
     let mut counts = Loaded::default();
     let has_room = |bytes| limit::has_room(bytes, 100.0);
-    bundle.read_all(has_room, |item| {
-        *match item {
-            Item::Value { key, value, cost_ns } => match cache.add(key, value, Cost::of_ns(cost_ns)) {
-                Ok(Ok(true)) => &mut counts.loaded,
-                Ok(Ok(false)) => &mut counts.kept,
-                Ok(Err(_)) | Err(Error::OutOfMemory(_)) => &mut counts.refused,
-                // It is not a value of its key in a cache of this type.
-                Err(_) => &mut counts.damaged,
-            },
-            Item::NoRoom => &mut counts.refused,
-            Item::Damaged => &mut counts.damaged,
-        } += 1;
-    })?;
+    bundle.read_all(
+        has_room,
+        |key| cache.prefetch(key),
+        |item| {
+            *match item {
+                Item::Value { key, value, cost_ns } => match cache.add(key, value, Cost::of_ns(cost_ns)) {
+                    Ok(Ok(true)) => &mut counts.loaded,
+                    Ok(Ok(false)) => &mut counts.kept,
+                    Ok(Err(_)) | Err(Error::OutOfMemory(_)) => &mut counts.refused,
+                    // It is not a value of its key in a cache of this type.
+                    Err(_) => &mut counts.damaged,
+                },
+                Item::NoRoom => &mut counts.refused,
+                Item::Damaged => &mut counts.damaged,
+            } += 1;
+        },
+    )?;
     Ok(counts)
 }
 

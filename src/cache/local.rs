@@ -406,6 +406,11 @@ impl<P: Policy> LocalCache<P> {
         draft.finish().map(Ok)
     }
 
+    /// Prefetches the place of a key that will be added soon.
+    pub fn prefetch(&self, key: &[u8]) {
+        epoch::read(|guard| self.table.prefetch_bucket(guard, &key.into()));
+    }
+
     /// Stores a value as [`LocalCache::set_with_cost`] does, unless the cache has one of its own for the key, which
     /// stays. Returns whether it was stored.
     pub fn add(&self, key: &[u8], value: &[u8], cost: Cost) -> Result<std::result::Result<bool, Refusal>> {

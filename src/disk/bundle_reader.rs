@@ -19,6 +19,9 @@ use crate::error::{Error, Result};
 /// The bytes that are read at once; more than the longest record.
 const CHUNK: usize = 1 << 20;
 
+/// How far ahead keys are announced: enough for the memory to answer meanwhile.
+const AHEAD: usize = 8;
+
 const _: () = assert!(CHUNK > LONGEST_RECORD);
 
 /// A bundle.
@@ -92,15 +95,30 @@ impl Bundle {
         (self.segment, self.description)
     }
 
-    /// Calls `see` with each value, in the order of the file. `has_room` is asked before a long value is read.
-    pub fn read_all(&self, has_room: impl Fn(u64) -> bool, mut see: impl FnMut(Item)) -> Outcome<()> {
+    /// Calls `see` with each value, in the order of the file. `has_room` is asked before a long value is read. `ahead` is
+    /// called some values before, with a key that is not checked yet.
+    pub fn read_all(
+        &self,
+        has_room: impl Fn(u64) -> bool,
+        ahead: impl Fn(&[u8]),
+        mut see: impl FnMut(Item),
+    ) -> Outcome<()> {
         let (footer, is_damaged) = self.segment.parts()?;
         if is_damaged {
             see(Item::Damaged);
         }
         let file = self.segment.file()?;
         let mut window = Window { buffer: vec![0; CHUNK], start: 0, len: 0 };
-        for (_, offset, extent) in footer.parts().filter(|(.., extent)| is_value(extent.kind())) {
+        let mut later = footer.places().skip(AHEAD);
+        for (offset, extent) in footer.places() {
+            if let Some((offset, extent)) = later.next()
+                && let Some(key) = window.peek(offset, extent.len()).and_then(Record::announced_key)
+            {
+                ahead(key);
+            }
+            if !is_value(extent.kind()) {
+                continue;
+            }
             let read = window.at(&file, offset, extent.len());
             let bytes = read.map_err(|error| Failure::of("read", &self.path())(error))?;
             match Record::decode(&self.segment.header, offset, bytes) {
@@ -164,9 +182,15 @@ struct Window {
 }
 
 impl Window {
+    /// The bytes at an offset, if they are in memory.
+    fn peek(&self, offset: u64, len: usize) -> Option<&[u8]> {
+        let from = usize::try_from(offset.checked_sub(self.start)?).ok()?;
+        self.buffer[..self.len].get(from..from.checked_add(len)?)
+    }
+
     /// The bytes at an offset; fewer, if the file ends.
     fn at(&mut self, file: &File, offset: u64, len: usize) -> std::io::Result<&[u8]> {
-        if offset < self.start || offset + len as u64 > self.start + self.len as u64 {
+        if self.peek(offset, len).is_none() {
             self.len = 0;
             self.len = files::read_at(file, &mut self.buffer, offset)?;
             self.start = offset;

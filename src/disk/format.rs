@@ -263,6 +263,13 @@ impl<'b> Record<'b> {
         Some((PREFIX + key_len + value_len).next_multiple_of(UNIT))
     }
 
+    /// The key of the record that begins with these bytes, if it is whole there. Nothing is checked.
+    pub fn announced_key(bytes: &'b [u8]) -> Option<&'b [u8]> {
+        let prefix = bytes.first_chunk()?;
+        let (key_len, _) = lengths(prefix)?;
+        if u16_at(prefix, 8) == DIGESTED { None } else { bytes.get(PREFIX..PREFIX + key_len) }
+    }
+
     /// The record at the beginning of some bytes, which are at `offset` of a segment; `None` if there is no valid one.
     pub fn decode(header: &Header, offset: u64, bytes: &'b [u8]) -> Option<Self> {
         let prefix: &[u8; PREFIX] = bytes.first_chunk()?;
@@ -441,17 +448,19 @@ impl Footer {
         (whole && HEADER as u64 + covered == trailer.start).then_some(footer)
     }
 
+    /// The extents of all parts, each with its offset.
+    pub fn places(&self) -> impl Iterator<Item = (u64, Extent)> {
+        let mut offset = HEADER as u64;
+        self.extents.iter().map(move |bits| {
+            let extent = Extent::from_bits(*bits);
+            let end = offset + extent.len() as u64;
+            (std::mem::replace(&mut offset, end), extent)
+        })
+    }
+
     /// The parts of the segment with their offsets.
     pub fn parts(&self) -> impl DoubleEndedIterator<Item = (u64, u64, Extent)> {
-        let mut offset = HEADER as u64;
-        let offsets: Vec<u64> = self
-            .extents
-            .iter()
-            .map(|bits| {
-                let end = offset + Extent::from_bits(*bits).len() as u64;
-                std::mem::replace(&mut offset, end)
-            })
-            .collect();
+        let offsets: Vec<u64> = self.places().map(|(offset, _)| offset).collect();
         (0..self.hashes.len()).map(move |at| (self.hashes[at], offsets[at], Extent::from_bits(self.extents[at])))
     }
 }

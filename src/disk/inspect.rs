@@ -60,6 +60,7 @@ pub fn inspect_bundle(bundle: &Bundle, verify: bool) -> Outcome<Report> {
     match verify {
         true => bundle.read_all(
             |_| true,
+            |_| (),
             |item| match item {
                 Item::Value { .. } => records += 1,
                 Item::NoRoom | Item::Damaged => damaged += 1,

@@ -13,6 +13,7 @@ use super::catalog::{Catalog, Growth, Located};
 use super::claims::Claims;
 use super::directory::Directory;
 use super::failure::{Failure, Outcome};
+use super::files;
 use super::format::{self, Content, Kind, PREFIX, Record, RecordKey};
 use super::health::Health;
 use super::leases::Leases;
@@ -132,6 +133,11 @@ impl Space {
         let folder: PathBuf = directory.space(fingerprint, role);
         let claims = Claims::of(&directory);
         let leases = Leases::new(&folder, (directory.directory_mode(), directory.file_mode()));
+        let health = Health::default();
+        // Values of older formats are misses, until the bound removes them.
+        let own = folder.strip_prefix(directory.values()).expect("it is below");
+        let older = directory.older().into_iter().filter(|older| files::stat(&older.join(own)).is_ok());
+        older.for_each(|_| health.count_damaged());
         Ok(Space {
             directory,
             options,
@@ -146,7 +152,7 @@ impl Space {
             reads: ReadFilter::new(),
             claims,
             leases,
-            health: Health::default(),
+            health,
             is_bundle: false,
         })
     }

@@ -1,12 +1,12 @@
 /*
- * phicache: memory-limited caches for integrated information theory (IIT), and for native scientific code.
+ * phicache: the results of expensive computations, kept in memory below a limit, on disk, or in Redis.
  *
  * Generated from src/ffi by build.rs; `make header` renews it. Do not edit.
  *
- * A cache keeps the results of expensive computations, until the process occupies a configured share of the memory
- * that it may use, or the cache has reached a size of its own. Beyond that, new results are computed and returned, but
- * not stored; or they replace those that are worth least. The caches are those of PyPhi, for programs in C, C++, Julia
- * and any language that calls C.
+ * A cache keeps results until the process occupies a configured share of the memory that it may use, or the cache has
+ * reached a size of its own. Beyond that, new results are computed and returned, but not stored; or they replace those
+ * that are worth least. Any language that calls C can use the caches. Some are made for integrated information theory
+ * (IIT), after those of PyPhi.
  *
  * Begin with five functions
  *

@@ -8,9 +8,9 @@
 //! | `unix://[user[:password]@]/path[?db=1]` | a unix socket; `redis+unix://` is the same |
 //!
 //! Options follow a `?`, joined by `&`: `db`, `user`, `pass` (or `password`), `timeout_ms`, `cluster`, and for TLS
-//! `ca`, `cert` and `key` (PEM files) and `verify=no`; `#insecure` at the end means the same as the last one. User,
-//! password, path and option values may be percent-encoded. No message of this file repeats a URL, because it may
-//! contain a password.
+//! `ca`, `cert` and `key` (PEM files), `name`, `pin` and `verify=no`; `#insecure` at the end means the same as the last
+//! one. User, password, path and option values may be percent-encoded. No message of this file repeats a URL, because it
+//! may contain a password.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -60,13 +60,20 @@ pub struct Tls {
     pub certificate: Option<PathBuf>,
     /// Its key.
     pub key: Option<PathBuf>,
+    /// The name that the server's certificate must have; `None` is the host of the address.
+    pub name: Option<String>,
+    /// The SHA-256 fingerprints of the certificates that are trusted, and no others; empty for any.
+    pub pins: Vec<Pin>,
     /// Whether the server's certificate is verified.
     pub verify: bool,
 }
 
+/// The SHA-256 of a certificate in DER, as `openssl x509 -fingerprint -sha256` prints it.
+pub type Pin = [u8; 32];
+
 impl Default for Tls {
     fn default() -> Self {
-        Tls { ca: None, certificate: None, key: None, verify: true }
+        Tls { ca: None, certificate: None, key: None, name: None, pins: Vec::new(), verify: true }
     }
 }
 
@@ -206,6 +213,9 @@ impl Endpoint {
                 "a client certificate needs its key, and a key its certificate; give both cert= and key=",
             ));
         }
+        if self.tls.as_ref().is_some_and(|tls| !tls.verify && (!tls.pins.is_empty() || tls.name.is_some())) {
+            return Err(Error::invalid("verify=no trusts any certificate; leave it out, or leave out pin= and name="));
+        }
         if !(Duration::from_millis(1)..=Self::LONGEST_TIMEOUT).contains(&self.timeout) {
             return Err(Error::invalid("the timeout is out of range; expected 1 to 3,600,000 ms"));
         }
@@ -246,6 +256,8 @@ impl Endpoint {
             "ca" => self.tls(name)?.ca = Some(decode(value)?.into()),
             "cert" => self.tls(name)?.certificate = Some(decode(value)?.into()),
             "key" => self.tls(name)?.key = Some(decode(value)?.into()),
+            "name" => self.tls(name)?.name = Some(decode(value)?),
+            "pin" => self.tls(name)?.pins = decode(value)?.split(',').map(pin).collect::<Result<_>>()?,
             "verify" => self.tls(name)?.verify = switch(name, value)?,
             // The message does not repeat the name: it may be the rest of a password with an unencoded &.
             _ => return Err(Error::invalid(OPTIONS)),
@@ -263,8 +275,8 @@ impl Endpoint {
 const SCHEMES: &str =
     "a Redis URL must begin with one of redis://, rediss://, valkey://, valkeys://, unix://, redis+unix://";
 
-const OPTIONS: &str = "a Redis URL has an unknown option; the options are db, user, pass, timeout_ms, cluster, ca, cert, \
-    key and verify, joined by & (write & in a password as %26)";
+const OPTIONS: &str = "a Redis URL has an unknown option; the options are db, user, pass, timeout_ms, cluster, ca, \
+    cert, key, name, pin and verify, joined by & (write & in a password as %26)";
 
 /// Parses `host`, `host:port`, `[::1]` or `[::1]:port`.
 fn address(text: &str) -> Result<Address> {
@@ -283,6 +295,22 @@ fn address(text: &str) -> Result<Address> {
         true => Err(malformed()),
         false => Ok(Address::Tcp(decode(host)?, port)),
     }
+}
+
+/// Parses a fingerprint: 64 hexadecimal digits, with or without colons.
+fn pin(text: &str) -> Result<Pin> {
+    let malformed = || {
+        Error::invalid(
+            "a pin= of a Redis URL is not a fingerprint; expected 64 hexadecimal digits, as openssl x509 -in FILE \
+             -noout -fingerprint -sha256 prints",
+        )
+    };
+    let digits: Option<Vec<u8>> =
+        text.chars().filter(|digit| *digit != ':').map(|digit| digit.to_digit(16).map(|digit| digit as u8)).collect();
+    let digits: [u8; 64] = digits.and_then(|digits| digits.try_into().ok()).ok_or_else(malformed)?;
+    let mut pin = Pin::default();
+    pin.iter_mut().zip(digits.as_chunks::<2>().0).for_each(|(byte, [high, low])| *byte = high << 4 | low);
+    Ok(pin)
 }
 
 fn switch(name: &str, value: &str) -> Result<bool> {
@@ -362,7 +390,12 @@ mod tests {
         assert_eq!(Endpoint::parse("rediss://host").unwrap().tls, Some(Tls::default()));
         let tls = Endpoint::parse("valkeys://host?ca=/a/ca.pem&cert=/a/c.pem&key=/a/k.pem").unwrap().tls.unwrap();
         assert_eq!((tls.ca, tls.certificate), (Some("/a/ca.pem".into()), Some("/a/c.pem".into())));
-        assert!(tls.verify);
+        assert!(tls.verify && tls.name.is_none() && tls.pins.is_empty());
+        let (plain, colons) = ("0aFF".repeat(16), ["AB"; 32].join(":"));
+        let url = format!("rediss://host?name=redis.lab&pin={plain},{colons}");
+        let tls = Endpoint::parse(&url).unwrap().tls.unwrap();
+        assert_eq!(tls.name.as_deref(), Some("redis.lab"));
+        assert_eq!(tls.pins, [[[0x0A, 0xFF]; 16].concat().try_into().unwrap(), [0xAB; 32]]);
         for url in ["rediss://host#insecure", "rediss://host/0?verify=no"] {
             assert!(!Endpoint::parse(url).unwrap().tls.unwrap().verify, "{url}");
         }
@@ -390,6 +423,10 @@ mod tests {
             "redis://me:secret@host?colour=secret",
             "redis://host?pass=se&secret",
             "rediss://me:secret@host?cert=/x",
+            "rediss://me:secret@host?pin=secret",
+            "rediss://me:secret@host?pin=",
+            "rediss://me:secret@host?name=x&verify=no",
+            "redis://me:secret@host?name=x",
             "unix://me:secret@host",
             "unix://me:secret@/x?cluster=yes",
             "redis://me:secret@a,,b",

@@ -60,6 +60,15 @@ impl Certificates {
         assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
+    /// The fingerprint of a certificate, as openssl prints it.
+    fn fingerprint(&self, name: &str) -> String {
+        let printed = Command::new("openssl")
+            .args(["x509", "-noout", "-fingerprint", "-sha256", "-in"])
+            .arg(self.path(&format!("{name}.pem")))
+            .output();
+        String::from_utf8(printed.unwrap().stdout).unwrap().trim().split_once('=').unwrap().1.to_owned()
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
@@ -181,6 +190,44 @@ fn a_self_signed_certificate_is_trusted_if_the_url_names_it() {
     let nameless = Encrypted::start(&certificates, "nameless", "no").unwrap();
     let why = refused(&nameless.connect(trusting(&certificates.path("nameless.pem"))));
     assert!(why.contains("not valid for name"), "{why}");
+}
+
+#[test]
+fn a_url_may_name_the_host_that_the_certificate_has() {
+    let Some(certificates) = Certificates::make() else { return };
+    let Some(elsewhere) = Encrypted::start(&certificates, "elsewhere", "no") else { return };
+    let trusted = trusting(&certificates.path("ca.pem"));
+    let named = |name: &str| Tls { name: Some(name.into()), ..trusted.clone() };
+    assert!(refused(&elsewhere.connect(trusted.clone())).contains("not valid for name"));
+    assert!(elsewhere.connect(named("elsewhere.example")).set(b"key", b"value", Store::default()).unwrap());
+    let why = refused(&elsewhere.connect(named("other.example")));
+    assert!(why.contains("not valid for name"), "{why}");
+    let url =
+        format!("rediss://127.0.0.1:{}?ca={}&name=elsewhere.example", elsewhere.port, certificates.text("ca.pem"));
+    assert!(Server::new(endpoint(&url)).unwrap().set(b"key", b"value", Store::default()).unwrap());
+    let wrong = Server::new(elsewhere.endpoint(named("not a name"))).err().unwrap().to_string();
+    assert!(wrong.contains("\"not a name\" is not the name of a host"), "{wrong}");
+}
+
+#[test]
+fn a_pinned_certificate_is_trusted_and_no_other() {
+    let Some(certificates) = Certificates::make() else { return };
+    let Some(elsewhere) = Encrypted::start(&certificates, "elsewhere", "no") else { return };
+    let (pin, other) = (certificates.fingerprint("elsewhere"), certificates.fingerprint("server"));
+    let at =
+        |options: &str| Server::new(endpoint(&format!("rediss://127.0.0.1:{}?{options}", elsewhere.port))).unwrap();
+    // Neither its authority nor its name is known.
+    assert!(at(&format!("pin={pin}")).set(b"key", b"value", Store::default()).unwrap());
+    assert!(at(&format!("pin={other},{pin}")).set(b"key", b"value", Store::default()).unwrap());
+    let why = refused(&at(&format!("pin={other}")));
+    let digits = pin.replace(':', "").to_lowercase();
+    assert!(why.contains("not the pinned one") && why.contains(&digits), "{why}");
+    // With an authority, all is verified in addition.
+    let ca = certificates.text("ca.pem");
+    assert!(refused(&at(&format!("pin={pin}&ca={ca}"))).contains("not valid for name"));
+    let all = format!("pin={pin}&ca={ca}&name=elsewhere.example");
+    assert!(at(&all).set(b"key", b"value", Store::default()).unwrap());
+    assert!(refused(&at(&all.replace(&pin, &other))).contains("not the pinned one"));
 }
 
 #[test]

@@ -51,6 +51,17 @@ fn refused(server: &Server) -> Vec<&'static str> {
 }
 
 #[test]
+fn the_documentation_lists_these_commands() {
+    let page = include_str!("../../docs/redis.md");
+    let listed = |start: &str| -> Vec<&str> {
+        let line = page.lines().find(|line| line.trim_start().starts_with(start)).unwrap();
+        line.split(" +").skip(1).collect()
+    };
+    assert_eq!(listed("ACL SETUSER worker on >password ~phicache* -@all "), LISTED);
+    assert_eq!(listed("ACL SETUSER worker +"), LISTED_WHOLE);
+}
+
+#[test]
 fn the_documented_commands_suffice_and_a_forbidden_one_disables_only_what_needs_it() {
     let Some((_running, server)) = allowed(&LISTED) else { return };
     assert_eq!(refused(&server), [""; 0]);

@@ -20,8 +20,9 @@
 //! | the whole Redis database | 0 | none |
 //! | directory of disk caches | `~/.cache/phicache`, if that is on a local disk | `PHICACHE_DISK_DIRECTORY` |
 //!
-//! If a variable is invalid, the first use fails with ERROR_CONFIGURATION, and the message names the variable. An empty
-//! variable counts as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off; what full caches do
+//! If a variable is invalid, the first use fails with ERROR_CONFIGURATION, and the message names the variable. If a name
+//! is nearly one of these, the first use prints one line to the standard error, with the name that was probably meant. An
+//! empty variable counts as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off; what full caches do
 //! is refuse or evict.
 //!
 //! ```c
@@ -52,6 +53,24 @@ pub unsafe extern "C" fn phicache_config_new(out: *mut *mut phicache_config) -> 
         let out = self::out(out, "out")?;
         *out = create(ConfigHandle(Config::new()?))?;
         Ok(PHICACHE_OK)
+    })
+}
+
+/// Tells which variables in the environment are probably mistyped: they have no effect, and their names are nearly those
+/// of variables that are read. The first use of a configuration prints the same line.
+///
+/// @param buffer    [nullable] Receives the text and a NUL, empty if there are no such variables; may be NULL if
+///                  `capacity` is 0.
+/// @param capacity  The size of the buffer in bytes.
+/// @param out_len   The length of the text without its NUL, also if it does not fit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_config_mistyped_variables(
+    buffer: *mut c_char,
+    capacity: usize,
+    out_len: *mut usize,
+) -> phicache_status {
+    catch_panics("phicache_config_mistyped_variables", || {
+        write_text(buffer, capacity, out_len, || Ok(Config::mistyped_variables()))
     })
 }
 
@@ -245,7 +264,8 @@ pub unsafe extern "C" fn phicache_config_get_redis_cache(
 /// | `unix://[user[:password]@]/path[?db=1]` | a unix socket |
 ///
 /// Parameters follow after a `?`, joined by `&`: `db`, `user`, `pass`, `timeout_ms`, `cluster=yes`, and for TLS `ca`,
-/// `cert` and `key` (files in PEM) and `verify=no`. Text may be percent-encoded.
+/// `cert` and `key` (files in PEM), `name` (the name that the server's certificate must have), `pin` (the SHA-256
+/// fingerprint of the certificate that is trusted) and `verify=no`. Text may be percent-encoded.
 ///
 /// @param config  [nullable] The configuration; NULL is the process default.
 /// @param url     The URL. No message contains it, since it may hold a password.
@@ -409,9 +429,18 @@ fn get_text(
     out_len: *mut usize,
     ask: impl FnOnce(&Config) -> Result<String>,
 ) -> Result<phicache_status> {
+    write_text(buffer, capacity, out_len, || ask(&*self::config(config)?))
+}
+
+fn write_text(
+    buffer: *mut c_char,
+    capacity: usize,
+    out_len: *mut usize,
+    text: impl FnOnce() -> Result<String>,
+) -> Result<phicache_status> {
     let out_len = out(out_len, "out_len")?;
     let buffer = text_buffer(buffer, capacity, "buffer")?;
-    let text = ask(&*self::config(config)?)?;
+    let text = text()?;
     *out_len = text.len();
     let capacity = buffer.len();
     let Some(room) = buffer.get_mut(..text.len() + 1) else {

@@ -5,10 +5,11 @@
 //! do the same, and as fast.
 //!
 //! ```c
-//! double phi;
+//! double phi = 0.25;
 //! size_t len;
+//! if (phicache_cache_set_flat(cache, key.data, key.len, (uint8_t *)&phi, sizeof phi) != PHICACHE_OK) return 1;
 //! if (phicache_cache_get_into_flat(cache, key.data, key.len, (uint8_t *)&phi, sizeof phi, &len) == PHICACHE_OK) {
-//!     use(&phi, len);
+//!     use(phi);
 //! }
 //! ```
 

@@ -89,6 +89,18 @@ pub extern "C" fn phicache_features() -> u32 {
     redis + if cfg!(feature = "tls") { PHICACHE_FEATURE_TLS } else { 0 }
 }
 
+/// What the library was built from: the version of the compiler and of each library in it, as in "rustc 1.95.0, blake3
+/// 1.8.7, …". Static; never freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn phicache_built_from() -> *const c_char {
+    BUILT_FROM.as_ptr()
+}
+
+const BUILT_FROM: &CStr = match CStr::from_bytes_with_nul(concat!(env!("PHICACHE_BUILT_FROM"), "\0").as_bytes()) {
+    Ok(versions) => versions,
+    Err(_) => unreachable!(),
+};
+
 /// The name of a status, such as "MISS"; "UNKNOWN" for any other number. Static; never freed.
 ///
 /// @param status  Any number.

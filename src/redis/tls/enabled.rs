@@ -6,7 +6,8 @@
 //!
 //! rustls verifies the authority, the validity and the name of a certificate, but no revocation. We accept one more
 //! case: a self-signed certificate is trusted if the same certificate was named as `ca`. rustls rejects it if it may
-//! sign others, and openssl makes such certificates by default.
+//! sign others, and openssl makes such certificates by default. A pinned certificate is trusted by its fingerprint:
+//! without a `ca` nothing else is checked, as with the keys of hosts in ssh.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
@@ -22,12 +23,16 @@ use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureSc
 use rustls_native_certs::CertificateResult;
 
 use crate::error::{Error, Result};
-use crate::redis::endpoint::Tls;
+use crate::redis::endpoint::{Pin, Tls};
 use crate::redis::socket::Socket;
 
 /// The configuration of all connections to a server: whom they trust, and which certificate they present.
 #[derive(Clone)]
-pub struct TlsContext(Arc<ClientConfig>);
+pub struct TlsContext {
+    config: Arc<ClientConfig>,
+    /// The name that is expected in place of the host's.
+    name: Option<ServerName<'static>>,
+}
 
 impl TlsContext {
     /// Reads the files of `tls`.
@@ -36,9 +41,14 @@ impl TlsContext {
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::invalid(format!("TLS: {error}")))?;
-        let verifier: Arc<dyn ServerCertVerifier> = match tls.verify {
-            true => Arc::new(Named::of(tls.ca.as_deref(), provider)?),
-            false => Arc::new(AnyCertificate(provider)),
+        let name =
+            tls.name.as_deref().map(server_name).transpose().map_err(|error| Error::invalid(error.to_string()))?;
+        let named = |provider| Ok::<_, Error>(Arc::new(Named::of(tls.ca.as_deref(), provider)?));
+        let verifier: Arc<dyn ServerCertVerifier> = match (tls.verify, &tls.pins[..], &tls.ca) {
+            (false, ..) => Arc::new(AnyCertificate(provider)),
+            (true, [], _) => named(provider)?,
+            (true, pins, None) => Arc::new(Pinned { pins: pins.into(), then: Arc::new(AnyCertificate(provider)) }),
+            (true, pins, Some(_)) => Arc::new(Pinned { pins: pins.into(), then: named(provider)? }),
         };
         let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
         let mut config = match (&tls.certificate, &tls.key) {
@@ -52,8 +62,14 @@ impl TlsContext {
             _ => builder.with_no_client_auth(),
         };
         config.resumption = Resumption::disabled();
-        Ok(TlsContext(Arc::new(config)))
+        Ok(TlsContext { config: Arc::new(config), name })
     }
+}
+
+/// The name of a server, to be found in its certificate.
+fn server_name(host: &str) -> io::Result<ServerName<'static>> {
+    let name = ServerName::try_from(host.to_owned());
+    name.map_err(|_| io::Error::other(format!("TLS: \"{host}\" is not the name of a host")))
 }
 
 fn unusable(what: &str, path: &Path, why: impl std::fmt::Display) -> Error {
@@ -159,6 +175,59 @@ impl ServerCertVerifier for Named {
     }
 }
 
+/// Trusts certificates with one of these fingerprints, if another verifier does too.
+#[derive(Debug)]
+struct Pinned {
+    pins: Box<[Pin]>,
+    then: Arc<dyn ServerCertVerifier>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
+        let fingerprint = sha256(end_entity).ok_or_else(|| rustls::Error::General("there is no SHA-256".into()))?;
+        if !self.pins.contains(&fingerprint) {
+            let digits: String = fingerprint.iter().map(|byte| format!("{byte:02x}")).collect();
+            return Err(rustls::Error::General(format!("the server's certificate, {digits}, is not the pinned one")));
+        }
+        self.then.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        self.then.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        self.then.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.then.supported_verify_schemes()
+    }
+}
+
+/// The fingerprint of a certificate. rustls has the hash as part of a cipher suite.
+fn sha256(certificate: &CertificateDer<'_>) -> Option<Pin> {
+    let suite = ring::cipher_suite::TLS13_AES_128_GCM_SHA256.tls13()?;
+    suite.common.hash_provider.hash(certificate).as_ref().try_into().ok()
+}
+
 const UNKNOWN_ISSUER: &str = "no trusted authority has signed the server's certificate; name the file of its \
     authority, or of the certificate itself, with ca=";
 
@@ -174,8 +243,8 @@ pub struct TlsSocket {
 impl TlsSocket {
     /// Opens a connection, with a handshake with `host`.
     pub fn open(mut socket: Socket, host: &str, tls: &TlsContext) -> io::Result<Self> {
-        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-        let mut session = ClientConnection::new(tls.0.clone(), name).map_err(io::Error::other)?;
+        let name = tls.name.clone().map_or_else(|| server_name(host), Ok)?;
+        let mut session = ClientConnection::new(tls.config.clone(), name).map_err(io::Error::other)?;
         while session.is_handshaking() {
             session.complete_io(&mut socket)?;
         }

@@ -1,0 +1,97 @@
+//! Variables of the environment that look like ours and are not: a mistyped name has no effect, and nobody would notice.
+//!
+//! Others may use names that begin with PHICACHE_, such as PHICACHE_HOME of a module system. So a name counts as mistyped
+//! only if it is close to one that is read.
+
+use std::ffi::OsString;
+
+/// A mistyped variable, and the name that was probably meant.
+pub fn of(names: impl Iterator<Item = OsString>, known: &[&'static str]) -> Vec<(String, &'static str)> {
+    let names = names.filter_map(|name| name.into_string().ok());
+    let mut found: Vec<_> = names.filter_map(|name| Some((meant(&name, known)?, name))).collect();
+    found.sort_unstable();
+    found.into_iter().map(|(meant, name)| (name, meant)).collect()
+}
+
+/// A line about them; empty if there are none.
+pub fn message(found: &[(String, &'static str)]) -> String {
+    let each: Vec<String> = found.iter().map(|(name, meant)| format!("{name} (did you mean {meant}?)")).collect();
+    match each.is_empty() {
+        true => String::new(),
+        false => format!("the environment has variables that phicache does not know, and ignores: {}", each.join(", ")),
+    }
+}
+
+const PREFIX: &str = "PHICACHE_";
+
+/// The known name that a name is close to, if it is none itself.
+fn meant(name: &str, known: &[&'static str]) -> Option<&'static str> {
+    // Of a long name only the beginning can matter: known ones are shorter.
+    let upper: String = name.chars().take(80).collect::<String>().to_ascii_uppercase();
+    let own = upper.strip_prefix(PREFIX).filter(|_| !known.contains(&name))?;
+    let near = known.iter().filter_map(|known| Some((distance(own, known.strip_prefix(PREFIX)?)?, *known)));
+    near.min().map(|(_, known)| known)
+}
+
+/// The number of letters to change, add or remove, if it is small for words of this length, or if one is a part of the
+/// other.
+fn distance(one: &str, other: &str) -> Option<usize> {
+    const PART: usize = 5;
+    let letters: Vec<char> = other.chars().collect();
+    let mut last: Vec<usize> = (0..=letters.len()).collect();
+    for (row, letter) in one.chars().enumerate() {
+        let mut next = vec![row + 1];
+        for (column, other) in letters.iter().enumerate() {
+            let changed = last[column] + usize::from(letter != *other);
+            next.push(changed.min(last[column + 1] + 1).min(next[column] + 1));
+        }
+        last = next;
+    }
+    let distance = last[letters.len()];
+    let is_part = one.len().min(other.len()) >= PART && (one.contains(other) || other.contains(one));
+    (is_part || distance <= one.len().max(other.len()) / 4).then_some(distance)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::variable;
+
+    fn message_for(name: &str) -> String {
+        message(&of([name.into()].into_iter(), &variable::ALL))
+    }
+
+    #[test]
+    fn a_name_that_is_nearly_one_of_ours_is_mistyped() {
+        for (name, meant) in [
+            ("PHICACHE_ON_FUL", variable::ON_FULL),
+            ("PHICACHE_ONFULL", variable::ON_FULL),
+            ("phicache_on_full", variable::ON_FULL),
+            ("PHICACHE_REDIS_URI", variable::REDIS_URL),
+            ("PHICACHE_REDIS_TIMEOUT", variable::REDIS_TIMEOUT),
+            ("PHICACHE_REDIS_PASSWD", variable::REDIS_PASSWORD),
+            ("PHICACHE_DISK_DIR", variable::DISK_DIRECTORY),
+            ("PHICACHE_MAXIMUM_MEMORY_PERCENTAGE", variable::MAXIMUM_MEMORY),
+            ("PHICACHE_MEMORY_PERCENTAGE", variable::MAXIMUM_MEMORY),
+            ("PHICACHE_CACHE_REPERTOIRE", variable::REPERTOIRES),
+            ("PHICACHE_POTENTIAL_PURVIEWS", variable::PURVIEWS),
+        ] {
+            assert!(message_for(name).contains(&format!("{name} (did you mean {meant}?)")), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_of_ours_and_of_others_are_not() {
+        for name in variable::ALL {
+            assert_eq!(message_for(name), "");
+        }
+        // Of the Julia package, module systems, build systems, tests.
+        for name in ["LIBRARY", "HOME", "ROOT", "DIR", "INC", "LIB", "VERSION", "CARGO", "JULIA", "REDIS_SERVER"] {
+            assert_eq!(message_for(&format!("PHICACHE_{name}")), "", "{name}");
+        }
+        for name in ["", "PHICACHE", "PHICACHE_", "ON_FUL", "MY_PHICACHE_ON_FUL"] {
+            assert_eq!(message_for(name), "", "{name}");
+        }
+        assert_eq!(message_for(&format!("PHICACHE_{}", "é".repeat(100_000))), "");
+    }
+}
