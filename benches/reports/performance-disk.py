@@ -87,7 +87,7 @@ def saved(program, folder, quick):
         row = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
         rate = (16 + value) / row["load_ns"] * 1000
         lines.append(f"| {value:,} | {row['entries']:,.0f} | {microseconds(row['save_ns'])} | {microseconds(row['load_ns'])} | "
-                     f"{rate:,.0f} | {microseconds(row['load_here_ns'])} | {microseconds(row['open_ns'])} | "
+                     f"{rate:,.0f} | {microseconds(row['load_here_ns'])} | {microseconds(row['open_ns'] or None)} | "
                      f"{microseconds(row['get_ns'])} | {row['bytes'] - 16 - value:.0f} |")
     return "\n".join(lines)
 
