@@ -4,7 +4,8 @@
 # crates (~/.cargo), everything else to build/; only make install writes to PREFIX.
 #
 #   make demo      builds the example and runs it on one network, without caches and with more and more of them; takes
-#                  a minute. It shows sharing between processes if a redis-server is on the PATH; takes NETWORK
+#                  a minute. It ends with results on disk: a first run, a second run that computes nothing, and two
+#                  processes at once; also with Redis if a redis-server is on the PATH; takes NETWORK
 #   make test      whether the library works here: the tests of Rust, C, C++, Julia and the examples; takes minutes
 #   make check     all other checks: lints, every standard and compiler, the package and its consumers, sanitizers, the
 #                  model checkers, the fuzz targets; takes about half an hour. CI runs test and check (.ci/run); neither
@@ -85,9 +86,11 @@ BENCH = $(BUILD)/bench
 demo: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target iit -j $(JOBS)
 	@echo
-	@if test -z "$$PHICACHE_REDIS_URL" && { command -v redis-server || command -v valkey-server; } > /dev/null; then \
-	    $(PYTHON) -B c-tests/with_redis.py -- $(BUILD)/examples/iit $(NETWORK); \
-	else $(BUILD)/examples/iit $(NETWORK); fi
+	@rm -rf $(BUILD)/demo-disk
+	@set -- $(BUILD)/examples/iit $(NETWORK) --directory $(BUILD)/demo-disk; \
+	if test -z "$$PHICACHE_REDIS_URL" && { command -v redis-server || command -v valkey-server; } > /dev/null; then \
+	    $(PYTHON) -B c-tests/with_redis.py -- "$$@"; \
+	else "$$@"; fi
 
 test: toolchain
 	@$(PYTHON) -B make/run_tests.py $(BUILD) $(JOBS) test

@@ -93,13 +93,10 @@ std::shared_ptr<RepertoireCaches> repertoires_of(const phicache::subsystem& uncu
 NetworkCaches::NetworkCaches(Store store, const std::string& distance_context)
     : distances(distances_of(store, distance_context)) {}
 
-RepertoireCaches::RepertoireCaches()
-    : single_nodes(phicache::dict_cache()), repertoires(phicache::dict_cache()), small_phi(phicache::dict_cache()) {}
+RepertoireCaches::RepertoireCaches() : small_phi(phicache::dict_cache()), bounds(phicache::dict_cache()) {}
 
 RepertoireCaches::RepertoireCaches(const phicache::subsystem& uncut)
-    : single_nodes(on_disk(uncut, "single nodes")),
-      repertoires(on_disk(uncut, "repertoires")),
-      small_phi(on_disk(uncut, "small phi", up_to_date())) {}
+    : small_phi(on_disk(uncut, "small phi", up_to_date())), bounds(on_disk(uncut, "bounds of small phi")) {}
 
 void NetworkCaches::add_to(CachesUse& use) const {
     add(use.purviews, purviews);
@@ -109,9 +106,10 @@ void NetworkCaches::add_to(CachesUse& use) const {
 void NetworkCaches::add_to(std::optional<DiskUse>& use) const { add(use, *distances); }
 
 void RepertoireCaches::add_to(CachesUse& use) const {
-    add(use.single_nodes, *single_nodes);
-    add(use.repertoires, *repertoires);
+    add(use.single_nodes, single_nodes);
+    add(use.repertoires, repertoires);
     add(use.small_phi, *small_phi);
+    add(use.bounds, *bounds);
 }
 
 SystemCaches::SystemCaches(const Network& network, const std::string& context, Store store)
@@ -153,8 +151,8 @@ std::optional<RedisUse> SystemCaches::redis() const {
 
 void SystemCaches::add_to(std::optional<DiskUse>& use) const {
     if (store_ != Store::disk || cut_) return;  // those of a cut subsystem are those of the uncut one
-    for (const ValueCache* cache : {&repertoires->single_nodes, &repertoires->repertoires, &repertoires->small_phi})
-        add(use, **cache);
+    add(use, *repertoires->small_phi);
+    add(use, *repertoires->bounds);
     add(use, mice.view());
 }
 

@@ -5,9 +5,10 @@
 // with Reuse::cuts one for all cuts, because cut-scoped keys differ only if the cut makes a difference. All threads of an
 // analysis share all of them.
 //
-// MICE may be in Redis, shared by all processes that analyze the network. On disk is everything that takes time to
-// compute: a second run finds it, and of several processes one computes each result. Identities and contexts there name
-// the algorithm and its version (system.cpp), so that no other algorithm reads these results.
+// MICE may be in Redis, shared by all processes that analyze the network. On disk are MICE, small phi and distances: a
+// second run finds them, and of several processes one computes each. Repertoires stay in the process, because storing
+// one in a file takes longer than computing it; who finds a small phi needs none. Identities and contexts on disk name the
+// algorithm and its version (system.cpp), so that no other algorithm reads these results.
 #pragma once
 
 #include <atomic>
@@ -28,7 +29,8 @@ namespace iit {
 
 enum class Reuse { none, parent, cuts };
 
-// Where results are stored: in this process; MICE at the configured Redis server; everything in the configured directory.
+// Where results are stored: in this process; MICE at the configured Redis server; MICE, small phi and
+// distances in the configured directory.
 enum class Store { dict, redis, disk };
 
 // Whether other processes find what is stored.
@@ -64,11 +66,12 @@ struct CachesUse {
     CacheUse repertoires{"repertoires"};
     CacheUse single_nodes{"single_nodes"};
     CacheUse small_phi{"small_phi"};
+    CacheUse bounds{"bounds"};
     CacheUse mice{"mice"};
     CacheUse purviews{"purviews"};
     CacheUse distances{"distances"};
 
-    std::vector<CacheUse> list() const { return {repertoires, single_nodes, small_phi, mice, purviews, distances}; }
+    std::vector<CacheUse> list() const { return {repertoires, single_nodes, small_phi, bounds, mice, purviews, distances}; }
 };
 
 // The statistics of the Redis server, and its last error.
@@ -121,14 +124,15 @@ struct NetworkCaches {
 // The caches that PyPhi creates for every subsystem, and that all cuts can share with cut-scoped keys. Small phi is
 // cached only if it is shared: within one subsystem it is never requested twice.
 struct RepertoireCaches {
-    RepertoireCaches();                                         // in this process
-    explicit RepertoireCaches(const phicache::subsystem& uncut);  // on disk
+    RepertoireCaches();
+    explicit RepertoireCaches(const phicache::subsystem& uncut);  // small phi and bounds on disk
 
     // PyPhi's switch: if off, no repertoire is cached.
     const bool keeps_repertoires = phicache::config_ref().cache_repertoires();
-    ValueCache single_nodes;
-    ValueCache repertoires;
+    phicache::dict_cache single_nodes;
+    phicache::dict_cache repertoires;
     ValueCache small_phi;
+    ValueCache bounds;  // of small phi under a cut: the distance for the best partition of the uncut system
 
     void add_to(CachesUse& use) const;
 };

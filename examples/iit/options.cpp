@@ -137,7 +137,7 @@ Options parse_options(const std::vector<std::string>& arguments) {
     if (!options.redis_url.empty() && single && asked.cache != "redis") throw UsageError("--redis-url needs --cache redis");
     if (!asked.directory.empty() && single && asked.cache != "disk") throw UsageError("--directory needs --cache disk");
     if (asked.cache == "disk" && asked.reuse == "parent") {
-        throw UsageError("--cache disk needs --reuse cuts: the files have results of all cuts under cut-scoped keys");
+        throw UsageError("--cache disk needs --reuse cuts: the files have results under cut-scoped keys");
     }
     if (asked.processes && (single ? asked.cache != "redis" && asked.cache != "disk" : asked.directory.empty())) {
         throw UsageError("--processes needs --cache redis or --cache disk: other caches are not shared");
@@ -161,13 +161,14 @@ const char* usage() {
            "  --cache none    use no caches\n"
            "  --cache dict    cache results in this process\n"
            "  --cache redis   as dict, and share causes and effects with all processes that analyze this network\n"
-           "  --cache disk    keep all results in files, where later runs find them and processes share them\n"
+           "  --cache disk    as dict, and keep causes, effects, small phi and distances in files: a second run computes\n"
+           "                  nothing, and of several processes one computes each of them\n"
            "  --reuse parent  each cut has its own caches and inherits undamaged results, as in PyPhi\n"
            "  --reuse cuts    all cuts share caches with cut-scoped keys (default)\n"
            "  --no-distances  keep no earth mover's distances\n"
            "  --threads N     divide the cuts among N threads (default: 1; the comparison ends with 2)\n"
-           "  --processes N   analyze in N processes that share results in Redis or on disk. On disk, one of them computes\n"
-           "                  each result, and a process that is killed costs only what it was computing\n"
+           "  --processes N   analyze in N processes that share results in Redis or on disk. On disk, a process that is\n"
+           "                  killed costs only what it was computing\n"
            "  --redis-url URL the server: redis://host:port/0, rediss://..., unix:///path/to/socket\n"
            "                  (default: PHICACHE_REDIS_URL, or redis://127.0.0.1:6379/0). The comparison uses Redis if\n"
            "                  the option or the variable is set\n"

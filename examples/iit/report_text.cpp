@@ -113,7 +113,7 @@ std::string speed(double before, double after) {
 void print_disk(std::ostream& out, const Run& run) {
     if (!run.result.disk) return;
     const DiskUse& disk = *run.result.disk;
-    out << "  all results are in " << disk.directory << "; this run computed "
+    out << "  causes, effects, small phi and distances are in " << disk.directory << "; this run computed "
         << (computed_nothing(run.result.computed) ? "nothing" : computed_text(run.result.computed)) << "\n";
     if (disk.first_seconds) {
         out << format("  the first run took %.3f seconds, this one %.3f: ", *disk.first_seconds, run.result.seconds)
@@ -186,8 +186,8 @@ void print_summary(std::ostream& out, const std::vector<Run>& runs) {
                 << (computed_nothing(run.result.computed) ? "nothing" : computed_text(run.result.computed)) << ": it takes "
                 << duration_text(run.result.seconds) << ".\n";
         } else if (run.plan.processes > 1) {
-            out << "The " << run.plan.processes << " processes on disk divide the work: together they compute "
-                << plural(run.result.computed.repertoires, "repertoire") << ".\n";
+            out << "The " << run.plan.processes << " processes on disk divide the work: together they make "
+                << grouped(run.result.computed.small_phi_searches) << " searches.\n";
         }
     }
     double largest = 0;

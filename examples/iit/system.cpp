@@ -62,11 +62,11 @@ std::optional<double> System::first_seconds(double seconds) const {
 }
 
 template <class Compute>
-const double* System::remembered(ValueCache RepertoireCaches::*cache, Direction direction, NodeSet mechanism,
+const double* System::remembered(phicache::dict_cache RepertoireCaches::*cache, Direction direction, NodeSet mechanism,
                                  NodeSet purview, Slot& slot, Compute&& compute) {
     const std::size_t size = states(purview);
     if (!caches_ || !caches_->repertoires->keeps_repertoires) return slot.compute(size, compute);
-    return slot.pin(((*caches_->repertoires).*cache)->memoize(caches_->key(direction, mechanism, purview), [&](phicache::result& out) {
+    return slot.pin(((*caches_->repertoires).*cache).memoize(caches_->key(direction, mechanism, purview), [&](phicache::result& out) {
         compute(out.reserve<double>(size).data());
     }));
 }
@@ -178,9 +178,11 @@ double System::small_phi(Worker& worker, Direction direction, NodeSet mechanism,
         const auto kept = known.peek(uncut_->caches_->key(direction, mechanism, purview));
         const auto guess = kept ? std::optional(kept->as<SmallPhi>()) : std::nullopt;
         if (guess && (guess->mechanism_part | guess->purview_part) != 0) {
-            const double* whole = repertoire(worker, direction, mechanism, purview, worker.whole);
-            const double bound = partition_distance(worker, direction, mechanism, purview, guess->mechanism_part,
-                                                    guess->purview_part, whole);
+            const double bound = caches_->repertoires->bounds->memoize<double>(key, [&] {
+                const double* whole = repertoire(worker, direction, mechanism, purview, worker.whole);
+                return partition_distance(worker, direction, mechanism, purview, guess->mechanism_part,
+                                          guess->purview_part, whole);
+            });
             if (bound == 0) known.set(key, SmallPhi{0, guess->mechanism_part, guess->purview_part});
             if (bound == 0 || bound < worth) return bound;
         }

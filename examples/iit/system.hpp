@@ -121,7 +121,7 @@ class System {
     const double* single_node(Worker& worker, Direction direction, NodeSet mechanism, NodeSet purview);
 
     template <class Compute>
-    const double* remembered(ValueCache RepertoireCaches::*cache, Direction direction, NodeSet mechanism,
+    const double* remembered(phicache::dict_cache RepertoireCaches::*cache, Direction direction, NodeSet mechanism,
                              NodeSet purview, Slot& slot, Compute&& compute);
 
     Session& session_;

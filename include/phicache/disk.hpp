@@ -49,6 +49,10 @@ class disk_cache : public owner<phicache_disk_cache, phicache_disk_cache_free>,
                    public viewable<disk_cache, phicache_disk_cache> {
 public:
     using owner::owner;
+    disk_cache(disk_cache&&) noexcept = default;
+    disk_cache& operator=(disk_cache&&) noexcept = default;
+    disk_cache(const disk_cache&) = delete;  // said here too, so that the message is short
+    disk_cache& operator=(const disk_cache&) = delete;
     /// The cache of a context: what the values are and how they are computed (algorithm, settings, version). Change the
     /// context when the code changes. All objects of this process with the same context and directory are of one cache,
     /// and need the same options.
