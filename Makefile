@@ -50,6 +50,10 @@
 #   make supply-chain  licenses, sources and advisories of all dependencies, checked by cargo-deny (built if missing)
 #   make install   installs into PREFIX (/usr/local), below DESTDIR if set. After make it only copies files, so root
 #                  compiles nothing. build/install_manifest.txt lists the installed files
+#   make dist      a release archive in build/dist: for glibc 2.28 and newer on x86-64, or TARGET by Rust's name, such as
+#                  aarch64-unknown-linux-gnu (docs/releasing.md)
+#   make check-dist  makes the archive twice, and uses it in C, C++, Python and Julia with the libraries of Debian 11; part
+#                  of make check
 #   make header    regenerates include/phicache.h from the Rust sources
 #   make symbols   regenerates the lists of the ABI, c-tests/package/{exported_symbols,abi}.txt, after an intended
 #                  change
@@ -75,7 +79,7 @@ SCALE ?= 8
 BENCH = $(BUILD)/bench
 
 .PHONY: demo test check lint stress soak-redis soak-memory soak-disk truth sanitize memcheck fuzz bench bench-peers \
-        bench-iit bench-redis bench-eviction bench-disk bench-memory bench-julia bench-instructions build package configure install header symbols docs \
+        bench-iit bench-redis bench-eviction bench-disk bench-memory bench-julia bench-instructions build package configure install dist check-dist header symbols docs \
         supply-chain clean distclean toolchain
 
 demo: configure
@@ -231,6 +235,12 @@ install:
 	@test -e $(BUILD)/libphicache.so -a -e $(BUILD)/tools/phicache-info || $(MAKE) package
 	@$(FIND_CMAKE); umask 022; "$$cmake" --install $(BUILD) --prefix "$(PREFIX)"
 	@test -n "$(DESTDIR)" || test "$$(id -u)" != 0 || ! command -v ldconfig > /dev/null || ldconfig
+
+dist: toolchain
+	@$(PYTHON) -B make/dist.py $(BUILD) $(JOBS) $(TARGET)
+
+check-dist: toolchain
+	@$(PYTHON) -B make/check_dist.py $(BUILD) $(JOBS)
 
 header: toolchain
 	@mkdir -p include

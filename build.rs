@@ -13,7 +13,7 @@ use std::{env, fs};
 
 use cbindgen::{Builder, Config};
 
-const PARTS: [&str; 19] = [
+const PARTS: [&str; 20] = [
     "border/types",
     "api/library",
     "api/config",
@@ -31,6 +31,7 @@ const PARTS: [&str; 19] = [
     "api/memo",
     "api/subsystem",
     "api/mice",
+    "api/bundle",
     "api/lease",
     "api/registry",
 ];

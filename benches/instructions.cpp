@@ -22,6 +22,8 @@ constexpr std::size_t ENTRIES = 2'000, KEY_LEN = 16, VALUE_LEN = 64;
 constexpr std::size_t BATCH = 50;
 // Repertoires of three and of six nodes.
 constexpr std::size_t SHORT_ARRAY = 8, LONG_ARRAY = 64;
+// The lengths of single keys.
+constexpr std::size_t LENGTHS[4] = {16, 64, 256, 1024};
 using Array = phicache::span<const double>;
 const std::uint8_t VALUE[VALUE_LEN] = {};
 
@@ -41,7 +43,8 @@ void must(const Held &held) {
 struct World {
     std::vector<Key> keys;
     std::vector<MiceKey> mice_keys;
-    Dict dict = new_dict(nullptr), full = nullptr;
+    Dict dict = new_dict(nullptr), growing = new_dict(nullptr), full = nullptr;
+    Dict of_length[4] = {new_dict(nullptr), new_dict(nullptr), new_dict(nullptr), new_dict(nullptr)};
     Subsystem uncut = new_subsystem(false), cut = new_subsystem(true);
     Mice parent = new_mice(uncut.get(), nullptr), closed = new_mice(cut.get(), nullptr);
     Mice child = new_mice(cut.get(), parent.get());
@@ -93,6 +96,23 @@ std::int32_t compute(void *, void *, phicache_bytes, phicache_result *) { std::a
 
 std::int32_t compute_nothing(void *, void *, phicache_bytes, phicache_result *) { return 0; }
 
+std::int32_t compute_value(void *, void *, phicache_bytes, phicache_result *result) {
+    std::uint8_t *room = nullptr;
+    expect(PHICACHE_OK, phicache_result_reserve_uninitialized(result, VALUE_LEN, &room));
+    std::memcpy(room, VALUE, VALUE_LEN);
+    return 0;
+}
+
+// A computation by a callback, of a key that no call has asked for before. The table grows.
+void memoize_new(World &world) {
+    static std::uint64_t number = 0;
+    const Key missing = key(++number);
+    phicache_value value;
+    expect(PHICACHE_OK, phicache_dict_cache_memoize(world.growing.get(), missing.bytes(), compute_value, nullptr, nullptr,
+                                                    &value, nullptr));
+    phicache_value_release(&value);
+}
+
 std::int32_t compute_distance(void *, void *, phicache_bytes, phicache_result *result) {
     std::uint8_t *room = nullptr;
     expect(PHICACHE_OK, phicache_result_reserve(result, sizeof(double), &room));
@@ -101,13 +121,13 @@ std::int32_t compute_distance(void *, void *, phicache_bytes, phicache_result *r
     return 0;
 }
 
-// A long key begins with the number that makes it differ from others. The first lookup computes its value.
-void memoize_long(World &world, std::size_t place, std::size_t len) {
-    static std::uint8_t key[1024];
-    std::memcpy(key, &place, sizeof place);
+// The one key of its cache, by its length: in every process the first probe finds it. The first lookup computes its
+// value.
+void memoize_one(World &world, std::size_t length) {
+    static const std::uint8_t key[1024] = {};
     phicache_value value;
-    expect(PHICACHE_OK, phicache_dict_cache_memoize(world.dict.get(), {key, len}, compute_nothing, nullptr, nullptr,
-                                                    &value, nullptr));
+    expect(PHICACHE_OK, phicache_dict_cache_memoize(world.of_length[length].get(), {key, LENGTHS[length]},
+                                                    compute_nothing, nullptr, nullptr, &value, nullptr));
     phicache_value_release(&value);
 }
 
@@ -204,15 +224,17 @@ const Work WORKS[] = {
                                                          nullptr, &value, nullptr));
          phicache_value_release(&value);
      }},
-    {"memoize on a hit, key of 64 bytes", [](World &world, std::size_t place) { memoize_long(world, place, 64); }},
-    {"memoize on a hit, key of 256 bytes", [](World &world, std::size_t place) { memoize_long(world, place, 256); }},
-    {"memoize on a hit, key of 1,024 bytes", [](World &world, std::size_t place) { memoize_long(world, place, 1024); }},
+    {"memoize on a hit, one key of 16 bytes", [](World &world, std::size_t) { memoize_one(world, 0); }},
+    {"memoize on a hit, one key of 64 bytes", [](World &world, std::size_t) { memoize_one(world, 1); }},
+    {"memoize on a hit, one key of 256 bytes", [](World &world, std::size_t) { memoize_one(world, 2); }},
+    {"memoize on a hit, one key of 1,024 bytes", [](World &world, std::size_t) { memoize_one(world, 3); }},
     {"hit and release, two others held",
      [](World &world, std::size_t place) {
          static phicache_value held[3];
          expect(PHICACHE_OK, phicache_dict_cache_get(world.dict.get(), world.keys[place].bytes(), &held[place % 3]));
          phicache_value_release(&held[(place + 1) % 3]);
      }},
+    {"memoize on a miss, in a table that grows", [](World &world, std::size_t) { memoize_new(world); }},
     {"memoize on a miss, and remove",
      [](World &world, std::size_t place) {
          const Key missing = key(ENTRIES + place);

@@ -36,7 +36,7 @@ OUTPUTS = {
     'phicache_value *': '&out.value', 'phicache_bytes *': '&out.lent', 'phicache_info *': '&out.info',
     'phicache_stats *': '&out.stats', 'phicache_memory *': '&out.memory', 'phicache_redis_health *': '&out.health',
     'phicache_disk_health *': '&out.disk_health', 'phicache_mice *': '&out.mice',
-    'phicache_entry *': '&out.entry',
+    'phicache_entry *': '&out.entry', 'phicache_load_counts *': '&out.counts', 'phicache_disk_item *': '&out.disk_items[0]',
     'phicache_fingerprint *': '&out.fingerprint', 'phicache_compute *': '&out.compute', 'void **': '&out.user_data',
     'const uint64_t **': '&out.purviews', 'const uint8_t **': '&out.lent.data', 'uint8_t **': '&out.room', 'double *': '&out.real', 'size_t *': '&out.len',
     'uint64_t * out_severed': 'out.severed', 'uint64_t *': '&out.number', 'int32_t * callback_code': '&out.code',
@@ -45,11 +45,17 @@ OUTPUTS = {
        for noun in 'config key cache dict_cache redis_cache disk_cache purview_cache mice_cache memo method subsystem lease walk'.split()},
 }
 GROWING = {'phicache_stats *', 'phicache_memory *', 'phicache_mice *', 'phicache_redis_health *', 'phicache_disk_health *',
-           'phicache_entry *'}
+           'phicache_entry *', 'phicache_load_counts *', 'phicache_disk_item *'}
 FUNCTIONS = ('phicache_compute', 'phicache_drop', 'phicache_visit')
 SPECIAL = {('phicache_cache_redis_health', 'cache'): 'in.redis_view', ('phicache_cache_disk_health', 'cache'): 'in.disk_view',
            ('phicache_reader_init', 'reader'): '&out.reader',
+           ('phicache_cache_disk_sync', 'cache'): 'in.disk_view',
            ('phicache_redis_mice_cache_new', 'parent'): 'in.redis_mice',
+           # The caches of one system on disk have one configuration.
+           ('phicache_disk_mice_cache_new', 'config'): 'NULL', ('phicache_mice_cache_new', 'config'): 'NULL',
+           ('phicache_disk_mice_cache_new', 'parent'): 'in.disk_mice', ('phicache_mice_cache_new', 'parent'): 'in.disk_mice',
+           **{(f'phicache_{function}', 'path'): 'in.bundle'
+              for function in ('cache_save', 'cache_load', 'disk_cache_open', 'bundle_describe')},
            ('phicache_mice_cache_memoize', 'compute'): 'compute_mice', ('phicache_registry_list', 'capacity'): '1'}
 SIZES = {'out.severed': 'sizeof out.severed'}
 
@@ -90,7 +96,7 @@ def undo(function, parameters, null):
     types = {p.type for p in parameters if p is not null}
     lines = ['phicache_value_release(&out.value);'] if 'phicache_value *' in types else []
     made = [t for t in types if t.startswith('phicache_') and t.endswith('**')]
-    if made and re.search(r'_(new|shared|cut)$', function):
+    if made and re.search(r'_(new|shared|cut|open)$', function):
         handle = made[0][:-len(' **')]
         lines.append(f'CHECK_OK({handle}_free(({handle} *)out.handle));')
     return lines

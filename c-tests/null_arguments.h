@@ -17,9 +17,9 @@ static struct {
     phicache_dict_cache *dict;
     phicache_redis_cache *redis; /* at a server that does not exist */
     phicache_disk_cache *disk;
-    char directory[64];
+    char directory[64], bundle[80];
     phicache_purview_cache *purview;
-    phicache_mice_cache *mice_cache, *redis_mice;
+    phicache_mice_cache *mice_cache, *redis_mice, *disk_mice;
     phicache_cache *view, *redis_view, *disk_view;
     phicache_memo *memo;
     phicache_method *method;
@@ -52,6 +52,7 @@ typedef struct {
     phicache_redis_health health;
     phicache_disk_health disk_health;
     phicache_disk_item disk_items[64];
+    phicache_load_counts counts;
     phicache_mice mice;
     phicache_registry_item item;
     phicache_entry entry;
@@ -125,9 +126,12 @@ static inline void make_arguments(void) {
     CHECK_OK(phicache_config_set_disk_directory(NULL, in.directory));
     CHECK_OK(phicache_disk_cache_new(NULL, NULL, text("context"), &in.disk));
     CHECK_OK(phicache_disk_cache_as_cache(in.disk, &in.disk_view));
+    (void)snprintf(in.bundle, sizeof in.bundle, "%s/bundle", in.directory);
+    CHECK_OK(phicache_cache_save(in.view, in.bundle, text("bytes"), NULL));
     CHECK_OK(phicache_purview_cache_new(NULL, NULL, &in.purview));
     CHECK_OK(phicache_subsystem_new(&in.fingerprint, 2, in.state, 3, NULL, NULL, &in.subsystem));
     CHECK_OK(phicache_dict_mice_cache_new(NULL, NULL, in.subsystem, NULL, &in.mice_cache));
+    CHECK_OK(phicache_disk_mice_cache_new(NULL, NULL, in.subsystem, NULL, &in.disk_mice));
     if (in.redis != NULL)
         CHECK_OK(phicache_redis_mice_cache_new(NULL, NULL, in.subsystem, NULL, &in.redis_mice));
     CHECK_OK(phicache_memo_new(NULL, compute_empty, NULL, NULL, 50.0, 0, NULL, NULL, &in.memo));
@@ -141,6 +145,7 @@ static inline void free_arguments(void) {
     CHECK_OK(phicache_method_free(in.method));
     CHECK_OK(phicache_memo_free(in.memo));
     CHECK_OK(phicache_mice_cache_free(in.redis_mice));
+    CHECK_OK(phicache_mice_cache_free(in.disk_mice));
     CHECK_OK(phicache_mice_cache_free(in.mice_cache));
     CHECK_OK(phicache_subsystem_free(in.subsystem));
     CHECK_OK(phicache_purview_cache_free(in.purview));
@@ -171,6 +176,7 @@ static inline void prepare(void) {
     out.health.struct_size = sizeof out.health;
     out.disk_health.struct_size = sizeof out.disk_health;
     out.disk_items[0].struct_size = sizeof out.disk_items[0];
+    out.counts.struct_size = sizeof out.counts;
     out.mice.struct_size = sizeof out.mice;
     out.item.struct_size = sizeof out.item;
     out.entry.struct_size = sizeof out.entry;

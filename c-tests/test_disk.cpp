@@ -16,6 +16,7 @@ using phicache::bytes;
 using phicache::cache_options;
 using phicache::config;
 using phicache::disk_cache;
+using phicache::mice_cache;
 using phicache::origin;
 using phicache::status;
 
@@ -199,6 +200,25 @@ void a_directory_is_listed_and_an_identity_removed() {
     CHECK_UINT(phicache::disk_list(own).size(), 1);
 }
 
+void mice_are_found_again_and_inherited() {
+    config own = in_directory(std::string(directory) + "/mice");
+    const phicache::subsystem uncut(identity_of(4), {1, 0, 0}, {0, 1, 2});
+    const phicache::subsystem severed = uncut.under(phicache::cut::bipartition(3, {0}, {1, 2}));
+    const auto key = phicache::mice_key(nullptr, phicache::direction::effect, {1});
+    {
+        const mice_cache parent = mice_cache::disk(uncut, nullptr, at_once(), own);
+        CHECK(parent.set(key, phicache::mice{phicache::direction::effect, {1}, {2}, 0.5}).stored());
+        phicache::cache(parent).disk_sync();
+    }
+    const mice_cache parent(uncut, nullptr, at_once(), own), child = mice_cache::disk(severed, parent, {}, own);
+    REQUIRE(child.get(key).has_value());
+    CHECK(child.get(key)->pinned().origin() == origin::parent);
+    CHECK_NEAR(parent.get(key)->phi(), 0.5, 0.0);
+    const mice_cache here = mice_cache::dict(uncut);
+    CHECK(mice_cache::try_disk(severed, here, {}, own).code() == status::error_invalid_argument);
+    CHECK(phicache::cache(here).try_disk_sync().code() == status::error_invalid_handle);
+}
+
 }  // namespace
 
 int main() {
@@ -212,6 +232,7 @@ int main() {
     RUN(failures_are_refusals_or_errors);
     RUN(directories_that_others_may_change_are_refused);
     RUN(a_directory_is_listed_and_an_identity_removed);
+    RUN(mice_are_found_again_and_inherited);
     remove_scratch(directory);
     return check_report();
 }

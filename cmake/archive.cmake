@@ -9,6 +9,13 @@ if(NOT PHICACHE_CARGO)
                       "the oldest that works), or set PHICACHE_CARGO to cargo's path.")
 endif()
 
+if(PHICACHE_CARGO_TARGET)
+  set(phicache_cargo_folder "${PHICACHE_CARGO_TARGET}/")
+  set(phicache_cargo_platform --target ${PHICACHE_CARGO_TARGET})
+  string(REPLACE "-" "_" variable "CC_${PHICACHE_CARGO_TARGET}")  # for the C parts of crates
+  list(APPEND phicache_cargo_environment ${variable}=${CMAKE_C_COMPILER})
+endif()
+
 set(cargo_features)
 if(NOT PHICACHE_REDIS)
   set(cargo_features --no-default-features)
@@ -27,7 +34,7 @@ set(cargo_command
     ${CMAKE_COMMAND} -E env --unset=CARGO_BUILD_TARGET --unset=CC --unset=CXX ${phicache_cargo_environment}
     ${PHICACHE_CARGO} rustc --manifest-path ${PROJECT_SOURCE_DIR}/Cargo.toml --target-dir ${PHICACHE_CARGO_TARGET_DIR}
     --locked --profile ${PHICACHE_CARGO_PROFILE} --lib --crate-type staticlib ${phicache_cargo_paths}
-    ${phicache_cargo_sanitized} ${cargo_features} ${PHICACHE_CARGO_FLAGS} --color never -- --print native-static-libs)
+    ${phicache_cargo_platform} ${cargo_features} ${PHICACHE_CARGO_FLAGS} --color never -- --print native-static-libs)
 
 # The exported targets carry the native libraries, so CMake must know them when it generates. The archive is therefore
 # built here once; the same command at build time finds it fresh or updates it.
@@ -50,10 +57,14 @@ add_custom_target(phicache_cargo COMMAND ${cargo_command} BYPRODUCTS "${cargo_ar
                   WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMENT "cargo: libphicache.a" VERBATIM USES_TERMINAL)
 
 # Rust's standard library comes with LLVM bitcode for link-time optimization in Rust. For a C program it is useless,
-# it is a third of the archive, and two archives with it can collide in one program.
+# it is a third of the archive, and two archives with it can collide in one program. The shared library is linked from
+# cargo's archive, with its debug symbols; the linker leaves bitcode out.
 set(phicache_archive "${PROJECT_BINARY_DIR}/libphicache.a")
 if(CMAKE_OBJCOPY AND NOT PHICACHE_CARGO_PROFILE STREQUAL dev)  # a copy is faster, and tests do not mind
   set(copy_archive ${CMAKE_OBJCOPY} --enable-deterministic-archives --remove-section=.llvmbc --remove-section=.llvmcmd)
+  if(phicache_debug_file)
+    list(APPEND copy_archive --strip-debug)
+  endif()
 else()
   set(copy_archive ${CMAKE_COMMAND} -E copy)
 endif()

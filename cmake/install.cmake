@@ -1,6 +1,6 @@
-# What an install contains: headers, both libraries, a CMake package and a pkg-config file. All work after the tree is
-# moved. Install components: runtime (the shared library), tools (phicache-info, see tools/) and development (the
-# rest).
+# What an install contains: headers, both libraries, a CMake package and a pkg-config file, pages and examples. All
+# work after the tree is moved. Install components: runtime (the shared library), tools (phicache-info, see tools/),
+# documentation and julia (documentation.cmake), debug (debug symbols, only on request) and development (the rest).
 
 include(CMakePackageConfigHelpers)
 
@@ -11,7 +11,7 @@ install(FILES "${phicache_archive}" DESTINATION "${phicache_libdir}" COMPONENT d
 
 # Licenses belong to both libraries.
 include(cmake/licenses.cmake)
-install(FILES LICENSE README.md CHANGELOG.md "${phicache_licenses}" DESTINATION "${CMAKE_INSTALL_DOCDIR}"
+install(FILES LICENSE "${phicache_licenses}" DESTINATION "${phicache_docdir}"
         COMPONENT runtime)
 
 # One export for each library, so that a distribution can ship either without the other.
@@ -21,6 +21,10 @@ foreach(kind shared static)
   install(EXPORT phicache_${kind} FILE phicache-${kind}.cmake NAMESPACE phicache:: DESTINATION "${package_dir}"
           COMPONENT development)
 endforeach()
+
+if(phicache_debug_file)
+  install(FILES "${phicache_debug_file}" DESTINATION "${phicache_libdir}/.debug" COMPONENT debug EXCLUDE_FROM_ALL)
+endif()
 
 configure_package_config_file(cmake/phicacheConfig.cmake.in phicacheConfig.cmake
                               INSTALL_DESTINATION "${package_dir}" NO_SET_AND_CHECK_MACRO)
@@ -35,3 +39,5 @@ string(REPLACE ";" " " phicache_native_flags "${phicache_native_libraries}")
 configure_file(cmake/phicache.pc.in phicache.pc @ONLY)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/phicache.pc" DESTINATION "${phicache_libdir}/pkgconfig"
         COMPONENT development)
+
+include(cmake/documentation.cmake)

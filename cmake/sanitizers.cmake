@@ -2,7 +2,7 @@
 # address,undefined or thread. PHICACHE_SANITIZE_RUST also instruments the Rust side, with rustc's -Zsanitizer. Such a
 # build is for tests: its libraries need the sanitizer's runtime.
 #
-# Sets phicache_cargo_environment, phicache_cargo_sanitized and phicache_cargo_folder for cmake/archive.cmake.
+# Sets phicache_cargo_environment, phicache_cargo_platform and phicache_cargo_folder for cmake/archive.cmake.
 
 set(PHICACHE_SANITIZE "" CACHE STRING "Sanitizers for C and C++; for example address,undefined")
 option(PHICACHE_SANITIZE_RUST "Instrument Rust with the first of these sanitizers" OFF)
@@ -26,7 +26,7 @@ function(phicache_sanitize_tests)
 endfunction()
 
 set(phicache_cargo_environment)
-set(phicache_cargo_sanitized)
+set(phicache_cargo_platform)
 set(phicache_cargo_folder)
 if(NOT PHICACHE_SANITIZE)
   return()
@@ -43,7 +43,7 @@ if(PHICACHE_SANITIZE_RUST)
   execute_process(COMMAND rustc -vV OUTPUT_VARIABLE rustc_version)
   string(REGEX MATCH "host: ([^\n]+)" host "${rustc_version}")
   set(phicache_cargo_folder "${CMAKE_MATCH_1}/")
-  set(phicache_cargo_sanitized --target ${CMAKE_MATCH_1})
+  set(phicache_cargo_platform --target ${CMAKE_MATCH_1})
   string(REGEX REPLACE ",.*" "" sanitizer "${PHICACHE_SANITIZE}")
   # The standard library is not instrumented; cmake/thread_sanitizer.cmake deals with that. Each entry gets a block of
   # its own, so that the sanitizer sees a use after free.

@@ -17,13 +17,20 @@ set_target_properties(phicache_shared PROPERTIES
                       VERSION ${PROJECT_VERSION}
                       SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
                       LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}"
-                      LINK_DEPENDS "${phicache_archive};${version_script}")
-add_dependencies(phicache_shared phicache_archive)
+                      LINK_DEPENDS "${cargo_archive};${version_script}")
+add_dependencies(phicache_shared phicache_cargo)
+phicache_split_debug(phicache_shared)
+
+option(PHICACHE_OLD_GLIBC "Bring along what glibc 2.28 lacks; for a library linked with an old glibc (make dist)" OFF)
+mark_as_advanced(PHICACHE_OLD_GLIBC)
+if(PHICACHE_OLD_GLIBC)
+  target_sources(phicache_shared PRIVATE cmake/old_glibc.c)
+endif()
 
 if(APPLE)
   # Best effort: macOS has only the system's unwinder.
   target_link_options(phicache_shared PRIVATE "LINKER:-exported_symbol,_phicache_*" LINKER:-dead_strip)
-  target_link_libraries(phicache_shared PRIVATE "-Wl,-force_load,${phicache_archive}" ${phicache_native_libraries})
+  target_link_libraries(phicache_shared PRIVATE "-Wl,-force_load,${cargo_archive}" ${phicache_native_libraries})
 else()
   # nodelete: unloading a Rust library is unsafe while threads may still hold its thread-locals. relro, now: what the
   # loader wrote is read-only afterwards, as in the libraries that rustc links.
@@ -32,9 +39,10 @@ else()
                       LINKER:--eh-frame-hdr
                       LINKER:--version-script=${version_script}
                       LINKER:--gc-sections
+                      LINKER:--build-id
                       LINKER:-z,nodelete
                       LINKER:-z,relro,-z,now
                       LINKER:-z,defs)
   target_link_libraries(phicache_shared PRIVATE
-                        -Wl,--whole-archive "${phicache_archive}" -Wl,--no-whole-archive ${phicache_native_libraries})
+                        -Wl,--whole-archive "${cargo_archive}" -Wl,--no-whole-archive ${phicache_native_libraries})
 endif()

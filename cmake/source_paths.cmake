@@ -15,6 +15,9 @@ else()
 endif()
 set(rustc_flags)
 set(c_flags "$ENV{CFLAGS}")
+if(PHICACHE_CARGO_TARGET)  # the headers of the other platform
+  set(c_flags "${CMAKE_C_FLAGS}")
+endif()
 # If folders are inside each other, the later one in this list counts.
 foreach(folder "${PROJECT_SOURCE_DIR}=/phicache" "${cargo_home}=/cargo" "${PHICACHE_CARGO_TARGET_DIR}=/cargo-target")
   list(APPEND rustc_flags "--remap-path-prefix=${folder}")

@@ -1,12 +1,12 @@
 /*
- * phicache: memory-limited caches for integrated information theory (IIT), and for native scientific code.
+ * phicache: the results of expensive computations, kept in memory below a limit, on disk, or in Redis.
  *
  * Generated from src/ffi by build.rs; `make header` renews it. Do not edit.
  *
- * A cache keeps the results of expensive computations, until the process occupies a configured share of the memory
- * that it may use, or the cache has reached a size of its own. Beyond that, new results are computed and returned, but
- * not stored; or they replace those that are worth least. The caches are those of PyPhi, for programs in C, C++, Julia
- * and any language that calls C.
+ * A cache keeps results until the process occupies a configured share of the memory that it may use, or the cache has
+ * reached a size of its own. Beyond that, new results are computed and returned, but not stored; or they replace those
+ * that are worth least. Any language that calls C can use the caches. Some are made for integrated information theory
+ * (IIT), after those of PyPhi.
  *
  * Begin with five functions
  *
@@ -119,7 +119,7 @@
  * | phicache_redis_cache | values by keys, at a Redis server | phicache_redis_cache_new, phicache_redis_cache_shared |
  * | phicache_disk_cache | values by keys, in files that outlive the process | phicache_disk_cache_new, phicache_disk_cache_shared |
  * | phicache_purview_cache | lists of purviews of a network | phicache_purview_cache_new |
- * | phicache_mice_cache | the MICE of a subsystem, in this process or in Redis; a cut subsystem inherits | phicache_mice_cache_new, phicache_dict_mice_cache_new, phicache_redis_mice_cache_new |
+ * | phicache_mice_cache | the MICE of a subsystem, in this process, in Redis or on disk; a cut subsystem inherits | phicache_mice_cache_new, phicache_dict_mice_cache_new, phicache_redis_mice_cache_new, phicache_disk_mice_cache_new |
  * | phicache_cache | any of these caches, seen as one type; owns nothing | phicache_…_cache_as_cache |
  * | phicache_memo | a function with its cache | phicache_memo_new |
  * | phicache_method | a function that uses its object's cache | phicache_method_new |
@@ -238,7 +238,7 @@ extern "C" {
 /** Another cache has this name. */
 #define PHICACHE_ERROR_NAME_IN_USE (-11)
 
-/** The bytes are not a MICE record, or are damaged. */
+/** The bytes are not a MICE record, or the file is not one that a cache was saved to; or they are damaged. */
 #define PHICACHE_ERROR_DAMAGED (-12)
 
 /** A file operation of a disk cache failed. The message says what was tried, where, and why it failed. */
@@ -321,6 +321,9 @@ extern "C" {
 
 /** A disk cache. */
 #define PHICACHE_KIND_DISK 6
+
+/** A MICE cache on disk. */
+#define PHICACHE_KIND_DISK_MICE 7
 
 /** A matrix is stored row by row, as in C. */
 #define PHICACHE_ROW_MAJOR 0
@@ -588,8 +591,9 @@ typedef struct phicache_cache_options {
     /** For caches in Redis: milliseconds after which the server deletes a value, at most 10^14; 0 is never. */
     uint64_t ttl_ms;
     /**
-     * For caches in Redis: milliseconds that one process may take to compute a value before another computes it too,
-     * at most 10^14; 0 lets every process compute at once. See "Redis cache".
+     * Milliseconds that one process may take to compute a value before another computes it too, at most 10^14. For
+     * caches in Redis, 0 lets every process compute at once; see "Redis cache". For disk caches, it is between hosts
+     * only, and 0 lets each host compute; see "Disk cache".
      */
     uint64_t lease_ms;
     /** For caches in Redis: 1 makes a failing server an ERROR_REDIS; 0 makes it a miss. */
@@ -715,6 +719,20 @@ typedef struct phicache_disk_health {
     /** The last failure, NUL-terminated; empty if nothing has failed. */
     char last_failure[512];
 } phicache_disk_health;
+
+/** What has become of the values of a saved cache that were loaded. Grows at its end. */
+typedef struct phicache_load_counts {
+    /** `sizeof(phicache_load_counts)`, set by the caller. */
+    size_t struct_size;
+    /** Values that the cache has stored. */
+    uint64_t loaded;
+    /** Values whose keys had one in the cache already, which stays. */
+    uint64_t kept;
+    /** Values that the cache has refused, as a store would be; the statistics of the cache say why. */
+    uint64_t refused;
+    /** Values that were damaged, or belonged to another key, and damage to the file's own list of its values. */
+    uint64_t damaged;
+} phicache_load_counts;
 
 /** The values of one identity and role in the directory of disk caches. Grows at its end. */
 typedef struct phicache_disk_item {
@@ -2690,6 +2708,14 @@ phicache_status phicache_redis_cache_as_cache(phicache_redis_cache *cache, phica
  * records, at most every `options.refresh_ms`; on NFS, once the attribute cache of the mount has expired too. A value
  * that another process replaces or removes may still be returned from this process's memory.
  *
+ * Of the processes that miss a key in `memoize`, in a memo or with leases, one computes it, and the others wait for its
+ * value. If it ends without one, because its computation fails or it is killed, another one starts within two seconds.
+ * On one host the system's file locks decide. For processes on several hosts, set `options.lease_ms` in all of them: a
+ * lease then ends after that time if its host is gone. With 0, each host computes. If a computed value cannot be
+ * stored, the others do not wait for each other. A file system without file locks makes every process compute. Reading
+ * processes (`options.read_only`) do not wait, and computations that wait for each other in a circle of processes are
+ * not noticed as such.
+ *
  * `options.max_bytes` bounds all files in the directory, of all identities. Each process may exceed it by the segment
  * that it writes: a 64th of the bound, and at most 64 MiB. When the directory is full, whole segments are removed:
  * those with the least computing time per byte that have not been used for a long time. A value may be up to a quarter
@@ -2767,6 +2793,14 @@ phicache_status phicache_disk_cache_shared(phicache_config *config,
  * @return OK; ERROR_STORAGE if the device or a server failed: values of the last seconds may be missing then.
  */
 phicache_status phicache_disk_sync(phicache_disk_cache *cache);
+
+/**
+ * As `phicache_disk_sync`, for any cache on disk, such as a MICE cache.
+ *
+ * @param cache  A cache on disk.
+ * @return OK; ERROR_INVALID_HANDLE if it is another type of cache; ERROR_STORAGE.
+ */
+phicache_status phicache_cache_disk_sync(phicache_cache *cache);
 
 /**
  * Gets the state of a disk cache, as this process sees it.
@@ -3537,6 +3571,8 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  * parent's record, and remembers if the cut damages it. A record that is damaged, or that belongs to another key, is a
  * miss.
  *
+ * A cache may be on disk (see "Disk cache"), where later runs find the values too. The same holds as in Redis.
+ *
  * A key may be any bytes. `phicache_key_mice` writes the standard key; a MICE of another direction or mechanism is
  * never stored under it. Values are records (`docs/mice-format.md`). All threads may call the functions at once.
  *
@@ -3556,7 +3592,9 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  */
 
 /**
- * Makes an empty cache, in this process, or in Redis if the configuration says so (`phicache_config_set_redis_cache`).
+ * Makes a cache where the configuration says: in Redis (`phicache_config_set_redis_cache`), on disk if a directory was
+ * set (`phicache_config_set_disk_directory`), or else in this process. Redis and a directory together are an error:
+ * choose one, or call the function of one of them.
  *
  * @param config     [nullable] The configuration; NULL is the process default.
  * @param options    [nullable] Name and limit; NULL is no name and no limit.
@@ -3572,7 +3610,7 @@ phicache_status phicache_mice_cache_new(phicache_config *config,
                                         phicache_mice_cache **out);
 
 /**
- * Makes an empty MICE cache in this process, whatever the configuration says about Redis. Its type is
+ * Makes an empty MICE cache in this process, whatever the configuration says. Its type is
  * `phicache_mice_cache`.
  *
  * @param config     [nullable] The configuration; NULL is the process default.
@@ -3609,6 +3647,27 @@ phicache_status phicache_redis_mice_cache_new(phicache_config *config,
                                               phicache_mice_cache **out);
 
 /**
+ * Makes a MICE cache in the configuration's directory (see "Disk cache"). Its type is `phicache_mice_cache`: all
+ * functions of this section work on it. Processes that compute the same system in the same context share its values,
+ * and later runs find them. All caches of this process for the same system, uncut, in the same directory are one.
+ *
+ * @param config     [nullable] The configuration; NULL is the process default. The same for all caches of the system.
+ * @param options    [nullable] Name, limits, and how to use the directory; NULL is all defaults. The same for all caches
+ *                   of the system, uncut. The cache of a cut subsystem uses its parent's directory as that does.
+ * @param subsystem  The subsystem of the MICE; it may be freed afterwards.
+ * @param parent     [nullable] The cache to inherit from, on disk, of the same system, uncut; it may be freed
+ *                   afterwards.
+ * @param out        The cache. Free it with `phicache_mice_cache_free`.
+ * @return OK; ERROR_STORAGE if the directory cannot be made, or if others may write into it.
+ */
+PHICACHE_MUST_USE
+phicache_status phicache_disk_mice_cache_new(phicache_config *config,
+                                             const phicache_cache_options *options,
+                                             phicache_subsystem *subsystem,
+                                             phicache_mice_cache *parent,
+                                             phicache_mice_cache **out);
+
+/**
  * Destroys the cache. Pinned values stay valid, and children keep what they inherit.
  *
  * @param cache  [nullable] The cache.
@@ -3642,7 +3701,7 @@ phicache_status phicache_mice_cache_get(phicache_mice_cache *cache,
  * @param key    The key.
  * @param mice   The MICE. Set `struct_size` first.
  * @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY; in Redis OK, REFUSED_CUT or
- *         REFUSED_SERVER.
+ *         REFUSED_SERVER; on disk OK, REFUSED_CUT, REFUSED_STORAGE or REFUSED_DISABLED.
  */
 phicache_status phicache_mice_cache_set(phicache_mice_cache *cache, phicache_bytes key, const phicache_mice *mice);
 
@@ -3779,6 +3838,100 @@ phicache_status phicache_mice_encode(const phicache_mice *mice, uint8_t *buffer,
  * @return OK, or ERROR_DAMAGED.
  */
 phicache_status phicache_mice_decode(phicache_bytes record, phicache_mice *out);
+
+/* Saved caches --------------------------------------------------------------------------------------------------------
+ *
+ * A cache in this process can be saved to one file, and a later run, another machine or a colleague goes on with it.
+ * `phicache_cache_load` copies the values into a cache. `phicache_disk_cache_open` leaves them in the file and reads
+ * them from there when they are asked for, so that a program can begin at once with the results of a paper.
+ *
+ * A file has one context: how its values were computed. It is used with the same context only, so that values of another
+ * algorithm are not taken for one's own. The file of a MICE cache also has the fingerprint of its subsystem under its
+ * cut, and is loaded only into a MICE cache of the same one. `phicache-info --disk FILE` prints what a file is.
+ *
+ * The file appears under its name when it is complete and on the storage device. If saving fails, or the process is
+ * killed, an older file of that name stays as it was. Programs that have it open go on with it.
+ *
+ * Every value has a checksum, which is verified whenever it is read; what is damaged is a miss, and counted. Checksums
+ * show damage, not intent: who chooses the path trusts the file, whoever it belongs to. `docs/disk-format.md` specifies
+ * the file.
+ *
+ *     phicache_bytes context = { (const uint8_t *)"entropy of a channel, bits, version 1", 37 };
+ *     uint64_t count;
+ *     if (phicache_cache_save(cache, "results.phi", context, &count) != PHICACHE_OK) puts(phicache_last_error());
+ *
+ *     phicache_load_counts counts;
+ *     counts.struct_size = sizeof counts;
+ *     if (phicache_cache_load(cache, "results.phi", context, &counts) != PHICACHE_OK) puts(phicache_last_error());
+ */
+
+/**
+ * Saves the values of a cache to a file, with what they cost to compute. Other threads may use the cache meanwhile: what
+ * is there from the beginning to the end is saved; of what changes, the value before or after, or nothing.
+ *
+ * @param cache      A cache in this process. Values that a MICE cache inherits are its parent's, and are not saved.
+ * @param path       The file. It is replaced if it exists; a symbolic link leads to the file that is replaced.
+ * @param context    What the values are and how they are computed: algorithm, settings, version. Not empty.
+ * @param out_count  [nullable] The number of values that were saved.
+ * @return OK; ERROR_UNSUPPORTED for a cache in Redis or on disk; ERROR_STORAGE: then the path is as it was.
+ */
+phicache_status phicache_cache_save(phicache_cache *cache,
+                                    const char *path,
+                                    phicache_bytes context,
+                                    uint64_t *out_count);
+
+/**
+ * Loads the values of a file into a cache of the type that was saved. Each is stored as a value of
+ * `phicache_cache_set_with_cost` would be: one for which the cache has no room is refused, or others are evicted for it.
+ * Keys that have a value keep it.
+ *
+ * @param cache    A cache in this process.
+ * @param path     The file.
+ * @param context  The context that it was saved with.
+ * @param out      What has become of the values. Set `struct_size` first.
+ * @return OK, also if values were refused or damaged; ERROR_INVALID_ARGUMENT if the file was saved with another context,
+ *         from another type of cache or from the MICE of another subsystem or cut: nothing is loaded; ERROR_DAMAGED if it
+ *         is no saved cache, or is damaged where it says what it is; ERROR_STORAGE if it cannot be read: what was loaded
+ *         before stays.
+ */
+phicache_status phicache_cache_load(phicache_cache *cache,
+                                    const char *path,
+                                    phicache_bytes context,
+                                    phicache_load_counts *out);
+
+/**
+ * Makes a cache of the values in a file, which are read from there when they are asked for; those that are used again are
+ * kept in this process. Nothing is written: a store is REFUSED_DISABLED, a computed value is returned and not stored, and
+ * `remove` and `clear` are errors. The file may be on a file system that cannot be written, and belong to another user. If
+ * it is replaced, the cache goes on with the old file; if it is truncated, what is gone is a miss.
+ *
+ * @param config   [nullable] The configuration; NULL is the process default.
+ * @param options  [nullable] Name, limits and verified mode; NULL is all defaults. What concerns directories has no
+ *                 effect.
+ * @param path     A file to which a dict cache was saved.
+ * @param context  The context that it was saved with.
+ * @param out      The cache. Free it with `phicache_disk_cache_free`.
+ * @return As `phicache_cache_load`.
+ */
+PHICACHE_MUST_USE
+phicache_status phicache_disk_cache_open(phicache_config *config,
+                                         const phicache_cache_options *options,
+                                         const char *path,
+                                         phicache_bytes context,
+                                         phicache_disk_cache **out);
+
+/**
+ * Gets what a file is to which a cache was saved, and what it contains.
+ *
+ * @param path    The file.
+ * @param verify  0 reads the file's own list of its values; any other number reads and verifies all values.
+ * @param out     Identity, role, context, bytes, records and damage; `segments` is 1. Set `struct_size` first.
+ * @return OK, also if values are damaged; ERROR_DAMAGED if it is no saved cache, or is damaged where it says what it is;
+ *         ERROR_STORAGE if it cannot be read.
+ */
+phicache_status phicache_bundle_describe(const char *path,
+                                         int32_t verify,
+                                         phicache_disk_item *out);
 
 /* Single flight without callbacks -------------------------------------------------------------------------------------
  *

@@ -1,6 +1,6 @@
 /// @file phicache_fwd.hpp
 /// The names of phicache.hpp, declared: for headers that only mention them, in references, pointers and declarations of
-/// functions. Includes no header of the standard library but <cstddef> and <cstdint>.
+/// functions. Includes no header of the standard library but `<cstddef>` and `<cstdint>`.
 ///
 /// @code
 /// #include <phicache_fwd.hpp>

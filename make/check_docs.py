@@ -2,10 +2,12 @@
 """Checks what the pages say against the project: check_docs.py
 
 Links lead to files; the files, make targets and functions that pages name exist; the version of CMake is the one that
-CMakeLists.txt requires. Pages and comments contain none of the phrases in BANNED.
+CMakeLists.txt requires. The drawings are those of docs/drawings.py. Pages and comments contain none of the phrases in
+BANNED.
 """
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -76,6 +78,12 @@ def cmake(page, text):
             yield f"it says CMake {version}, but CMakeLists.txt requires {asked}"
 
 
+def drawings():
+    done = subprocess.run([sys.executable, "-B", TOP / "docs/drawings.py", "--check"], capture_output=True, text=True)
+    if done.returncode != 0:
+        yield done.stderr.strip()
+
+
 def phrases():
     for path in ours("*"):
         name = path.relative_to(TOP)
@@ -89,7 +97,7 @@ def phrases():
 
 
 def main():
-    faults, checks = list(phrases()), 0
+    faults, checks = [*phrases(), *drawings()], 0
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         looks = [links, targets, functions]

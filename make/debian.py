@@ -75,19 +75,21 @@ def sources(release):
                 yield path.suffix, content
 
 
-def apt_get(state, *arguments):
+def apt_get(state, *arguments, folder=None):
     run = subprocess.run(["apt-get", f"-c={state}/apt.conf", *arguments], stdin=subprocess.DEVNULL,
-                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "LC_ALL": "C"})
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "LC_ALL": "C"},
+                         cwd=folder)
     if run.returncode != 0:
         lines = [line for line in run.stdout.splitlines() if line.startswith(("E:", "W:"))]
         raise Unavailable("apt-get " + arguments[0] + " said: " + (lines or ["(nothing)"])[-1])
 
 
-def make_apt_state(state, source=None):
+def make_apt_state(state, source=None, architecture=None):
     """Makes a state folder for apt-get, with the machine's proxy settings.
 
     Without a source, it holds this machine's release and installed packages, which need not be unpacked again. With a
-    source, (file name ending, content), it holds that release and no installed package.
+    source, (file name ending, content), it holds that release and no installed package; then it may be for another
+    architecture, by Debian's name.
     """
     shutil.rmtree(state, ignore_errors=True)
     for folder in ("sources", "lists/partial", "cache/archives/partial", "log"):
@@ -104,6 +106,8 @@ Dir::Etc::preferences "/dev/null";
 Dir::Etc::preferencesparts "/dev/null";
 APT::Update::Error-Mode "any";
 """
+        if architecture:
+            settings += f'APT::Architecture "{architecture}";\nAPT::Architectures {{ "{architecture}"; }};\n'
     else:
         shutil.copy("/var/lib/dpkg/status", state / "status")
     (state / "apt.conf").write_text(settings + f"""\
@@ -124,12 +128,13 @@ Acquire::Retries "2";
 """)
 
 
-def unpack(packages, folder, release=None, left_out=(), finish=None):
+def unpack(packages, folder, release=None, left_out=(), finish=None, alone=False, architecture=None):
     """Downloads `packages` and what they depend on, and unpacks them into `folder`. Raises Unavailable.
 
     Without a release, packages that this machine has installed are not downloaded. With a release's codename, all are,
-    and all but those in `left_out` are unpacked. `finish` is called with the unpacked tree before the tree appears as
-    `folder`: a folder that exists is complete.
+    and all but those in `left_out` are unpacked; they may be of another architecture. With `alone`, nothing else than
+    `packages` is downloaded. `finish` is called with the unpacked tree before the tree appears as `folder`: a folder
+    that exists is complete.
     """
     for program in ("apt-get", "dpkg"):
         if not shutil.which(program):
@@ -138,10 +143,13 @@ def unpack(packages, folder, release=None, left_out=(), finish=None):
     reason = Unavailable(f"no Debian source for {codename()} in /etc/apt/sources.list or /etc/apt/sources.list.d")
     try:
         for source in sources(release) if release else [None]:
-            make_apt_state(state, source)
+            make_apt_state(state, source, architecture)
             try:
                 apt_get(state, "update")
-                apt_get(state, "install", "--yes", "--download-only", "--reinstall", *packages)
+                if alone:
+                    apt_get(state, "download", *packages, folder=state / "cache/archives")
+                else:
+                    apt_get(state, "install", "--yes", "--download-only", "--reinstall", *packages)
                 break
             except Unavailable as failure:
                 reason = failure

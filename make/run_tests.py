@@ -31,6 +31,7 @@ import find_lemon
 import find_pyphi
 import find_tool
 import fuzz
+import old_debian
 
 
 class Counts:
@@ -243,10 +244,10 @@ def paper_checks(build, jobs, tools):
     """Checks that read files other than code: dependencies, pages, the API reference."""
     yield check(as_one, sys.executable, "-B", "make/check_dependencies.py")
     yield check(as_one, sys.executable, "-B", "make/check_docs.py")
-    if shutil.which("doxygen"):
+    if find_tool.find("doxygen", Path(build).resolve()):
         yield check(as_one, sys.executable, "-B", "make/docs.py", build)
     else:
-        yield skipped("doxygen is missing; make docs fetches it")
+        yield skipped("doxygen is missing, and could not be fetched")
 
 
 def cmake_checks(tools, jobs, build, options, only=()):
@@ -279,6 +280,18 @@ def c_checks(build, jobs, tools):
                                  "-DPHICACHE_SANITIZE=address,undefined"])
     else:
         yield skipped("sanitizers: this c++ does not support -fsanitize=address,undefined")
+
+
+def dist_checks(build, jobs, tools):
+    """The release archive for this machine's architecture, used with the libraries of Debian 11."""
+    if not old_debian.OldDebian(build, os.uname().machine).fetch():
+        yield skipped("the release archive: Debian 11's libraries could not be fetched")
+        return
+    def count(succeeded, output):
+        counts = as_one(succeeded, output)
+        counts.skipped += re.findall(r"SKIPPED: (.*)", output)
+        return counts
+    yield check(count, sys.executable, "-B", "make/check_dist.py", build, jobs)
 
 
 def truth_checks(build, jobs, tools):
@@ -337,7 +350,7 @@ def memcheck_checks(build, jobs, tools):
 
 
 GROUPS = {"test": (rust_tests, c_tests), "lint": (lints, paper_checks),
-          "check": (lints, paper_checks, rust_checks, c_checks, truth_checks, fuzz_checks),
+          "check": (lints, paper_checks, rust_checks, c_checks, dist_checks, truth_checks, fuzz_checks),
           "sanitize": (sanitizer_checks,), "memcheck": (memcheck_checks,)}
 
 

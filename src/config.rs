@@ -100,6 +100,17 @@ impl OnFull {
     }
 }
 
+/// Where values are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tier {
+    /// In this process.
+    Memory,
+    /// At a Redis server.
+    Redis,
+    /// In files.
+    Disk,
+}
+
 /// The settings that caches read.
 pub struct Config {
     maximum_memory: AtomicU64,
@@ -299,7 +310,7 @@ impl Config {
         self.purviews.store(enabled, Relaxed);
     }
 
-    /// Whether MICE caches that choose by configuration choose Redis.
+    /// Whether MICE caches that choose by configuration are in Redis.
     pub fn redis(&self) -> bool {
         self.redis.load(Relaxed)
     }
@@ -307,6 +318,18 @@ impl Config {
     /// Enables or disables Redis.
     pub fn set_redis(&self, enabled: bool) {
         self.redis.store(enabled, Relaxed);
+    }
+
+    /// Where MICE caches are that choose by configuration.
+    pub fn mice_tier(&self) -> Result<Tier> {
+        match (self.redis(), self.disk_directory.read().is_some()) {
+            (false, false) => Ok(Tier::Memory),
+            (true, false) => Ok(Tier::Redis),
+            (false, true) => Ok(Tier::Disk),
+            (true, true) => Err(Error::Configuration(
+                "MICE are to be in Redis and in a directory; disable redis_cache, or set no disk_directory".into(),
+            )),
+        }
     }
 
     /// The directory of disk caches: what was set, or the default.

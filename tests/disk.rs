@@ -35,6 +35,13 @@ fn values_outlive_those_who_stored_them() {
 }
 
 #[test]
+fn a_directory_that_can_never_be_made_is_an_error() {
+    // Linux says of a new directory in /proc that it does not exist, though its parent does.
+    let failed = Space::open("/proc/phicache/values".as_ref(), &FINGERPRINT, "values", Options::default());
+    assert!(failed.is_err_and(|error| error.to_string().contains("/proc/phicache")));
+}
+
+#[test]
 fn others_see_what_is_stored_replaced_and_removed() {
     let scratch = Scratch::new();
     let spaces: Vec<Space> = (0..3).map(|_| open(scratch.path(), at_once())).collect();
@@ -144,4 +151,33 @@ fn damage_anywhere_in_a_sealed_segment_is_listed() {
         let reports = inspect(&directory, true).unwrap();
         assert_eq!((reports.len(), reports[0].damaged), (1, 1), "byte {at}");
     }
+}
+
+#[test]
+fn values_of_older_formats_are_misses_and_go_first() {
+    let scratch = Scratch::new();
+    let bound = Options { max_bytes: 4 << 20, ..at_once() };
+    let current = open(scratch.path(), bound);
+    store(&current, b"k", b"v");
+    drop(current);
+    let [segment] = files(scratch.path()).try_into().unwrap();
+    let space = segment.parent().unwrap().strip_prefix(scratch.path().join("1")).unwrap();
+    let fill = |version: &str| {
+        let folder = scratch.path().join(version).join(space);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("values"), vec![1; 3 << 20]).unwrap();
+        folder
+    };
+    let (older, newer, other) = (fill("0"), fill("2"), fill("backup"));
+    let current = open(scratch.path(), bound);
+    // The older format counts once, and its values are not found.
+    assert_eq!(current.health().damaged(), 1);
+    assert_eq!(get(&current, b"k").as_deref(), Some(&b"v"[..]));
+    for key in 0..100 {
+        store(&current, &number(key), &[7; 30_000]);
+    }
+    assert!(!older.exists() && newer.exists() && other.exists());
+    assert_eq!(get(&current, b"k").as_deref(), Some(&b"v"[..]));
+    assert_eq!((0..100).filter(|key| get(&current, &number(*key)).is_some()).count(), 100);
+    assert_eq!(open(scratch.path(), bound).health().damaged(), 0);
 }

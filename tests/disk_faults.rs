@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use disk_sample::{Scratch, at_once, copy, files_ending, get, number, open, store, try_get};
 use phicache::disk::files::faults;
-use phicache::disk::{Entry, Options, Space, Stored};
+use phicache::disk::{Claimed, Entry, Options, Space, Stored};
 
 /// The errors that file systems give, and a transfer in parts.
 const FAULTS: [(&str, i32); 10] = [
@@ -100,6 +100,7 @@ const NOTHING: Operation = Operation {
         read_only: false,
         sync: false,
         trust_group: false,
+        lease: None,
     },
     before: |_| (),
     operate: |_| true,
@@ -286,6 +287,32 @@ fn joining() {
         true
     };
     run(&Operation { name: "join", before, operate, faults_each: 1, ..NOTHING });
+}
+
+/// Computes a value under a claim.
+fn computes(space: &Space, key: &[u8], value: &[u8]) -> bool {
+    let claimed = space.claim(key, 1);
+    let lost = space.has_lost(key, 1);
+    let stored = !lost && stores(space, key, value);
+    space.release(key, 1, !stored);
+    space.is_claimed(key);
+    // Whatever has failed, nobody waits for this process any more.
+    assert_ne!(space.claim(key, 2), Claimed::Taken, "after {claimed:?}");
+    space.release(key, 2, false);
+    stored || lost
+}
+
+#[test]
+fn computing_under_a_claim() {
+    let operate = |space: &Space| computes(space, b"new", b"value");
+    run(&Operation { name: "claim", operate, allows: &[(b"new", || b"value".to_vec())], ..NOTHING });
+}
+
+#[test]
+fn computing_under_a_lease() {
+    let options = Options { lease: Some(Duration::from_secs(3600)), ..at_once() };
+    let operate = |space: &Space| computes(space, b"new", b"value");
+    run(&Operation { name: "lease", options, operate, allows: &[(b"new", || b"value".to_vec())], ..NOTHING });
 }
 
 #[test]

@@ -9,9 +9,10 @@ use std::path::Path;
 
 /// From top to bottom. A file belongs to the layer with the longest matching path. Layers of one line do not import
 /// each other.
-const LAYERS: [&[&str]; 13] = [
+const LAYERS: [&[&str]; 14] = [
     &["ffi/api"],
     &["ffi/border"],
+    &["cache/bundle"],
     &["cache/memo", "cache/lease", "cache/walk", "cache/registry", "cache/holder"],
     &["cache/memoize"],
     &["cache/any"],

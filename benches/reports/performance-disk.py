@@ -3,6 +3,7 @@
 performance-disk.svg and fills the tables of performance-disk.md, beside this script.
 
 usage: performance-disk.py PROGRAM PYTHON FOLDER [--quick]
+       performance-disk.py --chart               draws the chart again, from the tables of the page
 
 PROGRAM is benches/disk's, PYTHON an interpreter that has diskcache and joblib (make/find_disk_peers.py), FOLDER a
 directory on the file system to measure. --quick does a tenth of the work and only prints the tables. `make bench-disk`
@@ -53,7 +54,9 @@ def measure(program, python, folder, quick):
 
 
 def microseconds(nanoseconds):
-    return "-" if nanoseconds is None else f"{nanoseconds / 1000:.3g}"
+    if nanoseconds is None:
+        return "-"
+    return f"{nanoseconds / 1000:.3g}" if nanoseconds < 1e6 else f"{nanoseconds / 1000:.0f}"
 
 
 def table(figures, value):
@@ -75,27 +78,44 @@ def conditions():
             f"{found['lmdb-master-sys']}, redb {found['redb']}; medians of {ROUNDS} rounds; keys of 16 bytes.")
 
 
-def chart(figures):
-    """Three groups of bars, on logarithmic axes: put, first get, again; values of 8 bytes."""
-    rows = [("put_ns", "put"), ("get_ns", "first get in a new process"), ("again_ns", "again")]
-    colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8c8c8c", "#e69f00", "#56b4e9"]
-    left, top, width, bar, gap = 210, 40, 520, 16, 34
-    low, high = 100, 10_000_000
-    out, y = [], top
-    for name, title in rows:
-        out.append(f'<text x="16" y="{y}" font-size="14" font-weight="bold">{title}</text>')
-        y += 12
-        for (engine, label, _), colour in zip(ENGINES, colours):
-            value = figures[engine, VALUES[0]][name]
-            length = max(2.0, width * (math.log10(value / low) / math.log10(high / low)))
-            out.append(f'<text x="{left - 8}" y="{y + bar - 4}" text-anchor="end">{label}</text>'
-                       f'<rect x="{left}" y="{y}" width="{length:.1f}" height="{bar - 3}" fill="{colour}"/>'
-                       f'<text x="{left + length + 6:.1f}" y="{y + bar - 4}">{value / 1000:,.3g} µs</text>')
-            y += bar
-        y += gap
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="840" height="{y}" viewBox="0 0 840 {y}" '
-            'font-family="sans-serif" font-size="12" fill="#222222"><rect width="100%" height="100%" fill="#ffffff"/>\n'
-            + "\n".join(out) + "\n</svg>\n")
+FORMS = [("put", "#d55e00"), ("first get in a new process", "#0072b2"), ("again", "#009e73")]
+
+
+def chart(page):
+    """Times as dots on a logarithmic axis, a line for each engine; from the table of values of 8 bytes."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")]
+            for line in page.split("<!-- values of 8 -->\n")[1].split("<!-- end")[0].splitlines()[2:]]
+    left, top, width, line, low, decades = 190, 96, 600, 40, 0.1, 5
+    bottom = top + line * len(rows)
+    place = lambda value: left + width * math.log10(value / low) / decades
+    out = []
+    for decade, title in enumerate(("0.1 µs", "1 µs", "10 µs", "100 µs", "1 ms", "10 ms")):
+        x = left + width * decade / decades
+        out += [f'<line x1="{x:g}" y1="{top}" x2="{x:g}" y2="{bottom}" stroke="#dfe3e8"/>',
+                f'<text x="{x:g}" y="{bottom + 22}" text-anchor="middle">{title}</text>']
+    for at, (label, *cells) in enumerate(rows):
+        y = top + line * at
+        bold = ' font-weight="bold"' if label == "phicache" else ""
+        out.append(f'<text x="{left - 24}" y="{y + line / 2 + 4:g}" text-anchor="end"{bold}>{label}</text>')
+        for form, (name, colour) in enumerate(FORMS):
+            if cells[form] != "-":
+                x, middle = place(float(cells[form])), y + 9 + 11 * form
+                value = f"{float(cells[form]):,.3g}" if float(cells[form]) < 1000 else f"{float(cells[form]):,.0f}"
+                out.append(f'<circle cx="{x:.1f}" cy="{middle}" r="5" fill="{colour}"><title>{label}, {name}: {value} µs'
+                           f'</title></circle>')
+    x = 20
+    for name, colour in FORMS:
+        out.append(f'<circle cx="{x + 5}" cy="60" r="5" fill="{colour}"/><text x="{x + 16}" y="64">{name}</text>')
+        x += 56 + 7 * len(name)
+    height, whole = bottom + 44, left + width + 50
+    shade = [f'<rect x="8" y="{top + line * at}" width="{whole - 16}" height="{line}" fill="#f5f7f9"/>'
+             for at in range(0, len(rows), 2)]
+    return "\n".join([
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="{height}" viewBox="0 0 {whole} {height}" '
+        'font-family="sans-serif" font-size="13" fill="#222222">',
+        f'<rect x="0.5" y="0.5" width="{whole - 1}" height="{height - 1}" rx="8" fill="#ffffff" stroke="#d0d7de"/>',
+        '<text x="20" y="32" font-size="15" font-weight="bold">Time for one value of 8 bytes (logarithmic): farther left is '
+        'better</text>', *shade, *out, "</svg>", ""])
 
 
 def replace_between(text, name, content):
@@ -105,6 +125,9 @@ def replace_between(text, name, content):
 
 
 def main():
+    if sys.argv[1:] == ["--chart"]:
+        CHART.write_text(chart(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        return
     if len(sys.argv) not in (4, 5) or sys.argv[4:] not in ([], ["--quick"]):
         sys.exit(__doc__)
     program, python, folder, quick = *sys.argv[1:4], bool(sys.argv[4:])
@@ -119,7 +142,7 @@ def main():
     for value in VALUES:
         page = replace_between(page, f"values of {value}", tables[value])
     PAGE.write_text(page, encoding="utf-8")
-    CHART.write_text(chart(figures), encoding="utf-8")
+    CHART.write_text(chart(page), encoding="utf-8")
 
 
 main()

@@ -15,8 +15,7 @@ HERE = Path(__file__).resolve().parent
 PAGE = HERE / "performance-eviction.md"
 LOCK = HERE.parent / "eviction/Cargo.lock"
 
-SMALL = 48 << 10
-SIZES = [(0, 8 << 10, "below 8 KiB"), (8 << 10, SMALL, "8 to 48 KiB"), (SMALL, 1 << 40, "above 48 KiB")]
+SHOWN = [0.1, 0.25, 0.5]
 
 RECORDED, LOGNORMAL = "assumed costs", "lognormal costs"
 
@@ -47,47 +46,18 @@ def overheads_table(run):
     return "\n".join(lines)
 
 
-def bound(goal):
-    more = f' + {goal["more"]}' if goal["more"] else ""
-    return f'≤ {goal["factor"]} × {goal["against"]}{more}'
-
-
-def goals_table(run):
-    """One line for each goal and policy; the worst of the cells that miss it."""
-    lines = ["| policy | costs | goal | met | furthest above |", "|---|---|---|---:|---|"]
-    for goal in run["goals"]:
-        cells, over = goal["cells"], lambda cell: cell["own"] - goal["factor"] * cell["other"]
-        worst = max((cell for cell in cells if not cell["met"]), key=over, default=None)
-        where = worst and (f'{worst["work"]} at {worst["part"]:.0%}: {worst["own"]:.3f} against {worst["other"]:.3f}')
-        met = sum(cell["met"] for cell in cells)
-        lines.append(f'| {goal["policy"]} | {goal["costs"]} | {bound(goal)} | {met} of {len(cells)} | {where or ""} |')
-    return "\n".join(lines)
-
-
-def own_cells(run):
-    """phicache's cells of all goals: [(limit in bytes, goal, cell)]"""
-    footprints = {work["name"]: work["bytes"] for work in run["works"]}
-    return [(footprints[cell["work"]] * cell["part"], goal, cell)
-            for goal in run["goals"] if goal["policy"] == "phicache" for cell in goal["cells"]]
-
-
-def limits_table(run):
-    """How many cells phicache meets, by the limit in bytes."""
-    lines = ["| limit | cells | met |", "|---|---:|---:|"]
-    for least, most, text in SIZES:
-        cells = [cell for limit, _, cell in own_cells(run) if least <= limit < most]
-        lines.append(f'| {text} | {len(cells)} | {sum(cell["met"] for cell in cells)} |')
-    return "\n".join(lines)
-
-
-def larger_table(run):
-    """The cells that phicache misses in caches that are not small."""
-    lines = ["| run | limit | goal | at most | phicache |", "|---|---:|---|---:|---:|"]
-    for limit, goal, cell in own_cells(run):
-        if limit >= SMALL and not cell["met"]:
-            where = f'{cell["work"]}, {goal["costs"]} | {cell["part"]:.0%}: {limit / 1024:.0f} KiB'
-            most = goal["factor"] * cell["other"] + goal["more"]
-            lines.append(f'| {where} | {bound(goal)} | {most:.4f} | {cell["own"]:.4f} |')
+def summary_table(run):
+    """The mean loss over the runs, one line for each policy."""
+    columns = [(RECORDED, part) for part in SHOWN] + [(LOGNORMAL, 0.25)]
+    lines = ["| policy | " + " | ".join(f"{costs}, {part:.0%}" for costs, part in columns) + " |",
+             "|---|" + "---:|" * len(columns)]
+    for policy in dict.fromkeys(row["policy"] for row in run["rows"]):
+        means = []
+        for costs, part in columns:
+            at = run["parts"].index(part)
+            means.append(sum(row["losses"][at] for row in run["rows"]
+                             if (row["policy"], row["costs"]) == (policy, costs)) / len(run["works"]))
+        lines.append(f"| {policy} | " + " | ".join(f"{mean:.3f}" for mean in means) + " |")
     return "\n".join(lines)
 
 
@@ -116,8 +86,7 @@ def main():
     tables = [(f"{costs}, {part:.0%}", losses_table(run, costs, part))
               for costs, parts in ((RECORDED, run["parts"]), (LOGNORMAL, [0.25])) for part in parts]
     head = [("versions", versions(run)), ("runs", works_table(run)),
-            ("overheads", overheads_table(run)), ("goals", goals_table(run)),
-            ("limits", limits_table(run)), ("larger caches", larger_table(run))]
+            ("overheads", overheads_table(run)), ("in short", summary_table(run))]
     for name, content in head + tables:
         page = replace_between(page, name, content)
     PAGE.write_text(page, encoding="utf-8")

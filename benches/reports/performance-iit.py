@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Runs the programs of benches/iit in turns, and fills the tables of performance-iit.md, beside this script, and the
-first one of docs/performance.md.
+"""Runs the programs of benches/iit in turns, fills the tables of performance-iit.md, beside this script, and the first one
+of docs/performance.md, and draws performance-iit.svg, which the README shows.
 
 usage: performance-iit.py FOLDER [--quick | --check]
+       performance-iit.py --chart                draws the chart again, from the tables of the page
 
 FOLDER has the programs. --quick: few rounds of few networks, and only prints the tables. --check: measures nothing;
 fails if two programs have different results for a network. `make bench-iit` builds the programs and does all of it.
@@ -19,6 +20,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 PAGE = HERE / "performance-iit.md"
+CHART = HERE / "performance-iit.svg"
 SUMMARY_PAGE = TOP / "docs/performance.md"
 OWN = TOP / "benches/iit/networks"
 EXAMPLES = TOP / "examples/iit/networks/emd"
@@ -206,6 +208,77 @@ def check(folder):
         print(f"{name_of(case)}: {len(results)} runs have equal results, phi {phi:g}")
 
 
+# The chart ---------------------------------------------------------------------------------------------------------------
+
+# (table, title, the rows that are drawn, and their names there). The first row of a table is 1.
+PANELS = [
+    ("one", "One thread, relative to std::unordered_map", [
+        ("no cache", "no cache"),
+        ("std::unordered_map", "std::unordered_map"),
+        ("boost::unordered_flat_map", "boost::unordered_flat_map"),
+        ("**phicache, `memoize<T>`**", "phicache, memoize"),
+        ("phicache, `get<T>` and `set`", "phicache, get and set"),
+    ]),
+    ("two", "Two threads, relative to std::unordered_map behind a mutex", [
+        ("no cache", "no cache"),
+        ("std::unordered_map + shared_mutex", "std::unordered_map + shared_mutex"),
+        ("boost::unordered_flat_map + shared_mutex", "boost::unordered_flat_map + shared_mutex"),
+        ("boost::concurrent_flat_map", "boost::concurrent_flat_map"),
+        ("**phicache, `memoize<T>`**", "phicache, memoize"),
+        ("phicache, `get<T>` and `set`", "phicache, get and set"),
+    ]),
+]
+
+
+def means(page, name):
+    """{row: geometric mean of the networks with EMD}, from a table of the page."""
+    lines = page.split(f"<!-- {name} -->\n")[1].split(f"\n<!-- end of {name} -->")[0].splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    columns = [at for at, title in enumerate(rows[0]) if title.endswith("EMD")]
+    found = {rows[2][0].removesuffix(", ms"): 1.0}
+    for label, *cells in rows[3:]:
+        found[label] = statistics.geometric_mean(
+            float(re.match(r"\*\*([\d.]+)\*\*", cells[at - 1]).group(1)) for at in columns)
+    return found, len(columns)
+
+
+def draw_chart():
+    """Bars: the time of a whole analysis, with one thread and with two."""
+    page = PAGE.read_text(encoding="utf-8")
+    left, line, right, most = 320, 26, 840, 3.5
+    scale = (right - 60 - left) / most
+    out, y = [], 92
+    for name, title, rows in PANELS:
+        figures, networks = means(page, name)
+        out.append(f'<text x="20" y="{y}" font-weight="bold">{title}</text>')
+        y += 10
+        for label, shown in rows:
+            ours = shown.startswith("phicache")
+            value = figures[label]
+            weight = ' font-weight="bold"' if ours else ""
+            out.append(f'<text x="{left - 10}" y="{y + 17}" text-anchor="end"{weight}>{shown}</text>')
+            out.append(f'<rect x="{left}" y="{y + 4}" width="{value * scale:.1f}" height="{line - 8}" rx="2" '
+                       f'fill="{"#0072b2" if ours else "#9aa5b1"}"/>')
+            # The number hides the lines behind it.
+            end = left + value * scale
+            out.append(f'<rect x="{end + 1:.1f}" y="{y + 4}" width="44" height="{line - 8}" fill="#ffffff"/>'
+                       f'<text x="{end + 8:.1f}" y="{y + 17}"{weight}>{value:.2f}</text>')
+            y += line
+        y += 34
+    height = y - 20
+    lines = [f'<line x1="{left + tick * scale:.1f}" y1="74" x2="{left + tick * scale:.1f}" y2="{height - 14}" '
+             f'stroke="{"#777777" if tick == 1 else "#e2e2e2"}"/>' for tick in range(4)]
+    head = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{right}" height="{height}" viewBox="0 0 {right} {height}" '
+        'font-family="sans-serif" font-size="13" fill="#222222">',
+        f'<rect x="0.5" y="0.5" width="{right - 1}" height="{height - 1}" rx="8" fill="#ffffff" stroke="#d0d7de"/>',
+        '<text x="20" y="30" font-size="15" font-weight="bold">Time of a whole program: shorter is better</text>',
+        f'<text x="20" y="52">An analysis of a network that remembers distances, probabilities and searches; mean of '
+        f'{networks} networks.</text>',
+    ]
+    CHART.write_text("\n".join(head + lines + out + ["</svg>", ""]), encoding="utf-8")
+
+
 def processor():
     """The vendor: figures of different kinds of processors differ; their exact names do not help."""
     text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
@@ -253,9 +326,12 @@ def report(folder, quick):
                                "these figures are preliminary.**")
     write(SUMMARY_PAGE, {"whole program": content.pop("summary"), "whole program's machine": content["machine"]})
     write(PAGE, content)
+    draw_chart()
 
 
 def main():
+    if sys.argv[1:] == ["--chart"]:
+        return draw_chart()
     if len(sys.argv) not in (2, 3) or sys.argv[2:] not in ([], ["--quick"], ["--check"]):
         sys.exit(__doc__)
     folder = Path(sys.argv[1])

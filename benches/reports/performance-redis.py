@@ -29,56 +29,51 @@ def number(value):
     return f"{value:.2f}"
 
 
-# The goals -----------------------------------------------------------------------------------------------------------
+# Beside the fastest ------------------------------------------------------------------------------------------------------
 
-def against_best(work, form, at_most):
+def against_best(work, form):
     """The ratio to the fastest contender."""
     def measure(rows):
         found = find(rows, work, form)[1:]
         if not found:
             return None
         best = max(found, key=lambda row: row["ratio"]["median"])
-        return best["ratio"], best["ratio"]["median"] <= at_most, f"{best['name']}, {best['rounds']} rounds"
+        return best["ratio"], best["name"]
     return measure
 
 
-def against_dict(form, at_most):
+def against_dict(form):
     def measure(rows):
         found = find(rows, "hit of a MICE", form)
-        if not found:
-            return None
-        return found[1]["ratio"], found[1]["ratio"]["median"] <= at_most, found[1]["name"]
+        return (found[1]["ratio"], found[1]["name"]) if found else None
     return measure
 
 
-def commands(form, exactly):
+def commands(form):
     def measure(rows):
         found = find(rows, "commands per lookup of a MICE under a cut", form)
-        return (found[0]["figure"], found[0]["figure"]["median"] == exactly, "counted by the server") if found else None
+        return (found[0]["figure"], "counted by the server") if found else None
     return measure
 
 
-GOALS = [
-    *((f"{work}, {road}", "≤ 1.1", against_best(work, road, 1.1)) for work in ("GET", "SET") for road in ROADS),
-    *((f"{work}, {road}", "≤ 1.1", against_best(work, road, 1.1))
-      for work in ("get_many, 100 keys", "set_many, 100 keys") for road in ROADS),
-    ("hit of a MICE that is kept near, against a dict cache", "≤ 1.5", against_dict("uncut", 1.5)),
-    ("the same under a cut, against a dict cache under a cut", "≤ 1.5", against_dict("under a cut", 1.5)),
-    ("commands sent for a MICE under a cut, at first", "1", commands("first", 1)),
-    ("the same, from then on", "0", commands("again", 0)),
+IN_SHORT = [
+    *((f"{work}, {road}", against_best(work, road))
+      for work in ("GET", "SET", "get_many, 100 keys", "set_many, 100 keys") for road in ROADS),
+    ("hit of a MICE that is kept near", against_dict("uncut")),
+    ("the same under a cut", against_dict("under a cut")),
+    ("commands sent for a MICE under a cut, at first", commands("first")),
+    ("the same, from then on", commands("again")),
 ]
 
 
-def goals_table(rows):
-    lines = ["| what | goal | here | 10th to 90th percentile | | against |", "|---|---|---:|---|---|---|"]
-    for title, goal, measure in GOALS:
+def short_table(rows):
+    lines = ["| | figure | 10th to 90th percentile | beside |", "|---|---:|---|---|"]
+    for title, measure in IN_SHORT:
         found = measure(rows)
-        if found is None:
-            lines.append(f"| {title} | {goal} | | | not measured | |")
-            continue
-        spread, met, against = found
-        lines.append(f"| {title} | {goal} | {number(spread['median'])} | {number(spread['p10'])} to "
-                     f"{number(spread['p90'])} | {'met' if met else '**not met**'} | {against} |")
+        if found is not None:
+            spread, beside = found
+            lines.append(f"| {title} | {number(spread['median'])} | {number(spread['p10'])} to "
+                         f"{number(spread['p90'])} | {beside} |")
     return "\n".join(lines)
 
 
@@ -141,7 +136,7 @@ def main():
     page = PAGE.read_text(encoding="utf-8")
     for name, content in [
         ("machine", machine(run["machine"])),
-        ("goals", goals_table(run["rows"])),
+        ("in short", short_table(run["rows"])),
         ("TCP", requests_table(run["rows"], "TCP")),
         ("unix socket", requests_table(run["rows"], "unix socket")),
         ("escaped keys", requests_table(run["rows"], "escaped keys")),

@@ -3,10 +3,11 @@
 #
 #   consume.sh WAY KIND
 #
-# WAY   subdirectory, fetchcontent: with the sources; cmake, pkg-config, flags: with an install
+# WAY   subdirectory, fetchcontent: with the sources; cmake, pkg-config, flags: with an install; examples: the programs
+#       are the installed examples
 # KIND  shared or static: the library that the programs are linked with (with the sources: both)
-# Environment: SOURCE_DIR, FOLDER (recreated), PREFIX (the install), VERSION, CC, CXX, CMAKE, PKG_CONFIG, CARGO_TARGET
-# (reused, so that cargo need not build everything again).
+# Environment: SOURCE_DIR, FOLDER (recreated), PREFIX (the install), VERSION, CC, CXX, CMAKE, PKG_CONFIG, PYTHON,
+# CARGO_TARGET (reused, so that cargo need not build everything again).
 set -eu
 way=$1 kind=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,7 +19,7 @@ export CC CXX
 with_cmake() { # with_cmake PROJECT OPTION...
     project=$1
     shift
-    "$CMAKE" -S "$here/$project" -B . -DCMAKE_BUILD_TYPE=Release "$@" > configure.log || { cat configure.log; exit 1; }
+    "$CMAKE" -S "$project" -B . -DCMAKE_BUILD_TYPE=Release "$@" > configure.log || { cat configure.log; exit 1; }
     "$CMAKE" --build . > build.log || { cat build.log; exit 1; }
 }
 
@@ -29,9 +30,17 @@ with_compiler() { # with_compiler COMPILE_FLAGS LINK_FLAGS, both of them words
 
 case $way in
 subdirectory | fetchcontent)
-    with_cmake $way "-DPHICACHE_SOURCE_DIR=$SOURCE_DIR" "-DPHICACHE_CARGO_TARGET_DIR=$CARGO_TARGET" ;;
+    with_cmake "$here/$way" "-DPHICACHE_SOURCE_DIR=$SOURCE_DIR" "-DPHICACHE_CARGO_TARGET_DIR=$CARGO_TARGET" ;;
 cmake)
-    with_cmake installed "-DCMAKE_PREFIX_PATH=$PREFIX" -DKIND=$kind "-DPHICACHE_VERSION=$VERSION" ;;
+    with_cmake "$here/installed" "-DCMAKE_PREFIX_PATH=$PREFIX" -DKIND=$kind "-DPHICACHE_VERSION=$VERSION" ;;
+examples)
+    if [ $kind = shared ]; then shared=ON; else shared=OFF; fi
+    examples=$(dirname "$(find "$PREFIX" -name quickstart.c)")
+    with_cmake "$examples" "-DCMAKE_PREFIX_PATH=$PREFIX" -DBUILD_SHARED_LIBS=$shared
+    for example in quickstart.c memoize.c quickstart.cpp threads.cpp; do
+        "$PYTHON" -B "$SOURCE_DIR/examples/prints.py" "$examples/$example" "./$(echo $example | tr . _)"
+    done
+    exit ;;
 pkg-config)
     PKG_CONFIG_PATH=$(dirname "$(find "$PREFIX" -name phicache.pc)")
     export PKG_CONFIG_PATH
@@ -52,7 +61,7 @@ esac
 
 # CMake puts the path of the library into the programs; programs linked by hand get it from the environment.
 if [ $way = pkg-config ] || [ $way = flags ]; then
-    LD_LIBRARY_PATH=$(dirname "$(find "$PREFIX" -name libphicache.so)")
+    LD_LIBRARY_PATH=$(dirname "$(find "$PREFIX" -name libphicache.so -not -path "*/julia/*")")
     export LD_LIBRARY_PATH
 fi
 ./program_c

@@ -13,6 +13,10 @@ add_test(NAME consumer.move
                  "${moved}.before" "${moved}" "${CMAKE_COMMAND}" "${CMAKE_BINARY_DIR}")
 set_tests_properties(consumer.move PROPERTIES FIXTURES_SETUP moved)
 
+add_test(NAME package.links
+         COMMAND Python3::Interpreter -B "${CMAKE_CURRENT_SOURCE_DIR}/package/links.py" "${moved}")
+set_tests_properties(package.links PROPERTIES FIXTURES_REQUIRED moved)
+
 if(PHICACHE_BUILD_TOOLS)
   add_test(NAME package.installed_tree
            COMMAND Python3::Interpreter -B "${CMAKE_CURRENT_SOURCE_DIR}/package/installed_tree.py" "${moved}"
@@ -37,7 +41,8 @@ function(phicache_add_consumer name prefix way kind)
   set_property(TEST ${name} PROPERTY ENVIRONMENT
                "SOURCE_DIR=${PROJECT_SOURCE_DIR}" "FOLDER=${CMAKE_CURRENT_BINARY_DIR}/consumers/${name}"
                "PREFIX=${prefix}" "VERSION=${PROJECT_VERSION}" "CC=${cc}" "CXX=${cxx}" "CMAKE=${CMAKE_COMMAND}"
-               "PKG_CONFIG=${PHICACHE_PKG_CONFIG}" "CARGO_TARGET=${PHICACHE_CARGO_TARGET_DIR}")
+               "PKG_CONFIG=${PHICACHE_PKG_CONFIG}" "PYTHON=${Python3_EXECUTABLE}"
+               "CARGO_TARGET=${PHICACHE_CARGO_TARGET_DIR}")
 endfunction()
 
 foreach(compiler ${phicache_compilers})
@@ -54,7 +59,7 @@ foreach(compiler ${phicache_compilers})
       phicache_add_consumer(consumer.installed.${way}-${kind}.${compiler_name} "${installed}" ${way} ${kind})
       set_tests_properties(consumer.installed.${way}-${kind}.${compiler_name} PROPERTIES FIXTURES_REQUIRED installed)
     endforeach()
-    foreach(way cmake pkg-config)
+    foreach(way cmake pkg-config examples)
       phicache_add_consumer(consumer.moved.${way}-${kind}.${compiler_name} "${moved}" ${way} ${kind})
       set_tests_properties(consumer.moved.${way}-${kind}.${compiler_name} PROPERTIES FIXTURES_REQUIRED moved)
     endforeach()

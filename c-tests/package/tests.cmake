@@ -6,6 +6,11 @@ add_test(NAME package.shared_library
                  $<TARGET_FILE:phicache_shared> ${PROJECT_VERSION} "${symbol_list}")
 add_test(NAME package.archive
          COMMAND sh "${CMAKE_CURRENT_SOURCE_DIR}/package/archive.sh" "${phicache_archive}" "${symbol_list}")
+if(phicache_debug_file)
+  add_test(NAME package.debug_symbols
+           COMMAND Python3::Interpreter -B "${CMAKE_CURRENT_SOURCE_DIR}/package/debug_symbols.py"
+                   $<TARGET_FILE:phicache_shared> "${phicache_archive}")
+endif()
 
 # Layouts, constants and signatures.
 set(abi "${CMAKE_CURRENT_SOURCE_DIR}/package/abi.py" "${CMAKE_C_COMPILER}" "${PROJECT_SOURCE_DIR}/include/phicache.h")

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <numeric>
+#include <random>
 
 #include "progress.hpp"
 #include "threads.hpp"
@@ -20,15 +22,26 @@ struct Structure {
     double sum = 0;
 };
 
+// The order in which `count` steps are taken. A process that shares results takes them in an order of its own, because
+// in a common order it would always wait for the result that another process computes.
+std::vector<std::size_t> order_of(std::size_t count, const Settings& settings) {
+    std::vector<std::size_t> order(count);
+    std::iota(order.begin(), order.end(), 0);
+    if (is_shared(settings.caching.store)) std::shuffle(order.begin(), order.end(), std::mt19937_64(std::random_device()()));
+    return order;
+}
+
 // All threads share the system and its caches; each result has its place, so the order of the threads makes no
 // difference.
-Structure uncut_structure(System& uncut, const std::vector<NodeSet>& mechanisms, std::vector<Worker>& workers,
-                          const std::string& where) {
+Structure uncut_structure(System& uncut, const Session& session, std::vector<Worker>& workers, const std::string& where) {
+    const std::vector<NodeSet>& mechanisms = session.subsets;
+    const std::vector<std::size_t> order = order_of(mechanisms.size(), session.settings);
     Structure structure;
     structure.mice.resize(2 * mechanisms.size());
     structure.phi.resize(mechanisms.size());
     Progress progress("mechanism", mechanisms.size(), where);
-    divide(workers, mechanisms.size(), [&](Worker& worker, std::size_t i) {
+    divide(workers, order.size(), [&](Worker& worker, std::size_t step) {
+        const std::size_t i = order[step];
         const Mice cause = structure.mice[2 * i] = uncut.mice(worker, Direction::cause, mechanisms[i]);
         const Mice effect = structure.mice[2 * i + 1] = uncut.mice(worker, Direction::effect, mechanisms[i]);
         structure.phi[i] = std::min(cause.phi, effect.phi);
@@ -54,9 +67,11 @@ double sum_under(System& system, const Cut& cut, const Structure& structure, con
 std::vector<EvaluatedCut> evaluate_cuts(const Session& session, const System& uncut, const Structure& structure,
                                         std::vector<Worker>& workers, const std::string& where) {
     const std::vector<Cut> cuts = all_cuts(session.network.all());
+    const std::vector<std::size_t> order = order_of(cuts.size(), session.settings);
     std::vector<EvaluatedCut> evaluated(cuts.size());
     Progress progress("cut", cuts.size(), where);
-    divide(workers, cuts.size(), [&](Worker& worker, std::size_t i) {
+    divide(workers, order.size(), [&](Worker& worker, std::size_t step) {
+        const std::size_t i = order[step];
         System system(uncut, cuts[i]);
         const double sum = sum_under(system, cuts[i], structure, session.subsets, worker);
         evaluated[i] = {cuts[i], round_phi(structure.sum - sum)};
@@ -77,23 +92,31 @@ double system_phi(const Structure& structure, const std::vector<EvaluatedCut>& c
 
 Result analyse(const Network& network, const Settings& settings, const std::string& where) {
     const auto start = std::chrono::steady_clock::now();
+    const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
     const std::clock_t cpu_start = std::clock();
     Session session(network, settings);
     std::vector<Worker> workers(static_cast<std::size_t>(settings.threads));
     Result result;
+    std::optional<double> first_seconds;
     {
         System uncut(session);
-        Structure structure = uncut_structure(uncut, session.subsets, workers, where);
+        Structure structure = uncut_structure(uncut, session, workers, where);
         result.cuts = evaluate_cuts(session, uncut, structure, workers, where);
         result.phi = system_phi(structure, result.cuts);
         result.mice = std::move(structure.mice);
+        first_seconds = uncut.first_seconds(seconds());
     }
     if (session.caches) session.caches->add_to(session.use);
+    if (session.disk) {
+        session.caches->add_to(session.disk);
+        session.disk->first_seconds = first_seconds;
+    }
     for (const Worker& worker : workers) result.computed += worker.computed;
     result.caches = session.use.list();
     result.redis = session.redis;
+    result.disk = session.disk;
     result.cpu_seconds = static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC;
-    result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    result.seconds = seconds();
     return result;
 }
 

@@ -24,6 +24,7 @@ struct Result {
     Computed computed;
     std::vector<CacheUse> caches;
     std::optional<RedisUse> redis;  // empty if Redis is not used
+    std::optional<DiskUse> disk;    // empty if no files are used
 };
 
 // `where` is added to the progress bar: "run 2 of 3".

@@ -23,6 +23,33 @@ void add(CacheUse& use, const Cache& cache) {
     add_contents(use, cache);
 }
 
+void add(std::optional<DiskUse>& use, const phicache::cache& cache) {
+    const phicache_disk_health health = cache.disk_health();
+    if (!use) use = DiskUse{phicache::config_ref().disk_directory(), 0, 0, "", std::nullopt};
+    use->failures += health.failures;
+    use->damaged += health.damaged;
+    if (health.failures > 0) use->last_failure = health.last_failure;
+}
+
+ValueCache distances_of(Store store, const std::string& context) {
+    if (store != Store::disk) return ValueCache(phicache::dict_cache(phicache::cache_options{"", kMostDistanceBytes}));
+    phicache::cache_options options;
+    options.near_bytes = kMostDistanceBytes;
+    return ValueCache(phicache::disk_cache(context, options));
+}
+
+ValueCache on_disk(const phicache::subsystem& uncut, const char* role, const phicache::cache_options& options = {}) {
+    return ValueCache(phicache::disk_cache::shared(uncut.identity(), role, options));
+}
+
+// For a cache that is also asked without computing: it then looks for what other processes have stored. (memoize always
+// does, before it computes.)
+phicache::cache_options up_to_date() {
+    phicache::cache_options options;
+    options.refresh = phicache::refresh_always;
+    return options;
+}
+
 // The targets that depend on each node: severing other connections changes nothing.
 std::vector<phicache::node_set> targets(const Network& network) {
     std::vector<NodeSet> masks(network.nodes.size());
@@ -49,32 +76,51 @@ phicache::cut severed_by(const Network& network, const Cut& cut) {
 
 // The MICE cache of a subsystem; a cut subsystem inherits from the uncut one.
 phicache::mice_cache mice_of(const phicache::subsystem& subsystem, Store store, const phicache::mice_cache* uncut = nullptr) {
-    return store == Store::redis ? phicache::mice_cache::redis(subsystem, uncut)
-                                 : phicache::mice_cache::dict(subsystem, uncut);
+    switch (store) {
+        case Store::redis: return phicache::mice_cache::redis(subsystem, uncut);
+        case Store::disk: return phicache::mice_cache::disk(subsystem, uncut);
+        case Store::dict: break;
+    }
+    return phicache::mice_cache::dict(subsystem, uncut);
+}
+
+std::shared_ptr<RepertoireCaches> repertoires_of(const phicache::subsystem& uncut, Store store) {
+    return store == Store::disk ? std::make_shared<RepertoireCaches>(uncut) : std::make_shared<RepertoireCaches>();
 }
 
 }  // namespace
 
-NetworkCaches::NetworkCaches() : distances(phicache::cache_options{"", kMostDistanceBytes}) {}
+NetworkCaches::NetworkCaches(Store store, const std::string& distance_context)
+    : distances(distances_of(store, distance_context)) {}
+
+RepertoireCaches::RepertoireCaches()
+    : single_nodes(phicache::dict_cache()), repertoires(phicache::dict_cache()), small_phi(phicache::dict_cache()) {}
+
+RepertoireCaches::RepertoireCaches(const phicache::subsystem& uncut)
+    : single_nodes(on_disk(uncut, "single nodes")),
+      repertoires(on_disk(uncut, "repertoires")),
+      small_phi(on_disk(uncut, "small phi", up_to_date())) {}
 
 void NetworkCaches::add_to(CachesUse& use) const {
     add(use.purviews, purviews);
-    add(use.distances, distances);
+    add(use.distances, *distances);
 }
 
+void NetworkCaches::add_to(std::optional<DiskUse>& use) const { add(use, *distances); }
+
 void RepertoireCaches::add_to(CachesUse& use) const {
-    add(use.single_nodes, single_nodes);
-    add(use.repertoires, repertoires);
-    add(use.small_phi, small_phi);
+    add(use.single_nodes, *single_nodes);
+    add(use.repertoires, *repertoires);
+    add(use.small_phi, *small_phi);
 }
 
 SystemCaches::SystemCaches(const Network& network, const std::string& context, Store store)
-    : repertoires(std::make_shared<RepertoireCaches>()),
-      mice(nullptr),
+    : mice(nullptr),
       subsystem_(uncut_subsystem(network, context)),
       store_(store),
       cut_(false),
       shares_repertoires_(false) {
+    repertoires = repertoires_of(subsystem_, store_);
     mice = mice_of(subsystem_, store_);
 }
 
@@ -86,12 +132,6 @@ SystemCaches::SystemCaches(const SystemCaches& uncut, const Network& network, co
       cut_(true),
       shares_repertoires_(reuse == Reuse::cuts) {
     mice = mice_of(subsystem_, store_, &uncut.mice);
-}
-
-std::optional<phicache::pinned_mice> SystemCaches::known_mice(const phicache::key_bytes& key) {
-    auto known = mice.get(key);
-    ++(known ? hits_ : misses_);
-    return known;
 }
 
 phicache::key_bytes SystemCaches::key(Direction direction, NodeSet mechanism, NodeSet purview) const {
@@ -109,6 +149,21 @@ std::optional<RedisUse> SystemCaches::redis() const {
     const phicache_redis_health health = mice.view().redis_health();
     return RedisUse{phicache::config_ref().redis_url(), health.failures, health.refusals, health.skipped,
                     health.last_error};
+}
+
+void SystemCaches::add_to(std::optional<DiskUse>& use) const {
+    if (store_ != Store::disk || cut_) return;  // those of a cut subsystem are those of the uncut one
+    for (const ValueCache* cache : {&repertoires->single_nodes, &repertoires->repertoires, &repertoires->small_phi})
+        add(use, **cache);
+    add(use, mice.view());
+}
+
+std::optional<double> SystemCaches::first_seconds(double seconds) const {
+    if (store_ != Store::disk) return std::nullopt;
+    bool is_first = false;
+    const auto runs = phicache::disk_cache::shared(subsystem_.identity(), "first run");
+    const double first = runs.memoize<double>("seconds", [&] { return is_first = true, seconds; });
+    return is_first ? std::nullopt : std::optional(first);
 }
 
 }  // namespace iit

@@ -1,9 +1,13 @@
 // The caches of an analysis and their lifetimes.
 //
 // One for each network: the potential purviews of a mechanism, and the distances between repertoires. One for each
-// subsystem: MICE; a cut subsystem inherits from the uncut one. MICE may be in Redis, shared by all processes that
-// analyze the network. Repertoires: one for each subsystem with Reuse::parent; with Reuse::cuts one for all cuts,
-// because cut-scoped keys differ only if the cut makes a difference. All threads of an analysis share all of them.
+// subsystem: MICE; a cut subsystem inherits from the uncut one. Repertoires: one for each subsystem with Reuse::parent;
+// with Reuse::cuts one for all cuts, because cut-scoped keys differ only if the cut makes a difference. All threads of an
+// analysis share all of them.
+//
+// MICE may be in Redis, shared by all processes that analyze the network. On disk is everything that takes time to
+// compute: a second run finds it, and of several processes one computes each result. Identities and contexts there name
+// the algorithm and its version (system.cpp), so that no other algorithm reads these results.
 #pragma once
 
 #include <atomic>
@@ -11,6 +15,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include <phicache.hpp>
@@ -22,8 +28,11 @@ namespace iit {
 
 enum class Reuse { none, parent, cuts };
 
-// Where MICE are stored: in this process, or at the configured Redis server.
-enum class Store { dict, redis };
+// Where results are stored: in this process; MICE at the configured Redis server; everything in the configured directory.
+enum class Store { dict, redis, disk };
+
+// Whether other processes find what is stored.
+inline bool is_shared(Store store) { return store != Store::dict; }
 
 // How an analysis uses caches.
 struct Caching {
@@ -71,27 +80,55 @@ struct RedisUse {
     std::string last_error;
 };
 
-// A full cache of distances drops those that are least worth their bytes.
+// The use of the directory.
+struct DiskUse {
+    std::string directory;
+    std::uint64_t failures = 0;  // of file operations
+    std::uint64_t damaged = 0;   // records and files that were not read
+    std::string last_failure;
+    std::optional<double> first_seconds;  // of the first run with this directory; empty if this is it
+};
+
+// A cache of values, in this process or on disk, with the same functions.
+class ValueCache {
+  public:
+    explicit ValueCache(phicache::dict_cache cache) : owned_(std::move(cache)), view_(std::get<0>(owned_).view()) {}
+    explicit ValueCache(phicache::disk_cache cache) : owned_(std::move(cache)), view_(std::get<1>(owned_).view()) {}
+
+    const phicache::cache& operator*() const { return view_; }
+    const phicache::cache* operator->() const { return &view_; }
+
+  private:
+    std::variant<phicache::dict_cache, phicache::disk_cache> owned_;
+    phicache::cache view_;
+};
+
+// A full cache of distances in this process drops those that are least worth their bytes.
 constexpr std::uint64_t kMostDistanceBytes = 256 << 20;
 
 // The caches that belong to a network.
 struct NetworkCaches {
-    NetworkCaches();
+    // On disk, all networks share the distances of a context.
+    NetworkCaches(Store store, const std::string& distance_context);
 
     phicache::purview_cache purviews;
-    phicache::dict_cache distances;  // by the numbers of the two repertoires
+    ValueCache distances;  // by the numbers of the two repertoires
 
     void add_to(CachesUse& use) const;
+    void add_to(std::optional<DiskUse>& use) const;
 };
 
 // The caches that PyPhi creates for every subsystem, and that all cuts can share with cut-scoped keys. Small phi is
 // cached only if it is shared: within one subsystem it is never requested twice.
 struct RepertoireCaches {
+    RepertoireCaches();                                         // in this process
+    explicit RepertoireCaches(const phicache::subsystem& uncut);  // on disk
+
     // PyPhi's switch: if off, no repertoire is cached.
     const bool keeps_repertoires = phicache::config_ref().cache_repertoires();
-    phicache::dict_cache single_nodes;
-    phicache::dict_cache repertoires;
-    phicache::dict_cache small_phi;
+    ValueCache single_nodes;
+    ValueCache repertoires;
+    ValueCache small_phi;
 
     void add_to(CachesUse& use) const;
 };
@@ -105,8 +142,14 @@ class SystemCaches {
     std::shared_ptr<RepertoireCaches> repertoires;
     phicache::mice_cache mice;
 
-    // The record of a mechanism, if it is in the cache.
-    std::optional<phicache::pinned_mice> known_mice(const phicache::key_bytes& key);
+    // The record of a mechanism; on a miss `search` returns it.
+    template <class Search>
+    phicache::pinned_mice remembered(const phicache::key_bytes& key, Search&& search) {
+        bool searched = false;
+        auto record = mice.memoize(key, [&] { return searched = true, search(); });
+        ++(searched ? misses_ : hits_);
+        return record;
+    }
 
     // The cut-scoped key of a result for a mechanism and a purview.
     phicache::key_bytes key(Direction direction, NodeSet mechanism, NodeSet purview) const;
@@ -116,6 +159,12 @@ class SystemCaches {
 
     // The state of the server that has the MICE; empty if they are in this process.
     std::optional<RedisUse> redis() const;
+
+    // Adds the state of the files, if these caches are on disk.
+    void add_to(std::optional<DiskUse>& use) const;
+
+    // Stores the seconds of this run on disk, unless there are those of an earlier run: these are returned.
+    std::optional<double> first_seconds(double seconds) const;
 
   private:
     phicache::subsystem subsystem_;

@@ -24,8 +24,8 @@ std::vector<iit::Run> analyse(const iit::Network& network, const iit::Options& o
     std::vector<iit::Run> runs;
     for (const iit::Plan& plan : options.plans) {
         const std::string where = "run " + std::to_string(runs.size() + 1) + " of " + std::to_string(options.plans.size());
-        runs.push_back({plan, plan.own_process
-                                  ? iit::analyse_in_new_process(options.network, options.redis_url, plan.settings)
+        runs.push_back({plan, plan.processes > 0
+                                  ? iit::analyse_in_new_processes(options.network, options.redis_url, plan)
                                   : iit::analyse(network, plan.settings, options.plans.size() > 1 ? where : "")});
     }
     return runs;
@@ -51,6 +51,9 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
     if (!options.redis_url.empty()) {
         const auto set = phicache::config_ref().try_set_redis_url(options.redis_url);
         if (!set) throw iit::UsageError(std::string("--redis-url: ") + set.error().what());
+    }
+    if (const iit::Plan& plan = options.plans.front(); !plan.directory.empty()) {
+        phicache::config_ref().set_disk_directory(plan.directory);
     }
     const std::vector<iit::Run> runs = analyse(network, options);
     if (options.json) {

@@ -20,12 +20,11 @@ std::vector<NodeSet> potential_purviews(const Session& session, const Connection
 Mice System::mice(Worker& worker, Direction direction, NodeSet mechanism) {
     if (!caches_) return search_mice(worker, direction, mechanism);
     const phicache::key_bytes key = phicache::mice_key(nullptr, to_phicache(direction), to_phicache(mechanism));
-    if (const auto known = caches_->known_mice(key)) return {direction, mechanism, known->purview().mask(), known->phi()};
-    const Mice found = search_mice(worker, direction, mechanism);
-    if (caches_->mice.would_store(found.phi)) {
-        caches_->mice.set(key, phicache::mice{to_phicache(direction), to_phicache(mechanism), to_phicache(found.purview), found.phi});
-    }
-    return found;
+    const phicache::pinned_mice record = caches_->remembered(key, [&] {
+        const Mice found = search_mice(worker, direction, mechanism);
+        return phicache::mice{to_phicache(direction), to_phicache(mechanism), to_phicache(found.purview), found.phi};
+    });
+    return {direction, mechanism, record.purview().mask(), record.phi()};
 }
 
 Mice System::search_mice(Worker& worker, Direction direction, NodeSet mechanism) {

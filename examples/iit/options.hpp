@@ -13,8 +13,12 @@ namespace iit {
 struct Plan {
     std::string name;
     Settings settings;
-    bool own_process = false;  // in a new process, which finds only what is in Redis
+    int processes = 0;      // the number of new processes, which find only what is shared; 0: in this process
+    std::string directory{};  // of files, an absolute path; empty: as in the environment
 };
+
+// The name of the analysis in the comparison that finds its results on disk.
+constexpr const char* kSecondRun = "on disk, second run";
 
 struct Options {
     std::string network;  // the path of the file to read

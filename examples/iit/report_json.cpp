@@ -1,5 +1,6 @@
 // The report as one JSON object, and back.
 
+#include <algorithm>
 #include <ostream>
 #include <stdexcept>
 
@@ -47,7 +48,8 @@ void print_json(std::ostream& out, const Run& run) {
     const Result& result = run.result;
     const char* separator = "";
     out << "{\"measure\": \"" << (run.plan.settings.measure == Measure::emd ? "emd" : "l1")
-        << "\", \"threads\": " << run.plan.settings.threads << ",\n \"mice\": [";
+        << "\", \"threads\": " << run.plan.settings.threads
+        << ", \"processes\": " << std::max(run.plan.processes, 1) << ",\n \"mice\": [";
     for (const Mice& mice : result.mice) {
         out << separator << "\n  {\"direction\": \"" << (mice.direction == Direction::cause ? "CAUSE" : "EFFECT")
             << "\", \"mechanism\": " << json_nodes(mice.mechanism) << ", \"purview\": " << json_nodes(mice.purview)
@@ -79,6 +81,12 @@ void print_json(std::ostream& out, const Run& run) {
         out << ",\n \"redis\": {\"url\": " << json_text(redis->url) << ", \"failures\": " << redis->failures
             << ", \"refusals\": " << redis->refusals << ", \"skipped\": " << redis->skipped
             << ", \"last_error\": " << json_text(redis->last_error) << "}";
+    }
+    if (const auto& disk = result.disk) {
+        out << ",\n \"disk\": {\"directory\": " << json_text(disk->directory) << ", \"failures\": " << disk->failures
+            << ", \"damaged\": " << disk->damaged << ", \"last_failure\": " << json_text(disk->last_failure);
+        if (disk->first_seconds) out << ", \"first_seconds\": " << format("%.6f", *disk->first_seconds);
+        out << "}";
     }
     out << "}\n";
 }
@@ -114,6 +122,12 @@ Result read_json(const std::string& text) {
         const json::Object& redis = member<json::Object>(report, "redis");
         result.redis = RedisUse{member<std::string>(redis, "url"), count_of(redis, "failures"), count_of(redis, "refusals"),
                                 count_of(redis, "skipped"), member<std::string>(redis, "last_error")};
+    }
+    if (json::find(report, "disk")) {
+        const json::Object& disk = member<json::Object>(report, "disk");
+        result.disk = DiskUse{member<std::string>(disk, "directory"), count_of(disk, "failures"), count_of(disk, "damaged"),
+                              member<std::string>(disk, "last_failure"), std::nullopt};
+        if (json::find(disk, "first_seconds")) result.disk->first_seconds = member<double>(disk, "first_seconds");
     }
     return result;
 }

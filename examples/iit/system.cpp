@@ -11,10 +11,16 @@
 namespace iit {
 namespace {
 
-// Identifies how results are computed: programs that compute differently must not read them.
+// Identify how results are computed: programs that compute differently must not read them. Change the version whenever
+// a result changes, or what is stored of it.
+const std::string kVersion = "phicache examples/iit, version 2: ";
+
+std::string distance_context(Measure measure) {
+    return kVersion + (measure == Measure::emd ? "EMD" : "L1") + " of causes, six decimals";
+}
+
 std::string context(Measure measure) {
-    const std::string name = measure == Measure::emd ? "EMD" : "L1";
-    return "phicache examples/iit, version 2: " + name + ", bipartitions, six decimals";
+    return kVersion + (measure == Measure::emd ? "EMD" : "L1") + ", bipartitions, six decimals";
 }
 
 }  // namespace
@@ -30,7 +36,7 @@ Computed& Computed::operator+=(const Computed& more) {
 
 Session::Session(const Network& analysed, const Settings& how)
     : network(analysed), settings(how), subsets(subsets_by_size(analysed.all())) {
-    if (how.caching.reuse != Reuse::none) caches.emplace();
+    if (how.caching.reuse != Reuse::none) caches.emplace(how.caching.store, distance_context(how.measure));
 }
 
 System::System(Session& session) : session_(session), uncut_(nullptr), connections_(session.network, nullptr) {
@@ -48,14 +54,19 @@ System::~System() {
     const std::lock_guard<std::mutex> lock(session_.mutex);
     caches_->add_to(session_.use);
     session_.redis = caches_->redis();
+    caches_->add_to(session_.disk);
+}
+
+std::optional<double> System::first_seconds(double seconds) const {
+    return caches_ ? caches_->first_seconds(seconds) : std::nullopt;
 }
 
 template <class Compute>
-const double* System::remembered(phicache::dict_cache RepertoireCaches::*cache, Direction direction, NodeSet mechanism,
+const double* System::remembered(ValueCache RepertoireCaches::*cache, Direction direction, NodeSet mechanism,
                                  NodeSet purview, Slot& slot, Compute&& compute) {
     const std::size_t size = states(purview);
     if (!caches_ || !caches_->repertoires->keeps_repertoires) return slot.compute(size, compute);
-    return slot.pin(((*caches_->repertoires).*cache).memoize(caches_->key(direction, mechanism, purview), [&](phicache::result& out) {
+    return slot.pin(((*caches_->repertoires).*cache)->memoize(caches_->key(direction, mechanism, purview), [&](phicache::result& out) {
         compute(out.reserve<double>(size).data());
     }));
 }
@@ -127,7 +138,7 @@ double System::distance_between(Worker& worker, Direction direction, const doubl
     worker.pair.assign(whole, whole + parts.size());
     worker.pair.insert(worker.pair.end(), parts.begin(), parts.end());
     const phicache::bytes key(worker.pair.data(), worker.pair.size() * sizeof(double));
-    return session_.caches->distances.memoize<double>(key, compute);
+    return session_.caches->distances->memoize<double>(key, compute);
 }
 
 SmallPhi System::search_small_phi(Worker& worker, Direction direction, NodeSet mechanism, NodeSet purview) {
@@ -158,7 +169,7 @@ double System::small_phi(Worker& worker, Direction direction, NodeSet mechanism,
     const auto search = [&] { return search_small_phi(worker, direction, mechanism, purview); };
     if (session_.settings.caching.reuse != Reuse::cuts) return search().phi;
 
-    phicache::dict_cache& known = caches_->repertoires->small_phi;
+    const phicache::cache& known = *caches_->repertoires->small_phi;
     const phicache::key_bytes key = caches_->key(direction, mechanism, purview);
 
     // The best partition of the uncut system is a good guess under a cut. Its distance here is an upper bound of small

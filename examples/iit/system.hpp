@@ -58,6 +58,7 @@ struct Session {
     std::mutex mutex;
     CachesUse use;
     std::optional<RedisUse> redis;  // empty if Redis is not used
+    std::optional<DiskUse> disk;    // empty if no files are used
 };
 
 // The numbers of a repertoire: pinned in a cache, or in a buffer that is reused for other repertoires.
@@ -99,6 +100,9 @@ class System {
 
     Mice mice(Worker& worker, Direction direction, NodeSet mechanism);
 
+    // The seconds of the first run on disk; these, and empty, if this is the first.
+    std::optional<double> first_seconds(double seconds) const;
+
   private:
     Mice search_mice(Worker& worker, Direction direction, NodeSet mechanism);
 
@@ -117,7 +121,7 @@ class System {
     const double* single_node(Worker& worker, Direction direction, NodeSet mechanism, NodeSet purview);
 
     template <class Compute>
-    const double* remembered(phicache::dict_cache RepertoireCaches::*cache, Direction direction, NodeSet mechanism,
+    const double* remembered(ValueCache RepertoireCaches::*cache, Direction direction, NodeSet mechanism,
                              NodeSet purview, Slot& slot, Compute&& compute);
 
     Session& session_;

@@ -164,6 +164,11 @@ public:
         return health;
     }
 
+    /// Waits until all values that this process has stored in a cache on disk are on the storage device.
+    void disk_sync() const { try_disk_sync().value(); }
+    /// @copydoc disk_sync
+    expected<void> try_disk_sync() const { return detail::checked(phicache_cache_disk_sync(raw_)); }
+
     /// The state of a disk cache, as this process sees it. Fails with `status::error_invalid_handle` for other caches.
     phicache_disk_health disk_health() const { return try_disk_health().value(); }
     /// @copydoc disk_health
@@ -234,7 +239,7 @@ public:
     expected<cache> try_view() const&& = delete;
 };
 
-/// PyPhi's DictCache: an in-process cache from byte keys to byte values.
+/// A cache in this process, from byte keys to byte values (PyPhi's DictCache).
 class dict_cache : public owner<phicache_dict_cache, phicache_dict_cache_free>,
                    public byte_cache<dict_cache, phicache_dict_cache>,
                    public viewable<dict_cache, phicache_dict_cache> {

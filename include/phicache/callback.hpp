@@ -15,7 +15,7 @@ template <class Signature>
 class callback;
 
 /// A copy of a function object, or none; converts from whatever can be called so, and to std::function. It is not one,
-/// because <functional> takes a seventh of the time to compile these headers.
+/// because `<functional>` takes a seventh of the time to compile these headers.
 template <class R, class... A>
 class callback<R(A...)> {
 public:

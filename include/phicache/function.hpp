@@ -386,7 +386,7 @@ struct memo_options {
     std::string prefix{};  ///< Distinguishes memos that share a `store`. On disk it has a version, as "entropy@1".
 };
 
-/// PyPhi's `cache` decorator: a pure function with a cache.
+/// A pure function with a cache (PyPhi's `cache` decorator).
 ///
 /// @code
 /// phicache::memo distance{[](const std::vector<double>& p, const std::vector<double>& q) { return l1(p, q); }};
@@ -497,9 +497,9 @@ public:
     double operator()(Any&&...) const;
 };
 
-/// PyPhi's `method` decorator: a member function, or a function with the object as its first argument, with a cache
-/// that each call names, usually a member of the object. The key is the prefix and the arguments, without the object,
-/// so the cache must belong to one object.
+/// A member function, or a function with the object as its first argument, with a cache that each call names (PyPhi's
+/// `method` decorator). The cache is usually a member of the object. The key is the prefix and the arguments, without
+/// the object, so the cache must belong to one object.
 ///
 /// @code
 /// const phicache::method small_phi{"small_phi", &subsystem_analysis::small_phi};

@@ -249,7 +249,7 @@ public:
     mice_cache& operator=(mice_cache&&) noexcept = default;
     mice_cache(const mice_cache&) = delete;  // said here too, so that the message is short
     mice_cache& operator=(const mice_cache&) = delete;
-    /// A cache in this process or in Redis, as the configuration says. The parent, if any, must be the cache of the
+    /// A cache in this process, in Redis or on disk, as the configuration says. The parent, if any, must be the cache of the
     /// same system, uncut.
     explicit mice_cache(const subsystem& system, parent_cache parent = {}, const cache_options& options = {},
                         config_ref settings = {})
@@ -278,6 +278,18 @@ public:
     static expected<mice_cache> try_redis(const subsystem& system, parent_cache parent = {},
                                           const cache_options& options = {}, config_ref settings = {}) {
         return make(phicache_redis_mice_cache_new, system, parent, options, settings);
+    }
+    /// A cache in the configured directory: later runs find its records, and all processes that compute this system in
+    /// the same directory share them. All caches of this process for the same system, uncut, in the same directory are
+    /// one, with the same options. A parent must be on disk too.
+    static mice_cache disk(const subsystem& system, parent_cache parent = {},
+                           const cache_options& options = {}, config_ref settings = {}) {
+        return try_disk(system, parent, options, settings).value();
+    }
+    /// @copydoc disk
+    static expected<mice_cache> try_disk(const subsystem& system, parent_cache parent = {},
+                                         const cache_options& options = {}, config_ref settings = {}) {
+        return make(phicache_disk_mice_cache_new, system, parent, options, settings);
     }
 
     /// The record of a key, pinned; empty on a miss.

@@ -191,6 +191,20 @@ impl Cache {
         each!(self, cache => cache.set_with_cost(key, value, cost), shared => cache.set_with_cost(key, value, cost))
     }
 
+    /// As [`Cache::set_with_cost`], unless the key has a value of its own, which stays; returns whether it was stored.
+    /// Fails if the cache's values are not in this process.
+    pub(super) fn add(&self, key: &[u8], value: &[u8], cost: Cost) -> Result<std::result::Result<bool, Refusal>> {
+        each!(self, cache => cache.add(key, value, cost), shared => {
+            let _ = cache;
+            Err(Error::Unsupported("values are loaded into caches in this process only; open the file as a disk cache"))
+        })
+    }
+
+    /// Prefetches the place of a key that will be added soon.
+    pub(super) fn prefetch(&self, key: &[u8]) {
+        each!(self, near cache => cache.prefetch(key));
+    }
+
     /// Stores many values, at a server in one round trip; returns for each what `set` would.
     pub fn set_many(&self, pairs: &[(&[u8], &[u8])]) -> Vec<Result<Stored>> {
         each!(self, cache => pairs.iter().map(|(key, value)| cache.set(key, value)).collect(),
@@ -205,7 +219,7 @@ impl Cache {
 
     /// Lets the caller compute a key, and counts a miss, if it certainly may: it has no value in this process, and
     /// nobody computes it. In any other case `None`, and nothing has happened.
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn begin_at_once(&self, key: &Hashed) -> Option<TryArc<Flight>> {
         each!(self, cache => cache.begin_at_once(key), shared => {
             let _ = cache;
@@ -241,6 +255,12 @@ impl Cache {
     #[inline(always)]
     pub(super) fn memory(&self) -> Memory<'_> {
         each!(self, near cache => cache.memory())
+    }
+
+    /// This cache's memory, for blocks that it has at once.
+    #[inline(always)]
+    pub(super) fn memory_at_once(&self) -> Memory<'_> {
+        each!(self, near cache => cache.memory_at_once())
     }
 
     /// A draft for the value of `key` in this cache's memory, which continues with the reserved bytes in `block`.

@@ -74,15 +74,13 @@ const REASONS: [Refusal; 8] = {
 
 /// The counters behind [`Stats`].
 ///
-/// Lookups, stores and refusals are counted without locked instructions: each thread adds to counters that only it
-/// writes. Those of the thread that made the cache are inline. The first other thread allocates [`Stripes`] for all
+/// Lookups, stores, computations and refusals are counted without locked instructions: each thread adds to counters that
+/// only it writes. Those of the thread that made the cache are inline. The first other thread allocates [`Stripes`] for all
 /// others.
 #[repr(C)]
 pub struct Counters {
     waits: AtomicU64,
     errors: AtomicU64,
-    computations: AtomicU64,
-    compute_ns: AtomicU64,
     /// The counts at the last reset. Allocated by the first one.
     before: OnceTryArc<EventCounts>,
     // One thread writes these. Every lookup of every thread reads the fields below. Counts of refusals are in between.
@@ -93,7 +91,7 @@ pub struct Counters {
 }
 
 const _: () = assert!(on_separate_lines(
-    offset_of!(Counters, own) + Event::Store.index() * size_of::<u64>(),
+    offset_of!(Counters, own) + Event::ComputeNs.index() * size_of::<u64>(),
     offset_of!(Counters, owner)
 ));
 
@@ -103,11 +101,15 @@ pub(super) enum Event {
     Hit,
     Miss,
     Store,
+    /// A computation that succeeded.
+    Computation,
+    /// A nanosecond of such computations.
+    ComputeNs,
     Refusal(Refusal),
 }
 
 impl Event {
-    const NUMBER: usize = 3 + REFUSALS;
+    const NUMBER: usize = 5 + REFUSALS;
 
     #[inline(always)]
     fn lookup(hit: bool) -> Self {
@@ -120,7 +122,9 @@ impl Event {
             Event::Hit => 0,
             Event::Miss => 1,
             Event::Store => 2,
-            Event::Refusal(reason) => 3 + reason as usize,
+            Event::Computation => 3,
+            Event::ComputeNs => 4,
+            Event::Refusal(reason) => 5 + reason as usize,
         }
     }
 }
@@ -147,8 +151,14 @@ impl EventCounts {
     /// Adds one. Only for the one thread that writes these counts.
     #[inline(always)]
     pub(super) fn add_alone(&self, event: Event) {
+        self.add_many_alone(event, 1);
+    }
+
+    /// Adds many.
+    #[inline(always)]
+    fn add_many_alone(&self, event: Event, many: u64) {
         let counter = self.of(event);
-        counter.store(counter.load(Relaxed).wrapping_add(1), Relaxed);
+        counter.store(counter.load(Relaxed).wrapping_add(many), Relaxed);
     }
 }
 
@@ -167,8 +177,6 @@ impl Counters {
         Counters {
             waits: AtomicU64::new(0),
             errors: AtomicU64::new(0),
-            computations: AtomicU64::new(0),
-            compute_ns: AtomicU64::new(0),
             before: OnceTryArc::new(),
             own: EventCounts::default(),
             owner,
@@ -181,7 +189,7 @@ impl Counters {
     pub fn lookup(&self, participant: &Participant, hit: bool) {
         match self.alone(participant) {
             Some(counts) => counts.add_alone(Event::lookup(hit)),
-            None => self.count_elsewhere(participant, Event::lookup(hit)),
+            None => self.count_elsewhere(participant, Event::lookup(hit), 1),
         }
     }
 
@@ -194,10 +202,23 @@ impl Counters {
     /// Counts any event of this thread.
     #[inline(always)]
     pub(super) fn count_by(&self, thread: Option<&Participant>, event: Event) {
+        self.count_many_by(thread, event, 1);
+    }
+
+    /// Counts many events of this thread.
+    #[inline(always)]
+    fn count_many_by(&self, thread: Option<&Participant>, event: Event, many: u64) {
         match thread.and_then(|thread| self.alone(thread)) {
-            Some(counts) => counts.add_alone(event),
-            None => epoch::read(|guard| self.count_elsewhere(guard.participant(), event)),
+            Some(counts) => counts.add_many_alone(event, many),
+            None => epoch::read(|guard| self.count_elsewhere(guard.participant(), event, many)),
         }
+    }
+
+    /// Counts a computation of this thread that succeeded.
+    #[inline(always)]
+    pub(super) fn computation_by(&self, thread: Option<&Participant>, cost: Cost) {
+        self.count_by(thread, Event::Computation);
+        self.count_many_by(thread, Event::ComputeNs, cost.ns());
     }
 
     /// The counts that only this thread writes, if they exist.
@@ -212,14 +233,14 @@ impl Counters {
     }
 
     #[inline(never)]
-    fn count_elsewhere(&self, participant: &Participant, event: Event) {
+    fn count_elsewhere(&self, participant: &Participant, event: Event, many: u64) {
         match self.others.get_or_try_init(|| self.make_stripes()) {
             // Without stripes the owner's counts have to do. Of two events that are counted at once, one may be lost, unless
             // nobody counts there alone.
-            Err(_) => _ = self.own.of(event).fetch_add(1, Relaxed),
+            Err(_) => _ = self.own.of(event).fetch_add(many, Relaxed),
             Ok(stripes) => match self.alone(participant) {
-                Some(counts) => counts.add_alone(event),
-                None => _ = stripes.0[STRIPES - 1].0.of(event).fetch_add(1, Relaxed),
+                Some(counts) => counts.add_many_alone(event, many),
+                None => _ = stripes.0[STRIPES - 1].0.of(event).fetch_add(many, Relaxed),
             },
         }
     }
@@ -255,23 +276,18 @@ impl Counters {
         self.errors.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn computation(&self, cost: Cost) {
-        self.computations.fetch_add(1, Relaxed);
-        self.compute_ns.fetch_add(cost.ns(), Relaxed);
-    }
-
     pub(super) fn reset(&self) {
         match self.before.get_or_try_init(|| TryArc::try_new(EventCounts::default())) {
             Ok(before) => {
-                for event in [Event::Hit, Event::Miss, Event::Store].into_iter().chain(REASONS.map(Event::Refusal)) {
+                let others = [Event::Hit, Event::Miss, Event::Store, Event::Computation, Event::ComputeNs];
+                for event in others.into_iter().chain(REASONS.map(Event::Refusal)) {
                     before.of(event).store(self.ever_counted(event), Release);
                 }
             }
             // Without memory, the counts themselves. A thread that counts meanwhile may write its old count again.
             Err(_) => self.all().flat_map(|counts| &counts.0).for_each(|count| count.store(0, Relaxed)),
         }
-        let computed = [&self.waits, &self.errors, &self.computations, &self.compute_ns];
-        computed.into_iter().for_each(|counter| counter.store(0, Relaxed));
+        [&self.waits, &self.errors].into_iter().for_each(|counter| counter.store(0, Relaxed));
     }
 
     pub(super) fn info(&self, size: u64) -> Info {
@@ -282,7 +298,7 @@ impl Counters {
     pub(super) fn stats(&self, size: u64, table: &Table) -> Stats {
         let (bytes, live_bytes, evicted) = (table.bytes(), table.live_bytes(), table.evicted());
         let info = self.info(size);
-        let (computations, compute_ns) = (self.computations.load(Relaxed), self.compute_ns.load(Relaxed));
+        let (computations, compute_ns) = (self.counted(Event::Computation), self.counted(Event::ComputeNs));
         Stats {
             info,
             bytes,

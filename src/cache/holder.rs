@@ -11,8 +11,9 @@ use super::verify::Verifier;
 use crate::config::Config;
 use crate::epoch::without_fork;
 use crate::error::{Error, Result, try_owned};
+use crate::iit::Subsystem;
 use crate::key::Fingerprint;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, TryArc};
 
 /// What the callers of a cache have in common.
 struct Identity {
@@ -61,12 +62,36 @@ pub fn shared_disk(
     role: &str,
     context: Option<&[u8]>,
 ) -> Result<(Cache, Holder)> {
-    let directory = config.disk_directory()?;
-    let directory = directory.canonicalize().unwrap_or(directory);
-    let identity = Identity { fingerprint, role: try_owned(role)?, directory: Some(directory) };
+    if role == DiskCache::MICE {
+        return Err(Error::invalid(format!("the role \"{role}\" is that of MICE caches; choose another one")));
+    }
+    let identity = Identity::in_directory(&config, fingerprint, role)?;
     shared(identity, config, options, name, |config, options, identity| {
         DiskCache::disk(config, options, &identity.fingerprint, &identity.role, context).map(Cache::from)
     })
+}
+
+/// The cache in files of the MICE of `subsystem`. All callers in this process with the same system, uncut, and the same
+/// directory share one, and agree on configuration, options and name. A cut subsystem has a cache of its own, which
+/// inherits from `parent`.
+pub fn shared_disk_mice(
+    config: Arc<Config>,
+    options: Options,
+    name: Option<&str>,
+    subsystem: &Subsystem,
+    parent: Option<&TryArc<DiskCache>>,
+) -> Result<(Cache, Option<Holder>)> {
+    if subsystem.cut().is_some() {
+        return Ok((DiskCache::disk_mice(config, options, subsystem, parent)?.into(), None));
+    }
+    if let Some(parent) = parent {
+        subsystem.check_parent(parent.subsystem()?)?;
+    }
+    let identity = Identity::in_directory(&config, *subsystem.fingerprint(), DiskCache::MICE)?;
+    let (cache, holder) = shared(identity, config, options, name, |config, options, _| {
+        DiskCache::disk_mice(config, options, subsystem, None).map(Cache::from)
+    })?;
+    Ok((cache, Some(holder)))
 }
 
 fn shared(
@@ -107,6 +132,12 @@ fn shared(
 }
 
 impl Identity {
+    fn in_directory(config: &Config, fingerprint: Fingerprint, role: &str) -> Result<Self> {
+        let directory = config.disk_directory()?;
+        let directory = directory.canonicalize().unwrap_or(directory);
+        Ok(Identity { fingerprint, role: try_owned(role)?, directory: Some(directory) })
+    }
+
     fn is_same(&self, other: &Self) -> bool {
         self.fingerprint == other.fingerprint && self.role == other.role && self.directory == other.directory
     }

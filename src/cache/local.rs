@@ -329,7 +329,7 @@ impl<P: Policy> LocalCache<P> {
     fn set_short(&self, key: &[u8], value: &[u8], cost: Cost) -> Result<Stored> {
         let weight = weight(key.len(), value.len());
         let terms = self.terms(limit::UNLIMITED, weight, cost);
-        let reason = match self.may_store(weight, &terms) {
+        let reason = match self.may_store(epoch::current(), weight, &terms) {
             false => Refusal::Memory,
             true => match self.table.set(&key.into(), value, &terms) {
                 Inserted::Refused(Short::Exceeded(exceeded)) => exceeded.into(),
@@ -373,22 +373,70 @@ impl<P: Policy> LocalCache<P> {
         if let Err(reason) = checked.and_then(|()| self.check_memory(weight, &terms)) {
             return Ok(Err(self.refuse(reason)));
         }
+        let new_entry = match self.write_entry(key, &terms, write)? {
+            Ok(new_entry) => new_entry,
+            Err(reason) => return Ok(Err(self.refuse(reason))),
+        };
+        let (_, inserted) = self.table.insert(new_entry, true, &terms);
+        self.count_insertion(inserted);
+        match self.origin(inserted) {
+            Origin::NotStored(None) => Err(Error::OutOfMemory(len)),
+            Origin::NotStored(Some(reason)) => Ok(Err(reason)),
+            _ => Ok(Ok(())),
+        }
+    }
+
+    /// An entry for a value that the caller has and that `write` copies, if there is room.
+    fn write_entry(
+        &self,
+        key: &[u8],
+        terms: &Terms,
+        write: impl FnOnce(&mut Draft) -> Result<()>,
+    ) -> Result<std::result::Result<OwnedEntry, Refusal>> {
         let memory = self.table.memory(terms.bounds);
         // The caller has the value, so it is copied only if there is room.
         let memory = if terms.bounds.evicts() { memory } else { memory.strictly() };
         let mut draft = Draft::new(key, Some(memory));
         if let Err(error) = write(&mut draft) {
             return match draft.refused() {
-                Some(Short::Exceeded(exceeded)) => Ok(Err(self.refuse(exceeded.into()))),
+                Some(Short::Exceeded(exceeded)) => Ok(Err(exceeded.into())),
                 _ => Err(error),
             };
         }
-        let (_, inserted) = self.table.insert(draft.finish()?, true, &terms);
+        draft.finish().map(Ok)
+    }
+
+    /// Prefetches the place of a key that will be added soon.
+    pub fn prefetch(&self, key: &[u8]) {
+        epoch::read(|guard| self.table.prefetch_bucket(guard, &key.into()));
+    }
+
+    /// Stores a value as [`LocalCache::set_with_cost`] does, unless the cache has one of its own for the key, which
+    /// stays. Returns whether it was stored.
+    pub fn add(&self, key: &[u8], value: &[u8], cost: Cost) -> Result<std::result::Result<bool, Refusal>> {
+        check_len(key)?;
+        let hashed = Hashed::from(key);
+        if epoch::read(|guard| self.table.find(guard, &hashed).is_some()) {
+            return Ok(Ok(false));
+        }
+        let weight = weight(key.len(), value.len());
+        let terms = self.terms(limit::UNLIMITED, weight, cost);
+        let checked = self.policy.check(key, value, &self.config)?;
+        if let Err(reason) = checked.and_then(|()| self.check_memory(weight, &terms)) {
+            return Ok(Err(self.refuse(reason)));
+        }
+        let inserted = match key.len().max(value.len()) <= SHORT {
+            true => self.table.add(&hashed, value, &terms),
+            false => match self.write_entry(key, &terms, |draft| draft.write(value))? {
+                Ok(new_entry) => self.table.insert(new_entry, false, &terms).1,
+                Err(reason) => return Ok(Err(self.refuse(reason))),
+            },
+        };
         self.count_insertion(inserted);
         match self.origin(inserted) {
-            Origin::NotStored(None) => Err(Error::OutOfMemory(len)),
+            Origin::NotStored(None) => Err(Error::OutOfMemory(value.len())),
             Origin::NotStored(Some(reason)) => Ok(Err(reason)),
-            _ => Ok(Ok(())),
+            _ => Ok(Ok(!matches!(inserted, Inserted::Kept))),
         }
     }
 
@@ -436,7 +484,7 @@ impl<P: Policy> LocalCache<P> {
                 return None;
             }
         }
-        let flight = free.begin(key.key, key.hash(), Owner::thread(thread)).ok()?;
+        let flight = free.begin(key.key, key.hash(), thread).ok()?;
         counted.add_alone(Event::Miss);
         Some(flight)
     }
@@ -471,6 +519,13 @@ impl<P: Policy> LocalCache<P> {
     #[inline(always)]
     pub(super) fn memory(&self) -> Memory<'_> {
         self.table.memory(self.bounds(limit::UNLIMITED))
+    }
+
+    /// This cache's memory, for blocks that it has at once. They need no chunk, so the process's limit is not asked for.
+    #[inline(always)]
+    pub(super) fn memory_at_once(&self) -> Memory<'_> {
+        let evicts_at_max = self.max_bytes != u64::MAX && self.full().evicts_at_capacity;
+        self.table.memory(Bounds { max_bytes: self.max_bytes, evicts_at_max, ..Bounds::NONE })
     }
 
     /// A draft for the value of `key` in this memory, which continues with the reserved bytes in `block`.
@@ -513,7 +568,7 @@ impl<P: Policy> LocalCache<P> {
         let weight = new_entry.weight();
         let terms = self.terms(maximum, weight, cost);
         let refusal = match checked {
-            Ok(()) if self.may_store(weight, &terms) => None,
+            Ok(()) if self.may_store(thread, weight, &terms) => None,
             Ok(()) => Some(Refusal::Memory),
             Err(reason) => Some(reason),
         };
@@ -595,14 +650,14 @@ impl<P: Policy> LocalCache<P> {
     #[inline(always)]
     pub(super) fn count_computation(&self, flight: &Flight, thread: Option<&Participant>, known: Cost) -> Cost {
         let cost = if known == Cost::UNKNOWN { Cost::measured(flight.cost(thread)) } else { known };
-        self.counters.computation(cost);
+        self.counters.computation_by(thread, cost);
         cost
     }
 
     /// Keeps a copy of a value that is stored elsewhere, if there is room; returns whether it did. Counts nothing.
     pub(super) fn keep(&self, new_entry: OwnedEntry, replace: bool, cost: Cost) -> (Pinned, bool) {
         let terms = self.terms(limit::UNLIMITED, new_entry.weight(), cost);
-        if !self.may_store(new_entry.weight(), &terms) {
+        if !self.may_store(epoch::current(), new_entry.weight(), &terms) {
             return (new_entry.into_pinned(), false);
         }
         let (entry, inserted) = self.table.insert(new_entry, replace, &terms);
@@ -620,7 +675,7 @@ impl<P: Policy> LocalCache<P> {
     #[inline(always)]
     fn bounds(&self, maximum: f64) -> Bounds {
         let (percent, full) = (limit::stricter(self.config.maximum_memory(), maximum), self.full());
-        let evicts_at_max = full.evicts_at_capacity && self.max_bytes != u64::MAX;
+        let evicts_at_max = self.max_bytes != u64::MAX && full.evicts_at_capacity;
         Bounds { max_bytes: self.max_bytes, percent, evicts_at_max, evicts_at_limit: full.evicts_at_limit }
     }
 
@@ -632,14 +687,14 @@ impl<P: Policy> LocalCache<P> {
         Terms { bounds, cost: cost.ns(), mean_worth }
     }
 
-    /// Whether a store of `bytes` may be tried: the memory has room for them, or the table has some already.
+    /// Whether this thread may try a store of `bytes`: the memory has room for them, or the table has some already.
     #[inline(always)]
-    fn may_store(&self, bytes: u64, terms: &Terms) -> bool {
+    fn may_store(&self, thread: Option<&Participant>, bytes: u64, terms: &Terms) -> bool {
         let bounds = &terms.bounds;
         if self.policy.has_cleared() && bounds.evicts() {
             self.evict_cleared(bytes, bounds);
         }
-        limit::has_room(bytes, bounds.percent)
+        limit::has_room_for(thread, bytes, bounds.percent)
             || bounds.percent != 0.0
                 && (bounds.evicts_at_limit || self.table.room() >= bytes && limit::has_room(0, bounds.percent))
     }
@@ -654,7 +709,7 @@ impl<P: Policy> LocalCache<P> {
     }
 
     fn check_memory(&self, bytes: u64, terms: &Terms) -> Stored {
-        if self.may_store(bytes, terms) { Ok(()) } else { Err(Refusal::Memory) }
+        if self.may_store(epoch::current(), bytes, terms) { Ok(()) } else { Err(Refusal::Memory) }
     }
 
     /// Whether [`LocalCache::may_store`] would certainly return false.

@@ -201,12 +201,12 @@ impl Pending {
         self.subject.key()
     }
 
-    /// Reserves `len` bytes for the value in `block`, zeroed or uninitialized, if its cache has room for them at once.
-    /// Otherwise the draft may.
+    /// Reserves `len` bytes for the value, zeroed or uninitialized, in an empty `block`, if its cache has room for them at
+    /// once. Otherwise the draft may.
     #[inline(always)]
     pub fn reserve_at_once<'b>(&self, block: &'b mut Reservation, len: usize, zeroed: bool) -> Option<&'b mut [u8]> {
         match &self.subject {
-            Subject::Missing(flight) => block.reserve_at_once(flight.key(), len, &self.cache.memory(), zeroed),
+            Subject::Missing(flight) => block.reserve_at_once(flight.key(), len, &self.cache.memory_at_once(), zeroed),
             Subject::Kept(_) => None,
         }
     }
@@ -279,13 +279,24 @@ impl Pending {
 impl Drop for Pending {
     #[inline(always)]
     fn drop(&mut self) {
+        match &self.subject {
+            // After `complete` the flight has no owner.
+            Subject::Missing(flight) if self.owner.is_none() && !flight.has_owner() => {}
+            _ => self.give_up(),
+        }
+    }
+}
+
+impl Pending {
+    /// Ends what is left of the computation.
+    #[cold]
+    #[inline(never)]
+    fn give_up(&self) {
         match (&self.subject, self.owner) {
-            // After `complete` the flight has no owner. A joined caller leaves twice, which is harmless.
-            (Subject::Missing(flight), joined) if joined.is_some() || flight.has_owner() => {
-                self.cache.fail(flight, joined);
-            }
+            // After `complete` a joined caller leaves twice, which is harmless.
+            (Subject::Missing(flight), joined) => self.cache.fail(flight, joined),
             (Subject::Kept(_), Some(owner)) => self.cache.verifier().into_iter().for_each(|one| one.end(owner)),
-            _ => {}
+            (Subject::Kept(_), None) => {}
         }
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `registry.rs` | the live caches that have a name |
 //! | `holder.rs` | one cache for all callers that name the same identity and role |
+//! | `bundle.rs` | a cache saved to one file, loaded again, or only read |
 //! | `memo.rs` | a function with its cache; a method that uses its object's cache |
 //! | `walk.rs` | every entry of a cache once, while others use it |
 //! | `lease.rs` | computing a value without a callback: begin, complete or abandon, wait |
@@ -29,6 +30,7 @@
 //! refuses, what it inherits, how it clears.
 
 mod any;
+mod bundle;
 mod computed;
 mod counters;
 mod dict;
@@ -52,10 +54,11 @@ mod walk;
 mod worth;
 
 pub use any::Cache;
+pub use bundle::{Loaded, load, open, save};
 pub use counters::{Info, Stats};
 pub use dict::DictCache;
 pub use full::Full;
-pub use holder::{Holder, shared_dict, shared_disk};
+pub use holder::{Holder, shared_dict, shared_disk, shared_disk_mice};
 pub use lease::{Lease, Started};
 pub use local::LocalCache;
 pub use memo::{Memo, Method, MethodLookup, not_stored};

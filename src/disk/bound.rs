@@ -14,8 +14,8 @@ use super::files;
 use super::format::{FileKind, HEADER, Header, TRAILER, Trailer};
 use super::names::{Name, State};
 use super::open_files::with_descriptor;
-use super::repair;
 use super::segment::{is_there, value_folder};
+use super::{leases, repair};
 
 /// Files take whole blocks of this size.
 const BLOCK: u64 = 4096;
@@ -120,6 +120,7 @@ fn clean(directory: &Directory) -> Outcome<()> {
         let _ = files::remove_tree(&values.join(name));
     }
     for folder in spaces(directory)? {
+        leases::clean(&folder);
         repair::remove_unfinished(&folder, &list(&folder)?);
         let values = folder.join("values");
         for name in list(&values)? {
@@ -132,12 +133,38 @@ fn clean(directory: &Directory) -> Outcome<()> {
     Ok(())
 }
 
+/// The bytes of all files below a path. What cannot be read counts nothing.
+fn bytes_below(path: &Path) -> u64 {
+    match files::stat(path) {
+        Ok(metadata) if metadata.is_dir() => {
+            list(path).unwrap_or_default().iter().map(|name| bytes_below(&path.join(name))).sum()
+        }
+        metadata => metadata.map_or(0, |metadata| rounded(metadata.len())),
+    }
+}
+
+/// Removes values of older formats until everything takes at most `most` bytes; returns what is left of them. Nobody
+/// reads them but processes with an older version of the library, which find nothing then.
+fn retire(directory: &Directory, bytes: u64, most: u64) -> u64 {
+    let mut older: Vec<(PathBuf, u64)> =
+        directory.older().into_iter().map(|path| (path.clone(), bytes_below(&path))).collect();
+    let mut left: u64 = older.iter().map(|(_, bytes)| bytes).sum();
+    older.sort();
+    for (path, its) in older {
+        if bytes + left > most && directory.discard(&path).is_ok() {
+            left -= its;
+        }
+    }
+    left
+}
+
 /// Removes segments until all together take at most `most` bytes, as far as that is possible: live segments of living
-/// processes stay. Returns what was removed.
+/// processes stay. Values of older formats go first. Returns which segments were removed.
 pub fn enforce(directory: &Directory, most: u64) -> Outcome<Vec<Usage>> {
     clean(directory)?;
     let mut found = survey(directory)?;
     let mut total: u64 = found.iter().map(|usage| usage.bytes).sum();
+    total += retire(directory, total, most);
     let mut removed = Vec::new();
     if total <= most {
         return Ok(removed);

@@ -15,6 +15,7 @@ use super::failure::{Failure, Outcome};
 use super::files;
 use super::format::VERSION;
 use super::names::random;
+use super::open_files::with_descriptor;
 use crate::error::{Error, Result};
 
 /// A directory for the values of many identities.
@@ -39,6 +40,11 @@ impl Directory {
         let directory = Directory { root, trusts_group };
         directory.check()?;
         Ok(directory)
+    }
+
+    /// The directory of a file that its reader trusts. Nothing is made there.
+    pub fn of_file(path: &Path) -> Self {
+        Directory { root: path.parent().unwrap_or(path).into(), trusts_group: false }
     }
 
     /// The default directory: the user's cache directory if it is on a local file system, or else one below
@@ -115,6 +121,18 @@ impl Directory {
     /// The directory of all values of this format.
     pub fn values(&self) -> PathBuf {
         self.root.join(VERSION.to_string())
+    }
+
+    /// The directories of all values of older formats, which this one does not read.
+    pub fn older(&self) -> Vec<PathBuf> {
+        let names = with_descriptor(|| files::list(&self.root)).unwrap_or_default();
+        let is_older = |name: &String| name.parse().is_ok_and(|version: u32| version < VERSION);
+        names.iter().filter(|name| is_older(name)).map(|name| self.root.join(name)).collect()
+    }
+
+    /// The file of claims, of all identities.
+    pub fn claims(&self) -> PathBuf {
+        self.values().join("claims")
     }
 
     /// The directory of an identity.

@@ -13,6 +13,8 @@ use std::time::SystemTime;
 use rustix::fs::OFlags;
 use rustix::process::{Resource, getrlimit};
 
+use crate::sync::{LockFile, Mode};
+
 /// Opens a regular file to read.
 pub fn open(path: &Path) -> io::Result<File> {
     open_with(OpenOptions::new().read(true), path)
@@ -122,12 +124,19 @@ pub fn list(path: &Path) -> io::Result<Vec<String>> {
 /// group could not share the directory.
 pub fn make_directories(path: &Path, mode: u32) -> io::Result<()> {
     faults::check()?;
-    match DirBuilder::new().mode(mode).create(path) {
+    match make_directory(path, mode) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).ok_or(error)?;
             make_directories(parent, mode)?;
-            make_directories(path, mode)
+            // Not again: below /proc nothing is ever found.
+            make_directory(path, mode)
         }
+        made => made,
+    }
+}
+
+fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
+    match DirBuilder::new().mode(mode).create(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         Err(error) => Err(error),
         Ok(()) => {
@@ -139,6 +148,18 @@ pub fn make_directories(path: &Path, mode: u32) -> io::Result<()> {
             }
         }
     }
+}
+
+/// Sets the permissions of an open file.
+pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    faults::check()?;
+    file.set_permissions(Permissions::from_mode(mode))
+}
+
+/// Gives a file a second name, which must not exist.
+pub fn link(from: &Path, to: &Path) -> io::Result<()> {
+    faults::check()?;
+    fs::hard_link(from, to)
 }
 
 /// Renames a file or directory.
@@ -180,6 +201,24 @@ pub fn try_lock(file: &File) -> io::Result<bool> {
         Err(fs::TryLockError::WouldBlock) => Ok(false),
         Err(fs::TryLockError::Error(error)) => Err(error),
     }
+}
+
+/// Locks a byte of a file, or changes its lock; returns false if another process holds a lock that excludes it.
+pub fn try_lock_byte(file: &LockFile, byte: u64, mode: Mode) -> io::Result<bool> {
+    faults::check()?;
+    file.try_lock(byte, mode)
+}
+
+/// Unlocks a byte of a file.
+pub fn unlock_byte(file: &LockFile, byte: u64) -> io::Result<()> {
+    faults::check()?;
+    file.unlock(byte)
+}
+
+/// How another process has locked a byte of a file.
+pub fn locked_byte(file: &LockFile, byte: u64) -> io::Result<Option<Mode>> {
+    faults::check()?;
+    file.locked(byte)
 }
 
 /// Notes in a file's access time that it was read now.

@@ -59,6 +59,8 @@ pub enum FileKind {
     Value = 2,
     /// The context of an identity.
     Context = 3,
+    /// A sealed segment that is complete in itself: it says what it is, and contains its long values.
+    Bundle = 4,
 }
 
 /// The header of a file.
@@ -67,7 +69,7 @@ pub struct Header {
     /// What the file is.
     pub kind: FileKind,
     /// Of a segment, its age: records of a segment replace those of segments with lower numbers. Of a value, its number
-    /// in the segment. Of a context, its length.
+    /// in the segment. Of a context, its length. Of a bundle, the length of its description.
     pub order: u64,
     /// When the file was made, in seconds since 1970.
     pub created: u64,
@@ -100,6 +102,7 @@ impl Header {
             1 => FileKind::Segment,
             2 => FileKind::Value,
             3 => FileKind::Context,
+            4 => FileKind::Bundle,
             _ => return None,
         };
         let header = Header {
@@ -113,10 +116,22 @@ impl Header {
         (header.encode() == *bytes).then_some(header)
     }
 
+    /// The version of the format that some bytes claim to have, if they begin as a file of any version does.
+    pub fn claimed_version(bytes: &[u8]) -> Option<u32> {
+        (bytes.len() >= 12 && bytes.starts_with(MAGIC)).then(|| u32_at(bytes, 8))
+    }
+
     /// The seed of the checksums at an offset in the segment.
-    fn seed(&self, offset: u64) -> u64 {
+    pub(super) fn seed(&self, offset: u64) -> u64 {
         u64_at(&self.id, 0) ^ (offset ^ u64_at(&self.id, 8)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }
+}
+
+/// The identity and role of records, as headers have it.
+pub fn space(fingerprint: &[u8; 32], role: &str) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_derive_key("phicache 2026-11 disk space 1");
+    hasher.update(fingerprint).update(role.as_bytes());
+    *hasher.finalize().as_bytes()
 }
 
 /// What a record says of its key.
@@ -130,10 +145,10 @@ pub enum Content<'b> {
     Removed,
 }
 
-/// A value in a file of its own.
+/// A value in a file of its own, or, in a bundle, behind its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ValueFile {
-    /// The number of the file among those of its segment.
+    /// The number of the file among those of its segment; 0 in a bundle.
     pub number: u32,
     /// The length of the key in the file.
     pub key_len: u32,
@@ -246,6 +261,13 @@ impl<'b> Record<'b> {
     pub fn announced_len(bytes: &[u8]) -> Option<usize> {
         let (key_len, value_len) = lengths(bytes.first_chunk()?)?;
         Some((PREFIX + key_len + value_len).next_multiple_of(UNIT))
+    }
+
+    /// The key of the record that begins with these bytes, if it is whole there. Nothing is checked.
+    pub fn announced_key(bytes: &'b [u8]) -> Option<&'b [u8]> {
+        let prefix = bytes.first_chunk()?;
+        let (key_len, _) = lengths(prefix)?;
+        if u16_at(prefix, 8) == DIGESTED { None } else { bytes.get(PREFIX..PREFIX + key_len) }
     }
 
     /// The record at the beginning of some bytes, which are at `offset` of a segment; `None` if there is no valid one.
@@ -426,17 +448,19 @@ impl Footer {
         (whole && HEADER as u64 + covered == trailer.start).then_some(footer)
     }
 
+    /// The extents of all parts, each with its offset.
+    pub fn places(&self) -> impl Iterator<Item = (u64, Extent)> {
+        let mut offset = HEADER as u64;
+        self.extents.iter().map(move |bits| {
+            let extent = Extent::from_bits(*bits);
+            let end = offset + extent.len() as u64;
+            (std::mem::replace(&mut offset, end), extent)
+        })
+    }
+
     /// The parts of the segment with their offsets.
     pub fn parts(&self) -> impl DoubleEndedIterator<Item = (u64, u64, Extent)> {
-        let mut offset = HEADER as u64;
-        let offsets: Vec<u64> = self
-            .extents
-            .iter()
-            .map(|bits| {
-                let end = offset + Extent::from_bits(*bits).len() as u64;
-                std::mem::replace(&mut offset, end)
-            })
-            .collect();
+        let offsets: Vec<u64> = self.places().map(|(offset, _)| offset).collect();
         (0..self.hashes.len()).map(move |at| (self.hashes[at], offsets[at], Extent::from_bits(self.extents[at])))
     }
 }
@@ -473,10 +497,10 @@ fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes(bytes[at..at + 2].try_into().expect("2 bytes"))
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("4 bytes"))
 }
 
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
+pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"))
 }

@@ -1,14 +1,16 @@
-//! What is in a directory, for people: identities and roles, segments, bytes, damage.
+//! What is in a directory or a bundle, for people: identities and roles, segments, bytes, damage.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use super::bound;
+use super::bundle_reader::{Bundle, Item};
 use super::context;
+use super::description::Description;
 use super::directory::{Directory, decode};
 use super::failure::{Failure, Outcome};
 use super::files;
-use super::format::{Content, Extent, HEADER, Header};
+use super::format::{Content, Extent, Footer, HEADER, Header};
 use super::names::{Name, State};
 use super::repair;
 use super::segment::{Segment, is_value};
@@ -52,6 +54,34 @@ pub fn inspect(directory: &Directory, verify: bool) -> Outcome<Vec<Report>> {
     Ok(reports)
 }
 
+/// Looks at a bundle. With `verify`, reads every record and every value.
+pub fn inspect_bundle(bundle: &Bundle, verify: bool) -> Outcome<Report> {
+    let (mut records, mut damaged) = (0, 0);
+    match verify {
+        true => bundle.read_all(
+            |_| true,
+            |_| (),
+            |item| match item {
+                Item::Value { .. } => records += 1,
+                Item::NoRoom | Item::Damaged => damaged += 1,
+            },
+        )?,
+        false => {
+            let (footer, is_damaged) = bundle.segment().parts()?;
+            (records, damaged) = (values_in(&footer), u64::from(is_damaged));
+        }
+    }
+    let Description { fingerprint, role, context } = bundle.description().clone();
+    let bytes = bundle.segment().len()?;
+    Ok(Report { fingerprint, context: Some(context), role, segments: 1, writers: 0, bytes, records, damaged })
+}
+
+/// The number of records with a value.
+fn values_in(footer: &Footer) -> u64 {
+    let kinds = footer.extents.iter().map(|bits| Extent::from_bits(*bits).kind());
+    kinds.filter(|kind| is_value(*kind)).count() as u64
+}
+
 fn add_space(directory: &Directory, folder: &Arc<Path>, verify: bool, report: &mut Report) -> Outcome<()> {
     for usage in bound::survey_space(folder)? {
         report.bytes += usage.bytes;
@@ -71,8 +101,7 @@ fn add_space(directory: &Directory, folder: &Arc<Path>, verify: bool, report: &m
             false => {
                 let (footer, damaged) = segment.parts()?;
                 report.damaged += u64::from(damaged);
-                let kinds = footer.extents.iter().map(|bits| Extent::from_bits(*bits).kind());
-                report.records += kinds.filter(|kind| is_value(*kind)).count() as u64;
+                report.records += values_in(&footer);
             }
         }
     }
@@ -98,7 +127,6 @@ fn open(directory: &Directory, folder: &Arc<Path>, name: Name, state: State) -> 
 
 fn add_records(segment: &Arc<Segment>, state: State, verify: bool, report: &mut Report) -> Outcome<()> {
     let (mut records, mut damaged, mut end) = (0, 0, HEADER as u64);
-    let folder = segment.value_folder();
     segment.scan(end, true, |offset, record| {
         // Between two records there are only damaged bytes.
         damaged += u64::from(offset != end);
@@ -109,7 +137,7 @@ fn add_records(segment: &Arc<Segment>, state: State, verify: bool, report: &mut 
                 let mut bytes = vec![0; value.len()];
                 value.read_into(None, &mut bytes)
             };
-            let opened = OpenValue::open(&folder, &segment.header, described);
+            let opened = OpenValue::of_record(segment, offset + record.len() as u64, described);
             let whole = opened.and_then(|value| value.map_or(Ok(false), read));
             damaged += u64::from(!matches!(whole, Ok(true)));
         }

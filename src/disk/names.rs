@@ -115,6 +115,11 @@ fn host() -> &'static Host {
     })
 }
 
+/// The running kernel of this host; 0 if that is not known.
+pub fn boot() -> u32 {
+    host().boot
+}
+
 /// A random number; a forked child has other ones than its parent.
 pub fn random() -> u64 {
     static NUMBER: AtomicU64 = AtomicU64::new(0);

@@ -45,6 +45,9 @@ impl Space {
     }
 
     fn refresh_listed(&self, listed: &mut Option<Stamp>) -> Outcome<()> {
+        if self.is_bundle {
+            return Ok(());
+        }
         self.leave_parent();
         let refreshed = self.compare(listed);
         // Also after a failure, so that lookups do not all wait for a server that is down.

@@ -10,7 +10,8 @@ use super::directory::Directory;
 use super::failure::{Failure, Outcome};
 use super::files;
 use super::format::{
-    Extent, FileKind, Footer, HEADER, Header, Kind, LONGEST_RECORD, PREFIX, Record, TRAILER, Trailer, UNIT, ValueFile,
+    Content, Extent, FileKind, Footer, HEADER, Header, Kind, LONGEST_RECORD, PREFIX, Record, TRAILER, Trailer, UNIT,
+    ValueFile,
 };
 use super::names::{Name, State};
 use super::open_files::{self, Closes};
@@ -30,6 +31,7 @@ pub struct Segment {
     pub name: Name,
     /// Its header.
     pub header: Header,
+    /// The folder that contains its file. Of a bundle, the file.
     folder: Arc<Path>,
     file: Mutex<Option<Arc<File>>>,
     /// When this process noted a read, in seconds since 1970; `u64::MAX` if it never does.
@@ -73,6 +75,16 @@ impl Segment {
         }
     }
 
+    /// A bundle whose file is open.
+    pub fn of_bundle(path: &Path, header: Header, file: File) -> Self {
+        Self::with_file(&path.into(), Name::new(0), header, Arc::new(file), false)
+    }
+
+    /// Whether it is a bundle: its file stays open, and has its long values.
+    pub fn is_bundle(&self) -> bool {
+        self.header.kind == FileKind::Bundle
+    }
+
     /// Notes that its file was removed, or sealed by another process: its owner must not append to it.
     pub fn set_lost(&self) {
         self.is_lost.store(true, Relaxed);
@@ -107,7 +119,10 @@ impl Segment {
 
     /// The path of its file, for messages.
     pub fn path(&self) -> PathBuf {
-        self.folder.join(self.name.file(State::Sealed))
+        match self.is_bundle() {
+            true => self.folder.to_path_buf(),
+            false => self.folder.join(self.name.file(State::Sealed)),
+        }
     }
 
     /// The path of the folder that contains the files of its long values.
@@ -180,13 +195,14 @@ impl Segment {
             let len = len.map_err(|error| Failure::of("read", &self.path())(error))?;
             let more = len == buffer.len();
             let mut at = 0;
-            while len - at >= PREFIX {
+            while len.saturating_sub(at) >= PREFIX {
                 let (rest, place) = (&buffer[at..len], offset + at as u64);
                 match Record::decode(&self.header, place, rest) {
                     Some(record) => {
                         found(place, &record);
                         at += record.len();
                         end = offset + at as u64;
+                        at = at.saturating_add(self.len_behind(&record));
                     }
                     // The rest of it is not in the buffer.
                     None if more && Record::announced_len(rest).is_some_and(|announced| announced > rest.len()) => {
@@ -196,10 +212,19 @@ impl Segment {
                     None => return Ok(end),
                 }
             }
-            if !more {
-                return Ok(end);
+            let next = offset.checked_add(at as u64).filter(|next| i64::try_from(*next).is_ok());
+            match next {
+                Some(next) if more => offset = next,
+                _ => return Ok(end),
             }
-            offset += at as u64;
+        }
+    }
+
+    /// The bytes behind a record that belong to it.
+    fn len_behind(&self, record: &Record) -> usize {
+        match record.content {
+            Content::File(file) if self.is_bundle() => usize::try_from(file.len_behind()).unwrap_or(usize::MAX),
+            _ => 0,
         }
     }
 
@@ -212,7 +237,7 @@ impl Segment {
             Extent::damaged((offset - end) as usize).for_each(|damaged| footer.push(0, damaged));
             footer.push(record.key.hash(), record.extent());
             footer.cost += f64::from(record.cost);
-            if let super::format::Content::File(file) = record.content {
+            if let (Content::File(file), false) = (record.content, self.is_bundle()) {
                 footer.file_bytes = footer.file_bytes.saturating_add(file.len());
             }
             end = offset + record.len() as u64;
@@ -232,7 +257,9 @@ impl Segment {
 
 impl Closes for Segment {
     fn close(&self) {
-        *self.file.lock() = None;
+        if !self.is_bundle() {
+            *self.file.lock() = None;
+        }
     }
 }
 
@@ -278,6 +305,12 @@ impl ValueFile {
     /// The bytes of the file.
     pub fn len(&self) -> u64 {
         (HEADER as u64 + u64::from(self.key_len)).saturating_add(self.value_len)
+    }
+
+    /// The bytes of key and value behind the record, in a bundle.
+    pub fn len_behind(&self) -> u64 {
+        let len = u64::from(self.key_len).saturating_add(self.value_len);
+        len.checked_next_multiple_of(UNIT as u64).unwrap_or(u64::MAX)
     }
 }
 

@@ -8,11 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
-use super::catalog::{Catalog, Located};
+use super::bundle_reader::Bundle;
+use super::catalog::{Catalog, Growth, Located};
+use super::claims::Claims;
 use super::directory::Directory;
 use super::failure::{Failure, Outcome};
-use super::format::{Content, Kind, PREFIX, Record, RecordKey};
+use super::files;
+use super::format::{self, Content, Kind, PREFIX, Record, RecordKey};
 use super::health::Health;
+use super::leases::Leases;
 use super::read_filter::ReadFilter;
 use super::stamp::Stamp;
 use super::value_files::OpenValue;
@@ -33,6 +37,9 @@ pub struct Options {
     pub sync: bool,
     /// Whether members of the directory's group are trusted.
     pub trust_group: bool,
+    /// The time after which another host computes a value that this one has begun; `None` makes claims between the
+    /// processes of each host only.
+    pub lease: Option<Duration>,
 }
 
 impl Options {
@@ -52,6 +59,7 @@ impl Default for Options {
             read_only: false,
             sync: false,
             trust_group: false,
+            lease: None,
         }
     }
 }
@@ -75,7 +83,11 @@ pub struct Space {
     /// When the next refresh is due, in nanoseconds of the monotonic clock.
     pub(super) due: AtomicU64,
     pub(super) reads: ReadFilter,
+    pub(super) claims: &'static Claims,
+    pub(super) leases: Leases,
     pub(super) health: Health,
+    /// Whether it is a bundle, whose only segment is known from the beginning.
+    pub(super) is_bundle: bool,
 }
 
 /// A value that was found. The caller makes room for it and has it read.
@@ -119,22 +131,63 @@ impl Space {
     pub fn open(path: &Path, fingerprint: &[u8; 32], role: &str, options: Options) -> Result<Self> {
         let directory = Directory::new(path, options.trust_group, !options.read_only)?;
         let folder: PathBuf = directory.space(fingerprint, role);
-        let mut hasher = blake3::Hasher::new_derive_key("phicache 2026-11 disk space 1");
-        hasher.update(fingerprint).update(role.as_bytes());
+        let claims = Claims::of(&directory);
+        let leases = Leases::new(&folder, (directory.directory_mode(), directory.file_mode()));
+        let health = Health::default();
+        // Values of older formats are misses, until the bound removes them.
+        let own = folder.strip_prefix(directory.values()).expect("it is below");
+        let older = directory.older().into_iter().filter(|older| files::stat(&older.join(own)).is_ok());
+        older.for_each(|_| health.count_damaged());
         Ok(Space {
             directory,
             options,
             folder: folder.into(),
             context: None,
-            digest: *hasher.finalize().as_bytes(),
+            digest: format::space(fingerprint, role),
             catalog: RwLock::default(),
             writer: Mutex::default(),
             process: AtomicU32::new(std::process::id()),
             listed: Mutex::default(),
             due: AtomicU64::new(0),
             reads: ReadFilter::new(),
-            health: Health::default(),
+            claims,
+            leases,
+            health,
+            is_bundle: false,
         })
+    }
+
+    /// The values of a bundle, which are only read.
+    pub fn of_bundle(bundle: Bundle) -> Result<Self> {
+        let (segment, description) = bundle.into_parts();
+        let path = segment.path();
+        let directory = Directory::of_file(&path);
+        let space = Space {
+            claims: Claims::of(&directory),
+            leases: Leases::new(&path, (directory.directory_mode(), directory.file_mode())),
+            directory,
+            options: Options { read_only: true, ..Options::default() },
+            folder: path.into(),
+            context: Some(description.context.into()),
+            digest: segment.header.space,
+            catalog: RwLock::default(),
+            writer: Mutex::default(),
+            process: AtomicU32::new(std::process::id()),
+            listed: Mutex::default(),
+            due: AtomicU64::new(u64::MAX),
+            reads: ReadFilter::new(),
+            health: Health::default(),
+            is_bundle: true,
+        };
+        let (footer, is_damaged) = segment.parts()?;
+        if is_damaged {
+            space.health.count_damaged();
+        }
+        space.change(|catalog| {
+            let number = catalog.add(segment, Growth::Sealed)?;
+            catalog.note_all(number, &footer)
+        })?;
+        Ok(space)
     }
 
     /// The same, whose identity is that of this context: lists of the directory show it.
@@ -269,7 +322,7 @@ impl Space {
             return Ok(Some(Lookup::Nothing));
         }
         self.reads.note(hash);
-        let cost_ns = record.cost.max(0.0) as u64;
+        let (cost_ns, end) = (record.cost.max(0.0) as u64, located.offset + record.len() as u64);
         let bytes = match record.content {
             Content::Removed => return Ok(Some(Lookup::Nothing)),
             Content::Value(value) => {
@@ -277,7 +330,7 @@ impl Space {
                 let range = start..start + value.len();
                 FoundBytes::Record(bytes, range)
             }
-            Content::File(described) => match OpenValue::open(&located.segment.value_folder(), header, described) {
+            Content::File(described) => match OpenValue::of_record(&located.segment, end, described) {
                 Ok(Some(file)) => FoundBytes::File(file),
                 Ok(None) => return damaged(),
                 Err(failure) if failure.is_absence() => return Ok(None),

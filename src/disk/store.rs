@@ -118,6 +118,7 @@ impl Space {
         self.check_writable()?;
         let mut writer = self.writer.lock();
         self.leave_parent_writer(&mut writer);
+        self.watch(self.end_lease(key))?;
         self.watch(self.refresh())?;
         let key = RecordKey::of(key);
         let hash = key.hash();

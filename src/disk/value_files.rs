@@ -1,12 +1,15 @@
-//! Long values, each in a file of its own: a header, the key, the value. The record in the segment has their digest.
+//! Long values, each in a file of its own: a header, the key, the value. The record in the segment has their digest. In a
+//! bundle, key and value are behind the record instead.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::failure::{Failure, Outcome};
 use super::files;
 use super::format::{FileKind, HEADER, Header, ValueFile};
 use super::open_files::with_descriptor;
+use super::segment::Segment;
 
 /// The bytes of a key that are compared at once.
 const CHUNK: usize = 64 << 10;
@@ -59,15 +62,28 @@ pub fn write(
 
 /// An open file of a value, which is read when the caller has room for it.
 pub struct OpenValue {
-    file: File,
+    file: Arc<File>,
     path: PathBuf,
+    /// Where the key begins.
+    start: u64,
     described: ValueFile,
 }
 
 impl OpenValue {
-    /// Opens the file that a record of a segment describes. `None` if it is not that of this segment, or has another
-    /// length: callers make room for the value.
-    pub fn open(folder: &Path, segment: &Header, described: ValueFile) -> Outcome<Option<Self>> {
+    /// Opens the value that a record describes, which ends at `end` of its segment. `None` if there is another file or
+    /// another length: callers make room for the value.
+    pub fn of_record(segment: &Arc<Segment>, end: u64, described: ValueFile) -> Outcome<Option<Self>> {
+        if !segment.is_bundle() {
+            return Self::open(&segment.value_folder(), &segment.header, described);
+        }
+        let len = segment.len()?;
+        let is_whole = end.checked_add(described.len_behind()).is_some_and(|end| end <= len);
+        let whole = OpenValue { file: segment.file()?, path: segment.path(), start: end, described };
+        Ok(is_whole.then_some(whole))
+    }
+
+    /// Opens the file that a record of a segment describes.
+    fn open(folder: &Path, segment: &Header, described: ValueFile) -> Outcome<Option<Self>> {
         let path = folder.join(described.name());
         let file = match with_descriptor(|| files::open(&path)).map_err(Failure::of("open", &path)) {
             Err(failure) if failure.is_foreign() => return Ok(None),
@@ -77,7 +93,7 @@ impl OpenValue {
         let len = files::read_at(&file, &mut bytes, 0).map_err(Failure::of("read", &path))?;
         let whole = files::metadata(&file).map_err(Failure::of("look at", &path))?.len() == described.len();
         let belongs = whole && Header::decode(&bytes[..len]) == Some(header(segment, &described));
-        Ok(belongs.then_some(OpenValue { file, path, described }))
+        Ok(belongs.then_some(OpenValue { file: Arc::new(file), path, start: HEADER as u64, described }))
     }
 
     /// The length of the value.
@@ -94,7 +110,7 @@ impl OpenValue {
             key.try_reserve(part)
                 .map_err(|_| Failure::of("read", &self.path)(std::io::ErrorKind::OutOfMemory.into()))?;
             key.resize(done + part, 0);
-            let read = self.read_at(&mut key[done..], HEADER + done)?;
+            let read = self.read_at(&mut key[done..], done)?;
             if read < part {
                 key.truncate(done + read);
                 break;
@@ -107,7 +123,7 @@ impl OpenValue {
     /// given.
     pub fn read_into(&self, key: Option<&[u8]>, value: &mut [u8]) -> Outcome<bool> {
         let stored = self.read_key()?;
-        let read = self.read_at(value, HEADER + self.described.key_len as usize)?;
+        let read = self.read_at(value, self.described.key_len as usize)?;
         let digest = digest(stored.len(), |hasher| {
             hasher.update(&stored).update(value);
         });
@@ -115,8 +131,9 @@ impl OpenValue {
         Ok(whole && digest == self.described.digest && key.is_none_or(|key| key == stored))
     }
 
+    /// Reads at an offset from the beginning of the key.
     fn read_at(&self, buffer: &mut [u8], offset: usize) -> Outcome<usize> {
-        files::read_at(&self.file, buffer, offset as u64).map_err(Failure::of("read", &self.path))
+        files::read_at(&self.file, buffer, self.start + offset as u64).map_err(Failure::of("read", &self.path))
     }
 }
 

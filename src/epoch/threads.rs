@@ -121,15 +121,18 @@ pub(crate) fn register() -> Option<&'static Participant> {
 /// is dropped. Meanwhile [`current`] finds it.
 pub struct This {
     pub(super) participant: &'static Participant,
-    /// The previous pointer of the thread, if the participant is returned when this is dropped.
-    before: Option<*const ()>,
+    /// The previous pointer of the thread, if the participant is returned when this is dropped; else [`KEPT`].
+    before: *const (),
 }
+
+/// The thread keeps its participant. No pointer of a thread has this value.
+const KEPT: *const () = ptr::without_provenance(3);
 
 impl This {
     #[inline(always)]
     pub(super) fn new() -> Self {
         match current() {
-            Some(participant) => This { participant, before: None },
+            Some(participant) => This { participant, before: KEPT },
             None => Self::register(),
         }
     }
@@ -163,7 +166,7 @@ impl This {
         thread_slot::set(place);
         // Its previous owner may have vanished in a fork.
         participant.drop_attached();
-        This { participant, before: (!is_kept).then_some(before) }
+        This { participant, before: if is_kept { KEPT } else { before } }
     }
 }
 
@@ -180,8 +183,8 @@ impl This {
 impl Drop for This {
     #[inline(always)]
     fn drop(&mut self) {
-        if let Some(before) = self.before {
-            self.give_back(before);
+        if self.before != KEPT {
+            self.give_back(self.before);
         }
     }
 }

@@ -1,12 +1,12 @@
 /*
- * phicache: memory-limited caches for integrated information theory (IIT), and for native scientific code.
+ * phicache: the results of expensive computations, kept in memory below a limit, on disk, or in Redis.
  *
  * Generated from src/ffi by build.rs; `make header` renews it. Do not edit.
  *
- * A cache keeps the results of expensive computations, until the process occupies a configured share of the memory
- * that it may use, or the cache has reached a size of its own. Beyond that, new results are computed and returned, but
- * not stored; or they replace those that are worth least. The caches are those of PyPhi, for programs in C, C++, Julia
- * and any language that calls C.
+ * A cache keeps results until the process occupies a configured share of the memory that it may use, or the cache has
+ * reached a size of its own. Beyond that, new results are computed and returned, but not stored; or they replace those
+ * that are worth least. Any language that calls C can use the caches. Some are made for integrated information theory
+ * (IIT), after those of PyPhi.
  *
  * Begin with five functions
  *
@@ -119,7 +119,7 @@
  * | phicache_redis_cache | values by keys, at a Redis server | phicache_redis_cache_new, phicache_redis_cache_shared |
  * | phicache_disk_cache | values by keys, in files that outlive the process | phicache_disk_cache_new, phicache_disk_cache_shared |
  * | phicache_purview_cache | lists of purviews of a network | phicache_purview_cache_new |
- * | phicache_mice_cache | the MICE of a subsystem, in this process or in Redis; a cut subsystem inherits | phicache_mice_cache_new, phicache_dict_mice_cache_new, phicache_redis_mice_cache_new |
+ * | phicache_mice_cache | the MICE of a subsystem, in this process, in Redis or on disk; a cut subsystem inherits | phicache_mice_cache_new, phicache_dict_mice_cache_new, phicache_redis_mice_cache_new, phicache_disk_mice_cache_new |
  * | phicache_cache | any of these caches, seen as one type; owns nothing | phicache_…_cache_as_cache |
  * | phicache_memo | a function with its cache | phicache_memo_new |
  * | phicache_method | a function that uses its object's cache | phicache_method_new |

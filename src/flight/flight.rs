@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::owner::Owner;
 use super::stopwatch::{Stopwatch, waiting};
 use super::waits::{Awaited, Owners, Waits};
-use crate::epoch::Participant;
+use crate::epoch::{Participant, current};
 use crate::error::{Error, Result};
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard, TryArc, process, wait_for};
@@ -92,7 +92,7 @@ pub struct Flight<T> {
     process: u32,
     /// The computing time of its current owner.
     stopwatch: Stopwatch,
-    /// Unique in this process, for each owner of the flight.
+    /// Unique in this process, for each owner of the flight; 0 until it is asked for.
     number: AtomicU64,
     /// A number that the cache may set for each computation (a shared cache: the state of its claim).
     note: AtomicU8,
@@ -145,21 +145,21 @@ impl<T: Product> Flight<T> {
 
     /// Makes a flight that ended alone the flight of another key. Saves the allocations of a new one.
     #[inline(always)]
-    pub(super) fn renew(&mut self, key: &[u8], hash: u64, owner: Owner) -> Result<()> {
+    pub(super) fn renew(&mut self, key: &[u8], hash: u64, owner: Owner, thread: Option<&Participant>) -> Result<()> {
         copy(key, &mut self.key)?;
         self.hash = hash;
         self.process = process();
         self.invalidated.store(false, Ordering::Relaxed);
-        self.begin(owner);
+        self.begin(owner, thread);
         Ok(())
     }
 
-    /// Begins the computation of this owner.
+    /// Begins the computation of this owner, in the thread with this participant.
     #[inline(always)]
-    fn begin(&self, owner: Owner) {
-        self.number.store(next_number(), Ordering::Relaxed);
+    fn begin(&self, owner: Owner, thread: Option<&Participant>) {
+        self.number.store(0, Ordering::Relaxed);
         self.note(0);
-        self.stopwatch.restart();
+        self.stopwatch.restart(thread);
         self.owner.store(owner.number(), Ordering::Relaxed);
     }
 
@@ -190,7 +190,7 @@ impl<T: Product> Flight<T> {
             hash,
             process: process(),
             stopwatch: Stopwatch::start(),
-            number: AtomicU64::new(next_number()),
+            number: AtomicU64::new(0),
             note: AtomicU8::new(0),
             invalidated: AtomicBool::new(false),
             phase: AtomicU8::new(phase::PENDING),
@@ -220,7 +220,16 @@ impl<T: Product> Flight<T> {
 
     /// A number that no other computation of this process has.
     pub fn number(&self) -> u64 {
-        self.number.load(Ordering::Relaxed)
+        match self.number.load(Ordering::Relaxed) {
+            0 => {
+                let new = next_number();
+                match self.number.compare_exchange(0, new, Ordering::Relaxed, Ordering::Relaxed) {
+                    Ok(_) => new,
+                    Err(first) => first,
+                }
+            }
+            known => known,
+        }
     }
 
     /// Sets the note.
@@ -313,7 +322,7 @@ impl<T: Product> Flight<T> {
     /// Gives a vacant flight to a new owner, which waits for nothing.
     pub(super) fn take_over(&self, owner: Owner) {
         let mut state = self.state.lock();
-        self.begin(owner);
+        self.begin(owner, current());
         self.set(&mut state, Outcome::Pending);
     }
 

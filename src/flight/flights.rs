@@ -27,6 +27,7 @@ use hashbrown::HashTable;
 
 use super::flight::{Flight, Outcome, Product, State};
 use super::owner::Owner;
+use crate::epoch::{Participant, current};
 use crate::error::{Error, Result};
 use crate::sync::{Mutex, MutexGuard, OnceTryArc, TryArc};
 
@@ -83,16 +84,16 @@ impl<T: Product> Lists<T> {
         self.first.as_ref().is_some_and(|first| first.is_same(flight))
     }
 
-    /// Adds a flight of a key that has none.
+    /// Adds a flight of a key that has none. `thread` is the calling thread's participant.
     #[inline(always)]
-    fn add(&mut self, key: &[u8], hash: u64, owner: Owner) -> Result<TryArc<Flight<T>>> {
+    fn add(&mut self, key: &[u8], hash: u64, owner: Owner, thread: Option<&Participant>) -> Result<TryArc<Flight<T>>> {
         let rehash = |flight: &TryArc<Flight<T>>| flight.hash();
         if self.first.is_some() {
             self.current.try_reserve(1, rehash).map_err(|_| Error::OutOfMemory(size_of::<TryArc<Flight<T>>>()))?;
         }
         let mut again = self.spare.take();
         let flight = match again.as_mut().and_then(TryArc::get_mut) {
-            Some(ended) => ended.renew(key, hash, owner).map(|()| again)?,
+            Some(ended) => ended.renew(key, hash, owner, thread).map(|()| again)?,
             None => None,
         };
         let flight = flight.map_or_else(|| Flight::try_new(key, hash, owner), Ok)?;
@@ -150,7 +151,9 @@ impl<T: Product> Flights<T> {
         if lists.stale.iter_hash(hash).any(|flight| flight.is(key) && flight.is_computed_by(owner)) {
             return Err(recursion(key));
         }
-        let Some(flight) = lists.of_key(key, hash) else { return lists.add(key, hash, owner).map(Begin::Lease) };
+        let Some(flight) = lists.of_key(key, hash) else {
+            return lists.add(key, hash, owner, current()).map(Begin::Lease);
+        };
         match flight.is_of_this_process() {
             true if flight.is_computed_by(owner) => return Err(recursion(key)),
             true if flight.is_vacant() => {
@@ -294,10 +297,10 @@ impl<T: Product> Flights<T> {
 pub struct Free<'l, T>(MutexGuard<'l, Lists<T>>);
 
 impl<T: Product> Free<'_, T> {
-    /// Begins the computation of the key.
+    /// Begins the computation of the key by the calling thread, whose participant this is.
     #[inline(always)]
-    pub fn begin(mut self, key: &[u8], hash: u64, owner: Owner) -> Result<TryArc<Flight<T>>> {
-        self.0.add(key, hash, owner)
+    pub fn begin(mut self, key: &[u8], hash: u64, thread: &Participant) -> Result<TryArc<Flight<T>>> {
+        self.0.add(key, hash, Owner::thread(thread), Some(thread))
     }
 }
 

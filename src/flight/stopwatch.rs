@@ -30,10 +30,10 @@ impl Stopwatch {
         }
     }
 
-    /// Starts again.
+    /// Starts again, in the thread with this participant.
     #[inline(always)]
-    pub(super) fn restart(&self) {
-        let (thread, waited) = waited(current());
+    pub(super) fn restart(&self, thread: Option<&Participant>) {
+        let (thread, waited) = waited(thread);
         self.started.store(monotonic_ns(), Relaxed);
         self.thread.store(thread, Relaxed);
         self.waited.store(waited, Relaxed);

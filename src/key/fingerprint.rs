@@ -24,6 +24,7 @@ pub enum Layout {
 const NETWORK: &str = "phicache 2026-11 network fingerprint 1";
 const SUBSYSTEM: &str = "phicache 2026-11 subsystem fingerprint 1";
 const CONTEXT: &str = "phicache 2026-11 context fingerprint 1";
+const MICE: &str = "phicache 2026-11 MICE fingerprint 1";
 const CUT: &str = "phicache 2026-11 cut fingerprint 1";
 
 /// The identity of a network: its transition probabilities state by node (`tpm`), its connections, and the context in
@@ -84,6 +85,14 @@ pub fn context(context: &[u8]) -> Result<Fingerprint> {
         ));
     }
     Ok(Fingerprint(blake3::derive_key(CONTEXT, context)))
+}
+
+/// The identity of the MICE of a subsystem, given with its cut, in the context in which they are computed.
+pub(crate) fn mice_of(subsystem: &Fingerprint, context: &[u8]) -> Result<Fingerprint> {
+    let context = self::context(context)?;
+    let mut hasher = blake3::Hasher::new_derive_key(MICE);
+    hasher.update(&subsystem.0).update(&context.0);
+    Ok(Fingerprint(*hasher.finalize().as_bytes()))
 }
 
 /// The number of rows of the TPM of `nodes` nodes.

@@ -19,7 +19,7 @@ use super::ceiling::{MOST, wall};
 use super::held::Occupied;
 use super::{held, os, scratch};
 use crate::epoch::retire::may_free;
-use crate::epoch::{current, flush};
+use crate::epoch::{Participant, current, flush};
 use crate::error::{Error, Result, try_owned};
 use crate::sync::CachePadded;
 
@@ -79,7 +79,13 @@ pub fn stricter(one: f64, other: f64) -> f64 {
 /// Whether a cache that may fill the memory up to `maximum` per cent may store `bytes` more.
 #[inline(always)]
 pub fn has_room(bytes: u64, maximum: f64) -> bool {
-    maximum != 0.0 && LIMIT.has_room(bytes, maximum)
+    has_room_for(current(), bytes, maximum)
+}
+
+/// As [`has_room`], for the calling thread, whose participant this is, if it has one.
+#[inline(always)]
+pub fn has_room_for(thread: Option<&Participant>, bytes: u64, maximum: f64) -> bool {
+    maximum != 0.0 && LIMIT.has_room(thread, bytes, maximum)
 }
 
 /// As [`has_room`], and reserves the bytes for the caller's store until the claim is dropped.
@@ -137,8 +143,8 @@ static LIMIT: CachePadded<MemoryLimit> = CachePadded(MemoryLimit {
 
 impl MemoryLimit {
     #[inline(always)]
-    fn has_room(&self, bytes: u64, maximum: f64) -> bool {
-        let Some(participant) = current() else { return self.fits_now(bytes, maximum) };
+    fn has_room(&self, thread: Option<&Participant>, bytes: u64, maximum: f64) -> bool {
+        let Some(participant) = thread else { return self.fits_now(bytes, maximum) };
         let counts = &participant.scratch.counts;
         let admissions = count(&counts[scratch::ADMISSIONS]);
         if admissions.is_multiple_of(REQUESTS_PER_CHECK) || self.has_moved() {

@@ -1,5 +1,5 @@
 //! Building blocks of shared state: locks that survive a fork, reference-counted pointers whose allocation may fail,
-//! padding.
+//! locks of files, padding.
 //!
 //! | file | its one idea |
 //! |---|---|
@@ -7,6 +7,7 @@
 //! | `fork_safe.rs` | the standard library's locks, which start over in a forked child |
 //! | `model.rs` | the same locks under the model checker |
 //! | `try_arc.rs` | a reference-counted pointer whose allocation reports failure |
+//! | `lock_file.rs` | locks of bytes of a file, which end with the process |
 //! | `clock.rs` | the monotonic clock as one number |
 //! | `cache_padded.rs` | padding against false sharing |
 //!
@@ -18,6 +19,7 @@ mod clock;
 mod fork_safe;
 
 mod lock;
+mod lock_file;
 #[cfg(shuttle)]
 mod model;
 mod try_arc;
@@ -25,5 +27,6 @@ mod try_arc;
 pub use cache_padded::{CachePadded, Padding, on_separate_lines};
 pub use clock::monotonic_ns;
 pub use lock::{Condvar, Mutex, MutexGuard, RwLock, atomic, process, wait_for, yield_now};
+pub use lock_file::{LockFile, Mode};
 pub(crate) use try_arc::try_box;
 pub use try_arc::{ArcRef, OnceTryArc, TryArc};

@@ -227,6 +227,6 @@ impl Chunks {
 
     /// Whether it pays to move entries: holes take a fifth of the chunks, and more than the largest chunk.
     pub(super) fn is_sparse(&self) -> bool {
-        self.hole_bytes > self.bytes / 5 && self.hole_bytes > LAST_CHUNK.min(self.bytes / 4)
+        5 * self.hole_bytes > self.bytes && self.hole_bytes > LAST_CHUNK.min(self.bytes / 4)
     }
 }

@@ -70,29 +70,25 @@ impl Reservation {
         }
     }
 
-    /// Reserves `len` bytes for the value of `key`, zeroed or uninitialized, if the memory has a block for it at once:
-    /// a hole, or a part of its newest chunk. What was reserved before is dropped.
-    #[inline(never)]
+    /// Reserves `len` bytes for the value of `key`, zeroed or uninitialized, if nothing is reserved and the memory has a
+    /// block for it at once: a hole, or a part of its newest chunk.
+    #[inline(always)]
     pub fn reserve_at_once(&mut self, key: &[u8], len: usize, memory: &Memory, zeroed: bool) -> Option<&mut [u8]> {
-        self.0 = None;
-        let header = {
-            // A fork in between would find the arena's lock held.
-            let _changing = Changing::begin();
-            block_at_once(key, len, 1, (&*memory.arena.get_arc()?, &memory.bounds), Standing::NONE)?
-        };
+        if self.0.is_some() {
+            return None;
+        }
+        let header = draft_at_once(key, len, memory)?;
         // SAFETY: the block is new. It has one share, which becomes the pin's, and room for the value.
-        let pinned = unsafe {
-            let mut pinned = Pinned::from_share(header);
-            let start = value_start(&mut pinned);
+        unsafe {
+            let start = header.as_ptr().cast::<u8>().add(value_offset(key.len()));
             if zeroed {
-                start.write_bytes(0, len)
+                start.write_bytes(0, len);
             } else {
-                freeze(start, len)
-            };
-            pinned
-        };
-        self.0 = Some((pinned, len));
-        Some(self.value_mut())
+                freeze(start, len);
+            }
+            self.0 = Some((Pinned::from_share(header), len));
+            Some(slice::from_raw_parts_mut(start, len))
+        }
     }
 
     /// The value so far, for writing.
@@ -391,6 +387,14 @@ type Within<'a> = (&'a TryArc<Arena>, &'a Bounds);
 
 /// Why there is no block: the outer error is the key's or that of an impossible length.
 type Block<T> = Result<std::result::Result<T, Short>>;
+
+/// A block for a draft, as [`block_at_once`].
+#[inline(never)]
+fn draft_at_once(key: &[u8], value_len: usize, memory: &Memory) -> Option<NonNull<Header>> {
+    // A fork in between would find the arena's lock held.
+    let _changing = Changing::begin();
+    block_at_once(key, value_len, 1, (&*memory.arena.get_arc()?, &memory.bounds), Standing::NONE)
+}
 
 /// As [`block`]; None if that would make a chunk, or fail.
 #[inline(always)]

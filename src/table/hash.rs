@@ -6,15 +6,18 @@ use std::ops::RangeInclusive;
 use once_cell::race::OnceBox;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 
-use super::long_hash;
+use super::long;
 
 /// The lengths of ordinary keys, which are hashed word by word, without a loop.
 pub(super) const ORDINARY: RangeInclusive<usize> = 8..=64;
 
 /// The secrets of the hash, which differ in every process, and the hash of keys that are not ordinary.
 pub(super) struct Secrets {
-    words: RapidSecrets,
+    pub(super) words: RapidSecrets,
     of_other: fn(&[u8], &RapidSecrets) -> u64,
+    /// Whether the processor finds long keys by `long::find`.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
+    pub(super) has_long: bool,
 }
 
 /// The first thread sets it; no thread waits.
@@ -125,7 +128,8 @@ pub(super) fn secrets() -> &'static Secrets {
 fn make_secrets() -> Box<Secrets> {
     // The standard library's hasher takes its keys from the system's random source.
     let words = RapidSecrets::seed(RandomState::new().hash_one(0u64));
-    Box::new(Secrets { words, of_other: long_hash::detect().unwrap_or(of_other) })
+    let long = long::detect();
+    Box::new(Secrets { words, has_long: long.is_some(), of_other: long.unwrap_or(of_other) })
 }
 
 /// Seeds the hash, so that no store has to.
@@ -143,7 +147,7 @@ mod tests {
     fn all_hashes(key: &[u8]) -> Vec<u64> {
         let words = &secrets().words;
         let mut hashes = vec![of_other(key, words)];
-        hashes.extend(long_hash::detect().map(|hash| hash(key, words)));
+        hashes.extend(long::detect().map(|hash| hash(key, words)));
         if ORDINARY.contains(&key.len()) {
             hashes.push(of_ordinary(key, words));
         }

@@ -91,8 +91,8 @@ impl Table {
     }
 }
 
-/// A call from the fast path, which is rarely needed. On x86-64 it preserves all registers but the result's. (LLVM has
-/// such a calling convention, but no stable Rust does.) Otherwise the fast path would keep what it has in memory, for
+/// A call from the fast path, for keys that are not ordinary or not decided by the first bucket. On x86-64 it preserves all
+/// registers but the result's and two more. (LLVM has such a calling convention, but no stable Rust does.) Otherwise the fast path would keep what it has in memory, for
 /// the sake of this call.
 mod out_of_line {
     use std::ptr::{self, NonNull};
@@ -102,6 +102,8 @@ mod out_of_line {
     use super::super::entry::EntryRef;
     use super::super::hash::Hashed;
     use super::super::header::Header;
+    #[cfg(target_arch = "x86_64")]
+    use super::super::long;
     use super::super::segment;
     use super::super::table::Table;
     use crate::sync::atomic::Ordering;
@@ -118,7 +120,7 @@ mod out_of_line {
         NonNull::new(entry).map(|entry| unsafe { EntryRef::new(entry) })
     }
 
-    /// The entry of a key, or null.
+    /// The entry of a key, or null. Small: it has no frame.
     unsafe extern "C" fn find_any(table: &Table, key: *const u8, len: usize) -> *mut Header {
         let directory = table.directory.load(Ordering::Acquire);
         if directory.is_null() {
@@ -127,6 +129,23 @@ mod out_of_line {
         // SAFETY: `find` calls it with a key's address and length; the directory lives.
         unsafe {
             let key = slice::from_raw_parts(key, len);
+            #[cfg(target_arch = "x86_64")]
+            if len >= long::SHORTEST && Directory::secrets(directory).has_long {
+                let found = long::find(directory, key);
+                return found.map_or(ptr::null_mut(), |entry| entry.header().as_ptr());
+            }
+            find_in(directory, key)
+        }
+    }
+
+    /// As [`find_any`], for a directory that is not null.
+    ///
+    /// # Safety
+    /// The directory lives.
+    #[inline(never)]
+    unsafe fn find_in(directory: *mut Directory, key: &[u8]) -> *mut Header {
+        // SAFETY: the caller's promise.
+        unsafe {
             let key = Hashed::with_secrets(key, Directory::secrets(directory));
             let found = segment::find(Directory::buckets(directory, key.hash()), &key);
             found.map_or(ptr::null_mut(), |entry| entry.header().as_ptr())
@@ -150,6 +169,8 @@ mod out_of_line {
                 inout("rax") table => entry,
                 in("rsi") key,
                 in("rdx") len,
+                out("r10") _,
+                out("r11") _,
                 out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
                 out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
                 out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
@@ -166,7 +187,8 @@ mod out_of_line {
         entry
     }
 
-    /// Calls [`find_any`] with the table in rax, and preserves the integer registers that a function need not.
+    /// Calls [`find_any`] with the table in rax, and preserves the integer registers that a function need not, except r10
+    /// and r11.
     #[cfg(all(unix, target_arch = "x86_64"))]
     #[unsafe(naked)]
     unsafe extern "C" fn find_any_preserving() {
@@ -184,20 +206,12 @@ mod out_of_line {
             ".cfi_adjust_cfa_offset 8",
             "push r9",
             ".cfi_adjust_cfa_offset 8",
-            "push r10",
-            ".cfi_adjust_cfa_offset 8",
-            "push r11",
-            ".cfi_adjust_cfa_offset 8",
-            // The caller's frame was aligned before the call; eight registers and the return address are nine words.
+            // The caller's frame was aligned before the call; six registers and the return address are seven words.
             "sub rsp, 8",
             ".cfi_adjust_cfa_offset 8",
             "mov rdi, rax",
             "call {find}",
             "add rsp, 8",
-            ".cfi_adjust_cfa_offset -8",
-            "pop r11",
-            ".cfi_adjust_cfa_offset -8",
-            "pop r10",
             ".cfi_adjust_cfa_offset -8",
             "pop r9",
             ".cfi_adjust_cfa_offset -8",

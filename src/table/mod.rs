@@ -9,7 +9,7 @@
 //! | `directory.rs` | the segments of a table |
 //! | `segment.rs` | a hash table of fixed size |
 //! | `bucket.rs` | one cache line: tag bytes, and slots with the addresses of entries |
-//! | `hash.rs`, `long_hash.rs` | the keyed hash, seeded once per process; that of long keys |
+//! | `hash.rs`, `long.rs` | the keyed hash, seeded once per process; that of long keys, and lookups of them |
 //! | `draft.rs` | an entry that is being written |
 //! | `entry.rs` | a finished entry, as readers see it |
 //! | `pin.rs` | keeps an entry alive |
@@ -42,7 +42,7 @@ mod evict;
 mod hash;
 mod header;
 mod holes;
-mod long_hash;
+mod long;
 mod lookup;
 mod part;
 mod pin;

@@ -74,6 +74,19 @@ pub(super) enum Probe<'g> {
 /// As for [`find`].
 #[inline(always)]
 pub(super) unsafe fn probe<'g>(buckets: Buckets, key: &Hashed) -> Probe<'g> {
+    // SAFETY: the caller's promise.
+    match unsafe { probe_unequal(buckets, key) } {
+        Probe::Found(entry) if !keys_equal(entry.key(), key.key) => Probe::Unclear,
+        probed => probed,
+    }
+}
+
+/// As [`probe`], but the entry that it finds has the hash, and perhaps another key.
+///
+/// # Safety
+/// As for [`find`].
+#[inline(always)]
+pub(super) unsafe fn probe_unequal<'g>(buckets: Buckets, key: &Hashed) -> Probe<'g> {
     // SAFETY: the mask keeps the bucket inside the segment; the caller keeps that alive.
     let bucket = unsafe { &*buckets.home(key.hash()) };
     let tags = bucket.tags();
@@ -84,10 +97,7 @@ pub(super) unsafe fn probe<'g>(buckets: Buckets, key: &Hashed) -> Probe<'g> {
     let word = bucket.first_word(matches);
     if word.is_of(key.hash()) {
         // SAFETY: the tag was set after the slot's word; the caller keeps the entry alive, even if it was just removed.
-        let entry: EntryRef<'g> = unsafe { EntryRef::new(word.entry()) };
-        if keys_equal(entry.key(), key.key) {
-            return Probe::Found(entry);
-        }
+        return Probe::Found(unsafe { EntryRef::new(word.entry()) });
     }
     Probe::Unclear
 }
@@ -112,7 +122,7 @@ pub(super) unsafe fn find<'g>(buckets: Buckets, key: &Hashed) -> Option<EntryRef
 /// # Safety
 /// As for [`find`].
 #[inline(never)]
-unsafe fn find_slowly<'g>(buckets: Buckets, key: &Hashed) -> Option<EntryRef<'g>> {
+pub(super) unsafe fn find_slowly<'g>(buckets: Buckets, key: &Hashed) -> Option<EntryRef<'g>> {
     let mask = buckets.mask();
     let mut at = home(key.hash(), mask);
     for _ in 0..=mask {

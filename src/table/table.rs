@@ -235,6 +235,11 @@ impl Table {
         self.insert_entry(&mut BorrowedEntry { key: key.key, value }, key.hash(), true, terms, || true)
     }
 
+    /// As [`Table::set`], unless the key has an entry, which stays.
+    pub fn add(&self, key: &Hashed, value: &[u8], terms: &Terms) -> Inserted {
+        self.insert_entry(&mut BorrowedEntry { key: key.key, value }, key.hash(), false, terms, || true)
+    }
+
     #[inline(always)]
     fn insert_entry(
         &self,

@@ -1,12 +1,14 @@
 //! Values in files: phicache and the engines that a user would pick instead, on the same work.
 //!
 //! usage: phicache-disk-bench ENGINE FOLDER ENTRIES VALUE
+//!        phicache-disk-bench bundle FOLDER ENTRIES VALUE
 //!
 //! Prints a line of JSON: nanoseconds of a put, of a get by a new process, of a repeated get; milliseconds until a new
 //! process has its first value; the ratio of what two processes put in the time of one; what is there after a kill.
 //! FOLDER is emptied. Keys have 16 bytes, values VALUE. Worker processes do the work, so that each begins with nothing in
-//! memory but what the operating system keeps.
+//! memory but what the operating system keeps. `bundle` measures a cache that is saved to one file (`bundle.rs`).
 
+mod bundle;
 mod engines;
 
 use std::fs;
@@ -162,14 +164,45 @@ fn disk_bytes(folder: &Path) -> u64 {
     bytes
 }
 
+/// Measures a cache that is saved to one file.
+fn measure_bundle(folder: &Path, count: u64, len: usize) {
+    empty(folder);
+    let path = folder.join("bundle");
+    let mut saver = Worker::start("save", "bundle", &path, 0, count, len);
+    let (save, load_here) = (saver.nanoseconds(), saver.nanoseconds());
+    saver.end();
+    let bytes = fs::metadata(&path).unwrap().len();
+    let mut loader = Worker::start("load", "bundle", &path, 0, count, len);
+    let (load, open, get) = (loader.nanoseconds(), loader.nanoseconds(), loader.nanoseconds());
+    loader.end();
+    empty(folder);
+    let each = |number: u64| number as f64 / count as f64;
+    println!(
+        "{{\"entries\": {count}, \"value\": {len}, \"save_ns\": {:.1}, \"load_ns\": {:.1}, \"load_here_ns\": {:.1}, \
+         \"open_ns\": {:.1}, \"get_ns\": {:.1}, \"bytes\": {:.1}}}",
+        each(save),
+        each(load),
+        each(load_here),
+        each(open),
+        each(get),
+        each(bytes)
+    );
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let text = |at: usize| arguments.get(at).map(String::as_str).unwrap_or_default();
     let number = |at: usize| text(at).parse::<u64>().unwrap_or_else(|_| panic!("usage: ENGINE FOLDER ENTRIES VALUE"));
+    if text(1) == "worker" && text(3) == "bundle" {
+        return bundle::work(text(2), Path::new(text(4)), number(6), number(7) as usize);
+    }
     if text(1) == "worker" {
         return work(text(2), text(3), Path::new(text(4)), number(5), number(6), number(7) as usize);
     }
     let (engine, folder, count, len) = (text(1), Path::new(text(2)), number(3), number(4) as usize);
+    if engine == "bundle" {
+        return measure_bundle(folder, count, len);
+    }
     let each = |nanoseconds: u64| nanoseconds as f64 / count as f64;
     empty(folder);
     let put = write(engine, folder, &[(0, count)], len) * 1e9 / count as f64;

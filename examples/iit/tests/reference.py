@@ -48,6 +48,7 @@ def main():
             check((used > 0) == (mode != "none"), network, mode, "caches were used", used, "times")
         if expected["config"]["measure"] == "EMD":
             distances = [computed[mode]["distances"] for mode in MODES]
+            check(distances.pop() == distances[-1], network, "distances on disk", computed)
             check(distances == sorted(distances, reverse=True), network, "distances", computed)
             check(distances[2] < distances[1], network, "the memo of distances saves nothing", distances)
         for count in COUNTS:

@@ -25,7 +25,7 @@ def main():
                     check(report["threads"] == threads, where, "threads", report["threads"])
                     for part in RESULTS:
                         check(report[part] == expected[part], where, part, "differ from those without caches")
-                    if mode == "cuts":
+                    if mode in ("cuts", "disk"):
                         computed, cache = report["computed"], report["cache"]
                         for count, kind in ("repertoires", "repertoires"), ("small_phi_searches", "small_phi"):
                             check(computed[count] <= cache[kind]["size"], where, kind, "were computed twice", computed,

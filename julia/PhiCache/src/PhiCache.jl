@@ -1,5 +1,6 @@
 """
-Memory-limited caching for integrated information theory: the Julia package of the phicache library.
+The Julia package of the phicache library: results of expensive computations, kept in memory below a limit, on disk or in
+Redis.
 
     using PhiCache
     cache = DictCache{Vector{Float64}}()

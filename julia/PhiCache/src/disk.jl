@@ -2,7 +2,7 @@
 
 """
     DiskCache{V}(context; directory=nothing, config=default_config(), name=nothing, max_bytes=0, near_bytes=0,
-                 refresh=0, read_only=false, sync=false, trust_group=false, storage_errors=false)
+                 refresh=0, read_only=false, sync=false, trust_group=false, storage_errors=false, lease=0)
     DiskCache{V}(fingerprint, role; ...)
 
 A cache in files: the next run of the program finds its values, and all processes that use the directory share them.
@@ -27,6 +27,9 @@ directory are one, and need the same options.
 * `storage_errors`: whether a failed file operation throws a `PhiCacheError` (`PhiCache.ERROR_STORAGE`). If false, the
   lookup is a miss, the store is `PhiCache.REFUSED_STORAGE`, and [`disk_health`](@ref) counts it. `delete!` and `empty!`
   throw in any case;
+* `lease`: the seconds after which another host computes what this one has begun (0: each host computes). On one host,
+  of the processes that miss a key in [`get!`](@ref), [`memoize!`](@ref) or a memo, one computes, and the others wait; if
+  it is killed, another one starts;
 * `verify_every`, `same`, `ondifference`: as for a [`DictCache`](@ref); values from files are verified too.
 
 Each record has a checksum; what is damaged is a miss, counted in `stats(cache).damaged`. `empty!` removes the values of
@@ -101,10 +104,10 @@ check_version(::AbstractCache, prefix) = nothing
 """
     disk_sync(cache)
 
-Waits until all values that this process has stored in a [`DiskCache`](@ref) are on the storage device, so that they
-survive a power cut. Throws a `PhiCacheError` (`PhiCache.ERROR_STORAGE`) if values of the last seconds may be missing.
+Waits until all values that this process has stored in a [`DiskCache`](@ref), or in a [`MICECache`](@ref) on disk, are on
+the storage device, so that they survive a power cut. Throws a `PhiCacheError` (`PhiCache.ERROR_STORAGE`) if values of the last seconds may be missing.
 """
-disk_sync(cache::DiskCache) = (check(@c phicache_disk_sync(cache::Ptr{Cvoid})::Int32); nothing)
+disk_sync(cache::AbstractCache) = (check(@c phicache_cache_disk_sync(cache::Ptr{CView})::Int32); nothing)
 
 struct CDiskHealth
     struct_size::Csize_t

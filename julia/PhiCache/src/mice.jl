@@ -29,7 +29,7 @@ Base.hash(mice::Mice, seed::UInt) = hash((mice.direction, mice.mechanism, mice.p
 """
     MICECache{P}(subsystem; parent=nothing, config=default_config(), name=nothing, max_bytes=0, on_full=:configured,
                  kind=:configured, verify_every=0, same=isequal, ondifference=nothing, ttl=0, lease=0,
-                 server_errors=false, no_checksum=false)
+                 server_errors=false, no_checksum=false, directory=nothing, ...)
     MICECache(subsystem; ...)
 
 The [`Mice`](@ref) of a subsystem, with payloads of type `P` (stored as in a [`DictCache`](@ref); the default `Any` is
@@ -47,7 +47,11 @@ parent evicts is a miss for its children. Inherited MICE are verified too, and t
 that compute the same system, and `:configured` for the kind that the configuration says. In Redis, only a cut refuses a
 MICE; a near cache in this process holds every record that was fetched or stored, so no record is fetched twice; the
 parent must be in Redis too; and `ttl`, `lease`, `server_errors` and `no_checksum` are those of a [`RedisCache`](@ref).
-There, use `Any` for `P` only if all processes have the same version of Julia and of the packages that define the stored
+`:disk` is a cache in files, in the configuration's directory, or in `directory`: later runs find its records. All
+caches of one process for the same system, uncut, in one directory are one, with the same options. The parent must be on
+disk too, and the options are those of a [`DiskCache`](@ref). A configuration whose `disk_directory` was set chooses it.
+
+In Redis and on disk, use `Any` for `P` only if all processes have the same version of Julia and of the packages that define the stored
 types.
 """
 mutable struct MICECache{P} <: AbstractCache{Mice{P}}
@@ -61,21 +65,26 @@ mutable struct MICECache{P} <: AbstractCache{Mice{P}}
     function MICECache{P}(subsystem::Subsystem; parent::Union{Nothing,MICECache}=nothing,
                           config::AnyConfig=default_config(), name=nothing, max_bytes::Integer=0,
                           kind::Symbol=:configured, verify_every::Integer=0, same=isequal, ondifference=nothing,
-                          remote...) where {P}
+                          directory=nothing, outside...) where {P}
         check_storable(P)
+        directory === nothing || (config = config_of_directory(directory))
         verification = Verification(verify_every, same, ondifference)
-        kind in (:configured, :dict, :redis) ||
-            throw(ArgumentError("kind is :$kind; expected :configured, :dict or :redis"))
+        kind in (:configured, :dict, :redis, :disk) ||
+            throw(ArgumentError("kind is :$kind; expected :configured, :dict, :redis or :disk"))
         parent isa Union{Nothing,MICECache{P}} ||
             throw(ArgumentError("the parent is a $(typeof(parent)); expected a MICECache{$P}"))
         inherited = parent === nothing ? C_NULL : parent
-        pointer = new_cache(name, max_bytes, verification; remote...) do options, out
+        pointer = new_cache(name, max_bytes, verification; outside...) do options, out
             kind == :dict ?
                 (@c phicache_dict_mice_cache_new(
                     config::Ptr{Cvoid}, options::Ptr{COptions}, subsystem::Ptr{Cvoid}, inherited::Ptr{Cvoid},
                     out::Ptr{Ptr{Cvoid}})::Int32) :
             kind == :redis ?
                 (@c phicache_redis_mice_cache_new(
+                    config::Ptr{Cvoid}, options::Ptr{COptions}, subsystem::Ptr{Cvoid}, inherited::Ptr{Cvoid},
+                    out::Ptr{Ptr{Cvoid}})::Int32) :
+            kind == :disk ?
+                (@c phicache_disk_mice_cache_new(
                     config::Ptr{Cvoid}, options::Ptr{COptions}, subsystem::Ptr{Cvoid}, inherited::Ptr{Cvoid},
                     out::Ptr{Ptr{Cvoid}})::Int32) :
                 (@c phicache_mice_cache_new(

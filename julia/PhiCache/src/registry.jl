@@ -8,13 +8,13 @@ struct CRegistryItem
     info::CInfo
 end
 
-const KINDS = Dict(1 => :dict, 2 => :purview, 3 => :mice, 4 => :redis, 5 => :redis_mice, 6 => :disk)
+const KINDS = Dict(1 => :dict, 2 => :purview, 3 => :mice, 4 => :redis, 5 => :redis_mice, 6 => :disk, 7 => :disk_mice)
 
 """
     named_caches() -> Vector of (name, kind, info)
 
-The live caches that have a name, ordered by name. `kind` is `:dict`, `:purview`, `:mice`, `:redis`, `:redis_mice` or
-`:disk`, or the number of a kind that this version does not know.
+The live caches that have a name, ordered by name. `kind` is `:dict`, `:purview`, `:mice`, `:redis`, `:redis_mice`,
+`:disk` or `:disk_mice`, or the number of a kind that this version does not know.
 """
 function named_caches()
     count = Ref(Csize_t(0))

@@ -80,6 +80,22 @@ function test_disk(directory)
         @test !haskey(open_cache(Int, "read"), "new")
     end
 
+    @testset "MICE outlive their cache, and cut children inherit them" begin
+        system = Subsystem(small_identity(), [1, 0, 0], 1:3)
+        key = mice_key(nothing, EFFECT, NodeSet(2))
+        kept = Mice(EFFECT, NodeSet(2), NodeSet(3), 0.5, [1.0])
+        for config in (Config(disk_directory=joinpath(directory, "mice")), nothing)
+            where = config === nothing ? (directory=joinpath(directory, "mice"), kind=:disk) : (config=config,)
+            parent = MICECache{Vector{Float64}}(system; name="mice", where...)
+            @test (kind=:disk_mice, name="mice") in [(kind=item.kind, name=item.name) for item in named_caches()]
+            config === nothing || set!(parent, key, kept)
+            @test disk_sync(parent) === nothing
+            child = MICECache{Vector{Float64}}(Subsystem(system, Cut(3, NodeSet(1) => NodeSet(2, 3))); parent=parent, where...)
+            @test child[key] == kept && parent[key] == kept && length(parent) == 1
+            foreach(close, (child, parent))
+        end
+    end
+
     @testset "failures are refusals or errors" begin
         below = joinpath(directory, "below")
         quiet = DiskCache{Int}("quiet"; directory=below)

@@ -4,6 +4,8 @@
 //! business of `SharedCache`. A backing decides whether its failures are errors or misses. A caller's mistake, such as
 //! a value that is too long, is always an error, and so is a failed removal: the value could be read again.
 
+use std::time::Duration;
+
 use crate::cache::value::{Cost, Refusal};
 use crate::error::Result;
 use crate::table::Draft;
@@ -45,6 +47,9 @@ pub trait Backing: Send + Sync + 'static {
     fn lookups(&self) -> Result<Option<LookupCounts>> {
         Ok(None)
     }
+
+    /// The longest pause between two questions of a caller that waits for another process.
+    fn longest_pause(&self) -> Duration;
 
     /// Claims the computation of a key, so that no other process computes it too. `computation` is a number that no
     /// other computation of this process has.

@@ -60,7 +60,7 @@ impl<B: Backing> SharedCache<B> {
         config: Arc<Config>,
         options: Options,
     ) -> Result<TryArc<Self>> {
-        let polling = Polling::new(options.remote.lease);
+        let polling = Polling::new(backing.longest_pause());
         TryArc::try_new(SharedCache {
             near: NearCache::new(lineage, residence.near, config, options),
             backing,

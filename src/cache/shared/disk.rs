@@ -2,14 +2,17 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::backing::{Backing, Fetched, KeyClaim, StoreOutcome};
 use super::cache::{Residence, SharedCache};
+use super::polling;
 use crate::cache::options::{DiskOptions, Options};
 use crate::cache::value::{Cost, Origin, Refusal, Value};
 use crate::config::Config;
-use crate::disk::{self, Entry, Lookup, Outcome, Space, Stored};
+use crate::disk::{self, Bundle, Claimed, Entry, Lookup, Outcome, Space, Stored};
 use crate::error::{Error, Result};
+use crate::iit::Subsystem;
 use crate::key::Fingerprint;
 use crate::memory::limit;
 use crate::sync::TryArc;
@@ -32,11 +35,34 @@ impl DiskCache {
             return Err(Error::invalid("the role is empty; say what the values are, such as \"repertoires\""));
         }
         let backing = Disk::new(&config.disk_directory()?, &options, identity, role, context)?;
-        let residence = Residence { near: true, own: true };
-        let near_bytes = options.disk.near_bytes.unwrap_or(DiskOptions::NEAR_BYTES);
-        let near = Options { max_bytes: Some(near_bytes), ..options };
-        Self::new(backing, None, residence, config, near)
+        Self::new(backing, None, Residence { near: true, own: true }, config, near_options(options))
     }
+
+    /// A cache of the values of a bundle, which are only read.
+    pub(in crate::cache) fn of_bundle(config: Arc<Config>, options: Options, bundle: Bundle) -> Result<TryArc<Self>> {
+        let backing = Disk { space: Arc::new(Space::of_bundle(bundle)?), strict: options.disk.strict };
+        Self::new(backing, None, Residence { near: true, own: true }, config, near_options(options))
+    }
+
+    /// The MICE of `subsystem`, in the directory of `config`. A cut subsystem inherits them from `parent`: a cache of the
+    /// same system, uncut, which decides where they are.
+    pub fn disk_mice(
+        config: Arc<Config>,
+        options: Options,
+        subsystem: &Subsystem,
+        parent: Option<&TryArc<Self>>,
+    ) -> Result<TryArc<Self>> {
+        let cut = subsystem.cut().is_some();
+        let lineage = Self::lineage(subsystem, parent, cut)?;
+        let backing = match parent {
+            Some(parent) if cut => parent.backing.clone(),
+            _ => Disk::new(&config.disk_directory()?, &options, subsystem.fingerprint(), Self::MICE, None)?,
+        };
+        Self::new(backing, Some(lineage), Residence { near: !cut, own: !cut }, config, near_options(options))
+    }
+
+    /// The role of MICE, which no other cache has.
+    pub(in crate::cache) const MICE: &'static str = "phicache.mice";
 
     /// The values in files.
     pub fn space(&self) -> &Space {
@@ -52,7 +78,10 @@ impl DiskCache {
 
     /// All keys, as numbers that [`DiskCache::numbered`] understands.
     pub(in crate::cache) fn numbers(&self) -> Result<Vec<u64>> {
-        Ok(self.backing.forgive(self.space().hashes())?.unwrap_or_default())
+        match self.has_own {
+            true => Ok(self.backing.forgive(self.space().hashes())?.unwrap_or_default()),
+            false => Ok(Vec::new()),
+        }
     }
 
     /// The entry with a number, if it is still there.
@@ -71,8 +100,10 @@ impl DiskCache {
 }
 
 /// The values of one cache in files.
+#[derive(Clone)]
 pub struct Disk {
-    space: Space,
+    /// The caches of cut subsystems share that of their parent.
+    space: Arc<Space>,
     /// Whether a failed file operation is an error.
     strict: bool,
 }
@@ -90,7 +121,7 @@ impl Disk {
             Some(context) => space.with_context(context),
             None => space,
         };
-        Ok(Disk { space, strict: options.disk.strict })
+        Ok(Disk { space: Arc::new(space), strict: options.disk.strict })
     }
 
     /// What a file operation returned; `None` if it failed and failures are misses.
@@ -112,6 +143,12 @@ impl Disk {
     }
 }
 
+/// The options of the near cache.
+fn near_options(options: Options) -> Options {
+    let near_bytes = options.disk.near_bytes.unwrap_or(DiskOptions::NEAR_BYTES);
+    Options { max_bytes: Some(near_bytes), ..options }
+}
+
 fn space_options(options: &Options) -> disk::Options {
     let default = disk::Options::default();
     disk::Options {
@@ -120,6 +157,7 @@ fn space_options(options: &Options) -> disk::Options {
         read_only: options.disk.read_only,
         sync: options.disk.sync,
         trust_group: options.disk.trust_group,
+        lease: options.remote.lease,
     }
 }
 
@@ -199,17 +237,38 @@ impl Backing for Disk {
         Ok(Some(number))
     }
 
-    fn claim(&self, _key: &[u8], _computation: u64) -> Result<KeyClaim> {
-        Ok(KeyClaim::None)
+    fn longest_pause(&self) -> Duration {
+        let lease = self.space.options().lease.unwrap_or(Duration::MAX);
+        // When a process of this host is gone, others notice it with their next question.
+        polling::part_of(lease).min(Duration::from_secs(1))
     }
 
-    fn is_claimed(&self, _key: &[u8]) -> Result<bool> {
-        Ok(false)
+    fn claim(&self, key: &[u8], computation: u64) -> Result<KeyClaim> {
+        Ok(match self.space.claim(key, computation) {
+            Claimed::Granted => KeyClaim::Granted,
+            Claimed::Taken => KeyClaim::Taken,
+            Claimed::Futile | Claimed::Unavailable => KeyClaim::None,
+        })
     }
 
-    fn complete(&self, key: &[u8], _: u64, _: KeyClaim, value: &[u8], cost: Cost) -> StoreOutcome {
-        self.set(key, value, cost).unwrap_or(StoreOutcome::Refused(Refusal::Storage))
+    fn is_claimed(&self, key: &[u8]) -> Result<bool> {
+        Ok(self.space.is_claimed(key))
     }
 
-    fn release(&self, _key: &[u8], _computation: u64, _claim: KeyClaim) {}
+    fn complete(&self, key: &[u8], computation: u64, claim: KeyClaim, value: &[u8], cost: Cost) -> StoreOutcome {
+        if claim == KeyClaim::Granted && self.space.has_lost(key, computation) {
+            return StoreOutcome::Superseded;
+        }
+        let outcome = self.set(key, value, cost).unwrap_or(StoreOutcome::Refused(Refusal::Storage));
+        if claim == KeyClaim::Granted {
+            self.space.release(key, computation, outcome != StoreOutcome::Stored);
+        }
+        outcome
+    }
+
+    fn release(&self, key: &[u8], computation: u64, claim: KeyClaim) {
+        if matches!(claim, KeyClaim::Granted | KeyClaim::Unknown) {
+            self.space.release(key, computation, false);
+        }
+    }
 }

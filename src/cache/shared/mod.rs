@@ -12,7 +12,7 @@
 //! | `scope.rs` | the part of a database that belongs to a cache |
 //! | `seal.rs` | a checksum that ties a record to the name of its key |
 //! | `key_names.rs` | the names of keys at a server |
-//! | `mice.rs` | MICE caches in Redis, whose children inherit records |
+//! | `mice.rs` | MICE caches, whose children inherit records |
 //! | `single_flight.rs` | single flight between processes |
 //! | `store.rs` | stores and removals in both tiers |
 //! | `lookup.rs` | lookups in both tiers |

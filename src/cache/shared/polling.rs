@@ -15,13 +15,21 @@ use std::time::{Duration, Instant};
 use crate::sync::Mutex;
 
 /// The shortest pause, and the longest one at the beginning of a wait.
-const SHORT: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
+const SHORT: (Duration, Duration) = (Duration::from_millis(1), UNHURRIED);
+
+/// The longest pause where claims never expire.
+pub const UNHURRIED: Duration = Duration::from_millis(50);
 
 /// A pause is at most this part of the time waited, and of the lease.
 const PART: u32 = 8;
 
 /// Above this number of keys, keys without waiters are removed.
 const MANY: usize = 1024;
+
+/// The part of a lease that a pause takes at most.
+pub fn part_of(lease: Duration) -> Duration {
+    lease / PART
+}
 
 /// The keys that callers of this process wait for.
 pub struct Polling {
@@ -39,10 +47,9 @@ struct Poll {
 }
 
 impl Polling {
-    /// For a cache with leases of this length.
-    pub fn new(lease: Option<Duration>) -> Self {
-        let longest = lease.map_or(SHORT.1, |lease| (lease / PART).max(SHORT.0));
-        Polling { longest, keys: Mutex::default(), random: RandomState::new() }
+    /// With pauses of at most this length.
+    pub fn new(longest: Duration) -> Self {
+        Polling { longest: longest.max(SHORT.0), keys: Mutex::default(), random: RandomState::new() }
     }
 
     /// The pause of a caller that has `waited` so far.
@@ -84,7 +91,7 @@ mod tests {
 
     /// The number of polls in a wait of `time`.
     fn polls(lease: Duration, time: Duration) -> u32 {
-        let polling = Polling::new(Some(lease));
+        let polling = Polling::new(part_of(lease));
         let (mut waited, mut count) = (Duration::ZERO, 0);
         while waited < time {
             waited += polling.pause(waited);
@@ -95,7 +102,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_with_the_time_waited_and_end_with_a_part_of_the_lease() {
-        let polling = Polling::new(Some(8000 * MS));
+        let polling = Polling::new(1000 * MS);
         for (waited, pause) in [(0, 1), (1, 1), (20, 20), (60, 50), (400, 50), (800, 100), (4000, 500), (60_000, 1000)]
         {
             for _ in 0..100 {
@@ -103,7 +110,7 @@ mod tests {
                 assert!(found >= pause * MS * 3 / 4 && found <= pause * MS * 5 / 4, "{found:?} after {waited} ms");
             }
         }
-        assert!(Polling::new(Some(MS)).pause(1000 * MS) <= 2 * MS);
+        assert!(Polling::new(part_of(MS)).pause(1000 * MS) <= 2 * MS);
         // Pauses have jitter.
         let pauses: std::collections::HashSet<_> =
             (0..1000).map(|n| polling.pause(60_000 * MS + n * MS / 1000)).collect();
@@ -120,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_waiters_for_one_key_take_turns() {
-        let polling = Polling::new(Some(Duration::from_secs(3600)));
+        let polling = Polling::new(part_of(Duration::from_secs(3600)));
         let began = Instant::now();
         let mut turns = 0;
         for millisecond in 0..10_000 {
@@ -136,7 +143,7 @@ mod tests {
 
     #[test]
     fn keys_without_waiters_are_removed() {
-        let polling = Polling::new(Some(80 * MS));
+        let polling = Polling::new(10 * MS);
         let began = Instant::now();
         for number in 0..100_000u32 {
             assert!(polling.turn(&number.to_le_bytes(), began + number * MS).is_ok());

@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::backing::{Backing, Fetched, KeyClaim, LookupCounts, StoreOutcome};
 use super::cache::{Residence, SharedCache};
 use super::key_names::{KeyNaming, Pieces};
+use super::polling;
 use super::scope::{Namespace, Scope};
 use super::seal;
 use super::whole_database::WholeDatabase;
@@ -271,6 +273,10 @@ impl Backing for Redis {
 
     fn lookups(&self) -> Result<Option<LookupCounts>> {
         Ok(self.forgive(self.scope.lookups(&self.server))?.flatten())
+    }
+
+    fn longest_pause(&self) -> Duration {
+        self.options.lease.map_or(polling::UNHURRIED, polling::part_of)
     }
 
     fn claim(&self, key: &[u8], computation: u64) -> Result<KeyClaim> {

@@ -17,6 +17,14 @@
 //! records, at most every `options.refresh_ms`; on NFS, once the attribute cache of the mount has expired too. A value
 //! that another process replaces or removes may still be returned from this process's memory.
 //!
+//! Of the processes that miss a key in `memoize`, in a memo or with leases, one computes it, and the others wait for its
+//! value. If it ends without one, because its computation fails or it is killed, another one starts within two seconds.
+//! On one host the system's file locks decide. For processes on several hosts, set `options.lease_ms` in all of them: a
+//! lease then ends after that time if its host is gone. With 0, each host computes. If a computed value cannot be
+//! stored, the others do not wait for each other. A file system without file locks makes every process compute. Reading
+//! processes (`options.read_only`) do not wait, and computations that wait for each other in a circle of processes are
+//! not noticed as such.
+//!
 //! `options.max_bytes` bounds all files in the directory, of all identities. Each process may exceed it by the segment
 //! that it writes: a 64th of the bound, and at most 64 MiB. When the directory is full, whole segments are removed:
 //! those with the least computing time per byte that have not been used for a long time. A value may be up to a quarter
@@ -129,6 +137,18 @@ pub unsafe extern "C" fn phicache_disk_sync(cache: *mut phicache_disk_cache) -> 
             cache.space().sync()?;
         }
         Ok(PHICACHE_OK)
+    })
+}
+
+/// As `phicache_disk_sync`, for any cache on disk, such as a MICE cache.
+///
+/// @param cache  A cache on disk.
+/// @return OK; ERROR_INVALID_HANDLE if it is another type of cache; ERROR_STORAGE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn phicache_cache_disk_sync(cache: *mut phicache_cache) -> phicache_status {
+    catch_panics("phicache_cache_disk_sync", || match cache_of(cache)? {
+        Cache::Disk(cache) => cache.space().sync().map(|()| PHICACHE_OK),
+        _ => Err(wrong_kind("disk cache")),
     })
 }
 

@@ -17,6 +17,8 @@
 //! parent's record, and remembers if the cut damages it. A record that is damaged, or that belongs to another key, is a
 //! miss.
 //!
+//! A cache may be on disk (see "Disk cache"), where later runs find the values too. The same holds as in Redis.
+//!
 //! A key may be any bytes. `phicache_key_mice` writes the standard key; a MICE of another direction or mechanism is
 //! never stored under it. Values are records (`docs/mice-format.md`). All threads may call the functions at once.
 //!
@@ -36,14 +38,17 @@
 //! phicache_mice_cache_free(parent);
 //! ```
 
-use crate::cache::{Cache, MiceCache, Options, RedisCache};
+use crate::cache::{Cache, MiceCache, Options, RedisCache, shared_disk_mice};
+use crate::config::Tier;
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::any_cache::{named_cache, wrong_kind};
 use crate::ffi::border::handles::subsystem;
 use crate::ffi::border::input;
 use crate::iit::Mice;
 
-/// Makes an empty cache, in this process, or in Redis if the configuration says so (`phicache_config_set_redis_cache`).
+/// Makes a cache where the configuration says: in Redis (`phicache_config_set_redis_cache`), on disk if a directory was
+/// set (`phicache_config_set_disk_directory`), or else in this process. Redis and a directory together are an error:
+/// choose one, or call the function of one of them.
 ///
 /// @param config     [nullable] The configuration; NULL is the process default.
 /// @param options    [nullable] Name and limit; NULL is no name and no limit.
@@ -61,12 +66,11 @@ pub unsafe extern "C" fn phicache_mice_cache_new(
 ) -> phicache_status {
     catch_panics("phicache_mice_cache_new", || {
         let (options, out) = (self::options(options), self::out(out, "out")?);
-        let at_server = self::config(config)?.redis();
-        make(config, options?, subsystem, parent, out, at_server)
+        make(config, options?, subsystem, parent, out, None)
     })
 }
 
-/// Makes an empty MICE cache in this process, whatever the configuration says about Redis. Its type is
+/// Makes an empty MICE cache in this process, whatever the configuration says. Its type is
 /// `phicache_mice_cache`.
 ///
 /// @param config     [nullable] The configuration; NULL is the process default.
@@ -85,7 +89,7 @@ pub unsafe extern "C" fn phicache_dict_mice_cache_new(
 ) -> phicache_status {
     catch_panics("phicache_dict_mice_cache_new", || {
         let (options, out) = (self::options(options), self::out(out, "out")?);
-        make(config, options?, subsystem, parent, out, false)
+        make(config, options?, subsystem, parent, out, Some(Tier::Memory))
     })
 }
 
@@ -111,7 +115,34 @@ pub unsafe extern "C" fn phicache_redis_mice_cache_new(
 ) -> phicache_status {
     catch_panics("phicache_redis_mice_cache_new", || {
         let (options, out) = (self::options(options), self::out(out, "out")?);
-        make(config, options?, subsystem, parent, out, true)
+        make(config, options?, subsystem, parent, out, Some(Tier::Redis))
+    })
+}
+
+/// Makes a MICE cache in the configuration's directory (see "Disk cache"). Its type is `phicache_mice_cache`: all
+/// functions of this section work on it. Processes that compute the same system in the same context share its values,
+/// and later runs find them. All caches of this process for the same system, uncut, in the same directory are one.
+///
+/// @param config     [nullable] The configuration; NULL is the process default. The same for all caches of the system.
+/// @param options    [nullable] Name, limits, and how to use the directory; NULL is all defaults. The same for all caches
+///                   of the system, uncut. The cache of a cut subsystem uses its parent's directory as that does.
+/// @param subsystem  The subsystem of the MICE; it may be freed afterwards.
+/// @param parent     [nullable] The cache to inherit from, on disk, of the same system, uncut; it may be freed
+///                   afterwards.
+/// @param out        The cache. Free it with `phicache_mice_cache_free`.
+/// @return OK; ERROR_STORAGE if the directory cannot be made, or if others may write into it.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn phicache_disk_mice_cache_new(
+    config: *mut phicache_config,
+    options: *const phicache_cache_options,
+    subsystem: *mut phicache_subsystem,
+    parent: *mut phicache_mice_cache,
+    out: *mut *mut phicache_mice_cache,
+) -> phicache_status {
+    catch_panics("phicache_disk_mice_cache_new", || {
+        let (options, out) = (self::options(options), self::out(out, "out")?);
+        make(config, options?, subsystem, parent, out, Some(Tier::Disk))
     })
 }
 
@@ -121,19 +152,30 @@ fn make(
     subsystem: *mut phicache_subsystem,
     parent: *mut phicache_mice_cache,
     out: &mut *mut phicache_mice_cache,
-    at_server: bool,
+    tier: Option<Tier>,
 ) -> Result<phicache_status> {
     let subsystem = self::subsystem(subsystem)?;
     let parent = if parent.is_null() { None } else { Some(named_cache(parent, "parent")?) };
     let config = self::config(config)?;
-    let cache = match (at_server, parent) {
-        (false, None) => MiceCache::mice(config, options, subsystem, None)?.into(),
-        (false, Some(Cache::Mice(parent))) => MiceCache::mice(config, options, subsystem, Some(parent))?.into(),
-        (true, None) => RedisCache::mice(config, options, subsystem, None)?.into(),
-        (true, Some(Cache::Redis(parent))) => RedisCache::mice(config, options, subsystem, Some(parent))?.into(),
-        _ => return Err(Error::invalid("parent and child must both be in this process, or both in Redis")),
+    let tier = tier.map_or_else(|| config.mice_tier(), Ok)?;
+    let (cache, holder) = match (tier, parent) {
+        (Tier::Memory, None) => (MiceCache::mice(config, options, subsystem, None)?.into(), None),
+        (Tier::Memory, Some(Cache::Mice(parent))) => {
+            (MiceCache::mice(config, options, subsystem, Some(parent))?.into(), None)
+        }
+        (Tier::Redis, None) => (RedisCache::mice(config, options, subsystem, None)?.into(), None),
+        (Tier::Redis, Some(Cache::Redis(parent))) => {
+            (RedisCache::mice(config, options, subsystem, Some(parent))?.into(), None)
+        }
+        (Tier::Disk, None) => shared_disk_mice(config, options, name, subsystem, None)?,
+        (Tier::Disk, Some(Cache::Disk(parent))) => shared_disk_mice(config, options, name, subsystem, Some(parent))?,
+        _ => {
+            return Err(Error::invalid(
+                "parent and child must both be in this process, both in Redis, or both on disk",
+            ));
+        }
     };
-    *out = create_cache(cache, name, None)?;
+    *out = create_cache(cache, name, holder)?;
     Ok(PHICACHE_OK)
 }
 
@@ -188,7 +230,7 @@ extern "C" fn get_mice(
 /// @param key    The key.
 /// @param mice   The MICE. Set `struct_size` first.
 /// @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY; in Redis OK, REFUSED_CUT or
-///         REFUSED_SERVER.
+///         REFUSED_SERVER; on disk OK, REFUSED_CUT, REFUSED_STORAGE or REFUSED_DISABLED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_mice_cache_set(
     cache: *mut phicache_mice_cache,
@@ -206,6 +248,7 @@ extern "C" fn set(cache: *mut phicache_mice_cache, key: phicache_bytes, mice: *c
         match cache {
             Cache::Mice(cache) => cache.set_mice(key, &mice),
             Cache::Redis(cache) => cache.set_mice(key, &mice),
+            Cache::Disk(cache) => cache.set_mice(key, &mice),
             _ => Err(wrong_kind("phicache_mice_cache")),
         }
         .map(stored)
@@ -228,6 +271,7 @@ pub unsafe extern "C" fn phicache_mice_cache_would_store(cache: *mut phicache_mi
         Ok(stored(match cache {
             Cache::Mice(cache) => cache.would_store(phi),
             Cache::Redis(cache) => cache.would_store(),
+            Cache::Disk(cache) => cache.would_store(),
             _ => return Err(wrong_kind("phicache_mice_cache")),
         }))
     })

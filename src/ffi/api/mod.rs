@@ -16,6 +16,7 @@
 //! | `dict.rs`, `redis.rs`, `disk.rs`, `purview.rs`, `mice.rs` | one type of cache each |
 //! | `memo.rs` | a function with its cache; a method that uses its object's cache |
 //! | `subsystem.rs` | cuts, and systems under them |
+//! | `bundle.rs` | a cache saved to one file |
 //! | `lease.rs` | single flight without callbacks |
 //! | `registry.rs` | the caches that have a name |
 //! | `prelude.rs` | the imports from `border` that all of these need |
@@ -28,6 +29,7 @@ macro_rules! verbs {
     };
 }
 
+pub mod bundle;
 pub mod cache;
 pub mod callback;
 pub mod config;

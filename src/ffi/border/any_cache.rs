@@ -30,11 +30,12 @@ macro_rules! cache_type {
 cache_type!(phicache_cache, _cache => true);
 cache_type!(phicache_dict_cache, cache => matches!(cache, Cache::Dict(_)));
 cache_type!(phicache_redis_cache, cache => matches!(cache, Cache::Redis(cache) if !cache.is_mice()));
-cache_type!(phicache_disk_cache, cache => matches!(cache, Cache::Disk(_)));
+cache_type!(phicache_disk_cache, cache => matches!(cache, Cache::Disk(cache) if !cache.is_mice()));
 cache_type!(phicache_purview_cache, cache => matches!(cache, Cache::Purview(_)));
 cache_type!(phicache_mice_cache, cache => match cache {
     Cache::Mice(_) => true,
     Cache::Redis(cache) => cache.is_mice(),
+    Cache::Disk(cache) => cache.is_mice(),
     _ => false,
 });
 

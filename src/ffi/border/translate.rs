@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::ptr;
 
-use crate::cache::{Cache, Info, Origin, Refusal, Stats, Stored};
+use crate::cache::{Cache, Info, Loaded, Origin, Refusal, Stats, Stored};
 use crate::disk::{Report, Space};
 use crate::ffi::border::types::*;
 use crate::iit::Mice;
@@ -123,6 +123,13 @@ impl From<&Report> for phicache_disk_item {
     }
 }
 
+impl From<Loaded> for phicache_load_counts {
+    fn from(counts: Loaded) -> Self {
+        let Loaded { loaded, kept, refused, damaged } = counts;
+        phicache_load_counts { struct_size: size_of::<Self>(), loaded, kept, refused, damaged }
+    }
+}
+
 impl From<Health> for phicache_redis_health {
     fn from(health: Health) -> Self {
         phicache_redis_health {
@@ -190,6 +197,7 @@ pub(in crate::ffi) fn registry_item(name: &str, cache: &Cache, info: Info) -> ph
         Cache::Mice(_) => PHICACHE_KIND_MICE,
         Cache::Redis(cache) if cache.is_mice() => PHICACHE_KIND_REDIS_MICE,
         Cache::Redis(_) => PHICACHE_KIND_REDIS,
+        Cache::Disk(cache) if cache.is_mice() => PHICACHE_KIND_DISK_MICE,
         Cache::Disk(_) => PHICACHE_KIND_DISK,
     };
     phicache_registry_item {

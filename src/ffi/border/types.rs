@@ -59,7 +59,7 @@ pub const PHICACHE_ERROR_PANIC: i32 = -9;
 pub const PHICACHE_ERROR_CONFIGURATION: i32 = -10;
 /// Another cache has this name.
 pub const PHICACHE_ERROR_NAME_IN_USE: i32 = -11;
-/// The bytes are not a MICE record, or are damaged.
+/// The bytes are not a MICE record, or the file is not one that a cache was saved to; or they are damaged.
 pub const PHICACHE_ERROR_DAMAGED: i32 = -12;
 /// A file operation of a disk cache failed. The message says what was tried, where, and why it failed.
 pub const PHICACHE_ERROR_STORAGE: i32 = -13;
@@ -119,6 +119,8 @@ pub const PHICACHE_KIND_REDIS: i32 = 4;
 pub const PHICACHE_KIND_REDIS_MICE: i32 = 5;
 /// A disk cache.
 pub const PHICACHE_KIND_DISK: i32 = 6;
+/// A MICE cache on disk.
+pub const PHICACHE_KIND_DISK_MICE: i32 = 7;
 
 /// A matrix is stored row by row, as in C.
 pub const PHICACHE_ROW_MAJOR: i32 = 0;
@@ -298,8 +300,9 @@ pub struct phicache_cache_options {
     pub max_bytes: u64,
     /// For caches in Redis: milliseconds after which the server deletes a value, at most 10^14; 0 is never.
     pub ttl_ms: u64,
-    /// For caches in Redis: milliseconds that one process may take to compute a value before another computes it too,
-    /// at most 10^14; 0 lets every process compute at once. See "Redis cache".
+    /// Milliseconds that one process may take to compute a value before another computes it too, at most 10^14. For
+    /// caches in Redis, 0 lets every process compute at once; see "Redis cache". For disk caches, it is between hosts
+    /// only, and 0 lets each host compute; see "Disk cache".
     pub lease_ms: u64,
     /// For caches in Redis: 1 makes a failing server an ERROR_REDIS; 0 makes it a miss.
     pub server_errors: i32,
@@ -362,6 +365,22 @@ pub struct phicache_disk_health {
     pub index_bytes: u64,
     /// The last failure, NUL-terminated; empty if nothing has failed.
     pub last_failure: [c_char; 512],
+}
+
+/// What has become of the values of a saved cache that were loaded. Grows at its end.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct phicache_load_counts {
+    /// `sizeof(phicache_load_counts)`, set by the caller.
+    pub struct_size: usize,
+    /// Values that the cache has stored.
+    pub loaded: u64,
+    /// Values whose keys had one in the cache already, which stays.
+    pub kept: u64,
+    /// Values that the cache has refused, as a store would be; the statistics of the cache say why.
+    pub refused: u64,
+    /// Values that were damaged, or belonged to another key, and damage to the file's own list of its values.
+    pub damaged: u64,
 }
 
 /// The values of one identity and role in the directory of disk caches. Grows at its end.

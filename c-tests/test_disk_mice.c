@@ -1,0 +1,182 @@
+/* test_disk_mice.c: MICE on disk: cut children, the choice by configuration, and forked processes of which one computes
+ * each MICE. tests/disk_claims.rs covers processes that are killed, and leases. */
+#include "scratch.h" /* first: it requests POSIX */
+
+#include <fcntl.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sample.h"
+
+#include "mice_sample.h"
+
+enum { PROCESSES = 8, KEYS = 20 };
+
+static char directory[64];
+static phicache_config *config;
+static int computations[2]; /* a pipe: a byte for each */
+
+static phicache_status new_cache(const uint64_t *severed, phicache_mice_cache *parent, phicache_mice_cache **out) {
+    phicache_cache_options options = {0};
+    phicache_subsystem *subsystem = new_subsystem(severed);
+    options.struct_size = sizeof options;
+    options.storage_errors = 1;
+    const phicache_status status = phicache_disk_mice_cache_new(config, &options, subsystem, parent, out);
+    CHECK_OK(phicache_subsystem_free(subsystem));
+    return status;
+}
+
+static phicache_mice_cache *open_cache(const uint64_t *severed, phicache_mice_cache *parent) {
+    phicache_mice_cache *cache = NULL;
+    CHECK_OK(new_cache(severed, parent, &cache));
+    return cache;
+}
+
+static phicache_cache *view(phicache_mice_cache *cache) {
+    phicache_cache *any;
+    CHECK_OK(phicache_mice_cache_as_cache(cache, &any));
+    return any;
+}
+
+static phicache_mice effect(uint64_t mechanism, uint64_t purview, double phi) {
+    return mice_of(PHICACHE_EFFECT, mechanism, purview, phi, "payload");
+}
+
+static phicache_status get(phicache_mice_cache *cache, const char *key, double *phi) {
+    phicache_mice mice = no_mice();
+    phicache_value value;
+    const phicache_status status = phicache_mice_cache_get(cache, text(key), &mice, &value);
+    if (status == PHICACHE_OK) {
+        *phi = mice.phi;
+        phicache_value_release(&value);
+    }
+    return status;
+}
+
+static void records_outlive_handles_and_a_cut_child_inherits(void) {
+    phicache_mice kept = effect(2, 4, 0.5), damaged = effect(1, 2, 0.25);
+    phicache_mice_cache *parent = open_cache(NULL, NULL), *child, *other;
+    phicache_disk_health health;
+    phicache_stats stats;
+    double phi = 0.0;
+    CHECK_OK(phicache_mice_cache_set(parent, text("kept"), &kept));
+    CHECK_OK(phicache_mice_cache_set(parent, text("damaged"), &damaged));
+    CHECK_OK(phicache_cache_disk_sync(view(parent)));
+    CHECK_OK(phicache_mice_cache_free(parent));
+    parent = open_cache(NULL, NULL);
+    child = open_cache(CUT, parent);
+    CHECK_OK(get(child, "kept", &phi));
+    CHECK(phi == 0.5);
+    CHECK_STATUS(get(child, "damaged", &phi), PHICACHE_MISS);
+    CHECK_STATUS(phicache_mice_cache_set(child, text("new"), &kept), PHICACHE_REFUSED_CUT);
+    CHECK_STATUS(phicache_mice_cache_would_store(child, 1.0), PHICACHE_REFUSED_CUT);
+    CHECK_OK(phicache_mice_cache_would_store(parent, 1.0));
+    health.struct_size = sizeof health;
+    CHECK_OK(phicache_cache_disk_health(view(parent), &health));
+    CHECK_UINT(health.failures, 0);
+    stats.struct_size = sizeof stats;
+    CHECK_OK(phicache_mice_cache_stats(child, &stats));
+    CHECK_UINT(stats.hits, 1);
+    CHECK_UINT(stats.misses, 1);
+    CHECK_UINT(stats.size, 1);
+    /* Another handle is the same cache; as a parent it serves too. */
+    other = open_cache(NULL, parent);
+    CHECK_OK(get(other, "damaged", &phi));
+    CHECK(phi == 0.25);
+    CHECK_OK(phicache_mice_cache_remove(other, text("kept")));
+    CHECK_STATUS(get(parent, "kept", &phi), PHICACHE_MISS);
+    CHECK_OK(phicache_mice_cache_clear(parent));
+    CHECK_STATUS(get(other, "damaged", &phi), PHICACHE_MISS);
+    CHECK_OK(phicache_mice_cache_free(child));
+    CHECK_OK(phicache_mice_cache_free(other));
+    CHECK_OK(phicache_mice_cache_free(parent));
+}
+
+static void the_configuration_chooses(void) {
+    phicache_subsystem *subsystem = new_subsystem(NULL);
+    phicache_mice_cache *cache = NULL, *here = NULL, *none = NULL;
+    phicache_registry_item item;
+    phicache_cache_options options = {0};
+    phicache_disk_cache *values;
+    phicache_value value;
+    size_t count;
+    options.struct_size = sizeof options;
+    options.storage_errors = 1;
+    options.name = "chosen";
+    CHECK_OK(phicache_mice_cache_new(config, &options, subsystem, NULL, &cache));
+    item.struct_size = sizeof item;
+    CHECK_OK(phicache_registry_list(&item, 1, &count));
+    CHECK_INT(item.kind, PHICACHE_KIND_DISK_MICE);
+    CHECK_OK(phicache_dict_mice_cache_new(config, NULL, subsystem, NULL, &here));
+    CHECK_STATUS(phicache_mice_cache_new(config, &options, subsystem, here, &none), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK(strstr(phicache_last_error(), "both on disk") != NULL);
+    if (phicache_features() & PHICACHE_FEATURE_REDIS) {
+        CHECK_OK(phicache_config_set_redis_cache(config, 1));
+        CHECK_STATUS(phicache_mice_cache_new(config, NULL, subsystem, NULL, &none), PHICACHE_ERROR_CONFIGURATION);
+        CHECK_OK(phicache_config_set_redis_cache(config, 0));
+    }
+    /* Its handle is of one type only. */
+    CHECK_STATUS(phicache_disk_cache_get((phicache_disk_cache *)(void *)cache, text("k"), &value),
+                 PHICACHE_ERROR_INVALID_HANDLE);
+    CHECK_STATUS(phicache_disk_cache_shared(config, NULL, &(phicache_fingerprint){{1}}, "phicache.mice", &values),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_OK(phicache_mice_cache_free(here));
+    CHECK_OK(phicache_mice_cache_free(cache));
+    CHECK_OK(phicache_subsystem_free(subsystem));
+}
+
+static int32_t compute(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
+    const phicache_mice mice = effect(2, 4, 0.75);
+    (void)user_data;
+    (void)call_data;
+    (void)key;
+    (void)nanosleep(&(struct timespec){0, 2000000}, NULL); /* the others have time to compute too */
+    return write(computations[1], "c", 1) == 1 ? phicache_result_mice(result, &mice, NULL) : 1;
+}
+
+static int child_memoizes(phicache_mice_cache *cache) {
+    int key;
+    for (key = 0; key < KEYS; key++) {
+        phicache_mice mice = no_mice();
+        phicache_value value;
+        if (phicache_mice_cache_memoize(cache, bytes((const uint8_t *)&key, sizeof key), compute, NULL, NULL, &mice,
+                                        &value, NULL) != PHICACHE_OK)
+            return 1;
+        if (mice.phi != 0.75) return 2;
+        phicache_value_release(&value);
+    }
+    return 0;
+}
+
+static void of_many_processes_one_computes_each(void) {
+    phicache_mice_cache *cache = open_cache(NULL, NULL);
+    pid_t children[PROCESSES];
+    char computed[PROCESSES * KEYS];
+    int at, status;
+    CHECK(pipe(computations) == 0 && fcntl(computations[0], F_SETFL, O_NONBLOCK) == 0);
+    for (at = 0; at < PROCESSES; at++) {
+        children[at] = fork();
+        if (children[at] == 0) _exit(child_memoizes(cache));
+    }
+    for (at = 0; at < PROCESSES; at++) {
+        CHECK(children[at] > 0 && waitpid(children[at], &status, 0) == children[at]);
+        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    CHECK_INT(child_memoizes(cache), 0);
+    CHECK_INT(read(computations[0], computed, sizeof computed), KEYS);
+    CHECK_OK(phicache_mice_cache_free(cache));
+}
+
+int main(void) {
+    make_scratch(directory);
+    CHECK_OK(phicache_config_new(&config));
+    CHECK_OK(phicache_config_set_disk_directory(config, directory));
+    RUN(records_outlive_handles_and_a_cut_child_inherits);
+    RUN(the_configuration_chooses);
+    RUN(of_many_processes_one_computes_each);
+    CHECK_OK(phicache_config_free(config));
+    remove_scratch(directory);
+    return check_report();
+}

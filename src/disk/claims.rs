@@ -1,0 +1,221 @@
+//! Claims of this process on computations: of many processes that miss a key, one computes.
+//!
+//! A claim is the lock of one byte of the file `claims` of the directory. The byte's number is a hash of the space and
+//! the key. The system ends the lock with the process, so nobody waits for a process that is gone, nothing has to be
+//! renewed, and nothing stays behind.
+//!
+//! If a computed value could not be stored, its byte stays locked for reading for a minute. Other processes need not wait
+//! for each other then: each would find nothing when its turn comes.
+
+use std::collections::HashMap;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use once_cell::race::OnceBox;
+
+use super::directory::Directory;
+use super::failure::{Failure, Outcome};
+use super::files;
+use super::open_files::with_descriptor;
+use crate::sync::{LockFile, Mode, Mutex, process};
+
+/// How long others are told that a value could not be stored.
+const FUTILE: Duration = Duration::from_secs(60);
+
+/// The most values of which others are told that at once.
+const MOST_FUTILE: usize = 256;
+
+/// The result of claiming a computation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claimed {
+    /// The caller computes, and others wait.
+    Granted,
+    /// Another computes.
+    Taken,
+    /// Somebody has computed the value, and could not store it: everybody computes.
+    Futile,
+    /// The file system has no such locks: everybody computes.
+    Unavailable,
+}
+
+/// The claims of this process in one directory.
+pub struct Claims {
+    path: PathBuf,
+    mode: u32,
+    locks: LockFile,
+    state: Mutex<State>,
+    /// The claims in the directory that was used next.
+    next: OnceBox<Claims>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The process that holds them: a forked child has none.
+    process: u32,
+    held: HashMap<u64, Held>,
+    /// Whether the file system has no such locks.
+    unavailable: bool,
+}
+
+/// A byte that this process has locked.
+#[derive(Clone, Copy)]
+enum Held {
+    /// By this computation.
+    Computing(u64),
+    /// Because the value could not be stored, at this time.
+    Futile(Instant),
+    /// For no reason: unlocking has failed.
+    Ended,
+}
+
+static FIRST: OnceBox<Claims> = OnceBox::new();
+
+impl Claims {
+    /// The claims in a directory: the same for all caches of this process.
+    pub fn of(directory: &Directory) -> &'static Self {
+        let path = directory.claims();
+        let make = || {
+            let (path, mode) = (path.clone(), directory.file_mode());
+            Box::new(Claims { path, mode, locks: LockFile::closed(), state: Mutex::default(), next: OnceBox::new() })
+        };
+        let mut claims = FIRST.get_or_init(make);
+        while claims.path != path {
+            claims = claims.next.get_or_init(make);
+        }
+        claims
+    }
+
+    /// Claims a number for a computation of this process.
+    pub fn claim(&'static self, number: u64, computation: u64) -> Outcome<Claimed> {
+        let mut state = self.state.lock();
+        state.leave_parent();
+        match state.held.get(&number) {
+            Some(Held::Computing(_)) => return Ok(Claimed::Taken),
+            Some(Held::Futile(_)) => return Ok(Claimed::Futile),
+            None if state.unavailable => return Ok(Claimed::Unavailable),
+            Some(Held::Ended) | None => (),
+        }
+        self.unlock_old(&mut state);
+        let locked =
+            self.ready(&state, true).and_then(|()| match files::try_lock_byte(&self.locks, number, Mode::Exclusive)? {
+                true => Ok(Claimed::Granted),
+                false => Ok(match files::locked_byte(&self.locks, number)? {
+                    Some(Mode::Shared) => Claimed::Futile,
+                    // If it is free by now, the caller asks again.
+                    _ => Claimed::Taken,
+                }),
+            });
+        match locked {
+            Ok(Claimed::Granted) => {
+                state.held.insert(number, Held::Computing(computation));
+                Ok(Claimed::Granted)
+            }
+            Ok(other) => Ok(other),
+            Err(error) => {
+                state.unavailable = lacks_locks(&error);
+                Err(Failure::of("lock", &self.path)(error))
+            }
+        }
+    }
+
+    /// Whether another computation, here or in another process, holds the claim on a number.
+    pub fn is_claimed(&'static self, number: u64) -> Outcome<bool> {
+        let mut state = self.state.lock();
+        state.leave_parent();
+        match state.held.get(&number) {
+            Some(held) => return Ok(matches!(held, Held::Computing(_))),
+            None if state.unavailable => return Ok(false),
+            None => (),
+        }
+        let locked = self.ready(&state, false).and_then(|()| files::locked_byte(&self.locks, number));
+        match locked.map_err(Failure::of("look at", &self.path)) {
+            // Nobody has claimed anything yet.
+            Err(failure) if failure.is_absence() => Ok(false),
+            locked => Ok(locked? == Some(Mode::Exclusive)),
+        }
+    }
+
+    /// Ends a claim, if this process holds it for the computation. If the value could not be stored, waiting was
+    /// `futile`.
+    pub fn release(&self, number: u64, computation: u64, futile: bool) -> Outcome<()> {
+        let mut state = self.state.lock();
+        state.leave_parent();
+        if !matches!(state.held.get(&number), Some(Held::Computing(its)) if *its == computation) {
+            return Ok(());
+        }
+        let many = state.held.values().filter(|held| matches!(held, Held::Futile(_))).count() >= MOST_FUTILE;
+        if futile && !many && files::try_lock_byte(&self.locks, number, Mode::Shared).unwrap_or(false) {
+            state.held.insert(number, Held::Futile(Instant::now()));
+            return Ok(());
+        }
+        let unlocked = files::unlock_byte(&self.locks, number);
+        match &unlocked {
+            Ok(()) => drop(state.held.remove(&number)),
+            Err(_) => drop(state.held.insert(number, Held::Ended)),
+        }
+        unlocked.map_err(Failure::of("unlock", &self.path))
+    }
+
+    /// Unlocks what has been locked long enough.
+    fn unlock_old(&self, state: &mut State) {
+        state.held.retain(|number, held| match held {
+            Held::Computing(_) => true,
+            Held::Futile(since) if since.elapsed() <= FUTILE => true,
+            Held::Futile(_) | Held::Ended => files::unlock_byte(&self.locks, *number).is_err(),
+        });
+    }
+
+    /// Opens the file, if it is not open or is not the one at its path any more. It is made if that is allowed.
+    fn ready(&'static self, state: &State, make: bool) -> std::io::Result<()> {
+        // A file with claims stays in use.
+        if self.locks.is_open() && (!state.held.is_empty() || self.is_current()) {
+            return Ok(());
+        }
+        let opened = match with_descriptor(|| files::open_to_lock(&self.path)) {
+            Err(error) if make && error.kind() == std::io::ErrorKind::NotFound => {
+                if let Some(folder) = self.path.parent() {
+                    files::make_directories(folder, if self.mode & 0o060 == 0 { 0o700 } else { 0o770 })?;
+                }
+                match with_descriptor(|| files::create(&self.path, self.mode)) {
+                    Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                        with_descriptor(|| files::open_to_lock(&self.path))
+                    }
+                    created => created.inspect(|file| {
+                        // Members of a group lock it, whatever the process takes from the permissions of new files.
+                        let _ = files::set_mode(file, self.mode);
+                    }),
+                }
+            }
+            opened => opened,
+        };
+        self.locks.open(opened?);
+        Ok(())
+    }
+
+    /// Whether the open file is the one at its path.
+    fn is_current(&self) -> bool {
+        let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
+        match (files::stat(&self.path), self.locks.metadata()) {
+            (Ok(of_path), Ok(of_file)) => identity(of_path) == identity(of_file),
+            _ => false,
+        }
+    }
+}
+
+impl State {
+    /// A forked child has no claims; its copy of the file is closed.
+    fn leave_parent(&mut self) {
+        if self.process != process() {
+            *self = State { process: process(), unavailable: self.unavailable, held: HashMap::new() };
+        }
+    }
+}
+
+/// Whether the file system, or the system, has no such locks.
+fn lacks_locks(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    let causes = [Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP, Errno::INVAL].map(Errno::raw_os_error);
+    error.raw_os_error().is_some_and(|error| causes.contains(&error))
+}
