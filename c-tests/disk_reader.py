@@ -87,6 +87,61 @@ def read_segment(path, values):
     assert not parts
 
 
+def read_bundle(path, context):
+    """The values of a saved cache with their costs."""
+    data, values = path.read_bytes(), {}
+    _, _, kind, length, created, id_, space = struct.unpack("<8sIIQQ16s32s", data[:80])
+    bundle = File(kind, length, created, id_, space)
+    assert kind == 4 and bundle.header == data[:96]
+    description = data[96:96 + length]
+    fingerprint = description[16:48]
+    assert description == bundle.description(fingerprint, b"values", context)
+    parts, end = read_footer(bundle, data)
+
+    def skip(start, stop):
+        """Parts that are not records."""
+        while start < stop:
+            hash_, extent = parts.pop(0)
+            assert hash_ == 0 and extent >> 14 == 3
+            start += (extent & 0x3FFF) * 8
+        assert start == stop
+        return stop
+
+    at = skip(96, 96 + length)
+    while at < end:
+        sum_, key_len, value_len, cost = struct.unpack_from("<QHHf", data, at)
+        key_end = at + 16 + (32 if key_len == 0xFFFF else key_len)
+        value_end = key_end + (32 if value_len == 0xFFFE else value_len)
+        next_ = (value_end + 7) // 8 * 8
+        assert value_len != 0xFFFF and sum_ == checksum(bundle.seed(at), data[at + 8:next_])
+        key, value = data[at + 16:key_end], data[key_end:value_end]
+        assert parts.pop(0) == (key_hash(key), (value_len == 0xFFFE) << 14 | (next_ - at) // 8)
+        if value_len == 0xFFFE:
+            number, long_key, long_value = struct.unpack("<IIQ", value[:16])
+            start, stop = next_, next_ + long_key + long_value
+            key, value, next_ = data[start:start + long_key], data[start + long_key:stop], (stop + 7) // 8 * 8
+            assert number == 0 and data[stop:next_] == bytes(next_ - stop)
+            skip(start, next_)
+        assert key not in values
+        values[key] = value, cost
+        at = next_
+    assert not parts
+    return values
+
+
+def save(library, path, values, context):
+    """Saves values through the library, with the length of each as its cost."""
+    cache, view = ctypes.c_void_p(), ctypes.c_void_p()
+    library.phicache_cache_set_with_cost.argtypes = [ctypes.c_void_p, Bytes, Bytes, ctypes.c_uint64]
+    library.phicache_cache_save.argtypes = [ctypes.c_void_p, ctypes.c_char_p, Bytes, ctypes.c_void_p]
+    done = [library.phicache_dict_cache_new(None, None, ctypes.byref(cache)),
+            library.phicache_dict_cache_as_cache(cache, ctypes.byref(view))]
+    done += [library.phicache_cache_set_with_cost(view, Bytes.of(key), Bytes.of(value), len(value))
+             for key, value in values.items()]
+    done += [library.phicache_cache_save(view, os.fsencode(path), Bytes.of(context), None)]
+    assert set(done) == {0}, done
+
+
 def main():
     library = ctypes.CDLL(sys.argv[1])
     library.phicache_disk_cache_set.argtypes = [ctypes.c_void_p, Bytes, Bytes]
@@ -106,6 +161,12 @@ def main():
             read_segment(path, found)
     assert found == {key: value for key, value in {**first, **second}.items() if key not in removed}
     print(f"{len(found)} values read from {len(segments)} segments")
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "saved"
+        save(library, path, first, b"reader")
+        saved = read_bundle(path, b"reader")
+    assert saved == {key: (value, len(value)) for key, value in first.items()}
+    print(f"{len(saved)} values read from a saved cache")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use phicache::disk::Description;
 use phicache::disk::format::{
     Content, Extent, FileKind, Footer, HEADER, Header, Record, RecordKey, TRAILER, Trailer, ValueFile,
 };
@@ -81,6 +82,33 @@ fn a_segment_has_the_bytes_of_the_page() {
     let trailer = Trailer::decode(&header, segment.len() as u64, trailer).unwrap();
     assert_eq!((trailer.count, trailer.start, trailer.replaces), (3, end, true));
     assert_eq!(Footer::decode(&header, &trailer, columns), Some(footer));
+}
+
+#[test]
+fn a_bundle_has_the_bytes_of_the_page() {
+    let vectors = vectors();
+    let description = Description { fingerprint: [7; 32], role: "values".into(), context: b"squares".to_vec() };
+    let header = Header { kind: FileKind::Bundle, order: description.len() as u64, ..header(&vectors) };
+    assert_eq!(header.space, description.space());
+    assert_eq!(vectors["bundle-header"], header.encode());
+    assert_eq!(vectors["description"], description.encode(&header));
+    assert_eq!(Description::decode(&header, &vectors["description"]), Some(description.clone()));
+    let other = Header { space: [1; 32], ..header };
+    assert_eq!(Description::decode(&other, &description.encode(&other)), None);
+    let mut footer = Footer::default();
+    let mut end = (HEADER + description.len()) as u64;
+    Extent::damaged(description.len()).for_each(|extent| footer.push(0, extent));
+    for (_, record) in &records()[..2] {
+        footer.push(record.key.hash(), record.extent());
+        footer.cost += f64::from(record.cost);
+        end += record.len() as u64;
+        if let Content::File(file) = record.content {
+            end += file.len_behind();
+            Extent::damaged(file.len_behind() as usize).for_each(|extent| footer.push(0, extent));
+        }
+    }
+    assert_eq!(end, 40_248);
+    assert_eq!([&vectors["bundle-columns"][..], &vectors["bundle-trailer"]].concat(), footer.encode(&header, end));
 }
 
 #[test]

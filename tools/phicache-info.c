@@ -1,7 +1,8 @@
 /* phicache-info prints what belongs in a bug report: which library is loaded and its features, the memory that it sees,
  * the settings from defaults and environment, and whether the Redis server answers. With --disk it prints what disk
- * caches have in a directory, and removes an identity from it. Exit status: 0, or 1 if the library reports an error or
- * values are damaged, or if variables in the environment are mistyped. */
+ * caches have in a directory, and removes an identity from it; or what a file is to which a cache was saved. Exit
+ * status: 0, or 1 if the library reports an error or values are damaged, or if variables in the environment are
+ * mistyped. */
 #define _GNU_SOURCE /* dladdr, gnu_get_libc_version */
 
 #include <dlfcn.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -377,9 +379,30 @@ static void show_disk(phicache_config *config, int verify) {
     free(items);
 }
 
+/* A saved cache is one file: nothing can be removed from it. */
+static void do_saved(const struct disk_request *request) {
+    phicache_disk_item item;
+    item.struct_size = sizeof item;
+    title("saved cache");
+    puts(request->directory);
+    if (request->remove != NULL) {
+        puts("nothing was removed: the path is a file to which a cache was saved; delete the file instead");
+        failed = 1;
+        return;
+    }
+    if (!succeeds(phicache_bundle_describe(request->directory, request->verify, &item))) return;
+    show_item(&item, request->verify);
+    if (item.damaged != 0) failed = 1;
+}
+
 static void do_disk(const struct disk_request *request) {
     phicache_config *config = NULL;
     char absolute[4096];
+    struct stat status;
+    if (stat(request->directory, &status) == 0 && S_ISREG(status.st_mode)) {
+        do_saved(request);
+        return;
+    }
     title("directory");
     /* The library needs an absolute path. */
     if (realpath(request->directory, absolute) == NULL) {
@@ -401,8 +424,9 @@ static void do_disk(const struct disk_request *request) {
 static const char usage[] =
     "usage: phicache-info\n"
     "       phicache-info --disk DIRECTORY [--verify | --remove FINGERPRINT]\n"
-    "Prints version, features, memory and settings of phicache; or what disk caches have in a directory. --verify\n"
-    "reads all of it, and --remove removes the values of an identity.\n";
+    "       phicache-info --disk FILE [--verify]\n"
+    "Prints version, features, memory and settings of phicache; or what disk caches have in a directory; or what a\n"
+    "file is to which a cache was saved. --verify reads all of it, and --remove removes the values of an identity.\n";
 
 /* Reads the command line; returns whether it is understood. */
 static int understand(int argc, char **argv, struct disk_request *request) {

@@ -148,7 +148,42 @@ def fill(directory, identity, role, values):
     assert done == [0] * len(done), done
 
 
+def save(path, context, values):
+    """Saves values to a file as another program does."""
+    library = ctypes.CDLL(str(LIBRARY))
+    cache, view = ctypes.c_void_p(), ctypes.c_void_p()
+    library.phicache_dict_cache_set.argtypes = [ctypes.c_void_p, Bytes, Bytes]
+    library.phicache_cache_save.argtypes = [ctypes.c_void_p, ctypes.c_char_p, Bytes, ctypes.c_void_p]
+    done = [library.phicache_dict_cache_new(None, None, ctypes.byref(cache)),
+            library.phicache_dict_cache_as_cache(cache, ctypes.byref(view))]
+    done += [library.phicache_dict_cache_set(cache, Bytes(key, len(key)), Bytes(value, len(value)))
+             for key, value in values.items()]
+    done += [library.phicache_cache_save(view, os.fsencode(path), Bytes(context, len(context)), None),
+             library.phicache_dict_cache_free(cache)]
+    assert done == [0] * len(done), done
+
+
 with tempfile.TemporaryDirectory() as directory:
+    saved = Path(directory) / "saved"
+    save(saved, b"squares, \x1bversion 1", {b"key-%d" % number: b"value" for number in range(10)})
+    for arguments, damaged in ([], " damaged files"), (["--verify"], " damaged"):
+        status, told, printed = info("--disk", str(saved), *arguments)
+        expect(status == 0 and "  values  squares, ?version 1\n    10 records, " in printed
+               and f", 0{damaged}\n" in printed, f"it shows a saved cache {' '.join(arguments)}", printed)
+    content = bytearray(saved.read_bytes())
+    content[content.index(b"key-5")] ^= 1
+    saved.write_bytes(content)
+    status, told, printed = info("--disk", str(saved), "--verify")
+    expect(status == 1 and "    9 records, " in printed and ", 1 damaged\n" in printed, "it finds a flipped bit in it",
+           printed)
+    status, told, printed = info("--disk", str(saved), "--remove", "0" * 64)
+    expect(status == 1 and "delete the file instead" in printed and saved.exists(), "it removes nothing from it",
+           printed)
+    saved.write_text("text")
+    status, told, printed = info("--disk", str(saved))
+    expect(status == 1 and "ERROR_DAMAGED" in printed, "it tells that a file is no saved cache", printed)
+    saved.unlink()
+
     status, told, printed = info("--disk", directory)
     expect(status == 0 and "0 identities and roles, 0 records" in printed, "it tells that a directory is empty", printed)
     fill(directory, bytes(range(32)), b"one", {b"key-%d" % number: b"value" for number in range(100)})

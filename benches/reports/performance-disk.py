@@ -29,6 +29,8 @@ ENGINES = [("phicache", "phicache", 200_000), ("sqlite", "SQLite, WAL", 50_000),
            ("redb", "redb", 2_000), ("files", "a file per key", 20_000), ("diskcache", "diskcache (Python)", 5_000),
            ("joblib", "joblib (Python)", 2_000)]
 VALUES = [8, 1024]
+# Caches that are saved to one file: the bytes of a value, and the entries.
+SAVED = [(64, 1_000_000), (4096, 100_000), (100_000, 5_000)]
 ROUNDS = 3
 
 
@@ -69,6 +71,24 @@ def table(figures, value):
         lines.append(f"| {label} | {microseconds(row['put_ns'])} | {microseconds(row['get_ns'])} | "
                      f"{microseconds(row['again_ns'])} | {row['open_ms']:.3g} | {row['bytes']:,.0f} | {two} | "
                      f"{killed} |")
+    return "\n".join(lines)
+
+
+def saved(program, folder, quick):
+    """The table of a cache that is saved to one file."""
+    lines = ["| values of | entries | save, µs an entry | load | load, MB a second | in the same process | open in place | get "
+             "there | bytes an entry beyond key and value |", "|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
+    for value, entries in SAVED:
+        runs = []
+        for _ in range(1 if quick else ROUNDS):
+            command = [program, "bundle", folder, str(entries // (10 if quick else 1)), str(value)]
+            runs.append(json.loads(subprocess.check_output(command, text=True)))
+            print(f"  saved, values of {value} bytes", file=sys.stderr, flush=True)
+        row = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+        rate = (16 + value) / row["load_ns"] * 1000
+        lines.append(f"| {value:,} | {row['entries']:,.0f} | {microseconds(row['save_ns'])} | {microseconds(row['load_ns'])} | "
+                     f"{rate:,.0f} | {microseconds(row['load_here_ns'])} | {microseconds(row['open_ns'])} | "
+                     f"{microseconds(row['get_ns'])} | {row['bytes'] - 16 - value:.0f} |")
     return "\n".join(lines)
 
 
@@ -135,12 +155,15 @@ def main():
     tables = {value: table(figures, value) for value in VALUES}
     for value in VALUES:
         print(f"\nvalues of {value} bytes\n\n{tables[value]}")
+    one_file = saved(program, folder, quick)
+    print(f"\nsaved to one file\n\n{one_file}")
     if quick:
         return
     page = PAGE.read_text(encoding="utf-8")
     page = replace_between(page, "conditions", conditions())
     for value in VALUES:
         page = replace_between(page, f"values of {value}", tables[value])
+    page = replace_between(page, "one file", one_file)
     PAGE.write_text(page, encoding="utf-8")
     CHART.write_text(chart(page), encoding="utf-8")
 

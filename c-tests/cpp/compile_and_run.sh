@@ -2,7 +2,8 @@
 # Compiles tests of phicache.hpp with the compiler CXX, against the library LIBRARY, in FOLDER.
 #
 #   compile_and_run.sh run UNIT FLAGS [UNIT FLAGS]...   compile each unit with its flags, link them, run the program
-#   compile_and_run.sh refuse UNIT FLAGS                CASE 0 of the unit compiles, every other case fails with its message
+#   compile_and_run.sh refuse UNIT FLAGS                CASE 0 of the unit compiles, every other case fails with its
+#                                                       message, in few lines: at most ten by g++
 #   compile_and_run.sh macros FLAGS                     the headers define no macro without the prefix PHICACHE_
 set -eu
 
@@ -27,6 +28,8 @@ run)
     ;;
 refuse)
     unit="$TESTS/cpp/$1"
+    # clang repeats the source line of each note.
+    most=$("$CXX" --version | grep -q clang && echo 30 || echo 10)
     cases=$(sed -n 's/^#elif CASE == \([0-9]*\) .*/\1/p' "$unit")
     test -n "$cases"
     compile $2 -Wold-style-cast -Wsign-conversion -DCASE=0 -fsyntax-only "$unit"
@@ -39,6 +42,12 @@ refuse)
         if ! grep -q "$message" "$FOLDER/messages"; then
             cat "$FOLDER/messages"
             echo "case $case of $1 does not say: $message"
+            exit 1
+        fi
+        lines=$(wc -l <"$FOLDER/messages")
+        if [ "$lines" -gt "$most" ]; then
+            cat "$FOLDER/messages"
+            echo "case $case of $1 takes $lines lines to say: $message"
             exit 1
         fi
         echo "ok     $message"

@@ -97,6 +97,13 @@ void arrays_have_the_keys_of_a_builder() {
             check_keys(std::vector<double>(first, first + static_cast<std::ptrdiff_t>(length)));
         }
     }
+    for (const double number : all) {
+        for (std::size_t place = 0; place < 9; ++place) {
+            std::vector<double> with_one(9, 0.5);
+            with_one[place] = number;
+            check_keys(with_one);
+        }
+    }
     check_keys(std::array<double, 3>{0.5, -0.0, 2}, phicache::span<const double>(all));
     // Keys that the library joins on the stack, that it does not, and those that have no room here.
     for (const std::size_t length : {100u, 130u, 140u, 509u, 510u, 511u, 512u, 5000u}) {

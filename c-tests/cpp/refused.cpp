@@ -1,4 +1,5 @@
 /// refused.cpp: code that must not compile. Each case is one mistake, with a part of the expected message.
+#include <chrono>
 #include <filesystem>
 #include <phicache.hpp>
 #include <string>
@@ -54,7 +55,7 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     purviews.memoize(cause, {0}, [] { return std::vector<int>{1}; });
 #elif CASE == 12  // returns a phicache::mice
     mice.memoize("key", [] { return 0.5; });
-#elif CASE == 13  // no matching
+#elif CASE == 13  // deleted
     cache.get(number);
 #elif CASE == 14  // deleted
     phicache::dict_cache copy = cache;
@@ -67,7 +68,7 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     cache.set("key", nullptr);
 #elif CASE == 18  // bytes(std::nullptr_t)
     (void)cache.get(nullptr);
-#elif CASE == 19  // ambiguous
+#elif CASE == 19  // deleted
     (void)cache.get(0);
 #elif CASE == 20  // another type than the T of memoize<T>
     (void)cache.memoize<double>("key", [] { return 1; });
@@ -138,6 +139,27 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)phicache::subsystem(phicache::fingerprint(), mask, {0});
 #elif CASE == 54  // a bool or an integer
     (void)phicache::subsystem(phicache::fingerprint(), std::vector<double>{0, 1}, {0});
+#elif CASE == 55  // returns what
+    cache.memoize("key", [&] { return &number; });
+#elif CASE == 56  // does not take the arguments in the signature
+    phicache::memo<double(std::string)> memo{[](int) { return 0.5; }};
+#elif CASE == 57  // returns nothing, or expected<void>
+    cache.memoize({"k", "ey"}, [](phicache::result&) { return 1; });
+#elif CASE == 58  // no pointer and no view
+    cache.set({"k", "ey"}, &number);
+#elif CASE == 59  // no pointer and no view
+    cache.set_with_cost("key", &number, std::chrono::seconds(1));
+#elif CASE == 60  // deleted
+    cache.set(0.5, 1);
+#elif CASE == 61  // deleted
+    phicache::mice_cache copy = mice;
+    (void)copy;
+#elif CASE == 62  // returns what
+    (void)mice.try_memoize("key", [] { return 0.5; });
+#elif CASE == 63  // deleted
+    (void)cache.contains(cause);
+#elif CASE == 64  // the function takes nothing, or a result&
+    (void)cache.memoize<double>({"k", "ey"}, [](double p) { return p; });
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

@@ -80,6 +80,11 @@ class File:
         tail = padded(struct.pack("<HHf", key_len, value_len, cost) + key + value)
         return struct.pack("<Q", checksum(self.seed(offset), tail)) + tail
 
+    def description(self, fingerprint, role, context):
+        """What a bundle has behind its header."""
+        tail = padded(struct.pack("<II", len(role), len(context)) + fingerprint + role + context)
+        return struct.pack("<Q", checksum(self.seed(96), tail)) + tail
+
     def footer(self, start, hashes, extents, cost, file_bytes, replaces):
         columns = padded(struct.pack(f"<{len(hashes)}Q{len(extents)}H", *hashes, *extents))
         trailer = b"phifoot1" + struct.pack("<QQdQQQ", len(hashes), start, cost, file_bytes,
@@ -116,6 +121,13 @@ def vectors():
     yield shown("columns", columns)
     yield shown("trailer", trailer)
     yield shown("value-file", File(2, 0, 1_800_000_000, bytes(range(16)), SPACE).header)
+    bundle = File(4, 64, 1_800_000_000, bytes(range(16)), SPACE)
+    columns, trailer = bundle.footer(40_248, [0, *hashes[:2], 0], [0xC008, 0x0003, 0x4007, 0xC000 + 40_008 // 8],
+                                     1500.0 + 2e9, 0, 0)
+    yield shown("bundle-header", bundle.header)
+    yield shown("description", bundle.description(bytes([7] * 32), b"values", b"squares"))
+    yield shown("bundle-columns", columns)
+    yield shown("bundle-trailer", trailer)
     yield shown("digest", LONG_KEY_DIGEST)
     for length in 0, 1, 3, 4, 8, 16, 17, 48, 112, 113, 225, 300:
         yield shown(f"hash-{length}", struct.pack("<Q", key_hash(bytes(at & 255 for at in range(length)))))

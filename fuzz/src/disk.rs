@@ -34,6 +34,12 @@ impl Sample {
         values.iter().map(|(key, value)| (key.to_vec(), value.to_vec())).collect()
     }
 
+    /// The path of a file in the directory, which is made.
+    pub fn file_path(&self, name: &str) -> PathBuf {
+        std::fs::create_dir_all(&self.0).unwrap();
+        self.0.join(name)
+    }
+
     /// The only sealed segment.
     pub fn segment(&self) -> PathBuf {
         self.file(|name| name.ends_with(".seg"))

@@ -101,7 +101,7 @@ private:
     static constexpr std::uint64_t sign = max_int + 1;
     static constexpr std::uint64_t infinity = 0x7FF0000000000000;
 
-    using words [[gnu::vector_size(16)]] = std::uint64_t;
+    using lanes [[gnu::vector_size(16)]] = std::uint8_t;
 
     static std::uint64_t canonical(std::uint64_t bits) noexcept {
         if (bits == sign) return 0;
@@ -133,26 +133,30 @@ private:
         }
         put(0x05, canonical(bits));
     }
-    /// Copies doubles, four in a step. Most arrays have no number below 0: others are read again, one by one.
+    /// Copies doubles, four in a step, and finds the largest of their highest bytes. Most arrays have no number below 0
+    /// and none above 2^1008, where that byte is 0x7F: others are read again, one by one.
     void put_doubles(const double* first, std::size_t count) noexcept {
-        words found{};
+        lanes largest{};
         std::size_t i = 0;
         for (; i + 4 <= count; i += 4) {
-            found |= copied<words>(first + i, at_ + 8 * i);
-            found |= copied<words>(first + i + 2, at_ + 8 * i + 16);
+            largest = larger(largest, copied<lanes>(first + i, at_ + 8 * i));
+            largest = larger(largest, copied<lanes>(first + i + 2, at_ + 8 * i + 16));
         }
-        std::uint64_t bits = found[0] | found[1];
-        for (; i < count; ++i) bits |= copied<std::uint64_t>(first + i, at_ + 8 * i);
-        if ((bits & sign) != 0) correct(at_, count);
+        std::uint8_t highest = largest[7] > largest[15] ? largest[7] : largest[15];
+        for (; i < count; ++i) {
+            const std::uint8_t one = static_cast<std::uint8_t>(copied<std::uint64_t>(first + i, at_ + 8 * i) >> 56);
+            if (one > highest) highest = one;
+        }
+        if (highest >= 0x7F) correct(at_, count);
         at_ += 8 * count;
     }
-    /// Sets the sign for negative numbers and zeros, and for the largest exponent.
-    template <class Words>
-    [[gnu::always_inline]] static Words copied(const double* from, std::uint8_t* to) noexcept {
-        Words bits;
+    [[gnu::always_inline]] static lanes larger(lanes one, lanes other) noexcept { return one > other ? one : other; }
+    template <class Bits>
+    [[gnu::always_inline]] static Bits copied(const double* from, std::uint8_t* to) noexcept {
+        Bits bits;
         std::memcpy(&bits, from, sizeof bits);
         std::memcpy(to, &bits, sizeof bits);
-        return bits | (bits + (sign - infinity));
+        return bits;
     }
     [[gnu::noinline]] static void correct(std::uint8_t* doubles, std::size_t count) noexcept {
         for (std::size_t i = 0; i < count; ++i, doubles += 8) {

@@ -85,8 +85,11 @@ public:
     bytes(const void* data, std::size_t size) noexcept : raw_{static_cast<const std::uint8_t*>(data), size} {}
     /// NUL-terminated text, without the NUL. Must not be null.
     bytes(const char* text) noexcept : bytes(text, std::strlen(text)) {}
-    /// A null pointer is not text; this also refuses the number 0.
+    /// A null pointer is not text.
     bytes(std::nullptr_t) = delete;
+    /// A number is neither text nor a range; `bytes_of(number)` has its bytes, and `key` the key of arguments.
+    template <class Number, std::enable_if_t<std::is_arithmetic_v<Number> || std::is_enum_v<Number>, int> = 0>
+    bytes(Number use_bytes_of_or_key) = delete;
     constexpr bytes(phicache_bytes raw) noexcept : raw_(raw) {}
     /// The elements of a contiguous range.
     template <class Range, std::enable_if_t<detail::is_plain_range<Range> && !detail::is_char_array<Range>, int> = 0>

@@ -245,6 +245,10 @@ class dict_cache : public owner<phicache_dict_cache, phicache_dict_cache_free>,
                    public viewable<dict_cache, phicache_dict_cache> {
 public:
     using owner::owner;
+    dict_cache(dict_cache&&) noexcept = default;
+    dict_cache& operator=(dict_cache&&) noexcept = default;
+    dict_cache(const dict_cache&) = delete;  // said here too, so that the message is short
+    dict_cache& operator=(const dict_cache&) = delete;
     /// A cache with the configuration of the process, or another one. Allocates no table before the first entry.
     explicit dict_cache(const cache_options& options = {}, config_ref settings = {})
         : dict_cache(try_make(options, settings).value()) {}

@@ -136,6 +136,16 @@ struct is_expected : std::false_type {};
 template <class T>
 struct is_expected<expected<T>> : std::true_type {};
 
+/// What a function returns, without `expected` and references.
+template <class T>
+struct returned {
+    using type = T;
+};
+template <class T>
+struct returned<expected<T>> : returned<T> {};
+template <class Returned>
+using returned_t = typename returned<remove_cvref<Returned>>::type;
+
 /// The type of the objects in the stored bytes: characters, the elements of a range, or the type itself.
 template <class T, class = void>
 struct stored_element {
@@ -162,6 +172,8 @@ inline constexpr bool reads_back<T, Function, std::enable_if_t<!std::is_void_v<s
 
 /// Stores the value that a function returned as bytes; MICE and purview caches have writers of their own.
 struct write_bytes {
+    template <class T>
+    static constexpr bool takes = is_content<T>;
     template <class T>
     static expected<void> write(result& out, const T& returned) {
         return out.try_write(returned);
@@ -418,6 +430,34 @@ std::int32_t run_memoized(void* user_data, void* call_data, phicache_bytes, phic
     } else {
         return frame.error.template run<Writer>(raw, frame.keep, *static_cast<Function*>(user_data));
     }
+}
+
+/// The C callback of a function that `memoize` takes. Any other function fails here, near the caller's line: further
+/// down the message would be long.
+template <class Writer, class T, class Function>
+constexpr phicache_compute callback_of() noexcept {
+    constexpr bool in_place = std::is_invocable_v<Function&, result&>;
+    constexpr bool is_called = in_place || std::is_invocable_v<Function&>;
+    static_assert(is_called, "the function takes nothing, or a result&");
+    if constexpr (in_place) {
+        using Returned = std::invoke_result_t<Function&, result&>;
+        constexpr bool is_good = std::is_void_v<Returned> || std::is_same_v<Returned, expected<void>>;
+        static_assert(is_good, "a function that takes a result& writes there; it returns nothing, or expected<void>");
+        if constexpr (is_good) return &run_memoized<Writer, T, Function>;
+    } else if constexpr (is_called) {
+        using Returned = std::invoke_result_t<Function&>;
+        if constexpr (std::is_void_v<Returned>) {
+            static_assert(in_place, "the function returns its value, or takes a result& and writes there");
+        } else {
+            constexpr bool is_good = Writer::template takes<returned_t<Returned>>;
+            static_assert(is_good,
+                          "the function returns what `set` of this cache takes; for a purview cache it returns a "
+                          "std::vector (or the like) of node_set or of 64-bit masks, for a MICE cache it returns a "
+                          "phicache::mice");
+            if constexpr (is_good) return &run_memoized<Writer, T, Function>;
+        }
+    }
+    return nullptr;
 }
 
 /// A function of the caller as the user data of `run_memoized`.

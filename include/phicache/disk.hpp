@@ -49,6 +49,10 @@ class disk_cache : public owner<phicache_disk_cache, phicache_disk_cache_free>,
                    public viewable<disk_cache, phicache_disk_cache> {
 public:
     using owner::owner;
+    disk_cache(disk_cache&&) noexcept = default;
+    disk_cache& operator=(disk_cache&&) noexcept = default;
+    disk_cache(const disk_cache&) = delete;  // said here too, so that the message is short
+    disk_cache& operator=(const disk_cache&) = delete;
     /// The cache of a context: what the values are and how they are computed (algorithm, settings, version). Change the
     /// context when the code changes. All objects of this process with the same context and directory are of one cache,
     /// and need the same options.
@@ -72,6 +76,22 @@ public:
     static expected<disk_cache> try_shared(const fingerprint& identity, text role, const cache_options& options = {},
                                            config_ref settings = {}) {
         return detail::create_shared_cache<disk_cache>(identity, role, options, settings);
+    }
+
+    /// The values of a file to which a dict cache was saved, which stay there and are only read: a store returns
+    /// `status::refused_disabled`, and a computed value is returned and not stored. The file may belong to another
+    /// user, and be on a file system that cannot be written. `context` is the one that it was saved with. See "Saved
+    /// caches" in phicache.h.
+    static disk_cache open(text path, bytes context, const cache_options& options = {}, config_ref settings = {}) {
+        return try_open(path, context, options, settings).value();
+    }
+    /// @copydoc open
+    static expected<disk_cache> try_open(text path, bytes context, const cache_options& options = {},
+                                         config_ref settings = {}) {
+        return detail::create<disk_cache>([&](phicache_disk_cache** out) {
+            const phicache_cache_options raw = detail::to_c(options);
+            return phicache_disk_cache_open(settings.handle(), &raw, path.c_str(), context, out);
+        });
     }
 
     /// Waits until all values that this process has stored in the cache are on the storage device, so that they survive
@@ -108,6 +128,20 @@ inline expected<std::vector<phicache_disk_item>> try_disk_list(config_ref settin
 /// @copydoc try_disk_list
 inline std::vector<phicache_disk_item> disk_list(config_ref settings = {}, bool verify = false) {
     return try_disk_list(settings, verify).value();
+}
+
+/// What a file is to which a cache was saved, and what it contains. `verify` reads every value, and counts the damaged
+/// ones.
+inline expected<phicache_disk_item> try_describe_saved(text path, bool verify = false) {
+    phicache_disk_item item{};
+    item.struct_size = sizeof item;
+    if (const phicache_status code = phicache_bundle_describe(path.c_str(), verify, &item); code < 0)
+        return failure(code);
+    return item;
+}
+/// @copydoc try_describe_saved
+inline phicache_disk_item describe_saved(text path, bool verify = false) {
+    return try_describe_saved(path, verify).value();
 }
 
 /// Removes all values of an identity, of all roles, from the configured directory. Processes that use it go on, and

@@ -107,14 +107,10 @@ decltype(auto) convert_result(Call&& call) {
 
 /// An argument, by constant reference: it becomes part of the key.
 template <class A>
-struct argument {
-    static_assert(!std::is_rvalue_reference_v<A> &&
-                      (!std::is_lvalue_reference_v<A> || std::is_const_v<std::remove_reference_t<A>>),
-                  "the arguments of a memoized function are values or constant references");
-    using type = const remove_cvref<A>&;
-};
+using argument_t = const remove_cvref<A>&;
 template <class A>
-using argument_t = typename argument<A>::type;
+inline constexpr bool is_argument = !std::is_rvalue_reference_v<A> &&
+                                    (!std::is_lvalue_reference_v<A> || std::is_const_v<std::remove_reference_t<A>>);
 
 /// The shape of a function: whether it writes in place, the type that its memo returns, and its arguments.
 template <bool InPlace, class Result, class... A>
@@ -185,6 +181,31 @@ struct trampoline {
         }
     }
     static void drop(void* user_data) noexcept { delete static_cast<F*>(user_data); }
+};
+
+/// Whether the arguments of a signature can be part of a key, a function takes them, and its result converts to that of
+/// the signature.
+template <class F, class Shape>
+struct fit;
+template <class F, class Result, class... A>
+struct fit<F, shape<false, Result, A...>> {
+    static constexpr bool has_arguments = (is_argument<A> && ...);
+    static constexpr bool takes = std::is_invocable_v<F&, argument_t<A>...>;
+    static constexpr bool returns = [] {
+        if constexpr (takes) {
+            using Returned = std::invoke_result_t<F&, argument_t<A>...>;
+            return std::is_void_v<Returned> || std::is_convertible_v<Returned, Result> ||
+                   std::is_same_v<typename owned_result<remove_cvref<Returned>>::type, Result>;
+        } else {
+            return true;
+        }
+    }();
+};
+template <class F, class Result, class... A>
+struct fit<F, shape<true, Result, A...>> {
+    static constexpr bool has_arguments = (is_argument<A> && ...);
+    static constexpr bool takes = std::is_invocable_v<F&, result&, argument_t<A>...>;
+    static constexpr bool returns = true;
 };
 
 /// Gives the ownership of a function to C: `make(user_data, handle**)` registers it, and C deletes it, also on an
@@ -298,6 +319,7 @@ class method_calls<shape<InPlace, Result, Object&, A...>>
       public function_calls<method_calls<shape<InPlace, Result, Object&, A...>>, Result, cache, Object&,
                             argument_t<A>...> {
 protected:
+    static constexpr bool has_arguments = (is_argument<A> && ...);
     using method_calls::shared_owner::shared_owner;
     using frame = call_frame<Result, Object&, argument_t<A>...>;
     template <class F>
@@ -393,23 +415,19 @@ public:
     template <class F>
     static expected<memo> try_make(F&& function, const memo_options& options = {}, config_ref settings = {}) {
         using Stored = std::decay_t<F>;
-        static_assert(!std::is_member_pointer_v<Stored>,
-                      "a member function needs its object; it is for phicache::method");
-        using Trampoline = typename base::template trampoline_of<Stored>;
-        if (const expected<void> version = try_check_version(); !version) return version.error();
-        phicache_memo* handle = nullptr;
-        const expected<void> registered =
-            detail::register_function(std::forward<F>(function), &handle, [&](void* stored, phicache_memo** out) {
-                return phicache_memo_new(settings.handle(), &Trampoline::compute, stored, &Trampoline::drop,
-                                         options.maximum_memory_percent.value_or(memory_configured),
-                                         static_cast<std::int32_t>(options.types),
-                                         options.store ? options.store->handle() : nullptr,
-                                         options.prefix.empty() ? nullptr : options.prefix.c_str(), out);
-            });
-        if (!registered) return registered.error();
-        return memo(handle, options.types, [](void* stored) {
-            return callback<Signature>(detail::reference<Stored>{static_cast<Stored*>(stored)});
-        });
+        using fit = detail::fit<Stored, typename detail::shape_of<Signature>::type>;
+        constexpr bool is_member = std::is_member_pointer_v<Stored>;
+        constexpr bool is_bad = is_member || !fit::has_arguments;
+        static_assert(!is_member, "a member function needs its object; it is for phicache::method");
+        static_assert(is_member || fit::has_arguments,
+                      "the arguments of a memoized function are values or constant references");
+        static_assert(is_bad || fit::takes, "the function does not take the arguments in the signature");
+        static_assert(is_bad || fit::returns,
+                      "the result of the function does not convert to the type in the signature");
+        if constexpr (!is_bad && fit::takes && fit::returns) {
+            return make<Stored>(std::forward<F>(function), options, settings);
+        }
+        return failure(status::error_invalid_argument, "");
     }
 
     /// The hits and misses of this memo, and the number of entries of its cache.
@@ -439,6 +457,25 @@ public:
 
 private:
     using bare = callback<Signature> (*)(void*);
+
+    template <class Stored, class F>
+    static expected<memo> make(F&& function, const memo_options& options, config_ref settings) {
+        using Trampoline = typename base::template trampoline_of<Stored>;
+        if (const expected<void> version = try_check_version(); !version) return version.error();
+        phicache_memo* handle = nullptr;
+        const expected<void> registered =
+            detail::register_function(std::forward<F>(function), &handle, [&](void* stored, phicache_memo** out) {
+                return phicache_memo_new(settings.handle(), &Trampoline::compute, stored, &Trampoline::drop,
+                                         options.maximum_memory_percent.value_or(memory_configured),
+                                         static_cast<std::int32_t>(options.types),
+                                         options.store ? options.store->handle() : nullptr,
+                                         options.prefix.empty() ? nullptr : options.prefix.c_str(), out);
+            });
+        if (!registered) return registered.error();
+        return memo(handle, options.types, [](void* stored) {
+            return callback<Signature>(detail::reference<Stored>{static_cast<Stored*>(stored)});
+        });
+    }
     memo(phicache_memo* handle, typing types, bare unwrap) noexcept : base(handle, types), bare_(unwrap) {}
 
     bare bare_;
@@ -481,6 +518,7 @@ public:
         : method(try_make(prefix, std::forward<F>(function), kind).value()) {}
     template <class F>
     static expected<method> try_make(text prefix, F&& function, method_kind kind = method_kind::plain) {
+        static_assert(base::has_arguments, "the arguments of a memoized function are values or constant references");
         using Trampoline = typename base::template trampoline_of<std::decay_t<F>>;
         if (const expected<void> version = try_check_version(); !version) return version.error();
         phicache_method* handle = nullptr;

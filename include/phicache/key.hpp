@@ -136,7 +136,7 @@ public:
             step([&] { return phicache_key_add_uint(handle(), element); });
         } else if constexpr (std::is_floating_point_v<U>) {
             static_assert(sizeof(U) <= 8, "floating-point numbers have at most 64 bits");
-            step([&] { return phicache_key_add_double(handle(), element); });
+            step([&] { return phicache_key_add_double(handle(), static_cast<double>(element)); });
         } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
             if constexpr (std::is_pointer_v<T>) {
                 if (element == nullptr) return add(nullptr);

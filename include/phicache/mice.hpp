@@ -61,23 +61,20 @@ inline mice<> from_c(const phicache_mice& raw) noexcept {
 /// Stores a returned record in the format of MICE records.
 struct write_mice {
     template <class T>
+    static constexpr bool takes = is_mice<T>::value;
+    template <class T>
     static expected<void> write(result& out, const T& returned) {
-        if constexpr (is_mice<T>::value) {
-            using Payload = decltype(returned.payload);
-            if constexpr (is_gathered<Payload>) {
-                const std::size_t size = gathered_size(returned.payload);
-                const phicache_mice raw = to_c(returned, {nullptr, size});
-                std::uint8_t* payload = nullptr;
-                if (const phicache_status code = phicache_result_mice(out.handle(), &raw, &payload); code < 0)
-                    return failure(code);
-                return gather(returned.payload, payload, size);
-            } else {
-                const phicache_mice raw = to_c(returned, to_bytes(returned.payload));
-                return checked(phicache_result_mice(out.handle(), &raw, nullptr));
-            }
+        using Payload = decltype(returned.payload);
+        if constexpr (is_gathered<Payload>) {
+            const std::size_t size = gathered_size(returned.payload);
+            const phicache_mice raw = to_c(returned, {nullptr, size});
+            std::uint8_t* payload = nullptr;
+            if (const phicache_status code = phicache_result_mice(out.handle(), &raw, &payload); code < 0)
+                return failure(code);
+            return gather(returned.payload, payload, size);
         } else {
-            static_assert(always_false<T>, "the function returns a phicache::mice");
-            return {};
+            const phicache_mice raw = to_c(returned, to_bytes(returned.payload));
+            return checked(phicache_result_mice(out.handle(), &raw, nullptr));
         }
     }
 };
@@ -248,6 +245,10 @@ class mice_cache : public owner<phicache_mice_cache, phicache_mice_cache_free>,
                    public viewable<mice_cache, phicache_mice_cache> {
 public:
     using owner::owner;
+    mice_cache(mice_cache&&) noexcept = default;
+    mice_cache& operator=(mice_cache&&) noexcept = default;
+    mice_cache(const mice_cache&) = delete;  // said here too, so that the message is short
+    mice_cache& operator=(const mice_cache&) = delete;
     /// A cache in this process, in Redis or on disk, as the configuration says. The parent, if any, must be the cache of the
     /// same system, uncut.
     explicit mice_cache(const subsystem& system, parent_cache parent = {}, const cache_options& options = {},
@@ -336,7 +337,7 @@ public:
 private:
     template <class Compute>
     static constexpr phicache_compute run_memoized =
-        &detail::run_memoized<detail::write_mice, pinned_mice, std::remove_reference_t<Compute>>;
+        detail::callback_of<detail::write_mice, pinned_mice, std::remove_reference_t<Compute>>();
 
     template <class New>
     static expected<mice_cache> make(New make_new, const subsystem& system, parent_cache parent,

@@ -162,6 +162,36 @@ public:
         return detail::create<entry_range>([&](phicache_walk** out) { return phicache_walk_new(any, out); });
     }
 
+    /// Saves the values of a cache in this process to one file, with what they cost to compute, and returns their
+    /// number. `context` says how they were computed. An older file stays until the new one is complete. See "Saved
+    /// caches" in phicache.h.
+    std::uint64_t save(text path, bytes context) const { return try_save(path, context).value(); }
+    /// @copydoc save
+    expected<std::uint64_t> try_save(text path, bytes context) const {
+        phicache_cache* any = nullptr;
+        if (const phicache_status code = detail::as_any(raw(), &any); code < 0) return failure(code);
+        std::uint64_t count = 0;
+        if (const phicache_status code = phicache_cache_save(any, path.c_str(), context, &count); code < 0)
+            return failure(code);
+        return count;
+    }
+
+    /// Loads the values of a saved cache of the same type and context, and returns what has become of them. Keys that
+    /// have a value keep it; values for which there is no room are refused. Fails without having loaded anything with
+    /// `status::error_invalid_argument` if the file was saved with another context, or has the MICE of another
+    /// subsystem or cut.
+    phicache_load_counts load(text path, bytes context) const { return try_load(path, context).value(); }
+    /// @copydoc load
+    expected<phicache_load_counts> try_load(text path, bytes context) const {
+        phicache_cache* any = nullptr;
+        if (const phicache_status code = detail::as_any(raw(), &any); code < 0) return failure(code);
+        phicache_load_counts counts{};
+        counts.struct_size = sizeof counts;
+        if (const phicache_status code = phicache_cache_load(any, path.c_str(), context, &counts); code < 0)
+            return failure(code);
+        return counts;
+    }
+
 protected:
     using c = detail::c_functions<Handle>;
     Handle* raw() const noexcept { return static_cast<const Cache&>(*this).handle(); }
@@ -236,29 +266,24 @@ public:
     /// (see `value_writer`), and replaces an older value. If the store is refused, the older value stays.
     template <class Content>
     outcome set(bytes key, const Content& content) const {
-        return try_set(key, content).value();
+        return detail::with_bytes(content, set_call(key)).value();
     }
     /// @copydoc set
     template <class Content>
     expected<outcome> try_set(bytes key, const Content& content) const {
-        return detail::with_bytes(content,
-                                  [&](bytes stored) { return detail::stored(c::set(this->raw(), key, stored)); });
+        return detail::with_bytes(content, set_call(key));
     }
 
     /// The same, and tells the cache what it would cost to compute the value again, in computing time (0 or less: not
     /// known). A full cache that evicts keeps what costs the most for each byte.
     template <class Content>
     outcome set_with_cost(bytes key, const Content& content, std::chrono::nanoseconds cost) const {
-        return try_set_with_cost(key, content, cost).value();
+        return detail::with_bytes(content, set_call(key, cost)).value();
     }
     /// @copydoc set_with_cost
     template <class Content>
     expected<outcome> try_set_with_cost(bytes key, const Content& content, std::chrono::nanoseconds cost) const {
-        phicache_cache* any = nullptr;
-        if (const phicache_status code = c::as_cache(this->raw(), &any); code < 0) return failure(code);
-        return detail::with_bytes(content, [&](bytes stored) {
-            return detail::stored(phicache_cache_set_with_cost(any, key, stored, detail::to_cost(cost)));
-        });
+        return detail::with_bytes(content, set_call(key, cost));
     }
 
     /// The value of a key, pinned; computed by `compute` on a miss. `compute` takes no argument and returns the content
@@ -335,36 +360,35 @@ public:
     /// @copydoc set
     template <class Content>
     outcome set(const key_parts& key, const Content& content) const {
-        return try_set(key, content).value();
+        return detail::with_bytes(content, set_call(key)).value();
     }
     /// @copydoc set
     template <class Content>
     expected<outcome> try_set(const key_parts& key, const Content& content) const {
-        return detail::with_bytes(content, [&](bytes stored) {
-            return detail::stored(detail::set_parts(this->raw(), key, stored));
-        });
+        return detail::with_bytes(content, set_call(key));
     }
     /// @copydoc memoize
     template <class Compute>
     value memoize(const key_parts& key, Compute&& compute) const {
-        return memoize_parts<value>(key, compute);
+        return detail::memoize_parts<value>(this->raw(), key, run_memoized<value, Compute>, detail::erased(compute));
     }
     /// @copydoc memoize
     template <class Compute>
     expected<value> try_memoize(const key_parts& key, Compute&& compute) const {
-        return try_memoize_parts<value>(key, compute);
+        return detail::try_memoize_parts<value>(this->raw(), key, run_memoized<value, Compute>,
+                                                detail::erased(compute));
     }
     /// @copydoc memoize
     template <class T, class Compute>
     T memoize(const key_parts& key, Compute&& compute) const {
         static_assert(detail::reads_back<T, Compute>, "the function returns another type than the T of memoize<T>");
-        return memoize_parts<T>(key, compute);
+        return detail::memoize_parts<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
     /// @copydoc memoize
     template <class T, class Compute>
     expected<T> try_memoize(const key_parts& key, Compute&& compute) const {
         static_assert(detail::reads_back<T, Compute>, "the function returns another type than the T of memoize<T>");
-        return try_memoize_parts<T>(key, compute);
+        return detail::try_memoize_parts<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
 
     /// Fills a reader for lookups of the calling thread in this cache, for loops: see `reader`.
@@ -389,15 +413,24 @@ public:
 private:
     template <class T, class Compute>
     static constexpr phicache_compute run_memoized =
-        &detail::run_memoized<detail::write_bytes, T, std::remove_reference_t<Compute>>;
+        detail::callback_of<detail::write_bytes, T, std::remove_reference_t<Compute>>();
 
-    template <class T, class Compute>
-    T memoize_parts(const key_parts& key, Compute& compute) const {
-        return detail::memoize_parts<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
+    // What stores bytes under a key. `set` and `try_set` both call `with_bytes` themselves, so that a message about content
+    // that is no value is one level shorter.
+    auto set_call(bytes key) const noexcept {
+        return [cache = this->raw(), key](bytes stored) { return detail::stored(c::set(cache, key, stored)); };
     }
-    template <class T, class Compute>
-    expected<T> try_memoize_parts(const key_parts& key, Compute& compute) const {
-        return detail::try_memoize_parts<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
+    auto set_call(bytes key, std::chrono::nanoseconds cost) const noexcept {
+        return [cache = this->raw(), key, cost](bytes stored) -> expected<outcome> {
+            phicache_cache* any = nullptr;
+            if (const phicache_status code = c::as_cache(cache, &any); code < 0) return failure(code);
+            return detail::stored(phicache_cache_set_with_cost(any, key, stored, detail::to_cost(cost)));
+        };
+    }
+    auto set_call(const key_parts& key) const noexcept {
+        return [cache = this->raw(), &key](bytes stored) {
+            return detail::stored(detail::set_parts(cache, key, stored));
+        };
     }
 
     auto get_call(bytes key) const noexcept {

@@ -60,9 +60,10 @@ struct c_functions<phicache_purview_cache> {
 /// Stores a returned range of node sets or of masks.
 struct write_masks {
     template <class T>
+    static constexpr bool takes =
+        std::is_same_v<element_t<T>, node_set> || std::is_same_v<element_t<T>, std::uint64_t>;
+    template <class T>
     static expected<void> write(result& out, const T& returned) {
-        static_assert(std::is_same_v<element_t<T>, node_set> || std::is_same_v<element_t<T>, std::uint64_t>,
-                      "the function returns a std::vector (or the like) of node_set or of 64-bit masks");
         return out.try_write(returned);
     }
 };
@@ -94,6 +95,10 @@ class purview_cache : public owner<phicache_purview_cache, phicache_purview_cach
                       public viewable<purview_cache, phicache_purview_cache> {
 public:
     using owner::owner;
+    purview_cache(purview_cache&&) noexcept = default;
+    purview_cache& operator=(purview_cache&&) noexcept = default;
+    purview_cache(const purview_cache&) = delete;  // said here too, so that the message is short
+    purview_cache& operator=(const purview_cache&) = delete;
     explicit purview_cache(const cache_options& options = {}, config_ref settings = {})
         : purview_cache(try_make(options, settings).value()) {}
     explicit purview_cache(config_ref settings) : purview_cache(cache_options{}, settings) {}
@@ -136,7 +141,7 @@ public:
 private:
     template <class Compute>
     static constexpr phicache_compute run_memoized =
-        &detail::run_memoized<detail::write_masks, purview_list, std::remove_reference_t<Compute>>;
+        detail::callback_of<detail::write_masks, purview_list, std::remove_reference_t<Compute>>();
 
     // Out of line, to keep calls small: see memoize_in.
     [[gnu::noinline]] purview_list memoize_by(direction dir, node_set mechanism, phicache_compute compute,

@@ -41,6 +41,10 @@ class redis_cache : public owner<phicache_redis_cache, phicache_redis_cache_free
                     public viewable<redis_cache, phicache_redis_cache> {
 public:
     using owner::owner;
+    redis_cache(redis_cache&&) noexcept = default;
+    redis_cache& operator=(redis_cache&&) noexcept = default;
+    redis_cache(const redis_cache&) = delete;  // said here too, so that the message is short
+    redis_cache& operator=(const redis_cache&) = delete;
     /// A cache with the configuration of the process, or another one; `size` and `clear` cover the whole namespace.
     /// Connects at the first use.
     explicit redis_cache(const cache_options& options = {}, config_ref settings = {})

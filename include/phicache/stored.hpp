@@ -202,6 +202,10 @@ private:
 
 namespace detail {
 
+/// Whether a T can be a value.
+template <class T>
+inline constexpr bool is_content = is_gathered<T> || std::is_convertible_v<const T&, bytes> || is_plain_object<T>;
+
 /// The bytes of a value to store: those of text, of the elements of a range, or of one object.
 template <class T>
 bytes to_bytes(const T& value) noexcept {
@@ -272,7 +276,6 @@ struct reader<T, std::enable_if_t<is_gathered<T>>> {
 template <class T>
 struct sequence_reader {
     using E = typename T::value_type;
-    static_assert(is_plain<E>, "the elements must be trivially copyable and no pointers");
     static bool fits(bytes stored) noexcept { return stored.size() % sizeof(E) == 0; }
     static T copy(bytes stored) { return copy_elements<T>(stored.data(), stored.size() / sizeof(E)); }
     static bool read(bytes stored, T& elements) {
@@ -282,7 +285,9 @@ struct sequence_reader {
 };
 template <class E, class A>
 struct reader<std::vector<E, A>, std::enable_if_t<!has_parts<std::vector<E, A>>::value>>
-    : sequence_reader<std::vector<E, A>> {};
+    : sequence_reader<std::vector<E, A>> {
+    static_assert(is_plain<E>, "the elements must be trivially copyable and no pointers");
+};
 template <class C, class Tr, class A>
 struct reader<std::basic_string<C, Tr, A>, void> : sequence_reader<std::basic_string<C, Tr, A>> {};
 

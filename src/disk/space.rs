@@ -14,15 +14,18 @@ use super::claims::Claims;
 use super::directory::Directory;
 use super::failure::{Failure, Outcome};
 use super::files;
-use super::format::{self, Content, Kind, PREFIX, Record, RecordKey};
+use super::format::{self, Content, Kind, PREFIX, Record, RecordKey, UNIT};
 use super::health::Health;
 use super::leases::Leases;
 use super::read_filter::ReadFilter;
 use super::stamp::Stamp;
 use super::value_files::OpenValue;
 use super::writer::Writer;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::sync::{Mutex, RwLock};
+
+/// The longest bundle in which an index can say where records are.
+const LONGEST_BUNDLE: u64 = (1 << 32) * UNIT as u64;
 
 /// How a space is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,6 +164,11 @@ impl Space {
     pub fn of_bundle(bundle: Bundle) -> Result<Self> {
         let (segment, description) = bundle.into_parts();
         let path = segment.path();
+        if segment.len()? > LONGEST_BUNDLE {
+            return Err(Error::Storage(
+                format!("{} is longer than 32 GiB and cannot be read in place; load it instead", path.display()).into(),
+            ));
+        }
         let directory = Directory::of_file(&path);
         let space = Space {
             claims: Claims::of(&directory),
@@ -312,7 +320,7 @@ impl Space {
         };
         let bytes = match located.segment.read(located.offset, located.extent) {
             Ok(bytes) => bytes,
-            Err(failure) if failure.is_absence() => return Ok(None),
+            Err(failure) if failure.is_absence() && !self.is_bundle => return Ok(None),
             Err(failure) if failure.is_foreign() => return damaged(),
             Err(failure) => return Err(failure),
         };
@@ -333,7 +341,7 @@ impl Space {
             Content::File(described) => match OpenValue::of_record(&located.segment, end, described) {
                 Ok(Some(file)) => FoundBytes::File(file),
                 Ok(None) => return damaged(),
-                Err(failure) if failure.is_absence() => return Ok(None),
+                Err(failure) if failure.is_absence() && !self.is_bundle => return Ok(None),
                 Err(failure) => return Err(failure),
             },
         };

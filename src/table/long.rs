@@ -77,8 +77,8 @@ mod x86 {
         }
     }
 
-    /// Finds a key, with this hash, that the first bucket does not decide. With these arguments, the common one keeps no
-    /// [`Hashed`] in memory.
+    /// Finds a key, with this hash, that the first bucket does not decide. These arguments are passed in registers: a
+    /// [`Hashed`] would be in memory, also when the first bucket decides.
     ///
     /// # Safety
     /// As for [`find`].
@@ -176,5 +176,29 @@ mod x86 {
         let joined = join(join(join(a, b), join(c, d)), join(join(e, f), join(g, h)));
         let spread = join(join(join(joined, p), q), r);
         _mm_cvtsi128_si64(spread).cast_unsigned()
+    }
+
+    #[cfg(all(test, not(shuttle)))]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn long_keys_are_equal_when_all_their_bytes_are() {
+            if super::super::detect().is_none() {
+                return;
+            }
+            for len in super::super::SHORTEST..400 {
+                let key: Vec<u8> = (0..len).map(|at| at as u8).collect();
+                // SAFETY: the processor has the instructions, and the keys are long enough.
+                let equal = |a: &[u8], b: &[u8]| unsafe { keys_equal(a, b) };
+                assert!(equal(&key, &key.clone()));
+                assert!(!equal(&[&key[..], &[0]].concat(), &key), "{len} bytes, one more");
+                for at in 0..len {
+                    let mut other = key.clone();
+                    other[at] ^= 0x80;
+                    assert!(!equal(&key, &other), "{len} bytes, byte {at}");
+                }
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use phicache::redis::{Cause, Endpoint, Server, Store, Token};
 
 use super::cluster::Cluster;
-use super::server::{Running, endpoint, eventually, soon};
+use super::server::{Running, connect, endpoint, eventually, soon};
 
 const PLAIN: Store = Store { ttl: None, only_new: false };
 const SLACK: Duration = Duration::from_secs(20);
@@ -50,6 +50,13 @@ fn a_cluster_looks_like_one_server() {
         assert_eq!((health.connections, health.failures, health.refusals), (3, 0, 0));
     }
     assert!(cluster.0.iter().all(|node| node.calls("keys") == 0));
+    // A URL that does not say that it is a cluster: most keys are at other nodes.
+    let plain = connect(&cluster.url(false).replace("?cluster=yes", ""));
+    let failure = keys(20).iter().find_map(|key| plain.get(key).err()).unwrap().to_string();
+    assert!(failure.contains("add cluster=yes to the URL"), "{failure}");
+    let health = plain.health();
+    assert!(health.refusals == 1 && health.failures == 0, "{health:?}");
+    assert_eq!(health.last_error, Some(failure));
 }
 
 #[test]

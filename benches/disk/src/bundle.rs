@@ -1,7 +1,8 @@
-//! A cache saved to one file: saving, loading it in another process and in the same one, and reading it in place.
+//! A cache saved to one file: saving, loading it in another process and in the same one, and reading it in place. In CPU
+//! time, with that of the kernel: one thread works, and the file is in the page cache.
 
+use std::fs;
 use std::path::Path;
-use std::time::Instant;
 
 use phicache::cache::{self, Cache, DictCache, Options};
 use phicache::config::Config;
@@ -10,17 +11,28 @@ use crate::{key, shuffled, value};
 
 const CONTEXT: &[u8] = b"phicache-disk-bench";
 
+/// The nanoseconds that this thread has run.
+fn cpu() -> u64 {
+    let line = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    line.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// Prints the nanoseconds that `work` takes, and returns its result.
+fn measured<R>(work: impl FnOnce() -> R) -> R {
+    let began = cpu();
+    let result = work();
+    println!("{}", cpu() - began);
+    result
+}
+
 fn dict() -> Cache {
     DictCache::dict(Config::new().unwrap(), Options::default()).unwrap().into()
 }
 
-fn load(path: &Path, count: u64) -> u128 {
+fn load(path: &Path, count: u64) {
     let cache = dict();
-    let began = Instant::now();
-    let loaded = cache::load(&cache, path, CONTEXT).unwrap();
-    let nanoseconds = began.elapsed().as_nanos();
+    let loaded = measured(|| cache::load(&cache, path, CONTEXT).unwrap());
     assert_eq!(loaded.loaded, count);
-    nanoseconds
 }
 
 /// A worker: prints nanoseconds of saving and of loading in the same process, or of loading in another one, opening in
@@ -29,20 +41,15 @@ pub fn work(what: &str, path: &Path, count: u64, len: usize) {
     if what == "save" {
         let cache = dict();
         (0..count).for_each(|number| cache.set(&key(number), &value(number, len)).unwrap().unwrap());
-        let began = Instant::now();
-        assert_eq!(cache::save(&cache, path, CONTEXT), Ok(count));
-        println!("{}", began.elapsed().as_nanos());
-        println!("{}", load(path, count));
-        return;
+        assert_eq!(measured(|| cache::save(&cache, path, CONTEXT)), Ok(count));
+        return load(path, count);
     }
-    println!("{}", load(path, count));
-    let began = Instant::now();
-    let opened = cache::open(Config::new().unwrap(), Options::default(), path, CONTEXT).unwrap();
-    println!("{}", began.elapsed().as_nanos());
+    load(path, count);
+    let opened = measured(|| cache::open(Config::new().unwrap(), Options::default(), path, CONTEXT).unwrap());
     let order = shuffled(count);
-    let began = Instant::now();
-    for number in order {
-        assert_eq!(opened.get(&key(number)).unwrap().unwrap().entry.value(), value(number, len));
-    }
-    println!("{}", began.elapsed().as_nanos());
+    measured(|| {
+        for number in order {
+            assert_eq!(opened.get(&key(number)).unwrap().unwrap().entry.value(), value(number, len));
+        }
+    });
 }

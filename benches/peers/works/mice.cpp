@@ -79,10 +79,13 @@ void measure_refusals(Session &session) {
                            }
                        }};
     const auto refused_mice = [&](const char *name, phicache_mice_cache *cache, double phi, phicache_status status) {
+        // Each key names its mechanism.
+        std::vector<phicache_mice> records;
+        for (std::uint64_t i = 0; i < keys.size(); i++) records.push_back(mice(i + 1, phi));
         return Side{name, [=, &keys](std::size_t count) {
-                        phicache_mice record = mice(1, phi);
                         for (std::size_t i = 0; i < count; i++)
-                            expect(status, phicache_mice_cache_set(cache, keys[i % ENTRIES].bytes(), &record));
+                            expect(status, phicache_mice_cache_set(cache, keys[i % ENTRIES].bytes(),
+                                                                   &records[i % ENTRIES]));
                     }};
     };
     const Side refused_memory = {"refused: memory", [&](std::size_t count) {

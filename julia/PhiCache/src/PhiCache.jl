@@ -20,6 +20,7 @@ Which type to use:
 * for other results of a system and of its cuts: one `DictCache` with [`cut_scoped_key`](@ref);
 * for the candidate purviews of a network: [`PurviewCache`](@ref);
 * for the next run of the program, or processes that share a directory: [`DiskCache`](@ref);
+* to pass results on in one file: [`save_cache`](@ref);
 * for several processes or machines with a server: [`RedisCache`](@ref), and `MICECache` with `kind=:redis`.
 
 [`Config`](@ref) has the memory limit and the other settings. [`info`](@ref), [`stats`](@ref) and
@@ -63,6 +64,7 @@ module PhiCache
 # | `method.jl`     | `CachedMethod`: a function that uses the cache of its object          |
 # | `subsystem.jl`  | `Fingerprint`, `Cut`, `Subsystem`                                     |
 # | `contents.jl`   | what is in the directory of disk caches                               |
+# | `saved.jl`      | a cache saved to one file                                             |
 # | `mice.jl`       | `Mice` and `MICECache`                                                |
 # | `registry.jl`   | all caches that have a name                                           |
 
@@ -77,6 +79,7 @@ export KeyBuilder, add!, encode_key, encode_typed_key, repertoire_key, mice_key,
 export set!, get_many, set_many!, entries, withvalue, ValueView, memoize!
 export redis_available, redis_ping, redis_health
 export disk_sync, disk_health, disk_list, disk_remove
+export save_cache, load_cache!, describe_saved
 export Fingerprint, Cut, Subsystem, damages, cut_scoped_key, fingerprint, iscut, nodes, would_store
 export named_caches, Status, PhiCacheError
 
@@ -108,6 +111,7 @@ include("macro.jl")
 include("method.jl")
 include("subsystem.jl")
 include("contents.jl")
+include("saved.jl")
 include("mice.jl")
 include("registry.jl")
 

@@ -12,6 +12,9 @@ struct CDiskItem
     context::NTuple{256,UInt8}
 end
 
+const EMPTY_ITEM = CDiskItem(sizeof(CDiskItem), Fingerprint(ntuple(_ -> 0x00, 32)), ntuple(_ -> 0x00, 256), 0, 0, 0, 0,
+                             0, ntuple(_ -> 0x00, 256))
+
 """
     disk_list(config=default_config(); verify=false) -> Vector of (fingerprint, role, segments, writers, bytes, records,
                                                                    damaged, context)
@@ -31,9 +34,7 @@ function disk_list(config::AnyConfig=default_config(); verify::Bool=false)
             break
         end
         # Other processes may store meanwhile.
-        empty = CDiskItem(sizeof(CDiskItem), Fingerprint(ntuple(_ -> 0x00, 32)), ntuple(_ -> 0x00, 256), 0, 0, 0, 0, 0,
-                          ntuple(_ -> 0x00, 256))
-        items = fill(empty, count[] + 8)
+        items = fill(EMPTY_ITEM, count[] + 8)
     end
     return [(fingerprint=item.fingerprint, role=text_of(item.role), segments=Int(item.segments),
              writers=Int(item.writers), bytes=Int(item.bytes), records=Int(item.records), damaged=Int(item.damaged),

@@ -4,6 +4,7 @@
     DiskCache{V}(context; directory=nothing, config=default_config(), name=nothing, max_bytes=0, near_bytes=0,
                  refresh=0, read_only=false, sync=false, trust_group=false, storage_errors=false, lease=0)
     DiskCache{V}(fingerprint, role; ...)
+    DiskCache{V}(context; file, ...)
 
 A cache in files: the next run of the program finds its values, and all processes that use the directory share them.
 Used like a [`DictCache`](@ref), with the same types `V`. (Do not use `Any` if programs with different versions of Julia
@@ -32,6 +33,11 @@ directory are one, and need the same options.
   it is killed, another one starts;
 * `verify_every`, `same`, `ondifference`: as for a [`DictCache`](@ref); values from files are verified too.
 
+With `file`, the values are those of a file to which [`save_cache`](@ref) has saved a `DictCache{V}` with this
+context. They stay there and are read when they are asked for. Nothing is written: a store is
+`PhiCache.REFUSED_DISABLED`, and a computed value is returned and not stored. The file may belong to another user. The
+options of directories have no effect then.
+
 Each record has a checksum; what is damaged is a miss, counted in `stats(cache).damaged`. `empty!` removes the values of
 this context only.
 """
@@ -51,8 +57,9 @@ mutable struct DiskCache{V} <: ByteCache{V}
     end
 end
 
-function DiskCache{V}(context::Union{AbstractString,Vector{UInt8}}; options...) where {V}
+function DiskCache{V}(context::Union{AbstractString,Vector{UInt8}}; file=nothing, options...) where {V}
     bytes = raw_key(context)
+    file === nothing || return open_saved(V, bytes, String(file); options...)
     return new_disk_cache(V, (key_bytes(bytes), "values"); options...) do config, options, out
         @c phicache_disk_cache_new(config::Ptr{Cvoid}, options::Ptr{COptions}, bytes::CBytes,
                                    out::Ptr{Ptr{Cvoid}})::Int32
@@ -73,6 +80,19 @@ function new_disk_cache(make, ::Type{V}, identity; directory=nothing, config=not
     pointer = new_cache((options, out) -> make(config, options, out), name, max_bytes, verification; disk...)
     # The directory exists now.
     return DiskCache{V}(pointer, config, verification, (realpath(config.disk_directory), identity...))
+end
+
+# A cache of the values in a file.
+function open_saved(::Type{V}, context, file; config=nothing, name=nothing, verify_every::Integer=0, same=isequal,
+                    ondifference=nothing, disk...) where {V}
+    check_storable(V)
+    config = something(config, default_config())
+    verification = Verification(verify_every, same, ondifference)
+    pointer = new_cache(name, 0, verification; disk...) do options, out
+        @c phicache_disk_cache_open(config::Ptr{Cvoid}, options::Ptr{COptions}, file::Cstring, context::CBytes,
+                                    out::Ptr{Ptr{Cvoid}})::Int32
+    end
+    return DiskCache{V}(pointer, config, verification, pointer)
 end
 
 free_handle(::Type{<:DiskCache}, pointer) = @c phicache_disk_cache_free(pointer::Ptr{Cvoid})::Int32

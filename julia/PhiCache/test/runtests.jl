@@ -9,8 +9,8 @@ using Serialization
 using Test
 
 const FILES = ["library", "nodes", "config", "keys", "any_key", "allocations", "values", "dict", "views", "compute",
-               "verify", "inplace", "purview", "memo", "macro", "method", "subsystem", "mice", "batch", "entries", "redis",
-               "disk", "registry", "handles", "threads", "precompile", "example"]
+               "verify", "inplace", "purview", "memo", "macro", "method", "subsystem", "mice", "batch", "entries",
+               "redis", "disk", "saved", "registry", "handles", "threads", "precompile", "example"]
 
 # The files to run. Most of the time is compilation, so CTest runs the parts at once: 1/2 is every second file.
 function chosen(arguments)

@@ -34,6 +34,8 @@ use crate::ffi::api::prelude::*;
 /// Saves the values of a cache to a file, with what they cost to compute. Other threads may use the cache meanwhile: what
 /// is there from the beginning to the end is saved; of what changes, the value before or after, or nothing.
 ///
+/// May wait for the file system.
+///
 /// @param cache      A cache in this process. Values that a MICE cache inherits are its parent's, and are not saved.
 /// @param path       The file. It is replaced if it exists; a symbolic link leads to the file that is replaced.
 /// @param context    What the values are and how they are computed: algorithm, settings, version. Not empty.
@@ -59,6 +61,8 @@ pub unsafe extern "C" fn phicache_cache_save(
 /// Loads the values of a file into a cache of the type that was saved. Each is stored as a value of
 /// `phicache_cache_set_with_cost` would be: one for which the cache has no room is refused, or others are evicted for it.
 /// Keys that have a value keep it.
+///
+/// May wait for the file system.
 ///
 /// @param cache    A cache in this process.
 /// @param path     The file.
@@ -88,6 +92,8 @@ pub unsafe extern "C" fn phicache_cache_load(
 /// `remove` and `clear` are errors. The file may be on a file system that cannot be written, and belong to another user. If
 /// it is replaced, the cache goes on with the old file; if it is truncated, what is gone is a miss.
 ///
+/// May wait for the file system.
+///
 /// @param config   [nullable] The configuration; NULL is the process default.
 /// @param options  [nullable] Name, limits and verified mode; NULL is all defaults. What concerns directories has no
 ///                 effect.
@@ -115,6 +121,8 @@ pub unsafe extern "C" fn phicache_disk_cache_open(
 }
 
 /// Gets what a file is to which a cache was saved, and what it contains.
+///
+/// May wait for the file system.
 ///
 /// @param path    The file.
 /// @param verify  0 reads the file's own list of its values; any other number reads and verifies all values.

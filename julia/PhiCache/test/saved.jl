@@ -1,0 +1,57 @@
+# Saved caches, in a new directory.
+
+mktempdir() do directory
+    file = joinpath(directory, "values.phi")
+
+    @testset "values are loaded, and keys keep theirs" begin
+        cache = DictCache{Vector{Float64}}()
+        cache["key"] = [0.25, 0.75]
+        cache["two", NodeSet(1)] = Float64[]
+        @test save_cache(cache, file, "version 1") == 2
+        other = DictCache{Vector{Float64}}()
+        other["key"] = [1.0]
+        @test load_cache!(other, file, "version 1") == (loaded=1, kept=1, refused=0, damaged=0)
+        @test other["key"] == [1.0] && other[("two", NodeSet(1))] == Float64[]
+        found = describe_saved(file; verify=true)
+        @test (found.role, found.context, found.records, found.damaged) == ("values", "version 1", 2, 0)
+        @test found.bytes == filesize(file)
+    end
+
+    @testset "another context loads nothing" begin
+        cache = DictCache{Vector{Float64}}()
+        error = try load_cache!(cache, file, "version 2") catch error; error end
+        @test error isa PhiCacheError && error.status == PhiCache.ERROR_INVALID_ARGUMENT
+        @test occursin("\"version 1\"", error.message) && occursin("\"version 2\"", error.message)
+        @test isempty(cache)
+        @test status_of(() -> DiskCache{Vector{Float64}}("version 2"; file=file)) == PhiCache.ERROR_INVALID_ARGUMENT
+        @test status_of(() -> load_cache!(cache, joinpath(directory, "no"), "c")) == PhiCache.ERROR_STORAGE
+        @test status_of(() -> describe_saved("/etc/passwd")) == PhiCache.ERROR_DAMAGED
+        @test status_of(() -> save_cache(cache, joinpath(directory, "no", "file"), "c")) == PhiCache.ERROR_STORAGE
+    end
+
+    @testset "a file is read in place" begin
+        cache = DiskCache{Vector{Float64}}("version 1"; file=file, name="saved")
+        @test cache["key"] == [0.25, 0.75] && length(cache) == 2
+        @test get(cache, "other", nothing) === nothing
+        @test set!(cache, "other", [1.0]) == PhiCache.REFUSED_DISABLED
+        @test get!(() -> [5.0], cache, "computed") == [5.0]
+        @test status_of(() -> delete!(cache, "key")) == PhiCache.ERROR_UNSUPPORTED
+        @test disk_health(cache).segments == 1
+        @test sort([sum(value) for (key, value) in cache]) == [0.0, 1.0]
+        @test status_of(() -> save_cache(cache, file, "version 1")) == PhiCache.ERROR_UNSUPPORTED
+        close(cache)
+    end
+
+    @testset "MICE belong to their subsystem" begin
+        network = Fingerprint(fill(0.5, 8, 3), trues(3, 3), "saved test")
+        system, other = Subsystem(network, (1, 0, 0), NodeSet(1, 2, 3)), Subsystem(network, (0, 0, 0), NodeSet(1, 2, 3))
+        cache = MICECache{Vector{Float64}}(system)
+        cache["k"] = Mice(CAUSE, NodeSet(1), NodeSet(2), 0.5, [1.0])
+        @test save_cache(cache, file, "L1") == 1
+        again = MICECache{Vector{Float64}}(system)
+        @test load_cache!(again, file, "L1").loaded == 1
+        @test again["k"].phi == 0.5
+        @test status_of(() -> load_cache!(MICECache{Vector{Float64}}(other), file, "L1")) ==
+              PhiCache.ERROR_INVALID_ARGUMENT
+    end
+end
