@@ -24,10 +24,10 @@ struct Structure {
 
 // The order in which `count` steps are taken. A process that shares results takes them in an order of its own, because
 // in a common order it would always wait for the result that another process computes.
-std::vector<std::size_t> order_of(std::size_t count, const Settings& settings) {
+std::vector<std::size_t> order_of(std::size_t count, bool own) {
     std::vector<std::size_t> order(count);
     std::iota(order.begin(), order.end(), 0);
-    if (is_shared(settings.caching.store)) std::shuffle(order.begin(), order.end(), std::mt19937_64(std::random_device()()));
+    if (own) std::shuffle(order.begin(), order.end(), std::mt19937_64(std::random_device()()));
     return order;
 }
 
@@ -35,7 +35,7 @@ std::vector<std::size_t> order_of(std::size_t count, const Settings& settings) {
 // difference.
 Structure uncut_structure(System& uncut, const Session& session, std::vector<Worker>& workers, const std::string& where) {
     const std::vector<NodeSet>& mechanisms = session.subsets;
-    const std::vector<std::size_t> order = order_of(mechanisms.size(), session.settings);
+    const std::vector<std::size_t> order = order_of(mechanisms.size(), is_shared(session.settings.caching.store));
     Structure structure;
     structure.mice.resize(2 * mechanisms.size());
     structure.phi.resize(mechanisms.size());
@@ -67,7 +67,8 @@ double sum_under(System& system, const Cut& cut, const Structure& structure, con
 std::vector<EvaluatedCut> evaluate_cuts(const Session& session, const System& uncut, const Structure& structure,
                                         std::vector<Worker>& workers, const std::string& where) {
     const std::vector<Cut> cuts = all_cuts(session.network.all());
-    const std::vector<std::size_t> order = order_of(cuts.size(), session.settings);
+    // In Redis there are no results of cuts.
+    const std::vector<std::size_t> order = order_of(cuts.size(), session.settings.caching.store == Store::disk);
     std::vector<EvaluatedCut> evaluated(cuts.size());
     Progress progress("cut", cuts.size(), where);
     divide(workers, order.size(), [&](Worker& worker, std::size_t step) {
