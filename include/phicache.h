@@ -2797,6 +2797,8 @@ phicache_status phicache_disk_sync(phicache_disk_cache *cache);
 /**
  * As `phicache_disk_sync`, for any cache on disk, such as a MICE cache.
  *
+ * May wait for the file system.
+ *
  * @param cache  A cache on disk.
  * @return OK; ERROR_INVALID_HANDLE if it is another type of cache; ERROR_STORAGE.
  */
@@ -3596,6 +3598,8 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  * set (`phicache_config_set_disk_directory`), or else in this process. Redis and a directory together are an error:
  * choose one, or call the function of one of them.
  *
+ * May wait for the file system, if the values are there.
+ *
  * @param config     [nullable] The configuration; NULL is the process default.
  * @param options    [nullable] Name and limit; NULL is no name and no limit.
  * @param subsystem  The subsystem of the MICE; it may be freed afterwards.
@@ -3650,6 +3654,8 @@ phicache_status phicache_redis_mice_cache_new(phicache_config *config,
  * Makes a MICE cache in the configuration's directory (see "Disk cache"). Its type is `phicache_mice_cache`: all
  * functions of this section work on it. Processes that compute the same system in the same context share its values,
  * and later runs find them. All caches of this process for the same system, uncut, in the same directory are one.
+ *
+ * May wait for the file system.
  *
  * @param config     [nullable] The configuration; NULL is the process default. The same for all caches of the system.
  * @param options    [nullable] Name, limits, and how to use the directory; NULL is all defaults. The same for all caches

@@ -76,8 +76,9 @@ def table(figures, value):
 
 def saved(program, folder, quick):
     """The table of a cache that is saved to one file."""
-    lines = ["| values of | entries | save, µs an entry | load | load, MB a second | in the same process | open in place | get "
-             "there | bytes an entry beyond key and value |", "|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
+    columns = ["values of", "entries", "save, µs an entry", "load", "load, MB a second", "in the same process",
+               "open in place", "get there", "bytes an entry beyond key and value"]
+    lines = [f"| {' | '.join(columns)} |", "|" + "---:|" * len(columns)]
     for value, entries in SAVED:
         runs = []
         for _ in range(1 if quick else ROUNDS):
@@ -86,9 +87,11 @@ def saved(program, folder, quick):
             print(f"  saved, values of {value} bytes", file=sys.stderr, flush=True)
         row = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
         rate = (16 + value) / row["load_ns"] * 1000
-        lines.append(f"| {value:,} | {row['entries']:,.0f} | {microseconds(row['save_ns'])} | {microseconds(row['load_ns'])} | "
-                     f"{rate:,.0f} | {microseconds(row['load_here_ns'])} | {microseconds(row['open_ns'])} | "
-                     f"{microseconds(row['get_ns'])} | {row['bytes'] - 16 - value:.0f} |")
+        times = [microseconds(row[name] or None) for name in ("save_ns", "load_ns", "load_here_ns", "open_ns", "get_ns")]
+        save, load, *others = times
+        cells = [f"{value:,}", f"{row['entries']:,.0f}", save, load, f"{rate:,.0f}", *others,
+                 f"{row['bytes'] - 16 - value:.0f}"]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -91,8 +91,9 @@ impl Bundle {
         &self.segment
     }
 
-    pub(super) fn into_parts(self) -> (Arc<Segment>, Description) {
-        (self.segment, self.description)
+    /// Its records, without its description.
+    pub(super) fn into_segment(self) -> Arc<Segment> {
+        self.segment
     }
 
     /// Calls `see` with each value, in the order of the file. `has_room` is asked before a long value is read. `ahead` is

@@ -134,59 +134,47 @@ impl Space {
     pub fn open(path: &Path, fingerprint: &[u8; 32], role: &str, options: Options) -> Result<Self> {
         let directory = Directory::new(path, options.trust_group, !options.read_only)?;
         let folder: PathBuf = directory.space(fingerprint, role);
+        let space = Self::new(directory, folder, format::space(fingerprint, role), options, false);
+        // Values of older formats are misses, until the bound removes them.
+        let own = space.folder.strip_prefix(space.directory.values()).expect("it is below");
+        let older = space.directory.older().into_iter().filter(|older| files::stat(&older.join(own)).is_ok());
+        older.for_each(|_| space.health.count_damaged());
+        Ok(space)
+    }
+
+    fn new(directory: Directory, folder: PathBuf, digest: [u8; 32], options: Options, is_bundle: bool) -> Self {
         let claims = Claims::of(&directory);
         let leases = Leases::new(&folder, (directory.directory_mode(), directory.file_mode()));
-        let health = Health::default();
-        // Values of older formats are misses, until the bound removes them.
-        let own = folder.strip_prefix(directory.values()).expect("it is below");
-        let older = directory.older().into_iter().filter(|older| files::stat(&older.join(own)).is_ok());
-        older.for_each(|_| health.count_damaged());
-        Ok(Space {
+        Space {
             directory,
             options,
             folder: folder.into(),
             context: None,
-            digest: format::space(fingerprint, role),
+            digest,
             catalog: RwLock::default(),
             writer: Mutex::default(),
             process: AtomicU32::new(std::process::id()),
             listed: Mutex::default(),
-            due: AtomicU64::new(0),
+            due: AtomicU64::new(if is_bundle { u64::MAX } else { 0 }),
             reads: ReadFilter::new(),
             claims,
             leases,
-            health,
-            is_bundle: false,
-        })
+            health: Health::default(),
+            is_bundle,
+        }
     }
 
     /// The values of a bundle, which are only read.
     pub fn of_bundle(bundle: Bundle) -> Result<Self> {
-        let (segment, description) = bundle.into_parts();
+        let segment = bundle.into_segment();
         let path = segment.path();
         if segment.len()? > LONGEST_BUNDLE {
             return Err(Error::Storage(
                 format!("{} is longer than 32 GiB and cannot be read in place; load it instead", path.display()).into(),
             ));
         }
-        let directory = Directory::of_file(&path);
-        let space = Space {
-            claims: Claims::of(&directory),
-            leases: Leases::new(&path, (directory.directory_mode(), directory.file_mode())),
-            directory,
-            options: Options { read_only: true, ..Options::default() },
-            folder: path.into(),
-            context: Some(description.context.into()),
-            digest: segment.header.space,
-            catalog: RwLock::default(),
-            writer: Mutex::default(),
-            process: AtomicU32::new(std::process::id()),
-            listed: Mutex::default(),
-            due: AtomicU64::new(u64::MAX),
-            reads: ReadFilter::new(),
-            health: Health::default(),
-            is_bundle: true,
-        };
+        let options = Options { read_only: true, ..Options::default() };
+        let space = Self::new(Directory::of_file(&path), path, segment.header.space, options, true);
         let (footer, is_damaged) = segment.parts()?;
         if is_damaged {
             space.health.count_damaged();

@@ -4,9 +4,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::ops::RangeInclusive;
 
 use once_cell::race::OnceBox;
-use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
+use rapidhash::v3::RapidSecrets;
 
-use super::long;
+use super::other_hash;
 
 /// The lengths of ordinary keys, which are hashed word by word, without a loop.
 pub(super) const ORDINARY: RangeInclusive<usize> = 8..=64;
@@ -86,11 +86,6 @@ fn hash_with(key: &[u8], secrets: &Secrets) -> u64 {
     of_ordinary(key, &secrets.words)
 }
 
-/// The hash of any key, by rapidhash.
-pub(super) fn of_other(key: &[u8], secrets: &RapidSecrets) -> u64 {
-    rapidhash_v3_seeded(key, secrets)
-}
-
 /// The hash of an ordinary key. Words from both ends are multiplied in pairs, each word mixed with a secret of its own,
 /// and the halves of each product are folded, as in rapidhash. Unlike there, the products are independent of each
 /// other.
@@ -128,8 +123,8 @@ pub(super) fn secrets() -> &'static Secrets {
 fn make_secrets() -> Box<Secrets> {
     // The standard library's hasher takes its keys from the system's random source.
     let words = RapidSecrets::seed(RandomState::new().hash_one(0u64));
-    let long = long::detect();
-    Box::new(Secrets { words, has_long: long.is_some(), of_other: long.unwrap_or(of_other) })
+    let long = other_hash::detect();
+    Box::new(Secrets { words, has_long: long.is_some(), of_other: long.unwrap_or(other_hash::by_rapidhash) })
 }
 
 /// Seeds the hash, so that no store has to.
@@ -146,8 +141,8 @@ mod tests {
     /// The hashes by which keys of this length may be hashed, on this processor and on others.
     fn all_hashes(key: &[u8]) -> Vec<u64> {
         let words = &secrets().words;
-        let mut hashes = vec![of_other(key, words)];
-        hashes.extend(long::detect().map(|hash| hash(key, words)));
+        let mut hashes = vec![other_hash::by_rapidhash(key, words)];
+        hashes.extend(other_hash::detect().map(|hash| hash(key, words)));
         if ORDINARY.contains(&key.len()) {
             hashes.push(of_ordinary(key, words));
         }

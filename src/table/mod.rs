@@ -9,7 +9,9 @@
 //! | `directory.rs` | the segments of a table |
 //! | `segment.rs` | a hash table of fixed size |
 //! | `bucket.rs` | one cache line: tag bytes, and slots with the addresses of entries |
-//! | `hash.rs`, `long.rs` | the keyed hash, seeded once per process; that of long keys, and lookups of them |
+//! | `long.rs` | lookups of long keys in one function, where the processor can |
+//! | `hash.rs` | the keyed hash, seeded once per process |
+//! | `other_hash.rs` | the hash of short and long keys |
 //! | `draft.rs` | an entry that is being written |
 //! | `entry.rs` | a finished entry, as readers see it |
 //! | `pin.rs` | keeps an entry alive |
@@ -42,8 +44,10 @@ mod evict;
 mod hash;
 mod header;
 mod holes;
+#[cfg(target_arch = "x86_64")]
 mod long;
 mod lookup;
+mod other_hash;
 mod part;
 mod pin;
 mod refusals;

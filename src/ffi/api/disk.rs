@@ -142,6 +142,8 @@ pub unsafe extern "C" fn phicache_disk_sync(cache: *mut phicache_disk_cache) -> 
 
 /// As `phicache_disk_sync`, for any cache on disk, such as a MICE cache.
 ///
+/// May wait for the file system.
+///
 /// @param cache  A cache on disk.
 /// @return OK; ERROR_INVALID_HANDLE if it is another type of cache; ERROR_STORAGE.
 #[unsafe(no_mangle)]
