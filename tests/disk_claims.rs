@@ -222,6 +222,12 @@ fn leases_of_another_host_end_by_their_age() {
     assert!(!space.has_lost(b"k", 3));
     space.release(b"k", 3, false);
     assert!(lease_files(scratch.path()).is_empty());
+    // Nor does one from a time to which the clock was set by mistake.
+    assert_eq!(space.claim(b"k", 4), Claimed::Granted);
+    let file = of_another_host(scratch.path(), 3_600_000);
+    let ahead = fs::metadata(&file).unwrap().modified().unwrap() + Duration::from_secs(7200);
+    OpenOptions::new().write(true).open(&file).unwrap().set_modified(ahead).unwrap();
+    assert!(!space.is_claimed(b"k"));
 }
 
 #[test]

@@ -4,14 +4,15 @@
 usage: iit-savings.py PROGRAM [ROUNDS]   analyse networks of three to seven nodes and write both files; takes minutes
        iit-savings.py PROGRAM --check    write nothing; fail if the committed counts differ from PROGRAM's
 
-Counts are the same on every machine, seconds are not, so --check compares only the table of counts. The second run needs
-a redis-server.
+Counts are the same on every machine, seconds are not, so --check compares only the table of counts. The second run in
+Redis needs a redis-server.
 """
 
 import json
 import math
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -31,6 +32,7 @@ MODES = [  # name, arguments, colour
     ("+ memo of distances", ["--cache", "dict", "--reuse", "parent"], "#56b4e9"),
     ("+ cut-scoped keys", ["--cache", "dict", "--reuse", "cuts"], "#d55e00"),
     ("second run, Redis", ["--cache", "redis", "--reuse", "cuts"], "#009e73"),
+    ("second run, disk", ["--cache", "disk"], "#cc79a7"),
 ]
 COUNTS = [
     ("distances", "distances"),
@@ -48,11 +50,15 @@ def analyse(program, rounds):
     rows = []
     with redis_server.Server(found) as server:
         for path in NETWORKS:
-            def run(arguments):
-                redis = ["--redis-url", server.url] if "redis" in arguments else []
-                return json.loads(subprocess.check_output([program, path, "--json"] + arguments + redis))
-            run(MODES[-1][1])  # the first run, which fills the server
-            reports = zip(*([run(arguments) for _, arguments, _ in MODES] for _ in range(rounds)))
+            with tempfile.TemporaryDirectory(prefix="phicache-iit-") as directory:
+                def run(arguments):
+                    shared = {"redis": ["--redis-url", server.url], "disk": ["--directory", directory]}
+                    return json.loads(subprocess.check_output(
+                        [program, path, "--json"] + arguments + shared.get(arguments[1], [])))
+                for name, arguments, _ in MODES:
+                    if name.startswith("second run"):
+                        run(arguments)  # the first one
+                reports = list(zip(*([run(arguments) for _, arguments, _ in MODES] for _ in range(rounds))))
             rows.append((path.stem, [min(each, key=lambda report: report["cpu_seconds"]) for each in reports]))
             print(path.stem, *(f"{report['cpu_seconds']:.3f}" for report in rows[-1][1]), flush=True)
     return rows
@@ -99,7 +105,7 @@ def stable_lines(page):
 def chart(rows):
     """Dots on logarithmic axes: a panel for the seconds and for each count, a line for each network, a colour for each
     mode. Each mode has its own height, so that dots of equal value lie below each other."""
-    left, top, panel, gap, line = 96, 84, 205, 34, 40
+    left, top, panel, gap, line = 96, 84, 205, 34, 46
     panels = [("seconds", "CPU seconds", lambda report: report["cpu_seconds"])]
     panels += [(key, title + " computed", lambda report, key=key: report["computed"][key]) for key, title in COUNTS]
     width = left + len(panels) * (panel + gap)
@@ -109,7 +115,7 @@ def chart(rows):
         f'viewBox="0 0 {width} {bottom + 40}" font-family="sans-serif" font-size="12" fill="#222222">',
         '<rect width="100%" height="100%" fill="#ffffff"/>',
         '<text x="16" y="24" font-size="15" font-weight="bold">The whole analysis of a network, all cuts included '
-        '(logarithmic)</text>',
+        '(logarithmic; hollow: 0)</text>',
     ]
     x = 16
     for name, _, colour in MODES:
@@ -137,9 +143,10 @@ def chart(rows):
             places = [place(value(report)) for report in reports]
             out.append(f'<line x1="{min(places):.1f}" y1="{y:g}" x2="{max(places):.1f}" y2="{y:g}" stroke="#bbbbbb" stroke-width="2"/>')
             for mode, ((name, _, colour), report, x) in enumerate(zip(MODES, reports, places)):
-                height = y + (mode - (len(MODES) - 1) / 2) * 7
+                height = y + (mode - (len(MODES) - 1) / 2) * 6.5
                 shown = f"{value(report):,.3g}" if key == "seconds" else f"{value(report):,}"
-                out.append(f'<circle cx="{x:.1f}" cy="{height:g}" r="4" fill="{colour}"><title>{name}: {shown}</title></circle>')
+                fill = colour if value(report) > 0 else "#ffffff"
+                out.append(f'<circle cx="{x:.1f}" cy="{height:g}" r="4" fill="{fill}" stroke="{colour}"><title>{name}: {shown}</title></circle>')
     out.append("</svg>\n")
     return "\n".join(out)
 

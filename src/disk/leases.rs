@@ -186,8 +186,9 @@ impl Lease {
         self.boot != 0 && self.boot == names::boot()
     }
 
+    /// A lease from the future has expired too, if it is further away than it lasts: a clock was set back.
     fn has_expired(&self, now: SystemTime) -> bool {
-        now.duration_since(self.modified).is_ok_and(|age| age > self.time)
+        now.duration_since(self.modified).unwrap_or_else(|ahead| ahead.duration()) > self.time
     }
 }
 
