@@ -99,7 +99,7 @@
  *
  * Memory
  *
- * The size of a cache includes its overhead: 32 bytes and some padding for each entry, and the table. Functions of
+ * The size of a cache includes its overhead: 24 bytes and some padding for each entry, and the table. Functions of
  * caches and keys return PHICACHE_ERROR_OUT_OF_MEMORY if an allocation fails. The process may end for lack of memory
  * while it makes a configuration, waits for another thread's computation, or formats the message of another error.
  *
