@@ -248,7 +248,8 @@ fn a_lease_of_this_host_ends_with_its_process_or_its_key() {
     assert!(space.has_lost(b"k", 2));
     space.release(b"k", 2, false);
     // Damaged, empty or foreign files keep nobody waiting.
-    for bytes in [&b""[..], b"phicache-lease-2 1 2 3\n", &[0xFF; 300]] {
+    let endless = b"phicache-lease-1 0badb007 word 18446744073709551615\n";
+    for bytes in [&b""[..], b"phicache-lease-2 1 2 3\n", endless, &[0xFF; 300]] {
         fs::write(&file, bytes).unwrap();
         assert_eq!(space.claim(b"k", 4), Claimed::Granted);
         space.release(b"k", 4, false);

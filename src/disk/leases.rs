@@ -24,6 +24,9 @@ const FOLDER: &str = "leases";
 /// The longest file.
 const LONGEST: usize = 256;
 
+/// The longest lease in milliseconds, three thousand years: the library takes no longer option.
+const LONGEST_MS: u64 = 100_000_000_000_000;
+
 /// The first word of a file, with the version.
 const MAGIC: &str = "phicache-lease-1";
 
@@ -178,7 +181,8 @@ impl Lease {
         words.next().filter(|word| *word == MAGIC)?;
         let boot = u32::from_str_radix(words.next()?, 16).ok()?;
         let token = words.next()?.to_owned();
-        let time = Duration::from_millis(words.next()?.parse().ok()?);
+        let time = words.next()?.parse().ok().filter(|time| *time <= LONGEST_MS)?;
+        let time = Duration::from_millis(time);
         words.next().is_none().then_some(Lease { boot, token, time, modified })
     }
 
