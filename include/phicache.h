@@ -3869,6 +3869,7 @@ phicache_status phicache_mice_decode(phicache_bytes record, phicache_mice *out);
  *     phicache_load_counts counts;
  *     counts.struct_size = sizeof counts;
  *     if (phicache_cache_load(cache, "results.phi", context, &counts) != PHICACHE_OK) puts(phicache_last_error());
+ *     use(counts.loaded, counts.refused);
  */
 
 /**

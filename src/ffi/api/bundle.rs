@@ -23,6 +23,7 @@
 //! phicache_load_counts counts;
 //! counts.struct_size = sizeof counts;
 //! if (phicache_cache_load(cache, "results.phi", context, &counts) != PHICACHE_OK) puts(phicache_last_error());
+//! use(counts.loaded, counts.refused);
 //! ```
 
 use std::path::Path;
