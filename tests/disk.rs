@@ -181,3 +181,31 @@ fn values_of_older_formats_are_misses_and_go_first() {
     assert_eq!((0..100).filter(|key| get(&current, &number(*key)).is_some()).count(), 100);
     assert_eq!(open(scratch.path(), bound).health().damaged(), 0);
 }
+
+#[test]
+fn what_is_stored_after_others_have_removed_all_is_found() {
+    let scratch = Scratch::new();
+    let seldom = Options { refresh: std::time::Duration::from_secs(3600), ..Options::default() };
+    for sync in [false, true] {
+        let space = open(scratch.path(), Options { sync, ..seldom });
+        let removals: [&dyn Fn(); 3] = [
+            &|| fs::remove_dir_all(scratch.path().join("1")).unwrap(),
+            &|| open(scratch.path(), at_once()).clear().unwrap(),
+            &|| {
+                let directory = Directory::new(scratch.path(), false, false).unwrap();
+                directory.discard(&directory.identity(&FINGERPRINT)).unwrap();
+            },
+        ];
+        for (number, remove) in removals.iter().enumerate() {
+            store(&space, b"first", b"1");
+            remove();
+            store(&space, b"second", &[number as u8]);
+            store(&space, b"long", &[number as u8; 50_000]);
+            space.sync().unwrap();
+            let other = open(scratch.path(), at_once());
+            assert_eq!(get(&other, b"first"), None, "removal {number}");
+            assert_eq!(get(&other, b"second"), Some(vec![number as u8]), "removal {number}");
+            assert_eq!(get(&other, b"long"), Some(vec![number as u8; 50_000]), "removal {number}");
+        }
+    }
+}

@@ -64,7 +64,13 @@ impl Space {
         let mut writer = self.writer.lock();
         self.leave_parent_writer(&mut writer);
         for (at, entry) in entries.iter().enumerate() {
-            done(at, self.watch(self.store_one(&mut writer, *entry)));
+            let mut stored = self.store_one(&mut writer, *entry);
+            if let Some(current) = writer.as_ref().filter(|current| current.is_removed()) {
+                // Somebody has removed all values. The next segment is at a place where it is found.
+                current.segment.set_lost();
+                stored = self.store_one(&mut writer, *entry);
+            }
+            done(at, self.watch(stored));
         }
     }
 

@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -110,6 +111,11 @@ impl Writer {
         self.end += bytes.len() as u64;
         self.records += 1;
         Ok(())
+    }
+
+    /// Whether somebody removed the file. What is appended then is gone.
+    pub fn is_removed(&self) -> bool {
+        files::metadata(&self.file).is_ok_and(|metadata| metadata.nlink() == 0)
     }
 
     /// Has all records written to the storage device.

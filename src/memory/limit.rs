@@ -104,6 +104,9 @@ pub fn surely_full(bytes: u64, maximum: f64) -> bool {
     maximum == 0.0 || LIMIT.surely_full(bytes, maximum)
 }
 
+/// The least number of freed bytes for which the allocator is asked to return memory, which takes it milliseconds.
+const LEAST_GIVEN: i64 = 4 << 20;
+
 /// The last sample. Each number is valid by itself, also beside numbers of another sample, so no lock guards them.
 struct MemoryLimit {
     /// The bytes that the process may occupy; 0 before the first sample, `u64::MAX` if never known.
@@ -125,6 +128,8 @@ struct MemoryLimit {
     width: AtomicU64,
     /// The second in which the limits were last read.
     second: AtomicU64,
+    /// The most bytes that caches were seen to hold since the allocator returned memory.
+    most_held: AtomicI64,
 }
 
 static LIMIT: CachePadded<MemoryLimit> = CachePadded(MemoryLimit {
@@ -139,6 +144,7 @@ static LIMIT: CachePadded<MemoryLimit> = CachePadded(MemoryLimit {
     low: AtomicI64::new(0),
     width: AtomicU64::new(0),
     second: AtomicU64::new(0),
+    most_held: AtomicI64::new(0),
 });
 
 impl MemoryLimit {
@@ -218,7 +224,22 @@ impl MemoryLimit {
     fn fits_now(&self, bytes: u64, maximum: f64) -> bool {
         flush();
         self.measure(false);
-        self.fits(held::at_most(), bytes, maximum)
+        self.fits(held::at_most(), bytes, maximum) || self.gives_back() && self.fits(held::at_most(), bytes, maximum)
+    }
+
+    /// Has the allocator return free memory to the system, if caches have freed much since the last time; returns whether
+    /// it did. Caches of a few hundred kilobytes or less are mostly small blocks, which the allocator keeps.
+    fn gives_back(&self) -> bool {
+        let held = held::at_most();
+        let most = self.most_held.fetch_max(held, Relaxed).max(held);
+        if most - held < LEAST_GIVEN || self.most_held.compare_exchange(most, held, Relaxed, Relaxed).is_err() {
+            return false;
+        }
+        let gives = os::return_free_memory();
+        if gives {
+            self.measure(false);
+        }
+        gives
     }
 
     /// The bytes that the process occupies, by the last sample.
@@ -264,6 +285,7 @@ impl MemoryLimit {
             | Known::PROCESS_LIMITS.when(process_limits.is_some())
             | self.sample_groups(held, now, all, must);
         self.ceiling.store(ceiling.min(self.group_ceiling.load(Relaxed)), Relaxed);
+        self.most_held.fetch_max(held.least, Relaxed);
         let step = self.step(held.least + outside);
         self.width.store(2 * step as u64, Relaxed);
         self.low.store(held::at_most() - step, Relaxed);

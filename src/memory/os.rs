@@ -173,3 +173,14 @@ pub(super) fn field(text: &[u8], name: &[u8]) -> Option<u64> {
     let value = line.filter_map(|line| line.strip_prefix(name)).next()?;
     value.split(|byte| byte.is_ascii_whitespace()).find(|word| !word.is_empty()).and_then(number)
 }
+
+/// Has the allocator of the C library return free memory to the system; false if it cannot be asked.
+pub(super) fn return_free_memory() -> bool {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        // SAFETY: the function has no conditions.
+        unsafe { libc::malloc_trim(0) != 0 }
+    }
+    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+    false
+}
