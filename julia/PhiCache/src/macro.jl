@@ -14,7 +14,9 @@ of `Memo`. A return type in the signature, such as `f(x)::Vector{Float64}`, is `
     original(distance)      # the function without its cache
 
 Define more methods of `f` in the same way. They share the cache and the options of the first, but calls of different
-methods have different keys, and each method has its own return type. Defining or redefining a method clears the cache.
+methods have different keys, and each method has its own return type. Defining or redefining a method removes what the
+memo has stored in this process. Values on disk and in Redis stay: they belong to the version in the prefix, which you
+change when results change.
 An omitted argument has its default: with `f(x, y=2.0)`, `f(1)` and `f(1, 2.0)` are the same call. Write other macros,
 such as `@inline`, after `@phicache`. The name of an ordinary function cannot become a memo.
 
@@ -224,7 +226,7 @@ define(within::Module, name::Symbol, memo) =
 # A local memo.
 make_memo(f, prepare; options...) = Memo(f; prepare=prepare, options...)
 
-# The memo that is bound to the name already, cleared because its function has changed; or a new one.
+# The memo that is bound to the name already, without its values, because its function has changed; or a new one.
 function make_memo(f, prepare, within::Module, name::Symbol; options...)
     memo = defined_memo(f, within, name)
     memo === nothing && return Memo(f; prepare=prepare, options...)
@@ -232,7 +234,7 @@ function make_memo(f, prepare, within::Module, name::Symbol; options...)
     # A task that still computes with the old function may look up values, but stores none. (World ages of a process
     # that precompiles mean nothing in another one.)
     memo.world = ccall(:jl_generating_output, Cint, ()) == 0 ? ccall(:jl_get_world_counter, UInt, ()) : 0
-    return empty!(memo)
+    return forget!(memo)
 end
 
 # The options of a memo are those of its first definition. Only `returns` may differ from method to method; throw if

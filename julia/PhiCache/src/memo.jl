@@ -229,9 +229,31 @@ end
 
 function Base.empty!(memo::Memo)
     memo.cache === nothing || empty!(cache_of(memo))
+    return reset_counts!(memo)
+end
+
+function reset_counts!(memo::Memo)
     memo.hits[] = 0
     memo.misses[] = 0
     return memo
+end
+
+# Removes what the function has computed, because it changes. Values that outlive the process belong to the version in the
+# prefix: they stay. So do those of other memos on the same cache.
+function forget!(memo::Memo)
+    memo.cache === nothing && return reset_counts!(memo)
+    is_private(memo) && return empty!(memo)
+    cache = cache_of(memo)
+    if !outlives_process(cache)
+        prefix = borrow_builder(memo.typed, memo.typed ? EXACT : PLAIN, false)
+        add!(prefix, memo.prefix)
+        start = key_bytes(prefix)
+        release_key(prefix)
+        for key in collect(keys(cache))
+            length(key) >= length(start) && view(key, 1:length(start)) == start && delete!(cache, key)
+        end
+    end
+    return reset_counts!(memo)
 end
 
 """

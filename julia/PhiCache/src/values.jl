@@ -39,6 +39,10 @@ function encode(::Type{Array{T,N}}, value) where {T,N}
 end
 
 function encode(::Type{Any}, value)
+    # What is read back is a function of another type each time, which running code cannot call yet.
+    value isa Function && startswith(String(nameof(value)), "#") && throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
+        "the value is a closure or an anonymous function, which cannot be read back; return a named function, or a " *
+        "struct that can be called"))
     bytes = IOBuffer()
     Serialization.serialize(bytes, value)
     return take!(bytes)
@@ -62,8 +66,17 @@ function decode(::Type{T}, bytes::CBytes) where {T}
     return unsafe_load(Ptr{T}(bytes.data))
 end
 
-decode(::Type{Any}, bytes::CBytes) =
-    Serialization.deserialize(IOBuffer(unsafe_wrap(Array, bytes.data, bytes.len)))
+function decode(::Type{Any}, bytes::CBytes)
+    try
+        return Serialization.deserialize(IOBuffer(unsafe_wrap(Array, bytes.data, bytes.len)))
+    catch error
+        error isa InterruptException && rethrow()
+        throw(PhiCacheError(ERROR_DAMAGED,
+            "a value of $(bytes.len) bytes is no serialized Julia value that can be read here ($(sprint(showerror, error))); " *
+            "it was stored by a cache of another type, or its types are not defined here: define them first, or read it " *
+            "as the type that was stored"))
+    end
+end
 
 # The elements of an array are followed by its sizes; a vector needs none.
 sizes_length(N) = N == 1 ? 0 : 8N

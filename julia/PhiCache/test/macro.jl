@@ -58,6 +58,26 @@ end
     @test Base.invokelatest(double, 4) == 80
 end
 
+@testset "a definition leaves the values of others, and those that outlive the process" begin
+    mktempdir() do directory
+        chmod(directory, 0o700)
+        disk = DiskCache{Int}("definitions"; directory=directory)
+        here = DictCache{Int}()
+        within = Module()
+        Core.eval(within, :(using PhiCache))
+        for cache in (here, disk), name in (:one, :other)
+            define(body) = Core.eval(within, :(@phicache cache=$cache prefix=$("$name@1") $(Symbol(name, cache === disk))(x) = $body))
+            Base.invokelatest(define(1), 5)
+            length(cache) == 2 || continue
+            # `other` is defined again.
+            @test Base.invokelatest(define(2), 5) == (cache === disk ? 1 : 2)
+            @test length(cache) == 2
+        end
+        @test length(here) == length(disk) == 2
+        close(disk)
+    end
+end
+
 @testset "anything but a definition is refused at macro expansion" begin
     for code in (:(@phicache), :(@phicache 5), :(@phicache x -> x), 
                  :(@phicache Base.sin(x) = 1), :(@phicache typed f(x) = x), :(@phicache x = 1))

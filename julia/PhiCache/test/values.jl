@@ -89,3 +89,16 @@ end
     cache["key"][2] = 7
     @test cache["key"] == [1.0, 2.0]
 end
+
+@testset "what cannot be read back says so" begin
+    cache = DictCache()
+    error_of(f) = try f(); "" catch error; sprint(showerror, error) end
+    @test occursin("a struct that can be called", error_of(() -> cache["key"] = x -> x))
+    cache["key"] = sin
+    @test cache["key"] === sin && !haskey(cache, "other")
+    identity = Fingerprint(fill(0.5, 8, 3), trues(3, 3), "value types")
+    numbers, values = DictCache{Vector{Float64}}(identity, "role"), DictCache{Any}(identity, "role")
+    numbers["key"] = [1.0, 2.0]
+    @test occursin("read it as the type that was stored", error_of(() -> values["key"]))
+    @test error_of(() -> get!(() -> 0, values, "key")) != ""
+end
