@@ -129,6 +129,10 @@ fn the_bound_holds() {
     let there: Vec<u32> = (0..40_000).filter(|key| get(&space, &number(*key)).is_some()).collect();
     assert!(there.iter().all(|key| get(&space, &number(*key)) == Some(vec![*key as u8; 300])));
     assert!(there.len() > 8000 && there.contains(&39_999), "{}", there.len());
+    // What is not there any more was counted.
+    let evicted = space.health().evicted();
+    assert_eq!(evicted.entries + there.len() as u64, 40_000, "{evicted:?}");
+    assert!(evicted.bytes > evicted.entries * 300 && evicted.ns > 0, "{evicted:?}");
     assert_eq!(space.store(Entry { key: b"k", value: &vec![0; 2 << 20], cost_ns: 0 }).unwrap(), Stored::TooLong);
     store(&space, b"k", &vec![0; 900_000]);
 }
@@ -208,4 +212,20 @@ fn what_is_stored_after_others_have_removed_all_is_found() {
             assert_eq!(get(&other, b"long"), Some(vec![number as u8; 50_000]), "removal {number}");
         }
     }
+}
+
+#[test]
+fn what_took_long_to_compute_stays_when_the_directory_is_full() {
+    let scratch = Scratch::new();
+    let space = open(scratch.path(), Options { max_bytes: 4 << 20, ..Options::default() });
+    let is_expensive = |key: u32| key % 100 == 0;
+    for key in 0..40_000 {
+        let (key, value) = (number(key), [key as u8; 300]);
+        let cost_ns = if is_expensive(u32::from_le_bytes(key)) { 1_000_000_000 } else { 1000 };
+        assert_eq!(space.store(Entry { key: &key, value: &value, cost_ns }).unwrap(), Stored::Stored);
+    }
+    let left = |wanted: bool| {
+        (0..40_000).filter(|key| is_expensive(*key) == wanted && get(&space, &number(*key)).is_some()).count()
+    };
+    assert!(left(true) == 400 && left(false) < 20_000, "{} {}", left(true), left(false));
 }

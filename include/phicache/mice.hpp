@@ -308,7 +308,8 @@ public:
         return detail::stored(phicache_mice_cache_would_store(handle(), phi));
     }
 
-    /// Stores a record. Refused, checked in this order, if the subsystem is cut, φ is not positive, or memory is full.
+    /// Stores a record. Refused, checked in this order, if the subsystem is cut, φ is not positive, or memory is full. In
+    /// Redis and on disk a record is stored whatever its φ.
     template <class Payload>
     outcome set(bytes key, const mice<Payload>& record) const {
         return try_set(key, record).value();

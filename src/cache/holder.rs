@@ -111,8 +111,13 @@ fn shared(
                     && known.cache.verifier().map(Verifier::every) == options.verifier.as_deref().map(Verifier::every)
                     && known.name.as_deref() == name;
                 if !same {
+                    let place = match &identity.directory {
+                        Some(directory) => format!(" in {}", directory.display()),
+                        None => String::new(),
+                    };
                     return Err(Error::invalid(format!(
-                        "the shared cache \"{}\" exists with another configuration, name or options; use the same",
+                        "a cache of this identity or context, with the role \"{}\"{place}, exists with another \
+                         configuration, name or options; use the same, or free it first",
                         identity.role
                     )));
                 }

@@ -159,8 +159,9 @@ fn retire(directory: &Directory, bytes: u64, most: u64) -> u64 {
 }
 
 /// Removes segments until all together take at most `most` bytes, as far as that is possible: live segments of living
-/// processes stay. Values of older formats go first. Returns which segments were removed.
-pub fn enforce(directory: &Directory, most: u64) -> Outcome<Vec<Usage>> {
+/// processes stay. Values of older formats go first. Each segment is shown to `open` before it is removed, so that it can
+/// be read afterwards. Returns which segments were removed.
+pub fn enforce(directory: &Directory, most: u64, mut open: impl FnMut(&Usage)) -> Outcome<Vec<Usage>> {
     clean(directory)?;
     let mut found = survey(directory)?;
     let mut total: u64 = found.iter().map(|usage| usage.bytes).sum();
@@ -199,6 +200,7 @@ pub fn enforce(directory: &Directory, most: u64) -> Outcome<Vec<Usage>> {
         if total <= most {
             return Ok(removed);
         }
+        open(&usage);
         let path = usage.folder.join(usage.name.file(usage.state));
         match files::remove(&path).map_err(Failure::of("remove", &path)) {
             Ok(()) => {

@@ -10,7 +10,19 @@ use crate::sync::Mutex;
 pub struct Health {
     failures: AtomicU64,
     damaged: AtomicU64,
+    evicted: Mutex<Evicted>,
     last: Mutex<String>,
+}
+
+/// Values that this process has removed because the directory was full.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Evicted {
+    /// Their number.
+    pub entries: u64,
+    /// The bytes of their records.
+    pub bytes: u64,
+    /// About the nanoseconds that they took to compute.
+    pub ns: u64,
 }
 
 impl Health {
@@ -32,6 +44,18 @@ impl Health {
     pub(super) fn count_failure(&self, failure: &Failure) {
         self.failures.fetch_add(1, Relaxed);
         *self.last.lock() = failure.to_string();
+    }
+
+    /// What was removed because the directory was full.
+    pub fn evicted(&self) -> Evicted {
+        *self.evicted.lock()
+    }
+
+    pub(super) fn count_evicted(&self, evicted: Evicted) {
+        let mut all = self.evicted.lock();
+        all.entries += evicted.entries;
+        all.bytes += evicted.bytes;
+        all.ns += evicted.ns;
     }
 
     pub(super) fn count_damaged(&self) {

@@ -81,7 +81,7 @@ pub use claims::Claimed;
 pub use description::Description;
 pub use directory::Directory;
 pub use failure::{Failure, Outcome};
-pub use health::Health;
+pub use health::{Evicted, Health};
 pub use inspect::{Report, inspect, inspect_bundle};
 pub use space::{Found, Lookup, Options, Space};
 pub use store::{Entry, Stored};

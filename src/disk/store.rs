@@ -6,8 +6,10 @@ use super::catalog::{Growth, Located};
 use super::failure::{Failure, Outcome};
 use super::files;
 use super::format::{Content, FOOTER_PART, HEADER, Kind, LONGEST_RECORD, LONGEST_VALUE, Record, RecordKey, ValueFile};
+use super::health::Evicted;
 use super::names::Name;
 use super::open_files::Closes;
+use super::segment::{Segment, is_value};
 use super::space::{Options, Space};
 use super::writer::{Usable, Writer};
 use super::{bound, compact, context, value_files};
@@ -284,7 +286,11 @@ impl Space {
             let _ = self.watch(compact::compact(self));
         }
         let room = self.segment_bytes().max(bound::rounded(in_file)) + LONGEST_RECORD as u64;
-        let removed = bound::enforce(&self.directory, self.max_bytes().saturating_sub(room))?;
+        let mut opened = Vec::new();
+        let removed = bound::enforce(&self.directory, self.max_bytes().saturating_sub(room), |usage| {
+            let segment = (usage.folder == self.folder).then(|| self.known(&usage.name)).flatten();
+            opened.extend(segment.and_then(|(_, segment)| segment.file().ok()));
+        })?;
         let mut writer = {
             // A listing that was made before the segment would not show it.
             let _listed = self.listed.lock();
@@ -312,24 +318,30 @@ impl Space {
         Ok(writer)
     }
 
+    /// A segment with its number.
+    fn known(&self, name: &Name) -> Option<(u16, Arc<Segment>)> {
+        let catalog = self.catalog.read();
+        let known = catalog.segments().find(|(_, known)| known.segment.name == *name);
+        known.map(|(number, known)| (number, known.segment.clone()))
+    }
+
     /// Copies what is worth keeping from a segment that was removed to a new one: what this process has read, and what
     /// took long to compute; at most a quarter.
     fn rescue(&self, name: &Name, writer: &mut Writer) -> std::result::Result<(), (Failure, Usable)> {
-        let found = {
-            let catalog = self.catalog.read();
-            catalog
-                .segments()
-                .find(|(_, known)| known.segment.name == *name)
-                .map(|(number, known)| (number, known.segment.clone()))
-        };
-        let Some((number, segment)) = found else { return Ok(()) };
+        let Some((number, segment)) = self.known(name) else { return Ok(()) };
         // A segment whose descriptor was closed is gone.
         let Ok((footer, _)) = segment.parts() else { return Ok(()) };
         let len: u64 = footer.parts().map(|(.., extent)| extent.len() as u64).sum();
         let (mean, mut room) = (footer.cost / len.max(1) as f64, len.min(self.segment_bytes()) / 4);
+        let mut evicted = Evicted { ns: footer.cost as u64, ..Evicted::default() };
         for (hash, offset, extent) in footer.parts() {
             let counts = self.locate(hash).is_some_and(|its| its.offset == offset && its.segment.name == *name);
-            if extent.kind() != Kind::Value || !counts || extent.len() as u64 > room {
+            if !counts || !is_value(extent.kind()) {
+                continue;
+            }
+            evicted.entries += 1;
+            evicted.bytes += extent.len() as u64;
+            if extent.kind() != Kind::Value || extent.len() as u64 > room {
                 continue;
             }
             let Ok(bytes) = segment.read(offset, extent) else { continue };
@@ -340,11 +352,15 @@ impl Space {
                 record.encode(&writer.segment.header, writer.end, &mut copy);
                 let at = writer.end;
                 writer.append(&copy)?;
+                evicted.entries -= 1;
+                evicted.bytes -= extent.len() as u64;
+                evicted.ns = evicted.ns.saturating_sub(record.cost.max(0.0) as u64);
                 writer.replaces |= footer.replaces;
                 let _ = self.change(|catalog| catalog.note(writer.number, hash, at, extent));
             }
         }
         self.reads.clear();
+        self.health.count_evicted(evicted);
         let _listed = self.listed.lock();
         self.change(|catalog| catalog.drop_segments(&[number]));
         Ok(())

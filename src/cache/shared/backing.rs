@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use crate::cache::value::{Cost, Refusal};
+use crate::disk::Evicted;
 use crate::error::Result;
 use crate::table::Draft;
 
@@ -42,6 +43,11 @@ pub trait Backing: Send + Sync + 'static {
 
     /// The number of values for which `counts` returns true; `None` if the backing failed. Reads all of them.
     fn count(&self, counts: &dyn Fn(&[u8]) -> bool) -> Result<Option<u64>>;
+
+    /// What this process has removed because the backing was full, if it counts that.
+    fn evicted(&self) -> Option<Evicted> {
+        None
+    }
 
     /// The lookups of all its clients, if the backing counts them for this cache.
     fn lookups(&self) -> Result<Option<LookupCounts>> {

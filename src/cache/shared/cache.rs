@@ -17,6 +17,7 @@ use crate::cache::local::LocalCache;
 use crate::cache::options::Options;
 use crate::cache::value::{Cost, Origin, Refusal, Value};
 use crate::config::Config;
+use crate::disk::Evicted;
 use crate::error::Result;
 use crate::iit::Mice;
 use crate::sync::RwLock;
@@ -203,7 +204,14 @@ impl<B: Backing> SharedCache<B> {
     /// All counters.
     pub fn stats(&self) -> Result<Stats> {
         let info = self.info()?;
-        Ok(Stats { info, damaged: self.damaged.load(Relaxed), ..self.near().stats_of(info.size) })
+        let near = self.near().stats_of(info.size);
+        let evicted = self.backing.evicted().unwrap_or(Evicted {
+            entries: near.evictions,
+            bytes: near.evicted_bytes,
+            ns: near.evicted_ns,
+        });
+        let Evicted { entries: evictions, bytes: evicted_bytes, ns: evicted_ns } = evicted;
+        Ok(Stats { info, damaged: self.damaged.load(Relaxed), evictions, evicted_bytes, evicted_ns, ..near })
     }
 }
 

@@ -10,7 +10,7 @@ use super::polling;
 use crate::cache::options::{DiskOptions, Options};
 use crate::cache::value::{Cost, Origin, Refusal, Value};
 use crate::config::Config;
-use crate::disk::{self, Bundle, Claimed, Entry, Lookup, Outcome, Space, Stored};
+use crate::disk::{self, Bundle, Claimed, Entry, Evicted, Lookup, Outcome, Space, Stored};
 use crate::error::{Error, Result};
 use crate::iit::Subsystem;
 use crate::key::Fingerprint;
@@ -235,6 +235,10 @@ impl Backing for Disk {
             number += u64::from(read && counts(&value));
         }
         Ok(Some(number))
+    }
+
+    fn evicted(&self) -> Option<Evicted> {
+        Some(self.space.health().evicted())
     }
 
     fn longest_pause(&self) -> Duration {
