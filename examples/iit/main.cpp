@@ -32,6 +32,7 @@ std::vector<iit::Run> analyse(const iit::Network& network, const iit::Options& o
 }
 
 int run(const std::string& program, const std::vector<std::string>& arguments) {
+    iit::end_with_parent(program);
     const iit::Options options = iit::parse_options(arguments);
     if (options.help) {
         std::cout << iit::usage();

@@ -1,7 +1,9 @@
 #include "process.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +23,9 @@ extern char** environ;
 
 namespace iit {
 namespace {
+
+// What such a process is called, as its first argument says.
+constexpr char kName[] = "iit (one of several)";
 
 std::system_error failure(int code, const char* what) { return std::system_error(code, std::generic_category(), what); }
 
@@ -99,7 +104,7 @@ class Process {
 
 std::vector<std::string> arguments_for(const std::string& path, const std::string& redis_url, const Plan& plan) {
     const Settings& settings = plan.settings;
-    std::vector<std::string> arguments{"iit", path, "--json", "--force",
+    std::vector<std::string> arguments{kName, path, "--json", "--force",
                                        "--cache", settings.caching.store == Store::redis ? "redis" : "disk",
                                        "--reuse", settings.caching.reuse == Reuse::parent ? "parent" : "cuts",
                                        "--measure", settings.measure == Measure::emd ? "emd" : "l1",
@@ -150,6 +155,10 @@ void add(Result& sum, const Result& other) {
 }
 
 }  // namespace
+
+void end_with_parent(const std::string& program) {
+    if (program == kName) prctl(PR_SET_PDEATHSIG, SIGTERM);
+}
 
 Result analyse_in_new_processes(const std::string& path, const std::string& redis_url, const Plan& plan) {
     std::vector<std::unique_ptr<Process>> processes;

@@ -13,4 +13,7 @@ namespace iit {
 // error; the analysis fails only if all do. `redis_url` is empty for the environment's.
 Result analyse_in_new_processes(const std::string& path, const std::string& redis_url, const Plan& plan);
 
+// Ends this process with the one that began it, if that runs an analysis in new processes: nobody else reads its report.
+void end_with_parent(const std::string& program);
+
 }  // namespace iit

@@ -35,8 +35,8 @@ directory are one, and need the same options.
 
 With `file`, the values are those of a file to which [`save_cache`](@ref) has saved a `DictCache{V}` with this
 context. They stay there and are read when they are asked for. Nothing is written: a store is
-`PhiCache.REFUSED_DISABLED`, and a computed value is returned and not stored. The file may belong to another user. The
-options of directories have no effect then.
+`PhiCache.REFUSED_DISABLED`, and a computed value is returned and not stored. The file may belong to another user.
+`directory` and `max_bytes` are not options then.
 
 Each record has a checksum; what is damaged is a miss, counted in `stats(cache).damaged`. `empty!` removes the values of
 this context only.
