@@ -218,7 +218,7 @@ fn what_is_stored_after_others_have_removed_all_is_found() {
 fn what_took_long_to_compute_stays_when_the_directory_is_full() {
     let scratch = Scratch::new();
     let space = open(scratch.path(), Options { max_bytes: 4 << 20, ..Options::default() });
-    let is_expensive = |key: u32| key % 100 == 0;
+    let is_expensive = |key: u32| key.is_multiple_of(100);
     for key in 0..40_000 {
         let (key, value) = (number(key), [key as u8; 300]);
         let cost_ns = if is_expensive(u32::from_le_bytes(key)) { 1_000_000_000 } else { 1000 };
