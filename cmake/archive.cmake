@@ -60,9 +60,17 @@ add_custom_target(phicache_cargo COMMAND ${cargo_command} BYPRODUCTS "${cargo_ar
 # it is a third of the archive, and two archives with it can collide in one program. The shared library is linked from
 # cargo's archive, with its debug symbols; the linker leaves bitcode out.
 set(phicache_archive "${PROJECT_BINARY_DIR}/libphicache.a")
-if(CMAKE_OBJCOPY AND NOT PHICACHE_CARGO_PROFILE STREQUAL dev)  # a copy is faster, and tests do not mind
-  set(copy_archive ${CMAKE_OBJCOPY} --enable-deterministic-archives --remove-section=.llvmbc --remove-section=.llvmcmd)
-  if(phicache_debug_file)
+set(phicache_objcopy "${CMAKE_OBJCOPY}")
+if(phicache_objcopy MATCHES "llvm" AND NOT CMAKE_CROSSCOMPILING)
+  find_program(PHICACHE_GNU_OBJCOPY objcopy)
+  mark_as_advanced(PHICACHE_GNU_OBJCOPY)
+  if(PHICACHE_GNU_OBJCOPY)
+    set(phicache_objcopy "${PHICACHE_GNU_OBJCOPY}")
+  endif()
+endif()
+if(phicache_objcopy AND NOT PHICACHE_CARGO_PROFILE STREQUAL dev)  # a copy is faster, and tests do not mind
+  set(copy_archive ${phicache_objcopy} --enable-deterministic-archives --remove-section=.llvmbc --remove-section=.llvmcmd)
+  if(phicache_debug_file AND NOT phicache_objcopy MATCHES "llvm")  # GNU ld does not read what LLVM's 14 makes then
     list(APPEND copy_archive --strip-debug)
   endif()
 else()
