@@ -3859,8 +3859,8 @@ phicache_status phicache_mice_decode(phicache_bytes record, phicache_mice *out);
  * killed, an older file of that name stays as it was. Programs that have it open go on with it.
  *
  * Every value has a checksum, which is verified whenever it is read; what is damaged is a miss, and counted. Checksums
- * show damage, not intent: who chooses the path trusts the file, whoever it belongs to. `docs/disk-format.md` specifies
- * the file.
+ * show damage, not intent: a program that names a file trusts it, also one of another user. `docs/disk-format.md`
+ * specifies the file.
  *
  *     phicache_bytes context = { (const uint8_t *)"entropy of a channel, bits, version 1", 37 };
  *     uint64_t count;

@@ -198,7 +198,7 @@ impl Config {
         })
     }
 
-    /// A line about the variables in the environment that are probably mistyped; empty if there are none.
+    /// A line about the variables in the environment that are probably mistyped; empty if all are right.
     pub fn mistyped_variables() -> String {
         mistyped::message(&mistyped::of(std::env::vars_os().map(|(name, _)| name), &variable::ALL))
     }

@@ -10,25 +10,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use disk_sample::{Scratch, files};
+use disk_sample::{FAULTS, Scratch, files};
 use phicache::cache::{self, Cache, DictCache, Options, Walk};
 use phicache::config::Config;
 use phicache::disk::files::faults;
 use phicache::error::Error;
-
-/// The errors that file systems give, and a transfer in parts.
-const FAULTS: [(&str, i32); 10] = [
-    ("ENOSPC", libc::ENOSPC),
-    ("EDQUOT", libc::EDQUOT),
-    ("EFBIG", libc::EFBIG),
-    ("EIO", libc::EIO),
-    ("ESTALE", libc::ESTALE),
-    ("EROFS", libc::EROFS),
-    ("EACCES", libc::EACCES),
-    ("EMFILE", libc::EMFILE),
-    ("EINTR", libc::EINTR),
-    ("short transfer", faults::SHORT),
-];
 
 const CONTEXT: &[u8] = b"faults";
 

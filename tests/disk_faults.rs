@@ -12,23 +12,9 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use disk_sample::{Scratch, at_once, copy, files_ending, get, number, open, store, try_get};
+use disk_sample::{FAULTS, Scratch, at_once, copy, files_ending, get, number, open, store, try_get};
 use phicache::disk::files::faults;
 use phicache::disk::{Claimed, Entry, Options, Space, Stored};
-
-/// The errors that file systems give, and a transfer in parts.
-const FAULTS: [(&str, i32); 10] = [
-    ("ENOSPC", libc::ENOSPC),
-    ("EDQUOT", libc::EDQUOT),
-    ("EFBIG", libc::EFBIG),
-    ("EIO", libc::EIO),
-    ("ESTALE", libc::ESTALE),
-    ("EROFS", libc::EROFS),
-    ("EACCES", libc::EACCES),
-    ("EMFILE", libc::EMFILE),
-    ("EINTR", libc::EINTR),
-    ("short transfer", faults::SHORT),
-];
 
 static TURN: Mutex<()> = Mutex::new(());
 

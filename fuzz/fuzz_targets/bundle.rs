@@ -104,20 +104,7 @@ fuzz_target!(|data: &[u8]| {
         // The good file with changes.
         _ => {
             let mut bytes = good.clone();
-            for _ in 0..input.below(8) {
-                let place = input.number() as usize % bytes.len();
-                match input.below(3) {
-                    0 => bytes[place] ^= input.byte(),
-                    1 => {
-                        let taken = input.bytes(8);
-                        bytes.splice(place..place, taken.iter().copied());
-                    }
-                    _ => drop(bytes.drain(place..(place + usize::from(input.below(32))).min(bytes.len()))),
-                }
-                if bytes.is_empty() {
-                    break;
-                }
-            }
+            input.change(&mut bytes);
             std::fs::write(&path, &bytes).unwrap();
             check(&path, &values, bytes == good);
         }

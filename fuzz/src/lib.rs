@@ -33,6 +33,21 @@ impl<'d> Input<'d> {
         self.byte() % end
     }
 
+    /// Changes, inserts or removes some bytes of a file that is good.
+    pub fn change(&mut self, bytes: &mut Vec<u8>) {
+        for _ in 0..self.below(8) {
+            if bytes.is_empty() {
+                return;
+            }
+            let place = self.number() as usize % bytes.len();
+            match self.below(3) {
+                0 => bytes[place] ^= self.byte(),
+                1 => drop(bytes.splice(place..place, self.bytes(8).iter().copied())),
+                _ => drop(bytes.drain(place..(place + usize::from(self.below(32))).min(bytes.len()))),
+            }
+        }
+    }
+
     /// Yes or no.
     pub fn flag(&mut self) -> bool {
         self.below(2) == 1

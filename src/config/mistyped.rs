@@ -13,7 +13,7 @@ pub fn of(names: impl Iterator<Item = OsString>, known: &[&'static str]) -> Vec<
     found.into_iter().map(|(meant, name)| (name, meant)).collect()
 }
 
-/// A line about them; empty if there are none.
+/// A line about them; empty if all are right.
 pub fn message(found: &[(String, &'static str)]) -> String {
     let each: Vec<String> = found.iter().map(|(name, meant)| format!("{name} (did you mean {meant}?)")).collect();
     match each.is_empty() {
@@ -24,7 +24,7 @@ pub fn message(found: &[(String, &'static str)]) -> String {
 
 const PREFIX: &str = "PHICACHE_";
 
-/// The known name that a name is close to, if it is none itself.
+/// The known name that an unknown one is close to.
 fn meant(name: &str, known: &[&'static str]) -> Option<&'static str> {
     // Of a long name only the beginning can matter: known ones are shorter.
     let upper: String = name.chars().take(80).collect::<String>().to_ascii_uppercase();

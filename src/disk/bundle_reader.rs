@@ -1,7 +1,7 @@
 //! Reading a bundle: all of it in order, or as a space that is only read.
 //!
-//! Who chooses the path trusts the file, whoever owns it. Everything that is read from it is checked, so damage, and a
-//! file that changes meanwhile, give misses.
+//! A program that names a file trusts it, also one of another user. Everything that is read from it is checked, so
+//! damage, and a file that changes meanwhile, give misses.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

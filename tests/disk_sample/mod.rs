@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
+use phicache::disk::files::faults;
 use phicache::disk::{Entry, Lookup, Options, Space, Stored};
 
 /// A directory that is removed at the end.
@@ -43,6 +44,20 @@ impl Drop for Scratch {
         let _ = fs::remove_dir_all(&self.0);
     }
 }
+
+/// The errors that file systems give, and a transfer in parts.
+pub const FAULTS: [(&str, i32); 10] = [
+    ("ENOSPC", libc::ENOSPC),
+    ("EDQUOT", libc::EDQUOT),
+    ("EFBIG", libc::EFBIG),
+    ("EIO", libc::EIO),
+    ("ESTALE", libc::ESTALE),
+    ("EROFS", libc::EROFS),
+    ("EACCES", libc::EACCES),
+    ("EMFILE", libc::EMFILE),
+    ("EINTR", libc::EINTR),
+    ("short transfer", faults::SHORT),
+];
 
 pub const FINGERPRINT: [u8; 32] = [7; 32];
 
