@@ -174,6 +174,8 @@ fn a_cache_full_of_pins_refuses_until_one_is_released_and_then_stores_at_once() 
     let stored = (0..20_000).filter(|key| store_and_pin(*key, &mut pins)).count() as u64;
     assert!((1000..3000).contains(&stored), "{stored} are pinned");
     let before = cache.stats().unwrap();
+    // The pins in hazard slots are not counted, so their entries may be evicted in vain.
+    assert!(before.evictions <= 128, "{} of {stored} pinned entries were evicted in vain", before.evictions);
     for key in 20_000..30_000u64 {
         assert!(!set(&cache, key, 64), "{key} is stored in a cache full of pins");
         if key % 100 != 0 {

@@ -34,6 +34,8 @@ pub(super) struct Arena {
     pub(super) sparse: AtomicBool,
     /// Whether there is no room for another chunk, so that an old one must be evicted while the last one fills.
     pub(super) pressed: AtomicBool,
+    /// Whether a store was refused that waits for a pin to be released.
+    pub(super) awaits_release: AtomicBool,
     pub(super) chunks: Mutex<Chunks>,
 }
 
@@ -179,6 +181,7 @@ impl Arena {
             owed: AtomicU32::new(0),
             sparse: AtomicBool::new(false),
             pressed: AtomicBool::new(false),
+            awaits_release: AtomicBool::new(false),
             chunks: Mutex::default(),
         }
     }
@@ -274,6 +277,33 @@ impl Arena {
     /// Notes that there is nothing to evict.
     pub(super) fn owe_nothing(&self) {
         self.owed.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether no pin of an entry in the table has been released since a store was refused.
+    pub(super) fn awaits_release(&self) -> bool {
+        self.awaits_release.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether a refused store waits for a pin to be released.
+    pub(super) fn await_release(&self, awaits: bool) {
+        self.awaits_release.store(awaits, Ordering::Relaxed);
+    }
+
+    /// Lets the next search for a single entry begin at this one, whose last pin was released.
+    ///
+    /// # Safety
+    /// The entry is in this chunk, which is this arena's. The caller has a share in the chunk.
+    #[cold]
+    #[inline(never)]
+    pub(super) unsafe fn note_released(&self, chunk: *mut Chunk, entry: NonNull<Header>) {
+        let mut chunks = self.chunks.lock();
+        // SAFETY: the caller's promise.
+        unsafe {
+            if (*chunk).list.load(Ordering::Relaxed) == chunks.id {
+                (chunks.cursor, chunks.cursor_units) = (chunk, Chunk::units(chunk, entry));
+                self.await_release(false);
+            }
+        }
     }
 
     /// Notes that `bytes` were evicted.

@@ -231,6 +231,22 @@ impl Chunk {
         unsafe { (*chunk).list.load(Ordering::Relaxed) != 0 }
     }
 
+    /// Notes that the last pin of an entry in the table was released.
+    ///
+    /// # Safety
+    /// The entry is in this chunk. The caller still has a share in the chunk.
+    #[inline(always)]
+    pub(super) unsafe fn note_released(chunk: *mut Self, entry: NonNull<Header>) {
+        // SAFETY: a share keeps the chunk alive.
+        unsafe {
+            if let Some(arena) = &(*chunk).arena
+                && arena.awaits_release()
+            {
+                arena.note_released(chunk, entry);
+            }
+        }
+    }
+
     /// Takes back a block without shares.
     ///
     /// # Safety

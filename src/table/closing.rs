@@ -101,6 +101,37 @@ impl Chunks {
     }
 }
 
+impl Chunk {
+    /// Whether most of its first entries have counted pins, or it has nothing but pinned blocks. To evict pinned entries
+    /// would not free their memory. The others are found one by one ([`Arena::next_fitting`]).
+    ///
+    /// # Safety
+    /// The chunk is in a list of the arena, which the caller has locked. Only the table's writer calls this.
+    unsafe fn seems_pinned(chunk: *mut Chunk) -> bool {
+        const LOOKS: usize = 16;
+        // SAFETY: the caller's promise.
+        unsafe {
+            if (*chunk).is_barren.load(Ordering::Relaxed) {
+                return true;
+            }
+            // Each pin has a share in the chunk, too.
+            let looks = if (*chunk).shares.load(Ordering::Relaxed) > 1 { LOOKS } else { 0 };
+            let (mut at, mut pinned, mut others) = (CHUNK_HEADER, 0, 0);
+            for _ in 0..looks {
+                let Some((block, next)) = Self::block_at(chunk, at) else { break };
+                let shares = (*block.as_ptr()).shares.load(Ordering::Relaxed);
+                match (shares & IN_TABLE, shares & COUNT) {
+                    (0, _) => {}
+                    (_, 0) => others += 1,
+                    _ => pinned += 1,
+                }
+                at = next;
+            }
+            pinned > others
+        }
+    }
+}
+
 impl Arena {
     /// Whether another chunk of this size may be closed: what is closed and not yet freed takes little.
     fn may_close(&self, size: usize) -> bool {
@@ -108,23 +139,22 @@ impl Arena {
         closed == 0 || closed + size as u64 <= self.account.bytes() / PART_OF_MAX
     }
 
-    /// The oldest chunk, without those that have nothing but pinned blocks: a few of them are the youngest now. Only for
-    /// the table's writer.
+    /// The oldest chunk, without those whose entries are pinned: a few of them are the youngest now. Only for the table's
+    /// writer.
     pub(super) fn oldest(&self) -> Option<Oldest> {
         const PASSED: usize = 64;
         let mut chunks = self.chunks.lock();
         let mut chunk = chunks.oldest();
         // SAFETY: chunks in the list are alive; only the writer takes entries out of the table.
         unsafe {
-            for _ in 0..PASSED {
-                if chunk.is_null() || !(*chunk).is_barren.load(Ordering::Relaxed) {
-                    break;
+            let mut passed = 0;
+            while chunk.is_null() || Chunk::seems_pinned(chunk) {
+                if chunk.is_null() || passed == PASSED {
+                    return None;
                 }
                 chunks.renew(chunk);
                 chunk = chunks.oldest();
-            }
-            if chunk.is_null() || (*chunk).is_barren.load(Ordering::Relaxed) {
-                return None;
+                passed += 1;
             }
             if (*chunk).single {
                 chunks.renew(chunk);

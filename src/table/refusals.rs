@@ -1,9 +1,9 @@
 //! Refused insertions: whether another attempt to make room would end like the last one.
 //!
 //! An attempt that finds nothing to evict is not repeated before something has changed: an entry came or left, memory
-//! became free, or a pin was released. A counted share that is given up makes a hole. A hazard slot that is cleared
-//! leaves no trace, so the slots of the storing thread are compared, and those of others are left to a collection now
-//! and then.
+//! became free, or a pin was released. A counted share that is given up makes a hole, or tells the arena if the entry is
+//! in the table. A hazard slot that is cleared leaves no trace, so the slots of the storing thread are compared, and
+//! those of others are left to an attempt now and then.
 
 use super::arena::Arena;
 use crate::epoch::{protected, retire};
@@ -36,6 +36,8 @@ struct Attempt {
     held: u64,
     /// The hazard slots of the storing thread.
     protected: usize,
+    /// Whether another attempt is due.
+    is_due: bool,
 }
 
 impl Refusals {
@@ -57,14 +59,15 @@ impl Refusals {
             }
             false => (PER_COLLECTION, false),
         };
-        retire::may_free() || has_released || last.count.is_multiple_of(most)
+        last.is_due = has_released || last.count.is_multiple_of(most);
+        last.is_due || retire::may_free()
     }
 
     /// Whether nothing has changed since an attempt to make this much room was in vain.
     pub(super) fn is_in_vain(&self, weight: u64, changes: u64, arena: &Arena) -> bool {
         self.0.as_ref().is_some_and(|last| {
             let (now, then) = ((changes, arena.room(), arena.account.bytes()), (last.changes, last.room, last.held));
-            last.in_vain && weight >= last.weight && now == then
+            last.in_vain && !last.is_due && arena.awaits_release() && weight >= last.weight && now == then
         })
     }
 
@@ -76,6 +79,7 @@ impl Refusals {
             last.found_at = arena.age();
         }
         last.in_vain = arena.is_renewed_since(last.found_at);
+        arena.await_release(true);
         if last.in_vain {
             arena.owe_nothing();
         }

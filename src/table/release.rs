@@ -22,6 +22,9 @@ const RETIRED_PART: u64 = 128;
 /// Retired entries.
 const ENTRY: RetiredKind = RetiredKind { chain: 1, drop: drop_retired };
 
+/// The shares of an entry in the table that has one counted pin.
+const LAST_PIN: u32 = IN_TABLE | 1;
+
 /// Turns the table's share into a counted one, for the writer that removes the entry.
 ///
 /// # Safety
@@ -96,10 +99,14 @@ pub(super) unsafe fn release(entry: NonNull<Header>) {
         without_fork(|| {
             // Release: the reads of this owner come before the block is reused.
             let before = (*entry.as_ptr()).shares.fetch_sub(1, Ordering::Release);
-            if before & (COUNT | IN_TABLE) == 1 {
-                // Pairs with the Release of the other owners.
-                fence(Ordering::Acquire);
-                Chunk::put_back(chunk, entry);
+            match before & (COUNT | IN_TABLE) {
+                1 => {
+                    // Pairs with the Release of the other owners.
+                    fence(Ordering::Acquire);
+                    Chunk::put_back(chunk, entry);
+                }
+                LAST_PIN => Chunk::note_released(chunk, entry),
+                _ => {}
             }
             Chunk::release(chunk);
         });
