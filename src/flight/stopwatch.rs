@@ -6,11 +6,11 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use crate::epoch::{Participant, current};
-use crate::sync::monotonic_ns;
+use crate::sync::{monotonic_ns, stopwatch_ns};
 
 /// The computing time of one flight.
 pub(super) struct Stopwatch {
-    /// When it started, by the monotonic clock in nanoseconds.
+    /// When it started, in nanoseconds.
     started: AtomicU64,
     /// The thread that started it, plus one; 0 if that thread adds nothing up.
     thread: AtomicU32,
@@ -24,7 +24,7 @@ impl Stopwatch {
     pub(super) fn start() -> Self {
         let (thread, waited) = waited(current());
         Stopwatch {
-            started: AtomicU64::new(monotonic_ns()),
+            started: AtomicU64::new(stopwatch_ns()),
             thread: AtomicU32::new(thread),
             waited: AtomicU64::new(waited),
         }
@@ -34,7 +34,7 @@ impl Stopwatch {
     #[inline(always)]
     pub(super) fn restart(&self, thread: Option<&Participant>) {
         let (thread, waited) = waited(thread);
-        self.started.store(monotonic_ns(), Relaxed);
+        self.started.store(stopwatch_ns(), Relaxed);
         self.thread.store(thread, Relaxed);
         self.waited.store(waited, Relaxed);
     }
@@ -42,7 +42,7 @@ impl Stopwatch {
     /// The computing time, in nanoseconds, for this thread, if it has a participant.
     #[inline(always)]
     pub(super) fn computing(&self, thread: Option<&Participant>) -> u64 {
-        let age = monotonic_ns().saturating_sub(self.started.load(Relaxed));
+        let age = stopwatch_ns().saturating_sub(self.started.load(Relaxed));
         let waited_meanwhile = match waited(thread) {
             (thread, waited) if thread != 0 && thread == self.thread.load(Relaxed) => {
                 waited.saturating_sub(self.waited.load(Relaxed))

@@ -8,7 +8,7 @@
 //! | `model.rs` | the same locks under the model checker |
 //! | `try_arc.rs` | a reference-counted pointer whose allocation reports failure |
 //! | `lock_file.rs` | locks of bytes of a file, which end with the process |
-//! | `clock.rs` | the monotonic clock as one number |
+//! | `clock.rs` | the monotonic clock as one number, and a faster one for durations |
 //! | `cache_padded.rs` | padding against false sharing |
 //!
 //! All layers above use it. Imports only `error`.
@@ -25,7 +25,7 @@ mod model;
 mod try_arc;
 
 pub use cache_padded::{CachePadded, Padding, on_separate_lines};
-pub use clock::monotonic_ns;
+pub use clock::{monotonic_ns, stopwatch_ns};
 pub use lock::{Condvar, Mutex, MutexGuard, RwLock, atomic, process, wait_for, yield_now};
 pub use lock_file::{LockFile, Mode};
 pub(crate) use try_arc::try_box;
