@@ -55,6 +55,8 @@ struct State {
     /// The process that holds them: a forked child has none.
     process: u32,
     held: HashMap<u64, Held>,
+    /// The device and the inode of the open file.
+    file: Option<(u64, u64)>,
     /// Whether the file system has no such locks.
     unavailable: bool,
 }
@@ -99,7 +101,7 @@ impl Claims {
         }
         self.unlock_old(&mut state);
         let locked =
-            self.ready(&state, true).and_then(|()| match files::try_lock_byte(&self.locks, number, Mode::Exclusive)? {
+            self.ready(&mut state, true).and_then(|()| match files::try_lock_byte(&self.locks, number, Mode::Exclusive)? {
                 true => Ok(Claimed::Granted),
                 false => Ok(match files::locked_byte(&self.locks, number)? {
                     Some(Mode::Shared) => Claimed::Futile,
@@ -129,7 +131,7 @@ impl Claims {
             None if state.unavailable => return Ok(false),
             None => (),
         }
-        let locked = self.ready(&state, false).and_then(|()| files::locked_byte(&self.locks, number));
+        let locked = self.ready(&mut state, false).and_then(|()| files::locked_byte(&self.locks, number));
         match locked.map_err(Failure::of("look at", &self.path)) {
             // Nobody has claimed anything yet.
             Err(failure) if failure.is_absence() => Ok(false),
@@ -168,9 +170,9 @@ impl Claims {
     }
 
     /// Opens the file, if it is not open or is not the one at its path any more. It is made if that is allowed.
-    fn ready(&'static self, state: &State, make: bool) -> std::io::Result<()> {
+    fn ready(&'static self, state: &mut State, make: bool) -> std::io::Result<()> {
         // A file with claims stays in use.
-        if self.locks.is_open() && (!state.held.is_empty() || self.is_current()) {
+        if self.locks.is_open() && (!state.held.is_empty() || self.is_current(state)) {
             return Ok(());
         }
         let opened = match with_descriptor(|| files::open_to_lock(&self.path)) {
@@ -190,17 +192,15 @@ impl Claims {
             }
             opened => opened,
         };
-        self.locks.open(opened?);
+        let opened = opened?;
+        state.file = Some(identity(&files::metadata(&opened)?));
+        self.locks.open(opened);
         Ok(())
     }
 
     /// Whether the open file is the one at its path.
-    fn is_current(&self) -> bool {
-        let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
-        match (files::stat(&self.path), self.locks.metadata()) {
-            (Ok(of_path), Ok(of_file)) => identity(of_path) == identity(of_file),
-            _ => false,
-        }
+    fn is_current(&self, state: &State) -> bool {
+        files::stat(&self.path).is_ok_and(|metadata| state.file == Some(identity(&metadata)))
     }
 }
 
@@ -208,9 +208,14 @@ impl State {
     /// A forked child has no claims; its copy of the file is closed.
     fn leave_parent(&mut self) {
         if self.process != process() {
-            *self = State { process: process(), unavailable: self.unavailable, held: HashMap::new() };
+            *self = State { process: process(), unavailable: self.unavailable, ..State::default() };
         }
     }
+}
+
+/// The device and the inode, which no other file has while this one is open.
+fn identity(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
 
 /// Whether the file system, or the system, has no such locks.

@@ -24,6 +24,8 @@ pub struct Directory {
     root: PathBuf,
     /// Whether members of the directory's group may write into it, and are trusted.
     trusts_group: bool,
+    /// The user of the process that opened it.
+    user: u32,
 }
 
 impl Directory {
@@ -37,14 +39,14 @@ impl Directory {
             files::make_directories(path, mode).map_err(Failure::of("make the directory", path))?;
         }
         let root = path.canonicalize().map_err(Failure::of("find the directory", path))?;
-        let directory = Directory { root, trusts_group };
+        let directory = Directory { root, trusts_group, user: user() };
         directory.check()?;
         Ok(directory)
     }
 
     /// The directory of a file that its reader trusts. Nothing is made there.
     pub fn of_file(path: &Path) -> Self {
-        Directory { root: path.parent().unwrap_or(path).into(), trusts_group: false }
+        Directory { root: path.parent().unwrap_or(path).into(), trusts_group: false, user: user() }
     }
 
     /// The default directory: the user's cache directory if it is on a local file system, or else one below
@@ -80,7 +82,7 @@ impl Directory {
                 format!(
                     "{shown} belongs to user {owner} and has mode {mode:o}, so others could change what is stored there; \
                      use a directory of user {} with mode 700, or trust_group for one that a group shares",
-                    user()
+                    self.user
                 )
                 .into(),
             ));
@@ -91,7 +93,7 @@ impl Directory {
     /// Whether only users whom it trusts can have written a file or directory.
     pub fn trusts(&self, metadata: &Metadata) -> bool {
         let forbidden = if self.trusts_group { 0o002 } else { 0o022 };
-        let own = metadata.uid() == user() || self.trusts_group;
+        let own = metadata.uid() == self.user || self.trusts_group;
         own && metadata.permissions().mode() & forbidden == 0
     }
 
@@ -100,7 +102,7 @@ impl Directory {
         let group = metadata.gid();
         let is_member =
             || rustix::process::getgroups().is_ok_and(|groups| groups.iter().any(|its| its.as_raw() == group));
-        metadata.uid() == user() || rustix::process::getegid().as_raw() == group || is_member()
+        metadata.uid() == self.user || rustix::process::getegid().as_raw() == group || is_member()
     }
 
     /// Its path.
