@@ -138,7 +138,7 @@ impl Writer {
         let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         if seconds.abs_diff(self.noted) >= 60 {
             self.noted = seconds;
-            let _ = files::note_alive(&self.file, now);
+            let _ = files::set_modified(&self.file, now);
         }
     }
 
