@@ -213,6 +213,8 @@ void a_state_is_bits_bools_or_integers() {
     CHECK(subsystem(network(), std::vector<std::int64_t>{1, 0, 0}, {0, 1, 2}).identity() == expected);
     CHECK(subsystem(network(), phicache::node_states::from_bits(1, 3), {0, 1, 2}).identity() == expected);
     CHECK(subsystem(network(), phicache::node_states::from_bits(2, 3), {0, 1, 2}).identity() != expected);
+    CHECK_ERROR(status::error_invalid_argument, phicache::node_states::from_bits(8, 3));
+    CHECK_UINT(phicache::node_states::from_bits(~std::uint64_t{0}, 64).size(), 64);
     // Too many nodes, and numbers that 32 bits cannot hold.
     const std::vector<std::int64_t> large{std::int64_t{1} << 32, 0, 0};
     CHECK_ERROR(status::error_invalid_argument, subsystem(network(), large, {0, 1, 2}));

@@ -23,7 +23,8 @@ public:
     /// @copydoc from_masks
     static expected<cut> try_from_masks(span<const node_set> severed) {
         if (severed.size() == 0 || severed.size() > 64) {
-            return detail::invalid("a cut of %zu nodes; expected one node set for each of 1 to 64 nodes", severed.size());
+            return detail::invalid("a cut of %zu nodes; expected a node set for each of 1 to 64 nodes",
+                                   severed.size());
         }
         cut made(severed.size());
         for (std::size_t node = 0; node < made.size_; ++node) {
@@ -135,8 +136,12 @@ public:
     /// Bits need the number of nodes: see `from_bits`.
     template <class Bits, std::enable_if_t<std::is_integral_v<Bits>, int> = 0>
     node_states(Bits bits_without_a_number_of_nodes) = delete;
-    /// Bit k is the state of node k, as in the number of a row of a TPM.
+    /// Bit k is the state of node k, as in the number of a row of a TPM. Fails if there are bits for other nodes.
     static node_states from_bits(std::uint64_t bits, std::size_t nodes) {
+        if (nodes < 64 && bits >> nodes != 0) {
+            detail::raise(detail::invalid("the bits %#llx are the states of more than %zu nodes",
+                                          static_cast<unsigned long long>(bits), nodes));
+        }
         node_states made({});
         for (std::size_t node = 0; node < nodes; ++node) made.add((node < 64 ? bits >> node : 0) & 1);
         return made;
@@ -192,7 +197,8 @@ public:
     static expected<subsystem> try_make(const fingerprint& network, const node_states& state, node_set nodes,
                                         span<const node_set> connections = {}, const std::optional<cut>& severed = {}) {
         if (!state.is_valid()) {
-            return detail::invalid("the state has %zu entries; expected 0 or 1 for each of 1 to 64 nodes", state.size());
+            return detail::invalid("the state has %zu entries; expected 0 or 1 for each of 1 to 64 nodes",
+                                   state.size());
         }
         if (!connections.empty() && connections.size() != state.size()) {
             return detail::invalid("the state is that of %zu nodes and the connections are those of %zu; expected one "
@@ -260,8 +266,7 @@ public:
 
     /// The cut-scoped key of a result for a mechanism and a purview: (prefix, direction, mechanism, purview), followed
     /// by the severed connections between them, if any. Cuts that sever the same connections there have the same key,
-    /// so one cache can hold the results of all cuts. The prefix may be null. Nodes that are not in the subsystem are an
-    /// error.
+    /// so one cache can hold the results of all cuts. The prefix may be null. Nodes outside the subsystem are an error.
     key_bytes key(text prefix, direction dir, node_set mechanism, node_set purview) const {
         return key_bytes::from(detail::scoped_key_writer(handle(), prefix, dir, mechanism, purview));
     }
