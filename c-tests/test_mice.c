@@ -49,9 +49,9 @@ static void check_miss(phicache_mice_cache *cache, const char *key) {
 static void a_stored_record_is_found_with_its_payload(void) {
     phicache_mice_cache *cache = new_cache(NULL, NULL, NULL);
     CHECK_OK(set(cache, "a", safe_mice("payload")));
-    CHECK_OK(set(cache, "empty", mice_of(PHICACHE_CAUSE, UINT64_MAX, 0, 1e-300, "")));
+    CHECK_OK(set(cache, "empty", mice_of(PHICACHE_CAUSE, 7, 0, 1e-300, "")));
     check_get(cache, "a", safe_mice("payload"), PHICACHE_ORIGIN_HIT);
-    check_get(cache, "empty", mice_of(PHICACHE_CAUSE, UINT64_MAX, 0, 1e-300, ""), PHICACHE_ORIGIN_HIT);
+    check_get(cache, "empty", mice_of(PHICACHE_CAUSE, 7, 0, 1e-300, ""), PHICACHE_ORIGIN_HIT);
     check_miss(cache, "b");
     check_info(cache, 2, 1, 2);
     CHECK_OK(set(cache, "a", damaged_mice("another")));
@@ -489,6 +489,25 @@ static void a_record_that_contradicts_its_standard_key_is_refused(void) {
     CHECK_OK(phicache_mice_cache_free(cache));
 }
 
+/* Such a record would be found by nobody, or be another system's. */
+static void a_record_with_nodes_outside_the_subsystem_is_refused(void) {
+    phicache_mice_cache *parent = new_cache(NULL, NULL, NULL), *child = new_cache(NULL, CUT, parent);
+    phicache_mice stray = mice_of(PHICACHE_EFFECT, 10, 4, 0.5, "payload"), cause = stray;
+    check_stores(parent, question(PHICACHE_EFFECT, 10, NULL, 0), stray, PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "the mechanism 0xa has node 3, which is not in the subsystem");
+    check_stores(parent, text("of my own"), stray, PHICACHE_ERROR_INVALID_ARGUMENT);
+    cause.mechanism = 2;
+    cause.purview = UINT64_C(1) << 63;
+    check_stores(parent, question(PHICACHE_EFFECT, 2, NULL, 0), cause, PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "the purview 0x8000000000000000 has node 63");
+    /* Also if the store would be refused. */
+    CHECK_STATUS(phicache_mice_cache_set(child, text("key"), &stray), PHICACHE_ERROR_INVALID_ARGUMENT);
+    cause.phi = 0;
+    CHECK_STATUS(phicache_mice_cache_set(parent, text("key"), &cause), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_OK(phicache_mice_cache_free(child));
+    CHECK_OK(phicache_mice_cache_free(parent));
+}
+
 static void a_contradiction_is_an_error_even_if_the_store_would_be_refused(void) {
     phicache_mice_cache *parent = new_cache(NULL, NULL, NULL), *child = new_cache(NULL, CUT, parent);
     phicache_mice mice = safe_mice("");
@@ -640,6 +659,7 @@ int main(void) {
     RUN(a_computation_that_fails_or_writes_no_mice_caches_nothing);
     RUN(a_callback_may_try_again_after_a_wrong_mice);
     RUN(a_record_that_contradicts_its_standard_key_is_refused);
+    RUN(a_record_with_nodes_outside_the_subsystem_is_refused);
     RUN(a_contradiction_is_an_error_even_if_the_store_would_be_refused);
     RUN(a_mice_of_a_later_version_must_not_use_unknown_fields);
     RUN(records_decode_as_encoded_and_damage_is_detected);

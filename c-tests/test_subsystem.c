@@ -110,6 +110,10 @@ static void invalid_arguments_about_damage_are_errors(void) {
     CHECK_STATUS(phicache_cut_damages(0, severed, PHICACHE_CAUSE, 1, 4, &damaged), PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK_STATUS(phicache_cut_damages(65, NULL, PHICACHE_CAUSE, 1, 4, &damaged), PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK_STATUS(phicache_cut_damages(3, outside, PHICACHE_CAUSE, 1, 4, &damaged), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_cut_damages(3, severed, PHICACHE_CAUSE, 9, 4, &damaged), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "the mechanism 0x9 has node 3, which is not in the network");
+    CHECK_STATUS(phicache_cut_damages(3, NULL, PHICACHE_CAUSE, 1, 8, &damaged), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "the purview 0x8 has node 3, which is not in the network");
 }
 
 static void a_subsystem_knows_its_nodes_and_its_cut(void) {
@@ -168,13 +172,32 @@ static void all_cuts_of_a_system_have_one_fingerprint_and_other_systems_others(v
     CHECK_OK(phicache_subsystem_free(base));
 }
 
+static void a_mechanism_or_a_purview_outside_the_subsystem_is_an_error(void) {
+    phicache_subsystem *part = new_subsystem(3, NULL, NULL);
+    uint8_t key[PHICACHE_KEY_BUFFER];
+    int32_t damaged = 77;
+    size_t len = 77;
+    CHECK_STATUS(phicache_subsystem_key(part, "r", PHICACHE_CAUSE, 4, 1, key, sizeof key, &len),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "the mechanism 0x4 has node 2, which is not in the subsystem");
+    CHECK_UINT(len, 0);
+    CHECK_STATUS(phicache_subsystem_key(part, "r", PHICACHE_CAUSE, 1, 5, key, sizeof key, &len),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "the purview 0x5 has node 2");
+    CHECK_STATUS(phicache_subsystem_damages(part, PHICACHE_CAUSE, 4, 1, &damaged), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_INT(damaged, 0);
+    CHECK_STATUS(phicache_subsystem_damages(part, PHICACHE_CAUSE, 1, 4, &damaged), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_OK(phicache_subsystem_free(part));
+}
+
 static void an_invalid_subsystem_is_an_error(void) {
-    const int32_t negative[3] = {0, -1, 0};
+    const int32_t negative[3] = {0, -1, 0}, two[3] = {0, 1, 2};
     const uint64_t outside[3] = {8, 0, 0};
     phicache_subsystem *base = new_subsystem(7, NULL, NULL), *subsystem = base;
     CHECK_STATUS(phicache_subsystem_new(&NETWORK, 3, STATE, 8, NULL, NULL, &subsystem),
                  PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK(subsystem == NULL);
+    CHECK_CONTAINS(phicache_last_error(), "has node 3, but the state is that of a network of 3 nodes");
     CHECK_STATUS(phicache_subsystem_new(&NETWORK, 0, STATE, 1, NULL, NULL, &subsystem),
                  PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK_STATUS(phicache_subsystem_new(&NETWORK, 65, STATE, 1, NULL, NULL, &subsystem),
@@ -182,6 +205,8 @@ static void an_invalid_subsystem_is_an_error(void) {
     CHECK_CONTAINS(phicache_last_error(), "64");
     CHECK_STATUS(phicache_subsystem_new(&NETWORK, 3, negative, 7, NULL, NULL, &subsystem),
                  PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_subsystem_new(&NETWORK, 3, two, 7, NULL, NULL, &subsystem), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "node 2 is in state 2; expected 0 (OFF) or 1 (ON)");
     CHECK_STATUS(phicache_subsystem_new(&NETWORK, 3, STATE, 7, outside, NULL, &subsystem),
                  PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK_STATUS(phicache_subsystem_new(&NETWORK, 3, STATE, 7, NULL, outside, &subsystem),
@@ -365,6 +390,7 @@ int main(void) {
     RUN(a_subsystem_knows_its_nodes_and_its_cut);
     RUN(all_cuts_of_a_system_have_one_fingerprint_and_other_systems_others);
     RUN(an_invalid_subsystem_is_an_error);
+    RUN(a_mechanism_or_a_purview_outside_the_subsystem_is_an_error);
     RUN(a_system_may_have_no_nodes);
     RUN(a_cut_scoped_key_contains_only_the_severed_connections_that_matter);
     RUN(severed_connections_that_do_not_exist_are_left_out);

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -103,6 +104,46 @@ void parts_of_different_sizes_are_errors() {
     CHECK_ERROR(status::error_invalid_argument, whole().under(cut::bipartition(2, {0}, {1})));
 }
 
+/// The message of the exception that a call throws.
+template <class Call>
+std::string message_of(Call&& call) {
+    try {
+        call();
+    } catch (const phicache::error& error) {
+        return error.what();
+    }
+    return "no exception";
+}
+
+#define CHECK_MESSAGE(part, ...) CHECK_CONTAINS(message_of([&] { (void)(__VA_ARGS__); }).c_str(), (part))
+
+void a_message_names_what_has_another_size() {
+    const cut small = cut::bipartition(2, {0}, {1});
+    CHECK_MESSAGE("the cut is one of 2 nodes; expected one of the whole network, which has 3", whole().under(small));
+    CHECK_MESSAGE("the cut is one of 2 nodes", subsystem(network(), {1, 0, 0}, {0}, {}, small));
+    CHECK_MESSAGE("the state is that of 2 nodes and the connections are those of 3",
+                  subsystem(network(), {1, 0}, {0}, ring));
+    CHECK_MESSAGE("the state has 65 entries; expected", subsystem(network(), std::vector<bool>(65), {0}));
+    CHECK_MESSAGE("has node 2, but the state is that of a network of 2 nodes", subsystem(network(), {1, 0}, {0, 1, 2}));
+    CHECK_MESSAGE("node 1 is in state 3; expected 0 (OFF) or 1 (ON)", subsystem(network(), {1, 3, 0}, {0}));
+    CHECK_MESSAGE("the mechanism 0x8 has node 3, which is not in the subsystem",
+                  whole().key("r", direction::cause, {3}, {0}));
+    CHECK_MESSAGE("the purview 0x8 has node 3, which is not in the network", small.damages(direction::cause, {0}, {3}));
+    CHECK_MESSAGE("the TPM has 64 numbers and the connections are those of 3 nodes; expected 24, state by node: 8 rows",
+                  fingerprint::of_network(std::vector<double>(64, 0.5), ring, "context"));
+    CHECK_MESSAGE("the TPM has 1.5 for node 0 in row 0; expected a probability",
+                  fingerprint::of_network(std::vector<double>(24, 1.5), ring, "context"));
+    CHECK_MESSAGE("the connections are those of 0 nodes", fingerprint::of_network({}, {}, "context"));
+    CHECK_MESSAGE("a network of 65 nodes; expected 1 to 64", cut::bipartition(65, {0}, {1}));
+    CHECK_MESSAGE("the matrix has 8 entries; a cut of 3 nodes needs 9", cut::matrix(3, std::vector<std::uint8_t>(8)));
+    CHECK_MESSAGE("node 1 is severed from 0x20, beyond the cut's 2 nodes", cut::from_masks({node_set{0}, node_set{5}}));
+    CHECK_MESSAGE("node index 64 is out of range; expected 0 to 63", node_set{64});
+    // A saved text stays when the headers write the next one.
+    const phicache::failure first = whole().try_under(small).error().with_saved_text();
+    CHECK(!cut::try_from_masks({}));
+    CHECK_CONTAINS(first.what(), "the cut is one of 2 nodes");
+}
+
 void cuts_share_the_keys_of_undamaged_results() {
     const subsystem uncut = whole();
     const subsystem one = uncut.under(cut::bipartition(3, {0}, {1, 2}));
@@ -172,6 +213,8 @@ void a_state_is_bits_bools_or_integers() {
     CHECK(subsystem(network(), std::vector<std::int64_t>{1, 0, 0}, {0, 1, 2}).identity() == expected);
     CHECK(subsystem(network(), phicache::node_states::from_bits(1, 3), {0, 1, 2}).identity() == expected);
     CHECK(subsystem(network(), phicache::node_states::from_bits(2, 3), {0, 1, 2}).identity() != expected);
+    CHECK_ERROR(status::error_invalid_argument, phicache::node_states::from_bits(8, 3));
+    CHECK_UINT(phicache::node_states::from_bits(~std::uint64_t{0}, 64).size(), 64);
     // Too many nodes, and numbers that 32 bits cannot hold.
     const std::vector<std::int64_t> large{std::int64_t{1} << 32, 0, 0};
     CHECK_ERROR(status::error_invalid_argument, subsystem(network(), large, {0, 1, 2}));
@@ -199,6 +242,7 @@ int main() {
     RUN(a_cut_damages_mice_with_severed_connections);
     RUN(a_subsystem_is_its_identity_and_its_cut);
     RUN(parts_of_different_sizes_are_errors);
+    RUN(a_message_names_what_has_another_size);
     RUN(cuts_share_the_keys_of_undamaged_results);
     RUN(a_moved_from_subsystem_refuses_every_call);
     RUN(copies_share_a_subsystem);

@@ -1465,7 +1465,8 @@ phicache_status phicache_key_mice(const char *prefix,
  * Identifies a network, and the way its results are computed.
  *
  * @param tpm          The transition probability matrix, state by node. It has 2^nodes rows: bit k of a row's number
- *                     is the state of node k. It has one column for each node. NaN is an error.
+ *                     is the state of node k. It has one column for each node: the probability, 0 to 1, that the
+ *                     node is ON next. Any other number is an error.
  * @param nodes        The number of nodes, 1 to 64. The matrix must fit into memory.
  * @param layout       `PHICACHE_ROW_MAJOR` or `PHICACHE_COLUMN_MAJOR`.
  * @param connections  For each node, the set of nodes that it is connected to.
@@ -3427,8 +3428,8 @@ phicache_status phicache_cut_partition(size_t size,
  * @param size         Nodes of the network, 1 to 64.
  * @param severed      [nullable] The cut: `size` node sets. NULL is no cut, which damages nothing.
  * @param direction    `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
- * @param mechanism    The mechanism, as a node set.
- * @param purview      The purview, as a node set.
+ * @param mechanism    The mechanism, as a node set: nodes of the network.
+ * @param purview      The purview, as a node set: nodes of the network.
  * @param out_damaged  1 or 0.
  */
 phicache_status phicache_cut_damages(size_t size,
@@ -3442,8 +3443,8 @@ phicache_status phicache_cut_damages(size_t size,
  * Makes a subsystem.
  *
  * @param network      The fingerprint of network and context.
- * @param size         Nodes of the network, 1 to 64.
- * @param state        The state of each node of the network, not negative.
+ * @param size         Nodes of the network, 1 to 64: those of the TPM. The fingerprint does not contain their number.
+ * @param state        The state of each node of the network, 0 (OFF) or 1 (ON).
  * @param nodes        The nodes of the subsystem, as a node set. It may be empty: PyPhi has such subsystems
  *                     too, and their φ is 0.
  * @param connections  [nullable] For each node of the network, the set of nodes that it is connected to. If given,
@@ -3518,8 +3519,8 @@ phicache_status phicache_subsystem_is_cut(phicache_subsystem *subsystem, int32_t
  *
  * @param subsystem    The subsystem.
  * @param direction    `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
- * @param mechanism    The mechanism, as a node set.
- * @param purview      The purview, as a node set.
+ * @param mechanism    The mechanism, as a node set: nodes of the subsystem.
+ * @param purview      The purview, as a node set: nodes of the subsystem.
  * @param out_damaged  1 or 0.
  */
 phicache_status phicache_subsystem_damages(phicache_subsystem *subsystem,
@@ -3539,8 +3540,8 @@ phicache_status phicache_subsystem_damages(phicache_subsystem *subsystem,
  * @param subsystem  The subsystem.
  * @param prefix     [nullable] The name of the result; NULL is "none".
  * @param direction  `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
- * @param mechanism  The mechanism, as a node set.
- * @param purview    The purview, as a node set.
+ * @param mechanism  The mechanism, as a node set: nodes of the subsystem.
+ * @param purview    The purview, as a node set: nodes of the subsystem.
  * @param buffer     [nullable] Receives the key; may be NULL if `capacity` is 0.
  * @param capacity   The size of the buffer in bytes; `PHICACHE_KEY_BUFFER` is enough.
  * @param out_len    The length of the key, also if it does not fit.
@@ -3697,9 +3698,9 @@ phicache_status phicache_mice_cache_get(phicache_mice_cache *cache,
                                         phicache_value *out);
 
 /**
- * Stores a copy of a MICE, unless the cut, φ or memory refuse it. A MICE that contradicts its standard key (another
- * direction or mechanism, or a purview that is not a candidate) is ERROR_INVALID_ARGUMENT. An empty purview fits every
- * list of candidates.
+ * Stores a copy of a MICE, unless the cut, φ or memory refuse it. ERROR_INVALID_ARGUMENT if the MICE has nodes that are
+ * not in the subsystem, or contradicts its standard key (another direction or mechanism, or a purview that is not a
+ * candidate). An empty purview fits every list of candidates.
  *
  * May wait for the server or the file system, if the values are there.
  *
@@ -3709,7 +3710,9 @@ phicache_status phicache_mice_cache_get(phicache_mice_cache *cache,
  * @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY; in Redis OK, REFUSED_CUT or
  *         REFUSED_SERVER; on disk OK, REFUSED_CUT, REFUSED_STORAGE or REFUSED_DISABLED.
  */
-phicache_status phicache_mice_cache_set(phicache_mice_cache *cache, phicache_bytes key, const phicache_mice *mice);
+phicache_status phicache_mice_cache_set(phicache_mice_cache *cache,
+                                        phicache_bytes key,
+                                        const phicache_mice *mice);
 
 /**
  * Tells what `phicache_mice_cache_set` would return for a MICE with this φ, before you prepare its payload. Counts
@@ -3739,8 +3742,8 @@ phicache_status phicache_mice_cache_would_store(phicache_mice_cache *cache, doub
  * @param out            The record, pinned until `phicache_value_release`.
  * @param callback_code  [nullable] The code that `compute` returned, whatever the status; 0 if it was not called.
  * @return OK; ERROR_CALLBACK if `compute` did not return 0; the status of its last reservation if that failed;
- *         ERROR_DAMAGED if it wrote no MICE; ERROR_INVALID_ARGUMENT if its MICE contradicts its standard key. On an
- *         error nothing is stored.
+ *         ERROR_DAMAGED if it wrote no MICE; ERROR_INVALID_ARGUMENT if its MICE contradicts its standard key, or has
+ *         nodes that are not in the subsystem. On an error nothing is stored.
  */
 phicache_status phicache_mice_cache_memoize(phicache_mice_cache *cache,
                                             phicache_bytes key,

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use disk_sample::{FINGERPRINT, Scratch, at_once, files, get, open, store};
 use phicache::cache::{
@@ -96,6 +96,43 @@ fn of_64_processes_one_computes() {
         }
         assert_eq!(notes(path).len(), 1, "lease of {lease_ms} ms");
         assert!(lease_files(path).is_empty());
+    }
+}
+
+/// What a process says that found the file system full; other processes are short, and it may have ended.
+fn announce_full(path: &Path, ahead: Duration) {
+    let claims = OpenOptions::new().write(true).open(path.join("1/claims")).unwrap();
+    claims.set_modified(SystemTime::now() + ahead).unwrap();
+}
+
+#[test]
+fn on_a_full_file_system_processes_do_not_wait_for_each_other() {
+    let scratch = Scratch::new();
+    let path = scratch.path();
+    let workers = started(path, 8, 0);
+    wait_until("the first computation", || !notes(path).is_empty());
+    let announce = || announce_full(&path.join("cache"), Duration::from_secs(9));
+    wait_until("all computations", || (announce(), notes(path).len()).1 == 8);
+    fs::write(path.join("finish"), "").unwrap();
+    for mut worker in workers {
+        assert!(worker.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn a_full_file_system_is_forgotten_in_seconds_and_a_wrong_clock_is_no_full_one() {
+    let scratch = Scratch::new();
+    let space = open(scratch.path(), at_once());
+    assert_eq!(space.claim(b"k", 1), Claimed::Granted);
+    announce_full(scratch.path(), Duration::from_secs(10));
+    // Those who wait are told at once, though somebody computes.
+    let other = open(scratch.path(), at_once());
+    assert_eq!((other.claim(b"l", 2), other.is_claimed(b"l")), (Claimed::Futile, false));
+    space.release(b"k", 1, false);
+    for (computation, ahead) in [0, 3600].into_iter().enumerate() {
+        announce_full(scratch.path(), Duration::from_secs(ahead));
+        assert_eq!(other.claim(b"k", computation as u64), Claimed::Granted, "{ahead} s");
+        other.release(b"k", computation as u64, false);
     }
 }
 

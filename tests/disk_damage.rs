@@ -240,8 +240,30 @@ fn directories_that_others_may_write_into_are_refused() {
         set(scratch.path(), mode);
         assert_eq!((try_open(false).is_ok(), try_open(true).is_ok()), (alone, group), "{mode:o}");
     }
-    set(scratch.path(), 0o777);
-    assert!(try_open(false).err().unwrap().to_string().contains("mode 777"));
+    // The advice helps: trust_group does not trust others.
+    for (mode, trust_group, advice) in [
+        (
+            0o777,
+            false,
+            "mode 777, so every user could change what is stored there; use a directory that does not exist",
+        ),
+        (0o777, true, "or chmod 700 this one if only your programs use it"),
+        (
+            0o1777,
+            false,
+            "mode 1777, so every user could change what is stored there; use a directory that does not exist",
+        ),
+        (0o770, false, "members of its group could change what is stored there; chmod 700 it, or set trust_group if"),
+    ] {
+        set(scratch.path(), mode);
+        let message = try_open(trust_group).err().unwrap().to_string();
+        assert!(message.contains(advice), "{message}");
+        assert!(mode & 0o2 == 0 || !message.contains("trust_group"), "{message}");
+        assert!(mode & 0o1000 == 0 || !message.contains("chmod"), "{message}");
+    }
+    fs::write(scratch.path().join("file"), "").unwrap();
+    let file = Space::open(&scratch.path().join("file"), &FINGERPRINT, "values", at_once()).err().unwrap();
+    assert!(file.to_string().contains("/file is not a directory; give another path"), "{file}");
     // The folder of the values, while the cache is used.
     set(scratch.path(), 0o700);
     let space = open(scratch.path(), at_once());

@@ -323,3 +323,27 @@ fn making_room() {
         ..NOTHING
     });
 }
+
+#[test]
+fn a_store_that_lacks_space_tells_other_processes_and_any_other_failure_does_not() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    for (error, tells) in [(libc::ENOSPC, true), (libc::EDQUOT, true), (libc::EIO, false), (libc::EFBIG, false)] {
+        let mut told = 0;
+        for number in 1.. {
+            let scratch = Scratch::fast();
+            let space = open(scratch.path(), at_once());
+            assert_eq!(space.claim(b"k", 1), Claimed::Granted);
+            faults::arm(number, error, false);
+            let stored = space.store(Entry { key: b"k", value: b"v", cost_ns: 0 });
+            let has_failed = faults::disarm();
+            space.release(b"k", 1, stored.is_err());
+            let is_told = space.claim(b"another", 2) == Claimed::Futile;
+            assert!(!is_told || stored.is_err(), "error {error} of operation {number}");
+            told += u32::from(is_told);
+            if !has_failed {
+                break;
+            }
+        }
+        assert_eq!(told > 0, tells, "error {error}");
+    }
+}

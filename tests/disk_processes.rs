@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use disk_sample::{
     FINGERPRINT, Scratch, at_once, bytes, files, files_ending, get, number, open, store, try_get, value_files,
 };
-use phicache::disk::{Entry, Options, Space, Stored};
+use phicache::disk::{Claimed, Entry, Options, Space, Stored};
 
 /// Processes that run at once.
 const WORKERS: usize = 16;
@@ -291,7 +291,15 @@ fn stores_on_a_full_file_system() {
     let (path, ..) = told();
     let filler = path.join("filler");
     fs::write(&filler, vec![1; 1 << 20]).unwrap();
-    fill_up(&open(&path.join("cache"), at_once()), || fs::remove_file(filler).unwrap());
+    let space = open(&path.join("cache"), at_once());
+    let claim = |key| space.claim(key, 1);
+    assert_eq!(claim(b"begun"), Claimed::Granted);
+    space.release(b"begun", 1, false);
+    fill_up(&space, || {
+        // Other processes do not wait for one that cannot store.
+        assert_eq!(claim(b"later"), Claimed::Futile);
+        fs::remove_file(filler).unwrap();
+    });
 }
 
 #[test]

@@ -682,13 +682,14 @@ fn a_value_keeps_its_cost_at_the_server() {
 fn a_batch_larger_than_the_near_cache_leaves_values_near() {
     let Some(server) = Running::start(&[]) else { return };
     let config = config(&server);
+    let system = Subsystem::new(&Fingerprint([1; 32]), &[0; 10], NodeSet::first(10), None, None).unwrap();
     let keys: Vec<Vec<u8>> = (1..=1000).map(key).collect();
-    let writer = mice(&config, &system(), None);
+    let writer = mice(&config, &system, None);
     for (number, key) in keys.iter().enumerate() {
         writer.set_mice(key, &record(number as u64 + 1, 1)).unwrap().unwrap();
     }
     let options = Options { max_bytes: Some(32 << 10), ..Options::default() };
-    let reader = Cache::from(RedisCache::mice(config.clone(), options, &system(), None).unwrap());
+    let reader = Cache::from(RedisCache::mice(config.clone(), options, &system, None).unwrap());
     let near = || reader.stats().unwrap().live_bytes;
     for key in &keys[..50] {
         reader.get(key).unwrap().unwrap();

@@ -22,6 +22,8 @@
 
 extern char **environ;
 
+#define PREFIX "PHICACHE_"
+
 static int failed = 0;
 
 static void title(const char *name) { printf("%-20s", name); }
@@ -185,17 +187,63 @@ static void show_mistyped(void) {
     failed = 1;
 }
 
-static void show_configuration(void) {
-    const char *prefix = "PHICACHE_";
-    double percent;
+/* Whether a variable of the environment is one that the library reads. */
+static int is_read(const char *variable) {
+    static const char *const names[] = {
+        "MAXIMUM_CACHE_MEMORY_PERCENTAGE",
+        "ON_FULL",
+        "CACHE_REPERTOIRES",
+        "CACHE_POTENTIAL_PURVIEWS",
+        "REDIS_CACHE",
+        "DISK_DIRECTORY",
+        "REDIS_URL",
+        "REDIS_NAMESPACE",
+        "REDIS_USER",
+        "REDIS_PASSWORD",
+        "REDIS_TIMEOUT_MS",
+    };
+    const char *const name = variable + strlen(PREFIX);
+    const size_t len = strcspn(name, "=");
+    size_t at;
+    for (at = 0; at < sizeof names / sizeof *names; at++)
+        if (strlen(names[at]) == len && strncmp(names[at], name, len) == 0) return 1;
+    return 0;
+}
+
+/* Prints the names of the variables that the library reads, or of the others; returns how many. Only names: a value may
+ * hold a password. */
+static int show_variables(int read) {
     char **variable;
     int any = 0;
+    for (variable = environ; *variable != NULL; variable++)
+        if (strncmp(*variable, PREFIX, strlen(PREFIX)) == 0 && is_read(*variable) == read)
+            printf("%s%.*s", any++ ? ", " : read ? "" : "; the library does not read ",
+                   (int)strcspn(*variable, "="), *variable);
+    return any;
+}
+
+static void show_environment(void) {
     title("environment");
-    for (variable = environ; *variable != NULL; variable++) /* names only: a value may hold a password */
-        if (strncmp(*variable, prefix, strlen(prefix)) == 0)
-            printf("%s%.*s", any++ ? ", " : "", (int)strcspn(*variable, "="), *variable);
-    puts(any ? "" : "no variable PHICACHE_… is set");
+    if (show_variables(1) == 0) fputs("no variable PHICACHE_… is set that the library reads", stdout);
+    (void)show_variables(0);
+    puts("");
     show_mistyped();
+}
+
+/* Whether the settings of the environment can be used. If not, says so once: every other call would fail with it. */
+static int settings_are_valid(void) {
+    phicache_config *config = NULL;
+    const phicache_status status = phicache_config_new(&config);
+    if (status == PHICACHE_OK) return phicache_config_free(config) == PHICACHE_OK;
+    title("settings");
+    (void)succeeds(status);
+    title("");
+    puts("correct the variable or unset it; without valid settings nothing else can be shown");
+    return 0;
+}
+
+static void show_configuration(void) {
+    double percent;
     title("maximum memory");
     if (!succeeds(phicache_config_get_maximum_memory_percent(NULL, &percent))) return;
     if (percent == PHICACHE_MEMORY_UNLIMITED)
@@ -305,10 +353,11 @@ static void show_item(const phicache_disk_item *item, int verify) {
     show_fingerprint(&item->fingerprint);
     fputs("  ", stdout);
     show_plain(item->role);
-    if (item->context[0] != 0) {
-        fputs("  ", stdout);
+    fputs("  ", stdout);
+    if (item->context[0] != 0)
         show_plain(item->context);
-    }
+    else
+        fputs("(a fingerprint that the program made: its context is not stored)", stdout);
     printf("\n    %" PRIu64 " records, ", item->records);
     show_bytes(item->bytes);
     printf(", %" PRIu64 " segments, %" PRIu64 " writers, %" PRIu64 " damaged%s\n", item->segments, item->writers,
@@ -428,21 +477,33 @@ static const char usage[] =
     "Prints version, features, memory and settings of phicache; or what disk caches have in a directory; or what a\n"
     "file is to which a cache was saved. --verify reads all of it, and --remove removes the values of an identity.\n";
 
+/* Says what is wrong with the command line. */
+static int wrong(const char *argument, const char *what) {
+    fprintf(stderr, "phicache-info: %s %s\n", argument, what);
+    return 0;
+}
+
 /* Reads the command line; returns whether it is understood. */
 static int understand(int argc, char **argv, struct disk_request *request) {
     int at;
     for (at = 1; at < argc; at++) {
-        if (strcmp(argv[at], "--disk") == 0 && at + 1 < argc)
+        const int is_disk = strcmp(argv[at], "--disk") == 0, is_remove = strcmp(argv[at], "--remove") == 0;
+        if ((is_disk || is_remove) && at + 1 == argc)
+            return wrong(argv[at], is_disk ? "needs a directory or a file" : "needs a fingerprint");
+        if (is_disk)
             request->directory = argv[++at];
+        else if (is_remove)
+            request->remove = argv[++at];
         else if (strcmp(argv[at], "--verify") == 0)
             request->verify = 1;
-        else if (strcmp(argv[at], "--remove") == 0 && at + 1 < argc)
-            request->remove = argv[++at];
         else
-            return 0;
+            return wrong(argv[at],
+                         argv[at][0] == '-' ? "is not an option" : "is not expected; a directory follows --disk");
     }
-    if (request->directory == NULL) return argc == 1;
-    return request->remove == NULL || !request->verify;
+    if (request->verify && request->remove != NULL) return wrong("--verify", "and --remove do not go together");
+    if (request->directory != NULL) return 1;
+    if (request->verify) return wrong("--verify", "needs --disk");
+    return request->remove == NULL || wrong("--remove", "needs --disk");
 }
 
 int main(int argc, char **argv) {
@@ -462,6 +523,8 @@ int main(int argc, char **argv) {
     show_library();
     show_versions();
     show_memory();
+    show_environment();
+    if (!settings_are_valid()) return failed;
     show_limits();
     show_configuration();
     show_redis();

@@ -41,8 +41,8 @@ expect(0 < int(told["used now"].split()[0]) < limit, "it tells what is occupied"
 if "no control group" in told["usable memory"]:
     expect(told["room for caches"].startswith("unlimited"), "it tells that there is no limit", printed)
     expect(told["unknown"].startswith("nothing"), "it tells that all figures are known", printed)
-expect(told["environment"] == "no variable PHICACHE_… is set" and told["maximum memory"].startswith("50 %"),
-       "it tells the defaults", printed)
+expect(told["environment"] == "no variable PHICACHE_… is set that the library reads"
+       and told["maximum memory"].startswith("50 %"), "it tells the defaults", printed)
 
 def limits(printed):
     """Of each limit that is listed: the bytes or None, the bytes used, the room or None, and whether it counts."""
@@ -92,10 +92,19 @@ expect("HOME" not in told["mistyped"], "a variable of others is none", printed)
 expect(printed.count("phicache: warning: ") == 1, "the library warns once", printed)
 status, told, printed = info(PHICACHE_HOME="/opt/phicache", PHICACHE_ON_FULL="evict")
 expect(status == 0 and "mistyped" not in told and "warning" not in printed, "it warns of nothing else", printed)
+expect(told["environment"] == "PHICACHE_ON_FULL; the library does not read PHICACHE_HOME",
+       "it keeps variables of others apart", printed)
+constants = re.findall(r'pub const \w+: &str = "(PHICACHE_\w+)"',
+                       (Path(__file__).parent.parent / "src" / "config.rs").read_text())
+status, told, printed = info(**dict.fromkeys(constants, ""))
+expect(constants and sorted(told["environment"].split(", ")) == sorted(constants), "it knows the library's variables",
+       printed)
 
 status, told, printed = info(PHICACHE_CACHE_REPERTOIRES="perhaps")
-expect(status == 1 and "PHICACHE_CACHE_REPERTOIRES" in told["maximum memory"] and told["phicache"].startswith(VERSION),
-       "it tells an invalid variable, and still everything else", printed)
+expect(status == 1 and ': PHICACHE_CACHE_REPERTOIRES: "perhaps" is ' in told["settings"]
+       and told["phicache"].startswith(VERSION), "it tells an invalid variable", printed)
+expect(printed.count("PHICACHE_CACHE_REPERTOIRES:") == 1 and "does not answer" not in printed
+       and "correct the variable" in printed, "it blames nothing else for it", printed)
 
 gibibyte = 1 << 30
 status, told, printed = info(prepare=lambda: resource.setrlimit(resource.RLIMIT_AS, (gibibyte, gibibyte)))
@@ -191,8 +200,9 @@ with tempfile.TemporaryDirectory() as directory:
     fill(directory, bytes(32), b"other", {b"key": b"value"})
     first = bytes(range(32)).hex()
     status, told, printed = info("--disk", directory)
-    expect(status == 0 and f"{first}  one\n    100 records, " in printed and f"{first}  two?[31m\n    1 records, " in printed
-           and f"{bytes(32).hex()}  other" in printed and "3 identities and roles, 102 records" in printed,
+    unknown = "  (a fingerprint that the program made: its context is not stored)\n    "
+    expect(status == 0 and f"{first}  one{unknown}100 records, " in printed
+           and f"{first}  two?[31m{unknown}1 records, " in printed and f"{bytes(32).hex()}  other" in printed and "3 identities and roles, 102 records" in printed,
            "it lists what is in a directory, without control characters", printed)
     expect(info("--disk", directory, "--verify")[2] == printed.replace(" damaged files", " damaged"), "it verifies it", printed)
     relative = os.path.relpath(directory)
@@ -226,6 +236,12 @@ with tempfile.TemporaryDirectory() as directory:
 status, told, printed = info("--disk", directory)
 expect(status == 1 and "No such file" in printed, "it tells that a directory is missing", printed)
 
-for wrong in ["--nonsense"], ["--disk"], ["--verify"], ["--remove", first], ["--disk", "/", "--verify", "--remove", first]:
-    status, told, printed = info(*wrong)
-    expect(status == 2 and printed.startswith("usage:"), f"it refuses the arguments {' '.join(wrong)[:20]}", printed)
+for arguments, what in ((["--nonsense"], "--nonsense is not an option"),
+                        (["/tmp"], "/tmp is not expected; a directory follows --disk"),
+                        (["--disk"], "--disk needs a directory"), (["--verify"], "--verify needs --disk"),
+                        (["--disk", "/", "--remove"], "--remove needs a fingerprint"),
+                        (["--remove", first], "--remove needs --disk"),
+                        (["--disk", "/", "--verify", "--remove", first], "--verify and --remove do not go together")):
+    status, told, printed = info(*arguments)
+    expect(status == 2 and printed.startswith(f"phicache-info: {what}") and "\nusage:" in printed,
+           f"it says what is wrong with {' '.join(arguments)[:20]}", printed)

@@ -29,6 +29,35 @@ const json::Array& array(const json::Value* value, const std::string& what) {
     return *elements;
 }
 
+std::string in_lower_case(std::string text) {
+    for (char& c : text) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return text;
+}
+
+// Whether one letter more, less or changed makes one text the other.
+bool differ_in_one_letter(const std::string& a, const std::string& b) {
+    if (a.size() > b.size()) return differ_in_one_letter(b, a);
+    if (b.size() - a.size() > 1) return false;
+    const auto [in_a, in_b] = std::mismatch(a.begin(), a.end(), b.begin());
+    return in_b != b.end() && std::equal(in_a + (a.size() == b.size()), a.end(), in_b + 1);
+}
+
+// The member with a name, or null. Another member that is probably meant is an error: it would be ignored.
+const json::Value* member(const json::Object& input, const std::string& name) {
+    constexpr std::size_t kLong = 4;  // fewer letters with one changed are another word
+    if (const json::Value* found = json::find(input, name)) return found;
+    const std::string words = name == "cm" ? "connectivity_matrix" : name == "tpm" ? "transition_probability_matrix" : "";
+    for (const auto& [other, value] : input) {
+        const std::string lower = in_lower_case(other);
+        if (lower == name || lower == words || (name.size() >= kLong && differ_in_one_letter(lower, name))) {
+            throw InputError("the member \"" + other + "\" is unknown; did you mean \"" + name + "\"?");
+        }
+    }
+    return nullptr;
+}
+
 bool zero_or_one(const json::Value& value, const std::string& what) {
     const double* number = value.as<double>();
     if (!number || (*number != 0 && *number != 1)) throw InputError(what + " is neither 0 nor 1");
@@ -72,7 +101,7 @@ std::size_t check_size(const json::Object& input, std::size_t size) {
 
 // For each node, the nodes that are connected to it.
 std::vector<NodeSet> read_connections(const json::Object& input, std::size_t size) {
-    const json::Value* given = json::find(input, "cm");
+    const json::Value* given = member(input, "cm");
     if (!given) return std::vector<NodeSet>(size, first_nodes(static_cast<int>(size)));
     const json::Array& rows = array(given, "cm");
     if (rows.size() != size) throw InputError("cm has " + std::to_string(rows.size()) + " rows, not " + std::to_string(size));
@@ -88,7 +117,7 @@ std::vector<NodeSet> read_connections(const json::Object& input, std::size_t siz
 
 // If the table is consistent in itself, but for another number of nodes than `state`, then `state` is wrong.
 void check_state_length(const json::Object& input, std::size_t size) {
-    const json::Value* tpm = json::find(input, "tpm");
+    const json::Value* tpm = member(input, "tpm");
     const json::Array* rows = tpm ? tpm->as<json::Array>() : nullptr;
     const json::Array* first = rows && !rows->empty() ? rows->front().as<json::Array>() : nullptr;
     if (!first || first->size() == size || first->size() > 63 || rows->size() != std::size_t{1} << first->size()) return;
@@ -96,13 +125,24 @@ void check_state_length(const json::Object& input, std::size_t size) {
                      std::to_string(first->size()) + " nodes");
 }
 
+// The other form of a TPM, with the probability of each next state.
+void refuse_state_by_state(const json::Array& rows, std::size_t size) {
+    const json::Array* first = rows.empty() ? nullptr : rows.front().as<json::Array>();
+    if (!first || first->size() != rows.size() || first->size() == size) return;
+    const std::string count = std::to_string(rows.size());
+    throw InputError("tpm is state by state, " + count + " rows of " + count + " numbers; expected state by node, " +
+                     count + " rows of " + std::to_string(size) + ": element k of a row is the probability that node k "
+                     "is ON next (pyphi.convert.state_by_state2state_by_node converts it)");
+}
+
 std::vector<double> read_tpm(const json::Object& input, std::size_t size) {
-    const json::Array& rows = array(json::find(input, "tpm"), "tpm");
+    const json::Array& rows = array(member(input, "tpm"), "tpm");
     const std::size_t expected = std::size_t{1} << size;
     if (rows.size() != expected) {
         throw InputError("tpm has " + std::to_string(rows.size()) + " rows: " + std::to_string(size) + " nodes need " +
                          std::to_string(expected));
     }
+    refuse_state_by_state(rows, size);
     std::vector<double> tpm;
     tpm.reserve(expected * size);
     for (std::size_t i = 0; i < expected; ++i) {
@@ -194,7 +234,7 @@ Network parse_network(const std::string& text) {
     if (!input) throw InputError("not a JSON object");
 
     Network network;
-    const json::Array& state = array(json::find(*input, "state"), "state");
+    const json::Array& state = array(member(*input, "state"), "state");
     check_state_length(*input, state.size());
     const std::size_t size = check_size(*input, state.size());
     for (std::size_t i = 0; i < size; ++i) {

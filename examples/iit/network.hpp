@@ -40,7 +40,7 @@ struct InputError : std::runtime_error {
 
 // Reads a network from JSON text: `tpm` (2^n rows of n probabilities; row i is for the state in which node k is bit k
 // of i), `state`, and optionally `cm` (cm[a][b] is 1 for a connection a -> b; without cm all nodes are connected).
-// Unknown members are ignored.
+// Unknown members are ignored, but one that is probably meant for a missing one ("CM") is an error.
 Network parse_network(const std::string& text);
 
 Network read_network(const std::string& path);

@@ -34,6 +34,15 @@ int count_of(const std::string& option, const std::string& text, int most) {
     return number;
 }
 
+// What is there would be found by the run that is called the first one.
+void expect_empty(const std::string& directory) {
+    std::error_code error;
+    if (std::filesystem::is_directory(directory, error) && !std::filesystem::is_empty(directory, error)) {
+        throw UsageError("--directory: " + directory + " is not empty, and the comparison has a first run: give a new "
+                         "directory, or add --cache disk for one run that uses what is there");
+    }
+}
+
 std::string in_words(int threads) { return threads == 1 ? "one thread" : std::to_string(threads) + " threads"; }
 
 // What the options say about the analyses.
@@ -135,6 +144,7 @@ Options parse_options(const std::vector<std::string>& arguments) {
 
     const bool single = options.json || !asked.cache.empty() || !asked.reuse.empty() || !asked.distances;
     if (!options.redis_url.empty() && single && asked.cache != "redis") throw UsageError("--redis-url needs --cache redis");
+    if (!asked.directory.empty() && !single) expect_empty(asked.directory);
     if (!asked.directory.empty() && single && asked.cache != "disk") throw UsageError("--directory needs --cache disk");
     if (asked.cache == "disk" && asked.reuse == "parent") {
         throw UsageError("--cache disk needs --reuse cuts: the files have results under cut-scoped keys");
@@ -173,7 +183,8 @@ const char* usage() {
            "                  (default: PHICACHE_REDIS_URL, or redis://127.0.0.1:6379/0). The comparison uses Redis if\n"
            "                  the option or the variable is set\n"
            "  --directory D   the directory of the files (default: PHICACHE_DISK_DIRECTORY, or below the user's cache\n"
-           "                  directory). The comparison ends with runs on disk if the option is given; D is empty then\n"
+           "                  directory). The comparison ends with runs on disk if the option is given: D must be new\n"
+           "                  or empty\n"
            "  --force         analyze a network that is too large to be done in days\n"
            "  --json          run one analysis, with caches unless --cache none is given, and print one JSON object\n"
            "\n"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <initializer_list>
 #include <ostream>
 
 #include "format.hpp"
@@ -76,17 +77,44 @@ void print_phi(std::ostream& out, const Result& result) {
         << "\n";
 }
 
+// "1 request failed, 28 requests were skipped": of each event its number, what one was and what several were.
+struct Event {
+    std::uint64_t number;
+    const char* one;
+    const char* several;
+};
+
+std::string counted(std::initializer_list<Event> events) {
+    std::string text;
+    for (const Event& event : events) {
+        if (event.number == 0) continue;
+        text += (text.empty() ? "" : ", ") + grouped(event.number) + " " + (event.number == 1 ? event.one : event.several);
+    }
+    return text;
+}
+
+void print_failures(std::ostream& out, const std::string& place, const std::string& what, const std::string& last) {
+    if (what.empty()) return;
+    out << "  " << place << ": " << what << "; the results are right all the same\n";
+    if (!last.empty()) out << "    the last failure: " << last << "\n";
+}
+
 // Failures of a server or of a file system cost time, but never change a result.
 void print_failures(std::ostream& out, const Run& run) {
-    if (const auto& redis = run.result.redis; redis && redis->failures + redis->refusals + redis->skipped > 0) {
-        out << "  the Redis server failed: " << grouped(redis->failures) << " operations failed, " << grouped(redis->refusals)
-            << " were refused, " << grouped(redis->skipped) << " were skipped; the last error:\n    "
-            << redis->last_error << "\n";
+    const std::string name = run.plan.name.substr(std::min(run.plan.name.find_first_not_of(" +"), run.plan.name.size()));
+    if (const auto& redis = run.result.redis) {
+        print_failures(out, name + ", " + redis->url,
+                       counted({{redis->failures, "request failed", "requests failed"},
+                                {redis->refusals, "request was refused", "requests were refused"},
+                                {redis->skipped, "request was skipped, as the server had just failed",
+                                 "requests were skipped, as the server had just failed"}}),
+                       redis->last_error);
     }
-    if (const auto& disk = run.result.disk; disk && disk->failures + disk->damaged > 0) {
-        out << "  the files failed: " << grouped(disk->failures) << " operations failed, " << grouped(disk->damaged)
-            << " records or files were damaged" << (disk->last_failure.empty() ? "" : "; the last failure:\n    ")
-            << disk->last_failure << "\n";
+    if (const auto& disk = run.result.disk) {
+        print_failures(out, name + ", " + disk->directory,
+                       counted({{disk->failures, "file operation failed", "file operations failed"},
+                                {disk->damaged, "record or file was damaged", "records or files were damaged"}}),
+                       disk->last_failure);
     }
 }
 

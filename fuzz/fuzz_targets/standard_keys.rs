@@ -68,10 +68,13 @@ fuzz_target!(|data: &[u8]| {
     let cut = severed.as_deref().map(|severed| Cut::from_masks(severed).unwrap());
     let state = vec![0; size];
     let system = Subsystem::new(&Fingerprint([7; 32]), &state, all, connections.as_deref(), cut).unwrap();
-    // Mechanism and purview may contain nodes outside the network, which have no connections.
+    let outside = !NodeSet(mechanism | purview).is_subset(all);
+    let refused = system.key(&mut [0; 1024], prefix, direction, NodeSet(mechanism), NodeSet(purview)).is_err();
+    assert!(refused || !outside);
+    let (mechanism, purview) = (mechanism & all.0, purview & all.0);
     let (from, to) = direction.order(NodeSet(mechanism), NodeSet(purview));
     let mut cut_off = Vec::new();
-    for node in from.indices().filter(|node| *node < size) {
+    for node in from.indices() {
         let exist = connections.as_ref().map_or(all, |connections| connections[node]);
         let targets = severed.as_ref().map_or(NodeSet(0), |severed| severed[node].and(exist).and(to));
         if !targets.is_empty() {

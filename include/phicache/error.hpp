@@ -3,6 +3,7 @@
 #ifndef PHICACHE_ERROR_HPP
 #define PHICACHE_ERROR_HPP
 
+#include <cstdarg>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -72,6 +73,16 @@ private:
     status code_;
 };
 
+namespace detail {
+
+/// Where each thread keeps the text of the last failure that the headers have written.
+inline char (&written_text() noexcept)[256] {
+    static thread_local char text[256];
+    return text;
+}
+
+}  // namespace detail
+
 /// An error as a plain value. Its text is the thread's last error message: read it before the next call of the library.
 class failure {
 public:
@@ -93,7 +104,8 @@ public:
     /// The same failure with a copy of its text, which later calls of the library do not overwrite. One copy for each
     /// thread: the next `with_saved_text` replaces it.
     failure with_saved_text() const noexcept {
-        if (text_ != nullptr || code_ == status::error_callback) return *this;
+        const bool is_static = text_ != nullptr && text_ != detail::written_text();
+        if (is_static || code_ == status::error_callback) return *this;
         static thread_local char text[512];
         std::snprintf(text, sizeof text, "%s", what());
         failure copy = *this;
@@ -125,6 +137,15 @@ private:
 #endif
 
 namespace detail {
+
+/// An invalid argument that was found without the library, with a text as printf writes it.
+[[gnu::cold, gnu::noinline, gnu::format(printf, 1, 2)]] inline failure invalid(const char* format, ...) noexcept {
+    std::va_list values;
+    va_start(values, format);
+    std::vsnprintf(written_text(), sizeof written_text(), format, values);
+    va_end(values);
+    return failure(status::error_invalid_argument, written_text());
+}
 
 /// Throws the failure as an `error`. Without exceptions: prints one line and aborts.
 [[noreturn]] inline void raise(const failure& cause) {

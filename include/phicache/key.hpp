@@ -424,9 +424,9 @@ public:
     constexpr explicit fingerprint(const phicache_fingerprint& raw) noexcept : raw_(raw) {}
 
     /// The fingerprint of a network of `connections.size()` nodes. `tpm` holds the state-by-node transition
-    /// probabilities: 2^nodes rows, where bit k of a row's number is the state of node k. `connections` has the targets
-    /// of each node. `context` identifies how results are computed (algorithm, measure, settings, version of the stored
-    /// values): programs with equal fingerprints read each other's values.
+    /// probabilities, 0 to 1: 2^nodes rows, where bit k of a row's number is the state of node k. `connections` has the
+    /// targets of each node. `context` identifies how results are computed (algorithm, measure, settings, version of the
+    /// stored values): programs with equal fingerprints read each other's values.
     static fingerprint of_network(span<const double> tpm, span<const node_set> connections, bytes context,
                                   layout order = layout::row_major) {
         return try_of_network(tpm, connections, context, order).value();
@@ -435,10 +435,14 @@ public:
     static expected<fingerprint> try_of_network(span<const double> tpm, span<const node_set> connections, bytes context,
                                                 layout order = layout::row_major) {
         const std::size_t nodes = connections.size();
-        if (nodes == 0 || nodes > 40 || tpm.size() != nodes << nodes) {
-            return failure(status::error_invalid_argument,
-                           "the TPM does not fit the connections: a network of n nodes (1 to 40) has n masks of "
-                           "connections and a TPM of 2^n rows and n columns");
+        if (nodes == 0 || nodes > 40) {
+            return detail::invalid("the connections are those of %zu nodes; expected a node set for each of 1 to 40",
+                                   nodes);
+        }
+        if (tpm.size() != nodes << nodes) {
+            return detail::invalid("the TPM has %zu numbers and the connections are those of %zu nodes; expected %zu, "
+                                   "state by node: %zu rows and %zu columns",
+                                   tpm.size(), nodes, nodes << nodes, std::size_t{1} << nodes, nodes);
         }
         fingerprint made;
         const phicache_status code = phicache_network_fingerprint(tpm.data(), nodes, static_cast<std::int32_t>(order),

@@ -55,7 +55,7 @@ public:
     }
     /// The nodes 0 to `count` - 1; `count` is at most 64.
     static constexpr node_set first(std::size_t count) {
-        if (count > 64) bad_index();
+        if (count > 64) bad_index(static_cast<long long>(count) - 1);
         return from_mask(count == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1);
     }
 
@@ -69,7 +69,7 @@ public:
     constexpr bool is_subset_of(node_set other) const noexcept { return (mask_ & ~other.mask_) == 0; }
     /// Adds one node; its index is 0 to 63.
     constexpr node_set& insert(long long index) {
-        if (index < 0 || index > 63) bad_index();
+        if (index < 0 || index > 63) bad_index(index);
         mask_ |= std::uint64_t{1} << index;
         return *this;
     }
@@ -113,8 +113,8 @@ public:
     friend constexpr bool operator<(node_set a, node_set b) noexcept { return a.mask_ < b.mask_; }
 
 private:
-    [[noreturn]] static void bad_index() {
-        detail::raise(failure(status::error_invalid_argument, "a node index is out of range; expected 0 to 63"));
+    [[noreturn]] static void bad_index(long long index) {
+        detail::raise(detail::invalid("node index %lld is out of range; expected 0 to 63", index));
     }
 
     std::uint64_t mask_ = 0;

@@ -22,10 +22,16 @@ public:
     static cut from_masks(span<const node_set> severed) { return try_from_masks(severed).value(); }
     /// @copydoc from_masks
     static expected<cut> try_from_masks(span<const node_set> severed) {
+        if (severed.size() == 0 || severed.size() > 64) {
+            return detail::invalid("a cut of %zu nodes; expected a node set for each of 1 to 64 nodes",
+                                   severed.size());
+        }
         cut made(severed.size());
-        if (made.size_ == 0) return bad_size();
         for (std::size_t node = 0; node < made.size_; ++node) {
-            if (!severed[node].is_subset_of(node_set::first(made.size_))) return bad_size();
+            if (!severed[node].is_subset_of(node_set::first(made.size_))) {
+                return detail::invalid("node %zu is severed from %#llx, beyond the cut's %zu nodes", node,
+                                       static_cast<unsigned long long>(severed[node].mask()), made.size_);
+            }
             made.severed_[node] = severed[node];
         }
         return made;
@@ -46,7 +52,10 @@ public:
     /// @copydoc matrix
     static expected<cut> try_matrix(std::size_t size, span<const std::uint8_t> severed,
                                     layout order = layout::row_major) {
-        if (size > 64 || severed.size() != size * size) return bad_size();
+        if (size <= 64 && severed.size() != size * size) {
+            return detail::invalid("the matrix has %zu entries; a cut of %zu nodes needs %zu", severed.size(), size,
+                                   size * size);
+        }
         return make(size, [&](std::uint64_t* out) {
             return phicache_cut_matrix(size, severed.data(), static_cast<std::int32_t>(order), out);
         });
@@ -61,8 +70,8 @@ public:
     static expected<cut> try_partition(std::size_t size, direction dir, span<const node_set> mechanisms,
                                        span<const node_set> purviews) {
         if (mechanisms.size() != purviews.size()) {
-            return failure(status::error_invalid_argument,
-                           "a partition got different numbers of mechanisms and purviews; each part has one of each");
+            return detail::invalid("a partition has %zu mechanisms and %zu purviews; each part has one of each",
+                                   mechanisms.size(), purviews.size());
         }
         return make(size, [&](std::uint64_t* out) {
             return phicache_cut_partition(size, static_cast<std::int32_t>(dir), detail::masks(mechanisms),
@@ -79,7 +88,7 @@ public:
 
     /// Whether the cut damages a MICE of the uncut system, so that it may differ under the cut: the cut severs a
     /// connection within the mechanism, from the mechanism to the purview (`effect`) or from the purview to the
-    /// mechanism (`cause`).
+    /// mechanism (`cause`). Nodes that are not in the network are an error.
     bool damages(direction dir, node_set mechanism, node_set purview) const {
         return try_damages(dir, mechanism, purview).value();
     }
@@ -98,18 +107,15 @@ public:
     friend bool operator!=(const cut& a, const cut& b) noexcept { return !(a == b); }
 
 private:
-    explicit cut(std::size_t size) noexcept : size_(size <= 64 ? size : 0) {}
-    static failure bad_size() noexcept {
-        return failure(status::error_invalid_argument,
-                       "the cut does not fit its size: expected 1 to 64 nodes, a row for each, and targets among them");
-    }
+    explicit cut(std::size_t size) noexcept : size_(size) {}
     template <class Make>
     static expected<cut> make(std::size_t size, Make&& fill) {
-        cut made(size);
-        if (made.size_ == 0) return bad_size();
         std::uint64_t masks[64] = {};
-        if (const phicache_status code = fill(masks); code < 0) return failure(code);
-        for (std::size_t node = 0; node < size; ++node) made.severed_[node] = node_set::from_mask(masks[node]);
+        if (const phicache_status code = fill(masks); code < 0) return failure(code);  // also for more than 64 nodes
+        cut made(size);
+        for (std::size_t node = 0; node < made.severed_.size(); ++node) {
+            made.severed_[node] = node_set::from_mask(masks[node]);
+        }
         return made;
     }
 
@@ -130,8 +136,12 @@ public:
     /// Bits need the number of nodes: see `from_bits`.
     template <class Bits, std::enable_if_t<std::is_integral_v<Bits>, int> = 0>
     node_states(Bits bits_without_a_number_of_nodes) = delete;
-    /// Bit k is the state of node k, as in the number of a row of a TPM.
+    /// Bit k is the state of node k, as in the number of a row of a TPM. Fails if there are bits for other nodes.
     static node_states from_bits(std::uint64_t bits, std::size_t nodes) {
+        if (nodes < 64 && bits >> nodes != 0) {
+            detail::raise(detail::invalid("the bits %#llx are the states of more than %zu nodes",
+                                          static_cast<unsigned long long>(bits), nodes));
+        }
         node_states made({});
         for (std::size_t node = 0; node < nodes; ++node) made.add((node < 64 ? bits >> node : 0) & 1);
         return made;
@@ -178,16 +188,24 @@ class subsystem : public shared_owner<phicache_subsystem, phicache_subsystem_fre
 public:
     /// Takes ownership of a C handle; `size` is the number of nodes of its network.
     subsystem(phicache_subsystem* handle, std::size_t size) noexcept : shared_owner(handle), size_(size) {}
-    /// The subsystem `nodes` of a network in `state` (one entry for each node of the network). The connections of the
+    /// The subsystem `nodes` of a network in `state` (0 or 1 for each node of the network). The connections of the
     /// network (the targets of each node) are optional: with them cut-scoped keys ignore severed connections that do
-    /// not exist.
+    /// not exist. They also show that a state is that of another network, which a fingerprint cannot.
     subsystem(const fingerprint& network, const node_states& state, node_set nodes,
               span<const node_set> connections = {}, const std::optional<cut>& severed = {})
         : subsystem(try_make(network, state, nodes, connections, severed).value()) {}
     static expected<subsystem> try_make(const fingerprint& network, const node_states& state, node_set nodes,
                                         span<const node_set> connections = {}, const std::optional<cut>& severed = {}) {
-        if (!state.is_valid() || (!connections.empty() && connections.size() != state.size())) return bad_size();
-        if (severed && severed->size() != state.size()) return bad_size();
+        if (!state.is_valid()) {
+            return detail::invalid("the state has %zu entries; expected 0 or 1 for each of 1 to 64 nodes",
+                                   state.size());
+        }
+        if (!connections.empty() && connections.size() != state.size()) {
+            return detail::invalid("the state is that of %zu nodes and the connections are those of %zu; expected one "
+                                   "entry of each for each node of the network",
+                                   state.size(), connections.size());
+        }
+        if (severed && severed->size() != state.size()) return bad_cut(*severed, state.size());
         const auto make = [&](phicache_subsystem** out) {
             return phicache_subsystem_new(&network.raw(), state.size(), state.data(), nodes.mask(),
                                           connections.empty() ? nullptr : detail::masks(connections),
@@ -200,7 +218,7 @@ public:
     subsystem under(const std::optional<cut>& severed) const { return try_under(severed).value(); }
     /// @copydoc under
     expected<subsystem> try_under(const std::optional<cut>& severed) const {
-        if (*this && severed && severed->size() != size_) return bad_size();
+        if (*this && severed && severed->size() != size_) return bad_cut(*severed, size_);
         const auto make = [&](phicache_subsystem** out) {
             return phicache_subsystem_cut(handle(), severed ? severed->data() : nullptr, out);
         };
@@ -248,7 +266,7 @@ public:
 
     /// The cut-scoped key of a result for a mechanism and a purview: (prefix, direction, mechanism, purview), followed
     /// by the severed connections between them, if any. Cuts that sever the same connections there have the same key,
-    /// so one cache can hold the results of all cuts. The prefix may be null.
+    /// so one cache can hold the results of all cuts. The prefix may be null. Nodes outside the subsystem are an error.
     key_bytes key(text prefix, direction dir, node_set mechanism, node_set purview) const {
         return key_bytes::from(detail::scoped_key_writer(handle(), prefix, dir, mechanism, purview));
     }
@@ -258,10 +276,9 @@ public:
     }
 
 private:
-    static failure bad_size() noexcept {
-        return failure(status::error_invalid_argument,
-                       "the state is not one of at most 64 nodes, or state, connections and cut have different sizes; "
-                       "each needs one entry for each node of the network");
+    static failure bad_cut(const cut& severed, std::size_t size) noexcept {
+        return detail::invalid("the cut is one of %zu nodes; expected one of the whole network, which has %zu",
+                               severed.size(), size);
     }
 
     std::size_t size_;

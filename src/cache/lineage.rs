@@ -83,10 +83,16 @@ impl<A> Lineage<A> {
         !self.subsystem.damages(mice.direction, mice.mechanism, mice.purview)
     }
 
-    /// Reads a record that a caller stores under `key`; fails if it is damaged or belongs to another key.
+    /// Reads a record that a caller stores under `key`; fails if it is damaged, or as `check` does.
     pub fn read<'r>(&self, key: &[u8], record: &'r [u8]) -> Result<Mice<'r>> {
         let mice = Mice::read_checked(record)?;
-        mice.check_answers(key)?;
+        self.check(key, &mice)?;
         Ok(mice)
+    }
+
+    /// Fails if a MICE that a caller stores under `key` belongs to another key or to another system.
+    pub fn check(&self, key: &[u8], mice: &Mice) -> Result<()> {
+        mice.check_answers(key)?;
+        self.subsystem.check(mice.mechanism, mice.purview)
     }
 }

@@ -309,16 +309,16 @@ impl MiceCache {
     /// Refuses a MICE as [`MiceCache::set_mice`] would, on the fast path. Counts the refusal.
     #[inline(always)]
     pub fn try_fast_refuse_mice(&self, key: &[u8], mice: &Mice) -> Option<Refusal> {
-        if !mice.answers(key) {
+        if !mice.answers(key) || self.subsystem().check(mice.mechanism, mice.purview).is_err() {
             return None;
         }
         self.try_fast_refuse(key, mice.record_len(), self.policy().refuses(mice.phi))
     }
 
-    /// Stores a MICE; fails if it belongs to another key. It is refused for the cut, for φ or for memory, in that
+    /// Stores a MICE; fails if it belongs to another key or system. It is refused for the cut, for φ or for memory, in that
     /// order.
     pub fn set_mice(&self, key: &[u8], mice: &Mice) -> Result<Stored> {
-        mice.check_answers(key)?;
+        self.policy().lineage.check(key, mice)?;
         self.set_with(
             key,
             mice.record_len(),

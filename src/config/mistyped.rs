@@ -34,7 +34,7 @@ fn meant(name: &str, known: &[&'static str]) -> Option<&'static str> {
 }
 
 /// The number of letters to change, add or remove, if it is small for words of this length, or if one is a part of the
-/// other.
+/// other or has its words shortened.
 fn distance(one: &str, other: &str) -> Option<usize> {
     const PART: usize = 5;
     let letters: Vec<char> = other.chars().collect();
@@ -49,7 +49,21 @@ fn distance(one: &str, other: &str) -> Option<usize> {
     }
     let distance = last[letters.len()];
     let is_part = one.len().min(other.len()) >= PART && (one.contains(other) || other.contains(one));
-    (is_part || distance <= one.len().max(other.len()) / 4).then_some(distance)
+    let is_short = || abbreviates(&one.replace('_', ""), &other.split('_').collect::<Vec<_>>(), 0);
+    (is_part || distance <= one.len().max(other.len()) / 4 || is_short()).then_some(distance)
+}
+
+/// Whether a text consists of the beginnings of words, in their order, of two or more with those `before`: DISKDIR and
+/// MAXMEMORY do. One word could be anybody's.
+fn abbreviates(text: &str, words: &[&str], before: usize) -> bool {
+    const LEAST: usize = 3;
+    if text.is_empty() {
+        return before >= 2;
+    }
+    words.iter().enumerate().any(|(at, word)| {
+        let common = text.bytes().zip(word.bytes()).take_while(|(one, other)| one == other).count();
+        (LEAST.min(word.len())..=common).any(|len| abbreviates(&text[len..], &words[at + 1..], before + 1))
+    })
 }
 
 #[cfg(test)]
@@ -71,6 +85,14 @@ mod tests {
             ("PHICACHE_REDIS_TIMEOUT", variable::REDIS_TIMEOUT),
             ("PHICACHE_REDIS_PASSWD", variable::REDIS_PASSWORD),
             ("PHICACHE_DISK_DIR", variable::DISK_DIRECTORY),
+            ("PHICACHE_DISKDIR", variable::DISK_DIRECTORY),
+            ("PHICACHE_DISKDIRECTORY", variable::DISK_DIRECTORY),
+            ("PHICACHE_MAX_MEMORY", variable::MAXIMUM_MEMORY),
+            ("PHICACHE_MAX_CACHE_MEM", variable::MAXIMUM_MEMORY),
+            ("PHICACHE_MAXPERCENT", variable::MAXIMUM_MEMORY),
+            ("PHICACHE_REDIS_TIME", variable::REDIS_TIMEOUT),
+            ("PHICACHE_REDIS_PASS", variable::REDIS_PASSWORD),
+            ("PHICACHE_CACHE_REP", variable::REPERTOIRES),
             ("PHICACHE_MAXIMUM_MEMORY_PERCENTAGE", variable::MAXIMUM_MEMORY),
             ("PHICACHE_MEMORY_PERCENTAGE", variable::MAXIMUM_MEMORY),
             ("PHICACHE_CACHE_REPERTOIRE", variable::REPERTOIRES),
@@ -89,9 +111,25 @@ mod tests {
         for name in ["LIBRARY", "HOME", "ROOT", "DIR", "INC", "LIB", "VERSION", "CARGO", "JULIA", "REDIS_SERVER"] {
             assert_eq!(message_for(&format!("PHICACHE_{name}")), "", "{name}");
         }
+        // Words of ours with others, or one of ours.
+        for name in [
+            "CACHE_DIR",
+            "MAX_THREADS",
+            "MAX",
+            "DISK",
+            "DISK_PATH",
+            "DISK_FAULTS",
+            "REDIS_ROUNDS",
+            "DIR_DISK",
+            "ON",
+            "CA",
+        ] {
+            assert_eq!(message_for(&format!("PHICACHE_{name}")), "", "{name}");
+        }
         for name in ["", "PHICACHE", "PHICACHE_", "ON_FUL", "MY_PHICACHE_ON_FUL"] {
             assert_eq!(message_for(name), "", "{name}");
         }
         assert_eq!(message_for(&format!("PHICACHE_{}", "é".repeat(100_000))), "");
+        assert_eq!(message_for(&format!("PHICACHE_DISKDIRé{}", "DIS".repeat(100_000))), "");
     }
 }

@@ -6,12 +6,15 @@
 //!
 //! If a computed value could not be stored, its byte stays locked for reading for a minute. Other processes need not wait
 //! for each other then: each would find nothing when its turn comes.
+//!
+//! That ends with the process, which is soon if it is a short one. If the file system is full, the modification time of
+//! the file is moved into the future, and until then nobody claims anything: everybody computes.
 
 use std::collections::HashMap;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use once_cell::race::OnceBox;
 
@@ -20,6 +23,9 @@ use super::failure::{Failure, Outcome};
 use super::files;
 use super::open_files::with_descriptor;
 use crate::sync::{LockFile, Mode, Mutex, process};
+
+/// How long nobody claims anything after a store has found the file system full.
+const FULL: Duration = Duration::from_secs(10);
 
 /// How long others are told that a value could not be stored.
 const FUTILE: Duration = Duration::from_secs(60);
@@ -34,7 +40,7 @@ pub enum Claimed {
     Granted,
     /// Another computes.
     Taken,
-    /// Somebody has computed the value, and could not store it: everybody computes.
+    /// Somebody has computed the value and could not store it, or the file system is full: everybody computes.
     Futile,
     /// The file system has no such locks: everybody computes.
     Unavailable,
@@ -55,6 +61,8 @@ struct State {
     /// The process that holds them: a forked child has none.
     process: u32,
     held: HashMap<u64, Held>,
+    /// The device and the inode of the open file.
+    file: Option<(u64, u64)>,
     /// Whether the file system has no such locks.
     unavailable: bool,
 }
@@ -98,15 +106,20 @@ impl Claims {
             Some(Held::Ended) | None => (),
         }
         self.unlock_old(&mut state);
-        let locked =
-            self.ready(&state, true).and_then(|()| match files::try_lock_byte(&self.locks, number, Mode::Exclusive)? {
+        let there = files::stat(&self.path).ok();
+        if there.as_ref().is_some_and(is_futile) {
+            return Ok(Claimed::Futile);
+        }
+        let locked = self.ready(&mut state, there.as_ref(), true).and_then(|()| {
+            match files::try_lock_byte(&self.locks, number, Mode::Exclusive)? {
                 true => Ok(Claimed::Granted),
                 false => Ok(match files::locked_byte(&self.locks, number)? {
                     Some(Mode::Shared) => Claimed::Futile,
                     // If it is free by now, the caller asks again.
                     _ => Claimed::Taken,
                 }),
-            });
+            }
+        });
         match locked {
             Ok(Claimed::Granted) => {
                 state.held.insert(number, Held::Computing(computation));
@@ -129,7 +142,12 @@ impl Claims {
             None if state.unavailable => return Ok(false),
             None => (),
         }
-        let locked = self.ready(&state, false).and_then(|()| files::locked_byte(&self.locks, number));
+        let there = files::stat(&self.path).ok();
+        if there.as_ref().is_some_and(is_futile) {
+            return Ok(false);
+        }
+        let ready = self.ready(&mut state, there.as_ref(), false);
+        let locked = ready.and_then(|()| files::locked_byte(&self.locks, number));
         match locked.map_err(Failure::of("look at", &self.path)) {
             // Nobody has claimed anything yet.
             Err(failure) if failure.is_absence() => Ok(false),
@@ -167,10 +185,18 @@ impl Claims {
         });
     }
 
-    /// Opens the file, if it is not open or is not the one at its path any more. It is made if that is allowed.
-    fn ready(&'static self, state: &State, make: bool) -> std::io::Result<()> {
+    /// Says that the file system is full, if there are claims. Only the owner of the file can.
+    pub fn announce_full(&self) {
+        let Ok(file) = with_descriptor(|| files::open_to_lock(&self.path)) else { return };
+        let _ = files::set_modified(&file, SystemTime::now() + FULL);
+    }
+
+    /// Opens the file, if it is not open or is not the one that is `there` at its path any more. It is made if that is
+    /// allowed.
+    fn ready(&'static self, state: &mut State, there: Option<&Metadata>, make: bool) -> std::io::Result<()> {
         // A file with claims stays in use.
-        if self.locks.is_open() && (!state.held.is_empty() || self.is_current()) {
+        let is_current = || state.file.is_some() && state.file == there.map(identity);
+        if self.locks.is_open() && (!state.held.is_empty() || is_current()) {
             return Ok(());
         }
         let opened = match with_descriptor(|| files::open_to_lock(&self.path)) {
@@ -190,17 +216,10 @@ impl Claims {
             }
             opened => opened,
         };
-        self.locks.open(opened?);
+        let opened = opened?;
+        state.file = Some(identity(&files::metadata(&opened)?));
+        self.locks.open(opened);
         Ok(())
-    }
-
-    /// Whether the open file is the one at its path.
-    fn is_current(&self) -> bool {
-        let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
-        match (files::stat(&self.path), self.locks.metadata()) {
-            (Ok(of_path), Ok(of_file)) => identity(of_path) == identity(of_file),
-            _ => false,
-        }
     }
 }
 
@@ -208,9 +227,20 @@ impl State {
     /// A forked child has no claims; its copy of the file is closed.
     fn leave_parent(&mut self) {
         if self.process != process() {
-            *self = State { process: process(), unavailable: self.unavailable, held: HashMap::new() };
+            *self = State { process: process(), unavailable: self.unavailable, ..State::default() };
         }
     }
+}
+
+/// The device and the inode, which no other file has while this one is open.
+fn identity(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
+
+/// Whether the file says that the file system is full. A time that is farther away comes from another clock.
+fn is_futile(metadata: &Metadata) -> bool {
+    let until = metadata.modified().ok().and_then(|time| time.duration_since(SystemTime::now()).ok());
+    until.is_some_and(|left| !left.is_zero() && left <= FULL)
 }
 
 /// Whether the file system, or the system, has no such locks.

@@ -24,6 +24,8 @@ pub struct Directory {
     root: PathBuf,
     /// Whether members of the directory's group may write into it, and are trusted.
     trusts_group: bool,
+    /// The user of the process that opened it.
+    user: u32,
 }
 
 impl Directory {
@@ -33,18 +35,21 @@ impl Directory {
             return Err(Error::invalid("the directory is empty; give a path"));
         }
         let mode = if trusts_group { 0o770 } else { 0o700 };
+        if path.exists() && !path.is_dir() {
+            return Err(Error::Storage(format!("{} is not a directory; give another path", path.display()).into()));
+        }
         if make {
             files::make_directories(path, mode).map_err(Failure::of("make the directory", path))?;
         }
         let root = path.canonicalize().map_err(Failure::of("find the directory", path))?;
-        let directory = Directory { root, trusts_group };
+        let directory = Directory { root, trusts_group, user: user() };
         directory.check()?;
         Ok(directory)
     }
 
     /// The directory of a file that its reader trusts. Nothing is made there.
     pub fn of_file(path: &Path) -> Self {
-        Directory { root: path.parent().unwrap_or(path).into(), trusts_group: false }
+        Directory { root: path.parent().unwrap_or(path).into(), trusts_group: false, user: user() }
     }
 
     /// The default directory: the user's cache directory if it is on a local file system, or else one below
@@ -69,29 +74,43 @@ impl Directory {
 
     /// Fails if others may change what is in it.
     fn check(&self) -> Result<()> {
-        let shown = self.root.display();
         let metadata = files::stat(&self.root).map_err(Failure::of("look at", &self.root))?;
-        if !metadata.is_dir() {
-            return Err(Error::Storage(format!("{shown} is not a directory; give another path").into()));
+        if self.trusts(&metadata) && self.shares_group(&metadata) {
+            return Ok(());
         }
-        if !self.trusts(&metadata) || !self.shares_group(&metadata) {
-            let (owner, mode) = (metadata.uid(), metadata.permissions().mode() & 0o777);
-            return Err(Error::Storage(
-                format!(
-                    "{shown} belongs to user {owner} and has mode {mode:o}, so others could change what is stored there; \
-                     use a directory of user {} with mode 700, or trust_group for one that a group shares",
-                    user()
-                )
-                .into(),
-            ));
+        Err(Error::Storage(format!("{} {}", self.root.display(), self.distrust(&metadata)).into()))
+    }
+
+    /// Why it is not trusted, and what to do.
+    fn distrust(&self, metadata: &Metadata) -> String {
+        const NEW: &str = "use a directory that does not exist yet, which is made with mode 700";
+        let (owner, mode, user) = (metadata.uid(), metadata.permissions().mode() & 0o7777, self.user);
+        let advice = match mode & 0o1022 {
+            0o002 | 0o022 => format!("{NEW}, or chmod 700 this one if only your programs use it"),
+            0o020 => "chmod 700 it, or set trust_group if all members of its group are trusted".to_owned(),
+            _ => NEW.to_owned(),
+        };
+        match (self.trusts_group, owner == user, mode & 0o022) {
+            (false, false, _) => format!(
+                "belongs to user {owner} and this process to user {user}, so another user could change what is stored \
+                 there; {NEW}, or set trust_group for one that a group shares"
+            ),
+            (true, _, 0 | 0o020) => format!(
+                "belongs to user {owner} and group {}, and this process is in neither; use a directory of a group that \
+                 it is in",
+                metadata.gid()
+            ),
+            (false, true, 0o020) => {
+                format!("has mode {mode:o}, so members of its group could change what is stored there; {advice}")
+            }
+            _ => format!("has mode {mode:o}, so every user could change what is stored there; {advice}"),
         }
-        Ok(())
     }
 
     /// Whether only users whom it trusts can have written a file or directory.
     pub fn trusts(&self, metadata: &Metadata) -> bool {
         let forbidden = if self.trusts_group { 0o002 } else { 0o022 };
-        let own = metadata.uid() == user() || self.trusts_group;
+        let own = metadata.uid() == self.user || self.trusts_group;
         own && metadata.permissions().mode() & forbidden == 0
     }
 
@@ -100,7 +119,7 @@ impl Directory {
         let group = metadata.gid();
         let is_member =
             || rustix::process::getgroups().is_ok_and(|groups| groups.iter().any(|its| its.as_raw() == group));
-        metadata.uid() == user() || rustix::process::getegid().as_raw() == group || is_member()
+        metadata.uid() == self.user || rustix::process::getegid().as_raw() == group || is_member()
     }
 
     /// Its path.

@@ -38,6 +38,11 @@ impl Failure {
         let stale = rustix::io::Errno::STALE.raw_os_error();
         self.error.kind() == io::ErrorKind::NotFound || self.error.raw_os_error() == Some(stale)
     }
+
+    /// Whether the file system, or the user's share of it, is full.
+    pub fn lacks_space(&self) -> bool {
+        matches!(self.error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
 }
 
 /// Whether a process, or the system, has no file descriptor left.

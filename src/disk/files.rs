@@ -227,10 +227,10 @@ pub fn note_read(file: &File, now: SystemTime) -> io::Result<()> {
     file.set_times(FileTimes::new().set_accessed(now))
 }
 
-/// Notes in a file's modification time that its owner is alive.
-pub fn note_alive(file: &File, now: SystemTime) -> io::Result<()> {
+/// Notes a time as a file's modification time.
+pub fn set_modified(file: &File, time: SystemTime) -> io::Result<()> {
     faults::check()?;
-    file.set_times(FileTimes::new().set_modified(now))
+    file.set_times(FileTimes::new().set_modified(time))
 }
 
 /// For tests: makes operations fail.

@@ -18,7 +18,7 @@ use super::space::Space;
 use super::stamp::Stamp;
 use super::{compact, repair};
 use crate::error::{Error, Result};
-use crate::sync::monotonic_ns;
+use crate::sync::{monotonic_ns, process};
 
 /// A segment that a listing shows for the first time.
 struct New {
@@ -58,7 +58,7 @@ impl Space {
 
     /// A forked child treats its parent's segment as that of another process, and does not keep its lock.
     fn leave_parent(&self) {
-        let process = std::process::id();
+        let process = process();
         if self.process.swap(process, Relaxed) == process {
             return;
         }

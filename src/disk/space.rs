@@ -22,7 +22,7 @@ use super::stamp::Stamp;
 use super::value_files::OpenValue;
 use super::writer::Writer;
 use crate::error::{Error, Result};
-use crate::sync::{Mutex, RwLock};
+use crate::sync::{Mutex, RwLock, process};
 
 /// The longest bundle in which an index can say where records are.
 const LONGEST_BUNDLE: u64 = (1 << 32) * UNIT as u64;
@@ -153,7 +153,7 @@ impl Space {
             digest,
             catalog: RwLock::default(),
             writer: Mutex::default(),
-            process: AtomicU32::new(std::process::id()),
+            process: AtomicU32::new(process()),
             listed: Mutex::default(),
             due: AtomicU64::new(if is_bundle { u64::MAX } else { 0 }),
             reads: ReadFilter::new(),

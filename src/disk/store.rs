@@ -72,6 +72,9 @@ impl Space {
                 current.segment.set_lost();
                 stored = self.store_one(&mut writer, *entry);
             }
+            if stored.as_ref().is_err_and(Failure::lacks_space) {
+                self.claims.announce_full();
+            }
             done(at, self.watch(stored));
         }
     }

@@ -16,6 +16,7 @@ use super::format::{FOOTER_PART, FileKind, Footer, HEADER, Header, TRAILER};
 use super::names::{Name, State, random};
 use super::open_files::with_descriptor;
 use super::segment::Segment;
+use crate::sync::process;
 
 /// A live segment of this process.
 pub struct Writer {
@@ -75,7 +76,7 @@ impl Writer {
             end: HEADER as u64,
             file_bytes: 0,
             files: 0,
-            process: std::process::id(),
+            process: process(),
             records: 0,
             replaces: false,
             noted: created,
@@ -85,7 +86,7 @@ impl Writer {
 
     /// Whether this process made it: a forked child makes its own.
     pub fn is_own(&self) -> bool {
-        self.process == std::process::id()
+        self.process == process()
     }
 
     /// The bytes that the segment takes when it is sealed, with the files of its values.
@@ -137,7 +138,7 @@ impl Writer {
         let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         if seconds.abs_diff(self.noted) >= 60 {
             self.noted = seconds;
-            let _ = files::note_alive(&self.file, now);
+            let _ = files::set_modified(&self.file, now);
         }
     }
 

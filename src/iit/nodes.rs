@@ -53,6 +53,21 @@ impl NodeSet {
         NodeSet(self.0 & other.0)
     }
 
+    /// Fails, and says `what` this set is, unless all its nodes are among `all`, the nodes of a `place`.
+    #[inline]
+    pub fn check_within(self, all: Self, what: &str, place: &str) -> Result<()> {
+        if self.is_subset(all) { Ok(()) } else { Err(self.outside(all, what, place)) }
+    }
+
+    #[cold]
+    fn outside(self, all: Self, what: &str, place: &str) -> Error {
+        let stray = NodeSet(self.0 & !all.0).indices().next().unwrap_or_default();
+        Error::invalid(format!(
+            "{what} {:#x} has node {stray}, which is not in the {place}; expected a subset of {:#x}",
+            self.0, all.0
+        ))
+    }
+
     /// Whether the sets have a node in common.
     pub fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0

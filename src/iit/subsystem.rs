@@ -36,11 +36,15 @@ impl Subsystem {
         if size == 0 || size > NODES_MAX {
             return Err(Error::invalid(format!("a state of {size} nodes; expected 1 to {NODES_MAX}")));
         }
-        if let Some((node, value)) = state.iter().enumerate().find(|(_, value)| **value < 0) {
-            return Err(Error::invalid(format!("node {node} is in state {value}; expected 0 or more")));
+        if let Some((node, value)) = state.iter().enumerate().find(|(_, value)| !matches!(value, 0 | 1)) {
+            return Err(Error::invalid(format!("node {node} is in state {value}; expected 0 (OFF) or 1 (ON)")));
         }
-        if !nodes.is_subset(NodeSet::first(size)) {
-            return Err(Error::invalid(format!("nodes {:#x}; expected some of the network's {size} nodes", nodes.0)));
+        if let Some(node) = NodeSet(nodes.0 & !NodeSet::first(size).0).indices().next() {
+            return Err(Error::invalid(format!(
+                "the subsystem {:#x} has node {node}, but the state is that of a network of {size} nodes; expected a \
+                 state with one entry for each node of the network, and some of its nodes",
+                nodes.0
+            )));
         }
         let mut all = [NodeSet::first(size); NODES_MAX];
         if let Some(given) = connections {
@@ -64,7 +68,11 @@ impl Subsystem {
     /// The same system under another cut, or uncut.
     pub fn under(&self, cut: Option<Cut>) -> Result<Self> {
         if let Some(cut) = cut.as_ref().filter(|cut| cut.size() != self.size) {
-            return Err(Error::invalid(format!("a cut of {} nodes; the network has {}", cut.size(), self.size)));
+            return Err(Error::invalid(format!(
+                "the cut is one of {} nodes; expected one of the whole network, which has {}",
+                cut.size(),
+                self.size
+            )));
         }
         let mut other = Subsystem { severed: [NodeSet(0); NODES_MAX], severed_from: NodeSet(0), ..self.clone() };
         for (node, targets) in cut.iter().flat_map(|cut| cut.severed().iter().enumerate()) {
@@ -116,6 +124,13 @@ impl Subsystem {
         self.cut.as_ref()
     }
 
+    /// Fails if a mechanism or a purview has nodes that are not in the subsystem.
+    #[inline]
+    pub fn check(&self, mechanism: NodeSet, purview: NodeSet) -> Result<()> {
+        mechanism.check_within(self.nodes, "the mechanism", "subsystem")?;
+        purview.check_within(self.nodes, "the purview", "subsystem")
+    }
+
     /// Whether a MICE of the uncut system may differ here.
     #[inline]
     pub fn damages(&self, direction: Direction, mechanism: NodeSet, purview: NodeSet) -> bool {
@@ -124,7 +139,8 @@ impl Subsystem {
 
     /// Writes the cut-scoped key of a value that is computed from a mechanism and a purview: (prefix, direction,
     /// mechanism, purview), followed by the severed connections between the two, if there are any. All cuts of a system
-    /// that sever the same ones have the same key. So have the uncut system and all cuts that sever none.
+    /// that sever the same ones have the same key. So have the uncut system and all cuts that sever none. Fails if the
+    /// mechanism or the purview has nodes that are not in the subsystem.
     #[inline]
     pub fn key(
         &self,
@@ -134,6 +150,7 @@ impl Subsystem {
         mechanism: NodeSet,
         purview: NodeSet,
     ) -> Result<usize> {
+        self.check(mechanism, purview)?;
         let mut key = KeyWriter::new(buffer);
         key.head_with_purview(prefix, direction as u8, mechanism.0, purview.0);
         let (from, to) = direction.order(mechanism, purview);

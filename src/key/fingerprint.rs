@@ -55,8 +55,10 @@ pub fn network(tpm: &[f64], layout: Layout, connections: &[u64], context: &[u8])
                 Layout::ColumnMajor => node * rows + row,
             };
             let probability = tpm[place];
-            if probability.is_nan() {
-                return Err(Error::invalid(format!("the TPM is NaN at state {row}, node {node}")));
+            if !(0.0..=1.0).contains(&probability) {
+                return Err(Error::invalid(format!(
+                    "the TPM has {probability} for node {node} in row {row}; expected a probability, 0 to 1"
+                )));
             }
             // -0.0 + 0.0 is 0.0: one zero.
             block[node * 8..][..8].copy_from_slice(&(probability + 0.0).to_le_bytes());
@@ -156,16 +158,31 @@ mod tests {
 
     #[test]
     fn an_invalid_network_is_refused() {
-        let nan = [f64::NAN; 8];
         for (tpm, connections, context) in [
             (&TPM[..], &CONNECTIONS[..], &b""[..]),
             (&TPM[..7], &CONNECTIONS[..], b"L1"),
-            (&nan[..], &CONNECTIONS[..], b"L1"),
             (&[][..], &[][..], b"L1"),
             (&TPM[..], &[0b100, 1][..], b"L1"),
             (&TPM[..], &[0u64; 65][..], b"L1"),
         ] {
             assert!(network(tpm, Layout::RowMajor, connections, context).is_err());
+        }
+    }
+
+    #[test]
+    fn an_entry_that_is_no_probability_is_refused_and_named() {
+        let with = |entry| {
+            let mut tpm = TPM;
+            tpm[5] = entry;
+            network(&tpm, Layout::RowMajor, &CONNECTIONS, b"L1")
+        };
+        for entry in [1.5, 1.0 + f64::EPSILON, -1e-300, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let message = with(entry).unwrap_err().to_string();
+            let named = format!("{entry} for node 1 in row 2; expected a probability");
+            assert!(message.contains(&named), "{message}");
+        }
+        for entry in [0.0, -0.0, f64::MIN_POSITIVE, 1.0] {
+            assert!(with(entry).is_ok(), "{entry}");
         }
     }
 

@@ -5,7 +5,7 @@
 //! closed, which is when the process ends, however it ends. A forked child has a copy of each descriptor and would keep
 //! the locks of a parent that has ended, so a handler closes the copies in the child.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::os::fd::{FromRawFd, IntoRawFd, RawFd};
 use std::ptr;
@@ -63,13 +63,6 @@ impl LockFile {
             // SAFETY: `open` took the descriptor over, and it is not used any more.
             drop(unsafe { File::from_raw_fd(descriptor) });
         }
-    }
-
-    /// What the system knows of the open file.
-    pub fn metadata(&self) -> io::Result<Metadata> {
-        let descriptor = self.descriptor()?;
-        // SAFETY: the descriptor is open, and `ManuallyDrop` leaves it open.
-        std::mem::ManuallyDrop::new(unsafe { File::from_raw_fd(descriptor) }).metadata()
     }
 
     /// Locks a byte, or changes its lock; returns false if another process holds a lock that excludes it.

@@ -6,6 +6,8 @@ usage: disk.py PROGRAM NETWORK.json...
 
 import json
 import os
+import re
+import resource
 import signal
 import subprocess
 import sys
@@ -150,6 +152,19 @@ def the_command_line_is_checked(check, program, network):
         check(done.returncode == 2 and words in done.stderr and not done.stdout, arguments, done.stderr)
 
 
+def failures_are_told_with_what_failed(check, program, network):
+    """A store fails where RLIMIT_FSIZE forbids it: the files of the cache are longer than this."""
+    with tempfile.TemporaryDirectory(prefix="phicache-iit-") as directory:
+        for longest in 300, 1000:
+            def limit():
+                resource.setrlimit(resource.RLIMIT_FSIZE, (longest, longest))
+            where = f"{directory}/{longest}"
+            done = subprocess.run([program, network, "--cache", "disk", "--directory", where], stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True, timeout=600, preexec_fn=limit)
+            failed = re.search(rf"reuse cuts, {where}: (1 file operation|[\d,]+ file operations) failed;", done.stdout)
+            check(done.returncode == 0 and failed and "the last failure: cannot append to" in done.stdout, done.stdout)
+
+
 def the_text_says_what_the_directory_saved(check, program, network):
     with tempfile.TemporaryDirectory(prefix="phicache-iit-") as directory:
         def text(*arguments):
@@ -159,6 +174,8 @@ def the_text_says_what_the_directory_saved(check, program, network):
         for words in ("on disk, first run", "on disk, second run", "on disk, 2 at once",
                       "Every phi is the same in all runs.", "The second run on disk computes nothing"):
             check(words in comparison, "missing from the comparison:", words, comparison)
+        again = text()
+        check("is not empty" in again and "--cache disk" in again and "first run" in again, "a second comparison:", again)
         single = text("--cache", "disk")
         for words in directory, "this run computed nothing", "the first run took":
             check(words in single, "missing from the report:", words, single)
@@ -178,6 +195,7 @@ def main():
         the_program_goes_on_without_a_killed_process(check, program, network, expected)
     a_directory_that_cannot_be_made_is_an_error(check, program, networks[0])
     the_command_line_is_checked(check, program, networks[0])
+    failures_are_told_with_what_failed(check, program, networks[0])
     the_text_says_what_the_directory_saved(check, program, networks[0])
     check.finish()
 

@@ -67,6 +67,12 @@ BAD_NETWORKS = {
 }
 # What the message must say.
 BLAMED = {
+    'the member "CM" is unknown; did you mean "cm"?': with_changes(cm=None, CM=GOOD["cm"]),
+    'the member "connectivity_matrix" is unknown; did you mean "cm"?': with_changes(cm=None, connectivity_matrix=[]),
+    'the member "Tpm" is unknown; did you mean "tpm"?': with_changes(tpm=None, Tpm=GOOD["tpm"]),
+    'the member "states" is unknown; did you mean "state"?': with_changes(state=None, states=[0, 1]),
+    "tpm is state by state, 4 rows of 4 numbers; expected state by node, 4 rows of 2": with_changes(tpm=[[0.25] * 4] * 4),
+    "tpm is state by state, 2 rows of 2 numbers": '{"state": [0], "tpm": [[0, 1], [1, 0]]}',
     "NaN is not a number": '{"state": [0], "tpm": [[NaN], [1]]}',
     "-Infinity is not a number": '{"state": [0], "tpm": [[-Infinity], [1]]}',
     '"tpm" occurs twice': '{"state": [0], "tpm": [[0], [1]], "tpm": [[1], [0]]}',
@@ -84,6 +90,8 @@ GOOD_NETWORKS = {
     "as it is": json.dumps(GOOD),
     "the one in README.md": network_of_the_readme(),
     "without cm": with_changes(cm=None),
+    "without cm, and with other members": with_changes(cm=None, com=1, mc=2, c=3),
+    "with members that nearly have the names of others": with_changes(CM=1, State=2, tpms=3),
     "with unknown members": with_changes(weather={"wind": [1, {"deep": None}], "text": "\\u00e9\\ud83d\\ude00\n"}),
     "with space around everything": " " + json.dumps(GOOD, indent=7).replace("\n", "\r\n\t") + "\n\n",
     "with other spellings of numbers": '{"state": [0], "tpm": [[-0], [1.0E-0]], "x": [-1.5e+3, 0.25]}',

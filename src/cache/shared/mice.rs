@@ -38,9 +38,9 @@ impl<B: Backing> SharedCache<B> {
         self.refuses_cut().map_or(Ok(()), Err)
     }
 
-    /// Stores a MICE, unless the subsystem is cut; fails if it belongs to another key.
+    /// Stores a MICE, unless the subsystem is cut; fails if it belongs to another key or system.
     pub fn set_mice(&self, key: &[u8], mice: &Mice) -> Result<Stored> {
-        mice.check_answers(key)?;
+        self.near.lineage().map_or_else(|| mice.check_answers(key), |lineage| lineage.check(key, mice))?;
         if let Some(reason) = self.refuses_cut() {
             return Ok(Err(self.near().refuse(reason)));
         }

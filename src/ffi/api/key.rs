@@ -336,7 +336,8 @@ pub unsafe extern "C" fn phicache_key_mice(
 /// Identifies a network, and the way its results are computed.
 ///
 /// @param tpm          The transition probability matrix, state by node. It has 2^nodes rows: bit k of a row's number
-///                     is the state of node k. It has one column for each node. NaN is an error.
+///                     is the state of node k. It has one column for each node: the probability, 0 to 1, that the
+///                     node is ON next. Any other number is an error.
 /// @param nodes        The number of nodes, 1 to 64. The matrix must fit into memory.
 /// @param layout       `PHICACHE_ROW_MAJOR` or `PHICACHE_COLUMN_MAJOR`.
 /// @param connections  For each node, the set of nodes that it is connected to.

@@ -224,9 +224,9 @@ extern "C" fn get_mice(
     })
 }
 
-/// Stores a copy of a MICE, unless the cut, φ or memory refuse it. A MICE that contradicts its standard key (another
-/// direction or mechanism, or a purview that is not a candidate) is ERROR_INVALID_ARGUMENT. An empty purview fits every
-/// list of candidates.
+/// Stores a copy of a MICE, unless the cut, φ or memory refuse it. ERROR_INVALID_ARGUMENT if the MICE has nodes that are
+/// not in the subsystem, or contradicts its standard key (another direction or mechanism, or a purview that is not a
+/// candidate). An empty purview fits every list of candidates.
 ///
 /// May wait for the server or the file system, if the values are there.
 ///
@@ -298,8 +298,8 @@ pub unsafe extern "C" fn phicache_mice_cache_would_store(cache: *mut phicache_mi
 /// @param out            The record, pinned until `phicache_value_release`.
 /// @param callback_code  [nullable] The code that `compute` returned, whatever the status; 0 if it was not called.
 /// @return OK; ERROR_CALLBACK if `compute` did not return 0; the status of its last reservation if that failed;
-///         ERROR_DAMAGED if it wrote no MICE; ERROR_INVALID_ARGUMENT if its MICE contradicts its standard key. On an
-///         error nothing is stored.
+///         ERROR_DAMAGED if it wrote no MICE; ERROR_INVALID_ARGUMENT if its MICE contradicts its standard key, or has
+///         nodes that are not in the subsystem. On an error nothing is stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_mice_cache_memoize(
     cache: *mut phicache_mice_cache,

@@ -108,8 +108,8 @@ pub unsafe extern "C" fn phicache_cut_partition(
 /// @param size         Nodes of the network, 1 to 64.
 /// @param severed      [nullable] The cut: `size` node sets. NULL is no cut, which damages nothing.
 /// @param direction    `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
-/// @param mechanism    The mechanism, as a node set.
-/// @param purview      The purview, as a node set.
+/// @param mechanism    The mechanism, as a node set: nodes of the network.
+/// @param purview      The purview, as a node set: nodes of the network.
 /// @param out_damaged  1 or 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cut_damages(
@@ -124,7 +124,10 @@ pub unsafe extern "C" fn phicache_cut_damages(
         let out = out(out_damaged, "out_damaged")?;
         let cut = cut(severed, check_size(size)?)?;
         let direction = Direction::from_number(direction)?;
-        *out = cut.is_some_and(|cut| cut.damages(direction, NodeSet(mechanism), NodeSet(purview))).into();
+        let (mechanism, purview) = (NodeSet(mechanism), NodeSet(purview));
+        mechanism.check_within(NodeSet::first(size), "the mechanism", "network")?;
+        purview.check_within(NodeSet::first(size), "the purview", "network")?;
+        *out = cut.is_some_and(|cut| cut.damages(direction, mechanism, purview)).into();
         Ok(PHICACHE_OK)
     })
 }
@@ -132,8 +135,8 @@ pub unsafe extern "C" fn phicache_cut_damages(
 /// Makes a subsystem.
 ///
 /// @param network      The fingerprint of network and context.
-/// @param size         Nodes of the network, 1 to 64.
-/// @param state        The state of each node of the network, not negative.
+/// @param size         Nodes of the network, 1 to 64: those of the TPM. The fingerprint does not contain their number.
+/// @param state        The state of each node of the network, 0 (OFF) or 1 (ON).
 /// @param nodes        The nodes of the subsystem, as a node set. It may be empty: PyPhi has such subsystems
 ///                     too, and their φ is 0.
 /// @param connections  [nullable] For each node of the network, the set of nodes that it is connected to. If given,
@@ -261,8 +264,8 @@ pub unsafe extern "C" fn phicache_subsystem_is_cut(
 ///
 /// @param subsystem    The subsystem.
 /// @param direction    `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
-/// @param mechanism    The mechanism, as a node set.
-/// @param purview      The purview, as a node set.
+/// @param mechanism    The mechanism, as a node set: nodes of the subsystem.
+/// @param purview      The purview, as a node set: nodes of the subsystem.
 /// @param out_damaged  1 or 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_subsystem_damages(
@@ -276,7 +279,9 @@ pub unsafe extern "C" fn phicache_subsystem_damages(
         let out = out(out_damaged, "out_damaged")?;
         let subsystem = self::subsystem(subsystem)?;
         let direction = Direction::from_number(direction)?;
-        *out = subsystem.damages(direction, NodeSet(mechanism), NodeSet(purview)).into();
+        let (mechanism, purview) = (NodeSet(mechanism), NodeSet(purview));
+        subsystem.check(mechanism, purview)?;
+        *out = subsystem.damages(direction, mechanism, purview).into();
         Ok(PHICACHE_OK)
     })
 }
@@ -291,8 +296,8 @@ pub unsafe extern "C" fn phicache_subsystem_damages(
 /// @param subsystem  The subsystem.
 /// @param prefix     [nullable] The name of the result; NULL is "none".
 /// @param direction  `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
-/// @param mechanism  The mechanism, as a node set.
-/// @param purview    The purview, as a node set.
+/// @param mechanism  The mechanism, as a node set: nodes of the subsystem.
+/// @param purview    The purview, as a node set: nodes of the subsystem.
 /// @param buffer     [nullable] Receives the key; may be NULL if `capacity` is 0.
 /// @param capacity   The size of the buffer in bytes; `PHICACHE_KEY_BUFFER` is enough.
 /// @param out_len    The length of the key, also if it does not fit.
