@@ -41,6 +41,7 @@ module PhiCache
 # | `handle.jl`     | objects that the library owns: `close`, finalizers                    |
 # | `nodes.jl`      | `NodeSet` and `Direction`                                             |
 # | `config.jl`     | `Config` and the process default                                      |
+# | `options.jl`    | the arguments of constructors: what is unknown or mistyped is refused |
 # | `memory.jl`     | how much memory the process uses and may use                          |
 # | `spares.jl`     | objects that are used again: one spare for each thread                |
 # | `encoding.jl`   | `KeyBuilder`: the canonical encoding, element by element              |
@@ -50,6 +51,7 @@ module PhiCache
 # | `views.jl`      | `ValueView`: the bytes of a cache entry as an array                   |
 # | `verify.jl`     | verified mode: every n-th hit is computed again and compared          |
 # | `cache.jl`      | what all caches can do                                                |
+# | `sharing.jl`    | handles, processes and runs that share values have one type of values |
 # | `batch.jl`      | many keys at once                                                     |
 # | `entries.jl`    | all entries of a cache, one by one; a look that counts nothing        |
 # | `dict.jl`       | `DictCache`                                                           |
@@ -88,6 +90,7 @@ include("status.jl")
 include("handle.jl")
 include("nodes.jl")
 include("config.jl")
+include("options.jl")
 include("memory.jl")
 include("spares.jl")
 include("encoding.jl")
@@ -97,6 +100,7 @@ include("values.jl")
 include("views.jl")
 include("verify.jl")
 include("cache.jl")
+include("sharing.jl")
 include("batch.jl")
 include("entries.jl")
 include("dict.jl")

@@ -299,10 +299,11 @@ end
 # How often a disk cache looks for values of other processes.
 refresh_ms(refresh) = refresh === :always ? typemax(UInt64) : milliseconds(refresh)
 
-# Calls `make(options, out)` and returns the handle that it stores in `out`.
-function new_cache(make, name, max_bytes, verification; on_full=:configured, ttl=0, lease=0, server_errors=false,
-                   no_checksum=false, scan_timeout=0, near_bytes::Integer=0, refresh=0, read_only=false, sync=false,
-                   trust_group=false, storage_errors=false)
+# Calls `make(options, out)`. Returns how its hits are verified, and the handle that `make` stores in `out`.
+function new_cache(make; name=nothing, max_bytes=0, verify_every=0, same=isequal, ondifference=nothing,
+                   on_full=:configured, ttl=0, lease=0, server_errors=false, no_checksum=false, scan_timeout=0,
+                   near_bytes=0, refresh=0, read_only=false, sync=false, trust_group=false, storage_errors=false)
+    verification = Verification(verify_every, same, ondifference)
     near_bytes >= 0 || throw(ArgumentError("near_bytes is $near_bytes; expected 0 (64 MiB) or more"))
     max_bytes >= 0 || throw(ArgumentError("max_bytes is $max_bytes; expected 0 (no limit) or more"))
     text = name === nothing ? nothing : Base.cconvert(Cstring, String(name))
@@ -312,7 +313,18 @@ function new_cache(make, name, max_bytes, verification; on_full=:configured, ttl
                                server_errors, no_checksum, milliseconds(scan_timeout), on_full_number(on_full), 0,
                                verification.every, C_NULL, C_NULL, C_NULL, C_NULL, near_bytes, refresh_ms(refresh),
                                read_only, sync, trust_group, storage_errors))
-        return new_handle(out -> make(options, out))
+        return verification, name_free(name, () -> new_handle(out -> make(options, out)))
+    end
+end
+
+# A name that is in use is most often that of the same cache, from a file that is included again.
+function name_free(name, make)
+    try
+        return make()
+    catch error
+        error isa PhiCacheError && error.status == ERROR_NAME_IN_USE || rethrow()
+        throw(PhiCacheError(ERROR_NAME_IN_USE, "a cache with the name $(repr(String(name))) exists; close that one " *
+            "first, with close(cache), for example before you include its file again, or choose another name"))
     end
 end
 

@@ -18,11 +18,12 @@ end
 is_hit(step) = !(step isa Reservation) || step.kept !== nothing
 
 # The value, or a Reservation; `V` is the type of the value. A hit is as flat as one of `lookup`.
-@inline function get_or_reserve(::Type{V}, cache::AbstractCache, key) where {V}
+# `source` is what is computed, for messages: the key of the caller, or a call.
+@inline function get_or_reserve(::Type{V}, cache::AbstractCache, key, source) where {V}
     value, lease = Ref(CValue()), Ref{Ptr{Cvoid}}(C_NULL)
     code = begin_computation(cache, key, value, lease)
     code == OK.code && return take_value(V, cache, value)
-    return reserve_computation(V, cache, key, code, value[], lease[])
+    return reserve_computation(V, cache, key, code, value[], lease[], source)
 end
 
 @inline begin_computation(cache, key, value, lease) = @c phicache_cache_begin(
@@ -32,9 +33,10 @@ end
 @inline task_number() = UInt64(pointer_from_objref(current_task()))
 
 # The rest of `get_or_reserve`, with the results of `begin_computation`.
-@noinline function reserve_computation(::Type{V}, cache, key, code, value::CValue, lease) where {V}
+@noinline function reserve_computation(::Type{V}, cache, key, code, value::CValue, lease, source) where {V}
     pause = 0.001
     while true
+        code == ERROR_RECURSION.code && throw_recursion(source)
         check(code) == OK && return take_carefully(V, cache, value)
         flight_key = (cache.identity, key_bytes(key))
         if lease != C_NULL
@@ -48,7 +50,7 @@ end
             # A thread of another language computes it, or a task that has not registered its flight yet.
             waiting(() -> sleep(pause))
             pause = min(2pause, 0.05)
-        elseif wait_for(flight)
+        elseif wait_for(flight, source)
             # Counts a hit, or the miss.
             found = lookup(V, cache, key)
             return found isa Absent ? Reservation(flight, flight_key, nothing, nothing) : found
@@ -57,6 +59,24 @@ end
         code = begin_computation(cache, key, next_value, next_lease)
         value, lease = next_value[], next_lease[]
     end
+end
+
+@noinline throw_recursion(source) = throw(PhiCacheError(ERROR_RECURSION,
+    "the computation of $(name_of(source)) requests $(name_of(source)) itself, so it would never end"))
+
+name_of(key) = "the key $(shortened(key))"
+
+# A call of a function that has a cache.
+struct SourceCall{F,A,K}
+    original::F
+    arguments::A
+    keywords::K
+end
+
+function name_of(call::SourceCall)
+    arguments = [map(shortened, call.arguments)...]
+    keywords = ["$name=$(shortened(value))" for (name, value) in pairs(call.keywords)]
+    return cropped(string(shown_name(call.original), "(", join([arguments; keywords], ", "), ")"), 300)
 end
 
 # Ends a reservation without a value: abandons the lease and finishes the flight.
@@ -122,7 +142,7 @@ computed during `empty!` is not stored.
 """
 function Base.get!(compute::F, cache::AbstractCache{V}, key) where {F<:Base.Callable,V}
     prepared = prepare_key(cache, key)
-    step = get_or_reserve(V, cache, prepared)
+    step = get_or_reserve(V, cache, prepared, key)
     release_key(prepared)
     return step isa Reservation ? compute_value(compute, cache, step)::V : step
 end
@@ -132,7 +152,7 @@ Base.get!(cache::AbstractCache, key, default) = get!(() -> default, cache, key)
 @noinline function compute_value(compute::F, cache::AbstractCache{V}, reservation) where {F,V}
     value = try
         ensure_stack()
-        convert(V, compute())::V
+        converted(V, compute())
     catch
         abandon(reservation)
         rethrow()

@@ -39,6 +39,8 @@ mutable struct Config <: Handle
     end
 end
 
+Config(arguments...; settings...) = throw_no_constructor("Config", arguments, "Config(; settings...)")
+
 free_handle(::Type{Config}, pointer) = @c phicache_config_free(pointer::Ptr{Cvoid})::Int32
 
 # The configuration of the process: NULL in C.
@@ -78,6 +80,16 @@ const SETTINGS = (:maximum_memory_percent, :on_full, :cache_repertoires, :cache_
                   :redis_url, :redis_namespace, :redis_timeout, :redis_whole_database,
                   :disk_directory)
 
+# What settings may be set to.
+const SETTING_TYPES = (
+    maximum_memory_percent=(Real, "a number from 0 to 100, or PhiCache.UNLIMITED"),
+    on_full=(Symbol, ":configured, :refuse or :evict"), cache_repertoires=(Bool, "true or false"),
+    cache_potential_purviews=(Bool, "true or false"), redis_cache=(Bool, "true or false"),
+    redis_url=(AbstractString, "text"), redis_namespace=(AbstractString, "text"),
+    redis_timeout=(Real, "a number of seconds"), redis_whole_database=(Bool, "true or false"),
+    disk_directory=(Union{Nothing,AbstractString}, "an absolute path, or nothing for the default"),
+    redis_login=(Tuple{Any,Any}, "a tuple (user, password)"))
+
 Base.propertynames(::AnyConfig, private::Bool=false) = SETTINGS
 Base.show(io::IO, config::DefaultConfig) = print(io, "default_config(", description(config), ")")
 description(config::AnyConfig) = join(("$name=$(repr(getproperty(config, name)))" for name in SETTINGS), ", ")
@@ -85,11 +97,20 @@ description(config::AnyConfig) = join(("$name=$(repr(getproperty(config, name)))
 Base.getproperty(config::AnyConfig, name::Symbol) =
     name in (:pointer, :live) ? getfield(config, name) : setting(config, Val(name))
 Base.setproperty!(config::AnyConfig, name::Symbol, value) =
-    name in (:pointer, :live) ? setfield!(config, name, value) : setting!(config, Val(name), value)
+    name in (:pointer, :live) ? setfield!(config, name, value) : set_checked!(config, name, value)
+
+function set_checked!(config, name, value)
+    haskey(SETTING_TYPES, name) || throw_no_setting(name)
+    expected, description = SETTING_TYPES[name]
+    value isa expected && !(value isa Bool && expected === Real) || throw(ArgumentError(
+        "the setting $name is $(name === :redis_login ? "of type $(typeof(value))" : described(value)); " *
+        "expected $description"))
+    return setting!(config, Val(name), value)
+end
 
 setting(::AnyConfig, ::Val{name}) where {name} = throw_no_setting(name)
-setting!(::AnyConfig, ::Val{name}, value) where {name} = throw_no_setting(name)
-throw_no_setting(name) = throw(ArgumentError("there is no setting \"$name\"; expected one of $(join(SETTINGS, ", "))"))
+throw_no_setting(name) =
+    throw(ArgumentError("there is no setting \"$name\"; expected one of $(join(keys(SETTING_TYPES), ", "))"))
 
 function setting(config::AnyConfig, ::Val{:maximum_memory_percent})
     percent = Ref(0.0)

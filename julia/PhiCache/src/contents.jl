@@ -2,7 +2,7 @@
 
 struct CDiskItem
     struct_size::Csize_t
-    fingerprint::Fingerprint
+    fingerprint::NTuple{32,UInt8}
     role::NTuple{256,UInt8}
     segments::UInt64
     writers::UInt64
@@ -12,8 +12,8 @@ struct CDiskItem
     context::NTuple{256,UInt8}
 end
 
-const EMPTY_ITEM = CDiskItem(sizeof(CDiskItem), Fingerprint(ntuple(_ -> 0x00, 32)), ntuple(_ -> 0x00, 256), 0, 0, 0, 0,
-                             0, ntuple(_ -> 0x00, 256))
+const EMPTY_ITEM = CDiskItem(sizeof(CDiskItem), NO_BYTES, ntuple(_ -> 0x00, 256), 0, 0, 0, 0, 0,
+                             ntuple(_ -> 0x00, 256))
 
 """
     disk_list(config=default_config(); verify=false) -> Vector of (fingerprint, role, segments, writers, bytes, records,
@@ -36,7 +36,7 @@ function disk_list(config::AnyConfig=default_config(); verify::Bool=false)
         # Other processes may store meanwhile.
         items = fill(EMPTY_ITEM, count[] + 8)
     end
-    return [(fingerprint=item.fingerprint, role=text_of(item.role), segments=Int(item.segments),
+    return [(fingerprint=Fingerprint(item.fingerprint), role=text_of(item.role), segments=Int(item.segments),
              writers=Int(item.writers), bytes=Int(item.bytes), records=Int(item.records), damaged=Int(item.damaged),
              context=text_of(item.context))
             for item in items[1:count[]]]

@@ -44,18 +44,23 @@ mutable struct DictCache{V} <: ByteCache{V}
     end
 end
 
-function DictCache{V}(; config::AnyConfig=default_config(), name=nothing, max_bytes::Integer=0,
-                      on_full::Symbol=:configured, verify_every::Integer=0, same=isequal,
-                      ondifference=nothing) where {V}
-    check_storable(V)
-    verification = Verification(verify_every, same, ondifference)
-    pointer = new_cache(name, max_bytes, verification; on_full=on_full) do options, out
+function DictCache{V}(; options...) where {V}
+    return new_dict_cache(V; options...) do config, options, out
         @c phicache_dict_cache_new(config::Ptr{Cvoid}, options::Ptr{COptions}, out::Ptr{Ptr{Cvoid}})::Int32
     end
-    return DictCache{V}(pointer, config, verification)
 end
 
-DictCache(; options...) = DictCache{Any}(; options...)
+DictCache(arguments...; options...) = DictCache{Any}(arguments...; options...)
+DictCache{V}(arguments...; options...) where {V} = throw_no_constructor("DictCache", arguments,
+    "DictCache{V}(; options...) with the type V of its values, or DictCache{V}(fingerprint, role; options...)")
+
+# Calls `make(config, options, out)`, which creates the cache.
+function new_dict_cache(make, ::Type{V}, identity...; options...) where {V}
+    check_storable(V)
+    config, local_options = split_options("DictCache", LOCAL_OPTIONS, options)
+    verification, pointer = new_cache((options, out) -> make(config, options, out); local_options...)
+    return DictCache{V}(pointer, config, verification, identity...)
+end
 
 free_handle(::Type{<:DictCache}, pointer) = @c phicache_dict_cache_free(pointer::Ptr{Cvoid})::Int32
 
@@ -66,7 +71,8 @@ Calls `f` with the value of `key` in a [`DictCache`](@ref) or [`RedisCache`](@re
 memory of the cache and without copying: `f` gets a [`ValueView`](@ref), valid and unchanged until `f` returns, whatever
 happens to the cache meanwhile. Returns the result of `f`, or `nothing` on a miss.
 
-Without `T` the values of the cache must be arrays; the view has their shape.
+The view of an array has its shape. `T` is the type of the elements, or of the values if they are not arrays, or `UInt8`
+for a vector of the bytes. It may be omitted if the values are arrays.
 
     withvalue(cache, key, Float64) do repertoire
         sum(repertoire)
@@ -80,8 +86,17 @@ function withvalue(f::F, cache::ByteCache{V}, key, ::Type{T}) where {F,V,T}
     V === Any && throw(ArgumentError("the values of a cache of Any are serialized and cannot be viewed; use a cache " *
                                      "of Vector{$T}"))
     is_bits(T) || throw(ArgumentError("values cannot be viewed as arrays of $T; expected a bits type"))
-    return with_array(f, cache, key, Vector{T})
+    # The bytes of one type, read as another, would be a wrong value.
+    T in (viewed_type(V), UInt8) || throw(ArgumentError("the values of a cache of $V cannot be viewed as arrays of $T; " *
+                                                        "expected $(viewed_type(V)), or UInt8 for their bytes"))
+    return with_array(f, cache, key, T === viewed_type(V) ? viewed_array(V) : Vector{UInt8})
 end
+
+viewed_type(::Type{V}) where {V} = V
+viewed_type(::Type{Array{T,N}}) where {T,N} = T
+viewed_type(::Type{String}) = UInt8
+viewed_array(::Type{V}) where {V} = Vector{viewed_type(V)}
+viewed_array(::Type{Array{T,N}}) where {T,N} = Array{T,N}
 
 function with_array(f::F, cache, key, ::Type{Array{T,N}}) where {F,T,N}
     prepared = prepare_key(cache, key)

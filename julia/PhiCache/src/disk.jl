@@ -57,40 +57,64 @@ mutable struct DiskCache{V} <: ByteCache{V}
     end
 end
 
-function DiskCache{V}(context::Union{AbstractString,Vector{UInt8}}; file=nothing, options...) where {V}
+function DiskCache{V}(context::Union{AbstractString,Vector{UInt8}}; options...) where {V}
     bytes = raw_key(context)
-    file === nothing || return open_saved(V, bytes, String(file); options...)
-    return new_disk_cache(V, (key_bytes(bytes), "values"); options...) do config, options, out
+    haskey(options, :file) && return open_saved(V, bytes; options...)
+    return new_disk_cache(V, (key_bytes(bytes), "values"), shortened(context); options...) do config, options, out
         @c phicache_disk_cache_new(config::Ptr{Cvoid}, options::Ptr{COptions}, bytes::CBytes,
                                    out::Ptr{Ptr{Cvoid}})::Int32
     end
 end
 
 DiskCache(arguments...; options...) = DiskCache{Any}(arguments...; options...)
+DiskCache{V}(arguments...; options...) where {V} = throw_no_constructor("DiskCache", arguments,
+    "DiskCache{V}(context; options...), with a text that says what the values are, such as \"entropy, version 1\", or " *
+    "DiskCache{V}(fingerprint, role; options...)")
 
-# Calls `make(config, options, out)`, which creates the cache that `identity` names in its directory.
-function new_disk_cache(make, ::Type{V}, identity; directory=nothing, config=nothing, name=nothing,
-                        max_bytes::Integer=0, verify_every::Integer=0, same=isequal, ondifference=nothing,
-                        disk...) where {V}
+# Calls `make(config, options, out)`, which creates the cache that `identity` names in its directory. `what` names it in
+# messages.
+function new_disk_cache(make, ::Type{V}, identity, what; options...) where {V}
     check_storable(V)
-    directory === nothing || config === nothing || throw(ArgumentError(
-        "there are a directory and a configuration; set the configuration's disk_directory instead"))
-    config = directory === nothing ? something(config, default_config()) : config_of_directory(directory)
-    verification = Verification(verify_every, same, ondifference)
-    pointer = new_cache((options, out) -> make(config, options, out), name, max_bytes, verification; disk...)
+    haskey(options, :file) && throw(ArgumentError(
+        "DiskCache: the option file reads a saved cache, whose name is its context: DiskCache{V}(context; file=...)"))
+    checked("DiskCache", DISK_OPTIONS, options)
+    config, file_options = split_directory("DiskCache", DISK_OPTIONS, options)
+    verification, pointer = new_cache((options, out) -> make(config, options, out); file_options...)
     # The directory exists now.
-    return DiskCache{V}(pointer, config, verification, (realpath(config.disk_directory), identity...))
+    directory = realpath(config.disk_directory)
+    cache = DiskCache{V}(pointer, config, verification, (directory, identity...))
+    what = "the disk cache $what in $directory"
+    join_shared(cache, cache.identity, what, "another context")
+    return check_type_in_directory(cache, directory, [as_bytes(identity[1]); codeunits(identity[2])], what;
+                                   read_only=get(options, :read_only, false))
+end
+
+as_bytes(context::Vector{UInt8}) = context
+
+# The configuration of caches on disk, which `directory` may choose, and the other options.
+function split_directory(type, existing, options)
+    config, others = split_options(type, existing, options)
+    directory = get(options, :directory, nothing)
+    directory === nothing || haskey(options, :config) && throw(ArgumentError(
+        "$type: directory and config exclude each other; set disk_directory of the configuration instead"))
+    directory === nothing || (config = config_of_directory(String(directory)))
+    return config, Base.structdiff(others, NamedTuple{(:directory,)})
 end
 
 # A cache of the values in a file.
-function open_saved(::Type{V}, context, file; config=nothing, name=nothing, verify_every::Integer=0, same=isequal,
-                    ondifference=nothing, disk...) where {V}
+function open_saved(::Type{V}, context; file, options...) where {V}
     check_storable(V)
-    config = something(config, default_config())
-    verification = Verification(verify_every, same, ondifference)
-    pointer = new_cache(name, 0, verification; disk...) do options, out
-        @c phicache_disk_cache_open(config::Ptr{Cvoid}, options::Ptr{COptions}, file::Cstring, context::CBytes,
-                                    out::Ptr{Ptr{Cvoid}})::Int32
+    for option in (:directory, :max_bytes)
+        haskey(options, option) && throw(ArgumentError("DiskCache: file and $option exclude each other; a cache that " *
+            "reads a saved file has no directory and no limit: leave $option out"))
+    end
+    config, file_options = split_options("DiskCache", SAVED_OPTIONS, options)
+    path = String(checked("DiskCache", SAVED_OPTIONS, (file=file,)).file)
+    verification, pointer = with_context(typed_context(V, context), context) do context
+        new_cache(; file_options...) do options, out
+            @c phicache_disk_cache_open(config::Ptr{Cvoid}, options::Ptr{COptions}, path::Cstring, context::CBytes,
+                                        out::Ptr{Ptr{Cvoid}})::Int32
+        end
     end
     return DiskCache{V}(pointer, config, verification, pointer)
 end
@@ -116,7 +140,7 @@ outlives_process(cache) = cache isa Union{RedisCache,DiskCache}
 # The values of a memo must not outlive the code that computed them.
 function check_version(::DiskCache, prefix)
     prefix !== nothing && occursin(r"@[^@]+$", prefix) || throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
-        "the prefix $(repr(prefix)) has no version; values on disk outlive the code that computed them: give the " *
+        "$(prefix === nothing ? "the memo has no prefix" : "the prefix $(repr(prefix)) has no version"); values on disk outlive the code that computed them: give the " *
         "function a prefix such as \"entropy@1\", and another version when its results change"))
 end
 check_version(::AbstractCache, prefix) = nothing

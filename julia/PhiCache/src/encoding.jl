@@ -127,7 +127,7 @@ end
     if key.depth > 0
         open = key.open[key.depth]
         open.tag == TAG_NAMED && open.count == 1 &&
-            fail(key, "a second element in a named type; put several into a tuple")
+            fail(key, "add! for $(named_type(key, open)) adds a second element; add one tuple of all elements")
         key.open[key.depth] = Open(open.tag, open.at, open.count + 1, open.starts)
         open.tag == TAG_SET && push!(key.starts, key.len)
     elseif !isempty(key.keywords) && !key.pending
@@ -227,10 +227,22 @@ end
 
 function push_open!(key, tag)
     key.plain || begin_item!(key)
-    key.depth < DEEPEST_NESTING || fail(key, "tuples, sets and named types nest at most $DEEPEST_NESTING deep")
+    key.depth < DEEPEST_NESTING || fail_too_deep(key)
     key.depth += 1
     @inbounds key.open[key.depth] = Open(tag, key.len, 0, length(key.starts))
     key.plain = false
+end
+
+@noinline function fail_too_deep(key)
+    innermost = findlast(open -> open.tag == TAG_NAMED, key.open[1:key.depth])
+    where = innermost === nothing ? "a tuple" : named_type(key, key.open[innermost])
+    fail(key, "$where is nested too deep; tuples, sets, arrays and structs in a key nest at most $DEEPEST_NESTING deep")
+end
+
+# The name of an open named type. It follows the tag and its length.
+function named_type(key, open::Open)
+    len = ltoh(reinterpret(UInt32, key.bytes[open.at+2:open.at+5])[1])
+    return String(key.bytes[open.at+6:open.at+5+len])
 end
 
 # Opens a named type, which holds one item.
@@ -252,7 +264,7 @@ function close_open!(key, tag)
     open = key.depth == 0 ? Open(TAG_NONE, 0, 0, 0) : @inbounds key.open[key.depth]
     open.tag == tag || fail(key, "the end of a tuple, set or named type that is not the innermost open one")
     if tag == TAG_NAMED
-        open.count == 1 || fail(key, "the end of a named type without an element; add one first")
+        open.count == 1 || fail(key, "add! for $(named_type(key, open)) adds nothing; add what identifies a value")
     else
         count = tag == TAG_SET ? sort_items!(key, open) : open.count
         GC.@preserve key put_size(pointer(key.bytes) + open.at, tag, count)

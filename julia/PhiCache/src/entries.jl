@@ -30,7 +30,10 @@ struct Entries{E,C<:AbstractCache,F}
 end
 Entries{E}(pick::F, cache::C) where {E,C,F} = Entries{E,C,F}(cache, pick)
 
+# Other tasks may change the cache, so a loop may have more or fewer elements than `length` says.
 Base.IteratorSize(::Type{<:Entries}) = Base.SizeUnknown()
+Base.length(entries::Entries) = length(entries.cache)
+Base.isempty(entries::Entries) = isempty(entries.cache)
 Base.eltype(::Type{<:Entries{E}}) where {E} = E
 
 function Base.iterate(entries::Entries, walk::Walk=Walk(entries.cache))
@@ -42,12 +45,22 @@ function Base.iterate(entries::Entries, walk::Walk=Walk(entries.cache))
     return nothing
 end
 
+Base.show(io::IO, entries::Entries) = print(io, iterator_name(entries.pick), "(", entries.cache, ")")
+
 entry_key(entry::CEntry) = copy(unsafe_wrap(Array, entry.key.data, entry.key.len))
 pick_key(_, entry, _) = entry_key(entry)
 pick_value(cache, _, value) = from_bytes(cache, value)
 pick_pair(cache, entry, value) = entry_key(entry) => from_bytes(cache, value)
 pick_entry(cache, entry, value) = (key=entry_key(entry), value=from_bytes(cache, value), bytes=Int(entry.bytes),
                                    cost_ns=Int(entry.cost_ns))
+
+# A key is in any of its forms, not only as bytes.
+Base.in(key, keys::Entries{Vector{UInt8},<:AbstractCache,typeof(pick_key)}) = haskey(keys.cache, key)
+
+iterator_name(::typeof(pick_key)) = "keys"
+iterator_name(::typeof(pick_value)) = "values"
+iterator_name(::typeof(pick_pair)) = "pairs"
+iterator_name(::typeof(pick_entry)) = "entries"
 
 """
     keys(cache), values(cache), pairs(cache)

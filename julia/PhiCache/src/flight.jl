@@ -53,11 +53,10 @@ end
 
 # Waits until the flight is done. Returns whether the caller must compute by itself: because the value was not stored,
 # or because the computing task waits for the caller.
-function wait_for(flight)
+function wait_for(flight, source)
     task = current_task()
     lock(FLIGHTS_LOCK) do
-        task in flight.computing &&
-            throw(PhiCacheError(ERROR_RECURSION, "the computation of a key requested the same key again"))
+        task in flight.computing && throw_recursion(source)
         if !flight.done && waits_for_task(flight, task)
             push!(flight.computing, task)
             return true

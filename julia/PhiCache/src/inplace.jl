@@ -8,12 +8,16 @@ zeros, and writes the value there. The array is a [`ValueView`](@ref) of the ent
 into the cache. Otherwise as `get!`.
 """
 memoize!(fill!, cache::ByteCache{<:Array}, key, sizes::Integer...) = memoize!(fill!, cache, key, sizes)
+memoize!(fill!, cache::ByteCache{Array{T,N}}, key, sizes::Tuple{Vararg{Integer}}) where {T,N} = throw(ArgumentError(
+    "memoize! got $(length(sizes)) sizes; the values of the cache are $(Array{T,N}), with $N"))
+memoize!(fill!, cache::AbstractCache, key, sizes...) = throw(ArgumentError(
+    "memoize! fills arrays, and a $(typeof(cache)) holds $(valtype(cache)); use get! or a DictCache{Vector{Float64}}"))
 
 function memoize!(fill!::F, cache::ByteCache{Array{T,N}}, key, sizes::NTuple{N,Integer}) where {F,T,N}
     size = map(Int, sizes)
     all(>=(0), size) || throw(ArgumentError("the size of the array is $size; expected no negative number"))
     prepared = prepare_key(cache, key)
-    step = get_or_reserve(Array{T,N}, cache, prepared)
+    step = get_or_reserve(Array{T,N}, cache, prepared, key)
     release_key(prepared)
     return step isa Reservation ? compute_in_place(fill!, cache, step, size)::Array{T,N} : step
 end

@@ -65,10 +65,11 @@ end
 function open_library()
     chosen = get(ENV, "PHICACHE_LIBRARY", "")
     if !isempty(chosen)
-        isfile(chosen) || error("PhiCache: PHICACHE_LIBRARY is \"$chosen\", which is not a file")
-        return Libdl.dlopen(abspath(chosen))
+        isfile(chosen) || error("PhiCache: PHICACHE_LIBRARY is \"$chosen\", which is not a file; expected the path of " *
+                                "libphicache.$(Libdl.dlext)")
+        return open_file(abspath(chosen))
     end
-    isfile(LIBRARY_IN_PACKAGE) && return Libdl.dlopen(LIBRARY_IN_PACKAGE)
+    isfile(LIBRARY_IN_PACKAGE) && return open_file(LIBRARY_IN_PACKAGE)
     for name in (LIBRARY_SONAME, LIBRARY_FILE)
         library = Libdl.dlopen(name; throw_error=false)
         library === nothing || return library
@@ -77,7 +78,17 @@ function open_library()
           "$LIBRARY_IN_PACKAGE, or install $LIBRARY_SONAME or $LIBRARY_FILE where the system's loader finds it")
 end
 
+function open_file(path)
+    try
+        return Libdl.dlopen(path)
+    catch exception
+        error("PhiCache: $path is not a library that can be loaded here: $(sprint(showerror, exception))")
+    end
+end
+
 function check_library(library, path)
+    Libdl.dlsym(library, :phicache_version_number; throw_error=false) === nothing && error("PhiCache: $path is a " *
+        "library, but not the phicache library; set PHICACHE_LIBRARY to the path of libphicache.$(Libdl.dlext)")
     # Julia's unwinder hides the one that Rust's panics need. In a library without its own unwinder, such as the one
     # that cargo builds, a caught panic would abort the process.
     Libdl.dlsym(library, :phicache_relinked; throw_error=false) === nothing &&

@@ -13,12 +13,14 @@ of `Memo`. A return type in the signature, such as `f(x)::Vector{Float64}`, is `
     empty!(distance)        # clears it
     original(distance)      # the function without its cache
 
-Define more methods of `f` in the same way. They share the cache and the options of the first, but calls of different
-methods have different keys, and each method has its own return type. Defining or redefining a method removes what the
-memo has stored in this process. Values on disk and in Redis stay: they belong to the version in the prefix, which you
-change when results change.
+Define more methods of `f` in the same way. They share the cache and the options, but calls of different methods have
+different keys, and each method has its own return type. Options that a later definition names replace those of earlier
+ones; `typed` and the type of the cache cannot change. Defining or redefining a method removes what the memo has stored
+in this process. Values on disk and in Redis stay: they belong to the version in the prefix, which you change when
+results change.
 An omitted argument has its default: with `f(x, y=2.0)`, `f(1)` and `f(1, 2.0)` are the same call. Write other macros,
-such as `@inline`, after `@phicache`. The name of an ordinary function cannot become a memo.
+such as `@inline`, after `@phicache`. The name of an ordinary function cannot become a memo, nor a memo an ordinary function:
+restart Julia, or choose another name.
 
 Inside a function, `f` is a local memo: each run of the function creates it anew, with a new cache. Define a memo that
 must live longer, with all its methods, at the top level of a module.
@@ -48,7 +50,7 @@ macro phicache(expressions...)
     make = Expr(:call, GlobalRef(PhiCache, :make_memo), Expr(:parameters, options...), hidden, prepare)
     return esc(quote
         $renamed
-        $(preparation(definition.args[1], prepare, __module__, name, returns))
+        $(preparation(definition.args[1], prepare, __module__, name, returns, __source__))
         # Inside a function the new definition is a local variable. (`locals` does not list names with #.)
         if haskey($(Expr(:locals)), $(QuoteNode(prepare)))
             $name = $make
@@ -134,7 +136,7 @@ rename(call, name) = call.head == :call ? Expr(:call, name, call.args[2:end]...)
 
 # Generates a function with the signature of the definition, which makes a `Call`: the name of the method, and all
 # arguments with their defaults. Dispatch chooses it whenever it would choose that method.
-function preparation(head, name, within, function_name, returns)
+function preparation(head, name, within, function_name, returns, source)
     wheres = []
     while Meta.isexpr(head, (:where, :(::)))
         head.head == :where && pushfirst!(wheres, head.args[2:end]...)
@@ -146,7 +148,7 @@ function preparation(head, name, within, function_name, returns)
                 isempty(keywords) ? :($NamedTuple()) : Expr(:tuple, Expr(:parameters, keywords...)))
     signature = Expr(:call, name, parameters...)
     isempty(wheres) || (signature = Expr(:where, signature, wheres...))
-    return Expr(:function, signature, Expr(:block, Expr(:meta, :inline), call))
+    return Expr(:function, signature, Expr(:block, source, Expr(:meta, :inline), call))
 end
 
 # The parameters of a signature, each with a name, and the expressions that forward them.
@@ -219,29 +221,58 @@ end
 Base.@pure storable_or_any(@nospecialize(T)) = T isa Type && is_storable(T) ? T : Any
 
 # Defines the memo as a constant at the top level of a module.
-define(within::Module, name::Symbol, memo) =
-    isdefined(within, name) && getfield(within, name) === memo ? memo :
-    Core.eval(within, Expr(:const, Expr(:(=), name, memo)))
+function define(within::Module, name::Symbol, memo)
+    isdefined(within, name) && getfield(within, name) === memo && return memo
+    try
+        return Core.eval(within, Expr(:const, Expr(:(=), name, memo)))
+    catch error
+        error isa ErrorException && isdefined(within, name) || rethrow()
+        throw(ArgumentError("@phicache: the name $name is in use in $within, not for a function that @phicache has " *
+                            "defined there; choose another name, or restart Julia if the name is yours"))
+    end
+end
 
 # A local memo.
-make_memo(f, prepare; options...) = Memo(f; prepare=prepare, options...)
+make_memo(f, prepare; options...) = new_memo(f, prepare; checked("@phicache", MEMO_OPTIONS, options)...)
 
 # The memo that is bound to the name already, without its values, because its function has changed; or a new one.
 function make_memo(f, prepare, within::Module, name::Symbol; options...)
     memo = defined_memo(f, within, name)
-    memo === nothing && return Memo(f; prepare=prepare, options...)
-    check_same_options(memo, name; options...)
+    memo === nothing && return make_memo(f, prepare; options...)
+    checked("@phicache", MEMO_OPTIONS, options)
+    check_same_types(memo, name; options...)
     # A task that still computes with the old function may look up values, but stores none. (World ages of a process
     # that precompiles mean nothing in another one.)
     memo.world = ccall(:jl_generating_output, Cint, ()) == 0 ? ccall(:jl_get_world_counter, UInt, ()) : 0
-    return forget!(memo)
+    forget!(memo)
+    take_options!(memo; options...)
+    return memo
 end
 
-# The options of a memo are those of its first definition. Only `returns` may differ from method to method; throw if
-# another option does, instead of ignoring it.
-function check_same_options(memo, name; returns, typed=memo.typed, options...)
+# Julia cannot give a memo another type.
+function check_same_types(memo, name; returns, typed=memo.typed, cache=nothing, options...)
     check_storable(returns)
     typed == memo.typed || throw(ArgumentError(
         "@phicache: $name has typed=$(memo.typed), as its first definition says; restart Julia to change it"))
+    kind = cache_type(memo)
+    cache === nothing || cache isa kind || throw(ArgumentError("@phicache: the cache of $name is " *
+        "$(is_private(memo) ? "its own" : "a $kind"), as its first definition says; restart Julia to change that to a " *
+        "$(typeof(cache))"))
+    is_private(memo) || returns in (Any, valtype(kind)) || throw_other_returns(returns, valtype(kind))
+end
+
+# Takes the options that a new definition names; the others stay as they are. Otherwise a function that got another
+# version in its prefix would find the values of the old one.
+function take_options!(memo; returns, typed=memo.typed, cache=memo.cache, prefix=memo.prefix, config=memo.config,
+                       maximum_memory_percent=memo.maximum_memory_percent)
     memo.returns = length(methods(memo.original)) == 1 || returns === memo.returns ? returns : Any
+    prefix = prefix === nothing ? nothing : String(prefix)
+    is_private(memo) || cache === memo.cache && prefix == memo.prefix || register_memo(memo, cache, prefix)
+    memo.cache, memo.prefix = cache, prefix
+    config === memo.config && maximum_memory_percent === memo.maximum_memory_percent && return
+    memo.config, memo.maximum_memory_percent = config, maximum_memory_percent
+    limit = maximum_memory_percent === nothing ? nothing : config_with_limit(maximum_memory_percent)
+    # The next call creates another private cache.
+    is_private(memo) ? (memo.cache = nothing) : (memo.limit = limit)
+    return
 end

@@ -47,13 +47,16 @@ mutable struct Memo{P,F,D,Private} <: Function
     world::UInt
 end
 
-function Memo(f; returns::Type=Any, typed::Bool=true, maximum_memory_percent=nothing,
-              config::AnyConfig=default_config(), cache::Union{Nothing,DictCache,RedisCache,DiskCache}=nothing, prefix=nothing,
-              prepare=nothing)
+Memo(f; options...) = new_memo(f, nothing; checked("Memo", MEMO_OPTIONS, options)...)
+Memo(arguments...; options...) = throw_no_constructor("Memo", arguments, "Memo(f; options...)")
+
+function new_memo(f, prepare; returns=Any, typed=true, maximum_memory_percent=nothing, config=default_config(),
+                  cache=nothing, prefix=nothing)
+    cache isa Union{Nothing,DictCache,RedisCache,DiskCache} ||
+        throw(ArgumentError("the cache of a memo is $(described(cache)); expected a DictCache, RedisCache or DiskCache"))
     V = cache === nothing ? returns : valtype(cache)
     check_storable(V)
-    returns === Any || returns === V ||
-        throw(ArgumentError("the memo has returns=$returns, its cache holds values of type $V; expected the same type"))
+    returns === Any || returns === V || throw_other_returns(returns, V)
     # Also for a private cache, which does not use it: so a wrong percentage throws now, not at the first call.
     limit = maximum_memory_percent === nothing ? nothing : config_with_limit(maximum_memory_percent)
     prepare = prepare === nothing ? MethodLookup{V,typeof(f)}(f, outlives_process(cache)) : prepare
@@ -62,9 +65,12 @@ function Memo(f; returns::Type=Any, typed::Bool=true, maximum_memory_percent=not
     memo = Memo{typeof(prepare),typeof(f),D,cache === nothing}(
         f, prepare, V, typed, prefix === nothing ? nothing : String(prefix), config, maximum_memory_percent, cache,
         cache === nothing ? nothing : limit, ReentrantLock(), Threads.Atomic{Int}(0), Threads.Atomic{Int}(0), 0)
-    cache === nothing || register_memo(memo, cache)
+    cache === nothing || register_memo(memo, cache, memo.prefix)
     return memo
 end
+
+throw_other_returns(returns, V) =
+    throw(ArgumentError("the memo has returns=$returns, its cache holds values of type $V; expected the same type"))
 
 # One call: the method that dispatch chooses, the type of its value, and its arguments, with the defaults of absent
 # ones.
@@ -144,14 +150,27 @@ config_with_limit(percent) = Config(maximum_memory_percent=percent)
 # Two memos with the same prefix on one cache would read each other's values.
 const MEMOS_LOCK = ReentrantLock()
 
-function register_memo(memo, cache)
-    check_version(cache, memo.prefix)
-    lock(MEMOS_LOCK) do
-        memos = filter!(other -> other.value !== nothing, cache.memos.entries)
-        any(other -> other.value.prefix == memo.prefix, memos) && throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
-            "another memo with the prefix $(repr(memo.prefix)) uses this cache; give each memo a prefix of its own"))
-        push!(memos, WeakRef(memo))
+function register_memo(memo, cache, prefix)
+    check_version(cache, prefix)
+    try_register(memo, cache, prefix) && return
+    # The other memo may be garbage.
+    GC.gc()
+    try_register(memo, cache, prefix) || throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
+        "another memo $(prefix === nothing ? "without a prefix" : "with the prefix $(repr(prefix))") uses this cache; " *
+        "give each memo a prefix of its own, such as prefix=\"entropy\""))
+    return
+end
+
+# Whether no memo of another function has this prefix on a handle of this cache; then this one is registered.
+try_register(memo, cache, prefix) = lock(MEMOS_LOCK) do
+    for handle in handles_of(cache), entry in filter!(entry -> entry.value !== nothing, handle.memos.entries)
+        other = entry.value
+        # A memo that got another cache is still in the list of the old one.
+        other !== nothing && other.cache === handle && other.prefix == prefix && other.original !== memo.original &&
+            return false
     end
+    push!(cache.memos.entries, WeakRef(memo))
+    return true
 end
 
 # The first call creates the private cache: a memo at the top level of a package is created during precompilation, and a
@@ -178,7 +197,7 @@ function (memo::Memo)(arguments::Vararg{Any,N}; keywords...) where {N}
     step isa Reservation || return step
     value = try
         ensure_stack()
-        convert(V, memo.original(call.arguments...; call.keywords...))::V
+        converted(V, memo.original(call.arguments...; call.keywords...))
     catch
         abandon(step)
         rethrow()
@@ -195,27 +214,36 @@ end
 stored_type(::Memo{P,F,D,false}, ::Call) where {P,F,D} = valtype(D)
 stored_type(::Memo{P,F,D,true}, ::Call{V}) where {P,F,D,V} = V
 
+cache_type(::Memo{P,F,D}) where {P,F,D} = D
 is_private(::Memo{P,F,D,Private}) where {P,F,D,Private} = Private
 
 @noinline function get_or_reserve_call(::Type{V}, memo::Memo, call::Call) where {V}
     cache = cache_of(memo)
-    key = memo_key(memo, call, outlives_process(cache))
-    step = get_or_reserve(V, cache, key)
+    key = memo_key(V, memo, call, cache)
+    step = get_or_reserve(V, cache, key, SourceCall(memo.original, call.arguments, call.keywords))
     release_key(key)
     count_call(memo, is_hit(step))
     return step
 end
 
 # The key of a call. It must be released.
-@inline function memo_key(memo::Memo, call::Call, shared)
-    key = borrow_builder(memo.typed, memo.typed ? EXACT : PLAIN, shared)
+@inline function memo_key(::Type{V}, memo::Memo, call::Call, cache) where {V}
+    key = borrow_builder(memo.typed, memo.typed ? EXACT : PLAIN, outlives_process(cache))
     is_private(memo) || add!(key, memo.prefix)
     if memo.typed || !(memo.prepare isa MethodLookup)
         both!(write_named_none!, key, call.method)
     end
+    # Values of other types must not be found under this key: those that another program has at the server, and those of
+    # calls with equal arguments of other types.
+    if memo.typed ? cache isa RedisCache : is_private(memo)
+        both!(write_named_none!, key, value_type_name(V, cache))
+    end
     add_each!(key, call.arguments)
     return add_keywords!(key, call.keywords)
 end
+
+value_type_name(V, cache) = type_name(V)
+value_type_name(V, ::RedisCache) = layout(V)
 
 # The counts of a private cache are those of its memo. A computation that fails counts as a miss too.
 count_call(memo::Memo, is_hit) =
@@ -300,8 +328,8 @@ function Serialization.deserialize(from::Serialization.AbstractSerializer, ::Typ
     f, prepare, typed, percent, config, cache, prefix, returns = ntuple(_ -> Serialization.deserialize(from), 8)
     defined = f isa Function ? defined_memo(f, parentmodule(f), shown_name(f)) : nothing
     defined === nothing || return defined
-    return Memo(f; returns=returns, prepare=prepare, typed=typed, maximum_memory_percent=percent, config=config,
-                cache=cache, prefix=prefix)
+    return new_memo(f, prepare; returns=returns, typed=typed, maximum_memory_percent=percent, config=config,
+                    cache=cache, prefix=prefix)
 end
 
 # The memo of `f` that is bound to a name, or nothing.

@@ -20,23 +20,27 @@ struct CachedMethod{F} <: Function
     repertoire::Bool
 end
 
-CachedMethod(f; prefix=nothing, repertoire::Bool=false) =
-    CachedMethod{typeof(f)}(f, prefix === nothing ? nothing : String(prefix), repertoire)
+function CachedMethod(f; options...)
+    checked("CachedMethod", (:prefix, :repertoire), options)
+    prefix = get(options, :prefix, nothing)
+    return CachedMethod{typeof(f)}(f, prefix === nothing ? nothing : String(prefix), get(options, :repertoire, false))
+end
+CachedMethod(arguments...; options...) = throw_no_constructor("CachedMethod", arguments, "CachedMethod(f; options...)")
 
 function (method::CachedMethod)(cache::AbstractCache{V}, object, arguments::Vararg{Any,N}; keywords...) where {V,N}
     if method.repertoire && !cache.config.cache_repertoires
-        return convert(V, method.original(object, arguments...; keywords...))::V
+        return converted(V, method.original(object, arguments...; keywords...))
     end
     builder = borrow_builder(false, EXACT_UNTYPED, cache isa RedisCache)
     add!(builder, method.prefix)
     add_each!(builder, arguments)
     add_keywords!(builder, values_of(keywords))
-    step = get_or_reserve(V, cache, builder)
+    step = get_or_reserve(V, cache, builder, SourceCall(method.original, arguments, values_of(keywords)))
     release_key(builder)
     step isa Reservation || return step
     value = try
         ensure_stack()
-        convert(V, method.original(object, arguments...; keywords...))::V
+        converted(V, method.original(object, arguments...; keywords...))
     catch
         abandon(step)
         rethrow()
@@ -47,6 +51,7 @@ end
 original(method::CachedMethod) = method.original
 
 Base.show(io::IO, ::MIME"text/plain", method::CachedMethod) = show(io, method)
+Base.print(io::IO, method::CachedMethod) = show(io, method)
 Base.show(io::IO, method::CachedMethod) =
-    print(io, "CachedMethod(", method.original, "; prefix=", repr(method.prefix), ", repertoire=", method.repertoire,
+    print(io, "CachedMethod(", shown_name(method.original), "; prefix=", repr(method.prefix), ", repertoire=", method.repertoire,
           ")")

@@ -16,6 +16,8 @@ end
 
 Mice(direction::Direction, mechanism, purview, phi::Real, payload=nothing) =
     Mice{typeof(payload)}(direction, NodeSet(mechanism), NodeSet(purview), phi, payload)
+Mice(arguments...) =
+    throw_no_constructor("Mice", arguments, "Mice(direction, mechanism, purview, phi, payload) with CAUSE or EFFECT")
 
 Base.convert(::Type{Mice{P}}, mice::Mice{P}) where {P} = mice
 Base.convert(::Type{Mice{P}}, mice::Mice) where {P} =
@@ -61,20 +63,21 @@ mutable struct MICECache{P} <: AbstractCache{Mice{P}}
     config::AnyConfig
     identity::Any
     verification::Verification
+    # The nodes of the subsystem.
+    nodes::NodeSet
 
-    function MICECache{P}(subsystem::Subsystem; parent::Union{Nothing,MICECache}=nothing,
-                          config::AnyConfig=default_config(), name=nothing, max_bytes::Integer=0,
-                          kind::Symbol=:configured, verify_every::Integer=0, same=isequal, ondifference=nothing,
-                          directory=nothing, outside...) where {P}
+    function MICECache{P}(subsystem::Subsystem; options...) where {P}
         check_storable(P)
-        directory === nothing || (config = config_of_directory(directory))
-        verification = Verification(verify_every, same, ondifference)
+        checked("MICECache", MICE_OPTIONS, options)
+        parent, kind = get(options, :parent, nothing), get(options, :kind, :configured)
+        config, outside = split_directory("MICECache", MICE_OPTIONS, options)
+        outside = Base.structdiff(outside, NamedTuple{(:parent, :kind)})
         kind in (:configured, :dict, :redis, :disk) ||
             throw(ArgumentError("kind is :$kind; expected :configured, :dict, :redis or :disk"))
         parent isa Union{Nothing,MICECache{P}} ||
             throw(ArgumentError("the parent is a $(typeof(parent)); expected a MICECache{$P}"))
         inherited = parent === nothing ? C_NULL : parent
-        pointer = new_cache(name, max_bytes, verification; outside...) do options, out
+        verification, pointer = new_cache(; outside...) do options, out
             kind == :dict ?
                 (@c phicache_dict_mice_cache_new(
                     config::Ptr{Cvoid}, options::Ptr{COptions}, subsystem::Ptr{Cvoid}, inherited::Ptr{Cvoid},
@@ -92,11 +95,40 @@ mutable struct MICECache{P} <: AbstractCache{Mice{P}}
                     out::Ptr{Ptr{Cvoid}})::Int32)
         end
         view = new_handle(out -> @c phicache_mice_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)
-        return free_when_collected(new{P}(pointer, view, Threads.Atomic{Bool}(true), config, pointer, verification))
+        cache = free_when_collected(
+            new{P}(pointer, view, Threads.Atomic{Bool}(true), config, pointer, verification, subsystem.nodes))
+        return iscut(subsystem) ? cache : check_shared_mice(cache, subsystem, get(options, :read_only, false))
     end
 end
 
-MICECache(subsystem::Subsystem; options...) = MICECache{Any}(subsystem; options...)
+MICECache(arguments...; options...) = MICECache{Any}(arguments...; options...)
+MICECache{P}(arguments...; options...) where {P} = throw_no_constructor("MICECache", arguments,
+    "MICECache{P}(subsystem; options...) with the type P of its payloads and a Subsystem")
+
+# Caches of one system on disk or at a server have the same records.
+function check_shared_mice(cache, subsystem, read_only)
+    kind, system = kind_of(cache), fingerprint(subsystem)
+    what = "the MICE cache of $system"
+    if kind == :redis_mice
+        join_shared(cache, (kind, server_of(cache.config), system), what, "change the context of its network")
+    elseif kind == :disk_mice
+        directory = realpath(cache.config.disk_directory)
+        join_shared(cache, (kind, directory, system), "$what in $directory", "change the context of its network")
+        check_type_in_directory(cache, directory, [as_bytes(system); codeunits("phicache.mice")], "$what in $directory";
+                                read_only=read_only)
+    end
+    return cache
+end
+
+# Where its records are.
+function kind_of(cache)
+    health = Ref(CDiskHealth(sizeof(CDiskHealth), 0, 0, 0, 0, ntuple(_ -> 0x00, 512)))
+    code = @c phicache_cache_disk_health(cache::Ptr{CView}, health::Ptr{CDiskHealth})::Int32
+    Status(code) == OK && return :disk_mice
+    server = Ref(CHealth(sizeof(CHealth), 0, 0, 0, 0, 0, 0, ntuple(_ -> 0x00, 256)))
+    code = @c phicache_cache_redis_health(cache::Ptr{CView}, server::Ptr{CHealth})::Int32
+    return Status(code) == OK ? :redis_mice : :mice
+end
 
 free_handle(::Type{<:MICECache}, pointer) = @c phicache_mice_cache_free(pointer::Ptr{Cvoid})::Int32
 
@@ -145,8 +177,18 @@ end
 # Their records are decoded by the library.
 @inline is_just_copied(::Type{Mice{P}}, ::MICECache{P}, record) where {P} = false
 
+# A MICE of the subsystem.
+function check_mice(cache, mice::Mice)
+    expected = "nodes of the subsystem, which has $(shown_nodes(cache.nodes))"
+    check_within("the mechanism of the MICE has", mice.mechanism, cache.nodes, expected)
+    check_within("the purview of the MICE has", mice.purview, cache.nodes, expected)
+end
+check_mice(cache, other) =
+    throw(ArgumentError("the value is $(described(other)); expected a Mice(direction, mechanism, purview, phi, payload)"))
+
 # The encoded record.
-function to_bytes(::MICECache{P}, mice::Mice) where {P}
+function to_bytes(cache::MICECache{P}, mice) where {P}
+    check_mice(cache, mice)
     payload = Base.cconvert(CBytes, encode(P, mice.payload))
     GC.@preserve payload begin
         given = Ref(CMice(mice, Base.unsafe_convert(CBytes, payload)))
@@ -161,7 +203,8 @@ function from_bytes(::MICECache{P}, record) where {P}
     return Mice{P}(found[])
 end
 
-function store(cache::MICECache{P}, key, mice::Mice) where {P}
+function store(cache::MICECache{P}, key, mice) where {P}
+    check_mice(cache, mice)
     # Most MICE are refused because of the cut or of phi, and always will be: do not serialize their payload. (A refusal
     # because of memory may end at any moment.)
     refused = would_store(cache, mice.phi) in (REFUSED_CUT, REFUSED_PHI)

@@ -29,7 +29,10 @@ struct NodeSet <: AbstractSet{Int}
     NodeSet(::Val{:mask}, mask::UInt64) = new(mask)
 end
 
-NodeSet(; mask::Integer=0) = NodeSet(Val(:mask), UInt64(mask))
+function NodeSet(; mask::Integer=0)
+    0 <= mask <= typemax(UInt64) || throw(ArgumentError("the mask is $mask; expected 0 to 2^64 - 1"))
+    return NodeSet(Val(:mask), mask % UInt64)
+end
 NodeSet(node::Integer, nodes::Integer...) = NodeSet((node, nodes...))
 NodeSet(set::NodeSet) = set
 NodeSet(nodes) = NodeSet(Val(:mask), foldl((mask, node) -> mask | bit(node), nodes; init=UInt64(0)))
@@ -42,6 +45,7 @@ function bit(node::Integer)
     1 <= node <= 64 || throw(ArgumentError("the node is $node; expected 1 to 64"))
     return UInt64(1) << (node - 1)
 end
+bit(node) = throw(ArgumentError("the node is $(described(node)); expected an integer, 1 to 64"))
 
 """
     mask(set::NodeSet) -> UInt64

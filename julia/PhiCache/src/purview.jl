@@ -21,10 +21,9 @@ mutable struct PurviewCache <: AbstractCache{Vector{NodeSet}}
     identity::Any
     verification::Verification
 
-    function PurviewCache(; config::AnyConfig=default_config(), name=nothing, max_bytes::Integer=0,
-                          on_full::Symbol=:configured, verify_every::Integer=0, same=isequal, ondifference=nothing)
-        verification = Verification(verify_every, same, ondifference)
-        pointer = new_cache(name, max_bytes, verification; on_full=on_full) do options, out
+    function PurviewCache(; options...)
+        config, local_options = split_options("PurviewCache", LOCAL_OPTIONS, options)
+        verification, pointer = new_cache(; local_options...) do options, out
             @c phicache_purview_cache_new(config::Ptr{Cvoid}, options::Ptr{COptions}, out::Ptr{Ptr{Cvoid}})::Int32
         end
         view = new_handle(out -> @c phicache_purview_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)
@@ -32,11 +31,13 @@ mutable struct PurviewCache <: AbstractCache{Vector{NodeSet}}
     end
 end
 
+PurviewCache(arguments...; options...) = throw_no_constructor("PurviewCache", arguments, "PurviewCache(; options...)")
+
 free_handle(::Type{PurviewCache}, pointer) = @c phicache_purview_cache_free(pointer::Ptr{Cvoid})::Int32
 
 # The key is the argument list (direction, mechanism).
 function prepare_key(::PurviewCache, (direction, mechanism)::Tuple{Direction,Any})
-    direction == BIDIRECTIONAL && throw(ArgumentError("the direction is BIDIRECTIONAL; expected CAUSE or EFFECT"))
+    check_direction(direction)
     return prepare_key((direction, NodeSet(mechanism)))
 end
 

@@ -40,17 +40,26 @@ mutable struct RedisCache{V} <: ByteCache{V}
     end
 end
 
-function RedisCache{V}(; config::AnyConfig=default_config(), name=nothing, max_bytes::Integer=0,
-                       verify_every::Integer=0, same=isequal, ondifference=nothing, remote...) where {V}
-    check_storable(V)
-    verification = Verification(verify_every, same, ondifference)
-    pointer = new_cache(name, max_bytes, verification; remote...) do options, out
+function RedisCache{V}(; options...) where {V}
+    return new_redis_cache(V; options...) do config, options, out
         @c phicache_redis_cache_new(config::Ptr{Cvoid}, options::Ptr{COptions}, out::Ptr{Ptr{Cvoid}})::Int32
     end
-    return RedisCache{V}(pointer, config, verification)
 end
 
 RedisCache(arguments...; options...) = RedisCache{Any}(arguments...; options...)
+RedisCache{V}(arguments...; options...) where {V} = throw_no_constructor("RedisCache", arguments,
+    "RedisCache{V}(; options...) with the type V of its values, or RedisCache{V}(fingerprint, role; options...)")
+
+# Calls `make(config, options, out)`, which creates the cache.
+function new_redis_cache(make, ::Type{V}; options...) where {V}
+    check_storable(V)
+    config, server_options = split_options("RedisCache", REDIS_OPTIONS, options)
+    verification, pointer = new_cache((options, out) -> make(config, options, out); server_options...)
+    return RedisCache{V}(pointer, config, verification)
+end
+
+# The server of a configuration and the namespace there.
+server_of(config) = (config.redis_url, config.redis_namespace)
 
 free_handle(::Type{<:RedisCache}, pointer) = @c phicache_redis_cache_free(pointer::Ptr{Cvoid})::Int32
 

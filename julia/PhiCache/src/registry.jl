@@ -28,11 +28,11 @@ function named_caches()
         # Other threads may create caches meanwhile.
         items = fill(CRegistryItem(sizeof(CRegistryItem), ntuple(_ -> 0x00, 64), 0, 0, CInfo(0, 0, 0)), count[] + 8)
     end
-    return map(described, items[1:count[]])
+    return map(listed, items[1:count[]])
 end
 
-described(item) = (name=text_of(item.name),
-                   kind=get(KINDS, item.kind, Int(item.kind)), info=map(Int, fields(item.info)))
+listed(item) = (name=text_of(item.name),
+                kind=get(KINDS, item.kind, Int(item.kind)), info=map(Int, fields(item.info)))
 
 """
     info(name::AbstractString)

@@ -1,5 +1,35 @@
 # A cache saved to one file.
 
+# The context of a saved cache, followed by the type of its values. A reader that asks for another type gets an error
+# that names both.
+saved_context(cache::AbstractCache{V}, context) where {V} = typed_context(V, context)
+# In every language a list of node sets.
+saved_context(::PurviewCache, context) = context_bytes(context)
+
+context_bytes(context) = Vector{UInt8}(raw_key(context))
+
+function typed_context(V, context)
+    bytes = context_bytes(context)
+    return isempty(bytes) ? bytes : [bytes; codeunits(" (Julia: $(layout(V)))")]
+end
+
+# Calls `use(context)` with the context of a file that Julia has saved, or else of one that another language has saved,
+# which has no type.
+function with_context(use, typed, context)
+    try
+        return use(typed)
+    catch error
+        plain = context_bytes(context)
+        error isa PhiCacheError && error.status == ERROR_INVALID_ARGUMENT && plain != typed || rethrow()
+        try
+            return use(plain)
+        catch again
+            again isa PhiCacheError && again.status == ERROR_INVALID_ARGUMENT || rethrow()
+            throw(error)
+        end
+    end
+end
+
 """
     save_cache(cache, file, context) -> number of values
 
@@ -14,7 +44,7 @@ values have a plain type `V`: serialized values of `DictCache{Any}` may not be r
 The file appears when it is complete. If saving fails, an older file of that name stays.
 """
 function save_cache(cache::AbstractCache, file::AbstractString, context::Union{AbstractString,Vector{UInt8}})
-    count, path, bytes = Ref(UInt64(0)), String(file), raw_key(context)
+    count, path, bytes = Ref(UInt64(0)), String(file), saved_context(cache, context)
     check(@c phicache_cache_save(cache::Ptr{CView}, path::Cstring, bytes::CBytes, count::Ptr{UInt64})::Int32)
     return Int(count[])
 end
@@ -36,8 +66,10 @@ could not be used. Throws a `PhiCacheError` (`PhiCache.ERROR_INVALID_ARGUMENT`) 
 was saved with another one, or if it has the MICE of another subsystem or cut; nothing is loaded then.
 """
 function load_cache!(cache::AbstractCache, file::AbstractString, context::Union{AbstractString,Vector{UInt8}})
-    counts, path, bytes = Ref(CLoadCounts(sizeof(CLoadCounts), 0, 0, 0, 0)), String(file), raw_key(context)
-    check(@c phicache_cache_load(cache::Ptr{CView}, path::Cstring, bytes::CBytes, counts::Ptr{CLoadCounts})::Int32)
+    counts, path = Ref(CLoadCounts(sizeof(CLoadCounts), 0, 0, 0, 0)), String(file)
+    with_context(saved_context(cache, context), context) do bytes
+        check(@c phicache_cache_load(cache::Ptr{CView}, path::Cstring, bytes::CBytes, counts::Ptr{CLoadCounts})::Int32)
+    end
     found = counts[]
     return (loaded=Int(found.loaded), kept=Int(found.kept), refused=Int(found.refused), damaged=Int(found.damaged))
 end
@@ -52,6 +84,6 @@ function describe_saved(file::AbstractString; verify::Bool=false)
     item, path = Ref(EMPTY_ITEM), String(file)
     check(@c phicache_bundle_describe(path::Cstring, verify::Int32, item::Ptr{CDiskItem})::Int32)
     found = item[]
-    return (fingerprint=found.fingerprint, role=text_of(found.role), context=text_of(found.context),
+    return (fingerprint=Fingerprint(found.fingerprint), role=text_of(found.role), context=text_of(found.context),
             bytes=Int(found.bytes), records=Int(found.records), damaged=Int(found.damaged))
 end

@@ -47,7 +47,12 @@ function check(code::Int32)
     return Status(code)
 end
 
-@noinline throw_error(code) = throw(PhiCacheError(Status(code), unsafe_string(@c phicache_last_error()::Cstring)))
+@noinline function throw_error(code)
+    message = unsafe_string(@c phicache_last_error()::Cstring)
+    # The library shows sets of nodes as masks.
+    occursin(r"\b0x[0-9a-f]+", message) && (message *= " (bit 0 of a mask is Julia's node 1)")
+    throw(PhiCacheError(Status(code), message))
+end
 
 # The bytes that `write(buffer, capacity, len)` writes, into a buffer of `capacity` bytes or, if they do not fit, of the
 # size that they need. (Text is followed by a NUL, which its length does not count.)

@@ -15,21 +15,40 @@ The identity of a network, and of how results about it are computed.
 `Vector{UInt8}(fingerprint)` returns its 32 bytes.
 """
 struct Fingerprint
+    # C reads and writes these bytes only.
     bytes::NTuple{32,UInt8}
+    # The number of nodes of the network, or 0 if that is not known.
+    size::Int
+    Fingerprint(bytes::NTuple{32,UInt8}, size=0) = new(bytes, size)
 end
 
-function Fingerprint(tpm::AbstractMatrix{<:Real}, connections, context)
+function Fingerprint(tpm::AbstractMatrix{<:Real}, connections, context::Union{AbstractString,AbstractVector{UInt8}})
     size = Base.size(tpm, 2)
-    masks = connection_masks(connections, size)
-    Base.size(tpm, 1) == Int128(1) << min(size, 100) || throw(DimensionMismatch(
+    1 <= size <= 64 || throw(ArgumentError("the TPM has $size columns; expected one for each node, 1 to 64"))
+    Base.size(tpm, 1) == Int128(1) << size || throw(DimensionMismatch(
         "the TPM has $(Base.size(tpm, 1)) rows for $size nodes; expected 2^$size"))
+    masks = connection_masks(connections, size)
     probabilities = convert(Matrix{Float64}, tpm)
-    out = Ref(Fingerprint(ntuple(_ -> 0x00, 32)))
+    foreach(index -> check_probability(probabilities, index), CartesianIndices(probabilities))
+    out = Ref(Fingerprint(NO_BYTES, size))
     check(@c phicache_network_fingerprint(
         probabilities::Ptr{Cdouble}, size::Csize_t, COLUMN_MAJOR::Int32, masks::Ptr{UInt64}, raw_key(context)::CBytes,
         out::Ptr{Fingerprint})::Int32)
     return out[]
 end
+
+Fingerprint(arguments...) = throw_no_constructor("Fingerprint", arguments, "Fingerprint(tpm, connections, context)")
+
+const NO_BYTES = ntuple(_ -> 0x00, 32)
+
+check_probability(tpm, index) = 0 <= tpm[index] <= 1 || throw(ArgumentError(
+    "the TPM has $(tpm[index]) in row $(index[1]), for node $(index[2]); expected a probability, 0 to 1"))
+
+Base.:(==)(a::Fingerprint, b::Fingerprint) = a.bytes == b.bytes
+Base.hash(fingerprint::Fingerprint, seed::UInt) = hash(fingerprint.bytes, seed)
+add!(key::KeyBuilder, fingerprint::Fingerprint) =
+    add_typed!((key, fingerprint) -> add!(key, (fingerprint.bytes,)), key, fingerprint)
+as_bytes(fingerprint::Fingerprint) = Vector{UInt8}(fingerprint)
 
 const COLUMN_MAJOR = Int32(1)
 
@@ -42,8 +61,20 @@ function connection_masks(connections, size)
     masks = node_masks(connections)
     length(masks) == size ||
         throw(DimensionMismatch("there are connections for $(length(masks)) nodes; the network has $size"))
+    for (node, targets) in enumerate(masks)
+        check_nodes("node $node is connected to", NodeSet(mask=targets), size)
+    end
     return masks
 end
+
+# The mask of nodes, which must be among 1 to `size`. (The library's messages number them from 0.)
+check_nodes(what, nodes, size) = mask(check_within(what, NodeSet(nodes), NodeSet(1:size),
+                                                   size == 1 ? "node 1" : "nodes of the network, 1 to $size"))
+
+check_within(what, set::NodeSet, whole::NodeSet, expected) = issubset(set, whole) ? set :
+    throw(ArgumentError("$what $(shown_nodes(set)); expected $expected"))
+
+shown_nodes(set) = isempty(set) ? "no nodes" : length(set) == 1 ? "node $(only(set))" : "nodes $(join(set, ", "))"
 
 node_masks(sets::AbstractVector) = UInt64[mask(NodeSet(set)) for set in sets]
 
@@ -72,12 +103,23 @@ is `nothing`.
 struct Cut
     severed::Vector{NodeSet}
 
-    Cut(severed::Vector{NodeSet}) = new(severed)
+    function Cut(severed::Vector{NodeSet})
+        check_cut_size(length(severed))
+        foreach(row -> check_nodes("node $(row[1]) is severed from", row[2], length(severed)), enumerate(severed))
+        return new(severed)
+    end
 end
 
+Cut(arguments...) = throw_no_constructor("Cut", arguments,
+    "Cut(size, from => to), Cut(matrix), or Cut(size, direction, parts)")
+
 function Cut(size::Integer, (from, to)::Pair)
+    check_cut_size(size)
+    from, to = check_nodes("the cut severs from", from, size), check_nodes("the cut severs to", to, size)
+    from & to == 0 || throw(ArgumentError("the cut has $(shown_nodes(NodeSet(mask=from & to))) on both sides; expected " *
+                                          "two sets without common nodes"))
     return cut(size, severed -> @c phicache_cut_bipartition(
-        size::Csize_t, mask(NodeSet(from))::UInt64, mask(NodeSet(to))::UInt64, severed::Ptr{NodeSet})::Int32)
+        size::Csize_t, from::UInt64, to::UInt64, severed::Ptr{NodeSet})::Int32)
 end
 
 function Cut(matrix::AbstractMatrix)
@@ -88,8 +130,9 @@ function Cut(matrix::AbstractMatrix)
 end
 
 function Cut(size::Integer, direction::Direction, parts)
-    mechanisms = UInt64[mask(NodeSet(first(part))) for part in parts]
-    purviews = UInt64[mask(NodeSet(last(part))) for part in parts]
+    check_cut_size(size)
+    mechanisms = UInt64[check_nodes("a part's mechanism has", first(part), size) for part in parts]
+    purviews = UInt64[check_nodes("a part's purview has", last(part), size) for part in parts]
     return cut(size, severed -> @c phicache_cut_partition(
         size::Csize_t, Int32(direction)::Int32, mechanisms::Ptr{UInt64}, purviews::Ptr{UInt64},
         length(mechanisms)::Csize_t, severed::Ptr{NodeSet})::Int32)
@@ -97,11 +140,13 @@ end
 
 # A cut with the rows that `sever(severed)` writes.
 function cut(size, sever)
-    1 <= size <= 64 || throw(ArgumentError("the cut has $size nodes; expected 1 to 64"))
+    check_cut_size(size)
     severed = fill(NodeSet(), size)
     check(sever(severed))
     return Cut(severed)
 end
+
+check_cut_size(size) = 1 <= size <= 64 || throw(ArgumentError("the cut has $size nodes; expected 1 to 64"))
 
 Base.:(==)(a::Cut, b::Cut) = a.severed == b.severed
 Base.hash(cut::Cut, seed::UInt) = hash(cut.severed, seed)
@@ -119,25 +164,54 @@ mutable struct Subsystem <: Handle
     live::Threads.Atomic{Bool}
     # The number of nodes of the network, and of the masks that C reads.
     size::Int
+    nodes::NodeSet
 
-    Subsystem(pointer::Ptr{Cvoid}, size::Int) = free_when_collected(new(pointer, Threads.Atomic{Bool}(true), size))
+    Subsystem(pointer::Ptr{Cvoid}, size::Int, nodes::NodeSet) =
+        free_when_collected(new(pointer, Threads.Atomic{Bool}(true), size, nodes))
 end
 
-function Subsystem(network::Fingerprint, state, nodes; connections=nothing, cut=nothing)
-    states = convert(Vector{Int32}, collect(state))
+function Subsystem(network::Fingerprint, state, nodes; options...)
+    checked("Subsystem", (:connections, :cut), options)
+    connections, cut = get(options, :connections, nothing), get(options, :cut, nothing)
+    states = node_states(state)
     size = length(states)
+    network.size in (0, size) || throw(DimensionMismatch(
+        "the state is of $size nodes; the network has $(network.size)"))
+    1 <= size <= 64 || throw(ArgumentError("the state is of $size nodes; expected 1 to 64"))
+    nodes = NodeSet(mask=check_nodes("the system has", nodes, size))
     masks = connections === nothing ? nothing : connection_masks(connections, size)
     pointer = new_handle(out -> @c phicache_subsystem_new(
-        Ref(network)::Ptr{Fingerprint}, size::Csize_t, states::Ptr{Int32}, mask(NodeSet(nodes))::UInt64,
+        Ref(network)::Ptr{Fingerprint}, size::Csize_t, states::Ptr{Int32}, mask(nodes)::UInt64,
         optional_array(masks)::Ptr{UInt64}, severed(cut, size)::Ptr{NodeSet}, out::Ptr{Ptr{Cvoid}})::Int32)
-    return Subsystem(pointer, size)
+    return Subsystem(pointer, size, nodes)
 end
 
 function Subsystem(subsystem::Subsystem, cut::Union{Nothing,Cut})
     pointer = new_handle(out -> @c phicache_subsystem_cut(
         subsystem::Ptr{Cvoid}, severed(cut, subsystem.size)::Ptr{NodeSet}, out::Ptr{Ptr{Cvoid}})::Int32)
-    return Subsystem(pointer, subsystem.size)
+    return Subsystem(pointer, subsystem.size, subsystem.nodes)
 end
+
+Subsystem(arguments...; options...) = throw_no_constructor("Subsystem", arguments,
+    "Subsystem(network, state, nodes; connections, cut) with the Fingerprint of a network, or Subsystem(subsystem, cut)")
+
+# The state of each node, for C.
+function node_states(state)
+    state isa Union{AbstractVector,Tuple} || throw(ArgumentError(
+        "the state is $(described(state)); expected a vector or tuple with 0 or 1 for each node"))
+    for (node, value) in enumerate(state)
+        value isa Real && value in (0, 1) ||
+            throw(ArgumentError("the state of node $node is $(shortened(value)); expected 0 or 1"))
+    end
+    return Int32[value for value in state]
+end
+
+check_direction(direction) =
+    direction == BIDIRECTIONAL && throw(ArgumentError("the direction is BIDIRECTIONAL; expected CAUSE or EFFECT"))
+
+# The mask of some nodes of a subsystem.
+check_in_subsystem(what, set, subsystem) = mask(check_within(
+    what, NodeSet(set), subsystem.nodes, "nodes of the subsystem, which has $(shown_nodes(subsystem.nodes))"))
 
 description(subsystem::Subsystem) = string(nodes(subsystem), iscut(subsystem) ? ", cut" : "")
 
@@ -148,6 +222,8 @@ free_handle(::Type{Subsystem}, pointer) = @c phicache_subsystem_free(pointer::Pt
 
 # The rows of a cut for C; no cut is NULL.
 severed(::Nothing, size) = C_NULL
+
+severed(cut, size) = throw(ArgumentError("the cut is $(described(cut)); expected a Cut, or nothing for the uncut system"))
 
 function severed(cut::Cut, size)
     length(cut.severed) == size ||
@@ -161,7 +237,7 @@ end
 The identity of the uncut system: network and context, state, nodes. All cuts of a system have the same one.
 """
 function fingerprint(subsystem::Subsystem)
-    out = Ref(Fingerprint(ntuple(_ -> 0x00, 32)))
+    out = Ref(Fingerprint(NO_BYTES, subsystem.size))
     check(@c phicache_subsystem_fingerprint(subsystem::Ptr{Cvoid}, out::Ptr{Fingerprint})::Int32)
     return out[]
 end
@@ -196,18 +272,23 @@ Whether the cut damages a MICE of the uncut system, so that it may differ under 
 within the mechanism, from purview to mechanism (`CAUSE`) or from mechanism to purview (`EFFECT`).
 """
 function damages(cut::Cut, direction::Direction, mechanism, purview)
-    out = Ref(Int32(0))
+    check_direction(direction)
+    out, size = Ref(Int32(0)), length(cut.severed)
+    mechanism = check_nodes("the mechanism has", mechanism, size)
+    purview = check_nodes("the purview has", purview, size)
     check(@c phicache_cut_damages(
-        length(cut.severed)::Csize_t, cut.severed::Ptr{NodeSet}, Int32(direction)::Int32,
-        mask(NodeSet(mechanism))::UInt64, mask(NodeSet(purview))::UInt64, out::Ptr{Int32})::Int32)
+        size::Csize_t, cut.severed::Ptr{NodeSet}, Int32(direction)::Int32, mechanism::UInt64, purview::UInt64,
+        out::Ptr{Int32})::Int32)
     return out[] != 0
 end
 
 function damages(subsystem::Subsystem, direction::Direction, mechanism, purview)
+    check_direction(direction)
     out = Ref(Int32(0))
+    mechanism = check_in_subsystem("the mechanism has", mechanism, subsystem)
+    purview = check_in_subsystem("the purview has", purview, subsystem)
     check(@c phicache_subsystem_damages(
-        subsystem::Ptr{Cvoid}, Int32(direction)::Int32, mask(NodeSet(mechanism))::UInt64,
-        mask(NodeSet(purview))::UInt64, out::Ptr{Int32})::Int32)
+        subsystem::Ptr{Cvoid}, Int32(direction)::Int32, mechanism::UInt64, purview::UInt64, out::Ptr{Int32})::Int32)
     return out[] != 0
 end
 
@@ -217,11 +298,14 @@ end
 The key of a result for a mechanism and a purview: [`repertoire_key`](@ref), followed by the severed connections between
 the two, if any. With such keys one cache can hold the results of all cuts of a system.
 """
-cut_scoped_key(subsystem::Subsystem, prefix, direction::Direction, mechanism, purview) =
-    written_bytes(768, (buffer, capacity, len) -> @c phicache_subsystem_key(
-        subsystem::Ptr{Cvoid}, optional_text(prefix)::Cstring, Int32(direction)::Int32,
-        mask(NodeSet(mechanism))::UInt64, mask(NodeSet(purview))::UInt64,
-        buffer::Ptr{UInt8}, capacity::Csize_t, len::Ptr{Csize_t})::Int32)
+function cut_scoped_key(subsystem::Subsystem, prefix, direction::Direction, mechanism, purview)
+    check_direction(direction)
+    mechanism = check_in_subsystem("the mechanism has", mechanism, subsystem)
+    purview = check_in_subsystem("the purview has", purview, subsystem)
+    return written_bytes(768, (buffer, capacity, len) -> @c phicache_subsystem_key(
+        subsystem::Ptr{Cvoid}, optional_text(prefix)::Cstring, Int32(direction)::Int32, mechanism::UInt64,
+        purview::UInt64, buffer::Ptr{UInt8}, capacity::Csize_t, len::Ptr{Csize_t})::Int32)
+end
 
 """
     DictCache{V}(fingerprint, role; options...)
@@ -229,16 +313,12 @@ cut_scoped_key(subsystem::Subsystem, prefix, direction::Direction, mechanism, pu
 A handle of the cache that all handles with this fingerprint and role (such as `"repertoires"`) share. All must use the
 same `V` and the same options, except `same` and `ondifference`. The cache is freed with its last handle.
 """
-function DictCache{V}(fingerprint::Fingerprint, role::AbstractString; config::AnyConfig=default_config(), name=nothing,
-                      max_bytes::Integer=0, on_full::Symbol=:configured, verify_every::Integer=0, same=isequal,
-                      ondifference=nothing) where {V}
-    check_storable(V)
-    verification = Verification(verify_every, same, ondifference)
-    pointer = new_cache(name, max_bytes, verification; on_full=on_full) do options, out
+function DictCache{V}(fingerprint::Fingerprint, role::AbstractString; options...) where {V}
+    cache = new_dict_cache(V, (fingerprint, String(role)); options...) do config, options, out
         @c phicache_dict_cache_shared(config::Ptr{Cvoid}, options::Ptr{COptions}, Ref(fingerprint)::Ptr{Fingerprint},
                                       String(role)::Cstring, out::Ptr{Ptr{Cvoid}})::Int32
     end
-    return DictCache{V}(pointer, config, verification, (fingerprint, String(role)))
+    return join_shared(cache, cache.identity, "the cache $(repr(role)) of $fingerprint", "choose another role")
 end
 
 """
@@ -247,7 +327,7 @@ end
 The values in the directory under this fingerprint and role (such as `"repertoires"`).
 """
 function DiskCache{V}(fingerprint::Fingerprint, role::AbstractString; options...) where {V}
-    return new_disk_cache(V, (fingerprint, String(role)); options...) do config, options, out
+    return new_disk_cache(V, (fingerprint, String(role)), "$(repr(role)) of $fingerprint"; options...) do config, options, out
         @c phicache_disk_cache_shared(config::Ptr{Cvoid}, options::Ptr{COptions}, Ref(fingerprint)::Ptr{Fingerprint},
                                       String(role)::Cstring, out::Ptr{Ptr{Cvoid}})::Int32
     end
@@ -259,14 +339,11 @@ end
 The values that all processes share under this fingerprint and role (such as `"repertoires"`). `empty!` and `length`
 cover only these.
 """
-function RedisCache{V}(fingerprint::Fingerprint, role::AbstractString; config::AnyConfig=default_config(), name=nothing,
-                       max_bytes::Integer=0, verify_every::Integer=0, same=isequal, ondifference=nothing,
-                       remote...) where {V}
-    check_storable(V)
-    verification = Verification(verify_every, same, ondifference)
-    pointer = new_cache(name, max_bytes, verification; remote...) do options, out
+function RedisCache{V}(fingerprint::Fingerprint, role::AbstractString; options...) where {V}
+    cache = new_redis_cache(V; options...) do config, options, out
         @c phicache_redis_cache_shared(config::Ptr{Cvoid}, options::Ptr{COptions}, Ref(fingerprint)::Ptr{Fingerprint},
                                        String(role)::Cstring, out::Ptr{Ptr{Cvoid}})::Int32
     end
-    return RedisCache{V}(pointer, config, verification)
+    return join_shared(cache, (:redis, server_of(cache.config), fingerprint, String(role)),
+                       "the cache $(repr(role)) of $fingerprint at the server", "choose another role")
 end

@@ -82,7 +82,7 @@ check_portable(key, T) = key.shared && occursin(r"#[0-9]", String(nameof(T))) &&
     "an anonymous function cannot be part of a key in a cache that processes share; give the function a name"))
 
 @noinline refuse(T, why) = throw(ArgumentError(
-    "a $T cannot be part of a key, because it $why; pass a number, a name or a tuple that identifies it" *
+    "a value of type $T cannot be part of a key, because it $why; pass a number, a name or a tuple that identifies it" *
     (is_own_type(T) ? ", or define PhiCache.add!(key::KeyBuilder, value::$(nameof(T)))" : "")))
 
 # Whether a user may define methods for the type.

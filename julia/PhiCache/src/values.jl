@@ -27,12 +27,12 @@ check_storable(T) = is_storable(T) || throw(ArgumentError(
     "a cache cannot hold values of type $T; expected an Array of a bits type, String, a bits type, or Any"))
 
 # An object that has the bytes of a value, for an argument of type CBytes.
-encode(::Type{String}, value) = convert(String, value)
-encode(::Type{Vector{T}}, value) where {T} = convert(Vector{T}, value)
-encode(::Type{T}, value) where {T} = Ref{T}(convert(T, value))
+encode(::Type{String}, value) = converted(String, value)
+encode(::Type{Vector{T}}, value) where {T} = converted(Vector{T}, value)
+encode(::Type{T}, value) where {T} = Ref{T}(converted(T, value))
 
 function encode(::Type{Array{T,N}}, value) where {T,N}
-    array = convert(Array{T,N}, value)
+    array = converted(Array{T,N}, value)
     bytes = IOBuffer(sizehint=sizeof(array) + 8N)
     write(bytes, array, map(htol ∘ UInt64, size(array))...)
     return take!(bytes)

@@ -33,6 +33,16 @@ end
 
 Base.size(view::ValueView{T,N}) where {T,N} =
     view.lifetime.number == view.number ? view.full_size : ntuple(_ -> 0, Val(N))
+# What a BoundsError shows.
+function Base.summary(io::IO, view::ValueView)
+    if view.lifetime.number != view.number
+        print(io, Base.dims2string(view.full_size), ' ', typeof(view),
+              " (its block has ended, so it is empty now; copy a view inside its block to keep the values)")
+    else
+        invoke(summary, Tuple{IO,AbstractArray}, io, view)
+    end
+end
+
 Base.IndexStyle(::Type{<:ValueView}) = IndexLinear()
 
 Base.@propagate_inbounds function Base.getindex(view::ValueView, index::Int)

@@ -37,7 +37,9 @@ end
     @test fibonacci(80) == 23416728348467685
     @test length(cache) == 81
     # But requesting its own key would be a deadlock.
-    @test status_of(() -> get!(() -> get!(() -> 7, cache, "own"), cache, "own")) == PhiCache.ERROR_RECURSION
+    recursion = try get!(() -> get!(() -> 7, cache, "own"), cache, "own") catch exception; exception end
+    @test recursion.status == PhiCache.ERROR_RECURSION
+    @test recursion.message == "the computation of the key \"own\" requests the key \"own\" itself, so it would never end"
     @test get!(() -> 7, cache, "own") == 7
 end
 

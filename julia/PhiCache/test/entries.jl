@@ -105,6 +105,19 @@ end
     @test info(part) == (hits=0, misses=0, size=1)
 end
 
+@testset "iterators have a length, and say what they are" begin
+    cache = DictCache{Int}()
+    cache["key"], cache["other"] = 1, 2
+    for iterator in (keys, values, pairs, entries)
+        @test length(iterator(cache)) == 2 && !isempty(iterator(cache))
+        @test repr(iterator(cache)) == "$(nameof(iterator))(DictCache{Int64}(2 values))"
+    end
+    @test isempty(keys(DictCache{Int}()))
+    cache[(1, :a)] = 3
+    @test "key" in keys(cache) && codeunits("key") in keys(cache) && (1, :a) in keys(cache) && !("none" in keys(cache))
+    @test info(cache) == (hits=0, misses=0, size=3) && 3 in values(cache)
+end
+
 @testset "peek counts nothing" begin
     cache = DictCache{Int}()
     cache["key"] = 1

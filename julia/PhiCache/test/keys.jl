@@ -115,7 +115,7 @@ add_to_library(key, value) = @test 0 == (
     value isa NodeSet ? ccall(address(:phicache_key_add_nodes), Int32, (Ptr{Cvoid}, UInt64), key, mask(value)) :
     value isa Vector{Float64} ?
         ccall(address(:phicache_key_add_doubles), Int32, (Ptr{Cvoid}, Ptr{Float64}, Csize_t), key, value, length(value)) :
-    value isa Tuple ? group(key, :tuple, value) :
+    value isa Union{Tuple,Vector{Any}} ? group(key, :tuple, value) :
     value isa Items ? group(key, :set, value.items) :
     begin
         @test ccall(address(:phicache_key_begin_named), Int32, (Ptr{Cvoid}, Cstring), key, value.name) == 0
@@ -123,14 +123,18 @@ add_to_library(key, value) = @test 0 == (
         ccall(address(:phicache_key_end_named), Int32, (Ptr{Cvoid},), key)
     end)
 
+collect_any(items) = Any[items...]
+
 @testset "random arguments have the same bytes as in the library" begin
     doubles = (0.0, -0.0, 1.0, 0.5, -1.5, NaN, -NaN, Inf, -Inf, 2.0^53, 2.0^63, -2.0^63, 2.0^64, 1e300, 5e-324, prevfloat(2.0^64))
     leaf() = rand((() -> nothing, () -> rand(Bool), () -> rand((0, 1, -1, typemin(Int64), typemax(Int64))),
                    () -> rand((UInt64(1), typemax(UInt64), UInt64(2)^63)), () -> rand(doubles),
                    () -> rand(UInt8, rand(0:300)), () -> randstring("aφ", rand(0:40)), () -> Direction(rand(0:2)),
                    () -> NodeSet(mask=rand(UInt64)), () -> Float64[rand(doubles) for _ in 1:rand(0:40)]))()
+    # Julia compiles the encoder anew for each type of tuple. A vector has the same encoding.
+    tuples = (Tuple, collect_any, collect_any, collect_any)
     random(depth) = depth == 0 || rand(Bool) ? leaf() :
-        rand((() -> Tuple(random(depth - 1) for _ in 1:rand(0:4)),
+        rand((() -> rand(tuples)(random(depth - 1) for _ in 1:rand(0:4)),
               () -> Items(repeat(Any[random(depth - 1) for _ in 1:rand(0:4)], rand(1:2))),
               () -> Named(randstring("aφ", rand(1:9)), random(depth - 1))))()
     builder = KeyBuilder()
@@ -199,6 +203,31 @@ mutable struct Unknown end
     # A builder that failed halfway is not reused.
     @test encode_key(1) == encode_key(1)
     @test allunique([encode_key(String([0xff])), encode_key(String([0xfe])), encode_key([0xff]), encode_key("\u00ff")])
+end
+
+module Wrong
+using PhiCache
+struct Two
+    x::Int
+end
+PhiCache.add!(key::KeyBuilder, two::Two) = (add!(key, two.x); add!(key, two.x))
+struct Nothings
+    x::Int
+end
+PhiCache.add!(key::KeyBuilder, ::Nothings) = key
+struct Node
+    next::Any
+end
+end
+
+@testset "an error of add! names the type" begin
+    message(key) = try Memo(x -> 1)(key) catch exception; exception.message end
+    @test message(Wrong.Two(1)) == "add! for Main.Wrong.Two adds a second element; add one tuple of all elements"
+    @test message(Wrong.Nothings(1)) == "add! for Main.Wrong.Nothings adds nothing; add what identifies a value"
+    @test startswith(message(foldl((next, _) -> Wrong.Node(next), 1:70; init=nothing)), "Main.Wrong.Node is nested too deep")
+    @test startswith(message(foldl((next, _) -> Any[next], 1:70; init=1)), "Array{Any,1} is nested too deep")
+    deep = try encode_key(foldl((next, _) -> (next,), 1:70; init=1)) catch exception; exception.message end
+    @test startswith(deep, "a tuple is nested too deep") && occursin("at most 64 deep", deep)
 end
 
 @testset "a builder is reused" begin

@@ -18,9 +18,17 @@ end
 @testset "a file that is not our library is refused with a reason" begin
     @test occursin("PHICACHE_LIBRARY is \"/nowhere/libphicache.so\", which is not a file",
                    load_message("/nowhere/libphicache.so"))
-    # Other libraries, such as the one that cargo builds, lack the symbol of the relinked one.
     other = first(filter(path -> occursin(Libdl.dlext, path) && isfile(path), Libdl.dllist()))
-    @test occursin("does not contain its own unwinder", load_message(other))
+    @test occursin("$other is a library, but not the phicache library", load_message(other))
+    @test occursin("is not a library that can be loaded here", load_message(@__FILE__))
+    # The library that cargo builds lacks the symbol of the relinked one.
+    compiler = Sys.which("cc")
+    compiler === nothing || mktempdir() do folder
+        path = joinpath(folder, "libother.$(Libdl.dlext)")
+        write(joinpath(folder, "other.c"), "unsigned phicache_version_number(void) { return 0; }")
+        run(`$compiler -shared -fPIC $(joinpath(folder, "other.c")) -o $path`)
+        @test occursin("does not contain its own unwinder", load_message(path))
+    end
 end
 
 @testset "a panic in the library is an error, and the process continues" begin

@@ -78,6 +78,36 @@ end
     end
 end
 
+@testset "a new definition may have other options" begin
+    mktempdir() do directory
+        chmod(directory, 0o700)
+        within = Module()
+        Core.eval(within, :(using PhiCache))
+        # As a file that is edited and included again: each time with another handle of the cache.
+        define(options, body) = Base.invokelatest(Core.eval(within, :(@phicache $(options...) f(x) = $body)), 5)
+        disk(version) = (:(cache = DiskCache{Int}("options"; directory=$directory)), :(prefix = $("f@$version")))
+        @test define(disk(1), 1) == define(disk(1), 2) == 1
+        @test define(disk(2), 2) == 2 && define(disk(1), 3) == 1 && define((), 3) == 1
+        @test status_of(() -> define((:(prefix = "f"),), 4)) == PhiCache.ERROR_INVALID_ARGUMENT
+        @test_throws ArgumentError define((:(cache = DictCache{Int}()),), 4)
+        @test Base.invokelatest(within.f, 5) == 1
+        close(within.f.cache)
+    end
+    first, second, within = DictCache{Int}(), DictCache{Int}(), Module()
+    Core.eval(within, :(using PhiCache))
+    define(name, options...) = Base.invokelatest(Core.eval(within, :(@phicache $(options...) $name(x) = 1)), 5)
+    define(:f, :(cache = $first))
+    define(:f, :(cache = $second), :(prefix = "f"))
+    @test isempty(first) && length(second) == 1
+    define(:g, :(cache = $first))
+    @test status_of(() -> define(:g, :(cache = $second), :(prefix = "f"))) == PhiCache.ERROR_INVALID_ARGUMENT
+    @test within.g.cache === first && length(second) == 1
+    # The limit of a private cache.
+    define(:h)
+    @test info(within.h).size == 1 && define(:h, :(maximum_memory_percent = 0)) == 1 && info(within.h).size == 0
+    @test_throws ArgumentError define(:h, :(cache = $first))
+end
+
 @testset "anything but a definition is refused at macro expansion" begin
     for code in (:(@phicache), :(@phicache 5), :(@phicache x -> x), 
                  :(@phicache Base.sin(x) = 1), :(@phicache typed f(x) = x), :(@phicache x = 1))
@@ -85,6 +115,27 @@ end
         exception = exception isa LoadError ? exception.error : exception
         @test exception isa ArgumentError && startswith(exception.msg, "@phicache")
     end
+end
+
+ordinary_function(x) = 1
+ordinary_value = 1
+const ordinary_memo = Memo(ordinary_function)
+
+@testset "the name of something else is refused with a reason" begin
+    for definition in (:(@phicache ordinary_function(x) = 2), :(@phicache ordinary_value(x) = 2),
+                       :(@phicache ordinary_memo(x) = 2))
+        message = message_of(() -> Core.eval(Main, definition))
+        @test startswith(message, "@phicache: the name ordinary_") && occursin("is in use in Main", message)
+    end
+    @test ordinary_function(1) == ordinary_value == 1
+end
+
+@phicache requests_itself(x; y=1)::Int = requests_itself(x; y=y)
+
+@testset "a call that requests itself is named" begin
+    error = try requests_itself([0.5], y=2) catch exception; exception end
+    @test error isa PhiCacheError && error.status == PhiCache.ERROR_RECURSION
+    @test startswith(error.message, "the computation of requests_itself([0.5], y=2) requests requests_itself([0.5], y=2) itself")
 end
 
 @testset "a definition with options that the memo cannot take is refused" begin

@@ -71,6 +71,14 @@ end
     for prefix in ("double", nothing)
         @test status_of(() -> Memo(x -> 5x, cache=cache, prefix=prefix)) == PhiCache.ERROR_INVALID_ARGUMENT
     end
+    # The same function has the same values.
+    @test Memo(double.original, cache=cache, prefix="double", typed=false)(5) == 10 && info(double).hits == 1
+    # On another handle of the same cache, too.
+    network = Fingerprint(fill(0.5, 8, 3), trues(3, 3), "prefixes")
+    one, other = DictCache{Float64}(network, "r"), DictCache{Float64}(network, "r")
+    sine = Memo(sin; cache=one, prefix="f")
+    @test status_of(() -> Memo(cos; cache=other, prefix="f")) == PhiCache.ERROR_INVALID_ARGUMENT
+    @test sine(1.0) == sin(1.0)
     empty!(double)
     @test isempty(cache) && info(triple).hits == 1
     @test_throws ArgumentError Memo(identity, cache=cache, returns=String)

@@ -55,6 +55,18 @@ end
     @test repertoire(system.cache, system, 1) == repertoire(system.cache, system, 1) == [2] && system.calls[] == 4
 end
 
+@testset "a method is shown, and named if it requests itself" begin
+    method = CachedMethod(scaled; prefix="scaled")
+    for shown in (repr(method), string(method), sprint(show, MIME("text/plain"), method))
+        @test shown == "CachedMethod(scaled; prefix=\"scaled\", repertoire=false)"
+    end
+    system = System(2)
+    itself(system, x) = recursive(system.cache, system, x)
+    recursive = CachedMethod(itself)
+    error = try recursive(system.cache, system, 5) catch exception; exception end
+    @test error.status == PhiCache.ERROR_RECURSION && startswith(error.message, "the computation of itself(5) requests")
+end
+
 @testset "an exception is passed on unchanged" begin
     system, thrown = System(2), ErrorException("mine")
     fails = CachedMethod((_, _) -> throw(thrown))

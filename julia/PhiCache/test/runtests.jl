@@ -1,7 +1,7 @@
 # The tests of PhiCache.jl, one file for each idea. Run them with several threads:
 #
 #   PHICACHE_LIBRARY=build/libphicache.so JULIA_NUM_THREADS=4 \
-#       julia --project=julia/PhiCache julia/PhiCache/test/runtests.jl [file... | part/parts]
+#       julia --project=julia/PhiCache julia/PhiCache/test/runtests.jl [file... | others]
 
 using PhiCache
 using Random
@@ -10,15 +10,11 @@ using Test
 
 const FILES = ["library", "nodes", "config", "keys", "any_key", "allocations", "values", "dict", "views", "compute",
                "verify", "inplace", "purview", "memo", "macro", "method", "subsystem", "mice", "batch", "entries",
-               "redis", "disk", "saved", "registry", "handles", "threads", "precompile", "example"]
+               "redis", "disk", "saved", "sharing", "options", "registry", "handles", "threads", "precompile", "example"]
 
-# The files to run. Most of the time is compilation, so CTest runs the parts at once: 1/2 is every second file.
-function chosen(arguments)
-    part = length(arguments) == 1 ? match(r"^(\d+)/(\d+)$", arguments[1]) : nothing
-    part === nothing && return isempty(arguments) ? FILES : arguments
-    first, parts = parse.(Int, part.captures)
-    return FILES[first:parts:end]
-end
+# Most of the time is compilation. So CTest runs the files of keys, with less optimization, at the same time as all others.
+chosen(arguments) = isempty(arguments) ? FILES :
+                    arguments == ["others"] ? setdiff(FILES, ["keys", "any_key"]) : arguments
 
 # The package, the repository, and its data.
 const PACKAGE = normpath(joinpath(@__DIR__, ".."))
@@ -37,6 +33,9 @@ function status_of(f)
     end
     return nothing
 end
+
+# The message of the ArgumentError that `f` throws.
+message_of(f) = try f() catch exception; exception isa ArgumentError ? exception.msg : string(exception) end
 
 # A value as another process receives it.
 function sent(value)

@@ -13,7 +13,7 @@ mktempdir() do directory
         @test load_cache!(other, file, "version 1") == (loaded=1, kept=1, refused=0, damaged=0)
         @test other["key"] == [1.0] && other[("two", NodeSet(1))] == Float64[]
         found = describe_saved(file; verify=true)
-        @test (found.role, found.context, found.records, found.damaged) == ("values", "version 1", 2, 0)
+        @test (found.role, found.context, found.records, found.damaged) == ("values", "version 1 (Julia: Vector{Float64})", 2, 0)
         @test found.bytes == filesize(file)
     end
 
@@ -21,7 +21,7 @@ mktempdir() do directory
         cache = DictCache{Vector{Float64}}()
         error = try load_cache!(cache, file, "version 2") catch error; error end
         @test error isa PhiCacheError && error.status == PhiCache.ERROR_INVALID_ARGUMENT
-        @test occursin("\"version 1\"", error.message) && occursin("\"version 2\"", error.message)
+        @test occursin("\"version 1 (", error.message) && occursin("\"version 2 (", error.message)
         @test isempty(cache)
         @test status_of(() -> DiskCache{Vector{Float64}}("version 2"; file=file)) == PhiCache.ERROR_INVALID_ARGUMENT
         @test status_of(() -> load_cache!(cache, joinpath(directory, "no"), "c")) == PhiCache.ERROR_STORAGE

@@ -18,7 +18,15 @@ connected(n) = trues(n, n)
     @test_throws DimensionMismatch Fingerprint(tpm, connected(2), "L1")
     @test_throws DimensionMismatch Fingerprint(tpm, trues(3, 2), "L1")
     @test status_of(() -> Fingerprint(tpm, connected(3), "")) == PhiCache.ERROR_INVALID_ARGUMENT
-    @test status_of(() -> Fingerprint(fill(NaN, 8, 3), connected(3), "L1")) == PhiCache.ERROR_INVALID_ARGUMENT
+    for wrong in (NaN, 1.5, -0.5)
+        probabilities = copy(tpm)
+        probabilities[2, 3] = wrong
+        @test message_of(() -> Fingerprint(probabilities, connected(3), "L1")) ==
+              "the TPM has $wrong in row 2, for node 3; expected a probability, 0 to 1"
+    end
+    @test message_of(() -> Fingerprint(tpm, [NodeSet(4), NodeSet(), NodeSet()], "L1")) ==
+          "node 1 is connected to node 4; expected nodes of the network, 1 to 3"
+    @test occursin("expected Fingerprint(tpm, connections, context)", message_of(() -> Fingerprint(tpm, connected(3))))
 end
 
 @testset "a cut is created from a bipartition, a matrix or a partition" begin
@@ -29,8 +37,13 @@ end
     @test Cut(3, EFFECT, [NodeSet(1) => NodeSet(1), NodeSet(2, 3) => NodeSet(2, 3)]).severed ==
           [NodeSet(2, 3), NodeSet(1), NodeSet(1)]
     @test_throws DimensionMismatch Cut(trues(2, 3))
-    @test status_of(() -> Cut(2, NodeSet(3) => NodeSet(1))) == PhiCache.ERROR_INVALID_ARGUMENT
-    @test status_of(() -> Cut(2, NodeSet(1) => NodeSet(1, 2))) == PhiCache.ERROR_INVALID_ARGUMENT
+    @test message_of(() -> Cut(2, NodeSet(3) => NodeSet(1))) ==
+          "the cut severs from node 3; expected nodes of the network, 1 to 2"
+    @test message_of(() -> Cut(2, NodeSet(1) => NodeSet(1, 2))) ==
+          "the cut has node 1 on both sides; expected two sets without common nodes"
+    @test_throws ArgumentError Cut(2, EFFECT, [NodeSet(3) => NodeSet(1)])
+    @test_throws ArgumentError Cut([NodeSet(3), NodeSet()])
+    @test_throws ArgumentError Cut(2, 1, 2)
     @test_throws ArgumentError Cut(65, NodeSet(1) => NodeSet(2))
     @test_throws ArgumentError Cut(0, NodeSet() => NodeSet())
 end
@@ -70,8 +83,42 @@ end
     @test_throws DimensionMismatch Subsystem(system, Cut(2, NodeSet(1) => NodeSet(2)))
     @test_throws DimensionMismatch Subsystem(network, [1, 0, 1], 1:3; connections=connected(2))
     @test Subsystem(network, [1, 0, 1], NodeSet()) isa Subsystem
-    @test status_of(() -> Subsystem(network, [1, 0, 1], NodeSet(4))) == PhiCache.ERROR_INVALID_ARGUMENT
-    @test status_of(() -> damages(system, BIDIRECTIONAL, 1, 2)) == PhiCache.ERROR_INVALID_ARGUMENT
+    for (wrong, expected) in (
+        (() -> Subsystem(network, [1, 0, 1], NodeSet(4)), "the system has node 4; expected nodes of the network, 1 to 3"),
+        (() -> Subsystem(network, "101", 1:3), "the state is \"101\", of type String; expected a vector or tuple"),
+        (() -> Subsystem(network, [1, 2, 0], 1:3), "the state of node 2 is 2; expected 0 or 1"),
+        (() -> Subsystem(network, [1, 0, 1], 1:3; cut=[1]), "expected a Cut"),
+        (() -> Subsystem(network, [1, 0, 1], 1:3; state=1), "Subsystem has no option state"),
+        (() -> Subsystem(network, [1, 0, 1]), "expected Subsystem(network, state, nodes"),
+        (() -> damages(system, BIDIRECTIONAL, 1, 2), "expected CAUSE or EFFECT"),
+        (() -> damages(cut, CAUSE, 4, 1), "the mechanism has node 4; expected nodes of the network, 1 to 3"))
+        @test occursin(expected, message_of(wrong))
+    end
+    @test_throws DimensionMismatch Subsystem(network, [1, 0], 1:2)
+    @test_throws DimensionMismatch Subsystem(sent(network), [1, 0], 1:2)
+end
+
+@testset "a mechanism and a purview are nodes of the subsystem" begin
+    system = Subsystem(Fingerprint(rand(8, 3), connected(3), "L1"), [1, 0, 1], NodeSet(1, 3))
+    expected = "the purview has node 2; expected nodes of the subsystem, which has nodes 1, 3"
+    @test message_of(() -> damages(system, CAUSE, 1, 2)) == message_of(() -> cut_scoped_key(system, "r", CAUSE, 1, 2)) == expected
+    mice = MICECache{Float64}(system)
+    @test_throws ArgumentError mice["key"] = Mice(CAUSE, NodeSet(1), NodeSet(2), 0.5, 1.0)
+    @test_throws ArgumentError get!(() -> Mice(CAUSE, NodeSet(2), NodeSet(1), 0.5, 1.0), mice, "key")
+    @test_throws ArgumentError mice["key"] = 0.5
+    mice["key"] = Mice(CAUSE, NodeSet(1), NodeSet(3), 0.5, 1.0)
+    @test length(mice) == 1
+    # The library's own messages have masks, which begin with node 1.
+    key = mice_key(nothing, CAUSE, NodeSet(1))
+    error = try mice[key] = Mice(CAUSE, NodeSet(3), NodeSet(1), 0.5, 1.0) catch error; error end
+    @test error isa PhiCacheError && occursin("0x4", error.message) && occursin("bit 0 of a mask is Julia's node 1", error.message)
+end
+
+@testset "the number of nodes is not part of a fingerprint" begin
+    network = Fingerprint(rand(8, 3), connected(3), "L1")
+    bare = Fingerprint(network.bytes)
+    @test bare == network && hash(bare) == hash(network) && encode_key(bare) == encode_key(network)
+    @test Memo(fingerprint -> 1)(bare) == 1
 end
 
 @testset "a cut-scoped key contains the severed connections between mechanism and purview" begin

@@ -47,10 +47,14 @@ end
     escaped = withvalue(cache, "key") do view
         @test_throws ArgumentError view[1] = 5.0
         @test_throws BoundsError view[3]
+        error = try view[3] catch exception; sprint(showerror, exception) end
+        @test occursin("2-element ValueView{Float64,1} at index [3]", error)
         view
     end
     @test isempty(escaped)
     @test_throws BoundsError escaped[1]
+    error = try escaped[1] catch exception; sprint(showerror, exception) end
+    @test occursin("its block has ended, so it is empty now; copy a view inside its block", error)
     @test cache["key"] == [1.0, 2.0]
 end
 
