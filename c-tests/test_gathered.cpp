@@ -3,11 +3,18 @@
 #include "check.hpp"
 
 #include <cmath>
+#include <deque>
 #include <functional>
+#include <list>
+#include <map>
 #include <new>
 #include <optional>
+#include <set>
 #include <string>
+#include <tuple>
+#include <unordered_map>
 #include <utility>
+#include <variant>
 #include <vector>
 
 using phicache::bytes;
@@ -153,6 +160,73 @@ void memos_and_methods_return_it() {
     CHECK(method(cache, object, 1) == part_of(6));
     CHECK(method(cache, object, 1) == part_of(6));
     CHECK_INT(method.try_call(cache, object, -3).error().callback_code(), -3);
+}
+
+/// Stores a value in every way, and reads it back in every way.
+template <class T>
+void check_stored(int line, const T& given) {
+    phicache::dict_cache cache;
+    const phicache::memo memo{[&](int) { return given; }};
+    const auto compute = [&] { return given; };
+    bool good = cache.set("set", given).stored() && *cache.get<T>("set") == given && **cache.try_get<T>("set") == given;
+    for (int turn = 0; turn < 2; ++turn) {
+        good = good && memo(1) == given && *memo.try_call(2) == given && memo.call_pinned(3).template as<T>() == given;
+        good = good && cache.memoize<T>("key", compute) == given && *cache.try_memoize<T>("try", compute) == given;
+        good = good && cache.memoize("pinned", compute).template try_as<T>().value() == given;
+    }
+    if (!CHECK(good)) std::fprintf(stderr, "    in the check of line %d\n", line);
+}
+#define CHECK_STORED(...) check_stored(__LINE__, __VA_ARGS__)
+
+void types_of_the_standard_library_are_values() {
+    using text = std::string;
+    using numbers = std::vector<double>;
+    CHECK_STORED(std::optional<text>("text"));
+    CHECK_STORED(std::optional<text>());
+    CHECK_STORED(std::optional<int>(3));
+    CHECK_STORED(std::make_pair(1, 0.5));
+    CHECK_STORED(std::make_tuple(text("a"), numbers{1, 2}, std::optional<numbers>(), true));
+    CHECK_STORED(std::vector<numbers>{{1, 2}, {}, {3}});
+    CHECK_STORED(std::vector<text>{"", "two", text("\0", 1)});
+    CHECK_STORED(std::vector<bool>{true, false, true});
+    CHECK_STORED(std::vector<std::pair<int, text>>{{1, "a"}, {2, ""}});
+    CHECK_STORED(std::array<text, 2>{"a", "b"});
+    CHECK_STORED(std::list<int>{1, 2});
+    CHECK_STORED(std::deque<text>{"a", "b"});
+    CHECK_STORED(std::set<int>{3, 1});
+    CHECK_STORED(std::map<text, numbers>{{"a", {1}}, {"b", {}}});
+    CHECK_STORED(std::multimap<int, int>{{1, 2}, {1, 3}});
+    CHECK_STORED(std::unordered_map<int, text>{{1, "a"}, {2, "b"}});
+    CHECK_STORED(std::variant<int, text>("text"));
+    CHECK_STORED(std::variant<int, text>(3));
+    CHECK_STORED(std::variant<std::monostate, int>());
+    CHECK_STORED(std::vector<std::optional<iit::part>>{iit::part{{0}, {}, {0.5}}, std::nullopt});
+    phicache::dict_cache cache;
+    const phicache::subsystem system(phicache::fingerprint(), {1, 0, 1}, {0, 1, 2});
+    phicache::mice_cache mice(system);
+    const std::vector<numbers> repertoires{{0.5, 0.5}, {1}};
+    mice.set("key", phicache::mice{direction::cause, {0}, {1}, 0.5, repertoires});
+    CHECK(mice.get("key")->payload_as<std::vector<numbers>>() == repertoires);
+}
+
+/// Bytes of other values, and all beginnings of the right ones.
+void their_bytes_are_checked() {
+    phicache::dict_cache cache;
+    using type = std::tuple<std::variant<int, std::string>, std::vector<bool>, std::map<int, std::string>>;
+    const type given("text", {true, false}, {{1, "a"}, {2, ""}});
+    cache.set("key", given);
+    const phicache::value whole = *cache.get("key");
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+        cache.set("cut", bytes(whole.data(), size));
+        CHECK(cache.try_get<type>("cut").code() == status::error_invalid_argument);
+    }
+    std::string other(bytes(whole).text());
+    other[0] = 2;  // the index of the variant, which has two alternatives
+    cache.set("other", other);
+    CHECK_ERROR(status::error_invalid_argument, cache.get<type>("other"));
+    // A vector of vectors is no vector of numbers.
+    cache.set("flat", std::vector<double>{1, 2});
+    CHECK_ERROR(status::error_invalid_argument, cache.get<std::vector<std::vector<double>>>("flat"));
 }
 
 void a_mice_may_have_a_payload_of_several_parts() {
@@ -382,6 +456,8 @@ int main() {
     RUN(a_value_of_several_parts_is_read_back);
     RUN(it_is_one_entry_of_its_parts);
     RUN(memos_and_methods_return_it);
+    RUN(types_of_the_standard_library_are_values);
+    RUN(their_bytes_are_checked);
     RUN(a_mice_may_have_a_payload_of_several_parts);
     RUN(bytes_that_do_not_fit_are_an_error);
     RUN(numbers_of_parts_without_bytes_are_checked_too);

@@ -1,5 +1,8 @@
 /// test_keys.cpp: key builders, the standard keys and fingerprints: the same bytes as in all other languages.
 #include <array>
+#include <bitset>
+#include <chrono>
+#include <complex>
 #include <cstdlib>
 #include <fstream>
 #include <limits>
@@ -12,6 +15,7 @@
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "check.hpp"
@@ -178,6 +182,52 @@ void every_type_has_its_element() {
                .begin_tuple().add(node_set{0}).add(node_set{1}).end_tuple());
     CHECK_SAME(key::of(std::vector<library::partition>{{{{1}, {0}}, false}}),
                .begin_tuple().begin_set().add(node_set{0}).add(node_set{1}).end_set().end_tuple());
+}
+
+/// The bytes of the same keys in Julia are in julia/PhiCache/test/keys.jl.
+void numbers_of_the_standard_library_have_the_keys_of_julia() {
+    const auto check = [](const key& made, const std::string& expected) {
+        const bytes encoded = made.encode();
+        const std::string wanted = from_hex(expected);
+        CHECK_BYTES(encoded.data(), encoded.size(), wanted.data(), wanted.size());
+    };
+    check(key::of(std::complex<double>(1, 2.5)),
+          "a10e10000000436f6d706c65787b466c6f617436347d0a02000000030100000000000000050000000000000440");
+    check(key::of(std::complex<float>(1, 2)),
+          "a10e10000000436f6d706c65787b466c6f617433327d0a02000000030100000000000000030200000000000000");
+    check(key::of(std::vector<std::complex<double>>{{1, 2.5}}),
+          "a10a010000000e10000000436f6d706c65787b466c6f617436347d0a02000000030100000000000000050000000000000440");
+    check(key::of(std::bitset<2>(1)), "a10a02000000030100000000000000030000000000000000");
+    check(key::of(std::chrono::seconds(1)), "a10e0c00000044617465732e5365636f6e640a01000000030100000000000000");
+    using namespace std::chrono_literals;
+    using days = std::chrono::duration<int, std::ratio<86400>>;
+    using weeks = std::chrono::duration<int, std::ratio_multiply<std::ratio<7>, days::period>>;
+    CHECK_SAME(key::of(2ns), .add_named("Dates.Nanosecond", std::make_tuple(2)));
+    CHECK_SAME(key::of(2us), .add_named("Dates.Microsecond", std::make_tuple(2)));
+    CHECK_SAME(key::of(2ms), .add_named("Dates.Millisecond", std::make_tuple(2)));
+    CHECK_SAME(key::of(2min), .add_named("Dates.Minute", std::make_tuple(2)));
+    CHECK_SAME(key::of(2h), .add_named("Dates.Hour", std::make_tuple(2)));
+    CHECK_SAME(key::of(days(2)), .add_named("Dates.Day", std::make_tuple(2)));
+    CHECK_SAME(key::of(weeks(2)), .add_named("Dates.Week", std::make_tuple(2)));
+    const phicache::memo memo{[](std::chrono::milliseconds time, std::complex<double> z) {
+        return z * std::chrono::duration<double>(time).count();
+    }};
+    CHECK(memo(500ms, {1, 2}) == std::complex<double>(0.5, 1));
+    CHECK(memo(250ms, {1, 2}) == std::complex<double>(0.25, 0.5));
+}
+
+/// Its alternatives may have equal elements: these differ by the index.
+void a_variant_is_its_index_and_its_alternative() {
+    using variant = std::variant<std::monostate, int, double, std::vector<std::string>>;
+    CHECK_SAME(key::of(variant()), .begin_tuple().add(0).add(nullptr).end_tuple());
+    CHECK_SAME(key::of(variant(3)), .begin_tuple().add(1).add(3).end_tuple());
+    CHECK_SAME(key::of(variant(3.0)), .begin_tuple().add(2).add(3.0).end_tuple());
+    CHECK_SAME(key::of(variant(std::vector<std::string>{"a"})),
+               .begin_tuple().add(3).begin_tuple().add("a").end_tuple().end_tuple());
+    CHECK(key::of(variant(3)).encode() != key::of(variant(3.0)).encode());
+    const phicache::memo memo{[](const variant& x) { return static_cast<int>(x.index()); }};
+    CHECK_INT(memo(3), 1);
+    CHECK_INT(memo(3.0), 2);
 }
 
 void a_named_type_is_told_from_its_element_and_from_other_types() {
@@ -416,6 +466,8 @@ void fingerprints_tell_networks_and_contexts_apart() {
 int main() {
     RUN(the_test_vectors_agree);
     RUN(every_type_has_its_element);
+    RUN(numbers_of_the_standard_library_have_the_keys_of_julia);
+    RUN(a_variant_is_its_index_and_its_alternative);
     RUN(a_named_type_is_told_from_its_element_and_from_other_types);
     RUN(keys_of_several_parts_keep_the_parts_apart);
     RUN(parts_in_a_call_are_the_same_key);

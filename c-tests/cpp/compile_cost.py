@@ -21,7 +21,7 @@ STANDARD_HEADERS = {"array", "chrono", "cstddef", "cstdint", "cstdio", "cstdlib"
                     "type_traits", "utility", "vector"}
 # A quarter more than there are: other versions of the standard library count differently.
 INSTANTIATIONS = {"gcc": 3_600, "clang": 560}
-OWN_LINES = 5_000
+OWN_LINES = 5_400
 FORWARD_LINES = 1_200
 
 

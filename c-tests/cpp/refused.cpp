@@ -1,10 +1,13 @@
 /// refused.cpp: code that must not compile. Each case is one mistake, with a part of the expected message.
 #include <chrono>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <phicache.hpp>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <variant>
 #include <vector>
 
 struct owns_memory {
@@ -17,6 +20,23 @@ struct analysis {
     int phi(int n) { return n; }
 };
 
+namespace apart {
+struct only_written {
+    std::string text;
+};
+struct only_read {
+    std::string text;
+};
+struct elsewhere {
+    std::string text;
+};
+[[maybe_unused]] static void add_to_value(phicache::value_writer& out, const only_written& x) { out.add(x.text); }
+[[maybe_unused]] static void read_from_value(phicache::value_reader& in, only_read& x) { in.read(x.text); }
+}  // namespace apart
+// These are not found: they are not in the namespace of the type.
+[[maybe_unused]] static void add_to_value(phicache::value_writer& out, const apart::elsewhere& x) { out.add(x.text); }
+[[maybe_unused]] static void add_to_key(phicache::key& key, const apart::elsewhere& x) { key.add(x.text); }
+
 void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice);
 void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice) {
     [[maybe_unused]] const int number = 1;
@@ -25,6 +45,8 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)cache, (void)purviews, (void)mice;
 #if CASE == 0
     cache.set("key", number);
+    cache.set("key", std::make_pair(1, 0.5));
+    [[maybe_unused]] const analysis made{};
     (void)cache.get<int>("key");
     (void)phicache::cut::bipartition(4, {0, number}, {2});
     purviews.set(cause, {0}, {{0}, {1, 2}});
@@ -36,7 +58,7 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     cache.set("key", owns_memory{"text"});
 #elif CASE == 3  // no pointer and no view
     (void)cache.get<std::string_view>("key");
-#elif CASE == 4  // no pointers
+#elif CASE == 4  // no pointer and no view
     (void)cache.get<std::vector<const char*>>("key");
 #elif CASE == 5  // takes nothing, or a result&
     cache.memoize("key", [](int n) { return n; });
@@ -53,7 +75,7 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     phicache::key().add(1.0L);
 #elif CASE == 11  // of node_set or of 64-bit masks
     purviews.memoize(cause, {0}, [] { return std::vector<int>{1}; });
-#elif CASE == 12  // returns a phicache::mice
+#elif CASE == 12  // a MICE cache a phicache::mice
     mice.memoize("key", [] { return 0.5; });
 #elif CASE == 13  // deleted
     cache.get(number);
@@ -62,8 +84,8 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)copy;
 #elif CASE == 15  // no pointer and no view
     (void)cache.get("key")->view<const char*>();
-#elif CASE == 16  // std::pair and std::tuple are not trivially copyable
-    cache.set("key", std::make_pair(1, 0.5));
+#elif CASE == 16  // no pointer and no view
+    cache.set("key", std::make_pair(1, &number));
 #elif CASE == 17  // no pointer and no view
     cache.set("key", nullptr);
 #elif CASE == 18  // bytes(std::nullptr_t)
@@ -139,7 +161,7 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)phicache::subsystem(phicache::fingerprint(), mask, {0});
 #elif CASE == 54  // a bool or an integer
     (void)phicache::subsystem(phicache::fingerprint(), std::vector<double>{0, 1}, {0});
-#elif CASE == 55  // returns what
+#elif CASE == 55  // does not return a value
     cache.memoize("key", [&] { return &number; });
 #elif CASE == 56  // does not take the arguments in the signature
     phicache::memo<double(std::string)> memo{[](int) { return 0.5; }};
@@ -154,12 +176,97 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
 #elif CASE == 61  // deleted
     phicache::mice_cache copy = mice;
     (void)copy;
-#elif CASE == 62  // returns what
+#elif CASE == 62  // a MICE cache a phicache::mice
     (void)mice.try_memoize("key", [] { return 0.5; });
 #elif CASE == 63  // deleted
     (void)cache.contains(cause);
 #elif CASE == 64  // the function takes nothing, or a result&
     (void)cache.memoize<double>({"k", "ey"}, [](double p) { return p; });
+#elif CASE == 65  // no pointer and no view
+    phicache::memo memo{[](int n) { return std::make_unique<int>(n); }};
+    (void)memo(1);
+#elif CASE == 66  // into a struct of your own
+    cache.memoize<std::unique_ptr<int>>("key", [] { return std::make_unique<int>(1); });
+#elif CASE == 67  // or T is a pointer or a view
+    (void)cache.memoize<std::string_view>("key", [] { return std::string("text"); });
+#elif CASE == 68  // returns nothing
+    phicache::memo memo{[](int) {}};
+    memo(1);
+#elif CASE == 69  // returns nothing
+    phicache::memo<void(int)> memo{[](int) {}};
+    (void)memo.try_call(1);
+#elif CASE == 70  // returns nothing
+    phicache::method method{"phi", [](analysis& of, int) { ++of.count; }};
+    analysis of;
+    method(cache, of, 1);
+#elif CASE == 71  // read_from_value(phicache::value_reader&, T&) in the namespace of T
+    (void)cache.get<apart::only_written>("key");
+#elif CASE == 72  // read_from_value(phicache::value_reader&, T&) in the namespace of T
+    phicache::memo memo{[](int) { return apart::only_written{}; }};
+    (void)memo(1);
+#elif CASE == 73  // add_to_value(phicache::value_writer&, const T&) and
+    phicache::memo memo{[](int) { return apart::only_read{}; }};
+    (void)memo(1);
+#elif CASE == 74  // in the namespace of T
+    cache.set("key", apart::elsewhere{});
+#elif CASE == 75  // in the namespace of T
+    phicache::key().add(apart::elsewhere{});
+#elif CASE == 76  // in the namespace of T
+    phicache::memo memo{[](const apart::elsewhere& x) { return x.text.size(); }};
+    (void)memo(apart::elsewhere{});
+#elif CASE == 77  // in the namespace of T
+    phicache::method method{"phi", [](analysis&, const std::vector<no_element>&) { return 1; }};
+    analysis of;
+    (void)method(cache, of, std::vector<no_element>(1));
+#elif CASE == 78  // has to be converted
+    phicache::memo memo{[](std::chrono::system_clock::time_point at) { return at.time_since_epoch().count(); }};
+    (void)memo.call_pinned({});
+#elif CASE == 79  // has to be converted
+    phicache::key().add(std::chrono::duration<double>(1));
+#elif CASE == 80  // in the namespace of T
+    phicache::key().add(std::variant<int, no_element, owns_memory>());
+#elif CASE == 81  // phicache::memo<phicache::expected<int>(int)>
+    phicache::memo<int(int)> memo{[](int n) { return phicache::expected<int>(n); }};
+    (void)memo(1);
+#elif CASE == 82  // name there what the function returns
+    phicache::memo<int(int)> memo{[](int n) { return std::optional<int>(n); }};
+    (void)memo(1);
+#elif CASE == 83  // name the signature of a function
+    phicache::memo<int> memo{[](int n) { return n; }};
+    (void)memo(1);
+#elif CASE == 84  // the first argument is a text
+    phicache::method method{&analysis::phi};
+    analysis of;
+    (void)method(cache, of, 1);
+#elif CASE == 85  // the first argument of the call is a cache
+    phicache::method method{"phi", &analysis::phi};
+    analysis of;
+    (void)method(of, 1);
+#elif CASE == 86  // the first argument of the call is a cache
+    phicache::method method{"phi", &analysis::phi};
+    analysis of;
+    (void)method(of, of.cache, 1);
+#elif CASE == 87  // the object, and the arguments of the function
+    phicache::method method{"phi", &analysis::phi};
+    analysis of;
+    (void)method(of.cache, of);
+#elif CASE == 88  // a constant object needs a constant member function
+    phicache::method method{"phi", &analysis::phi};
+    const analysis of{};
+    (void)method(of.cache, of, 1);
+#elif CASE == 89  // deleted
+    phicache::memo memo{[](int n) { return n; }};
+    auto copy = memo;
+    (void)copy(1);
+#elif CASE == 90  // does not convert to the type in the signature
+    phicache::method<int(analysis&, int)> method{"phi", [](analysis&, int) { return std::string(); }};
+#elif CASE == 91  // does not take the object and the arguments
+    phicache::method<int(analysis&, int)> method{"phi", [](analysis&, const std::string&) { return 1; }};
+#elif CASE == 92  // returns nothing, or expected<void>
+    phicache::memo memo{[](phicache::result&, int) { return 1; }};
+    (void)memo(1);
+#elif CASE == 93  // values or constant references
+    phicache::method method{"phi", [](analysis&, std::vector<int>& changed) { return changed.size(); }};
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

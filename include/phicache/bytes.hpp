@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -24,6 +25,8 @@ using remove_cvref = std::remove_cv_t<std::remove_reference_t<T>>;
 
 template <class>
 inline constexpr bool always_false = false;
+/// In place of code for types that a static_assert elsewhere has refused, so that there is one message.
+[[noreturn]] inline void refused() noexcept { std::abort(); }
 
 /// Types that can be copied as bytes without losing their meaning: trivially copyable, and not an address.
 template <class T>
@@ -54,6 +57,13 @@ struct is_std_array : std::false_type {};
 template <class T, std::size_t N>
 struct is_std_array<std::array<T, N>> : std::true_type {};
 
+template <class T, class = void>
+struct is_range : std::false_type {};
+template <class T>
+struct is_range<
+    T, std::void_t<decltype(std::begin(std::declval<const T&>())), decltype(std::end(std::declval<const T&>()))>>
+    : std::true_type {};
+
 template <class T>
 struct is_optional : std::false_type {};
 template <class T>
@@ -63,6 +73,50 @@ template <class T, class = void>
 struct is_tuple : std::false_type {};
 template <class T>
 struct is_tuple<T, std::void_t<decltype(std::tuple_size<T>::value)>> : std::true_type {};
+/// Whether `Is<T>::value` holds for all elements of a tuple.
+template <template <class> class Is, class T, class = std::make_index_sequence<std::tuple_size<T>::value>>
+inline constexpr bool all_elements = false;
+template <template <class> class Is, class T, std::size_t... I>
+inline constexpr bool all_elements<Is, T, std::index_sequence<I...>> =
+    (Is<remove_cvref<std::tuple_element_t<I, T>>>::value && ...);
+
+// A std::variant is recognized without its header, which takes as long to compile as a third of these.
+
+template <class T, class = void>
+struct is_variant : std::false_type {};
+template <class T>
+struct is_variant<T, std::void_t<decltype(std::declval<const T&>().valueless_by_exception())>> : std::true_type {};
+/// Its types, as a tuple.
+template <class T>
+struct alternatives;
+template <template <class...> class Variant, class... A>
+struct alternatives<Variant<A...>> {
+    using type = std::tuple<A...>;
+};
+template <class T>
+using alternatives_t = typename alternatives<T>::type;
+
+/// Makes `get<I>(x)` a call of a template; that of the standard library is found by its argument.
+template <std::size_t>
+void get() = delete;
+/// Calls `use` with the alternative that a variant holds.
+template <std::size_t I = 0, class Variant, class Use>
+void use_alternative(const Variant& variant, const Use& use) {
+    if constexpr (I < std::tuple_size_v<alternatives_t<Variant>>) {
+        if (variant.index() == I) return use(get<I>(variant));
+        use_alternative<I + 1>(variant, use);
+    }
+}
+/// Makes a variant hold the alternative with this index, which it passes to `use`; false if it has no such alternative.
+template <std::size_t I = 0, class Variant, class Use>
+bool emplace_alternative(Variant& variant, std::size_t index, const Use& use) {
+    if constexpr (I < std::tuple_size_v<alternatives_t<Variant>>) {
+        if (index == I) return use(variant.template emplace<I>()), true;
+        return emplace_alternative<I + 1>(variant, index, use);
+    } else {
+        return false;
+    }
+}
 
 /// Types that own their bytes: not std::string_view or std::span, which are trivially copyable too.
 template <class T>

@@ -250,7 +250,9 @@ public:
     dict_cache(const dict_cache&) = delete;  // said here too, so that the message is short
     dict_cache& operator=(const dict_cache&) = delete;
     /// A cache with the configuration of the process, or another one. Allocates no table before the first entry.
-    explicit dict_cache(const cache_options& options = {}, config_ref settings = {})
+    dict_cache() : dict_cache(cache_options{}) {}
+    /// @copydoc dict_cache
+    explicit dict_cache(const cache_options& options, config_ref settings = {})
         : dict_cache(try_make(options, settings).value()) {}
     explicit dict_cache(config_ref settings) : dict_cache(cache_options{}, settings) {}
     static expected<dict_cache> try_make(const cache_options& options = {}, config_ref settings = {}) {

@@ -152,7 +152,8 @@ struct stored_element {
     using type = T;
 };
 template <class T>
-struct stored_element<T, std::enable_if_t<!std::is_void_v<element_t<T>>>> : stored_element<element_t<T>> {};
+struct stored_element<T, std::enable_if_t<!std::is_void_v<element_t<T>> && !is_gathered<T>>>
+    : stored_element<element_t<T>> {};
 template <>
 struct stored_element<const char*> : stored_element<char> {};
 template <>
@@ -161,13 +162,15 @@ template <class T>
 struct stored_element<expected<T>> : stored_element<T> {};
 
 /// Whether the value that a function given to `memoize<T>` returns can be read back as a T. Raw bytes can be read as
-/// any type; a function that returns nothing is accepted here and checked elsewhere.
+/// any type. A function that returns nothing, or no value, is accepted here and refused elsewhere.
 template <class T, class Function, class = void>
-inline constexpr bool reads_back = true;
+inline constexpr bool reads_back = is_value<T>::value;
 template <class T, class Function>
 inline constexpr bool reads_back<T, Function, std::enable_if_t<!std::is_void_v<std::invoke_result_t<Function&>>>> = [] {
-    using Stored = typename stored_element<remove_cvref<std::invoke_result_t<Function&>>>::type;
-    return std::is_same_v<Stored, typename stored_element<T>::type> || std::is_same_v<Stored, std::uint8_t>;
+    using Returned = std::invoke_result_t<Function&>;
+    using Stored = typename stored_element<remove_cvref<Returned>>::type;
+    return (is_value<T>::value || !is_content<returned_t<Returned>>) &&
+           (std::is_same_v<Stored, typename stored_element<T>::type> || std::is_same_v<Stored, std::uint8_t>);
 }();
 
 /// Stores the value that a function returned as bytes; MICE and purview caches have writers of their own.
@@ -450,10 +453,11 @@ constexpr phicache_compute callback_of() noexcept {
             static_assert(in_place, "the function returns its value, or takes a result& and writes there");
         } else {
             constexpr bool is_good = Writer::template takes<returned_t<Returned>>;
-            static_assert(is_good,
-                          "the function returns what `set` of this cache takes; for a purview cache it returns a "
-                          "std::vector (or the like) of node_set or of 64-bit masks, for a MICE cache it returns a "
-                          "phicache::mice");
+            constexpr bool takes_bytes = std::is_same_v<Writer, write_bytes>;
+            static_assert(is_good || !takes_bytes, "the function does not return a value: " PHICACHE_HPP_VALUES);
+            static_assert(is_good || takes_bytes,
+                          "the function returns what the cache takes: for a purview cache a std::vector (or the like) "
+                          "of node_set or of 64-bit masks, for a MICE cache a phicache::mice");
             if constexpr (is_good) return &run_memoized<Writer, T, Function>;
         }
     }
@@ -494,6 +498,8 @@ template <class T, class Frame, class Ask>
     };
     if constexpr (is_pinned<T>) {
         return T(filled_by_c{}, fill);
+    } else if constexpr (!is_value<T>::value) {
+        refused();
     } else if constexpr (!is_kept<T>) {
         // Not a `value`: nothing between the call and the release can throw.
         if (const phicache_status code = ask(&frame, &frame.pinned); code != PHICACHE_OK) frame.raise(code);
@@ -518,6 +524,8 @@ template <class T, class Frame, class Ask>
         expected<T> made(std::in_place, filled_by_c{}, fill);
         if (code != PHICACHE_OK) made = failed<T>(frame.error, code);
         return made;
+    } else if constexpr (!is_value<T>::value) {
+        refused();
     } else if constexpr (!is_kept<T>) {
         code = ask(&frame, &frame.pinned);
         if (code != PHICACHE_OK) return frame.failed(code);

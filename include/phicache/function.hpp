@@ -17,6 +17,9 @@
 
 PHICACHE_HPP_BEGIN
 
+template <class Signature>
+class method;
+
 namespace detail {
 
 /// In place of a signature that cannot be found, which is one error: its memo or method takes anything.
@@ -75,6 +78,19 @@ struct method_signature<R (C::*)(A...) & noexcept> : signature<R (*)(C&, A...)> 
 template <class C, class R, class... A>
 struct method_signature<R (C::*)(A...) const & noexcept> : signature<R (*)(const C&, A...)> {};
 
+/// A method that is made without its text, which is one error.
+template <class F>
+struct no_prefix {
+    using type = unknown_signature;
+    static_assert(always_false<F>,
+                  "the first argument is a text that tells the methods of one cache apart, as in "
+                  "phicache::method(\"phi\", &analysis::phi)");
+};
+template <class T>
+struct is_method : std::false_type {};
+template <class Signature>
+struct is_method<method<Signature>> : std::true_type {};
+
 /// The type that a memo returns for a function's result: the type itself, or an owning type instead of a view.
 template <class R>
 struct owned_result {
@@ -115,15 +131,39 @@ inline constexpr bool is_argument = !std::is_rvalue_reference_v<A> &&
 /// The shape of a function: whether it writes in place, the type that its memo returns, and its arguments.
 template <bool InPlace, class Result, class... A>
 struct shape {};
+/// In place of a shape that is not possible, which is one error: its memo or method takes anything.
+struct no_shape {};
 template <class Signature>
-struct shape_of;
+struct shape_of {
+    using type = no_shape;
+    static_assert(always_false<Signature>, "name the signature of a function, as in phicache::memo<double(double)>");
+};
 template <class R, class... A>
 struct shape_of<R(A...)> {
     using type = shape<false, typename owned_result<R>::type, A...>;
 };
 template <class R, class... A>
 struct shape_of<R(result&, A...)> {
-    using type = shape<true, value, A...>;
+    static constexpr bool is_good = std::is_void_v<R> || std::is_same_v<R, expected<void>>;
+    static_assert(is_good, "a function that takes a result& writes there; it returns nothing, or expected<void>");
+    using type = std::conditional_t<is_good, shape<true, value, A...>, no_shape>;
+};
+
+/// Whether memos and methods of a shape are possible. A class, so that each message comes once.
+template <class Shape>
+struct is_possible : std::false_type {};
+template <bool InPlace, class Result, class... A>
+struct is_possible<shape<InPlace, Result, A...>> {
+    static constexpr bool returns = !std::is_void_v<Result>;
+    static constexpr bool reads_back = is_pinned<Result> || is_value<Result>::value;
+    static constexpr bool has_arguments = (is_argument<A> && ...);
+    static constexpr bool has_elements = (is_element<remove_cvref<A>>::value && ...);
+    static constexpr bool value = returns && reads_back && has_arguments && has_elements;
+    static_assert(returns, "the function returns nothing: return the value, or take a phicache::result& as the first "
+                           "argument and write the value there");
+    static_assert(!returns || reads_back, "the function does not return a value: " PHICACHE_HPP_VALUES);
+    static_assert(has_arguments, "the arguments of a memoized function are values or constant references");
+    static_assert(!has_arguments || has_elements, PHICACHE_HPP_ELEMENTS);
 };
 
 /// One call of a memoized function that returns a T: its arguments, how it failed, and what it returned.
@@ -183,30 +223,21 @@ struct trampoline {
     static void drop(void* user_data) noexcept { delete static_cast<F*>(user_data); }
 };
 
-/// Whether the arguments of a signature can be part of a key, a function takes them, and its result converts to that of
-/// the signature.
-template <class F, class Shape>
-struct fit;
-template <class F, class Result, class... A>
-struct fit<F, shape<false, Result, A...>> {
-    static constexpr bool has_arguments = (is_argument<A> && ...);
-    static constexpr bool takes = std::is_invocable_v<F&, argument_t<A>...>;
-    static constexpr bool returns = [] {
-        if constexpr (takes) {
-            using Returned = std::invoke_result_t<F&, argument_t<A>...>;
-            return std::is_void_v<Returned> || std::is_convertible_v<Returned, Result> ||
-                   std::is_same_v<typename owned_result<remove_cvref<Returned>>::type, Result>;
-        } else {
-            return true;
-        }
-    }();
+/// Whether a function takes these arguments, and its result converts to that of a signature.
+template <class F, class Signature, class... A>
+struct fit {
+    static constexpr bool takes = false;
+    static constexpr bool returns = false;
 };
-template <class F, class Result, class... A>
-struct fit<F, shape<true, Result, A...>> {
-    static constexpr bool has_arguments = (is_argument<A> && ...);
-    static constexpr bool takes = std::is_invocable_v<F&, result&, argument_t<A>...>;
-    static constexpr bool returns = true;
+template <class F, class R, class... Written, class... A>
+struct fit<F, R(Written...), A...> {
+    static constexpr bool takes = std::is_invocable_v<F&, A...>;
+    static constexpr bool returns = std::is_invocable_r_v<R, F&, A...>;
 };
+
+#define PHICACHE_HPP_RETURNS                                                                                       \
+    "the result of the function does not convert to the type in the signature: name there what the function "  \
+    "returns, as in phicache::memo<phicache::expected<int>(int)>"
 
 /// Gives the ownership of a function to C: `make(user_data, handle**)` registers it, and C deletes it, also on an
 /// error.
@@ -245,13 +276,25 @@ private:
 
 /// The calls of a memo; its shape has the types of the arguments.
 template <class Shape>
-class memo_calls;
+class memo_calls : public owner<phicache_memo, phicache_memo_free> {
+public:
+    template <class... Any>
+    double operator()(Any&&...) const;
+
+protected:
+    memo_calls(phicache_memo* handle, typing) noexcept : owner(handle) {}
+    using possible = std::false_type;
+};
 template <bool InPlace, class Result, class... A>
 class memo_calls<shape<InPlace, Result, A...>>
     : public owner<phicache_memo, phicache_memo_free>,
       public function_calls<memo_calls<shape<InPlace, Result, A...>>, Result, argument_t<A>...> {
 protected:
     memo_calls(phicache_memo* handle, typing types) noexcept : memo_calls::owner(handle), types_(types) {}
+    using possible = is_possible<shape<InPlace, Result, A...>>;
+    template <class F, class Signature>
+    using fit = std::conditional_t<InPlace, detail::fit<F, Signature, result&, argument_t<A>...>,
+                                   detail::fit<F, Signature, argument_t<A>...>>;
     using frame = call_frame<Result, argument_t<A>...>;
     template <class F>
     using trampoline_of = trampoline<F, InPlace, Result, frame>;
@@ -261,23 +304,31 @@ private:
 
     template <class T>
     [[gnu::noinline]] T made(argument_t<A>... arguments) const {
-        if constexpr ((is_flat<remove_cvref<A>>::value && ...)) {
-            if (const phicache_bytes* const key = flat_arguments(types_, arguments...)) {
-                frame call{{}, {arguments...}};
-                return memoize_as<T>(call, c_call(key));
+        if constexpr (possible::value) {
+            if constexpr ((is_flat<remove_cvref<A>>::value && ...)) {
+                if (const phicache_bytes* const key = flat_arguments(types_, arguments...)) {
+                    frame call{{}, {arguments...}};
+                    return memoize_as<T>(call, c_call(key));
+                }
             }
+            return made_by_key<T>(arguments...);
+        } else {
+            refused();
         }
-        return made_by_key<T>(arguments...);
     }
     template <class T>
     [[gnu::noinline]] expected<T> try_made(argument_t<A>... arguments) const {
-        if constexpr ((is_flat<remove_cvref<A>>::value && ...)) {
-            if (const phicache_bytes* const key = flat_arguments(types_, arguments...)) {
-                frame call{{}, {arguments...}};
-                return try_memoize_as<T>(call, c_call(key));
+        if constexpr (possible::value) {
+            if constexpr ((is_flat<remove_cvref<A>>::value && ...)) {
+                if (const phicache_bytes* const key = flat_arguments(types_, arguments...)) {
+                    frame call{{}, {arguments...}};
+                    return try_memoize_as<T>(call, c_call(key));
+                }
             }
+            return try_made_by_key<T>(arguments...);
+        } else {
+            refused();
         }
-        return try_made_by_key<T>(arguments...);
     }
     template <class T>
     [[gnu::noinline]] T made_by_key(argument_t<A>... arguments) const {
@@ -308,45 +359,86 @@ private:
     typing types_;
 };
 
+/// Whether the arguments of a call begin with a cache.
+template <class... Given>
+inline constexpr bool begins_with_cache = false;
+template <class First, class... Rest>
+inline constexpr bool begins_with_cache<First, Rest...> =
+    std::is_convertible_v<std::remove_reference_t<First>&, cache>;
+
 /// The calls of a method: the cache and the object come before the arguments.
 template <class Shape>
-class method_calls {
-    static_assert(always_false<Shape>, "the first argument of a method is its object, by reference");
+class method_calls : public shared_owner<phicache_method, phicache_method_free> {
+    static_assert(std::is_same_v<Shape, no_shape>, "the first argument of a method is its object, by reference");
+
+public:
+    template <class... Any>
+    double operator()(Any&&...) const;
+
+protected:
+    using shared_owner::shared_owner;
+    using possible = std::false_type;
 };
 template <bool InPlace, class Result, class Object, class... A>
 class method_calls<shape<InPlace, Result, Object&, A...>>
     : public shared_owner<phicache_method, phicache_method_free>,
       public function_calls<method_calls<shape<InPlace, Result, Object&, A...>>, Result, cache, Object&,
                             argument_t<A>...> {
+    using calls = function_calls<method_calls, Result, cache, Object&, argument_t<A>...>;
+
+public:
+    using calls::operator();
+    /// Refuses calls with other arguments, in few lines.
+    template <class... Given, std::enable_if_t<!std::is_invocable_v<const calls&, Given...>, int> = 0>
+    Result operator()(Given&&...) const {
+        static_assert(begins_with_cache<Given...>,
+                      "the first argument of the call is a cache; the object and the arguments follow");
+        static_assert(!begins_with_cache<Given...>,
+                      "the call takes a cache, the object, and the arguments of the function; a constant object needs "
+                      "a constant member function");
+        refused();
+    }
+
 protected:
-    static constexpr bool has_arguments = (is_argument<A> && ...);
     using method_calls::shared_owner::shared_owner;
+    using possible = is_possible<shape<InPlace, Result, A...>>;
+    template <class F, class Signature>
+    using fit = std::conditional_t<InPlace, detail::fit<F, Signature, result&, Object&, argument_t<A>...>,
+                                   detail::fit<F, Signature, Object&, argument_t<A>...>>;
     using frame = call_frame<Result, Object&, argument_t<A>...>;
     template <class F>
     using trampoline_of = trampoline<F, InPlace, Result, frame>;
 
 private:
-    friend function_calls<method_calls, Result, cache, Object&, argument_t<A>...>;
+    friend calls;
 
     template <class T>
     [[gnu::noinline]] T made(cache store, Object& object, argument_t<A>... arguments) const {
-        if constexpr ((is_flat<remove_cvref<A>>::value && ...)) {
-            if (const phicache_bytes* const key = flat_arguments(typing::untyped, arguments...)) {
-                frame call{{}, {object, arguments...}};
-                return memoize_as<T>(call, c_call(store, key));
+        if constexpr (possible::value) {
+            if constexpr ((is_flat<remove_cvref<A>>::value && ...)) {
+                if (const phicache_bytes* const key = flat_arguments(typing::untyped, arguments...)) {
+                    frame call{{}, {object, arguments...}};
+                    return memoize_as<T>(call, c_call(store, key));
+                }
             }
+            return made_by_key<T>(store, object, arguments...);
+        } else {
+            refused();
         }
-        return made_by_key<T>(store, object, arguments...);
     }
     template <class T>
     [[gnu::noinline]] expected<T> try_made(cache store, Object& object, argument_t<A>... arguments) const {
-        if constexpr ((is_flat<remove_cvref<A>>::value && ...)) {
-            if (const phicache_bytes* const key = flat_arguments(typing::untyped, arguments...)) {
-                frame call{{}, {object, arguments...}};
-                return try_memoize_as<T>(call, c_call(store, key));
+        if constexpr (possible::value) {
+            if constexpr ((is_flat<remove_cvref<A>>::value && ...)) {
+                if (const phicache_bytes* const key = flat_arguments(typing::untyped, arguments...)) {
+                    frame call{{}, {object, arguments...}};
+                    return try_memoize_as<T>(call, c_call(store, key));
+                }
             }
+            return try_made_by_key<T>(store, object, arguments...);
+        } else {
+            refused();
         }
-        return try_made_by_key<T>(store, object, arguments...);
     }
     template <class T>
     [[gnu::noinline]] T made_by_key(cache store, Object& object, argument_t<A>... arguments) const {
@@ -408,6 +500,10 @@ class memo : public detail::memo_calls<typename detail::shape_of<Signature>::typ
     using base = detail::memo_calls<typename detail::shape_of<Signature>::type>;
 
 public:
+    memo(memo&&) noexcept = default;
+    memo& operator=(memo&&) noexcept = default;
+    memo(const memo&) = delete;  // said here too, so that the message is short
+    memo& operator=(const memo&) = delete;
     /// Owns a copy of the function, or the function moved.
     template <class F, class = std::enable_if_t<!std::is_same_v<std::decay_t<F>, memo>>>
     explicit memo(F&& function, const memo_options& options = {}, config_ref settings = {})
@@ -415,17 +511,13 @@ public:
     template <class F>
     static expected<memo> try_make(F&& function, const memo_options& options = {}, config_ref settings = {}) {
         using Stored = std::decay_t<F>;
-        using fit = detail::fit<Stored, typename detail::shape_of<Signature>::type>;
-        constexpr bool is_member = std::is_member_pointer_v<Stored>;
-        constexpr bool is_bad = is_member || !fit::has_arguments;
-        static_assert(!is_member, "a member function needs its object; it is for phicache::method");
-        static_assert(is_member || fit::has_arguments,
-                      "the arguments of a memoized function are values or constant references");
-        static_assert(is_bad || fit::takes, "the function does not take the arguments in the signature");
-        static_assert(is_bad || fit::returns,
-                      "the result of the function does not convert to the type in the signature");
-        if constexpr (!is_bad && fit::takes && fit::returns) {
-            return make<Stored>(std::forward<F>(function), options, settings);
+        static_assert(!std::is_member_pointer_v<Stored>,
+                      "a member function needs its object; it is for phicache::method");
+        if constexpr (!std::is_member_pointer_v<Stored> && base::possible::value) {
+            using fit = typename base::template fit<Stored, Signature>;
+            static_assert(fit::takes, "the function does not take the arguments in the signature");
+            static_assert(!fit::takes || fit::returns, PHICACHE_HPP_RETURNS);
+            if constexpr (fit::returns) return make<Stored>(std::forward<F>(function), options, settings);
         }
         return failure(status::error_invalid_argument, "");
     }
@@ -518,7 +610,18 @@ public:
         : method(try_make(prefix, std::forward<F>(function), kind).value()) {}
     template <class F>
     static expected<method> try_make(text prefix, F&& function, method_kind kind = method_kind::plain) {
-        static_assert(base::has_arguments, "the arguments of a memoized function are values or constant references");
+        if constexpr (base::possible::value) {
+            using fit = typename base::template fit<std::decay_t<F>, Signature>;
+            static_assert(fit::takes, "the function does not take the object and the arguments in the signature");
+            static_assert(!fit::takes || fit::returns, PHICACHE_HPP_RETURNS);
+            if constexpr (fit::returns) return make(prefix, std::forward<F>(function), kind);
+        }
+        return failure(status::error_invalid_argument, "");
+    }
+
+private:
+    template <class F>
+    static expected<method> make(text prefix, F&& function, method_kind kind) {
         using Trampoline = typename base::template trampoline_of<std::decay_t<F>>;
         if (const expected<void> version = try_check_version(); !version) return version.error();
         phicache_method* handle = nullptr;
@@ -532,13 +635,13 @@ public:
         if (!made) return failure(status::error_out_of_memory, "out of memory for the handle");
         return made;
     }
-
-private:
     explicit method(phicache_method* handle) noexcept : base(handle) {}
 };
 
 template <class F>
 method(text, F&&, method_kind = method_kind::plain) -> method<typename detail::method_signature<std::decay_t<F>>::type>;
+template <class F, std::enable_if_t<!detail::is_method<std::decay_t<F>>::value, int> = 0>
+method(F&&) -> method<typename detail::no_prefix<F>::type>;
 
 template <>
 class method<detail::unknown_signature> {

@@ -3,6 +3,7 @@
 #ifndef PHICACHE_KEY_HPP
 #define PHICACHE_KEY_HPP
 
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
@@ -28,13 +29,6 @@ enum class typing : std::int32_t { untyped = 0, typed = 1 };
 class key;
 
 namespace detail {
-
-template <class T, class = void>
-struct is_range : std::false_type {};
-template <class T>
-struct is_range<
-    T, std::void_t<decltype(std::begin(std::declval<const T&>())), decltype(std::end(std::declval<const T&>()))>>
-    : std::true_type {};
 
 /// Contiguous doubles, as in a std::vector: they are added to a key as one array.
 template <class T, class = void>
@@ -67,6 +61,91 @@ struct has_own_encoding : std::false_type {};
 template <class T>
 struct has_own_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<const T&>()))>>
     : std::true_type {};
+
+/// Complex numbers: their type has two parts.
+template <class T, class = void>
+struct is_complex : std::false_type {};
+template <class T>
+struct is_complex<T, std::void_t<decltype(std::declval<const T&>().real() + std::declval<const T&>().imag())>>
+    : std::is_floating_point<typename T::value_type> {};
+/// std::bitset, without its header.
+template <class T, class = void>
+struct is_bitset : std::false_type {};
+template <class T>
+struct is_bitset<T, std::void_t<typename T::reference, decltype(std::declval<const T&>().to_ullong())>>
+    : std::true_type {};
+
+/// The name in a key of a time in whole units: that of Julia's type.
+template <class T>
+inline constexpr const char* duration_name = nullptr;
+template <class Period>
+inline constexpr const char* period_name = nullptr;
+template <>
+inline constexpr const char* period_name<std::nano> = "Dates.Nanosecond";
+template <>
+inline constexpr const char* period_name<std::micro> = "Dates.Microsecond";
+template <>
+inline constexpr const char* period_name<std::milli> = "Dates.Millisecond";
+template <>
+inline constexpr const char* period_name<std::ratio<1>> = "Dates.Second";
+template <>
+inline constexpr const char* period_name<std::ratio<60>> = "Dates.Minute";
+template <>
+inline constexpr const char* period_name<std::ratio<3600>> = "Dates.Hour";
+template <>
+inline constexpr const char* period_name<std::ratio<86400>> = "Dates.Day";
+template <>
+inline constexpr const char* period_name<std::ratio<604800>> = "Dates.Week";
+template <class Number, class Period>
+inline constexpr const char* duration_name<std::chrono::duration<Number, Period>> =
+    std::is_integral_v<Number> ? period_name<typename Period::type> : nullptr;
+
+/// Whether a T can be an element of a key.
+template <class T>
+constexpr bool is_key_element() noexcept;
+template <class T>
+struct is_element : std::bool_constant<is_key_element<std::decay_t<T>>()> {};
+/// The alternatives of a std::variant, of which those without content, such as std::monostate, are none.
+template <class T>
+struct is_alternative : std::bool_constant<std::is_empty_v<T> || is_key_element<T>()> {};
+template <class T>
+constexpr bool is_key_element() noexcept {
+    if constexpr (has_own_encoding<T>::value || std::is_null_pointer_v<T> || std::is_same_v<T, std::nullopt_t> ||
+                  std::is_same_v<T, node_set> || std::is_same_v<T, bytes> || std::is_enum_v<T>) {
+        return true;
+    } else if constexpr (std::is_arithmetic_v<T>) {
+        return sizeof(T) <= 8;
+    } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
+        return true;
+    } else if constexpr (is_optional<T>::value) {
+        return is_element<typename T::value_type>::value;
+    } else if constexpr (is_complex<T>::value) {
+        return sizeof(typename T::value_type) <= 8;
+    } else if constexpr (duration_name<T> != nullptr || is_bitset<T>::value) {
+        return true;
+    } else if constexpr (is_variant<T>::value) {
+        return all_elements<is_alternative, alternatives_t<T>>;
+    } else if constexpr (is_range<T>::value) {
+        using Element = typename std::iterator_traits<decltype(std::begin(std::declval<const T&>()))>::value_type;
+        if constexpr (is_associative<T>::value) {
+            if (!is_unique<T>::value && !is_ordered<T>::value) return false;
+        }
+        if constexpr (std::is_same_v<Element, T>) {
+            return false;
+        } else {
+            return is_element<Element>::value;
+        }
+    } else if constexpr (is_tuple<T>::value) {
+        return all_elements<is_element, T>;
+    } else {
+        return false;
+    }
+}
+
+/// What to do with a type that is no element of a key.
+#define PHICACHE_HPP_ELEMENTS                                                                                        \
+    "this type cannot be an element of a key: write add_to_key(phicache::key&, const T&) in the namespace of T; " \
+    "a type that is not yours has to be converted, or put into a struct of your own"
 
 }  // namespace detail
 
@@ -107,7 +186,10 @@ public:
     /// - std::optional: none, or its value;
     /// - contiguous doubles such as std::vector<double>: an array of doubles;
     /// - std::set, std::unordered_set: a set; std::unordered_map: a set of pairs;
-    /// - std::tuple, std::pair, std::map, any other range: a tuple. Sets and tuples nest to any depth;
+    /// - std::tuple, std::pair, std::map, std::bitset, any other range: a tuple. Sets and tuples nest to any depth;
+    /// - std::variant: a tuple of its index and its alternative, which is none if it is empty, as std::monostate;
+    /// - std::complex, and a std::chrono::duration of whole nanoseconds, …, seconds, …, weeks: those of Julia. The same
+    ///   time in different units is a different key;
     /// - an enum: its number. To keep it apart from numbers and other enums, give it an `add_to_key` that calls
     ///   `key.add_named("color", static_cast<int>(value))`;
     /// - any type T with a function `void add_to_key(phicache::key&, const T&)` in its namespace.
@@ -145,6 +227,22 @@ public:
             step([&] { return phicache_key_add_string(handle(), bytes(utf8)); });
         } else if constexpr (detail::is_optional<U>::value) {
             element ? add(*element) : add(nullptr);
+        } else if constexpr (detail::is_complex<U>::value) {
+            using Part = typename U::value_type;
+            static_assert(sizeof(Part) <= 8, "floating-point numbers have at most 64 bits");
+            begin_named(sizeof(Part) == 8 ? "Complex{Float64}" : "Complex{Float32}");
+            begin_tuple().add(element.real()).add(element.imag()).end_tuple().end_named();
+        } else if constexpr (detail::duration_name<U> != nullptr) {
+            begin_named(detail::duration_name<U>).begin_tuple().add(element.count()).end_tuple().end_named();
+        } else if constexpr (detail::is_bitset<U>::value) {
+            begin_tuple();
+            for (std::size_t bit = 0; bit < element.size(); ++bit) add(element[bit]);
+            end_tuple();
+        } else if constexpr (detail::is_variant<U>::value && detail::is_element<U>::value) {
+            // With the index: elements of different alternatives may be equal.
+            begin_tuple().add(element.index());
+            detail::use_alternative(element, [&](const auto& held) { add_alternative(held); });
+            end_tuple();
         } else if constexpr (detail::is_associative<U>::value) {
             constexpr bool is_ordered_map = detail::is_map<U>::value && detail::is_ordered<U>::value;
             if constexpr (detail::is_unique<U>::value && !is_ordered_map) {
@@ -164,8 +262,7 @@ public:
             std::apply([&](const auto&... parts) { (add(parts), ...); }, element);
             end_tuple();
         } else {
-            static_assert(detail::always_false<T>,
-                          "this type cannot be an element of a key; write add_to_key(phicache::key&, const T&)");
+            static_assert(detail::always_false<T>, PHICACHE_HPP_ELEMENTS);
         }
         return *this;
     }
@@ -237,6 +334,11 @@ private:
             if (const phicache_status code = append(); code < 0) failure_ = failure(code);
         }
         return *this;
+    }
+    template <class T>
+    key& add_alternative(const T& held) {
+        if constexpr (detail::is_element<T>::value) return add(held);
+        return add(nullptr);
     }
     template <class Range>
     key& add_each(const Range& range) {

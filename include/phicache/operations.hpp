@@ -32,6 +32,9 @@ phicache_status as_any(Handle* cache, phicache_cache** out) noexcept {
     return c_functions<Handle>::as_cache(cache, out);
 }
 
+#define PHICACHE_HPP_READS_BACK \
+    "the function returns another type than the T of memoize<T>, or T is a pointer or a view"
+
 /// The status of a call that returns OK or MISS, as a bool.
 inline expected<bool> found(phicache_status code) noexcept {
     if (code < 0) return failure(code);
@@ -309,13 +312,13 @@ public:
     /// The same, with a copy of the value as T; on a miss, the T that the function returned.
     template <class T, class Compute>
     T memoize(bytes key, Compute&& compute) const {
-        static_assert(detail::reads_back<T, Compute>, "the function returns another type than the T of memoize<T>");
+        static_assert(detail::reads_back<T, Compute>, PHICACHE_HPP_READS_BACK);
         return detail::memoize_in<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
     /// The same, with a copy of the value as T.
     template <class T, class Compute>
     expected<T> try_memoize(bytes key, Compute&& compute) const {
-        static_assert(detail::reads_back<T, Compute>, "the function returns another type than the T of memoize<T>");
+        static_assert(detail::reads_back<T, Compute>, PHICACHE_HPP_READS_BACK);
         return detail::try_memoize_in<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
 
@@ -381,13 +384,13 @@ public:
     /// @copydoc memoize
     template <class T, class Compute>
     T memoize(const key_parts& key, Compute&& compute) const {
-        static_assert(detail::reads_back<T, Compute>, "the function returns another type than the T of memoize<T>");
+        static_assert(detail::reads_back<T, Compute>, PHICACHE_HPP_READS_BACK);
         return detail::memoize_parts<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
     /// @copydoc memoize
     template <class T, class Compute>
     expected<T> try_memoize(const key_parts& key, Compute&& compute) const {
-        static_assert(detail::reads_back<T, Compute>, "the function returns another type than the T of memoize<T>");
+        static_assert(detail::reads_back<T, Compute>, PHICACHE_HPP_READS_BACK);
         return detail::try_memoize_parts<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
 

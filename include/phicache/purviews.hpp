@@ -99,7 +99,8 @@ public:
     purview_cache& operator=(purview_cache&&) noexcept = default;
     purview_cache(const purview_cache&) = delete;  // said here too, so that the message is short
     purview_cache& operator=(const purview_cache&) = delete;
-    explicit purview_cache(const cache_options& options = {}, config_ref settings = {})
+    purview_cache() : purview_cache(cache_options{}) {}
+    explicit purview_cache(const cache_options& options, config_ref settings = {})
         : purview_cache(try_make(options, settings).value()) {}
     explicit purview_cache(config_ref settings) : purview_cache(cache_options{}, settings) {}
     static expected<purview_cache> try_make(const cache_options& options = {}, config_ref settings = {}) {

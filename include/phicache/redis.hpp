@@ -47,7 +47,9 @@ public:
     redis_cache& operator=(const redis_cache&) = delete;
     /// A cache with the configuration of the process, or another one; `size` and `clear` cover the whole namespace.
     /// Connects at the first use.
-    explicit redis_cache(const cache_options& options = {}, config_ref settings = {})
+    redis_cache() : redis_cache(cache_options{}) {}
+    /// @copydoc redis_cache
+    explicit redis_cache(const cache_options& options, config_ref settings = {})
         : redis_cache(try_make(options, settings).value()) {}
     explicit redis_cache(config_ref settings) : redis_cache(cache_options{}, settings) {}
     static expected<redis_cache> try_make(const cache_options& options = {}, config_ref settings = {}) {

@@ -22,19 +22,96 @@ class value_reader;
 
 namespace detail {
 
+/// Types with an `add_to_value` of their own.
 template <class T, class = void>
 struct has_parts : std::false_type {};
 template <class T>
 struct has_parts<T, std::void_t<decltype(add_to_value(std::declval<value_writer&>(), std::declval<const T&>()))>>
     : std::true_type {};
-
-/// Types with an `add_to_value` of their own: their values are gathered.
+/// Types with a `read_from_value` of their own.
+template <class T, class = void>
+struct has_reader : std::false_type {};
 template <class T>
-inline constexpr bool is_gathered = has_parts<remove_cvref<T>>::value;
+struct has_reader<T, std::void_t<decltype(read_from_value(std::declval<value_reader&>(), std::declval<T&>()))>>
+    : std::true_type {};
 
 /// Contiguous elements that can be copied as bytes; std::array is one object, its size is in its type.
 template <class T>
 inline constexpr bool is_plain_sequence = is_plain_range<T> && !is_std_array<T>::value && !std::is_array_v<T>;
+
+/// The items of a container, as they are read: a map has pairs of constant keys.
+template <class T>
+struct item {
+    using type = T;
+};
+template <class Key, class Mapped>
+struct item<std::pair<const Key, Mapped>> {
+    using type = std::pair<Key, Mapped>;
+};
+template <class T>
+using item_t = typename item<typename T::value_type>::type;
+/// Containers that own their items and can be filled one by one: those of the standard library, and those like them.
+template <class T, class = void>
+struct is_container : std::false_type {};
+template <class T>
+struct is_container<T, std::void_t<decltype(std::size(std::declval<const T&>())), decltype(std::declval<T&>().clear()),
+                                   decltype(std::declval<T&>().insert(std::declval<T&>().end(),
+                                                                      std::declval<item_t<T>>()))>> : std::true_type {};
+
+/// Whether a T can be stored and read back, by itself or as a part.
+template <class T>
+constexpr bool reads_and_writes() noexcept;
+template <class T>
+struct is_value : std::bool_constant<reads_and_writes<T>()> {};
+
+/// Types of the standard library that consist of values.
+template <class T>
+constexpr bool consists_of_values() noexcept {
+    if constexpr (is_optional<T>::value) {
+        return is_value<typename T::value_type>::value;
+    } else if constexpr (is_tuple<T>::value) {
+        return all_elements<is_value, T>;
+    } else if constexpr (is_variant<T>::value) {
+        return all_elements<is_value, alternatives_t<T>>;
+    } else if constexpr (is_container<T>::value) {
+        return is_value<item_t<T>>::value;
+    } else {
+        return false;
+    }
+}
+template <class T>
+constexpr bool reads_and_writes() noexcept {
+    if constexpr (has_parts<T>::value || has_reader<T>::value) {
+        return has_parts<T>::value && has_reader<T>::value;
+    } else if constexpr (is_plain_object<T>) {
+        return true;
+    } else if constexpr (is_plain_sequence<T>) {
+        return is_container<T>::value;
+    } else {
+        return consists_of_values<T>();
+    }
+}
+
+/// Types of several parts: their values are gathered.
+template <class T>
+constexpr bool has_several_parts() noexcept {
+    if constexpr (has_parts<T>::value) {
+        return true;
+    } else if constexpr (is_plain_object<T> || std::is_void_v<T> || std::is_convertible_v<const T&, bytes>) {
+        return false;
+    } else {
+        return consists_of_values<T>();
+    }
+}
+template <class T>
+inline constexpr bool is_gathered = has_several_parts<remove_cvref<T>>();
+
+/// What to do with a type that is no value.
+#define PHICACHE_HPP_VALUES                                                                                           \
+    "a value is a trivially copyable object that is no pointer and no view, text, or a container, std::optional, "    \
+    "pair, tuple or variant of values; or its type has add_to_value(phicache::value_writer&, const T&) and "          \
+    "read_from_value(phicache::value_reader&, T&) in the namespace of T. Put a type that is not yours into a "        \
+    "struct of your own"
 
 /// A vector or string of elements that are copied from bytes: once, without zeroing them first.
 template <class T>
@@ -61,19 +138,22 @@ T copy_elements(const void* from, std::size_t count) {
 ///
 /// The type is then a value like any other: what functions given to `memoize` and memos return, what `set` takes, what
 /// `get<T>` and `value::as<T>` return, the payload of a `mice`. Its parts are written one after the other into one
-/// entry. `add_to_value` runs twice for a value, first to find its size, and must add the same parts both times. A type
-/// has the two functions or neither. What they write is the program's own format: where values outlive the program, at
-/// a server, change the keys or the context when it changes.
+/// entry. Types of the standard library that consist of parts, such as `std::pair<int, std::string>` and
+/// `std::vector<std::vector<double>>`, are values without such functions.
+///
+/// `add_to_value` runs twice for a value, first to find its size, and must add the same parts both times. A type has
+/// the two functions or neither. What they write is the program's own format: where values outlive the program, at a
+/// server, change the keys or the context when it changes.
 class value_writer {
 public:
     /// Adds one part:
     /// - a trivially copyable object that is no pointer and no view;
     /// - text, a std::vector or another contiguous range of such objects: their number and their bytes;
-    /// - std::optional, std::pair, std::tuple, and any range of parts;
+    /// - std::optional, std::pair, std::tuple, std::variant, and any range of parts;
     /// - a type with an `add_to_value` of its own.
     template <class T>
     value_writer& add(const T& part) {
-        if constexpr (detail::is_gathered<T>) {
+        if constexpr (detail::has_parts<T>::value) {
             add_to_value(*this, part);
         } else if constexpr (detail::is_plain_object<T>) {
             static_assert(alignof(T) <= 16, "a part has at most 16-byte alignment");
@@ -87,11 +167,18 @@ public:
             if (part) add(*part);
         } else if constexpr (detail::is_tuple<T>::value) {
             std::apply([&](const auto&... items) { (add(items), ...); }, part);
+        } else if constexpr (detail::is_variant<T>::value) {
+            add_count(part.index());
+            detail::use_alternative(part, [&](const auto& held) { add(held); });
+        } else if constexpr (detail::is_range<T>::value && !std::is_array_v<T>) {
+            // Proxies, such as those of std::vector<bool>, are added as their values.
+            using Item = typename std::iterator_traits<decltype(std::begin(part))>::value_type;
+            add_count(static_cast<std::size_t>(std::distance(std::begin(part), std::end(part))));
+            for (auto&& item : part) add_item<Item>(item);
         } else {
             static_assert(!std::is_pointer_v<T> && !std::is_array_v<T>,
                           "a part is no pointer; text is added as a std::string_view");
-            add_count(std::size(part));
-            for (const auto& item : part) add_item(item);
+            static_assert(std::is_pointer_v<T> || std::is_array_v<T>, PHICACHE_HPP_VALUES);
         }
         return *this;
     }
@@ -138,7 +225,7 @@ public:
     /// Reads one part, of the type that was added.
     template <class T>
     value_reader& read(T& part) {
-        if constexpr (detail::is_gathered<T>) {
+        if constexpr (detail::has_reader<T>::value) {
             read_from_value(*this, part);
         } else if constexpr (detail::is_plain_object<T>) {
             const void* from = take(1, sizeof(T), alignof(T));
@@ -154,10 +241,20 @@ public:
             if (has_value) read(part.emplace());
         } else if constexpr (detail::is_tuple<T>::value) {
             std::apply([&](auto&... items) { (read(items), ...); }, part);
-        } else {
+        } else if constexpr (detail::is_variant<T>::value) {
+            std::uint64_t index = 0;
+            read(index);
+            if (ok_) ok_ = detail::emplace_alternative(part, index, [&](auto& held) { read(held); }) && ok_;
+        } else if constexpr (detail::is_container<T>::value) {
             part.clear();
             // A count that is damaged does not reserve memory: each item is read before the next is made.
-            for (std::size_t count = read_count(1); count > 0 && ok_; --count) read_item(part.emplace_back());
+            for (std::size_t count = read_count(1); count > 0 && ok_; --count) {
+                detail::item_t<T> item{};
+                read_item(item);
+                part.insert(part.end(), std::move(item));
+            }
+        } else {
+            static_assert(detail::always_false<T>, PHICACHE_HPP_VALUES);
         }
         return *this;
     }
@@ -202,7 +299,7 @@ private:
 
 namespace detail {
 
-/// Whether a T can be a value.
+/// Whether a T can be stored. Not all that can be stored can be read back as a T: views cannot.
 template <class T>
 inline constexpr bool is_content = is_gathered<T> || std::is_convertible_v<const T&, bytes> || is_plain_object<T>;
 
@@ -214,10 +311,7 @@ bytes to_bytes(const T& value) noexcept {
     } else if constexpr (is_plain_object<T>) {
         return bytes_of(value);
     } else {
-        static_assert(always_false<T>,
-                      "a value is text, a contiguous range of trivially copyable elements, a trivially copyable "
-                      "object that is no pointer and no view (std::pair and std::tuple are not trivially copyable), or "
-                      "of a type with add_to_value(phicache::value_writer&, const T&)");
+        static_assert(always_false<T>, PHICACHE_HPP_VALUES);
         return {};
     }
 }
@@ -226,14 +320,14 @@ bytes to_bytes(const T& value) noexcept {
 template <class T>
 std::size_t gathered_size(const T& value) {
     value_writer counting;
-    add_to_value(counting, value);
+    counting.add(value);
     return counting.size();
 }
 /// Gathers a value in `room`, of the size that `gathered_size` found.
 template <class T>
 expected<void> gather(const T& value, void* room, std::size_t size) {
     value_writer out(room, size);
-    add_to_value(out, value);
+    out.add(value);
     if (out.is_complete()) return {};
     return failure(status::error_invalid_argument,
                    "add_to_value added other parts when it ran again: it must add the same parts each time");
@@ -254,10 +348,7 @@ auto with_bytes(const T& value, const Use& use) -> decltype(use(bytes())) {
 /// if they do not fit.
 template <class T, class = void>
 struct reader {
-    static_assert(is_plain_object<T>,
-                  "a value is read as a trivially copyable object that is no pointer and no view, as a "
-                  "std::vector of such objects, as a std::string, or as a type with "
-                  "read_from_value(phicache::value_reader&, T&)");
+    static_assert(is_value<T>::value, PHICACHE_HPP_VALUES);
     static bool read(bytes stored, T& object) noexcept {
         if (stored.size() != sizeof(T)) return false;
         std::memcpy(__builtin_addressof(object), stored.data(), sizeof(T));
@@ -266,9 +357,10 @@ struct reader {
 };
 template <class T>
 struct reader<T, std::enable_if_t<is_gathered<T>>> {
+    static_assert(is_value<T>::value, PHICACHE_HPP_VALUES);
     static bool read(bytes stored, T& object) {
         value_reader in(stored);
-        read_from_value(in, object);
+        if constexpr (is_value<T>::value) in.read(object);
         return in.is_complete();
     }
 };
@@ -284,9 +376,9 @@ struct sequence_reader {
     }
 };
 template <class E, class A>
-struct reader<std::vector<E, A>, std::enable_if_t<!has_parts<std::vector<E, A>>::value>>
+struct reader<std::vector<E, A>, std::enable_if_t<!is_gathered<std::vector<E, A>>>>
     : sequence_reader<std::vector<E, A>> {
-    static_assert(is_plain<E>, "the elements must be trivially copyable and no pointers");
+    static_assert(is_value<std::vector<E, A>>::value, PHICACHE_HPP_VALUES);
 };
 template <class C, class Tr, class A>
 struct reader<std::basic_string<C, Tr, A>, void> : sequence_reader<std::basic_string<C, Tr, A>> {};
@@ -301,7 +393,10 @@ inline constexpr bool is_copied_whole<T, std::void_t<decltype(&reader<T>::copy)>
 template <class T>
 expected<T> read_as(bytes stored) {
     static_assert(std::is_default_constructible_v<T>, "the requested type needs a default constructor");
-    if constexpr (is_copied_whole<T>) {
+    if constexpr (!is_value<T>::value) {
+        static_assert(is_value<T>::value, PHICACHE_HPP_VALUES);
+        refused();
+    } else if constexpr (is_copied_whole<T>) {
         if (!reader<T>::fits(stored)) return wrong_size();
         return reader<T>::copy(stored);
     } else if constexpr (is_plain_object<T> && !is_gathered<T>) {
@@ -318,7 +413,10 @@ expected<T> read_as(bytes stored) {
 template <class T>
 T read_or_raise(bytes stored) {
     static_assert(std::is_default_constructible_v<T>, "the requested type needs a default constructor");
-    if constexpr (is_copied_whole<T>) {
+    if constexpr (!is_value<T>::value) {
+        static_assert(is_value<T>::value, PHICACHE_HPP_VALUES);
+        refused();
+    } else if constexpr (is_copied_whole<T>) {
         if (!reader<T>::fits(stored)) raise_wrong_size();
         return reader<T>::copy(stored);
     } else {

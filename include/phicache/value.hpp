@@ -97,8 +97,8 @@ public:
     /// The bytes as characters, not copied.
     std::string_view text() const& noexcept { return bytes(*this).text(); }
 
-    /// A copy as T: a trivially copyable type of the value's size, a std::vector of one, std::string, or a type with
-    /// `read_from_value` (see `value_writer`). Fails with `status::error_invalid_argument` if the bytes do not fit.
+    /// A copy as T: a trivially copyable type of the value's size, a std::vector of one, std::string, or a type of
+    /// several parts (see `value_writer`). Fails with `status::error_invalid_argument` if the bytes do not fit.
     template <class T>
     T as() const {
         // Without an `expected`, which would enlarge the stack frames of recursive memos.

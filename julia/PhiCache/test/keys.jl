@@ -1,5 +1,6 @@
 # Keys: the vectors that all languages read, and Julia's own rules.
 
+import Dates
 import Libdl
 
 # A set with repeated items, as the vectors have it; Julia's sets have none.
@@ -79,6 +80,22 @@ end
         count += 1
     end
     @test count > 50
+end
+
+# The bytes of the same keys in C++ are in c-tests/test_keys.cpp.
+@testset "complex numbers, bits and times have the keys of C++" begin
+    for (value, hex) in (
+        1.0 + 2.5im => "a10e10000000436f6d706c65787b466c6f617436347d0a02000000030100000000000000050000000000000440",
+        1.0f0 + 2.0f0im => "a10e10000000436f6d706c65787b466c6f617433327d0a02000000030100000000000000030200000000000000",
+        [1.0 + 2.5im] =>
+            "a10a010000000e10000000436f6d706c65787b466c6f617436347d0a02000000030100000000000000050000000000000440",
+        BitVector([true, false]) => "a10a02000000030100000000000000030000000000000000",
+        Dates.Second(1) => "a10e0c00000044617465732e5365636f6e640a01000000030100000000000000")
+        @test encode_key(value) == from_hex(hex)
+    end
+    for unit in ("Nanosecond", "Microsecond", "Millisecond", "Minute", "Hour", "Day", "Week")
+        @test encode_key(getfield(Dates, Symbol(unit))(2)) == encode_key(Named("Dates.$unit", (2,)))
+    end
 end
 
 # The library's own builder, as a second encoder.
