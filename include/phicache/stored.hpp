@@ -237,8 +237,8 @@ public:
         } else if constexpr (detail::is_optional<T>::value) {
             bool has_value = false;
             read(has_value);
-            part.reset();
-            if (has_value) read(part.emplace());
+            // Not emplace(): g++ 12 would warn that it destroys a value that may be uninitialized.
+            part = has_value ? T(read<typename T::value_type>()) : T();
         } else if constexpr (detail::is_tuple<T>::value) {
             std::apply([&](auto&... items) { (read(items), ...); }, part);
         } else if constexpr (detail::is_variant<T>::value) {
