@@ -2,6 +2,8 @@
 #ifndef PHICACHE_CHECK_HPP
 #define PHICACHE_CHECK_HPP
 
+#include <cstring>
+
 #include "check.h"
 #include "phicache.hpp"
 
@@ -21,6 +23,20 @@ bool check_error(const char* file, int line, const char* text, phicache::status 
 /// Checks that the call throws phicache::error with this status and a message.
 #define CHECK_ERROR(expected, ...) \
     check_error(__FILE__, __LINE__, #__VA_ARGS__, (expected), [&] { (void)(__VA_ARGS__); })
+
+/// Checks that the call throws phicache::error with a message that contains the text.
+template <class Call>
+bool check_message(const char* file, int line, const char* text, const char* part, Call&& call) {
+    try {
+        call();
+        std::fprintf(stderr, "%s:%d: %s does not throw, expected \"%s\"\n", file, line, text, part);
+    } catch (const phicache::error& error) {
+        if (std::strstr(error.what(), part) != nullptr) return check_count(1) != 0;
+        std::fprintf(stderr, "%s:%d: %s throws \"%s\", expected \"%s\"\n", file, line, text, error.what(), part);
+    }
+    return check_count(0) != 0;
+}
+#define CHECK_MESSAGE(part, ...) check_message(__FILE__, __LINE__, #__VA_ARGS__, (part), [&] { (void)(__VA_ARGS__); })
 
 /// Fails; for the end of a try block, after a call that must throw.
 #define CHECK_HAS_THROWN() check_true(__FILE__, __LINE__, "that the call above throws", 0)

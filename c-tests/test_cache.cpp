@@ -115,6 +115,50 @@ void a_maximum_of_zero_percent_stores_nothing() {
     CHECK(cache.set("key", 1) == status::ok);
 }
 
+template <class Set>
+cache_options with(const Set& set) {
+    cache_options options;
+    set(options);
+    return options;
+}
+
+void an_option_without_effect_is_an_error() {
+    using namespace std::chrono_literals;
+    using phicache::redis_cache;
+    const cache_options ttl = with([](cache_options& o) { o.ttl = 1h; });
+    CHECK_MESSAGE("options->ttl_ms has no effect on a cache in this process; it is for caches in Redis", dict_cache(ttl));
+    CHECK_MESSAGE("options->ttl_ms has no effect", phicache::purview_cache(ttl));
+    CHECK_MESSAGE("options->ttl_ms has no effect", dict_cache::shared(identity_of("options"), "role", ttl));
+    CHECK_MESSAGE("options->ttl_ms has no effect on a cache on disk", phicache::disk_cache("context", ttl));
+    const phicache::subsystem system(phicache::fingerprint(), {1, 0}, {0, 1});
+    CHECK_MESSAGE("options->ttl_ms has no effect", phicache::mice_cache::dict(system, {}, ttl));
+    CHECK_MESSAGE("options->ttl_ms has no effect", phicache::mice_cache::disk(system, {}, ttl));
+    CHECK(phicache::mice_cache(system, {}, ttl).size() == 0);  // the configuration might choose Redis
+    CHECK_MESSAGE("it is for caches in Redis or on disk", dict_cache(with([](cache_options& o) { o.lease = 1s; })));
+    CHECK_MESSAGE("server_errors", dict_cache(with([](cache_options& o) { o.server_errors = true; })));
+    CHECK_MESSAGE("no_checksum", dict_cache(with([](cache_options& o) { o.no_checksum = true; })));
+    CHECK_MESSAGE("scan_timeout_ms", dict_cache(with([](cache_options& o) { o.scan_timeout = 1s; })));
+    const cache_options of_disk[] = {with([](cache_options& o) { o.near_bytes = 1 << 20; }),
+                                     with([](cache_options& o) { o.refresh = 1s; }),
+                                     with([](cache_options& o) { o.read_only = true; }),
+                                     with([](cache_options& o) { o.sync = true; }),
+                                     with([](cache_options& o) { o.trust_group = true; }),
+                                     with([](cache_options& o) { o.storage_errors = true; })};
+    for (const cache_options& options : of_disk) {
+        CHECK_MESSAGE("has no effect on a cache in this process; it is for caches on disk", dict_cache(options));
+        CHECK_MESSAGE("has no effect on a cache in Redis; it is for caches on disk", redis_cache(options));
+    }
+}
+
+void a_negative_time_is_named_as_one() {
+    using namespace std::chrono_literals;
+    const cache_options lease = with([](cache_options& o) { o.lease = -5s; });
+    CHECK_MESSAGE("options->lease_ms is -5000, a negative time", phicache::redis_cache(lease));
+    CHECK_MESSAGE("options->lease_ms is -5000, a negative time", phicache::disk_cache("context", lease));
+    const cache_options refresh = with([](cache_options& o) { o.refresh = -2ms; });
+    CHECK_MESSAGE("options->refresh_ms is -2, a negative time", phicache::disk_cache("context", refresh));
+}
+
 void a_cache_keeps_its_configuration_alive() {
     std::optional<phicache::config> own(std::in_place);
     own->settings().set_maximum_memory_percent(0);
@@ -198,7 +242,7 @@ void a_moved_from_cache_refuses_every_call() {
     CHECK(!cache);
     CHECK(moved ? true : false);
     CHECK(cache.handle() == nullptr);
-    CHECK_ERROR(status::error_invalid_argument, cache.get("key"));
+    CHECK_MESSAGE("the cache was moved from", cache.get("key"));
     CHECK_ERROR(status::error_invalid_argument, cache.get<int>("key"));
     CHECK_ERROR(status::error_invalid_argument, cache.set("key", 1));
     CHECK_ERROR(status::error_invalid_argument, cache.contains("key"));
@@ -249,6 +293,8 @@ int main() {
     RUN(options_say_what_a_full_cache_does);
     RUN(a_value_may_have_a_cost);
     RUN(a_maximum_of_zero_percent_stores_nothing);
+    RUN(an_option_without_effect_is_an_error);
+    RUN(a_negative_time_is_named_as_one);
     RUN(a_cache_keeps_its_configuration_alive);
     RUN(a_name_is_for_one_live_cache);
     RUN(a_bad_key_is_an_error_with_the_library_message);

@@ -101,6 +101,11 @@ void functions_and_memos_run_once() {
         } catch (const std::runtime_error& error) {
             CHECK_TEXT(error.what(), "its own words");
         }
+        options.prefix = "third@1";
+        options.maximum_memory_percent = 10;
+        CHECK_MESSAGE("no effect on a memo with a cache in Redis or on disk",
+                      phicache::memo<double(int)>([](int) { return 0.0; }, options));
+        options.maximum_memory_percent = {};
         options.prefix = "half";  // no version
         CHECK_ERROR(status::error_invalid_argument, phicache::memo<double(int)>([](int) { return 0.0; }, options));
     }
@@ -135,7 +140,15 @@ void handles_of_one_identity_share_and_need_the_same_options() {
     CHECK(!other.contains("key"));
     cache_options options = at_once();
     options.near_bytes = 1 << 20;
-    CHECK_ERROR(status::error_invalid_argument, disk_cache::shared(identity_of(1), "one", options, own));
+    CHECK_MESSAGE("exists with other options", disk_cache::shared(identity_of(1), "one", options, own));
+    options = at_once();
+    options.name = "a name";
+    CHECK_MESSAGE("exists with another name", disk_cache::shared(identity_of(1), "one", options, own));
+    CHECK_MESSAGE("exists with another configuration",
+                  disk_cache::shared(identity_of(1), "one", at_once(), in_directory()));
+    options = at_once();
+    options.max_bytes = 1000;
+    CHECK_MESSAGE("options->max_bytes is 1000; it bounds the directory", disk_cache("small", options, own));
     CHECK(disk_cache::try_shared(identity_of(1), nullptr, {}, own).code() == status::error_invalid_argument);
     CHECK_ERROR(status::error_invalid_argument, disk_cache("", own));
 }

@@ -161,9 +161,11 @@ extern "C" {
 /* Types ---------------------------------------------------------------------------------------------------------------
  *
  * A struct that begins with `struct_size` may grow at its end: set that field to `sizeof` of the struct before every
- * call. All other structs are final. An input struct may come from an older header: the fields that it lacks count as
- * zero. It may come from a newer header: the fields that this library does not know must be zero, or the call is
- * ERROR_INVALID_ARGUMENT. A `reserved` field must be zero too.
+ * call. `phicache_memory memory = { 0 };` (in C++ `{}`), then `memory.struct_size = sizeof memory;`, compiles without a
+ * warning; `{ sizeof memory }` leaves fields out, which `-Wextra` reports. All other structs are final. An input struct
+ * may come from an older header: the fields that it lacks count as zero. It may come from a newer header: the fields
+ * that this library does not know must be zero, or the call is ERROR_INVALID_ARGUMENT. A `reserved` field must be zero
+ * too.
  */
 
 /** Success. */
@@ -576,7 +578,11 @@ typedef void (*phicache_difference_fn)(void *context,
  */
 typedef void (*phicache_drop)(void *user_data);
 
-/** Options of a new cache. A field that is zero has its default. Grows at its end. */
+/**
+ * Options of a new cache. A field that is zero has its default. An option that has no effect on a cache of this type,
+ * such as `ttl_ms` on a dict cache, is an ERROR_INVALID_ARGUMENT; `phicache_mice_cache_new` takes all, because there the
+ * configuration chooses where the values are. Grows at its end.
+ */
 typedef struct phicache_cache_options {
     /** `sizeof(phicache_cache_options)`, set by the caller. */
     size_t struct_size;
@@ -700,7 +706,10 @@ typedef struct phicache_redis_health {
     uint64_t reconnects;
     /** Milliseconds from now during which operations are skipped; 0 if the server works. */
     uint64_t skipping_ms;
-    /** The message of the last operation that failed or was refused, NUL-terminated; empty if there was none. */
+    /**
+     * The message of the last operation that failed or was refused, NUL-terminated; empty if there was none. Unlike
+     * `phicache_last_error` it is that of all threads, and also of operations that were a miss or a refusal.
+     */
     char last_error[256];
 } phicache_redis_health;
 
@@ -716,7 +725,10 @@ typedef struct phicache_disk_health {
     uint64_t segments;
     /** The bytes of memory that the index of the files takes. */
     uint64_t index_bytes;
-    /** The last failure, NUL-terminated; empty if nothing has failed. */
+    /**
+     * The message of the last file operation that failed, NUL-terminated; empty if nothing has failed. Unlike
+     * `phicache_last_error` it is that of all threads, and also of operations that were a miss or a refusal.
+     */
     char last_failure[512];
 } phicache_disk_health;
 
@@ -2071,10 +2083,10 @@ phicache_status phicache_cache_memoize_flat(phicache_cache *cache,
  * A walk calls a function with each entry (`phicache_cache_for_each`), or returns the entries one by one
  * (`phicache_walk_next`).
  *
- * Other threads read and change the cache during a walk. Readers never wait for it, writers for a moment. The walk sees each entry that is there from its
- * beginning to its end exactly once, in no particular order. It sees an entry that is added, replaced or removed
- * meanwhile at most once; one that has just been removed may still come. No lock is held and no read section is open
- * between two entries, so the program may do anything then, also change or clear the cache.
+ * Other threads read and change the cache during a walk. Readers never wait for it, writers for a moment. The walk sees
+ * each entry that is there from its beginning to its end exactly once, in no particular order. It sees an entry that is
+ * added, replaced or removed meanwhile at most once; one that has just been removed may still come. No lock is held and
+ * no read section is open between two entries, so the program may do anything then, also change or clear the cache.
  *
  *     phicache_walk *walk;
  *     phicache_entry entry;
@@ -3182,7 +3194,8 @@ phicache_status phicache_purview_cache_as_cache(phicache_purview_cache *cache, p
  * @param drop                    [nullable] Frees `user_data`. Called once: after the last call of the function has
  *                                ended, or when this call fails.
  * @param maximum_memory_percent  0 to 100; 0 stores nothing. Or `PHICACHE_MEMORY_UNLIMITED`, or
- *                                `PHICACHE_MEMORY_CONFIGURED`. If `cache` is given, its own limit applies too.
+ *                                `PHICACHE_MEMORY_CONFIGURED`. If `cache` is given, its own limit applies too; if it is
+ *                                in Redis or on disk, a percentage is an ERROR_INVALID_ARGUMENT.
  * @param typed                   0: arguments of equal value are equal. Any other number: numbers of different types
  *                                differ.
  * @param cache                   [nullable] The cache to use; its handle may be freed afterwards. NULL makes a private

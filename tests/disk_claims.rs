@@ -386,7 +386,7 @@ fn a_process_has_one_cache_of_the_mice_of_a_system() {
     let (same, _second) = make(&system(), Options::default()).unwrap();
     assert!(one.is_same(&same));
     let other = Options { max_bytes: Some(1 << 30), ..Options::default() };
-    assert!(make(&system(), other).err().unwrap().to_string().contains("exists with another"));
+    assert!(make(&system(), other).err().unwrap().to_string().contains("exists with other options"));
     // Other values of the same identity are apart, whatever their role is called.
     let fingerprint = *system().fingerprint();
     let values = |role| shared_disk(config.clone(), Options::default(), None, fingerprint, role, None);

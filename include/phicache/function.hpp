@@ -471,7 +471,8 @@ private:
 
 /// Options of a memo.
 struct memo_options {
-    /// The memo's own memory limit: 0 (stores nothing) to 100, or `memory_unlimited`. Empty (`{}`): as configured.
+    /// The memo's own memory limit: 0 (stores nothing) to 100, or `memory_unlimited`. Empty (`{}`): as configured. An
+    /// error if `store` is in Redis or on disk.
     std::optional<double> maximum_memory_percent{};
     typing types = typing::untyped;  ///< Whether 3 and 3.0 are different arguments.
     std::optional<cache> store{};    ///< A cache to use, which may be destroyed before the memo. Empty: a private one.

@@ -14,12 +14,12 @@
 
 PHICACHE_HPP_BEGIN
 
-/// Options of a new cache, besides its configuration.
+/// Options of a new cache, besides its configuration. One that has no effect on a cache of this kind is an error.
 struct cache_options {
     std::string name{};  ///< Its name in the registry, unique among live caches. Empty: not in the registry.
     std::uint64_t max_bytes = 0;  ///< The most bytes it takes, overhead included; 0: only memory limits it.
 
-    // For caches in Redis.
+    // For caches in Redis; `lease` also for disk caches, between hosts.
     std::chrono::milliseconds ttl{};    ///< The server expires values after this time; 0: never.
     std::chrono::milliseconds lease{};  ///< How long a process that computes a value makes others wait; 0: not at all.
     bool server_errors = false;  ///< A server failure is `status::error_redis` instead of a miss or a refusal.

@@ -173,7 +173,7 @@ public:
         } else if constexpr (detail::is_range<T>::value && !std::is_array_v<T>) {
             // Proxies, such as those of std::vector<bool>, are added as their values.
             using Item = typename std::iterator_traits<decltype(std::begin(part))>::value_type;
-            add_count(static_cast<std::size_t>(std::distance(std::begin(part), std::end(part))));
+            add_count(static_cast<std::uint64_t>(std::distance(std::begin(part), std::end(part))));
             for (auto&& item : part) add_item<Item>(item);
         } else {
             static_assert(!std::is_pointer_v<T> && !std::is_array_v<T>,
@@ -191,7 +191,7 @@ public:
     bool is_complete() const noexcept { return size_ == capacity_; }
 
 private:
-    void add_count(std::size_t count) { add(static_cast<std::uint64_t>(count)); }
+    void add_count(std::uint64_t count) { add(count); }
     /// An item without bytes of its own takes one, so that a number of items is never larger than what they take.
     template <class T>
     void add_item(const T& item) {
@@ -237,8 +237,9 @@ public:
         } else if constexpr (detail::is_optional<T>::value) {
             bool has_value = false;
             read(has_value);
-            // Not emplace(): g++ 12 would warn that it destroys a value that may be uninitialized.
-            part = has_value ? T(read<typename T::value_type>()) : T();
+            // Not by `emplace`, about which gcc 12 warns without a reason.
+            part = has_value ? T(std::in_place) : T();
+            if (has_value) read(*part);
         } else if constexpr (detail::is_tuple<T>::value) {
             std::apply([&](auto&... items) { (read(items), ...); }, part);
         } else if constexpr (detail::is_variant<T>::value) {
@@ -277,7 +278,7 @@ private:
         std::uint64_t count = 0;
         read(count);
         if (count > (stored_.size() - at_) / each) ok_ = false;
-        return ok_ ? static_cast<std::size_t>(count) : 0;
+        return ok_ ? count : 0;
     }
     template <class T>
     void read_item(T& item) {

@@ -106,18 +106,21 @@ fn shared(
         let known = shared.iter_mut().find(|known| known.identity.is_same(&identity));
         let cache = match known {
             Some(known) => {
-                let same = Arc::ptr_eq(known.cache.config(), &config)
-                    && known.cache.has_options(&options)
-                    && known.cache.verifier().map(Verifier::every) == options.verifier.as_deref().map(Verifier::every)
-                    && known.name.as_deref() == name;
-                if !same {
+                let same_verifier =
+                    known.cache.verifier().map(Verifier::every) == options.verifier.as_deref().map(Verifier::every);
+                let differs = [
+                    ("another configuration", !Arc::ptr_eq(known.cache.config(), &config)),
+                    ("another name", known.name.as_deref() != name),
+                    ("other options", !(known.cache.has_options(&options) && same_verifier)),
+                ];
+                if let Some((what, _)) = differs.into_iter().find(|(_, differs)| *differs) {
                     let place = match &identity.directory {
                         Some(directory) => format!(" in {}", directory.display()),
                         None => String::new(),
                     };
                     return Err(Error::invalid(format!(
-                        "a cache of this identity or context, with the role \"{}\"{place}, exists with another \
-                         configuration, name or options; use the same, or free it first",
+                        "a cache of this identity or context, with the role \"{}\"{place}, exists with {what}; \
+                         use the same for all, or free it first. A cache for other values needs another context or role",
                         identity.role
                     )));
                 }

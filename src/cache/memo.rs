@@ -98,6 +98,14 @@ impl Memo {
         let maximum = maximum.map(check_maximum).transpose()?;
         if let Some(cache) = &cache {
             check_version(cache, prefix.as_deref())?;
+            if maximum.is_some_and(|maximum| maximum != limit::UNLIMITED)
+                && matches!(cache, Cache::Redis(_) | Cache::Disk(_))
+            {
+                return Err(Error::invalid(
+                    "a maximum memory percentage has no effect on a memo with a cache in Redis or on disk, which has \
+                     limits of its own; leave it as configured",
+                ));
+            }
         }
         let head = match &cache {
             Some(_) => Some(head(typed, prefix.as_deref())?),

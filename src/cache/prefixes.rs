@@ -14,9 +14,11 @@ impl Prefixes {
         without_fork(|| {
             let mut taken = self.0.get_or_try_init(|| TryArc::try_new(Mutex::default()))?.lock();
             if taken.iter().any(|other| other.as_deref() == prefix) {
-                let name = prefix.map_or("no prefix".into(), |prefix| format!("prefix \"{prefix}\""));
+                let name = prefix.map_or("no prefix".into(), |prefix| format!("the prefix \"{prefix}\""));
                 return Err(Error::invalid(format!(
-                    "another memo on this cache has {name}; two would read each other's values; choose another prefix"
+                    "another memo on this cache has {name}; two would read each other's values; give each function a \
+                     prefix of its own. If both memos are of one function, such as one in each object of a class, \
+                     share one memo, or use a method"
                 )));
             }
             taken.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Option<String>>()))?;

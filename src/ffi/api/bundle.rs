@@ -29,6 +29,7 @@
 use std::path::Path;
 
 use crate::cache::{load, open, save};
+use crate::config::Tier;
 use crate::disk::{Bundle, inspect_bundle};
 use crate::ffi::api::prelude::*;
 
@@ -112,7 +113,7 @@ pub unsafe extern "C" fn phicache_disk_cache_open(
     out: *mut *mut phicache_disk_cache,
 ) -> phicache_status {
     catch_panics("phicache_disk_cache_open", || {
-        let (options, out) = (self::options(options), self::out(out, "out")?);
+        let (options, out) = (self::options(options, Tier::Disk), self::out(out, "out")?);
         let (path, context) = (text(path, "path")?, bytes(context, "context")?);
         let (options, name) = options?;
         let cache = open(self::config(config)?, options, Path::new(path), context)?;

@@ -31,6 +31,7 @@
 //! ```
 
 use crate::cache::{Cache, DictCache, shared_dict};
+use crate::config::Tier;
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::input::fingerprint;
 
@@ -47,7 +48,7 @@ pub unsafe extern "C" fn phicache_dict_cache_new(
     out: *mut *mut phicache_dict_cache,
 ) -> phicache_status {
     catch_panics("phicache_dict_cache_new", || {
-        let (options, out) = (self::options(options), self::out(out, "out")?);
+        let (options, out) = (self::options(options, Tier::Memory), self::out(out, "out")?);
         let (options, name) = options?;
         let cache = DictCache::dict(self::config(config)?, options)?;
         *out = create_cache(Cache::Dict(cache), name, None)?;
@@ -73,7 +74,7 @@ pub unsafe extern "C" fn phicache_dict_cache_shared(
     out: *mut *mut phicache_dict_cache,
 ) -> phicache_status {
     catch_panics("phicache_dict_cache_shared", || {
-        let (options, out) = (self::options(options), self::out(out, "out")?);
+        let (options, out) = (self::options(options, Tier::Memory), self::out(out, "out")?);
         let fingerprint = self::fingerprint(fingerprint, "fingerprint")?;
         let (options, name) = options?;
         let (cache, holder) = shared_dict(self::config(config)?, options, name, fingerprint, text(role, "role")?)?;

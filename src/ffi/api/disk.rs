@@ -54,6 +54,7 @@
 //! ```
 
 use crate::cache::{Cache, shared_disk};
+use crate::config::Tier;
 use crate::disk::{Directory, inspect};
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::any_cache::wrong_kind;
@@ -81,7 +82,7 @@ pub unsafe extern "C" fn phicache_disk_cache_new(
     out: *mut *mut phicache_disk_cache,
 ) -> phicache_status {
     catch_panics("phicache_disk_cache_new", || {
-        let (options, out) = (self::options(options), self::out(out, "out")?);
+        let (options, out) = (self::options(options, Tier::Disk), self::out(out, "out")?);
         let context = bytes(context, "context")?;
         let identity = self::context(context)?;
         let (options, name) = options?;
@@ -113,7 +114,7 @@ pub unsafe extern "C" fn phicache_disk_cache_shared(
     out: *mut *mut phicache_disk_cache,
 ) -> phicache_status {
     catch_panics("phicache_disk_cache_shared", || {
-        let (options, out) = (self::options(options), self::out(out, "out")?);
+        let (options, out) = (self::options(options, Tier::Disk), self::out(out, "out")?);
         let fingerprint = self::fingerprint(fingerprint, "fingerprint")?;
         let (options, name) = options?;
         let role = text(role, "role")?;

@@ -123,7 +123,12 @@ pub unsafe extern "C" fn phicache_key_add_string(key: *mut phicache_key, utf8: p
     catch_panics("phicache_key_add_string", || {
         change(key, |key| {
             let text = std::str::from_utf8(bytes(utf8, "utf8")?);
-            key.add(Element::String(text.map_err(|_| Error::invalid("utf8 is not valid UTF-8"))?))
+            key.add(Element::String(text.map_err(|_| {
+                Error::invalid(
+                    "utf8 is not valid UTF-8; add other bytes with phicache_key_add_bytes (in C++ as a phicache::bytes, \
+                     also as the parameter of a memo or method)",
+                )
+            })?))
         })
     })
 }

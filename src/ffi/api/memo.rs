@@ -45,7 +45,8 @@ pub const PHICACHE_METHOD_REPERTOIRE: u32 = 1;
 /// @param drop                    [nullable] Frees `user_data`. Called once: after the last call of the function has
 ///                                ended, or when this call fails.
 /// @param maximum_memory_percent  0 to 100; 0 stores nothing. Or `PHICACHE_MEMORY_UNLIMITED`, or
-///                                `PHICACHE_MEMORY_CONFIGURED`. If `cache` is given, its own limit applies too.
+///                                `PHICACHE_MEMORY_CONFIGURED`. If `cache` is given, its own limit applies too; if it is
+///                                in Redis or on disk, a percentage is an ERROR_INVALID_ARGUMENT.
 /// @param typed                   0: arguments of equal value are equal. Any other number: numbers of different types
 ///                                differ.
 /// @param cache                   [nullable] The cache to use; its handle may be freed afterwards. NULL makes a private

@@ -67,7 +67,7 @@ pub unsafe extern "C" fn phicache_mice_cache_new(
     out: *mut *mut phicache_mice_cache,
 ) -> phicache_status {
     catch_panics("phicache_mice_cache_new", || {
-        let (options, out) = (self::options(options), self::out(out, "out")?);
+        let (options, out) = (self::options(options, None), self::out(out, "out")?);
         make(config, options?, subsystem, parent, out, None)
     })
 }
@@ -90,7 +90,7 @@ pub unsafe extern "C" fn phicache_dict_mice_cache_new(
     out: *mut *mut phicache_mice_cache,
 ) -> phicache_status {
     catch_panics("phicache_dict_mice_cache_new", || {
-        let (options, out) = (self::options(options), self::out(out, "out")?);
+        let (options, out) = (self::options(options, Tier::Memory), self::out(out, "out")?);
         make(config, options?, subsystem, parent, out, Some(Tier::Memory))
     })
 }
@@ -116,7 +116,7 @@ pub unsafe extern "C" fn phicache_redis_mice_cache_new(
     out: *mut *mut phicache_mice_cache,
 ) -> phicache_status {
     catch_panics("phicache_redis_mice_cache_new", || {
-        let (options, out) = (self::options(options), self::out(out, "out")?);
+        let (options, out) = (self::options(options, Tier::Redis), self::out(out, "out")?);
         make(config, options?, subsystem, parent, out, Some(Tier::Redis))
     })
 }
@@ -145,7 +145,7 @@ pub unsafe extern "C" fn phicache_disk_mice_cache_new(
     out: *mut *mut phicache_mice_cache,
 ) -> phicache_status {
     catch_panics("phicache_disk_mice_cache_new", || {
-        let (options, out) = (self::options(options), self::out(out, "out")?);
+        let (options, out) = (self::options(options, Tier::Disk), self::out(out, "out")?);
         make(config, options?, subsystem, parent, out, Some(Tier::Disk))
     })
 }

@@ -19,6 +19,7 @@
 //! ```
 
 use crate::cache::{Cache, PurviewCache};
+use crate::config::Tier;
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::input::mask_bytes;
 use crate::iit::{Direction, NodeSet};
@@ -36,7 +37,7 @@ pub unsafe extern "C" fn phicache_purview_cache_new(
     out: *mut *mut phicache_purview_cache,
 ) -> phicache_status {
     catch_panics("phicache_purview_cache_new", || {
-        let (options, out) = (self::options(options), self::out(out, "out")?);
+        let (options, out) = (self::options(options, Tier::Memory), self::out(out, "out")?);
         let (options, name) = options?;
         let cache = PurviewCache::purview(self::config(config)?, options)?;
         *out = create_cache(Cache::Purview(cache), name, None)?;

@@ -54,7 +54,7 @@
 use std::time::Duration;
 
 use crate::cache::{Cache, RedisCache};
-use crate::config::Config;
+use crate::config::{Config, Tier};
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::any_cache::wrong_kind;
 use crate::ffi::border::input::fingerprint;
@@ -73,7 +73,7 @@ pub unsafe extern "C" fn phicache_redis_cache_new(
     out: *mut *mut phicache_redis_cache,
 ) -> phicache_status {
     catch_panics("phicache_redis_cache_new", || {
-        let (options, out) = (self::options(options), self::out(out, "out")?);
+        let (options, out) = (self::options(options, Tier::Redis), self::out(out, "out")?);
         let (options, name) = options?;
         let cache = RedisCache::redis(self::config(config)?, options, None)?;
         *out = create_cache(cache.into(), name, None)?;
@@ -100,7 +100,7 @@ pub unsafe extern "C" fn phicache_redis_cache_shared(
     out: *mut *mut phicache_redis_cache,
 ) -> phicache_status {
     catch_panics("phicache_redis_cache_shared", || {
-        let (options, out) = (self::options(options), self::out(out, "out")?);
+        let (options, out) = (self::options(options, Tier::Redis), self::out(out, "out")?);
         let fingerprint = self::fingerprint(fingerprint, "fingerprint")?;
         let (options, name) = options?;
         let cache = RedisCache::redis(self::config(config)?, options, Some((&fingerprint, text(role, "role")?)))?;

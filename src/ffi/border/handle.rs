@@ -209,7 +209,7 @@ pub(in crate::ffi) fn try_fast_get_mut<'h, T: Handle, O>(handle: *mut O) -> Opti
 #[inline(always)]
 fn slot<'h, T: Handle, O>(handle: *const O, name: &'static str) -> Result<&'h Slot> {
     try_slot::<T, O>(handle).ok_or_else(|| match mark(handle) {
-        _ if handle.is_null() => null(name),
+        _ if handle.is_null() => no_handle(name),
         mark => invalid::<T>(name, mark),
     })
 }
@@ -241,6 +241,12 @@ fn mark<O>(handle: *const O) -> Option<u64> {
 #[inline(never)]
 pub(in crate::ffi) fn null(name: &'static str) -> Error {
     Error::invalid(format!("{name} must not be NULL"))
+}
+
+#[cold]
+#[inline(never)]
+fn no_handle(name: &'static str) -> Error {
+    Error::invalid(format!("{name} must not be NULL (in C++: the {name} was moved from)"))
 }
 
 #[cold]

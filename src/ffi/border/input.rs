@@ -6,6 +6,7 @@ use std::slice;
 use std::time::Duration;
 
 use crate::cache::{DiskOptions, OnFull, Options, RemoteOptions, Verifier};
+use crate::config::Tier;
 use crate::error::{Error, Result};
 use crate::ffi::border::handle::null;
 use crate::ffi::border::types::*;
@@ -197,19 +198,22 @@ pub(in crate::ffi) fn struct_size<T>(given: *const T, least: usize, name: &'stat
 /// Three thousand years. Servers refuse longer times.
 const LONGEST_MS: u64 = 100_000_000_000_000;
 
-/// The options of a cache and its name; NULL is the default, without a name.
-pub(in crate::ffi) fn options<'a>(options: *const phicache_cache_options) -> Result<(Options, Option<&'a str>)> {
+/// The options of a cache in `tier` and its name; NULL is the default, without a name. Without a tier, which the
+/// configuration chooses then, options for any of them are given.
+pub(in crate::ffi) fn options<'a>(
+    options: *const phicache_cache_options,
+    tier: impl Into<Option<Tier>>,
+) -> Result<(Options, Option<&'a str>)> {
     if options.is_null() {
         return Ok((Options::default(), None));
     }
     let given = growing(options, "options")?;
     // Made first, so that `verify_drop` is called even if another option is invalid.
     let verifier = Verifier::new(given.verify_every, Verification::of(&given))?;
+    if let Some(tier) = tier.into() {
+        of_tier(&given, tier)?;
+    }
     let positive = |number: u64| (number > 0).then_some(number);
-    let time = |milliseconds: u64, name| match milliseconds <= LONGEST_MS {
-        true => Ok(positive(milliseconds).map(Duration::from_millis)),
-        false => Err(Error::invalid(format!("options->{name} is {milliseconds}; expected at most {LONGEST_MS}"))),
-    };
     let remote = RemoteOptions {
         ttl: time(given.ttl_ms, "ttl_ms")?,
         lease: time(given.lease_ms, "lease_ms")?,
@@ -232,6 +236,50 @@ pub(in crate::ffi) fn options<'a>(options: *const phicache_cache_options) -> Res
     };
     let options = Options { max_bytes: positive(given.max_bytes), on_full, remote, disk, verifier };
     Ok((options, optional_text(given.name, "options->name")?))
+}
+
+/// A time of the options; 0 is none.
+fn time(milliseconds: u64, name: &'static str) -> Result<Option<Duration>> {
+    if milliseconds <= LONGEST_MS {
+        return Ok((milliseconds > 0).then(|| Duration::from_millis(milliseconds)));
+    }
+    // C++ and Julia have signed times.
+    let given = match milliseconds.cast_signed() {
+        negative @ ..0 => format!("{negative}, a negative time"),
+        _ => milliseconds.to_string(),
+    };
+    Err(Error::invalid(format!("options->{name} is {given}; expected 0 to {LONGEST_MS}")))
+}
+
+/// Fails if an option is given that has no effect on a cache in this tier.
+fn of_tier(given: &phicache_cache_options, tier: Tier) -> Result<()> {
+    use Tier::{Disk, Redis};
+    let of_one: [(&str, bool, &[Tier]); 11] = [
+        ("ttl_ms", given.ttl_ms != 0, &[Redis]),
+        ("lease_ms", given.lease_ms != 0, &[Redis, Disk]),
+        ("server_errors", given.server_errors != 0, &[Redis]),
+        ("no_checksum", given.no_checksum != 0, &[Redis]),
+        ("scan_timeout_ms", given.scan_timeout_ms != 0, &[Redis]),
+        ("near_bytes", given.near_bytes != 0, &[Disk]),
+        ("refresh_ms", given.refresh_ms != 0, &[Disk]),
+        ("read_only", given.read_only != 0, &[Disk]),
+        ("sync", given.sync != 0, &[Disk]),
+        ("trust_group", given.trust_group != 0, &[Disk]),
+        ("storage_errors", given.storage_errors != 0, &[Disk]),
+    ];
+    let Some((name, _, tiers)) = of_one.into_iter().find(|(_, is_set, tiers)| *is_set && !tiers.contains(&tier)) else {
+        return Ok(());
+    };
+    let place = |tier: &Tier| match tier {
+        Tier::Memory => "in this process",
+        Redis => "in Redis",
+        Disk => "on disk",
+    };
+    let others = tiers.iter().map(place).collect::<Vec<_>>().join(" or ");
+    Err(Error::invalid(format!(
+        "options->{name} has no effect on a cache {}; it is for caches {others}; leave it 0",
+        place(&tier)
+    )))
 }
 
 /// A MICE to store.

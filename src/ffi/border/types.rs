@@ -1,9 +1,11 @@
 //! Types
 //!
 //! A struct that begins with `struct_size` may grow at its end: set that field to `sizeof` of the struct before every
-//! call. All other structs are final. An input struct may come from an older header: the fields that it lacks count as
-//! zero. It may come from a newer header: the fields that this library does not know must be zero, or the call is
-//! ERROR_INVALID_ARGUMENT. A `reserved` field must be zero too.
+//! call. `phicache_memory memory = { 0 };` (in C++ `{}`), then `memory.struct_size = sizeof memory;`, compiles without a
+//! warning; `{ sizeof memory }` leaves fields out, which `-Wextra` reports. All other structs are final. An input struct
+//! may come from an older header: the fields that it lacks count as zero. It may come from a newer header: the fields
+//! that this library does not know must be zero, or the call is ERROR_INVALID_ARGUMENT. A `reserved` field must be zero
+//! too.
 
 use std::ffi::{c_char, c_void};
 
@@ -286,7 +288,9 @@ pub struct phicache_memory_limit {
     pub name: [c_char; 256],
 }
 
-/// Options of a new cache. A field that is zero has its default. Grows at its end.
+/// Options of a new cache. A field that is zero has its default. An option that has no effect on a cache of this type,
+/// such as `ttl_ms` on a dict cache, is an ERROR_INVALID_ARGUMENT; `phicache_mice_cache_new` takes all, because there the
+/// configuration chooses where the values are. Grows at its end.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct phicache_cache_options {
@@ -363,7 +367,8 @@ pub struct phicache_disk_health {
     pub segments: u64,
     /// The bytes of memory that the index of the files takes.
     pub index_bytes: u64,
-    /// The last failure, NUL-terminated; empty if nothing has failed.
+    /// The message of the last file operation that failed, NUL-terminated; empty if nothing has failed. Unlike
+    /// `phicache_last_error` it is that of all threads, and also of operations that were a miss or a refusal.
     pub last_failure: [c_char; 512],
 }
 
@@ -427,7 +432,8 @@ pub struct phicache_redis_health {
     pub reconnects: u64,
     /// Milliseconds from now during which operations are skipped; 0 if the server works.
     pub skipping_ms: u64,
-    /// The message of the last operation that failed or was refused, NUL-terminated; empty if there was none.
+    /// The message of the last operation that failed or was refused, NUL-terminated; empty if there was none. Unlike
+    /// `phicache_last_error` it is that of all threads, and also of operations that were a miss or a refusal.
     pub last_error: [c_char; 256],
 }
 
