@@ -70,6 +70,13 @@ static void show_versions(void) {
 
 static void show_bytes(uint64_t bytes) { printf("%" PRIu64 " bytes (%.1f MiB)", bytes, (double)bytes / (1 << 20)); }
 
+static void show_count(uint64_t number, const char *one, const char *several) {
+    printf("%" PRIu64 " %s", number, number == 1 ? one : several);
+}
+
+/* A list has an item for each identity with each of its roles. */
+static void show_items(size_t count) { show_count(count, "identity and role, ", "identities and roles, "); }
+
 /* Lists the figures that could not be read. */
 static void show_unknown(uint32_t known) {
     static const struct {
@@ -331,7 +338,7 @@ static void show_directory(void) {
     items = list_disk(NULL, 0, &count);
     if (items == NULL && failed) return;
     for (at = 0; at < count; at++) bytes += items[at].bytes;
-    printf("%zu identities and roles, ", count);
+    show_items(count);
     show_bytes(bytes);
     fputs("; the file system has ", stdout);
     show_bytes((uint64_t)space.f_bavail * space.f_frsize);
@@ -358,10 +365,13 @@ static void show_item(const phicache_disk_item *item, int verify) {
         show_plain(item->context);
     else
         fputs("(a fingerprint that the program made: its context is not stored)", stdout);
-    printf("\n    %" PRIu64 " records, ", item->records);
+    fputs("\n    ", stdout);
+    show_count(item->records, "record, ", "records, ");
     show_bytes(item->bytes);
-    printf(", %" PRIu64 " segments, %" PRIu64 " writers, %" PRIu64 " damaged%s\n", item->segments, item->writers,
-           item->damaged, verify ? "" : " files");
+    fputs(", ", stdout);
+    show_count(item->segments, "segment, ", "segments, ");
+    show_count(item->writers, "writer, ", "writers, ");
+    show_count(item->damaged, verify ? "damaged\n" : "damaged file\n", verify ? "damaged\n" : "damaged files\n");
 }
 
 /* The number that a hexadecimal digit stands for, or -1. */
@@ -421,7 +431,8 @@ static void show_disk(phicache_config *config, int verify) {
         records += items[at].records;
         damaged += items[at].damaged;
     }
-    printf("%zu identities and roles, %" PRIu64 " records, ", count, records);
+    show_items(count);
+    show_count(records, "record, ", "records, ");
     show_bytes(bytes);
     printf(", %" PRIu64 " damaged\n", damaged);
     if (damaged != 0) failed = 1;

@@ -202,7 +202,8 @@ with tempfile.TemporaryDirectory() as directory:
     status, told, printed = info("--disk", directory)
     unknown = "  (a fingerprint that the program made: its context is not stored)\n    "
     expect(status == 0 and f"{first}  one{unknown}100 records, " in printed
-           and f"{first}  two?[31m{unknown}1 records, " in printed and f"{bytes(32).hex()}  other" in printed and "3 identities and roles, 102 records" in printed,
+           and f"{first}  two?[31m{unknown}1 record, " in printed and f"{bytes(32).hex()}  other" in printed
+           and "3 identities and roles, 102 records" in printed,
            "it lists what is in a directory, without control characters", printed)
     expect(info("--disk", directory, "--verify")[2] == printed.replace(" damaged files", " damaged"), "it verifies it", printed)
     relative = os.path.relpath(directory)
@@ -220,12 +221,12 @@ with tempfile.TemporaryDirectory() as directory:
     status, told, printed = info("--disk", directory, "--remove", first.upper())
     expect(status == 0 and printed.count(first) == 2 and "removed\n" in printed, "it removes an identity", printed)
     status, told, printed = info("--disk", directory)
-    expect(first not in printed and "1 identities and roles, 1 records" in printed, "it leaves the others", printed)
+    expect(first not in printed and "1 identity and role, 1 record, " in printed, "it leaves the others", printed)
     status, told, printed = info("--disk", directory, "--remove", first)
     expect(status == 0 and "nothing was removed" in printed, "it tells that there is nothing to remove", printed)
     fill(directory, b"entropy, \x1bversion 1", None, {b"key": b"value"})
     printed = info("--disk", directory)[2]
-    expect("  values  entropy, ?version 1\n    1 records, " in printed, "it shows the context of an identity", printed)
+    expect("  values  entropy, ?version 1\n    1 record, " in printed, "it shows the context of an identity", printed)
     for wrong in first[1:], first + "0", "g" + first[1:], "":
         status, told, printed = info("--disk", directory, "--remove", wrong)
         expect(status == 1 and "64 hexadecimal digits" in printed, f"it refuses the identity {wrong[:4]}…", printed)

@@ -186,6 +186,20 @@ mod tests {
         }
     }
 
+    /// The example of `docs/keys.md`: values on disk and in Redis are found by these.
+    #[test]
+    fn fingerprints_are_those_of_the_page() {
+        let network =
+            network(&[0.0, -0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], Layout::RowMajor, &CONNECTIONS, b"L1").unwrap();
+        let subsystem = subsystem(&network, &[1, 0], 0b11);
+        let cut = cut(&subsystem, [0b10, 0].into_iter());
+        let page = include_str!("../../docs/keys.md");
+        for (name, fingerprint) in [("network  ", network), ("subsystem", subsystem), ("cut      ", cut)] {
+            let digits: String = fingerprint.0.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert!(page.contains(&format!("\n    {name} {digits}\n")), "{name} {digits}");
+        }
+    }
+
     #[test]
     fn subsystems_differ_by_network_state_and_nodes() {
         let network = of(&TPM, b"L1");

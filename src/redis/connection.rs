@@ -19,6 +19,9 @@ use super::stream::Stream;
 /// Buffers with more capacity are freed after use.
 const BUFFER_MAX: usize = 1 << 20;
 
+/// What a connection does after the login, unless the database is 0.
+pub const SELECTING: &str = "selecting the database";
+
 /// An incident of an operation that succeeded.
 #[derive(Debug)]
 pub enum Aside {
@@ -85,6 +88,9 @@ impl Connection {
         self.during = "logging in";
         let mut refused = Ok(());
         while self.awaited > 0 && self.fault.is_none() {
+            if self.awaited == 1 && endpoint.database != 0 && refused.is_ok() {
+                self.during = SELECTING;
+            }
             refused = refused.and(self.receive_ok());
         }
         refused

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use resp::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
 
 use super::breaker::{Breaker, Pass};
-use super::connection::{Aside, Connection};
+use super::connection::{Aside, Connection, SELECTING};
 use super::endpoint::{Address, Endpoint, Secret};
 use super::failure::{Answer, Cause, Failure, advice};
 use super::health::HealthCounters;
@@ -155,18 +155,23 @@ impl Node {
         if let Err(error) = connection.log_in(endpoint) {
             return Err(match connection.fault() {
                 Some(fault) => self.cause(fault, operation, connection.during(), true),
-                None => Cause::Unreachable(self.refused_login(&error)),
+                None => Cause::Unreachable(self.refused_login(&error, connection.during() == SELECTING)),
             });
         }
         counters.connected();
         Ok(connection)
     }
 
-    fn refused_login(&self, error: &RedisError) -> String {
+    /// What the server refused, the login or the database that comes after it.
+    fn refused_login(&self, error: &RedisError, is_database: bool) -> String {
         let code = error.code().unwrap_or_default();
         let why = advice(code).filter(|advice| !advice.is_empty()).map(|advice| format!("; {advice}"));
         let words = self.access.secrets.text(code, &text(error));
-        format!("the server refused the login{}: {words}", why.unwrap_or_default())
+        let what = match is_database {
+            true => format!("database {}, which the URL names", self.access.endpoint.database),
+            false => "the login".to_owned(),
+        };
+        format!("the server refused {what}{}: {words}", why.unwrap_or_default())
     }
 
     /// Whether the server answers on a new connection. A PING that the user's ACL refuses is an answer.

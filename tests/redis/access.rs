@@ -51,6 +51,12 @@ fn a_failed_login_says_why_without_the_password() {
         // The server is skipped for a while.
         assert!(matches!(server.get(b"key").unwrap_err().cause, Cause::Skipped { .. }));
     }
+    let elsewhere = connect(&format!("redis://me:secret@127.0.0.1:{}/99", running.port));
+    let text = printed(&elsewhere, &elsewhere.get(b"key").unwrap_err());
+    assert!(
+        text.contains("refused database 99, which the URL names: ERR DB index") && !text.contains("login"),
+        "{text}"
+    );
     let nobody = connect(&running.url());
     let failure = nobody.get(b"key").unwrap_err();
     assert!(matches!(&failure.cause, Cause::Refused { code, .. } if code == "NOAUTH"), "{failure}");
