@@ -104,19 +104,6 @@ void parts_of_different_sizes_are_errors() {
     CHECK_ERROR(status::error_invalid_argument, whole().under(cut::bipartition(2, {0}, {1})));
 }
 
-/// The message of the exception that a call throws.
-template <class Call>
-std::string message_of(Call&& call) {
-    try {
-        call();
-    } catch (const phicache::error& error) {
-        return error.what();
-    }
-    return "no exception";
-}
-
-#define CHECK_MESSAGE(part, ...) CHECK_CONTAINS(message_of([&] { (void)(__VA_ARGS__); }).c_str(), (part))
-
 void a_message_names_what_has_another_size() {
     const cut small = cut::bipartition(2, {0}, {1});
     CHECK_MESSAGE("the cut is one of 2 nodes; expected one of the whole network, which has 3", whole().under(small));
