@@ -62,7 +62,7 @@ mod table;
 mod walk;
 
 pub use allocate::Short;
-pub use draft::{Draft, Memory, OwnedEntry, Reservation, Terms};
+pub use draft::{Draft, Fresh, Memory, OwnedEntry, Reservation, ShortValue, Terms, check_shorter};
 pub use entry::{EntryRef, weight};
 pub use hash::{Hashed, prepare};
 pub use pin::Pinned;
