@@ -2171,7 +2171,7 @@ phicache_status phicache_walk_free(phicache_walk *walk);
 /* Compute callbacks ---------------------------------------------------------------------------------------------------
  *
  * A compute callback runs on a miss. It writes the value with the functions of this section, straight into the entry
- * that the cache will store.
+ * that the cache will store. (A value of up to 64 bytes is copied there when the callback has returned.)
  *
  *     int32_t repertoire(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
  *         uint8_t *bytes;
@@ -2185,7 +2185,7 @@ phicache_status phicache_walk_free(phicache_walk *walk);
  */
 
 /**
- * Reserves the bytes of the value inside the entry, for the callback to write: zero-filled, at 16-byte alignment.
+ * Reserves the bytes of the value, for the callback to write: zero-filled, at 16-byte alignment.
  *
  * A second call starts over. A callback that never calls this makes an empty value. The bytes may be written until the
  * callback returns. If the last reservation fails, nothing is cached, and the caller of the cache gets the same
@@ -2225,8 +2225,7 @@ phicache_status phicache_result_truncate(phicache_result *result, size_t len);
  *
  * @param result       The callback's result.
  * @param mice         The MICE.
- * @param out_payload  [nullable] The first byte of the payload inside the entry, which may be written until the
- *                     callback returns.
+ * @param out_payload  [nullable] The first byte of the payload, which may be written until the callback returns.
  */
 phicache_status phicache_result_mice(phicache_result *result, const phicache_mice *mice, uint8_t **out_payload);
 

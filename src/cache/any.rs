@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::flight::Owner;
 use crate::memory::limit;
 use crate::sync::TryArc;
-use crate::table::{Draft, Hashed, Memory, OwnedEntry, Pinned, Reservation, Table, weight};
+use crate::table::{Draft, Hashed, Memory, OwnedEntry, Pinned, Reservation, ShortValue, Table, weight};
 
 /// Any cache.
 #[derive(Clone)]
@@ -282,6 +282,23 @@ impl Cache {
     ) -> Result<Value> {
         each!(self, cache => cache.complete(flight, joined, new_entry, cost, maximum),
             shared => cache.complete(flight, joined, new_entry, cost))
+    }
+
+    /// As [`Cache::complete`], with a short value that is written nowhere yet.
+    #[inline(never)]
+    pub(super) fn complete_short(
+        &self,
+        flight: &TryArc<Flight>,
+        joined: Option<Owner>,
+        value: &[u8],
+        maximum: f64,
+    ) -> Result<Value> {
+        let short = ShortValue { key: flight.key(), value };
+        each!(self, cache => cache.complete(flight, joined, short, Cost::UNKNOWN, maximum), shared => {
+            let mut draft = self.draft(flight.key(), Reservation::default());
+            draft.write(value)?;
+            cache.complete(flight, joined, draft.finish()?, Cost::UNKNOWN)
+        })
     }
 
     /// Ends the computation of the flight's owner, or of a caller that `joined`, without a value.

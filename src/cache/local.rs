@@ -21,7 +21,7 @@ use crate::key::check_len;
 use crate::memory::{Bounds, limit};
 use crate::sync::TryArc;
 use crate::table::{
-    Draft, EntryRef, Hashed, Inserted, Memory, OwnedEntry, Pinned, Reservation, Short, Table, Terms, weight,
+    Draft, EntryRef, Fresh, Hashed, Inserted, Memory, OwnedEntry, Pinned, Reservation, Short, Table, Terms, weight,
 };
 
 /// A cache in this process.
@@ -558,7 +558,7 @@ impl<P: Policy> LocalCache<P> {
         &self,
         flight: &TryArc<Flight>,
         joined: Option<Owner>,
-        new_entry: OwnedEntry,
+        new_entry: impl Fresh,
         cost: Cost,
         maximum: f64,
     ) -> Result<Value> {
@@ -573,9 +573,9 @@ impl<P: Policy> LocalCache<P> {
             Err(reason) => Some(reason),
         };
         let (entry, inserted) = match refusal {
-            Some(_) => (new_entry.into_pinned(), Inserted::Forbidden),
+            Some(_) => (new_entry.into_pinned()?, Inserted::Forbidden),
             // If the key got a value meanwhile, that one stays: it was first.
-            None => self.table.insert_if(&flight.hashed(), new_entry, &terms, || flight.may_store()),
+            None => new_entry.insert_if(&self.table, &flight.hashed(), &terms, || flight.may_store())?,
         };
         if !matches!(inserted, Inserted::New) {
             return Ok(self.complete_otherwise(flight, joined, entry, inserted, refusal));

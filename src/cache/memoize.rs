@@ -232,6 +232,22 @@ impl Pending {
         completed
     }
 
+    /// As [`Pending::complete`], with a short value that is written nowhere yet.
+    #[inline(always)]
+    pub fn complete_short(&self, value: &[u8], maximum: f64) -> Result<Value> {
+        match &self.subject {
+            Subject::Missing(flight) => {
+                let completed = self.cache.complete_short(flight, self.owner, value, maximum);
+                completed.inspect_err(|_| self.cache.count_failure())
+            }
+            Subject::Kept(_) => {
+                let mut draft = self.draft(Reservation::default());
+                draft.write(value).inspect_err(|_| self.cache.count_failure())?;
+                self.complete(draft.pause(), Cost::UNKNOWN, maximum)
+            }
+        }
+    }
+
     /// As [`Pending::complete`], for a value that is not finished, or one that is verified.
     #[cold]
     #[inline(never)]

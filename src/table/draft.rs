@@ -203,12 +203,7 @@ impl<'k> Draft<'k> {
 
     /// Keeps the first `len` bytes of the value, which do not move until the draft is finished.
     pub fn truncate(&mut self, len: usize) -> Result<()> {
-        let reserved = self.value().len();
-        if len > reserved {
-            return Err(Error::invalid(format!(
-                "a value of {reserved} reserved bytes cannot be truncated to {len}; reserve more first"
-            )));
-        }
+        check_shorter(self.value().len(), len)?;
         if let Some((_, kept)) = &mut self.reservation.0 {
             *kept = len;
         }
@@ -250,6 +245,16 @@ impl<'k> Draft<'k> {
             }
         }
     }
+}
+
+/// Fails if a value of `reserved` bytes cannot be truncated to `len`.
+pub fn check_shorter(reserved: usize, len: usize) -> Result<()> {
+    if len <= reserved {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "a value of {reserved} reserved bytes cannot be truncated to {len}; reserve more first"
+    )))
 }
 
 /// Whether the entry's memory belongs to no table.

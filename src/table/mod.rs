@@ -13,6 +13,7 @@
 //! | `hash.rs` | the keyed hash, seeded once per process |
 //! | `other_hash.rs` | the hash of short and long keys |
 //! | `draft.rs` | an entry that is being written |
+//! | `fresh.rs` | a computed value that enters a table |
 //! | `entry.rs` | a finished entry, as readers see it |
 //! | `pin.rs` | keeps an entry alive |
 //! | `release.rs` | the shares in an entry: the last one frees it |
@@ -41,6 +42,7 @@ mod directory;
 mod draft;
 mod entry;
 mod evict;
+mod fresh;
 mod hash;
 mod header;
 mod holes;
@@ -62,8 +64,9 @@ mod table;
 mod walk;
 
 pub use allocate::Short;
-pub use draft::{Draft, Memory, OwnedEntry, Reservation, Terms};
+pub use draft::{Draft, Memory, OwnedEntry, Reservation, Terms, check_shorter};
 pub use entry::{EntryRef, weight};
+pub use fresh::{Fresh, ShortValue};
 pub use hash::{Hashed, prepare};
 pub use pin::Pinned;
 pub use table::{Evicted, Inserted, Table};

@@ -214,21 +214,6 @@ impl Table {
         (entry.into_pinned(), inserted)
     }
 
-    /// As [`Table::insert`] without `replace`, if `is_allowed` returns true, which is called while no other thread
-    /// changes the table. `key` is the entry's.
-    #[inline(always)]
-    pub fn insert_if(
-        &self,
-        key: &Hashed,
-        mut entry: OwnedEntry,
-        terms: &Terms,
-        is_allowed: impl FnMut() -> bool,
-    ) -> (Pinned, Inserted) {
-        debug_assert!(key.key == IntoEntry::key(&entry));
-        let inserted = self.insert_entry(&mut entry, key.hash(), false, terms, is_allowed);
-        (entry.into_pinned(), inserted)
-    }
-
     /// As [`Table::insert`] with `replace`, for a value without an entry of its own. Both are short: other writers wait
     /// while they are copied.
     pub fn set(&self, key: &Hashed, value: &[u8], terms: &Terms) -> Inserted {
@@ -240,8 +225,9 @@ impl Table {
         self.insert_entry(&mut BorrowedEntry { key: key.key, value }, key.hash(), false, terms, || true)
     }
 
+    /// Inserts an entry, if `is_allowed` returns true, which is called while no other thread changes the table.
     #[inline(always)]
-    fn insert_entry(
+    pub(super) fn insert_entry(
         &self,
         entry: &mut impl IntoEntry,
         hash: u64,

@@ -1,7 +1,7 @@
 //! Compute callbacks
 //!
 //! A compute callback runs on a miss. It writes the value with the functions of this section, straight into the entry
-//! that the cache will store.
+//! that the cache will store. (A value of up to 64 bytes is copied there when the callback has returned.)
 //!
 //! ```c
 //! int32_t repertoire(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
@@ -19,7 +19,7 @@ use crate::ffi::api::prelude::*;
 use crate::ffi::border::input::mice_to_write;
 use crate::ffi::border::result::{ResultWriter, writer};
 
-/// Reserves the bytes of the value inside the entry, for the callback to write: zero-filled, at 16-byte alignment.
+/// Reserves the bytes of the value, for the callback to write: zero-filled, at 16-byte alignment.
 ///
 /// A second call starts over. A callback that never calls this makes an empty value. The bytes may be written until the
 /// callback returns. If the last reservation fails, nothing is cached, and the caller of the cache gets the same
@@ -85,8 +85,7 @@ pub unsafe extern "C" fn phicache_result_truncate(result: *mut phicache_result, 
 ///
 /// @param result       The callback's result.
 /// @param mice         The MICE.
-/// @param out_payload  [nullable] The first byte of the payload inside the entry, which may be written until the
-///                     callback returns.
+/// @param out_payload  [nullable] The first byte of the payload, which may be written until the callback returns.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_result_mice(
     result: *mut phicache_result,

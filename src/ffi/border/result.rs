@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::ffi::border::handle::null;
 use crate::ffi::border::types::*;
 use crate::iit::{Mice, RECORD_HEADER};
-use crate::table::{Draft, Reservation};
+use crate::table::{Draft, Reservation, check_shorter};
 
 const MARK: u64 = u64::from_le_bytes(*b"phi-resu");
 
@@ -16,19 +16,29 @@ const MARK: u64 = u64::from_le_bytes(*b"phi-resu");
 pub(in crate::ffi) struct ResultWriter {
     mark: u64,
     task: Task,
-    /// The part of the value that is written so far.
-    reservation: Reservation,
-    state: State,
+    written: Written,
 }
 
 /// What a callback has written so far.
-enum State {
-    /// Nothing, or bytes of its own.
-    Bytes,
-    /// A MICE record, to be sealed.
-    Record,
+enum Written {
+    /// Bytes in the entry; none at first.
+    Bytes(Reservation),
+    /// A MICE record in the entry, to be sealed.
+    Record(Reservation),
+    /// A short value, which is copied into an entry when it is complete.
+    Short(Short),
     /// Nothing: its last reservation failed. If the callback ignores that, its value must not be cached.
     Failed(Error),
+}
+
+/// The longest value that is copied: such a copy takes less time than an entry of its own.
+const SHORT: usize = 64;
+
+/// A short value.
+#[repr(C, align(16))]
+struct Short {
+    bytes: [u8; SHORT],
+    len: u8,
 }
 
 /// The receiver of the computed value.
@@ -80,6 +90,18 @@ impl Task {
         }
     }
 
+    #[inline(always)]
+    fn complete_short(&self, value: &[u8], maximum: f64) -> Result<Value> {
+        match self {
+            Task::Shared(pending) => pending.complete_short(value, maximum),
+            Task::Private(key) => {
+                let mut draft = Draft::new(key, None);
+                draft.write(value)?;
+                not_stored(draft)
+            }
+        }
+    }
+
     fn failed(&self) {
         if let Task::Shared(pending) = self {
             pending.failed();
@@ -89,7 +111,7 @@ impl Task {
 
 impl ResultWriter {
     pub(in crate::ffi) fn new(task: Task) -> Self {
-        ResultWriter { mark: MARK, task, reservation: Reservation::default(), state: State::Bytes }
+        ResultWriter { mark: MARK, task, written: Written::Bytes(Reservation::default()) }
     }
 
     /// The key, which stays where it is until the computation ends.
@@ -102,30 +124,27 @@ impl ResultWriter {
     #[inline(always)]
     pub(in crate::ffi) fn complete(&mut self, code: i32, maximum: f64) -> Result<Value> {
         self.mark = 0;
-        if code != 0 || !matches!(self.state, State::Bytes) {
-            self.seal(code).inspect_err(|_| self.task.failed())?;
+        match &mut self.written {
+            Written::Short(short) if code == 0 => self.task.complete_short(short.value(), maximum),
+            Written::Bytes(reservation) if code == 0 => self.task.complete(mem::take(reservation), maximum),
+            _ => self.complete_otherwise(code, maximum),
         }
-        self.task.complete(mem::take(&mut self.reservation), maximum)
     }
 
-    /// Makes what was written a record, if it is to be one, unless the computation has failed.
+    /// Ends the computation of a record, or one that has failed.
     #[cold]
     #[inline(never)]
-    fn seal(&mut self, code: i32) -> Result<()> {
-        match mem::replace(&mut self.state, State::Bytes) {
-            State::Failed(error) => return Err(error),
-            _ if code != 0 => return Err(Error::Callback(code)),
-            State::Record => crate::iit::mice::seal(self.reservation.value_mut()),
-            State::Bytes => {}
-        }
-        Ok(())
-    }
-
-    fn draft<T>(&mut self, change: impl FnOnce(&mut Draft) -> Result<T>) -> Result<T> {
-        let mut draft = self.task.draft(mem::take(&mut self.reservation));
-        let changed = change(&mut draft);
-        self.reservation = draft.pause();
-        changed
+    fn complete_otherwise(&mut self, code: i32, maximum: f64) -> Result<Value> {
+        let error = match &mut self.written {
+            Written::Failed(error) => error.clone(),
+            Written::Record(reservation) if code == 0 => {
+                crate::iit::mice::seal(reservation.value_mut());
+                return self.task.complete(mem::take(reservation), maximum);
+            }
+            _ => Error::Callback(code),
+        };
+        self.task.failed();
+        Err(error)
     }
 
     /// Makes the value again from the start. If the attempt fails, the computation fails, unless a later attempt
@@ -134,49 +153,93 @@ impl ResultWriter {
         &mut self,
         attempt: impl FnOnce(&mut Self) -> Result<phicache_status>,
     ) -> Result<phicache_status> {
-        self.state = State::Bytes;
-        attempt(self).inspect_err(|error| self.state = State::Failed(error.clone()))
+        attempt(self).inspect_err(|error| self.written = Written::Failed(error.clone()))
     }
 
-    /// As [`ResultWriter::reserve`], on the fast path: nothing has failed so far, and the cache has the bytes at once.
+    /// As [`ResultWriter::reserve`], on the fast path: the value is short, or the cache has the bytes at once.
     #[inline(always)]
     pub(in crate::ffi) fn try_fast_reserve(&mut self, len: usize, zeroed: bool) -> Option<*mut u8> {
-        match (&self.task, &self.state) {
-            (Task::Shared(pending), State::Bytes) => {
-                pending.reserve_at_once(&mut self.reservation, len, zeroed).map(<[u8]>::as_mut_ptr)
+        if let Some(short) = self.try_short(len) {
+            return Some(short);
+        }
+        match (&self.task, &mut self.written) {
+            (Task::Shared(pending), Written::Bytes(reservation)) => {
+                pending.reserve_at_once(reservation, len, zeroed).map(<[u8]>::as_mut_ptr)
             }
+            _ => None,
+        }
+    }
+
+    /// Zeroed bytes for a value, if that is short.
+    #[inline(always)]
+    fn try_short(&mut self, len: usize) -> Option<*mut u8> {
+        let len = u8::try_from(len).ok().filter(|len| usize::from(*len) <= SHORT)?;
+        self.written = Written::Short(Short { bytes: [0; SHORT], len });
+        match &mut self.written {
+            Written::Short(short) => Some(short.bytes.as_mut_ptr()),
             _ => None,
         }
     }
 
     /// Reserves bytes, zeroed or uninitialized.
     pub(in crate::ffi) fn reserve(&mut self, len: usize, zeroed: bool) -> Result<*mut u8> {
-        self.draft(|draft| {
-            let reserved = if zeroed { draft.reserve(len) } else { draft.reserve_uninitialized(len) };
-            reserved.map(<[u8]>::as_mut_ptr)
-        })
+        if let Some(short) = self.try_short(len) {
+            return Ok(short);
+        }
+        let reservation = self.take();
+        let mut draft = self.task.draft(reservation);
+        let reserved = if zeroed { draft.reserve(len) } else { draft.reserve_uninitialized(len) };
+        let start = reserved.map(<[u8]>::as_mut_ptr)?;
+        self.written = Written::Bytes(draft.pause());
+        Ok(start)
+    }
+
+    /// What is reserved in an entry.
+    fn take(&mut self) -> Reservation {
+        match &mut self.written {
+            Written::Bytes(reservation) | Written::Record(reservation) => mem::take(reservation),
+            Written::Short(_) | Written::Failed(_) => Reservation::default(),
+        }
     }
 
     /// Keeps the first `len` bytes.
     pub(in crate::ffi) fn truncate(&mut self, len: usize) -> Result<()> {
-        if matches!(self.state, State::Record) {
-            return Err(Error::invalid("a MICE cannot be truncated; its length is that of its payload"));
+        match &mut self.written {
+            Written::Bytes(reservation) => {
+                let mut draft = self.task.draft(mem::take(reservation));
+                let truncated = draft.truncate(len);
+                *reservation = draft.pause();
+                truncated
+            }
+            Written::Short(short) => {
+                check_shorter(short.len.into(), len)?;
+                short.len = len as u8;
+                Ok(())
+            }
+            Written::Failed(_) => check_shorter(0, len),
+            Written::Record(_) => Err(Error::invalid("a MICE cannot be truncated; its length is that of its payload")),
         }
-        self.draft(|draft| draft.truncate(len))
     }
 
     /// Makes the value a MICE record, whose payload has `payload_len` bytes; returns where they are.
     pub(in crate::ffi) fn write_mice(&mut self, mice: &Mice, payload_len: usize) -> Result<*mut u8> {
-        let payload = self.draft(|draft| {
-            let record = draft.reserve(RECORD_HEADER.saturating_add(payload_len))?;
-            mice.write_head(record);
-            record[40..48].copy_from_slice(&(payload_len as u64).to_le_bytes());
-            let payload = &mut record[RECORD_HEADER..];
-            payload[..mice.payload.len()].copy_from_slice(mice.payload);
-            Ok(payload.as_mut_ptr())
-        })?;
-        self.state = State::Record;
-        Ok(payload)
+        let reservation = self.take();
+        let mut draft = self.task.draft(reservation);
+        let record = draft.reserve(RECORD_HEADER.saturating_add(payload_len))?;
+        mice.write_head(record);
+        record[40..48].copy_from_slice(&(payload_len as u64).to_le_bytes());
+        let payload = &mut record[RECORD_HEADER..];
+        payload[..mice.payload.len()].copy_from_slice(mice.payload);
+        let start = payload.as_mut_ptr();
+        self.written = Written::Record(draft.pause());
+        Ok(start)
+    }
+}
+
+impl Short {
+    /// The value so far.
+    fn value(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len).min(SHORT)]
     }
 }
 
