@@ -2171,7 +2171,7 @@ phicache_status phicache_walk_free(phicache_walk *walk);
 /* Compute callbacks ---------------------------------------------------------------------------------------------------
  *
  * A compute callback runs on a miss. It writes the value with the functions of this section, straight into the entry
- * that the cache will store. (A value of up to 64 bytes is copied there when the callback has returned.)
+ * that the cache will store. (A value of up to 32 bytes is copied there when the callback has returned.)
  *
  *     int32_t repertoire(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
  *         uint8_t *bytes;

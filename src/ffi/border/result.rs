@@ -25,21 +25,19 @@ enum Written {
     Bytes(Reservation),
     /// A MICE record in the entry, to be sealed.
     Record(Reservation),
-    /// A short value, which is copied into an entry when it is complete.
-    Short(Short),
+    /// A value of this length, at the beginning of these bytes, which is copied into an entry when it is complete.
+    Short(u8, Short),
     /// Nothing: its last reservation failed. If the callback ignores that, its value must not be cached.
     Failed(Error),
 }
 
-/// The longest value that is copied: such a copy takes less time than an entry of its own.
-const SHORT: usize = 64;
+/// The longest value that is copied: such a copy takes less time than an entry of its own. The stack of a computation
+/// has the bytes, and no more of them than the other variants of [`Written`] take.
+const SHORT: usize = 32;
 
-/// A short value.
-#[repr(C, align(16))]
-struct Short {
-    bytes: [u8; SHORT],
-    len: u8,
-}
+/// The bytes of a short value.
+#[repr(align(16))]
+struct Short([u8; SHORT]);
 
 /// The receiver of the computed value.
 pub(in crate::ffi) enum Task {
@@ -125,7 +123,7 @@ impl ResultWriter {
     pub(in crate::ffi) fn complete(&mut self, code: i32, maximum: f64) -> Result<Value> {
         self.mark = 0;
         match &mut self.written {
-            Written::Short(short) if code == 0 => self.task.complete_short(short.value(), maximum),
+            Written::Short(len, short) if code == 0 => self.task.complete_short(short.value(*len), maximum),
             Written::Bytes(reservation) if code == 0 => self.task.complete(mem::take(reservation), maximum),
             _ => self.complete_otherwise(code, maximum),
         }
@@ -174,9 +172,9 @@ impl ResultWriter {
     #[inline(always)]
     fn try_short(&mut self, len: usize) -> Option<*mut u8> {
         let len = u8::try_from(len).ok().filter(|len| usize::from(*len) <= SHORT)?;
-        self.written = Written::Short(Short { bytes: [0; SHORT], len });
+        self.written = Written::Short(len, Short([0; SHORT]));
         match &mut self.written {
-            Written::Short(short) => Some(short.bytes.as_mut_ptr()),
+            Written::Short(_, Short(bytes)) => Some(bytes.as_mut_ptr()),
             _ => None,
         }
     }
@@ -198,7 +196,7 @@ impl ResultWriter {
     fn take(&mut self) -> Reservation {
         match &mut self.written {
             Written::Bytes(reservation) | Written::Record(reservation) => mem::take(reservation),
-            Written::Short(_) | Written::Failed(_) => Reservation::default(),
+            Written::Short(..) | Written::Failed(_) => Reservation::default(),
         }
     }
 
@@ -211,9 +209,9 @@ impl ResultWriter {
                 *reservation = draft.pause();
                 truncated
             }
-            Written::Short(short) => {
-                check_shorter(short.len.into(), len)?;
-                short.len = len as u8;
+            Written::Short(reserved, _) => {
+                check_shorter((*reserved).into(), len)?;
+                *reserved = len as u8;
                 Ok(())
             }
             Written::Failed(_) => check_shorter(0, len),
@@ -237,9 +235,9 @@ impl ResultWriter {
 }
 
 impl Short {
-    /// The value so far.
-    fn value(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len).min(SHORT)]
+    /// The value, of this length.
+    fn value(&self, len: u8) -> &[u8] {
+        &self.0[..usize::from(len).min(SHORT)]
     }
 }
 
