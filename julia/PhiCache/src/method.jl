@@ -53,5 +53,5 @@ original(method::CachedMethod) = method.original
 Base.show(io::IO, ::MIME"text/plain", method::CachedMethod) = show(io, method)
 Base.print(io::IO, method::CachedMethod) = show(io, method)
 Base.show(io::IO, method::CachedMethod) =
-    print(io, "CachedMethod(", shown_name(method.original), "; prefix=", repr(method.prefix), ", repertoire=", method.repertoire,
-          ")")
+    print(io, "CachedMethod(", shown_name(method.original), "; prefix=", repr(method.prefix), ", repertoire=",
+          method.repertoire, ")")

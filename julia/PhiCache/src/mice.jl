@@ -184,7 +184,7 @@ function check_mice(cache, mice::Mice)
     check_within("the purview of the MICE has", mice.purview, cache.nodes, expected)
 end
 check_mice(cache, other) =
-    throw(ArgumentError("the value is $(described(other)); expected a Mice(direction, mechanism, purview, phi, payload)"))
+    throw(ArgumentError("the value is $(described(other)); expected Mice(direction, mechanism, purview, phi, payload)"))
 
 # The encoded record.
 function to_bytes(cache::MICECache{P}, mice) where {P}

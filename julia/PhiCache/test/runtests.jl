@@ -10,9 +10,10 @@ using Test
 
 const FILES = ["library", "nodes", "config", "keys", "any_key", "allocations", "values", "dict", "views", "compute",
                "verify", "inplace", "purview", "memo", "macro", "method", "subsystem", "mice", "batch", "entries",
-               "redis", "disk", "saved", "sharing", "options", "registry", "handles", "threads", "precompile", "example"]
+               "redis", "disk", "saved", "sharing", "options", "registry", "handles", "threads", "precompile",
+               "example"]
 
-# Most of the time is compilation. So CTest runs the files of keys, with less optimization, at the same time as all others.
+# Most of the time is compilation. CTest runs the files of keys with less optimization, at the same time as all others.
 chosen(arguments) = isempty(arguments) ? FILES :
                     arguments == ["others"] ? setdiff(FILES, ["keys", "any_key"]) : arguments
 
