@@ -15,7 +15,8 @@ it when the code changes: values of yesterday's code are found otherwise. For th
 `DiskCache` needs a prefix with a version, such as `"entropy@1"`. Caches of this process with the same context and
 directory are one, and need the same options. All caches with the same context and directory, also those of other
 processes and later runs, need the same `V`: the directory remembers the type and its fields, and another one is an
-`ArgumentError` until the cache is emptied. (Values that another language has stored have no type.)
+`ArgumentError` until the cache is empty and nobody else has it open. (Values that another language has stored have no
+type.)
 
 * `directory`: an absolute path. The default is that of the configuration (see [`Config`](@ref));
 * `max_bytes`: the most bytes that all files in the directory may take, those of other contexts included, at least
@@ -51,11 +52,13 @@ mutable struct DiskCache{V} <: ByteCache{V}
     identity::Any
     memos::Memos
     verification::Verification
+    # The file with the type of the values.
+    type_file::Union{Nothing,TypeFile}
 
     function DiskCache{V}(pointer::Ptr{Cvoid}, config::AnyConfig, verification, identity) where {V}
         view = new_handle(out -> @c phicache_disk_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)
         return free_when_collected(
-            new{V}(pointer, view, Threads.Atomic{Bool}(true), config, identity, Memos(), verification))
+            new{V}(pointer, view, Threads.Atomic{Bool}(true), config, identity, Memos(), verification, nothing))
     end
 end
 
@@ -122,6 +125,7 @@ function open_saved(::Type{V}, context; file, options...) where {V}
 end
 
 free_handle(::Type{<:DiskCache}, pointer) = @c phicache_disk_cache_free(pointer::Ptr{Cvoid})::Int32
+free_parts(cache::DiskCache) = cache.type_file === nothing || close(cache.type_file)
 
 # Caches in one directory need one configuration.
 const DIRECTORIES = Dict{String,Config}()

@@ -88,6 +88,30 @@ mktempdir() do directory
         @test open_cache(Float64) isa DiskCache
     end
 
+    @testset "a cache without values keeps its type while another process has it open" begin
+        program = """using PhiCache
+                     cache = DiskCache{Float64}("in use"; directory="$directory")
+                     println("open"); readline(); cache["key"] = 1.5; println("stored"); readline()"""
+        process = open(julia("-e", program), "r+")
+        @test readline(process) == "open"
+        @test occursin("wait until the other process", message_of(() -> open_cache(Int, "in use")))
+        println(process)
+        @test readline(process) == "stored"
+        @test occursin("change the version in its context", message_of(() -> open_cache(Int, "in use")))
+        close(open_cache(Float64, "in use"))
+        println(process)
+        wait(process)
+        # A file is closed with its handle, and is not another one in another process.
+        before = length(readdir("/proc/self/fd"))
+        for _ in 1:3
+            cache = open_cache(Float64, "in use")
+            @test !isopen(sent(cache).type_file)
+            close(cache)
+            @test !isopen(cache.type_file)
+        end
+        @test length(readdir("/proc/self/fd")) <= before
+    end
+
     @testset "identities and roles, and MICE, too" begin
         network = Fingerprint(fill(0.5, 8, 3), trues(3, 3), "sharing")
         system = Subsystem(network, [1, 0, 0], 1:3)
