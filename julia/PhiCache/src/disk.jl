@@ -147,7 +147,8 @@ outlives_process(cache) = cache isa Union{RedisCache,DiskCache}
 function check_version(::DiskCache, prefix)
     prefix !== nothing && occursin(r"@[^@]+$", prefix) || throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
         "$(prefix === nothing ? "the memo has no prefix" : "the prefix $(repr(prefix)) has no version"); " *
-        "values on disk outlive the code that computed them: give the function a prefix such as \"entropy@1\", and another version when its results change"))
+        "values on disk outlive the code that computed them: give the function a prefix such as \"entropy@1\", " *
+        "and another version when its results change"))
 end
 check_version(::AbstractCache, prefix) = nothing
 

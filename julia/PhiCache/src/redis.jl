@@ -36,30 +36,35 @@ mutable struct RedisCache{V} <: ByteCache{V}
     identity::Any
     memos::Memos
     verification::Verification
+    # Equal for handles of the same values.
+    place::Any
 
-    function RedisCache{V}(pointer::Ptr{Cvoid}, config::AnyConfig, verification) where {V}
+    function RedisCache{V}(pointer::Ptr{Cvoid}, config::AnyConfig, verification, place) where {V}
         view = new_handle(out -> @c phicache_redis_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)
         return free_when_collected(
-            new{V}(pointer, view, Threads.Atomic{Bool}(true), config, pointer, Memos(), verification))
+            new{V}(pointer, view, Threads.Atomic{Bool}(true), config, pointer, Memos(), verification, place))
     end
 end
 
 function RedisCache{V}(; options...) where {V}
-    return new_redis_cache(V; options...) do config, options, out
+    cache = new_redis_cache(V; options...) do config, options, out
         @c phicache_redis_cache_new(config::Ptr{Cvoid}, options::Ptr{COptions}, out::Ptr{Ptr{Cvoid}})::Int32
     end
+    # Values of several types share a namespace; their keys differ.
+    register_shared(cache, cache.place; of_one_type=false)
+    return cache
 end
 
 RedisCache(arguments...; options...) = RedisCache{Any}(arguments...; options...)
 RedisCache{V}(arguments...; options...) where {V} = throw_no_constructor("RedisCache", arguments,
     "RedisCache{V}(; options...) with the type V of its values, or RedisCache{V}(fingerprint, role; options...)")
 
-# Calls `make(config, options, out)`, which creates the cache.
-function new_redis_cache(make, ::Type{V}; options...) where {V}
+# Calls `make(config, options, out)`, which creates the cache that `identity` names in its namespace.
+function new_redis_cache(make, ::Type{V}, identity...; options...) where {V}
     check_storable(V)
     config, server_options = split_options("RedisCache", REDIS_OPTIONS, options)
     verification, pointer = new_cache((options, out) -> make(config, options, out); server_options...)
-    return RedisCache{V}(pointer, config, verification)
+    return RedisCache{V}(pointer, config, verification, (:redis, server_of(config), identity...))
 end
 
 # The server of a configuration and the namespace there.

@@ -40,11 +40,11 @@ function join_shared(cache, identity, what, remedy)
 end
 
 # Returns the type of another handle if it differs.
-register_shared(cache, identity) = lock(SHARED_LOCK) do
+register_shared(cache, identity; of_one_type=true) = lock(SHARED_LOCK) do
     handles = open_handles!(get!(() -> WeakRef[], SHARED, identity))
     for handle in handles
         other = handle.value
-        other === nothing || valtype(other) === valtype(cache) || return valtype(other)
+        of_one_type && other !== nothing && valtype(other) !== valtype(cache) && return valtype(other)
     end
     push!(handles, WeakRef(cache))
     if length(SHARED) > SHARED_FULL[]
@@ -56,15 +56,16 @@ end
 
 # All open handles of a cache in this process.
 function handles_of(cache)
-    shared = lock(() -> map(handle -> handle.value, get(SHARED, cache.identity, WeakRef[])), SHARED_LOCK)
+    identity = cache isa RedisCache ? cache.place : cache.identity
+    shared = lock(() -> map(handle -> handle.value, get(SHARED, identity, WeakRef[])), SHARED_LOCK)
     return union!(Any[cache], filter(handle -> handle isa typeof(cache) && isopen(handle), shared))
 end
 
 open_handles!(handles) = filter!(handle -> (cache = handle.value; cache !== nothing && isopen(cache)), handles)
 
 # The directory of disk caches has a file for each cache, with the type of its values. The library ignores these files.
-# While a handle is open it holds a shared lock on the file, so that no process changes the type meanwhile. The type of a
-# cache without values may change if nobody else has it open.
+# While a handle is open it holds a shared lock on the file, so that no process changes the type meanwhile. The type of
+# a cache without values may change if nobody else has it open.
 function check_type_in_directory(cache, directory, identity, what; read_only)
     # A fingerprint is a hash that stays the same.
     name = Fingerprint(zeros(2, 1), [NodeSet()], identity)

@@ -343,10 +343,10 @@ The values that all processes share under this fingerprint and role (such as `"r
 cover only these. All processes must use the same `V`; for other handles of this process, another one is an error.
 """
 function RedisCache{V}(fingerprint::Fingerprint, role::AbstractString; options...) where {V}
-    cache = new_redis_cache(V; options...) do config, options, out
+    cache = new_redis_cache(V, fingerprint, String(role); options...) do config, options, out
         @c phicache_redis_cache_shared(config::Ptr{Cvoid}, options::Ptr{COptions}, Ref(fingerprint)::Ptr{Fingerprint},
                                        String(role)::Cstring, out::Ptr{Ptr{Cvoid}})::Int32
     end
-    return join_shared(cache, (:redis, server_of(cache.config), fingerprint, String(role)),
-                       "the cache $(repr(role)) of $fingerprint at the server", "choose another role")
+    return join_shared(cache, cache.place, "the cache $(repr(role)) of $fingerprint at the server",
+                       "choose another role")
 end

@@ -167,7 +167,8 @@ mktempdir() do directory
         @test load_cache!(DictCache{Float64}(), file, "version 1").loaded == 1
         # A file of another language has the context as it is.
         PhiCache.check(PhiCache.@c phicache_cache_save(
-            cache::Ptr{PhiCache.CView}, file::Cstring, "version 1"::PhiCache.CBytes, Ref(UInt64(0))::Ptr{UInt64})::Int32)
+            cache::Ptr{PhiCache.CView}, file::Cstring, "version 1"::PhiCache.CBytes,
+            Ref(UInt64(0))::Ptr{UInt64})::Int32)
         @test describe_saved(file).context == "version 1"
         @test load_cache!(DictCache{Float64}(), file, "version 1").loaded == 1
         @test DiskCache{Float64}("version 1"; file=file)["key"] == 1.5
