@@ -87,6 +87,7 @@ function new_disk_cache(make, ::Type{V}, identity, what; options...) where {V}
     verification, pointer = new_cache((options, out) -> make(config, options, out); file_options...)
     # The directory exists now.
     directory = realpath(config.disk_directory)
+    identity = with_its_context(directory, identity...)
     cache = DiskCache{V}(pointer, config, verification, (directory, identity...))
     what = "the disk cache $what in $directory"
     join_shared(cache, cache.identity, what, "another context")
@@ -95,6 +96,15 @@ function new_disk_cache(make, ::Type{V}, identity, what; options...) where {V}
 end
 
 as_bytes(context::Vector{UInt8}) = context
+
+# A context and the fingerprint of that context name the same cache. The library writes the context into the directory
+# of its fingerprint, after a header of 96 bytes (docs/disk-format.md).
+with_its_context(directory, context::Vector{UInt8}, role) = (context, role)
+function with_its_context(directory, fingerprint, role)
+    name = bytes2hex(as_bytes(fingerprint))
+    file = joinpath(directory, "1", name[1:2], name, "context.bin")
+    return role == "values" && isfile(file) ? (read(file)[97:end], role) : (fingerprint, role)
+end
 
 # The configuration of caches on disk, which `directory` may choose, and the other options.
 function split_directory(type, existing, options)

@@ -13,7 +13,7 @@ function layout(@nospecialize(T))
            string(nameof(T), "{", join(map(layout, T.parameters), ","), "}")
     T <: Enum && return string(name, "(", join(("$member=$(Integer(member))" for member in instances(T)), ", "), ")")
     # The parameters of these say all.
-    (T <: Union{Tuple,NamedTuple} || !isbitstype(T) || fieldcount(T) == 0) && return name
+    (T <: Union{Tuple,NamedTuple,Mice} || !isbitstype(T) || fieldcount(T) == 0) && return name
     return string(name, "(", join(("$field::$(layout(fieldtype(T, field)))" for field in fieldnames(T)), ", "), ")")
 end
 

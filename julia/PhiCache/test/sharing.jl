@@ -127,6 +127,17 @@ mktempdir() do directory
         @test MICECache{Float64}(system; kind=:disk, directory=directory)["key"].payload == 1.5
     end
 
+    @testset "a context and its fingerprint name the same cache" begin
+        cache = open_cache(Float64, "named")
+        cache["key"] = 1.5
+        listed = disk_list(Config(disk_directory=directory))
+        identity = only(item.fingerprint for item in listed if item.context == "named")
+        @test_throws ArgumentError DiskCache{Int}(identity, "values"; directory=directory)
+        close(cache)
+        @test_throws ArgumentError DiskCache{Int}(identity, "values"; directory=directory)
+        @test DiskCache{Float64}(identity, "values"; directory=directory)["key"] == 1.5
+    end
+
     @testset "a type is its name and its layout" begin
         cache = open_cache(Shared.Point, "points")
         cache["key"] = Shared.Point(1.0, 2.0)
@@ -140,7 +151,7 @@ mktempdir() do directory
         @test PhiCache.layout(Array{Float64,3}) == "Array{Float64,3}"
         @test PhiCache.layout(Tuple{Int,Bool}) == "Tuple{Int64,Bool}"
         @test PhiCache.layout(Complex{Float64}) == "Complex{Float64}(re::Float64, im::Float64)"
-        @test PhiCache.layout(Mice{Any}) == "Mice{Any}"
+        @test PhiCache.layout(Mice{Any}) == "Mice{Any}" && PhiCache.layout(Mice{Float64}) == "Mice{Float64}"
     end
 
     @testset "a directory that cannot be written to is used nevertheless" begin
