@@ -44,7 +44,7 @@ macro phicache(expressions...)
     # A type that depends on a parameter is known only when `f` is called.
     explicit === nothing && push!(options, Expr(:kw, :returns, has_parameters ? Any : storable_type(returns)))
     explicit === nothing || push!(options, Expr(:kw, :returns, returns))
-    hidden, prepare = hidden_name(name), Symbol(name, " (prepared)")
+    hidden, prepare = hidden_name(name), Symbol(name, " (memo)")
     renamed = wrap(Expr(definition.head, rename(definition.args[1], hidden), definition.args[2:end]...))
     make = Expr(:call, GlobalRef(PhiCache, :make_memo), Expr(:parameters, options...), hidden, prepare)
     return esc(quote

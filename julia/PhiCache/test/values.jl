@@ -55,8 +55,8 @@ end
     @test round_trip(Float64, 3) === 3.0
     cache = DictCache{Vector{Float64}}()
     @test message_of(() -> cache["key"] = "text") ==
-          "the value is \"text\", of type String, which cannot be converted to Array{Float64,1}, the type of the cached " *
-          "values"
+          "the value is \"text\", of type String, which cannot be converted to Array{Float64,1}, the type " *
+          "of the cached values"
     @test_throws ArgumentError DictCache{Int}()["key"] = 1.5
     @test_throws ArgumentError get!(() -> "text", cache, "key")
     @test_throws ArgumentError Memo(x -> "text"; returns=Int)(1)
