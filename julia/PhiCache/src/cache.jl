@@ -3,7 +3,7 @@
 """
     AbstractCache{V}
 
-A cache of values of type `V`, used like a dictionary:
+A cache of values of type `V`, used like a dictionary (with keys of any types, so there is no parameter for them):
 
     cache[key] = value          # a full cache refuses silently; `set!` returns the outcome
     cache[key]                  # the value, or a KeyError
@@ -12,7 +12,7 @@ A cache of values of type `V`, used like a dictionary:
     haskey(cache, key)          # counts neither a hit nor a miss
     peek(cache, key)            # the value or nothing; counts neither
     for (key, value) in cache ... end
-    keys(cache); values(cache); pairs(cache); entries(cache)
+    keys(cache); values(cache); pairs(cache); entries(cache); key in keys(cache)
     delete!(cache, key); pop!(cache, key); empty!(cache); length(cache)
     info(cache)                 # (hits, misses, size)
     close(cache)                # frees it now rather than at garbage collection
@@ -241,10 +241,11 @@ CStats() = CStats(sizeof(CStats), ntuple(_ -> 0, fieldcount(CStats) - 1)...)
     stats(cache) -> NamedTuple
 
 All statistics of a cache: those of [`info`](@ref); `bytes`, what it takes (this is what `max_bytes` bounds), and
-`live_bytes`, what its entries take of that; the number of values stored, and refused by reason; `evictions`, the
-number of entries evicted, their `evicted_bytes`, and `evicted_ns`, the nanoseconds that computing them again would
-take; the nanoseconds spent in computations and saved by hits; and the hits that were `verified` and their
-`differences`. (`waits` and `errors` count only threads of other languages, because tasks wait and fail in Julia.)
+`live_bytes`, what its entries take of that; the number of values stored, and refused by reason; `evictions`, the number
+of entries evicted, their `evicted_bytes`, and `evicted_ns`, the nanoseconds that computing them again would take; the
+nanoseconds spent in computations (`compute_ns`, with the time that Julia needs to compile them in the first call) and
+saved by hits (`saved_ns`); and the hits that were `verified` and their `differences`. (`waits` and `errors` count only
+threads of other languages, because tasks wait and fail in Julia.)
 """
 function stats(cache::AbstractCache)
     figures = Ref(CStats())

@@ -87,8 +87,9 @@ function withvalue(f::F, cache::ByteCache{V}, key, ::Type{T}) where {F,V,T}
                                      "of Vector{$T}"))
     is_bits(T) || throw(ArgumentError("values cannot be viewed as arrays of $T; expected a bits type"))
     # The bytes of one type, read as another, would be a wrong value.
-    T in (viewed_type(V), UInt8) || throw(ArgumentError("the values of a cache of $V cannot be viewed as arrays of $T; " *
-                                                        "expected $(viewed_type(V)), or UInt8 for their bytes"))
+    T in (viewed_type(V), UInt8) || throw(ArgumentError(
+        "the values of a cache of $V cannot be viewed as arrays of $T; expected $(viewed_type(V)), " *
+        "or UInt8 for their bytes"))
     return with_array(f, cache, key, T === viewed_type(V) ? viewed_array(V) : Vector{UInt8})
 end
 

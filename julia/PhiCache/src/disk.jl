@@ -13,11 +13,14 @@ read it, because they may not read each other's serialized values.)
 `context` is text or bytes that say what the values are and how they are computed (algorithm, settings, version). Change
 it when the code changes: values of yesterday's code are found otherwise. For the same reason a [`Memo`](@ref) on a
 `DiskCache` needs a prefix with a version, such as `"entropy@1"`. Caches of this process with the same context and
-directory are one, and need the same options.
+directory are one, and need the same options. All caches with the same context and directory, also those of other
+processes and later runs, need the same `V`: the directory remembers the type and its fields, and another one is an
+`ArgumentError` until the cache is empty and nobody else has it open. (Values that another language has stored have no
+type.)
 
 * `directory`: an absolute path. The default is that of the configuration (see [`Config`](@ref));
-* `max_bytes`: the most bytes that all files in the directory may take, those of other contexts included (0: 8 GiB).
-  When it is full, the files that are worth least are removed;
+* `max_bytes`: the most bytes that all files in the directory may take, those of other contexts included, at least
+  1 MiB (0: 8 GiB). When it is full, the files that are worth least are removed;
 * `near_bytes`: the most bytes of memory for copies of values that are used again (0: 64 MiB);
 * `refresh`: after how many seconds a lookup that finds nothing looks for values that other processes have stored (0: 1;
   `:always`: each time);
@@ -36,7 +39,7 @@ directory are one, and need the same options.
 With `file`, the values are those of a file to which [`save_cache`](@ref) has saved a `DictCache{V}` with this
 context. They stay there and are read when they are asked for. Nothing is written: a store is
 `PhiCache.REFUSED_DISABLED`, and a computed value is returned and not stored. The file may belong to another user.
-`directory` and `max_bytes` are not options then.
+`directory` and `max_bytes` are not options then. `V` is that of the saved cache.
 
 Each record has a checksum; what is damaged is a miss, counted in `stats(cache).damaged`. `empty!` removes the values of
 this context only.
@@ -49,11 +52,13 @@ mutable struct DiskCache{V} <: ByteCache{V}
     identity::Any
     memos::Memos
     verification::Verification
+    # The file with the type of the values.
+    type_file::Union{Nothing,TypeFile}
 
     function DiskCache{V}(pointer::Ptr{Cvoid}, config::AnyConfig, verification, identity) where {V}
         view = new_handle(out -> @c phicache_disk_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)
         return free_when_collected(
-            new{V}(pointer, view, Threads.Atomic{Bool}(true), config, identity, Memos(), verification))
+            new{V}(pointer, view, Threads.Atomic{Bool}(true), config, identity, Memos(), verification, nothing))
     end
 end
 
@@ -68,8 +73,8 @@ end
 
 DiskCache(arguments...; options...) = DiskCache{Any}(arguments...; options...)
 DiskCache{V}(arguments...; options...) where {V} = throw_no_constructor("DiskCache", arguments,
-    "DiskCache{V}(context; options...), with a text that says what the values are, such as \"entropy, version 1\", or " *
-    "DiskCache{V}(fingerprint, role; options...)")
+    "DiskCache{V}(context; options...), with a text that says what the values are, such as \"entropy, version 1\", " *
+    "or DiskCache{V}(fingerprint, role; options...)")
 
 # Calls `make(config, options, out)`, which creates the cache that `identity` names in its directory. `what` names it in
 # messages.
@@ -82,6 +87,7 @@ function new_disk_cache(make, ::Type{V}, identity, what; options...) where {V}
     verification, pointer = new_cache((options, out) -> make(config, options, out); file_options...)
     # The directory exists now.
     directory = realpath(config.disk_directory)
+    identity = with_its_context(directory, identity...)
     cache = DiskCache{V}(pointer, config, verification, (directory, identity...))
     what = "the disk cache $what in $directory"
     join_shared(cache, cache.identity, what, "another context")
@@ -90,6 +96,15 @@ function new_disk_cache(make, ::Type{V}, identity, what; options...) where {V}
 end
 
 as_bytes(context::Vector{UInt8}) = context
+
+# A context and the fingerprint of that context name the same cache. The library writes the context into the directory
+# of its fingerprint, after a header of 96 bytes (docs/disk-format.md).
+with_its_context(directory, context::Vector{UInt8}, role) = (context, role)
+function with_its_context(directory, fingerprint, role)
+    name = bytes2hex(as_bytes(fingerprint))
+    file = joinpath(directory, "1", name[1:2], name, "context.bin")
+    return role == "values" && isfile(file) ? (read(file)[97:end], role) : (fingerprint, role)
+end
 
 # The configuration of caches on disk, which `directory` may choose, and the other options.
 function split_directory(type, existing, options)
@@ -120,6 +135,7 @@ function open_saved(::Type{V}, context; file, options...) where {V}
 end
 
 free_handle(::Type{<:DiskCache}, pointer) = @c phicache_disk_cache_free(pointer::Ptr{Cvoid})::Int32
+free_parts(cache::DiskCache) = cache.type_file === nothing || close(cache.type_file)
 
 # Caches in one directory need one configuration.
 const DIRECTORIES = Dict{String,Config}()
@@ -140,8 +156,9 @@ outlives_process(cache) = cache isa Union{RedisCache,DiskCache}
 # The values of a memo must not outlive the code that computed them.
 function check_version(::DiskCache, prefix)
     prefix !== nothing && occursin(r"@[^@]+$", prefix) || throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
-        "$(prefix === nothing ? "the memo has no prefix" : "the prefix $(repr(prefix)) has no version"); values on disk outlive the code that computed them: give the " *
-        "function a prefix such as \"entropy@1\", and another version when its results change"))
+        "$(prefix === nothing ? "the memo has no prefix" : "the prefix $(repr(prefix)) has no version"); " *
+        "values on disk outlive the code that computed them: give the function a prefix such as \"entropy@1\", " *
+        "and another version when its results change"))
 end
 check_version(::AbstractCache, prefix) = nothing
 

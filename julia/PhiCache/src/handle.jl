@@ -25,9 +25,12 @@ free_when_collected(handle::Handle) = finalizer(close, handle)
 
 function Base.close(handle::Handle)
     pointer = take_pointer(handle)
-    pointer == C_NULL || free_handle(typeof(handle), pointer)
+    pointer == C_NULL || (free_handle(typeof(handle), pointer); free_parts(handle))
     return nothing
 end
+
+# Frees what belongs to a handle besides.
+free_parts(::Handle) = nothing
 
 # The pointer for the first caller, which has to free it; NULL for all later ones.
 function take_pointer(handle::Handle)

@@ -65,8 +65,8 @@ end
 function open_library()
     chosen = get(ENV, "PHICACHE_LIBRARY", "")
     if !isempty(chosen)
-        isfile(chosen) || error("PhiCache: PHICACHE_LIBRARY is \"$chosen\", which is not a file; expected the path of " *
-                                "libphicache.$(Libdl.dlext)")
+        isfile(chosen) || error("PhiCache: PHICACHE_LIBRARY is \"$chosen\", which is not a file; expected the path " *
+                                "of libphicache.$(Libdl.dlext)")
         return open_file(abspath(chosen))
     end
     isfile(LIBRARY_IN_PACKAGE) && return open_file(LIBRARY_IN_PACKAGE)

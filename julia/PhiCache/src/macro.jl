@@ -17,10 +17,9 @@ Define more methods of `f` in the same way. They share the cache and the options
 different keys, and each method has its own return type. Options that a later definition names replace those of earlier
 ones; `typed` and the type of the cache cannot change. Defining or redefining a method removes what the memo has stored
 in this process. Values on disk and in Redis stay: they belong to the version in the prefix, which you change when
-results change.
-An omitted argument has its default: with `f(x, y=2.0)`, `f(1)` and `f(1, 2.0)` are the same call. Write other macros,
-such as `@inline`, after `@phicache`. The name of an ordinary function cannot become a memo, nor a memo an ordinary function:
-restart Julia, or choose another name.
+results change. An omitted argument has its default: with `f(x, y=2.0)`, `f(1)` and `f(1, 2.0)` are the same call. Write
+other macros, such as `@inline`, after `@phicache`. The name of an ordinary function cannot become a memo, nor a memo an
+ordinary function: restart Julia, or choose another name.
 
 Inside a function, `f` is a local memo: each run of the function creates it anew, with a new cache. Define a memo that
 must live longer, with all its methods, at the top level of a module.
@@ -45,7 +44,7 @@ macro phicache(expressions...)
     # A type that depends on a parameter is known only when `f` is called.
     explicit === nothing && push!(options, Expr(:kw, :returns, has_parameters ? Any : storable_type(returns)))
     explicit === nothing || push!(options, Expr(:kw, :returns, returns))
-    hidden, prepare = hidden_name(name), Symbol(name, " (prepared)")
+    hidden, prepare = hidden_name(name), Symbol(name, " (memo)")
     renamed = wrap(Expr(definition.head, rename(definition.args[1], hidden), definition.args[2:end]...))
     make = Expr(:call, GlobalRef(PhiCache, :make_memo), Expr(:parameters, options...), hidden, prepare)
     return esc(quote
@@ -256,8 +255,8 @@ function check_same_types(memo, name; returns, typed=memo.typed, cache=nothing, 
         "@phicache: $name has typed=$(memo.typed), as its first definition says; restart Julia to change it"))
     kind = cache_type(memo)
     cache === nothing || cache isa kind || throw(ArgumentError("@phicache: the cache of $name is " *
-        "$(is_private(memo) ? "its own" : "a $kind"), as its first definition says; restart Julia to change that to a " *
-        "$(typeof(cache))"))
+        "$(is_private(memo) ? "its own" : "a $kind"), as its first definition says; restart Julia to change it to " *
+        "a $(typeof(cache))"))
     is_private(memo) || returns in (Any, valtype(kind)) || throw_other_returns(returns, valtype(kind))
 end
 

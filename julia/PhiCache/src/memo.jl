@@ -17,14 +17,17 @@ with an `Int[]` and a `Float64[]`, or with two enums. (`f(-0.0)` is the same cal
 * `maximum_memory_percent`: a memory limit of its own, as in [`Config`](@ref): 0 stores nothing, and with
   `PhiCache.UNLIMITED` values are stored until a limit of the system is near. Without it the limit of `config`, or of
   the configuration of `cache`, applies.
-* `cache`, `prefix`: a `DictCache`, `RedisCache` or `DiskCache` for the values, and a prefix of the keys. Each memo on a
-  cache needs a prefix of its own; on a `DiskCache` it has a version, such as `"entropy@1"`. Without `cache` the memo
-  has a private one.
+* `cache`, `prefix`: a `DictCache`, `RedisCache` or `DiskCache` for the values, and a prefix of the keys. Limits are
+  options of that cache: `cache=DictCache(max_bytes=2^30)`. Each function on a cache needs a prefix of its own; on a
+  `DiskCache` it has a version, such as `"entropy@1"`. Without `cache` the memo has a private one.
 
 `info(memo)` returns its own hits and misses and the size of its cache; `empty!(memo)` clears its cache and its counts;
 `original(memo)` is `f`. Any task may call it at any time; if several tasks miss the same arguments, one computes.
 Another process, such as a worker of `Distributed`, gets the function without the values. A copy (`deepcopy`) of a memo
 whose function has captured variables has its own cache.
+
+An anonymous function has a new type each time its file is included, so a `const` with a memo of it cannot be defined
+again: use [`@phicache`](@ref) or a named function.
 
 A memo may call itself about 10,000 levels deep on the main task; an ordinary function with a `Dict` gets deeper.
 """
@@ -53,7 +56,7 @@ Memo(arguments...; options...) = throw_no_constructor("Memo", arguments, "Memo(f
 function new_memo(f, prepare; returns=Any, typed=true, maximum_memory_percent=nothing, config=default_config(),
                   cache=nothing, prefix=nothing)
     cache isa Union{Nothing,DictCache,RedisCache,DiskCache} ||
-        throw(ArgumentError("the cache of a memo is $(described(cache)); expected a DictCache, RedisCache or DiskCache"))
+        throw(ArgumentError("Memo: the option cache is $(described(cache)); expected $(OPTIONS.cache[2])"))
     V = cache === nothing ? returns : valtype(cache)
     check_storable(V)
     returns === Any || returns === V || throw_other_returns(returns, V)
@@ -156,8 +159,8 @@ function register_memo(memo, cache, prefix)
     # The other memo may be garbage.
     GC.gc()
     try_register(memo, cache, prefix) || throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
-        "another memo $(prefix === nothing ? "without a prefix" : "with the prefix $(repr(prefix))") uses this cache; " *
-        "give each memo a prefix of its own, such as prefix=\"entropy\""))
+        "another memo $(prefix === nothing ? "without a prefix" : "with the prefix $(repr(prefix))") uses this " *
+        "cache; give each memo a prefix of its own, such as prefix=\"entropy\""))
     return
 end
 

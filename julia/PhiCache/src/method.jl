@@ -48,10 +48,14 @@ function (method::CachedMethod)(cache::AbstractCache{V}, object, arguments::Vara
     return complete_with(V, cache, step, value, nothing)::V
 end
 
+(method::CachedMethod)(arguments...; keywords...) = throw(ArgumentError(
+    "a CachedMethod is called as f(cache, object, arguments...); these are " *
+    (isempty(arguments) ? "no arguments" : "arguments of the types $(join(map(typeof, arguments), ", "))")))
+
 original(method::CachedMethod) = method.original
 
 Base.show(io::IO, ::MIME"text/plain", method::CachedMethod) = show(io, method)
 Base.print(io::IO, method::CachedMethod) = show(io, method)
 Base.show(io::IO, method::CachedMethod) =
-    print(io, "CachedMethod(", shown_name(method.original), "; prefix=", repr(method.prefix), ", repertoire=", method.repertoire,
-          ")")
+    print(io, "CachedMethod(", shown_name(method.original), "; prefix=", repr(method.prefix), ", repertoire=",
+          method.repertoire, ")")

@@ -65,6 +65,8 @@ mutable struct MICECache{P} <: AbstractCache{Mice{P}}
     verification::Verification
     # The nodes of the subsystem.
     nodes::NodeSet
+    # The file with the type of the payloads of a cache on disk.
+    type_file::Union{Nothing,TypeFile}
 
     function MICECache{P}(subsystem::Subsystem; options...) where {P}
         check_storable(P)
@@ -96,7 +98,7 @@ mutable struct MICECache{P} <: AbstractCache{Mice{P}}
         end
         view = new_handle(out -> @c phicache_mice_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)
         cache = free_when_collected(
-            new{P}(pointer, view, Threads.Atomic{Bool}(true), config, pointer, verification, subsystem.nodes))
+            new{P}(pointer, view, Threads.Atomic{Bool}(true), config, pointer, verification, subsystem.nodes, nothing))
         return iscut(subsystem) ? cache : check_shared_mice(cache, subsystem, get(options, :read_only, false))
     end
 end
@@ -131,6 +133,7 @@ function kind_of(cache)
 end
 
 free_handle(::Type{<:MICECache}, pointer) = @c phicache_mice_cache_free(pointer::Ptr{Cvoid})::Int32
+free_parts(cache::MICECache) = cache.type_file === nothing || close(cache.type_file)
 
 # What C calls `phicache_mice`.
 struct CMice
@@ -184,7 +187,7 @@ function check_mice(cache, mice::Mice)
     check_within("the purview of the MICE has", mice.purview, cache.nodes, expected)
 end
 check_mice(cache, other) =
-    throw(ArgumentError("the value is $(described(other)); expected a Mice(direction, mechanism, purview, phi, payload)"))
+    throw(ArgumentError("the value is $(described(other)); expected Mice(direction, mechanism, purview, phi, payload)"))
 
 # The encoded record.
 function to_bytes(cache::MICECache{P}, mice) where {P}

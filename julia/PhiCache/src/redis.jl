@@ -9,6 +9,10 @@ A cache at the configured Redis or Valkey server, shared by all processes that u
 because they may not read each other's serialized values.) It connects at the first use. `RedisCache{V}(fingerprint,
 role)` has only the values of one system in one role.
 
+The server does not know the types of values. Only their length is checked, so never store values of two types under one
+key: use other keys, another `redis_namespace`, or another role. The keys of a [`Memo`](@ref) contain the type, unless
+it has `typed=false`.
+
 * `ttl`: the server expires values after this number of seconds (0: never);
 * `lease`: for this number of seconds a process that computes a missing value makes other processes wait for it in
   `get!` instead of computing it too (0: they do not wait);
@@ -32,30 +36,35 @@ mutable struct RedisCache{V} <: ByteCache{V}
     identity::Any
     memos::Memos
     verification::Verification
+    # Equal for handles of the same values.
+    place::Any
 
-    function RedisCache{V}(pointer::Ptr{Cvoid}, config::AnyConfig, verification) where {V}
+    function RedisCache{V}(pointer::Ptr{Cvoid}, config::AnyConfig, verification, place) where {V}
         view = new_handle(out -> @c phicache_redis_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)
         return free_when_collected(
-            new{V}(pointer, view, Threads.Atomic{Bool}(true), config, pointer, Memos(), verification))
+            new{V}(pointer, view, Threads.Atomic{Bool}(true), config, pointer, Memos(), verification, place))
     end
 end
 
 function RedisCache{V}(; options...) where {V}
-    return new_redis_cache(V; options...) do config, options, out
+    cache = new_redis_cache(V; options...) do config, options, out
         @c phicache_redis_cache_new(config::Ptr{Cvoid}, options::Ptr{COptions}, out::Ptr{Ptr{Cvoid}})::Int32
     end
+    # Values of several types share a namespace; their keys differ.
+    register_shared(cache, cache.place; of_one_type=false)
+    return cache
 end
 
 RedisCache(arguments...; options...) = RedisCache{Any}(arguments...; options...)
 RedisCache{V}(arguments...; options...) where {V} = throw_no_constructor("RedisCache", arguments,
     "RedisCache{V}(; options...) with the type V of its values, or RedisCache{V}(fingerprint, role; options...)")
 
-# Calls `make(config, options, out)`, which creates the cache.
-function new_redis_cache(make, ::Type{V}; options...) where {V}
+# Calls `make(config, options, out)`, which creates the cache that `identity` names in its namespace.
+function new_redis_cache(make, ::Type{V}, identity...; options...) where {V}
     check_storable(V)
     config, server_options = split_options("RedisCache", REDIS_OPTIONS, options)
     verification, pointer = new_cache((options, out) -> make(config, options, out); server_options...)
-    return RedisCache{V}(pointer, config, verification)
+    return RedisCache{V}(pointer, config, verification, (:redis, server_of(config), identity...))
 end
 
 # The server of a configuration and the namespace there.

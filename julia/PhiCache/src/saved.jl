@@ -38,8 +38,10 @@ one file, with what they cost to compute. Another program, machine or user loads
 reads a saved `DictCache` in place with [`DiskCache`](@ref).
 
 `context` is text or bytes that say what the values are and how they are computed (algorithm, settings, version); the
-file is used with the same context only, and MICE with the same subsystem and cut only. Save a `DictCache` whose
-values have a plain type `V`: serialized values of `DictCache{Any}` may not be read by other versions of Julia.
+file is used with the same context only, and MICE with the same subsystem and cut only. The file has the type of the
+values in its context, as in `"version 1 (Julia: Float64)"`, so that it is read as that type only. A program in C or C++
+gives the whole text, which [`describe_saved`](@ref) returns. Files of such programs have no type. Save a `DictCache`
+whose values have a plain type `V`: serialized values of `DictCache{Any}` may not be read by other versions of Julia.
 
 The file appears when it is complete. If saving fails, an older file of that name stays.
 """

@@ -13,7 +13,7 @@ function layout(@nospecialize(T))
            string(nameof(T), "{", join(map(layout, T.parameters), ","), "}")
     T <: Enum && return string(name, "(", join(("$member=$(Integer(member))" for member in instances(T)), ", "), ")")
     # The parameters of these say all.
-    (T <: Union{Tuple,NamedTuple} || !isbitstype(T) || fieldcount(T) == 0) && return name
+    (T <: Union{Tuple,NamedTuple,Mice} || !isbitstype(T) || fieldcount(T) == 0) && return name
     return string(name, "(", join(("$field::$(layout(fieldtype(T, field)))" for field in fieldnames(T)), ", "), ")")
 end
 
@@ -40,11 +40,11 @@ function join_shared(cache, identity, what, remedy)
 end
 
 # Returns the type of another handle if it differs.
-register_shared(cache, identity) = lock(SHARED_LOCK) do
+register_shared(cache, identity; of_one_type=true) = lock(SHARED_LOCK) do
     handles = open_handles!(get!(() -> WeakRef[], SHARED, identity))
     for handle in handles
         other = handle.value
-        other === nothing || valtype(other) === valtype(cache) || return valtype(other)
+        of_one_type && other !== nothing && valtype(other) !== valtype(cache) && return valtype(other)
     end
     push!(handles, WeakRef(cache))
     if length(SHARED) > SHARED_FULL[]
@@ -56,47 +56,94 @@ end
 
 # All open handles of a cache in this process.
 function handles_of(cache)
-    shared = lock(() -> map(handle -> handle.value, get(SHARED, cache.identity, WeakRef[])), SHARED_LOCK)
+    identity = cache isa RedisCache ? cache.place : cache.identity
+    shared = lock(() -> map(handle -> handle.value, get(SHARED, identity, WeakRef[])), SHARED_LOCK)
     return union!(Any[cache], filter(handle -> handle isa typeof(cache) && isopen(handle), shared))
 end
 
 open_handles!(handles) = filter!(handle -> (cache = handle.value; cache !== nothing && isopen(cache)), handles)
 
 # The directory of disk caches has a file for each cache, with the type of its values. The library ignores these files.
-# It says nothing about a cache without values: their type may change.
+# While a handle is open it holds a shared lock on the file, so that no process changes the type meanwhile. The type of
+# a cache without values may change if nobody else has it open.
 function check_type_in_directory(cache, directory, identity, what; read_only)
-    folder = joinpath(directory, "julia")
     # A fingerprint is a hash that stays the same.
     name = Fingerprint(zeros(2, 1), [NodeSet()], identity)
-    file = joinpath(folder, bytes2hex(Vector{UInt8}(name)))
+    file = joinpath(directory, "julia", bytes2hex(Vector{UInt8}(name)))
     asked = layout(valtype(cache))
-    kept = type_in_file(file)
-    kept == asked && return cache
-    if kept !== nothing && length(cache) > 0
-        close(cache)
-        throw_other_type(what, kept, asked, "change the version in its context, or remove its values with empty!")
-    end
-    read_only && return cache
-    write_type(folder, file, asked, kept === nothing)
-    # Another process may have been faster.
-    kept = type_in_file(file)
+    read_only || ispath(file) || write_type(file, asked)
+    cache.type_file = TypeFile(file)
+    kept = type_in_file(cache.type_file)
     kept in (nothing, asked) && return cache
+    !read_only && length(cache) == 0 && change_type(cache, asked) && return cache
+    in_use = length(cache) == 0
     close(cache)
-    throw_other_type(what, kept, asked, "change the version in its context")
+    throw_other_type(what, kept, asked, in_use ? "wait until the other process that uses it has ended" :
+                                                 "change the version in its context, or remove its values with empty!")
 end
 
+# An open file with the type of a cache. Its descriptor is a pointer, which is written as NULL to precompiled images and
+# when it is serialized, like those of handles: one more than the descriptor.
+mutable struct TypeFile <: Handle
+    pointer::Ptr{Cvoid}
+    live::Threads.Atomic{Bool}
+    path::String
+end
+
+function TypeFile(path)
+    descriptor = ccall(:open, Cint, (Cstring, Cint), path, O_RDONLY_CLOEXEC)
+    file = TypeFile(Ptr{Cvoid}(descriptor + 1), Threads.Atomic{Bool}(descriptor >= 0), path)
+    descriptor >= 0 && lock_file(file, LOCK_SHARED)
+    return free_when_collected(file)
+end
+
+free_handle(::Type{TypeFile}, pointer) = ccall(:close, Cint, (Cint,), UInt(pointer) - 1)
+
+# Of Linux.
+const O_RDONLY_CLOEXEC = Cint(0o2000000)
+const LOCK_SHARED, LOCK_EXCLUSIVE, LOCK_NOT_BLOCKING = Cint(1), Cint(2), Cint(4)
+
+# Whether the lock was taken. Another process holds an exclusive lock only while it writes the few bytes of a type.
+function lock_file(file, kind)
+    for _ in 1:(kind == LOCK_SHARED ? 100 : 1)
+        ccall(:flock, Cint, (Cint, Cint), UInt(file.pointer) - 1, kind | LOCK_NOT_BLOCKING) == 0 && return true
+        kind == LOCK_SHARED && Libc.errno() == Libc.EAGAIN || return false
+        sleep(0.01)
+    end
+    return false
+end
+
+# Nothing if there is no such file, or it cannot be read.
 function type_in_file(file)
+    isopen(file) || return nothing
     try
-        return isfile(file) ? read(file, String) : nothing
+        return read(file.path, String)
     catch error
         error isa Union{SystemError,Base.IOError} || rethrow()
         return nothing
     end
 end
 
-# The file appears when it is complete. A new one does not replace that of another process. If it cannot be written, the
-# type is not remembered.
-function write_type(folder, file, type, is_new)
+# Writes another type, if this handle is the only one and its cache has no values.
+function change_type(cache, type)
+    file = cache.type_file
+    lock_file(file, LOCK_EXCLUSIVE) || return false
+    try
+        length(cache) == 0 || return false
+        write(file.path, type)
+        return true
+    catch error
+        error isa Union{SystemError,Base.IOError} || rethrow()
+        return false
+    finally
+        lock_file(file, LOCK_SHARED)
+    end
+end
+
+# The file appears when it is complete, and does not replace that of another process. If it cannot be written, the type
+# is not remembered.
+function write_type(file, type)
+    folder = dirname(file)
     try
         mode = filemode(dirname(folder))
         isdir(folder) || chmod(mkpath(folder), mode & 0o777)
@@ -105,7 +152,7 @@ function write_type(folder, file, type, is_new)
             write(io, type)
             close(io)
             chmod(path, mode & 0o666)
-            is_new ? ccall(:link, Cint, (Cstring, Cstring), path, file) : mv(path, file; force=true)
+            ccall(:link, Cint, (Cstring, Cstring), path, file)
         finally
             rm(path; force=true)
         end

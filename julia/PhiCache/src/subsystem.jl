@@ -116,8 +116,8 @@ Cut(arguments...) = throw_no_constructor("Cut", arguments,
 function Cut(size::Integer, (from, to)::Pair)
     check_cut_size(size)
     from, to = check_nodes("the cut severs from", from, size), check_nodes("the cut severs to", to, size)
-    from & to == 0 || throw(ArgumentError("the cut has $(shown_nodes(NodeSet(mask=from & to))) on both sides; expected " *
-                                          "two sets without common nodes"))
+    from & to == 0 || throw(ArgumentError("the cut has $(shown_nodes(NodeSet(mask=from & to))) on both sides; " *
+                                          "expected two sets without common nodes"))
     return cut(size, severed -> @c phicache_cut_bipartition(
         size::Csize_t, from::UInt64, to::UInt64, severed::Ptr{NodeSet})::Int32)
 end
@@ -155,8 +155,8 @@ Base.hash(cut::Cut, seed::UInt) = hash(cut.severed, seed)
     Subsystem(network::Fingerprint, state, nodes; connections=nothing, cut=nothing)
     Subsystem(subsystem, cut)
 
-The `nodes` of a network in a `state` (one number for each node of the network), under a [`Cut`](@ref) or uncut; or the
-same system under another cut. With `connections`, as for [`Fingerprint`](@ref), cut-scoped keys ignore severed
+The `nodes` of a network in a `state` (0 or 1 for each node of the network), under a [`Cut`](@ref) or uncut; or the same
+system under another cut. With `connections`, as for [`Fingerprint`](@ref), cut-scoped keys ignore severed
 connections that do not exist.
 """
 mutable struct Subsystem <: Handle
@@ -193,7 +193,7 @@ function Subsystem(subsystem::Subsystem, cut::Union{Nothing,Cut})
 end
 
 Subsystem(arguments...; options...) = throw_no_constructor("Subsystem", arguments,
-    "Subsystem(network, state, nodes; connections, cut) with the Fingerprint of a network, or Subsystem(subsystem, cut)")
+    "Subsystem(network, state, nodes; connections, cut) with a network's Fingerprint, or Subsystem(subsystem, cut)")
 
 # The state of each node, for C.
 function node_states(state)
@@ -223,7 +223,8 @@ free_handle(::Type{Subsystem}, pointer) = @c phicache_subsystem_free(pointer::Pt
 # The rows of a cut for C; no cut is NULL.
 severed(::Nothing, size) = C_NULL
 
-severed(cut, size) = throw(ArgumentError("the cut is $(described(cut)); expected a Cut, or nothing for the uncut system"))
+severed(cut, size) =
+    throw(ArgumentError("the cut is $(described(cut)); expected a Cut, or nothing for the uncut system"))
 
 function severed(cut::Cut, size)
     length(cut.severed) == size ||
@@ -269,7 +270,8 @@ end
     damages(subsystem, direction, mechanism, purview) -> Bool
 
 Whether the cut damages a MICE of the uncut system, so that it may differ under the cut: the cut severs a connection
-within the mechanism, from purview to mechanism (`CAUSE`) or from mechanism to purview (`EFFECT`).
+within the mechanism, from purview to mechanism (`CAUSE`) or from mechanism to purview (`EFFECT`). Nodes outside the
+network or the subsystem are an `ArgumentError`.
 """
 function damages(cut::Cut, direction::Direction, mechanism, purview)
     check_direction(direction)
@@ -324,10 +326,11 @@ end
 """
     DiskCache{V}(fingerprint, role; options...)
 
-The values in the directory under this fingerprint and role (such as `"repertoires"`).
+The values in the directory under this fingerprint and role (such as `"repertoires"`). All must use the same `V`.
 """
 function DiskCache{V}(fingerprint::Fingerprint, role::AbstractString; options...) where {V}
-    return new_disk_cache(V, (fingerprint, String(role)), "$(repr(role)) of $fingerprint"; options...) do config, options, out
+    what = "$(repr(role)) of $fingerprint"
+    return new_disk_cache(V, (fingerprint, String(role)), what; options...) do config, options, out
         @c phicache_disk_cache_shared(config::Ptr{Cvoid}, options::Ptr{COptions}, Ref(fingerprint)::Ptr{Fingerprint},
                                       String(role)::Cstring, out::Ptr{Ptr{Cvoid}})::Int32
     end
@@ -337,13 +340,13 @@ end
     RedisCache{V}(fingerprint, role; options...)
 
 The values that all processes share under this fingerprint and role (such as `"repertoires"`). `empty!` and `length`
-cover only these.
+cover only these. All processes must use the same `V`; for other handles of this process, another one is an error.
 """
 function RedisCache{V}(fingerprint::Fingerprint, role::AbstractString; options...) where {V}
-    cache = new_redis_cache(V; options...) do config, options, out
+    cache = new_redis_cache(V, fingerprint, String(role); options...) do config, options, out
         @c phicache_redis_cache_shared(config::Ptr{Cvoid}, options::Ptr{COptions}, Ref(fingerprint)::Ptr{Fingerprint},
                                        String(role)::Cstring, out::Ptr{Ptr{Cvoid}})::Int32
     end
-    return join_shared(cache, (:redis, server_of(cache.config), fingerprint, String(role)),
-                       "the cache $(repr(role)) of $fingerprint at the server", "choose another role")
+    return join_shared(cache, cache.place, "the cache $(repr(role)) of $fingerprint at the server",
+                       "choose another role")
 end

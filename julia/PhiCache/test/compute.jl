@@ -39,7 +39,8 @@ end
     # But requesting its own key would be a deadlock.
     recursion = try get!(() -> get!(() -> 7, cache, "own"), cache, "own") catch exception; exception end
     @test recursion.status == PhiCache.ERROR_RECURSION
-    @test recursion.message == "the computation of the key \"own\" requests the key \"own\" itself, so it would never end"
+    @test recursion.message ==
+          "the computation of the key \"own\" requests the key \"own\" itself, so it would never end"
     @test get!(() -> 7, cache, "own") == 7
 end
 

@@ -132,10 +132,17 @@ end
 
 @phicache requests_itself(x; y=1)::Int = requests_itself(x; y=y)
 
+@testset "a call without a method says where the methods are" begin
+    error = try requests_itself() catch exception; sprint(showerror, exception) end
+    @test startswith(error, "MethodError: no method matching requests_itself (memo)()")
+    @test occursin(basename(@__FILE__), error) && !occursin("none:", error)
+end
+
 @testset "a call that requests itself is named" begin
     error = try requests_itself([0.5], y=2) catch exception; exception end
     @test error isa PhiCacheError && error.status == PhiCache.ERROR_RECURSION
-    @test startswith(error.message, "the computation of requests_itself([0.5], y=2) requests requests_itself([0.5], y=2) itself")
+    call = "requests_itself([0.5], y=2)"
+    @test error.message == "the computation of $call requests $call itself, so it would never end"
 end
 
 @testset "a definition with options that the memo cannot take is refused" begin

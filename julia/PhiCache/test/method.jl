@@ -67,6 +67,14 @@ end
     @test error.status == PhiCache.ERROR_RECURSION && startswith(error.message, "the computation of itself(5) requests")
 end
 
+@testset "a call without a cache or an object says what is missing" begin
+    method, system = CachedMethod(scaled), System(2)
+    for arguments in ((), (system, 5), (system.cache,))
+        @test occursin("is called as f(cache, object, arguments...)", message_of(() -> method(arguments...)))
+    end
+    @test occursin("arguments of the types System, Int64", message_of(() -> method(system, 5)))
+end
+
 @testset "an exception is passed on unchanged" begin
     system, thrown = System(2), ErrorException("mine")
     fails = CachedMethod((_, _) -> throw(thrown))

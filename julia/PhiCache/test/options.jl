@@ -1,7 +1,8 @@
 # What a constructor does not take, it says in one line.
 
 @testset "an option that does not exist, or has the wrong type, is named" begin
-    system = Subsystem(Fingerprint(rand(4, 2), trues(2, 2), "options"), [0, 0], 1:2)
+    network = Fingerprint(rand(4, 2), trues(2, 2), "options")
+    system = Subsystem(network, [0, 0], 1:2)
     makers = ((DictCache, (; options...) -> DictCache(; options...)),
               (DictCache, (; options...) -> DictCache{Int}(fingerprint(system), "role"; options...)),
               (RedisCache, (; options...) -> RedisCache{Int}(; options...)),
@@ -13,7 +14,7 @@
               (MICECache, (; options...) -> MICECache{Int}(system; options...)),
               (Memo, (; options...) -> Memo(abs; options...)),
               (CachedMethod, (; options...) -> CachedMethod(abs; options...)),
-              (Subsystem, (; options...) -> Subsystem(Fingerprint(rand(4, 2), trues(2, 2), "options"), [0, 0], 1:2; options...)))
+              (Subsystem, (; options...) -> Subsystem(network, [0, 0], 1:2; options...)))
     for (T, make) in makers
         message = message_of(() -> make(maxbytes=1))
         @test startswith(message, "$(nameof(T)) has no option maxbytes; its options are ") && !occursin('\n', message)
@@ -21,7 +22,8 @@
         message = message_of(() -> make(name=:symbol))
         @test message == "$(nameof(T)): the option name is :symbol, of type Symbol; expected text"
     end
-    for (option, value) in (:max_bytes => 1e9, :max_bytes => true, :on_full => "evict", :verify_every => "2", :config => 1)
+    for (option, value) in (:max_bytes => 1e9, :max_bytes => true, :on_full => "evict", :verify_every => "2",
+                            :config => 1)
         @test occursin("the option $option is $(repr(value)), of type", message_of(() -> DictCache(; option => value)))
     end
     for (option, value) in (:ttl => "1", :lease => "1", :server_errors => 1, :scan_timeout => nothing)
@@ -52,11 +54,16 @@ end
 @testset "a constructor that does not exist is answered with those that do" begin
     for (make, expected) in (
         (() -> DictCache("x"), "there is no DictCache(::String); expected DictCache{V}(; options...)"),
-        (() -> DictCache{Int}("x", 1), "expected DictCache{V}(; options...)"), (() -> DiskCache(), "expected DiskCache{V}(context"),
-        (() -> DiskCache{Int}(5), "expected DiskCache{V}(context"), (() -> RedisCache("x"), "expected RedisCache{V}(; options...)"),
-        (() -> PurviewCache(1), "expected PurviewCache(; options...)"), (() -> MICECache(), "expected MICECache{P}(subsystem"),
-        (() -> MICECache(DictCache()), "expected MICECache{P}(subsystem"), (() -> Memo(), "expected Memo(f; options...)"),
-        (() -> CachedMethod(), "expected CachedMethod(f; options...)"), (() -> Config("x"), "expected Config(; settings...)"),
+        (() -> DictCache{Int}("x", 1), "expected DictCache{V}(; options...)"),
+        (() -> DiskCache(), "expected DiskCache{V}(context"),
+        (() -> DiskCache{Int}(5), "expected DiskCache{V}(context"),
+        (() -> RedisCache("x"), "expected RedisCache{V}(; options...)"),
+        (() -> PurviewCache(1), "expected PurviewCache(; options...)"),
+        (() -> MICECache(), "expected MICECache{P}(subsystem"),
+        (() -> MICECache(DictCache()), "expected MICECache{P}(subsystem"),
+        (() -> Memo(), "expected Memo(f; options...)"),
+        (() -> CachedMethod(), "expected CachedMethod(f; options...)"),
+        (() -> Config("x"), "expected Config(; settings...)"),
         (() -> Mice(1, 2), "expected Mice(direction"), (() -> NodeSet("a"), "the node is 'a', of type Char"),
         (() -> NodeSet(1.5), "the node is 1.5, of type Float64; expected an integer, 1 to 64"),
         (() -> NodeSet(mask=-1), "the mask is -1"))
@@ -66,9 +73,10 @@ end
 
 @testset "a setting of the wrong type is named" begin
     config = Config()
-    for (name, value) in (:cache_repertoires => 2, :maximum_memory_percent => "30", :redis_timeout => "1", :redis_url => 5,
-                          :disk_directory => 5, :on_full => "evict")
-        @test occursin("the setting $name is $(repr(value)), of type", message_of(() -> setproperty!(config, name, value)))
+    for (name, value) in (:cache_repertoires => 2, :maximum_memory_percent => "30", :redis_timeout => "1",
+                          :redis_url => 5, :disk_directory => 5, :on_full => "evict")
+        message = message_of(() -> setproperty!(config, name, value))
+        @test occursin("the setting $name is $(repr(value)), of type", message)
     end
     message = message_of(() -> config.redis_login = "secret")
     @test occursin("expected a tuple (user, password)", message) && !occursin("secret", message)

@@ -67,15 +67,18 @@ function test_redis(server)
         @test get!(compute, cache, "key") == get!(compute, other, "key") == [1]
         @test memoize!(view -> view .= 1:3, cache, "in place", 3) == other["in place"] == 1:3
         @test_throws ErrorException get!(() -> error("its own"), cache, "fails")
-        memo = Memo(n -> [n, n]; cache=cache, prefix="twice")
-        @test memo(5) == [5, 5] && Memo(n -> [0]; cache=other, prefix="twice")(5) == [5, 5]
+        twice(n) = (calls += 1; [n, n])
+        memo = Memo(twice; cache=cache, prefix="twice")
+        @test memo(5) == Memo(twice; cache=other, prefix="twice")(5) == [5, 5]
+        # Another function, on another handle of the same values.
+        @test status_of(() -> Memo(n -> [0]; cache=other, prefix="twice")) == PhiCache.ERROR_INVALID_ARGUMENT
         # Values of another type are not found.
         numbers = RedisCache{Int}(config=config)
-        @test Memo(n -> n; cache=numbers, prefix="twice")(5) == 5 && Memo(n -> [0]; cache=cache, prefix="again")(5) == [0]
+        @test Memo(n -> n; cache=numbers, prefix="twice")(5) == 5
         @test get_many(cache, ["key", "unknown"]) == [[1], nothing]
         @test set_many!(cache, ["many" => [7], "more" => Int[]]) == [PhiCache.OK, PhiCache.OK]
         @test other["many"] == [7]
-        @test calls == 1
+        @test calls == 2
         empty!(cache)
     end
 

@@ -44,7 +44,8 @@ end
     config = Config(redis_url="redis://localhost:1")
     remote = RedisCache{Float64}(network, role; config=config)
     @test_throws ArgumentError RedisCache{Int}(network, role; config=config)
-    @test RedisCache{Int}(network, role; config=Config(redis_url="redis://localhost:1", redis_namespace="other")) isa RedisCache
+    elsewhere = Config(redis_url="redis://localhost:1", redis_namespace="other")
+    @test RedisCache{Int}(network, role; config=elsewhere) isa RedisCache
     system = Subsystem(network, [1, 0, 0], 1:3)
     mice = MICECache{Float64}(system; config=config, kind=:redis)
     @test_throws ArgumentError MICECache{Int}(system; config=config, kind=:redis)
@@ -69,7 +70,8 @@ mktempdir() do directory
         @test_throws ArgumentError open_cache(Int; read_only=true)
         # Also in another process.
         program = """using PhiCache
-                     try DiskCache{Int}("squares, version 1"; directory="$directory") catch error; print(error.msg) end"""
+                     try DiskCache{Int}("squares, version 1"; directory="$directory")
+                     catch error; print(error.msg) end"""
         @test read(julia("-e", program), String) == message
         cache = open_cache(Float64)
         @test cache["key"] == 1.5
@@ -81,8 +83,33 @@ mktempdir() do directory
         close(cache)
         @test_throws ArgumentError open_cache(Float64)
         @test open_cache(Float64, "squares, version 2") isa DiskCache
-        disk_remove(first(item.fingerprint for item in disk_list(Config(disk_directory=directory))), Config(disk_directory=directory))
+        config = Config(disk_directory=directory)
+        foreach(item -> disk_remove(item.fingerprint, config), disk_list(config))
         @test open_cache(Float64) isa DiskCache
+    end
+
+    @testset "a cache without values keeps its type while another process has it open" begin
+        program = """using PhiCache
+                     cache = DiskCache{Float64}("in use"; directory="$directory")
+                     println("open"); readline(); cache["key"] = 1.5; println("stored"); readline()"""
+        process = open(julia("-e", program), "r+")
+        @test readline(process) == "open"
+        @test occursin("wait until the other process", message_of(() -> open_cache(Int, "in use")))
+        println(process)
+        @test readline(process) == "stored"
+        @test occursin("change the version in its context", message_of(() -> open_cache(Int, "in use")))
+        close(open_cache(Float64, "in use"))
+        println(process)
+        wait(process)
+        # A file is closed with its handle, and is not another one in another process.
+        before = length(readdir("/proc/self/fd"))
+        for _ in 1:3
+            cache = open_cache(Float64, "in use")
+            @test !isopen(sent(cache).type_file)
+            close(cache)
+            @test !isopen(cache.type_file)
+        end
+        @test length(readdir("/proc/self/fd")) <= before
     end
 
     @testset "identities and roles, and MICE, too" begin
@@ -100,6 +127,17 @@ mktempdir() do directory
         @test MICECache{Float64}(system; kind=:disk, directory=directory)["key"].payload == 1.5
     end
 
+    @testset "a context and its fingerprint name the same cache" begin
+        cache = open_cache(Float64, "named")
+        cache["key"] = 1.5
+        listed = disk_list(Config(disk_directory=directory))
+        identity = only(item.fingerprint for item in listed if item.context == "named")
+        @test_throws ArgumentError DiskCache{Int}(identity, "values"; directory=directory)
+        close(cache)
+        @test_throws ArgumentError DiskCache{Int}(identity, "values"; directory=directory)
+        @test DiskCache{Float64}(identity, "values"; directory=directory)["key"] == 1.5
+    end
+
     @testset "a type is its name and its layout" begin
         cache = open_cache(Shared.Point, "points")
         cache["key"] = Shared.Point(1.0, 2.0)
@@ -110,9 +148,10 @@ mktempdir() do directory
         cache["key"] = [Shared.red]
         close(cache)
         @test_throws ArgumentError open_cache(Vector{Edited.Color}, "colors")
-        @test PhiCache.layout(Array{Float64,3}) == "Array{Float64,3}" && PhiCache.layout(Tuple{Int,Bool}) == "Tuple{Int64,Bool}"
+        @test PhiCache.layout(Array{Float64,3}) == "Array{Float64,3}"
+        @test PhiCache.layout(Tuple{Int,Bool}) == "Tuple{Int64,Bool}"
         @test PhiCache.layout(Complex{Float64}) == "Complex{Float64}(re::Float64, im::Float64)"
-        @test PhiCache.layout(Mice{Any}) == "Mice{Any}"
+        @test PhiCache.layout(Mice{Any}) == "Mice{Any}" && PhiCache.layout(Mice{Float64}) == "Mice{Float64}"
     end
 
     @testset "a directory that cannot be written to is used nevertheless" begin
@@ -130,16 +169,17 @@ mktempdir() do directory
         cache = DictCache{Float64}()
         cache["key"] = 1.5
         save_cache(cache, file, "version 1")
-        for use in (() -> load_cache!(DictCache{Int}(), file, "version 1"), () -> DiskCache{Int}("version 1"; file=file),
-                    () -> load_cache!(DictCache(), file, "version 1"))
+        for use in (() -> load_cache!(DictCache{Int}(), file, "version 1"),
+                    () -> DiskCache{Int}("version 1"; file=file), () -> load_cache!(DictCache(), file, "version 1"))
             error = try use() catch error; error end
             @test error isa PhiCacheError && error.status == PhiCache.ERROR_INVALID_ARGUMENT
             @test occursin("\"version 1 (Julia: Float64)\"", error.message)
         end
         @test load_cache!(DictCache{Float64}(), file, "version 1").loaded == 1
         # A file of another language has the context as it is.
-        PhiCache.check(PhiCache.@c phicache_cache_save(cache::Ptr{PhiCache.CView}, file::Cstring,
-                                                       "version 1"::PhiCache.CBytes, Ref(UInt64(0))::Ptr{UInt64})::Int32)
+        PhiCache.check(PhiCache.@c phicache_cache_save(
+            cache::Ptr{PhiCache.CView}, file::Cstring, "version 1"::PhiCache.CBytes,
+            Ref(UInt64(0))::Ptr{UInt64})::Int32)
         @test describe_saved(file).context == "version 1"
         @test load_cache!(DictCache{Float64}(), file, "version 1").loaded == 1
         @test DiskCache{Float64}("version 1"; file=file)["key"] == 1.5

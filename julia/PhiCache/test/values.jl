@@ -54,8 +54,9 @@ end
     @test round_trip(Vector{Float64}, view([1.0, 2.0, 3.0], 2:3)) == [2.0, 3.0]
     @test round_trip(Float64, 3) === 3.0
     cache = DictCache{Vector{Float64}}()
-    @test message_of(() -> cache["key"] = "text") == "the value is \"text\", of type String, which cannot be converted to " *
-                                                  "Array{Float64,1}, the type of the cached values"
+    @test message_of(() -> cache["key"] = "text") ==
+          "the value is \"text\", of type String, which cannot be converted to Array{Float64,1}, the type " *
+          "of the cached values"
     @test_throws ArgumentError DictCache{Int}()["key"] = 1.5
     @test_throws ArgumentError get!(() -> "text", cache, "key")
     @test_throws ArgumentError Memo(x -> "text"; returns=Int)(1)
