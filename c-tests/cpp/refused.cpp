@@ -267,6 +267,18 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)memo(1);
 #elif CASE == 93  // values or constant references
     phicache::method method{"phi", [](analysis&, std::vector<int>& changed) { return changed.size(); }};
+#elif CASE == 94  // use_key_of_or_bytes_of
+    cache.set(no_element(), 1);
+#elif CASE == 95  // use_key_of_or_bytes_of
+    (void)cache.memoize<double>(std::make_tuple(1, 2), [] { return 0.5; });
+#elif CASE == 96  // use_key_of_or_bytes_of
+    (void)cache.get<int>(std::vector<std::string>{"a"});
+#elif CASE == 97  // it needs a context
+    phicache::disk_cache disk;
+    (void)disk;
+#elif CASE == 98  // the context comes before the options
+    phicache::disk_cache disk{phicache::cache_options()};
+    (void)disk;
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

@@ -18,6 +18,8 @@
 
 PHICACHE_HPP_BEGIN
 
+class bytes;
+
 namespace detail {
 
 template <class T>
@@ -123,6 +125,14 @@ template <class T>
 inline constexpr bool is_plain_object =
     is_plain<T> && !std::is_array_v<T> && (std::is_void_v<element_t<T>> || is_std_array<T>::value);
 
+template <class T, class = void>
+inline constexpr bool converts_to_bytes = std::is_base_of_v<bytes, T> || std::is_convertible_v<const T&, const char*>;
+template <class T>
+inline constexpr bool converts_to_bytes<T, std::void_t<decltype(std::declval<const T&>().operator bytes())>> = true;
+/// Objects that are not taken for bytes.
+template <class T>
+inline constexpr bool is_no_bytes = std::is_class_v<T> && !is_plain_range<T> && !converts_to_bytes<T>;
+
 }  // namespace detail
 
 template <class T>
@@ -144,6 +154,10 @@ public:
     /// A number is neither text nor a range; `bytes_of(number)` has its bytes, and `key` the key of arguments.
     template <class Number, std::enable_if_t<std::is_arithmetic_v<Number> || std::is_enum_v<Number>, int> = 0>
     bytes(Number use_bytes_of_or_key) = delete;
+    /// A struct, tuple or container of containers is no range of bytes: as a key it is `key::of(object)`, or
+    /// `bytes_of(object)` if it is a trivially copyable struct without padding.
+    template <class Object, std::enable_if_t<detail::is_no_bytes<Object>, int> = 0>
+    bytes(const Object& use_key_of_or_bytes_of) = delete;
     constexpr bytes(phicache_bytes raw) noexcept : raw_(raw) {}
     /// The elements of a contiguous range.
     template <class Range, std::enable_if_t<detail::is_plain_range<Range> && !detail::is_char_array<Range>, int> = 0>
