@@ -209,6 +209,21 @@ void types_of_the_standard_library_are_values() {
     CHECK(mice.get("key")->payload_as<std::vector<numbers>>() == repertoires);
 }
 
+/// A view in a range is added as what it shows, not as an address.
+void views_are_added_as_text() {
+    const std::string text = "one two";
+    const std::vector<std::string_view> views{std::string_view(text).substr(0, 3), std::string_view(text).substr(4)};
+    phicache::value_writer size;
+    size.add(views);
+    std::vector<std::uint8_t> room(size.size());
+    phicache::value_writer out(room.data(), room.size());
+    out.add(views);
+    CHECK(out.is_complete());
+    phicache::value_reader in{bytes(room)};
+    CHECK(in.read<std::vector<std::string>>() == std::vector<std::string>({"one", "two"}));
+    CHECK(in.is_complete());
+}
+
 /// Bytes of other values, and all beginnings of the right ones.
 void their_bytes_are_checked() {
     phicache::dict_cache cache;
@@ -457,6 +472,7 @@ int main() {
     RUN(it_is_one_entry_of_its_parts);
     RUN(memos_and_methods_return_it);
     RUN(types_of_the_standard_library_are_values);
+    RUN(views_are_added_as_text);
     RUN(their_bytes_are_checked);
     RUN(a_mice_may_have_a_payload_of_several_parts);
     RUN(bytes_that_do_not_fit_are_an_error);

@@ -1,4 +1,5 @@
 /// refused.cpp: code that must not compile. Each case is one mistake, with a part of the expected message.
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <memory>
@@ -29,6 +30,10 @@ struct only_read {
 };
 struct elsewhere {
     std::string text;
+};
+struct without_default {
+    explicit without_default(int n) : number(n) {}
+    int number;
 };
 [[maybe_unused]] static void add_to_value(phicache::value_writer& out, const only_written& x) { out.add(x.text); }
 [[maybe_unused]] static void read_from_value(phicache::value_reader& in, only_read& x) { in.read(x.text); }
@@ -187,7 +192,7 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)memo(1);
 #elif CASE == 66  // into a struct of your own
     cache.memoize<std::unique_ptr<int>>("key", [] { return std::make_unique<int>(1); });
-#elif CASE == 67  // or T is a pointer or a view
+#elif CASE == 67  // or T is no value
     (void)cache.memoize<std::string_view>("key", [] { return std::string("text"); });
 #elif CASE == 68  // returns nothing
     phicache::memo memo{[](int) {}};
@@ -267,6 +272,34 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)memo(1);
 #elif CASE == 93  // values or constant references
     phicache::method method{"phi", [](analysis&, std::vector<int>& changed) { return changed.size(); }};
+#elif CASE == 94  // use_key_of_or_bytes_of
+    cache.set(no_element(), 1);
+#elif CASE == 95  // use_key_of_or_bytes_of
+    (void)cache.memoize<double>(std::make_tuple(1, 2), [] { return 0.5; });
+#elif CASE == 96  // use_key_of_or_bytes_of
+    (void)cache.get<int>(std::vector<std::string>{"a"});
+#elif CASE == 97  // it needs a context
+    phicache::disk_cache disk;
+    (void)disk;
+#elif CASE == 98  // the context comes before the options
+    phicache::disk_cache disk{phicache::cache_options()};
+    (void)disk;
+#elif CASE == 99  // no pointer and no view
+    cache.set("key", std::vector<std::string_view>{"text"});
+#elif CASE == 100  // no pointer and no view
+    (void)cache.get<std::array<const char*, 2>>("key");
+#elif CASE == 101  // no pointer and no view
+    cache.memoize("key", [] { return std::optional<std::string_view>("text"); });
+#elif CASE == 102  // no pointer and no view
+    (void)phicache::bytes_of(std::array<int*, 1>());
+#elif CASE == 103  // It has a default constructor
+    phicache::memo memo{[](int n) { return apart::without_default(n); }};
+    (void)memo(1);
+#elif CASE == 104  // It has a default constructor
+    (void)cache.get<apart::without_default>("key");
+#elif CASE == 105  // It has a default constructor
+    (void)cache.memoize<std::vector<apart::without_default>>(
+        "key", [] { return std::vector<apart::without_default>(1, apart::without_default(1)); });
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

@@ -18,6 +18,8 @@
 
 PHICACHE_HPP_BEGIN
 
+class bytes;
+
 namespace detail {
 
 template <class T>
@@ -27,11 +29,6 @@ template <class>
 inline constexpr bool always_false = false;
 /// In place of code for types that a static_assert elsewhere has refused, so that there is one message.
 [[noreturn]] inline void refused() noexcept { std::abort(); }
-
-/// Types that can be copied as bytes without losing their meaning: trivially copyable, and not an address.
-template <class T>
-inline constexpr bool is_plain = std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> &&
-                                 !std::is_member_pointer_v<T> && !std::is_null_pointer_v<T>;
 
 /// The element type of a contiguous range (std::vector, std::string, std::span, an array, …); void for other types.
 template <class R, class = void>
@@ -46,9 +43,6 @@ struct element<
 template <class R>
 using element_t = typename element<R>::type;
 
-/// A contiguous range of plain elements.
-template <class R>
-inline constexpr bool is_plain_range = is_plain<element_t<R>>;
 template <class R>
 inline constexpr bool is_char_array = std::is_array_v<R> && std::is_same_v<element_t<R>, char>;
 
@@ -118,10 +112,53 @@ bool emplace_alternative(Variant& variant, std::size_t index, const Use& use) {
     }
 }
 
+/// Whether a T is an address or a view, or consists of them: its bytes are not what it means. Of a struct nothing is
+/// known.
+template <class T>
+constexpr bool has_address() noexcept;
+template <class T>
+struct is_address : std::bool_constant<has_address<T>()> {};
+template <template <class> class Is, class T, class = std::make_index_sequence<std::tuple_size<T>::value>>
+inline constexpr bool any_element = false;
+template <template <class> class Is, class T, std::size_t... I>
+inline constexpr bool any_element<Is, T, std::index_sequence<I...>> =
+    (Is<remove_cvref<std::tuple_element_t<I, T>>>::value || ...);
+template <class T>
+constexpr bool has_address() noexcept {
+    if constexpr (std::is_scalar_v<T>) {
+        return std::is_pointer_v<T> || std::is_member_pointer_v<T> || std::is_null_pointer_v<T>;
+    } else if constexpr (std::is_array_v<T> || is_std_array<T>::value) {
+        return is_address<element_t<T>>::value;
+    } else if constexpr (is_optional<T>::value) {
+        return is_address<typename T::value_type>::value;
+    } else if constexpr (is_variant<T>::value) {
+        return any_element<is_address, alternatives_t<T>>;
+    } else if constexpr (is_tuple<T>::value) {
+        return any_element<is_address, T>;
+    } else {
+        return !std::is_void_v<element_t<T>>;
+    }
+}
+
+/// Types that can be copied as bytes without losing their meaning.
+template <class T>
+inline constexpr bool is_plain = std::is_trivially_copyable_v<T> && !has_address<T>();
+
+/// A contiguous range of plain elements.
+template <class R>
+inline constexpr bool is_plain_range = is_plain<element_t<R>>;
+
 /// Types that own their bytes: not std::string_view or std::span, which are trivially copyable too.
 template <class T>
-inline constexpr bool is_plain_object =
-    is_plain<T> && !std::is_array_v<T> && (std::is_void_v<element_t<T>> || is_std_array<T>::value);
+inline constexpr bool is_plain_object = is_plain<T> && !std::is_array_v<T>;
+
+template <class T, class = void>
+inline constexpr bool converts_to_bytes = std::is_base_of_v<bytes, T> || std::is_convertible_v<const T&, const char*>;
+template <class T>
+inline constexpr bool converts_to_bytes<T, std::void_t<decltype(std::declval<const T&>().operator bytes())>> = true;
+/// Objects that are not taken for bytes.
+template <class T>
+inline constexpr bool is_no_bytes = std::is_class_v<T> && !is_plain_range<T> && !converts_to_bytes<T>;
 
 }  // namespace detail
 
@@ -144,6 +181,10 @@ public:
     /// A number is neither text nor a range; `bytes_of(number)` has its bytes, and `key` the key of arguments.
     template <class Number, std::enable_if_t<std::is_arithmetic_v<Number> || std::is_enum_v<Number>, int> = 0>
     bytes(Number use_bytes_of_or_key) = delete;
+    /// A struct, tuple or container of containers is no range of bytes: as a key it is `key::of(object)`, or
+    /// `bytes_of(object)` if it is a trivially copyable struct without padding.
+    template <class Object, std::enable_if_t<detail::is_no_bytes<Object>, int> = 0>
+    bytes(const Object& use_key_of_or_bytes_of) = delete;
     constexpr bytes(phicache_bytes raw) noexcept : raw_(raw) {}
     /// The elements of a contiguous range.
     template <class Range, std::enable_if_t<detail::is_plain_range<Range> && !detail::is_char_array<Range>, int> = 0>

@@ -51,6 +51,8 @@ public:
     using owner::owner;
     disk_cache(disk_cache&&) noexcept = default;
     disk_cache& operator=(disk_cache&&) noexcept = default;
+    disk_cache() = delete;  // it needs a context
+    explicit disk_cache(const cache_options&, config_ref = {}) = delete;  // the context comes before the options
     disk_cache(const disk_cache&) = delete;  // said here too, so that the message is short
     disk_cache& operator=(const disk_cache&) = delete;
     /// The cache of a context: what the values are and how they are computed (algorithm, settings, version). Change the

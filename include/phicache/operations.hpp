@@ -33,7 +33,7 @@ phicache_status as_any(Handle* cache, phicache_cache** out) noexcept {
 }
 
 #define PHICACHE_HPP_READS_BACK \
-    "the function returns another type than the T of memoize<T>, or T is a pointer or a view"
+    "the function returns another type than the T of memoize<T>, or T is no value: " PHICACHE_HPP_VALUES
 
 /// The status of a call that returns OK or MISS, as a bool.
 inline expected<bool> found(phicache_status code) noexcept {
@@ -53,7 +53,11 @@ template <class T, class Handle>
     const std::optional<value> pinned =
         look_up<value>([=](phicache_value* out) { return c_functions<Handle>::get(cache, key, out); });
     std::optional<T> copied;
-    if (pinned && !reader<T>::read(*pinned, copied.emplace())) raise_wrong_size();
+    if constexpr (is_value<T>::value) {
+        if (pinned && !reader<T>::read(*pinned, copied.emplace())) raise_wrong_size();
+    } else {
+        static_assert(is_value<T>::value, PHICACHE_HPP_VALUES);
+    }
     return copied;
 }
 /// @copydoc get_in
@@ -63,7 +67,11 @@ template <class T, class Handle>
         try_look_up<value>([=](phicache_value* out) { return c_functions<Handle>::get(cache, key, out); });
     if (!pinned) return pinned.error();
     expected<std::optional<T>> copied(std::in_place);
-    if (*pinned && !reader<T>::read(**pinned, copied->emplace())) copied = wrong_size();
+    if constexpr (is_value<T>::value) {
+        if (*pinned && !reader<T>::read(**pinned, copied->emplace())) copied = wrong_size();
+    } else {
+        static_assert(is_value<T>::value, PHICACHE_HPP_VALUES);
+    }
     return copied;
 }
 
@@ -449,7 +457,8 @@ private:
     /// Plain types, except those that are constructible from anything: they would be constructed from `copied_value`.
     template <class T>
     static constexpr bool copies_in_place =
-        detail::is_plain_object<T> && !detail::is_gathered<T> && !std::is_constructible_v<T, detail::filled_by_c>;
+        detail::is_plain_object<T> && detail::is_value<T>::value && !detail::is_gathered<T> &&
+        !std::is_constructible_v<T, detail::filled_by_c>;
 
     /// Converts to a copy of the value of a key: an optional that is constructed from this lets C copy into the object
     /// that the caller receives.
@@ -460,7 +469,6 @@ private:
         phicache_status& code;
 
         operator T() const {
-            static_assert(std::is_default_constructible_v<T>, "the requested type needs a default constructor");
             T object;
             std::size_t len;
             void* const buffer = __builtin_addressof(object);

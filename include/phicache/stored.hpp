@@ -81,12 +81,14 @@ constexpr bool consists_of_values() noexcept {
 }
 template <class T>
 constexpr bool reads_and_writes() noexcept {
-    if constexpr (has_parts<T>::value || has_reader<T>::value) {
+    if constexpr (!std::is_default_constructible_v<T>) {
+        return false;
+    } else if constexpr (has_parts<T>::value || has_reader<T>::value) {
         return has_parts<T>::value && has_reader<T>::value;
     } else if constexpr (is_plain_object<T>) {
         return true;
     } else if constexpr (is_plain_sequence<T>) {
-        return is_container<T>::value;
+        return is_container<T>::value && std::is_default_constructible_v<element_t<T>>;
     } else {
         return consists_of_values<T>();
     }
@@ -107,11 +109,11 @@ template <class T>
 inline constexpr bool is_gathered = has_several_parts<remove_cvref<T>>();
 
 /// What to do with a type that is no value.
-#define PHICACHE_HPP_VALUES                                                                                           \
-    "a value is a trivially copyable object that is no pointer and no view, text, or a container, std::optional, "    \
-    "pair, tuple or variant of values; or its type has add_to_value(phicache::value_writer&, const T&) and "          \
-    "read_from_value(phicache::value_reader&, T&) in the namespace of T. Put a type that is not yours into a "        \
-    "struct of your own"
+#define PHICACHE_HPP_VALUES                                                                                            \
+    "a value is a trivially copyable object that is no pointer and no view, text, or a container, std::optional, "     \
+    "pair, tuple or variant of values; or its type has add_to_value(phicache::value_writer&, const T&) and "           \
+    "read_from_value(phicache::value_reader&, T&) in the namespace of T. It has a default constructor. Put a type "    \
+    "that is not yours into a struct of your own"
 
 /// A vector or string of elements that are copied from bytes: once, without zeroing them first.
 template <class T>
@@ -393,7 +395,6 @@ inline constexpr bool is_copied_whole<T, std::void_t<decltype(&reader<T>::copy)>
 /// Stored bytes as a T; fails if they do not fit.
 template <class T>
 expected<T> read_as(bytes stored) {
-    static_assert(std::is_default_constructible_v<T>, "the requested type needs a default constructor");
     if constexpr (!is_value<T>::value) {
         static_assert(is_value<T>::value, PHICACHE_HPP_VALUES);
         refused();
@@ -413,7 +414,6 @@ expected<T> read_as(bytes stored) {
 /// @copydoc read_as
 template <class T>
 T read_or_raise(bytes stored) {
-    static_assert(std::is_default_constructible_v<T>, "the requested type needs a default constructor");
     if constexpr (!is_value<T>::value) {
         static_assert(is_value<T>::value, PHICACHE_HPP_VALUES);
         refused();
