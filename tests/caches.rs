@@ -211,6 +211,12 @@ fn holders_of_an_identity_share_one_cache_until_the_last_is_freed() {
     assert!(cache_a.is_same(&cache_b) && !cache_a.is_same(&other_role) && !cache_a.is_same(&other_system));
     assert!(shared_dict(Config::new().unwrap(), Options::default(), None, one, "repertoires").is_err());
     assert!(shared_dict(config.clone(), Options::default(), Some("name"), one, "repertoires").is_err());
+    for options in [
+        Options { max_bytes: Some(1 << 20), ..Options::default() },
+        Options { on_full: OnFull::Evict, ..Options::default() },
+    ] {
+        assert!(shared_dict(config.clone(), options, None, one, "repertoires").is_err());
+    }
     cache_a.set(b"k", b"v").unwrap().unwrap();
     drop(holder_a);
     let (cache_c, holder_c) = get(one, "repertoires");

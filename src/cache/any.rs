@@ -407,7 +407,7 @@ impl Cache {
     pub(super) fn has_options(&self, options: &Options) -> bool {
         match self {
             Cache::Disk(cache) => cache.has_options(options),
-            here => each!(here, near cache => cache.max_bytes() == options.max_bytes.unwrap_or(u64::MAX)),
+            here => each!(here, near cache => cache.has_options(options)),
         }
     }
 

@@ -786,6 +786,11 @@ impl<P: Policy> LocalCache<P> {
         self.max_bytes
     }
 
+    /// Whether a cache made with these options would be full when this one is, and do the same then.
+    pub(super) fn has_options(&self, options: &Options) -> bool {
+        self.max_bytes == options.max_bytes.unwrap_or(u64::MAX) && self.on_full == options.on_full
+    }
+
     /// The verifier of its hits, in verified mode.
     pub(super) fn verifier(&self) -> Option<&Verifier> {
         self.verifier.as_deref()

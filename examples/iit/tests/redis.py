@@ -86,7 +86,8 @@ def a_dead_server_changes_nothing(check, program, network):
     check(report["computed"]["uncut_mice"] == len(expected["mice"]), "without a server", report["computed"])
     text = subprocess.run([program, network, "--cache", "redis", "--redis-url", url], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=600)
-    for words in f"phi = {expected['phi']}", "redis, reuse cuts", "1 request failed", "the last failure: GET at 127.0.0.1:1":
+    for words in (f"phi = {expected['phi']}", "redis, reuse cuts", "1 request failed",
+                  "the last failure: GET at 127.0.0.1:1"):
         check(words in text.stdout.decode(), "missing without a server:", words)
     check(text.returncode == 0 and b"hunter2" not in text.stdout + text.stderr, "without a server", text)
 
