@@ -1,4 +1,5 @@
 /// refused.cpp: code that must not compile. Each case is one mistake, with a part of the expected message.
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <memory>
@@ -267,6 +268,24 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)memo(1);
 #elif CASE == 93  // values or constant references
     phicache::method method{"phi", [](analysis&, std::vector<int>& changed) { return changed.size(); }};
+#elif CASE == 94  // explicit constructor
+    (void)cache.memoize<double>({"iron", 2}, [] { return 0.5; });
+#elif CASE == 95  // explicit constructor
+    (void)cache.get({"iron", sizeof number});
+#elif CASE == 96  // use_a_span_of_elements
+    const std::vector<double> numbers(3);
+    (void)cache.get(phicache::bytes(numbers.data(), numbers.size()));
+#elif CASE == 97  // use_a_span_of_elements
+    const std::vector<double> numbers(3);
+    cache.set({numbers.data(), numbers.size()}, number);
+#elif CASE == 98  // elements_are_no_bytes
+    (void)cache.get(std::vector<std::string_view>{"iron"});
+#elif CASE == 99  // elements_are_no_bytes
+    (void)cache.memoize<double>(std::vector<std::string>{"iron"}, [] { return 0.5; });
+#elif CASE == 100  // no pointer and no view
+    cache.set("key", std::array<std::string_view, 1>{"iron"});
+#elif CASE == 101  // no pointer and no view
+    (void)cache.get<std::vector<phicache::span<const double>>>("key");
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

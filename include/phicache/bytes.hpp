@@ -46,9 +46,6 @@ struct element<
 template <class R>
 using element_t = typename element<R>::type;
 
-/// A contiguous range of plain elements.
-template <class R>
-inline constexpr bool is_plain_range = is_plain<element_t<R>>;
 template <class R>
 inline constexpr bool is_char_array = std::is_array_v<R> && std::is_same_v<element_t<R>, char>;
 
@@ -56,6 +53,22 @@ template <class T>
 struct is_std_array : std::false_type {};
 template <class T, std::size_t N>
 struct is_std_array<std::array<T, N>> : std::true_type {};
+
+/// Plain types that own their bytes, as do arrays of them: not std::string_view or std::span, which are trivially
+/// copyable too.
+template <class T>
+constexpr bool owns_its_bytes() noexcept {
+    if constexpr (std::is_void_v<element_t<T>>) {
+        return is_plain<T>;
+    } else if constexpr (std::is_array_v<T> || is_std_array<T>::value) {
+        return is_plain<T> && owns_its_bytes<element_t<T>>();
+    } else {
+        return false;
+    }
+}
+/// A contiguous range of such elements.
+template <class R>
+inline constexpr bool is_plain_range = owns_its_bytes<element_t<R>>();
 
 template <class T, class = void>
 struct is_range : std::false_type {};
@@ -118,10 +131,9 @@ bool emplace_alternative(Variant& variant, std::size_t index, const Use& use) {
     }
 }
 
-/// Types that own their bytes: not std::string_view or std::span, which are trivially copyable too.
+/// Objects that are copied as bytes.
 template <class T>
-inline constexpr bool is_plain_object =
-    is_plain<T> && !std::is_array_v<T> && (std::is_void_v<element_t<T>> || is_std_array<T>::value);
+inline constexpr bool is_plain_object = !std::is_array_v<T> && owns_its_bytes<T>();
 
 }  // namespace detail
 
@@ -135,8 +147,12 @@ class span;
 class bytes {
 public:
     constexpr bytes() noexcept = default;
-    /// `size` bytes at `data`; `data` may be null when `size` is 0.
-    bytes(const void* data, std::size_t size) noexcept : raw_{static_cast<const std::uint8_t*>(data), size} {}
+    /// `size` bytes at `data`; `data` may be null when `size` is 0. Explicit, because the list `{"iron", 2}` in a call
+    /// is a key of two parts, and not the two bytes "ir".
+    explicit bytes(const void* data, std::size_t size) noexcept : raw_{static_cast<const std::uint8_t*>(data), size} {}
+    /// The size is a number of bytes, and not of elements: `span<const double>(data, count)` has the elements.
+    template <class T, std::enable_if_t<(sizeof(T) > 1), int> = 0>
+    bytes(const T* use_a_span_of_elements, std::size_t) = delete;
     /// NUL-terminated text, without the NUL. Must not be null.
     bytes(const char* text) noexcept : bytes(text, std::strlen(text)) {}
     /// A null pointer is not text.
@@ -147,7 +163,13 @@ public:
     constexpr bytes(phicache_bytes raw) noexcept : raw_(raw) {}
     /// The elements of a contiguous range.
     template <class Range, std::enable_if_t<detail::is_plain_range<Range> && !detail::is_char_array<Range>, int> = 0>
-    bytes(const Range& range) noexcept : bytes(std::data(range), std::size(range) * sizeof(detail::element_t<Range>)) {}
+    bytes(const Range& range) noexcept
+        : bytes(static_cast<const void*>(std::data(range)), std::size(range) * sizeof(detail::element_t<Range>)) {}
+    /// The bytes of pointers, views and strings are addresses; `key` and `value_writer` take what they refer to.
+    template <class Range,
+              std::enable_if_t<!detail::is_plain_range<Range> && !std::is_void_v<detail::element_t<Range>>, int> = 0,
+              int = 0>
+    bytes(const Range& elements_are_no_bytes_use_key) = delete;
 
     constexpr const std::uint8_t* data() const noexcept { return raw_.data; }
     constexpr std::size_t size() const noexcept { return raw_.len; }
@@ -177,7 +199,7 @@ template <class T>
 bytes bytes_of(const T& object) noexcept {
     static_assert(detail::is_plain_object<T>,
                   "bytes_of needs a trivially copyable object, no pointer and no view");
-    return bytes(__builtin_addressof(object), sizeof(T));
+    return bytes(static_cast<const void*>(__builtin_addressof(object)), sizeof(T));
 }
 
 /// Contiguous elements that the span does not own: C++20's std::span for C++17; std::span converts from it.

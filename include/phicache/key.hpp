@@ -372,7 +372,7 @@ public:
             lengths_[at++] = static_cast<std::uint32_t>(part.size());
         };
         add(bytes(first)), add(bytes(second)), (add(bytes(more)), ...);
-        parts_[at] = bytes(lengths_, at * sizeof lengths_[0]);
+        parts_[at] = bytes(span<const std::uint32_t>(lengths_, at));
     }
     key_parts(const key_parts&) = delete;
     key_parts& operator=(const key_parts&) = delete;
