@@ -252,7 +252,8 @@ namespace detail {
 inline failure wrong_size() noexcept {
     return failure(status::error_invalid_argument,
                    "the size of the stored value does not fit the requested type: read it as the type that was stored; if "
-                   "a memo or method has read it, give functions that share a cache different prefixes");
+                   "the type, its add_to_value or its read_from_value has changed, change the version in the prefix or "
+                   "context; give functions that share a cache different prefixes");
 }
 
 [[noreturn, gnu::cold, gnu::noinline]] inline void raise_wrong_size() { raise(wrong_size()); }
