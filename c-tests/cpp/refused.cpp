@@ -286,6 +286,14 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     cache.set("key", std::array<std::string_view, 1>{"iron"});
 #elif CASE == 101  // no pointer and no view
     (void)cache.get<std::vector<phicache::span<const double>>>("key");
+#elif CASE == 102  // use_bytes_of_or_key
+    (void)cache.memoize<double>(owns_memory{"iron"}, [] { return 0.5; });
+#elif CASE == 103  // use_bytes_of_or_key
+    cache.set(no_element{}, number);
+#elif CASE == 104  // use_bytes_of_or_key
+    (void)cache.get<double>(std::unordered_map<int, double>{{1, 0.5}});
+#elif CASE == 105  // use_bytes_of_or_key
+    (void)cache.contains(std::vector<bool>{true});
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

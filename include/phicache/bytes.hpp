@@ -139,6 +139,18 @@ inline constexpr bool is_plain_object = !std::is_array_v<T> && owns_its_bytes<T>
 
 template <class T>
 class span;
+class bytes;
+
+namespace detail {
+
+/// Objects that have neither elements in a row nor a conversion to bytes, such as a struct or a std::map.
+template <class T, class = void>
+inline constexpr bool is_no_bytes = std::is_class_v<T> && std::is_void_v<element_t<T>> &&
+                                    !std::is_convertible_v<const T&, phicache_bytes> && !std::is_base_of_v<bytes, T>;
+template <class T>
+inline constexpr bool is_no_bytes<T, std::void_t<decltype(std::declval<const T&>().operator bytes())>> = false;
+
+}  // namespace detail
 
 /// Bytes borrowed for a call: a key or a value going in. Converts from text, from any contiguous range of trivially
 /// copyable elements (std::string_view, std::vector<double>, std::span, std::array, …) and from pinned values;
@@ -170,6 +182,9 @@ public:
               std::enable_if_t<!detail::is_plain_range<Range> && !std::is_void_v<detail::element_t<Range>>, int> = 0,
               int = 0>
     bytes(const Range& elements_are_no_bytes_use_key) = delete;
+    /// `bytes_of(object)` has the bytes of a plain struct, and `key::of(object)` the key of a type with `add_to_key`.
+    template <class Object, std::enable_if_t<detail::is_no_bytes<Object>, int> = 0>
+    bytes(const Object& use_bytes_of_or_key) = delete;
 
     constexpr const std::uint8_t* data() const noexcept { return raw_.data; }
     constexpr std::size_t size() const noexcept { return raw_.len; }
