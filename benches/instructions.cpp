@@ -134,8 +134,9 @@ void memoize_one(World &world, std::size_t length) {
 // The distance between two arrays: by their bytes, in C and C++, and by memos of their doubles and of their bytes.
 void distance_in_c(World &world, std::size_t len) {
     const std::uint32_t lengths[2] = {std::uint32_t(8 * len), std::uint32_t(8 * len)};
-    const phicache_bytes parts[3] = {phicache::bytes(world.p.data(), 8 * len), phicache::bytes(world.q.data(), 8 * len),
-                                     phicache::bytes(lengths, sizeof lengths)};
+    const phicache_bytes parts[3] = {phicache::bytes(phicache::span<const double>(world.p.data(), len)),
+                                     phicache::bytes(phicache::span<const double>(world.q.data(), len)),
+                                     phicache::bytes(lengths)};
     phicache_value value;
     must(PHICACHE_OK == phicache_cache_memoize_parts(world.one_by_parts.handle(), parts, 3, compute_distance, nullptr,
                                                      nullptr, &value, nullptr));

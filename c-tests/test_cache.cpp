@@ -1,5 +1,7 @@
 /// test_cache.cpp: dict_cache and its view `cache`: lookups, outcomes, statistics, sharing, ownership.
 /// (Functions given to memoize are in test_memoize.cpp, types as bytes in test_values.cpp.)
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -159,6 +161,16 @@ void a_negative_time_is_named_as_one() {
     CHECK_MESSAGE("options->refresh_ms is -2, a negative time", phicache::disk_cache("context", refresh));
 }
 
+void a_negative_size_is_named_as_one() {
+    const int overflowed = std::numeric_limits<int>::min();  // 2 * 1024 * 1024 * 1024
+    const cache_options most = with([=](cache_options& o) { o.max_bytes = static_cast<std::uint64_t>(overflowed); });
+    CHECK_MESSAGE("options->max_bytes is -2147483648, a negative size", dict_cache(most));
+    CHECK_MESSAGE("options->max_bytes is -2147483648, a negative size", phicache::disk_cache("context", most));
+    CHECK_MESSAGE("options->max_bytes is -2147483648, a negative size", phicache::redis_cache(most));
+    const cache_options near = with([](cache_options& o) { o.near_bytes = static_cast<std::uint64_t>(-1); });
+    CHECK_MESSAGE("options->near_bytes is -1, a negative size", phicache::disk_cache("context", near));
+}
+
 void a_cache_keeps_its_configuration_alive() {
     std::optional<phicache::config> own(std::in_place);
     own->settings().set_maximum_memory_percent(0);
@@ -295,6 +307,7 @@ int main() {
     RUN(a_maximum_of_zero_percent_stores_nothing);
     RUN(an_option_without_effect_is_an_error);
     RUN(a_negative_time_is_named_as_one);
+    RUN(a_negative_size_is_named_as_one);
     RUN(a_cache_keeps_its_configuration_alive);
     RUN(a_name_is_for_one_live_cache);
     RUN(a_bad_key_is_an_error_with_the_library_message);

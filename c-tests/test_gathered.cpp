@@ -268,7 +268,8 @@ void bytes_that_do_not_fit_are_an_error() {
     std::string longer(bytes(whole).text());
     longer += '\0';
     cache.set("longer", longer);
-    CHECK_ERROR(status::error_invalid_argument, cache.get<iit::irreducible>("longer"));
+    CHECK_MESSAGE("its read_from_value has changed, change the version in the prefix or context",
+                  cache.get<iit::irreducible>("longer"));
     CHECK_ERROR(status::error_invalid_argument,
                 cache.memoize<iit::irreducible>("longer", []() -> iit::irreducible { throw 0; }));
     // A number of elements for which there is no memory.

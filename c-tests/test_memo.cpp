@@ -208,6 +208,9 @@ void memos_share_a_store_under_prefixes() {
     CHECK_MESSAGE("has the prefix \"one\"", memo{[](int n) { return n; }, options});
     CHECK_MESSAGE("such as one in each object of a class, share one memo, or use a method",
                   memo{[](int n) { return n; }, options});
+    memo_options without;
+    without.prefix = "one@1";
+    CHECK_MESSAGE("\"one@1\" has no effect on a memo without a cache", memo{[](int n) { return n; }, without});
     options.prefix = "other";
     other.emplace([](int n) { return n + 2; }, options);
     CHECK_INT((*one)(1), 2);

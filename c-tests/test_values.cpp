@@ -77,7 +77,7 @@ void views_are_stored_as_their_elements() {
     cache.set("span", phicache::span<const double>(numbers, 2));
     cache.set("text", "literal");
     cache.set("view", std::string_view("a view").substr(2));
-    cache.set("pointer", bytes(numbers, 8));
+    cache.set("pointer", bytes(static_cast<const void*>(numbers), 8));
     CHECK(cache.get<std::vector<double>>("array") == std::vector<double>({1, 2, 3}));
     CHECK(cache.get<std::vector<double>>("span") == std::vector<double>({1, 2}));
     CHECK(cache.get<std::string>("text") == std::string("literal"));

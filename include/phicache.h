@@ -3200,7 +3200,8 @@ phicache_status phicache_purview_cache_as_cache(phicache_purview_cache *cache, p
  * @param cache                   [nullable] The cache to use; its handle may be freed afterwards. NULL makes a private
  *                                dict cache.
  * @param prefix                  [nullable] Separates the values of several memos that use one cache. Two memos with
- *                                the same prefix on one cache are an error.
+ *                                the same prefix on one cache are an error, and so is a
+ *                                prefix without a cache.
  * @param out                     The memo. Free it with `phicache_memo_free`.
  */
 PHICACHE_MUST_USE

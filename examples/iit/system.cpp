@@ -137,8 +137,7 @@ double System::distance_between(Worker& worker, Direction direction, const doubl
     if (!expensive || !session_.caches || !session_.settings.caching.distances) return compute();
     worker.pair.assign(whole, whole + parts.size());
     worker.pair.insert(worker.pair.end(), parts.begin(), parts.end());
-    const phicache::bytes key(worker.pair.data(), worker.pair.size() * sizeof(double));
-    return session_.caches->distances->memoize<double>(key, compute);
+    return session_.caches->distances->memoize<double>(worker.pair, compute);
 }
 
 SmallPhi System::search_small_phi(Worker& worker, Direction direction, NodeSet mechanism, NodeSet purview) {

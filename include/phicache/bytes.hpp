@@ -172,8 +172,12 @@ class span;
 class bytes {
 public:
     constexpr bytes() noexcept = default;
-    /// `size` bytes at `data`; `data` may be null when `size` is 0.
-    bytes(const void* data, std::size_t size) noexcept : raw_{static_cast<const std::uint8_t*>(data), size} {}
+    /// `size` bytes at `data`; `data` may be null when `size` is 0. Explicit, because the list `{"iron", 2}` in a call
+    /// is a key of two parts, and not the two bytes "ir".
+    explicit bytes(const void* data, std::size_t size) noexcept : raw_{static_cast<const std::uint8_t*>(data), size} {}
+    /// The size is a number of bytes, and not of elements: `span<const double>(data, count)` has the elements.
+    template <class T, std::enable_if_t<(sizeof(T) > 1), int> = 0>
+    bytes(const T* use_a_span_of_elements, std::size_t) = delete;
     /// NUL-terminated text, without the NUL. Must not be null.
     bytes(const char* text) noexcept : bytes(text, std::strlen(text)) {}
     /// A null pointer is not text.
@@ -188,7 +192,8 @@ public:
     constexpr bytes(phicache_bytes raw) noexcept : raw_(raw) {}
     /// The elements of a contiguous range.
     template <class Range, std::enable_if_t<detail::is_plain_range<Range> && !detail::is_char_array<Range>, int> = 0>
-    bytes(const Range& range) noexcept : bytes(std::data(range), std::size(range) * sizeof(detail::element_t<Range>)) {}
+    bytes(const Range& range) noexcept
+        : bytes(static_cast<const void*>(std::data(range)), std::size(range) * sizeof(detail::element_t<Range>)) {}
 
     constexpr const std::uint8_t* data() const noexcept { return raw_.data; }
     constexpr std::size_t size() const noexcept { return raw_.len; }
@@ -218,7 +223,7 @@ template <class T>
 bytes bytes_of(const T& object) noexcept {
     static_assert(detail::is_plain_object<T>,
                   "bytes_of needs a trivially copyable object, no pointer and no view");
-    return bytes(__builtin_addressof(object), sizeof(T));
+    return bytes(static_cast<const void*>(__builtin_addressof(object)), sizeof(T));
 }
 
 /// Contiguous elements that the span does not own: C++20's std::span for C++17; std::span converts from it.
@@ -271,7 +276,8 @@ namespace detail {
 inline failure wrong_size() noexcept {
     return failure(status::error_invalid_argument,
                    "the size of the stored value does not fit the requested type: read it as the type that was stored; if "
-                   "a memo or method has read it, give functions that share a cache different prefixes");
+                   "the type, its add_to_value or its read_from_value has changed, change the version in the prefix or "
+                   "context; give functions that share a cache different prefixes");
 }
 
 [[noreturn, gnu::cold, gnu::noinline]] inline void raise_wrong_size() { raise(wrong_size()); }

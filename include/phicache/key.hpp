@@ -192,7 +192,10 @@ public:
     ///   time in different units is a different key;
     /// - an enum: its number. To keep it apart from numbers and other enums, give it an `add_to_key` that calls
     ///   `key.add_named("color", static_cast<int>(value))`;
-    /// - any type T with a function `void add_to_key(phicache::key&, const T&)` in its namespace.
+    /// - any type T with a function `void add_to_key(phicache::key&, const T&)` in its namespace. It adds the same number
+    ///   of elements for every object: a container or a std::optional as a whole, and not in a loop or under a
+    ///   condition, unless `begin_tuple` and `end_tuple` enclose it. Otherwise two objects in a row may have the same
+    ///   elements as two others.
     template <class T>
     key& add(const T& element) {
         using U = std::decay_t<T>;
@@ -372,7 +375,7 @@ public:
             lengths_[at++] = static_cast<std::uint32_t>(part.size());
         };
         add(bytes(first)), add(bytes(second)), (add(bytes(more)), ...);
-        parts_[at] = bytes(lengths_, at * sizeof lengths_[0]);
+        parts_[at] = bytes(span<const std::uint32_t>(lengths_, at));
     }
     key_parts(const key_parts&) = delete;
     key_parts& operator=(const key_parts&) = delete;

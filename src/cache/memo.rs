@@ -107,6 +107,12 @@ impl Memo {
                 ));
             }
         }
+        if let (None, Some(prefix)) = (&cache, &prefix) {
+            return Err(Error::invalid(format!(
+                "the prefix \"{prefix}\" has no effect on a memo without a cache, which keeps its values in this \
+                 process: give the cache too"
+            )));
+        }
         let head = match &cache {
             Some(_) => Some(head(typed, prefix.as_deref())?),
             None => None,

@@ -57,6 +57,9 @@ function new_memo(f, prepare; returns=Any, typed=true, maximum_memory_percent=no
                   cache=nothing, prefix=nothing)
     cache isa Union{Nothing,DictCache,RedisCache,DiskCache} ||
         throw(ArgumentError("Memo: the option cache is $(described(cache)); expected $(OPTIONS.cache[2])"))
+    cache === nothing && prefix !== nothing && throw(ArgumentError(
+        "the prefix $(repr(prefix)) has no effect on a memo without a cache, which keeps its values in this process: " *
+        "give the cache too"))
     V = cache === nothing ? returns : valtype(cache)
     check_storable(V)
     returns === Any || returns === V || throw_other_returns(returns, V)

@@ -71,6 +71,7 @@ end
     for prefix in ("double", nothing)
         @test status_of(() -> Memo(x -> 5x, cache=cache, prefix=prefix)) == PhiCache.ERROR_INVALID_ARGUMENT
     end
+    @test_throws ArgumentError Memo(x -> 2x, prefix="double@1")   # without a cache
     # The same function has the same values.
     @test Memo(double.original, cache=cache, prefix="double", typed=false)(5) == 10 && info(double).hits == 1
     # On another handle of the same cache, too.

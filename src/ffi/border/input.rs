@@ -213,7 +213,6 @@ pub(in crate::ffi) fn options<'a>(
     if let Some(tier) = tier.into() {
         of_tier(&given, tier)?;
     }
-    let positive = |number: u64| (number > 0).then_some(number);
     let remote = RemoteOptions {
         ttl: time(given.ttl_ms, "ttl_ms")?,
         lease: time(given.lease_ms, "lease_ms")?,
@@ -224,7 +223,7 @@ pub(in crate::ffi) fn options<'a>(
     reserved(given.reserved, "options")?;
     let on_full = OnFull::from_number(given.on_full)?;
     let disk = DiskOptions {
-        near_bytes: positive(given.near_bytes),
+        near_bytes: size(given.near_bytes, "near_bytes")?,
         refresh: match given.refresh_ms {
             u64::MAX => Some(Duration::ZERO),
             given => time(given, "refresh_ms")?,
@@ -234,8 +233,20 @@ pub(in crate::ffi) fn options<'a>(
         trust_group: given.trust_group != 0,
         strict: given.storage_errors != 0,
     };
-    let options = Options { max_bytes: positive(given.max_bytes), on_full, remote, disk, verifier };
+    let options = Options { max_bytes: size(given.max_bytes, "max_bytes")?, on_full, remote, disk, verifier };
     Ok((options, optional_text(given.name, "options->name")?))
+}
+
+/// A size of the options, if it is given. A product of `int` that overflows, such as `2 * 1024 * 1024 * 1024`, is a negative
+/// number, which would be no limit.
+fn size(bytes: u64, name: &'static str) -> Result<Option<u64>> {
+    match bytes.cast_signed() {
+        negative @ ..0 => Err(Error::invalid(format!(
+            "options->{name} is {negative}, a negative size; in C and C++ a product of int overflows at 2 GiB: make one \
+             factor a uint64_t"
+        ))),
+        _ => Ok((bytes > 0).then_some(bytes)),
+    }
 }
 
 /// A time of the options; 0 is none.
