@@ -45,6 +45,15 @@ void add_to_key(key& to, const partition& from) {
     }
 }
 
+/// A type that adds as many elements as it has.
+struct numbers {
+    std::vector<int> all;
+    friend bool operator<(const numbers& a, const numbers& b) { return a.all < b.all; }
+};
+void add_to_key(key& to, const numbers& from) {
+    for (int number : from.all) to.add(number);
+}
+
 /// An enum with a named encoding.
 enum class color { red = 1 };
 void add_to_key(key& to, color from) { to.add_named("color", static_cast<int>(from)); }
@@ -179,9 +188,23 @@ void every_type_has_its_element() {
                                                                                 .end_tuple()
                                                                                 .end_tuple());
     CHECK_SAME(key::of(library::partition{{{0}, {1}}, true}),
-               .begin_tuple().add(node_set{0}).add(node_set{1}).end_tuple());
+               .begin_tuple().begin_tuple().add(node_set{0}).add(node_set{1}).end_tuple().end_tuple());
     CHECK_SAME(key::of(std::vector<library::partition>{{{{1}, {0}}, false}}),
-               .begin_tuple().begin_set().add(node_set{0}).add(node_set{1}).end_set().end_tuple());
+               .begin_tuple()
+                   .begin_tuple().begin_set().add(node_set{0}).add(node_set{1}).end_set().end_tuple()
+                   .end_tuple());
+    CHECK_SAME(key::of(library::color::red), .add_named("color", 1));
+}
+
+void the_elements_of_an_object_do_not_run_into_those_of_the_next() {
+    using library::numbers;
+    CHECK(key::of(numbers{{1}}, numbers{{2, 3}}).encode() != key::of(numbers{{1, 2}}, numbers{{3}}).encode());
+    CHECK(key::of(numbers{{}}, 1).encode() != key::of(numbers{{1}}).encode());
+    CHECK_SAME(key::of(numbers{{1, 2}}), .begin_tuple().add(1).add(2).end_tuple());
+    CHECK_SAME(key::of(std::set<numbers>{{{1, 2}}, {{3, 4}}}), .begin_set()
+                                                                   .begin_tuple().add(3).add(4).end_tuple()
+                                                                   .begin_tuple().add(1).add(2).end_tuple()
+                                                                   .end_set());
 }
 
 /// The bytes of the same keys in Julia are in julia/PhiCache/test/keys.jl.
@@ -463,6 +486,7 @@ void fingerprints_tell_networks_and_contexts_apart() {
 int main() {
     RUN(the_test_vectors_agree);
     RUN(every_type_has_its_element);
+    RUN(the_elements_of_an_object_do_not_run_into_those_of_the_next);
     RUN(numbers_of_the_standard_library_have_the_keys_of_julia);
     RUN(a_variant_is_its_index_and_its_alternative);
     RUN(a_named_type_is_told_from_its_element_and_from_other_types);

@@ -487,8 +487,9 @@ struct memo_options {
 /// @endcode
 ///
 /// The arguments are the key, encoded by `key::add`. What a lambda captures, and what the function reads elsewhere, is
-/// not in the key: pass what changes the result as an argument. The function returns any value that `dict_cache::set` takes; or
-/// its first parameter is a `result&` and it writes its value there, and then the memo returns the pinned `value`.
+/// not in the key: pass what changes the result as an argument. The function returns any value that `dict_cache::set`
+/// takes; or its first parameter is a `result&` and it writes its value there, and then the memo returns the pinned
+/// `value`.
 /// Threads that miss call the function, concurrently for different arguments. It may call its own memo for other
 /// arguments: 20,000 levels deep on a stack of 8 MiB if compiled with -O2 (a level takes about 400 bytes plus the frame
 /// of the function), and about 4,000 without optimization.

@@ -192,15 +192,18 @@ public:
     ///   time in different units is a different key;
     /// - an enum: its number. To keep it apart from numbers and other enums, give it an `add_to_key` that calls
     ///   `key.add_named("color", static_cast<int>(value))`;
-    /// - any type T with a function `void add_to_key(phicache::key&, const T&)` in its namespace. It adds the same number
-    ///   of elements for every object: a container or a std::optional as a whole, and not in a loop or under a
-    ///   condition, unless `begin_tuple` and `end_tuple` enclose it. Otherwise two objects in a row may have the same
-    ///   elements as two others.
+    /// - any type T with a function `void add_to_key(phicache::key&, const T&)` in its namespace: a tuple of what that
+    ///   adds, or if T is an enum, only what it adds.
     template <class T>
     key& add(const T& element) {
         using U = std::decay_t<T>;
-        if constexpr (detail::has_own_encoding<U>::value) {
+        if constexpr (detail::has_own_encoding<U>::value && std::is_enum_v<U>) {
             add_to_key(*this, element);
+        } else if constexpr (detail::has_own_encoding<U>::value) {
+            // Enclosed, so that two objects in a row never have the elements of two others.
+            begin_tuple();
+            add_to_key(*this, element);
+            end_tuple();
         } else if constexpr (std::is_same_v<U, std::nullptr_t> || std::is_same_v<U, std::nullopt_t>) {
             step([&] { return phicache_key_add_none(handle()); });
         } else if constexpr (std::is_same_v<U, bool>) {
