@@ -3549,6 +3549,10 @@ phicache_status phicache_subsystem_damages(phicache_subsystem *subsystem,
  * about a cut affects such a result, so all cuts of a system may share one cache under these keys. Only if the order
  * of a sum depends on the cut may a result differ, by rounding.
  *
+ * The key does not contain the network, its state, or the nodes of the system: other systems need other caches, such
+ * as that of `phicache_dict_cache_shared`, `phicache_disk_cache_shared` or `phicache_redis_cache_shared` for the
+ * fingerprint of the subsystem.
+ *
  * @param subsystem  The subsystem.
  * @param prefix     [nullable] The name of the result; NULL is "none".
  * @param direction  `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.

@@ -267,6 +267,8 @@ public:
     /// The cut-scoped key of a result for a mechanism and a purview: (prefix, direction, mechanism, purview), followed
     /// by the severed connections between them, if any. Cuts that sever the same connections there have the same key,
     /// so one cache can hold the results of all cuts. The prefix may be null. Nodes outside the subsystem are an error.
+    /// The key contains neither network nor state nor nodes of the system: other systems need other caches, such as
+    /// `disk_cache::shared(system.identity(), "repertoires")`.
     key_bytes key(text prefix, direction dir, node_set mechanism, node_set purview) const {
         return key_bytes::from(detail::scoped_key_writer(handle(), prefix, dir, mechanism, purview));
     }
