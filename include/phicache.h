@@ -3611,9 +3611,9 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  */
 
 /**
- * Makes a cache where the configuration says: in Redis (`phicache_config_set_redis_cache`), on disk if a directory was
- * set (`phicache_config_set_disk_directory`), or else in this process. Redis and a directory together are an error:
- * choose one, or call the function of one of them.
+ * Makes a cache where its parent is, or, without a parent, where the configuration says: in Redis
+ * (`phicache_config_set_redis_cache`), on disk if a directory was set (`phicache_config_set_disk_directory`), else in
+ * this process. Redis and a directory together are an error: choose one, or call the function of one of them.
  *
  * May wait for the file system, if the values are there.
  *
