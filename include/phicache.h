@@ -3421,8 +3421,8 @@ phicache_status phicache_cut_matrix(size_t size, const uint8_t *matrix, int32_t 
  *
  * @param size         Nodes of the network, 1 to 64.
  * @param direction    `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
- * @param mechanisms   The mechanism of each part, as a node set.
- * @param purviews     The purview of each part, as a node set.
+ * @param mechanisms   The mechanism of each part, as a node set. Those of two parts share no node.
+ * @param purviews     The purview of each part, as a node set. Those of two parts share no node.
  * @param parts        The number of parts, 1 or more.
  * @param out_severed  `size` node sets.
  */

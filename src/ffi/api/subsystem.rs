@@ -76,8 +76,8 @@ pub unsafe extern "C" fn phicache_cut_matrix(
 ///
 /// @param size         Nodes of the network, 1 to 64.
 /// @param direction    `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
-/// @param mechanisms   The mechanism of each part, as a node set.
-/// @param purviews     The purview of each part, as a node set.
+/// @param mechanisms   The mechanism of each part, as a node set. Those of two parts share no node.
+/// @param purviews     The purview of each part, as a node set. Those of two parts share no node.
 /// @param parts        The number of parts, 1 or more.
 /// @param out_severed  `size` node sets.
 #[unsafe(no_mangle)]
