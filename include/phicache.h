@@ -3460,8 +3460,9 @@ phicache_status phicache_cut_damages(size_t size,
  * @param nodes        The nodes of the subsystem, as a node set. It may be empty: PyPhi has such subsystems
  *                     too, and their φ is 0.
  * @param connections  [nullable] For each node of the network, the set of nodes that it is connected to. If given,
- *                     `phicache_subsystem_key` omits severed connections that do not exist in the network. They do not
- *                     affect whether a cut damages a MICE. NULL: all nodes are connected.
+ *                     `phicache_subsystem_key` omits severed connections that do not exist in the network, so give
+ *                     those of the fingerprint: with fewer, different cuts have equal keys. They do not affect
+ *                     whether a cut damages a MICE. NULL: all nodes are connected.
  * @param severed      [nullable] The cut: `size` node sets. NULL is no cut.
  * @param out          The subsystem. Free it with `phicache_subsystem_free`.
  */
